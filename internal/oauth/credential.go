@@ -1,0 +1,125 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Key names one identity: everything a person chose that leads to a different
+// token. What discovery finds (issuer, registration) belongs to the
+// Credential, because it can change under the same identity.
+type Key struct {
+	// Server is the MCP endpoint in the form CanonicalServer returns.
+	Server string
+	// Profile separates several accounts on one server; "" is the default one.
+	Profile string
+	// ClientID is the client identifier given by the person, "" when the
+	// client registers itself.
+	ClientID string
+	// Resource is the override of the RFC 8707 resource: "" means the one the
+	// server publishes, "none" that the parameter is left out.
+	Resource string
+	// Scopes are the scopes asked for by the person, nil when the server's
+	// challenge and metadata decide.
+	Scopes []string
+}
+
+// ID returns a file-name-safe identifier, 64 hexadecimal characters. Two keys
+// have the same ID exactly when they are equal: each part is hashed with its
+// length in front, so that no two different keys are spelled alike. The order
+// of scopes does not matter (RFC 6749, section 3.3).
+func (k Key) ID() string {
+	h := sha256.New()
+	scopes := slices.Clone(k.Scopes)
+	slices.Sort(scopes)
+	parts := append([]string{"mcp-login key 1", k.Server, k.Profile, k.ClientID, k.Resource}, scopes...)
+	for _, part := range parts {
+		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Registration is a client known to one authorization server, either given by
+// the person or obtained by dynamic registration (RFC 7591). It is never
+// presented to another issuer.
+type Registration struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret Secret
+	// SecretExpiry is when the secret ends; zero means never
+	// (client_secret_expires_at = 0).
+	SecretExpiry time.Time
+	// RedirectURI is the redirect URI that was registered. An authorization
+	// server that grants the RFC 8252 port freedom takes it with any port.
+	RedirectURI string
+	// AuthMethod is the token endpoint authentication method, one of none,
+	// client_secret_basic, client_secret_post.
+	AuthMethod string
+	// Dynamic tells a registration that can be repeated from one that a
+	// person gave.
+	Dynamic bool
+}
+
+// Credential is what one login leaves behind.
+type Credential struct {
+	// Server is the MCP endpoint the tokens are for, and Resource the value
+	// of the RFC 8707 parameter they were requested with, "" when none was.
+	Server   string
+	Resource string
+	// Issuer is the authorization server that issued the tokens; they are
+	// refreshed and revoked nowhere else.
+	Issuer string
+	// TokenEndpoint and RevocationEndpoint of that issuer, so that a refresh
+	// needs no discovery.
+	TokenEndpoint      string
+	RevocationEndpoint string
+	Registration       Registration
+
+	AccessToken  Secret
+	TokenType    string
+	RefreshToken Secret
+	IDToken      Secret
+	// Expiry is when the access token ends; zero when the issuer did not say.
+	Expiry time.Time
+	// ObtainedAt is when the access token was issued, to scale the margin of
+	// an early refresh to the token's lifetime.
+	ObtainedAt time.Time
+	// RequestedScopes is the union of all scopes asked for so far; step-up
+	// adds to it. GrantedScopes is what the last token response named.
+	RequestedScopes []string
+	GrantedScopes   []string
+	// Account is a name for people, taken from the ID token: e-mail,
+	// preferred_username, username, name or sub. It decides nothing.
+	Account string
+}
+
+// HasToken reports whether there is an access token at all, valid or not.
+func (c Credential) HasToken() bool { return !c.AccessToken.IsZero() }
+
+// maxEarly is the longest time before expiry at which a token counts as used
+// up, so that it does not run out on the way.
+const maxEarly = 60 * time.Second
+
+// Fresh reports whether the access token can be presented at the time now.
+// The margin is a tenth of the lifetime, at most one minute: a fixed margin
+// would refresh short-lived tokens on every use.
+func (c Credential) Fresh(now time.Time) bool {
+	if !c.HasToken() {
+		return false
+	}
+	if c.Expiry.IsZero() {
+		return true
+	}
+	margin := maxEarly
+	if life := c.Expiry.Sub(c.ObtainedAt); !c.ObtainedAt.IsZero() && life/10 < margin {
+		margin = life / 10
+	}
+	return now.Add(margin).Before(c.Expiry)
+}
+
+// splitScopes cuts a scope value (RFC 6749, section 3.3) into its tokens.
+func splitScopes(s string) []string { return strings.Fields(s) }

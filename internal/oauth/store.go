@@ -1,0 +1,28 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrNotFound is what Store.Load returns when there is no credential under
+// the key.
+var ErrNotFound = errors.New("no stored credential")
+
+// Store keeps credentials. Package store has the implementations: the
+// envelope sealed by a key in the OS keyring, the plain file and memory; one
+// test suite holds for all of them. A Store is safe for concurrent use by
+// goroutines, and the durable ones by processes.
+type Store interface {
+	// Load returns the credential under key, or ErrNotFound.
+	Load(ctx context.Context, key Key) (Credential, error)
+	// Save replaces the credential under key as one step: a reader or a crash
+	// sees the old one or the new one.
+	Save(ctx context.Context, key Key, cred Credential) error
+	// Delete removes the credential; a missing one is no error.
+	Delete(ctx context.Context, key Key) error
+	// Lock waits until this caller alone may refresh or log in under key,
+	// among all goroutines and processes of the user, or until ctx ends. The
+	// lock of a process that died is free at once. unlock may be called once.
+	Lock(ctx context.Context, key Key) (unlock func(), err error)
+}
