@@ -1,0 +1,106 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// CanonicalServer parses the address of an MCP server as a person typed it.
+// Scheme and host become lower case and a default port is dropped, so that
+// spellings of one address share one login; path and query stay as they are.
+// Refused are addresses that are not absolute http or https, that carry a user
+// name, a fragment or an empty or non-ASCII host, and plain http outside
+// loopback unless allowHTTP is set.
+func CanonicalServer(raw string, allowHTTP bool) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// The url package quotes the address, which may hold a password.
+		return nil, &Error{Op: "read server address", Err: errors.New("not a URL"), Hint: "give an address like https://example.com/mcp"}
+	}
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	refuse := func(why, hint string) (*url.URL, error) {
+		return nil, &Error{Op: "read server address", Err: errors.New(why), Hint: hint}
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "":
+		return refuse("not an absolute http or https URL", "give an address like https://example.com/mcp")
+	case u.Hostname() == "":
+		return refuse("no host in the URL", "give an address like https://example.com/mcp")
+	case u.User != nil:
+		return refuse("user name or password in the URL", "leave them out: credentials in addresses end up in logs; use --header for an API key")
+	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
+		return refuse("fragment in the URL", "leave out everything from # on")
+	case !plainHost(u.Hostname()):
+		return refuse("unusual characters in the host name", "write an international host name in its xn-- form")
+	case u.Scheme == "http" && !allowHTTP && !isLoopbackHost(u.Hostname()):
+		return refuse("plain http to a host that is not this machine", "use https, or add --allow-http if the network is trusted: the token travels in the clear")
+	}
+	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	}
+	return u, nil
+}
+
+// plainHost reports whether host is made of what host names and IP literals
+// are made of; it keeps look-alikes such as full-width dots out of the key.
+func plainHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	for i := range len(host) {
+		if c := host[i]; !isAlphanumeric(c) && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return !strings.HasPrefix(host, ".") && !strings.Contains(host, "..")
+}
+
+// isLoopbackHost reports whether host names this machine without asking DNS:
+// a loopback literal, or localhost, which RFC 6761 section 6.3 reserves.
+func isLoopbackHost(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// checkEndpoint accepts an address from metadata: absolute https, or http on
+// loopback (MCP: all endpoints are https, loopback exempt for development),
+// without user name or fragment (RFC 6749, section 3.1).
+func checkEndpoint(name, raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Opaque != "" || u.Hostname() == "":
+		return nil, fmt.Errorf("%s is not an absolute URL", name)
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopbackHost(u.Hostname())):
+		return nil, fmt.Errorf("%s is neither https nor http on loopback", name)
+	case u.User != nil:
+		return nil, fmt.Errorf("%s carries a user name", name)
+	case u.Fragment != "":
+		return nil, fmt.Errorf("%s has a fragment", name)
+	case !plainHost(u.Hostname()):
+		return nil, fmt.Errorf("%s has unusual characters in its host", name)
+	}
+	return u, nil
+}
+
+// sameOrigin compares scheme, host and port (RFC 6454, section 5).
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	if strings.EqualFold(u.Scheme, "https") {
+		return "443"
+	}
+	return "80"
+}

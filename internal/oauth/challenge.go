@@ -1,0 +1,184 @@
+package oauth
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Bounds of a WWW-Authenticate header; what is beyond them is not read.
+const (
+	maxChallengeBytes  = 16 << 10
+	maxChallenges      = 32
+	maxChallengeParams = 64
+)
+
+// Challenge is one authentication challenge of a WWW-Authenticate header
+// (RFC 9110, section 11.6.1).
+type Challenge struct {
+	// Scheme in lower case, "bearer" for the ones this package acts on.
+	Scheme string
+	// Params by lower-case name, unquoted. Of a doubled name the first counts.
+	Params map[string]string
+	// Token68 is the single value some schemes use instead of parameters.
+	Token68 string
+}
+
+// ResourceMetadata returns the address of the protected-resource metadata
+// (RFC 9728, section 5.1), "" when the challenge names none.
+func (c Challenge) ResourceMetadata() string { return c.Params["resource_metadata"] }
+
+// Scopes returns the scopes needed (RFC 6750, section 3), nil when none are
+// named.
+func (c Challenge) Scopes() []string { return splitScopes(c.Params["scope"]) }
+
+// ErrorCode returns the error parameter (RFC 6750, section 3.1), "" when no
+// token was presented.
+func (c Challenge) ErrorCode() string { return c.Params["error"] }
+
+// BearerChallenge returns the Bearer challenge of a response, preferring one
+// with parameters; ok is false when there is none. Servers put several schemes
+// into one or many header lines, in any order.
+func BearerChallenge(h http.Header) (c Challenge, ok bool) {
+	for _, one := range ParseChallenges(h.Values("WWW-Authenticate")) {
+		if one.Scheme != "bearer" {
+			continue
+		}
+		if !ok || len(c.Params) == 0 && len(one.Params) > 0 {
+			c, ok = one, true
+		}
+	}
+	return c, ok
+}
+
+// ParseChallenges reads all challenges of the given header lines. It never
+// fails: what does not follow the grammar is passed over, and at most 16 KiB,
+// 32 challenges and 64 parameters are read.
+func ParseChallenges(lines []string) []Challenge {
+	p := challengeParser{s: strings.Join(lines, ",")}
+	if len(p.s) > maxChallengeBytes {
+		p.s = p.s[:maxChallengeBytes]
+	}
+	return p.parse()
+}
+
+type challengeParser struct {
+	s    string
+	i    int
+	list []Challenge
+	n    int // parameters read
+}
+
+func (p *challengeParser) parse() []Challenge {
+	for {
+		p.skip(" \t,")
+		if p.i >= len(p.s) {
+			return p.list
+		}
+		name := p.token()
+		if name == "" { // not a token: pass over one byte and look again
+			p.i++
+			continue
+		}
+		if value, ok := p.paramValue(); ok {
+			p.addParam(name, value)
+			continue
+		}
+		if len(p.list) == maxChallenges {
+			return p.list
+		}
+		p.list = append(p.list, Challenge{Scheme: strings.ToLower(name), Params: map[string]string{}})
+		p.token68()
+	}
+}
+
+func (p *challengeParser) addParam(name, value string) {
+	if len(p.list) == 0 || p.n == maxChallengeParams {
+		return
+	}
+	p.n++
+	params := p.list[len(p.list)-1].Params
+	name = strings.ToLower(name)
+	if _, doubled := params[name]; !doubled {
+		params[name] = value
+	}
+}
+
+// paramValue reads `= value` after a name, and leaves the position alone when
+// there is none. White space around the sign is allowed by the grammar (BWS).
+func (p *challengeParser) paramValue() (string, bool) {
+	start := p.i
+	p.skip(" \t")
+	if p.i >= len(p.s) || p.s[p.i] != '=' {
+		p.i = start
+		return "", false
+	}
+	p.i++
+	p.skip(" \t")
+	if p.i < len(p.s) && p.s[p.i] == '"' {
+		return p.quoted(), true
+	}
+	// A bare value should be a token, but servers send bare URLs: everything
+	// up to a comma or a blank is taken.
+	from := p.i
+	for p.i < len(p.s) && !strings.ContainsRune(" \t,", rune(p.s[p.i])) {
+		p.i++
+	}
+	return p.s[from:p.i], true
+}
+
+// token68 reads the value of schemes like Negotiate when one follows: a run
+// of its characters that ends at a comma or at the end of the header.
+func (p *challengeParser) token68() {
+	start := p.i
+	p.skip(" \t")
+	from := p.i
+	for p.i < len(p.s) && (isAlphanumeric(p.s[p.i]) || strings.IndexByte("-._~+/", p.s[p.i]) >= 0) {
+		p.i++
+	}
+	end := p.i
+	for end < len(p.s) && p.s[end] == '=' {
+		end++
+	}
+	rest := strings.TrimLeft(p.s[end:], " \t")
+	if end > from && (rest == "" || rest[0] == ',') {
+		p.list[len(p.list)-1].Token68 = p.s[from:end]
+		p.i = end
+		return
+	}
+	p.i = start
+}
+
+func (p *challengeParser) quoted() string {
+	var b strings.Builder
+	for p.i++; p.i < len(p.s); p.i++ {
+		switch p.s[p.i] {
+		case '"':
+			p.i++
+			return b.String()
+		case '\\':
+			if p.i+1 < len(p.s) {
+				p.i++
+			}
+		}
+		b.WriteByte(p.s[p.i])
+	}
+	return b.String()
+}
+
+func (p *challengeParser) token() string {
+	from := p.i
+	for p.i < len(p.s) && (isAlphanumeric(p.s[p.i]) || strings.IndexByte("!#$%&'*+-.^_`|~", p.s[p.i]) >= 0) {
+		p.i++
+	}
+	return p.s[from:p.i]
+}
+
+func (p *challengeParser) skip(set string) {
+	for p.i < len(p.s) && strings.IndexByte(set, p.s[p.i]) >= 0 {
+		p.i++
+	}
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}

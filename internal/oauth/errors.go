@@ -1,0 +1,74 @@
+package oauth
+
+import (
+	"errors"
+	"strings"
+)
+
+// Sentinels that callers branch on.
+var (
+	// ErrLoginRequired means that only a person can help, and that none was
+	// to be asked (token and status never open a browser).
+	ErrLoginRequired = errors.New("sign-in required")
+	// ErrDenied means that the person or the provider refused the login.
+	ErrDenied = errors.New("sign-in refused")
+	// ErrLoginTimeout means that nobody finished the login in time.
+	ErrLoginTimeout = errors.New("sign-in not finished in time")
+	// ErrUnavailable means that the provider could not be asked, or not now;
+	// nothing stored is lost and a later try may succeed.
+	ErrUnavailable = errors.New("provider unavailable")
+)
+
+// Error is a failure with a next step for people.
+type Error struct {
+	// Op is what was being done, in the form "register client".
+	Op string
+	// Code is the OAuth error code (RFC 6749 sections 4.1.2.1 and 5.2,
+	// RFC 8707), "" when the failure has none.
+	Code string
+	// Hint says what the person can do, "" when nothing useful is known.
+	Hint string
+	// Err is the cause.
+	Err error
+}
+
+// Error returns the operation, the code and the cause, without the hint.
+func (e *Error) Error() string {
+	parts := []string{e.Op}
+	if e.Code != "" {
+		parts = append(parts, e.Code)
+	}
+	if e.Err != nil {
+		parts = append(parts, e.Err.Error())
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// UserHint returns the next step for people; the bridge and the terminal find
+// it with errors.As on an interface, so that neither imports this package.
+func (e *Error) UserHint() string { return e.Hint }
+
+// OAuthCode returns the OAuth error code; the loopback page picks its fixed
+// sentence by it.
+func (e *Error) OAuthCode() string { return e.Code }
+
+// maxPrinted bounds text from a provider inside one of our messages.
+const maxPrinted = 200
+
+// printable makes text from a server safe to show: control characters, which
+// could drive a terminal, are dropped, and its length is bounded.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	if runes := []rune(s); len(runes) > maxPrinted {
+		return string(runes[:maxPrinted]) + "…"
+	}
+	return s
+}

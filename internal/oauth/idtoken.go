@@ -1,0 +1,59 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxAccountName bounds the name shown to people.
+const maxAccountName = 100
+
+// accountName reads from an ID token whom to greet, "" when it does not say.
+// The token came straight from the token endpoint, so its signature need not
+// be checked (OpenID Connect Core, section 3.1.3.7); the name decides nothing.
+func accountName(idToken, issuer, clientID string) string {
+	parts := strings.Split(idToken, ".")
+	if len(parts) != 3 || len(parts[1]) > maxResponseBytes {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Issuer            string         `json:"iss"`
+		Audience          jsontext.Value `json:"aud"`
+		Email             string         `json:"email"`
+		PreferredUsername string         `json:"preferred_username"`
+		Username          string         `json:"username"`
+		Name              string         `json:"name"`
+		Subject           string         `json:"sub"`
+	}
+	if decodeStrict(payload, &claims) != nil || claims.Issuer != issuer || !audienceHas(claims.Audience, clientID) {
+		return ""
+	}
+	for _, name := range []string{claims.Email, claims.PreferredUsername, claims.Username, claims.Name, claims.Subject} {
+		name = strings.TrimSpace(printable(name))
+		if runes := []rune(name); len(runes) > maxAccountName {
+			name = string(runes[:maxAccountName])
+		}
+		if name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// audienceHas reads the aud claim, one string or an array of them.
+func audienceHas(aud jsontext.Value, clientID string) bool {
+	var one string
+	if json.Unmarshal(aud, &one) == nil {
+		return one == clientID
+	}
+	var many []string
+	return json.Unmarshal(aud, &many) == nil && slices.Contains(many, clientID)
+}

@@ -1,0 +1,19 @@
+// Package loopback receives the answer to an authorization request on this
+// machine (RFC 8252, section 7.3).
+//
+//  1. [Listen] binds 127.0.0.1, on the port asked for or on any free one, so
+//     that the port is ours before a browser or a provider learns it.
+//  2. [Listener.Receive] waits for one GET of the exact path whose state is
+//     the expected one. Everything else that reaches the port (favicons,
+//     prefetches, port scanners, forged codes and errors) gets 400, 403, 404 or
+//     405 and the wait goes on.
+//  3. The browser tab of the valid answer stays open until the caller reports
+//     the outcome of the whole login, and then shows that: success is claimed
+//     only after the code has been exchanged.
+//
+// The pages are static text per outcome: no part of a request is ever put into
+// them, and they use neither scripts nor anything from elsewhere.
+//
+// The package knows no OAuth beyond the names of parameters; issuer and error
+// are judged by the caller.
+package loopback

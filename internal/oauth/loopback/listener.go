@@ -1,0 +1,204 @@
+package loopback
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// DefaultPath is the path of the redirect URI.
+const DefaultPath = "/callback"
+
+// Bounds of one connection. The answer is one short GET.
+const (
+	headerTimeout  = 5 * time.Second
+	maxHeaderBytes = 32 << 10
+	// outcomeTimeout is how long the tab waits for the exchange of the code.
+	outcomeTimeout = 2 * time.Minute
+	// closeTimeout is how long Close waits for pages under way.
+	closeTimeout = 2 * time.Second
+)
+
+// Options of a Listener.
+type Options struct {
+	// Port is tried first; when it is taken, or 0, any free one is used.
+	Port int
+	// Exact refuses another port than Port.
+	Exact bool
+	// Path of the redirect URI; "" means DefaultPath.
+	Path string
+	// Server is the name of the server on the page, "" leaves it out.
+	Server string
+}
+
+// Listener waits for one authorization response on 127.0.0.1. It satisfies
+// oauth.Redirect.
+type Listener struct {
+	uri    string
+	host   string
+	path   string
+	server *http.Server
+	page   page
+	done   chan struct{}
+
+	mu      sync.Mutex
+	state   string // expected; "" while nobody waits or after the answer came
+	arrived chan answer
+}
+
+type answer struct {
+	query   url.Values
+	outcome chan outcome
+}
+
+type outcome struct {
+	account string
+	err     error
+}
+
+// Listen binds the listener and begins to serve. Until Receive is called every
+// request is refused.
+func Listen(ctx context.Context, o Options) (*Listener, error) {
+	if o.Path == "" {
+		o.Path = DefaultPath
+	}
+	if !strings.HasPrefix(o.Path, "/") || strings.ContainsAny(o.Path, "?#") {
+		return nil, fmt.Errorf("callback path %q must begin with / and hold neither ? nor #", o.Path)
+	}
+	var lc net.ListenConfig
+	address := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	ln, err := lc.Listen(ctx, "tcp4", address(o.Port))
+	if err != nil && o.Port != 0 && !o.Exact {
+		ln, err = lc.Listen(ctx, "tcp4", address(0))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bind the callback port: %w", err)
+	}
+	l := &Listener{
+		uri:  "http://" + ln.Addr().String() + o.Path,
+		host: ln.Addr().String(),
+		path: o.Path,
+		page: newPage(o.Server),
+		done: make(chan struct{}),
+	}
+	l.server = &http.Server{
+		Handler:           http.HandlerFunc(l.serve),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       2 * headerTimeout,
+		IdleTimeout:       headerTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          discardLog(),
+	}
+	go func() {
+		defer close(l.done)
+		_ = l.server.Serve(ln) // ends with Close
+	}()
+	return l, nil
+}
+
+// URI returns the redirect URI, an IP literal as RFC 8252 section 8.3 advises.
+func (l *Listener) URI() string { return l.uri }
+
+// Receive waits for the answer that carries state, or until ctx ends; the
+// error is then the cause of that. It may be called again after finish.
+func (l *Listener) Receive(ctx context.Context, state string) (url.Values, func(account string, err error), error) {
+	if state == "" {
+		return nil, nil, errors.New("receive the redirect: no state to expect")
+	}
+	arrived := make(chan answer, 1)
+	l.mu.Lock()
+	l.state, l.arrived = state, arrived
+	l.mu.Unlock()
+	select {
+	case a := <-arrived:
+		var once sync.Once
+		return a.query, func(account string, err error) {
+			once.Do(func() { a.outcome <- outcome{account, err} })
+		}, nil
+	case <-ctx.Done():
+		l.mu.Lock()
+		l.state = ""
+		l.mu.Unlock()
+		return nil, nil, context.Cause(ctx)
+	}
+}
+
+// Close stops listening at once and gives pages under way two seconds.
+func (l *Listener) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := l.server.Shutdown(ctx)
+	if err != nil {
+		err = l.server.Close()
+	}
+	<-l.done
+	return err
+}
+
+// serve refuses everything but the answer. The order of checks does not
+// matter for safety; a browser's favicon request is the common case.
+func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !l.ownHost(r.Host):
+		// A page elsewhere whose name was pointed at 127.0.0.1.
+		l.page.refuse(w, http.StatusForbidden)
+	case r.URL.Path != l.path:
+		l.page.refuse(w, http.StatusNotFound)
+	case r.Method != http.MethodGet:
+		w.Header().Set("Allow", http.MethodGet)
+		l.page.refuse(w, http.StatusMethodNotAllowed)
+	default:
+		l.answer(w, r)
+	}
+}
+
+// ownHost accepts the authority of the redirect URI, by either loopback name.
+func (l *Listener) ownHost(host string) bool {
+	_, port, _ := net.SplitHostPort(l.host)
+	return host == l.host || strings.EqualFold(host, "localhost:"+port)
+}
+
+func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		l.page.refuse(w, http.StatusBadRequest)
+		return
+	}
+	a := answer{query: query, outcome: make(chan outcome, 1)}
+	if !l.claim(a) {
+		l.page.refuse(w, http.StatusBadRequest)
+		return
+	}
+	select {
+	case o := <-a.outcome:
+		l.page.show(w, o)
+	case <-time.After(outcomeTimeout):
+		l.page.show(w, outcome{err: errors.New("no outcome in time")})
+	}
+}
+
+// claim hands a to the waiting login if it is the expected answer: exactly one
+// state, equal to ours in constant time, and a code or an error with it. The
+// state is spent with the first one.
+func (l *Listener) claim(a answer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	states := a.query["state"]
+	if l.state == "" || len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.state)) != 1 {
+		return false
+	}
+	if a.query.Get("code") == "" && a.query.Get("error") == "" {
+		return false
+	}
+	l.state = ""
+	l.arrived <- a
+	return true
+}

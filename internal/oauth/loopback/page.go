@@ -1,0 +1,98 @@
+package loopback
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"html/template"
+	"io"
+	"log"
+	"net/http"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+// page renders the outcomes. What it says depends on the outcome alone, never
+// on the request.
+type page struct {
+	server string
+	csp    string
+}
+
+func newPage(server string) page {
+	sum := sha256.Sum256([]byte(pageCSS))
+	return page{
+		server: server,
+		csp:    "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	}
+}
+
+type message struct {
+	CSS             template.CSS
+	Good            bool
+	Title           string
+	Text            string
+	Account, Server string
+}
+
+// sentences explains the error codes of RFC 6749 section 4.1.2.1, RFC 8707 and
+// OpenID Connect to the person in front of the tab.
+var sentences = map[string]string{
+	"access_denied":           "The sign-in was declined, or this account may not use the server.",
+	"invalid_scope":           "The provider does not grant a permission that was asked for.",
+	"invalid_target":          "The provider does not know this server. Its address has to be registered there as a resource.",
+	"invalid_client":          "The provider does not know this client.",
+	"unauthorized_client":     "The provider does not allow this client to sign people in.",
+	"invalid_grant":           "The provider did not accept the sign-in a second time, or it took too long.",
+	"server_error":            "The provider has a problem. Please try again later.",
+	"temporarily_unavailable": "The provider is overloaded. Please try again later.",
+}
+
+// show reports the outcome of the login.
+func (p page) show(w http.ResponseWriter, o outcome) {
+	if o.err == nil {
+		p.render(w, http.StatusOK, message{Good: true, Title: "Signed in", Text: "You can close this tab and go back to your program.", Account: o.account, Server: p.server})
+		return
+	}
+	text := "The program that asked for it shows the reason."
+	var coded interface{ OAuthCode() string }
+	if errors.As(o.err, &coded) && sentences[coded.OAuthCode()] != "" {
+		text = sentences[coded.OAuthCode()] + " " + text
+	}
+	p.render(w, http.StatusOK, message{Title: "Sign-in failed", Text: text, Server: p.server})
+}
+
+// refuse answers what is not the expected redirect.
+func (p page) refuse(w http.ResponseWriter, status int) {
+	p.render(w, status, message{Title: "Nothing to see here", Text: "This address waits for one sign-in only. If you were signing in, go back to the tab you came from, or start again."})
+}
+
+// render writes the page with headers that keep it out of caches, frames and
+// referrers: its own address holds the code.
+func (p page) render(w http.ResponseWriter, status int, m message) {
+	m.CSS = template.CSS(pageCSS) //nolint:gosec // embedded in the binary, not input
+	var body bytes.Buffer
+	// Parsed here, not at start: most runs never show a page.
+	if err := template.Must(template.New("page").Parse(pageHTML)).Execute(&body, m); err != nil {
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", p.csp)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Connection", "close")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes())
+}
+
+// discardLog silences net/http's complaints about port scanners.
+func discardLog() *log.Logger { return log.New(io.Discard, "", 0) }

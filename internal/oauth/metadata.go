@@ -1,0 +1,135 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+)
+
+// ResourceMetadata is the part of protected-resource metadata (RFC 9728,
+// section 2) that a client acts on.
+type ResourceMetadata struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	ScopesSupported      []string `json:"scopes_supported"`
+}
+
+// ServerMetadata is the part of authorization server metadata (RFC 8414,
+// section 2, and OpenID Connect Discovery 1.0, section 3) that a client acts
+// on.
+type ServerMetadata struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	ScopesSupported       []string `json:"scopes_supported"`
+	GrantTypesSupported   []string `json:"grant_types_supported"`
+	CodeChallengeMethods  []string `json:"code_challenge_methods_supported"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	IssParameterSupported bool     `json:"authorization_response_iss_parameter_supported"`
+	ClientIDMetadata      bool     `json:"client_id_metadata_document_supported"`
+	// Assumed marks metadata made up for a server of 2025-03-26 that
+	// publishes none: default endpoints, nothing known about it.
+	Assumed bool `json:"-"`
+}
+
+// decodeStrict reads one JSON object with exact-case names and refuses
+// duplicate ones: a lenient reader could be made to see another document than
+// the one the server's owner reviewed.
+func decodeStrict(body []byte, v any) error {
+	if err := json.Unmarshal(body, v); err != nil {
+		// The cause quotes the document, which may hold a token.
+		return errors.New("not the JSON object it should be")
+	}
+	return nil
+}
+
+// check refuses metadata whose endpoints a client must not use (C18, C38):
+// before anything is registered, and before a browser sees them.
+func (m ServerMetadata) check() error {
+	if _, err := checkEndpoint("authorization_endpoint", m.AuthorizationEndpoint); err != nil {
+		return err
+	}
+	if _, err := checkEndpoint("token_endpoint", m.TokenEndpoint); err != nil {
+		return err
+	}
+	for name, endpoint := range map[string]string{
+		"registration_endpoint": m.RegistrationEndpoint,
+		"revocation_endpoint":   m.RevocationEndpoint,
+	} {
+		if endpoint == "" {
+			continue
+		}
+		if _, err := checkEndpoint(name, endpoint); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPKCE refuses a server that does not say it can do S256 (C31): without
+// PKCE a code that leaks from the browser can be spent by anyone.
+func (m ServerMetadata) checkPKCE() error {
+	if m.Assumed || slices.Contains(m.CodeChallengeMethods, "S256") {
+		return nil
+	}
+	said := "its metadata does not mention PKCE"
+	if len(m.CodeChallengeMethods) > 0 {
+		said = fmt.Sprintf("it offers only %s", printable(fmt.Sprint(m.CodeChallengeMethods)))
+	}
+	return &Error{
+		Op:   "check " + printable(m.Issuer),
+		Err:  fmt.Errorf("the authorization server does not offer PKCE with S256 (%s)", said),
+		Hint: "ask its operator to publish code_challenge_methods_supported: [\"S256\"]; if you know that it accepts S256 all the same, add --assume-pkce",
+	}
+}
+
+// scopes decides what to ask for (C48 to C51): what the person chose, taken
+// literally; else the challenge; else everything the resource lists; else
+// nothing. earlier holds what was asked for before, when this is a step-up: then
+// the challenge is added to it. offline_access is added only where the server
+// lists it, since without it such servers issue no refresh token; it is a scope
+// of OpenID requests only, so openid goes with it where listed.
+func (m ServerMetadata) scopes(chosen, challenged, supported, earlier []string) []string {
+	if len(earlier) > 0 {
+		return union(earlier, challenged)
+	}
+	if chosen != nil {
+		return chosen
+	}
+	all := union(challenged)
+	if len(all) == 0 {
+		all = union(supported)
+	}
+	if slices.Contains(m.ScopesSupported, scopeOffline) && m.grants("refresh_token") {
+		if slices.Contains(m.ScopesSupported, "openid") {
+			all = union(all, []string{"openid"})
+		}
+		all = union(all, []string{scopeOffline})
+	}
+	return all
+}
+
+const scopeOffline = "offline_access"
+
+// grants reports whether the server offers a grant type; saying nothing means
+// the defaults of RFC 8414, and refresh tokens are common even then.
+func (m ServerMetadata) grants(grant string) bool {
+	return len(m.GrantTypesSupported) == 0 || slices.Contains(m.GrantTypesSupported, grant)
+}
+
+// union keeps the order of first appearance.
+func union(lists ...[]string) []string {
+	var all []string
+	for _, list := range lists {
+		for _, s := range list {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,203 @@
+package oauth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Token endpoint authentication methods (RFC 7591, section 2).
+const (
+	authNone  = "none"
+	authBasic = "client_secret_basic"
+	authPost  = "client_secret_post"
+)
+
+// registrationTimeout bounds one registration request.
+const registrationTimeout = 30 * time.Second
+
+// maxResponseBytes bounds the answers of registration, token and revocation
+// endpoints.
+const maxResponseBytes = 1 << 20
+
+// Identity is how the client is known to authorization servers, as far as the
+// person chose (C19, C20).
+type Identity struct {
+	// ClientID and ClientSecret of a client registered by hand.
+	ClientID     string
+	ClientSecret Secret
+	// MetadataURL is the address of a client ID metadata document, used where
+	// the server takes one and no ClientID is given.
+	MetadataURL string
+	// Name is shown by consent pages for clients that register themselves.
+	Name string
+}
+
+// register decides which client to be at an authorization server (C19): the
+// one the person gave, else the metadata document, else the stored
+// registration if it is for this issuer, unexpired and for this redirect URI,
+// else a new dynamic registration.
+func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
+	id := c.cfg.Identity
+	switch {
+	case id.ClientID != "":
+		r := Registration{Issuer: meta.Issuer, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
+		r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
+		return r, nil
+	case id.MetadataURL != "" && meta.ClientIDMetadata:
+		return Registration{Issuer: meta.Issuer, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
+	case stored.usableAt(meta.Issuer, redirectURI, c.now()):
+		return stored, nil
+	case meta.RegistrationEndpoint != "":
+		return c.registerDynamically(ctx, meta, redirectURI)
+	}
+	return Registration{}, &Error{
+		Op:  "register client",
+		Err: fmt.Errorf("%s lets no client register itself", printable(meta.Issuer)),
+		Hint: "register a native (public) application there by hand, with the redirect URI " + withoutPort(redirectURI) +
+			" (any port) or " + redirectURI + ", and start again with --client-id ID",
+	}
+}
+
+// usableAt reports whether a stored dynamic registration can be used again:
+// never at another issuer (C40), not with an ended secret (C29), and only with
+// the redirect URI it was made for, port included, because many servers compare
+// the whole string (C26).
+func (r Registration) usableAt(issuer, redirectURI string, now time.Time) bool {
+	return r.Dynamic && r.ClientID != "" && r.Issuer == issuer && r.RedirectURI == redirectURI &&
+		(r.SecretExpiry.IsZero() || now.Before(r.SecretExpiry))
+}
+
+// registrationRequest is the client metadata sent (RFC 7591, section 2).
+// application_type native is what MCP demands of loopback clients (C23), and
+// refresh_token among the grants what it recommends (C25).
+type registrationRequest struct {
+	ClientName      string   `json:"client_name"`
+	RedirectURIs    []string `json:"redirect_uris"`
+	GrantTypes      []string `json:"grant_types"`
+	ResponseTypes   []string `json:"response_types"`
+	AuthMethod      string   `json:"token_endpoint_auth_method"`
+	ApplicationType string   `json:"application_type"`
+}
+
+type registrationResponse struct {
+	ClientID     string  `json:"client_id"`
+	ClientSecret string  `json:"client_secret"`
+	SecretExpiry float64 `json:"client_secret_expires_at"`
+	AuthMethod   string  `json:"token_endpoint_auth_method"`
+}
+
+func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, redirectURI string) (Registration, error) {
+	const op = "register client"
+	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
+	defer cancel()
+	body, err := json.Marshal(registrationRequest{
+		ClientName:      c.cfg.Identity.Name,
+		RedirectURIs:    []string{redirectURI},
+		GrantTypes:      []string{"authorization_code", "refresh_token"},
+		ResponseTypes:   []string{"code"},
+		AuthMethod:      meta.preferredAuthMethod(),
+		ApplicationType: "native",
+	})
+	if err != nil {
+		return Registration{}, fmt.Errorf("%s: %w", op, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, meta.RegistrationEndpoint, bytes.NewReader(body))
+	if err != nil {
+		return Registration{}, fmt.Errorf("%s: %w", op, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	status, answer, err := c.send(req)
+	if err != nil {
+		return Registration{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+	}
+	if status != http.StatusCreated && status != http.StatusOK {
+		return Registration{}, registrationRefused(status, answer, redirectURI)
+	}
+	var r registrationResponse
+	if err := decodeStrict(answer, &r); err != nil || r.ClientID == "" {
+		return Registration{}, &Error{Op: op, Err: errors.New("the answer holds no client_id")}
+	}
+	reg := Registration{
+		Issuer: meta.Issuer, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret),
+		RedirectURI: redirectURI, Dynamic: true,
+		AuthMethod: meta.authMethod(r.AuthMethod, r.ClientSecret != ""),
+	}
+	if r.SecretExpiry > 0 && r.ClientSecret != "" {
+		reg.SecretExpiry = time.Unix(int64(r.SecretExpiry), 0)
+	}
+	if reg.AuthMethod == authNone {
+		reg.ClientSecret = Secret{}
+	}
+	return reg, nil
+}
+
+// registrationRefused turns a refusal (RFC 7591, section 3.2.2) into advice
+// (C24).
+func registrationRefused(status int, body []byte, redirectURI string) error {
+	e := &Error{Op: "register client", Err: fmt.Errorf("the provider answered with status %d", status)}
+	if o, ok := parseOAuthError(body); ok {
+		e.Code, e.Err = o.Code, errors.New(o.describe())
+	}
+	e.Hint = "register a client by hand and give it with --client-id"
+	if e.Code == "invalid_redirect_uri" {
+		e.Hint = "the provider does not accept " + redirectURI + "; register a native client by hand and give it with --client-id"
+	}
+	return e
+}
+
+// preferredAuthMethod is what registration asks for: a native application can
+// keep no secret, so none, unless the server offers only others (C28).
+func (m ServerMetadata) preferredAuthMethod() string {
+	if len(m.TokenAuthMethods) == 0 {
+		return authNone
+	}
+	for _, method := range []string{authNone, authBasic, authPost} {
+		if slices.Contains(m.TokenAuthMethods, method) {
+			return method
+		}
+	}
+	return authNone
+}
+
+// authMethod decides how the client authenticates (C28): as the registration
+// answered, if that is a method we know; else, with a secret, as the metadata
+// says, where saying nothing means Basic (RFC 8414, section 2).
+func (m ServerMetadata) authMethod(answered string, haveSecret bool) string {
+	switch {
+	case answered == authNone || !haveSecret:
+		return authNone
+	case answered == authBasic || answered == authPost:
+		return answered
+	case len(m.TokenAuthMethods) == 0 || slices.Contains(m.TokenAuthMethods, authBasic):
+		return authBasic
+	case slices.Contains(m.TokenAuthMethods, authPost):
+		return authPost
+	}
+	return authNone
+}
+
+// send performs a request of the OAuth side and reads its bounded answer.
+func (c *Client) send(req *http.Request) (status int, body []byte, err error) {
+	resp, err := c.cfg.HTTP.Do(req)
+	if err != nil {
+		return 0, nil, unwrapURLError(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes+1))
+	if err != nil {
+		return resp.StatusCode, nil, fmt.Errorf("read answer: %w", err)
+	}
+	if len(body) > maxResponseBytes {
+		return resp.StatusCode, nil, errors.New("answer larger than 1 MiB")
+	}
+	return resp.StatusCode, body, nil
+}

@@ -1,0 +1,276 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/oauth2"
+)
+
+// tokenTimeout bounds one request to a token or revocation endpoint.
+const tokenTimeout = 60 * time.Second
+
+// oauthError is the error answer of token, registration and revocation
+// endpoints (RFC 6749, section 5.2).
+type oauthError struct {
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func parseOAuthError(body []byte) (oauthError, bool) {
+	var o oauthError
+	err := decodeStrict(body, &o)
+	return o, err == nil && o.Code != ""
+}
+
+func (o oauthError) describe() string {
+	if o.Description == "" {
+		return "the provider gave no reason"
+	}
+	return printable(o.Description)
+}
+
+// tokenResponse is the success answer of a token endpoint (RFC 6749, section
+// 5.1). expires_in is a number, but some servers send it as a string.
+type tokenResponse struct {
+	AccessToken  string         `json:"access_token"`
+	TokenType    string         `json:"token_type"`
+	ExpiresIn    jsontext.Value `json:"expires_in"`
+	RefreshToken string         `json:"refresh_token"`
+	IDToken      string         `json:"id_token"`
+	Scope        string         `json:"scope"`
+}
+
+// apply puts a token response into a credential. A refresh answer without a
+// new refresh token keeps the old one (RFC 6749, section 6).
+func (t tokenResponse) apply(cred *Credential, now time.Time) error {
+	if err := checkToken(t.AccessToken, t.TokenType); err != nil {
+		return err
+	}
+	cred.AccessToken, cred.TokenType = NewSecret(t.AccessToken), "Bearer"
+	cred.ObtainedAt, cred.Expiry = now, time.Time{}
+	if life, ok := t.lifetime(); ok {
+		cred.Expiry = now.Add(life)
+	}
+	if t.RefreshToken != "" {
+		cred.RefreshToken = NewSecret(t.RefreshToken)
+	}
+	if t.IDToken != "" {
+		cred.IDToken = NewSecret(t.IDToken)
+		if name := accountName(t.IDToken, cred.Issuer, cred.Registration.ClientID); name != "" {
+			cred.Account = name
+		}
+	}
+	// The granted scopes are for show. They are not what the next refresh
+	// asks for: servers name fewer than they granted.
+	cred.GrantedScopes = splitScopes(t.Scope)
+	return nil
+}
+
+func (t tokenResponse) lifetime() (time.Duration, bool) {
+	seconds, err := strconv.ParseFloat(strings.Trim(string(t.ExpiresIn), `"`), 64)
+	if err != nil || math.IsNaN(seconds) || seconds <= 0 {
+		return 0, false
+	}
+	// Ten years bounds what a careless server may say without overflow.
+	return time.Duration(min(seconds, 10*365*24*3600) * float64(time.Second)), true
+}
+
+// checkToken accepts a bearer token that can be put into a header as it is
+// (RFC 6750, section 2.1): visible ASCII, so that no line break in it can add
+// a header of its own.
+func checkToken(token, tokenType string) error {
+	if token == "" {
+		return errors.New("the token response holds no access_token")
+	}
+	if len(token) > maxTokenBytes {
+		return errors.New("the access token is too large to be sent in a header")
+	}
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] >= 0x7f {
+			return errors.New("the access token holds characters that no token may have")
+		}
+	}
+	if tokenType != "" && !strings.EqualFold(tokenType, "bearer") {
+		return fmt.Errorf("token type %q is not supported", printable(tokenType))
+	}
+	return nil
+}
+
+// maxTokenBytes is far above real tokens and below common header limits.
+const maxTokenBytes = 64 << 10
+
+// exchange spends the authorization code (RFC 6749 section 4.1.3, RFC 7636
+// section 4.5, RFC 8707 section 2.2).
+func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier string) error {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, c.cfg.HTTP)
+	opts := []oauth2.AuthCodeOption{oauth2.VerifierOption(verifier)}
+	if cred.Resource != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
+	}
+	cfg := cred.config()
+	tok, err := cfg.Exchange(ctx, code, opts...)
+	if err != nil {
+		return c.exchangeFailed(err, cred.Resource)
+	}
+	return exchanged(tok).apply(cred, c.now())
+}
+
+func exchanged(tok *oauth2.Token) tokenResponse {
+	t := tokenResponse{AccessToken: tok.AccessToken, TokenType: tok.TokenType, RefreshToken: tok.RefreshToken}
+	t.IDToken, _ = tok.Extra("id_token").(string)
+	t.Scope, _ = tok.Extra("scope").(string)
+	switch v := tok.Extra("expires_in").(type) {
+	case float64:
+		t.ExpiresIn = jsontext.Value(strconv.FormatFloat(v, 'f', -1, 64))
+	case string:
+		t.ExpiresIn = jsontext.Value(v)
+	}
+	return t
+}
+
+// config describes the credential's client to x/oauth2. The style is always
+// explicit: left to guess, x/oauth2 sends a failed code a second time.
+func (c Credential) config() *oauth2.Config {
+	cfg := &oauth2.Config{
+		ClientID:    c.Registration.ClientID,
+		RedirectURL: c.Registration.RedirectURI,
+		Scopes:      c.RequestedScopes,
+		Endpoint:    oauth2.Endpoint{TokenURL: c.TokenEndpoint, AuthStyle: oauth2.AuthStyleInParams},
+	}
+	switch c.Registration.AuthMethod {
+	case authBasic:
+		cfg.ClientSecret, cfg.Endpoint.AuthStyle = c.Registration.ClientSecret.Reveal(), oauth2.AuthStyleInHeader
+	case authPost:
+		cfg.ClientSecret = c.Registration.ClientSecret.Reveal()
+	}
+	return cfg
+}
+
+func (c *Client) exchangeFailed(err error, resource string) error {
+	const op = "exchange the authorization code"
+	var refused *oauth2.RetrieveError
+	if !errors.As(err, &refused) {
+		return &Error{Op: op, Err: errors.Join(ErrUnavailable, unwrapURLError(err))}
+	}
+	if refused.Response.StatusCode >= 500 {
+		return &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", refused.Response.StatusCode)), Hint: "the provider has a problem; try again later"}
+	}
+	if o, ok := parseOAuthError(refused.Body); ok {
+		return &Error{Op: op, Code: printable(o.Code), Err: errors.New(o.describe()), Hint: hintFor(o.Code, resource)}
+	}
+	return &Error{Op: op, Err: fmt.Errorf("status %d", refused.Response.StatusCode)}
+}
+
+// refresh spends the refresh token (RFC 6749, section 6). It is our own
+// request because it must repeat resource: without it Logto and others answer
+// with a token for nobody. The new credential is returned, the given one is
+// left alone, and nothing is saved here.
+func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, error) {
+	const op = "refresh the access token"
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {cred.RefreshToken.Reveal()}}
+	if cred.Resource != "" {
+		form.Set("resource", cred.Resource)
+	}
+	status, body, err := c.postForm(ctx, cred.TokenEndpoint, cred.Registration, form)
+	if err != nil {
+		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+	}
+	if status == http.StatusOK {
+		var t tokenResponse
+		if err := decodeStrict(body, &t); err != nil {
+			return cred, &Error{Op: op, Err: err}
+		}
+		if err := t.apply(&cred, c.now()); err != nil {
+			return cred, &Error{Op: op, Err: err}
+		}
+		return cred, nil
+	}
+	if status == http.StatusTooManyRequests || status >= 500 {
+		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", status))}
+	}
+	if o, ok := parseOAuthError(body); ok {
+		return cred, &Error{Op: op, Code: printable(o.Code), Err: errors.New(o.describe()), Hint: hintFor(o.Code, cred.Resource)}
+	}
+	return cred, &Error{Op: op, Err: fmt.Errorf("status %d", status)}
+}
+
+// postForm sends a form with the client's authentication (RFC 6749, section
+// 2.3.1; identifier and secret are form-encoded inside Basic).
+func (c *Client) postForm(ctx context.Context, endpoint string, reg Registration, form url.Values) (status int, body []byte, err error) {
+	if reg.AuthMethod != authBasic {
+		form.Set("client_id", reg.ClientID)
+	}
+	if reg.AuthMethod == authPost {
+		form.Set("client_secret", reg.ClientSecret.Reveal())
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return 0, nil, errors.New("the endpoint is not a URL")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	if reg.AuthMethod == authBasic {
+		req.SetBasicAuth(url.QueryEscape(reg.ClientID), url.QueryEscape(reg.ClientSecret.Reveal()))
+	}
+	return c.send(req)
+}
+
+// revoke tells the issuer that the tokens are no longer used (RFC 7009). The
+// refresh token goes first: it ends the whole grant at most providers.
+func (c *Client) revoke(ctx context.Context, cred Credential) error {
+	const op = "revoke tokens"
+	if cred.RevocationEndpoint == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	for _, t := range []struct {
+		hint  string
+		token Secret
+	}{{"refresh_token", cred.RefreshToken}, {"access_token", cred.AccessToken}} {
+		if t.token.IsZero() {
+			continue
+		}
+		form := url.Values{"token": {t.token.Reveal()}, "token_type_hint": {t.hint}}
+		status, body, err := c.postForm(ctx, cred.RevocationEndpoint, cred.Registration, form)
+		if err != nil {
+			return &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+		}
+		// A self-contained access token cannot be revoked at many providers
+		// (unsupported_token_type); with its refresh token gone it soon ends.
+		if o, _ := parseOAuthError(body); status != http.StatusOK && o.Code != "unsupported_token_type" {
+			return &Error{Op: op, Code: printable(o.Code), Err: fmt.Errorf("status %d", status)}
+		}
+	}
+	return nil
+}
+
+// hintFor explains the errors people meet most.
+func hintFor(code, resource string) string {
+	switch code {
+	case "invalid_target":
+		return "the provider does not know the resource " + resource + ": register exactly this string there as an API resource, or give another one with --resource (none leaves it out)"
+	case "invalid_client", "unauthorized_client":
+		return "the provider does not accept this client: check the client id, and that it is a native application"
+	case "invalid_scope":
+		return "the provider does not grant a scope that was asked for: choose others with --scope"
+	case "access_denied":
+		return "the login was refused, or the account may not use this server"
+	case "invalid_redirect_uri":
+		return "add the redirect URI to the client at the provider"
+	}
+	return ""
+}

@@ -1,0 +1,163 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Bounds of one request's renewals.
+const (
+	// maxRenewals is one refresh (or the adoption of another process's token)
+	// and one login; a server that refuses both tokens refuses for another
+	// reason (C47).
+	maxRenewals = 2
+	// maxStepUps is how often more scopes are asked for (C52).
+	maxStepUps = 3
+)
+
+// Transport returns a RoundTripper that puts the access token on requests to
+// the configured server and answers its refusals: 401 with a refresh or a
+// login, 403 insufficient_scope with a login for more scopes, each followed by
+// one replay. A request to another origin, and one that carries its own
+// Authorization header, passes untouched. Bodies are replayed through GetBody;
+// without it a refused request fails.
+//
+// A request may take as long as a person needs to sign in: limits belong into
+// its context, not into http.Client.Timeout.
+func (c *Client) Transport(base http.RoundTripper) http.RoundTripper {
+	return &transport{client: c, base: base}
+}
+
+type transport struct {
+	client *Client
+	base   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !sameOrigin(req.URL, t.client.cfg.Server) || len(req.Header.Values("Authorization")) > 0 {
+		return t.base.RoundTrip(req)
+	}
+	cred, err := t.client.current(req.Context())
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	var renewals, stepUps int
+	for {
+		resp, err := t.base.RoundTrip(sign(req, cred))
+		if err != nil {
+			return nil, err
+		}
+		w, refused := refusal(resp, cred)
+		switch {
+		case !refused:
+			return resp, nil
+		case w.stepUp && stepUps == maxStepUps:
+			return resp, nil
+		case !w.stepUp && renewals == maxRenewals:
+			discard(resp)
+			return nil, t.client.refusedAgain(w.challenge)
+		case w.stepUp:
+			stepUps++
+		default:
+			w.fresh = renewals > 0
+			renewals++
+		}
+		discard(resp)
+		if cred, err = t.client.renew(req.Context(), w); err != nil {
+			return nil, err
+		}
+		if req, err = replay(req); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// current returns the credential to sign with. A token near its end is
+// refreshed first; when that fails the request goes out all the same and the
+// server decides.
+func (c *Client) current(ctx context.Context) (Credential, error) {
+	cred, err := c.load(ctx)
+	if err != nil || cred.Fresh(c.now()) || cred.RefreshToken.IsZero() {
+		return cred, err
+	}
+	renewed, err := c.renew(ctx, want{failed: cred.AccessToken, quiet: true})
+	if err == nil {
+		return renewed, nil
+	}
+	if ctx.Err() != nil {
+		return cred, err
+	}
+	c.log.Debug("early refresh failed", "error", err)
+	return cred, nil
+}
+
+// sign returns a copy of req that carries the access token, if there is one
+// (RFC 6750, section 2.1). The request itself is never changed.
+func sign(req *http.Request, cred Credential) *http.Request {
+	signed := req.Clone(req.Context())
+	if cred.HasToken() {
+		signed.Header.Set("Authorization", "Bearer "+cred.AccessToken.Reveal())
+	}
+	return signed
+}
+
+// refusal reads from a response whether a new token could help (C1, C50, C54).
+func refusal(resp *http.Response, cred Credential) (want, bool) {
+	w := want{failed: cred.AccessToken}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
+		w.challenge, _ = BearerChallenge(resp.Header)
+		return w, true
+	case http.StatusForbidden:
+		challenge, ok := BearerChallenge(resp.Header)
+		w.challenge, w.stepUp = challenge, true
+		return w, ok && challenge.ErrorCode() == "insufficient_scope"
+	}
+	return w, false
+}
+
+func (c *Client) refusedAgain(challenge Challenge) error {
+	cause := "the server refused a token that was issued for it a moment ago"
+	if text := challenge.Params["error_description"]; text != "" {
+		cause += ": " + printable(text)
+	}
+	return &Error{
+		Op: "sign in to " + c.cfg.Server.Redacted(), Code: printable(challenge.ErrorCode()), Err: errors.New(cause),
+		Hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits",
+	}
+}
+
+// replay returns the request with a new body.
+func replay(req *http.Request) (*http.Request, error) {
+	again := req.Clone(req.Context())
+	if req.Body == nil || req.Body == http.NoBody {
+		return again, nil
+	}
+	if req.GetBody == nil {
+		return nil, errors.New("repeat the request after signing in: its body cannot be sent twice")
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, fmt.Errorf("repeat the request after signing in: %w", err)
+	}
+	again.Body = body
+	return again, nil
+}
+
+// discard reads a little of a refused response, so that its connection can be
+// used again, and closes it.
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	_ = resp.Body.Close()
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
