@@ -48,6 +48,7 @@ type Listener struct {
 	server *http.Server
 	page   page
 	done   chan struct{}
+	tabs   sync.WaitGroup // tabs that wait for their outcome
 
 	mu      sync.Mutex
 	state   string // expected; "" while nobody waits or after the answer came
@@ -131,15 +132,22 @@ func (l *Listener) Receive(ctx context.Context, state string) (url.Values, func(
 	}
 }
 
-// Close stops listening at once and gives pages under way two seconds.
+// Close stops listening and cuts idle connections at once; browsers open
+// some in advance and keep them. A tab whose outcome is being written gets up
+// to two seconds.
 func (l *Listener) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	err := l.server.Shutdown(ctx)
-	if err != nil {
-		err = l.server.Close()
+	l.mu.Lock()
+	l.state = ""
+	l.mu.Unlock()
+	served := make(chan struct{})
+	go func() { l.tabs.Wait(); close(served) }()
+	select {
+	case <-served:
+	case <-time.After(closeTimeout):
 	}
+	err := l.server.Close()
 	<-l.done
+	<-served // handlers end when their connection does
 	return err
 }
 
@@ -177,11 +185,13 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 		l.page.refuse(w, http.StatusBadRequest)
 		return
 	}
+	defer l.tabs.Done()
 	select {
 	case o := <-a.outcome:
 		l.page.show(w, o)
 	case <-time.After(outcomeTimeout):
 		l.page.show(w, outcome{err: errors.New("no outcome in time")})
+	case <-r.Context().Done(): // the tab was closed, or the listener
 	}
 }
 
@@ -199,6 +209,7 @@ func (l *Listener) claim(a answer) bool {
 		return false
 	}
 	l.state = ""
+	l.tabs.Add(1)
 	l.arrived <- a
 	return true
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"strconv"
 )
 
 //go:embed page.html
@@ -89,9 +90,12 @@ func (p page) render(w http.ResponseWriter, status int, m message) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Connection", "close")
 	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes())
+	// Written out before the handler ends, because Close then cuts the line.
+	_ = http.NewResponseController(w).Flush()
 }
 
 // discardLog silences net/http's complaints about port scanners.

@@ -1,0 +1,138 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// C35, C36, C37, security row 10: the issuer table for success and error.
+func TestC35Issuer(t *testing.T) {
+	const issuer = "https://as.example/oidc"
+	cases := []struct {
+		name       string
+		advertised bool
+		query      string
+		code       string
+		denied     bool
+	}{
+		{"advertised and right", true, "code=c&iss=https%3A%2F%2Fas.example%2Foidc", "c", false},
+		{"advertised and missing", true, "code=c", "", false},
+		{"not advertised, right", false, "code=c&iss=https%3A%2F%2Fas.example%2Foidc", "c", false},
+		{"not advertised, missing", false, "code=c", "c", false},
+		{"not advertised, wrong", false, "code=c&iss=https%3A%2F%2Fevil.example", "", false},
+		{"advertised, wrong", true, "code=c&iss=https%3A%2F%2Fevil.example", "", false},
+		{"slash more", true, "code=c&iss=https%3A%2F%2Fas.example%2Foidc%2F", "", false},
+		{"other case", true, "code=c&iss=https%3A%2F%2FAS.example%2Foidc", "", false},
+		{"default port", true, "code=c&iss=https%3A%2F%2Fas.example%3A443%2Foidc", "", false},
+		{"empty", false, "code=c&iss=", "", false},
+		{"twice", true, "code=c&iss=https%3A%2F%2Fas.example%2Foidc&iss=x", "", false},
+		{"code twice", false, "code=c&code=d", "", false},
+		{"error, right", true, "error=access_denied&iss=https%3A%2F%2Fas.example%2Foidc", "", true},
+		{"error, missing though advertised", true, "error=access_denied&error_description=secret-text", "", false},
+		{"error, wrong", false, "error=access_denied&error_description=secret-text&iss=x", "", false},
+		{"error wins over code", false, "error=access_denied&code=c", "", true},
+		{"nothing", false, "state=s", "", false},
+	}
+	for _, tc := range cases {
+		q, err := url.ParseQuery(tc.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := checkAnswer(q, ServerMetadata{Issuer: issuer, IssParameterSupported: tc.advertised}, "")
+		if code != tc.code || (err == nil) != (tc.code != "") || errors.Is(err, ErrDenied) != tc.denied {
+			t.Errorf("%s: code %q, err %v", tc.name, code, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret-text") {
+			t.Errorf("%s: shows text of an unknown issuer: %v", tc.name, err)
+		}
+	}
+}
+
+// Logto finding 1: an unregistered resource is explained with the very string
+// to register.
+func TestInvalidTargetIsExplained(t *testing.T) {
+	q := url.Values{"error": {"invalid_target"}, "error_description": {"resource indicator is missing, or unknown"}}
+	_, err := checkAnswer(q, ServerMetadata{}, "https://mcp.example/mcp")
+	var e *Error
+	if !errors.As(err, &e) || !strings.Contains(e.UserHint(), "https://mcp.example/mcp") || !strings.Contains(e.UserHint(), "--resource") {
+		t.Fatalf("%v", err)
+	}
+}
+
+// Text from a provider cannot drive the terminal it is shown on.
+func TestPrintable(t *testing.T) {
+	in := "a\x1b[31mb\r\nc\u202ed\xff" + strings.Repeat("x", 1000)
+	got := printable(in)
+	if strings.ContainsAny(got, "\x1b\r\n\u202e\xff") || len([]rune(got)) > maxPrinted+1 || !strings.HasPrefix(got, "a[31mbcd") {
+		t.Errorf("%q", got)
+	}
+}
+
+// The token response: what is refused, what is kept.
+func TestTokenResponse(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	old := Credential{RefreshToken: NewSecret("r1"), Issuer: "https://as.example"}
+	var r tokenResponse
+	if err := decodeStrict([]byte(`{"access_token":"a","token_type":"bearer","expires_in":3600,"scope":"x y","code":"extra"}`), &r); err != nil {
+		t.Fatal(err)
+	}
+	cred := old
+	if err := r.apply(&cred, now); err != nil || cred.RefreshToken.Reveal() != "r1" || !cred.Expiry.Equal(now.Add(time.Hour)) || len(cred.GrantedScopes) != 2 {
+		t.Errorf("%+v, %v", cred, err)
+	}
+	for doc, want := range map[string]time.Duration{
+		`{"access_token":"a","expires_in":"60"}`:   time.Minute,
+		`{"access_token":"a","expires_in":1e300}`:  10 * 365 * 24 * time.Hour,
+		`{"access_token":"a","expires_in":-1}`:     0,
+		`{"access_token":"a","expires_in":null}`:   0,
+		`{"access_token":"a","expires_in":"soon"}`: 0,
+	} {
+		var r tokenResponse
+		cred := old
+		if err := decodeStrict([]byte(doc), &r); err != nil {
+			t.Fatal(doc, err)
+		}
+		if err := r.apply(&cred, now); err != nil {
+			t.Errorf("%s: %v", doc, err)
+		}
+		if want == 0 && !cred.Expiry.IsZero() || want != 0 && !cred.Expiry.Equal(now.Add(want)) {
+			t.Errorf("%s: expiry %v", doc, cred.Expiry)
+		}
+	}
+	for _, bad := range []string{`{}`, `{"access_token":""}`, `{"access_token":"a\rX: y"}`, `{"access_token":"a b"}`, `{"access_token":"a","token_type":"DPoP"}`, `{"access_token":"ä"}`, `{"access_token":"` + strings.Repeat("a", maxTokenBytes+1) + `"}`} {
+		var r tokenResponse
+		cred := old
+		if err := decodeStrict([]byte(bad), &r); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.apply(&cred, now); err == nil {
+			t.Errorf("accepted %.40s", bad)
+		}
+	}
+}
+
+// The name shown to people comes only from an ID token that is for us.
+func TestAccountName(t *testing.T) {
+	token := func(claims string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".sig"
+	}
+	cases := map[string]string{
+		token(`{"iss":"i","aud":"c","sub":"s","email":"a@x.example","name":"Alice"}`): "a@x.example",
+		token(`{"iss":"i","aud":["z","c"],"sub":"s","phone_number":null}`):            "s",
+		token(`{"iss":"i","aud":"other","sub":"s"}`):                                  "",
+		token(`{"iss":"j","aud":"c","sub":"s"}`):                                      "",
+		token(`{"iss":"i","aud":"c","name":"\u001b[2J"}`):                             "[2J",
+		token(`nonsense`): "",
+		"a.b":             "",
+		"":                "",
+	}
+	for in, want := range cases {
+		if got := accountName(in, "i", "c"); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

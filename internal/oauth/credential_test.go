@@ -1,0 +1,67 @@
+package oauth
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Security row 23: two identities share an ID only when they are equal.
+func TestKeyIDInjective(t *testing.T) {
+	part := rapid.StringMatching(`[ab:0-9 ]{0,4}`)
+	key := rapid.Custom(func(t *rapid.T) Key {
+		return Key{
+			Server: part.Draw(t, "server"), Profile: part.Draw(t, "profile"), ClientID: part.Draw(t, "client"),
+			Resource: part.Draw(t, "resource"), Scopes: rapid.SliceOfN(part, 0, 3).Draw(t, "scopes"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := key.Draw(t, "a"), key.Draw(t, "b")
+		if (a.ID() == b.ID()) != sameKey(a, b) {
+			t.Fatalf("%+v and %+v: %s, %s", a, b, a.ID(), b.ID())
+		}
+	})
+}
+
+func sameKey(a, b Key) bool {
+	if a.Server != b.Server || a.Profile != b.Profile || a.ClientID != b.ClientID || a.Resource != b.Resource || len(a.Scopes) != len(b.Scopes) {
+		return false
+	}
+	count := map[string]int{}
+	for i := range a.Scopes {
+		count[a.Scopes[i]]++
+		count[b.Scopes[i]]--
+	}
+	for _, n := range count {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Security row 32: the margin scales with the lifetime, so that a token of a
+// few seconds is not refreshed at every use.
+func TestFreshMargin(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	token := NewSecret("t")
+	cases := []struct {
+		name string
+		cred Credential
+		want bool
+	}{
+		{"no token", Credential{}, false},
+		{"no expiry known", Credential{AccessToken: token}, true},
+		{"one hour, 61 s left", Credential{AccessToken: token, ObtainedAt: now.Add(61*time.Second - time.Hour), Expiry: now.Add(61 * time.Second)}, true},
+		{"one hour, 60 s left", Credential{AccessToken: token, ObtainedAt: now.Add(60*time.Second - time.Hour), Expiry: now.Add(60 * time.Second)}, false},
+		{"ten seconds, 2 s left", Credential{AccessToken: token, ObtainedAt: now.Add(-8 * time.Second), Expiry: now.Add(2 * time.Second)}, true},
+		{"ten seconds, 1 s left", Credential{AccessToken: token, ObtainedAt: now.Add(-9 * time.Second), Expiry: now.Add(time.Second)}, false},
+		{"over", Credential{AccessToken: token, ObtainedAt: now.Add(-time.Hour), Expiry: now.Add(-time.Second)}, false},
+	}
+	for _, tc := range cases {
+		if got := tc.cred.Fresh(now); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}

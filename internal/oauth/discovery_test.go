@@ -1,0 +1,346 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// site serves fixed documents and records which paths were asked for.
+type site struct {
+	*httptest.Server
+	mu    sync.Mutex
+	docs  map[string]string
+	asked []string
+}
+
+func newSite(t *testing.T) *site {
+	s := &site{docs: map[string]string{}}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.asked = append(s.asked, r.URL.Path)
+		for name := range r.Header {
+			if name == "Authorization" || name == "Cookie" {
+				t.Errorf("metadata request carries %s", name)
+			}
+		}
+		doc, ok := s.docs[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if status, body, ok := strings.Cut(doc, " "); ok && len(status) == 3 {
+			var code int
+			fmt.Sscan(status, &code)
+			if code >= 300 && code < 400 {
+				w.Header().Set("Location", body)
+			}
+			w.WriteHeader(code)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, doc)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *site) set(path, doc string) { s.docs[path] = strings.ReplaceAll(doc, "$B", s.URL) }
+
+func (s *site) prm(path, issuer string) {
+	s.set("/.well-known/oauth-protected-resource"+path, `{"resource":"$B`+path+`","authorization_servers":["$B`+issuer+`"],"scopes_supported":["a","b"]}`)
+}
+
+func metadataDoc(issuer string) string {
+	return `{"issuer":"$B` + issuer + `","authorization_endpoint":"$B/auth","token_endpoint":"$B/token","registration_endpoint":"$B/reg","code_challenge_methods_supported":["S256"]}`
+}
+
+func (s *site) discover(t *testing.T, path, challenge string) (Discovery, error) {
+	t.Helper()
+	server, err := url.Parse(s.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := http.Header{}
+	if challenge != "" {
+		h.Set("WWW-Authenticate", strings.ReplaceAll(challenge, "$B", s.URL))
+	}
+	c, _ := BearerChallenge(h)
+	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "")
+}
+
+// C3, C4, C13, C14: which addresses are asked, in which order.
+func TestC4C13DiscoveryOrder(t *testing.T) {
+	cases := []struct {
+		name, mcpPath, prmPath, issuer, metaPath, challenge string
+		want                                                []string
+	}{
+		{
+			"path endpoint, root issuer", "/mcp", "/mcp", "", "/.well-known/oauth-authorization-server", "",
+			[]string{"/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server"},
+		},
+		{
+			"root endpoint", "", "", "", "/.well-known/openid-configuration", "",
+			[]string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"},
+		},
+		{
+			"Logto: path issuer, appended only", "/mcp", "/mcp", "/oidc", "/oidc/.well-known/openid-configuration", "",
+			[]string{"/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server/oidc", "/.well-known/openid-configuration/oidc", "/oidc/.well-known/openid-configuration"},
+		},
+		{
+			"inserted OpenID document", "/mcp", "/mcp", "/t/1", "/.well-known/openid-configuration/t/1", "",
+			[]string{"/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server/t/1", "/.well-known/openid-configuration/t/1"},
+		},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t)
+			s.prm(tc.prmPath, tc.issuer)
+			s.set(tc.metaPath, metadataDoc(tc.issuer))
+			d, err := s.discover(t, tc.mcpPath, tc.challenge)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(s.asked, tc.want) {
+				t.Errorf("asked %q, want %q", s.asked, tc.want)
+			}
+			if d.Resource != s.URL+tc.prmPath || d.Server.Issuer != s.URL+tc.issuer || !slices.Equal(d.ScopesSupported, []string{"a", "b"}) {
+				t.Errorf("found %+v", d)
+			}
+		})
+	}
+}
+
+// C3: the address in the challenge is used and no other.
+func TestC3ChallengeAddressOnly(t *testing.T) {
+	s := newSite(t)
+	s.set("/custom/meta.json", `{"resource":"$B/mcp","authorization_servers":["$B"]}`)
+	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
+	if _, err := s.discover(t, "/mcp", `Bearer resource_metadata="$B/custom/meta.json"`); err != nil {
+		t.Fatal(err)
+	}
+	if s.asked[0] != "/custom/meta.json" || slices.Contains(s.asked, "/.well-known/oauth-protected-resource") {
+		t.Errorf("asked %q", s.asked)
+	}
+	s.asked = nil
+	if _, err := s.discover(t, "/mcp", `Bearer resource_metadata="$B/nowhere"`); err == nil || len(s.asked) != 1 {
+		t.Errorf("a dead address in the challenge: err %v, asked %q", err, s.asked)
+	}
+}
+
+// C7, security row 11: metadata of another resource stops the login before
+// the authorization server is even asked. The string is kept byte for byte.
+func TestC7ResourceMatch(t *testing.T) {
+	cases := []struct {
+		resource string
+		ok       bool
+	}{
+		{"$B/mcp", true},
+		{"$B", true},
+		{"$B/", true},
+		{"$B/mcp/", true}, // the slash is kept for the request, not for the comparison
+		{"$B/mc", false},
+		{"$B/mcpx", false},
+		{"$B/mcp/more", false},
+		{"https://evil.example/mcp", false},
+		{"$B/mcp#f", false},
+		{"", false},
+	}
+	for _, tc := range cases {
+		s := newSite(t)
+		s.set("/.well-known/oauth-protected-resource/mcp", `{"resource":"`+tc.resource+`","authorization_servers":["$B"]}`)
+		s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
+		d, err := s.discover(t, "/mcp", "")
+		if (err == nil) != tc.ok {
+			t.Errorf("%q: %v", tc.resource, err)
+		}
+		want := strings.ReplaceAll(tc.resource, "$B", s.URL)
+		if tc.ok && d.Resource != want {
+			t.Errorf("resource %q changed to %q", want, d.Resource)
+		}
+		if !tc.ok && len(s.asked) != 1 {
+			t.Errorf("%q: went on to %q", tc.resource, s.asked)
+		}
+	}
+}
+
+// C15, security row 13: a document that calls itself something else is not
+// used, at each of the addresses, not even with a slash more.
+func TestC15IssuerIdentity(t *testing.T) {
+	for _, path := range []string{"/.well-known/oauth-authorization-server/t", "/.well-known/openid-configuration/t", "/t/.well-known/openid-configuration"} {
+		for _, wrong := range []string{"", "/t/", "/T", "/other"} {
+			s := newSite(t)
+			s.prm("/mcp", "/t")
+			s.set(path, metadataDoc(wrong))
+			if _, err := s.discover(t, "/mcp", ""); err == nil {
+				t.Errorf("%s with issuer %q was used", path, wrong)
+			}
+		}
+	}
+	s := newSite(t) // the 2025-03-26 fallback as well
+	s.set("/.well-known/oauth-authorization-server", metadataDoc("/other"))
+	if _, err := s.discover(t, "/mcp", ""); err == nil {
+		t.Error("fallback used a document of another issuer")
+	}
+}
+
+// C10: a server of 2025-03-26, with and without metadata.
+func TestC10WithoutResourceMetadata(t *testing.T) {
+	s := newSite(t)
+	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
+	d, err := s.discover(t, "/mcp", "")
+	if err != nil || d.Resource != "" || d.Server.TokenEndpoint != s.URL+"/token" || d.Server.Assumed {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	s = newSite(t)
+	d, err = s.discover(t, "/mcp", "")
+	if err != nil || !d.Server.Assumed || d.Server.AuthorizationEndpoint != s.URL+"/authorize" || d.Server.RegistrationEndpoint != s.URL+"/register" {
+		t.Fatalf("%+v, %v", d, err)
+	}
+}
+
+// C17: an HTML page with status 200 is passed over, an outage is not.
+func TestC17NotThereAndOutage(t *testing.T) {
+	s := newSite(t)
+	s.set("/.well-known/oauth-protected-resource/mcp", "<html>welcome</html>")
+	s.prm("", "")
+	s.set("/.well-known/oauth-protected-resource", `{"resource":"$B","authorization_servers":["$B"]}`)
+	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
+	if _, err := s.discover(t, "/mcp", ""); err != nil {
+		t.Errorf("HTML page: %v", err)
+	}
+	for _, status := range []string{"500 x", "503 x", "429 x"} {
+		s = newSite(t)
+		s.set("/.well-known/oauth-protected-resource/mcp", status)
+		if _, err := s.discover(t, "/mcp", ""); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v", status, err)
+		}
+	}
+}
+
+// A4: redirects of metadata are few and checked like any other address.
+func TestA4MetadataRedirects(t *testing.T) {
+	s := newSite(t)
+	s.set("/.well-known/oauth-protected-resource/mcp", "302 /moved")
+	s.set("/moved", `{"resource":"$B/mcp","authorization_servers":["$B"]}`)
+	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
+	if _, err := s.discover(t, "/mcp", ""); err != nil {
+		t.Errorf("one redirect: %v", err)
+	}
+	for _, target := range []string{"http://169.254.169.254/latest", "http://evil.example/x", "file:///etc/passwd", "302 loop"} {
+		s = newSite(t)
+		s.set("/.well-known/oauth-protected-resource/mcp", "302 "+strings.TrimPrefix(target, "302 "))
+		if target == "302 loop" {
+			s.set("/.well-known/oauth-protected-resource/mcp", "302 /.well-known/oauth-protected-resource/mcp")
+		}
+		if _, err := s.discover(t, "/mcp", ""); err == nil {
+			t.Errorf("redirect to %s followed", target)
+		}
+		if len(s.asked) > maxMetadataRedirects+1 {
+			t.Errorf("%d requests", len(s.asked))
+		}
+	}
+}
+
+// Security row 14: a document without end is not read to its end.
+func TestMetadataIsBounded(t *testing.T) {
+	sent := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		chunk := []byte(strings.Repeat(" ", 64<<10))
+		for range 1600 { // 100 MiB
+			n, err := w.Write(chunk)
+			sent += n
+			if err != nil {
+				return
+			}
+		}
+	}))
+	u, _ := url.Parse(srv.URL)
+	_, _, err := fetchMetadata(t.Context(), NewHTTPClient(u, nil), srv.URL, nil)
+	srv.Close()
+	if err == nil || sent > 16<<20 {
+		t.Fatalf("err %v, %d bytes were sent", err, sent)
+	}
+}
+
+// C8: of several authorization servers the known one is preferred, and one
+// that fails is passed over.
+func TestC8SeveralServers(t *testing.T) {
+	s := newSite(t)
+	s.set("/.well-known/oauth-protected-resource/mcp", `{"resource":"$B/mcp","authorization_servers":["$B/dead","$B/one","$B/two"]}`)
+	s.set("/.well-known/oauth-authorization-server/one", metadataDoc("/one"))
+	s.set("/.well-known/oauth-authorization-server/two", metadataDoc("/two"))
+	d, err := s.discover(t, "/mcp", "")
+	if err != nil || d.Server.Issuer != s.URL+"/one" {
+		t.Fatalf("%v, %v", d.Server.Issuer, err)
+	}
+	server, _ := url.Parse(s.URL + "/mcp")
+	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, s.URL+"/two")
+	if err != nil || d.Server.Issuer != s.URL+"/two" {
+		t.Fatalf("%v, %v", d.Server.Issuer, err)
+	}
+}
+
+// C31: no S256, no login; C30 is tested with the whole flow.
+func TestC31RefuseWithoutS256(t *testing.T) {
+	for _, methods := range [][]string{nil, {}, {"plain"}} {
+		var advice *Error
+		err := ServerMetadata{Issuer: "https://a.example", CodeChallengeMethods: methods}.checkPKCE()
+		if !errors.As(err, &advice) || !strings.Contains(advice.Hint, "--assume-pkce") {
+			t.Errorf("%v: %v", methods, err)
+		}
+	}
+	if err := (ServerMetadata{CodeChallengeMethods: []string{"plain", "S256"}}).checkPKCE(); err != nil {
+		t.Error(err)
+	}
+}
+
+// C48, C49, C51, C43 and the Logto rule for refresh tokens.
+func TestC48Scopes(t *testing.T) {
+	logto := ServerMetadata{ScopesSupported: []string{"openid", "offline_access", "profile"}, GrantTypesSupported: []string{"authorization_code", "refresh_token"}}
+	plain := ServerMetadata{ScopesSupported: []string{"x"}}
+	cases := []struct {
+		name                                   string
+		meta                                   ServerMetadata
+		chosen, challenged, supported, earlier []string
+		want                                   string
+	}{
+		{"challenge wins", plain, nil, []string{"a"}, []string{"b", "c"}, nil, "a"},
+		{"else all supported", plain, nil, nil, []string{"b", "c"}, nil, "b c"},
+		{"else none", plain, nil, nil, nil, nil, ""},
+		{"never the server's own list", ServerMetadata{ScopesSupported: []string{"email"}}, nil, nil, nil, nil, ""},
+		{"offline_access where listed", logto, nil, []string{"mcp:read"}, nil, nil, "mcp:read openid offline_access"},
+		{"not doubled", logto, nil, []string{"offline_access", "openid"}, nil, nil, "offline_access openid"},
+		{"not without the refresh grant", ServerMetadata{ScopesSupported: []string{"offline_access"}, GrantTypesSupported: []string{"authorization_code"}}, nil, []string{"a"}, nil, nil, "a"},
+		{"the person's choice is literal", logto, []string{"z"}, []string{"a"}, nil, nil, "z"},
+		{"step-up adds", logto, nil, []string{"write"}, []string{"b"}, []string{"read", "openid"}, "read openid write"},
+		{"step-up adds to a choice", logto, []string{"z"}, []string{"write"}, nil, []string{"z"}, "z write"},
+	}
+	for _, tc := range cases {
+		if got := strings.Join(tc.meta.scopes(tc.chosen, tc.challenged, tc.supported, tc.earlier), " "); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+// A hostile or careless document is refused, not half-read.
+func TestMetadataDecodingIsStrict(t *testing.T) {
+	var m ServerMetadata
+	for _, doc := range []string{`{"issuer":"a","issuer":"b"}`, `[]`, `{`, `{"issuer":1}`, strings.Repeat(`{"a":`, 20_000)} {
+		if err := decodeStrict([]byte(doc), &m); err == nil {
+			t.Errorf("accepted %.40s", doc)
+		}
+	}
+	m = ServerMetadata{}
+	if err := decodeStrict([]byte(`{"Issuer":"https://evil.example","unknown":{"a":[1]}}`), &m); err != nil || m.Issuer != "" {
+		t.Errorf("other case: %q, %v", m.Issuer, err)
+	}
+}

@@ -1,0 +1,273 @@
+package loopback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type received struct {
+	query  url.Values
+	finish func(string, error)
+	err    error
+}
+
+func listen(t *testing.T, o Options) *Listener {
+	t.Helper()
+	l, err := Listen(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func receive(ctx context.Context, l *Listener, state string) <-chan received {
+	ch := make(chan received, 1)
+	go func() {
+		var r received
+		r.query, r.finish, r.err = l.Receive(ctx, state)
+		ch <- r
+	}()
+	for { // until the listener expects the state
+		l.mu.Lock()
+		waiting := l.state == state
+		l.mu.Unlock()
+		if waiting || ctx.Err() != nil {
+			return ch
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+func get(t *testing.T, method, address, host string) (int, string, http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host != "" {
+		req.Host = host
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), resp.Header
+}
+
+// C39, security rows 1, 2 and 4: nothing but the right answer ends the wait,
+// however often it is tried, and the right one still works afterwards.
+func TestForgedAnswersChangeNothing(t *testing.T) {
+	l := listen(t, Options{})
+	ch := receive(t.Context(), l, "right")
+	base := strings.TrimSuffix(l.URI(), DefaultPath)
+	forged := []struct {
+		method, path, host string
+		status             int
+	}{
+		{"GET", "/callback?code=c&state=wrong", "", 400},
+		{"GET", "/callback?code=c", "", 400},
+		{"GET", "/callback?code=c&state=", "", 400},
+		{"GET", "/callback?code=c&state=right&state=right", "", 400},
+		{"GET", "/callback?code=c&state=wrong&state=right", "", 400},
+		{"GET", "/callback?error=access_denied&state=wrong", "", 400},
+		{"GET", "/callback?error=access_denied", "", 400},
+		{"GET", "/callback?state=right", "", 400},
+		{"GET", "/callback", "", 400},
+		{"GET", "/callback?code=%zz&state=right", "", 400},
+		{"GET", "/favicon.ico", "", 404},
+		{"GET", "/", "", 404},
+		{"GET", "/callback/?code=c&state=right", "", 404},
+		{"GET", "/Callback?code=c&state=right", "", 404},
+		{"HEAD", "/callback?code=c&state=right", "", 405},
+		{"POST", "/callback?code=c&state=right", "", 405},
+		{"OPTIONS", "/callback?code=c&state=right", "", 405},
+		{"GET", "/callback?code=c&state=right", "evil.example", 403},
+		{"GET", "/callback?code=c&state=right", "127.0.0.1", 403},
+	}
+	for range 25 {
+		for _, f := range forged {
+			status, body, h := get(t, f.method, base+f.path, f.host)
+			if status != f.status || strings.Contains(body, "Signed in") {
+				t.Fatalf("%s %s host %q: status %d", f.method, f.path, f.host, status)
+			}
+			if h.Get("Access-Control-Allow-Origin") != "" {
+				t.Fatal("CORS header")
+			}
+		}
+	}
+	select {
+	case r := <-ch:
+		t.Fatalf("a forged answer ended the wait: %v", r.query)
+	default:
+	}
+	page := make(chan string, 1)
+	go func() {
+		_, body, _ := get(t, "GET", l.URI()+"?code=real&state=right&iss=i", "")
+		page <- body
+	}()
+	r := <-ch
+	if r.err != nil || r.query.Get("code") != "real" {
+		t.Fatalf("%v, %v", r.query, r.err)
+	}
+	select {
+	case <-page:
+		t.Fatal("the page came before the outcome was known")
+	default:
+	}
+	r.finish("alice@example.test", nil)
+	r.finish("", errors.New("ignored")) // a second call changes nothing
+	if body := <-page; !strings.Contains(body, "Signed in") || !strings.Contains(body, "alice@example.test") {
+		t.Errorf("page: %s", body)
+	}
+	// Security row 3: a valid answer counts once.
+	if status, _, _ := get(t, "GET", l.URI()+"?code=real&state=right", ""); status != 400 {
+		t.Errorf("second use: %d", status)
+	}
+}
+
+type coded struct{ code string }
+
+func (c coded) Error() string     { return "with <script>alert(1)</script> in it" }
+func (c coded) OAuthCode() string { return c.code }
+
+// C39, security row 5: pages are static per outcome; markup in parameters, in
+// the error or in the account does not reach the tab as markup.
+func TestPagesReflectNothing(t *testing.T) {
+	const markup = "%3Cscript%3Ealert(1)%3C/script%3E"
+	l := listen(t, Options{Server: "mcp.example"})
+	bodies := map[string]int{}
+	for i := range 10 {
+		state := fmt.Sprintf("s%d", i)
+		ch := receive(t.Context(), l, state)
+		page := make(chan string, 1)
+		go func() {
+			_, body, h := get(t, "GET", fmt.Sprintf("%s?error=%s%d&error_description=%s&error_uri=%s&state=%s", l.URI(), markup, i, markup, markup, state), "")
+			if !strings.Contains(h.Get("Content-Security-Policy"), "default-src 'none'") || h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("headers: %v", h)
+			}
+			page <- body
+		}()
+		r := <-ch
+		r.finish("", coded{"access_denied"})
+		bodies[<-page]++
+	}
+	if len(bodies) != 1 {
+		t.Errorf("%d different pages for one outcome", len(bodies))
+	}
+	for body := range bodies {
+		if strings.Contains(strings.ToLower(body), "<script") || strings.Contains(body, "alert(1)") {
+			t.Errorf("markup on the page: %s", body)
+		}
+	}
+	ch := receive(t.Context(), l, "last")
+	page := make(chan string, 1)
+	go func() { _, b, _ := get(t, "GET", l.URI()+"?code=c&state=last", ""); page <- b }()
+	r := <-ch
+	r.finish("<script>alert(1)</script>", nil)
+	if body := <-page; strings.Contains(body, "<script>") {
+		t.Errorf("account as markup: %s", body)
+	}
+}
+
+// Security row 7: a taken port is not waited for; another one is used and
+// named, unless the person insists.
+func TestTakenPort(t *testing.T) {
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.Addr().(*net.TCPAddr).Port
+	l := listen(t, Options{Port: port})
+	u, err := url.Parse(l.URI())
+	if err != nil || u.Port() == fmt.Sprint(port) || u.Hostname() != "127.0.0.1" || u.Path != DefaultPath {
+		t.Errorf("URI %s", l.URI())
+	}
+	if _, err := Listen(t.Context(), Options{Port: port, Exact: true}); err == nil {
+		t.Error("bound a taken port")
+	}
+}
+
+func TestFreePortIsUsed(t *testing.T) {
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	free.Close()
+	l := listen(t, Options{Port: port, Exact: true, Path: "/oauth/callback"})
+	if want := fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port); l.URI() != want {
+		t.Errorf("URI %s, want %s", l.URI(), want)
+	}
+}
+
+// A14: the listener is on 127.0.0.1 only.
+func TestBoundToLoopback(t *testing.T) {
+	l := listen(t, Options{})
+	u, _ := url.Parse(l.URI())
+	conn, err := net.Dial("tcp", net.JoinHostPort("::1", u.Port()))
+	if err == nil {
+		conn.Close()
+		t.Error("reachable by another address")
+	}
+}
+
+func TestReceiveEndsWithContext(t *testing.T) {
+	l := listen(t, Options{})
+	cause := errors.New("nobody came")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ch := receive(ctx, l, "s")
+	cancel(cause)
+	if r := <-ch; !errors.Is(r.err, cause) {
+		t.Errorf("%v", r.err)
+	}
+	if status, _, _ := get(t, "GET", l.URI()+"?code=c&state=s", ""); status != 400 {
+		t.Errorf("a late answer got %d", status)
+	}
+}
+
+// A slow client holds up neither the login nor the end.
+func TestSlowClientDoesNotBlock(t *testing.T) {
+	l := listen(t, Options{})
+	host := strings.TrimSuffix(strings.TrimPrefix(l.URI(), "http://"), DefaultPath)
+	for range 50 {
+		conn, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "GET /callback?co")
+	}
+	ch := receive(t.Context(), l, "s")
+	go func() { get(t, "GET", l.URI()+"?code=c&state=s", "") }()
+	r := <-ch
+	r.finish("", nil)
+	if err := l.Close(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func TestBadPath(t *testing.T) {
+	for _, path := range []string{"callback", "/a?b", "/a#b"} {
+		if _, err := Listen(t.Context(), Options{Path: path}); err == nil {
+			t.Errorf("path %q accepted", path)
+		}
+	}
+}
