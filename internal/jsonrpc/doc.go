@@ -1,0 +1,12 @@
+// Package jsonrpc looks at JSON-RPC 2.0 messages without changing them.
+//
+//  1. [Parse] checks that a line is one JSON text and notes where the members
+//     of its envelope stand. The bytes are kept: ids of any size, the spelling
+//     of numbers, duplicate and unknown members, and the order of keys survive
+//     because nothing is ever encoded again.
+//  2. [Message.Param] and [Member] find a few values deeper inside, on demand.
+//  3. [ErrorResponse] builds the answers that the bridge gives by itself.
+//  4. [Squeeze] makes one line of a message that arrived as several.
+//
+// The package knows no MCP and no transport.
+package jsonrpc

@@ -1,0 +1,255 @@
+package jsonrpc
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Kind tells messages apart by their members.
+type Kind uint8
+
+// The kinds of messages.
+const (
+	// Invalid is JSON, but no JSON-RPC message.
+	Invalid Kind = iota
+	// Request has a method and an id.
+	Request
+	// Notification has a method and no id.
+	Notification
+	// Response has an id and a result or an error.
+	Response
+	// Batch is an array, of messages as 2025-03-26 had it.
+	Batch
+)
+
+// Errors of Parse. ErrSyntax calls for code -32700, ErrInvalid for -32600.
+var (
+	ErrSyntax  = errors.New("not a JSON text")
+	ErrInvalid = errors.New("not a JSON-RPC message")
+)
+
+// Message is one message as it was received.
+type Message struct {
+	// Raw is the whole JSON text. The other byte slices are parts of it.
+	Raw  []byte
+	Kind Kind
+	// ID is the raw id, nil when there is none.
+	ID []byte
+	// Method is "" in responses and batches.
+	Method string
+	// Params, Result and Error are raw values, nil when absent.
+	Params, Result, Error []byte
+}
+
+// lenient is how relayed text is read: syntax is checked, but what the two
+// ends may disagree about (duplicate names, broken UTF-8) is theirs to judge.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
+func decoder(raw []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(raw), lenient...)
+}
+
+// Parse reads the envelope of one message in a single pass over raw. raw must
+// be one JSON text; nesting is bounded at 10,000 levels. The message refers to
+// raw, which must not be changed afterwards. With ErrInvalid the ID is set when
+// one was found, so that the refusal can name it.
+func Parse(raw []byte) (Message, error) {
+	raw = bytes.TrimSpace(raw)
+	m := Message{Raw: raw}
+	d := decoder(raw)
+	if d.PeekKind() == jsontext.KindBeginArray {
+		m.Kind = Batch
+		if d.SkipValue() != nil || !atEnd(d) {
+			return Message{Raw: raw}, ErrSyntax
+		}
+		return m, nil
+	}
+	if d.PeekKind() != jsontext.KindBeginObject {
+		if d.SkipValue() != nil || !atEnd(d) {
+			return m, ErrSyntax
+		}
+		return m, ErrInvalid
+	}
+	hasMethod, err := m.envelope(d, raw)
+	if err != nil || !atEnd(d) {
+		return Message{Raw: raw}, ErrSyntax
+	}
+	return m, m.classify(hasMethod)
+}
+
+// envelope notes the members of the top-level object. Of a doubled member the
+// last one counts, as in most parsers.
+func (m *Message) envelope(d *jsontext.Decoder, raw []byte) (hasMethod bool, err error) {
+	if _, err := d.ReadToken(); err != nil {
+		return false, err
+	}
+	for d.PeekKind() != jsontext.KindEndObject {
+		name, err := d.ReadToken()
+		if err != nil {
+			return false, err
+		}
+		var into *[]byte
+		var method []byte
+		switch name.String() {
+		case "id":
+			into = &m.ID
+		case "method":
+			into = &method
+		case "params":
+			into = &m.Params
+		case "result":
+			into = &m.Result
+		case "error":
+			into = &m.Error
+		}
+		value, err := rawValue(d, raw)
+		if err != nil {
+			return false, err
+		}
+		if into != nil {
+			*into = value
+		}
+		if into == &method {
+			m.Method, hasMethod = Text(method)
+		}
+	}
+	_, err = d.ReadToken()
+	return hasMethod, err
+}
+
+// rawValue passes over the next value and returns the part of raw it stands in.
+func rawValue(d *jsontext.Decoder, raw []byte) ([]byte, error) {
+	value, err := d.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	// The decoder may reuse what it returned; the same bytes stand in raw.
+	end := int(d.InputOffset())
+	return raw[end-len(value) : end : end], nil
+}
+
+func (m *Message) classify(hasMethod bool) error {
+	switch {
+	case m.ID != nil && !validID(m.ID) && (hasMethod || m.Error == nil):
+		// null is the id of an error answer to what had none, nothing else.
+		m.ID = nil
+		return ErrInvalid
+	case hasMethod && m.ID == nil:
+		m.Kind = Notification
+	case hasMethod:
+		m.Kind = Request
+	case !hasMethod && m.Method == "" && m.ID != nil && (m.Result != nil || m.Error != nil):
+		m.Kind = Response
+	default:
+		return ErrInvalid
+	}
+	return nil
+}
+
+// validID accepts strings and numbers (MCP forbids null, JSON-RPC the rest).
+func validID(id []byte) bool {
+	return id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9'
+}
+
+func atEnd(d *jsontext.Decoder) bool {
+	_, err := d.ReadToken()
+	return errors.Is(err, io.EOF)
+}
+
+// Key makes an id comparable: two spellings of one string are one key, while a
+// number counts as it is written. "" stands for no id.
+func Key(id []byte) string {
+	if s, ok := Text(id); ok {
+		return `"` + s
+	}
+	return string(id)
+}
+
+// Text returns the value of a raw JSON string; ok is false for anything else.
+func Text(raw []byte) (s string, ok bool) {
+	if len(raw) == 0 || raw[0] != '"' {
+		return "", false
+	}
+	b, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil && !bytes.Contains(b, []byte("\ufffd")) {
+		return "", false
+	}
+	return string(b), true
+}
+
+// Param returns a raw value inside the parameters, by the path of member
+// names, nil when it is not there.
+func (m Message) Param(path ...string) []byte { return Member(m.Params, path...) }
+
+// Member returns a raw value inside raw by the path of member names, nil when
+// it is not there.
+func Member(raw []byte, path ...string) []byte {
+	for _, name := range path {
+		if raw = member(raw, name); raw == nil {
+			return nil
+		}
+	}
+	return raw
+}
+
+func member(raw []byte, want string) (found []byte) {
+	if len(raw) == 0 || raw[0] != '{' {
+		return nil
+	}
+	d := decoder(raw)
+	if _, err := d.ReadToken(); err != nil {
+		return nil
+	}
+	for d.PeekKind() != jsontext.KindEndObject {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil
+		}
+		match := name.String() == want // before the next token voids it
+		value, err := rawValue(d, raw)
+		if err != nil {
+			return nil
+		}
+		if match {
+			found = value
+		}
+	}
+	return found
+}
+
+// Elements returns the raw elements of a batch.
+func Elements(raw []byte) [][]byte {
+	d := decoder(raw)
+	if tok, err := d.ReadToken(); err != nil || tok.Kind() != jsontext.KindBeginArray {
+		return nil
+	}
+	var list [][]byte
+	for d.PeekKind() != jsontext.KindEndArray {
+		value, err := rawValue(d, raw)
+		if err != nil {
+			return list
+		}
+		list = append(list, value)
+	}
+	return list
+}
+
+// Squeeze returns the message without line breaks. In JSON they stand only
+// between tokens, where none is needed, and never raw inside a string. raw is
+// returned itself when there is nothing to do.
+func Squeeze(raw []byte) []byte {
+	raw = bytes.TrimSpace(raw)
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
+		return raw
+	}
+	out := make([]byte, 0, len(raw))
+	for _, b := range raw {
+		if b != '\n' && b != '\r' {
+			out = append(out, b)
+		}
+	}
+	return out
+}

@@ -1,0 +1,226 @@
+package sse
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"strconv"
+	"time"
+)
+
+// DefaultType is the type of an event that names none.
+const DefaultType = "message"
+
+const (
+	// bufferSize is how much is read at a time.
+	bufferSize = 32 << 10
+	// maxField bounds event types, ids and retry values.
+	maxField = 8 << 10
+)
+
+// Event is what stands between two blank lines.
+type Event struct {
+	// Type is the event field, DefaultType when there is none.
+	Type string
+	// Data is the data lines joined by LF. It belongs to the caller.
+	Data []byte
+	// HasData tells an empty data line from none: events without data are
+	// never dispatched by a browser.
+	HasData bool
+	// LastID is the id in force after this event; it stays from event to
+	// event.
+	LastID string
+	// Retry is the reconnection time, when HasRetry.
+	Retry    time.Duration
+	HasRetry bool
+	// TooLarge says that the data passed the limit and was dropped.
+	TooLarge bool
+}
+
+// Reader reads events. It is not safe for concurrent use.
+type Reader struct {
+	r          io.Reader
+	max        int64
+	buf        []byte
+	start, end int
+	err        error
+	skipLF     bool // the last line ended with CR; an LF that follows belongs to it
+	begun      bool
+	lastID     string
+}
+
+// NewReader returns a Reader that takes at most maxData bytes of data per
+// event; zero or less means no limit.
+func NewReader(r io.Reader, maxData int64) *Reader {
+	if maxData <= 0 {
+		maxData = math.MaxInt64
+	}
+	return &Reader{r: r, max: maxData, buf: make([]byte, bufferSize)}
+}
+
+// Next returns the next event. At the end of the stream an event that no blank
+// line has completed is dropped, as the standard says, and the error of the
+// underlying reader is returned, io.EOF for a clean end.
+func (r *Reader) Next() (Event, error) {
+	e := Event{Type: DefaultType}
+	fields := false
+	for {
+		piece, whole, err := r.piece()
+		if err != nil {
+			return Event{}, err
+		}
+		if whole && len(piece) == 0 {
+			if !fields {
+				continue
+			}
+			e.LastID = r.lastID
+			return e, nil
+		}
+		known, err := r.field(&e, piece, whole)
+		if err != nil {
+			return Event{}, err
+		}
+		fields = fields || known
+	}
+}
+
+// field takes one line, whose rest is read here when piece is not the whole.
+func (r *Reader) field(e *Event, piece []byte, whole bool) (known bool, err error) {
+	name, value, colon := bytes.Cut(piece, []byte(":"))
+	if colon && len(value) > 0 && value[0] == ' ' {
+		value = value[1:]
+	}
+	if string(name) == "data" && (colon || whole) {
+		return true, r.data(e, value, whole)
+	}
+	value = bytes.Clone(value) // the rest overwrites the buffer
+	for !whole {
+		if piece, whole, err = r.piece(); err != nil {
+			return false, err
+		}
+		if len(value) <= maxField {
+			value = append(value, piece...)
+		}
+	}
+	if len(value) > maxField {
+		return false, nil
+	}
+	return r.small(e, string(name), value), nil
+}
+
+func (r *Reader) small(e *Event, name string, value []byte) (known bool) {
+	switch name {
+	case "event":
+		if e.Type = string(value); e.Type == "" {
+			e.Type = DefaultType
+		}
+	case "id":
+		if bytes.IndexByte(value, 0) >= 0 {
+			return false
+		}
+		r.lastID = string(value)
+	case "retry":
+		ms, err := strconv.ParseUint(string(value), 10, 31)
+		if err != nil || value[0] == '+' {
+			return false
+		}
+		e.Retry, e.HasRetry = time.Duration(ms)*time.Millisecond, true
+	default:
+		return false
+	}
+	return true
+}
+
+// data appends one data line, piece by piece.
+func (r *Reader) data(e *Event, value []byte, whole bool) (err error) {
+	if e.HasData {
+		r.add(e, []byte("\n"))
+	}
+	e.HasData = true
+	for {
+		r.add(e, value)
+		if whole {
+			return nil
+		}
+		if value, whole, err = r.piece(); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Reader) add(e *Event, b []byte) {
+	if e.TooLarge || int64(len(e.Data))+int64(len(b)) > r.max {
+		e.Data, e.TooLarge = nil, true
+		return
+	}
+	e.Data = append(e.Data, b...)
+}
+
+// piece returns the next part of a line without its end: the whole line (or
+// its rest), or, when the buffer is full before the line ends, what is in it.
+// The slice is valid until the next call.
+func (r *Reader) piece() (p []byte, whole bool, err error) {
+	scanned := 0
+	for {
+		if !r.begun && r.end-r.start >= 3 || r.err != nil {
+			r.begin()
+		}
+		if r.skipLF && r.start < r.end {
+			if r.buf[r.start] == '\n' {
+				r.start++
+			}
+			r.skipLF = false
+		}
+		if r.begun {
+			window := r.buf[r.start:r.end]
+			if i := lineEnd(window[scanned:]); i >= 0 {
+				i += scanned
+				r.skipLF = window[i] == '\r'
+				r.start += i + 1
+				return window[:i], true, nil
+			}
+			if len(window) == len(r.buf) {
+				r.start = r.end
+				return window, false, nil
+			}
+			scanned = len(window)
+		}
+		if r.err != nil {
+			return nil, false, r.err
+		}
+		r.fill()
+	}
+}
+
+// begin drops a byte order mark.
+func (r *Reader) begin() {
+	if !r.begun {
+		r.begun = true
+		if bytes.HasPrefix(r.buf[r.start:r.end], []byte("\xef\xbb\xbf")) {
+			r.start += 3
+		}
+	}
+}
+
+// lineEnd finds the first LF or CR.
+func lineEnd(b []byte) int {
+	lf := bytes.IndexByte(b, '\n')
+	if lf >= 0 {
+		b = b[:lf]
+	}
+	if cr := bytes.IndexByte(b, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
+}
+
+// fill reads once. What is left of the buffer moves to its front first.
+func (r *Reader) fill() {
+	if r.start > 0 {
+		r.end = copy(r.buf, r.buf[r.start:r.end])
+		r.start = 0
+	}
+	n, err := r.r.Read(r.buf[r.end:])
+	r.end += n
+	r.err = err
+}

@@ -1,0 +1,182 @@
+package sse
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	gosse "github.com/tmaxmax/go-sse"
+)
+
+func all(t *testing.T, r *Reader) []Event {
+	t.Helper()
+	var list []Event
+	for {
+		e, err := r.Next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			return list
+		}
+		list = append(list, e)
+	}
+}
+
+// L6: line ends, comments, byte order mark, multi-line data, ids and retry.
+func TestL6Events(t *testing.T) {
+	cases := []struct {
+		name, in string
+		want     []Event
+	}{
+		{"LF", "data: a\n\n", []Event{{Data: []byte("a"), HasData: true}}},
+		{"CRLF", "data: a\r\n\r\ndata: b\r\n\r\n", []Event{{Data: []byte("a"), HasData: true}, {Data: []byte("b"), HasData: true}}},
+		{"CR", "data: a\rdata: b\r\r", []Event{{Data: []byte("a\nb"), HasData: true}}},
+		{"BOM", "\xef\xbb\xbfdata: a\n\n", []Event{{Data: []byte("a"), HasData: true}}},
+		{"no blank after colon, one taken", "data:a\ndata:  b\n\n", []Event{{Data: []byte("a\n b"), HasData: true}}},
+		{"data without colon", "data\n\n", []Event{{HasData: true}}},
+		{"comments and unknown fields", ": ping\nfoo: bar\n\n: x\ndata: a\n\n", []Event{{Data: []byte("a"), HasData: true}}},
+		{"type", "event: endpoint\ndata: /x\n\n", []Event{{Type: "endpoint", Data: []byte("/x"), HasData: true}}},
+		{"priming event", "id: 7\nretry: 500\ndata:\n\n", []Event{{LastID: "7", HasData: true, Retry: 500 * time.Millisecond, HasRetry: true}}},
+		{"id alone, and it stays", "id: 7\n\ndata: a\n\n", []Event{{LastID: "7"}, {LastID: "7", Data: []byte("a"), HasData: true}}},
+		{"id emptied", "id: 7\ndata: a\n\nid\ndata: b\n\n", []Event{{LastID: "7", Data: []byte("a"), HasData: true}, {Data: []byte("b"), HasData: true}}},
+		{"id with NUL ignored", "id: 7\n\nid: a\x00b\ndata: x\n\n", []Event{{LastID: "7"}, {LastID: "7", Data: []byte("x"), HasData: true}}},
+		{"retry must be digits", "retry: +5\nretry: 1x\nretry: \ndata: a\n\n", []Event{{Data: []byte("a"), HasData: true}}},
+		{"unfinished event dropped", "data: a\n\ndata: b\n", []Event{{Data: []byte("a"), HasData: true}}},
+		{"nothing", "", nil},
+	}
+	for _, tc := range cases {
+		for _, split := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader} {
+			got := all(t, NewReader(split(strings.NewReader(tc.in)), 0))
+			if len(got) != len(tc.want) {
+				t.Errorf("%s: %+v", tc.name, got)
+				continue
+			}
+			for i, w := range tc.want {
+				if w.Type == "" {
+					w.Type = DefaultType
+				}
+				g := got[i]
+				if g.Type != w.Type || !bytes.Equal(g.Data, w.Data) || g.HasData != w.HasData || g.LastID != w.LastID || g.Retry != w.Retry || g.HasRetry != w.HasRetry {
+					t.Errorf("%s: event %d is %+v, want %+v", tc.name, i, g, w)
+				}
+			}
+		}
+	}
+}
+
+// P5: no size is too large; a limit drops that event alone.
+func TestLargeEvents(t *testing.T) {
+	for _, n := range []int{bufferSize - 7, bufferSize - 6, bufferSize - 5, bufferSize, 3*bufferSize + 1, 20 << 20} {
+		text := strings.Repeat("x", n)
+		got := all(t, NewReader(strings.NewReader("data: "+text+"\r\ndata: y\n\ndata: z\n\n"), 0))
+		if len(got) != 2 || string(got[0].Data) != text+"\ny" || string(got[1].Data) != "z" {
+			t.Fatalf("%d bytes: %d events", n, len(got))
+		}
+	}
+	got := all(t, NewReader(strings.NewReader("data: "+strings.Repeat("x", 100_000)+"\n\ndata: z\n\n"), 1000))
+	if len(got) != 2 || !got[0].TooLarge || len(got[0].Data) != 0 || string(got[1].Data) != "z" || got[1].TooLarge {
+		t.Fatalf("%+v", got)
+	}
+	got = all(t, NewReader(strings.NewReader(strings.Repeat("f", 100_000)+": x\nid: "+strings.Repeat("i", 100_000)+"\ndata: z\n\n"), 0))
+	if len(got) != 1 || string(got[0].Data) != "z" || got[0].LastID != "" {
+		t.Fatalf("long fields: %d events", len(got))
+	}
+}
+
+// A broken stream is told from a clean end.
+func TestBrokenStream(t *testing.T) {
+	r := NewReader(io.MultiReader(strings.NewReader("data: a\n\ndata: b"), iotest.ErrReader(io.ErrUnexpectedEOF)), 0)
+	if e, err := r.Next(); err != nil || string(e.Data) != "a" {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("%v", err)
+	}
+}
+
+func TestAppend(t *testing.T) {
+	in := []Event{{Type: "endpoint", Data: []byte("/x"), HasData: true}, {Type: DefaultType, Data: []byte("a\nb\n"), HasData: true, LastID: "4", Retry: time.Second, HasRetry: true}}
+	var stream []byte
+	for _, e := range in {
+		stream = Append(stream, e)
+	}
+	got := all(t, NewReader(bytes.NewReader(stream), 0))
+	if len(got) != 2 || got[0].Type != "endpoint" || string(got[1].Data) != "a\nb\n" || got[1].LastID != "4" || got[1].Retry != time.Second {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The same events as an independent reader finds, for any bytes and any
+// division into reads.
+func FuzzReader(f *testing.F) {
+	for _, s := range []string{"data: a\n\n", "event: x\rid: 1\r\rdata\n\n", "\xef\xbb\xbfdata:\n\n", ":c\nretry: 10\ndata: a\ndata: b\n\n", "id: \x00\ndata: x\n\n"} {
+		f.Add([]byte(s), 1)
+	}
+	f.Fuzz(func(t *testing.T, in []byte, chunk int) {
+		var want []gosse.Event
+		for e, err := range gosse.Read(bytes.NewReader(in), &gosse.ReadConfig{MaxEventSize: 1 << 20}) {
+			if err != nil {
+				t.Skip()
+			}
+			want = append(want, e)
+		}
+		r := NewReader(&chunked{in, max(1, chunk%17)}, 0)
+		for {
+			e, err := r.Next()
+			if err != nil {
+				break
+			}
+			if !e.HasData || len(e.Data) == 0 {
+				continue // whether an event without data is one is where readers differ
+			}
+			for len(want) > 0 && want[0].Data == "" {
+				want = want[1:]
+			}
+			if len(want) == 0 {
+				t.Fatalf("an event more: %+v", e)
+			}
+			if want[0].Data != string(e.Data) || want[0].LastEventID != e.LastID {
+				t.Fatalf("got %+v, want %+v", e, want[0])
+			}
+			want = want[1:]
+		}
+	})
+}
+
+type chunked struct {
+	rest []byte
+	n    int
+}
+
+func (c *chunked) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), c.n)], c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+func BenchmarkReader(b *testing.B) {
+	small := []byte(strings.Repeat("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", 1000))
+	large := []byte("data: " + strings.Repeat("x", 1<<20) + "\n\n")
+	for name, stream := range map[string][]byte{"1000 small": small, "1MiB": large} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(stream)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r := NewReader(bytes.NewReader(stream), 0)
+				for {
+					if _, err := r.Next(); err != nil {
+						break
+					}
+				}
+			}
+		})
+	}
+}
