@@ -1,0 +1,29 @@
+package bridge
+
+import (
+	"io"
+	"sync"
+)
+
+// output writes lines, one Write each, whole or not at all (P6). After a
+// failed Write nothing more is written: the client has gone.
+type output struct {
+	mu     sync.Mutex
+	w      io.Writer
+	failed func(error)
+	err    error
+}
+
+// line writes b and a line end. b belongs to the output; its spare capacity is
+// used for the line end.
+func (o *output) line(b []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return
+	}
+	if _, err := o.w.Write(append(b, '\n')); err != nil {
+		o.err = err
+		o.failed(err)
+	}
+}

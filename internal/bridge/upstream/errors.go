@@ -1,0 +1,90 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Reason tells failures apart for the code of the JSON-RPC error.
+type Reason uint8
+
+// The reasons a message cannot be delivered or answered.
+const (
+	// Unreachable: no connection, or none that lasted until an answer began.
+	Unreachable Reason = iota + 1
+	// Refused: the server answered with an HTTP error.
+	Refused
+	// NotMCP: what answered does not look like an MCP server.
+	NotMCP
+	// Interrupted: the answer's stream ended before the answer; the server
+	// may have done what it was asked.
+	Interrupted
+	// TooLarge: the answer passed the configured limit.
+	TooLarge
+	// Redirected: the server sent the message elsewhere, and it was not
+	// followed.
+	Redirected
+)
+
+// Error is a message that was not answered.
+type Error struct {
+	Reason Reason
+	// Status is the HTTP status, 0 without one.
+	Status int
+	// RetryAfter is what the server asked to wait, 0 when it did not say.
+	RetryAfter time.Duration
+	// Hint is a next step for people, "" when none is known.
+	Hint string
+	// Err is the cause.
+	Err error
+}
+
+// Error returns the cause.
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// UserHint returns the next step.
+func (e *Error) UserHint() string { return e.Hint }
+
+// errSessionLost is the 404 for a message of a session (G3).
+var errSessionLost = errors.New("the server no longer knows the session")
+
+// unreachable wraps an error of http.Client.Do. Errors with advice of their
+// own, such as those of the signing transport, pass unchanged.
+func unreachable(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // net/url would repeat the address, query included
+	}
+	var advised interface{ UserHint() string }
+	if errors.As(err, &advised) {
+		return err
+	}
+	return &Error{Reason: Unreachable, Err: fmt.Errorf("cannot reach the server: %w", err), Hint: "check the address and the network; the next request tries again"}
+}
+
+// maxExcerpt bounds how much of a server's text gets into an error.
+const maxExcerpt = 200
+
+// excerpt makes a piece of a response body safe to show.
+func excerpt(body []byte) string {
+	text := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(string(body), ""))
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > maxExcerpt {
+		return string(runes[:maxExcerpt]) + "…"
+	}
+	return text
+}

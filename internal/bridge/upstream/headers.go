@@ -1,0 +1,61 @@
+package upstream
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Header names of MCP.
+const (
+	headerVersion = "MCP-Protocol-Version"
+	headerSession = "Mcp-Session-Id"
+	headerMethod  = "Mcp-Method"
+	headerName    = "Mcp-Name"
+)
+
+// metaVersion is where a request of 2026-07-28 says its revision.
+const metaVersion = "io.modelcontextprotocol/protocolVersion"
+
+// modernVersion returns the revision a message carries inside, "" for those of
+// the session-based revisions.
+func modernVersion(m jsonrpc.Message) string {
+	version, _ := jsonrpc.Text(m.Param("_meta", metaVersion))
+	return version
+}
+
+// Modern reports whether a request is one of 2026-07-28 or later, which says
+// its revision inside and knows no session.
+func Modern(m jsonrpc.Message) bool { return modernVersion(m) != "" }
+
+// setModern puts the headers of 2026-07-28 on a request (H3, H4, H5).
+func setModern(h http.Header, m jsonrpc.Message, version string) {
+	h.Set(headerVersion, version)
+	h.Set(headerMethod, m.Method)
+	var name []byte
+	switch m.Method {
+	case "tools/call", "prompts/get":
+		name = m.Param("name")
+	case "resources/read":
+		name = m.Param("uri")
+	}
+	if text, ok := jsonrpc.Text(name); ok {
+		h.Set(headerName, headerValue(text))
+	}
+}
+
+// headerValue encodes what a header cannot carry as it is (H7): anything but
+// visible ASCII and inner blanks, and what would read as the encoding itself.
+func headerValue(s string) string {
+	const open, shut = "=?base64?", "?="
+	plain := s == strings.TrimSpace(s) && (!strings.HasPrefix(s, open) || !strings.HasSuffix(s, shut))
+	for i := 0; plain && i < len(s); i++ {
+		plain = s[i] >= ' ' && s[i] < 0x7f
+	}
+	if plain {
+		return s
+	}
+	return open + base64.StdEncoding.EncodeToString([]byte(s)) + shut
+}

@@ -1,0 +1,143 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Pauses before a stream is asked for again. A server's retry replaces the
+// first one.
+const (
+	firstPause = time.Second
+	maxPause   = 30 * time.Second
+	// maxResumes bounds how often in a row a request's own stream is asked
+	// for without one event coming.
+	maxResumes = 8
+)
+
+// pause returns how long to wait after n failures in a row. What the server
+// asked for is a lower bound, and exact the first time.
+func (c *cursor) pause() time.Duration {
+	base := firstPause
+	if c.retry > 0 {
+		base = c.retry
+	}
+	if c.failures == 0 {
+		return base
+	}
+	wait := min(base<<min(c.failures, 6), max(maxPause, base))
+	return wait + rand.N(wait/4+1)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func cleanEnd(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// get asks for a stream, from where c says.
+func (s *streamable) get(ctx context.Context, c *cursor) (*http.Response, error) {
+	req, _, err := s.request(ctx, http.MethodGet, jsonrpc.Message{})
+	if err != nil {
+		return nil, err
+	}
+	if c.lastID != "" {
+		req.Header.Set("Last-Event-ID", c.lastID)
+	}
+	return s.u.do(req)
+}
+
+// resume continues a broken stream with GET and Last-Event-ID (G7).
+func (s *streamable) resume(ctx context.Context, c *cursor) (*http.Response, error) {
+	for {
+		if c.failures == maxResumes {
+			return nil, interrupted(fmt.Errorf("no event in %d attempts to resume", maxResumes))
+		}
+		if err := sleep(ctx, c.pause()); err != nil {
+			return nil, err
+		}
+		c.failures++
+		resp, err := s.get(ctx, c)
+		var e *Error
+		switch {
+		case err != nil && ctx.Err() == nil && errors.As(err, &e) && e.Reason == Unreachable:
+			continue
+		case err != nil:
+			return nil, err
+		case resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE:
+			return resp, nil
+		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
+			c.retry = max(c.retry, retryAfter(resp.Header.Get("Retry-After")))
+			discard(resp)
+		default:
+			discard(resp)
+			return nil, interrupted(fmt.Errorf("the server does not resume it (%d)", resp.StatusCode))
+		}
+	}
+}
+
+// listen opens the server's own stream once (G6). It lives until Close.
+func (s *streamable) listen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listening || s.u.ctx.Err() != nil {
+		return
+	}
+	s.listening = true
+	s.u.work.Go(func() {
+		s.listenUntil(s.u.ctx)
+		s.mu.Lock()
+		s.listening = false
+		s.mu.Unlock()
+	})
+}
+
+// listenUntil keeps the stream open. A server that offers none (405, or any
+// other 4xx) is left alone; a lost session is the next request's business,
+// whose replacement opens the stream again.
+func (s *streamable) listenUntil(ctx context.Context) {
+	var c cursor
+	for ctx.Err() == nil {
+		resp, err := s.get(ctx, &c)
+		switch {
+		case err != nil:
+			var e *Error
+			if !errors.As(err, &e) { // not the network: no login, for example
+				s.u.log.Debug("no stream from the server", "error", err)
+				return
+			}
+		case resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE:
+			_, err = s.events(resp, jsonrpc.Message{}, s.u.deliverUnasked, &c)
+			s.u.log.Debug("the server's stream ended", "error", err)
+		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
+			c.retry = max(c.retry, retryAfter(resp.Header.Get("Retry-After")))
+			discard(resp)
+		default:
+			discard(resp)
+			return
+		}
+		if sleep(ctx, c.pause()) != nil {
+			return
+		}
+		c.failures++
+	}
+}

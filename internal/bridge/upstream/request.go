@@ -1,0 +1,172 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// newRequest builds a request with the headers every one of them has. The body
+// can be replayed.
+func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, body []byte) (*http.Request, error) {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body) // net/http sets GetBody for it
+	}
+	req, err := http.NewRequestWithContext(ctx, method, to.String(), reader)
+	if err != nil {
+		return nil, fmt.Errorf("build request: %w", err)
+	}
+	for name, values := range u.cfg.Header {
+		req.Header[name] = append([]string(nil), values...)
+	}
+	switch method {
+	case http.MethodPost:
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Accept", "application/json, text/event-stream")
+	case http.MethodGet:
+		req.Header.Set("Accept", "text/event-stream")
+		req.Header.Set("Cache-Control", "no-store")
+	}
+	return req, nil
+}
+
+// do sends a request; the error is ready for the client. A connection that
+// broke after the message was written is told from one that never stood: the
+// server may have done what it was asked.
+func (u *Upstream) do(req *http.Request) (*http.Response, error) {
+	var written atomic.Bool
+	trace := &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) }}
+	resp, err := u.cfg.HTTP.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	if err == nil {
+		return resp, nil
+	}
+	if cause := context.Cause(req.Context()); cause != nil {
+		return nil, cause
+	}
+	err = unreachable(err)
+	var e *Error
+	if errors.As(err, &e) && written.Load() && req.Method == http.MethodPost {
+		return nil, interrupted(errors.Unwrap(e.Err))
+	}
+	return nil, err
+}
+
+// mediaType returns the type of the body without parameters.
+func mediaType(resp *http.Response) string {
+	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+const (
+	typeJSON  = "application/json"
+	typeSSE   = "text/event-stream"
+	maxErrors = 64 << 10 // of the body of an HTTP error
+)
+
+// read returns the whole body, within the configured limit.
+func (u *Upstream) read(resp *http.Response) ([]byte, error) {
+	limit := u.cfg.MaxMessage
+	if limit > 0 && resp.ContentLength > limit {
+		return nil, u.tooLarge()
+	}
+	var buf bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n < 64<<20 {
+		buf.Grow(int(n) + bytes.MinRead) // one allocation for a body of known size
+	}
+	reader := io.Reader(resp.Body)
+	if limit > 0 {
+		reader = io.LimitReader(reader, limit+1)
+	}
+	if _, err := buf.ReadFrom(reader); err != nil {
+		return nil, &Error{Reason: Interrupted, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off: %w", err), Hint: "the server may have done what it was asked"}
+	}
+	if limit > 0 && int64(buf.Len()) > limit {
+		return nil, u.tooLarge()
+	}
+	return buf.Bytes(), nil
+}
+
+func (u *Upstream) tooLarge() error {
+	return &Error{Reason: TooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", u.cfg.MaxMessage)}
+}
+
+// refusal turns an HTTP error into an answer or an error: a JSON-RPC error in
+// the body is the server's own word and is delivered with the request's id;
+// everything else becomes an *Error with the status and a little of the text.
+func refusal(resp *http.Response, m jsonrpc.Message, deliver Deliver) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrors))
+	answer, _ := jsonrpc.Parse(body) // with id null, absent or the request's
+	if answer.Error == nil {
+		return statusError(resp, body)
+	}
+	if m.Kind == jsonrpc.Request {
+		own, err := jsonrpc.Parse(jsonrpc.WithError(m.ID, answer.Error))
+		if err != nil {
+			return statusError(resp, body)
+		}
+		deliver(own)
+	}
+	return nil // what asks for no answer gets none
+}
+
+func statusError(resp *http.Response, body []byte) error {
+	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+	text := fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	switch {
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		e.Reason = Redirected
+		text = fmt.Sprintf("the server redirects (%d) to another place, which was not followed", resp.StatusCode)
+		if to, err := resp.Location(); err == nil {
+			e.Hint = "if " + excerpt([]byte(to.Redacted())) + " is the right address, use it in the configuration"
+		}
+	case mediaType(resp) == "text/html":
+		e.Hint = "is this the address of an MCP server? It usually ends in /mcp or /sse"
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
+		e.Hint = "the server is busy; try again later"
+		if e.RetryAfter > 0 {
+			e.Hint = "the server is busy; try again in " + e.RetryAfter.String()
+		}
+	}
+	if mediaType(resp) != "text/html" {
+		if short := excerpt(body); short != "" {
+			text += ": " + short
+		}
+	}
+	e.Err = errors.New(text)
+	return e
+}
+
+// maxRetryAfter bounds what a server may ask for.
+const maxRetryAfter = 24 * time.Hour
+
+// retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
+func retryAfter(value string) time.Duration {
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, min(time.Until(at).Round(time.Second), maxRetryAfter))
+	}
+	return 0
+}
+
+// discard lets the connection be used again when little is left of the body.
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
+	_ = resp.Body.Close()
+}

@@ -1,0 +1,226 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Transport is a wish for one of the two transports.
+type Transport uint8
+
+// The transports.
+const (
+	// Auto takes Streamable HTTP, and HTTP+SSE where the server knows only
+	// that.
+	Auto Transport = iota
+	// StreamableHTTP is the transport of 2025-03-26 and later.
+	StreamableHTTP
+	// SSE is the HTTP+SSE transport of 2024-11-05.
+	SSE
+)
+
+// Config says how to reach a server. Endpoint and HTTP are required.
+type Config struct {
+	// Endpoint is the address of the MCP server.
+	Endpoint *url.URL
+	// HTTP signs and sends requests; see the package comment.
+	HTTP *http.Client
+	// Header goes onto every request to the server.
+	Header http.Header
+	// Transport limits the choice.
+	Transport Transport
+	// MaxMessage bounds one message from the server in bytes; 0 is no limit.
+	MaxMessage int64
+	// Log gets the steps at debug level; nil discards them.
+	Log *slog.Logger
+}
+
+// Deliver takes one message of the server; its Raw is one line without its
+// end. The bytes belong to the receiver. Messages of one stream are delivered
+// in order.
+type Deliver func(m jsonrpc.Message)
+
+// wire is a transport once it is chosen.
+type wire interface {
+	// send posts m. For a request it returns after the answer was delivered.
+	send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error
+	// close ends the session.
+	close(ctx context.Context) error
+}
+
+// Upstream is a connection to one MCP server. It is safe for concurrent use.
+type Upstream struct {
+	cfg Config
+	log *slog.Logger
+
+	ctx  context.Context // ends with Close; the server's own stream lives in it
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	choose  sync.Mutex // held while the first message finds the transport
+	mu      sync.Mutex
+	wire    wire
+	unasked Deliver
+}
+
+// New returns an Upstream. Nothing is sent yet.
+func New(cfg Config) (*Upstream, error) {
+	if cfg.Endpoint == nil || cfg.HTTP == nil {
+		return nil, errors.New("upstream needs an endpoint and an HTTP client")
+	}
+	if cfg.HTTP.Timeout != 0 {
+		return nil, errors.New("an HTTP client with a timeout would cut logins and long answers")
+	}
+	log := cfg.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	u := &Upstream{cfg: cfg, log: log, unasked: func(jsonrpc.Message) {}}
+	u.ctx, u.stop = context.WithCancel(context.Background())
+	switch cfg.Transport {
+	case StreamableHTTP:
+		u.wire = newStreamable(u)
+	case SSE:
+		u.wire = newLegacy(u)
+	case Auto:
+	}
+	return u, nil
+}
+
+// Unasked says where messages go that belong to no request: those on the
+// server's own stream. It is called before the first Send.
+func (u *Upstream) Unasked(deliver Deliver) {
+	u.mu.Lock()
+	u.unasked = deliver
+	u.mu.Unlock()
+}
+
+func (u *Upstream) deliverUnasked(m jsonrpc.Message) {
+	u.mu.Lock()
+	deliver := u.unasked
+	u.mu.Unlock()
+	deliver(m)
+}
+
+// Send carries one message to the server. For a request it returns when the
+// answer, and before it everything that belongs to the request, was delivered;
+// otherwise when the server has taken the message. An *Error says why that did
+// not happen; errors of the signing transport come as they are.
+func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	if w := u.chosen(); w != nil {
+		return w.send(ctx, m, deliver)
+	}
+	u.choose.Lock()
+	unlock := sync.OnceFunc(u.choose.Unlock)
+	defer unlock()
+	if w := u.chosen(); w != nil {
+		unlock()
+		return w.send(ctx, m, deliver)
+	}
+	return u.first(ctx, m, deliver, unlock)
+}
+
+func (u *Upstream) chosen() wire {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.wire
+}
+
+func (u *Upstream) settle(w wire) {
+	u.mu.Lock()
+	u.wire = w
+	u.mu.Unlock()
+}
+
+// first sends the first message and thereby finds the transport (L8, E4): what
+// a server without Streamable HTTP answers to a POST is 400, 404 or 405 with
+// no JSON-RPC in it; then a GET must bring an event stream that begins with its
+// endpoint. Logins, outages and refusals say nothing about the transport.
+// settled is called as soon as the transport is known.
+func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, deliver Deliver, settled func()) error {
+	s := newStreamable(u)
+	s.accepted = sync.OnceFunc(func() { u.settle(s); settled() })
+	err := s.send(ctx, m, deliver)
+	var refused *Error
+	if err == nil {
+		u.settle(s)
+		return nil
+	}
+	if !errors.As(err, &refused) || refused.Reason != Refused {
+		return err
+	}
+	switch refused.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed:
+	default:
+		return err
+	}
+	old := newLegacy(u)
+	if connectErr := old.connect(ctx); connectErr != nil {
+		u.log.Debug("no HTTP+SSE either", "error", connectErr)
+		return err
+	}
+	u.log.Debug("the server speaks HTTP+SSE of 2024-11-05")
+	u.settle(old)
+	settled()
+	return old.send(ctx, m, deliver)
+}
+
+// Call sends a request and returns its answer, for callers without a stream.
+// Other messages go to notify, which may be nil.
+func (u *Upstream) Call(ctx context.Context, request []byte, notify Deliver) (answer jsonrpc.Message, err error) {
+	m, err := jsonrpc.Parse(request)
+	if err != nil {
+		return jsonrpc.Message{}, err
+	}
+	var mu sync.Mutex
+	err = u.Send(ctx, m, func(reply jsonrpc.Message) {
+		if answers(reply, m) {
+			mu.Lock()
+			answer = reply
+			mu.Unlock()
+		} else if notify != nil {
+			notify(reply)
+		}
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	return answer, err
+}
+
+// Close ends the session at the server, if there is one, and everything that
+// is under way. ctx bounds the farewell.
+func (u *Upstream) Close(ctx context.Context) error {
+	u.mu.Lock()
+	w := u.wire
+	u.mu.Unlock()
+	var err error
+	if w != nil {
+		err = w.close(ctx)
+	}
+	u.stop()
+	u.work.Wait()
+	return err
+}
+
+// CheckRedirect belongs into the http.Client of a Config: a redirect is
+// followed only when it stays on the origin and keeps the method and body, at
+// most three times. Anything else would carry headers, session and message to
+// a stranger; Go strips only a few of them.
+func CheckRedirect(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) > 3 || req.Method != first.Method || !sameOrigin(req.URL, first.URL) {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host)
+}
