@@ -1,0 +1,95 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// requestIDHeader carries the correlation id of a request to its sender, who
+// can quote it to the operator (S22). An id in the request is ignored, so that
+// nobody can write into the log.
+const requestIDHeader = "X-Request-Id"
+
+type exchangeKey struct{}
+
+// exchange is what is logged about one request. It is written only by the
+// goroutine that serves the request.
+type exchange struct {
+	http.ResponseWriter
+	status int
+	reason error
+}
+
+func (e *exchange) WriteHeader(status int) {
+	if e.status == 0 {
+		e.status = status
+	}
+	e.ResponseWriter.WriteHeader(status)
+}
+
+func (e *exchange) Write(b []byte) (int, error) {
+	if e.status == 0 {
+		e.status = http.StatusOK
+	}
+	return e.ResponseWriter.Write(b)
+}
+
+// Flush implements http.Flusher, which mcp-go looks for before it streams.
+func (e *exchange) Flush() {
+	if f, ok := e.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (e *exchange) Unwrap() http.ResponseWriter { return e.ResponseWriter }
+
+// noteReason records why a request was refused, for the log only.
+func noteReason(ctx context.Context, err error) {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		e.reason = err
+	}
+}
+
+// logged runs serve with a correlation id and writes one line afterwards. The
+// line has the name of the route and never the URL, since a token may have
+// been put into the query or the path by mistake.
+func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
+	serve func(http.ResponseWriter, *http.Request),
+) {
+	start := time.Now()
+	id := rand.Text()
+	w.Header().Set(requestIDHeader, id)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	e := &exchange{ResponseWriter: w}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
+	defer func() {
+		attrs := []slog.Attr{
+			slog.String("request_id", id), slog.String("method", knownMethod(r.Method)),
+			slog.String("route", name), slog.Int("status", e.status),
+			slog.Duration("duration", time.Since(start)),
+		}
+		if e.reason != nil {
+			attrs = append(attrs, slog.Any("reason", e.reason))
+		}
+		level := slog.LevelInfo
+		if name == routeHealth {
+			level = slog.LevelDebug
+		}
+		s.log.LogAttrs(r.Context(), level, "request", attrs...)
+	}()
+	serve(e, r)
+}
+
+// knownMethod keeps what a client invents out of the log.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}

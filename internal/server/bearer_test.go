@@ -1,0 +1,244 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/go-json-experiment/json"
+)
+
+// bearerChallenge parses the answer's challenge with another implementation.
+func bearerChallenge(t *testing.T, resp *http.Response) map[string]string {
+	t.Helper()
+	parsed, err := oauthex.ParseWWWAuthenticate(resp.Header.Values("WWW-Authenticate"))
+	if err != nil || len(parsed) != 1 || !strings.EqualFold(parsed[0].Scheme, "bearer") {
+		t.Fatalf("challenge %q: %v, %v", resp.Header.Values("WWW-Authenticate"), parsed, err)
+	}
+	return parsed[0].Params
+}
+
+func errorCode(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if err := json.Unmarshal(body, &doc); err != nil || doc.Description == "" {
+		t.Fatalf("body %q: %v", body, err)
+	}
+	return doc.Error
+}
+
+// S3: without a token the challenge has resource_metadata and scope and no
+// error; S10: on every method of every endpoint.
+func TestS3S10NoTokenIs401OnEveryMethod(t *testing.T) {
+	s := newServer(t, newTestIssuer(t), nil)
+	for path, metadata := range map[string]string{
+		"/mcp":                  "http://127.0.0.1:3001/.well-known/oauth-protected-resource/mcp",
+		"/sse":                  "http://127.0.0.1:3001/.well-known/oauth-protected-resource/sse",
+		"/messages?sessionId=x": "http://127.0.0.1:3001/.well-known/oauth-protected-resource/sse",
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE", "PUT", "HEAD", "OPTIONS", "PATCH"} {
+			resp := call(s, method, path, "", "", "Mcp-Session-Id", "guess", "Last-Event-ID", "1")
+			if resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s %s: %d, want 401", method, path, resp.StatusCode)
+				continue
+			}
+			got := bearerChallenge(t, resp)
+			if got["resource_metadata"] != metadata || got["scope"] != "openid profile email" {
+				t.Errorf("%s %s: challenge %v", method, path, got)
+			}
+			if len(got) != 2 {
+				t.Errorf("%s %s: a challenge to a request without token has more: %v", method, path, got)
+			}
+		}
+	}
+}
+
+// S3: a token that was sent and is not good gets error="invalid_token".
+func TestS3BadTokenIs401InvalidToken(t *testing.T) {
+	s := newServer(t, newTestIssuer(t), nil)
+	resp := call(s, "POST", "/mcp", "opaque-unknown", callWhoami)
+	if resp.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("status %d", resp.StatusCode)
+	}
+	got := bearerChallenge(t, resp)
+	if got["error"] != "invalid_token" || got["error_description"] == "" || got["resource_metadata"] == "" {
+		t.Errorf("challenge %v", got)
+	}
+	if code := errorCode(t, resp); code != "invalid_token" {
+		t.Errorf("body error %q", code)
+	}
+	if resp.Header.Get("X-Request-Id") == "" {
+		t.Error("no correlation id")
+	}
+}
+
+// S6: malformed requests are 400 invalid_request, whatever the token is worth.
+func TestS6MalformedAuthorizationIs400(t *testing.T) {
+	issuer := newTestIssuer(t)
+	s := newServer(t, issuer, nil)
+	good := issuer.token(t, tokenParts{})
+	tests := map[string]struct {
+		target string
+		header []string
+	}{
+		"token in query":             {"/mcp?access_token=" + good, nil},
+		"token in query and header":  {"/mcp?access_token=" + good, []string{"Authorization", "Bearer " + good}},
+		"token in query of messages": {"/messages?sessionId=x&access_token=" + good, nil},
+		"two headers":                {"/mcp", []string{"Authorization", "Bearer " + good, "Authorization", "Bearer " + good}},
+		"bearer and basic":           {"/mcp", []string{"Authorization", "Basic eDp5", "Authorization", "Bearer " + good}},
+		"empty token":                {"/mcp", []string{"Authorization", "Bearer "}},
+		"scheme only":                {"/mcp", []string{"Authorization", "Bearer"}},
+		"two words":                  {"/mcp", []string{"Authorization", "Bearer " + good + " more"}},
+		"comma list":                 {"/mcp", []string{"Authorization", "Bearer " + good + ", Bearer x"}},
+		"quote in token":             {"/mcp", []string{"Authorization", `Bearer a"b`}},
+		"equals inside":              {"/mcp", []string{"Authorization", "Bearer a=b"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			resp := call(s, "POST", tt.target, "", callWhoami, tt.header...)
+			if resp.StatusCode != http.StatusBadRequest {
+				t.Fatalf("status %d, want 400", resp.StatusCode)
+			}
+			if code := errorCode(t, resp); code != "invalid_request" {
+				t.Errorf("error %q", code)
+			}
+			if got := bearerChallenge(t, resp)["error"]; got != "invalid_request" {
+				t.Errorf("challenge error %q", got)
+			}
+		})
+	}
+}
+
+// RFC 6750 section 3.1: another scheme is no bearer token, so 401 without an
+// error. RFC 9110 section 11.1: the scheme's case does not matter.
+func TestSchemeOfTheAuthorizationHeader(t *testing.T) {
+	issuer := newTestIssuer(t)
+	s := newServer(t, issuer, nil)
+	resp := call(s, "POST", "/mcp", "", callWhoami, "Authorization", "Basic eDp5")
+	if got := bearerChallenge(t, resp); resp.StatusCode != 401 || got["error"] != "" {
+		t.Errorf("Basic: %d %v", resp.StatusCode, got)
+	}
+	resp = call(s, "POST", "/mcp", "", callWhoami, "Authorization", "bEARER "+issuer.token(t, tokenParts{}))
+	if resp.StatusCode != 200 {
+		t.Errorf("odd case of the scheme: %d", resp.StatusCode)
+	}
+}
+
+// S4, S9: 403 names all scopes that are needed, never offline_access.
+func TestS4S9MissingScopeIs403(t *testing.T) {
+	issuer := newTestIssuer(t)
+	s := newServer(t, issuer, func(c *Config) {
+		c.Scopes = []string{"openid", "offline_access"}
+		c.RequiredScopes = []string{"mcp:read", "mcp:write"}
+	})
+	resp := call(s, "POST", "/mcp", issuer.token(t, tokenParts{}), callWhoami)
+	if resp.StatusCode != http.StatusForbidden {
+		t.Fatalf("status %d", resp.StatusCode)
+	}
+	got := bearerChallenge(t, resp)
+	if got["error"] != "insufficient_scope" || got["scope"] != "openid mcp:read mcp:write" ||
+		got["resource_metadata"] == "" {
+		t.Errorf("challenge %v", got)
+	}
+	// A scope that only looks alike does not count (S5: exact comparison).
+	resp = call(s, "POST", "/mcp", issuer.token(t, tokenParts{claims: map[string]any{"scope": "mcp:read mcp:write2"}}), callWhoami)
+	if resp.StatusCode != http.StatusForbidden {
+		t.Errorf("similar scope: %d", resp.StatusCode)
+	}
+	for _, scope := range []any{"mcp:write mcp:read", []any{"mcp:read", "mcp:write"}} {
+		token := issuer.token(t, tokenParts{claims: map[string]any{"scope": scope}})
+		if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != 200 {
+			t.Errorf("scope %v: %d", scope, resp.StatusCode)
+		}
+	}
+	// Nothing tells the scopes of an opaque token, so it cannot pass.
+	issuer.userinfo = answer(200, `{"sub":"alice"}`)
+	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 {
+		t.Errorf("opaque token with required scopes: %d", resp.StatusCode)
+	}
+}
+
+// A verifier of one's own: its errors become the right answers.
+func TestVerifierErrors(t *testing.T) {
+	issuer := newTestIssuer(t)
+	var result error
+	s := newServer(t, issuer, func(c *Config) {
+		c.Verify = func(_ context.Context, token string) (Identity, error) {
+			if token != "tok" {
+				t.Errorf("verifier was given %q", token)
+			}
+			return Identity{Subject: "bob"}, result
+		}
+	})
+	tests := []struct {
+		err    error
+		status int
+		code   string
+	}{
+		{ErrInvalidToken, 401, "invalid_token"},
+		{&InsufficientScope{Scopes: []string{"a", "b"}}, 403, "insufficient_scope"},
+		{ErrUnavailable, 503, "temporarily_unavailable"},
+		{context.DeadlineExceeded, 503, "temporarily_unavailable"},
+		{errors.New("boom"), 500, "server_error"},
+	}
+	for _, tt := range tests {
+		result = tt.err
+		resp := call(s, "POST", "/mcp", "tok", callWhoami)
+		if code := errorCode(t, resp); resp.StatusCode != tt.status || code != tt.code {
+			t.Errorf("%v: %d %s, want %d %s", tt.err, resp.StatusCode, code, tt.status, tt.code)
+		}
+		if has := resp.Header.Get("Retry-After") != ""; has != (tt.status == 503) {
+			t.Errorf("%v: Retry-After present: %t", tt.err, has)
+		}
+		if has := resp.Header.Get("WWW-Authenticate") != ""; has != slices.Contains([]int{401, 403}, tt.status) {
+			t.Errorf("%v: challenge present: %t", tt.err, has)
+		}
+	}
+	result = nil
+	if resp := call(s, "POST", "/mcp", "tok", callWhoami); resp.StatusCode != 200 {
+		t.Errorf("good: %d", resp.StatusCode)
+	}
+}
+
+// Sessions are bound to the subject: an identity without one is refused.
+func TestIdentityWithoutSubjectIsRefused(t *testing.T) {
+	s := newServer(t, newTestIssuer(t), func(c *Config) {
+		c.Verify = func(context.Context, string) (Identity, error) { return Identity{}, nil }
+	})
+	if resp := call(s, "POST", "/mcp", "tok", callWhoami); resp.StatusCode != 500 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+// RFC 9110 section 5.6.4: quotes and backslashes survive a quoted string, and
+// nothing in a value can start another parameter or header.
+func TestChallengeQuoting(t *testing.T) {
+	const text = `say "no", error="x" \ end`
+	header := challenge("https://h/a", []string{"x"}, "invalid_token", text+"\r\nX-Evil: 1")
+	if strings.ContainsAny(header, "\r\n") {
+		t.Fatalf("line break in %q", header)
+	}
+	parsed, err := oauthex.ParseWWWAuthenticate([]string{header})
+	if err != nil || len(parsed) != 1 {
+		t.Fatalf("%q: %v %v", header, parsed, err)
+	}
+	if got := parsed[0].Params["error_description"]; got != text+"X-Evil: 1" {
+		t.Errorf("description %q", got)
+	}
+	if got := parsed[0].Params["error"]; got != "invalid_token" {
+		t.Errorf("error %q", got)
+	}
+}

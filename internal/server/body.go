@@ -1,0 +1,63 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+)
+
+const (
+	// maxBodyBytes is the largest message accepted, 4 MiB.
+	maxBodyBytes = 4 << 20
+	// bodyTimeout is how long a client may take to send its message.
+	bodyTimeout = 30 * time.Second
+)
+
+// readBody checks a message's content type and reads it whole, or answers
+// itself and returns false. A page may send text/plain to any server without
+// a preflight, so only application/json is taken (S13). mcp-go reads without
+// limit, which is why the reading is done here.
+func readBody(w http.ResponseWriter, r *http.Request) bool {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		problem{
+			http.StatusUnsupportedMediaType, "invalid_request",
+			"The content type must be application/json.",
+		}.write(w)
+		return false
+	}
+	if r.ContentLength > maxBodyBytes {
+		tooLarge(w)
+		return false
+	}
+	// The server's own read timeout would also end long streams. Not every
+	// ResponseWriter can set a deadline; then there is none.
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	_ = conn.SetReadDeadline(time.Time{})
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		tooLarge(w)
+		return false
+	case err != nil:
+		noteReason(r.Context(), err)
+		problem{http.StatusBadRequest, "invalid_request", "The message could not be read."}.write(w)
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	return true
+}
+
+func tooLarge(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	problem{
+		http.StatusRequestEntityTooLarge, "invalid_request",
+		"The message is larger than 4 MiB.",
+	}.write(w)
+}

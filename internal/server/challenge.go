@@ -1,0 +1,65 @@
+package server
+
+import (
+	stdjson "encoding/json"
+	"net/http"
+	"strings"
+)
+
+// problem is an answer that refuses a request. Its texts are fixed: details go
+// to the log under the request's id (S22).
+type problem struct {
+	status int
+	code   string // error code of RFC 6750 section 3.1, where one fits
+	text   string
+}
+
+// write answers with the problem as JSON, in the shape OAuth uses for errors.
+func (p problem) write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.status)
+	_ = stdjson.NewEncoder(w).Encode(map[string]string{"error": p.code, "error_description": p.text})
+}
+
+// challenge builds a Bearer challenge (RFC 6750 section 3, RFC 9728 section
+// 5.1). An empty parameter is left out.
+func challenge(resourceMetadata string, scopes []string, code, text string) string {
+	var b strings.Builder
+	b.WriteString("Bearer ")
+	first := true
+	add := func(name, value string) {
+		if value == "" {
+			return
+		}
+		if !first {
+			b.WriteString(", ")
+		}
+		first = false
+		b.WriteString(name + "=" + quoted(value))
+	}
+	add("resource_metadata", resourceMetadata)
+	add("scope", strings.Join(scopes, " "))
+	add("error", code)
+	add("error_description", text)
+	return b.String()
+}
+
+// quoted implements quoted-string (RFC 9110 section 5.6.4). Bytes that may not
+// stand in one are dropped; none of our own texts has any.
+func quoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c == '\t' || c >= ' ' && c != 0x7f:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

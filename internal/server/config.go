@@ -1,0 +1,181 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// defaultLeeway is how far clocks may differ. Logto allows none itself, and
+// half a minute costs nothing against a token that lives for an hour.
+const defaultLeeway = 30 * time.Second
+
+// Config is what [New] needs. Resource and Issuer are required.
+type Config struct {
+	// Resource is the identifier of this server, which is also the public URL
+	// of its Streamable HTTP endpoint (RFC 8707, RFC 9728). It is published
+	// byte for byte as Resource.String() gives it, and a token's aud must
+	// contain it. https, or http on a loopback host; no query, no fragment.
+	Resource *url.URL
+	// Issuer is the authorization server's issuer identifier, exactly as its
+	// own metadata spells it. https, or http on a loopback host.
+	Issuer string
+	// Scopes are advertised to clients in metadata and challenges.
+	// offline_access is dropped (S9).
+	Scopes []string
+	// RequiredScopes must all be in a token, by exact comparison. They are
+	// advertised as well. With any set, opaque tokens are refused, since
+	// nothing tells their scopes.
+	RequiredScopes []string
+	// Verify replaces the built-in verification; nil means JWT and userinfo
+	// of Issuer.
+	Verify Verifier
+	// JWTOnly refuses opaque tokens, see the package comment.
+	JWTOnly bool
+	// AllowUntypedJWT accepts a JWT whose typ is absent or "JWT" beside those
+	// of RFC 9068, for providers that do not set "at+jwt". ID tokens stay
+	// refused by their audience and by claims only they carry.
+	AllowUntypedJWT bool
+	// RelayIssuerMetadata serves the issuer's metadata, unchanged, at this
+	// server's own well-known paths for clients of revision 2025-03-26.
+	RelayIssuerMetadata bool
+	// AllowedHosts are further Host values ("name" or "name:port") to accept.
+	AllowedHosts []string
+	// AllowedOrigins are further browser origins ("https://host") to accept.
+	AllowedOrigins []string
+	// HTTP performs requests to the issuer; nil means a client of its own.
+	// Redirects are never followed, whatever it says.
+	HTTP *http.Client
+	// Leeway is the tolerated clock difference; zero means 30 seconds.
+	Leeway time.Duration
+	// Version is the program's version for MCP's serverInfo.
+	Version string
+	// Log receives one line per request and per provider failure; nil
+	// discards them.
+	Log *slog.Logger
+}
+
+// Check reports everything that is wrong with the configuration, joined into
+// one error; nil when [New] will accept it.
+func (c *Config) Check() error {
+	return errors.Join(CheckResource(c.Resource), CheckIssuer(c.Issuer), c.checkRest())
+}
+
+func (c *Config) checkRest() error {
+	var errs []error
+	if c.Leeway < 0 || c.Leeway > 5*time.Minute {
+		errs = append(errs, fmt.Errorf("leeway %s: must be between 0 and 5m", c.Leeway))
+	}
+	for _, s := range slices.Concat(c.Scopes, c.RequiredScopes) {
+		if !validScope(s) {
+			errs = append(errs, fmt.Errorf("scope %q: not a scope token of RFC 6749 section 3.3", s))
+		}
+	}
+	for _, o := range c.AllowedOrigins {
+		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+			errs = append(errs, fmt.Errorf("allowed origin %q: must be scheme://host[:port] and nothing else", o))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CheckResource reports why u cannot be the identifier of this server
+// (RFC 8707 section 2, RFC 9728 section 1.2); nil when it can.
+func CheckResource(u *url.URL) error {
+	switch {
+	case u == nil:
+		return errors.New("resource: missing")
+	case u.Fragment != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil:
+		return fmt.Errorf("resource %s: must have no query, fragment or user", u.Redacted())
+	}
+	if err := checkSecure(u); err != nil {
+		return fmt.Errorf("resource %s: %w", u, err)
+	}
+	return nil
+}
+
+// CheckIssuer reports why issuer cannot be an issuer identifier (RFC 8414
+// section 2); nil when it can.
+func CheckIssuer(issuer string) error {
+	if issuer == "" {
+		return errors.New("issuer: missing")
+	}
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
+	if u.Fragment != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil {
+		return fmt.Errorf("issuer %s: must have no query, fragment or user", u.Redacted())
+	}
+	if err := checkSecure(u); err != nil {
+		return fmt.Errorf("issuer %s: %w", u, err)
+	}
+	return nil
+}
+
+// errInsecure is what a plain-http URL beyond this machine gets (S14).
+var errInsecure = errors.New("must be https (http only on a loopback host)")
+
+func checkSecure(u *url.URL) error {
+	if u.Hostname() == "" {
+		return errors.New("must be an absolute URL")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return errInsecure
+	}
+	return nil
+}
+
+// isLoopback reports whether host, without port, names this machine: localhost
+// or a loopback address.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback()
+}
+
+// authority returns host and port in one comparable spelling: lower case, and
+// with the scheme's default port left out.
+func authority(scheme, hostport string) string {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return strings.ToLower(hostport)
+	}
+	if scheme == "https" && port == "443" || scheme == "http" && port == "80" {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
+		return strings.ToLower(host)
+	}
+	return strings.ToLower(net.JoinHostPort(host, port))
+}
+
+// validScope implements scope-token of RFC 6749 section 3.3, which also makes
+// a scope safe inside a quoted string.
+func validScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r < '!' || r > '~' || r == '"' || r == '\\'
+	})
+}
+
+// advertised returns the scopes clients are told to ask for, without
+// duplicates and without offline_access: a refresh token is between client and
+// provider and nothing this server needs (S9).
+func (c *Config) advertised() []string {
+	var all []string
+	for _, s := range slices.Concat(c.Scopes, c.RequiredScopes) {
+		if s != "offline_access" && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}

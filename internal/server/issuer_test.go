@@ -1,0 +1,229 @@
+package server
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	stdjson "encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// testIssuer is a small OpenID provider: metadata, keys and userinfo.
+type testIssuer struct {
+	url  string
+	keys sync.Map // kid → crypto.Signer
+
+	metadataCalls, keyCalls, userinfoCalls atomic.Int64
+
+	// Each may be replaced before the first request.
+	metadata http.HandlerFunc
+	jwks     http.HandlerFunc
+	userinfo http.HandlerFunc
+}
+
+// newTestIssuer returns an issuer that answers at its own loopback address.
+func newTestIssuer(t *testing.T) *testIssuer {
+	t.Helper()
+	i := &testIssuer{}
+	i.init(t)
+	srv := httptest.NewServer(i)
+	t.Cleanup(srv.Close)
+	i.url = srv.URL + "/oidc"
+	return i
+}
+
+// newMemoryIssuer returns an issuer and a client that reaches it without a
+// network, for tests in which time is simulated.
+func newMemoryIssuer(t *testing.T) (*testIssuer, *http.Client) {
+	t.Helper()
+	i := &testIssuer{url: "http://127.0.0.1/oidc"}
+	i.init(t)
+	return i, &http.Client{Transport: inMemory{i}}
+}
+
+func (i *testIssuer) init(t *testing.T) {
+	t.Helper()
+	i.addKey(t, "k1")
+	i.metadata, i.jwks, i.userinfo = i.serveMetadata, i.serveKeys, serveUnknownToken
+}
+
+func (i *testIssuer) addKey(t *testing.T, kid string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.keys.Store(kid, crypto.Signer(key))
+}
+
+func (i *testIssuer) key(kid string) crypto.Signer {
+	k, _ := i.keys.Load(kid)
+	return k.(crypto.Signer)
+}
+
+func (i *testIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/oidc/.well-known/openid-configuration":
+		i.metadataCalls.Add(1)
+		i.metadata(w, r)
+	case "/oidc/jwks":
+		i.keyCalls.Add(1)
+		i.jwks(w, r)
+	case "/oidc/me":
+		i.userinfoCalls.Add(1)
+		i.userinfo(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// document has odd spacing and an unknown member on purpose: it is relayed
+// byte for byte.
+func (i *testIssuer) document() string {
+	return `{ "issuer":"` + i.url + `",  "authorization_endpoint":"` + i.url + `/auth","token_endpoint":"` +
+		i.url + `/token","jwks_uri":"` + i.url + `/jwks","userinfo_endpoint":"` + i.url +
+		`/me","response_types_supported":["code"],"x-order":{"b":1.0,"a":2} }`
+}
+
+func (i *testIssuer) serveMetadata(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte(i.document()))
+}
+
+func (i *testIssuer) serveKeys(w http.ResponseWriter, _ *http.Request) {
+	var set jwkset.JWKSMarshal
+	i.keys.Range(func(kid, key any) bool {
+		public := key.(crypto.Signer).Public()
+		jwk, err := jwkset.NewJWKFromKey(public, jwkset.JWKOptions{
+			Metadata: jwkset.JWKMetadataOptions{KID: kid.(string), USE: jwkset.UseSig},
+		})
+		if err == nil {
+			set.Keys = append(set.Keys, jwk.Marshal())
+		}
+		return true
+	})
+	_ = stdjson.NewEncoder(w).Encode(set)
+}
+
+// serveUnknownToken is Logto's answer to a token it does not know.
+func serveUnknownToken(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="x", error="invalid_token"`)
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = w.Write([]byte(`{"error":"invalid_token"}`))
+}
+
+// answer returns a userinfo endpoint that says this.
+func answer(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+const testResource = "http://127.0.0.1:3001/mcp"
+
+// tokenParts describes a JWT; the zero value of valid is a good one.
+type tokenParts struct {
+	header map[string]any
+	claims map[string]any
+}
+
+// token issues a good token with the changes applied; nil removes a member.
+func (i *testIssuer) token(t *testing.T, change tokenParts) string {
+	t.Helper()
+	now := time.Now()
+	claims := jwt.MapClaims{
+		"iss": i.url, "sub": "alice", "aud": testResource, "client_id": "app", "jti": "x",
+		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "scope": "mcp:read",
+	}
+	apply(claims, change.claims)
+	tok := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	tok.Header = map[string]any{"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
+	apply(tok.Header, change.header)
+	signed, err := tok.SignedString(i.key("k1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+func apply(to, change map[string]any) {
+	maps.Copy(to, change)
+	maps.DeleteFunc(to, func(_ string, v any) bool { return v == nil })
+}
+
+// inMemory calls the handler instead of a network.
+type inMemory struct{ handler http.Handler }
+
+func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	rec := httptest.NewRecorder()
+	m.handler.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+func mustURL(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// newServer returns a whoami server for the issuer, closed with the test.
+func newServer(t *testing.T, i *testIssuer, change func(*Config)) *Server {
+	t.Helper()
+	cfg := Config{
+		Resource: mustURL(t, testResource), Issuer: i.url,
+		Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close(t.Context()) })
+	return s
+}
+
+// call sends one request straight to the handler.
+func call(s http.Handler, method, target, token, body string, header ...string) *http.Response {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Host = "127.0.0.1:3001"
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for k := 0; k+1 < len(header); k += 2 {
+		if header[k] == "Host" {
+			r.Host = header[k+1]
+			continue
+		}
+		r.Header.Add(header[k], header[k+1])
+	}
+	rec := httptest.NewRecorder()
+	s.ServeHTTP(rec, r)
+	return rec.Result()
+}
+
+const callWhoami = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}}`

@@ -1,0 +1,229 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	stdjson "encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// maxHeaderSegment bounds what is decoded before anything is known of a token.
+const maxHeaderSegment = 4 << 10
+
+// jwtHeader is the JOSE header (RFC 7515 section 4).
+type jwtHeader struct {
+	Algorithm string         `json:"alg"`
+	Type      string         `json:"typ"`
+	KeyID     *string        `json:"kid"`
+	Critical  jsontext.Value `json:"crit"`
+}
+
+// parseJWTHeader reports whether token looks like a JWT: three parts, of which
+// the first is a JSON object in base64url. Nothing is verified.
+func parseJWTHeader(token string) (jwtHeader, bool) {
+	first, rest, ok := strings.Cut(token, ".")
+	if !ok || strings.Count(rest, ".") != 1 || len(first) > maxHeaderSegment {
+		return jwtHeader{}, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(first)
+	if err != nil {
+		return jwtHeader{}, false
+	}
+	var h jwtHeader
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return jwtHeader{}, false
+	}
+	return h, true
+}
+
+// jwtVerifier verifies access tokens in JWT form (RFC 9068 section 4).
+type jwtVerifier struct {
+	provider     *provider
+	audiences    []string
+	parser       *jwt.Parser
+	allowUntyped bool
+}
+
+// asymmetric returns the accepted signature algorithms (RFC 7518, RFC 8037).
+// With HMAC the provider's public key would do as a secret, and "none" is no
+// signature; neither is in the list and the key never decides.
+func asymmetric() []string {
+	return []string{
+		"ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "EdDSA",
+	}
+}
+
+func newJWTVerifier(p *provider, audiences []string, leeway time.Duration, allowUntyped bool) *jwtVerifier {
+	return &jwtVerifier{
+		provider: p, audiences: audiences, allowUntyped: allowUntyped,
+		parser: jwt.NewParser(
+			jwt.WithValidMethods(asymmetric()), jwt.WithStrictDecoding(),
+			jwt.WithIssuer(p.issuer), jwt.WithAudience(audiences...),
+			jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+		),
+	}
+}
+
+// verify decides about a token whose header has been read. All that can be
+// told without a key comes first, so that garbage costs no visit to the provider.
+func (v *jwtVerifier) verify(ctx context.Context, token string, header jwtHeader) (Identity, error) {
+	switch {
+	case !slices.Contains(asymmetric(), header.Algorithm):
+		return Identity{}, refusal("algorithm not accepted")
+	case header.Critical != nil:
+		// RFC 7515 section 4.1.11: an extension that is not understood.
+		return Identity{}, refusal("critical header not understood")
+	case !isAccessTokenType(header.Type) && (!v.allowUntyped || !isUntyped(header.Type)):
+		return Identity{}, refusal("not an access token (typ)")
+	}
+	var unverified accessClaims
+	if _, _, err := v.parser.ParseUnverified(token, &unverified); err != nil {
+		return Identity{}, refusal("claims cannot be decoded")
+	}
+	if iss, err := unverified.GetIssuer(); err != nil || iss != v.provider.issuer {
+		return Identity{}, refusal("another issuer")
+	}
+	keys, err := v.provider.keysFor(ctx, header.KeyID)
+	if err != nil {
+		return Identity{}, err
+	}
+	var claims accessClaims
+	if _, err := v.parser.ParseWithClaims(token, &claims, keys); err != nil {
+		return Identity{}, refusalFor(err)
+	}
+	if !isAccessTokenType(header.Type) && claims.isIDToken() {
+		return Identity{}, refusal("an ID token")
+	}
+	return v.identity(claims)
+}
+
+// isAccessTokenType implements RFC 9068 section 4, which keeps every other kind
+// of JWT out, above all ID tokens.
+func isAccessTokenType(typ string) bool {
+	typ = strings.ToLower(typ)
+	return typ == "at+jwt" || typ == "application/at+jwt"
+}
+
+// isUntyped reports a typ that does not say what the JWT is for.
+func isUntyped(typ string) bool {
+	typ = strings.ToLower(typ)
+	return typ == "" || typ == "jwt" || typ == "application/jwt"
+}
+
+func (v *jwtVerifier) identity(claims accessClaims) (Identity, error) {
+	sub, err := claims.GetSubject()
+	if err != nil || sub == "" {
+		return Identity{}, refusal("no subject")
+	}
+	expiry, err := claims.GetExpirationTime()
+	if err != nil || expiry == nil {
+		return Identity{}, refusal("no expiry")
+	}
+	return Identity{
+		Subject: sub, Issuer: v.provider.issuer, ClientID: claims.clientID(),
+		Scopes: claims.scopes(), Expiry: expiry.Time, Claims: claims.MapClaims,
+	}, nil
+}
+
+// refusalFor turns the parser's error into a fixed text for the log: the
+// original may quote parts of the token.
+func refusalFor(err error) error {
+	for _, known := range []struct {
+		err    error
+		reason refusal
+	}{
+		{jwt.ErrTokenExpired, "expired"},
+		{jwt.ErrTokenNotValidYet, "not valid yet"},
+		{jwt.ErrTokenUsedBeforeIssued, "issued in the future"},
+		{jwt.ErrTokenInvalidAudience, "another audience"},
+		{jwt.ErrTokenInvalidIssuer, "another issuer"},
+		{jwt.ErrTokenRequiredClaimMissing, "a required claim is missing"},
+		{jwt.ErrTokenInvalidClaims, "claims not accepted"},
+		{jwt.ErrTokenSignatureInvalid, "wrong signature"},
+		{jwt.ErrTokenUnverifiable, "no key fits"},
+		{jwt.ErrTokenMalformed, "malformed"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.reason
+		}
+	}
+	return refusal("not accepted")
+}
+
+// accessClaims decodes like [decodeClaims] wherever the parser would use
+// encoding/json.
+type accessClaims struct{ jwt.MapClaims }
+
+// UnmarshalJSON implements the interface the parser looks for.
+func (c *accessClaims) UnmarshalJSON(raw []byte) error {
+	m, err := decodeClaims(raw)
+	c.MapClaims = m
+	return err
+}
+
+// decodeClaims decodes a claims object with exact-case names and duplicate
+// names refused at every depth, and keeps numbers as they are written, for
+// they are shown to the caller.
+func decodeClaims(raw []byte) (map[string]any, error) {
+	var claims map[string]any
+	err := json.Unmarshal(raw, &claims, json.WithUnmarshalers(
+		json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
+			if dec.PeekKind() != '0' {
+				return errors.ErrUnsupported
+			}
+			number, err := dec.ReadValue()
+			*v = stdjson.Number(number)
+			return err
+		})))
+	if err == nil && claims == nil {
+		err = errors.New("not an object")
+	}
+	return claims, err
+}
+
+// isIDToken reports claims that only an ID token has (OpenID Connect Core
+// section 2). It is the second line of defence where typ cannot tell.
+func (c accessClaims) isIDToken() bool {
+	for _, name := range []string{"nonce", "at_hash", "c_hash"} {
+		if _, ok := c.MapClaims[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// clientID is client_id of RFC 9068, or azp of providers that predate it.
+func (c accessClaims) clientID() string {
+	for _, name := range []string{"client_id", "azp"} {
+		if id, ok := c.MapClaims[name].(string); ok && id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// scopes reads scope (RFC 8693 section 4.2) or scp, as a string or a list. A
+// JWT without either has no scopes, which is known, so the result is not nil.
+func (c accessClaims) scopes() []string {
+	all := []string{}
+	for _, name := range []string{"scope", "scp"} {
+		switch v := c.MapClaims[name].(type) {
+		case string:
+			all = append(all, strings.Fields(v)...)
+		case []any:
+			for _, s := range v {
+				if s, ok := s.(string); ok {
+					all = append(all, s)
+				}
+			}
+		}
+	}
+	return all
+}

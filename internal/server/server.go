@@ -1,0 +1,271 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+const (
+	pathMCP      = "/mcp"
+	pathSSE      = "/sse"
+	pathMessages = "/messages"
+	pathHealth   = "/healthz"
+
+	routeHealth  = "healthz"
+	routeUnknown = "unknown"
+)
+
+// route is one of the paths the server answers.
+type route struct {
+	name  string // for the log
+	serve func(http.ResponseWriter, *http.Request)
+}
+
+// Server is whoami as an [http.Handler]. Make one with [New].
+type Server struct {
+	issuer   string
+	scopes   []string // advertised
+	required []string
+	verify   Verifier
+	provider *provider
+	gate     gate
+	layout   layout
+	log      *slog.Logger
+
+	routes     map[string]route
+	sessions   *sessions
+	streamable *server.StreamableHTTPServer
+	sse        *server.SSEServer
+
+	life    context.Context // ends visits to the provider and every request
+	endLife context.CancelFunc
+	streams context.Context // ends open streams
+	hangUp  context.CancelFunc
+
+	mu      sync.Mutex
+	active  int           // protected requests under way
+	drained chan struct{} // closed by the last of them once Close has begun
+}
+
+// New returns a server for cfg, or everything that is wrong with it in one
+// error. Nothing is fetched before the first request, so the issuer may be down.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	s := &Server{
+		issuer: cfg.Issuer, scopes: cfg.advertised(), required: cfg.RequiredScopes,
+		verify: cfg.Verify, gate: newGate(&cfg), layout: newLayout(&cfg),
+		log: cfg.Log, sessions: newSessions(),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	version := cfg.Version
+	if version == "" {
+		version = "dev"
+	}
+	s.life, s.endLife = context.WithCancel(context.Background())
+	s.streams, s.hangUp = context.WithCancel(s.life)
+	s.provider = newProvider(s.life, cfg.Issuer, cfg.HTTP, s.log)
+	if s.verify == nil {
+		s.verify = s.builtInVerifier(&cfg)
+	}
+	m := newMCP(version)
+	s.streamable = newStreamable(m, s.log)
+	s.sse = newSSE(m, origin(cfg.Resource), s.layout.prefix+pathMessages)
+	if err := s.mount(&cfg); err != nil {
+		s.endLife()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) builtInVerifier(cfg *Config) Verifier {
+	leeway := cfg.Leeway
+	if leeway == 0 {
+		leeway = defaultLeeway
+	}
+	v := &tokenVerifier{jwt: newJWTVerifier(s.provider, s.layout.audiences(), leeway, cfg.AllowUntypedJWT)}
+	if !cfg.JWTOnly && len(cfg.RequiredScopes) == 0 {
+		v.userinfo = newUserinfoVerifier(s.life, s.provider, s.scopes)
+	}
+	return v.verify
+}
+
+// mount fills the routes. The endpoints answer below the public prefix and
+// without it, so that a proxy may strip the prefix or leave it.
+func (s *Server) mount(cfg *Config) error {
+	main, err := s.resourceMetadataHandler(s.layout.resource)
+	if err != nil {
+		return err
+	}
+	legacy, err := s.resourceMetadataHandler(s.layout.sseResource)
+	if err != nil {
+		return err
+	}
+	s.routes = map[string]route{pathHealth: {routeHealth, serveHealth}}
+	for _, prefix := range []string{"", s.layout.prefix} {
+		s.routes[prefix+pathMCP] = route{"mcp", s.protected(s.layout.metadataURL(), s.serveStreamable)}
+		s.routes[prefix+pathSSE] = route{"sse", s.protected(s.layout.sseMetadataURL(), s.serveSSE)}
+		s.routes[prefix+pathMessages] = route{"messages", s.protected(s.layout.sseMetadataURL(), s.serveMessages)}
+		s.routes[prmPrefix+prefix+pathMCP] = route{"resource-metadata", s.public(main)}
+		s.routes[prmPrefix+prefix+pathSSE] = route{"resource-metadata-sse", s.public(legacy)}
+	}
+	if p := s.layout.resourcePath; p != "" {
+		if _, taken := s.routes[p]; !taken {
+			s.routes[p] = s.routes[pathMCP]
+		} else if s.routes[p].name != "mcp" {
+			return fmt.Errorf("resource %s: its path is one of this server's own", s.layout.resource)
+		}
+		s.routes[prmPrefix+p] = s.routes[prmPrefix+pathMCP]
+	}
+	s.routes[prmPrefix] = s.routes[prmPrefix+pathMCP]
+	if cfg.RelayIssuerMetadata {
+		relay := route{"issuer-metadata", s.public(s.relayIssuerMetadata)}
+		s.routes["/.well-known/oauth-authorization-server"] = relay
+		s.routes["/.well-known/openid-configuration"] = relay
+	}
+	return nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	to, ok := s.routes[r.URL.EscapedPath()]
+	if !ok {
+		to = route{routeUnknown, s.public(func(w http.ResponseWriter, _ *http.Request) {
+			problem{http.StatusNotFound, "not_found", "There is nothing here."}.write(w)
+		})}
+	}
+	s.logged(w, r, to.name, to.serve)
+}
+
+// public wraps a document that anyone may read, from any page, but only under
+// the server's own name.
+func (s *Server) public(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.gate.hostAllowed(r) {
+			// The name helps whoever sets up a proxy, so it is in the log.
+			noteReason(r.Context(), fmt.Errorf("host %.255q is not allowed", r.Host))
+			forbidden(w, "This server is not known by the requested host name.")
+			return
+		}
+		serve(w, r)
+	}
+}
+
+// protected wraps an endpoint that needs a token, see the package comment for
+// the order of the checks.
+func (s *Server) protected(metadataURL string,
+	serve func(http.ResponseWriter, *http.Request, Identity),
+) http.HandlerFunc {
+	return s.public(func(w http.ResponseWriter, r *http.Request) {
+		if !s.gate.originAllowed(r) {
+			noteReason(r.Context(), fmt.Errorf("origin %.255q is not allowed", r.Header.Get("Origin")))
+			forbidden(w, "Requests from pages of this origin are not allowed.")
+			return
+		}
+		if allowBrowser(w, r) {
+			return
+		}
+		leave, ok := s.enter()
+		if !ok {
+			problem{http.StatusServiceUnavailable, "temporarily_unavailable", "The server is stopping."}.write(w)
+			return
+		}
+		defer leave()
+		ctx, cancel := s.bounded(r)
+		defer cancel()
+		r = r.WithContext(ctx)
+
+		id, ok := s.authenticate(w, r, metadataURL)
+		if !ok {
+			return
+		}
+		// A proxy that buffers would hold back events; a cache must keep none
+		// of this.
+		w.Header().Set("X-Accel-Buffering", "no")
+		w.Header().Set("Cache-Control", "no-store")
+		serve(w, r.WithContext(withIdentity(ctx, id)), id)
+	})
+}
+
+// bounded returns r's context, ended by Close too: at once for a request that
+// holds a stream open, in the end for all. Of the POSTs only the modern listen
+// request holds one; its Mcp-Method header must equal its body.
+func (s *Server) bounded(r *http.Request) (context.Context, context.CancelFunc) {
+	end := s.life
+	if r.Method == http.MethodGet || r.Header.Get(mcp.HeaderMethod) == string(mcp.MethodSubscriptionsListen) {
+		end = s.streams
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	stop := context.AfterFunc(end, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+func (s *Server) enter() (leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drained != nil {
+		return nil, false
+	}
+	s.active++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.active--; s.active == 0 && s.drained != nil {
+			close(s.drained)
+		}
+	}, true
+}
+
+// Close ends the server: open streams at once, calls under way when they are
+// answered or when ctx ends, whichever is first. New requests get 503. It
+// returns ctx's error if calls had to be cut off. A second call returns nil.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.drained != nil {
+		s.mu.Unlock()
+		return nil
+	}
+	s.drained = make(chan struct{})
+	if s.active == 0 {
+		close(s.drained)
+	}
+	s.mu.Unlock()
+
+	defer s.endLife()
+	s.hangUp()
+	s.sse.CloseSessions()
+	select {
+	case <-s.drained:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close server: %w", ctx.Err())
+	}
+}
+
+func forbidden(w http.ResponseWriter, text string) {
+	problem{http.StatusForbidden, "forbidden", text}.write(w)
+}
+
+// serveHealth says that the process answers. It takes any Host, because
+// probes address a server by its bare address, and asks nobody: a provider
+// that is down is no reason to restart this server.
+func serveHealth(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		methodNotAllowed(w, "GET, HEAD")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
+}
+
+var _ http.Handler = (*Server)(nil)

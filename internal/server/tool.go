@@ -1,0 +1,118 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+// listTTL is how long clients may keep the list of tools, in milliseconds.
+const listTTL = 5 * 60 * 1000
+
+// whoamiOutput is the tool's output schema. Which claims there are is up to
+// the provider and the scopes, so only the subject is promised.
+const whoamiOutput = `{
+	"type": "object",
+	"description": "The claims of the caller, as the identity provider states them.",
+	"properties": {
+		"sub": {"type": "string", "description": "Identifier of the caller, unique at the provider."},
+		"username": {"type": ["string", "null"]},
+		"name": {"type": ["string", "null"]},
+		"email": {"type": ["string", "null"]}
+	},
+	"required": ["sub"],
+	"additionalProperties": true
+}`
+
+// newMCP returns the MCP server with its one tool. It keeps no state of its
+// callers; mcp-go serves every protocol revision with it.
+func newMCP(version string) *server.MCPServer {
+	m := server.NewMCPServer("whoami", version,
+		server.WithTitle("Who am I"),
+		server.WithInstructions("Call whoami to learn who the signed-in user is."),
+		server.WithToolCapabilities(false),
+		server.WithRecovery(),
+		server.WithInputSchemaValidation(),
+		server.WithStrictInputSchemaDefault(),
+		// Only those with a token get here, so nothing may be shared between
+		// authorization contexts (S17).
+		server.WithCacheHints(listTTL, mcp.CacheScopePrivate),
+	)
+	m.AddTool(mcp.NewTool("whoami",
+		mcp.WithDescription("Returns the identity claims of the signed-in user: subject, and as far as "+
+			"known user name, name, e-mail address and whatever else the identity provider says."),
+		mcp.WithTitleAnnotation("Who am I"),
+		mcp.WithReadOnlyHintAnnotation(true),
+		mcp.WithDestructiveHintAnnotation(false),
+		mcp.WithIdempotentHintAnnotation(true),
+		mcp.WithOpenWorldHintAnnotation(false),
+		mcp.WithRawOutputSchema(stdjson.RawMessage(whoamiOutput)),
+	), whoami)
+	return m
+}
+
+// whoami answers with the caller's claims, as structured content and as the
+// same JSON in text for clients that know only that.
+func whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	id, ok := IdentityFrom(ctx)
+	if !ok {
+		return nil, errors.New("no identity in context")
+	}
+	claims := id.Claims
+	if claims == nil {
+		claims = map[string]any{"sub": id.Subject, "iss": id.Issuer}
+	}
+	var text bytes.Buffer
+	enc := stdjson.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(claims); err != nil {
+		return nil, fmt.Errorf("encode claims: %w", err)
+	}
+	return mcp.NewToolResultStructured(claims, string(bytes.TrimSpace(text.Bytes()))), nil
+}
+
+// newStreamable serves Streamable HTTP without sessions. GET is off: without
+// session ids mcp-go keeps all its listeners under one empty id, and what is
+// meant for one could reach another.
+func newStreamable(m *server.MCPServer, log *slog.Logger) *server.StreamableHTTPServer {
+	return server.NewStreamableHTTPServer(m,
+		server.WithStateLess(true),
+		server.WithDisableStreaming(true),
+		server.WithDisableLocalhostProtection(true),
+		server.WithStreamableHTTPLogger(log),
+	)
+}
+
+// newSSE serves HTTP+SSE. The origin given stops mcp-go from allowing every
+// page to read streams; the real decision is the gate's.
+func newSSE(m *server.MCPServer, origin, messages string) *server.SSEServer {
+	return server.NewSSEServer(m,
+		server.WithMessageEndpoint(messages),
+		server.WithSessionIDGenerator(sessionIDFrom),
+		server.WithSSEDisableLocalhostProtection(true),
+		server.WithSSECORS(server.WithCORSAllowedOrigins(origin)),
+	)
+}
+
+// serveStreamable answers one message on Streamable HTTP.
+func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, _ Identity) {
+	if r.Method != http.MethodPost {
+		methodNotAllowed(w, "POST")
+		return
+	}
+	if !readBody(w, r) {
+		return
+	}
+	// There are no sessions, so an id from the client means nothing (S15).
+	// mcp-go would look it up all the same.
+	r.Header.Del("Mcp-Session-Id")
+	s.streamable.ServeHTTP(w, r)
+}
