@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+// found is what one look at the two possible files of an identity gave.
+type found struct {
+	plain     *record
+	plainErr  error
+	sealed    []byte
+	sealedErr error
+}
+
+// readRecord returns the newest readable record of an identity. Usually there
+// is one file. There are two when a writer died between writing one kind and
+// removing the other; the later one counts, because the refresh token in the
+// earlier one may have been spent.
+func (s *Store) readRecord(ctx context.Context, id string) (*record, error) {
+	if err := checkDirectory(s.dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, oauth.ErrNotFound
+		}
+		return nil, err
+	}
+	f := s.look(ctx, id)
+	if f.plain == nil && f.sealed == nil {
+		return nil, worse(f.plainErr, f.sealedErr)
+	}
+	if f.sealed == nil {
+		return f.plain, nil
+	}
+	rec, err := s.openSealed(ctx, id, f.sealed)
+	switch {
+	case f.plain != nil && (err != nil || f.plain.SavedAt.After(rec.SavedAt)):
+		return f.plain, nil
+	case err == nil:
+		return rec, nil
+	case s.kind == KindAuto && keyringState(err) == KeyringUnavailable:
+		// Nobody can unlock a keyring that is not there: a new login is the
+		// way on, and KindAuto has a place for it.
+		return nil, fmt.Errorf("%w that can be read here: %w", oauth.ErrNotFound, err)
+	}
+	return nil, err
+}
+
+// look reads both files. Another process may move a credential from one to
+// the other between the two reads, so that "both missing" is checked again.
+func (s *Store) look(ctx context.Context, id string) (f found) {
+	for range 3 {
+		f = found{plainErr: fs.ErrNotExist, sealedErr: fs.ErrNotExist}
+		f.plain, f.plainErr = s.readPlain(ctx, id)
+		if s.kind == KindFile {
+			return f
+		}
+		f.sealed, _, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+sealedSuffix))
+		if !errors.Is(f.plainErr, fs.ErrNotExist) || !errors.Is(f.sealedErr, fs.ErrNotExist) {
+			break
+		}
+	}
+	return f
+}
+
+// worse picks the error to report when neither file gave a record.
+func worse(plain, sealed error) error {
+	switch {
+	case !errors.Is(plain, fs.ErrNotExist):
+		return plain
+	case !errors.Is(sealed, fs.ErrNotExist):
+		return sealed
+	}
+	return oauth.ErrNotFound
+}
+
+func (s *Store) readPlain(ctx context.Context, id string) (*record, error) {
+	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+plainSuffix))
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	return decodeRecord(b, id)
+}
+
+func (s *Store) openSealed(ctx context.Context, id string, file []byte) (*record, error) {
+	keyID, err := sealedKeyID(file)
+	if err != nil {
+		return nil, err
+	}
+	k, err := s.readKey(ctx, &keyID)
+	if err != nil {
+		return nil, err
+	}
+	if k.id != keyID {
+		return nil, ErrKeyLost
+	}
+	plaintext, err := open(k, id, file)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plaintext)
+	return decodeRecord(plaintext, id)
+}
+
+// saveFile writes the credential as the kind of store says.
+func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credential) error {
+	now := time.Now()
+	plaintext, err := encodeRecord(key, cred, now)
+	if err != nil {
+		return err
+	}
+	defer clear(plaintext)
+	if len(plaintext) > maxFile/2 {
+		return fmt.Errorf("a credential of %d bytes is larger than the store takes", len(plaintext))
+	}
+	if err := ensureDirectory(s.dir); err != nil {
+		return err
+	}
+	id := key.ID()
+	k, err := s.keyToSave(ctx, id)
+	if err != nil {
+		return err
+	}
+	kind, data, other := KindFile, plaintext, sealedSuffix
+	name := id + plainSuffix
+	if k != nil {
+		if data, err = seal(k, id, plaintext); err != nil {
+			return err
+		}
+		kind, name, other = KindKeyring, id+sealedSuffix, plainSuffix
+	}
+	return s.whileWriting(ctx, func() error {
+		info, err := writePrivate(ctx, s.dir, name, data, true)
+		if err != nil {
+			return err
+		}
+		if err := remove(ctx, s.dir, id+other); err != nil {
+			s.log.Warn("cannot remove the older form of a stored login", "file", id+other, "error", err)
+		}
+		entry := entryOf(key, cred, now, kind)
+		s.updateIndex(ctx, func(x *index) { x.entries[id] = indexed{Entry: entry, stamp: stampOf(info)} })
+		sweep(s.dir, now)
+		return nil
+	})
+}
+
+// keyToSave returns the key to seal with, or nil for a plain file.
+func (s *Store) keyToSave(ctx context.Context, id string) (*sealingKey, error) {
+	if s.kind == KindFile {
+		return nil, nil
+	}
+	k, err := s.ensureKey(ctx, s.currentKeyID(ctx, id))
+	var ke *KeyringError
+	if err == nil || s.kind == KindKeyring || !errors.As(err, &ke) {
+		return k, err
+	}
+	s.log.Debug("the keyring does not work", "error", ke)
+	s.tellOnce(toldFallback,
+		"no working OS keyring ("+string(ke.State)+"): logins are kept in plain files in "+s.dir+", readable for you only",
+		ke.UserHint()+"; to choose plain files and not be asked again: --store file")
+	return nil, nil
+}
+
+// currentKeyID is the id of the key that the present sealed file needs: when
+// it is not the one in memory, another process has replaced a lost key.
+func (s *Store) currentKeyID(ctx context.Context, id string) *[keyIDLength]byte {
+	file, _, err := readPrivate(ctx, filepath.Join(s.dir, id+sealedSuffix))
+	if err != nil {
+		return nil
+	}
+	keyID, err := sealedKeyID(file)
+	if err != nil {
+		return nil
+	}
+	return &keyID
+}

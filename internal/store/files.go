@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// maxFile bounds what is read from one file, and so what is written.
+	maxFile = 1 << 20
+	// litterAge is when a temporary file counts as left behind: a live writer
+	// needs milliseconds.
+	litterAge = time.Minute
+)
+
+// unsafeFile describes a file that is not used, and what to do about it.
+func unsafeFile(path, what, hint string) error {
+	return &Error{Op: "use " + path, Err: fmt.Errorf("%w: %s", ErrUnsafe, what), Hint: hint}
+}
+
+// readPrivate reads a file that must be regular, private and ours. The errors
+// are fs.ErrNotExist, ErrUnsafe, ErrDamaged when it is larger than maxFile, and
+// those of the system.
+func readPrivate(ctx context.Context, path string) ([]byte, fs.FileInfo, error) {
+	f, err := openPrivate(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, fmt.Errorf("look at a stored file: %w", err)
+	}
+	if err := judge(path, info); err != nil {
+		return nil, nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, nil, ErrDamaged
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read a stored file: %w", err)
+	}
+	if len(b) > maxFile {
+		return nil, nil, ErrDamaged
+	}
+	return b, info, nil
+}
+
+// judge refuses whatever cannot be a file that this package wrote.
+func judge(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return unsafeFile(path, "it is "+kindOf(info.Mode()), "look who put it there, then remove it")
+	}
+	if !ownedByUs(info) {
+		return unsafeFile(path, "it belongs to another user", "run as the user who signed in, or remove it")
+	}
+	if loose(info.Mode()) {
+		return unsafeFile(path, fmt.Sprintf("its mode %04o lets other users in", info.Mode().Perm()),
+			"if nobody else can have read it: chmod 600 "+path+"; otherwise remove it and sign in again")
+	}
+	return nil
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case m&fs.ModeNamedPipe != 0:
+		return "a named pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "not a regular file"
+}
+
+// writePrivate replaces dir/name by data as one step: a temporary file beside
+// it, mode 0600, synced when durable, renamed. Whatever fails, the old file
+// stays as it was. A link or pipe in its place is refused, not followed.
+func writePrivate(ctx context.Context, dir, name string, data []byte, durable bool) (fs.FileInfo, error) {
+	target := filepath.Join(dir, name)
+	if old, err := os.Lstat(target); err == nil && (!old.Mode().IsRegular() || !ownedByUs(old)) {
+		return nil, judge(target, old)
+	}
+	random := make([]byte, tempRandom/2)
+	_, _ = rand.Read(random)
+	temp := target + "." + hex.EncodeToString(random) + tempSuffix
+	info, err := writeTemp(temp, data, durable)
+	if err == nil {
+		err = retrySharing(ctx, func() error { return os.Rename(temp, target) })
+	}
+	if err != nil {
+		_ = os.Remove(temp)
+		return nil, fmt.Errorf("write %s: %w", target, err)
+	}
+	if durable {
+		if err := syncDirectory(dir); err != nil {
+			return nil, fmt.Errorf("sync %s: %w", dir, err)
+		}
+	}
+	return info, nil
+}
+
+func writeTemp(temp string, data []byte, durable bool) (info fs.FileInfo, err error) {
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(data); err != nil {
+		return nil, err
+	}
+	if durable {
+		if err := f.Sync(); err != nil {
+			return nil, err
+		}
+	}
+	return f.Stat()
+}
+
+// remove deletes dir/name; a missing file is no error.
+func remove(ctx context.Context, dir, name string) error {
+	err := retrySharing(ctx, func() error { return os.Remove(filepath.Join(dir, name)) })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// sweep removes temporary files of writers that died.
+func sweep(dir string, now time.Time) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if _, ok := tempOf(e.Name()); !ok || !isOurs(e.Name()) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > litterAge {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/oauth"
+)
+
+// Entry is what is known about one stored login without its secrets.
+type Entry struct {
+	// ID is the oauth.Key.ID, by which its files are named.
+	ID string
+	// Key is the identity; zero when Problem is set and the index was lost.
+	Key oauth.Key
+	// Account is a name for people, Issuer the authorization server, ClientID
+	// the client registered there.
+	Account  string
+	Issuer   string
+	ClientID string
+	// Scopes are those of the last token, or those asked for where the issuer
+	// named none.
+	Scopes []string
+	// Store is where the login is kept: KindKeyring, KindFile or KindMemory.
+	Store Kind
+	// Refreshable tells that there is a refresh token.
+	Refreshable bool
+	// Expiry is when the access token ends; zero when the issuer did not say.
+	Expiry time.Time
+	// SavedAt is when the login was last written.
+	SavedAt time.Time
+	// Problem says why the login cannot be read, "" when nothing is known to
+	// be wrong. It is for people.
+	Problem string
+}
+
+func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind) Entry {
+	scopes := cred.GrantedScopes
+	if len(scopes) == 0 {
+		scopes = cred.RequestedScopes
+	}
+	key.Scopes = slices.Clone(key.Scopes)
+	return Entry{
+		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, ClientID: cred.Registration.ClientID,
+		Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
+		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt),
+	}
+}
+
+// stamp tells whether a credential file is the one an entry was made from.
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+func stampOf(info fs.FileInfo) stamp { return stamp{utc(info.ModTime()), info.Size()} }
+
+type indexed struct {
+	Entry
+	stamp stamp
+}
+
+// index is the list of stored logins. It is a convenience: the credential
+// files decide, and an index that is missing, broken or behind is mended.
+type index struct{ entries map[string]indexed }
+
+const indexFormat = 1
+
+type wireIndex struct {
+	Format  int         `json:"format"`
+	Entries []wireEntry `json:"entries"`
+}
+
+type wireEntry struct {
+	Key         wireKey   `json:"key"`
+	Account     string    `json:"account,omitzero"`
+	Issuer      string    `json:"issuer,omitzero"`
+	ClientID    string    `json:"client_id,omitzero"`
+	Scopes      []string  `json:"scopes,omitempty"`
+	Store       Kind      `json:"store"`
+	Refreshable bool      `json:"refreshable"`
+	Expiry      time.Time `json:"expires_at,omitzero"`
+	SavedAt     time.Time `json:"saved_at"`
+	Modified    time.Time `json:"file_modified"`
+	Size        int64     `json:"file_size"`
+}
+
+// readIndex returns an empty index for one that cannot be used.
+func (s *Store) readIndex(ctx context.Context) *index {
+	x := &index{entries: map[string]indexed{}}
+	b, _, err := readPrivate(ctx, filepath.Join(s.dir, indexName))
+	var w wireIndex
+	if err == nil {
+		err = json.Unmarshal(b, &w)
+	}
+	if err != nil || w.Format != indexFormat {
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.log.Debug("the index of the store is of no use and is made anew", "error", err)
+		}
+		return x
+	}
+	for _, e := range w.Entries {
+		entry := Entry{
+			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, ClientID: e.ClientID, Scopes: e.Scopes,
+			Store: e.Store, Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt,
+		}
+		entry.ID = entry.Key.ID()
+		x.entries[entry.ID] = indexed{entry, stamp{utc(e.Modified), e.Size}}
+	}
+	return x
+}
+
+// updateIndex is called by the writer of the directory. A failure is logged
+// and not returned: List mends the index.
+func (s *Store) updateIndex(ctx context.Context, change func(*index)) {
+	x := s.readIndex(ctx)
+	change(x)
+	w := wireIndex{Format: indexFormat, Entries: []wireEntry{}}
+	for _, id := range slices.Sorted(maps.Keys(x.entries)) {
+		e := x.entries[id]
+		w.Entries = append(w.Entries, wireEntry{
+			Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, ClientID: e.ClientID, Scopes: e.Scopes, Store: e.Store,
+			Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt, Modified: e.stamp.modified, Size: e.stamp.size,
+		})
+	}
+	b, err := json.Marshal(w)
+	if err == nil {
+		_, err = writePrivate(ctx, s.dir, indexName, b, false)
+	}
+	if err != nil {
+		s.log.Warn("cannot write the index of the store", "error", err)
+	}
+}
+
+// List returns the stored logins, ordered by server and profile. It reads the
+// index; only logins that the index does not know, or knows in an older state,
+// are read themselves, which may ask the keyring. A login that cannot be read
+// is listed with its Problem.
+func (s *Store) List(ctx context.Context) ([]Entry, error) {
+	if s.memory != nil {
+		return ordered(s.memory.list()), nil
+	}
+	files, err := s.credentialFiles()
+	if err != nil {
+		return nil, fmt.Errorf("list the stored logins: %w", err)
+	}
+	x := s.readIndex(ctx)
+	var list []Entry
+	mended := map[string]indexed{}
+	for id, f := range files {
+		e, ok := x.entries[id]
+		if !ok || e.Store != f.kind || e.stamp != f.stamp || f.both {
+			e = s.mend(ctx, id, f, e)
+			if e.Problem == "" {
+				mended[id] = e
+			}
+		}
+		list = append(list, e.Entry)
+	}
+	stale := slices.DeleteFunc(slices.Collect(maps.Keys(x.entries)), func(id string) bool { _, ok := files[id]; return ok })
+	if len(mended)+len(stale) > 0 {
+		s.writeMended(ctx, mended, stale)
+	}
+	return ordered(list), nil
+}
+
+func ordered(list []Entry) []Entry {
+	slices.SortFunc(list, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(a.Key.Server, b.Key.Server), cmp.Compare(a.Key.Profile, b.Key.Profile), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
+// credentialFile is what the directory says about the file of an identity.
+type credentialFile struct {
+	kind  Kind
+	stamp stamp
+	both  bool // sealed and plain: a writer died in between
+}
+
+func (s *Store) credentialFiles() (map[string]credentialFile, error) {
+	files := map[string]credentialFile{}
+	if err := checkDirectory(s.dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return files, nil
+		}
+		return nil, err
+	}
+	names, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		id, suffix, ok := identityOf(n.Name())
+		if !ok || suffix != sealedSuffix && suffix != plainSuffix {
+			continue
+		}
+		info, err := n.Info()
+		if err != nil {
+			continue // removed since
+		}
+		f := credentialFile{kind: KindKeyring, stamp: stampOf(info)}
+		if suffix == plainSuffix {
+			f.kind = KindFile
+		}
+		_, f.both = files[id]
+		files[id] = f
+	}
+	return files, nil
+}
+
+// mend makes the entry of one login from its file. What the index knew stays
+// in an entry with a problem.
+func (s *Store) mend(ctx context.Context, id string, f credentialFile, known indexed) indexed {
+	if s.kind == KindFile && f.kind == KindKeyring {
+		known.ID, known.Store, known.Problem = id, f.kind, "kept behind the OS keyring, which --store file does not ask"
+		return known
+	}
+	rec, err := s.readRecord(ctx, id)
+	if err != nil {
+		known.ID, known.Store, known.Problem = id, f.kind, err.Error()
+		return known
+	}
+	return indexed{entryOf(oauth.Key(rec.Key), rec.credential(), rec.SavedAt, f.kind), f.stamp}
+}
+
+// writeMended writes entries that were missing, unless a writer was faster.
+func (s *Store) writeMended(ctx context.Context, mended map[string]indexed, stale []string) {
+	err := s.whileWriting(ctx, func() error {
+		files, err := s.credentialFiles()
+		if err != nil {
+			return err
+		}
+		s.updateIndex(ctx, func(x *index) {
+			for id, e := range mended {
+				if files[id].stamp == e.stamp {
+					x.entries[id] = e
+				}
+			}
+			for _, id := range stale {
+				if _, ok := files[id]; !ok {
+					delete(x.entries, id)
+				}
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		s.log.Debug("cannot mend the index of the store", "error", err)
+	}
+}

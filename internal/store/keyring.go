@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// keyringTimeout is how long one keyring call may take. A healthy keyring
+// answers within 20 ms; one that waits for a person, or was stopped, would
+// block for ever.
+const keyringTimeout = 3 * time.Second
+
+// Keyring keeps small secrets for the user: the OS keyring, or a stand-in. A
+// failure is best returned as a *KeyringError; any other error counts as
+// KeyringOther. Calls may block: the store puts a deadline on each.
+type Keyring interface {
+	// Get returns the secret of account, or a *KeyringError whose state is
+	// KeyringNotFound.
+	Get(service, account string) (string, error)
+	// Set creates or replaces the secret of account.
+	Set(service, account, secret string) error
+	// Delete removes the secret of account.
+	Delete(service, account string) error
+}
+
+// bounded puts a deadline on every call to a keyring. A call cannot be
+// cancelled, so at most one runs at a time and at most one goroutine is ever
+// left behind; while it is overdue further calls fail at once, and when it
+// returns at last, because a person answered, the keyring is usable again.
+type bounded struct {
+	inner Keyring
+	limit time.Duration
+	busy  chan struct{} // holds one value while a call runs
+
+	mu      sync.Mutex
+	running bool
+	overdue bool
+	idle    []func() // to run when the running call returns
+}
+
+func newBounded(inner Keyring, limit time.Duration) *bounded {
+	return &bounded{inner: inner, limit: limit, busy: make(chan struct{}, 1)}
+}
+
+type keyringAnswer struct {
+	value string
+	err   error
+}
+
+// call runs f with the deadline. The errors are those of ctx and *KeyringError.
+func (b *bounded) call(ctx context.Context, op string, f func() (string, error)) (string, error) {
+	b.mu.Lock()
+	overdue := b.overdue
+	b.mu.Unlock()
+	if overdue {
+		return "", &KeyringError{Op: op, State: KeyringTimeout}
+	}
+	timer := time.NewTimer(b.limit)
+	defer timer.Stop()
+	select {
+	case b.busy <- struct{}{}:
+	case <-timer.C:
+		return "", b.late(op)
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	b.mu.Lock()
+	b.running = true
+	b.mu.Unlock()
+	answer := make(chan keyringAnswer, 1)
+	go func() {
+		defer b.finish()
+		answer <- protect(f)
+	}()
+	select {
+	case a := <-answer:
+		return a.value, asKeyringError(op, a.err)
+	case <-timer.C:
+		return "", b.late(op)
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// protect turns a panic inside a keyring library into an error: a bus that
+// goes away in the middle of a prompt must not take the bridge with it.
+func protect(f func() (string, error)) (a keyringAnswer) {
+	defer func() {
+		if p := recover(); p != nil {
+			a = keyringAnswer{err: fmt.Errorf("the keyring library panicked: %v", p)}
+		}
+	}()
+	a.value, a.err = f()
+	return a
+}
+
+// late marks the running call as overdue.
+func (b *bounded) late(op string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.overdue = b.running
+	return &KeyringError{Op: op, State: KeyringTimeout, Err: fmt.Errorf("no answer within %v", b.limit)}
+}
+
+func (b *bounded) finish() {
+	b.mu.Lock()
+	b.running, b.overdue = false, false
+	idle := b.idle
+	b.idle = nil
+	b.mu.Unlock()
+	for _, f := range idle {
+		f()
+	}
+	<-b.busy
+}
+
+// whenIdle runs f now, or when the call that is still running has returned.
+func (b *bounded) whenIdle(f func()) {
+	b.mu.Lock()
+	if b.running {
+		b.idle = append(b.idle, f)
+		b.mu.Unlock()
+		return
+	}
+	b.mu.Unlock()
+	f()
+}
+
+func (b *bounded) get(ctx context.Context, service, account string) (string, error) {
+	return b.call(ctx, "read", func() (string, error) { return b.inner.Get(service, account) })
+}
+
+func (b *bounded) set(ctx context.Context, service, account, secret string) error {
+	_, err := b.call(ctx, "write", func() (string, error) { return "", b.inner.Set(service, account, secret) })
+	return err
+}
+
+func asKeyringError(op string, err error) error {
+	var ke *KeyringError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &ke):
+		return &KeyringError{Op: op, State: ke.State, Err: ke.Err}
+	}
+	return &KeyringError{Op: op, State: KeyringOther, Err: err}
+}

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"mcp-login/internal/oauth"
+)
+
+// lockPause is the time between two tries at a lock that another process
+// holds: the kernel tells nobody that it has become free.
+const lockPause = 20 * time.Millisecond
+
+// Lock implements oauth.Store: one holder among all goroutines and processes.
+// It ends with ctx. Where files cannot be locked, or nothing can be written at
+// all, it holds among the goroutines of this Store only, and the person is
+// told; signing in still works then. unlock removes the Pending record.
+func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err error) {
+	id := key.ID()
+	take := s.acquire
+	if s.memory == nil {
+		if err := ensureDirectory(s.dir); noRoom(err) {
+			s.tellNoRoom(err)
+			take = s.inProcess
+		} else if err != nil {
+			return nil, fmt.Errorf("lock the credential: %w", err)
+		}
+	}
+	release, err := take(ctx, id+lockSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("lock the credential: %w", err)
+	}
+	s.removePending(id) // of a holder that died
+	s.setHeld(id, true)
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			s.removePending(id)
+			s.setHeld(id, false)
+			release()
+		})
+	}, nil
+}
+
+func (s *Store) setHeld(id string, held bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if held {
+		s.held[id] = true
+		return
+	}
+	delete(s.held, id)
+}
+
+// acquire takes the lock name in this process and then among processes.
+func (s *Store) acquire(ctx context.Context, name string) (release func(), err error) {
+	inside, err := s.inProcess(ctx, name)
+	if err != nil || s.memory != nil {
+		return inside, err
+	}
+	outside, err := s.amongProcesses(ctx, name)
+	if err != nil {
+		inside()
+		return nil, err
+	}
+	return func() { outside(); inside() }, nil
+}
+
+// inProcess takes the lock name among the goroutines of this Store. Kernel
+// locks alone would do on Linux, but not where files cannot be locked.
+func (s *Store) inProcess(ctx context.Context, name string) (release func(), err error) {
+	s.mu.Lock()
+	lock, ok := s.locks[name]
+	if !ok {
+		lock = make(chan struct{}, 1)
+		s.locks[name] = lock
+	}
+	s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// amongProcesses takes the kernel's lock on a file of its own: the credential
+// file is replaced at each save, and a lock on it would go with the old one.
+func (s *Store) amongProcesses(ctx context.Context, name string) (release func(), err error) {
+	path := filepath.Join(s.dir, name)
+	for {
+		release, ok, err := s.tryKernelLock(path)
+		switch {
+		case err != nil && noLocks(err):
+			s.tellOnce(toldNoLocks, "the file system of "+s.dir+" has no locks: several programs that start at once may each ask you to sign in",
+				"set MCP_LOGIN_DIR to a directory on a local disk")
+			return func() {}, nil
+		case err != nil && noRoom(err):
+			s.tellNoRoom(err)
+			return func() {}, nil
+		case err != nil:
+			return nil, err
+		case ok:
+			return release, nil
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tryKernelLock tries once. The kernel frees the lock when its holder ends, in
+// whatever way.
+func tryKernelLock(path string) (release func(), ok bool, err error) {
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|lockFlags), flock.SetPermissions(0o600))
+	ok, err = l.TryLock()
+	if err != nil || !ok {
+		return nil, false, refusedOpen(path, err)
+	}
+	// A lock on a file that was removed meanwhile, together with the whole
+	// directory perhaps, excludes nobody.
+	mine, err := l.Stat()
+	current, lerr := os.Lstat(path)
+	switch {
+	case err == nil && !mine.Mode().IsRegular():
+		err = judge(path, mine)
+	case errors.Is(lerr, os.ErrNotExist), err == nil && lerr == nil && !os.SameFile(mine, current):
+		return nil, false, l.Close()
+	default:
+		err = errors.Join(err, lerr)
+	}
+	if err != nil {
+		_ = l.Close()
+		return nil, false, err
+	}
+	return func() { _ = l.Close() }, true, nil
+}
+
+// writeWait bounds the wait for another process that writes: it needs
+// milliseconds, unless it was stopped.
+const writeWait = 5 * time.Second
+
+// whileWriting runs f as the only writer of the directory. When another one
+// does not come to an end, f runs all the same: each file is replaced as a
+// whole, and a credential that was just issued must not be lost.
+func (s *Store) whileWriting(ctx context.Context, f func() error) error {
+	wait, cancel := context.WithTimeout(ctx, writeWait)
+	defer cancel()
+	release, err := s.acquire(wait, writeLockName)
+	switch {
+	case err == nil:
+		defer release()
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		s.log.Warn("another writer holds the store's lock; writing without it", "error", err)
+	}
+	return f()
+}

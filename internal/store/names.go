@@ -1,0 +1,72 @@
+package store
+
+import "strings"
+
+// The files of a store directory. An identity's files start with its
+// oauth.Key.ID, 64 hexadecimal characters.
+const (
+	sealedSuffix  = ".sealed"  // the credential, encrypted
+	plainSuffix   = ".plain"   // the credential, as JSON
+	lockSuffix    = ".lock"    // empty; locked by who refreshes or signs in
+	pendingSuffix = ".pending" // the login in progress
+
+	indexName     = "index.json"
+	writeLockName = "write.lock" // locked while a credential and the index are written
+	keyLockName   = "key.lock"   // locked while the key is created
+
+	// Markers: what the person has been told once.
+	toldFallback = "told-fallback"
+	toldNoLocks  = "told-no-locks"
+
+	tempSuffix   = ".tmp"
+	tempRandom   = 16 // hexadecimal characters in front of tempSuffix
+	idCharacters = 64
+)
+
+// identityOf returns the identity of a credential file and its suffix.
+func identityOf(name string) (id, suffix string, ok bool) {
+	if len(name) <= idCharacters || !isHex(name[:idCharacters]) {
+		return "", "", false
+	}
+	id, suffix = name[:idCharacters], name[idCharacters:]
+	switch suffix {
+	case sealedSuffix, plainSuffix, lockSuffix, pendingSuffix:
+		return id, suffix, true
+	}
+	return "", "", false
+}
+
+// isOurs reports whether a store writes files of this name.
+func isOurs(name string) bool {
+	if target, ok := tempOf(name); ok {
+		name = target
+	}
+	switch name {
+	case indexName, writeLockName, keyLockName, toldFallback, toldNoLocks:
+		return true
+	}
+	_, _, ok := identityOf(name)
+	return ok
+}
+
+// tempOf returns the file that a temporary file was to become.
+func tempOf(name string) (target string, ok bool) {
+	rest, ok := strings.CutSuffix(name, tempSuffix)
+	if !ok || len(rest) < tempRandom+2 {
+		return "", false
+	}
+	cut := len(rest) - tempRandom
+	if rest[cut-1] != '.' || !isHex(rest[cut:]) {
+		return "", false
+	}
+	return rest[:cut-1], true
+}
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return s != ""
+}

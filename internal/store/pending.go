@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/oauth"
+)
+
+// Pending is a login in progress, for those who wait for it: other bridges
+// show its address, status names it.
+type Pending struct {
+	// URL is where the person signs in. It holds no secret: state and code
+	// challenge are of use only to the process that waits for the redirect.
+	URL string
+	// UserCode is what the person types there, of a device authorization
+	// (RFC 8628, section 3.2); "" otherwise.
+	UserCode string
+	// Started is when the login began, Deadline when it gives up; zero when
+	// it does not say.
+	Started  time.Time
+	Deadline time.Time
+	// PID is the process that holds the lock, for people to look at; nothing
+	// is decided by it.
+	PID int
+}
+
+type wirePending struct {
+	URL      string    `json:"url"`
+	UserCode string    `json:"user_code,omitzero"`
+	Started  time.Time `json:"started"`
+	Deadline time.Time `json:"deadline,omitzero"`
+	PID      int       `json:"pid,omitzero"`
+}
+
+// SetPending publishes the login in progress under key, replacing an earlier
+// record. The caller holds the Lock of key from this Store; the record goes
+// with it, and one left by a process that died counts as absent.
+func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error {
+	id := key.ID()
+	s.mu.Lock()
+	held := s.held[id]
+	s.mu.Unlock()
+	if !held {
+		return errors.New("publish the login in progress: the lock is not held")
+	}
+	p.Started, p.Deadline = utc(p.Started), utc(p.Deadline)
+	if s.memory != nil {
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		s.memory.pending[id] = p
+		return nil
+	}
+	b, err := json.Marshal(wirePending(p))
+	if err != nil {
+		return fmt.Errorf("publish the login in progress: %w", err)
+	}
+	if _, err := writePrivate(ctx, s.dir, id+pendingSuffix, b, false); err != nil {
+		return fmt.Errorf("publish the login in progress: %w", err)
+	}
+	return nil
+}
+
+// Pending returns the login in progress under key, of this process or another;
+// ok is false when there is none. It does not wait.
+func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool, err error) {
+	id := key.ID()
+	if s.memory != nil {
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		p, ok = s.memory.pending[id]
+		return p, ok, nil
+	}
+	if err := checkDirectory(s.dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return p, false, nil
+		}
+		return p, false, fmt.Errorf("read the login in progress: %w", err)
+	}
+	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+pendingSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, fmt.Errorf("read the login in progress: %w", err)
+	}
+	// A free lock means that the holder died: only the kernel knows that.
+	if release, free, err := s.tryKernelLock(filepath.Join(s.dir, id+lockSuffix)); err == nil && free {
+		s.removePending(id)
+		release()
+		return p, false, nil
+	}
+	var w wirePending
+	if err := json.Unmarshal(b, &w); err != nil {
+		return p, false, fmt.Errorf("read the login in progress: %w", ErrDamaged)
+	}
+	return Pending(w), true, nil
+}
+
+// removePending is called by whoever holds the lock.
+func (s *Store) removePending(id string) {
+	if s.memory != nil {
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		delete(s.memory.pending, id)
+		return
+	}
+	if err := remove(context.Background(), s.dir, id+pendingSuffix); err != nil {
+		s.log.Debug("cannot remove the record of a login in progress", "error", err)
+	}
+}

@@ -1,0 +1,202 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+// Kind says where credentials are kept.
+type Kind string
+
+// The kinds of store.
+const (
+	// KindAuto is KindKeyring where a keyring works, else KindFile, which is
+	// then announced once per directory. It finds what either has saved.
+	KindAuto Kind = "auto"
+	// KindKeyring is a file per identity, sealed by a key in the OS keyring.
+	KindKeyring Kind = "keyring"
+	// KindFile is a plain file per identity, mode 0600.
+	KindFile Kind = "file"
+	// KindMemory ends with the process.
+	KindMemory Kind = "memory"
+)
+
+// Options says where and how a store keeps credentials.
+type Options struct {
+	// Dir is the absolute path of the store's directory, made with mode 0700
+	// at the first write. See DefaultDir. KindMemory needs none.
+	Dir string
+	// Kind is where to keep credentials; "" is KindAuto.
+	Kind Kind
+	// Keyring holds the key; nil is the keyring of the operating system.
+	Keyring Keyring
+	// KeyringTimeout is how long one call to the keyring may take; 0 is 3 s.
+	KeyringTimeout time.Duration
+	// Getenv shows the environment in which the OS keyring is looked for; nil
+	// is the one of the process, which the keyring libraries read as well.
+	Getenv func(string) string
+	// Notice tells the person something with a next step, where no call fails:
+	// the announcements of KindAuto and of a file system without locks, each
+	// once per directory, and a login that can no longer be read. It may be
+	// called from any goroutine. nil logs a warning instead.
+	Notice func(message, hint string)
+	// Log gets what helps to find faults, and never a secret; nil drops it.
+	Log *slog.Logger
+}
+
+// Store is an oauth.Store. Make one with Open.
+type Store struct {
+	dir     string
+	kind    Kind
+	account string
+	keyring *bounded
+	notice  func(message, hint string)
+	log     *slog.Logger
+	memory  *memory // only of KindMemory
+
+	// tryKernelLock is replaced where a test plays a file system without locks.
+	tryKernelLock func(path string) (release func(), ok bool, err error)
+
+	// key is guarded by the in-process lock keyLockName.
+	key *sealingKey
+
+	mu    sync.Mutex
+	locks map[string]chan struct{} // in-process locks by name
+	held  map[string]bool          // identities whose Lock this store holds
+	told  map[string]bool          // notices given by this process
+}
+
+var _ oauth.Store = (*Store)(nil)
+
+// Open returns the store that o describes. It touches neither disk nor
+// keyring: that waits for the first use. The error is about o.
+func Open(o Options) (*Store, error) {
+	s := &Store{
+		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
+		tryKernelLock: tryKernelLock,
+		locks:         map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	switch s.kind {
+	case "":
+		s.kind = KindAuto
+	case KindAuto, KindKeyring, KindFile:
+	case KindMemory:
+		s.memory = newMemory()
+		return s, nil
+	default:
+		return nil, &Error{Op: "open the store", Err: fmt.Errorf("unknown kind of store %q", string(o.Kind)), Hint: "use auto, keyring, file or memory"}
+	}
+	if !filepath.IsAbs(s.dir) {
+		return nil, &Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: "give the whole path in MCP_LOGIN_DIR"}
+	}
+	s.dir = filepath.Clean(s.dir)
+	s.account = accountOf(s.dir)
+	inner, limit := o.Keyring, o.KeyringTimeout
+	if inner == nil {
+		getenv := o.Getenv
+		if getenv == nil {
+			getenv = os.Getenv
+		}
+		inner = osKeyring{getenv}
+	}
+	if limit <= 0 {
+		limit = keyringTimeout
+	}
+	s.keyring = newBounded(inner, limit)
+	return s, nil
+}
+
+// Load implements oauth.Store. Besides oauth.ErrNotFound the errors are
+// ErrKeyLost and ErrDamaged, which wrap it; ErrUnsafe, ErrNewer, *KeyringError
+// while a keyring that has the key does not give it, and those of the system.
+func (s *Store) Load(ctx context.Context, key oauth.Key) (oauth.Credential, error) {
+	if err := ctx.Err(); err != nil {
+		return oauth.Credential{}, err
+	}
+	if s.memory != nil {
+		return s.memory.load(key)
+	}
+	rec, err := s.readRecord(ctx, key.ID())
+	if err != nil {
+		s.tellUnreadable(key, err)
+		return oauth.Credential{}, fmt.Errorf("load the credential: %w", err)
+	}
+	return rec.credential(), nil
+}
+
+// Save implements oauth.Store. With KindAuto a keyring that fails for any
+// reason leads to a plain file: what a login has just led to is not lost.
+func (s *Store) Save(ctx context.Context, key oauth.Key, cred oauth.Credential) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.memory != nil {
+		s.memory.save(key, cred, time.Now())
+		return nil
+	}
+	if err := s.saveFile(ctx, key, cred); err != nil {
+		return fmt.Errorf("save the credential: %w", err)
+	}
+	return nil
+}
+
+// Delete implements oauth.Store. It removes the sealed and the plain file and
+// the entry of the index; it needs no keyring, and removes a file that Load
+// refuses.
+func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
+	if s.memory != nil {
+		s.memory.delete(key)
+		return nil
+	}
+	if err := checkDirectory(s.dir); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("delete the credential: %w", err)
+	}
+	id := key.ID()
+	return s.whileWriting(ctx, func() error {
+		err := errors.Join(remove(ctx, s.dir, id+sealedSuffix), remove(ctx, s.dir, id+plainSuffix))
+		if err == nil {
+			err = syncDirectory(s.dir)
+		}
+		if err != nil {
+			return fmt.Errorf("delete the credential: %w", err)
+		}
+		s.updateIndex(ctx, func(x *index) { delete(x.entries, id) })
+		return nil
+	})
+}
+
+// Describe says for people where the credential under key is kept, as the end
+// of a sentence that starts with "kept in". It asks no keyring.
+func (s *Store) Describe(_ context.Context, key oauth.Key) string {
+	if s.memory != nil {
+		return "memory, until this program ends"
+	}
+	id := key.ID()
+	sealed, plain := filepath.Join(s.dir, id+sealedSuffix), filepath.Join(s.dir, id+plainSuffix)
+	switch {
+	case exists(plain) && (s.kind == KindFile || !exists(sealed)):
+		return "the plain file " + plain + ", readable for you only"
+	case exists(sealed):
+		return "the file " + sealed + ", encrypted with a key from the OS keyring"
+	}
+	return "nothing (no login is stored)"
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/oauth"
+)
+
+// recordFormat is the version of the record inside a sealed or plain file.
+const recordFormat = 1
+
+// record is a credential on its way to or from disk. oauth.Secret redacts
+// itself in every encoder, so that this private struct, and nothing else in
+// the program, writes secrets out.
+type record struct {
+	Format     int            `json:"format"`
+	Key        wireKey        `json:"key"`
+	Credential wireCredential `json:"credential"`
+	SavedAt    time.Time      `json:"saved_at"`
+}
+
+type wireKey struct {
+	Server   string   `json:"server"`
+	Profile  string   `json:"profile,omitzero"`
+	ClientID string   `json:"client_id,omitzero"`
+	Resource string   `json:"resource,omitzero"`
+	Scopes   []string `json:"scopes,omitempty"`
+}
+
+type wireRegistration struct {
+	Issuer       string    `json:"issuer,omitzero"`
+	ClientID     string    `json:"client_id,omitzero"`
+	ClientSecret string    `json:"client_secret,omitzero"`
+	SecretExpiry time.Time `json:"client_secret_expires_at,omitzero"`
+	RedirectURI  string    `json:"redirect_uri,omitzero"`
+	AuthMethod   string    `json:"token_endpoint_auth_method,omitzero"`
+	Dynamic      bool      `json:"dynamic,omitzero"`
+}
+
+type wireCredential struct {
+	Server             string           `json:"server,omitzero"`
+	Resource           string           `json:"resource,omitzero"`
+	Issuer             string           `json:"issuer,omitzero"`
+	TokenEndpoint      string           `json:"token_endpoint,omitzero"`
+	RevocationEndpoint string           `json:"revocation_endpoint,omitzero"`
+	Registration       wireRegistration `json:"registration,omitzero"`
+	AccessToken        string           `json:"access_token,omitzero"`
+	TokenType          string           `json:"token_type,omitzero"`
+	RefreshToken       string           `json:"refresh_token,omitzero"`
+	IDToken            string           `json:"id_token,omitzero"`
+	Expiry             time.Time        `json:"expires_at,omitzero"`
+	ObtainedAt         time.Time        `json:"obtained_at,omitzero"`
+	RequestedScopes    []string         `json:"requested_scopes,omitempty"`
+	GrantedScopes      []string         `json:"granted_scopes,omitempty"`
+	Account            string           `json:"account,omitzero"`
+}
+
+// encodeRecord returns the record as JSON. The caller clears the bytes when
+// they have been sealed or written.
+func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]byte, error) {
+	r := cred.Registration
+	rec := record{
+		Format: recordFormat,
+		Key:    wireKey(key),
+		Credential: wireCredential{
+			Server: cred.Server, Resource: cred.Resource, Issuer: cred.Issuer,
+			TokenEndpoint: cred.TokenEndpoint, RevocationEndpoint: cred.RevocationEndpoint,
+			Registration: wireRegistration{
+				Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: r.ClientSecret.Reveal(), SecretExpiry: utc(r.SecretExpiry),
+				RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic,
+			},
+			AccessToken: cred.AccessToken.Reveal(), TokenType: cred.TokenType,
+			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(),
+			Expiry: utc(cred.Expiry), ObtainedAt: utc(cred.ObtainedAt),
+			RequestedScopes: cred.RequestedScopes, GrantedScopes: cred.GrantedScopes, Account: cred.Account,
+		},
+		SavedAt: utc(savedAt),
+	}
+	b, err := json.Marshal(rec)
+	if err != nil {
+		return nil, fmt.Errorf("encode the credential: %w", err)
+	}
+	return b, nil
+}
+
+// decodeRecord reads what encodeRecord wrote for the identity id: ErrNewer for
+// a later format, ErrDamaged for anything that is not such a record.
+func decodeRecord(b []byte, id string) (*record, error) {
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		// The text of a decoding error may quote its input: it is dropped.
+		return nil, ErrDamaged
+	}
+	if head.Format > recordFormat {
+		return nil, ErrNewer
+	}
+	var rec record
+	if head.Format != recordFormat || json.Unmarshal(b, &rec) != nil {
+		return nil, ErrDamaged
+	}
+	// A sealed file is bound to its identity; for a plain one this is the check.
+	if oauth.Key(rec.Key).ID() != id {
+		return nil, ErrDamaged
+	}
+	return &rec, nil
+}
+
+func (rec *record) credential() oauth.Credential {
+	c, r := rec.Credential, rec.Credential.Registration
+	return oauth.Credential{
+		Server: c.Server, Resource: c.Resource, Issuer: c.Issuer,
+		TokenEndpoint: c.TokenEndpoint, RevocationEndpoint: c.RevocationEndpoint,
+		Registration: oauth.Registration{
+			Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: oauth.NewSecret(r.ClientSecret), SecretExpiry: r.SecretExpiry,
+			RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic,
+		},
+		AccessToken: oauth.NewSecret(c.AccessToken), TokenType: c.TokenType,
+		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken),
+		Expiry: c.Expiry, ObtainedAt: c.ObtainedAt,
+		RequestedScopes: c.RequestedScopes, GrantedScopes: c.GrantedScopes, Account: c.Account,
+	}
+}
+
+// utc drops the zone and the monotonic reading; zero stays zero.
+func utc(t time.Time) time.Time { return t.UTC().Round(0) }
