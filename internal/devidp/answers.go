@@ -1,0 +1,50 @@
+package devidp
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+)
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		http.Error(w, "cannot encode the answer", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// oauthError is an error answer in the form of Logto: with the members code
+// and message of its own beside those of RFC 6749.
+type oauthError struct {
+	status            int
+	code, description string
+}
+
+func (e oauthError) write(w http.ResponseWriter) {
+	body := map[string]any{"code": "oidc." + e.code, "message": e.description, "error": e.code, "error_description": e.description}
+	if e.code == "invalid_grant" {
+		body["error_uri"] = "https://openid.sh/debug/invalid_grant"
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, e.status, body)
+}
+
+func writeError(w http.ResponseWriter, status int, code, description string) {
+	oauthError{status, code, description}.write(w)
+}
+
+// badRequest is the common status.
+func badRequest(code, description string) *oauthError {
+	return &oauthError{http.StatusBadRequest, code, description}
+}
+
+// invalidGrant is all Logto says about any code or refresh token it refuses.
+func invalidGrant() *oauthError { return badRequest("invalid_grant", "grant request is invalid") }
+
+func invalidTarget() *oauthError {
+	return badRequest("invalid_target", "resource indicator is missing, or unknown")
+}

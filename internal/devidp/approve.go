@@ -1,0 +1,66 @@
+package devidp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Outcome is what the person sees at the end of a login.
+type Outcome struct {
+	// Status and Body of the last page, the client's redirect URI included.
+	Status int
+	Body   string
+}
+
+// maxPage bounds the pages Approve reads.
+const maxPage = 256 << 10
+
+// Approve plays the person in front of the browser: it opens the authorization
+// URL, chooses the user on the login page ("" denies) and follows the
+// redirects, the one to the client's redirect URI included. Errors do not
+// repeat addresses, which hold codes.
+func Approve(ctx context.Context, client *http.Client, authorizationURL, username string) (Outcome, error) {
+	page, at, err := fetch(ctx, client, http.MethodGet, authorizationURL, nil)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("open the login page: %w", err)
+	}
+	if at.Path != pathSignIn {
+		return page, nil // refused, or redirected to the client at once
+	}
+	id := at.Query().Get("interaction")
+	if id == "" || !strings.Contains(page.Body, `action="`+pathSignIn+`"`) {
+		return page, errors.New("the provider showed something else than the login page")
+	}
+	form := url.Values{"interaction": {id}, "user": {username}}
+	end, _, err := fetch(ctx, client, http.MethodPost, at.Scheme+"://"+at.Host+pathSignIn, form)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("choose the user: %w", err)
+	}
+	return end, nil
+}
+
+func fetch(ctx context.Context, client *http.Client, method, address string, form url.Values) (Outcome, *url.URL, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return Outcome{}, nil, errors.New("not a URL")
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return Outcome{}, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
+	return Outcome{resp.StatusCode, string(body)}, resp.Request.URL, err
+}
