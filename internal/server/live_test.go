@@ -1,0 +1,178 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	mcpclient "github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/client/transport"
+	mcpgo "github.com/mark3labs/mcp-go/mcp"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// liveServer is a whoami server on a loopback port that is also its resource.
+type liveServer struct {
+	*Server
+	url  string
+	http *httptest.Server
+}
+
+func startServer(t *testing.T, i *testIssuer, change func(*Config)) *liveServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + listener.Addr().String()
+	s := newServer(t, i, func(c *Config) {
+		c.Resource = mustURL(t, base+"/mcp")
+		if change != nil {
+			change(c)
+		}
+	})
+	srv := &httptest.Server{Listener: listener, Config: &http.Server{Handler: s}}
+	srv.Start()
+	t.Cleanup(func() {
+		_ = s.Close(context.Background())
+		srv.Close()
+	})
+	return &liveServer{Server: s, url: base, http: srv}
+}
+
+// tokenFor issues a token of subject for this server.
+func (l *liveServer) tokenFor(t *testing.T, i *testIssuer, subject string) string {
+	t.Helper()
+	return i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": subject}})
+}
+
+// bearer adds a token to every request, on a transport of its own.
+type bearer struct {
+	token string
+	base  *http.Transport
+}
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	return b.base.RoundTrip(r)
+}
+
+func clientWith(t *testing.T, token string) *http.Client {
+	t.Helper()
+	base := &http.Transport{}
+	t.Cleanup(base.CloseIdleConnections)
+	return &http.Client{Transport: bearer{token, base}}
+}
+
+// connectSDK returns a session of the go-sdk's client.
+func connectSDK(t *testing.T, tr mcp.Transport) *mcp.ClientSession {
+	t.Helper()
+	c := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	session, err := c.Connect(t.Context(), tr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = session.Close() })
+	return session
+}
+
+// connectMCPGo returns a connected client of mcp-go.
+func connectMCPGo(t *testing.T, tr transport.Interface) *mcpclient.Client {
+	t.Helper()
+	c := mcpclient.NewClient(tr)
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	var req mcpgo.InitializeRequest
+	req.Params.ProtocolVersion = mcpgo.LATEST_PROTOCOL_VERSION
+	req.Params.ClientInfo = mcpgo.Implementation{Name: "test", Version: "1"}
+	if _, err := c.Initialize(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// stream is an HTTP+SSE stream read by hand.
+type stream struct {
+	resp   *http.Response
+	reader *bufio.Reader
+	// endpoint is the path and query the server named for messages.
+	endpoint string
+}
+
+func openStream(t *testing.T, base string, c *http.Client) *stream {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/sse", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("GET /sse: %d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
+	}
+	s := &stream{resp: resp, reader: bufio.NewReader(resp.Body)}
+	event, data := s.next(t)
+	if event != "endpoint" {
+		t.Fatalf("first event is %q", event)
+	}
+	s.endpoint = data
+	return s
+}
+
+// next reads one event.
+func (s *stream) next(t *testing.T) (event, data string) {
+	t.Helper()
+	for {
+		line, err := s.reader.ReadString('\n')
+		if err != nil {
+			t.Fatalf("read stream: %v", err)
+		}
+		switch line = strings.TrimRight(line, "\r\n"); {
+		case strings.HasPrefix(line, "event:"):
+			event = strings.TrimSpace(line[len("event:"):])
+		case strings.HasPrefix(line, "data:"):
+			data = strings.TrimSpace(line[len("data:"):])
+		case line == "" && data != "":
+			return event, data
+		}
+	}
+}
+
+func (s *stream) sessionID(t *testing.T) string {
+	t.Helper()
+	u, err := url.Parse(s.endpoint)
+	if err != nil || u.Query().Get("sessionId") == "" {
+		t.Fatalf("endpoint %q: %v", s.endpoint, err)
+	}
+	return u.Query().Get("sessionId")
+}
+
+func post(t *testing.T, c *http.Client, target, body string, header ...string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	for k := 0; k+1 < len(header); k += 2 {
+		req.Header.Set(header[k], header[k+1])
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	return resp
+}

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// S13, rows 47-49 and 61: a foreign Host is 403 on every path but the health
+// check, with and without a token, and so is a foreign Origin on everything
+// that needs one.
+func TestS13ForeignHostAndOrigin(t *testing.T) {
+	i := newTestIssuer(t)
+	s := newServer(t, i, nil)
+	token := i.token(t, tokenParts{})
+	protected := []string{"/mcp", "/sse", "/messages?sessionId=x"}
+	open := []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/nothing"}
+	for _, path := range append(protected, open...) {
+		for _, host := range []string{"evil.example", "evil.example:3001", "127.0.0.1:3001.evil.example", "127.0.0.1", ""} {
+			for _, tok := range []string{"", token} {
+				if resp := call(s, "POST", path, tok, callWhoami, "Host", host); resp.StatusCode != 403 {
+					t.Errorf("%s with Host %q: %d", path, host, resp.StatusCode)
+				}
+			}
+		}
+	}
+	for _, path := range protected {
+		for _, from := range []string{
+			"https://evil.example", "null", "http://127.0.0.1.evil.example", "file://", "http://",
+			"https://evil.example:3001", "chrome-extension://abc", "127.0.0.1:3001", "http://localhost@evil.example",
+		} {
+			for _, method := range []string{"POST", "GET", "OPTIONS", "DELETE"} {
+				resp := call(s, method, path, token, callWhoami, "Origin", from, "Access-Control-Request-Method", "POST")
+				if resp.StatusCode != 403 || resp.Header.Get("Access-Control-Allow-Origin") != "" {
+					t.Errorf("%s %s from %q: %d", method, path, from, resp.StatusCode)
+				}
+			}
+		}
+		resp := call(s, "POST", path, token, callWhoami, "Origin", "http://127.0.0.1:3001", "Origin", "http://127.0.0.1:3001")
+		if resp.StatusCode != 403 {
+			t.Errorf("%s with two Origins: %d", path, resp.StatusCode)
+		}
+	}
+	if n := i.keyCalls.Load() + i.userinfoCalls.Load(); n != 0 {
+		t.Errorf("refused requests caused %d visits to the provider", n)
+	}
+}
+
+// S13: absent, the resource's own, and loopback origins are fine, and a page of
+// such an origin can read the answer.
+func TestS13AllowedOrigins(t *testing.T) {
+	i := newTestIssuer(t)
+	s := newServer(t, i, func(c *Config) {
+		c.Resource = mustURL(t, "https://Mcp.Example/mcp")
+		c.AllowedOrigins = []string{"https://app.example:8443"}
+	})
+	token := i.token(t, tokenParts{claims: map[string]any{"aud": "https://Mcp.Example/mcp"}})
+	for _, from := range []string{
+		"https://mcp.example", "https://mcp.example:443", "http://localhost:6274", "http://127.0.0.1:1",
+		"http://[::1]:9", "https://app.example:8443",
+	} {
+		resp := call(s, "POST", "/mcp", token, callWhoami, "Host", "mcp.example", "Origin", from)
+		if resp.StatusCode != 200 || resp.Header.Get("Access-Control-Allow-Origin") != from ||
+			!strings.Contains(resp.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
+			t.Errorf("from %s: %d %v", from, resp.StatusCode, resp.Header)
+		}
+		resp = call(s, "OPTIONS", "/mcp", "", "", "Host", "mcp.example", "Origin", from,
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,mcp-method")
+		if resp.StatusCode != 204 || resp.Header.Get("Access-Control-Allow-Headers") != "authorization,mcp-method" {
+			t.Errorf("preflight from %s: %d", from, resp.StatusCode)
+		}
+	}
+	for _, from := range []string{"http://mcp.example", "https://mcp.example:8443", "https://app.example"} {
+		if resp := call(s, "POST", "/mcp", token, callWhoami, "Host", "mcp.example", "Origin", from); resp.StatusCode != 403 {
+			t.Errorf("from %s: %d", from, resp.StatusCode)
+		}
+	}
+}
+
+// The Host list: the resource's own name with or without its default port,
+// loopback names on a loopback connection only, and what is configured. With
+// mcp-go's own check a proxy on the same machine would get 403.
+func TestS13HostsBehindAProxy(t *testing.T) {
+	s := newServer(t, newTestIssuer(t), func(c *Config) {
+		c.Resource = mustURL(t, "https://mcp.example/mcp")
+		c.AllowedHosts = []string{"whoami:3001"}
+	})
+	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001}
+	public := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 3001}
+	tests := []struct {
+		local net.Addr
+		host  string
+		ok    bool
+	}{
+		{loopback, "mcp.example", true},
+		{loopback, "MCP.example:443", true},
+		{public, "mcp.example", true},
+		{public, "whoami:3001", true},
+		{loopback, "localhost:3001", true},
+		{loopback, "127.0.0.1:3001", true},
+		{loopback, "[::1]:3001", true},
+		{public, "localhost:3001", false},
+		{public, "127.0.0.1:3001", false},
+		{loopback, "mcp.example:8443", false},
+		{loopback, "evil.example", false},
+		{public, "whoami", false},
+	}
+	for _, tt := range tests {
+		r := httptest.NewRequest("POST", "/mcp", strings.NewReader(callWhoami))
+		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, tt.local))
+		r.Host = tt.host
+		rec := httptest.NewRecorder()
+		s.ServeHTTP(rec, r)
+		if ok := rec.Code == http.StatusUnauthorized; ok != tt.ok {
+			t.Errorf("Host %s at %s: %d, allowed should be %t", tt.host, tt.local, rec.Code, tt.ok)
+		}
+	}
+	if resp := call(s, "GET", "/healthz", "", "", "Host", "10.1.2.3:3001"); resp.StatusCode != 200 {
+		t.Errorf("health check by address: %d", resp.StatusCode)
+	}
+}

@@ -1,0 +1,139 @@
+package server
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+const pingMessage = `{"jsonrpc":"2.0","id":7,"method":"ping"}`
+
+// S11, row 48: a session takes messages only from the principal that opened it.
+// For everybody else it does not exist, and nothing reaches its stream.
+func TestS11SessionBelongsToItsOwner(t *testing.T) {
+	i := newTestIssuer(t)
+	l := startServer(t, i, nil)
+	owner := clientWith(t, l.tokenFor(t, i, "alice"))
+	s := openStream(t, l.url, owner)
+	target := l.url + s.endpoint
+
+	foreign := map[string]map[string]any{
+		"another user":        {"sub": "mallory"},
+		"another application": {"client_id": "other-app"},
+		"no application":      {"client_id": nil},
+	}
+	var bodies []string
+	for name, claims := range foreign {
+		claims["aud"] = l.url + "/mcp"
+		c := clientWith(t, i.token(t, tokenParts{claims: claims}))
+		resp := post(t, c, target, pingMessage)
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d, want 404", name, resp.StatusCode)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		bodies = append(bodies, string(body))
+	}
+	resp := post(t, owner, l.url+"/messages?sessionId=doesnotexist", pingMessage)
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("invented session: %d", resp.StatusCode)
+	}
+	for _, b := range bodies {
+		if b != string(body) {
+			t.Errorf("a foreign session can be told from an invented one: %s and %s", b, body)
+		}
+	}
+	if resp := post(t, http.DefaultClient, target, pingMessage); resp.StatusCode != 401 {
+		t.Errorf("session id without a token: %d", resp.StatusCode)
+	}
+	if resp := post(t, owner, l.url+"/messages", pingMessage); resp.StatusCode != 404 {
+		t.Errorf("no session id: %d", resp.StatusCode)
+	}
+
+	// The first thing on the stream is the answer to the owner's own message.
+	if resp := post(t, owner, target, strings.Replace(pingMessage, "7", "42", 1)); resp.StatusCode != 202 {
+		t.Fatalf("owner: %d", resp.StatusCode)
+	}
+	if _, data := s.next(t); !strings.Contains(data, `"id":42`) {
+		t.Errorf("stream has %s", data)
+	}
+}
+
+// S11: session ids are random, and end with their stream.
+func TestS11SessionIDs(t *testing.T) {
+	i := newTestIssuer(t)
+	l := startServer(t, i, nil)
+	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	seen := map[string]bool{}
+	for range 5 {
+		s := openStream(t, l.url, c)
+		id := s.sessionID(t)
+		if len(id) < 26 || seen[id] {
+			t.Errorf("session id %q", id)
+		}
+		seen[id] = true
+	}
+	registry := newSessions()
+	p := principal{"iss", "sub", "app"}
+	id, ok := registry.begin(p)
+	if !ok || !registry.belongs(id, p) {
+		t.Fatal("not begun")
+	}
+	registry.end(id)
+	if registry.belongs(id, p) || len(registry.owners)+len(registry.open) != 0 {
+		t.Errorf("left behind: %+v", registry)
+	}
+}
+
+// One principal cannot hold any number of streams, and does not take them from
+// others.
+func TestStreamsAreBoundedPerPrincipal(t *testing.T) {
+	registry := newSessions()
+	greedy := principal{"iss", "greedy", "app"}
+	var last string
+	for range maxStreams {
+		id, ok := registry.begin(greedy)
+		if !ok {
+			t.Fatal("refused too early")
+		}
+		last = id
+	}
+	if _, ok := registry.begin(greedy); ok {
+		t.Error("one more than the bound")
+	}
+	if _, ok := registry.begin(principal{"iss", "other", "app"}); !ok {
+		t.Error("another principal was refused")
+	}
+	registry.end(last)
+	if _, ok := registry.begin(greedy); !ok {
+		t.Error("a freed place was not given")
+	}
+}
+
+// S10, S15: on Streamable HTTP there are no sessions to steal. GET and DELETE
+// are 405, with a guessed session id or Last-Event-ID as well, and a client's
+// session id is ignored.
+func TestS15StreamableHasNoSessions(t *testing.T) {
+	i := newTestIssuer(t)
+	s := newServer(t, i, nil)
+	token := i.token(t, tokenParts{})
+	for _, method := range []string{"GET", "DELETE", "HEAD", "PUT", "OPTIONS"} {
+		for _, version := range []string{"", "2025-11-25", "2026-07-28"} {
+			resp := call(s, method, "/mcp", token, "", "Mcp-Session-Id", "guess", "Last-Event-ID", "1",
+				"Accept", "text/event-stream", "Mcp-Protocol-Version", version)
+			if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != "POST" {
+				t.Errorf("%s %s: %d, Allow %q", method, version, resp.StatusCode, resp.Header.Get("Allow"))
+			}
+		}
+	}
+	resp := call(s, "POST", "/mcp", token, callWhoami, "Mcp-Session-Id", "guess")
+	if resp.StatusCode != 200 || resp.Header.Get("Mcp-Session-Id") != "" {
+		t.Errorf("POST with a session id: %d, %q", resp.StatusCode, resp.Header.Get("Mcp-Session-Id"))
+	}
+	for path, method := range map[string]string{"/sse": "POST", "/messages": "GET"} {
+		if resp := call(s, method, path, token, ""); resp.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("%s %s: %d", method, path, resp.StatusCode)
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// logtoClaims is a userinfo answer as Logto gives it: nulls, objects, and
+// times in milliseconds.
+const logtoClaims = `{"sub":"u1","name":"Alice Example","username":"alice","email":"alice@example.test",` +
+	`"updated_at":1795384501766,"phone_number":null,"custom_data":{"team":"blue"},"roles":["mcp-user"]}`
+
+// An opaque token is judged by userinfo alone; each answer becomes the right
+// status, and only a statement about the token becomes a 401.
+func TestOpaqueTokenStatuses(t *testing.T) {
+	tests := map[string]struct {
+		userinfo http.HandlerFunc
+		status   int
+		code     string
+	}{
+		"good":            {answer(200, logtoClaims), 200, ""},
+		"unknown token":   {serveUnknownToken, 401, "invalid_token"},
+		"suspended user":  {answer(400, `{"error":"invalid_grant"}`), 401, "invalid_token"},
+		"without openid":  {answer(403, `{"error":"insufficient_scope","scope":"openid"}`), 403, "insufficient_scope"},
+		"other 403":       {answer(403, `{"error":"access_denied"}`), 401, "invalid_token"},
+		"403, no body":    {answer(403, ``), 401, "invalid_token"},
+		"server error":    {answer(500, `oops`), 503, "temporarily_unavailable"},
+		"unavailable":     {answer(503, ``), 503, "temporarily_unavailable"},
+		"rate limited":    {answer(429, ``), 503, "temporarily_unavailable"},
+		"not found":       {answer(404, ``), 503, "temporarily_unavailable"},
+		"not JSON":        {answer(200, `<html>`), 503, "temporarily_unavailable"},
+		"a list":          {answer(200, `["sub"]`), 503, "temporarily_unavailable"},
+		"null":            {answer(200, `null`), 503, "temporarily_unavailable"},
+		"no subject":      {answer(200, `{"name":"x"}`), 503, "temporarily_unavailable"},
+		"subject number":  {answer(200, `{"sub":1}`), 503, "temporarily_unavailable"},
+		"subject twice":   {answer(200, `{"sub":"a","sub":"b"}`), 503, "temporarily_unavailable"},
+		"subject in caps": {answer(200, `{"SUB":"a"}`), 503, "temporarily_unavailable"},
+		"too large":       {answer(200, `{"sub":"a","x":"`+strings.Repeat("x", maxUserinfoBytes)+`"}`), 503, "temporarily_unavailable"},
+		"connection cut": {func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, 503, "temporarily_unavailable"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			i := newTestIssuer(t)
+			i.userinfo = tt.userinfo
+			s := newServer(t, i, nil)
+			resp := call(s, "POST", "/mcp", "opaque-token", callWhoami)
+			if resp.StatusCode != tt.status {
+				t.Fatalf("status %d, want %d", resp.StatusCode, tt.status)
+			}
+			if tt.status == 200 {
+				return
+			}
+			if code := errorCode(t, resp); code != tt.code {
+				t.Errorf("error %q, want %q", code, tt.code)
+			}
+			if (resp.Header.Get("Retry-After") != "") != (tt.status == 503) {
+				t.Errorf("Retry-After %q with %d", resp.Header.Get("Retry-After"), tt.status)
+			}
+			if tt.status == 403 && !strings.Contains(bearerChallenge(t, resp)["scope"], "openid") {
+				t.Error("the challenge does not name openid")
+			}
+		})
+	}
+}
+
+// The token is shown to the userinfo endpoint and to nobody it redirects to.
+func TestUserinfoRedirectIsNotFollowed(t *testing.T) {
+	thief := newTestIssuer(t)
+	thief.userinfo = func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("the token travelled on: %t", r.Header.Get("Authorization") != "")
+		answer(200, logtoClaims)(w, r)
+	}
+	i := newTestIssuer(t)
+	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, thief.url+"/me", http.StatusTemporaryRedirect)
+	}
+	s := newServer(t, i, nil)
+	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 503 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
+// JWTOnly closes the gap that userinfo leaves: nothing opaque gets in, and
+// nothing is sent anywhere.
+func TestJWTOnly(t *testing.T) {
+	i := newTestIssuer(t)
+	i.userinfo = answer(200, logtoClaims)
+	s := newServer(t, i, func(c *Config) { c.JWTOnly = true })
+	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	if n := i.userinfoCalls.Load(); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// A provider that hangs is 503 after a bounded time, also for a caller that
+// shares the call.
+func TestUserinfoTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		i.userinfo = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		client.Transport = abandoned{client.Transport}
+		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		defer func() { _ = s.Close(context.Background()) }()
+		start := time.Now()
+		if _, err := s.verify(t.Context(), "opaque"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(start); took != fetchTimeout {
+			t.Errorf("took %s, want %s", took, fetchTimeout)
+		}
+	})
+}
+
+// abandoned answers like a network: with an error once the request has ended.
+type abandoned struct{ http.RoundTripper }
+
+func (a abandoned) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := a.RoundTripper.RoundTrip(r)
+	if r.Context().Err() != nil {
+		return nil, r.Context().Err()
+	}
+	return resp, err
+}
+
+// Many requests with one token cost the provider one call, and one more after
+// the short time for which the answer is reused.
+func TestUserinfoIsSharedAndReusedForAShortTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			answer(200, logtoClaims)(w, r)
+		}
+		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		defer func() { _ = s.Close(context.Background()) }()
+		all := func() {
+			var wg sync.WaitGroup
+			for range 100 {
+				wg.Go(func() {
+					if id, err := s.verify(t.Context(), "opaque"); err != nil || id.Subject != "u1" {
+						t.Errorf("%+v, %v", id, err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		all()
+		all()
+		if n := i.userinfoCalls.Load(); n != 1 {
+			t.Errorf("%d calls, want 1", n)
+		}
+		i.userinfo = serveUnknownToken // revoked meanwhile
+		time.Sleep(userinfoTTL + time.Second)
+		if _, err := s.verify(t.Context(), "opaque"); !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("revoked token after the reuse time: %v", err)
+		}
+	})
+}
+
+// The first caller may go away: those who share its call get their answer.
+func TestSharedUserinfoCallOutlivesItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(2 * time.Second)
+			answer(200, logtoClaims)(w, r)
+		}
+		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		defer func() { _ = s.Close(context.Background()) }()
+		gone, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := s.verify(gone, "opaque"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("first caller: %v", err)
+			}
+		})
+		wg.Go(func() {
+			time.Sleep(500 * time.Millisecond)
+			if _, err := s.verify(t.Context(), "opaque"); err != nil {
+				t.Errorf("second caller: %v", err)
+			}
+		})
+		wg.Wait()
+	})
+}
+
+// Two tokens never share an answer, and the cache stays within its bounds.
+func TestUserinfoCacheIsPerTokenAndBounded(t *testing.T) {
+	i, client := newMemoryIssuer(t)
+	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+		who := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		answer(200, fmt.Sprintf(`{"sub":%q}`, who))(w, r)
+	}
+	s := newServer(t, i, func(c *Config) { c.HTTP = client })
+	v := newUserinfoVerifier(t.Context(), s.provider, nil)
+	for round := range 2 {
+		for n := range maxUserinfoEntries + 200 {
+			who := fmt.Sprintf("user-%d", n)
+			id, err := v.verify(t.Context(), who)
+			if err != nil || id.Subject != who {
+				t.Fatalf("round %d: %s got %+v, %v", round, who, id, err)
+			}
+		}
+	}
+	if n := len(v.cache.entries); n > maxUserinfoEntries {
+		t.Errorf("%d entries, bound is %d", n, maxUserinfoEntries)
+	}
+}
+
+// A remembered answer does not outlive the token where its end is known.
+func TestUserinfoCacheNeverPastExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := userinfoCache{entries: make(map[tokenKey]userinfoEntry)}
+		c.put(tokenKey{1}, Identity{Subject: "a", Expiry: time.Now().Add(time.Second)})
+		if _, ok := c.get(tokenKey{1}); !ok {
+			t.Error("not remembered")
+		}
+		time.Sleep(time.Second)
+		if _, ok := c.get(tokenKey{1}); ok {
+			t.Error("remembered past its expiry")
+		}
+	})
+}
