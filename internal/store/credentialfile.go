@@ -32,7 +32,7 @@ func (s *Store) readRecord(ctx context.Context, id string) (*record, error) {
 	}
 	f := s.look(ctx, id)
 	if f.plain == nil && f.sealed == nil {
-		return nil, worse(f.plainErr, f.sealedErr)
+		return nil, s.probed(ctx, id, worse(f.plainErr, f.sealedErr))
 	}
 	if f.sealed == nil {
 		return f.plain, nil
@@ -77,6 +77,19 @@ func worse(plain, sealed error) error {
 		return sealed
 	}
 	return oauth.ErrNotFound
+}
+
+// probed replaces "not found" by what is wrong with the keyring when the person
+// has asked for it by name and a login is about to be made under the lock:
+// better than signing in first and failing to save after.
+func (s *Store) probed(ctx context.Context, id string, err error) error {
+	if s.kind != KindKeyring || !errors.Is(err, oauth.ErrNotFound) || !s.isHeld(id) {
+		return err
+	}
+	if _, kerr := s.readKey(ctx, nil); kerr != nil && !errors.Is(kerr, ErrKeyLost) {
+		return kerr
+	}
+	return err
 }
 
 func (s *Store) readPlain(ctx context.Context, id string) (*record, error) {

@@ -59,6 +59,13 @@ func (s *Store) setHeld(id string, held bool) {
 	delete(s.held, id)
 }
 
+// isHeld reports whether this Store holds the Lock of an identity.
+func (s *Store) isHeld(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held[id]
+}
+
 // acquire takes the lock name in this process and then among processes.
 func (s *Store) acquire(ctx context.Context, name string) (release func(), err error) {
 	inside, err := s.inProcess(ctx, name)

@@ -44,10 +44,7 @@ type wirePending struct {
 // with it, and one left by a process that died counts as absent.
 func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error {
 	id := key.ID()
-	s.mu.Lock()
-	held := s.held[id]
-	s.mu.Unlock()
-	if !held {
+	if !s.isHeld(id) {
 		return errors.New("publish the login in progress: the lock is not held")
 	}
 	p.Started, p.Deadline = utc(p.Started), utc(p.Deadline)

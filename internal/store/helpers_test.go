@@ -1,0 +1,183 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// helpers are the parts that the test binary plays as another process.
+func helpers() map[string]func(args []string) error {
+	return map[string]func([]string) error{
+		"save":  helperSave,
+		"churn": helperChurn,
+		"hold":  helperHold,
+		"count": helperCount,
+		"state": helperState,
+	}
+}
+
+// helperOpen opens a store for a helper: its directory, its kind, and the
+// directory of a ringFiles, or "os" for the keyring of the system.
+func helperOpen(dir, kind, ring string) (*Store, error) {
+	o := Options{Dir: dir, Kind: Kind(kind), Notice: func(message, _ string) { fmt.Fprintln(os.Stderr, "notice:", message) }}
+	if ring != "os" {
+		o.Keyring = ringFiles(ring)
+	}
+	return Open(o)
+}
+
+// helperSave waits for a line on its input, so that many start as one, then
+// saves under a name: DIR KIND RING NAME NUMBER.
+func helperSave(args []string) error {
+	s, err := helperOpen(args[0], args[1], args[2])
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(args[4])
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	return s.Save(context.Background(), keyFor(args[3]), numbered(n))
+}
+
+// helperChurn saves ever higher numbers until it is killed, and says each
+// number once it is saved: DIR KIND RING FIRST.
+func helperChurn(args []string) error {
+	s, err := helperOpen(args[0], args[1], args[2])
+	if err != nil {
+		return err
+	}
+	first, err := strconv.Atoi(args[3])
+	if err != nil {
+		return err
+	}
+	for n := first; ; n++ {
+		if err := s.Save(context.Background(), keyFor("churn"), numbered(n)); err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
+
+// helperHold takes the lock, publishes a login and holds both until its input
+// ends: DIR.
+func helperHold(args []string) error {
+	s, err := helperOpen(args[0], "file", "os")
+	if err != nil {
+		return err
+	}
+	unlock, err := s.Lock(context.Background(), keyFor("held"))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.SetPending(context.Background(), keyFor("held"), Pending{URL: "https://issuer.example/auth", PID: os.Getpid()}); err != nil {
+		return err
+	}
+	fmt.Println("held")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// helperCount adds to a number in a file, under the lock: DIR TIMES.
+func helperCount(args []string) error {
+	s, err := helperOpen(args[0], "file", "os")
+	if err != nil {
+		return err
+	}
+	times, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(args[0], "..", "count")
+	for range times {
+		unlock, err := s.Lock(context.Background(), keyFor("count"))
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		n, err := strconv.Atoi(string(b))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(strconv.Itoa(n+1)), 0o600); err != nil {
+			return err
+		}
+		unlock()
+	}
+	return nil
+}
+
+// helperState saves with the keyring of the system and says how that went: its
+// state, or where the login is kept. DIR KIND.
+func helperState(args []string) error {
+	s, err := helperOpen(args[0], args[1], "os")
+	if err != nil {
+		return err
+	}
+	err = s.Save(context.Background(), keyFor("state"), numbered(1))
+	var ke *KeyringError
+	switch {
+	case errors.As(err, &ke):
+		fmt.Printf("%s; hint: %s\n", ke.State, ke.UserHint())
+		return nil
+	case err != nil:
+		return err
+	}
+	fmt.Println("kept in", s.Describe(context.Background(), keyFor("state")))
+	return nil
+}
+
+// ringFiles is a Keyring of files, shared by processes. Like a real one it has
+// no "create only": two first starts could overwrite each other's key. Each
+// Set leaves a line in the file "sets".
+type ringFiles string
+
+func (r ringFiles) file(service, account string) string {
+	return filepath.Join(string(r), service+"-"+account)
+}
+
+func (r ringFiles) Get(service, account string) (string, error) {
+	b, err := os.ReadFile(r.file(service, account))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", &KeyringError{State: KeyringNotFound}
+	}
+	return string(b), err
+}
+
+func (r ringFiles) Set(service, account, secret string) error {
+	log, err := os.OpenFile(filepath.Join(string(r), "sets"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(log, account)
+	if err := errors.Join(err, log.Close()); err != nil {
+		return err
+	}
+	temp := r.file(service, account) + strconv.Itoa(os.Getpid())
+	if err := os.WriteFile(temp, []byte(secret), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, r.file(service, account))
+}
+
+func (r ringFiles) Delete(service, account string) error { return os.Remove(r.file(service, account)) }
+
+func (r ringFiles) sets() int {
+	b, _ := os.ReadFile(filepath.Join(string(r), "sets"))
+	return strings.Count(string(b), "\n")
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/oauth"
+)
+
+// The index is a convenience: missing, broken, stale or of another version, it
+// is made anew from the sealed files.
+func TestIndexRebuilt(t *testing.T) {
+	t.Parallel()
+	ring := newRing()
+	o := Options{Dir: t.TempDir(), Keyring: ring}
+	s := mustOpen(t, o)
+	for i, name := range []string{"a", "b", "c"} {
+		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(o.Dir, indexName)
+	want, err := s.List(t.Context())
+	if err != nil || len(want) != 3 {
+		t.Fatal(want, err)
+	}
+	good := take(t, path)
+	for name, bad := range map[string][]byte{
+		"missing": nil, "empty": {}, "cut": good[:len(good)/2], "rubbish": []byte("rubbish"), "too large": make([]byte, maxFile+1),
+		"duplicate member": append([]byte(`{"format":1,`), good[1:]...), "of a newer release": []byte(`{"format":2,"entries":[]}`), "without entries": []byte(`{"format":1,"entries":[]}`),
+	} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if bad != nil {
+			put(t, path, bad)
+		}
+		got, err := mustOpen(t, o).List(t.Context())
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v %v", name, got, err)
+		}
+		if !bytes.Equal(take(t, path), good) {
+			t.Errorf("%s: the index was not written again as it was", name)
+		}
+	}
+}
+
+// With a good index no login is read and no keyring asked; one that is behind
+// is noticed by the file's size and time.
+func TestIndexBehind(t *testing.T) {
+	t.Parallel()
+	ring := newRing()
+	o := Options{Dir: t.TempDir(), Keyring: ring}
+	s := mustOpen(t, o)
+	for i, name := range []string{"a", "b"} {
+		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := take(t, filepath.Join(o.Dir, indexName))
+	gets, _ := ring.calls()
+	if _, err := mustOpen(t, o).List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := ring.calls(); now != gets {
+		t.Error("the keyring was asked for a list that the index has")
+	}
+	if err := s.Save(t.Context(), keyFor("a"), numbered(70000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(o.Dir, keyFor("b").ID()+sealedSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(o.Dir, indexName), before) // a writer died before it wrote the index
+	list, err := mustOpen(t, o).List(t.Context())
+	if err != nil || len(list) != 1 || list[0].Account != "account-70000" {
+		t.Errorf("%+v %v", list, err)
+	}
+	if strings.Contains(string(take(t, filepath.Join(o.Dir, indexName))), "b.example") {
+		t.Error("the login that is gone is still in the index")
+	}
+}
+
+// A login that cannot be read is listed with its problem, not left out.
+func TestIndexUnreadable(t *testing.T) {
+	t.Parallel()
+	s, path, ring := sealedStore(t)
+	ring.fail(&KeyringError{State: KeyringLocked})
+	if err := os.Remove(filepath.Join(s.dir, indexName)); err != nil {
+		t.Fatal(err)
+	}
+	list, err := mustOpen(t, Options{Dir: s.dir, Keyring: ring}).List(t.Context())
+	if err != nil || len(list) != 1 || !strings.Contains(list[0].Problem, "locked") || list[0].Store != KindKeyring || list[0].ID != keyFor("a").ID() {
+		t.Errorf("%+v %v", list, err)
+	}
+	list, err = mustOpen(t, Options{Dir: s.dir, Kind: KindFile}).List(t.Context())
+	if err != nil || len(list) != 1 || list[0].Problem == "" {
+		t.Errorf("%+v %v", list, err)
+	}
+	put(t, path, []byte("rubbish"))
+	ring.fail(nil)
+	if list, err = s.List(t.Context()); err != nil || len(list) != 1 || !strings.Contains(list[0].Problem, "damaged") {
+		t.Errorf("%+v %v", list, err)
+	}
+}
+
+// Security row 24, C41: canary secrets are in no file but the credential's own,
+// and in that one only when it is the plain one that was chosen; not in the
+// log at its highest level, not in notices, errors or any printed form.
+func TestNoSecretElsewhere(t *testing.T) {
+	t.Parallel()
+	const canary = "CANARY"
+	cred := oauth.Credential{
+		Issuer: "https://issuer.example", Account: "alice",
+		AccessToken: oauth.NewSecret(canary + "-access"), RefreshToken: oauth.NewSecret(canary + "-refresh"), IDToken: oauth.NewSecret(canary + "-id"),
+		Registration: oauth.Registration{ClientID: "client", ClientSecret: oauth.NewSecret(canary + "-client")},
+	}
+	for _, kind := range []Kind{KindKeyring, KindFile, KindAuto} {
+		var log bytes.Buffer
+		var told notices
+		ring := newRing()
+		s := mustOpen(t, Options{
+			Dir: t.TempDir(), Kind: kind, Keyring: ring, Notice: told.add,
+			Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 4})),
+		})
+		if err := s.Save(t.Context(), keyFor("a"), cred); err != nil {
+			t.Fatal(err)
+		}
+		ring.fail(&KeyringError{State: KeyringOther})
+		spoken := ""
+		unlock, err := s.Lock(t.Context(), keyFor("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetPending(t.Context(), keyFor("a"), Pending{URL: "https://issuer.example/auth"}); err != nil {
+			t.Fatal(err)
+		}
+		seen := grep(t, s.dir, canary)
+		unlock()
+		for _, suffix := range []string{sealedSuffix, plainSuffix} {
+			path := filepath.Join(s.dir, keyFor("a").ID()+suffix)
+			if exists(path) {
+				put(t, path, append(take(t, path)[:60], canary...))
+			}
+		}
+		_, err = s.Load(t.Context(), keyFor("a"))
+		list, _ := s.List(t.Context())
+		spoken += fmt.Sprintf("%v %+v %#v %s", err, list, list, &told) + log.String()
+		if strings.Contains(spoken, canary) {
+			t.Errorf("%s: a secret was said: %s", kind, spoken)
+		}
+		want := []string(nil)
+		if kind == KindFile {
+			want = []string{keyFor("a").ID() + plainSuffix}
+		}
+		if !reflect.DeepEqual(seen, want) {
+			t.Errorf("%s: secrets in %v, want %v", kind, seen, want)
+		}
+		for account, text := range ring.items {
+			if secret := strings.TrimSuffix(text, "="); strings.Contains(log.String(), secret) || grep(t, s.dir, secret) != nil {
+				t.Errorf("%s: the key of %s is not only in the keyring", kind, account)
+			}
+		}
+	}
+}
+
+// grep returns the names of the files below dir that contain text.
+func grep(t testing.TB, dir, text string) (names []string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if bytes.Contains(take(t, filepath.Join(dir, f.Name())), []byte(text)) {
+			names = append(names, f.Name())
+		}
+	}
+	return names
+}

@@ -1,0 +1,294 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+var allStates = []KeyringState{KeyringUnavailable, KeyringLocked, KeyringTimeout, KeyringOther}
+
+// Security row 22: with KindAuto a keyring that fails in any way costs nothing
+// but protection at rest; this is said once per directory, and the next save
+// with a working keyring moves the login behind it.
+func TestFallback(t *testing.T) {
+	t.Parallel()
+	for _, state := range allStates {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			var told notices
+			ring, key := newRing(), keyFor("a")
+			ring.fail(&KeyringError{State: state})
+			o := Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add}
+			plain, sealed := filepath.Join(o.Dir, key.ID()+plainSuffix), filepath.Join(o.Dir, key.ID()+sealedSuffix)
+			for range 3 { // three starts
+				s := mustOpen(t, o)
+				for n := range 2 {
+					if err := s.Save(t.Context(), key, numbered(n)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if got, err := s.Load(t.Context(), key); err != nil || numberOf(t, got) != 1 {
+					t.Fatalf("%+v %v", got, err)
+				}
+			}
+			if list := told.all(); len(list) != 1 || !strings.Contains(list[0], string(state)) || !strings.Contains(list[0], "--store file") {
+				t.Errorf("told: %v", &told)
+			}
+			if !exists(plain) || exists(sealed) {
+				t.Error("not one plain file")
+			}
+			ring.fail(nil)
+			s := mustOpen(t, o)
+			if got, err := s.Load(t.Context(), key); err != nil || numberOf(t, got) != 1 {
+				t.Fatalf("the login that the fallback saved: %+v %v", got, err)
+			}
+			if err := s.Save(t.Context(), key, numbered(5)); err != nil {
+				t.Fatal(err)
+			}
+			if exists(plain) || !exists(sealed) {
+				t.Error("not moved behind the keyring")
+			}
+			if got, err := mustOpen(t, o).Load(t.Context(), key); err != nil || numberOf(t, got) != 5 {
+				t.Errorf("%+v %v", got, err)
+			}
+		})
+	}
+}
+
+// A keyring that was chosen by name is not replaced behind the person's back;
+// under the lock Load says so before anybody signs in.
+func TestExplicitKeyringFails(t *testing.T) {
+	t.Parallel()
+	for _, state := range allStates {
+		ring, key := newRing(), keyFor("a")
+		ring.fail(&KeyringError{State: state, Err: errors.New("because")})
+		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring, Notice: func(m, _ string) { t.Errorf("notice: %s", m) }})
+		err := s.Save(t.Context(), key, numbered(1))
+		var hinted interface{ UserHint() string }
+		if keyringState(err) != state || !errors.As(err, &hinted) || hinted.UserHint() == "" {
+			t.Errorf("%s: %v", state, err)
+		}
+		if list, err := s.List(t.Context()); err != nil || len(list) != 0 {
+			t.Errorf("%s: kept all the same: %v %v", state, list, err)
+		}
+		if _, err := s.Load(t.Context(), key); !errors.Is(err, oauth.ErrNotFound) {
+			t.Errorf("%s: a look without the lock: %v", state, err)
+		}
+		unlock, err := s.Lock(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Load(t.Context(), key); keyringState(err) != state || errors.Is(err, oauth.ErrNotFound) {
+			t.Errorf("%s: a look before a login: %v", state, err)
+		}
+		unlock()
+	}
+}
+
+// A sealed login behind a keyring that can be unlocked is not given up: the
+// error is not oauth.ErrNotFound, so that nobody signs in again. Behind one
+// that is not there it is.
+func TestSealedWithoutKeyring(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []Kind{KindAuto, KindKeyring} {
+		for _, state := range allStates {
+			ring := newRing()
+			o := Options{Dir: t.TempDir(), Kind: kind, Keyring: ring, Notice: func(string, string) {}}
+			if err := mustOpen(t, o).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+				t.Fatal(err)
+			}
+			ring.fail(&KeyringError{State: state})
+			_, err := mustOpen(t, o).Load(t.Context(), keyFor("a"))
+			again := kind == KindAuto && state == KeyringUnavailable
+			if keyringState(err) != state || errors.Is(err, oauth.ErrNotFound) != again {
+				t.Errorf("%s, %s: %v", kind, state, err)
+			}
+			ring.fail(nil)
+			if got, err := mustOpen(t, o).Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
+				t.Errorf("%s, after %s: %v", kind, state, err)
+			}
+		}
+	}
+}
+
+// Issue "lost key": a clear message, one new login, never a crash.
+func TestKeyLost(t *testing.T) {
+	t.Parallel()
+	var told notices
+	ring, key := newRing(), keyFor("a")
+	o := Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add}
+	running := mustOpen(t, o) // has the first key in memory all along
+	for _, name := range []string{"a", "b"} {
+		if err := running.Save(t.Context(), keyFor(name), numbered(1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ring.empty()
+	s := mustOpen(t, o)
+	if _, err := s.Load(t.Context(), key); !errors.Is(err, ErrKeyLost) || !errors.Is(err, oauth.ErrNotFound) {
+		t.Fatalf("the key is gone: %v", err)
+	}
+	if list := told.all(); len(list) != 1 || !strings.Contains(list[0], "sign-in") {
+		t.Errorf("told: %v", &told)
+	}
+	if err := s.Save(t.Context(), key, numbered(2)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), keyFor("b")); !errors.Is(err, ErrKeyLost) {
+		t.Errorf("sealed with the first key: %v", err)
+	}
+	// The other process sees the new key, both to read and to write.
+	if got, err := running.Load(t.Context(), key); err != nil || numberOf(t, got) != 2 {
+		t.Errorf("a process with the first key in memory: %+v %v", got, err)
+	}
+	if err := running.Save(t.Context(), key, numbered(3)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := mustOpen(t, o).Load(t.Context(), key); err != nil || numberOf(t, got) != 3 {
+		t.Errorf("saved by it: %+v %v", got, err)
+	}
+}
+
+// An item that is no key, whoever put it there, counts as a lost one.
+func TestKeyringItemIsNoKey(t *testing.T) {
+	t.Parallel()
+	for _, item := range []string{"", "not base64!", "c2hvcnQ="} {
+		s, _, ring := sealedStore(t)
+		if err := ring.Set(keyringService, s.account, item); err != nil {
+			t.Fatal(err)
+		}
+		fresh := mustOpen(t, Options{Dir: s.dir, Keyring: ring, Notice: func(string, string) {}})
+		if _, err := fresh.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
+			t.Errorf("%q: %v", item, err)
+		}
+		if err := fresh.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
+			t.Errorf("%q: %v", item, err)
+		}
+	}
+}
+
+// forgetful accepts a key and does not keep it, as macOS' security in its
+// interactive mode can.
+type forgetful struct{ *ringMemory }
+
+func (forgetful) Set(string, string, string) error { return nil }
+
+func TestKeyIsReadBack(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: forgetful{newRing()}})
+	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); keyringState(err) == "" {
+		t.Errorf("sealed with a key that is kept nowhere: %v", err)
+	}
+}
+
+// panicking stands for a keyring library that does not survive a lost bus.
+type panicking struct{ Keyring }
+
+func (panicking) Get(string, string) (string, error) { panic("nil signal") }
+
+func TestKeyringPanic(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: panicking{}})
+	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); keyringState(err) != KeyringOther {
+		t.Error(err)
+	}
+}
+
+// Security row 22, and the issue: a keyring that hangs is given 3 s, once;
+// while it hangs further calls do not wait, and when it answers it is used.
+func TestKeyringHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ring := newRing()
+		ring.gate = make(chan struct{})
+		var told notices
+		s := mustOpen(t, Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add})
+		begin := time.Now()
+		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begin); waited != 3*time.Second {
+			t.Errorf("the first save waited %v", waited)
+		}
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		// The writers wait for each other, in steps of lockPause, not for the keyring.
+		if waited := time.Since(begin); waited >= 4*time.Second {
+			t.Errorf("ten more saves waited %v", waited-3*time.Second)
+		}
+		if list := told.all(); len(list) != 1 || !strings.Contains(list[0], string(KeyringTimeout)) {
+			t.Errorf("told: %v", &told)
+		}
+		close(ring.gate)
+		synctest.Wait()
+		if err := s.Save(t.Context(), keyFor("a"), numbered(3)); err != nil || !strings.Contains(s.Describe(t.Context(), keyFor("a")), "encrypted") {
+			t.Errorf("after it answered: %v", err)
+		}
+		if gets, _ := ring.calls(); gets > 4 {
+			t.Errorf("%d calls were piled up", gets)
+		}
+	})
+}
+
+// A caller who gives up early is no proof that the keyring hangs.
+func TestKeyringCallAbandoned(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ring := newRing()
+		ring.gate = make(chan struct{})
+		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Save(ctx, keyFor("a"), numbered(1)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		time.AfterFunc(time.Second, func() { close(ring.gate) })
+		if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
+			t.Errorf("the next caller: %v", err)
+		}
+	})
+}
+
+// A write of the key that is overdue may still happen: until it has, nobody
+// else may create one, or it would be overwritten after its first use.
+func TestOverdueWriteKeepsTheKeyLock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ring := newRing()
+		ring.gate, ring.gateSet = make(chan struct{}), true
+		s := mustOpen(t, Options{Dir: t.TempDir(), Keyring: ring, Notice: func(string, string) {}})
+		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+			t.Fatal(err)
+		}
+		lock := filepath.Join(s.dir, keyLockName)
+		if _, free, err := tryKernelLock(lock); free || err != nil {
+			t.Errorf("free while the write is under way: %v %v", free, err)
+		}
+		other := mustOpen(t, Options{Dir: s.dir, Kind: KindKeyring, Keyring: ring})
+		if err := other.Save(t.Context(), keyFor("b"), numbered(1)); keyringState(err) != KeyringTimeout {
+			t.Errorf("another process: %v", err)
+		}
+		close(ring.gate)
+		synctest.Wait()
+		release, free, err := tryKernelLock(lock)
+		if !free || err != nil {
+			t.Fatalf("not free afterwards: %v %v", free, err)
+		}
+		release()
+	})
+}

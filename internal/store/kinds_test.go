@@ -1,0 +1,118 @@
+package store
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/zalando/go-keyring"
+
+	"mcp-login/internal/oauth"
+)
+
+func TestMemoryStore(t *testing.T) {
+	t.Parallel()
+	testStore(t, func(t testing.TB) *Store { return mustOpen(t, Options{Kind: KindMemory}) })
+}
+
+func TestFileStore(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "deep", "er")
+	testStore(t, func(t testing.TB) *Store { return mustOpen(t, Options{Dir: dir, Kind: KindFile}) })
+}
+
+func TestSealedStore(t *testing.T) {
+	t.Parallel()
+	dir, ring := filepath.Join(t.TempDir(), "deep", "er"), newRing()
+	testStore(t, func(t testing.TB) *Store { return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring}) })
+	if _, sets := ring.calls(); sets != 1 {
+		t.Errorf("%d keys were made for one directory", sets)
+	}
+}
+
+// The store over go-keyring itself, with that package's keyring in memory. It
+// is process-global and not safe for concurrent use, so the test is not
+// parallel and all stores share one Store's queue of calls.
+func TestSealedStoreGoKeyring(t *testing.T) {
+	keyring.MockInit()
+	bus := func(name string) string {
+		if name == "DBUS_SESSION_BUS_ADDRESS" {
+			return "unix:path=/nowhere"
+		}
+		return ""
+	}
+	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindAuto, Getenv: bus, Notice: func(message, _ string) { t.Errorf("notice: %s", message) }})
+	testStore(t, func(testing.TB) *Store { return s })
+	if got := s.Describe(t.Context(), keyFor("savers")); !strings.Contains(got, "encrypted") {
+		t.Errorf("kept in %s", got)
+	}
+	keyring.MockInitWithError(errors.New("exit status 36"))
+	if err := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Getenv: bus}).Save(t.Context(), keyFor("a"), numbered(1)); keyringState(err) != KeyringOther {
+		t.Errorf("an error without a type: %v", err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Options{{Dir: "relative"}, {}, {Dir: t.TempDir(), Kind: "floppy"}} {
+		_, err := Open(o)
+		var hinted *Error
+		if !errors.As(err, &hinted) || hinted.UserHint() == "" {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
+
+// Promise 6: opening and looking into an empty store leaves no trace.
+func TestOpenIsLazy(t *testing.T) {
+	t.Parallel()
+	dir, ring := filepath.Join(t.TempDir(), "not yet"), newRing()
+	s := mustOpen(t, Options{Dir: dir, Keyring: ring})
+	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, oauth.ErrNotFound) {
+		t.Error(err)
+	}
+	if list, err := s.List(t.Context()); err != nil || len(list) != 0 {
+		t.Error(list, err)
+	}
+	if _, ok, err := s.Pending(t.Context(), keyFor("a")); ok || err != nil {
+		t.Error(ok, err)
+	}
+	if err := s.Delete(t.Context(), keyFor("a")); err != nil {
+		t.Error(err)
+	}
+	if gets, sets := ring.calls(); exists(dir) || gets+sets != 0 {
+		t.Errorf("directory %v, keyring %d calls", exists(dir), gets+sets)
+	}
+}
+
+// Promise 6: the keyring is asked once per process.
+func TestKeyIsCached(t *testing.T) {
+	t.Parallel()
+	dir, ring := t.TempDir(), newRing()
+	if err := mustOpen(t, Options{Dir: dir, Keyring: ring}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := ring.calls()
+	s := mustOpen(t, Options{Dir: dir, Keyring: ring})
+	for range 5 {
+		if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after, _ := ring.calls(); after-before != 1 {
+		t.Errorf("the keyring was asked %d times", after-before)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile})
+	big := oauth.Credential{AccessToken: oauth.NewSecret(strings.Repeat("x", maxFile))}
+	if err := s.Save(t.Context(), keyFor("a"), big); err == nil {
+		t.Error("saved a credential that could not be read back")
+	}
+}

@@ -1,0 +1,336 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"mcp-login/internal/oauth"
+)
+
+// testStore is what every kind of store must do (C41, C44). open returns the
+// store of one directory; durable ones are opened again and again.
+func testStore(t *testing.T, open func(t testing.TB) *Store) {
+	s := open(t)
+	durable := s.kind != KindMemory
+	again := func(t testing.TB) *Store {
+		if durable {
+			return open(t)
+		}
+		return s
+	}
+	t.Run("round trip", func(t *testing.T) { suiteRoundTrip(t, s, again) })
+	t.Run("identities", func(t *testing.T) { suiteIdentities(t, s) })
+	t.Run("delete", func(t *testing.T) { suiteDelete(t, s, again) })
+	t.Run("lock", func(t *testing.T) { suiteLock(t, s, again) })
+	t.Run("pending", func(t *testing.T) { suitePending(t, s, again) })
+	t.Run("list", func(t *testing.T) { suiteList(t, s, again) })
+	t.Run("savers", func(t *testing.T) { suiteSavers(t, s, again) })
+	t.Run("model", func(t *testing.T) { suiteModel(t, s, again) })
+}
+
+// fill sets every field of v to a value that is not zero, so that a field that
+// the wire format forgets is noticed the day it is added.
+func fill(t testing.TB, v reflect.Value, name string) {
+	t.Helper()
+	switch x := v.Addr().Interface().(type) {
+	case *string:
+		*x = "value of " + name + " \u00fc\U0001F511 \"\\"
+	case *bool:
+		*x = true
+	case *[]string:
+		*x = []string{name + " 1", name + " 2"}
+	case *time.Time:
+		*x = time.Date(2031, 2, 3, 4, 5, 6, 789, time.UTC)
+	case *oauth.Secret:
+		*x = oauth.NewSecret("secret " + name)
+	default:
+		if v.Kind() != reflect.Struct {
+			t.Fatalf("field %s has a kind the store does not know", name)
+		}
+		for i := range v.NumField() {
+			fill(t, v.Field(i), name+"."+v.Type().Field(i).Name)
+		}
+	}
+}
+
+func suiteRoundTrip(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	ctx := t.Context()
+	var cred oauth.Credential
+	fill(t, reflect.ValueOf(&cred).Elem(), "cred")
+	var key oauth.Key
+	fill(t, reflect.ValueOf(&key).Elem(), "key")
+	if _, err := s.Load(ctx, key); !errors.Is(err, oauth.ErrNotFound) {
+		t.Fatalf("before the first save: %v", err)
+	}
+	for _, want := range []oauth.Credential{cred, {}, {AccessToken: oauth.NewSecret(strings.Repeat("x", 300<<10))}, cred} {
+		if err := s.Save(ctx, key, want); err != nil {
+			t.Fatal(err)
+		}
+		for _, reader := range []*Store{s, again(t)} {
+			got, err := reader.Load(ctx, key)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("loaded another credential than was saved (%v)\n%+v\n%+v", err, got, want)
+			}
+		}
+	}
+	if text := s.Describe(ctx, key); text == "" || strings.Contains(text, "nothing") {
+		t.Errorf("Describe: %q", text)
+	}
+	if text := s.Describe(ctx, keyFor("unknown")); s.kind != KindMemory && !strings.Contains(text, "nothing") {
+		t.Errorf("Describe of nothing: %q", text)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if err := s.Save(gone, key, oauth.Credential{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("save with a context that has ended: %v", err)
+	}
+	if _, err := s.Load(gone, key); !errors.Is(err, context.Canceled) {
+		t.Errorf("load with a context that has ended: %v", err)
+	}
+}
+
+// C40, security row 23: another profile, client, resource or scope set is
+// another identity.
+func suiteIdentities(t *testing.T, s *Store) {
+	base := oauth.Key{Server: "https://one.example/mcp"}
+	keys := []oauth.Key{
+		base,
+		{Server: base.Server + "x"},
+		{Server: base.Server, Profile: "work"},
+		{Server: base.Server, ClientID: "work"},
+		{Server: base.Server, Resource: "work"},
+		{Server: base.Server, Scopes: []string{"work"}},
+		{Server: base.Server, Scopes: []string{"wo", "rk"}},
+	}
+	for i, k := range keys {
+		if err := s.Save(t.Context(), k, numbered(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, k := range keys {
+		got, err := s.Load(t.Context(), k)
+		if err != nil || numberOf(t, got) != i {
+			t.Errorf("identity %d: %+v %v", i, got, err)
+		}
+	}
+}
+
+func suiteDelete(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	ctx, key := t.Context(), keyFor("delete")
+	if err := s.Delete(ctx, key); err != nil {
+		t.Fatalf("delete of nothing: %v", err)
+	}
+	if err := s.Save(ctx, key, numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := again(t).Delete(ctx, key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(ctx, key); !errors.Is(err, oauth.ErrNotFound) {
+		t.Errorf("after delete: %v", err)
+	}
+	list, err := s.List(ctx)
+	if err != nil || slices.ContainsFunc(list, func(e Entry) bool { return e.ID == key.ID() }) {
+		t.Errorf("still listed after delete: %v %v", list, err)
+	}
+}
+
+// C44: one holder among goroutines and stores; the counter is not atomic on
+// purpose, the race detector watches it.
+func suiteLock(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	key := keyFor("lock")
+	count := 0
+	var all sync.WaitGroup
+	for range 4 {
+		other := again(t)
+		for range 3 {
+			all.Go(func() {
+				for range 5 {
+					unlock, err := other.Lock(t.Context(), key)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					count++
+					unlock()
+				}
+			})
+		}
+	}
+	all.Wait()
+	if count != 60 {
+		t.Errorf("%d of 60", count)
+	}
+	unlock, err := s.Lock(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := s.Lock(t.Context(), keyFor("another lock"))
+	if err != nil {
+		t.Fatalf("the lock of another identity: %v", err)
+	}
+	other()
+	for _, waiter := range []*Store{s, again(t)} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if _, err := waiter.Lock(ctx, key); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a second holder, or the wrong error: %v", err)
+		}
+		cancel()
+	}
+	unlock()
+	unlock() // the second call does not free somebody else's lock
+	third, err := again(t).Lock(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Lock(ctx, key); err == nil {
+		t.Error("an old unlock has freed a new lock")
+	}
+	third()
+}
+
+func suitePending(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	ctx, key := t.Context(), keyFor("pending")
+	want := Pending{URL: "https://issuer.example/auth?x=1", UserCode: "AB-CD", Started: time.Now(), Deadline: time.Now().Add(time.Minute), PID: 7}
+	if err := s.SetPending(ctx, key, want); err == nil {
+		t.Error("a login published without the lock")
+	}
+	if _, ok, err := s.Pending(ctx, key); ok || err != nil {
+		t.Errorf("a login in progress before the lock: %v %v", ok, err)
+	}
+	unlock, err := s.Lock(ctx, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := again(t).Pending(ctx, key); ok || err != nil {
+		t.Errorf("a login in progress before it was published: %v %v", ok, err)
+	}
+	if err := s.SetPending(ctx, key, want); err != nil {
+		t.Fatal(err)
+	}
+	want.Started, want.Deadline = utc(want.Started), utc(want.Deadline)
+	for _, waiter := range []*Store{s, again(t)} {
+		if got, ok, err := waiter.Pending(ctx, key); !ok || err != nil || got != want {
+			t.Errorf("the waiter sees %+v %v %v", got, ok, err)
+		}
+	}
+	unlock()
+	if _, ok, err := again(t).Pending(ctx, key); ok || err != nil {
+		t.Errorf("a login in progress after the lock: %v %v", ok, err)
+	}
+}
+
+func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	ctx := t.Context()
+	key := oauth.Key{Server: "https://list.example/mcp", Profile: "work", ClientID: "given", Scopes: []string{"b", "a"}}
+	expiry := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	cred := oauth.Credential{
+		Issuer: "https://issuer.example", Account: "alice@example.com", Expiry: expiry,
+		AccessToken: oauth.NewSecret("a"), RefreshToken: oauth.NewSecret("r"),
+		Registration: oauth.Registration{ClientID: "registered"}, GrantedScopes: []string{"a"}, RequestedScopes: []string{"a", "b"},
+	}
+	if err := s.Save(ctx, key, cred); err != nil {
+		t.Fatal(err)
+	}
+	for _, reader := range []*Store{s, again(t)} {
+		list, err := reader.List(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(list, func(e Entry) bool { return e.ID == key.ID() })
+		if i < 0 {
+			t.Fatal("not listed")
+		}
+		got := list[i]
+		if got.SavedAt.IsZero() || got.Store == "" || got.Store == KindAuto || got.Problem != "" {
+			t.Errorf("%+v", got)
+		}
+		want := Entry{
+			ID: key.ID(), Key: key, Account: "alice@example.com", Issuer: "https://issuer.example", ClientID: "registered",
+			Scopes: []string{"a"}, Store: got.Store, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt,
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("listed\n%+v, want\n%+v", got, want)
+		}
+		if !slices.IsSortedFunc(list, func(a, b Entry) int { return strings.Compare(a.Key.Server, b.Key.Server) }) {
+			t.Error("the list is not ordered by server")
+		}
+	}
+}
+
+// C44: whoever reads while others save sees one of the saved credentials whole.
+func suiteSavers(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	ctx, key := t.Context(), keyFor("savers")
+	if err := s.Save(ctx, key, numbered(0)); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for saver := range 4 {
+		other := again(t)
+		all.Go(func() {
+			for i := range 5 {
+				if err := other.Save(ctx, key, numbered(saver*100+i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	reader := again(t)
+	all.Go(func() {
+		for range 50 {
+			cred, err := reader.Load(ctx, key)
+			if err != nil {
+				t.Errorf("load during saves: %v", err)
+				return
+			}
+			numberOf(t, cred)
+		}
+	})
+	all.Wait()
+}
+
+// A store behaves like a map from identities to credentials (security row 23).
+func suiteModel(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	ctx := t.Context()
+	part := rapid.SampledFrom([]string{"", "a", "b", "1:a", "a1:"})
+	key := rapid.Custom(func(t *rapid.T) oauth.Key {
+		return oauth.Key{
+			Server: "https://model.example/" + part.Draw(t, "server"), Profile: part.Draw(t, "profile"),
+			ClientID: part.Draw(t, "client"), Scopes: rapid.SliceOfN(part, 0, 2).Draw(t, "scopes"),
+		}
+	})
+	model := map[string]int{}
+	n := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		k := key.Draw(rt, "key")
+		n++
+		switch rapid.IntRange(0, 2).Draw(rt, "operation") {
+		case 0:
+			model[k.ID()] = n
+			if err := s.Save(ctx, k, numbered(n)); err != nil {
+				rt.Fatal(err)
+			}
+		case 1:
+			delete(model, k.ID())
+			if err := s.Delete(ctx, k); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		got, err := again(t).Load(ctx, k)
+		want, ok := model[k.ID()]
+		if ok != (err == nil) || ok && numberOf(t, got) != want || !ok && !errors.Is(err, oauth.ErrNotFound) {
+			rt.Fatalf("%+v: %+v %v, want %d %v", k, got, err, want, ok)
+		}
+	})
+}

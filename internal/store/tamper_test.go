@@ -1,0 +1,226 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"mcp-login/internal/oauth"
+)
+
+// refused checks that a file is not believed: no credential comes out, and the
+// error leads to a new login, or says that a newer release wrote the file.
+func refused(t *testing.T, s *Store, key oauth.Key, what string, args ...any) {
+	t.Helper()
+	cred, err := s.Load(t.Context(), key)
+	if err == nil || cred.HasToken() {
+		t.Fatalf("accepted: "+what, args...)
+	}
+	if !errors.Is(err, oauth.ErrNotFound) && !errors.Is(err, ErrNewer) {
+		t.Fatalf(what+": %v", append(args, err)...)
+	}
+}
+
+func put(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func take(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sealedStore has one login, key "a", number 1.
+func sealedStore(t testing.TB) (s *Store, path string, ring *ringMemory) {
+	t.Helper()
+	ring = newRing()
+	s = mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring})
+	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+	return s, filepath.Join(s.dir, keyFor("a").ID()+sealedSuffix), ring
+}
+
+// C41: whatever is changed in a sealed file, at any place, it does not open.
+func TestSealedBytesFlipped(t *testing.T) {
+	t.Parallel()
+	s, path, _ := sealedStore(t)
+	good := take(t, path)
+	for i := range good {
+		for bit := range 8 {
+			bad := slices.Clone(good)
+			bad[i] ^= 1 << bit
+			put(t, path, bad)
+			refused(t, s, keyFor("a"), "bit %d of byte %d of %d", bit, i, len(good))
+		}
+	}
+	put(t, path, good)
+	if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
+		t.Errorf("the unchanged file: %v", err)
+	}
+}
+
+func TestSealedCutOrLonger(t *testing.T) {
+	t.Parallel()
+	s, path, _ := sealedStore(t)
+	good := take(t, path)
+	for n := range good {
+		put(t, path, good[:n])
+		refused(t, s, keyFor("a"), "cut to %d bytes", n)
+	}
+	put(t, path, append(slices.Clone(good), 0))
+	refused(t, s, keyFor("a"), "one byte longer")
+	put(t, path, make([]byte, maxFile+1))
+	refused(t, s, keyFor("a"), "larger than any credential")
+	put(t, path, []byte("mcp-login sealed 2\nsomething new"))
+	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrNewer) || errors.Is(err, oauth.ErrNotFound) {
+		t.Errorf("a file of a newer release: %v", err)
+	}
+}
+
+// A file that was moved to another identity, or to another kind, is refused.
+func TestSealedSwapped(t *testing.T) {
+	t.Parallel()
+	s, path, ring := sealedStore(t)
+	if err := s.Save(t.Context(), keyFor("b"), numbered(2)); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(s.dir, keyFor("b").ID()+sealedSuffix)
+	a, b := take(t, path), take(t, other)
+	put(t, path, b)
+	put(t, other, a)
+	refused(t, s, keyFor("a"), "the file of b under a")
+	refused(t, s, keyFor("b"), "the file of a under b")
+	put(t, filepath.Join(s.dir, keyFor("c").ID()+plainSuffix), a)
+	refused(t, s, keyFor("c"), "a sealed file as a plain one")
+
+	// The same identity in another directory has another key.
+	elsewhere := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring})
+	if err := elsewhere.Save(t.Context(), keyFor("b"), numbered(3)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(elsewhere.dir, keyFor("a").ID()+sealedSuffix), a)
+	refused(t, elsewhere, keyFor("a"), "a file of another directory")
+}
+
+func TestPlainDamaged(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile})
+	for i, name := range []string{"a", "b"} {
+		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(s.dir, keyFor("a").ID()+plainSuffix)
+	good := take(t, path)
+	for n := range good {
+		put(t, path, good[:n])
+		refused(t, s, keyFor("a"), "cut to %d bytes", n)
+	}
+	put(t, path, take(t, filepath.Join(s.dir, keyFor("b").ID()+plainSuffix)))
+	refused(t, s, keyFor("a"), "the file of b under a")
+	put(t, path, slices.Replace(slices.Clone(good), 0, 1, []byte(`{"format":1,`)...))
+	refused(t, s, keyFor("a"), "a member given twice")
+	put(t, path, []byte(`{"format":9}`))
+	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrNewer) {
+		t.Errorf("a file of a newer release: %v", err)
+	}
+	put(t, path, good)
+	if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
+		t.Errorf("the unchanged file: %v", err)
+	}
+}
+
+// A damaged login is told once, and the next save replaces it.
+func TestDamagedIsReplaced(t *testing.T) {
+	t.Parallel()
+	var told notices
+	ring := newRing()
+	s := mustOpen(t, Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add})
+	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(s.dir, keyFor("a").ID()+sealedSuffix), []byte("rubbish"))
+	for range 2 {
+		if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrDamaged) || !errors.Is(err, oauth.ErrNotFound) {
+			t.Errorf("%v", err)
+		}
+	}
+	if len(told.all()) != 1 {
+		t.Errorf("told: %v", &told)
+	}
+	if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 2 {
+		t.Errorf("%+v %v", got, err)
+	}
+}
+
+// Security row 20: a writer died between writing one kind of file and removing
+// the other. The later credential counts, because the refresh token of the
+// earlier one may have been spent.
+func TestLaterOfTwoFiles(t *testing.T) {
+	t.Parallel()
+	key, ring := keyFor("a"), newRing()
+	dir := t.TempDir()
+	plain := mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	auto := mustOpen(t, Options{Dir: dir, Keyring: ring})
+	files := map[string]string{"plain": filepath.Join(dir, key.ID()+plainSuffix), "sealed": filepath.Join(dir, key.ID()+sealedSuffix)}
+	savers := map[string]*Store{"plain": plain, "sealed": auto}
+	for _, order := range [][]string{{"plain", "sealed"}, {"sealed", "plain"}} {
+		if err := savers[order[0]].Save(t.Context(), key, numbered(1)); err != nil {
+			t.Fatal(err)
+		}
+		earlier := take(t, files[order[0]])
+		if err := savers[order[1]].Save(t.Context(), key, numbered(2)); err != nil {
+			t.Fatal(err)
+		}
+		if exists(files[order[0]]) {
+			t.Fatalf("the %s file is still there after a save of the other kind", order[0])
+		}
+		put(t, files[order[0]], earlier)
+		if got, err := auto.Load(t.Context(), key); err != nil || numberOf(t, got) != 2 {
+			t.Errorf("%v: %+v %v", order, got, err)
+		}
+		list, err := auto.List(t.Context())
+		if err != nil || len(list) != 1 || list[0].Account != "account-2" {
+			t.Errorf("%v: %+v %v", order, list, err)
+		}
+		if err := auto.Delete(t.Context(), key); err != nil || exists(files["plain"]) || exists(files["sealed"]) {
+			t.Errorf("delete leaves a file: %v", err)
+		}
+	}
+}
+
+func FuzzStoredFile(f *testing.F) {
+	k := newSealingKey(make([]byte, keyLength))
+	plain, err := encodeRecord(keyFor("a"), numbered(1), numbered(1).Expiry)
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := seal(k, keyFor("a").ID(), plain)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(plain)
+	f.Add(sealed)
+	f.Add([]byte(sealedPrefix + "12\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if rec, err := decodeRecord(b, keyFor("a").ID()); err == nil {
+			_ = rec.credential()
+		}
+		if _, err := sealedKeyID(b); err == nil {
+			_, _ = open(k, keyFor("a").ID(), b)
+		}
+	})
+}
