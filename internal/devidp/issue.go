@@ -63,8 +63,8 @@ func (p *Provider) resourceToken(g *grant, audience string, scopes []string, lif
 	return p.sign("at+jwt", claims)
 }
 
-// seconds keeps a fraction, so that tests can have tokens of less than one.
-func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+// seconds rounds up: a token of less than a second is good for the rest of it.
+func seconds(t time.Time) int64 { return t.Add(time.Second - 1).Unix() }
 
 func (p *Provider) opaqueToken(g *grant, scopes []string, life time.Duration) string {
 	value := randomText(32)

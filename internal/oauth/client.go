@@ -74,6 +74,7 @@ type Client struct {
 	loaded  bool
 	cred    Credential
 	flight  *flight
+	asking  bool      // a person is being waited for
 	refused error     // the last login's end, when a person or time ended it
 	until   time.Time // and how long it speaks for the next one
 	work    sync.WaitGroup
@@ -111,6 +112,14 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 		err = ErrNotFound
 	}
 	return cred, err
+}
+
+// AwaitingPerson reports whether a login waits for somebody to finish it in
+// the browser.
+func (c *Client) AwaitingPerson() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asking
 }
 
 // Token returns a credential with a fresh access token, refreshing it if need

@@ -104,7 +104,9 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 	}
 	c.log.Debug("waiting for the person to sign in", "issuer", meta.Issuer, "redirect", redirect.URI(), "scopes", cred.RequestedScopes)
 	c.cfg.Show(ctx, address)
+	c.setAsking(true)
 	answer, finish, err := redirect.Receive(ctx, state)
+	c.setAsking(false)
 	if err != nil {
 		return Credential{}, fmt.Errorf("wait for the browser: %w", err)
 	}
@@ -120,6 +122,12 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
 	finish(cred.Account, nil)
 	return cred, nil
+}
+
+func (c *Client) setAsking(asking bool) {
+	c.mu.Lock()
+	c.asking = asking
+	c.mu.Unlock()
 }
 
 // newState returns 256 random bits (RFC 6749, section 10.10).

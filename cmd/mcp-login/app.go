@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"mcp-login/internal/oauth"
+)
+
+// app is the process as the verbs see it. Tests hand in buffers.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+	open     func(url string) error // opens a browser
+}
+
+// run executes one command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		a.report(err)
+	}
+	return exitCode(ctx, err)
+}
+
+// Exit codes, documented in docs/exit-codes.md.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitUnreachable = 3
+	exitLogin       = 4
+	exitStore       = 5
+	exitInterrupted = 130
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// exitCode is the one place that turns an error into a number.
+func exitCode(ctx context.Context, err error) int {
+	var usage usageError
+	var store storeError
+	var remote unreachableError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		return exitUsage
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &store):
+		return exitStore
+	case errors.Is(err, oauth.ErrLoginRequired), errors.Is(err, oauth.ErrDenied), errors.Is(err, oauth.ErrLoginTimeout), errors.Is(err, oauth.ErrNotFound):
+		return exitLogin
+	case errors.Is(err, oauth.ErrUnavailable), errors.As(err, &remote):
+		return exitUnreachable
+	}
+	return exitFailure
+}
+
+// report prints an error and its next step: lower case, no final period, the
+// program's name in front, so that it can be told from other programs' lines in
+// a client's log.
+func (a *app) report(err error) {
+	fmt.Fprintf(a.err, "mcp-login: error: %s\n", oneLine(err.Error()))
+	var hinted interface{ UserHint() string }
+	if errors.As(err, &hinted) && hinted.UserHint() != "" {
+		fmt.Fprintf(a.err, "mcp-login: hint: %s\n", oneLine(hinted.UserHint()))
+	}
+}
+
+// note tells people something on stderr.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.err, "mcp-login: "+format+"\n", args...)
+}
+
+// oneLine joins the lines of joined errors.
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }
+
+// hint is an error with a next step for people.
+type hint struct {
+	error
+	next string
+}
+
+func (h hint) UserHint() string { return h.next }
+func (h hint) Unwrap() error    { return h.error }
+
+// logger writes to stderr from the level asked for.
+func (a *app) logger(level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usageError{fmt.Errorf("log level %q is none of debug, info, warn, error", level)}
+	}
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: l})), nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/oauth"
+)
+
+func newLogin(a *app) *cobra.Command {
+	var o options
+	var again bool
+	cmd := &cobra.Command{
+		Use:     "login URL",
+		Short:   "Sign in to a server now and keep the login",
+		Long:    "login signs in to a server, unless a kept login still works, and proves the result with\na real request. MCP clients that use mcp-login with the same URL then start signed in.",
+		Example: "  $ mcp-login login https://example.com/mcp",
+		Args:    serverArgument,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.login(cmd.Context(), o, args[0], again)
+		},
+	}
+	o.register(cmd.Flags(), a.getenv)
+	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	return cmd
+}
+
+func (a *app) login(ctx context.Context, o options, raw string, again bool) error {
+	s, err := a.session(o, raw, true)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if again {
+		if err := s.client.Logout(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) && !errors.Is(err, oauth.ErrUnavailable) {
+			return err
+		}
+	}
+	before, _ := s.client.Credential(ctx)
+	// A real request decides: the server says whether a login is needed, and
+	// whether the token it leads to is any good.
+	if err := s.probe(ctx); err != nil {
+		return err
+	}
+	cred, err := s.client.Credential(ctx)
+	switch {
+	case errors.Is(err, oauth.ErrNotFound):
+		fmt.Fprintf(a.out, "%s needs no sign-in\n", s.server)
+		return nil
+	case err != nil:
+		return err
+	}
+	verb := "signed in"
+	if before.HasToken() && before.ObtainedAt.Equal(cred.ObtainedAt) {
+		verb = "already signed in"
+	}
+	fmt.Fprintf(a.out, "%s to %s%s\n", verb, s.server, asAccount(cred))
+	fmt.Fprintf(a.out, "kept in %s\n", s.store.Describe(ctx, s.key))
+	fmt.Fprintln(a.out, validity(cred, time.Now()))
+	return nil
+}
+
+func asAccount(cred oauth.Credential) string {
+	if cred.Account == "" {
+		return ""
+	}
+	return " as " + cred.Account
+}
+
+// validity says until when, and whether that matters.
+func validity(cred oauth.Credential, now time.Time) string {
+	until := "access token without a known end"
+	if !cred.Expiry.IsZero() {
+		until = "access token valid for " + roughly(cred.Expiry.Sub(now))
+	}
+	if cred.RefreshToken.IsZero() {
+		return until + ", then you will be asked again (the provider gave no refresh token)"
+	}
+	return until + ", then renewed without asking"
+}
+
+// roughly rounds a duration to what a person wants to read.
+func roughly(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "no time"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pkg/browser"
+)
+
+func main() {
+	// The helper that opens the browser would otherwise write into the MCP
+	// stream.
+	browser.Stdout = os.Stderr
+	// A client that has gone is an error of Write, not the end of the process:
+	// the session at the server is still to be ended.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, open: browser.OpenURL}
+	code := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mcp-login/internal/oauth"
+)
+
+const rootExample = `  # in the configuration of an MCP client
+  {"mcpServers": {"example": {"command": "mcp-login", "args": ["https://example.com/mcp"]}}}
+
+  # at a terminal
+  $ mcp-login login https://example.com/mcp
+  $ mcp-login status
+  $ curl -H "Authorization: Bearer $(mcp-login token https://example.com/mcp)" https://example.com/api`
+
+// newRoot builds the command tree. The root with a URL is the bridge.
+func newRoot(a *app) *cobra.Command {
+	var o options
+	root := &cobra.Command{
+		Use:           "mcp-login URL",
+		Short:         "Use a remote MCP server from a local client, signing in when it asks",
+		Long:          "mcp-login relays between an MCP client on stdin and stdout and a remote MCP server,\nand signs in with OAuth when the server asks for it. Put it into the client's configuration.",
+		Example:       rootExample,
+		Args:          serverArgument,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.bridge(cmd.Context(), o, args[0])
+		},
+	}
+	o.register(root.Flags(), a.getenv)
+	root.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newVersion(a))
+	return root
+}
+
+// serverArgument takes exactly one absolute URL. A mistyped verb must not
+// become a server to bridge to.
+func serverArgument(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return usageError{hint{errors.New("no server URL"), "run: " + cmd.Root().Name() + " https://example.com/mcp, or --help"}}
+	case len(args) > 1:
+		return usageError{hint{fmt.Errorf("%d arguments where one URL is expected", len(args)), "quote the URL if it holds blanks or &"}}
+	case !strings.Contains(args[0], "://"):
+		next := "give an address like https://example.com/mcp"
+		if similar := cmd.Root().SuggestionsFor(args[0]); len(similar) > 0 {
+			next = "did you mean: " + cmd.Root().Name() + " " + similar[0]
+		}
+		return usageError{hint{fmt.Errorf("%q is neither a URL nor a command", args[0]), next}}
+	}
+	// Plain http is judged with the flags, when the session is opened.
+	if _, err := oauth.CanonicalServer(args[0], true); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// flagError names the flag that was probably meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	best, distance := "", 4
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if d := editDistance(unknown.GetSpecifiedName(), f.Name); d < distance && !f.Hidden {
+			best, distance = f.Name, d
+		}
+	})
+	if best == "" {
+		return usageError{hint{err, "see " + cmd.CommandPath() + " --help"}}
+	}
+	return usageError{hint{err, "did you mean --" + best}}
+}
+
+// editDistance is the Levenshtein distance.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+func newStatus(a *app) *cobra.Command {
+	var o options
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "status [URL]",
+		Short:   "Show the logins kept here, and until when they are valid",
+		Long:    "status lists the logins kept here. With a URL it shows that one, and exits with 4 when\na person would have to sign in. It asks neither the provider nor the server.",
+		Example: "  $ mcp-login status\n  $ mcp-login status --json https://example.com/mcp",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return serverArgument(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			server := ""
+			if len(args) == 1 {
+				server = args[0]
+			}
+			return a.status(cmd.Context(), o, server, asJSON)
+		},
+	}
+	o.register(cmd.Flags(), a.getenv)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	return cmd
+}
+
+// loginRow is one line of status. Times are RFC 3339 in UTC.
+type loginRow struct {
+	Server      string     `json:"server"`
+	Profile     string     `json:"profile,omitzero"`
+	Account     string     `json:"account,omitzero"`
+	Issuer      string     `json:"issuer,omitzero"`
+	Scopes      []string   `json:"scopes"`
+	Store       string     `json:"store"`
+	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
+	Refreshable bool       `json:"refreshable"`
+	NeedsLogin  bool       `json:"needs_login"`
+}
+
+type statusReport struct {
+	SchemaVersion int        `json:"schema_version"`
+	Logins        []loginRow `json:"logins"`
+}
+
+func (a *app) status(ctx context.Context, o options, raw string, asJSON bool) error {
+	log, err := a.logger(o.logLevel)
+	if err != nil {
+		return err
+	}
+	st, err := a.openStore(o.store, log)
+	if err != nil {
+		return err
+	}
+	entries, err := st.List(ctx)
+	if err != nil {
+		return storeError{err}
+	}
+	report := statusReport{SchemaVersion: 1, Logins: []loginRow{}}
+	wanted := ""
+	if raw != "" {
+		server, err := oauth.CanonicalServer(raw, true)
+		if err != nil {
+			return usageError{err}
+		}
+		wanted = server.String()
+	}
+	for _, e := range entries {
+		if wanted == "" || e.Key.Server == wanted && (o.profile == "" || e.Key.Profile == o.profile) {
+			report.Logins = append(report.Logins, row(e, time.Now()))
+		}
+	}
+	if err := a.printStatus(report, asJSON); err != nil {
+		return err
+	}
+	if wanted != "" && !anyUsable(report.Logins) {
+		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: mcp-login login " + wanted}
+	}
+	return nil
+}
+
+func row(e store.Entry, now time.Time) loginRow {
+	r := loginRow{
+		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer,
+		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
+	}
+	if !e.Expiry.IsZero() {
+		utc := e.Expiry.UTC()
+		r.ExpiresAt = &utc
+		r.NeedsLogin = !e.Refreshable && !now.Before(e.Expiry)
+	}
+	return r
+}
+
+func anyUsable(rows []loginRow) bool {
+	for _, r := range rows {
+		if !r.NeedsLogin {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) printStatus(report statusReport, asJSON bool) error {
+	if asJSON {
+		b, err := json.Marshal(report, jsontext.WithIndent("  "))
+		if err != nil {
+			return fmt.Errorf("encode the status: %w", err)
+		}
+		fmt.Fprintf(a.out, "%s\n", b)
+		return nil
+	}
+	if len(report.Logins) == 0 {
+		a.note("no login kept")
+		return nil
+	}
+	table := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "SERVER\tACCOUNT\tSCOPES\tACCESS TOKEN\tSTORE")
+	for _, r := range report.Logins {
+		account := r.Account
+		if r.Profile != "" {
+			account = strings.TrimSpace(account + " [" + r.Profile + "]")
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.Server, dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store)
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("write the status: %w", err)
+	}
+	return nil
+}
+
+func (r loginRow) tokenState(now time.Time) string {
+	switch {
+	case r.ExpiresAt == nil:
+		return "no known end"
+	case now.Before(*r.ExpiresAt):
+		return "for " + roughly(r.ExpiresAt.Sub(now))
+	case r.Refreshable:
+		return "renewed at next use"
+	}
+	return "over; sign in again"
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
