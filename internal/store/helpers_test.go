@@ -20,6 +20,8 @@ func helpers() map[string]func(args []string) error {
 		"hold":  helperHold,
 		"count": helperCount,
 		"state": helperState,
+		"umask": helperUmask,
+		"disk":  helperDisk,
 	}
 }
 

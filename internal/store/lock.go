@@ -131,6 +131,9 @@ func (s *Store) amongProcesses(ctx context.Context, name string) (release func()
 // tryKernelLock tries once. The kernel frees the lock when its holder ends, in
 // whatever way.
 func tryKernelLock(path string) (release func(), ok bool, err error) {
+	if there, err := os.Lstat(path); err == nil && (!there.Mode().IsRegular() || !ownedByUs(there)) {
+		return nil, false, judge(path, there)
+	}
 	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|lockFlags), flock.SetPermissions(0o600))
 	ok, err = l.TryLock()
 	if err != nil || !ok {
