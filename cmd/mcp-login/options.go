@@ -96,8 +96,8 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 		name = strings.TrimSpace(name)
 		value = strings.TrimSpace(expand(value, getenv))
 		if !ok || !headerName(name) || !headerValue(value) {
-			// The value may be a secret: only the name is shown.
-			return nil, usageError{hint{fmt.Errorf("header %q is not of the form 'Name: value'", name), "write it as --header 'X-Api-Key: ${MY_KEY}'"}}
+			// It may be a secret in the wrong form: none of it is shown.
+			return nil, usageError{hint{errors.New("a --header is not of the form 'Name: value'"), "write it as --header 'X-Api-Key: ${MY_KEY}'"}}
 		}
 		h.Add(name, value)
 	}

@@ -37,6 +37,7 @@ func newRoot(a *app) *cobra.Command {
 	o.register(root.Flags(), a.getenv)
 	root.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	root.SetFlagErrorFunc(flagError)
+	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newVersion(a))
 	return root
 }

@@ -477,6 +477,7 @@ func TestHTTPErrors(t *testing.T) {
 		"500":   status(500, "text/plain", "boom\x1b[31m"),
 		"429":   status(429, "text/plain", "slow down"),
 		"own":   status(400, "application/json", `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"bad","data":1.0}}`),
+		"oauth": status(403, "application/json", `{"error":"insufficient_scope","error_description":"needs more"}`),
 		"other": status(200, "application/json", `{"id":999,"result":1}`),
 		"junk":  status(200, "application/json", `nonsense`),
 	}}
@@ -487,6 +488,7 @@ func TestHTTPErrors(t *testing.T) {
 		"500":   {`"code":1003`, `"httpStatus":500`, "boom"},
 		"429":   {`"code":1003`, `"retryAfterSeconds":7`, "try again in 7s"},
 		"own":   {`{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"bad","data":1.0}}`},
+		"oauth": {`"code":1003`, `"httpStatus":403`, "insufficient_scope"},
 		"other": {`"code":1005`},
 		"junk":  {`"code":1004`},
 	} {

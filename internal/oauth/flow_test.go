@@ -322,7 +322,7 @@ func TestRow30ProviderTroubleKeepsTheLogin(t *testing.T) {
 
 // C44: a refresh token that is over leads to one login, not to a loop.
 func TestC44DeadRefreshToken(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = time.Millisecond })
+	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
 	_, h := l.client(l.store(""), nil)
 	l.mustCall(h, "1")
 	l.res.revokeSeen()

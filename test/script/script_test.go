@@ -1,0 +1,184 @@
+// Package script runs the real programs by scripts, one file of testdata per
+// subject.
+package script
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/server"
+	"mcp-login/test/binary"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "approve" {
+		os.Exit(approve(os.Args[2], os.Args[3]))
+	}
+	code := m.Run()
+	binary.Clean()
+	os.Exit(code)
+}
+
+// approve is this test binary in the role of the browser. It is noisy, as
+// browsers' helpers are.
+func approve(user, address string) int {
+	fmt.Println("Opening in existing browser session.")
+	if user == "nobody" {
+		user = ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if _, err := devidp.Approve(ctx, http.DefaultClient, address, user); err != nil {
+		fmt.Println("browser:", err)
+		return 1
+	}
+	return 0
+}
+
+func TestScripts(t *testing.T) {
+	bin := filepath.Dir(binary.Build(t, "mcp-login"))
+	binary.Build(t, "whoami-server")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("BIN", bin)
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("MCP_LOGIN_DIR", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("MCP_LOGIN_STORE", "file")
+			env.Setenv("ALICE", self+" approve alice")
+			env.Setenv("NOBODY", self+" approve nobody")
+			env.Setenv("MCP_LOGIN_BROWSER", self+" approve alice")
+			env.Setenv("NO_PROXY", "127.0.0.1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lab": lab, "site": site, "talk": talk},
+	})
+}
+
+// lab starts a provider and a whoami server and sets $URL, $SSE and $ISSUER. With
+// "short" access tokens live for a second, with "unregistered" the provider does
+// not know the server, with "closed" it registers nobody.
+func lab(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("lab does not fail")
+	}
+	whoami := httptest.NewUnstartedServer(nil)
+	base := "http://" + whoami.Listener.Addr().String()
+	resource, err := url.Parse(base + "/mcp")
+	ts.Check(err)
+	cfg := devidp.Config{Registration: true, TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource.String()}, {Indicator: base + "/sse"}}}
+	for _, arg := range args {
+		switch arg {
+		case "short":
+			cfg.AccessTokenTTL = time.Second
+		case "unregistered":
+			cfg.Resources = nil
+		case "closed":
+			cfg.Registration = false
+			cfg.Clients = []devidp.Client{{ID: "native-app", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
+		default:
+			ts.Fatalf("lab: unknown word %q", arg)
+		}
+	}
+	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", cfg)
+	ts.Check(err)
+	handler, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer(), Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true, Leeway: time.Nanosecond})
+	ts.Check(err)
+	whoami.Config.Handler = handler
+	whoami.Start()
+	ts.Defer(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = handler.Close(ctx)
+		whoami.Close()
+		_ = idp.Close()
+	})
+	ts.Setenv("URL", resource.String())
+	ts.Setenv("SSE", base+"/sse")
+	ts.Setenv("ISSUER", idp.Issuer())
+}
+
+// site starts a web server that is no MCP server: html, gone (a closed port)
+// or broken (503), and sets $URL.
+func site(ts *testscript.TestScript, _ bool, args []string) {
+	kind := strings.Join(args, " ")
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		switch kind {
+		case "html":
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<html><body>Welcome</body></html>")
+		case "broken":
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	ts.Setenv("URL", srv.URL+"/mcp")
+	if kind == "gone" {
+		srv.Close()
+		return
+	}
+	ts.Defer(srv.Close)
+}
+
+// talk FILE ARGS... runs mcp-login as a client does: it writes the lines of FILE,
+// keeps stdin open until every request in them is answered, closes it, and
+// waits. What the program wrote is in the files out and err.
+func talk(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: talk FILE ARGS...")
+	}
+	lines := ts.ReadFile(args[0])
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(ts.Getenv("BIN"), "mcp-login"), args[1:]...)
+	cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"PATH", "HOME", "MCP_LOGIN_DIR", "MCP_LOGIN_STORE", "MCP_LOGIN_BROWSER", "NO_PROXY"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	stdin, err := cmd.StdinPipe()
+	ts.Check(err)
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	var out, errOut strings.Builder
+	cmd.Stderr = &errOut
+	ts.Check(cmd.Start())
+	_, err = io.WriteString(stdin, lines)
+	ts.Check(err)
+	answers := bufio.NewScanner(stdout)
+	for waiting := strings.Count(lines, `"id":`); waiting > 0 && answers.Scan(); {
+		out.WriteString(answers.Text() + "\n")
+		if strings.Contains(answers.Text(), `"id":`) && !strings.Contains(answers.Text(), `"id":null`) {
+			waiting--
+		}
+	}
+	ts.Check(stdin.Close())
+	for answers.Scan() {
+		out.WriteString(answers.Text() + "\n")
+	}
+	waitErr := cmd.Wait()
+	ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(out.String()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("err"), []byte(errOut.String()), 0o600))
+	ts.Logf("[stdout]\n%s[stderr]\n%s", out.String(), errOut.String())
+	ts.Check(waitErr)
+}
