@@ -65,10 +65,12 @@ type Config struct {
 // Check reports everything that is wrong with the configuration, joined into
 // one error; nil when [New] will accept it.
 func (c *Config) Check() error {
-	return errors.Join(CheckResource(c.Resource), CheckIssuer(c.Issuer), c.checkRest())
+	return errors.Join(CheckResource(c.Resource), CheckIssuer(c.Issuer), c.CheckOptional())
 }
 
-func (c *Config) checkRest() error {
+// CheckOptional is Check for all fields but Resource and Issuer, which may be
+// known only later.
+func (c *Config) CheckOptional() error {
 	var errs []error
 	if c.Leeway < 0 || c.Leeway > 5*time.Minute {
 		errs = append(errs, fmt.Errorf("leeway %s: must be between 0 and 5m", c.Leeway))

@@ -145,7 +145,8 @@ func TestS17S18S20Eras(t *testing.T) {
 		`"io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
 	status, out := read(`{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{`+meta+`}}`,
 		"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "server/discover")
-	if status != 200 || !strings.Contains(out, `"2026-07-28"`) || !strings.Contains(out, `"cacheScope":"private"`) {
+	if status != 200 || !strings.Contains(out, `"2026-07-28"`) || !strings.Contains(out, `"cacheScope":"private"`) ||
+		!strings.Contains(out, `"ttlMs":300000`) {
 		t.Errorf("discover: %d %s", status, out)
 	}
 	status, out = read(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{},`+meta+`}}`,

@@ -175,6 +175,14 @@ func TestS7TokenTable(t *testing.T) {
 	if n := i.keyCalls.Load(); n != 1 {
 		t.Errorf("%d visits to the key set, want 1", n)
 	}
+
+	before := i.userinfoCalls.Load()
+	for _, name := range []string{"too long", "1 MB of dots"} {
+		call(s, "POST", "/mcp", refused[name], callWhoami)
+	}
+	if n := i.userinfoCalls.Load() - before; n != 0 {
+		t.Errorf("tokens beyond the limit were shown to userinfo %d times", n)
+	}
 }
 
 // Every asymmetric algorithm of the list verifies, so the list is not just text.

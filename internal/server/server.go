@@ -242,7 +242,6 @@ func (s *Server) Close(ctx context.Context) error {
 
 	defer s.endLife()
 	s.hangUp()
-	s.sse.CloseSessions()
 	select {
 	case <-s.drained:
 		return nil

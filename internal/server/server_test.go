@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +66,30 @@ func TestCloseEndsStreamsAndWaitsForCalls(t *testing.T) {
 	}
 }
 
+// Close reaches requests that hold a stream open at once, and calls only in the
+// end. This server ends a listen request by itself, since its tool list never
+// changes; a copy of it with more to say would not.
+func TestWhatCloseEndsAtOnce(t *testing.T) {
+	s := newServer(t, newTestIssuer(t), nil)
+	request := func(method, mcpMethod string) context.Context {
+		r := httptest.NewRequest(method, "/mcp", nil)
+		r.Header.Set("Mcp-Method", mcpMethod)
+		ctx, cancel := s.bounded(r)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	get, listen := request("GET", ""), request("POST", "subscriptions/listen")
+	message := request("POST", "tools/call")
+	s.hangUp()
+	<-get.Done()
+	<-listen.Done()
+	if message.Err() != nil {
+		t.Error("a call was ended with the streams")
+	}
+	s.endLife()
+	<-message.Done()
+}
+
 // Close gives up on a call that does not end, and says so.
 func TestCloseIsBounded(t *testing.T) {
 	i := newTestIssuer(t)
@@ -86,6 +111,9 @@ func TestCloseIsBounded(t *testing.T) {
 	cancel()
 	if err := l.Close(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Close: %v", err)
+	}
+	if l.life.Err() == nil {
+		t.Error("what was under way was left running")
 	}
 	wg.Wait()
 }

@@ -176,6 +176,7 @@ func TestSharedUserinfoCallOutlivesItsCaller(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			answer(200, logtoClaims)(w, r)
 		}
+		client.Transport = abandoned{client.Transport}
 		s := newServer(t, i, func(c *Config) { c.HTTP = client })
 		defer func() { _ = s.Close(context.Background()) }()
 		gone, leave := context.WithTimeout(t.Context(), time.Second)

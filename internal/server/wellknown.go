@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -76,6 +77,15 @@ func (l layout) audiences() []string {
 		return []string{l.resource}
 	}
 	return []string{l.resource, l.sseResource}
+}
+
+// Audiences returns the identifiers that a token may be issued for to be
+// accepted by a server with this resource: the resource, and where clients of
+// HTTP+SSE cannot use that, the URL of that endpoint. A provider that issues
+// tokens only for registered resources needs to know them. resource must pass
+// [CheckResource].
+func Audiences(resource *url.URL) []string {
+	return newLayout(&Config{Resource: resource}).audiences()
 }
 
 // metadataURL and sseMetadataURL are what challenges point to (RFC 9728

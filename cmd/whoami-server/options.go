@@ -1,0 +1,198 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"mcp-login/internal/server"
+)
+
+// options is the whole configuration, as text until [options.parse].
+type options struct {
+	issuer, resource, listen, scope, requiredScope string
+	allowHost, allowOrigin, logLevel, devListen    string
+	relay, jwtOnly, allowUntyped, dev, version     boolText
+
+	level  slog.Level
+	config server.Config
+}
+
+// boolText is a boolean flag whose value is judged later, together with all
+// others.
+type boolText string
+
+func (b *boolText) String() string { return string(*b) }
+
+func (b *boolText) Set(s string) error { *b = boolText(s); return nil }
+
+// IsBoolFlag makes the bare flag mean true.
+func (b *boolText) IsBoolFlag() bool { return true }
+
+// mistake is one wrong option and what to do about it.
+type mistake struct {
+	err  error
+	hint string
+}
+
+// variable is the environment variable of a flag.
+func variable(flagName string) string {
+	return "WHOAMI_" + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
+}
+
+func (o *options) flags(out io.Writer) *flag.FlagSet {
+	fs := flag.NewFlagSet("whoami-server", flag.ContinueOnError)
+	fs.SetOutput(out)
+	text := func(p *string, name, def, usage string) {
+		fs.StringVar(p, name, def, usage+" ["+variable(name)+"]")
+	}
+	boolean := func(p *boolText, name, def, usage string) {
+		*p = boolText(def)
+		fs.Var(p, name, usage+" ["+variable(name)+"]")
+	}
+	text(&o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it")
+	text(&o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp)")
+	text(&o.listen, "listen", "127.0.0.1:3001", "`address` to listen on")
+	text(&o.scope, "scope", "openid profile email", "`scopes` that clients are told to ask for")
+	text(&o.requiredScope, "required-scope", "", "`scopes` a token must have; opaque tokens are refused then")
+	boolean(&o.relay, "relay-issuer-metadata", "true", "serve the issuer's metadata for clients of MCP 2025-03-26")
+	boolean(&o.jwtOnly, "jwt-only", "false", "refuse opaque tokens, which are not bound to this server")
+	boolean(&o.allowUntyped, "allow-untyped-jwt", "false", "accept JWTs whose typ is not at+jwt, for providers that set none")
+	text(&o.allowHost, "allow-host", "", "further Host `names` to accept, separated by spaces")
+	text(&o.allowOrigin, "allow-origin", "", "further browser `origins` to accept, separated by spaces")
+	text(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	boolean(&o.dev, "dev", "false", "run with a provider that lets anybody in; for this machine only")
+	text(&o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
+	boolean(&o.version, "version", "false", "print the version and exit")
+	fs.Usage = func() {
+		_, _ = fmt.Fprint(out, "whoami-server: an MCP server that tells who is signed in.\n\n"+
+			"  whoami-server --issuer URL --resource URL\n  whoami-server --dev\n\nOptions [environment variables]:\n")
+		fs.PrintDefaults()
+	}
+	return fs
+}
+
+// read fills o from args and, for flags not given, from the environment. Its
+// error has been reported to out already.
+func (o *options) read(args []string, getenv func(string) string, out io.Writer) error {
+	fs := o.flags(out)
+	if err := fs.Parse(args); err != nil {
+		return fmt.Errorf("read options: %w", err)
+	}
+	given := make(map[string]bool)
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	fs.VisitAll(func(f *flag.Flag) {
+		if value := getenv(variable(f.Name)); value != "" && !given[f.Name] && f.Name != "version" {
+			_ = f.Value.Set(value) // neither kind of value refuses here
+		}
+	})
+	if fs.NArg() > 0 {
+		_, _ = fmt.Fprintf(out, "error: unexpected argument %q\nhint: see whoami-server --help\n", fs.Arg(0))
+		return errors.New("unexpected argument")
+	}
+	return nil
+}
+
+// parse turns the text into o.config and reports every mistake. The resource
+// stays nil if it is to follow from the address that will be bound.
+func (o *options) parse() []mistake {
+	var all []mistake
+	wrong := func(hint string, err error) {
+		if err != nil {
+			all = append(all, mistake{err, hint})
+		}
+	}
+	yes := func(name string, b boolText) bool {
+		v, err := strconv.ParseBool(string(b))
+		if err != nil {
+			wrong("write true or false", fmt.Errorf("%s: %q is not a boolean", name, b))
+		}
+		return v
+	}
+	o.config = server.Config{
+		Scopes: words(o.scope), RequiredScopes: words(o.requiredScope),
+		AllowedHosts: words(o.allowHost), AllowedOrigins: words(o.allowOrigin),
+		RelayIssuerMetadata: yes("relay-issuer-metadata", o.relay),
+		JWTOnly:             yes("jwt-only", o.jwtOnly), AllowUntypedJWT: yes("allow-untyped-jwt", o.allowUntyped),
+		Version: programVersion(),
+	}
+	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		wrong("write debug, info, warn or error", fmt.Errorf("log-level: %q is not a level", o.logLevel))
+	}
+	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
+	o.parseIssuer(yes("dev", o.dev), wrong)
+	o.parseAddresses(wrong)
+	return all
+}
+
+func (o *options) parseIssuer(dev bool, wrong func(string, error)) {
+	if !dev {
+		wrong("give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev",
+			server.CheckIssuer(o.issuer))
+		o.config.Issuer = o.issuer
+		return
+	}
+	if o.issuer != "" {
+		wrong("leave out --issuer or --dev", errors.New("issuer: --dev brings its own"))
+	}
+	if host, err := checkAddress("dev-listen", o.devListen); err != nil {
+		wrong("write host:port, e.g. 127.0.0.1:3002", err)
+	} else if !loopback(host) {
+		wrong("use 127.0.0.1: this provider lets anybody in",
+			fmt.Errorf("dev-listen: %s is not a loopback address", o.devListen))
+	}
+}
+
+func (o *options) parseAddresses(wrong func(string, error)) {
+	host, err := checkAddress("listen", o.listen)
+	wrong("write host:port, e.g. 127.0.0.1:3001", err)
+	if o.resource == "" {
+		if err == nil && !loopback(host) {
+			wrong("give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
+				fmt.Errorf("resource: missing, and %s is not a loopback address", o.listen))
+		}
+		return
+	}
+	const hint = "give the public URL that clients use, e.g. https://mcp.example.com/mcp"
+	u, err := url.Parse(o.resource)
+	if err != nil {
+		wrong(hint, fmt.Errorf("resource: %w", err))
+		return
+	}
+	if u.String() != o.resource {
+		// Tokens are compared with it byte for byte, so there must be one
+		// spelling.
+		wrong("write "+u.String(), fmt.Errorf("resource %s: not in its normal form", u.Redacted()))
+		return
+	}
+	wrong(hint, server.CheckResource(u))
+	o.config.Resource = u
+}
+
+func checkAddress(name, address string) (host string, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("%s: %q is not a port", name, port)
+	}
+	return host, nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// words splits at spaces and commas.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' })
+}

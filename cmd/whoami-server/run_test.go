@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// console is a writer that can be read while it is written to, and waited on.
+type console struct {
+	mu   sync.Mutex
+	cond *sync.Cond
+	buf  bytes.Buffer
+}
+
+func newConsole() *console {
+	c := &console{}
+	c.cond = sync.NewCond(&c.mu)
+	return c
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cond.Broadcast()
+	return c.buf.Write(p)
+}
+
+func (c *console) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.buf.String()
+}
+
+func (c *console) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.buf.WriteString("\n<end>")
+	c.cond.Broadcast()
+}
+
+// await returns the submatches of pattern once it is there, or fails when the
+// program has ended without it.
+func (c *console) await(t *testing.T, pattern string) []string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if m := re.FindStringSubmatch(c.buf.String()); m != nil {
+			return m
+		}
+		if strings.HasSuffix(c.buf.String(), "<end>") {
+			t.Fatalf("ended without %s:\n%s", pattern, c.buf.String())
+		}
+		c.cond.Wait()
+	}
+}
+
+// program is a running whoami-server.
+type program struct {
+	address, resource string
+	stdout, stderr    *console
+	stop              func() int // as by SIGTERM; returns the exit code
+}
+
+func noEnv(string) string { return "" }
+
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	p := &program{stdout: newConsole(), stderr: newConsole()}
+	ctx, cancel := context.WithCancel(context.Background())
+	code := make(chan int, 1)
+	go func() {
+		defer p.stderr.end()
+		code <- run(ctx, args, noEnv, p.stdout, p.stderr)
+	}()
+	p.stop = sync.OnceValue(func() int {
+		cancel()
+		return <-code
+	})
+	t.Cleanup(func() { p.stop() })
+	m := p.stderr.await(t, `whoami-server \S+ listening on (\S+), resource (\S+), issuer \S+\n`)
+	p.address, p.resource = m[1], m[2]
+	return p
+}
+
+// All mistakes at once, each with a hint, nothing on standard output, exit 2.
+func TestMistakesAreReportedTogether(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{
+		"--issuer", "http://id.example", "--resource", "http://mcp.example/mcp", "--listen", "3001",
+		"--log-level", "loud", "--relay-issuer-metadata=perhaps", "--scope", `a"b`, "--allow-origin", "h.example",
+	}, noEnv, &stdout, &stderr)
+	if code != exitUsage || stdout.Len() != 0 {
+		t.Errorf("exit %d, stdout %q", code, stdout.String())
+	}
+	for _, want := range []string{
+		"error: issuer http://id.example", "error: resource http://mcp.example/mcp", "error: listen:",
+		"error: log-level:", "error: relay-issuer-metadata:", `scope "a\"b"`, `allowed origin "h.example"`,
+	} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, stderr.String())
+		}
+	}
+	if e, h := strings.Count(stderr.String(), "error:"), strings.Count(stderr.String(), "hint:"); e != h || e < 6 {
+		t.Errorf("%d errors and %d hints", e, h)
+	}
+}
+
+// Each kind of mistake by itself, with what its text must name.
+func TestMistakes(t *testing.T) {
+	issuer := []string{"--issuer", "https://id.example"}
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"no issuer":          {nil, "issuer: missing"},
+		"unknown flag":       {[]string{"--nope"}, "nope"},
+		"argument":           {append(issuer, "serve"), `"serve"`},
+		"public listen":      {append(issuer, "--listen", "0.0.0.0:3001"), "resource: missing"},
+		"all interfaces":     {append(issuer, "--listen", ":3001"), "resource: missing"},
+		"bad port":           {append(issuer, "--listen", "127.0.0.1:99999"), "not a port"},
+		"S14 http resource":  {append(issuer, "--resource", "http://mcp.example/mcp"), "must be https"},
+		"resource no URL":    {append(issuer, "--resource", "::"), "resource"},
+		"resource spelling":  {append(issuer, "--resource", "HTTPS://mcp.example/mcp"), "hint: write https://mcp.example/mcp"},
+		"dev and issuer":     {append(issuer, "--dev"), "--dev brings its own"},
+		"dev on the network": {[]string{"--dev", "--dev-listen", "0.0.0.0:3002"}, "not a loopback address"},
+		"dev address":        {[]string{"--dev", "--dev-listen", "3002"}, "dev-listen"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), tt.args, noEnv, &stdout, &stderr)
+			if code != exitUsage || !strings.Contains(stderr.String(), tt.want) || stdout.Len() != 0 {
+				t.Errorf("exit %d, stderr %s", code, stderr.String())
+			}
+		})
+	}
+}
+
+// A flag wins over a variable, a variable over the default.
+func TestFlagThenVariableThenDefault(t *testing.T) {
+	env := map[string]string{
+		"WHOAMI_ISSUER": "https://env.example", "WHOAMI_SCOPE": "from-env, two", "WHOAMI_RELAY_ISSUER_METADATA": "false",
+		"WHOAMI_LOG_LEVEL": "error", "WHOAMI_JWT_ONLY": "1", "WHOAMI_ALLOW_HOST": "a b:1",
+		"WHOAMI_REQUIRED_SCOPE": "need", "WHOAMI_VERSION": "true",
+	}
+	var o options
+	err := o.read([]string{"--log-level", "debug", "--issuer=https://flag.example"}, func(k string) string { return env[k] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := o.parse(); len(m) != 0 {
+		t.Fatal(m)
+	}
+	c := o.config
+	if c.Issuer != "https://flag.example" || o.level.String() != "DEBUG" || o.version == "true" {
+		t.Errorf("flags: %+v, %s", c, o.level)
+	}
+	if strings.Join(c.Scopes, "|") != "from-env|two" || c.RelayIssuerMetadata || !c.JWTOnly ||
+		strings.Join(c.AllowedHosts, "|") != "a|b:1" || strings.Join(c.RequiredScopes, "|") != "need" {
+		t.Errorf("variables: %+v", c)
+	}
+	if o.listen != "127.0.0.1:3001" || o.devListen != "127.0.0.1:3002" || c.AllowUntypedJWT || c.Resource != nil {
+		t.Errorf("defaults: %+v", o)
+	}
+}
+
+func TestVersionAndHelpGoToStdout(t *testing.T) {
+	for arg, want := range map[string]string{"--version": "whoami-server ", "--help": "WHOAMI_RELAY_ISSUER_METADATA"} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{arg}, noEnv, &stdout, &stderr)
+		if code != exitOK || !strings.Contains(stdout.String(), want) || stderr.Len() != 0 {
+			t.Errorf("%s: exit %d, %q, %q", arg, code, stdout.String(), stderr.String())
+		}
+	}
+}
+
+// It starts although its issuer is down; the resource follows the bound
+// address; header limits hold; and it stops with 0 while a stream could be open.
+func TestStartsWithoutItsIssuer(t *testing.T) {
+	p := start(t, "--issuer", "http://127.0.0.1:1/oidc", "--listen", "127.0.0.1:0")
+	if p.resource != "http://"+p.address+"/mcp" {
+		t.Errorf("resource %s at %s", p.resource, p.address)
+	}
+	get := func(path string, header ...string) int {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+p.address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := 0; k+1 < len(header); k += 2 {
+			req.Header.Set(header[k], header[k+1])
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := get("/healthz"); got != 200 {
+		t.Errorf("health: %d", got)
+	}
+	if got := get("/mcp"); got != 401 {
+		t.Errorf("no token: %d", got)
+	}
+	if got := get("/mcp", "Authorization", "Bearer opaque"); got != 503 {
+		t.Errorf("issuer down: %d", got)
+	}
+	if got := get("/mcp", "Authorization", "Bearer "+strings.Repeat(".", 40<<10)); got != 401 {
+		t.Errorf("long token: %d", got)
+	}
+	if got := get("/mcp", "X", strings.Repeat("x", 2*maxHeaderBytes)); got != 431 {
+		t.Errorf("headers over the limit: %d", got)
+	}
+	if code := p.stop(); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+	if p.stdout.String() != "" {
+		t.Errorf("stdout %q", p.stdout.String())
+	}
+	if strings.Contains(p.stderr.String(), "opaque\"") || strings.Contains(p.stderr.String(), "....") {
+		t.Error("a token is in the log")
+	}
+}
+
+// An address in use is a failure at run time with a hint.
+func TestAddressInUse(t *testing.T) {
+	p := start(t, "--issuer", "http://127.0.0.1:1/oidc", "--listen", "127.0.0.1:0")
+	for name, args := range map[string][]string{
+		"listen":     {"--issuer", "http://127.0.0.1:1/oidc", "--listen", p.address},
+		"dev-listen": {"--dev", "--listen", "127.0.0.1:0", "--dev-listen", p.address},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), args, noEnv, &stdout, &stderr)
+		if code != exitFailure || !strings.Contains(stderr.String(), "hint: choose another --"+name) {
+			t.Errorf("%s: exit %d, %s", name, code, stderr.String())
+		}
+	}
+}
