@@ -32,7 +32,10 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(m,
 		// The D-Bus library keeps one shared connection for the process.
-		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*Conn).inWorker"))
+		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*Conn).inWorker"),
+		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.newConn.func1"),
+		// go-keyring never takes its channel for an answered prompt back.
+		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*signalChannelData).deferredDeliver"))
 }
 
 // helper prepares another process. It is killed when the test ends.

@@ -1,0 +1,298 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// The tests against a real Secret Service run the test binary again inside a
+// D-Bus session of their own, with a fresh home: inSession names the part.
+const inSession = "MCP_LOGIN_STORE_TEST_SESSION"
+
+// How gnome-keyring is brought up inside the session. Unlocking it creates the
+// login keyring with that password, or fails when it has another one.
+const (
+	unlockedWith = `printf %%s '%s' | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec "$0" "$@"`
+	notUnlocked  = `exec "$0" "$@"`
+)
+
+// session runs the test part in a new D-Bus session with the home directory
+// home. It skips loudly, or fails where real parts are mandatory, when the
+// programs are missing.
+func session(t *testing.T, home, script, part string) {
+	t.Helper()
+	for _, program := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
+		if _, err := exec.LookPath(program); err != nil {
+			const text = "REAL PART MISSING: a Secret Service: %v. To run this test: apt-get install --no-install-recommends gnome-keyring dbus"
+			if os.Getenv("MCP_LOGIN_REQUIRE_REAL") != "" {
+				t.Fatalf(text, err)
+			}
+			t.Skipf(text, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "dbus-run-session", "--", "sh", "-c", script, os.Args[0], "-test.v", "-test.run", "^"+part+"$")
+	cmd.Env = []string{
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), inSession + "=" + part,
+		"XDG_RUNTIME_DIR=" + filepath.Join(home, "run"),
+	}
+	if err := os.MkdirAll(filepath.Join(home, "run"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if err != nil || !strings.Contains(out.String(), "--- PASS: "+part) {
+		t.Fatalf("%s: %v\n%s", part, err, out.String())
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, "MEASURED") {
+			t.Log(strings.TrimSpace(line))
+		}
+	}
+}
+
+// part skips a test that is one part of a session, unless it runs in it.
+func part(t *testing.T) {
+	t.Helper()
+	if os.Getenv(inSession) != t.Name() {
+		t.Skip("runs inside the D-Bus session of TestSecretService")
+	}
+}
+
+// Security row 22 and the issue's list, on gnome-keyring.
+func TestSecretService(t *testing.T) {
+	t.Parallel()
+	unlocked := fmt.Sprintf(unlockedWith, "right")
+	if out, err := exec.Command("gnome-keyring-daemon", "--version").Output(); err == nil {
+		version, _, _ := strings.Cut(string(out), "\n")
+		t.Logf("real part: %s", version)
+	}
+	t.Run("suite", func(t *testing.T) {
+		t.Parallel()
+		session(t, t.TempDir(), unlocked, "TestSessionSuite")
+	})
+	t.Run("first start", func(t *testing.T) {
+		t.Parallel()
+		session(t, t.TempDir(), unlocked, "TestSessionFirstStart")
+	})
+	t.Run("stopped", func(t *testing.T) {
+		t.Parallel()
+		session(t, t.TempDir(), unlocked, "TestSessionStopped")
+	})
+	t.Run("locked", func(t *testing.T) {
+		t.Parallel()
+		session(t, t.TempDir(), notUnlocked, "TestSessionLocked")
+	})
+	t.Run("wrong password", func(t *testing.T) {
+		t.Parallel()
+		home := t.TempDir()
+		session(t, home, unlocked, "TestSessionSaved")
+		session(t, home, unlocked, "TestSessionSavedAgain") // the same password opens it again
+		session(t, home, fmt.Sprintf(unlockedWith, "wrong"), "TestSessionLocked")
+		session(t, home, fmt.Sprintf(unlockedWith, "wrong"), "TestSessionSavedButLocked")
+	})
+}
+
+func TestSessionSuite(t *testing.T) {
+	part(t)
+	dir := t.TempDir()
+	testStore(t, func(t testing.TB) *Store { return mustOpen(t, Options{Dir: dir, Kind: KindKeyring}) })
+	begin := time.Now()
+	if err := mustOpen(t, Options{Dir: dir, Kind: KindAuto, Notice: func(m, _ string) { t.Error(m) }}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+		t.Error(err)
+	}
+	t.Logf("MEASURED first save of a process, key read from gnome-keyring: %v", time.Since(begin).Round(100*time.Microsecond))
+	if got := mustOpen(t, Options{Dir: dir}).Describe(t.Context(), keyFor("a")); !strings.Contains(got, "encrypted") {
+		t.Errorf("kept in %s", got)
+	}
+	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})
+	if err := s.keyring.inner.Delete(keyringService, s.account); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
+		t.Errorf("after the item was removed from the keyring: %v", err)
+	}
+}
+
+func TestSessionFirstStart(t *testing.T) {
+	part(t)
+	firstStart(t, filepath.Join(t.TempDir(), "store"), "os")
+}
+
+// savedHere is a store directory that outlives the session.
+func savedHere(t *testing.T, kind Kind) *Store {
+	return mustOpen(t, Options{Dir: filepath.Join(os.Getenv("HOME"), "store"), Kind: kind, Notice: func(m, _ string) { t.Logf("notice: %s", m) }})
+}
+
+func TestSessionSaved(t *testing.T) {
+	part(t)
+	if err := savedHere(t, KindKeyring).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSessionSavedAgain(t *testing.T) {
+	part(t)
+	if got, err := savedHere(t, KindKeyring).Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
+		t.Fatal(got, err)
+	}
+}
+
+// A login behind a locked keyring is not given up.
+func TestSessionSavedButLocked(t *testing.T) {
+	part(t)
+	for _, kind := range []Kind{KindAuto, KindKeyring} {
+		if _, err := savedHere(t, kind).Load(t.Context(), keyFor("a")); keyringState(err) != KeyringLocked {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
+func TestSessionLocked(t *testing.T) {
+	part(t)
+	sessionRefuses(t, KeyringLocked)
+}
+
+// sessionRefuses checks what a keyring in this state gives: a named error where
+// it was asked for, a private file and one notice where it was not.
+func sessionRefuses(t *testing.T, state KeyringState) {
+	t.Helper()
+	begin := time.Now()
+	err := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring}).Save(t.Context(), keyFor("a"), numbered(1))
+	t.Logf("MEASURED %s: answer after %v", state, time.Since(begin).Round(time.Millisecond))
+	if keyringState(err) != state {
+		t.Errorf("kind keyring: %v", err)
+	}
+	var told notices
+	o := Options{Dir: t.TempDir(), Notice: told.add}
+	if state == KeyringTimeout {
+		o.KeyringTimeout = 200 * time.Millisecond // the full time was waited for above
+	}
+	for range 2 {
+		s := mustOpen(t, o)
+		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+			t.Errorf("kind auto: %v", err)
+		}
+		if got, err := s.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
+			t.Errorf("kind auto: %v", err)
+		}
+	}
+	if list := told.all(); len(list) != 1 || !strings.Contains(list[0], string(state)) {
+		t.Errorf("told: %v", &told)
+	}
+}
+
+// The daemon is stopped: it owns its name on the bus and never answers.
+func TestSessionStopped(t *testing.T) {
+	part(t)
+	dir := t.TempDir()
+	if err := mustOpen(t, Options{Dir: dir, Kind: KindKeyring}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+	pid := serviceOwner(t)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waiting := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, KeyringTimeout: 200 * time.Millisecond})
+	_, err := waiting.Load(t.Context(), keyFor("a"))
+	sessionRefuses(t, KeyringTimeout)
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if keyringState(err) != KeyringTimeout {
+		t.Errorf("a sealed login behind a stopped daemon: %v", err)
+	}
+	// Once it goes on, the same store works, without a new start.
+	idle := make(chan struct{})
+	waiting.keyring.whenIdle(func() { close(idle) })
+	<-idle
+	waiting.keyring.busy <- struct{}{} // until the late call is wholly over
+	<-waiting.keyring.busy
+	if got, err := waiting.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
+		t.Errorf("after it went on: %v", err)
+	}
+}
+
+// serviceOwner returns the process that owns the Secret Service's name.
+func serviceOwner(t *testing.T) (pid int) {
+	t.Helper()
+	conn, err := dbus.ConnectSessionBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var owner uint32
+	if err := conn.BusObject().Call("org.freedesktop.DBus.GetConnectionUnixProcessID", 0, "org.freedesktop.secrets").Store(&owner); err != nil {
+		t.Fatal(err)
+	}
+	return int(owner)
+}
+
+// stateOnBus saves in a process whose only bus is address, and whose PATH has a
+// dbus-launch that leaves a trace.
+func stateOnBus(t *testing.T, kind, address string) (said string, launched bool) {
+	t.Helper()
+	bin := t.TempDir()
+	trace := filepath.Join(bin, "launched")
+	if err := os.WriteFile(filepath.Join(bin, "dbus-launch"), []byte("#!/bin/sh\n: >"+trace+"\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := helper(t, "state", filepath.Join(t.TempDir(), "store"), kind)
+	cmd.Env = []string{helperVariable + "=state", "PATH=" + bin, "HOME=" + t.TempDir(), "DBUS_SESSION_BUS_ADDRESS=" + address}
+	said = run(t, cmd)
+	return said, exists(trace)
+}
+
+// No bus, or one that is gone: the state is named at once, and go-keyring does
+// not get to start a bus daemon of its own.
+func TestNoBus(t *testing.T) {
+	t.Parallel()
+	if isSocket(fmt.Sprintf("/run/user/%d/bus", os.Getuid())) {
+		t.Skip("this user has a D-Bus session that cannot be hidden")
+	}
+	for _, address := range []string{"", "autolaunch:", "unix:path=/nowhere/bus", "unix:abstract=nobody-here", "nonsense"} {
+		said, launched := stateOnBus(t, "keyring", address)
+		want := string(KeyringUnavailable) + "; hint: "
+		if address == "nonsense" {
+			want = "; hint: "
+		}
+		if launched || !strings.Contains(said, want) {
+			t.Errorf("%q: %s, dbus-launch started: %v", address, said, launched)
+		}
+		if said, launched := stateOnBus(t, "auto", address); launched || !strings.Contains(said, plainSuffix) {
+			t.Errorf("%q, auto: %s, dbus-launch started: %v", address, said, launched)
+		}
+	}
+}
+
+// A bus that takes the connection and says nothing.
+func TestSilentBus(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "bus") // a short path: a socket's name must fit into 108 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	bus, err := net.Listen("unix", filepath.Join(dir, "bus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close() // ends the connections that nobody accepted
+	if said, _ := stateOnBus(t, "keyring", "unix:path="+bus.Addr().String()); !strings.HasPrefix(said, string(KeyringTimeout)) {
+		t.Errorf("%s", said)
+	}
+}
