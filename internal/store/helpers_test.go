@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,15 +15,15 @@ import (
 
 // helpers are the parts that the test binary plays as another process.
 func helpers() map[string]func(args []string) error {
-	return map[string]func([]string) error{
+	all := map[string]func([]string) error{
 		"save":  helperSave,
 		"churn": helperChurn,
 		"hold":  helperHold,
 		"count": helperCount,
 		"state": helperState,
-		"umask": helperUmask,
-		"disk":  helperDisk,
 	}
+	maps.Copy(all, systemHelpers())
+	return all
 }
 
 // helperOpen opens a store for a helper: its directory, its kind, and the

@@ -46,7 +46,7 @@ func session(t *testing.T, home, script, part string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "dbus-run-session", "--", "sh", "-c", script, os.Args[0], "-test.v", "-test.run", "^"+part+"$")
 	cmd.Env = []string{
-		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), inSession + "=" + part,
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", "TMPDIR=" + os.TempDir(), inSession + "=" + part,
 		"XDG_RUNTIME_DIR=" + filepath.Join(home, "run"),
 	}
 	if err := os.MkdirAll(filepath.Join(home, "run"), 0o700); err != nil {
@@ -252,7 +252,7 @@ func stateOnBus(t *testing.T, kind, address string) (said string, launched bool)
 		t.Fatal(err)
 	}
 	cmd := helper(t, "state", filepath.Join(t.TempDir(), "store"), kind)
-	cmd.Env = []string{helperVariable + "=state", "PATH=" + bin, "HOME=" + t.TempDir(), "DBUS_SESSION_BUS_ADDRESS=" + address}
+	cmd.Env = []string{helperVariable + "=state", "GORACE=atexit_sleep_ms=0", "PATH=" + bin, "HOME=" + t.TempDir(), "DBUS_SESSION_BUS_ADDRESS=" + address}
 	said = run(t, cmd)
 	return said, exists(trace)
 }

@@ -1,0 +1,5 @@
+package store
+
+func systemHelpers() map[string]func([]string) error {
+	return map[string]func([]string) error{"umask": helperUmask, "disk": helperDisk}
+}
