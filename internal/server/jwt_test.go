@@ -55,6 +55,14 @@ func signed(t *testing.T, i *testIssuer, header, payload string) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(sig)
 }
 
+// nonCanonical changes a bit at the end of the signature that base64 does not
+// use, so that another text means the same bytes.
+func nonCanonical(token string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(alphabet, token[len(token)-1])
+	return token[:len(token)-1] + string(alphabet[last^1])
+}
+
 // S7 and the token table: everything that is not an access token of this
 // issuer for this server, now, is 401 invalid_token.
 func TestS7TokenTable(t *testing.T) {
@@ -83,6 +91,7 @@ func TestS7TokenTable(t *testing.T) {
 		"no signature":              head + "." + payload + ".",
 		"signature of another text": head + "." + raw(`{"iss":"`+i.url+`","sub":"mallory","aud":"`+testResource+`","exp":9999999999}`) + "." + sig,
 		"padded signature":          good + "==",
+		"stray bits at the end":     nonCanonical(good),
 		"key of another issuer":     stranger.token(t, tokenParts{claims: map[string]any{"iss": i.url}}),
 		"another issuer":            stranger.token(t, tokenParts{}),
 		"issuer with a slash":       claim("iss", i.url+"/"),

@@ -150,6 +150,24 @@ func TestProviderDownAtStart(t *testing.T) {
 	})
 }
 
+// A caller that goes away does not wait for a provider that hangs.
+func TestCallerNeedNotWaitForTheProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		client.Transport = abandoned{client.Transport}
+		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		defer func() { _ = s.Close(context.Background()) }()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := s.verify(ctx, i.token(t, tokenParts{}))
+		if !errors.Is(err, ErrUnavailable) || time.Since(start) != time.Second {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
 // Keys stay in use while the provider is down, but not for more than a day.
 func TestKeysOutliveAnOutageForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
