@@ -59,14 +59,14 @@ func TestS1S2S9ResourceMetadata(t *testing.T) {
 	}
 }
 
-// Where the documents and endpoints are, for every kind of resource URL. The
-// challenge's URL must be one the server answers, and the path form of RFC
-// 9728 section 3.1.
-func TestLayout(t *testing.T) {
-	tests := []struct {
-		resource, metadata, sseResource, sseMetadata string
-		mcp                                          []string
-	}{
+// layoutCase is a resource and where things must be then.
+type layoutCase struct {
+	resource, metadata, sseResource, sseMetadata string
+	mcp                                          []string
+}
+
+func layoutCases() []layoutCase {
+	return []layoutCase{
 		{
 			"https://h.example/mcp", "/.well-known/oauth-protected-resource/mcp",
 			"https://h.example/sse", "/.well-known/oauth-protected-resource/sse",
@@ -98,8 +98,14 @@ func TestLayout(t *testing.T) {
 			[]string{"/who%20am", "/mcp"},
 		},
 	}
+}
+
+// Where the documents and endpoints are, for every kind of resource URL. The
+// challenge's URL must be one the server answers, and the path form of RFC
+// 9728 section 3.1.
+func TestLayout(t *testing.T) {
 	i := newTestIssuer(t)
-	for _, tt := range tests {
+	for _, tt := range layoutCases() {
 		t.Run(tt.resource, func(t *testing.T) {
 			s := newServer(t, i, func(c *Config) { c.Resource = mustURL(t, tt.resource) })
 			if got := s.layout.metadataURL(); got != "https://h.example"+tt.metadata {
