@@ -23,8 +23,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "approve" {
-		os.Exit(approve(os.Args[2]))
+	if len(os.Args) == 3 {
+		switch os.Args[1] {
+		case "approve":
+			os.Exit(approve(os.Args[2]))
+		case "approve-oidc":
+			os.Exit(approveOIDC(os.Args[2]))
+		}
 	}
 	code := m.Run()
 	binary.Clean()

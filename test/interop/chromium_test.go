@@ -1,0 +1,141 @@
+package interop
+
+import (
+	"context"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/test/binary"
+	"mcp-login/test/real"
+)
+
+// chromium starts a headless browser that reaches nothing but this machine.
+func chromium(t *testing.T, width, height int, dark bool) context.Context {
+	t.Helper()
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(real.Chromium(t)),
+		chromedp.NoSandbox, // the tests may run as root
+		chromedp.WindowSize(width, height),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.UserDataDir(t.TempDir()),
+	)
+	if dark {
+		opts = append(opts, chromedp.Flag("force-dark-mode", true), chromedp.Flag("enable-features", "WebContentsForceDark:image_behavior/none"), chromedp.Flag("blink-settings", "preferredColorScheme=0"))
+	}
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	do(t, ctx, chromedp.Navigate("about:blank")) // starts the browser, without the limit below
+	ctx, cancel = context.WithTimeout(ctx, 60*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// do runs one action in the browser and returns its value.
+func do[T any](t *testing.T, browser context.Context, action chromedp.Action[T]) T {
+	t.Helper()
+	value, err := chromedp.Run(browser, action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// picture keeps a screenshot where somebody can look at it: in the folder that
+// MCP_LOGIN_SCREENSHOTS names, else nowhere.
+func picture(t *testing.T, name string, png []byte) {
+	t.Helper()
+	if len(png) == 0 {
+		t.Errorf("no screenshot of %s", name)
+	}
+	dir := os.Getenv("MCP_LOGIN_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
+// loginURL reads the address that the bridge has printed.
+func loginURL(t *testing.T, s *session) string {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		for line := range strings.Lines(s.errOut.output()) {
+			if strings.HasPrefix(line, "http") && strings.HasSuffix(line, "\n") {
+				return strings.TrimSpace(line)
+			}
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	t.Fatalf("no address on stderr: %s", s.errOut.output())
+	return ""
+}
+
+// A whole login in a real browser: devidp's page, a click on alice, the redirect
+// to the loopback listener, and our page with the true outcome. The policies of
+// both pages hold: nothing on the console.
+func TestChromiumLogin(t *testing.T) {
+	for _, look := range []struct {
+		name          string
+		width, height int
+		dark          bool
+	}{{"phone-dark", 390, 844, true}, {"desktop-light", 1280, 800, false}} {
+		t.Run(look.name, func(t *testing.T) {
+			browser := chromium(t, look.width, look.height, look.dark)
+			_, base := lab(t, nil)
+			s := open(t, append(bridgeEnv(t), "MCP_LOGIN_BROWSER=none"), binary.Build(t, "mcp-login"), base+"/mcp")
+			claims := make(chan map[string]any, 1)
+			go func() { claims <- s.whoami() }()
+			do(t, browser, chromedp.Navigate(loginURL(t, s)))
+			do(t, browser, chromedp.WaitVisible(`button[value="alice"]`))
+			picture(t, "signin-"+look.name, do(t, browser, chromedp.CaptureScreenshot()))
+			do(t, browser, chromedp.Click(`button[value="alice"]`))
+			do(t, browser, chromedp.WaitVisible(`.who`))
+			title := do(t, browser, chromedp.Title())
+			text := do(t, browser, chromedp.Text(`main`))
+			corners := do(t, browser, chromedp.Evaluate[string](`getComputedStyle(document.querySelector('main')).borderRadius`))
+			picture(t, "signed-in-"+look.name, do(t, browser, chromedp.CaptureScreenshot()))
+			if got := (<-claims)["email"]; got != "alice@example.test" {
+				t.Errorf("claims of %v", got)
+			}
+			want(t, title, "Signed in")
+			server, _ := url.Parse(base)
+			want(t, text, "alice@example.test", server.Host, "close this tab")
+			if corners != "14px" {
+				t.Errorf("the page's style was not applied (%q): does its policy allow it?", corners)
+			}
+		})
+	}
+}
+
+// The person declines: the page says so, the client gets the error.
+func TestChromiumDeny(t *testing.T) {
+	browser := chromium(t, 390, 844, false)
+	_, base := lab(t, func(*devidp.Config) {})
+	s := open(t, append(bridgeEnv(t), "MCP_LOGIN_BROWSER=none"), binary.Build(t, "mcp-login"), base+"/mcp")
+	answer := make(chan map[string]any, 1)
+	go func() {
+		answer <- s.call("initialize", `{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}`)
+	}()
+	do(t, browser, chromedp.Navigate(loginURL(t, s)))
+	do(t, browser, chromedp.Click(`button.deny`))
+	do(t, browser, chromedp.WaitVisible(`.bad`))
+	text := do(t, browser, chromedp.Text(`main`))
+	picture(t, "denied", do(t, browser, chromedp.CaptureScreenshot()))
+	want(t, text, "Sign-in failed", "declined")
+	failure, _ := (<-answer)["error"].(map[string]any)
+	if failure["code"] != float64(1002) {
+		t.Errorf("answer %v", failure)
+	}
+}
