@@ -12,16 +12,19 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		http.Error(w, "cannot encode the answer", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }
 
 // oauthError is an error answer in the form of Logto: with the members code
-// and message of its own beside those of RFC 6749.
+// and message of its own beside those of RFC 6749, section 5.2.
 type oauthError struct {
 	status            int
 	code, description string
+	members           map[string]string // more of them
 }
 
 func (e oauthError) write(w http.ResponseWriter) {
@@ -29,17 +32,24 @@ func (e oauthError) write(w http.ResponseWriter) {
 	if e.code == "invalid_grant" {
 		body["error_uri"] = "https://openid.sh/debug/invalid_grant"
 	}
+	for name, value := range e.members {
+		body[name] = value
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, e.status, body)
 }
 
 func writeError(w http.ResponseWriter, status int, code, description string) {
-	oauthError{status, code, description}.write(w)
+	oauthError{status: status, code: code, description: description}.write(w)
 }
 
 // badRequest is the common status.
 func badRequest(code, description string) *oauthError {
-	return &oauthError{http.StatusBadRequest, code, description}
+	return &oauthError{status: http.StatusBadRequest, code: code, description: description}
+}
+
+func missing(parameter string) *oauthError {
+	return badRequest("invalid_request", "missing required parameter '"+parameter+"'")
 }
 
 // invalidGrant is all Logto says about any code or refresh token it refuses.

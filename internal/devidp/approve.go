@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"net/url"
@@ -36,8 +37,29 @@ func Approve(ctx context.Context, client *http.Client, authorizationURL, usernam
 	if id == "" || !strings.Contains(page.Body, `action="`+pathSignIn+`"`) {
 		return page, errors.New("the provider showed something else than the login page")
 	}
-	form := url.Values{"interaction": {id}, "user": {username}}
-	end, _, err := fetch(ctx, client, http.MethodPost, at.Scheme+"://"+at.Host+pathSignIn, form)
+	return choose(ctx, client, page, at, url.Values{"interaction": {id}, "user": {username}})
+}
+
+// ApproveDevice plays the person at the page of the device grant: it opens
+// verificationURI, the complete one, which has the user code in it, and chooses
+// the user ("" denies).
+func ApproveDevice(ctx context.Context, client *http.Client, verificationURI, username string) (Outcome, error) {
+	page, at, err := fetch(ctx, client, http.MethodGet, verificationURI, nil)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("open the device page: %w", err)
+	}
+	if at.Path != pathDevice || !strings.Contains(page.Body, `action="`+pathDevice+`"`) {
+		return page, errors.New("the provider showed something else than the device page")
+	}
+	return choose(ctx, client, page, at, url.Values{"user_code": {at.Query().Get("user_code")}, "user": {username}})
+}
+
+// choose presses the user's button on page, which must have it.
+func choose(ctx context.Context, client *http.Client, page Outcome, at *url.URL, form url.Values) (Outcome, error) {
+	if !strings.Contains(page.Body, `name="user" value="`+template.HTMLEscapeString(form.Get("user"))+`"`) {
+		return page, errors.New("the page does not offer this user")
+	}
+	end, _, err := fetch(ctx, client, http.MethodPost, at.Scheme+"://"+at.Host+at.Path, form)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("choose the user: %w", err)
 	}

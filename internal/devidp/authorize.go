@@ -13,9 +13,10 @@ type request struct {
 	client      Client
 	redirectURI string
 	state       string
+	fragment    bool // the answer belongs into the fragment
 	scopes      []string
 	resources   []string
-	challenge   string
+	challenge   string // empty: no PKCE
 	nonce       string
 	loginHint   string
 	consent     bool
@@ -29,26 +30,6 @@ type interaction struct {
 
 func (i *interaction) ended(now time.Time) bool { return now.After(i.expires) }
 
-// code is an authorization code.
-type code struct {
-	req     request
-	user    User
-	expires time.Time
-	grant   *grant // set when the code is spent
-}
-
-func (c *code) ended(now time.Time) bool { return now.After(c.expires) }
-
-// grant ties the tokens of one login together.
-type grant struct {
-	clientID  string
-	user      User
-	scopes    []string // as granted, of OIDC and resources
-	resources []string
-	nonce     string
-	revoked   bool
-}
-
 // interactionTTL is Logto's hour for a login page.
 const interactionTTL = time.Hour
 
@@ -56,6 +37,7 @@ const interactionTTL = time.Hour
 // concerns the client or its redirect URI is answered as JSON here, because
 // there is nowhere safe to redirect to; everything else goes back to the client.
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+	p.count(func(s *Stats) { s.Authorizations++ })
 	if err := r.ParseForm(); err != nil {
 		badRequest("invalid_request", "the request cannot be read").write(w)
 		return
@@ -63,31 +45,50 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	q := r.Form
 	client, refusal := p.authorizeClient(q)
 	if refusal != nil {
+		refusal.members = map[string]string{"iss": p.issuer}
+		if q.Has("state") {
+			refusal.members["state"] = q.Get("state")
+		}
 		refusal.write(w)
 		return
 	}
 	req := request{client: client, redirectURI: q.Get("redirect_uri"), state: q.Get("state"), nonce: q.Get("nonce"), loginHint: q.Get("login_hint"), challenge: q.Get("code_challenge")}
-	if refusal := p.fill(&req, q); refusal != nil {
-		p.redirect(w, r, req, url.Values{"error": {refusal.code}, "error_description": {refusal.description}})
-		return
+	refusal = p.fill(&req, q)
+	if refusal == nil && p.fault().Deny {
+		refusal = badRequest("access_denied", "")
 	}
-	if p.fault().Deny {
-		p.redirect(w, r, req, url.Values{"error": {"access_denied"}})
+	if refusal != nil {
+		p.cfg.Log.Debug("authorization request refused", "error", refusal.code)
+		p.redirect(w, r, req, url.Values{"error": {refusal.code}, "error_description": {refusal.description}})
 		return
 	}
 	id := randomText(24)
 	p.mu.Lock()
-	room(p.interactions)
+	makeRoom(p.interactions, maxPending)
 	p.interactions[id] = &interaction{req, time.Now().Add(interactionTTL)}
 	p.stats.Logins++
 	p.mu.Unlock()
+	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, pathSignIn+"?"+url.Values{"interaction": {id}}.Encode(), http.StatusSeeOther)
 }
 
+// authorizeClient checks what must be right before anything is redirected.
 func (p *Provider) authorizeClient(q url.Values) (Client, *oauthError) {
+	size := 0
+	for name, values := range q {
+		if len(values) > 1 && name != "resource" { // RFC 6749, section 3.1
+			return Client{}, twice(name)
+		}
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size > maxRequest {
+		return Client{}, badRequest("invalid_request", "the request is too large")
+	}
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		if q.Get(name) == "" {
-			return Client{}, badRequest("invalid_request", "missing required parameter '"+name+"'")
+			return Client{}, missing(name)
 		}
 	}
 	p.mu.Lock()
@@ -96,38 +97,20 @@ func (p *Provider) authorizeClient(q url.Values) (Client, *oauthError) {
 	switch {
 	case !known:
 		return Client{}, badRequest("invalid_client", "invalid client "+q.Get("client_id"))
-	case !client.allows(q.Get("redirect_uri")):
+	case !client.may(grantCode) || !client.allows(q.Get("redirect_uri")):
 		return Client{}, badRequest("invalid_redirect_uri", "redirect_uri did not match any of the client's registered redirect_uris")
 	}
 	return client, nil
 }
 
-// allows compares a redirect URI: character for character, but for the port of
-// a native client's loopback address (RFC 8252, section 7.3).
-func (c Client) allows(redirectURI string) bool {
-	if slices.Contains(c.RedirectURIs, redirectURI) {
-		return true
-	}
-	asked, err := url.Parse(redirectURI)
-	if err != nil || c.ApplicationType != "native" || asked.Scheme != "http" || !loopbackHost(asked.Hostname()) || asked.Fragment != "" {
-		return false
-	}
-	for _, registered := range c.RedirectURIs {
-		known, err := url.Parse(registered)
-		if err == nil && known.Scheme == "http" && known.Hostname() == asked.Hostname() && known.EscapedPath() == asked.EscapedPath() && known.RawQuery == asked.RawQuery && asked.User == nil {
-			return true
-		}
-	}
-	return false
+func twice(name string) *oauthError {
+	return badRequest("invalid_request", "'"+name+"' parameter must not be provided twice")
 }
 
 // fill checks the rest of the request in Logto's order.
 func (p *Provider) fill(req *request, q url.Values) *oauthError {
-	if t := q.Get("response_type"); t != "code" {
-		return badRequest("unsupported_response_type", "unsupported response_type requested")
-	}
-	if mode := q.Get("response_mode"); mode != "" && mode != "query" {
-		return badRequest("unsupported_response_mode", "unsupported response_mode requested")
+	if refusal := checkResponse(req, q); refusal != nil {
+		return refusal
 	}
 	prompts := strings.Fields(q.Get("prompt"))
 	for _, prompt := range prompts {
@@ -135,18 +118,53 @@ func (p *Provider) fill(req *request, q url.Values) *oauthError {
 			return badRequest("invalid_request", "unsupported prompt value requested")
 		}
 	}
-	if refusal := checkChallenge(q); refusal != nil {
+	silent := slices.Contains(prompts, "none")
+	if silent && len(prompts) > 1 {
+		return badRequest("invalid_request", "prompt none must only be used alone")
+	}
+	if refusal := checkChallenge(req.client, q); refusal != nil {
 		return refusal
 	}
-	if slices.Contains(prompts, "none") {
+	req.consent = slices.Contains(prompts, "consent")
+	if refusal := p.fillScopes(req, q); refusal != nil {
+		return refusal
+	}
+	if silent { // there never is a session
 		return badRequest("login_required", "End-User authentication is required")
 	}
-	req.consent = slices.Contains(prompts, "consent")
-	return p.fillScopes(req, q)
+	return nil
 }
 
-func checkChallenge(q url.Values) *oauthError {
-	switch challenge, method := q.Get("code_challenge"), q.Get("code_challenge_method"); {
+// checkResponse wants the code response in the query. The other types are
+// refused in the fragment, where their answers would have been.
+func checkResponse(req *request, q url.Values) *oauthError {
+	switch types := strings.Fields(q.Get("response_type")); {
+	case len(types) == 0:
+		return missing("response_type")
+	case slices.Contains(types, "token"):
+		req.fragment = true
+		return badRequest("unsupported_response_type", "unsupported response_type requested")
+	case slices.Contains(types, "id_token"):
+		req.fragment = true
+		return badRequest("invalid_request", "requested response_type is not allowed for this client")
+	case len(types) > 1 || types[0] != "code":
+		return badRequest("unsupported_response_type", "unsupported response_type requested")
+	}
+	if mode := q.Get("response_mode"); mode != "" && mode != "query" {
+		return badRequest("unsupported_response_mode", "unsupported response_mode requested")
+	}
+	return nil
+}
+
+// checkChallenge wants S256 PKCE (RFC 7636) of every client but those that
+// authenticate with client_secret_basic, which may leave it out.
+func checkChallenge(client Client, q url.Values) *oauthError {
+	challenge, method := q.Get("code_challenge"), q.Get("code_challenge_method")
+	switch {
+	case challenge == "" && method != "":
+		return badRequest("invalid_request", "code_challenge must be provided with code_challenge_method")
+	case challenge == "" && client.AuthMethod == authBasic:
+		return nil
 	case challenge == "":
 		return badRequest("invalid_request", "Authorization Server policy requires PKCE to be used for this request")
 	case method == "":
@@ -159,11 +177,11 @@ func checkChallenge(q url.Values) *oauthError {
 	return nil
 }
 
-// fillScopes checks the resources and keeps the scopes that exist: those of
-// OpenID Connect and of the resources. offline_access counts with
-// prompt=consent only.
+// fillScopes checks the resources (RFC 8707, section 2) and keeps the scopes
+// that exist: those of OpenID Connect and of the resources. offline_access
+// counts with prompt=consent only.
 func (p *Provider) fillScopes(req *request, q url.Values) *oauthError {
-	allowed := slices.Clone(oidcScopes)
+	allowed := oidcScopes()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, indicator := range q["resource"] {
@@ -186,35 +204,4 @@ func (p *Provider) fillScopes(req *request, q url.Values) *oauthError {
 		req.scopes = slices.DeleteFunc(req.scopes, func(s string) bool { return s == "offline_access" })
 	}
 	return nil
-}
-
-// redirect sends the browser back to the client, with state and iss (RFC 9207).
-func (p *Provider) redirect(w http.ResponseWriter, r *http.Request, req request, answer url.Values) {
-	if req.state != "" {
-		answer.Set("state", req.state)
-	}
-	switch f := p.fault(); {
-	case f.NoIssuerParameter || f.OmitRedirectIssuer:
-	case f.RedirectIssuer != "":
-		answer.Set("iss", f.RedirectIssuer)
-	default:
-		answer.Set("iss", p.issuer)
-	}
-	for name, values := range answer {
-		if values[0] == "" {
-			delete(answer, name)
-		}
-	}
-	to, err := url.Parse(req.redirectURI)
-	if err != nil {
-		badRequest("invalid_request", "the redirect URI cannot be read").write(w)
-		return
-	}
-	query := to.Query()
-	for name, values := range answer {
-		query[name] = values
-	}
-	to.RawQuery = query.Encode()
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 }

@@ -6,13 +6,30 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 )
 
-// User is somebody who can sign in.
+// The grant types a client can have (RFC 6749, RFC 8628 section 3.4).
+const (
+	grantCode    = "authorization_code"
+	grantRefresh = "refresh_token"
+	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code"
+)
+
+// The token endpoint authentication methods (RFC 7591, section 2).
+const (
+	authNone  = "none"
+	authBasic = "client_secret_basic"
+	authPost  = "client_secret_post"
+)
+
+// User is somebody who can sign in. Subject and Username must be set.
 type User struct {
 	Subject, Username, Name, Email string
-	// Claims are added to userinfo and ID tokens with the profile scope.
+	// Claims are added to userinfo and ID tokens: those of a known scope
+	// (phone_number, roles, custom_data and so on) with it, others with the
+	// profile scope.
 	Claims map[string]any
 }
 
@@ -26,7 +43,35 @@ type Client struct {
 	// AuthMethod is the token endpoint authentication method; "" is none
 	// without and client_secret_basic with a secret.
 	AuthMethod string
+	// DeviceFlow makes it a client of the device grant instead of the code
+	// grant, which in Logto exclude each other.
+	DeviceFlow bool
+	// GrantTypes allowed; nil goes by DeviceFlow: refresh_token beside the
+	// device grant or authorization_code.
+	GrantTypes []string
 }
+
+// withDefaults fills in what was left open.
+func (c Client) withDefaults() Client {
+	if c.ApplicationType == "" {
+		c.ApplicationType = "native"
+	}
+	if c.AuthMethod == "" {
+		c.AuthMethod = authNone
+		if c.Secret != "" {
+			c.AuthMethod = authBasic
+		}
+	}
+	if c.GrantTypes == nil {
+		c.GrantTypes = []string{grantCode, grantRefresh}
+		if c.DeviceFlow {
+			c.GrantTypes = []string{grantDevice, grantRefresh}
+		}
+	}
+	return c
+}
+
+func (c Client) may(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
 
 // Resource is an API resource (RFC 8707), matched as an exact string.
 type Resource struct {
@@ -36,7 +81,7 @@ type Resource struct {
 
 // Config of a provider. The zero value has alice and bob and no clients.
 type Config struct {
-	Users     []User
+	Users     []User // none: alice and bob
 	Clients   []Client
 	Resources []Resource
 	// Registration turns dynamic registration (RFC 7591) on, which Logto has
@@ -45,7 +90,8 @@ type Config struct {
 	// TokenClaims puts username, name and email into JWT access tokens, as
 	// Logto does with a custom claims script.
 	TokenClaims bool
-	// Lifetimes; zero means Logto's 1 h, 14 days and 60 s.
+	// Lifetimes; zero means Logto's 1 h, 14 days and 60 s. A negative one
+	// makes what has ended already.
 	AccessTokenTTL, RefreshTokenTTL, CodeTTL time.Duration
 	// ReuseLeeway is how long a rotated refresh token is still taken; zero
 	// means Logto's 3 s, a negative value no time at all.
@@ -55,42 +101,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Faults make the provider misbehave. The zero value is a good one.
-type Faults struct {
-	// RedirectIssuer replaces iss in redirects; OmitRedirectIssuer leaves it
-	// out although metadata promises it.
-	RedirectIssuer     string
-	OmitRedirectIssuer bool
-	// NoIssuerParameter leaves iss out of redirects and the promise out of
-	// metadata.
-	NoIssuerParameter bool
-	// NoPKCEMetadata leaves code_challenge_methods_supported out.
-	NoPKCEMetadata bool
-	// MetadataIssuer replaces issuer in the metadata.
-	MetadataIssuer string
-	// InsertedMetadata serves metadata at the RFC 8414 address as well.
-	InsertedMetadata bool
-	// TokenStatus answers the next TokenStatusTimes token requests with this
-	// status, and TokenRetryAfter seconds in Retry-After.
-	TokenStatus, TokenStatusTimes, TokenRetryAfter int
-	// TokenDelay holds every token request back.
-	TokenDelay time.Duration
-	// TokenRedirect answers token requests with 307 to this address.
-	TokenRedirect string
-	// UserinfoStatus and JWKSStatus answer those endpoints with this status.
-	UserinfoStatus, JWKSStatus int
-	// RefuseRegistration answers dynamic registration with an error.
-	RefuseRegistration bool
-	// RegisteredAuthMethod gives dynamic clients a secret for this method.
-	RegisteredAuthMethod string
-	// NoRotation keeps refresh tokens as they are.
-	NoRotation bool
-	// Deny refuses every login without asking anybody.
-	Deny bool
-}
-
 func (c Config) withDefaults() Config {
-	if c.Users == nil {
+	if len(c.Users) == 0 {
 		c.Users = []User{
 			{Subject: "alice0000001", Username: "alice", Name: "Alice Example", Email: "alice@example.test"},
 			{Subject: "bob000000001", Username: "bob", Name: "Bob Example", Email: "bob@example.test"},
@@ -111,14 +123,35 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// checkUsers wants a name and a subject for everybody, each once.
+func checkUsers(users []User) error {
+	names, subjects := map[string]bool{}, map[string]bool{}
+	for _, u := range users {
+		if u.Username == "" || u.Subject == "" || names[u.Username] || subjects[u.Subject] {
+			return fmt.Errorf("user %q: username and subject must be there and be nobody else's", u.Username)
+		}
+		names[u.Username], subjects[u.Subject] = true, true
+	}
+	return nil
+}
+
+// user finds somebody by username.
+func (c Config) user(username string) (User, bool) {
+	i := slices.IndexFunc(c.Users, func(u User) bool { return u.Username == username })
+	if username == "" || i < 0 {
+		return User{}, false
+	}
+	return c.Users[i], true
+}
+
 // checkIssuer refuses an issuer that is not on loopback.
 func checkIssuer(issuer string) (*url.URL, error) {
 	u, err := url.Parse(issuer)
-	if err != nil || u.Scheme != "http" || u.Path == "" || u.Path[len(u.Path)-1] == '/' || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" || u.User != nil || u.Path == "" || u.Path[len(u.Path)-1] == '/' || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("the issuer must be http://ADDRESS/PATH without a slash at the end")
 	}
 	if !loopbackHost(u.Hostname()) {
-		return nil, fmt.Errorf("devidp lets anybody in; it runs on loopback only, not on %s", u.Hostname())
+		return nil, fmt.Errorf("devidp lets anybody in; it runs on loopback only, not on %q", u.Hostname())
 	}
 	return u, nil
 }

@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,33 +11,46 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// issue makes the answer of the token endpoint. With a resource the access
-// token is a JWT for it and the answer names the resource's scopes only, even
-// when that is none; without one it is opaque and good for userinfo.
-func (p *Provider) issue(g *grant, scopes []string, resource string, kept *keep) (map[string]any, *oauthError) {
-	answer := map[string]any{"token_type": "Bearer", "expires_in": int(max(p.cfg.AccessTokenTTL.Seconds(), 1))}
+// accessToken is an opaque one; a JWT needs no table.
+type accessToken struct {
+	grant   *grant
+	scopes  []string
+	expires time.Time
+}
+
+func (t *accessToken) ended(now time.Time) bool { return now.After(t.expires) || t.grant.revoked }
+
+// issueFirst makes the first answer for a grant, with a refresh token when the
+// grant has them.
+func (p *Provider) issueFirst(g *grant, resource string) (map[string]any, *oauthError) {
+	answer, refusal := p.issue(g, g.scopes, resource)
+	if refusal == nil && g.refreshable() {
+		answer["refresh_token"] = p.newRefreshToken(g, time.Now().Add(p.cfg.RefreshTokenTTL))
+	}
+	return answer, refusal
+}
+
+// issue makes the answer of the token endpoint (RFC 6749, section 5.1). With a
+// resource the access token is a JWT for it and the answer names the resource's
+// scopes only, even when that is none; without one it is opaque and good for
+// userinfo.
+func (p *Provider) issue(g *grant, scopes []string, resource string) (map[string]any, *oauthError) {
+	life := p.accessTokenTTL()
+	answer := map[string]any{"token_type": "Bearer", "expires_in": int(max(life.Seconds(), 1))}
+	granted := only(scopes, oidcScopes())
 	var err error
 	if resource != "" {
-		granted := p.resourceScopes(resource, scopes)
-		answer["access_token"], err = p.resourceToken(g, resource, granted, p.cfg.AccessTokenTTL)
-		answer["scope"] = strings.Join(granted, " ")
+		granted = p.resourceScopes(resource, scopes)
+		answer["access_token"], err = p.resourceToken(g, resource, granted, life)
 	} else {
-		granted := only(scopes, oidcScopes)
-		answer["access_token"] = p.opaqueToken(g, granted, p.cfg.AccessTokenTTL)
-		answer["scope"] = strings.Join(granted, " ")
+		answer["access_token"] = p.opaqueToken(g, granted, life)
 	}
+	answer["scope"] = strings.Join(granted, " ")
 	if err == nil && slices.Contains(scopes, "openid") {
 		answer["id_token"], err = p.idToken(g, scopes)
 	}
 	if err != nil {
-		return nil, &oauthError{http.StatusInternalServerError, "server_error", "cannot sign"}
-	}
-	if slices.Contains(g.scopes, "offline_access") {
-		if kept != nil {
-			answer["refresh_token"] = kept.token
-		} else {
-			answer["refresh_token"] = p.refreshTokenFor(g)
-		}
+		return nil, &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "cannot sign"}
 	}
 	return answer, nil
 }
@@ -51,7 +65,7 @@ func (p *Provider) resourceScopes(resource string, scopes []string) []string {
 func (p *Provider) resourceToken(g *grant, audience string, scopes []string, life time.Duration) (string, error) {
 	now := time.Now()
 	claims := jwt.MapClaims{
-		"jti": randomText(16), "sub": g.user.Subject, "iss": p.issuer, "aud": audience, "client_id": g.clientID,
+		"jti": randomText(16), "sub": g.user.Subject, "iss": p.issuer, "aud": audience, "client_id": g.client.ID,
 		"iat": now.Unix(), "exp": seconds(now.Add(life)),
 	}
 	if len(scopes) > 0 {
@@ -70,17 +84,17 @@ func (p *Provider) opaqueToken(g *grant, scopes []string, life time.Duration) st
 	value := randomText(32)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	room(p.access)
+	makeRoom(p.access, maxEntries)
 	p.access[value] = &accessToken{grant: g, scopes: scopes, expires: time.Now().Add(life)}
 	return value
 }
 
-func (p *Provider) refreshTokenFor(g *grant) string {
+func (p *Provider) newRefreshToken(g *grant, expires time.Time) string {
 	value := randomText(32)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	room(p.refresh)
-	p.refresh[value] = &refreshToken{grant: g, expires: time.Now().Add(p.cfg.RefreshTokenTTL)}
+	makeRoom(p.refresh, maxEntries)
+	p.refresh[value] = &refreshToken{grant: g, expires: expires}
 	return value
 }
 
@@ -88,29 +102,12 @@ func (p *Provider) refreshTokenFor(g *grant) string {
 // at_hash and azp, as Logto's.
 func (p *Provider) idToken(g *grant, scopes []string) (string, error) {
 	now := time.Now()
-	claims := jwt.MapClaims(userClaims(g.user, scopes))
-	maps.Copy(claims, jwt.MapClaims{"iss": p.issuer, "aud": g.clientID, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()})
+	claims := jwt.MapClaims(idTokenClaims(g.user, scopes))
+	maps.Copy(claims, jwt.MapClaims{"iss": p.issuer, "aud": g.client.ID, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()})
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
 	return p.sign("", claims)
-}
-
-// userClaims selects by scope. updated_at and created_at are milliseconds and
-// what is not set is null, against the letter of OpenID Connect: Logto is so.
-func userClaims(u User, scopes []string) map[string]any {
-	claims := map[string]any{"sub": u.Subject}
-	if slices.Contains(scopes, "profile") {
-		maps.Copy(claims, map[string]any{
-			"name": u.Name, "username": u.Username, "preferred_username": u.Username, "picture": nil,
-			"updated_at": int64(1795384501766), "created_at": int64(1795384461518),
-		})
-		maps.Copy(claims, u.Claims)
-	}
-	if slices.Contains(scopes, "email") {
-		claims["email"], claims["email_verified"] = u.Email, u.Email != ""
-	}
-	return claims
 }
 
 // TokenRequest says which access token IssueToken makes.
@@ -126,18 +123,20 @@ type TokenRequest struct {
 	TTL time.Duration
 }
 
-// IssueToken makes an access token without a browser, for tests of servers.
+// IssueToken makes an access token without a browser, for tests of servers. It
+// fails when there is no such user. The resource and the scopes need not exist.
 func (p *Provider) IssueToken(r TokenRequest) (string, error) {
-	user := p.cfg.Users[0]
-	for _, u := range p.cfg.Users {
-		if u.Username == r.Username {
-			user = u
-		}
+	if r.Username == "" {
+		r.Username = p.cfg.Users[0].Username
+	}
+	user, known := p.cfg.user(r.Username)
+	if !known {
+		return "", fmt.Errorf("issue a token: no user %q", r.Username)
 	}
 	if r.TTL == 0 {
-		r.TTL = p.cfg.AccessTokenTTL
+		r.TTL = p.accessTokenTTL()
 	}
-	g := &grant{clientID: r.ClientID, user: user, scopes: r.Scopes}
+	g := &grant{client: Client{ID: r.ClientID}, user: user, scopes: r.Scopes}
 	if r.Resource != "" {
 		return p.resourceToken(g, r.Resource, r.Scopes, r.TTL)
 	}

@@ -29,16 +29,18 @@ func newSigningKey() (*signingKey, error) {
 }
 
 // RotateKey signs with a new key from now on. The two before it stay published.
-func (p *Provider) RotateKey() error {
+// Should there be no new key, which takes a broken system, the old one stays
+// and the log says so.
+func (p *Provider) RotateKey() {
 	key, err := newSigningKey()
 	if err != nil {
-		return err
+		p.cfg.Log.Error("the signing key stays as it is", "error", err)
+		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.keys = append([]*signingKey{key}, p.keys...)
 	p.keys = p.keys[:min(len(p.keys), maxKeys)]
-	return nil
 }
 
 // sign makes a JWT of the given type, "" for none.
@@ -77,5 +79,6 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 		})
 	}
 	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
+	w.Header().Set("Content-Type", "application/jwk-set+json; charset=utf-8")
 	writeJSON(w, http.StatusOK, map[string]any{"keys": list})
 }

@@ -4,79 +4,123 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 )
 
+// metadataOf is what is read of a client's metadata (RFC 7591, section 2).
+type metadataOf struct {
+	RedirectURIs    []string `json:"redirect_uris"`
+	ApplicationType string   `json:"application_type"`
+	AuthMethod      string   `json:"token_endpoint_auth_method"`
+	GrantTypes      []string `json:"grant_types"`
+}
+
 // register is dynamic client registration (RFC 7591, section 3.1).
 func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
-	f := p.fault()
-	var req struct {
-		RedirectURIs    []string `json:"redirect_uris"`
-		ClientName      string   `json:"client_name"`
-		ApplicationType string   `json:"application_type"`
-		AuthMethod      string   `json:"token_endpoint_auth_method"`
-		GrantTypes      []string `json:"grant_types"`
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil || json.Unmarshal(body, &req) != nil {
-		writeError(w, http.StatusBadRequest, "invalid_client_metadata", "client metadata must be a JSON object")
+	w.Header().Set("Cache-Control", "no-store")
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRegister+1))
+	var meta metadataOf
+	answer := map[string]any{}
+	if err != nil || len(body) > maxRegister || json.Unmarshal(body, &answer) != nil || json.Unmarshal(body, &meta) != nil || answer == nil {
+		writeError(w, http.StatusBadRequest, "invalid_client_metadata", "client metadata must be a JSON object of moderate size")
 		return
 	}
+	f := p.fault()
 	if f.RefuseRegistration {
 		writeError(w, http.StatusForbidden, "access_denied", "registration is not open to you")
 		return
 	}
-	if req.ApplicationType == "" {
-		req.ApplicationType = "web"
-	}
-	if len(req.RedirectURIs) == 0 || !usableRedirects(req.RedirectURIs, req.ApplicationType) {
-		writeError(w, http.StatusBadRequest, "invalid_redirect_uri", "redirect_uris must be https, or http on loopback for native clients")
+	c, refusal := newClient(meta, f)
+	if refusal != nil {
+		refusal.write(w)
 		return
 	}
-	c := Client{ID: randomText(16), ApplicationType: req.ApplicationType, RedirectURIs: req.RedirectURIs, AuthMethod: req.AuthMethod}
-	if f.RegisteredAuthMethod != "" {
-		c.AuthMethod = f.RegisteredAuthMethod
+	p.keep(c)
+	// Everything sent is echoed, but for what only the provider can say (RFC
+	// 7591, section 3.2.1).
+	for _, name := range []string{"client_secret", "client_secret_expires_at", "registration_access_token", "registration_client_uri"} {
+		delete(answer, name)
 	}
-	switch c.AuthMethod {
-	case "", "client_secret_basic", "client_secret_post":
-		if c.AuthMethod == "" {
-			c.AuthMethod = "client_secret_basic"
-		}
-		c.Secret = randomText(32)
-	case "none":
-	default:
-		writeError(w, http.StatusBadRequest, "invalid_client_metadata", "token_endpoint_auth_method is not supported")
-		return
-	}
-	p.mu.Lock()
-	p.stats.Registrations++
-	for id := range p.clients {
-		if len(p.clients) < maxEntries {
-			break
-		}
-		delete(p.clients, id)
-	}
-	p.clients[c.ID] = c
-	p.mu.Unlock()
-	answer := map[string]any{
-		"client_id": c.ID, "client_name": req.ClientName, "redirect_uris": c.RedirectURIs, "application_type": c.ApplicationType,
-		"token_endpoint_auth_method": c.AuthMethod, "grant_types": req.GrantTypes, "response_types": []string{"code"},
+	answer["client_id"], answer["redirect_uris"], answer["grant_types"] = c.ID, c.RedirectURIs, c.GrantTypes
+	answer["application_type"], answer["token_endpoint_auth_method"] = c.ApplicationType, c.AuthMethod
+	if answer["response_types"] = []string{}; c.may(grantCode) {
+		answer["response_types"] = []string{"code"}
 	}
 	if c.Secret != "" {
 		answer["client_secret"], answer["client_secret_expires_at"] = c.Secret, 0
 	}
-	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, http.StatusCreated, answer)
 }
 
-func usableRedirects(list []string, applicationType string) bool {
-	for _, raw := range list {
+// newClient makes a client of its metadata, with the defaults of RFC 7591,
+// section 2, and of OpenID Connect Dynamic Client Registration 1.0, section 2.
+// Grant types that do not exist here are left out.
+func newClient(meta metadataOf, f Faults) (Client, *oauthError) {
+	c := Client{
+		ID: randomText(16), ApplicationType: meta.ApplicationType, RedirectURIs: slices.Clone(meta.RedirectURIs), AuthMethod: meta.AuthMethod,
+		GrantTypes: only(meta.GrantTypes, []string{grantCode, grantRefresh, grantDevice}),
+	}
+	if c.ApplicationType == "" {
+		c.ApplicationType = "web"
+	}
+	if meta.GrantTypes == nil {
+		c.GrantTypes = []string{grantCode}
+	}
+	if c.RedirectURIs == nil {
+		c.RedirectURIs = []string{}
+	}
+	if f.RegisteredAuthMethod != "" {
+		c.AuthMethod = f.RegisteredAuthMethod
+	}
+	if c.AuthMethod == "" {
+		c.AuthMethod = authBasic
+	}
+	switch {
+	case !slices.Contains([]string{"native", "web"}, c.ApplicationType):
+		return c, badRequest("invalid_client_metadata", "application_type must be native or web")
+	case !slices.Contains([]string{authNone, authBasic, authPost}, c.AuthMethod):
+		return c, badRequest("invalid_client_metadata", "token_endpoint_auth_method is not supported")
+	case !c.may(grantCode) && !c.may(grantDevice):
+		return c, badRequest("invalid_client_metadata", "grant_types must have one to begin with")
+	case c.may(grantCode) && len(c.RedirectURIs) == 0:
+		return c, badRequest("invalid_redirect_uri", "redirect_uris must contain members")
+	case !c.redirectsUsable():
+		return c, badRequest("invalid_redirect_uri", "redirect_uris must be https, http on loopback, or, for native clients, of a private scheme")
+	}
+	if c.AuthMethod != authNone {
+		c.Secret = randomText(32)
+	}
+	return c, nil
+}
+
+// redirectsUsable checks redirect URIs (RFC 8252, section 7).
+func (c Client) redirectsUsable() bool {
+	for _, raw := range c.RedirectURIs {
 		u, err := url.Parse(raw)
-		native := applicationType == "native" && err == nil && u.Scheme == "http" && loopbackHost(u.Hostname())
-		if err != nil || u.Fragment != "" || u.Scheme != "https" && !native {
+		switch {
+		case err != nil || strings.Contains(raw, "#"):
+			return false
+		case u.Scheme == "https" && u.Hostname() != "", u.Scheme == "http" && loopbackHost(u.Hostname()):
+		case c.ApplicationType == "native" && strings.Contains(u.Scheme, "."):
+		default:
 			return false
 		}
 	}
 	return true
+}
+
+// keep adds a registered client; the oldest of them make room.
+func (p *Provider) keep(c Client) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stats.Registrations++
+	if len(p.dynamic) >= maxDynamic {
+		delete(p.clients, p.dynamic[0])
+		p.dynamic = slices.Delete(p.dynamic, 0, 1)
+	}
+	p.clients[c.ID] = c
+	p.dynamic = append(p.dynamic, c.ID)
 }

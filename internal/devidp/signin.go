@@ -1,84 +1,108 @@
 package devidp
 
 import (
+	"bytes"
 	_ "embed"
-	"html/template"
 	"net/http"
 	"net/url"
 	"time"
 )
 
-//go:embed signin.html
-var signInHTML string
+//go:embed pages.html
+var pagesHTML string
 
-const pathSignIn = "/sign-in"
+// code is an authorization code.
+type code struct {
+	req     request
+	user    User
+	expires time.Time
+	grant   *grant // set when the code is spent
+}
+
+func (c *code) ended(now time.Time) bool { return now.After(c.expires) }
 
 // signIn shows who can sign in (GET) and takes the choice (POST).
 func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "the form cannot be read", http.StatusBadRequest)
+	if !p.beginPage(w, r) {
 		return
 	}
+	id := r.Form.Get("interaction")
+	username := r.PostForm.Get("user")
+	user, known := p.cfg.user(username)
+	p.mu.Lock()
+	pending := p.interactions[id]
+	if r.Method == http.MethodPost && (known || username == "") {
+		delete(p.interactions, id) // one choice
+	}
+	p.mu.Unlock()
+	switch {
+	case pending == nil || pending.ended(time.Now()):
+		p.show(w, http.StatusBadRequest, "done", map[string]any{
+			"Title": "This login has ended", "Text": "It was finished, took too long or was never begun. Start again in the program you came from.",
+		})
+	case r.Method == http.MethodGet:
+		req := pending.req
+		p.show(w, http.StatusOK, "sign-in", map[string]any{
+			"Interaction": id, "Users": p.cfg.Users, "Client": req.client.ID, "Scopes": req.scopes, "Resources": req.resources, "Hint": req.loginHint,
+		})
+	case known:
+		p.signedIn(w, r, pending.req, user)
+	case username == "":
+		p.redirect(w, r, pending.req, url.Values{"error": {"access_denied"}, "error_description": {"End-User aborted interaction"}})
+	default:
+		http.Error(w, "nobody of that name", http.StatusBadRequest)
+	}
+}
+
+// beginPage sets the headers of a page for people, refuses forms sent by pages
+// of other sites, and parses the form; false when it has answered.
+func (p *Provider) beginPage(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
 	// No form-action: the answer to the form redirects to the client, and
 	// browsers would apply the policy to that as well.
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	id := r.Form.Get("interaction")
-	p.mu.Lock()
-	pending := p.interactions[id]
-	if r.Method == http.MethodPost {
-		delete(p.interactions, id) // one choice
-	}
-	p.mu.Unlock()
-	if pending == nil || pending.ended(time.Now()) {
-		http.Error(w, "This login has ended or was never begun. Start again in the program you came from.", http.StatusBadRequest)
-		return
-	}
-	switch r.Method {
-	case http.MethodGet:
-		p.showSignIn(w, id, pending.req)
-	case http.MethodPost:
-		p.choose(w, r, pending.req)
-	default:
+	// Not no-referrer: with it browsers send "Origin: null" with the form.
+	h.Set("Referrer-Policy", "same-origin")
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		h.Set("Allow", "GET, POST")
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
+		return false
 	}
+	if err := http.NewCrossOriginProtection().Check(r); err != nil {
+		http.Error(w, "this form belongs to another page", http.StatusForbidden)
+		return false
+	}
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "the form cannot be read", http.StatusBadRequest)
+		return false
+	}
+	return true
 }
 
-func (p *Provider) showSignIn(w http.ResponseWriter, id string, req request) {
-	page, err := template.New("sign-in").Parse(signInHTML)
-	if err != nil {
+func (p *Provider) show(w http.ResponseWriter, status int, page string, data map[string]any) {
+	var b bytes.Buffer
+	if err := p.pages.ExecuteTemplate(&b, page, data); err != nil {
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = page.Execute(w, map[string]any{
-		"Interaction": id, "Users": p.cfg.Users, "Client": req.client.ID, "Scopes": req.scopes, "Resources": req.resources, "Hint": req.loginHint,
-	})
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
 }
 
-// choose ends the login with the person's choice.
-func (p *Provider) choose(w http.ResponseWriter, r *http.Request, req request) {
-	var user User
-	for _, u := range p.cfg.Users {
-		if u.Username == r.PostForm.Get("user") {
-			user = u
-		}
-	}
-	if user.Subject == "" {
-		p.redirect(w, r, req, url.Values{"error": {"access_denied"}, "error_description": {"End-User aborted interaction"}})
-		return
-	}
-	if len(req.scopes) == 0 { // as Logto does, without a description
+// signedIn ends the login with a code, or, when no scope is left of what was
+// asked, as Logto does: with a refusal without description.
+func (p *Provider) signedIn(w http.ResponseWriter, r *http.Request, req request, user User) {
+	if len(req.scopes) == 0 {
 		p.redirect(w, r, req, url.Values{"error": {"access_denied"}})
 		return
 	}
 	value := randomText(32)
 	p.mu.Lock()
-	room(p.codes)
+	makeRoom(p.codes, maxEntries)
 	p.codes[value] = &code{req: req, user: user, expires: time.Now().Add(p.cfg.CodeTTL)}
+	p.codes[value].req.state = "" // done with, and it may be long
 	p.mu.Unlock()
 	p.redirect(w, r, req, url.Values{"code": {value}})
 }

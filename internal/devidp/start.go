@@ -12,14 +12,15 @@ import (
 // Server is a Provider that listens.
 type Server struct {
 	*Provider
-	url  string
-	http *http.Server
-	done chan struct{}
+	url    string
+	http   *http.Server
+	cancel context.CancelFunc // ends requests under way
+	done   chan struct{}
 }
 
 // Start binds addr, which must be on loopback (port 0 takes any), and serves a
 // provider there until Close or the end of ctx. Its issuer is
-// http://ADDRESS/oidc.
+// http://ADDRESS/oidc. It warns in the log that it lets anybody in.
 func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -39,9 +40,13 @@ func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 		_ = ln.Close()
 		return nil, err
 	}
+	requests, cancel := context.WithCancel(ctx)
 	s := &Server{
-		Provider: p, url: url, done: make(chan struct{}),
-		http: &http.Server{Handler: p, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 64 << 10},
+		Provider: p, url: url, cancel: cancel, done: make(chan struct{}),
+		http: &http.Server{
+			Handler: p, BaseContext: func(net.Listener) context.Context { return requests }, MaxHeaderBytes: 64 << 10,
+			ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 30 * time.Second,
+		},
 	}
 	p.cfg.Log.Warn("development provider: anybody may sign in as anybody; never use it in production", "issuer", p.Issuer())
 	stop := context.AfterFunc(ctx, func() { _ = s.http.Close() })
@@ -56,8 +61,10 @@ func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 // URL returns the root of the provider's host.
 func (s *Server) URL() string { return s.url }
 
-// Close stops listening, gives requests under way a second, and waits.
+// Close stops listening, ends what requests under way wait for, gives them a
+// second to answer, and waits. It may be called again.
 func (s *Server) Close() error {
+	s.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	err := s.http.Shutdown(ctx)

@@ -7,19 +7,29 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// accessToken is an opaque one; a JWT needs no table.
-type accessToken struct {
-	grant   *grant
-	scopes  []string
-	expires time.Time
+// grant ties the tokens of one login together.
+type grant struct {
+	client    Client
+	user      User
+	scopes    []string // as granted, of OIDC and resources
+	resources []string
+	nonce     string
+	revoked   bool
 }
 
-func (t *accessToken) ended(now time.Time) bool { return now.After(t.expires) || t.grant.revoked }
+func newGrant(req request, user User) *grant {
+	return &grant{client: req.client, user: user, scopes: req.scopes, resources: req.resources, nonce: req.nonce}
+}
+
+// refreshable reports whether refresh tokens come with the grant. The scope is
+// here only when prompt=consent was, too.
+func (g *grant) refreshable() bool {
+	return slices.Contains(g.scopes, "offline_access") && g.client.may(grantRefresh)
+}
 
 // refreshToken of a grant.
 type refreshToken struct {
@@ -36,22 +46,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	if p.tokenFault(w, r) {
 		return
 	}
-	client, form, refusal := p.authenticate(w, r)
-	if refusal != nil {
-		refusal.write(w)
-		return
-	}
-	var answer map[string]any
-	switch form.Get("grant_type") {
-	case "authorization_code":
-		answer, refusal = p.exchange(client, form)
-	case "refresh_token":
-		answer, refusal = p.refreshGrant(client, form)
-	case "":
-		refusal = badRequest("invalid_request", "missing required parameter 'grant_type'")
-	default:
-		refusal = badRequest("unsupported_grant_type", "unsupported grant_type requested")
-	}
+	answer, refusal := p.tokenAnswer(w, r)
 	if refusal != nil {
 		p.cfg.Log.Debug("token request refused", "error", refusal.code)
 		refusal.write(w)
@@ -60,107 +55,85 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// tokenFault acts out the faults of the token endpoint.
-func (p *Provider) tokenFault(w http.ResponseWriter, r *http.Request) bool {
-	p.mu.Lock()
-	f := p.faults
-	if f.TokenStatus != 0 && f.TokenStatusTimes > 0 {
-		p.faults.TokenStatusTimes--
+func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[string]any, *oauthError) {
+	client, form, refusal := p.authenticate(w, r)
+	if refusal != nil {
+		return nil, refusal
 	}
-	p.mu.Unlock()
-	if f.TokenDelay > 0 {
-		timer := time.NewTimer(f.TokenDelay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-			return true
+	grantType := form.Get("grant_type")
+	p.count(func(s *Stats) { s.tokenRequest(grantType) })
+	switch grantType {
+	case "":
+		return nil, missing("grant_type")
+	case grantCode, grantRefresh, grantDevice:
+		if !client.may(grantType) {
+			return nil, badRequest("invalid_request", "requested grant type is not allowed for this client")
 		}
-	}
-	switch {
-	case f.TokenStatus != 0 && f.TokenStatusTimes > 0:
-		if f.TokenRetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(f.TokenRetryAfter))
-		}
-		w.WriteHeader(f.TokenStatus)
-	case f.TokenRedirect != "":
-		http.Redirect(w, r, f.TokenRedirect, http.StatusTemporaryRedirect)
 	default:
-		return false
+		return nil, badRequest("unsupported_grant_type", "unsupported grant_type requested")
 	}
-	return true
-}
-
-// authenticate reads the form and identifies the client (RFC 6749, section
-// 2.3). Unlike the RFC, and like Logto, an unknown client is a 400.
-func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request) (Client, url.Values, *oauthError) {
-	if err := r.ParseForm(); err != nil {
-		return Client{}, nil, badRequest("invalid_request", "the form cannot be read")
+	switch grantType {
+	case grantCode:
+		return p.exchange(client, form)
+	case grantRefresh:
+		return p.refreshGrant(client, form)
 	}
-	form := r.PostForm
-	for name, values := range form {
-		if len(values) > 1 && name != "resource" {
-			return Client{}, nil, badRequest("invalid_request", "'"+name+"' parameter must not be provided twice")
-		}
-	}
-	id, secret := form.Get("client_id"), form.Get("client_secret")
-	user, password, basic := r.BasicAuth()
-	if basic {
-		id, _ = url.QueryUnescape(user)
-		secret, _ = url.QueryUnescape(password)
-	}
-	if id == "" {
-		return Client{}, nil, badRequest("invalid_request", "no client authentication mechanism provided")
-	}
-	p.mu.Lock()
-	client, known := p.clients[id]
-	p.mu.Unlock()
-	if !known {
-		return Client{}, nil, badRequest("invalid_client", "client is invalid")
-	}
-	right := subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) == 1
-	if client.AuthMethod == "none" && !basic || client.Secret != "" && right {
-		return client, form, nil
-	}
-	if basic {
-		w.Header().Set("WWW-Authenticate", `Basic realm="`+p.issuer+`", error="invalid_client", error_description="client authentication failed"`)
-	}
-	return Client{}, nil, &oauthError{http.StatusUnauthorized, "invalid_client", "client authentication failed"}
+	return p.devicePoll(client, form)
 }
 
 // exchange spends a code (RFC 6749, section 4.1.3). A wrong verifier does not
 // spend it; a second use ends everything the first one gave.
 func (p *Provider) exchange(client Client, form url.Values) (map[string]any, *oauthError) {
+	if !form.Has("code") {
+		return nil, missing("code")
+	}
 	verifier := form.Get("code_verifier")
 	if form.Has("code_verifier") && len(verifier) < 43 {
 		return nil, badRequest("invalid_request", "code_verifier must be a string with a minimum length of 43 characters")
 	}
-	p.mu.Lock()
-	p.stats.CodeExchanges++
-	c := p.codes[form.Get("code")]
-	sum := sha256.Sum256([]byte(verifier))
-	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
-	switch {
-	case c == nil || c.ended(time.Now()) || c.req.client.ID != client.ID || c.req.redirectURI != form.Get("redirect_uri"),
-		subtle.ConstantTimeCompare([]byte(challenge), []byte(c.req.challenge)) != 1:
-		p.mu.Unlock()
-		return nil, invalidGrant()
-	case c.grant != nil:
-		c.grant.revoked = true
-		p.mu.Unlock()
+	g := p.spend(client, form.Get("code"), form.Get("redirect_uri"), verifier)
+	if g == nil {
 		return nil, invalidGrant()
 	}
-	c.grant = &grant{clientID: client.ID, user: c.user, scopes: c.req.scopes, resources: c.req.resources, nonce: c.req.nonce}
-	g := c.grant
-	p.mu.Unlock()
 	// Like Logto the resource is judged after the code is spent.
 	if refusal := p.checkResource(g, form); refusal != nil {
 		return nil, refusal
 	}
-	return p.issue(g, g.scopes, form.Get("resource"), nil)
+	return p.issueFirst(g, form.Get("resource"))
 }
 
-// checkResource wants one resource that the login was for (RFC 8707).
+// spend makes a code into a grant, nil when there is something wrong with it.
+func (p *Provider) spend(client Client, value, redirectURI, verifier string) *grant {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.codes[value]
+	switch {
+	case c == nil || c.ended(time.Now()) || c.req.client.ID != client.ID || c.req.redirectURI != redirectURI || !c.verify(verifier):
+		return nil
+	case c.grant != nil:
+		if !c.grant.revoked {
+			p.stats.ReuseDetections++
+		}
+		c.grant.revoked = true
+		return nil
+	}
+	c.grant = newGrant(c.req, c.user)
+	return c.grant
+}
+
+// verify compares verifier and challenge (RFC 7636, section 4.6); without a
+// challenge there must be no verifier.
+func (c *code) verify(verifier string) bool {
+	if c.req.challenge == "" {
+		return verifier == ""
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
+	return subtle.ConstantTimeCompare([]byte(challenge), []byte(c.req.challenge)) == 1
+}
+
+// checkResource wants at most one resource, and one that the login was for (RFC
+// 8707, section 2.2).
 func (p *Provider) checkResource(g *grant, form url.Values) *oauthError {
 	asked := form["resource"]
 	if len(asked) == 0 {
@@ -177,46 +150,67 @@ func (p *Provider) checkResource(g *grant, form url.Values) *oauthError {
 
 // refreshGrant spends a refresh token (RFC 6749, section 6).
 func (p *Provider) refreshGrant(client Client, form url.Values) (map[string]any, *oauthError) {
-	p.mu.Lock()
-	p.stats.Refreshes++
-	t := p.refresh[form.Get("refresh_token")]
-	now := time.Now()
-	if t == nil || t.grant.clientID != client.ID || t.ended(now) {
-		p.mu.Unlock()
-		return nil, invalidGrant()
+	value := form.Get("refresh_token")
+	if value == "" {
+		return nil, missing("refresh_token")
 	}
-	if !t.rotated.IsZero() && now.Sub(t.rotated) > p.cfg.ReuseLeeway {
-		t.grant.revoked = true // somebody else may hold the newer one
-		p.stats.ReuseDetections++
-		p.mu.Unlock()
-		return nil, invalidGrant()
-	}
-	scopes := t.grant.scopes
-	if form.Has("scope") {
-		asked := strings.Fields(form.Get("scope"))
-		if kept := only(asked, scopes); len(kept) != len(asked) {
-			p.mu.Unlock()
-			return nil, badRequest("invalid_scope", "refresh token missing requested scope")
-		}
-		scopes = asked
-	}
-	rotate := !p.faults.NoRotation
-	if rotate && t.rotated.IsZero() {
-		t.rotated = now
-	}
-	p.mu.Unlock()
-	if !rotate {
-		if refusal := p.checkResource(t.grant, form); refusal != nil {
-			return nil, refusal
-		}
-		return p.issue(t.grant, scopes, form.Get("resource"), &keep{form.Get("refresh_token")})
+	t, scopes, refusal := p.rotate(client, value, form)
+	if refusal != nil {
+		return nil, refusal
 	}
 	// Like Logto the resource is judged after the token is spent.
 	if refusal := p.checkResource(t.grant, form); refusal != nil {
 		return nil, refusal
 	}
-	return p.issue(t.grant, scopes, form.Get("resource"), nil)
+	answer, refusal := p.issue(t.grant, scopes, form.Get("resource"))
+	if refusal != nil {
+		return nil, refusal
+	}
+	if p.fault().NoRotation {
+		answer["refresh_token"] = value
+		return answer, nil
+	}
+	expires := time.Now().Add(p.cfg.RefreshTokenTTL)
+	if g := t.grant; g.client.ApplicationType != "native" && g.client.AuthMethod == authNone {
+		expires = t.expires // the life of a web page's login is not extended
+	}
+	answer["refresh_token"] = p.newRefreshToken(t.grant, expires)
+	return answer, nil
 }
 
-// keep is a refresh token that is not rotated.
-type keep struct{ token string }
+// rotate marks the token as used and returns it with the scopes asked for. One
+// that was used longer ago than the leeway ends the whole grant: somebody else
+// may hold the newer one.
+func (p *Provider) rotate(client Client, value string, form url.Values) (*refreshToken, []string, *oauthError) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.refresh[value]
+	now := time.Now()
+	if t == nil || t.grant.client.ID != client.ID || t.ended(now) {
+		return nil, nil, invalidGrant()
+	}
+	leeway := p.cfg.ReuseLeeway
+	if p.faults.StrictRotation {
+		leeway = -1
+	}
+	if !t.rotated.IsZero() && now.Sub(t.rotated) > leeway {
+		t.grant.revoked = true
+		p.stats.ReuseDetections++
+		return nil, nil, invalidGrant()
+	}
+	scopes := t.grant.scopes
+	if form.Has("scope") {
+		scopes = strings.Fields(form.Get("scope"))
+		for _, s := range scopes {
+			if !slices.Contains(t.grant.scopes, s) {
+				refusal := badRequest("invalid_scope", "refresh token missing requested scope")
+				refusal.members = map[string]string{"scope": s}
+				return nil, nil, refusal
+			}
+		}
+	}
+	if !p.faults.NoRotation && t.rotated.IsZero() {
+		t.rotated = now
+	}
+	return t, scopes, nil
+}

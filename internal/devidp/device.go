@@ -1,0 +1,160 @@
+package devidp
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// device is a login on another device (RFC 8628).
+type device struct {
+	req      request
+	userCode string
+	expires  time.Time
+	user     *User // who signed in
+	denied   bool
+}
+
+func (d *device) ended(now time.Time) bool { return now.After(d.expires) }
+
+// deviceTTL is Logto's life of a device code.
+const deviceTTL = 10 * time.Minute
+
+// deviceAuthorization gives out a device code and a user code (RFC 8628,
+// section 3.1). Like Logto it names no interval, unless a fault says so.
+func (p *Provider) deviceAuthorization(w http.ResponseWriter, r *http.Request) {
+	client, form, refusal := p.authenticate(w, r)
+	if refusal == nil && !client.may(grantDevice) {
+		refusal = badRequest("invalid_request", grantDevice+" is not allowed for this client")
+	}
+	req := request{client: client}
+	if refusal == nil {
+		for prompt := range strings.FieldsSeq(form.Get("prompt")) {
+			req.consent = req.consent || prompt == "consent"
+		}
+		refusal = p.fillScopes(&req, form)
+	}
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	deviceCode := randomText(32)
+	d := &device{req: req, userCode: newUserCode(), expires: time.Now().Add(deviceTTL)}
+	p.mu.Lock()
+	f := p.faults
+	d.denied = f.Deny
+	makeRoom(p.devices, maxPending)
+	p.devices[deviceCode] = d
+	p.stats.DeviceAuthorizations++
+	p.mu.Unlock()
+	page := p.base.Scheme + "://" + p.base.Host + pathDevice
+	answer := map[string]any{
+		"device_code": deviceCode, "user_code": d.userCode, "expires_in": int(deviceTTL.Seconds()),
+		"verification_uri": page, "verification_uri_complete": page + "?" + url.Values{"user_code": {d.userCode}}.Encode(),
+	}
+	if f.DeviceInterval > 0 {
+		answer["interval"] = f.DeviceInterval
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	writeJSON(w, http.StatusOK, answer)
+}
+
+// newUserCode returns eight consonants, which spell no words, as XXXX-XXXX.
+func newUserCode() string {
+	const letters = "BCDFGHJKLMNPQRSTVWXZ"
+	b := make([]byte, 8)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	for i := range b {
+		b[i] = letters[int(b[i])%len(letters)]
+	}
+	return string(b[:4]) + "-" + string(b[4:])
+}
+
+// devicePage takes the user code and the person's choice (RFC 8628, section
+// 3.3).
+func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request) {
+	if !p.beginPage(w, r) {
+		return
+	}
+	userCode := strings.ToUpper(strings.TrimSpace(r.Form.Get("user_code")))
+	ask := map[string]any{"Users": p.cfg.Users, "UserCode": userCode, "Hint": "", "Problem": ""}
+	if r.Method == http.MethodGet {
+		p.show(w, http.StatusOK, "device", ask)
+		return
+	}
+	user, known := p.cfg.user(r.PostForm.Get("user"))
+	if !known && r.PostForm.Get("user") != "" {
+		http.Error(w, "nobody of that name", http.StatusBadRequest)
+		return
+	}
+	if !p.decide(userCode, user, known) {
+		ask["Problem"] = "No device waits with this code."
+		p.show(w, http.StatusBadRequest, "device", ask)
+		return
+	}
+	title := "You are signed in as " + user.Username
+	if !known {
+		title = "Refused"
+	}
+	p.show(w, http.StatusOK, "done", map[string]any{"Title": title, "Text": "You can close this page and go back to the other device."})
+}
+
+// decide notes the person's choice for the device that waits with the code.
+func (p *Provider) decide(userCode string, user User, known bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range p.devices {
+		if d.userCode == userCode && !d.ended(time.Now()) && d.user == nil && !d.denied {
+			d.denied = !known || len(d.req.scopes) == 0
+			if known {
+				d.user = &user
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// devicePoll answers a device that asks whether its person is done (RFC 8628,
+// section 3.4). Logto never says slow_down; a fault does.
+func (p *Provider) devicePoll(client Client, form url.Values) (map[string]any, *oauthError) {
+	deviceCode := form.Get("device_code")
+	if deviceCode == "" {
+		return nil, missing("device_code")
+	}
+	d, refusal := p.devicePolled(client, deviceCode)
+	if refusal != nil {
+		return nil, refusal
+	}
+	g := newGrant(d.req, *d.user)
+	if refusal := p.checkResource(g, form); refusal != nil {
+		return nil, refusal
+	}
+	return p.issueFirst(g, form.Get("resource"))
+}
+
+// devicePolled takes a device out of the table when its person is done.
+func (p *Provider) devicePolled(client Client, deviceCode string) (*device, *oauthError) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.devices[deviceCode]
+	switch {
+	case d == nil || d.req.client.ID != client.ID:
+		return nil, invalidGrant()
+	case d.ended(time.Now()):
+		delete(p.devices, deviceCode)
+		return nil, badRequest("expired_token", "the device code has expired")
+	case p.faults.SlowDown > 0:
+		p.faults.SlowDown--
+		return nil, badRequest("slow_down", "the device polls too often")
+	case d.denied:
+		delete(p.devices, deviceCode)
+		return nil, badRequest("access_denied", "End-User aborted interaction")
+	case d.user == nil:
+		return nil, badRequest("authorization_pending", "authorization request is still pending as the end-user hasn't yet completed the user interaction steps")
+	}
+	delete(p.devices, deviceCode)
+	return d, nil
+}

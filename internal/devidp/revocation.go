@@ -1,0 +1,88 @@
+package devidp
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// ownToken authenticates the client and reads the token parameter. JWTs are
+// refused: they are kept nowhere.
+func (p *Provider) ownToken(w http.ResponseWriter, r *http.Request, jwtRefusal string) (Client, string, *oauthError) {
+	client, form, refusal := p.authenticate(w, r)
+	if refusal != nil {
+		return Client{}, "", refusal
+	}
+	token := form.Get("token")
+	switch {
+	case token == "":
+		return Client{}, "", missing("token")
+	case strings.Count(token, ".") == 2:
+		return Client{}, "", badRequest("unsupported_token_type", jwtRefusal)
+	}
+	return client, token, nil
+}
+
+// revocation (RFC 7009): unknown tokens and those of others are no error, and
+// stay as they are. A refresh token takes its whole grant with it.
+func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) {
+	p.count(func(s *Stats) { s.Revocations++ })
+	client, token, refusal := p.ownToken(w, r, "Structured JWT Tokens cannot be revoked via the revocation_endpoint")
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	p.mu.Lock()
+	if t := p.refresh[token]; t != nil && t.grant.client.ID == client.ID {
+		t.grant.revoked = true
+	}
+	if t := p.access[token]; t != nil && t.grant.client.ID == client.ID {
+		delete(p.access, token)
+	}
+	p.mu.Unlock()
+	w.WriteHeader(http.StatusOK)
+}
+
+// introspection (RFC 7662) of the client's own opaque tokens; those of others
+// are as good as unknown.
+func (p *Provider) introspection(w http.ResponseWriter, r *http.Request) {
+	p.count(func(s *Stats) { s.Introspections++ })
+	client, token, refusal := p.ownToken(w, r, "Structured JWT Tokens cannot be introspected via the introspection_endpoint")
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, p.introspect(client, token))
+}
+
+func (p *Provider) introspect(client Client, token string) map[string]any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if t := p.access[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
+		a := p.active(t.grant, t.scopes, t.expires)
+		a["token_type"] = "Bearer"
+		return a
+	}
+	if t := p.refresh[token]; t != nil && !t.ended(now) && t.rotated.IsZero() && t.grant.client.ID == client.ID {
+		return p.active(t.grant, t.grant.scopes, t.expires)
+	}
+	return map[string]any{"active": false}
+}
+
+func (p *Provider) active(g *grant, scopes []string, expires time.Time) map[string]any {
+	return map[string]any{
+		"active": true, "sub": g.user.Subject, "client_id": g.client.ID, "iss": p.issuer,
+		"exp": expires.Unix(), "scope": strings.Join(scopes, " "),
+	}
+}
+
+// endSession has no session to end (OpenID Connect RP-Initiated Logout 1.0),
+// and nobody has registered an address to go to afterwards.
+func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Has("post_logout_redirect_uri") {
+		badRequest("invalid_request", "post_logout_redirect_uri not registered").write(w)
+		return
+	}
+	p.show(w, http.StatusOK, "done", map[string]any{"Title": "You are signed out", "Text": "This provider keeps no sessions."})
+}

@@ -1,0 +1,98 @@
+package devidp
+
+import (
+	"net"
+	"net/http"
+	"strings"
+)
+
+const (
+	pathSignIn = "/sign-in"
+	pathDevice = "/device"
+)
+
+// ServeHTTP implements http.Handler for the root of the host.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.count(func(s *Stats) { s.request(r) })
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	h := w.Header()
+	h.Set("Logto-Core-Request-Id", randomText(12))
+	h.Set("Vary", "Accept-Encoding, Origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "SAMEORIGIN")
+	if !addressedToLoopback(r) {
+		// A page of another site whose name was pointed at this machine must
+		// not get to the login page (DNS rebinding).
+		http.Error(w, "This provider answers to loopback addresses only.", http.StatusMisdirectedRequest)
+		return
+	}
+	route, ok := strings.CutPrefix(r.URL.Path, p.base.Path)
+	switch {
+	case ok && strings.HasPrefix(route, "/"):
+		p.serveOIDC(w, r, route)
+	case r.URL.Path == pathSignIn:
+		p.signIn(w, r)
+	case r.URL.Path == pathDevice:
+		p.devicePage(w, r)
+	case r.URL.Path == "/.well-known/oauth-authorization-server"+p.base.Path && p.fault().InsertedMetadata:
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		p.metadata(w, r)
+	default:
+		http.Error(w, "Not Found", http.StatusNotFound)
+	}
+}
+
+func addressedToLoopback(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = strings.Trim(r.Host, "[]")
+	}
+	return loopbackHost(strings.ToLower(host))
+}
+
+func (p *Provider) serveOIDC(w http.ResponseWriter, r *http.Request, route string) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+	if r.Method == http.MethodOptions {
+		w.Header().Set("Access-Control-Allow-Methods", "GET,POST")
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+		w.Header().Set("Access-Control-Max-Age", "3600")
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if handle := p.handler(r.Method + " " + route); handle != nil {
+		handle(w, r)
+		return
+	}
+	writeError(w, http.StatusNotFound, "invalid_request", "unrecognized route or not allowed method ("+r.Method+" on "+route+")")
+}
+
+// handler finds the endpoint; nil when there is none. Dynamic registration that
+// is off has none, as in Logto.
+func (p *Provider) handler(route string) http.HandlerFunc {
+	switch route {
+	case "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server":
+		return p.metadata
+	case "GET /jwks":
+		return p.jwks
+	case "GET /auth", "POST /auth":
+		return p.authorize
+	case "POST /token":
+		return p.token
+	case "POST /device/auth":
+		return p.deviceAuthorization
+	case "GET /me", "POST /me":
+		return p.userinfo
+	case "POST /token/revocation":
+		return p.revocation
+	case "POST /token/introspection":
+		return p.introspection
+	case "GET /session/end":
+		return p.endSession
+	case "POST /reg":
+		if p.cfg.Registration {
+			return p.register
+		}
+	}
+	return nil
+}
