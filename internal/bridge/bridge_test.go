@@ -555,8 +555,7 @@ func TestRow37Redirects(t *testing.T) {
 // answer is posted.
 func TestServerRequest(t *testing.T) {
 	answered := make(chan string, 1)
-	var s *server
-	s = &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"x": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			events(w, `data: {"jsonrpc":"2.0","id":"srv","method":"elicitation/create"}`+"\n\n")
 			<-answered

@@ -179,13 +179,6 @@ func (c *Client) load(ctx context.Context) (Credential, error) {
 	return cred, nil
 }
 
-// adopt makes cred the one that requests are signed with.
-func (c *Client) adopt(cred Credential) {
-	c.mu.Lock()
-	c.cred, c.loaded = cred, true
-	c.mu.Unlock()
-}
-
 // save stores cred. A store that fails does not take the token away from the
 // requests that wait for it; the person hears of it once more at the next start.
 func (c *Client) save(ctx context.Context, cred Credential) {

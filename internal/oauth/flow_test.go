@@ -36,7 +36,6 @@ type resource struct {
 	seen    map[string]bool
 	scope   string // demanded by 403 insufficient_scope, "" for none
 	bodies  []string
-	prm     string // replaces the published resource
 }
 
 func newResource(t *testing.T) *resource {

@@ -51,6 +51,22 @@ func do[T any](t *testing.T, browser context.Context, action chromedp.Action[T])
 	return value
 }
 
+// until waits for a condition on whatever page the browser is at by then.
+func until(t *testing.T, browser context.Context, condition string) {
+	t.Helper()
+	for {
+		yes, err := chromedp.Run(browser, chromedp.Evaluate[bool](condition))
+		if err == nil && yes {
+			return
+		}
+		select {
+		case <-browser.Done():
+			t.Fatalf("%s: never (%v)", condition, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // picture keeps a screenshot where somebody can look at it: in the folder that
 // MCP_LOGIN_SCREENSHOTS names, else nowhere.
 func picture(t *testing.T, name string, png []byte) {
@@ -101,7 +117,7 @@ func TestChromiumLogin(t *testing.T) {
 			do(t, browser, chromedp.WaitVisible(`button[value="alice"]`))
 			picture(t, "signin-"+look.name, do(t, browser, chromedp.CaptureScreenshot()))
 			do(t, browser, chromedp.Click(`button[value="alice"]`))
-			do(t, browser, chromedp.WaitVisible(`.who`))
+			until(t, browser, `document.readyState === "complete" && document.querySelector(".who") !== null`)
 			title := do(t, browser, chromedp.Title())
 			text := do(t, browser, chromedp.Text(`main`))
 			corners := do(t, browser, chromedp.Evaluate[string](`getComputedStyle(document.querySelector('main')).borderRadius`))
@@ -130,7 +146,7 @@ func TestChromiumDeny(t *testing.T) {
 	}()
 	do(t, browser, chromedp.Navigate(loginURL(t, s)))
 	do(t, browser, chromedp.Click(`button.deny`))
-	do(t, browser, chromedp.WaitVisible(`.bad`))
+	until(t, browser, `document.readyState === "complete" && document.querySelector(".bad") !== null`)
 	text := do(t, browser, chromedp.Text(`main`))
 	picture(t, "denied", do(t, browser, chromedp.CaptureScreenshot()))
 	want(t, text, "Sign-in failed", "declined")

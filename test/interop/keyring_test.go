@@ -45,7 +45,7 @@ func TestSecretServiceLogin(t *testing.T) {
 		if err != nil {
 			continue // a folder
 		}
-		if strings.Contains(string(content), token) || strings.Contains(string(content), "refresh") {
+		if strings.Contains(string(content), token) || strings.Contains(string(content), "access_token") {
 			t.Errorf("%s holds a token in the clear", filepath.Base(file))
 		}
 	}

@@ -133,11 +133,27 @@ func SecretService(t *testing.T) (inside bool) {
 	home := t.TempDir()
 	script := `printf testpw | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$0" "$@"`
 	cmd := exec.CommandContext(t.Context(), session, "--", "sh", "-c", script, exe, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), secretServiceEnv+"=1", "HOME="+home, "XDG_RUNTIME_DIR="+home, "XDG_DATA_HOME="+home+"/data", "XDG_CONFIG_HOME="+home+"/config", "XDG_STATE_HOME="+home+"/state")
+	cmd.Env = append(os.Environ(), goEnv(t)...) // the empty home must not mean empty build caches
+	cmd.Env = append(cmd.Env, secretServiceEnv+"=1", "HOME="+home, "XDG_RUNTIME_DIR="+home, "XDG_DATA_HOME="+home+"/data", "XDG_CONFIG_HOME="+home+"/config", "XDG_STATE_HOME="+home+"/state")
 	out, err := cmd.CombinedOutput()
 	t.Logf("inside the session:\n%s", out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return false
+}
+
+// goEnv pins the places that the go command would look for in the home.
+func goEnv(t testing.TB) []string {
+	t.Helper()
+	names := []string{"GOCACHE", "GOPATH", "GOMODCACHE"}
+	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var env []string
+	for i, value := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		env = append(env, names[i]+"="+value)
+	}
+	return env
 }
