@@ -60,6 +60,7 @@ func (s *Store) look(ctx context.Context, id string) (f found) {
 		if s.kind == KindFile {
 			return f
 		}
+		s.betweenReads()
 		f.sealed, _, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+sealedSuffix))
 		if !errors.Is(f.plainErr, fs.ErrNotExist) || !errors.Is(f.sealedErr, fs.ErrNotExist) {
 			break

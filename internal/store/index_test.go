@@ -33,7 +33,7 @@ func TestIndexRebuilt(t *testing.T) {
 	good := take(t, path)
 	for name, bad := range map[string][]byte{
 		"missing": nil, "empty": {}, "cut": good[:len(good)/2], "rubbish": []byte("rubbish"), "too large": make([]byte, maxFile+1),
-		"duplicate member": append([]byte(`{"format":1,`), good[1:]...), "of a newer release": []byte(`{"format":2,"entries":[]}`), "without entries": []byte(`{"format":1,"entries":[]}`),
+		"duplicate member": append([]byte(`{"format":1,`), good[1:]...), "of a newer release": bytes.Replace(bytes.Replace(good, []byte(`"format":1`), []byte(`"format":2`), 1), []byte("account-0"), []byte("account-9"), 1), "without entries": []byte(`{"format":1,"entries":[]}`),
 	} {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
@@ -84,6 +84,15 @@ func TestIndexBehind(t *testing.T) {
 	}
 	if strings.Contains(string(take(t, filepath.Join(o.Dir, indexName))), "b.example") {
 		t.Error("the login that is gone is still in the index")
+	}
+	if err := os.Remove(filepath.Join(o.Dir, keyFor("a").ID()+sealedSuffix)); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := mustOpen(t, o).List(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("%+v %v", list, err)
+	}
+	if strings.Contains(string(take(t, filepath.Join(o.Dir, indexName))), "a.example") {
+		t.Error("the last login is gone and still in the index")
 	}
 }
 

@@ -139,23 +139,32 @@ func tryKernelLock(path string) (release func(), ok bool, err error) {
 	if err != nil || !ok {
 		return nil, false, refusedOpen(path, err)
 	}
-	// A lock on a file that was removed meanwhile, together with the whole
-	// directory perhaps, excludes nobody.
-	mine, err := l.Stat()
-	current, lerr := os.Lstat(path)
-	switch {
-	case err == nil && !mine.Mode().IsRegular():
-		err = judge(path, mine)
-	case errors.Is(lerr, os.ErrNotExist), err == nil && lerr == nil && !os.SameFile(mine, current):
-		return nil, false, l.Close()
-	default:
-		err = errors.Join(err, lerr)
-	}
-	if err != nil {
+	current, err := isCurrent(l, path)
+	if err != nil || !current {
 		_ = l.Close()
 		return nil, false, err
 	}
 	return func() { _ = l.Close() }, true, nil
+}
+
+// isCurrent reports whether the locked file is the one that stands at path. A
+// lock on a file that was removed meanwhile, together with the whole directory
+// perhaps, excludes nobody.
+func isCurrent(l *flock.Flock, path string) (bool, error) {
+	mine, err := l.Stat()
+	if err != nil {
+		return false, fmt.Errorf("look at the lock: %w", err)
+	}
+	there, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look at the lock: %w", err)
+	case !mine.Mode().IsRegular():
+		return false, judge(path, mine)
+	}
+	return os.SameFile(mine, there), nil
 }
 
 // writeWait bounds the wait for another process that writes: it needs

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"mcp-login/test/real"
 )
 
 // The tests against a real Secret Service run the test binary again inside a
@@ -29,19 +31,13 @@ const (
 )
 
 // session runs the test part in a new D-Bus session with the home directory
-// home. It skips loudly, or fails where real parts are mandatory, when the
-// programs are missing.
+// home. real.SecretService has one kind of session; here the keyring is also
+// locked, stopped, and met again with another password.
 func session(t *testing.T, home, script, part string) {
 	t.Helper()
-	for _, program := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
-		if _, err := exec.LookPath(program); err != nil {
-			const text = "REAL PART MISSING: a Secret Service: %v. To run this test: apt-get install --no-install-recommends gnome-keyring dbus"
-			if os.Getenv("MCP_LOGIN_REQUIRE_REAL") != "" {
-				t.Fatalf(text, err)
-			}
-			t.Skipf(text, err)
-		}
-	}
+	const how = "apt-get install --no-install-recommends dbus gnome-keyring"
+	real.Program(t, "dbus-run-session", how)
+	real.Program(t, "gnome-keyring-daemon", how)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "dbus-run-session", "--", "sh", "-c", script, os.Args[0], "-test.v", "-test.run", "^"+part+"$")

@@ -64,6 +64,9 @@ type Store struct {
 
 	// tryKernelLock is replaced where a test plays a file system without locks.
 	tryKernelLock func(path string) (release func(), ok bool, err error)
+	// betweenReads is called between the looks at the plain and the sealed
+	// file; a test moves them at that moment.
+	betweenReads func()
 
 	// key is guarded by the in-process lock keyLockName.
 	key *sealingKey
@@ -81,8 +84,8 @@ var _ oauth.Store = (*Store)(nil)
 func Open(o Options) (*Store, error) {
 	s := &Store{
 		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
-		tryKernelLock: tryKernelLock,
-		locks:         map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
+		tryKernelLock: tryKernelLock, betweenReads: func() {},
+		locks: map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

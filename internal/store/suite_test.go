@@ -181,6 +181,11 @@ func suiteLock(t *testing.T, s *Store, again func(testing.TB) *Store) {
 			t.Errorf("%d of 20", count)
 		}
 	}
+	suiteLockHeld(t, s, again, key)
+}
+
+// suiteLockHeld is what a held lock keeps out, and what its release lets in.
+func suiteLockHeld(t *testing.T, s *Store, again func(testing.TB) *Store, key oauth.Key) {
 	unlock, err := s.Lock(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)

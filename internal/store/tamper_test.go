@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -110,6 +111,68 @@ func TestSealedSwapped(t *testing.T) {
 	}
 	put(t, filepath.Join(elsewhere.dir, keyFor("a").ID()+sealedSuffix), a)
 	refused(t, elsewhere, keyFor("a"), "a file of another directory")
+}
+
+// What a sealed file is bound to, each part on its own: a record that names
+// its identity inside would hide a missing one.
+func TestAdditionalData(t *testing.T) {
+	t.Parallel()
+	id, other := keyFor("a").ID(), keyFor("b").ID()
+	k := newSealingKey(bytes.Repeat([]byte{7}, keyLength))
+	file, err := seal(k, id, []byte("text"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := open(k, id, file); err != nil || string(got) != "text" {
+		t.Fatalf("%q %v", got, err)
+	}
+	if _, err := open(k, other, file); !errors.Is(err, ErrDamaged) {
+		t.Errorf("under another identity: %v", err)
+	}
+	renamed := *k
+	renamed.id[0]++
+	if _, err := open(&renamed, id, file); !errors.Is(err, ErrDamaged) {
+		t.Errorf("with another key id: %v", err)
+	}
+	for what, ad := range map[string]string{
+		"format": "mcp-login sealed 2\nkeyring\n", "kind": sealedHeader + "passphrase\n", "nothing": "",
+	} {
+		gcm, err := aead(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged := slices.Concat([]byte(sealedHeader), k.id[:], gcm.Seal(nil, nil, []byte("text"), slices.Concat([]byte(ad), k.id[:], []byte(id))))
+		if _, err := open(k, id, forged); !errors.Is(err, ErrDamaged) {
+			t.Errorf("sealed for another %s: %v", what, err)
+		}
+	}
+	again, err := seal(k, id, []byte("text"))
+	if err != nil || bytes.Equal(file, again) {
+		t.Error("the same text is sealed alike twice: no fresh nonce")
+	}
+}
+
+// A login that another process moves between the keyring and a plain file, at
+// the worst moment, is there all the same.
+func TestFoundWhileMoved(t *testing.T) {
+	t.Parallel()
+	o, key := Options{Dir: t.TempDir(), Keyring: newRing()}, keyFor("a")
+	plain, sealed := mustOpen(t, Options{Dir: o.Dir, Kind: KindFile}), mustOpen(t, o)
+	if err := sealed.Save(t.Context(), key, numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+	reader := mustOpen(t, o)
+	moves := 0
+	reader.betweenReads = func() {
+		if moves++; moves == 1 {
+			if err := plain.Save(t.Context(), key, numbered(2)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if got, err := reader.Load(t.Context(), key); err != nil || numberOf(t, got) != 2 {
+		t.Errorf("%+v %v", got, err)
+	}
 }
 
 func TestPlainDamaged(t *testing.T) {
