@@ -71,7 +71,7 @@ func (a *app) browseWith(command, address string) error {
 	if !placed {
 		words = append(words, address)
 	}
-	cmd := exec.Command(words[0], words[1:]...) //nolint:gosec // the person's own choice
+	cmd := exec.Command(words[0], words[1:]...) //nolint:gosec,noctx // the person's own choice, and it may outlive us
 	cmd.Stdout, cmd.Stderr = a.err, a.err       // stdout belongs to MCP
 	return cmd.Run()
 }

@@ -36,7 +36,7 @@ func (e storeError) Unwrap() error { return e.error }
 func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 	home, _ := os.UserHomeDir() // "" is judged by DefaultDir
 	dir, err := store.DefaultDir(a.getenv, runtime.GOOS, home)
-	if err != nil {
+	if err != nil && store.Kind(kind) != store.KindMemory {
 		return nil, storeError{err}
 	}
 	s, err := store.Open(store.Options{

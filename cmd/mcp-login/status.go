@@ -54,6 +54,15 @@ type loginRow struct {
 	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
 	Refreshable bool       `json:"refreshable"`
 	NeedsLogin  bool       `json:"needs_login"`
+	// Pending is a login that waits for its person right now.
+	Pending *pendingRow `json:"pending,omitzero"`
+	// Problem says why the login cannot be read.
+	Problem string `json:"problem,omitzero"`
+}
+
+type pendingRow struct {
+	URL     string    `json:"url"`
+	Started time.Time `json:"started"`
 }
 
 type statusReport struct {
@@ -85,7 +94,11 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON bool) er
 	}
 	for _, e := range entries {
 		if wanted == "" || e.Key.Server == wanted && (o.profile == "" || e.Key.Profile == o.profile) {
-			report.Logins = append(report.Logins, row(e, time.Now()))
+			r := row(e, time.Now())
+			if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
+				r.Pending = &pendingRow{URL: p.URL, Started: p.Started.UTC()}
+			}
+			report.Logins = append(report.Logins, r)
 		}
 	}
 	if err := a.printStatus(report, asJSON); err != nil {
@@ -101,11 +114,12 @@ func row(e store.Entry, now time.Time) loginRow {
 	r := loginRow{
 		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer,
 		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
+		Problem: e.Problem, NeedsLogin: e.Problem != "",
 	}
 	if !e.Expiry.IsZero() {
 		utc := e.Expiry.UTC()
 		r.ExpiresAt = &utc
-		r.NeedsLogin = !e.Refreshable && !now.Before(e.Expiry)
+		r.NeedsLogin = r.NeedsLogin || !e.Refreshable && !now.Before(e.Expiry)
 	}
 	return r
 }
@@ -139,16 +153,26 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 		if r.Profile != "" {
 			account = strings.TrimSpace(account + " [" + r.Profile + "]")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.Server, dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", dash(r.Server), dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("write the status: %w", err)
+	}
+	for _, r := range report.Logins {
+		switch {
+		case r.Pending != nil:
+			a.note("%s waits for a sign-in since %s: %s", r.Server, r.Pending.Started.Local().Format(time.TimeOnly), r.Pending.URL)
+		case r.Problem != "":
+			a.note("%s: %s", dash(r.Server), r.Problem)
+		}
 	}
 	return nil
 }
 
 func (r loginRow) tokenState(now time.Time) string {
 	switch {
+	case r.Problem != "":
+		return "unreadable; sign in again"
 	case r.ExpiresAt == nil:
 		return "no known end"
 	case now.Before(*r.ExpiresAt):

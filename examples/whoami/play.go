@@ -29,7 +29,7 @@ func build(ctx context.Context, folder string, errOut io.Writer) (string, error)
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "mcp-login/cmd/mcp-login")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "mcp-login/cmd/mcp-login") //nolint:gosec // a path of our own
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stderr = errOut
 	if err := cmd.Run(); err != nil {
@@ -51,7 +51,7 @@ type play struct {
 
 // callWhoami starts the bridge, watches it for the login, and calls the tool.
 func (p *play) callWhoami() (string, error) {
-	cmd := exec.Command(p.binary, p.endpoint) //nolint:gosec // built a moment ago
+	cmd := exec.Command(p.binary, p.endpoint) //nolint:gosec,noctx // built a moment ago; it ends when its stdin does
 	cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+p.state, "MCP_LOGIN_STORE=file")
 	if p.auto {
 		cmd.Env = append(cmd.Env, "MCP_LOGIN_BROWSER=none")

@@ -24,10 +24,13 @@ type Redirect interface {
 	// URI returns the redirect URI, port included.
 	URI() string
 	// Receive waits for the one answer that carries state; everything else
-	// that arrives is refused and changes nothing. finish must be called once
-	// with the outcome of the whole login: the person's browser tab is still
-	// waiting for it. account names who signed in, "" when unknown.
-	Receive(ctx context.Context, state string) (answer url.Values, finish func(account string, err error), err error)
+	// that arrives is refused and changes nothing. It calls begin when it is
+	// ready for the answer: only then may anybody learn the address that leads
+	// to it, since a provider that knows the person answers at once. finish
+	// must be called once with the outcome of the whole login: the person's
+	// browser tab is still waiting for it. account names who signed in, ""
+	// when unknown.
+	Receive(ctx context.Context, state string, begin func()) (answer url.Values, finish func(account string, err error), err error)
 	// Close releases the address; answers under way are still delivered.
 	Close() error
 }

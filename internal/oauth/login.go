@@ -103,9 +103,8 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		return Credential{}, err
 	}
 	c.log.Debug("waiting for the person to sign in", "issuer", meta.Issuer, "redirect", redirect.URI(), "scopes", cred.RequestedScopes)
-	c.cfg.Show(ctx, address)
 	c.setAsking(true)
-	answer, finish, err := redirect.Receive(ctx, state)
+	answer, finish, err := redirect.Receive(ctx, state, func() { c.cfg.Show(ctx, address) })
 	c.setAsking(false)
 	if err != nil {
 		return Credential{}, fmt.Errorf("wait for the browser: %w", err)

@@ -90,7 +90,7 @@ func (s *Server) identify(r *http.Request) (Identity, error) {
 	}
 	for _, scope := range s.required {
 		if !slices.Contains(id.Scopes, scope) {
-			return Identity{}, &InsufficientScope{Scopes: s.scopes}
+			return Identity{}, &InsufficientScopeError{Scopes: s.scopes}
 		}
 	}
 	return id, nil
@@ -100,7 +100,7 @@ func (s *Server) identify(r *http.Request) (Identity, error) {
 // challenge names.
 func (s *Server) refusalOf(err error) (problem, []string) {
 	var bad malformed
-	var scope *InsufficientScope
+	var scope *InsufficientScopeError
 	switch {
 	case errors.Is(err, errNoToken):
 		return problem{http.StatusUnauthorized, "unauthorized", "An access token is required."}, s.scopes

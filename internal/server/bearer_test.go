@@ -189,7 +189,7 @@ func TestVerifierErrors(t *testing.T) {
 		code   string
 	}{
 		{ErrInvalidToken, 401, "invalid_token"},
-		{&InsufficientScope{Scopes: []string{"a", "b"}}, 403, "insufficient_scope"},
+		{&InsufficientScopeError{Scopes: []string{"a", "b"}}, 403, "insufficient_scope"},
 		{ErrUnavailable, 503, "temporarily_unavailable"},
 		{context.DeadlineExceeded, 503, "temporarily_unavailable"},
 		{errors.New("boom"), 500, "server_error"},

@@ -29,7 +29,7 @@ type Identity struct {
 
 // Verifier decides about one bearer token (RFC 6750). It returns the identity,
 // or an error that matches [ErrInvalidToken], [ErrUnavailable] or
-// *[InsufficientScope]; any other error is answered with 500. It is called
+// *[InsufficientScopeError]; any other error is answered with 500. It is called
 // concurrently and must not put the token into its error.
 type Verifier func(ctx context.Context, token string) (Identity, error)
 
@@ -42,15 +42,15 @@ var ErrInvalidToken = errors.New("invalid token")
 // make it throw away a good login.
 var ErrUnavailable = errors.New("authorization server unavailable")
 
-// InsufficientScope says that the token is good but does not carry every scope
+// InsufficientScopeError says that the token is good but does not carry every scope
 // that is needed. The client is answered 403 with a challenge that names them.
-type InsufficientScope struct {
+type InsufficientScopeError struct {
 	// Scopes are all scopes the operation needs, granted ones included.
 	Scopes []string
 }
 
 // Error implements error.
-func (e *InsufficientScope) Error() string {
+func (e *InsufficientScopeError) Error() string {
 	return "insufficient scope: need " + strings.Join(e.Scopes, " ")
 }
 

@@ -112,7 +112,7 @@ func (v *userinfoVerifier) judge(status int, header http.Header, body []byte) (I
 			// The token is good but was issued without openid. Named scopes
 			// let the client ask for it, where a 401 would make it repeat the
 			// same request.
-			return Identity{}, &InsufficientScope{Scopes: v.scopes}
+			return Identity{}, &InsufficientScopeError{Scopes: v.scopes}
 		}
 		return Identity{}, refusal("refused by userinfo (403)")
 	case http.StatusBadRequest, http.StatusUnauthorized:

@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,7 @@ func Build(t testing.TB, name string) string {
 	if path := built[name]; path != "" {
 		return path
 	}
+	lookAtSources(t)
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp("", "mcp-login-binaries-"); err != nil {
@@ -41,6 +43,25 @@ func Build(t testing.TB, name string) string {
 	}
 	built[name] = path
 	return path
+}
+
+// lookAtSources touches every source file, because the go command remembers a
+// test's result until a file that the test looked at has changed. Without it, a
+// program could be broken and its tests still pass from the cache.
+func lookAtSources(t testing.TB) {
+	_, here, _, _ := runtime.Caller(0)
+	root := filepath.Dir(filepath.Dir(filepath.Dir(here)))
+	for _, part := range []string{"cmd", "internal", "go.mod", "go.sum"} {
+		err := filepath.WalkDir(filepath.Join(root, part), func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Clean removes what was built.

@@ -3,7 +3,7 @@
 //
 //  1. [Listen] binds 127.0.0.1, on the port asked for or on any free one, so
 //     that the port is ours before a browser or a provider learns it.
-//  2. [Listener.Receive] waits for one GET of the exact path whose state is
+//  2. [Listener.Receive] says when the answer may come, then waits for one GET of the exact path whose state is
 //     the expected one. Everything else that reaches the port (favicons,
 //     prefetches, port scanners, forged codes and errors) gets 400, 403, 404 or
 //     405 and the wait goes on.

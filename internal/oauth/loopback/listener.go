@@ -109,8 +109,9 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 func (l *Listener) URI() string { return l.uri }
 
 // Receive waits for the answer that carries state, or until ctx ends; the
-// error is then the cause of that. It may be called again after finish.
-func (l *Listener) Receive(ctx context.Context, state string) (url.Values, func(account string, err error), error) {
+// error is then the cause of that. begin is called as soon as the answer would
+// be taken. It may be called again after finish.
+func (l *Listener) Receive(ctx context.Context, state string, begin func()) (url.Values, func(account string, err error), error) {
 	if state == "" {
 		return nil, nil, errors.New("receive the redirect: no state to expect")
 	}
@@ -118,6 +119,7 @@ func (l *Listener) Receive(ctx context.Context, state string) (url.Values, func(
 	l.mu.Lock()
 	l.state, l.arrived = state, arrived
 	l.mu.Unlock()
+	begin()
 	select {
 	case a := <-arrived:
 		var once sync.Once

@@ -8,9 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -34,21 +34,14 @@ func listen(t *testing.T, o Options) *Listener {
 }
 
 func receive(ctx context.Context, l *Listener, state string) <-chan received {
-	ch := make(chan received, 1)
+	ch, ready := make(chan received, 1), make(chan struct{})
 	go func() {
 		var r received
-		r.query, r.finish, r.err = l.Receive(ctx, state)
+		r.query, r.finish, r.err = l.Receive(ctx, state, func() { close(ready) })
 		ch <- r
 	}()
-	for { // until the listener expects the state
-		l.mu.Lock()
-		waiting := l.state == state
-		l.mu.Unlock()
-		if waiting || ctx.Err() != nil {
-			return ch
-		}
-		time.Sleep(time.Millisecond)
-	}
+	<-ready
+	return ch
 }
 
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -216,6 +209,46 @@ func TestFreePortIsUsed(t *testing.T) {
 	if want := fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port); l.URI() != want {
 		t.Errorf("URI %s, want %s", l.URI(), want)
 	}
+}
+
+// A provider that knows the person answers within microseconds of begin; the
+// answer must not come too early.
+func TestAnswerInsideBegin(t *testing.T) {
+	l := listen(t, Options{})
+	page := make(chan int, 1)
+	query, finish, err := l.Receive(t.Context(), "s", func() {
+		reached := make(chan struct{})
+		go func() {
+			conn, err := net.Dial("tcp", l.host)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "GET /callback?code=c&state=s HTTP/1.1\r\nHost: %s\r\n\r\n", l.host)
+			close(reached)
+			var status int
+			_, _ = fmt.Fscanf(conn, "HTTP/1.1 %d", &status)
+			page <- status
+		}()
+		<-reached
+		for l.expecting() { // until the answer has been looked at
+			runtime.Gosched()
+		}
+	})
+	if err != nil || query.Get("code") != "c" {
+		t.Fatal(query, err)
+	}
+	finish("", nil)
+	if status := <-page; status != 200 {
+		t.Errorf("status %d", status)
+	}
+}
+
+func (l *Listener) expecting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state != ""
 }
 
 // A14: the listener is on 127.0.0.1 only.
