@@ -1,0 +1,161 @@
+package devidp_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/devidp"
+)
+
+// Logto, C33, C35: success is a 303 with a code of 43 characters, state and iss.
+func TestRedirectWithIssuer(t *testing.T) {
+	r := start(t, nil)
+	q := r.signIn(params(), "alice")
+	if len(q.Get("code")) != 43 || q.Get("state") != "st&te" || q.Get("iss") != r.idp.Issuer() || q.Has("error") {
+		t.Errorf("code of %d characters, state %q, iss %q, error %q", len(q.Get("code")), q.Get("state"), q.Get("iss"), q.Get("error"))
+	}
+}
+
+// Logto, C30, C32, C37: refusals that go to the client, as a 303 with error,
+// state and iss.
+func TestAuthorizeRefusals(t *testing.T) {
+	r := start(t, nil)
+	for name, c := range map[string]struct {
+		change      []string
+		code, about string
+	}{
+		"no PKCE":                     {[]string{"code_challenge", "", "code_challenge_method", ""}, "invalid_request", "requires PKCE"},
+		"PKCE plain":                  {[]string{"code_challenge_method", "plain"}, "invalid_request", "not supported value of code_challenge_method"},
+		"challenge without method":    {[]string{"code_challenge_method", ""}, "invalid_request", "code_challenge_method must be provided"},
+		"method without challenge":    {[]string{"code_challenge", ""}, "invalid_request", "code_challenge must be provided"},
+		"challenge too short":         {[]string{"code_challenge", "abc"}, "invalid_request", "43"},
+		"no response_type":            {[]string{"response_type", ""}, "invalid_request", "response_type"},
+		"response_type none":          {[]string{"response_type", "none"}, "unsupported_response_type", ""},
+		"response_mode":               {[]string{"response_mode", "smoke"}, "unsupported_response_mode", ""},
+		"prompt":                      {[]string{"prompt", "dance"}, "invalid_request", "prompt"},
+		"prompt none":                 {[]string{"prompt", "none"}, "login_required", ""},
+		"prompt none and another":     {[]string{"prompt", "none login"}, "invalid_request", "alone"},
+		"resource unregistered":       {[]string{"resource", "http://localhost:8080/wrong"}, "invalid_target", "resource indicator is missing, or unknown"},
+		"resource with a slash more":  {[]string{"resource", resource + "/"}, "invalid_target", "resource indicator is missing, or unknown"},
+		"resource in another case":    {[]string{"resource", "http://LOCALHOST:8080/mcp"}, "invalid_target", "resource indicator is missing, or unknown"},
+		"resource with a fragment":    {[]string{"resource", resource + "#x"}, "invalid_target", "must not contain a fragment component"},
+		"resource relative":           {[]string{"resource", "/mcp"}, "invalid_target", "must be an absolute URI"},
+		"resource before prompt none": {[]string{"resource", "http://localhost:8080/wrong", "prompt", "none"}, "invalid_target", ""},
+	} {
+		q := r.authorize(params(c.change...)).location().Query()
+		if q.Get("error") != c.code || !strings.Contains(q.Get("error_description"), c.about) {
+			t.Errorf("%s: %q, %q", name, q.Get("error"), q.Get("error_description"))
+		}
+		if q.Get("iss") != r.idp.Issuer() || q.Get("state") != "st&te" || q.Has("code") {
+			t.Errorf("%s: iss %q, state %q", name, q.Get("iss"), q.Get("state"))
+		}
+	}
+	if n := r.idp.Stats().Logins; n != 0 {
+		t.Errorf("%d login pages", n)
+	}
+}
+
+// Logto: the other response types are refused in the fragment.
+func TestRefusalInFragment(t *testing.T) {
+	r := start(t, nil)
+	for responseType, code := range map[string]string{"token": "unsupported_response_type", "id_token": "invalid_request", "code id_token": "invalid_request"} {
+		u := r.authorize(params("response_type", responseType)).location()
+		q, err := url.ParseQuery(u.Fragment)
+		if err != nil || u.RawQuery != "" || q.Get("error") != code || q.Get("iss") != r.idp.Issuer() {
+			t.Errorf("%s: query %q, error %q", responseType, u.RawQuery, q.Get("error"))
+		}
+	}
+}
+
+// Logto: an unknown client or redirect URI is 400 with JSON, and no redirect.
+func TestAuthorizeDirectErrors(t *testing.T) {
+	r := start(t, nil)
+	for name, c := range map[string]struct {
+		q    url.Values
+		code string
+	}{
+		"unknown client":      {params("client_id", "nobody"), "invalid_client"},
+		"URL as client":       {params("client_id", "https://client.example/meta.json"), "invalid_client"},
+		"no client":           {params("client_id", ""), "invalid_request"},
+		"no redirect URI":     {params("redirect_uri", ""), "invalid_request"},
+		"wrong redirect URI":  {params("redirect_uri", "http://127.0.0.1:9/else"), "invalid_redirect_uri"},
+		"client of devices":   {params("client_id", "device"), "invalid_redirect_uri"},
+		"too large":           {params("nonce", strings.Repeat("n", 20_000)), "invalid_request"},
+		"doubled redirect_ur": {url.Values{"client_id": {"native"}, "redirect_uri": {callback, "http://evil.example/"}}, "invalid_request"},
+	} {
+		a := r.authorize(c.q)
+		a.wantError(400, c.code)
+		if a.header.Get("Location") != "" || a.text("iss") != r.idp.Issuer() || a.text("state") != c.q.Get("state") {
+			t.Errorf("%s: Location %q, iss %q, state %q", name, a.header.Get("Location"), a.text("iss"), a.text("state"))
+		}
+	}
+}
+
+// Logto, C26, C27, RFC 8252 section 7.3: any port for native clients, the
+// registered one included; the same spelling of the host, the same path and
+// scheme; exact for everybody else.
+func TestRedirectMatching(t *testing.T) {
+	r := start(t, nil)
+	for _, c := range []struct {
+		client, uri string
+		ok          bool
+	}{
+		{"native", "http://127.0.0.1:1/callback", true},
+		{"native", "http://127.0.0.1/callback", true},
+		{"native", "http://localhost:65535/callback", true},
+		{"native", "http://127.0.0.1:9/oauth/callback", true},
+		{"native", "io.example.app://callback", true},
+		{"native", "http://localhost:9/oauth/callback", false},
+		{"native", "http://[::1]:9/callback", false},
+		{"native", "http://127.0.0.1:9/callback/", false},
+		{"native", "http://127.0.0.1:9/callback?x=1", false},
+		{"native", "http://127.0.0.1:9/callback?", false},
+		{"native", "http://127.0.0.1:9/callback#x", false},
+		{"native", "http://127.0.0.1:9/callback#", false},
+		{"native", "http://127.0.0.1:9/%63allback", false},
+		{"native", "http://u@127.0.0.1:9/callback", false},
+		{"native", "https://127.0.0.1:9/callback", false},
+		{"native", "http://127.0.0.2:9/callback", false},
+		{"native", "http://LOCALHOST:9/callback", false},
+		{"native", "http://127.0.0.1.evil.example/callback", false},
+		{"native", "io.example.app:/callback", false},
+		{"spa", callback, true},
+		{"spa", "http://127.0.0.1:49153/callback", false},
+		{"web", "http://127.0.0.1/callback", false},
+	} {
+		if got := r.authorize(params("client_id", c.client, "redirect_uri", c.uri)).status == http.StatusSeeOther; got != c.ok {
+			t.Errorf("%s, %s: accepted %t", c.client, c.uri, got)
+		}
+	}
+}
+
+// Logto: when no scope is left the person signs in all the same, and then the
+// client gets access_denied without a description.
+func TestLoginWithoutScope(t *testing.T) {
+	r := start(t, nil)
+	for name, change := range map[string][]string{
+		"none":                           {"scope", ""},
+		"unknown":                        {"scope", "foo:bar"},
+		"of a resource not asked for":    {"scope", "mcp:read"},
+		"offline_access without consent": {"scope", "offline_access"},
+	} {
+		q := r.signIn(params(change...), "alice")
+		if q.Get("error") != "access_denied" || q.Has("error_description") || q.Has("code") || q.Get("iss") != r.idp.Issuer() {
+			t.Errorf("%s: error %q, description %q", name, q.Get("error"), q.Get("error_description"))
+		}
+	}
+}
+
+// The Deny button and the fault give access_denied, the fault without a page.
+func TestDeny(t *testing.T) {
+	r := start(t, nil)
+	if q := r.signIn(params(), ""); q.Get("error") != "access_denied" || q.Get("state") != "st&te" || q.Get("iss") != r.idp.Issuer() {
+		t.Errorf("button: error %q", q.Get("error"))
+	}
+	r.idp.SetFaults(devidp.Faults{Deny: true})
+	if q := r.authorize(params()).location().Query(); q.Get("error") != "access_denied" {
+		t.Errorf("fault: error %q", q.Get("error"))
+	}
+}

@@ -1,0 +1,127 @@
+package devidp
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+func small(t *testing.T, cfg Config) *Provider {
+	t.Helper()
+	p, err := New("http://127.0.0.1:3002/oidc", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func serve(t *testing.T, p *Provider, method, target, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), method, "http://127.0.0.1:3002"+target, strings.NewReader(body))
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	p.ServeHTTP(w, r)
+	return w
+}
+
+// No table grows beyond its limit, whatever strangers send, and what they
+// register does not push out the clients of the configuration.
+func TestTablesAreBounded(t *testing.T) {
+	p := small(t, Config{Registration: true, Clients: []Client{
+		{ID: "native", RedirectURIs: []string{"http://127.0.0.1/callback"}}, {ID: "device", DeviceFlow: true},
+	}})
+	login := "/oidc/auth?client_id=native&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback&response_type=code&scope=openid&code_challenge_method=S256&code_challenge=" + strings.Repeat("c", 43)
+	for i := range maxPending + 10 {
+		serve(t, p, http.MethodGet, login, "")
+		serve(t, p, http.MethodPost, "/oidc/device/auth", "client_id=device&scope=openid")
+		serve(t, p, http.MethodPost, "/oidc/reg", `{"redirect_uris":["https://a.example/"]}`)
+		serve(t, p, http.MethodGet, fmt.Sprintf("/path/%d", i), "")
+	}
+	if n := len(p.interactions); n != maxPending {
+		t.Errorf("%d interactions", n)
+	}
+	if n := len(p.devices); n != maxPending {
+		t.Errorf("%d devices", n)
+	}
+	if n, order := len(p.clients), len(p.dynamic); n != maxDynamic+2 || order != maxDynamic {
+		t.Errorf("%d clients, %d of them registered", n, order)
+	}
+	if _, kept := p.clients["native"]; !kept {
+		t.Error("a client of the configuration was pushed out")
+	}
+	stats := p.Stats()
+	if len(stats.Paths) != maxPaths+1 || stats.Paths["other"] == 0 {
+		t.Errorf("%d paths counted", len(stats.Paths))
+	}
+	stats.Paths["mine"]++
+	if p.Stats().Paths["mine"] != 0 {
+		t.Error("Stats is no copy")
+	}
+}
+
+// In a full table what has ended goes first.
+func TestRoomForNew(t *testing.T) {
+	now := time.Now()
+	table := map[string]*interaction{}
+	for i := range 10 {
+		table[fmt.Sprint(i)] = &interaction{expires: now.Add(time.Duration(i%2*2-1) * time.Hour)}
+	}
+	makeRoom(table, 10)
+	if len(table) != 5 || table["1"] == nil || table["0"] != nil {
+		t.Errorf("%d left", len(table))
+	}
+	makeRoom(table, 3)
+	if len(table) != 2 {
+		t.Errorf("%d left where three are too many", len(table))
+	}
+}
+
+// Access tokens, refresh tokens and codes have the larger limit.
+func TestTokenTablesAreBounded(t *testing.T) {
+	p := small(t, Config{})
+	g := &grant{user: p.cfg.Users[0]}
+	for range maxEntries + 10 {
+		p.opaqueToken(g, nil, time.Hour)
+		p.newRefreshToken(g, time.Now().Add(time.Hour))
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:3002/sign-in", http.NoBody)
+	for range maxEntries + 10 {
+		p.signedIn(w, r, request{redirectURI: "http://127.0.0.1/", scopes: []string{"openid"}}, p.cfg.Users[0])
+	}
+	if len(p.access) != maxEntries || len(p.refresh) != maxEntries || len(p.codes) != maxEntries {
+		t.Errorf("%d access tokens, %d refresh tokens, %d codes", len(p.access), len(p.refresh), len(p.codes))
+	}
+}
+
+// The log warns at start, and holds no code, token, verifier or state.
+func TestLogHasNoSecrets(t *testing.T) {
+	var log bytes.Buffer
+	s, err := Start(t.Context(), "127.0.0.1:0", Config{
+		Clients: []Client{{ID: "native", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
+		Log:     slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "never use it in production") {
+		t.Errorf("at start: %s", log.String())
+	}
+	form := url.Values{"client_id": {"native"}, "grant_type": {"refresh_token"}, "refresh_token": {"hush"}, "code": {"hush"}, "code_verifier": {"hush"}}
+	serve(t, s.Provider, http.MethodPost, "/oidc/token", form.Encode())
+	serve(t, s.Provider, http.MethodGet, "/oidc/auth?client_id=native&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback&state=hush&code_challenge=hush", "")
+	if strings.Count(log.String(), "request refused") != 2 || strings.Contains(log.String(), "hush") {
+		t.Errorf("refusals: %s", log.String())
+	}
+}

@@ -1,0 +1,101 @@
+package devidp_test
+
+import (
+	"net/url"
+	"testing"
+
+	"mcp-login/internal/devidp"
+)
+
+// Logto, RFC 7009: 200 without text for any token but a JWT, an effect on the
+// client's own tokens only; with a refresh token the whole grant ends.
+func TestRevocation(t *testing.T) {
+	r := start(t, nil)
+	revoke := func(client, token string) answer {
+		return r.post(r.idp.Issuer()+"/token/revocation", url.Values{"client_id": {client}, "token": {token}})
+	}
+	a := r.login()
+	for _, ineffective := range [][2]string{{"other", a.text("access_token")}, {"other", a.text("refresh_token")}, {"native", "unknown"}} {
+		if got := revoke(ineffective[0], ineffective[1]); got.status != 200 || got.body != "" {
+			t.Errorf("status %d, body %q", got.status, got.body)
+		}
+	}
+	if got := r.userinfo(a.text("access_token")); got.status != 200 {
+		t.Fatalf("revoked by another: status %d", got.status)
+	}
+	revoke("native", a.text("access_token"))
+	if got := r.userinfo(a.text("access_token")); got.status != 401 {
+		t.Errorf("access token: status %d", got.status)
+	}
+	b := r.refresh(a.text("refresh_token"))
+	if b.status != 200 {
+		t.Fatalf("refresh after the access token was revoked: status %d", b.status)
+	}
+	revoke("native", b.text("refresh_token"))
+	r.refresh(b.text("refresh_token")).wantError(400, "invalid_grant")
+	if got := r.userinfo(b.text("access_token")); got.status != 401 {
+		t.Errorf("access token of the revoked grant: status %d", got.status)
+	}
+	if n := r.idp.Stats().Revocations; n != 5 {
+		t.Errorf("%d revocations counted", n)
+	}
+}
+
+// Logto, RFC 7662: a public client may look at its own opaque tokens; those of
+// others look unknown.
+func TestIntrospection(t *testing.T) {
+	r := start(t, nil)
+	introspect := func(client, token string) map[string]any {
+		a := r.post(r.idp.Issuer()+"/token/introspection", url.Values{"client_id": {client}, "token": {token}})
+		if a.status != 200 {
+			t.Fatalf("status %d", a.status)
+		}
+		return a.members()
+	}
+	a := r.login()
+	m := introspect("native", a.text("access_token"))
+	if m["active"] != true || m["sub"] != "alice0000001" || m["client_id"] != "native" || m["iss"] != r.idp.Issuer() || m["scope"] != "openid profile offline_access" || m["token_type"] != "Bearer" {
+		t.Errorf("own access token: %v", m)
+	}
+	if m := introspect("native", a.text("refresh_token")); m["active"] != true {
+		t.Errorf("own refresh token: %v", m)
+	}
+	r.refresh(a.text("refresh_token"))
+	for name, m := range map[string]map[string]any{
+		"another's":       introspect("other", a.text("access_token")),
+		"unknown":         introspect("native", "unknown"),
+		"rotated refresh": introspect("native", a.text("refresh_token")),
+	} {
+		if m["active"] != false || len(m) != 1 {
+			t.Errorf("%s: %v", name, m)
+		}
+	}
+}
+
+// Logto: JWTs can be neither revoked nor introspected, and nobody can without a
+// client and a token.
+func TestRevocationErrors(t *testing.T) {
+	r := start(t, nil)
+	jwt, err := r.idp.IssueToken(devidp.TokenRequest{ClientID: "native", Resource: resource})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/token/revocation", "/token/introspection"} {
+		r.post(r.idp.Issuer()+path, url.Values{"client_id": {"native"}, "token": {jwt}}).wantError(400, "unsupported_token_type")
+		r.post(r.idp.Issuer()+path, url.Values{"token": {"x"}}).wantError(400, "invalid_request")
+		r.post(r.idp.Issuer()+path, url.Values{"client_id": {"native"}}).wantError(400, "invalid_request")
+	}
+}
+
+// There is no session to end, and no address registered to go to.
+func TestEndSession(t *testing.T) {
+	r := start(t, nil)
+	if a := r.get(r.idp.Issuer() + "/session/end"); a.status != 200 || a.header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Errorf("status %d", a.status)
+	}
+	a := r.get(r.idp.Issuer() + "/session/end?post_logout_redirect_uri=http%3A%2F%2F127.0.0.1%2F")
+	a.wantError(400, "invalid_request")
+	if a.header.Get("Location") != "" {
+		t.Error("it redirects")
+	}
+}

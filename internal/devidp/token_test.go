@@ -1,0 +1,306 @@
+package devidp_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/internal/devidp"
+)
+
+// Logto, C32: which access token and which scope each combination of resource
+// parameters gives. A JWT has two dots, an opaque token 43 characters.
+func TestResourceRule(t *testing.T) {
+	r := start(t, nil)
+	for name, c := range map[string]struct {
+		authorize, token []string
+		jwt              bool
+		scope            string
+	}{
+		"nowhere":                    {nil, nil, false, "openid profile"},
+		"at authorize only":          {[]string{"resource", resource, "scope", "openid mcp:read"}, nil, false, "openid"},
+		"at both":                    {[]string{"resource", resource, "scope", "openid mcp:read"}, []string{"resource", resource}, true, "mcp:read"},
+		"at both, scope not there":   {[]string{"resource", resource, "scope", "openid mcp:admin"}, []string{"resource", resource}, true, ""},
+		"unknown scope, no resource": {[]string{"scope", "openid foo:bar mcp:read"}, nil, false, "openid"},
+	} {
+		a := r.exchange(r.code(c.authorize...), c.token...)
+		token := a.text("access_token")
+		if a.status != 200 || (strings.Count(token, ".") == 2) != c.jwt || !c.jwt && len(token) != 43 {
+			t.Errorf("%s: status %d, token of %d characters", name, a.status, len(token))
+		}
+		if scope, there := a.members()["scope"]; !there || scope != c.scope {
+			t.Errorf("%s: scope %q, want %q", name, scope, c.scope)
+		}
+		if a.text("token_type") != "Bearer" || a.members()["expires_in"] != 3600.0 || a.text("id_token") == "" || a.text("refresh_token") != "" {
+			t.Errorf("%s: type %q, expires_in %v, ID token %t, refresh token %t", name, a.text("token_type"), a.members()["expires_in"], a.text("id_token") != "", a.text("refresh_token") != "")
+		}
+		if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Content-Type") != "application/json; charset=utf-8" {
+			t.Errorf("%s: headers %q, %q", name, a.header.Get("Cache-Control"), a.header.Get("Content-Type"))
+		}
+	}
+}
+
+// Logto, C32: a resource that was not asked for, or is not registered, or one
+// of two, is invalid_target at the token endpoint, and the code is spent.
+func TestResourceWrongAtToken(t *testing.T) {
+	r := start(t, nil)
+	for name, c := range map[string]struct{ authorize, token string }{
+		"at token only":           {"", resource},
+		"unregistered":            {resource, "http://localhost:8080/wrong"},
+		"another than asked for":  {resource, "http://localhost:8080/other"},
+		"with a slash more":       {resource, resource + "/"},
+		"without a host":          {resource, "http://"},
+		"registered, asked other": {"http://localhost:8080/other", resource},
+	} {
+		code := r.code("resource", c.authorize)
+		a := r.exchange(code, "resource", c.token)
+		a.wantError(400, "invalid_target")
+		if d := a.text("error_description"); d != "resource indicator is missing, or unknown" {
+			t.Errorf("%s: %q", name, d)
+		}
+		r.exchange(code).wantError(400, "invalid_grant")
+	}
+	q := params("scope", "openid")
+	q["resource"] = []string{resource, "http://localhost:8080/other"}
+	code := r.signIn(q, "alice").Get("code")
+	r.post(r.idp.Issuer()+"/token", url.Values{
+		"client_id": {"native"}, "grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}, "resource": q["resource"],
+	}).wantError(400, "invalid_target")
+}
+
+// Several resources can be asked for; the token request picks one of them.
+func TestResourcePicked(t *testing.T) {
+	r := start(t, nil)
+	q := params("scope", "openid mcp:read")
+	q["resource"] = []string{resource, "http://localhost:8080/other"}
+	a := r.exchange(r.signIn(q, "alice").Get("code"), "resource", "http://localhost:8080/other")
+	token, err := r.parse(a.text("access_token"))
+	if err != nil || a.text("scope") != "" {
+		t.Fatalf("%v, scope %q", err, a.text("scope"))
+	}
+	if claims, _ := token.Claims.(jwt.MapClaims); claims["aud"] != "http://localhost:8080/other" {
+		t.Errorf("aud %v", claims["aud"])
+	}
+}
+
+// Logto, RFC 9068: the JWT verifies with the published key and has these claims
+// and no others; profile claims come with TokenClaims only.
+func TestAccessTokenClaims(t *testing.T) {
+	for _, custom := range []bool{false, true} {
+		r := start(t, func(c *devidp.Config) { c.TokenClaims = custom })
+		a := r.exchange(r.code("resource", resource, "scope", "openid mcp:read mcp:write"), "resource", resource)
+		token, err := r.parse(a.text("access_token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims, _ := token.Claims.(jwt.MapClaims)
+		if token.Header["typ"] != "at+jwt" || token.Header["alg"] != "ES384" || len(token.Header) != 3 {
+			t.Errorf("header %v", token.Header)
+		}
+		if claims["aud"] != resource || claims["sub"] != "alice0000001" || claims["client_id"] != "native" || claims["scope"] != "mcp:read mcp:write" || claims["jti"] == "" {
+			t.Errorf("aud %v, sub %v, client_id %v, scope %v", claims["aud"], claims["sub"], claims["client_id"], claims["scope"])
+		}
+		want := 8
+		if custom {
+			want = 11
+		}
+		if (claims["username"] == "alice" && claims["email"] == "alice@example.test" && claims["name"] == "Alice Example") != custom || len(claims) != want {
+			t.Errorf("custom %t: %d claims", custom, len(claims))
+		}
+	}
+}
+
+// Logto: the ID token has no typ, a string aud, the nonce that was sent, claims
+// by scope, and not at_hash, azp or auth_time. Without openid there is none.
+func TestIDToken(t *testing.T) {
+	r := start(t, nil)
+	a := r.exchange(r.code("nonce", "n-1", "scope", "openid profile email custom_data roles"))
+	token, err := r.parse(a.text("id_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, _ := token.Claims.(jwt.MapClaims)
+	if _, typed := token.Header["typ"]; typed || claims["aud"] != "native" || claims["nonce"] != "n-1" || claims["username"] != "alice" || claims["email"] != "alice@example.test" {
+		t.Errorf("typ %t, aud %v, nonce %v, username %v", typed, claims["aud"], claims["nonce"], claims["username"])
+	}
+	for _, name := range []string{"at_hash", "azp", "sid", "auth_time", "custom_data"} {
+		if _, there := claims[name]; there {
+			t.Errorf("%s is there", name)
+		}
+	}
+	if _, there := claims["roles"]; !there {
+		t.Error("roles are not there")
+	}
+	if a := r.exchange(r.code("scope", "profile")); a.status != 200 || a.text("id_token") != "" {
+		t.Errorf("without openid: status %d", a.status)
+	}
+}
+
+// Logto: whatever is wrong with a code, the answer says the same, and names the
+// page about it.
+func TestInvalidGrant(t *testing.T) {
+	r := start(t, nil)
+	for name, change := range map[string][]string{
+		"unknown code":    {"code", "unknown"},
+		"wrong verifier":  {"code_verifier", strings.Repeat("x", 43)},
+		"no verifier":     {"code_verifier", ""},
+		"other port":      {"redirect_uri", "http://127.0.0.1:49153/callback"},
+		"no redirect URI": {"redirect_uri", ""},
+		"code of another": {"client_id", "other"},
+	} {
+		code := r.code()
+		a := r.exchange(code, change...)
+		a.wantError(400, "invalid_grant")
+		if a.text("error_description") != "grant request is invalid" || a.text("error_uri") != "https://openid.sh/debug/invalid_grant" {
+			t.Errorf("%s: %q, %q", name, a.text("error_description"), a.text("error_uri"))
+		}
+		if a := r.exchange(code); a.status != 200 { // C30: none of this spends the code
+			t.Errorf("%s: the code was spent", name)
+		}
+	}
+}
+
+// Logto, RFC 6749 section 4.1.2: a code is good once; its second use ends what
+// the first one gave, refresh token included.
+func TestCodeReplay(t *testing.T) {
+	r := start(t, nil)
+	code := r.code("scope", "openid offline_access", "prompt", "consent")
+	a := r.exchange(code)
+	if got := r.userinfo(a.text("access_token")); got.status != 200 {
+		t.Fatalf("userinfo: status %d", got.status)
+	}
+	r.exchange(code).wantError(400, "invalid_grant")
+	if got := r.userinfo(a.text("access_token")); got.status != 401 {
+		t.Errorf("userinfo after the replay: status %d", got.status)
+	}
+	r.refresh(a.text("refresh_token")).wantError(400, "invalid_grant")
+	r.exchange(code).wantError(400, "invalid_grant")
+	if n := r.idp.Stats().ReuseDetections; n != 1 {
+		t.Errorf("%d reuse detections", n)
+	}
+}
+
+// Logto: a code lives 60 seconds, a login page an hour, an access token an hour.
+func TestLifetimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := inBubble(t, nil)
+		code, late := r.code(), r.code()
+		page := r.authorize(params()).location().String()
+		time.Sleep(time.Minute)
+		a := r.exchange(code)
+		if a.status != 200 {
+			t.Errorf("code after 60 s: status %d", a.status)
+		}
+		time.Sleep(time.Nanosecond)
+		r.exchange(late).wantError(400, "invalid_grant")
+		time.Sleep(time.Hour - time.Minute - time.Nanosecond)
+		if got := r.get(r.host() + page); got.status != 200 {
+			t.Errorf("page after an hour: status %d", got.status)
+		}
+		if got := r.userinfo(a.text("access_token")); got.status != 200 {
+			t.Errorf("access token before its end: status %d", got.status)
+		}
+		time.Sleep(time.Minute + time.Nanosecond)
+		if got := r.get(r.host() + page); got.status != 400 {
+			t.Errorf("page after more than an hour: status %d", got.status)
+		}
+		if got := r.userinfo(a.text("access_token")); got.status != 401 {
+			t.Errorf("access token after its end: status %d", got.status)
+		}
+	})
+}
+
+// Logto: requests that are wrong in form.
+func TestTokenRequestErrors(t *testing.T) {
+	r := start(t, nil)
+	for name, c := range map[string]struct {
+		form        url.Values
+		code, about string
+	}{
+		"empty":              {url.Values{}, "invalid_request", "no client authentication mechanism provided"},
+		"no grant_type":      {url.Values{"client_id": {"native"}}, "invalid_request", "missing required parameter 'grant_type'"},
+		"password":           {url.Values{"client_id": {"native"}, "grant_type": {"password"}}, "unsupported_grant_type", ""},
+		"not allowed":        {url.Values{"client_id": {"device"}, "grant_type": {"authorization_code"}, "code": {"c"}}, "invalid_request", "requested grant type is not allowed for this client"},
+		"device not allowed": {url.Values{"client_id": {"native"}, "grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}}, "invalid_request", "requested grant type is not allowed for this client"},
+		"unknown client":     {url.Values{"client_id": {"nobody"}, "grant_type": {"refresh_token"}}, "invalid_client", ""},
+		"short verifier":     {url.Values{"client_id": {"native"}, "grant_type": {"authorization_code"}, "code": {"c"}, "code_verifier": {"short"}}, "invalid_request", "minimum length of 43"},
+		"no code":            {url.Values{"client_id": {"native"}, "grant_type": {"authorization_code"}}, "invalid_request", "'code'"},
+		"no refresh token":   {url.Values{"client_id": {"native"}, "grant_type": {"refresh_token"}}, "invalid_request", "'refresh_token'"},
+		"doubled":            {url.Values{"client_id": {"native"}, "refresh_token": {"a", "b"}}, "invalid_request", "'refresh_token' parameter must not be provided twice"},
+		"too large":          {url.Values{"client_id": {strings.Repeat("n", 70_000)}}, "invalid_request", "cannot be read"},
+	} {
+		a := r.post(r.idp.Issuer()+"/token", c.form)
+		a.wantError(http.StatusBadRequest, c.code)
+		if d := a.text("error_description"); !strings.Contains(d, c.about) {
+			t.Errorf("%s: %q", name, d)
+		}
+	}
+}
+
+// Logto, C28, C29: a secret in the header or in the form; a wrong one is 401,
+// with a challenge when it came by header. An unknown client is 400.
+func TestClientAuthentication(t *testing.T) {
+	r := start(t, nil)
+	code := func(client string) url.Values {
+		q := r.signIn(params("client_id", client), "alice")
+		return url.Values{"grant_type": {"authorization_code"}, "code": {q.Get("code")}, "redirect_uri": {callback}, "code_verifier": {verifier}}
+	}
+	send := func(form url.Values, user, password string) answer {
+		req := r.request(http.MethodPost, r.idp.Issuer()+"/token", form.Encode())
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if user != "" {
+			req.SetBasicAuth(url.QueryEscape(user), url.QueryEscape(password))
+		}
+		return r.do(req)
+	}
+	if a := send(code("web"), "web", "s3cret&"); a.status != 200 {
+		t.Errorf("header: status %d", a.status)
+	}
+	if a := send(with(code("web"), "client_id", "web", "client_secret", "s3cret&"), "", ""); a.status != 200 {
+		t.Errorf("form: status %d", a.status)
+	}
+	challenge := `Basic realm="` + r.idp.Issuer() + `", error="invalid_client", error_description="client authentication failed"`
+	for name, c := range map[string]struct {
+		a         answer
+		status    int
+		code      string
+		challenge string
+	}{
+		"wrong in the header":   {send(code("web"), "web", "wrong"), 401, "invalid_client", challenge},
+		"public by header":      {send(code("native"), "native", "x"), 401, "invalid_client", challenge},
+		"wrong in the form":     {send(with(code("web"), "client_id", "web", "client_secret", "wrong"), "", ""), 401, "invalid_client", ""},
+		"none":                  {send(with(code("web"), "client_id", "web"), "", ""), 401, "invalid_client", ""},
+		"empty in the header":   {send(code("native"), "native", ""), 400, "invalid_request", ""},
+		"header and form":       {send(with(code("web"), "client_secret", "s3cret&"), "web", "s3cret&"), 400, "invalid_request", ""},
+		"two clients":           {send(with(code("web"), "client_id", "native"), "web", "s3cret&"), 400, "invalid_request", ""},
+		"unknown in the header": {send(code("web"), "nobody", "x"), 400, "invalid_client", ""},
+	} {
+		t.Log(name)
+		c.a.wantError(c.status, c.code)
+		if got := c.a.header.Get("WWW-Authenticate"); got != c.challenge {
+			t.Errorf("%s: challenge %q", name, got)
+		}
+	}
+}
+
+// Logto: only a client that authenticates with client_secret_basic may leave
+// PKCE out, and then there must be no verifier.
+func TestPKCEOfConfidentialClient(t *testing.T) {
+	r := start(t, nil)
+	form := func() url.Values {
+		q := r.signIn(params("client_id", "web", "code_challenge", "", "code_challenge_method", ""), "alice")
+		return url.Values{"client_id": {"web"}, "client_secret": {"s3cret&"}, "grant_type": {"authorization_code"}, "code": {q.Get("code")}, "redirect_uri": {callback}}
+	}
+	if a := r.post(r.idp.Issuer()+"/token", form()); a.status != 200 {
+		t.Errorf("status %d", a.status)
+	}
+	r.post(r.idp.Issuer()+"/token", with(form(), "code_verifier", verifier)).wantError(400, "invalid_grant")
+	if q := r.authorize(params("client_id", "spa", "code_challenge", "", "code_challenge_method", "")).location().Query(); q.Get("error") != "invalid_request" {
+		t.Errorf("public client without PKCE: error %q", q.Get("error"))
+	}
+}
