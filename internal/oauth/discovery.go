@@ -161,18 +161,30 @@ func serverMetadata(ctx context.Context, client *http.Client, issuer string) (Se
 	if u.RawQuery != "" {
 		return ServerMetadata{}, fmt.Errorf("%s: the issuer has a query (RFC 8414, section 2)", op)
 	}
-	for _, address := range issuerWellKnown(u) {
+	m, found, err := firstServerMetadata(ctx, client, issuerWellKnown(u))
+	switch {
+	case err != nil:
+		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+	case !found:
+		return ServerMetadata{}, &Error{Op: op, Err: errors.New("none of its well-known addresses has it"), Hint: "is the issuer in the MCP server's metadata right, and does the provider answer?"}
+	}
+	return m, m.checkIssuer(op, issuer)
+}
+
+// firstServerMetadata returns the first document there is. What is no such
+// document counts as not there.
+func firstServerMetadata(ctx context.Context, client *http.Client, addresses []string) (m ServerMetadata, found bool, err error) {
+	for _, address := range addresses {
 		body, ok, err := fetchMetadata(ctx, client, address, nil)
 		if err != nil {
-			return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+			return ServerMetadata{}, false, err
 		}
 		var m ServerMetadata
-		if !ok || decodeStrict(body, &m) != nil {
-			continue
+		if ok && decodeStrict(body, &m) == nil {
+			return m, true, nil
 		}
-		return m, m.checkIssuer(op, issuer)
 	}
-	return ServerMetadata{}, &Error{Op: op, Err: errors.New("none of its well-known addresses has it"), Hint: "is the issuer in the MCP server's metadata right, and does the provider answer?"}
+	return ServerMetadata{}, false, nil
 }
 
 func (m ServerMetadata) checkIssuer(op, issuer string) error {
@@ -212,18 +224,14 @@ func issuerWellKnown(issuer *url.URL) []string {
 func legacyServerMetadata(ctx context.Context, client *http.Client, server *url.URL) (ServerMetadata, error) {
 	const op = "find the authorization server"
 	origin := server.Scheme + "://" + server.Host
-	for _, address := range issuerWellKnown(&url.URL{Scheme: server.Scheme, Host: server.Host}) {
-		body, ok, err := fetchMetadata(ctx, client, address, nil)
-		if err != nil {
-			return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
-		}
-		var m ServerMetadata
-		if !ok || decodeStrict(body, &m) != nil {
-			continue
-		}
+	m, found, err := firstServerMetadata(ctx, client, issuerWellKnown(&url.URL{Scheme: server.Scheme, Host: server.Host}))
+	switch {
+	case err != nil:
+		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+	case found:
 		return m, m.checkIssuer(op, origin)
 	}
-	m := ServerMetadata{
+	m = ServerMetadata{
 		Issuer:                origin,
 		AuthorizationEndpoint: origin + "/authorize",
 		TokenEndpoint:         origin + "/token",

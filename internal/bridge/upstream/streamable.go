@@ -258,6 +258,10 @@ func (s *streamable) stream(ctx context.Context, resp *http.Response, m jsonrpc.
 		if m.Kind == jsonrpc.Batch && err == nil {
 			return nil // whether each of its requests was answered is for the caller to see
 		}
+		var told *Error
+		if errors.As(err, &told) {
+			return err // not the line, but what came over it
+		}
 		if c.lastID == "" || modernVersion(m) != "" {
 			return interrupted(err)
 		}

@@ -289,9 +289,13 @@ func TestSlowClientDoesNotBlock(t *testing.T) {
 		fmt.Fprint(conn, "GET /callback?co")
 	}
 	ch := receive(t.Context(), l, "s")
-	go func() { get(t, "GET", l.URI()+"?code=c&state=s", "") }()
+	page := make(chan int, 1)
+	go func() { status, _, _ := get(t, "GET", l.URI()+"?code=c&state=s", ""); page <- status }()
 	r := <-ch
 	r.finish("", nil)
+	if status := <-page; status != 200 {
+		t.Errorf("status %d", status)
+	}
 	if err := l.Close(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("close: %v", err)
 	}

@@ -1,0 +1,207 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// H7: what a header can carry stays plain, everything else is encoded.
+func TestH7HeaderValue(t *testing.T) {
+	for in, out := range map[string]string{
+		"echo":               "echo",
+		"a b":                "a b",
+		"file:///x%20y":      "file:///x%20y",
+		"":                   "",
+		" a":                 "=?base64?IGE=?=",
+		"a\t":                "=?base64?YQk=?=",
+		"é":                  "=?base64?w6k=?=",
+		"a\r\nX: y":          "=?base64?YQ0KWDogeQ==?=",
+		"=?base64?eA==?=":    "=?base64?PT9iYXNlNjQ/ZUE9PT89?=",
+		"=?base64?no ending": "=?base64?no ending",
+	} {
+		if got := headerValue(in); got != out {
+			t.Errorf("%q: %q, want %q", in, got, out)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for in, out := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "999999999": maxRetryAfter} {
+		if got := retryAfter(in); got != out {
+			t.Errorf("%q: %v", in, got)
+		}
+	}
+	if got := retryAfter(time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)); got < 50*time.Second || got > time.Minute {
+		t.Errorf("a date in a minute: %v", got)
+	}
+}
+
+// A4: only the same origin, only with the method and so the body kept.
+func TestA4CheckRedirect(t *testing.T) {
+	first := &http.Request{Method: "POST", URL: mustURL(t, "https://a.example/mcp")}
+	for _, tc := range []struct {
+		method, to string
+		via        int
+		ok         bool
+	}{
+		{"POST", "https://a.example/new", 1, true},
+		{"POST", "https://A.example/new", 1, true},
+		{"GET", "https://a.example/new", 1, false},
+		{"POST", "http://a.example/new", 1, false},
+		{"POST", "https://b.example/mcp", 1, false},
+		{"POST", "https://sub.a.example/mcp", 1, false},
+		{"POST", "https://a.example:8443/mcp", 1, false},
+		{"POST", "https://a.example/new", 4, false},
+	} {
+		via := make([]*http.Request, tc.via)
+		for i := range via {
+			via[i] = first
+		}
+		err := CheckRedirect(&http.Request{Method: tc.method, URL: mustURL(t, tc.to)}, via)
+		if (err == nil) != tc.ok {
+			t.Errorf("%s %s after %d: %v", tc.method, tc.to, tc.via, err)
+		}
+	}
+}
+
+func mustURL(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func connect(t *testing.T, wish Transport, handler http.Handler) *Upstream {
+	t.Helper()
+	srv := httptest.NewServer(handler)
+	wire := &http.Transport{}
+	u, err := New(Config{Endpoint: mustURL(t, srv.URL+"/mcp"), HTTP: &http.Client{Transport: wire, CheckRedirect: CheckRedirect}, Transport: wish, MaxMessage: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = u.Close(context.Background())
+		wire.CloseIdleConnections()
+		srv.CloseClientConnections()
+		srv.Close()
+	})
+	return u
+}
+
+const request = `{"jsonrpc":"2.0","id":1,"method":"initialize"}`
+
+// L3: an HTTP+SSE server may not send messages and tokens to another origin.
+func TestL3ForeignEndpoint(t *testing.T) {
+	for _, endpoint := range []string{"https://evil.example/messages", "//evil.example/messages", "http://u:p@127.0.0.1/x", "http://%zz"} {
+		var posts atomic.Int64
+		u := connect(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				posts.Add(1)
+			}
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, "event: endpoint\ndata: "+endpoint+"\n\n")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}))
+		_, err := u.Call(t.Context(), []byte(request), nil)
+		var e *Error
+		if !errors.As(err, &e) || e.Reason != NotMCP || posts.Load() != 0 {
+			t.Errorf("%s: %v, %d posts", endpoint, err, posts.Load())
+		}
+	}
+}
+
+// L1, L10: a stream that begins with something else is not this transport.
+func TestL1FirstEvent(t *testing.T) {
+	u := connect(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: {}\n\n")
+	}))
+	if _, err := u.Call(t.Context(), []byte(request), nil); err == nil || !strings.Contains(err.Error(), "endpoint") {
+		t.Error(err)
+	}
+}
+
+// L8: only 400, 404 and 405 without JSON-RPC in them lead to HTTP+SSE.
+func TestL8Fallback(t *testing.T) {
+	for _, tc := range []struct {
+		status int
+		body   string
+		gets   bool
+	}{
+		{405, "", true},
+		{404, "not here", true},
+		{400, "", true},
+		{400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no session"}}`, false},
+		{401, "", false},
+		{403, "", false},
+		{500, "", false},
+		{503, "", false},
+		{429, "", false},
+	} {
+		var gets atomic.Int64
+		u := connect(t, Auto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				gets.Add(1)
+			}
+			w.WriteHeader(tc.status)
+			_, _ = io.WriteString(w, tc.body)
+		}))
+		_, _ = u.Call(t.Context(), []byte(request), nil)
+		if (gets.Load() > 0) != tc.gets {
+			t.Errorf("%d %s: %d GETs", tc.status, tc.body, gets.Load())
+		}
+	}
+}
+
+// P5: an answer beyond the limit is an error for that request alone.
+func TestTooLarge(t *testing.T) {
+	large := strings.Repeat("x", 2<<20)
+	u := connect(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		m, _ := jsonrpc.Parse(body)
+		text := "small"
+		switch m.Method {
+		case "events":
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, `data: {"id":1,"result":"`+large+"\"}\n\n")
+			return
+		case "json":
+			text = large
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":1,"result":"`+text+`"}`)
+	}))
+	for _, method := range []string{"events", "json"} {
+		var e *Error
+		if _, err := u.Call(t.Context(), []byte(`{"id":1,"method":"`+method+`"}`), nil); !errors.As(err, &e) || e.Reason != TooLarge {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if answer, err := u.Call(t.Context(), []byte(`{"id":1,"method":"x"}`), nil); err != nil || string(answer.Result) != `"small"` {
+		t.Errorf("afterwards: %s, %v", answer.Raw, err)
+	}
+}
+
+// A client with a timeout would cut a person off in the middle of a login.
+func TestNewRefusesTimeouts(t *testing.T) {
+	if _, err := New(Config{Endpoint: &url.URL{}, HTTP: &http.Client{Timeout: time.Second}}); err == nil {
+		t.Error("accepted")
+	}
+}
