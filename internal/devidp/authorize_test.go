@@ -93,6 +93,15 @@ func TestAuthorizeDirectErrors(t *testing.T) {
 	}
 }
 
+// Logto: a client of the device grant cannot begin at the authorization
+// endpoint, even when it has a redirect URI.
+func TestAuthorizeNotForDevices(t *testing.T) {
+	r := start(t, func(c *devidp.Config) {
+		c.Clients = append(c.Clients, devidp.Client{ID: "tv", DeviceFlow: true, RedirectURIs: []string{callback}})
+	})
+	r.authorize(params("client_id", "tv")).wantError(400, "invalid_redirect_uri")
+}
+
 // Logto, C26, C27, RFC 8252 section 7.3: any port for native clients, the
 // registered one included; the same spelling of the host, the same path and
 // scheme; exact for everybody else.

@@ -103,9 +103,12 @@ func TestLoopbackOnly(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"0.0.0.0:0", ":0", "[::]:0", "192.0.2.1:0", "idp.example:0", "127.0.0.1", ""} {
-		if s, err := devidp.Start(t.Context(), address, devidp.Config{}); err == nil {
+		s, err := devidp.Start(t.Context(), address, devidp.Config{})
+		if err == nil {
 			t.Errorf("address %q was accepted", address)
 			_ = s.Close()
+		} else if strings.HasSuffix(address, ":0") && !strings.Contains(err.Error(), "listens on loopback only") {
+			t.Errorf("address %q was refused after it was bound: %v", address, err)
 		}
 	}
 	for _, issuer := range []string{"http://127.0.0.1:3002/oidc", "http://localhost:3002/oidc", "http://[::1]:3002/oidc"} {

@@ -115,6 +115,21 @@ func TestAccessTokenClaims(t *testing.T) {
 	}
 }
 
+// Logto: a JWT without scopes has no scope claim, while the answer has an empty
+// scope.
+func TestAccessTokenWithoutScope(t *testing.T) {
+	r := start(t, nil)
+	a := r.exchange(r.code("resource", resource, "scope", "openid"), "resource", resource)
+	token, err := r.parse(a.text("access_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, _ := token.Claims.(jwt.MapClaims)
+	if _, there := claims["scope"]; there || a.members()["scope"] != "" {
+		t.Errorf("claim %t, answer %v", there, a.members()["scope"])
+	}
+}
+
 // Logto: the ID token has no typ, a string aud, the nonce that was sent, claims
 // by scope, and not at_hash, azp or auth_time. Without openid there is none.
 func TestIDToken(t *testing.T) {
@@ -245,7 +260,9 @@ func TestTokenRequestErrors(t *testing.T) {
 // Logto, C28, C29: a secret in the header or in the form; a wrong one is 401,
 // with a challenge when it came by header. An unknown client is 400.
 func TestClientAuthentication(t *testing.T) {
-	r := start(t, nil)
+	r := start(t, func(c *devidp.Config) {
+		c.Clients = append(c.Clients, devidp.Client{ID: "empty", AuthMethod: "client_secret_post", RedirectURIs: []string{callback}})
+	})
 	code := func(client string) url.Values {
 		q := r.signIn(params("client_id", client), "alice")
 		return url.Values{"grant_type": {"authorization_code"}, "code": {q.Get("code")}, "redirect_uri": {callback}, "code_verifier": {verifier}}
@@ -275,6 +292,7 @@ func TestClientAuthentication(t *testing.T) {
 		"public by header":      {send(code("native"), "native", "x"), 401, "invalid_client", challenge},
 		"wrong in the form":     {send(with(code("web"), "client_id", "web", "client_secret", "wrong"), "", ""), 401, "invalid_client", ""},
 		"none":                  {send(with(code("web"), "client_id", "web"), "", ""), 401, "invalid_client", ""},
+		"none was given out":    {send(with(code("empty"), "client_id", "empty"), "", ""), 401, "invalid_client", ""},
 		"empty in the header":   {send(code("native"), "native", ""), 400, "invalid_request", ""},
 		"header and form":       {send(with(code("web"), "client_secret", "s3cret&"), "web", "s3cret&"), 400, "invalid_request", ""},
 		"two clients":           {send(with(code("web"), "client_id", "native"), "web", "s3cret&"), 400, "invalid_request", ""},
