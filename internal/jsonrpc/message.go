@@ -44,6 +44,9 @@ type Message struct {
 	Params, Result, Error []byte
 }
 
+// space is the white space of JSON (RFC 8259, section 2); other kinds are errors.
+const space = " \t\r\n"
+
 // lenient is how relayed text is read: syntax is checked, but what the two
 // ends may disagree about (duplicate names, broken UTF-8) is theirs to judge.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
@@ -57,7 +60,7 @@ func decoder(raw []byte) *jsontext.Decoder {
 // raw, which must not be changed afterwards. With ErrInvalid the ID is set when
 // one was found, so that the refusal can name it.
 func Parse(raw []byte) (Message, error) {
-	raw = bytes.TrimSpace(raw)
+	raw = bytes.Trim(raw, space)
 	m := Message{Raw: raw}
 	d := decoder(raw)
 	if d.PeekKind() == jsontext.KindBeginArray {
@@ -241,7 +244,7 @@ func Elements(raw []byte) [][]byte {
 // between tokens, where none is needed, and never raw inside a string. raw is
 // returned itself when there is nothing to do.
 func Squeeze(raw []byte) []byte {
-	raw = bytes.TrimSpace(raw)
+	raw = bytes.Trim(raw, space)
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
 		return raw
 	}

@@ -42,6 +42,8 @@ func TestParse(t *testing.T) {
 		{`1`, Invalid, "", "", ErrInvalid},
 		{``, Invalid, "", "", ErrSyntax},
 		{`{`, Invalid, "", "", ErrSyntax},
+		{"{}\f", Invalid, "", "", ErrSyntax},
+		{"\u00a0{}", Invalid, "", "", ErrSyntax},
 		{`{"id":1,"method":"m"} {}`, Invalid, "", "", ErrSyntax},
 		{`{"id":1,"method":"m",}`, Invalid, "", "", ErrSyntax},
 		{`{"id":01,"method":"m"}`, Invalid, "", "", ErrSyntax},
