@@ -14,8 +14,9 @@ const (
 	// and one login; a server that refuses both tokens refuses for another
 	// reason (C47).
 	maxRenewals = 2
-	// maxStepUps is how often more scopes are asked for (C52).
-	maxStepUps = 3
+	// maxAttempts is how often in all one request may lead to new tokens when
+	// it asks for more and more scopes (C52).
+	maxAttempts = 3
 )
 
 // Transport returns a RoundTripper that puts the access token on requests to
@@ -56,7 +57,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		switch {
 		case !refused:
 			return resp, nil
-		case w.stepUp && stepUps == maxStepUps:
+		case w.stepUp && renewals+stepUps >= maxAttempts:
 			return resp, nil
 		case !w.stepUp && renewals == maxRenewals:
 			discard(resp)

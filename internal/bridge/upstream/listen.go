@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -95,29 +96,52 @@ func (s *streamable) resume(ctx context.Context, c *cursor) (*http.Response, err
 	}
 }
 
-// listen opens the server's own stream once (G6). It lives until Close.
-func (s *streamable) listen() {
+// streamPatience is how long the server's own stream may hold up the first
+// request.
+const streamPatience = 250 * time.Millisecond
+
+// until waits for done, for the limit, or for ctx.
+func until(ctx context.Context, done <-chan struct{}, limit time.Duration) error {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// listen opens the server's own stream once (G6). It lives until Close. The
+// channel is closed when the server has answered, whatever it said.
+func (s *streamable) listen() <-chan struct{} {
+	opened := make(chan struct{})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listening || s.u.ctx.Err() != nil {
-		return
+		close(opened)
+		return opened
 	}
 	s.listening = true
 	s.u.work.Go(func() {
-		s.listenUntil(s.u.ctx)
+		s.listenUntil(s.u.ctx, sync.OnceFunc(func() { close(opened) }))
 		s.mu.Lock()
 		s.listening = false
 		s.mu.Unlock()
 	})
+	return opened
 }
 
 // listenUntil keeps the stream open. A server that offers none (405, or any
 // other 4xx) is left alone; a lost session is the next request's business,
 // whose replacement opens the stream again.
-func (s *streamable) listenUntil(ctx context.Context) {
+func (s *streamable) listenUntil(ctx context.Context, opened func()) {
 	var c cursor
+	defer opened()
 	for ctx.Err() == nil {
 		resp, err := s.get(ctx, &c)
+		opened()
 		switch {
 		case err != nil:
 			var e *Error

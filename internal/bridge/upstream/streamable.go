@@ -44,7 +44,9 @@ func (s *streamable) send(ctx context.Context, m jsonrpc.Message, deliver Delive
 		}
 	}
 	if err == nil && m.Method == "notifications/initialized" {
-		s.listen()
+		// The client's next message waits a moment for the server's stream:
+		// what the server says while it works on it would be lost without.
+		_ = until(ctx, s.listen(), streamPatience)
 	}
 	return err
 }
@@ -77,8 +79,9 @@ func (s *streamable) replaceSession(ctx context.Context, lost string) error {
 		s.mu.Unlock()
 		return nil
 	}
+	// The lost session stays in place meanwhile: whoever still sends it meets
+	// the same 404 and waits here.
 	first, second := s.initialize, s.initialized
-	s.session = ""
 	s.mu.Unlock()
 	if first.Raw == nil {
 		return errSessionLost
