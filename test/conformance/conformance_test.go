@@ -1,0 +1,119 @@
+package conformance
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/real"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	binary.Clean()
+	os.Exit(code)
+}
+
+// transport are the scenarios of the 2025-11-25 list that need no login.
+var transport = []string{"initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry"}
+
+// authorization are the scenarios of both required lists that are about login.
+// The refusing ones would be passed by a client that merely breaks: they count
+// because iss-supported and iss-not-advertised pass in the same run.
+var authorization = []string{
+	"metadata-default", "metadata-var1", "metadata-var2", "metadata-var3", "basic-cimd",
+	"scope-from-www-authenticate", "scope-from-scopes-supported", "scope-omitted-when-undefined", "scope-step-up", "scope-retry-limit",
+	"token-endpoint-auth-basic", "token-endpoint-auth-post", "token-endpoint-auth-none", "pre-registration",
+	"resource-mismatch", "offline-access-scope", "offline-access-not-supported", "authorization-server-migration",
+	"iss-supported", "iss-not-advertised", "iss-supported-missing", "iss-wrong-issuer", "iss-unexpected", "iss-normalized", "metadata-issuer-mismatch",
+}
+
+// oldAuthorization are those for servers of 2025-03-26.
+var oldAuthorization = []string{"2025-03-26-oauth-metadata-backcompat", "2025-03-26-oauth-endpoint-fallback"}
+
+// suite is one installed version of the suite.
+type suite struct {
+	node   real.Node
+	script string
+	env    []string
+	driver string
+}
+
+func newSuite(t *testing.T, pkg string) suite {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("the suite starts its client through a POSIX shell")
+	}
+	node := real.NodeModules(t)
+	dir := node.Package(t, pkg)
+	return suite{
+		node: node, script: filepath.Join(dir, "dist", "index.js"), driver: buildDriver(t),
+		env: append(os.Environ(), "MCP_LOGIN_BINARY="+binary.Build(t, "mcp-login"), "NO_COLOR=1"),
+	}
+}
+
+func buildDriver(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "driver")
+	if out, err := exec.Command("go", "build", "-o", path, "mcp-login/test/conformance/driver").CombinedOutput(); err != nil {
+		t.Fatalf("build the driver: %v\n%s", err, out)
+	}
+	return path
+}
+
+// run runs one scenario; the suite's exit status is its verdict, warnings
+// included.
+func (s suite) run(t *testing.T, scenario string, args ...string) {
+	t.Run(scenario, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		args = append([]string{s.script, "client", "--command", s.driver, "--scenario", scenario, "-o", t.TempDir()}, args...)
+		cmd := exec.CommandContext(ctx, s.node.Path, args...)
+		cmd.Env = s.env
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, lastLines(string(out), 40))
+		}
+	})
+}
+
+func lastLines(s string, n int) string {
+	lines := strings.Split(s, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// On the wire of 2025-11-25, with no flag but what a scenario's own data
+// demands: 31 of 31.
+func TestNewestSuite(t *testing.T) {
+	s := newSuite(t, "@modelcontextprotocol/conformance")
+	for _, scenario := range transport {
+		s.run(t, scenario, "--spec-version", "2025-11-25")
+	}
+	for _, scenario := range authorization {
+		s.run(t, "auth/"+scenario, "--spec-version", "2025-11-25", "--force")
+	}
+	for _, scenario := range oldAuthorization {
+		s.run(t, "auth/"+scenario)
+	}
+}
+
+// The version most servers and clients are still judged by.
+func TestOlderSuite(t *testing.T) {
+	s := newSuite(t, "conformance-0.1.16")
+	for _, scenario := range append(transport[:len(transport):len(transport)], older...) {
+		s.run(t, scenario)
+	}
+}
+
+// older are the scenarios that version knows.
+var older = []string{
+	"auth/metadata-default", "auth/metadata-var1", "auth/metadata-var2", "auth/metadata-var3", "auth/basic-cimd",
+	"auth/scope-from-www-authenticate", "auth/scope-from-scopes-supported", "auth/scope-omitted-when-undefined", "auth/scope-step-up", "auth/scope-retry-limit",
+	"auth/token-endpoint-auth-basic", "auth/token-endpoint-auth-post", "auth/token-endpoint-auth-none", "auth/pre-registration",
+	"auth/resource-mismatch", "auth/offline-access-scope", "auth/offline-access-not-supported", "auth/2025-03-26-oauth-endpoint-fallback",
+}

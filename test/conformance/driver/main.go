@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == "browse" {
+		if err := browse(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "driver: browser:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := run(os.Args[len(os.Args)-1]); err != nil {
+		fmt.Fprintln(os.Stderr, "driver:", err)
+		os.Exit(1)
+	}
+}
+
+// browse is a person whom the mock provider lets in at once: the redirects end
+// at the client.
+func browse(address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return errors.Join(err, resp.Body.Close())
+}
+
+// scenario is what the suite tells about the one it runs.
+type scenario struct {
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+}
+
+// metadataDocument is the fixed address that the suite expects of clients with
+// a client ID metadata document.
+const metadataDocument = "https://conformance-test.local/client-metadata.json"
+
+func run(server string) (err error) {
+	var s scenario
+	if data := os.Getenv("MCP_CONFORMANCE_CONTEXT"); data != "" {
+		if err := json.Unmarshal([]byte(data), &s); err != nil {
+			return fmt.Errorf("read the scenario: %w", err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "mcp-login-conformance-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := []string{server}
+	if os.Getenv("MCP_CONFORMANCE_SCENARIO") == "auth/basic-cimd" {
+		args = append(args, "--client-metadata-url", metadataDocument)
+	}
+	cmd := exec.Command(os.Getenv("MCP_LOGIN_BINARY"), args...)
+	cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+self+" browse",
+		"MCP_LOGIN_CLIENT_ID="+s.ClientID, "MCP_LOGIN_CLIENT_SECRET="+s.ClientSecret)
+	cmd.Stderr = os.Stderr
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		return fmt.Errorf("start the bridge: %w", err)
+	}
+	talkErr := newClient(stdin, stdout).session()
+	_ = stdin.Close()
+	_, _ = io.Copy(io.Discard, stdout)
+	return errors.Join(talkErr, cmd.Wait())
+}
