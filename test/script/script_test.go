@@ -1,5 +1,3 @@
-// Package script runs the real programs by scripts, one file of testdata per
-// subject.
 package script
 
 import (
