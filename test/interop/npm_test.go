@@ -1,11 +1,16 @@
 package interop
 
 import (
-	"encoding/json"
+	"context"
+	"io"
+	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
-	"mcp-login/internal/devidp"
+	"github.com/go-json-experiment/json"
+
 	"mcp-login/test/binary"
 	"mcp-login/test/real"
 )
@@ -43,22 +48,50 @@ func TestInspectorDirect(t *testing.T) {
 	}
 }
 
-// npm mcp-remote signs in at whoami-server: the issuer's metadata relayed there
-// for clients of 2025-03-26 does not confuse a newer client.
+// npm mcp-remote signs in at whoami-server --dev with nothing but its URL, over
+// both transports: the issuer's metadata relayed there for clients of 2025-03-26
+// does not confuse a newer client. Confused, it would register at the server or
+// ask for a token without a resource, whose answer has no audience.
 func TestMCPRemoteIsNotConfused(t *testing.T) {
 	node := real.NodeModules(t)
 	dir := node.Package(t, "mcp-remote")
-	idp, base := lab(t, nil)
-	env := bridgeEnv(t)
-	client, err := json.Marshal(map[string]string{"client_id": "mcp-remote"})
+	base := whoami(t, "", "--dev", "--dev-listen", "127.0.0.1:0")
+	issuer := relayedIssuer(t, base)
+	if issuer == "" || strings.HasPrefix(issuer, base) {
+		t.Fatalf("the relayed metadata names the issuer %q", issuer)
+	}
+	for _, endpoint := range []string{"mcp", "sse"} {
+		t.Run(endpoint, func(t *testing.T) {
+			// It opens the address with xdg-open, which is this test binary here.
+			env := append(append(bridgeEnv(t), openerEnv(t)...), "MCP_REMOTE_CONFIG_DIR="+t.TempDir())
+			s := open(t, env, node.Path, filepath.Join(dir, "dist", "proxy.js"), base+"/"+endpoint)
+			claims := s.whoami()
+			if claims["email"] != "alice@example.test" || claims["iss"] != issuer || claims["aud"] != base+"/"+endpoint {
+				t.Errorf("claims %v", claims)
+			}
+		})
+	}
+}
+
+// relayedIssuer reads the issuer in the metadata that the server relays.
+func relayedIssuer(t *testing.T, base string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/.well-known/oauth-authorization-server", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	idp.AddClient(devidp.Client{ID: "mcp-remote", RedirectURIs: []string{"http://127.0.0.1/oauth/callback", "http://localhost/oauth/callback"}})
-	// It opens the address with xdg-open, which is this test binary here.
-	env = append(append(env, openerEnv(t)...), "MCP_REMOTE_CONFIG_DIR="+t.TempDir())
-	s := open(t, env, node.Path, filepath.Join(dir, "dist", "proxy.js"), base+"/mcp", "--static-oauth-client-info", string(client))
-	if claims := s.whoami(); claims["email"] != "alice@example.test" {
-		t.Errorf("claims %v", claims)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer resp.Body.Close()
+	var metadata struct {
+		Issuer string `json:"issuer"`
+	}
+	if err := json.UnmarshalRead(io.LimitReader(resp.Body, 1<<20), &metadata); err != nil {
+		t.Fatal(err)
+	}
+	return metadata.Issuer
 }

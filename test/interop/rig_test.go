@@ -83,7 +83,9 @@ func start(t *testing.T, ready string, env []string, name string, args ...string
 	}
 	go func() { _ = p.cmd.Wait(); _ = w.Close(); close(p.done) }()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		if p.cmd.Process.Signal(syscall.SIGTERM) != nil { // Windows has no such signal
+			_ = p.cmd.Process.Kill()
+		}
 		select {
 		case <-p.done:
 		case <-time.After(15 * time.Second):
@@ -119,10 +121,14 @@ func start(t *testing.T, ready string, env []string, name string, args ...string
 	return "", nil
 }
 
-// whoami starts the server binary for an issuer and returns its base URL.
+// whoami starts the server binary for an issuer, "" where args bring one, and
+// returns its base URL.
 func whoami(t *testing.T, issuer string, args ...string) string {
 	t.Helper()
-	args = append([]string{"--listen", "127.0.0.1:0", "--issuer", issuer}, args...)
+	if issuer != "" {
+		args = append(args, "--issuer", issuer)
+	}
+	args = append(args, "--listen", "127.0.0.1:0")
 	resource, _ := start(t, `resource (\S+)/mcp,`, nil, binary.Build(t, "whoami-server"), args...)
 	return resource
 }

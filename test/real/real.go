@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -56,8 +55,8 @@ type Node struct {
 	Path, Modules string
 }
 
-// minNode is what the Inspector and the conformance suite want.
-const minNode = 22
+// What the Inspector wants: 22.19.
+const minMajor, minMinor = 22, 19
 
 // NodeModules returns Node.js with the packages of test/interop, installed by
 // npm ci there. A Node binary among the packages is preferred.
@@ -77,14 +76,22 @@ func NodeModules(t testing.TB) Node {
 			continue
 		}
 		version := strings.TrimPrefix(strings.TrimSpace(string(out)), "v")
-		major, _, _ := strings.Cut(version, ".")
-		if n, err := strconv.Atoi(major); err == nil && n >= minNode {
+		if newEnough(version) {
 			t.Logf("real part: node %s", version)
 			return Node{Path: path, Modules: modules}
 		}
 	}
-	missing(t, fmt.Sprintf("Node.js %d or newer", minNode), "install it; on linux-x64 npm ci --prefix test/interop brings one")
+	missing(t, fmt.Sprintf("Node.js %d.%d or newer", minMajor, minMinor), "install it; on linux-x64 npm ci --prefix test/interop brings one")
 	return Node{}
+}
+
+// newEnough reads a version such as 24.21.0.
+func newEnough(version string) bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major > minMajor || major == minMajor && minor >= minMinor
 }
 
 // Package returns the folder of an installed npm package and logs its version.
