@@ -67,19 +67,41 @@ func buildDriver(t *testing.T) string {
 	return path
 }
 
+// timed is the scenario that measures our pauses to within 200 ms. Other tests
+// run beside it, so a late verdict may be the machine's fault: it gets three
+// tries, everything else one.
+const timed = "sse-retry"
+
 // run runs one scenario; the suite's exit status is its verdict, warnings
 // included.
 func (s suite) run(t *testing.T, scenario string, args ...string) {
 	t.Run(scenario, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		args = append([]string{s.script, "client", "--command", s.driver, "--scenario", scenario, "-o", t.TempDir()}, args...)
-		cmd := exec.CommandContext(ctx, s.node.Path, args...)
-		cmd.Env = s.env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, lastLines(string(out), 40))
+		tries := 1
+		if scenario == timed {
+			tries = 3
+		}
+		for try := 1; ; try++ {
+			out, err := s.try(t, scenario, args...)
+			if err == nil {
+				return
+			}
+			if try == tries {
+				t.Fatalf("%v\n%s", err, lastLines(out, 40))
+			}
+			t.Logf("try %d: %v", try, err)
 		}
 	})
+}
+
+func (s suite) try(t *testing.T, scenario string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	args = append([]string{s.script, "client", "--command", s.driver, "--scenario", scenario, "-o", t.TempDir()}, args...)
+	cmd := exec.CommandContext(ctx, s.node.Path, args...)
+	cmd.Env = s.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }
 
 func lastLines(s string, n int) string {
