@@ -59,17 +59,9 @@ func (a *app) logout(ctx context.Context, o options, raw string) error {
 
 // logoutAll goes on after a failure and reports all of them.
 func (a *app) logoutAll(ctx context.Context, o options) error {
-	log, err := a.logger(o.logLevel)
+	_, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
-	}
-	st, err := a.openStore(o.store, log)
-	if err != nil {
-		return err
-	}
-	entries, err := st.List(ctx)
-	if err != nil {
-		return storeError{err}
 	}
 	if len(entries) == 0 {
 		fmt.Fprintln(a.out, "no logins kept")

@@ -54,6 +54,23 @@ func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 	return s, nil
 }
 
+// kept opens the store and lists the logins in it.
+func (a *app) kept(ctx context.Context, o options) (*store.Store, []store.Entry, error) {
+	log, err := a.logger(o.logLevel)
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := a.openStore(o.store, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := st.List(ctx)
+	if err != nil {
+		return nil, nil, storeError{err}
+	}
+	return st, entries, nil
+}
+
 // session builds one for a server. With ask false nobody is asked to sign in.
 func (a *app) session(o options, raw string, ask bool) (*session, error) {
 	server, err := oauth.CanonicalServer(raw, o.allowHTTP)

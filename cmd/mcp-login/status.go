@@ -71,17 +71,9 @@ type statusReport struct {
 }
 
 func (a *app) status(ctx context.Context, o options, raw string, asJSON bool) error {
-	log, err := a.logger(o.logLevel)
+	st, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
-	}
-	st, err := a.openStore(o.store, log)
-	if err != nil {
-		return err
-	}
-	entries, err := st.List(ctx)
-	if err != nil {
-		return storeError{err}
 	}
 	report := statusReport{SchemaVersion: 1, Logins: []loginRow{}}
 	wanted := ""
