@@ -99,8 +99,8 @@ func loginURL(t *testing.T, s *session) string {
 }
 
 // A whole login in a real browser: devidp's page, a click on alice, the redirect
-// to the loopback listener, and our page with the true outcome. The policies of
-// both pages hold: nothing on the console.
+// to the loopback listener, and our page with the true outcome, styled as its
+// own policy must allow.
 func TestChromiumLogin(t *testing.T) {
 	for _, look := range []struct {
 		name          string
