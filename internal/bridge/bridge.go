@@ -24,6 +24,13 @@ const (
 	maxInFlight = 1024
 	// maxQueued is how many notifications wait for those before them.
 	maxQueued = 256
+	// lastWords is how long the client may take to read what is left to say.
+	lastWords = time.Second
+	// lookInterval is how often a drain looks whether a person is awaited.
+	lookInterval = 20 * time.Millisecond
+	// cancelTimeout is how long the server may take to hear of a cancel
+	// before the request's stream is cut all the same.
+	cancelTimeout = 5 * time.Second
 )
 
 // Config of a run. Upstream is required.
@@ -43,8 +50,9 @@ type Config struct {
 }
 
 // Run relays until in ends, ctx does, or out fails. It returns nil when in
-// ended or ctx did, after every request was answered and the session ended.
-// A read from in that blocks after ctx has ended is left behind.
+// ended or ctx did, after every request was answered and the session ended, and
+// the error of out otherwise. A read from in, or a Write to out, that still
+// blocks then is left behind.
 func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = DefaultDrainTimeout
@@ -55,24 +63,38 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errClosing)
 	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, calls: newCalls(), slots: make(chan struct{}, maxInFlight), lane: make(chan queued, maxQueued)}
-	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("write to the client: %w", err)) }}
+	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
 	cfg.Upstream.Unasked(func(m jsonrpc.Message) { r.fromServer(nil, m) })
-	r.laneDone.Go(r.drive)
+	r.work.Go(r.drive)
 
-	err := r.read(in)
-	if err == nil {
-		r.drain()
-	}
-	cancel(errClosing)
+	r.read(in)
 	close(r.lane)
-	r.laneDone.Wait()
-	r.work.Wait()
-	farewell, stop := context.WithTimeout(context.WithoutCancel(ctx), farewellTimeout)
-	defer stop()
-	if closeErr := cfg.Upstream.Close(farewell); closeErr != nil {
-		cfg.Log.Debug("the session was not ended at the server", "error", closeErr)
+	settled := make(chan struct{})
+	go func() { r.work.Wait(); close(settled) }()
+	r.drain(settled)
+	cancel(errClosing)
+	r.finish(settled)
+	if cause := context.Cause(ctx); errors.Is(cause, errClientGone) {
+		return cause
 	}
-	return err
+	return nil
+}
+
+// finish waits for the last answers to be written, though not for a client
+// that no longer reads, and ends the session.
+func (r *run) finish(settled <-chan struct{}) {
+	limit := time.NewTimer(lastWords)
+	defer limit.Stop()
+	select {
+	case <-settled:
+	case <-limit.C:
+		r.cfg.Log.Warn("the client does not read; its last answers are lost")
+	}
+	farewell, stop := context.WithTimeout(context.WithoutCancel(r.ctx), farewellTimeout)
+	defer stop()
+	if err := r.cfg.Upstream.Close(farewell); err != nil {
+		r.cfg.Log.Debug("the session was not ended at the server", "error", err)
+	}
 }
 
 // run is the state of one Run. Its methods up to dispatch belong to the
@@ -83,11 +105,9 @@ type run struct {
 	cancel context.CancelCauseFunc
 	out    *output
 	calls  *calls
-	slots  chan struct{} // one for each request under way
+	slots  chan struct{} // one for each goroutine of a message
 	work   sync.WaitGroup
-
-	lane     chan queued // notifications and responses, in order
-	laneDone sync.WaitGroup
+	lane   chan queued // notifications, in order
 
 	gate <-chan struct{} // what the next message waits for; nil is nothing
 }
@@ -96,36 +116,27 @@ type run struct {
 type queued struct {
 	m     jsonrpc.Message
 	gate  <-chan struct{}
-	after func()
+	after func() // may be nil
 }
 
-// read takes lines until they end. It returns nil at the end of in and when
-// ctx ends, an error when the client can no longer be written to.
-func (r *run) read(in io.Reader) error {
+// read takes lines until they end or ctx does.
+func (r *run) read(in io.Reader) {
 	lines, failure := r.lines(in)
 	for {
 		select {
 		case line, ok := <-lines:
-			if !ok {
-				if err := <-failure; err != nil {
-					r.cfg.Log.Warn("reading from the client failed", "error", err)
-				}
-				return r.writeError()
+			if ok {
+				r.take(line)
+				continue
 			}
-			r.take(line)
+			if err := <-failure; err != nil {
+				r.cfg.Log.Warn("reading from the client failed", "error", err)
+			}
+			return
 		case <-r.ctx.Done():
-			return r.writeError()
+			return
 		}
 	}
-}
-
-func (r *run) writeError() error {
-	r.out.mu.Lock()
-	defer r.out.mu.Unlock()
-	if r.out.err != nil {
-		return fmt.Errorf("write to the client: %w", r.out.err)
-	}
-	return nil
 }
 
 // lines reads in a goroutine of its own, so that the end of ctx is noticed
@@ -158,31 +169,38 @@ func (r *run) lines(in io.Reader) (<-chan []byte, <-chan error) {
 // take handles one line of the client.
 func (r *run) take(line []byte) {
 	if line == nil {
-		r.out.line(jsonrpc.ErrorResponse(nil, CodeTooLarge, errLineTooLong.Error(), errorData{Source: "mcp-login"}))
+		r.refuse(nil, CodeTooLarge, errLineTooLong.Error())
 		return
 	}
 	m, err := jsonrpc.Parse(line)
 	switch {
 	case len(m.Raw) == 0: // a blank line
 	case errors.Is(err, jsonrpc.ErrSyntax):
-		r.out.line(jsonrpc.ErrorResponse(nil, jsonrpc.CodeParseError, "the line is not JSON", errorData{Source: "mcp-login"}))
+		r.refuse(nil, jsonrpc.CodeParseError, "the line is not JSON")
 	case err != nil:
-		r.out.line(jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeInvalidRequest, "the line is not a JSON-RPC message", errorData{Source: "mcp-login"}))
+		r.refuse(m.ID, jsonrpc.CodeInvalidRequest, "the line is not a JSON-RPC message")
+	case m.Kind == jsonrpc.Batch:
+		r.batch(m)
 	default:
-		r.dispatch(m)
+		r.dispatch(m, r.out.line)
 	}
 }
 
-// drain gives requests under way a little time after stdin has ended; a
+// refuse answers what is no message.
+func (r *run) refuse(id []byte, code int, message string) {
+	r.aside(r.ctx, func() { r.out.line(refusal(id, code, message)) })
+}
+
+// drain gives what is under way a little time after stdin has ended; a
 // person's login is not waited for.
-func (r *run) drain() {
+func (r *run) drain(settled <-chan struct{}) {
 	limit := time.NewTimer(r.cfg.DrainTimeout)
 	defer limit.Stop()
-	look := time.NewTicker(20 * time.Millisecond)
+	look := time.NewTicker(lookInterval)
 	defer look.Stop()
 	for {
 		select {
-		case <-r.calls.idle():
+		case <-settled:
 			return
 		case <-limit.C:
 			return

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"mcp-login/internal/bridge/upstream"
@@ -12,8 +13,10 @@ import (
 type call struct {
 	id     []byte
 	key    string
+	method string
 	modern bool // of 2026-07-28, which cancels by closing the stream
 	cancel context.CancelCauseFunc
+	reply  func([]byte) // takes the one answer; nil for none
 
 	mu   sync.Mutex
 	over bool // answered, or cancelled by the client
@@ -30,45 +33,27 @@ func (c *call) finish() bool {
 
 // calls is the set of requests under way.
 type calls struct {
-	mu    sync.Mutex
-	open  map[string][]*call // by id; a client may use one id twice
-	n     int
-	empty chan struct{} // closed while n is 0
+	mu   sync.Mutex
+	open map[string][]*call // by id; a client may use one id twice
 }
 
-func newCalls() *calls {
-	c := &calls{open: map[string][]*call{}, empty: make(chan struct{})}
-	close(c.empty)
-	return c
-}
+func newCalls() *calls { return &calls{open: map[string][]*call{}} }
 
-func (c *calls) add(m jsonrpc.Message, cancel context.CancelCauseFunc) *call {
-	one := &call{id: m.ID, key: jsonrpc.Key(m.ID), modern: upstream.Modern(m), cancel: cancel}
+func (c *calls) add(m jsonrpc.Message, cancel context.CancelCauseFunc, reply func([]byte)) *call {
+	one := &call{id: m.ID, key: jsonrpc.Key(m.ID), method: m.Method, modern: upstream.Modern(m), cancel: cancel, reply: reply}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[one.key] = append(c.open[one.key], one)
-	if c.n++; c.n == 1 {
-		c.empty = make(chan struct{})
-	}
 	return one
 }
 
-// remove takes a call out; it may be called more than once.
+// remove takes a call out.
 func (c *calls) remove(one *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	list := c.open[one.key]
-	for i, other := range list {
-		if other != one {
-			continue
-		}
-		if c.open[one.key] = append(list[:i:i], list[i+1:]...); len(list) == 1 {
-			delete(c.open, one.key)
-		}
-		if c.n--; c.n == 0 {
-			close(c.empty)
-		}
-		return
+	left := slices.DeleteFunc(c.open[one.key], func(other *call) bool { return other == one })
+	if c.open[one.key] = left; len(left) == 0 {
+		delete(c.open, one.key)
 	}
 }
 
@@ -80,11 +65,4 @@ func (c *calls) find(key string) *call {
 		return list[len(list)-1]
 	}
 	return nil
-}
-
-// idle returns a channel that is closed when no call is open.
-func (c *calls) idle() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.empty
 }

@@ -6,18 +6,28 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// dispatch starts what a message of the client needs. initialize and
-// notifications/initialized are barriers: what follows waits for them, because
-// servers refuse what comes before the session stands.
-func (r *run) dispatch(m jsonrpc.Message) {
+// dispatch starts what a message of the client needs; reply takes the answer to
+// a request. initialize and notifications/initialized are barriers: what
+// follows waits for them, because servers refuse what comes before the session
+// stands.
+func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
 	switch {
-	case m.Method == "notifications/cancelled":
+	case m.Method == "notifications/cancelled" && m.Kind == jsonrpc.Notification:
 		r.cancelCall(m)
-	case m.Kind == jsonrpc.Request || m.Kind == jsonrpc.Batch:
-		done := r.request(m, r.gate)
+	case m.Method == "ping" && m.Kind == jsonrpc.Request && r.waiting():
+		// The client asks whether anybody is there while a person signs in
+		// or the server starts. It is the bridge that it asks.
+		r.aside(r.ctx, func() { reply(jsonrpc.Result(m.ID, "{}")) })
+	case m.Kind == jsonrpc.Request:
+		done := r.request(m, reply)
 		if m.Method == "initialize" {
 			r.gate = done
 		}
+	case m.Kind == jsonrpc.Response:
+		// Beside the lane: a server that is slow to take a notification may
+		// be waiting for just this answer.
+		gate := r.gate
+		r.aside(r.ctx, func() { r.deliver(queued{m: m, gate: gate}) })
 	case m.Method == "notifications/initialized":
 		done := make(chan struct{})
 		r.enqueue(queued{m, r.gate, func() { close(done) }})
@@ -27,49 +37,52 @@ func (r *run) dispatch(m jsonrpc.Message) {
 	}
 }
 
-// request runs a request, or a batch with requests in it, in a goroutine of
-// its own. The returned channel is closed when it is over.
-func (r *run) request(m jsonrpc.Message, gate <-chan struct{}) <-chan struct{} {
+// waiting reports whether messages are held up by initialize or a login.
+func (r *run) waiting() bool {
+	if r.gate != nil {
+		select {
+		case <-r.gate:
+		default:
+			return true
+		}
+	}
+	return r.cfg.AwaitingPerson != nil && r.cfg.AwaitingPerson()
+}
+
+// request sends a request in a goroutine of its own. The returned channel is
+// closed when it is over.
+func (r *run) request(m jsonrpc.Message, reply func([]byte)) <-chan struct{} {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancelCause(r.ctx)
-	open := r.openCalls(m, cancel)
-	release := r.slot(ctx)
-	r.work.Go(func() {
+	one := r.calls.add(m, cancel, reply)
+	gate := r.gate
+	r.aside(ctx, func() {
 		defer cancel(nil)
 		defer close(done)
-		defer release()
 		err := r.wait(ctx, gate)
 		if err == nil {
-			err = r.cfg.Upstream.Send(ctx, m, func(reply jsonrpc.Message) { r.fromServer(open, reply) })
+			err = r.cfg.Upstream.Send(ctx, m, func(answer jsonrpc.Message) { r.fromServer(one, answer) })
 		}
-		r.settle(open, err)
+		if err == nil {
+			err = errNoAnswer // unless it was answered
+		}
+		r.settle(one, func() []byte { return answerFor(one.id, err) })
 	})
 	return done
 }
 
-// slot waits until one more request may run; when ctx has ended it does not
-// matter any more.
-func (r *run) slot(ctx context.Context) (release func()) {
+// aside runs f in a goroutine of its own, when one is free or ctx has ended.
+func (r *run) aside(ctx context.Context, f func()) {
+	release := func() { <-r.slots }
 	select {
 	case r.slots <- struct{}{}:
-		return func() { <-r.slots }
 	case <-ctx.Done():
-		return func() {}
+		release = func() {}
 	}
-}
-
-// openCalls notes the requests that m asks to be answered.
-func (r *run) openCalls(m jsonrpc.Message, cancel context.CancelCauseFunc) []*call {
-	if m.Kind == jsonrpc.Request {
-		return []*call{r.calls.add(m, cancel)}
-	}
-	var open []*call
-	for _, element := range jsonrpc.Elements(m.Raw) {
-		if one, err := jsonrpc.Parse(element); err == nil && one.Kind == jsonrpc.Request {
-			open = append(open, r.calls.add(one, cancel))
-		}
-	}
-	return open
+	r.work.Go(func() {
+		defer release()
+		f()
+	})
 }
 
 func (r *run) wait(ctx context.Context, gate <-chan struct{}) error {
@@ -84,72 +97,58 @@ func (r *run) wait(ctx context.Context, gate <-chan struct{}) error {
 	}
 }
 
-// settle answers what the server has left unanswered.
-func (r *run) settle(open []*call, err error) {
-	for _, c := range open {
-		if c.finish() {
-			if err == nil {
-				err = errNoAnswer
-			}
-			r.out.line(answerFor(c.id, err))
-		}
-		r.calls.remove(c)
+// settle gives the one answer to a call, unless there was one. A nil answer is
+// for a call that wants none any more.
+func (r *run) settle(c *call, answer func() []byte) bool {
+	if !c.finish() {
+		return false
 	}
+	defer r.calls.remove(c) // afterwards: who waits for the last answer waits for it to be written
+	c.reply(answer())
+	return true
 }
 
-// fromServer writes one message of the server to the client. Of answers only
-// the first to each request passes, and none to what the client has cancelled.
-func (r *run) fromServer(open []*call, m jsonrpc.Message) {
-	switch m.Kind {
-	case jsonrpc.Batch:
-		for _, element := range jsonrpc.Elements(m.Raw) {
-			if one, err := jsonrpc.Parse(element); err == nil && one.Kind == jsonrpc.Response {
-				r.claim(open, one)
-			}
-		}
-	case jsonrpc.Response:
-		if !r.claim(open, m) {
-			r.cfg.Log.Debug("dropped an answer that nobody waits for")
-			return
-		}
+// fromServer hands one message of the server to the client. Of answers only the
+// first to each request passes, and none to what the client has cancelled. one
+// is the request that the message came for, nil on the server's own stream.
+func (r *run) fromServer(one *call, m jsonrpc.Message) {
+	if m.Kind != jsonrpc.Response {
+		r.out.line(m.Raw)
+		return
 	}
-	r.out.line(m.Raw)
-}
-
-// claim finds the request that an answer is for: one of open, or, for answers
-// that come on another stream, any.
-func (r *run) claim(open []*call, m jsonrpc.Message) bool {
-	key := jsonrpc.Key(m.ID)
-	for _, c := range open {
-		if c.key == key {
-			defer r.calls.remove(c)
-			return c.finish()
-		}
+	if key := jsonrpc.Key(m.ID); one == nil || one.key != key {
+		one = r.calls.find(key)
 	}
-	if c := r.calls.find(key); c != nil {
-		defer r.calls.remove(c)
-		return c.finish()
+	if one == nil || !r.settle(one, func() []byte { return m.Raw }) {
+		r.cfg.Log.Debug("dropped an answer that nobody waits for")
 	}
-	return false
 }
 
 // cancelCall ends a request that the client no longer wants (P10). The server
 // is told with the client's own message, except by the revision of 2026-07-28,
-// where closing the stream says it (W19).
+// where closing the stream says it (W19), and of initialize, which must not be
+// cancelled at the server (G9).
 func (r *run) cancelCall(m jsonrpc.Message) {
 	c := r.calls.find(jsonrpc.Key(m.Param("requestId")))
 	if c == nil {
 		r.enqueue(queued{m: m, gate: r.gate})
 		return
 	}
-	c.finish()
-	r.calls.remove(c)
 	end := func() { c.cancel(context.Canceled) }
-	if c.modern {
+	r.settle(c, func() []byte { return nil })
+	if c.modern || c.method == "initialize" {
 		end()
 		return
 	}
-	r.enqueue(queued{m, r.gate, end})
+	if r.waiting() {
+		end() // it must not be sent after all, when the wait is over
+	}
+	r.aside(r.ctx, func() {
+		defer end()
+		ctx, stop := context.WithTimeout(r.ctx, cancelTimeout)
+		defer stop()
+		r.forward(ctx, m)
+	})
 }
 
 // enqueue puts a message into the lane.
@@ -163,18 +162,26 @@ func (r *run) enqueue(q queued) {
 	}
 }
 
-// drive sends notifications and responses one after the other.
+// drive sends notifications one after the other.
 func (r *run) drive() {
 	for q := range r.lane {
-		err := r.wait(r.ctx, q.gate)
-		if err == nil {
-			err = r.cfg.Upstream.Send(r.ctx, q.m, func(reply jsonrpc.Message) { r.fromServer(nil, reply) })
-		}
-		if err != nil && r.ctx.Err() == nil {
-			r.cfg.Log.Warn("a message of the client did not reach the server", "method", q.m.Method, "error", err)
-		}
+		r.deliver(q)
 		if q.after != nil {
 			q.after()
 		}
+	}
+}
+
+// deliver sends what asks for no answer, in its turn.
+func (r *run) deliver(q queued) {
+	if r.wait(r.ctx, q.gate) == nil {
+		r.forward(r.ctx, q.m)
+	}
+}
+
+func (r *run) forward(ctx context.Context, m jsonrpc.Message) {
+	err := r.cfg.Upstream.Send(ctx, m, func(jsonrpc.Message) {})
+	if err != nil && r.ctx.Err() == nil {
+		r.cfg.Log.Warn("a message of the client did not reach the server", "method", m.Method, "error", err)
 	}
 }

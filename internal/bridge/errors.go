@@ -31,16 +31,26 @@ const (
 	CodeFailed = 1000
 )
 
-// errClosing is why requests end when the bridge does.
-var errClosing = errors.New("the bridge is closing")
+// Why requests end when the bridge does.
+var (
+	errClosing    = errors.New("the bridge is closing")
+	errClientGone = errors.New("write to the client")
+)
 
-var codes = map[upstream.Reason]int{
-	upstream.Unreachable: CodeUnreachable,
-	upstream.Refused:     CodeRefused,
-	upstream.Redirected:  CodeRefused,
-	upstream.NotMCP:      CodeNotMCP,
-	upstream.Interrupted: CodeInterrupted,
-	upstream.TooLarge:    CodeTooLarge,
+func code(reason upstream.Reason) int {
+	switch reason {
+	case upstream.Unreachable:
+		return CodeUnreachable
+	case upstream.Refused, upstream.Redirected:
+		return CodeRefused
+	case upstream.NotMCP:
+		return CodeNotMCP
+	case upstream.Interrupted:
+		return CodeInterrupted
+	case upstream.TooLarge:
+		return CodeTooLarge
+	}
+	return CodeFailed
 }
 
 // errorData is the data member of our errors.
@@ -55,17 +65,17 @@ type errorData struct {
 
 // answerFor turns err into the answer to the request with the raw id.
 func answerFor(id []byte, err error) []byte {
-	code, data := CodeFailed, errorData{Source: "mcp-login"}
+	number, data := CodeFailed, errorData{Source: "mcp-login"}
 	var remote *upstream.Error
 	var login interface{ OAuthCode() string }
 	switch {
 	case errors.As(err, &remote):
-		code = codes[remote.Reason]
+		number = code(remote.Reason)
 		data.Status, data.RetryAfterSeconds = remote.Status, int(remote.RetryAfter.Seconds())
 	case errors.As(err, &login):
-		code = CodeSignIn
-	case errors.Is(err, errClosing), errors.Is(err, context.Canceled):
-		code = CodeClosing
+		number = CodeSignIn
+	case errors.Is(err, errClosing), errors.Is(err, errClientGone), errors.Is(err, context.Canceled):
+		number, err = CodeClosing, errClosing
 	}
 	var advised interface{ UserHint() string }
 	message := strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -74,8 +84,13 @@ func answerFor(id []byte, err error) []byte {
 		data.Hint = advised.UserHint()
 		message += " (" + data.Hint + ")"
 	}
-	return jsonrpc.ErrorResponse(id, code, message, data)
+	return jsonrpc.ErrorResponse(id, number, message, data)
 }
 
-// errNoAnswer is a batch whose reply left a request out.
+// refusal answers what is no message, or none that the bridge takes.
+func refusal(id []byte, code int, message string) []byte {
+	return jsonrpc.ErrorResponse(id, code, message, errorData{Source: "mcp-login"})
+}
+
+// errNoAnswer is a request that the server's side calls done without an answer.
 var errNoAnswer = &upstream.Error{Reason: upstream.Interrupted, Err: errors.New("the server's reply does not hold the answer")}

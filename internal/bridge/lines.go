@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 )
 
 // errLineTooLong is a line beyond the configured limit. It has been read to
@@ -39,6 +40,9 @@ func (l *lineReader) next() ([]byte, error) {
 			line, tooLong = nil, true
 		}
 		if !tooLong {
+			if len(line) > 0 && len(line)+len(part) > cap(line) {
+				line = slices.Grow(line, max(len(part), len(line))) // twice each time
+			}
 			line = append(line, part...)
 		}
 		switch {

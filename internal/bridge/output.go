@@ -11,19 +11,19 @@ type output struct {
 	mu     sync.Mutex
 	w      io.Writer
 	failed func(error)
-	err    error
+	broken bool
 }
 
-// line writes b and a line end. b belongs to the output; its spare capacity is
-// used for the line end.
+// line writes b and a line end; nil writes nothing. b belongs to the output;
+// its spare capacity is used for the line end.
 func (o *output) line(b []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil {
+	if o.broken || b == nil {
 		return
 	}
 	if _, err := o.w.Write(append(b, '\n')); err != nil {
-		o.err = err
+		o.broken = true
 		o.failed(err)
 	}
 }

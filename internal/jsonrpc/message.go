@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -162,13 +165,52 @@ func atEnd(d *jsontext.Decoder) bool {
 	return errors.Is(err, io.EOF)
 }
 
-// Key makes an id comparable: two spellings of one string are one key, while a
-// number counts as it is written. "" stands for no id.
+// Key makes an id comparable: two spellings of one string or one number are
+// one key, because a server that keeps ids as numbers answers 1 to what was
+// asked as 1.0. Digits are compared as text, so that none is rounded. "" stands
+// for no id.
 func Key(id []byte) string {
 	if s, ok := Text(id); ok {
 		return `"` + s
 	}
+	if bytes.ContainsAny(id, ".eE") || string(id) == "-0" {
+		return plainNumber(string(id))
+	}
 	return string(id)
+}
+
+// maxZeros bounds how long a plain spelling gets by an exponent.
+const maxZeros = 64
+
+// plainNumber spells a JSON number without fraction and exponent where it has
+// a plain spelling, and otherwise as digits and a power of ten.
+func plainNumber(s string) string {
+	rest, negative := strings.CutPrefix(s, "-")
+	mantissa, power, _ := strings.Cut(strings.ReplaceAll(rest, "E", "e"), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	exponent := 0
+	if power != "" {
+		var err error
+		if exponent, err = strconv.Atoi(power); err != nil || exponent > math.MaxInt32 || exponent < math.MinInt32 {
+			return s
+		}
+	}
+	exponent -= len(fraction)
+	digits := strings.TrimLeft(whole+fraction, "0")
+	short := strings.TrimRight(digits, "0")
+	exponent += len(digits) - len(short)
+	switch {
+	case short == "":
+		return "0"
+	case exponent < 0 || exponent > maxZeros:
+		short += "e" + strconv.Itoa(exponent)
+	default:
+		short += strings.Repeat("0", exponent)
+	}
+	if negative {
+		return "-" + short
+	}
+	return short
 }
 
 // Text returns the value of a raw JSON string; ok is false for anything else.

@@ -82,8 +82,30 @@ func TestPartsAliasRaw(t *testing.T) {
 }
 
 func TestKey(t *testing.T) {
-	same := [][2]string{{`"a"`, `"\u0061"`}, {`1`, `1`}}
-	other := [][2]string{{`1`, `"1"`}, {`1`, `1.0`}, {`9007199254740993`, `9007199254740992`}, {`""`, `0`}}
+	same := [][2]string{
+		{`"a"`, `"\u0061"`},
+		{`1`, `1`},
+		{`1`, `1.0`},
+		{`100`, `1e2`},
+		{`100`, `1.00E+2`},
+		{`0`, `-0`},
+		{`0`, `0.0e7`},
+		{`-5`, `-50e-1`},
+		{`0.5`, `5e-1`},
+		{`9007199254740993`, `9007199254740993.0`},
+		{`1e400`, `10e399`},
+	}
+	other := [][2]string{
+		{`1`, `"1"`},
+		{`9007199254740993`, `9007199254740992.0`},
+		{`9007199254740993`, `9007199254740992`},
+		{`""`, `0`},
+		{`1`, `-1`},
+		{`1`, `1.5`},
+		{`1e400`, `1e401`},
+		{`1e99999999999999999999`, `1e99999999999999999998`},
+		{`10`, `1`},
+	}
 	for _, p := range same {
 		if Key([]byte(p[0])) != Key([]byte(p[1])) {
 			t.Errorf("%v differ", p)
@@ -115,6 +137,9 @@ func TestElements(t *testing.T) {
 func TestErrorResponse(t *testing.T) {
 	got := ErrorResponse([]byte("1.0"), 5, "a\n\"b\" \xff", map[string]string{"hint": "h"})
 	if bytes.ContainsAny(got, "\n\r") || !stdjson.Valid(got) || !bytes.Contains(got, []byte(`"id":1.0`)) {
+		t.Errorf("%s", got)
+	}
+	if got := string(Result([]byte(`"a"`), `{}`)); got != `{"jsonrpc":"2.0","id":"a","result":{}}` {
 		t.Errorf("%s", got)
 	}
 	if got := string(ErrorResponse(nil, -32700, "m", nil)); got != `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}` {

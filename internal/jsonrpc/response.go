@@ -38,3 +38,13 @@ func WithError(id, rawError []byte) []byte {
 	out = append(out, Squeeze(rawError)...)
 	return append(out, '}')
 }
+
+// Result builds an answer from a raw result that stands on one line.
+func Result(id []byte, result string) []byte {
+	out := make([]byte, 0, len(id)+len(result)+40)
+	out = append(out, `{"jsonrpc":"2.0","id":`...)
+	out = append(out, id...)
+	out = append(out, `,"result":`...)
+	out = append(out, result...)
+	return append(out, '}')
+}

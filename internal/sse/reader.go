@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -152,6 +153,10 @@ func (r *Reader) add(e *Event, b []byte) {
 	if e.TooLarge || int64(len(e.Data))+int64(len(b)) > r.max {
 		e.Data, e.TooLarge = nil, true
 		return
+	}
+	if len(e.Data)+len(b) > cap(e.Data) {
+		// Twice each time: append alone would copy large data far more often.
+		e.Data = slices.Grow(e.Data, max(len(b), len(e.Data)))
 	}
 	e.Data = append(e.Data, b...)
 }

@@ -51,9 +51,6 @@ func (e *Error) Unwrap() error { return e.Err }
 // UserHint returns the next step.
 func (e *Error) UserHint() string { return e.Hint }
 
-// errSessionLost is the 404 for a message of a session (G3).
-var errSessionLost = errors.New("the server no longer knows the session")
-
 // unreachable wraps an error of http.Client.Do. Errors with advice of their
 // own, such as those of the signing transport, pass unchanged.
 func unreachable(err error) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,21 +14,24 @@ import (
 	"mcp-login/internal/sse"
 )
 
-// endpointTimeout is how long the first event of an HTTP+SSE stream may take
-// once the stream is open (L10).
-const endpointTimeout = 30 * time.Second
+// How long the first event of an HTTP+SSE stream may take once the stream is
+// open (L10). Where it is only a guess that the server speaks this transport,
+// the client's first message waits for it.
+const (
+	endpointTimeout = 30 * time.Second
+	probeTimeout    = 10 * time.Second
+)
 
 // legacy is the HTTP+SSE transport of 2024-11-05: one GET stream brings all
 // messages of the server, ours are posted to the address it names first.
 type legacy struct {
 	u *Upstream
 
-	connecting sync.Mutex // held while a stream is opened
+	connecting turn // while a stream is opened
 
-	mu          sync.Mutex
-	stream      *legacyStream
-	initialize  jsonrpc.Message
-	initialized jsonrpc.Message
+	mu     sync.Mutex
+	stream *legacyStream
+	begin  beginning
 }
 
 // legacyStream is one connection, which is one session (L5).
@@ -36,9 +40,10 @@ type legacyStream struct {
 	lost     chan struct{} // closed when the stream has ended
 	cause    error         // why; set before lost is closed
 	stop     context.CancelFunc
+	once     sync.Once // of the end
 
 	mu      sync.Mutex
-	pending map[string]*legacyCall // by id
+	pending map[string][]*legacyCall // by id, the oldest first
 }
 
 type legacyCall struct {
@@ -46,50 +51,61 @@ type legacyCall struct {
 	done    chan struct{}
 }
 
-func newLegacy(u *Upstream) *legacy { return &legacy{u: u} }
+func newLegacy(u *Upstream) *legacy { return &legacy{u: u, connecting: newTurn()} }
 
 // send posts m and, for a request, waits for its answer on the stream. A
-// stream that was lost before is opened again, beginning with the client's own
-// initialize; a request that was under way when it was lost gets an error.
+// stream that was lost before, or that the server does not know when m is
+// posted, is opened again, beginning with the client's own initialize; a
+// request that was under way when it was lost gets an error.
 func (l *legacy) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
-	stream, err := l.ready(ctx, m)
-	if err != nil {
-		return err
+	if m.Method == "initialize" {
+		l.note(m)
 	}
-	return l.exchange(ctx, stream, m, deliver)
+	for again := false; ; again = true {
+		stream, err := l.ready(ctx, m)
+		if err != nil {
+			return err
+		}
+		err = l.exchange(ctx, stream, m, deliver, again)
+		if !errors.Is(err, errSessionLost) {
+			if err == nil && m.Method != "initialize" {
+				l.note(m)
+			}
+			return err
+		}
+	}
+}
+
+func (l *legacy) note(m jsonrpc.Message) {
+	l.mu.Lock()
+	l.begin.note(m)
+	l.mu.Unlock()
 }
 
 // ready returns an open stream on which m may be sent.
 func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, error) {
-	l.connecting.Lock()
-	defer l.connecting.Unlock()
-	l.mu.Lock()
-	stream, first, second := l.stream, l.initialize, l.initialized
-	switch m.Method {
-	case "initialize":
-		l.initialize = m
-	case "notifications/initialized":
-		l.initialized = m
+	if err := l.connecting.take(ctx); err != nil {
+		return nil, err
 	}
+	defer l.connecting.give()
+	l.mu.Lock()
+	stream, begin := l.stream, l.begin
 	l.mu.Unlock()
 	if stream != nil && stream.alive() {
 		return stream, nil
 	}
-	stream, err := l.open(ctx)
+	stream, err := l.open(ctx, endpointTimeout)
 	if err != nil {
 		return nil, err
 	}
-	if first.Raw != nil && m.Method != "initialize" {
+	if begin.initialize.Raw != nil && m.Method != "initialize" {
 		l.u.log.Debug("the server's stream was lost; beginning a new session")
-		if err := l.exchange(ctx, stream, first, func(jsonrpc.Message) {}); err != nil {
+		err := begin.replay(l.u.log.Debug, func(m jsonrpc.Message, deliver Deliver) error {
+			return l.exchange(ctx, stream, m, deliver, true)
+		})
+		if err != nil {
 			stream.stop()
-			return nil, fmt.Errorf("open a new session: %w", err)
-		}
-		if second.Raw != nil && m.Method != "notifications/initialized" {
-			if err := l.exchange(ctx, stream, second, func(jsonrpc.Message) {}); err != nil {
-				stream.stop()
-				return nil, fmt.Errorf("open a new session: %w", err)
-			}
+			return nil, err
 		}
 	}
 	l.mu.Lock()
@@ -101,7 +117,7 @@ func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, e
 // connect opens the first stream, to see whether the server speaks this
 // transport at all.
 func (l *legacy) connect(ctx context.Context) error {
-	stream, err := l.open(ctx)
+	stream, err := l.open(ctx, probeTimeout)
 	if err != nil {
 		return err
 	}
@@ -122,7 +138,7 @@ func (s *legacyStream) alive() bool {
 
 // open gets the stream and waits for its endpoint event (L1). The stream
 // outlives ctx, which bounds only the opening.
-func (l *legacy) open(ctx context.Context) (*legacyStream, error) {
+func (l *legacy) open(ctx context.Context, patience time.Duration) (*legacyStream, error) {
 	life, stop := context.WithCancelCause(l.u.ctx)
 	undo := context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })
 	defer undo()
@@ -144,19 +160,24 @@ func (l *legacy) open(ctx context.Context) (*legacyStream, error) {
 		}
 		return nil, notMCP(resp)
 	}
-	s := &legacyStream{lost: make(chan struct{}), pending: map[string]*legacyCall{}, stop: func() { stop(context.Canceled) }}
+	s := &legacyStream{lost: make(chan struct{}), pending: map[string][]*legacyCall{}, stop: func() { stop(context.Canceled) }}
 	events := sse.NewReader(resp.Body, l.u.cfg.MaxMessage)
-	timer := time.AfterFunc(endpointTimeout, func() { stop(errors.New("no endpoint event")) })
+	timer := time.AfterFunc(patience, func() { stop(errors.New("no endpoint event")) })
 	s.endpoint, err = l.endpoint(events)
 	if !timer.Stop() || err != nil {
 		_ = resp.Body.Close()
 		stop(nil)
 		return nil, &Error{Reason: NotMCP, Err: fmt.Errorf("the server's event stream does not begin with its endpoint: %w", errors.Join(err, context.Cause(life)))}
 	}
-	l.u.work.Go(func() {
+	started := l.u.spawn(func() {
 		defer func() { _ = resp.Body.Close(); stop(nil) }()
 		s.end(l.read(s, events))
 	})
+	if !started {
+		_ = resp.Body.Close()
+		stop(nil)
+		return nil, context.Canceled
+	}
 	return s, nil
 }
 
@@ -223,43 +244,60 @@ func (l *legacy) route(s *legacyStream, data []byte) {
 	}
 }
 
+func (s *legacyStream) wait(key string, call *legacyCall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending[key] = append(s.pending[key], call)
+}
+
+// take returns the oldest call with this id.
 func (s *legacyStream) take(key string) *legacyCall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	call := s.pending[key]
-	delete(s.pending, key)
+	if len(s.pending[key]) == 0 {
+		return nil
+	}
+	call := s.pending[key][0]
+	s.remove(key, call)
 	return call
 }
 
+func (s *legacyStream) forget(key string, call *legacyCall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(key, call)
+}
+
+// remove is called with mu held.
+func (s *legacyStream) remove(key string, call *legacyCall) {
+	left := slices.DeleteFunc(s.pending[key], func(other *legacyCall) bool { return other == call })
+	if s.pending[key] = left; len(left) == 0 {
+		delete(s.pending, key)
+	}
+}
+
+// end marks the stream as lost; the first cause counts.
 func (s *legacyStream) end(cause error) {
-	s.cause = cause
-	close(s.lost)
+	s.once.Do(func() {
+		s.cause = cause
+		close(s.lost)
+	})
 }
 
 // exchange posts m on a stream. Any 2xx means taken; bodies have no meaning
-// (L3).
-func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Message, deliver Deliver) error {
-	var call *legacyCall
-	if m.Kind == jsonrpc.Request {
-		call = &legacyCall{deliver: deliver, done: make(chan struct{})}
-		key := jsonrpc.Key(m.ID)
-		s.mu.Lock()
-		s.pending[key] = call
-		s.mu.Unlock()
-		defer func() {
-			s.mu.Lock()
-			if s.pending[key] == call {
-				delete(s.pending, key)
-			}
-			s.mu.Unlock()
-		}()
+// (L3). Unless it is the last attempt, a server that does not know the stream
+// gives errSessionLost.
+func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Message, deliver Deliver, last bool) error {
+	if m.Kind != jsonrpc.Request {
+		_, err := l.post(ctx, s, m, deliver, last)
+		return err
 	}
-	refused := false
-	err := l.post(ctx, s, m, func(answer jsonrpc.Message) {
-		refused = true
-		deliver(answer)
-	})
-	if err != nil || call == nil || refused {
+	call := &legacyCall{deliver: deliver, done: make(chan struct{})}
+	key := jsonrpc.Key(m.ID)
+	s.wait(key, call)
+	defer s.forget(key, call)
+	taken, err := l.post(ctx, s, m, deliver, last)
+	if err != nil || !taken {
 		return err
 	}
 	select {
@@ -277,23 +315,29 @@ func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Messag
 	}
 }
 
-func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, deliver Deliver) error {
+// post sends m. A refusal that holds the answer is delivered; then the message
+// was not taken, and nothing is wrong.
+func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, deliver Deliver, last bool) (taken bool, err error) {
 	req, err := l.u.newRequest(ctx, http.MethodPost, s.endpoint, m.Raw)
 	if err != nil {
-		return err
+		return false, err
 	}
 	resp, err := l.u.do(req)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer discard(resp)
-	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
-		if resp.StatusCode == http.StatusNotFound {
-			s.stop() // the server does not know this stream any more
-		}
-		return refusal(resp, m, deliver)
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return true, nil
 	}
-	return nil
+	if resp.StatusCode == http.StatusNotFound {
+		s.stop() // the server does not know this stream any more
+		s.end(errSessionLost)
+		if !last {
+			return false, errSessionLost
+		}
+	}
+	return false, l.u.refusal(resp, m, deliver)
 }
 
 // close cuts the stream, which ends the session.

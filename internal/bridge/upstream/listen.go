@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/sse"
 )
 
 // Pauses before a stream is asked for again. A server's retry replaces the
@@ -55,9 +56,9 @@ func cleanEnd(err error) error {
 	return err
 }
 
-// get asks for a stream, from where c says.
-func (s *streamable) get(ctx context.Context, c *cursor) (*http.Response, error) {
-	req, _, err := s.request(ctx, http.MethodGet, jsonrpc.Message{})
+// get asks for a stream of a session, from where c says.
+func (s *streamable) get(ctx context.Context, at session, c *cursor) (*http.Response, error) {
+	req, err := s.request(ctx, http.MethodGet, at, jsonrpc.Message{})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (s *streamable) get(ctx context.Context, c *cursor) (*http.Response, error)
 }
 
 // resume continues a broken stream with GET and Last-Event-ID (G7).
-func (s *streamable) resume(ctx context.Context, c *cursor) (*http.Response, error) {
+func (s *streamable) resume(ctx context.Context, at session, c *cursor) (*http.Response, error) {
 	for {
 		if c.failures == maxResumes {
 			return nil, interrupted(fmt.Errorf("no event in %d attempts to resume", maxResumes))
@@ -77,7 +78,7 @@ func (s *streamable) resume(ctx context.Context, c *cursor) (*http.Response, err
 			return nil, err
 		}
 		c.failures++
-		resp, err := s.get(ctx, c)
+		resp, err := s.get(ctx, at, c)
 		var e *Error
 		switch {
 		case err != nil && ctx.Err() == nil && errors.As(err, &e) && e.Reason == Unreachable:
@@ -113,55 +114,80 @@ func until(ctx context.Context, done <-chan struct{}, limit time.Duration) error
 	return nil
 }
 
-// listen opens the server's own stream once (G6). It lives until Close. The
-// channel is closed when the server has answered, whatever it said.
+// ear is the state of the server's own stream.
+type ear struct {
+	number int // of the session it belongs to, 0 for none
+	stop   context.CancelFunc
+}
+
+// listen opens the server's own stream (G6), once for each session; it ends
+// with the session or with Close. The channel is closed when the server has
+// answered, whatever it said.
 func (s *streamable) listen() <-chan struct{} {
 	opened := make(chan struct{})
+	answered := sync.OnceFunc(func() { close(opened) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listening || s.u.ctx.Err() != nil {
-		close(opened)
+	at := s.now
+	if s.ear.number == at.number && s.ear.stop != nil || s.u.ctx.Err() != nil {
+		answered()
 		return opened
 	}
-	s.listening = true
-	s.u.work.Go(func() {
-		s.listenUntil(s.u.ctx, sync.OnceFunc(func() { close(opened) }))
+	if s.ear.stop != nil {
+		s.ear.stop()
+	}
+	ctx, stop := context.WithCancel(s.u.ctx)
+	s.ear = ear{at.number, stop}
+	started := s.u.spawn(func() {
+		defer stop()
+		defer answered()
+		if s.listenUntil(ctx, at, answered) {
+			return
+		}
 		s.mu.Lock()
-		s.listening = false
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		if s.ear.number == at.number {
+			s.ear = ear{} // the next message that gets through tries again
+		}
 	})
+	if !started {
+		stop()
+		answered()
+	}
 	return opened
 }
 
 // listenUntil keeps the stream open. A server that offers none (405, or any
-// other 4xx) is left alone; a lost session is the next request's business,
-// whose replacement opens the stream again.
-func (s *streamable) listenUntil(ctx context.Context, opened func()) {
+// other 4xx) is left alone in this session; a lost session is the next
+// request's business. It returns false when something else than the server
+// stood in the way, a refused login for example.
+func (s *streamable) listenUntil(ctx context.Context, at session, opened func()) bool {
 	var c cursor
-	defer opened()
 	for ctx.Err() == nil {
-		resp, err := s.get(ctx, &c)
+		resp, err := s.get(ctx, at, &c)
 		opened()
 		switch {
 		case err != nil:
 			var e *Error
-			if !errors.As(err, &e) { // not the network: no login, for example
+			if !errors.As(err, &e) {
 				s.u.log.Debug("no stream from the server", "error", err)
-				return
+				return false
 			}
 		case resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE:
-			_, err = s.events(resp, jsonrpc.Message{}, s.u.deliverUnasked, &c)
+			_, err = s.read(sse.NewReader(resp.Body, s.u.cfg.MaxMessage), jsonrpc.Message{}, s.u.deliverUnasked, &c)
+			_ = resp.Body.Close()
 			s.u.log.Debug("the server's stream ended", "error", err)
 		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
 			c.retry = max(c.retry, retryAfter(resp.Header.Get("Retry-After")))
 			discard(resp)
 		default:
 			discard(resp)
-			return
+			return true
 		}
 		if sleep(ctx, c.pause()) != nil {
-			return
+			return true
 		}
 		c.failures++
 	}
+	return true
 }

@@ -47,8 +47,12 @@ func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, b
 // server may have done what it was asked.
 func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	var written atomic.Bool
-	trace := &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) }}
-	resp, err := u.cfg.HTTP.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	trace := &httptrace.ClientTrace{
+		// A signing transport may make several requests of one: the last counts.
+		GetConn:      func(string) { written.Store(false) },
+		WroteRequest: func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) },
+	}
+	resp, err := u.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err == nil {
 		return resp, nil
 	}
@@ -105,23 +109,38 @@ func (u *Upstream) tooLarge() error {
 	return &Error{Reason: TooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", u.cfg.MaxMessage)}
 }
 
+// patience is how long the body of an HTTP error, or one without meaning, may
+// take: its sender owes us nothing more.
+const patience = 2 * time.Second
+
+// errorBody returns the beginning of the body of an HTTP error, as far as it
+// comes soon.
+func errorBody(resp *http.Response) []byte {
+	limit := time.AfterFunc(patience, func() { _ = resp.Body.Close() })
+	defer limit.Stop()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrors))
+	return body
+}
+
 // refusal turns an HTTP error into an answer or an error: a JSON-RPC error in
 // the body is the server's own word and is delivered with the request's id;
 // everything else becomes an *Error with the status and a little of the text.
-func refusal(resp *http.Response, m jsonrpc.Message, deliver Deliver) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrors))
+func (u *Upstream) refusal(resp *http.Response, m jsonrpc.Message, deliver Deliver) error {
+	body := errorBody(resp)
 	answer, _ := jsonrpc.Parse(body) // with id null, absent or the request's
 	if !isErrorObject(answer.Error) {
 		return statusError(resp, body)
 	}
-	if m.Kind == jsonrpc.Request {
-		own, err := jsonrpc.Parse(jsonrpc.WithError(m.ID, answer.Error))
-		if err != nil {
-			return statusError(resp, body)
-		}
-		deliver(own)
+	if m.Kind != jsonrpc.Request { // what asks for no answer gets none
+		u.log.Debug("the server refused a message", "method", m.Method, "status", resp.StatusCode)
+		return nil
 	}
-	return nil // what asks for no answer gets none
+	own, err := jsonrpc.Parse(jsonrpc.WithError(m.ID, answer.Error))
+	if err != nil {
+		return statusError(resp, body)
+	}
+	deliver(own)
+	return nil
 }
 
 // isErrorObject tells a JSON-RPC error from the error member of other
@@ -172,8 +191,13 @@ func retryAfter(value string) time.Duration {
 	return 0
 }
 
-// discard lets the connection be used again when little is left of the body.
+// discard lets the connection be used again when little is left of the body. A
+// stream is cut: its end may be far.
 func discard(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
+	if mediaType(resp) != typeSSE {
+		limit := time.AfterFunc(patience, func() { _ = resp.Body.Close() })
+		defer limit.Stop()
+		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
+	}
 	_ = resp.Body.Close()
 }

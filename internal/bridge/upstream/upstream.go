@@ -1,10 +1,13 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"sync"
@@ -30,7 +33,9 @@ const (
 type Config struct {
 	// Endpoint is the address of the MCP server.
 	Endpoint *url.URL
-	// HTTP signs and sends requests; see the package comment.
+	// HTTP signs and sends requests; see the package comment. New copies it,
+	// and gives the copy CheckRedirect and a cookie jar in memory (for load
+	// balancers that keep a session on one machine) where it has none.
 	HTTP *http.Client
 	// Header goes onto every request to the server.
 	Header http.Header
@@ -60,15 +65,34 @@ type Upstream struct {
 	cfg Config
 	log *slog.Logger
 
+	http *http.Client
 	ctx  context.Context // ends with Close; the server's own stream lives in it
 	stop context.CancelFunc
-	work sync.WaitGroup
 
-	choose  sync.Mutex // held while the first message finds the transport
+	choose turn // while the first message finds the transport
+
 	mu      sync.Mutex
+	work    sync.WaitGroup
+	closed  bool
 	wire    wire
 	unasked Deliver
 }
+
+// turn is a mutex whose wait ends with a context.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t turn) give() { <-t }
 
 // New returns an Upstream. Nothing is sent yet.
 func New(cfg Config) (*Upstream, error) {
@@ -82,7 +106,7 @@ func New(cfg Config) (*Upstream, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upstream{cfg: cfg, log: log, unasked: func(jsonrpc.Message) {}}
+	u := &Upstream{cfg: cfg, log: log, http: guarded(*cfg.HTTP), choose: newTurn(), unasked: func(jsonrpc.Message) {}}
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	switch cfg.Transport {
 	case StreamableHTTP:
@@ -92,6 +116,30 @@ func New(cfg Config) (*Upstream, error) {
 	case Auto:
 	}
 	return u, nil
+}
+
+// guarded makes sure that no redirect leads to a stranger, whatever the client
+// was set up for.
+func guarded(client http.Client) *http.Client {
+	if client.CheckRedirect == nil {
+		client.CheckRedirect = CheckRedirect
+	}
+	if client.Jar == nil {
+		client.Jar, _ = cookiejar.New(nil) // without options it cannot fail
+	}
+	return &client
+}
+
+// spawn runs f in a goroutine that Close waits for. After Close it runs nothing
+// and returns false.
+func (u *Upstream) spawn(f func()) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return false
+	}
+	u.work.Go(f)
+	return true
 }
 
 // Unasked says where messages go that belong to no request: those on the
@@ -109,16 +157,19 @@ func (u *Upstream) deliverUnasked(m jsonrpc.Message) {
 	deliver(m)
 }
 
-// Send carries one message to the server. For a request it returns when the
-// answer, and before it everything that belongs to the request, was delivered;
-// otherwise when the server has taken the message. An *Error says why that did
-// not happen; errors of the signing transport come as they are.
+// Send carries one message to the server; batches are the caller's to split.
+// For a request it returns when the answer, and before it everything that
+// belongs to the request, was delivered; otherwise when the server has taken
+// the message. An *Error says why that did not happen; errors of the signing
+// transport come as they are, and so does the cause of ctx.
 func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
 	if w := u.chosen(); w != nil {
 		return w.send(ctx, m, deliver)
 	}
-	u.choose.Lock()
-	unlock := sync.OnceFunc(u.choose.Unlock)
+	if err := u.choose.take(ctx); err != nil {
+		return err
+	}
+	unlock := sync.OnceFunc(u.choose.give)
 	defer unlock()
 	if w := u.chosen(); w != nil {
 		unlock()
@@ -140,20 +191,26 @@ func (u *Upstream) settle(w wire) {
 }
 
 // first sends the first message and thereby finds the transport (L8, E4): what
-// a server without Streamable HTTP answers to a POST is 400, 404 or 405 with
-// no JSON-RPC in it; then a GET must bring an event stream that begins with its
-// endpoint. Logins, outages and refusals say nothing about the transport.
+// a server without Streamable HTTP answers to a POST is 400, 404 or 405; then a
+// GET must bring an event stream that begins with its endpoint. Logins, outages
+// and refusals say nothing about the transport, and neither does a JSON-RPC
+// error with 400 or 404: who answers a POST in JSON-RPC takes messages there.
 // settled is called as soon as the transport is known.
 func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, deliver Deliver, settled func()) error {
 	s := newStreamable(u)
-	s.accepted = sync.OnceFunc(func() { u.settle(s); settled() })
+	s.probing = true
+	s.accepted = sync.OnceFunc(func() {
+		s.probing = false
+		u.settle(s)
+		settled()
+	})
 	err := s.send(ctx, m, deliver)
 	var refused *Error
-	if err == nil {
-		u.settle(s)
+	switch {
+	case err == nil:
+		s.accepted()
 		return nil
-	}
-	if !errors.As(err, &refused) || refused.Reason != Refused {
+	case !errors.As(err, &refused) || refused.Reason != Refused:
 		return err
 	}
 	switch refused.Status {
@@ -176,8 +233,8 @@ func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, deliver Deliver
 // Other messages go to notify, which may be nil.
 func (u *Upstream) Call(ctx context.Context, request []byte, notify Deliver) (answer jsonrpc.Message, err error) {
 	m, err := jsonrpc.Parse(request)
-	if err != nil {
-		return jsonrpc.Message{}, err
+	if err != nil || m.Kind != jsonrpc.Request {
+		return jsonrpc.Message{}, fmt.Errorf("send a request: %w", cmp.Or(err, jsonrpc.ErrInvalid))
 	}
 	var mu sync.Mutex
 	err = u.Send(ctx, m, func(reply jsonrpc.Message) {
@@ -195,18 +252,25 @@ func (u *Upstream) Call(ctx context.Context, request []byte, notify Deliver) (an
 }
 
 // Close ends the session at the server, if there is one, and everything that
-// is under way. ctx bounds the farewell.
+// is under way. ctx bounds the farewell, and the wait for whoever still
+// delivers a message.
 func (u *Upstream) Close(ctx context.Context) error {
-	u.mu.Lock()
-	w := u.wire
-	u.mu.Unlock()
 	var err error
-	if w != nil {
+	if w := u.chosen(); w != nil {
 		err = w.close(ctx)
 	}
 	u.stop()
-	u.work.Wait()
-	return err
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	done := make(chan struct{})
+	go func() { u.work.Wait(); close(done) }()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, context.Cause(ctx))
+	}
 }
 
 // CheckRedirect belongs into the http.Client of a Config: a redirect is
@@ -221,6 +285,18 @@ func CheckRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
+// sameOrigin compares scheme, host and port; a port that is the scheme's own
+// may be spelled or left out.
 func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Host, b.Host)
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
+}
+
+func port(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	if strings.EqualFold(u.Scheme, "https") {
+		return "443"
+	}
+	return "80"
 }

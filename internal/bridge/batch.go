@@ -1,0 +1,64 @@
+package bridge
+
+import (
+	"bytes"
+	"errors"
+	"sync"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// batch collects the answers to one array of requests. Only 2025-03-26 knows
+// arrays, so each of its messages is sent by itself (G10) and the answers are
+// joined again.
+type batch struct {
+	mu      sync.Mutex
+	open    int // requests without an answer
+	answers [][]byte
+	write   func([]byte)
+}
+
+// add takes the answer to one request, nil for one that gets none.
+func (b *batch) add(answer []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if answer != nil {
+		b.answers = append(b.answers, answer)
+	}
+	if b.open--; b.open > 0 || len(b.answers) == 0 {
+		return
+	}
+	line := append([]byte("["), bytes.Join(b.answers, []byte(","))...)
+	b.write(append(line, ']'))
+}
+
+// batch handles an array of messages.
+func (r *run) batch(m jsonrpc.Message) {
+	elements := jsonrpc.Elements(m.Raw)
+	if len(elements) == 0 {
+		r.refuse(nil, jsonrpc.CodeInvalidRequest, "the batch is empty")
+		return
+	}
+	// One more than there are requests: nothing is written before all of them
+	// are known.
+	b := &batch{open: 1, write: r.out.line}
+	for _, element := range elements {
+		one, err := jsonrpc.Parse(element)
+		if err == nil && one.Kind == jsonrpc.Batch {
+			err = errors.New("a batch in a batch")
+		}
+		if err == nil && one.Kind != jsonrpc.Request {
+			r.dispatch(one, nil)
+			continue
+		}
+		b.mu.Lock()
+		b.open++
+		b.mu.Unlock()
+		if err != nil {
+			b.add(refusal(one.ID, jsonrpc.CodeInvalidRequest, "the element is not a JSON-RPC message"))
+			continue
+		}
+		r.dispatch(one, b.add)
+	}
+	r.aside(r.ctx, func() { b.add(nil) })
+}

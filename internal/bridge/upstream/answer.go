@@ -1,0 +1,221 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/sse"
+)
+
+// answer is the response to one POST, and what follows it.
+type answer struct {
+	s       *streamable
+	at      *session
+	m       jsonrpc.Message
+	deliver Deliver
+
+	resp   *http.Response // the latest, when the stream was resumed
+	events *sse.Reader
+	open   bool // answered, but the stream has not ended
+	cursor cursor
+}
+
+// follow delivers everything up to the answer.
+func (a *answer) follow(ctx context.Context) error {
+	switch {
+	case a.resp.StatusCode == http.StatusNotFound && a.at.id != "" && !a.at.again:
+		return errSessionLost
+	case a.resp.StatusCode < 200 || a.resp.StatusCode >= 300:
+		return a.s.notTaken(a.resp, a.m, a.deliver)
+	}
+	a.s.accepted()
+	if a.m.Kind != jsonrpc.Request {
+		return nil // taken; a body has no meaning (G5)
+	}
+	if a.m.Method == "initialize" && !Modern(a.m) {
+		a.negotiate()
+	}
+	switch mediaType(a.resp) {
+	case typeJSON:
+		return a.body()
+	case typeSSE:
+		return a.stream(ctx)
+	}
+	return notMCP(a.resp)
+}
+
+// negotiate takes session and version from the answer to initialize before it
+// is delivered.
+func (a *answer) negotiate() {
+	a.at.id = visibleASCII(a.resp.Header.Get(headerSession))
+	deliver := a.deliver
+	a.deliver = func(reply jsonrpc.Message) {
+		if answers(reply, a.m) {
+			a.at.version, _ = jsonrpc.Text(jsonrpc.Member(reply.Result, "protocolVersion"))
+			a.at.version = visibleASCII(a.at.version)
+		}
+		deliver(reply)
+	}
+}
+
+// visibleASCII returns s if a header can carry it as it is, else "".
+func visibleASCII(s string) string {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e {
+			return ""
+		}
+	}
+	return s
+}
+
+// body delivers a JSON answer.
+func (a *answer) body() error {
+	raw, err := a.s.u.read(a.resp)
+	if err != nil {
+		return err
+	}
+	answered, err := deliverAll(raw, a.m, a.deliver)
+	switch {
+	case err != nil:
+		return &Error{Reason: NotMCP, Status: a.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err)}
+	case !answered:
+		return noAnswer(a.resp.StatusCode)
+	}
+	return nil
+}
+
+func noAnswer(status int) error {
+	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's reply does not hold the answer"), Hint: "the server may have done what it was asked"}
+}
+
+// deliverAll delivers one text from the server: a message, or a batch of them
+// (G10), each as one line. answered tells whether m was answered.
+func deliverAll(raw []byte, m jsonrpc.Message, deliver Deliver) (answered bool, err error) {
+	one, err := jsonrpc.Parse(jsonrpc.Squeeze(raw))
+	if err != nil {
+		return false, err
+	}
+	if one.Kind != jsonrpc.Batch {
+		deliver(one)
+		return answers(one, m), nil
+	}
+	for _, element := range jsonrpc.Elements(one.Raw) {
+		part, err := jsonrpc.Parse(element)
+		if err != nil {
+			return answered, err
+		}
+		answered = answered || answers(part, m)
+		deliver(part)
+	}
+	return answered, nil
+}
+
+// answers reports whether reply is the answer to the request m.
+func answers(reply, m jsonrpc.Message) bool {
+	return m.Kind == jsonrpc.Request && reply.Kind == jsonrpc.Response && jsonrpc.Key(reply.ID) == jsonrpc.Key(m.ID)
+}
+
+// stream delivers an event stream until the answer has come, resuming it where
+// it broke off if the server gave event ids (G7, G8).
+func (a *answer) stream(ctx context.Context) error {
+	for {
+		a.events = sse.NewReader(a.resp.Body, a.s.u.cfg.MaxMessage)
+		answered, err := a.s.read(a.events, a.m, a.deliver, &a.cursor)
+		if answered {
+			a.open = true
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var told *Error
+		if errors.As(err, &told) {
+			return err // not the line, but what came over it
+		}
+		if a.cursor.lastID == "" || Modern(a.m) {
+			return interrupted(err)
+		}
+		_ = a.resp.Body.Close()
+		resp, err := a.s.resume(ctx, *a.at, &a.cursor) //nolint:bodyclose // by whoever reads the stream
+		if err != nil {
+			return err
+		}
+		a.resp = resp
+	}
+}
+
+func interrupted(cause error) error {
+	text := errors.New("the server ended the stream before the answer")
+	if cause != nil {
+		text = fmt.Errorf("the stream broke before the answer: %w", cause)
+	}
+	return &Error{Reason: Interrupted, Err: text, Hint: "the server may have done what it was asked; look before you repeat it"}
+}
+
+// afterAnswer is how long an answered stream may stay open; most end at once,
+// and the connection can be used again.
+const afterAnswer = 2 * time.Second
+
+// linger reads an answered stream to its end. What comes now belongs to no
+// request any more.
+func (a *answer) linger() {
+	shut := func() { _ = a.resp.Body.Close() }
+	limit := time.AfterFunc(afterAnswer, shut)
+	defer limit.Stop()
+	defer shut()
+	defer context.AfterFunc(a.s.u.ctx, shut)()
+	for {
+		if _, err := a.s.read(a.events, jsonrpc.Message{}, a.s.u.deliverUnasked, &a.cursor); err != nil || a.cursor.ended {
+			return
+		}
+	}
+}
+
+// cursor is how far a stream was read.
+type cursor struct {
+	lastID   string
+	retry    time.Duration
+	failures int
+	ended    bool
+}
+
+func (c *cursor) note(e sse.Event) {
+	if e.LastID != "" {
+		c.lastID = e.LastID
+	}
+	if e.HasRetry {
+		c.retry = e.Retry
+	}
+	c.failures = 0
+}
+
+// read delivers the events of one response up to the answer to m, or to the
+// end. A broken stream gives the error, a clean end none.
+func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, deliver Deliver, c *cursor) (answered bool, err error) {
+	for {
+		e, err := events.Next()
+		if err != nil {
+			c.ended = true
+			return false, cleanEnd(err)
+		}
+		c.note(e)
+		if e.TooLarge {
+			return false, s.u.tooLarge()
+		}
+		if len(e.Data) == 0 || e.Type != sse.DefaultType {
+			continue
+		}
+		answered, err := deliverAll(e.Data, m, deliver)
+		if err != nil {
+			s.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", len(e.Data))
+			continue
+		}
+		if answered {
+			return true, nil
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// session is what a server has agreed with the client. Its values go onto every
+// later request (G1, G2).
+type session struct {
+	id      string // Mcp-Session-Id, a secret; "" when the server keeps none
+	version string // MCP-Protocol-Version, "" before it is negotiated
+	number  int    // counts the sessions of one Upstream
+	again   bool   // the message at hand was refused once for the lost session
+}
+
+// errSessionLost is the 404 for a message of a session (G3).
+var errSessionLost = errors.New("the server no longer knows the session")
+
+// beginning keeps what another session has to begin with (G3): the client's own
+// initialize, and what it has set up since.
+type beginning struct {
+	initialize, initialized jsonrpc.Message
+	later                   []jsonrpc.Message
+}
+
+// maxLater bounds what is set up again in another session.
+const maxLater = 256
+
+// note keeps m if another session needs it.
+func (b *beginning) note(m jsonrpc.Message) {
+	switch m.Method {
+	case "initialize":
+		*b = beginning{initialize: m}
+	case "notifications/initialized":
+		b.initialized = m
+	case "logging/setLevel":
+		b.drop("logging/setLevel", nil)
+		b.keep(m)
+	case "resources/subscribe":
+		b.drop("resources/subscribe", m.Param("uri"))
+		b.keep(m)
+	case "resources/unsubscribe":
+		b.drop("resources/subscribe", m.Param("uri"))
+	}
+}
+
+func (b *beginning) keep(m jsonrpc.Message) {
+	if len(b.later) < maxLater {
+		b.later = append(b.later, m)
+	}
+}
+
+func (b *beginning) drop(method string, uri []byte) {
+	kept := make([]jsonrpc.Message, 0, len(b.later)+1) // a copy: a replay may read the old one
+	for _, m := range b.later {
+		if m.Method != method || string(m.Param("uri")) != string(uri) {
+			kept = append(kept, m)
+		}
+	}
+	b.later = kept
+}
+
+// replay begins another session through send, which carries one message and
+// hands its answer over. Only initialize and initialized have to succeed.
+func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message, deliver Deliver) error) error {
+	if b.initialize.Raw == nil {
+		return errSessionLost
+	}
+	var refused []byte
+	err := send(b.initialize, func(answer jsonrpc.Message) {
+		if answers(answer, b.initialize) {
+			refused = answer.Error
+		}
+	})
+	if err == nil && b.initialized.Raw != nil && refused == nil {
+		err = send(b.initialized, func(jsonrpc.Message) {})
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("open a new session: %w", err)
+	case refused != nil:
+		text, _ := jsonrpc.Text(jsonrpc.Member(refused, "message"))
+		return &Error{Reason: Refused, Err: fmt.Errorf("open a new session: the server refused: %s", excerpt([]byte(text))), Hint: "restart the client"}
+	case b.initialized.Raw == nil:
+		return nil
+	}
+	for _, m := range b.later {
+		if err := send(m, func(jsonrpc.Message) {}); err != nil {
+			log("the new session is not set up as the old one", "method", m.Method, "error", err)
+		}
+	}
+	return nil
+}
+
+func (s *streamable) current() session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// commit makes at the session of all later messages.
+func (s *streamable) commit(at session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = session{id: at.id, version: at.version, number: s.now.number + 1}
+}
+
+// open sends the client's initialize. The session counts before the client
+// sees the answer, so that its next message already belongs to it.
+func (s *streamable) open(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	s.mu.Lock()
+	s.begin.note(m)
+	s.mu.Unlock()
+	var at session
+	return s.post(ctx, &at, m, func(answer jsonrpc.Message) {
+		if answers(answer, m) && answer.Result != nil {
+			s.commit(at)
+		}
+		deliver(answer)
+	})
+}
+
+// replace opens another session with what the client has said so far, unless
+// another message has done so since lost was in force. Meanwhile the lost one
+// stays in place: whoever still sends it meets the same 404 and waits here.
+func (s *streamable) replace(ctx context.Context, lost session) (session, error) {
+	if err := s.renew.take(ctx); err != nil {
+		return session{}, err
+	}
+	defer s.renew.give()
+	s.mu.Lock()
+	at, begin := s.now, s.begin
+	s.mu.Unlock()
+	at.again = true
+	if at.number != lost.number {
+		return at, nil
+	}
+	s.u.log.Debug("the server forgot the session; opening another one")
+	next := session{again: true}
+	err := begin.replay(s.u.log.Debug, func(m jsonrpc.Message, deliver Deliver) error {
+		return s.post(ctx, &next, m, deliver)
+	})
+	if err != nil {
+		return session{}, err
+	}
+	s.commit(next)
+	if begin.initialized.Raw != nil {
+		s.listen() // the old session's stream has ended with it
+	}
+	return next, nil
+}
+
+// close ends the session at the server (G4); 405 says that it does not mind.
+func (s *streamable) close(ctx context.Context) error {
+	at := s.current()
+	if at.id == "" {
+		return nil
+	}
+	req, err := s.request(ctx, http.MethodDelete, at, jsonrpc.Message{})
+	if err != nil {
+		return err
+	}
+	resp, err := s.u.do(req)
+	if err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	discard(resp)
+	s.commit(session{version: at.version})
+	return nil
+}
