@@ -15,7 +15,7 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 		return err
 	}
 	defer s.close()
-	if err := bridge.Run(ctx, a.in, a.out, bridge.Config{Upstream: s.remote, AwaitingPerson: s.client.AwaitingPerson, Log: s.log}); err != nil {
+	if err := bridge.Run(ctx, a.in, a.out, bridge.Config{Upstream: s.remote, SignIn: s.signIn, Log: s.log}); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
@@ -153,3 +154,8 @@ func wireTransport() *http.Transport {
 type unreachableError struct{ error }
 
 func (e unreachableError) Unwrap() error { return e.error }
+
+// signIn tells the bridge of a login that waits for its person.
+func (s *session) signIn() (bridge.SignIn, bool) {
+	return bridge.SignIn{}, s.client.AwaitingPerson()
+}

@@ -40,9 +40,14 @@ type Config struct {
 	// DrainTimeout is how long requests under way may take after stdin has
 	// ended; zero means DefaultDrainTimeout.
 	DrainTimeout time.Duration
-	// AwaitingPerson reports that requests wait for a person to sign in. They
-	// are not waited for after stdin has ended. May be nil.
-	AwaitingPerson func() bool
+	// SignIn returns the login that requests wait for, ok false when there is
+	// none. They are not waited for after stdin has ended. May be nil.
+	SignIn func() (signIn SignIn, ok bool)
+	// Patience is how long initialize may wait for a person before it is
+	// answered here; zero means for ever.
+	Patience time.Duration
+	// Results keeps servers' answers to initialize for that. May be nil.
+	Results Results
 	// MaxMessage bounds one message from the client in bytes; 0 is no limit.
 	MaxMessage int
 	// Log gets what happens; nil discards it.
@@ -64,6 +69,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	defer cancel(errClosing)
 	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, calls: newCalls(), slots: make(chan struct{}, maxInFlight), lane: make(chan queued, maxQueued)}
 	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
+	r.standIn = &standIn{cfg: &r.cfg}
 	cfg.Upstream.Unasked(func(m jsonrpc.Message) { r.fromServer(nil, m) })
 	r.work.Go(r.drive)
 
@@ -105,9 +111,11 @@ type run struct {
 	cancel context.CancelCauseFunc
 	out    *output
 	calls  *calls
-	slots  chan struct{} // one for each goroutine of a message
-	work   sync.WaitGroup
-	lane   chan queued // notifications, in order
+
+	standIn *standIn
+	slots   chan struct{} // one for each goroutine of a message
+	work    sync.WaitGroup
+	lane    chan queued // notifications, in order
 
 	gate <-chan struct{} // what the next message waits for; nil is nothing
 }
@@ -207,7 +215,7 @@ func (r *run) drain(settled <-chan struct{}) {
 		case <-r.ctx.Done():
 			return
 		case <-look.C:
-			if r.cfg.AwaitingPerson != nil && r.cfg.AwaitingPerson() {
+			if _, awaited := r.cfg.signIn(); awaited {
 				return
 			}
 		}

@@ -11,6 +11,10 @@ import (
 // follows waits for them, because servers refuse what comes before the session
 // stands.
 func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
+	if m.Kind != jsonrpc.Response && m.Method != "initialize" && r.standIn.speaks() {
+		r.speakFor(m, reply)
+		return
+	}
 	switch {
 	case m.Method == "notifications/cancelled" && m.Kind == jsonrpc.Notification:
 		r.cancelCall(m)
@@ -18,11 +22,14 @@ func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
 		// The client asks whether anybody is there while a person signs in
 		// or the server starts. It is the bridge that it asks.
 		r.aside(r.ctx, func() { reply(jsonrpc.Result(m.ID, "{}")) })
+	case m.Kind == jsonrpc.Request && m.Method == "initialize":
+		r.initialize(m, reply)
 	case m.Kind == jsonrpc.Request:
-		done := r.request(m, reply)
-		if m.Method == "initialize" {
-			r.gate = done
+		if answer, ok := r.standIn.late(m); ok {
+			r.aside(r.ctx, func() { reply(answer) })
+			return
 		}
+		r.request(m, reply)
 	case m.Kind == jsonrpc.Response:
 		// Beside the lane: a server that is slow to take a notification may
 		// be waiting for just this answer.
@@ -46,7 +53,21 @@ func (r *run) waiting() bool {
 			return true
 		}
 	}
-	return r.cfg.AwaitingPerson != nil && r.cfg.AwaitingPerson()
+	_, awaited := r.cfg.signIn()
+	return awaited
+}
+
+// speakFor answers for a server that waits for its person.
+func (r *run) speakFor(m jsonrpc.Message, reply func([]byte)) {
+	if m.Kind == jsonrpc.Notification {
+		r.standIn.keep(m)
+		return
+	}
+	answer, again := r.standIn.response(m)
+	if again {
+		r.again()
+	}
+	r.aside(r.ctx, func() { reply(answer) })
 }
 
 // request sends a request in a goroutine of its own. The returned channel is

@@ -56,7 +56,7 @@ func TestP13EndOfInput(t *testing.T) {
 	}
 	r = newRig(t, s, func(b *Config, _ *upstream.Config) {
 		b.DrainTimeout = time.Hour
-		b.AwaitingPerson = func() bool { return true }
+		b.SignIn = func() (SignIn, bool) { return SignIn{}, true }
 	})
 	r.send(`{"id":1,"method":"hang"}`)
 	_ = r.in.Close()

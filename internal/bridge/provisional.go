@@ -1,0 +1,348 @@
+package bridge
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// A client gives a server 20 to 60 seconds to answer initialize and kills it
+// then; a person with a password, a second factor and a consent page needs
+// longer. So when a login has taken Config.Patience, initialize is answered
+// here, with what the server said the last time, or with a stand-in. Until the
+// real session stands the client sees one tool that says where to sign in;
+// then its lists are declared changed and the bridge is transparent.
+//
+// This is the one place where the bridge speaks for the server.
+
+// SignInTool is the name of the tool that is shown while a login is pending.
+const SignInTool = "mcp_login_sign_in"
+
+// SignIn is a login that waits for its person.
+type SignIn struct {
+	// URL is where the person signs in, and UserCode what is to be typed
+	// there, "" for nothing.
+	URL, UserCode string
+}
+
+// Results keeps what servers answered to initialize, by the protocol version
+// asked for.
+type Results interface {
+	// Recall returns the last result, nil when none is known.
+	Recall(version string) []byte
+	// Remember keeps a result.
+	Remember(version string, result []byte)
+}
+
+// phase is how far the session has come.
+type phase int
+
+const (
+	unanswered phase = iota // initialize is under way, or was not sent yet
+	standing                // answered here; the login is under way
+	failed                  // answered here; the login came to nothing
+	real                    // the server has answered
+)
+
+// standIn answers for the server while a person signs in.
+type standIn struct {
+	cfg *Config
+
+	mu          sync.Mutex
+	phase       phase
+	given       bool // the client got an answer of ours in this run
+	request     jsonrpc.Message
+	reply       func([]byte)
+	version     string           // asked for
+	told        string           // the version in our answer
+	initialized *jsonrpc.Message // the client's notification, kept for the real session
+	reason      string           // why the login came to nothing
+	answer      jsonrpc.Message  // the server's
+}
+
+// begin takes an initialize request and returns where its answer goes.
+func (s *standIn) begin(m jsonrpc.Message, reply func([]byte)) func([]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.request, s.reply = unanswered, m, reply
+	s.version, _ = jsonrpc.Text(m.Param("protocolVersion"))
+	return s.arrived
+}
+
+// arrived takes the one answer of the server, or of the bridge when it could
+// not be asked; nil when the client has cancelled.
+func (s *standIn) arrived(answer []byte) {
+	m, err := jsonrpc.Parse(slices.Clone(answer))
+	result := jsonrpc.Member(m.Raw, "result")
+	ok := err == nil && result != nil
+	if ok && s.cfg.Results != nil {
+		s.cfg.Results.Remember(s.version, result)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.phase == unanswered:
+		s.phase = real
+		s.reply(answer)
+	case ok:
+		s.answer = m // settled shows it to the client, when the session stands
+	default:
+		s.phase = failed
+		s.reason, _ = jsonrpc.Text(jsonrpc.Member(m.Raw, "error", "message"))
+	}
+}
+
+// overdue answers initialize here if a person is still awaited.
+func (s *standIn) overdue(signIn SignIn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != unanswered {
+		return
+	}
+	var known []byte
+	if s.cfg.Results != nil {
+		known = s.cfg.Results.Recall(s.version)
+	}
+	result := provisionalResult(s.version, known, signIn)
+	s.told, _ = jsonrpc.Text(jsonrpc.Member(result, "protocolVersion"))
+	s.phase, s.given = standing, true
+	s.reply(jsonrpc.Result(s.request.ID, string(result)))
+}
+
+// speaks reports whether messages of the client are answered here.
+func (s *standIn) speaks() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == standing || s.phase == failed
+}
+
+// keep takes a notification of the client that has no session to go to.
+// notifications/initialized is sent on later; nothing else means anything to a
+// server that knows of no session.
+func (s *standIn) keep(m jsonrpc.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m.Method == "notifications/initialized" {
+		s.initialized = &m
+	}
+}
+
+// response answers a request of the client while speaks is true. again says
+// that the client's person wants another login.
+func (s *standIn) response(m jsonrpc.Message) (answer []byte, again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := s.sentence()
+	switch m.Method {
+	case "ping":
+		return jsonrpc.Result(m.ID, "{}"), false
+	case "tools/list":
+		return jsonrpc.Result(m.ID, `{"tools":[`+signInTool(text)+`]}`), false
+	case "prompts/list":
+		return jsonrpc.Result(m.ID, `{"prompts":[]}`), false
+	case "resources/list":
+		return jsonrpc.Result(m.ID, `{"resources":[]}`), false
+	case "resources/templates/list":
+		return jsonrpc.Result(m.ID, `{"resourceTemplates":[]}`), false
+	case "tools/call":
+		if callsSignIn(m) {
+			return toolText(m.ID, text), s.phase == failed
+		}
+	}
+	return jsonrpc.ErrorResponse(m.ID, CodeSignIn, text, errorData{Source: "mcp-login", Hint: "sign in, then try again"}), false
+}
+
+// sentence says what is to be done. The lock is held.
+func (s *standIn) sentence() string {
+	if s.phase == failed {
+		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " to try again."
+	}
+	signIn, ok := s.cfg.signIn()
+	switch {
+	case !ok || signIn.URL == "":
+		return "Signing in to this server is under way; its tools appear by themselves in a moment."
+	case signIn.UserCode != "":
+		return "This server needs a sign-in. Open " + signIn.URL + " in a browser and enter the code " + signIn.UserCode + ". The server's tools appear by themselves afterwards."
+	}
+	return "This server needs a sign-in. Open " + signIn.URL + " in a browser. The server's tools appear by themselves afterwards."
+}
+
+// late answers a call of our tool by a client that has not listed the tools
+// again since the login.
+func (s *standIn) late(m jsonrpc.Message) (answer []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.given || s.phase != real || !callsSignIn(m) {
+		return nil, false
+	}
+	return toolText(m.ID, "Signed in. List the tools again to see those of the server."), true
+}
+
+// stand reports whether there is a real session to take the place of ours, and
+// hands over the notification that the client owes it, nil if it has not come
+// yet.
+func (s *standIn) stand() (initialized *jsonrpc.Message, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != standing || s.answer.Raw == nil {
+		return nil, false
+	}
+	initialized, s.initialized = s.initialized, nil
+	return initialized, true
+}
+
+// transparent ends the time of the stand-in. It returns the versions that the
+// client was told and that the server speaks, and the client's notification if
+// it came since stand.
+func (s *standIn) transparent() (told, spoken string, initialized *jsonrpc.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase = real
+	spoken, _ = jsonrpc.Text(jsonrpc.Member(s.answer.Raw, "result", "protocolVersion"))
+	return s.told, spoken, s.initialized
+}
+
+// initialize sends the client's initialize, or sends it again after a login
+// that came to nothing, and watches over it.
+func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
+	if r.cfg.Patience <= 0 || r.cfg.SignIn == nil {
+		r.gate = r.request(m, reply)
+		return
+	}
+	done := r.request(m, r.standIn.begin(m, reply))
+	r.gate = done
+	r.work.Go(func() { r.watch(done) })
+}
+
+// again repeats initialize for a client that has had its answer.
+func (r *run) again() {
+	s := r.standIn
+	s.mu.Lock()
+	s.phase, s.answer = standing, jsonrpc.Message{}
+	m := s.request
+	s.mu.Unlock()
+	done := r.request(m, s.arrived)
+	r.gate = done
+	r.work.Go(func() {
+		<-done
+		r.settleSession()
+	})
+}
+
+// watch waits for the answer to initialize, and loses patience.
+func (r *run) watch(done <-chan struct{}) {
+	patience := time.NewTimer(r.cfg.Patience)
+	defer patience.Stop()
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	impatient := false
+	for {
+		select {
+		case <-done:
+			r.settleSession()
+			return
+		case <-patience.C:
+			impatient = true
+		case <-look.C:
+		}
+		if signIn, ok := r.cfg.signIn(); ok && impatient {
+			r.standIn.overdue(signIn)
+			<-done
+			r.settleSession()
+			return
+		}
+	}
+}
+
+// settleSession lets the real session take over, if there is one and if it has
+// a stand-in: the server hears what the client has said meanwhile, and the
+// client that the lists have changed.
+func (r *run) settleSession() {
+	initialized, ok := r.standIn.stand()
+	if !ok {
+		return
+	}
+	if initialized != nil {
+		r.forward(r.ctx, *initialized)
+	}
+	told, spoken, late := r.standIn.transparent()
+	if late != nil {
+		r.forward(r.ctx, *late)
+	}
+	if told != spoken {
+		r.cfg.Log.Warn("the server speaks another protocol version than the client was told during the sign-in", "told", told, "server", spoken)
+	}
+	for _, list := range []string{"tools", "prompts", "resources"} {
+		r.out.line([]byte(`{"jsonrpc":"2.0","method":"notifications/` + list + `/list_changed"}`))
+	}
+}
+
+// signIn is Config.SignIn, which may be nil.
+func (c *Config) signIn() (SignIn, bool) {
+	if c.SignIn == nil {
+		return SignIn{}, false
+	}
+	return c.SignIn()
+}
+
+// knownVersions are those of sessions; of any other the newest is answered, as
+// servers do.
+var knownVersions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
+
+// provisionalResult is the answer to initialize until the server gives its own:
+// the known one with lists that change, or one that promises only those.
+func provisionalResult(version string, known []byte, signIn SignIn) []byte {
+	if !slices.Contains(knownVersions, version) {
+		version = knownVersions[len(knownVersions)-1]
+	}
+	var result, capabilities map[string]jsontext.Value
+	if json.Unmarshal(known, &result) != nil || result == nil || json.Unmarshal(result["capabilities"], &capabilities) != nil {
+		result, capabilities = map[string]jsontext.Value{
+			"protocolVersion": quote(version),
+			"serverInfo":      jsontext.Value(`{"name":"mcp-login","title":"Sign-in pending","version":"1"}`),
+			"instructions":    quote("This server needs a sign-in before it can be used: open " + signIn.URL),
+		}, nil
+	}
+	if capabilities == nil {
+		capabilities = map[string]jsontext.Value{}
+	}
+	for _, list := range []string{"tools", "prompts", "resources"} {
+		var members map[string]jsontext.Value
+		if json.Unmarshal(capabilities[list], &members) != nil || members == nil {
+			members = map[string]jsontext.Value{}
+		}
+		members["listChanged"] = jsontext.Value("true")
+		capabilities[list] = encode(members)
+	}
+	result["capabilities"] = encode(capabilities)
+	return encode(result)
+}
+
+// encode writes what cannot fail to be written.
+func encode(v any) jsontext.Value {
+	b, err := json.Marshal(v, json.Deterministic(true))
+	if err != nil {
+		return jsontext.Value("{}")
+	}
+	return b
+}
+
+func quote(s string) jsontext.Value { return encode(s) }
+
+func callsSignIn(m jsonrpc.Message) bool {
+	name, _ := jsonrpc.Text(m.Param("name"))
+	return m.Method == "tools/call" && name == SignInTool
+}
+
+func signInTool(text string) string {
+	return `{"name":"` + SignInTool + `","title":"Sign in","description":` + string(quote(text)) + `,"inputSchema":{"type":"object"}}`
+}
+
+func toolText(id []byte, text string) []byte {
+	return jsonrpc.Result(id, `{"content":[{"type":"text","text":`+string(quote(text))+`}]}`)
+}
