@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"mcp-login/internal/oauth"
 )
@@ -17,10 +18,18 @@ type app struct {
 	out, err io.Writer
 	getenv   func(string) string
 	open     func(url string) error // opens a browser
+	terminal bool                   // err is a terminal
+
+	args     []string // of this run
+	detached bool     // this is the process that delegate starts
+
+	reading sync.Once
+	pasted  chan string
 }
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	a.args = args
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(a.in)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"mcp-login/internal/bridge"
 )
@@ -10,13 +11,48 @@ import (
 // bridge relays until stdin ends. What goes wrong with a request is answered
 // to the client there; only what ends the whole run comes back as an error.
 func (a *app) bridge(ctx context.Context, o options, raw string) error {
-	s, err := a.session(o, raw, true)
+	s, err := a.session(o, raw, askForClient)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := bridge.Run(ctx, a.in, a.out, bridge.Config{Upstream: s.remote, SignIn: s.signIn, Log: s.log}); err != nil {
+	cfg := bridge.Config{Upstream: s.remote, SignIn: s.awaited, Patience: o.patience, Results: results{ctx, s}, Log: s.log}
+	if err := bridge.Run(ctx, a.in, a.out, cfg); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil
+}
+
+// results keeps what the server answered to initialize, for the next time that
+// a login takes long.
+type results struct {
+	ctx context.Context
+	s   *session
+}
+
+// maxKeptResult bounds what is kept of a server's answer in bytes.
+const maxKeptResult = 64 << 10
+
+func noteName(version string) string {
+	return "initialize-" + strings.ToLower(version)
+}
+
+// Recall implements bridge.Results.
+func (r results) Recall(version string) []byte {
+	b, err := r.s.store.Note(r.ctx, r.s.key, noteName(version))
+	if err != nil {
+		r.s.log.Debug("what the server answered the last time is not known", "reason", err)
+	}
+	return b
+}
+
+// Remember implements bridge.Results. Only a server that a person signs in to
+// can make anybody wait, so that of others nothing is kept.
+func (r results) Remember(version string, result []byte) {
+	if _, err := r.s.client.Credential(r.ctx); err != nil || len(result) > maxKeptResult {
+		return
+	}
+	if err := r.s.store.SetNote(r.ctx, r.s.key, noteName(version), result); err != nil {
+		r.s.log.Debug("the server's answer to initialize is not kept", "reason", err)
+	}
 }

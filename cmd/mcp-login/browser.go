@@ -1,41 +1,17 @@
 package main
 
 import (
-	"context"
 	"errors"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"time"
-
-	"mcp-login/internal/store"
 )
 
 // noBrowserName as the browser command opens nothing.
 const noBrowserName = "none"
-
-// show returns the function that gives the authorization URL to the person. It
-// always prints the URL, on a line of its own: the browser may be on another
-// machine, and a helper's success says nothing about a window. Other processes
-// and status find the URL beside the lock.
-func (a *app) show(o options, s *session) func(context.Context, string) {
-	return func(ctx context.Context, address string) {
-		now := time.Now()
-		p := store.Pending{URL: address, Started: now, Deadline: now.Add(o.timeout), PID: os.Getpid()}
-		if err := s.store.SetPending(ctx, s.key, p); err != nil {
-			s.log.Debug("the login is not shown to other processes", "reason", err)
-		}
-		a.note("sign in to %s in the browser. If none opens, visit:", s.server.Host)
-		_, _ = a.err.Write([]byte(address + "\n"))
-		go func() { // helpers may stay as long as the window is open
-			if err := a.browse(o, address); err != nil {
-				s.log.Warn("no browser was opened; use the address above", "reason", err)
-			}
-		}()
-	}
-}
 
 // browse opens address, which oauth has built from checked parts, without a
 // shell: with the person's program, else with the system's way.
@@ -49,11 +25,17 @@ func (a *app) browse(o options, address string) error {
 		return nil
 	case o.browser != "":
 		return a.browseWith(o.browser, address)
-	case !hasDisplay(runtime.GOOS, a.getenv):
-		return errors.New("no graphical display here")
+	case !a.canBrowse(o):
+		return errors.New("no browser can be opened here")
+	case inWSL(a.getenv):
+		return a.browseWith(windowsOpener, address)
 	}
 	return a.open(address)
 }
+
+// windowsOpener opens an address in the default browser of the Windows around
+// a Linux in WSL; it takes the address as it is, with no shell in between.
+const windowsOpener = "/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler"
 
 // browseWith runs a command whose words are separated by blanks; %s stands for
 // the address, as in BROWSER, else it comes last.
@@ -72,21 +54,56 @@ func (a *app) browseWith(command, address string) error {
 		words = append(words, address)
 	}
 	cmd := exec.Command(words[0], words[1:]...) //nolint:gosec,noctx // the person's own choice, and it may outlive us
-	cmd.Stdout, cmd.Stderr = a.err, a.err       // stdout belongs to MCP
+	cmd.Stdout, cmd.Stderr = a.browserOutput(), a.browserOutput()
 	return cmd.Run()
 }
 
-// hasDisplay keeps the system's opener from starting a text browser in the
-// terminal of a machine without a screen.
-func hasDisplay(goos string, getenv func(string) string) bool {
-	switch goos {
-	case "windows", "darwin":
+// browserOutput is where a browser's helper may write: stderr, as stdout
+// belongs to MCP. For the detached process, whose stderr ends with the bridge,
+// it is nothing: a browser must not die of a closed pipe.
+func (a *app) browserOutput() io.Writer {
+	if a.detached {
+		return nil // exec opens the null device
+	}
+	return a.err
+}
+
+// canBrowse reports whether a browser can be opened where the person is. A
+// program that was named means that there is one, display or not.
+func (a *app) canBrowse(o options) bool {
+	switch {
+	case o.noBrowser || o.browser == noBrowserName:
+		return false
+	case o.browser != "":
 		return true
 	}
-	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"} {
-		if getenv(name) != "" {
-			return true
-		}
+	return hasBrowser(runtime.GOOS, a.getenv, fileExists)
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// hasBrowser judges by the environment. In an SSH session the screen of this
+// machine is not the person's, unless a display is forwarded; in a container
+// and without a display there is none; WSL has that of Windows.
+func hasBrowser(goos string, getenv func(string) string, exists func(path string) bool) bool {
+	display := getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != ""
+	remote := getenv("SSH_CONNECTION") != "" || getenv("SSH_TTY") != "" || getenv("SSH_CLIENT") != ""
+	switch {
+	case goos == "windows" || goos == "darwin":
+		return !remote
+	case remote:
+		return display
+	case display:
+		return true
+	case inWSL(getenv):
+		return exists("/mnt/c/Windows/System32/rundll32.exe")
 	}
 	return false
+}
+
+func inWSL(getenv func(string) string) bool {
+	return runtime.GOOS == "linux" && getenv("WSL_DISTRO_NAME") != ""
 }

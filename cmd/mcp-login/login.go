@@ -13,7 +13,7 @@ import (
 
 func newLogin(a *app) *cobra.Command {
 	var o options
-	var again bool
+	var again, detached bool
 	cmd := &cobra.Command{
 		Use:     "login URL",
 		Short:   "Sign in to a server now and keep the login",
@@ -21,21 +21,33 @@ func newLogin(a *app) *cobra.Command {
 		Example: "  $ mcp-login login https://example.com/mcp",
 		Args:    serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if detached {
+				return a.detachedLogin(cmd.Context(), o, args[0])
+			}
 			return a.login(cmd.Context(), o, args[0], again)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
+	cmd.Flags().BoolVar(&detached, detachedFlag, false, "")
+	_ = cmd.Flags().MarkHidden(detachedFlag)
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }
 
 func (a *app) login(ctx context.Context, o options, raw string, again bool) error {
-	s, err := a.session(o, raw, true)
+	s, err := a.session(o, raw, askByVerb)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	if !s.given.IsZero() {
+		if err := s.probe(ctx); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.out, "%s takes the token in %s\n", s.server, givenTokenName)
+		return nil
+	}
 	if again {
 		if err := s.client.Logout(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) && !errors.Is(err, oauth.ErrUnavailable) {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +13,7 @@ import (
 
 func newLogout(a *app) *cobra.Command {
 	var o options
-	var all bool
+	var all, session bool
 	cmd := &cobra.Command{
 		Use:     "logout URL",
 		Short:   "Revoke a login at its provider and forget it here",
@@ -25,24 +26,36 @@ func newLogout(a *app) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.logoutAll(cmd.Context(), o)
+				return a.logoutAll(cmd.Context(), o, session)
 			}
-			return a.logout(cmd.Context(), o, args[0])
+			return a.logout(cmd.Context(), o, args[0], session)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&all, "all", false, "every login kept here")
+	cmd.Flags().BoolVar(&session, "end-session", false, "also end the session at the provider, in the browser")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }
 
-func (a *app) logout(ctx context.Context, o options, raw string) error {
-	s, err := a.session(o, raw, false)
+func (a *app) logout(ctx context.Context, o options, raw string, session bool) error {
+	s, err := a.session(o, raw, askNobody)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	ended, err := s.endLogin(ctx)
+	if err != nil {
+		return storeError{err}
+	}
+	before, err := s.client.Credential(ctx)
+	if err == nil && session {
+		defer a.endSession(o, s, before)
+	}
 	switch err := s.client.Logout(ctx); {
+	case errors.Is(err, oauth.ErrNotFound) && ended:
+		fmt.Fprintf(a.out, "ended the sign-in to %s\n", s.server)
+		return nil
 	case errors.Is(err, oauth.ErrNotFound):
 		fmt.Fprintf(a.out, "no login kept for %s\n", s.server)
 		return nil
@@ -57,8 +70,29 @@ func (a *app) logout(ctx context.Context, o options, raw string) error {
 	return nil
 }
 
+// endTimeout is how long another process may take to give up its login.
+const endTimeout = 5 * time.Second
+
+// endLogin ends a login that another process waits for.
+func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
+	if !s.store.LoginUnderWay(ctx, s.key) {
+		return false, nil
+	}
+	if err := s.store.EndLogin(ctx, s.key); err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	unlock, err := s.store.LockLogin(ctx, s.key)
+	if err != nil {
+		return false, fmt.Errorf("wait for the login in progress to end: %w", err)
+	}
+	unlock()
+	return true, nil
+}
+
 // logoutAll goes on after a failure and reports all of them.
-func (a *app) logoutAll(ctx context.Context, o options) error {
+func (a *app) logoutAll(ctx context.Context, o options, session bool) error {
 	_, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
@@ -68,10 +102,7 @@ func (a *app) logoutAll(ctx context.Context, o options) error {
 	}
 	var failures []error
 	for _, e := range entries {
-		one := o
-		one.profile, one.clientID, one.resource, one.allowHTTP = e.Key.Profile, e.Key.ClientID, e.Key.Resource, true
-		one.setScopes(e.Key.Scopes)
-		failures = append(failures, a.logout(ctx, one, e.Key.Server))
+		failures = append(failures, a.logout(ctx, o.forKey(e.Key), e.Key.Server, session))
 	}
 	return errors.Join(failures...)
 }

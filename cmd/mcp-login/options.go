@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -12,19 +11,22 @@ import (
 
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/loopback"
 )
 
 // options are the flags that say for whom and how to talk to one server; all
 // verbs with a URL share them.
 type options struct {
-	profile, clientID, clientSecretFile, metadataURL string
-	resource, transport, store, logLevel, browser    string
-	scopes                                           string
-	scopesSet                                        bool
-	headers                                          []string
-	timeout                                          time.Duration
-	callbackPort                                     int
-	noBrowser, allowHTTP, assumePKCE                 bool
+	profile, clientID, clientSecretFile, clientKey, metadataURL string
+	resource, transport, store, logLevel, browser               string
+	callbackHost, callbackPath, tokenEndpoint                   string
+	scopes                                                      string
+	scopesSet, timeoutSet                                       bool
+	headers, params                                             []string
+	timeout, patience                                           time.Duration
+	callbackPort                                                int
+	noBrowser, allowHTTP, assumePKCE, noResource                bool
+	device, clientCredentials, idToken, noDetach                bool
 }
 
 // register declares the flags. A variable is the default of its flag, so that
@@ -41,15 +43,26 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.scopes, "scope", "", "scopes to ask for, separated by blanks, instead of those the server names")
 	f.StringVar(&o.clientID, "client-id", or("MCP_LOGIN_CLIENT_ID", ""), "client registered by hand at the provider")
 	f.StringVar(&o.clientSecretFile, "client-secret-file", "", "file with its secret; or set MCP_LOGIN_CLIENT_SECRET")
+	f.StringVar(&o.clientKey, "client-key", "", "file with its private key, PEM or JWK, to authenticate with signed assertions")
 	f.StringVar(&o.metadataURL, "client-metadata-url", "", "client ID metadata document to be known by")
+	f.BoolVar(&o.clientCredentials, "client-credentials", false, "sign in as the client itself, without a person")
+	f.StringVar(&o.tokenEndpoint, "token-endpoint", "", "token endpoint for --client-credentials, for providers that publish no metadata")
 	f.StringVar(&o.resource, "resource", "", "resource to ask a token for, instead of the one the server names; none leaves it out")
+	f.BoolVar(&o.noResource, "no-resource", false, "the same as --resource none")
+	f.StringArrayVar(&o.params, "auth-param", nil, "further parameter of the authorization request, as name=value; repeatable")
+	f.BoolVar(&o.idToken, "id-token", false, "present the ID token to the server instead of the access token")
 	f.StringArrayVar(&o.headers, "header", nil, "header to send to the server, as 'Name: value'; ${VAR} is replaced; repeatable")
 	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
 	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, file or memory")
 	f.StringVar(&o.browser, "browser-command", or("MCP_LOGIN_BROWSER", getenv("BROWSER")), "program that gets the login URL as its argument; none opens nothing")
 	f.BoolVar(&o.noBrowser, "no-browser", getenv("MCP_LOGIN_NO_BROWSER") != "", "only print the login URL")
+	f.BoolVar(&o.device, "device", false, "sign in with a code on another device")
 	f.IntVar(&o.callbackPort, "callback-port", 0, "port of the redirect URI, for providers that compare it; 0 takes any")
-	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in")
+	f.StringVar(&o.callbackHost, "callback-host", "127.0.0.1", "host of the redirect URI: 127.0.0.1, localhost or ::1")
+	f.StringVar(&o.callbackPath, "callback-path", loopback.DefaultPath, "path of the redirect URI")
+	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
+	f.DurationVar(&o.patience, "login-patience", 15*time.Second, "when to answer a client's initialize although a person is still signing in; 0 never")
+	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "sign in although the provider does not say that it supports PKCE")
 	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")
@@ -57,7 +70,35 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 
 // scopeList distinguishes --scope "" (ask for none) from no flag.
 func (o *options) scopeList(f *pflag.FlagSet) {
-	o.scopesSet = f.Changed("scope")
+	o.scopesSet, o.timeoutSet = f.Changed("scope"), f.Changed("timeout")
+}
+
+// check refuses flags that make no sense, before anything is opened.
+func (o *options) check() error {
+	for _, param := range o.params {
+		name, _, ok := strings.Cut(param, "=")
+		if !ok {
+			return usageError{hint{fmt.Errorf("--auth-param %q is not of the form name=value", name), "write it as --auth-param prompt=select_account"}}
+		}
+		if err := oauth.CheckParam(name); err != nil {
+			return usageError{err}
+		}
+	}
+	switch {
+	case o.noResource && o.resource != "" && o.resource != oauth.NoResource:
+		return usageError{errors.New("--resource and --no-resource contradict each other")}
+	case o.tokenEndpoint != "" && !o.clientCredentials:
+		return usageError{hint{errors.New("--token-endpoint without --client-credentials"), "a person's login needs the provider's metadata"}}
+	case o.clientKey != "" && o.clientID == "":
+		return usageError{hint{errors.New("a client key without a client id"), "add --client-id"}}
+	case o.clientCredentials && o.clientID == "":
+		return usageError{hint{errors.New("--client-credentials without a client id"), "add --client-id, and --client-secret-file or --client-key"}}
+	case o.clientCredentials && o.device:
+		return usageError{errors.New("--client-credentials needs no person, and --device asks one")}
+	case o.device && o.noBrowser:
+		o.noBrowser = false // both say that no browser is to open here
+	}
+	return nil
 }
 
 func (o *options) scope() []string {
@@ -83,44 +124,17 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 		return id, usageError{hint{errors.New("a client secret without a client id"), "add --client-id"}}
 	}
 	id.ClientSecret = oauth.NewSecret(secret)
+	if o.clientKey == "" {
+		return id, nil
+	}
+	b, err := os.ReadFile(o.clientKey)
+	if err != nil {
+		return id, usageError{fmt.Errorf("read the client's key: %w", err)}
+	}
+	if id.ClientKey, err = oauth.ParseClientKey(b); err != nil {
+		return id, usageError{err}
+	}
 	return id, nil
-}
-
-// header parses the --header flags. Values may name variables, so that secrets
-// need not stand in a configuration file; CR and LF are refused, they would
-// start another header.
-func (o *options) header(getenv func(string) string) (http.Header, error) {
-	h := http.Header{}
-	for _, line := range o.headers {
-		name, value, ok := strings.Cut(line, ":")
-		name = strings.TrimSpace(name)
-		value = strings.TrimSpace(expand(value, getenv))
-		if !ok || !headerName(name) || !headerValue(value) {
-			// It may be a secret in the wrong form: none of it is shown.
-			return nil, usageError{hint{errors.New("a --header is not of the form 'Name: value'"), "write it as --header 'X-Api-Key: ${MY_KEY}'"}}
-		}
-		h.Add(name, value)
-	}
-	return h, nil
-}
-
-// expand replaces ${NAME}; a plain $ stays, it is common in keys.
-func expand(s string, getenv func(string) string) string {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "${")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			b.WriteString("${" + rest)
-			return b.String()
-		}
-		b.WriteString(getenv(name))
-		s = after
-	}
 }
 
 // wire returns the transport asked for.
@@ -134,26 +148,6 @@ func (o *options) wire() (upstream.Transport, error) {
 		return upstream.SSE, nil
 	}
 	return upstream.Auto, usageError{fmt.Errorf("transport %q is none of auto, http, sse", o.transport)}
-}
-
-// headerName reports whether s is a token (RFC 9110, section 5.6.2).
-func headerName(s string) bool {
-	for _, c := range []byte(s) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("()<>@,;:\\\"/[]?={}", c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// headerValue refuses control characters (RFC 9110, section 5.5).
-func headerValue(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // setScopes makes the options describe the identity of a kept login.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"mcp-login/internal/bridge"
@@ -25,7 +26,15 @@ type session struct {
 	store  *store.Store
 	client *oauth.Client
 	remote *upstream.Upstream
-	log    *slog.Logger
+	given  oauth.Secret // a token of the person, instead of a login
+	verb   bool         // a person at a terminal wants to sign in
+	// published tells that the login in progress is in the store, from where
+	// logout takes it.
+	published atomic.Bool
+	// started tells that this process started the detached login, whose words
+	// are on our stderr already.
+	started atomic.Bool
+	log       *slog.Logger
 }
 
 // storeError marks what the store could not do, for the exit code.
@@ -72,25 +81,25 @@ func (a *app) kept(ctx context.Context, o options) (*store.Store, []store.Entry,
 	return st, entries, nil
 }
 
-// session builds one for a server. With ask false nobody is asked to sign in.
-func (a *app) session(o options, raw string, ask bool) (*session, error) {
+// asking says who may be asked to sign in.
+type asking int
+
+const (
+	askNobody    asking = iota
+	askByVerb           // a person at a terminal wants to sign in
+	askForClient        // a client behind the bridge needs it
+)
+
+// session builds one for a server.
+func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	server, err := oauth.CanonicalServer(raw, o.allowHTTP)
 	if err != nil {
 		return nil, usageError{err}
 	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	log, err := a.logger(o.logLevel)
-	if err != nil {
-		return nil, err
-	}
-	identity, err := o.identity(a.getenv)
-	if err != nil {
-		return nil, err
-	}
-	header, err := o.header(a.getenv)
-	if err != nil {
-		return nil, err
-	}
-	wire, err := o.wire()
 	if err != nil {
 		return nil, err
 	}
@@ -98,40 +107,92 @@ func (a *app) session(o options, raw string, ask bool) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{server: server, key: o.key(server), store: st, log: log}
-	cfg := oauth.Config{
-		Server: server, Key: s.key, Store: st, Identity: identity, Log: log,
-		HTTP:       oauth.NewHTTPClient(server, http.ProxyFromEnvironment),
-		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout,
+	s := &session{server: server, key: o.key(server), store: st, log: log, verb: ask == askByVerb}
+	if err := a.signIn(o, s, ask); err != nil {
+		return nil, err
 	}
-	if ask {
-		cfg.Listen = func(ctx context.Context, port int) (oauth.Redirect, error) {
-			lo := loopback.Options{Port: port, Server: server.Host}
-			if o.callbackPort != 0 {
-				lo.Port, lo.Exact = o.callbackPort, true
-			}
-			return loopback.Listen(ctx, lo)
-		}
-		cfg.Show = a.show(o, s)
+	return s, a.connect(o, s)
+}
+
+// signIn sets up how the session signs in.
+func (a *app) signIn(o options, s *session, ask asking) error {
+	identity, err := o.identity(a.getenv)
+	if err != nil {
+		return err
+	}
+	cfg := oauth.Config{
+		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
+		HTTP:       oauth.NewHTTPClient(s.server, http.ProxyFromEnvironment),
+		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: ask == askByVerb, Device: a.device(o),
+		TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
+	}
+	if ask != askNobody {
+		cfg.Listen = o.listener(s.server.Host)
+		cfg.Show, cfg.Follow = a.show(o, s), a.follow(o, s)
+		cfg.Wanted = func() bool { return !s.published.Load() || s.store.Permitted(s.key) }
+	}
+	// What is kept in memory only is of no use to another process.
+	if ask == askForClient && !o.noDetach && !a.detached && store.Kind(o.store) != store.KindMemory {
+		cfg.Delegate = a.delegate(s)
 	}
 	s.client = oauth.New(cfg)
+	return nil
+}
+
+// listener returns what binds the redirect listener.
+func (o *options) listener(server string) func(context.Context, int) (oauth.Redirect, error) {
+	return func(ctx context.Context, port int) (oauth.Redirect, error) {
+		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server}
+		if o.callbackPort != 0 {
+			lo.Port, lo.Exact = o.callbackPort, true
+		}
+		return loopback.Listen(ctx, lo)
+	}
+}
+
+// connect sets up the connection to the server.
+func (a *app) connect(o options, s *session) error {
+	header, err := o.header(a.getenv)
+	if err != nil {
+		return err
+	}
+	wire, err := o.wire()
+	if err != nil {
+		return err
+	}
+	signed := s.client.Transport(wireTransport())
+	if token := a.getenv(givenTokenName); token != "" {
+		s.given = oauth.NewSecret(token)
+		if signed, err = oauth.GivenToken(s.server, s.given, wireTransport()); err != nil {
+			return usageError{err}
+		}
+	}
 	s.remote, err = upstream.New(upstream.Config{
-		Endpoint: server, Header: header, Transport: wire, Log: log,
-		HTTP: &http.Client{Transport: s.client.Transport(wireTransport()), CheckRedirect: upstream.CheckRedirect},
+		Endpoint: s.server, Header: header, Transport: wire, Log: s.log,
+		HTTP: &http.Client{Transport: signed, CheckRedirect: upstream.CheckRedirect},
 	})
 	if err != nil {
-		s.close()
-		return nil, fmt.Errorf("prepare the connection: %w", err)
+		return fmt.Errorf("prepare the connection: %w", err)
 	}
-	return s, nil
+	return nil
 }
+
+// givenTokenName is the variable with a bearer token to use as it is.
+const givenTokenName = "MCP_LOGIN_TOKEN"
 
 // close ends a login under way and releases its port and lock.
 func (s *session) close() { s.client.Close() }
 
 // key names the identity that the flags describe.
 func (o *options) key(server *url.URL) oauth.Key {
-	return oauth.Key{Server: server.String(), Profile: o.profile, ClientID: o.clientID, Resource: o.resource, Scopes: o.scope()}
+	k := oauth.Key{Server: server.String(), Profile: o.profile, ClientID: o.clientID, Resource: o.resource, Scopes: o.scope(), Params: o.params}
+	if o.noResource {
+		k.Resource = oauth.NoResource
+	}
+	if o.clientCredentials {
+		k.Grant = oauth.GrantClientCredentials
+	}
+	return k
 }
 
 // wireTransport carries the MCP messages. There is no limit on a whole
@@ -155,7 +216,8 @@ type unreachableError struct{ error }
 
 func (e unreachableError) Unwrap() error { return e.error }
 
-// signIn tells the bridge of a login that waits for its person.
-func (s *session) signIn() (bridge.SignIn, bool) {
-	return bridge.SignIn{}, s.client.AwaitingPerson()
+// awaited tells the bridge of a login that waits for its person.
+func (s *session) awaited() (bridge.SignIn, bool) {
+	p, ok := s.client.Awaiting()
+	return bridge.SignIn{URL: p.URL, UserCode: p.UserCode}, ok
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,11 +18,11 @@ import (
 
 func newStatus(a *app) *cobra.Command {
 	var o options
-	var asJSON bool
+	var asJSON, offline bool
 	cmd := &cobra.Command{
 		Use:     "status [URL]",
 		Short:   "Show the logins kept here, and until when they are valid",
-		Long:    "status lists the logins kept here. With a URL it shows that one, and exits with 4 when\na person would have to sign in. It asks neither the provider nor the server.",
+		Long:    "status lists the logins kept here and proves each with a real request, renewing its\ntoken if need be. With a URL it shows that one, and exits with 4 when a person would have\nto sign in. With --offline it asks nobody and says what is on record.",
 		Example: "  $ mcp-login status\n  $ mcp-login status --json https://example.com/mcp",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -34,11 +35,12 @@ func newStatus(a *app) *cobra.Command {
 			if len(args) == 1 {
 				server = args[0]
 			}
-			return a.status(cmd.Context(), o, server, asJSON)
+			return a.status(cmd.Context(), o, server, asJSON, offline)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither server nor provider")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }
@@ -54,15 +56,19 @@ type loginRow struct {
 	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
 	Refreshable bool       `json:"refreshable"`
 	NeedsLogin  bool       `json:"needs_login"`
+	// Check is what a real request has shown: works, refused, no answer; "" when
+	// none was made.
+	Check string `json:"check,omitzero"`
 	// Pending is a login that waits for its person right now.
 	Pending *pendingRow `json:"pending,omitzero"`
-	// Problem says why the login cannot be read.
+	// Problem says why the login cannot be read or does not work.
 	Problem string `json:"problem,omitzero"`
 }
 
 type pendingRow struct {
-	URL     string    `json:"url"`
-	Started time.Time `json:"started"`
+	URL      string    `json:"url"`
+	UserCode string    `json:"user_code,omitzero"`
+	Started  time.Time `json:"started"`
 }
 
 type statusReport struct {
@@ -70,7 +76,7 @@ type statusReport struct {
 	Logins        []loginRow `json:"logins"`
 }
 
-func (a *app) status(ctx context.Context, o options, raw string, asJSON bool) error {
+func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline bool) error {
 	st, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
@@ -84,14 +90,18 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON bool) er
 		}
 		wanted = server.String()
 	}
+	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
+		return wanted != "" && (e.Key.Server != wanted || o.profile != "" && e.Key.Profile != o.profile)
+	})
 	for _, e := range entries {
-		if wanted == "" || e.Key.Server == wanted && (o.profile == "" || e.Key.Profile == o.profile) {
-			r := row(e, time.Now())
-			if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
-				r.Pending = &pendingRow{URL: p.URL, Started: p.Started.UTC()}
-			}
-			report.Logins = append(report.Logins, r)
+		r := row(e, time.Now())
+		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
+			r.Pending = &pendingRow{URL: p.URL, UserCode: p.UserCode, Started: p.Started.UTC()}
 		}
+		report.Logins = append(report.Logins, r)
+	}
+	if !offline {
+		a.verify(ctx, o, entries, report.Logins)
 	}
 	if err := a.printStatus(report, asJSON); err != nil {
 		return err
@@ -106,7 +116,10 @@ func row(e store.Entry, now time.Time) loginRow {
 	r := loginRow{
 		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer,
 		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
-		Problem: e.Problem, NeedsLogin: e.Problem != "",
+		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
+	}
+	if r.Problem == "" && !e.SignedIn && e.LastError != "" {
+		r.Problem = "the last sign-in failed: " + oneLine(e.LastError)
 	}
 	if !e.Expiry.IsZero() {
 		utc := e.Expiry.UTC()
@@ -139,13 +152,13 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "SERVER\tACCOUNT\tSCOPES\tACCESS TOKEN\tSTORE")
+	fmt.Fprintln(table, "SERVER\tACCOUNT\tSCOPES\tACCESS TOKEN\tSTORE\tCHECK")
 	for _, r := range report.Logins {
 		account := r.Account
 		if r.Profile != "" {
 			account = strings.TrimSpace(account + " [" + r.Profile + "]")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", dash(r.Server), dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", dash(r.Server), dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store, dash(r.Check))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("write the status: %w", err)
@@ -163,8 +176,8 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 
 func (r loginRow) tokenState(now time.Time) string {
 	switch {
-	case r.Problem != "":
-		return "unreadable; sign in again"
+	case r.NeedsLogin:
+		return "none of use; sign in again"
 	case r.ExpiresAt == nil:
 		return "no known end"
 	case now.Before(*r.ExpiresAt):

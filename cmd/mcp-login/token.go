@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"mcp-login/internal/oauth"
 )
 
 func newToken(a *app) *cobra.Command {
@@ -27,19 +29,31 @@ func newToken(a *app) *cobra.Command {
 }
 
 func (a *app) token(ctx context.Context, o options, raw string, asHeader bool) error {
-	s, err := a.session(o, raw, false)
+	s, err := a.session(o, raw, askNobody)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	cred, err := s.client.Token(ctx)
+	token, err := s.token(ctx)
 	if err != nil {
 		return err
 	}
-	line := cred.AccessToken.Reveal()
+	line := token.Reveal()
 	if asHeader {
 		line = "Authorization: Bearer " + line
 	}
 	fmt.Fprintln(a.out, line)
 	return nil
+}
+
+// token returns what is put on requests.
+func (s *session) token(ctx context.Context) (oauth.Secret, error) {
+	if !s.given.IsZero() {
+		return s.given, nil
+	}
+	cred, err := s.client.Token(ctx)
+	if err != nil {
+		return oauth.Secret{}, err
+	}
+	return s.client.Bearer(cred), nil
 }

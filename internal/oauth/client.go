@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"sync"
@@ -16,6 +17,36 @@ const DefaultLoginTimeout = 5 * time.Minute
 
 // NoResource as Key.Resource leaves the resource parameter out.
 const NoResource = "none"
+
+// GrantClientCredentials as Key.Grant signs in as the client itself, without a
+// person (RFC 6749, section 4.4).
+const GrantClientCredentials = "client_credentials"
+
+// DevicePolicy says when a login uses the device grant (RFC 8628) instead of a
+// redirect to this machine.
+type DevicePolicy int
+
+// The device policies.
+const (
+	DeviceNever     DevicePolicy = iota
+	DeviceIfOffered              // where the authorization server offers it
+	DeviceAlways
+)
+
+// Prompt is what a person needs to sign in.
+type Prompt struct {
+	// URL is the address to open.
+	URL string
+	// UserCode is what to enter there, of a device authorization (RFC 8628,
+	// section 3.2), and CompleteURL an address that holds it already; "" where
+	// there is none.
+	UserCode, CompleteURL string
+	// RedirectURI is where the answer is awaited, "" with a device
+	// authorization.
+	RedirectURI string
+	// Deadline is when the login is given up.
+	Deadline time.Time
+}
 
 // Redirect receives the answer to an authorization request. The loopback
 // listener is the usual one; it is bound when the Redirect is made, so that
@@ -52,15 +83,38 @@ type Config struct {
 	// else on any. Without it nobody is asked: what needs a person fails with
 	// ErrLoginRequired.
 	Listen func(ctx context.Context, port int) (Redirect, error)
-	// Show gives the authorization URL to the person: prints it and opens a
-	// browser. It must not block.
-	Show func(ctx context.Context, authorizationURL string)
+	// Show gives the prompt to the person: prints it and opens a browser. It
+	// must not block.
+	Show func(ctx context.Context, p Prompt)
+	// Follow is called while another process asks the person. It reports what
+	// that one shows as soon as it is known and returns when ctx ends. May be
+	// nil.
+	Follow func(ctx context.Context, report func(Prompt))
+	// Wanted is asked twice a second whether a login of this process is to go
+	// on. nil means that it is.
+	Wanted func() bool
+	// Delegate starts a login in another process, which has taken
+	// Store.LockLogin when Delegate returns nil. ErrNotDelegated means that
+	// the login must run here. nil means that it always does.
+	Delegate func(ctx context.Context, d Demand) error
+	// Device says when to use the device grant.
+	Device DevicePolicy
 	// Identity is the client to be at the provider.
 	Identity Identity
+	// TokenEndpoint replaces discovery for GrantClientCredentials.
+	TokenEndpoint string
+	// PresentIDToken puts the ID token on requests instead of the access token,
+	// for servers that check that one.
+	PresentIDToken bool
 	// AssumePKCE goes on where the provider does not say that it knows S256.
 	AssumePKCE bool
 	// LoginTimeout bounds one login; zero means DefaultLoginTimeout.
 	LoginTimeout time.Duration
+	// Brake is how long after a person was asked nobody is asked again; zero
+	// means DefaultBrake, less means none. Insist is set when a person wants to
+	// be asked: then there is no brake.
+	Brake  time.Duration
+	Insist bool
 	// Log gets the steps at debug level, never a secret. nil discards them.
 	Log *slog.Logger
 }
@@ -72,12 +126,15 @@ type Client struct {
 	log  *slog.Logger
 	ctx  context.Context // ends with Close: a login outlives the request that began it
 	stop context.CancelFunc
+	// spread lengthens the margin before expiry, by a factor of its own in each
+	// process.
+	spread float64
 
 	mu      sync.Mutex
 	loaded  bool
 	cred    Credential
 	flight  *flight
-	asking  bool      // a person is being waited for
+	prompt  *Prompt   // what a person is asked at this moment
 	refused error     // the last login's end, when a person or time ended it
 	until   time.Time // and how long it speaks for the next one
 	work    sync.WaitGroup
@@ -93,8 +150,11 @@ func New(cfg Config) *Client {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Brake == 0 {
+		cfg.Brake = DefaultBrake
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop}
+	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, spread: 1 + rand.Float64()/2}
 }
 
 // Close cancels a login or refresh under way, waits until it has released its
@@ -117,12 +177,21 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 	return cred, err
 }
 
-// AwaitingPerson reports whether a login waits for somebody to finish it in
-// the browser.
-func (c *Client) AwaitingPerson() bool {
+// Awaiting returns what a person is asked at this moment, by this process or
+// by another one that is waited for.
+func (c *Client) Awaiting() (Prompt, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.asking
+	if c.prompt == nil {
+		return Prompt{}, false
+	}
+	return *c.prompt, true
+}
+
+func (c *Client) setPrompt(p *Prompt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.prompt = p
 }
 
 // Token returns a credential with a fresh access token, refreshing it if need
@@ -132,10 +201,68 @@ func (c *Client) Token(ctx context.Context) (Credential, error) {
 	if err != nil {
 		return cred, err
 	}
-	if cred.Fresh(c.now()) {
+	if c.fresh(cred) {
 		return cred, nil
 	}
-	return c.renew(ctx, want{failed: cred.AccessToken, quiet: true})
+	return c.renew(ctx, want{failed: markOf(c.bearer(cred)), quiet: true})
+}
+
+// bearer returns the token that is presented to the server.
+func (c *Client) bearer(cred Credential) Secret {
+	if c.cfg.PresentIDToken {
+		return cred.IDToken
+	}
+	return cred.AccessToken
+}
+
+// Bearer returns the token of cred that is put on requests: the access token,
+// or the ID token where that was asked for.
+func (c *Client) Bearer(cred Credential) Secret { return c.bearer(cred) }
+
+// usable reports whether there is a token to present, valid or not.
+func (c *Client) usable(cred Credential) bool { return !c.bearer(cred).IsZero() }
+
+// fresh reports whether the token can be presented now.
+func (c *Client) fresh(cred Credential) bool {
+	if c.cfg.PresentIDToken {
+		cred.AccessToken = cred.IDToken
+		cred.Expiry, cred.ObtainedAt = idTokenTimes(cred.IDToken)
+	}
+	return cred.freshFor(c.now(), c.spread)
+}
+
+// Demand is what a login in another process is to achieve. It holds no secret.
+type Demand struct {
+	// Failed recognizes the token that was of no use.
+	Failed string `json:"failed,omitzero"`
+	// Challenge are the parameters of the server's challenge.
+	Challenge map[string]string `json:"challenge,omitzero"`
+	// Fresh and StepUp say that a refreshed token was refused as well, and
+	// that more scopes are needed.
+	Fresh  bool `json:"fresh,omitzero"`
+	StepUp bool `json:"step_up,omitzero"`
+}
+
+func (w want) demand() Demand {
+	return Demand{Failed: string(w.failed), Challenge: w.challenge.Params, Fresh: w.fresh, StepUp: w.stepUp}
+}
+
+// Fulfil signs in as another process has demanded. ready is called when
+// LockLogin is held; that process waits for it.
+func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
+	w := want{failed: mark(d.Failed), challenge: Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
+	began := c.now()
+	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key)
+	if err != nil {
+		return fmt.Errorf("wait for another login: %w", err)
+	}
+	defer unlock()
+	ready()
+	cred, err := c.finished(ctx, w, began)
+	if errors.Is(err, errPersonNeeded) {
+		_, err = c.login(ctx, cred, w)
+	}
+	return err
 }
 
 // Logout revokes the tokens at the issuer and deletes the credential. The
@@ -182,14 +309,37 @@ func (c *Client) load(ctx context.Context) (Credential, error) {
 	return cred, nil
 }
 
-// save stores cred. A store that fails does not take the token away from the
-// requests that wait for it; the person hears of it once more at the next start.
+// save stores cred; the caller holds the lock. A store that fails does not take
+// the token away from the requests that wait for it; the person hears of it
+// once more at the next start.
 func (c *Client) save(ctx context.Context, cred Credential) {
 	// The credential was paid for with a single-use code or refresh token:
 	// it is saved even when the waiting caller has gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	if err := c.cfg.Store.Save(ctx, c.cfg.Key, cred); err != nil {
 		c.log.Warn("cannot store the login; it lasts until this process ends", "error", err)
+	}
+}
+
+// saveTimeout bounds the keeping of what must not be lost.
+const saveTimeout = 30 * time.Second
+
+// change replaces what is stored, under the lock.
+func (c *Client) change(ctx context.Context, f func(stored Credential) Credential) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
+	if err != nil {
+		c.log.Warn("cannot lock the stored login", "error", err)
+		unlock = func() {}
+	}
+	defer unlock()
+	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	if err != nil {
+		stored = Credential{}
+	}
+	if changed := f(stored); changed.Server != "" {
+		c.save(ctx, changed)
 	}
 }

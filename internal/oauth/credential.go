@@ -26,6 +26,12 @@ type Key struct {
 	// Scopes are the scopes asked for by the person, nil when the server's
 	// challenge and metadata decide.
 	Scopes []string
+	// Grant is the grant type where it is not the person's login:
+	// "client_credentials" (RFC 6749, section 4.4), else "".
+	Grant string
+	// Params are further parameters of the authorization request that the
+	// person chose, as "name=value".
+	Params []string
 }
 
 // ID returns a file-name-safe identifier, 64 hexadecimal characters. Two keys
@@ -37,6 +43,14 @@ func (k Key) ID() string {
 	scopes := slices.Clone(k.Scopes)
 	slices.Sort(scopes)
 	parts := append([]string{"mcp-login key 1", k.Server, k.Profile, k.ClientID, k.Resource}, scopes...)
+	// The headings hold a blank, which no scope has.
+	if k.Grant != "" {
+		parts = append(parts, "grant type", k.Grant)
+	}
+	if len(k.Params) > 0 {
+		parts = append(parts, "request parameters")
+		parts = append(parts, slices.Sorted(slices.Values(k.Params))...)
+	}
 	for _, part := range parts {
 		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
@@ -57,8 +71,10 @@ type Registration struct {
 	// server that grants the RFC 8252 port freedom takes it with any port.
 	RedirectURI string
 	// AuthMethod is the token endpoint authentication method, one of none,
-	// client_secret_basic, client_secret_post.
+	// client_secret_basic, client_secret_post, private_key_jwt.
 	AuthMethod string
+	// DeviceGrant tells that the client may use the device grant (RFC 8628).
+	DeviceGrant bool
 	// Dynamic tells a registration that can be repeated from one that a
 	// person gave.
 	Dynamic bool
@@ -77,7 +93,16 @@ type Credential struct {
 	// needs no discovery.
 	TokenEndpoint      string
 	RevocationEndpoint string
+	// EndSessionEndpoint ends the person's session in the browser (OpenID
+	// Connect RP-Initiated Logout 1.0), "" when the issuer has none.
+	EndSessionEndpoint string
 	Registration       Registration
+	// Metadata of the issuer as it was read at MetadataAt: a login soon
+	// afterwards need not read it again.
+	Metadata   ServerMetadata
+	MetadataAt time.Time
+	// Attempt is the latest time that the person was asked.
+	Attempt Attempt
 
 	AccessToken  Secret
 	TokenType    string
@@ -107,7 +132,11 @@ const maxEarly = 60 * time.Second
 // Fresh reports whether the access token can be presented at the time now.
 // The margin is a tenth of the lifetime, at most one minute: a fixed margin
 // would refresh short-lived tokens on every use.
-func (c Credential) Fresh(now time.Time) bool {
+func (c Credential) Fresh(now time.Time) bool { return c.freshFor(now, 1) }
+
+// freshFor is Fresh with the margin multiplied by spread, so that programs that
+// share a login do not all renew it in the same second.
+func (c Credential) freshFor(now time.Time, spread float64) bool {
 	if !c.HasToken() {
 		return false
 	}
@@ -118,7 +147,7 @@ func (c Credential) Fresh(now time.Time) bool {
 	if life := c.Expiry.Sub(c.ObtainedAt); !c.ObtainedAt.IsZero() && life/10 < margin {
 		margin = life / 10
 	}
-	return now.Add(margin).Before(c.Expiry)
+	return now.Add(time.Duration(float64(margin) * spread)).Before(c.Expiry)
 }
 
 // splitScopes cuts a scope value (RFC 6749, section 3.3) into its tokens.

@@ -20,6 +20,8 @@ const (
 	// maxAuthorizationServers is how many of a resource's authorization
 	// servers are tried.
 	maxAuthorizationServers = 5
+	// metadataLifetime is how long the metadata of an issuer is not read again.
+	metadataLifetime = time.Hour
 )
 
 // Discovery is what the metadata of a protected MCP server says.
@@ -36,13 +38,17 @@ type Discovery struct {
 // discover finds the authorization server of an MCP server: from the address
 // in the challenge, else from the well-known ones (C3, C4), else as servers of
 // 2025-03-26 have it (C10). known is the issuer of an earlier login and is
-// preferred while the resource still names it.
-func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, known string) (Discovery, error) {
+// preferred while the resource still names it. cached is metadata that need not
+// be read again if it is the chosen issuer's.
+func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, known string, cached ServerMetadata) (Discovery, error) {
 	resource, found, err := resourceMetadata(ctx, client, server, challenge)
 	if err != nil {
 		return Discovery{}, err
 	}
 	if !found {
+		if cached.Issuer == originOf(server) {
+			return Discovery{Server: cached}, nil
+		}
 		meta, err := legacyServerMetadata(ctx, client, server)
 		return Discovery{Server: meta}, err
 	}
@@ -50,6 +56,10 @@ func discover(ctx context.Context, client *http.Client, server *url.URL, challen
 	issuers := preferred(resource.AuthorizationServers, known)
 	var failures []error
 	for _, issuer := range issuers {
+		if issuer == cached.Issuer {
+			d.Server = cached
+			return d, nil
+		}
 		meta, err := serverMetadata(ctx, client, issuer)
 		if err == nil {
 			d.Server = meta
@@ -223,7 +233,7 @@ func issuerWellKnown(issuer *url.URL) []string {
 // issuer, and where it publishes nothing the endpoints have fixed names.
 func legacyServerMetadata(ctx context.Context, client *http.Client, server *url.URL) (ServerMetadata, error) {
 	const op = "find the authorization server"
-	origin := server.Scheme + "://" + server.Host
+	origin := originOf(server)
 	m, found, err := firstServerMetadata(ctx, client, issuerWellKnown(&url.URL{Scheme: server.Scheme, Host: server.Host}))
 	switch {
 	case err != nil:
@@ -236,10 +246,12 @@ func legacyServerMetadata(ctx context.Context, client *http.Client, server *url.
 		AuthorizationEndpoint: origin + "/authorize",
 		TokenEndpoint:         origin + "/token",
 		RegistrationEndpoint:  origin + "/register",
-		Assumed:               true,
+		assumed:               true,
 	}
 	return m, m.check()
 }
+
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // fetchMetadata gets one document. ok is false when it is not there (any 4xx);
 // an address that cannot be asked is an error, never «not there»: otherwise an

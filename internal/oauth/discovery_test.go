@@ -74,7 +74,7 @@ func (s *site) discover(t *testing.T, path, challenge string) (Discovery, error)
 		h.Set("WWW-Authenticate", strings.ReplaceAll(challenge, "$B", s.URL))
 	}
 	c, _ := BearerChallenge(h)
-	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "")
+	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "", ServerMetadata{})
 }
 
 // C3, C4, C13, C14: which addresses are asked, in which order.
@@ -197,12 +197,12 @@ func TestC10WithoutResourceMetadata(t *testing.T) {
 	s := newSite(t)
 	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
 	d, err := s.discover(t, "/mcp", "")
-	if err != nil || d.Resource != "" || d.Server.TokenEndpoint != s.URL+"/token" || d.Server.Assumed {
+	if err != nil || d.Resource != "" || d.Server.TokenEndpoint != s.URL+"/token" || d.Server.assumed {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	s = newSite(t)
 	d, err = s.discover(t, "/mcp", "")
-	if err != nil || !d.Server.Assumed || d.Server.AuthorizationEndpoint != s.URL+"/authorize" || d.Server.RegistrationEndpoint != s.URL+"/register" {
+	if err != nil || !d.Server.assumed || d.Server.AuthorizationEndpoint != s.URL+"/authorize" || d.Server.RegistrationEndpoint != s.URL+"/register" {
 		t.Fatalf("%+v, %v", d, err)
 	}
 }
@@ -283,7 +283,7 @@ func TestC8SeveralServers(t *testing.T) {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}
 	server, _ := url.Parse(s.URL + "/mcp")
-	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, s.URL+"/two")
+	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, s.URL+"/two", ServerMetadata{})
 	if err != nil || d.Server.Issuer != s.URL+"/two" {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}

@@ -14,9 +14,14 @@ var (
 	ErrDenied = errors.New("sign-in refused")
 	// ErrLoginTimeout means that nobody finished the login in time.
 	ErrLoginTimeout = errors.New("sign-in not finished in time")
+	// ErrEnded means that somebody has ended the login, with logout.
+	ErrEnded = errors.New("sign-in ended")
 	// ErrUnavailable means that the provider could not be asked, or not now;
 	// nothing stored is lost and a later try may succeed.
 	ErrUnavailable = errors.New("provider unavailable")
+	// ErrNotDelegated is what Config.Delegate returns when the login cannot
+	// run in another process; it then runs in this one.
+	ErrNotDelegated = errors.New("no separate process for the login")
 )
 
 // Error is a failure with a next step for people.

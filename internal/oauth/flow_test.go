@@ -152,11 +152,12 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 		Listen: func(ctx context.Context, port int) (oauth.Redirect, error) {
 			return loopback.Listen(ctx, loopback.Options{Port: port})
 		},
-		Show: func(_ context.Context, address string) {
+		Show: func(_ context.Context, p oauth.Prompt) {
 			l.tabs.Add(1)
-			people.Go(func() { l.person(address) })
+			people.Go(func() { l.person(p.URL) })
 		},
 		LoginTimeout: 20 * time.Second,
+		Brake:        -1, // brake_test.go has the tests with it
 	}
 	if change != nil {
 		change(&cfg)
@@ -399,7 +400,7 @@ func TestC35WrongIssuerSendsNothing(t *testing.T) {
 func TestDeniedLoginIsNotRepeated(t *testing.T) {
 	l := newLab(t, nil)
 	l.who = ""
-	_, h := l.client(l.store(""), nil)
+	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Brake = 0 })
 	for range 3 {
 		if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrDenied) {
 			t.Fatalf("%v", err)
@@ -478,7 +479,7 @@ func TestP14CloseDuringLogin(t *testing.T) {
 	l := newLab(t, nil)
 	shown := make(chan string, 1)
 	c, h := l.client(l.store(""), func(c *oauth.Config) {
-		c.Show = func(_ context.Context, address string) { shown <- address }
+		c.Show = func(_ context.Context, p oauth.Prompt) { shown <- p.URL }
 	})
 	done := make(chan error, 1)
 	go func() { _, _, err := l.call(h, "1"); done <- err }()

@@ -46,7 +46,6 @@ func NewHTTPClient(server *url.URL, proxy func(*http.Request) (*url.URL, error))
 		},
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    10 * time.Second,
-		ResponseHeaderTimeout:  30 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		IdleConnTimeout:        30 * time.Second,
 		MaxIdleConnsPerHost:    2,

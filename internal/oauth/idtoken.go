@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -46,6 +47,30 @@ func accountName(idToken, issuer, clientID string) string {
 		}
 	}
 	return ""
+}
+
+// idTokenTimes returns when an ID token was issued and when it ends, zero where
+// it does not say.
+func idTokenTimes(token Secret) (expiry, issued time.Time) {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return time.Time{}, time.Time{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	var claims struct {
+		Expiry float64 `json:"exp"`
+		Issued float64 `json:"iat"`
+	}
+	if err != nil || decodeStrict(payload, &claims) != nil {
+		return time.Time{}, time.Time{}
+	}
+	at := func(seconds float64) time.Time {
+		if seconds <= 0 || seconds > 1<<40 {
+			return time.Time{}
+		}
+		return time.Unix(int64(seconds), 0)
+	}
+	return at(claims.Expiry), at(claims.Issued)
 }
 
 // audienceHas reads the aud claim, one string or an array of them.

@@ -11,15 +11,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 )
 
-// login asks the person, under the lock of the identity. Where the provider
-// has forgotten a dynamic registration, one new registration is tried (C29).
+// login asks the person; the caller holds LockLogin. Where the provider has
+// forgotten a dynamic registration, one new registration is tried (C29). How a
+// login failed is kept for the processes that wait for it.
 func (c *Client) login(ctx context.Context, previous Credential, w want) (Credential, error) {
+	outside := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, ErrLoginTimeout)
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if c.cfg.Wanted != nil {
+		go c.whileWanted(ctx, end)
+	}
 	for try := 1; ; try++ {
 		cred, err := c.loginOnce(ctx, previous, w)
 		if err == nil {
@@ -28,7 +36,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 		var refused *Error
 		forgotten := errors.As(err, &refused) && refused.Code == "invalid_client" && previous.Registration.Dynamic
 		if try == 1 && forgotten {
-			previous.Registration = Registration{}
+			previous.Registration, previous.Metadata = Registration{}, ServerMetadata{}
 			continue
 		}
 		if errors.Is(context.Cause(ctx), ErrLoginTimeout) {
@@ -37,38 +45,77 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 				Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
 			}
 		}
+		if errors.Is(context.Cause(ctx), ErrEnded) {
+			err = &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrEnded, Hint: "run: mcp-login login " + c.cfg.Server.Redacted()}
+		}
+		if outside.Err() == nil && !errors.Is(err, errBraked) {
+			c.noteFailure(outside, err, w)
+		}
 		return Credential{}, err
 	}
 }
 
+// wantedInterval is how often a login looks whether it is to go on.
+const wantedInterval = 500 * time.Millisecond
+
+func (c *Client) whileWanted(ctx context.Context, end context.CancelCauseFunc) {
+	look := time.NewTicker(wantedInterval)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			if !c.cfg.Wanted() {
+				end(ErrEnded)
+				return
+			}
+		}
+	}
+}
+
 func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Credential, error) {
+	found, err := c.discover(ctx, previous, w)
+	if err != nil {
+		return Credential{}, err
+	}
+	meta := found.Server
+	if err := c.braked(previous.Attempt, meta.Issuer, w); err != nil {
+		return Credential{}, err
+	}
+	byDevice, err := c.byDevice(meta)
+	if err != nil {
+		return Credential{}, err
+	}
+	if byDevice {
+		return c.loginByDevice(ctx, found, previous, w)
+	}
+	if err := meta.checkAuthorization(c.cfg.AssumePKCE); err != nil {
+		return Credential{}, err
+	}
+	// Bound before anything is registered or shown: nobody else can have the
+	// port then.
 	redirect, err := c.cfg.Listen(ctx, redirectPort(previous.Registration.RedirectURI))
 	if err != nil {
 		return Credential{}, fmt.Errorf("listen for the redirect: %w", err)
 	}
 	defer func() { _ = redirect.Close() }()
-	found, err := discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, previous.Issuer)
-	if err != nil {
-		return Credential{}, err
-	}
-	meta := found.Server
-	if !c.cfg.AssumePKCE {
-		if err := meta.checkPKCE(); err != nil {
-			return Credential{}, err
-		}
-	}
 	reg, err := c.register(ctx, meta, previous.Registration, redirect.URI())
 	if err != nil {
 		return Credential{}, err
 	}
-	cred := c.prepare(found, reg, previous, w)
-	if reg != previous.Registration && reg.Dynamic && previous.RefreshToken.IsZero() {
-		// Kept before the browser opens: a login that is given up must not
-		// register another client the next time. A refresh token that still
-		// works stays with the client it belongs to.
-		c.save(ctx, Credential{Server: cred.Server, Issuer: cred.Issuer, Registration: reg})
+	return c.authorize(ctx, redirect, meta, c.prepare(found, reg, previous, w))
+}
+
+// discover finds the authorization server that the refusal points to. The
+// resource's own metadata is read each time (C9); the metadata of an issuer
+// that was read a short time ago, in a login that did not fail, is not.
+func (c *Client) discover(ctx context.Context, previous Credential, w want) (Discovery, error) {
+	cached := previous.Metadata
+	if age := c.now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
+		cached = ServerMetadata{}
 	}
-	return c.authorize(ctx, redirect, meta, cred)
+	return discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, previous.Issuer, cached)
 }
 
 // prepare builds the credential that the login is to fill.
@@ -76,8 +123,12 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 	meta := found.Server
 	cred := Credential{
 		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer,
-		TokenEndpoint: meta.TokenEndpoint, RevocationEndpoint: meta.RevocationEndpoint,
-		Registration: reg,
+		TokenEndpoint: meta.TokenEndpoint, RevocationEndpoint: meta.RevocationEndpoint, EndSessionEndpoint: meta.EndSessionEndpoint,
+		Registration: reg, Metadata: meta, MetadataAt: c.now(),
+		Attempt: Attempt{Issuer: meta.Issuer, Asked: c.now()},
+	}
+	if meta.assumed { // nothing was read
+		cred.Metadata = ServerMetadata{}
 	}
 	switch c.cfg.Key.Resource {
 	case "":
@@ -91,6 +142,9 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		earlier = previous.RequestedScopes
 	}
 	cred.RequestedScopes = meta.scopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
+	if c.cfg.PresentIDToken {
+		cred.RequestedScopes = union(cred.RequestedScopes, []string{"openid"})
+	}
 	return cred
 }
 
@@ -98,14 +152,16 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 // and exchanges the code.
 func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential) (Credential, error) {
 	verifier, state := oauth2.GenerateVerifier(), newState()
-	address, err := authorizationURL(meta, cred, verifier, state)
+	address, err := c.authorizationURL(meta, cred, verifier, state)
 	if err != nil {
 		return Credential{}, err
 	}
 	c.log.Debug("waiting for the person to sign in", "issuer", meta.Issuer, "redirect", redirect.URI(), "scopes", cred.RequestedScopes)
-	c.setAsking(true)
-	answer, finish, err := redirect.Receive(ctx, state, func() { c.cfg.Show(ctx, address) })
-	c.setAsking(false)
+	answer, finish, err := redirect.Receive(ctx, state, func() {
+		c.noteAsked(ctx, cred)
+		c.ask(ctx, Prompt{URL: address, RedirectURI: redirect.URI()})
+	})
+	c.setPrompt(nil)
 	if err != nil {
 		return Credential{}, fmt.Errorf("wait for the browser: %w", err)
 	}
@@ -117,16 +173,53 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		finish("", err)
 		return Credential{}, err
 	}
-	c.save(ctx, cred)
-	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
+	c.signedIn(ctx, cred)
 	finish(cred.Account, nil)
 	return cred, nil
 }
 
-func (c *Client) setAsking(asking bool) {
-	c.mu.Lock()
-	c.asking = asking
-	c.mu.Unlock()
+// ask shows p to the person.
+func (c *Client) ask(ctx context.Context, p Prompt) {
+	if deadline, ok := ctx.Deadline(); ok && (p.Deadline.IsZero() || deadline.Before(p.Deadline)) {
+		p.Deadline = deadline
+	}
+	c.setPrompt(&p)
+	c.cfg.Show(ctx, p)
+}
+
+// signedIn keeps what a login has led to.
+func (c *Client) signedIn(ctx context.Context, cred Credential) {
+	c.change(ctx, func(Credential) Credential { return cred })
+	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
+}
+
+// noteAsked keeps, before the address is shown, that a person is asked and
+// which client was registered for that: a login that is given up must neither
+// register another one the next time nor open a second tab at once. Tokens that
+// still work stay with the client they belong to.
+func (c *Client) noteAsked(ctx context.Context, cred Credential) {
+	c.change(ctx, func(stored Credential) Credential {
+		if !stored.RefreshToken.IsZero() || c.fresh(stored) {
+			stored.Attempt = cred.Attempt
+			return stored
+		}
+		return Credential{
+			Server: cred.Server, Issuer: cred.Issuer, Registration: cred.Registration,
+			Metadata: cred.Metadata, MetadataAt: cred.MetadataAt, Attempt: cred.Attempt,
+		}
+	})
+}
+
+// noteFailure keeps how an attempt ended, if another process may be waiting to
+// hear of it or somebody was asked.
+func (c *Client) noteFailure(ctx context.Context, err error, w want) {
+	c.change(ctx, func(stored Credential) Credential {
+		if w.demanded || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+c.cfg.Brake {
+			stored.Server = c.cfg.Server.String()
+			stored.Attempt = stored.Attempt.failed(err, c.now())
+		}
+		return stored
+	})
 }
 
 // newState returns 256 random bits (RFC 6749, section 10.10).
@@ -140,7 +233,7 @@ func newState() string {
 // section 4.3, RFC 8707 section 2.1). The endpoint was checked with the
 // metadata; it is parsed and written again here, so that nothing but a clean
 // https (or loopback http) URL ever reaches the program that opens it.
-func authorizationURL(meta ServerMetadata, cred Credential, verifier, state string) (string, error) {
+func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier, state string) (string, error) {
 	u, err := checkEndpoint("authorization_endpoint", meta.AuthorizationEndpoint)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
@@ -154,7 +247,34 @@ func authorizationURL(meta ServerMetadata, cred Credential, verifier, state stri
 	if slices.Contains(cred.RequestedScopes, scopeOffline) && !ignoresOfflineRule(u) {
 		opts = append(opts, oauth2.SetAuthURLParam("prompt", "consent"))
 	}
+	for _, param := range c.cfg.Key.Params { // the person's own choice wins over ours
+		name, value, _ := strings.Cut(param, "=")
+		if err := CheckParam(name); err != nil {
+			return "", fmt.Errorf("build the authorization request: %w", err)
+		}
+		opts = append(opts, oauth2.SetAuthURLParam(name, value))
+	}
 	return cfg.AuthCodeURL(state, opts...), nil
+}
+
+// owned are the parameters of an authorization request that a login stands or
+// falls with; response_mode and request objects would take the answer or the
+// request out of our hands.
+var owned = []string{
+	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "resource",
+	"response_mode", "request", "request_uri", "client_secret", "client_assertion", "client_assertion_type", "code", "code_verifier",
+}
+
+// CheckParam refuses the name of a parameter that a person may not add to the
+// authorization request.
+func CheckParam(name string) error {
+	switch {
+	case name == "":
+		return &Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example prompt=select_account"}
+	case slices.Contains(owned, name):
+		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", printable(name)), Hint: "see --scope, --resource and --client-id"}
+	}
+	return nil
 }
 
 // ignoresOfflineRule names the provider where prompt=consent does harm. OpenID

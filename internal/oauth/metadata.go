@@ -21,19 +21,22 @@ type ResourceMetadata struct {
 // on.
 type ServerMetadata struct {
 	Issuer                string   `json:"issuer"`
-	AuthorizationEndpoint string   `json:"authorization_endpoint"`
-	TokenEndpoint         string   `json:"token_endpoint"`
-	RegistrationEndpoint  string   `json:"registration_endpoint"`
-	RevocationEndpoint    string   `json:"revocation_endpoint"`
-	ScopesSupported       []string `json:"scopes_supported"`
-	GrantTypesSupported   []string `json:"grant_types_supported"`
-	CodeChallengeMethods  []string `json:"code_challenge_methods_supported"`
-	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
-	IssParameterSupported bool     `json:"authorization_response_iss_parameter_supported"`
-	ClientIDMetadata      bool     `json:"client_id_metadata_document_supported"`
-	// Assumed marks metadata made up for a server of 2025-03-26 that
+	AuthorizationEndpoint string   `json:"authorization_endpoint,omitzero"`
+	TokenEndpoint         string   `json:"token_endpoint,omitzero"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitzero"`
+	RevocationEndpoint    string   `json:"revocation_endpoint,omitzero"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint,omitzero"`
+	EndSessionEndpoint    string   `json:"end_session_endpoint,omitzero"`
+	ScopesSupported       []string `json:"scopes_supported,omitempty"`
+	GrantTypesSupported   []string `json:"grant_types_supported,omitempty"`
+	CodeChallengeMethods  []string `json:"code_challenge_methods_supported,omitempty"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	TokenAuthAlgorithms   []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	IssParameterSupported bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
+	ClientIDMetadata      bool     `json:"client_id_metadata_document_supported,omitzero"`
+	// assumed marks metadata made up for a server of 2025-03-26 that
 	// publishes none: default endpoints, nothing known about it.
-	Assumed bool `json:"-"`
+	assumed bool
 }
 
 // decodeStrict reads one JSON object with exact-case names and refuses
@@ -48,32 +51,48 @@ func decodeStrict(body []byte, v any) error {
 }
 
 // check refuses metadata whose endpoints a client must not use (C18, C38):
-// before anything is registered, and before a browser sees them.
+// before anything is registered, and before a browser sees them. An
+// authorization server for machines may have no authorization endpoint; which
+// ones are needed is known when they are used.
 func (m ServerMetadata) check() error {
-	if _, err := checkEndpoint("authorization_endpoint", m.AuthorizationEndpoint); err != nil {
-		return err
-	}
 	if _, err := checkEndpoint("token_endpoint", m.TokenEndpoint); err != nil {
 		return err
 	}
-	for name, endpoint := range map[string]string{
-		"registration_endpoint": m.RegistrationEndpoint,
-		"revocation_endpoint":   m.RevocationEndpoint,
+	for _, one := range []struct{ name, endpoint string }{
+		{"authorization_endpoint", m.AuthorizationEndpoint},
+		{"registration_endpoint", m.RegistrationEndpoint},
+		{"revocation_endpoint", m.RevocationEndpoint},
+		{"device_authorization_endpoint", m.DeviceEndpoint},
+		{"end_session_endpoint", m.EndSessionEndpoint},
 	} {
-		if endpoint == "" {
+		if one.endpoint == "" {
 			continue
 		}
-		if _, err := checkEndpoint(name, endpoint); err != nil {
+		if _, err := checkEndpoint(one.name, one.endpoint); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// checkAuthorization refuses a server where no browser login is possible.
+func (m ServerMetadata) checkAuthorization(assumePKCE bool) error {
+	if m.AuthorizationEndpoint == "" {
+		return &Error{
+			Op: "check " + printable(m.Issuer), Err: errors.New("the authorization server has no authorization_endpoint"),
+			Hint: "people cannot sign in there with a browser; try --device, or --client-credentials with a registered client",
+		}
+	}
+	if assumePKCE {
+		return nil
+	}
+	return m.checkPKCE()
+}
+
 // checkPKCE refuses a server that does not say it can do S256 (C31): without
 // PKCE a code that leaks from the browser can be spent by anyone.
 func (m ServerMetadata) checkPKCE() error {
-	if m.Assumed || slices.Contains(m.CodeChallengeMethods, "S256") {
+	if m.assumed || slices.Contains(m.CodeChallengeMethods, "S256") {
 		return nil
 	}
 	said := "its metadata does not mention PKCE"

@@ -18,6 +18,7 @@ const (
 	authNone  = "none"
 	authBasic = "client_secret_basic"
 	authPost  = "client_secret_post"
+	authKey   = "private_key_jwt"
 )
 
 // registrationTimeout bounds one registration request.
@@ -33,6 +34,9 @@ type Identity struct {
 	// ClientID and ClientSecret of a client registered by hand.
 	ClientID     string
 	ClientSecret Secret
+	// ClientKey signs assertions for a client registered with its public key;
+	// it goes before ClientSecret.
+	ClientKey *ClientKey
 	// MetadataURL is the address of a client ID metadata document, used where
 	// the server takes one and no ClientID is given.
 	MetadataURL string
@@ -43,14 +47,12 @@ type Identity struct {
 // register decides which client to be at an authorization server (C19): the
 // one the person gave, else the metadata document, else the stored
 // registration if it is for this issuer, unexpired and for this redirect URI,
-// else a new dynamic registration.
+// else a new dynamic registration. redirectURI is "" for a login by device.
 func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
 	id := c.cfg.Identity
 	switch {
 	case id.ClientID != "":
-		r := Registration{Issuer: meta.Issuer, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
-		r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
-		return r, nil
+		return c.givenClient(meta, stored, redirectURI)
 	case id.MetadataURL != "" && meta.ClientIDMetadata:
 		return Registration{Issuer: meta.Issuer, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
 	case stored.usableAt(meta.Issuer, redirectURI, c.now()):
@@ -58,12 +60,41 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 	case meta.RegistrationEndpoint != "":
 		return c.registerDynamically(ctx, meta, redirectURI)
 	}
-	return Registration{}, &Error{
-		Op:  "register client",
-		Err: fmt.Errorf("%s lets no client register itself", printable(meta.Issuer)),
-		Hint: "register a native (public) application there by hand, with the redirect URI " + withoutPort(redirectURI) +
-			" (any port) or " + redirectURI + ", and start again with --client-id ID",
+	where := "with the redirect URI " + withoutPort(redirectURI) + " (any port) or " + redirectURI
+	if redirectURI == "" {
+		where = "with the device grant"
 	}
+	return Registration{}, &Error{
+		Op:   "register client",
+		Err:  fmt.Errorf("%s lets no client register itself", printable(meta.Issuer)),
+		Hint: "register a native (public) application there by hand, " + where + ", and start again with --client-id ID",
+	}
+}
+
+// givenClient is the client that the person registered. Its secret may have
+// been given with an earlier login and be in the store since. It belongs to the
+// issuer of that login: when the server names another one, nothing of it is
+// presented there (C40).
+func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
+	id := c.cfg.Identity
+	if stored.ClientID == id.ClientID && !stored.Dynamic {
+		if stored.Issuer != meta.Issuer {
+			return Registration{}, &Error{
+				Op:   "register client",
+				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", printable(id.ClientID), printable(stored.Issuer), printable(meta.Issuer)),
+				Hint: "if that is right, register a client at the new provider; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
+			}
+		}
+		if id.ClientSecret.IsZero() {
+			id.ClientSecret = stored.ClientSecret
+		}
+	}
+	r := Registration{Issuer: meta.Issuer, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
+	r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
+	if id.ClientKey != nil {
+		r.AuthMethod, r.ClientSecret = authKey, Secret{}
+	}
+	return r, nil
 }
 
 // usableAt reports whether a stored dynamic registration can be used again:
@@ -71,7 +102,11 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 // the redirect URI it was made for, port included, because many servers compare
 // the whole string (C26).
 func (r Registration) usableAt(issuer, redirectURI string, now time.Time) bool {
-	return r.Dynamic && r.ClientID != "" && r.Issuer == issuer && r.RedirectURI == redirectURI &&
+	fits := r.RedirectURI == redirectURI
+	if redirectURI == "" {
+		fits = r.DeviceGrant
+	}
+	return r.Dynamic && r.ClientID != "" && r.Issuer == issuer && fits &&
 		(r.SecretExpiry.IsZero() || now.Before(r.SecretExpiry))
 }
 
@@ -87,6 +122,26 @@ type registrationRequest struct {
 	ApplicationType string   `json:"application_type"`
 }
 
+// deviceRedirectURI stands in the registration of a client that uses none:
+// many servers refuse one without.
+const deviceRedirectURI = "http://127.0.0.1/callback"
+
+func (c *Client) registrationFor(meta ServerMetadata, redirectURI string) registrationRequest {
+	r := registrationRequest{
+		ClientName:      c.cfg.Identity.Name,
+		RedirectURIs:    []string{redirectURI},
+		GrantTypes:      []string{"authorization_code", "refresh_token"},
+		ResponseTypes:   []string{"code"},
+		AuthMethod:      meta.preferredAuthMethod(),
+		ApplicationType: "native",
+	}
+	if redirectURI == "" {
+		r.RedirectURIs = []string{deviceRedirectURI}
+		r.GrantTypes = append(r.GrantTypes, grantDevice)
+	}
+	return r
+}
+
 type registrationResponse struct {
 	ClientID     string  `json:"client_id"`
 	ClientSecret string  `json:"client_secret"`
@@ -98,14 +153,7 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	const op = "register client"
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
-	body, err := json.Marshal(registrationRequest{
-		ClientName:      c.cfg.Identity.Name,
-		RedirectURIs:    []string{redirectURI},
-		GrantTypes:      []string{"authorization_code", "refresh_token"},
-		ResponseTypes:   []string{"code"},
-		AuthMethod:      meta.preferredAuthMethod(),
-		ApplicationType: "native",
-	})
+	body, err := json.Marshal(c.registrationFor(meta, redirectURI))
 	if err != nil {
 		return Registration{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -115,12 +163,12 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	status, answer, err := c.send(req)
+	resp, answer, err := c.send(req)
 	if err != nil {
 		return Registration{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
 	}
-	if status != http.StatusCreated && status != http.StatusOK {
-		return Registration{}, registrationRefused(status, answer, redirectURI)
+	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusOK {
+		return Registration{}, registrationRefused(resp.StatusCode, answer, redirectURI)
 	}
 	var r registrationResponse
 	if err := decodeStrict(answer, &r); err != nil || r.ClientID == "" {
@@ -128,7 +176,7 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	}
 	reg := Registration{
 		Issuer: meta.Issuer, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret),
-		RedirectURI: redirectURI, Dynamic: true,
+		RedirectURI: redirectURI, Dynamic: true, DeviceGrant: redirectURI == "",
 		AuthMethod: meta.authMethod(r.AuthMethod, r.ClientSecret != ""),
 	}
 	if r.SecretExpiry > 0 && r.ClientSecret != "" {
@@ -186,18 +234,18 @@ func (m ServerMetadata) authMethod(answered string, haveSecret bool) string {
 }
 
 // send performs a request of the OAuth side and reads its bounded answer.
-func (c *Client) send(req *http.Request) (status int, body []byte, err error) {
-	resp, err := c.cfg.HTTP.Do(req)
+func (c *Client) send(req *http.Request) (resp *http.Response, body []byte, err error) {
+	resp, err = c.cfg.HTTP.Do(req)
 	if err != nil {
-		return 0, nil, unwrapURLError(err)
+		return nil, nil, unwrapURLError(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes+1))
 	if err != nil {
-		return resp.StatusCode, nil, fmt.Errorf("read answer: %w", err)
+		return nil, nil, fmt.Errorf("read answer: %w", err)
 	}
 	if len(body) > maxResponseBytes {
-		return resp.StatusCode, nil, errors.New("answer larger than 1 MiB")
+		return nil, nil, errors.New("answer larger than 1 MiB")
 	}
-	return resp.StatusCode, body, nil
+	return resp, body, nil
 }

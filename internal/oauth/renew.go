@@ -2,16 +2,30 @@ package oauth
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 )
 
+// mark recognizes a token without holding it.
+type mark string
+
+// markOf returns the mark of a token, "" for none.
+func markOf(token Secret) mark {
+	if token.IsZero() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(token.Reveal()))
+	return mark(hex.EncodeToString(sum[:]))
+}
+
 // want says why a new access token is needed.
 type want struct {
-	// failed is the token that is of no use, zero when none was sent.
-	failed Secret
+	// failed is the token that is of no use, "" when none was sent.
+	failed mark
 	// challenge is the server's, with 401 or 403.
 	challenge Challenge
 	// fresh demands a new login: a refreshed token was refused as well.
@@ -20,6 +34,8 @@ type want struct {
 	stepUp bool
 	// quiet forbids asking a person.
 	quiet bool
+	// demanded says that another process waits for the outcome.
+	demanded bool
 }
 
 // flight is one renewal under way; everybody who needs one waits for it.
@@ -30,13 +46,9 @@ type flight struct {
 	err   error
 }
 
-// brake is how long the end of a login that a person or the clock ended
-// answers for further ones: the next request must not open another tab at once.
-const brake = time.Minute
-
-// renew returns a credential whose access token is not the failed one. All
-// callers of the process share one renewal; it goes on when the one that
-// began it gives up, because the others and the person's browser still need it.
+// renew returns a credential whose token is not the failed one. All callers of
+// the process share one renewal; it goes on when the one that began it gives
+// up, because the others and the person's browser still need it.
 func (c *Client) renew(ctx context.Context, w want) (Credential, error) {
 	for {
 		f, cred, err := c.board(w)
@@ -60,7 +72,7 @@ func (c *Client) renew(ctx context.Context, w want) (Credential, error) {
 func (c *Client) board(w want) (f *flight, cred Credential, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cred.HasToken() && !c.cred.AccessToken.Equal(w.failed) {
+	if c.usable(c.cred) && markOf(c.bearer(c.cred)) != w.failed {
 		return nil, c.cred, nil // somebody else was quicker
 	}
 	if c.flight != nil {
@@ -79,61 +91,183 @@ func (c *Client) board(w want) (f *flight, cred Credential, err error) {
 }
 
 func (c *Client) fly(f *flight, w want) {
-	f.cred, f.err = c.renewLocked(c.ctx, w)
+	f.cred, f.err = c.renewOnce(c.ctx, w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flight = nil
 	if f.err == nil {
 		c.cred, c.loaded, c.refused = f.cred, true, nil
 	} else if errors.Is(f.err, ErrDenied) || errors.Is(f.err, ErrLoginTimeout) {
-		c.refused, c.until = f.err, c.now().Add(brake)
+		c.refused, c.until = f.err, c.now().Add(c.cfg.Brake)
 	}
 	close(f.done)
 }
 
-// renewLocked is compare-and-adopt: under the lock that all processes share
+// errPersonNeeded says that nothing else than a login helps.
+var errPersonNeeded = errors.New("a person is needed")
+
+// renewOnce is one renewal: with what is stored if that is enough, else with
+// the person, in this process or in the one that Delegate starts.
+func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
+	began := c.now()
+	cred, delegated, err := c.withoutPerson(ctx, w)
+	switch {
+	case !errors.Is(err, errPersonNeeded):
+		return cred, err
+	case !delegated:
+		return c.signIn(ctx, w, began)
+	}
+	unlock, err := c.lockLogin(ctx)
+	if err != nil {
+		return Credential{}, fmt.Errorf("wait for the login: %w", err)
+	}
+	unlock()
+	cred, err = c.finished(ctx, w, began)
+	if errors.Is(err, errPersonNeeded) {
+		err = &Error{
+			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the login ended without a result: %w", ErrLoginRequired),
+			Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
+		}
+	}
+	return cred, err
+}
+
+// withoutPerson is compare-and-adopt: under the lock that all processes share
 // the store is read again, and when its token is not the failed one, another
 // process has done the work and its token is used. Only then is a refresh
-// token spent, once, and only then a person asked.
-func (c *Client) renewLocked(ctx context.Context, w want) (Credential, error) {
+// token spent, once. errPersonNeeded says that this does not help; delegated
+// that a login in another process is then under way. It was started under the
+// lock, so that there is one.
+func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, delegated bool, err error) {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
-		return Credential{}, fmt.Errorf("wait for another process that signs in: %w", err)
+		return Credential{}, false, fmt.Errorf("wait for another process that renews the login: %w", err)
 	}
 	defer unlock()
-	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	cred, err = c.cfg.Store.Load(ctx, c.cfg.Key)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Credential{}, fmt.Errorf("read the stored credential: %w", err)
+		return Credential{}, false, fmt.Errorf("read the stored credential: %w", err)
 	}
-	if cred.Fresh(c.now()) && !cred.AccessToken.Equal(w.failed) {
+	if c.serves(cred, w) {
 		c.log.Debug("another process has renewed the login")
-		return cred, nil
+		return cred, false, nil
+	}
+	if c.cfg.Key.Grant == GrantClientCredentials {
+		cred, err = c.clientCredentials(ctx, cred, w)
+		return cred, false, err
 	}
 	if !w.fresh && !w.stepUp && !cred.RefreshToken.IsZero() {
 		renewed, err := c.refreshPatiently(ctx, cred)
 		if err == nil {
 			c.log.Debug("access token refreshed", "issuer", cred.Issuer, "expires", renewed.Expiry)
 			c.save(ctx, renewed)
-			return renewed, nil
+			if c.usable(renewed) {
+				return renewed, false, nil
+			}
+			cred = renewed
+		} else if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+			return Credential{}, false, err // nothing is lost: the refresh token stays
+		} else {
+			c.forgetRefused(ctx, cred, err)
 		}
-		if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
-			return Credential{}, err // nothing is lost: the refresh token stays
-		}
-		cred = c.forgetRefused(ctx, cred, err)
 	}
 	if w.quiet || c.cfg.Listen == nil {
-		return Credential{}, &Error{
-			Op:   "sign in to " + c.cfg.Server.Redacted(),
-			Err:  ErrLoginRequired,
-			Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
-		}
+		return Credential{}, false, c.loginRequired()
+	}
+	if delegated, err = c.delegate(ctx, w); err != nil {
+		return Credential{}, false, err
+	}
+	return Credential{}, delegated, errPersonNeeded
+}
+
+// loginRequired says what to do where nobody may be asked.
+func (c *Client) loginRequired() error {
+	return &Error{
+		Op:   "sign in to " + c.cfg.Server.Redacted(),
+		Err:  ErrLoginRequired,
+		Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
+	}
+}
+
+// delegate sees to it that another process asks the person, if that is how
+// this one is set up.
+func (c *Client) delegate(ctx context.Context, w want) (delegated bool, err error) {
+	if c.cfg.Delegate == nil {
+		return false, nil
+	}
+	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
+		c.log.Debug("a login is under way in another process")
+		return true, nil
+	}
+	err = c.cfg.Delegate(ctx, w.demand())
+	if errors.Is(err, ErrNotDelegated) {
+		c.log.Debug("the login runs in this process", "reason", err)
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// serves reports whether a credential from the store is what is wanted.
+func (c *Client) serves(cred Credential, w want) bool {
+	return c.fresh(cred) && markOf(c.bearer(cred)) != w.failed
+}
+
+// signIn asks the person in this process, unless somebody else has just done
+// so. The credential's lock is not held meanwhile: requests that can do with
+// what is stored go on.
+func (c *Client) signIn(ctx context.Context, w want, began time.Time) (Credential, error) {
+	wait, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, ErrLoginTimeout)
+	defer cancel()
+	unlock, err := c.lockLogin(wait)
+	if err != nil {
+		return Credential{}, fmt.Errorf("wait for another process that signs in: %w", context.Cause(wait))
+	}
+	defer unlock()
+	cred, err := c.finished(ctx, w, began)
+	if !errors.Is(err, errPersonNeeded) {
+		return cred, err
 	}
 	return c.login(ctx, cred, w)
 }
 
+// lockLogin waits for the login of another process, if there is one, and
+// shows it meanwhile.
+func (c *Client) lockLogin(ctx context.Context) (unlock func(), err error) {
+	if c.cfg.Follow != nil && c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
+		following, stop := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.cfg.Follow(following, func(p Prompt) { c.setPrompt(&p) })
+		}()
+		defer func() {
+			stop()
+			<-done
+			c.setPrompt(nil)
+		}()
+	}
+	return c.cfg.Store.LockLogin(ctx, c.cfg.Key)
+}
+
+// finished reads what a login has led to that ended since began. With
+// errPersonNeeded the stored credential is returned: nobody was asked.
+func (c *Client) finished(ctx context.Context, w want, began time.Time) (Credential, error) {
+	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return Credential{}, fmt.Errorf("read the stored credential: %w", err)
+	case c.serves(cred, w):
+		c.log.Debug("another process has signed in")
+		return cred, nil
+	case cred.Attempt.Ended.After(began):
+		return Credential{}, cred.Attempt.err()
+	}
+	return cred, errPersonNeeded
+}
+
 // forgetRefused drops what the provider has refused for good, and keeps that
 // in the store: the refresh token, and a registration it does not know.
-func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) Credential {
+func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) {
 	c.log.Debug("the refresh token is of no use any more", "error", err)
 	cred.RefreshToken = Secret{}
 	var refused *Error
@@ -141,25 +275,29 @@ func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) 
 		cred.Registration = Registration{}
 	}
 	c.save(ctx, cred)
-	return cred
 }
 
 // refreshTries bounds how often a refresh is sent when the provider is busy or
-// out of reach.
-const refreshTries = 3
+// out of reach, and maxRetryAfter for how long its wish to wait is granted.
+const (
+	refreshTries  = 3
+	maxRetryAfter = 20 * time.Second
+)
 
-// refreshPatiently repeats a refresh that met a passing fault. A refresh
-// token whose answer was lost may have been rotated; providers allow its
-// repetition within a leeway, so the pauses are short.
+// refreshPatiently repeats a refresh that the provider did not get, or refused
+// to look at. One whose answer was lost is not repeated: the provider may have
+// spent the refresh token, and a strict one takes a second use for theft and
+// ends the whole login.
 func (c *Client) refreshPatiently(ctx context.Context, cred Credential) (Credential, error) {
 	pause := 300 * time.Millisecond
 	for try := 1; ; try++ {
 		renewed, err := c.refresh(ctx, cred)
-		if err == nil || try == refreshTries || !errors.Is(err, ErrUnavailable) {
+		var busy *notSpentError
+		if err == nil || try == refreshTries || !errors.As(err, &busy) || busy.retryAfter > maxRetryAfter {
 			return renewed, err
 		}
 		select {
-		case <-time.After(pause + rand.N(pause/2)):
+		case <-time.After(max(busy.retryAfter, pause+rand.N(pause/2))):
 			pause *= 3
 		case <-ctx.Done():
 			return renewed, err

@@ -13,6 +13,11 @@ var ErrNotFound = errors.New("no stored credential")
 // envelope sealed by a key in the OS keyring, the plain file and memory; one
 // test suite holds for all of them. A Store is safe for concurrent use by
 // goroutines, and the durable ones by processes.
+//
+// It has two locks for each identity. Lock is held while a credential is read,
+// renewed and written, which takes as long as the provider needs; LockLogin
+// while a person is asked, which takes minutes. Who holds LockLogin may take
+// Lock, never the other way round.
 type Store interface {
 	// Load returns the credential under key, or ErrNotFound.
 	Load(ctx context.Context, key Key) (Credential, error)
@@ -21,8 +26,14 @@ type Store interface {
 	Save(ctx context.Context, key Key, cred Credential) error
 	// Delete removes the credential; a missing one is no error.
 	Delete(ctx context.Context, key Key) error
-	// Lock waits until this caller alone may refresh or log in under key,
+	// Lock waits until this caller alone may change the credential under key,
 	// among all goroutines and processes of the user, or until ctx ends. The
 	// lock of a process that died is free at once. unlock may be called once.
 	Lock(ctx context.Context, key Key) (unlock func(), err error)
+	// LockLogin waits in the same way until this caller alone may ask the
+	// person to sign in.
+	LockLogin(ctx context.Context, key Key) (unlock func(), err error)
+	// LoginUnderWay reports whether somebody holds LockLogin now. It does not
+	// wait; what it cannot find out counts as no.
+	LoginUnderWay(ctx context.Context, key Key) bool
 }

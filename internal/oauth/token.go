@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -15,8 +16,9 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// tokenTimeout bounds one request to a token or revocation endpoint.
-const tokenTimeout = 60 * time.Second
+// tokenTimeout bounds one request to a token or revocation endpoint. It is
+// long: who stops waiting for the answer to a refresh may have lost the login.
+const tokenTimeout = 2 * time.Minute
 
 // oauthError is the error answer of token, registration and revocation
 // endpoints (RFC 6749, section 5.2).
@@ -118,6 +120,15 @@ func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier 
 	if cred.Resource != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
 	}
+	if cred.Registration.AuthMethod == authKey {
+		form := url.Values{}
+		if _, _, err := c.authenticate(form, cred.Registration, cred.Metadata.TokenAuthAlgorithms); err != nil {
+			return err
+		}
+		for name := range form {
+			opts = append(opts, oauth2.SetAuthURLParam(name, form.Get(name)))
+		}
+	}
 	cfg := cred.config()
 	tok, err := cfg.Exchange(ctx, code, opts...)
 	if err != nil {
@@ -184,48 +195,96 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
-	status, body, err := c.postForm(ctx, cred.TokenEndpoint, cred.Registration, form)
-	if err != nil {
+	answer, err := c.postForm(ctx, cred.TokenEndpoint, cred, form)
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return cred, err
+	case err != nil && neverSent(err):
+		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{}, err)}
+	case err != nil:
 		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
-	}
-	if status == http.StatusOK {
-		var t tokenResponse
-		if err := decodeStrict(body, &t); err != nil {
-			return cred, &Error{Op: op, Err: err}
-		}
-		if err := t.apply(&cred, c.now()); err != nil {
+	case answer.status == http.StatusOK:
+		if err := answer.apply(&cred, c.now()); err != nil {
 			return cred, &Error{Op: op, Err: err}
 		}
 		return cred, nil
+	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
+		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
 	}
-	if status == http.StatusTooManyRequests || status >= 500 {
-		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", status))}
-	}
-	if o, ok := parseOAuthError(body); ok {
-		return cred, &Error{Op: op, Code: printable(o.Code), Err: errors.New(o.describe()), Hint: hintFor(o.Code, cred.Resource)}
-	}
-	return cred, &Error{Op: op, Err: fmt.Errorf("status %d", status)}
+	return cred, answer.refusal(op, cred.Resource)
 }
 
-// postForm sends a form with the client's authentication (RFC 6749, section
-// 2.3.1; identifier and secret are form-encoded inside Basic).
-func (c *Client) postForm(ctx context.Context, endpoint string, reg Registration, form url.Values) (status int, body []byte, err error) {
-	if reg.AuthMethod != authBasic {
-		form.Set("client_id", reg.ClientID)
+// notSpentError marks a refresh that the provider has not looked at, so that
+// it may be sent again.
+type notSpentError struct{ retryAfter time.Duration }
+
+func (e *notSpentError) Error() string { return "the refresh token was not used" }
+
+// neverSent reports whether a request failed before the server could see it.
+func neverSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// tokenAnswer is what a token endpoint answered.
+type tokenAnswer struct {
+	status     int
+	body       []byte
+	retryAfter time.Duration
+}
+
+// apply puts a success into cred.
+func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
+	var t tokenResponse
+	if err := decodeStrict(a.body, &t); err != nil {
+		return err
 	}
-	if reg.AuthMethod == authPost {
-		form.Set("client_secret", reg.ClientSecret.Reveal())
+	return t.apply(cred, now)
+}
+
+// refusal is the error of an answer that is none of the above.
+func (a tokenAnswer) refusal(op, resource string) error {
+	if o, ok := parseOAuthError(a.body); ok {
+		return &Error{Op: op, Code: printable(o.Code), Err: errors.New(o.describe()), Hint: hintFor(o.Code, resource)}
+	}
+	return &Error{Op: op, Err: fmt.Errorf("status %d", a.status)}
+}
+
+// postForm sends a form with the authentication of the credential's client.
+func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential, form url.Values) (tokenAnswer, error) {
+	user, password, err := c.authenticate(form, cred.Registration, cred.Metadata.TokenAuthAlgorithms)
+	if err != nil {
+		return tokenAnswer{}, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return 0, nil, errors.New("the endpoint is not a URL")
+		return tokenAnswer{}, errors.New("the endpoint is not a URL")
 	}
+	// net/http must not send a form twice by itself: what it holds may be spent.
+	req.GetBody = nil
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	if reg.AuthMethod == authBasic {
-		req.SetBasicAuth(url.QueryEscape(reg.ClientID), url.QueryEscape(reg.ClientSecret.Reveal()))
+	if user != "" {
+		req.SetBasicAuth(user, password)
 	}
-	return c.send(req)
+	resp, body, err := c.send(req)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	return tokenAnswer{resp.StatusCode, body, retryAfter(resp.Header, c.now())}, nil
+}
+
+// retryAfter reads the header (RFC 9110, section 10.2.3), zero for none.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
+		return time.Duration(min(seconds, 24*3600)) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
 }
 
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The
@@ -245,14 +304,14 @@ func (c *Client) revoke(ctx context.Context, cred Credential) error {
 			continue
 		}
 		form := url.Values{"token": {t.token.Reveal()}, "token_type_hint": {t.hint}}
-		status, body, err := c.postForm(ctx, cred.RevocationEndpoint, cred.Registration, form)
+		answer, err := c.postForm(ctx, cred.RevocationEndpoint, cred, form)
 		if err != nil {
 			return &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
 		}
 		// A self-contained access token cannot be revoked at many providers
 		// (unsupported_token_type); with its refresh token gone it soon ends.
-		if o, _ := parseOAuthError(body); status != http.StatusOK && o.Code != "unsupported_token_type" {
-			return &Error{Op: op, Code: printable(o.Code), Err: fmt.Errorf("status %d", status)}
+		if o, _ := parseOAuthError(answer.body); answer.status != http.StatusOK && o.Code != "unsupported_token_type" {
+			return &Error{Op: op, Code: printable(o.Code), Err: fmt.Errorf("status %d", answer.status)}
 		}
 	}
 	return nil

@@ -49,11 +49,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var renewals, stepUps int
 	for {
-		resp, err := t.base.RoundTrip(sign(req, cred))
+		resp, err := t.base.RoundTrip(sign(req, t.client.bearer(cred)))
 		if err != nil {
 			return nil, err
 		}
-		w, refused := refusal(resp, cred)
+		w, refused := refusal(resp, markOf(t.client.bearer(cred)))
 		switch {
 		case !refused:
 			return resp, nil
@@ -70,6 +70,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		discard(resp)
 		if cred, err = t.client.renew(req.Context(), w); err != nil {
+			if w.fresh && errors.Is(err, errBraked) {
+				err = t.client.refusedAgain(w.challenge)
+			}
 			return nil, err
 		}
 		if req, err = replay(req); err != nil {
@@ -83,10 +86,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // server decides.
 func (c *Client) current(ctx context.Context) (Credential, error) {
 	cred, err := c.load(ctx)
-	if err != nil || cred.Fresh(c.now()) || cred.RefreshToken.IsZero() {
+	renewable := !cred.RefreshToken.IsZero() || c.cfg.Key.Grant == GrantClientCredentials && cred.HasToken()
+	if err != nil || c.fresh(cred) || !renewable {
 		return cred, err
 	}
-	renewed, err := c.renew(ctx, want{failed: cred.AccessToken, quiet: true})
+	renewed, err := c.renew(ctx, want{failed: markOf(c.bearer(cred)), quiet: true})
 	if err == nil {
 		return renewed, nil
 	}
@@ -97,19 +101,19 @@ func (c *Client) current(ctx context.Context) (Credential, error) {
 	return cred, nil
 }
 
-// sign returns a copy of req that carries the access token, if there is one
-// (RFC 6750, section 2.1). The request itself is never changed.
-func sign(req *http.Request, cred Credential) *http.Request {
+// sign returns a copy of req that carries the token, if there is one (RFC 6750,
+// section 2.1). The request itself is never changed.
+func sign(req *http.Request, token Secret) *http.Request {
 	signed := req.Clone(req.Context())
-	if cred.HasToken() {
-		signed.Header.Set("Authorization", "Bearer "+cred.AccessToken.Reveal())
+	if !token.IsZero() {
+		signed.Header.Set("Authorization", "Bearer "+token.Reveal())
 	}
 	return signed
 }
 
 // refusal reads from a response whether a new token could help (C1, C50, C54).
-func refusal(resp *http.Response, cred Credential) (want, bool) {
-	w := want{failed: cred.AccessToken}
+func refusal(resp *http.Response, presented mark) (want, bool) {
+	w := want{failed: presented}
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		w.challenge, _ = BearerChallenge(resp.Header)

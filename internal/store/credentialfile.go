@@ -84,7 +84,7 @@ func worse(plain, sealed error) error {
 // has asked for it by name and a login is about to be made under the lock:
 // better than signing in first and failing to save after.
 func (s *Store) probed(ctx context.Context, id string, err error) error {
-	if s.kind != KindKeyring || !errors.Is(err, oauth.ErrNotFound) || !s.isHeld(id) {
+	if s.kind != KindKeyring || !errors.Is(err, oauth.ErrNotFound) || !s.isHeld(id+lockSuffix) && !s.isHeld(id+loginSuffix) {
 		return err
 	}
 	if _, kerr := s.readKey(ctx, nil); kerr != nil && !errors.Is(kerr, ErrKeyLost) {

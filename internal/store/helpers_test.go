@@ -80,7 +80,7 @@ func helperHold(args []string) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := s.Lock(context.Background(), keyFor("held"))
+	unlock, err := s.LockLogin(context.Background(), keyFor("held"))
 	if err != nil {
 		return err
 	}

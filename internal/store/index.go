@@ -33,6 +33,11 @@ type Entry struct {
 	Scopes []string
 	// Store is where the login is kept: KindKeyring, KindFile or KindMemory.
 	Store Kind
+	// SignedIn tells that there is a token at all: a login that was begun and
+	// not finished leaves an entry without. LastError is how the latest one
+	// failed, "" when it did not.
+	SignedIn  bool
+	LastError string
 	// Refreshable tells that there is a refresh token.
 	Refreshable bool
 	// Expiry is when the access token ends; zero when the issuer did not say.
@@ -49,11 +54,11 @@ func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind)
 	if len(scopes) == 0 {
 		scopes = cred.RequestedScopes
 	}
-	key.Scopes = slices.Clone(key.Scopes)
+	key.Scopes, key.Params = slices.Clone(key.Scopes), slices.Clone(key.Params)
 	return Entry{
 		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, ClientID: cred.Registration.ClientID,
 		Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
-		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt),
+		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), SignedIn: cred.HasToken(), LastError: cred.Attempt.Text,
 	}
 }
 
@@ -74,7 +79,7 @@ type indexed struct {
 // files decide, and an index that is missing, broken or behind is mended.
 type index struct{ entries map[string]indexed }
 
-const indexFormat = 1
+const indexFormat = 2
 
 type wireIndex struct {
 	Format  int         `json:"format"`
@@ -88,6 +93,8 @@ type wireEntry struct {
 	ClientID    string    `json:"client_id,omitzero"`
 	Scopes      []string  `json:"scopes,omitempty"`
 	Store       Kind      `json:"store"`
+	SignedIn    bool      `json:"signed_in"`
+	LastError   string    `json:"last_error,omitzero"`
 	Refreshable bool      `json:"refreshable"`
 	Expiry      time.Time `json:"expires_at,omitzero"`
 	SavedAt     time.Time `json:"saved_at"`
@@ -113,6 +120,7 @@ func (s *Store) readIndex(ctx context.Context) *index {
 		entry := Entry{
 			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, ClientID: e.ClientID, Scopes: e.Scopes,
 			Store: e.Store, Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt,
+			SignedIn: e.SignedIn, LastError: e.LastError,
 		}
 		entry.ID = entry.Key.ID()
 		x.entries[entry.ID] = indexed{entry, stamp{utc(e.Modified), e.Size}}
@@ -130,6 +138,7 @@ func (s *Store) updateIndex(ctx context.Context, change func(*index)) {
 		e := x.entries[id]
 		w.Entries = append(w.Entries, wireEntry{
 			Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, ClientID: e.ClientID, Scopes: e.Scopes, Store: e.Store,
+			SignedIn: e.SignedIn, LastError: e.LastError,
 			Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt, Modified: e.stamp.modified, Size: e.stamp.size,
 		})
 	}

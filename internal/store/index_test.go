@@ -33,7 +33,7 @@ func TestIndexRebuilt(t *testing.T) {
 	good := take(t, path)
 	for name, bad := range map[string][]byte{
 		"missing": nil, "empty": {}, "cut": good[:len(good)/2], "rubbish": []byte("rubbish"), "too large": make([]byte, maxFile+1),
-		"duplicate member": append([]byte(`{"format":1,`), good[1:]...), "of a newer release": bytes.Replace(bytes.Replace(good, []byte(`"format":1`), []byte(`"format":2`), 1), []byte("account-0"), []byte("account-9"), 1), "without entries": []byte(`{"format":1,"entries":[]}`),
+		"duplicate member": append([]byte(`{"format":2,`), good[1:]...), "of a newer release": bytes.Replace(bytes.Replace(good, []byte(`"format":2`), []byte(`"format":3`), 1), []byte("account-0"), []byte("account-9"), 1), "without entries": []byte(`{"format":2,"entries":[]}`),
 	} {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
@@ -143,7 +143,7 @@ func TestNoSecretElsewhere(t *testing.T) {
 		}
 		ring.fail(&KeyringError{State: KeyringOther})
 		spoken := ""
-		unlock, err := s.Lock(t.Context(), keyFor("a"))
+		unlock, err := s.LockLogin(t.Context(), keyFor("a"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,49 +21,86 @@ const lockPause = 20 * time.Millisecond
 // Lock implements oauth.Store: one holder among all goroutines and processes.
 // It ends with ctx. Where files cannot be locked, or nothing can be written at
 // all, it holds among the goroutines of this Store only, and the person is
-// told; signing in still works then. unlock removes the Pending record.
+// told; signing in still works then.
 func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err error) {
+	name := key.ID() + lockSuffix
+	release, err := s.lockIdentity(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("lock the credential: %w", err)
+	}
+	s.setHeld(name, true)
+	return sync.OnceFunc(func() {
+		s.setHeld(name, false)
+		release()
+	}), nil
+}
+
+// LockLogin implements oauth.Store, in the same way. unlock removes the Pending
+// record.
+func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), err error) {
 	id := key.ID()
+	release, err := s.lockIdentity(ctx, id+loginSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("lock the login: %w", err)
+	}
+	s.removePending(id) // of a holder that died
+	s.setHeld(id+loginSuffix, true)
+	return sync.OnceFunc(func() {
+		s.removePending(id)
+		s.setHeld(id+loginSuffix, false)
+		release()
+	}), nil
+}
+
+// LoginUnderWay implements oauth.Store.
+func (s *Store) LoginUnderWay(_ context.Context, key oauth.Key) bool {
+	name := key.ID() + loginSuffix
+	if s.isHeld(name) {
+		return true
+	}
+	if s.memory != nil {
+		return false
+	}
+	path := filepath.Join(s.dir, name)
+	if !exists(path) {
+		return false
+	}
+	release, free, err := s.tryKernelLock(path)
+	if err == nil && free {
+		release()
+	}
+	return err == nil && !free
+}
+
+// lockIdentity takes one of the locks of an identity.
+func (s *Store) lockIdentity(ctx context.Context, name string) (release func(), err error) {
 	take := s.acquire
 	if s.memory == nil {
 		if err := ensureDirectory(s.dir); noRoom(err) {
 			s.tellNoRoom(err)
 			take = s.inProcess
 		} else if err != nil {
-			return nil, fmt.Errorf("lock the credential: %w", err)
+			return nil, err
 		}
 	}
-	release, err := take(ctx, id+lockSuffix)
-	if err != nil {
-		return nil, fmt.Errorf("lock the credential: %w", err)
-	}
-	s.removePending(id) // of a holder that died
-	s.setHeld(id, true)
-	var once sync.Once
-	return func() {
-		once.Do(func() {
-			s.removePending(id)
-			s.setHeld(id, false)
-			release()
-		})
-	}, nil
+	return take(ctx, name)
 }
 
-func (s *Store) setHeld(id string, held bool) {
+func (s *Store) setHeld(name string, held bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if held {
-		s.held[id] = true
+		s.held[name] = true
 		return
 	}
-	delete(s.held, id)
+	delete(s.held, name)
 }
 
-// isHeld reports whether this Store holds the Lock of an identity.
-func (s *Store) isHeld(id string) bool {
+// isHeld reports whether this Store holds the lock name.
+func (s *Store) isHeld(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.held[id]
+	return s.held[name]
 }
 
 // acquire takes the lock name in this process and then among processes.

@@ -14,10 +14,11 @@ type memory struct {
 	creds   map[string]oauth.Credential
 	entries map[string]Entry
 	pending map[string]Pending
+	notes   map[string][]byte
 }
 
 func newMemory() *memory {
-	return &memory{creds: map[string]oauth.Credential{}, entries: map[string]Entry{}, pending: map[string]Pending{}}
+	return &memory{creds: map[string]oauth.Credential{}, entries: map[string]Entry{}, pending: map[string]Pending{}, notes: map[string][]byte{}}
 }
 
 func (m *memory) load(key oauth.Key) (oauth.Credential, error) {

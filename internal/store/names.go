@@ -7,8 +7,10 @@ import "strings"
 const (
 	sealedSuffix  = ".sealed"  // the credential, encrypted
 	plainSuffix   = ".plain"   // the credential, as JSON
-	lockSuffix    = ".lock"    // empty; locked by who refreshes or signs in
+	lockSuffix    = ".lock"    // empty; locked by who renews the credential
+	loginSuffix   = ".login"   // empty; locked by who asks the person
 	pendingSuffix = ".pending" // the login in progress
+	noteSuffix    = ".note-"   // and a name: what is known of the server
 
 	indexName     = "index.json"
 	writeLockName = "write.lock" // locked while a credential and the index are written
@@ -30,10 +32,10 @@ func identityOf(name string) (id, suffix string, ok bool) {
 	}
 	id, suffix = name[:idCharacters], name[idCharacters:]
 	switch suffix {
-	case sealedSuffix, plainSuffix, lockSuffix, pendingSuffix:
+	case sealedSuffix, plainSuffix, lockSuffix, loginSuffix, pendingSuffix:
 		return id, suffix, true
 	}
-	return "", "", false
+	return id, suffix, strings.HasPrefix(suffix, noteSuffix) && isNoteName(suffix[len(noteSuffix):])
 }
 
 // isOurs reports whether a store writes files of this name.

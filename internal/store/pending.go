@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -22,29 +23,33 @@ type Pending struct {
 	// UserCode is what the person types there, of a device authorization
 	// (RFC 8628, section 3.2); "" otherwise.
 	UserCode string
+	// RedirectURI is where the answer is awaited; "" with a device
+	// authorization, and before the address is known.
+	RedirectURI string
 	// Started is when the login began, Deadline when it gives up; zero when
 	// it does not say.
 	Started  time.Time
 	Deadline time.Time
-	// PID is the process that holds the lock, for people to look at; nothing
-	// is decided by it.
+	// PID is the process that asks, for people to look at; nothing is decided
+	// by it.
 	PID int
 }
 
 type wirePending struct {
-	URL      string    `json:"url"`
-	UserCode string    `json:"user_code,omitzero"`
-	Started  time.Time `json:"started"`
-	Deadline time.Time `json:"deadline,omitzero"`
-	PID      int       `json:"pid,omitzero"`
+	URL         string    `json:"url"`
+	UserCode    string    `json:"user_code,omitzero"`
+	RedirectURI string    `json:"redirect_uri,omitzero"`
+	Started     time.Time `json:"started"`
+	Deadline    time.Time `json:"deadline,omitzero"`
+	PID         int       `json:"pid,omitzero"`
 }
 
 // SetPending publishes the login in progress under key, replacing an earlier
-// record. The caller holds the Lock of key from this Store; the record goes
+// record. The caller holds the LockLogin of key from this Store; the record goes
 // with it, and one left by a process that died counts as absent.
 func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error {
 	id := key.ID()
-	if !s.isHeld(id) {
+	if !s.isHeld(id + loginSuffix) {
 		return errors.New("publish the login in progress: the lock is not held")
 	}
 	p.Started, p.Deadline = utc(p.Started), utc(p.Deadline)
@@ -88,7 +93,7 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 		return p, false, fmt.Errorf("read the login in progress: %w", err)
 	}
 	// A free lock means that the holder died: only the kernel knows that.
-	if release, free, err := s.tryKernelLock(filepath.Join(s.dir, id+lockSuffix)); err == nil && free {
+	if release, free, err := s.tryKernelLock(filepath.Join(s.dir, id+loginSuffix)); err == nil && free {
 		s.removePending(id)
 		release()
 		return p, false, nil
@@ -98,6 +103,35 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 		return p, false, fmt.Errorf("read the login in progress: %w", ErrDamaged)
 	}
 	return Pending(w), true, nil
+}
+
+// EndLogin asks whoever signs in under key to stop: the record is also the
+// login's permission to go on, and its process looks at it (see Permitted).
+func (s *Store) EndLogin(ctx context.Context, key oauth.Key) error {
+	if s.memory != nil {
+		s.removePending(key.ID())
+		return nil
+	}
+	if err := checkDirectory(s.dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fmt.Errorf("end the login in progress: %w", err)
+	}
+	if err := remove(ctx, s.dir, key.ID()+pendingSuffix); err != nil {
+		return fmt.Errorf("end the login in progress: %w", err)
+	}
+	return nil
+}
+
+// Permitted reports whether the login that this Store has published under key
+// may go on: nobody has taken its record away.
+func (s *Store) Permitted(key oauth.Key) bool {
+	if s.memory != nil {
+		return true
+	}
+	_, err := os.Lstat(filepath.Join(s.dir, key.ID()+pendingSuffix))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // removePending is called by whoever holds the lock.

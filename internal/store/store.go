@@ -73,7 +73,7 @@ type Store struct {
 
 	mu    sync.Mutex
 	locks map[string]chan struct{} // in-process locks by name
-	held  map[string]bool          // identities whose Lock this store holds
+	held  map[string]bool          // locks of identities that this store holds
 	told  map[string]bool          // notices given by this process
 }
 
@@ -170,7 +170,7 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 	}
 	id := key.ID()
 	return s.whileWriting(ctx, func() error {
-		err := errors.Join(remove(ctx, s.dir, id+sealedSuffix), remove(ctx, s.dir, id+plainSuffix))
+		err := errors.Join(remove(ctx, s.dir, id+sealedSuffix), remove(ctx, s.dir, id+plainSuffix), s.removeNotes(ctx, id))
 		if err == nil {
 			err = syncDirectory(s.dir)
 		}

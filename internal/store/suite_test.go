@@ -57,6 +57,9 @@ func fill(t testing.TB, v reflect.Value, name string) {
 			t.Fatalf("field %s has a kind the store does not know", name)
 		}
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			fill(t, v.Field(i), name+"."+v.Type().Field(i).Name)
 		}
 	}
@@ -226,7 +229,7 @@ func suitePending(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	if _, ok, err := s.Pending(ctx, key); ok || err != nil {
 		t.Errorf("a login in progress before the lock: %v %v", ok, err)
 	}
-	unlock, err := s.Lock(ctx, key)
+	unlock, err := s.LockLogin(ctx, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +278,7 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 		}
 		want := Entry{
 			ID: key.ID(), Key: key, Account: "alice@example.com", Issuer: "https://issuer.example", ClientID: "registered",
-			Scopes: []string{"a"}, Store: got.Store, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt,
+			Scopes: []string{"a"}, Store: got.Store, SignedIn: true, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt,
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("listed\n%+v, want\n%+v", got, want)

@@ -28,6 +28,19 @@ type wireKey struct {
 	ClientID string   `json:"client_id,omitzero"`
 	Resource string   `json:"resource,omitzero"`
 	Scopes   []string `json:"scopes,omitempty"`
+	Grant    string   `json:"grant_type,omitzero"`
+	Params   []string `json:"request_parameters,omitempty"`
+}
+
+type wireAttempt struct {
+	Issuer string    `json:"issuer,omitzero"`
+	Asked  time.Time `json:"asked_at,omitzero"`
+	Ended  time.Time `json:"ended_at,omitzero"`
+	Kind   string    `json:"kind,omitzero"`
+	Op     string    `json:"op,omitzero"`
+	Code   string    `json:"code,omitzero"`
+	Text   string    `json:"text,omitzero"`
+	Hint   string    `json:"hint,omitzero"`
 }
 
 type wireRegistration struct {
@@ -38,24 +51,29 @@ type wireRegistration struct {
 	RedirectURI  string    `json:"redirect_uri,omitzero"`
 	AuthMethod   string    `json:"token_endpoint_auth_method,omitzero"`
 	Dynamic      bool      `json:"dynamic,omitzero"`
+	DeviceGrant  bool      `json:"device_grant,omitzero"`
 }
 
 type wireCredential struct {
-	Server             string           `json:"server,omitzero"`
-	Resource           string           `json:"resource,omitzero"`
-	Issuer             string           `json:"issuer,omitzero"`
-	TokenEndpoint      string           `json:"token_endpoint,omitzero"`
-	RevocationEndpoint string           `json:"revocation_endpoint,omitzero"`
-	Registration       wireRegistration `json:"registration,omitzero"`
-	AccessToken        string           `json:"access_token,omitzero"`
-	TokenType          string           `json:"token_type,omitzero"`
-	RefreshToken       string           `json:"refresh_token,omitzero"`
-	IDToken            string           `json:"id_token,omitzero"`
-	Expiry             time.Time        `json:"expires_at,omitzero"`
-	ObtainedAt         time.Time        `json:"obtained_at,omitzero"`
-	RequestedScopes    []string         `json:"requested_scopes,omitempty"`
-	GrantedScopes      []string         `json:"granted_scopes,omitempty"`
-	Account            string           `json:"account,omitzero"`
+	Server             string               `json:"server,omitzero"`
+	Resource           string               `json:"resource,omitzero"`
+	Issuer             string               `json:"issuer,omitzero"`
+	TokenEndpoint      string               `json:"token_endpoint,omitzero"`
+	RevocationEndpoint string               `json:"revocation_endpoint,omitzero"`
+	EndSessionEndpoint string               `json:"end_session_endpoint,omitzero"`
+	Registration       wireRegistration     `json:"registration,omitzero"`
+	Metadata           oauth.ServerMetadata `json:"issuer_metadata,omitzero"`
+	MetadataAt         time.Time            `json:"issuer_metadata_read_at,omitzero"`
+	Attempt            wireAttempt          `json:"attempt,omitzero"`
+	AccessToken        string               `json:"access_token,omitzero"`
+	TokenType          string               `json:"token_type,omitzero"`
+	RefreshToken       string               `json:"refresh_token,omitzero"`
+	IDToken            string               `json:"id_token,omitzero"`
+	Expiry             time.Time            `json:"expires_at,omitzero"`
+	ObtainedAt         time.Time            `json:"obtained_at,omitzero"`
+	RequestedScopes    []string             `json:"requested_scopes,omitempty"`
+	GrantedScopes      []string             `json:"granted_scopes,omitempty"`
+	Account            string               `json:"account,omitzero"`
 }
 
 // encodeRecord returns the record as JSON. The caller clears the bytes when
@@ -67,10 +85,11 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 		Key:    wireKey(key),
 		Credential: wireCredential{
 			Server: cred.Server, Resource: cred.Resource, Issuer: cred.Issuer,
-			TokenEndpoint: cred.TokenEndpoint, RevocationEndpoint: cred.RevocationEndpoint,
+			TokenEndpoint: cred.TokenEndpoint, RevocationEndpoint: cred.RevocationEndpoint, EndSessionEndpoint: cred.EndSessionEndpoint,
+			Metadata: cred.Metadata, MetadataAt: utc(cred.MetadataAt), Attempt: wireAttempt(cred.Attempt),
 			Registration: wireRegistration{
 				Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: r.ClientSecret.Reveal(), SecretExpiry: utc(r.SecretExpiry),
-				RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic,
+				RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
 			},
 			AccessToken: cred.AccessToken.Reveal(), TokenType: cred.TokenType,
 			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(),
@@ -79,6 +98,7 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 		},
 		SavedAt: utc(savedAt),
 	}
+	rec.Credential.Attempt.Asked, rec.Credential.Attempt.Ended = utc(cred.Attempt.Asked), utc(cred.Attempt.Ended)
 	b, err := json.Marshal(rec)
 	if err != nil {
 		return nil, fmt.Errorf("encode the credential: %w", err)
@@ -114,10 +134,11 @@ func (rec *record) credential() oauth.Credential {
 	c, r := rec.Credential, rec.Credential.Registration
 	return oauth.Credential{
 		Server: c.Server, Resource: c.Resource, Issuer: c.Issuer,
-		TokenEndpoint: c.TokenEndpoint, RevocationEndpoint: c.RevocationEndpoint,
+		TokenEndpoint: c.TokenEndpoint, RevocationEndpoint: c.RevocationEndpoint, EndSessionEndpoint: c.EndSessionEndpoint,
+		Metadata: c.Metadata, MetadataAt: c.MetadataAt, Attempt: oauth.Attempt(c.Attempt),
 		Registration: oauth.Registration{
 			Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: oauth.NewSecret(r.ClientSecret), SecretExpiry: r.SecretExpiry,
-			RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic,
+			RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
 		},
 		AccessToken: oauth.NewSecret(c.AccessToken), TokenType: c.TokenType,
 		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken),

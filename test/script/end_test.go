@@ -114,12 +114,13 @@ func TestEndDeletesTheSession(t *testing.T) {
 	}
 }
 
-// P14: in the middle of a login the bridge ends as well, answers the request
-// that waits for it, and gives its port back.
+// P14: in the middle of a login the bridge ends as well and answers the request
+// that waits for it. A login of its own (--no-detach) ends with it and gives its
+// port back.
 func TestEndDuringLogin(t *testing.T) {
 	for name, end := range ways() {
 		t.Run(name, func(t *testing.T) {
-			b := startBridge(t, protected(t))
+			b := startBridge(t, "--no-detach", protected(t))
 			b.initialize()
 			address := ""
 			for !strings.HasPrefix(address, "http") {

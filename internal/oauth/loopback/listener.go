@@ -33,13 +33,16 @@ type Options struct {
 	Port int
 	// Exact refuses another port than Port.
 	Exact bool
+	// Host of the redirect URI: 127.0.0.1, which "" means, localhost or ::1. For
+	// localhost both loopback addresses are bound, as a browser may take either.
+	Host string
 	// Path of the redirect URI; "" means DefaultPath.
 	Path string
 	// Server is the name of the server on the page, "" leaves it out.
 	Server string
 }
 
-// Listener waits for one authorization response on 127.0.0.1. It satisfies
+// Listener waits for one authorization response on a loopback address. It satisfies
 // oauth.Redirect.
 type Listener struct {
 	uri    string
@@ -74,18 +77,21 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 	if !strings.HasPrefix(o.Path, "/") || strings.ContainsAny(o.Path, "?#") {
 		return nil, fmt.Errorf("callback path %q must begin with / and hold neither ? nor #", o.Path)
 	}
-	var lc net.ListenConfig
-	address := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-	ln, err := lc.Listen(ctx, "tcp4", address(o.Port))
+	host, err := hostOf(o.Host)
+	if err != nil {
+		return nil, err
+	}
+	bound, err := bind(ctx, host, o.Port)
 	if err != nil && o.Port != 0 && !o.Exact {
-		ln, err = lc.Listen(ctx, "tcp4", address(0))
+		bound, err = bind(ctx, host, 0)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bind the callback port: %w", err)
 	}
+	authority := net.JoinHostPort(host, strconv.Itoa(portOf(bound[0])))
 	l := &Listener{
-		uri:  "http://" + ln.Addr().String() + o.Path,
-		host: ln.Addr().String(),
+		uri:  "http://" + authority + o.Path,
+		host: authority,
 		path: o.Path,
 		page: newPage(o.Server),
 		done: make(chan struct{}),
@@ -98,11 +104,61 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          discardLog(),
 	}
-	go func() {
-		defer close(l.done)
-		_ = l.server.Serve(ln) // ends with Close
-	}()
+	var serving sync.WaitGroup
+	for _, ln := range bound {
+		serving.Go(func() { _ = l.server.Serve(ln) }) // ends with Close
+	}
+	go func() { serving.Wait(); close(l.done) }()
 	return l, nil
+}
+
+// hostOf accepts what stays on this machine.
+func hostOf(host string) (string, error) {
+	switch host {
+	case "", "127.0.0.1":
+		return "127.0.0.1", nil
+	case "localhost":
+		return host, nil
+	case "::1", "[::1]":
+		return "::1", nil
+	}
+	return "", fmt.Errorf("callback host %q is none of 127.0.0.1, localhost, ::1", host)
+}
+
+// bind listens on the addresses of host, all with one port. Of localhost the
+// second address may be missing, as on machines without IPv6.
+func bind(ctx context.Context, host string, port int) ([]net.Listener, error) {
+	var lc net.ListenConfig
+	first := host
+	if host == "localhost" {
+		first = "127.0.0.1"
+	}
+	ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort(first, strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	if host != "localhost" {
+		return []net.Listener{ln}, nil
+	}
+	second, err := lc.Listen(ctx, "tcp", net.JoinHostPort("::1", strconv.Itoa(portOf(ln))))
+	if err == nil {
+		return []net.Listener{ln, second}, nil
+	}
+	if probe, missing := lc.Listen(ctx, "tcp", "[::1]:0"); missing == nil {
+		// There is such an address, and somebody else would get what the
+		// browser sends there.
+		_ = probe.Close()
+		_ = ln.Close()
+		return nil, err
+	}
+	return []net.Listener{ln}, nil
+}
+
+func portOf(ln net.Listener) int {
+	if address, ok := ln.Addr().(*net.TCPAddr); ok {
+		return address.Port
+	}
+	return 0
 }
 
 // URI returns the redirect URI, an IP literal as RFC 8252 section 8.3 advises.

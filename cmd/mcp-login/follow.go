@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+// followInterval is how often the login of another process is looked at.
+const followInterval = 100 * time.Millisecond
+
+// follow returns what shows the login of another process while this one waits
+// for it.
+func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Prompt)) {
+	return func(ctx context.Context, report func(oauth.Prompt)) {
+		look := time.NewTicker(followInterval)
+		defer look.Stop()
+		for {
+			p, ok, err := s.store.Pending(ctx, s.key)
+			if err == nil && ok && p.URL != "" {
+				prompt := oauth.Prompt{URL: p.URL, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Deadline: p.Deadline}
+				report(prompt)
+				if !s.started.Load() {
+					a.present(ctx, o, s, prompt)
+				}
+				if s.verb { // a person has asked for it just now
+					a.openFor(o, s, prompt)
+				}
+				<-ctx.Done()
+				return
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+			}
+		}
+	}
+}
+
+// pasteTimeout is how long a pasted answer may take: the listener answers with
+// the outcome of the whole login.
+const pasteTimeout = 2 * time.Minute
+
+// maxPasted bounds one pasted line.
+const maxPasted = 16 << 10
+
+// takePasted hands the addresses that a person pastes to the listener at
+// redirectURI, in this process or in the one that is followed: where the browser
+// runs on another machine, that is where its last page would have gone. It
+// judges nothing: the listener does. The read that is under way when ctx ends is
+// left behind.
+func (a *app) takePasted(ctx context.Context, redirectURI string) {
+	lines := a.lines()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case line, ok := <-lines:
+			if !ok {
+				return
+			}
+			if line = strings.TrimSpace(line); line == "" {
+				continue
+			}
+			if err := deliverPasted(ctx, redirectURI, line); err != nil && ctx.Err() == nil {
+				a.note("%s", err)
+			}
+		}
+	}
+}
+
+// lines reads stdin once for all logins of this process.
+func (a *app) lines() <-chan string {
+	a.reading.Do(func() {
+		a.pasted = make(chan string)
+		go func() {
+			defer close(a.pasted)
+			scanner := bufio.NewScanner(a.in)
+			scanner.Buffer(nil, maxPasted)
+			for scanner.Scan() {
+				a.pasted <- scanner.Text()
+			}
+		}()
+	})
+	return a.pasted
+}
+
+var errNotTheAnswer = errors.New("that is not the address that the browser ended at after the sign-in; copy all of it, from http:// on")
+
+// deliverPasted sends the query of a pasted address to the listener.
+func deliverPasted(ctx context.Context, redirectURI, line string) error {
+	u, err := url.Parse(line)
+	if err != nil || !u.Query().Has("state") {
+		return errNotTheAnswer
+	}
+	target, err := url.Parse(redirectURI)
+	if err != nil {
+		return errNotTheAnswer
+	}
+	target.RawQuery = u.RawQuery
+	ctx, cancel := context.WithTimeout(ctx, pasteTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+	if err != nil {
+		return errNotTheAnswer
+	}
+	direct := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
+	resp, err := direct.Do(req)
+	if err != nil {
+		return errors.New("the sign-in does not wait any more")
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	if resp.StatusCode >= http.StatusBadRequest {
+		return errors.New("that address belongs to another sign-in; use the one of the sign-in shown above")
+	}
+	return nil
+}

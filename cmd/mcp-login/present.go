@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+// show returns the function that gives a login's prompt to the person. Other
+// processes and status find it beside the lock. What the detached process prints
+// appears on the stderr of the bridge that started it.
+func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
+	return func(ctx context.Context, p oauth.Prompt) {
+		record := store.Pending{URL: p.URL, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
+		if err := s.store.SetPending(ctx, s.key, record); err != nil {
+			s.log.Debug("the login is not shown to other processes", "reason", err)
+		} else {
+			s.published.Store(true)
+		}
+		a.present(ctx, o, s, p)
+		a.openFor(o, s, p)
+	}
+}
+
+// present prints what the person needs. The address always stands on a line of
+// its own: the browser may be on another machine, and a helper's success says
+// nothing about a window.
+func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt) {
+	if p.UserCode != "" {
+		a.note("to sign in to %s, open this address on any device and enter the code %s:", s.server.Host, p.UserCode)
+		_, _ = a.err.Write([]byte(p.URL + "\n"))
+		if address := p.CompleteURL; address != "" && a.terminal {
+			a.qr(address)
+		}
+		return
+	}
+	a.note("sign in to %s in the browser. If none opens, visit:", s.server.Host)
+	_, _ = a.err.Write([]byte(p.URL + "\n"))
+	if !s.verb || p.RedirectURI == "" {
+		return // stdin belongs to the client
+	}
+	if !a.canBrowse(o) {
+		a.note("if that browser is on another machine, it ends at an address that begins with %s", p.RedirectURI)
+		a.note("and cannot be reached: paste that address here")
+	}
+	go a.takePasted(ctx, p.RedirectURI)
+}
+
+// openFor opens a browser for the prompt, if there is one here.
+func (a *app) openFor(o options, s *session, p oauth.Prompt) {
+	address := p.URL
+	if p.CompleteURL != "" {
+		address = p.CompleteURL
+	}
+	go func() { // helpers may stay as long as the window is open
+		if err := a.browse(o, address); err != nil {
+			s.log.Warn("no browser was opened; use the address above", "reason", err)
+		}
+	}()
+}
+
+// device decides when a login asks for a code on another device: when the
+// person wants that, or when no browser can be opened here.
+func (a *app) device(o options) oauth.DevicePolicy {
+	switch {
+	case o.device:
+		return oauth.DeviceAlways
+	case o.noBrowser || o.browser == noBrowserName || a.canBrowse(o):
+		return oauth.DeviceNever // the address is wanted, or enough
+	}
+	return oauth.DeviceIfOffered
+}
+
+// endSession prints where the person's session at the provider can be ended
+// (OpenID Connect RP-Initiated Logout 1.0), and opens it. The client's
+// identifier stands in it, not the ID token: addresses end up in histories.
+func (a *app) endSession(o options, s *session, cred oauth.Credential) {
+	u, err := url.Parse(cred.EndSessionEndpoint)
+	if err != nil || cred.EndSessionEndpoint == "" {
+		a.note("%s publishes no address to end the session in the browser", cred.Issuer)
+		return
+	}
+	q := u.Query()
+	q.Set("client_id", cred.Registration.ClientID)
+	u.RawQuery = q.Encode()
+	fmt.Fprintf(a.out, "end the session in the browser: %s\n", u)
+	if err := a.browse(o, u.String()); err != nil {
+		s.log.Debug("no browser was opened", "reason", err)
+	}
+}

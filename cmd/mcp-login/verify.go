@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+// Verdicts of a real request with a kept login.
+const (
+	verdictWorks      = "works"
+	verdictRefused    = "refused"
+	verdictNoAnswer   = "no answer"
+	verdictNotChecked = ""
+)
+
+const (
+	// verifyTimeout bounds the proof of one login.
+	verifyTimeout = 15 * time.Second
+	// maxVerified is how many are proven at once.
+	maxVerified = 8
+)
+
+// verify proves kept logins with a real request each: what the provider once
+// said, or a date in a file, proves nothing. It renews tokens and asks nobody.
+func (a *app) verify(ctx context.Context, o options, entries []store.Entry, rows []loginRow) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, maxVerified)
+	for i := range rows {
+		if !entries[i].SignedIn || rows[i].Problem != "" {
+			continue
+		}
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			rows[i].Check, rows[i].Problem = a.verdict(ctx, o, entries[i].Key)
+			rows[i].NeedsLogin = rows[i].NeedsLogin || rows[i].Check == verdictRefused
+		})
+	}
+	all.Wait()
+}
+
+// verdict proves one login and says what is wrong with it.
+func (a *app) verdict(ctx context.Context, o options, key oauth.Key) (verdict, problem string) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	s, err := a.session(o.forKey(key), key.Server, askNobody)
+	if err != nil {
+		return verdictNotChecked, oneLine(err.Error())
+	}
+	defer s.close()
+	err = s.probe(ctx)
+	var refused interface{ OAuthCode() string }
+	switch {
+	case err == nil:
+		return verdictWorks, ""
+	case errors.Is(err, oauth.ErrLoginRequired), errors.As(err, &refused) && !errors.Is(err, oauth.ErrUnavailable):
+		return verdictRefused, oneLine(err.Error())
+	}
+	return verdictNoAnswer, oneLine(err.Error())
+}
+
+// forKey returns the options that lead to the identity of a kept login.
+func (o options) forKey(key oauth.Key) options {
+	o.profile, o.clientID, o.resource, o.noResource = key.Profile, key.ClientID, key.Resource, false
+	o.params, o.clientCredentials, o.allowHTTP = key.Params, key.Grant == oauth.GrantClientCredentials, true
+	if !o.clientCredentials {
+		o.tokenEndpoint = ""
+	}
+	o.setScopes(key.Scopes)
+	return o
+}

@@ -1,0 +1,94 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DefaultBrake is how long after a person was asked nobody is asked again for
+// the same identity unless a person wants it: whatever starts and restarts the
+// program, there is one browser tab.
+const DefaultBrake = 3 * time.Minute
+
+// Attempt is the latest time that a person was to sign in, kept with the
+// credential so that every process knows of it.
+type Attempt struct {
+	// Issuer is the authorization server the person was sent to.
+	Issuer string
+	// Asked is when the address was shown; zero when it did not come to that.
+	Asked time.Time
+	// Ended is when the attempt failed; zero while it is under way, after a
+	// success, and when its process died.
+	Ended time.Time
+	// Kind is the sentinel of the failure by name, and Op, Code, Text and Hint
+	// are the parts of its Error. None of them holds a secret.
+	Kind, Op, Code, Text, Hint string
+}
+
+// kinds are the sentinels that outlive a process.
+var kinds = map[string]error{
+	"denied":      ErrDenied,
+	"timeout":     ErrLoginTimeout,
+	"ended":       ErrEnded,
+	"unavailable": ErrUnavailable,
+	"required":    ErrLoginRequired,
+}
+
+// failed records err as the end of the attempt.
+func (a Attempt) failed(err error, now time.Time) Attempt {
+	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint = now, "", "sign in", "", err.Error(), ""
+	for name, sentinel := range kinds {
+		if errors.Is(err, sentinel) {
+			a.Kind = name
+		}
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		a.Op, a.Code, a.Hint, a.Text = e.Op, e.Code, e.Hint, ""
+		if e.Err != nil {
+			a.Text = e.Err.Error()
+		}
+	}
+	return a
+}
+
+// outcome is how an attempt of another process ended.
+type outcome struct {
+	text string
+	kind error
+}
+
+func (o outcome) Error() string { return o.text }
+func (o outcome) Unwrap() error { return o.kind }
+
+// err rebuilds the failure for those who waited for another process's login.
+func (a Attempt) err() error {
+	return &Error{Op: a.Op, Code: a.Code, Hint: a.Hint, Err: outcome{a.Text, kinds[a.Kind]}}
+}
+
+// errBraked marks what the brake prevented.
+var errBraked = fmt.Errorf("nobody is asked again so soon: %w", ErrLoginRequired)
+
+// braked returns why nobody may be asked now, nil when somebody may. A login
+// for more scopes is another question than the one that was answered; so is a
+// login at another issuer.
+func (c *Client) braked(a Attempt, issuer string, w want) error {
+	since := c.now().Sub(a.Asked)
+	switch {
+	case c.cfg.Insist || a.Asked.IsZero() || since < 0 || since >= c.cfg.Brake:
+		return nil
+	case issuer != "" && a.Issuer != issuer:
+		return nil
+	case w.stepUp && a.Ended.IsZero():
+		return nil
+	}
+	cause := errBraked
+	if a.Ended.After(a.Asked) {
+		cause = fmt.Errorf("%w: %w", a.err(), errBraked)
+	}
+	return &Error{
+		Op: "sign in to " + c.cfg.Server.Redacted(), Code: a.Code, Err: cause,
+		Hint: fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: mcp-login login %s", int(since.Seconds()), c.cfg.Server.Redacted()),
+	}
+}

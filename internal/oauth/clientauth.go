@@ -1,0 +1,209 @@
+package oauth
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Authentication by a signed assertion (RFC 7523, section 2.2).
+const (
+	assertionType     = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	assertionLifetime = 60 * time.Second
+)
+
+// ClientKey is the private key of a client that authenticates with a signed
+// assertion. It is never printed.
+type ClientKey struct {
+	signer crypto.Signer
+	id     string // the kid of a JWK, "" for none
+}
+
+// ParseClientKey reads a private key: PEM (PKCS #8, PKCS #1 or SEC 1,
+// unencrypted) or a JWK (RFC 7517); RSA, P-256, P-384, P-521 or Ed25519. The
+// error never quotes the input.
+func ParseClientKey(data []byte) (*ClientKey, error) {
+	const op = "read the client's key"
+	const hint = "give an unencrypted private key as PEM or JWK: RSA (2048 bits or more), P-256, P-384, P-521 or Ed25519"
+	key, err := parsePEM(data)
+	if err != nil {
+		key, err = parseJWK(data)
+	}
+	if err != nil {
+		return nil, &Error{Op: op, Err: err, Hint: hint}
+	}
+	if len(key.algorithms()) == 0 {
+		return nil, &Error{Op: op, Err: errors.New("the key is of an unsuitable kind or size"), Hint: hint}
+	}
+	return key, nil
+}
+
+var errNoKey = errors.New("neither a private key in PEM nor a JWK")
+
+func parsePEM(data []byte) (*ClientKey, error) {
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return nil, errNoKey
+		}
+		for _, parse := range []func([]byte) (any, error){
+			x509.ParsePKCS8PrivateKey,
+			func(b []byte) (any, error) { return x509.ParsePKCS1PrivateKey(b) },
+			func(b []byte) (any, error) { return x509.ParseECPrivateKey(b) },
+		} {
+			if key, err := parse(block.Bytes); err == nil {
+				if signer, ok := key.(crypto.Signer); ok {
+					return &ClientKey{signer: signer}, nil
+				}
+			}
+		}
+	}
+}
+
+// jwk is a private key of RFC 7518 section 6 or RFC 8037.
+type jwk struct {
+	Type  string `json:"kty"`
+	ID    string `json:"kid"`
+	Curve string `json:"crv"`
+	D     string `json:"d"`
+	X     string `json:"x"`
+	Y     string `json:"y"`
+	N     string `json:"n"`
+	E     string `json:"e"`
+	P     string `json:"p"`
+	Q     string `json:"q"`
+}
+
+func parseJWK(data []byte) (*ClientKey, error) {
+	var k jwk
+	if err := decodeStrict(data, &k); err != nil {
+		return nil, errNoKey
+	}
+	signer, err := k.signer()
+	if err != nil {
+		return nil, err
+	}
+	return &ClientKey{signer: signer, id: k.ID}, nil
+}
+
+func (k jwk) signer() (crypto.Signer, error) {
+	number := func(s string) *big.Int {
+		b, err := base64.RawURLEncoding.DecodeString(s)
+		if err != nil || len(b) > 1024 {
+			return new(big.Int)
+		}
+		return new(big.Int).SetBytes(b)
+	}
+	switch k.Type {
+	case "OKP":
+		seed, err := base64.RawURLEncoding.DecodeString(k.D)
+		if err != nil || k.Curve != "Ed25519" || len(seed) != ed25519.SeedSize {
+			return nil, errors.New("not a private Ed25519 JWK")
+		}
+		return ed25519.NewKeyFromSeed(seed), nil
+	case "EC":
+		return k.ellipticKey()
+	case "RSA":
+		key := &rsa.PrivateKey{
+			PublicKey: rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())},
+			D:         number(k.D), Primes: []*big.Int{number(k.P), number(k.Q)},
+		}
+		if err := key.Validate(); err != nil {
+			return nil, errors.New("not a private RSA JWK with its primes")
+		}
+		key.Precompute()
+		return key, nil
+	}
+	return nil, errors.New("not a private JWK")
+}
+
+// algorithms lists the JWS algorithms the key can sign with, the one to prefer
+// first.
+func (k *ClientKey) algorithms() []string {
+	switch key := k.signer.(type) {
+	case *rsa.PrivateKey:
+		if key.N.BitLen() >= 2048 {
+			return []string{"RS256", "PS256"}
+		}
+	case *ecdsa.PrivateKey:
+		switch key.Curve.Params().BitSize {
+		case 256:
+			return []string{"ES256"}
+		case 384:
+			return []string{"ES384"}
+		case 521:
+			return []string{"ES512"}
+		}
+	case ed25519.PrivateKey:
+		return []string{"EdDSA"}
+	}
+	return nil
+}
+
+// assertion signs one for an authorization server: iss and sub are the client,
+// aud the issuer, which cannot be mistaken for another server's endpoint.
+func (k *ClientKey) assertion(clientID, audience string, supported []string, now time.Time) (string, error) {
+	algorithm := ""
+	for _, a := range k.algorithms() {
+		if len(supported) == 0 || slices.Contains(supported, a) {
+			algorithm = a
+			break
+		}
+	}
+	if algorithm == "" {
+		return "", fmt.Errorf("the provider takes assertions signed with %s, and the key is for %s", printable(strings.Join(supported, ", ")), strings.Join(k.algorithms(), ", "))
+	}
+	token := jwt.NewWithClaims(jwt.GetSigningMethod(algorithm), jwt.MapClaims{
+		"iss": clientID, "sub": clientID, "aud": audience, "jti": rand.Text(),
+		"iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
+	})
+	if k.id != "" {
+		token.Header["kid"] = k.id
+	}
+	signed, err := token.SignedString(k.signer)
+	if err != nil {
+		return "", fmt.Errorf("sign the assertion: %w", err)
+	}
+	return signed, nil
+}
+
+// authenticate adds what the client proves itself with to a form, and returns
+// the user name and password for Basic, both form-encoded (RFC 6749, section
+// 2.3.1), "" where there is none.
+func (c *Client) authenticate(form url.Values, reg Registration, signing []string) (user, password string, err error) {
+	switch reg.AuthMethod {
+	case authBasic:
+		return url.QueryEscape(reg.ClientID), url.QueryEscape(reg.ClientSecret.Reveal()), nil
+	case authPost:
+		form.Set("client_id", reg.ClientID)
+		form.Set("client_secret", reg.ClientSecret.Reveal())
+	case authKey:
+		key := c.cfg.Identity.ClientKey
+		if key == nil {
+			return "", "", &Error{Op: "authenticate the client", Err: errors.New("its private key is not given"), Hint: "add --client-key FILE"}
+		}
+		signed, err := key.assertion(reg.ClientID, reg.Issuer, signing, c.now())
+		if err != nil {
+			return "", "", &Error{Op: "authenticate the client", Err: err, Hint: "use a key of another kind"}
+		}
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", signed)
+	default:
+		form.Set("client_id", reg.ClientID)
+	}
+	return "", "", nil
+}

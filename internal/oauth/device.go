@@ -1,0 +1,165 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// grantDevice is the grant type of RFC 8628.
+const grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
+
+// Pauses between two questions whether the person has finished (RFC 8628,
+// sections 3.2 and 3.5).
+const (
+	defaultDeviceInterval = 5 * time.Second
+	slowDownStep          = 5 * time.Second
+	maxDeviceInterval     = time.Minute
+)
+
+// byDevice decides whether the login uses the device grant.
+func (c *Client) byDevice(meta ServerMetadata) (bool, error) {
+	offered := meta.DeviceEndpoint != "" && (len(meta.GrantTypesSupported) == 0 || slices.Contains(meta.GrantTypesSupported, grantDevice))
+	switch {
+	case c.cfg.Device == DeviceNever, c.cfg.Device == DeviceIfOffered && !offered:
+		return false, nil
+	case !offered:
+		return false, &Error{
+			Op: "sign in by device", Err: fmt.Errorf("%s does not offer the device grant", printable(meta.Issuer)),
+			Hint: "leave out --device and paste the address that the browser ends at, or forward the callback port",
+		}
+	}
+	return true, nil
+}
+
+// deviceAuthorization is the answer of RFC 8628 section 3.2.
+type deviceAuthorization struct {
+	DeviceCode  string  `json:"device_code"`
+	UserCode    string  `json:"user_code"`
+	URI         string  `json:"verification_uri"`
+	OldURI      string  `json:"verification_url"` // of drafts, and Google still
+	CompleteURI string  `json:"verification_uri_complete"`
+	ExpiresIn   float64 `json:"expires_in"`
+	Interval    float64 `json:"interval"`
+}
+
+// loginByDevice shows the person an address and a code and asks the provider
+// until they were used.
+func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Credential, w want) (Credential, error) {
+	meta := found.Server
+	reg, err := c.register(ctx, meta, previous.Registration, "")
+	if err != nil {
+		return Credential{}, err
+	}
+	cred := c.prepare(found, reg, previous, w)
+	device, err := c.authorizeDevice(ctx, meta, cred)
+	if err != nil {
+		return Credential{}, err
+	}
+	life := time.Duration(min(max(device.ExpiresIn, 1), 24*3600) * float64(time.Second))
+	ctx, cancel := context.WithTimeoutCause(ctx, life, ErrLoginTimeout)
+	defer cancel()
+	c.noteAsked(ctx, cred)
+	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
+	c.ask(ctx, Prompt{URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI})
+	defer c.setPrompt(nil)
+	if err := c.pollDevice(ctx, &cred, device); err != nil {
+		return Credential{}, err
+	}
+	c.signedIn(ctx, cred)
+	return cred, nil
+}
+
+func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred Credential) (deviceAuthorization, error) {
+	const op = "begin the login by device"
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	form := url.Values{}
+	if len(cred.RequestedScopes) > 0 {
+		form.Set("scope", strings.Join(cred.RequestedScopes, " "))
+	}
+	if cred.Resource != "" {
+		form.Set("resource", cred.Resource)
+	}
+	var device deviceAuthorization
+	answer, err := c.postForm(ctx, meta.DeviceEndpoint, cred, form)
+	switch {
+	case err != nil:
+		return device, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
+		return device, &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", answer.status))}
+	case answer.status != http.StatusOK:
+		return device, answer.refusal(op, cred.Resource)
+	}
+	if err := decodeStrict(answer.body, &device); err != nil {
+		return device, &Error{Op: op, Err: err}
+	}
+	return device, device.check(op)
+}
+
+// check refuses addresses that must not be shown or opened, and takes what is
+// not needed for no reason to fail.
+func (d *deviceAuthorization) check(op string) error {
+	if d.URI == "" {
+		d.URI = d.OldURI
+	}
+	if _, err := checkEndpoint("verification_uri", d.URI); err != nil {
+		return &Error{Op: op, Err: err}
+	}
+	if _, err := checkEndpoint("verification_uri_complete", d.CompleteURI); err != nil {
+		d.CompleteURI = ""
+	}
+	if d.DeviceCode == "" || d.UserCode == "" || d.UserCode != printable(d.UserCode) {
+		return &Error{Op: op, Err: errors.New("the answer holds no usable code")}
+	}
+	return nil
+}
+
+// pollDevice asks for the token until there is one, the person has declined or
+// time is up. A provider out of reach is asked again, more slowly.
+func (c *Client) pollDevice(ctx context.Context, cred *Credential, device deviceAuthorization) error {
+	const op = "wait for the login by device"
+	interval := defaultDeviceInterval
+	if device.Interval > 0 {
+		interval = time.Duration(min(device.Interval, maxDeviceInterval.Seconds()) * float64(time.Second))
+	}
+	for {
+		select {
+		case <-time.After(interval):
+		case <-ctx.Done():
+			return &Error{Op: op, Err: context.Cause(ctx), Hint: "start again and enter the code sooner"}
+		}
+		form := url.Values{"grant_type": {grantDevice}, "device_code": {device.DeviceCode}}
+		if cred.Resource != "" {
+			form.Set("resource", cred.Resource)
+		}
+		answer, err := c.postForm(ctx, cred.TokenEndpoint, *cred, form)
+		switch {
+		case err != nil || answer.status == http.StatusTooManyRequests || answer.status >= 500:
+			c.log.Debug("the provider could not be asked about the device code", "status", answer.status, "error", err)
+			interval = min(max(2*interval, answer.retryAfter), maxDeviceInterval)
+			continue
+		case answer.status == http.StatusOK:
+			if err := answer.apply(cred, c.now()); err != nil {
+				return &Error{Op: op, Err: err}
+			}
+			return nil
+		}
+		switch o, _ := parseOAuthError(answer.body); o.Code {
+		case "authorization_pending":
+		case "slow_down":
+			interval = min(interval+slowDownStep, maxDeviceInterval)
+		case "access_denied":
+			return refusedAnswer(o, cred.Resource)
+		case "expired_token":
+			return &Error{Op: op, Code: o.Code, Err: ErrLoginTimeout, Hint: "start again and enter the code sooner"}
+		default:
+			return answer.refusal(op, cred.Resource)
+		}
+	}
+}

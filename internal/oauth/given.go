@@ -1,0 +1,46 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// GivenToken returns a RoundTripper that puts a token which the person gave on
+// requests to server, and nowhere else. Nothing is refreshed or stored: when
+// the server refuses the token, that is the answer. A token that cannot stand
+// in a header is an error.
+func GivenToken(server *url.URL, token Secret, base http.RoundTripper) (http.RoundTripper, error) {
+	if err := checkToken(token.Reveal(), ""); err != nil {
+		return nil, &Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
+	}
+	return &given{server, token, base}, nil
+}
+
+type given struct {
+	server *url.URL
+	token  Secret
+	base   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !sameOrigin(req.URL, g.server) || len(req.Header.Values("Authorization")) > 0 {
+		return g.base.RoundTrip(req)
+	}
+	resp, err := g.base.RoundTrip(sign(req, g.token))
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	challenge, _ := BearerChallenge(resp.Header)
+	discard(resp)
+	cause := errors.New("the server refused the token that was given")
+	if text := challenge.Params["error_description"]; text != "" {
+		cause = fmt.Errorf("%w: %s", cause, printable(text))
+	}
+	return nil, &Error{
+		Op: "use " + g.server.Redacted(), Code: printable(challenge.ErrorCode()), Err: errors.Join(cause, ErrLoginRequired),
+		Hint: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
+	}
+}

@@ -1,0 +1,84 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// clientCredentials signs in as the client itself (RFC 6749, section 4.4; the
+// MCP extension for client credentials, X1). There is no person and no refresh
+// token: a new token is asked for when the old one ends. The caller holds the
+// lock.
+func (c *Client) clientCredentials(ctx context.Context, previous Credential, w want) (Credential, error) {
+	const op = "sign in as the client"
+	found, err := c.discoverForMachine(ctx, previous, w)
+	if err != nil {
+		return Credential{}, err
+	}
+	if c.cfg.Identity.ClientID == "" {
+		return Credential{}, &Error{Op: op, Err: errors.New("no client is given"), Hint: "add --client-id, and its secret or --client-key"}
+	}
+	reg, err := c.givenClient(found.Server, previous.Registration, "")
+	if err != nil {
+		return Credential{}, err
+	}
+	if reg.AuthMethod == authNone {
+		return Credential{}, &Error{Op: op, Err: errors.New("the client has neither a secret nor a key"), Hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"}
+	}
+	cred := c.prepare(found, reg, previous, w)
+	cred.Attempt = Attempt{}
+	if c.cfg.Key.Scopes == nil { // there is no refresh token to ask for, and nobody to identify
+		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == scopeOffline || s == "openid" })
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	form := url.Values{"grant_type": {GrantClientCredentials}}
+	if len(cred.RequestedScopes) > 0 {
+		form.Set("scope", strings.Join(cred.RequestedScopes, " "))
+	}
+	if cred.Resource != "" {
+		form.Set("resource", cred.Resource)
+	}
+	answer, err := c.postForm(ctx, cred.TokenEndpoint, cred, form)
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return Credential{}, err
+	case err != nil:
+		return Credential{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
+		return Credential{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", answer.status))}
+	case answer.status != http.StatusOK:
+		return Credential{}, answer.refusal(op, cred.Resource)
+	}
+	if err := answer.apply(&cred, c.now()); err != nil {
+		return Credential{}, &Error{Op: op, Err: err}
+	}
+	// None is expected (RFC 6749, section 4.4.3), and none is used: the
+	// client's own credentials are as good.
+	cred.RefreshToken = Secret{}
+	c.save(ctx, cred)
+	return cred, nil
+}
+
+// discoverForMachine finds the token endpoint: the one the person gave, the one
+// of the last time if the server has not spoken since, else by discovery.
+func (c *Client) discoverForMachine(ctx context.Context, previous Credential, w want) (Discovery, error) {
+	if c.cfg.TokenEndpoint != "" {
+		u, err := checkEndpoint("token endpoint", c.cfg.TokenEndpoint)
+		if err != nil {
+			return Discovery{}, &Error{Op: "read --token-endpoint", Err: err}
+		}
+		// The endpoint stands for its issuer, and is the audience of assertions.
+		return Discovery{Resource: c.cfg.Server.String(), Server: ServerMetadata{Issuer: u.String(), TokenEndpoint: u.String()}}, nil
+	}
+	if w.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && c.now().Sub(previous.MetadataAt) < metadataLifetime {
+		return Discovery{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil
+	}
+	return c.discover(ctx, previous, w)
+}
