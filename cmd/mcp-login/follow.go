@@ -117,7 +117,7 @@ func deliverPasted(ctx context.Context, redirectURI, line string) error {
 	if err != nil {
 		return errors.New("the sign-in does not wait any more")
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
 	if resp.StatusCode >= http.StatusBadRequest {
 		return errors.New("that address belongs to another sign-in; use the one of the sign-in shown above")

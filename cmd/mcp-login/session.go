@@ -34,7 +34,7 @@ type session struct {
 	// started tells that this process started the detached login, whose words
 	// are on our stderr already.
 	started atomic.Bool
-	log       *slog.Logger
+	log     *slog.Logger
 }
 
 // storeError marks what the store could not do, for the exit code.
@@ -178,7 +178,7 @@ func (a *app) connect(o options, s *session) error {
 }
 
 // givenTokenName is the variable with a bearer token to use as it is.
-const givenTokenName = "MCP_LOGIN_TOKEN"
+const givenTokenName = "MCP_LOGIN_TOKEN" //nolint:gosec // a name, no credential
 
 // close ends a login under way and releases its port and lock.
 func (s *session) close() { s.client.Close() }

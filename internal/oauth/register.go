@@ -163,12 +163,12 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	resp, answer, err := c.send(req)
+	status, _, answer, err := c.send(req)
 	if err != nil {
 		return Registration{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
 	}
-	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusOK {
-		return Registration{}, registrationRefused(resp.StatusCode, answer, redirectURI)
+	if status != http.StatusCreated && status != http.StatusOK {
+		return Registration{}, registrationRefused(status, answer, redirectURI)
 	}
 	var r registrationResponse
 	if err := decodeStrict(answer, &r); err != nil || r.ClientID == "" {
@@ -234,18 +234,18 @@ func (m ServerMetadata) authMethod(answered string, haveSecret bool) string {
 }
 
 // send performs a request of the OAuth side and reads its bounded answer.
-func (c *Client) send(req *http.Request) (resp *http.Response, body []byte, err error) {
-	resp, err = c.cfg.HTTP.Do(req)
+func (c *Client) send(req *http.Request) (status int, header http.Header, body []byte, err error) {
+	resp, err := c.cfg.HTTP.Do(req)
 	if err != nil {
-		return nil, nil, unwrapURLError(err)
+		return 0, nil, nil, unwrapURLError(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read answer: %w", err)
+		return 0, nil, nil, fmt.Errorf("read answer: %w", err)
 	}
 	if len(body) > maxResponseBytes {
-		return nil, nil, errors.New("answer larger than 1 MiB")
+		return 0, nil, nil, errors.New("answer larger than 1 MiB")
 	}
-	return resp, body, nil
+	return resp.StatusCode, resp.Header, body, nil
 }

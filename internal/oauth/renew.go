@@ -164,7 +164,6 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 			if c.usable(renewed) {
 				return renewed, false, nil
 			}
-			cred = renewed
 		} else if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 			return Credential{}, false, err // nothing is lost: the refresh token stays
 		} else {

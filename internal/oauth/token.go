@@ -268,11 +268,11 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	if user != "" {
 		req.SetBasicAuth(user, password)
 	}
-	resp, body, err := c.send(req)
+	status, header, body, err := c.send(req)
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	return tokenAnswer{resp.StatusCode, body, retryAfter(resp.Header, c.now())}, nil
+	return tokenAnswer{status, body, retryAfter(header, c.now())}, nil
 }
 
 // retryAfter reads the header (RFC 9110, section 10.2.3), zero for none.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,9 @@ var authorization = []string{
 
 // oldAuthorization are those for servers of 2025-03-26.
 var oldAuthorization = []string{"2025-03-26-oauth-metadata-backcompat", "2025-03-26-oauth-endpoint-fallback"}
+
+// extensions are the optional ones that are built.
+var extensions = []string{"client-credentials-jwt", "client-credentials-basic"}
 
 // suite is one installed version of the suite.
 type suite struct {
@@ -119,7 +123,7 @@ func TestNewestSuite(t *testing.T) {
 	for _, scenario := range authorization {
 		s.run(t, "auth/"+scenario, "--spec-version", "2025-11-25", "--force")
 	}
-	for _, scenario := range oldAuthorization {
+	for _, scenario := range slices.Concat(oldAuthorization, extensions) {
 		s.run(t, "auth/"+scenario)
 	}
 }

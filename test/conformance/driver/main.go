@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -48,6 +49,24 @@ func browse(address string) error {
 type scenario struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+	PrivateKey   string `json:"private_key_pem"`
+}
+
+// args are the flags that the scenario's own data demands.
+func (s scenario) args(name, dir string) ([]string, error) {
+	switch {
+	case name == "auth/basic-cimd":
+		return []string{"--client-metadata-url", metadataDocument}, nil
+	case !strings.HasPrefix(name, "auth/client-credentials-"):
+		return nil, nil
+	case s.PrivateKey == "":
+		return []string{"--client-credentials"}, nil
+	}
+	key := filepath.Join(dir, "key.pem")
+	if err := os.WriteFile(key, []byte(s.PrivateKey), 0o600); err != nil {
+		return nil, fmt.Errorf("write the scenario's key: %w", err)
+	}
+	return []string{"--client-credentials", "--client-key", key}, nil
 }
 
 // metadataDocument is the fixed address that the suite expects of clients with
@@ -70,11 +89,11 @@ func run(server string) (err error) {
 	if err != nil {
 		return err
 	}
-	args := []string{server}
-	if os.Getenv("MCP_CONFORMANCE_SCENARIO") == "auth/basic-cimd" {
-		args = append(args, "--client-metadata-url", metadataDocument)
+	args, err := s.args(os.Getenv("MCP_CONFORMANCE_SCENARIO"), dir)
+	if err != nil {
+		return err
 	}
-	cmd := exec.Command(os.Getenv("MCP_LOGIN_BINARY"), args...)
+	cmd := exec.Command(os.Getenv("MCP_LOGIN_BINARY"), append(args, server)...)
 	cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+self+" browse",
 		"MCP_LOGIN_CLIENT_ID="+s.ClientID, "MCP_LOGIN_CLIENT_SECRET="+s.ClientSecret)
 	cmd.Stderr = os.Stderr
