@@ -123,13 +123,17 @@ func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
 	}
 	unlock()
 	cred, err = c.finished(ctx, w, began)
-	if errors.Is(err, errPersonNeeded) {
+	if !errors.Is(err, errPersonNeeded) {
+		return cred, err
+	}
+	// It asked nobody, or died.
+	if err = c.braked(cred.Attempt, "", w); err == nil {
 		err = &Error{
 			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the login ended without a result: %w", ErrLoginRequired),
 			Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
 		}
 	}
-	return cred, err
+	return Credential{}, err
 }
 
 // withoutPerson is compare-and-adopt: under the lock that all processes share
