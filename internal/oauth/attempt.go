@@ -21,6 +21,10 @@ type Attempt struct {
 	// Ended is when the attempt failed; zero while it is under way, after a
 	// success, and when its process died.
 	Ended time.Time
+	// Void tells that the provider has ended the login that this attempt led
+	// to, so that asking again is no repetition. Repeated tells that this
+	// attempt is the one that followed: a second time within the brake it is.
+	Void, Repeated bool
 	// Kind is the sentinel of the failure by name, and Op, Code, Text and Hint
 	// are the parts of its Error. None of them holds a secret.
 	Kind, Op, Code, Text, Hint string
@@ -53,6 +57,17 @@ func (a Attempt) failed(err error, now time.Time) Attempt {
 	return a
 }
 
+// voided records that the provider has ended the login.
+func (a Attempt) voided() Attempt {
+	a.Void = !a.Repeated
+	return a
+}
+
+// next is the attempt that follows at an issuer.
+func (a Attempt) next(issuer string, now time.Time, brake time.Duration) Attempt {
+	return Attempt{Issuer: issuer, Asked: now, Repeated: a.Void && now.Sub(a.Asked) < brake}
+}
+
 // outcome is how an attempt of another process ended.
 type outcome struct {
 	text string
@@ -78,7 +93,7 @@ func (c *Client) braked(a Attempt, issuer string, w want) error {
 	switch {
 	case c.cfg.Insist || a.Asked.IsZero() || since < 0 || since >= c.cfg.Brake:
 		return nil
-	case issuer != "" && a.Issuer != issuer:
+	case issuer != "" && a.Issuer != issuer, a.Void:
 		return nil
 	case w.stepUp && a.Ended.IsZero():
 		return nil

@@ -125,7 +125,7 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer,
 		TokenEndpoint: meta.TokenEndpoint, RevocationEndpoint: meta.RevocationEndpoint, EndSessionEndpoint: meta.EndSessionEndpoint,
 		Registration: reg, Metadata: meta, MetadataAt: c.now(),
-		Attempt: Attempt{Issuer: meta.Issuer, Asked: c.now()},
+		Attempt: previous.Attempt.next(meta.Issuer, c.now(), c.cfg.Brake),
 	}
 	if meta.assumed { // nothing was read
 		cred.Metadata = ServerMetadata{}

@@ -272,7 +272,7 @@ func (c *Client) finished(ctx context.Context, w want, began time.Time) (Credent
 // in the store: the refresh token, and a registration it does not know.
 func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) {
 	c.log.Debug("the refresh token is of no use any more", "error", err)
-	cred.RefreshToken = Secret{}
+	cred.RefreshToken, cred.Attempt = Secret{}, cred.Attempt.voided()
 	var refused *Error
 	if errors.As(err, &refused) && refused.Code == "invalid_client" && cred.Registration.Dynamic {
 		cred.Registration = Registration{}

@@ -214,15 +214,6 @@ func TestDeclinedLoginIsNotAskedAgain(t *testing.T) {
 	}
 }
 
-func self(t *testing.T) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // On a machine without a browser the address at which another machine's browser
 // ended is pasted; a wrong one is refused and the login goes on. The same works
 // for a login that a bridge has begun.

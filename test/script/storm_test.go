@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
 	"mcp-login/test/binary"
 )
 
@@ -78,38 +81,90 @@ func (f *fickle) revokeSeen() {
 
 // sibling is one of several bridges on one store.
 type sibling struct {
-	in  io.Writer
+	cmd *exec.Cmd
+	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-func startSiblings(t *testing.T, n int, url string) []sibling {
+// storm is a fickle server, a provider that revokes everything when a refresh
+// token comes twice, and a store that all bridges share.
+type storm struct {
+	t      *testing.T
+	server *fickle
+	idp    *devidp.Server
+	state  string
+}
+
+func newStorm(t *testing.T, change func(*devidp.Config)) *storm {
 	t.Helper()
-	self, err := os.Executable()
+	f := newFickle(t)
+	cfg := devidp.Config{Registration: true, ReuseLeeway: -1, Resources: []devidp.Resource{{Indicator: f.URL + "/mcp"}}}
+	if change != nil {
+		change(&cfg)
+	}
+	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := filepath.Join(t.TempDir(), "state")
+	t.Cleanup(func() { _ = idp.Close() })
+	f.issuer = idp.Issuer()
+	return &storm{t, f, idp, filepath.Join(t.TempDir(), "state")}
+}
+
+// start starts n bridges.
+func (s *storm) start(n int) []sibling {
+	s.t.Helper()
 	var list []sibling
 	for range n {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		cmd := exec.CommandContext(ctx, binary.Build(t, "mcp-login"), url)
-		cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+state, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+self+" approve alice")
+		cmd := exec.CommandContext(ctx, binary.Build(s.t, "mcp-login"), s.server.URL+"/mcp")
+		cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+s.state, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+self(s.t)+" approve alice")
 		in, err1 := cmd.StdinPipe()
 		out, err2 := cmd.StdoutPipe()
 		if err1 != nil || err2 != nil {
-			t.Fatal(err1, err2)
+			s.t.Fatal(err1, err2)
 		}
 		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
-		t.Cleanup(func() {
+		s.t.Cleanup(func() {
 			_ = in.Close()
 			_ = cmd.Wait()
 			cancel()
 		})
-		list = append(list, sibling{in, bufio.NewReader(out)})
+		list = append(list, sibling{cmd, in, bufio.NewReader(out)})
 	}
 	return list
+}
+
+// expire makes the stored access token one that has ended.
+func (s *storm) expire() {
+	s.t.Helper()
+	st, err := store.Open(store.Options{Dir: s.state, Kind: store.KindFile})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	key := oauth.Key{Server: s.server.URL + "/mcp"}
+	cred, err := st.Load(s.t.Context(), key)
+	if err == nil {
+		cred.Expiry, cred.ObtainedAt = time.Now().Add(-time.Minute), time.Now().Add(-time.Hour)
+		err = st.Save(s.t.Context(), key, cred)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.server.revokeSeen()
+}
+
+// signIn leaves a login behind and nothing running.
+func (s *storm) signIn() {
+	s.t.Helper()
+	one := s.start(1)
+	if ask(s.t, one, 1) != 1 {
+		s.t.Fatal("the first login failed")
+	}
+	_ = one[0].in.Close()
+	_ = one[0].cmd.Wait()
 }
 
 // ask sends n requests to every sibling at once and counts the results.
@@ -127,8 +182,8 @@ func ask(t *testing.T, all []sibling, n int) (results int) {
 				mu.Lock()
 				if err == nil && strings.Contains(line, `"result"`) {
 					results++
-				} else {
-					t.Logf("answer %q, %v", line, err)
+				} else if !errors.Is(err, io.EOF) {
+					t.Logf("answer %.200q, %v", line, err)
 				}
 				mu.Unlock()
 			}
@@ -138,34 +193,55 @@ func ask(t *testing.T, all []sibling, n int) (results int) {
 	return results
 }
 
-// Security row 26 and the first start, across real processes: the provider
-// revokes everything when a refresh token comes twice. Eight bridges start at
-// once with an empty store: one registration, one tab, one code. Then the server
-// refuses a token that has an hour to live, three calls each, five times over:
-// 24 of 24 answered, one refresh, no tab.
-func TestRow26AcrossProcesses(t *testing.T) {
-	f := newFickle(t)
-	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{
-		Registration: true, ReuseLeeway: -1, Resources: []devidp.Resource{{Indicator: f.URL + "/mcp"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = idp.Close() })
-	f.issuer = idp.Issuer()
-	const processes, calls, rounds = 8, 3, 5
-	all := startSiblings(t, processes, f.URL+"/mcp")
+// surprise starts bridges at once with an empty store: one registration, one
+// tab, one code. Then the server refuses a token that has an hour to live, again
+// and again: each time all calls are answered after one refresh, without a tab.
+func surprise(t *testing.T, processes, calls, rounds int) {
+	s := newStorm(t, nil)
+	all := s.start(processes)
 	if n := ask(t, all, 1); n != processes {
 		t.Fatalf("first start: %d of %d answered", n, processes)
 	}
-	if s := idp.Stats(); s.Registrations != 1 || s.Logins != 1 || s.CodeExchanges != 1 || s.Refreshes != 0 {
-		t.Fatalf("first start: %d registrations, %d logins, %d code exchanges, %d refreshes", s.Registrations, s.Logins, s.CodeExchanges, s.Refreshes)
+	if got := s.idp.Stats(); got.Registrations != 1 || got.Logins != 1 || got.CodeExchanges != 1 || got.Refreshes != 0 {
+		t.Fatalf("first start: %d registrations, %d logins, %d code exchanges, %d refreshes", got.Registrations, got.Logins, got.CodeExchanges, got.Refreshes)
 	}
 	for round := 1; round <= rounds; round++ {
-		f.revokeSeen()
+		s.server.revokeSeen()
 		n := ask(t, all, calls)
-		if s := idp.Stats(); n != processes*calls || s.Refreshes != round || s.Logins != 1 || s.ReuseDetections != 0 {
-			t.Fatalf("round %d: %d of %d answered, %d refreshes, %d logins, %d reuses", round, n, processes*calls, s.Refreshes, s.Logins, s.ReuseDetections)
+		if got := s.idp.Stats(); n != processes*calls || got.Refreshes != round || got.Logins != 1 || got.ReuseDetections != 0 {
+			t.Fatalf("round %d: %d of %d answered, %d refreshes, %d logins, %d reuses", round, n, processes*calls, got.Refreshes, got.Logins, got.ReuseDetections)
 		}
 	}
+}
+
+// Security row 26: 8 real processes, 3 calls each, 50 surprises: 24 of 24
+// answered, one refresh, no browser (mcp-remote: 0 of 24, 14 windows).
+func TestRow26AcrossProcesses(t *testing.T) { surprise(t, 8, 3, 50) }
+
+// Security row 27: 32 processes, 20 calls each: 640 of 640, one refresh.
+func TestRow27AcrossProcesses(t *testing.T) { surprise(t, 32, 20, 1) }
+
+// Security row 25, and the same with 20: bridges that start at once with a token
+// that has ended make one refresh and all succeed.
+func TestRow25ExpiredAtStart(t *testing.T) {
+	for _, processes := range []int{8, 20} {
+		s := newStorm(t, nil)
+		s.signIn()
+		s.expire()
+		if n := ask(t, s.start(processes), 1); n != processes {
+			t.Errorf("%d of %d answered", n, processes)
+		}
+		if got := s.idp.Stats(); got.Refreshes != 1 || got.Logins != 1 || got.ReuseDetections != 0 {
+			t.Errorf("%d processes: %d refreshes, %d logins, %d reuses", processes, got.Refreshes, got.Logins, got.ReuseDetections)
+		}
+	}
+}
+
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
