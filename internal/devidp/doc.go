@@ -20,12 +20,14 @@
 //     leeway.
 //  6. The device grant is there for clients registered for it
 //     ([ApproveDevice] plays the person).
-//  7. [Faults] make it misbehave, [Provider.Stats] tells what it was asked,
+//  7. client_credentials is there for clients registered for it that prove who
+//     they are, with a secret or with assertions signed by a [Key].
+//  8. [Faults] make it misbehave, [Provider.Stats] tells what it was asked,
 //     [Provider.IssueToken] makes tokens without a login.
 //
-// Sections cited: RFC 6749, 6750, 7009, 7517, 7591, 7636, 7662, 8252, 8414,
+// Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
 // 8628, 8707, 9068, 9207 and OpenID Connect Core and Discovery 1.0. Not here:
-// consent pages, sessions, client_credentials and token exchange, pushed
+// consent pages, sessions, token exchange, pushed
 // authorization requests, client ID metadata documents, organizations, social
 // sign-in, storage.
 package devidp

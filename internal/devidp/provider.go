@@ -30,6 +30,7 @@ type Provider struct {
 	access       map[string]*accessToken
 	refresh      map[string]*refreshToken
 	devices      map[string]*device
+	assertions   map[string]*usedAssertion
 	keys         []*signingKey // the first one signs
 	stats        Stats
 }
@@ -73,7 +74,7 @@ func New(issuer string, cfg Config) (*Provider, error) {
 		issuer: issuer, base: base, cfg: cfg, pages: pages, faults: cfg.Faults,
 		clients: map[string]Client{}, resources: map[string]Resource{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{},
-		devices: map[string]*device{}, keys: []*signingKey{key},
+		devices: map[string]*device{}, assertions: map[string]*usedAssertion{}, keys: []*signingKey{key},
 		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}},
 	}
 	for _, c := range cfg.Clients {
