@@ -1,7 +1,6 @@
 package devidp
 
 import (
-	"context"
 	"crypto/subtle"
 	"net/http"
 	"net/url"
@@ -32,9 +31,12 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request) (Client,
 	if refusal != nil {
 		return Client{}, nil, refusal
 	}
-	client, known := p.client(r.Context(), given.id)
-	if !known {
-		return Client{}, nil, badRequest("invalid_client", "client is invalid")
+	client, refusal := p.client(r.Context(), given.id, false)
+	if refusal != nil {
+		if refusal.description == "" {
+			refusal.description = "client is invalid"
+		}
+		return Client{}, nil, refusal
 	}
 	if p.proven(client, given, p.base.Scheme+"://"+p.base.Host+r.URL.Path) {
 		return client, form, nil
@@ -47,14 +49,6 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request) (Client,
 
 func authenticationFailed() *oauthError {
 	return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed"}
-}
-
-// client finds a client by its ID.
-func (p *Provider) client(_ context.Context, id string) (Client, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	client, known := p.clients[id]
-	return client, known
 }
 
 // proven reports whether the credentials are of the client's kind and right.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -81,6 +82,9 @@ func (c Client) withDefaults() Client {
 	return c
 }
 
+// ended is for the table of documents: they last until they must make room.
+func (c Client) ended(time.Time) bool { return false }
+
 // may reports whether the client has the grant. Nobody acts for itself without
 // proving who it is (RFC 6749, section 4.4).
 func (c Client) may(grantType string) bool {
@@ -101,6 +105,13 @@ type Config struct {
 	// Registration turns dynamic registration (RFC 7591) on, which Logto has
 	// not.
 	Registration bool
+	// MetadataDocuments lets clients have the address of a document as their
+	// ID (OAuth Client ID Metadata Document, draft 02), which Logto has off.
+	// The document is fetched anew with every authorization request; it may be
+	// at any https address and on http on loopback. DocumentTransport fetches
+	// it; nil is an ordinary one.
+	MetadataDocuments bool
+	DocumentTransport http.RoundTripper
 	// OpaqueClientCredentials answers client_credentials requests that name no
 	// resource with an opaque token, as other providers do. Logto refuses them
 	// with invalid_target.
@@ -135,6 +146,11 @@ func (c Config) withDefaults() Config {
 	def(&c.RefreshTokenTTL, 14*24*time.Hour)
 	def(&c.CodeTTL, time.Minute)
 	def(&c.ReuseLeeway, 3*time.Second)
+	if c.DocumentTransport == nil {
+		c.DocumentTransport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: documentTTL, MaxResponseHeaderBytes: maxDocument,
+		}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

@@ -8,7 +8,8 @@
 //  1. [Start] binds an address; [New] makes the bare handler. The issuer has the
 //     path /oidc, and only discovery appended to it answers.
 //  2. Clients and resources are given in [Config], added later, or, when the
-//     configuration allows it, registered over the wire.
+//     configuration allows it, registered over the wire or described by a
+//     document at the address that is their ID.
 //  3. The authorization endpoint checks the request as Logto does and shows a
 //     page with the users to choose from ([Approve] plays the person). There is
 //     no session: every login shows the page.
@@ -26,8 +27,8 @@
 //     [Provider.IssueToken] makes tokens without a login.
 //
 // Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
-// 8628, 8707, 9068, 9207 and OpenID Connect Core and Discovery 1.0. Not here:
-// consent pages, sessions, token exchange, pushed
-// authorization requests, client ID metadata documents, organizations, social
-// sign-in, storage.
+// 8628, 8707, 9068, 9207, OpenID Connect Core and Discovery 1.0 and OAuth Client
+// ID Metadata Document, draft 02. Not here: consent pages, sessions, token
+// exchange, pushed authorization requests, organizations, social sign-in,
+// storage.
 package devidp

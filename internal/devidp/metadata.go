@@ -54,5 +54,8 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) {
 	if p.cfg.Registration {
 		m["registration_endpoint"] = p.issuer + "/reg"
 	}
+	if p.cfg.MetadataDocuments {
+		m["client_id_metadata_document_supported"] = true
+	}
 	writeJSON(w, http.StatusOK, m)
 }

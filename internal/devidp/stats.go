@@ -12,8 +12,12 @@ type Stats struct {
 	// Authorizations is the requests to the authorization endpoint, Logins
 	// those of them that led to the login page.
 	Authorizations, Logins int
-	// Registrations is the clients registered over the wire.
-	Registrations int
+	// AuthorizationsOf counts those requests by the ID of their client, where
+	// there is such a client. Clients beyond a bounded number are "other".
+	AuthorizationsOf map[string]int
+	// Registrations is the clients registered over the wire, Documents how
+	// often a client ID metadata document was asked for.
+	Registrations, Documents int
 	// TokenRequests counts by grant type the token requests whose client was
 	// accepted; the next three are members of it, successful or not.
 	TokenRequests map[string]int
@@ -43,7 +47,7 @@ func (p *Provider) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.TokenRequests, s.Paths = maps.Clone(s.TokenRequests), maps.Clone(s.Paths)
+	s.TokenRequests, s.Paths, s.AuthorizationsOf = maps.Clone(s.TokenRequests), maps.Clone(s.Paths), maps.Clone(s.AuthorizationsOf)
 	return s
 }
 
@@ -56,11 +60,15 @@ func (p *Provider) count(change func(*Stats)) {
 
 func (s *Stats) request(r *http.Request) {
 	s.Requests++
-	path := r.Method + " " + r.URL.Path
-	if _, known := s.Paths[path]; !known && (len(s.Paths) >= maxPaths || len(path) > maxPathLength) {
-		path = "other"
+	countBounded(s.Paths, r.Method+" "+r.URL.Path)
+}
+
+// countBounded counts under a name that a stranger chose.
+func countBounded(counts map[string]int, name string) {
+	if _, known := counts[name]; !known && (len(counts) >= maxPaths || len(name) > maxPathLength) {
+		name = "other"
 	}
-	s.Paths[path]++
+	counts[name]++
 }
 
 func (s *Stats) tokenRequest(grantType string) {
