@@ -44,6 +44,8 @@ type Client struct {
 	// 8252 section 7.3) or web (exact comparison); "" is native.
 	ApplicationType string
 	RedirectURIs    []string
+	// PostLogoutRedirectURIs are compared exactly.
+	PostLogoutRedirectURIs []string
 	// AuthMethod is the token endpoint authentication method; "" is
 	// client_secret_basic with a secret, private_key_jwt with keys, and else
 	// none.

@@ -23,12 +23,14 @@
 //     ([ApproveDevice] plays the person).
 //  7. client_credentials is there for clients registered for it that prove who
 //     they are, with a secret or with assertions signed by a [Key].
-//  8. [Faults] make it misbehave, [Provider.Stats] tells what it was asked,
+//  8. Tokens can be revoked and looked at, and a browser sent to the end session
+//     endpoint comes back to the client.
+//  9. [Faults] make it misbehave, [Provider.Stats] tells what it was asked,
 //     [Provider.IssueToken] makes tokens without a login.
 //
 // Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
-// 8628, 8707, 9068, 9207, OpenID Connect Core and Discovery 1.0 and OAuth Client
-// ID Metadata Document, draft 02. Not here: consent pages, sessions, token
-// exchange, pushed authorization requests, organizations, social sign-in,
-// storage.
+// 8628, 8707, 9068, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout
+// 1.0, and OAuth Client ID Metadata Document, draft 02. Not here: consent pages,
+// sessions, token exchange, pushed authorization requests, organizations, social
+// sign-in, storage.
 package devidp

@@ -87,7 +87,7 @@ func (p *Provider) handler(route string) http.HandlerFunc {
 		return p.revocation
 	case "POST /token/introspection":
 		return p.introspection
-	case "GET /session/end":
+	case "GET /session/end", "POST /session/end":
 		return p.endSession
 	case "POST /reg":
 		if p.cfg.Registration {
