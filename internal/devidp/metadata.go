@@ -13,9 +13,13 @@ func oidcScopes() []string {
 // metadata is the discovery document (OpenID Connect Discovery 1.0, section 3;
 // RFC 8414, section 2). It names what this provider can do, which is less than
 // Logto's.
-func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) {
+func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) {
 	p.count(func(s *Stats) { s.Metadata++ })
 	f := p.fault()
+	if f.MetadataRedirect != "" {
+		http.Redirect(w, r, f.MetadataRedirect, http.StatusFound)
+		return
+	}
 	issuer := p.issuer
 	if f.MetadataIssuer != "" {
 		issuer = f.MetadataIssuer
@@ -57,5 +61,6 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) {
 	if p.cfg.MetadataDocuments {
 		m["client_id_metadata_document_supported"] = true
 	}
+	changed(m, f.MetadataMembers)
 	writeJSON(w, http.StatusOK, m)
 }

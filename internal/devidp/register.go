@@ -54,6 +54,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 	if c.Secret != "" {
 		answer["client_secret"], answer["client_secret_expires_at"] = c.Secret, 0
 	}
+	changed(answer, f.RegistrationMembers)
 	writeJSON(w, http.StatusCreated, answer)
 }
 

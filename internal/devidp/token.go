@@ -52,6 +52,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		refusal.write(w)
 		return
 	}
+	if !p.answerFault(r, answer) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	writeJSON(w, http.StatusOK, answer)
 }
 
