@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -43,7 +44,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.Form
-	client, refusal := p.authorizeClient(q)
+	client, refusal := p.authorizeClient(r.Context(), q)
 	if refusal != nil {
 		refusal.members = map[string]string{"iss": p.issuer}
 		if q.Has("state") {
@@ -73,7 +74,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 // authorizeClient checks what must be right before anything is redirected.
-func (p *Provider) authorizeClient(q url.Values) (Client, *oauthError) {
+func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *oauthError) {
 	size := 0
 	for name, values := range q {
 		if len(values) > 1 && name != "resource" { // RFC 6749, section 3.1
@@ -91,13 +92,15 @@ func (p *Provider) authorizeClient(q url.Values) (Client, *oauthError) {
 			return Client{}, missing(name)
 		}
 	}
-	p.mu.Lock()
-	client, known := p.clients[q.Get("client_id")]
-	p.mu.Unlock()
-	switch {
-	case !known:
-		return Client{}, badRequest("invalid_client", "invalid client "+q.Get("client_id"))
-	case !client.may(grantCode) || !client.allows(q.Get("redirect_uri")):
+	client, refusal := p.client(ctx, q.Get("client_id"), true)
+	if refusal != nil {
+		if refusal.description == "" {
+			refusal.description = "invalid client " + q.Get("client_id")
+		}
+		return Client{}, refusal
+	}
+	p.count(func(s *Stats) { countBounded(s.AuthorizationsOf, client.ID) })
+	if !client.may(grantCode) || !client.allows(q.Get("redirect_uri")) {
 		return Client{}, badRequest("invalid_redirect_uri", "redirect_uri did not match any of the client's registered redirect_uris")
 	}
 	return client, nil

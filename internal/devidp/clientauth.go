@@ -6,6 +6,13 @@ import (
 	"net/url"
 )
 
+// credentials are how a client says and proves who it is (RFC 6749, section
+// 2.3; RFC 7523, section 2.2). At most one of secret and assertion is set.
+type credentials struct {
+	id, secret, assertion string
+	basic                 bool // the secret came in the Authorization header
+}
+
 // authenticate reads the form and identifies the client (RFC 6749, section
 // 2.3). Unlike the RFC, and like Logto, an unknown client is a 400, and a
 // secret is taken in the header and in the form whichever was registered.
@@ -20,48 +27,70 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request) (Client,
 			return Client{}, nil, twice(name)
 		}
 	}
-	id, secret, basic, refusal := clientCredentials(r, form)
+	given, refusal := clientCredentials(r, form)
 	if refusal != nil {
 		return Client{}, nil, refusal
 	}
-	p.mu.Lock()
-	client, known := p.clients[id]
-	p.mu.Unlock()
-	if !known {
-		return Client{}, nil, badRequest("invalid_client", "client is invalid")
+	client, refusal := p.client(r.Context(), given.id, false)
+	if refusal != nil {
+		if refusal.description == "" {
+			refusal.description = "client is invalid"
+		}
+		return Client{}, nil, refusal
 	}
-	right := client.Secret != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) == 1
-	if client.AuthMethod == authNone && !basic || right {
+	if p.proven(client, given, p.base.Scheme+"://"+p.base.Host+r.URL.Path) {
 		return client, form, nil
 	}
-	if basic {
+	if given.basic {
 		w.Header().Set("WWW-Authenticate", `Basic realm="`+p.issuer+`", error="invalid_client", error_description="client authentication failed"`)
 	}
-	return Client{}, nil, &oauthError{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed"}
+	return Client{}, nil, authenticationFailed()
+}
+
+func authenticationFailed() *oauthError {
+	return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", description: "client authentication failed"}
+}
+
+// proven reports whether the credentials are of the client's kind and right.
+func (p *Provider) proven(client Client, given credentials, endpoint string) bool {
+	switch client.AuthMethod {
+	case authNone:
+		return given.secret == "" && given.assertion == ""
+	case authKey:
+		return given.assertion != "" && p.asserted(client, given.assertion, endpoint)
+	}
+	return client.Secret != "" && subtle.ConstantTimeCompare([]byte(given.secret), []byte(client.Secret)) == 1
 }
 
 // clientCredentials are in the Authorization header, form-encoded, or in the
-// form, never in both.
-func clientCredentials(r *http.Request, form url.Values) (id, secret string, basic bool, refusal *oauthError) {
-	id, secret = form.Get("client_id"), form.Get("client_secret")
+// form as a secret or an assertion, never in two places.
+func clientCredentials(r *http.Request, form url.Values) (credentials, *oauthError) {
+	given := credentials{id: form.Get("client_id"), secret: form.Get("client_secret"), assertion: form.Get("client_assertion")}
 	user, password, basic := r.BasicAuth()
-	if !basic {
-		if id == "" {
-			refusal = badRequest("invalid_request", "no client authentication mechanism provided")
-		}
-		return id, secret, false, refusal
+	switch {
+	case given.assertion != "" && (given.secret != "" || basic), given.secret != "" && basic:
+		return given, badRequest("invalid_request", "client authentication must only be provided using one mechanism")
+	case basic:
+		return given.fromHeader(user, password)
+	case given.assertion != "":
+		return given.fromAssertion(form.Get("client_assertion_type"))
+	case given.id == "":
+		return given, badRequest("invalid_request", "no client authentication mechanism provided")
 	}
-	headerID, err := url.QueryUnescape(user)
-	headerSecret, err2 := url.QueryUnescape(password)
+	return given, nil
+}
+
+// fromHeader reads what Basic brought (RFC 6749, section 2.3.1).
+func (c credentials) fromHeader(user, password string) (credentials, *oauthError) {
+	id, err := url.QueryUnescape(user)
+	secret, err2 := url.QueryUnescape(password)
 	switch {
 	case err != nil || err2 != nil:
-		refusal = badRequest("invalid_request", "client_id and client_secret in the authorization header are not properly encoded")
-	case form.Has("client_secret"):
-		refusal = badRequest("invalid_request", "client authentication must only be provided using one mechanism")
-	case id != "" && id != headerID:
-		refusal = badRequest("invalid_request", "mismatch in body and authorization client ids")
-	case headerSecret == "":
-		refusal = badRequest("invalid_request", "client_secret must be provided in the Authorization header")
+		return c, badRequest("invalid_request", "client_id and client_secret in the authorization header are not properly encoded")
+	case c.id != "" && c.id != id:
+		return c, badRequest("invalid_request", "mismatch in body and authorization client ids")
+	case secret == "":
+		return c, badRequest("invalid_request", "client_secret must be provided in the Authorization header")
 	}
-	return headerID, headerSecret, true, refusal
+	return credentials{id: id, secret: secret, basic: true}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -15,13 +16,16 @@ const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
 	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code"
+	grantClient  = "client_credentials"
 )
 
-// The token endpoint authentication methods (RFC 7591, section 2).
+// The token endpoint authentication methods (RFC 7591, section 2, and OpenID
+// Connect Core, section 9).
 const (
 	authNone  = "none"
 	authBasic = "client_secret_basic"
 	authPost  = "client_secret_post"
+	authKey   = "private_key_jwt"
 )
 
 // User is somebody who can sign in. Subject and Username must be set.
@@ -40,14 +44,20 @@ type Client struct {
 	// 8252 section 7.3) or web (exact comparison); "" is native.
 	ApplicationType string
 	RedirectURIs    []string
-	// AuthMethod is the token endpoint authentication method; "" is none
-	// without and client_secret_basic with a secret.
+	// PostLogoutRedirectURIs are compared exactly.
+	PostLogoutRedirectURIs []string
+	// AuthMethod is the token endpoint authentication method; "" is
+	// client_secret_basic with a secret, private_key_jwt with keys, and else
+	// none.
 	AuthMethod string
+	// Keys verify the assertions of a client with private_key_jwt.
+	Keys []Key
 	// DeviceFlow makes it a client of the device grant instead of the code
 	// grant, which in Logto exclude each other.
 	DeviceFlow bool
 	// GrantTypes allowed; nil goes by DeviceFlow: refresh_token beside the
-	// device grant or authorization_code.
+	// device grant or authorization_code. In Logto a client of
+	// client_credentials has no other grant; here it may.
 	GrantTypes []string
 }
 
@@ -58,8 +68,11 @@ func (c Client) withDefaults() Client {
 	}
 	if c.AuthMethod == "" {
 		c.AuthMethod = authNone
-		if c.Secret != "" {
+		switch {
+		case c.Secret != "":
 			c.AuthMethod = authBasic
+		case len(c.Keys) > 0:
+			c.AuthMethod = authKey
 		}
 	}
 	if c.GrantTypes == nil {
@@ -71,7 +84,14 @@ func (c Client) withDefaults() Client {
 	return c
 }
 
-func (c Client) may(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }
+// ended is for the table of documents: they last until they must make room.
+func (c Client) ended(time.Time) bool { return false }
+
+// may reports whether the client has the grant. Nobody acts for itself without
+// proving who it is (RFC 6749, section 4.4).
+func (c Client) may(grantType string) bool {
+	return slices.Contains(c.GrantTypes, grantType) && (grantType != grantClient || c.AuthMethod != authNone)
+}
 
 // Resource is an API resource (RFC 8707), matched as an exact string.
 type Resource struct {
@@ -87,6 +107,17 @@ type Config struct {
 	// Registration turns dynamic registration (RFC 7591) on, which Logto has
 	// not.
 	Registration bool
+	// MetadataDocuments lets clients have the address of a document as their
+	// ID (OAuth Client ID Metadata Document, draft 02), which Logto has off.
+	// The document is fetched anew with every authorization request; it may be
+	// at any https address and on http on loopback. DocumentTransport fetches
+	// it; nil is an ordinary one.
+	MetadataDocuments bool
+	DocumentTransport http.RoundTripper
+	// OpaqueClientCredentials answers client_credentials requests that name no
+	// resource with an opaque token, as other providers do. Logto refuses them
+	// with invalid_target.
+	OpaqueClientCredentials bool
 	// TokenClaims puts username, name and email into JWT access tokens, as
 	// Logto does with a custom claims script.
 	TokenClaims bool
@@ -117,6 +148,11 @@ func (c Config) withDefaults() Config {
 	def(&c.RefreshTokenTTL, 14*24*time.Hour)
 	def(&c.CodeTTL, time.Minute)
 	def(&c.ReuseLeeway, 3*time.Second)
+	if c.DocumentTransport == nil {
+		c.DocumentTransport = &http.Transport{
+			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: documentTTL, MaxResponseHeaderBytes: maxDocument,
+		}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

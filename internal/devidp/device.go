@@ -41,9 +41,13 @@ func (p *Provider) deviceAuthorization(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	deviceCode := randomText(32)
-	d := &device{req: req, userCode: newUserCode(), expires: time.Now().Add(deviceTTL)}
+	f := p.fault()
+	life := deviceTTL
+	if f.DeviceTTL != 0 {
+		life = f.DeviceTTL
+	}
+	d := &device{req: req, userCode: newUserCode(), expires: time.Now().Add(life)}
 	p.mu.Lock()
-	f := p.faults
 	d.denied = f.Deny
 	makeRoom(p.devices, maxPending)
 	p.devices[deviceCode] = d
@@ -51,12 +55,13 @@ func (p *Provider) deviceAuthorization(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 	page := p.base.Scheme + "://" + p.base.Host + pathDevice
 	answer := map[string]any{
-		"device_code": deviceCode, "user_code": d.userCode, "expires_in": int(deviceTTL.Seconds()),
+		"device_code": deviceCode, "user_code": d.userCode, "expires_in": int(max(life.Seconds(), 1)),
 		"verification_uri": page, "verification_uri_complete": page + "?" + url.Values{"user_code": {d.userCode}}.Encode(),
 	}
 	if f.DeviceInterval > 0 {
 		answer["interval"] = f.DeviceInterval
 	}
+	changed(answer, f.DeviceMembers)
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, http.StatusOK, answer)
 }

@@ -8,7 +8,8 @@
 //  1. [Start] binds an address; [New] makes the bare handler. The issuer has the
 //     path /oidc, and only discovery appended to it answers.
 //  2. Clients and resources are given in [Config], added later, or, when the
-//     configuration allows it, registered over the wire.
+//     configuration allows it, registered over the wire or described by a
+//     document at the address that is their ID.
 //  3. The authorization endpoint checks the request as Logto does and shows a
 //     page with the users to choose from ([Approve] plays the person). There is
 //     no session: every login shows the page.
@@ -20,12 +21,16 @@
 //     leeway.
 //  6. The device grant is there for clients registered for it
 //     ([ApproveDevice] plays the person).
-//  7. [Faults] make it misbehave, [Provider.Stats] tells what it was asked,
+//  7. client_credentials is there for clients registered for it that prove who
+//     they are, with a secret or with assertions signed by a [Key].
+//  8. Tokens can be revoked and looked at, and a browser sent to the end session
+//     endpoint comes back to the client.
+//  9. [Faults] make it misbehave, [Provider.Stats] tells what it was asked,
 //     [Provider.IssueToken] makes tokens without a login.
 //
-// Sections cited: RFC 6749, 6750, 7009, 7517, 7591, 7636, 7662, 8252, 8414,
-// 8628, 8707, 9068, 9207 and OpenID Connect Core and Discovery 1.0. Not here:
-// consent pages, sessions, client_credentials and token exchange, pushed
-// authorization requests, client ID metadata documents, organizations, social
+// Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
+// 8628, 8707, 9068, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout
+// 1.0, and OAuth Client ID Metadata Document, draft 02. Not here: consent pages,
+// sessions, token exchange, pushed authorization requests, organizations, social
 // sign-in, storage.
 package devidp

@@ -1,12 +1,16 @@
 package devidp
 
 import (
+	"context"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// Faults make the provider misbehave. The zero value is a good one.
+// Faults make the provider misbehave. The zero value is a good one. Maps and
+// slices must not be changed once they were handed over. A map of members
+// replaces and adds members of a good answer; the value nil removes one.
 type Faults struct {
 	// RedirectIssuer replaces iss in redirects; OmitRedirectIssuer leaves it
 	// out although metadata promises it.
@@ -17,17 +21,42 @@ type Faults struct {
 	NoIssuerParameter bool
 	// NoPKCEMetadata leaves code_challenge_methods_supported out.
 	NoPKCEMetadata bool
-	// MetadataIssuer replaces issuer in the metadata.
-	MetadataIssuer string
+	// MetadataIssuer replaces issuer in the metadata, MetadataMembers any
+	// member, for example an endpoint by an address at 169.254.169.254.
+	MetadataIssuer  string
+	MetadataMembers map[string]any
+	// MetadataRedirect answers discovery with 302 to this address.
+	MetadataRedirect string
 	// InsertedMetadata serves metadata at the RFC 8414 address as well.
 	InsertedMetadata bool
+	// Bodies answers endpoints, named by method and path below the issuer
+	// ("POST /token"), with something else than they should. Nothing else
+	// happens there then.
+	Bodies map[string]Body
 	// AccessTokenTTL, unless zero, shortens the life of new access tokens.
 	AccessTokenTTL time.Duration
 	// TokenStatus answers the next TokenStatusTimes token requests with this
 	// status, and TokenRetryAfter seconds in Retry-After.
 	TokenStatus, TokenStatusTimes, TokenRetryAfter int
+	// TokenRetryAfterText is a Retry-After that is not in seconds: a date, or
+	// nonsense.
+	TokenRetryAfterText string
+	// TokenErrors answers the next token requests with these error codes in
+	// turn, for example invalid_client from a provider that forgot the client;
+	// "" lets one pass. The status is 400, as Logto's, or TokenErrorStatus.
+	TokenErrors      []string
+	TokenErrorStatus int
 	// TokenDelay holds every token request back.
 	TokenDelay time.Duration
+	// TokenAnswerDelay holds the good answers of the token endpoint back, and
+	// TokenAnswersLost cuts the connection instead of sending the next so many:
+	// codes and refresh tokens are spent by then.
+	TokenAnswerDelay time.Duration
+	TokenAnswersLost int
+	// TokenMembers changes the good answers of the token endpoint, and
+	// RefreshMembers, after that, those to refresh tokens: an access token with
+	// a line break, no scope, a token_type that nobody knows.
+	TokenMembers, RefreshMembers map[string]any
 	// TokenRedirect answers token requests with 307 to this address.
 	TokenRedirect string
 	// UserinfoStatus and JWKSStatus answer those endpoints with this status.
@@ -36,12 +65,19 @@ type Faults struct {
 	RefuseRegistration bool
 	// RegisteredAuthMethod gives dynamic clients a secret for this method.
 	RegisteredAuthMethod string
+	// RegistrationMembers changes the answers to registrations, for example
+	// client_secret_expires_at.
+	RegistrationMembers map[string]any
 	// StrictRotation takes a rotated refresh token at no time again;
 	// NoRotation keeps refresh tokens as they are.
 	StrictRotation, NoRotation bool
 	// DeviceInterval adds interval, in seconds, to device answers, and
-	// SlowDown answers the next so many polls with slow_down.
+	// SlowDown answers the next so many polls with slow_down. DeviceTTL, unless
+	// zero, is the life of new device codes; a negative one has ended.
 	DeviceInterval, SlowDown int
+	DeviceTTL                time.Duration
+	// DeviceMembers changes the answers with device codes.
+	DeviceMembers map[string]any
 	// Deny refuses every login without asking anybody.
 	Deny bool
 }
@@ -59,6 +95,26 @@ func (p *Provider) fault() Faults {
 	return p.faults
 }
 
+// ForgetRegistrations forgets all clients that registered over the wire, as a
+// provider does that cleans up. Their tokens are worth nothing any more.
+func (p *Provider) ForgetRegistrations() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range p.dynamic {
+		delete(p.clients, id)
+	}
+	p.dynamic = nil
+}
+
+// changed puts a fault's members into an answer.
+func changed(answer, members map[string]any) {
+	maps.Copy(answer, members)
+	maps.DeleteFunc(answer, func(name string, value any) bool {
+		_, by := members[name]
+		return by && value == nil
+	})
+}
+
 // accessTokenTTL is how long a new access token lives.
 func (p *Provider) accessTokenTTL() time.Duration {
 	if short := p.fault().AccessTokenTTL; short != 0 {
@@ -67,35 +123,87 @@ func (p *Provider) accessTokenTTL() time.Duration {
 	return p.cfg.AccessTokenTTL
 }
 
-// tokenFault acts out the faults of the token endpoint and reports whether it
-// has answered.
+// wait is a fault's delay; false when the client has gone, or the server
+// closes.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// tokenFault acts out the faults of the token endpoint that come before its
+// work and reports whether it has answered.
 func (p *Provider) tokenFault(w http.ResponseWriter, r *http.Request) bool {
 	p.mu.Lock()
 	f := p.faults
 	if f.TokenStatus != 0 && f.TokenStatusTimes > 0 {
 		p.faults.TokenStatusTimes--
 	}
+	code := ""
+	if len(f.TokenErrors) > 0 {
+		code, p.faults.TokenErrors = f.TokenErrors[0], f.TokenErrors[1:]
+	}
 	p.mu.Unlock()
-	if f.TokenDelay > 0 {
-		timer := time.NewTimer(f.TokenDelay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done(): // the client is gone, or the server closes
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return true
-		}
+	if !wait(r.Context(), f.TokenDelay) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
 	}
 	switch {
 	case f.TokenStatus != 0 && f.TokenStatusTimes > 0:
-		if f.TokenRetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(f.TokenRetryAfter))
-		}
+		f.retryAfter(w)
 		w.WriteHeader(f.TokenStatus)
+	case code != "":
+		f.retryAfter(w)
+		status := http.StatusBadRequest
+		if f.TokenErrorStatus != 0 {
+			status = f.TokenErrorStatus
+		}
+		writeError(w, status, code, "this is a fault that was asked for")
 	case f.TokenRedirect != "":
 		http.Redirect(w, r, f.TokenRedirect, http.StatusTemporaryRedirect)
 	default:
 		return false
+	}
+	return true
+}
+
+// retryAfter sets the header (RFC 9110, section 10.2.3).
+func (f Faults) retryAfter(w http.ResponseWriter) {
+	if f.TokenRetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.TokenRetryAfter))
+	}
+	if f.TokenRetryAfterText != "" {
+		w.Header().Set("Retry-After", f.TokenRetryAfterText)
+	}
+}
+
+// answerFault acts out the faults that come after the work of the token
+// endpoint; false when the client has gone, or the
+// server closes.
+func (p *Provider) answerFault(r *http.Request, answer map[string]any) bool {
+	p.mu.Lock()
+	f := p.faults
+	if f.TokenAnswersLost > 0 {
+		p.faults.TokenAnswersLost--
+	}
+	p.mu.Unlock()
+	changed(answer, f.TokenMembers)
+	if r.PostForm.Get("grant_type") == grantRefresh {
+		changed(answer, f.RefreshMembers)
+	}
+	if !wait(r.Context(), f.TokenAnswerDelay) {
+		return false
+	}
+	if f.TokenAnswersLost > 0 {
+		panic(http.ErrAbortHandler) // net/http's way to cut the connection
 	}
 	return true
 }

@@ -3,6 +3,7 @@ package devidp_test
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"testing"
@@ -156,4 +157,120 @@ func TestOtherFaults(t *testing.T) {
 			t.Errorf("short token after its end: status %d", a.status)
 		}
 	})
+}
+
+// A provider that forgets a client, or says that it did: invalid_client, with
+// either status, as often as asked for, and then no more.
+func TestForgottenClient(t *testing.T) {
+	r := start(t, registering)
+	code := r.code()
+	r.idp.SetFaults(devidp.Faults{TokenErrors: []string{"invalid_client", "", "temporarily_unavailable"}, TokenRetryAfterText: "Fri, 31 Dec 1999 23:59:59 GMT"})
+	if a := r.exchange(code); a.header.Get("Retry-After") != "Fri, 31 Dec 1999 23:59:59 GMT" {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+	} else {
+		a.wantError(400, "invalid_client")
+	}
+	if a := r.exchange(code); a.status != 200 {
+		t.Errorf("one that passes: status %d", a.status)
+	}
+	r.exchange(code).wantError(400, "temporarily_unavailable")
+	r.idp.SetFaults(devidp.Faults{TokenErrors: []string{"invalid_client"}, TokenErrorStatus: 401})
+	r.exchange(code).wantError(401, "invalid_client")
+	r.exchange(code).wantError(400, "invalid_grant") // as it should be
+
+	id := r.register(nativeMetadata).text("client_id")
+	login := r.login("client_id", "native")
+	r.idp.ForgetRegistrations()
+	r.authorize(params("client_id", id)).wantError(400, "invalid_client")
+	r.token("client_id", id).wantError(400, "invalid_client")
+	if a := r.refresh(login.text("refresh_token")); a.status != 200 {
+		t.Errorf("a client of the configuration: status %d", a.status)
+	}
+}
+
+// C44: the answer to a refresh is lost on its way, the token is spent.
+func TestLostAnswer(t *testing.T) {
+	r := start(t, nil)
+	token := r.login().text("refresh_token")
+	r.idp.SetFaults(devidp.Faults{TokenAnswersLost: 1, StrictRotation: true})
+	req := r.request(http.MethodPost, r.idp.Issuer()+"/token", url.Values{"client_id": {"native"}, "grant_type": {"refresh_token"}, "refresh_token": {token}}.Encode())
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if resp, err := r.http.Do(req); err == nil {
+		t.Errorf("status %d, want a cut connection", resp.StatusCode)
+		resp.Body.Close()
+	}
+	r.refresh(token).wantError(400, "invalid_grant")
+	if n := r.idp.Stats().ReuseDetections; n != 1 {
+		t.Errorf("%d reuse detections", n)
+	}
+}
+
+// An answer that is late: the token is spent while it is under way.
+func TestLateAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := inBubble(t, nil)
+		token := r.login().text("refresh_token")
+		r.idp.SetFaults(devidp.Faults{TokenAnswerDelay: 20 * time.Second})
+		begin := time.Now()
+		if a := r.refresh(token); a.status != 200 || time.Since(begin) != 20*time.Second {
+			t.Errorf("status %d after %v", a.status, time.Since(begin))
+		}
+		r.refresh(token).wantError(400, "invalid_grant")
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		req := r.request(http.MethodPost, r.idp.Issuer()+"/token", url.Values{
+			"client_id": {"native"}, "grant_type": {"authorization_code"}, "code": {r.code()}, "redirect_uri": {callback}, "code_verifier": {verifier},
+		}.Encode()).WithContext(ctx)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		begin = time.Now()
+		if resp, _ := (direct{r.idp}).RoundTrip(req); resp.StatusCode != 503 || time.Since(begin) != 5*time.Second {
+			t.Errorf("status %d after %v", resp.StatusCode, time.Since(begin))
+		}
+	})
+}
+
+// Members of answers: replaced, added, and removed; those for refresh tokens do
+// not touch the first answer.
+func TestChangedMembers(t *testing.T) {
+	r := start(t, registering)
+	r.idp.SetFaults(devidp.Faults{
+		TokenMembers:        map[string]any{"access_token": "a\r\nEvil: b", "token_type": nil, "extra": 1},
+		RefreshMembers:      map[string]any{"scope": nil},
+		RegistrationMembers: map[string]any{"client_secret_expires_at": 1},
+		DeviceMembers:       map[string]any{"verification_uri": "javascript:alert(1)", "verification_uri_complete": nil},
+		DeviceTTL:           2 * time.Second,
+		MetadataMembers:     map[string]any{"token_endpoint": "http://169.254.169.254/oidc/token", "jwks_uri": nil},
+	})
+	a := r.login()
+	for name, got := range map[string]answer{"first": a, "refreshed": r.refresh(a.text("refresh_token"))} {
+		m := got.members()
+		_, typed := m["token_type"]
+		_, scoped := m["scope"]
+		if m["access_token"] != "a\r\nEvil: b" || typed || m["extra"] != 1.0 || scoped != (name == "first") {
+			t.Errorf("%s: %q, type %t, scope %t", name, m["access_token"], typed, scoped)
+		}
+	}
+	if a := r.register(nativeMetadata); a.members()["client_secret_expires_at"] != 1.0 {
+		t.Errorf("registration: %v", a.members()["client_secret_expires_at"])
+	}
+	m := r.device("client_id", "device").members()
+	if _, there := m["verification_uri_complete"]; m["verification_uri"] != "javascript:alert(1)" || there || m["expires_in"] != 2.0 {
+		t.Errorf("device: %v", m["verification_uri"])
+	}
+	m = r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()
+	if _, there := m["jwks_uri"]; m["token_endpoint"] != "http://169.254.169.254/oidc/token" || there || m["issuer"] != r.idp.Issuer() {
+		t.Errorf("metadata: %v", m["token_endpoint"])
+	}
+	r.idp.SetFaults(devidp.Faults{MetadataRedirect: "http://169.254.169.254/"})
+	if a := r.get(r.idp.Issuer() + "/.well-known/openid-configuration"); a.status != 302 || a.header.Get("Location") != "http://169.254.169.254/" {
+		t.Errorf("status %d", a.status)
+	}
+}
+
+// RFC 8628 section 3.5: device codes that have ended already.
+func TestShortDeviceCode(t *testing.T) {
+	r := start(t, nil)
+	r.idp.SetFaults(devidp.Faults{DeviceTTL: -time.Second})
+	a := r.device("client_id", "device")
+	r.token("client_id", "device", "grant_type", "urn:ietf:params:oauth:grant-type:device_code", "device_code", a.text("device_code")).wantError(400, "expired_token")
 }

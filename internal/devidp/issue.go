@@ -71,7 +71,7 @@ func (p *Provider) resourceToken(g *grant, audience string, scopes []string, lif
 	if len(scopes) > 0 {
 		claims["scope"] = strings.Join(scopes, " ")
 	}
-	if p.cfg.TokenClaims {
+	if p.cfg.TokenClaims && g.user.Username != "" {
 		claims["username"], claims["name"], claims["email"] = g.user.Username, g.user.Name, g.user.Email
 	}
 	return p.sign("at+jwt", claims)

@@ -13,36 +13,41 @@ func oidcScopes() []string {
 // metadata is the discovery document (OpenID Connect Discovery 1.0, section 3;
 // RFC 8414, section 2). It names what this provider can do, which is less than
 // Logto's.
-func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) {
+func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) {
 	p.count(func(s *Stats) { s.Metadata++ })
 	f := p.fault()
+	if f.MetadataRedirect != "" {
+		http.Redirect(w, r, f.MetadataRedirect, http.StatusFound)
+		return
+	}
 	issuer := p.issuer
 	if f.MetadataIssuer != "" {
 		issuer = f.MetadataIssuer
 	}
 	m := map[string]any{
-		"issuer":                                         issuer,
-		"authorization_endpoint":                         p.issuer + "/auth",
-		"token_endpoint":                                 p.issuer + "/token",
-		"device_authorization_endpoint":                  p.issuer + "/device/auth",
-		"userinfo_endpoint":                              p.issuer + "/me",
-		"jwks_uri":                                       p.issuer + "/jwks",
-		"introspection_endpoint":                         p.issuer + "/token/introspection",
-		"revocation_endpoint":                            p.issuer + "/token/revocation",
-		"end_session_endpoint":                           p.issuer + "/session/end",
-		"code_challenge_methods_supported":               []string{"S256"},
-		"grant_types_supported":                          []string{grantCode, grantRefresh, grantDevice},
-		"response_modes_supported":                       []string{"query"},
-		"response_types_supported":                       []string{"code"},
-		"scopes_supported":                               oidcScopes(),
-		"subject_types_supported":                        []string{"public"},
-		"token_endpoint_auth_methods_supported":          []string{authBasic, authPost, authNone},
-		"id_token_signing_alg_values_supported":          []string{"ES384"},
-		"claims_supported":                               claimsSupported(),
-		"claim_types_supported":                          []string{"normal"},
-		"claims_parameter_supported":                     false,
-		"request_uri_parameter_supported":                false,
-		"authorization_response_iss_parameter_supported": true,
+		"issuer":                                           issuer,
+		"authorization_endpoint":                           p.issuer + "/auth",
+		"token_endpoint":                                   p.issuer + "/token",
+		"device_authorization_endpoint":                    p.issuer + "/device/auth",
+		"userinfo_endpoint":                                p.issuer + "/me",
+		"jwks_uri":                                         p.issuer + "/jwks",
+		"introspection_endpoint":                           p.issuer + "/token/introspection",
+		"revocation_endpoint":                              p.issuer + "/token/revocation",
+		"end_session_endpoint":                             p.issuer + "/session/end",
+		"code_challenge_methods_supported":                 []string{"S256"},
+		"grant_types_supported":                            []string{grantCode, grantRefresh, grantClient, grantDevice},
+		"response_modes_supported":                         []string{"query"},
+		"response_types_supported":                         []string{"code"},
+		"scopes_supported":                                 oidcScopes(),
+		"subject_types_supported":                          []string{"public"},
+		"token_endpoint_auth_methods_supported":            []string{authBasic, authPost, authKey, authNone},
+		"token_endpoint_auth_signing_alg_values_supported": assertionAlgorithms(),
+		"id_token_signing_alg_values_supported":            []string{"ES384"},
+		"claims_supported":                                 claimsSupported(),
+		"claim_types_supported":                            []string{"normal"},
+		"claims_parameter_supported":                       false,
+		"request_uri_parameter_supported":                  false,
+		"authorization_response_iss_parameter_supported":   true,
 	}
 	if f.NoPKCEMetadata {
 		delete(m, "code_challenge_methods_supported")
@@ -53,5 +58,9 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) {
 	if p.cfg.Registration {
 		m["registration_endpoint"] = p.issuer + "/reg"
 	}
+	if p.cfg.MetadataDocuments {
+		m["client_id_metadata_document_supported"] = true
+	}
+	changed(m, f.MetadataMembers)
 	writeJSON(w, http.StatusOK, m)
 }

@@ -24,12 +24,14 @@ type Provider struct {
 	faults       Faults
 	clients      map[string]Client
 	dynamic      []string // the registered ones of clients, the oldest first
+	documents    map[string]Client
 	resources    map[string]Resource
 	interactions map[string]*interaction
 	codes        map[string]*code
 	access       map[string]*accessToken
 	refresh      map[string]*refreshToken
 	devices      map[string]*device
+	assertions   map[string]*usedAssertion
 	keys         []*signingKey // the first one signs
 	stats        Stats
 }
@@ -71,10 +73,10 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	}
 	p := &Provider{
 		issuer: issuer, base: base, cfg: cfg, pages: pages, faults: cfg.Faults,
-		clients: map[string]Client{}, resources: map[string]Resource{}, interactions: map[string]*interaction{},
+		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{},
-		devices: map[string]*device{}, keys: []*signingKey{key},
-		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}},
+		devices: map[string]*device{}, assertions: map[string]*usedAssertion{}, keys: []*signingKey{key},
+		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}, AuthorizationsOf: map[string]int{}},
 	}
 	for _, c := range cfg.Clients {
 		p.AddClient(c)

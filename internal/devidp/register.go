@@ -8,14 +8,16 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // metadataOf is what is read of a client's metadata (RFC 7591, section 2).
 type metadataOf struct {
-	RedirectURIs    []string `json:"redirect_uris"`
-	ApplicationType string   `json:"application_type"`
-	AuthMethod      string   `json:"token_endpoint_auth_method"`
-	GrantTypes      []string `json:"grant_types"`
+	RedirectURIs    []string       `json:"redirect_uris"`
+	ApplicationType string         `json:"application_type"`
+	AuthMethod      string         `json:"token_endpoint_auth_method"`
+	GrantTypes      []string       `json:"grant_types"`
+	JWKS            jsontext.Value `json:"jwks"`
 }
 
 // register is dynamic client registration (RFC 7591, section 3.1).
@@ -52,6 +54,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 	if c.Secret != "" {
 		answer["client_secret"], answer["client_secret_expires_at"] = c.Secret, 0
 	}
+	changed(answer, f.RegistrationMembers)
 	writeJSON(w, http.StatusCreated, answer)
 }
 
@@ -61,7 +64,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 func newClient(meta metadataOf, f Faults) (Client, *oauthError) {
 	c := Client{
 		ID: randomText(16), ApplicationType: meta.ApplicationType, RedirectURIs: slices.Clone(meta.RedirectURIs), AuthMethod: meta.AuthMethod,
-		GrantTypes: only(meta.GrantTypes, []string{grantCode, grantRefresh, grantDevice}),
+		GrantTypes: only(meta.GrantTypes, []string{grantCode, grantRefresh, grantDevice, grantClient}),
 	}
 	if c.ApplicationType == "" {
 		c.ApplicationType = "web"
@@ -81,17 +84,24 @@ func newClient(meta metadataOf, f Faults) (Client, *oauthError) {
 	switch {
 	case !slices.Contains([]string{"native", "web"}, c.ApplicationType):
 		return c, badRequest("invalid_client_metadata", "application_type must be native or web")
-	case !slices.Contains([]string{authNone, authBasic, authPost}, c.AuthMethod):
+	case !slices.Contains([]string{authNone, authBasic, authPost, authKey}, c.AuthMethod):
 		return c, badRequest("invalid_client_metadata", "token_endpoint_auth_method is not supported")
-	case !c.may(grantCode) && !c.may(grantDevice):
+	case !c.may(grantCode) && !c.may(grantDevice) && !c.may(grantClient):
 		return c, badRequest("invalid_client_metadata", "grant_types must have one to begin with")
 	case c.may(grantCode) && len(c.RedirectURIs) == 0:
 		return c, badRequest("invalid_redirect_uri", "redirect_uris must contain members")
 	case !c.redirectsUsable():
 		return c, badRequest("invalid_redirect_uri", "redirect_uris must be https, http on loopback, or, for native clients, of a private scheme")
 	}
-	if c.AuthMethod != authNone {
+	switch c.AuthMethod {
+	case authBasic, authPost:
 		c.Secret = randomText(32)
+	case authKey:
+		keys, err := ParseKeys(meta.JWKS)
+		if err != nil {
+			return c, badRequest("invalid_client_metadata", "jwks must hold a public key for private_key_jwt")
+		}
+		c.Keys = keys
 	}
 	return c, nil
 }

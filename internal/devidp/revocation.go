@@ -32,15 +32,23 @@ func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) {
 		refusal.write(w)
 		return
 	}
-	p.mu.Lock()
-	if t := p.refresh[token]; t != nil && t.grant.client.ID == client.ID {
-		t.grant.revoked = true
-	}
-	if t := p.access[token]; t != nil && t.grant.client.ID == client.ID {
-		delete(p.access, token)
-	}
-	p.mu.Unlock()
+	p.revoke(client, token)
 	w.WriteHeader(http.StatusOK)
+}
+
+// revoke ends what token stands for, if it is the client's and has not ended.
+func (p *Provider) revoke(client Client, token string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if t := p.refresh[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
+		t.grant.revoked = true
+		p.stats.RevokedGrants++
+	}
+	if t := p.access[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
+		delete(p.access, token)
+		p.stats.RevokedAccessTokens++
+	}
 }
 
 // introspection (RFC 7662) of the client's own opaque tokens; those of others
@@ -75,14 +83,4 @@ func (p *Provider) active(g *grant, scopes []string, expires time.Time) map[stri
 		"active": true, "sub": g.user.Subject, "client_id": g.client.ID, "iss": p.issuer,
 		"exp": expires.Unix(), "scope": strings.Join(scopes, " "),
 	}
-}
-
-// endSession has no session to end (OpenID Connect RP-Initiated Logout 1.0),
-// and nobody has registered an address to go to afterwards.
-func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Has("post_logout_redirect_uri") {
-		badRequest("invalid_request", "post_logout_redirect_uri not registered").write(w)
-		return
-	}
-	p.show(w, http.StatusOK, "done", map[string]any{"Title": "You are signed out", "Text": "This provider keeps no sessions."})
 }

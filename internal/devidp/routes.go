@@ -60,6 +60,10 @@ func (p *Provider) serveOIDC(w http.ResponseWriter, r *http.Request, route strin
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	if body, broken := p.fault().Bodies[r.Method+" "+route]; broken {
+		body.write(w, r)
+		return
+	}
 	if handle := p.handler(r.Method + " " + route); handle != nil {
 		handle(w, r)
 		return
@@ -87,7 +91,7 @@ func (p *Provider) handler(route string) http.HandlerFunc {
 		return p.revocation
 	case "POST /token/introspection":
 		return p.introspection
-	case "GET /session/end":
+	case "GET /session/end", "POST /session/end":
 		return p.endSession
 	case "POST /reg":
 		if p.cfg.Registration {

@@ -12,8 +12,12 @@ type Stats struct {
 	// Authorizations is the requests to the authorization endpoint, Logins
 	// those of them that led to the login page.
 	Authorizations, Logins int
-	// Registrations is the clients registered over the wire.
-	Registrations int
+	// AuthorizationsOf counts those requests by the ID of their client, where
+	// there is such a client. Clients beyond a bounded number are "other".
+	AuthorizationsOf map[string]int
+	// Registrations is the clients registered over the wire, Documents how
+	// often a client ID metadata document was asked for.
+	Registrations, Documents int
 	// TokenRequests counts by grant type the token requests whose client was
 	// accepted; the next three are members of it, successful or not.
 	TokenRequests map[string]int
@@ -27,6 +31,11 @@ type Stats struct {
 	DeviceAuthorizations        int
 	Userinfo, JWKS, Metadata    int
 	Revocations, Introspections int
+	// RevokedGrants and RevokedAccessTokens is how many of those revocations
+	// ended the grant of a refresh token, or an opaque access token.
+	RevokedGrants, RevokedAccessTokens int
+	// Logouts is the requests to the end session endpoint.
+	Logouts int
 	// Paths counts all requests by method and path ("GET /oidc/jwks"). Paths
 	// beyond a bounded number are counted as "other".
 	Paths map[string]int
@@ -43,7 +52,7 @@ func (p *Provider) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.TokenRequests, s.Paths = maps.Clone(s.TokenRequests), maps.Clone(s.Paths)
+	s.TokenRequests, s.Paths, s.AuthorizationsOf = maps.Clone(s.TokenRequests), maps.Clone(s.Paths), maps.Clone(s.AuthorizationsOf)
 	return s
 }
 
@@ -56,11 +65,15 @@ func (p *Provider) count(change func(*Stats)) {
 
 func (s *Stats) request(r *http.Request) {
 	s.Requests++
-	path := r.Method + " " + r.URL.Path
-	if _, known := s.Paths[path]; !known && (len(s.Paths) >= maxPaths || len(path) > maxPathLength) {
-		path = "other"
+	countBounded(s.Paths, r.Method+" "+r.URL.Path)
+}
+
+// countBounded counts under a name that a stranger chose.
+func countBounded(counts map[string]int, name string) {
+	if _, known := counts[name]; !known && (len(counts) >= maxPaths || len(name) > maxPathLength) {
+		name = "other"
 	}
-	s.Paths[path]++
+	counts[name]++
 }
 
 func (s *Stats) tokenRequest(grantType string) {
@@ -71,6 +84,7 @@ func (s *Stats) tokenRequest(grantType string) {
 		s.Refreshes++
 	case grantDevice:
 		s.DevicePolls++
+	case grantClient: // counted in the map only
 	default:
 		grantType = "other"
 	}

@@ -52,6 +52,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		refusal.write(w)
 		return
 	}
+	if !p.answerFault(r, answer) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	writeJSON(w, http.StatusOK, answer)
 }
 
@@ -65,7 +69,7 @@ func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[stri
 	switch grantType {
 	case "":
 		return nil, missing("grant_type")
-	case grantCode, grantRefresh, grantDevice:
+	case grantCode, grantRefresh, grantDevice, grantClient:
 		if !client.may(grantType) {
 			return nil, badRequest("invalid_request", "requested grant type is not allowed for this client")
 		}
@@ -77,6 +81,8 @@ func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[stri
 		return p.exchange(client, form)
 	case grantRefresh:
 		return p.refreshGrant(client, form)
+	case grantClient:
+		return p.clientGrant(client, form)
 	}
 	return p.devicePoll(client, form)
 }

@@ -26,7 +26,7 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
 	}
 	p.mu.Lock()
 	t := p.access[token]
-	alive := t != nil && !t.ended(time.Now())
+	alive := t != nil && !t.ended(time.Now()) && t.grant.user.Username != "" // not a client's own
 	p.mu.Unlock()
 	switch {
 	case !alive:

@@ -1,0 +1,140 @@
+package devidp_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/devidp"
+)
+
+// documents serves a client's metadata document at /client.json, and redirects
+// /moved.json there.
+func documents(t *testing.T, start func(http.Handler) *httptest.Server, body func(address string) string) (address string, host *httptest.Server) {
+	t.Helper()
+	mux := http.NewServeMux()
+	host = start(mux)
+	t.Cleanup(host.Close)
+	address = host.URL + "/client.json"
+	mux.HandleFunc("GET /client.json", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" || r.Header.Get("Accept") != "application/json" {
+			t.Error("the request for the document has other headers than it should")
+		}
+		_, _ = fmt.Fprint(w, body(address))
+	})
+	mux.Handle("GET /moved.json", http.RedirectHandler(address, http.StatusFound))
+	return address, host
+}
+
+// mcpDocument is the document of an MCP client (C21, C25, C27).
+func mcpDocument(address string) string {
+	return `{"client_id":"` + address + `","client_name":"An MCP client","grant_types":["authorization_code","refresh_token"],
+		"redirect_uris":["http://127.0.0.1/callback","http://localhost/callback","https://client.example/back"],"token_endpoint_auth_method":"none"}`
+}
+
+func withDocuments(c *devidp.Config) { c.MetadataDocuments = true }
+
+// C19, C21, RFC 8252 section 7.3: a client that is known by nothing but its
+// document signs in and refreshes, with any port on loopback, over https as
+// well as over http on loopback; metadata says that this is possible, and the
+// requests are counted.
+func TestMetadataDocument(t *testing.T) {
+	for name, serve := range map[string]func(http.Handler) *httptest.Server{"http": httptest.NewServer, "https": httptest.NewTLSServer} {
+		t.Run(name, func(t *testing.T) {
+			address, host := documents(t, serve, mcpDocument)
+			r := start(t, func(c *devidp.Config) {
+				withDocuments(c)
+				if name == "https" {
+					c.DocumentTransport = host.Client().Transport
+				}
+			})
+			if m := r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members(); m["client_id_metadata_document_supported"] != true {
+				t.Error("metadata does not say so")
+			}
+			a := r.exchange(r.code("client_id", address, "scope", "openid offline_access", "prompt", "consent"), "client_id", address)
+			if a.status != 200 || a.text("refresh_token") == "" {
+				t.Fatalf("status %d, %s", a.status, a.text("error"))
+			}
+			if a := r.refresh(a.text("refresh_token"), "client_id", address); a.status != 200 {
+				t.Errorf("refresh: status %d", a.status)
+			}
+			for redirect, status := range map[string]int{
+				"http://localhost:7/callback": 303, "https://client.example/back": 303, "https://client.example:444/back": 400,
+				"http://127.0.0.1:7/other": 400, "http://[::1]:7/callback": 400, "http://client.example/back": 400,
+			} {
+				if a := r.authorize(params("client_id", address, "redirect_uri", redirect)); a.status != status {
+					t.Errorf("%s: status %d", redirect, a.status)
+				}
+			}
+			if s := r.idp.Stats(); s.AuthorizationsOf[address] != 7 || s.AuthorizationsOf["native"] != 0 || s.Documents != 7 {
+				t.Errorf("counted %v, %d documents", s.AuthorizationsOf, s.Documents)
+			}
+		})
+	}
+}
+
+// Logto: off, an address is an unknown client as any other, and nothing is
+// fetched.
+func TestMetadataDocumentsOff(t *testing.T) {
+	address, _ := documents(t, httptest.NewServer, func(string) string { t.Error("fetched"); return "" })
+	r := start(t, nil)
+	r.authorize(params("client_id", address)).wantError(400, "invalid_client")
+	r.token("client_id", address).wantError(400, "invalid_client")
+	if _, there := r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()["client_id_metadata_document_supported"]; there {
+		t.Error("metadata says that it is on")
+	}
+}
+
+// C21, draft 02 sections 3 and 4: what is wrong with an address or a document.
+// It is said to the person, never to the redirect URI.
+func TestMetadataDocumentRefusals(t *testing.T) {
+	body := ""
+	address, host := documents(t, httptest.NewServer, func(string) string { return body })
+	r := start(t, withDocuments)
+	redirects := `,"redirect_uris":["http://127.0.0.1/callback"]`
+	for document, code := range map[string]string{
+		`{"client_id":"` + address + `/"` + redirects + `}`:                                                                         "invalid_client_metadata",
+		`{"client_id":"` + address + `"}`:                                                                                           "invalid_redirect_uri",
+		`{"client_id":"` + address + `","redirect_uris":["http://app.example/cb"]}`:                                                 "invalid_redirect_uri",
+		`{"client_id":"` + address + `"` + redirects + `,"token_endpoint_auth_method":"client_secret_post"}`:                        "invalid_client_metadata",
+		`{"client_id":"` + address + `"` + redirects + `,"client_secret":"x"}`:                                                      "invalid_client_metadata",
+		`{"client_id":"` + address + `"` + redirects + `,"token_endpoint_auth_method":"private_key_jwt"}`:                           "invalid_client_metadata",
+		`{"client_id":"` + address + `"` + redirects + `,"grant_types":["client_credentials"],"token_endpoint_auth_method":"none"}`: "invalid_client_metadata",
+		`{"client_id":"` + address + `","client_id":"` + address + `"` + redirects + `}`:                                            "invalid_client",
+		`{"client_id":"` + address + `"` + redirects + `}` + strings.Repeat(" ", 20_000):                                            "invalid_client",
+		`[]`: "invalid_client",
+		``:   "invalid_client",
+	} {
+		body = document
+		t.Logf("%.120s", document)
+		r.authorize(params("client_id", address)).wantError(400, code)
+	}
+	body = mcpDocument(address)
+	for _, id := range []string{
+		host.URL + "/moved.json", host.URL + "/nothing", host.URL, address + "#f", host.URL + "/a/../client.json", "http://user@" + host.Listener.Addr().String() + "/client.json",
+		"http://client.example/client.json", "ftp://127.0.0.1/client.json", "https:///client.json", "http://127.0.0.1:1/client.json", "http://127.0.0.1/%zz",
+	} {
+		t.Log(id)
+		r.authorize(params("client_id", id)).wantError(400, "invalid_client")
+	}
+	r.post(r.idp.Issuer()+"/token", url.Values{"client_id": {host.URL + "/moved.json"}, "grant_type": {"refresh_token"}}).wantError(400, "invalid_client")
+	if a := r.authorize(params("client_id", address)); a.status != 303 {
+		t.Errorf("the good one: status %d", a.status)
+	}
+}
+
+// A change of the document counts from the next login on.
+func TestMetadataDocumentChanges(t *testing.T) {
+	body := mcpDocument
+	address, _ := documents(t, httptest.NewServer, func(address string) string { return body(address) })
+	r := start(t, withDocuments)
+	code := r.code("client_id", address)
+	body = func(address string) string { return strings.ReplaceAll(mcpDocument(address), "/callback", "/other") }
+	if a := r.exchange(code, "client_id", address); a.status != 200 {
+		t.Errorf("what was begun: status %d", a.status)
+	}
+	r.authorize(params("client_id", address)).wantError(400, "invalid_redirect_uri")
+}

@@ -1,0 +1,100 @@
+package devidp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// endSession is the logout that a client sends a browser to (OpenID Connect
+// RP-Initiated Logout 1.0, section 2), with parameters in the query or a form.
+// There is no session to end. The browser goes on to post_logout_redirect_uri
+// when the client is known, by id_token_hint or client_id, and has exactly this
+// address registered; when the client is not known the address is passed over.
+func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
+	p.count(func(s *Stats) { s.Logouts++ })
+	w.Header().Set("Cache-Control", "no-store")
+	if err := r.ParseForm(); err != nil {
+		badRequest("invalid_request", "the request cannot be read").write(w)
+		return
+	}
+	for name, values := range r.Form {
+		if len(values) > 1 {
+			twice(name).write(w)
+			return
+		}
+	}
+	client, known, refusal := p.leaving(r.Context(), r.Form)
+	to := r.Form.Get("post_logout_redirect_uri")
+	if refusal == nil && known && to != "" && !slices.Contains(client.PostLogoutRedirectURIs, to) {
+		refusal = badRequest("invalid_request", "post_logout_redirect_uri not registered")
+	}
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	if !known || to == "" {
+		p.show(w, http.StatusOK, "done", map[string]any{"Title": "You are signed out", "Text": "This provider keeps no sessions."})
+		return
+	}
+	address, err := url.Parse(to)
+	if err != nil {
+		badRequest("invalid_request", "post_logout_redirect_uri cannot be read").write(w)
+		return
+	}
+	if state := r.Form.Get("state"); state != "" {
+		query := address.Query()
+		query.Set("state", state)
+		address.RawQuery = query.Encode()
+	}
+	http.Redirect(w, r, address.String(), http.StatusSeeOther) //nolint:gosec // one that the client has registered
+}
+
+// leaving finds the client that logs out, if the request names one.
+func (p *Provider) leaving(ctx context.Context, form url.Values) (Client, bool, *oauthError) {
+	id := form.Get("client_id")
+	if hint := form.Get("id_token_hint"); hint != "" {
+		audience, valid := p.hinted(hint)
+		switch {
+		case !valid:
+			return Client{}, false, badRequest("invalid_request", "could not validate id_token_hint")
+		case id != "" && id != audience:
+			return Client{}, false, badRequest("invalid_request", "client_id does not match the provided id_token_hint")
+		}
+		id = audience
+	}
+	if id == "" {
+		return Client{}, false, nil
+	}
+	client, refusal := p.client(ctx, id, false)
+	if refusal != nil && refusal.description == "" {
+		refusal.description = "client is invalid"
+	}
+	return client, refusal == nil, refusal
+}
+
+// hinted verifies an ID token of this provider, which may have ended, and
+// returns the client it is for.
+func (p *Provider) hinted(token string) (clientID string, valid bool) {
+	claims := jwt.RegisteredClaims{}
+	_, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES384"}), jwt.WithoutClaimsValidation()).ParseWithClaims(token, &claims, p.ownKey)
+	if err != nil || claims.Issuer != p.issuer || len(claims.Audience) != 1 {
+		return "", false
+	}
+	return claims.Audience[0], true
+}
+
+// ownKey is the published key that a token names.
+func (p *Provider) ownKey(t *jwt.Token) (any, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.keys, func(k *signingKey) bool { return k.id == t.Header["kid"] })
+	if i < 0 {
+		return nil, errors.New("no such key")
+	}
+	return &p.keys[i].private.PublicKey, nil
+}
