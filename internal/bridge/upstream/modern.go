@@ -83,8 +83,16 @@ func (s *streamable) again(ctx context.Context, m jsonrpc.Message, deliver Deliv
 // silence is how long a server may take over a probe, a login not counted.
 const silence = 10 * time.Second
 
+// silentError is a probe that the server took and did not answer in time.
+type silentError struct{}
+
+func (silentError) Error() string { return "the server did not answer the probe" }
+
+// Silent tells it from a broken line, for callers that cannot name the type.
+func (silentError) Silent() bool { return true }
+
 // ErrSilent is a probe that the server did not answer in time.
-var ErrSilent = errors.New("the server did not answer the probe")
+var ErrSilent error = silentError{}
 
 // Probe sends one request of 2026-07-28 that asks who the server is, and draws
 // no conclusion: no other transport is tried and nothing is repeated but
