@@ -33,10 +33,22 @@ const (
 	cancelTimeout = 5 * time.Second
 )
 
+// Remote is the server as the bridge sees it: an [upstream.Upstream], or an
+// era.Link in front of one.
+type Remote interface {
+	// Send carries one message. For a request it returns when the answer, and
+	// before it everything that belongs to the request, was delivered.
+	Send(ctx context.Context, m jsonrpc.Message, deliver upstream.Deliver) error
+	// Unasked says where messages go that belong to no request.
+	Unasked(deliver upstream.Deliver)
+	// Close ends the session; ctx bounds the farewell.
+	Close(ctx context.Context) error
+}
+
 // Config of a run. Upstream is required.
 type Config struct {
 	// Upstream is the remote server. Run closes it.
-	Upstream *upstream.Upstream
+	Upstream Remote
 	// DrainTimeout is how long requests under way may take after stdin has
 	// ended; zero means DefaultDrainTimeout.
 	DrainTimeout time.Duration

@@ -143,7 +143,7 @@ func TestServerRequest(t *testing.T) {
 	}
 }
 
-// H3 to H5, W1: a request of 2026-07-28 gets the headers of that revision and
+// H3 to H5, H13, W1: a request of 2026-07-28 gets the headers of that revision and
 // no session.
 func TestH4ModernHeaders(t *testing.T) {
 	s := &server{}
@@ -158,7 +158,7 @@ func TestH4ModernHeaders(t *testing.T) {
 		r.send(line)
 		r.line()
 	}
-	want := [][2]string{{"server/discover", ""}, {"tools/call", "a b"}, {"tools/call", "=?base64?IMOp?="}, {"resources/read", "file:///x%20y"}}
+	want := [][2]string{{"server/discover", ""}, {"tools/list", ""}, {"tools/call", "a b"}, {"tools/call", "=?base64?IMOp?="}, {"resources/read", "file:///x%20y"}}
 	for i, h := range s.headers {
 		if h.Get("Mcp-Protocol-Version") != "2026-07-28" || h.Get("Mcp-Method") != want[i][0] || h.Get("Mcp-Name") != want[i][1] || h.Get("Mcp-Session-Id") != "" {
 			t.Errorf("%d: %v", i, h)

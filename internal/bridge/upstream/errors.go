@@ -48,6 +48,9 @@ func (e *Error) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// HTTPStatus returns the HTTP status, 0 without one.
+func (e *Error) HTTPStatus() int { return e.Status }
+
 // UserHint returns the next step.
 func (e *Error) UserHint() string { return e.Hint }
 

@@ -14,6 +14,7 @@ const (
 	headerSession = "Mcp-Session-Id"
 	headerMethod  = "Mcp-Method"
 	headerName    = "Mcp-Name"
+	headerParam   = "Mcp-Param-"
 )
 
 // metaVersion is where a request of 2026-07-28 says its revision.

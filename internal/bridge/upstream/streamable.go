@@ -33,7 +33,7 @@ func newStreamable(u *Upstream) *streamable {
 // m sent again (G3): the server did not take it.
 func (s *streamable) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
 	if Modern(m) {
-		return s.post(ctx, &session{}, m, deliver) // knows no session (W1)
+		return s.modern(ctx, m, deliver)
 	}
 	if m.Method == "initialize" {
 		return s.open(ctx, m, deliver)
@@ -79,6 +79,7 @@ func (s *streamable) request(ctx context.Context, method string, at session, m j
 	}
 	if version := modernVersion(m); version != "" {
 		setModern(req.Header, m, version)
+		s.u.tools.set(req.Header, m)
 		return req, nil
 	}
 	if at.version != "" {

@@ -50,7 +50,7 @@ type Config struct {
 // Deliver takes one message of the server; its Raw is one line without its
 // end. The bytes belong to the receiver. Messages of one stream are delivered
 // in order.
-type Deliver func(m jsonrpc.Message)
+type Deliver = func(m jsonrpc.Message)
 
 // wire is a transport once it is chosen.
 type wire interface {
@@ -65,9 +65,10 @@ type Upstream struct {
 	cfg Config
 	log *slog.Logger
 
-	http *http.Client
-	ctx  context.Context // ends with Close; the server's own stream lives in it
-	stop context.CancelFunc
+	http  *http.Client
+	tools *toolbox
+	ctx   context.Context // ends with Close; the server's own stream lives in it
+	stop  context.CancelFunc
 
 	choose turn // while the first message finds the transport
 
@@ -106,7 +107,7 @@ func New(cfg Config) (*Upstream, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upstream{cfg: cfg, log: log, http: guarded(*cfg.HTTP), choose: newTurn(), unasked: func(jsonrpc.Message) {}}
+	u := &Upstream{cfg: cfg, log: log, http: guarded(*cfg.HTTP), tools: newToolbox(log), choose: newTurn(), unasked: func(jsonrpc.Message) {}}
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	switch cfg.Transport {
 	case StreamableHTTP:

@@ -1,0 +1,15 @@
+package era
+
+// Error is a request that was not carried over from one era to the other.
+type Error struct {
+	// Text says what happened, in one sentence.
+	Text string
+	// Hint is a next step for people, "" when none is known.
+	Hint string
+}
+
+// Error returns the text.
+func (e *Error) Error() string { return e.Text }
+
+// UserHint returns the next step.
+func (e *Error) UserHint() string { return e.Hint }

@@ -1,0 +1,282 @@
+package era
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Deliver takes one message of the server.
+type Deliver = func(m jsonrpc.Message)
+
+// Server is the remote side; package upstream has the real one.
+type Server interface {
+	// Send carries one message; for a request it returns when the answer was
+	// delivered.
+	Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error
+	// Probe sends one request of 2026-07-28 and returns the HTTP status (0 for
+	// none) and the answer in JSON-RPC, if there was one; otherwise an error.
+	Probe(ctx context.Context, m jsonrpc.Message) (status int, answer jsonrpc.Message, err error)
+	// Unasked says where messages go that belong to no request.
+	Unasked(deliver Deliver)
+	// Close ends the session.
+	Close(ctx context.Context) error
+}
+
+// Config of a Link. Server is required.
+type Config struct {
+	// Server is the remote side.
+	Server Server
+	// Verdicts keeps what is known of the server; nil keeps it for this run
+	// only.
+	Verdicts Verdicts
+	// Name is what the server is called where it does not say: its host.
+	Name string
+	// Log gets the decisions; nil discards them.
+	Log *slog.Logger
+}
+
+// side speaks to the server for one kind of client.
+type side interface {
+	// send carries a message of the client.
+	send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error
+	// unasked takes what the server says by itself.
+	unasked(m jsonrpc.Message)
+	// close ends what is under way; wait waits for it.
+	close()
+	wait()
+}
+
+// Link stands between a client and a server that may be of different eras. It
+// has the methods of a Server and is used in its place. It is safe for
+// concurrent use.
+type Link struct {
+	cfg    Config
+	log    *slog.Logger
+	choose turn // while it is found out what the server speaks
+
+	mu       sync.Mutex
+	toClient Deliver
+	side     side // nil until it is known
+	told     bool // the client's probe was answered with "sessions only"
+	closed   bool
+}
+
+// turn is a mutex whose wait ends with a context.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t turn) give() { <-t }
+
+// New returns a Link. Nothing is sent yet.
+func New(cfg Config) *Link {
+	l := &Link{cfg: cfg, log: cfg.Log, choose: newTurn(), toClient: func(jsonrpc.Message) {}}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	if l.cfg.Verdicts == nil {
+		l.cfg.Verdicts = &thisRun{}
+	}
+	cfg.Server.Unasked(l.fromServer)
+	return l
+}
+
+// Unasked says where messages go that belong to no request. It is called before
+// the first Send.
+func (l *Link) Unasked(deliver Deliver) {
+	l.mu.Lock()
+	l.toClient = deliver
+	l.mu.Unlock()
+}
+
+// say hands a message to the client that belongs to no request.
+func (l *Link) say(m jsonrpc.Message) {
+	l.mu.Lock()
+	deliver := l.toClient
+	l.mu.Unlock()
+	deliver(m)
+}
+
+// fromServer takes what the server says by itself.
+func (l *Link) fromServer(m jsonrpc.Message) {
+	if s := l.current(); s != nil {
+		s.unasked(m)
+		return
+	}
+	l.say(m)
+}
+
+func (l *Link) current() side {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.side
+}
+
+// settle puts a side in place of the one before; after Close none.
+func (l *Link) settle(s side) side {
+	l.mu.Lock()
+	before, closed := l.side, l.closed
+	if !closed {
+		l.side = s
+	}
+	l.mu.Unlock()
+	if before != nil && before != s {
+		before.close()
+	}
+	if closed {
+		s.close()
+	}
+	return s
+}
+
+// Close ends the session and everything that is under way. ctx bounds the wait
+// for whoever still delivers a message.
+func (l *Link) Close(ctx context.Context) error {
+	l.mu.Lock()
+	s := l.side
+	l.closed = true
+	l.mu.Unlock()
+	if s == nil {
+		return l.cfg.Server.Close(ctx)
+	}
+	s.close()
+	err := l.cfg.Server.Close(ctx)
+	done := make(chan struct{})
+	go func() { s.wait(); close(done) }()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, context.Cause(ctx))
+	}
+}
+
+// Send carries one message of the client. For a request it returns when the
+// answer was delivered. The first message decides: initialize is a client with
+// sessions, a revision inside _meta one of 2026-07-28 or of both kinds.
+func (l *Link) Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	switch {
+	case m.Kind == jsonrpc.Request && m.Method == "initialize":
+		return l.begin(ctx, m, deliver)
+	case m.Kind == jsonrpc.Request && m.Param("_meta", metaVersion) != nil:
+		return l.stateless(ctx, m, deliver)
+	}
+	if s := l.current(); s != nil {
+		return s.send(ctx, m, deliver)
+	}
+	return l.cfg.Server.Send(ctx, m, deliver)
+}
+
+// begin opens a session for a client that asks for one. Where the server knows
+// none, it is played here (section 1.5).
+func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	if err := l.choose.take(ctx); err != nil {
+		return err
+	}
+	defer l.choose.give()
+	if l.cfg.Verdicts.Recall().knows(Sessions) {
+		wrong, err := l.open(ctx, m, deliver)
+		if !wrong {
+			return err
+		}
+		l.cfg.Verdicts.Keep(Unknown) // it no longer is what it was
+	}
+	played := newSessionClient(l, m)
+	found := l.find(ctx, played.discover())
+	switch {
+	case found.err != nil:
+		return found.err
+	case found.speaks == Stateless:
+		l.cfg.Verdicts.Keep(Stateless)
+		l.log.Debug("the server speaks only " + Version + "; sessions are played for the client")
+		if found.answer.Result == nil {
+			deliver(parsed(jsonrpc.WithError(m.ID, found.answer.Error)))
+			return nil
+		}
+		answer := played.begin(found.answer)
+		l.settle(played)
+		deliver(answer)
+		return nil
+	}
+	opened := false
+	err := l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+		opened = opened || answers(reply, m) && reply.Result != nil
+		deliver(reply)
+	})
+	if err == nil && opened {
+		l.cfg.Verdicts.Keep(found.speaks)
+		l.settle(relay{l})
+	}
+	return err
+}
+
+// open sends initialize to a server that is known for sessions. wrong is an
+// answer that a server without them may give; then nothing was delivered.
+func (l *Link) open(ctx context.Context, m jsonrpc.Message, deliver Deliver) (wrong bool, err error) {
+	l.settle(relay{l})
+	var refused jsonrpc.Message
+	err = l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+		if answers(reply, m) && reply.Error != nil {
+			refused = reply
+			return
+		}
+		deliver(reply)
+	})
+	switch {
+	case refused.Raw != nil && (recognised(refused.Error) || errorCode(refused.Error) == codeMethodNotFound || errorCode(refused.Error) == codeInvalidParams):
+		return true, nil
+	case refused.Raw != nil:
+		deliver(refused)
+	case err != nil && unsupported(err):
+		return true, nil
+	}
+	return false, err
+}
+
+// statusError is an error that knows the HTTP status.
+type statusError interface{ HTTPStatus() int }
+
+// status returns the HTTP status of an error, 0 for none.
+func status(err error) int {
+	var known statusError
+	if errors.As(err, &known) {
+		return known.HTTPStatus()
+	}
+	return 0
+}
+
+// unsupported reports whether an HTTP refusal says that what was sent is not
+// known there; logins, outages and broken lines say nothing (E8).
+func unsupported(err error) bool {
+	switch status(err) {
+	case 400, 404, 405, 406, 415, 422:
+		return true
+	}
+	return false
+}
+
+// relay carries messages as they are.
+type relay struct{ l *Link }
+
+func (r relay) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	return r.l.cfg.Server.Send(ctx, m, deliver)
+}
+
+func (r relay) unasked(m jsonrpc.Message) { r.l.say(m) }
+
+func (relay) close() {}
+
+func (relay) wait() {}

@@ -1,0 +1,162 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// annotation says which argument of a tool goes into which header (SEP-2243).
+type annotation struct {
+	header string // the part after Mcp-Param-
+	path   []string
+}
+
+// Bounds of what is looked at in one schema.
+const (
+	maxSchemaDepth = 64
+	maxAnnotations = 256
+)
+
+// keyAnnotation is the schema keyword.
+const keyAnnotation = "x-mcp-header"
+
+// annotations returns the annotated arguments of an input schema. An error
+// means that the tool must not be offered (H10).
+func annotations(schema []byte) ([]annotation, error) {
+	w := schemaWalk{seen: map[string]bool{}}
+	if err := w.schema(schema, nil, true, 0); err != nil {
+		return nil, err
+	}
+	return w.found, nil
+}
+
+type schemaWalk struct {
+	found []annotation
+	seen  map[string]bool // header names in lower case
+}
+
+// schema looks at one schema. chained says that it was reached through
+// properties alone.
+func (w *schemaWalk) schema(raw []byte, path []string, chained bool, depth int) error {
+	if depth > maxSchemaDepth || len(raw) == 0 || raw[0] != '{' {
+		return nil
+	}
+	for name, value := range jsonrpc.Members(raw) {
+		var err error
+		switch name {
+		case keyAnnotation:
+			err = w.add(raw, value, path, chained)
+		case "properties":
+			for property, sub := range jsonrpc.Members(value) {
+				if err == nil {
+					err = w.schema(sub, append(path[:len(path):len(path)], property), chained, depth+1)
+				}
+			}
+		case "$defs", "definitions", "patternProperties", "dependentSchemas":
+			for _, sub := range jsonrpc.Members(value) {
+				if err == nil {
+					err = w.schema(sub, nil, false, depth+1)
+				}
+			}
+		case "default", "const", "enum", "examples":
+			// data, not schemas
+		default:
+			err = w.nested(value, depth+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nested looks at the value of any other keyword: a schema, a list of them, or
+// neither.
+func (w *schemaWalk) nested(raw []byte, depth int) error {
+	if len(raw) == 0 || depth > maxSchemaDepth {
+		return nil
+	}
+	switch raw[0] {
+	case '{':
+		return w.schema(raw, nil, false, depth)
+	case '[':
+		for _, element := range jsonrpc.Elements(raw) {
+			if err := w.nested(element, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *schemaWalk) add(schema, value []byte, path []string, chained bool) error {
+	name, ok := jsonrpc.Text(value)
+	switch {
+	case !ok || !token(name):
+		return errors.New("its " + keyAnnotation + " is not a header name")
+	case !chained || len(path) == 0:
+		return fmt.Errorf("its %s %q is not on a plain property", keyAnnotation, name)
+	case !primitive(jsonrpc.Member(schema, "type")):
+		return fmt.Errorf("its %s %q is not on a string, integer or boolean", keyAnnotation, name)
+	case w.seen[strings.ToLower(name)]:
+		return fmt.Errorf("its %s %q stands there twice", keyAnnotation, name)
+	case len(w.found) == maxAnnotations:
+		return errors.New("it has too many " + keyAnnotation)
+	}
+	w.seen[strings.ToLower(name)] = true
+	w.found = append(w.found, annotation{name, path})
+	return nil
+}
+
+// primitive accepts the three types that fit into a header. A type that may
+// also be null is one of them: a null argument has no header (H9).
+func primitive(raw []byte) bool {
+	if len(raw) > 0 && raw[0] == '[' {
+		some := false
+		for _, element := range jsonrpc.Elements(raw) {
+			if string(element) == `"null"` {
+				continue
+			}
+			if some || !primitive(element) {
+				return false
+			}
+			some = true
+		}
+		return some
+	}
+	name, _ := jsonrpc.Text(raw)
+	return name == "string" || name == "integer" || name == "boolean"
+}
+
+// token reports whether s may name a header (RFC 9110, section 5.6.2).
+func token(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// value returns the header value for an argument, ok false when there is none:
+// for null, for what is absent (H9), and for what is no primitive.
+func (a annotation) value(arguments []byte) (value string, ok bool) {
+	raw := jsonrpc.Member(arguments, a.path...)
+	if len(raw) == 0 {
+		return "", false
+	}
+	switch c := raw[0]; {
+	case c == '"':
+		text, ok := jsonrpc.Text(raw)
+		return headerValue(text), ok
+	case c == 't' || c == 'f':
+		return string(raw), true
+	case c == '-' || c >= '0' && c <= '9':
+		return jsonrpc.Key(raw), true // 42.0 and 4.2e1 are 42
+	}
+	return "", false
+}

@@ -1,0 +1,148 @@
+package upstream
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+// H10: which tools must not be offered.
+func TestH10InvalidAnnotations(t *testing.T) {
+	property := func(p string) string { return `{"type":"object","properties":{"a":` + p + `}}` }
+	for name, schema := range map[string]string{
+		"empty":       property(`{"type":"string","x-mcp-header":""}`),
+		"no text":     property(`{"type":"string","x-mcp-header":7}`),
+		"blank":       property(`{"type":"string","x-mcp-header":"a b"}`),
+		"colon":       property(`{"type":"string","x-mcp-header":"a:b"}`),
+		"non-ASCII":   property(`{"type":"string","x-mcp-header":"é"}`),
+		"control":     property(`{"type":"string","x-mcp-header":"a\r\nb"}`),
+		"number":      property(`{"type":"number","x-mcp-header":"A"}`),
+		"object":      property(`{"type":"object","x-mcp-header":"A"}`),
+		"array":       property(`{"type":"array","x-mcp-header":"A"}`),
+		"null":        property(`{"type":"null","x-mcp-header":"A"}`),
+		"no type":     property(`{"x-mcp-header":"A"}`),
+		"two types":   property(`{"type":["string","integer"],"x-mcp-header":"A"}`),
+		"doubled":     `{"properties":{"a":{"type":"string","x-mcp-header":"X"},"b":{"type":"string","x-mcp-header":"x"}}}`,
+		"root":        `{"type":"string","x-mcp-header":"A"}`,
+		"items":       property(`{"type":"array","items":{"type":"string","x-mcp-header":"A"}}`),
+		"oneOf":       property(`{"oneOf":[{"type":"string","x-mcp-header":"A"}]}`),
+		"root anyOf":  `{"anyOf":[{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}]}`,
+		"conditional": `{"if":{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}}`,
+		"$defs":       `{"$defs":{"d":{"type":"string","x-mcp-header":"A"}}}`,
+	} {
+		if found, err := annotations([]byte(schema)); err == nil {
+			t.Errorf("%s: accepted as %v", name, found)
+		}
+	}
+}
+
+// H8, H10: what is valid, with its path.
+func TestH8ValidAnnotations(t *testing.T) {
+	schema := `{"properties":{"a":{"type":"string","x-mcp-header":"Region"},
+		"x-mcp-header":{"type":"string","default":{"x-mcp-header":""}},
+		"o":{"type":"object","properties":{"n":{"type":["null","integer"],"x-mcp-header":"Deep"}}}}}`
+	found, err := annotations([]byte(schema))
+	if err != nil || len(found) != 2 {
+		t.Fatal(found, err)
+	}
+	if found[0].header != "Region" || strings.Join(found[0].path, "/") != "a" || found[1].header != "Deep" || strings.Join(found[1].path, "/") != "o/n" {
+		t.Error(found)
+	}
+}
+
+// H8, H9, H11: how an argument is written.
+func TestH8Values(t *testing.T) {
+	for argument, want := range map[string]string{
+		`"us-west1"`: "us-west1", `""`: "", `42`: "42", `42.0`: "42", `-7`: "-7", `true`: "true", `false`: "false",
+		`" padded "`: "=?base64?IHBhZGRlZCA=?=", `"a\tb"`: "=?base64?YQli?=", `"us west 1"`: "us west 1", `9007199254740993`: "9007199254740993",
+		`null`: "-", `{}`: "-", `["a"]`: "-",
+	} {
+		got, ok := annotation{"A", []string{"a"}}.value([]byte(`{"a":` + argument + `}`))
+		if !ok {
+			got = "-"
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", argument, got, want)
+		}
+	}
+	if _, ok := (annotation{"A", []string{"a"}}).value([]byte(`{}`)); ok {
+		t.Error("an absent argument has a value")
+	}
+}
+
+// decoded reads a header value as a server does (H7, H15).
+func decoded(t interface{ Fatal(...any) }, value string) string {
+	inner, ok := strings.CutPrefix(value, "=?base64?")
+	if !ok || !strings.HasSuffix(inner, "?=") {
+		return value
+	}
+	b, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(inner, "?="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// safe reports whether a value survives HTTP: visible ASCII and inner blanks.
+func safe(value string) bool {
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] > '~' {
+			return false
+		}
+	}
+	return value == strings.TrimSpace(value)
+}
+
+// H7: every text comes out of its header as it went in, and no text can break
+// out of it.
+func TestH7Property(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ \t]*=\?base64\?[a-z=]*\?=`)).Draw(t, "text")
+		value := headerValue(text)
+		if !safe(value) || decoded(t, value) != text {
+			t.Fatalf("%q became %q", text, value)
+		}
+	})
+}
+
+func FuzzHeaderValue(f *testing.F) {
+	for _, s := range []string{"", " a", "a\r\nX: y", "=?base64?YQ==?=", "é", "\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		value := headerValue(text)
+		if !safe(value) {
+			t.Fatalf("%q became %q", text, value)
+		}
+		if utf8.ValidString(text) && decoded(t, value) != text {
+			t.Fatalf("%q became %q", text, value)
+		}
+	})
+}
+
+// Any schema and any arguments: no panic, and only headers that HTTP takes.
+func FuzzParamHeaders(f *testing.F) {
+	f.Add(`{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}`, `{"a":"b"}`)
+	f.Add(`{"properties":{"a":{"properties":{"b":{"type":"integer","x-mcp-header":"A"}}}}}`, `{"a":{"b":1e999999999}}`)
+	f.Fuzz(func(t *testing.T, schema, arguments string) {
+		list, err := annotations([]byte(schema))
+		if err != nil {
+			return
+		}
+		h := http.Header{}
+		for _, a := range list {
+			if value, ok := a.value([]byte(arguments)); ok {
+				h.Set(headerParam+a.header, value)
+			}
+		}
+		for name, values := range h {
+			if !token(name) || !safe(values[0]) {
+				t.Fatalf("%q: %q", name, values)
+			}
+		}
+	})
+}

@@ -1,0 +1,148 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// modern carries a message of 2026-07-28, which knows no session (W1). Headers
+// are made from the tool's schema, which is fetched where nobody has asked for
+// it; a refusal of the headers is tried once more with a fresh one (H12). What
+// changes nothing at the server is asked again when its stream breaks, as a
+// new request (W20).
+func (s *streamable) modern(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	if needed, seen := s.u.tools.needed(m); needed {
+		if err := s.u.tools.ask(ctx, m, seen, s.plain); err != nil {
+			s.u.log.Debug("the tools could not be listed before a call", "error", err)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+		}
+	}
+	seen := s.u.tools.generation()
+	mismatch := false
+	err := s.again(ctx, m, func(reply jsonrpc.Message) {
+		if m.Method == "tools/call" && answers(reply, m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch {
+			mismatch = true
+			return
+		}
+		deliver(reply)
+	})
+	if !mismatch || err != nil {
+		return err
+	}
+	s.u.log.Debug("the server refused the headers of a call; looking at its tools again")
+	if err := s.u.tools.ask(ctx, m, seen, s.plain); err != nil {
+		return err
+	}
+	return s.plain(ctx, m, deliver)
+}
+
+// plain posts m and learns from what passes by.
+func (s *streamable) plain(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	return s.post(ctx, &session{}, m, func(reply jsonrpc.Message) {
+		if m.Method == "tools/list" && answers(reply, m) {
+			reply = s.u.tools.take(reply)
+		}
+		deliver(reply)
+	})
+}
+
+// again posts m, and what is repeatable a second time under another id when
+// the first stream broke off.
+func (s *streamable) again(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	err := s.plain(ctx, m, deliver)
+	var e *Error
+	if !errors.As(err, &e) || e.Reason != Interrupted || !repeatable(m) || ctx.Err() != nil {
+		return err
+	}
+	second, parseErr := jsonrpc.Parse(jsonrpc.With(m.Raw, "id", []byte(ownID())))
+	if parseErr != nil {
+		return err
+	}
+	if err := sleep(ctx, firstPause); err != nil {
+		return err
+	}
+	return s.plain(ctx, second, func(reply jsonrpc.Message) {
+		if answers(reply, second) {
+			if renamed, err := jsonrpc.Parse(jsonrpc.With(reply.Raw, "id", m.ID)); err == nil {
+				reply = renamed
+			}
+		}
+		deliver(reply)
+	})
+}
+
+// silence is how long a server may take over a probe, a login not counted.
+const silence = 10 * time.Second
+
+// silentError is a probe that the server took and did not answer in time.
+type silentError struct{}
+
+func (silentError) Error() string { return "the server did not answer the probe" }
+
+// Silent tells it from a broken line, for callers that cannot name the type.
+func (silentError) Silent() bool { return true }
+
+// ErrSilent is a probe that the server did not answer in time.
+var ErrSilent error = silentError{}
+
+// Probe sends one request of 2026-07-28 that asks who the server is, and draws
+// no conclusion: no other transport is tried and nothing is repeated but
+// logins. It returns the answer if there was one in JSON-RPC, whatever the HTTP
+// status, and otherwise an error: an *Error, [ErrSilent] when the server kept
+// silent, or what the signing transport says.
+func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, reply jsonrpc.Message, err error) {
+	if u.cfg.Transport == SSE {
+		return 0, reply, &Error{Reason: Refused, Status: http.StatusMethodNotAllowed, Err: errors.New("HTTP+SSE has no probe")}
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	quiet := time.AfterFunc(time.Hour, func() { stop(ErrSilent) })
+	quiet.Stop()
+	defer quiet.Stop()
+	var ours atomic.Bool // not a login's request at somebody else
+	host := net.JoinHostPort(u.cfg.Endpoint.Hostname(), port(u.cfg.Endpoint))
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(to string) { quiet.Stop(); ours.Store(to == host) },
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			if ours.Load() {
+				quiet.Reset(silence)
+			}
+		},
+		GotFirstResponseByte: func() { quiet.Stop() }, // from here on a login may follow
+	})
+	s := newStreamable(u)
+	req, err := s.request(traced, http.MethodPost, session{}, m)
+	if err != nil {
+		return 0, reply, err
+	}
+	resp, err := u.do(req)
+	if err != nil {
+		return 0, reply, err
+	}
+	quiet.Reset(silence)
+	defer discard(resp)
+	a := &answer{s: s, at: &session{}, m: m, resp: resp}
+	var got atomic.Pointer[jsonrpc.Message]
+	a.deliver = func(one jsonrpc.Message) {
+		if answers(one, m) {
+			got.Store(&one)
+		}
+	}
+	err = a.follow(ctx)
+	if one := got.Load(); one != nil {
+		return resp.StatusCode, *one, nil
+	}
+	if err == nil {
+		err = noAnswer(resp.StatusCode)
+	}
+	return resp.StatusCode, reply, err
+}

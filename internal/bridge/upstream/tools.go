@@ -1,0 +1,176 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// codeHeaderMismatch is the refusal of headers that do not fit the body (W8).
+const codeHeaderMismatch = "-32020"
+
+// Bounds of what is remembered of a server's tools.
+const (
+	maxTools = 10_000
+	maxPages = 100
+)
+
+// toolbox remembers which arguments of which tools go into headers, from the
+// lists that pass by, or from one of its own where the client asked for none
+// (H13). It belongs to one server and one account.
+type toolbox struct {
+	log    *slog.Logger
+	asking turn // while a list of our own is under way
+
+	mu    sync.Mutex
+	known map[string][]annotation
+	whole bool // a list was seen to its end
+	count int  // lists of our own; tells whether there was one meanwhile
+}
+
+func newToolbox(log *slog.Logger) *toolbox {
+	return &toolbox{log: log, asking: newTurn(), known: map[string][]annotation{}}
+}
+
+// take learns from an answer to tools/list and returns it without the tools
+// that must not be offered; the others stay byte for byte.
+func (b *toolbox) take(m jsonrpc.Message) jsonrpc.Message {
+	list := jsonrpc.Elements(jsonrpc.Member(m.Result, "tools"))
+	kept := make([][]byte, 0, len(list))
+	b.mu.Lock()
+	for _, tool := range list {
+		name, _ := jsonrpc.Text(jsonrpc.Member(tool, "name"))
+		found, err := annotations(jsonrpc.Member(tool, "inputSchema"))
+		if err != nil {
+			b.log.Warn("left out a tool of the server", "tool", excerpt([]byte(name)), "reason", err)
+			delete(b.known, name)
+			continue
+		}
+		kept = append(kept, tool)
+		if len(found) > 0 && len(b.known) < maxTools {
+			b.known[name] = found
+		} else {
+			delete(b.known, name)
+		}
+	}
+	if m.Result != nil && nextPage(m) == nil {
+		b.whole = true
+	}
+	b.mu.Unlock()
+	if len(kept) == len(list) {
+		return m
+	}
+	result := jsonrpc.With(m.Result, "tools", jsonrpc.Array(kept))
+	shorter, err := jsonrpc.Parse(jsonrpc.With(m.Raw, "result", result))
+	if err != nil {
+		return m
+	}
+	return shorter
+}
+
+// nextPage is where the next page begins, nil after the last one.
+func nextPage(list jsonrpc.Message) []byte {
+	next := jsonrpc.Member(list.Result, "nextCursor")
+	if _, ok := jsonrpc.Text(next); !ok {
+		return nil
+	}
+	return next
+}
+
+// set puts the Mcp-Param headers of a call on a request (H8).
+func (b *toolbox) set(h http.Header, m jsonrpc.Message) {
+	if m.Method != "tools/call" {
+		return
+	}
+	name, _ := jsonrpc.Text(m.Param("name"))
+	b.mu.Lock()
+	list := b.known[name]
+	b.mu.Unlock()
+	if len(list) == 0 {
+		return
+	}
+	arguments := m.Param("arguments")
+	for _, a := range list {
+		if value, ok := a.value(arguments); ok {
+			h.Set(headerParam+a.header, value)
+		}
+	}
+}
+
+// needed reports whether nothing is known about the tool of a call, and the
+// count to give to ask.
+func (b *toolbox) needed(m jsonrpc.Message) (bool, int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name, _ := jsonrpc.Text(m.Param("name"))
+	_, ok := b.known[name]
+	return m.Method == "tools/call" && !ok && !b.whole, b.count
+}
+
+// generation returns the count to give to ask.
+func (b *toolbox) generation() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.count
+}
+
+// ask lists all tools on behalf of the call m, unless another call has done so
+// since seen.
+func (b *toolbox) ask(ctx context.Context, m jsonrpc.Message, seen int, send func(context.Context, jsonrpc.Message, Deliver) error) error {
+	if err := b.asking.take(ctx); err != nil {
+		return err
+	}
+	defer b.asking.give()
+	if b.generation() != seen {
+		return nil
+	}
+	var next []byte
+	for range maxPages {
+		page, err := b.page(ctx, m, next, send)
+		if err != nil {
+			return err
+		}
+		if page.Error != nil {
+			break // a server without tools; the call will say so
+		}
+		b.take(page)
+		if next = nextPage(page); next == nil {
+			break
+		}
+	}
+	b.mu.Lock()
+	b.count++
+	b.whole = true
+	b.mu.Unlock()
+	return nil
+}
+
+// page asks for one page with the _meta of m, so that the server sees the same
+// client.
+func (b *toolbox) page(ctx context.Context, m jsonrpc.Message, next []byte, send func(context.Context, jsonrpc.Message, Deliver) error) (page jsonrpc.Message, err error) {
+	params := jsonrpc.With(nil, "_meta", jsonrpc.Without(m.Param("_meta"), "progressToken"))
+	if next != nil {
+		params = jsonrpc.With(params, "cursor", next)
+	}
+	request, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + ownID() + `,"method":"tools/list","params":` + string(params) + `}`))
+	if err != nil {
+		return page, fmt.Errorf("list the tools: %w", err)
+	}
+	err = send(ctx, request, func(reply jsonrpc.Message) {
+		if answers(reply, request) {
+			page = reply
+		}
+	})
+	return page, err
+}
+
+var ownIDs atomic.Uint64
+
+// ownID is the raw id of a request that no client made.
+func ownID() string { return `"mcp-login-` + strconv.FormatUint(ownIDs.Add(1), 10) + `"` }
