@@ -21,6 +21,7 @@ type app struct {
 	terminal bool                   // err is a terminal
 
 	args     []string // of this run
+	secrets  []string // variables for the detached process only
 	detached bool     // this is the process that delegate starts
 
 	reading sync.Once

@@ -51,6 +51,7 @@ func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 		// Not bound to ctx: it is to outlive this process.
 		cmd := exec.Command(program, append([]string{"login", "--" + detachedFlag}, a.args...)...) //nolint:gosec,noctx // our own program, see above
 		detached(cmd)
+		cmd.Env = append(os.Environ(), a.secrets...)
 		cmd.Stdin = bytes.NewReader(demand)
 		// Pipes, never our own stderr: a client that waits for the end of that
 		// would wait for the login.

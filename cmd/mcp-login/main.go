@@ -18,13 +18,37 @@ func main() {
 	// the session at the server is still to be ended.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, open: browser.OpenURL, terminal: isTerminal(os.Stderr)}
+	getenv, secrets := takeSecrets()
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, secrets: secrets, open: browser.OpenURL, terminal: isTerminal(os.Stderr)}
 	if slices.Contains(os.Args, "--"+detachedFlag) {
 		browser.Stdout, browser.Stderr = nil, nil // see browserOutput
 	}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// secretNames are the variables that hold secrets of ours.
+var secretNames = []string{clientSecretName, givenTokenName, "MCP_LOGIN_PASSPHRASE"}
+
+// takeSecrets takes the secrets out of the environment, so that no browser and
+// no helper of one inherits them, and returns what still reads them, and the
+// variables for the one child that needs them.
+func takeSecrets() (getenv func(string) string, secrets []string) {
+	taken := map[string]string{}
+	for _, name := range secretNames {
+		if value, ok := os.LookupEnv(name); ok {
+			taken[name] = value
+			secrets = append(secrets, name+"="+value)
+			_ = os.Unsetenv(name)
+		}
+	}
+	return func(name string) string {
+		if value, ok := taken[name]; ok {
+			return value
+		}
+		return os.Getenv(name)
+	}, secrets
 }
 
 // isTerminal reports whether f is a character device that is not the null one.

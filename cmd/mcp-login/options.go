@@ -14,6 +14,9 @@ import (
 	"mcp-login/internal/oauth/loopback"
 )
 
+// clientSecretName is the variable with the secret of a client.
+const clientSecretName = "MCP_LOGIN_CLIENT_SECRET" //nolint:gosec // a name, no credential
+
 // options are the flags that say for whom and how to talk to one server; all
 // verbs with a URL share them.
 type options struct {
@@ -112,7 +115,7 @@ func (o *options) scope() []string {
 // variable, never the command line, which other users can see.
 func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	id := oauth.Identity{ClientID: o.clientID, MetadataURL: o.metadataURL, Name: "mcp-login"}
-	secret := getenv("MCP_LOGIN_CLIENT_SECRET")
+	secret := getenv(clientSecretName)
 	if o.clientSecretFile != "" {
 		b, err := os.ReadFile(o.clientSecretFile)
 		if err != nil {

@@ -50,7 +50,7 @@ func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 		return nil, storeError{err}
 	}
 	s, err := store.Open(store.Options{
-		Dir: dir, Kind: store.Kind(kind), Log: log,
+		Dir: dir, Kind: store.Kind(kind), Log: log, Getenv: a.getenv,
 		Notice: func(message, next string) {
 			a.note("%s", message)
 			if next != "" {

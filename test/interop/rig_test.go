@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "approve":
 			os.Exit(approve(os.Args[2]))
+		case "watch":
+			os.Exit(watch(os.Args[2]))
 		case "approve-oidc":
 			os.Exit(approveOIDC(os.Args[2]))
 		}

@@ -1,0 +1,105 @@
+package oauth_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/oauth"
+)
+
+// braking is a client with the brake that programs have.
+func braking(c *oauth.Config) { c.Brake = 0 }
+
+// Whatever restarts a program, the same identity opens no second tab within the
+// brake: not after a refusal, not when a server refuses the token that was just
+// issued. A person who insists is asked.
+func TestBrakeAcrossRestarts(t *testing.T) {
+	t.Run("after a refusal", func(t *testing.T) {
+		l := newLab(t, nil)
+		l.who = ""
+		dir := t.TempDir()
+		for range 5 {
+			_, h := l.client(l.store(dir), braking)
+			if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrDenied) {
+				t.Fatalf("%v", err)
+			}
+		}
+		if l.tabs.Load() != 1 {
+			t.Errorf("%d tabs", l.tabs.Load())
+		}
+		l.who = "alice"
+		_, h := l.client(l.store(dir), func(c *oauth.Config) { c.Brake, c.Insist = 0, true })
+		l.mustCall(h, "2")
+	})
+	t.Run("a server that refuses what was issued for it", func(t *testing.T) {
+		l := newLab(t, nil)
+		dir := t.TempDir()
+		for range 3 {
+			_, h := l.client(l.store(dir), func(c *oauth.Config) { c.Brake, c.Key.Resource = 0, oauth.NoResource })
+			var advice interface{ UserHint() string }
+			if _, _, err := l.call(h, "1"); !errors.As(err, &advice) || !strings.Contains(advice.UserHint(), "audience") {
+				t.Errorf("%v", err)
+			}
+		}
+		if l.tabs.Load() != 1 {
+			t.Errorf("%d tabs", l.tabs.Load())
+		}
+	})
+	t.Run("a login nobody finished, and its process died", func(t *testing.T) {
+		l := newLab(t, nil)
+		dir := t.TempDir()
+		asked := make(chan struct{})
+		c, h := l.client(l.store(dir), func(c *oauth.Config) {
+			c.Brake = 0
+			c.Show = func(_ context.Context, _ oauth.Prompt) { l.tabs.Add(1); close(asked) }
+		})
+		done := make(chan error, 1)
+		go func() { _, _, err := l.call(h, "1"); done <- err }()
+		<-asked
+		c.Close()
+		<-done
+		_, h = l.client(l.store(dir), braking)
+		if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrLoginRequired) {
+			t.Errorf("%v", err)
+		}
+		if l.tabs.Load() != 1 {
+			t.Errorf("%d tabs", l.tabs.Load())
+		}
+	})
+}
+
+// A provider that ends the login it has just given is another matter: the person
+// is asked once more, and not a third time.
+func TestBrakeWhenTheProviderEndsTheLogin(t *testing.T) {
+	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
+	dir := t.TempDir()
+	_, h := l.client(l.store(dir), braking)
+	l.mustCall(h, "1")
+	l.res.revokeSeen()
+	l.mustCall(h, "2")
+	l.res.revokeSeen()
+	if _, _, err := l.call(h, "3"); !errors.Is(err, oauth.ErrLoginRequired) {
+		t.Errorf("%v", err)
+	}
+	if l.tabs.Load() != 2 {
+		t.Errorf("%d tabs", l.tabs.Load())
+	}
+}
+
+// More scopes are another question than the one that was answered.
+func TestBrakeLetsStepUpPass(t *testing.T) {
+	l := newLab(t, nil)
+	_, h := l.client(l.store(""), braking)
+	l.mustCall(h, "1")
+	l.res.mu.Lock()
+	l.res.scope = "mcp:write"
+	l.res.mu.Unlock()
+	l.mustCall(h, "2")
+	if l.tabs.Load() != 2 {
+		t.Errorf("%d tabs", l.tabs.Load())
+	}
+}
