@@ -54,12 +54,12 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	meta := found.Server
 	reg, err := c.register(ctx, meta, previous.Registration, "")
 	if err != nil {
-		return Credential{}, err
+		return Credential{}, refusedDevice(err)
 	}
 	cred := c.prepare(found, reg, previous, w)
 	device, err := c.authorizeDevice(ctx, meta, cred)
 	if err != nil {
-		return Credential{}, err
+		return Credential{}, refusedDevice(err)
 	}
 	life := time.Duration(min(max(device.ExpiresIn, 1), 24*3600) * float64(time.Second))
 	ctx, cancel := context.WithTimeoutCause(ctx, life, ErrLoginTimeout)
@@ -75,11 +75,30 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	return cred, nil
 }
 
+// deviceRefusedError marks that the provider refused before anybody was asked.
+type deviceRefusedError struct{ error }
+
+func (e *deviceRefusedError) Unwrap() error { return e.error }
+
+func refusedDevice(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return &deviceRefusedError{err}
+}
+
 func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred Credential) (deviceAuthorization, error) {
 	const op = "begin the login by device"
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
-	form := url.Values{}
+	endpoint, err := checkEndpoint("device_authorization_endpoint", meta.DeviceEndpoint)
+	if err != nil {
+		return deviceAuthorization{}, fmt.Errorf("%s: %w", op, err)
+	}
+	form, err := c.extraParams(cred, endpoint)
+	if err != nil {
+		return deviceAuthorization{}, fmt.Errorf("%s: %w", op, err)
+	}
 	if len(cred.RequestedScopes) > 0 {
 		form.Set("scope", strings.Join(cred.RequestedScopes, " "))
 	}

@@ -88,7 +88,14 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 		return Credential{}, err
 	}
 	if byDevice {
-		return c.loginByDevice(ctx, found, previous, w)
+		cred, err := c.loginByDevice(ctx, found, previous, w)
+		var refused *deviceRefusedError
+		if c.cfg.Device == DeviceAlways || !errors.As(err, &refused) {
+			return cred, err
+		}
+		// Offered, though not to this client: Logto's native applications have
+		// either this grant or the other.
+		c.log.Debug("the device grant is refused to this client", "error", err)
 	}
 	if err := meta.checkAuthorization(c.cfg.AssumePKCE); err != nil {
 		return Credential{}, err
@@ -244,17 +251,31 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 	if cred.Resource != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
 	}
-	if slices.Contains(cred.RequestedScopes, scopeOffline) && !ignoresOfflineRule(u) {
-		opts = append(opts, oauth2.SetAuthURLParam("prompt", "consent"))
+	extra, err := c.extraParams(cred, u)
+	if err != nil {
+		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
-	for _, param := range c.cfg.Key.Params { // the person's own choice wins over ours
-		name, value, _ := strings.Cut(param, "=")
-		if err := CheckParam(name); err != nil {
-			return "", fmt.Errorf("build the authorization request: %w", err)
-		}
-		opts = append(opts, oauth2.SetAuthURLParam(name, value))
+	for name := range extra {
+		opts = append(opts, oauth2.SetAuthURLParam(name, extra.Get(name)))
 	}
 	return cfg.AuthCodeURL(state, opts...), nil
+}
+
+// extraParams are the parameters that the protocol does not need: prompt, for a
+// refresh token, and what the person chose, which wins.
+func (c *Client) extraParams(cred Credential, endpoint *url.URL) (url.Values, error) {
+	extra := url.Values{}
+	if slices.Contains(cred.RequestedScopes, scopeOffline) && !ignoresOfflineRule(endpoint) {
+		extra.Set("prompt", "consent")
+	}
+	for _, param := range c.cfg.Key.Params {
+		name, value, _ := strings.Cut(param, "=")
+		if err := CheckParam(name); err != nil {
+			return nil, err
+		}
+		extra.Set(name, value)
+	}
+	return extra, nil
 }
 
 // owned are the parameters of an authorization request that a login stands or

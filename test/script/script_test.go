@@ -23,8 +23,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == "approve" {
-		os.Exit(approve(os.Args[2], os.Args[3]))
+	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "approve") {
+		os.Exit(approve(os.Args[1], os.Args[2], os.Args[3]))
 	}
 	code := m.Run()
 	binary.Clean()
@@ -33,14 +33,18 @@ func TestMain(m *testing.M) {
 
 // approve is this test binary in the role of the browser. It is noisy, as
 // browsers' helpers are.
-func approve(user, address string) int {
+func approve(verb, user, address string) int {
 	fmt.Println("Opening in existing browser session.")
 	if user == "nobody" {
 		user = ""
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if _, err := devidp.Approve(ctx, http.DefaultClient, address, user); err != nil {
+	play := devidp.Approve
+	if verb == "approve-device" {
+		play = devidp.ApproveDevice
+	}
+	if _, err := play(ctx, http.DefaultClient, address, user); err != nil {
 		fmt.Println("browser:", err)
 		return 1
 	}
@@ -63,6 +67,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("MCP_LOGIN_DIR", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("MCP_LOGIN_STORE", "file")
 			env.Setenv("ALICE", self+" approve alice")
+			env.Setenv("DEVICE", self+" approve-device alice")
 			env.Setenv("NOBODY", self+" approve nobody")
 			env.Setenv("MCP_LOGIN_BROWSER", self+" approve alice")
 			env.Setenv("NO_PROXY", "127.0.0.1")
@@ -90,6 +95,10 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 			cfg.AccessTokenTTL = time.Second
 		case "unregistered":
 			cfg.Resources = nil
+		case "quick": // about device codes
+			cfg.Faults.DeviceInterval = 1
+		case "codeonly":
+			cfg.Faults.MetadataMembers = map[string]any{"device_authorization_endpoint": nil}
 		case "closed":
 			cfg.Registration = false
 			cfg.Clients = []devidp.Client{{ID: "native-app", RedirectURIs: []string{"http://127.0.0.1/callback"}}}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"rsc.io/qr"
+
+	"mcp-login/internal/oauth"
+)
+
+// Where the person's browser is, judged by the environment.
+func TestHasBrowser(t *testing.T) {
+	windows := func(path string) bool { return strings.HasPrefix(path, "/mnt/c/") }
+	nothing := func(string) bool { return false }
+	for _, tc := range []struct {
+		name, goos string
+		env        []string
+		exists     func(string) bool
+		want       bool
+	}{
+		{"Linux with X", "linux", []string{"DISPLAY", ":0"}, nothing, true},
+		{"Linux with Wayland", "linux", []string{"WAYLAND_DISPLAY", "wayland-0"}, nothing, true},
+		{"a container, or a console", "linux", nil, nothing, false},
+		{"SSH", "linux", []string{"SSH_CONNECTION", "1 2 3 4"}, nothing, false},
+		{"SSH with a forwarded display", "linux", []string{"SSH_CONNECTION", "1 2 3 4", "DISPLAY", "localhost:10"}, nothing, true},
+		{"macOS", "darwin", nil, nothing, true},
+		{"SSH to macOS", "darwin", []string{"SSH_TTY", "/dev/ttys0"}, nothing, false},
+		{"Windows", "windows", nil, nothing, true},
+		{"SSH to Windows", "windows", []string{"SSH_CLIENT", "1 2 3"}, nothing, false},
+		{"WSL", "linux", []string{"WSL_DISTRO_NAME", "Debian"}, windows, runtime.GOOS == "linux"},
+		{"WSL cut off from Windows", "linux", []string{"WSL_DISTRO_NAME", "Debian"}, nothing, false},
+	} {
+		if got := hasBrowser(tc.goos, env(tc.env...), tc.exists); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}
+
+// Which way of signing in: a browser here, a code on another device, or an
+// address to print. A program that was named means that there is a browser.
+func TestWhenADeviceIsUsed(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		o    options
+		env  []string
+		want oauth.DevicePolicy
+	}{
+		{"a screen", options{}, []string{"DISPLAY", ":0"}, oauth.DeviceNever},
+		{"--device", options{device: true}, []string{"DISPLAY", ":0"}, oauth.DeviceAlways},
+		{"--no-browser", options{noBrowser: true}, nil, oauth.DeviceNever},
+		{"MCP_LOGIN_BROWSER=none", options{browser: "none"}, nil, oauth.DeviceNever},
+		{"MCP_LOGIN_BROWSER names a program", options{browser: "firefox"}, []string{"SSH_CONNECTION", "x"}, oauth.DeviceNever},
+	} {
+		if runtime.GOOS != "linux" {
+			continue // there is always a screen
+		}
+		a := &app{getenv: env(tc.env...)}
+		if got := a.device(tc.o); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+	a := &app{getenv: env("SSH_CONNECTION", "1 2 3 4")}
+	if got := a.device(options{}); got != oauth.DeviceIfOffered {
+		t.Errorf("SSH: %v", got)
+	}
+}
+
+// The drawn code is the encoded one: every module, and a light border.
+func TestQRCodeIsDrawnWhole(t *testing.T) {
+	code, err := qr.Encode("https://login.example/device?user_code=WDJB-MJHT", qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := halfBlocks(code.Size, code.Black)
+	dark := func(x, y int) bool {
+		line := strings.Split(text, "\n")[(y+quietZone)/2]
+		line = strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[30;107m"), "\x1b[0m")
+		r := []rune(line)[x+quietZone]
+		if (y+quietZone)%2 == 0 {
+			return r == '█' || r == '▀'
+		}
+		return r == '█' || r == '▄'
+	}
+	for y := -quietZone; y < code.Size+quietZone; y++ {
+		for x := -quietZone; x < code.Size+quietZone; x++ {
+			if inside := x >= 0 && y >= 0 && x < code.Size && y < code.Size; dark(x, y) != (inside && code.Black(x, y)) {
+				t.Fatalf("module %d,%d", x, y)
+			}
+		}
+	}
+}
+
+// Flags that contradict each other are refused before anything is opened.
+func TestOptionsCheck(t *testing.T) {
+	for _, bad := range []options{
+		{params: []string{"prompt"}}, {params: []string{"=x"}}, {params: []string{"redirect_uri=https://evil.example"}},
+		{params: []string{"state=1"}}, {params: []string{"code_challenge_method=plain"}}, {params: []string{"request_uri=urn:x"}},
+		{noResource: true, resource: "https://a.example"}, {tokenEndpoint: "https://a.example/token"}, {clientKey: "key.pem"},
+		{clientCredentials: true}, {clientCredentials: true, clientID: "x", device: true},
+	} {
+		if err := bad.check(); err == nil {
+			t.Errorf("accepted %+v", bad)
+		}
+	}
+	good := options{params: []string{"prompt=select_account", "audience=https://a.example/?x=y"}, noResource: true, resource: "none", clientID: "x", clientKey: "k", clientCredentials: true, tokenEndpoint: "https://a.example/token"}
+	if err := good.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Secrets are found by us and by nobody that we start.
+func TestTakeSecrets(t *testing.T) {
+	t.Setenv(clientSecretName, "s3cret")
+	t.Setenv(givenTokenName, "")
+	getenv, secrets := takeSecrets()
+	if getenv(clientSecretName) != "s3cret" || !slices.Contains(secrets, clientSecretName+"=s3cret") {
+		t.Errorf("%q", secrets)
+	}
+	if os.Getenv(clientSecretName) != "" {
+		t.Error("a browser would inherit the secret")
+	}
+	if got := env("x", "y")("x"); got != "y" || getenv("HOME") == "" && runtime.GOOS == "linux" {
+		t.Error("other variables are lost")
+	}
+}
