@@ -2,6 +2,7 @@ package devidp
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -77,7 +78,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *oauthError) {
 	size := 0
 	for name, values := range q {
-		if len(values) > 1 && name != "resource" { // RFC 6749, section 3.1
+		if len(values) > 1 && (name == "client_id" || name == "redirect_uri") { // RFC 6749, section 3.1
 			return Client{}, twice(name)
 		}
 		for _, value := range values {
@@ -112,6 +113,14 @@ func twice(name string) *oauthError {
 
 // fill checks the rest of the request in Logto's order.
 func (p *Provider) fill(req *request, q url.Values) *oauthError {
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		if len(q[name]) > 1 && name != "resource" {
+			if name == "state" {
+				req.state = "" // which one is nobody's guess
+			}
+			return twice(name)
+		}
+	}
 	if refusal := checkResponse(req, q); refusal != nil {
 		return refusal
 	}

@@ -168,3 +168,18 @@ func TestDeny(t *testing.T) {
 		t.Errorf("fault: error %q", q.Get("error"))
 	}
 }
+
+// npm oidc-provider: a doubled parameter goes back to the client as an error,
+// without state where state was doubled; a request by POST has no endpoint.
+func TestDoubledParameters(t *testing.T) {
+	r := start(t, nil)
+	for _, name := range []string{"state", "nonce"} {
+		q := params()
+		q[name] = []string{"a", "b"}
+		got := r.authorize(q).location().Query()
+		if got.Get("error") != "invalid_request" || got.Get("error_description") != "'"+name+"' parameter must not be provided twice" || got.Has("state") != (name != "state") {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	r.post(r.idp.Issuer()+"/auth", params()).wantError(404, "invalid_request")
+}

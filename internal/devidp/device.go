@@ -137,7 +137,7 @@ func (p *Provider) devicePoll(client Client, form url.Values) (map[string]any, *
 	if refusal := p.checkResource(g, form); refusal != nil {
 		return nil, refusal
 	}
-	return p.issueFirst(g, form.Get("resource"))
+	return p.issueFirst(g, resourceOf(form))
 }
 
 // devicePolled takes a device out of the table when its person is done.

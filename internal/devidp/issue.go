@@ -13,9 +13,9 @@ import (
 
 // accessToken is an opaque one; a JWT needs no table.
 type accessToken struct {
-	grant   *grant
-	scopes  []string
-	expires time.Time
+	grant           *grant
+	scopes          []string
+	issued, expires time.Time
 }
 
 func (t *accessToken) ended(now time.Time) bool { return now.After(t.expires) || t.grant.revoked }
@@ -85,7 +85,7 @@ func (p *Provider) opaqueToken(g *grant, scopes []string, life time.Duration) st
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	makeRoom(p.access, maxEntries)
-	p.access[value] = &accessToken{grant: g, scopes: scopes, expires: time.Now().Add(life)}
+	p.access[value] = &accessToken{grant: g, scopes: scopes, issued: time.Now(), expires: time.Now().Add(life)}
 	return value
 }
 
@@ -94,7 +94,7 @@ func (p *Provider) newRefreshToken(g *grant, expires time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	makeRoom(p.refresh, maxEntries)
-	p.refresh[value] = &refreshToken{grant: g, expires: expires}
+	p.refresh[value] = &refreshToken{grant: g, issued: time.Now(), expires: expires}
 	return value
 }
 

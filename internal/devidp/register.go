@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,10 +25,18 @@ type metadataOf struct {
 func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRegister+1))
-	var meta metadataOf
 	answer := map[string]any{}
-	if err != nil || len(body) > maxRegister || json.Unmarshal(body, &answer) != nil || json.Unmarshal(body, &meta) != nil || answer == nil {
-		writeError(w, http.StatusBadRequest, "invalid_client_metadata", "client metadata must be a JSON object of moderate size")
+	if err != nil || len(body) > maxRegister || json.Unmarshal(body, &answer) != nil || answer == nil {
+		badRequest("invalid_request", "client metadata must be a JSON object of moderate size").write(w)
+		return
+	}
+	var meta metadataOf
+	if err := json.Unmarshal(body, &meta); err != nil {
+		refusal := badRequest("invalid_client_metadata", "client metadata has members of another type than they should")
+		if _, list := answer["redirect_uris"].([]any); !list && answer["redirect_uris"] != nil {
+			refusal.code = "invalid_redirect_uri"
+		}
+		refusal.write(w)
 		return
 	}
 	f := p.fault()
@@ -46,6 +55,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 	for _, name := range []string{"client_secret", "client_secret_expires_at", "registration_access_token", "registration_client_uri"} {
 		delete(answer, name)
 	}
+	answer["client_id_issued_at"] = time.Now().Unix()
 	answer["client_id"], answer["redirect_uris"], answer["grant_types"] = c.ID, c.RedirectURIs, c.GrantTypes
 	answer["application_type"], answer["token_endpoint_auth_method"] = c.ApplicationType, c.AuthMethod
 	if answer["response_types"] = []string{}; c.may(grantCode) {

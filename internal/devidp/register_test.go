@@ -47,7 +47,7 @@ func TestRegistration(t *testing.T) {
 		t.Errorf("status %d, client_id %q", a.status, a.text("client_id"))
 	}
 	grants, _ := m["grant_types"].([]any)
-	if !slices.Equal(grants, []any{"authorization_code", "refresh_token"}) || m["client_name"] != "An MCP client" || m["client_uri"] != "https://client.example" || m["application_type"] != "native" || m["token_endpoint_auth_method"] != "none" {
+	if !slices.Equal(grants, []any{"authorization_code", "refresh_token"}) || m["client_name"] != "An MCP client" || m["client_uri"] != "https://client.example" || m["client_id_issued_at"] == nil || m["application_type"] != "native" || m["token_endpoint_auth_method"] != "none" {
 		t.Errorf("answer %v", m)
 	}
 	if _, there := m["client_secret"]; there {
@@ -98,15 +98,16 @@ func TestRegistrationOfDevice(t *testing.T) {
 func TestRegistrationRefusals(t *testing.T) {
 	r := start(t, registering)
 	for body, code := range map[string]string{
-		``:                      "invalid_client_metadata",
-		`null`:                  "invalid_client_metadata",
-		`[]`:                    "invalid_client_metadata",
-		`{"redirect_uris":"x"}`: "invalid_client_metadata",
-		`{"redirect_uris":["https://a.example/"],"redirect_uris":["https://b.example/"]}`:          "invalid_client_metadata",
+		``:                      "invalid_request",
+		`null`:                  "invalid_request",
+		`[]`:                    "invalid_request",
+		`{"redirect_uris":"x"}`: "invalid_redirect_uri",
+		`{"redirect_uris":["https://a.example/"],"grant_types":"authorization_code"}`:              "invalid_client_metadata",
+		`{"redirect_uris":["https://a.example/"],"redirect_uris":["https://b.example/"]}`:          "invalid_request",
 		`{"redirect_uris":["https://a.example/"],"token_endpoint_auth_method":"tls_client_auth"}`:  "invalid_client_metadata",
 		`{"redirect_uris":["https://a.example/"],"application_type":"toaster"}`:                    "invalid_client_metadata",
 		`{"redirect_uris":["https://a.example/"],"grant_types":["implicit"]}`:                      "invalid_client_metadata",
-		`{"redirect_uris":["https://a.example/"],"client_name":"n"}` + strings.Repeat(" ", 17_000): "invalid_client_metadata",
+		`{"redirect_uris":["https://a.example/"],"client_name":"n"}` + strings.Repeat(" ", 17_000): "invalid_request",
 		`{}`:                   "invalid_redirect_uri",
 		`{"redirect_uris":[]}`: "invalid_redirect_uri",
 		`{"redirect_uris":["http://app.example/cb"]}`:          "invalid_redirect_uri",

@@ -24,7 +24,8 @@ func (p *Provider) ownToken(w http.ResponseWriter, r *http.Request, jwtRefusal s
 }
 
 // revocation (RFC 7009): unknown tokens and those of others are no error, and
-// stay as they are. A refresh token takes its whole grant with it.
+// stay as they are. Either kind takes all opaque and refresh tokens of its
+// login with it.
 func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) {
 	p.count(func(s *Stats) { s.Revocations++ })
 	client, token, refusal := p.ownToken(w, r, "Structured JWT Tokens cannot be revoked via the revocation_endpoint")
@@ -43,10 +44,10 @@ func (p *Provider) revoke(client Client, token string) {
 	now := time.Now()
 	if t := p.refresh[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
 		t.grant.revoked = true
-		p.stats.RevokedGrants++
+		p.stats.RevokedRefreshTokens++
 	}
 	if t := p.access[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
-		delete(p.access, token)
+		t.grant.revoked = true
 		p.stats.RevokedAccessTokens++
 	}
 }
@@ -68,19 +69,19 @@ func (p *Provider) introspect(client Client, token string) map[string]any {
 	defer p.mu.Unlock()
 	now := time.Now()
 	if t := p.access[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
-		a := p.active(t.grant, t.scopes, t.expires)
+		a := p.active(t.grant, t.scopes, t.issued, t.expires)
 		a["token_type"] = "Bearer"
 		return a
 	}
 	if t := p.refresh[token]; t != nil && !t.ended(now) && t.rotated.IsZero() && t.grant.client.ID == client.ID {
-		return p.active(t.grant, t.grant.scopes, t.expires)
+		return p.active(t.grant, t.grant.scopes, t.issued, t.expires)
 	}
 	return map[string]any{"active": false}
 }
 
-func (p *Provider) active(g *grant, scopes []string, expires time.Time) map[string]any {
+func (p *Provider) active(g *grant, scopes []string, issued, expires time.Time) map[string]any {
 	return map[string]any{
-		"active": true, "sub": g.user.Subject, "client_id": g.client.ID, "iss": p.issuer,
+		"active": true, "iat": issued.Unix(), "sub": g.user.Subject, "client_id": g.client.ID, "iss": p.issuer,
 		"exp": expires.Unix(), "scope": strings.Join(scopes, " "),
 	}
 }

@@ -79,7 +79,7 @@ func (p *Provider) handler(route string) http.HandlerFunc {
 		return p.metadata
 	case "GET /jwks":
 		return p.jwks
-	case "GET /auth", "POST /auth":
+	case "GET /auth":
 		return p.authorize
 	case "POST /token":
 		return p.token

@@ -31,9 +31,9 @@ type Stats struct {
 	DeviceAuthorizations        int
 	Userinfo, JWKS, Metadata    int
 	Revocations, Introspections int
-	// RevokedGrants and RevokedAccessTokens is how many of those revocations
-	// ended the grant of a refresh token, or an opaque access token.
-	RevokedGrants, RevokedAccessTokens int
+	// RevokedRefreshTokens and RevokedAccessTokens is how many of those
+	// revocations ended a login, by a token of which kind.
+	RevokedRefreshTokens, RevokedAccessTokens int
 	// Logouts is the requests to the end session endpoint.
 	Logouts int
 	// Paths counts all requests by method and path ("GET /oidc/jwks"). Paths

@@ -33,9 +33,9 @@ func (g *grant) refreshable() bool {
 
 // refreshToken of a grant.
 type refreshToken struct {
-	grant   *grant
-	expires time.Time
-	rotated time.Time // zero until it was used
+	grant           *grant
+	issued, expires time.Time
+	rotated         time.Time // zero until it was used
 }
 
 func (t *refreshToken) ended(now time.Time) bool { return now.After(t.expires) || t.grant.revoked }
@@ -90,8 +90,10 @@ func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[stri
 // exchange spends a code (RFC 6749, section 4.1.3). A wrong verifier does not
 // spend it; a second use ends everything the first one gave.
 func (p *Provider) exchange(client Client, form url.Values) (map[string]any, *oauthError) {
-	if !form.Has("code") {
-		return nil, missing("code")
+	for _, name := range []string{"code", "redirect_uri"} {
+		if form.Get(name) == "" {
+			return nil, missing(name)
+		}
 	}
 	verifier := form.Get("code_verifier")
 	if form.Has("code_verifier") && len(verifier) < 43 {
@@ -105,7 +107,7 @@ func (p *Provider) exchange(client Client, form url.Values) (map[string]any, *oa
 	if refusal := p.checkResource(g, form); refusal != nil {
 		return nil, refusal
 	}
-	return p.issueFirst(g, form.Get("resource"))
+	return p.issueFirst(g, resourceOf(form))
 }
 
 // spend makes a code into a grant, nil when there is something wrong with it.
@@ -138,17 +140,26 @@ func (c *code) verify(verifier string) bool {
 	return subtle.ConstantTimeCompare([]byte(challenge), []byte(c.req.challenge)) == 1
 }
 
-// checkResource wants at most one resource, and one that the login was for (RFC
-// 8707, section 2.2).
+// resourceOf is the resource that a token request asks for. Of several Logto
+// takes none (its defaultResource decides, and there is no default API).
+func resourceOf(form url.Values) string {
+	if asked := form["resource"]; len(asked) == 1 {
+		return asked[0]
+	}
+	return ""
+}
+
+// checkResource wants a resource that the login was for (RFC 8707, section
+// 2.2).
 func (p *Provider) checkResource(g *grant, form url.Values) *oauthError {
-	asked := form["resource"]
-	if len(asked) == 0 {
+	asked := resourceOf(form)
+	if asked == "" {
 		return nil
 	}
 	p.mu.Lock()
-	_, known := p.resources[asked[0]]
+	_, known := p.resources[asked]
 	p.mu.Unlock()
-	if len(asked) > 1 || !known || !slices.Contains(g.resources, asked[0]) {
+	if !known || !slices.Contains(g.resources, asked) {
 		return invalidTarget()
 	}
 	return nil
@@ -168,7 +179,7 @@ func (p *Provider) refreshGrant(client Client, form url.Values) (map[string]any,
 	if refusal := p.checkResource(t.grant, form); refusal != nil {
 		return nil, refusal
 	}
-	answer, refusal := p.issue(t.grant, scopes, form.Get("resource"))
+	answer, refusal := p.issue(t.grant, scopes, resourceOf(form))
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -67,6 +67,7 @@ func (p *Provider) challenge(w http.ResponseWriter, e oauthError, scope string) 
 	}
 	if scope != "" {
 		value += `, scope="` + scope + `"`
+		e.members = map[string]string{"scope": scope}
 	}
 	w.Header().Set("WWW-Authenticate", value)
 	e.write(w)

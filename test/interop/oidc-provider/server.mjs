@@ -1,18 +1,28 @@
 // npm oidc-provider configured the way Logto configures it: an issuer with the
-// path /oidc, S256 PKCE for public clients, ES384 access tokens for a resource
-// only when the request names it (useGrantedResource is off), refresh tokens
-// with offline_access and consent, rotation, any port on loopback for native
-// clients. The login page is one form; whoever asks is who they say they are.
+// path /oidc, S256 PKCE for all but clients with client_secret_basic, ES384
+// access tokens for a resource only when the request names it
+// (useGrantedResource is off), refresh tokens with offline_access and consent,
+// rotation, any port on loopback for native clients. The login page is one
+// form; whoever asks is who they say they are, and nobody is a refusal. Errors
+// are JSON, also in a browser.
 //
 // Prints "issuer URL" when it is ready. Options by environment:
 //   ACCESS_TTL  seconds an access token lives (3600)
 //   DCR         1 turns dynamic registration on
 //   CLIENT_ID   a native public client with redirect http://127.0.0.1/callback
+//   CLIENTS     more clients: a JSON array of client metadata
+//   RESOURCES   a JSON object of resource indicators and their scopes; other
+//               resources are then unknown. Without it every resource is known
+//   SHORT       the client whose device codes live for one second
+//   CIMD        1 turns client ID metadata documents on, also at addresses of
+//               this machine
 import http from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
-import { Provider } from 'oidc-provider';
+import { Provider, errors } from 'oidc-provider';
 
 const ttl = Number(process.env.ACCESS_TTL || 3600);
+const resources = process.env.RESOURCES && JSON.parse(process.env.RESOURCES);
+const cimd = process.env.CIMD === '1';
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 const people = {
   alice: { name: 'Alice Example', username: 'alice', email: 'alice@example.test', email_verified: true },
@@ -41,37 +51,56 @@ server.listen(0, '127.0.0.1', () => {
 });
 process.on('SIGTERM', () => { server.closeAllConnections(); server.close(() => process.exit(0)); });
 
-function configuration() {
-  const clients = [];
+function clients() {
+  const list = JSON.parse(process.env.CLIENTS || '[]');
   if (process.env.CLIENT_ID) {
-    clients.push({
+    list.push({
       client_id: process.env.CLIENT_ID, application_type: 'native', token_endpoint_auth_method: 'none',
       redirect_uris: ['http://127.0.0.1/callback'], grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'],
     });
   }
+  return list;
+}
+
+function resourceServer(resource) {
+  if (resources && !(resource in resources)) throw new errors.InvalidTarget();
+  return { scope: resources?.[resource] ?? '', audience: resource, accessTokenTTL: ttl, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES384' } } };
+}
+
+function configuration() {
   return {
-    clients,
+    clients: clients(),
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'ES384' }] },
     clientDefaults: { id_token_signed_response_alg: 'ES384' },
-    enabledJWA: { idTokenSigningAlgValues: ['ES384'] },
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    enabledJWA: { idTokenSigningAlgValues: ['ES384'], clientAuthSigningAlgValues: ['ES256', 'RS256', 'EdDSA', 'Ed25519'] },
     claims: { profile: ['name', 'username'], email: ['email', 'email_verified'] },
     scopes: ['openid', 'offline_access'],
-    pkce: { required: () => true },
-    ttl: { AccessToken: ttl, AuthorizationCode: 60, RefreshToken: 14 * 24 * 3600, Interaction: 3600, Session: 3600, Grant: 14 * 24 * 3600, IdToken: 3600 },
+    pkce: { required: (_ctx, client) => client.clientAuthMethod !== 'client_secret_basic' },
+    ttl: {
+      AccessToken: ttl, ClientCredentials: ttl, AuthorizationCode: 60, RefreshToken: 14 * 24 * 3600, Interaction: 3600, Session: 3600,
+      Grant: 14 * 24 * 3600, IdToken: 3600, DeviceCode: (_ctx, _code, client) => (client.clientId === process.env.SHORT ? 1 : 600),
+    },
     rotateRefreshToken: true,
     cookies: { keys: ['not a secret'] },
     findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
+    renderError: (ctx, out) => { ctx.body = out; },
     interactions: { url: (_ctx, i) => `/sign-in/${i.uid}` },
+    // Fetching from this machine is refused unless fetch is one's own.
+    ...(cimd && { fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }) }),
     features: {
+      ...(cimd && { clientIdMetadataDocument: { enabled: true, ack: 'draft-02' } }),
       devInteractions: { enabled: false },
       registration: { enabled: process.env.DCR === '1' },
       revocation: { enabled: true },
       introspection: { enabled: true },
+      clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => undefined,
         useGrantedResource: () => false,
-        getResourceServerInfo: (_ctx, resource) => ({ scope: '', audience: resource, accessTokenTTL: ttl, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES384' } } }),
+        getResourceServerInfo: (_ctx, resource) => resourceServer(resource),
       },
     },
   };
@@ -89,13 +118,15 @@ async function interaction(provider, req, res) {
     let body = '';
     for await (const chunk of req) body += chunk;
     const user = new URLSearchParams(body).get('user');
-    const result = people[user] ? { login: { accountId: user } } : { error: 'access_denied' };
+    const result = people[user] ? { login: { accountId: user } } : { error: 'access_denied', error_description: 'End-User aborted interaction' };
     await provider.interactionFinished(req, res, result);
     return;
   }
   const { params, session, prompt } = details;
   const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
-  grant.addOIDCScope([...(prompt.details.missingOIDCScope ?? params.scope.split(' '))].join(' '));
-  for (const resource of [params.resource].flat().filter(Boolean)) grant.addResourceScope(resource, '');
+  grant.addOIDCScope([...(prompt.details.missingOIDCScope ?? (params.scope ?? '').split(' '))].join(' '));
+  for (const resource of [params.resource].flat().filter(Boolean)) {
+    grant.addResourceScope(resource, [...(prompt.details.missingResourceScopes?.[resource] ?? [])].join(' '));
+  }
   await provider.interactionFinished(req, res, { consent: { grantId: await grant.save() } }, { mergeWithLastSubmission: true });
 }
