@@ -61,7 +61,7 @@ func (s *Store) look(ctx context.Context, id string) (f found) {
 			return f
 		}
 		s.betweenReads()
-		f.sealed, _, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+sealedSuffix))
+		f.sealed, _, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+s.sealedForm()))
 		if !errors.Is(f.plainErr, fs.ErrNotExist) || !errors.Is(f.sealedErr, fs.ErrNotExist) {
 			break
 		}
@@ -84,7 +84,7 @@ func worse(plain, sealed error) error {
 // has asked for it by name and a login is about to be made under the lock:
 // better than signing in first and failing to save after.
 func (s *Store) probed(ctx context.Context, id string, err error) error {
-	if s.kind != KindKeyring || !errors.Is(err, oauth.ErrNotFound) || !s.isHeld(id+lockSuffix) && !s.isHeld(id+loginSuffix) {
+	if s.kind != KindKeyring && s.kind != KindPassphrase || !errors.Is(err, oauth.ErrNotFound) || !s.isHeld(id+lockSuffix) && !s.isHeld(id+loginSuffix) {
 		return err
 	}
 	if _, kerr := s.readKey(ctx, nil); kerr != nil && !errors.Is(kerr, ErrKeyLost) {
@@ -141,21 +141,25 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 	if err != nil {
 		return err
 	}
-	kind, data, other := KindFile, plaintext, sealedSuffix
-	name := id + plainSuffix
+	kind, data, suffix := KindFile, plaintext, plainSuffix
 	if k != nil {
 		if data, err = seal(k, id, plaintext); err != nil {
 			return err
 		}
-		kind, name, other = KindKeyring, id+sealedSuffix, plainSuffix
+		kind, suffix = s.sealedKind(), s.sealedForm()
 	}
 	return s.whileWriting(ctx, func() error {
-		info, err := writePrivate(ctx, s.dir, name, data, true)
+		info, err := writePrivate(ctx, s.dir, id+suffix, data, true)
 		if err != nil {
 			return err
 		}
-		if err := remove(ctx, s.dir, id+other); err != nil {
-			s.log.Warn("cannot remove the older form of a stored login", "file", id+other, "error", err)
+		for other := range forms {
+			if other == suffix {
+				continue
+			}
+			if err := remove(ctx, s.dir, id+other); err != nil {
+				s.log.Warn("cannot remove the older form of a stored login", "file", id+other, "error", err)
+			}
 		}
 		entry := entryOf(key, cred, now, kind)
 		s.updateIndex(ctx, func(x *index) { x.entries[id] = indexed{Entry: entry, stamp: stampOf(info)} })
@@ -171,7 +175,7 @@ func (s *Store) keyToSave(ctx context.Context, id string) (*sealingKey, error) {
 	}
 	k, err := s.ensureKey(ctx, s.currentKeyID(ctx, id))
 	var ke *KeyringError
-	if err == nil || s.kind == KindKeyring || !errors.As(err, &ke) {
+	if err == nil || s.kind != KindAuto || !errors.As(err, &ke) {
 		return k, err
 	}
 	s.log.Debug("the keyring does not work", "error", ke)
@@ -184,7 +188,7 @@ func (s *Store) keyToSave(ctx context.Context, id string) (*sealingKey, error) {
 // currentKeyID is the id of the key that the present sealed file needs: when
 // it is not the one in memory, another process has replaced a lost key.
 func (s *Store) currentKeyID(ctx context.Context, id string) *[keyIDLength]byte {
-	file, _, err := readPrivate(ctx, filepath.Join(s.dir, id+sealedSuffix))
+	file, _, err := readPrivate(ctx, filepath.Join(s.dir, id+s.sealedForm()))
 	if err != nil {
 		return nil
 	}

@@ -19,6 +19,9 @@ var (
 	// ErrUnsafe means that a file or directory is not private to this user, or
 	// not a file at all, and was not used.
 	ErrUnsafe = errors.New("not safe to use")
+	// ErrPassphrase means that the passphrase of KindPassphrase is missing,
+	// unfit or not the right one.
+	ErrPassphrase = errors.New("no usable passphrase")
 	// ErrNewer means that a newer release wrote the credential.
 	ErrNewer = errors.New("written by a newer release")
 )

@@ -20,10 +20,10 @@ import (
 )
 
 // Security row 18: whatever the umask, files are 0600 and directories 0700.
-func TestModes(t *testing.T) {
+func TestRow18Modes(t *testing.T) {
 	t.Parallel()
 	for _, umask := range []string{"000", "022", "077", "277"} {
-		for _, kind := range []string{"keyring", "file"} {
+		for _, kind := range []string{"keyring", "passphrase", "file"} {
 			base, ring := t.TempDir(), t.TempDir()
 			dir := filepath.Join(base, "new", "store")
 			run(t, helper(t, "umask", umask, dir, kind, ring))
@@ -72,7 +72,7 @@ func helperUmask(args []string) error {
 
 // Security row 18: an existing directory is repaired when only its mode is
 // wrong and nothing else could be hurt by that; otherwise it is refused.
-func TestLooseDirectory(t *testing.T) {
+func TestRow18LooseDirectory(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name string
@@ -122,7 +122,7 @@ func TestLooseDirectory(t *testing.T) {
 
 // Security row 19: what is not a private regular file of ours is refused at
 // once, by Load, Save, Lock and Pending, and nothing is written through it.
-func TestPlantedFiles(t *testing.T) {
+func TestRow19PlantedFiles(t *testing.T) {
 	t.Parallel()
 	plant := map[string]func(path, victim string) error{
 		"link":            func(path, victim string) error { return os.Symlink(victim, path) },
@@ -161,6 +161,10 @@ func testPlanted(t *testing.T, plant func(path, victim string) error) {
 			_, err := s.Load(ctx, key)
 			return bothUnsafe(err, s.Save(ctx, key, numbered(1)))
 		},
+		passphraseSuffix: func(s *Store) error {
+			_, err := s.Load(ctx, key)
+			return bothUnsafe(err, s.Save(ctx, key, numbered(1)))
+		},
 		lockSuffix: func(s *Store) error { _, err := s.Lock(ctx, key); return err },
 		pendingSuffix: func(s *Store) error {
 			_, _, err := s.Pending(ctx, key)
@@ -177,14 +181,14 @@ func testPlanted(t *testing.T, plant func(path, victim string) error) {
 		victim := filepath.Join(t.TempDir(), "victim")
 		put(t, victim, []byte("precious"))
 		kind, path := KindFile, filepath.Join(dir, key.ID()+suffix)
-		if suffix == sealedSuffix {
-			kind = KindKeyring
+		if of, ok := forms[suffix]; ok {
+			kind = of
 		}
 		if err := plant(path, victim); err != nil {
 			t.Skipf("cannot be planted here: %v", err)
 		}
 		before, _ := os.Lstat(path)
-		s := mustOpen(t, Options{Dir: dir, Kind: kind, Keyring: newRing()})
+		s := mustOpen(t, Options{Dir: dir, Kind: kind, Keyring: newRing(), Getenv: environment(passphraseVariable, goodPassphrase)})
 		err = use(s)
 		var hinted *Error
 		if !errors.Is(err, ErrUnsafe) || errors.Is(err, oauth.ErrNotFound) || !errors.As(err, &hinted) || hinted.Hint == "" {
@@ -209,7 +213,7 @@ func bothUnsafe(load, save error) error {
 
 // Security row 18: a stored login that others could read is not used, and the
 // hint names the command; after it, it is.
-func TestLooseFile(t *testing.T) {
+func TestRow18LooseFile(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{KindFile, KindKeyring} {
 		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: kind, Keyring: newRing()})
@@ -243,7 +247,7 @@ func TestLooseFile(t *testing.T) {
 }
 
 // A directory that belongs to somebody else, directly or behind a link.
-func TestForeignDirectory(t *testing.T) {
+func TestRow19ForeignDirectory(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a directory away")

@@ -29,8 +29,10 @@ func helpers() map[string]func(args []string) error {
 // helperOpen opens a store for a helper: its directory, its kind, and the
 // directory of a ringFiles, or "os" for the keyring of the system.
 func helperOpen(dir, kind, ring string) (*Store, error) {
-	o := Options{Dir: dir, Kind: Kind(kind), Notice: func(message, _ string) { fmt.Fprintln(os.Stderr, "notice:", message) }}
-	if ring != "os" {
+	o := Options{Dir: dir, Kind: Kind(kind), Getenv: environment(passphraseVariable, goodPassphrase), Notice: func(message, _ string) { fmt.Fprintln(os.Stderr, "notice:", message) }}
+	if ring == "os" {
+		o.Getenv = nil
+	} else {
 		o.Keyring = ringFiles(ring)
 	}
 	return Open(o)

@@ -194,7 +194,7 @@ func ordered(list []Entry) []Entry {
 type credentialFile struct {
 	kind  Kind
 	stamp stamp
-	both  bool // sealed and plain: a writer died in between
+	both  bool // in more than one form: a writer died in between
 }
 
 func (s *Store) credentialFiles() (map[string]credentialFile, error) {
@@ -211,18 +211,21 @@ func (s *Store) credentialFiles() (map[string]credentialFile, error) {
 	}
 	for _, n := range names {
 		id, suffix, ok := identityOf(n.Name())
-		if !ok || suffix != sealedSuffix && suffix != plainSuffix {
+		kind, isCredential := forms[suffix]
+		if !ok || !isCredential {
 			continue
 		}
 		info, err := n.Info()
 		if err != nil {
 			continue // removed since
 		}
-		f := credentialFile{kind: KindKeyring, stamp: stampOf(info)}
-		if suffix == plainSuffix {
-			f.kind = KindFile
+		f := credentialFile{kind: kind, stamp: stampOf(info)}
+		if other, ok := files[id]; ok {
+			f.both = true
+			if !s.reads(kind) {
+				f.kind, f.stamp = other.kind, other.stamp
+			}
 		}
-		_, f.both = files[id]
 		files[id] = f
 	}
 	return files, nil
@@ -231,8 +234,8 @@ func (s *Store) credentialFiles() (map[string]credentialFile, error) {
 // mend makes the entry of one login from its file. What the index knew stays
 // in an entry with a problem.
 func (s *Store) mend(ctx context.Context, id string, f credentialFile, known indexed) indexed {
-	if s.kind == KindFile && f.kind == KindKeyring {
-		known.ID, known.Store, known.Problem = id, f.kind, "kept behind the OS keyring, which --store file does not ask"
+	if !s.reads(f.kind) {
+		known.ID, known.Store, known.Problem = id, f.kind, s.unread(f.kind)
 		return known
 	}
 	rec, err := s.readRecord(ctx, id)

@@ -122,7 +122,7 @@ func TestIndexUnreadable(t *testing.T) {
 // Security row 24, C41: canary secrets are in no file but the credential's own,
 // and in that one only when it is the plain one that was chosen; not in the
 // log at its highest level, not in notices, errors or any printed form.
-func TestNoSecretElsewhere(t *testing.T) {
+func TestRow24Canary(t *testing.T) {
 	t.Parallel()
 	const canary = "CANARY"
 	cred := oauth.Credential{
@@ -130,12 +130,12 @@ func TestNoSecretElsewhere(t *testing.T) {
 		AccessToken: oauth.NewSecret(canary + "-access"), RefreshToken: oauth.NewSecret(canary + "-refresh"), IDToken: oauth.NewSecret(canary + "-id"),
 		Registration: oauth.Registration{ClientID: "client", ClientSecret: oauth.NewSecret(canary + "-client")},
 	}
-	for _, kind := range []Kind{KindKeyring, KindFile, KindAuto} {
+	for _, kind := range []Kind{KindKeyring, KindFile, KindAuto, KindPassphrase} {
 		var log bytes.Buffer
 		var told notices
 		ring := newRing()
 		s := mustOpen(t, Options{
-			Dir: t.TempDir(), Kind: kind, Keyring: ring, Notice: told.add,
+			Dir: t.TempDir(), Kind: kind, Keyring: ring, Notice: told.add, Getenv: environment(passphraseVariable, canary+" in the passphrase"),
 			Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 4})),
 		})
 		if err := s.Save(t.Context(), keyFor("a"), cred); err != nil {
@@ -152,7 +152,7 @@ func TestNoSecretElsewhere(t *testing.T) {
 		}
 		seen := grep(t, s.dir, canary)
 		unlock()
-		for _, suffix := range []string{sealedSuffix, plainSuffix} {
+		for _, suffix := range []string{sealedSuffix, passphraseSuffix, plainSuffix} {
 			path := filepath.Join(s.dir, keyFor("a").ID()+suffix)
 			if exists(path) {
 				put(t, path, append(take(t, path)[:60], canary...))

@@ -26,12 +26,13 @@ const (
 // sealingKey is the key of one store directory, and what names it in the
 // files it has sealed.
 type sealingKey struct {
+	kind   Kind // KindKeyring or KindPassphrase
 	secret [keyLength]byte
 	id     [keyIDLength]byte
 }
 
-func newSealingKey(secret []byte) *sealingKey {
-	k := &sealingKey{}
+func newSealingKey(kind Kind, secret []byte) *sealingKey {
+	k := &sealingKey{kind: kind}
 	copy(k.secret[:], secret)
 	// The key is 256 random bits: a few bytes of its hash give nothing away.
 	sum := sha256.Sum256(append([]byte("mcp-login key id 1\n"), secret...))
@@ -115,7 +116,7 @@ func (s *Store) ensureKey(ctx context.Context, want *[keyIDLength]byte) (*sealin
 func (s *Store) createKey(ctx context.Context) (*sealingKey, error) {
 	secret := make([]byte, keyLength)
 	_, _ = rand.Read(secret) // never fails: the program ends before it would
-	k := newSealingKey(secret)
+	k := newSealingKey(s.sealedKind(), secret)
 	text := base64.StdEncoding.EncodeToString(secret)
 	clear(secret)
 	if err := s.keyring.set(ctx, keyringService, s.account, text); err != nil {
@@ -146,7 +147,7 @@ func (s *Store) fetchKey(ctx context.Context) (*sealingKey, error) {
 		return nil, &KeyringError{Op: "read", State: KeyringNotFound}
 	}
 	defer clear(secret)
-	return newSealingKey(secret), nil
+	return newSealingKey(s.sealedKind(), secret), nil
 }
 
 // accountOf is keyringAccount on this system.

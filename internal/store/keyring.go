@@ -13,6 +13,10 @@ import (
 // block for ever.
 const keyringTimeout = 3 * time.Second
 
+// passphraseTimeout is the same for a key that is derived from a passphrase:
+// computing, which twenty processes on a small machine may do at once.
+const passphraseTimeout = 30 * time.Second
+
 // Keyring keeps small secrets for the user: the OS keyring, or a stand-in. A
 // failure is best returned as a *KeyringError; any other error counts as
 // KeyringOther. Calls may block: the store puts a deadline on each.
@@ -140,9 +144,12 @@ func (b *bounded) set(ctx context.Context, service, account, secret string) erro
 
 func asKeyringError(op string, err error) error {
 	var ke *KeyringError
+	var hinted *Error
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &hinted): // of a passphrase, or a file that is not safe
+		return err
 	case errors.As(err, &ke):
 		return &KeyringError{Op: op, State: ke.State, Err: ke.Err}
 	}

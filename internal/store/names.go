@@ -5,16 +5,19 @@ import "strings"
 // The files of a store directory. An identity's files start with its
 // oauth.Key.ID, 64 hexadecimal characters.
 const (
-	sealedSuffix  = ".sealed"  // the credential, encrypted
-	plainSuffix   = ".plain"   // the credential, as JSON
-	lockSuffix    = ".lock"    // empty; locked by who renews the credential
-	loginSuffix   = ".login"   // empty; locked by who asks the person
-	pendingSuffix = ".pending" // the login in progress
-	noteSuffix    = ".note-"   // and a name: what is known of the server
+	sealedSuffix = ".sealed" // the credential, encrypted
+	plainSuffix  = ".plain"  // the credential, as JSON
+	// the credential, encrypted under a passphrase
+	passphraseSuffix = ".passphrase"
+	lockSuffix       = ".lock"    // empty; locked by who renews the credential
+	loginSuffix      = ".login"   // empty; locked by who asks the person
+	pendingSuffix    = ".pending" // the login in progress
+	noteSuffix       = ".note-"   // and a name: what is known of the server
 
-	indexName     = "index.json"
-	writeLockName = "write.lock" // locked while a credential and the index are written
-	keyLockName   = "key.lock"   // locked while the key is created
+	indexName         = "index.json"
+	writeLockName     = "write.lock"     // locked while a credential and the index are written
+	keyLockName       = "key.lock"       // locked while the key is created
+	passphraseKeyName = "passphrase.key" // the key of KindPassphrase, encrypted
 
 	// Markers: what the person has been told once.
 	toldFallback = "told-fallback"
@@ -32,7 +35,7 @@ func identityOf(name string) (id, suffix string, ok bool) {
 	}
 	id, suffix = name[:idCharacters], name[idCharacters:]
 	switch suffix {
-	case sealedSuffix, plainSuffix, lockSuffix, loginSuffix, pendingSuffix:
+	case sealedSuffix, plainSuffix, passphraseSuffix, lockSuffix, loginSuffix, pendingSuffix:
 		return id, suffix, true
 	}
 	return id, suffix, strings.HasPrefix(suffix, noteSuffix) && isNoteName(suffix[len(noteSuffix):])
@@ -44,7 +47,7 @@ func isOurs(name string) bool {
 		name = target
 	}
 	switch name {
-	case indexName, writeLockName, keyLockName, toldFallback, toldNoLocks:
+	case indexName, writeLockName, keyLockName, passphraseKeyName, toldFallback, toldNoLocks:
 		return true
 	}
 	_, _, ok := identityOf(name)

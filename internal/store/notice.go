@@ -59,6 +59,8 @@ func (s *Store) tellUnreadable(key oauth.Key, err error) {
 	}
 	var ke *KeyringError
 	switch {
+	case errors.Is(err, ErrKeyLost) && s.kind == KindPassphrase:
+		s.say("the key of the stored logins is gone from "+filepath.Join(s.dir, passphraseKeyName)+"; a new sign-in is needed", "nothing else is lost: the next sign-in makes a new key")
 	case errors.Is(err, ErrKeyLost):
 		s.say("the OS keyring no longer has the key of the stored logins; a new sign-in is needed", "nothing else is lost: the next sign-in makes a new key")
 	case errors.Is(err, ErrDamaged):

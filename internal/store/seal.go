@@ -18,7 +18,7 @@ const sealedPrefix = "mcp-login sealed "
 // additionalData binds a sealed file to its format version, kind of store, key
 // and identity.
 func additionalData(k *sealingKey, id string) []byte {
-	ad := append([]byte(sealedHeader+string(KindKeyring)+"\n"), k.id[:]...)
+	ad := append([]byte(sealedHeader+string(k.kind)+"\n"), k.id[:]...)
 	return append(ad, id...)
 }
 

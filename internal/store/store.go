@@ -23,6 +23,9 @@ const (
 	KindAuto Kind = "auto"
 	// KindKeyring is a file per identity, sealed by a key in the OS keyring.
 	KindKeyring Kind = "keyring"
+	// KindPassphrase is a file per identity, sealed by a key that a passphrase
+	// opens: for servers that have no keyring.
+	KindPassphrase Kind = "passphrase"
 	// KindFile is a plain file per identity, mode 0600.
 	KindFile Kind = "file"
 	// KindMemory ends with the process.
@@ -38,9 +41,15 @@ type Options struct {
 	Kind Kind
 	// Keyring holds the key; nil is the keyring of the operating system.
 	Keyring Keyring
-	// KeyringTimeout is how long one call to the keyring may take; 0 is 3 s.
+	// Passphrase returns the passphrase of KindPassphrase, which the store
+	// clears after use; nil reads the variable MCP_LOGIN_PASSPHRASE, or the
+	// file that MCP_LOGIN_PASSPHRASE_FILE names.
+	Passphrase func() ([]byte, error)
+	// KeyringTimeout is how long one call to the keyring may take; 0 is 3 s,
+	// and 30 s to open the key with a passphrase.
 	KeyringTimeout time.Duration
-	// Getenv shows the environment in which the OS keyring is looked for; nil
+	// Getenv shows the environment in which the OS keyring is looked for, and
+	// a passphrase; nil
 	// is the one of the process, which the keyring libraries read as well.
 	Getenv func(string) string
 	// Notice tells the person something with a next step, where no call fails:
@@ -93,35 +102,47 @@ func Open(o Options) (*Store, error) {
 	switch s.kind {
 	case "":
 		s.kind = KindAuto
-	case KindAuto, KindKeyring, KindFile:
+	case KindAuto, KindKeyring, KindPassphrase, KindFile:
 	case KindMemory:
 		s.memory = newMemory()
 		return s, nil
 	default:
-		return nil, &Error{Op: "open the store", Err: fmt.Errorf("unknown kind of store %q", string(o.Kind)), Hint: "use auto, keyring, file or memory"}
+		return nil, &Error{Op: "open the store", Err: fmt.Errorf("unknown kind of store %q", string(o.Kind)), Hint: "use auto, keyring, passphrase, file or memory"}
 	}
 	if !filepath.IsAbs(s.dir) {
 		return nil, &Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: "give the whole path in MCP_LOGIN_DIR"}
 	}
 	s.dir = filepath.Clean(s.dir)
 	s.account = accountOf(s.dir)
-	inner, limit := o.Keyring, o.KeyringTimeout
-	if inner == nil {
-		getenv := o.Getenv
-		if getenv == nil {
-			getenv = os.Getenv
-		}
-		inner = osKeyring{getenv}
-	}
-	if limit <= 0 {
-		limit = keyringTimeout
-	}
-	s.keyring = newBounded(inner, limit)
+	s.keyring = o.keyringFor(s.kind, s.dir)
 	return s, nil
 }
 
+// keyringFor returns what holds the key of the directory dir.
+func (o Options) keyringFor(kind Kind, dir string) *bounded {
+	getenv, ask := o.Getenv, o.Passphrase
+	if getenv == nil {
+		getenv = os.Getenv
+	}
+	if ask == nil {
+		ask = passphraseFrom(getenv)
+	}
+	inner, limit := o.Keyring, keyringTimeout
+	switch {
+	case kind == KindPassphrase:
+		inner, limit = &passphraseKeyring{dir: dir, ask: ask}, passphraseTimeout
+	case inner == nil:
+		inner = osKeyring{getenv}
+	}
+	if o.KeyringTimeout > 0 {
+		limit = o.KeyringTimeout
+	}
+	return newBounded(inner, limit)
+}
+
 // Load implements oauth.Store. Besides oauth.ErrNotFound the errors are
-// ErrKeyLost and ErrDamaged, which wrap it; ErrUnsafe, ErrNewer, *KeyringError
+// ErrKeyLost and ErrDamaged, which wrap it; ErrUnsafe, ErrNewer,
+// ErrPassphrase, *KeyringError
 // while a keyring that has the key does not give it, and those of the system.
 func (s *Store) Load(ctx context.Context, key oauth.Key) (oauth.Credential, error) {
 	if err := ctx.Err(); err != nil {
@@ -170,7 +191,7 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 	}
 	id := key.ID()
 	return s.whileWriting(ctx, func() error {
-		err := errors.Join(remove(ctx, s.dir, id+sealedSuffix), remove(ctx, s.dir, id+plainSuffix), s.removeNotes(ctx, id))
+		err := errors.Join(remove(ctx, s.dir, id+sealedSuffix), remove(ctx, s.dir, id+passphraseSuffix), remove(ctx, s.dir, id+plainSuffix), s.removeNotes(ctx, id))
 		if err == nil {
 			err = syncDirectory(s.dir)
 		}
@@ -189,10 +210,12 @@ func (s *Store) Describe(_ context.Context, key oauth.Key) string {
 		return "memory, until this program ends"
 	}
 	id := key.ID()
-	sealed, plain := filepath.Join(s.dir, id+sealedSuffix), filepath.Join(s.dir, id+plainSuffix)
+	sealed, plain := filepath.Join(s.dir, id+s.sealedForm()), filepath.Join(s.dir, id+plainSuffix)
 	switch {
 	case exists(plain) && (s.kind == KindFile || !exists(sealed)):
 		return "the plain file " + plain + ", readable for you only"
+	case exists(sealed) && s.kind == KindPassphrase:
+		return "the file " + sealed + ", encrypted under your passphrase"
 	case exists(sealed):
 		return "the file " + sealed + ", encrypted with a key from the OS keyring"
 	}

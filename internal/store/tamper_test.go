@@ -118,7 +118,7 @@ func TestSealedSwapped(t *testing.T) {
 func TestAdditionalData(t *testing.T) {
 	t.Parallel()
 	id, other := keyFor("a").ID(), keyFor("b").ID()
-	k := newSealingKey(bytes.Repeat([]byte{7}, keyLength))
+	k := newSealingKey(KindKeyring, bytes.Repeat([]byte{7}, keyLength))
 	file, err := seal(k, id, []byte("text"))
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func TestLaterOfTwoFiles(t *testing.T) {
 }
 
 func FuzzStoredFile(f *testing.F) {
-	k := newSealingKey(make([]byte, keyLength))
+	k := newSealingKey(KindKeyring, make([]byte, keyLength))
 	plain, err := encodeRecord(keyFor("a"), numbered(1), numbered(1).Expiry)
 	if err != nil {
 		f.Fatal(err)
