@@ -1,0 +1,248 @@
+package clients
+
+import "strings"
+
+// Format is the language of a file.
+type Format string
+
+// Formats of files. JSON may have comments and trailing commas.
+const (
+	JSON Format = "JSON"
+	TOML Format = "TOML"
+	YAML Format = "YAML"
+)
+
+// Client is a program that runs MCP servers, and how it is configured.
+type Client struct {
+	// ID is its name on the command line, Title its name for people.
+	ID, Title string
+	Format    Format
+	// InheritsPath says that the client sees the PATH of the person's shell, so
+	// that a bare command name is found. Programs with a window, started from a
+	// dock or a menu, mostly do not.
+	InheritsPath bool
+	// Reload says how the client comes to know of a change.
+	Reload string
+	// Project is the file of one project, relative to its folder, if there is one
+	// in the same form.
+	Project string
+
+	path      []string   // to the servers
+	elsewhere [][]string // further places that are read and rewritten; * is any name
+	list      bool       // the servers are a list, with their names inside
+	shape     func(Server) []field
+	fresh     string // the file before its first server
+
+	files []string // see System.expand
+	env   string   // a variable that names the folder instead
+}
+
+const (
+	restart  = "quit it and start it again"
+	atOnce   = "it notices the change by itself"
+	newStart = "start a new session"
+)
+
+// All is the table of clients, in the order people are shown. Locations and
+// forms are those the programs document (docs/clients.md).
+var All = []Client{
+	{
+		ID: "claude-desktop", Title: "Claude Desktop", Reload: restart, path: []string{"mcpServers"}, shape: plain,
+		files: []string{"{user}/Claude/claude_desktop_config.json", "windows:{local}/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"},
+	},
+	{
+		ID: "claude-code", Title: "Claude Code", InheritsPath: true, Reload: newStart, Project: ".mcp.json",
+		path: []string{"mcpServers"}, elsewhere: [][]string{{"projects", "*", "mcpServers"}}, shape: typedStdio,
+		files: []string{"{home}/.claude.json"}, env: "CLAUDE_CONFIG_DIR",
+	},
+	{
+		ID: "cursor", Title: "Cursor", Reload: atOnce, Project: ".cursor/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.cursor/mcp.json"},
+	},
+	{
+		ID: "vscode", Title: "VS Code", Reload: "start the server from the MCP list", Project: ".vscode/mcp.json",
+		path: []string{"servers"}, shape: typedStdio, files: []string{"{user}/Code/User/mcp.json"},
+	},
+	{
+		ID: "vscode-insiders", Title: "VS Code Insiders", Reload: "start the server from the MCP list", Project: ".vscode/mcp.json",
+		path: []string{"servers"}, shape: typedStdio, files: []string{"{user}/Code - Insiders/User/mcp.json"},
+	},
+	{
+		ID: "windsurf", Title: "Windsurf", Reload: "press refresh in its MCP panel",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.codeium/windsurf/mcp_config.json"},
+	},
+	{
+		ID: "zed", Title: "Zed", Reload: atOnce, Project: ".zed/settings.json", path: []string{"context_servers"}, shape: plain,
+		files: []string{"unix:{xdg}/zed/settings.json", "windows:{user}/Zed/settings.json"},
+	},
+	{
+		ID: "codex", Title: "Codex", Format: TOML, InheritsPath: true, Reload: newStart, Project: ".codex/config.toml",
+		path: []string{"mcp_servers"}, shape: plain, files: []string{"{home}/.codex/config.toml"}, env: "CODEX_HOME",
+	},
+	{
+		ID: "gemini", Title: "Gemini CLI", InheritsPath: true, Reload: newStart, Project: ".gemini/settings.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.gemini/settings.json"},
+	},
+	{
+		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: plain,
+		files: []string{
+			"{user}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+			"{home}/.cline/data/settings/cline_mcp_settings.json",
+		},
+	},
+	{
+		ID: "roo", Title: "Roo Code", Reload: atOnce, Project: ".roo/mcp.json", path: []string{"mcpServers"}, shape: plain,
+		files: []string{"{user}/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"},
+	},
+	{
+		ID: "kilo", Title: "Kilo Code", Reload: atOnce, Project: ".kilocode/mcp.json", path: []string{"mcpServers"}, shape: plain,
+		files: []string{"{user}/Code/User/globalStorage/kilocode.kilo-code/settings/mcp_settings.json"},
+	},
+	{
+		ID: "continue", Title: "Continue", Format: YAML, Reload: atOnce, path: []string{"mcpServers"}, list: true, shape: named,
+		fresh: "name: Local Config\nversion: 1.0.0\nschema: v1\n", files: []string{"{home}/.continue/config.yaml"},
+	},
+	{
+		ID: "goose", Title: "Goose", Format: YAML, Reload: newStart, path: []string{"extensions"}, shape: goose,
+		files: []string{"unix:{xdg}/goose/config.yaml", "windows:{user}/Block/goose/config/config.yaml"},
+	},
+	{
+		ID: "lm-studio", Title: "LM Studio", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.lmstudio/mcp.json"},
+	},
+	{
+		ID: "kiro", Title: "Kiro", Reload: atOnce, Project: ".kiro/settings/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.kiro/settings/mcp.json"},
+	},
+	{
+		ID: "amazon-q", Title: "Amazon Q Developer CLI", InheritsPath: true, Reload: newStart, Project: ".amazonq/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.aws/amazonq/mcp.json"},
+	},
+	{
+		ID: "copilot-cli", Title: "GitHub Copilot CLI", InheritsPath: true, Reload: newStart,
+		path: []string{"mcpServers"}, shape: copilot, files: []string{"{home}/.copilot/mcp-config.json"},
+	},
+	{
+		ID: "opencode", Title: "opencode", InheritsPath: true, Reload: newStart, Project: "opencode.json",
+		path: []string{"mcp"}, shape: oneCommand, files: []string{"{xdg}/opencode/opencode.json", "{xdg}/opencode/opencode.jsonc"},
+	},
+	{
+		ID: "amp", Title: "Amp", InheritsPath: true, Reload: newStart, Project: ".amp/settings.json",
+		path: []string{"amp.mcpServers"}, shape: plain, files: []string{"{xdg}/amp/settings.json"},
+	},
+	{
+		ID: "crush", Title: "Crush", InheritsPath: true, Reload: newStart, Project: ".crush.json",
+		path: []string{"mcp"}, shape: typedStdio, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
+	},
+	{
+		ID: "qwen", Title: "Qwen Code", InheritsPath: true, Reload: newStart, Project: ".qwen/settings.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.qwen/settings.json"},
+	},
+	{
+		ID: "junie", Title: "Junie", Reload: atOnce, Project: ".junie/mcp/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.junie/mcp/mcp.json"},
+	},
+	{
+		ID: "factory", Title: "Factory Droid", InheritsPath: true, Reload: atOnce, Project: ".factory/mcp.json",
+		path: []string{"mcpServers"}, shape: typedStdio, files: []string{"{home}/.factory/mcp.json"},
+	},
+}
+
+func init() {
+	for i := range All {
+		c := &All[i]
+		if c.Format == "" {
+			c.Format = JSON
+		}
+		if c.fresh == "" {
+			c.fresh = emptyDocument[c.Format]
+		}
+	}
+}
+
+// Find returns the client of an ID. What people call it is understood as well:
+// letter case, blanks and hyphens do not count, nor does "code" in "vs code".
+func Find(id string) (Client, bool) {
+	for _, c := range All {
+		if squeeze(id) == squeeze(c.ID) || squeeze(id) == squeeze(c.Title) {
+			return c, true
+		}
+	}
+	return Client{}, false
+}
+
+func squeeze(s string) string {
+	return strings.NewReplacer(" ", "", "-", "", "_", "", ".", "").Replace(strings.ToLower(s))
+}
+
+// System is where a person's files are.
+type System struct {
+	OS     string // as runtime.GOOS
+	Home   string
+	Getenv func(string) string
+}
+
+// Locations are the places where a client's own file may be, the usual one
+// first. It is empty where the client does not exist.
+func (c Client) Locations(s System) []string {
+	if dir := s.get(c.env); dir != "" {
+		return []string{s.native(dir + "/" + c.files[0][strings.LastIndexByte(c.files[0], '/')+1:])}
+	}
+	var all []string
+	for _, template := range c.files {
+		if system, rest, ok := strings.Cut(template, ":{"); ok {
+			if (system == "windows") != (s.OS == "windows") {
+				continue
+			}
+			template = "{" + rest
+		}
+		if path := s.expand(template); path != "" {
+			all = append(all, path)
+		}
+	}
+	return all
+}
+
+func (s System) get(name string) string {
+	if name == "" || s.Getenv == nil {
+		return ""
+	}
+	return s.Getenv(name)
+}
+
+// expand replaces {home}; {user}, where programs keep a person's settings on this
+// system; {local}, the same for data of this machine; and {xdg}, ~/.config or its
+// replacement. Empty is a place that is not known.
+func (s System) expand(template string) string {
+	or := func(name, otherwise string) string {
+		if v := s.get(name); v != "" {
+			return v
+		}
+		return otherwise
+	}
+	place, rest, _ := strings.Cut(strings.TrimPrefix(template, "{"), "}")
+	if s.Home == "" {
+		return ""
+	}
+	base := s.Home
+	xdg := or("XDG_CONFIG_HOME", s.Home+"/.config")
+	switch {
+	case place == "xdg":
+		base = xdg
+	case place == "user" && s.OS == "darwin":
+		base = s.Home + "/Library/Application Support"
+	case place == "user" && s.OS == "windows":
+		base = or("APPDATA", s.Home+"/AppData/Roaming")
+	case place == "local" && s.OS == "windows":
+		base = or("LOCALAPPDATA", s.Home+"/AppData/Local")
+	case place == "user":
+		base = xdg
+	}
+	return s.native(base + rest)
+}
+
+func (s System) native(path string) string {
+	if s.OS == "windows" {
+		return strings.ReplaceAll(path, "/", `\`)
+	}
+	return path
+}
