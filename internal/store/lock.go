@@ -62,12 +62,15 @@ func (s *Store) LoginUnderWay(_ context.Context, key oauth.Key) bool {
 		return false
 	}
 	path := filepath.Join(s.dir, name)
-	if !exists(path) {
+	if !exists(path) && !exists(path+heldSuffix) {
 		return false
 	}
 	release, free, err := s.tryKernelLock(path)
 	if err == nil && free {
 		release()
+	}
+	if err != nil && noLocks(err) {
+		return exists(path + heldSuffix)
 	}
 	return err == nil && !free
 }
@@ -146,9 +149,9 @@ func (s *Store) amongProcesses(ctx context.Context, name string) (release func()
 		release, ok, err := s.tryKernelLock(path)
 		switch {
 		case err != nil && noLocks(err):
-			s.tellOnce(toldNoLocks, "the file system of "+s.dir+" has no locks: several programs that start at once may each ask you to sign in",
+			s.tellOnce(toldNoLocks, "the file system of "+s.dir+" has no locks: files stand for them, and a program that dies holds up the others for a while",
 				"set MCP_LOGIN_DIR to a directory on a local disk")
-			return func() {}, nil
+			return s.holdFile(ctx, path)
 		case err != nil && noRoom(err):
 			s.tellNoRoom(err)
 			return func() {}, nil

@@ -34,7 +34,7 @@ func identityOf(name string) (id, suffix string, ok bool) {
 		return "", "", false
 	}
 	id, suffix = name[:idCharacters], name[idCharacters:]
-	switch suffix {
+	switch strings.TrimSuffix(suffix, heldSuffix) {
 	case sealedSuffix, plainSuffix, passphraseSuffix, lockSuffix, loginSuffix, pendingSuffix:
 		return id, suffix, true
 	}

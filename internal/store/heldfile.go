@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Where the file system has no kernel locks (some network ones), a lock is a
+// file that only one process can create. Its holder touches it while it works;
+// one that stands untouched for staleAfter belongs to nobody any more. Waiters
+// measure that with their own clock, so that no two clocks are compared.
+const (
+	heldSuffix  = ".held"
+	touchPeriod = 2 * time.Second
+	staleAfter  = 15 * time.Second
+)
+
+// holdFile takes the lock at path by creating a file beside it, and waits for
+// that until ctx ends.
+func (s *Store) holdFile(ctx context.Context, path string) (release func(), err error) {
+	path += heldSuffix
+	owner := rand.Text()
+	var seen time.Time // the holder's latest touch
+	since := time.Now()
+	for {
+		err := createHeld(path, owner)
+		if err == nil {
+			return s.keepTouching(path, owner), nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("lock with a file: %w", err)
+		}
+		info, err := os.Lstat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("lock with a file: %w", err)
+		case !info.ModTime().Equal(seen):
+			seen, since = info.ModTime(), time.Now()
+		case time.Since(since) >= staleAfter:
+			takeAway(path, owner)
+			continue
+		}
+		select {
+		case <-time.After(lockPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// createHeld fails with fs.ErrExist while somebody else has the file.
+func createHeld(path, owner string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(owner)
+	return errors.Join(err, f.Close())
+}
+
+// takeAway removes a file whose holder is gone. It is renamed first: of several
+// waiters one succeeds, and none removes what another has just created.
+func takeAway(path, owner string) {
+	aside := path + "." + owner
+	if os.Rename(path, aside) == nil {
+		_ = os.Remove(aside)
+	}
+}
+
+// keepTouching shows that the holder lives, until release.
+func (s *Store) keepTouching(path, owner string) (release func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(touchPeriod)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				now := time.Now()
+				if err := os.Chtimes(path, now, now); err != nil {
+					s.log.Debug("cannot show that the lock is held", "file", filepath.Base(path), "error", err)
+				}
+			}
+		}
+	}()
+	return func() {
+		stop()
+		<-done
+		if b, err := os.ReadFile(path); err == nil && string(b) == owner { //nolint:gosec // our own directory
+			_ = os.Remove(path)
+		}
+	}
+}
