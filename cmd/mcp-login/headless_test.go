@@ -97,10 +97,17 @@ func TestQRCodeIsDrawnWhole(t *testing.T) {
 // Flags that contradict each other are refused before anything is opened.
 func TestOptionsCheck(t *testing.T) {
 	for _, bad := range []options{
-		{params: []string{"prompt"}}, {params: []string{"=x"}}, {params: []string{"redirect_uri=https://evil.example"}},
-		{params: []string{"state=1"}}, {params: []string{"code_challenge_method=plain"}}, {params: []string{"request_uri=urn:x"}},
-		{noResource: true, resource: "https://a.example"}, {tokenEndpoint: "https://a.example/token"}, {clientKey: "key.pem"},
-		{clientCredentials: true}, {clientCredentials: true, clientID: "x", device: true},
+		{params: []string{"prompt"}},
+		{params: []string{"=x"}},
+		{params: []string{"redirect_uri=https://evil.example"}},
+		{params: []string{"state=1"}},
+		{params: []string{"code_challenge_method=plain"}},
+		{params: []string{"request_uri=urn:x"}},
+		{noResource: true, resource: "https://a.example"},
+		{tokenEndpoint: "https://a.example/token"},
+		{clientKey: "key.pem"},
+		{clientCredentials: true},
+		{clientCredentials: true, clientID: "x", device: true},
 	} {
 		if err := bad.check(); err == nil {
 			t.Errorf("accepted %+v", bad)

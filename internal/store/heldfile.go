@@ -98,7 +98,7 @@ func (s *Store) keepTouching(path, owner string) (release func()) {
 	return func() {
 		stop()
 		<-done
-		if b, err := os.ReadFile(path); err == nil && string(b) == owner { //nolint:gosec // our own directory
+		if b, err := os.ReadFile(path); err == nil && string(b) == owner {
 			_ = os.Remove(path)
 		}
 	}

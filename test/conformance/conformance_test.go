@@ -128,6 +128,27 @@ func TestNewestSuite(t *testing.T) {
 	}
 }
 
+// TestBaseline keeps the list of what does not work honest: what is in it is
+// tried, and must fail.
+func TestBaseline(t *testing.T) {
+	s := newSuite(t, "@modelcontextprotocol/conformance")
+	list, err := os.ReadFile("baseline.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(list)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] == "#" {
+			continue
+		}
+		t.Run(fields[0], func(t *testing.T) {
+			if out, err := s.try(t, fields[0]); err == nil {
+				t.Errorf("passes: take it out of baseline.txt and into the lists above\n%s", lastLines(out, 20))
+			}
+		})
+	}
+}
+
 // The version most servers and clients are still judged by.
 func TestOlderSuite(t *testing.T) {
 	s := newSuite(t, "conformance-0.1.16")
