@@ -1,0 +1,96 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func page(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// flags returns the flags of all commands that people see.
+func flags(c *cobra.Command) map[string]bool {
+	all := map[string]bool{"help": true, "version": true}
+	for _, one := range append(c.Commands(), c) {
+		one.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				all[f.Name] = true
+			}
+		})
+	}
+	return all
+}
+
+// Every flag is in the list of flags, and every flag that the pages on signing in
+// and on variables name exists.
+func TestFlagsInTheDocs(t *testing.T) {
+	real := flags(newRoot(&app{getenv: env()}))
+	listed := page(t, "docs/environment.md")
+	for name := range real {
+		if name != "help" && name != "version" && !strings.Contains(listed, "--"+name) {
+			t.Errorf("docs/environment.md does not name --%s", name)
+		}
+	}
+	flag := regexp.MustCompile("`[^`]*--([a-z][a-z-]*)")
+	for _, name := range []string{"docs/environment.md", "docs/signing-in.md", "docs/troubleshooting.md", "docs/storage.md", "README.md"} {
+		for _, m := range flag.FindAllStringSubmatch(page(t, name), -1) {
+			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete"}, m[1]) {
+				t.Errorf("%s names --%s, which does not exist", name, m[1])
+			}
+		}
+	}
+}
+
+// The client ID metadata document that we ship is one (draft-ietf-oauth-client-id-
+// metadata-document; MCP C21): its redirect URIs are those we listen at, with
+// the port left to us (RFC 8252, section 7.3), and it asks for refresh tokens
+// (C25).
+func TestClientMetadataDocument(t *testing.T) {
+	var doc struct {
+		ID        string   `json:"client_id"`
+		Name      string   `json:"client_name"`
+		Redirects []string `json:"redirect_uris"`
+		Grants    []string `json:"grant_types"`
+		Method    string   `json:"token_endpoint_auth_method"`
+		Type      string   `json:"application_type"`
+	}
+	if err := json.Unmarshal([]byte(page(t, "docs/client-metadata.json")), &doc); err != nil {
+		t.Fatal(err)
+	}
+	id, err := url.Parse(doc.ID)
+	if err != nil || id.Scheme != "https" || len(id.Path) < 2 || doc.Name == "" || doc.Method != "none" || doc.Type != "native" {
+		t.Errorf("%+v", doc)
+	}
+	if !slices.Equal(doc.Grants, []string{"authorization_code", "refresh_token"}) {
+		t.Errorf("grants %q", doc.Grants)
+	}
+	for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
+		o := options{callbackHost: host}
+		redirect, err := o.listener("")(t.Context(), 0)
+		if err != nil {
+			t.Log(err) // a machine without IPv6
+			continue
+		}
+		u, _ := url.Parse(redirect.URI())
+		_ = redirect.Close()
+		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+		if !slices.Contains(doc.Redirects, u.String()) {
+			t.Errorf("%s is not among %q", u, doc.Redirects)
+		}
+	}
+}
