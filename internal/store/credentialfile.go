@@ -149,7 +149,7 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 		kind, suffix = s.sealedKind(), s.sealedForm()
 	}
 	return s.whileWriting(ctx, func() error {
-		info, err := writePrivate(ctx, s.dir, id+suffix, data, true)
+		info, err := s.disk.write(ctx, id+suffix, data, true)
 		if err != nil {
 			return err
 		}
@@ -157,13 +157,13 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 			if other == suffix {
 				continue
 			}
-			if err := remove(ctx, s.dir, id+other); err != nil {
+			if err := s.disk.remove(ctx, id+other); err != nil {
 				s.log.Warn("cannot remove the older form of a stored login", "file", id+other, "error", err)
 			}
 		}
 		entry := entryOf(key, cred, now, kind)
 		s.updateIndex(ctx, func(x *index) { x.entries[id] = indexed{Entry: entry, stamp: stampOf(info)} })
-		sweep(s.dir, now)
+		s.disk.sweep(now)
 		return nil
 	})
 }
