@@ -56,7 +56,9 @@ func (s *Store) readRecord(ctx context.Context, id string) (*record, error) {
 func (s *Store) look(ctx context.Context, id string) (f found) {
 	for range 3 {
 		f = found{plainErr: fs.ErrNotExist, sealedErr: fs.ErrNotExist}
-		f.plain, f.plainErr = s.readPlain(ctx, id)
+		if s.reads(KindFile) {
+			f.plain, f.plainErr = s.readPlain(ctx, id)
+		}
 		if s.kind == KindFile {
 			return f
 		}

@@ -144,7 +144,7 @@ func TestPowerLoss(t *testing.T) {
 		{"refresh, file", KindFile, KindFile, false},
 		{"file to keyring", KindFile, KindAuto, false},
 		{"keyring to file", KindKeyring, KindFile, false},
-		{"file to passphrase", KindFile, KindPassphrase, false},
+		{"refresh, passphrase", KindPassphrase, KindPassphrase, false},
 		{"logout, keyring", KindKeyring, KindKeyring, true},
 		{"logout, file", KindFile, KindFile, true},
 	} {
@@ -183,8 +183,8 @@ func testPowerLoss(t *testing.T, tc lossCase) {
 	if len(steps) < 3 {
 		t.Fatalf("only %d steps seen", len(steps))
 	}
-	// Readers look at all forms, as the store of the person would: the new
-	// kind reads the plain one too.
+	// What is read afterwards is what the person would use, who changes from
+	// one kind to another: the kind that reads both.
 	reader := tc.kind
 	if tc.before == KindKeyring && reader == KindFile {
 		reader = KindAuto
