@@ -56,7 +56,9 @@ func (s *Store) readRecord(ctx context.Context, id string) (*record, error) {
 func (s *Store) look(ctx context.Context, id string) (f found) {
 	for range 3 {
 		f = found{plainErr: fs.ErrNotExist, sealedErr: fs.ErrNotExist}
-		f.plain, f.plainErr = s.readPlain(ctx, id)
+		if s.reads(KindFile) {
+			f.plain, f.plainErr = s.readPlain(ctx, id)
+		}
 		if s.kind == KindFile {
 			return f
 		}
@@ -149,7 +151,7 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 		kind, suffix = s.sealedKind(), s.sealedForm()
 	}
 	return s.whileWriting(ctx, func() error {
-		info, err := writePrivate(ctx, s.dir, id+suffix, data, true)
+		info, err := s.disk.write(ctx, id+suffix, data, true)
 		if err != nil {
 			return err
 		}
@@ -157,13 +159,13 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 			if other == suffix {
 				continue
 			}
-			if err := remove(ctx, s.dir, id+other); err != nil {
+			if err := s.disk.remove(ctx, id+other); err != nil {
 				s.log.Warn("cannot remove the older form of a stored login", "file", id+other, "error", err)
 			}
 		}
 		entry := entryOf(key, cred, now, kind)
 		s.updateIndex(ctx, func(x *index) { x.entries[id] = indexed{Entry: entry, stamp: stampOf(info)} })
-		sweep(s.dir, now)
+		s.disk.sweep(now)
 		return nil
 	})
 }

@@ -84,62 +84,108 @@ func kindOf(m fs.FileMode) string {
 	return "not a regular file"
 }
 
-// writePrivate replaces dir/name by data as one step: a temporary file beside
+// disk makes the changes to one directory. A process may end, and power fail,
+// between any two of the steps it takes.
+type disk struct {
+	dir string
+	// took is told each step after it was taken; nil outside of tests.
+	took func(step)
+}
+
+// step is one change to a directory or to a file in it.
+type step struct {
+	op   string // one of the steps below
+	name string // in the directory
+	to   string // of a rename
+	data []byte // of a write
+}
+
+const (
+	stepCreate = "create"
+	stepWrite  = "write"
+	stepSync   = "sync" // of a file, and with no name of the directory
+	stepRename = "rename"
+	stepUnlink = "unlink"
+)
+
+func (d *disk) note(s step) {
+	if d.took != nil {
+		d.took(s)
+	}
+}
+
+// write replaces the file name by data as one step: a temporary file beside
 // it, mode 0600, synced when durable, renamed. Whatever fails, the old file
 // stays as it was. A link or pipe in its place is refused, not followed.
-func writePrivate(ctx context.Context, dir, name string, data []byte, durable bool) (fs.FileInfo, error) {
-	target := filepath.Join(dir, name)
+func (d *disk) write(ctx context.Context, name string, data []byte, durable bool) (fs.FileInfo, error) {
+	target := filepath.Join(d.dir, name)
 	if old, err := os.Lstat(target); err == nil && (!old.Mode().IsRegular() || !ownedByUs(old)) {
 		return nil, judge(target, old)
 	}
 	random := make([]byte, tempRandom/2)
 	_, _ = rand.Read(random)
-	temp := target + "." + hex.EncodeToString(random) + tempSuffix
-	info, err := writeTemp(temp, data, durable)
+	temp := name + "." + hex.EncodeToString(random) + tempSuffix
+	info, err := d.writeTemp(temp, data, durable)
 	if err == nil {
-		err = retrySharing(ctx, func() error { return os.Rename(temp, target) })
+		err = retrySharing(ctx, func() error { return os.Rename(filepath.Join(d.dir, temp), target) })
 	}
 	if err != nil {
-		_ = os.Remove(temp)
+		_ = os.Remove(filepath.Join(d.dir, temp))
 		return nil, fmt.Errorf("write %s: %w", target, err)
 	}
+	d.note(step{op: stepRename, name: temp, to: name})
 	if durable {
-		if err := syncDirectory(dir); err != nil {
-			return nil, fmt.Errorf("sync %s: %w", dir, err)
+		if err := d.sync(); err != nil {
+			return nil, fmt.Errorf("sync %s: %w", d.dir, err)
 		}
 	}
 	return info, nil
 }
 
-func writeTemp(temp string, data []byte, durable bool) (info fs.FileInfo, err error) {
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
+func (d *disk) writeTemp(temp string, data []byte, durable bool) (info fs.FileInfo, err error) {
+	f, err := os.OpenFile(filepath.Join(d.dir, temp), os.O_WRONLY|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	d.note(step{op: stepCreate, name: temp})
 	if _, err := f.Write(data); err != nil {
 		return nil, err
 	}
+	d.note(step{op: stepWrite, name: temp, data: data})
 	if durable {
 		if err := f.Sync(); err != nil {
 			return nil, err
 		}
+		d.note(step{op: stepSync, name: temp})
 	}
 	return f.Stat()
 }
 
-// remove deletes dir/name; a missing file is no error.
-func remove(ctx context.Context, dir, name string) error {
-	err := retrySharing(ctx, func() error { return os.Remove(filepath.Join(dir, name)) })
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// sync makes the renames and removals so far durable.
+func (d *disk) sync() error {
+	if err := syncDirectory(d.dir); err != nil {
 		return err
 	}
+	d.note(step{op: stepSync})
 	return nil
 }
 
+// remove deletes the file name; a missing one is no error.
+func (d *disk) remove(ctx context.Context, name string) error {
+	err := retrySharing(ctx, func() error { return os.Remove(filepath.Join(d.dir, name)) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		d.note(step{op: stepUnlink, name: name})
+	}
+	return err
+}
+
 // sweep removes temporary files of writers that died.
-func sweep(dir string, now time.Time) {
-	entries, err := os.ReadDir(dir)
+func (d *disk) sweep(now time.Time) {
+	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return
 	}
@@ -148,7 +194,7 @@ func sweep(dir string, now time.Time) {
 			continue
 		}
 		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > litterAge {
-			_ = os.Remove(filepath.Join(dir, e.Name()))
+			_ = os.Remove(filepath.Join(d.dir, e.Name()))
 		}
 	}
 }

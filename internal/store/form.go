@@ -20,14 +20,22 @@ func (s *Store) sealedForm() string {
 	return sealedSuffix
 }
 
-// reads reports whether this store looks at files of a kind.
+// reads reports whether this store looks at files of a kind. A store whose
+// seal was asked for by name does not believe a file without one: whoever can
+// write a file could otherwise put a login of his own in the place of a sealed
+// one.
 func (s *Store) reads(kind Kind) bool {
-	return kind == KindFile || s.kind != KindFile && kind == s.sealedKind()
+	if s.kind == KindAuto {
+		return kind == KindFile || kind == KindKeyring
+	}
+	return kind == s.kind
 }
 
 // unread says for people why a login of another kind is not looked at.
 func (s *Store) unread(kind Kind) string {
 	switch {
+	case kind == KindFile:
+		return "kept in a plain file, which --store " + string(s.kind) + " does not take"
 	case kind == KindPassphrase:
 		return "kept behind a passphrase; to use it: --store passphrase"
 	case s.kind == KindFile:

@@ -144,7 +144,7 @@ func (s *Store) updateIndex(ctx context.Context, change func(*index)) {
 	}
 	b, err := json.Marshal(w)
 	if err == nil {
-		_, err = writePrivate(ctx, s.dir, indexName, b, false)
+		_, err = s.disk.write(ctx, indexName, b, false)
 	}
 	if err != nil {
 		s.log.Warn("cannot write the index of the store", "error", err)

@@ -78,7 +78,7 @@ func (s *Store) SetNote(ctx context.Context, key oauth.Key, name string, data []
 	if err := ensureDirectory(s.dir); err != nil {
 		return fmt.Errorf("keep a note: %w", err)
 	}
-	if _, err := writePrivate(ctx, s.dir, key.ID()+noteSuffix+name, data, false); err != nil {
+	if _, err := s.disk.write(ctx, key.ID()+noteSuffix+name, data, false); err != nil {
 		return fmt.Errorf("keep a note: %w", err)
 	}
 	return nil
@@ -93,7 +93,7 @@ func (s *Store) removeNotes(ctx context.Context, id string) error {
 	var failures []error
 	for _, n := range names {
 		if strings.HasPrefix(n.Name(), id+noteSuffix) {
-			failures = append(failures, remove(ctx, s.dir, n.Name()))
+			failures = append(failures, s.disk.remove(ctx, n.Name()))
 		}
 	}
 	return errors.Join(failures...)

@@ -50,15 +50,15 @@ const (
 // files, and the file is not bound to the directory's path, so that a volume
 // can be mounted elsewhere.
 type passphraseKeyring struct {
-	dir string
-	ask func() ([]byte, error)
+	disk *disk
+	ask  func() ([]byte, error)
 
 	mu   sync.Mutex // guards the derived key, which is costly to make
 	salt []byte
 	kek  []byte
 }
 
-func (p *passphraseKeyring) path() string { return filepath.Join(p.dir, passphraseKeyName) }
+func (p *passphraseKeyring) path() string { return filepath.Join(p.disk.dir, passphraseKeyName) }
 
 // Get implements Keyring. A wrong or missing passphrase is ErrPassphrase, and
 // a file that is not a key counts as missing.
@@ -105,7 +105,7 @@ func (p *passphraseKeyring) Set(_, _, secret string) error {
 		return err
 	}
 	head := append([]byte(wrapHeader), salt...)
-	if _, err := writePrivate(context.Background(), p.dir, passphraseKeyName, gcm.Seal(bytes.Clone(head), nil, []byte(secret), head), true); err != nil {
+	if _, err := p.disk.write(context.Background(), passphraseKeyName, gcm.Seal(bytes.Clone(head), nil, []byte(secret), head), true); err != nil {
 		return fmt.Errorf("keep the key: %w", err)
 	}
 	return nil
@@ -113,7 +113,7 @@ func (p *passphraseKeyring) Set(_, _, secret string) error {
 
 // Delete implements Keyring.
 func (p *passphraseKeyring) Delete(string, string) error {
-	return remove(context.Background(), p.dir, passphraseKeyName)
+	return p.disk.remove(context.Background(), passphraseKeyName)
 }
 
 func (p *passphraseKeyring) unwrap(passphrase, salt, sealed []byte) ([]byte, error) {

@@ -63,7 +63,7 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 	if err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
-	if _, err := writePrivate(ctx, s.dir, id+pendingSuffix, b, false); err != nil {
+	if _, err := s.disk.write(ctx, id+pendingSuffix, b, false); err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
 	return nil
@@ -118,7 +118,7 @@ func (s *Store) EndLogin(ctx context.Context, key oauth.Key) error {
 		}
 		return fmt.Errorf("end the login in progress: %w", err)
 	}
-	if err := remove(ctx, s.dir, key.ID()+pendingSuffix); err != nil {
+	if err := s.disk.remove(ctx, key.ID()+pendingSuffix); err != nil {
 		return fmt.Errorf("end the login in progress: %w", err)
 	}
 	return nil
@@ -142,7 +142,7 @@ func (s *Store) removePending(id string) {
 		delete(s.memory.pending, id)
 		return
 	}
-	if err := remove(context.Background(), s.dir, id+pendingSuffix); err != nil {
+	if err := s.disk.remove(context.Background(), id+pendingSuffix); err != nil {
 		s.log.Debug("cannot remove the record of a login in progress", "error", err)
 	}
 }

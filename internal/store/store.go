@@ -64,6 +64,7 @@ type Options struct {
 // Store is an oauth.Store. Make one with Open.
 type Store struct {
 	dir     string
+	disk    *disk
 	kind    Kind
 	account string
 	keyring *bounded
@@ -113,13 +114,13 @@ func Open(o Options) (*Store, error) {
 		return nil, &Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: "give the whole path in MCP_LOGIN_DIR"}
 	}
 	s.dir = filepath.Clean(s.dir)
-	s.account = accountOf(s.dir)
-	s.keyring = o.keyringFor(s.kind, s.dir)
+	s.account, s.disk = accountOf(s.dir), &disk{dir: s.dir}
+	s.keyring = o.keyringFor(s.kind, s.disk)
 	return s, nil
 }
 
-// keyringFor returns what holds the key of the directory dir.
-func (o Options) keyringFor(kind Kind, dir string) *bounded {
+// keyringFor returns what holds the key of a directory.
+func (o Options) keyringFor(kind Kind, d *disk) *bounded {
 	getenv, ask := o.Getenv, o.Passphrase
 	if getenv == nil {
 		getenv = os.Getenv
@@ -130,7 +131,7 @@ func (o Options) keyringFor(kind Kind, dir string) *bounded {
 	inner, limit := o.Keyring, keyringTimeout
 	switch {
 	case kind == KindPassphrase:
-		inner, limit = &passphraseKeyring{dir: dir, ask: ask}, passphraseTimeout
+		inner, limit = &passphraseKeyring{disk: d, ask: ask}, passphraseTimeout
 	case inner == nil:
 		inner = osKeyring{getenv}
 	}
@@ -191,9 +192,9 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 	}
 	id := key.ID()
 	return s.whileWriting(ctx, func() error {
-		err := errors.Join(remove(ctx, s.dir, id+sealedSuffix), remove(ctx, s.dir, id+passphraseSuffix), remove(ctx, s.dir, id+plainSuffix), s.removeNotes(ctx, id))
+		err := errors.Join(s.disk.remove(ctx, id+sealedSuffix), s.disk.remove(ctx, id+passphraseSuffix), s.disk.remove(ctx, id+plainSuffix), s.removeNotes(ctx, id))
 		if err == nil {
-			err = syncDirectory(s.dir)
+			err = s.disk.sync()
 		}
 		if err != nil {
 			return fmt.Errorf("delete the credential: %w", err)
