@@ -32,7 +32,7 @@ func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 // nothing about a window.
 func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt) {
 	if p.UserCode != "" {
-		a.note("to sign in to %s, open this address on any device and enter the code %s:", s.server.Host, p.UserCode)
+		a.note("to sign in to %s, open this address on any device and enter the code %s (within %s):", s.server.Host, p.UserCode, roughly(time.Until(p.Deadline)))
 		_, _ = a.err.Write([]byte(p.URL + "\n"))
 		if address := p.CompleteURL; address != "" && a.terminal {
 			a.qr(address)
@@ -56,6 +56,9 @@ func (a *app) openFor(o options, s *session, p oauth.Prompt) {
 	address := p.URL
 	if p.CompleteURL != "" {
 		address = p.CompleteURL
+	}
+	if !a.canBrowse(o) {
+		return
 	}
 	go func() { // helpers may stay as long as the window is open
 		if err := a.browse(o, address); err != nil {

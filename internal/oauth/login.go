@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -39,7 +40,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 			previous.Registration, previous.Metadata = Registration{}, ServerMetadata{}
 			continue
 		}
-		if errors.Is(context.Cause(ctx), ErrLoginTimeout) {
+		if errors.Is(context.Cause(ctx), ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
 			err = &Error{
 				Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrLoginTimeout,
 				Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
@@ -111,7 +112,40 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	if err != nil {
 		return Credential{}, err
 	}
-	return c.authorize(ctx, redirect, meta, c.prepare(found, reg, previous, w))
+	cred := c.prepare(found, reg, previous, w)
+	if reg.Dynamic && reg == previous.Registration && c.forgotten(ctx, meta, cred) {
+		return Credential{}, &Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
+	}
+	return c.authorize(ctx, redirect, meta, cred)
+}
+
+// forgotten asks the authorization endpoint, as the browser will, whether it
+// still knows a registration of an earlier login (C29): the person would see an
+// error page that leads nowhere, and mcp-login would hear nothing of it. Only a
+// clear refusal counts.
+func (c *Client) forgotten(ctx context.Context, meta ServerMetadata, cred Credential) bool {
+	address, err := c.authorizationURL(meta, cred, oauth2.GenerateVerifier(), newState())
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Accept", "text/html, application/json;q=0.5")
+	status, _, body, err := c.send(req)
+	if err != nil || status < 400 || status >= 500 {
+		return false
+	}
+	for _, sign := range []string{"invalid_client", "unauthorized_client", "client_id", "unknown client", "client not found"} {
+		if strings.Contains(strings.ToLower(string(body)), sign) {
+			c.log.Debug("the provider has forgotten the registered client", "status", status)
+			return true
+		}
+	}
+	return false
 }
 
 // discover finds the authorization server that the refusal points to. The

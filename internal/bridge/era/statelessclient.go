@@ -14,5 +14,5 @@ func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, deliver D
 	return nil
 }
 func (c *statelessClient) unasked(m jsonrpc.Message) {}
-func (c *statelessClient) wait() {}
+func (c *statelessClient) wait()                     {}
 func (c *statelessClient) close()                    {}
