@@ -113,7 +113,8 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 		return Credential{}, err
 	}
 	cred := c.prepare(found, reg, previous, w)
-	if reg.Dynamic && reg == previous.Registration && c.forgotten(ctx, meta, cred) {
+	proven := previous.Attempt.Ended.IsZero() && c.now().Sub(previous.MetadataAt) < metadataLifetime
+	if reg.Dynamic && reg == previous.Registration && !proven && c.forgotten(ctx, meta, cred) {
 		return Credential{}, &Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
 	}
 	return c.authorize(ctx, redirect, meta, cred)
@@ -122,7 +123,8 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 // forgotten asks the authorization endpoint, as the browser will, whether it
 // still knows a registration of an earlier login (C29): the person would see an
 // error page that leads nowhere, and mcp-login would hear nothing of it. Only a
-// clear refusal counts.
+// clear refusal counts. A registration that led to a login within the hour is
+// not asked about.
 func (c *Client) forgotten(ctx context.Context, meta ServerMetadata, cred Credential) bool {
 	address, err := c.authorizationURL(meta, cred, oauth2.GenerateVerifier(), newState())
 	if err != nil {

@@ -256,6 +256,15 @@ func TestC29ForgottenRegistration(t *testing.T) {
 	l.mustCall(h, "1")
 	l.idp.ForgetRegistrations()
 	l.res.revokeSeen()
+	key := oauth.Key{Server: l.server().String()}
+	cred, err := s.Load(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred.RefreshToken, cred.MetadataAt = oauth.Secret{}, time.Now().Add(-2*time.Hour)
+	if err := s.Save(t.Context(), key, cred); err != nil {
+		t.Fatal(err)
+	}
 	_, again := l.client(s, nil)
 	l.mustCall(again, "2")
 	if stats := l.idp.Stats(); stats.Registrations != 2 || l.tabs.Load() != 2 {

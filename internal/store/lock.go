@@ -52,7 +52,8 @@ func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), er
 	}), nil
 }
 
-// LoginUnderWay implements oauth.Store.
+// LoginUnderWay implements oauth.Store. Who has only waited for the lock has it
+// for a moment too, but publishes nothing.
 func (s *Store) LoginUnderWay(_ context.Context, key oauth.Key) bool {
 	name := key.ID() + loginSuffix
 	if s.isHeld(name) {
@@ -62,7 +63,7 @@ func (s *Store) LoginUnderWay(_ context.Context, key oauth.Key) bool {
 		return false
 	}
 	path := filepath.Join(s.dir, name)
-	if !exists(path) && !exists(path+heldSuffix) {
+	if !exists(filepath.Join(s.dir, key.ID()+pendingSuffix)) {
 		return false
 	}
 	release, free, err := s.tryKernelLock(path)

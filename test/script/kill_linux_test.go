@@ -143,7 +143,7 @@ func TestWinnerKilledAtEachStep(t *testing.T) {
 	for _, tc := range []struct {
 		at      moment
 		leeway  time.Duration
-		maxTabs int // the first login included
+		maxLogins int // the first login included
 	}{
 		{beforeTheProvider, -1, 1},
 		{afterTheRotation, 3 * time.Second, 1},
@@ -163,8 +163,8 @@ func TestWinnerKilledAtEachStep(t *testing.T) {
 			if a.dead() != 1 || answered < processes {
 				t.Errorf("%d killed, %d answered", a.dead(), answered)
 			}
-			if got := s.idp.Stats(); got.Logins > tc.maxTabs {
-				t.Errorf("%d tabs, %d refreshes, %d reuses", got.Logins, got.Refreshes, got.ReuseDetections)
+			if got := s.idp.Stats(); got.CodeExchanges > tc.maxLogins {
+				t.Errorf("%d logins, %d refreshes, %d reuses", got.CodeExchanges, got.Refreshes, got.ReuseDetections)
 			}
 		})
 	}
