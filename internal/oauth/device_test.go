@@ -1,0 +1,229 @@
+package oauth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/oauth"
+)
+
+// RFC 8628, Logto: a login by device leads to a token for the resource, and
+// shows the person address, code and complete address. Without interval five
+// seconds count.
+func TestDeviceLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, nil)
+		b.think = 12 * time.Second
+		s, start := b.store(""), time.Now()
+		_, h := b.client(s, nil)
+		b.mustCall(h, "1") // the server takes only tokens for itself
+		p, page := b.prompt, "http://"+bubbleProvider+"/device"
+		if p.URL != page || len(p.UserCode) != 9 || p.CompleteURL != page+"?user_code="+p.UserCode || p.RedirectURI != "" {
+			t.Errorf("prompt %+v", p)
+		}
+		if !p.Deadline.Equal(start.Add(10 * time.Minute)) { // the life of the code, which is shorter than LoginTimeout
+			t.Errorf("deadline %v after the start", p.Deadline.Sub(start))
+		}
+		if got, want := b.wire.pauses(tokenPath, start), []time.Duration{5 * time.Second, 5 * time.Second, 5 * time.Second}; !slices.Equal(got, want) {
+			t.Errorf("asked after %v, want %v", got, want)
+		}
+		cred, err := s.Load(t.Context(), oauth.Key{Server: b.server().String()})
+		if err != nil || !cred.Registration.DeviceGrant || cred.Resource != b.server().String() || cred.Account == "" {
+			t.Errorf("stored %+v, %v", cred, err)
+		}
+		b.mustCall(h, "2")
+		if stats := b.idp.Stats(); b.tabs.Load() != 1 || stats.Registrations != 1 || stats.DeviceAuthorizations != 1 || stats.DevicePolls != 3 {
+			t.Errorf("%d tabs, %d registrations, %d polls", b.tabs.Load(), stats.Registrations, stats.DevicePolls)
+		}
+	})
+}
+
+// A client registered by hand for the device grant, which in Logto excludes all
+// others.
+func TestDeviceLoginOfGivenClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(c *devidp.Config) {
+			c.Registration, c.Clients = false, []devidp.Client{{ID: "device", DeviceFlow: true}}
+		})
+		_, h := b.client(b.store(""), func(c *oauth.Config) { c.Identity.ClientID = "device" })
+		b.mustCall(h, "1")
+	})
+}
+
+// RFC 8628 section 3.5: slow_down lengthens the pause by five seconds, for good;
+// a provider out of reach doubles it. Neither ends the login.
+func TestDevicePauses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		faults devidp.Faults
+		want   []int // seconds
+	}{
+		"no interval":          {devidp.Faults{}, []int{5, 5, 5, 5, 5, 5, 5, 5}},
+		"interval":             {devidp.Faults{DeviceInterval: 7}, []int{7, 7, 7, 7, 7, 7}},
+		"slow_down":            {devidp.Faults{DeviceInterval: 5, SlowDown: 2}, []int{5, 10, 15, 15}},
+		"503 twice":            {devidp.Faults{TokenStatus: 503, TokenStatusTimes: 2}, []int{5, 10, 20, 20}},
+		"429 with Retry-After": {devidp.Faults{TokenStatus: 429, TokenStatusTimes: 1, TokenRetryAfter: 33}, []int{5, 33, 33}},
+		"a very long interval": {devidp.Faults{DeviceMembers: map[string]any{"interval": 1e300}}, []int{60}},
+		"a negative interval":  {devidp.Faults{DeviceMembers: map[string]any{"interval": -1}}, []int{5, 5, 5, 5, 5, 5, 5, 5}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
+				b.think = 39 * time.Second // no question falls on it
+				start := time.Now()
+				_, h := b.client(b.store(""), nil)
+				b.mustCall(h, "1")
+				var got []int
+				for _, pause := range b.wire.pauses(tokenPath, start) {
+					got = append(got, int(pause.Seconds()))
+				}
+				if !slices.Equal(got, tc.want) || b.tabs.Load() != 1 {
+					t.Errorf("asked after %v s, want %v; %d prompts", got, tc.want, b.tabs.Load())
+				}
+			})
+		})
+	}
+}
+
+// A connection that cannot be made, or is cut, in the middle of the wait does
+// not end it.
+func TestDeviceProviderOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, nil)
+		b.think = 20 * time.Second
+		polls := 0
+		b.wire.fail = func(r *http.Request) error {
+			if r.URL.Path == "/oidc/token" {
+				if polls++; polls == 2 || polls == 3 {
+					return errors.New("connection reset by peer")
+				}
+			}
+			return nil
+		}
+		start := time.Now()
+		_, h := b.client(b.store(""), nil)
+		b.mustCall(h, "1")
+		if got, want := b.wire.pauses(tokenPath, start), []time.Duration{5e9, 5e9, 10e9, 20e9}; !slices.Equal(got, want) {
+			t.Errorf("asked after %v, want %v", got, want)
+		}
+	})
+}
+
+// How a login by device ends without a token: with its cause, a next step, one
+// prompt and no further question.
+func TestDeviceEnds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		faults devidp.Faults
+		who    string
+		think  time.Duration
+		want   error
+		within time.Duration
+	}{
+		"the person refuses":     {devidp.Faults{}, "", time.Second, oauth.ErrDenied, 5 * time.Second},
+		"the provider refuses":   {devidp.Faults{Deny: true}, "", -1, oauth.ErrDenied, 5 * time.Second},
+		"nobody comes":           {devidp.Faults{}, "", -1, oauth.ErrLoginTimeout, 10 * time.Minute},
+		"nobody comes in time":   {devidp.Faults{DeviceTTL: 30 * time.Second}, "", -1, oauth.ErrLoginTimeout, 30 * time.Second},
+		"ended, as the provider": {devidp.Faults{DeviceTTL: 12 * time.Second, DeviceMembers: map[string]any{"expires_in": 600}}, "", -1, oauth.ErrLoginTimeout, 15 * time.Second},
+		"a code that lives for ever": {
+			devidp.Faults{DeviceMembers: map[string]any{"expires_in": 1e300}}, "", -1, oauth.ErrLoginTimeout, 10*time.Minute + 5*time.Second,
+		},
+		"no life": {devidp.Faults{DeviceMembers: map[string]any{"expires_in": nil}}, "", -1, oauth.ErrLoginTimeout, 10*time.Minute + 5*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
+				b.who, b.think = tc.who, tc.think
+				start := time.Now()
+				_, h := b.client(b.store(""), nil)
+				_, _, err := b.call(h, "1")
+				took := time.Since(start)
+				if !errors.Is(err, tc.want) || took > tc.within || b.tabs.Load() != 1 {
+					t.Errorf("after %v and %d prompts: %v", took, b.tabs.Load(), err)
+				}
+				var advice interface{ UserHint() string }
+				if !errors.As(err, &advice) || advice.UserHint() == "" {
+					t.Errorf("no advice: %v", err)
+				}
+				asked := len(b.wire.times(tokenPath))
+				time.Sleep(time.Hour)
+				if n := len(b.wire.times(tokenPath)) - asked; n != 0 {
+					t.Errorf("%d questions after the end", n)
+				}
+			})
+		})
+	}
+}
+
+// Where the grant is not offered, DeviceAlways says so before anything is
+// registered or shown; what an answer holds that cannot be shown is refused.
+func TestDeviceRefused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		faults devidp.Faults
+		said   string
+	}{
+		"no endpoint":      {devidp.Faults{MetadataMembers: map[string]any{"device_authorization_endpoint": nil}}, "does not offer the device grant"},
+		"no grant":         {devidp.Faults{MetadataMembers: map[string]any{"grant_types_supported": []string{"authorization_code"}}}, "does not offer the device grant"},
+		"endpoint by http": {devidp.Faults{MetadataMembers: map[string]any{"device_authorization_endpoint": "http://as.example/device"}}, "neither https nor http on loopback"},
+		"script":           {devidp.Faults{DeviceMembers: map[string]any{"verification_uri": "javascript:alert(1)"}}, "verification_uri"},
+		"escape in code":   {devidp.Faults{DeviceMembers: map[string]any{"user_code": "\x1b[2J"}}, "no usable code"},
+		"no device code":   {devidp.Faults{DeviceMembers: map[string]any{"device_code": nil}}, "no usable code"},
+		"code of a number": {devidp.Faults{DeviceMembers: map[string]any{"user_code": 12345678}}, "not the JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
+				_, h := b.client(b.store(""), nil)
+				_, _, err := b.call(h, "1")
+				if err == nil || !strings.Contains(err.Error(), tc.said) {
+					t.Errorf("%v", err)
+				}
+				if stats := b.idp.Stats(); b.tabs.Load() != 0 || stats.DevicePolls != 0 || len(tc.faults.MetadataMembers) > 0 && stats.Registrations != 0 {
+					t.Errorf("%d prompts, %d registrations, %d polls", b.tabs.Load(), stats.Registrations, stats.DevicePolls)
+				}
+			})
+		})
+	}
+}
+
+// A complete address that must not be opened is left out, and the login goes
+// on without it.
+func TestDeviceCompleteAddressIsOptional(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(c *devidp.Config) {
+			c.Faults.DeviceMembers = map[string]any{"verification_uri_complete": "file:///etc/passwd"}
+		})
+		b.think = -1
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c, _ := b.client(b.store(""), nil)
+		if err := c.Fulfil(ctx, oauth.Demand{}, func() {}); err == nil || b.prompt.CompleteURL != "" || b.prompt.UserCode == "" {
+			t.Errorf("%+v, %v", b.prompt, err)
+		}
+	})
+}
+
+// Closing in the middle of the wait ends it at once (P14).
+func TestDeviceClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, nil)
+		b.think = -1
+		c, h := b.client(b.store(""), nil)
+		done := make(chan error, 1)
+		go func() { _, _, err := b.call(h, "1"); done <- err }()
+		time.Sleep(13 * time.Second)
+		start := time.Now()
+		if _, shown := c.Awaiting(); !shown {
+			t.Error("nothing is awaited")
+		}
+		c.Close()
+		if err := <-done; err == nil || time.Since(start) != 0 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}

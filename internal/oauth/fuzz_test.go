@@ -1,0 +1,277 @@
+package oauth
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+// quotedString spells s as RFC 9110 section 5.6.4 wants it.
+func quotedString(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// C5: whatever a header holds, what is read of it stays in its bounds; what a
+// server quotes is read back byte for byte and never taken for another
+// challenge.
+func FuzzChallenges(f *testing.F) {
+	for _, s := range []string{
+		`Bearer resource_metadata="https://a.example/m", scope="x y"`, `Basic realm="a", Negotiate abc==, Bearer`, `Bearer a="\`, `=,="`,
+		`Bearer scope="\"`, `Bearer, Bearer scope=s`, "Bearer scope=\"a\r\nX: y\"", `x", Bearer scope="y`, strings.Repeat(`Bearer a=1,`, 100), "Bearer\t\xff=\x00",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		list, params := ParseChallenges([]string{s, s}), 0
+		for _, c := range list {
+			params += len(c.Params)
+			if c.Scheme == "" || c.Scheme != strings.ToLower(c.Scheme) || strings.ContainsAny(c.Scheme, " \t,=\"") || c.Params == nil {
+				t.Errorf("scheme %q", c.Scheme)
+			}
+			for name := range c.Params {
+				if name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, " \t,=\"") {
+					t.Errorf("parameter %q", name)
+				}
+			}
+		}
+		if len(list) > maxChallenges || params > maxChallengeParams {
+			t.Errorf("%d challenges, %d parameters", len(list), params)
+		}
+		if len(s) > maxChallengeBytes/4 {
+			return
+		}
+		if c, found := BearerChallenge(http.Header{"Www-Authenticate": {"Basic realm=" + quotedString(s)}}); found {
+			t.Errorf("a quoted realm became %+v", c)
+		}
+		c, _ := BearerChallenge(http.Header{"Www-Authenticate": {"Basic realm=" + quotedString(s) + ", Bearer scope=s, error=" + quotedString(s)}})
+		if c.ErrorCode() != s || len(c.Params) != 2 {
+			t.Errorf("%q was read as %q", s, c.ErrorCode())
+		}
+	})
+}
+
+// safeAddress repeats, by other means, what an address from metadata must be
+// (C18, C38): https, or http on this machine, without user and fragment.
+func safeAddress(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.ContainsFunc(raw, unicode.IsControl) {
+		return false
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	ip := net.ParseIP(host)
+	return u.Scheme == "https" || u.Scheme == "http" && (host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback())
+}
+
+// C6, C7, security row 13: metadata that is accepted is for this very origin
+// and a prefix of this path that ends with a segment.
+func FuzzResourceMetadata(f *testing.F) {
+	for _, s := range []string{
+		`{"resource":"https://mcp.example/a/mcp","authorization_servers":["https://as.example"]}`, `{"resource":"https://mcp.example/a","authorization_servers":["x"],"scopes_supported":["s"]}`,
+		`{"resource":"https://mcp.example","authorization_servers":["x"]}`, `{"resource":"https://mcp.example/a/m","authorization_servers":["x"]}`,
+		`{"resource":"https://mcp.example:443/a/mcp/","authorization_servers":["x"]}`, `{"resource":"HTTPS://MCP.EXAMPLE/","authorization_servers":["x"]}`,
+		`{"resource":"https://mcp.example@evil.example/a","authorization_servers":["x"]}`, `{"resource":"https://mcp.example/a","resource":"https://evil.example","authorization_servers":["x"]}`,
+		`{"resource":"https://mcp.example/%61","authorization_servers":["x"]}`, `{"resource":"//mcp.example/a","authorization_servers":["x"]}`, `{"resource":null}`, `[]`, `{"resource":7}`,
+	} {
+		f.Add([]byte(s))
+	}
+	server := &url.URL{Scheme: "https", Host: "mcp.example", Path: "/a/mcp"}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var m ResourceMetadata
+		if decodeStrict(body, &m) != nil || m.checkFor(server) != nil {
+			return
+		}
+		u, err := url.Parse(m.Resource)
+		if err != nil || !strings.EqualFold(u.Scheme, "https") || !strings.EqualFold(u.Hostname(), "mcp.example") || u.Port() != "" && u.Port() != "443" || u.Fragment != "" {
+			t.Fatalf("accepted %q", m.Resource)
+		}
+		switch strings.TrimSuffix(u.EscapedPath(), "/") {
+		case "", "/a", "/a/mcp":
+		default:
+			t.Errorf("accepted the path of %q", m.Resource)
+		}
+		if len(m.AuthorizationServers) == 0 || len(preferred(m.AuthorizationServers, "")) > maxAuthorizationServers || strings.ContainsFunc(m.Resource, unicode.IsControl) {
+			t.Errorf("accepted %+v", m)
+		}
+	})
+}
+
+// C12, C18, C38: metadata that is accepted calls itself as it was asked for,
+// and has a token endpoint and nothing but safe addresses.
+func FuzzServerMetadata(f *testing.F) {
+	const issuer = "https://as.example/oidc"
+	for _, s := range []string{
+		`{"issuer":"https://as.example/oidc","authorization_endpoint":"https://as.example/auth","token_endpoint":"https://as.example/token"}`,
+		`{"issuer":"https://as.example/oidc","token_endpoint":"http://127.0.0.1:1/token","registration_endpoint":"http://localhost/r","revocation_endpoint":"https://[::1]/"}`,
+		`{"issuer":"https://as.example/oidc","token_endpoint":"http://as.example/token"}`, `{"issuer":"https://as.example/oidc","token_endpoint":"javascript:alert(1)"}`,
+		`{"issuer":"https://as.example/oidc/","token_endpoint":"https://as.example/token"}`, `{"issuer":"https://as.example/oidc","token_endpoint":"https://a@as.example/"}`,
+		`{"issuer":"https://as.example/oidc","token_endpoint":"https://as.example/t#f","end_session_endpoint":"file:///etc/passwd"}`,
+		`{"issuer":"https://as.example/oidc","token_endpoint":"https://as.example/t","device_authorization_endpoint":"https://as.example /"}`,
+		`{"Issuer":"https://as.example/oidc","TOKEN_ENDPOINT":"https://as.example/token"}`, `{"issuer":["https://as.example/oidc"]}`, `{"issuer":"https://as.example/oidc","code_challenge_methods_supported":"S256"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var m ServerMetadata
+		if decodeStrict(body, &m) != nil || m.checkIssuer("read", issuer) != nil {
+			return
+		}
+		if m.Issuer != issuer || m.assumed || m.TokenEndpoint == "" {
+			t.Fatalf("accepted %+v", m)
+		}
+		for _, address := range []string{m.TokenEndpoint, m.AuthorizationEndpoint, m.RegistrationEndpoint, m.RevocationEndpoint, m.DeviceEndpoint, m.EndSessionEndpoint} {
+			if address != "" && !safeAddress(address) {
+				t.Errorf("accepted %q", address)
+			}
+		}
+		if m.checkAuthorization(false) == nil && (m.AuthorizationEndpoint == "" || !strings.Contains(strings.Join(m.CodeChallengeMethods, " "), "S256")) {
+			t.Errorf("a login without PKCE at %+v", m)
+		}
+	})
+}
+
+// A token that is accepted fits into a header as it is, and the end of its life
+// lies between now and ten years from now.
+func FuzzTokenResponse(f *testing.F) {
+	for _, s := range []string{
+		`{"access_token":"a","token_type":"Bearer","expires_in":3600,"refresh_token":"r","id_token":"e30.e30.x","scope":"x y"}`,
+		`{"access_token":"a","expires_in":"60"}`, `{"access_token":"a","expires_in":1e300}`, `{"access_token":"a","expires_in":-1e300}`, `{"access_token":"a","expires_in":1e-300}`,
+		`{"access_token":"a","expires_in":"NaN"}`, `{"access_token":"a","expires_in":"-Inf"}`, `{"access_token":"a","expires_in":"0x1p63"}`, `{"access_token":"a","expires_in":[9]}`,
+		`{"access_token":"a\r\nX: y"}`, `{"access_token":"a\u0000"}`, `{"access_token":"a\u007f"}`, `{"access_token":"a","access_token":"b"}`, `{"access_token":"a","token_type":"DPoP"}`, `{"access_token":null}`,
+		"\xef\xbb\xbf{\"access_token\":\"a\"}",
+	} {
+		f.Add([]byte(s))
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	before := Credential{Issuer: "https://as.example", RefreshToken: NewSecret("r0"), AccessToken: NewSecret("a0"), Expiry: now}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		cred := before
+		if err := (tokenAnswer{status: 200, body: body}).apply(&cred, now); err != nil {
+			if !cred.AccessToken.Equal(before.AccessToken) || !cred.RefreshToken.Equal(before.RefreshToken) {
+				t.Error("a refused answer changed the credential")
+			}
+			return
+		}
+		token := cred.AccessToken.Reveal()
+		if token == "" || len(token) > maxTokenBytes || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			t.Errorf("token %q", token)
+		}
+		if !cred.Expiry.IsZero() && (cred.Expiry.Before(now) || cred.Expiry.After(now.AddDate(11, 0, 0))) || !cred.ObtainedAt.Equal(now) {
+			t.Errorf("from %v to %v", cred.ObtainedAt, cred.Expiry)
+		}
+		if cred.RefreshToken.IsZero() || cred.Issuer != before.Issuer || cred.TokenType != "Bearer" {
+			t.Errorf("%+v", cred)
+		}
+		if cred.Account != printable(cred.Account) || len([]rune(cred.Account)) > maxAccountName {
+			t.Errorf("account %q", cred.Account)
+		}
+		_ = cred.Fresh(now)
+	})
+}
+
+// C35, C36, C37, security rows 9 and 10: an answer leads to a code only when it
+// holds exactly one, no error, and the issuer that was asked.
+func FuzzCallbackQuery(f *testing.F) {
+	for _, s := range []string{"code=c", "code=c&iss=https%3A%2F%2Fas.example", "code=c&iss=", "code=c&code=d", "code=c&error=x", "error=access_denied&error_description=%1b%5b2J", "iss=https%3A%2F%2Fas.example&iss=x&code=c", "code=%0d%0a&state=s", ";code=c"} {
+		f.Add(s, true)
+		f.Add(s, false)
+	}
+	f.Fuzz(func(t *testing.T, query string, advertised bool) {
+		answer, _ := url.ParseQuery(query)
+		code, err := checkAnswer(answer, ServerMetadata{Issuer: "https://as.example", IssParameterSupported: advertised}, "https://mcp.example/mcp")
+		if err != nil {
+			// An answer of another issuer is not even a refusal.
+			iss, named := answer["iss"]
+			if code != "" || errors.Is(err, ErrDenied) && (named && (len(iss) != 1 || iss[0] != "https://as.example") || !named && advertised) {
+				t.Errorf("code %q, issuer %q: %v", code, iss, err)
+			}
+			if strings.ContainsFunc(strings.ReplaceAll(err.Error(), "\n", ""), unicode.IsControl) {
+				t.Errorf("the error drives a terminal: %q", err)
+			}
+			return
+		}
+		iss, named := answer["iss"]
+		if code == "" || len(answer["code"]) != 1 || answer["code"][0] != code || answer.Get("error") != "" {
+			t.Errorf("code %q of %q", code, query)
+		}
+		if named && (len(iss) != 1 || iss[0] != "https://as.example") || !named && advertised {
+			t.Errorf("issuer %q of %q", iss, query)
+		}
+	})
+}
+
+// A device authorization that is accepted can be shown and opened.
+func FuzzDeviceAuthorization(f *testing.F) {
+	for _, s := range []string{
+		`{"device_code":"d","user_code":"ABCD-EFGH","verification_uri":"https://as.example/device","verification_uri_complete":"https://as.example/device?c=1","expires_in":600,"interval":5}`,
+		`{"device_code":"d","user_code":"u","verification_url":"https://as.example/device"}`, `{"device_code":"d","user_code":"u\u001b[2J","verification_uri":"https://as.example/device"}`,
+		`{"device_code":"d","user_code":"u","verification_uri":"javascript:alert(1)"}`, `{"device_code":"d","user_code":"u","verification_uri":"https://as.example/","verification_uri_complete":"file:///etc/passwd"}`,
+		`{"device_code":"","user_code":"u","verification_uri":"https://as.example/device"}`, `{"device_code":"d","user_code":"u","verification_uri":"https://as.example/device","interval":"5"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var d deviceAuthorization
+		if decodeStrict(body, &d) != nil || d.check("begin") != nil {
+			return
+		}
+		if !safeAddress(d.URI) || d.CompleteURI != "" && !safeAddress(d.CompleteURI) {
+			t.Errorf("addresses %q and %q", d.URI, d.CompleteURI)
+		}
+		if d.DeviceCode == "" || d.UserCode == "" || len([]rune(d.UserCode)) > maxPrinted+1 || strings.ContainsFunc(d.UserCode, unicode.IsControl) {
+			t.Errorf("user code %q", d.UserCode)
+		}
+	})
+}
+
+// RFC 9110, section 10.2.3: a wait is never negative; a number of seconds is
+// taken as it is, up to a day.
+func FuzzRetryAfter(f *testing.F) {
+	for _, s := range []string{"", "0", "2", "-1", "3600", "86401", "9223372036854775807", "99999999999999999999", "1.5", " 2", "Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 2026 00:00:02 GMT", "soon"} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, value string) {
+		got := retryAfter(http.Header{"Retry-After": {value}}, now)
+		if got < 0 {
+			t.Errorf("%q: %v", value, got)
+		}
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+			if want := time.Duration(min(max(n, 0), 24*3600)) * time.Second; got != want {
+				t.Errorf("%q: %v, want %v", value, got, want)
+			}
+		}
+	})
+}
+
+// A key that is accepted signs what its public half verifies; an input that is
+// refused is not quoted.
+func FuzzClientKey(f *testing.F) {
+	for _, k := range keysForTests(f) {
+		f.Add(k.data)
+	}
+	for _, s := range []string{"", "{}", `{"kty":"RSA","n":"AQ","e":"AQAB","d":"AQ","p":"AQ","q":"AQ"}`, `{"kty":"EC","crv":"P-256","d":"","x":"","y":""}`, `{"kty":"OKP","crv":"X25519","d":"AAAA"}`, `{"kty":"oct","k":"AAAA"}`, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		key, err := ParseClientKey(data)
+		if err != nil {
+			if key != nil {
+				t.Error("a key and an error")
+			}
+			if trimmed := bytes.TrimSpace(data); len(trimmed) > 12 && strings.Contains(err.Error(), string(trimmed)) {
+				t.Errorf("the error quotes the input: %v", err)
+			}
+			return
+		}
+		for _, algorithm := range key.algorithms() {
+			verifyAssertion(t, key, algorithm)
+		}
+	})
+}

@@ -1,0 +1,341 @@
+package oauth_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/oauth"
+)
+
+// Security row 28: eight processes and a provider that answers a refresh after
+// 35 and 90 s. Each waits, the refresh token is spent once, nobody is asked. The
+// delay lies before the provider's work and after it.
+func TestRow28SlowProvider(t *testing.T) {
+	for _, delay := range []time.Duration{35 * time.Second, 90 * time.Second} {
+		for name, faults := range map[string]devidp.Faults{"before": {TokenDelay: delay}, "after": {TokenAnswerDelay: delay}} {
+			for _, dir := range []string{"", t.TempDir()} {
+				t.Run(fmt.Sprint(delay, name, dir != ""), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { slowProvider(t, delay, faults, dir) })
+				})
+			}
+		}
+	}
+}
+
+func slowProvider(t *testing.T, delay time.Duration, faults devidp.Faults, dir string) {
+	b, s := signedIn(t, dir, func(c *devidp.Config) { c.ReuseLeeway = -1 })
+	b.idp.SetFaults(faults)
+	var clients []*http.Client
+	for range 8 {
+		if dir != "" {
+			s = b.store(dir) // a process of its own, with the same directory
+		}
+		_, h := b.client(s, nil)
+		clients = append(clients, h)
+	}
+	start := time.Now()
+	if failures := b.all(clients); len(failures) != 0 {
+		t.Errorf("%d of 8 failed: %v", len(failures), failures[0])
+	}
+	stats := b.idp.Stats()
+	if took := time.Since(start); stats.Refreshes != 1 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 || took < delay || took > delay+time.Second {
+		t.Errorf("after %v: %d refreshes, %d reuses, %d tabs", took, stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
+	}
+}
+
+// Security row 30, the answers: the token is kept, a request ends after at most
+// three tries, Retry-After is kept when it is short and ends the tries when it
+// is long, nobody is asked, and when the trouble is over the login works.
+func TestRow30BusyProvider(t *testing.T) {
+	second := time.Second
+	for _, tc := range []struct {
+		status, retryAfter, tries int
+		least, most               time.Duration
+	}{
+		{503, 0, 3, second, 3 * second},
+		{500, 0, 3, second, 3 * second},
+		{429, 2, 3, 4 * second, 6 * second},
+		{503, 20, 3, 40 * second, 41 * second},
+		{429, 3600, 1, 0, second},
+	} {
+		t.Run(fmt.Sprint(tc.status, tc.retryAfter), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, s := signedIn(t, "", nil)
+				_, h := b.client(s, nil)
+				b.idp.SetFaults(devidp.Faults{TokenStatus: tc.status, TokenStatusTimes: 1000, TokenRetryAfter: tc.retryAfter})
+				before, start := b.stored(s), time.Now()
+				asked := len(b.wire.times(tokenPath))
+				if _, _, err := b.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+					t.Errorf("%v", err)
+				}
+				tries, took := len(b.wire.times(tokenPath))-asked, time.Since(start)
+				if tries != tc.tries || took < tc.least || took > tc.most {
+					t.Errorf("%d tries in %v", tries, took)
+				}
+				if now := b.stored(s); !now.RefreshToken.Equal(before.RefreshToken) || b.tabs.Load() != 1 {
+					t.Errorf("refresh token kept: %v; %d tabs", now.RefreshToken.Equal(before.RefreshToken), b.tabs.Load())
+				}
+				b.idp.SetFaults(devidp.Faults{})
+				b.mustCall(h, "2")
+				if b.tabs.Load() != 1 {
+					t.Errorf("%d tabs", b.tabs.Load())
+				}
+			})
+		})
+	}
+}
+
+// Security row 30: trouble that passes within the tries is not noticed at all;
+// a wish to be asked again at a date is granted as one in seconds is.
+func TestRow30TroubleThatPasses(t *testing.T) {
+	for name, faults := range map[string]devidp.Faults{
+		"503 twice": {TokenStatus: 503, TokenStatusTimes: 2},
+		"429 once":  {TokenStatus: 429, TokenStatusTimes: 1, TokenRetryAfter: 2},
+		"nonsense":  {TokenStatus: 503, TokenStatusTimes: 1, TokenRetryAfterText: "soon"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, s := signedIn(t, "", nil)
+				_, h := b.client(s, nil)
+				b.idp.SetFaults(faults)
+				b.mustCall(h, "1")
+				if stats := b.idp.Stats(); stats.Refreshes != 1 || b.tabs.Load() != 1 {
+					t.Errorf("%d refreshes, %d tabs", stats.Refreshes, b.tabs.Load())
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b, s := signedIn(t, "", nil)
+		_, h := b.client(s, nil)
+		start := time.Now()
+		at := start.Add(9 * time.Second).UTC().Format(http.TimeFormat)
+		b.idp.SetFaults(devidp.Faults{TokenStatus: 429, TokenStatusTimes: 1, TokenRetryAfterText: at})
+		b.mustCall(h, "1")
+		if took := time.Since(start); took < 8*time.Second || took > 11*time.Second {
+			t.Errorf("asked again after %v", took)
+		}
+	})
+}
+
+// Security row 30, the network: what never reached the provider is tried three
+// times, what may have reached it once per try of the server's client; the
+// token is kept and nobody is asked.
+func TestRow30Network(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	for name, tc := range map[string]struct {
+		err   error
+		tries int
+	}{
+		"refused":              {dial, 3},
+		"no such host":         {&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "as.example", IsNotFound: true}}, 3},
+		"cut while sending":    {&net.OpError{Op: "write", Net: "tcp", Err: syscall.EPIPE}, 1},
+		"cut before an answer": {&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, s := signedIn(t, "", nil)
+				_, h := b.client(s, nil)
+				before, asked := b.stored(s), len(b.wire.times(tokenPath))
+				b.wire.fail = func(r *http.Request) error {
+					if r.URL.Host == bubbleProvider {
+						return tc.err
+					}
+					return nil
+				}
+				if _, _, err := b.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+					t.Errorf("%v", err)
+				}
+				if tries := len(b.wire.times(tokenPath)) - asked; tries != tc.tries {
+					t.Errorf("%d tries, want %d", tries, tc.tries)
+				}
+				if now := b.stored(s); !now.RefreshToken.Equal(before.RefreshToken) || b.tabs.Load() != 1 {
+					t.Errorf("refresh token kept: %v; %d tabs", now.RefreshToken.Equal(before.RefreshToken), b.tabs.Load())
+				}
+				b.wire.fail = nil
+				b.mustCall(h, "2")
+				if b.tabs.Load() != 1 {
+					t.Errorf("%d tabs", b.tabs.Load())
+				}
+			})
+		})
+	}
+}
+
+// Security row 30: an answer that was lost after the provider spent the token
+// ends the request, with no repeat and no browser.
+func TestRow30LostAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := signedIn(t, "", func(c *devidp.Config) { c.ReuseLeeway = -1 })
+		_, h := b.client(s, nil)
+		b.idp.SetFaults(devidp.Faults{TokenAnswersLost: 1})
+		if _, _, err := b.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+			t.Errorf("%v", err)
+		}
+		if stats := b.idp.Stats(); stats.Refreshes != 1 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {
+			t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
+		}
+	})
+}
+
+// Security row 31: a sibling rotated the refresh token and eight processes with
+// one directory find that out at once. One of them asks the provider, one
+// browser is opened, and all are answered.
+func TestRow31SiblingRotated(t *testing.T) {
+	for _, brake := range []time.Duration{-1, oauth.DefaultBrake} {
+		for round := range 3 {
+			dir := t.TempDir()
+			t.Run(fmt.Sprint(brake, round), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b, s := signedIn(t, dir, func(c *devidp.Config) { c.ReuseLeeway = -1 })
+					b.spend(b.stored(s))
+					before, tabs := b.idp.Stats(), b.tabs.Load()
+					var clients []*http.Client
+					for range 8 {
+						_, h := b.client(b.store(dir), func(c *oauth.Config) { c.Brake = brake })
+						clients = append(clients, h)
+					}
+					if failures := b.all(clients); len(failures) != 0 {
+						t.Errorf("%d of 8 failed: %v", len(failures), failures[0])
+					}
+					after := b.idp.Stats()
+					if n := after.Refreshes - before.Refreshes; n != 1 || b.tabs.Load()-tabs != 1 || after.CodeExchanges-before.CodeExchanges != 1 || after.Registrations != before.Registrations {
+						t.Errorf("%d refreshes, %d tabs, %d registrations", n, b.tabs.Load()-tabs, after.Registrations-before.Registrations)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Security row 31: where the sibling keeps to the lock and the store, nobody is
+// asked at all: its token is taken.
+func TestRow31SiblingRenewed(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := signedIn(t, dir, func(c *devidp.Config) { c.ReuseLeeway = -1 })
+		var clients []*http.Client
+		for range 8 { // each has read the login that is about to be refused
+			c, h := b.client(b.store(dir), nil)
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, h)
+		}
+		for range 5 {
+			b.res.revokeSeen()
+			if failures := b.all(clients); len(failures) != 0 {
+				t.Errorf("%d of 8 failed: %v", len(failures), failures[0])
+			}
+		}
+		if stats := b.idp.Stats(); stats.Refreshes > 6 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {
+			t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
+		}
+	})
+}
+
+// Security row 32: with lifetimes far below a fixed margin three processes that
+// are always busy refresh once per lifetime, before the server has to refuse,
+// and nobody is asked.
+func TestRow32ShortLifetimes(t *testing.T) {
+	for _, life := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second} {
+		t.Run(fmt.Sprint(life), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, func(c *devidp.Config) { c.AccessTokenTTL, c.ReuseLeeway = life, -1 })
+				b.device = oauth.DeviceNever
+				refused, s := b.exact(), b.store("")
+				var clients []*http.Client
+				for range 3 {
+					_, h := b.client(s, nil)
+					clients = append(clients, h)
+				}
+				const lifetimes, calls = 10, 40
+				for range lifetimes * calls {
+					if failures := b.all(clients); len(failures) != 0 {
+						t.Fatalf("%d of 3 failed: %v", len(failures), failures[0])
+					}
+					time.Sleep(life / calls)
+				}
+				for i, pause := range b.wire.pauses(tokenPath, time.Time{}) {
+					if i > 0 && pause < life*8/10 { // margin and spread take 15 % at most
+						t.Errorf("refresh %d came %v after the one before", i, pause)
+					}
+				}
+				stats := b.idp.Stats()
+				if stats.Refreshes < lifetimes-1 || stats.Refreshes > lifetimes*12/10 || refused.Load() != 0 || b.tabs.Load() != 1 {
+					t.Errorf("%d refreshes in %d lifetimes, %d refusals, %d tabs", stats.Refreshes, lifetimes, refused.Load(), b.tabs.Load())
+				}
+			})
+		})
+	}
+}
+
+// Security row 32: the burst at a start with a token that has ended leads to
+// one refresh, even when the answer takes most of the new token's life.
+func TestRow32Burst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(c *devidp.Config) { c.AccessTokenTTL, c.ReuseLeeway = 5*time.Second, -1 })
+		b.device = oauth.DeviceNever
+		b.exact()
+		s := b.store("")
+		_, h := b.client(s, nil)
+		b.mustCall(h, "login")
+		time.Sleep(time.Minute)
+		b.idp.SetFaults(devidp.Faults{TokenDelay: 4 * time.Second})
+		var clients []*http.Client
+		for range 8 {
+			_, h := b.client(s, nil)
+			clients = append(clients, h, h, h)
+		}
+		if failures := b.all(clients); len(failures) != 0 {
+			t.Errorf("%d of 24 failed: %v", len(failures), failures[0])
+		}
+		if stats := b.idp.Stats(); stats.Refreshes != 1 || b.tabs.Load() != 1 {
+			t.Errorf("%d refreshes, %d tabs", stats.Refreshes, b.tabs.Load())
+		}
+	})
+}
+
+// Security row 32: a login that was stored under another time than today's (the
+// clock was ten minutes ahead, or behind) costs one refresh at most, no matter
+// how many processes and calls there are, and no browser.
+func TestRow32ClockSkew(t *testing.T) {
+	for _, life := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Hour} {
+		for _, skew := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+			t.Run(fmt.Sprint(life, skew), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := newBubble(t, func(c *devidp.Config) { c.AccessTokenTTL, c.ReuseLeeway = life, -1 })
+					b.device = oauth.DeviceNever
+					b.exact()
+					s := b.store("")
+					_, h := b.client(s, nil)
+					b.mustCall(h, "login")
+					cred := b.stored(s)
+					cred.ObtainedAt, cred.Expiry = cred.ObtainedAt.Add(skew), cred.Expiry.Add(skew)
+					if err := s.Save(t.Context(), oauth.Key{Server: b.server().String()}, cred); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(min(life+time.Millisecond, time.Minute)) // the short ones have ended
+					var clients []*http.Client
+					for range 8 {
+						_, h := b.client(s, nil)
+						clients = append(clients, h, h, h)
+					}
+					if failures := b.all(clients); len(failures) != 0 {
+						t.Errorf("%d of 24 failed: %v", len(failures), failures[0])
+					}
+					if stats := b.idp.Stats(); stats.Refreshes > 1 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {
+						t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
+					}
+				})
+			})
+		}
+	}
+}
