@@ -311,7 +311,7 @@ func ownCommand(inheritsPath bool) (string, error) {
 	}
 	found, missing := exec.LookPath("mcp-login")
 	if missing != nil || !filepath.IsAbs(found) || !sameFile(self, found) {
-		return self, nil
+		return self, nil //nolint:nilerr // without a PATH it is named by its place
 	}
 	if inheritsPath {
 		return "mcp-login", nil
