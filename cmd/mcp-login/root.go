@@ -38,7 +38,7 @@ func newRoot(a *app) *cobra.Command {
 	root.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	root.SetFlagErrorFunc(flagError)
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newVersion(a))
+	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
 	return root
 }
 

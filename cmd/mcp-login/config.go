@@ -1,0 +1,339 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/clients"
+	"mcp-login/internal/oauth"
+)
+
+// configOptions are the flags of config.
+type configOptions struct {
+	name, remove, file, command                 string
+	list, fromMCPRemote, write, replace, asJSON bool
+}
+
+func newConfig(a *app) *cobra.Command {
+	var o configOptions
+	cmd := &cobra.Command{
+		Use:   "config CLIENT URL [-- FLAGS]",
+		Short: "Put a server into the configuration of an MCP client",
+		Long: "config prints what to paste into a client's configuration, or writes it there with --write:\n" +
+			"one entry is changed, every other byte stays, and the old file is kept beside the new one.\n" +
+			"Flags behind -- go into the entry.\n\nClients: " + clientNames() + ".",
+		Example: "  $ mcp-login config claude-desktop https://example.com/mcp --write\n" +
+			"  $ mcp-login config --list\n" +
+			"  $ mcp-login config --from-mcp-remote --write\n" +
+			"  $ mcp-login config cursor https://example.com/mcp --name example -- --header 'X-Key: ${KEY}'",
+		Args: cobra.ArbitraryArgs, // judged by the form of the command, in config
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var extra []string
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				args, extra = args[:dash], args[dash:]
+			}
+			return a.config(o, args, extra)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.list, "list", false, "show the clients found here and their servers")
+	f.BoolVar(&o.fromMCPRemote, "from-mcp-remote", false, "make entries that run mcp-remote run mcp-login, with the same arguments")
+	f.BoolVar(&o.write, "write", false, "change the files, instead of showing what would change")
+	f.StringVar(&o.name, "name", "", "name of the entry (default: made from the URL)")
+	f.StringVar(&o.remove, "remove", "", "take the entry of this name out")
+	f.BoolVar(&o.replace, "replace", false, "replace another server of the same name")
+	f.StringVar(&o.file, "file", "", "file to use instead of the client's own, such as that of a project")
+	f.StringVar(&o.command, "command", "", "how the client is to start mcp-login (default: as it finds it)")
+	f.BoolVar(&o.asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+func clientNames() string {
+	names := make([]string, len(clients.All))
+	for i, c := range clients.All {
+		names[i] = c.ID
+	}
+	return strings.Join(names, ", ")
+}
+
+// config tells the four forms of the verb apart.
+func (a *app) config(o configOptions, args, extra []string) error {
+	forms := 0
+	for _, chosen := range []bool{o.list, o.fromMCPRemote, o.remove != ""} {
+		if chosen {
+			forms++
+		}
+	}
+	wanted := 2 // CLIENT URL
+	switch {
+	case forms > 1:
+		return usageError{errors.New("--list, --from-mcp-remote and --remove exclude each other")}
+	case o.remove != "":
+		wanted = 1
+	case forms == 1 && len(args) < 2:
+		wanted = len(args) // a client, or all of them
+	}
+	if len(args) != wanted || forms > 0 && len(extra) > 0 {
+		return usageError{hint{errors.New("the arguments fit no form of config"), "run: mcp-login config CLIENT URL, config --list, or config --help"}}
+	}
+	if forms == 1 && len(args) == 0 && o.file != "" {
+		return usageError{hint{errors.New("--file without a client"), "name the client whose form the file has"}}
+	}
+	chosen := clients.All
+	if len(args) > 0 {
+		c, err := a.client(args[0])
+		if err != nil {
+			return err
+		}
+		chosen = []clients.Client{c}
+	}
+	switch {
+	case o.list:
+		return a.configList(o, chosen)
+	case o.fromMCPRemote:
+		return a.configMigrate(o, chosen)
+	case o.remove != "":
+		return a.configRemove(o, chosen[0])
+	}
+	return a.configAdd(o, chosen[0], args[1], extra)
+}
+
+func (a *app) client(name string) (clients.Client, error) {
+	if c, ok := clients.Find(name); ok {
+		return c, nil
+	}
+	best, distance := "", 4
+	for _, c := range clients.All {
+		if d := editDistance(strings.ToLower(name), c.ID); d < distance {
+			best, distance = c.ID, d
+		}
+	}
+	next := "known clients: " + clientNames()
+	if best != "" {
+		next = "did you mean " + best + "?"
+	}
+	return clients.Client{}, usageError{hint{fmt.Errorf("%q is no client known here", name), next}}
+}
+
+// system says where this person's files are.
+func (a *app) system() clients.System {
+	home := a.getenv("HOME")
+	if runtime.GOOS == "windows" {
+		home = a.getenv("USERPROFILE")
+	}
+	return clients.System{OS: runtime.GOOS, Home: filepath.ToSlash(home), Getenv: a.getenv}
+}
+
+// configFile is the file of a client: the one asked for, the first that exists,
+// or the first of those it may have.
+func (a *app) configFile(o configOptions, c clients.Client) (string, error) {
+	if o.file != "" {
+		return o.file, nil
+	}
+	places := c.Locations(a.system())
+	if len(places) == 0 {
+		return "", hint{fmt.Errorf("where %s keeps its configuration is not known without a home folder", c.Title), "add --file"}
+	}
+	for _, path := range places {
+		if _, err := os.Lstat(path); err == nil {
+			return path, nil
+		}
+	}
+	return places[0], nil
+}
+
+// configReport is what config CLIENT URL and --remove print with --json.
+type configReport struct {
+	SchemaVersion int    `json:"schema_version"`
+	Client        string `json:"client"`
+	File          string `json:"file"`
+	Name          string `json:"name"`
+	Command       string `json:"command,omitzero"`
+	// Entry is what to paste, when nothing was written.
+	Entry   string `json:"entry,omitzero"`
+	Changed bool   `json:"changed"`
+	Written bool   `json:"written"`
+	Backup  string `json:"backup,omitzero"`
+}
+
+func (a *app) configAdd(o configOptions, c clients.Client, raw string, extra []string) error {
+	s, err := a.configEntry(o, c, raw, extra)
+	if err != nil {
+		return err
+	}
+	path, err := a.configFile(o, c)
+	if err != nil {
+		return err
+	}
+	r := configReport{SchemaVersion: 1, Client: c.ID, File: path, Name: s.Name, Command: s.Command}
+	if !o.write {
+		entry, err := c.Snippet(s)
+		if err != nil {
+			return usageError{err}
+		}
+		r.Entry, r.Changed = string(entry), true
+		if o.asJSON {
+			return a.printJSON(r)
+		}
+		fmt.Fprintf(a.out, "%s", entry)
+		a.note("put this into %s, or run again with --write", path)
+		return nil
+	}
+	return a.configWrite(o, c, r, func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
+}
+
+func (a *app) configRemove(o configOptions, c clients.Client) error {
+	path, err := a.configFile(o, c)
+	if err != nil {
+		return err
+	}
+	r := configReport{SchemaVersion: 1, Client: c.ID, File: path, Name: o.remove}
+	return a.configWrite(o, c, r, func(old []byte) ([]byte, error) { return c.Remove(old, o.remove) })
+}
+
+// configWrite changes one file, or says what it would do.
+func (a *app) configWrite(o configOptions, c clients.Client, r configReport, change func([]byte) ([]byte, error)) error {
+	old, err := clients.Read(r.File)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	data, err := change(old)
+	if err != nil {
+		return configError(r.File, c, err)
+	}
+	r.Changed = string(data) != string(old)
+	if r.Changed && o.write {
+		if r.Backup, err = clients.Write(r.File, old, data, time.Now()); err != nil {
+			return fmt.Errorf("write the configuration: %w", err)
+		}
+		r.Written = true
+	}
+	if o.asJSON {
+		return a.printJSON(r)
+	}
+	switch {
+	case !r.Changed:
+		fmt.Fprintf(a.out, "%s has %s already\n", r.File, r.Name)
+	case !o.write:
+		fmt.Fprintf(a.out, "%s would lose %s\n", r.File, r.Name)
+		a.note("run again with --write to do it")
+	default:
+		fmt.Fprintf(a.out, "changed %s in %s\n", r.Name, r.File)
+		if r.Backup != "" {
+			a.note("the old file is %s", r.Backup)
+		}
+		a.note("%s: %s", c.Title, c.Reload)
+	}
+	return nil
+}
+
+// configError says what to do about a file that was left alone.
+func configError(path string, c clients.Client, err error) error {
+	next := ""
+	switch {
+	case errors.Is(err, clients.ErrBroken):
+		next = "mend the file first; " + c.Title + " cannot read it either"
+	case errors.Is(err, clients.ErrLayout):
+		next = "change it by hand; run the command without --write to see the entry"
+	case errors.Is(err, clients.ErrExists):
+		next = "choose another --name, or add --replace"
+	case errors.Is(err, clients.ErrNotFound):
+		next = "run: mcp-login config --list " + c.ID
+	}
+	return hint{fmt.Errorf("%s: %w", path, err), next}
+}
+
+// configEntry is the entry for a server.
+func (a *app) configEntry(o configOptions, c clients.Client, raw string, extra []string) (clients.Server, error) {
+	server, err := oauth.CanonicalServer(raw, true)
+	if err != nil {
+		return clients.Server{}, usageError{err}
+	}
+	// What the client is going to run is judged now, while somebody reads it.
+	root := newRoot(a)
+	if err := root.ParseFlags(extra); err != nil {
+		return clients.Server{}, flagError(root, err)
+	}
+	if rest := root.Flags().Args(); len(rest) > 0 {
+		return clients.Server{}, usageError{hint{fmt.Errorf("%q behind -- is no flag", rest[0]), "only flags of mcp-login go there"}}
+	}
+	s := clients.Server{Name: o.name, Command: o.command, Args: append([]string{raw}, extra...)}
+	if s.Name == "" {
+		s.Name = serverName(server)
+	}
+	if s.Command == "" {
+		s.Command, err = ownCommand(c.InheritsPath)
+	}
+	return s, err
+}
+
+// serverName makes a name of an address: what is left of the host without what
+// most hosts have in common.
+func serverName(server *url.URL) string {
+	host := server.Hostname()
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "local"
+	}
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	if len(labels) > 1 {
+		labels = labels[:len(labels)-1]
+	}
+	labels = slices.DeleteFunc(labels, func(l string) bool {
+		return len(labels) > 1 && slices.Contains([]string{"mcp", "www", "api", "co", "com"}, l)
+	})
+	if len(labels) == 0 || labels[len(labels)-1] == "" {
+		return "remote"
+	}
+	return labels[len(labels)-1]
+}
+
+// ownCommand is how a client starts this program: by its name, where the client
+// searches the same PATH, else by its place. A link on the PATH is preferred to
+// what it leads to, because package managers keep the link and move the rest.
+func ownCommand(inheritsPath bool) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", hint{fmt.Errorf("find this program: %w", err), "add --command"}
+	}
+	found, missing := exec.LookPath("mcp-login")
+	if missing != nil || !filepath.IsAbs(found) || !sameFile(self, found) {
+		return self, nil //nolint:nilerr // without a PATH it is named by its place
+	}
+	if inheritsPath {
+		return "mcp-login", nil
+	}
+	return found, nil
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	two, err := os.Stat(b)
+	return err == nil && os.SameFile(one, two)
+}
+
+// printJSON writes the one object of --json.
+func (a *app) printJSON(v any) error {
+	b, err := json.Marshal(v, jsontext.WithIndent("  "))
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	fmt.Fprintf(a.out, "%s\n", b)
+	return nil
+}

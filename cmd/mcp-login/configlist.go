@@ -1,0 +1,254 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"mcp-login/internal/clients"
+)
+
+// clientRow is one file of a client, in config --list. Nothing in it is secret:
+// of a server's arguments only the address is shown, without its query.
+type clientRow struct {
+	Client  string      `json:"client"`
+	Title   string      `json:"title"`
+	File    string      `json:"file"`
+	Exists  bool        `json:"exists"`
+	Servers []serverRow `json:"servers"`
+	Problem string      `json:"problem,omitzero"`
+}
+
+type serverRow struct {
+	Name string `json:"name"`
+	// Kind is mcp-login, mcp-remote, remote or program.
+	Kind    string `json:"kind"`
+	Address string `json:"address,omitzero"`
+	// Project is the folder that the entry is for, if it is not for all.
+	Project string `json:"project,omitzero"`
+}
+
+// configList shows the clients that are here: those with a file, or with a
+// folder of their own.
+func (a *app) configList(o configOptions, chosen []clients.Client) error {
+	rows := []clientRow{}
+	for _, c := range chosen {
+		for _, path := range a.clientFiles(o, c) {
+			rows = append(rows, listOne(c, path))
+		}
+	}
+	if o.asJSON {
+		return a.printJSON(struct {
+			SchemaVersion int         `json:"schema_version"`
+			Clients       []clientRow `json:"clients"`
+		}{1, rows})
+	}
+	if len(rows) == 0 {
+		a.note("no client found; known are %s", clientNames())
+		return nil
+	}
+	table := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "CLIENT\tSERVER\tBY\tADDRESS")
+	for _, r := range rows {
+		if len(r.Servers) == 0 {
+			fmt.Fprintf(table, "%s\t-\t-\t-\n", r.Client)
+		}
+		for _, s := range r.Servers {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Client, printable(s.Name), s.Kind, dash(printable(s.Address)))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("write the list: %w", err)
+	}
+	remote := false
+	for _, r := range rows {
+		if r.Problem != "" {
+			a.note("%s: %s", r.File, r.Problem)
+		}
+		for _, s := range r.Servers {
+			remote = remote || s.Kind == string(clients.KindMCPRemote)
+		}
+	}
+	if remote {
+		a.note("to make those of mcp-remote run mcp-login: mcp-login config --from-mcp-remote --write")
+	}
+	return nil
+}
+
+func listOne(c clients.Client, path string) clientRow {
+	r := clientRow{Client: c.ID, Title: c.Title, File: path, Servers: []serverRow{}}
+	if _, err := os.Lstat(path); err == nil {
+		r.Exists = true
+	}
+	data, err := clients.Read(path)
+	if err == nil {
+		var all []clients.Server
+		all, err = c.List(data)
+		for _, s := range all {
+			r.Servers = append(r.Servers, serverRow{Name: s.Name, Kind: string(s.Kind()), Address: s.Address(), Project: project(s.Group)})
+		}
+	}
+	if err != nil {
+		r.Problem = err.Error()
+	}
+	return r
+}
+
+// project is the folder that Claude Code keeps an entry for.
+func project(group []string) string {
+	if len(group) == 3 {
+		return group[1]
+	}
+	return ""
+}
+
+// clientFiles are the files of a client that exist; if none does but its folder is
+// there, the first place.
+func (a *app) clientFiles(o configOptions, c clients.Client) (all []string) {
+	if o.file != "" {
+		return []string{o.file}
+	}
+	system := a.system()
+	shared := map[string]bool{filepath.Clean(system.Home): true, filepath.Join(system.Home, ".config"): true}
+	first := ""
+	for _, path := range c.Locations(system) {
+		if _, err := os.Lstat(path); err == nil {
+			all = append(all, path)
+		} else if dir := filepath.Dir(path); first == "" && !shared[dir] {
+			if info, err := os.Stat(dir); err == nil && info.IsDir() {
+				first = path
+			}
+		}
+	}
+	if len(all) == 0 && first != "" {
+		return []string{first}
+	}
+	return all
+}
+
+// printable takes control characters out of what a file says.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// migration is one file in config --from-mcp-remote.
+type migration struct {
+	Client  string         `json:"client"`
+	File    string         `json:"file"`
+	Entries []migrationRow `json:"entries"`
+	Written bool           `json:"written"`
+	Backup  string         `json:"backup,omitzero"`
+	Problem string         `json:"problem,omitzero"`
+}
+
+type migrationRow struct {
+	Name    string `json:"name"`
+	Project string `json:"project,omitzero"`
+	// Was are the words that mcp-login stands for.
+	Was []string `json:"was,omitzero"`
+	// Skipped says why the entry was left alone.
+	Skipped string `json:"skipped,omitzero"`
+}
+
+// configMigrate rewrites the entries that run mcp-remote. One broken file does
+// not keep the others from it.
+func (a *app) configMigrate(o configOptions, chosen []clients.Client) error {
+	rows := []migration{}
+	var failures []error
+	for _, c := range chosen {
+		for _, path := range a.clientFiles(o, c) {
+			m, err := migrateOne(o, c, path)
+			if err != nil {
+				m.Problem = err.Error()
+				failures = append(failures, err)
+			}
+			if len(m.Entries) > 0 || err != nil {
+				rows = append(rows, m)
+			}
+		}
+	}
+	if o.asJSON {
+		err := a.printJSON(struct {
+			SchemaVersion int         `json:"schema_version"`
+			Files         []migration `json:"files"`
+		}{1, rows})
+		return errors.Join(append(failures, err)...)
+	}
+	a.printMigration(o, rows)
+	return errors.Join(failures...)
+}
+
+func migrateOne(o configOptions, c clients.Client, path string) (migration, error) {
+	m := migration{Client: c.ID, File: path, Entries: []migrationRow{}}
+	command := o.command
+	if command == "" {
+		var err error
+		if command, err = ownCommand(c.InheritsPath); err != nil {
+			return m, err
+		}
+	}
+	old, err := clients.Read(path)
+	if err != nil {
+		return m, fmt.Errorf("read the configuration: %w", err)
+	}
+	data, all, err := c.Rewrite(old, command)
+	if err != nil {
+		return m, configError(path, c, err)
+	}
+	for _, r := range all {
+		m.Entries = append(m.Entries, migrationRow{Name: r.Name, Project: project(r.Group), Was: withoutAddresses(r.Launcher), Skipped: r.Skipped})
+	}
+	if o.write && string(data) != string(old) {
+		if m.Backup, err = clients.Write(path, old, data, time.Now()); err != nil {
+			return m, fmt.Errorf("write the configuration: %w", err)
+		}
+		m.Written = true
+	}
+	return m, nil
+}
+
+// withoutAddresses hides the address of a registry: it may hold a password.
+func withoutAddresses(words []string) []string {
+	shown := make([]string, len(words))
+	for i, w := range words {
+		if shown[i] = w; strings.Contains(w, "://") {
+			shown[i] = "…"
+		}
+	}
+	return shown
+}
+
+func (a *app) printMigration(o configOptions, rows []migration) {
+	found, skipped := 0, 0
+	for _, m := range rows {
+		for _, e := range m.Entries {
+			if e.Skipped != "" {
+				skipped++
+				fmt.Fprintf(a.out, "%s: %s: left alone: %s\n", m.Client, printable(e.Name), e.Skipped)
+				continue
+			}
+			found++
+			fmt.Fprintf(a.out, "%s: %s: %s -> mcp-login\n", m.Client, printable(e.Name), printable(strings.Join(e.Was, " ")))
+		}
+		if m.Written {
+			a.note("changed %s; the old file is %s", m.File, m.Backup)
+		}
+	}
+	switch {
+	case found+skipped == 0:
+		a.note("no entry runs mcp-remote")
+	case found > 0 && !o.write:
+		a.note("nothing is written yet; run again with --write")
+	case found > 0:
+		a.note("restart the clients; each server asks for one new login")
+	}
+}
