@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"mcp-login/internal/jsonrpc"
 )
@@ -211,5 +212,24 @@ func TestSameEraUntouched(t *testing.T) {
 	expect(t, c.ask(call), answer)
 	if string(r.nth(0).Raw) != call {
 		t.Error(string(r.nth(0).Raw))
+	}
+}
+
+// E10: a written verdict is trusted for its lifetime, and not from the future.
+func TestE10VerdictExpires(t *testing.T) {
+	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	for _, s := range []Speaks{Sessions, Stateless, Both} {
+		b := Note(s, now)
+		if Read(b, now.Add(Lifetime-time.Minute)) != s || Read(b, now.Add(Lifetime+time.Minute)) != Unknown || Read(b, now.Add(-time.Hour)) != Unknown {
+			t.Errorf("%s", b)
+		}
+	}
+	for _, b := range []string{"", "{", `{"speaks":"anything","at":"2026-08-01T12:00:00Z"}`, `{"speaks":"both"}`} {
+		if got := Read([]byte(b), now); got != Unknown {
+			t.Errorf("%s: %q", b, got)
+		}
+	}
+	if Note(Unknown, now) != nil {
+		t.Error("nothing known is worth a note")
 	}
 }
