@@ -13,7 +13,8 @@ const probeRequest = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"p
 
 // probe proves that the server accepts us, signing in on the way if it asks.
 func (s *session) probe(ctx context.Context) error {
-	answer, err := s.remote.Call(ctx, []byte(probeRequest), nil)
+	link := s.link()
+	answer, err := link.Call(ctx, []byte(probeRequest))
 	if err != nil {
 		var remote *upstream.Error
 		if errors.As(err, &remote) && remote.Reason == upstream.Unreachable {
@@ -21,7 +22,7 @@ func (s *session) probe(ctx context.Context) error {
 		}
 		return fmt.Errorf("ask %s: %w", s.server.Host, err)
 	}
-	if err := s.remote.Close(ctx); err != nil {
+	if err := link.Close(ctx); err != nil {
 		s.log.Debug("the session was not ended at the server", "error", err)
 	}
 	if answer.Error != nil {

@@ -57,6 +57,20 @@ func (c *calls) remove(one *call) {
 	}
 }
 
+// of returns the calls of one method.
+func (c *calls) of(method string) (list []*call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, same := range c.open {
+		for _, one := range same {
+			if one.method == method {
+				list = append(list, one)
+			}
+		}
+	}
+	return list
+}
+
 // find returns the latest call with this id.
 func (c *calls) find(key string) *call {
 	c.mu.Lock()

@@ -23,6 +23,7 @@ func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
 		// or the server starts. It is the bridge that it asks.
 		r.aside(r.ctx, func() { reply(jsonrpc.Result(m.ID, "{}")) })
 	case m.Kind == jsonrpc.Request && m.Method == "initialize":
+		r.dropProbes()
 		r.initialize(m, reply)
 	case m.Kind == jsonrpc.Request:
 		if answer, ok := r.standIn.late(m); ok {
@@ -170,6 +171,15 @@ func (r *run) cancelCall(m jsonrpc.Message) {
 		defer stop()
 		r.forward(ctx, m)
 	})
+}
+
+// dropProbes ends the probes of a client that has given up on them and now asks
+// for a session on the same pipe: an answer would only come between.
+func (r *run) dropProbes() {
+	for _, c := range r.calls.of("server/discover") {
+		r.settle(c, func() []byte { return nil })
+		c.cancel(context.Canceled)
+	}
 }
 
 // enqueue puts a message into the lane.

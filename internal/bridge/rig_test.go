@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mcp-login/internal/bridge/era"
 	"mcp-login/internal/bridge/upstream"
 )
 
@@ -31,6 +32,11 @@ type rig struct {
 	done chan error
 	once sync.Once
 }
+
+// viaEra in a Config stands for an era.Link in front of the upstream.
+type viaEra struct{ Remote }
+
+func withEra(c *Config, _ *upstream.Config) { c.Upstream = viaEra{} }
 
 type rigOption func(*Config, *upstream.Config)
 
@@ -54,8 +60,14 @@ func rigTo(t *testing.T, address string, options ...rigOption) *rig {
 	for _, o := range options {
 		o(&bc, &uc)
 	}
-	if bc.Upstream, err = upstream.New(uc); err != nil {
+	remote, err := upstream.New(uc)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if _, translated := bc.Upstream.(viaEra); translated {
+		bc.Upstream = era.New(era.Config{Server: remote, Log: log})
+	} else {
+		bc.Upstream = remote
 	}
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()

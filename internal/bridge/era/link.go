@@ -142,6 +142,33 @@ func (l *Link) settle(s side) side {
 	return s
 }
 
+// keep keeps a verdict that is new.
+func (l *Link) keep(s Speaks) {
+	if l.cfg.Verdicts.Recall() != s {
+		l.cfg.Verdicts.Keep(s)
+	}
+}
+
+// Call sends a request and returns its answer, for callers without a stream.
+// Other messages of the server go nowhere.
+func (l *Link) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, err error) {
+	m, err := jsonrpc.Parse(raw)
+	if err != nil || m.Kind != jsonrpc.Request {
+		return jsonrpc.Message{}, errors.Join(errors.New("send what is no request"), err)
+	}
+	var mu sync.Mutex
+	err = l.Send(ctx, m, func(reply jsonrpc.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if answers(reply, m) {
+			answer = reply
+		}
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	return answer, err
+}
+
 // Close ends the session and everything that is under way. ctx bounds the wait
 // for whoever still delivers a message.
 func (l *Link) Close(ctx context.Context) error {
@@ -200,7 +227,7 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) er
 	case found.err != nil:
 		return found.err
 	case found.speaks == Stateless:
-		l.cfg.Verdicts.Keep(Stateless)
+		l.keep(Stateless)
 		l.log.Debug("the server speaks only " + Version + "; sessions are played for the client")
 		if found.answer.Result == nil {
 			deliver(parsed(jsonrpc.WithError(m.ID, found.answer.Error)))
@@ -217,7 +244,7 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) er
 		deliver(reply)
 	})
 	if err == nil && opened {
-		l.cfg.Verdicts.Keep(found.speaks)
+		l.keep(found.speaks)
 		l.settle(relay{l})
 	}
 	return err

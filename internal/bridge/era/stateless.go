@@ -57,7 +57,7 @@ func (l *Link) sideFor(ctx context.Context, m jsonrpc.Message) (side, error) {
 		if speaks = found.speaks; speaks == Unknown {
 			return relay{l}, nil // its own request will tell; nothing is settled
 		}
-		l.cfg.Verdicts.Keep(speaks)
+		l.keep(speaks)
 	}
 	if speaks == Sessions {
 		l.log.Debug("the server speaks only revisions before " + Version + "; a session is opened for the client")
@@ -71,10 +71,10 @@ func (l *Link) relayProbe(ctx context.Context, m jsonrpc.Message, deliver Delive
 	code, answer, err := l.cfg.Server.Probe(ctx, m)
 	switch speaks := l.judge(ctx, code, answer, err).speaks; speaks {
 	case Stateless, Both:
-		l.cfg.Verdicts.Keep(speaks)
+		l.keep(speaks)
 		l.settle(relay{l})
 	case Sessions:
-		l.cfg.Verdicts.Keep(speaks)
+		l.keep(speaks)
 		l.mu.Lock()
 		l.told = true
 		l.mu.Unlock()

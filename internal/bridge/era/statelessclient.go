@@ -2,17 +2,188 @@ package era
 
 import (
 	"context"
+	"sync"
 
 	"mcp-login/internal/jsonrpc"
 )
 
-type statelessClient struct{ l *Link }
+// statelessClient speaks for a client of 2026-07-28 to a server that wants a
+// session: it is opened and held here (section 1.6, rows B20 to B27).
+type statelessClient struct {
+	l       *Link
+	ctx     context.Context // ends with close
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+	opening turn
 
-func newStatelessClient(l *Link) *statelessClient { return &statelessClient{l} }
+	subscribing turn
 
+	mu        sync.Mutex
+	closed    bool
+	session   []byte // raw result of initialize, nil before it
+	declared  []byte // raw capabilities said there: the union of all requests so far
+	level     string // that the server was set to
+	exchanges map[*exchange]bool
+	parked    map[string]*exchange // by requestState
+	listeners map[*listener]bool
+	watched   map[string]int // subscribed resources, and how many listen
+}
+
+func newStatelessClient(l *Link) *statelessClient {
+	c := &statelessClient{
+		l: l, opening: newTurn(), subscribing: newTurn(), declared: []byte("{}"),
+		exchanges: map[*exchange]bool{}, parked: map[string]*exchange{}, listeners: map[*listener]bool{}, watched: map[string]int{},
+	}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	return c
+}
+
+func (c *statelessClient) close() {
+	c.mu.Lock()
+	c.closed = true
+	for handle, x := range c.parked {
+		x.expiry.Stop()
+		delete(c.parked, handle)
+	}
+	c.mu.Unlock()
+	c.stop()
+}
+
+// spawn runs f in a goroutine that wait waits for; after close it does nothing.
+func (c *statelessClient) spawn(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.work.Go(f)
+	}
+}
+
+func (c *statelessClient) wait() { c.work.Wait() }
+
+// send carries one message of the client.
 func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	switch {
+	case m.Kind == jsonrpc.Response, m.Method == "notifications/cancelled":
+		return nil // P9, P10: nobody waits for it
+	case m.Kind != jsonrpc.Request:
+		return c.l.cfg.Server.Send(ctx, withParams(m, withoutMeta(m.Params)), deliver)
+	}
+	if err := c.ensure(ctx, m); err != nil {
+		return err
+	}
+	_, resumed := jsonrpc.Text(m.Param("requestState"))
+	switch {
+	case m.Method == "server/discover":
+		deliver(result(m.ID, c.discovered()))
+		return nil
+	case m.Method == "subscriptions/listen":
+		return c.listen(ctx, m, deliver)
+	case resumed:
+		return c.resume(ctx, m, deliver)
+	case declined(m.Param("inputResponses")):
+		deliver(refusal(m.ID, codeInvalidParams, "what the server needs first was declined"))
+		return nil
+	}
+	return c.call(ctx, m, deliver)
+}
+
+// withoutMeta takes out of params what only 2026-07-28 says, and answers to
+// questions that were asked before the request was sent at all.
+func withoutMeta(params []byte) []byte {
+	params = jsonrpc.Without(jsonrpc.Without(params, "inputResponses"), "requestState")
+	meta := jsonrpc.Member(params, "_meta")
+	if meta == nil {
+		return orEmpty(params)
+	}
+	for _, name := range []string{metaVersion, metaClient, metaCapabilities, metaLogLevel} {
+		meta = jsonrpc.Without(meta, name)
+	}
+	for range jsonrpc.Members(meta) {
+		return jsonrpc.With(params, "_meta", meta)
+	}
+	return jsonrpc.Without(params, "_meta")
+}
+
+// ensure opens a session that covers what the client of m can do. A later
+// request that can do more opens another one, with all that was declared so far
+// (B20); what one request does not declare is not asked of it.
+func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
+	if err := c.opening.take(ctx); err != nil {
+		return err
+	}
+	defer c.opening.give()
+	c.mu.Lock()
+	stands, union := c.session != nil, c.declared
+	c.mu.Unlock()
+	grown := false
+	for name, value := range jsonrpc.Members(m.Param("_meta", metaCapabilities)) {
+		if isObject(value) && jsonrpc.Member(union, name) == nil {
+			union, grown = jsonrpc.With(union, name, value), true
+		}
+	}
+	if stands && !grown {
+		return nil
+	}
+	session, err := c.open(ctx, union, m.Param("_meta", metaClient))
+	if err != nil {
+		if !stands && unsupported(err) {
+			c.l.cfg.Verdicts.Keep(Unknown)
+		}
+		return err
+	}
+	c.mu.Lock()
+	c.session, c.declared, c.level = session, union, ""
+	c.mu.Unlock()
 	return nil
 }
-func (c *statelessClient) unasked(m jsonrpc.Message) {}
-func (c *statelessClient) wait()                     {}
-func (c *statelessClient) close()                    {}
+
+// open says initialize and notifications/initialized.
+func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (session []byte, err error) {
+	if !isObject(info) {
+		info = []byte(`{"name":"mcp-client","version":"unknown"}`)
+	}
+	params := jsonrpc.With(nil, "protocolVersion", jsonrpc.Quote(newestSession))
+	params = jsonrpc.With(params, "capabilities", capabilities)
+	params = jsonrpc.With(params, "clientInfo", info)
+	m := request(mint("initialize"), "initialize", params)
+	var answer jsonrpc.Message
+	if err := c.l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+		if answers(reply, m) {
+			answer = reply
+		}
+	}); err != nil {
+		return nil, err
+	}
+	version, _ := jsonrpc.Text(jsonrpc.Member(answer.Result, "protocolVersion"))
+	switch {
+	case answer.Error != nil:
+		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
+		return nil, &Error{Text: "the server speaks no revision of the client (" + Version + "), and refused a session of " + newestSession + ": " + clip(text)}
+	case !hasSession([]string{version}):
+		return nil, c.l.noCommon([]string{clip(version)})
+	}
+	if err := c.l.cfg.Server.Send(ctx, notification("notifications/initialized", nil), func(jsonrpc.Message) {}); err != nil {
+		return nil, err
+	}
+	return answer.Result, nil
+}
+
+// discovered describes the server as server/discover does (B20).
+func (c *statelessClient) discovered() []byte {
+	c.mu.Lock()
+	session := c.session
+	c.mu.Unlock()
+	out := jsonrpc.With(nil, "supportedVersions", jsonrpc.Array([][]byte{jsonrpc.Quote(Version)}))
+	out = jsonrpc.With(out, "capabilities", jsonrpc.Without(orEmpty(jsonrpc.Member(session, "capabilities")), "tasks"))
+	if text := jsonrpc.Member(session, "instructions"); len(text) > 0 && text[0] == '"' {
+		out = jsonrpc.With(out, "instructions", text)
+	}
+	return c.complete("server/discover", out)
+}
+
+// serverCan returns a raw member of the server's capabilities.
+func (c *statelessClient) serverCan(path ...string) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return jsonrpc.Member(jsonrpc.Member(c.session, "capabilities"), path...)
+}

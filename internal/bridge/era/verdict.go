@@ -1,6 +1,11 @@
 package era
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
 
 // Speaks says which protocols a server knows.
 type Speaks string
@@ -49,3 +54,33 @@ func (v *thisRun) Keep(s Speaks) {
 
 // knows reports whether a verdict includes one of the two protocols.
 func (s Speaks) knows(other Speaks) bool { return s == other || s == Both }
+
+// note is a verdict as it is written down.
+type note struct {
+	Speaks Speaks    `json:"speaks"`
+	At     time.Time `json:"at"`
+}
+
+// Note writes a verdict down for [Read]; nil for Unknown.
+func Note(s Speaks, now time.Time) []byte {
+	if s == Unknown {
+		return nil
+	}
+	b, _ := json.Marshal(note{s, now.UTC().Truncate(time.Second)}) // cannot fail
+	return b
+}
+
+// Read returns a verdict that was written down, Unknown when it has expired, or
+// when there is none.
+func Read(b []byte, now time.Time) Speaks {
+	var n note
+	if json.Unmarshal(b, &n) != nil || n.At.After(now) || now.Sub(n.At) > Lifetime {
+		return Unknown
+	}
+	switch n.Speaks {
+	case Sessions, Stateless, Both:
+		return n.Speaks
+	case Unknown:
+	}
+	return Unknown
+}

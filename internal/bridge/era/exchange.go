@@ -1,0 +1,181 @@
+package era
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Bounds of a request that waits for its client.
+const (
+	// parkTime is how long a server's question waits for the client to come
+	// back with the answer.
+	parkTime = 10 * time.Minute
+	// maxParked is how many requests wait so at once.
+	maxParked = 256
+	// maxHeard bounds the notifications kept meanwhile.
+	maxHeard = 256
+	// goodbye bounds what is sent for a request that has ended.
+	goodbye = 5 * time.Second
+)
+
+// exchange is one request at the server. For the client it may be several: one
+// for each round of questions (B22).
+type exchange struct {
+	c       *statelessClient
+	request jsonrpc.Message // the client's first
+	sent    jsonrpc.Message // as the server got it
+	cancel  context.CancelCauseFunc
+	news    chan struct{} // holds one when there is something to do
+
+	mu        sync.Mutex
+	deliver   Deliver // nil while the client is away
+	heard     []jsonrpc.Message
+	questions []jsonrpc.Message          // not put to the client yet
+	shown     map[string]jsonrpc.Message // put to the client, by key
+	answer    jsonrpc.Message
+	err       error
+	over      bool
+	expiry    *time.Timer
+}
+
+// call sends a request of the client and follows it.
+func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	if m.Params != nil && !isObject(m.Params) {
+		deliver(refusal(m.ID, codeInvalidParams, "params must be an object"))
+		return nil
+	}
+	if err := c.setLevel(ctx, m); err != nil {
+		return err
+	}
+	sent := parsed(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", mint("call")))
+	life, cancel := context.WithCancelCause(c.ctx)
+	x := &exchange{c: c, request: m, sent: sent, cancel: cancel, news: make(chan struct{}, 1), deliver: deliver, shown: map[string]jsonrpc.Message{}}
+	c.mu.Lock()
+	c.exchanges[x] = true
+	c.mu.Unlock()
+	c.spawn(func() {
+		err := c.l.cfg.Server.Send(life, sent, x.fromServer)
+		c.mu.Lock()
+		delete(c.exchanges, x)
+		c.mu.Unlock()
+		cancel(nil)
+		x.mu.Lock()
+		x.err, x.over = err, true
+		x.mu.Unlock()
+		x.wake()
+	})
+	return x.follow(ctx, m.ID)
+}
+
+func (x *exchange) wake() {
+	select {
+	case x.news <- struct{}{}:
+	default:
+	}
+}
+
+// fromServer takes what belongs to the request.
+func (x *exchange) fromServer(m jsonrpc.Message) {
+	switch {
+	case m.Kind == jsonrpc.Request:
+		x.c.asked(x, m)
+	case m.Kind == jsonrpc.Response:
+		if answers(m, x.sent) {
+			x.mu.Lock()
+			x.answer = m
+			x.mu.Unlock()
+		}
+	case m.Method != "notifications/message" || x.wantsLog(m):
+		x.tell(m)
+	}
+}
+
+// tell hands a notification to the client, or keeps it until the client is
+// back.
+func (x *exchange) tell(m jsonrpc.Message) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.deliver != nil:
+		x.deliver(m)
+	case len(x.heard) < maxHeard:
+		x.heard = append(x.heard, m)
+	}
+}
+
+// question keeps what the server wants to know.
+func (x *exchange) question(m jsonrpc.Message) {
+	x.mu.Lock()
+	x.questions = append(x.questions, m)
+	x.mu.Unlock()
+	x.wake()
+}
+
+// withdraw forgets a question that the server has cancelled.
+func (x *exchange) withdraw(key string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.questions = slices.DeleteFunc(x.questions, func(q jsonrpc.Message) bool { return jsonrpc.Key(q.ID) == key })
+	for name, q := range x.shown {
+		if jsonrpc.Key(q.ID) == key {
+			delete(x.shown, name)
+		}
+	}
+}
+
+// follow waits for the answer, or for questions, and delivers it under the raw
+// id. What the client cancels, the server hears of (B27).
+func (x *exchange) follow(ctx context.Context, id []byte) error {
+	for {
+		x.mu.Lock()
+		switch {
+		case x.over:
+			deliver, answer, err := x.deliver, x.answer, x.err
+			x.mu.Unlock()
+			if answer.Raw != nil {
+				deliver(x.c.translated(x.request, answer, id))
+				return nil
+			}
+			return err
+		case len(x.questions) > 0:
+			deliver := x.deliver
+			asked, err := x.c.park(x)
+			x.mu.Unlock()
+			if err != nil {
+				x.end()
+				return err
+			}
+			deliver(result(id, x.c.complete(x.request.Method, asked)))
+			return nil
+		}
+		x.mu.Unlock()
+		select {
+		case <-x.news:
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				x.end()
+			} else {
+				x.cancel(context.Cause(ctx))
+			}
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// end tells the server that nobody waits any more, and cuts the request.
+func (x *exchange) end() {
+	x.c.spawn(func() {
+		ctx, stop := context.WithTimeout(x.c.ctx, goodbye)
+		defer stop()
+		defer x.cancel(context.Canceled)
+		m := notification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))
+		if err := x.c.l.cfg.Server.Send(ctx, m, func(jsonrpc.Message) {}); err != nil {
+			x.c.l.log.Debug("the server was not told of a cancelled request", "error", err)
+		}
+	})
+}

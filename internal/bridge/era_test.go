@@ -1,0 +1,101 @@
+package bridge
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// stateless answers as a server of 2026-07-28 that takes nothing else.
+type stateless struct {
+	server
+	cut chan struct{} // closed when the client has left tools/call
+}
+
+func newStateless() *stateless {
+	s := &stateless{cut: make(chan struct{})}
+	s.on = map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+		"initialize": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32020,"message":"no version header"}}`, id)
+		},
+		"server/discover": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
+			answer(w, id, `{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}`)
+		},
+		"tools/call": func(w http.ResponseWriter, r *http.Request, _ json.RawMessage) {
+			events(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}\n\n")
+			<-r.Context().Done()
+			close(s.cut)
+		},
+	}
+	return s
+}
+
+// E2, B1, B4, H3: a client with sessions at a server of 2026-07-28, over real
+// HTTP: no initialize goes out, and every request has its headers.
+func TestE2ClientOfSessions(t *testing.T) {
+	s := newStateless()
+	r := newRig(t, s, withEra)
+	r.send(initialize)
+	if got := r.line(); !strings.Contains(got, `"protocolVersion":"2025-06-18"`) {
+		t.Fatal(got)
+	}
+	r.send(initialized, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	r.line()
+	if got := strings.Join(s.seen(), ","); got != "POST server/discover,POST tools/list" {
+		t.Error(got)
+	}
+	for _, h := range s.headers {
+		if h.Get("Mcp-Protocol-Version") != "2026-07-28" || h.Get("Mcp-Method") == "" {
+			t.Error(h)
+		}
+	}
+}
+
+// B10, W19: to cancel is to close the stream; the server gets no message, the
+// client no answer.
+func TestB10CancelClosesTheStream(t *testing.T) {
+	s := newStateless()
+	r := newRig(t, s, withEra)
+	r.send(initialize)
+	r.line()
+	r.send(initialized, `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}`)
+	if got := r.line(); !strings.Contains(got, "progress") {
+		t.Fatal(got)
+	}
+	r.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`)
+	<-s.cut
+	r.send(`{"jsonrpc":"2.0","id":8,"method":"ping"}`)
+	if got := r.line(); got != `{"jsonrpc":"2.0","id":8,"result":{}}` {
+		t.Error(got)
+	}
+	if got := strings.Join(s.seen(), ","); got != "POST server/discover,POST tools/list,POST tools/call" {
+		t.Error(got)
+	}
+}
+
+// 1.4, D-warning: a client that gives up on its probe and begins a session gets
+// no late answer to the probe.
+func TestLateProbeIsDropped(t *testing.T) {
+	asked, first := make(chan struct{}), true
+	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+		"server/discover": func(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
+			if first {
+				first = false
+				close(asked)
+				<-r.Context().Done()
+				return
+			}
+			w.WriteHeader(http.StatusNotFound)
+		},
+	}}
+	r := newRig(t, s, withEra)
+	r.send(`{"jsonrpc":"2.0","id":"probe","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`)
+	<-asked
+	r.send(initialize)
+	if got := r.line(); !strings.Contains(got, `"id":0`) || !strings.Contains(got, "protocolVersion") {
+		t.Error(got)
+	}
+}
