@@ -2,13 +2,18 @@ package oauth_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
@@ -227,4 +232,86 @@ func (r *bubbleRedirect) Receive(ctx context.Context, state string, begin func()
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
+}
+
+// signedIn returns a bubble with a login by browser in s, whose token the
+// server refuses from now on: whatever comes next needs a refresh.
+func signedIn(t *testing.T, dir string, change func(*devidp.Config)) (*bubble, oauth.Store) {
+	t.Helper()
+	b := newBubble(t, change)
+	b.device = oauth.DeviceNever
+	s := b.store(dir)
+	_, h := b.client(s, nil)
+	b.mustCall(h, "login")
+	b.res.revokeSeen()
+	if cred := b.stored(s); cred.RefreshToken.IsZero() {
+		t.Fatal("the login has no refresh token")
+	}
+	return b, s
+}
+
+func (b *bubble) stored(s oauth.Store) oauth.Credential {
+	b.t.Helper()
+	cred, err := s.Load(b.t.Context(), oauth.Key{Server: b.server().String()})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return cred
+}
+
+// all sends one request with each client at once and returns the errors.
+func (b *bubble) all(clients []*http.Client) (failures []error) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for _, h := range clients {
+		wg.Go(func() {
+			status, _, err := b.call(h, "x")
+			if err == nil && status != http.StatusOK {
+				err = fmt.Errorf("status %d", status)
+			}
+			if err != nil {
+				mu.Lock()
+				failures = append(failures, err)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return failures
+}
+
+// spend uses the stored refresh token as a sibling would that keeps the answer
+// for itself: another machine with a copy of the store, or an older program.
+func (b *bubble) spend(cred oauth.Credential) {
+	b.t.Helper()
+	resp, err := (&http.Client{Transport: b.wire}).PostForm("http://"+bubbleProvider+"/oidc/token", url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {cred.RefreshToken.Reveal()}, "client_id": {cred.Registration.ClientID}, "resource": {cred.Resource},
+	})
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+}
+
+// exact replaces the server by one that ends a token at its very moment, and
+// counts how often it has refused one.
+func (b *bubble) exact() (refused *atomic.Int64) {
+	refused = new(atomic.Int64)
+	old := b.wire.hosts[bubbleServer]
+	b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var claims jwt.MapClaims
+		_, _, err := jwt.NewParser().ParseUnverified(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), &claims)
+		end, _ := claims["exp"].(float64)
+		switch {
+		case r.URL.Path != "/mcp" || err != nil:
+			old.ServeHTTP(w, r)
+		case float64(time.Now().UnixMicro())/1e6 > end:
+			refused.Add(1)
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			_, _ = io.WriteString(w, "sub="+fmt.Sprint(claims["sub"]))
+		}
+	})
+	return refused
 }

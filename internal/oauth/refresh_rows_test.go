@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -14,52 +13,6 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
 )
-
-// signedIn returns a bubble with a login by browser in s, whose token the
-// server refuses from now on: whatever comes next needs a refresh.
-func signedIn(t *testing.T, dir string, change func(*devidp.Config)) (*bubble, oauth.Store) {
-	t.Helper()
-	b := newBubble(t, change)
-	b.device = oauth.DeviceNever
-	s := b.store(dir)
-	_, h := b.client(s, nil)
-	b.mustCall(h, "login")
-	b.res.revokeSeen()
-	if cred := b.stored(s); cred.RefreshToken.IsZero() {
-		t.Fatal("the login has no refresh token")
-	}
-	return b, s
-}
-
-func (b *bubble) stored(s oauth.Store) oauth.Credential {
-	b.t.Helper()
-	cred, err := s.Load(b.t.Context(), oauth.Key{Server: b.server().String()})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return cred
-}
-
-// all sends one request with each client at once and returns the errors.
-func (b *bubble) all(clients []*http.Client) (failures []error) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for _, h := range clients {
-		wg.Go(func() {
-			status, _, err := b.call(h, "x")
-			if err == nil && status != http.StatusOK {
-				err = fmt.Errorf("status %d", status)
-			}
-			if err != nil {
-				mu.Lock()
-				failures = append(failures, err)
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	return failures
-}
 
 // Security row 28: eight processes and a provider that answers a refresh after
 // 35 and 90 s. Each waits, the refresh token is spent once, nobody is asked. The
@@ -230,4 +183,159 @@ func TestRow30LostAnswer(t *testing.T) {
 			t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
 		}
 	})
+}
+
+// Security row 31: a sibling rotated the refresh token and eight processes with
+// one directory find that out at once. One of them asks the provider, one
+// browser is opened, and all are answered.
+func TestRow31SiblingRotated(t *testing.T) {
+	for _, brake := range []time.Duration{-1, oauth.DefaultBrake} {
+		for round := range 3 {
+			dir := t.TempDir()
+			t.Run(fmt.Sprint(brake, round), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b, s := signedIn(t, dir, func(c *devidp.Config) { c.ReuseLeeway = -1 })
+					b.spend(b.stored(s))
+					before, tabs := b.idp.Stats(), b.tabs.Load()
+					var clients []*http.Client
+					for range 8 {
+						_, h := b.client(b.store(dir), func(c *oauth.Config) { c.Brake = brake })
+						clients = append(clients, h)
+					}
+					if failures := b.all(clients); len(failures) != 0 {
+						t.Errorf("%d of 8 failed: %v", len(failures), failures[0])
+					}
+					after := b.idp.Stats()
+					if n := after.Refreshes - before.Refreshes; n != 1 || b.tabs.Load()-tabs != 1 || after.CodeExchanges-before.CodeExchanges != 1 || after.Registrations != before.Registrations {
+						t.Errorf("%d refreshes, %d tabs, %d registrations", n, b.tabs.Load()-tabs, after.Registrations-before.Registrations)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Security row 31: where the sibling keeps to the lock and the store, nobody is
+// asked at all: its token is taken.
+func TestRow31SiblingRenewed(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := signedIn(t, dir, func(c *devidp.Config) { c.ReuseLeeway = -1 })
+		var clients []*http.Client
+		for range 8 { // each has read the login that is about to be refused
+			c, h := b.client(b.store(dir), nil)
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			clients = append(clients, h)
+		}
+		for range 5 {
+			b.res.revokeSeen()
+			if failures := b.all(clients); len(failures) != 0 {
+				t.Errorf("%d of 8 failed: %v", len(failures), failures[0])
+			}
+		}
+		if stats := b.idp.Stats(); stats.Refreshes > 6 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {
+			t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
+		}
+	})
+}
+
+// Security row 32: with lifetimes far below a fixed margin three processes that
+// are always busy refresh once per lifetime, before the server has to refuse,
+// and nobody is asked.
+func TestRow32ShortLifetimes(t *testing.T) {
+	for _, life := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second} {
+		t.Run(fmt.Sprint(life), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, func(c *devidp.Config) { c.AccessTokenTTL, c.ReuseLeeway = life, -1 })
+				b.device = oauth.DeviceNever
+				refused, s := b.exact(), b.store("")
+				var clients []*http.Client
+				for range 3 {
+					_, h := b.client(s, nil)
+					clients = append(clients, h)
+				}
+				const lifetimes, calls = 10, 40
+				for range lifetimes * calls {
+					if failures := b.all(clients); len(failures) != 0 {
+						t.Fatalf("%d of 3 failed: %v", len(failures), failures[0])
+					}
+					time.Sleep(life / calls)
+				}
+				for i, pause := range b.wire.pauses(tokenPath, time.Time{}) {
+					if i > 0 && pause < life*8/10 { // margin and spread take 15 % at most
+						t.Errorf("refresh %d came %v after the one before", i, pause)
+					}
+				}
+				stats := b.idp.Stats()
+				if stats.Refreshes < lifetimes-1 || stats.Refreshes > lifetimes*12/10 || refused.Load() != 0 || b.tabs.Load() != 1 {
+					t.Errorf("%d refreshes in %d lifetimes, %d refusals, %d tabs", stats.Refreshes, lifetimes, refused.Load(), b.tabs.Load())
+				}
+			})
+		})
+	}
+}
+
+// Security row 32: the burst at a start with a token that has ended leads to
+// one refresh, even when the answer takes most of the new token's life.
+func TestRow32Burst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(c *devidp.Config) { c.AccessTokenTTL, c.ReuseLeeway = 5*time.Second, -1 })
+		b.device = oauth.DeviceNever
+		b.exact()
+		s := b.store("")
+		_, h := b.client(s, nil)
+		b.mustCall(h, "login")
+		time.Sleep(time.Minute)
+		b.idp.SetFaults(devidp.Faults{TokenDelay: 4 * time.Second})
+		var clients []*http.Client
+		for range 8 {
+			_, h := b.client(s, nil)
+			clients = append(clients, h, h, h)
+		}
+		if failures := b.all(clients); len(failures) != 0 {
+			t.Errorf("%d of 24 failed: %v", len(failures), failures[0])
+		}
+		if stats := b.idp.Stats(); stats.Refreshes != 1 || b.tabs.Load() != 1 {
+			t.Errorf("%d refreshes, %d tabs", stats.Refreshes, b.tabs.Load())
+		}
+	})
+}
+
+// Security row 32: a login that was stored under another time than today's (the
+// clock was ten minutes ahead, or behind) costs one refresh at most, no matter
+// how many processes and calls there are, and no browser.
+func TestRow32ClockSkew(t *testing.T) {
+	for _, life := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Hour} {
+		for _, skew := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+			t.Run(fmt.Sprint(life, skew), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := newBubble(t, func(c *devidp.Config) { c.AccessTokenTTL, c.ReuseLeeway = life, -1 })
+					b.device = oauth.DeviceNever
+					b.exact()
+					s := b.store("")
+					_, h := b.client(s, nil)
+					b.mustCall(h, "login")
+					cred := b.stored(s)
+					cred.ObtainedAt, cred.Expiry = cred.ObtainedAt.Add(skew), cred.Expiry.Add(skew)
+					if err := s.Save(t.Context(), oauth.Key{Server: b.server().String()}, cred); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(min(life+time.Millisecond, time.Minute)) // the short ones have ended
+					var clients []*http.Client
+					for range 8 {
+						_, h := b.client(s, nil)
+						clients = append(clients, h, h, h)
+					}
+					if failures := b.all(clients); len(failures) != 0 {
+						t.Errorf("%d of 24 failed: %v", len(failures), failures[0])
+					}
+					if stats := b.idp.Stats(); stats.Refreshes > 1 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {
+						t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
+					}
+				})
+			})
+		}
+	}
 }
