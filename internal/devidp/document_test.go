@@ -125,12 +125,17 @@ func TestMetadataDocumentRefusals(t *testing.T) {
 	body = mcpDocument(host.URL + "/error.json")
 	r.authorize(params("client_id", host.URL+"/error.json")).wantError(400, "invalid_client")
 	body = mcpDocument(address)
-	for _, id := range []string{
-		host.URL + "/moved.json", host.URL + "/nothing", host.URL, address + "#f", host.URL + "/a/../client.json", "http://user@" + host.Listener.Addr().String() + "/client.json",
-		"http://client.example/client.json", "ftp://127.0.0.1/client.json", "https:///client.json", "http://127.0.0.1:1/client.json", "http://127.0.0.1/%zz",
+	for id, fetched := range map[string]bool{
+		host.URL + "/moved.json": true, host.URL + "/nothing": true, "http://127.0.0.1:1/client.json": true,
+		host.URL: false, address + "#f": false, host.URL + "/a/../client.json": false, host.URL + "/./client.json": false,
+		"http://user@" + host.Listener.Addr().String() + "/client.json": false, "http://client.example/client.json": false,
+		"ftp://127.0.0.1/client.json": false, "https:///client.json": false, "http://127.0.0.1/%zz": false,
 	} {
-		t.Log(id)
+		before := r.idp.Stats().Documents
 		r.authorize(params("client_id", id)).wantError(400, "invalid_client")
+		if got := r.idp.Stats().Documents > before; got != fetched {
+			t.Errorf("%s: fetched %t", id, got)
+		}
 	}
 	r.post(r.idp.Issuer()+"/token", url.Values{"client_id": {host.URL + "/moved.json"}, "grant_type": {"refresh_token"}}).wantError(400, "invalid_client")
 	if a := r.authorize(params("client_id", address)); a.status != 303 {
