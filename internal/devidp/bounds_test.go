@@ -2,7 +2,11 @@ package devidp
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 func small(t *testing.T, cfg Config) *Provider {
@@ -65,6 +71,44 @@ func TestTablesAreBounded(t *testing.T) {
 	if p.Stats().Paths["mine"] != 0 {
 		t.Error("Stats is no copy")
 	}
+}
+
+// Nor do the tables of metadata documents and of spent assertions.
+func TestClientTablesAreBounded(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := Client{ID: "keyed", Keys: []Key{{Public: key.Public()}}, GrantTypes: []string{grantClient}}
+	p := small(t, Config{MetadataDocuments: true, DocumentTransport: documentOfAnybody{}})
+	for i := range maxDocuments + 10 {
+		if _, refusal := p.client(t.Context(), fmt.Sprintf("https://client.example/%d.json", i), true); refusal != nil {
+			t.Fatal(refusal.description)
+		}
+	}
+	for i := range maxEntries {
+		p.assertions[fmt.Sprint(i)] = &usedAssertion{expires: time.Now().Add(time.Hour)}
+	}
+	assertion, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+		"iss": "keyed", "sub": "keyed", "aud": p.issuer, "jti": "j", "exp": time.Now().Add(time.Minute).Unix(),
+	}).SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.asserted(client.withDefaults(), assertion, "") {
+		t.Error("the assertion was refused")
+	}
+	if len(p.documents) != maxDocuments || len(p.assertions) != maxEntries {
+		t.Errorf("%d documents, %d assertions", len(p.documents), len(p.assertions))
+	}
+}
+
+// documentOfAnybody answers every address with a document for it.
+type documentOfAnybody struct{}
+
+func (documentOfAnybody) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := `{"client_id":"` + r.URL.String() + `","redirect_uris":["http://127.0.0.1/"],"token_endpoint_auth_method":"none"}`
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
 // In a full table what has ended goes first.

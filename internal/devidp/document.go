@@ -119,11 +119,8 @@ func documentClient(id string, body []byte) (Client, *oauthError) {
 	switch {
 	case d.ClientID != id:
 		return Client{}, badRequest("invalid_client_metadata", "client_id metadata document client_id does not match the expected value")
-	case d.Secret != nil || slices.Contains([]string{authBasic, authPost}, d.AuthMethod):
+	case d.Secret != nil || slices.Contains([]string{"", authBasic, authPost}, d.AuthMethod): // "" is client_secret_basic (RFC 7591, section 2)
 		return Client{}, badRequest("invalid_client_metadata", "client_id metadata document must not use secrets")
-	}
-	if d.AuthMethod == "" {
-		d.AuthMethod = authNone
 	}
 	d.ApplicationType = "native"
 	client, refusal := newClient(d.metadataOf, Faults{})

@@ -2,17 +2,21 @@ package devidp_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
 
 	"mcp-login/internal/devidp"
 )
 
-// documents serves a client's metadata document at /client.json, and redirects
-// /moved.json there.
+// documents serves a client's metadata document at /client.json, redirects
+// /moved.json there, and has another at /error.json with status 404.
 func documents(t *testing.T, start func(http.Handler) *httptest.Server, body func(address string) string) (address string, host *httptest.Server) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -24,6 +28,10 @@ func documents(t *testing.T, start func(http.Handler) *httptest.Server, body fun
 			t.Error("the request for the document has other headers than it should")
 		}
 		_, _ = fmt.Fprint(w, body(address))
+	})
+	mux.HandleFunc("GET /error.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = fmt.Fprint(w, body(host.URL+"/error.json"))
 	})
 	mux.Handle("GET /moved.json", http.RedirectHandler(address, http.StatusFound))
 	return address, host
@@ -95,16 +103,18 @@ func TestMetadataDocumentRefusals(t *testing.T) {
 	address, host := documents(t, httptest.NewServer, func(string) string { return body })
 	r := start(t, withDocuments)
 	redirects := `,"redirect_uris":["http://127.0.0.1/callback"]`
+	public := `,"token_endpoint_auth_method":"none"`
 	for document, code := range map[string]string{
-		`{"client_id":"` + address + `/"` + redirects + `}`:                                                                         "invalid_client_metadata",
-		`{"client_id":"` + address + `"}`:                                                                                           "invalid_redirect_uri",
-		`{"client_id":"` + address + `","redirect_uris":["http://app.example/cb"]}`:                                                 "invalid_redirect_uri",
-		`{"client_id":"` + address + `"` + redirects + `,"token_endpoint_auth_method":"client_secret_post"}`:                        "invalid_client_metadata",
-		`{"client_id":"` + address + `"` + redirects + `,"client_secret":"x"}`:                                                      "invalid_client_metadata",
-		`{"client_id":"` + address + `"` + redirects + `,"token_endpoint_auth_method":"private_key_jwt"}`:                           "invalid_client_metadata",
-		`{"client_id":"` + address + `"` + redirects + `,"grant_types":["client_credentials"],"token_endpoint_auth_method":"none"}`: "invalid_client_metadata",
-		`{"client_id":"` + address + `","client_id":"` + address + `"` + redirects + `}`:                                            "invalid_client",
-		`{"client_id":"` + address + `"` + redirects + `}` + strings.Repeat(" ", 20_000):                                            "invalid_client",
+		`{"client_id":"` + address + `/"` + redirects + public + `}`:                                               "invalid_client_metadata",
+		`{"client_id":"` + address + `"` + public + `}`:                                                            "invalid_redirect_uri",
+		`{"client_id":"` + address + `","redirect_uris":["http://app.example/cb"]` + public + `}`:                  "invalid_redirect_uri",
+		`{"client_id":"` + address + `"` + redirects + `,"token_endpoint_auth_method":"client_secret_post"}`:       "invalid_client_metadata",
+		`{"client_id":"` + address + `"` + redirects + `}`:                                                         "invalid_client_metadata", // the default method is one with a secret
+		`{"client_id":"` + address + `"` + redirects + `,"client_secret":"x","token_endpoint_auth_method":"none"}`: "invalid_client_metadata",
+		`{"client_id":"` + address + `"` + redirects + `,"token_endpoint_auth_method":"private_key_jwt"}`:          "invalid_client_metadata",
+		`{"client_id":"` + address + `"` + redirects + `,"grant_types":["client_credentials"]` + public + `}`:      "invalid_client_metadata",
+		`{"client_id":"` + address + `","client_id":"` + address + `"` + redirects + `}`:                           "invalid_client",
+		`{"client_id":"` + address + `"` + redirects + public + `}` + strings.Repeat(" ", 20_000):                  "invalid_client",
 		`[]`: "invalid_client",
 		``:   "invalid_client",
 	} {
@@ -112,18 +122,52 @@ func TestMetadataDocumentRefusals(t *testing.T) {
 		t.Logf("%.120s", document)
 		r.authorize(params("client_id", address)).wantError(400, code)
 	}
+	body = mcpDocument(host.URL + "/error.json")
+	r.authorize(params("client_id", host.URL+"/error.json")).wantError(400, "invalid_client")
 	body = mcpDocument(address)
-	for _, id := range []string{
-		host.URL + "/moved.json", host.URL + "/nothing", host.URL, address + "#f", host.URL + "/a/../client.json", "http://user@" + host.Listener.Addr().String() + "/client.json",
-		"http://client.example/client.json", "ftp://127.0.0.1/client.json", "https:///client.json", "http://127.0.0.1:1/client.json", "http://127.0.0.1/%zz",
+	for id, fetched := range map[string]bool{
+		host.URL + "/moved.json": true, host.URL + "/nothing": true, "http://127.0.0.1:1/client.json": true,
+		host.URL: false, address + "#f": false, host.URL + "/a/../client.json": false, host.URL + "/./client.json": false,
+		"http://user@" + host.Listener.Addr().String() + "/client.json": false, "http://client.example/client.json": false,
+		"ftp://127.0.0.1/client.json": false, "https:///client.json": false, "http://127.0.0.1/%zz": false,
 	} {
-		t.Log(id)
+		before := r.idp.Stats().Documents
 		r.authorize(params("client_id", id)).wantError(400, "invalid_client")
+		if got := r.idp.Stats().Documents > before; got != fetched {
+			t.Errorf("%s: fetched %t", id, got)
+		}
 	}
 	r.post(r.idp.Issuer()+"/token", url.Values{"client_id": {host.URL + "/moved.json"}, "grant_type": {"refresh_token"}}).wantError(400, "invalid_client")
 	if a := r.authorize(params("client_id", address)); a.status != 303 {
 		t.Errorf("the good one: status %d", a.status)
 	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A host that does not answer is given five seconds; one that breaks off has
+// not answered.
+func TestMetadataDocumentSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := inBubble(t, func(c *devidp.Config) {
+			withDocuments(c)
+			c.DocumentTransport = transport(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path == "/broken.json" {
+					return &http.Response{StatusCode: 200, Body: io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF))}, nil
+				}
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+		})
+		begin := time.Now()
+		r.authorize(params("client_id", "https://client.example/client.json")).wantError(400, "invalid_client")
+		if took := time.Since(begin); took != 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+		r.authorize(params("client_id", "https://client.example/broken.json")).wantError(400, "invalid_client")
+	})
 }
 
 // A change of the document counts from the next login on.

@@ -19,6 +19,9 @@ type Faults struct {
 	// NoIssuerParameter leaves iss out of redirects and the promise out of
 	// metadata.
 	NoIssuerParameter bool
+	// RedirectParameters replaces and adds parameters of redirects to clients,
+	// state and code among them; "" removes one.
+	RedirectParameters map[string]string
 	// NoPKCEMetadata leaves code_challenge_methods_supported out.
 	NoPKCEMetadata bool
 	// MetadataIssuer replaces issuer in the metadata, MetadataMembers any

@@ -44,6 +44,19 @@ func TestMetadataAndIssuerFaults(t *testing.T) {
 	}
 }
 
+// C33: redirects with a state that is not the client's, or without.
+func TestRedirectParameters(t *testing.T) {
+	r := start(t, nil)
+	r.idp.SetFaults(devidp.Faults{RedirectParameters: map[string]string{"state": "forged", "iss": "", "extra": "1"}})
+	if q := r.signIn(params(), "alice"); q.Get("state") != "forged" || q.Has("iss") || q.Get("extra") != "1" || len(q.Get("code")) != 43 {
+		t.Errorf("state %q, iss %t, extra %q", q.Get("state"), q.Has("iss"), q.Get("extra"))
+	}
+	r.idp.SetFaults(devidp.Faults{RedirectParameters: map[string]string{"state": ""}})
+	if q := r.signIn(params(), ""); q.Has("state") || q.Get("error") != "access_denied" {
+		t.Errorf("state %q, error %q", q.Get("state"), q.Get("error"))
+	}
+}
+
 // Status of the token endpoint for a number of times, its Retry-After, and its
 // redirect elsewhere.
 func TestTokenEndpointFaults(t *testing.T) {

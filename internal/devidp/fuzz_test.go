@@ -10,8 +10,8 @@ import (
 // those of a login.
 func FuzzDocument(f *testing.F) {
 	const id = "https://client.example/client.json"
-	f.Add([]byte(`{"client_id":"` + id + `","redirect_uris":["http://127.0.0.1/callback"],"grant_types":["authorization_code","refresh_token"]}`))
-	f.Add([]byte(`{"client_id":"` + id + `","redirect_uris":["javascript:alert(1)"]}`))
+	f.Add([]byte(`{"client_id":"` + id + `","redirect_uris":["http://127.0.0.1/callback"],"grant_types":["authorization_code","refresh_token"],"token_endpoint_auth_method":"none"}`))
+	f.Add([]byte(`{"client_id":"` + id + `","redirect_uris":["javascript:alert(1)"],"token_endpoint_auth_method":"none"}`))
 	f.Add([]byte(`{"client_id":"` + id + `","redirect_uris":null,"client_secret":null,"jwks":[]}`))
 	f.Add([]byte(`[[[[`))
 	f.Fuzz(func(t *testing.T, body []byte) {

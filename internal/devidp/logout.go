@@ -82,7 +82,7 @@ func (p *Provider) leaving(ctx context.Context, form url.Values) (Client, bool, 
 func (p *Provider) hinted(token string) (clientID string, valid bool) {
 	claims := jwt.RegisteredClaims{}
 	_, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES384"}), jwt.WithoutClaimsValidation()).ParseWithClaims(token, &claims, p.ownKey)
-	if err != nil || claims.Issuer != p.issuer || len(claims.Audience) != 1 {
+	if err != nil || len(claims.Audience) != 1 {
 		return "", false
 	}
 	return claims.Audience[0], true

@@ -46,6 +46,9 @@ func (p *Provider) redirect(w http.ResponseWriter, r *http.Request, req request,
 	default:
 		answer.Set("iss", p.issuer)
 	}
+	for name, value := range p.fault().RedirectParameters {
+		answer.Set(name, value)
+	}
 	for name, values := range answer {
 		if values[0] == "" {
 			delete(answer, name)

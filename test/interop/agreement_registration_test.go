@@ -191,6 +191,17 @@ var documentRows = []row{
 		play: described("/client.json", "redirect_uri", "http://127.0.0.1:9/other"),
 	},
 	{
+		name: "without application_type",
+		want: "400 invalid_redirect_uri error_description iss state:state",
+		own:  "303 to the client code iss state:state", because: "Logto section 6: a loopback redirect URI may have any port, whatever the type",
+		play: described("/no-type.json"),
+	},
+	{
+		name: "without authentication method",
+		want: "400 invalid_client_metadata error_description iss state:state",
+		play: described("/no-method.json"),
+	},
+	{
 		name: "another ID inside",
 		want: "400 invalid_client_metadata error_description iss state:state",
 		play: described("/another-id.json"),

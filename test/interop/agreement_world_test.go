@@ -179,6 +179,10 @@ func serveDocument(w http.ResponseWriter, r *http.Request) {
 	}
 	switch r.URL.Path {
 	case "/client.json":
+	case "/no-type.json":
+		delete(m, "application_type")
+	case "/no-method.json":
+		delete(m, "token_endpoint_auth_method")
 	case "/another-id.json":
 		m["client_id"] = self + "x"
 	case "/secret.json":
