@@ -141,8 +141,8 @@ func newKillingStorm(t *testing.T, leeway time.Duration) (*storm, *assassin) {
 // there is no token left in the world, and one login serves all.
 func TestWinnerKilledAtEachStep(t *testing.T) {
 	for _, tc := range []struct {
-		at      moment
-		leeway  time.Duration
+		at        moment
+		leeway    time.Duration
 		maxLogins int // the first login included
 	}{
 		{beforeTheProvider, -1, 1},

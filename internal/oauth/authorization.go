@@ -1,0 +1,150 @@
+package oauth
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// newState returns 256 random bits (RFC 6749, section 10.10).
+func newState() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// authorizationURL builds the request (RFC 6749 section 4.1.1, RFC 7636
+// section 4.3, RFC 8707 section 2.1). The endpoint was checked with the
+// metadata; it is parsed and written again here, so that nothing but a clean
+// https (or loopback http) URL ever reaches the program that opens it.
+func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier, state string) (string, error) {
+	u, err := checkEndpoint("authorization_endpoint", meta.AuthorizationEndpoint)
+	if err != nil {
+		return "", fmt.Errorf("build the authorization request: %w", err)
+	}
+	cfg := cred.config()
+	cfg.Endpoint.AuthURL = u.String()
+	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
+	if cred.Resource != "" {
+		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
+	}
+	extra, err := c.extraParams(cred, u)
+	if err != nil {
+		return "", fmt.Errorf("build the authorization request: %w", err)
+	}
+	for name := range extra {
+		opts = append(opts, oauth2.SetAuthURLParam(name, extra.Get(name)))
+	}
+	return cfg.AuthCodeURL(state, opts...), nil
+}
+
+// extraParams are the parameters that the protocol does not need: prompt, for a
+// refresh token, and what the person chose, which wins.
+func (c *Client) extraParams(cred Credential, endpoint *url.URL) (url.Values, error) {
+	extra := url.Values{}
+	if slices.Contains(cred.RequestedScopes, scopeOffline) && !ignoresOfflineRule(endpoint) {
+		extra.Set("prompt", "consent")
+	}
+	for _, param := range c.cfg.Key.Params {
+		name, value, _ := strings.Cut(param, "=")
+		if err := CheckParam(name); err != nil {
+			return nil, err
+		}
+		extra.Set(name, value)
+	}
+	return extra, nil
+}
+
+// owned are the parameters of an authorization request that a login stands or
+// falls with; response_mode and request objects would take the answer or the
+// request out of our hands.
+var owned = []string{
+	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "resource",
+	"response_mode", "request", "request_uri", "client_secret", "client_assertion", "client_assertion_type", "code", "code_verifier",
+}
+
+// CheckParam refuses the name of a parameter that a person may not add to the
+// authorization request.
+func CheckParam(name string) error {
+	switch {
+	case name == "":
+		return &Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example prompt=select_account"}
+	case slices.Contains(owned, name):
+		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", printable(name)), Hint: "see --scope, --resource and --client-id"}
+	}
+	return nil
+}
+
+// ignoresOfflineRule names the provider where prompt=consent does harm. OpenID
+// Connect Core section 11 wants it with offline_access, and providers like
+// Logto drop the scope without it; Microsoft Entra gives refresh tokens anyway,
+// and asking for consent there locks out everybody whose organization lets
+// only administrators consent.
+func ignoresOfflineRule(endpoint *url.URL) bool {
+	host := endpoint.Hostname()
+	return host == "login.microsoftonline.com" || strings.HasSuffix(host, ".microsoftonline.com") || host == "login.microsoftonline.us"
+}
+
+// checkAnswer judges the answer to the authorization request. Its state has
+// been compared by the Redirect. The issuer is compared first, as plain text
+// (C35, C36, RFC 9207 section 2.4): of an answer from another issuer nothing is
+// used or shown, not even its error (C37).
+func checkAnswer(answer url.Values, meta ServerMetadata, resource string) (code string, err error) {
+	const op = "check the provider's answer"
+	for _, name := range []string{"iss", "code", "error"} {
+		if len(answer[name]) > 1 {
+			return "", &Error{Op: op, Err: fmt.Errorf("parameter %s stands in it twice", name)}
+		}
+	}
+	_, present := answer["iss"]
+	switch iss := answer.Get("iss"); {
+	case present && iss != meta.Issuer:
+		return "", &Error{Op: op, Err: errors.New("it comes from another issuer than the one that was asked"), Hint: "the login was stopped before anything was sent; if this happens again, somebody may be interfering with it"}
+	case !present && meta.IssParameterSupported:
+		return "", &Error{Op: op, Err: errors.New("it does not say which issuer it comes from, though the provider promises to"), Hint: "this is a fault of the provider (RFC 9207)"}
+	}
+	if code := answer.Get("error"); code != "" {
+		return "", refusedAnswer(oauthError{Code: code, Description: answer.Get("error_description")}, resource)
+	}
+	if code = answer.Get("code"); code == "" {
+		return "", &Error{Op: op, Err: errors.New("neither a code nor an error in it")}
+	}
+	return code, nil
+}
+
+func refusedAnswer(o oauthError, resource string) error {
+	cause := errors.New(o.describe())
+	// Every refusal counts for the brake: asking again at once would show
+	// the person the same refusal in another tab.
+	return &Error{Op: "sign in", Code: printable(o.Code), Err: errors.Join(ErrDenied, cause), Hint: hintFor(o.Code, resource)}
+}
+
+func redirectPort(uri string) int {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return 0
+	}
+	port, _ := strconv.Atoi(u.Port())
+	return port
+}
+
+// withoutPort returns the redirect URI as it is registered at providers that
+// grant any port on loopback (RFC 8252, section 7.3).
+func withoutPort(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri
+	}
+	if host, _, err := net.SplitHostPort(u.Host); err == nil {
+		u.Host = host
+	}
+	return u.String()
+}
