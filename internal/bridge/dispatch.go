@@ -25,6 +25,8 @@ func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
 	case m.Kind == jsonrpc.Request && m.Method == "initialize":
 		r.dropProbes()
 		r.initialize(m, reply)
+	case m.Kind == jsonrpc.Request && m.Method == "server/discover":
+		r.probe(m, reply)
 	case m.Kind == jsonrpc.Request:
 		if answer, ok := r.standIn.late(m); ok {
 			r.aside(r.ctx, func() { reply(answer) })

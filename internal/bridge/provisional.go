@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -54,6 +55,7 @@ type standIn struct {
 	cfg *Config
 
 	mu          sync.Mutex
+	since       time.Time // when the client began to wait
 	phase       phase
 	given       bool // the client got an answer of ours in this run
 	request     jsonrpc.Message
@@ -210,14 +212,45 @@ func (s *standIn) transparent() (told, spoken string, initialized *jsonrpc.Messa
 // initialize sends the client's initialize, or sends it again after a login
 // that came to nothing, and watches over it.
 func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
-	if r.cfg.Patience <= 0 || r.cfg.SignIn == nil {
+	if !r.impatient() {
 		r.gate = r.request(m, reply)
 		return
 	}
 	done := r.request(m, r.standIn.begin(m, reply))
 	r.gate = done
-	r.work.Go(func() { r.watch(done) })
+	r.work.Go(func() {
+		if signIn, ok := r.overdue(done); ok {
+			r.standIn.overdue(signIn)
+			<-done
+		}
+		r.settleSession()
+	})
 }
+
+// probe sends the server/discover of a client that can do with or without
+// sessions. While a person signs in there is nothing true to answer; so when
+// patience is over the client hears that the method is not known here, begins a
+// session, and has the stand-in.
+func (r *run) probe(m jsonrpc.Message, reply func([]byte)) {
+	done := r.request(m, reply)
+	if !r.impatient() {
+		return
+	}
+	r.work.Go(func() {
+		if _, ok := r.overdue(done); !ok {
+			return
+		}
+		c := r.calls.find(jsonrpc.Key(m.ID))
+		if c != nil && r.settle(c, func() []byte {
+			return refusal(m.ID, jsonrpc.CodeMethodNotFound, "not known while a person signs in; begin with initialize")
+		}) {
+			c.cancel(context.Canceled)
+		}
+	})
+}
+
+// impatient reports whether anything is answered here at all.
+func (r *run) impatient() bool { return r.cfg.Patience > 0 && r.cfg.SignIn != nil }
 
 // again repeats initialize for a client that has had its answer.
 func (r *run) again() {
@@ -234,29 +267,37 @@ func (r *run) again() {
 	})
 }
 
-// watch waits for the answer to initialize, and loses patience.
-func (r *run) watch(done <-chan struct{}) {
-	patience := time.NewTimer(r.cfg.Patience)
+// overdue waits until done or until a person is awaited and patience is over;
+// ok tells the latter. Patience begins with the first request of the client that
+// cannot be answered.
+func (r *run) overdue(done <-chan struct{}) (signIn SignIn, ok bool) {
+	patience := time.NewTimer(r.standIn.left(r.cfg.Patience))
 	defer patience.Stop()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
-	impatient := false
+	over := false
 	for {
 		select {
 		case <-done:
-			r.settleSession()
-			return
+			return SignIn{}, false
 		case <-patience.C:
-			impatient = true
+			over = true
 		case <-look.C:
 		}
-		if signIn, ok := r.cfg.signIn(); ok && impatient {
-			r.standIn.overdue(signIn)
-			<-done
-			r.settleSession()
-			return
+		if signIn, ok := r.cfg.signIn(); ok && over {
+			return signIn, true
 		}
 	}
+}
+
+// left is what is left of the client's patience.
+func (s *standIn) left(patience time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.IsZero() {
+		s.since = time.Now()
+	}
+	return patience - time.Since(s.since)
 }
 
 // settleSession lets the real session take over, if there is one and if it has

@@ -189,6 +189,31 @@ func TestNoStandInWithoutALogin(t *testing.T) {
 	}
 }
 
+// A client that can do with or without sessions asks first which it is. While a
+// person signs in it is told to begin a session, and meets the stand-in.
+func TestStandInAfterAProbe(t *testing.T) {
+	l := newSlowLogin()
+	probed := make(chan struct{})
+	l.on["server/discover"] = func(_ http.ResponseWriter, r *http.Request, _ json.RawMessage) {
+		close(probed)
+		<-r.Context().Done()
+	}
+	r := l.rig(t)
+	r.send(`{"jsonrpc":"2.0","id":"probe","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`)
+	<-probed
+	if got := r.line(); !strings.Contains(got, `"id":"probe"`) || !strings.Contains(got, `-32601`) {
+		t.Fatal(got)
+	}
+	r.send(initializeLine(1))
+	if got := r.line(); !strings.Contains(got, `"name":"mcp-login"`) {
+		t.Fatal(got)
+	}
+	l.signed <- realResult
+	for range 3 {
+		r.line()
+	}
+}
+
 // The client may cancel initialize, or end, while our answer stands.
 func TestStandInEnds(t *testing.T) {
 	l := newSlowLogin()

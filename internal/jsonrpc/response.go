@@ -9,6 +9,8 @@ import (
 const (
 	CodeParseError     = -32700
 	CodeInvalidRequest = -32600
+	// CodeMethodNotFound answers a request for a method that nobody knows.
+	CodeMethodNotFound = -32601
 )
 
 // ErrorResponse builds an error answer on one line. id is the raw id of the
