@@ -46,7 +46,9 @@ func over(t *testing.T, cfg Config, wire roundTrip) *Upstream {
 	return u
 }
 
-func callOf(method string) []byte { return []byte(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`) }
+func callOf(method string) []byte {
+	return []byte(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`)
+}
 
 // Security row 38: what only reads waits as long as the server asks, up to 30
 // seconds in all; a call gets an error with the time at once, and so does what
