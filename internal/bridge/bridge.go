@@ -60,6 +60,8 @@ type Config struct {
 	Patience time.Duration
 	// Results keeps servers' answers to initialize for that. May be nil.
 	Results Results
+	// Tools says which tools of the server the client sees.
+	Tools Filter
 	// MaxMessage bounds one message from the client in bytes; 0 is no limit.
 	MaxMessage int
 	// Log gets what happens; nil discards it.

@@ -28,7 +28,11 @@ func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
 	case m.Kind == jsonrpc.Request && m.Method == "server/discover":
 		r.probe(m, reply)
 	case m.Kind == jsonrpc.Request:
-		if answer, ok := r.standIn.late(m); ok {
+		answer, ok := r.standIn.late(m)
+		if !ok {
+			answer, ok = r.cfg.Tools.refuse(m)
+		}
+		if ok {
 			r.aside(r.ctx, func() { reply(answer) })
 			return
 		}
@@ -143,7 +147,7 @@ func (r *run) fromServer(one *call, m jsonrpc.Message) {
 	if key := jsonrpc.Key(m.ID); one == nil || one.key != key {
 		one = r.calls.find(key)
 	}
-	if one == nil || !r.settle(one, func() []byte { return m.Raw }) {
+	if one == nil || !r.settle(one, func() []byte { return r.cfg.Tools.shown(one.method, m) }) {
 		r.cfg.Log.Debug("dropped an answer that nobody waits for")
 	}
 }

@@ -27,6 +27,8 @@ const (
 	CodeTooLarge = 1006
 	// CodeClosing: the bridge ends.
 	CodeClosing = 1007
+	// CodeHidden: a filter of the user's hides the tool.
+	CodeHidden = 1008
 	// CodeFailed: anything else.
 	CodeFailed = 1000
 )

@@ -3,9 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"sync/atomic"
 	"time"
 
@@ -80,8 +78,8 @@ func (s *streamable) again(ctx context.Context, m jsonrpc.Message, deliver Deliv
 	})
 }
 
-// silence is how long a server may take over a probe, a login not counted.
-const silence = 10 * time.Second
+// probePatience is how long a server may take over a probe, a login not counted.
+const probePatience = 10 * time.Second
 
 // silentError is a probe that the server took and did not answer in time.
 type silentError struct{}
@@ -103,22 +101,9 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	if u.cfg.Transport == SSE {
 		return 0, reply, &Error{Reason: Refused, Status: http.StatusMethodNotAllowed, Err: errors.New("HTTP+SSE has no probe")}
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	quiet := time.AfterFunc(time.Hour, func() { stop(ErrSilent) })
-	quiet.Stop()
-	defer quiet.Stop()
-	var ours atomic.Bool // not a login's request at somebody else
-	host := net.JoinHostPort(u.cfg.Endpoint.Hostname(), port(u.cfg.Endpoint))
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(to string) { quiet.Stop(); ours.Store(to == host) },
-		WroteRequest: func(httptrace.WroteRequestInfo) {
-			if ours.Load() {
-				quiet.Reset(silence)
-			}
-		},
-		GotFirstResponseByte: func() { quiet.Stop() }, // from here on a login may follow
-	})
+	traced, quiet, end := u.listenFor(ctx, probePatience, ErrSilent)
+	defer end(nil)
+	defer quiet.stop()
 	s := newStreamable(u)
 	req, err := s.request(traced, http.MethodPost, session{}, m)
 	if err != nil {
@@ -128,7 +113,7 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	if err != nil {
 		return 0, reply, err
 	}
-	quiet.Reset(silence)
+	quiet.again()
 	defer discard(resp)
 	a := &answer{s: s, at: &session{}, m: m, resp: resp}
 	var got atomic.Pointer[jsonrpc.Message]
@@ -137,7 +122,7 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 			got.Store(&one)
 		}
 	}
-	err = a.follow(ctx)
+	err = a.follow(traced)
 	if one := got.Load(); one != nil {
 		return resp.StatusCode, *one, nil
 	}

@@ -31,6 +31,7 @@ func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, b
 	for name, values := range u.cfg.Header {
 		req.Header[name] = append([]string(nil), values...)
 	}
+	req.Header.Set("Accept-Encoding", "gzip") // inflated here, with a bound
 	switch method {
 	case http.MethodPost:
 		req.Header.Set("Content-Type", "application/json")
@@ -52,12 +53,22 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 		GetConn:      func(string) { written.Store(false) },
 		WroteRequest: func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) },
 	}
-	resp, err := u.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	ctx, quiet := req.Context(), func() {}
+	if u.cfg.HeaderTimeout > 0 {
+		timed, s, _ := u.listenFor(ctx, u.cfg.HeaderTimeout, errNoHeader) // the body lives in timed; ctx ends it
+		ctx, quiet = timed, s.stop
+	}
+	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
+	resp, err := u.http.Do(req)
+	quiet()
 	if err == nil {
+		u.watch(resp)
 		return resp, nil
 	}
-	if cause := context.Cause(req.Context()); cause != nil {
+	if cause := context.Cause(req.Context()); cause != nil && !errors.Is(cause, errNoHeader) {
 		return nil, cause
+	} else if cause != nil {
+		return nil, &Error{Reason: Interrupted, Err: fmt.Errorf("%w within %v", errNoHeader, u.cfg.HeaderTimeout), Hint: "the server may have done what it was asked; look before you repeat it"}
 	}
 	err = unreachable(err)
 	var e *Error
@@ -66,6 +77,9 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	}
 	return nil, err
 }
+
+// errNoHeader is a server that took a request and did not begin to answer.
+var errNoHeader = errors.New("the server did not begin to answer")
 
 // mediaType returns the type of the body without parameters.
 func mediaType(resp *http.Response) string {
@@ -96,7 +110,9 @@ func (u *Upstream) read(resp *http.Response) ([]byte, error) {
 	if limit > 0 {
 		reader = io.LimitReader(reader, limit+1)
 	}
-	if _, err := buf.ReadFrom(reader); err != nil {
+	if _, err := buf.ReadFrom(reader); errors.As(err, new(*Error)) {
+		return nil, err
+	} else if err != nil {
 		return nil, &Error{Reason: Interrupted, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off: %w", err), Hint: "the server may have done what it was asked"}
 	}
 	if limit > 0 && int64(buf.Len()) > limit {

@@ -91,50 +91,24 @@ func (s *streamable) request(ctx context.Context, method string, at session, m j
 	return req, nil
 }
 
-// repeatable reports whether a request changes nothing at the server, or the
-// same twice, so that it may be sent again when nobody knows whether it was
-// done. A tools/call never is.
-func repeatable(m jsonrpc.Message) bool {
-	switch m.Method {
-	case "initialize", "server/discover", "ping", "tools/list", "prompts/list", "prompts/get",
-		"resources/list", "resources/templates/list", "resources/read", "resources/subscribe",
-		"resources/unsubscribe", "completion/complete", "logging/setLevel":
-		return true
-	}
-	return false
-}
-
-// maxHonoured is the longest Retry-After that is waited for.
-const maxHonoured = 30 * time.Second
-
-// exchange sends m, once more if it is repeatable and the connection broke
-// before an answer (as after sleep), or the server asked to wait a little.
+// exchange sends m, again where that is safe.
 func (s *streamable) exchange(ctx context.Context, at session, m jsonrpc.Message) (*http.Response, error) {
-	for first := true; ; first = false {
+	tries := tries{u: s.u, m: m, begun: time.Now()}
+	for {
 		req, err := s.request(ctx, http.MethodPost, at, m)
 		if err != nil {
 			return nil, err
 		}
 		resp, err := s.u.do(req)
-		var e *Error
-		switch {
-		case !first || !repeatable(m):
+		wait, again := tries.again(resp, err)
+		if !again {
 			return resp, err
-		case err != nil:
-			if !errors.As(err, &e) || e.Reason != Interrupted {
-				return nil, err
-			}
-		case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
-			wait := retryAfter(resp.Header.Get("Retry-After"))
-			if wait == 0 || wait > maxHonoured || m.Method == "initialize" {
-				return resp, nil // a client that starts is better told than kept waiting
-			}
+		}
+		if resp != nil {
 			discard(resp)
-			if err := sleep(ctx, wait); err != nil {
-				return nil, err
-			}
-		default:
-			return resp, nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"mcp-login/internal/jsonrpc"
 )
@@ -43,6 +44,13 @@ type Config struct {
 	Transport Transport
 	// MaxMessage bounds one message from the server in bytes; 0 is no limit.
 	MaxMessage int64
+	// HeaderTimeout bounds the wait for the beginning of an answer once a
+	// request was sent, and IdleTimeout that for the next byte of one. 0 is no
+	// limit: tools may take hours. A login is not counted.
+	HeaderTimeout, IdleTimeout time.Duration
+	// Patience is how long a server that takes no connections is waited for;
+	// 0 is not at all.
+	Patience time.Duration
 	// Log gets the steps at debug level; nil discards them.
 	Log *slog.Logger
 }

@@ -1,0 +1,119 @@
+package upstream
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Bounds of compressed bodies. JSON that a server really sends shrinks to a
+// fiftieth or so; deflate reaches a thousandth with zeros.
+const (
+	freeInflation  = 16 << 20 // bytes that may come out whatever went in
+	maxCompression = 200      // bytes out for one byte in, beyond that
+)
+
+// errBomb is a body that grows out of all proportion.
+var errBomb = errors.New("the server's compressed answer is out of all proportion")
+
+// errIdle is a stream on which nothing came for Config.IdleTimeout.
+var errIdle = errors.New("nothing came from the server")
+
+// watch puts the limits of the configuration around a body: on the time between
+// two reads that bring something, and on what a compressed body may become.
+func (u *Upstream) watch(resp *http.Response) {
+	if u.cfg.IdleTimeout > 0 {
+		resp.Body = newIdleBody(resp.Body, u.cfg.IdleTimeout)
+	}
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		resp.Header.Del("Content-Encoding")
+		resp.Header.Del("Content-Length")
+		resp.ContentLength = -1
+		resp.Body = &gzipBody{in: resp.Body}
+	}
+}
+
+// gzipBody inflates a body with a bound on the proportion. The header is read
+// with the first byte, so that a stream that says nothing yet is not waited
+// for.
+type gzipBody struct {
+	in       io.ReadCloser
+	inflate  *gzip.Reader
+	read     int64 // compressed
+	out      int64
+	finished error
+}
+
+// Read implements io.Reader.
+func (b *gzipBody) Read(p []byte) (int, error) {
+	if b.finished != nil {
+		return 0, b.finished
+	}
+	if b.inflate == nil {
+		reader, err := gzip.NewReader(countingReader{b})
+		if err != nil {
+			b.finished = err
+			return 0, err
+		}
+		b.inflate = reader
+	}
+	n, err := b.inflate.Read(p)
+	if b.out += int64(n); b.out > freeInflation && b.out/maxCompression > b.read {
+		n, err = 0, &Error{Reason: TooLarge, Err: errBomb}
+	}
+	b.finished = err
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *gzipBody) Close() error { return b.in.Close() }
+
+// countingReader counts the compressed bytes.
+type countingReader struct{ b *gzipBody }
+
+func (r countingReader) Read(p []byte) (int, error) {
+	n, err := r.b.in.Read(p)
+	r.b.read += int64(n)
+	return n, err
+}
+
+// idleBody is closed when no read brings anything for a while.
+type idleBody struct {
+	io.ReadCloser
+	limit time.Duration
+	timer *time.Timer
+	ended chan struct{} // closed by the timer
+}
+
+func newIdleBody(body io.ReadCloser, limit time.Duration) *idleBody {
+	b := &idleBody{ReadCloser: body, limit: limit, ended: make(chan struct{})}
+	b.timer = time.AfterFunc(limit, func() {
+		close(b.ended)
+		_ = body.Close()
+	})
+	return b
+}
+
+// Read implements io.Reader.
+func (b *idleBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	select {
+	case <-b.ended:
+		return n, fmt.Errorf("%w for %v", errIdle, b.limit)
+	default:
+	}
+	if n > 0 {
+		b.timer.Reset(b.limit)
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (b *idleBody) Close() error {
+	b.timer.Stop()
+	return b.ReadCloser.Close()
+}

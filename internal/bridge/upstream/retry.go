@@ -1,0 +1,108 @@
+package upstream
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// How often and how long a message is sent again.
+const (
+	// maxTries bounds the attempts after the server was reached.
+	maxTries = 4
+	// firstRetry and maxRetry are the pauses between them; they double.
+	firstRetry = 500 * time.Millisecond
+	maxRetry   = 4 * time.Second
+	// maxHonoured is the longest Retry-After that is waited for, all of them
+	// together.
+	maxHonoured = 30 * time.Second
+)
+
+// repeatable reports whether a request changes nothing at the server, or the
+// same twice, so that it may be sent again when nobody knows whether it was
+// done. A tools/call never is.
+func repeatable(m jsonrpc.Message) bool {
+	switch m.Method {
+	case "initialize", "server/discover", "ping", "tools/list", "prompts/list", "prompts/get",
+		"resources/list", "resources/templates/list", "resources/read", "resources/subscribe",
+		"resources/unsubscribe", "completion/complete", "logging/setLevel":
+		return true
+	}
+	return false
+}
+
+// tries are the attempts at one message.
+type tries struct {
+	u      *Upstream
+	m      jsonrpc.Message
+	begun  time.Time
+	count  int           // after the server was reached
+	waited time.Duration // because the server asked for it
+	lost   int           // connections that never stood, in a row
+}
+
+// again judges one attempt: whether to send the message once more, and when.
+//
+//   - No connection: any message, within Config.Patience; nothing was sent.
+//   - The connection broke before the answer (as after sleep), or a gateway or
+//     the server is not there for the moment: what is repeatable.
+//   - 429 and 503 with Retry-After: what is repeatable, within maxHonoured.
+//
+// initialize is not held up by a server that answers: the client is better told
+// than kept waiting.
+func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again bool) {
+	var e *Error
+	if errors.As(err, &e) && e.Reason == Unreachable {
+		wait = t.backoff(t.lost)
+		t.lost++
+		return wait, !certificate(err) && time.Since(t.begun)+wait <= t.u.cfg.Patience
+	}
+	t.lost = 0
+	if !repeatable(t.m) || t.count+1 >= maxTries {
+		return 0, false
+	}
+	switch {
+	case err != nil:
+		if e == nil || e.Reason != Interrupted || errors.Is(err, errNoHeader) {
+			return 0, false
+		}
+		if t.count > 0 { // at once the first time: most often it is a connection that was idle
+			wait = t.backoff(t.count - 1)
+		}
+	case t.m.Method == "initialize":
+		return 0, false
+	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusServiceUnavailable:
+		wait = retryAfter(resp.Header.Get("Retry-After"))
+		if t.waited += wait; wait == 0 && resp.StatusCode == http.StatusTooManyRequests || t.waited > maxHonoured {
+			return 0, false
+		}
+		if wait == 0 {
+			wait = t.backoff(t.count)
+		}
+	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusGatewayTimeout:
+		wait = t.backoff(t.count)
+	default:
+		return 0, false
+	}
+	t.count++
+	return wait, true
+}
+
+// backoff is the pause after n failures in a row: it doubles, has a cap, and a
+// little chance in it, so that many clients do not come back at once.
+func (t *tries) backoff(n int) time.Duration {
+	wait := min(firstRetry<<min(n, 10), maxRetry)
+	return wait/2 + rand.N(wait/2+1)
+}
+
+// certificate reports whether the server was reached and is not trusted: that
+// does not pass by waiting.
+func certificate(err error) bool {
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(x509.UnknownAuthorityError)) ||
+		errors.As(err, new(x509.HostnameError)) || errors.As(err, new(tls.RecordHeaderError))
+}

@@ -1,0 +1,121 @@
+package faults
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// proxy is a line that can be made bad.
+type proxy struct {
+	listener net.Listener
+	target   string
+	work     sync.WaitGroup
+
+	mu    sync.Mutex
+	open  map[net.Conn]bool
+	rate  int // bytes each second towards the client, 0 for any
+	ended bool
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, target: target, open: map[net.Conn]bool{}}
+	p.work.Go(p.accept)
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.mu.Lock()
+		p.ended = true
+		p.mu.Unlock()
+		p.cut()
+		p.work.Wait()
+	})
+	return p
+}
+
+func (p *proxy) url() string { return "http://" + p.listener.Addr().String() + "/mcp" }
+
+func (p *proxy) accept() {
+	for {
+		in, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", p.target)
+		if err != nil {
+			_ = in.Close()
+			continue
+		}
+		if !p.keep(in, out) {
+			return
+		}
+		p.work.Go(func() { p.pump(out, in, false) })
+		p.work.Go(func() { p.pump(in, out, true) })
+	}
+}
+
+func (p *proxy) keep(conns ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		if p.ended {
+			_ = c.Close()
+		}
+		p.open[c] = true
+	}
+	return !p.ended
+}
+
+// pump copies until one end closes.
+func (p *proxy) pump(to, from net.Conn, answers bool) {
+	defer func() {
+		_, _ = to.Close(), from.Close()
+		p.mu.Lock()
+		delete(p.open, to)
+		delete(p.open, from)
+		p.mu.Unlock()
+	}()
+	buf := make([]byte, 32<<10)
+	for {
+		p.mu.Lock()
+		rate := p.rate
+		p.mu.Unlock()
+		part := buf
+		if rate > 0 && answers {
+			part = buf[:min(len(buf), rate/20)]
+			time.Sleep(time.Second / 20)
+		}
+		n, err := from.Read(part)
+		if n > 0 {
+			if _, err := to.Write(part[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// cut breaks every connection with a reset, as a network does that goes away.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+		_ = c.Close()
+	}
+}
+
+func (p *proxy) setRate(bytes int) {
+	p.mu.Lock()
+	p.rate = bytes
+	p.mu.Unlock()
+}
