@@ -280,3 +280,27 @@ func FuzzMCPRemote(f *testing.F) {
 		}
 	})
 }
+
+// Issue 6, item 8: the flag table of docs/coming-from-mcp-remote.md is the one
+// the program has.
+func TestMCPRemoteDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/coming-from-mcp-remote.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func(s string) string {
+		if s == "" {
+			return ""
+		}
+		return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
+	}
+	for _, rows := range [][]mcpRemoteFlag{mcpRemotePositionals, mcpRemoteFlags, mcpRemoteVariables} {
+		table := ""
+		for _, row := range rows {
+			table += "| " + code(row.Theirs) + " | " + code(row.Ours) + " | " + row.Note + " |\n"
+		}
+		if !strings.Contains(strings.ReplaceAll(string(page), "\r\n", "\n"), "| --- | --- | --- |\n"+table+"\n") {
+			t.Errorf("the page lacks this table:\n%s", table)
+		}
+	}
+}
