@@ -156,21 +156,24 @@ func (t *mcpRemoteArgs) translate(f mcpRemoteFlag, value string) error {
 	return nil
 }
 
-// finish adds what depends on several words.
+// finish adds what depends on several words. It stands in front: behind, a flag
+// that lacks its value would swallow it.
 func (t *mcpRemoteArgs) finish() {
 	if t.versionOnly {
 		t.out = []string{"version"}
 		return
 	}
+	var front []string
 	add := func(flag, value string) {
 		given := slices.ContainsFunc(t.out, func(word string) bool {
 			name, _, _ := strings.Cut(word, "=")
 			return name == flag
 		})
 		if !given {
-			t.out = append(t.out, flag+"="+value)
+			front = append(front, flag+"="+value)
 		}
 	}
+	defer func() { t.out = append(front, t.out...) }()
 	switch {
 	case t.debugging:
 		add("--log-level", "debug")
@@ -181,9 +184,9 @@ func (t *mcpRemoteArgs) finish() {
 		add("--ping-interval", "30s")
 	}
 	if t.withoutRes {
-		t.out = append(t.out, "--no-resource")
+		front = append(front, "--no-resource")
 	} else if t.resourceURI != "" {
-		t.out = append(t.out, "--resource="+t.resourceURI)
+		front = append(front, "--resource="+t.resourceURI)
 	}
 	// A client that is known to the provider has the redirect URI of mcp-remote.
 	if t.port == "" && t.theirs && (t.static || t.documentURL != "") && t.url != "" {

@@ -21,6 +21,11 @@ func redirect(port string) string {
 	return s
 }
 
+// sameWords compares without the order, which does not matter to flags.
+func sameWords(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
 // Issue 6, item 2: every flag of mcp-remote 0.15.1 in our words. The first word
 // of a case is the row of the table it belongs to; every row has one. Blanks in
 // values are written as ~.
@@ -101,7 +106,7 @@ func TestMCPRemoteFlags(t *testing.T) {
 		covered[name] = true
 		got, err := translateMCPRemote(append([]string{remoteURL}, theirs...), getenv)
 		want := append([]string{remoteURL}, words(tc.ours)...)
-		if err != nil || !slices.Equal(got, want) {
+		if err != nil || !sameWords(got, want) {
 			t.Errorf("%s:\n%q, %v\n%q", tc.theirs, got, err, want)
 		}
 	}
@@ -143,7 +148,7 @@ func TestMCPRemotePort(t *testing.T) {
 			return strings.Fields(strings.ReplaceAll(s, "U", remoteURL))
 		}
 		got, err := translateMCPRemote(words(theirs), env())
-		if err != nil || !slices.Equal(got, words(ours)) {
+		if err != nil || !sameWords(got, words(ours)) {
 			if runtime.GOOS == "windows" && strings.Contains(ours, "localhost") {
 				continue
 			}
@@ -252,6 +257,50 @@ func TestMCPRemoteHelp(t *testing.T) {
 	for line := range strings.Lines(text) {
 		if len(line) > 80 {
 			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
+
+// Whatever the words are: nothing panics, and what is translated once stays.
+func FuzzMCPRemote(f *testing.F) {
+	f.Add("https://example.com/mcp\n9696\n--debug\n--resource\nhttps://r.example/")
+	f.Add("--header\nX: y\nhttps://example.com/mcp\n--static-oauth-client-info\n{\"client_id\":\"${X}\"}")
+	f.Add("https://example.com/mcp\n--auth-timeout=1e3\n--keep-alive\n--transport\nsse-only\n--version")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "@") || strings.Contains(text, "--header-file") {
+			return // names files
+		}
+		once, err := translateMCPRemote(strings.Split(text, "\n"), env("X", "y"))
+		if err != nil || slices.ContainsFunc(once, isPort) {
+			return // a number too many, which is refused later
+		}
+		twice, err := translateMCPRemote(once, env("X", "y"))
+		if err != nil || !sameWords(once, twice) {
+			t.Fatalf("%v\n%q\n%q\n%q", err, text, once, twice)
+		}
+	})
+}
+
+// Issue 6, item 8: the flag table of docs/coming-from-mcp-remote.md is the one
+// the program has.
+func TestMCPRemoteDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/coming-from-mcp-remote.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func(s string) string {
+		if s == "" {
+			return ""
+		}
+		return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
+	}
+	for _, rows := range [][]mcpRemoteFlag{mcpRemotePositionals, mcpRemoteFlags, mcpRemoteVariables} {
+		table := ""
+		for _, row := range rows {
+			table += "| " + code(row.Theirs) + " | " + code(row.Ours) + " | " + row.Note + " |\n"
+		}
+		if !strings.Contains(strings.ReplaceAll(string(page), "\r\n", "\n"), "| --- | --- | --- |\n"+table+"\n") {
+			t.Errorf("the page lacks this table:\n%s", table)
 		}
 	}
 }

@@ -52,6 +52,7 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte(c.fresh)
 	}
+	c = c.formOf(body)
 	doc, err := c.parse(body)
 	if err != nil {
 		return nil, err
@@ -81,6 +82,7 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 // Remove takes the server of a name out, or says [ErrNotFound].
 func (c Client) Remove(data []byte, name string) ([]byte, error) {
 	bom, body := cutBOM(data)
+	c = c.formOf(body)
 	doc, err := c.parse(body)
 	if err != nil {
 		return nil, err
@@ -106,7 +108,7 @@ func (c Client) List(data []byte) ([]Server, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}
-	doc, err := c.parse(body)
+	doc, err := c.formOf(body).parse(body)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +130,26 @@ func (c Client) Snippet(s Server) ([]byte, error) {
 	empty := c
 	empty.fresh = emptyDocument[c.Format]
 	return empty.Set(nil, s, false)
+}
+
+// formOf is the client with the form that a file has, if there are two. A broken
+// file is left for parse to refuse.
+func (c Client) formOf(body []byte) Client {
+	if c.newer == nil {
+		return c
+	}
+	tree, err := c.decode(body)
+	for _, step := range c.newer.path {
+		m, ok := tree.(map[string]any)
+		if err != nil || !ok {
+			return c
+		}
+		tree = m[step]
+	}
+	if _, ok := tree.(map[string]any); ok {
+		c.path, c.shape = c.newer.path, c.newer.shape
+	}
+	return c
 }
 
 var emptyDocument = map[Format]string{JSON: "{}\n", TOML: "", YAML: ""}

@@ -79,6 +79,7 @@ func (c Client) Rewrite(data []byte, command string) ([]byte, []Rewriting, error
 	if len(strings.TrimSpace(string(body))) == 0 {
 		return data, nil, nil
 	}
+	c = c.formOf(body)
 	doc, err := c.parse(body)
 	if err != nil {
 		return nil, nil, err

@@ -29,6 +29,8 @@ func oneCommand(s Server) []field {
 	return []field{{"type", "local"}, {"command", append([]string{s.Command}, s.Args...)}, {"enabled", true}}
 }
 
+func oneCommandNewer(s Server) []field { return oneCommand(s)[:2] }
+
 func goose(s Server) []field {
 	return []field{
 		{"name", s.Name},

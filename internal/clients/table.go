@@ -29,12 +29,19 @@ type Client struct {
 
 	path      []string   // to the servers
 	elsewhere [][]string // further places that are read and rewritten; * is any name
+	newer     *variant   // another form that a file may already have
 	list      bool       // the servers are a list, with their names inside
 	shape     func(Server) []field
 	fresh     string // the file before its first server
 
 	files []string // see System.expand
 	env   string   // a variable that names the folder instead
+}
+
+// variant is a second form of one client's file. It is kept where it is found.
+type variant struct {
+	path  []string
+	shape func(Server) []field
 }
 
 const (
@@ -107,7 +114,7 @@ var All = []Client{
 		files: []string{"unix:{xdg}/goose/config.yaml", "windows:{user}/Block/goose/config/config.yaml"},
 	},
 	{
-		ID: "lm-studio", Title: "LM Studio", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.lmstudio/mcp.json"},
+		ID: "lm-studio", Title: "LM Studio", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.lmstudio/mcp.json", "{home}/.cache/lm-studio/mcp.json"},
 	},
 	{
 		ID: "kiro", Title: "Kiro", Reload: atOnce, Project: ".kiro/settings/mcp.json",
@@ -123,11 +130,12 @@ var All = []Client{
 	},
 	{
 		ID: "opencode", Title: "opencode", InheritsPath: true, Reload: newStart, Project: "opencode.json",
-		path: []string{"mcp"}, shape: oneCommand, files: []string{"{xdg}/opencode/opencode.json", "{xdg}/opencode/opencode.jsonc"},
+		path: []string{"mcp"}, shape: oneCommand, newer: &variant{[]string{"mcp", "servers"}, oneCommandNewer},
+		files: []string{"{xdg}/opencode/opencode.json", "{xdg}/opencode/opencode.jsonc"},
 	},
 	{
 		ID: "amp", Title: "Amp", InheritsPath: true, Reload: newStart, Project: ".amp/settings.json",
-		path: []string{"amp.mcpServers"}, shape: plain, files: []string{"{xdg}/amp/settings.json"},
+		path: []string{"amp.mcpServers"}, shape: plain, files: []string{"{xdg}/amp/settings.json", "{xdg}/amp/settings.jsonc"},
 	},
 	{
 		ID: "crush", Title: "Crush", InheritsPath: true, Reload: newStart, Project: ".crush.json",
