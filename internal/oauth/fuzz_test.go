@@ -69,7 +69,7 @@ func safeAddress(raw string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && (host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback())
 }
 
-// C6, C7, security row 13: metadata that is accepted is for this very origin
+// C6, C7, security row 11: metadata that is accepted is for this very origin
 // and a prefix of this path that ends with a segment.
 func FuzzResourceMetadata(f *testing.F) {
 	for _, s := range []string{
@@ -102,7 +102,7 @@ func FuzzResourceMetadata(f *testing.F) {
 	})
 }
 
-// C12, C18, C38: metadata that is accepted calls itself as it was asked for,
+// C15, C18, C38: metadata that is accepted calls itself as it was asked for,
 // and has a token endpoint and nothing but safe addresses.
 func FuzzServerMetadata(f *testing.F) {
 	const issuer = "https://as.example/oidc"
@@ -175,7 +175,7 @@ func FuzzTokenResponse(f *testing.F) {
 	})
 }
 
-// C35, C36, C37, security rows 9 and 10: an answer leads to a code only when it
+// C35, C36, C37, security row 10: an answer leads to a code only when it
 // holds exactly one, no error, and the issuer that was asked.
 func FuzzCallbackQuery(f *testing.F) {
 	for _, s := range []string{"code=c", "code=c&iss=https%3A%2F%2Fas.example", "code=c&iss=", "code=c&code=d", "code=c&error=x", "error=access_denied&error_description=%1b%5b2J", "iss=https%3A%2F%2Fas.example&iss=x&code=c", "code=%0d%0a&state=s", ";code=c"} {

@@ -1,0 +1,272 @@
+package oauth_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/oauth"
+)
+
+// counting counts the bytes of answers that a server could get rid of.
+type counting struct {
+	http.ResponseWriter
+	bytes *atomic.Int64
+}
+
+func (c counting) Write(b []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(b)
+	c.bytes.Add(int64(n))
+	return n, err
+}
+
+// Unwrap lets http.ResponseController find the rest.
+func (c counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// newCountedLab is a lab whose provider counts the bytes of its answers.
+func newCountedLab(t *testing.T) (*lab, *atomic.Int64) {
+	t.Helper()
+	res, sent := newResource(t), new(atomic.Int64)
+	server := httptest.NewUnstartedServer(nil)
+	issuer := "http://" + server.Listener.Addr().String() + "/oidc"
+	idp, err := devidp.New(issuer, devidp.Config{Registration: true, Resources: []devidp.Resource{{Indicator: res.URL + "/mcp", Scopes: []string{"mcp:read"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { idp.ServeHTTP(counting{w, sent}, r) })
+	server.Start()
+	t.Cleanup(server.Close)
+	res.issuer.Store(&issuer)
+	return &lab{t: t, idp: &devidp.Server{Provider: idp}, res: res, who: "alice"}, sent
+}
+
+// Security row 14: 1 GiB, a body without end, 1 GiB in gzip and ten thousand
+// arrays in one another, at each endpoint. Each ends the login with an error,
+// and the provider gets rid of no more than a connection holds on its way.
+func TestHugeAnswers(t *testing.T) {
+	const onTheWay = 32 << 20 // socket buffers on both sides, of 1 GiB
+	for bodyName, body := range map[string]devidp.Body{"endless": devidp.BodyEndless, "GiB": devidp.BodyGiB, "gzip": devidp.BodyGzipBomb, "nested": devidp.BodyNested, "cut": devidp.BodyCut} {
+		for name, tc := range map[string]struct {
+			endpoint string
+			device   oauth.DevicePolicy
+			signedIn bool
+		}{
+			"metadata":     {endpoint: "GET /.well-known/openid-configuration"},
+			"registration": {endpoint: "POST /reg"},
+			"token":        {endpoint: "POST /token"},
+			"refresh":      {endpoint: "POST /token", signedIn: true},
+			"device":       {endpoint: "POST /device/auth", device: oauth.DeviceAlways},
+		} {
+			t.Run(bodyName+" "+name, func(t *testing.T) {
+				l, sent := newCountedLab(t)
+				s := l.store("")
+				_, h := l.client(s, func(c *oauth.Config) { c.Device = tc.device })
+				if tc.signedIn {
+					l.mustCall(h, "1")
+					l.res.revokeSeen()
+				}
+				tabs := l.tabs.Load()
+				sent.Store(0)
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				l.idp.SetFaults(devidp.Faults{Bodies: map[string]devidp.Body{tc.endpoint: body}})
+				if _, _, err := l.call(h, "2"); err == nil {
+					t.Error("that was a login")
+				}
+				runtime.ReadMemStats(&after)
+				if n, held := sent.Load(), after.TotalAlloc-before.TotalAlloc; n > onTheWay || held > 2*onTheWay { // the latter for what gzip unpacks to
+					t.Errorf("%d MiB were read, %d MiB allocated", n>>20, held>>20)
+				}
+				if l.tabs.Load() > tabs+1 || l.res.answered.Load() > 1 {
+					t.Errorf("%d more tabs", l.tabs.Load()-tabs)
+				}
+			})
+		}
+	}
+}
+
+// The MCP server's own metadata is read no further either.
+func TestHugeResourceMetadata(t *testing.T) {
+	var sent atomic.Int64
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/mcp" {
+			w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+server.URL+`/metadata"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		chunk := []byte(strings.Repeat("x", 1<<20))
+		for r.Context().Err() == nil {
+			n, err := w.Write(chunk)
+			if sent.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	l := &lab{t: t, res: &resource{Server: server}}
+	_, h := l.client(l.store(""), nil)
+	if _, _, err := l.call(h, "1"); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("%v", err)
+	}
+	if n := sent.Load(); n > 32<<20 || l.tabs.Load() != 0 {
+		t.Errorf("%d MiB were read, %d tabs", n>>20, l.tabs.Load())
+	}
+}
+
+// replace lets answer take the place of the provider at a path.
+func (b *bubble) replace(path string, answer http.HandlerFunc) {
+	old := b.wire.hosts[bubbleProvider]
+	b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == path {
+			answer(w, r)
+			return
+		}
+		old.ServeHTTP(w, r)
+	})
+}
+
+// says answers with a document.
+func says(status int, doc string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, doc)
+	}
+}
+
+// Metadata that redirects ten thousand times is given up after three, at
+// the provider and at the MCP server.
+func TestMetadataRedirectsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(c *devidp.Config) {
+			c.Faults.Bodies = map[string]devidp.Body{"GET /.well-known/openid-configuration": devidp.BodyRedirects}
+		})
+		_, h := b.client(b.store(""), nil)
+		if _, _, err := b.call(h, "1"); err == nil || !strings.Contains(err.Error(), "too many redirects") {
+			t.Errorf("%v", err)
+		}
+		if n := len(b.wire.times("GET /oidc/.well-known/openid-configuration")); n != 4 || b.tabs.Load() != 0 || b.idp.Stats().Registrations != 0 {
+			t.Errorf("asked %d times, %d tabs", n, b.tabs.Load())
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, nil)
+		asked := 0
+		b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/mcp" {
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			asked++
+			http.Redirect(w, r, "/"+strconv.Itoa(asked), http.StatusFound)
+		})
+		_, h := b.client(b.store(""), nil)
+		if _, _, err := b.call(h, "1"); err == nil || asked != 4 {
+			t.Errorf("asked %d times: %v", asked, err)
+		}
+	})
+}
+
+// Security row 16: metadata does not go from https to http, not even to this machine.
+func TestMetadataRedirectToHTTP(t *testing.T) {
+	for _, target := range []string{"http://127.0.0.1:9666/x", "http://as.example/x", "file:///etc/passwd", "//", "https://user@as.example/x", "ftp://as.example/x"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, nil)
+			stranger := 0
+			b.wire.hosts["127.0.0.1:9666"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stranger++ })
+			b.wire.hosts["as.example"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/x" {
+					stranger++
+				}
+				w.Header().Set("Location", target)
+				w.WriteHeader(http.StatusFound)
+			})
+			b.wire.hosts["mcp.example"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/mcp" {
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				_, _ = io.WriteString(w, `{"resource":"https://mcp.example/mcp","authorization_servers":["https://as.example"]}`)
+			})
+			_, h := b.client(b.store(""), func(c *oauth.Config) {
+				c.Server = &url.URL{Scheme: "https", Host: "mcp.example", Path: "/mcp"}
+				c.Key.Server = c.Server.String()
+			})
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://mcp.example/mcp", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := h.Do(req)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			if err == nil || stranger != 0 || b.tabs.Load() != 0 {
+				t.Errorf("%s: asked %d times: %v", target, stranger, err)
+			}
+		})
+	}
+}
+
+// A4, security row 37: whatever code a provider redirects with, nothing that is
+// posted to it goes anywhere else, and it is posted once.
+func TestPostsAreNeverRedirected(t *testing.T) {
+	for name, tc := range map[string]struct {
+		path   string
+		device oauth.DevicePolicy
+		after  bool // after a login
+	}{
+		"registration": {"/oidc/reg", oauth.DeviceNever, false},
+		"code":         {"/oidc/token", oauth.DeviceNever, false},
+		"refresh":      {"/oidc/token", oauth.DeviceNever, true},
+		"device":       {"/oidc/device/auth", oauth.DeviceAlways, false},
+		"device token": {"/oidc/token", oauth.DeviceAlways, false},
+		"revocation":   {"/oidc/token/revocation", oauth.DeviceNever, true},
+	} {
+		for _, code := range []int{301, 302, 303, 307, 308} {
+			t.Run(fmt.Sprint(name, code), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := newBubble(t, nil)
+					b.device = tc.device
+					stranger := 0
+					b.wire.hosts["127.0.0.1:9666"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stranger++ })
+					c, h := b.client(b.store(""), func(c *oauth.Config) {
+						if tc.after { // nobody is there for another login
+							c.Wanted = func() bool { return b.tabs.Load() < 2 }
+						}
+					})
+					if tc.after {
+						b.mustCall(h, "1")
+						b.res.revokeSeen()
+					}
+					before := len(b.wire.times("POST " + tc.path))
+					b.replace(tc.path, func(w http.ResponseWriter, r *http.Request) {
+						http.Redirect(w, r, "http://127.0.0.1:9666/", code)
+					})
+					var err error
+					if name == "revocation" {
+						err = c.Logout(t.Context())
+					} else {
+						_, _, err = b.call(h, "2")
+					}
+					if err == nil || stranger != 0 {
+						t.Errorf("the stranger was asked %d times: %v", stranger, err)
+					}
+					// After a refresh that failed the next login posts a code.
+					if n := len(b.wire.times("POST "+tc.path)) - before; n < 1 || n > 2 || n == 2 && name != "refresh" {
+						t.Errorf("posted %d times", n)
+					}
+				})
+			})
+		}
+	}
+}
