@@ -46,6 +46,7 @@ func isOurs(name string) bool {
 	if target, ok := tempOf(name); ok {
 		name = target
 	}
+	name, _, _ = strings.Cut(name, heldSuffix) // a lock that is a file, or one on its way out
 	switch name {
 	case indexName, writeLockName, keyLockName, passphraseKeyName, toldFallback, toldNoLocks:
 		return true
