@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -36,6 +37,8 @@ func CanonicalServer(raw string, allowHTTP bool) (*url.URL, error) {
 		return refuse("fragment in the URL", "leave out everything from # on")
 	case !plainHost(u.Hostname()):
 		return refuse("unusual characters in the host name", "write an international host name in its xn-- form")
+	case !plainPort(u.Port()):
+		return refuse("no possible port in the URL", "ports are numbers from 1 to 65535")
 	case u.Scheme == "http" && !allowHTTP && !isLoopbackHost(u.Hostname()):
 		return refuse("plain http to a host that is not this machine", "use https, or add --allow-http if the network is trusted: the token travels in the clear")
 	}
@@ -57,6 +60,15 @@ func plainHost(host string) bool {
 		}
 	}
 	return !strings.HasPrefix(host, ".") && !strings.Contains(host, "..")
+}
+
+// plainPort accepts no port, or one that there can be.
+func plainPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
 }
 
 // isLoopbackHost reports whether host names this machine without asking DNS:
@@ -86,6 +98,8 @@ func checkEndpoint(name, raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s has a fragment", name)
 	case !plainHost(u.Hostname()):
 		return nil, fmt.Errorf("%s has unusual characters in its host", name)
+	case !plainPort(u.Port()):
+		return nil, fmt.Errorf("%s has no possible port", name)
 	}
 	return u, nil
 }
