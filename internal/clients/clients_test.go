@@ -3,6 +3,7 @@ package clients
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -154,6 +155,44 @@ func TestSnippet(t *testing.T) {
 			t.Errorf("%s: %v, %v\n%s", c.ID, err, err2, fresh)
 		}
 	}
+}
+
+// Whatever the words of an entry are, they come back as they were, in every
+// format, and go again without a trace.
+func TestAnyWords(t *testing.T) {
+	files := corpus(t)
+	text := func(t *rapid.T, name string) string {
+		return rapid.OneOf(
+			rapid.StringMatching(`[a-zA-Z0-9 ._~/:@\\-]{0,12}`), rapid.String(),
+			rapid.SampledFrom([]string{"null", "~", "yes", "NO", "On", "1e3", "0x1f", "- a", "a: b", "a #b", "'", `"`, "|", "&a", "*a", "!t", "%", "{", "[", "a\nb", "\t", "2001-01-01", "\u0085", "\u2028", "\ufeff", "\x7f", "<<", "=", "---", "..."}),
+		).Filter(func(s string) bool { return !strings.ContainsRune(s, 0) }).Draw(t, name)
+	}
+	names := slices.Sorted(maps.Keys(files))
+	rapid.Check(t, func(rt *rapid.T) {
+		file := rapid.SampledFrom(names).Draw(rt, "file")
+		c, data := files[file], read(t, file)
+		s := Server{Name: text(rt, "name"), Command: text(rt, "command")}
+		for range rapid.IntRange(0, 3).Draw(rt, "n") {
+			s.Args = append(s.Args, text(rt, "arg"))
+		}
+		before, err := c.List(data)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if s.valid() != nil || slices.ContainsFunc(before, func(x Server) bool { return x.Name == s.Name }) {
+			return
+		}
+		out, err := c.Set(data, s, false)
+		if err != nil {
+			rt.Fatalf("%s: %v: %+q", file, err, s)
+		}
+		if after, err := c.List(out); err != nil || !has(after, s) {
+			rt.Fatalf("%s: %v: %+q\n%s", file, err, s, out)
+		}
+		if back, err := c.Remove(out, s.Name); err != nil || len(before) > 0 && !bytes.Equal(back, data) {
+			rt.Fatalf("%s: %v: %+q\n%q\n%q", file, err, s, out, back)
+		}
+	})
 }
 
 // Any JSON with any layout, comments and trailing commas: what is added is one

@@ -24,7 +24,7 @@ func corpus(t testing.TB) map[string]Client {
 	}
 	all := map[string]Client{}
 	for _, file := range files {
-		if strings.HasSuffix(file, ".want") {
+		if strings.HasSuffix(file, ".want") || strings.HasSuffix(file, ".added") {
 			continue
 		}
 		id, _, _ := strings.Cut(filepath.Base(file), ".")
@@ -61,6 +61,7 @@ func TestSetOnCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			golden(t, file+".added", out)
 			after, err := c.List(out)
 			if err != nil || len(after) != len(before)+1 || !has(after, sample) {
 				t.Fatalf("%v: %+v", err, after)
@@ -137,15 +138,7 @@ func TestRewriteOnCorpus(t *testing.T) {
 				}
 				return
 			}
-			golden := file + ".want"
-			if *update {
-				if err := os.WriteFile(golden, out, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want := read(t, golden); !bytes.Equal(out, want) {
-				t.Errorf("%s", out)
-			}
+			golden(t, file+".want", out)
 			if !isSupersequence(data, bytes.ReplaceAll(out, []byte("mcp-login"), nil)) {
 				t.Error("something was added")
 			}
@@ -154,6 +147,19 @@ func TestRewriteOnCorpus(t *testing.T) {
 				t.Errorf("a second time: %v, %+v", err, rest)
 			}
 		})
+	}
+}
+
+// golden compares with a file, which -update writes.
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := read(t, file); !bytes.Equal(got, want) {
+		t.Errorf("not %s:\n%s", file, got)
 	}
 }
 
