@@ -83,6 +83,7 @@ func TestRow30BusyProvider(t *testing.T) {
 					t.Errorf("refresh token kept: %v; %d tabs", now.RefreshToken.Equal(before.RefreshToken), b.tabs.Load())
 				}
 				b.idp.SetFaults(devidp.Faults{})
+				time.Sleep(time.Duration(tc.retryAfter) * second)
 				b.mustCall(h, "2")
 				if b.tabs.Load() != 1 {
 					t.Errorf("%d tabs", b.tabs.Load())
@@ -160,6 +161,7 @@ func TestRow30Network(t *testing.T) {
 					t.Errorf("refresh token kept: %v; %d tabs", now.RefreshToken.Equal(before.RefreshToken), b.tabs.Load())
 				}
 				b.wire.fail = nil
+				time.Sleep(time.Minute)
 				b.mustCall(h, "2")
 				if b.tabs.Load() != 1 {
 					t.Errorf("%d tabs", b.tabs.Load())
