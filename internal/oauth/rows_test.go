@@ -296,4 +296,3 @@ func TestRow10Issuer(t *testing.T) {
 		}
 	}
 }
-
