@@ -104,3 +104,27 @@ func TestListPrintsNoControls(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// An entry that mcp-login would refuse to start with stays with mcp-remote, and
+// the reason tells no value.
+func TestJudgeArguments(t *testing.T) {
+	a := &app{getenv: env()}
+	for _, tc := range []struct{ args, why string }{
+		{"U", ""},
+		{"U 9696 --debug --header X:${KEY} --transport http-only", ""},
+		{"${input:url} --allow-http", ""},
+		{`U --static-oauth-client-info {"client_id":"${ID}"}`, ""},
+		{"U --verbose", "there is no flag --verbose"},
+		{"U --s3cret=s3cret", "there is no flag --s3cret"},
+		{"U -s3cret", "make no sense"},
+		{"U s3cret", "neither flags nor the one address"},
+		{"--debug", "neither flags nor the one address"},
+		{"U --auth-timeout soon", "--auth-timeout: "},
+		{"U --resource", "make no sense"},
+	} {
+		why := a.judgeArguments(strings.Fields(strings.ReplaceAll(tc.args, "U", remoteURL)))
+		if (why == "") != (tc.why == "") || !strings.Contains(why, tc.why) || strings.Contains(strings.TrimPrefix(why, "there is no flag --s3cret"), "s3cret") {
+			t.Errorf("%s: %q", tc.args, why)
+		}
+	}
+}

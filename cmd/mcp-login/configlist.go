@@ -9,6 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"mcp-login/internal/clients"
 )
 
@@ -166,7 +168,7 @@ func (a *app) configMigrate(o configOptions, chosen []clients.Client) error {
 	var failures []error
 	for _, c := range chosen {
 		for _, path := range a.clientFiles(o, c) {
-			m, err := migrateOne(o, c, path)
+			m, err := a.migrateOne(o, c, path)
 			if err != nil {
 				m.Problem = err.Error()
 				failures = append(failures, err)
@@ -187,7 +189,7 @@ func (a *app) configMigrate(o configOptions, chosen []clients.Client) error {
 	return errors.Join(failures...)
 }
 
-func migrateOne(o configOptions, c clients.Client, path string) (migration, error) {
+func (a *app) migrateOne(o configOptions, c clients.Client, path string) (migration, error) {
 	m := migration{Client: c.ID, File: path, Entries: []migrationRow{}}
 	command := o.command
 	if command == "" {
@@ -200,7 +202,7 @@ func migrateOne(o configOptions, c clients.Client, path string) (migration, erro
 	if err != nil {
 		return m, fmt.Errorf("read the configuration: %w", err)
 	}
-	data, all, err := c.Rewrite(old, command)
+	data, all, err := c.Rewrite(old, command, a.judgeArguments)
 	if err != nil {
 		return m, configError(path, c, err)
 	}
@@ -214,6 +216,31 @@ func migrateOne(o configOptions, c clients.Client, path string) (migration, erro
 		m.Written = true
 	}
 	return m, nil
+}
+
+// judgeArguments says why mcp-login would not start with arguments that
+// mcp-remote takes, and nothing if it would. Nothing of a value is told.
+func (a *app) judgeArguments(args []string) string {
+	native, err := translateMCPRemote(args, func(name string) string {
+		if v := a.getenv(name); v != "" {
+			return v
+		}
+		return "x" // the client has it, or the person will hear of it
+	})
+	if err != nil {
+		return err.Error()
+	}
+	root := newRoot(a)
+	var unknown *pflag.NotExistError
+	switch err := root.ParseFlags(native); {
+	case errors.As(err, &unknown) && strings.HasPrefix(unknown.Error(), "unknown flag"):
+		return "there is no flag --" + unknown.GetSpecifiedName()
+	case err != nil:
+		return "its flags make no sense to mcp-login"
+	case len(root.Flags().Args()) != 1:
+		return "it has words that are neither flags nor the one address"
+	}
+	return ""
 }
 
 // withoutAddresses hides the address of a registry: it may hold a password.

@@ -102,7 +102,7 @@ func TestBroken(t *testing.T) {
 		for _, text := range texts {
 			_, errList := c.List([]byte(text))
 			_, errSet := c.Set([]byte(text), sample, true)
-			_, _, errRewrite := c.Rewrite([]byte(text), "mcp-login")
+			_, _, errRewrite := c.Rewrite([]byte(text), "mcp-login", nil)
 			_, errRemove := c.Remove([]byte(text), "x")
 			for _, err := range []error{errList, errSet, errRewrite, errRemove} {
 				if !errors.Is(err, ErrBroken) || strings.Contains(err.Error(), "s3cret") {

@@ -128,7 +128,7 @@ func TestRewriteOnCorpus(t *testing.T) {
 	for file, c := range corpus(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data := read(t, file)
-			out, all, err := c.Rewrite(data, "mcp-login")
+			out, all, err := c.Rewrite(data, "mcp-login", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func TestRewriteOnCorpus(t *testing.T) {
 			if !isSupersequence(data, bytes.ReplaceAll(out, []byte("mcp-login"), nil)) {
 				t.Error("something was added")
 			}
-			again, rest, err := c.Rewrite(out, "mcp-login")
+			again, rest, err := c.Rewrite(out, "mcp-login", nil)
 			if err != nil || !bytes.Equal(again, out) || slices.ContainsFunc(rest, func(r Rewriting) bool { return r.Skipped == "" }) {
 				t.Errorf("a second time: %v, %+v", err, rest)
 			}

@@ -73,8 +73,10 @@ type Rewriting struct {
 
 // Rewrite makes entries that run mcp-remote run a command instead, with the same
 // arguments and in the same environment: the words that start mcp-remote are
-// replaced by the command, and every other byte stays.
-func (c Client) Rewrite(data []byte, command string) ([]byte, []Rewriting, error) {
+// replaced by the command, and every other byte stays. Of each entry judge is
+// asked why its arguments cannot stay; it may be nil, and says nothing to rewrite
+// the entry.
+func (c Client) Rewrite(data []byte, command string, judge func(args []string) string) ([]byte, []Rewriting, error) {
 	bom, body := cutBOM(data)
 	if len(strings.TrimSpace(string(body))) == 0 {
 		return data, nil, nil
@@ -93,6 +95,9 @@ func (c Client) Rewrite(data []byte, command string) ([]byte, []Rewriting, error
 		}
 		r := Rewriting{Name: e.Name, Group: e.Group}
 		rest, why := mcpRemote(e.argv())
+		if why == "" && judge != nil {
+			why = judge(e.Args[rest-1:])
+		}
 		more, ok := e.rewrite(rest, doc.quote(command))
 		switch {
 		case why != "":

@@ -88,3 +88,22 @@ func TestKindAndAddress(t *testing.T) {
 		}
 	}
 }
+
+// An entry whose arguments would not do is left alone, the others are not.
+func TestRewriteJudged(t *testing.T) {
+	c, _ := Find("cursor")
+	text := `{"mcpServers": {"a": {"command": "npx", "args": ["mcp-remote", "u", "--odd"]}, "b": {"command": "npx", "args": ["-y", "mcp-remote", "u"]}}}`
+	out, all, err := c.Rewrite([]byte(text), "mcp-login", func(args []string) string {
+		if args[0] != "u" {
+			t.Errorf("%q", args)
+		}
+		if len(args) > 1 {
+			return "odd"
+		}
+		return ""
+	})
+	want := strings.Replace(text, `"npx", "args": ["-y", "mcp-remote", `, `"mcp-login", "args": [`, 1)
+	if err != nil || string(out) != want || len(all) != 2 || all[0].Skipped != "odd" || all[1].Skipped != "" {
+		t.Errorf("%v %+v\n%s", err, all, out)
+	}
+}
