@@ -1,9 +1,11 @@
 package oauth_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -314,4 +316,21 @@ func (b *bubble) exact() (refused *atomic.Int64) {
 		}
 	})
 	return refused
+}
+
+// cutOff ends every connection, after one request or before.
+func cutOff(ln net.Listener, read bool, connects, forms *atomic.Int64) {
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		connects.Add(1)
+		if read {
+			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil && r.ParseForm() == nil && r.PostForm.Get("refresh_token") != "" {
+				forms.Add(1)
+			}
+		}
+		_ = conn.Close()
+	}
 }

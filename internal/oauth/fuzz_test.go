@@ -28,6 +28,11 @@ func FuzzChallenges(f *testing.F) {
 	} {
 		f.Add(s)
 	}
+	many := "Bearer "
+	for i := range 2 * maxChallengeParams {
+		many += "p" + strconv.Itoa(i) + "=v, "
+	}
+	f.Add(many)
 	f.Fuzz(func(t *testing.T, s string) {
 		list, params := ParseChallenges([]string{s, s}), 0
 		for _, c := range list {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -167,6 +169,57 @@ func TestRow30Network(t *testing.T) {
 					t.Errorf("%d tabs", b.tabs.Load())
 				}
 			})
+		})
+	}
+}
+
+// Security row 30, with real connections: refused, cut at once, cut when the
+// request has arrived. Only a refused one is tried again.
+func TestRow30Connections(t *testing.T) {
+	for name, tc := range map[string]struct {
+		listen, read    bool
+		connects, forms int64
+	}{
+		"refused":       {false, false, 0, 0},
+		"cut at once":   {true, false, 1, 0},
+		"cut afterward": {true, true, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // refused connections are tried again after a real pause
+			l := newLab(t, nil)
+			s, key := l.store(""), oauth.Key{Server: l.server().String()}
+			_, h := l.client(s, nil)
+			l.mustCall(h, "login")
+			l.res.revokeSeen()
+			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var connects, forms atomic.Int64
+			var serving sync.WaitGroup
+			if tc.listen {
+				serving.Go(func() { cutOff(ln, tc.read, &connects, &forms) })
+			} else {
+				_ = ln.Close()
+			}
+			cred, err := s.Load(t.Context(), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refresh := cred.RefreshToken
+			cred.TokenEndpoint = "http://" + ln.Addr().String() + "/token"
+			if err := s.Save(t.Context(), key, cred); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+				t.Errorf("%v", err)
+			}
+			_ = ln.Close()
+			serving.Wait()
+			now, err := s.Load(t.Context(), key)
+			if err != nil || !now.RefreshToken.Equal(refresh) || l.tabs.Load() != 1 || connects.Load() != tc.connects || forms.Load() != tc.forms {
+				t.Errorf("%d connections, %d forms, %d tabs, refresh token kept: %v, %v", connects.Load(), forms.Load(), l.tabs.Load(), now.RefreshToken.Equal(refresh), err)
+			}
 		})
 	}
 }
