@@ -39,6 +39,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
+	root.AddCommand(newImport(a))
 	return root
 }
 
