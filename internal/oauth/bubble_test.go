@@ -193,7 +193,8 @@ func (b *bubble) approve(ctx context.Context, p oauth.Prompt) {
 	if p.UserCode != "" {
 		open, address = devidp.ApproveDevice, p.CompleteURL
 	}
-	if _, err := open(ctx, &http.Client{Transport: b.wire}, address, b.who); err != nil {
+	// The browser is no part of the login: it goes on when that has ended.
+	if _, err := open(context.WithoutCancel(ctx), &http.Client{Transport: b.wire}, address, b.who); err != nil {
 		b.t.Error(err)
 	}
 }
