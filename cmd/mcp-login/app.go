@@ -30,17 +30,31 @@ type app struct {
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	args, err := a.native(args)
+	if err != nil {
+		a.report(usageError{err})
+		return exitUsage
+	}
 	a.args = args
 	root := newRoot(a)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	err := root.ExecuteContext(ctx)
+	err = root.ExecuteContext(ctx)
 	if err != nil {
 		a.report(err)
 	}
 	return exitCode(ctx, err)
+}
+
+// native turns the command line of a bridge into our own words: one of
+// mcp-remote's works as well. A verb stands first, and is left alone.
+func (a *app) native(args []string) ([]string, error) {
+	if len(args) == 0 || !strings.HasPrefix(args[0], "-") && !strings.Contains(args[0], "://") {
+		return args, nil
+	}
+	return translateMCPRemote(args, a.getenv)
 }
 
 // Exit codes, documented in docs/exit-codes.md.

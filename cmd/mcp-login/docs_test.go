@@ -49,7 +49,7 @@ func TestFlagsInTheDocs(t *testing.T) {
 			t.Errorf("docs/environment.md does not name --%s", name)
 		}
 	}
-	flag := regexp.MustCompile("`[^`]*--([a-z][a-z-]*)")
+	flag := regexp.MustCompile("`[^`]*--([a-z][a-z0-9-]*)")
 	for _, name := range []string{"docs/environment.md", "docs/signing-in.md", "docs/troubleshooting.md", "docs/storage.md", "README.md"} {
 		for _, m := range flag.FindAllStringSubmatch(page(t, name), -1) {
 			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete"}, m[1]) {

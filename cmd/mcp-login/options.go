@@ -17,12 +17,17 @@ import (
 // clientSecretName is the variable with the secret of a client.
 const clientSecretName = "MCP_LOGIN_CLIENT_SECRET" //nolint:gosec // a name, no credential
 
+// clientInfoFlag is how the translation of mcp-remote's flags hands on a client
+// with its secret; it is not for people.
+const clientInfoFlag = "client-info"
+
 // options are the flags that say for whom and how to talk to one server; all
 // verbs with a URL share them.
 type options struct {
 	profile, clientID, clientSecretFile, clientKey, metadataURL string
 	resource, transport, store, logLevel, browser               string
 	callbackHost, callbackPath, tokenEndpoint                   string
+	successURL, clientInfo                                      string
 	scopes                                                      string
 	scopesSet, timeoutSet                                       bool
 	headers, params                                             []string
@@ -30,6 +35,7 @@ type options struct {
 	callbackPort                                                int
 	noBrowser, allowHTTP, assumePKCE, noResource                bool
 	device, clientCredentials, idToken, noDetach                bool
+	wire                                                        wireOptions
 }
 
 // register declares the flags. A variable is the default of its flag, so that
@@ -63,11 +69,15 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.IntVar(&o.callbackPort, "callback-port", 0, "port of the redirect URI, for providers that compare it; 0 takes any")
 	f.StringVar(&o.callbackHost, "callback-host", "127.0.0.1", "host of the redirect URI: 127.0.0.1, localhost or ::1")
 	f.StringVar(&o.callbackPath, "callback-path", loopback.DefaultPath, "path of the redirect URI")
+	f.StringVar(&o.successURL, "success-url", "", "page to send the browser to after a login, instead of ours")
 	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
 	f.DurationVar(&o.patience, "login-patience", 15*time.Second, "when to answer a client's initialize although a person is still signing in; 0 never")
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "sign in although the provider does not say that it supports PKCE")
+	o.wire.register(f)
+	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
+	_ = f.MarkHidden(clientInfoFlag)
 	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")
 }
 
@@ -86,6 +96,12 @@ func (o *options) check() error {
 		if err := oauth.CheckParam(name); err != nil {
 			return usageError{err}
 		}
+	}
+	if err := o.wire.check(); err != nil {
+		return err
+	}
+	if err := loopback.CheckSuccess(o.successURL); err != nil {
+		return usageError{err}
 	}
 	switch {
 	case o.noResource && o.resource != "" && o.resource != oauth.NoResource:
@@ -116,6 +132,13 @@ func (o *options) scope() []string {
 func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	id := oauth.Identity{ClientID: o.clientID, MetadataURL: o.metadataURL, Name: "mcp-login"}
 	secret := getenv(clientSecretName)
+	if o.clientInfo != "" {
+		_, given, err := parseClientInfo(o.clientInfo, getenv)
+		if err != nil {
+			return id, usageError{fmt.Errorf("read the client's data: %w", err)}
+		}
+		secret = given.Reveal()
+	}
 	if o.clientSecretFile != "" {
 		b, err := os.ReadFile(o.clientSecretFile)
 		if err != nil {
@@ -140,8 +163,8 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	return id, nil
 }
 
-// wire returns the transport asked for.
-func (o *options) wire() (upstream.Transport, error) {
+// wireTransport returns the transport asked for.
+func (o *options) wireTransport() (upstream.Transport, error) {
 	switch o.transport {
 	case "auto":
 		return upstream.Auto, nil

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"runtime"
 	"sync/atomic"
-	"time"
 
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
@@ -142,7 +140,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 // listener returns what binds the redirect listener.
 func (o *options) listener(server string) func(context.Context, int) (oauth.Redirect, error) {
 	return func(ctx context.Context, port int) (oauth.Redirect, error) {
-		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server}
+		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Success: o.successURL}
 		if o.callbackPort != 0 {
 			lo.Port, lo.Exact = o.callbackPort, true
 		}
@@ -156,20 +154,21 @@ func (a *app) connect(o options, s *session) error {
 	if err != nil {
 		return err
 	}
-	wire, err := o.wire()
+	wire, err := o.wireTransport()
 	if err != nil {
 		return err
 	}
-	signed := s.client.Transport(wireTransport())
+	plain := o.wire.transport()
+	signed := s.client.Transport(plain)
 	if token := a.getenv(givenTokenName); token != "" {
 		s.given = oauth.NewSecret(token)
-		if signed, err = oauth.GivenToken(s.server, s.given, wireTransport()); err != nil {
+		if signed, err = oauth.GivenToken(s.server, s.given, plain); err != nil {
 			return usageError{err}
 		}
 	}
 	s.remote, err = upstream.New(upstream.Config{
 		Endpoint: s.server, Header: header, Transport: wire, Log: s.log,
-		HTTP: &http.Client{Transport: signed, CheckRedirect: upstream.CheckRedirect},
+		HTTP: o.wire.client(signed),
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the connection: %w", err)
@@ -193,22 +192,6 @@ func (o *options) key(server *url.URL) oauth.Key {
 		k.Grant = oauth.GrantClientCredentials
 	}
 	return k
-}
-
-// wireTransport carries the MCP messages. There is no limit on a whole
-// exchange: a tool may run for an hour and a stream for days. Limits are on
-// reaching the server at all.
-func wireTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    15 * time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
-		MaxIdleConnsPerHost:    64,
-		IdleConnTimeout:        90 * time.Second,
-	}
 }
 
 // unreachableError marks a failure to reach the server, for the exit code.

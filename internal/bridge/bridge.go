@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mcp-login/internal/bridge/upstream"
@@ -62,6 +63,8 @@ type Config struct {
 	Results Results
 	// Tools says which tools of the server the client sees.
 	Tools Filter
+	// PingInterval is how often the server gets a ping; zero means never.
+	PingInterval time.Duration
 	// MaxMessage bounds one message from the client in bytes; 0 is no limit.
 	MaxMessage int
 	// Log gets what happens; nil discards it.
@@ -87,7 +90,9 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	cfg.Upstream.Unasked(func(m jsonrpc.Message) { r.fromServer(nil, m) })
 	r.work.Go(r.drive)
 
+	stopPings := r.startPings()
 	r.read(in)
+	stopPings()
 	close(r.lane)
 	settled := make(chan struct{})
 	go func() { r.work.Wait(); close(settled) }()
@@ -126,10 +131,11 @@ type run struct {
 	out    *output
 	calls  *calls
 
-	standIn *standIn
-	slots   chan struct{} // one for each goroutine of a message
-	work    sync.WaitGroup
-	lane    chan queued // notifications, in order
+	standIn  *standIn
+	standing atomic.Bool   // the session is there
+	slots    chan struct{} // one for each goroutine of a message
+	work     sync.WaitGroup
+	lane     chan queued // notifications, in order
 
 	gate <-chan struct{} // what the next message waits for; nil is nothing
 }

@@ -44,7 +44,7 @@ func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
 		r.aside(r.ctx, func() { r.deliver(queued{m: m, gate: gate}) })
 	case m.Method == "notifications/initialized":
 		done := make(chan struct{})
-		r.enqueue(queued{m, r.gate, func() { close(done) }})
+		r.enqueue(queued{m, r.gate, func() { r.standing.Store(true); close(done) }})
 		r.gate = done
 	default:
 		r.enqueue(queued{m: m, gate: r.gate})

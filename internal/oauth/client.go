@@ -137,7 +137,11 @@ type Client struct {
 	prompt  *Prompt   // what a person is asked at this moment
 	refused error     // the last login's end, when a person or time ended it
 	until   time.Time // and how long it speaks for the next one
-	work    sync.WaitGroup
+
+	busy      error // of a provider that wants to be left alone
+	busyUntil time.Time
+
+	work sync.WaitGroup
 }
 
 // New returns a Client. It does no work: the store is read with the first
@@ -225,8 +229,12 @@ func (c *Client) usable(cred Credential) bool { return !c.bearer(cred).IsZero() 
 // fresh reports whether the token can be presented now.
 func (c *Client) fresh(cred Credential) bool {
 	if c.cfg.PresentIDToken {
-		cred.AccessToken = cred.IDToken
-		cred.Expiry, cred.ObtainedAt = idTokenTimes(cred.IDToken)
+		expiry, issued := idTokenTimes(cred.IDToken)
+		cred.AccessToken, cred.Expiry = cred.IDToken, time.Time{}
+		if life := expiry.Sub(issued); !issued.IsZero() && life > 0 {
+			// By our own clock, which need not be the provider's.
+			cred.Expiry = cred.ObtainedAt.Add(life)
+		}
 	}
 	return cred.freshFor(c.now(), c.spread)
 }

@@ -114,7 +114,11 @@ func (k jwk) signer() (crypto.Signer, error) {
 		if err != nil || k.Curve != "Ed25519" || len(seed) != ed25519.SeedSize {
 			return nil, errors.New("not a private Ed25519 JWK")
 		}
-		return ed25519.NewKeyFromSeed(seed), nil
+		key := ed25519.NewKeyFromSeed(seed)
+		if k.X != base64.RawURLEncoding.EncodeToString(key[ed25519.SeedSize:]) {
+			return nil, errors.New("not a private Ed25519 JWK")
+		}
+		return key, nil
 	case "EC":
 		return k.ellipticKey()
 	case "RSA":

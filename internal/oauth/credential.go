@@ -107,7 +107,10 @@ type Credential struct {
 	AccessToken  Secret
 	TokenType    string
 	RefreshToken Secret
-	IDToken      Secret
+	// Unanswered is when the refresh token was sent and no answer came: whether
+	// it is spent is unknown.
+	Unanswered time.Time
+	IDToken    Secret
 	// Expiry is when the access token ends; zero when the issuer did not say.
 	Expiry time.Time
 	// ObtainedAt is when the access token was issued, to scale the margin of

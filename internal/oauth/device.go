@@ -19,6 +19,7 @@ const grantDevice = "urn:ietf:params:oauth:grant-type:device_code"
 const (
 	defaultDeviceInterval = 5 * time.Second
 	slowDownStep          = 5 * time.Second
+	minDeviceInterval     = time.Second
 	maxDeviceInterval     = time.Minute
 )
 
@@ -145,7 +146,7 @@ func (c *Client) pollDevice(ctx context.Context, cred *Credential, device device
 	const op = "wait for the login by device"
 	interval := defaultDeviceInterval
 	if device.Interval > 0 {
-		interval = time.Duration(min(device.Interval, maxDeviceInterval.Seconds()) * float64(time.Second))
+		interval = time.Duration(min(max(device.Interval, minDeviceInterval.Seconds()), maxDeviceInterval.Seconds()) * float64(time.Second))
 	}
 	for {
 		select {

@@ -142,7 +142,7 @@ func (m ResourceMetadata) checkFor(server *url.URL) error {
 		return &Error{Op: op, Err: errors.New("no resource in it"), Hint: "this is a fault of the server: RFC 9728 requires the resource member"}
 	}
 	resource, err := url.Parse(m.Resource)
-	if err != nil || !sameOrigin(resource, server) || !segmentPrefix(resource.EscapedPath(), server.EscapedPath()) || resource.Fragment != "" {
+	if err != nil || !sameOrigin(resource, server) || !segmentPrefix(resource.EscapedPath(), server.EscapedPath()) || resource.User != nil || strings.Contains(m.Resource, "#") {
 		return &Error{
 			Op:   op,
 			Err:  fmt.Errorf("the server says it is %s, but it was reached as %s", printable(m.Resource), server.Redacted()),

@@ -142,6 +142,10 @@ func (c *Client) registrationFor(meta ServerMetadata, redirectURI string) regist
 	return r
 }
 
+// lastSecond is the end of the year 9999, beyond which no time can be stored. A
+// server that says more (milliseconds, usually) means no near end.
+const lastSecond = 253402300799
+
 type registrationResponse struct {
 	ClientID     string  `json:"client_id"`
 	ClientSecret string  `json:"client_secret"`
@@ -179,7 +183,7 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 		RedirectURI: redirectURI, Dynamic: true, DeviceGrant: redirectURI == "",
 		AuthMethod: meta.authMethod(r.AuthMethod, r.ClientSecret != ""),
 	}
-	if r.SecretExpiry > 0 && r.ClientSecret != "" {
+	if r.SecretExpiry > 0 && r.SecretExpiry <= lastSecond && r.ClientSecret != "" {
 		reg.SecretExpiry = time.Unix(int64(r.SecretExpiry), 0)
 	}
 	if reg.AuthMethod == authNone {

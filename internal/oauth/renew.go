@@ -81,6 +81,9 @@ func (c *Client) board(w want) (f *flight, cred Credential, err error) {
 	if c.refused != nil && !w.quiet && c.now().Before(c.until) {
 		return nil, Credential{}, c.refused
 	}
+	if c.busy != nil && !w.fresh && !w.stepUp && c.now().Before(c.busyUntil) {
+		return nil, Credential{}, c.busy
+	}
 	if err := c.ctx.Err(); err != nil {
 		return nil, Credential{}, fmt.Errorf("sign in: %w", err)
 	}
@@ -94,7 +97,10 @@ func (c *Client) fly(f *flight, w want) {
 	f.cred, f.err = c.renewOnce(c.ctx, w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.flight = nil
+	c.flight, c.busy = nil, nil
+	if busy := new(notSpentError); errors.As(f.err, &busy) && busy.retryAfter > maxRetryAfter {
+		c.busy, c.busyUntil = f.err, c.now().Add(min(busy.retryAfter, maxBusy))
+	}
 	if f.err == nil {
 		c.cred, c.loaded, c.refused = f.cred, true, nil
 	} else if errors.Is(f.err, ErrDenied) || errors.Is(f.err, ErrLoginTimeout) {
@@ -161,17 +167,9 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 		return cred, false, err
 	}
 	if !w.fresh && !w.stepUp && !cred.RefreshToken.IsZero() {
-		renewed, err := c.refreshPatiently(ctx, cred)
-		if err == nil {
-			c.log.Debug("access token refreshed", "issuer", cred.Issuer, "expires", renewed.Expiry)
-			c.save(ctx, renewed)
-			if c.usable(renewed) {
-				return renewed, false, nil
-			}
-		} else if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
-			return Credential{}, false, err // nothing is lost: the refresh token stays
-		} else {
-			c.forgetRefused(ctx, cred, err)
+		renewed, done, err := c.spendRefreshToken(ctx, cred, w)
+		if done || err != nil {
+			return renewed, false, err
 		}
 	}
 	if w.quiet || c.cfg.Listen == nil {
@@ -181,6 +179,33 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 		return Credential{}, false, err
 	}
 	return Credential{}, delegated, errPersonNeeded
+}
+
+// spendRefreshToken renews cred, under the lock. done is false where that has led
+// to nothing and only a login helps; an error means that the provider could not
+// be asked, and nothing is lost.
+func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want) (renewed Credential, done bool, err error) {
+	if since := c.now().Sub(cred.Unanswered); since >= 0 && since < doubtful {
+		return Credential{}, false, &Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", ErrUnavailable)}
+	}
+	renewed, err = c.refreshPatiently(ctx, cred)
+	switch {
+	case err == nil:
+		c.log.Debug("access token refreshed", "issuer", cred.Issuer, "expires", renewed.Expiry)
+		c.save(ctx, renewed)
+		return renewed, c.usable(renewed), nil
+	case errors.Is(err, ErrUnavailable) || ctx.Err() != nil:
+		if renewed.Unanswered.After(cred.Unanswered) {
+			c.save(ctx, renewed)
+		}
+		return Credential{}, false, err // nothing is lost: the refresh token stays
+	}
+	if newer, found := c.replaced(ctx, cred); found {
+		// A sibling that could not lock was quicker: its answer counts.
+		return newer, c.serves(newer, w), nil
+	}
+	c.forgetRefused(ctx, cred, err)
+	return Credential{}, false, nil
 }
 
 // loginRequired says what to do where nobody may be asked.
@@ -268,6 +293,13 @@ func (c *Client) finished(ctx context.Context, w want, began time.Time) (Credent
 	return cred, errPersonNeeded
 }
 
+// replaced returns what is stored now, if somebody has replaced cred's refresh
+// token: with a file system that has no locks that happens.
+func (c *Client) replaced(ctx context.Context, cred Credential) (newer Credential, found bool) {
+	newer, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	return newer, err == nil && !newer.RefreshToken.IsZero() && !newer.RefreshToken.Equal(cred.RefreshToken)
+}
+
 // forgetRefused drops what the provider has refused for good, and keeps that
 // in the store: the refresh token, and a registration it does not know.
 func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) {
@@ -280,11 +312,16 @@ func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) 
 	c.save(ctx, cred)
 }
 
+// doubtful is how long nobody repeats a refresh whose answer was lost.
+const doubtful = time.Minute
+
 // refreshTries bounds how often a refresh is sent when the provider is busy or
 // out of reach, and maxRetryAfter for how long its wish to wait is granted.
 const (
 	refreshTries  = 3
 	maxRetryAfter = 20 * time.Second
+	// maxBusy is how long a provider that wants to be left alone is.
+	maxBusy = time.Hour
 )
 
 // refreshPatiently repeats a refresh that the provider did not get, or refused

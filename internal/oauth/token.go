@@ -58,14 +58,14 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 		return err
 	}
 	cred.AccessToken, cred.TokenType = NewSecret(t.AccessToken), "Bearer"
-	cred.ObtainedAt, cred.Expiry = now, time.Time{}
+	cred.ObtainedAt, cred.Expiry, cred.Unanswered = now, time.Time{}, time.Time{}
 	if life, ok := t.lifetime(); ok {
 		cred.Expiry = now.Add(life)
 	}
 	if t.RefreshToken != "" {
 		cred.RefreshToken = NewSecret(t.RefreshToken)
 	}
-	if t.IDToken != "" {
+	if checkToken(t.IDToken, "") == nil { // it may have to stand in a header as well
 		cred.IDToken = NewSecret(t.IDToken)
 		if name := accountName(t.IDToken, cred.Issuer, cred.Registration.ClientID); name != "" {
 			cred.Account = name
@@ -111,43 +111,35 @@ func checkToken(token, tokenType string) error {
 const maxTokenBytes = 64 << 10
 
 // exchange spends the authorization code (RFC 6749 section 4.1.3, RFC 7636
-// section 4.5, RFC 8707 section 2.2).
+// section 4.5, RFC 8707 section 2.2). It is our own request, so that its answer
+// is decoded as strictly, and as kindly, as that of a refresh.
 func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier string) error {
+	const op = "exchange the authorization code"
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, c.cfg.HTTP)
-	opts := []oauth2.AuthCodeOption{oauth2.VerifierOption(verifier)}
+	form := url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier},
+		"redirect_uri": {cred.Registration.RedirectURI},
+	}
 	if cred.Resource != "" {
-		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
+		form.Set("resource", cred.Resource)
 	}
-	if cred.Registration.AuthMethod == authKey {
-		form := url.Values{}
-		if _, _, err := c.authenticate(form, cred.Registration, cred.Metadata.TokenAuthAlgorithms); err != nil {
-			return err
-		}
-		for name := range form {
-			opts = append(opts, oauth2.SetAuthURLParam(name, form.Get(name)))
-		}
+	answer, err := c.postForm(ctx, cred.TokenEndpoint, *cred, form)
+	var own *Error
+	switch {
+	case errors.As(err, &own):
+		return err
+	case err != nil:
+		return &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
+		return &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", answer.status)), Hint: "the provider has a problem; try again later"}
+	case answer.status != http.StatusOK:
+		return answer.refusal(op, cred.Resource)
 	}
-	cfg := cred.config()
-	tok, err := cfg.Exchange(ctx, code, opts...)
-	if err != nil {
-		return c.exchangeFailed(err, cred.Resource)
+	if err := answer.apply(cred, c.now()); err != nil {
+		return &Error{Op: op, Err: err}
 	}
-	return exchanged(tok).apply(cred, c.now())
-}
-
-func exchanged(tok *oauth2.Token) tokenResponse {
-	t := tokenResponse{AccessToken: tok.AccessToken, TokenType: tok.TokenType, RefreshToken: tok.RefreshToken}
-	t.IDToken, _ = tok.Extra("id_token").(string)
-	t.Scope, _ = tok.Extra("scope").(string)
-	switch v := tok.Extra("expires_in").(type) {
-	case float64:
-		t.ExpiresIn = jsontext.Value(strconv.FormatFloat(v, 'f', -1, 64))
-	case string:
-		t.ExpiresIn = jsontext.Value(v)
-	}
-	return t
+	return nil
 }
 
 // config describes the credential's client to x/oauth2. The style is always
@@ -166,21 +158,6 @@ func (c Credential) config() *oauth2.Config {
 		cfg.ClientSecret = c.Registration.ClientSecret.Reveal()
 	}
 	return cfg
-}
-
-func (c *Client) exchangeFailed(err error, resource string) error {
-	const op = "exchange the authorization code"
-	var refused *oauth2.RetrieveError
-	if !errors.As(err, &refused) {
-		return &Error{Op: op, Err: errors.Join(ErrUnavailable, unwrapURLError(err))}
-	}
-	if refused.Response.StatusCode >= 500 {
-		return &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", refused.Response.StatusCode)), Hint: "the provider has a problem; try again later"}
-	}
-	if o, ok := parseOAuthError(refused.Body); ok {
-		return &Error{Op: op, Code: printable(o.Code), Err: errors.New(o.describe()), Hint: hintFor(o.Code, resource)}
-	}
-	return &Error{Op: op, Err: fmt.Errorf("status %d", refused.Response.StatusCode)}
 }
 
 // refresh spends the refresh token (RFC 6749, section 6). It is our own
@@ -203,14 +180,23 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	case err != nil && neverSent(err):
 		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{}, err)}
 	case err != nil:
+		cred.Unanswered = c.now()
 		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
 	case answer.status == http.StatusOK:
-		if err := answer.apply(&cred, c.now()); err != nil {
-			return cred, &Error{Op: op, Err: err}
+		renewed := cred
+		if err := answer.apply(&renewed, c.now()); err != nil {
+			return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
 		}
-		return cred, nil
+		return renewed, nil
 	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
 		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
+	}
+	if _, ok := parseOAuthError(answer.body); !ok {
+		// A portal, a firewall, a gateway: it says nothing about the token.
+		return cred, &Error{
+			Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d without an OAuth error", answer.status)),
+			Hint: "if it stays so, sign in again: mcp-login login " + c.cfg.Server.Redacted(),
+		}
 	}
 	return cred, answer.refusal(op, cred.Resource)
 }

@@ -42,7 +42,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !sameOrigin(req.URL, t.client.cfg.Server) || len(req.Header.Values("Authorization")) > 0 {
 		return t.base.RoundTrip(req)
 	}
-	cred, err := t.client.current(req.Context())
+	cred, early, err := t.client.current(req.Context())
 	if err != nil {
 		closeBody(req)
 		return nil, err
@@ -57,6 +57,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		switch {
 		case !refused:
 			return resp, nil
+		case !w.stepUp && early != nil:
+			// The refresh was tried a moment ago. A second one would knock at a
+			// busy provider again, or spend a refresh token a second time.
+			discard(resp)
+			return nil, early
 		case w.stepUp && renewals+stepUps >= maxAttempts:
 			return resp, nil
 		case !w.stepUp && renewals == maxRenewals:
@@ -75,6 +80,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			return nil, err
 		}
+		early = nil
 		if req, err = replay(req); err != nil {
 			return nil, err
 		}
@@ -82,23 +88,26 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // current returns the credential to sign with. A token near its end is
-// refreshed first; when that fails the request goes out all the same and the
-// server decides.
-func (c *Client) current(ctx context.Context) (Credential, error) {
-	cred, err := c.load(ctx)
+// refreshed first; when the provider cannot be asked, which early then tells,
+// the request goes out all the same and the server decides.
+func (c *Client) current(ctx context.Context) (cred Credential, early, err error) {
+	cred, err = c.load(ctx)
 	renewable := !cred.RefreshToken.IsZero() || c.cfg.Key.Grant == GrantClientCredentials && cred.HasToken()
 	if err != nil || c.fresh(cred) || !renewable {
-		return cred, err
+		return cred, nil, err
 	}
 	renewed, err := c.renew(ctx, want{failed: markOf(c.bearer(cred)), quiet: true})
 	if err == nil {
-		return renewed, nil
+		return renewed, nil, nil
 	}
 	if ctx.Err() != nil {
-		return cred, err
+		return cred, nil, err
 	}
 	c.log.Debug("early refresh failed", "error", err)
-	return cred, nil
+	if errors.Is(err, ErrUnavailable) {
+		early = err
+	}
+	return cred, early, nil
 }
 
 // sign returns a copy of req that carries the token, if there is one (RFC 6750,

@@ -71,6 +71,7 @@ type wireCredential struct {
 	TokenType          string               `json:"token_type,omitzero"`
 	RefreshToken       string               `json:"refresh_token,omitzero"`
 	IDToken            string               `json:"id_token,omitzero"`
+	Unanswered         time.Time            `json:"unanswered_at,omitzero"`
 	Expiry             time.Time            `json:"expires_at,omitzero"`
 	ObtainedAt         time.Time            `json:"obtained_at,omitzero"`
 	RequestedScopes    []string             `json:"requested_scopes,omitempty"`
@@ -94,7 +95,7 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 				RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
 			},
 			AccessToken: cred.AccessToken.Reveal(), TokenType: cred.TokenType,
-			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(),
+			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(), Unanswered: utc(cred.Unanswered),
 			Expiry: utc(cred.Expiry), ObtainedAt: utc(cred.ObtainedAt),
 			RequestedScopes: cred.RequestedScopes, GrantedScopes: cred.GrantedScopes, Account: cred.Account,
 		},
@@ -143,7 +144,7 @@ func (rec *record) credential() oauth.Credential {
 			RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
 		},
 		AccessToken: oauth.NewSecret(c.AccessToken), TokenType: c.TokenType,
-		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken),
+		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken), Unanswered: c.Unanswered,
 		Expiry: c.Expiry, ObtainedAt: c.ObtainedAt,
 		RequestedScopes: c.RequestedScopes, GrantedScopes: c.GrantedScopes, Account: c.Account,
 	}

@@ -133,12 +133,17 @@ func (c *client) wait(id string, answer <-chan message) message {
 	return message{}
 }
 
+// gate lets pass unless the client pauses.
+func (c *client) gate() {
+	c.pause.Lock()
+	defer c.pause.Unlock()
+}
+
 // read enters everything into the book.
 func (c *client) read() {
 	defer close(c.done)
 	for {
-		c.pause.Lock()
-		c.pause.Unlock() //nolint:staticcheck // a gate
+		c.gate()
 		line, err := c.out.ReadBytes('\n')
 		if err != nil {
 			if len(line) > 0 {

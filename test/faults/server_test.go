@@ -102,14 +102,14 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	switch {
-	case m.Method == "initialize":
+	switch m.Method {
+	case "initialize":
 		id := strconv.FormatInt(s.number.Add(1), 10)
 		s.sessions.Store(id, true)
 		w.Header().Set("Mcp-Session-Id", id)
 		answer(w, m.ID, `{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}`)
 		return
-	case m.Method == "server/discover":
+	case "server/discover":
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}

@@ -40,6 +40,9 @@ type Options struct {
 	Path string
 	// Server is the name of the server on the page, "" leaves it out.
 	Server string
+	// Success is where the tab is sent after a login that worked, "" for our
+	// own page; see CheckSuccess.
+	Success string
 }
 
 // Listener waits for one authorization response on a loopback address. It satisfies
@@ -93,7 +96,7 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 		uri:  "http://" + authority + o.Path,
 		host: authority,
 		path: o.Path,
-		page: newPage(o.Server),
+		page: newPage(o.Server, o.Success),
 		done: make(chan struct{}),
 	}
 	l.server = &http.Server{

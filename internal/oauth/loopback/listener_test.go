@@ -308,3 +308,40 @@ func TestBadPath(t *testing.T) {
 		}
 	}
 }
+
+// --success-url: the tab goes there after a login that worked, with nothing of
+// ours in the address, and to our own page after one that did not.
+func TestSuccessAddress(t *testing.T) {
+	for _, failure := range []error{nil, errors.New("no")} {
+		l := listen(t, Options{Success: "https://good.example/done"})
+		ch := receive(t.Context(), l, "s")
+		status := make(chan int, 1)
+		var location string
+		go func() {
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			resp, err := client.Get(l.URI() + "?code=c&state=s")
+			if err != nil {
+				status <- 0
+				return
+			}
+			defer resp.Body.Close()
+			location = resp.Header.Get("Location")
+			status <- resp.StatusCode
+		}()
+		r := <-ch
+		r.finish("alice", failure)
+		if got := <-status; failure == nil && (got != http.StatusSeeOther || location != "https://good.example/done") || failure != nil && got != http.StatusOK {
+			t.Errorf("failure %v: %d to %q", failure, got, location)
+		}
+	}
+	for _, bad := range []string{"javascript:alert(1)", "http://evil.example/", "/done", "https://user@good.example", "data:text/html,x", "https:"} {
+		if CheckSuccess(bad) == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	for _, good := range []string{"", "https://good.example/done?x=y", "http://127.0.0.1:8080/", "http://localhost/x"} {
+		if err := CheckSuccess(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+}

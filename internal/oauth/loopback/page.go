@@ -9,7 +9,9 @@ import (
 	"html/template"
 	"io"
 	"log"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 )
 
@@ -22,15 +24,17 @@ var pageCSS string
 // page renders the outcomes. What it says depends on the outcome alone, never
 // on the request.
 type page struct {
-	server string
-	csp    string
+	server  string
+	success string // an address instead of the good page, "" for none
+	csp     string
 }
 
-func newPage(server string) page {
+func newPage(server, success string) page {
 	sum := sha256.Sum256([]byte(pageCSS))
 	return page{
-		server: server,
-		csp:    "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		server:  server,
+		success: success,
+		csp:     "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	}
 }
 
@@ -55,8 +59,36 @@ var sentences = map[string]string{
 	"temporarily_unavailable": "The provider is overloaded. Please try again later.",
 }
 
+// CheckSuccess refuses an Options.Success that is neither "" nor an absolute
+// https address, or an http one on this machine.
+func CheckSuccess(address string) error {
+	if address == "" {
+		return nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Opaque != "" || u.Hostname() == "" || u.User != nil {
+		return errors.New("the page after a login must have an absolute address")
+	}
+	ip := net.ParseIP(u.Hostname())
+	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !here) {
+		return errors.New("the page after a login must be https, or http on this machine")
+	}
+	return nil
+}
+
 // show reports the outcome of the login.
 func (p page) show(w http.ResponseWriter, o outcome) {
+	if o.err == nil && p.success != "" {
+		h := w.Header()
+		h.Set("Location", p.success)
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Connection", "close")
+		w.WriteHeader(http.StatusSeeOther)
+		_ = http.NewResponseController(w).Flush()
+		return
+	}
 	if o.err == nil {
 		p.render(w, http.StatusOK, message{Good: true, Title: "Signed in", Text: "You can close this tab and go back to your program.", Account: o.account, Server: p.server})
 		return

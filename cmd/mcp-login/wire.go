@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mcp-login/internal/bridge"
+	"mcp-login/internal/bridge/upstream"
+)
+
+// wireOptions are the flags about the connection to the server and what is let
+// through it.
+type wireOptions struct {
+	ignoreTools, allowTools []string
+	connectTimeout          time.Duration
+	headersTimeout          time.Duration
+	bodyTimeout             time.Duration
+	pingInterval            time.Duration
+	ipv4, noCookies         bool
+}
+
+func (w *wireOptions) register(f *pflag.FlagSet) {
+	f.StringArrayVar(&w.ignoreTools, "ignore-tool", nil, "tools to hide from the client, * stands for anything; repeatable")
+	f.StringArrayVar(&w.allowTools, "allow-tool", nil, "the only tools to show to the client, * stands for anything; repeatable")
+	f.DurationVar(&w.connectTimeout, "connect-timeout", 30*time.Second, "how long to wait for a connection to the server")
+	f.DurationVar(&w.headersTimeout, "headers-timeout", 0, "how long the server may take to begin an answer; 0 as long as it needs")
+	f.DurationVar(&w.bodyTimeout, "body-timeout", 0, "how long the server may be silent within an answer; 0 as long as it likes")
+	f.DurationVar(&w.pingInterval, "ping-interval", 0, "how often to send the server a ping, so that nothing on the way hangs up; 0 never")
+	f.BoolVar(&w.ipv4, "ipv4", false, "connect to the server by IPv4 only")
+	f.BoolVar(&w.noCookies, "no-cookies", false, "do not keep the server's cookies, which load balancers use")
+}
+
+func (w *wireOptions) check() error {
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"connect-timeout", w.connectTimeout}, {"headers-timeout", w.headersTimeout}, {"body-timeout", w.bodyTimeout}, {"ping-interval", w.pingInterval}} {
+		if d.value < 0 {
+			return usageError{fmt.Errorf("--%s must not be negative", d.name)}
+		}
+	}
+	return nil
+}
+
+// filter is which tools the client sees.
+func (w *wireOptions) filter() bridge.Filter {
+	return bridge.Filter{Allow: w.allowTools, Ignore: w.ignoreTools}
+}
+
+// transport carries the MCP messages. There is no limit on a whole exchange: a
+// tool may run for an hour and a stream for days. Limits are on reaching the
+// server at all, and what the person wants.
+func (w *wireOptions) transport() http.RoundTripper {
+	dialer := &net.Dialer{Timeout: w.connectTimeout, KeepAlive: 30 * time.Second}
+	t := &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if w.ipv4 {
+				network = "tcp4"
+			}
+			return dialer.DialContext(ctx, network, address)
+		},
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    15 * time.Second,
+		ResponseHeaderTimeout:  w.headersTimeout,
+		MaxResponseHeaderBytes: 256 << 10,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        90 * time.Second,
+	}
+	if w.bodyTimeout == 0 {
+		return t
+	}
+	return &silenceLimit{t, w.bodyTimeout}
+}
+
+// client is the HTTP client of the relay.
+func (w *wireOptions) client(signed http.RoundTripper) *http.Client {
+	c := &http.Client{Transport: signed, CheckRedirect: upstream.CheckRedirect}
+	if w.noCookies {
+		c.Jar = emptyJar{}
+	}
+	return c
+}
+
+// emptyJar keeps no cookies.
+type emptyJar struct{}
+
+func (emptyJar) SetCookies(*url.URL, []*http.Cookie) {}
+func (emptyJar) Cookies(*url.URL) []*http.Cookie     { return nil }
+
+// silenceLimit ends answers in which nothing comes for too long.
+type silenceLimit struct {
+	base  http.RoundTripper
+	limit time.Duration
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s *silenceLimit) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body := &limitedBody{ReadCloser: resp.Body, limit: s.limit}
+	body.timer = time.AfterFunc(s.limit, body.silent)
+	resp.Body = body
+	return resp, nil
+}
+
+// CloseIdleConnections passes it on, as http.Client expects.
+func (s *silenceLimit) CloseIdleConnections() {
+	if c, ok := s.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+type limitedBody struct {
+	io.ReadCloser
+	limit time.Duration
+	timer *time.Timer
+
+	mu   sync.Mutex
+	over bool
+}
+
+var errSilent = errors.New("the server was silent for longer than --body-timeout")
+
+func (b *limitedBody) silent() {
+	b.mu.Lock()
+	b.over = true
+	b.mu.Unlock()
+	_ = b.ReadCloser.Close() // a Read under way returns
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return n, errSilent
+	}
+	b.timer.Reset(b.limit)
+	return n, err
+}
+
+func (b *limitedBody) Close() error {
+	b.timer.Stop()
+	return b.ReadCloser.Close()
+}

@@ -1,0 +1,53 @@
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// pingTimeout bounds one ping of ours.
+const pingTimeout = 30 * time.Second
+
+// startPings begins to keep the session alive, if that is wanted.
+func (r *run) startPings() (stop func()) {
+	if r.cfg.PingInterval <= 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.keepAlive(ctx)
+	}()
+	return func() { cancel(); <-done }
+}
+
+// keepAlive sends the server a ping now and then, for those on the way who hang
+// up on a quiet connection. The answers are for nobody; the ids cannot be the
+// client's. It begins when the session stands and ends with the client's input.
+func (r *run) keepAlive(ctx context.Context) {
+	tick := time.NewTicker(r.cfg.PingInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !r.standing.Load() {
+			continue
+		}
+		m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":"mcp-login-` + rand.Text() + `","method":"ping"}`))
+		if err != nil {
+			return
+		}
+		limited, stop := context.WithTimeout(ctx, pingTimeout)
+		if err := r.cfg.Upstream.Send(limited, m, func(jsonrpc.Message) {}); err != nil {
+			r.cfg.Log.Debug("a ping was not answered", "error", err)
+		}
+		stop()
+	}
+}

@@ -1,0 +1,240 @@
+package oauth_test
+
+// Defects that hostile tests have found, each with its measure, so that they stay
+// mended.
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/oauth"
+)
+
+// Rows 28 and 30: a refresh whose answer was lost is sent again, by the same
+// request when the token is known to have ended, by the next process otherwise.
+func TestLostAnswerIsNotRepeated(t *testing.T) {
+	for name, tc := range map[string]struct {
+		faults  devidp.Faults
+		clients int
+		ended   bool
+	}{
+		"one client, token ended":     {devidp.Faults{TokenAnswersLost: 1}, 1, true},
+		"eight clients":               {devidp.Faults{TokenAnswersLost: 1}, 8, false},
+		"eight clients, 3 min answer": {devidp.Faults{TokenAnswerDelay: 3 * time.Minute}, 8, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, s := signedIn(t, "", func(c *devidp.Config) { c.ReuseLeeway, c.AccessTokenTTL = -1, 5*time.Minute })
+				if tc.ended {
+					time.Sleep(6 * time.Minute)
+				}
+				var clients []*http.Client
+				for range tc.clients {
+					_, h := b.client(s, nil)
+					clients = append(clients, h)
+				}
+				b.idp.SetFaults(tc.faults)
+				_ = b.all(clients)
+				if stats := b.idp.Stats(); stats.Refreshes != 1 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {
+					t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
+				}
+			})
+		})
+	}
+}
+
+// Row 30: at most three tries, and Retry-After kept, also when the token is
+// known to have ended.
+func TestTriesWithEndedToken(t *testing.T) {
+	for _, tc := range []struct{ status, retryAfter, tries int }{{503, 0, 3}, {429, 3600, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			b, s := signedIn(t, "", func(c *devidp.Config) { c.AccessTokenTTL = 5 * time.Minute })
+			time.Sleep(6 * time.Minute)
+			_, h := b.client(s, nil)
+			asked := len(b.wire.times(tokenPath))
+			b.idp.SetFaults(devidp.Faults{TokenStatus: tc.status, TokenRetryAfter: tc.retryAfter, TokenStatusTimes: 1000})
+			for range 5 {
+				_, _, _ = b.call(h, "x")
+				if tc.retryAfter == 0 {
+					break
+				}
+			}
+			if n := len(b.wire.times(tokenPath)) - asked; n > tc.tries {
+				t.Errorf("%d: %d token requests, want %d", tc.status, n, tc.tries)
+			}
+		})
+	}
+}
+
+// Row 30: what is no answer of RFC 6749 section 5.2 (a portal, a firewall, a
+// gateway, a redirect) says nothing about the refresh token.
+func TestForeignAnswerKeepsTheLogin(t *testing.T) {
+	for _, status := range []int{200, 307, 400, 403, 404, 408} {
+		synctest.Test(t, func(t *testing.T) {
+			b, s := signedIn(t, "", nil)
+			_, h := b.client(s, nil)
+			tabs, good := b.tabs.Load(), b.wire.hosts[bubbleProvider]
+			b.replace("/oidc/token", says(status, "<html>no provider here</html>"))
+			_, _, err := b.call(h, "1")
+			b.wire.hosts[bubbleProvider] = good
+			b.mustCall(h, "2")
+			if b.tabs.Load() != tabs {
+				t.Errorf("%d: %d more tabs; %v", status, b.tabs.Load()-tabs, err)
+			}
+		})
+	}
+}
+
+// Rows 31 and 33: what a sibling has stored while we were asking is taken,
+// not written over ("reload once").
+func TestSiblingWithoutLockIsNotOverwritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, s := signedIn(t, "", nil)
+		_, h := b.client(s, nil)
+		newer, tabs := b.stored(s), b.tabs.Load()
+		newer.RefreshToken, newer.ObtainedAt, newer.Expiry = oauth.NewSecret("of the sibling"), time.Now(), time.Now().Add(time.Hour)
+		newer.AccessToken = oauth.NewSecret("eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"sub":"s","aud":%q,"exp":%d}`, b.server().String(), newer.Expiry.Unix())) + ".AA")
+		b.replace("/oidc/token", func(w http.ResponseWriter, r *http.Request) {
+			if err := s.Save(r.Context(), oauth.Key{Server: b.server().String()}, newer); err != nil {
+				t.Error(err)
+			}
+			says(http.StatusBadRequest, `{"error":"invalid_grant"}`)(w, r)
+		})
+		_, _, err := b.call(h, "1")
+		if err != nil || b.tabs.Load() != tabs || b.stored(s).RefreshToken.Reveal() != "of the sibling" {
+			t.Errorf("%d more tabs, %v", b.tabs.Load()-tabs, err)
+		}
+	})
+}
+
+// RFC 8628 section 3.2: an interval of a billionth of a second must not lead
+// to a billion questions.
+func TestDeviceIntervalHasAFloor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(c *devidp.Config) { c.Faults.DeviceMembers = map[string]any{"interval": 1e-9} })
+		b.think = -1
+		polls, start := 0, time.Now()
+		b.replace("/oidc/token", func(w http.ResponseWriter, r *http.Request) {
+			if polls++; polls < 100 {
+				says(http.StatusBadRequest, `{"error":"authorization_pending"}`)(w, r)
+				return
+			}
+			says(http.StatusBadRequest, `{"error":"access_denied"}`)(w, r)
+		})
+		_, h := b.client(b.store(""), nil)
+		_, _, _ = b.call(h, "1")
+		if took := time.Since(start); took < 99*time.Second {
+			t.Errorf("%d questions in %v", polls, took)
+		}
+	})
+}
+
+// security.md, rule 6: the answer to a code is decoded as all others are.
+func TestCodeAnswerIsDecodedStrictly(t *testing.T) {
+	for how, change := range map[string]func(string) string{
+		"doubled":    func(s string) string { return `{"access_token":"evil",` + s[1:] },
+		"upper case": func(s string) string { return strings.Replace(s, `"access_token"`, `"ACCESS_TOKEN"`, 1) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, nil)
+			b.device = oauth.DeviceNever
+			b.rewrite("/oidc/token", change)
+			_, h := b.client(b.store(""), nil)
+			if _, _, err := b.call(h, "1"); err == nil {
+				t.Errorf("%s: taken", how)
+			}
+		})
+	}
+	// And as kindly: expires_in is for show.
+	for _, value := range []any{3600.5, "soon", "", 1e300} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"expires_in": value} })
+			b.device = oauth.DeviceNever
+			_, h := b.client(b.store(""), nil)
+			if _, _, err := b.call(h, "1"); err != nil {
+				t.Errorf("expires_in %v: %v", value, err)
+			}
+		})
+	}
+}
+
+// RFC 7591: a client_secret_expires_at in milliseconds (the year 57868) or
+// beyond all time must not keep the login from being stored.
+func TestSecretExpiryBeyondTime(t *testing.T) {
+	for _, at := range []any{1764000000000, 1e300} {
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, func(c *devidp.Config) {
+				c.Faults.RegisteredAuthMethod = "client_secret_basic"
+				c.Faults.RegistrationMembers = map[string]any{"client_secret_expires_at": at}
+			})
+			b.device = oauth.DeviceNever
+			_, h := b.client(b.store(dir), nil)
+			b.mustCall(h, "1")
+			_, again := b.client(b.store(dir), nil)
+			b.mustCall(again, "2")
+			if stats := b.idp.Stats(); b.tabs.Load() != 1 || stats.Registrations != 1 {
+				t.Errorf("%v: %d tabs, %d registrations", at, b.tabs.Load(), stats.Registrations)
+			}
+		})
+	}
+}
+
+// Row 32: where the ID token is presented and the provider's clock is ten
+// minutes behind, every single request refreshes.
+func TestIDTokenClockSkew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const skew, life = -10 * time.Minute, 5 * time.Minute
+		b := newBubble(t, nil)
+		b.device = oauth.DeviceNever
+		issued := 0
+		b.rewrite("/oidc/token", func(s string) string {
+			var m map[string]any
+			_ = json.Unmarshal([]byte(s), &m)
+			issued++
+			now := time.Now().Add(skew)
+			m["id_token"] = "e30." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"sub":"s","iat":%d,"exp":%d,"n":%d}`, now.Unix(), now.Add(life).Unix(), issued)) + ".x"
+			out, _ := json.Marshal(m)
+			return string(out)
+		})
+		old := b.wire.hosts[bubbleServer]
+		b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/mcp" || r.Header.Get("Authorization") == "" {
+				old.ServeHTTP(w, r)
+				return
+			}
+			_, _ = io.WriteString(w, "sub=s")
+		})
+		_, h := b.client(b.store(""), func(c *oauth.Config) { c.PresentIDToken = true })
+		for range 24 { // within one lifetime
+			b.mustCall(h, "x")
+			time.Sleep(10 * time.Second)
+		}
+		if n := b.idp.Stats().Refreshes; n > 1 {
+			t.Errorf("%d refreshes in one lifetime", n)
+		}
+	})
+}
+
+// Where the ID token is presented, it must fit into a header like any other
+// token; today each request fails until the login is removed by hand.
+func TestIDTokenWithLineBreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"id_token": "a\r\nX-Injected: y"} })
+		b.device = oauth.DeviceNever
+		s := b.store("")
+		_, h := b.client(s, func(c *oauth.Config) { c.PresentIDToken = true })
+		_, _, err := b.call(h, "1")
+		if cred, _ := s.Load(t.Context(), oauth.Key{Server: b.server().String()}); !cred.IDToken.IsZero() {
+			t.Errorf("stored a token that no header takes; %v", err)
+		}
+	})
+}
