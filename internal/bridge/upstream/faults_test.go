@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"syscall"
@@ -252,4 +255,36 @@ func TestCompressedStream(t *testing.T) {
 	if err != nil || string(answer.Raw) != anAnswer {
 		t.Error(string(answer.Raw), err)
 	}
+}
+
+// Security row 39: a name that does not resolve and a certificate nobody
+// vouches for are one clear error each; the second at once, because waiting
+// does not help.
+func TestRow39DNSAndTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := over(t, Config{}, func(*http.Request) (*http.Response, error) {
+			return nil, &net.DNSError{Err: "no such host", Name: "server.example", IsNotFound: true}
+		})
+		_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+		var e *Error
+		if !errors.As(err, &e) || e.Reason != Unreachable || !strings.Contains(err.Error(), "no such host") {
+			t.Error(err)
+		}
+		_ = u.Close(t.Context())
+	})
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request came through") }))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer srv.Close()
+	wire := &http.Transport{}
+	defer wire.CloseIdleConnections()
+	u, err := New(Config{Endpoint: mustURL(t, srv.URL), HTTP: &http.Client{Transport: wire}, Patience: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = u.Call(t.Context(), callOf("tools/call"), nil)
+	var e *Error
+	if !errors.As(err, &e) || e.Reason != Unreachable || !strings.Contains(err.Error(), "certificate") {
+		t.Error(err)
+	}
+	_ = u.Close(t.Context())
 }
