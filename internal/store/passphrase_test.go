@@ -66,7 +66,8 @@ func TestPassphraseSources(t *testing.T) {
 			t.Errorf("file with %q at its end: %v", end, err)
 		}
 	}
-	if err := os.Symlink(file, link); err == nil { // not everywhere on Windows
+	_ = os.Symlink(file, link)
+	if _, err := os.Stat(link); err == nil { // not everywhere on Windows
 		if _, err := passphraseStore(t, dir, passphraseFileVariable, link).Load(t.Context(), keyFor("a")); err != nil {
 			t.Errorf("through a link: %v", err)
 		}

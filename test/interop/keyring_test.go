@@ -1,10 +1,19 @@
+//go:build linux
+
 package interop
 
 import (
+	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
 
 	"mcp-login/test/binary"
 	"mcp-login/test/real"
@@ -50,4 +59,74 @@ func TestSecretServiceLogin(t *testing.T) {
 		}
 	}
 	want(t, run(t, env, binary.Build(t, "mcp-login"), "logout", base+"/mcp"), "signed out")
+}
+
+// secretServiceOwner returns the process that owns the Secret Service's name.
+func secretServiceOwner(t *testing.T) (pid int) {
+	t.Helper()
+	conn, err := dbus.ConnectSessionBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var owner uint32
+	if err := conn.BusObject().Call("org.freedesktop.DBus.GetConnectionUnixProcessID", 0, "org.freedesktop.secrets").Store(&owner); err != nil {
+		t.Fatal(err)
+	}
+	return int(owner)
+}
+
+// Issue, "daemon stopped by SIGSTOP": every verb and the bridge answer with the
+// state of the keyring and a next step, nobody is sent to sign in again, and
+// once it goes on everything works.
+func TestSecretServiceStopped(t *testing.T) {
+	if !real.SecretService(t) {
+		return
+	}
+	idp, base := lab(t, nil)
+	env := append(bridgeEnv(t), "MCP_LOGIN_STORE=keyring")
+	program := binary.Build(t, "mcp-login")
+	s := open(t, env, program, base+"/mcp")
+	s.whoami()
+	s.end()
+
+	daemon := secretServiceOwner(t)
+	if err := syscall.Kill(daemon, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(daemon, syscall.SIGCONT) }()
+	for _, args := range [][]string{{"token", base + "/mcp"}, {"login", base + "/mcp"}} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Env = append(os.Environ(), env...)
+		begin := time.Now()
+		out, err := cmd.CombinedOutput()
+		t.Logf("MEASURED %s with a stopped keyring: answer after %v", args[0], time.Since(begin).Round(10*time.Millisecond))
+		cancel()
+		if err == nil {
+			t.Errorf("%s went well without its keyring: %s", args[0], out)
+		}
+		want(t, string(out), "timed out", "hint: ")
+	}
+	stuck := open(t, env, program, base+"/mcp")
+	begin := time.Now()
+	answer := stuck.call("tools/list", "{}")
+	t.Logf("MEASURED bridge with a stopped keyring: answer after %v", time.Since(begin).Round(10*time.Millisecond))
+	if failure, _ := answer["error"].(map[string]any); failure == nil || !strings.Contains(fmt.Sprint(failure), "timed out") {
+		t.Errorf("the bridge answered %v", answer)
+	}
+	if err := syscall.Kill(daemon, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	// The call that is overdue has to come back first.
+	for try := 0; try < 200 && stuck.call("tools/list", "{}")["error"] != nil; try++ {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if claims := stuck.whoami(); claims["email"] != "alice@example.test" {
+		t.Errorf("the same bridge, after it went on: %v", claims)
+	}
+	stuck.end()
+	if n := idp.Stats().CodeExchanges; n != 1 {
+		t.Errorf("%d logins", n)
+	}
 }

@@ -1,0 +1,41 @@
+//go:build windows || darwin
+
+package store
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+)
+
+// The shared suite over the keyring of the system itself: Credential Manager,
+// also as Wine has it, or the Keychain. The key is removed at the end. A
+// Keychain that nobody can unlock, as over SSH, skips with its state.
+func TestSystemKeyring(t *testing.T) {
+	dir, err := os.MkdirTemp("", "system-keyring") //nolint:usetesting // Wine cannot remove it the way t.TempDir does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	open := func(t testing.TB) *Store {
+		return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})
+	}
+	first := open(t)
+	defer func() { _ = first.keyring.inner.Delete(keyringService, first.account) }()
+	if err := first.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+		var ke *KeyringError
+		if runtime.GOOS == "darwin" && errors.As(err, &ke) {
+			t.Skipf("no Keychain to write to here: %v", ke)
+		}
+		t.Fatal(err)
+	}
+	t.Logf("real part: the keyring of %s", runtime.GOOS)
+	testStore(t, open)
+	if err := first.keyring.inner.Delete(keyringService, first.account); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t).Load(t.Context(), keyFor("savers")); !errors.Is(err, ErrKeyLost) {
+		t.Errorf("after the item was removed from the keyring: %v", err)
+	}
+}
