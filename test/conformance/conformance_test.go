@@ -128,6 +128,24 @@ func TestNewestSuite(t *testing.T) {
 	}
 }
 
+// modern are the scenarios of 2026-07-28 that are about the wire.
+var modern = []string{
+	"tools_call", "request-metadata", "sep-2322-client-request-state", "http-standard-headers", "http-custom-headers",
+	"http-invalid-tool-headers", "json-schema-ref-no-deref", "json-schema-2020-12-preservation",
+}
+
+// On the wire of 2026-07-28, with a client that begins sessions, and with no flag:
+// all 33 scenarios, the 32 of the required list among them.
+func TestModernWire(t *testing.T) {
+	s := newSuite(t, "@modelcontextprotocol/conformance")
+	for _, scenario := range modern {
+		s.run(t, scenario, "--spec-version", "2026-07-28")
+	}
+	for _, scenario := range authorization {
+		s.run(t, "auth/"+scenario, "--spec-version", "2026-07-28")
+	}
+}
+
 // TestBaseline keeps the list of what does not work honest: what is in it is
 // tried, and must fail.
 func TestBaseline(t *testing.T) {
