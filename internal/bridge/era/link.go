@@ -142,6 +142,18 @@ func (l *Link) settle(s side) side {
 	return s
 }
 
+// forget gives up a side and the verdict that led to it; the client's next
+// request finds out anew.
+func (l *Link) forget(s side) {
+	l.cfg.Verdicts.Keep(Unknown)
+	l.mu.Lock()
+	if l.side == s {
+		l.side, l.told = nil, false
+	}
+	l.mu.Unlock()
+	s.close()
+}
+
 // keep keeps a verdict that is new.
 func (l *Link) keep(s Speaks) {
 	if l.cfg.Verdicts.Recall() != s {

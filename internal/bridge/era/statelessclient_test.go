@@ -353,3 +353,27 @@ func TestProbeThenInitialize(t *testing.T) {
 		t.Error(string(last.Raw))
 	}
 }
+
+// E3: a server that was known for sessions and refuses one is looked at anew with
+// the client's next request.
+func TestE3SessionsNoLonger(t *testing.T) {
+	r := &remote{probe: discovers(`{}`, Version)}
+	r.on = func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+		if m.Method == "initialize" {
+			deliver(failure(m, codeHeaderMismatch, ""))
+		} else {
+			deliver(reply(m, `{"resultType":"complete"}`))
+		}
+		return nil
+	}
+	verdicts := &thisRun{speaks: Sessions}
+	c := newClient(t, r, verdicts)
+	defer c.end()
+	if err := c.send(t.Context(), modernCall("1", "")); err == nil || verdicts.Recall() != Unknown {
+		t.Fatal(err, verdicts.Recall())
+	}
+	expect(t, c.ask(modernCall("2", "")), `{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete"}}`)
+	if verdicts.Recall() != Stateless {
+		t.Error(verdicts.Recall())
+	}
+}
