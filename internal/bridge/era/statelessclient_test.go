@@ -377,3 +377,35 @@ func TestE3SessionsNoLonger(t *testing.T) {
 		t.Error(verdicts.Recall())
 	}
 }
+
+// B11, B22: progress after a question carries the token of the request that the
+// client now waits for.
+func TestB22ProgressToken(t *testing.T) {
+	answered := make(chan struct{}, 1)
+	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, deliver Deliver) error {
+		if m.Kind == jsonrpc.Response {
+			answered <- struct{}{}
+		}
+		if m.Kind == jsonrpc.Request {
+			deliver(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
+			<-answered
+			deliver(notification("notifications/progress", jsonrpc.With([]byte(`{"progress":1.0}`), "progressToken", m.Param("_meta", "progressToken"))))
+			deliver(reply(m, `{}`))
+		}
+		return nil
+	})
+	for token, want := range map[string]string{`"progressToken":"new",`: `{"progress":1.0,"progressToken":"new"}`, "": ""} {
+		c := newClient(t, r, nil)
+		with := func(token, call string) string { return strings.Replace(call, `"_meta":{`, `"_meta":{`+token, 1) }
+		state := string(jsonrpc.Member([]byte(c.ask(with(`"progressToken":1,`, modernCall("1", "")))[0]), "result", "requestState"))
+		got := c.ask(with(token, modernCall("2", `"requestState":`+state+`,"inputResponses":{"q1":{"action":"accept"}},`)))
+		heard := ""
+		if len(got) == 2 {
+			heard = string(parsed([]byte(got[0])).Params)
+		}
+		if heard != want {
+			t.Errorf("%q: %v", token, got)
+		}
+		c.end()
+	}
+}
