@@ -2,6 +2,7 @@ package jsonrpc
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -33,6 +34,36 @@ func TestEditsCopy(t *testing.T) {
 	Without(raw, "a")
 	if string(raw) != `{"a":1,"b":2}` {
 		t.Errorf("the original became %s", raw)
+	}
+}
+
+// Row 40: in large texts, too, a name is found in every spelling.
+func TestMemberInLargeText(t *testing.T) {
+	fill := `"fill":"` + strings.Repeat("x", 2*smallText) + `",`
+	for _, c := range []struct{ raw, name, want string }{
+		{`{` + fill + `"a/b":1}`, "a/b", "1"},
+		{`{` + fill + `"a\/b":1}`, "a/b", "1"},
+		{`{` + fill + `"\u0061/b":1}`, "a/b", "1"},
+		{`{` + fill + `"q\"\n":1}`, "q\"\n", "1"},
+		{`{` + fill + `"c":"a/b"}`, "a/b", ""},
+		{`{` + fill + `"c":1}`, "a/b", ""},
+	} {
+		if got := string(Member([]byte(c.raw), c.name)); got != c.want {
+			t.Errorf("%q in …%s: %q", c.name, c.raw[len(c.raw)-20:], got)
+		}
+	}
+}
+
+func BenchmarkParamNotThere(b *testing.B) {
+	m, err := Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"data":"` + strings.Repeat("QUJD", 1<<20) + `"}}}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(m.Raw)))
+	for b.Loop() {
+		if m.Param("_meta", "io.modelcontextprotocol/protocolVersion") != nil {
+			b.Fatal("found")
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -232,12 +233,29 @@ func (m Message) Param(path ...string) []byte { return Member(m.Params, path...)
 // Member returns a raw value inside raw by the path of member names, nil when
 // it is not there.
 func Member(raw []byte, path ...string) []byte {
+	if len(path) > 0 && absent(raw, path[len(path)-1]) {
+		return nil
+	}
 	for _, name := range path {
 		if raw = member(raw, name); raw == nil {
 			return nil
 		}
 	}
 	return raw
+}
+
+// smallText is what is read faster than searched.
+const smallText = 4 << 10
+
+// absent reports whether a name cannot stand in raw, without reading it: large
+// messages are looked into several times, most often for what is not there. A
+// name stands there as it is, unless it is spelled with escapes, which need one
+// of two beginnings.
+func absent(raw []byte, name string) bool {
+	if len(raw) < smallText || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError }) {
+		return false
+	}
+	return !bytes.Contains(raw, []byte(name)) && !bytes.Contains(raw, []byte(`\u`)) && !bytes.Contains(raw, []byte(`\/`))
 }
 
 func member(raw []byte, want string) (found []byte) {

@@ -75,7 +75,7 @@ func start(t *testing.T, revision, url string) *client {
 	}()
 	t.Cleanup(func() {
 		_ = in.Close()
-		kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+		kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		defer kill.Stop()
 		for range c.lines {
 		}
@@ -128,7 +128,7 @@ func (c *client) read() message {
 				c.t.Errorf("a client of 2026-07-28 got a request: %s", m.Method)
 			}
 			c.answer(m)
-		case <-time.After(5 * time.Second):
+		case <-time.After(20 * time.Second):
 			c.t.Fatal("nothing comes")
 		}
 	}

@@ -127,7 +127,7 @@ func (c *client) cancel(p *peer) {
 	c.write(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":` + id + `}}`)
 	select {
 	case <-p.cancelled:
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		c.t.Error("the server did not hear of the cancel")
 	}
 }

@@ -34,6 +34,7 @@ type exchange struct {
 
 	mu        sync.Mutex
 	deliver   Deliver // nil while the client is away
+	token     []byte  // raw progressToken of the client's latest request, nil for none
 	heard     []jsonrpc.Message
 	questions []jsonrpc.Message          // not put to the client yet
 	shown     map[string]jsonrpc.Message // put to the client, by key
@@ -54,7 +55,7 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, deliver D
 	}
 	sent := parsed(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", mint("call")))
 	life, cancel := context.WithCancelCause(c.ctx)
-	x := &exchange{c: c, request: m, sent: sent, cancel: cancel, news: make(chan struct{}, 1), deliver: deliver, shown: map[string]jsonrpc.Message{}}
+	x := &exchange{c: c, request: m, sent: sent, cancel: cancel, news: make(chan struct{}, 1), deliver: deliver, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
 	c.mu.Lock()
 	c.exchanges[x] = true
 	c.mu.Unlock()
@@ -102,10 +103,23 @@ func (x *exchange) tell(m jsonrpc.Message) {
 	defer x.mu.Unlock()
 	switch {
 	case x.deliver != nil:
-		x.deliver(m)
+		x.pass(m)
 	case len(x.heard) < maxHeard:
 		x.heard = append(x.heard, m)
 	}
+}
+
+// pass delivers a notification. The server goes on with the token of the first
+// request; the client knows only that of its latest. x is locked.
+func (x *exchange) pass(m jsonrpc.Message) {
+	first := x.request.Param("_meta", "progressToken")
+	if m.Method == "notifications/progress" && first != nil && jsonrpc.Key(first) != jsonrpc.Key(x.token) && jsonrpc.Key(m.Param("progressToken")) == jsonrpc.Key(first) {
+		if x.token == nil {
+			return // nobody asked to hear of it any more
+		}
+		m = withParams(m, jsonrpc.With(m.Params, "progressToken", x.token))
+	}
+	x.deliver(m)
 }
 
 // question keeps what the server wants to know.

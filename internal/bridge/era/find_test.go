@@ -233,3 +233,35 @@ func TestE10VerdictExpires(t *testing.T) {
 		t.Error("nothing known is worth a note")
 	}
 }
+
+// E8: a server that wakes up during the probe is looked at twice before a client
+// with sessions is turned away; a client's own probe waits as long as the client.
+func TestE8SlowServer(t *testing.T) {
+	r := &remote{}
+	r.probe = func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
+		if nth == 1 {
+			return 0, jsonrpc.Message{}, quiet{}
+		}
+		return discovers(`{}`, Version)(nth, m)
+	}
+	r.on = func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+		if m.Method == "initialize" {
+			deliver(failure(m, codeHeaderMismatch, ""))
+		} else {
+			deliver(reply(m, `{"supportedVersions":["2026-07-28"]}`))
+		}
+		return nil
+	}
+	c := newClient(t, r, nil)
+	if got := c.ask(oldInitialize); len(got) != 1 || jsonrpc.Member([]byte(got[0]), "result", "protocolVersion") == nil {
+		t.Error(got)
+	}
+	c.end()
+	r.probes, r.sent = nil, nil
+	c = newClient(t, r, nil)
+	defer c.end()
+	probe := `{"jsonrpc":"2.0","id":"p","method":"server/discover","params":{` + modernMeta + `}}`
+	if got := c.ask(probe); len(got) != 1 || string(r.nth(0).Raw) != probe {
+		t.Error(got)
+	}
+}

@@ -142,6 +142,18 @@ func (l *Link) settle(s side) side {
 	return s
 }
 
+// forget gives up a side and the verdict that led to it; the client's next
+// request finds out anew.
+func (l *Link) forget(s side) {
+	l.cfg.Verdicts.Keep(Unknown)
+	l.mu.Lock()
+	if l.side == s {
+		l.side, l.told = nil, false
+	}
+	l.mu.Unlock()
+	s.close()
+}
+
 // keep keeps a verdict that is new.
 func (l *Link) keep(s Speaks) {
 	if l.cfg.Verdicts.Recall() != s {
@@ -223,19 +235,20 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) er
 	}
 	played := newSessionClient(l, m)
 	found := l.find(ctx, played.discover())
+	if found.speaks == Unknown && found.err == nil {
+		// The server may have been slow. If it refuses this too, it is awake
+		// now, and worth a second look.
+		wrong, err := l.open(ctx, m, deliver)
+		if !wrong {
+			return err
+		}
+		found = l.find(ctx, played.discover())
+	}
 	switch {
 	case found.err != nil:
 		return found.err
 	case found.speaks == Stateless:
-		l.keep(Stateless)
-		l.log.Debug("the server speaks only " + Version + "; sessions are played for the client")
-		if found.answer.Result == nil {
-			deliver(parsed(jsonrpc.WithError(m.ID, found.answer.Error)))
-			return nil
-		}
-		answer := played.begin(found.answer)
-		l.settle(played)
-		deliver(answer)
+		l.play(played, m, found.answer, deliver)
 		return nil
 	}
 	opened := false
@@ -250,7 +263,21 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) er
 	return err
 }
 
-// open sends initialize to a server that is known for sessions. wrong is an
+// play answers initialize out of the server's answer to the probe, and stands
+// for the session from then on.
+func (l *Link) play(played *sessionClient, m, discovered jsonrpc.Message, deliver Deliver) {
+	l.keep(Stateless)
+	if discovered.Result == nil {
+		deliver(parsed(jsonrpc.WithError(m.ID, discovered.Error)))
+		return
+	}
+	l.log.Debug("the server speaks only " + Version + "; sessions are played for the client")
+	answer := played.begin(discovered)
+	l.settle(played)
+	deliver(answer)
+}
+
+// open sends initialize to a server that should know sessions. wrong is an
 // answer that a server without them may give; then nothing was delivered.
 func (l *Link) open(ctx context.Context, m jsonrpc.Message, deliver Deliver) (wrong bool, err error) {
 	l.settle(relay{l})

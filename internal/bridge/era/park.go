@@ -127,10 +127,11 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, deliver
 		x.questions = append(x.questions, q)
 	}
 	clear(x.shown)
+	x.deliver, x.token = deliver, m.Param("_meta", "progressToken")
 	for _, n := range x.heard {
-		deliver(n)
+		x.pass(n)
 	}
-	x.heard, x.deliver = nil, deliver
+	x.heard = nil
 	x.mu.Unlock()
 	for _, answer := range answers {
 		if err := c.l.cfg.Server.Send(ctx, answer, func(jsonrpc.Message) {}); err != nil {

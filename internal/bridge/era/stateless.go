@@ -80,6 +80,9 @@ func (l *Link) relayProbe(ctx context.Context, m jsonrpc.Message, deliver Delive
 		l.mu.Unlock()
 	case Unknown:
 	}
+	if silent(err) && ctx.Err() == nil { // it is the client's to lose patience
+		return l.cfg.Server.Send(ctx, m, deliver)
+	}
 	if answer.Raw == nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package era
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"mcp-login/internal/jsonrpc"
@@ -126,8 +127,8 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	}
 	session, err := c.open(ctx, union, m.Param("_meta", metaClient))
 	if err != nil {
-		if !stands && unsupported(err) {
-			c.l.cfg.Verdicts.Keep(Unknown)
+		if refused := new(Error); !stands && (unsupported(err) || errors.As(err, &refused)) {
+			c.l.forget(c) // it may no longer be what it was
 		}
 		return err
 	}

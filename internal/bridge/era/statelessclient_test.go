@@ -353,3 +353,59 @@ func TestProbeThenInitialize(t *testing.T) {
 		t.Error(string(last.Raw))
 	}
 }
+
+// E3: a server that was known for sessions and refuses one is looked at anew with
+// the client's next request.
+func TestE3SessionsNoLonger(t *testing.T) {
+	r := &remote{probe: discovers(`{}`, Version)}
+	r.on = func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+		if m.Method == "initialize" {
+			deliver(failure(m, codeHeaderMismatch, ""))
+		} else {
+			deliver(reply(m, `{"resultType":"complete"}`))
+		}
+		return nil
+	}
+	verdicts := &thisRun{speaks: Sessions}
+	c := newClient(t, r, verdicts)
+	defer c.end()
+	if err := c.send(t.Context(), modernCall("1", "")); err == nil || verdicts.Recall() != Unknown {
+		t.Fatal(err, verdicts.Recall())
+	}
+	expect(t, c.ask(modernCall("2", "")), `{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete"}}`)
+	if verdicts.Recall() != Stateless {
+		t.Error(verdicts.Recall())
+	}
+}
+
+// B11, B22: progress after a question carries the token of the request that the
+// client now waits for.
+func TestB22ProgressToken(t *testing.T) {
+	answered := make(chan struct{}, 1)
+	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, deliver Deliver) error {
+		if m.Kind == jsonrpc.Response {
+			answered <- struct{}{}
+		}
+		if m.Kind == jsonrpc.Request {
+			deliver(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
+			<-answered
+			deliver(notification("notifications/progress", jsonrpc.With([]byte(`{"progress":1.0}`), "progressToken", m.Param("_meta", "progressToken"))))
+			deliver(reply(m, `{}`))
+		}
+		return nil
+	})
+	for token, want := range map[string]string{`"progressToken":"new",`: `{"progress":1.0,"progressToken":"new"}`, "": ""} {
+		c := newClient(t, r, nil)
+		with := func(token, call string) string { return strings.Replace(call, `"_meta":{`, `"_meta":{`+token, 1) }
+		state := string(jsonrpc.Member([]byte(c.ask(with(`"progressToken":1,`, modernCall("1", "")))[0]), "result", "requestState"))
+		got := c.ask(with(token, modernCall("2", `"requestState":`+state+`,"inputResponses":{"q1":{"action":"accept"}},`)))
+		heard := ""
+		if len(got) == 2 {
+			heard = string(parsed([]byte(got[0])).Params)
+		}
+		if heard != want {
+			t.Errorf("%q: %v", token, got)
+		}
+		c.end()
+	}
+}

@@ -214,7 +214,7 @@ func zipped(n int) []byte {
 // Item 7, row 40: compressed answers are inflated; one that grows out of all
 // proportion is an error before it fills the memory.
 func TestCompressedAnswers(t *testing.T) {
-	for n, ok := range map[int]bool{0: true, 8 << 20: true, 64 << 20: false} {
+	for n, ok := range map[int]bool{0: true, 4 << 20: true, 24 << 20: false} {
 		body := zipped(n)
 		asked := ""
 		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
