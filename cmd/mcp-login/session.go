@@ -168,7 +168,7 @@ func (a *app) connect(o options, s *session) error {
 	}
 	s.remote, err = upstream.New(upstream.Config{
 		Endpoint: s.server, Header: header, Transport: wire, Log: s.log,
-		HTTP: o.wire.client(signed),
+		HTTP: o.wire.client(signed), HeaderTimeout: o.wire.headersTimeout, IdleTimeout: o.wire.bodyTimeout, Patience: o.wire.patience(s.verb),
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the connection: %w", err)

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -51,6 +48,17 @@ func (w *wireOptions) check() error {
 	return nil
 }
 
+// serverPatience is how long a server that takes no connections is waited for
+// on behalf of a client; a person at a terminal hears of it at once.
+const serverPatience = 10 * time.Second
+
+func (w *wireOptions) patience(verb bool) time.Duration {
+	if verb {
+		return 0
+	}
+	return serverPatience
+}
+
 // filter is which tools the client sees.
 func (w *wireOptions) filter() bridge.Filter {
 	return bridge.Filter{Allow: w.allowTools, Ignore: w.ignoreTools}
@@ -71,15 +79,11 @@ func (w *wireOptions) transport() http.RoundTripper {
 		},
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    15 * time.Second,
-		ResponseHeaderTimeout:  w.headersTimeout,
 		MaxResponseHeaderBytes: 256 << 10,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        90 * time.Second,
 	}
-	if w.bodyTimeout == 0 {
-		return t
-	}
-	return &silenceLimit{t, w.bodyTimeout}
+	return t
 }
 
 // client is the HTTP client of the relay.
@@ -96,62 +100,3 @@ type emptyJar struct{}
 
 func (emptyJar) SetCookies(*url.URL, []*http.Cookie) {}
 func (emptyJar) Cookies(*url.URL) []*http.Cookie     { return nil }
-
-// silenceLimit ends answers in which nothing comes for too long.
-type silenceLimit struct {
-	base  http.RoundTripper
-	limit time.Duration
-}
-
-// RoundTrip implements http.RoundTripper.
-func (s *silenceLimit) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := s.base.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	body := &limitedBody{ReadCloser: resp.Body, limit: s.limit}
-	body.timer = time.AfterFunc(s.limit, body.silent)
-	resp.Body = body
-	return resp, nil
-}
-
-// CloseIdleConnections passes it on, as http.Client expects.
-func (s *silenceLimit) CloseIdleConnections() {
-	if c, ok := s.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
-
-type limitedBody struct {
-	io.ReadCloser
-	limit time.Duration
-	timer *time.Timer
-
-	mu   sync.Mutex
-	over bool
-}
-
-var errSilent = errors.New("the server was silent for longer than --body-timeout")
-
-func (b *limitedBody) silent() {
-	b.mu.Lock()
-	b.over = true
-	b.mu.Unlock()
-	_ = b.ReadCloser.Close() // a Read under way returns
-}
-
-func (b *limitedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.over {
-		return n, errSilent
-	}
-	b.timer.Reset(b.limit)
-	return n, err
-}
-
-func (b *limitedBody) Close() error {
-	b.timer.Stop()
-	return b.ReadCloser.Close()
-}

