@@ -10,7 +10,8 @@
 //     the OS keyring. The format version, the kind of store and the identity
 //     are authenticated with it, so that a file that was changed, cut or moved
 //     to another identity does not open. Where no keyring works, a file of mode
-//     0600 takes its place, and the person is told once.
+//     0600 takes its place, and the person is told once. On a server without a
+//     keyring the key may be in a file, sealed under a passphrase.
 //  4. The file is written beside the old one, synced and renamed over it: a
 //     reader and a crash see the old credential or the new one.
 //  5. The index, which holds no secret, is brought up to date, and litter of
@@ -29,7 +30,9 @@
 //
 // What it does not do. It does not protect against programs that run as the
 // same user: they can ask the keyring too. It does not detect that an older
-// file of the same identity was put back. On Windows it relies on the access
+// file of the same identity was put back: a counter in the keyring would, at
+// the price of a keyring write at each refresh, and all that is gained by the
+// old file is a refresh token that was spent. On Windows it relies on the access
 // list of the user's own folder. It never asks a person for a password, and
 // it does not judge whether a credential is still valid.
 package store

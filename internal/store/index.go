@@ -44,6 +44,8 @@ type Entry struct {
 	Expiry time.Time
 	// SavedAt is when the login was last written.
 	SavedAt time.Time
+	// LastUsed is when it was last read for use, or written, to the minute.
+	LastUsed time.Time
 	// Problem says why the login cannot be read, "" when nothing is known to
 	// be wrong. It is for people.
 	Problem string
@@ -174,6 +176,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 				mended[id] = e
 			}
 		}
+		e.LastUsed = s.lastUse(id, e.SavedAt)
 		list = append(list, e.Entry)
 	}
 	stale := slices.DeleteFunc(slices.Collect(maps.Keys(x.entries)), func(id string) bool { _, ok := files[id]; return ok })

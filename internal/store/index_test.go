@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"mcp-login/internal/oauth"
 )
@@ -195,4 +196,45 @@ func grep(t testing.TB, dir, text string) (names []string) {
 		}
 	}
 	return names
+}
+
+// Issue, item 6, "last use": reading a login for use is noted, at most once a
+// minute, and a list shows it; looking at the list is no use.
+func TestLastUse(t *testing.T) {
+	t.Parallel()
+	s, key := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile}), keyFor("a")
+	unlock, err := s.Lock(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Save(t.Context(), key, numbered(1)); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	lock, hour := filepath.Join(s.dir, key.ID()+lockSuffix), time.Hour
+	listed := func() Entry {
+		list, err := s.List(t.Context())
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%+v %v", list, err)
+		}
+		return list[0]
+	}
+	for _, at := range []time.Time{time.Now().Add(-hour), time.Now().Add(hour)} {
+		if err := os.Chtimes(lock, at, at); err != nil {
+			t.Fatal(err)
+		}
+		e := listed()
+		if want := at.After(e.SavedAt); e.LastUsed.After(e.SavedAt) != want {
+			t.Errorf("used at %v, saved at %v, listed %v", at, e.SavedAt, e.LastUsed)
+		}
+		if now, err := os.Stat(lock); err != nil || now.ModTime().Sub(at).Abs() > time.Second {
+			t.Errorf("the list counts as use: %v", err)
+		}
+		if _, err := s.Load(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if now, err := os.Stat(lock); err != nil || time.Since(now.ModTime()).Abs() > hour/2 {
+			t.Errorf("a use is not noted: %v", err)
+		}
+	}
 }

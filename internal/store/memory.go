@@ -28,6 +28,9 @@ func (m *memory) load(key oauth.Key) (oauth.Credential, error) {
 	if !ok {
 		return oauth.Credential{}, oauth.ErrNotFound
 	}
+	e := m.entries[key.ID()]
+	e.LastUsed = utc(time.Now())
+	m.entries[key.ID()] = e
 	return copyOf(cred), nil
 }
 
@@ -35,7 +38,9 @@ func (m *memory) save(key oauth.Key, cred oauth.Credential, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.creds[key.ID()] = copyOf(cred)
-	m.entries[key.ID()] = entryOf(key, cred, now, KindMemory)
+	e := entryOf(key, cred, now, KindMemory)
+	e.LastUsed = e.SavedAt
+	m.entries[key.ID()] = e
 }
 
 func (m *memory) delete(key oauth.Key) {

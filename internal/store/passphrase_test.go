@@ -116,6 +116,11 @@ func TestPassphraseRefused(t *testing.T) {
 			}
 		}
 	}
+	for passphrase, want := range map[string]bool{"1234567": false, "12345678": true} {
+		if err := passphraseStore(t, t.TempDir(), passphraseVariable, passphrase).Save(t.Context(), keyFor("a"), numbered(1)); (err == nil) != want {
+			t.Errorf("a new store with %d characters: %v", len(passphrase), err)
+		}
+	}
 	if !bytes.Equal(before, take(t, filepath.Join(dir, keyFor("a").ID()+passphraseSuffix))) {
 		t.Error("a stored login was replaced")
 	}

@@ -157,6 +157,7 @@ func (s *Store) Load(ctx context.Context, key oauth.Key) (oauth.Credential, erro
 		s.tellUnreadable(key, err)
 		return oauth.Credential{}, fmt.Errorf("load the credential: %w", err)
 	}
+	s.noteUse(key.ID(), time.Now())
 	return rec.credential(), nil
 }
 

@@ -273,12 +273,12 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 			t.Fatal("not listed")
 		}
 		got := list[i]
-		if got.SavedAt.IsZero() || got.Store == "" || got.Store == KindAuto || got.Problem != "" {
+		if got.SavedAt.IsZero() || got.LastUsed.Before(got.SavedAt) || got.Store == "" || got.Store == KindAuto || got.Problem != "" {
 			t.Errorf("%+v", got)
 		}
 		want := Entry{
 			ID: key.ID(), Key: key, Account: "alice@example.com", Issuer: "https://issuer.example", ClientID: "registered",
-			Scopes: []string{"a"}, Store: got.Store, SignedIn: true, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt,
+			Scopes: []string{"a"}, Store: got.Store, SignedIn: true, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt, LastUsed: got.LastUsed,
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("listed\n%+v, want\n%+v", got, want)
