@@ -35,8 +35,8 @@ type wireKey struct {
 type wireAttempt struct {
 	Issuer    string    `json:"issuer,omitzero"`
 	Asked     time.Time `json:"asked_at,omitzero"`
-	Ended     time.Time `json:"ended_at,omitzero"`
 	Succeeded bool      `json:"succeeded,omitzero"`
+	Ended     time.Time `json:"ended_at,omitzero"`
 	Void      bool      `json:"void,omitzero"`
 	Repeated  bool      `json:"repeated,omitzero"`
 	Kind      string    `json:"kind,omitzero"`
