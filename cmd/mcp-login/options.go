@@ -62,7 +62,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.BoolVar(&o.idToken, "id-token", false, "present the ID token to the server instead of the access token")
 	f.StringArrayVar(&o.headers, "header", nil, "header to send to the server, as 'Name: value'; ${VAR} is replaced; repeatable")
 	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
-	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, file or memory")
+	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, passphrase, file or memory")
 	f.StringVar(&o.browser, "browser-command", or("MCP_LOGIN_BROWSER", getenv("BROWSER")), "program that gets the login URL as its argument; none opens nothing")
 	f.BoolVar(&o.noBrowser, "no-browser", getenv("MCP_LOGIN_NO_BROWSER") != "", "only print the login URL")
 	f.BoolVar(&o.device, "device", false, "sign in with a code on another device")

@@ -44,7 +44,14 @@ func (e storeError) Unwrap() error { return e.error }
 func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 	home, _ := os.UserHomeDir() // "" is judged by DefaultDir
 	dir, err := store.DefaultDir(a.getenv, runtime.GOOS, home)
-	if err != nil && store.Kind(kind) != store.KindMemory {
+	switch {
+	case err == nil || store.Kind(kind) == store.KindMemory:
+	case home == "" && a.getenv("MCP_LOGIN_DIR") == "" && store.Kind(kind) == store.KindAuto:
+		// A container without a home: signing in is still possible.
+		a.note("no home directory: logins are kept in memory, until this program ends")
+		a.note("hint: set MCP_LOGIN_DIR to a private directory, or choose --store memory")
+		kind = string(store.KindMemory)
+	default:
 		return nil, storeError{err}
 	}
 	s, err := store.Open(store.Options{
@@ -130,7 +137,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		cfg.Wanted = func() bool { return !s.published.Load() || s.store.Permitted(s.key) }
 	}
 	// What is kept in memory only is of no use to another process.
-	if ask == askForClient && !o.noDetach && !a.detached && store.Kind(o.store) != store.KindMemory {
+	if ask == askForClient && !o.noDetach && !a.detached && !s.store.InMemory() {
 		cfg.Delegate = a.delegate(s)
 	}
 	s.client = oauth.New(cfg)
