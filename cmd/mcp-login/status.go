@@ -54,6 +54,7 @@ type loginRow struct {
 	Scopes      []string   `json:"scopes"`
 	Store       string     `json:"store"`
 	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
+	LastUsedAt  *time.Time `json:"last_used_at,omitzero"`
 	Refreshable bool       `json:"refreshable"`
 	NeedsLogin  bool       `json:"needs_login"`
 	// Check is what a real request has shown: works, refused, no answer; "" when
@@ -118,6 +119,10 @@ func row(e store.Entry, now time.Time) loginRow {
 		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
 		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
 	}
+	if !e.LastUsed.IsZero() {
+		utc := e.LastUsed.UTC()
+		r.LastUsedAt = &utc
+	}
 	if r.Problem == "" && !e.SignedIn && e.LastError != "" {
 		r.Problem = "the last sign-in failed: " + oneLine(e.LastError)
 	}
@@ -152,13 +157,13 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "SERVER\tACCOUNT\tSCOPES\tACCESS TOKEN\tSTORE\tCHECK")
+	fmt.Fprintln(table, "SERVER\tACCOUNT\tSCOPES\tACCESS TOKEN\tSTORE\tUSED\tCHECK")
 	for _, r := range report.Logins {
 		account := r.Account
 		if r.Profile != "" {
 			account = strings.TrimSpace(account + " [" + r.Profile + "]")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", dash(r.Server), dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store, dash(r.Check))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", dash(r.Server), dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store, r.used(time.Now()), dash(r.Check))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("write the status: %w", err)
@@ -186,6 +191,17 @@ func (r loginRow) tokenState(now time.Time) string {
 		return "renewed at next use"
 	}
 	return "over; sign in again"
+}
+
+// used says how long ago the login was used.
+func (r loginRow) used(now time.Time) string {
+	if r.LastUsedAt == nil {
+		return "-"
+	}
+	if ago := now.Sub(*r.LastUsedAt); ago >= time.Minute {
+		return roughly(ago) + " ago"
+	}
+	return "just now"
 }
 
 func dash(s string) string {

@@ -112,34 +112,40 @@ func (c *Client) fly(f *flight, w want) {
 // errPersonNeeded says that nothing else than a login helps.
 var errPersonNeeded = errors.New("a person is needed")
 
+// delegations is how often a login is handed to another process for one
+// renewal: the second time when that process died.
+const delegations = 2
+
 // renewOnce is one renewal: with what is stored if that is enough, else with
 // the person, in this process or in the one that Delegate starts.
 func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
-	began := c.now()
-	cred, delegated, err := c.withoutPerson(ctx, w)
-	switch {
-	case !errors.Is(err, errPersonNeeded):
-		return cred, err
-	case !delegated:
-		return c.signIn(ctx, w, began)
-	}
-	unlock, err := c.lockLogin(ctx)
-	if err != nil {
-		return Credential{}, fmt.Errorf("wait for the login: %w", err)
-	}
-	unlock()
-	cred, err = c.finished(ctx, w, began)
-	if !errors.Is(err, errPersonNeeded) {
-		return cred, err
-	}
-	// It asked nobody, or died.
-	if err = c.braked(cred.Attempt, "", w); err == nil {
-		err = &Error{
-			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the login ended without a result: %w", ErrLoginRequired),
-			Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
+	for range delegations {
+		began := c.now()
+		cred, delegated, err := c.withoutPerson(ctx, w)
+		switch {
+		case !errors.Is(err, errPersonNeeded):
+			return cred, err
+		case !delegated:
+			return c.signIn(ctx, w, began)
+		}
+		unlock, err := c.lockLogin(ctx)
+		if err != nil {
+			return Credential{}, fmt.Errorf("wait for the login: %w", err)
+		}
+		unlock()
+		cred, err = c.finished(ctx, w, began)
+		if !errors.Is(err, errPersonNeeded) {
+			return cred, err
+		}
+		// It asked nobody, or died.
+		if err := c.braked(cred.Attempt, "", w); err != nil {
+			return Credential{}, err
 		}
 	}
-	return Credential{}, err
+	return Credential{}, &Error{
+		Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the login ended without a result: %w", ErrLoginRequired),
+		Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
+	}
 }
 
 // withoutPerson is compare-and-adopt: under the lock that all processes share

@@ -90,18 +90,8 @@ func (l *lab) killHolder(suffix string, within time.Duration, stop <-chan struct
 	}
 }
 
-// login is what a person does who was told to.
-func (l *lab) login() error {
-	one := l.command("login", l.url)
-	out, err := one.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("mcp-login login: %w: %s", err, out)
-	}
-	return nil
-}
-
 // stormOn runs one round: bridges start at once, the first holder of a lock is
-// killed, and those that live are asked until they have an answer.
+// killed, and all that live have an answer.
 func (l *lab) stormOn(n int, suffix string, within time.Duration) (killed int, err error) {
 	all := l.start(n)
 	stop, done := make(chan struct{}), make(chan int, 1)
@@ -115,20 +105,12 @@ func (l *lab) stormOn(n int, suffix string, within time.Duration) (killed int, e
 			bridgesLost = 1
 		}
 	}
-	// Who waited for a login whose process was killed is told so, and what to
-	// do: nobody is asked a second time by himself. One such login serves all.
-	if len(refused) > 0 {
-		if err := l.login(); err != nil {
-			return killed, fmt.Errorf("%w; before it one was told: %s", err, refused[0].err)
-		}
-	}
-	again, still := ask(refused)
 	for _, b := range all {
 		b.end()
 	}
-	if results+again < n-bridgesLost {
-		err = fmt.Errorf("%d of %d answered, %d after being told, %d refused twice", results, n-bridgesLost, again, len(still))
-		for _, b := range still {
+	if results < n-bridgesLost {
+		err = fmt.Errorf("%d of %d answered", results, n-bridgesLost)
+		for _, b := range refused {
 			err = fmt.Errorf("%w; one said: %s", err, b.err)
 		}
 	}
@@ -195,8 +177,8 @@ func TestRefresherKilledStrict(t *testing.T) {
 }
 
 // With an empty store the process that asks the person is killed at a random
-// moment. The others are answered by what it kept before, or are told to sign
-// in, at once; one more tab serves all of them.
+// moment. The others are answered by what it kept before, or by one more tab,
+// which serves all of them.
 func TestLoginKilledAtRandom(t *testing.T) {
 	kills, all := 0, rounds(t, 4)
 	for round := range all {
