@@ -40,7 +40,7 @@ func TestLaunchers(t *testing.T) {
 		{"node /usr/lib/node_modules/mcp-remote/dist/proxy.js U", 2, ""},
 		{"docker run --rm -i node:22 npx -y mcp-remote U", 8, ""},
 		{"docker run -i --rm -p 3334:3334 -e KEY ghcr.io/a/mcp-remote:1@sha256:0 U", 9, ""},
-		{"podman run -i -v auth:/root/.mcp-auth docker.io/node npx mcp-remote U", 8, ""},
+		{"podman run -i -v auth:/home/node/.mcp-auth docker.io/node npx mcp-remote U", 8, ""},
 		{"docker run -i --network host mcp-remote U", 6, ""},
 
 		{"npx mcp-remote", 0, "names no server"},
