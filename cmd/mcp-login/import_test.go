@@ -148,14 +148,14 @@ func TestImportRefuses(t *testing.T) {
 			tokens(l, time.Hour, "", "")
 			l.put("mcp-remote-v1", "client_info.json", `{"client_id":"c"}`)
 		}, exitFailure, "did not note the provider"},
-		"provider of another name":  {func(l *importLab) { l.metadataIssuer = "https://other.example" }, exitFailure, "publishes no metadata"},
+		"provider of another name":  {func(l *importLab) { l.metadataIssuer = "https://other.example" }, exitFailure, "calls itself https://other.example"},
 		"server trusts another one": {func(l *importLab) { l.trusts = "https://other.example" }, exitFailure, "trusts another provider"},
 		"damaged":                   {func(l *importLab) { l.put("mcp-remote-v1", "tokens.json", `{"access_token":"CANARY`) }, exitFailure, "is not what mcp-remote writes"},
 		"told twice":                {func(l *importLab) { l.put("mcp-remote-v1", "tokens.json", `{"issuer":"a","issuer":"b"}`) }, exitFailure, "is not what mcp-remote writes"},
 		"plain http": {func(l *importLab) {
 			l.put("mcp-remote-v1", "client_info.json", `{"client_id":"c","issuer":"http://idp.example"}`)
 			tokens(l, time.Hour, "", "http://idp.example")
-		}, exitFailure, "plain http"},
+		}, exitFailure, "neither https nor http on loopback"},
 		"nobody answers": {func(l *importLab) {
 			l.put("mcp-remote-v1", "client_info.json", `{"client_id":"c","issuer":"http://127.0.0.1:1"}`)
 			tokens(l, time.Hour, "", "http://127.0.0.1:1")

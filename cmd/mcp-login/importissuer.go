@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -12,106 +10,48 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"mcp-login/internal/clients"
 	"mcp-login/internal/oauth"
 )
 
-const (
-	importTimeout = 15 * time.Second
-	maxMetadata   = 1 << 20
-)
+// importTimeout bounds what is asked for one login.
+const importTimeout = 30 * time.Second
 
 // provider asks what mcp-remote does not keep. It only reads published
 // metadata; no token is sent.
 type provider struct{ client *http.Client }
 
-// get reads one JSON document into v; ok is false when there is none.
-func (p provider) get(ctx context.Context, address string, v any) (ok bool, err error) {
+// later adds the next step where somebody could not be reached.
+func later(err error) error {
+	if errors.Is(err, oauth.ErrUnavailable) {
+		return hint{unreachableError{err}, "try again when it can be reached; nothing was changed"}
+	}
+	return err
+}
+
+// metadata reads the authorization server's metadata.
+func (p provider) metadata(ctx context.Context, issuer string) (oauth.ServerMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, importTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return false, err
-	}
-	req.Header.Set("Accept", "application/json")
-	resp, err := p.client.Do(req)
-	if err != nil {
-		return false, unreachableError{err}
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return false, nil
-	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxMetadata))
-	if err != nil {
-		return false, unreachableError{err}
-	}
-	return json.Unmarshal(b, v) == nil, nil
+	m, err := oauth.IssuerMetadata(ctx, p.client, issuer)
+	return m, later(err)
 }
-
-// metadata reads the authorization server's metadata where RFC 8414 section 3.1
-// and OpenID Connect Discovery put it. Only the issuer's own counts.
-func (p provider) metadata(ctx context.Context, issuer string) (oauth.ServerMetadata, error) {
-	u, err := secure(issuer)
-	if err != nil {
-		return oauth.ServerMetadata{}, fmt.Errorf("the provider's address: %w", err)
-	}
-	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	var unreachable error
-	for _, address := range []string{
-		origin + "/.well-known/oauth-authorization-server" + path,
-		origin + path + "/.well-known/openid-configuration",
-		origin + "/.well-known/openid-configuration" + path,
-	} {
-		var m oauth.ServerMetadata
-		ok, err := p.get(ctx, address, &m)
-		if err != nil {
-			unreachable = err
-			continue
-		}
-		if !ok || m.Issuer != issuer {
-			continue
-		}
-		if _, err := secure(m.TokenEndpoint); err != nil {
-			return m, fmt.Errorf("the token endpoint of %s: %w", issuer, err)
-		}
-		return m, nil
-	}
-	if unreachable != nil {
-		return oauth.ServerMetadata{}, hint{unreachable, "try again when the provider can be reached; nothing was changed"}
-	}
-	return oauth.ServerMetadata{}, fmt.Errorf("the provider %s publishes no metadata", issuer)
-}
-
-// secure accepts https, and http on this machine, as CanonicalServer does.
-func secure(raw string) (*url.URL, error) { return oauth.CanonicalServer(raw, false) }
 
 // resource is the RFC 8707 resource that mcp-remote asked the token for: the one
 // that the server publishes (RFC 9728), or else the token's audience, if that
 // is the server. "" is none.
 func (p provider) resource(ctx context.Context, server *url.URL, issuer, audience string) (string, error) {
-	origin, path := server.Scheme+"://"+server.Host, strings.TrimSuffix(server.EscapedPath(), "/")
-	const wellKnown = "/.well-known/oauth-protected-resource"
-	for _, address := range slices.Compact([]string{origin + wellKnown + path, origin + wellKnown}) {
-		var m struct {
-			Resource string   `json:"resource"`
-			Servers  []string `json:"authorization_servers"`
-		}
-		switch ok, err := p.get(ctx, address, &m); {
-		case err != nil:
-			return "", hint{err, "try again when the server can be reached; nothing was changed"}
-		case !ok || m.Resource == "":
-		case !slices.Contains(m.Servers, issuer):
-			return "", hint{errors.New("the server trusts another provider now"), "run: mcp-login login " + server.Redacted()}
-		case !covers(m.Resource, server):
-			return "", errors.New("the server's metadata is about another server")
-		default:
-			return m.Resource, nil
-		}
-	}
-	if covers(audience, server) {
+	ctx, cancel := context.WithTimeout(ctx, importTimeout)
+	defer cancel()
+	m, found, err := oauth.PublishedResource(ctx, p.client, server)
+	switch {
+	case err != nil:
+		return "", later(err)
+	case found && !slices.Contains(m.AuthorizationServers, issuer):
+		return "", hint{errors.New("the server trusts another provider now"), "run: mcp-login login " + server.Redacted()}
+	case found:
+		return m.Resource, nil
+	case covers(audience, server):
 		return audience, nil
 	}
 	return "", nil

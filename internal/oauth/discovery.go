@@ -70,6 +70,21 @@ func discover(ctx context.Context, client *http.Client, server *url.URL, challen
 	return Discovery{}, errors.Join(failures...)
 }
 
+// IssuerMetadata reads and checks the metadata of the authorization server with
+// this issuer (RFC 8414, OpenID Connect Discovery 1.0). An error wraps
+// ErrUnavailable where the provider could not be asked. client is of
+// NewHTTPClient.
+func IssuerMetadata(ctx context.Context, client *http.Client, issuer string) (ServerMetadata, error) {
+	return serverMetadata(ctx, client, issuer)
+}
+
+// PublishedResource reads and checks the protected-resource metadata of server
+// at its well-known addresses (RFC 9728, section 3); found is false when it
+// publishes none.
+func PublishedResource(ctx context.Context, client *http.Client, server *url.URL) (m ResourceMetadata, found bool, err error) {
+	return resourceMetadata(ctx, client, server, Challenge{})
+}
+
 // preferred bounds the list and puts known first when it is in it.
 func preferred(issuers []string, known string) []string {
 	if len(issuers) > maxAuthorizationServers {
