@@ -13,7 +13,8 @@ import (
 
 func newLogout(a *app) *cobra.Command {
 	var o options
-	var all, session bool
+	var all bool
+	var with ending
 	cmd := &cobra.Command{
 		Use:     "logout URL",
 		Short:   "Revoke a login at its provider and forget it here",
@@ -26,19 +27,20 @@ func newLogout(a *app) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return a.logoutAll(cmd.Context(), o, session)
+				return a.logoutAll(cmd.Context(), o, with)
 			}
-			return a.logout(cmd.Context(), o, args[0], session)
+			return a.logout(cmd.Context(), o, args[0], with)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&all, "all", false, "every login kept here")
-	cmd.Flags().BoolVar(&session, "end-session", false, "also end the session at the provider, in the browser")
+	cmd.Flags().BoolVar(&with.session, "end-session", false, "also end the session at the provider, in the browser")
+	cmd.Flags().BoolVar(&with.registration, "delete-registration", false, "also delete the client that registered itself at the provider for this login")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }
 
-func (a *app) logout(ctx context.Context, o options, raw string, session bool) error {
+func (a *app) logout(ctx context.Context, o options, raw string, with ending) error {
 	s, err := a.session(o, raw, askNobody)
 	if err != nil {
 		return err
@@ -49,10 +51,10 @@ func (a *app) logout(ctx context.Context, o options, raw string, session bool) e
 		return storeError{err}
 	}
 	before, err := s.client.Credential(ctx)
-	if err == nil && session {
+	if err == nil && with.session {
 		defer a.endSession(o, s, before)
 	}
-	switch err := s.client.Logout(ctx); {
+	switch err := s.client.Logout(ctx, with.registration); {
 	case errors.Is(err, oauth.ErrNotFound) && ended:
 		fmt.Fprintf(a.out, "ended the sign-in to %s\n", s.server)
 		return nil
@@ -69,6 +71,9 @@ func (a *app) logout(ctx context.Context, o options, raw string, session bool) e
 	fmt.Fprintf(a.out, "signed out of %s\n", s.server)
 	return nil
 }
+
+// ending says what else a logout ends.
+type ending struct{ session, registration bool }
 
 // endTimeout is how long another process may take to give up its login.
 const endTimeout = 5 * time.Second
@@ -92,7 +97,7 @@ func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
 }
 
 // logoutAll goes on after a failure and reports all of them.
-func (a *app) logoutAll(ctx context.Context, o options, session bool) error {
+func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 	_, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
@@ -102,7 +107,7 @@ func (a *app) logoutAll(ctx context.Context, o options, session bool) error {
 	}
 	var failures []error
 	for _, e := range entries {
-		failures = append(failures, a.logout(ctx, o.forKey(e.Key), e.Key.Server, session))
+		failures = append(failures, a.logout(ctx, o.forKey(e.Key), e.Key.Server, with))
 	}
 	return errors.Join(failures...)
 }

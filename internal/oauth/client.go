@@ -275,8 +275,10 @@ func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
 
 // Logout revokes the tokens at the issuer and deletes the credential. The
 // credential is deleted even when the provider cannot be reached; the error
-// then wraps ErrUnavailable. ErrNotFound means that there was none.
-func (c *Client) Logout(ctx context.Context) error {
+// then wraps ErrUnavailable. ErrNotFound means that there was none. With
+// unregister the client that was registered for the login is deleted at the
+// provider as well (RFC 7592).
+func (c *Client) Logout(ctx context.Context, unregister bool) error {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
 		return fmt.Errorf("lock the credential: %w", err)
@@ -289,6 +291,9 @@ func (c *Client) Logout(ctx context.Context) error {
 	revoked := err
 	if err == nil {
 		revoked = c.revoke(ctx, cred)
+		if unregister && cred.Registration.Dynamic {
+			revoked = errors.Join(revoked, c.unregister(ctx, cred.Registration))
+		}
 	}
 	if err := c.cfg.Store.Delete(ctx, c.cfg.Key); err != nil {
 		return fmt.Errorf("delete the credential: %w", err)

@@ -75,6 +75,10 @@ type Registration struct {
 	AuthMethod string
 	// DeviceGrant tells that the client may use the device grant (RFC 8628).
 	DeviceGrant bool
+	// ManageURI and ManageToken let the registration be deleted at the server
+	// (RFC 7592); "" where it does not offer that.
+	ManageURI   string
+	ManageToken Secret
 	// Dynamic tells a registration that can be repeated from one that a
 	// person gave.
 	Dynamic bool

@@ -460,7 +460,7 @@ func TestLogout(t *testing.T) {
 	s := l.store("")
 	c, h := l.client(s, nil)
 	l.mustCall(h, "1")
-	if err := c.Logout(t.Context()); err != nil {
+	if err := c.Logout(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Load(t.Context(), oauth.Key{Server: l.server().String()}); !errors.Is(err, oauth.ErrNotFound) {
@@ -469,7 +469,7 @@ func TestLogout(t *testing.T) {
 	if n := l.idp.Stats().Revocations; n < 1 {
 		t.Errorf("%d revocations", n)
 	}
-	if err := c.Logout(t.Context()); !errors.Is(err, oauth.ErrNotFound) {
+	if err := c.Logout(t.Context(), false); !errors.Is(err, oauth.ErrNotFound) {
 		t.Errorf("second logout: %v", err)
 	}
 }

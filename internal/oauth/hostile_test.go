@@ -268,7 +268,7 @@ func TestPostsAreNeverRedirected(t *testing.T) {
 					})
 					var err error
 					if name == "revocation" {
-						err = c.Logout(t.Context())
+						err = c.Logout(t.Context(), false)
 					} else {
 						_, _, err = b.call(h, "2")
 					}

@@ -151,6 +151,8 @@ type registrationResponse struct {
 	ClientSecret string  `json:"client_secret"`
 	SecretExpiry float64 `json:"client_secret_expires_at"`
 	AuthMethod   string  `json:"token_endpoint_auth_method"`
+	ManageURI    string  `json:"registration_client_uri"`
+	ManageToken  string  `json:"registration_access_token"`
 }
 
 func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, redirectURI string) (Registration, error) {
@@ -183,6 +185,10 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 		RedirectURI: redirectURI, Dynamic: true, DeviceGrant: redirectURI == "",
 		AuthMethod: meta.authMethod(r.AuthMethod, r.ClientSecret != ""),
 	}
+	// What cannot be used later is no reason to fail now.
+	if _, err := checkEndpoint("registration_client_uri", r.ManageURI); err == nil && checkToken(r.ManageToken, "") == nil {
+		reg.ManageURI, reg.ManageToken = r.ManageURI, NewSecret(r.ManageToken)
+	}
 	if r.SecretExpiry > 0 && r.SecretExpiry <= lastSecond && r.ClientSecret != "" {
 		reg.SecretExpiry = time.Unix(int64(r.SecretExpiry), 0)
 	}
@@ -190,6 +196,30 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 		reg.ClientSecret = Secret{}
 	}
 	return reg, nil
+}
+
+// unregister deletes a dynamic registration at its server (RFC 7592, section
+// 2.3). One that is not there any more is no error.
+func (c *Client) unregister(ctx context.Context, reg Registration) error {
+	const op = "delete the registration"
+	if reg.ManageURI == "" {
+		return &Error{Op: op, Err: errors.New("the provider gave no address for that"), Hint: "it is forgotten here all the same"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, reg.ManageURI, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+reg.ManageToken.Reveal())
+	status, _, _, err := c.send(req)
+	switch {
+	case err != nil:
+		return &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+	case status == http.StatusNoContent, status == http.StatusOK, status == http.StatusUnauthorized, status == http.StatusNotFound:
+		return nil // RFC 7592: 401 is the answer for a client that is gone
+	}
+	return &Error{Op: op, Err: fmt.Errorf("status %d", status)}
 }
 
 // registrationRefused turns a refusal (RFC 7591, section 3.2.2) into advice

@@ -53,6 +53,8 @@ type wireRegistration struct {
 	SecretExpiry time.Time `json:"client_secret_expires_at,omitzero"`
 	RedirectURI  string    `json:"redirect_uri,omitzero"`
 	AuthMethod   string    `json:"token_endpoint_auth_method,omitzero"`
+	ManageURI    string    `json:"registration_client_uri,omitzero"`
+	ManageToken  string    `json:"registration_access_token,omitzero"`
 	Dynamic      bool      `json:"dynamic,omitzero"`
 	DeviceGrant  bool      `json:"device_grant,omitzero"`
 }
@@ -94,6 +96,7 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 			Registration: wireRegistration{
 				Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: r.ClientSecret.Reveal(), SecretExpiry: utc(r.SecretExpiry),
 				RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
+				ManageURI: r.ManageURI, ManageToken: r.ManageToken.Reveal(),
 			},
 			AccessToken: cred.AccessToken.Reveal(), TokenType: cred.TokenType,
 			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(), Unanswered: utc(cred.Unanswered),
@@ -143,6 +146,7 @@ func (rec *record) credential() oauth.Credential {
 		Registration: oauth.Registration{
 			Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: oauth.NewSecret(r.ClientSecret), SecretExpiry: r.SecretExpiry,
 			RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
+			ManageURI: r.ManageURI, ManageToken: oauth.NewSecret(r.ManageToken),
 		},
 		AccessToken: oauth.NewSecret(c.AccessToken), TokenType: c.TokenType,
 		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken), Unanswered: c.Unanswered,

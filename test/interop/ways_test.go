@@ -3,6 +3,7 @@ package interop
 import (
 	"encoding/json"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -149,4 +150,49 @@ func TestOIDCProviderClientCredentials(t *testing.T) {
 	env := append(bridgeEnv(t), "MCP_LOGIN_CLIENT_SECRET="+waySecret, "MCP_LOGIN_BROWSER=none")
 	token := run(t, env, binary.Build(t, "mcp-login"), "login", "--client-credentials", "--client-id", "machine", url)
 	want(t, token, "signed in")
+}
+
+// RFC 7592: on request the client that registered itself is deleted at the
+// provider; its registration is then unknown there.
+func TestOIDCProviderDeletesRegistration(t *testing.T) {
+	url := whoami(t, oidcProvider(t, "DCR=1", "MANAGE=1")) + "/mcp"
+	env := oidcEnv(t)
+	want(t, run(t, env, binary.Build(t, "mcp-login"), "login", url), "signed in")
+	files, err := filepath.Glob(filepath.Join(stateOf(env), "*.plain"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	content, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct {
+		Credential struct {
+			Registration struct {
+				URI   string `json:"registration_client_uri"`
+				Token string `json:"registration_access_token"`
+			} `json:"registration"`
+		} `json:"credential"`
+	}
+	if err := json.Unmarshal(content, &kept); err != nil || kept.Credential.Registration.URI == "" {
+		t.Fatal("no address to manage the registration at", err)
+	}
+	status := func() int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, kept.Credential.Registration.URI, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+kept.Credential.Registration.Token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode
+	}
+	// Not read before: the provider changes the token with each look.
+	want(t, run(t, env, binary.Build(t, "mcp-login"), "logout", "--delete-registration", url), "signed out")
+	if got := status(); got != http.StatusUnauthorized {
+		t.Errorf("the registration is still there: %d", got)
+	}
 }

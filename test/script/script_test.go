@@ -67,6 +67,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("MCP_LOGIN_DIR", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("MCP_LOGIN_STORE", "file")
 			env.Setenv("ALICE", self+" approve alice")
+			env.Setenv("BOB", self+" approve bob")
 			env.Setenv("DEVICE", self+" approve-device alice")
 			env.Setenv("NOBODY", self+" approve nobody")
 			env.Setenv("MCP_LOGIN_BROWSER", self+" approve alice")

@@ -96,7 +96,9 @@ func (l *lab) stormOn(n int, suffix string, within time.Duration) (killed int, e
 	all := l.start(n)
 	stop, done := make(chan struct{}), make(chan int, 1)
 	go func() { done <- l.killHolder(suffix, within, stop) }()
+	began := time.Now()
 	results, refused := ask(all)
+	l.slowest = max(l.slowest, time.Since(began))
 	close(stop)
 	killed = <-done
 	bridgesLost := 0
@@ -145,7 +147,7 @@ func TestRefresherKilledAtRandom(t *testing.T) {
 			if kills == 0 {
 				t.Error("nobody was killed, the test shows nothing")
 			}
-			t.Logf("MEASURED %s: %d rounds of %d processes, %d refreshers killed, %d refreshes, 0 logins lost", kind, all, processes, kills, s.Refreshes)
+			t.Logf("MEASURED %s: %d rounds of %d processes, %d refreshers killed, %d refreshes, 0 logins lost; worst time from the requests to the last answer %v", kind, all, processes, kills, s.Refreshes, l.slowest.Round(time.Millisecond))
 		})
 	}
 }

@@ -48,13 +48,14 @@ func approve(address string) int {
 // lab is an MCP server that can refuse the tokens it has seen, a provider, and
 // one store that all bridges share.
 type lab struct {
-	t      *testing.T
-	url    string
-	idp    *devidp.Server
-	dir    string
-	kind   store.Kind
-	extra  []string // environment of the bridges
-	getenv func(string) string
+	t       *testing.T
+	url     string
+	idp     *devidp.Server
+	dir     string
+	kind    store.Kind
+	extra   []string      // environment of the bridges
+	slowest time.Duration // of all rounds, from the requests to the last answer
+	getenv  func(string) string
 
 	mu      sync.Mutex
 	seen    map[string]bool

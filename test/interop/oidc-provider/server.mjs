@@ -9,6 +9,7 @@
 // Prints "issuer URL" when it is ready. Options by environment:
 //   ACCESS_TTL  seconds an access token lives (3600)
 //   DCR         1 turns dynamic registration on
+//   MANAGE      1 lets clients delete their registration (RFC 7592)
 //   CLIENT_ID   a native public client with redirect http://127.0.0.1/callback
 //   CLIENTS     more clients: a JSON array of client metadata
 //   RESOURCES   a JSON object of resource indicators and their scopes; other
@@ -92,6 +93,7 @@ function configuration() {
       ...(cimd && { clientIdMetadataDocument: { enabled: true, ack: 'draft-02' } }),
       devInteractions: { enabled: false },
       registration: { enabled: process.env.DCR === '1' },
+      registrationManagement: { enabled: process.env.MANAGE === '1' },
       revocation: { enabled: true },
       introspection: { enabled: true },
       clientCredentials: { enabled: true },
