@@ -23,12 +23,13 @@ func page(t *testing.T, name string) string {
 	return string(b)
 }
 
-// flags returns the flags of all commands that people see.
-func flags(c *cobra.Command) map[string]bool {
+// flags returns the flags that people see of a command and those below it, but
+// for the commands named.
+func flags(c *cobra.Command, but ...string) map[string]bool {
 	all := map[string]bool{"help": true, "version": true}
 	for _, one := range append(c.Commands(), c) {
-		if one.Name() == "config" || one.Name() == "import" {
-			continue // docs/clients.md and docs/coming-from-mcp-remote.md are about them
+		if slices.Contains(but, one.Name()) {
+			continue
 		}
 		one.Flags().VisitAll(func(f *pflag.Flag) {
 			if !f.Hidden {
@@ -42,9 +43,11 @@ func flags(c *cobra.Command) map[string]bool {
 // Every flag is in the list of flags, and every flag that the pages on signing in
 // and on variables name exists.
 func TestFlagsInTheDocs(t *testing.T) {
-	real := flags(newRoot(&app{getenv: env()}))
+	root := newRoot(&app{getenv: env()})
+	real := flags(root)
 	listed := page(t, "docs/environment.md")
-	for name := range real {
+	// docs/clients.md and docs/coming-from-mcp-remote.md are about these two.
+	for name := range flags(root, "config", "import") {
 		if name != "help" && name != "version" && !strings.Contains(listed, "--"+name) {
 			t.Errorf("docs/environment.md does not name --%s", name)
 		}
