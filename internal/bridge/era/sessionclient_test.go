@@ -157,10 +157,10 @@ func TestB6Rounds(t *testing.T) {
 	if questions[0].Method != "elicitation/create" || questions[1].Method != "roots/list" || questions[0].Param("elicitationId") == nil || string(questions[0].Param("url")) != `"https://x"` {
 		t.Fatal(questions)
 	}
-	c.ask(`{"jsonrpc":"2.0","id":` + string(questions[1].ID) + `,"result":{"roots":[]}}`)
-	c.ask(`{"jsonrpc":"2.0","id":` + string(questions[0].ID) + `,"error":{"code":-1,"message":"no"}}`)
+	c.answer(`{"jsonrpc":"2.0","id":` + string(questions[1].ID) + `,"result":{"roots":[]}}`)
+	c.answer(`{"jsonrpc":"2.0","id":` + string(questions[0].ID) + `,"error":{"code":-1,"message":"no"}}`)
 	third := c.questions(1)[0]
-	c.ask(`{"jsonrpc":"2.0","id":` + string(third.ID) + `,"result":{"role":"assistant","n":1.0}}`)
+	c.answer(`{"jsonrpc":"2.0","id":` + string(third.ID) + `,"result":{"role":"assistant","n":1.0}}`)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +171,15 @@ func TestB6Rounds(t *testing.T) {
 	}
 	expect(t, []string{string(second.Param("inputResponses")), string(second.Param("requestState")), string(last.Param("inputResponses")), string(last.Param("requestState"))},
 		`{"é k":{"action":"cancel"},"r":{"roots":[]}}`, `"{\"n\": 1.0}\u0041"`, `{"s":{"role":"assistant","n":1.0}}`, "")
+}
+
+// answer sends an answer and leaves what was told for whoever waits for it: the
+// next round may begin before send is back.
+func (c *client) answer(raw string) {
+	c.t.Helper()
+	if err := c.send(c.t.Context(), raw); err != nil {
+		c.t.Fatalf("%s: %v", raw, err)
+	}
 }
 
 // questions waits for n requests to the client.
