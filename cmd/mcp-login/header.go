@@ -2,16 +2,21 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 )
 
-// header parses the --header flags. Values may name variables, so that secrets
+// header parses the headers of flags and files. Values may name variables, so that secrets
 // need not stand in a configuration file; CR and LF are refused, they would
 // start another header.
 func (o *options) header(getenv func(string) string) (http.Header, error) {
 	h := http.Header{}
-	for _, line := range o.headers {
+	lines, err := o.headerLines()
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		name = strings.TrimSpace(name)
 		value = strings.TrimSpace(expand(value, getenv))
@@ -22,6 +27,24 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 		h.Add(name, value)
 	}
 	return h, nil
+}
+
+// headerLines are those of the files, which a client's configuration need not
+// hold then, and those of the flags.
+func (o *options) headerLines() ([]string, error) {
+	var lines []string
+	for _, file := range o.headerFiles {
+		text, err := readLimited(file)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read --header-file: %w", err)}
+		}
+		for line := range strings.SplitSeq(string(text), "\n") {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return append(lines, o.headers...), nil
 }
 
 // expand replaces ${NAME}; a plain $ stays, it is common in keys.

@@ -36,7 +36,7 @@ func (f mcpRemoteFlag) takesValue() bool { return strings.Contains(f.Theirs, " "
 // documentation.
 var mcpRemoteFlags = []mcpRemoteFlag{
 	{Theirs: "--header NAME:VALUE", Ours: "--header 'NAME: VALUE'", Note: "${VAR} is replaced in the value", to: (*mcpRemoteArgs).header},
-	{Theirs: "--header-file FILE", Ours: "--header for each line", Note: "# begins a comment; a line that is no header is an error here", to: (*mcpRemoteArgs).headerFile},
+	{Theirs: "--header-file FILE", Ours: "--header-file FILE", Note: "# begins a comment; a line that is no header is an error here", to: (*mcpRemoteArgs).headerFile},
 	{Theirs: "--transport STRATEGY", Ours: "--transport auto|http|sse", Note: "http-first and sse-first are auto, http-only is http, sse-only is sse", to: (*mcpRemoteArgs).transport},
 	{Theirs: "--protocol MODE", Note: "revisions are always found out, as with auto", to: (*mcpRemoteArgs).protocol},
 	{Theirs: "--host HOST", Ours: "--callback-host HOST", Note: "loopback names only", to: same("--callback-host")},
@@ -79,7 +79,7 @@ var mcpRemotePositionals = []mcpRemoteFlag{
 var mcpRemoteVariables = []mcpRemoteFlag{
 	{Theirs: "MCP_REMOTE_CONFIG_DIR", Ours: "MCP_LOGIN_DIR", Note: "logins of mcp-remote are not taken over"},
 	{Theirs: "HTTPS_PROXY, HTTP_PROXY, NO_PROXY", Ours: "the same", Note: "without --enable-proxy"},
-	{Theirs: "NODE_EXTRA_CA_CERTS", Ours: "SSL_CERT_FILE", Note: "seldom needed: the certificates of the system are trusted"},
+	{Theirs: "NODE_EXTRA_CA_CERTS", Ours: "the same, or --ca-file FILE", Note: "seldom needed: the certificates of the system are trusted"},
 	{Theirs: "NODE_TLS_REJECT_UNAUTHORIZED", Note: "certificates are always checked"},
 	{Theirs: "BROWSER", Ours: "BROWSER", Note: "or MCP_LOGIN_BROWSER"},
 	{Theirs: "${VAR} in headers and client information", Ours: "the same"},

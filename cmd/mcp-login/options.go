@@ -30,7 +30,7 @@ type options struct {
 	successURL, clientInfo                                      string
 	scopes                                                      string
 	scopesSet, timeoutSet                                       bool
-	headers, params                                             []string
+	headers, headerFiles, params                                []string
 	timeout, patience                                           time.Duration
 	callbackPort                                                int
 	noBrowser, allowHTTP, assumePKCE, noResource                bool
@@ -61,6 +61,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringArrayVar(&o.params, "auth-param", nil, "further parameter of the authorization request, as name=value; repeatable")
 	f.BoolVar(&o.idToken, "id-token", false, "present the ID token to the server instead of the access token")
 	f.StringArrayVar(&o.headers, "header", nil, "header to send to the server, as 'Name: value'; ${VAR} is replaced; repeatable")
+	f.StringArrayVar(&o.headerFiles, "header-file", nil, "file with such headers, one on a line; # begins a comment; repeatable")
 	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
 	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, passphrase, file or memory")
 	f.StringVar(&o.browser, "browser-command", or("MCP_LOGIN_BROWSER", getenv("BROWSER")), "program that gets the login URL as its argument; none opens nothing")
@@ -75,7 +76,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "sign in although the provider does not say that it supports PKCE")
-	o.wire.register(f)
+	o.wire.register(f, or, getenv)
 	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
 	_ = f.MarkHidden(clientInfoFlag)
 	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")

@@ -127,7 +127,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 	}
 	cfg := oauth.Config{
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
-		HTTP:       oauth.NewHTTPClient(s.server, http.ProxyFromEnvironment),
+		HTTP:       oauth.WithRoots(oauth.NewHTTPClient(s.server, http.ProxyFromEnvironment), o.wire.trust.roots()),
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: ask == askByVerb, Device: a.device(o),
 		TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
@@ -175,7 +175,7 @@ func (a *app) connect(o options, s *session) error {
 	}
 	s.remote, err = upstream.New(upstream.Config{
 		Endpoint: s.server, Header: header, Transport: wire, Log: s.log,
-		HTTP: o.wire.client(signed), HeaderTimeout: o.wire.headersTimeout, IdleTimeout: o.wire.bodyTimeout, Patience: o.wire.patience(s.verb),
+		HTTP: o.wire.client(signed), HeaderTimeout: o.wire.headersTimeout, IdleTimeout: o.wire.bodyTimeout, Patience: o.wire.patience(s.verb), MaxMessage: int64(o.wire.maxMessage),
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the connection: %w", err)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -22,18 +20,22 @@ type wireOptions struct {
 	headersTimeout          time.Duration
 	bodyTimeout             time.Duration
 	pingInterval            time.Duration
+	maxMessage              byteSize
 	ipv4, noCookies         bool
+	trust                   trustOptions
 }
 
-func (w *wireOptions) register(f *pflag.FlagSet) {
+func (w *wireOptions) register(f *pflag.FlagSet, or func(name, otherwise string) string, getenv func(string) string) {
 	f.StringArrayVar(&w.ignoreTools, "ignore-tool", nil, "tools to hide from the client, * stands for anything; repeatable")
 	f.StringArrayVar(&w.allowTools, "allow-tool", nil, "the only tools to show to the client, * stands for anything; repeatable")
 	f.DurationVar(&w.connectTimeout, "connect-timeout", 30*time.Second, "how long to wait for a connection to the server")
 	f.DurationVar(&w.headersTimeout, "headers-timeout", 0, "how long the server may take to begin an answer; 0 as long as it needs")
 	f.DurationVar(&w.bodyTimeout, "body-timeout", 0, "how long the server may be silent within an answer; 0 as long as it likes")
 	f.DurationVar(&w.pingInterval, "ping-interval", 0, "how often to send the server a ping, so that nothing on the way hangs up; 0 never")
+	f.Var(&w.maxMessage, "max-message", "largest message to relay, as 64MiB; a larger one is answered with an error; 0 no limit")
 	f.BoolVar(&w.ipv4, "ipv4", false, "connect to the server by IPv4 only")
 	f.BoolVar(&w.noCookies, "no-cookies", false, "do not keep the server's cookies, which load balancers use")
+	w.trust.register(f, or, getenv)
 }
 
 func (w *wireOptions) check() error {
@@ -45,7 +47,7 @@ func (w *wireOptions) check() error {
 			return usageError{fmt.Errorf("--%s must not be negative", d.name)}
 		}
 	}
-	return nil
+	return w.trust.load()
 }
 
 // serverPatience is how long a server that takes no connections is waited for
@@ -68,22 +70,16 @@ func (w *wireOptions) filter() bridge.Filter {
 // tool may run for an hour and a stream for days. Limits are on reaching the
 // server at all, and what the person wants.
 func (w *wireOptions) transport() http.RoundTripper {
-	dialer := &net.Dialer{Timeout: w.connectTimeout, KeepAlive: 30 * time.Second}
-	t := &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if w.ipv4 {
-				network = "tcp4"
-			}
-			return dialer.DialContext(ctx, network, address)
-		},
+	return newWakeful(&http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            w.dialer(),
 		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        w.trust.server(),
 		TLSHandshakeTimeout:    15 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        90 * time.Second,
-	}
-	return t
+	})
 }
 
 // client is the HTTP client of the relay.

@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -51,6 +53,15 @@ func NewHTTPClient(server *url.URL, proxy func(*http.Request) (*url.URL, error))
 		MaxIdleConnsPerHost:    2,
 	}
 	return &http.Client{Transport: transport, CheckRedirect: noRedirect}
+}
+
+// WithRoots makes a client of NewHTTPClient trust these authorities, which nil
+// leaves at the system's, and returns it.
+func WithRoots(client *http.Client, roots *x509.CertPool) *http.Client {
+	if t, ok := client.Transport.(*http.Transport); ok && roots != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return client
 }
 
 // noRedirect keeps codes, verifiers, refresh tokens and secrets from being

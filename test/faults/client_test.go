@@ -43,9 +43,9 @@ type client struct {
 	pause    *sync.Mutex // held while the client does not read
 }
 
-func start(t *testing.T, url string) *client {
+func start(t *testing.T, url string, flags ...string) *client {
 	t.Helper()
-	cmd := exec.Command(binary.Build(t, "mcp-login"), url)
+	cmd := exec.Command(binary.Build(t, "mcp-login"), append(flags, url)...)
 	cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+filepath.Join(t.TempDir(), "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER=none")
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()

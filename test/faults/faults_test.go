@@ -39,13 +39,7 @@ func TestTenThousandCallsOverABadLine(t *testing.T) {
 			t.Errorf("%d errors of code %d", n, code)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, n := range s.ran {
-		if n > 1 {
-			t.Errorf("call %s was carried out %d times", id, n)
-		}
-	}
+	s.once(t)
 	t.Logf("%d calls, %d cuts: %d answered by the server, %d by an error of the bridge; %d carried out", calls, cuts, calls-failed, failed, len(s.ran))
 	if failed > calls/4 {
 		t.Errorf("%d of %d calls failed; a cut ends at most the 64 under way", failed, calls)

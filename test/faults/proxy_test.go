@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"maps"
 	"net"
 	"sync"
 	"testing"
@@ -15,7 +16,8 @@ type proxy struct {
 
 	mu    sync.Mutex
 	open  map[net.Conn]bool
-	rate  int // bytes each second towards the client, 0 for any
+	rate  int               // bytes each second towards the client, 0 for any
+	dead  map[net.Conn]bool // half open: nothing passes, nothing is closed
 	ended bool
 }
 
@@ -91,7 +93,7 @@ func (p *proxy) pump(to, from net.Conn, answers bool) {
 			time.Sleep(time.Second / 20)
 		}
 		n, err := from.Read(part)
-		if n > 0 {
+		if n > 0 && !p.isDead(from) {
 			if _, err := to.Write(part[:n]); err != nil {
 				return
 			}
@@ -112,6 +114,20 @@ func (p *proxy) cut() {
 		}
 		_ = c.Close()
 	}
+}
+
+// fall leaves every connection of now half open: what is sent is swallowed, and
+// no end is told.
+func (p *proxy) fall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = maps.Clone(p.open)
+}
+
+func (p *proxy) isDead(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead[c]
 }
 
 func (p *proxy) setRate(bytes int) {

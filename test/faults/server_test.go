@@ -68,6 +68,18 @@ func (s *server) until(t *testing.T, n int64) {
 	}
 }
 
+// once checks that no call was carried out twice. It is called at the end.
+func (s *server) once(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, n := range s.ran {
+		if n > 1 {
+			t.Errorf("call %s was carried out %d times", id, n)
+		}
+	}
+}
+
 type message struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
