@@ -85,7 +85,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errClosing)
 	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, calls: newCalls(), slots: make(chan struct{}, maxInFlight), lane: make(chan queued, maxQueued)}
-	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
+	r.out = &output{w: out, turns: make(chan struct{}, maxTurns), failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
 	r.standIn = &standIn{cfg: &r.cfg}
 	cfg.Upstream.Unasked(func(m jsonrpc.Message) { r.fromServer(nil, m) })
 	r.work.Go(r.drive)
@@ -210,6 +210,7 @@ func (r *run) take(line []byte) {
 	case m.Kind == jsonrpc.Batch:
 		r.batch(m)
 	default:
+		m.Out = &outlet{r: r}
 		r.dispatch(m, r.out.line)
 	}
 }

@@ -83,6 +83,7 @@ func (r *run) request(m jsonrpc.Message, reply func([]byte)) <-chan struct{} {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	one := r.calls.add(m, cancel, reply)
+	m.Out = outletFor(m, one)
 	gate := r.gate
 	r.aside(ctx, func() {
 		defer cancel(nil)
@@ -163,7 +164,9 @@ func (r *run) cancelCall(m jsonrpc.Message) {
 		return
 	}
 	end := func() { c.cancel(context.Canceled) }
-	r.settle(c, func() []byte { return nil })
+	if !r.settle(c, func() []byte { return nil }) {
+		return // its answer is being written, and is not to be cut
+	}
 	if c.modern || c.method == "initialize" {
 		end()
 		return

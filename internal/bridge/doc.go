@@ -6,7 +6,8 @@
 //  2. Requests run side by side. Nothing overtakes initialize or
 //     notifications/initialized; notifications keep their order.
 //  3. Package upstream carries the bytes to the server and brings back what it
-//     says; each message becomes one line and one Write.
+//     says; each message becomes one line and one Write, except large answers,
+//     which are written in pieces while nothing else is.
 //  4. Every request ends in exactly one answer: the server's, or an error of
 //     the bridge with the request's own id and a hint (see the codes).
 //  5. When stdin ends, requests under way get a short time; then they are

@@ -3,10 +3,13 @@
 //  1. [Parse] checks that a line is one JSON text and notes where the members
 //     of its envelope stand. The bytes are kept: ids of any size, the spelling
 //     of numbers, duplicate and unknown members, and the order of keys survive
-//     because nothing is ever encoded again.
+//     because nothing is ever encoded again. [Scanner] does it for texts that
+//     come in pieces.
 //  2. [Message.Param] and [Member] find a few values deeper inside, on demand.
 //  3. [ErrorResponse] builds the answers that the bridge gives by itself.
-//  4. [Squeeze] makes one line of a message that arrived as several.
+//  4. [ParseLine] and [Squeeze] make one line of a message that arrived as
+//     several.
+//  5. [Outlet] takes a large answer in pieces.
 //
 // The package knows no MCP and no transport.
 package jsonrpc

@@ -3,7 +3,6 @@ package jsonrpc
 import (
 	"bytes"
 	"errors"
-	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -46,6 +45,10 @@ type Message struct {
 	Method string
 	// Params, Result and Error are raw values, nil when absent.
 	Params, Result, Error []byte
+	// Out is set by whoever sends a request and can take a large answer in
+	// pieces. It is lost when the request is rewritten: its answer is then to
+	// be rewritten, too.
+	Out Outlet
 }
 
 // space is the white space of JSON (RFC 8259, section 2); other kinds are errors.
@@ -65,66 +68,39 @@ func decoder(raw []byte) *jsontext.Decoder {
 // one was found, so that the refusal can name it.
 func Parse(raw []byte) (Message, error) {
 	raw = bytes.Trim(raw, space)
-	m := Message{Raw: raw}
-	d := decoder(raw)
-	if d.PeekKind() == jsontext.KindBeginArray {
-		m.Kind = Batch
-		if d.SkipValue() != nil || !atEnd(d) {
-			return Message{Raw: raw}, ErrSyntax
-		}
-		return m, nil
-	}
-	if d.PeekKind() != jsontext.KindBeginObject {
-		if d.SkipValue() != nil || !atEnd(d) {
-			return m, ErrSyntax
-		}
-		return m, ErrInvalid
-	}
-	hasMethod, err := m.envelope(d, raw)
-	if err != nil || !atEnd(d) {
+	var scan Scanner
+	if scan.Feed(raw) != nil || scan.End() != nil {
 		return Message{Raw: raw}, ErrSyntax
 	}
+	return scan.message(raw)
+}
+
+// message cuts raw, the whole text that was scanned, into the parts of a
+// message.
+func (s *Scanner) message(raw []byte) (Message, error) {
+	m := Message{Raw: raw}
+	switch s.top {
+	case '[':
+		m.Kind = Batch
+		return m, nil
+	case '{':
+	default:
+		return m, ErrInvalid
+	}
+	m.ID, m.Params = s.part(raw, memberID), s.part(raw, memberParams)
+	m.Result, m.Error = s.part(raw, memberResult), s.part(raw, memberError)
+	method, hasMethod := Text(s.part(raw, memberMethod))
+	m.Method = method
 	return m, m.classify(hasMethod)
 }
 
-// envelope notes the members of the top-level object. Of a doubled member the
-// last one counts, as in most parsers.
-func (m *Message) envelope(d *jsontext.Decoder, raw []byte) (hasMethod bool, err error) {
-	if _, err := d.ReadToken(); err != nil {
-		return false, err
+// part is the value of a member, nil when there was none.
+func (s *Scanner) part(raw []byte, of slot) []byte {
+	p := s.places[of]
+	if !p.found() {
+		return nil
 	}
-	for d.PeekKind() != jsontext.KindEndObject {
-		name, err := d.ReadToken()
-		if err != nil {
-			return false, err
-		}
-		var into *[]byte
-		var method []byte
-		switch name.String() {
-		case "id":
-			into = &m.ID
-		case "method":
-			into = &method
-		case "params":
-			into = &m.Params
-		case "result":
-			into = &m.Result
-		case "error":
-			into = &m.Error
-		}
-		value, err := rawValue(d, raw)
-		if err != nil {
-			return false, err
-		}
-		if into != nil {
-			*into = value
-		}
-		if into == &method {
-			m.Method, hasMethod = Text(method)
-		}
-	}
-	_, err = d.ReadToken()
-	return hasMethod, err
+	return raw[p.from:p.to:p.to]
 }
 
 // rawValue passes over the next value and returns the part of raw it stands in.
@@ -159,11 +135,6 @@ func (m *Message) classify(hasMethod bool) error {
 // validID accepts strings and numbers (MCP forbids null, JSON-RPC the rest).
 func validID(id []byte) bool {
 	return id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9'
-}
-
-func atEnd(d *jsontext.Decoder) bool {
-	_, err := d.ReadToken()
-	return errors.Is(err, io.EOF)
 }
 
 // Key makes an id comparable: two spellings of one string or one number are
@@ -300,11 +271,13 @@ func Elements(raw []byte) [][]byte {
 	return list
 }
 
-// Squeeze returns the message without line breaks. In JSON they stand only
-// between tokens, where none is needed, and never raw inside a string. raw is
-// returned itself when there is nothing to do.
-func Squeeze(raw []byte) []byte {
-	raw = bytes.Trim(raw, space)
+// Squeeze returns the message without line breaks, and without white space
+// around it. raw is returned itself when there is nothing to do.
+func Squeeze(raw []byte) []byte { return WithoutBreaks(bytes.Trim(raw, space)) }
+
+// WithoutBreaks returns a part of a JSON text without line breaks. They stand
+// only between tokens, where none is needed, and never raw inside a string.
+func WithoutBreaks(raw []byte) []byte {
 	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
 		return raw
 	}

@@ -36,10 +36,20 @@ type Event struct {
 	HasRetry bool
 	// TooLarge says that the data passed the limit and was dropped.
 	TooLarge bool
+	// Taken is what took the data, nil when it is in Data. It is set also
+	// beside an error that ended the stream in the middle of the event.
+	Taken io.Writer
 }
 
 // Reader reads events. It is not safe for concurrent use.
 type Reader struct {
+	// SpillAt and Spill let somebody else take the data of a large event:
+	// when it has come to more than SpillAt bytes, Spill is asked once for
+	// who takes all of it, piece by piece, beginning with what there is; nil
+	// leaves it in the event. The taker judges the size, and does not fail.
+	SpillAt int
+	Spill   func(e *Event) io.Writer
+
 	r          io.Reader
 	max        int64
 	buf        []byte
@@ -63,23 +73,22 @@ func NewReader(r io.Reader, maxData int64) *Reader {
 // line has completed is dropped, as the standard says, and the error of the
 // underlying reader is returned, io.EOF for a clean end.
 func (r *Reader) Next() (Event, error) {
-	e := Event{Type: DefaultType}
+	e := Event{Type: DefaultType, LastID: r.lastID}
 	fields := false
 	for {
 		piece, whole, err := r.piece()
 		if err != nil {
-			return Event{}, err
+			return Event{Taken: e.Taken}, err
 		}
 		if whole && len(piece) == 0 {
 			if !fields {
 				continue
 			}
-			e.LastID = r.lastID
 			return e, nil
 		}
 		known, err := r.field(&e, piece, whole)
 		if err != nil {
-			return Event{}, err
+			return Event{Taken: e.Taken}, err
 		}
 		fields = fields || known
 	}
@@ -120,6 +129,7 @@ func (r *Reader) small(e *Event, name string, value []byte) (known bool) {
 			return false
 		}
 		r.lastID = string(value)
+		e.LastID = r.lastID
 	case "retry":
 		ms, err := strconv.ParseUint(string(value), 10, 31)
 		if err != nil || value[0] == '+' {
@@ -150,6 +160,10 @@ func (r *Reader) data(e *Event, value []byte, whole bool) (err error) {
 }
 
 func (r *Reader) add(e *Event, b []byte) {
+	if e.Taken != nil {
+		_, _ = e.Taken.Write(b)
+		return
+	}
 	if e.TooLarge || int64(len(e.Data))+int64(len(b)) > r.max {
 		e.Data, e.TooLarge = nil, true
 		return
@@ -158,7 +172,14 @@ func (r *Reader) add(e *Event, b []byte) {
 		// Twice each time: append alone would copy large data far more often.
 		e.Data = slices.Grow(e.Data, max(len(b), len(e.Data)))
 	}
+	before := len(e.Data)
 	e.Data = append(e.Data, b...)
+	if r.Spill != nil && before <= r.SpillAt && len(e.Data) > r.SpillAt {
+		if e.Taken = r.Spill(e); e.Taken != nil {
+			_, _ = e.Taken.Write(e.Data)
+			e.Data = nil
+		}
+	}
 }
 
 // piece returns the next part of a line without its end: the whole line (or

@@ -23,6 +23,7 @@ import (
 //	resumable the same with event ids; the stream can be resumed
 //	many      10,000 notifications first
 //	large     an answer of n bytes
+//	slow      the same, with a pause near its beginning
 //	truncated an event stream that ends in the middle of the answer
 //	garbage   bytes that are neither HTTP content nor JSON
 //	storm     503
@@ -148,7 +149,7 @@ func (s *server) call(w http.ResponseWriter, m message) {
 	s.mu.Lock()
 	s.ran[string(m.ID)]++
 	s.mu.Unlock()
-	switch m.Params.Arguments.Kind {
+	switch kind := m.Params.Arguments.Kind; kind {
 	case "json":
 		answer(w, m.ID, `{}`)
 	case "stream":
@@ -169,12 +170,16 @@ func (s *server) call(w http.ResponseWriter, m message) {
 		for _, e := range s.events(m, m.Params.Arguments.N) {
 			_, _ = io.WriteString(w, "data: "+e+"\n\n")
 		}
-	case "large":
+	case "large", "slow":
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"text":"`, m.ID)
 		chunk := bytes.Repeat([]byte("x"), 1<<16)
 		for n := m.Params.Arguments.N; n > 0; n -= len(chunk) {
 			_, _ = w.Write(chunk[:min(n, len(chunk))])
+			if kind == "slow" && n == m.Params.Arguments.N {
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(300 * time.Millisecond) // too slow to be passed on before it is complete
+			}
 		}
 		_, _ = io.WriteString(w, `"}}`)
 	case "truncated":

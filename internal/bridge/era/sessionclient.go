@@ -138,6 +138,7 @@ func (c *sessionClient) serverInfo(discovered []byte) []byte {
 // send carries one message of the client, or answers it where the other era
 // knows no such thing.
 func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	m.Out = nil // answers are looked at as a whole
 	switch m.Kind {
 	case jsonrpc.Response:
 		c.answered(m)

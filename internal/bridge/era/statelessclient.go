@@ -63,6 +63,7 @@ func (c *statelessClient) wait() { c.work.Wait() }
 
 // send carries one message of the client.
 func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	m.Out = nil // answers are looked at as a whole
 	switch {
 	case m.Kind == jsonrpc.Response, m.Method == "notifications/cancelled":
 		return nil // P9, P10: nobody waits for it

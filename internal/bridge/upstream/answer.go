@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -41,7 +42,7 @@ func (a *answer) follow(ctx context.Context) error {
 	}
 	switch mediaType(a.resp) {
 	case typeJSON:
-		return a.body()
+		return a.body(ctx)
 	case typeSSE:
 		return a.stream(ctx)
 	}
@@ -73,13 +74,31 @@ func visibleASCII(s string) string {
 }
 
 // body delivers a JSON answer.
-func (a *answer) body() error {
-	raw, err := a.s.u.read(a.resp)
+func (a *answer) body(ctx context.Context) error {
+	if a.m.Out != nil {
+		// Only who has something to read takes a turn from those who have.
+		first := make([]byte, 1)
+		n, err := io.ReadFull(a.resp.Body, first)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return brokeOff(a.resp, err)
+		}
+		defer a.m.Out.Ready(ctx)()
+		a.resp.Body = &begunBody{ReadCloser: a.resp.Body, first: first[:n]}
+	}
+	raw, rest, err := a.s.u.begin(a.resp, a.s.u.newLarge(a.m, a.deliver, false))
 	if err != nil {
 		return err
 	}
-	answered, err := deliverAll(raw, a.m, a.deliver)
+	var answered bool
+	if rest != nil {
+		answered, err = rest.finish()
+	} else {
+		answered, err = deliverAll(raw, a.m, a.deliver)
+	}
+	var told *Error
 	switch {
+	case errors.As(err, &told):
+		return err
 	case err != nil:
 		return &Error{Reason: NotMCP, Status: a.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err)}
 	case !answered:
@@ -95,7 +114,7 @@ func noAnswer(status int) error {
 // deliverAll delivers one text from the server: a message, or a batch of them
 // (G10), each as one line. answered tells whether m was answered.
 func deliverAll(raw []byte, m jsonrpc.Message, deliver Deliver) (answered bool, err error) {
-	one, err := jsonrpc.Parse(jsonrpc.Squeeze(raw))
+	one, err := jsonrpc.ParseLine(raw)
 	if err != nil {
 		return false, err
 	}
@@ -124,6 +143,7 @@ func answers(reply, m jsonrpc.Message) bool {
 func (a *answer) stream(ctx context.Context) error {
 	for {
 		a.events = sse.NewReader(a.resp.Body, a.s.u.cfg.MaxMessage)
+		a.events.SpillAt, a.events.Spill = largeFrom, a.spill
 		answered, err := a.s.read(a.events, a.m, a.deliver, &a.cursor)
 		if answered {
 			a.open = true
@@ -146,6 +166,18 @@ func (a *answer) stream(ctx context.Context) error {
 		}
 		a.resp = resp
 	}
+}
+
+// spill decides who takes the data of a large event.
+func (a *answer) spill(e *sse.Event) io.Writer {
+	if a.open || e.Type != sse.DefaultType {
+		return nil
+	}
+	resumable := (a.cursor.lastID != "" || e.LastID != "") && !Modern(a.m)
+	if l := a.s.u.newLarge(a.m, a.deliver, resumable); l != nil {
+		return l
+	}
+	return nil
 }
 
 func interrupted(cause error) error {
@@ -198,11 +230,23 @@ func (c *cursor) note(e sse.Event) {
 func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, deliver Deliver, c *cursor) (answered bool, err error) {
 	for {
 		e, err := events.Next()
+		taken, _ := e.Taken.(*large)
 		if err != nil {
 			c.ended = true
-			return false, cleanEnd(err)
+			return taken != nil && taken.abandon(err), cleanEnd(err)
 		}
 		c.note(e)
+		if taken != nil {
+			switch answered, err := taken.finish(); {
+			case answered:
+				return true, nil
+			case errors.As(err, new(*Error)):
+				return false, err
+			case err != nil:
+				s.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", taken.size)
+			}
+			continue
+		}
 		if e.TooLarge {
 			return false, s.u.tooLarge()
 		}

@@ -81,6 +81,22 @@ func (r countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// begunBody is one of which the first bytes were read.
+type begunBody struct {
+	io.ReadCloser
+	first []byte
+}
+
+// Read implements io.Reader.
+func (b *begunBody) Read(p []byte) (int, error) {
+	if len(b.first) > 0 {
+		n := copy(p, b.first)
+		b.first = b.first[n:]
+		return n, nil
+	}
+	return b.ReadCloser.Read(p)
+}
+
 // idleBody is closed when no read brings anything for a while.
 type idleBody struct {
 	io.ReadCloser

@@ -11,11 +11,13 @@
 //  3. A stream that breaks before the answer is resumed with GET and
 //     Last-Event-ID if the server gave ids; otherwise the request ends in an
 //     error, never in silence.
-//  4. After notifications/initialized a GET stream brings what the server says
+//  4. An answer of more than 1 MiB is checked and held in pieces, and passed on
+//     while it is still coming if it comes fast.
+//  5. After notifications/initialized a GET stream brings what the server says
 //     by itself.
-//  5. HTTP+SSE: one GET stream brings everything, messages are posted to the
+//  6. HTTP+SSE: one GET stream brings everything, messages are posted to the
 //     address its first event names.
-//  6. [Upstream.Close] ends the session with DELETE.
+//  7. [Upstream.Close] ends the session with DELETE.
 //
 // Requests of 2026-07-28 carry their version inside; they get the headers of
 // that revision and no session.

@@ -224,7 +224,7 @@ func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
 // route gives an answer to the request that waits for it and everything else
 // to the client at once.
 func (l *legacy) route(s *legacyStream, data []byte) {
-	m, err := jsonrpc.Parse(jsonrpc.Squeeze(data))
+	m, err := jsonrpc.ParseLine(data)
 	switch {
 	case err != nil:
 		l.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", len(data))

@@ -96,29 +96,76 @@ const (
 	maxErrors = 64 << 10 // of the body of an HTTP error
 )
 
+// begin reads a body: the whole of it, when it is small or nobody takes it in
+// pieces, and otherwise into l, which it then returns to be finished.
+func (u *Upstream) begin(resp *http.Response, l *large) ([]byte, *large, error) {
+	limit, known := u.cfg.MaxMessage, resp.ContentLength
+	if limit > 0 && known > limit {
+		return nil, nil, u.tooLarge()
+	}
+	if l == nil {
+		raw, err := u.read(resp)
+		return raw, nil, err
+	}
+	if known >= 0 && known <= largeFrom {
+		raw, err := u.read(resp)
+		return raw, nil, err
+	}
+	var start bytes.Buffer
+	if _, err := io.CopyN(&start, resp.Body, largeFrom); errors.Is(err, io.EOF) {
+		if limit > 0 && int64(start.Len()) > limit {
+			return nil, nil, u.tooLarge()
+		}
+		return start.Bytes(), nil, nil
+	} else if err != nil {
+		return nil, nil, brokeOff(resp, err)
+	}
+	_, _ = l.Write(start.Bytes())
+	for l.err == nil {
+		n, err := resp.Body.Read(l.room())
+		if n > 0 {
+			l.took(n)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, l, nil
+		case err != nil && l.abandon(err):
+			return nil, l, nil
+		case err != nil:
+			return nil, nil, brokeOff(resp, err)
+		}
+	}
+	return nil, l, nil
+}
+
 // read returns the whole body, within the configured limit.
 func (u *Upstream) read(resp *http.Response) ([]byte, error) {
-	limit := u.cfg.MaxMessage
-	if limit > 0 && resp.ContentLength > limit {
-		return nil, u.tooLarge()
-	}
+	limit, body := u.cfg.MaxMessage, io.Reader(resp.Body)
 	var buf bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n < 64<<20 {
+	if n := resp.ContentLength; n > 0 && n < maxForetold {
 		buf.Grow(int(n) + bytes.MinRead) // one allocation for a body of known size
 	}
-	reader := io.Reader(resp.Body)
 	if limit > 0 {
-		reader = io.LimitReader(reader, limit+1)
+		body = io.LimitReader(body, limit+1)
 	}
-	if _, err := buf.ReadFrom(reader); errors.As(err, new(*Error)) {
-		return nil, err
-	} else if err != nil {
-		return nil, &Error{Reason: Interrupted, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off: %w", err), Hint: "the server may have done what it was asked"}
+	if _, err := buf.ReadFrom(body); err != nil {
+		return nil, brokeOff(resp, err)
 	}
 	if limit > 0 && int64(buf.Len()) > limit {
 		return nil, u.tooLarge()
 	}
 	return buf.Bytes(), nil
+}
+
+// maxForetold is up to where a server's word about the size is believed before
+// the bytes are there.
+const maxForetold = 256 << 20
+
+func brokeOff(resp *http.Response, err error) error {
+	if errors.As(err, new(*Error)) {
+		return err
+	}
+	return &Error{Reason: Interrupted, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off: %w", err), Hint: "the server may have done what it was asked"}
 }
 
 func (u *Upstream) tooLarge() error {

@@ -48,6 +48,10 @@ type Config struct {
 	// request was sent, and IdleTimeout that for the next byte of one. 0 is no
 	// limit: tools may take hours. A login is not counted.
 	HeaderTimeout, IdleTimeout time.Duration
+	// StreamWithin is how soon the first 4 MiB of a large answer must be there
+	// for the rest to be passed on while it is coming; 0 means
+	// DefaultStreamWithin.
+	StreamWithin time.Duration
 	// Patience is how long a server that takes no connections is waited for;
 	// 0 is not at all.
 	Patience time.Duration
@@ -111,6 +115,7 @@ func New(cfg Config) (*Upstream, error) {
 	if cfg.HTTP.Timeout != 0 {
 		return nil, errors.New("an HTTP client with a timeout would cut logins and long answers")
 	}
+	cfg.StreamWithin = cmp.Or(cfg.StreamWithin, DefaultStreamWithin)
 	log := cfg.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
