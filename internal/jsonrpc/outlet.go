@@ -1,8 +1,8 @@
 package jsonrpc
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"io"
 )
 
