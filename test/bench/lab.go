@@ -105,7 +105,7 @@ func runBrowser(address string) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	_, err = io.Copy(io.Discard, resp.Body)
 	return err
 }
@@ -149,7 +149,7 @@ func (l *lab) counts() (c counts, err error) {
 	if err != nil {
 		return c, fmt.Errorf("the target: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	return c, json.NewDecoder(resp.Body).Decode(&c)
 }
 
