@@ -122,6 +122,10 @@ func peers(dir, node string) ([]*subject, error) {
 			return nil, fmt.Errorf("--peers needs Node.js: %w", err)
 		}
 	}
+	node, err := filepath.Abs(node) // bridges run in homes of their own
+	if err != nil {
+		return nil, err
+	}
 	cmd := exec.Command("npm", "install", "--prefix", dir, "--no-fund", "--no-audit", "--loglevel=error",
 		peerRemote+"@"+peerRemoteVersion, peerGateway+"@"+peerGatewayVersion)
 	if out, err := cmd.CombinedOutput(); err != nil {
