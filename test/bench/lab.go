@@ -113,7 +113,7 @@ func runBrowser(address string) error {
 // browserEnv makes bridges open that browser.
 func (l *lab) browserEnv() []string {
 	return []string{
-		"PATH=" + l.opener + string(os.PathListSeparator) + os.Getenv("PATH"), "DISPLAY=:99",
+		"PATH=" + l.opener + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"BROWSER=" + filepath.Join(l.opener, "xdg-open"), "MCP_LOGIN_STORE=file",
 	}
 }
