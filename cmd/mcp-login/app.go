@@ -36,7 +36,11 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	a.args = args
-	root := newRoot(a)
+	build := newRoot
+	if plainBridge(args) {
+		build = newBridge
+	}
+	root := build(a)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)

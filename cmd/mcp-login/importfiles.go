@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -32,7 +33,8 @@ const (
 	maxRemoteFiles = 4096
 )
 
-var remoteFile = regexp.MustCompile(`^([0-9a-f]{32})_[A-Za-z0-9_.-]+$`)
+// remoteFile matches them; compiled when wanted, because a bridge never does.
+var remoteFile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{32})_[A-Za-z0-9_.-]+$`) })
 
 // remoteLogin is one login of mcp-remote.
 type remoteLogin struct {
@@ -85,7 +87,7 @@ func readMCPRemote(folder string) ([]*remoteLogin, error) {
 		}
 		here := map[string]*remoteLogin{}
 		for _, name := range names {
-			m := remoteFile.FindStringSubmatch(name.Name())
+			m := remoteFile().FindStringSubmatch(name.Name())
 			if seen++; m == nil || !name.Type().IsRegular() || seen > maxRemoteFiles {
 				continue
 			}

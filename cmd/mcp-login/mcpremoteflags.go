@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -56,10 +57,11 @@ func seconds(name string, zero bool) func(*mcpRemoteArgs, string) error {
 	}
 }
 
-var headerLine = regexp.MustCompile(`^([A-Za-z0-9_-]+):\s*(.*)$`)
+// headerLine is what mcp-remote takes for a header; compiled when wanted.
+var headerLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_-]+):\s*(.*)$`) })
 
 func (t *mcpRemoteArgs) header(line string) error {
-	if m := headerLine.FindStringSubmatch(line); m != nil {
+	if m := headerLine().FindStringSubmatch(line); m != nil {
 		t.headers[m[1]] = m[2]
 	}
 	t.out = append(t.out, "--header="+line) // judged where it is parsed
@@ -76,7 +78,7 @@ func (t *mcpRemoteArgs) headerFile(path string) error {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if !headerLine.MatchString(line) {
+		if !headerLine().MatchString(line) {
 			return fmt.Errorf("line %d of %s is not of the form Name: value", i+1, path)
 		}
 		if err := t.header(line); err != nil {

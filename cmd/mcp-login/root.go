@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,22 @@ const rootExample = `  # in the configuration of an MCP client
 
 // newRoot builds the command tree. The root with a URL is the bridge.
 func newRoot(a *app) *cobra.Command {
+	root := newBridge(a)
+	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
+	root.AddCommand(newImport(a))
+	return root
+}
+
+// plainBridge reports whether a command line can only be the bridge's: then
+// the verbs and their flags, which every client's start would pay for, are not
+// built.
+func plainBridge(args []string) bool {
+	wantsHelp := func(arg string) bool { return arg == "-h" || strings.HasPrefix(arg, "--help") } // which lists the verbs
+	return len(args) > 0 && strings.Contains(args[0], "://") && !slices.ContainsFunc(args, wantsHelp)
+}
+
+// newBridge builds the root without the verbs.
+func newBridge(a *app) *cobra.Command {
 	var o options
 	root := &cobra.Command{
 		Use:           "mcp-login URL",
@@ -38,8 +55,6 @@ func newRoot(a *app) *cobra.Command {
 	root.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	root.SetFlagErrorFunc(flagError)
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
-	root.AddCommand(newImport(a))
 	return root
 }
 
