@@ -16,8 +16,8 @@ const (
 	bodyTimeout = 30 * time.Second
 )
 
-// readBody checks a message's content type and reads it whole, or answers
-// itself and returns false. A page may send text/plain to any server without
+// readBody checks a message's content type, reads it whole, and asks whether its
+// sender may send it, or answers itself and returns false. A page may send text/plain to any server without
 // a preflight, so only application/json is taken (S13). mcp-go reads without
 // limit, which is why the reading is done here.
 func readBody(w http.ResponseWriter, r *http.Request) bool {
@@ -47,6 +47,9 @@ func readBody(w http.ResponseWriter, r *http.Request) bool {
 	case err != nil:
 		noteReason(r.Context(), err)
 		problem{http.StatusBadRequest, "invalid_request", "The message could not be read."}.write(w)
+		return false
+	}
+	if !allowMessage(w, r, body) {
 		return false
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))

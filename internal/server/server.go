@@ -29,14 +29,18 @@ type route struct {
 
 // Server is whoami as an [http.Handler]. Make one with [New].
 type Server struct {
-	issuer   string
 	scopes   []string // advertised
 	required []string
 	verify   Verifier
 	provider *provider
-	gate     gate
-	layout   layout
-	log      *slog.Logger
+	// providers are all issuers, provider the first of them.
+	providers  []*provider
+	results    *cache          // nil with a verifier that is not the built-in one
+	opaque     *opaqueVerifier // nil without opaque tokens
+	toolScopes map[string][]string
+	gate       gate
+	layout     layout
+	log        *slog.Logger
 
 	routes     map[string]route
 	sessions   *sessions
@@ -60,7 +64,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{
-		issuer: cfg.Issuer, scopes: cfg.advertised(), required: cfg.RequiredScopes,
+		toolScopes: cfg.ToolScopes, scopes: cfg.advertised(), required: cfg.RequiredScopes,
 		verify: cfg.Verify, gate: newGate(&cfg), layout: newLayout(&cfg),
 		log: cfg.Log, sessions: newSessions(),
 	}
@@ -73,11 +77,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.life, s.endLife = context.WithCancel(context.Background())
 	s.streams, s.hangUp = context.WithCancel(s.life)
-	s.provider = newProvider(s.life, cfg.Issuer, cfg.HTTP, s.log)
-	if s.verify == nil {
-		s.verify = s.builtInVerifier(&cfg)
-	}
-	m := newMCP(version)
+	s.prepareVerification(&cfg)
+	m := s.tools(&cfg, version)
 	s.streamable = newStreamable(m, s.log)
 	s.sse = newSSE(m, origin(cfg.Resource), s.layout.prefix+pathMessages)
 	if err := s.mount(&cfg); err != nil {
@@ -85,18 +86,6 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-func (s *Server) builtInVerifier(cfg *Config) Verifier {
-	leeway := cfg.Leeway
-	if leeway == 0 {
-		leeway = defaultLeeway
-	}
-	v := &tokenVerifier{jwt: newJWTVerifier(s.provider, s.layout.audiences(), leeway, cfg.AllowUntypedJWT)}
-	if !cfg.JWTOnly && len(cfg.RequiredScopes) == 0 {
-		v.userinfo = newUserinfoVerifier(s.life, s.provider, s.scopes)
-	}
-	return v.verify
 }
 
 // mount fills the routes. The endpoints answer below the public prefix and
@@ -192,7 +181,7 @@ func (s *Server) protected(metadataURL string,
 		// of this.
 		w.Header().Set("X-Accel-Buffering", "no")
 		w.Header().Set("Cache-Control", "no-store")
-		serve(w, r.WithContext(withIdentity(ctx, id)), id)
+		serve(w, r.WithContext(s.withPermit(ctx, metadataURL, id)), id)
 	})
 }
 

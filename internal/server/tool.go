@@ -31,7 +31,25 @@ const whoamiOutput = `{
 	"additionalProperties": true
 }`
 
-// newMCP returns the MCP server with its one tool. It keeps no state of its
+// toolDetails is the name of the tool that is there only if it has a scope of
+// its own, to show how a client gets more rights when it needs them.
+const toolDetails = "whoami_details"
+
+// tools returns the MCP server to serve, with the check of scopes around its
+// tools.
+func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
+	m := cfg.MCP
+	if m == nil {
+		m = newMCP(version)
+		if len(cfg.ToolScopes[toolDetails]) > 0 {
+			s.addDetails(m)
+		}
+	}
+	m.Use(s.scoped)
+	return m
+}
+
+// newMCP returns whoami's MCP server with its tool. It keeps no state of its
 // callers; mcp-go serves every protocol revision with it.
 func newMCP(version string) *server.MCPServer {
 	m := server.NewMCPServer("whoami", version,
