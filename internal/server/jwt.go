@@ -268,11 +268,11 @@ func (c accessClaims) clientID() string {
 	return ""
 }
 
-// scopes reads scope (RFC 8693 section 4.2) or scp, as a string or a list. A
+// scopes reads scope (RFC 8693 section 4.2), scp or scopes, as a string or a list. A
 // JWT without either has no scopes, which is known, so the result is not nil.
 func (c accessClaims) scopes() []string {
 	all := []string{}
-	for _, name := range []string{"scope", "scp"} {
+	for _, name := range []string{"scope", "scp", "scopes"} {
 		if s, ok := c.MapClaims[name].(string); ok {
 			all = append(all, strings.Fields(s)...)
 			continue
