@@ -57,6 +57,21 @@ func readBody(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// readMessageBody is readBody for those who need the message itself.
+func readMessageBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	if !readBody(w, r) {
+		return nil, false
+	}
+	body, err := io.ReadAll(r.Body) // in memory already
+	if err != nil {
+		noteReason(r.Context(), err)
+		problem{http.StatusBadRequest, "invalid_request", "The message could not be read."}.write(w)
+		return nil, false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, true
+}
+
 func tooLarge(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	problem{

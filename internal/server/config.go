@@ -87,6 +87,8 @@ type Config struct {
 	HTTP *http.Client
 	// Leeway is the tolerated clock difference; zero means 30 seconds.
 	Leeway time.Duration
+	// Operations are limits, sessions and replicas.
+	Operations
 	// Version is the program's version for MCP's serverInfo.
 	Version string
 	// Log receives one line per request and per provider failure; nil
@@ -103,7 +105,7 @@ func (c *Config) Check() error {
 // CheckOptional is Check for all fields but Resource and Issuer, which may be
 // known only later.
 func (c *Config) CheckOptional() error {
-	var errs []error
+	errs := []error{c.checkOperations()}
 	if c.Leeway < 0 || c.Leeway > 5*time.Minute {
 		errs = append(errs, fmt.Errorf("leeway %s: must be between 0 and 5m", c.Leeway))
 	}

@@ -10,12 +10,14 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/mark3labs/mcp-go/mcp"
 )
 
 // message is what must be known of a JSON-RPC message before it is passed on.
 type message struct {
-	method string
-	tool   string // the name of a tools/call; "" otherwise
+	method  string
+	tool    string // the name of a tools/call; "" otherwise
+	version string // of the protocol, as params._meta names it from 2026-07-28 on
 }
 
 // errAmbiguous is a message that two parsers may read differently.
@@ -41,6 +43,9 @@ func readMessage(body []byte) (message, error) {
 			return nil
 		case member == "params" && dec.PeekKind() == '{':
 			return eachMember(dec, paramNames(), func(member string) error {
+				if member == "_meta" && dec.PeekKind() == '{' {
+					return m.readMeta(dec)
+				}
 				if member != "name" || dec.PeekKind() != '"' {
 					return dec.SkipValue()
 				}
@@ -64,6 +69,20 @@ func readMessage(body []byte) (message, error) {
 		m.tool = name
 	}
 	return m, nil
+}
+
+func (m *message) readMeta(dec *jsontext.Decoder) error {
+	return eachMember(dec, nil, func(member string) error {
+		if member != mcp.MetaKeyProtocolVersion || dec.PeekKind() != '"' {
+			return dec.SkipValue()
+		}
+		token, err := dec.ReadToken()
+		if err != nil {
+			return fmt.Errorf("protocol version: %w", err)
+		}
+		m.version = token.String()
+		return nil
+	})
 }
 
 func messageNames() []string {

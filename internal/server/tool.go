@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -107,30 +106,4 @@ func newStreamable(m *server.MCPServer, log *slog.Logger) *server.StreamableHTTP
 		server.WithDisableLocalhostProtection(true),
 		server.WithStreamableHTTPLogger(log),
 	)
-}
-
-// newSSE serves HTTP+SSE. The origin given stops mcp-go from allowing every
-// page to read streams; the real decision is the gate's.
-func newSSE(m *server.MCPServer, origin, messages string) *server.SSEServer {
-	return server.NewSSEServer(m,
-		server.WithMessageEndpoint(messages),
-		server.WithSessionIDGenerator(sessionIDFrom),
-		server.WithSSEDisableLocalhostProtection(true),
-		server.WithSSECORS(server.WithCORSAllowedOrigins(origin)),
-	)
-}
-
-// serveStreamable answers one message on Streamable HTTP.
-func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, _ Identity) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	if !readBody(w, r) {
-		return
-	}
-	// There are no sessions, so an id from the client means nothing (S15).
-	// mcp-go would look it up all the same.
-	r.Header.Del("Mcp-Session-Id")
-	s.streamable.ServeHTTP(w, r)
 }
