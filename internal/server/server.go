@@ -158,6 +158,7 @@ func (s *Server) mount(cfg *Config) error {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	limitBody(w, r)
 	to, ok := s.routes[r.URL.EscapedPath()]
 	if !ok {
 		to = route{routeUnknown, s.public(func(w http.ResponseWriter, _ *http.Request) {
