@@ -20,7 +20,7 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients"},
-	"cmd/whoami-server":        {"internal/server", "internal/devidp"},
+	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp"},
 	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/era"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse"},
 	"internal/bridge/era":      {"internal/jsonrpc"},
@@ -30,6 +30,7 @@ var rooms = map[string][]string{
 	"internal/oauth/loopback":  {},
 	"internal/store":           {"internal/oauth"},
 	"internal/server":          {},
+	"internal/server/bus":      {"internal/server"},
 	"internal/devidp":          {},
 	"internal/clients":         {},
 	"examples/whoami":          {"internal/server", "internal/devidp"},
@@ -39,13 +40,14 @@ var rooms = map[string][]string{
 var onlyIn = map[string]string{
 	"github.com/zalando/go-keyring": "internal/store",
 	"github.com/pkg/browser":        "cmd/mcp-login",
+	"github.com/redis/go-redis":     "internal/server/bus",
 }
 
 // neverLinked names what a program must not contain.
 var neverLinked = map[string][]string{
 	"cmd/whoami-server": {"github.com/zalando/go-keyring", "github.com/pkg/browser", module + "internal/oauth", module + "internal/bridge"},
 	"cmd/mcp-login": {
-		"github.com/mark3labs/mcp-go/client", "github.com/mark3labs/mcp-go/server", module + "internal/server", module + "internal/devidp", "net/http/httptest", "testing",
+		"github.com/mark3labs/mcp-go/client", "github.com/mark3labs/mcp-go/server", "github.com/redis/go-redis", "github.com/prometheus", "go.opentelemetry.io", module + "internal/server", module + "internal/devidp", "net/http/httptest", "testing",
 	},
 }
 

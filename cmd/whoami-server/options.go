@@ -20,9 +20,12 @@ type options struct {
 	issuer, resource, listen, scope, requiredScope string
 	allowHost, allowOrigin, logLevel, devListen    string
 	relay, jwtOnly, allowUntyped, dev, version     boolText
+	operationOptions
 
-	level  slog.Level
-	config server.Config
+	file     string
+	mistakes []mistake // of the file
+	level    slog.Level
+	config   server.Config
 }
 
 // boolText is a boolean flag whose value is judged later, together with all
@@ -70,17 +73,20 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	text(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	boolean(&o.dev, "dev", "false", "run with a provider that lets anybody in; for this machine only")
 	text(&o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
+	o.operationOptions.flags(text, boolean)
+	text(&o.file, "config", "", "YAML `file` with any of these options")
 	boolean(&o.version, "version", "false", "print the version and exit")
 	fs.Usage = func() {
 		_, _ = fmt.Fprint(out, "whoami-server: an MCP server that tells who is signed in.\n\n"+
-			"  whoami-server --issuer URL --resource URL\n  whoami-server --dev\n\nOptions [environment variables]:\n")
+			"  whoami-server --issuer URL --resource URL\n  whoami-server --dev\n"+
+			"  whoami-server healthcheck\n\nOptions [environment variables]:\n")
 		fs.PrintDefaults()
 	}
 	return fs
 }
 
-// read fills o from args and, for flags not given, from the environment. Its
-// error has been reported to out already.
+// read fills o from args, for flags not given from the environment, and for the
+// rest from the file. Its error has been reported to out already.
 func (o *options) read(args []string, getenv func(string) string, out io.Writer) error {
 	fs := o.flags(out)
 	if err := fs.Parse(args); err != nil {
@@ -91,8 +97,12 @@ func (o *options) read(args []string, getenv func(string) string, out io.Writer)
 	fs.VisitAll(func(f *flag.Flag) {
 		if value := getenv(variable(f.Name)); value != "" && !given[f.Name] && f.Name != "version" {
 			_ = f.Value.Set(value) // neither kind of value refuses here
+			given[f.Name] = true
 		}
 	})
+	if o.file != "" {
+		o.mistakes = readFile(o.file, fs, given)
+	}
 	if fs.NArg() > 0 {
 		_, _ = fmt.Fprintf(out, "error: unexpected argument %q\nhint: see whoami-server --help\n", fs.Arg(0))
 		return errors.New("unexpected argument")
@@ -103,7 +113,7 @@ func (o *options) read(args []string, getenv func(string) string, out io.Writer)
 // parse turns the text into o.config and reports every mistake. The resource
 // stays nil if it is to follow from the address that will be bound.
 func (o *options) parse() []mistake {
-	var all []mistake
+	all := o.mistakes
 	wrong := func(hint string, err error) {
 		if err != nil {
 			all = append(all, mistake{err, hint})
@@ -126,6 +136,7 @@ func (o *options) parse() []mistake {
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		wrong("write debug, info, warn or error", fmt.Errorf("log-level: %q is not a level", o.logLevel))
 	}
+	o.operationOptions.parse(&o.config.Operations, yes, wrong)
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
 	o.parseIssuer(yes("dev", o.dev), wrong)
 	o.parseAddresses(wrong)

@@ -11,8 +11,12 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
+	"mcp-login/internal/server/bus"
 )
 
 const (
@@ -24,6 +28,9 @@ const (
 	stopTimeout = 10 * time.Second
 	// maxHeaderBytes leaves room for the longest token accepted.
 	maxHeaderBytes = 64 << 10
+	// headerTimeout is how long a client may take for the header of a request,
+	// and a client of the operations listener for all of it.
+	headerTimeout = 10 * time.Second
 )
 
 // run is the program without its surroundings. It ends with ctx and returns
@@ -34,6 +41,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		o.flags(stdout).Usage()
 		return exitOK
 	}
+	check := len(args) > 0 && args[0] == "healthcheck"
+	if check {
+		args = args[1:]
+	}
 	if err := o.read(args, getenv, stderr); err != nil {
 		return exitUsage
 	}
@@ -41,13 +52,16 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		_, _ = fmt.Fprintln(stdout, "whoami-server", programVersion())
 		return exitOK
 	}
+	if check {
+		return healthcheck(ctx, &o, stderr)
+	}
 	if mistakes := o.parse(); len(mistakes) > 0 {
 		for _, m := range mistakes {
 			report(stderr, m)
 		}
 		return exitUsage
 	}
-	if err := serve(ctx, &o, stdout, stderr); err != nil {
+	if err := serve(ctx, &o, getenv, stdout, stderr); err != nil {
 		var m mistake
 		if !errors.As(err, &m) {
 			m = mistake{err: err}
@@ -83,18 +97,19 @@ func wantsHelp(args []string) bool {
 }
 
 // serve binds, starts, waits for ctx, and stops.
-func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: o.level}))
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+func serve(ctx context.Context, o *options, getenv func(string) string, stdout, stderr io.Writer) error {
+	log := newLog(o, stderr)
+	l, err := bind(ctx, o, getenv, log)
 	if err != nil {
-		return mistake{fmt.Errorf("listen: %w", err), "choose another --listen, or stop what is using that one"}
+		return err
 	}
-	defer func() { _ = listener.Close() }()
+	defer l.close()
 	cfg := o.config
 	cfg.Log = log
 	if cfg.Resource == nil {
-		// The bound address has the port even where 0 was asked for.
-		cfg.Resource = &url.URL{Scheme: "http", Host: listener.Addr().String(), Path: "/mcp"}
+		if cfg.Resource, err = resourceAt(l.clients.Addr(), l.certificate != nil); err != nil {
+			return err
+		}
 	}
 	if cfg.Issuer == "" { // only with --dev
 		provider, err := startDev(ctx, o.devListen, cfg.Resource, log)
@@ -105,13 +120,62 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		cfg.Issuer = provider.Issuer()
 		printDev(stdout, cfg.Resource.String())
 	}
+	if o.busURL != "" {
+		connection, err := bus.Dial(o.busURL, log)
+		if err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+		defer func() { _ = connection.Close() }()
+		cfg.Bus = connection
+	}
+	registry := newRegistry()
+	cfg.Metrics = registry
 	handler, err := server.New(cfg)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	if l.ops != nil {
+		stop := serveOperations(l.ops, handler.OperationsHandler(registry), log)
+		defer stop()
+		_, _ = fmt.Fprintf(stderr, "operations on %s\n", l.ops.Addr())
+	}
 	_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n",
-		cfg.Version, listener.Addr(), cfg.Resource, cfg.Issuer)
-	return serveHTTP(ctx, listener, handler, log)
+		cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
+	notify(getenv, "READY=1")
+	defer notify(getenv, "STOPPING=1")
+	return serveHTTP(ctx, l, handler, o.drain, log)
+}
+
+func newLog(o *options, to io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: o.level}
+	if o.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, opts))
+	}
+	return slog.New(slog.NewTextHandler(to, opts))
+}
+
+// newRegistry also counts what the process itself takes.
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// resourceAt is the resource of a server that was given none: the bound address,
+// which has the port even where 0 was asked for.
+func resourceAt(address net.Addr, secure bool) (*url.URL, error) {
+	host, _, err := net.SplitHostPort(address.String())
+	if err != nil || !loopback(host) {
+		return nil, mistake{
+			fmt.Errorf("resource: missing, and %s is not a loopback address", address),
+			"give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
+		}
+	}
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	return &url.URL{Scheme: scheme, Host: address.String(), Path: "/mcp"}, nil
 }
 
 func startDev(ctx context.Context, address string, resource *url.URL, log *slog.Logger) (*devidp.Server, error) {
@@ -135,27 +199,34 @@ func printDev(w io.Writer, resource string) {
 		"At a terminal:\n  mcp-login %[1]s\n", resource)
 }
 
-// serveHTTP serves until ctx ends, then ends streams and waits for calls. It
-// returns nil after an orderly stop.
-func serveHTTP(ctx context.Context, listener net.Listener, handler *server.Server, log *slog.Logger) error {
-	srv := &http.Server{
-		Handler: handler,
-		// No WriteTimeout and no ReadTimeout: streams stay open for hours. The
-		// handler bounds the time to send a message itself.
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+// serveHTTP serves until ctx ends. Then it is not ready any more, but goes on for
+// drain, in which a load balancer can notice; after that streams are ended and
+// calls waited for. It returns nil after an orderly stop.
+func serveHTTP(ctx context.Context, l *listeners, handler *server.Server, drain time.Duration, log *slog.Logger) error {
+	srv := newHTTPServer(handler, log)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(listener) }()
+	go func() {
+		if l.certificate != nil {
+			srv.TLSConfig = l.certificate.config()
+			failed <- srv.ServeTLS(l.clients, "", "")
+			return
+		}
+		failed <- srv.Serve(l.clients)
+	}()
 	select {
 	case err := <-failed:
 		_ = handler.Close(context.WithoutCancel(ctx))
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping")
+	log.Info("stopping", slog.Duration("drain_delay", drain))
+	handler.Wane()
+	select {
+	case err := <-failed:
+		_ = handler.Close(context.WithoutCancel(ctx))
+		return fmt.Errorf("serve: %w", err)
+	case <-time.After(drain):
+	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	// Both at once: Shutdown waits for the streams that Close ends.
@@ -167,4 +238,32 @@ func serveHTTP(ctx context.Context, listener net.Listener, handler *server.Serve
 		return fmt.Errorf("stop: calls were cut off: %w", err)
 	}
 	return nil
+}
+
+// newHTTPServer has no ReadTimeout and no WriteTimeout, since streams stay open
+// for hours: the handler bounds the time to send a message and to read an answer.
+func newHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// serveOperations serves the operations handler until stop is called, which is
+// after everything else has ended.
+func serveOperations(l net.Listener, handler http.Handler, log *slog.Logger) (stop func()) {
+	srv := newHTTPServer(handler, log)
+	srv.ReadTimeout, srv.WriteTimeout = headerTimeout, headerTimeout
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("operations listener", slog.Any("error", err))
+		}
+	}()
+	return func() {
+		_ = srv.Close()
+		<-done
+	}
 }

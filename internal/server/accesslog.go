@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -19,8 +20,9 @@ type exchangeKey struct{}
 // goroutine that serves the request.
 type exchange struct {
 	http.ResponseWriter
-	status int
-	reason error
+	status  int
+	subject string
+	reason  error
 }
 
 func (e *exchange) WriteHeader(status int) {
@@ -49,9 +51,24 @@ func (e *exchange) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 
 // noteReason records why a request was refused, for the log only.
 func noteReason(ctx context.Context, err error) {
-	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok && err != nil {
 		e.reason = err
 	}
+}
+
+// noteSubject records whom the token is of, for the log only.
+func noteSubject(ctx context.Context, subject string) {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		e.subject = subject
+	}
+}
+
+// statusOf is the status that was answered so far; zero if there is none.
+func statusOf(ctx context.Context) int {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return e.status
+	}
+	return 0
 }
 
 // logged runs serve with a correlation id and writes one line afterwards. The
@@ -67,10 +84,19 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 	e := &exchange{ResponseWriter: w}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 	defer func() {
+		method, took := knownMethod(r.Method), time.Since(start)
+		if e.status == 0 {
+			e.status = http.StatusOK // what net/http sends then
+		}
+		stream := strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream")
+		s.metrics.answered(name, method, e.status, took, stream)
 		attrs := []slog.Attr{
-			slog.String("request_id", id), slog.String("method", knownMethod(r.Method)),
+			slog.String("request_id", id), slog.String("method", method),
 			slog.String("route", name), slog.Int("status", e.status),
-			slog.Duration("duration", time.Since(start)),
+			slog.Duration("duration", took), slog.String("client", clientAddress(r, s.ops.TrustedProxies)),
+		}
+		if e.subject != "" {
+			attrs = append(attrs, slog.String("subject", e.subject))
 		}
 		if e.reason != nil {
 			attrs = append(attrs, slog.Any("reason", e.reason))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // errNoToken says that a request carries no bearer token at all.
@@ -59,6 +60,13 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, metadataUR
 	if err == nil {
 		return id, true
 	}
+	s.refuse(w, r, metadataURL, err)
+	return Identity{}, false
+}
+
+// refuse answers a request that failed with err. metadataURL goes into the
+// challenge.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, metadataURL string, err error) {
 	p, scopes := s.refusalOf(err)
 	switch p.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusBadRequest:
@@ -68,11 +76,20 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, metadataUR
 		}
 		w.Header().Set("WWW-Authenticate", challenge(metadataURL, scopes, code, text))
 	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryPause.Seconds())))
+		w.Header().Set("Retry-After", strconv.Itoa(pauseAfter(err)))
 	}
 	noteReason(r.Context(), err)
 	p.write(w)
-	return Identity{}, false
+}
+
+// pauseAfter is the number of seconds that a client should wait after err.
+func pauseAfter(err error) int {
+	pause := retryPause
+	var known *unavailable
+	if errors.As(err, &known) {
+		pause = known.after
+	}
+	return max(1, int((pause+time.Second-1)/time.Second))
 }
 
 func (s *Server) identify(r *http.Request) (Identity, error) {

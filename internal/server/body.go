@@ -16,8 +16,18 @@ const (
 	bodyTimeout = 30 * time.Second
 )
 
-// readBody checks a message's content type and reads it whole, or answers
-// itself and returns false. A page may send text/plain to any server without
+// limitBody bounds the time that the sender of r may take for its body, whether
+// somebody reads it or not: net/http reads what the handler left over before it
+// answers, and would wait for ever. Its own ReadTimeout would end long streams as
+// well. Not every ResponseWriter can set a deadline; then there is none.
+func limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
+}
+
+// readBody checks a message's content type, reads it whole, and asks whether its
+// sender may send it, or answers itself and returns false. A page may send text/plain to any server without
 // a preflight, so only application/json is taken (S13). mcp-go reads without
 // limit, which is why the reading is done here.
 func readBody(w http.ResponseWriter, r *http.Request) bool {
@@ -33,12 +43,7 @@ func readBody(w http.ResponseWriter, r *http.Request) bool {
 		tooLarge(w)
 		return false
 	}
-	// The server's own read timeout would also end long streams. Not every
-	// ResponseWriter can set a deadline; then there is none.
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	_ = conn.SetReadDeadline(time.Time{})
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
@@ -46,12 +51,32 @@ func readBody(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	case err != nil:
 		noteReason(r.Context(), err)
+		w.Header().Set("Connection", "close")
 		problem{http.StatusBadRequest, "invalid_request", "The message could not be read."}.write(w)
+		return false
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	if !allowMessage(w, r, body) {
 		return false
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	return true
+}
+
+// readMessageBody is readBody for those who need the message itself.
+func readMessageBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	if !readBody(w, r) {
+		return nil, false
+	}
+	body, err := io.ReadAll(r.Body) // in memory already
+	if err != nil {
+		noteReason(r.Context(), err)
+		problem{http.StatusBadRequest, "invalid_request", "The message could not be read."}.write(w)
+		return nil, false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, true
 }
 
 func tooLarge(w http.ResponseWriter) {

@@ -14,13 +14,18 @@ type problem struct {
 	text   string
 }
 
-// write answers with the problem as JSON, in the shape OAuth uses for errors.
+// write answers with the problem as JSON, in the shape OAuth uses for errors,
+// with the id by which the operator finds the request in the log.
 func (p problem) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(p.status)
-	_ = stdjson.NewEncoder(w).Encode(map[string]string{"error": p.code, "error_description": p.text})
+	answer := map[string]string{"error": p.code, "error_description": p.text}
+	if id := h.Get(requestIDHeader); id != "" {
+		answer["request_id"] = id
+	}
+	_ = stdjson.NewEncoder(w).Encode(answer)
 }
 
 // challenge builds a Bearer challenge (RFC 6750 section 3, RFC 9728 section

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mark3labs/mcp-go/server"
 )
 
 // defaultLeeway is how far clocks may differ. Logto allows none itself, and
@@ -27,16 +31,44 @@ type Config struct {
 	// Issuer is the authorization server's issuer identifier, exactly as its
 	// own metadata spells it. https, or http on a loopback host.
 	Issuer string
+	// OtherIssuers are further authorization servers whose JWTs are accepted,
+	// published in metadata after Issuer. Opaque tokens are shown to Issuer
+	// alone, or every issuer would see those of the others.
+	OtherIssuers []string
 	// Scopes are advertised to clients in metadata and challenges.
 	// offline_access is dropped (S9).
 	Scopes []string
 	// RequiredScopes must all be in a token, by exact comparison. They are
 	// advertised as well. With any set, opaque tokens are refused, since
-	// nothing tells their scopes.
+	// nothing tells their scopes, unless Introspection does.
 	RequiredScopes []string
-	// Verify replaces the built-in verification; nil means JWT and userinfo
-	// of Issuer.
+	// ToolScopes are what calls of a tool need beside RequiredScopes, by the
+	// tool's name, so that a client can begin with little and ask for more
+	// when it must. A tool that is not named needs no more.
+	ToolScopes map[string][]string
+	// MCP serves the tools; nil means whoami's own. It needs no protection of
+	// its own: New adds the check of ToolScopes to it. Use it for one New only.
+	MCP *server.MCPServer
+	// Verify replaces the built-in verification and its cache; nil means JWTs
+	// of the issuers, and opaque tokens of Issuer.
 	Verify Verifier
+	// Introspection asks about opaque tokens there; nil means at userinfo.
+	Introspection *Introspection
+	// Clients are the applications whose tokens are accepted, by client_id or
+	// azp; none means all. Userinfo does not tell the application, so it does
+	// not suffice then.
+	Clients []string
+	// Algorithms are the accepted signature algorithms (RFC 7518); none means
+	// every asymmetric one that the issuer's keys are for.
+	Algorithms []string
+	// CacheTTL is how long a verdict about a token is reused, and so how long
+	// one that was revoked may still be accepted. Zero means 30 seconds, a
+	// negative value that every request is checked anew.
+	CacheTTL time.Duration
+	// OutageGrace is for how long after its last check an opaque token stays
+	// accepted while the issuer cannot be asked; never past its expiry. Zero
+	// means 5 minutes, a negative value not at all.
+	OutageGrace time.Duration
 	// JWTOnly refuses opaque tokens, see the package comment.
 	JWTOnly bool
 	// AllowUntypedJWT accepts a JWT whose typ is absent or "JWT" beside those
@@ -55,6 +87,8 @@ type Config struct {
 	HTTP *http.Client
 	// Leeway is the tolerated clock difference; zero means 30 seconds.
 	Leeway time.Duration
+	// Operations are limits, sessions and replicas.
+	Operations
 	// Version is the program's version for MCP's serverInfo.
 	Version string
 	// Log receives one line per request and per provider failure; nil
@@ -71,11 +105,12 @@ func (c *Config) Check() error {
 // CheckOptional is Check for all fields but Resource and Issuer, which may be
 // known only later.
 func (c *Config) CheckOptional() error {
-	var errs []error
+	errs := []error{c.checkOperations()}
 	if c.Leeway < 0 || c.Leeway > 5*time.Minute {
 		errs = append(errs, fmt.Errorf("leeway %s: must be between 0 and 5m", c.Leeway))
 	}
-	for _, s := range slices.Concat(c.Scopes, c.RequiredScopes) {
+	errs = append(errs, c.checkVerification())
+	for _, s := range slices.Concat(c.Scopes, c.RequiredScopes, slices.Concat(slices.Collect(maps.Values(c.ToolScopes))...)) {
 		if !validScope(s) {
 			errs = append(errs, fmt.Errorf("scope %q: not a scope token of RFC 6749 section 3.3", s))
 		}
@@ -86,6 +121,45 @@ func (c *Config) CheckOptional() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkVerification is the part of the check about how tokens are verified.
+func (c *Config) checkVerification() error {
+	var errs []error
+	for k, issuer := range c.OtherIssuers {
+		if err := CheckIssuer(issuer); err != nil {
+			errs = append(errs, err)
+		} else if issuer == c.Issuer || slices.Contains(c.OtherIssuers[:k], issuer) {
+			errs = append(errs, fmt.Errorf("issuer %s: given twice", issuer))
+		}
+	}
+	for _, a := range c.Algorithms {
+		if !slices.Contains(asymmetric(), a) {
+			errs = append(errs, fmt.Errorf("algorithm %q: must be one of %s", a, strings.Join(asymmetric(), ", ")))
+		}
+	}
+	if c.CacheTTL > maxCacheTTL {
+		errs = append(errs, fmt.Errorf("cache TTL %s: must be at most %s", c.CacheTTL, maxCacheTTL))
+	}
+	if c.OutageGrace > maxOutageGrace {
+		errs = append(errs, fmt.Errorf("outage grace %s: must be at most %s", c.OutageGrace, maxOutageGrace))
+	}
+	if i := c.Introspection; i != nil && (i.ClientID == "" || i.ClientSecret == "") {
+		errs = append(errs, errors.New("introspection: client id and client secret are both needed"))
+	}
+	if c.Introspection != nil && c.JWTOnly {
+		errs = append(errs, errors.New("introspection: of no use where only JWTs are accepted"))
+	}
+	return errors.Join(errs...)
+}
+
+// leeway, cacheTTL and outageGrace are the values that zero stands for.
+func (c *Config) leeway() time.Duration { return cmp.Or(c.Leeway, defaultLeeway) }
+
+func (c *Config) cacheTTL() time.Duration { return max(0, cmp.Or(c.CacheTTL, defaultCacheTTL)) }
+
+func (c *Config) outageGrace() time.Duration {
+	return max(0, cmp.Or(c.OutageGrace, defaultOutageGrace))
 }
 
 // CheckResource reports why u cannot be the identifier of this server

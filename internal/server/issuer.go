@@ -26,10 +26,13 @@ type metadata struct {
 	JWKSURI          string `json:"jwks_uri"`
 	UserinfoEndpoint string `json:"userinfo_endpoint"`
 
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+
 	document []byte
 }
 
-// provider talks to the one configured issuer.
+// provider talks to one issuer.
 type provider struct {
 	issuer   string
 	client   *http.Client
@@ -122,7 +125,7 @@ func (p *provider) readMetadata(ctx context.Context, location string) (metadata,
 	if m.Issuer != p.issuer {
 		return metadata{}, fmt.Errorf("issuer is %q, configured is %q", m.Issuer, p.issuer)
 	}
-	for _, endpoint := range []string{m.JWKSURI, m.UserinfoEndpoint} {
+	for _, endpoint := range []string{m.JWKSURI, m.UserinfoEndpoint, m.IntrospectionEndpoint} {
 		if err := p.checkEndpoint(endpoint); err != nil {
 			return metadata{}, err
 		}
@@ -173,10 +176,15 @@ func (p *provider) read(ctx context.Context, location, token string, limit int64
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("make request: %w", err)
 	}
-	req.Header.Set("Accept", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	return p.perform(req, limit)
+}
+
+// perform sends a request and reads at most limit bytes of its answer.
+func (p *provider) perform(req *http.Request, limit int64) (int, http.Header, []byte, error) {
+	req.Header.Set("Accept", "application/json")
 	resp, err := p.client.Do(req)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("send request: %w", err)

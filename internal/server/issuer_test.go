@@ -25,12 +25,14 @@ type testIssuer struct {
 	url  string
 	keys sync.Map // kid → crypto.Signer
 
-	metadataCalls, keyCalls, userinfoCalls atomic.Int64
+	metadataCalls, keyCalls, userinfoCalls, introspectionCalls atomic.Int64
 
 	// Each may be replaced before the first request.
 	metadata http.HandlerFunc
 	jwks     http.HandlerFunc
 	userinfo http.HandlerFunc
+
+	introspection http.HandlerFunc // see introspect
 }
 
 // newTestIssuer returns an issuer that answers at its own loopback address.
@@ -84,6 +86,9 @@ func (i *testIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/oidc/me":
 		i.userinfoCalls.Add(1)
 		i.userinfo(w, r)
+	case "/oidc/introspect":
+		i.introspectionCalls.Add(1)
+		i.introspection(w, r)
 	default:
 		http.NotFound(w, r)
 	}

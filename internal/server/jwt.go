@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -43,10 +44,11 @@ func parseJWTHeader(token string) (jwtHeader, bool) {
 	return h, true
 }
 
-// jwtVerifier verifies access tokens in JWT form (RFC 9068 section 4).
+// jwtVerifier verifies access tokens in JWT form (RFC 9068 section 4) of one
+// issuer.
 type jwtVerifier struct {
 	provider     *provider
-	audiences    []string
+	algorithms   []string
 	parser       *jwt.Parser
 	allowUntyped bool
 }
@@ -60,22 +62,27 @@ func asymmetric() []string {
 	}
 }
 
-func newJWTVerifier(p *provider, audiences []string, leeway time.Duration, allowUntyped bool) *jwtVerifier {
+func newJWTVerifier(p *provider, cfg *Config, audiences []string) *jwtVerifier {
+	algorithms := asymmetric()
+	if len(cfg.Algorithms) > 0 {
+		algorithms = cfg.Algorithms
+	}
 	return &jwtVerifier{
-		provider: p, audiences: audiences, allowUntyped: allowUntyped,
+		provider: p, algorithms: algorithms, allowUntyped: cfg.AllowUntypedJWT,
 		parser: jwt.NewParser(
-			jwt.WithValidMethods(asymmetric()), jwt.WithStrictDecoding(),
+			jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(),
 			jwt.WithIssuer(p.issuer), jwt.WithAudience(audiences...),
-			jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
+			jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(cfg.leeway()),
 		),
 	}
 }
 
-// verify decides about a token whose header has been read. All that can be
-// told without a key comes first, so that garbage costs no visit to the provider.
-func (v *jwtVerifier) verify(ctx context.Context, token string, header jwtHeader) (Identity, error) {
+// verify decides about a token whose header and claims have been read. All that
+// can be told without a key comes first, so that garbage costs no visit to the
+// provider.
+func (v *jwtVerifier) verify(ctx context.Context, token string, header jwtHeader, unverified accessClaims) (Identity, error) {
 	switch {
-	case !slices.Contains(asymmetric(), header.Algorithm):
+	case !slices.Contains(v.algorithms, header.Algorithm):
 		return Identity{}, refusal("algorithm not accepted")
 	case header.Critical != nil:
 		// RFC 7515 section 4.1.11: an extension that is not understood.
@@ -83,25 +90,49 @@ func (v *jwtVerifier) verify(ctx context.Context, token string, header jwtHeader
 	case !isAccessTokenType(header.Type) && (!v.allowUntyped || !isUntyped(header.Type)):
 		return Identity{}, refusal("not an access token (typ)")
 	}
-	var unverified accessClaims
-	if _, _, err := v.parser.ParseUnverified(token, &unverified); err != nil {
-		return Identity{}, refusal("claims cannot be decoded")
-	}
-	if iss, err := unverified.GetIssuer(); err != nil || iss != v.provider.issuer {
-		return Identity{}, refusal("another issuer")
-	}
-	keys, err := v.provider.keysFor(ctx, header.KeyID)
+	claims, err := v.parse(ctx, token, header.KeyID, unverified.issuedAt())
 	if err != nil {
 		return Identity{}, err
-	}
-	var claims accessClaims
-	if _, err := v.parser.ParseWithClaims(token, &claims, keys); err != nil {
-		return Identity{}, refusalFor(err)
 	}
 	if !isAccessTokenType(header.Type) && claims.isIDToken() {
 		return Identity{}, refusal("an ID token")
 	}
 	return v.identity(claims)
+}
+
+// parse verifies signature and claims.
+func (v *jwtVerifier) parse(ctx context.Context, token string, kid *string, iat time.Time) (accessClaims, error) {
+	arrival := time.Now()
+	set, err := v.provider.keysFor(ctx, kid, arrival, iat)
+	if err != nil {
+		return accessClaims{}, err
+	}
+	claims, err := v.parseWith(ctx, token, set)
+	if kid != nil || !set.anonymous || !errors.Is(err, errSignature) {
+		return claims, err
+	}
+	// Nothing but its signature can tell that a token without kid is of a key
+	// not seen before.
+	known := set.version
+	if set, err = v.provider.newerKeys(ctx, known); err != nil {
+		return accessClaims{}, err
+	}
+	err = errSignature
+	if set.version != known {
+		claims, err = v.parseWith(ctx, token, set)
+	}
+	if errors.Is(err, errSignature) {
+		err = v.provider.noKey(set, arrival, iat)
+	}
+	return claims, err
+}
+
+func (v *jwtVerifier) parseWith(ctx context.Context, token string, set keySet) (accessClaims, error) {
+	var claims accessClaims
+	if _, err := v.parser.ParseWithClaims(token, &claims, set.find(ctx)); err != nil {
+		return accessClaims{}, refusalFor(err)
+	}
+	return claims, nil
 }
 
 // isAccessTokenType implements RFC 9068 section 4, which keeps every other kind
@@ -132,6 +163,15 @@ func (v *jwtVerifier) identity(claims accessClaims) (Identity, error) {
 	}, nil
 }
 
+// Refusals that others ask for: the first three may end with time or with a new
+// key of the provider.
+const (
+	errNotYet     = refusal("not valid yet")
+	errFuture     = refusal("issued in the future")
+	errUnknownKey = refusal("unknown signing key")
+	errSignature  = refusal("wrong signature")
+)
+
 // refusalFor turns the parser's error into a fixed text for the log: the
 // original may quote parts of the token.
 func refusalFor(err error) error {
@@ -140,13 +180,13 @@ func refusalFor(err error) error {
 		reason refusal
 	}{
 		{jwt.ErrTokenExpired, "expired"},
-		{jwt.ErrTokenNotValidYet, "not valid yet"},
-		{jwt.ErrTokenUsedBeforeIssued, "issued in the future"},
+		{jwt.ErrTokenNotValidYet, errNotYet},
+		{jwt.ErrTokenUsedBeforeIssued, errFuture},
 		{jwt.ErrTokenInvalidAudience, "another audience"},
 		{jwt.ErrTokenInvalidIssuer, "another issuer"},
 		{jwt.ErrTokenRequiredClaimMissing, "a required claim is missing"},
 		{jwt.ErrTokenInvalidClaims, "claims not accepted"},
-		{jwt.ErrTokenSignatureInvalid, "wrong signature"},
+		{jwt.ErrTokenSignatureInvalid, errSignature},
 		{jwt.ErrTokenUnverifiable, "no key fits"},
 		{jwt.ErrTokenMalformed, "malformed"},
 	} {
@@ -188,6 +228,25 @@ func decodeClaims(raw []byte) (map[string]any, error) {
 	return claims, err
 }
 
+// readClaims decodes the claims of a token in JWT form without verifying
+// anything.
+func readClaims(token string) (accessClaims, error) {
+	_, rest, _ := strings.Cut(token, ".")
+	payload, _, _ := strings.Cut(rest, ".")
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(payload)
+	if err != nil {
+		return accessClaims{}, fmt.Errorf("decode claims: %w", err)
+	}
+	claims, err := decodeClaims(raw)
+	return accessClaims{claims}, err
+}
+
+// issuedAt is the iat claim; zero when there is none.
+func (c accessClaims) issuedAt() time.Time {
+	iat, _ := seconds(c.MapClaims["iat"])
+	return iat
+}
+
 // isIDToken reports claims that only an ID token has (OpenID Connect Core
 // section 2). It is the second line of defence where typ cannot tell.
 func (c accessClaims) isIDToken() bool {
@@ -209,21 +268,16 @@ func (c accessClaims) clientID() string {
 	return ""
 }
 
-// scopes reads scope (RFC 8693 section 4.2) or scp, as a string or a list. A
+// scopes reads scope (RFC 8693 section 4.2), scp or scopes, as a string or a list. A
 // JWT without either has no scopes, which is known, so the result is not nil.
 func (c accessClaims) scopes() []string {
 	all := []string{}
-	for _, name := range []string{"scope", "scp"} {
-		switch v := c.MapClaims[name].(type) {
-		case string:
-			all = append(all, strings.Fields(v)...)
-		case []any:
-			for _, s := range v {
-				if s, ok := s.(string); ok {
-					all = append(all, s)
-				}
-			}
+	for _, name := range []string{"scope", "scp", "scopes"} {
+		if s, ok := c.MapClaims[name].(string); ok {
+			all = append(all, strings.Fields(s)...)
+			continue
 		}
+		all = append(all, oneOrMany(c.MapClaims[name])...)
 	}
 	return all
 }

@@ -21,6 +21,15 @@ func (i *testIssuer) header(t *testing.T, name string, v any) string {
 	return i.token(t, tokenParts{header: map[string]any{name: v}})
 }
 
+// issuedBefore makes a token older than any key set: a young one with a key that
+// is not known yet may be good, see TestKeyNewerThanTheKeySet.
+var issuedBefore = map[string]any{"iat": time.Now().Unix() - 60}
+
+func (i *testIssuer) oldWithKey(t *testing.T, kid string) string {
+	t.Helper()
+	return i.token(t, tokenParts{header: map[string]any{"kid": kid}, claims: issuedBefore})
+}
+
 // S7 and the token table (row 47): everything that is not an access token of
 // this issuer for this server, now, is 401 invalid_token.
 func TestS7TokenTable(t *testing.T) {
@@ -128,9 +137,13 @@ func wrongHeaders(t *testing.T, i *testIssuer) map[string]string {
 			claims: map[string]any{"aud": "app", "nonce": "n"},
 		}),
 		"critical extension":    i.header(t, "crit", []string{"exp"}),
-		"unknown key":           i.header(t, "kid", "k2"),
-		"key id is a path":      i.header(t, "kid", "../../dev/null"),
-		"key id is SQL":         i.header(t, "kid", "x' UNION SELECT 'k"),
+		"unknown key":           i.oldWithKey(t, "k2"),
+		"key id is a path":      i.oldWithKey(t, "../../../../../dev/null"),
+		"key id is a file URL":  i.oldWithKey(t, "file:///dev/null"),
+		"key id is an address":  i.oldWithKey(t, i.url+"/jwks?kid=k1"),
+		"key id is a pipe":      i.oldWithKey(t, "|/bin/true"),
+		"key id has a NUL":      i.oldWithKey(t, "k1\x00"),
+		"key id is SQL":         i.oldWithKey(t, "x' UNION SELECT 'k"),
 		"wrong alg for the key": i.header(t, "alg", "ES384"),
 		"RS256 with an EC key":  i.header(t, "alg", "RS256"),
 	}

@@ -25,13 +25,22 @@ const (
 	// keysMinInterval is the least time between two visits to the provider
 	// because of tokens that name an unknown key: anyone can make such tokens.
 	keysMinInterval = time.Minute
-	minRSABits      = 2048
+	// keysClockSkew is how much later than its iat a token may have been
+	// issued: clocks differ, and iat has whole seconds.
+	keysClockSkew = 2 * time.Second
+	minRSABits    = 2048
 )
 
-// keySet is the issuer's published signing keys (RFC 7517).
+// keySet is the issuer's published signing keys (RFC 7517). Its algorithms are
+// the issuer's: those its keys name, or where a key names none, those that fit
+// its kind.
 type keySet struct {
-	ids  map[string]bool
-	keys keyfunc.Keyfunc
+	ids       map[string]bool
+	anonymous bool // some key has no id, so tokens may name none
+	all       []jwkset.JWK
+	keys      keyfunc.Keyfunc
+	asked     time.Time // before the provider was asked for it
+	version   int       // of the remote copy
 }
 
 // fetchKeys reads the issuer's key set. A key this server cannot use is left
@@ -52,11 +61,14 @@ func (p *provider) readKeys(ctx context.Context) (keySet, error) {
 	if meta.JWKSURI == "" {
 		return keySet{}, errors.New("issuer metadata has no jwks_uri")
 	}
+	asked := time.Now()
 	body, err := p.readOK(ctx, meta.JWKSURI, maxKeysBytes)
 	if err != nil {
 		return keySet{}, fmt.Errorf("%s: %w", meta.JWKSURI, err)
 	}
-	return parseKeys(ctx, body)
+	set, err := parseKeys(ctx, body)
+	set.asked = asked
+	return set, err
 }
 
 func parseKeys(ctx context.Context, body []byte) (keySet, error) {
@@ -80,7 +92,12 @@ func parseKeys(ctx context.Context, body []byte) (keySet, error) {
 		if err := storage.KeyWrite(ctx, key); err != nil {
 			return keySet{}, fmt.Errorf("keep key: %w", err)
 		}
-		set.ids[key.Marshal().KID] = true
+		set.all = append(set.all, key)
+		if id := key.Marshal().KID; id != "" {
+			set.ids[id] = true
+		} else {
+			set.anonymous = true
+		}
 	}
 	if count == 0 {
 		return keySet{}, errors.New("key set has no usable signing key")
@@ -113,23 +130,62 @@ func parseKey(raw jsontext.Value) (jwkset.JWK, error) {
 	return key, nil
 }
 
-// keysFor returns the function that finds the key of a token whose header names
-// kid; nil means that it names none. A kid not seen before causes one visit to
-// the provider, shared and not more often than keysMinInterval, so that a new
-// key is known soon after the provider starts to use it.
-func (p *provider) keysFor(ctx context.Context, kid *string) (jwt.Keyfunc, error) {
+// keysFor returns the key set for a token that names kid, nil if it names none,
+// came in at arrival, and says that it was issued at iat, zero if it does not. A
+// kid not seen before causes one visit to the provider, shared and not more
+// often than keysMinInterval, so that a new key is known soon after the provider
+// starts to use it.
+func (p *provider) keysFor(ctx context.Context, kid *string, arrival, iat time.Time) (keySet, error) {
 	set, version, err := p.keys.get(ctx)
 	if err != nil {
-		return nil, err
+		return keySet{}, err
 	}
-	if kid != nil && !set.ids[*kid] {
-		set, _, err = p.keys.newer(ctx, version)
-		if err != nil {
-			return nil, err
-		}
-		if !set.ids[*kid] {
-			return nil, refusal("unknown signing key")
-		}
+	set.version = version
+	if kid == nil || set.ids[*kid] {
+		return set, nil
 	}
-	return set.keys.KeyfuncCtx(ctx), nil
+	if set, err = p.newerKeys(ctx, version); err != nil {
+		return keySet{}, err
+	}
+	if !set.ids[*kid] {
+		return keySet{}, p.noKey(set, arrival, iat)
+	}
+	return set, nil
+}
+
+// newerKeys returns a key set newer than version if there is one, see
+// [remote.newer].
+func (p *provider) newerKeys(ctx context.Context, version int) (keySet, error) {
+	set, version, err := p.keys.newer(ctx, version)
+	set.version = version
+	return set, err
+}
+
+// noKey is the error for a token whose key is not in set, the newest there is.
+// If the set was asked for after the token came in, or after it was issued, then
+// the token is bad. Else it may well be good, signed with a key for which the
+// provider may not be asked so soon again, and must not be called bad.
+func (p *provider) noKey(set keySet, arrival, iat time.Time) error {
+	if set.asked.Before(arrival) && set.asked.Before(iat.Add(keysClockSkew)) {
+		return &unavailable{"the signing key may be newer than the keys known here", p.keys.wait()}
+	}
+	return errUnknownKey
+}
+
+// find returns the keys that may have made a token's signature: the one it
+// names, or each that its algorithm fits.
+func (s keySet) find(ctx context.Context) jwt.Keyfunc {
+	named := s.keys.KeyfuncCtx(ctx)
+	return func(token *jwt.Token) (any, error) {
+		if _, ok := token.Header["kid"]; ok {
+			return named(token)
+		}
+		var fitting jwt.VerificationKeySet
+		for _, key := range s.all {
+			if a := key.Marshal().ALG.String(); a == "" || a == token.Method.Alg() {
+				fitting.Keys = append(fitting.Keys, key.Key())
+			}
+		}
+		return fitting, nil
+	}
 }

@@ -78,17 +78,17 @@ func (g gate) originAllowed(r *http.Request) bool {
 // preflight carries no token by design and reveals nothing.
 func allowBrowser(w http.ResponseWriter, r *http.Request) bool {
 	h := w.Header()
-	h.Add("Vary", "Origin")
+	h.Add("Vary", "Origin, Access-Control-Request-Headers")
 	from := r.Header.Get("Origin")
 	if from == "" {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", from)
-	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, "+requestIDHeader)
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, "+headerSessionID+", "+requestIDHeader)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
 	if names := r.Header.Get("Access-Control-Request-Headers"); names != "" {
 		h.Set("Access-Control-Allow-Headers", names)
 	}

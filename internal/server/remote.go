@@ -22,9 +22,9 @@ const (
 
 // remote keeps the newest good copy of a document of the provider. It is
 // fetched on first use, by one fetch for all who wait; renewed in the
-// background once it is older than maxAge, and on demand by newer, but never
-// more often than minInterval. A copy stays in use while renewing it fails, up
-// to maxStale.
+// background once it is older than maxAge, and on demand by newer, but that
+// never more often than minInterval. A copy stays in use while renewing it
+// fails, up to maxStale.
 type remote[T any] struct {
 	name        string
 	life        context.Context // ends all fetches
@@ -37,6 +37,7 @@ type remote[T any] struct {
 	version int // counts good fetches; 0 means there is no value yet
 	err     error
 	tried   time.Time     // end of the last attempt
+	asked   time.Time     // end of the last attempt that somebody waited for
 	loaded  time.Time     // end of the last good one
 	running chan struct{} // closed when the fetch under way ends; nil if none
 }
@@ -52,7 +53,7 @@ func (r *remote[T]) get(ctx context.Context) (T, int, error) {
 	}
 	defer r.mu.Unlock()
 	if age > r.maxAge && r.running == nil && !r.pausing() {
-		r.start()
+		r.start(false)
 	}
 	return r.value, r.version, nil
 }
@@ -66,7 +67,7 @@ func (r *remote[T]) newer(ctx context.Context, version int) (T, int, error) {
 		return r.result(version)
 	}
 	if r.running == nil {
-		r.start()
+		r.start(true)
 	}
 	running := r.running
 	r.mu.Unlock()
@@ -82,15 +83,37 @@ func (r *remote[T]) newer(ctx context.Context, version int) (T, int, error) {
 	return r.result(version)
 }
 
-func (r *remote[T]) pausing() bool {
-	if r.tried.IsZero() {
-		return false
+// pausing is called with mu held.
+func (r *remote[T]) pausing() bool { return r.pause() > 0 }
+
+// pause is called with mu held. A copy renewed in the background, which nobody
+// can bring about, takes nothing from those who need a newer one.
+func (r *remote[T]) pause() time.Duration {
+	switch {
+	case r.tried.IsZero():
+		return 0
+	case r.err != nil:
+		return retryPause - time.Since(r.tried)
 	}
-	pause := r.minInterval
-	if r.err != nil {
-		pause = retryPause
+	return r.minInterval - time.Since(r.asked)
+}
+
+// wait is how long newer will not look for a newer copy.
+func (r *remote[T]) wait() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(0, r.pause())
+}
+
+// renew fetches a new copy in the background, at once unless that is being done
+// already. What it returns is closed when that has ended.
+func (r *remote[T]) renew() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running == nil {
+		r.start(false)
 	}
-	return time.Since(r.tried) < pause
+	return r.running
 }
 
 // result is called with mu held. A failure counts only for those who do not
@@ -103,9 +126,9 @@ func (r *remote[T]) result(version int) (T, int, error) {
 	return r.value, r.version, nil
 }
 
-// start is called with mu held. The fetch does not end with the request that
+// start is called with mu held; demanded says that somebody waits. The fetch does not end with the request that
 // caused it, since others may be waiting for it too.
-func (r *remote[T]) start() {
+func (r *remote[T]) start(demanded bool) {
 	done := make(chan struct{})
 	r.running = done
 	go func() {
@@ -120,6 +143,9 @@ func (r *remote[T]) start() {
 			r.version++
 		}
 		r.err, r.tried, r.running = err, time.Now(), nil
+		if demanded {
+			r.asked = r.tried
+		}
 		close(done)
 	}()
 }

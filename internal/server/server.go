@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -19,6 +21,10 @@ const (
 
 	routeHealth  = "healthz"
 	routeUnknown = "unknown"
+
+	// answerTimeout bounds one answer that is no stream, visits to the provider
+	// and a client that reads slowly included.
+	answerTimeout = time.Minute
 )
 
 // route is one of the paths the server answers.
@@ -29,19 +35,31 @@ type route struct {
 
 // Server is whoami as an [http.Handler]. Make one with [New].
 type Server struct {
-	issuer   string
 	scopes   []string // advertised
 	required []string
 	verify   Verifier
 	provider *provider
-	gate     gate
-	layout   layout
-	log      *slog.Logger
+	// providers are all issuers, provider the first of them.
+	providers  []*provider
+	results    *cache          // nil with a verifier that is not the built-in one
+	opaque     *opaqueVerifier // nil without opaque tokens
+	toolScopes map[string][]string
+	gate       gate
+	layout     layout
+	log        *slog.Logger
 
 	routes     map[string]route
-	sessions   *sessions
+	mcp        *server.MCPServer
 	streamable *server.StreamableHTTPServer
-	sse        *server.SSEServer
+
+	ops          Operations
+	metrics      *metrics
+	sessions     SessionStore
+	legacy       legacySessions
+	watchers     watchers
+	streamCount  *streamCount
+	addressLimit *rateLimiter
+	subjectLimit *rateLimiter
 
 	life    context.Context // ends visits to the provider and every request
 	endLife context.CancelFunc
@@ -49,7 +67,9 @@ type Server struct {
 	hangUp  context.CancelFunc
 
 	mu      sync.Mutex
+	waning  bool          // not ready for new clients any more
 	active  int           // protected requests under way
+	calls   int           // those of them that hold no stream
 	drained chan struct{} // closed by the last of them once Close has begun
 }
 
@@ -60,9 +80,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{
-		issuer: cfg.Issuer, scopes: cfg.advertised(), required: cfg.RequiredScopes,
+		toolScopes: cfg.ToolScopes, scopes: cfg.advertised(), required: cfg.RequiredScopes,
 		verify: cfg.Verify, gate: newGate(&cfg), layout: newLayout(&cfg),
-		log: cfg.Log, sessions: newSessions(),
+		log: cfg.Log,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -73,30 +93,31 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.life, s.endLife = context.WithCancel(context.Background())
 	s.streams, s.hangUp = context.WithCancel(s.life)
-	s.provider = newProvider(s.life, cfg.Issuer, cfg.HTTP, s.log)
-	if s.verify == nil {
-		s.verify = s.builtInVerifier(&cfg)
-	}
-	m := newMCP(version)
-	s.streamable = newStreamable(m, s.log)
-	s.sse = newSSE(m, origin(cfg.Resource), s.layout.prefix+pathMessages)
-	if err := s.mount(&cfg); err != nil {
+	s.prepareVerification(&cfg)
+	s.mcp = s.tools(&cfg, version)
+	s.streamable = newStreamable(s.mcp, s.log)
+	if err := errors.Join(s.operate(cfg.Operations, version), s.mount(&cfg)); err != nil {
 		s.endLife()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Server) builtInVerifier(cfg *Config) Verifier {
-	leeway := cfg.Leeway
-	if leeway == 0 {
-		leeway = defaultLeeway
+// operate sets up limits, sessions, metrics, and the way to the replicas.
+func (s *Server) operate(ops Operations, version string) error {
+	s.ops = ops.withDefaults()
+	s.legacy.open = make(map[string]*legacySession)
+	s.watchers.of = make(map[string]map[int]context.CancelFunc)
+	s.streamCount = newStreamCount(s.ops.TotalStreams, s.ops.MaxStreams)
+	s.addressLimit, s.subjectLimit = newRateLimiter(ops.AddressRate), newRateLimiter(ops.SubjectRate)
+	s.sessions = newMemorySessions()
+	if ops.Bus != nil {
+		s.sessions = ops.Bus
+		ops.Bus.Answer(s.answerReplica)
 	}
-	v := &tokenVerifier{jwt: newJWTVerifier(s.provider, s.layout.audiences(), leeway, cfg.AllowUntypedJWT)}
-	if !cfg.JWTOnly && len(cfg.RequiredScopes) == 0 {
-		v.userinfo = newUserinfoVerifier(s.life, s.provider, s.scopes)
-	}
-	return v.verify
+	var err error
+	s.metrics, err = newMetrics(ops.Metrics, version, ops.Bus)
+	return err
 }
 
 // mount fills the routes. The endpoints answer below the public prefix and
@@ -137,6 +158,7 @@ func (s *Server) mount(cfg *Config) error {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	limitBody(w, r)
 	to, ok := s.routes[r.URL.EscapedPath()]
 	if !ok {
 		to = route{routeUnknown, s.public(func(w http.ResponseWriter, _ *http.Request) {
@@ -174,9 +196,13 @@ func (s *Server) protected(metadataURL string,
 		if allowBrowser(w, r) {
 			return
 		}
-		leave, ok := s.enter()
+		if after, ok := s.addressLimit.allow(clientAddress(r, s.ops.TrustedProxies)); !ok {
+			s.metrics.refused(limitAddress)
+			tooMany(w, after, "too_many_requests", "Too many requests from this address.")
+			return
+		}
+		leave, ok := s.enter(w, r)
 		if !ok {
-			problem{http.StatusServiceUnavailable, "temporarily_unavailable", "The server is stopping."}.write(w)
 			return
 		}
 		defer leave()
@@ -188,20 +214,34 @@ func (s *Server) protected(metadataURL string,
 		if !ok {
 			return
 		}
+		noteSubject(ctx, id.Subject)
+		if after, ok := s.subjectLimit.allow(id.Issuer + " " + id.Subject); !ok {
+			s.metrics.refused(limitSubject)
+			tooMany(w, after, "too_many_requests", "Too many requests of this user.")
+			return
+		}
 		// A proxy that buffers would hold back events; a cache must keep none
 		// of this.
 		w.Header().Set("X-Accel-Buffering", "no")
 		w.Header().Set("Cache-Control", "no-store")
-		serve(w, r.WithContext(withIdentity(ctx, id)), id)
+		serve(w, r.WithContext(s.withPermit(ctx, metadataURL, id)), id)
 	})
 }
 
-// bounded returns r's context, ended by Close too: at once for a request that
-// holds a stream open, in the end for all. Of the POSTs only the modern listen
-// request holds one; its Mcp-Method header must equal its body.
+// holdsStream reports whether r may be answered for as long as the client likes:
+// a GET, and of the POSTs only the modern listen request; its Mcp-Method header
+// must equal its body.
+func holdsStream(r *http.Request) bool { return r.Method == http.MethodGet || listens(r) }
+
+func listens(r *http.Request) bool {
+	return r.Header.Get(mcp.HeaderMethod) == string(mcp.MethodSubscriptionsListen)
+}
+
+// bounded returns r's context, ended by Close too: at once for a listen request,
+// in the end for all. The other streams say goodbye by themselves.
 func (s *Server) bounded(r *http.Request) (context.Context, context.CancelFunc) {
 	end := s.life
-	if r.Method == http.MethodGet || r.Header.Get(mcp.HeaderMethod) == string(mcp.MethodSubscriptionsListen) {
+	if listens(r) {
 		end = s.streams
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -209,26 +249,66 @@ func (s *Server) bounded(r *http.Request) (context.Context, context.CancelFunc) 
 	return ctx, func() { stop(); cancel() }
 }
 
-func (s *Server) enter() (leave func(), ok bool) {
+// enter admits a protected request, or answers it itself and returns false.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
+	call := 1
+	deadline := time.Now().Add(answerTimeout)
+	if holdsStream(r) {
+		call, deadline = 0, time.Time{}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.drained != nil {
+		w.Header().Set("Connection", "close")
+		comeBack(w, "The server is stopping.")
+		return nil, false
+	}
+	if s.calls+call > s.ops.MaxConcurrent {
+		s.metrics.refused(limitConcurrency)
+		comeBack(w, "The server is busy.")
 		return nil, false
 	}
 	s.active++
+	s.calls += call
+	s.metrics.underWay(1)
+	// Not every ResponseWriter can set a deadline; then there is none.
+	_ = http.NewResponseController(w).SetWriteDeadline(deadline)
 	return func() {
+		s.metrics.underWay(-1)
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.calls -= call
 		if s.active--; s.active == 0 && s.drained != nil {
 			close(s.drained)
 		}
 	}, true
 }
 
-// Close ends the server: open streams at once, calls under way when they are
-// answered or when ctx ends, whichever is first. New requests get 503. It
-// returns ctx's error if calls had to be cut off. A second call returns nil.
+// Wane turns readiness off and leaves everything else as it is. Who balances the
+// load is to send new clients elsewhere; Close follows once that had time.
+func (s *Server) Wane() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waning = true
+	s.metrics.drain()
+}
+
+// Ready is nil as long as new clients are welcome.
+func (s *Server) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waning || s.drained != nil {
+		return errors.New("the server is stopping")
+	}
+	return nil
+}
+
+// Close ends the server: open streams with a goodbye and once what was posted to
+// them is answered, calls under way when they are answered, both when ctx ends
+// at the latest. New requests get 503. It returns ctx's error if calls had to be
+// cut off. A second call returns nil.
 func (s *Server) Close(ctx context.Context) error {
+	s.Wane()
 	s.mu.Lock()
 	if s.drained != nil {
 		s.mu.Unlock()

@@ -2,15 +2,12 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
-	"net/http"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"sync"
+	"time"
 )
-
-// maxStreams bounds the open HTTP+SSE streams of one principal. Each holds a
-// connection and some goroutines for as long as the client likes.
-const maxStreams = 256
 
 // principal is whom a session belongs to. The application counts as well: a
 // token that another application holds for the same person is another caller.
@@ -18,92 +15,149 @@ type principal struct{ issuer, subject, client string }
 
 func principalOf(id Identity) principal { return principal{id.Issuer, id.Subject, id.ClientID} }
 
-// sessions binds each HTTP+SSE session to the principal that opened it (S11).
-// mcp-go takes any existing session id from anyone with any token, and would
-// put the answer on the stream of the session's owner.
-type sessions struct {
+// key names the principal without telling who it is: it may be kept in a store
+// that others can read.
+func (p principal) key() string {
+	h := sha256.New()
+	for _, part := range []string{p.issuer, p.subject, p.client} {
+		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a Hash does not fail
+		_, _ = h.Write([]byte(part))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// SessionStore keeps the sessions of Streamable HTTP (MCP 2025-03-26 to
+// 2025-11-25). Each is kept under its owner, so that a session of somebody else
+// cannot be told from one that does not exist (S11). An error means that the
+// store did not answer; the client is told 503.
+type SessionStore interface {
+	// Begin adds a session unless owner has limit of them; false means so.
+	// It ends by itself when it was not touched for idle.
+	Begin(ctx context.Context, owner, id string, limit int, idle time.Duration) (bool, error)
+	// Touch reports whether owner has such a session, which is used thereby.
+	Touch(ctx context.Context, owner, id string, idle time.Duration) (bool, error)
+	// End removes a session and reports whether owner had it.
+	End(ctx context.Context, owner, id string) (bool, error)
+}
+
+// sweepPause is how often what has expired is looked for.
+const sweepPause = time.Minute
+
+// memorySessions is the [SessionStore] of a server without replicas.
+type memorySessions struct {
 	mu     sync.Mutex
-	owners map[string]principal
-	open   map[principal]int
+	owners map[string]map[string]time.Time // owner, id, when it ends
+	swept  time.Time
 }
 
-func newSessions() *sessions {
-	return &sessions{owners: make(map[string]principal), open: make(map[principal]int)}
+func newMemorySessions() *memorySessions {
+	return &memorySessions{owners: make(map[string]map[string]time.Time), swept: time.Now()}
 }
 
-// begin registers a new session for p and returns its id, which has 130 random
-// bits; false means that p has too many.
-func (s *sessions) begin(p principal) (string, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open[p] >= maxStreams {
-		return "", false
+// Begin implements SessionStore.
+func (m *memorySessions) Begin(_ context.Context, owner, id string, limit int, idle time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if now.Sub(m.swept) >= sweepPause {
+		for o := range m.owners {
+			m.expire(o, now)
+		}
+		m.swept = now
 	}
-	id := rand.Text()
-	s.owners[id] = p
-	s.open[p]++
-	return id, true
+	m.expire(owner, now)
+	mine := m.owners[owner]
+	if len(mine) >= limit {
+		return false, nil
+	}
+	if mine == nil {
+		mine = make(map[string]time.Time)
+		m.owners[owner] = mine
+	}
+	mine[id] = now.Add(idle)
+	return true, nil
 }
 
-func (s *sessions) end(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.owners[id]
-	delete(s.owners, id)
-	if s.open[p]--; s.open[p] <= 0 {
-		delete(s.open, p)
+// expire is called with mu held.
+func (m *memorySessions) expire(owner string, now time.Time) {
+	mine := m.owners[owner]
+	for id, end := range mine {
+		if !now.Before(end) {
+			delete(mine, id)
+		}
+	}
+	if len(mine) == 0 {
+		delete(m.owners, owner)
 	}
 }
 
-// belongs reports whether session id exists and is p's.
-func (s *sessions) belongs(id string, p principal) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	owner, ok := s.owners[id]
-	return ok && owner == p
+// Touch implements SessionStore.
+func (m *memorySessions) Touch(_ context.Context, owner, id string, idle time.Duration) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	end, ok := m.owners[owner][id]
+	if !ok || !now.Before(end) {
+		return false, nil
+	}
+	m.owners[owner][id] = now.Add(idle)
+	return true, nil
 }
 
-type sessionIDKey struct{}
-
-// sessionIDFrom is mcp-go's source of ids for HTTP+SSE sessions: the one that
-// serveSSE registered.
-func sessionIDFrom(ctx context.Context, _ *http.Request) (string, error) {
-	id, ok := ctx.Value(sessionIDKey{}).(string)
-	if !ok {
-		return "", errors.New("no session id in context")
+// End implements SessionStore.
+func (m *memorySessions) End(ctx context.Context, owner, id string) (bool, error) {
+	ok, err := m.Touch(ctx, owner, id, time.Hour)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.owners[owner], id)
+	if len(m.owners[owner]) == 0 {
+		delete(m.owners, owner)
 	}
-	return id, nil
+	return ok, err
 }
 
-// serveSSE opens an HTTP+SSE stream (MCP 2024-11-05) for the caller.
-func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
-	if r.Method != http.MethodGet {
-		methodNotAllowed(w, "GET")
-		return
-	}
-	session, ok := s.sessions.begin(principalOf(id))
-	if !ok {
-		problem{http.StatusTooManyRequests, "too_many_streams", "Too many open streams."}.write(w)
-		return
-	}
-	defer s.sessions.end(session)
-	ctx := context.WithValue(r.Context(), sessionIDKey{}, session)
-	s.sse.SSEHandler().ServeHTTP(w, r.WithContext(ctx))
+// streamCount bounds open streams, in all and for each owner. Each holds a
+// connection and some memory for as long as the client likes.
+type streamCount struct {
+	total, each int
+
+	mu   sync.Mutex
+	open int
+	of   map[string]int
 }
 
-// serveMessages takes a client's message on an HTTP+SSE session. A session of
-// somebody else is answered like one that does not exist.
-func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
+func newStreamCount(total, each int) *streamCount {
+	return &streamCount{total: total, each: each, of: make(map[string]int)}
+}
+
+type streamVerdict int
+
+const (
+	streamOpened streamVerdict = iota
+	ownerHasTooMany
+	allHaveTooMany
+)
+
+// add counts one more stream of owner if there is room.
+func (c *streamCount) add(owner string) streamVerdict {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.of[owner] >= c.each:
+		return ownerHasTooMany
+	case c.open >= c.total:
+		return allHaveTooMany
 	}
-	if !readBody(w, r) {
-		return
+	c.open++
+	c.of[owner]++
+	return streamOpened
+}
+
+func (c *streamCount) remove(owner string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open--
+	if c.of[owner]--; c.of[owner] <= 0 {
+		delete(c.of, owner)
 	}
-	if !s.sessions.belongs(r.URL.Query().Get("sessionId"), principalOf(id)) {
-		problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
-		return
-	}
-	s.sse.MessageHandler().ServeHTTP(w, r)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -31,7 +30,25 @@ const whoamiOutput = `{
 	"additionalProperties": true
 }`
 
-// newMCP returns the MCP server with its one tool. It keeps no state of its
+// toolDetails is the name of the tool that is there only if it has a scope of
+// its own, to show how a client gets more rights when it needs them.
+const toolDetails = "whoami_details"
+
+// tools returns the MCP server to serve, with the check of scopes around its
+// tools.
+func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
+	m := cfg.MCP
+	if m == nil {
+		m = newMCP(version)
+		if len(cfg.ToolScopes[toolDetails]) > 0 {
+			s.addDetails(m)
+		}
+	}
+	m.Use(s.scoped)
+	return m
+}
+
+// newMCP returns whoami's MCP server with its tool. It keeps no state of its
 // callers; mcp-go serves every protocol revision with it.
 func newMCP(version string) *server.MCPServer {
 	m := server.NewMCPServer("whoami", version,
@@ -89,30 +106,4 @@ func newStreamable(m *server.MCPServer, log *slog.Logger) *server.StreamableHTTP
 		server.WithDisableLocalhostProtection(true),
 		server.WithStreamableHTTPLogger(log),
 	)
-}
-
-// newSSE serves HTTP+SSE. The origin given stops mcp-go from allowing every
-// page to read streams; the real decision is the gate's.
-func newSSE(m *server.MCPServer, origin, messages string) *server.SSEServer {
-	return server.NewSSEServer(m,
-		server.WithMessageEndpoint(messages),
-		server.WithSessionIDGenerator(sessionIDFrom),
-		server.WithSSEDisableLocalhostProtection(true),
-		server.WithSSECORS(server.WithCORSAllowedOrigins(origin)),
-	)
-}
-
-// serveStreamable answers one message on Streamable HTTP.
-func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, _ Identity) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	if !readBody(w, r) {
-		return
-	}
-	// There are no sessions, so an id from the client means nothing (S15).
-	// mcp-go would look it up all the same.
-	r.Header.Del("Mcp-Session-Id")
-	s.streamable.ServeHTTP(w, r)
 }

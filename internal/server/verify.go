@@ -1,26 +1,63 @@
 package server
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // maxTokenBytes bounds a token before anything looks into it. Real ones are
 // well under 8 KiB.
 const maxTokenBytes = 16 << 10
 
-// tokenVerifier is the built-in [Verifier]: it chooses by what arrives.
+// tokenVerifier is the built-in [Verifier] without its memory: it chooses by
+// what arrives.
 type tokenVerifier struct {
-	jwt      *jwtVerifier
-	userinfo *userinfoVerifier // nil: opaque tokens are refused
+	jwt     map[string]*jwtVerifier // by issuer
+	opaque  *opaqueVerifier         // nil: opaque tokens are refused
+	clients []string                // nil: any
 }
 
 func (v *tokenVerifier) verify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > maxTokenBytes {
 		return Identity{}, refusal("too long")
 	}
-	if header, ok := parseJWTHeader(token); ok {
-		return v.jwt.verify(ctx, token, header)
+	id, err := v.identify(ctx, token)
+	if err == nil && v.clients != nil && !v.clientAllowed(id) {
+		return Identity{}, refusal("another application")
 	}
-	if v.userinfo == nil {
-		return Identity{}, refusal("opaque")
+	return id, err
+}
+
+func (v *tokenVerifier) identify(ctx context.Context, token string) (Identity, error) {
+	header, ok := parseJWTHeader(token)
+	if !ok {
+		if v.opaque == nil {
+			return Identity{}, refusal("opaque")
+		}
+		return v.opaque.verify(ctx, token)
 	}
-	return v.userinfo.verify(ctx, token)
+	claims, err := readClaims(token)
+	if err != nil {
+		return Identity{}, refusal("claims cannot be decoded")
+	}
+	iss, _ := claims.MapClaims["iss"].(string)
+	issuer := v.jwt[iss]
+	if issuer == nil {
+		return Identity{}, refusal("another issuer")
+	}
+	return issuer.verify(ctx, token, header, claims)
+}
+
+// clientAllowed reports whether the application that the token was issued to
+// may use this server. A token may name it twice, as client_id and as azp; then
+// both count.
+func (v *tokenVerifier) clientAllowed(id Identity) bool {
+	for _, name := range []string{"client_id", "azp"} {
+		if other, given := id.Claims[name]; given {
+			if s, ok := other.(string); !ok || !slices.Contains(v.clients, s) {
+				return false
+			}
+		}
+	}
+	return slices.Contains(v.clients, id.ClientID)
 }

@@ -99,8 +99,12 @@ func (l layout) sseMetadataURL() string { return l.origin + prmPrefix + l.prefix
 // origin may read it: it is public, and a browser-based client needs it before
 // it has anything else.
 func (s *Server) resourceMetadataHandler(resource string) (http.HandlerFunc, error) {
+	issuers := make([]string, 0, len(s.providers))
+	for _, p := range s.providers {
+		issuers = append(issuers, p.issuer)
+	}
 	body, err := json.Marshal(resourceMetadata{
-		Resource: resource, AuthorizationServers: []string{s.issuer},
+		Resource: resource, AuthorizationServers: issuers,
 		ScopesSupported: s.scopes, BearerMethodsSupported: []string{"header"},
 		ResourceName: "whoami",
 	})

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxConfigBytes bounds the configuration file.
+const maxConfigBytes = 1 << 20
+
+// readFile reads a configuration file: one YAML mapping from option names, as
+// the flags have them, to a value or a list of values. It sets every flag of fs
+// that is not in given, and returns all mistakes.
+func readFile(name string, fs *flag.FlagSet, given map[string]bool) []mistake {
+	const hint = "the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc"
+	root, err := parseFile(name)
+	if err != nil {
+		return []mistake{{fmt.Errorf("config %s: %w", name, err), hint}}
+	}
+	var all []mistake
+	seen := make(map[string]bool)
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		text, err := valueOf(value)
+		switch {
+		case fs.Lookup(key.Value) == nil || key.Value == "config" || key.Value == "version":
+			err = fmt.Errorf("%q is not an option", key.Value)
+		case seen[key.Value]:
+			err = fmt.Errorf("%s is given twice", key.Value)
+		case err != nil:
+			err = fmt.Errorf("%s: %w", key.Value, err)
+		}
+		seen[key.Value] = true
+		if err != nil {
+			all = append(all, mistake{fmt.Errorf("config %s, line %d: %w", name, key.Line, err), hint})
+		} else if !given[key.Value] {
+			_ = fs.Set(key.Value, text) // neither kind of value refuses here
+		}
+	}
+	return all
+}
+
+func parseFile(name string) (*yaml.Node, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > maxConfigBytes {
+		return nil, errors.New("larger than 1 MiB")
+	}
+	var doc yaml.Node
+	if err := yaml.Unmarshal(raw, &doc); err != nil {
+		return nil, err
+	}
+	if len(doc.Content) == 0 {
+		return &yaml.Node{}, nil // an empty file
+	}
+	if doc.Content[0].Kind != yaml.MappingNode {
+		return nil, errors.New("not a mapping")
+	}
+	return doc.Content[0], nil
+}
+
+// valueOf returns a scalar, or the scalars of a list joined by blanks.
+func valueOf(n *yaml.Node) (string, error) {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return n.Value, nil
+	case yaml.SequenceNode:
+		var parts []string
+		for _, item := range n.Content {
+			if item.Kind != yaml.ScalarNode {
+				return "", errors.New("a list of plain values is needed")
+			}
+			parts = append(parts, item.Value)
+		}
+		return strings.Join(parts, " "), nil
+	}
+	return "", errors.New("a value or a list of values is needed")
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+)
+
+// listeners are where the server is reached.
+type listeners struct {
+	clients net.Listener
+	ops     net.Listener // nil without --ops-listen
+	// certificate is nil where a proxy terminates TLS.
+	certificate *certificate
+}
+
+// bind opens the listeners, or takes those that systemd has opened.
+func bind(ctx context.Context, o *options, getenv func(string) string, log *slog.Logger) (*listeners, error) {
+	l := &listeners{}
+	var err error
+	if l.clients, l.ops, err = passedListeners(getenv); err != nil {
+		return nil, mistake{err, "see whoami-server.socket in deploy/systemd"}
+	}
+	if l.clients == nil {
+		if l.clients, err = listen(ctx, "listen", o.listen); err != nil {
+			return nil, err
+		}
+	}
+	if l.ops == nil && o.opsListen != "" {
+		if l.ops, err = listen(ctx, "ops-listen", o.opsListen); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	if o.tlsCert != "" {
+		if l.certificate, err = newCertificate(o.tlsCert, o.tlsKey, log); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func listen(ctx context.Context, name, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, mistake{fmt.Errorf("%s: %w", name, err), "choose another --" + name + ", or stop what is using that one"}
+	}
+	return l, nil
+}
+
+func (l *listeners) close() {
+	_ = l.clients.Close()
+	if l.ops != nil {
+		_ = l.ops.Close()
+	}
+}

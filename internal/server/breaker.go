@@ -1,0 +1,137 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	// breakerLimit is how many calls in a row must fail before no more are made.
+	breakerLimit = 5
+	// breakerPause and breakerMaxPause are how long none is made then. The
+	// pause doubles each time the one call that ends it fails too.
+	breakerPause    = retryPause
+	breakerMaxPause = time.Minute
+
+	// badBurst calls may be spent on tokens that turn out bad before they are
+	// limited to badRate a second. A good token costs nothing, so nobody who
+	// has one is limited unless somebody without floods the server.
+	badBurst = 200
+	badRate  = 10
+)
+
+// unavailable is an ErrUnavailable that knows when to come back.
+type unavailable struct {
+	reason string
+	after  time.Duration
+}
+
+func (u *unavailable) Error() string {
+	return fmt.Sprintf("authorization server unavailable: %s (again in %s)", u.reason, u.after.Round(time.Second))
+}
+
+func (u *unavailable) Is(target error) bool { return target == ErrUnavailable }
+
+// busy is an unavailable for a moment.
+func busy(reason string) error { return &unavailable{reason, time.Second} }
+
+// breaker stops calls of a provider that does not answer, so that requests
+// fail at once instead of queueing up and the provider can recover.
+type breaker struct {
+	name string
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	failures int           // in a row
+	pause    time.Duration // of the opening under way or the last one
+	until    time.Time     // no call before; zero: closed
+	probing  bool          // the one call that may close it is under way
+}
+
+// allow reports whether a call may be made. Each that may is followed by one
+// call of report.
+func (b *breaker) allow() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.until.IsZero() {
+		return nil
+	}
+	if left := time.Until(b.until); left > 0 {
+		return &unavailable{b.name + " has failed repeatedly", left}
+	}
+	if b.probing {
+		return busy(b.name + " is being tried again")
+	}
+	b.probing = true
+	return nil
+}
+
+// report says how a call ended: whether the provider gave an answer that says
+// something about the token, and how long it asked to be left alone (0: it did
+// not).
+func (b *breaker) report(answered bool, alone time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if answered {
+		if !b.until.IsZero() {
+			b.log.Info("provider answers again", "endpoint", b.name)
+		}
+		b.failures, b.pause, b.until, b.probing = 0, 0, time.Time{}, false
+		return
+	}
+	b.failures++
+	open := b.probing || alone > 0 || b.failures >= breakerLimit && b.until.IsZero()
+	b.probing = false
+	if !open {
+		return
+	}
+	if b.until.IsZero() {
+		b.log.Warn("provider is left alone for a while", "endpoint", b.name, "failures", b.failures)
+	}
+	b.pause = min(max(breakerPause, 2*b.pause), breakerMaxPause)
+	b.until = time.Now().Add(min(max(b.pause, alone), breakerMaxPause))
+}
+
+// isOpen reports whether calls are being held back.
+func (b *breaker) isOpen() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.until.IsZero()
+}
+
+// budget bounds what bad tokens may cost the provider: badBurst calls, and
+// badRate a second from then on.
+type budget struct {
+	mu   sync.Mutex
+	left float64
+	at   time.Time
+}
+
+func newBudget() *budget { return &budget{left: badBurst, at: time.Now()} }
+
+// allow reports whether a call may be made for a token nothing is known of.
+func (b *budget) allow() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refill()
+	if b.left < 1 {
+		return busy("too many bad tokens")
+	}
+	return nil
+}
+
+// spend takes what a bad token cost.
+func (b *budget) spend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refill()
+	b.left--
+}
+
+func (b *budget) refill() {
+	now := time.Now()
+	b.left = min(badBurst, b.left+badRate*now.Sub(b.at).Seconds())
+	b.at = now
+}

@@ -1,0 +1,190 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"mcp-login/internal/server"
+)
+
+// What goes over a channel: a kind, the number of the question, the name of the
+// replica to answer, and the message.
+const (
+	question = "q"
+	reply    = "r"
+)
+
+func encode(kind, number, from string, message []byte) string {
+	return kind + " " + number + " " + from + " " + string(message)
+}
+
+func decode(s string) (kind, number, from string, message []byte, ok bool) {
+	parts := strings.SplitN(s, " ", 4)
+	if len(parts) != 4 || parts[0] != question && parts[0] != reply {
+		return "", "", "", nil, false
+	}
+	return parts[0], parts[1], parts[2], []byte(parts[3]), true
+}
+
+// Ask sends a message to a replica and returns its reply, within five seconds.
+// The error matches [server.ErrNoReplica] when the replica does not live any more.
+func (r *Redis) Ask(ctx context.Context, replica string, message []byte) ([]byte, error) {
+	if !isName(replica) {
+		return nil, fmt.Errorf("ask replica: %w", server.ErrNoReplica)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	number := rand.Text()
+	answer := make(chan []byte, 1)
+	r.mu.Lock()
+	r.waiting[number] = answer
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.waiting, number)
+	}()
+
+	if err := r.publish(ctx, replica, encode(question, number, r.self, message)); err != nil {
+		return nil, fmt.Errorf("ask replica: %w", err)
+	}
+	select {
+	case m := <-answer:
+		return m, nil
+	case <-ctx.Done():
+	case <-r.life.Done():
+	}
+	return nil, fmt.Errorf("ask replica: %w", r.whySilent(replica, ctx.Err()))
+}
+
+// isName keeps what a client invents out of channel names.
+func isName(s string) bool {
+	return len(s) == 16 && !strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9')
+	})
+}
+
+// publish hands data to a replica. If nobody listens the replica is dead, unless
+// Redis was away lately: then it may be on its way back.
+func (r *Redis) publish(ctx context.Context, replica, data string) error {
+	for deadline := time.Now().Add(reconnectPatience); ; {
+		listeners, err := r.client.Publish(ctx, channel(replica), data).Result()
+		if err != nil {
+			r.note(err)
+			return err
+		}
+		if listeners > 0 {
+			return nil
+		}
+		if !r.recentTrouble() && r.listening(ctx) || time.Now().After(deadline) {
+			return server.ErrNoReplica
+		}
+		select {
+		case <-time.After(retryPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// listening reports whether Redis knows this process. If not, it has just been
+// restarted, and may not know the others yet either.
+func (r *Redis) listening(ctx context.Context) bool {
+	n, err := r.client.PubSubNumSub(ctx, channel(r.self)).Result()
+	if err == nil && n[channel(r.self)] > 0 {
+		return true
+	}
+	r.restarted()
+	return false
+}
+
+// whySilent tells a replica that is dead from one that was slow.
+func (r *Redis) whySilent(replica string, why error) error {
+	ctx, cancel := context.WithTimeout(r.life, time.Second)
+	defer cancel()
+	if n, err := r.client.Exists(ctx, aliveKey(replica)).Result(); err == nil && n == 0 && !r.recentTrouble() {
+		return server.ErrNoReplica
+	}
+	return errors.Join(errors.New("no reply"), why)
+}
+
+// listen takes what others send until the bus is closed. go-redis connects again
+// whenever the connection is lost.
+func (r *Redis) listen() {
+	sub := r.client.Subscribe(r.life, channel(r.self))
+	defer func() { _ = sub.Close() }()
+	incoming := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(time.Second), redis.WithChannelSize(maxAnswering))
+	for {
+		select {
+		case m, ok := <-incoming:
+			if !ok {
+				return
+			}
+			switch m := m.(type) {
+			case *redis.Subscription:
+				r.restarted()
+			case *redis.Message:
+				r.receive(m.Payload)
+			}
+		case <-r.life.Done():
+			return
+		}
+	}
+}
+
+func (r *Redis) receive(data string) {
+	kind, number, from, message, ok := decode(data)
+	if !ok {
+		r.log.Warn("a message on the bus is not understood")
+		return
+	}
+	if kind == reply {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if answer, ok := r.waiting[number]; ok {
+			delete(r.waiting, number)
+			answer <- message
+		}
+		return
+	}
+	answer := r.answer.Load()
+	if answer == nil || !isName(from) || !r.firstTime(number) {
+		return
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-r.life.Done():
+		return
+	}
+	r.work.Go(func() {
+		defer func() { <-r.slots }()
+		ctx, cancel := context.WithTimeout(r.life, askTimeout)
+		defer cancel()
+		data := encode(reply, number, r.self, (*answer)(ctx, message))
+		if err := r.client.Publish(ctx, channel(from), data).Err(); err != nil {
+			r.log.Warn("reply to a replica", slog.Any("error", err))
+		}
+	})
+}
+
+// firstTime reports whether a question is new: go-redis publishes again when the
+// connection breaks before Redis has confirmed, and no call may run twice.
+func (r *Redis) firstTime(number string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen[number] || r.seenBefore[number] {
+		return false
+	}
+	if len(r.seen) >= maxSeen {
+		r.seen, r.seenBefore = make(map[string]bool), r.seen
+	}
+	r.seen[number] = true
+	return true
+}

@@ -1,0 +1,239 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"mcp-login/internal/server"
+	"mcp-login/test/real"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func dial(t *testing.T, s *real.Service) *Redis {
+	t.Helper()
+	r, err := Dial("redis://"+s.Address+"/0", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	await(t, "the bus to work", func() bool {
+		return r.Healthy() == nil && r.listening(t.Context())
+	})
+	return r
+}
+
+// await waits for something another process does.
+func await(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// Many questions at once are each answered with their own reply.
+func TestAsk(t *testing.T) {
+	service := real.Redis(t)
+	a, b := dial(t, service), dial(t, service)
+	b.Answer(func(_ context.Context, m []byte) []byte { return append([]byte("re: "), m...) })
+	a.Answer(func(context.Context, []byte) []byte { return nil })
+	var wg sync.WaitGroup
+	for n := range 500 {
+		wg.Go(func() {
+			message := fmt.Sprintf("message %d \x00\n with blanks ", n)
+			got, err := a.Ask(t.Context(), b.Self(), []byte(message))
+			if err != nil || string(got) != "re: "+message {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if got, err := b.Ask(t.Context(), a.Self(), []byte("x")); err != nil || len(got) != 0 {
+		t.Errorf("an empty reply: %q, %v", got, err)
+	}
+}
+
+// A replica that is gone, or that a client invents, is ErrNoReplica at once
+// when nothing else is wrong.
+func TestNoReplica(t *testing.T) {
+	service := real.Redis(t)
+	a, b := dial(t, service), dial(t, service)
+	name := b.Self()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a.mu.Lock()
+	a.troubled = time.Time{} // as after some quiet seconds
+	a.mu.Unlock()
+	for _, replica := range []string{name, "0123456789abcdef", "", "*", "0123456789abcde ", strings.Repeat("x", 1000)} {
+		if _, err := a.Ask(t.Context(), replica, []byte("x")); !errors.Is(err, server.ErrNoReplica) {
+			t.Errorf("%.20q: %v", replica, err)
+		}
+	}
+	if len(a.waiting) != 0 {
+		t.Error("questions are left behind")
+	}
+}
+
+// While Redis is away questions fail, but nobody is declared dead; once it is
+// back everything works again, a question that comes early included.
+func TestRedisRestarts(t *testing.T) {
+	service := real.Redis(t)
+	a, b := dial(t, service), dial(t, service)
+	b.Answer(func(_ context.Context, m []byte) []byte { return m })
+	a.mu.Lock()
+	a.troubled = time.Time{}
+	a.mu.Unlock()
+	service.Kill(t)
+	if _, err := a.Ask(t.Context(), b.Self(), []byte("x")); err == nil || errors.Is(err, server.ErrNoReplica) {
+		t.Errorf("without Redis: %v", err)
+	}
+	if a.Healthy() == nil {
+		t.Error("the bus is said to work")
+	}
+	if _, err := a.Touch(t.Context(), "o", "id", time.Minute); err == nil {
+		t.Error("a session was looked up in nothing")
+	}
+	service.Start(t)
+	got, err := a.Ask(t.Context(), b.Self(), []byte("early"))
+	if err != nil || string(got) != "early" {
+		t.Errorf("right after the restart: %q, %v", got, err)
+	}
+	await(t, "good health", func() bool { return a.Healthy() == nil })
+}
+
+// A question that arrives twice is answered once: go-redis publishes again when
+// a connection breaks at the wrong moment.
+func TestQuestionIsTakenOnce(t *testing.T) {
+	r := &Redis{seen: make(map[string]bool)}
+	if !r.firstTime("1") || r.firstTime("1") {
+		t.Error("taken twice, or never")
+	}
+	for n := range 3 * maxSeen {
+		r.firstTime(fmt.Sprint("n", n))
+	}
+	if n := len(r.seen) + len(r.seenBefore); n > 2*maxSeen {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+// Garbage on the channel is dropped and logged without its text.
+func TestGarbage(t *testing.T) {
+	service := real.Redis(t)
+	var log bytes.Buffer
+	r, err := Dial("redis://"+service.Address, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Answer(func(context.Context, []byte) []byte { t.Error("answered"); return nil })
+	for _, data := range []string{"", "SECRET", "q 1", "x 1 2 SECRET", "q 1 bad-name SECRET", "r 1 2 SECRET"} {
+		r.receive(data)
+	}
+	_ = r.Close()
+	if strings.Contains(log.String(), "SECRET") || !strings.Contains(log.String(), "not understood") {
+		t.Errorf("log: %s", &log)
+	}
+}
+
+// What [server.SessionStore] promises, with the clock of a real Redis.
+func TestSessions(t *testing.T) {
+	a := dial(t, real.Redis(t))
+	b := &Redis{client: a.client} // another replica
+	ctx := t.Context()
+	const idle = 400 * time.Millisecond
+	check := func(what string, want bool, got bool, err error) {
+		t.Helper()
+		if got != want || err != nil {
+			t.Errorf("%s: %t, %v", what, got, err)
+		}
+	}
+	begin := func(what string, want bool, owner, id string, idle time.Duration) {
+		t.Helper()
+		got, err := a.Begin(ctx, owner, id, 2, idle)
+		check(what, want, got, err)
+	}
+	touch := func(what string, want bool, owner, id string, idle time.Duration) {
+		t.Helper()
+		got, err := b.Touch(ctx, owner, id, idle)
+		check(what, want, got, err)
+	}
+	begin("first", true, "a", "1", time.Minute)
+	begin("second", true, "a", "2", idle)
+	begin("one too many", false, "a", "3", time.Minute)
+	begin("somebody else", true, "b", "4", time.Minute)
+	touch("mine, at another replica", true, "a", "1", time.Minute)
+	touch("not mine", false, "b", "1", time.Minute)
+	got, err := a.End(ctx, "b", "1")
+	check("end of another's", false, got, err)
+	await(t, "a session to expire", func() bool {
+		ok, err := a.Begin(ctx, "a", "5", 2, time.Minute)
+		return ok && err == nil
+	})
+	touch("not used in time", false, "a", "2", time.Minute)
+	touch("used", true, "a", "1", time.Minute)
+	got, err = b.End(ctx, "a", "1")
+	check("end", true, got, err)
+	got, err = a.End(ctx, "a", "1")
+	check("end twice", false, got, err)
+	touch("ended", false, "a", "1", time.Minute)
+	if ttl := a.client.PTTL(ctx, sessionsKey("a")).Val(); ttl <= 0 || ttl > time.Minute {
+		t.Errorf("what is left in Redis goes after %s", ttl)
+	}
+}
+
+// A replica that dies without closing its connection is dead once its sign of
+// life has expired; until then it is slow.
+func TestSilentReplica(t *testing.T) {
+	service := real.Redis(t)
+	a, b := dial(t, service), dial(t, service)
+	a.mu.Lock()
+	a.troubled = time.Time{}
+	a.mu.Unlock()
+	if err := a.whySilent(b.Self(), context.DeadlineExceeded); errors.Is(err, server.ErrNoReplica) {
+		t.Errorf("alive and slow: %v", err)
+	}
+	if err := a.client.Del(t.Context(), aliveKey(b.Self())).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.whySilent(b.Self(), context.DeadlineExceeded); !errors.Is(err, server.ErrNoReplica) {
+		t.Errorf("silent: %v", err)
+	}
+	if ttl := a.client.PTTL(t.Context(), aliveKey(a.Self())).Val(); ttl <= 0 || ttl > silence {
+		t.Errorf("the sign of life lasts %s", ttl)
+	}
+}
+
+// The address is checked without repeating the password.
+func TestCheck(t *testing.T) {
+	for _, good := range []string{"redis://h", "redis://h:1/2", "rediss://u:p@h:1"} {
+		if err := Check(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "h:6379", "http://h", "redis://u:SECRET@h:x/y", "redis://:SECRET@h/notanumber", "unix:///x"} {
+		if err := Check(bad); err == nil || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}

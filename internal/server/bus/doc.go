@@ -1,0 +1,21 @@
+// Package bus connects the replicas of a whoami server through Redis: it is the
+// [mcp-login/internal/server.Bus] of a server that runs more than once.
+//
+//  1. Every process has a name of its own, new at each start, and listens on
+//     one Redis channel of that name.
+//  2. Ask publishes a message on a replica's channel, with a number and the
+//     sender's name, and waits for the reply on the sender's own channel.
+//     Redis says how many processes listen: none means that the replica is
+//     dead, because a name is never used again.
+//  3. A replica whose connection to Redis was cut is given a moment to come
+//     back before it counts as dead. One that died without its connection
+//     closing stops renewing the key of its name, which then expires.
+//  4. Sessions of Streamable HTTP are members of one sorted set for each owner,
+//     scored by when they end, in the time of Redis itself. A set holds what
+//     one owner has and no more, so nobody can use the session of another.
+//
+// Nothing is stored but hashes of owners, random ids and times. Messages pass
+// through Redis in clear, with the claims of their senders, and are not
+// authenticated: give it a password, TLS (rediss://) and a network of its own.
+// If Redis loses its data, clients begin new sessions.
+package bus

@@ -1,0 +1,182 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+
+	"mcp-login/internal/server"
+)
+
+const (
+	// prefix of all channels and keys.
+	prefix = "whoami:"
+	// askTimeout bounds one question to a replica.
+	askTimeout = 5 * time.Second
+	// silence is how long a replica may be unheard of before it is dead, and
+	// signOfLife how often it is heard of.
+	silence, signOfLife = 15 * time.Second, 5 * time.Second
+	// reconnectPatience is how long nobody may listen on a replica's channel
+	// while Redis, or the way to it, has just come back.
+	reconnectPatience = 3 * time.Second
+	retryPause        = 100 * time.Millisecond
+	// maxAnswering bounds the questions of others that are being answered.
+	maxAnswering = 256
+	// maxSeen is how many questions are remembered in one of two generations.
+	maxSeen = 1 << 13
+)
+
+// Redis is a bus over one Redis server, or what speaks its protocol. Make one
+// with [Dial], end it with Close.
+type Redis struct {
+	client *redis.Client
+	self   string
+	log    *slog.Logger
+
+	life context.Context
+	end  context.CancelFunc
+	work sync.WaitGroup
+
+	answer atomic.Pointer[func(context.Context, []byte) []byte]
+	slots  chan struct{}
+
+	mu               sync.Mutex
+	waiting          map[string]chan []byte // by number of the question
+	seen, seenBefore map[string]bool        // numbers of questions taken
+	err              error                  // of the last sign of life
+	troubled         time.Time              // when there last was one
+}
+
+// Check reports why address cannot be a bus: it must be a redis:// or rediss://
+// URL, as go-redis reads it. The error does not repeat the password.
+func Check(address string) error {
+	_, err := options(address)
+	return err
+}
+
+func options(address string) (*redis.Options, error) {
+	if !strings.HasPrefix(address, "redis://") && !strings.HasPrefix(address, "rediss://") {
+		return nil, errors.New("bus: must be a redis:// or rediss:// URL")
+	}
+	o, err := redis.ParseURL(address)
+	if err != nil {
+		return nil, errors.New("bus: not a URL of the form redis://[user:password@]host:port/[database]")
+	}
+	return o, nil
+}
+
+// Dial returns a bus over the Redis at address. Redis may be down: the bus works
+// as soon as it is there.
+func Dial(address string, log *slog.Logger) (*Redis, error) {
+	o, err := options(address)
+	if err != nil {
+		return nil, err
+	}
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 2*time.Second, 2*time.Second
+	o.ContextTimeoutEnabled = true
+	logging.Disable() // it writes to standard error on its own; what matters is logged here
+	r := &Redis{
+		client: redis.NewClient(o), self: strings.ToLower(rand.Text()[:16]), log: log,
+		slots: make(chan struct{}, maxAnswering), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
+		err: errors.New("not connected yet"), troubled: time.Now(),
+	}
+	r.life, r.end = context.WithCancel(context.Background())
+	r.work.Go(r.listen)
+	r.work.Go(r.live)
+	return r, nil
+}
+
+var _ server.Bus = (*Redis)(nil)
+
+// Close leaves the bus. What is being answered is cut off.
+func (r *Redis) Close() error {
+	r.end()
+	gone, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = r.client.Del(gone, aliveKey(r.self)).Err() // it expires anyway
+	err := r.client.Close()
+	r.work.Wait()
+	if err != nil {
+		return fmt.Errorf("close bus: %w", err)
+	}
+	return nil
+}
+
+// Self is the name of this process.
+func (r *Redis) Self() string { return r.self }
+
+// Answer sets the function that answers questions of other replicas.
+func (r *Redis) Answer(f func(ctx context.Context, message []byte) []byte) { r.answer.Store(&f) }
+
+// Healthy is nil while Redis answers.
+func (r *Redis) Healthy() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err
+}
+
+func channel(replica string) string  { return prefix + "replica:" + replica }
+func aliveKey(replica string) string { return prefix + "alive:" + replica }
+
+// live says again and again that this process is there, and thereby finds out
+// whether Redis is.
+func (r *Redis) live() {
+	tick := time.NewTicker(signOfLife)
+	defer tick.Stop()
+	for {
+		r.note(r.client.Set(r.life, aliveKey(r.self), 1, silence).Err())
+		pause := tick.C
+		if r.Healthy() != nil {
+			pause = time.After(time.Second)
+		}
+		select {
+		case <-pause:
+		case <-r.life.Done():
+			return
+		}
+	}
+}
+
+// note keeps whether Redis answers, and logs when that changes.
+func (r *Redis) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.life.Err() != nil {
+		return
+	}
+	if err != nil {
+		r.troubled = time.Now()
+	}
+	if (err == nil) != (r.err == nil) {
+		if err != nil {
+			r.log.Warn("the bus is down", slog.Any("error", err))
+		} else {
+			r.log.Info("the bus is up", slog.String("replica", r.self))
+		}
+	}
+	r.err = err
+}
+
+// restarted keeps that connections to Redis are, or have been, new.
+func (r *Redis) restarted() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.troubled = time.Now()
+}
+
+// recentTrouble reports whether Redis or the way to it may have failed so lately
+// that a replica had no time to come back.
+func (r *Redis) recentTrouble() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.troubled) < silence
+}

@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// defaultCacheTTL is how long a verdict is reused.
+	defaultCacheTTL = 30 * time.Second
+	maxCacheTTL     = time.Hour
+	// defaultOutageGrace is how long a token that was good when it was last
+	// checked stays good while nobody can be asked about it.
+	defaultOutageGrace = 5 * time.Minute
+	maxOutageGrace     = 24 * time.Hour
+	// refusedTTL is how long a refusal is reused, at most. It is short, since
+	// a client is told nothing new in that time.
+	refusedTTL = 10 * time.Second
+
+	// The cache's bounds: tokens that were good, what their claims may take
+	// together, and tokens that were not. The last have a place of their own,
+	// so that a flood of them drives no good one out.
+	maxGood      = 10_000
+	maxGoodBytes = 32 << 20
+	maxRefused   = 4_096
+	// maxChecks bounds the checks under way. A check outlives the request that
+	// caused it, so nothing else does.
+	maxChecks = 1_024
+	// staleWait is how long a request with a token that was good waits for a
+	// provider that may be down before it goes on without.
+	staleWait = time.Second
+)
+
+// tokenKey stands for a token where it is remembered, so that no token is kept.
+type tokenKey [sha256.Size]byte
+
+// cache reuses the verdicts of a verifier, see the package comment for its
+// rules. One check answers all who ask about the same token at the same time,
+// and does not end with the request that caused it.
+type cache struct {
+	check Verifier
+	life  context.Context // ends all checks
+	ttl   time.Duration   // 0: verdicts are shared but not kept
+	grace time.Duration
+	// revoked is told about a token that was good and is so no longer, before
+	// those who asked are answered.
+	revoked func(tokenKey)
+
+	mu      sync.Mutex
+	good    *shelf
+	refused *shelf
+	checks  map[tokenKey]*pending
+}
+
+// pending is a check under way. Its results may be read once done is closed.
+type pending struct {
+	done     chan struct{}
+	identity Identity
+	err      error
+}
+
+func newCache(life context.Context, check Verifier, ttl, grace time.Duration) *cache {
+	return &cache{
+		check: check, life: life, ttl: ttl, grace: grace, revoked: func(tokenKey) {},
+		good: newShelf(maxGood, maxGoodBytes), refused: newShelf(maxRefused, 0),
+		checks: make(map[tokenKey]*pending),
+	}
+}
+
+// keyOf returns the key of a token.
+func keyOf(token string) tokenKey { return sha256.Sum256([]byte(token)) }
+
+// verify is the cache as a [Verifier].
+func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
+	if len(token) > maxTokenBytes {
+		return Identity{}, refusal("too long") // and not worth a hash
+	}
+	key, now := keyOf(token), time.Now()
+	c.mu.Lock()
+	known := c.good.get(key, now)
+	if known != nil && now.Before(known.fresh) {
+		identity := known.identity
+		c.mu.Unlock()
+		return identity, nil
+	}
+	if no := c.refused.get(key, now); no != nil {
+		c.mu.Unlock()
+		return Identity{}, no.err
+	}
+	p := c.checks[key]
+	if p == nil {
+		if len(c.checks) >= maxChecks {
+			c.mu.Unlock()
+			return c.instead(known, busy("too many checks under way"))
+		}
+		p = &pending{done: make(chan struct{})}
+		c.checks[key] = p
+		go c.run(key, token, p)
+	}
+	c.mu.Unlock()
+	return c.await(ctx, p, known)
+}
+
+// await waits for p. A token that was good does not wait long.
+func (c *cache) await(ctx context.Context, p *pending, known *entry) (Identity, error) {
+	var enough <-chan time.Time
+	if known != nil {
+		timer := time.NewTimer(staleWait)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	select {
+	case <-p.done:
+		if p.err != nil {
+			return c.instead(known, p.err)
+		}
+		return p.identity, nil
+	case <-enough:
+		return c.instead(known, busy("the provider takes long"))
+	case <-ctx.Done():
+		return Identity{}, fmt.Errorf("wait for the check of a token: %w: %w", ErrUnavailable, ctx.Err())
+	}
+}
+
+// instead is the answer where there is no new verdict: the last one, if it may
+// still be used, and only where nobody said anything else.
+func (c *cache) instead(known *entry, err error) (Identity, error) {
+	if known != nil && errors.Is(err, ErrUnavailable) && time.Now().Before(known.usable) {
+		return known.identity, nil
+	}
+	return Identity{}, err
+}
+
+// run performs one check and keeps what may be kept.
+func (c *cache) run(key tokenKey, token string, p *pending) {
+	ctx, cancel := context.WithTimeout(c.life, fetchTimeout)
+	defer cancel()
+	p.identity, p.err = c.guarded(ctx, token)
+	now := time.Now()
+
+	c.mu.Lock()
+	var revoked bool
+	switch {
+	case p.err == nil:
+		c.good.put(c.kept(key, p.identity, now))
+		c.refused.drop(key)
+	case lasting(p.err):
+		revoked = c.good.drop(key)
+		if c.ttl > 0 {
+			c.refused.put(&entry{key: key, err: p.err, usable: now.Add(min(c.ttl, refusedTTL))})
+		}
+	case errors.Is(p.err, ErrInvalidToken):
+		revoked = c.good.drop(key)
+	}
+	delete(c.checks, key)
+	c.mu.Unlock()
+	if revoked {
+		c.revoked(key)
+	}
+	close(p.done)
+}
+
+// guarded keeps a panic of the check, which runs outside of net/http's own
+// protection, from ending the process.
+func (c *cache) guarded(ctx context.Context, token string) (id Identity, err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			// What was thrown may quote the token, so only its kind is kept.
+			id, err = Identity{}, fmt.Errorf("the check of a token panicked with a %T", what)
+		}
+	}()
+	return c.check(ctx, token)
+}
+
+// kept is the entry for a good token: never past its expiry, however long the
+// outage.
+func (c *cache) kept(key tokenKey, id Identity, now time.Time) *entry {
+	e := &entry{key: key, identity: id, weight: weigh(id), fresh: now.Add(c.ttl), usable: now}
+	if c.ttl > 0 {
+		e.usable = now.Add(max(c.ttl, c.grace))
+	}
+	if !id.Expiry.IsZero() && id.Expiry.Before(e.usable) {
+		e.usable = id.Expiry
+	}
+	if e.usable.Before(e.fresh) {
+		e.fresh = e.usable
+	}
+	return e
+}
+
+// lasting reports a refusal that will be the same in refusedTTL: not one that
+// time or a new key of the provider may change.
+func lasting(err error) bool {
+	switch {
+	case errors.Is(err, errNotYet), errors.Is(err, errFuture), errors.Is(err, errUnknownKey):
+		return false
+	}
+	var scope *InsufficientScopeError
+	return errors.Is(err, ErrInvalidToken) || errors.As(err, &scope)
+}
+
+// forget drops what is known about one token, for a revocation that another
+// replica has heard of.
+func (c *cache) forget(key tokenKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.good.drop(key)
+	c.refused.drop(key)
+}
+
+// clear drops all verdicts.
+func (c *cache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.good.clear()
+	c.refused.clear()
+}
+
+// size is the number of tokens remembered, for the bounds' tests and metrics.
+func (c *cache) size() (good, refused, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.good.order.Len(), c.refused.order.Len(), c.good.bytes
+}

@@ -1,0 +1,275 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	stdjson "encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// maxInFlight bounds the messages of one HTTP+SSE session that are being
+	// answered at a time.
+	maxInFlight = 64
+	// queuedAnswers may wait for a client that reads slowly; further ones wait
+	// with their message.
+	queuedAnswers = 16
+)
+
+// legacySession is an open HTTP+SSE stream (MCP 2024-11-05, transports). What is
+// posted to the session is answered on it.
+type legacySession struct {
+	id     string
+	owner  string
+	ctx    context.Context // ends with the stream
+	events chan []byte
+
+	mu       sync.Mutex
+	inFlight int
+	closing  bool
+	idle     chan struct{} // closed once closing and nothing is in flight
+}
+
+// acceptance is what became of a message posted to an HTTP+SSE session.
+type acceptance string
+
+const (
+	accepted       acceptance = "accepted"
+	noSuchSession  acceptance = "unknown"
+	tooManyAtATime acceptance = "busy"
+)
+
+// legacySessions are the HTTP+SSE sessions whose stream this process holds.
+type legacySessions struct {
+	mu   sync.Mutex
+	open map[string]*legacySession
+}
+
+func (l *legacySessions) add(s *legacySession) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open[s.id] = s
+}
+
+func (l *legacySessions) remove(s *legacySession) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, s.id)
+}
+
+// of returns the session if it exists and is owner's.
+func (l *legacySessions) of(owner, id string) (*legacySession, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s, ok := l.open[id]
+	return s, ok && s.owner == owner
+}
+
+// newSessionID returns an id with 130 random bits. Before them stands the
+// replica that holds the stream, so that every other one knows whom to ask.
+func (s *Server) newSessionID() string {
+	if s.ops.Bus == nil {
+		return rand.Text()
+	}
+	return s.ops.Bus.Self() + "." + rand.Text()
+}
+
+// serveSSE opens an HTTP+SSE stream for the caller and writes to it until the
+// client leaves or the server stops.
+func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
+	if r.Method != http.MethodGet {
+		methodNotAllowed(w, "GET")
+		return
+	}
+	owner := principalOf(id).key()
+	done, ok := s.openStream(w, owner, "sse")
+	if !ok {
+		return
+	}
+	defer done()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	session := &legacySession{
+		id: s.newSessionID(), owner: owner, ctx: ctx,
+		events: make(chan []byte, queuedAnswers), idle: make(chan struct{}),
+	}
+	stream := newEventStream(w)
+	if err := stream.open(); err != nil {
+		noteReason(ctx, err)
+		return
+	}
+	s.legacy.add(session)
+	defer s.legacy.remove(session)
+	endpoint := s.layout.prefix + pathMessages + "?sessionId=" + session.id
+	if err := stream.event("endpoint", []byte(endpoint)); err != nil {
+		noteReason(ctx, err)
+		return
+	}
+	noteReason(ctx, s.pump(session, stream))
+}
+
+// pump writes answers and heartbeats until the stream ends. Its error says why,
+// if the client did not simply leave.
+func (s *Server) pump(session *legacySession, stream eventStream) error {
+	beat := time.NewTicker(s.ops.Heartbeat)
+	defer beat.Stop()
+	hangUp := s.streams.Done()
+	var idle <-chan struct{}
+	for {
+		var err error
+		select {
+		case data := <-session.events:
+			err = stream.event("message", data)
+		case <-beat.C:
+			err = stream.heartbeat()
+		case <-hangUp:
+			// What is being answered is waited for, nothing new is taken.
+			session.close()
+			hangUp, idle = nil, session.idle
+		case <-idle:
+			return s.leave(session, stream)
+		case <-session.ctx.Done():
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// leave writes the last answers and says goodbye.
+func (s *Server) leave(session *legacySession, stream eventStream) error {
+	for {
+		select {
+		case data := <-session.events:
+			if err := stream.event("message", data); err != nil {
+				return err
+			}
+		default:
+			return stream.farewell()
+		}
+	}
+}
+
+func (l *legacySession) enter() acceptance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.closing:
+		return noSuchSession
+	case l.inFlight >= maxInFlight:
+		return tooManyAtATime
+	}
+	l.inFlight++
+	return accepted
+}
+
+func (l *legacySession) exit() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inFlight--; l.inFlight == 0 && l.closing {
+		close(l.idle)
+	}
+}
+
+func (l *legacySession) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closing = true; l.inFlight == 0 {
+		close(l.idle)
+	}
+}
+
+// serveMessages takes a client's message on an HTTP+SSE session. A session of
+// somebody else is answered like one that does not exist.
+func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
+	if r.Method != http.MethodPost {
+		methodNotAllowed(w, "POST")
+		return
+	}
+	message, ok := readMessageBody(w, r)
+	if !ok {
+		return
+	}
+	session := r.URL.Query().Get("sessionId")
+	outcome, err := s.deliver(r.Context(), session, id, message)
+	if err != nil {
+		noteReason(r.Context(), err)
+		comeBack(w, "The session cannot be reached at present. Try again.")
+		return
+	}
+	switch outcome {
+	case accepted:
+		w.WriteHeader(http.StatusAccepted)
+	case tooManyAtATime:
+		tooMany(w, 1, "too_many_messages", "Too many messages of this session are being answered.")
+	default:
+		problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
+	}
+}
+
+// deliver hands a message to the process that holds the session's stream.
+func (s *Server) deliver(ctx context.Context, session string, id Identity, message []byte) (acceptance, error) {
+	replica, _, named := strings.Cut(session, ".")
+	if s.ops.Bus == nil || !named || replica == s.ops.Bus.Self() {
+		return s.take(session, id, message), nil
+	}
+	return s.forward(ctx, replica, forwarded{Session: session, Identity: id, Message: message})
+}
+
+// take starts to answer a message on a stream that this process holds. The
+// answer is written there; how long it takes does not hold up the client's next
+// message.
+func (s *Server) take(session string, id Identity, message []byte) acceptance {
+	l, ok := s.legacy.of(principalOf(id).key(), session)
+	if !ok {
+		return noSuchSession
+	}
+	if verdict := l.enter(); verdict != accepted {
+		return verdict
+	}
+	go func() {
+		defer l.exit()
+		defer func() {
+			if p := recover(); p != nil {
+				s.log.Error("panic while answering", slog.String("panic", fmt.Sprintf("%T", p)))
+			}
+		}()
+		answer := s.mcp.HandleMessage(withIdentity(l.ctx, id), message)
+		if answer == nil {
+			return // a notification, or an answer to a request of ours
+		}
+		data, err := stdjson.Marshal(answer)
+		if err != nil {
+			s.log.Error("encode answer", slog.Any("error", err))
+			return
+		}
+		select {
+		case l.events <- data:
+		case <-l.ctx.Done():
+		}
+	}()
+	return accepted
+}
+
+// openStream counts a new stream of owner, or answers itself and returns false.
+func (s *Server) openStream(w http.ResponseWriter, owner, transport string) (done func(), ok bool) {
+	switch s.streamCount.add(owner) {
+	case ownerHasTooMany:
+		tooMany(w, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")
+		return nil, false
+	case allHaveTooMany:
+		comeBack(w, "The server has too many open streams.")
+		return nil, false
+	}
+	s.metrics.streamOpened(transport)
+	return func() {
+		s.streamCount.remove(owner)
+		s.metrics.streamClosed(transport)
+	}, true
+}

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+// message is what must be known of a JSON-RPC message before it is passed on.
+type message struct {
+	method  string
+	tool    string // the name of a tools/call; "" otherwise
+	version string // of the protocol, as params._meta names it from 2026-07-28 on
+}
+
+// errAmbiguous is a message that two parsers may read differently.
+var errAmbiguous = errors.New("ambiguous member name")
+
+// readMessage reads a message as strictly as JSON allows: one object, valid
+// UTF-8, no member twice at any depth, and no name that differs from a name of
+// the protocol in its case only. mcp-go decodes with encoding/json, for which
+// METHOD and method are the same and the last of two members counts: what is
+// allowed here and what is run there must be the same message.
+func readMessage(body []byte) (message, error) {
+	var m message
+	var name string
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
+	err := eachMember(dec, messageNames(), func(member string) error {
+		switch {
+		case member == "method" && dec.PeekKind() == '"':
+			token, err := dec.ReadToken()
+			if err != nil {
+				return fmt.Errorf("method: %w", err)
+			}
+			m.method = token.String()
+			return nil
+		case member == "params" && dec.PeekKind() == '{':
+			return eachMember(dec, paramNames(), func(member string) error {
+				if member == "_meta" && dec.PeekKind() == '{' {
+					return m.readMeta(dec)
+				}
+				if member != "name" || dec.PeekKind() != '"' {
+					return dec.SkipValue()
+				}
+				token, err := dec.ReadToken()
+				if err != nil {
+					return fmt.Errorf("name: %w", err)
+				}
+				name = token.String()
+				return nil
+			})
+		}
+		return dec.SkipValue()
+	})
+	if err != nil {
+		return message{}, fmt.Errorf("read message: %w", err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return message{}, errors.New("read message: something follows it")
+	}
+	if m.method == "tools/call" {
+		m.tool = name
+	}
+	return m, nil
+}
+
+func (m *message) readMeta(dec *jsontext.Decoder) error {
+	return eachMember(dec, nil, func(member string) error {
+		if member != mcp.MetaKeyProtocolVersion || dec.PeekKind() != '"' {
+			return dec.SkipValue()
+		}
+		token, err := dec.ReadToken()
+		if err != nil {
+			return fmt.Errorf("protocol version: %w", err)
+		}
+		m.version = token.String()
+		return nil
+	})
+}
+
+func messageNames() []string {
+	return []string{"jsonrpc", "id", "method", "params", "result", "error"}
+}
+
+// paramNames are the members of params that decide anything before a tool runs.
+func paramNames() []string {
+	return []string{"name", "arguments", "_meta", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo"}
+}
+
+// eachMember calls read for each member of the object that comes next; it must
+// read the value. A name that only looks like one of known is refused.
+func eachMember(dec *jsontext.Decoder, known []string, read func(name string) error) error {
+	open, err := dec.ReadToken()
+	if err != nil {
+		return fmt.Errorf("object: %w", err)
+	}
+	if open.Kind() != '{' {
+		return errors.New("not an object")
+	}
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return fmt.Errorf("member: %w", err)
+		}
+		name := token.String()
+		for _, k := range known {
+			if name != k && strings.EqualFold(name, k) {
+				return errAmbiguous
+			}
+		}
+		if err := read(name); err != nil {
+			return err
+		}
+	}
+	_, err = dec.ReadToken()
+	if err != nil {
+		return fmt.Errorf("end of object: %w", err)
+	}
+	return nil
+}
+
+// refuseMessage answers a message that cannot be read with JSON-RPC's own
+// error. Its id is not known for sure, so null (JSON-RPC 2.0 section 5).
+func refuseMessage(w http.ResponseWriter, r *http.Request, err error) {
+	noteReason(r.Context(), err)
+	code, text := -32700, "Parse error"
+	if errors.Is(err, errAmbiguous) {
+		code, text = -32600, "Invalid request: member names must be written exactly as the protocol has them"
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusBadRequest)
+	_ = stdjson.NewEncoder(w).Encode(map[string]any{
+		"jsonrpc": "2.0", "id": nil, "error": map[string]any{
+			"code": code, "message": text, "data": map[string]string{"requestId": h.Get(requestIDHeader)},
+		},
+	})
+}

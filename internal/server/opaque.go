@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxOpaqueCalls bounds the calls under way about opaque tokens.
+const maxOpaqueCalls = 64
+
+// opaqueVerifier asks the issuer about tokens that only it can read, at its
+// userinfo or its introspection endpoint. Anyone can send random tokens, so
+// the calls are limited in three ways: [breaker], [budget] and slots.
+type opaqueVerifier struct {
+	provider *provider
+	ask      func(ctx context.Context, meta metadata, token string) (Identity, error)
+	breaker  *breaker
+	budget   *budget
+	slots    chan struct{}
+}
+
+func newOpaqueVerifier(p *provider, endpoint string,
+	ask func(context.Context, metadata, string) (Identity, error),
+) *opaqueVerifier {
+	return &opaqueVerifier{
+		provider: p, ask: ask, breaker: &breaker{name: endpoint, log: p.log}, budget: newBudget(),
+		slots: make(chan struct{}, maxOpaqueCalls),
+	}
+}
+
+// unanswered is an ErrUnavailable of one call: the endpoint said nothing about
+// the token. after is how long it wants to be left alone; 0: it did not say.
+type unanswered struct {
+	err   error
+	after time.Duration
+}
+
+func (u *unanswered) Error() string { return u.err.Error() }
+
+func (u *unanswered) Unwrap() error { return u.err }
+
+func (u *unanswered) Is(target error) bool { return target == ErrUnavailable }
+
+// verify is a [Verifier] without memory.
+func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, error) {
+	meta, _, err := v.provider.metadata.get(ctx)
+	if err != nil {
+		return Identity{}, err
+	}
+	if err := v.budget.allow(); err != nil {
+		return Identity{}, err
+	}
+	select {
+	case v.slots <- struct{}{}:
+		defer func() { <-v.slots }()
+	case <-ctx.Done():
+		return Identity{}, fmt.Errorf("wait for a slot: %w: %w", ErrUnavailable, ctx.Err())
+	}
+	if err := v.breaker.allow(); err != nil {
+		return Identity{}, err
+	}
+	id, err := v.ask(ctx, meta, token)
+	var silent *unanswered
+	if errors.As(err, &silent) {
+		v.provider.log.Warn("no answer about a token", "endpoint", v.breaker.name, "issuer", v.provider.issuer, "error", err)
+		v.breaker.report(false, silent.after)
+		return Identity{}, err
+	}
+	v.breaker.report(true, 0)
+	if errors.Is(err, ErrInvalidToken) {
+		v.budget.spend()
+	}
+	return id, err
+}
+
+// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3) that gives
+// seconds; 0 when there is none. A date is not understood.
+func retryAfter(h http.Header) time.Duration {
+	n, err := strconv.ParseUint(strings.TrimSpace(h.Get("Retry-After")), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+// neither is the error for a status that says nothing about the token.
+func neither(endpoint string, status int, header http.Header) error {
+	u := &unanswered{err: fmt.Errorf("%s answered %d", endpoint, status)}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		u.after = retryAfter(header)
+	}
+	return u
+}

@@ -1,0 +1,100 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What [Operations] means where it says nothing.
+const (
+	defaultSessionIdle   = 30 * time.Minute
+	defaultHeartbeat     = 25 * time.Second
+	defaultMaxSessions   = 256
+	defaultMaxStreams    = 256
+	defaultTotalStreams  = 50_000
+	defaultMaxConcurrent = 1024
+)
+
+// Operations is the part of [Config] about load, sessions and replicas. The zero
+// value is good: no sessions on Streamable HTTP, no rate limits, one process.
+type Operations struct {
+	// Stateful gives clients of revisions before 2026-07-28 a session on
+	// Streamable HTTP, bound to the caller that began it. Later revisions have
+	// none (S15).
+	Stateful bool
+	// SessionIdle ends a session that was not used for so long; zero means 30
+	// minutes. An open stream is a use.
+	SessionIdle time.Duration
+	// MaxSessions and MaxStreams bound what one caller may hold at a time: its
+	// sessions over all replicas, its open streams at this one. Zero means 256.
+	// Beyond it is 429.
+	MaxSessions, MaxStreams int
+	// TotalStreams bounds the open streams of all callers, zero means 50,000,
+	// and MaxConcurrent the other requests under way, zero means 1,024. Beyond
+	// it is 503.
+	TotalStreams, MaxConcurrent int
+	// AddressRate and SubjectRate are requests a second, of one client address
+	// before its token is looked at, and of one subject afterwards; zero means
+	// no limit. Bursts may be ten times as large. Beyond it is 429.
+	AddressRate, SubjectRate float64
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Heartbeat is the pause between signs of life on an idle stream; zero
+	// means 25 seconds, which is below what proxies usually allow.
+	Heartbeat time.Duration
+	// Bus connects this server with its replicas; nil means that there are none.
+	Bus Bus
+	// Metrics takes what is counted; nil means that nothing is.
+	Metrics prometheus.Registerer
+}
+
+func (o *Operations) checkOperations() error {
+	var errs []error
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"max sessions", o.MaxSessions},
+		{"max streams", o.MaxStreams},
+		{"total streams", o.TotalStreams},
+		{"max concurrent", o.MaxConcurrent},
+	} {
+		if n.value < 0 {
+			errs = append(errs, fmt.Errorf("%s %d: must not be negative", n.name, n.value))
+		}
+	}
+	if !(o.AddressRate >= 0) || !(o.SubjectRate >= 0) || o.AddressRate > maxRate || o.SubjectRate > maxRate {
+		errs = append(errs, fmt.Errorf("rate: must be between 0 and %d requests a second", int(maxRate)))
+	}
+	if o.SessionIdle < 0 || o.SessionIdle > 0 && o.SessionIdle < time.Second {
+		errs = append(errs, fmt.Errorf("session idle %s: must be a second or more", o.SessionIdle))
+	}
+	if o.Heartbeat < 0 || o.Heartbeat > 0 && o.Heartbeat < time.Second {
+		errs = append(errs, fmt.Errorf("heartbeat %s: must be a second or more", o.Heartbeat))
+	}
+	return errors.Join(errs...)
+}
+
+// withDefaults returns o with every zero replaced by what it means.
+func (o Operations) withDefaults() Operations {
+	set := func(p *int, def int) {
+		if *p == 0 {
+			*p = def
+		}
+	}
+	set(&o.MaxSessions, defaultMaxSessions)
+	set(&o.MaxStreams, defaultMaxStreams)
+	set(&o.TotalStreams, defaultTotalStreams)
+	set(&o.MaxConcurrent, defaultMaxConcurrent)
+	if o.SessionIdle == 0 {
+		o.SessionIdle = defaultSessionIdle
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = defaultHeartbeat
+	}
+	return o
+}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	stdjson "encoding/json"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// OperationsHandler serves what an operator's machines ask for: /healthz, which
+// says that the process answers, /readyz, which is 503 once the server has begun
+// to stop, and with a gatherer /metrics. It needs no token and checks no Host, so
+// it belongs on a listener that clients do not reach.
+//
+// A provider or a bus that is down does not make a server unready: known tokens
+// and stateless requests still work, and every replica would be taken away at
+// the same time. What is down is named in the answer and in the metrics.
+func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc(pathHealth, serveHealth)
+	mux.HandleFunc("/readyz", s.serveReady)
+	if metrics != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	}
+	return mux
+}
+
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		methodNotAllowed(w, "GET, HEAD")
+		return
+	}
+	answer := map[string]string{"status": "ready"}
+	if s.ops.Bus != nil {
+		answer["bus"] = "up"
+		if s.ops.Bus.Healthy() != nil {
+			answer["bus"] = "down"
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if s.Ready() != nil {
+		answer["status"] = "stopping"
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = stdjson.NewEncoder(w).Encode(answer)
+}

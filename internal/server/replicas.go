@@ -1,0 +1,76 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+)
+
+// Bus connects the replicas of a server. It is trusted: whoever can write to it
+// can speak for every user.
+type Bus interface {
+	SessionStore
+	// Self names this replica by letters and digits; no two processes ever
+	// have the same name.
+	Self() string
+	// Ask hands a message to a replica and returns its reply. The error
+	// matches ErrNoReplica when no such replica lives any more.
+	Ask(ctx context.Context, replica string, message []byte) ([]byte, error)
+	// Answer sets the function that replies to messages of other replicas.
+	// It is called once, before the first request is served.
+	Answer(reply func(ctx context.Context, message []byte) []byte)
+	// Healthy is nil while the bus works.
+	Healthy() error
+}
+
+// ErrNoReplica says that a replica does not live any more, and so neither do
+// the streams it held.
+var ErrNoReplica = errors.New("no such replica")
+
+// forwarded is a message for an HTTP+SSE session that another replica holds,
+// with the sender as this one has verified it.
+type forwarded struct {
+	Session  string
+	Identity Identity
+	Message  []byte
+}
+
+// forward asks the replica that holds the session to take the message.
+func (s *Server) forward(ctx context.Context, replica string, f forwarded) (acceptance, error) {
+	request, err := stdjson.Marshal(f)
+	if err != nil {
+		return "", fmt.Errorf("encode message for a replica: %w", err)
+	}
+	reply, err := s.ops.Bus.Ask(ctx, replica, request)
+	switch {
+	case errors.Is(err, ErrNoReplica):
+		s.metrics.forwarded("no_replica")
+		return noSuchSession, nil
+	case err != nil:
+		s.metrics.forwarded("error")
+		return "", fmt.Errorf("forward message: %w", err)
+	}
+	switch verdict := acceptance(reply); verdict {
+	case accepted, noSuchSession, tooManyAtATime:
+		s.metrics.forwarded(string(verdict))
+		return verdict, nil
+	}
+	s.metrics.forwarded("error")
+	return "", errors.New("forward message: the replica's reply is not understood")
+}
+
+// answerReplica takes what another replica forwards. That the session belongs
+// to the sender is checked here, where the session is.
+func (s *Server) answerReplica(_ context.Context, request []byte) []byte {
+	var f forwarded
+	d := stdjson.NewDecoder(bytes.NewReader(request))
+	d.UseNumber() // as in the claims of a token verified here
+	if err := d.Decode(&f); err != nil {
+		s.log.Error("a replica's message is not understood", slog.Any("error", err))
+		return nil
+	}
+	return []byte(s.take(f.Session, f.Identity, f.Message))
+}

@@ -1,0 +1,196 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+)
+
+const headerSessionID = "Mcp-Session-Id"
+
+// serveStreamable answers Streamable HTTP. Without sessions, and to clients of
+// 2026-07-28 in any case, GET and DELETE are 405 and a session id means nothing
+// (S15).
+func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Identity) {
+	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
+	sessions := s.ops.Stateful && !modern
+	switch {
+	case r.Method == http.MethodPost:
+		s.serveStreamablePost(w, r, principalOf(id).key(), sessions)
+	case !sessions:
+		methodNotAllowed(w, "POST")
+	case r.Method == http.MethodGet:
+		s.serveStreamableGet(w, r, principalOf(id).key())
+	case r.Method == http.MethodDelete:
+		s.serveStreamableDelete(w, r, principalOf(id).key())
+	default:
+		methodNotAllowed(w, "GET, POST, DELETE")
+	}
+}
+
+func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, owner string, sessions bool) {
+	body, ok := readMessageBody(w, r)
+	if !ok {
+		return
+	}
+	m, _ := readMessage(body) // which was fine when it was read
+	// mcp-go would look an id up among its own, which are none.
+	session := r.Header.Get(headerSessionID)
+	r.Header.Del(headerSessionID)
+	switch {
+	case !sessions || mcp.IsModernProtocol(m.version):
+		s.streamable.ServeHTTP(w, r)
+	case m.method == string(mcp.MethodInitialize):
+		s.beginSession(w, r, owner)
+	case s.hasSession(w, r, owner, session):
+		s.streamable.ServeHTTP(w, r)
+	}
+}
+
+// beginSession answers initialize and names the caller's new session.
+func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner string) {
+	session := rand.Text()
+	ok, err := s.sessions.Begin(r.Context(), owner, session, s.ops.MaxSessions, s.ops.SessionIdle)
+	switch {
+	case err != nil:
+		s.storeFailed(w, r, err)
+		return
+	case !ok:
+		tooMany(w, 60, "too_many_sessions", "Too many sessions. End those that are not used.")
+		return
+	}
+	w.Header().Set(headerSessionID, session)
+	s.streamable.ServeHTTP(w, r)
+	if statusOf(r.Context()) >= http.StatusBadRequest {
+		_, err := s.sessions.End(r.Context(), owner, session)
+		noteReason(r.Context(), err)
+	}
+}
+
+// hasSession checks that the session is the caller's, or answers itself and
+// returns false (MCP 2025-11-25, transports, session management).
+func (s *Server) hasSession(w http.ResponseWriter, r *http.Request, owner, session string) bool {
+	if session == "" {
+		problem{
+			http.StatusBadRequest, "invalid_request",
+			"An Mcp-Session-Id header is required. A session begins with initialize.",
+		}.write(w)
+		return false
+	}
+	ok, err := s.sessions.Touch(r.Context(), owner, session, s.ops.SessionIdle)
+	switch {
+	case err != nil:
+		s.storeFailed(w, r, err)
+		return false
+	case !ok:
+		problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
+		return false
+	}
+	return true
+}
+
+func (s *Server) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
+	noteReason(r.Context(), err)
+	comeBack(w, "The session cannot be looked up at present. Try again.")
+}
+
+// serveStreamableGet holds a stream open for the session. This server never
+// speaks first, so there are heartbeats only, and no event has an id that a
+// Last-Event-ID could name: what a client resumes is the session.
+func (s *Server) serveStreamableGet(w http.ResponseWriter, r *http.Request, owner string) {
+	if a := r.Header.Get("Accept"); a != "" && !strings.Contains(a, "text/event-stream") && !strings.Contains(a, "*/*") {
+		problem{http.StatusNotAcceptable, "invalid_request", "GET answers with text/event-stream."}.write(w)
+		return
+	}
+	session := r.Header.Get(headerSessionID)
+	if !s.hasSession(w, r, owner, session) {
+		return
+	}
+	done, ok := s.openStream(w, owner, "streamable")
+	if !ok {
+		return
+	}
+	defer done()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer s.watchers.add(session, cancel)()
+	noteReason(ctx, s.keepAlive(ctx, newEventStream(w), owner, session))
+}
+
+// keepAlive writes heartbeats until the stream, its session or the server ends.
+func (s *Server) keepAlive(ctx context.Context, stream eventStream, owner, session string) error {
+	if err := stream.open(); err != nil {
+		return err
+	}
+	beat := time.NewTicker(s.ops.Heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.streams.Done():
+			return stream.farewell()
+		case <-beat.C:
+			// A store that does not answer is no reason to end a stream.
+			if ok, err := s.sessions.Touch(ctx, owner, session, s.ops.SessionIdle); err == nil && !ok {
+				return nil
+			}
+			if err := stream.heartbeat(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// serveStreamableDelete ends the caller's session, and its streams: those of
+// other replicas at their next heartbeat.
+func (s *Server) serveStreamableDelete(w http.ResponseWriter, r *http.Request, owner string) {
+	session := r.Header.Get(headerSessionID)
+	if !s.hasSession(w, r, owner, session) {
+		return
+	}
+	if _, err := s.sessions.End(r.Context(), owner, session); err != nil {
+		s.storeFailed(w, r, err)
+		return
+	}
+	s.watchers.end(session)
+	w.WriteHeader(http.StatusOK)
+}
+
+// watchers are the open streams of sessions, to be ended with them.
+type watchers struct {
+	mu sync.Mutex
+	of map[string]map[int]context.CancelFunc
+	n  int
+}
+
+func (w *watchers) add(session string, cancel context.CancelFunc) (remove func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.of[session] == nil {
+		w.of[session] = make(map[int]context.CancelFunc)
+	}
+	w.n++
+	n := w.n
+	w.of[session][n] = cancel
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if delete(w.of[session], n); len(w.of[session]) == 0 {
+			delete(w.of, session)
+		}
+	}
+}
+
+func (w *watchers) end(session string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, cancel := range w.of[session] {
+		cancel()
+	}
+}

@@ -1,0 +1,49 @@
+package server
+
+// prepareVerification sets up the issuers, and the built-in verifier unless
+// cfg has one.
+func (s *Server) prepareVerification(cfg *Config) {
+	for _, issuer := range cfg.issuers() {
+		s.providers = append(s.providers, newProvider(s.life, issuer, cfg.HTTP, s.log))
+	}
+	s.provider = s.providers[0]
+	if s.verify != nil {
+		return
+	}
+	audiences := s.layout.audiences()
+	v := &tokenVerifier{jwt: make(map[string]*jwtVerifier), clients: cfg.Clients}
+	for _, p := range s.providers {
+		v.jwt[p.issuer] = newJWTVerifier(p, cfg, audiences)
+	}
+	switch {
+	case cfg.JWTOnly:
+	case cfg.Introspection != nil:
+		v.opaque = newIntrospection(s.provider, *cfg.Introspection, audiences, cfg.leeway())
+	case len(cfg.RequiredScopes) == 0 && len(cfg.Clients) == 0:
+		v.opaque = newUserinfo(s.provider, s.scopes)
+	}
+	s.opaque = v.opaque
+	s.results = newCache(s.life, v.verify, cfg.cacheTTL(), cfg.outageGrace())
+	s.verify = s.results.verify
+}
+
+// issuers are all issuers, the one that opaque tokens are of first.
+func (c *Config) issuers() []string { return append([]string{c.Issuer}, c.OtherIssuers...) }
+
+// Reload fetches metadata and keys of all issuers anew, in the background, and
+// forgets all verdicts, so that what was changed or revoked at a provider counts
+// from now on. What is known of the providers stays in use until the new is
+// there. Call it at start to have everything ready for the first request; New
+// fetches nothing.
+func (s *Server) Reload() {
+	for _, p := range s.providers {
+		done := p.metadata.renew()
+		go func() {
+			<-done // it names the place of the keys
+			p.keys.renew()
+		}()
+	}
+	if s.results != nil {
+		s.results.clear()
+	}
+}
