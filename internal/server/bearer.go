@@ -38,7 +38,10 @@ func bearerToken(r *http.Request) (string, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", errNoToken
 	}
-	if token = strings.Trim(token, " "); !isB64Token(token) {
+	if token = strings.Trim(token, " "); len(token) > maxTokenBytes {
+		return "", refusal("too long")
+	}
+	if !isB64Token(token) {
 		return "", malformed("The Authorization header is not of the form: Bearer TOKEN.")
 	}
 	return token, nil
@@ -47,10 +50,12 @@ func bearerToken(r *http.Request) (string, error) {
 // isB64Token implements b64token of RFC 6750 section 2.1.
 func isB64Token(s string) bool {
 	body := strings.TrimRight(s, "=")
-	return body != "" && !strings.ContainsFunc(body, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') &&
-			!strings.ContainsRune("-._~+/", c)
-	})
+	for _, c := range []byte(body) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("-._~+/", c) < 0 {
+			return false
+		}
+	}
+	return body != ""
 }
 
 // authenticate returns the caller's identity, or answers the request itself

@@ -9,7 +9,7 @@ import (
 )
 
 // Row 49: what a web page could send without asking is 415, on both endpoints.
-func TestContentTypeMustBeJSON(t *testing.T) {
+func TestRow49ContentTypeMustBeJSON(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	token := i.token(t, tokenParts{})
@@ -47,7 +47,7 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 
 // Row 49: at most 4 MiB, whether the length is announced or not; the largest
 // allowed message passes; without a token nothing is read.
-func TestBodyLimit(t *testing.T) {
+func TestRow49BodyLimit(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	c := clientWith(t, l.tokenFor(t, i, "alice"))

@@ -94,6 +94,8 @@ type Config struct {
 	// Log receives one line per request and per provider failure; nil
 	// discards them.
 	Log *slog.Logger
+
+	shared *issuerPool // of the group; nil for a server by itself
 }
 
 // Check reports everything that is wrong with the configuration, joined into

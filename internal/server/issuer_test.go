@@ -1,11 +1,13 @@
 package server
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	stdjson "encoding/json"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -36,7 +38,7 @@ type testIssuer struct {
 }
 
 // newTestIssuer returns an issuer that answers at its own loopback address.
-func newTestIssuer(t *testing.T) *testIssuer {
+func newTestIssuer(t testing.TB) *testIssuer {
 	t.Helper()
 	i := &testIssuer{}
 	i.init(t)
@@ -55,13 +57,13 @@ func newMemoryIssuer(t *testing.T) (*testIssuer, *http.Client) {
 	return i, &http.Client{Transport: inMemory{i}}
 }
 
-func (i *testIssuer) init(t *testing.T) {
+func (i *testIssuer) init(t testing.TB) {
 	t.Helper()
 	i.addKey(t, "k1")
 	i.metadata, i.jwks, i.userinfo = i.serveMetadata, i.serveKeys, serveUnknownToken
 }
 
-func (i *testIssuer) addKey(t *testing.T, kid string) {
+func (i *testIssuer) addKey(t testing.TB, kid string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -182,7 +184,7 @@ func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 	return rec.Result(), nil
 }
 
-func mustURL(t *testing.T, s string) *url.URL {
+func mustURL(t testing.TB, s string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(s)
 	if err != nil {
@@ -192,7 +194,7 @@ func mustURL(t *testing.T, s string) *url.URL {
 }
 
 // newServer returns a whoami server for the issuer, closed with the test.
-func newServer(t *testing.T, i *testIssuer, change func(*Config)) *Server {
+func newServer(t testing.TB, i *testIssuer, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
 		Resource: mustURL(t, testResource), Issuer: i.url,
@@ -232,3 +234,23 @@ func call(s http.Handler, method, target, token, body string, header ...string) 
 }
 
 const callWhoami = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}}`
+
+// syncBuffer is a log that may be written to from anywhere.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (b *syncBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }

@@ -32,12 +32,14 @@ func (i *testIssuer) oldWithKey(t *testing.T, kid string) string {
 
 // S7 and the token table (row 47): everything that is not an access token of
 // this issuer for this server, now, is 401 invalid_token.
-func TestS7TokenTable(t *testing.T) {
+func TestS7Row47TokenTable(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
+	bad := 0
 	for _, table := range []map[string]string{
 		forgedTokens(t, i), wrongClaims(t, i), wrongHeaders(t, i), brokenTokens(t, i),
 	} {
+		bad += len(table)
 		for name, token := range table {
 			t.Run(name, func(t *testing.T) {
 				resp := call(s, "POST", "/mcp", token, callWhoami)
@@ -50,6 +52,7 @@ func TestS7TokenTable(t *testing.T) {
 			})
 		}
 	}
+	t.Logf("%d bad tokens, each 401 invalid_token; %d good ones", bad, len(goodTokens(t, i)))
 	for name, token := range goodTokens(t, i) {
 		t.Run(name, func(t *testing.T) {
 			if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != http.StatusOK {
@@ -63,7 +66,7 @@ func TestS7TokenTable(t *testing.T) {
 }
 
 // Row 49: what is longer than any token is shown to nobody.
-func TestLongTokensAreNotPassedOn(t *testing.T) {
+func TestRow49LongTokensAreNotPassedOn(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	for _, token := range []string{strings.Repeat("a", maxTokenBytes+1), strings.Repeat(".", 1<<20)} {

@@ -15,7 +15,7 @@ import (
 
 // Row 47: 10,000 tokens with made-up key ids cause at most one visit to the key
 // set per minute, and each is refused.
-func TestUnknownKeyFloodIsBounded(t *testing.T) {
+func TestRow47UnknownKeyFloodIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, client := newMemoryIssuer(t)
 		s := newServer(t, i, func(c *Config) { c.HTTP = client })
@@ -48,6 +48,7 @@ func TestUnknownKeyFloodIsBounded(t *testing.T) {
 		if n := i.keyCalls.Load(); n != 2 {
 			t.Errorf("second minute: %d visits, want 2", n)
 		}
+		t.Logf("20,100 tokens with made-up key ids in 61 s: %d visits to the key set", i.keyCalls.Load())
 		if _, err := s.verify(t.Context(), token); err != nil {
 			t.Errorf("good token after the flood: %v", err)
 		}

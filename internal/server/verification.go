@@ -3,8 +3,12 @@ package server
 // prepareVerification sets up the issuers, and the built-in verifier unless
 // cfg has one.
 func (s *Server) prepareVerification(cfg *Config) {
+	pool := cfg.shared
+	if pool == nil {
+		pool = &issuerPool{life: s.life, providers: make(map[string]*provider)}
+	}
 	for _, issuer := range cfg.issuers() {
-		s.providers = append(s.providers, newProvider(s.life, issuer, cfg.HTTP, s.log))
+		s.providers = append(s.providers, pool.provider(issuer, cfg, s))
 	}
 	s.provider = s.providers[0]
 	if s.verify != nil {

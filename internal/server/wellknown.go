@@ -31,6 +31,9 @@ type layout struct {
 	resource     string // identifier, byte for byte as configured
 	resourcePath string // its path; "" for a resource that is a bare origin
 	origin       string
+	// scheme and authority are those of the resource, the latter in the
+	// spelling of [authority].
+	scheme, authority string
 	// prefix is the public path before /mcp, for a server behind a proxy that
 	// mounts it at a sub-path; usually empty.
 	prefix string
@@ -56,6 +59,8 @@ func newLayout(cfg *Config) layout {
 		resource:     u.String(),
 		resourcePath: u.EscapedPath(),
 		origin:       u.Scheme + "://" + u.Host,
+		scheme:       u.Scheme,
+		authority:    authority(u.Scheme, u.Host),
 	}
 	if l.resourcePath == "/" {
 		// RFC 9728 section 3.1: only a slash right after the host is dropped.
@@ -69,6 +74,20 @@ func newLayout(cfg *Config) layout {
 		l.sseResource = l.resource
 	}
 	return l
+}
+
+// base is where the endpoints are.
+func (l layout) base() string { return l.scheme + "://" + l.authority + l.prefix }
+
+// has reports whether path is one that clients of this resource use: an
+// endpoint or the metadata of one.
+func (l layout) has(path string) bool {
+	path = strings.TrimPrefix(path, prmPrefix)
+	switch path {
+	case l.resourcePath, l.prefix + pathMCP, l.prefix + pathSSE, l.prefix + pathMessages:
+		return true
+	}
+	return false
 }
 
 // audiences are the aud values that mean this server.

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+)
+
+// Group is several resources in one process, as one [http.Handler]. Each is a
+// [Server] of its own, with its own tools, scopes, audience and verdicts, so a
+// token for one is refused by the others. Issuers that several of them trust
+// are visited once for all. Make one with [NewGroup].
+type Group struct {
+	servers []*Server
+	endLife context.CancelFunc // of the issuers
+}
+
+// issuerPool has each issuer once.
+type issuerPool struct {
+	life      context.Context
+	providers map[string]*provider
+}
+
+// NewGroup returns a group of one server per configuration, or everything that
+// is wrong. The first one also answers whatever is no resource's own, such as
+// /healthz. Two resources of one host must differ in the path before /mcp, as
+// in https://host/notes/mcp and https://host/tasks/mcp: else they would share the
+// HTTP+SSE endpoint, and with it an audience. HTTP of the first configuration
+// performs all requests to issuers.
+func NewGroup(configs ...Config) (*Group, error) {
+	if len(configs) == 0 {
+		return nil, errors.New("server group: no configuration")
+	}
+	life, endLife := context.WithCancel(context.Background())
+	g := &Group{endLife: endLife}
+	pool := &issuerPool{life: life, providers: make(map[string]*provider)}
+	var errs []error
+	for _, cfg := range configs {
+		cfg.shared = pool
+		s, err := New(cfg)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, other := range g.servers {
+			if base := s.layout.base(); base == other.layout.base() {
+				errs = append(errs, fmt.Errorf("resources %s and %s: both are %s/mcp; give them different paths before /mcp",
+					other.layout.resource, s.layout.resource, base))
+			}
+		}
+		g.servers = append(g.servers, s)
+	}
+	if err := errors.Join(errs...); err != nil {
+		for _, s := range g.servers {
+			s.endLife()
+		}
+		endLife()
+		return nil, fmt.Errorf("server group: %w", err)
+	}
+	return g, nil
+}
+
+// provider returns the issuer's provider, the same one for all who ask.
+func (p *issuerPool) provider(issuer string, cfg *Config, s *Server) *provider {
+	if p.providers[issuer] == nil {
+		p.providers[issuer] = newProvider(p.life, issuer, cfg.HTTP, s.log)
+	}
+	return p.providers[issuer]
+}
+
+// ServeHTTP implements [http.Handler].
+func (g *Group) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.serverFor(r).ServeHTTP(w, r) }
+
+// serverFor finds the resource that a request is for: by host and path, else
+// by path, else the first. Whether the host is allowed is its own decision.
+func (g *Group) serverFor(r *http.Request) *Server {
+	path := r.URL.EscapedPath()
+	var byPath *Server
+	for _, s := range g.servers {
+		if !s.layout.has(path) {
+			continue
+		}
+		if s.layout.authority == authority(s.layout.scheme, r.Host) {
+			return s
+		}
+		if byPath == nil {
+			byPath = s
+		}
+	}
+	if byPath != nil {
+		return byPath
+	}
+	return g.servers[0]
+}
+
+// Servers are the group's servers, in the order of their configurations.
+func (g *Group) Servers() []*Server { return g.servers }
+
+// Reload is [Server.Reload] for all.
+func (g *Group) Reload() {
+	for _, s := range g.servers {
+		s.Reload()
+	}
+}
+
+// Close is [Server.Close] for all, at the same time.
+func (g *Group) Close(ctx context.Context) error {
+	defer g.endLife()
+	errs := make([]error, len(g.servers))
+	var wg sync.WaitGroup
+	for k, s := range g.servers {
+		wg.Go(func() { errs[k] = s.Close(ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+var _ http.Handler = (*Group)(nil)
