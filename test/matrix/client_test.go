@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,13 @@ func TestMain(m *testing.M) {
 	binary.Clean()
 	os.Exit(code)
 }
+
+// What the client offers, and answers.
+const (
+	capabilities = `{"elicitation":{},"sampling":{},"roots":{}}`
+	sample       = `{"model":"m","role":"assistant","content":{"type":"text","text":"hello"}}`
+	roots        = `{"roots":[{"uri":"file:///r"}]}`
+)
 
 type message struct {
 	ID     json.RawMessage `json:"id"`
@@ -38,6 +46,7 @@ type client struct {
 	next     int
 	kept     []message // notifications that nobody has looked at
 	asked    int       // questions answered
+	offers   string    // its capabilities
 }
 
 func bridgeCommand(t *testing.T, url string) *exec.Cmd {
@@ -58,7 +67,7 @@ func start(t *testing.T, revision, url string) *client {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c := &client{t: t, revision: revision, in: in, lines: make(chan message, 1024)}
+	c := &client{t: t, revision: revision, offers: capabilities, in: in, lines: make(chan message, 1024)}
 	go func() {
 		defer close(c.lines)
 		for reader := bufio.NewReader(out); ; {
@@ -103,7 +112,7 @@ func (c *client) send(method, params string) (id string) {
 	id = fmt.Sprint(c.next)
 	meta := `"progressToken":` + id
 	if c.modern() {
-		meta += `,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`
+		meta += `,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":` + c.offers
 	}
 	if params != "" {
 		params = "," + params
@@ -135,12 +144,19 @@ func (c *client) read() message {
 }
 
 func (c *client) answer(m message) {
-	if m.Method == "elicitation/create" {
-		c.asked++
-		c.write(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{"action":"accept","content":{"colour":"red"}}}`)
-		return
+	result := "{}"
+	switch m.Method {
+	case "elicitation/create":
+		result = `{"action":"accept","content":{"colour":"red"}}`
+	case "sampling/createMessage":
+		result = sample
+	case "roots/list":
+		result = roots
+	default:
+		c.asked--
 	}
-	c.write(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{}}`)
+	c.asked++
+	c.write(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":` + result + `}`)
 }
 
 // wait returns the answer to a request and keeps notifications.
@@ -190,4 +206,15 @@ func (c *client) heard(method, part string) {
 		}
 		c.kept = append(c.kept, m)
 	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }

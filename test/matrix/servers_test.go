@@ -20,6 +20,10 @@ type peer struct {
 	cancelled chan struct{} // gets one when the slow tool was cancelled
 	asks      bool          // its library can ask the client over this transport
 	changing  bool          // and sends changes over it
+	samples   bool          // it also asks for samples and roots
+	spaced    bool          // its progress comes well before its answer
+	old       bool          // it knows no 2026-07-28
+	noSession bool          // towards clients of 2025 it has no sessions
 }
 
 type none struct{}
