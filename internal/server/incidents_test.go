@@ -21,8 +21,15 @@ func TestIncidentTokensForAnotherResource(t *testing.T) {
 	bad := []any{
 		nil, "", "https://elsewhere.example/mcp", testResource + "/", testResource + "/x", "http://127.0.0.1:3001",
 		strings.TrimSuffix(testResource, "p"), "http://127.0.0.1:3001/mcp?x", "HTTP://127.0.0.1:3001/mcp", "app",
-		[]string{}, []string{""}, []string{"https://elsewhere.example/mcp", "app"}, []any{testResource, 1}, []any{[]string{testResource}},
-		map[string]any{"0": testResource}, map[string]any{testResource: true}, 1, true, []any{nil},
+		[]string{},
+		[]string{""},
+		[]string{"https://elsewhere.example/mcp", "app"},
+		[]any{testResource, 1},
+		[]any{[]string{testResource}},
+		map[string]any{"0": testResource},
+		map[string]any{testResource: true},
+		1, true,
+		[]any{nil},
 		testResource + " ", " " + testResource, testResource + ",https://elsewhere.example/mcp", testResource + "\x00",
 	}
 	for _, aud := range bad {
