@@ -21,6 +21,7 @@ type options struct {
 	allowHost, allowOrigin, logLevel, devListen    string
 	relay, jwtOnly, allowUntyped, dev, version     boolText
 	operationOptions
+	verificationOptions
 
 	file     string
 	mistakes []mistake // of the file
@@ -60,8 +61,8 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 		*p = boolText(def)
 		fs.Var(p, name, usage+" ["+variable(name)+"]")
 	}
-	text(&o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it")
-	text(&o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp)")
+	text(&o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it; JWTs of\nfurther ones are accepted as well")
+	text(&o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp); several\nresources each have their own tokens")
 	text(&o.listen, "listen", "127.0.0.1:3001", "`address` to listen on")
 	text(&o.scope, "scope", "openid profile email", "`scopes` that clients are told to ask for")
 	text(&o.requiredScope, "required-scope", "", "`scopes` a token must have; opaque tokens are refused then")
@@ -70,6 +71,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	boolean(&o.allowUntyped, "allow-untyped-jwt", "false", "accept JWTs whose typ is not at+jwt, for providers that set none")
 	text(&o.allowHost, "allow-host", "", "further Host `names` to accept, separated by spaces")
 	text(&o.allowOrigin, "allow-origin", "", "further browser `origins` to accept, separated by spaces")
+	o.verificationOptions.flags(text, boolean)
 	text(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	boolean(&o.dev, "dev", "false", "run with a provider that lets anybody in; for this machine only")
 	text(&o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
@@ -103,6 +105,7 @@ func (o *options) read(args []string, getenv func(string) string, out io.Writer)
 	if o.file != "" {
 		o.mistakes = readFile(o.file, fs, given)
 	}
+	o.introspectionSecret = getenv(secretVariable)
 	if fs.NArg() > 0 {
 		_, _ = fmt.Fprintf(out, "error: unexpected argument %q\nhint: see whoami-server --help\n", fs.Arg(0))
 		return errors.New("unexpected argument")
@@ -133,21 +136,30 @@ func (o *options) parse() []mistake {
 		JWTOnly:             yes("jwt-only", o.jwtOnly), AllowUntypedJWT: yes("allow-untyped-jwt", o.allowUntyped),
 		Version: programVersion(),
 	}
+	dev := yes("dev", o.dev)
+	if dev && o.detailsScope == "" {
+		o.detailsScope = "whoami:details" // to show how a client gets more rights
+	}
+	o.verificationOptions.parse(&o.config, wrong, yes)
 	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
 		wrong("write debug, info, warn or error", fmt.Errorf("log-level: %q is not a level", o.logLevel))
 	}
 	o.operationOptions.parse(&o.config.Operations, yes, wrong)
+	o.parseIssuer(dev, wrong)
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
-	o.parseIssuer(yes("dev", o.dev), wrong)
 	o.parseAddresses(wrong)
 	return all
 }
 
 func (o *options) parseIssuer(dev bool, wrong func(string, error)) {
 	if !dev {
-		wrong("give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev",
-			server.CheckIssuer(o.issuer))
-		o.config.Issuer = o.issuer
+		const hint = "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev"
+		issuers := append(words(o.issuer), "")
+		o.config.Issuer = issuers[0]
+		wrong(hint, server.CheckIssuer(o.config.Issuer))
+		if len(issuers) > 2 {
+			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
+		}
 		return
 	}
 	if o.issuer != "" {
@@ -171,20 +183,34 @@ func (o *options) parseAddresses(wrong func(string, error)) {
 		}
 		return
 	}
+	for k, resource := range words(o.resource) {
+		u := parseResource(resource, wrong)
+		if k == 0 {
+			o.config.Resource = u
+		} else {
+			o.others = append(o.others, u)
+		}
+	}
+	if len(o.others) > 0 && o.busURL != "" {
+		wrong("run one process for each resource", errors.New("bus: it serves one resource only"))
+	}
+}
+
+func parseResource(resource string, wrong func(string, error)) *url.URL {
 	const hint = "give the public URL that clients use, e.g. https://mcp.example.com/mcp"
-	u, err := url.Parse(o.resource)
+	u, err := url.Parse(resource)
 	if err != nil {
 		wrong(hint, fmt.Errorf("resource: %w", err))
-		return
+		return nil
 	}
-	if u.String() != o.resource {
+	if u.String() != resource {
 		// Tokens are compared with it byte for byte, so there must be one
 		// spelling.
 		wrong("write "+u.String(), fmt.Errorf("resource %s: not in its normal form", u.Redacted()))
-		return
+		return nil
 	}
 	wrong(hint, server.CheckResource(u))
-	o.config.Resource = u
+	return u
 }
 
 func checkAddress(name, address string) (host string, err error) {

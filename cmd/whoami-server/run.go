@@ -112,7 +112,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		}
 	}
 	if cfg.Issuer == "" { // only with --dev
-		provider, err := startDev(ctx, o.devListen, cfg.Resource, log)
+		provider, err := startDev(ctx, o.devListen, o.configs(cfg), log)
 		if err != nil {
 			return mistake{err, "choose another --dev-listen, or stop what is using that one"}
 		}
@@ -130,15 +130,16 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	}
 	registry := newRegistry()
 	cfg.Metrics = registry
-	handler, err := server.New(cfg)
+	handler, err := server.NewGroup(o.configs(cfg)...)
 	if err != nil {
-		return fmt.Errorf("start: %w", err)
+		return mistake{fmt.Errorf("start: %w", err), ""}
 	}
 	if l.ops != nil {
 		stop := serveOperations(l.ops, handler.OperationsHandler(registry), log)
 		defer stop()
 		_, _ = fmt.Fprintf(stderr, "operations on %s\n", l.ops.Addr())
 	}
+	reloadOnHangup(ctx, handler.Reload, log)
 	_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n",
 		cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
 	notify(getenv, "READY=1")
@@ -178,10 +179,12 @@ func resourceAt(address net.Addr, secure bool) (*url.URL, error) {
 	return &url.URL{Scheme: scheme, Host: address.String(), Path: "/mcp"}, nil
 }
 
-func startDev(ctx context.Context, address string, resource *url.URL, log *slog.Logger) (*devidp.Server, error) {
+func startDev(ctx context.Context, address string, resources []server.Config, log *slog.Logger) (*devidp.Server, error) {
 	cfg := devidp.Config{Registration: true, TokenClaims: true, Log: log}
-	for _, indicator := range server.Audiences(resource) {
-		cfg.Resources = append(cfg.Resources, devidp.Resource{Indicator: indicator})
+	for _, r := range resources {
+		for _, indicator := range server.Audiences(r.Resource) {
+			cfg.Resources = append(cfg.Resources, devidp.Resource{Indicator: indicator, Scopes: apiScopes(&r)})
+		}
 	}
 	// Not ctx: calls that are under way at the end may still need it.
 	provider, err := devidp.Start(context.WithoutCancel(ctx), address, cfg)
@@ -196,13 +199,14 @@ func printDev(w io.Writer, resource string) {
 	_, _ = fmt.Fprintf(w, "Development mode, not for production: anybody who reaches it may sign in as anybody.\n\n"+
 		"In a client's configuration:\n"+
 		`  {"mcpServers":{"whoami":{"command":"mcp-login","args":["%[1]s"]}}}`+"\n"+
-		"At a terminal:\n  mcp-login %[1]s\n", resource)
+		"At a terminal:\n  mcp-login %[1]s\n"+
+		"The tool whoami_details needs a scope that the first login does not ask for.\n", resource)
 }
 
 // serveHTTP serves until ctx ends. Then it is not ready any more, but goes on for
 // drain, in which a load balancer can notice; after that streams are ended and
 // calls waited for. It returns nil after an orderly stop.
-func serveHTTP(ctx context.Context, l *listeners, handler *server.Server, drain time.Duration, log *slog.Logger) error {
+func serveHTTP(ctx context.Context, l *listeners, handler *server.Group, drain time.Duration, log *slog.Logger) error {
 	srv := newHTTPServer(handler, log)
 	failed := make(chan error, 1)
 	go func() {

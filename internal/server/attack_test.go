@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,10 +10,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -318,5 +321,88 @@ func TestS22ReasonIsInTheLogUnderTheIDTheClientGets(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("no reason under %s in %s", id, log.String())
+	}
+}
+
+// Row 49: while every slot for signatures is taken by forged tokens, known ones
+// are served, and an unknown one waits its turn, at most for the time of a
+// check, and is then 503.
+func TestRow49SignaturesLeaveRoomForKnownTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		s := newServer(t, i, func(c *Config) { c.HTTP, c.CacheTTL = client, time.Minute })
+		defer func() { _ = s.Close(context.Background()) }()
+		known, unknown := i.token(t, tokenParts{}), i.claim(t, "jti", "2")
+		if resp := call(s, "POST", "/mcp", known, callWhoami); resp.StatusCode != 200 {
+			t.Fatal(resp.StatusCode)
+		}
+		for range cap(s.signatures) {
+			s.signatures <- struct{}{}
+		}
+		start := time.Now()
+		if resp := call(s, "POST", "/mcp", known, callWhoami); resp.StatusCode != 200 || time.Since(start) != 0 {
+			t.Errorf("known: %d after %s", resp.StatusCode, time.Since(start))
+		}
+		if resp := call(s, "POST", "/mcp", unknown, callWhoami); resp.StatusCode != 503 || time.Since(start) != fetchTimeout {
+			t.Errorf("unknown: %d after %s", resp.StatusCode, time.Since(start))
+		}
+		time.AfterFunc(time.Second, func() { <-s.signatures })
+		if resp := call(s, "POST", "/mcp", unknown, callWhoami); resp.StatusCode != 200 {
+			t.Errorf("once there is room: %d", resp.StatusCode)
+		}
+	})
+}
+
+// Row 49: how long known tokens take while 64 clients send forged ES384 tokens
+// as fast as they can. The figure is for the reader; nothing is asserted about
+// time.
+func TestRow49KnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
+	i := newTestIssuer(t)
+	known := es384(t, i, "known")
+	s := newServer(t, i, nil)
+	p99 := func() time.Duration {
+		var took []time.Duration
+		for range 1000 {
+			start := time.Now()
+			if resp := call(s, "POST", "/mcp", known, callWhoami); resp.StatusCode != 200 {
+				t.Fatalf("known: %d", resp.StatusCode)
+			}
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		return took[len(took)*99/100]
+	}
+	p99()
+	quiet := p99()
+	head, rest, _ := strings.Cut(known, ".")
+	_, signature, _ := strings.Cut(rest, ".")
+	stop := make(chan struct{})
+	var forged, passed atomic.Int64
+	var wg sync.WaitGroup
+	for w := range 64 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				body := fmt.Sprintf(`{"iss":%q,"sub":"root","aud":%q,"exp":9999999999,"jti":"%d-%d"}`, i.url, testResource, w, n)
+				if resp := call(s, "POST", "/mcp", head+"."+raw(body)+"."+signature, callWhoami); resp.StatusCode == 200 {
+					passed.Add(1)
+				}
+				forged.Add(1)
+			}
+		})
+	}
+	for forged.Load() < 64 {
+		runtime.Gosched()
+	}
+	loud := p99()
+	close(stop)
+	wg.Wait()
+	t.Logf("p99 of a known token: %s alone, %s while %d forged ones came in; %d of those passed", quiet, loud, forged.Load(), passed.Load())
+	if passed.Load() != 0 {
+		t.Error("a forged token passed")
 	}
 }

@@ -50,6 +50,8 @@ type cache struct {
 	// those who asked are answered.
 	revoked func(tokenKey)
 
+	verdicts verdicts
+
 	mu      sync.Mutex
 	good    *shelf
 	refused *shelf
@@ -92,10 +94,12 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	if known != nil && now.Before(known.fresh) {
 		identity := known.identity
 		c.mu.Unlock()
+		c.verdicts.known.Add(1)
 		return identity, nil
 	}
 	if no := c.refused.get(key, now); no != nil {
 		c.mu.Unlock()
+		c.verdicts.known.Add(1)
 		return Identity{}, no.err
 	}
 	p := c.checks[key]
@@ -137,6 +141,7 @@ func (c *cache) await(ctx context.Context, p *pending, known *entry) (Identity, 
 // still be used, and only where nobody said anything else.
 func (c *cache) instead(known *entry, err error) (Identity, error) {
 	if known != nil && errors.Is(err, ErrUnavailable) && time.Now().Before(known.usable) {
+		c.verdicts.keptDespiteAnOutage.Add(1)
 		return known.identity, nil
 	}
 	return Identity{}, err
@@ -147,6 +152,7 @@ func (c *cache) run(key tokenKey, token string, p *pending) {
 	ctx, cancel := context.WithTimeout(c.life, fetchTimeout)
 	defer cancel()
 	p.identity, p.err = c.guarded(ctx, token)
+	c.verdicts.checked(p.err)
 	now := time.Now()
 
 	c.mu.Lock()

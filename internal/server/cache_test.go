@@ -323,3 +323,30 @@ func TestStampedeIsOneUpstreamCall(t *testing.T) {
 		}
 	})
 }
+
+// A token that expires while its check hangs is not accepted on the strength of
+// the last one.
+func TestCacheExpiryDuringACheckThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		expiry := time.Now().Add(10 * time.Second)
+		hang := false
+		c := newCache(t.Context(), func(ctx context.Context, _ string) (Identity, error) {
+			if hang {
+				<-ctx.Done()
+				return Identity{}, ErrUnavailable
+			}
+			return Identity{Subject: "a", Expiry: expiry}, nil
+		}, time.Second, time.Hour)
+		_, _ = c.verify(t.Context(), "x")
+		hang = true
+		time.Sleep(5 * time.Second)
+		if _, err := c.verify(t.Context(), "x"); err != nil {
+			t.Errorf("well before its end: %v", err)
+		}
+		time.Sleep(time.Until(expiry) - staleWait/2)
+		if _, err := c.verify(t.Context(), "x"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("it ended meanwhile: %v", err)
+		}
+		time.Sleep(fetchTimeout)
+	})
+}

@@ -42,27 +42,50 @@
 //
 // # How a token is verified
 //
-// What arrives decides. A JWT is verified here, with the keys of the one
-// configured issuer: signature with an asymmetric algorithm, typ, iss, aud,
-// exp, nbf, iat and sub (RFC 9068 section 4). Any other token is shown to the
-// issuer's userinfo endpoint (OpenID Connect Core section 5.3), which alone can
-// tell whether it is good. The difference matters: aud says that a token was
-// meant for this server, while userinfo says only that some application of the
-// same issuer holds a token of this person. [Config.JWTOnly] closes that gap
-// for issuers that can bind their tokens to a resource (RFC 8707).
+//  1. A token longer than 16 KiB is refused.
+//  2. The verdict may be known, by the SHA-256 of the token: good ones for
+//     [Config.CacheTTL], never past the token's expiry, refusals for 10 seconds
+//     at most. CacheTTL is so the longest time that a revoked token is still
+//     accepted. Both kinds are bounded, in places of their own.
+//  3. All who ask about the same unknown token wait for one check.
+//  4. What arrives decides how it is checked. A JWT is verified here, with the
+//     keys of the issuer that it names, which must be configured: algorithm,
+//     typ, signature, iss, aud, exp, nbf, iat and sub (RFC 9068 section 4).
+//  5. Any other token is shown to [Config.Issuer]: at userinfo (OpenID Connect
+//     Core section 5.3), or with [Config.Introspection] at the introspection
+//     endpoint (RFC 7662). Calls are limited in number, at a time and for bad
+//     tokens, and stop for a while when they fail repeatedly.
+//  6. With [Config.Clients] the token must be of one of these applications.
 //
-// Scopes: Logto leaves openid and profile out of the scope claim of a token
-// that is bound to a resource, so a valid audience is never refused because of
-// them. Only [Config.RequiredScopes] is enforced, by exact comparison; the
-// server knows no scope that implies another (S5).
+// There are three outcomes, and none is ever given for another. Good; bad, 401,
+// when somebody who can tell said so; and nobody can tell, 503 with Retry-After.
+// The last is also the answer to a JWT whose key may be newer than the keys known
+// here while the issuer may not be asked again so soon: a 401 would throw a good
+// login away. A token that was good stays so for [Config.OutageGrace] while
+// nobody can tell.
+//
+// The difference between 4 and 5 matters: aud says that a token was meant for
+// this server, while userinfo says only that some application of the same issuer
+// holds a token of this person. [Config.JWTOnly] closes that gap for issuers
+// that can bind their tokens to a resource (RFC 8707); introspection closes it
+// where its answer names the audience.
+//
+// # Scopes
+//
+// Logto leaves openid and profile out of the scope claim of a token that is
+// bound to a resource, so a valid audience is never refused because of them. Only
+// [Config.RequiredScopes], for every request, and [Config.ToolScopes], for calls
+// of a tool, are enforced, by exact comparison; the server knows no scope that
+// implies another (S5). A call that lacks one is 403 before mcp-go sees it, with
+// all scopes that the client should have then.
 //
 // Specifications: MCP 2026-07-28 and its predecessors (authorization,
-// transports), RFC 6750, 7519, 8414, 8707, 9068, 9110, 9728.
+// transports), RFC 6750, 7515, 7519, 7662, 8414, 8707, 9068, 9110, 9728.
 //
 // # What it deliberately does not do
 //
 // It never speaks first: streams that clients open on Streamable HTTP carry
-// heartbeats. It does not register clients, issue, introspect or refresh tokens,
-// and passes the caller's token to nobody but the issuer's own userinfo endpoint
-// (S8).
+// heartbeats. It does not register clients, issue or refresh tokens, and passes
+// the caller's token to nobody but the issuer's own userinfo or introspection
+// endpoint (S8).
 package server

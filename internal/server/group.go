@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Group is several resources in one process, as one [http.Handler]. Each is a
@@ -103,6 +105,19 @@ func (g *Group) Reload() {
 	for _, s := range g.servers {
 		s.Reload()
 	}
+}
+
+// Wane is [Server.Wane] for all.
+func (g *Group) Wane() {
+	for _, s := range g.servers {
+		s.Wane()
+	}
+}
+
+// OperationsHandler is [Server.OperationsHandler]; all servers stop together, so
+// the first one speaks for all.
+func (g *Group) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
+	return g.servers[0].OperationsHandler(metrics)
 }
 
 // Close is [Server.Close] for all, at the same time.

@@ -29,6 +29,8 @@ type metadata struct {
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
 
+	abilities
+
 	document []byte
 }
 
@@ -39,6 +41,9 @@ type provider struct {
 	log      *slog.Logger
 	metadata *remote[metadata]
 	keys     *remote[keySet]
+	// remarked is the document that was last remarked on. There is one fetch at
+	// a time, so it needs no lock.
+	remarked string
 }
 
 // newProvider prepares, and fetches nothing: the server must be able to start
@@ -88,6 +93,10 @@ func (p *provider) fetchMetadata(ctx context.Context) (metadata, error) {
 	for _, location := range locations {
 		m, err := p.readMetadata(ctx, location)
 		if err == nil {
+			if p.remarked != string(m.document) {
+				p.remarked = string(m.document)
+				p.remark(m)
+			}
 			return m, nil
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", location, err))

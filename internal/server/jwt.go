@@ -6,6 +6,7 @@ import (
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,14 @@ type jwtVerifier struct {
 	algorithms   []string
 	parser       *jwt.Parser
 	allowUntyped bool
+	slots        chan struct{}
 }
+
+// newSignatureSlots bounds the signatures that are verified at the same time,
+// for all issuers of a server together. Verifying one takes the CPU a thousand
+// times as long as finding a known token, and anyone can send forged ones: half
+// of the CPUs stay free for those who are known.
+func newSignatureSlots() chan struct{} { return make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) }
 
 // asymmetric returns the accepted signature algorithms (RFC 7518, RFC 8037).
 // With HMAC the provider's public key would do as a secret, and "none" is no
@@ -62,13 +70,13 @@ func asymmetric() []string {
 	}
 }
 
-func newJWTVerifier(p *provider, cfg *Config, audiences []string) *jwtVerifier {
+func newJWTVerifier(p *provider, cfg *Config, audiences []string, slots chan struct{}) *jwtVerifier {
 	algorithms := asymmetric()
 	if len(cfg.Algorithms) > 0 {
 		algorithms = cfg.Algorithms
 	}
 	return &jwtVerifier{
-		provider: p, algorithms: algorithms, allowUntyped: cfg.AllowUntypedJWT,
+		provider: p, algorithms: algorithms, allowUntyped: cfg.AllowUntypedJWT, slots: slots,
 		parser: jwt.NewParser(
 			jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(),
 			jwt.WithIssuer(p.issuer), jwt.WithAudience(audiences...),
@@ -128,6 +136,12 @@ func (v *jwtVerifier) parse(ctx context.Context, token string, kid *string, iat 
 }
 
 func (v *jwtVerifier) parseWith(ctx context.Context, token string, set keySet) (accessClaims, error) {
+	select {
+	case v.slots <- struct{}{}:
+		defer func() { <-v.slots }()
+	case <-ctx.Done():
+		return accessClaims{}, busy("too many signatures to verify")
+	}
 	var claims accessClaims
 	if _, err := v.parser.ParseWithClaims(token, &claims, set.find(ctx)); err != nil {
 		return accessClaims{}, refusalFor(err)

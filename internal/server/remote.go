@@ -40,6 +40,7 @@ type remote[T any] struct {
 	asked   time.Time     // end of the last attempt that somebody waited for
 	loaded  time.Time     // end of the last good one
 	running chan struct{} // closed when the fetch under way ends; nil if none
+	next    chan struct{} // closed when the one that follows it ends; nil if none does
 }
 
 // get returns the document and its version. Its error matches ErrUnavailable.
@@ -105,15 +106,20 @@ func (r *remote[T]) wait() time.Duration {
 	return max(0, r.pause())
 }
 
-// renew fetches a new copy in the background, at once unless that is being done
-// already. What it returns is closed when that has ended.
+// renew fetches a new copy in the background, once more if that is being done
+// already, since the one under way may have begun too early. What it returns is
+// closed when that has ended.
 func (r *remote[T]) renew() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running == nil {
 		r.start(false)
+		return r.running
 	}
-	return r.running
+	if r.next == nil {
+		r.next = make(chan struct{})
+	}
+	return r.next
 }
 
 // result is called with mu held. A failure counts only for those who do not
@@ -126,10 +132,14 @@ func (r *remote[T]) result(version int) (T, int, error) {
 	return r.value, r.version, nil
 }
 
-// start is called with mu held; demanded says that somebody waits. The fetch does not end with the request that
-// caused it, since others may be waiting for it too.
+// start is called with mu held; demanded says that somebody waits. The fetch
+// does not end with the request that caused it, since others may be waiting for
+// it too.
 func (r *remote[T]) start(demanded bool) {
 	done := make(chan struct{})
+	if r.next != nil {
+		done, r.next = r.next, nil
+	}
 	r.running = done
 	go func() {
 		ctx, cancel := context.WithTimeout(r.life, fetchTimeout)
@@ -147,5 +157,8 @@ func (r *remote[T]) start(demanded bool) {
 			r.asked = r.tried
 		}
 		close(done)
+		if r.next != nil {
+			r.start(false)
+		}
 	}()
 }

@@ -43,6 +43,7 @@ type Server struct {
 	providers  []*provider
 	results    *cache          // nil with a verifier that is not the built-in one
 	opaque     *opaqueVerifier // nil without opaque tokens
+	signatures chan struct{}   // slots, see newSignatureSlots
 	toolScopes map[string][]string
 	gate       gate
 	layout     layout
@@ -96,7 +97,7 @@ func New(cfg Config) (*Server, error) {
 	s.prepareVerification(&cfg)
 	s.mcp = s.tools(&cfg, version)
 	s.streamable = newStreamable(s.mcp, s.log)
-	if err := errors.Join(s.operate(cfg.Operations, version), s.mount(&cfg)); err != nil {
+	if err := errors.Join(s.operate(cfg.Operations, version), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
 		s.endLife()
 		return nil, err
 	}

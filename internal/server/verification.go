@@ -16,8 +16,9 @@ func (s *Server) prepareVerification(cfg *Config) {
 	}
 	audiences := s.layout.audiences()
 	v := &tokenVerifier{jwt: make(map[string]*jwtVerifier), clients: cfg.Clients}
+	slots := newSignatureSlots()
 	for _, p := range s.providers {
-		v.jwt[p.issuer] = newJWTVerifier(p, cfg, audiences)
+		v.jwt[p.issuer] = newJWTVerifier(p, cfg, audiences, slots)
 	}
 	switch {
 	case cfg.JWTOnly:
@@ -26,7 +27,7 @@ func (s *Server) prepareVerification(cfg *Config) {
 	case len(cfg.RequiredScopes) == 0 && len(cfg.Clients) == 0:
 		v.opaque = newUserinfo(s.provider, s.scopes)
 	}
-	s.opaque = v.opaque
+	s.opaque, s.signatures = v.opaque, slots
 	s.results = newCache(s.life, v.verify, cfg.cacheTTL(), cfg.outageGrace())
 	s.verify = s.results.verify
 }

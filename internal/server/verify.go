@@ -14,7 +14,7 @@ const maxTokenBytes = 16 << 10
 type tokenVerifier struct {
 	jwt     map[string]*jwtVerifier // by issuer
 	opaque  *opaqueVerifier         // nil: opaque tokens are refused
-	clients []string                // nil: any
+	clients []string                // none: any
 }
 
 func (v *tokenVerifier) verify(ctx context.Context, token string) (Identity, error) {
@@ -22,7 +22,7 @@ func (v *tokenVerifier) verify(ctx context.Context, token string) (Identity, err
 		return Identity{}, refusal("too long")
 	}
 	id, err := v.identify(ctx, token)
-	if err == nil && v.clients != nil && !v.clientAllowed(id) {
+	if err == nil && len(v.clients) > 0 && !v.clientAllowed(id) {
 		return Identity{}, refusal("another application")
 	}
 	return id, err

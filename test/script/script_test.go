@@ -80,7 +80,8 @@ func TestScripts(t *testing.T) {
 
 // lab starts a provider and a whoami server and sets $URL, $SSE and $ISSUER. With
 // "short" access tokens live for a second, with "unregistered" the provider does
-// not know the server, with "closed" it registers nobody.
+// not know the server, with "closed" it registers nobody; with "scopes" the tool
+// whoami_details needs a scope of its own.
 func lab(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("lab does not fail")
@@ -90,8 +91,14 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 	resource, err := url.Parse(base + "/mcp")
 	ts.Check(err)
 	cfg := devidp.Config{Registration: true, TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource.String()}, {Indicator: base + "/sse"}}}
+	var toolScopes map[string][]string
 	for _, arg := range args {
 		switch arg {
+		case "scopes":
+			toolScopes = map[string][]string{"whoami": {"whoami:read"}, "whoami_details": {"whoami:details"}}
+			for k := range cfg.Resources {
+				cfg.Resources[k].Scopes = []string{"whoami:read", "whoami:details"}
+			}
 		case "short":
 			cfg.AccessTokenTTL = time.Second
 		case "unregistered":
@@ -109,7 +116,10 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", cfg)
 	ts.Check(err)
-	handler, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer(), Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true, Leeway: time.Nanosecond})
+	scopes := append([]string{"openid", "profile", "email"}, toolScopes["whoami"]...)
+	handler, err := server.New(server.Config{
+		Resource: resource, Issuer: idp.Issuer(), Scopes: scopes, ToolScopes: toolScopes, RelayIssuerMetadata: true, Leeway: time.Nanosecond,
+	})
 	ts.Check(err)
 	whoami.Config.Handler = handler
 	whoami.Start()

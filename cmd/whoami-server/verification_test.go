@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/internal/devidp"
+)
+
+func parsed(t *testing.T, env map[string]string, args ...string) (*options, []mistake) {
+	t.Helper()
+	var o options
+	if err := o.read(args, func(k string) string { return env[k] }, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	return &o, o.parse()
+}
+
+// The options about tokens become the configuration, with 0 meaning none.
+func TestVerificationOptions(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, m := parsed(t, nil, "--issuer", "https://a.example https://b.example", "--resource", "https://h.example/a/mcp https://h.example/b/mcp",
+		"--cache-ttl", "0", "--outage-grace", "0", "--leeway", "0", "--algorithm", "ES384,RS256", "--client", "one two",
+		"--introspection-client", "me", "--introspection-secret-file", secret, "--introspection-audience-optional",
+		"--scope", "openid", "--whoami-scope", "w:read", "--details-scope", "w:details w:more")
+	if len(m) != 0 {
+		t.Fatal(m)
+	}
+	c := o.config
+	if c.Issuer != "https://a.example" || !slices.Equal(c.OtherIssuers, []string{"https://b.example"}) || c.CacheTTL >= 0 ||
+		c.OutageGrace >= 0 || c.Leeway != time.Nanosecond || !slices.Equal(c.Algorithms, []string{"ES384", "RS256"}) ||
+		!slices.Equal(c.Clients, []string{"one", "two"}) || !slices.Equal(c.Scopes, []string{"openid", "w:read"}) ||
+		!slices.Equal(c.ToolScopes["whoami_details"], []string{"w:details", "w:more"}) || !slices.Equal(c.ToolScopes["whoami"], []string{"w:read"}) {
+		t.Errorf("%+v", c)
+	}
+	if i := c.Introspection; i == nil || i.ClientID != "me" || i.ClientSecret != "s3cret" || !i.AudienceOptional {
+		t.Errorf("%+v", i)
+	}
+	if all := o.configs(c); len(all) != 2 || all[1].Resource.String() != "https://h.example/b/mcp" || all[1].Issuer != c.Issuer {
+		t.Errorf("%+v", all)
+	}
+	o, m = parsed(t, map[string]string{secretVariable: "x", "WHOAMI_CACHE_TTL": "2m"}, "--issuer", "https://a.example", "--introspection-client", "me")
+	c = o.config
+	if len(m) != 0 || c.CacheTTL != 2*time.Minute || c.Leeway != 30*time.Second || c.OutageGrace != 5*time.Minute ||
+		c.Introspection.ClientSecret != "x" || c.Introspection.AudienceOptional || len(c.OtherIssuers)+len(c.ToolScopes)+len(c.Clients)+len(c.Algorithms) != 0 {
+		t.Errorf("%+v, %v", c, m)
+	}
+}
+
+// Mistakes in them are reported together, and no secret is in a report.
+func TestVerificationMistakes(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	env := map[string]string{secretVariable: "s3cret-s3cret"}
+	code := run(t.Context(), []string{
+		"--issuer", "https://a.example https://a.example", "--cache-ttl", "soon", "--outage-grace", "-1s", "--leeway", "1h",
+		"--algorithm", "HS256", "--introspection-secret-file", "/does/not/exist", "--introspection-audience-optional=perhaps",
+		"--resource", "https://h.example/mcp http://h.example/b/mcp",
+	}, func(k string) string { return env[k] }, &stdout, &stderr)
+	if code != exitUsage {
+		t.Errorf("exit %d", code)
+	}
+	for _, want := range []string{
+		"error: cache-ttl:", "error: outage-grace:", "leeway 1h0m0s", `algorithm "HS256"`, "error: introspection-secret-file: " + secretVariable,
+		"error: introspection-secret-file: stat", "error: introspection: client id", "introspection-audience-optional:",
+		"issuer https://a.example: given twice", "error: resource http://h.example/b/mcp",
+	} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, stderr.String())
+		}
+	}
+	if strings.Contains(stderr.String(), "s3cret") {
+		t.Error("the secret is in the report")
+	}
+}
+
+// Two resources by flags: each has its own tokens. Two that cannot be told apart
+// do not start.
+func TestTwoResources(t *testing.T) {
+	ready := httptest.NewUnstartedServer(nil) // only for a free port
+	address := ready.Listener.Addr().String()
+	ready.Close()
+	base := "http://" + address
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	p := start(t, "--issuer", idp.Issuer(), "--listen", address, "--resource", base+"/a/mcp "+base+"/b/mcp", "--details-scope", "more")
+	ask := func(path, resource, scope, tool string) int {
+		t.Helper()
+		token, err := idp.IssueToken(devidp.TokenRequest{ClientID: "app", Resource: resource, Scopes: strings.Fields(scope)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req, err := http.NewRequestWithContext(t.Context(), "POST", base+path,
+			strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, tt := range []struct {
+		path, resource, scope, tool string
+		want                        int
+	}{
+		{"/a/mcp", base + "/a/mcp", "", "whoami", 200},
+		{"/b/mcp", base + "/b/mcp", "", "whoami", 200},
+		{"/a/mcp", base + "/b/mcp", "", "whoami", 401},
+		{"/b/mcp", base + "/a/mcp", "", "whoami", 401},
+		{"/a/mcp", base + "/a/mcp", "", "whoami_details", 403},
+		{"/a/mcp", base + "/a/mcp", "more", "whoami_details", 200},
+	} {
+		if got := ask(tt.path, tt.resource, tt.scope, tt.tool); got != tt.want {
+			t.Errorf("%+v: %d", tt, got)
+		}
+	}
+	if code := p.stop(); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{
+		"--issuer", idp.Issuer(), "--listen", "127.0.0.1:0", "--resource", base + "/mcp " + base,
+	}, noEnv, &stdout, &stderr)
+	if code == exitOK || !strings.Contains(stderr.String(), "give them different paths") {
+		t.Errorf("exit %d, %s", code, stderr.String())
+	}
+}
