@@ -35,15 +35,21 @@ type page struct {
 // hashes, and nothing else, from nowhere.
 func (s *Server) pageHandler(cfg *Config) (http.HandlerFunc, error) {
 	resource := s.layout.resource
+	type program struct {
+		Command string   `json:"command"`
+		Args    []string `json:"args"`
+	}
 	bridge, err := snippet(map[string]any{
-		"mcpServers": map[string]any{"whoami": map[string]any{"command": "mcp-login", "args": []string{resource}}},
+		"mcpServers": map[string]any{"whoami": program{"mcp-login", []string{resource}}},
 	})
 	if err != nil {
 		return nil, err
 	}
-	vscode, err := snippet(map[string]any{
-		"servers": map[string]any{"whoami": map[string]any{"type": "http", "url": resource}},
-	})
+	type remoteServer struct {
+		Type string `json:"type"`
+		URL  string `json:"url"`
+	}
+	vscode, err := snippet(map[string]any{"servers": map[string]any{"whoami": remoteServer{"http", resource}}})
 	if err != nil {
 		return nil, err
 	}
