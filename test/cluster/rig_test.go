@@ -2,15 +2,9 @@ package cluster
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -18,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 	"mcp-login/test/real"
 )
 
@@ -28,54 +21,6 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	binary.Clean()
 	os.Exit(code)
-}
-
-// issuer signs tokens that the replicas accept.
-type issuer struct {
-	url string
-	key *ecdsa.PrivateKey
-}
-
-func newIssuer(t *testing.T) *issuer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &issuer{key: key}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"issuer": i.url, "authorization_endpoint": i.url + "/auth", "token_endpoint": i.url + "/token",
-			"jwks_uri": i.url + "/jwks", "response_types_supported": []string{"code"},
-		})
-	})
-	mux.HandleFunc("/jwks", func(w http.ResponseWriter, _ *http.Request) {
-		public, _ := key.PublicKey.Bytes() // 4, x, y
-		part := func(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]any{
-			"kty": "EC", "crv": "P-256", "kid": "k", "use": "sig", "alg": "ES256",
-			"x": part(public[1:33]), "y": part(public[33:]),
-		}}})
-	})
-	srv := httptest.NewServer(mux)
-	t.Cleanup(srv.Close)
-	i.url = srv.URL
-	return i
-}
-
-func (i *issuer) token(t *testing.T, user, resource string) string {
-	t.Helper()
-	now := time.Now()
-	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
-		"iss": i.url, "sub": user, "aud": resource, "client_id": "app", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-	})
-	token.Header["kid"], token.Header["typ"] = "k", "at+jwt"
-	signed, err := token.SignedString(i.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed
 }
 
 // replica is one process of whoami-server.
@@ -153,7 +98,7 @@ func (r *replica) metric(t *testing.T, name string) string {
 
 // cluster is two replicas with nginx before and Redis between them.
 type cluster struct {
-	*issuer
+	*issuer.Issuer
 	base     string // of nginx
 	redis    *real.Service
 	replicas []*replica
@@ -164,7 +109,7 @@ func newCluster(t *testing.T) *cluster {
 	if os.Getenv("CI") == "true" {
 		t.Setenv(real.Require, "1")
 	}
-	c := &cluster{issuer: newIssuer(t), redis: real.Redis(t)}
+	c := &cluster{Issuer: issuer.Start(t), redis: real.Redis(t)}
 	config, err := os.ReadFile("../../deploy/compose/nginx.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +128,7 @@ func newCluster(t *testing.T) *cluster {
 	c.base = "http://" + nginx.Address
 	for _, r := range c.replicas {
 		r.args = []string{
-			"--issuer", c.url, "--resource", c.base + "/mcp", "--listen", r.listen, "--ops-listen", r.ops,
+			"--issuer", c.URL, "--resource", c.base + "/mcp", "--listen", r.listen, "--ops-listen", r.ops,
 			"--bus", "redis://" + c.redis.Address, "--stateful", "--trusted-proxy", "127.0.0.1", "--log-level", "warn",
 		}
 		r.start(t)
@@ -204,5 +149,5 @@ func (c *cluster) user(t *testing.T, n int) *user {
 	name := fmt.Sprintf("user-%d", n)
 	tr := &http.Transport{MaxIdleConnsPerHost: 32}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &user{name: name, token: c.token(t, name, c.base+"/mcp"), base: c.base, http: &http.Client{Transport: tr}}
+	return &user{name: name, token: c.Token(t, name, c.base+"/mcp"), base: c.base, http: &http.Client{Transport: tr}}
 }
