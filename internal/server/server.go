@@ -35,6 +35,7 @@ type route struct {
 
 // Server is whoami as an [http.Handler]. Make one with [New].
 type Server struct {
+	version  string
 	scopes   []string // advertised
 	required []string
 	verify   Verifier
@@ -83,21 +84,20 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		toolScopes: cfg.ToolScopes, scopes: cfg.advertised(), required: cfg.RequiredScopes,
 		verify: cfg.Verify, gate: newGate(&cfg), layout: newLayout(&cfg),
-		log: cfg.Log,
+		log: cfg.Log, version: cfg.Version,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	version := cfg.Version
-	if version == "" {
-		version = "dev"
+	if s.version == "" {
+		s.version = "dev"
 	}
 	s.life, s.endLife = context.WithCancel(context.Background())
 	s.streams, s.hangUp = context.WithCancel(s.life)
 	s.prepareVerification(&cfg)
-	s.mcp = s.tools(&cfg, version)
+	s.mcp = s.tools(&cfg, s.version)
 	s.streamable = newStreamable(s.mcp, s.log)
-	if err := errors.Join(s.operate(cfg.Operations, version), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
+	if err := errors.Join(s.operate(cfg.Operations), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
 		s.endLife()
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func New(cfg Config) (*Server, error) {
 }
 
 // operate sets up limits, sessions, metrics, and the way to the replicas.
-func (s *Server) operate(ops Operations, version string) error {
+func (s *Server) operate(ops Operations) error {
 	s.ops = ops.withDefaults()
 	s.legacy.open = make(map[string]*legacySession)
 	s.watchers.of = make(map[string]map[int]context.CancelFunc)
@@ -117,7 +117,7 @@ func (s *Server) operate(ops Operations, version string) error {
 		ops.Bus.Answer(s.answerReplica)
 	}
 	var err error
-	s.metrics, err = newMetrics(ops.Metrics, version, ops.Bus)
+	s.metrics, err = newMetrics(ops.Metrics, s.version, ops.Bus)
 	return err
 }
 
@@ -132,8 +132,14 @@ func (s *Server) mount(cfg *Config) error {
 	if err != nil {
 		return err
 	}
+	page, err := s.pageHandler(cfg)
+	if err != nil {
+		return err
+	}
 	s.routes = map[string]route{pathHealth: {routeHealth, serveHealth}}
 	for _, prefix := range []string{"", s.layout.prefix} {
+		s.routes[prefix+"/"] = route{"page", s.public(page)}
+		s.routes[prefix+pathHealth] = s.routes[pathHealth]
 		s.routes[prefix+pathMCP] = route{"mcp", s.protected(s.layout.metadataURL(), s.serveStreamable)}
 		s.routes[prefix+pathSSE] = route{"sse", s.protected(s.layout.sseMetadataURL(), s.serveSSE)}
 		s.routes[prefix+pathMessages] = route{"messages", s.protected(s.layout.sseMetadataURL(), s.serveMessages)}

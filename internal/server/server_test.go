@@ -227,7 +227,7 @@ func TestHealthAndUnknownPaths(t *testing.T) {
 		t.Errorf("POST health: %d", resp.StatusCode)
 	}
 	token := i.token(t, tokenParts{})
-	for _, path := range []string{"/", "/mcp/", "//mcp", "/MCP", "/mcp/x", "/%6dcp", "/sse/", "/message"} {
+	for _, path := range []string{"/x", "/mcp/", "//mcp", "/MCP", "/mcp/x", "/%6dcp", "/sse/", "/message"} {
 		if resp := call(s, "POST", path, token, callWhoami); resp.StatusCode != 404 {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}

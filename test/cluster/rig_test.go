@@ -1,0 +1,153 @@
+package cluster
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
+	"mcp-login/test/real"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	binary.Clean()
+	os.Exit(code)
+}
+
+// replica is one process of whoami-server.
+type replica struct {
+	listen, ops string
+	args        []string
+	cmd         *exec.Cmd
+	out         *buffer
+}
+
+// buffer can be written and read at the same time.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func (r *replica) start(t *testing.T) {
+	t.Helper()
+	r.out = &buffer{}
+	r.cmd = exec.Command(binary.Build(t, "whoami-server"), r.args...)
+	r.cmd.Stderr = r.out
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if resp, err := http.Get("http://" + r.ops + "/readyz"); err == nil {
+			body, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if strings.Contains(string(body), `"bus":"up"`) {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the replica is not ready:\n%s", r.out)
+		}
+	}
+}
+
+// kill ends the replica as a crash does.
+func (r *replica) kill() {
+	if r.cmd != nil {
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait()
+		r.cmd = nil
+	}
+}
+
+func (r *replica) metric(t *testing.T, name string) string {
+	t.Helper()
+	resp, err := http.Get("http://" + r.ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	for line := range strings.Lines(string(body)) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return "absent"
+}
+
+// cluster is two replicas with nginx before and Redis between them.
+type cluster struct {
+	*issuer.Issuer
+	base     string // of nginx
+	redis    *real.Service
+	replicas []*replica
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Setenv(real.Require, "1")
+	}
+	c := &cluster{Issuer: issuer.Start(t), redis: real.Redis(t)}
+	config, err := os.ReadFile("../../deploy/compose/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(config), "listen 8080;", "listen %s;", 1)
+	for _, name := range []string{"whoami-1:3001", "whoami-2:3001"} {
+		r := &replica{listen: real.FreeAddress(t), ops: real.FreeAddress(t)}
+		if !strings.Contains(text, name) {
+			t.Fatalf("the deployed configuration does not name %s", name)
+		}
+		text = strings.Replace(text, name, r.listen, 1)
+		c.replicas = append(c.replicas, r)
+	}
+	// In the text the upstream stands before listen, so there is one %s only.
+	nginx := real.Nginx(t, text)
+	c.base = "http://" + nginx.Address
+	for _, r := range c.replicas {
+		r.args = []string{
+			"--issuer", c.URL, "--resource", c.base + "/mcp", "--listen", r.listen, "--ops-listen", r.ops,
+			"--bus", "redis://" + c.redis.Address, "--stateful", "--trusted-proxy", "127.0.0.1", "--log-level", "warn",
+		}
+		r.start(t)
+		t.Cleanup(r.kill)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for n, r := range c.replicas {
+				t.Logf("replica %d:\n%s", n+1, r.out)
+			}
+		}
+	})
+	return c
+}
+
+func (c *cluster) user(t *testing.T, n int) *user {
+	t.Helper()
+	name := fmt.Sprintf("user-%d", n)
+	tr := &http.Transport{MaxIdleConnsPerHost: 32}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &user{name: name, token: c.Token(t, name, c.base+"/mcp"), base: c.base, http: &http.Client{Transport: tr}}
+}
