@@ -101,6 +101,9 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
+	if server.Scheme == "https" {
+		go warmRoots()
+	}
 	if err := o.check(); err != nil {
 		return nil, err
 	}

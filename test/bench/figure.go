@@ -24,6 +24,8 @@ func figureList(flights []int) []figure {
 		{Key: "start.delayed.known", Name: "known, each request 50 ms longer", Unit: "ms"},
 		{Key: "start.tls.first", Name: "never seen, TLS", Unit: "ms"},
 		{Key: "start.tls.known", Name: "known, TLS", Unit: "ms"},
+		{Key: "start.tls.delayed.first", Name: "never seen, TLS, each request and each handshake 50 ms longer", Unit: "ms"},
+		{Key: "start.tls.delayed.known", Name: "known, TLS, each request and each handshake 50 ms longer", Unit: "ms"},
 		{Key: "requests.first", Name: "requests until initialize is answered, never seen", Unit: ""},
 		{Key: "requests.known", Name: "requests, known", Unit: ""},
 		{Key: "login.first", Name: "first login until initialize is answered", Unit: "ms"},
@@ -81,6 +83,8 @@ func number(v float64) string {
 	switch {
 	case math.IsNaN(v):
 		return "–"
+	case v == 1.1: // a version of HTTP
+		return "1.1"
 	case v >= 100 || v == math.Trunc(v):
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case v >= 10:

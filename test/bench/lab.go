@@ -118,9 +118,13 @@ func (l *lab) browserEnv() []string {
 	}
 }
 
-// trustEnv makes bridges trust the target's certificate.
-func (l *lab) trustEnv() []string {
-	return []string{"SSL_CERT_FILE=" + l.certificate, "NODE_EXTRA_CA_CERTS=" + l.certificate}
+// trustEnv makes a bridge trust the target's certificate, in the way of its
+// language.
+func (l *lab) trustEnv(node bool) []string {
+	if node {
+		return []string{"NODE_EXTRA_CA_CERTS=" + l.certificate}
+	}
+	return []string{"SSL_CERT_FILE=" + l.certificate}
 }
 
 // home makes an empty home directory.

@@ -120,7 +120,14 @@ func measureDelay(ctx context.Context, l *lab, s *subject) (figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	return figures{"start.delayed.first": of(first, ready), "start.delayed.known": of(known, ready)}, nil
+	f := figures{"start.delayed.first": of(first, ready), "start.delayed.known": of(known, ready)}
+	if fits(s, waySecure) {
+		if first, known, err = series(ctx, l, s, waySecure, settings{Delay: delay}, (l.size.starts+2)/3); err != nil {
+			return f, err
+		}
+		f["start.tls.delayed.first"], f["start.tls.delayed.known"] = of(first, ready), of(known, ready)
+	}
+	return f, nil
 }
 
 // measureLogin is the first visit of a person, and the next one.

@@ -20,7 +20,7 @@ type subject struct {
 	legacy []string
 	ways   []way
 	login  bool // it can sign in
-	slow   bool // it gets fewer calls
+	slow   bool // it runs on Node.js, and gets fewer calls
 	remote bool // it goes to a server at all
 }
 
@@ -48,7 +48,7 @@ func (s *subject) open(l *lab, w way, home string, env ...string) (session, erro
 		args[i] = strings.ReplaceAll(arg, "{url}", l.address(w))
 	}
 	if w == waySecure {
-		env = append(slices.Clip(env), l.trustEnv()...)
+		env = append(slices.Clip(env), l.trustEnv(s.slow)...)
 	}
 	return start(args, home, env...)
 }

@@ -94,7 +94,7 @@ func runTarget(certificate string) error {
 		{Handler: http.HandlerFunc(t.control), ErrorLog: quiet},
 	}
 	go func() { _ = servers[0].Serve(plain) }()
-	go func() { _ = servers[1].ServeTLS(secure, "", "") }()
+	go func() { _ = servers[1].ServeTLS(distant{secure, t}, "", "") }()
 	go func() { _ = servers[2].Serve(control) }()
 	hello := greeting{Plain: t.plain, Secure: "https://" + secure.Addr().String(), Control: "http://" + control.Addr().String()}
 	if err := json.NewEncoder(os.Stdout).Encode(hello); err != nil {
@@ -108,6 +108,34 @@ func runTarget(certificate string) error {
 		stop()
 	}
 	return nil
+}
+
+// distant delays the first bytes of each connection as well: a handshake with a
+// server far away waits for it before anybody has seen a certificate.
+type distant struct {
+	net.Listener
+	t *target
+}
+
+// Accept implements net.Listener.
+func (d distant) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &distantConn{Conn: conn, delay: d.t.set.Load().Delay}, nil
+}
+
+type distantConn struct {
+	net.Conn
+	delay time.Duration
+	once  sync.Once
+}
+
+// Read implements net.Conn.
+func (c *distantConn) Read(p []byte) (int, error) {
+	c.once.Do(func() { time.Sleep(c.delay) })
+	return c.Conn.Read(p)
 }
 
 // routes are the servers and what a login needs.
