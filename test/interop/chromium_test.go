@@ -127,7 +127,7 @@ func TestChromiumLogin(t *testing.T) {
 			}
 			want(t, title, "Signed in")
 			server, _ := url.Parse(base)
-			want(t, text, "alice@example.test", server.Host, "close this tab")
+			want(t, text, "alice@example.test", server.Host, "close this tab and go back to interop.")
 			if corners != "14px" {
 				t.Errorf("the page's style was not applied (%q): does its policy allow it?", corners)
 			}

@@ -79,12 +79,13 @@ func TestLanguagesAreComplete(t *testing.T) {
 			case strings.Count(text, "{program}") != map[bool]int{true: 1}[name == ".backTo"], strings.Count(text, "{") != strings.Count(text, "{program}"):
 				t.Errorf("%s%s: {program} where it should not be, or not where it should: %q", w.tag, name, text)
 			}
-			for _, word := range []string{"mcp-login", "login", "--scope"} {
-				if strings.Contains(original[name], "mcp-login login") || strings.Contains(original[name], "--scope") {
-					if strings.Contains(original[name], word) && !strings.Contains(text, word) {
-						t.Errorf("%s%s does not name %s", w.tag, name, word)
-					}
+			for i, code := range strings.Split(original[name], "`") {
+				if parts := strings.Split(text, "`"); i%2 == 1 && (len(parts) <= i || parts[i] != code) {
+					t.Errorf("%s%s does not name %s", w.tag, name, code)
 				}
+			}
+			if strings.Contains(text, "`") != strings.Contains(original[name], "`") || strings.Contains(text, "`") && !strings.HasSuffix(name, ".next") {
+				t.Errorf("%s%s: a backtick where none is read: %q", w.tag, name, text)
 			}
 		}
 	}

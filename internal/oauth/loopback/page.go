@@ -151,7 +151,7 @@ func (p page) refuse(w http.ResponseWriter, r *http.Request, status int) {
 // every type, two megabytes of them. Everything but the style is escaped and
 // stands between tags; in an attribute there are words of our own only.
 func (m message) html() string {
-	text, mood, mark := paragraph(m.text)+paragraph(m.next), "bad", "!"
+	text, mood, mark := paragraph(html.EscapeString(m.text))+paragraph(typed(html.EscapeString(m.next))), "bad", "!"
 	if m.good {
 		mood, mark = "good", "✓"
 	}
@@ -171,11 +171,21 @@ func (m message) html() string {
 	).Replace(pageHTML)
 }
 
-func paragraph(text string) string {
-	if text == "" {
+func paragraph(escaped string) string {
+	if escaped == "" {
 		return ""
 	}
-	return "\n<p>" + html.EscapeString(text) + "</p>"
+	return "\n<p>" + escaped + "</p>"
+}
+
+// typed sets what stands between backticks as code. Only advice of our own comes
+// here.
+func typed(escaped string) string {
+	parts := strings.Split(escaped, "`")
+	for i := 1; i+1 < len(parts); i += 2 {
+		parts[i] = "<code>" + parts[i] + "</code>"
+	}
+	return strings.Join(parts, "")
 }
 
 // render writes the page with headers that keep it out of caches, frames and

@@ -26,10 +26,10 @@ func rendered(t *testing.T, p page, language string, o outcome) string {
 	return w.Body.String()
 }
 
-type withCode string
+type codeError string
 
-func (withCode) Error() string       { return "text of the provider" }
-func (c withCode) OAuthCode() string { return string(c) }
+func (codeError) Error() string       { return "text of the provider" }
+func (c codeError) OAuthCode() string { return string(c) }
 
 // Issue 6, item 7: the page says who signed in, to which server and for which
 // program, in every language.
@@ -67,7 +67,7 @@ func TestPageSaysWhatToDo(t *testing.T) {
 		check := func(name string, err error, why reason, code string) {
 			t.Helper()
 			body := rendered(t, p, w.tag, outcome{account: "nobody", err: err})
-			if a := w.reasons[why]; !strings.Contains(body, "<p>"+a.what+"</p>\n<p>"+a.next+"</p>") || !strings.Contains(body, "<h1>"+w.failed+"</h1>") {
+			if a := w.reasons[why]; !strings.Contains(body, "<p>"+a.what+"</p>\n<p>"+typed(a.next)+"</p>") || !strings.Contains(body, "<h1>"+w.failed+"</h1>") {
 				t.Errorf("%s, %s: %s", w.tag, name, body)
 			}
 			if strings.Contains(body, "<bdi>"+code+"</bdi>") != (code != "") || strings.Contains(body, "text of the provider") {
@@ -79,12 +79,12 @@ func TestPageSaysWhatToDo(t *testing.T) {
 			pages[body] = name
 		}
 		for code, why := range codes {
-			check(code, fmt.Errorf("sign in: %w", withCode(code)), why, code)
+			check(code, fmt.Errorf("sign in: %w", codeError(code)), why, code)
 		}
 		check("late", fmt.Errorf("exchange the code: %w", context.DeadlineExceeded), reasonExpired, "")
 		check("late", errNoOutcome, reasonExpired, "")
 		check("unknown", errors.New("text of the provider"), reasonUnknown, "")
-		check("unknown", withCode("Access_Denied<b>"), reasonUnknown, "")
+		check("unknown", codeError("Access_Denied<b>"), reasonUnknown, "")
 	}
 	if want := (len(codes) + 2) * len(languages); len(pages) != want {
 		t.Errorf("%d different pages, want %d", len(pages), want)
@@ -96,14 +96,14 @@ func TestPageSaysWhatToDo(t *testing.T) {
 // something from elsewhere.
 func TestPageStructure(t *testing.T) {
 	p := newPage(Options{Server: "s", Program: "p"})
-	for _, o := range []outcome{{account: "a"}, {err: withCode("access_denied")}} {
+	for _, o := range []outcome{{account: "a"}, {err: codeError("access_denied")}} {
 		body := rendered(t, p, "fr", o)
 		for _, once := range []string{`<html lang="fr">`, "<title>", "<main ", "</main>", "<h1>", `role="status"`, "<footer>", `aria-hidden="true"`, `name="viewport"`, `name="color-scheme" content="light dark"`} {
 			if n := strings.Count(body, once); n != 1 {
 				t.Errorf("%s: %d times", once, n)
 			}
 		}
-		for _, never := range []string{"<script", "<a ", "<img", "<form", "<link", "onload", "http:", "https:", "url(", "@import", "user-scalable", "{{", "{program}"} {
+		for _, never := range []string{"<script", "<a ", "<img", "<form", "<link", "onload", "http:", "https:", "url(", "@import", "user-scalable", "{{", "{program}", "`"} {
 			if strings.Contains(body, never) {
 				t.Errorf("%s is on the page", never)
 			}

@@ -51,7 +51,8 @@ func reasonOf(code string) reason {
 type advice struct{ what, next string }
 
 // words are all that the pages say in one language. {program} stands for the
-// name of the client program.
+// name of the client program; what stands between backticks in what to do is typed
+// as it is.
 type words struct {
 	tag string // of the lang attribute (BCP 47)
 
@@ -77,10 +78,10 @@ var english = words{
 	backTo:   "You can close this tab and go back to {program}.",
 	failed:   "Sign-in failed",
 	reasons: [...]advice{
-		reasonUnknown:     {"The sign-in did not work.", "The program that asked for it shows the reason. So does mcp-login login with the address of the server, in a terminal."},
+		reasonUnknown:     {"The sign-in did not work.", "The program that asked for it shows the reason. So does `mcp-login login` with the address of the server, in a terminal."},
 		reasonDenied:      {"The sign-in was declined, or this account may not use the server.", "If that was a mistake, start again and agree. Otherwise take another account, or ask whoever runs the server for access."},
 		reasonExpired:     {"The sign-in took too long.", "Start it again from your program."},
-		reasonScope:       {"The provider does not grant a permission that was asked for.", "Ask whoever runs the server for that permission, or choose others with --scope."},
+		reasonScope:       {"The provider does not grant a permission that was asked for.", "Ask whoever runs the server for that permission, or choose others with `--scope`."},
 		reasonTarget:      {"The provider does not know this server.", "Its address has to be registered there as an API resource, character for character. The program that asked for the sign-in shows which."},
 		reasonClient:      {"The provider does not know this client.", "Check the client ID that mcp-login was given, then start again."},
 		reasonNotAllowed:  {"The provider does not allow this client to sign people in.", "Whoever runs the provider has to register it as a native application."},
@@ -103,10 +104,10 @@ var german = words{
 	backTo:   "Sie können diesen Tab schließen und zu {program} zurückkehren.",
 	failed:   "Anmeldung fehlgeschlagen",
 	reasons: [...]advice{
-		reasonUnknown:     {"Die Anmeldung hat nicht geklappt.", "Das Programm, das sie angefordert hat, zeigt den Grund. Das tut auch mcp-login login mit der Adresse des Servers, in einem Terminal."},
+		reasonUnknown:     {"Die Anmeldung hat nicht geklappt.", "Das Programm, das sie angefordert hat, zeigt den Grund. Das tut auch `mcp-login login` mit der Adresse des Servers, in einem Terminal."},
 		reasonDenied:      {"Die Anmeldung wurde abgelehnt, oder dieses Konto darf den Server nicht benutzen.", "Wenn das ein Versehen war, beginnen Sie noch einmal und stimmen Sie zu. Sonst nehmen Sie ein anderes Konto, oder bitten Sie den Betreiber des Servers um Zugang."},
 		reasonExpired:     {"Die Anmeldung hat zu lange gedauert.", "Beginnen Sie in Ihrem Programm noch einmal."},
-		reasonScope:       {"Der Anbieter gewährt eine angefragte Berechtigung nicht.", "Bitten Sie den Betreiber des Servers um diese Berechtigung, oder wählen Sie mit --scope andere."},
+		reasonScope:       {"Der Anbieter gewährt eine angefragte Berechtigung nicht.", "Bitten Sie den Betreiber des Servers um diese Berechtigung, oder wählen Sie mit `--scope` andere."},
 		reasonTarget:      {"Der Anbieter kennt diesen Server nicht.", "Die Adresse des Servers muss dort als API-Ressource eingetragen sein, Zeichen für Zeichen. Das Programm, das die Anmeldung angefordert hat, zeigt sie."},
 		reasonClient:      {"Der Anbieter kennt diesen Client nicht.", "Prüfen Sie die Client-ID, die mcp-login bekommen hat, und beginnen Sie noch einmal."},
 		reasonNotAllowed:  {"Der Anbieter erlaubt diesem Client nicht, Personen anzumelden.", "Der Betreiber des Anbieters muss ihn als native Anwendung eintragen."},
@@ -129,15 +130,15 @@ var french = words{
 	backTo:   "Vous pouvez fermer cet onglet et revenir à {program}.",
 	failed:   "Échec de la connexion",
 	reasons: [...]advice{
-		reasonUnknown:     {"La connexion n’a pas abouti.", "Le programme qui l’a demandée en indique la raison. La commande mcp-login login suivie de l’adresse du serveur l’indique aussi, dans un terminal."},
-		reasonDenied:      {"La connexion a été refusée, ou ce compte n’a pas accès au serveur.", "Si c’est une erreur, recommencez et acceptez. Sinon, prenez un autre compte ou demandez l’accès au responsable du serveur."},
+		reasonUnknown:     {"La connexion n’a pas abouti.", "Le programme qui l’a demandée en indique la raison. La commande `mcp-login login` suivie de l’adresse du serveur l’indique aussi, dans un terminal."},
+		reasonDenied:      {"La connexion a été refusée, ou ce compte n’a pas accès au serveur.", "Si c’est une erreur, recommencez et acceptez. Sinon, prenez un autre compte ou demandez l’accès à l’administrateur du serveur."},
 		reasonExpired:     {"La connexion a pris trop de temps.", "Recommencez depuis votre programme."},
-		reasonScope:       {"Le fournisseur n’accorde pas une autorisation demandée.", "Demandez cette autorisation au responsable du serveur, ou choisissez-en d’autres avec --scope."},
+		reasonScope:       {"Le fournisseur n’accorde pas une autorisation demandée.", "Demandez cette autorisation à l’administrateur du serveur, ou choisissez-en d’autres avec `--scope`."},
 		reasonTarget:      {"Le fournisseur ne connaît pas ce serveur.", "L’adresse du serveur doit y être enregistrée comme ressource d’API, au caractère près. Le programme qui a demandé la connexion l’indique."},
 		reasonClient:      {"Le fournisseur ne connaît pas ce client.", "Vérifiez l’identifiant client donné à mcp-login, puis recommencez."},
-		reasonNotAllowed:  {"Le fournisseur n’autorise pas ce client à connecter des personnes.", "Le responsable du fournisseur doit l’enregistrer comme application native."},
+		reasonNotAllowed:  {"Le fournisseur n’autorise pas ce client à connecter des personnes.", "L’administrateur du fournisseur doit l’enregistrer comme application native."},
 		reasonSpent:       {"Le fournisseur n’a pas accepté la connexion : elle a déjà servi ou a pris trop de temps.", "Recommencez depuis votre programme."},
-		reasonRequest:     {"Le fournisseur juge la demande incorrecte.", "Le programme qui a demandé la connexion en dit plus. Le code d’erreur aidera le responsable du fournisseur."},
+		reasonRequest:     {"Le fournisseur juge la demande incorrecte.", "Le programme qui a demandé la connexion en dit plus. Le code d’erreur aidera l’administrateur du fournisseur."},
 		reasonInteraction: {"Le fournisseur avait une question à vous poser et n’a pas pu le faire.", "Connectez-vous au fournisseur dans ce navigateur, puis recommencez depuis votre programme."},
 		reasonBroken:      {"Le fournisseur rencontre un problème.", "Attendez quelques minutes, puis recommencez depuis votre programme."},
 		reasonBusy:        {"Le fournisseur est surchargé ou en maintenance.", "Attendez quelques minutes, puis recommencez depuis votre programme."},
@@ -155,15 +156,15 @@ var spanish = words{
 	backTo:   "Puede cerrar esta pestaña y volver a {program}.",
 	failed:   "No se pudo iniciar sesión",
 	reasons: [...]advice{
-		reasonUnknown:     {"El inicio de sesión no ha funcionado.", "El programa que lo pidió muestra el motivo. También lo muestra mcp-login login con la dirección del servidor, en un terminal."},
-		reasonDenied:      {"El inicio de sesión se rechazó, o esta cuenta no puede usar el servidor.", "Si fue un error, empiece de nuevo y acepte. Si no, use otra cuenta o pida acceso al responsable del servidor."},
+		reasonUnknown:     {"El inicio de sesión no ha funcionado.", "El programa que lo pidió muestra el motivo. También lo muestra `mcp-login login` con la dirección del servidor, en un terminal."},
+		reasonDenied:      {"El inicio de sesión se rechazó, o esta cuenta no puede usar el servidor.", "Si fue un error, empiece de nuevo y acepte. Si no, use otra cuenta o pida acceso al administrador del servidor."},
 		reasonExpired:     {"El inicio de sesión ha tardado demasiado.", "Empiece de nuevo desde su programa."},
-		reasonScope:       {"El proveedor no concede un permiso que se pidió.", "Pida ese permiso al responsable del servidor, o elija otros con --scope."},
+		reasonScope:       {"El proveedor no concede un permiso que se pidió.", "Pida ese permiso al administrador del servidor, o elija otros con `--scope`."},
 		reasonTarget:      {"El proveedor no conoce este servidor.", "La dirección del servidor debe estar registrada allí como recurso de API, carácter por carácter. El programa que pidió el inicio de sesión muestra cuál es."},
 		reasonClient:      {"El proveedor no conoce este cliente.", "Compruebe el identificador de cliente que recibió mcp-login y empiece de nuevo."},
-		reasonNotAllowed:  {"El proveedor no permite que este cliente inicie sesiones de personas.", "El responsable del proveedor debe registrarlo como aplicación nativa."},
+		reasonNotAllowed:  {"El proveedor no permite que este cliente inicie sesiones de personas.", "El administrador del proveedor debe registrarlo como aplicación nativa."},
 		reasonSpent:       {"El proveedor no aceptó el inicio de sesión: ya se había usado o tardó demasiado.", "Empiece de nuevo desde su programa."},
-		reasonRequest:     {"El proveedor considera incorrecta la solicitud.", "El programa que pidió el inicio de sesión muestra más. El código de error servirá al responsable del proveedor."},
+		reasonRequest:     {"El proveedor considera incorrecta la solicitud.", "El programa que pidió el inicio de sesión muestra más. El código de error servirá al administrador del proveedor."},
 		reasonInteraction: {"El proveedor tenía que preguntarle algo y no pudo.", "Inicie sesión con el proveedor en este navegador y empiece de nuevo desde su programa."},
 		reasonBroken:      {"El proveedor tiene un problema.", "Espere unos minutos y empiece de nuevo desde su programa."},
 		reasonBusy:        {"El proveedor está sobrecargado o en mantenimiento.", "Espere unos minutos y empiece de nuevo desde su programa."},
@@ -181,10 +182,10 @@ var japanese = words{
 	backTo:   "このタブを閉じて、{program} に戻ってください。",
 	failed:   "サインインできませんでした",
 	reasons: [...]advice{
-		reasonUnknown:     {"サインインは完了しませんでした。", "サインインを求めたプログラムに理由が表示されています。ターミナルで mcp-login login にサーバーのアドレスを付けて実行しても確認できます。"},
+		reasonUnknown:     {"サインインは完了しませんでした。", "サインインを求めたプログラムに理由が表示されています。ターミナルで `mcp-login login` にサーバーのアドレスを付けて実行しても確認できます。"},
 		reasonDenied:      {"サインインが拒否されたか、このアカウントではサーバーを利用できません。", "間違えた場合は、もう一度やり直して同意してください。そうでない場合は、別のアカウントを使うか、サーバーの管理者に利用を申請してください。"},
 		reasonExpired:     {"サインインに時間がかかりすぎました。", "プログラムからもう一度やり直してください。"},
-		reasonScope:       {"要求した権限の一部をプロバイダーが許可していません。", "サーバーの管理者に権限を申請するか、--scope で別の権限を選んでください。"},
+		reasonScope:       {"要求した権限の一部をプロバイダーが許可していません。", "サーバーの管理者に権限を申請するか、`--scope` で別の権限を選んでください。"},
 		reasonTarget:      {"プロバイダーはこのサーバーを知りません。", "サーバーのアドレスを API リソースとして、一字一句そのままプロバイダーに登録する必要があります。アドレスはサインインを求めたプログラムに表示されています。"},
 		reasonClient:      {"プロバイダーはこのクライアントを知りません。", "mcp-login に渡したクライアント ID を確認してから、やり直してください。"},
 		reasonNotAllowed:  {"プロバイダーは、このクライアントによるサインインを許可していません。", "プロバイダーの管理者が、ネイティブアプリケーションとして登録する必要があります。"},
@@ -207,10 +208,10 @@ var chinese = words{
 	backTo:   "您可以关闭此标签页，返回 {program}。",
 	failed:   "登录失败",
 	reasons: [...]advice{
-		reasonUnknown:     {"登录没有成功。", "发起登录的程序会显示原因。您也可以在终端中运行 mcp-login login 加服务器地址来查看。"},
+		reasonUnknown:     {"登录没有成功。", "发起登录的程序会显示原因。您也可以在终端中运行 `mcp-login login` 加服务器地址来查看。"},
 		reasonDenied:      {"登录被拒绝，或者此账号无权使用该服务器。", "如果是误操作，请重新开始并选择同意。否则请换一个账号，或向服务器管理员申请访问权限。"},
 		reasonExpired:     {"登录用时过长。", "请从您的程序重新开始。"},
-		reasonScope:       {"提供方没有授予所请求的某项权限。", "请向服务器管理员申请该权限，或用 --scope 选择其他权限。"},
+		reasonScope:       {"提供方没有授予所请求的某项权限。", "请向服务器管理员申请该权限，或用 `--scope` 选择其他权限。"},
 		reasonTarget:      {"提供方不认识该服务器。", "服务器地址必须在提供方登记为 API 资源，且逐字符一致。发起登录的程序会显示该地址。"},
 		reasonClient:      {"提供方不认识该客户端。", "请检查提供给 mcp-login 的客户端 ID，然后重新开始。"},
 		reasonNotAllowed:  {"提供方不允许该客户端为用户登录。", "提供方的管理员必须将它登记为原生应用。"},
