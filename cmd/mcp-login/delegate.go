@@ -40,7 +40,7 @@ const (
 // delegate returns what starts the process, with the same flags.
 func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 	return func(ctx context.Context, d oauth.Demand) error {
-		demand, err := json.Marshal(d)
+		demand, err := json.Marshal(handover{d, s.program.String()})
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
 		}
@@ -94,10 +94,17 @@ func handedOver(ctx context.Context, said *os.File) error {
 	return fmt.Errorf("%w: it ended before it began", oauth.ErrNotDelegated)
 }
 
+// handover is what that process is told.
+type handover struct {
+	oauth.Demand
+	// Program is the name of the client program, "" when it is not known.
+	Program string `json:"program,omitzero"`
+}
+
 // detachedLogin is that process.
 func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	b, err := io.ReadAll(io.LimitReader(a.in, maxDemand))
-	var d oauth.Demand
+	var d handover
 	if err == nil {
 		err = json.Unmarshal(b, &d)
 	}
@@ -117,8 +124,9 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 		return err
 	}
 	defer s.close()
+	s.program.set(d.Program)
 	var unwritable error
-	err = s.client.Fulfil(ctx, d, func() {
+	err = s.client.Fulfil(ctx, d.Demand, func() {
 		now := time.Now()
 		unwritable = s.store.SetPending(ctx, s.key, store.Pending{Started: now, Deadline: now.Add(o.timeout), PID: os.Getpid()})
 		if unwritable != nil {

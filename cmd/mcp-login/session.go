@@ -19,13 +19,14 @@ import (
 
 // session is one server and one account: everything a verb with a URL needs.
 type session struct {
-	server *url.URL
-	key    oauth.Key
-	store  *store.Store
-	client *oauth.Client
-	remote *upstream.Upstream
-	given  oauth.Secret // a token of the person, instead of a login
-	verb   bool         // a person at a terminal wants to sign in
+	server  *url.URL
+	key     oauth.Key
+	store   *store.Store
+	client  *oauth.Client
+	remote  *upstream.Upstream
+	given   oauth.Secret // a token of the person, instead of a login
+	verb    bool         // a person at a terminal wants to sign in
+	program program      // that the login is for
 	// published tells that the login in progress is in the store, from where
 	// logout takes it.
 	published atomic.Bool
@@ -116,6 +117,9 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 		return nil, err
 	}
 	s := &session{server: server, key: o.key(server), store: st, log: log, verb: ask == askByVerb}
+	if s.verb {
+		s.program.set("mcp-login")
+	}
 	if err := a.signIn(o, s, ask); err != nil {
 		return nil, err
 	}
@@ -135,7 +139,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {
-		cfg.Listen = o.listener(s.server.Host)
+		cfg.Listen = o.listener(s.server.Host, s.program.String)
 		cfg.Show, cfg.Follow = a.show(o, s), a.follow(o, s)
 		cfg.Wanted = func() bool { return !s.published.Load() || s.store.Permitted(s.key) }
 	}
@@ -147,10 +151,11 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 	return nil
 }
 
-// listener returns what binds the redirect listener.
-func (o *options) listener(server string) func(context.Context, int) (oauth.Redirect, error) {
+// listener returns what binds the redirect listener. program is asked when that
+// happens.
+func (o *options) listener(server string, program func() string) func(context.Context, int) (oauth.Redirect, error) {
 	return func(ctx context.Context, port int) (oauth.Redirect, error) {
-		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Success: o.successURL}
+		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Program: program(), Success: o.successURL}
 		if o.callbackPort != 0 {
 			lo.Port, lo.Exact = o.callbackPort, true
 		}

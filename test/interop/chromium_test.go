@@ -117,7 +117,7 @@ func TestChromiumLogin(t *testing.T) {
 			do(t, browser, chromedp.WaitVisible(`button[value="alice"]`))
 			picture(t, "signin-"+look.name, do(t, browser, chromedp.CaptureScreenshot()))
 			do(t, browser, chromedp.Click(`button[value="alice"]`))
-			until(t, browser, `document.readyState === "complete" && document.querySelector(".who") !== null`)
+			until(t, browser, `document.readyState === "complete" && document.querySelector("main.good") !== null`)
 			title := do(t, browser, chromedp.Title())
 			text := do(t, browser, chromedp.Text(`main`))
 			corners := do(t, browser, chromedp.Evaluate[string](`getComputedStyle(document.querySelector('main')).borderRadius`))
@@ -127,7 +127,7 @@ func TestChromiumLogin(t *testing.T) {
 			}
 			want(t, title, "Signed in")
 			server, _ := url.Parse(base)
-			want(t, text, "alice@example.test", server.Host, "close this tab")
+			want(t, text, "alice@example.test", server.Host, "close this tab and go back to interop.")
 			if corners != "14px" {
 				t.Errorf("the page's style was not applied (%q): does its policy allow it?", corners)
 			}
@@ -146,7 +146,7 @@ func TestChromiumDeny(t *testing.T) {
 	}()
 	do(t, browser, chromedp.Navigate(loginURL(t, s)))
 	do(t, browser, chromedp.Click(`button.deny`))
-	until(t, browser, `document.readyState === "complete" && document.querySelector(".bad") !== null`)
+	until(t, browser, `document.readyState === "complete" && document.querySelector("main.bad") !== null`)
 	text := do(t, browser, chromedp.Text(`main`))
 	picture(t, "denied", do(t, browser, chromedp.CaptureScreenshot()))
 	want(t, text, "Sign-in failed", "declined")

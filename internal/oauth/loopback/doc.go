@@ -11,8 +11,9 @@
 //     the outcome of the whole login, and then shows that: success is claimed
 //     only after the code has been exchanged.
 //
-// The pages are static text per outcome: no part of a request is ever put into
-// them, and they use neither scripts nor anything from elsewhere.
+// The pages are static text per outcome and language: no part of a request is
+// ever put into them, and they use neither scripts nor anything from elsewhere.
+// Of the request, Accept-Language alone chooses among the languages of words.go.
 //
 // The package knows no OAuth beyond the names of parameters; issuer and error
 // are judged by the caller.

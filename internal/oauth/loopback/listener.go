@@ -27,6 +27,9 @@ const (
 	closeTimeout = 2 * time.Second
 )
 
+// errNoOutcome is what the tab is told when nothing was heard of the exchange.
+var errNoOutcome = errors.New("no outcome in time")
+
 // Options of a Listener.
 type Options struct {
 	// Port is tried first; when it is taken, or 0, any free one is used.
@@ -40,6 +43,9 @@ type Options struct {
 	Path string
 	// Server is the name of the server on the page, "" leaves it out.
 	Server string
+	// Program is the name of the client program that the login is for, as far
+	// as it is known; "" leaves it out.
+	Program string
 	// Success is where the tab is sent after a login that worked, "" for our
 	// own page; see CheckSuccess.
 	Success string
@@ -96,7 +102,7 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 		uri:  "http://" + authority + o.Path,
 		host: authority,
 		path: o.Path,
-		page: newPage(o.Server, o.Success),
+		page: newPage(o),
 		done: make(chan struct{}),
 	}
 	l.server = &http.Server{
@@ -218,12 +224,12 @@ func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !l.ownHost(r.Host):
 		// A page elsewhere whose name was pointed at 127.0.0.1.
-		l.page.refuse(w, http.StatusForbidden)
+		l.page.refuse(w, r, http.StatusForbidden)
 	case r.URL.Path != l.path:
-		l.page.refuse(w, http.StatusNotFound)
+		l.page.refuse(w, r, http.StatusNotFound)
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		l.page.refuse(w, http.StatusMethodNotAllowed)
+		l.page.refuse(w, r, http.StatusMethodNotAllowed)
 	default:
 		l.answer(w, r)
 	}
@@ -238,20 +244,20 @@ func (l *Listener) ownHost(host string) bool {
 func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		l.page.refuse(w, http.StatusBadRequest)
+		l.page.refuse(w, r, http.StatusBadRequest)
 		return
 	}
 	a := answer{query: query, outcome: make(chan outcome, 1)}
 	if !l.claim(a) {
-		l.page.refuse(w, http.StatusBadRequest)
+		l.page.refuse(w, r, http.StatusBadRequest)
 		return
 	}
 	defer l.tabs.Done()
 	select {
 	case o := <-a.outcome:
-		l.page.show(w, o)
+		l.page.show(w, r, o)
 	case <-time.After(outcomeTimeout):
-		l.page.show(w, outcome{err: errors.New("no outcome in time")})
+		l.page.show(w, r, outcome{err: errNoOutcome})
 	case <-r.Context().Done(): // the tab was closed, or the listener
 	}
 }

@@ -140,9 +140,9 @@ type coded struct{ code string }
 func (c coded) Error() string     { return "with <script>alert(1)</script> in it" }
 func (c coded) OAuthCode() string { return c.code }
 
-// C39, security row 5: pages are static per outcome; markup in parameters, in
+// C39, security row 5: pages are static per outcome and language; markup in parameters, in
 // the error or in the account does not reach the tab as markup.
-func TestPagesReflectNothing(t *testing.T) {
+func TestRow5PagesReflectNothing(t *testing.T) {
 	const markup = "%3Cscript%3Ealert(1)%3C/script%3E"
 	l := listen(t, Options{Server: "mcp.example"})
 	bodies := map[string]int{}

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 //go:embed page.html
@@ -21,42 +22,56 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-// page renders the outcomes. What it says depends on the outcome alone, never
-// on the request.
+// page renders the outcomes. What it says depends on the outcome and the
+// reader's language alone; nothing else of a request gets into it.
 type page struct {
 	server  string
+	program string
 	success string // an address instead of the good page, "" for none
 	csp     string
 }
 
-func newPage(server, success string) page {
+func newPage(o Options) page {
 	sum := sha256.Sum256([]byte(pageCSS))
 	return page{
-		server:  server,
-		success: success,
+		server:  shown(o.Server),
+		program: shown(o.Program),
+		success: o.Success,
 		csp:     "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	}
 }
 
-type message struct {
-	Good            bool
-	Title           string
-	Text            string
-	Account, Server string
+// maxShown bounds a value on the page, in characters.
+const maxShown = 100
+
+// shown makes a value fit for the page: without control characters and those
+// that turn the direction of writing, and not longer than somebody reads.
+func shown(s string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 || r == unicode.ReplacementChar {
+			continue
+		}
+		if n++; n > maxShown {
+			return b.String() + "…"
+		}
+		b.WriteRune(r)
+	}
+	return strings.TrimSpace(b.String())
 }
 
-// sentences explains the error codes of RFC 6749 section 4.1.2.1, RFC 8707 and
-// OpenID Connect to the person in front of the tab.
-var sentences = map[string]string{
-	"access_denied":           "The sign-in was declined, or this account may not use the server.",
-	"invalid_scope":           "The provider does not grant a permission that was asked for.",
-	"invalid_target":          "The provider does not know this server. Its address has to be registered there as a resource.",
-	"invalid_client":          "The provider does not know this client.",
-	"unauthorized_client":     "The provider does not allow this client to sign people in.",
-	"invalid_grant":           "The provider did not accept the sign-in a second time, or it took too long.",
-	"server_error":            "The provider has a problem. Please try again later.",
-	"temporarily_unavailable": "The provider is overloaded. Please try again later.",
+// message is one page.
+type message struct {
+	words      *words
+	good       bool
+	title      string
+	text, next string // paragraphs; next may be ""
+	details    []detail
 }
+
+// detail is a value with what it is.
+type detail struct{ name, value string }
 
 // CheckSuccess refuses an Options.Success that is neither "" nor an absolute
 // https address, or an http one on this machine.
@@ -77,7 +92,7 @@ func CheckSuccess(address string) error {
 }
 
 // show reports the outcome of the login.
-func (p page) show(w http.ResponseWriter, o outcome) {
+func (p page) show(w http.ResponseWriter, r *http.Request, o outcome) {
 	if o.err == nil && p.success != "" {
 		h := w.Header()
 		h.Set("Location", p.success)
@@ -88,43 +103,89 @@ func (p page) show(w http.ResponseWriter, o outcome) {
 		_ = http.NewResponseController(w).Flush()
 		return
 	}
+	words := choose(r.Header.Get("Accept-Language"))
+	m := message{words: words, details: []detail{{words.account, shown(o.account)}, {words.server, p.server}, {words.program, p.program}}}
 	if o.err == nil {
-		p.render(w, http.StatusOK, message{Good: true, Title: "Signed in", Text: "You can close this tab and go back to your program.", Account: o.account, Server: p.server})
+		m.good, m.title, m.text = true, words.signedIn, words.back
+		if p.program != "" {
+			m.text = strings.ReplaceAll(words.backTo, "{program}", p.program)
+		}
+		p.render(w, http.StatusOK, m)
 		return
 	}
-	text := "The program that asked for it shows the reason."
-	var coded interface{ OAuthCode() string }
-	if errors.As(o.err, &coded) && sentences[coded.OAuthCode()] != "" {
-		text = sentences[coded.OAuthCode()] + " " + text
-	}
-	p.render(w, http.StatusOK, message{Title: "Sign-in failed", Text: text, Server: p.server})
+	why, code := judge(o.err)
+	m.title, m.text, m.next = words.failed, words.reasons[why].what, words.reasons[why].next
+	m.details = append(m.details, detail{words.code, code})
+	p.render(w, http.StatusOK, m)
 }
 
-// refuse answers what is not the expected redirect.
-func (p page) refuse(w http.ResponseWriter, status int) {
-	p.render(w, status, message{Title: "Nothing to see here", Text: "This address waits for one sign-in only. If you were signing in, go back to the tab you came from, or start again."})
+// judge returns why a login failed, and the error code if it is one that we
+// know: others would be text from the provider.
+func judge(err error) (why reason, code string) {
+	var coded interface{ OAuthCode() string }
+	if errors.As(err, &coded) {
+		if why = reasonOf(coded.OAuthCode()); why != reasonUnknown {
+			return why, coded.OAuthCode()
+		}
+	}
+	var late interface{ Timeout() bool }
+	if errors.Is(err, errNoOutcome) || errors.As(err, &late) && late.Timeout() {
+		return reasonExpired, ""
+	}
+	return reasonUnknown, ""
+}
+
+// refuse answers what is not the expected redirect. It does not say which
+// login is awaited: anybody may have asked.
+func (p page) refuse(w http.ResponseWriter, r *http.Request, status int) {
+	words := choose(r.Header.Get("Accept-Language"))
+	m := message{words: words, title: words.nothing, text: words.elsewhere.what, next: words.elsewhere.next}
+	if status == http.StatusBadRequest {
+		m.title, m.text, m.next = words.notAwaited, words.awaited.what, words.awaited.next
+	}
+	p.render(w, status, m)
 }
 
 // html fills the page. Without html/template on purpose: that package calls
 // methods by name, because of which the linker keeps every exported method of
-// every type, two megabytes of them. Everything but the style is escaped, and
-// stands between tags only, never in an attribute.
+// every type, two megabytes of them. Everything but the style is escaped and
+// stands between tags; in an attribute there are words of our own only.
 func (m message) html() string {
-	details, mood, mark := "", "bad", "!"
-	if m.Account != "" {
-		details += "\n<p class=\"who\">as <strong>" + html.EscapeString(m.Account) + "</strong></p>"
-	}
-	if m.Server != "" {
-		details += "\n<p class=\"where\">to <span>" + html.EscapeString(m.Server) + "</span></p>"
-	}
-	if m.Good {
+	text, mood, mark := paragraph(html.EscapeString(m.text))+paragraph(typed(html.EscapeString(m.next))), "bad", "!"
+	if m.good {
 		mood, mark = "good", "✓"
+	}
+	details := ""
+	for _, d := range m.details {
+		if d.value != "" {
+			details += "\n<dt>" + html.EscapeString(d.name) + "</dt><dd><bdi>" + html.EscapeString(d.value) + "</bdi></dd>"
+		}
+	}
+	if details != "" {
+		details = "\n<dl>" + details + "\n</dl>"
 	}
 	// One pass: what looks like a mark inside a value stays what it is.
 	return strings.NewReplacer(
-		"{{css}}", pageCSS, "{{mood}}", mood, "{{mark}}", mark, "{{details}}", details,
-		"{{title}}", html.EscapeString(m.Title), "{{text}}", html.EscapeString(m.Text),
+		"{{lang}}", m.words.tag, "{{css}}", pageCSS, "{{mood}}", mood, "{{mark}}", mark,
+		"{{title}}", html.EscapeString(m.title), "{{text}}", text, "{{details}}", details,
 	).Replace(pageHTML)
+}
+
+func paragraph(escaped string) string {
+	if escaped == "" {
+		return ""
+	}
+	return "\n<p>" + escaped + "</p>"
+}
+
+// typed sets what stands between backticks as code. Only advice of our own comes
+// here.
+func typed(escaped string) string {
+	parts := strings.Split(escaped, "`")
+	for i := 1; i+1 < len(parts); i += 2 {
+		parts[i] = "<code>" + parts[i] + "</code>"
+	}
+	return strings.Join(parts, "")
 }
 
 // render writes the page with headers that keep it out of caches, frames and
@@ -134,6 +195,8 @@ func (p page) render(w http.ResponseWriter, status int, m message) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", p.csp)
+	h.Set("Content-Language", m.words.tag)
+	h.Set("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -1,0 +1,110 @@
+package loopback
+
+import (
+	"strings"
+)
+
+// Bounds of an Accept-Language header. What is beyond them is not looked at;
+// browsers send well below.
+const (
+	maxLanguages = 32
+	maxLanguage  = 1024
+)
+
+// choose returns the words of the language that an Accept-Language header
+// prefers (RFC 9110, section 12.5.4), English if it names none that there is. Of
+// equal weights the first wins; a weight of 0 takes a language out.
+func choose(header string) *words {
+	if len(header) > maxLanguage {
+		header = header[:maxLanguage]
+	}
+	var best *words
+	most := 0
+	var refused []*words
+	for i, element := range strings.Split(header, ",") {
+		if i == maxLanguages {
+			break
+		}
+		tag, weight, ok := languageRange(element)
+		w := spoken(tag)
+		switch {
+		case !ok || w == nil:
+		case weight == 0:
+			refused = append(refused, w)
+		case weight > most:
+			best, most = w, weight
+		}
+	}
+	for _, w := range refused {
+		if w == best {
+			best = nil // a header that contradicts itself
+		}
+	}
+	if best == nil {
+		return &english
+	}
+	return best
+}
+
+// languageRange reads one element: a range and its weight in thousandths.
+func languageRange(element string) (tag string, weight int, ok bool) {
+	tag, params, weighted := strings.Cut(element, ";")
+	tag = strings.ToLower(strings.Trim(tag, " \t"))
+	if !weighted {
+		return tag, 1000, tag != ""
+	}
+	name, value, _ := strings.Cut(strings.Trim(params, " \t"), "=")
+	if !strings.EqualFold(name, "q") {
+		return "", 0, false
+	}
+	weight, ok = qvalue(value)
+	return tag, weight, ok && tag != ""
+}
+
+// qvalue reads a weight of RFC 9110, section 12.4.2: 0 to 1 with at most three
+// digits behind the point.
+func qvalue(s string) (thousandths int, ok bool) {
+	whole, part, _ := strings.Cut(s, ".")
+	if whole != "0" && whole != "1" || len(part) > 3 {
+		return 0, false
+	}
+	for _, r := range part + "000"[len(part):] {
+		if r < '0' || r > '9' {
+			return 0, false
+		}
+		thousandths = thousandths*10 + int(r-'0')
+	}
+	if whole == "1" {
+		return 1000, thousandths == 0
+	}
+	return thousandths, true
+}
+
+// spoken returns the words for a language range in lower case, nil if there are
+// none. Chinese in traditional characters is another language to readers.
+func spoken(tag string) *words {
+	primary, rest, _ := strings.Cut(tag, "-")
+	switch primary {
+	case "en", "*":
+		return &english
+	case "de":
+		return &german
+	case "fr":
+		return &french
+	case "es":
+		return &spanish
+	case "ja":
+		return &japanese
+	case "zh":
+		for sub := range strings.SplitSeq(rest, "-") {
+			switch sub {
+			case "hans":
+				return &chinese
+			case "hant", "tw", "hk", "mo":
+				return nil
+			}
+		}
+		return &chinese
+	}
+	return nil
+}
