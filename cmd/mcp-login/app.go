@@ -20,6 +20,8 @@ type app struct {
 	open     func(url string) error // opens a browser
 	terminal bool                   // err is a terminal
 
+	outTerminal bool // out is one
+
 	args     []string // of this run
 	secrets  []string // variables for the detached process only
 	detached bool     // this is the process that delegate starts

@@ -330,7 +330,7 @@ func sameFile(a, b string) bool {
 
 // printJSON writes the one object of --json.
 func (a *app) printJSON(v any) error {
-	b, err := json.Marshal(v, jsontext.WithIndent("  "))
+	b, err := json.Marshal(v, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) // what servers say is shown as it is
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-
-	"mcp-login/internal/bridge/upstream"
 )
 
 // probeRequest is the smallest real request of an MCP session.
@@ -16,11 +13,7 @@ func (s *session) probe(ctx context.Context) error {
 	link := s.link()
 	answer, err := link.Call(ctx, []byte(probeRequest))
 	if err != nil {
-		var remote *upstream.Error
-		if errors.As(err, &remote) && remote.Reason == upstream.Unreachable {
-			err = unreachableError{err}
-		}
-		return fmt.Errorf("ask %s: %w", s.server.Host, err)
+		return s.remoteError(err)
 	}
 	if err := link.Close(ctx); err != nil {
 		s.log.Debug("the session was not ended at the server", "error", err)

@@ -16,8 +16,8 @@ type Filter struct {
 	Ignore []string
 }
 
-// hides reports whether a tool is hidden.
-func (f Filter) hides(tool string) bool {
+// Hides reports whether a tool is hidden.
+func (f Filter) Hides(tool string) bool {
 	shown := len(f.Allow) == 0
 	for _, pattern := range f.Allow {
 		shown = shown || matches(pattern, tool)
@@ -53,7 +53,7 @@ func (f Filter) refuse(m jsonrpc.Message) (answer []byte, ok bool) {
 		return nil, false
 	}
 	name, _ := jsonrpc.Text(m.Param("name"))
-	if !f.hides(name) {
+	if !f.Hides(name) {
 		return nil, false
 	}
 	data := errorData{Source: "mcp-login", Hint: "look at --allow-tool and --ignore-tool"}
@@ -70,7 +70,7 @@ func (f Filter) shown(method string, m jsonrpc.Message) []byte {
 	all := jsonrpc.Elements(tools)
 	kept := make([][]byte, 0, len(all))
 	for _, tool := range all {
-		if name, _ := jsonrpc.Text(jsonrpc.Member(tool, "name")); !f.hides(name) {
+		if name, _ := jsonrpc.Text(jsonrpc.Member(tool, "name")); !f.Hides(name) {
 			kept = append(kept, tool)
 		}
 	}
