@@ -23,7 +23,7 @@ const rootExample = `  # in the configuration of an MCP client
 // newRoot builds the command tree. The root with a URL is the bridge.
 func newRoot(a *app) *cobra.Command {
 	root := newBridge(a)
-	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
+	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newDoctor(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
 	root.AddCommand(newImport(a))
 	return root
 }

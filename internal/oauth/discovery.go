@@ -85,6 +85,12 @@ func PublishedResource(ctx context.Context, client *http.Client, server *url.URL
 	return resourceMetadata(ctx, client, server, Challenge{})
 }
 
+// ChallengedResource is PublishedResource where a challenge may have named the
+// address.
+func ChallengedResource(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge) (m ResourceMetadata, found bool, err error) {
+	return resourceMetadata(ctx, client, server, challenge)
+}
+
 // preferred bounds the list and puts known first when it is in it.
 func preferred(issuers []string, known string) []string {
 	if len(issuers) > maxAuthorizationServers {

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"mcp-login/internal/store"
+)
+
+func (x *examination) version(context.Context) finding {
+	return passed("mcp-login %s, %s/%s, %s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// store opens the store and reads what is kept.
+func (x *examination) store(ctx context.Context) finding {
+	st, entries, err := x.a.kept(ctx, x.o)
+	if err != nil {
+		return failedBy(err, "choose another place with --store, or a folder with MCP_LOGIN_DIR")
+	}
+	broken := ""
+	for _, e := range entries {
+		if e.Problem != "" {
+			broken = e.Key.Server + ": " + e.Problem
+		}
+	}
+	if broken != "" {
+		return failed("sign in again: mcp-login login URL", "one of %d logins cannot be read: %s", len(entries), broken)
+	}
+	if st.InMemory() {
+		return passed("in memory only: every start signs in anew")
+	}
+	return passed("%s, %d logins", describeKind(x.o.store), len(entries))
+}
+
+func describeKind(kind string) string {
+	if store.Kind(kind) == store.KindAuto {
+		return "chosen by itself (keyring where there is one)"
+	}
+	return kind
+}
+
+func (x *examination) browser(context.Context) finding {
+	switch {
+	case x.o.noBrowser || x.o.browser == noBrowserName:
+		return passed("none is opened, as configured; the address is printed")
+	case x.o.browser != "":
+		return passed("opened with %q", x.o.browser)
+	case x.a.canBrowse(x.o):
+		return passed("the system's own")
+	}
+	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted (docs/signing-in.md)")
+}
+
+// callback binds the redirect listener and gives it back.
+func (x *examination) callback(ctx context.Context) finding {
+	redirect, err := x.o.listener("", func() string { return "" })(ctx, 0)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", x.o.callbackPort)
+	case err != nil:
+		return failedBy(err, "look at --callback-host and --callback-port")
+	}
+	address := redirect.URI()
+	_ = redirect.Close()
+	if x.o.callbackPort == 0 {
+		return passed("a free port of %s", net.JoinHostPort(x.o.callbackHost, "any"))
+	}
+	return passed("%s (port %s)", address, strconv.Itoa(x.o.callbackPort))
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/oauth"
+)
+
+// challenged reads the WWW-Authenticate header (RFC 9110, section 11.6.1).
+func (x *examination) challenged(context.Context) finding {
+	switch {
+	case x.contact == nil:
+		return skipped("no connection")
+	case x.contact.status != http.StatusUnauthorized:
+		return skipped("the server asks for no sign-in here")
+	}
+	c, ok := oauth.BearerChallenge(x.contact.header)
+	switch {
+	case !ok && x.contact.header.Get("WWW-Authenticate") != "":
+		return failed("a key may be wanted instead: --header 'Name: ${VALUE}'", "it asks for %s, which is no OAuth", schemes(x.contact.header))
+	case !ok:
+		return passed("401 without a challenge; the well-known addresses are tried")
+	}
+	x.challenge = c
+	if c.ResourceMetadata() == "" {
+		return passed("Bearer, without the address of its metadata; the well-known addresses are tried")
+	}
+	return passed("Bearer, metadata at %s%s", redacted(c.ResourceMetadata()), wanting(c.Scopes()))
+}
+
+func schemes(h http.Header) string {
+	var names []string
+	for _, c := range oauth.ParseChallenges(h.Values("WWW-Authenticate")) {
+		names = append(names, c.Scheme)
+	}
+	return strings.Join(names, ", ")
+}
+
+func wanting(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	return ", scopes " + strings.Join(scopes, " ")
+}
+
+// needsLogin reports whether the OAuth checks mean anything.
+func (x *examination) needsLogin() bool {
+	return x.contact != nil && x.contact.status == http.StatusUnauthorized
+}
+
+// resourceMetadata fetches what RFC 9728 describes.
+func (x *examination) resourceMetadata(ctx context.Context) finding {
+	switch {
+	case x.contact == nil:
+		return skipped("no connection")
+	case !x.needsLogin():
+		return skipped("no sign-in is needed")
+	}
+	x.client = oauth.WithRoots(oauth.NewHTTPClient(x.server, http.ProxyFromEnvironment), x.o.wire.trust.roots())
+	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge)
+	switch {
+	case err != nil:
+		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
+	case !found:
+		x.issuer = x.server.Scheme + "://" + x.server.Host
+		return passed("none; as a server of 2025-03-26 it is taken for its own provider")
+	case len(m.AuthorizationServers) == 0:
+		return failed("the server's operator has to add authorization_servers", "the metadata names no provider")
+	}
+	x.resource, x.issuer = &m, m.AuthorizationServers[0]
+	return passed("resource %s, provider %s%s", m.Resource, strings.Join(m.AuthorizationServers, ", "), wanting(m.ScopesSupported))
+}
+
+// providerMetadata fetches what RFC 8414 describes.
+func (x *examination) providerMetadata(ctx context.Context) finding {
+	if x.issuer == "" {
+		return skipped("no provider is known")
+	}
+	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer)
+	if err != nil {
+		if x.resource == nil {
+			return failed("the server's operator has to publish protected-resource metadata (RFC 9728)", "no metadata of a provider at %s: %v", x.issuer, err)
+		}
+		return failedBy(err, "can "+x.issuer+" be reached from here? Else its operator has to look at its metadata (RFC 8414)")
+	}
+	x.provider = &m
+	return passed("%s, authorization at %s", m.Issuer, redacted(m.AuthorizationEndpoint))
+}
+
+// registration tells how this client becomes known to the provider.
+func (x *examination) registration(context.Context) finding {
+	if x.provider == nil {
+		return skipped("no provider is known")
+	}
+	switch m := x.provider; {
+	case x.o.clientID != "":
+		return passed("client %s, registered by hand", x.o.clientID)
+	case x.o.metadataURL != "" && m.ClientIDMetadata:
+		return passed("by the client ID metadata document %s", x.o.metadataURL)
+	case m.RegistrationEndpoint != "":
+		return passed("dynamic (RFC 7591)")
+	}
+	return failed("register a native application there with the redirect URI "+x.redirectURI()+" and give its id with --client-id", "%s registers no clients by itself", x.provider.Issuer)
+}
+
+// redirectURI is what a person has to enter at the provider.
+func (x *examination) redirectURI() string {
+	host := x.o.callbackHost
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if x.o.callbackPort == 0 {
+		return "http://" + host + x.o.callbackPath + " (any port; if it insists on one, add --callback-port 33418 and enter that)"
+	}
+	return (&url.URL{Scheme: "http", Host: host + ":" + itoa(x.o.callbackPort), Path: x.o.callbackPath}).String()
+}
+
+func (x *examination) pkce(context.Context) finding {
+	switch {
+	case x.provider == nil:
+		return skipped("no provider is known")
+	case slices.Contains(x.provider.CodeChallengeMethods, "S256"):
+		return passed("S256")
+	case x.o.assumePKCE:
+		return passed("not announced; assumed, as --assume-pkce says")
+	}
+	return failed("if it supports PKCE all the same, add --assume-pkce", "%s does not say that it supports S256", x.provider.Issuer)
+}
+
+// login looks at what is kept. Nothing is renewed and nobody asked.
+func (x *examination) login(ctx context.Context) finding {
+	s, err := x.a.session(x.o, x.server.String(), askNobody)
+	if err != nil {
+		return failedBy(err, "see the checks above")
+	}
+	x.session = s
+	if !s.given.IsZero() {
+		return passed("the token in %s is used as it is", givenTokenName)
+	}
+	x.cred, err = s.client.Credential(ctx)
+	switch {
+	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
+		return skipped("none")
+	case err != nil:
+		return failedBy(err, "run: mcp-login login "+x.server.String())
+	case x.provider != nil && x.cred.Issuer != x.provider.Issuer:
+		return failed("run: mcp-login login "+x.server.String(), "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
+	case x.cred.RefreshToken.IsZero() && !x.o.clientCredentials:
+		return passed("%s%s", validity(x.cred, time.Now()), offlineHint(x.cred))
+	}
+	return passed("%s%s", strings.TrimSpace(validity(x.cred, time.Now())), asAccount(x.cred))
+}
+
+// offlineHint names what most providers, Logto among them, want before they
+// give a refresh token.
+func offlineHint(cred oauth.Credential) string {
+	if slices.Contains(cred.GrantedScopes, "offline_access") {
+		return ""
+	}
+	return "; offline_access was not granted (in Logto, the application's settings have to allow refresh tokens)"
+}
+
+// accepted asks the authorization endpoint, without a person, whether it knows
+// the client, the redirect URI and the resource: prompt=none ends in an error
+// by design (OpenID Connect Core 1.0, section 3.1.2.1), and which one it is
+// tells.
+func (x *examination) accepted(ctx context.Context) finding {
+	clientID := x.o.clientID
+	if clientID == "" {
+		clientID = x.cred.Registration.ClientID
+	}
+	switch {
+	case x.provider == nil:
+		return skipped("no provider is known")
+	case clientID == "" || x.provider.AuthorizationEndpoint == "" || x.o.clientCredentials:
+		return skipped("can be asked about when a client is registered")
+	}
+	return x.askProvider(ctx, clientID, x.wantedResource())
+}
+
+// wantedResource is the resource of a token request, "" for none.
+func (x *examination) wantedResource() string {
+	switch {
+	case x.o.noResource || x.o.resource == oauth.NoResource:
+		return ""
+	case x.o.resource != "":
+		return x.o.resource
+	case x.resource != nil && x.resource.Resource != "":
+		return x.resource.Resource
+	}
+	return x.server.String()
+}
+
+func describeSession(result []byte) string {
+	var r struct {
+		ProtocolVersion string `json:"protocolVersion"`
+		ServerInfo      struct {
+			Name    string `json:"name"`
+			Version string `json:"version"`
+		} `json:"serverInfo"`
+	}
+	if json.Unmarshal(result, &r, jsontext.AllowDuplicateNames(true)) != nil {
+		return "open"
+	}
+	return strings.TrimSpace(r.ServerInfo.Name+" "+r.ServerInfo.Version) + " speaks to us in revision " + r.ProtocolVersion
+}

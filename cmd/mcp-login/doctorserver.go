@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/oauth"
+)
+
+// contact is the server's answer to a first request without a token.
+type contact struct {
+	transport http.RoundTripper
+	status    int
+	header    http.Header
+	at        time.Time
+	tls       *tls.ConnectionState
+}
+
+func (x *examination) address(context.Context) finding {
+	switch {
+	case x.server.Scheme == "https":
+		return passed("%s", x.server.Redacted())
+	case x.o.allowHTTP:
+		return passed("%s, without encryption as allowed by --allow-http", x.server.Redacted())
+	}
+	if _, err := oauth.CanonicalServer(x.server.String(), false); err != nil {
+		return failedBy(err, "use the https address")
+	}
+	return passed("%s, on this machine", x.server.Redacted())
+}
+
+// viaProxy returns the proxy for the server, nil for none.
+func (x *examination) viaProxy() (*url.URL, error) {
+	return http.ProxyFromEnvironment(&http.Request{URL: x.server})
+}
+
+func (x *examination) proxy(context.Context) finding {
+	proxy, err := x.viaProxy()
+	switch {
+	case err != nil:
+		return failedBy(err, "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+	case proxy == nil:
+		return passed("none")
+	}
+	return passed("%s, from the environment", proxy.Redacted())
+}
+
+func (x *examination) resolve(ctx context.Context) finding {
+	host := x.server.Hostname()
+	if proxy, _ := x.viaProxy(); proxy != nil {
+		return skipped("the proxy looks up %s", host)
+	}
+	if net.ParseIP(host) != nil {
+		return skipped("%s is no name", host)
+	}
+	addresses, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+	if err != nil {
+		return failed("check the spelling, the network and the name server", "%v", err)
+	}
+	var list []string
+	for _, one := range addresses {
+		list = append(list, one.String())
+	}
+	return passed("%s is %s", host, strings.Join(list, ", "))
+}
+
+// connect sends the first request as the bridge would, without a token.
+func (x *examination) connect(ctx context.Context) finding {
+	header, err := x.o.header(x.a.getenv)
+	if err != nil {
+		return failedBy(err, "")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.server.String(), strings.NewReader(probeRequest))
+	if err != nil {
+		return failedBy(err, "")
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	c := &contact{transport: x.o.wire.transport()}
+	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req)
+	if err != nil {
+		return unconnected(err)
+	}
+	_ = resp.Body.Close()
+	c.status, c.header, c.tls, c.at = resp.StatusCode, resp.Header, resp.TLS, time.Now()
+	x.contact = c
+	return passed("%s, %s", resp.Proto, resp.Status)
+}
+
+// unconnected says what stands between here and the server.
+func unconnected(err error) finding {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	var plain *url.Error
+	if errors.As(err, &plain) {
+		err = plain.Err // without the address, which was said
+	}
+	switch {
+	case errors.As(err, &unknown):
+		return failed("if a company's proxy or an own authority signs here, add its certificate with --ca-file", "the server's certificate is signed by an unknown authority")
+	case errors.As(err, &name):
+		return failed("use the name that the certificate is for", "%v", name)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return failed("check the clock of this machine; else the server's operator has to renew it", "the server's certificate is not valid now: %v", invalid)
+	case errors.As(err, &record):
+		return failed("is it http instead of https?", "the server does not speak TLS")
+	case errors.As(err, &alert) && strings.Contains(err.Error(), "certificate required"):
+		return failed("give it with --client-cert and --client-cert-key", "the server asks for a client certificate")
+	case errors.Is(err, context.DeadlineExceeded):
+		return failed("is there a firewall in between? A proxy is set with HTTPS_PROXY", "no connection within %v", checkTimeout)
+	}
+	return failed("is the server running, and the port right?", "%v", err)
+}
+
+func (x *examination) certificate(context.Context) finding {
+	switch {
+	case x.contact == nil:
+		return skipped("no connection")
+	case x.contact.tls == nil:
+		return skipped("the connection is not encrypted")
+	}
+	leaf := x.contact.tls.PeerCertificates[0]
+	return passed("%s, signed by %s, until %s", tls.VersionName(x.contact.tls.Version), leaf.Issuer.CommonName, leaf.NotAfter.UTC().Format(time.DateOnly))
+}
+
+// maxSkew is by how much clocks may differ before tokens seem to be expired or
+// not yet valid.
+const maxSkew = time.Minute
+
+func (x *examination) clock(context.Context) finding {
+	if x.contact == nil {
+		return skipped("no connection")
+	}
+	at, err := http.ParseTime(x.contact.header.Get("Date"))
+	if err != nil {
+		return skipped("the server does not say what time it is")
+	}
+	skew := x.contact.at.Sub(at).Round(time.Second)
+	if skew.Abs() > maxSkew {
+		return failed("set the clock of this machine by the network", "this machine's clock and the server's differ by %v", skew)
+	}
+	return passed("the server's and ours differ by less than %v", maxSkew)
+}
+
+// answer judges the first answer. Which transport and revision are spoken is
+// seen in the session, at the end.
+func (x *examination) answer(context.Context) finding {
+	if x.contact == nil {
+		return skipped("no connection")
+	}
+	c := x.contact
+	kind, _, _ := strings.Cut(c.header.Get("Content-Type"), ";")
+	switch {
+	case c.status == http.StatusUnauthorized:
+		return passed("it asks for a sign-in (401)")
+	case c.status == http.StatusForbidden:
+		return failed("a firewall, an Origin check, or an account without permission", "it refuses (403)")
+	case c.status == http.StatusBadRequest, c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:
+		return passed("%d to a POST: HTTP+SSE of 2024-11-05, another revision, or the wrong address; the session below tells", c.status)
+	case c.status >= 300 && c.status < 400:
+		return failed("use the address it leads to, if that is right", "it redirects (%d) to %s", c.status, redacted(c.header.Get("Location")))
+	case c.status == http.StatusTooManyRequests || c.status >= 500:
+		return failed(retryHint(c.header), "it is not well (%d)", c.status)
+	case c.status == http.StatusOK && (kind == "application/json" || kind == "text/event-stream"):
+		return passed("it answers without a sign-in")
+	}
+	return failed("is this the address of an MCP server? It usually ends in /mcp or /sse", "this does not look like an MCP server (%d, %s)", c.status, kind)
+}
+
+func retryHint(h http.Header) string {
+	if wait := h.Get("Retry-After"); wait != "" {
+		return "try again later (it says " + wait + ")"
+	}
+	return "try again later, or ask its operator"
+}
+
+// redacted is an address without what may be secret in it.
+func redacted(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "an address that cannot be read"
+	}
+	u.RawQuery, u.Fragment = "", ""
+	return u.Redacted()
+}
+
+// live is a real session, with the kept login where one is needed.
+func (x *examination) live(ctx context.Context) finding {
+	switch {
+	case x.contact == nil:
+		return skipped("no connection")
+	case x.session == nil:
+		return skipped("see the store")
+	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.given.IsZero():
+		return skipped("nobody is signed in; run: mcp-login login %s", x.server)
+	}
+	link := x.session.link()
+	defer func() {
+		end, cancel := context.WithTimeout(context.Background(), farewell)
+		defer cancel()
+		_ = link.Close(end)
+	}()
+	answer, err := link.Call(ctx, []byte(probeRequest))
+	switch {
+	case errors.Is(err, oauth.ErrLoginRequired):
+		return failed("run: mcp-login login "+x.server.String(), "the kept login no longer works")
+	case err != nil:
+		return failedBy(err, "run with --log-level debug to see each step")
+	case answer.Error != nil:
+		return failed("ask the server's operator", "initialize was refused: %s", answer.Error)
+	}
+	return passed("%s", describeSession(answer.Result))
+}
