@@ -19,7 +19,7 @@ const module = "mcp-login/"
 
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
-	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients"},
+	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp"},
 	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/era"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse"},
@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"internal/server/bus":      {"internal/server"},
 	"internal/devidp":          {},
 	"internal/clients":         {},
+	"docs":                     {},
 	"examples/whoami":          {"internal/server", "internal/devidp"},
 }
 

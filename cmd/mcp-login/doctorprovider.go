@@ -21,7 +21,7 @@ func (x *examination) askProvider(ctx context.Context, clientID, resource string
 	if err != nil {
 		return skipped("see the callback port")
 	}
-	defer redirect.Close()
+	defer func() { _ = redirect.Close() }()
 	at, err := url.Parse(x.provider.AuthorizationEndpoint)
 	if err != nil {
 		return failedBy(err, "")
@@ -46,7 +46,7 @@ func (x *examination) askProvider(ctx context.Context, clientID, resource string
 	if err != nil {
 		return failed("can it be reached from here?", "the authorization endpoint does not answer")
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	return x.judge(resp, string(body), redirect.URI(), resource)
 }

@@ -25,6 +25,7 @@ func newRoot(a *app) *cobra.Command {
 	root := newBridge(a)
 	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newDoctor(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
 	root.AddCommand(newImport(a))
+	root.AddCommand(newTopics(a)...)
 	return root
 }
 
