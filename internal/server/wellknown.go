@@ -104,12 +104,12 @@ func newLayout(cfg *Config) layout {
 // base is where the endpoints are.
 func (l layout) base() string { return l.scheme + "://" + l.authority + l.prefix }
 
-// has reports whether path is one that clients of this resource use: an
-// endpoint or the metadata of one.
+// has reports whether path is one of this resource: an endpoint, the metadata of
+// one, or the page and the health check beside them.
 func (l layout) has(path string) bool {
 	path = strings.TrimPrefix(path, prmPrefix)
 	switch path {
-	case l.resourcePath, l.prefix + pathMCP, l.prefix + pathSSE, l.prefix + pathMessages:
+	case l.resourcePath, l.prefix + pathMCP, l.prefix + pathSSE, l.prefix + pathMessages, l.prefix + "/", l.prefix + pathHealth:
 		return true
 	}
 	return false
