@@ -83,6 +83,58 @@ func TestRow47FloodOfBadOpaqueTokens(t *testing.T) {
 	}
 }
 
+// A flood that goes on for longer than OutageGrace does not keep those who are known from being
+// checked again: they are served throughout, and a revocation takes effect in
+// its time.
+func TestRow47LongFloodLeavesKnownTokensAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		var revoked atomic.Bool
+		var checks atomic.Int64
+		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "Bearer known" {
+				checks.Add(1)
+				if !revoked.Load() {
+					answer(200, logtoClaims)(w, r)
+					return
+				}
+			}
+			serveUnknownToken(w, r)
+		}
+		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		defer func() { _ = s.Close(context.Background()) }()
+		ask := func(token string) int { return call(s, "POST", "/mcp", token, callWhoami).StatusCode }
+		if got := ask("known"); got != 200 {
+			t.Fatal(got)
+		}
+		flood, refused := 0, 0
+		for start := time.Now(); time.Since(start) < 10*time.Minute; time.Sleep(time.Second) {
+			for range 12 { // more than the budget has
+				ask(fmt.Sprint("bad-", flood))
+				flood++
+			}
+			if ask("known") != 200 {
+				refused++
+			}
+		}
+		t.Logf("10 minutes of %d bad tokens: a known token was refused %d times and checked %d times; %d calls in all", flood, refused, checks.Load(), i.userinfoCalls.Load())
+		if refused != 0 || checks.Load() < 18 {
+			t.Error("the flood reached those who are known")
+		}
+		revoked.Store(true)
+		for range int(defaultCacheTTL / time.Second) {
+			time.Sleep(time.Second)
+			for range 12 {
+				ask(fmt.Sprint("bad-", flood))
+				flood++
+			}
+		}
+		if got := ask("known"); got != 401 {
+			t.Errorf("revoked during the flood: %d", got)
+		}
+	})
+}
+
 // 100,000 distinct forged JWTs, in five ways: no visit to the provider beyond
 // the first, no growth, and each is 401.
 func TestRow47FloodOfForgedJWTs(t *testing.T) {
