@@ -143,3 +143,64 @@ func TestTwoResources(t *testing.T) {
 		t.Errorf("exit %d, %s", code, stderr.String())
 	}
 }
+
+// Introspection by flags against a provider that behaves like Logto, which tells
+// an application about its own tokens only: good, another's, and revoked.
+func TestIntrospectionByFlags(t *testing.T) {
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{Clients: []devidp.Client{{ID: "app", Secret: "s3cret"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "--issuer", idp.Issuer(), "--listen", "127.0.0.1:0", "--cache-ttl", "0", "--required-scope", "openid",
+		"--introspection-client", "app", "--introspection-secret-file", secret, "--introspection-audience-optional")
+	ask := func(token string) int {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), "POST", p.resource,
+			strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	issue := func(client, scopes string) string {
+		t.Helper()
+		token, err := idp.IssueToken(devidp.TokenRequest{ClientID: client, Scopes: strings.Fields(scopes)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	good := issue("app", "openid profile")
+	for name, tt := range map[string]struct {
+		token string
+		want  int
+	}{
+		"good": {good, 200}, "another's": {issue("other", "openid"), 401}, "without the scope": {issue("app", "profile"), 403}, "made up": {"made-up", 401},
+	} {
+		if got := ask(tt.token); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+	idp.RevokeAccessTokens()
+	if got := ask(good); got != 401 {
+		t.Errorf("revoked: %d", got)
+	}
+	if n := idp.Stats().Introspections; n != 5 {
+		t.Errorf("%d introspections, want 5", n)
+	}
+	if strings.Contains(p.stderr.String(), "s3cret") {
+		t.Error("the secret is in the log")
+	}
+}

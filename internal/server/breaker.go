@@ -17,7 +17,8 @@ const (
 
 	// badBurst calls may be spent on tokens that turn out bad before they are
 	// limited to badRate a second. A good token costs nothing, so nobody who
-	// has one is limited unless somebody without floods the server.
+	// has one is limited unless somebody without floods the server, and then
+	// only until it has been checked once.
 	badBurst = 200
 	badRate  = 10
 )

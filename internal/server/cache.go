@@ -27,8 +27,9 @@ const (
 	maxGood      = 10_000
 	maxGoodBytes = 32 << 20
 	maxRefused   = 4_096
-	// maxChecks bounds the checks under way. A check outlives the request that
-	// caused it, so nothing else does.
+	// maxChecks bounds the checks of unknown tokens under way. A check outlives
+	// the request that caused it, so nothing else does. Of tokens that were
+	// good there are no more than maxGood.
 	maxChecks = 1_024
 	// staleWait is how long a request with a token that was good waits for a
 	// provider that may be down before it goes on without.
@@ -104,13 +105,13 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	}
 	p := c.checks[key]
 	if p == nil {
-		if len(c.checks) >= maxChecks {
+		if known == nil && len(c.checks) >= maxChecks {
 			c.mu.Unlock()
-			return c.instead(known, busy("too many checks under way"))
+			return Identity{}, busy("too many checks under way")
 		}
 		p = &pending{done: make(chan struct{})}
 		c.checks[key] = p
-		go c.run(key, token, p)
+		go c.run(key, token, p, known != nil)
 	}
 	c.mu.Unlock()
 	return c.await(ctx, p, known)
@@ -147,10 +148,20 @@ func (c *cache) instead(known *entry, err error) (Identity, error) {
 	return Identity{}, err
 }
 
+// knownKey marks the context of a check of a token that was good.
+type knownKey struct{}
+
+// wasGood reports whether the check that ctx is for is of a token that was good
+// when it was last checked, and so is no part of a flood.
+func wasGood(ctx context.Context) bool { return ctx.Value(knownKey{}) != nil }
+
 // run performs one check and keeps what may be kept.
-func (c *cache) run(key tokenKey, token string, p *pending) {
+func (c *cache) run(key tokenKey, token string, p *pending, known bool) {
 	ctx, cancel := context.WithTimeout(c.life, fetchTimeout)
 	defer cancel()
+	if known {
+		ctx = context.WithValue(ctx, knownKey{}, true)
+	}
 	p.identity, p.err = c.guarded(ctx, token)
 	c.verdicts.checked(p.err)
 	now := time.Now()

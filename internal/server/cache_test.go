@@ -350,3 +350,34 @@ func TestCacheExpiryDuringACheckThatHangs(t *testing.T) {
 		time.Sleep(fetchTimeout)
 	})
 }
+
+// A reload while the provider is being read already reads it once more: what is
+// under way may have begun before the change that the reload is for.
+func TestReloadDuringAFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		var changed atomic.Bool
+		i.jwks = func(w http.ResponseWriter, r *http.Request) {
+			if changed.Load() {
+				i.serveKeys(w, r)
+				return
+			}
+			time.Sleep(time.Second)
+			answer(200, `{"keys":[]}`)(w, r)
+		}
+		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		defer func() { _ = s.Close(context.Background()) }()
+		s.Reload()
+		time.Sleep(time.Second / 2)
+		changed.Store(true)
+		s.Reload()
+		s.Reload()
+		time.Sleep(time.Second)
+		if _, err := s.verify(t.Context(), i.token(t, tokenParts{})); err != nil {
+			t.Errorf("after the reload: %v", err)
+		}
+		if n := i.keyCalls.Load(); n != 2 {
+			t.Errorf("%d visits to the key set, want 2", n)
+		}
+	})
+}

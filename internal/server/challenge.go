@@ -35,14 +35,15 @@ func challenge(resourceMetadata string, scopes []string, code, text string) stri
 	b.WriteString("Bearer ")
 	first := true
 	add := func(name, value string) {
-		if value == "" {
+		value = quoted(value)
+		if value == `""` {
 			return
 		}
 		if !first {
 			b.WriteString(", ")
 		}
 		first = false
-		b.WriteString(name + "=" + quoted(value))
+		b.WriteString(name + "=" + value)
 	}
 	add("resource_metadata", resourceMetadata)
 	add("scope", strings.Join(scopes, " "))

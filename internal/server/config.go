@@ -46,6 +46,8 @@ type Config struct {
 	// tool's name, so that a client can begin with little and ask for more
 	// when it must. A tool that is not named needs no more.
 	ToolScopes map[string][]string
+	// About describes the resource in its metadata.
+	About About
 	// MCP serves the tools; nil means whoami's own. It needs no protection of
 	// its own: New adds the check of ToolScopes to it. Use it for one New only.
 	MCP *server.MCPServer
@@ -152,7 +154,7 @@ func (c *Config) checkVerification() error {
 	if c.Introspection != nil && c.JWTOnly {
 		errs = append(errs, errors.New("introspection: of no use where only JWTs are accepted"))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.About.check())...)
 }
 
 // leeway, cacheTTL and outageGrace are the values that zero stands for.

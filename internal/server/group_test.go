@@ -85,8 +85,17 @@ func TestGroupKeepsResourcesApart(t *testing.T) {
 			t.Errorf("%s: challenge %v", path, got)
 		}
 	}
-	if resp := call(g, "GET", "/healthz", "", ""); resp.StatusCode != 200 {
-		t.Errorf("health: %d", resp.StatusCode)
+	for path, resource := range map[string]string{"/notes/": notesResource, "/tasks/": tasksResource} {
+		resp := call(g, "GET", path, "", "")
+		body, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != 200 || !strings.Contains(string(body), resource) {
+			t.Errorf("page at %s: %d", path, resp.StatusCode)
+		}
+	}
+	for _, path := range []string{"/healthz", "/notes/healthz", "/tasks/healthz"} {
+		if resp := call(g, "GET", path, "", ""); resp.StatusCode != 200 {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
 	}
 	if m, k := i.metadataCalls.Load(), i.keyCalls.Load(); m != 1 || k != 1 {
 		t.Errorf("%d metadata and %d key visits for both, want 1 and 1", m, k)

@@ -69,6 +69,29 @@ func TestIssuersFailAlone(t *testing.T) {
 	}
 }
 
+// RFC 9728 section 2: what people may be shown before they sign in. A server of
+// one's own is not called whoami.
+func TestAboutIsInTheMetadata(t *testing.T) {
+	i := newTestIssuer(t)
+	about := About{Name: "Notes", Documentation: "https://h.example/docs", Policy: "https://h.example/policy", Terms: "https://h.example/terms"}
+	for name, tt := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"whoami":   {nil, `"resource_name":"whoami"}`},
+		"one's":    {func(c *Config) { c.MCP = named("x") }, `"bearer_methods_supported":["header"]}`},
+		"complete": {func(c *Config) { c.About = about }, `"resource_name":"Notes","resource_documentation":"https://h.example/docs","resource_policy_uri":"https://h.example/policy","resource_tos_uri":"https://h.example/terms"}`},
+	} {
+		for _, path := range []string{"/mcp", "/sse"} {
+			resp := call(newServer(t, i, tt.change), "GET", prmPrefix+path, "", "")
+			body, _ := io.ReadAll(resp.Body)
+			if !strings.HasSuffix(strings.TrimSpace(string(body)), tt.want) {
+				t.Errorf("%s: %s", name, body)
+			}
+		}
+	}
+}
+
 // Only tokens of the allowed applications, wherever the token names its own.
 func TestClientAllowList(t *testing.T) {
 	i := newTestIssuer(t)
@@ -113,6 +136,9 @@ func TestVerificationConfigCheck(t *testing.T) {
 		"client secret":  func(c *Config) { c.Introspection = &Introspection{ClientID: "x"} },
 		"only JWTs":      func(c *Config) { introspecting(c); c.JWTOnly = true },
 		`scope "a b"`:    func(c *Config) { c.ToolScopes = map[string][]string{"x": {"a b"}} },
+		"documentation":  func(c *Config) { c.About.Documentation = "javascript:alert(1)" },
+		"policy":         func(c *Config) { c.About.Policy = "/policy" },
+		"terms":          func(c *Config) { c.About.Terms = "::" },
 		"must be one of": func(c *Config) { c.Algorithms = []string{"es256"} },
 	} {
 		cfg := Config{Resource: mustURL(t, "https://h.example/mcp"), Issuer: "https://id.example"}

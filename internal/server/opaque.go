@@ -52,8 +52,10 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 	if err != nil {
 		return Identity{}, err
 	}
-	if err := v.budget.allow(); err != nil {
-		return Identity{}, err
+	if !wasGood(ctx) {
+		if err := v.budget.allow(); err != nil {
+			return Identity{}, err
+		}
 	}
 	select {
 	case v.slots <- struct{}{}:

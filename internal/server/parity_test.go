@@ -16,21 +16,7 @@ func TestParityTableNamesRealTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("*_test.go")
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	exists := make(map[string]bool)
-	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w+)\(`)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range declared.FindAllSubmatch(source, -1) {
-			exists[string(m[1])] = true
-		}
-	}
+	exists := declaredTests(t)
 	named := regexp.MustCompile("`((?:Test|Fuzz|Example)\\w+)`")
 	heading := regexp.MustCompile(`(\d+)`)
 	section, cases, want, all, reasons := "", 0, 0, 0, 0
@@ -72,4 +58,25 @@ func TestParityTableNamesRealTests(t *testing.T) {
 	if all < 130 {
 		t.Errorf("%d cases are too few", all)
 	}
+}
+
+// declaredTests are the tests of this package, by name.
+func declaredTests(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("*_test.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	exists := make(map[string]bool)
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w+)\(`)
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllSubmatch(source, -1) {
+			exists[string(m[1])] = true
+		}
+	}
+	return exists
 }

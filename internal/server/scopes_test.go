@@ -121,26 +121,10 @@ func TestDetailsTool(t *testing.T) {
 	}
 }
 
-// Incident go-sdk CVE-2026-27896 and GO-2026-4770: a message that two JSON
-// parsers read differently could be allowed as one thing and run as another.
-// Every such message is refused, and the tool does not run.
-func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
-	i := newTestIssuer(t)
-	var ran atomic.Int64
-	m := mcpserver.NewMCPServer("test", "1")
-	m.AddTool(mcpgo.NewTool("secret"), func(context.Context, mcpgo.CallToolRequest) (*mcpgo.CallToolResult, error) {
-		ran.Add(1)
-		return mcpgo.NewToolResultText("ran"), nil
-	})
-	s := newServer(t, i, func(c *Config) {
-		c.MCP, c.ToolScopes = m, map[string][]string{"secret": {"secret:run"}}
-	})
-	token := i.token(t, tokenParts{})
-	const honest = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret","arguments":{}}}`
-	if resp := call(s, "POST", "/mcp", token, honest); resp.StatusCode != 403 {
-		t.Fatalf("honest message: %d", resp.StatusCode)
-	}
-	bodies := []string{
+// ambiguous are messages that some parser reads as honest does and another does
+// not.
+func ambiguous(honest string) []string {
+	return []string{
 		strings.Replace(honest, "method", "Method", 1),
 		strings.Replace(honest, "method", "METHOD", 1),
 		strings.Replace(honest, "params", "Params", 1),
@@ -163,6 +147,28 @@ func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
 		strings.Replace(honest, "{}", `{"a":1,"a":2}`, 1),
 		strings.Replace(honest, "{}", "{,}", 1),
 	}
+}
+
+// Incident go-sdk CVE-2026-27896 and GO-2026-4770: a message that two JSON
+// parsers read differently could be allowed as one thing and run as another.
+// Every such message is refused, and the tool does not run.
+func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
+	i := newTestIssuer(t)
+	var ran atomic.Int64
+	m := mcpserver.NewMCPServer("test", "1")
+	m.AddTool(mcpgo.NewTool("secret"), func(context.Context, mcpgo.CallToolRequest) (*mcpgo.CallToolResult, error) {
+		ran.Add(1)
+		return mcpgo.NewToolResultText("ran"), nil
+	})
+	s := newServer(t, i, func(c *Config) {
+		c.MCP, c.ToolScopes = m, map[string][]string{"secret": {"secret:run"}}
+	})
+	token := i.token(t, tokenParts{})
+	const honest = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret","arguments":{}}}`
+	if resp := call(s, "POST", "/mcp", token, honest); resp.StatusCode != 403 {
+		t.Fatalf("honest message: %d", resp.StatusCode)
+	}
+	bodies := ambiguous(honest)
 	for _, body := range bodies {
 		resp := call(s, "POST", "/mcp", token, body)
 		answer, _ := io.ReadAll(resp.Body)

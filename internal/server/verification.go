@@ -3,6 +3,10 @@ package server
 // prepareVerification sets up the issuers, and the built-in verifier unless
 // cfg has one.
 func (s *Server) prepareVerification(cfg *Config) {
+	s.about = cfg.About
+	if s.about.Name == "" && cfg.MCP == nil {
+		s.about.Name = "whoami"
+	}
 	pool := cfg.shared
 	if pool == nil {
 		pool = &issuerPool{life: s.life, providers: make(map[string]*provider)}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,6 +24,30 @@ type resourceMetadata struct {
 	ScopesSupported        []string `json:"scopes_supported,omitempty"`
 	BearerMethodsSupported []string `json:"bearer_methods_supported"`
 	ResourceName           string   `json:"resource_name,omitempty"`
+	Documentation          string   `json:"resource_documentation,omitempty"`
+	Policy                 string   `json:"resource_policy_uri,omitempty"`
+	Terms                  string   `json:"resource_tos_uri,omitempty"`
+}
+
+// About describes a resource to people (RFC 9728 section 2): clients may show it
+// before anybody signs in. All of it may be empty.
+type About struct {
+	// Name of the resource; empty means whoami where it is that.
+	Name string
+	// Documentation, Policy and Terms are URLs of pages for developers, about
+	// the use of data, and about the terms of service.
+	Documentation, Policy, Terms string
+}
+
+func (a About) check() error {
+	var errs []error
+	for name, page := range map[string]string{"documentation": a.Documentation, "policy": a.Policy, "terms": a.Terms} {
+		u, err := url.Parse(page)
+		if page != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+			errs = append(errs, fmt.Errorf("%s %q: must be an http or https URL", name, page))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // layout is where things are: the public URLs clients see and the paths this
@@ -79,12 +104,12 @@ func newLayout(cfg *Config) layout {
 // base is where the endpoints are.
 func (l layout) base() string { return l.scheme + "://" + l.authority + l.prefix }
 
-// has reports whether path is one that clients of this resource use: an
-// endpoint or the metadata of one.
+// has reports whether path is one of this resource: an endpoint, the metadata of
+// one, or the page and the health check beside them.
 func (l layout) has(path string) bool {
 	path = strings.TrimPrefix(path, prmPrefix)
 	switch path {
-	case l.resourcePath, l.prefix + pathMCP, l.prefix + pathSSE, l.prefix + pathMessages:
+	case l.resourcePath, l.prefix + pathMCP, l.prefix + pathSSE, l.prefix + pathMessages, l.prefix + "/", l.prefix + pathHealth:
 		return true
 	}
 	return false
@@ -125,7 +150,7 @@ func (s *Server) resourceMetadataHandler(resource string) (http.HandlerFunc, err
 	body, err := json.Marshal(resourceMetadata{
 		Resource: resource, AuthorizationServers: issuers,
 		ScopesSupported: s.scopes, BearerMethodsSupported: []string{"header"},
-		ResourceName: "whoami",
+		ResourceName: s.about.Name, Documentation: s.about.Documentation, Policy: s.about.Policy, Terms: s.about.Terms,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode resource metadata: %w", err)
