@@ -22,6 +22,11 @@ type Bus interface {
 	// Answer sets the function that replies to messages of other replicas.
 	// It is called once, before the first request is served.
 	Answer(reply func(ctx context.Context, message []byte) []byte)
+	// Tell hands a message to all other replicas that can be reached, and does
+	// not wait for them. Hear sets the function that takes such messages; it is
+	// called once, before the first request is served.
+	Tell(message []byte)
+	Hear(take func(message []byte))
 	// Healthy is nil while the bus works.
 	Healthy() error
 }
@@ -36,6 +41,25 @@ type forwarded struct {
 	Session  string
 	Identity Identity
 	Message  []byte
+}
+
+// joinReplicas connects the server with the others of its bus. A token that one
+// of them finds revoked is forgotten by all, so that its revocation takes effect
+// everywhere with the first replica that checks it again. Only the token's hash
+// travels, and all that somebody who forges such a message can cause is a check.
+func (s *Server) joinReplicas(b Bus) {
+	b.Answer(s.answerReplica)
+	if s.results == nil {
+		return
+	}
+	s.results.revoked = func(key tokenKey) { b.Tell(key[:]) }
+	b.Hear(func(message []byte) {
+		var key tokenKey
+		if len(message) == len(key) {
+			copy(key[:], message)
+			s.results.forget(key)
+		}
+	})
 }
 
 // forward asks the replica that holds the session to take the message.

@@ -115,7 +115,7 @@ func (s *Server) operate(ops Operations) error {
 	s.sessions = newMemorySessions()
 	if ops.Bus != nil {
 		s.sessions = ops.Bus
-		ops.Bus.Answer(s.answerReplica)
+		s.joinReplicas(ops.Bus)
 	}
 	var err error
 	s.metrics, err = newMetrics(ops.Metrics, s.version, ops.Bus)

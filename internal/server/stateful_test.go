@@ -110,7 +110,7 @@ func TestS11StatefulSessionBelongsToItsOwner(t *testing.T) {
 // comes later is 404.
 func TestStatefulSessionEnds(t *testing.T) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, func(c *Config) { c.Stateful = true })
+	l := startServer(t, i, func(c *Config) { c.Stateful, c.Heartbeat = true, time.Hour })
 	c := clientWith(t, l.tokenFor(t, i, "alice"))
 	session, other := l.begin(t, c), l.begin(t, c)
 	stream := l.send(t, c, "GET", "", "Mcp-Session-Id", session, "Last-Event-ID", "7")
@@ -125,9 +125,11 @@ func TestStatefulSessionEnds(t *testing.T) {
 	if resp := l.send(t, c, "DELETE", "", "Mcp-Session-Id", session); resp.StatusCode != 200 {
 		t.Fatalf("DELETE: %d", resp.StatusCode)
 	}
+	late := time.AfterFunc(20*time.Second, func() { _ = stream.Body.Close() })
 	if _, err := io.Copy(io.Discard, stream.Body); err != nil {
-		t.Errorf("the stream did not end cleanly: %v", err)
+		t.Errorf("the stream did not end with its session: %v", err)
 	}
+	late.Stop()
 	for _, method := range []string{"GET", "DELETE"} {
 		if resp := l.send(t, c, method, "", "Mcp-Session-Id", session); resp.StatusCode != 404 {
 			t.Errorf("%s after DELETE: %d", method, resp.StatusCode)
@@ -159,6 +161,10 @@ func TestS15ModernClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
 	if resp.StatusCode != 200 || resp.Header.Get("Mcp-Session-Id") != "" {
 		body, _ := io.ReadAll(resp.Body)
 		t.Errorf("POST: %d %v %s", resp.StatusCode, resp.Header, body)
+	}
+	resp = l.send(t, c, "POST", modern, "Mcp-Method", "tools/list")
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 400 || !strings.Contains(string(body), "-32020") {
+		t.Errorf("S16, a modern message without the header: %d %s", resp.StatusCode, body)
 	}
 	for _, method := range []string{"GET", "DELETE"} {
 		resp := l.send(t, c, method, "", "Mcp-Protocol-Version", "2026-07-28", "Mcp-Session-Id", l.begin(t, c))
@@ -226,6 +232,8 @@ var errStore = errors.New("no answer")
 
 func (failing) Self() string                                        { return "me" }
 func (failing) Answer(func(context.Context, []byte) []byte)         {}
+func (failing) Tell([]byte)                                         {}
+func (failing) Hear(func([]byte))                                   {}
 func (failing) Healthy() error                                      { return errStore }
 func (failing) Ask(context.Context, string, []byte) ([]byte, error) { return nil, errStore }
 func (failing) Begin(context.Context, string, string, int, time.Duration) (bool, error) {

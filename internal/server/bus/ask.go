@@ -19,6 +19,7 @@ import (
 const (
 	question = "q"
 	reply    = "r"
+	tidings  = "t"
 )
 
 func encode(kind, number, from string, message []byte) string {
@@ -27,7 +28,7 @@ func encode(kind, number, from string, message []byte) string {
 
 func decode(s string) (kind, number, from string, message []byte, ok bool) {
 	parts := strings.SplitN(s, " ", 4)
-	if len(parts) != 4 || parts[0] != question && parts[0] != reply {
+	if len(parts) != 4 || parts[0] != question && parts[0] != reply && parts[0] != tidings {
 		return "", "", "", nil, false
 	}
 	return parts[0], parts[1], parts[2], []byte(parts[3]), true
@@ -118,7 +119,7 @@ func (r *Redis) whySilent(replica string, why error) error {
 // listen takes what others send until the bus is closed. go-redis connects again
 // whenever the connection is lost.
 func (r *Redis) listen() {
-	sub := r.client.Subscribe(r.life, channel(r.self))
+	sub := r.client.Subscribe(r.life, channel(r.self), all)
 	defer func() { _ = sub.Close() }()
 	incoming := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(time.Second), redis.WithChannelSize(maxAnswering))
 	for {
@@ -145,7 +146,13 @@ func (r *Redis) receive(data string) {
 		r.log.Warn("a message on the bus is not understood")
 		return
 	}
-	if kind == reply {
+	switch kind {
+	case tidings:
+		if hear := r.hear.Load(); hear != nil && from != r.self {
+			(*hear)(message)
+		}
+		return
+	case reply:
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if answer, ok := r.waiting[number]; ok {
@@ -187,4 +194,29 @@ func (r *Redis) firstTime(number string) bool {
 	}
 	r.seen[number] = true
 	return true
+}
+
+// Tell hands a message to all other replicas that are there, soon. If too many
+// wait already, or Redis does not answer, it is lost.
+func (r *Redis) Tell(message []byte) {
+	select {
+	case r.news <- message:
+	default:
+		r.log.Warn("too much to tell the other replicas")
+	}
+}
+
+// tell publishes what Tell was given.
+func (r *Redis) tell() {
+	for {
+		select {
+		case message := <-r.news:
+			err := r.client.Publish(r.life, all, encode(tidings, "-", r.self, message)).Err()
+			if err != nil && r.life.Err() == nil {
+				r.note(err)
+			}
+		case <-r.life.Done():
+			return
+		}
+	}
 }

@@ -74,6 +74,27 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// What one tells all others hear, and not itself.
+func TestTell(t *testing.T) {
+	service := real.Redis(t)
+	heard := make(chan string, 10)
+	var all []*Redis
+	for n := range 3 {
+		r := dial(t, service)
+		r.Hear(func(m []byte) { heard <- fmt.Sprint(n, string(m)) })
+		all = append(all, r)
+	}
+	all[0].Tell([]byte("\x00 news \n"))
+	got := map[string]bool{<-heard: true, <-heard: true}
+	if !got["1\x00 news \n"] || !got["2\x00 news \n"] {
+		t.Errorf("heard %v", got)
+	}
+	all[1].Tell([]byte("more"))
+	if got = map[string]bool{<-heard: true, <-heard: true}; !got["0more"] || !got["2more"] {
+		t.Errorf("heard %v", got)
+	}
+}
+
 // A replica that is gone, or that a client invents, is ErrNoReplica at once
 // when nothing else is wrong.
 func TestNoReplica(t *testing.T) {

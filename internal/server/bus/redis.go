@@ -31,6 +31,8 @@ const (
 	retryPause        = 100 * time.Millisecond
 	// maxAnswering bounds the questions of others that are being answered.
 	maxAnswering = 256
+	// maxNews may wait to be told; more are dropped.
+	maxNews = 1024
 	// maxSeen is how many questions are remembered in one of two generations.
 	maxSeen = 1 << 13
 )
@@ -47,7 +49,9 @@ type Redis struct {
 	work sync.WaitGroup
 
 	answer atomic.Pointer[func(context.Context, []byte) []byte]
+	hear   atomic.Pointer[func([]byte)]
 	slots  chan struct{}
+	news   chan []byte // to be told to all
 
 	mu               sync.Mutex
 	waiting          map[string]chan []byte // by number of the question
@@ -86,12 +90,13 @@ func Dial(address string, log *slog.Logger) (*Redis, error) {
 	logging.Disable() // it writes to standard error on its own; what matters is logged here
 	r := &Redis{
 		client: redis.NewClient(o), self: strings.ToLower(rand.Text()[:16]), log: log,
-		slots: make(chan struct{}, maxAnswering), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
+		slots: make(chan struct{}, maxAnswering), news: make(chan []byte, maxNews), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
 		err: errors.New("not connected yet"), troubled: time.Now(),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
 	r.work.Go(r.listen)
 	r.work.Go(r.live)
+	r.work.Go(r.tell)
 	return r, nil
 }
 
@@ -117,12 +122,18 @@ func (r *Redis) Self() string { return r.self }
 // Answer sets the function that answers questions of other replicas.
 func (r *Redis) Answer(f func(ctx context.Context, message []byte) []byte) { r.answer.Store(&f) }
 
+// Hear sets the function that takes what others tell. It must not block.
+func (r *Redis) Hear(f func(message []byte)) { r.hear.Store(&f) }
+
 // Healthy is nil while Redis answers.
 func (r *Redis) Healthy() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.err
 }
+
+// all is the channel that every replica listens on.
+const all = prefix + "all"
 
 func channel(replica string) string  { return prefix + "replica:" + replica }
 func aliveKey(replica string) string { return prefix + "alive:" + replica }

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// wire is a bus between two servers of this test, which are called a and b.
+type wire struct {
+	failing
+	name   string
+	hear   func([]byte)
+	other  *wire
+	answer func(context.Context, []byte) []byte
+}
+
+func (w *wire) Self() string                                  { return w.name }
+func (w *wire) Answer(f func(context.Context, []byte) []byte) { w.answer = f }
+func (w *wire) Hear(f func([]byte))                           { w.hear = f }
+func (w *wire) Tell(m []byte)                                 { w.other.hear(m) }
+func (w *wire) Healthy() error                                { return nil }
+func (w *wire) Ask(ctx context.Context, replica string, m []byte) ([]byte, error) {
+	if replica != w.other.name {
+		return nil, ErrNoReplica
+	}
+	return w.other.answer(ctx, m), nil
+}
+
+func wired(t *testing.T, i *testIssuer) (a, b *liveServer) {
+	t.Helper()
+	left, right := &wire{name: "a"}, &wire{name: "b"}
+	left.other, right.other = right, left
+	a = startServer(t, i, func(c *Config) { c.Bus = left })
+	b = startServer(t, i, func(c *Config) { c.Bus, c.Resource = right, mustURL(t, a.url+"/mcp") })
+	return a, b
+}
+
+// Issue 7: a token that one replica finds revoked is forgotten by the others,
+// however good it was there a moment ago.
+func TestRevocationReachesTheOtherReplica(t *testing.T) {
+	i := newTestIssuer(t)
+	a, b := wired(t, i)
+	i.userinfo = answer(200, logtoClaims)
+	c := clientWith(t, "opaque")
+	for _, url := range []string{a.url, b.url} {
+		if resp := post(t, c, url+"/mcp", callWhoami); resp.StatusCode != 200 {
+			t.Fatalf("good at first: %d", resp.StatusCode)
+		}
+	}
+	i.userinfo = serveUnknownToken
+	if resp := post(t, c, b.url+"/mcp", callWhoami); resp.StatusCode != 200 {
+		t.Fatalf("b does not remember: %d", resp.StatusCode)
+	}
+	key := keyOf("opaque")
+	a.results.run(key, "opaque", &pending{done: make(chan struct{})}) // as when its verdict has aged
+	if resp := post(t, c, b.url+"/mcp", callWhoami); resp.StatusCode != 401 {
+		t.Errorf("at b after a has found out: %d", resp.StatusCode)
+	}
+}
+
+// A message for a session at the other replica is answered there, with claims
+// as exact as those of a token verified there; nonsense on the bus harms nobody.
+func TestMessageForTheOtherReplica(t *testing.T) {
+	i := newTestIssuer(t)
+	a, b := wired(t, i)
+	token := i.token(t, tokenParts{claims: map[string]any{"aud": a.url + "/mcp", "big": uint64(12345678901234567890)}})
+	c := clientWith(t, token)
+	s := openStream(t, a.url, c)
+	if resp := post(t, c, b.url+s.endpoint, callWhoami); resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("at b: %d", resp.StatusCode)
+	}
+	if _, data := s.next(t); !strings.Contains(data, `"big":12345678901234567890`) {
+		t.Errorf("answer %s", data)
+	}
+	mallory := clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": a.url + "/mcp", "sub": "mallory"}}))
+	if resp := post(t, mallory, b.url+s.endpoint, callWhoami); resp.StatusCode != 404 {
+		t.Errorf("S11, somebody else at b: %d", resp.StatusCode)
+	}
+	if resp := post(t, c, b.url+"/messages?sessionId=dead.x", callWhoami); resp.StatusCode != 404 {
+		t.Errorf("a replica that is dead: %d", resp.StatusCode)
+	}
+	for _, nonsense := range []string{"", "{", "null", `{"Session":1}`} {
+		if got := a.answerReplica(t.Context(), []byte(nonsense)); string(got) == string(accepted) {
+			t.Errorf("%q was accepted", nonsense)
+		}
+	}
+	b.ops.Bus.(*wire).hear([]byte("short"))
+}
