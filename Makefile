@@ -1,4 +1,4 @@
-.PHONY: build test race lint demo ci
+.PHONY: build test race lint demo bench ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o . ./cmd/mcp-login ./cmd/whoami-server
@@ -14,6 +14,9 @@ lint:
 
 demo:
 	go run ./examples/whoami
+
+bench:
+	go run ./test/bench --peers
 
 ci:
 	bash .ci/run

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/pkg/browser"
 )
@@ -19,6 +20,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	getenv, secrets := takeSecrets()
+	time.AfterFunc(afterStart, func() { relaxCollector(getenv) })
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, secrets: secrets, open: browser.OpenURL, terminal: isTerminal(os.Stderr), outTerminal: isTerminal(os.Stdout)}
 	if slices.Contains(os.Args, "--"+detachedFlag) {
 		browser.Stdout, browser.Stderr = nil, nil // see browserOutput
