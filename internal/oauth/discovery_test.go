@@ -174,7 +174,7 @@ func TestC7ResourceMatch(t *testing.T) {
 
 // C15, security row 13: a document that calls itself something else is not
 // used, at each of the addresses, not even with a slash more.
-func TestC15IssuerIdentity(t *testing.T) {
+func TestRow13IssuerIdentity(t *testing.T) {
 	for _, path := range []string{"/.well-known/oauth-authorization-server/t", "/.well-known/openid-configuration/t", "/t/.well-known/openid-configuration"} {
 		for _, wrong := range []string{"", "/t/", "/T", "/other"} {
 			s := newSite(t)

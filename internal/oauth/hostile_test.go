@@ -67,7 +67,7 @@ func newCountedLab(t *testing.T) (*lab, *atomic.Int64) {
 // arrays in one another, at each endpoint. Each ends the login with an error,
 // and the provider gets rid of no more than a connection holds on its way (of
 // gzip: no more is unpacked).
-func TestHugeAnswers(t *testing.T) {
+func TestRow14HugeAnswers(t *testing.T) {
 	const onTheWay = 32 << 20 // socket buffers on both sides, of 1 GiB
 	for bodyName, body := range map[string]devidp.Body{"endless": devidp.BodyEndless, "GiB": devidp.BodyGiB, "gzip": devidp.BodyGzipBomb, "nested": devidp.BodyNested, "cut": devidp.BodyCut} {
 		for name, tc := range map[string]struct {
@@ -109,8 +109,8 @@ func TestHugeAnswers(t *testing.T) {
 	}
 }
 
-// The MCP server's own metadata is read no further either.
-func TestHugeResourceMetadata(t *testing.T) {
+// Security row 14: the MCP server's own metadata is read no further either.
+func TestRow14HugeResourceMetadata(t *testing.T) {
 	var sent atomic.Int64
 	var server *httptest.Server
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

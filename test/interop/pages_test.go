@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -77,7 +78,7 @@ func visit(t *testing.T, browser context.Context, kind pageKind) {
 	}()
 	for ready := false; !ready; { // until Receive waits, the answer is refused
 		do(t, browser, chromedp.Navigate(l.URI()+"?code=c&state=right"))
-		ready = do(t, browser, chromedp.Evaluate[string](`document.querySelector("h1").textContent`)) != "Nobody waits for this sign-in"
+		ready = do(t, browser, chromedp.Evaluate[int](`performance.getEntriesByType("navigation")[0].responseStatus`)) == http.StatusOK
 	}
 }
 
@@ -103,6 +104,25 @@ func TestChromiumPages(t *testing.T) {
 				}
 				picture(t, name, do(t, browser, chromedp.CaptureScreenshot()))
 			}
+		}
+	}
+}
+
+// WCAG 2.2, 1.4.10: in no language does a page need to be scrolled sideways at a
+// width of 320 pixels, which is also what 1280 are when enlarged four times.
+func TestChromiumNarrowPages(t *testing.T) {
+	browser := chromium(t, 1280, 800, false)
+	for _, language := range []string{"en", "de", "fr", "es", "ja", "zh-Hans"} {
+		look(t, browser, 320, 640, "light", language)
+		for _, kind := range pageKinds {
+			visit(t, browser, kind)
+			if got := do(t, browser, chromedp.Evaluate[int]("document.documentElement.scrollWidth")); got > 320 {
+				t.Errorf("%s, %s: %d pixels wide", language, kind.name, got)
+			}
+			if bad := do(t, browser, chromedp.Evaluate[string](pale)); bad != "" {
+				t.Errorf("%s, %s: %s", language, kind.name, bad)
+			}
+			picture(t, "narrow-"+kind.name+"-"+language, do(t, browser, chromedp.CaptureScreenshot()))
 		}
 	}
 }

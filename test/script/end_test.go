@@ -38,6 +38,12 @@ func startBridge(t *testing.T, args ...string) *bridge {
 	dir := t.TempDir()
 	cmd := exec.Command(binary.Build(t, "mcp-login"), args...)
 	cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER=none")
+	return started(t, cmd)
+}
+
+// started starts a bridge by its command.
+func started(t *testing.T, cmd *exec.Cmd) *bridge {
+	t.Helper()
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	errOut, err3 := cmd.StderrPipe()

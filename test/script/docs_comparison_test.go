@@ -1,0 +1,140 @@
+package script
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// proof is the name of a test or of a script in a table of the docs.
+var proof = regexp.MustCompile("`(Test[A-Za-z0-9_]+|Fuzz[A-Za-z0-9_]+|[a-z0-9-]+\\.txtar)`")
+
+// table returns the rows of a page whose first cell is a number, which count up
+// from 1, with as many cells as asked for.
+func table(t *testing.T, page string, cells int) [][]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows [][]string
+	numbered := regexp.MustCompile(`^\| \d+ \|`)
+	for line := range strings.Lines(strings.ReplaceAll(string(text), "\r\n", "\n")) {
+		if !numbered.MatchString(line) {
+			continue
+		}
+		row := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		for i := range row {
+			row[i] = strings.TrimSpace(row[i])
+		}
+		if len(row) != cells || row[0] != strconv.Itoa(len(rows)+1) {
+			t.Fatalf("%s: row %d of %d cells: %s", page, len(rows)+1, len(row), line)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// proven reports names of tests in a cell that do not exist, and returns how
+// many there are.
+func proven(t *testing.T, row []string, cell string, known map[string]bool) int {
+	t.Helper()
+	names := proof.FindAllStringSubmatch(cell, -1)
+	for _, m := range names {
+		if !known[m[1]] {
+			t.Errorf("row %s, %s: there is no %s", row[0], row[1], m[1])
+		}
+	}
+	return len(names)
+}
+
+// Issue 6: the matrix has its 80 rows, each yes of ours names a test that exists,
+// each partly says what is missing, and the rows at the end are those of the noes.
+func TestComparison(t *testing.T) {
+	known := knownTests(t)
+	rows := table(t, "comparison.md", 11)
+	if len(rows) != 80 {
+		t.Errorf("%d rows", len(rows))
+	}
+	var noes []string
+	for _, r := range rows {
+		n := proven(t, r, r[3], known)
+		switch r[2] {
+		case "yes":
+			if n == 0 {
+				t.Errorf("row %s, %s: yes without a proof", r[0], r[1])
+			}
+		case "partly":
+			if r[3] == "" {
+				t.Errorf("row %s, %s: partly, but not what", r[0], r[1])
+			}
+		case "no":
+			noes = append(noes, r[0])
+		default:
+			if r[0] != "8" { // a figure
+				t.Errorf("row %s, %s: %q", r[0], r[1], r[2])
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "comparison.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(noes) - 1
+	if want := "In rows " + strings.Join(noes[:last], ", ") + " and " + noes[last] + " others"; !strings.Contains(string(text), want) {
+		t.Errorf("the end of the page does not say %q", want)
+	}
+}
+
+// The score-card has its 50 rows, and each names the tests that give its figure;
+// a row that is not reached says so.
+func TestScoreCard(t *testing.T) {
+	known := knownTests(t)
+	rows := table(t, "score-card.md", 5)
+	if len(rows) != 50 {
+		t.Errorf("%d rows", len(rows))
+	}
+	for _, r := range rows {
+		if n := proven(t, r, r[2], known); n == 0 && !strings.HasPrefix(r[4], "not ") {
+			t.Errorf("row %s, %s: neither a test nor a reason", r[0], r[1])
+		}
+		if r[1] == "" || r[3] == "" || r[4] == "" {
+			t.Errorf("row %s: an empty cell", r[0])
+		}
+	}
+}
+
+// knownTests are the names of all tests, fuzz targets and scripts of the
+// project.
+func knownTests(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
+			return filepath.SkipDir
+		case strings.HasSuffix(path, ".txtar"):
+			known[d.Name()] = true
+		case strings.HasSuffix(path, "_test.go"):
+			source, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, m := range function.FindAllStringSubmatch(string(source), -1) {
+				known[m[1]] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}

@@ -1,0 +1,55 @@
+package script
+
+import (
+	"bufio"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/test/binary"
+)
+
+// Security row 9: no browser, no DISPLAY, an SSH session, an empty PATH: where to
+// sign in is on stderr, before anything is waited for; with a code for another
+// device, as the provider offers that, and without where the address is wanted.
+func TestRow9NoBrowser(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only here a missing display means that there is no browser")
+	}
+	for name, tc := range map[string]struct{ flag, want string }{
+		"device": {"--no-detach", "enter the code"},
+		"code":   {"--no-browser", "redirect_uri="},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd := exec.Command(binary.Build(t, "mcp-login"), "--no-detach", tc.flag, protected(t))
+			cmd.Env = []string{
+				"PATH=", "HOME=" + dir, "MCP_LOGIN_DIR=" + filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "NO_PROXY=127.0.0.1",
+				"SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22",
+			}
+			b := started(t, cmd)
+			began := time.Now()
+			b.initialize()
+			timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+			said := ""
+			for lines := bufio.NewScanner(b.errOut); lines.Scan(); {
+				said += lines.Text() + "\n"
+				if strings.HasPrefix(lines.Text(), "http") {
+					break
+				}
+			}
+			timer.Stop()
+			t.Logf("shown after %v", time.Since(began).Round(time.Millisecond))
+			if !strings.Contains(said, tc.want) || !strings.Contains(said, "\nhttp://127.0.0.1:") {
+				t.Errorf("on stderr: %s", said)
+			}
+			_ = b.in.Close()
+			if code := b.ended(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
