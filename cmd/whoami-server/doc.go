@@ -9,13 +9,18 @@
 //
 // runs alone on this machine with a provider of its own, to try things out.
 //
-//  1. Options come from flags, WHOAMI_ variables and defaults, in this order.
-//     All mistakes are reported together, each with a hint; exit code 2.
-//  2. The address is bound, and with --dev the provider is started.
-//  3. One line on standard error says where it listens and as what.
-//  4. SIGTERM or SIGINT ends open streams, lets calls finish for up to ten
-//     seconds, and exits with 0, or with 1 if calls were cut off. A second
-//     signal ends it at once. Failures at run time exit with 1.
+//  1. Options come from flags, WHOAMI_ variables, the file of --config, and
+//     defaults, in this order. All mistakes are reported together, each with a
+//     hint; exit code 2.
+//  2. The addresses are bound, or taken from systemd, the certificate is read,
+//     with --dev the provider is started, with --bus Redis is joined, and with
+//     --ops-listen health, readiness and metrics are served.
+//  3. One line on standard error says where it listens and as what; a service
+//     manager that waits for it is told.
+//  4. SIGTERM or SIGINT turns readiness off and, after --drain-delay, tells open
+//     streams to reconnect, lets calls finish for up to ten seconds, and exits
+//     with 0, or with 1 if calls were cut off. A second signal ends it at once.
+//     Failures at run time exit with 1.
 //
-// Not here: TLS, rate limits and metrics, which the proxy has.
+// As whoami-server healthcheck it asks a running one whether it is ready.
 package main

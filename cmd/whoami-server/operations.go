@@ -17,9 +17,11 @@ type operationOptions struct {
 	opsListen, drainDelay, logFormat, tlsCert, tlsKey            string
 	sessionIdle, maxSessions, maxStreams, totalStreams, maxCalls string
 	addressRate, subjectRate, trustedProxy, heartbeat, busURL    string
+	collector, traceRatio                                        string
 	stateful                                                     boolText
 
 	drain time.Duration
+	ratio float64
 }
 
 func (o *operationOptions) flags(text func(p *string, name, def, usage string),
@@ -40,6 +42,8 @@ func (o *operationOptions) flags(text func(p *string, name, def, usage string),
 	text(&o.subjectRate, "rate-per-subject", "0", "`requests` a second of one user; 0 is no limit")
 	text(&o.trustedProxy, "trusted-proxy", "", "`addresses` or networks whose X-Forwarded-For is believed, separated by spaces")
 	text(&o.heartbeat, "heartbeat", "25s", "`time` between signs of life on an idle stream")
+	text(&o.collector, "otlp-endpoint", "", "`URL` of an OpenTelemetry collector that takes traces, e.g. http://127.0.0.1:4318")
+	text(&o.traceRatio, "trace-ratio", "1", "`share` of the traces to keep that no caller has decided about, 0 to 1")
 	text(&o.busURL, "bus", "", "redis:// or rediss:// `URL` that connects the replicas")
 }
 
@@ -97,6 +101,12 @@ func (o *operationOptions) parse(to *server.Operations, yes func(string, boolTex
 	}
 	if o.busURL != "" {
 		wrong("e.g. redis://:PASSWORD@redis:6379, best in WHOAMI_BUS or the file", bus.Check(o.busURL))
+	}
+	if o.collector != "" {
+		wrong("e.g. http://127.0.0.1:4318", checkCollector(o.collector))
+	}
+	if o.ratio = rate("trace-ratio", o.traceRatio); o.ratio > 1 {
+		wrong("write a share, e.g. 0.1", fmt.Errorf("trace-ratio: %s is more than all", o.traceRatio))
 	}
 	if (o.tlsCert == "") != (o.tlsKey == "") {
 		wrong("give both, or neither behind a proxy that terminates TLS", errors.New("tls-cert and tls-key: only one is given"))

@@ -100,7 +100,7 @@ func TestMistakesOfOperationsAreReportedTogether(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{
 		"--config", file, "--ops-listen", "9464", "--session-idle", "long", "--heartbeat", "1ms", "--rate-per-address", "-1",
-		"--trusted-proxy", "proxy", "--log-format", "xml", "--tls-cert", "only.pem", "--drain-delay", "-1s", "--max-sessions", "0",
+		"--trusted-proxy", "proxy", "--log-format", "xml", "--tls-cert", "only.pem", "--otlp-endpoint", "h:1", "--trace-ratio", "2", "--drain-delay", "-1s", "--max-sessions", "0",
 	}, func(k string) string { return env[k] }, &stdout, &stderr)
 	if code != exitUsage || stdout.Len() != 0 {
 		t.Errorf("exit %d, stdout %q", code, stdout.String())
@@ -110,7 +110,7 @@ func TestMistakesOfOperationsAreReportedTogether(t *testing.T) {
 		"line 2: issuer is given twice", "line 3: listen:", `line 4: "nope" is not an option`, `line 5: "version" is not`,
 		`line 6: "config" is not`, "line 7: scope:", "ops-listen:", "session-idle:", "heartbeat 1ms", "rate-per-address:",
 		"trusted-proxy:", "log-format:", "tls-cert and tls-key: only one", "drain-delay:", "max-sessions:", "max-streams:",
-		"stateful:", "bus:",
+		"stateful:", "bus:", "otlp-endpoint:", "trace-ratio:",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in:\n%s", want, out)

@@ -128,6 +128,11 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		defer func() { _ = connection.Close() }()
 		cfg.Bus = connection
 	}
+	if o.collector != "" {
+		tracer, stop := startTracing(ctx, o.collector, o.ratio, cfg.Version, log)
+		defer stop()
+		cfg.Tracer = tracer
+	}
 	registry := newRegistry()
 	cfg.Metrics = registry
 	handler, err := server.NewGroup(o.configs(cfg)...)

@@ -81,19 +81,25 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 	id := rand.Text()
 	w.Header().Set(requestIDHeader, id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	method := knownMethod(r.Method)
+	r, span := s.startSpan(r, name, method, id)
 	e := &exchange{ResponseWriter: w}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 	defer func() {
-		method, took := knownMethod(r.Method), time.Since(start)
+		took := time.Since(start)
 		if e.status == 0 {
 			e.status = http.StatusOK // what net/http sends then
 		}
+		endSpan(span, e.status)
 		stream := strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream")
 		s.metrics.answered(name, method, e.status, took, stream)
 		attrs := []slog.Attr{
 			slog.String("request_id", id), slog.String("method", method),
 			slog.String("route", name), slog.Int("status", e.status),
 			slog.Duration("duration", took), slog.String("client", clientAddress(r, s.ops.TrustedProxies)),
+		}
+		if span.SpanContext().IsSampled() {
+			attrs = append(attrs, slog.String("trace_id", span.SpanContext().TraceID().String()))
 		}
 		if e.subject != "" {
 			attrs = append(attrs, slog.String("subject", e.subject))

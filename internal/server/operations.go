@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // What [Operations] means where it says nothing.
@@ -50,6 +51,8 @@ type Operations struct {
 	Bus Bus
 	// Metrics takes what is counted; nil means that nothing is.
 	Metrics prometheus.Registerer
+	// Tracer takes a span for each request; nil means that there are none.
+	Tracer trace.TracerProvider
 }
 
 func (o *Operations) checkOperations() error {
