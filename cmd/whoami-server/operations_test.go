@@ -139,9 +139,8 @@ func TestMistakesOfOperationsAreReportedTogether(t *testing.T) {
 }
 
 // The operations listener is another one: metrics are not where clients are.
-// While the server drains it is not ready and still serves; then it ends.
-func TestOperationsListenerAndDrain(t *testing.T) {
-	p := start(t, "--issuer", someIssuer, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--drain-delay", "250ms", "--log-format", "json")
+func TestOperationsListener(t *testing.T) {
+	p := start(t, "--issuer", someIssuer, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json")
 	ops := "http://" + p.stderr.await(t, `operations on (\S+)\n`)[1]
 	if resp, _ := get(t, ops+"/readyz"); resp.StatusCode != 200 {
 		t.Errorf("ready: %d", resp.StatusCode)
@@ -157,18 +156,49 @@ func TestOperationsListenerAndDrain(t *testing.T) {
 	if resp, _ := get(t, ops+"/mcp"); resp.StatusCode != 404 {
 		t.Errorf("/mcp for operators: %d", resp.StatusCode)
 	}
-	done := make(chan int, 1)
-	go func() { done <- p.stop() }()
-	p.stderr.await(t, `"msg":"stopping"`)
-	if resp, _ := get(t, ops+"/readyz"); resp.StatusCode != 503 {
-		t.Errorf("ready while draining: %d", resp.StatusCode)
+	if code := p.stop(); code != exitOK || !strings.Contains(p.stderr.String(), `"msg":"stopping"`) {
+		t.Errorf("exit %d, %s", code, p.stderr.String())
 	}
-	if resp, _ := get(t, "http://"+p.address+"/mcp"); resp.StatusCode != 401 {
-		t.Errorf("served while draining: %d", resp.StatusCode)
-	}
-	if code := <-done; code != exitOK {
-		t.Errorf("exit %d", code)
-	}
+}
+
+// While the server drains it is not ready and still serves; after the delay it
+// ends.
+func TestDrainDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, err := url.Parse("http://127.0.0.1:3001/mcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		handler, err := server.NewGroup(server.Config{Resource: u, Issuer: "https://id.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newPipes()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		began := time.Now()
+		go func() {
+			done <- serveHTTP(ctx, &listeners{clients: l}, handler, time.Hour, slog.New(slog.DiscardHandler))
+		}()
+		cancel()
+		synctest.Wait()
+		if handler.Servers()[0].Ready() == nil {
+			t.Error("ready while draining")
+		}
+		ours, theirs := net.Pipe()
+		l.conns <- theirs
+		if _, err := io.WriteString(ours, "GET /mcp HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(ours)
+		if !bytes.HasPrefix(answer, []byte("HTTP/1.1 401 ")) || time.Since(began) > time.Minute {
+			t.Errorf("while draining: %s", answer)
+		}
+		_ = ours.Close()
+		if err := <-done; err != nil || time.Since(began) < time.Hour {
+			t.Errorf("ended after %s: %v", time.Since(began), err)
+		}
+	})
 }
 
 func TestHealthcheck(t *testing.T) {
@@ -298,16 +328,31 @@ func TestCertificateIsReadAgain(t *testing.T) {
 }
 
 // pipes is a listener within the process, whose time synctest can move.
-type pipes chan net.Conn
+type pipes struct {
+	conns chan net.Conn
+	ended chan struct{}
+	end   func()
+}
+
+func newPipes() pipes {
+	ended := make(chan struct{})
+	return pipes{make(chan net.Conn), ended, sync.OnceFunc(func() { close(ended) })}
+}
 
 func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.ended:
 		return nil, net.ErrClosed
 	}
-	return c, nil
 }
-func (p pipes) Close() error   { return nil }
+
+func (p pipes) Close() error {
+	p.end()
+	return nil
+}
+
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001} }
 
 // slowly connects to a server and gives the connection to client; it returns how
@@ -322,12 +367,12 @@ func slowly(t *testing.T, verify server.Verifier, client func(net.Conn)) time.Du
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := make(pipes, 1)
+	l := newPipes()
 	srv := newHTTPServer(handler, slog.New(slog.DiscardHandler))
 	done := make(chan struct{})
 	go func() { defer close(done); _ = srv.Serve(l) }()
 	ours, theirs := net.Pipe()
-	l <- theirs
+	l.conns <- theirs
 	began := time.Now()
 	var dripping sync.WaitGroup
 	dripping.Go(func() { client(ours) })
@@ -335,7 +380,6 @@ func slowly(t *testing.T, verify server.Verifier, client func(net.Conn)) time.Du
 	took := time.Since(began)
 	_ = ours.Close()
 	dripping.Wait()
-	close(l)
 	_ = srv.Close()
 	_ = handler.Close(context.Background())
 	<-done
@@ -401,12 +445,12 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := make(pipes, 1)
+		l := newPipes()
 		srv := newHTTPServer(handler, slog.New(slog.DiscardHandler))
 		done := make(chan struct{})
 		go func() { defer close(done); _ = srv.Serve(l) }()
 		ours, theirs := net.Pipe()
-		l <- theirs
+		l.conns <- theirs
 		if _, err := io.WriteString(ours, "GET /sse HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nAuthorization: Bearer x\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -426,7 +470,6 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 			t.Errorf("the connection is still open: %v", err)
 		}
 		_ = ours.Close()
-		close(l)
 		_ = srv.Close()
 		_ = handler.Close(context.Background())
 		<-done

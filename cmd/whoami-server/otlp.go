@@ -120,7 +120,7 @@ func encodeSpan(s sdk.ReadOnlySpan) otlpSpan {
 func encodeAttributes(list []attribute.KeyValue) []otlpAttribute {
 	out := make([]otlpAttribute, 0, len(list))
 	for _, kv := range list {
-		text := kv.Value.Emit()
+		text := kv.Value.String()
 		a := otlpAttribute{Key: string(kv.Key), Value: otlpValue{String: &text}}
 		if kv.Value.Type() == attribute.INT64 {
 			a.Value = otlpValue{Int: &text}
