@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -65,6 +66,32 @@ func callWhoami(t *testing.T, tr mcp.Transport) map[string]any {
 	}
 	claims, _ := result.StructuredContent.(map[string]any)
 	return claims
+}
+
+// --dev shows how a client gets more rights: the go-sdk's client signs in for
+// whoami, and once more for whoami_details because of the 403.
+func TestDevStepUp(t *testing.T) {
+	p := start(t, "--dev", "--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0")
+	c := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
+	session, err := c.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: p.resource, OAuthHandler: newLogin(t)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = session.Close() })
+	for _, tool := range []string{"whoami", "whoami_details", "whoami"} {
+		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: tool})
+		if err != nil || result.IsError {
+			t.Fatalf("%s: %+v, %v", tool, result, err)
+		}
+		details, _ := result.StructuredContent.(map[string]any)
+		if tool == "whoami_details" && fmt.Sprint(details["scopes"]) != "[whoami:details]" {
+			t.Errorf("%s: %v", tool, details)
+		}
+	}
+	p.stop()
+	if n := strings.Count(p.stderr.String(), "status=403"); n != 1 {
+		t.Errorf("%d refusals, want 1, in\n%s", n, p.stderr.String())
+	}
 }
 
 // --dev: a client that knows only the URL logs in and gets its answer, on

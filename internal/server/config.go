@@ -44,7 +44,8 @@ type Config struct {
 	RequiredScopes []string
 	// ToolScopes are what calls of a tool need beside RequiredScopes, by the
 	// tool's name, so that a client can begin with little and ask for more
-	// when it must. A tool that is not named needs no more.
+	// when it must. A tool that is not named needs no more; one that is named
+	// must have been added to MCP before.
 	ToolScopes map[string][]string
 	// About describes the resource in its metadata.
 	About About

@@ -85,7 +85,8 @@
 // # What it deliberately does not do
 //
 // It never speaks first: streams that clients open on Streamable HTTP carry
-// heartbeats. It does not register clients, issue or refresh tokens, and passes
-// the caller's token to nobody but the issuer's own userinfo or introspection
-// endpoint (S8).
+// heartbeats. It checks no proof of possession and so refuses tokens that are
+// bound to a key (cnf). It does not register clients, issue or refresh tokens,
+// and passes the caller's token to nobody but the issuer's own userinfo or
+// introspection endpoint (S8).
 package server

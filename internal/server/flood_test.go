@@ -17,6 +17,15 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
+// floodSize is 100,000, or a tenth of it with -short, as under the race
+// detector.
+func floodSize() int {
+	if testing.Short() {
+		return 10_000
+	}
+	return 100_000
+}
+
 // flood sends n requests from 4 clients and counts the statuses.
 func flood(s http.Handler, n int, token func(k int) string) *[600]atomic.Int64 {
 	var statuses [600]atomic.Int64
@@ -53,7 +62,7 @@ func TestRow47FloodOfBadOpaqueTokens(t *testing.T) {
 	if resp := call(s, "POST", "/mcp", "good", callWhoami); resp.StatusCode != 200 {
 		t.Fatal(resp.StatusCode)
 	}
-	const n = 100_000
+	n := floodSize()
 	var statuses *[600]atomic.Int64
 	var known atomic.Int64
 	start := time.Now()
@@ -72,13 +81,13 @@ func TestRow47FloodOfBadOpaqueTokens(t *testing.T) {
 	calls := i.userinfoCalls.Load()
 	t.Logf("%d bad tokens in %s: %d got 401, %d got 503; %d calls of the provider; heap grew by %d KiB; %d good and %d bad remembered; %d of %d calls with a known token served",
 		n, took.Round(time.Millisecond), statuses[401].Load(), statuses[503].Load(), calls, growth>>10, good, refused, known.Load(), n/1000)
-	if statuses[401].Load()+statuses[503].Load() != n {
+	if statuses[401].Load()+statuses[503].Load() != int64(n) {
 		t.Error("another status")
 	}
 	if limit := int64(badBurst+maxOpaqueCalls+1) + int64(badRate*(took.Seconds()+1)); calls > limit {
 		t.Errorf("%d calls of the provider, want %d at most", calls, limit)
 	}
-	if growth > maxGrowth || refused > maxRefused || known.Load() != n/1000 {
+	if growth > maxGrowth || refused > maxRefused || known.Load() != int64(n/1000) {
 		t.Error("a bound is broken")
 	}
 }
@@ -146,7 +155,7 @@ func TestRow47FloodOfForgedJWTs(t *testing.T) {
 	}
 	signature := raw(strings.Repeat("s", 64))
 	secret := []byte("x")
-	const n = 100_000
+	n := floodSize()
 	var statuses *[600]atomic.Int64
 	start := time.Now()
 	growth := heapGrowth(func() {
@@ -176,7 +185,7 @@ func TestRow47FloodOfForgedJWTs(t *testing.T) {
 	_, refused, _ := s.results.size()
 	t.Logf("%d forged JWTs: %d got 401; %d metadata and %d key visits, %d of userinfo; heap grew by %d KiB; %d remembered",
 		n, statuses[401].Load(), i.metadataCalls.Load(), i.keyCalls.Load(), i.userinfoCalls.Load(), growth>>10, refused)
-	if statuses[401].Load() != n || growth > maxGrowth || refused > maxRefused {
+	if statuses[401].Load() != int64(n) || growth > maxGrowth || refused > maxRefused {
 		t.Error("a bound is broken")
 	}
 	if minutes := int64(time.Since(start) / time.Minute); i.metadataCalls.Load() != 1 || i.keyCalls.Load() > 1+minutes || i.userinfoCalls.Load() != 0 {

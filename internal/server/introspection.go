@@ -114,6 +114,9 @@ func (i *introspector) check(claims map[string]any) error {
 		!strings.EqualFold(kind, "access_token") {
 		return refusal("not a bearer token")
 	}
+	if (accessClaims{claims}).isBound() {
+		return errBound
+	}
 	now := time.Now()
 	if exp, ok := seconds(claims["exp"]); ok && !now.Before(exp.Add(i.leeway)) {
 		return refusal("expired")

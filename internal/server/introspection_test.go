@@ -44,6 +44,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 		"another audience":       {200, strings.Replace(good(""), testResource, "http://127.0.0.1:3001/other", 1), 401},
 		"no audience":            {200, `{"active":true,"sub":"u1"}`, 401},
 		"bound to a key":         {200, good(`,"token_type":"DPoP"`), 401},
+		"bound, says cnf":        {200, good(`,"cnf":{"jkt":"x"}`), 401},
 		"no subject":             {200, `{"active":true,"aud":"` + testResource + `"}`, 401},
 		"our credentials":        {401, `{"error":"invalid_client"}`, 503},
 		"forbidden":              {403, ``, 503},

@@ -162,7 +162,17 @@ func isUntyped(typ string) bool {
 	return typ == "" || typ == "jwt" || typ == "application/jwt"
 }
 
+// errBound is a token that only who holds a key may use (RFC 7800, RFC 8705, RFC
+// 9449). To take it from anybody, because the proof cannot be checked here,
+// would make it worth stealing.
+const errBound = refusal("bound to a key")
+
+func (c accessClaims) isBound() bool { return c.MapClaims["cnf"] != nil }
+
 func (v *jwtVerifier) identity(claims accessClaims) (Identity, error) {
+	if claims.isBound() {
+		return Identity{}, errBound
+	}
 	sub, err := claims.GetSubject()
 	if err != nil || sub == "" {
 		return Identity{}, refusal("no subject")

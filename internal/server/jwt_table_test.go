@@ -125,6 +125,8 @@ func wrongClaims(t *testing.T, i *testIssuer) map[string]string {
 		"no subject":                i.claim(t, "sub", nil),
 		"empty subject":             i.claim(t, "sub", ""),
 		"subject is a number":       i.claim(t, "sub", 7),
+		"bound to a key":            i.claim(t, "cnf", map[string]any{"jkt": "x"}),
+		"bound to a certificate":    i.claim(t, "cnf", map[string]any{"x5t#S256": "x"}),
 	}
 }
 

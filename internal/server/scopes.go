@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -21,6 +23,18 @@ type permitKey struct{}
 
 func (s *Server) withPermit(ctx context.Context, metadataURL string, id Identity) context.Context {
 	return context.WithValue(withIdentity(ctx, id), permitKey{}, permit{s, metadataURL, id})
+}
+
+// checkToolScopes refuses scopes of a tool that is not there: a name that is
+// misspelt would leave the tool it is meant for without any.
+func (s *Server) checkToolScopes() error {
+	var errs []error
+	for name := range s.toolScopes {
+		if s.mcp.GetTool(name) == nil {
+			errs = append(errs, fmt.Errorf("tool scopes: there is no tool %q", name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // allowMessage reads a message and decides whether the caller may send it, or

@@ -94,6 +94,20 @@ func TestS4ToolScopesOnLegacySSE(t *testing.T) {
 	}
 }
 
+// A tool's name that is misspelt in the configuration does not leave the tool
+// without protection.
+func TestToolScopesOfAToolThatIsNotThere(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"whoami's own": {ToolScopes: map[string][]string{"whoani": {"x"}}},
+		"one's own":    {MCP: named("x"), ToolScopes: map[string][]string{"name": {"x"}, "whoami": {"x"}}},
+	} {
+		cfg.Resource, cfg.Issuer = mustURL(t, testResource), "https://id.example"
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), "there is no tool") || strings.Contains(err.Error(), `"name"`) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // The second tool: there only if it has a scope, and it tells how the call is
 // authorized.
 func TestDetailsTool(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -83,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{
-		toolScopes: cfg.ToolScopes, scopes: cfg.advertised(), required: cfg.RequiredScopes,
+		toolScopes: maps.Clone(cfg.ToolScopes), scopes: cfg.advertised(), required: cfg.RequiredScopes,
 		verify: cfg.Verify, gate: newGate(&cfg), layout: newLayout(&cfg),
 		log: cfg.Log, version: cfg.Version,
 	}
@@ -98,7 +99,7 @@ func New(cfg Config) (*Server, error) {
 	s.prepareVerification(&cfg)
 	s.mcp = s.tools(&cfg, s.version)
 	s.streamable = newStreamable(s.mcp, s.log)
-	if err := errors.Join(s.operate(cfg.Operations), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
+	if err := errors.Join(s.checkToolScopes(), s.operate(cfg.Operations), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
 		s.endLife()
 		return nil, err
 	}
