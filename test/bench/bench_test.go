@@ -95,6 +95,17 @@ func bench(t *testing.T) (r result) {
 	if strings.Contains(string(page), "\nold\n") {
 		t.Error("the old tables are still in the page")
 	}
+	// An earlier run can be reported again, with the same words.
+	again := filepath.Join(dir, "again.md")
+	if err := os.WriteFile(again, []byte("before\n"+markBegin+markEnd+"\nafter\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(program, "--from", filepath.Join(dir, "r.json"), "--into", again).CombinedOutput(); err != nil {
+		t.Errorf("--from: %v\n%s", err, out)
+	}
+	if b, _ := os.ReadFile(again); string(b) != string(page) {
+		t.Error("--from reports something else")
+	}
 	if chart, _ := os.ReadFile(filepath.Join(dir, "r.svg")); strings.Count(string(chart), "<rect") < len(panels) || !strings.HasSuffix(string(chart), "</svg>\n") {
 		t.Error("the chart has no bars")
 	}

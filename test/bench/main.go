@@ -51,6 +51,7 @@ type options struct {
 	bridges           []string
 	markdown, asJSON  string
 	chart, into, note string
+	from              string
 }
 
 func parse(args []string) (*options, error) {
@@ -67,6 +68,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.asJSON, "json", "", "file for all figures of all rounds")
 	f.StringVar(&o.chart, "chart", "", "file for the chart, SVG")
 	f.StringVar(&o.into, "into", "", "Markdown file whose part between the marks is replaced by the tables")
+	f.StringVar(&o.from, "from", "", "measure nothing: report what an earlier run has written with --json")
 	f.StringVar(&o.note, "note", "", "a sentence about the machine, for the report")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -82,6 +84,13 @@ func parse(args []string) (*options, error) {
 
 // drive measures and reports.
 func (o *options) drive() error {
+	if o.from != "" {
+		r, err := readReport(o.from)
+		if err != nil {
+			return err
+		}
+		return o.write(r)
+	}
 	dir, err := os.MkdirTemp("", "mcp-login-bench-")
 	if err != nil {
 		return err
@@ -104,12 +113,12 @@ func (o *options) drive() error {
 		return err
 	}
 	defer l.close()
-	before := load()
+	before, at := load(), revision()
 	found, err := survey(l, subjects, list, o.rounds, os.Stderr)
 	if err != nil {
 		return err
 	}
-	r := &report{Machine: machine(), Note: o.note, Load: [2]string{before, load()}, Subjects: subjects, Outcome: found, Binary: binarySize(subjects)}
+	r := &report{Machine: machine(), Note: o.note, Revision: at, Load: [2]string{before, load()}, Subjects: subjects, Outcome: found, Binary: binarySize(subjects)}
 	return o.write(r)
 }
 

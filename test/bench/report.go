@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -13,6 +12,7 @@ import (
 type report struct {
 	Machine  string
 	Note     string
+	Revision string    // of mcp-login
 	Load     [2]string // before and after
 	Subjects []*subject
 	Outcome  *outcome
@@ -37,32 +37,6 @@ func (r *report) find(key string) figure {
 
 func (r *report) unit(key string) string { return r.find(key).Unit }
 
-// json returns all figures of all rounds.
-func (r *report) json() ([]byte, error) {
-	type named struct{ Name, What string }
-	var subjects []named
-	for _, s := range r.Subjects {
-		subjects = append(subjects, named{s.name, s.what})
-	}
-	values := map[string]map[string][]*float64{} // NaN is null
-	for name, figures := range r.Outcome.Values {
-		values[name] = map[string][]*float64{}
-		for key, list := range figures {
-			for _, v := range list {
-				if math.IsNaN(v) {
-					values[name][key] = append(values[name][key], nil)
-					continue
-				}
-				values[name][key] = append(values[name][key], &v)
-			}
-		}
-	}
-	return json.MarshalIndent(map[string]any{
-		"machine": r.Machine, "note": r.Note, "rounds": r.Outcome.Rounds, "load": r.Load, "subjects": subjects,
-		"figures": figureList(whole.flights), "values": values, "failures": r.Outcome.Failures, "binary": r.Binary,
-	}, "", " ")
-}
-
 // markdown returns the tables.
 func (r *report) markdown() string {
 	var b strings.Builder
@@ -71,6 +45,9 @@ func (r *report) markdown() string {
 		rounds = "round"
 	}
 	fmt.Fprintf(&b, "%s. %d %s, medians.", r.Machine, r.Outcome.Rounds, rounds)
+	if r.Revision != "" {
+		fmt.Fprintf(&b, " mcp-login at %s.", r.Revision)
+	}
 	if r.Load[0] != "" {
 		fmt.Fprintf(&b, " Load average %s before and %s after.", r.Load[0], r.Load[1])
 	}
