@@ -1,0 +1,212 @@
+package interop
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// geminiSettings are a person's own: another login than the program's usual one,
+// and nothing sent to its makers. The entry is written between them.
+const geminiSettings = `{
+  // mine
+  "security": {"auth": {"selectedType": "vertex-ai"}},
+  "privacy": {"usageStatisticsEnabled": false},
+  "general": {"enableAutoUpdate": false}
+}
+`
+
+// model is a language model that calls the tool it is offered, once, and then is
+// content with what it gets.
+type model struct {
+	mu     sync.Mutex
+	result string // what the host gave it as the tool's answer
+}
+
+// modelTool is the name under which Gemini CLI offers the tool of the entry.
+const modelTool = "mcp_remote_whoami"
+
+func (m *model) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8<<20))
+	var asked struct {
+		Contents []struct {
+			Parts []struct {
+				FunctionResponse json.RawMessage `json:"functionResponse"`
+			} `json:"parts"`
+		} `json:"contents"`
+	}
+	if err != nil || json.Unmarshal(body, &asked) != nil {
+		http.Error(w, "not a request to a model", http.StatusBadRequest)
+		return
+	}
+	part := `{"functionCall":{"name":"` + modelTool + `","args":{}}}`
+	if !strings.Contains(string(body), `"`+modelTool+`"`) {
+		part = `{"text":"no such tool was offered"}`
+	}
+	for _, content := range asked.Contents {
+		for _, p := range content.Parts {
+			if p.FunctionResponse != nil {
+				m.mu.Lock()
+				m.result = string(p.FunctionResponse)
+				m.mu.Unlock()
+				part = `{"text":"thank you"}`
+			}
+		}
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprintf(w, "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[%s]},\"finishReason\":\"STOP\",\"index\":0}],"+
+		"\"usageMetadata\":{\"promptTokenCount\":1,\"candidatesTokenCount\":1,\"totalTokenCount\":2}}\r\n\r\n", part)
+}
+
+// Issue 6, real clients: Gemini CLI, a whole host, with only its model played.
+// It starts the entry from its own settings, offers the tool to the model, calls
+// it, and hands on what the server says about alice.
+func TestGeminiFromWrittenConfig(t *testing.T) {
+	d := newDesk(t)
+	d.node.Package(t, "@google/gemini-cli")
+	d.write(".gemini/settings.json", geminiSettings)
+	d.config("gemini")
+	played := &model{}
+	api := httptest.NewServer(played)
+	t.Cleanup(api.Close)
+	d.env = append(d.env, "GEMINI_CLI_TRUST_WORKSPACE=true", // else it starts no server in a new folder
+		"GOOGLE_GENAI_USE_VERTEXAI=true", "GOOGLE_API_KEY=none", "GOOGLE_VERTEX_BASE_URL="+api.URL)
+	said := d.run(d.node.Path, d.npm("gemini", "--yolo", "-m", "gemini-2.5-flash", "-o", "json", "-p", "Who am I?")...)
+	played.mu.Lock()
+	defer played.mu.Unlock()
+	if !strings.Contains(played.result, "alice@example.test") {
+		t.Errorf("the model got %q; the host said %s", played.result, said)
+	}
+	want(t, said, `"thank you"`)
+}
+
+// codexSettings name a model that is never asked.
+const codexSettings = `# mine
+model = "none"
+model_provider = "none"
+check_for_update_on_startup = false
+
+[analytics]
+enabled = false
+
+[model_providers.none]
+name = "none"
+base_url = "http://127.0.0.1:9/v1"
+wire_api = "responses"
+`
+
+// Issue 6, real clients: Codex, driven over the interface that its editors use.
+// It starts the entry from its config.toml, by the bare name on the PATH.
+func TestCodexFromWrittenConfig(t *testing.T) {
+	d := newDesk(t)
+	d.node.Package(t, "@openai/codex")
+	d.write(".codex/config.toml", codexSettings)
+	file := d.config("codex")
+	if text, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(text), codexSettings) || !strings.Contains(string(text), `command = "mcp-login"`) {
+		t.Fatalf("%v: %s", err, text)
+	}
+	c := d.codex()
+	c.call("initialize", `{"clientInfo":{"name":"interop","title":"interop","version":"1"}}`)
+	fmt.Fprintln(c.in, `{"method":"initialized"}`)
+	status := c.call("mcpServerStatus/list", `{}`)
+	want(t, status, `"name":"remote"`, `"whoami":{"name":"whoami"`)
+	var started struct{ Thread struct{ ID string } }
+	if err := json.Unmarshal([]byte(c.call("thread/start", `{}`)), &started); err != nil {
+		t.Fatal(err)
+	}
+	want(t, c.call("mcpServer/tool/call", fmt.Sprintf(`{"threadId":%q,"server":"remote","tool":"whoami","arguments":{}}`, started.Thread.ID)), "alice@example.test")
+}
+
+// codex is a running Codex app server.
+type codex struct {
+	t    *testing.T
+	in   io.Writer
+	out  *bufio.Reader
+	kill func()
+	next int
+}
+
+func (d *desk) codex() *codex {
+	d.t.Helper()
+	cmd := exec.Command(d.node.Path, d.npm("codex", "app-server")...)
+	cmd.Env, cmd.Dir = d.env, d.home
+	said := &program{}
+	cmd.Stderr = said
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	kill := func() { _ = cmd.Process.Kill() }
+	d.t.Cleanup(func() {
+		_ = in.Close() // it ends then, and its servers with it
+		timer := time.AfterFunc(15*time.Second, kill)
+		_, _ = io.Copy(io.Discard, out)
+		if err := cmd.Wait(); err != nil {
+			d.t.Errorf("codex ended with %v", err)
+		}
+		timer.Stop()
+		if d.t.Failed() {
+			d.t.Logf("codex said:\n%s", said.output())
+		}
+	})
+	return &codex{t: d.t, in: in, out: bufio.NewReader(out), kill: kill}
+}
+
+// call sends one request and returns the text of its result.
+func (c *codex) call(method, params string) string {
+	c.t.Helper()
+	c.next++
+	timer := time.AfterFunc(60*time.Second, c.kill) // the read below then ends
+	defer timer.Stop()
+	fmt.Fprintf(c.in, `{"id":%d,"method":%q,"params":%s}`+"\n", c.next, method, params)
+	for {
+		line, err := c.out.ReadString('\n')
+		if err != nil {
+			c.t.Fatalf("no answer to %s: %v", method, err)
+		}
+		var m struct {
+			ID            any
+			Method        string
+			Result, Error json.RawMessage
+		}
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			c.t.Fatalf("not JSON: %q", line)
+		}
+		if m.ID != float64(c.next) || m.Method != "" {
+			continue // a notification or question
+		}
+		if m.Error != nil {
+			c.t.Fatalf("%s: %s", method, m.Error)
+		}
+		return string(m.Result)
+	}
+}
+
+// write makes a file of this home.
+func (d *desk) write(name, text string) {
+	d.t.Helper()
+	path := filepath.Join(d.home, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+}
