@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -26,68 +23,44 @@ const geminiSettings = `{
 }
 `
 
-// model is a language model that calls the tool it is offered, once, and then is
-// content with what it gets.
-type model struct {
-	mu     sync.Mutex
-	result string // what the host gave it as the tool's answer
-}
-
-// modelTool is the name under which Gemini CLI offers the tool of the entry.
-const modelTool = "mcp_remote_whoami"
-
-func (m *model) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 8<<20))
-	var asked struct {
-		Contents []struct {
-			Parts []struct {
-				FunctionResponse json.RawMessage `json:"functionResponse"`
-			} `json:"parts"`
-		} `json:"contents"`
-	}
-	if err != nil || json.Unmarshal(body, &asked) != nil {
-		http.Error(w, "not a request to a model", http.StatusBadRequest)
-		return
-	}
-	part := `{"functionCall":{"name":"` + modelTool + `","args":{}}}`
-	if !strings.Contains(string(body), `"`+modelTool+`"`) {
-		part = `{"text":"no such tool was offered"}`
-	}
-	for _, content := range asked.Contents {
-		for _, p := range content.Parts {
-			if p.FunctionResponse != nil {
-				m.mu.Lock()
-				m.result = string(p.FunctionResponse)
-				m.mu.Unlock()
-				part = `{"text":"thank you"}`
-			}
-		}
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	fmt.Fprintf(w, "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[%s]},\"finishReason\":\"STOP\",\"index\":0}],"+
-		"\"usageMetadata\":{\"promptTokenCount\":1,\"candidatesTokenCount\":1,\"totalTokenCount\":2}}\r\n\r\n", part)
-}
-
 // Issue 6, real clients: Gemini CLI, a whole host, with only its model played.
 // It starts the entry from its own settings, offers the tool to the model, calls
 // it, and hands on what the server says about alice.
 func TestGeminiFromWrittenConfig(t *testing.T) {
-	d := newDesk(t)
+	d, m := newDesk(t), playModel(t)
 	d.node.Package(t, "@google/gemini-cli")
 	d.write(".gemini/settings.json", geminiSettings)
 	d.config("gemini")
-	played := &model{}
-	api := httptest.NewServer(played)
-	t.Cleanup(api.Close)
 	d.env = append(d.env, "GEMINI_CLI_TRUST_WORKSPACE=true", // else it starts no server in a new folder
-		"GOOGLE_GENAI_USE_VERTEXAI=true", "GOOGLE_API_KEY=none", "GOOGLE_VERTEX_BASE_URL="+api.URL)
+		"GOOGLE_GENAI_USE_VERTEXAI=true", "GOOGLE_API_KEY=none", "GOOGLE_VERTEX_BASE_URL="+m.url)
 	said := d.run(d.node.Path, d.npm("gemini", "--yolo", "-m", "gemini-2.5-flash", "-o", "json", "-p", "Who am I?")...)
-	played.mu.Lock()
-	defer played.mu.Unlock()
-	if !strings.Contains(played.result, "alice@example.test") {
-		t.Errorf("the model got %q; the host said %s", played.result, said)
-	}
 	want(t, said, `"thank you"`)
+	want(t, m.got(), "alice@example.test")
+}
+
+// continueSettings name the played model.
+const continueSettings = `name: mine
+version: 1.0.0
+schema: v1
+models:
+  - name: played
+    provider: openai
+    model: played
+    apiBase: %s/v1
+    apiKey: none
+    roles: [chat]
+    capabilities: [tool_use]
+`
+
+// The same with Continue's own host: the entry is one of a list, in YAML.
+func TestContinueFromWrittenConfig(t *testing.T) {
+	d, m := newDesk(t), playModel(t)
+	d.node.Package(t, "@continuedev/cli")
+	d.write(".continue/config.yaml", fmt.Sprintf(continueSettings, m.url))
+	d.config("continue")
+	d.env = append(d.env, "CONTINUE_API_BASE=http://127.0.0.1:9/", "CONTINUE_TELEMETRY_ENABLED=0")
+	want(t, d.run(d.node.Path, d.npm("cn", "--auto", "-p", "Who am I?")...), "thank you")
+	want(t, m.got(), "alice@example.test")
 }
 
 // codexSettings name a model that is never asked.
