@@ -23,19 +23,15 @@ const geminiSettings = `{
 }
 `
 
-// Issue 6, real clients: Gemini CLI, a whole host, with only its model played.
-// It starts the entry from its own settings, offers the tool to the model, calls
-// it, and hands on what the server says about alice.
-func TestGeminiFromWrittenConfig(t *testing.T) {
-	d, m := newDesk(t), playModel(t)
-	d.node.Package(t, "@google/gemini-cli")
+// gemini asks Gemini CLI with a played model.
+func (d *desk) gemini(m *model) (said string) {
+	d.t.Helper()
+	d.node.Package(d.t, "@google/gemini-cli")
 	d.write(".gemini/settings.json", geminiSettings)
 	d.config("gemini")
 	d.env = append(d.env, "GEMINI_CLI_TRUST_WORKSPACE=true", // else it starts no server in a new folder
 		"GOOGLE_GENAI_USE_VERTEXAI=true", "GOOGLE_API_KEY=none", "GOOGLE_VERTEX_BASE_URL="+m.url)
-	said := d.run(d.node.Path, d.npm("gemini", "--yolo", "-m", "gemini-2.5-flash", "-o", "json", "-p", "Who am I?")...)
-	want(t, said, `"thank you"`)
-	want(t, m.got(), "alice@example.test")
+	return d.run(d.node.Path, d.npm("gemini", "--yolo", "-m", "gemini-2.5-flash", "-o", "json", "-p", "Who am I?")...)
 }
 
 // continueSettings name the played model.
@@ -52,15 +48,29 @@ models:
     capabilities: [tool_use]
 `
 
-// The same with Continue's own host: the entry is one of a list, in YAML.
-func TestContinueFromWrittenConfig(t *testing.T) {
-	d, m := newDesk(t), playModel(t)
-	d.node.Package(t, "@continuedev/cli")
+// continues asks Continue's own host with a played model.
+func (d *desk) continues(m *model) (said string) {
+	d.t.Helper()
+	d.node.Package(d.t, "@continuedev/cli")
 	d.write(".continue/config.yaml", fmt.Sprintf(continueSettings, m.url))
 	d.config("continue")
 	d.env = append(d.env, "CONTINUE_API_BASE=http://127.0.0.1:9/", "CONTINUE_TELEMETRY_ENABLED=0")
-	want(t, d.run(d.node.Path, d.npm("cn", "--auto", "-p", "Who am I?")...), "thank you")
-	want(t, m.got(), "alice@example.test")
+	return d.run(d.node.Path, d.npm("cn", "--auto", "-p", "Who am I?")...)
+}
+
+// Issue 6, real clients: whole hosts, with only their model played. They start
+// the entry from their own settings, JSON here and a list in YAML there, offer
+// the tool to the model, call it, and hand on what the server says about alice.
+func TestAgentsFromWrittenConfig(t *testing.T) {
+	for name, ask := range map[string]func(*desk, *model) string{"gemini": (*desk).gemini, "continue": (*desk).continues} {
+		for login, home := range map[string]func(*testing.T) *desk{"kept": newDesk, "first": emptyDesk} {
+			t.Run(name+"/"+login, func(t *testing.T) {
+				d, m := home(t), playModel(t)
+				want(t, ask(d, m), "thank you")
+				want(t, m.got(), "alice@example.test")
+			})
+		}
+	}
 }
 
 // codexSettings name a model that is never asked.
@@ -81,7 +91,13 @@ wire_api = "responses"
 // Issue 6, real clients: Codex, driven over the interface that its editors use.
 // It starts the entry from its config.toml, by the bare name on the PATH.
 func TestCodexFromWrittenConfig(t *testing.T) {
-	d := newDesk(t)
+	for login, home := range map[string]func(*testing.T) *desk{"kept": newDesk, "first": emptyDesk} {
+		t.Run(login, func(t *testing.T) { codexCalls(home(t)) })
+	}
+}
+
+func codexCalls(d *desk) {
+	t := d.t
 	d.node.Package(t, "@openai/codex")
 	d.write(".codex/config.toml", codexSettings)
 	file := d.config("codex")
@@ -91,13 +107,13 @@ func TestCodexFromWrittenConfig(t *testing.T) {
 	c := d.codex()
 	c.call("initialize", `{"clientInfo":{"name":"interop","title":"interop","version":"1"}}`)
 	fmt.Fprintln(c.in, `{"method":"initialized"}`)
-	status := c.call("mcpServerStatus/list", `{}`)
-	want(t, status, `"name":"remote"`, `"whoami":{"name":"whoami"`)
+	want(t, c.call("mcpServerStatus/list", `{}`), `"name":"remote"`, `"whoami":{"name":"whoami"`)
 	var started struct{ Thread struct{ ID string } }
 	if err := json.Unmarshal([]byte(c.call("thread/start", `{}`)), &started); err != nil {
 		t.Fatal(err)
 	}
-	want(t, c.call("mcpServer/tool/call", fmt.Sprintf(`{"threadId":%q,"server":"remote","tool":"whoami","arguments":{}}`, started.Thread.ID)), "alice@example.test")
+	call := fmt.Sprintf(`{"threadId":%q,"server":"remote","tool":"whoami","arguments":{}}`, started.Thread.ID)
+	want(t, c.call("mcpServer/tool/call", call), "alice@example.test")
 }
 
 // codex is a running Codex app server.

@@ -15,18 +15,28 @@ import (
 	"mcp-login/test/real"
 )
 
-// desk is a person's home in which one login is kept, and nothing else.
+// desk is a person's home. What is run there has the variables of a shell.
 type desk struct {
 	t             *testing.T
 	node          real.Node
 	program, home string // mcp-login, and the home
-	url           string // of the server alice is signed in at
+	url           string // of the server
 	env           []string
+	flags         []string // for the entries that config writes
 }
 
-// newDesk signs alice in. Whatever is run afterwards has no browser: it is
-// served by the kept login or not at all.
+// newDesk has one login of alice, and nothing else. Whatever is run there has no
+// browser: it is served by the kept login or not at all.
 func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := emptyDesk(t)
+	want(t, d.run(d.program, append([]string{"login", d.url}, d.flags...)...), "signed in")
+	d.flags = []string{"--store", "file", "--no-browser"}
+	return d
+}
+
+// emptyDesk has nothing; its browser lets alice in.
+func emptyDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, node: real.NodeModules(t), program: binary.Build(t, "mcp-login"), home: t.TempDir()}
 	_, base := lab(t, nil)
@@ -43,7 +53,7 @@ func newDesk(t *testing.T) *desk {
 		"NO_COLOR=1", "NO_PROXY=127.0.0.1", "HTTPS_PROXY=http://127.0.0.1:9", // what a host asks of its makers fails at once
 		"TMPDIR=" + t.TempDir(),
 	}
-	want(t, d.run(d.program, "login", "--store", "file", "--browser-command", self+" approve", d.url), "signed in")
+	d.flags = []string{"--store", "file", "--browser-command", self + " approve"}
 	return d
 }
 
@@ -85,8 +95,8 @@ func (d *desk) config(client string) string {
 		File    string
 		Written bool
 	}
-	out := d.run(d.program, "config", client, d.url, "--name", "remote", "--write", "--json",
-		"--", "--store", "file", "--no-browser")
+	args := []string{"config", client, d.url, "--name", "remote", "--write", "--json", "--"}
+	out := d.run(d.program, append(args, d.flags...)...)
 	if err := json.Unmarshal([]byte(out), &report); err != nil || !report.Written || !strings.HasPrefix(report.File, d.home) {
 		d.t.Fatalf("config %s: %v: %s", client, err, out)
 	}
