@@ -77,7 +77,7 @@ var mcpRemotePositionals = []mcpRemoteFlag{
 }
 
 var mcpRemoteVariables = []mcpRemoteFlag{
-	{Theirs: "MCP_REMOTE_CONFIG_DIR", Ours: "MCP_LOGIN_DIR", Note: "logins of mcp-remote are not taken over"},
+	{Theirs: "MCP_REMOTE_CONFIG_DIR", Ours: "MCP_LOGIN_DIR", Note: "mcp-login import mcp-remote reads logins from the old place"},
 	{Theirs: "HTTPS_PROXY, HTTP_PROXY, NO_PROXY", Ours: "the same", Note: "without --enable-proxy"},
 	{Theirs: "NODE_EXTRA_CA_CERTS", Ours: "the same, or --ca-file FILE", Note: "seldom needed: the certificates of the system are trusted"},
 	{Theirs: "NODE_TLS_REJECT_UNAUTHORIZED", Note: "certificates are always checked"},

@@ -3,12 +3,26 @@ package oauth
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 )
+
+// Issue 6, item 7: failures without an OAuth error code have a name for the page,
+// and stay what they are.
+func TestToldFailures(t *testing.T) {
+	_, foreign := checkAnswer(url.Values{"iss": {"https://evil.example"}, "code": {"c"}}, ServerMetadata{Issuer: "https://good.example"}, "")
+	for want, err := range map[string]error{
+		"foreign": foreign, "timeout": &Error{Op: "x", Err: ErrLoginTimeout}, "unavailable": fmt.Errorf("x: %w", ErrUnavailable), "": &Error{Op: "x", Code: "access_denied", Err: ErrDenied},
+	} {
+		if got := (told{err}).LoginFailure(); err == nil || got != want || !errors.Is(told{err}, err) {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
 
 // C35, C36, C37, security row 10: the issuer table for success and error.
 func TestC35Issuer(t *testing.T) {

@@ -60,6 +60,29 @@ func (e *Error) UserHint() string { return e.Hint }
 // sentence by it.
 func (e *Error) OAuthCode() string { return e.Code }
 
+// errForeignAnswer is an answer with another issuer (RFC 9207, section 2.4).
+var errForeignAnswer = errors.New("it comes from another issuer than the one that was asked")
+
+// told is a failed login as the page in the browser is told of it.
+type told struct{ error }
+
+// Unwrap returns the failure.
+func (t told) Unwrap() error { return t.error }
+
+// LoginFailure names a failure that has no OAuth error code: foreign,
+// unavailable, timeout, or "".
+func (t told) LoginFailure() string {
+	switch {
+	case errors.Is(t.error, errForeignAnswer):
+		return "foreign"
+	case errors.Is(t.error, ErrLoginTimeout):
+		return "timeout"
+	case errors.Is(t.error, ErrUnavailable):
+		return "unavailable"
+	}
+	return ""
+}
+
 // maxPrinted bounds text from a provider inside one of our messages.
 const maxPrinted = 200
 

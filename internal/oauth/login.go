@@ -207,7 +207,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		err = c.exchange(ctx, &cred, code, verifier)
 	}
 	if err != nil {
-		finish("", err)
+		finish("", told{err})
 		return Credential{}, err
 	}
 	c.signedIn(ctx, cred)

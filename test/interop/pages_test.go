@@ -48,6 +48,12 @@ func failed(code string) error {
 	return fmt.Errorf("sign in: %w", &oauth.Error{Op: "sign in", Code: code, Err: errors.New("said by the provider")})
 }
 
+// foreignError is an answer of another issuer, as the listener is told of it.
+type foreignError struct{}
+
+func (foreignError) Error() string        { return "another issuer" }
+func (foreignError) LoginFailure() string { return "foreign" }
+
 var pageKinds = []pageKind{
 	{name: "signed-in", account: "alice@example.test", heading: "Signed in"},
 	{name: "long-names", account: strings.Repeat("Wolfeschlegelsteinhausenbergerdorff", 3), heading: "Signed in"},
@@ -56,6 +62,7 @@ var pageKinds = []pageKind{
 	{name: "unregistered", err: failed("invalid_target"), heading: "Sign-in failed"},
 	{name: "busy", err: failed("temporarily_unavailable"), heading: "Sign-in failed"},
 	{name: "unknown", err: failed("something_else"), heading: "Sign-in failed"},
+	{name: "foreign", err: foreignError{}, heading: "Sign-in failed"},
 	{name: "wrong-state", query: "?code=c&state=wrong", heading: "Nobody waits for this sign-in"},
 }
 

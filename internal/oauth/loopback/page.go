@@ -128,6 +128,17 @@ func judge(err error) (why reason, code string) {
 			return why, coded.OAuthCode()
 		}
 	}
+	var failure interface{ LoginFailure() string }
+	if errors.As(err, &failure) {
+		switch failure.LoginFailure() {
+		case "foreign":
+			return reasonForeign, ""
+		case "timeout":
+			return reasonExpired, ""
+		case "unavailable":
+			return reasonBroken, ""
+		}
+	}
 	var late interface{ Timeout() bool }
 	if errors.Is(err, errNoOutcome) || errors.As(err, &late) && late.Timeout() {
 		return reasonExpired, ""

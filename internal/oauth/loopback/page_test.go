@@ -31,6 +31,11 @@ type codeError string
 func (codeError) Error() string       { return "text of the provider" }
 func (c codeError) OAuthCode() string { return string(c) }
 
+type failureError string
+
+func (failureError) Error() string          { return "text of the provider" }
+func (f failureError) LoginFailure() string { return string(f) }
+
 // Issue 6, item 7: the page says who signed in, to which server and for which
 // program, in every language.
 func TestPageSaysWho(t *testing.T) {
@@ -83,10 +88,14 @@ func TestPageSaysWhatToDo(t *testing.T) {
 		}
 		check("late", fmt.Errorf("exchange the code: %w", context.DeadlineExceeded), reasonExpired, "")
 		check("late", errNoOutcome, reasonExpired, "")
+		check("late", failureError("timeout"), reasonExpired, "")
+		check("foreign", fmt.Errorf("sign in: %w", failureError("foreign")), reasonForeign, "")
+		check("unavailable", failureError("unavailable"), reasonBroken, "")
+		check("unknown", failureError("something"), reasonUnknown, "")
 		check("unknown", errors.New("text of the provider"), reasonUnknown, "")
 		check("unknown", codeError("Access_Denied<b>"), reasonUnknown, "")
 	}
-	if want := (len(codes) + 2) * len(languages); len(pages) != want {
+	if want := (len(codes) + 4) * len(languages); len(pages) != want {
 		t.Errorf("%d different pages, want %d", len(pages), want)
 	}
 }

@@ -16,6 +16,7 @@ const (
 	reasonInteraction        // the provider could not ask what it had to
 	reasonBroken             // the provider has a problem
 	reasonBusy               // the provider is overloaded
+	reasonForeign            // another provider answered
 	reasonsCount             // how many there are
 )
 
@@ -90,6 +91,7 @@ var english = words{
 		reasonInteraction: {"The provider had a question for you and could not ask it.", "Sign in to the provider in this browser, then start again from your program."},
 		reasonBroken:      {"The provider has a problem.", "Wait a few minutes, then start again from your program."},
 		reasonBusy:        {"The provider is overloaded or being maintained.", "Wait a few minutes, then start again from your program."},
+		reasonForeign:     {"The answer came from another provider than the one that was asked.", "Nothing was sent there. Start again from your program. If it happens again, somebody may be interfering: tell whoever runs the server."},
 	},
 	notAwaited: "Nobody waits for this sign-in",
 	awaited:    advice{"It has ended, was started again, or this address is not complete.", "If you were signing in, go back to your program and start again. Otherwise close this tab."},
@@ -116,6 +118,7 @@ var german = words{
 		reasonInteraction: {"Der Anbieter hatte eine Frage an Sie und konnte sie nicht stellen.", "Melden Sie sich in diesem Browser beim Anbieter an und beginnen Sie dann in Ihrem Programm noch einmal."},
 		reasonBroken:      {"Der Anbieter hat eine Störung.", "Warten Sie einige Minuten und beginnen Sie dann in Ihrem Programm noch einmal."},
 		reasonBusy:        {"Der Anbieter ist überlastet oder wird gewartet.", "Warten Sie einige Minuten und beginnen Sie dann in Ihrem Programm noch einmal."},
+		reasonForeign:     {"Die Antwort kam von einem anderen Anbieter als dem gefragten.", "Dorthin wurde nichts gesendet. Beginnen Sie in Ihrem Programm noch einmal. Geschieht es wieder, greift vielleicht jemand ein: Sagen Sie es dem Betreiber des Servers."},
 	},
 	notAwaited: "Auf diese Anmeldung wartet niemand",
 	awaited:    advice{"Sie ist beendet, wurde neu begonnen, oder diese Adresse ist unvollständig.", "Wenn Sie sich gerade anmelden wollten, kehren Sie zu Ihrem Programm zurück und beginnen Sie noch einmal. Sonst schließen Sie diesen Tab."},
@@ -142,6 +145,7 @@ var french = words{
 		reasonInteraction: {"Le fournisseur avait une question à vous poser et n’a pas pu le faire.", "Connectez-vous au fournisseur dans ce navigateur, puis recommencez depuis votre programme."},
 		reasonBroken:      {"Le fournisseur rencontre un problème.", "Attendez quelques minutes, puis recommencez depuis votre programme."},
 		reasonBusy:        {"Le fournisseur est surchargé ou en maintenance.", "Attendez quelques minutes, puis recommencez depuis votre programme."},
+		reasonForeign:     {"La réponse vient d’un autre fournisseur que celui qui a été interrogé.", "Rien ne lui a été envoyé. Recommencez depuis votre programme. Si cela se reproduit, quelqu’un interfère peut-être : prévenez l’administrateur du serveur."},
 	},
 	notAwaited: "Personne n’attend cette connexion",
 	awaited:    advice{"Elle est terminée, a été recommencée, ou cette adresse est incomplète.", "Si vous étiez en train de vous connecter, revenez à votre programme et recommencez. Sinon, fermez cet onglet."},
@@ -168,6 +172,7 @@ var spanish = words{
 		reasonInteraction: {"El proveedor tenía que preguntarle algo y no pudo.", "Inicie sesión con el proveedor en este navegador y empiece de nuevo desde su programa."},
 		reasonBroken:      {"El proveedor tiene un problema.", "Espere unos minutos y empiece de nuevo desde su programa."},
 		reasonBusy:        {"El proveedor está sobrecargado o en mantenimiento.", "Espere unos minutos y empiece de nuevo desde su programa."},
+		reasonForeign:     {"La respuesta vino de un proveedor distinto del consultado.", "No se le envió nada. Empiece de nuevo desde su programa. Si vuelve a ocurrir, puede que alguien esté interfiriendo: avise al administrador del servidor."},
 	},
 	notAwaited: "Nadie espera este inicio de sesión",
 	awaited:    advice{"Ha terminado, se empezó de nuevo, o esta dirección está incompleta.", "Si estaba iniciando sesión, vuelva a su programa y empiece de nuevo. Si no, cierre esta pestaña."},
@@ -194,6 +199,7 @@ var japanese = words{
 		reasonInteraction: {"プロバイダーが必要な確認を行えませんでした。", "このブラウザーでプロバイダーにサインインしてから、プログラムからもう一度やり直してください。"},
 		reasonBroken:      {"プロバイダーに問題が発生しています。", "数分待ってから、プログラムからもう一度やり直してください。"},
 		reasonBusy:        {"プロバイダーが混雑しているか、メンテナンス中です。", "数分待ってから、プログラムからもう一度やり直してください。"},
+		reasonForeign:     {"問い合わせ先とは別のプロバイダーから応答がありました。", "そのプロバイダーには何も送信していません。プログラムからもう一度やり直してください。繰り返す場合は第三者が介入している可能性があるため、サーバーの管理者に知らせてください。"},
 	},
 	notAwaited: "このサインインは待機されていません",
 	awaited:    advice{"すでに終了したか、やり直されたか、アドレスが不完全です。", "サインインの途中だった場合は、プログラムに戻ってやり直してください。そうでない場合は、このタブを閉じてください。"},
@@ -220,6 +226,7 @@ var chinese = words{
 		reasonInteraction: {"提供方需要向您确认信息，但未能做到。", "请先在此浏览器中登录提供方，然后从您的程序重新开始。"},
 		reasonBroken:      {"提供方出现问题。", "请等待几分钟，然后从您的程序重新开始。"},
 		reasonBusy:        {"提供方负载过高或正在维护。", "请等待几分钟，然后从您的程序重新开始。"},
+		reasonForeign:     {"应答来自另一个提供方，而不是所询问的那一个。", "没有向它发送任何内容。请从您的程序重新开始。如果再次发生，可能有人在干扰：请告知服务器管理员。"},
 	},
 	notAwaited: "没有程序在等待此次登录",
 	awaited:    advice{"它已经结束、已重新开始，或者此地址不完整。", "如果您正在登录，请返回您的程序并重新开始。否则请关闭此标签页。"},
