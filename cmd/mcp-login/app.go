@@ -26,6 +26,8 @@ type app struct {
 	secrets  []string // variables for the detached process only
 	detached bool     // this is the process that delegate starts
 
+	answered bool // --json has had its object
+
 	reading sync.Once
 	pasted  chan string
 }
@@ -47,11 +49,13 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	err = root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	code := exitCode(ctx, err)
 	if err != nil {
 		a.report(err)
+		a.reportJSON(cmd, err, code)
 	}
-	return exitCode(ctx, err)
+	return code
 }
 
 // native turns the command line of a bridge into our own words: one of
@@ -106,9 +110,8 @@ func exitCode(ctx context.Context, err error) int {
 // a client's log.
 func (a *app) report(err error) {
 	fmt.Fprintf(a.err, "mcp-login: error: %s\n", oneLine(err.Error()))
-	var hinted interface{ UserHint() string }
-	if errors.As(err, &hinted) && hinted.UserHint() != "" {
-		fmt.Fprintf(a.err, "mcp-login: hint: %s\n", oneLine(hinted.UserHint()))
+	if next := hintOf(err); next != "" {
+		fmt.Fprintf(a.err, "mcp-login: hint: %s\n", oneLine(next))
 	}
 }
 

@@ -186,7 +186,7 @@ func (a *app) printResult(name string, result jsontext.Value, asJSON bool) error
 		return fmt.Errorf("read the result: %w", err)
 	}
 	if asJSON {
-		if err := a.printJSON(callReport{SchemaVersion: 1, Tool: name, Result: result}); err != nil {
+		if err := a.printJSON(callReport{SchemaVersion: schemaVersion, Tool: name, Result: result}); err != nil {
 			return err
 		}
 	}

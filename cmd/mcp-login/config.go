@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/clients"
@@ -179,7 +177,7 @@ func (a *app) configAdd(o configOptions, c clients.Client, raw string, extra []s
 	if err != nil {
 		return err
 	}
-	r := configReport{SchemaVersion: 1, Client: c.ID, File: path, Name: s.Name, Command: s.Command}
+	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, File: path, Name: s.Name, Command: s.Command}
 	if !o.write {
 		entry, err := c.Snippet(s)
 		if err != nil {
@@ -201,7 +199,7 @@ func (a *app) configRemove(o configOptions, c clients.Client) error {
 	if err != nil {
 		return err
 	}
-	r := configReport{SchemaVersion: 1, Client: c.ID, File: path, Name: o.remove}
+	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, File: path, Name: o.remove}
 	return a.configWrite(o, c, r, func(old []byte) ([]byte, error) { return c.Remove(old, o.remove) })
 }
 
@@ -326,14 +324,4 @@ func sameFile(a, b string) bool {
 	}
 	two, err := os.Stat(b)
 	return err == nil && os.SameFile(one, two)
-}
-
-// printJSON writes the one object of --json.
-func (a *app) printJSON(v any) error {
-	b, err := json.Marshal(v, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) // what servers say is shown as it is
-	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	fmt.Fprintf(a.out, "%s\n", b)
-	return nil
 }

@@ -47,7 +47,7 @@ func (a *app) configList(o configOptions, chosen []clients.Client) error {
 		return a.printJSON(struct {
 			SchemaVersion int         `json:"schema_version"`
 			Clients       []clientRow `json:"clients"`
-		}{1, rows})
+		}{schemaVersion, rows})
 	}
 	if len(rows) == 0 {
 		a.note("no client found; known are %s", clientNames())
@@ -182,7 +182,7 @@ func (a *app) configMigrate(o configOptions, chosen []clients.Client) error {
 		err := a.printJSON(struct {
 			SchemaVersion int         `json:"schema_version"`
 			Files         []migration `json:"files"`
-		}{1, rows})
+		}{schemaVersion, rows})
 		return errors.Join(append(failures, err)...)
 	}
 	a.printMigration(o, rows)

@@ -71,9 +71,8 @@ func failed(next, format string, args ...any) finding {
 
 // failedBy takes the next step out of the error, where it has one.
 func failedBy(err error, next string) finding {
-	var hinted interface{ UserHint() string }
-	if errors.As(err, &hinted) && hinted.UserHint() != "" {
-		next = hinted.UserHint()
+	if own := hintOf(err); own != "" {
+		next = own
 	}
 	return finding{Outcome: checkFailed, Detail: err.Error(), Next: next}
 }
@@ -157,7 +156,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 		x.server = server
 		checks = append(append([]check{}, hereChecks...), serverChecks...)
 	}
-	report := doctorReport{SchemaVersion: 1, Healthy: true, Checks: []finding{}}
+	report := doctorReport{SchemaVersion: schemaVersion, Healthy: true, Checks: []finding{}}
 	if x.server != nil {
 		report.Server = x.server.Redacted()
 	}

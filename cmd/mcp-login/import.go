@@ -22,11 +22,10 @@ type importOptions struct {
 }
 
 func newImport(a *app) *cobra.Command {
-	root := &cobra.Command{
+	root := group(&cobra.Command{
 		Use:   "import",
 		Short: "Take over logins from another program",
-		Args:  cobra.NoArgs,
-	}
+	})
 	var o importOptions
 	cmd := &cobra.Command{
 		Use:     "mcp-remote [URL...]",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 func newLogin(a *app) *cobra.Command {
 	var o options
 	var again, detached bool
+	var asJSON *bool
 	cmd := &cobra.Command{
 		Use:     "login URL",
 		Short:   "Sign in to a server now and keep the login",
@@ -24,18 +26,34 @@ func newLogin(a *app) *cobra.Command {
 			if detached {
 				return a.detachedLogin(cmd.Context(), o, args[0])
 			}
-			return a.login(cmd.Context(), o, args[0], again)
+			return a.login(cmd.Context(), o, args[0], again, *asJSON)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
+	asJSON = jsonFlag(cmd)
 	cmd.Flags().BoolVar(&detached, detachedFlag, false, "")
 	_ = cmd.Flags().MarkHidden(detachedFlag)
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }
 
-func (a *app) login(ctx context.Context, o options, raw string, again bool) error {
+// loginReport is the object of login --json. Outcome is signed_in,
+// already_signed_in, not_needed or token_given; the rest is of a login.
+type loginReport struct {
+	SchemaVersion int        `json:"schema_version"`
+	Server        string     `json:"server"`
+	Outcome       string     `json:"outcome"`
+	Profile       string     `json:"profile,omitzero"`
+	Account       string     `json:"account,omitzero"`
+	Issuer        string     `json:"issuer,omitzero"`
+	Scopes        []string   `json:"scopes,omitzero"`
+	Store         string     `json:"store,omitzero"`
+	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
+	Refreshable   bool       `json:"refreshable,omitzero"`
+}
+
+func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bool) error {
 	s, err := a.session(o, raw, askByVerb)
 	if err != nil {
 		return err
@@ -44,6 +62,9 @@ func (a *app) login(ctx context.Context, o options, raw string, again bool) erro
 	if !s.given.IsZero() {
 		if err := s.probe(ctx); err != nil {
 			return err
+		}
+		if asJSON {
+			return a.printJSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "token_given"})
 		}
 		fmt.Fprintf(a.out, "%s takes the token in %s\n", s.server, givenTokenName)
 		return nil
@@ -61,6 +82,8 @@ func (a *app) login(ctx context.Context, o options, raw string, again bool) erro
 	}
 	cred, err := s.client.Credential(ctx)
 	switch {
+	case errors.Is(err, oauth.ErrNotFound) && asJSON:
+		return a.printJSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "not_needed"})
 	case errors.Is(err, oauth.ErrNotFound):
 		fmt.Fprintf(a.out, "%s needs no sign-in\n", s.server)
 		return nil
@@ -70,6 +93,13 @@ func (a *app) login(ctx context.Context, o options, raw string, again bool) erro
 	verb := "signed in"
 	if before.HasToken() && before.ObtainedAt.Equal(cred.ObtainedAt) {
 		verb = "already signed in"
+	}
+	if asJSON {
+		return a.printJSON(loginReport{
+			SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
+			Profile: s.key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
+			Store: s.store.Describe(ctx, s.key), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
+		})
 	}
 	fmt.Fprintf(a.out, "%s to %s%s\n", verb, s.server, asAccount(cred))
 	fmt.Fprintf(a.out, "kept in %s\n", s.store.Describe(ctx, s.key))

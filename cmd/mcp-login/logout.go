@@ -15,6 +15,7 @@ func newLogout(a *app) *cobra.Command {
 	var o options
 	var all bool
 	var with ending
+	var asJSON *bool
 	cmd := &cobra.Command{
 		Use:     "logout URL",
 		Short:   "Revoke a login at its provider and forget it here",
@@ -26,54 +27,88 @@ func newLogout(a *app) *cobra.Command {
 			return serverArgument(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			with.quiet = *asJSON
 			if len(args) == 0 {
 				return a.logoutAll(cmd.Context(), o, with)
 			}
-			return a.logout(cmd.Context(), o, args[0], with)
+			one, err := a.logout(cmd.Context(), o, args[0], with)
+			if err == nil && with.quiet {
+				return a.printJSON(logoutReport{schemaVersion, []logoutRow{one}})
+			}
+			return err
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&all, "all", false, "every login kept here")
 	cmd.Flags().BoolVar(&with.session, "end-session", false, "also end the session at the provider, in the browser")
 	cmd.Flags().BoolVar(&with.registration, "delete-registration", false, "also delete the client that registered itself at the provider for this login")
+	asJSON = jsonFlag(cmd)
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }
 
-func (a *app) logout(ctx context.Context, o options, raw string, with ending) error {
+// logoutReport is the object of logout --json.
+type logoutReport struct {
+	SchemaVersion int         `json:"schema_version"`
+	Logouts       []logoutRow `json:"logouts"`
+}
+
+// Outcomes of a logout, in --json as they are.
+const (
+	logoutDone      = "signed_out"
+	logoutForgotten = "forgotten" // here; the provider could not be told
+	logoutEnded     = "sign_in_ended"
+	logoutNone      = "no_login"
+)
+
+type logoutRow struct {
+	Server  string `json:"server"`
+	Profile string `json:"profile,omitzero"`
+	Outcome string `json:"outcome"`
+	Problem string `json:"problem,omitzero"`
+}
+
+// logout ends one login, and says so unless the caller does.
+func (a *app) logout(ctx context.Context, o options, raw string, with ending) (logoutRow, error) {
 	s, err := a.session(o, raw, askNobody)
 	if err != nil {
-		return err
+		return logoutRow{}, err
 	}
 	defer s.close()
+	row := logoutRow{Server: s.server.String(), Profile: s.key.Profile}
 	ended, err := s.endLogin(ctx)
 	if err != nil {
-		return storeError{err}
+		return row, storeError{err}
 	}
 	before, err := s.client.Credential(ctx)
 	if err == nil && with.session {
-		defer a.endSession(o, s, before)
+		defer a.endSession(o, s, before, with.quiet)
 	}
+	var text string
 	switch err := s.client.Logout(ctx, with.registration); {
 	case errors.Is(err, oauth.ErrNotFound) && ended:
-		fmt.Fprintf(a.out, "ended the sign-in to %s\n", s.server)
-		return nil
+		row.Outcome, text = logoutEnded, "ended the sign-in to"
 	case errors.Is(err, oauth.ErrNotFound):
-		fmt.Fprintf(a.out, "no login kept for %s\n", s.server)
-		return nil
+		row.Outcome, text = logoutNone, "no login kept for"
 	case errors.Is(err, oauth.ErrUnavailable):
-		fmt.Fprintf(a.out, "forgot the login for %s\n", s.server)
-		a.note("the provider could not be told: %s; its tokens stay valid there until they expire", oneLine(err.Error()))
-		return nil
+		row.Outcome, text = logoutForgotten, "forgot the login for"
+		row.Problem = "the provider could not be told: " + oneLine(err.Error()) + "; its tokens stay valid there until they expire"
 	case err != nil:
-		return err
+		return row, err
+	default:
+		row.Outcome, text = logoutDone, "signed out of"
 	}
-	fmt.Fprintf(a.out, "signed out of %s\n", s.server)
-	return nil
+	if !with.quiet {
+		fmt.Fprintf(a.out, "%s %s\n", text, s.server)
+	}
+	if row.Problem != "" {
+		a.note("%s", row.Problem)
+	}
+	return row, nil
 }
 
-// ending says what else a logout ends.
-type ending struct{ session, registration bool }
+// ending says what else a logout ends, and whether it says so on stdout.
+type ending struct{ session, registration, quiet bool }
 
 // endTimeout is how long another process may take to give up its login.
 const endTimeout = 5 * time.Second
@@ -102,12 +137,21 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 	if err != nil {
 		return err
 	}
-	if len(entries) == 0 {
+	if len(entries) == 0 && !with.quiet {
 		fmt.Fprintln(a.out, "no logins kept")
 	}
+	report := logoutReport{schemaVersion, []logoutRow{}}
 	var failures []error
 	for _, e := range entries {
-		failures = append(failures, a.logout(ctx, o.forKey(e.Key), e.Key.Server, with))
+		row, err := a.logout(ctx, o.forKey(e.Key), e.Key.Server, with)
+		if err == nil {
+			report.Logouts = append(report.Logouts, row)
+		}
+		failures = append(failures, err)
 	}
-	return errors.Join(failures...)
+	err = errors.Join(failures...)
+	if err == nil && with.quiet {
+		return a.printJSON(report)
+	}
+	return err
 }

@@ -82,7 +82,7 @@ func (a *app) device(o options) oauth.DevicePolicy {
 // endSession prints where the person's session at the provider can be ended
 // (OpenID Connect RP-Initiated Logout 1.0), and opens it. The client's
 // identifier stands in it, not the ID token: addresses end up in histories.
-func (a *app) endSession(o options, s *session, cred oauth.Credential) {
+func (a *app) endSession(o options, s *session, cred oauth.Credential, quiet bool) {
 	u, err := url.Parse(cred.EndSessionEndpoint)
 	if err != nil || cred.EndSessionEndpoint == "" {
 		a.note("%s publishes no address to end the session in the browser", cred.Issuer)
@@ -91,7 +91,11 @@ func (a *app) endSession(o options, s *session, cred oauth.Credential) {
 	q := u.Query()
 	q.Set("client_id", cred.Registration.ClientID)
 	u.RawQuery = q.Encode()
-	fmt.Fprintf(a.out, "end the session in the browser: %s\n", u)
+	if quiet {
+		a.note("end the session in the browser: %s", u)
+	} else {
+		fmt.Fprintf(a.out, "end the session in the browser: %s\n", u)
+	}
 	if err := a.browse(o, u.String()); err != nil {
 		s.log.Debug("no browser was opened", "reason", err)
 	}

@@ -26,6 +26,15 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newDoctor(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
 	root.AddCommand(newImport(a))
 	root.AddCommand(newTopics(a)...)
+	root.SetHelpCommand(newHelp(a))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if c := child(root, "completion"); c != nil {
+		group(c)
+		for _, shell := range c.Commands() {
+			shell.Args = noArguments
+		}
+	}
 	return root
 }
 
@@ -55,7 +64,6 @@ func newBridge(a *app) *cobra.Command {
 	o.register(root.Flags(), a.getenv)
 	root.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	root.SetFlagErrorFunc(flagError)
-	root.SuggestionsMinimumDistance = 2
 	return root
 }
 
@@ -69,8 +77,8 @@ func serverArgument(cmd *cobra.Command, args []string) error {
 		return usageError{hint{fmt.Errorf("%d arguments where one URL is expected", len(args)), "quote the URL if it holds blanks or &"}}
 	case !strings.Contains(args[0], "://"):
 		next := "give an address like https://example.com/mcp"
-		if similar := cmd.Root().SuggestionsFor(args[0]); len(similar) > 0 {
-			next = "did you mean: " + cmd.Root().Name() + " " + similar[0]
+		if similar := similarCommand(cmd.Root(), args[0]); similar != "" {
+			next = "did you mean: " + cmd.Root().Name() + " " + similar
 		}
 		return usageError{hint{fmt.Errorf("%q is neither a URL nor a command", args[0]), next}}
 	}
@@ -79,6 +87,14 @@ func serverArgument(cmd *cobra.Command, args []string) error {
 		return usageError{err}
 	}
 	return nil
+}
+
+// noArguments takes none.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{hint{fmt.Errorf("%s does not take %q", cmd.CommandPath(), args[0]), "see " + cmd.CommandPath() + " --help"}}
 }
 
 // flagError names the flag that was probably meant.

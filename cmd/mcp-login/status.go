@@ -8,8 +8,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/oauth"
@@ -82,7 +80,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	if err != nil {
 		return err
 	}
-	report := statusReport{SchemaVersion: 1, Logins: []loginRow{}}
+	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
 	wanted := ""
 	if raw != "" {
 		server, err := oauth.CanonicalServer(raw, true)
@@ -145,12 +143,7 @@ func anyUsable(rows []loginRow) bool {
 
 func (a *app) printStatus(report statusReport, asJSON bool) error {
 	if asJSON {
-		b, err := json.Marshal(report, jsontext.WithIndent("  "))
-		if err != nil {
-			return fmt.Errorf("encode the status: %w", err)
-		}
-		fmt.Fprintf(a.out, "%s\n", b)
-		return nil
+		return a.printJSON(report)
 	}
 	if len(report.Logins) == 0 {
 		a.note("no login kept")

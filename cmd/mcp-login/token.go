@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 func newToken(a *app) *cobra.Command {
 	var o options
 	var asHeader bool
+	var asJSON *bool
 	cmd := &cobra.Command{
 		Use:     "token URL",
 		Short:   "Print a valid access token, renewing it if need be",
@@ -19,24 +22,40 @@ func newToken(a *app) *cobra.Command {
 		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" https://example.com/mcp",
 		Args:    serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.token(cmd.Context(), o, args[0], asHeader)
+			return a.token(cmd.Context(), o, args[0], asHeader, *asJSON)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&asHeader, "header-line", false, "print the whole Authorization header line")
+	asJSON = jsonFlag(cmd)
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }
 
-func (a *app) token(ctx context.Context, o options, raw string, asHeader bool) error {
+// tokenReport is the only object of --json with a secret in it.
+type tokenReport struct {
+	SchemaVersion int        `json:"schema_version"`
+	Server        string     `json:"server"`
+	TokenType     string     `json:"token_type"`
+	Token         string     `json:"token"`
+	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
+}
+
+func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON bool) error {
+	if asHeader && asJSON {
+		return usageError{errors.New("--json and --header-line contradict each other")}
+	}
 	s, err := a.session(o, raw, askNobody)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	token, err := s.token(ctx)
+	token, expiry, err := s.token(ctx)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return a.printJSON(tokenReport{schemaVersion, s.server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
 	}
 	line := token.Reveal()
 	if asHeader {
@@ -46,14 +65,15 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader bool) e
 	return nil
 }
 
-// token returns what is put on requests.
-func (s *session) token(ctx context.Context) (oauth.Secret, error) {
+// token returns what is put on requests, and when the access token ends, if that
+// is known.
+func (s *session) token(ctx context.Context) (token oauth.Secret, expiry time.Time, err error) {
 	if !s.given.IsZero() {
-		return s.given, nil
+		return s.given, time.Time{}, nil
 	}
 	cred, err := s.client.Token(ctx)
 	if err != nil {
-		return oauth.Secret{}, err
+		return oauth.Secret{}, time.Time{}, err
 	}
-	return s.client.Bearer(cred), nil
+	return s.client.Bearer(cred), cred.Expiry, nil
 }

@@ -82,7 +82,7 @@ func (a *app) tools(ctx context.Context, o options, raw string, asJSON bool) err
 		return err
 	}
 	if asJSON {
-		return a.printJSON(toolsReport{SchemaVersion: 1, Server: v.s.server.String(), Tools: described})
+		return a.printJSON(toolsReport{SchemaVersion: schemaVersion, Server: v.s.server.String(), Tools: described})
 	}
 	if len(list) == 0 {
 		a.note("%s has no tools", v.s.server)

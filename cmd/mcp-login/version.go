@@ -12,14 +12,29 @@ import (
 var version string
 
 func newVersion(a *app) *cobra.Command {
-	return &cobra.Command{
+	var asJSON *bool
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		Run: func(*cobra.Command, []string) {
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if *asJSON {
+				return a.printJSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version()})
+			}
 			fmt.Fprintf(a.out, "mcp-login %s %s/%s %s\n", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			return nil
 		},
 	}
+	asJSON = jsonFlag(cmd)
+	return cmd
+}
+
+type versionReport struct {
+	SchemaVersion int    `json:"schema_version"`
+	Version       string `json:"version"`
+	OS            string `json:"os"`
+	Arch          string `json:"arch"`
+	Go            string `json:"go"`
 }
 
 // programVersion falls back to what go install recorded.
