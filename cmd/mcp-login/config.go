@@ -191,7 +191,7 @@ func (a *app) configAdd(o configOptions, c clients.Client, raw string, extra []s
 		a.note("put this into %s, or run again with --write", path)
 		return nil
 	}
-	return a.configWrite(o, c, r, func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
+	return a.configWrite(o, c, r, "put %s into", func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
 }
 
 func (a *app) configRemove(o configOptions, c clients.Client) error {
@@ -200,11 +200,12 @@ func (a *app) configRemove(o configOptions, c clients.Client) error {
 		return err
 	}
 	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, File: path, Name: o.remove}
-	return a.configWrite(o, c, r, func(old []byte) ([]byte, error) { return c.Remove(old, o.remove) })
+	return a.configWrite(o, c, r, "removed %s from", func(old []byte) ([]byte, error) { return c.Remove(old, o.remove) })
 }
 
-// configWrite changes one file, or says what it would do.
-func (a *app) configWrite(o configOptions, c clients.Client, r configReport, change func([]byte) ([]byte, error)) error {
+// configWrite changes one file, or says what it would do. What is done is said
+// with the name of the entry and its file.
+func (a *app) configWrite(o configOptions, c clients.Client, r configReport, done string, change func([]byte) ([]byte, error)) error {
 	old, err := clients.Read(r.File)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
@@ -230,7 +231,7 @@ func (a *app) configWrite(o configOptions, c clients.Client, r configReport, cha
 		fmt.Fprintf(a.out, "%s would lose %s\n", r.File, r.Name)
 		a.note("run again with --write to do it")
 	default:
-		fmt.Fprintf(a.out, "changed %s in %s\n", r.Name, r.File)
+		fmt.Fprintf(a.out, done+" %s\n", r.Name, r.File)
 		if r.Backup != "" {
 			a.note("the old file is %s", r.Backup)
 		}

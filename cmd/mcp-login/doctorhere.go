@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"net"
+	"fmt"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -30,17 +30,25 @@ func (x *examination) store(ctx context.Context) finding {
 	if broken != "" {
 		return failed("sign in again: mcp-login login URL", "one of %d logins cannot be read: %s", len(entries), broken)
 	}
-	if st.InMemory() {
+	kind, err := st.Ready(ctx)
+	switch {
+	case st.InMemory():
 		return passed("in memory only: every start signs in anew")
+	case err != nil && kind == store.KindFile:
+		f := failedBy(err, "")
+		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %d logins", err, len(entries))
+		return f
+	case err != nil:
+		return failedBy(err, "choose another place with --store")
 	}
-	return passed("%s, %d logins", describeKind(x.o.store), len(entries))
+	return passed("%s, %d logins", places[kind], len(entries))
 }
 
-func describeKind(kind string) string {
-	if store.Kind(kind) == store.KindAuto {
-		return "chosen by itself (keyring where there is one)"
-	}
-	return kind
+// places say where each kind of store keeps logins.
+var places = map[store.Kind]string{
+	store.KindKeyring:    "encrypted files, their key in the OS keyring",
+	store.KindPassphrase: "files encrypted under your passphrase",
+	store.KindFile:       "plain files, readable for you only",
 }
 
 func (x *examination) browser(context.Context) finding {
@@ -67,7 +75,7 @@ func (x *examination) callback(ctx context.Context) finding {
 	address := redirect.URI()
 	_ = redirect.Close()
 	if x.o.callbackPort == 0 {
-		return passed("a free port of %s", net.JoinHostPort(x.o.callbackHost, "any"))
+		return passed("a free port of %s", x.o.callbackHost)
 	}
 	return passed("%s (port %s)", address, strconv.Itoa(x.o.callbackPort))
 }

@@ -45,8 +45,14 @@ func TestRow22Fallback(t *testing.T) {
 			if !exists(plain) || exists(sealed) {
 				t.Error("not one plain file")
 			}
+			if kind, err := mustOpen(t, o).Ready(t.Context()); kind != KindFile || keyringState(err) != state {
+				t.Errorf("ready for %s: %v", kind, err)
+			}
 			ring.fail(nil)
 			s := mustOpen(t, o)
+			if kind, err := s.Ready(t.Context()); kind != KindKeyring || err != nil {
+				t.Errorf("ready for %s: %v", kind, err)
+			}
 			if got, err := s.Load(t.Context(), key); err != nil || numberOf(t, got) != 1 {
 				t.Fatalf("the login that the fallback saved: %+v %v", got, err)
 			}
@@ -75,6 +81,9 @@ func TestExplicitKeyringFails(t *testing.T) {
 		var hinted interface{ UserHint() string }
 		if keyringState(err) != state || !errors.As(err, &hinted) || hinted.UserHint() == "" {
 			t.Errorf("%s: %v", state, err)
+		}
+		if kind, err := s.Ready(t.Context()); kind != KindKeyring || keyringState(err) != state {
+			t.Errorf("%s: ready for %s: %v", state, kind, err)
 		}
 		if list, err := s.List(t.Context()); err != nil || len(list) != 0 {
 			t.Errorf("%s: kept all the same: %v %v", state, list, err)

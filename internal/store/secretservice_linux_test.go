@@ -126,6 +126,10 @@ func TestSessionSuite(t *testing.T) {
 
 func TestSessionFirstStart(t *testing.T) {
 	part(t)
+	empty := Options{Dir: filepath.Join(t.TempDir(), "none")}
+	if kind, err := mustOpen(t, empty).Ready(t.Context()); kind != KindKeyring || err != nil || exists(empty.Dir) {
+		t.Errorf("ready for %s: %v", kind, err)
+	}
 	firstStart(t, filepath.Join(t.TempDir(), "store"), "os")
 }
 
@@ -177,6 +181,9 @@ func sessionRefuses(t *testing.T, state KeyringState) {
 	o := Options{Dir: t.TempDir(), Notice: told.add}
 	if state == KeyringTimeout {
 		o.KeyringTimeout = 200 * time.Millisecond // the full time was waited for above
+	}
+	if kind, err := mustOpen(t, o).Ready(t.Context()); kind != KindFile || keyringState(err) != state {
+		t.Errorf("ready for %s: %v", kind, err)
 	}
 	for range 2 {
 		s := mustOpen(t, o)
