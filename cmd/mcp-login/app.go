@@ -21,6 +21,7 @@ type app struct {
 	terminal bool                   // err is a terminal
 
 	outTerminal bool // out is one
+	screen      screen
 
 	args     []string // of this run
 	secrets  []string // variables for the detached process only
@@ -51,6 +52,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.err)
 	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(ctx, err)
+	if code == exitInterrupted {
+		err = errInterrupted // whatever else it was in the middle of
+	}
 	if err != nil {
 		a.report(err)
 		a.reportJSON(cmd, err, code)
@@ -77,6 +81,9 @@ const (
 	exitStore       = 5
 	exitInterrupted = 130
 )
+
+// errInterrupted is what is said of a verb that was told to stop.
+var errInterrupted = errors.New("interrupted")
 
 // usageError is a command line that makes no sense.
 type usageError struct{ error }

@@ -146,10 +146,9 @@ func (a *app) call(ctx context.Context, o options, raw, name string, g given, as
 	if err != nil {
 		return err
 	}
-	line := &progressLine{a: a}
-	v.heard = line.heard
+	v.heard = func(m jsonrpc.Message) { a.progress(ctx, m) }
 	result, err := v.ask(ctx, "tools/call", map[string]any{"name": name, "arguments": arguments})
-	line.clear()
+	a.screen.clear()
 	if err != nil {
 		return err
 	}
@@ -225,14 +224,9 @@ func (a *app) shown(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// progressLine shows how far a call is, on a terminal.
-type progressLine struct {
-	a     *app
-	drawn bool
-}
-
-func (p *progressLine) heard(m jsonrpc.Message) {
-	if m.Method != "notifications/progress" || !p.a.terminal {
+// progress shows how far a call is, on a terminal.
+func (a *app) progress(ctx context.Context, m jsonrpc.Message) {
+	if m.Method != "notifications/progress" {
 		return
 	}
 	var at struct {
@@ -248,12 +242,5 @@ func (p *progressLine) heard(m jsonrpc.Message) {
 		text = fmt.Sprintf("%g of %g", at.Progress, at.Total)
 	}
 	runes := []rune(strings.TrimSpace(text + " " + plainText(at.Message)))
-	fmt.Fprintf(p.a.err, "\r\x1b[K%s", string(runes[:min(len(runes), 76)]))
-	p.drawn = true
-}
-
-func (p *progressLine) clear() {
-	if p.drawn {
-		fmt.Fprint(p.a.err, "\r\x1b[K")
-	}
+	a.screen.show(ctx, string(runes[:min(len(runes), 76)]))
 }

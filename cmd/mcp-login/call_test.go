@@ -90,9 +90,12 @@ func TestProgressLine(t *testing.T) {
 	}
 	for _, terminal := range []bool{true, false} {
 		var said bytes.Buffer
-		line := &progressLine{a: &app{err: &said, terminal: terminal}}
-		line.heard(m)
-		line.clear()
+		a := &app{err: &said}
+		if terminal {
+			a.screen.w = &said
+		}
+		a.progress(t.Context(), m)
+		a.screen.clear()
 		want := ""
 		if terminal {
 			want = "\r\x1b[K3 of 10 half [2J\r\x1b[K"

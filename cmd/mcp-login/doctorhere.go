@@ -36,12 +36,12 @@ func (x *examination) store(ctx context.Context) finding {
 		return passed("in memory only: every start signs in anew")
 	case err != nil && kind == store.KindFile:
 		f := failedBy(err, "")
-		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %d logins", err, len(entries))
+		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(len(entries)))
 		return f
 	case err != nil:
 		return failedBy(err, "choose another place with --store")
 	}
-	return passed("%s, %d logins", places[kind], len(entries))
+	return passed("%s, %s", places[kind], counted(len(entries)))
 }
 
 // places say where each kind of store keeps logins.
@@ -49,6 +49,13 @@ var places = map[store.Kind]string{
 	store.KindKeyring:    "encrypted files, their key in the OS keyring",
 	store.KindPassphrase: "files encrypted under your passphrase",
 	store.KindFile:       "plain files, readable for you only",
+}
+
+func counted(logins int) string {
+	if logins == 1 {
+		return "1 login"
+	}
+	return fmt.Sprintf("%d logins", logins)
 }
 
 func (x *examination) browser(context.Context) finding {

@@ -153,7 +153,7 @@ func (x *examination) clock(context.Context) finding {
 	if skew.Abs() > maxSkew {
 		return failed("set the clock of this machine by the network", "this machine's clock and the server's differ by %v", skew)
 	}
-	return passed("the server's and ours differ by less than %v", maxSkew)
+	return passed("the server's and ours differ by less than %s", roughly(maxSkew))
 }
 
 // answer judges the first answer. Which transport and revision are spoken is

@@ -21,13 +21,26 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	getenv, secrets := takeSecrets()
 	time.AfterFunc(afterStart, func() { relaxCollector(getenv) })
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: getenv, secrets: secrets, open: browser.OpenURL, terminal: isTerminal(os.Stderr), outTerminal: isTerminal(os.Stdout)}
+	a := &app{in: os.Stdin, getenv: getenv, secrets: secrets, open: browser.OpenURL, terminal: isTerminal(os.Stderr), outTerminal: isTerminal(os.Stdout)}
+	a.attach(os.Stdout, os.Stderr)
 	if slices.Contains(os.Args, "--"+detachedFlag) {
 		browser.Stdout, browser.Stderr = nil, nil // see browserOutput
 	}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// attach gives the verbs their output.
+func (a *app) attach(out, err *os.File) {
+	a.out, a.err = out, err
+	if !a.terminal || a.getenv("NO_COLOR") != "" {
+		return
+	}
+	a.screen.w, a.err = err, a.screen.above(err)
+	if a.outTerminal {
+		a.out = a.screen.above(out)
+	}
 }
 
 // secretNames are the variables that hold secrets of ours.

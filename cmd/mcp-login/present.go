@@ -31,24 +31,33 @@ func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 // its own: the browser may be on another machine, and a helper's success says
 // nothing about a window.
 func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt) {
+	within := roughly(time.Until(p.Deadline).Round(time.Minute))
 	if p.UserCode != "" {
-		a.note("to sign in to %s, open this address on any device and enter the code %s (within %s):", s.server.Host, p.UserCode, roughly(time.Until(p.Deadline)))
+		a.note("to sign in to %s, open this address on any device and enter the code %s (within %s):", s.server.Host, p.UserCode, within)
 		_, _ = a.err.Write([]byte(p.URL + "\n"))
 		if address := p.CompleteURL; address != "" && a.terminal {
 			a.qr(address)
 		}
+		if s.verb {
+			go a.screen.countDown(ctx, p.Deadline)
+		}
 		return
 	}
-	a.note("sign in to %s in the browser. If none opens, visit:", s.server.Host)
+	if a.canBrowse(o) {
+		a.note("sign in to %s in the browser (within %s). If none opens, visit:", s.server.Host, within)
+	} else {
+		a.note("to sign in to %s, open this address in a browser (within %s):", s.server.Host, within)
+	}
 	_, _ = a.err.Write([]byte(p.URL + "\n"))
 	if !s.verb || p.RedirectURI == "" {
 		return // stdin belongs to the client
 	}
-	if !a.canBrowse(o) {
-		a.note("if that browser is on another machine, it ends at an address that begins with %s", p.RedirectURI)
-		a.note("and cannot be reached: paste that address here")
-	}
 	go a.takePasted(ctx, p.RedirectURI)
+	if a.canBrowse(o) {
+		go a.screen.countDown(ctx, p.Deadline)
+		return
+	}
+	a.note("a browser on another machine ends at an address that it cannot reach, %s…: paste that address here", p.RedirectURI)
 }
 
 // openFor opens a browser for the prompt, if there is one here.
