@@ -19,20 +19,21 @@ const module = "mcp-login/"
 
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
-	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients", "docs"},
+	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients", "internal/reach", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp"},
 	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/era"},
-	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse"},
+	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
 	"internal/bridge/era":      {"internal/jsonrpc"},
 	"internal/jsonrpc":         {},
 	"internal/sse":             {},
-	"internal/oauth":           {},
+	"internal/oauth":           {"internal/reach"},
 	"internal/oauth/loopback":  {},
 	"internal/store":           {"internal/oauth"},
 	"internal/server":          {},
 	"internal/server/bus":      {"internal/server"},
 	"internal/devidp":          {},
 	"internal/clients":         {},
+	"internal/reach":           {},
 	"docs":                     {},
 	"examples/whoami":          {"internal/server", "internal/devidp"},
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/reach"
 )
 
 // contact is the server's answer to a first request without a token.
@@ -100,30 +100,14 @@ func (x *examination) connect(ctx context.Context) finding {
 
 // unconnected says what stands between here and the server.
 func unconnected(err error) finding {
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	var plain *url.Error
 	if errors.As(err, &plain) {
 		err = plain.Err // without the address, which was said
 	}
-	switch {
-	case errors.As(err, &unknown):
-		return failed("if a company's proxy or an own authority signs here, add its certificate with --ca-file", "the server's certificate is signed by an unknown authority")
-	case errors.As(err, &name):
-		return failed("use the name that the certificate is for", "%v", name)
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return failed("check the clock of this machine; else the server's operator has to renew it", "the server's certificate is not valid now: %v", invalid)
-	case errors.As(err, &record):
-		return failed("is it http instead of https?", "the server does not speak TLS")
-	case errors.As(err, &alert) && strings.Contains(err.Error(), "certificate required"):
-		return failed("give it with --client-cert and --client-cert-key", "the server asks for a client certificate")
-	case errors.Is(err, context.DeadlineExceeded):
+	if errors.Is(err, context.DeadlineExceeded) {
 		return failed("is there a firewall in between? A proxy is set with HTTPS_PROXY", "no connection within %v", checkTimeout)
 	}
-	return failed("is the server running, and the port right?", "%v", err)
+	return failedBy(reach.Explain(err), "is the server running, and the port right?")
 }
 
 func (x *examination) certificate(context.Context) finding {

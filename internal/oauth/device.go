@@ -110,9 +110,9 @@ func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred 
 	answer, err := c.postForm(ctx, meta.DeviceEndpoint, cred, form)
 	switch {
 	case err != nil:
-		return device, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+		return device, unavailable(op, err)
 	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
-		return device, &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", answer.status))}
+		return device, busy(op, answer.status)
 	case answer.status != http.StatusOK:
 		return device, answer.refusal(op, cred.Resource)
 	}

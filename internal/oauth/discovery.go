@@ -291,7 +291,7 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 	for range maxMetadataRedirects + 1 {
 		resp, err := getJSON(ctx, client, u)
 		if err != nil {
-			return nil, false, &Error{Op: "get " + u.Redacted(), Err: errors.Join(ErrUnavailable, unwrapURLError(err))}
+			return nil, false, unavailable("get "+u.Redacted(), err)
 		}
 		body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxMetadataBytes+1))
 		_ = resp.Body.Close()
@@ -304,9 +304,9 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 		case resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests:
 			return nil, false, nil
 		case resp.StatusCode != http.StatusOK:
-			return nil, false, &Error{Op: "get " + u.Redacted(), Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", resp.StatusCode))}
+			return nil, false, busy("get "+u.Redacted(), resp.StatusCode)
 		case readErr != nil:
-			return nil, false, &Error{Op: "get " + u.Redacted(), Err: errors.Join(ErrUnavailable, readErr)}
+			return nil, false, unavailable("get "+u.Redacted(), readErr)
 		case len(body) > maxMetadataBytes:
 			return nil, false, fmt.Errorf("get %s: document larger than %d KiB", u.Redacted(), maxMetadataBytes>>10)
 		}

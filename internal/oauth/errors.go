@@ -2,7 +2,10 @@ package oauth
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+
+	"mcp-login/internal/reach"
 )
 
 // Sentinels that callers branch on.
@@ -59,6 +62,23 @@ func (e *Error) UserHint() string { return e.Hint }
 // OAuthCode returns the OAuth error code; the loopback page picks its fixed
 // sentence by it.
 func (e *Error) OAuthCode() string { return e.Code }
+
+// unavailable is the error for a provider that did not answer, with what stands
+// in the way where that is known.
+func unavailable(op string, err error) *Error {
+	err = reach.Explain(unwrapURLError(err))
+	e := &Error{Op: op, Err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
+	var failure *reach.Failure
+	if errors.As(err, &failure) {
+		e.Hint = failure.Next
+	}
+	return e
+}
+
+// busy is the error for a provider that cannot answer now.
+func busy(op string, status int) *Error {
+	return &Error{Op: op, Err: fmt.Errorf("%w: status %d", ErrUnavailable, status), Hint: "the provider has a problem; try again later"}
+}
 
 // errForeignAnswer is an answer with another issuer (RFC 9207, section 2.4).
 var errForeignAnswer = errors.New("it comes from another issuer than the one that was asked")

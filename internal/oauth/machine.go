@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,9 +49,9 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 	case errors.As(err, &own):
 		return Credential{}, err
 	case err != nil:
-		return Credential{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+		return Credential{}, unavailable(op, err)
 	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
-		return Credential{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", answer.status))}
+		return Credential{}, busy(op, answer.status)
 	case answer.status != http.StatusOK:
 		return Credential{}, answer.refusal(op, cred.Resource)
 	}

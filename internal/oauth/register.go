@@ -171,7 +171,7 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	req.Header.Set("Accept", "application/json")
 	status, _, answer, err := c.send(req)
 	if err != nil {
-		return Registration{}, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+		return Registration{}, unavailable(op, err)
 	}
 	if status != http.StatusCreated && status != http.StatusOK {
 		return Registration{}, registrationRefused(status, answer, redirectURI)
@@ -215,7 +215,7 @@ func (c *Client) unregister(ctx context.Context, reg Registration) error {
 	status, _, _, err := c.send(req)
 	switch {
 	case err != nil:
-		return &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+		return unavailable(op, err)
 	case status == http.StatusNoContent, status == http.StatusOK, status == http.StatusUnauthorized, status == http.StatusNotFound:
 		return nil // RFC 7592: 401 is the answer for a client that is gone
 	}

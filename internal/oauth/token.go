@@ -130,9 +130,9 @@ func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier 
 	case errors.As(err, &own):
 		return err
 	case err != nil:
-		return &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+		return unavailable(op, err)
 	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
-		return &Error{Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d", answer.status)), Hint: "the provider has a problem; try again later"}
+		return busy(op, answer.status)
 	case answer.status != http.StatusOK:
 		return answer.refusal(op, cred.Resource)
 	}
@@ -181,11 +181,11 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{}, err)}
 	case err != nil:
 		cred.Unanswered = c.now()
-		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+		return cred, unavailable(op, err)
 	case answer.status == http.StatusOK:
 		renewed := cred
 		if err := answer.apply(&renewed, c.now()); err != nil {
-			return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+			return cred, unavailable(op, err)
 		}
 		return renewed, nil
 	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
@@ -292,7 +292,7 @@ func (c *Client) revoke(ctx context.Context, cred Credential) error {
 		form := url.Values{"token": {t.token.Reveal()}, "token_type_hint": {t.hint}}
 		answer, err := c.postForm(ctx, cred.RevocationEndpoint, cred, form)
 		if err != nil {
-			return &Error{Op: op, Err: errors.Join(ErrUnavailable, err)}
+			return unavailable(op, err)
 		}
 		// A self-contained access token cannot be revoked at many providers
 		// (unsupported_token_type); with its refresh token gone it soon ends.

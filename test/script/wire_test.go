@@ -97,8 +97,8 @@ func TestCertificates(t *testing.T) {
 		node bool
 		want string
 	}{
-		"nothing":            {nil, false, "certificate signed by unknown authority"},
-		"authority only":     {[]string{"--ca-file", ca}, false, "certificate required"},
+		"nothing":            {nil, false, "its certificate is signed by an unknown authority"},
+		"authority only":     {[]string{"--ca-file", ca}, false, `1001,"message":"cannot reach the server: it asks for a client certificate (give one with --client-cert`},
 		"both":               {[]string{"--ca-file", ca, "--client-cert", both}, false, `"result"`},
 		"certificate, key":   {[]string{"--ca-file", ca, "--client-cert", pemFile(t, certificate), "--client-cert-key", pemFile(t, key)}, false, `"result"`},
 		"Node's variable":    {[]string{"--client-cert", both}, true, `"result"`},

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"mcp-login/internal/reach"
 )
 
 // Reason tells failures apart for the code of the JSON-RPC error.
@@ -65,7 +67,12 @@ func unreachable(err error) error {
 	if errors.As(err, &advised) {
 		return err
 	}
-	return &Error{Reason: Unreachable, Err: fmt.Errorf("cannot reach the server: %w", err), Hint: "check the address and the network; the next request tries again"}
+	next := "check the address and the network; the next request tries again"
+	err = reach.Explain(err)
+	if errors.As(err, &advised) {
+		next = advised.UserHint()
+	}
+	return &Error{Reason: Unreachable, Err: fmt.Errorf("cannot reach the server: %w", err), Hint: next}
 }
 
 // maxExcerpt bounds how much of a server's text gets into an error.

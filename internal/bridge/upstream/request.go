@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/reach"
 )
 
 // newRequest builds a request with the headers every one of them has. The body
@@ -72,7 +73,9 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	}
 	err = unreachable(err)
 	var e *Error
-	if errors.As(err, &e) && written.Load() && req.Method == http.MethodPost {
+	var stopped *reach.Failure
+	unread := errors.As(err, &stopped) && stopped.Refused
+	if errors.As(err, &e) && written.Load() && req.Method == http.MethodPost && !unread {
 		return nil, interrupted(errors.Unwrap(e.Err))
 	}
 	return nil, err

@@ -1,14 +1,13 @@
 package upstream
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/reach"
 )
 
 // How often and how long a message is sent again.
@@ -60,7 +59,7 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 	if errors.As(err, &e) && e.Reason == Unreachable {
 		wait = t.backoff(t.lost)
 		t.lost++
-		return wait, !certificate(err) && time.Since(t.begun)+wait <= t.u.cfg.Patience
+		return wait, !lasting(err) && time.Since(t.begun)+wait <= t.u.cfg.Patience
 	}
 	t.lost = 0
 	if !repeatable(t.m) || t.count+1 >= maxTries {
@@ -100,9 +99,9 @@ func (t *tries) backoff(n int) time.Duration {
 	return wait/2 + rand.N(wait/2+1)
 }
 
-// certificate reports whether the server was reached and is not trusted: that
-// does not pass by waiting.
-func certificate(err error) bool {
-	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(x509.UnknownAuthorityError)) ||
-		errors.As(err, new(x509.HostnameError)) || errors.As(err, new(tls.RecordHeaderError))
+// lasting reports a failure that does not pass by waiting, such as a certificate
+// that is not trusted.
+func lasting(err error) bool {
+	var failure *reach.Failure
+	return errors.As(err, &failure) && failure.Lasting
 }

@@ -1,0 +1,127 @@
+package reach
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// Failure is a cause that a person can do something about.
+type Failure struct {
+	// What stands in the way, lower case, without a full stop.
+	What string
+	// Next is what to do about it.
+	Next string
+	// Refused means that the other side ended the TLS handshake, and so has read
+	// nothing of the request, although with TLS 1.3 it may have been sent already.
+	Refused bool
+	// Lasting means that waiting does not change it.
+	Lasting bool
+	// Err is the error that says so.
+	Err error
+}
+
+// Error returns what stands in the way.
+func (f *Failure) Error() string { return f.What }
+
+// Unwrap returns the error that says so.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// UserHint returns the next step.
+func (f *Failure) UserHint() string { return f.Next }
+
+// judges know the causes; the first of them those that last.
+var judges = []func(error) (what, next string){certificate, handshake, proxy, name, route}
+
+const lasting = 2
+
+const wantsCertificate = "it asks for a client certificate"
+
+// Explain returns a *Failure around err, or err itself where nothing better can be
+// said. nil stays nil.
+func Explain(err error) error {
+	for i, judge := range judges {
+		if what, next := judge(err); what != "" {
+			return &Failure{What: what, Next: next, Refused: what == wantsCertificate, Lasting: i < lasting, Err: err}
+		}
+	}
+	return err
+}
+
+func certificate(err error) (what, next string) {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var other *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &unknown):
+		return "its certificate is signed by an unknown authority", "if a company's proxy or an own authority signs here, add that authority's certificate with --ca-file"
+	case errors.As(err, &name):
+		return strings.TrimPrefix(name.Error(), "x509: "), "use the name that the certificate is for"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "its certificate is not valid now: " + invalid.Error(), "check the clock of this machine; if it is right, the host's operator has to renew the certificate"
+	case errors.As(err, &other):
+		return "its certificate is not accepted: " + strings.TrimPrefix(other.Err.Error(), "x509: "), "if a company's proxy or an own authority signs here, add that authority's certificate with --ca-file"
+	}
+	return "", ""
+}
+
+// handshake goes by words where package tls has no type for what the other side
+// says.
+func handshake(err error) (what, next string) {
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &record), err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "it does not speak TLS", "is it http instead of https?"
+	case err != nil && strings.Contains(err.Error(), "tls: certificate required"):
+		return wantsCertificate, "give one with --client-cert and --client-cert-key"
+	}
+	return "", ""
+}
+
+// proxy knows the two ways in which net/http says that it is the proxy's fault.
+func proxy(err error) (what, next string) {
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return fmt.Sprintf("the proxy does not answer: %v", op.Err), "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
+	case err != nil && strings.Contains(err.Error(), "Proxy Authentication Required"):
+		return "the proxy wants a name and a password", "put them into HTTPS_PROXY, as http://name:password@proxy:port"
+	}
+	return "", ""
+}
+
+func name(err error) (what, next string) {
+	var dns *net.DNSError
+	switch {
+	case !errors.As(err, &dns):
+		return "", ""
+	case dns.IsNotFound:
+		return fmt.Sprintf("no such host: %q", dns.Name), "check the address; behind a company's proxy set HTTPS_PROXY, which looks names up itself"
+	}
+	return fmt.Sprintf("the name %q could not be looked up: %s", dns.Name, dns.Err), "is this machine online? The next request tries again"
+}
+
+func route(err error) (what, next string) {
+	var op *net.OpError
+	where := ""
+	if errors.As(err, &op) && op.Op == "dial" && op.Addr != nil {
+		where = " at " + op.Addr.String()
+	}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED) || isRefused(err):
+		return "nothing listens" + where, "is the server running, and the port right?"
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), isUnreachable(err):
+		return "there is no way to it from here" + where, "is this machine online? A VPN or a proxy (HTTPS_PROXY) may be needed"
+	case op != nil && op.Op == "dial" && (errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()):
+		return "no connection in time" + where, "is there a firewall in between? A proxy is set with HTTPS_PROXY"
+	}
+	return "", ""
+}

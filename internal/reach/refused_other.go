@@ -1,0 +1,7 @@
+//go:build !windows
+
+package reach
+
+func isRefused(error) bool { return false }
+
+func isUnreachable(error) bool { return false }
