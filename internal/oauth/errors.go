@@ -68,7 +68,7 @@ func (e *Error) OAuthCode() string { return e.Code }
 func unavailable(op string, err error) *Error {
 	err = reach.Explain(unwrapURLError(err))
 	e := &Error{Op: op, Err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
-	var failure *reach.Failure
+	var failure *reach.Error
 	if errors.As(err, &failure) {
 		e.Hint = failure.Next
 	}

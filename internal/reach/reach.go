@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// Failure is a cause that a person can do something about.
-type Failure struct {
+// Error is a cause that a person can do something about.
+type Error struct {
 	// What stands in the way, lower case, without a full stop.
 	What string
 	// Next is what to do about it.
@@ -28,13 +28,13 @@ type Failure struct {
 }
 
 // Error returns what stands in the way.
-func (f *Failure) Error() string { return f.What }
+func (f *Error) Error() string { return f.What }
 
 // Unwrap returns the error that says so.
-func (f *Failure) Unwrap() error { return f.Err }
+func (f *Error) Unwrap() error { return f.Err }
 
 // UserHint returns the next step.
-func (f *Failure) UserHint() string { return f.Next }
+func (f *Error) UserHint() string { return f.Next }
 
 // judges know the causes; the first of them those that last.
 var judges = []func(error) (what, next string){certificate, handshake, proxy, name, route}
@@ -43,12 +43,12 @@ const lasting = 2
 
 const wantsCertificate = "it asks for a client certificate"
 
-// Explain returns a *Failure around err, or err itself where nothing better can be
+// Explain returns a *Error around err, or err itself where nothing better can be
 // said. nil stays nil.
 func Explain(err error) error {
 	for i, judge := range judges {
 		if what, next := judge(err); what != "" {
-			return &Failure{What: what, Next: next, Refused: what == wantsCertificate, Lasting: i < lasting, Err: err}
+			return &Error{What: what, Next: next, Refused: what == wantsCertificate, Lasting: i < lasting, Err: err}
 		}
 	}
 	return err

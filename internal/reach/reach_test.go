@@ -46,7 +46,7 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := reach.Explain(tc.err)
-			var failure *reach.Failure
+			var failure *reach.Error
 			if !errors.As(got, &failure) || !strings.Contains(failure.Error(), tc.what) || !strings.Contains(failure.UserHint(), tc.next) {
 				t.Fatalf("%v: %#v", tc.err, got)
 			}
@@ -63,7 +63,7 @@ func TestExplain(t *testing.T) {
 // What nobody can do anything about stays as it is.
 func TestNothingToExplain(t *testing.T) {
 	for _, err := range []error{nil, io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded} {
-		if got := reach.Explain(err); !errors.Is(got, err) || errors.As(got, new(*reach.Failure)) {
+		if got := reach.Explain(err); !errors.Is(got, err) || errors.As(got, new(*reach.Error)) {
 			t.Errorf("%v became %v", err, got)
 		}
 	}

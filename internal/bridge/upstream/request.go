@@ -73,7 +73,7 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	}
 	err = unreachable(err)
 	var e *Error
-	var stopped *reach.Failure
+	var stopped *reach.Error
 	unread := errors.As(err, &stopped) && stopped.Refused
 	if errors.As(err, &e) && written.Load() && req.Method == http.MethodPost && !unread {
 		return nil, interrupted(errors.Unwrap(e.Err))

@@ -102,6 +102,6 @@ func (t *tries) backoff(n int) time.Duration {
 // lasting reports a failure that does not pass by waiting, such as a certificate
 // that is not trusted.
 func lasting(err error) bool {
-	var failure *reach.Failure
+	var failure *reach.Error
 	return errors.As(err, &failure) && failure.Lasting
 }
