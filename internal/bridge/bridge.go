@@ -84,7 +84,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errClosing)
-	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, calls: newCalls(), slots: make(chan struct{}, maxInFlight), lane: make(chan queued, maxQueued)}
+	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, calls: newCalls(), slots: make(chan struct{}, maxInFlight), lane: make(chan queued, maxQueued), jobs: make(chan func()), noMore: make(chan struct{})}
 	r.out = &output{w: out, turns: make(chan struct{}, maxTurns), failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
 	r.standIn = &standIn{cfg: &r.cfg}
 	cfg.Upstream.Unasked(func(m jsonrpc.Message) { r.fromServer(nil, m) })
@@ -92,6 +92,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 
 	stopPings := r.startPings()
 	r.read(in)
+	close(r.noMore)
 	stopPings()
 	close(r.lane)
 	settled := make(chan struct{})
@@ -135,7 +136,10 @@ type run struct {
 	standing atomic.Bool   // the session is there
 	slots    chan struct{} // one for each goroutine of a message
 	work     sync.WaitGroup
-	lane     chan queued // notifications, in order
+	jobs     chan func()   // to goroutines that have done with a message
+	noMore   chan struct{} // closed when no more messages come
+	idle     atomic.Int64  // how many of them wait
+	lane     chan queued   // notifications, in order
 
 	gate <-chan struct{} // what the next message waits for; nil is nothing
 }

@@ -104,14 +104,45 @@ func (r *run) request(m jsonrpc.Message, reply func([]byte)) <-chan struct{} {
 func (r *run) aside(ctx context.Context, f func()) {
 	release := func() { <-r.slots }
 	select {
-	case r.slots <- struct{}{}:
-	case <-ctx.Done():
-		release = func() {}
+	case r.slots <- struct{}{}: // most often: the context is not asked
+	default:
+		select {
+		case r.slots <- struct{}{}:
+		case <-ctx.Done():
+			release = func() {}
+		}
 	}
-	r.work.Go(func() {
+	job := func() {
 		defer release()
 		f()
-	})
+	}
+	select {
+	case r.jobs <- job: // one that has done with another
+	default:
+		r.work.Go(func() { r.serve(job) })
+	}
+}
+
+// maxIdle is how many goroutines wait for another message.
+const maxIdle = 64
+
+// serve runs a job, and further ones while messages come: a goroutine that has
+// carried a request has a stack that is large enough for the next one, which a
+// new one has to grow and copy four times.
+func (r *run) serve(job func()) {
+	for {
+		job()
+		if r.idle.Add(1) > maxIdle {
+			r.idle.Add(-1)
+			return
+		}
+		select {
+		case job = <-r.jobs:
+			r.idle.Add(-1)
+		case <-r.noMore:
+			return
+		}
+	}
 }
 
 func (r *run) wait(ctx context.Context, gate <-chan struct{}) error {

@@ -16,6 +16,8 @@ type Filter struct {
 	Ignore []string
 }
 
+func (f Filter) empty() bool { return len(f.Allow)+len(f.Ignore) == 0 }
+
 // Hides reports whether a tool is hidden.
 func (f Filter) Hides(tool string) bool {
 	shown := len(f.Allow) == 0
@@ -49,7 +51,7 @@ func matches(pattern, name string) bool {
 
 // refuse answers a call of a hidden tool.
 func (f Filter) refuse(m jsonrpc.Message) (answer []byte, ok bool) {
-	if m.Method != "tools/call" {
+	if m.Method != "tools/call" || f.empty() {
 		return nil, false
 	}
 	name, _ := jsonrpc.Text(m.Param("name"))
@@ -63,8 +65,11 @@ func (f Filter) refuse(m jsonrpc.Message) (answer []byte, ok bool) {
 // shown is an answer to a request of method without the hidden tools; the
 // others keep their bytes.
 func (f Filter) shown(method string, m jsonrpc.Message) []byte {
+	if method != "tools/list" || f.empty() {
+		return m.Raw
+	}
 	tools := jsonrpc.Member(m.Result, "tools")
-	if method != "tools/list" || len(f.Allow)+len(f.Ignore) == 0 || len(tools) == 0 || tools[0] != '[' {
+	if len(tools) == 0 || tools[0] != '[' {
 		return m.Raw
 	}
 	all := jsonrpc.Elements(tools)

@@ -39,7 +39,7 @@ func TestEditsCopy(t *testing.T) {
 
 // Row 40: in large texts, too, a name is found in every spelling.
 func TestMemberInLargeText(t *testing.T) {
-	fill := `"fill":"` + strings.Repeat("x", 2*smallText) + `",`
+	fill := `"fill":"` + strings.Repeat("x", 8<<10) + `",`
 	for _, c := range []struct{ raw, name, want string }{
 		{`{` + fill + `"a/b":1}`, "a/b", "1"},
 		{`{` + fill + `"a\/b":1}`, "a/b", "1"},

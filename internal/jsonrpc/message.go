@@ -215,18 +215,19 @@ func Member(raw []byte, path ...string) []byte {
 	return raw
 }
 
-// smallText is what is read faster than searched.
-const smallText = 4 << 10
-
-// absent reports whether a name cannot stand in raw, without reading it: large
+// absent reports whether a name cannot stand in raw, without reading it:
 // messages are looked into several times, most often for what is not there. A
 // name stands there as it is, unless it is spelled with escapes, which need one
-// of two beginnings.
+// of two beginnings and more room.
 func absent(raw []byte, name string) bool {
-	if len(raw) < smallText || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError }) {
+	if len(raw) < len(name)+len(`{"":0}`) {
+		return true
+	}
+	var room [64]byte // for all the names that are asked for
+	if bytes.Contains(raw, append(room[:0], name...)) || bytes.Contains(raw, []byte(`\u`)) || bytes.Contains(raw, []byte(`\/`)) {
 		return false
 	}
-	return !bytes.Contains(raw, []byte(name)) && !bytes.Contains(raw, []byte(`\u`)) && !bytes.Contains(raw, []byte(`\/`))
+	return !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError })
 }
 
 func member(raw []byte, want string) (found []byte) {

@@ -110,13 +110,15 @@ func (c *Client) current(ctx context.Context) (cred Credential, early, err error
 	return cred, early, nil
 }
 
-// sign returns a copy of req that carries the token, if there is one (RFC 6750,
-// section 2.1). The request itself is never changed.
+// sign returns a copy of req that carries the token (RFC 6750, section 2.1), and
+// req where there is none. The request itself is never changed.
 func sign(req *http.Request, token Secret) *http.Request {
-	signed := req.Clone(req.Context())
-	if !token.IsZero() {
-		signed.Header.Set("Authorization", "Bearer "+token.Reveal())
+	if token.IsZero() {
+		return req
 	}
+	signed := req.WithContext(req.Context())
+	signed.Header = req.Header.Clone()
+	signed.Header.Set("Authorization", "Bearer "+token.Reveal())
 	return signed
 }
 

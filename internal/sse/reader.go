@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -53,6 +54,7 @@ type Reader struct {
 	r          io.Reader
 	max        int64
 	buf        []byte
+	pooled     *[bufferSize]byte // the same, until the end
 	start, end int
 	err        error
 	skipLF     bool // the last line ended with CR; an LF that follows belongs to it
@@ -66,7 +68,19 @@ func NewReader(r io.Reader, maxData int64) *Reader {
 	if maxData <= 0 {
 		maxData = math.MaxInt64
 	}
-	return &Reader{r: r, max: maxData, buf: make([]byte, bufferSize)}
+	buf := buffers.Get().(*[bufferSize]byte)
+	return &Reader{r: r, max: maxData, buf: buf[:], pooled: buf}
+}
+
+// buffers are those of streams that have ended: most have one short event each.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// release gives the buffer back, after the last byte.
+func (r *Reader) release() {
+	if r.pooled != nil {
+		buffers.Put(r.pooled)
+		r.buf, r.pooled, r.start, r.end = nil, nil, 0, 0
+	}
 }
 
 // Next returns the next event. At the end of the stream an event that no blank
@@ -188,6 +202,9 @@ func (r *Reader) add(e *Event, b []byte) {
 func (r *Reader) piece() (p []byte, whole bool, err error) {
 	scanned := 0
 	for {
+		if r.pooled == nil {
+			return nil, false, r.err
+		}
 		if !r.begun && r.end-r.start >= 3 || r.err != nil {
 			r.begin()
 		}
@@ -212,6 +229,7 @@ func (r *Reader) piece() (p []byte, whole bool, err error) {
 			scanned = len(window)
 		}
 		if r.err != nil {
+			r.release()
 			return nil, false, r.err
 		}
 		r.fill()

@@ -180,3 +180,29 @@ func BenchmarkReader(b *testing.B) {
 		})
 	}
 }
+
+// The buffer of a stream that has ended goes to the next one: what was read
+// stays, and the end stays the end.
+func TestBuffersAreUsedAgain(t *testing.T) {
+	first := NewReader(strings.NewReader("data: one\n\n"), 0)
+	one, err := first.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := first.Next(); !errors.Is(err, io.EOF) {
+			t.Errorf("after the end: %v", err)
+		}
+	}
+	second := NewReader(strings.NewReader("data: two\n\ndata: three\n\n"), 0)
+	two, err := second.Next()
+	if err != nil || string(one.Data) != "one" || string(two.Data) != "two" {
+		t.Errorf("%q %q %v", one.Data, two.Data, err)
+	}
+	if _, err := first.Next(); !errors.Is(err, io.EOF) {
+		t.Errorf("of the first, after the second has begun: %v", err)
+	}
+	if three, err := second.Next(); err != nil || string(three.Data) != "three" {
+		t.Errorf("%q %v", three.Data, err)
+	}
+}

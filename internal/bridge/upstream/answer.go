@@ -85,7 +85,7 @@ func (a *answer) body(ctx context.Context) error {
 		defer a.m.Out.Ready(ctx)()
 		a.resp.Body = &begunBody{ReadCloser: a.resp.Body, first: first[:n]}
 	}
-	raw, rest, err := a.s.u.begin(a.resp, a.s.u.newLarge(a.m, a.deliver, false))
+	raw, rest, err := a.s.u.begin(a.resp, a.m, a.deliver)
 	if err != nil {
 		return err
 	}

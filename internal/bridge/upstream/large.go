@@ -48,11 +48,16 @@ type large struct {
 	ended bool      // the outlet was told the end
 }
 
+// piecewise reports whether m's answer may be taken in pieces.
+func piecewise(m jsonrpc.Message) bool {
+	return m.Kind == jsonrpc.Request && m.Out != nil && len(m.ID) <= maxStreamedID
+}
+
 // newLarge returns nil when m's answer cannot be taken in pieces. resumable
 // says that what breaks off could be had again: then it must be whole before
 // the client sees any of it.
 func (u *Upstream) newLarge(m jsonrpc.Message, deliver Deliver, resumable bool) *large {
-	if m.Kind != jsonrpc.Request || m.Out == nil || len(m.ID) > maxStreamedID {
+	if !piecewise(m) {
 		return nil
 	}
 	l := &large{u: u, m: m, deliver: deliver, begun: time.Now(), piece: pieceSize, from: streamFrom, whole: resumable}

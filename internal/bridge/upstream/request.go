@@ -86,6 +86,10 @@ var errNoHeader = errors.New("the server did not begin to answer")
 
 // mediaType returns the type of the body without parameters.
 func mediaType(resp *http.Response) string {
+	switch header := resp.Header.Get("Content-Type"); header {
+	case typeJSON, typeSSE: // most often just that
+		return header
+	}
 	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil {
 		return ""
@@ -99,21 +103,18 @@ const (
 	maxErrors = 64 << 10 // of the body of an HTTP error
 )
 
-// begin reads a body: the whole of it, when it is small or nobody takes it in
-// pieces, and otherwise into l, which it then returns to be finished.
-func (u *Upstream) begin(resp *http.Response, l *large) ([]byte, *large, error) {
+// begin reads the answer to m: the whole of it, when it is small or nobody takes
+// it in pieces, and otherwise into one that it then returns to be finished.
+func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, deliver Deliver) ([]byte, *large, error) {
 	limit, known := u.cfg.MaxMessage, resp.ContentLength
 	if limit > 0 && known > limit {
 		return nil, nil, u.tooLarge()
 	}
-	if l == nil {
+	if known >= 0 && known <= largeFrom || !piecewise(m) {
 		raw, err := u.read(resp)
 		return raw, nil, err
 	}
-	if known >= 0 && known <= largeFrom {
-		raw, err := u.read(resp)
-		return raw, nil, err
-	}
+	l := u.newLarge(m, deliver, false)
 	var start bytes.Buffer
 	if _, err := io.CopyN(&start, resp.Body, largeFrom); errors.Is(err, io.EOF) {
 		if limit > 0 && int64(start.Len()) > limit {
@@ -144,10 +145,14 @@ func (u *Upstream) begin(resp *http.Response, l *large) ([]byte, *large, error) 
 // read returns the whole body, within the configured limit.
 func (u *Upstream) read(resp *http.Response) ([]byte, error) {
 	limit, body := u.cfg.MaxMessage, io.Reader(resp.Body)
-	var buf bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n < maxForetold {
-		buf.Grow(int(n) + bytes.MinRead) // one allocation for a body of known size
+	if n := resp.ContentLength; n > 0 && n < maxForetold && (limit <= 0 || n <= limit) {
+		raw := make([]byte, n, n+1) // the line end comes behind it
+		if _, err := io.ReadFull(body, raw); err != nil {
+			return nil, brokeOff(resp, err)
+		}
+		return raw, nil
 	}
+	var buf bytes.Buffer
 	if limit > 0 {
 		body = io.LimitReader(body, limit+1)
 	}

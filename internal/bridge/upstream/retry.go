@@ -55,6 +55,9 @@ type tries struct {
 // initialize is not held up by a server that answers: the client is better told
 // than kept waiting.
 func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again bool) {
+	if err == nil && resp.StatusCode < http.StatusBadRequest {
+		return 0, false
+	}
 	var e *Error
 	if errors.As(err, &e) && e.Reason == Unreachable {
 		wait = t.backoff(t.lost)
