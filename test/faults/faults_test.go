@@ -41,8 +41,9 @@ func TestTenThousandCallsOverABadLine(t *testing.T) {
 	}
 	s.once(t)
 	t.Logf("%d calls, %d cuts: %d answered by the server, %d by an error of the bridge; %d carried out", calls, cuts, calls-failed, failed, len(s.ran))
-	if failed > calls/4 {
-		t.Errorf("%d of %d calls failed; a cut ends at most the 64 under way", failed, calls)
+	// A cut ends what is under way, but for the third that can be resumed.
+	if most := cuts * cap(slots) * 2 / 3; failed > most {
+		t.Errorf("%d of %d calls failed, of at most %d under way at the cuts", failed, calls, most)
 	}
 }
 
