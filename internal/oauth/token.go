@@ -261,14 +261,18 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	return tokenAnswer{status, body, retryAfter(header, c.now())}, nil
 }
 
+// longestWait bounds what a provider may ask for.
+const longestWait = 24 * time.Hour
+
 // retryAfter reads the header (RFC 9110, section 10.2.3), zero for none.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 24*3600)) * time.Second
+	// Of a number that is too large ParseInt returns the largest there is.
+	if seconds, err := strconv.ParseInt(value, 10, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
+		return time.Duration(min(seconds, int64(longestWait/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil && at.After(now) {
-		return at.Sub(now)
+		return min(at.Sub(now), longestWait)
 	}
 	return 0
 }

@@ -253,8 +253,9 @@ const maxRetryAfter = 24 * time.Hour
 
 // retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
 func retryAfter(value string) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	// Of a number that is too large ParseInt returns the largest there is.
+	if seconds, err := strconv.ParseInt(value, 10, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
+		return time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, min(time.Until(at).Round(time.Second), maxRetryAfter))

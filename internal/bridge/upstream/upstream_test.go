@@ -40,7 +40,7 @@ func TestH7HeaderValue(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	for in, out := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "999999999": maxRetryAfter} {
+	for in, out := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "999999999": maxRetryAfter, "99999999999": maxRetryAfter, "99999999999999999999": maxRetryAfter, "-99999999999999999999": 0} {
 		if got := retryAfter(in); got != out {
 			t.Errorf("%q: %v", in, got)
 		}
