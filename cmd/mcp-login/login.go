@@ -98,7 +98,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 		return a.printJSON(loginReport{
 			SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
 			Profile: s.key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
-			Store: s.store.Describe(ctx, s.key), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
+			Store: string(s.store.KeptIn(s.key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
 		})
 	}
 	fmt.Fprintf(a.out, "%s to %s%s\n", verb, s.server, asAccount(cred))

@@ -63,11 +63,11 @@ func hintOf(err error) string {
 	return ""
 }
 
-// inUTC is a time for --json, nil when it is not known.
+// inUTC is a time for --json, to the second, nil when it is not known.
 func inUTC(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	utc := t.UTC()
+	utc := t.UTC().Truncate(time.Second)
 	return &utc
 }

@@ -95,7 +95,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	for _, e := range entries {
 		r := row(e, time.Now())
 		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
-			r.Pending = &pendingRow{URL: p.URL, UserCode: p.UserCode, Started: p.Started.UTC()}
+			r.Pending = &pendingRow{URL: p.URL, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
 		}
 		report.Logins = append(report.Logins, r)
 	}
@@ -116,17 +116,12 @@ func row(e store.Entry, now time.Time) loginRow {
 		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer,
 		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
 		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
-	}
-	if !e.LastUsed.IsZero() {
-		utc := e.LastUsed.UTC()
-		r.LastUsedAt = &utc
+		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
 	}
 	if r.Problem == "" && !e.SignedIn && e.LastError != "" {
 		r.Problem = "the last sign-in failed: " + oneLine(e.LastError)
 	}
 	if !e.Expiry.IsZero() {
-		utc := e.Expiry.UTC()
-		r.ExpiresAt = &utc
 		r.NeedsLogin = r.NeedsLogin || !e.Refreshable && !now.Before(e.Expiry)
 	}
 	return r

@@ -208,20 +208,40 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 // Describe says for people where the credential under key is kept, as the end
 // of a sentence that starts with "kept in". It asks no keyring.
 func (s *Store) Describe(_ context.Context, key oauth.Key) string {
-	if s.memory != nil {
+	switch path, kind := s.place(key); kind {
+	case KindMemory:
 		return "memory, until this program ends"
+	case KindFile:
+		return "the plain file " + path + ", readable for you only"
+	case KindPassphrase:
+		return "the file " + path + ", encrypted under your passphrase"
+	case KindKeyring:
+		return "the file " + path + ", encrypted with a key from the OS keyring"
+	}
+	return "nothing (no login is stored)"
+}
+
+// KeptIn returns the kind of store that holds the credential under key, "" when
+// none does. It asks no keyring.
+func (s *Store) KeptIn(key oauth.Key) Kind {
+	_, kind := s.place(key)
+	return kind
+}
+
+// place is the file that Load would take, and its kind.
+func (s *Store) place(key oauth.Key) (path string, kind Kind) {
+	if s.memory != nil {
+		return "", KindMemory
 	}
 	id := key.ID()
 	sealed, plain := filepath.Join(s.dir, id+s.sealedForm()), filepath.Join(s.dir, id+plainSuffix)
 	switch {
 	case exists(plain) && (s.kind == KindFile || !exists(sealed)):
-		return "the plain file " + plain + ", readable for you only"
-	case exists(sealed) && s.kind == KindPassphrase:
-		return "the file " + sealed + ", encrypted under your passphrase"
+		return plain, KindFile
 	case exists(sealed):
-		return "the file " + sealed + ", encrypted with a key from the OS keyring"
+		return sealed, s.sealedKind()
 	}
-	return "nothing (no login is stored)"
+	return "", ""
 }
 
 func exists(path string) bool {
