@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"mcp-login/test/bench/kernel"
 )
 
 // result is what --json writes.
@@ -31,7 +33,7 @@ func TestQuick(t *testing.T) {
 		}
 	}
 	for _, f := range figureList(quick.flights) {
-		if f.Kernel && !kernelTells {
+		if f.Kernel && !kernel.Tells {
 			continue
 		}
 		values := got.Values[ours][f.Key]

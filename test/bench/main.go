@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"mcp-login/test/bench/kernel"
 )
 
 // Roles of this program, as its first argument, besides that of the driver.
@@ -113,12 +115,12 @@ func (o *options) drive() error {
 		return err
 	}
 	defer l.close()
-	before, at := load(), revision()
+	before, at := kernel.Load(), revision()
 	found, err := survey(l, subjects, list, o.rounds, os.Stderr)
 	if err != nil {
 		return err
 	}
-	r := &report{Machine: machine(), Note: o.note, Revision: at, Load: [2]string{before, load()}, Subjects: subjects, Outcome: found, Binary: binarySize(subjects)}
+	r := &report{Machine: kernel.Machine(), Note: o.note, Revision: at, Load: [2]string{before, kernel.Load()}, Subjects: subjects, Outcome: found, Binary: binarySize(subjects)}
 	return o.write(r)
 }
 

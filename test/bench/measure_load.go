@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mcp-login/test/bench/kernel"
 )
 
 func fits(s *subject, w way) bool { return slices.Contains(s.ways, w) }
@@ -43,7 +45,7 @@ func measureLoad(ctx context.Context, l *lab, s *subject, w way) (f figures, err
 	if err := parallel(l.size.warm, 8, func(worker, _ int) error { return echo(ctx, p, 1+worker) }); err != nil {
 		return nil, err
 	}
-	forgetPeak(p.pid())
+	kernel.ForgetPeak(p.pid())
 	f = figures{}
 	if w == waySecure {
 		c, err := l.counts()
@@ -58,7 +60,7 @@ func measureLoad(ctx context.Context, l *lab, s *subject, w way) (f figures, err
 		}
 	}
 	if s.command != nil {
-		f["load."+string(w)+".peak"] = mebibytes(memoryOf(p.pid()).peak)
+		f["load."+string(w)+".peak"] = mebibytes(kernel.MemoryOf(p.pid()).Peak)
 	}
 	return f, nil
 }
@@ -67,7 +69,7 @@ func measureLoad(ctx context.Context, l *lab, s *subject, w way) (f figures, err
 func burst(ctx context.Context, p session, f figures, n, k int, key string) error {
 	var mu sync.Mutex
 	times := make([]time.Duration, 0, n)
-	used, from := cpuTime(p.pid()), time.Now()
+	used, from := kernel.CPUTime(p.pid()), time.Now()
 	err := parallel(n, k, func(worker, _ int) error {
 		at := time.Now()
 		if err := echo(ctx, p, 1+worker); err != nil {
@@ -87,7 +89,7 @@ func burst(ctx context.Context, p session, f figures, n, k int, key string) erro
 	f[key+".rate"] = float64(n) / elapsed.Seconds()
 	f[key+".p50"], f[key+".p99"] = milliseconds(times[n/2]), milliseconds(times[n*99/100])
 	if p.pid() != 0 {
-		f[key+".cpu"] = (cpuTime(p.pid()) - used).Seconds() / float64(n) * 10_000
+		f[key+".cpu"] = (kernel.CPUTime(p.pid()) - used).Seconds() / float64(n) * 10_000
 	}
 	return nil
 }
@@ -120,8 +122,8 @@ func bulk(ctx context.Context, l *lab, s *subject, w way, size int, f figures) (
 	if err := echo(ctx, p, 1); err != nil {
 		return err
 	}
-	forgetPeak(p.pid())
-	used, from := cpuTime(p.pid()), time.Now()
+	kernel.ForgetPeak(p.pid())
+	used, from := kernel.CPUTime(p.pid()), time.Now()
 	for i := range n {
 		r, err := call(ctx, p, 2+i, "tools/call", params)
 		if err != nil {
@@ -135,8 +137,8 @@ func bulk(ctx context.Context, l *lab, s *subject, w way, size int, f figures) (
 	whole := float64(n * size)
 	f[key+".rate"] = whole / time.Since(from).Seconds()
 	if p.pid() != 0 {
-		f[key+".cpu"] = milliseconds(cpuTime(p.pid())-used) / whole
-		f[key+".peak"] = mebibytes(memoryOf(p.pid()).peak)
+		f[key+".cpu"] = milliseconds(kernel.CPUTime(p.pid())-used) / whole
+		f[key+".peak"] = mebibytes(kernel.MemoryOf(p.pid()).Peak)
 	}
 	return nil
 }
@@ -189,7 +191,7 @@ func measureNotifications(ctx context.Context, l *lab, s *subject) (f figures, e
 	params := fmt.Sprintf(`{"name":%q,"arguments":{"count":%d},"_meta":{"progressToken":"storm"}}`, toolNotify, n)
 	var rates []float64
 	var lost int64
-	used := cpuTime(p.pid())
+	used := kernel.CPUTime(p.pid())
 	for i := range l.size.storms {
 		counter.seen.Store(0)
 		counter.last.Store(0)
@@ -202,7 +204,7 @@ func measureNotifications(ctx context.Context, l *lab, s *subject) (f figures, e
 	}
 	f = figures{"notifications.rate": median(rates), "notifications.lost": float64(lost), "notifications.disorder": float64(counter.disorder.Load())}
 	if p.pid() != 0 {
-		f["notifications.cpu"] = milliseconds(cpuTime(p.pid())-used) / float64(l.size.storms) * 10_000 / float64(n)
+		f["notifications.cpu"] = milliseconds(kernel.CPUTime(p.pid())-used) / float64(l.size.storms) * 10_000 / float64(n)
 	}
 	return f, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"mcp-login/test/bench/kernel"
 )
 
 // visit is one session: begun, and ended at once.
@@ -41,7 +43,7 @@ func pay(ctx context.Context, l *lab, s *subject, w way, set settings, home stri
 // bridge that failed.
 func closing(s session, err error, u *usage) error {
 	if p, ok := s.(*process); ok && err != nil {
-		kill(p.cmd) // it may not listen any more
+		kernel.Kill(p.cmd) // it may not listen any more
 		_, _ = p.close()
 		return fmt.Errorf("%w; it said: %s", err, p.said)
 	}
@@ -161,7 +163,7 @@ func measureIdle(ctx context.Context, l *lab, s *subject) (f figures, err error)
 		return nil, err
 	}
 	time.Sleep(l.size.settle)
-	return figures{"idle": mebibytes(memoryOf(p.pid()).now)}, nil
+	return figures{"idle": mebibytes(kernel.MemoryOf(p.pid()).Now)}, nil
 }
 
 // measureCrowd is several bridges of one person at once.
@@ -194,12 +196,12 @@ func measureCrowd(ctx context.Context, l *lab, s *subject) (f figures, err error
 		}
 	}
 	time.Sleep(l.size.settle)
-	var sum memory
+	var sum kernel.Memory
 	for _, p := range crowd {
-		m := memoryOf(p.pid())
-		sum.now, sum.proportional = sum.now+m.now, sum.proportional+m.proportional
+		m := kernel.MemoryOf(p.pid())
+		sum.Now, sum.Proportional = sum.Now+m.Now, sum.Proportional+m.Proportional
 	}
-	return figures{"crowd.rss": mebibytes(sum.now), "crowd.pss": mebibytes(sum.proportional), "crowd.ready": milliseconds(took)}, nil
+	return figures{"crowd.rss": mebibytes(sum.Now), "crowd.pss": mebibytes(sum.Proportional), "crowd.ready": milliseconds(took)}, nil
 }
 
 func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }

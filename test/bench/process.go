@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mcp-login/test/bench/kernel"
 )
 
 // usage is what a process had used when it ended.
@@ -42,7 +44,7 @@ func start(command []string, home string, env ...string) (*process, error) {
 	cmd.Stderr = p.said
 	// A helper that a bridge leaves behind may keep stderr open.
 	cmd.WaitDelay = time.Second
-	alone(cmd)
+	kernel.Alone(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -73,7 +75,7 @@ func (p *process) pid() int      { return p.cmd.Process.Pid }
 func (p *process) close() (usage, error) {
 	from := time.Now()
 	_ = p.in.Close()
-	overdue := time.AfterFunc(patience, func() { kill(p.cmd) })
+	overdue := time.AfterFunc(patience, func() { kernel.Kill(p.cmd) })
 	<-p.box.ended // Wait would cut what is still to be read
 	err := p.cmd.Wait()
 	took := time.Since(from)

@@ -1,4 +1,4 @@
-package main
+package kernel
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"unsafe"
 )
 
-// kernelTells says whether this system tells of processor time and memory.
-const kernelTells = true
+// Tells says whether this system tells of processor time and memory.
+const Tells = true
 
 // tree returns a process and all below it.
 func tree(pid int) []int {
@@ -31,8 +31,8 @@ func tree(pid int) []int {
 	return list
 }
 
-// cpuTime returns the processor time of a process and those below it so far.
-func cpuTime(pid int) time.Duration {
+// CPUTime returns the processor time of a process and those below it so far.
+func CPUTime(pid int) time.Duration {
 	var sum time.Duration
 	for _, p := range tree(pid) {
 		// The processor clock of another process; see clock_getcpuclockid(3).
@@ -46,23 +46,25 @@ func cpuTime(pid int) time.Duration {
 	return sum
 }
 
-// memory is in bytes, summed over a process and those below it.
-type memory struct{ now, peak, proportional int64 }
+// Memory is in bytes: resident now, resident at most (VmHWM), and now with what
+// is shared divided by those who share it (PSS).
+type Memory struct{ Now, Peak, Proportional int64 }
 
-func memoryOf(pid int) memory {
-	var m memory
+// MemoryOf sums it over a process and those below it.
+func MemoryOf(pid int) Memory {
+	var m Memory
 	for _, p := range tree(pid) {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p))
-		m.now += kilobytes(status, "VmRSS:")
-		m.peak += kilobytes(status, "VmHWM:")
+		m.Now += kilobytes(status, "VmRSS:")
+		m.Peak += kilobytes(status, "VmHWM:")
 		rollup, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p))
-		m.proportional += kilobytes(rollup, "Pss:")
+		m.Proportional += kilobytes(rollup, "Pss:")
 	}
 	return m
 }
 
-// forgetPeak makes the peak start anew.
-func forgetPeak(pid int) {
+// ForgetPeak makes the peak start anew.
+func ForgetPeak(pid int) {
 	for _, p := range tree(pid) {
 		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p), []byte("5"), 0o600)
 	}
@@ -81,14 +83,15 @@ func kilobytes(text []byte, name string) int64 {
 	return n << 10
 }
 
-// alone gives a bridge a process group of its own, so that it can be ended with
+// Alone gives a program a process group of its own, so that it can be ended with
 // all it started.
-func alone(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+func Alone(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-func kill(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+// Kill ends a program started after Alone with all it started.
+func Kill(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
-// machine says where the figures come from.
-func machine() string {
+// Machine says where the figures come from.
+func Machine() string {
 	model := runtime.GOARCH
 	info, _ := os.ReadFile("/proc/cpuinfo")
 	if _, rest, ok := bytes.Cut(info, []byte("model name")); ok {
@@ -102,8 +105,8 @@ func machine() string {
 	return fmt.Sprintf("%d × %s, %d GiB, Linux %s, %s", runtime.NumCPU(), model, total>>30, version, runtime.Version())
 }
 
-// load returns how many processes wanted to run during the last minute.
-func load() string {
+// Load returns how many processes wanted to run during the last minute.
+func Load() string {
 	text, _ := os.ReadFile("/proc/loadavg")
 	first, _, _ := strings.Cut(string(text), " ")
 	return first

@@ -1,0 +1,3 @@
+// Package kernel asks the system what a process uses: its processor time, its
+// memory. Only Linux tells.
+package kernel
