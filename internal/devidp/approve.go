@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
+	"html"
 	"io"
 	"net/http"
 	"net/url"
@@ -56,7 +56,7 @@ func ApproveDevice(ctx context.Context, client *http.Client, verificationURI, us
 
 // choose presses the user's button on page, which must have it.
 func choose(ctx context.Context, client *http.Client, page Outcome, at *url.URL, form url.Values) (Outcome, error) {
-	if !strings.Contains(page.Body, `name="user" value="`+template.HTMLEscapeString(form.Get("user"))+`"`) {
+	if !strings.Contains(page.Body, `name="user" value="`+html.EscapeString(form.Get("user"))+`"`) {
 		return page, errors.New("the page does not offer this user")
 	}
 	end, _, err := fetch(ctx, client, http.MethodPost, at.Scheme+"://"+at.Host+at.Path, form)

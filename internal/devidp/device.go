@@ -84,9 +84,8 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	userCode := strings.ToUpper(strings.TrimSpace(r.Form.Get("user_code")))
-	ask := map[string]any{"Users": p.cfg.Users, "UserCode": userCode, "Hint": "", "Problem": ""}
 	if r.Method == http.MethodGet {
-		p.show(w, http.StatusOK, "device", ask)
+		show(w, http.StatusOK, devicePage(userCode, "", p.cfg.Users))
 		return
 	}
 	user, known := p.cfg.user(r.PostForm.Get("user"))
@@ -95,15 +94,14 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.decide(userCode, user, known) {
-		ask["Problem"] = "No device waits with this code."
-		p.show(w, http.StatusBadRequest, "device", ask)
+		show(w, http.StatusBadRequest, devicePage(userCode, "No device waits with this code.", p.cfg.Users))
 		return
 	}
 	title := "You are signed in as " + user.Username
 	if !known {
 		title = "Refused"
 	}
-	p.show(w, http.StatusOK, "done", map[string]any{"Title": title, "Text": "You can close this page and go back to the other device."})
+	show(w, http.StatusOK, donePage(title, "You can close this page and go back to the other device."))
 }
 
 // decide notes the person's choice for the device that waits with the code.

@@ -38,7 +38,7 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !known || to == "" {
-		p.show(w, http.StatusOK, "done", map[string]any{"Title": "You are signed out", "Text": "This provider keeps no sessions."})
+		show(w, http.StatusOK, donePage("You are signed out", "This provider keeps no sessions."))
 		return
 	}
 	address, err := url.Parse(to)

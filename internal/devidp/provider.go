@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
-	"fmt"
-	"html/template"
 	"net/url"
 	"slices"
 	"sync"
@@ -18,7 +16,6 @@ type Provider struct {
 	issuer string
 	base   *url.URL
 	cfg    Config
-	pages  *template.Template
 
 	mu           sync.Mutex
 	faults       Faults
@@ -63,16 +60,12 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	if slices.ContainsFunc(cfg.Clients, func(c Client) bool { return c.ID == "" }) {
 		return nil, errors.New("a client needs an ID")
 	}
-	pages, err := template.New("pages").Parse(pagesHTML)
-	if err != nil {
-		return nil, fmt.Errorf("read the pages: %w", err)
-	}
 	key, err := newSigningKey()
 	if err != nil {
 		return nil, err
 	}
 	p := &Provider{
-		issuer: issuer, base: base, cfg: cfg, pages: pages, faults: cfg.Faults,
+		issuer: issuer, base: base, cfg: cfg, faults: cfg.Faults,
 		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{},
 		devices: map[string]*device{}, assertions: map[string]*usedAssertion{}, keys: []*signingKey{key},

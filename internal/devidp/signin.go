@@ -1,15 +1,10 @@
 package devidp
 
 import (
-	"bytes"
-	_ "embed"
 	"net/http"
 	"net/url"
 	"time"
 )
-
-//go:embed pages.html
-var pagesHTML string
 
 // code is an authorization code.
 type code struct {
@@ -37,14 +32,10 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 	switch {
 	case pending == nil || pending.ended(time.Now()):
-		p.show(w, http.StatusBadRequest, "done", map[string]any{
-			"Title": "This login has ended", "Text": "It was finished, took too long or was never begun. Start again in the program you came from.",
-		})
+		show(w, http.StatusBadRequest, donePage("This login has ended",
+			"It was finished, took too long or was never begun. Start again in the program you came from."))
 	case r.Method == http.MethodGet:
-		req := pending.req
-		p.show(w, http.StatusOK, "sign-in", map[string]any{
-			"Interaction": id, "Users": p.cfg.Users, "Client": req.client.ID, "Scopes": req.scopes, "Resources": req.resources, "Hint": req.loginHint,
-		})
+		show(w, http.StatusOK, signInPage(id, pending.req, p.cfg.Users))
 	case known:
 		p.signedIn(w, r, pending.req, user)
 	case username == "":
@@ -78,17 +69,6 @@ func (p *Provider) beginPage(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	return true
-}
-
-func (p *Provider) show(w http.ResponseWriter, status int, page string, data map[string]any) {
-	var b bytes.Buffer
-	if err := p.pages.ExecuteTemplate(&b, page, data); err != nil {
-		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
 }
 
 // signedIn ends the login with a code, or, when no scope is left of what was
