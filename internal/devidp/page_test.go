@@ -26,7 +26,7 @@ func TestPagesEscape(t *testing.T) {
 		if n := strings.Count(page, "<main>") + strings.Count(page, "</html>"); n != 2 {
 			t.Errorf("%s: the frame is there %d times", name, n)
 		}
-		if !strings.Contains(page, "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;{{Content}}&amp;") {
+		if !strings.Contains(page, "&#34;&gt;!&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;{{Content}}&amp;") {
 			t.Errorf("%s: the value is not shown:\n%s", name, content)
 		}
 	}
