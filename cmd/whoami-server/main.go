@@ -12,11 +12,7 @@ import (
 var version string
 
 func main() {
-	// The heap is a few megabytes, so collecting twice as often costs next to
-	// nothing and keeps the process small. GOGC still decides if it is set.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
+	paceCollector(os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on the next one has its usual effect.
 	context.AfterFunc(ctx, stop)

@@ -93,6 +93,13 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 		endSpan(span, e.status)
 		stream := strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream")
 		s.metrics.answered(name, method, e.status, took, stream)
+		level := slog.LevelInfo
+		if name == routeHealth {
+			level = slog.LevelDebug
+		}
+		if !s.log.Enabled(r.Context(), level) {
+			return
+		}
 		attrs := []slog.Attr{
 			slog.String("request_id", id), slog.String("method", method),
 			slog.String("route", name), slog.Int("status", e.status),
@@ -106,10 +113,6 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 		}
 		if e.reason != nil {
 			attrs = append(attrs, slog.Any("reason", e.reason))
-		}
-		level := slog.LevelInfo
-		if name == routeHealth {
-			level = slog.LevelDebug
 		}
 		s.log.LogAttrs(r.Context(), level, "request", attrs...)
 	}()

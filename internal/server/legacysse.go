@@ -192,7 +192,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identi
 		methodNotAllowed(w, "POST")
 		return
 	}
-	message, ok := readMessageBody(w, r)
+	message, _, ok := readMessageBody(w, r)
 	if !ok {
 		return
 	}

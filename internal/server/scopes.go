@@ -41,21 +41,21 @@ func (s *Server) checkToolScopes() error {
 // answers itself and returns false. This must be done before mcp-go sees the
 // message: a client asks for more scopes because of a 403, not because of a
 // JSON-RPC error (S4).
-func allowMessage(w http.ResponseWriter, r *http.Request, body []byte) bool {
+func allowMessage(w http.ResponseWriter, r *http.Request, body []byte) (message, bool) {
 	m, err := readMessage(body)
 	if err != nil {
 		refuseMessage(w, r, err)
-		return false
+		return m, false
 	}
 	p, ok := r.Context().Value(permitKey{}).(permit)
 	if !ok || m.tool == "" {
-		return true
+		return m, true
 	}
 	if err := p.server.mayCall(p.identity, m.tool); err != nil {
 		p.server.refuse(w, r, p.metadataURL, err)
-		return false
+		return m, false
 	}
-	return true
+	return m, true
 }
 
 // mayCall returns an *InsufficientScopeError if id lacks a scope that the tool

@@ -34,11 +34,10 @@ func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Iden
 }
 
 func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, owner string, sessions bool) {
-	body, ok := readMessageBody(w, r)
+	_, m, ok := readMessageBody(w, r)
 	if !ok {
 		return
 	}
-	m, _ := readMessage(body) // which was fine when it was read
 	// mcp-go would look an id up among its own, which are none.
 	session := r.Header.Get(headerSessionID)
 	r.Header.Del(headerSessionID)
