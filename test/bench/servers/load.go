@@ -50,7 +50,7 @@ func measureCalls(ctx context.Context, l *lab, s *subject) (figures, error) {
 	after := l.provider.Stats()
 	all := len(took) + l.size.connections*l.size.warm
 	seen := visits{calls: all, tokens: l.size.connections, userinfo: after.Userinfo - before.Userinfo, jwks: after.JWKS - before.JWKS}
-	tell("userinfo", float64(seen.userinfo)/float64(all))
+	tell("userinfo", float64(seen.userinfo)/float64(all)*1000)
 	tell("jwks", float64(seen.jwks))
 	if s.ops != nil {
 		if seen.checks, err = goodChecks(ctx, p.ops); err != nil {

@@ -93,6 +93,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		subjects = append(subjects, more...)
 	}
 	r := &report{Machine: kernel.Machine(), Revision: revision(), Rounds: o.rounds, Streams: size.streams, Beat: size.beat.String()}
+	info, err := os.Stat(l.program())
+	if err != nil {
+		return err
+	}
+	r.Binary = info.Size()
 	r.Load[0] = kernel.Load()
 	if r.Values, err = survey(ctx, l, subjects, o.rounds, progress); err != nil {
 		return err

@@ -16,6 +16,7 @@ type report struct {
 	Rounds   int               `json:"rounds"`
 	Streams  int               `json:"streams"`
 	Beat     string            `json:"heartbeat"`
+	Binary   int64             `json:"binary"`  // bytes of whoami-server, stripped
 	Servers  map[string]string `json:"servers"` // what each is
 	Values   values            `json:"values"`
 }
@@ -43,7 +44,7 @@ var callFigures = []figure{
 	{"cpu", "CPU per 10,000 requests", "s", 1},
 	{"idle", "memory idle (RSS)", "MiB", 1},
 	{"peak", "memory under load, most (RSS)", "MiB", 1},
-	{"userinfo", "userinfo requests per request", "", 0},
+	{"userinfo", "userinfo requests per 1,000 requests", "", 0},
 	{"jwks", "key set requests", "", 0},
 	{"checks", "verifications per token", "", 0},
 }
@@ -62,7 +63,7 @@ var kindNames = map[kind]string{kindOpaque: "opaque tokens", kindJWT: "JWTs (ES3
 // markdown is the report for people.
 func (r *report) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s; revision %s; load %s before, %s after; %d rounds.\n\n", r.Machine, r.Revision, r.Load[0], r.Load[1], r.Rounds)
+	fmt.Fprintf(&b, "%s; revision %s; load %s before, %s after; %d rounds. whoami-server has %.1f MB.\n\n", r.Machine, r.Revision, r.Load[0], r.Load[1], r.Rounds, float64(r.Binary)/1e6)
 	_, peer := r.Servers[nameNode]
 	head, rule := "| 32 connections | "+nameOurs+" |", "| --- | --- |"
 	if peer {
