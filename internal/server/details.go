@@ -1,11 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	stdjson "encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -33,6 +30,7 @@ func (s *Server) addDetails(m *server.MCPServer) {
 		mcp.WithIdempotentHintAnnotation(true),
 		mcp.WithOpenWorldHintAnnotation(false),
 		mcp.WithOutputSchema[details](),
+		withoutArguments,
 	), s.whoamiDetails)
 }
 
@@ -47,12 +45,5 @@ func (s *Server) whoamiDetails(ctx context.Context, _ mcp.CallToolRequest) (*mcp
 	if !id.Expiry.IsZero() {
 		d.Expires = id.Expiry.UTC().Format(time.RFC3339)
 	}
-	var text bytes.Buffer
-	enc := stdjson.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(d); err != nil {
-		return nil, fmt.Errorf("encode details: %w", err)
-	}
-	return mcp.NewToolResultStructured(d, string(bytes.TrimSpace(text.Bytes()))), nil
+	return structured(d)
 }

@@ -71,8 +71,18 @@ func newMCP(version string) *server.MCPServer {
 		mcp.WithIdempotentHintAnnotation(true),
 		mcp.WithOpenWorldHintAnnotation(false),
 		mcp.WithRawOutputSchema(stdjson.RawMessage(whoamiOutput)),
+		withoutArguments,
 	), whoami)
 	return m
+}
+
+// noArguments is the input schema of both tools.
+const noArguments = `{"additionalProperties":false,"properties":{},"required":[],"type":"object"}`
+
+// withoutArguments gives a tool that schema as text: mcp-go encodes any other
+// anew for each call, to find what it has compiled of it.
+func withoutArguments(t *mcp.Tool) {
+	t.InputSchema, t.RawInputSchema = mcp.ToolInputSchema{}, stdjson.RawMessage(noArguments)
 }
 
 // whoami answers with the caller's claims, as structured content and as the
@@ -86,14 +96,23 @@ func whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, er
 	if claims == nil {
 		claims = map[string]any{"sub": id.Subject, "iss": id.Issuer}
 	}
-	var text bytes.Buffer
-	enc := stdjson.NewEncoder(&text)
+	return structured(claims)
+}
+
+// structured is v as structured content, and as the same JSON in text. It is
+// encoded once.
+func structured(v any) (*mcp.CallToolResult, error) {
+	var compact, text bytes.Buffer
+	enc := stdjson.NewEncoder(&compact)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(claims); err != nil {
-		return nil, fmt.Errorf("encode claims: %w", err)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode result: %w", err)
 	}
-	return mcp.NewToolResultStructured(claims, string(bytes.TrimSpace(text.Bytes()))), nil
+	raw := bytes.TrimSpace(compact.Bytes())
+	if err := stdjson.Indent(&text, raw, "", "  "); err != nil {
+		return nil, fmt.Errorf("indent result: %w", err)
+	}
+	return mcp.NewToolResultStructured(stdjson.RawMessage(raw), text.String()), nil
 }
 
 // newStreamable serves Streamable HTTP without sessions. GET is off: without
