@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -13,8 +14,12 @@ import (
 
 // How large answers are treated.
 const (
-	// largeFrom is the size from which an answer is held in pieces.
-	largeFrom = 1 << 20
+	// largeFrom is the size from which an answer is held in pieces, if nobody has
+	// said how large it is: outgrowing one room after the other costs more.
+	largeFrom = 256 << 10
+	// wholeTo is up to which size an answer whose size is known is read at once:
+	// nothing would be passed on earlier.
+	wholeTo = streamFrom
 	// pieceSize is that of one piece.
 	pieceSize = 1 << 20
 	// streamFrom and DefaultStreamWithin say when an answer is passed on while
@@ -75,6 +80,12 @@ func (l *large) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// adopt takes the first part, which belongs to l from now on.
+func (l *large) adopt(p []byte) {
+	l.pieces = append(l.pieces, p[:0])
+	l.took(len(p))
+}
+
 // room is where the next part may be put.
 func (l *large) room() []byte {
 	if last := len(l.pieces) - 1; last >= 0 {
@@ -86,8 +97,29 @@ func (l *large) room() []byte {
 			return l.pieces[0][:cap(l.pieces[0])]
 		}
 	}
-	l.pieces = append(l.pieces, make([]byte, 0, l.piece))
+	l.pieces = append(l.pieces, l.another())
 	return l.pieces[len(l.pieces)-1][:l.piece]
+}
+
+// pieces are those of answers that have passed.
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+// another is an empty piece.
+func (l *large) another() []byte {
+	if l.piece != pieceSize {
+		return make([]byte, 0, l.piece)
+	}
+	return pieces.Get().(*[pieceSize]byte)[:0]
+}
+
+// release gives the pieces back.
+func (l *large) release() {
+	for _, piece := range l.pieces {
+		if cap(piece) == pieceSize {
+			pieces.Put((*[pieceSize]byte)(piece[:pieceSize]))
+		}
+	}
+	l.pieces = nil
 }
 
 // took says that n bytes were put into room.
@@ -127,8 +159,10 @@ func (l *large) stream() {
 	for _, piece := range l.pieces {
 		l.pass(piece)
 	}
-	clear(l.pieces[1:])
-	l.pieces = l.pieces[:1]
+	kept := l.pieces[0]
+	l.pieces = l.pieces[1:]
+	l.release()
+	l.pieces = [][]byte{kept}
 }
 
 // pass writes a part without its line breaks.
@@ -148,12 +182,14 @@ func (l *large) ours() bool {
 }
 
 func (l *large) fail(err error) {
-	l.err, l.pieces = err, nil
+	l.err = err
+	l.release()
 }
 
 // finish says that the text is complete. answered tells whether m was answered;
 // an error is for m when it was not.
 func (l *large) finish() (answered bool, err error) {
+	defer l.release()
 	if l.err == nil {
 		l.err = l.scan.End()
 	}
@@ -183,6 +219,7 @@ func (l *large) finish() (answered bool, err error) {
 // abandon says that no more will come because of err. passed tells whether the
 // client was told.
 func (l *large) abandon(err error) (passed bool) {
+	defer l.release()
 	if l.to == nil {
 		return false
 	}

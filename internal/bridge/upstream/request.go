@@ -110,21 +110,23 @@ func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, deliver Deliver
 	if limit > 0 && known > limit {
 		return nil, nil, u.tooLarge()
 	}
-	if known >= 0 && known <= largeFrom || !piecewise(m) {
+	if known >= 0 && known <= wholeTo || !piecewise(m) {
 		raw, err := u.read(resp)
 		return raw, nil, err
 	}
 	l := u.newLarge(m, deliver, false)
-	var start bytes.Buffer
-	if _, err := io.CopyN(&start, resp.Body, largeFrom); errors.Is(err, io.EOF) {
-		if limit > 0 && int64(start.Len()) > limit {
-			return nil, nil, u.tooLarge()
+	if known < 0 { // most likely it is small
+		var start bytes.Buffer
+		if _, err := io.CopyN(&start, resp.Body, largeFrom); errors.Is(err, io.EOF) {
+			if limit > 0 && int64(start.Len()) > limit {
+				return nil, nil, u.tooLarge()
+			}
+			return start.Bytes(), nil, nil
+		} else if err != nil {
+			return nil, nil, brokeOff(resp, err)
 		}
-		return start.Bytes(), nil, nil
-	} else if err != nil {
-		return nil, nil, brokeOff(resp, err)
+		l.adopt(start.Bytes())
 	}
-	_, _ = l.Write(start.Bytes())
 	for l.err == nil {
 		n, err := resp.Body.Read(l.room())
 		if n > 0 {
