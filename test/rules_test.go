@@ -19,8 +19,8 @@ const module = "mcp-login/"
 
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
-	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients", "internal/reach", "docs"},
-	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp"},
+	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients", "internal/reach", "internal/pace", "docs"},
+	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
 	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/era"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
 	"internal/bridge/era":      {"internal/jsonrpc"},
@@ -34,6 +34,7 @@ var rooms = map[string][]string{
 	"internal/devidp":          {},
 	"internal/clients":         {},
 	"internal/reach":           {},
+	"internal/pace":            {},
 	"docs":                     {},
 	"examples/whoami":          {"internal/server", "internal/devidp"},
 }

@@ -51,6 +51,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	cmd, err := root.ExecuteContextC(ctx)
+	a.screen.clear()
 	code := exitCode(ctx, err)
 	if code == exitInterrupted {
 		err = errInterrupted // whatever else it was in the middle of

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pkg/browser"
+
+	"mcp-login/internal/pace"
 )
 
 func main() {
@@ -20,7 +22,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	getenv, secrets := takeSecrets()
-	time.AfterFunc(afterStart, func() { relaxCollector(getenv) })
+	time.AfterFunc(afterStart, func() { pace.Follow(heapPace, getenv) })
 	a := &app{in: os.Stdin, getenv: getenv, secrets: secrets, open: browser.OpenURL, terminal: isTerminal(os.Stderr), outTerminal: isTerminal(os.Stdout)}
 	a.attach(os.Stdout, os.Stderr)
 	if slices.Contains(os.Args, "--"+detachedFlag) {

@@ -74,6 +74,7 @@ func (s *screen) countDown(ctx context.Context, deadline time.Time) {
 		s.show(ctx, fmt.Sprintf("waiting for the sign-in, %d:%02d left; Ctrl-C gives up", int(left.Minutes()), int(left.Seconds())%60))
 		select {
 		case <-ctx.Done():
+			s.clear()
 			return
 		case <-second.C:
 		}

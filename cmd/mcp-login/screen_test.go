@@ -27,6 +27,16 @@ func TestCountDown(t *testing.T) {
 		if !strings.HasSuffix(terminal.String(), eraseLine+"waiting for the sign-in, 0:59 left; Ctrl-C gives up") {
 			t.Errorf("%q", terminal.String())
 		}
+		ended, end := context.WithCancel(t.Context())
+		go s.countDown(ended, time.Now().Add(time.Minute))
+		synctest.Wait()
+		terminal.Reset()
+		end()
+		synctest.Wait()
+		if got := terminal.String(); got != eraseLine {
+			t.Errorf("at the end of a sign-in: %q", got)
+		}
+		s.show(t.Context(), "x")
 		terminal.Reset()
 		_, _ = io.WriteString(s.above(&terminal), "a\n")
 		_, _ = io.WriteString(s.above(&terminal), "b\n")

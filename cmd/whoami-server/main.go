@@ -6,13 +6,15 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"mcp-login/internal/pace"
 )
 
 // version can be set at link time: -ldflags "-X main.version=v1.2.3".
 var version string
 
 func main() {
-	paceCollector(os.Getenv)
+	pace.Follow(heapPace, os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on the next one has its usual effect.
 	context.AfterFunc(ctx, stop)
