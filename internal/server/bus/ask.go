@@ -174,8 +174,10 @@ func (r *Redis) receive(data string) {
 		defer func() { <-r.slots }()
 		ctx, cancel := context.WithTimeout(r.life, askTimeout)
 		defer cancel()
-		data := encode(reply, number, r.self, (*answer)(ctx, message))
-		if err := r.client.Publish(ctx, channel(from), data).Err(); err != nil {
+		// Whoever asked may listen again only a moment later than we do, after
+		// Redis was away.
+		err := r.publish(ctx, from, encode(reply, number, r.self, (*answer)(ctx, message)))
+		if err != nil && !errors.Is(err, server.ErrNoReplica) {
 			r.log.Warn("reply to a replica", slog.Any("error", err))
 		}
 	})

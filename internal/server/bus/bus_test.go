@@ -144,6 +144,33 @@ func TestRedisRestarts(t *testing.T) {
 	await(t, "good health", func() bool { return a.Healthy() == nil })
 }
 
+// After Redis was away the one who asks may be slower to listen again than the
+// one who answers: the reply waits for it.
+func TestReplyWaitsForTheAsker(t *testing.T) {
+	service := real.Redis(t)
+	b := dial(t, service)
+	answered := make(chan struct{})
+	b.Answer(func(context.Context, []byte) []byte { close(answered); return []byte("late") })
+	asker := dial(t, service).client
+	const name = "asker00000000000"
+	await(t, "the other replica", func() bool {
+		n, err := asker.Publish(t.Context(), channel(b.Self()), encode(question, "1", name, []byte("x"))).Result()
+		return err == nil && n == 1
+	})
+	<-answered
+	sub := asker.Subscribe(t.Context(), channel(name))
+	defer func() { _ = sub.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), askTimeout)
+	defer cancel()
+	m, err := sub.ReceiveMessage(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kind, number, _, text, ok := decode(m.Payload); !ok || kind != reply || number != "1" || string(text) != "late" {
+		t.Errorf("%q", m.Payload)
+	}
+}
+
 // A question that arrives twice is answered once: go-redis publishes again when
 // a connection breaks at the wrong moment.
 func TestQuestionIsTakenOnce(t *testing.T) {
