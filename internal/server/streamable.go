@@ -38,6 +38,9 @@ func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, own
 	if !ok {
 		return
 	}
+	if m.method == string(mcp.MethodSubscriptionsListen) {
+		w, r = watchFirstWrite(w, r)
+	}
 	// mcp-go would look an id up among its own, which are none.
 	session := r.Header.Get(headerSessionID)
 	r.Header.Del(headerSessionID)

@@ -45,6 +45,7 @@ func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
 		}
 	}
 	m.Use(s.scoped)
+	acknowledgeFirst(m)
 	return m
 }
 
