@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 
 	"mcp-login/test/bench/kernel"
+	"mcp-login/test/bench/page"
 )
 
 // Roles of this program, as its first argument, besides that of the driver.
@@ -196,7 +196,7 @@ func (o *options) write(r *report) error {
 		}
 	}
 	if o.into != "" {
-		if err := replace(o.into, text); err != nil {
+		if err := page.Replace(o.into, markBegin, markEnd, text); err != nil {
 			return err
 		}
 	}
@@ -214,17 +214,3 @@ const (
 	markBegin = "<!-- bench: what follows is written by test/bench -->"
 	markEnd   = "<!-- bench: end -->"
 )
-
-// replace puts the tables into a page.
-func replace(path, text string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	head, rest, ok := strings.Cut(string(b), markBegin)
-	_, foot, found := strings.Cut(rest, markEnd)
-	if !ok || !found {
-		return fmt.Errorf("%s has no marks %q and %q", path, markBegin, markEnd)
-	}
-	return os.WriteFile(path, []byte(head+markBegin+"\n\n"+text+"\n"+markEnd+foot), 0o644)
-}

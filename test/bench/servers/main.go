@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"mcp-login/test/bench/kernel"
+	"mcp-login/test/bench/page"
 )
 
 func main() {
@@ -121,7 +122,7 @@ func (o *options) write(r *report, out io.Writer) error {
 		}
 	}
 	if o.into != "" {
-		return replace(o.into, r.markdown())
+		return page.Replace(o.into, markBegin, markEnd, r.markdown())
 	}
 	_, err := io.WriteString(out, r.markdown())
 	return err
@@ -132,20 +133,6 @@ const (
 	markBegin = "<!-- servers: what follows is written by test/bench/servers -->"
 	markEnd   = "<!-- servers: end -->"
 )
-
-// replace puts the tables into a page.
-func replace(path, text string) error {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	head, rest, ok := strings.Cut(string(b), markBegin)
-	_, foot, found := strings.Cut(rest, markEnd)
-	if !ok || !found {
-		return fmt.Errorf("%s has no marks %q and %q", path, markBegin, markEnd)
-	}
-	return os.WriteFile(path, []byte(head+markBegin+"\n\n"+text+"\n"+markEnd+foot), 0o644)
-}
 
 // revision names the commit that was measured.
 func revision() string {
