@@ -29,16 +29,19 @@ func Follow(r Rule, getenv func(string) string) {
 	if getenv("GOGC") != "" {
 		return
 	}
-	percent := r.Small
-	debug.SetGCPercent(percent)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	wanted := func() int {
+		metrics.Read(live)
+		return r.percent(live[0].Value.Uint64())
+	}
+	percent := wanted() // by what is in use already
+	debug.SetGCPercent(percent)
 	// An object that nobody has is collected in each cycle, and then its
 	// finalizer runs.
 	type cycle struct{ _ *byte }
 	var next func(*cycle)
 	next = func(c *cycle) {
-		metrics.Read(live)
-		if want := r.percent(live[0].Value.Uint64()); want != percent {
+		if want := wanted(); want != percent {
 			percent = want
 			debug.SetGCPercent(percent)
 		}

@@ -30,14 +30,18 @@ func TestFollow(t *testing.T) {
 	if percent() != 100 {
 		t.Fatalf("%d: GOGC of a person is overruled", percent())
 	}
-	Follow(rule, func(string) string { return "" })
-	if percent() != 170 {
-		t.Fatalf("%d at the start", percent())
-	}
 	large := make([]byte, 64<<20)
+	runtime.GC()
+	Follow(rule, func(string) string { return "" })
+	if percent() != 90 {
+		t.Fatalf("%d at the start, with 64 MiB in use", percent())
+	}
 	reach(90, "with 64 MiB in use")
 	runtime.KeepAlive(large)
 	reach(170, "after they are gone")
+	large = make([]byte, 64<<20)
+	reach(90, "with 64 MiB in use again")
+	runtime.KeepAlive(large)
 	for live, want := range map[uint64]int{0: 170, 16 << 20: 170, 16<<20 + 1: 90} {
 		if got := rule.percent(live); got != want {
 			t.Errorf("%d with %d bytes in use, want %d", got, live, want)

@@ -82,7 +82,7 @@ func (l *large) Write(p []byte) (int, error) {
 
 // adopt takes the first part, which belongs to l from now on.
 func (l *large) adopt(p []byte) {
-	l.pieces = append(l.pieces, p[:0])
+	l.pieces = append(l.pieces, p[:0:len(p)])
 	l.took(len(p))
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -116,16 +117,16 @@ func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, deliver Deliver
 	}
 	l := u.newLarge(m, deliver, false)
 	if known < 0 { // most likely it is small
-		var start bytes.Buffer
-		if _, err := io.CopyN(&start, resp.Body, largeFrom); errors.Is(err, io.EOF) {
-			if limit > 0 && int64(start.Len()) > limit {
-				return nil, nil, u.tooLarge()
-			}
-			return start.Bytes(), nil, nil
-		} else if err != nil {
+		start, err := gather(resp.Body, largeFrom)
+		switch {
+		case errors.Is(err, io.EOF) && limit > 0 && int64(len(start)) > limit:
+			return nil, nil, u.tooLarge()
+		case errors.Is(err, io.EOF):
+			return start, nil, nil
+		case err != nil:
 			return nil, nil, brokeOff(resp, err)
 		}
-		l.adopt(start.Bytes())
+		l.adopt(start)
 	}
 	for l.err == nil {
 		n, err := resp.Body.Read(l.room())
@@ -142,6 +143,36 @@ func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, deliver Deliver
 		}
 	}
 	return nil, l, nil
+}
+
+// scraps are what bodies of unknown size are read into.
+var scraps = sync.Pool{New: func() any { return new([scrapSize]byte) }}
+
+const scrapSize = 16 << 10
+
+// gather reads from body until it has most bytes or more; io.EOF says that this
+// was all of it. The bytes have one room of their own size, so that a thousand
+// answers that wait for a client take what they are and no more; the line end
+// has its place behind them.
+func gather(body io.Reader, most int) ([]byte, error) {
+	var list []*[scrapSize]byte
+	size, free := 0, 0
+	var err error
+	for err == nil && size < most {
+		if free == 0 {
+			list = append(list, scraps.Get().(*[scrapSize]byte))
+			free = scrapSize
+		}
+		var n int
+		n, err = body.Read(list[len(list)-1][scrapSize-free:])
+		size, free = size+n, free-n
+	}
+	whole := make([]byte, 0, size+1)
+	for _, scrap := range list {
+		whole = append(whole, scrap[:min(scrapSize, size-len(whole))]...)
+		scraps.Put(scrap)
+	}
+	return whole, err
 }
 
 // read returns the whole body, within the configured limit.
