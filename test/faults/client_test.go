@@ -39,6 +39,7 @@ type client struct {
 	answered map[string]int
 	progress map[string]int // of each request, in order
 	errors   map[int]int    // by code
+	failed   map[string]bool
 	wrong    []string
 	pause    *sync.Mutex // held while the client does not read
 }
@@ -57,7 +58,7 @@ func start(t *testing.T, url string, flags ...string) *client {
 	}
 	c := &client{
 		t: t, cmd: cmd, in: in, out: bufio.NewReaderSize(out, 1<<20), done: make(chan struct{}), open: map[string]chan message{},
-		answered: map[string]int{}, progress: map[string]int{}, errors: map[int]int{}, pause: &sync.Mutex{},
+		answered: map[string]int{}, progress: map[string]int{}, errors: map[int]int{}, failed: map[string]bool{}, pause: &sync.Mutex{},
 	}
 	go c.read()
 	t.Cleanup(c.end)
@@ -195,12 +196,22 @@ func (c *client) enter(line []byte) {
 	}
 	if m.Error != nil {
 		c.errors[m.Error.Code]++
+		c.failed[id] = true
 	}
 	if ch := c.open[id]; ch != nil {
 		delete(c.open, id)
 		ch <- m
 	} else {
 		c.wrong = append(c.wrong, "answered without being asked: "+id)
+	}
+}
+
+// underWay adds what is asked and not answered to all.
+func (c *client) underWay(all map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.open {
+		all[id] = true
 	}
 }
 

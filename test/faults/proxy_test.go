@@ -3,6 +3,7 @@ package faults
 import (
 	"maps"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +16,8 @@ type proxy struct {
 	work     sync.WaitGroup
 
 	mu    sync.Mutex
-	open  map[net.Conn]bool
+	open  map[net.Conn]bool // each until the pump that reads it has ended
+	gone  sync.Cond
 	rate  int               // bytes each second towards the client, 0 for any
 	dead  map[net.Conn]bool // half open: nothing passes, nothing is closed
 	ended bool
@@ -28,6 +30,7 @@ func newProxy(t *testing.T, target string) *proxy {
 		t.Fatal(err)
 	}
 	p := &proxy{listener: l, target: target, open: map[net.Conn]bool{}}
+	p.gone.L = &p.mu
 	p.work.Go(p.accept)
 	t.Cleanup(func() {
 		_ = l.Close()
@@ -67,6 +70,7 @@ func (p *proxy) keep(conns ...net.Conn) bool {
 	for _, c := range conns {
 		if p.ended {
 			_ = c.Close()
+			continue
 		}
 		p.open[c] = true
 	}
@@ -78,9 +82,9 @@ func (p *proxy) pump(to, from net.Conn, answers bool) {
 	defer func() {
 		_, _ = to.Close(), from.Close()
 		p.mu.Lock()
-		delete(p.open, to)
-		delete(p.open, from)
+		delete(p.open, from) // the other pump deletes to
 		p.mu.Unlock()
+		p.gone.Broadcast()
 	}()
 	buf := make([]byte, 32<<10)
 	for {
@@ -104,15 +108,22 @@ func (p *proxy) pump(to, from net.Conn, answers bool) {
 	}
 }
 
-// cut breaks every connection with a reset, as a network does that goes away.
+// cut breaks every connection with a reset, as a network does that goes away. A
+// connection that a pump still reads is not closed yet, so it waits for them.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := range p.open {
+	all := slices.Collect(maps.Keys(p.open))
+	for _, c := range all {
 		if tcp, ok := c.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
 		_ = c.Close()
+	}
+	for _, c := range all {
+		for p.open[c] {
+			p.gone.Wait()
+		}
 	}
 }
 

@@ -49,19 +49,13 @@ func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, b
 // broke after the message was written is told from one that never stood: the
 // server may have done what it was asked.
 func (u *Upstream) do(req *http.Request) (*http.Response, error) {
-	var written atomic.Bool
-	trace := &httptrace.ClientTrace{
-		// A signing transport may make several requests of one: the last counts.
-		GetConn:      func(string) { written.Store(false) },
-		WroteRequest: func(info httptrace.WroteRequestInfo) { written.Store(info.Err == nil) },
-	}
 	ctx, quiet := req.Context(), func() {}
 	if u.cfg.HeaderTimeout > 0 {
 		timed, s, _ := u.listenFor(ctx, u.cfg.HeaderTimeout, errNoHeader) // the body lives in timed; ctx ends it
 		ctx, quiet = timed, s.stop
 	}
-	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
-	resp, err := u.http.Do(req)
+	req = req.WithContext(ctx)
+	resp, written, err := u.exchange(req)
 	quiet()
 	if err == nil {
 		u.watch(resp)
@@ -76,10 +70,35 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	var e *Error
 	var stopped *reach.Error
 	unread := errors.As(err, &stopped) && stopped.Refused
-	if errors.As(err, &e) && written.Load() && req.Method == http.MethodPost && !unread {
+	if errors.As(err, &e) && written && req.Method == http.MethodPost && !unread {
 		return nil, interrupted(errors.Unwrap(e.Err))
 	}
 	return nil, err
+}
+
+// exchange sends a request and reads the header of the answer; an idle connection
+// that had ended is replaced. written says whether the server can have read the
+// request.
+func (u *Upstream) exchange(req *http.Request) (resp *http.Response, written bool, err error) {
+	var wrote, reused atomic.Bool
+	trace := &httptrace.ClientTrace{
+		// A signing transport may make several requests of one: the last counts.
+		GetConn: func(string) { wrote.Store(false); reused.Store(false) },
+		GotConn: func(got httptrace.GotConnInfo) {
+			reused.Store(got.Reused)
+			refuseStale(got)
+		},
+		WroteRequest: func(info httptrace.WroteRequestInfo) { wrote.Store(info.Err == nil) },
+	}
+	req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+	for n := 0; ; n++ {
+		resp, err = u.http.Do(req)
+		written = wrote.Load() && !endedIdle(err)
+		if err == nil || written || !reused.Load() || n == maxStale || req.Context().Err() != nil {
+			return resp, written, err
+		}
+		req = afresh(req)
+	}
 }
 
 // errNoHeader is a server that took a request and did not begin to answer.
