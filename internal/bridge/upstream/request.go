@@ -11,7 +11,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -122,104 +121,6 @@ const (
 	typeSSE   = "text/event-stream"
 	maxErrors = 64 << 10 // of the body of an HTTP error
 )
-
-// begin reads the answer to m: the whole of it, when it is small or nobody takes
-// it in pieces, and otherwise into one that it then returns to be finished.
-func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, deliver Deliver) ([]byte, *large, error) {
-	limit, known := u.cfg.MaxMessage, resp.ContentLength
-	if limit > 0 && known > limit {
-		return nil, nil, u.tooLarge()
-	}
-	if known >= 0 && known <= wholeTo || !piecewise(m) {
-		raw, err := u.read(resp)
-		return raw, nil, err
-	}
-	l := u.newLarge(m, deliver, false)
-	if known < 0 { // most likely it is small
-		start, err := gather(resp.Body, largeFrom)
-		switch {
-		case errors.Is(err, io.EOF) && limit > 0 && int64(len(start)) > limit:
-			return nil, nil, u.tooLarge()
-		case errors.Is(err, io.EOF):
-			return start, nil, nil
-		case err != nil:
-			return nil, nil, brokeOff(resp, err)
-		}
-		l.adopt(start)
-	}
-	for l.err == nil {
-		n, err := resp.Body.Read(l.room())
-		if n > 0 {
-			l.took(n)
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil, l, nil
-		case err != nil && l.abandon(err):
-			return nil, l, nil
-		case err != nil:
-			return nil, nil, brokeOff(resp, err)
-		}
-	}
-	return nil, l, nil
-}
-
-// scraps are what bodies of unknown size are read into.
-var scraps = sync.Pool{New: func() any { return new([scrapSize]byte) }}
-
-const scrapSize = 16 << 10
-
-// gather reads from body until it has most bytes or more; io.EOF says that this
-// was all of it. The bytes have one room of their own size, so that a thousand
-// answers that wait for a client take what they are and no more; the line end
-// has its place behind them.
-func gather(body io.Reader, most int) ([]byte, error) {
-	var list []*[scrapSize]byte
-	size, free := 0, 0
-	var err error
-	for err == nil && size < most {
-		if free == 0 {
-			list = append(list, scraps.Get().(*[scrapSize]byte))
-			free = scrapSize
-		}
-		var n int
-		n, err = body.Read(list[len(list)-1][scrapSize-free:])
-		size, free = size+n, free-n
-	}
-	whole := make([]byte, 0, size+1)
-	for _, scrap := range list {
-		whole = append(whole, scrap[:min(scrapSize, size-len(whole))]...)
-		scraps.Put(scrap)
-	}
-	return whole, err
-}
-
-// read returns the whole body, within the configured limit.
-func (u *Upstream) read(resp *http.Response) ([]byte, error) {
-	limit, body := u.cfg.MaxMessage, io.Reader(resp.Body)
-	if n := resp.ContentLength; n > 0 && n < maxForetold && (limit <= 0 || n <= limit) {
-		raw := make([]byte, n, n+1) // the line end comes behind it
-		if _, err := io.ReadFull(body, raw); err != nil {
-			return nil, brokeOff(resp, err)
-		}
-		return raw, nil
-	}
-	var buf bytes.Buffer
-	if limit > 0 {
-		body = io.LimitReader(body, limit+1)
-	}
-	if _, err := buf.ReadFrom(body); err != nil {
-		return nil, brokeOff(resp, err)
-	}
-	if limit > 0 && int64(buf.Len()) > limit {
-		return nil, u.tooLarge()
-	}
-	return buf.Bytes(), nil
-}
-
-// maxForetold is up to where a server's word about the size is believed before
-// the bytes are there.
-const maxForetold = 256 << 20
 
 func brokeOff(resp *http.Response, err error) error {
 	if errors.As(err, new(*Error)) {

@@ -26,7 +26,7 @@ func TestGather(t *testing.T) {
 			for _, end := range []error{io.EOF, broken} {
 				body := io.MultiReader(bytes.NewReader(text[:size]), iotest.ErrReader(end))
 				got, err := gather(around(body), most)
-				if !bytes.Equal(got, text[:min(size, len(got))]) || len(got) < min(size, most) || cap(got) < len(got)+1 {
+				if !bytes.Equal(got, text[:min(size, len(got))]) || len(got) < min(size, most) || cap(got) != len(got)+1 {
 					t.Fatalf("%s of %d: %d bytes in a room for %d", name, size, len(got), cap(got))
 				}
 				if size < most && !errors.Is(err, end) || err != nil && len(got) != size {
