@@ -23,9 +23,6 @@ type result struct {
 // notifications it makes is lost, and the report has all of them: the table in
 // docs/performance.md cannot lose a line without this test.
 func TestQuick(t *testing.T) {
-	if testing.Short() {
-		t.Skip("whole programs are built and started")
-	}
 	got := bench(t)
 	for name, failures := range got.Failures {
 		for measure, why := range failures {

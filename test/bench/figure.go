@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"math"
-	"strconv"
+
+	"mcp-login/test/bench/page"
 )
 
 // figure is one line of the report.
@@ -78,17 +78,10 @@ func loadFigures(w way, flights []int) (list []figure) {
 	return append(list, figure{Key: "load." + string(w) + ".peak", Name: "peak memory after calls, " + wayNames[w], Unit: "MiB", Kernel: true})
 }
 
-// number spells a figure with about three digits.
+// number spells a figure.
 func number(v float64) string {
-	switch {
-	case math.IsNaN(v):
-		return "–"
-	case v == 1.1: // a version of HTTP
+	if v == 1.1 { // a version of HTTP
 		return "1.1"
-	case v >= 100 || v == math.Trunc(v):
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case v >= 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
+	return page.Number(v)
 }

@@ -1,3 +1,3 @@
-// Package page puts the tables of a benchmark into a page of the documentation,
-// between two marks.
+// Package page spells the figures of a benchmark and puts its tables into a page of
+// the documentation, between two marks.
 package page

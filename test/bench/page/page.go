@@ -2,9 +2,25 @@ package page
 
 import (
 	"fmt"
+	"math"
 	"os"
+	"strconv"
 	"strings"
 )
+
+// Number spells a figure with about three digits, and one that is not there as a
+// dash.
+func Number(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case v >= 100 || v == math.Trunc(v):
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case v >= 10:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
 
 // Replace puts text between the marks begin and end of the file at path. The rest
 // stays as it is; without both marks nothing is changed, and the error names them.

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,5 +30,13 @@ func TestReplace(t *testing.T) {
 	}
 	if page.Replace(path+"x", "<b>", "<e>", "") == nil {
 		t.Error("a page that is not there was written")
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for want, v := range map[string]float64{"–": math.NaN(), "0": 0, "3": 3, "1.10": 1.1, "12.5": 12.46, "124": 123.7, "-2.50": -2.5} {
+		if got := page.Number(v); got != want {
+			t.Errorf("%v: %s, want %s", v, got, want)
+		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"mcp-login/test/bench/page"
 )
 
 // aim is what issue 7 asks for: a bound on a figure or on a ratio.
@@ -55,6 +57,6 @@ func (r *report) writeAims(b *strings.Builder) {
 		if !met {
 			verdict = "**missed**"
 		}
-		fmt.Fprintf(b, "| %s | %s %s%s | %s%s | %s |\n", a.what, sign, number(a.bound), a.unit, number(v), a.unit, verdict)
+		fmt.Fprintf(b, "| %s | %s %s%s | %s%s | %s |\n", a.what, sign, page.Number(a.bound), a.unit, page.Number(v), a.unit, verdict)
 	}
 }

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
+
+	"mcp-login/test/bench/page"
 )
 
 // report is a run, and what is told about it.
@@ -79,7 +80,7 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, "\n| %d idle streams, a heartbeat every %s | HTTP+SSE | Streamable HTTP |\n| --- | --- | --- |\n", r.Streams, r.Beat)
 	for _, f := range streamFigures {
 		sse, streamable := r.middle(nameOurs, "streams.sse."+f.key), r.middle(nameOurs, "streams.streamable."+f.key)
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", title(f), number(sse), number(streamable))
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", title(f), page.Number(sse), page.Number(streamable))
 	}
 	r.writeAims(&b)
 	return b.String()
@@ -91,13 +92,13 @@ func (r *report) writeCalls(b *strings.Builder, k kind, f figure, peer bool) {
 	if math.IsNaN(ours) && math.IsNaN(theirs) {
 		return
 	}
-	fmt.Fprintf(b, "| %s, %s | %s |", kindNames[k], title(f), number(ours))
+	fmt.Fprintf(b, "| %s, %s | %s |", kindNames[k], title(f), page.Number(ours))
 	if peer {
 		ratio := "–"
 		if f.ratio != 0 {
-			ratio = number(r.ratio(key, f.ratio)) + " ×"
+			ratio = page.Number(r.ratio(key, f.ratio)) + " ×"
 		}
-		fmt.Fprintf(b, " %s | %s |", number(theirs), ratio)
+		fmt.Fprintf(b, " %s | %s |", page.Number(theirs), ratio)
 	}
 	b.WriteString("\n")
 }
@@ -134,17 +135,4 @@ func median(list []float64) float64 {
 	sorted := slices.Sorted(slices.Values(list))
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// number spells a figure with about three digits.
-func number(v float64) string {
-	switch {
-	case math.IsNaN(v):
-		return "–"
-	case v >= 100 || v == math.Trunc(v):
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case v >= 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 2, 64)
 }

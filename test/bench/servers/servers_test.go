@@ -25,9 +25,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // stream has its heartbeats and still answers (issue 7). Every figure is there,
 // so the tables in docs/performance.md cannot lose a line without this test.
 func TestQuick(t *testing.T) {
-	if testing.Short() {
-		t.Skip("whole programs are built and started")
-	}
 	lookAtSources(t)
 	dir := t.TempDir()
 	page, record := filepath.Join(dir, "page.md"), filepath.Join(dir, "r.json")
