@@ -43,7 +43,7 @@ func newCall(a *app) *cobra.Command {
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().StringArrayVar(&arguments, "arg", nil, "one argument, as name=value, or name:=JSON; repeatable")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object with the result as the server gave it")
+	jsonFlag(cmd, &asJSON, " with the result as the server gave it")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }

@@ -56,7 +56,7 @@ func newConfig(a *app) *cobra.Command {
 	f.BoolVar(&o.replace, "replace", false, "replace another server of the same name")
 	f.StringVar(&o.file, "file", "", "file to use instead of the client's own, such as that of a project")
 	f.StringVar(&o.command, "command", "", "how the client is to start mcp-login (default: as it finds it)")
-	f.BoolVar(&o.asJSON, "json", false, "print one JSON object")
+	jsonFlag(cmd, &o.asJSON, "")
 	return cmd
 }
 

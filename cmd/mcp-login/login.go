@@ -14,8 +14,7 @@ import (
 
 func newLogin(a *app) *cobra.Command {
 	var o options
-	var again, detached bool
-	var asJSON *bool
+	var again, detached, asJSON bool
 	cmd := &cobra.Command{
 		Use:     "login URL",
 		Short:   "Sign in to a server now and keep the login",
@@ -26,12 +25,12 @@ func newLogin(a *app) *cobra.Command {
 			if detached {
 				return a.detachedLogin(cmd.Context(), o, args[0])
 			}
-			return a.login(cmd.Context(), o, args[0], again, *asJSON)
+			return a.login(cmd.Context(), o, args[0], again, asJSON)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
-	asJSON = jsonFlag(cmd)
+	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&detached, detachedFlag, false, "")
 	_ = cmd.Flags().MarkHidden(detachedFlag)
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }

@@ -13,9 +13,8 @@ import (
 
 func newLogout(a *app) *cobra.Command {
 	var o options
-	var all bool
+	var all, asJSON bool
 	var with ending
-	var asJSON *bool
 	cmd := &cobra.Command{
 		Use:     "logout URL",
 		Short:   "Revoke a login at its provider and forget it here",
@@ -27,7 +26,7 @@ func newLogout(a *app) *cobra.Command {
 			return serverArgument(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			with.quiet = *asJSON
+			with.quiet = asJSON
 			if len(args) == 0 {
 				return a.logoutAll(cmd.Context(), o, with)
 			}
@@ -42,7 +41,7 @@ func newLogout(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "every login kept here")
 	cmd.Flags().BoolVar(&with.session, "end-session", false, "also end the session at the provider, in the browser")
 	cmd.Flags().BoolVar(&with.registration, "delete-registration", false, "also delete the client that registered itself at the provider for this login")
-	asJSON = jsonFlag(cmd)
+	jsonFlag(cmd, &asJSON, "")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }

@@ -20,9 +20,9 @@ import (
 // them. Adding a member does not change it.
 const schemaVersion = 1
 
-// jsonFlag adds --json to a verb.
-func jsonFlag(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("json", false, "print one JSON object")
+// jsonFlag adds --json to a verb; detail follows "print one JSON object".
+func jsonFlag(cmd *cobra.Command, to *bool, detail string) {
+	cmd.Flags().BoolVar(to, "json", false, "print one JSON object"+detail)
 }
 
 // printJSON writes the one object of --json.

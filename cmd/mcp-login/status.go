@@ -37,7 +37,7 @@ func newStatus(a *app) *cobra.Command {
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither server nor provider")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd

@@ -13,8 +13,7 @@ import (
 
 func newToken(a *app) *cobra.Command {
 	var o options
-	var asHeader bool
-	var asJSON *bool
+	var asHeader, asJSON bool
 	cmd := &cobra.Command{
 		Use:     "token URL",
 		Short:   "Print a valid access token, renewing it if need be",
@@ -22,12 +21,12 @@ func newToken(a *app) *cobra.Command {
 		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" https://example.com/mcp",
 		Args:    serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.token(cmd.Context(), o, args[0], asHeader, *asJSON)
+			return a.token(cmd.Context(), o, args[0], asHeader, asJSON)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&asHeader, "header-line", false, "print the whole Authorization header line")
-	asJSON = jsonFlag(cmd)
+	jsonFlag(cmd, &asJSON, "")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }

@@ -28,7 +28,7 @@ func newTools(a *app) *cobra.Command {
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object, with the tools as the server describes them")
+	jsonFlag(cmd, &asJSON, ", with the tools as the server describes them")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
 	return cmd
 }

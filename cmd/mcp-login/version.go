@@ -12,20 +12,20 @@ import (
 var version string
 
 func newVersion(a *app) *cobra.Command {
-	var asJSON *bool
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			if *asJSON {
+			if asJSON {
 				return a.printJSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version()})
 			}
 			fmt.Fprintf(a.out, "mcp-login %s %s/%s %s\n", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 			return nil
 		},
 	}
-	asJSON = jsonFlag(cmd)
+	jsonFlag(cmd, &asJSON, "")
 	return cmd
 }
 
