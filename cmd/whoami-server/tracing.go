@@ -35,8 +35,6 @@ func startTracing(ctx context.Context, address string, ratio float64, version st
 	if !strings.HasSuffix(address, "/v1/traces") {
 		address = strings.TrimSuffix(address, "/") + "/v1/traces"
 	}
-	// Life, not ctx: the last spans are sent after ctx has ended.
-	life := context.WithoutCancel(ctx)
 	exporter := &collector{
 		url: address,
 		http: &http.Client{
@@ -56,7 +54,8 @@ func startTracing(ctx context.Context, address string, ratio float64, version st
 		)),
 	)
 	return provider, func() {
-		ctx, cancel := context.WithTimeout(life, flushTimeout)
+		// The last spans are sent after ctx has ended.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
 		if err := provider.Shutdown(ctx); err != nil {
 			log.Warn("the last traces were not sent", slog.Any("error", err))
