@@ -53,14 +53,13 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 		timed, s, _ := u.listenFor(ctx, u.cfg.HeaderTimeout, errNoHeader) // the body lives in timed; ctx ends it
 		ctx, quiet = timed, s.stop
 	}
-	req = req.WithContext(ctx)
-	resp, written, err := u.exchange(req)
+	resp, written, err := u.exchange(ctx, req)
 	quiet()
 	if err == nil {
 		u.watch(resp)
 		return resp, nil
 	}
-	if cause := context.Cause(req.Context()); cause != nil && !errors.Is(cause, errNoHeader) {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errNoHeader) {
 		return nil, cause
 	} else if cause != nil {
 		return nil, &Error{Reason: Interrupted, Err: fmt.Errorf("%w within %v", errNoHeader, u.cfg.HeaderTimeout), Hint: "the server may have done what it was asked; look before you repeat it"}
@@ -75,10 +74,10 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// exchange sends a request and reads the header of the answer; an idle connection
-// that had ended is replaced. written says whether the server can have read the
-// request.
-func (u *Upstream) exchange(req *http.Request) (resp *http.Response, written bool, err error) {
+// exchange sends a request, in ctx, and reads the header of the answer; an idle
+// connection that had ended is replaced. written says whether the server can have
+// read the request.
+func (u *Upstream) exchange(ctx context.Context, req *http.Request) (resp *http.Response, written bool, err error) {
 	var wrote, reused atomic.Bool
 	trace := &httptrace.ClientTrace{
 		// A signing transport may make several requests of one: the last counts.
@@ -89,11 +88,11 @@ func (u *Upstream) exchange(req *http.Request) (resp *http.Response, written boo
 		},
 		WroteRequest: func(info httptrace.WroteRequestInfo) { wrote.Store(info.Err == nil) },
 	}
-	req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
+	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
 	for n := 0; ; n++ {
 		resp, err = u.http.Do(req)
 		written = wrote.Load() && !endedIdle(err)
-		if err == nil || written || !reused.Load() || n == maxStale || req.Context().Err() != nil {
+		if err == nil || written || !reused.Load() || n == maxStale || ctx.Err() != nil {
 			return resp, written, err
 		}
 		req = afresh(req)
