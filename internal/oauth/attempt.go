@@ -32,23 +32,43 @@ type Attempt struct {
 	Kind, Op, Code, Text, Hint string
 }
 
-// kinds are the sentinels that outlive a process.
-var kinds = map[string]error{
-	"denied":      ErrDenied,
-	"timeout":     ErrLoginTimeout,
-	"ended":       ErrEnded,
-	"unavailable": ErrUnavailable,
-	"required":    ErrLoginRequired,
+// kinds are the sentinels that outlive a process. An error may match several:
+// the first of them counts, and what a person did comes before what the program
+// met with.
+var kinds = []struct {
+	name     string
+	sentinel error
+}{
+	{"ended", ErrEnded},
+	{"denied", ErrDenied},
+	{"timeout", ErrLoginTimeout},
+	{"unavailable", ErrUnavailable},
+	{"required", ErrLoginRequired},
+}
+
+// kindOf returns the name of the first sentinel that err matches, "" for none.
+func kindOf(err error) string {
+	for _, k := range kinds {
+		if errors.Is(err, k.sentinel) {
+			return k.name
+		}
+	}
+	return ""
+}
+
+// sentinelOf returns the sentinel of a name, nil for none.
+func sentinelOf(name string) error {
+	for _, k := range kinds {
+		if k.name == name {
+			return k.sentinel
+		}
+	}
+	return nil
 }
 
 // failed records err as the end of the attempt.
 func (a Attempt) failed(err error, now time.Time) Attempt {
-	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint = now, "", "sign in", "", err.Error(), ""
-	for name, sentinel := range kinds {
-		if errors.Is(err, sentinel) {
-			a.Kind = name
-		}
-	}
+	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint = now, kindOf(err), "sign in", "", err.Error(), ""
 	var e *Error
 	if errors.As(err, &e) {
 		a.Op, a.Code, a.Hint, a.Text = e.Op, e.Code, e.Hint, ""
@@ -85,7 +105,7 @@ func (o outcome) Unwrap() error { return o.kind }
 
 // err rebuilds the failure for those who waited for another process's login.
 func (a Attempt) err() error {
-	return &Error{Op: a.Op, Code: a.Code, Hint: a.Hint, Err: outcome{a.Text, kinds[a.Kind]}}
+	return &Error{Op: a.Op, Code: a.Code, Hint: a.Hint, Err: outcome{a.Text, sentinelOf(a.Kind)}}
 }
 
 // errBraked marks what the brake prevented.

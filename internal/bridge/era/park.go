@@ -1,8 +1,11 @@
 package era
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"maps"
+	"slices"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -91,6 +94,9 @@ func (c *statelessClient) park(x *exchange) ([]byte, error) {
 	return jsonrpc.With(out, "requestState", jsonrpc.Quote(handle)), nil
 }
 
+// byNumber puts q2 before q10.
+func byNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+
 // unpark takes the request that waits under a handle, nil when none does.
 func (c *statelessClient) unpark(handle string) *exchange {
 	c.mu.Lock()
@@ -117,14 +123,13 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, deliver
 	responses := m.Param("inputResponses")
 	var answers []jsonrpc.Message
 	x.mu.Lock()
-	for key, q := range x.shown {
+	for _, key := range slices.SortedFunc(maps.Keys(x.shown), byNumber) {
+		q := x.shown[key]
 		if given := jsonrpc.Member(responses, key); isObject(given) {
 			answers = append(answers, result(q.ID, given))
-			delete(x.shown, key)
+		} else { // asked again
+			x.questions = append(x.questions, q)
 		}
-	}
-	for _, q := range x.shown { // unanswered: asked again
-		x.questions = append(x.questions, q)
 	}
 	clear(x.shown)
 	x.deliver, x.token = deliver, m.Param("_meta", "progressToken")
