@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -97,39 +98,32 @@ func (b *begunBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// idleBody is closed when no read brings anything for a while.
+// idleBody is closed when one read waits longer than the limit. The time between
+// reads does not count: then it is our own client that does not take what came.
 type idleBody struct {
 	io.ReadCloser
 	limit time.Duration
-	timer *time.Timer
-	ended chan struct{} // closed by the timer
+	timer *time.Timer // runs only during a read
+	ended atomic.Bool // by the timer
 }
 
 func newIdleBody(body io.ReadCloser, limit time.Duration) *idleBody {
-	b := &idleBody{ReadCloser: body, limit: limit, ended: make(chan struct{})}
+	b := &idleBody{ReadCloser: body, limit: limit}
 	b.timer = time.AfterFunc(limit, func() {
-		close(b.ended)
+		b.ended.Store(true)
 		_ = body.Close()
 	})
+	b.timer.Stop()
 	return b
 }
 
 // Read implements io.Reader.
 func (b *idleBody) Read(p []byte) (int, error) {
+	b.timer.Reset(b.limit)
 	n, err := b.ReadCloser.Read(p)
-	select {
-	case <-b.ended:
+	b.timer.Stop()
+	if b.ended.Load() {
 		return n, fmt.Errorf("%w for %v", errIdle, b.limit)
-	default:
-	}
-	if n > 0 {
-		b.timer.Reset(b.limit)
 	}
 	return n, err
-}
-
-// Close implements io.Closer.
-func (b *idleBody) Close() error {
-	b.timer.Stop()
-	return b.ReadCloser.Close()
 }
