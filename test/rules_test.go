@@ -19,22 +19,23 @@ const module = "mcp-login/"
 
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
-	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients", "internal/reach", "internal/pace", "docs"},
-	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
+	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/store", "internal/clients", "internal/reach", "internal/pace", "internal/foreign", "docs"},
+	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace", "internal/foreign"},
 	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/era"},
-	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
+	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach", "internal/foreign"},
 	"internal/bridge/era":      {"internal/jsonrpc"},
 	"internal/jsonrpc":         {},
 	"internal/sse":             {},
-	"internal/oauth":           {"internal/reach"},
+	"internal/oauth":           {"internal/reach", "internal/foreign"},
 	"internal/oauth/loopback":  {},
 	"internal/store":           {"internal/oauth"},
-	"internal/server":          {},
+	"internal/server":          {"internal/foreign"},
 	"internal/server/bus":      {"internal/server"},
 	"internal/devidp":          {},
 	"internal/clients":         {},
 	"internal/reach":           {},
 	"internal/pace":            {},
+	"internal/foreign":         {},
 	"docs":                     {},
 	"examples/whoami":          {"internal/server", "internal/devidp"},
 }

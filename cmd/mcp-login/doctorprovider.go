@@ -5,11 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"mcp-login/internal/foreign"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -46,8 +47,7 @@ func (x *examination) askProvider(ctx context.Context, clientID, resource string
 	if err != nil {
 		return failed("can it be reached from here?", "the authorization endpoint does not answer")
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	body, _ := foreign.ReadBody(resp, 64<<10, foreign.AnswerTime)
 	return x.judge(resp, string(body), redirect.URI(), resource)
 }
 

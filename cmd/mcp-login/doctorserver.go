@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/reach"
 )
@@ -92,7 +93,7 @@ func (x *examination) connect(ctx context.Context) finding {
 	if err != nil {
 		return unconnected(err)
 	}
-	_ = resp.Body.Close()
+	foreign.Discard(resp)
 	c.status, c.header, c.tls, c.at = resp.StatusCode, resp.Header, resp.TLS, time.Now()
 	x.contact = c
 	return passed("%s, %s", resp.Proto, resp.Status)

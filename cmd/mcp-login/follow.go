@@ -4,12 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 )
 
@@ -117,8 +117,7 @@ func deliverPasted(ctx context.Context, redirectURI, line string) error {
 	if err != nil {
 		return errors.New("the sign-in does not wait any more")
 	}
-	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	foreign.Discard(resp)
 	if resp.StatusCode >= http.StatusBadRequest {
 		return errors.New("that address belongs to another sign-in; use the one of the sign-in shown above")
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // healthTimeout is how long a health check may take.
@@ -43,7 +45,7 @@ func checkHealth(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("health check: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
+	foreign.Discard(resp)
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("health check: %s answers %s", url, resp.Status)
 	}

@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
+
+	"mcp-login/internal/foreign"
 )
 
 // collector sends spans by OTLP over HTTP in its JSON encoding, which every
@@ -84,8 +85,7 @@ func (c *collector) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) e
 	if err != nil {
 		return fmt.Errorf("send traces: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	foreign.Discard(resp)
 	if resp.StatusCode/100 != 2 {
 		return fmt.Errorf("send traces: the collector answers %s", resp.Status)
 	}

@@ -5,11 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // Bounds of one metadata document.
@@ -293,8 +294,7 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 		if err != nil {
 			return nil, false, unavailable("get "+u.Redacted(), err)
 		}
-		body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxMetadataBytes+1))
-		_ = resp.Body.Close()
+		body, readErr := foreign.ReadBody(resp, maxMetadataBytes, metadataTimeout)
 		switch {
 		case resp.StatusCode >= 300 && resp.StatusCode < 400:
 			if u, err = redirectTarget(u, resp); err != nil {
@@ -305,10 +305,10 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 			return nil, false, nil
 		case resp.StatusCode != http.StatusOK:
 			return nil, false, busy("get "+u.Redacted(), resp.StatusCode)
+		case errors.Is(readErr, foreign.ErrTooLarge):
+			return nil, false, fmt.Errorf("get %s: document larger than %d KiB", u.Redacted(), maxMetadataBytes>>10)
 		case readErr != nil:
 			return nil, false, unavailable("get "+u.Redacted(), readErr)
-		case len(body) > maxMetadataBytes:
-			return nil, false, fmt.Errorf("get %s: document larger than %d KiB", u.Redacted(), maxMetadataBytes>>10)
 		}
 		return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), true, nil
 	}

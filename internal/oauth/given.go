@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"mcp-login/internal/foreign"
 )
 
 // GivenToken returns a RoundTripper that puts a token which the person gave on
@@ -34,7 +36,7 @@ func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	challenge, _ := BearerChallenge(resp.Header)
-	discard(resp)
+	foreign.Discard(resp)
 	cause := errors.New("the server refused the token that was given")
 	if text := challenge.Params["error_description"]; text != "" {
 		cause = fmt.Errorf("%w: %s", cause, printable(text))

@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/foreign"
 )
 
 // Token endpoint authentication methods (RFC 7591, section 2).
@@ -273,13 +274,9 @@ func (c *Client) send(req *http.Request) (status int, header http.Header, body [
 	if err != nil {
 		return 0, nil, nil, unwrapURLError(err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxResponseBytes+1))
+	body, err = foreign.ReadBody(resp, maxResponseBytes, foreign.AnswerTime)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("read answer: %w", err)
-	}
-	if len(body) > maxResponseBytes {
-		return 0, nil, nil, errors.New("answer larger than 1 MiB")
 	}
 	return resp.StatusCode, resp.Header, body, nil
 }

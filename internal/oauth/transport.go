@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+
+	"mcp-login/internal/foreign"
 )
 
 // Bounds of one request's renewals.
@@ -60,12 +61,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		case !w.stepUp && early != nil:
 			// The refresh was tried a moment ago. A second one would knock at a
 			// busy provider again, or spend a refresh token a second time.
-			discard(resp)
+			foreign.Discard(resp)
 			return nil, early
 		case w.stepUp && renewals+stepUps >= maxAttempts:
 			return resp, nil
 		case !w.stepUp && renewals == maxRenewals:
-			discard(resp)
+			foreign.Discard(resp)
 			return nil, t.client.refusedAgain(w.challenge)
 		case w.stepUp:
 			stepUps++
@@ -73,7 +74,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			w.fresh = renewals > 0
 			renewals++
 		}
-		discard(resp)
+		foreign.Discard(resp)
 		if cred, err = t.client.renew(req.Context(), w); err != nil {
 			if w.fresh && errors.Is(err, errBraked) {
 				err = t.client.refusedAgain(w.challenge)
@@ -163,13 +164,6 @@ func replay(req *http.Request) (*http.Request, error) {
 	}
 	again.Body = body
 	return again, nil
-}
-
-// discard reads a little of a refused response, so that its connection can be
-// used again, and closes it.
-func discard(resp *http.Response) {
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-	_ = resp.Body.Close()
 }
 
 func closeBody(req *http.Request) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/foreign"
 )
 
 const (
@@ -198,13 +199,9 @@ func (p *provider) perform(req *http.Request, limit int64) (int, http.Header, []
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("send request: %w", err)
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	body, err := foreign.ReadBody(resp, limit, fetchTimeout)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("read answer: %w", err)
-	}
-	if int64(len(body)) > limit {
-		return 0, nil, nil, fmt.Errorf("answer is larger than %d bytes", limit)
 	}
 	return resp.StatusCode, resp.Header, body, nil
 }

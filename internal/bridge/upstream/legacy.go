@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/sse"
 )
@@ -154,7 +155,7 @@ func (l *legacy) open(ctx context.Context, patience time.Duration) (*legacyStrea
 	}
 	if resp.StatusCode != http.StatusOK || mediaType(resp) != typeSSE {
 		defer stop(nil)
-		defer discard(resp)
+		defer foreign.Discard(resp)
 		if resp.StatusCode != http.StatusOK {
 			return nil, statusError(resp, nil)
 		}
@@ -326,7 +327,7 @@ func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, d
 	if err != nil {
 		return false, err
 	}
-	defer discard(resp)
+	defer foreign.Discard(resp)
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return true, nil
 	}

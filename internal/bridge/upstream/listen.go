@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/sse"
 )
@@ -89,9 +90,9 @@ func (s *streamable) resume(ctx context.Context, at session, c *cursor) (*http.R
 			return resp, nil
 		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
 			c.retry = max(c.retry, retryAfter(resp.Header.Get("Retry-After")))
-			discard(resp)
+			foreign.Discard(resp)
 		default:
-			discard(resp)
+			foreign.Discard(resp)
 			return nil, interrupted(fmt.Errorf("the server does not resume it (%d)", resp.StatusCode))
 		}
 	}
@@ -179,9 +180,9 @@ func (s *streamable) listenUntil(ctx context.Context, at session, opened func())
 			s.u.log.Debug("the server's stream ended", "error", err)
 		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
 			c.retry = max(c.retry, retryAfter(resp.Header.Get("Retry-After")))
-			discard(resp)
+			foreign.Discard(resp)
 		default:
-			discard(resp)
+			foreign.Discard(resp)
 			return true
 		}
 		if sleep(ctx, c.pause()) != nil {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -114,7 +115,7 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 		return 0, reply, err
 	}
 	quiet.again()
-	defer discard(resp)
+	defer foreign.Discard(resp)
 	a := &answer{s: s, at: &session{}, m: m, resp: resp}
 	var got atomic.Pointer[jsonrpc.Message]
 	a.deliver = func(one jsonrpc.Message) {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/reach"
 )
@@ -132,16 +133,14 @@ func (u *Upstream) tooLarge() error {
 	return &Error{Reason: TooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", u.cfg.MaxMessage)}
 }
 
-// patience is how long the body of an HTTP error, or one without meaning, may
-// take: its sender owes us nothing more.
+// patience is how long the body of an HTTP error may take: its sender owes us
+// nothing more.
 const patience = 2 * time.Second
 
 // errorBody returns the beginning of the body of an HTTP error, as far as it
 // comes soon.
 func errorBody(resp *http.Response) []byte {
-	limit := time.AfterFunc(patience, func() { _ = resp.Body.Close() })
-	defer limit.Stop()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrors))
+	body, _ := foreign.ReadBody(resp, maxErrors, patience)
 	return body
 }
 
@@ -213,15 +212,4 @@ func retryAfter(value string) time.Duration {
 		return max(0, min(time.Until(at).Round(time.Second), maxRetryAfter))
 	}
 	return 0
-}
-
-// discard lets the connection be used again when little is left of the body. A
-// stream is cut: its end may be far.
-func discard(resp *http.Response) {
-	if mediaType(resp) != typeSSE {
-		limit := time.AfterFunc(patience, func() { _ = resp.Body.Close() })
-		defer limit.Stop()
-		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
-	}
-	_ = resp.Body.Close()
 }

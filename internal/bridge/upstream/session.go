@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -169,7 +170,7 @@ func (s *streamable) close(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("end the session: %w", err)
 	}
-	discard(resp)
+	foreign.Discard(resp)
 	s.commit(session{version: at.version})
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -105,7 +106,7 @@ func (s *streamable) exchange(ctx context.Context, at session, m jsonrpc.Message
 			return resp, err
 		}
 		if resp != nil {
-			discard(resp)
+			foreign.Discard(resp)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return nil, err
@@ -128,7 +129,7 @@ func (s *streamable) post(ctx context.Context, at *session, m jsonrpc.Message, d
 	err = a.follow(life)
 	unfollow()
 	if !a.open {
-		discard(a.resp)
+		foreign.Discard(a.resp)
 		end(nil)
 		return err
 	}
