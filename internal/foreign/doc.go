@@ -1,10 +1,24 @@
-// Package foreign is where text and bytes of strangers come in: of servers,
-// providers, certificates and files of others.
+// Package foreign is the one filter for what strangers say: servers, providers,
+// certificates, files that somebody else wrote. Whatever of it reaches a terminal,
+// a page, a log or a model goes through here first.
 //
-//  1. [ReadBody] reads the body of an HTTP answer within a limit of bytes and of
+//  1. [Line] makes it a piece of one line: for errors, notes, hints and tables,
+//     where a newline of a stranger would begin a line that looks like ours.
+//     [LineOf] is the same with another bound.
+//  2. [Text] keeps lines and tabs: for the result of a tool on a terminal.
+//  3. [Address] is for addresses, which people copy into a shell.
+//  4. [JSON] escapes in encoded JSON what the others drop, so that nothing is lost.
+//  5. [ReadBody] reads the body of an HTTP answer within a limit of bytes and of
 //     time, and closes it.
-//  2. [Discard] gives a connection back that an answer still stands on, if
+//  6. [Discard] gives a connection back that an answer still stands on, if
 //     little is left of it, and closes it otherwise.
+//
+// What is dropped are characters that are not seen but do something: control
+// characters (C0 with ESC, DEL, C1), what turns the direction of writing, line and
+// paragraph separators, and what has no width: zero-width characters, variation
+// selectors, tags. The joiners that Persian, Indic scripts and compound emoji use
+// are among them: such text is still read, less beautifully, and two names that
+// look alike are the same. All other characters stay as they are.
 //
 // The package knows no protocol and imports nothing of the project.
 package foreign
