@@ -36,13 +36,14 @@ var rooms = map[string][]string{
 	"internal/reach":           {},
 	"internal/pace":            {},
 	"internal/foreign":         {},
+	"internal/origin":          {},
 	"docs":                     {},
 	"examples/whoami":          {"internal/server", "internal/devidp"},
 }
 
 // leaves are rooms that import nothing of the project and that all rooms below
 // internal and the commands may import.
-var leaves = []string{"internal/foreign"}
+var leaves = []string{"internal/foreign", "internal/origin"}
 
 // onlyIn names packages of others that one room alone may import.
 var onlyIn = map[string]string{

@@ -7,11 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 )
 
@@ -167,7 +167,7 @@ func (o *options) parseIssuer(dev bool, wrong func(string, error)) {
 	}
 	if host, err := checkAddress("dev-listen", o.devListen); err != nil {
 		wrong("write host:port, e.g. 127.0.0.1:3002", err)
-	} else if !loopback(host) {
+	} else if !origin.Loopback(host) {
 		wrong("use 127.0.0.1: this provider lets anybody in",
 			fmt.Errorf("dev-listen: %s is not a loopback address", o.devListen))
 	}
@@ -177,7 +177,7 @@ func (o *options) parseAddresses(wrong func(string, error)) {
 	host, err := checkAddress("listen", o.listen)
 	wrong("write host:port, e.g. 127.0.0.1:3001", err)
 	if o.resource == "" {
-		if err == nil && !loopback(host) {
+		if err == nil && !origin.Loopback(host) {
 			wrong("give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
 				fmt.Errorf("resource: missing, and %s is not a loopback address", o.listen))
 		}
@@ -222,11 +222,6 @@ func checkAddress(name, address string) (host string, err error) {
 		return "", fmt.Errorf("%s: %q is not a port", name, port)
 	}
 	return host, nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // words splits at spaces and commas.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 	"mcp-login/internal/server/bus"
 )
@@ -171,7 +172,7 @@ func newRegistry() *prometheus.Registry {
 // which has the port even where 0 was asked for.
 func resourceAt(address net.Addr, secure bool) (*url.URL, error) {
 	host, _, err := net.SplitHostPort(address.String())
-	if err != nil || !loopback(host) {
+	if err != nil || !origin.Loopback(host) {
 		return nil, mistake{
 			fmt.Errorf("resource: missing, and %s is not a loopback address", address),
 			"give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 // The grant types a client can have (RFC 6749, RFC 8628 section 3.4).
@@ -186,13 +187,8 @@ func checkIssuer(issuer string) (*url.URL, error) {
 	if err != nil || u.Scheme != "http" || u.User != nil || u.Path == "" || u.Path[len(u.Path)-1] == '/' || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("the issuer must be http://ADDRESS/PATH without a slash at the end")
 	}
-	if !loopbackHost(u.Hostname()) {
+	if !origin.Loopback(u.Hostname()) {
 		return nil, fmt.Errorf("devidp lets anybody in; it runs on loopback only, not on %q", u.Hostname())
 	}
 	return u, nil
-}
-
-func loopbackHost(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/origin"
 )
 
 // Bounds of fetching a client's metadata document.
@@ -44,7 +46,7 @@ func documentAddress(id string) bool {
 			return false
 		}
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && loopbackHost(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && origin.Loopback(u.Hostname())
 }
 
 // client finds a client by its ID. A metadata document is fetched when there is

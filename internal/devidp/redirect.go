@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcp-login/internal/origin"
 )
 
 // allows compares a redirect URI: character for character, but for the port of
@@ -15,7 +17,7 @@ func (c Client) allows(redirectURI string) bool {
 		return true
 	}
 	asked, err := url.Parse(redirectURI)
-	if err != nil || c.ApplicationType != "native" || asked.Scheme != "http" || !loopbackHost(asked.Hostname()) || strings.Contains(redirectURI, "#") {
+	if err != nil || c.ApplicationType != "native" || asked.Scheme != "http" || !origin.Loopback(asked.Hostname()) || strings.Contains(redirectURI, "#") {
 		return false
 	}
 	return slices.ContainsFunc(c.RedirectURIs, func(registered string) bool {

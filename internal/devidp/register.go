@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/origin"
 )
 
 // metadataOf is what is read of a client's metadata (RFC 7591, section 2).
@@ -123,7 +125,7 @@ func (c Client) redirectsUsable() bool {
 		switch {
 		case err != nil || strings.Contains(raw, "#"):
 			return false
-		case u.Scheme == "https" && u.Hostname() != "", u.Scheme == "http" && loopbackHost(u.Hostname()):
+		case u.Scheme == "https" && u.Hostname() != "", u.Scheme == "http" && origin.Loopback(u.Hostname()):
 		case c.ApplicationType == "native" && strings.Contains(u.Scheme, "."):
 		default:
 			return false

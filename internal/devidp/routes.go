@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"mcp-login/internal/origin"
 )
 
 const (
@@ -47,7 +49,7 @@ func addressedToLoopback(r *http.Request) bool {
 	if err != nil {
 		host = strings.Trim(r.Host, "[]")
 	}
-	return loopbackHost(strings.ToLower(host))
+	return origin.Loopback(strings.ToLower(host))
 }
 
 func (p *Provider) serveOIDC(w http.ResponseWriter, r *http.Request, route string) {

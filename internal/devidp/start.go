@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 // Server is a Provider that listens.
@@ -26,7 +28,7 @@ func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if !loopbackHost(host) {
+	if !origin.Loopback(host) {
 		return nil, fmt.Errorf("devidp lets anybody in; it listens on loopback only, not on %q", host)
 	}
 	var lc net.ListenConfig

@@ -3,11 +3,12 @@ package oauth
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"mcp-login/internal/origin"
 )
 
 // CanonicalServer parses the address of an MCP server as a person typed it.
@@ -39,7 +40,7 @@ func CanonicalServer(raw string, allowHTTP bool) (*url.URL, error) {
 		return refuse("unusual characters in the host name", "write an international host name in its xn-- form")
 	case !plainPort(u.Port()):
 		return refuse("no possible port in the URL", "ports are numbers from 1 to 65535")
-	case u.Scheme == "http" && !allowHTTP && !isLoopbackHost(u.Hostname()):
+	case u.Scheme == "http" && !allowHTTP && !origin.Loopback(u.Hostname()):
 		return refuse("plain http to a host that is not this machine", "use https, or add --allow-http if the network is trusted: the token travels in the clear")
 	}
 	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
@@ -71,17 +72,6 @@ func plainPort(port string) bool {
 	return err == nil && n > 0
 }
 
-// isLoopbackHost reports whether host names this machine without asking DNS:
-// a loopback literal, or localhost, which RFC 6761 section 6.3 reserves.
-func isLoopbackHost(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
-
 // checkEndpoint accepts an address from metadata: absolute https, or http on
 // loopback (MCP: all endpoints are https, loopback exempt for development),
 // without user name or fragment (RFC 6749, section 3.1).
@@ -90,7 +80,7 @@ func checkEndpoint(name, raw string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Opaque != "" || u.Hostname() == "":
 		return nil, fmt.Errorf("%s is not an absolute URL", name)
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopbackHost(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !origin.Loopback(u.Hostname())):
 		return nil, fmt.Errorf("%s is neither https nor http on loopback", name)
 	case u.User != nil:
 		return nil, fmt.Errorf("%s carries a user name", name)
@@ -102,19 +92,4 @@ func checkEndpoint(name, raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s has no possible port", name)
 	}
 	return u, nil
-}
-
-// sameOrigin compares scheme, host and port (RFC 6454, section 5).
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
-}
-
-func portOf(u *url.URL) string {
-	if port := u.Port(); port != "" {
-		return port
-	}
-	if strings.EqualFold(u.Scheme, "https") {
-		return "443"
-	}
-	return "80"
 }

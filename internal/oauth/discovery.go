@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
 
 // Bounds of one metadata document.
@@ -164,7 +165,7 @@ func (m ResourceMetadata) checkFor(server *url.URL) error {
 		return &Error{Op: op, Err: errors.New("no resource in it"), Hint: "this is a fault of the server: RFC 9728 requires the resource member"}
 	}
 	resource, err := url.Parse(m.Resource)
-	if err != nil || !sameOrigin(resource, server) || !segmentPrefix(resource.EscapedPath(), server.EscapedPath()) || resource.User != nil || strings.Contains(m.Resource, "#") {
+	if err != nil || !origin.SameOrigin(resource, server) || !segmentPrefix(resource.EscapedPath(), server.EscapedPath()) || resource.User != nil || strings.Contains(m.Resource, "#") {
 		return &Error{
 			Op:   op,
 			Err:  fmt.Errorf("the server says it is %s, but it was reached as %s", printable(m.Resource), server.Redacted()),
@@ -284,7 +285,7 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
 	u, err := url.Parse(address)
-	if err != nil || own == nil || !sameOrigin(u, own) {
+	if err != nil || own == nil || !origin.SameOrigin(u, own) {
 		if u, err = checkEndpoint("metadata address", address); err != nil {
 			return nil, false, err
 		}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
 
 // GivenToken returns a RoundTripper that puts a token which the person gave on
@@ -28,7 +29,7 @@ type given struct {
 
 // RoundTrip implements http.RoundTripper.
 func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !sameOrigin(req.URL, g.server) || len(req.Header.Values("Authorization")) > 0 {
+	if !origin.SameOrigin(req.URL, g.server) || len(req.Header.Values("Authorization")) > 0 {
 		return g.base.RoundTrip(req)
 	}
 	resp, err := g.base.RoundTrip(sign(req, g.token))

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 // NewHTTPClient returns the client for metadata, registration and token
@@ -83,15 +85,15 @@ func (g *guard) control(ctx context.Context, _, address string, _ syscall.RawCon
 	if err != nil {
 		return fmt.Errorf("refused to connect to %q: not an IP address", address)
 	}
-	switch ip := ap.Addr().Unmap().WithZone(""); classify(ip) {
-	case public:
+	switch origin.Classify(ap.Addr()) {
+	case origin.Public:
 		return nil
-	case local:
+	case origin.Local:
 		g.once.Do(func() { g.lookUp(ctx) })
 		if g.local {
 			return nil
 		}
-	case linkLocal:
+	case origin.LinkLocal:
 		g.once.Do(func() { g.lookUp(ctx) })
 		if g.link {
 			return nil
@@ -105,7 +107,7 @@ func (g *guard) lookUp(ctx context.Context) {
 	var ips []netip.Addr
 	if ip, err := netip.ParseAddr(g.server); err == nil {
 		ips = []netip.Addr{ip}
-	} else if isLoopbackHost(g.server) {
+	} else if origin.Loopback(g.server) {
 		g.local = true
 		return
 	} else {
@@ -114,47 +116,11 @@ func (g *guard) lookUp(ctx context.Context) {
 		ips, _ = net.DefaultResolver.LookupNetIP(ctx, "ip", g.server)
 	}
 	for _, ip := range ips {
-		switch classify(ip.Unmap().WithZone("")) {
-		case local:
+		switch origin.Classify(ip) {
+		case origin.Local:
 			g.local = true
-		case linkLocal:
+		case origin.LinkLocal:
 			g.link = true
 		}
 	}
-}
-
-type addressClass int
-
-const (
-	public addressClass = iota
-	local
-	linkLocal
-	never
-)
-
-// Ranges that net/netip does not classify: shared address space (RFC 6598),
-// the NAT64 prefix (RFC 6052), whose addresses wrap IPv4 ones, and benchmark
-// and reserved ranges of RFC 6890.
-var (
-	sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
-	nat64       = netip.MustParsePrefix("64:ff9b::/96")
-	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
-	benchmark   = netip.MustParsePrefix("198.18.0.0/15")
-	reserved    = netip.MustParsePrefix("240.0.0.0/4")
-)
-
-func classify(ip netip.Addr) addressClass {
-	if nat64.Contains(ip) {
-		b := ip.As16()
-		ip = netip.AddrFrom4([4]byte(b[12:]))
-	}
-	switch {
-	case !ip.IsValid() || ip.IsMulticast() || reserved.Contains(ip):
-		return never
-	case ip.IsLinkLocalUnicast():
-		return linkLocal
-	case ip.IsLoopback() || ip.IsUnspecified() || ip.IsPrivate() || sharedSpace.Contains(ip) || thisNetwork.Contains(ip) || benchmark.Contains(ip):
-		return local
-	}
-	return public
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
 
 // Bounds of one request's renewals.
@@ -40,7 +41,7 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !sameOrigin(req.URL, t.client.cfg.Server) || len(req.Header.Values("Authorization")) > 0 {
+	if !origin.SameOrigin(req.URL, t.client.cfg.Server) || len(req.Header.Values("Authorization")) > 0 {
 		return t.base.RoundTrip(req)
 	}
 	cred, early, err := t.client.current(req.Context())

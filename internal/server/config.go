@@ -8,13 +8,14 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/internal/origin"
 )
 
 // defaultLeeway is how far clocks may differ. Logto allows none itself, and
@@ -208,20 +209,10 @@ func checkSecure(u *url.URL) error {
 	if u.Hostname() == "" {
 		return errors.New("must be an absolute URL")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !origin.Loopback(u.Hostname())) {
 		return errInsecure
 	}
 	return nil
-}
-
-// isLoopback reports whether host, without port, names this machine: localhost
-// or a loopback address.
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.IsLoopback()
 }
 
 // authority returns host and port in one comparable spelling: lower case, and

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcp-login/internal/origin"
 )
 
 // gate decides which Host and Origin values may reach the endpoints, which
@@ -22,21 +24,21 @@ func newGate(cfg *Config) gate {
 	g := gate{
 		scheme:  cfg.Resource.Scheme,
 		hosts:   []string{authority(cfg.Resource.Scheme, cfg.Resource.Host)},
-		origins: []string{origin(cfg.Resource)},
+		origins: []string{originOf(cfg.Resource)},
 	}
 	for _, h := range cfg.AllowedHosts {
 		g.hosts = append(g.hosts, authority(cfg.Resource.Scheme, h))
 	}
 	for _, o := range cfg.AllowedOrigins {
 		if u, err := url.Parse(o); err == nil {
-			g.origins = append(g.origins, origin(u))
+			g.origins = append(g.origins, originOf(u))
 		}
 	}
 	return g
 }
 
-// origin serialises u's origin (RFC 6454 section 6.2) in one spelling.
-func origin(u *url.URL) string { return u.Scheme + "://" + authority(u.Scheme, u.Host) }
+// originOf serialises u's origin (RFC 6454 section 6.2) in one spelling.
+func originOf(u *url.URL) string { return u.Scheme + "://" + authority(u.Scheme, u.Host) }
 
 // hostAllowed reports whether the Host header may be served. Loopback names of
 // any port are fine where the connection itself ends at a loopback address: a
@@ -46,7 +48,7 @@ func (g gate) hostAllowed(r *http.Request) bool {
 		return true
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && isLoopback(hostOnly(local.String())) && isLoopback(hostOnly(r.Host))
+	return ok && origin.Loopback(hostOnly(local.String())) && origin.Loopback(hostOnly(r.Host))
 }
 
 func hostOnly(hostport string) string {
@@ -70,7 +72,7 @@ func (g gate) originAllowed(r *http.Request) bool {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return false
 	}
-	return isLoopback(u.Hostname()) || slices.Contains(g.origins, origin(u))
+	return origin.Loopback(u.Hostname()) || slices.Contains(g.origins, originOf(u))
 }
 
 // allowBrowser lets a page of an allowed origin read the answer (Fetch

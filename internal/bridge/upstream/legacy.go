@@ -12,6 +12,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/origin"
 	"mcp-login/internal/sse"
 )
 
@@ -199,7 +200,7 @@ func (l *legacy) endpoint(events *sse.Reader) (*url.URL, error) {
 		if err != nil {
 			return nil, errors.New("the endpoint is not a URL")
 		}
-		if !sameOrigin(to, l.u.cfg.Endpoint) || to.User != nil {
+		if !origin.SameOrigin(to, l.u.cfg.Endpoint) || to.User != nil {
 			return nil, errors.New("the endpoint is on another origin")
 		}
 		return to, nil

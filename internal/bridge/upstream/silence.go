@@ -6,6 +6,8 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 // silence watches over the time between a request and the first byte of its
@@ -22,7 +24,7 @@ func (u *Upstream) listenFor(ctx context.Context, limit time.Duration, cause err
 	s := &silence{timer: time.AfterFunc(time.Hour, func() { end(cause) }), limit: limit}
 	s.timer.Stop()
 	var ours atomic.Bool // not a login's request at somebody else
-	host := net.JoinHostPort(u.cfg.Endpoint.Hostname(), port(u.cfg.Endpoint))
+	host := net.JoinHostPort(u.cfg.Endpoint.Hostname(), origin.Port(u.cfg.Endpoint))
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(to string) {
 			s.timer.Stop()

@@ -9,11 +9,11 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/origin"
 )
 
 // Transport is a wish for one of the two transports.
@@ -293,24 +293,8 @@ func (u *Upstream) Close(ctx context.Context) error {
 // a stranger; Go strips only a few of them.
 func CheckRedirect(req *http.Request, via []*http.Request) error {
 	first := via[0]
-	if len(via) > 3 || req.Method != first.Method || !sameOrigin(req.URL, first.URL) {
+	if len(via) > 3 || req.Method != first.Method || !origin.SameOrigin(req.URL, first.URL) {
 		return http.ErrUseLastResponse
 	}
 	return nil
-}
-
-// sameOrigin compares scheme, host and port; a port that is the scheme's own
-// may be spelled or left out.
-func sameOrigin(a, b *url.URL) bool {
-	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
-}
-
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	if strings.EqualFold(u.Scheme, "https") {
-		return "443"
-	}
-	return "80"
 }

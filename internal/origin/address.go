@@ -1,0 +1,74 @@
+package origin
+
+import "net/netip"
+
+// Class is where an IP address is.
+type Class int
+
+const (
+	// Public addresses can be reached from the Internet.
+	Public Class = iota
+	// Local addresses are this machine's or those of a private network.
+	Local
+	// LinkLocal addresses reach the next cable only, and the metadata services
+	// of clouds (RFC 3927, RFC 4291 section 2.5.6).
+	LinkLocal
+	// Unusable addresses are no destination: multicast, reserved, none at all.
+	Unusable
+)
+
+// Ranges that net/netip does not classify: shared address space (RFC 6598),
+// benchmark and reserved ranges of RFC 6890, the site-local addresses of RFC
+// 3879 and the NAT64 prefix for local use (RFC 8215).
+var (
+	sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
+	benchmark   = netip.MustParsePrefix("198.18.0.0/15")
+	reserved    = netip.MustParsePrefix("240.0.0.0/4")
+	siteLocal   = netip.MustParsePrefix("fec0::/10")
+	localNAT64  = netip.MustParsePrefix("64:ff9b:1::/48")
+)
+
+// Prefixes whose addresses hold an IPv4 address that counts: NAT64 (RFC 6052),
+// 6to4 (RFC 3056) and the compatible addresses of RFC 4291 section 2.5.5.1.
+var embedded = []struct {
+	prefix netip.Prefix
+	at     int // the first byte of the IPv4 address
+}{
+	{netip.MustParsePrefix("64:ff9b::/96"), 12},
+	{netip.MustParsePrefix("2002::/16"), 2},
+	{netip.MustParsePrefix("::/96"), 12},
+}
+
+// Classify says where ip is. An IPv4 address inside an IPv6 one is judged as
+// itself; a zone does not count.
+func Classify(ip netip.Addr) Class {
+	ip = inner(ip.Unmap().WithZone(""))
+	switch {
+	case !ip.IsValid() || ip.IsMulticast() || reserved.Contains(ip):
+		return Unusable
+	case ip.IsLinkLocalUnicast():
+		return LinkLocal
+	case ip.IsLoopback() || ip.IsUnspecified() || ip.IsPrivate():
+		return Local
+	case sharedSpace.Contains(ip) || thisNetwork.Contains(ip) || benchmark.Contains(ip) || siteLocal.Contains(ip) || localNAT64.Contains(ip):
+		return Local
+	}
+	return Public
+}
+
+// Private reports whether ip is anything but a public address.
+func Private(ip netip.Addr) bool { return Classify(ip) != Public }
+
+func inner(ip netip.Addr) netip.Addr {
+	if ip.IsLoopback() || ip.IsUnspecified() {
+		return ip // ::1 and :: are within ::/96
+	}
+	for _, e := range embedded {
+		if e.prefix.Contains(ip) {
+			b := ip.As16()
+			return netip.AddrFrom4([4]byte(b[e.at : e.at+4]))
+		}
+	}
+	return ip
+}

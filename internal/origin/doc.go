@@ -1,0 +1,13 @@
+// Package origin judges addresses: whether a host is this machine, whether two
+// addresses are of one origin or of one site, and where in the world an IP
+// address is. Whoever sends a secret or opens a connection asks here, so that
+// the same question has one answer.
+//
+//   - [Loopback] takes a host name or an IP literal and asks no DNS.
+//   - [SameOrigin] compares scheme, host and port (RFC 6454, section 5).
+//   - [SameSite] compares registrable domains, by the Public Suffix List
+//     (https://publicsuffix.org): who may register example.com owns all names
+//     below it.
+//   - [Classify] and [Private] say whether an IP address can be reached from the
+//     public Internet.
+package origin

@@ -1,0 +1,69 @@
+package origin
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// Loopback reports whether host, a name or an IP literal without port, is this
+// machine: a loopback address, or localhost and what is below it, which RFC 6761
+// section 6.3 reserves. Brackets around an IPv6 literal are allowed.
+func Loopback(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, ok := literal(host)
+	return ok && ip.IsLoopback()
+}
+
+// SameOrigin compares scheme, host and port; a port that is the scheme's own may
+// be spelled or left out.
+func SameOrigin(a, b *url.URL) bool {
+	return strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) && Port(a) == Port(b)
+}
+
+// Port is the port of an http or https address, which the scheme may imply.
+func Port(u *url.URL) string {
+	if port := u.Port(); port != "" {
+		return port
+	}
+	if strings.EqualFold(u.Scheme, "https") {
+		return "443"
+	}
+	return "80"
+}
+
+// SameSite reports whether the hosts of two addresses have one owner: the same
+// host, or names below one registrable domain, as mcp.example.com and
+// login.example.com. IP addresses, names of one label and public suffixes are
+// the same site as themselves only. Scheme and port are not compared.
+func SameSite(a, b *url.URL) bool {
+	one, other := site(a.Hostname()), site(b.Hostname())
+	return one != "" && one == other
+}
+
+// site is the registrable domain of a host, or the host itself if it has none.
+func site(host string) string {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if ip, ok := literal(host); ok {
+		return ip.String()
+	}
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return host
+	}
+	return domain
+}
+
+// literal parses an IP address as it stands in a URL or in a Host header.
+func literal(host string) (netip.Addr, bool) {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		host = strings.TrimSuffix(inner, "]")
+	}
+	ip, err := netip.ParseAddr(host)
+	return ip.Unmap(), err == nil
+}

@@ -1,0 +1,84 @@
+package origin
+
+import (
+	"net/netip"
+	"net/url"
+	"testing"
+)
+
+func TestLoopback(t *testing.T) {
+	for _, host := range []string{"localhost", "LOCALHOST", "localhost.", "a.localhost", "127.0.0.1", "127.8.9.10", "::1", "[::1]", "::ffff:127.0.0.1"} {
+		if !Loopback(host) {
+			t.Errorf("%s is not loopback", host)
+		}
+	}
+	for _, host := range []string{"", ".", "example.com", "localhost.example.com", "notlocalhost", "127.0.0.1.example.com", "128.0.0.1", "0.0.0.0", "::", "10.0.0.1", "2130706433", "0x7f.1", "127.1", "::ffff:10.0.0.1"} {
+		if Loopback(host) {
+			t.Errorf("%q is loopback", host)
+		}
+	}
+}
+
+func TestSameOriginAndSite(t *testing.T) {
+	cases := []struct {
+		a, b         string
+		origin, site bool
+	}{
+		{"https://a.example/x", "https://A.EXAMPLE:443/y", true, true},
+		{"http://a.example", "http://a.example:80", true, true},
+		{"http://a.example", "https://a.example", false, true},
+		{"https://a.example", "https://a.example:8443", false, true},
+		{"https://mcp.a.example", "https://login.a.example", false, true},
+		{"https://a.example", "https://x.y.a.example.", false, true},
+		{"https://a.example", "https://b.example", false, false},
+		{"https://a.co.uk", "https://b.co.uk", false, false},
+		{"https://x.a.co.uk", "https://y.a.co.uk", false, true},
+		// Suffixes below which strangers live side by side.
+		{"https://a.github.io", "https://b.github.io", false, false},
+		{"https://github.io", "https://a.github.io", false, false},
+		{"https://a.example", "https://a.example.evil.example", false, false},
+		{"https://aa.example", "https://a.example", false, false},
+		// IP addresses and single labels equal themselves only.
+		{"https://10.0.0.1", "https://10.0.0.1:9", false, true},
+		{"https://10.0.0.1", "https://10.1.0.1", false, false},
+		{"https://1.2.3.4", "https://5.2.3.4", false, false},
+		{"https://[2001:db8::1]", "https://[2001:DB8:0::1]", false, true},
+		{"https://[2001:db8::1]", "https://[2001:db8::2]", false, false},
+		{"https://intranet", "https://intranet", true, true},
+		{"https://intranet", "https://login.intranet", false, false},
+		{"https://com", "https://com", true, true},
+		{"https://", "https://", true, false},
+	}
+	for _, c := range cases {
+		a, errA := url.Parse(c.a)
+		b, errB := url.Parse(c.b)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if got := SameOrigin(a, b); got != c.origin || got != SameOrigin(b, a) {
+			t.Errorf("%s, %s: same origin %v, want %v", c.a, c.b, got, c.origin)
+		}
+		if got := SameSite(a, b); got != c.site || got != SameSite(b, a) {
+			t.Errorf("%s, %s: same site %v, want %v", c.a, c.b, got, c.site)
+		}
+	}
+}
+
+func TestClassify(t *testing.T) {
+	cases := map[Class][]string{
+		Public:    {"1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1", "2002:101:101::1"},
+		Local:     {"127.0.0.1", "::1", "::", "0.0.0.0", "0.1.2.3", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "198.18.0.1", "fd00::1", "fec0::1", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::1", "2002:7f00:1::", "::127.0.0.1"},
+		LinkLocal: {"169.254.169.254", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::"},
+		Unusable:  {"224.0.0.1", "ff02::1", "240.0.0.1", "255.255.255.255"},
+	}
+	for want, all := range cases {
+		for _, raw := range all {
+			if got := Classify(netip.MustParseAddr(raw)); got != want {
+				t.Errorf("%s: %d, want %d", raw, got, want)
+			}
+		}
+	}
+	if Classify(netip.Addr{}) != Unusable || !Private(netip.Addr{}) || Private(netip.MustParseAddr("9.9.9.9")) {
+		t.Error("no address at all, and a public one")
+	}
+}
