@@ -1,0 +1,132 @@
+package oauth_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+// dribbling lets the bodies of some answers come one byte a second, without end.
+type dribbling struct {
+	http.RoundTripper
+	path   string // "METHOD path suffix"
+	status int    // only answers with it, 0 for all
+}
+
+func (d *dribbling) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := d.RoundTripper.RoundTrip(r)
+	if method, path, _ := strings.Cut(d.path, " "); err == nil && r.Method == method && strings.HasSuffix(r.URL.Path, path) && (d.status == 0 || resp.StatusCode == d.status) {
+		resp.ContentLength = -1
+		resp.Body = &dribbled{shut: make(chan struct{}), ctx: r}
+	}
+	return resp, err
+}
+
+type dribbled struct {
+	shut chan struct{}
+	ctx  *http.Request
+}
+
+func (d *dribbled) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		p[0] = ' '
+		return 1, nil
+	case <-d.shut:
+		return 0, io.ErrClosedPipe
+	case <-d.ctx.Context().Done():
+		return 0, d.ctx.Context().Err()
+	}
+}
+
+func (d *dribbled) Close() error {
+	select {
+	case <-d.shut:
+	default:
+		close(d.shut)
+	}
+	return nil
+}
+
+// An answer of the login that comes one byte a second ends it with an error soon:
+// what counts is the time of the whole body, not that something came.
+func TestA8DribblingAnswers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		path     string
+		device   oauth.DevicePolicy
+		signedIn bool
+		most     time.Duration
+	}{
+		"resource metadata": {path: "GET /.well-known/oauth-protected-resource/mcp", most: time.Minute},
+		"provider metadata": {path: "GET /oidc/.well-known/openid-configuration", most: time.Minute},
+		"registration":      {path: "POST /reg", most: 40 * time.Second},
+		"token":             {path: "POST /token", most: 40 * time.Second},
+		"refresh":           {path: "POST /token", signedIn: true, most: 2 * time.Minute},
+		"device":            {path: "POST /device/auth", device: oauth.DeviceAlways, most: 40 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, nil)
+				b.device = tc.device
+				s := b.store(dir)
+				if tc.signedIn {
+					b.device = oauth.DeviceNever
+					_, h := b.client(s, nil)
+					b.mustCall(h, "1")
+					b.res.revokeSeen()
+				}
+				_, h := b.client(s, func(c *oauth.Config) {
+					c.HTTP.Transport = &dribbling{RoundTripper: b.wire, path: tc.path}
+				})
+				began := time.Now()
+				_, _, err := b.call(h, "2")
+				if took := time.Since(began); err == nil || took > tc.most {
+					t.Errorf("after %v: %v", took, err)
+				}
+			})
+		})
+	}
+}
+
+// A refusal whose body does not end is put away, and the login goes on.
+func TestA8DribblingRefusals(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				b := newBubble(t, nil)
+				b.device = oauth.DeviceNever
+				if status == http.StatusForbidden {
+					b.wire.hosts[bubbleServer] = forbidding(b.wire.hosts[bubbleServer])
+				}
+				c, _ := b.client(b.store(dir), nil)
+				h := &http.Client{Transport: c.Transport(&dribbling{RoundTripper: b.wire, path: "POST /mcp", status: status})}
+				began := time.Now()
+				code, _, err := b.call(h, "1")
+				if took := time.Since(began); err != nil || code != http.StatusOK || took > 20*time.Second {
+					t.Errorf("after %v: %d, %v", took, code, err)
+				}
+			})
+		})
+	}
+}
+
+// forbidding asks the first token for a scope more.
+func forbidding(next http.Handler) http.Handler {
+	asked := false
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/mcp" && r.Header.Get("Authorization") != "" && !asked {
+			asked = true
+			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="mcp:write"`)
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
