@@ -10,24 +10,19 @@ import (
 	"sync"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/terminal"
 )
 
 // app is the process as the verbs see it. Tests hand in buffers.
 type app struct {
-	in       io.Reader
-	out, err io.Writer
-	getenv   func(string) string
-	open     func(url string) error // opens a browser
-	terminal bool                   // err is a terminal
-
-	outTerminal bool // out is one
-	screen      screen
+	in     io.Reader
+	term   *terminal.Terminal // stdout and stderr
+	getenv func(string) string
+	open   func(url string) error // opens a browser
 
 	args     []string // of this run
 	secrets  []string // variables for the detached process only
 	detached bool     // this is the process that delegate starts
-
-	answered bool // --json has had its object
 
 	reading sync.Once
 	pasted  chan string
@@ -37,7 +32,7 @@ type app struct {
 func (a *app) run(ctx context.Context, args []string) int {
 	args, err := a.native(args)
 	if err != nil {
-		a.report(usageError{err})
+		a.term.Error(usageError{err})
 		return exitUsage
 	}
 	a.args = args
@@ -48,16 +43,16 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root := build(a)
 	root.SetArgs(args)
 	root.SetIn(a.in)
-	root.SetOut(a.out)
-	root.SetErr(a.err)
+	root.SetOut(a.term.Out())
+	root.SetErr(a.term.Err())
 	cmd, err := root.ExecuteContextC(ctx)
-	a.screen.clear()
+	a.term.Clear()
 	code := exitCode(ctx, err)
 	if code == exitInterrupted {
 		err = errInterrupted // whatever else it was in the middle of
 	}
 	if err != nil {
-		a.report(err)
+		a.term.Error(err)
 		a.reportJSON(cmd, err, code)
 	}
 	return code
@@ -113,24 +108,6 @@ func exitCode(ctx context.Context, err error) int {
 	return exitFailure
 }
 
-// report prints an error and its next step: lower case, no final period, the
-// program's name in front, so that it can be told from other programs' lines in
-// a client's log.
-func (a *app) report(err error) {
-	fmt.Fprintf(a.err, "mcp-login: error: %s\n", oneLine(err.Error()))
-	if next := hintOf(err); next != "" {
-		fmt.Fprintf(a.err, "mcp-login: hint: %s\n", oneLine(next))
-	}
-}
-
-// note tells people something on stderr.
-func (a *app) note(format string, args ...any) {
-	fmt.Fprintf(a.err, "mcp-login: "+format+"\n", args...)
-}
-
-// oneLine joins the lines of joined errors.
-func oneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }
-
 // hint is an error with a next step for people.
 type hint struct {
 	error
@@ -146,5 +123,5 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, usageError{fmt.Errorf("log level %q is none of debug, info, warn, error", level)}
 	}
-	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: l})), nil
+	return slog.New(slog.NewTextHandler(a.term.Err(), &slog.HandlerOptions{Level: l})), nil
 }

@@ -17,7 +17,7 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 	}
 	defer s.close()
 	cfg := bridge.Config{Upstream: witness{s.link(), &s.program}, SignIn: s.awaited, Patience: o.patience, Results: results{ctx, s}, Tools: o.wire.filter(), PingInterval: o.wire.pingInterval, MaxMessage: int(o.wire.maxMessage), Log: s.log}
-	if err := bridge.Run(ctx, a.in, a.out, cfg); err != nil {
+	if err := bridge.Run(ctx, a.in, a.term.Protocol(), cfg); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -54,18 +53,7 @@ func (a *app) browseWith(command, address string) error {
 		words = append(words, address)
 	}
 	cmd := exec.Command(words[0], words[1:]...) //nolint:gosec,noctx // the person's own choice, and it may outlive us
-	cmd.Stdout, cmd.Stderr = a.browserOutput(), a.browserOutput()
-	return cmd.Run()
-}
-
-// browserOutput is where a browser's helper may write: stderr, as stdout
-// belongs to MCP. For the detached process, whose stderr ends with the bridge,
-// it is nothing: a browser must not die of a closed pipe.
-func (a *app) browserOutput() io.Writer {
-	if a.detached {
-		return nil // exec opens the null device
-	}
-	return a.err
+	return cmd.Run()                            // its output goes nowhere, see quiet
 }
 
 // canBrowse reports whether a browser can be opened where the person is. A

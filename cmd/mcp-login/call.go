@@ -12,7 +12,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/terminal"
 )
 
 func newCall(a *app) *cobra.Command {
@@ -126,7 +128,7 @@ func (g given) forTool(t tool) (jsontext.Value, error) {
 // toolError is a tool that says it failed (MCP, CallToolResult.isError).
 type toolError struct{ name string }
 
-func (e toolError) Error() string { return "the tool " + plainText(e.name) + " reports a failure" }
+func (e toolError) Error() string { return "the tool " + foreign.Line(e.name) + " reports a failure" }
 
 func (a *app) call(ctx context.Context, o options, raw, name string, g given, asJSON bool) error {
 	v, err := a.visit(ctx, o, raw)
@@ -148,7 +150,7 @@ func (a *app) call(ctx context.Context, o options, raw, name string, g given, as
 	}
 	v.heard = func(m jsonrpc.Message) { a.progress(ctx, m) }
 	result, err := v.ask(ctx, "tools/call", map[string]any{"name": name, "arguments": arguments})
-	a.screen.clear()
+	a.term.Clear()
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,7 @@ func noSuchTool(name string, list []tool, server string) error {
 	next := "see: mcp-login tools " + server
 	for _, t := range list {
 		if editDistance(name, t.Name) < 4 {
-			next = "did you mean: " + plainText(t.Name)
+			next = "did you mean: " + foreign.Line(t.Name)
 		}
 	}
 	return usageError{hint{fmt.Errorf("the server has no tool %q", name), next}}
@@ -185,7 +187,7 @@ func (a *app) printResult(name string, result jsontext.Value, asJSON bool) error
 		return fmt.Errorf("read the result: %w", err)
 	}
 	if asJSON {
-		if err := a.printJSON(callReport{SchemaVersion: schemaVersion, Tool: name, Result: result}); err != nil {
+		if err := a.term.JSON(callReport{SchemaVersion: schemaVersion, Tool: name, Result: result}); err != nil {
 			return err
 		}
 	}
@@ -193,35 +195,22 @@ func (a *app) printResult(name string, result jsontext.Value, asJSON bool) error
 		switch {
 		case asJSON:
 		case c.Type == "text":
-			fmt.Fprintln(a.out, strings.TrimSuffix(a.shown(c.Text), "\n"))
+			a.term.Result(c.Text)
 		case c.Type == "resource" && c.Resource.Text != "":
-			fmt.Fprintln(a.out, strings.TrimSuffix(a.shown(c.Resource.Text), "\n"))
+			a.term.Result(c.Resource.Text)
 		case c.Type == "resource_link":
-			fmt.Fprintln(a.out, plainText(c.URI))
+			a.term.Print("%s", terminal.Address(c.URI))
 		default:
-			a.note("the result has content of type %s %s; --json shows it", plainText(c.Type), plainText(c.MimeType))
+			a.term.Note("the result has content of type %s %s; --json shows it", c.Type, c.MimeType)
 		}
 	}
 	if len(r.Content) == 0 && r.Structured != nil && !asJSON {
-		fmt.Fprintf(a.out, "%s\n", r.Structured)
+		a.term.ResultJSON(r.Structured)
 	}
 	if r.IsError {
 		return toolError{name}
 	}
 	return nil
-}
-
-// shown is text for stdout: as it is for a program that reads it, without
-// control sequences for a terminal.
-func (a *app) shown(text string) string {
-	if !a.outTerminal {
-		return text
-	}
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.ReplaceAll(plainText(strings.ReplaceAll(line, "\t", "        ")), "\r", "")
-	}
-	return strings.Join(lines, "\n")
 }
 
 // progress shows how far a call is, on a terminal.
@@ -237,10 +226,9 @@ func (a *app) progress(ctx context.Context, m jsonrpc.Message) {
 	if json.Unmarshal(m.Params, &at) != nil {
 		return
 	}
-	text := fmt.Sprintf("%g", at.Progress)
+	done := fmt.Sprintf("%g", at.Progress)
 	if at.Total > 0 {
-		text = fmt.Sprintf("%g of %g", at.Progress, at.Total)
+		done = fmt.Sprintf("%g of %g", at.Progress, at.Total)
 	}
-	runes := []rune(strings.TrimSpace(text + " " + plainText(at.Message)))
-	a.screen.show(ctx, string(runes[:min(len(runes), 76)]))
+	a.term.Live(ctx, "%s %s", done, at.Message)
 }

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/terminal"
 )
 
 const described = `{"name":"t","description":" first line \nsecond","inputSchema":{"required":["s"],"properties":{
@@ -68,40 +70,23 @@ func TestToolInATable(t *testing.T) {
 	}
 }
 
-// A server does not move the cursor, rename the window or turn the text around.
-func TestNothingMovesTheCursor(t *testing.T) {
-	evil := "a\x1b]0;x\x07b\x1b[2Jc\r\u202ed\u2066e\u009bf\n"
-	a := &app{outTerminal: true}
-	for _, got := range []string{plainText(evil), a.shown(evil)} {
-		if strings.ContainsAny(got, "\x1b\x07\r\u202e\u2066\u009b") {
-			t.Errorf("%q", got)
-		}
-	}
-	if got := (&app{}).shown(evil); got != evil {
-		t.Errorf("for a program: %q", got)
-	}
-}
-
 // Progress is drawn on a terminal only, on one line that is gone at the end.
 func TestProgressLine(t *testing.T) {
 	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":3,"total":10,"message":"half\u001b[2J"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, terminal := range []bool{true, false} {
+	for _, visible := range []bool{true, false} {
 		var said bytes.Buffer
-		a := &app{err: &said}
-		if terminal {
-			a.screen.w = &said
-		}
+		a := &app{term: terminal.New(terminal.Config{Out: io.Discard, Err: &said, ErrIsTerminal: visible})}
 		a.progress(t.Context(), m)
-		a.screen.clear()
+		a.term.Clear()
 		want := ""
-		if terminal {
-			want = "\r\x1b[K3 of 10 half [2J\r\x1b[K"
+		if visible {
+			want = "\r\x1b[K3 of 10 half[2J\r\x1b[K"
 		}
 		if said.String() != want {
-			t.Errorf("terminal %v: %q", terminal, said.String())
+			t.Errorf("terminal %v: %q", visible, said.String())
 		}
 	}
 }
@@ -118,7 +103,7 @@ func TestResults(t *testing.T) {
 		`{"content":[{"type":"text","text":"x","n":1}],"structuredContent":{"other":true}}`: "x\n",
 	} {
 		var out, said bytes.Buffer
-		err := (&app{out: &out, err: &said}).printResult("t", []byte(result), false)
+		err := (&app{term: onPipes(&out, &said)}).printResult("t", []byte(result), false)
 		if failed := strings.Contains(result, "isError"); out.String() != want || errors.As(err, new(toolError)) != failed {
 			t.Errorf("%s: %q, %v", result, out.String(), err)
 		}

@@ -185,10 +185,10 @@ func (a *app) configAdd(o configOptions, c clients.Client, raw string, extra []s
 		}
 		r.Entry, r.Changed = string(entry), true
 		if o.asJSON {
-			return a.printJSON(r)
+			return a.term.JSON(r)
 		}
-		fmt.Fprintf(a.out, "%s", entry)
-		a.note("put this into %s, or run again with --write", path)
+		a.term.Result(string(entry))
+		a.term.Note("put this into %s, or run again with --write", path)
 		return nil
 	}
 	return a.configWrite(o, c, r, "put %s into", func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
@@ -222,20 +222,20 @@ func (a *app) configWrite(o configOptions, c clients.Client, r configReport, don
 		r.Written = true
 	}
 	if o.asJSON {
-		return a.printJSON(r)
+		return a.term.JSON(r)
 	}
 	switch {
 	case !r.Changed:
-		fmt.Fprintf(a.out, "%s has %s already\n", r.File, r.Name)
+		a.term.Print("%s has %s already", r.File, r.Name)
 	case !o.write:
-		fmt.Fprintf(a.out, "%s would lose %s\n", r.File, r.Name)
-		a.note("run again with --write to do it")
+		a.term.Print("%s would lose %s", r.File, r.Name)
+		a.term.Note("run again with --write to do it")
 	default:
-		fmt.Fprintf(a.out, done+" %s\n", r.Name, r.File)
+		a.term.Print("%s %s", fmt.Sprintf(done, r.Name), r.File)
 		if r.Backup != "" {
-			a.note("the old file is %s", r.Backup)
+			a.term.Note("the old file is %s", r.Backup)
 		}
-		a.note("%s: %s", c.Title, c.Reload)
+		a.term.Note("%s: %s", c.Title, c.Reload)
 	}
 	return nil
 }

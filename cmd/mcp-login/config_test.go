@@ -96,11 +96,11 @@ func TestListPrintsNoControls(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, errOut bytes.Buffer
-	a := &app{out: &out, err: &errOut, getenv: env("HOME", dir)}
+	a := &app{term: onPipes(&out, &errOut), getenv: env("HOME", dir)}
 	if code := a.run(t.Context(), []string{"config", "--list", "cursor", "--file", file}); code != 0 {
 		t.Fatalf("%d: %s", code, errOut.String())
 	}
-	if got := out.String(); strings.Count(got, "\n") != 2 || strings.Contains(got, "\x1b") || !strings.Contains(got, "a?[2Jb?c") {
+	if got := out.String(); strings.Count(got, "\n") != 2 || strings.Contains(got, "\x1b") || !strings.Contains(got, "a[2Jb; c") {
 		t.Errorf("%q", got)
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/clients"
+	"mcp-login/internal/foreign"
 )
 
 // clientRow is one file of a client, in config --list. Nothing in it is secret:
@@ -44,39 +44,36 @@ func (a *app) configList(o configOptions, chosen []clients.Client) error {
 		}
 	}
 	if o.asJSON {
-		return a.printJSON(struct {
+		return a.term.JSON(struct {
 			SchemaVersion int         `json:"schema_version"`
 			Clients       []clientRow `json:"clients"`
 		}{schemaVersion, rows})
 	}
 	if len(rows) == 0 {
-		a.note("no client found; known are %s", clientNames())
+		a.term.Note("no client found; known are %s", clientNames())
 		return nil
 	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "CLIENT\tSERVER\tBY\tADDRESS")
+	var table [][]string
 	for _, r := range rows {
 		if len(r.Servers) == 0 {
-			fmt.Fprintf(table, "%s\t-\t-\t-\n", r.Client)
+			table = append(table, []string{r.Client, "", "", ""})
 		}
 		for _, s := range r.Servers {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Client, printable(s.Name), s.Kind, dash(printable(s.Address)))
+			table = append(table, []string{r.Client, s.Name, s.Kind, foreign.Address(s.Address)})
 		}
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("write the list: %w", err)
-	}
+	a.term.Table([]string{"CLIENT", "SERVER", "BY", "ADDRESS"}, table)
 	remote := false
 	for _, r := range rows {
 		if r.Problem != "" {
-			a.note("%s: %s", r.File, r.Problem)
+			a.term.Note("%s: %s", r.File, r.Problem)
 		}
 		for _, s := range r.Servers {
 			remote = remote || s.Kind == string(clients.KindMCPRemote)
 		}
 	}
 	if remote {
-		a.note("to make those of mcp-remote run mcp-login: mcp-login config --from-mcp-remote --write")
+		a.term.Note("to make those of mcp-remote run mcp-login: mcp-login config --from-mcp-remote --write")
 	}
 	return nil
 }
@@ -132,16 +129,6 @@ func (a *app) clientFiles(o configOptions, c clients.Client) (all []string) {
 	return all
 }
 
-// printable takes control characters out of what a file says.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
 // migration is one file in config --from-mcp-remote.
 type migration struct {
 	Client  string         `json:"client"`
@@ -179,7 +166,7 @@ func (a *app) configMigrate(o configOptions, chosen []clients.Client) error {
 		}
 	}
 	if o.asJSON {
-		err := a.printJSON(struct {
+		err := a.term.JSON(struct {
 			SchemaVersion int         `json:"schema_version"`
 			Files         []migration `json:"files"`
 		}{schemaVersion, rows})
@@ -260,22 +247,22 @@ func (a *app) printMigration(o configOptions, rows []migration) {
 		for _, e := range m.Entries {
 			if e.Skipped != "" {
 				skipped++
-				fmt.Fprintf(a.out, "%s: %s: left alone: %s\n", m.Client, printable(e.Name), e.Skipped)
+				a.term.Print("%s: %s: left alone: %s", m.Client, e.Name, e.Skipped)
 				continue
 			}
 			found++
-			fmt.Fprintf(a.out, "%s: %s: %s -> mcp-login\n", m.Client, printable(e.Name), printable(strings.Join(e.Was, " ")))
+			a.term.Print("%s: %s: %s -> mcp-login", m.Client, e.Name, strings.Join(e.Was, " "))
 		}
 		if m.Written {
-			a.note("changed %s; the old file is %s", m.File, m.Backup)
+			a.term.Note("changed %s; the old file is %s", m.File, m.Backup)
 		}
 	}
 	switch {
 	case found+skipped == 0:
-		a.note("no entry runs mcp-remote")
+		a.term.Note("no entry runs mcp-remote")
 	case found > 0 && !o.write:
-		a.note("nothing is written yet; run again with --write")
+		a.term.Note("nothing is written yet; run again with --write")
 	case found > 0:
-		a.note("restart the clients; each server asks for one new login")
+		a.term.Note("restart the clients; each server asks for one new login")
 	}
 }

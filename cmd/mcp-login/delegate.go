@@ -55,7 +55,7 @@ func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 		cmd.Stdin = bytes.NewReader(demand)
 		// Pipes, never our own stderr: a client that waits for the end of that
 		// would wait for the login.
-		cmd.Stderr = copyTo{a.err}
+		cmd.Stderr = a.term.Err()
 		said, say, err := os.Pipe()
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
@@ -73,9 +73,6 @@ func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 		return handedOver(ctx, said)
 	}
 }
-
-// copyTo hides that a writer is a file, which a child would inherit.
-type copyTo struct{ io.Writer }
 
 // handedOver waits until the process has the lock.
 func handedOver(ctx context.Context, said *os.File) error {
@@ -134,7 +131,7 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 			return
 		}
 		s.published.Store(true)
-		fmt.Fprintln(a.out, readyLine)
+		_, _ = io.WriteString(a.term.Protocol(), readyLine+"\n")
 	})
 	return errors.Join(unwritable, err)
 }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/terminal"
 )
 
 func newDoctor(a *app) *cobra.Command {
@@ -71,7 +73,7 @@ func failed(next, format string, args ...any) finding {
 
 // failedBy takes the next step out of the error, where it has one.
 func failedBy(err error, next string) finding {
-	if own := hintOf(err); own != "" {
+	if own := terminal.Hint(err); own != "" {
 		next = own
 	}
 	return finding{Outcome: checkFailed, Detail: err.Error(), Next: next}
@@ -172,7 +174,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 		}
 	}
 	if asJSON {
-		if err := a.printJSON(report); err != nil {
+		if err := a.term.JSON(report); err != nil {
 			return err
 		}
 	}
@@ -186,7 +188,7 @@ func (x *examination) one(ctx context.Context, c check) finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	f := c.run(x, ctx)
-	f.Check, f.Detail, f.Next = c.name, plainText(oneLine(f.Detail)), plainText(oneLine(f.Next))
+	f.Check, f.Detail, f.Next = c.name, foreign.Message(f.Detail), foreign.Message(f.Next)
 	return f
 }
 
@@ -201,13 +203,10 @@ func (x *examination) close() {
 
 // printFinding writes one finding, and the next step below it.
 func (a *app) printFinding(f finding) {
-	word := strings.ToUpper(f.Outcome)
-	if a.outTerminal && a.getenv("NO_COLOR") == "" {
-		colour := map[string]string{checkPassed: "32", checkFailed: "31", checkSkipped: "2"}[f.Outcome]
-		word = "\x1b[" + colour + "m" + word + "\x1b[0m"
-	}
-	fmt.Fprintf(a.out, "%s  %-17s  %s\n", word, f.Check, f.Detail)
+	colour := map[string]string{checkPassed: terminal.Green, checkFailed: terminal.Red, checkSkipped: terminal.Dim}[f.Outcome]
+	word := a.term.Colour(colour, strings.ToUpper(f.Outcome))
+	a.term.Print("%s  %-17s  %s", word, f.Check, f.Detail)
 	if f.Next != "" {
-		fmt.Fprintf(a.out, "      %-17s  → %s\n", "", f.Next)
+		a.term.Print("      %-17s  → %s", "", f.Next)
 	}
 }

@@ -71,7 +71,7 @@ func (a *app) takePasted(ctx context.Context, redirectURI string) {
 				continue
 			}
 			if err := deliverPasted(ctx, redirectURI, line); err != nil && ctx.Err() == nil {
-				a.note("%s", err)
+				a.term.Note("%s", err)
 			}
 		}
 	}

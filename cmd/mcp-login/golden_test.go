@@ -57,7 +57,7 @@ func TestGoldenHelp(t *testing.T) {
 	var all bytes.Buffer
 	visit := func(path ...string) {
 		var out, errOut bytes.Buffer
-		a := &app{in: strings.NewReader(""), out: &out, err: &errOut, getenv: env()}
+		a := &app{in: strings.NewReader(""), term: onPipes(&out, &errOut), getenv: env()}
 		if code := a.run(t.Context(), append([]string{"help"}, path...)); code != exitOK || errOut.Len() > 0 {
 			t.Errorf("help %s: %d %s", path, code, errOut.String())
 		}
@@ -201,7 +201,7 @@ func TestWordsThatAreNone(t *testing.T) {
 		{"token --json --header-line https://example.com/mcp", ""},
 	} {
 		var out, errOut bytes.Buffer
-		a := &app{in: strings.NewReader(""), out: &out, err: &errOut, getenv: env("MCP_LOGIN_DIR", t.TempDir())}
+		a := &app{in: strings.NewReader(""), term: onPipes(&out, &errOut), getenv: env("MCP_LOGIN_DIR", t.TempDir())}
 		code := a.run(t.Context(), strings.Fields(tc.line))
 		if code != exitUsage || !strings.Contains(errOut.String(), "mcp-login: error: ") || !strings.Contains(errOut.String(), tc.next) {
 			t.Errorf("%s: %d\n%s", tc.line, code, errOut.String())

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"rsc.io/qr"
-
 	"mcp-login/internal/oauth"
 )
 
@@ -66,31 +64,6 @@ func TestWhenADeviceIsUsed(t *testing.T) {
 	a := &app{getenv: env("SSH_CONNECTION", "1 2 3 4")}
 	if got := a.device(options{}); got != oauth.DeviceIfOffered {
 		t.Errorf("SSH: %v", got)
-	}
-}
-
-// The drawn code is the encoded one: every module, and a light border.
-func TestQRCodeIsDrawnWhole(t *testing.T) {
-	code, err := qr.Encode("https://login.example/device?user_code=WDJB-MJHT", qr.L)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := halfBlocks(code.Size, code.Black)
-	dark := func(x, y int) bool {
-		line := strings.Split(text, "\n")[(y+quietZone)/2]
-		line = strings.TrimSuffix(strings.TrimPrefix(line, "\x1b[30;107m"), "\x1b[0m")
-		r := []rune(line)[x+quietZone]
-		if (y+quietZone)%2 == 0 {
-			return r == '█' || r == '▀'
-		}
-		return r == '█' || r == '▄'
-	}
-	for y := -quietZone; y < code.Size+quietZone; y++ {
-		for x := -quietZone; x < code.Size+quietZone; x++ {
-			if inside := x >= 0 && y >= 0 && x < code.Size && y < code.Size; dark(x, y) != (inside && code.Black(x, y)) {
-				t.Fatalf("module %d,%d", x, y)
-			}
-		}
 	}
 }
 

@@ -35,7 +35,7 @@ func newHelp(a *app) *cobra.Command {
 				}
 				at = next
 			}
-			at.SetOut(a.out)
+			at.SetOut(a.term.Out())
 			at.InitDefaultHelpFlag()
 			return at.Help()
 		},

@@ -86,7 +86,7 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 		return fmt.Errorf("look into mcp-remote's folder: %w", err)
 	}
 	if len(found) == 0 {
-		fmt.Fprintf(a.out, "no login of mcp-remote in %s\n", folder)
+		a.term.Print("no login of mcp-remote in %s", folder)
 		return nil
 	}
 	i := &importer{app: a, options: o, store: st}
@@ -98,8 +98,8 @@ func (i *importer) run(ctx context.Context, found []*remoteLogin, known []remote
 	var failures []error
 	for _, l := range found {
 		if !l.identify(known) {
-			i.note("the server of the login in %s is not known", l.prefix()+"*")
-			i.note("hint: name it: mcp-login import mcp-remote URL, as it was given to mcp-remote")
+			i.term.Note("the server of the login in %s is not known", l.prefix()+"*")
+			i.term.Note("hint: name it: mcp-login import mcp-remote URL, as it was given to mcp-remote")
 			continue
 		}
 		if err := i.one(ctx, l); err != nil {
@@ -107,10 +107,10 @@ func (i *importer) run(ctx context.Context, found []*remoteLogin, known []remote
 		}
 	}
 	if i.taken > 0 {
-		i.note("stop using mcp-remote for these servers: a provider may take the second use of a refresh token for theft")
+		i.term.Note("stop using mcp-remote for these servers: a provider may take the second use of a refresh token for theft")
 	}
 	if i.kept > 0 && !i.options.remove {
-		i.note("%d plain files of mcp-remote are still there; to remove them: mcp-login import mcp-remote --delete", i.kept)
+		i.term.Note("%d plain files of mcp-remote are still there; to remove them: mcp-login import mcp-remote --delete", i.kept)
 	}
 	return errors.Join(failures...)
 }
@@ -129,7 +129,7 @@ func (i *importer) one(ctx context.Context, l *remoteLogin) error {
 	defer unlock()
 	switch cred, err := i.store.Load(ctx, key); {
 	case err == nil && cred.HasToken():
-		fmt.Fprintf(i.out, "left %s alone: already signed in%s\n", server, asAccount(cred))
+		i.term.Print("left %s alone: already signed in%s", server, asAccount(cred))
 		return i.plain(l)
 	case err != nil && !errors.Is(err, oauth.ErrNotFound):
 		return storeError{err}
@@ -142,10 +142,10 @@ func (i *importer) one(ctx context.Context, l *remoteLogin) error {
 		return storeError{err}
 	}
 	i.taken++
-	fmt.Fprintf(i.out, "took over the login for %s%s\n", server, asAccount(cred))
-	fmt.Fprintf(i.out, "kept in %s\n", i.store.Describe(ctx, key))
+	i.term.Print("took over the login for %s%s", server, asAccount(cred))
+	i.term.Print("kept in %s", i.store.Describe(ctx, key))
 	if l.identity.resource != "" {
-		i.note("hint: use it with --resource %s", l.identity.resource)
+		i.term.Note("hint: use it with --resource %s", l.identity.resource)
 	}
 	return i.plain(l)
 }
@@ -161,7 +161,7 @@ func (i *importer) plain(l *remoteLogin) error {
 			return fmt.Errorf("remove a file of mcp-remote: %w", err)
 		}
 	}
-	fmt.Fprintf(i.out, "removed %d plain files of mcp-remote\n", len(l.files))
+	i.term.Print("removed %d plain files of mcp-remote", len(l.files))
 	return nil
 }
 

@@ -63,9 +63,9 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 			return err
 		}
 		if asJSON {
-			return a.printJSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "token_given"})
+			return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "token_given"})
 		}
-		fmt.Fprintf(a.out, "%s takes the token in %s\n", s.server, givenTokenName)
+		a.term.Print("%s takes the token in %s", s.server, givenTokenName)
 		return nil
 	}
 	if again {
@@ -82,9 +82,9 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 	cred, err := s.client.Credential(ctx)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound) && asJSON:
-		return a.printJSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "not_needed"})
+		return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "not_needed"})
 	case errors.Is(err, oauth.ErrNotFound):
-		fmt.Fprintf(a.out, "%s needs no sign-in\n", s.server)
+		a.term.Print("%s needs no sign-in", s.server)
 		return nil
 	case err != nil:
 		return err
@@ -94,15 +94,15 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 		verb = "already signed in"
 	}
 	if asJSON {
-		return a.printJSON(loginReport{
+		return a.term.JSON(loginReport{
 			SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
 			Profile: s.key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
 			Store: string(s.store.KeptIn(s.key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
 		})
 	}
-	fmt.Fprintf(a.out, "%s to %s%s\n", verb, s.server, asAccount(cred))
-	fmt.Fprintf(a.out, "kept in %s\n", s.store.Describe(ctx, s.key))
-	fmt.Fprintln(a.out, validity(cred, time.Now()))
+	a.term.Print("%s to %s%s", verb, s.server, asAccount(cred))
+	a.term.Print("kept in %s", s.store.Describe(ctx, s.key))
+	a.term.Print("%s", validity(cred, time.Now()))
 	return nil
 }
 

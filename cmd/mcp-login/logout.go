@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 )
 
@@ -32,7 +33,7 @@ func newLogout(a *app) *cobra.Command {
 			}
 			one, err := a.logout(cmd.Context(), o, args[0], with)
 			if err == nil && with.quiet {
-				return a.printJSON(logoutReport{schemaVersion, []logoutRow{one}})
+				return a.term.JSON(logoutReport{schemaVersion, []logoutRow{one}})
 			}
 			return err
 		},
@@ -91,17 +92,17 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 		row.Outcome, text = logoutNone, "no login kept for"
 	case errors.Is(err, oauth.ErrUnavailable):
 		row.Outcome, text = logoutForgotten, "forgot the login for"
-		row.Problem = "the provider could not be told: " + oneLine(err.Error()) + "; its tokens stay valid there until they expire"
+		row.Problem = "the provider could not be told: " + foreign.Message(err.Error()) + "; its tokens stay valid there until they expire"
 	case err != nil:
 		return row, err
 	default:
 		row.Outcome, text = logoutDone, "signed out of"
 	}
 	if !with.quiet {
-		fmt.Fprintf(a.out, "%s %s\n", text, s.server)
+		a.term.Print("%s %s", text, s.server)
 	}
 	if row.Problem != "" {
-		a.note("%s", row.Problem)
+		a.term.Note("%s", row.Problem)
 	}
 	return row, nil
 }
@@ -137,7 +138,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 		return err
 	}
 	if len(entries) == 0 && !with.quiet {
-		fmt.Fprintln(a.out, "no logins kept")
+		a.term.Print("no logins kept")
 	}
 	report := logoutReport{schemaVersion, []logoutRow{}}
 	var failures []error
@@ -150,7 +151,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 	}
 	err = errors.Join(failures...)
 	if err == nil && with.quiet {
-		return a.printJSON(report)
+		return a.term.JSON(report)
 	}
 	return err
 }

@@ -4,45 +4,30 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 	"time"
 
 	"github.com/pkg/browser"
 
 	"mcp-login/internal/pace"
+	"mcp-login/internal/terminal"
 )
 
 func main() {
-	// The helper that opens the browser would otherwise write into the MCP
-	// stream.
-	browser.Stdout = os.Stderr
+	// What opens the browser may write neither into the MCP stream nor, what
+	// pages say, to a terminal; and a browser that outlives us must not die of a
+	// closed pipe.
+	browser.Stdout, browser.Stderr = nil, nil
 	// A client that has gone is an error of Write, not the end of the process:
 	// the session at the server is still to be ended.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	getenv, secrets := takeSecrets()
 	time.AfterFunc(afterStart, func() { pace.Follow(heapPace, getenv) })
-	a := &app{in: os.Stdin, getenv: getenv, secrets: secrets, open: browser.OpenURL, terminal: isTerminal(os.Stderr), outTerminal: isTerminal(os.Stdout)}
-	a.attach(os.Stdout, os.Stderr)
-	if slices.Contains(os.Args, "--"+detachedFlag) {
-		browser.Stdout, browser.Stderr = nil, nil // see browserOutput
-	}
+	a := &app{in: os.Stdin, term: terminal.System(getenv("NO_COLOR") != ""), getenv: getenv, secrets: secrets, open: browser.OpenURL}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
-}
-
-// attach gives the verbs their output.
-func (a *app) attach(out, err *os.File) {
-	a.out, a.err = out, err
-	if !a.terminal || a.getenv("NO_COLOR") != "" {
-		return
-	}
-	a.screen.w, a.err = err, a.screen.above(err)
-	if a.outTerminal {
-		a.out = a.screen.above(out)
-	}
 }
 
 // secretNames are the variables that hold secrets of ours.
@@ -66,14 +51,4 @@ func takeSecrets() (getenv func(string) string, secrets []string) {
 		}
 		return os.Getenv(name)
 	}, secrets
-}
-
-// isTerminal reports whether f is a character device that is not the null one.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
 }

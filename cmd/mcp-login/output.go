@@ -1,13 +1,12 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/terminal"
 )
 
 // The rules of output: results go to stdout, all else to stderr with the
@@ -25,17 +24,6 @@ func jsonFlag(cmd *cobra.Command, to *bool, detail string) {
 	cmd.Flags().BoolVar(to, "json", false, "print one JSON object"+detail)
 }
 
-// printJSON writes the one object of --json.
-func (a *app) printJSON(v any) error {
-	b, err := json.Marshal(v, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) // what servers say is shown as it is
-	if err != nil {
-		return fmt.Errorf("encode the answer: %w", err)
-	}
-	a.answered = true
-	fmt.Fprintf(a.out, "%s\n", b)
-	return nil
-}
-
 // errorReport is what --json prints when there is no result.
 type errorReport struct {
 	SchemaVersion int    `json:"schema_version"`
@@ -48,19 +36,10 @@ type errorReport struct {
 // answer yet; people read the same on stderr.
 func (a *app) reportJSON(cmd *cobra.Command, err error, code int) {
 	asked := cmd.Flags().Lookup("json")
-	if a.answered || asked == nil || asked.Value.String() != "true" {
+	if a.term.Answered() || asked == nil || asked.Value.String() != "true" {
 		return
 	}
-	_ = a.printJSON(errorReport{schemaVersion, oneLine(err.Error()), oneLine(hintOf(err)), code}) // the exit code tells all the same
-}
-
-// hintOf is the next step of an error, "" if it has none.
-func hintOf(err error) string {
-	var hinted interface{ UserHint() string }
-	if errors.As(err, &hinted) {
-		return hinted.UserHint()
-	}
-	return ""
+	_ = a.term.JSON(errorReport{schemaVersion, foreign.Message(err.Error()), foreign.Message(terminal.Hint(err)), code}) // the exit code tells all the same
 }
 
 // inUTC is a time for --json, to the second, nil when it is not known.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"os"
 	"time"
@@ -33,31 +32,31 @@ func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt) {
 	within := roughly(time.Until(p.Deadline).Round(time.Minute))
 	if p.UserCode != "" {
-		a.note("to sign in to %s, open this address on any device and enter the code %s (within %s):", s.server.Host, p.UserCode, within)
-		_, _ = a.err.Write([]byte(p.URL + "\n"))
-		if address := p.CompleteURL; address != "" && a.terminal {
-			a.qr(address)
+		a.term.Note("to sign in to %s, open this address on any device and enter the code %s (within %s):", s.server.Host, p.UserCode, within)
+		a.term.Address(p.URL)
+		if address := p.CompleteURL; address != "" {
+			a.term.QR(address)
 		}
 		if s.verb {
-			go a.screen.countDown(ctx, p.Deadline)
+			go a.term.CountDown(ctx, p.Deadline)
 		}
 		return
 	}
 	if a.canBrowse(o) {
-		a.note("sign in to %s in the browser (within %s). If none opens, visit:", s.server.Host, within)
+		a.term.Note("sign in to %s in the browser (within %s). If none opens, visit:", s.server.Host, within)
 	} else {
-		a.note("to sign in to %s, open this address in a browser (within %s):", s.server.Host, within)
+		a.term.Note("to sign in to %s, open this address in a browser (within %s):", s.server.Host, within)
 	}
-	_, _ = a.err.Write([]byte(p.URL + "\n"))
+	a.term.Address(p.URL)
 	if !s.verb || p.RedirectURI == "" {
 		return // stdin belongs to the client
 	}
 	go a.takePasted(ctx, p.RedirectURI)
 	if a.canBrowse(o) {
-		go a.screen.countDown(ctx, p.Deadline)
+		go a.term.CountDown(ctx, p.Deadline)
 		return
 	}
-	a.note("a browser on another machine ends at an address that it cannot reach, %s…: paste that address here", p.RedirectURI)
+	a.term.Note("a browser on another machine ends at an address that it cannot reach, %s…: paste that address here", p.RedirectURI)
 }
 
 // openFor opens a browser for the prompt, if there is one here.
@@ -94,16 +93,16 @@ func (a *app) device(o options) oauth.DevicePolicy {
 func (a *app) endSession(o options, s *session, cred oauth.Credential, quiet bool) {
 	u, err := url.Parse(cred.EndSessionEndpoint)
 	if err != nil || cred.EndSessionEndpoint == "" {
-		a.note("%s publishes no address to end the session in the browser", cred.Issuer)
+		a.term.Note("%s publishes no address to end the session in the browser", cred.Issuer)
 		return
 	}
 	q := u.Query()
 	q.Set("client_id", cred.Registration.ClientID)
 	u.RawQuery = q.Encode()
 	if quiet {
-		a.note("end the session in the browser: %s", u)
+		a.term.Note("end the session in the browser: %s", u)
 	} else {
-		fmt.Fprintf(a.out, "end the session in the browser: %s\n", u)
+		a.term.Print("end the session in the browser: %s", u)
 	}
 	if err := a.browse(o, u.String()); err != nil {
 		s.log.Debug("no browser was opened", "reason", err)

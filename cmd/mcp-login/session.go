@@ -49,8 +49,8 @@ func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 	case err == nil || store.Kind(kind) == store.KindMemory:
 	case home == "" && a.getenv("MCP_LOGIN_DIR") == "" && store.Kind(kind) == store.KindAuto:
 		// A container without a home: signing in is still possible.
-		a.note("no home directory: logins are kept in memory, until this program ends")
-		a.note("hint: set MCP_LOGIN_DIR to a private directory, or choose --store memory")
+		a.term.Note("no home directory: logins are kept in memory, until this program ends")
+		a.term.Note("hint: set MCP_LOGIN_DIR to a private directory, or choose --store memory")
 		kind = string(store.KindMemory)
 	default:
 		return nil, storeError{err}
@@ -58,9 +58,9 @@ func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 	s, err := store.Open(store.Options{
 		Dir: dir, Kind: store.Kind(kind), Log: log, Getenv: a.getenv,
 		Notice: func(message, next string) {
-			a.note("%s", message)
+			a.term.Note("%s", message)
 			if next != "" {
-				a.note("hint: %s", next)
+				a.term.Note("hint: %s", next)
 			}
 		},
 	})

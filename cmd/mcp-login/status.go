@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
 )
 
 func newStatus(a *app) *cobra.Command {
@@ -119,7 +120,7 @@ func row(e store.Entry, now time.Time) loginRow {
 		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
 	}
 	if r.Problem == "" && !e.SignedIn && e.LastError != "" {
-		r.Problem = "the last sign-in failed: " + oneLine(e.LastError)
+		r.Problem = "the last sign-in failed: " + e.LastError
 	}
 	if !e.Expiry.IsZero() {
 		r.NeedsLogin = r.NeedsLogin || !e.Refreshable && !now.Before(e.Expiry)
@@ -138,30 +139,27 @@ func anyUsable(rows []loginRow) bool {
 
 func (a *app) printStatus(report statusReport, asJSON bool) error {
 	if asJSON {
-		return a.printJSON(report)
+		return a.term.JSON(report)
 	}
 	if len(report.Logins) == 0 {
-		a.note("no login kept")
+		a.term.Note("no login kept")
 		return nil
 	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "SERVER\tACCOUNT\tSCOPES\tACCESS TOKEN\tSTORE\tUSED\tCHECK")
+	var rows [][]string
 	for _, r := range report.Logins {
 		account := r.Account
 		if r.Profile != "" {
 			account = strings.TrimSpace(account + " [" + r.Profile + "]")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", dash(r.Server), dash(account), dash(strings.Join(r.Scopes, " ")), r.tokenState(time.Now()), r.Store, r.used(time.Now()), dash(r.Check))
+		rows = append(rows, []string{foreign.Address(r.Server), account, strings.Join(r.Scopes, " "), r.tokenState(time.Now()), r.Store, r.used(time.Now()), r.Check})
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("write the status: %w", err)
-	}
+	a.term.Table([]string{"SERVER", "ACCOUNT", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK"}, rows)
 	for _, r := range report.Logins {
 		switch {
 		case r.Pending != nil:
-			a.note("%s waits for a sign-in since %s: %s", r.Server, r.Pending.Started.Local().Format(time.TimeOnly), r.Pending.URL)
+			a.term.Note("%s waits for a sign-in since %s: %s", r.Server, r.Pending.Started.Local().Format(time.TimeOnly), terminal.Address(r.Pending.URL))
 		case r.Problem != "":
-			a.note("%s: %s", dash(r.Server), r.Problem)
+			a.term.Note("%s: %s", dash(r.Server), r.Problem)
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,13 +53,13 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON
 		return err
 	}
 	if asJSON {
-		return a.printJSON(tokenReport{schemaVersion, s.server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
+		return a.term.JSON(tokenReport{schemaVersion, s.server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
 	}
 	line := token.Reveal()
 	if asHeader {
 		line = "Authorization: Bearer " + line
 	}
-	fmt.Fprintln(a.out, line)
+	a.term.Result(line)
 	return nil
 }
 

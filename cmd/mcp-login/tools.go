@@ -7,11 +7,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+
+	"mcp-login/internal/foreign"
 )
 
 func newTools(a *app) *cobra.Command {
@@ -82,20 +83,17 @@ func (a *app) tools(ctx context.Context, o options, raw string, asJSON bool) err
 		return err
 	}
 	if asJSON {
-		return a.printJSON(toolsReport{SchemaVersion: schemaVersion, Server: v.s.server.String(), Tools: described})
+		return a.term.JSON(toolsReport{SchemaVersion: schemaVersion, Server: v.s.server.String(), Tools: described})
 	}
 	if len(list) == 0 {
-		a.note("%s has no tools", v.s.server)
+		a.term.Note("%s has no tools", v.s.server)
 		return nil
 	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "TOOL\tARGUMENTS\tDESCRIPTION")
-	for _, t := range list {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", plainText(t.Name), dash(t.arguments()), dash(t.summary()))
+	rows := make([][]string, len(list))
+	for i, t := range list {
+		rows[i] = []string{t.Name, t.arguments(), t.summary()}
 	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("write the tools: %w", err)
-	}
+	a.term.Table([]string{"TOOL", "ARGUMENTS", "DESCRIPTION"}, rows)
 	return nil
 }
 
@@ -150,7 +148,7 @@ func (t tool) arguments() string {
 			names = append(names, "["+name+"]")
 		}
 	}
-	return plainText(strings.Join(names, " "))
+	return strings.Join(names, " ")
 }
 
 // maxSummary is how much of a description a table shows, in characters.
@@ -163,22 +161,9 @@ func (t tool) summary() string {
 		text = t.Title
 	}
 	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
-	runes := []rune(plainText(strings.TrimSpace(line)))
-	if len(runes) > maxSummary {
-		return string(runes[:maxSummary-1]) + "…"
+	short := foreign.LineOf(strings.TrimSpace(line), maxSummary)
+	if more && !strings.HasSuffix(short, "…") {
+		short += " …"
 	}
-	if more {
-		return string(runes) + " …"
-	}
-	return string(runes)
-}
-
-// plainText keeps a server from moving the cursor of the terminal.
-func plainText(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return ' '
-		}
-		return r
-	}, s)
+	return short
 }

@@ -21,7 +21,7 @@ func newTopics(a *app) []*cobra.Command {
 		{"logto", "Protecting a server with Logto"},
 	} {
 		cmd := &cobra.Command{Use: topic[0], Short: topic[1]}
-		cmd.SetHelpFunc(func(*cobra.Command, []string) { fmt.Fprint(a.out, docs.Topic(topic[0])) })
+		cmd.SetHelpFunc(func(*cobra.Command, []string) { fmt.Fprint(a.term.Out(), docs.Topic(topic[0])) })
 		list = append(list, cmd)
 	}
 	return list

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
@@ -50,7 +51,7 @@ func (a *app) verdict(ctx context.Context, o options, key oauth.Key) (verdict, p
 	defer cancel()
 	s, err := a.session(o.forKey(key), key.Server, askNobody)
 	if err != nil {
-		return verdictNotChecked, oneLine(err.Error())
+		return verdictNotChecked, foreign.Message(err.Error())
 	}
 	defer s.close()
 	err = s.probe(ctx)
@@ -59,9 +60,9 @@ func (a *app) verdict(ctx context.Context, o options, key oauth.Key) (verdict, p
 	case err == nil:
 		return verdictWorks, ""
 	case errors.Is(err, oauth.ErrLoginRequired), errors.As(err, &refused) && !errors.Is(err, oauth.ErrUnavailable):
-		return verdictRefused, oneLine(err.Error())
+		return verdictRefused, foreign.Message(err.Error())
 	}
-	return verdictNoAnswer, oneLine(err.Error())
+	return verdictNoAnswer, foreign.Message(err.Error())
 }
 
 // forKey returns the options that lead to the identity of a kept login.

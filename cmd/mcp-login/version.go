@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -19,9 +18,9 @@ func newVersion(a *app) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
-				return a.printJSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version()})
+				return a.term.JSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version()})
 			}
-			fmt.Fprintf(a.out, "mcp-login %s %s/%s %s\n", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			a.term.Print("mcp-login %s %s/%s %s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 			return nil
 		},
 	}

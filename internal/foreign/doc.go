@@ -4,10 +4,12 @@
 //
 //  1. [Line] makes it a piece of one line: for errors, notes, hints and tables,
 //     where a newline of a stranger would begin a line that looks like ours.
-//     [LineOf] is the same with another bound.
+//     [Message] is for a whole message that holds such pieces, [LineOf] takes
+//     another bound.
 //  2. [Text] keeps lines and tabs: for the result of a tool on a terminal.
 //  3. [Address] is for addresses, which people copy into a shell.
 //  4. [JSON] escapes in encoded JSON what the others drop, so that nothing is lost.
+//     [TextWriter] and [JSONWriter] do the same to what others write, such as logs.
 //  5. [ReadBody] reads the body of an HTTP answer within a limit of bytes and of
 //     time, and closes it.
 //  6. [Discard] gives a connection back that an answer still stands on, if

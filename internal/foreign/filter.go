@@ -11,42 +11,45 @@ import (
 // scripts have the same room; a character is at most four bytes.
 const MaxLine = 300
 
+// MaxMessage bounds what [Message] returns, in characters: two screens of a
+// terminal, and more than any message of ours that holds a few strangers' pieces.
+const MaxMessage = 4000
+
 // ellipsis stands for what a bound has cut off.
 const ellipsis = '…'
 
 // Line returns s as a piece of one line of at most [MaxLine] characters.
 func Line(s string) string { return LineOf(s, MaxLine) }
 
+// Message returns a whole message of ours, such as an error that holds pieces of
+// several strangers, as one line of at most [MaxMessage] characters.
+func Message(s string) string { return LineOf(s, MaxMessage) }
+
 // LineOf returns s as a piece of one line of at most limit characters, the last one
-// an ellipsis if there was more. Line breaks become "; ", tabs blanks, bytes that
-// are no UTF-8 the replacement character; what is not seen is dropped, as are
-// blanks and breaks at both ends.
+// an ellipsis if there was more. Line breaks become "; ", or nothing at the ends,
+// blanks of all kinds one blank, because a row of them would push what follows to
+// the beginning of a line. Bytes that are no UTF-8 become the replacement
+// character; what is not seen is dropped.
 func LineOf(s string, limit int) string {
-	if len(s) <= limit && plain(s) {
-		return strings.Trim(s, " ")
+	if len(s) <= limit && plain(s) && !strings.Contains(s, "  ") {
+		return s
 	}
 	var b strings.Builder
-	written, broken := 0, false
-	blanks := 0 // not written yet: they may be in front of a break, or the last
+	written, between := 0, "" // what stands in front of the next character
 	for _, r := range s {
 		switch {
 		case breaks(r):
-			broken = true
+			between = "; "
 			continue
-		case r == ' ' || r == '\t':
-			blanks++
+		case r == '\t' || unicode.Is(unicode.Zs, r) || r == brailleBlank:
+			if between == "" {
+				between = " "
+			}
 			continue
 		case unseen(r):
 			continue
 		}
-		between := ""
-		if broken {
-			between = "; "
-		} else if blanks > 0 {
-			between = strings.Repeat(" ", min(blanks, limit-written))
-		}
-		broken, blanks = false, 0
-		if written == 0 {
+		if written == 0 && between != " " {
 			between = ""
 		}
 		if written+len(between)+1 > limit {
@@ -55,9 +58,16 @@ func LineOf(s string, limit int) string {
 		b.WriteString(between)
 		b.WriteRune(r)
 		written += len(between) + 1
+		between = ""
+	}
+	if between == " " && written < limit {
+		b.WriteString(between)
 	}
 	return b.String()
 }
+
+// brailleBlank is a pattern of no dots: it is seen as a blank and is none.
+const brailleBlank = 0x2800
 
 // cut makes room for an ellipsis at the end of s, which is too long.
 func cut(s string, limit int) string {

@@ -1,23 +1,29 @@
-package main
+package terminal
 
 import (
 	"strings"
 
 	"rsc.io/qr"
+
+	"mcp-login/internal/foreign"
 )
 
 // quietZone is the light border a reader needs, in modules (ISO/IEC 18004 asks
 // for four; two are enough on a screen).
 const quietZone = 2
 
-// qr prints address as a QR code of half blocks, dark on light whatever the
-// terminal's colours are. What is too long for a screen is not printed.
-func (a *app) qr(address string) {
-	code, err := qr.Encode(address, qr.L)
-	if err != nil || code.Size > 61 {
+// maxCode is the size of a QR code that fits on a screen, in modules.
+const maxCode = 61
+
+// QR prints an address as a QR code of half blocks on stderr, dark on light
+// whatever the terminal's colours are. What is too long for a screen is not
+// printed, nor anything where there is no terminal.
+func (t *Terminal) QR(address string) {
+	code, err := qr.Encode(foreign.Address(address), qr.L)
+	if err != nil || code.Size > maxCode || !t.config.ErrIsTerminal {
 		return
 	}
-	_, _ = a.err.Write([]byte(halfBlocks(code.Size, code.Black)))
+	t.write(t.stderr(), halfBlocks(code.Size, code.Black))
 }
 
 // halfBlocks draws two rows of modules in one line of text.

@@ -1,0 +1,69 @@
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A live line shows the time left; what is written takes its place, and none is
+// drawn after the end.
+func TestCountDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var screen bytes.Buffer
+		s := New(Config{Out: &screen, Err: &screen, OutIsTerminal: true, ErrIsTerminal: true})
+		ctx, cancel := context.WithCancel(t.Context())
+		go s.CountDown(ctx, time.Now().Add(62*time.Second))
+		synctest.Wait()
+		if got := screen.String(); got != eraseLine+"waiting for the sign-in, 1:02 left; Ctrl-C gives up" {
+			t.Errorf("%q", got)
+		}
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if !strings.HasSuffix(screen.String(), eraseLine+"waiting for the sign-in, 0:59 left; Ctrl-C gives up") {
+			t.Errorf("%q", screen.String())
+		}
+		ended, end := context.WithCancel(t.Context())
+		go s.CountDown(ended, time.Now().Add(time.Minute))
+		synctest.Wait()
+		screen.Reset()
+		end()
+		synctest.Wait()
+		if got := screen.String(); got != eraseLine {
+			t.Errorf("at the end of a sign-in: %q", got)
+		}
+		s.Live(t.Context(), "x")
+		screen.Reset()
+		s.Print("a")
+		_, _ = io.WriteString(s.Err(), "b\n")
+		if got := screen.String(); got != eraseLine+"a\nb\n" {
+			t.Errorf("%q", got)
+		}
+		cancel()
+		s.Live(ctx, "late")
+		synctest.Wait()
+		if got := screen.String(); got != eraseLine+"a\nb\n" {
+			t.Errorf("after the end: %q", got)
+		}
+	})
+}
+
+// Where there is no terminal no line is drawn, and output is as it was.
+func TestNoLiveLine(t *testing.T) {
+	for _, c := range []Config{{}, {ErrIsTerminal: true, Plain: true}} {
+		var out bytes.Buffer
+		c.Out, c.Err = &out, &out
+		s := New(c)
+		s.CountDown(t.Context(), time.Now().Add(time.Hour)) // returns
+		s.Live(t.Context(), "x")
+		s.Clear()
+		s.Print("a")
+		if out.String() != "a\n" {
+			t.Errorf("%q", out.String())
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"mcp-login/internal/foreign"
+)
+
+// program stands in front of every line on stderr, so that it can be told from
+// other programs' lines in the log of a client.
+const program = "mcp-login: "
+
+// maxArgument bounds one argument of a line, in characters: a path or a problem of
+// ours fits, and what follows it is still read.
+const maxArgument = 2000
+
+// Address is an address as an argument of a line.
+type Address string
+
+// styled is text with escape sequences of ours.
+type styled string
+
+// filterArguments filters the arguments of a format in their place.
+func filterArguments(args []any) {
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case bool, int, int64, styled:
+		case Address:
+			args[i] = foreign.Address(string(arg))
+		case *url.URL:
+			args[i] = foreign.Address(arg.String())
+		default:
+			args[i] = foreign.LineOf(fmt.Sprint(arg), maxArgument)
+		}
+	}
+}
+
+// Note prints one line on stderr. Each argument is filtered.
+func (t *Terminal) Note(format string, args ...any) {
+	filterArguments(args)
+	t.write(t.stderr(), program+fmt.Sprintf(format, args...)+"\n")
+}
+
+// Print prints one line on stdout. Each argument is filtered.
+func (t *Terminal) Print(format string, args ...any) {
+	filterArguments(args)
+	t.write(t.stdout(), fmt.Sprintf(format, args...)+"\n")
+}
+
+// Error prints an error and its next step, if it has one: lower case, no final
+// period.
+func (t *Terminal) Error(err error) {
+	lines := program + "error: " + foreign.Message(err.Error()) + "\n"
+	if next := Hint(err); next != "" {
+		lines += program + "hint: " + foreign.Message(next) + "\n"
+	}
+	t.write(t.stderr(), lines)
+}
+
+// Hint returns the next step of an error, "" if it has none.
+func Hint(err error) string {
+	var hinted interface{ UserHint() string }
+	if errors.As(err, &hinted) {
+		return hinted.UserHint()
+	}
+	return ""
+}
+
+// Address prints an address on a line of its own on stderr, from where it can be
+// copied.
+func (t *Terminal) Address(address string) {
+	t.write(t.stderr(), foreign.Address(address)+"\n")
+}
+
+// Result prints what a tool said on stdout: with its lines, and to a pipe as it
+// is.
+func (t *Terminal) Result(text string) {
+	if t.config.OutIsTerminal {
+		text = foreign.Text(text)
+	}
+	t.write(t.stdout(), strings.TrimSuffix(text, "\n")+"\n")
+}
+
+// ResultJSON is Result for encoded JSON.
+func (t *Terminal) ResultJSON(encoded []byte) {
+	if t.config.OutIsTerminal {
+		encoded = foreign.JSON(encoded)
+	}
+	t.write(t.stdout(), string(encoded)+"\n")
+}
+
+// Colours of [Terminal.Colour] (ECMA-48, SGR).
+const (
+	Green = "32"
+	Red   = "31"
+	Dim   = "2"
+)
+
+// Colour returns an argument for Print that shows text in a colour, where colours
+// are wanted.
+func (t *Terminal) Colour(colour, text string) any {
+	if !t.config.OutIsTerminal || t.config.Plain {
+		return text
+	}
+	return styled("\x1b[" + colour + "m" + foreign.Line(text) + "\x1b[0m")
+}
+
+// write prints text in one write. An error has nowhere to go: stderr is where it
+// would be told, and a reader of stdout that has gone does not wait for it.
+func (t *Terminal) write(w io.Writer, text string) {
+	_, _ = io.WriteString(w, text)
+}
