@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"mcp-login/internal/bridge"
-	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -46,7 +45,7 @@ type witness struct {
 }
 
 // Send implements bridge.Remote.
-func (w witness) Send(ctx context.Context, m jsonrpc.Message, deliver upstream.Deliver) error {
+func (w witness) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Kind == jsonrpc.Request && w.program.name.Load() == nil && w.program.peeked.Add(1) <= maxPeeked {
 		info := m.Param("clientInfo")
 		if m.Method != "initialize" {
@@ -58,5 +57,5 @@ func (w witness) Send(ctx context.Context, m jsonrpc.Message, deliver upstream.D
 			}
 		}
 	}
-	return w.Remote.Send(ctx, m, deliver)
+	return w.Remote.Send(ctx, m, sink)
 }

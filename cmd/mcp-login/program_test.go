@@ -6,16 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
 )
 
 // sink is a Remote that takes everything.
 type sink struct{ sent int }
 
-func (s *sink) Send(context.Context, jsonrpc.Message, upstream.Deliver) error { s.sent++; return nil }
-func (s *sink) Unasked(upstream.Deliver)                                      {}
-func (s *sink) Close(context.Context) error                                   { return nil }
+func (s *sink) Send(context.Context, jsonrpc.Message, jsonrpc.Sink) error { s.sent++; return nil }
+func (s *sink) Unasked(jsonrpc.Sink)                                      {}
+func (s *sink) Close(context.Context) error                               { return nil }
 
 // Issue 6, item 7: the page knows the client program by the name that it gave
 // itself, with sessions or without, and every message goes on to the server.

@@ -44,7 +44,7 @@ func (a *app) visit(ctx context.Context, o options, raw string) (*visit, error) 
 		return nil, err
 	}
 	v := &visit{s: s, link: s.link()}
-	v.link.Unasked(func(m jsonrpc.Message) { v.take(ctx, m) })
+	v.link.Unasked(jsonrpc.SinkFunc(func(m jsonrpc.Message) { v.take(ctx, m) }))
 	_, err = v.ask(ctx, "initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": struct{}{}, "clientInfo": map[string]string{"name": "mcp-login", "version": programVersion()}})
 	if err == nil {
 		err = v.send(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
@@ -85,7 +85,7 @@ func (v *visit) send(ctx context.Context, raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("build a message: %w", err)
 	}
-	return v.remote(v.link.Send(ctx, m, func(jsonrpc.Message) {}))
+	return v.remote(v.link.Send(ctx, m, jsonrpc.Discard))
 }
 
 // ask sends a request and returns the raw result. Its id is its progress token.
@@ -105,13 +105,13 @@ func (v *visit) ask(ctx context.Context, method string, params map[string]any) (
 		return nil, fmt.Errorf("build %s: %w", method, err)
 	}
 	var answer jsonrpc.Message
-	err = v.link.Send(ctx, m, func(reply jsonrpc.Message) {
+	err = v.link.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if reply.Kind == jsonrpc.Response && string(reply.ID) == id {
 			answer = reply
 			return
 		}
 		v.take(ctx, reply)
-	})
+	}))
 	switch {
 	case ctx.Err() != nil && method != "initialize":
 		v.cancel(id)

@@ -58,7 +58,7 @@ func (r *run) batch(m jsonrpc.Message) {
 			b.add(refusal(one.ID, jsonrpc.CodeInvalidRequest, "the element is not a JSON-RPC message"))
 			continue
 		}
-		r.dispatch(one, b.add)
+		r.dispatch(one, b)
 	}
 	r.aside(r.ctx, func() { b.add(nil) })
 }

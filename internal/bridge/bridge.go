@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -38,10 +37,10 @@ const (
 // era.Link in front of one.
 type Remote interface {
 	// Send carries one message. For a request it returns when the answer, and
-	// before it everything that belongs to the request, was delivered.
-	Send(ctx context.Context, m jsonrpc.Message, deliver upstream.Deliver) error
+	// before it everything that belongs to the request, has gone to the sink.
+	Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	// Unasked says where messages go that belong to no request.
-	Unasked(deliver upstream.Deliver)
+	Unasked(sink jsonrpc.Sink)
 	// Close ends the session; ctx bounds the farewell.
 	Close(ctx context.Context) error
 }
@@ -85,9 +84,9 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errClosing)
 	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, calls: newCalls(), slots: make(chan struct{}, maxInFlight), lane: make(chan queued, maxQueued), jobs: make(chan func()), noMore: make(chan struct{})}
-	r.out = &output{w: out, turns: make(chan struct{}, maxTurns), failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
+	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
 	r.standIn = &standIn{cfg: &r.cfg}
-	cfg.Upstream.Unasked(func(m jsonrpc.Message) { r.fromServer(nil, m) })
+	cfg.Upstream.Unasked(jsonrpc.SinkFunc(r.unasked))
 	r.work.Go(r.drive)
 
 	stopPings := r.startPings()
@@ -214,8 +213,7 @@ func (r *run) take(line []byte) {
 	case m.Kind == jsonrpc.Batch:
 		r.batch(m)
 	default:
-		m.Out = &outlet{r: r}
-		r.dispatch(m, r.out.line)
+		r.dispatch(m, nil)
 	}
 }
 

@@ -4,16 +4,15 @@ import (
 	"context"
 	"slices"
 	"sync"
-
-	"mcp-login/internal/bridge/upstream"
-	"mcp-login/internal/jsonrpc"
 )
 
 // call is one request of the client under way.
 type call struct {
+	r      *run
 	id     []byte
 	key    string
 	method string
+	whole  bool // the answer is wanted whole
 	modern bool // of 2026-07-28, which cancels by closing the stream
 	cancel context.CancelCauseFunc
 	reply  func([]byte) // takes the one answer; nil for none
@@ -39,8 +38,7 @@ type calls struct {
 
 func newCalls() *calls { return &calls{open: map[string][]*call{}} }
 
-func (c *calls) add(m jsonrpc.Message, cancel context.CancelCauseFunc, reply func([]byte)) *call {
-	one := &call{id: m.ID, key: jsonrpc.Key(m.ID), method: m.Method, modern: upstream.Modern(m), cancel: cancel, reply: reply}
+func (c *calls) add(one *call) *call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open[one.key] = append(c.open[one.key], one)

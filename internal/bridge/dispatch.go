@@ -3,14 +3,19 @@ package bridge
 import (
 	"context"
 
+	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
 )
 
-// dispatch starts what a message of the client needs; reply takes the answer to
-// a request. initialize and notifications/initialized are barriers: what
-// follows waits for them, because servers refuse what comes before the session
+// dispatch starts what a message of the client needs; the answer to a request goes
+// into the batch that it came in, if it did. initialize and
+// notifications/initialized are barriers: what follows waits for them, because servers refuse what comes before the session
 // stands.
-func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
+func (r *run) dispatch(m jsonrpc.Message, in *batch) {
+	reply := r.out.line
+	if in != nil {
+		reply = in.add
+	}
 	if m.Kind != jsonrpc.Response && m.Method != "initialize" && r.standIn.speaks() {
 		r.speakFor(m, reply)
 		return
@@ -36,7 +41,7 @@ func (r *run) dispatch(m jsonrpc.Message, reply func([]byte)) {
 			r.aside(r.ctx, func() { reply(answer) })
 			return
 		}
-		r.request(m, reply)
+		r.request(m, reply, in != nil)
 	case m.Kind == jsonrpc.Response:
 		// Beside the lane: a server that is slow to take a notification may
 		// be waiting for just this answer.
@@ -78,19 +83,18 @@ func (r *run) speakFor(m jsonrpc.Message, reply func([]byte)) {
 }
 
 // request sends a request in a goroutine of its own. The returned channel is
-// closed when it is over.
-func (r *run) request(m jsonrpc.Message, reply func([]byte)) <-chan struct{} {
+// closed when it is over. whole says that the answer is wanted whole.
+func (r *run) request(m jsonrpc.Message, reply func([]byte), whole bool) <-chan struct{} {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancelCause(r.ctx)
-	one := r.calls.add(m, cancel, reply)
-	m.Out = outletFor(m, one)
+	one := r.calls.add(&call{r: r, id: m.ID, key: jsonrpc.Key(m.ID), method: m.Method, modern: upstream.Modern(m), whole: whole, cancel: cancel, reply: reply})
 	gate := r.gate
 	r.aside(ctx, func() {
 		defer cancel(nil)
 		defer close(done)
 		err := r.wait(ctx, gate)
 		if err == nil {
-			err = r.cfg.Upstream.Send(ctx, m, func(answer jsonrpc.Message) { r.fromServer(one, answer) })
+			err = r.cfg.Upstream.Send(ctx, m, one)
 		}
 		if err == nil {
 			err = errNoAnswer // unless it was answered
@@ -168,22 +172,6 @@ func (r *run) settle(c *call, answer func() []byte) bool {
 	return true
 }
 
-// fromServer hands one message of the server to the client. Of answers only the
-// first to each request passes, and none to what the client has cancelled. one
-// is the request that the message came for, nil on the server's own stream.
-func (r *run) fromServer(one *call, m jsonrpc.Message) {
-	if m.Kind != jsonrpc.Response {
-		r.out.line(m.Raw)
-		return
-	}
-	if key := jsonrpc.Key(m.ID); one == nil || one.key != key {
-		one = r.calls.find(key)
-	}
-	if one == nil || !r.settle(one, func() []byte { return r.cfg.Tools.shown(one.method, m) }) {
-		r.cfg.Log.Debug("dropped an answer that nobody waits for")
-	}
-}
-
 // cancelCall ends a request that the client no longer wants (P10). The server
 // is told with the client's own message, except by the revision of 2026-07-28,
 // where closing the stream says it (W19), and of initialize, which must not be
@@ -251,7 +239,7 @@ func (r *run) deliver(q queued) {
 }
 
 func (r *run) forward(ctx context.Context, m jsonrpc.Message) {
-	err := r.cfg.Upstream.Send(ctx, m, func(jsonrpc.Message) {})
+	err := r.cfg.Upstream.Send(ctx, m, jsonrpc.Discard)
 	if err != nil && r.ctx.Err() == nil {
 		r.cfg.Log.Warn("a message of the client did not reach the server", "method", m.Method, "error", err)
 	}

@@ -3,7 +3,6 @@ package bridge
 import (
 	"io"
 	"sync"
-	"sync/atomic"
 )
 
 // output writes lines, one Write each, whole or not at all (P6). After a
@@ -13,23 +12,11 @@ type output struct {
 	w      io.Writer
 	failed func(error)
 	broken bool
-
-	waiting atomic.Int64  // bytes of lines that are being written or wait for it
-	turns   chan struct{} // one for each answer that is read while it is crowded
 }
-
-// How much may wait for a client that does not read before answers are left to
-// the network, and how many are read then.
-const (
-	crowded  = 4 << 20
-	maxTurns = 32
-)
 
 // line writes b and a line end; nil writes nothing. b belongs to the output;
 // its spare capacity is used for the line end.
 func (o *output) line(b []byte) {
-	o.waiting.Add(int64(len(b)))
-	defer o.waiting.Add(-int64(len(b)))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if b != nil {

@@ -45,7 +45,7 @@ func (r *run) keepAlive(ctx context.Context) {
 			return
 		}
 		limited, stop := context.WithTimeout(ctx, pingTimeout)
-		if err := r.cfg.Upstream.Send(limited, m, func(jsonrpc.Message) {}); err != nil {
+		if err := r.cfg.Upstream.Send(limited, m, jsonrpc.Discard); err != nil {
 			r.cfg.Log.Debug("a ping was not answered", "error", err)
 		}
 		stop()

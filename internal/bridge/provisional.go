@@ -213,10 +213,10 @@ func (s *standIn) transparent() (told, spoken string, initialized *jsonrpc.Messa
 // that came to nothing, and watches over it.
 func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 	if !r.impatient() {
-		r.gate = r.request(m, reply)
+		r.gate = r.request(m, reply, true)
 		return
 	}
-	done := r.request(m, r.standIn.begin(m, reply))
+	done := r.request(m, r.standIn.begin(m, reply), true)
 	r.gate = done
 	r.work.Go(func() {
 		if signIn, ok := r.overdue(done); ok {
@@ -232,7 +232,7 @@ func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 // patience is over the client hears that the method is not known here, begins a
 // session, and has the stand-in.
 func (r *run) probe(m jsonrpc.Message, reply func([]byte)) {
-	done := r.request(m, reply)
+	done := r.request(m, reply, true)
 	if !r.impatient() {
 		return
 	}
@@ -259,7 +259,7 @@ func (r *run) again() {
 	s.phase, s.answer = standing, jsonrpc.Message{}
 	m := s.request
 	s.mu.Unlock()
-	done := r.request(m, s.arrived)
+	done := r.request(m, s.arrived, true)
 	r.gate = done
 	r.work.Go(func() {
 		<-done

@@ -9,7 +9,7 @@
 //  3. [ErrorResponse] builds the answers that the bridge gives by itself.
 //  4. [ParseLine] and [Squeeze] make one line of a message that arrived as
 //     several.
-//  5. [Outlet] takes a large answer in pieces.
+//  5. [Sink] takes what comes back: whole messages, or a large answer in pieces.
 //
 // The package knows no MCP and no transport.
 package jsonrpc

@@ -45,10 +45,6 @@ type Message struct {
 	Method string
 	// Params, Result and Error are raw values, nil when absent.
 	Params, Result, Error []byte
-	// Out is set by whoever sends a request and can take a large answer in
-	// pieces. It is lost when the request is rewritten: its answer is then to
-	// be rewritten, too.
-	Out Outlet
 }
 
 // space is the white space of JSON (RFC 8259, section 2); other kinds are errors.
@@ -71,6 +67,23 @@ func Parse(raw []byte) (Message, error) {
 	var scan Scanner
 	if scan.Feed(raw) != nil || scan.End() != nil {
 		return Message{Raw: raw}, ErrSyntax
+	}
+	return scan.message(raw)
+}
+
+// ParseLine is Parse for what a server sends. A text may be spread over several
+// lines, as pretty-printed ones are: the message's Raw is one line. What may be read
+// as more than one message is none; see [Scanner.Ambiguous].
+func ParseLine(raw []byte) (Message, error) {
+	raw = bytes.Trim(raw, space)
+	var scan Scanner
+	switch {
+	case scan.Feed(raw) != nil || scan.End() != nil:
+		return Message{Raw: raw}, ErrSyntax
+	case scan.Ambiguous():
+		return Message{Raw: raw}, ErrInvalid
+	case scan.Breaks():
+		return Parse(Squeeze(raw))
 	}
 	return scan.message(raw)
 }

@@ -28,6 +28,10 @@ type Scanner struct {
 	member slot          // whose value is being read
 	places [members]place
 
+	seen    [members]bool // names of the envelope, in any case
+	doubled bool          // one of them stands there twice
+	closed  int64         // offset behind the text, 0 before
+
 	keep int    // bytes of the id to keep, 0 for none
 	kept []byte // it
 }
@@ -42,6 +46,7 @@ const (
 	memberParams
 	memberResult
 	memberError
+	memberVersion
 	members
 )
 
@@ -271,7 +276,7 @@ func (s *Scanner) valueEnds() {
 	s.state = atComma
 	switch s.depth {
 	case 0:
-		s.state = done
+		s.state, s.closed = done, s.offset
 	case 1:
 		s.places[s.member].to = s.offset
 	}

@@ -62,7 +62,9 @@ func (s *Scanner) named() {
 		text, _ := Text(name)
 		name = Quote(text)
 	}
-	switch string(name[1 : len(name)-1]) {
+	name = name[1 : len(name)-1]
+	s.note(name)
+	switch string(name) {
 	case "id":
 		s.member = memberID
 	case "method":

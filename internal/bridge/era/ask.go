@@ -18,14 +18,14 @@ type question struct {
 // answers. What the client cannot answer is cancelled, or, where the other era
 // has no word for that, ends the request. Questions that nobody waits for any
 // more are taken back.
-func (c *sessionClient) ask(ctx context.Context, raw []byte, deliver Deliver) (given []byte, err error) {
+func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) (given []byte, err error) {
 	var list []question
 	answered := 0
 	defer func() {
 		for i, q := range list {
 			c.forget(q)
 			if i >= answered {
-				deliver(notification("notifications/cancelled", jsonrpc.With(nil, "requestId", q.id)))
+				sink.Message(notification("notifications/cancelled", jsonrpc.With(nil, "requestId", q.id)))
 			}
 		}
 	}()
@@ -37,7 +37,7 @@ func (c *sessionClient) ask(ctx context.Context, raw []byte, deliver Deliver) (g
 		}
 		c.remember(q)
 		list = append(list, q)
-		deliver(request(q.id, q.method, c.questionParams(q.method, jsonrpc.Member(value, "params"))))
+		sink.Message(request(q.id, q.method, c.questionParams(q.method, jsonrpc.Member(value, "params"))))
 	}
 	given = []byte("{}")
 	for _, q := range list {

@@ -150,7 +150,7 @@ func (e *refusedError) Error() string {
 // acknowledged.
 func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard bool, refused error) {
 	m := request(mint("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
-	err := c.l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+	err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		switch {
 		case reply.Method == "notifications/subscriptions/acknowledged":
 			if !heard {
@@ -162,7 +162,7 @@ func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledge
 		case reply.Kind == jsonrpc.Notification && reply.Method != "notifications/cancelled":
 			c.l.say(reply)
 		}
-	})
+	}))
 	if refused == nil {
 		refused = err
 	}
@@ -185,10 +185,10 @@ func (c *sessionClient) changed(filter []byte) {
 }
 
 // subscription changes the set of resources the client listens to (B8).
-func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	uri, ok := jsonrpc.Text(m.Param("uri"))
 	if !ok {
-		deliver(refusal(m.ID, codeInvalidParams, "uri is missing"))
+		sink.Message(refusal(m.ID, codeInvalidParams, "uri is missing"))
 		return nil
 	}
 	if err := c.subscribing.take(ctx); err != nil {
@@ -204,7 +204,7 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, del
 		slices.Sort(after)
 	}
 	if len(after) > maxURIs {
-		deliver(refusal(m.ID, codeInvalidParams, "too many subscriptions"))
+		sink.Message(refusal(m.ID, codeInvalidParams, "too many subscriptions"))
 		return nil
 	}
 	e := c.open(c.filter(after))
@@ -215,7 +215,7 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, del
 		}
 		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(e.agreed, "resourceSubscriptions")), uri) {
 			e.stop()
-			deliver(refusal(m.ID, codeInvalidParams, "the server does not send updates of this resource"))
+			sink.Message(refusal(m.ID, codeInvalidParams, "the server does not send updates of this resource"))
 			return nil
 		}
 	}
@@ -223,7 +223,7 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, del
 	c.uris = after
 	c.mu.Unlock()
 	c.replace(e)
-	deliver(result(m.ID, []byte("{}")))
+	sink.Message(result(m.ID, []byte("{}")))
 	return nil
 }
 

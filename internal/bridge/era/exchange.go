@@ -33,8 +33,8 @@ type exchange struct {
 	news    chan struct{} // holds one when there is something to do
 
 	mu        sync.Mutex
-	deliver   Deliver // nil while the client is away
-	token     []byte  // raw progressToken of the client's latest request, nil for none
+	sink      jsonrpc.Sink // nil while the client is away
+	token     []byte       // raw progressToken of the client's latest request, nil for none
 	heard     []jsonrpc.Message
 	questions []jsonrpc.Message          // not put to the client yet
 	shown     map[string]jsonrpc.Message // put to the client, by key
@@ -45,9 +45,9 @@ type exchange struct {
 }
 
 // call sends a request of the client and follows it.
-func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Params != nil && !isObject(m.Params) {
-		deliver(refusal(m.ID, codeInvalidParams, "params must be an object"))
+		sink.Message(refusal(m.ID, codeInvalidParams, "params must be an object"))
 		return nil
 	}
 	if err := c.setLevel(ctx, m); err != nil {
@@ -55,12 +55,12 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, deliver D
 	}
 	sent := parsed(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", mint("call")))
 	life, cancel := context.WithCancelCause(c.ctx)
-	x := &exchange{c: c, request: m, sent: sent, cancel: cancel, news: make(chan struct{}, 1), deliver: deliver, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
+	x := &exchange{c: c, request: m, sent: sent, cancel: cancel, news: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
 	c.mu.Lock()
 	c.exchanges[x] = true
 	c.mu.Unlock()
 	c.spawn(func() {
-		err := c.l.cfg.Server.Send(life, sent, x.fromServer)
+		err := c.l.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(x.fromServer))
 		c.mu.Lock()
 		delete(c.exchanges, x)
 		c.mu.Unlock()
@@ -102,7 +102,7 @@ func (x *exchange) tell(m jsonrpc.Message) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
-	case x.deliver != nil:
+	case x.sink != nil:
 		x.pass(m)
 	case len(x.heard) < maxHeard:
 		x.heard = append(x.heard, m)
@@ -119,7 +119,7 @@ func (x *exchange) pass(m jsonrpc.Message) {
 		}
 		m = withParams(m, jsonrpc.With(m.Params, "progressToken", x.token))
 	}
-	x.deliver(m)
+	x.sink.Message(m)
 }
 
 // question keeps what the server wants to know.
@@ -149,22 +149,22 @@ func (x *exchange) follow(ctx context.Context, id []byte) error {
 		x.mu.Lock()
 		switch {
 		case x.over:
-			deliver, answer, err := x.deliver, x.answer, x.err
+			sink, answer, err := x.sink, x.answer, x.err
 			x.mu.Unlock()
 			if answer.Raw != nil {
-				deliver(x.c.translated(x.request, answer, id))
+				sink.Message(x.c.translated(x.request, answer, id))
 				return nil
 			}
 			return err
 		case len(x.questions) > 0:
-			deliver := x.deliver
+			sink := x.sink
 			asked, err := x.c.park(x)
 			x.mu.Unlock()
 			if err != nil {
 				x.end()
 				return err
 			}
-			deliver(result(id, x.c.complete(x.request.Method, asked)))
+			sink.Message(result(id, x.c.complete(x.request.Method, asked)))
 			return nil
 		}
 		x.mu.Unlock()
@@ -188,7 +188,7 @@ func (x *exchange) end() {
 		defer stop()
 		defer x.cancel(context.Canceled)
 		m := notification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))
-		if err := x.c.l.cfg.Server.Send(ctx, m, func(jsonrpc.Message) {}); err != nil {
+		if err := x.c.l.cfg.Server.Send(ctx, m, jsonrpc.Discard); err != nil {
 			x.c.l.log.Debug("the server was not told of a cancelled request", "error", err)
 		}
 	})

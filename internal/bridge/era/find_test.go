@@ -121,9 +121,9 @@ func TestE3Verdicts(t *testing.T) {
 	}
 }
 
-func initializes(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+func initializes(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Kind == jsonrpc.Request {
-		deliver(reply(m, oldResult))
+		sink.Message(reply(m, oldResult))
 	}
 	return nil
 }
@@ -154,8 +154,8 @@ func TestE8OutageProvesNothing(t *testing.T) {
 // request.
 func TestE3WrongVerdict(t *testing.T) {
 	r := &remote{probe: discovers(`{}`, Version)}
-	r.on = func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-		deliver(failure(m, codeHeaderMismatch, ""))
+	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(failure(m, codeHeaderMismatch, ""))
 		return nil
 	}
 	verdicts := &thisRun{speaks: Sessions}
@@ -203,8 +203,8 @@ func TestSameEraUntouched(t *testing.T) {
 	call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{` + modernMeta + `,"name":"x","n":1e0}}`
 	answer := `{"jsonrpc":"2.0","id":2.0,"result":{"resultType":"input_required","requestState":"s"},"x":1}`
 	r := &remote{probe: discovers(`{}`, Version, "2025-11-25")}
-	r.on = func(_ context.Context, _ jsonrpc.Message, deliver Deliver) error {
-		deliver(parsed([]byte(answer)))
+	r.on = func(_ context.Context, _ jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(parsed([]byte(answer)))
 		return nil
 	}
 	c := newClient(t, r, nil)
@@ -244,11 +244,11 @@ func TestE8SlowServer(t *testing.T) {
 		}
 		return discovers(`{}`, Version)(nth, m)
 	}
-	r.on = func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Method == "initialize" {
-			deliver(failure(m, codeHeaderMismatch, ""))
+			sink.Message(failure(m, codeHeaderMismatch, ""))
 		} else {
-			deliver(reply(m, `{"supportedVersions":["2026-07-28"]}`))
+			sink.Message(reply(m, `{"supportedVersions":["2026-07-28"]}`))
 		}
 		return nil
 	}

@@ -40,11 +40,11 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 	defer cancel()
 	calls := 0
 	r := &remote{probe: discovers(`{}`, Version)}
-	r.on = func(_ context.Context, out jsonrpc.Message, deliver Deliver) error {
+	r.on = func(_ context.Context, out jsonrpc.Message, sink jsonrpc.Sink) error {
 		oneLine(t, out)
 		switch out.Method {
 		case "initialize":
-			deliver(reply(out, oldResult))
+			sink.Message(reply(out, oldResult))
 		case "tools/call":
 			if string(jsonrpc.Member(out.Raw, "odd")) != "1.50" {
 				t.Fatalf("a member got lost: %s", out.Raw)
@@ -52,7 +52,7 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 			if calls++; calls == 3 {
 				cancel() // a server that asks for ever
 			}
-			deliver(withID(back, out.ID))
+			sink.Message(withID(back, out.ID))
 		}
 		return nil
 	}
@@ -66,7 +66,7 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 	}
 	l.settle(s)
 	own := 0
-	err := s.send(ctx, m, func(reply jsonrpc.Message) {
+	err := s.send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		oneLine(t, reply)
 		if reply.Kind == jsonrpc.Response {
 			if string(reply.ID) != string(m.ID) {
@@ -74,7 +74,7 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 			}
 			own++
 		}
-	})
+	}))
 	if err == nil && own != 1 || err != nil && own != 0 {
 		t.Fatalf("%d answers and %v to %s", own, err, m.Raw)
 	}

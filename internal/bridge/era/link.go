@@ -9,19 +9,16 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// Deliver takes one message of the server.
-type Deliver = func(m jsonrpc.Message)
-
 // Server is the remote side; package upstream has the real one.
 type Server interface {
 	// Send carries one message; for a request it returns when the answer was
 	// delivered.
-	Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error
+	Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	// Probe sends one request of 2026-07-28 and returns the HTTP status (0 for
 	// none) and the answer in JSON-RPC, if there was one; otherwise an error.
 	Probe(ctx context.Context, m jsonrpc.Message) (status int, answer jsonrpc.Message, err error)
 	// Unasked says where messages go that belong to no request.
-	Unasked(deliver Deliver)
+	Unasked(sink jsonrpc.Sink)
 	// Close ends the session.
 	Close(ctx context.Context) error
 }
@@ -42,7 +39,7 @@ type Config struct {
 // side speaks to the server for one kind of client.
 type side interface {
 	// send carries a message of the client.
-	send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error
+	send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	// unasked takes what the server says by itself.
 	unasked(m jsonrpc.Message)
 	// close ends what is under way; wait waits for it.
@@ -59,7 +56,7 @@ type Link struct {
 	choose turn // while it is found out what the server speaks
 
 	mu       sync.Mutex
-	toClient Deliver
+	toClient jsonrpc.Sink
 	side     side // nil until it is known
 	told     bool // the client's probe was answered with "sessions only"
 	closed   bool
@@ -83,31 +80,31 @@ func (t turn) give() { <-t }
 
 // New returns a Link. Nothing is sent yet.
 func New(cfg Config) *Link {
-	l := &Link{cfg: cfg, log: cfg.Log, choose: newTurn(), toClient: func(jsonrpc.Message) {}}
+	l := &Link{cfg: cfg, log: cfg.Log, choose: newTurn(), toClient: jsonrpc.Discard}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
 	if l.cfg.Verdicts == nil {
 		l.cfg.Verdicts = &thisRun{}
 	}
-	cfg.Server.Unasked(l.fromServer)
+	cfg.Server.Unasked(jsonrpc.SinkFunc(l.fromServer))
 	return l
 }
 
 // Unasked says where messages go that belong to no request. It is called before
 // the first Send.
-func (l *Link) Unasked(deliver Deliver) {
+func (l *Link) Unasked(sink jsonrpc.Sink) {
 	l.mu.Lock()
-	l.toClient = deliver
+	l.toClient = sink
 	l.mu.Unlock()
 }
 
 // say hands a message to the client that belongs to no request.
 func (l *Link) say(m jsonrpc.Message) {
 	l.mu.Lock()
-	deliver := l.toClient
+	sink := l.toClient
 	l.mu.Unlock()
-	deliver(m)
+	sink.Message(m)
 }
 
 // fromServer takes what the server says by itself.
@@ -169,13 +166,13 @@ func (l *Link) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, er
 		return jsonrpc.Message{}, errors.Join(errors.New("send what is no request"), err)
 	}
 	var mu sync.Mutex
-	err = l.Send(ctx, m, func(reply jsonrpc.Message) {
+	err = l.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		mu.Lock()
 		defer mu.Unlock()
 		if answers(reply, m) {
 			answer = reply
 		}
-	})
+	}))
 	mu.Lock()
 	defer mu.Unlock()
 	return answer, err
@@ -206,28 +203,28 @@ func (l *Link) Close(ctx context.Context) error {
 // Send carries one message of the client. For a request it returns when the
 // answer was delivered. The first message decides: initialize is a client with
 // sessions, a revision inside _meta one of 2026-07-28 or of both kinds.
-func (l *Link) Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (l *Link) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch {
 	case m.Kind == jsonrpc.Request && m.Method == "initialize":
-		return l.begin(ctx, m, deliver)
+		return l.begin(ctx, m, sink)
 	case m.Kind == jsonrpc.Request && m.Param("_meta", metaVersion) != nil:
-		return l.stateless(ctx, m, deliver)
+		return l.stateless(ctx, m, sink)
 	}
 	if s := l.current(); s != nil {
-		return s.send(ctx, m, deliver)
+		return s.send(ctx, m, sink)
 	}
-	return l.cfg.Server.Send(ctx, m, deliver)
+	return l.cfg.Server.Send(ctx, m, sink)
 }
 
 // begin opens a session for a client that asks for one. Where the server knows
 // none, it is played here (section 1.5).
-func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if err := l.choose.take(ctx); err != nil {
 		return err
 	}
 	defer l.choose.give()
 	if l.cfg.Verdicts.Recall().knows(Sessions) {
-		wrong, err := l.open(ctx, m, deliver)
+		wrong, err := l.open(ctx, m, sink)
 		if !wrong {
 			return err
 		}
@@ -238,7 +235,7 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) er
 	if found.speaks == Unknown && found.err == nil {
 		// The server may have been slow. If it refuses this too, it is awake
 		// now, and worth a second look.
-		wrong, err := l.open(ctx, m, deliver)
+		wrong, err := l.open(ctx, m, sink)
 		if !wrong {
 			return err
 		}
@@ -248,14 +245,14 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) er
 	case found.err != nil:
 		return found.err
 	case found.speaks == Stateless:
-		l.play(played, m, found.answer, deliver)
+		l.play(played, m, found.answer, sink)
 		return nil
 	}
 	opened := false
-	err := l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		opened = opened || answers(reply, m) && reply.Result != nil
-		deliver(reply)
-	})
+		sink.Message(reply)
+	}))
 	if err == nil && opened {
 		l.keep(found.speaks)
 		l.settle(relay{l})
@@ -265,35 +262,35 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, deliver Deliver) er
 
 // play answers initialize out of the server's answer to the probe, and stands
 // for the session from then on.
-func (l *Link) play(played *sessionClient, m, discovered jsonrpc.Message, deliver Deliver) {
+func (l *Link) play(played *sessionClient, m, discovered jsonrpc.Message, sink jsonrpc.Sink) {
 	l.keep(Stateless)
 	if discovered.Result == nil {
-		deliver(parsed(jsonrpc.WithError(m.ID, discovered.Error)))
+		sink.Message(parsed(jsonrpc.WithError(m.ID, discovered.Error)))
 		return
 	}
 	l.log.Debug("the server speaks only " + Version + "; sessions are played for the client")
 	answer := played.begin(discovered)
 	l.settle(played)
-	deliver(answer)
+	sink.Message(answer)
 }
 
 // open sends initialize to a server that should know sessions. wrong is an
 // answer that a server without them may give; then nothing was delivered.
-func (l *Link) open(ctx context.Context, m jsonrpc.Message, deliver Deliver) (wrong bool, err error) {
+func (l *Link) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (wrong bool, err error) {
 	l.settle(relay{l})
 	var refused jsonrpc.Message
-	err = l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+	err = l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, m) && reply.Error != nil {
 			refused = reply
 			return
 		}
-		deliver(reply)
-	})
+		sink.Message(reply)
+	}))
 	switch {
 	case refused.Raw != nil && (recognised(refused.Error) || errorCode(refused.Error) == codeMethodNotFound || errorCode(refused.Error) == codeInvalidParams):
 		return true, nil
 	case refused.Raw != nil:
-		deliver(refused)
+		sink.Message(refused)
 	case err != nil && unsupported(err):
 		return true, nil
 	}
@@ -325,8 +322,8 @@ func unsupported(err error) bool {
 // relay carries messages as they are.
 type relay struct{ l *Link }
 
-func (r relay) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
-	return r.l.cfg.Server.Send(ctx, m, deliver)
+func (r relay) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	return r.l.cfg.Server.Send(ctx, m, sink)
 }
 
 func (r relay) unasked(m jsonrpc.Message) { r.l.say(m) }

@@ -15,13 +15,13 @@ type listener struct {
 	agreed []byte // filter
 	uris   []string
 
-	mu      sync.Mutex // while something is delivered
-	deliver Deliver
+	mu   sync.Mutex // while something is delivered
+	sink jsonrpc.Sink
 }
 
 // listen acknowledges what the server's session can give, and stays until the
 // client ends it or the bridge does.
-func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	wanted := m.Param("notifications")
 	agreed := []byte("{}")
 	for _, list := range lists {
@@ -29,7 +29,7 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, deliver
 			agreed = jsonrpc.With(agreed, list.filter, []byte("true"))
 		}
 	}
-	one := &listener{id: m.ID, deliver: deliver}
+	one := &listener{id: m.ID, sink: sink}
 	if string(c.serverCan("resources", "subscribe")) == "true" {
 		if err := c.watch(ctx, one, texts(jsonrpc.Member(wanted, "resourceSubscriptions"))); err != nil {
 			return err
@@ -47,14 +47,14 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, deliver
 	c.mu.Lock()
 	c.listeners[one] = true
 	c.mu.Unlock()
-	deliver(one.tagged(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed))))
+	sink.Message(one.tagged(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed))))
 	one.mu.Unlock()
 	<-ctx.Done()
 	c.mu.Lock()
 	delete(c.listeners, one)
 	c.mu.Unlock()
 	if !errors.Is(context.Cause(ctx), context.Canceled) { // the bridge ends, not the client: say so (W13)
-		deliver(result(m.ID, jsonrpc.With([]byte(`{"resultType":"complete"}`), "_meta", jsonrpc.With(nil, metaSubscription, m.ID))))
+		sink.Message(result(m.ID, jsonrpc.With([]byte(`{"resultType":"complete"}`), "_meta", jsonrpc.With(nil, metaSubscription, m.ID))))
 		return nil
 	}
 	c.spawn(func() { c.unwatch(one) })
@@ -133,7 +133,7 @@ func (c *statelessClient) count(uri string, change int) int {
 // order sends a request of our own with one parameter; ok is a result.
 func (c *statelessClient) order(ctx context.Context, method, name, value string) (ok bool, err error) {
 	m := request(mint("order"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
-	err = c.l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) { ok = ok || answers(reply, m) && reply.Result != nil })
+	err = c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) { ok = ok || answers(reply, m) && reply.Result != nil }))
 	return ok, err
 }
 
@@ -172,7 +172,7 @@ func (c *statelessClient) unasked(m jsonrpc.Message) {
 		for _, one := range all {
 			if one.wants(m) {
 				one.mu.Lock()
-				one.deliver(one.tagged(m))
+				one.sink.Message(one.tagged(m))
 				one.mu.Unlock()
 			}
 		}

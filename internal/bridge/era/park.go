@@ -33,7 +33,7 @@ func (c *statelessClient) reply(answer jsonrpc.Message) {
 	c.spawn(func() {
 		ctx, stop := context.WithTimeout(c.ctx, goodbye)
 		defer stop()
-		if err := c.l.cfg.Server.Send(ctx, answer, func(jsonrpc.Message) {}); err != nil {
+		if err := c.l.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
 			c.l.log.Debug("an answer did not reach the server", "error", err)
 		}
 	})
@@ -84,7 +84,7 @@ func (c *statelessClient) park(x *exchange) ([]byte, error) {
 		return nil, &Error{Text: "too many requests wait for input", Hint: "answer or cancel some of them"}
 	}
 	c.parked[handle] = x
-	x.deliver = nil
+	x.sink = nil
 	x.expiry = time.AfterFunc(parkTime, func() {
 		if c.unpark(handle) != nil {
 			x.end() // an answer that has come meanwhile is nobody's any more
@@ -107,7 +107,7 @@ func (c *statelessClient) unpark(handle string) *exchange {
 }
 
 // resume brings the client's answers to the server and follows the request on.
-func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	handle, _ := jsonrpc.Text(m.Param("requestState"))
 	x := c.unpark(handle)
 	if x == nil || x.request.Method != m.Method || string(x.request.Param("name")) != string(m.Param("name")) || string(x.request.Param("uri")) != string(m.Param("uri")) {
@@ -116,7 +116,7 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, deliver
 			c.parked[handle] = x
 			c.mu.Unlock()
 		}
-		deliver(refusal(m.ID, codeInvalidParams, "the requestState is unknown, was used or has expired"))
+		sink.Message(refusal(m.ID, codeInvalidParams, "the requestState is unknown, was used or has expired"))
 		return nil
 	}
 	x.expiry.Stop()
@@ -132,14 +132,14 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, deliver
 		}
 	}
 	clear(x.shown)
-	x.deliver, x.token = deliver, m.Param("_meta", "progressToken")
+	x.sink, x.token = sink, m.Param("_meta", "progressToken")
 	for _, n := range x.heard {
 		x.pass(n)
 	}
 	x.heard = nil
 	x.mu.Unlock()
 	for _, answer := range answers {
-		if err := c.l.cfg.Server.Send(ctx, answer, func(jsonrpc.Message) {}); err != nil {
+		if err := c.l.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
 			x.end()
 			return err
 		}

@@ -18,21 +18,21 @@ type remote struct {
 	mu      sync.Mutex
 	sent    []jsonrpc.Message
 	probes  []jsonrpc.Message
-	unasked Deliver
+	unasked jsonrpc.Sink
 	closed  bool
 
-	on    func(ctx context.Context, m jsonrpc.Message, deliver Deliver) error
+	on    func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	probe func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error)
 }
 
-func (r *remote) Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (r *remote) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	r.mu.Lock()
 	r.sent = append(r.sent, m)
 	r.mu.Unlock()
 	if r.on == nil {
 		return nil
 	}
-	return r.on(ctx, m, deliver)
+	return r.on(ctx, m, sink)
 }
 
 func (r *remote) Probe(_ context.Context, m jsonrpc.Message) (int, jsonrpc.Message, error) {
@@ -43,7 +43,7 @@ func (r *remote) Probe(_ context.Context, m jsonrpc.Message) (int, jsonrpc.Messa
 	return r.probe(nth, m)
 }
 
-func (r *remote) Unasked(deliver Deliver) { r.unasked = deliver }
+func (r *remote) Unasked(sink jsonrpc.Sink) { r.unasked = sink }
 
 func (r *remote) Close(context.Context) error {
 	r.closed = true
@@ -91,7 +91,7 @@ type client struct {
 func newClient(t *testing.T, r *remote, verdicts Verdicts) *client {
 	t.Helper()
 	c := &client{t: t, news: make(chan struct{}, 1), link: New(Config{Server: r, Verdicts: verdicts, Name: "host.example"})}
-	c.link.Unasked(c.hear)
+	c.link.Unasked(jsonrpc.SinkFunc(c.hear))
 	return c
 }
 
@@ -130,7 +130,7 @@ func (c *client) send(ctx context.Context, raw string) error {
 	if err != nil {
 		c.t.Fatal(raw, err)
 	}
-	return c.link.Send(ctx, m, c.hear)
+	return c.link.Send(ctx, m, jsonrpc.SinkFunc(c.hear))
 }
 
 // ask sends a request and returns the lines that came for it.

@@ -22,22 +22,22 @@ const (
 // rounds sends a request and, as long as the server wants input, puts its
 // questions to the client as ordinary requests and repeats the request with the
 // answers, under a new id (B6, W10). The client sees one request and one answer.
-func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	params := c.withMeta(m.Params)
 	id, wait := m.ID, firstWait
 	for range maxRounds {
-		reply, err := c.once(ctx, parsed(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), deliver)
+		reply, err := c.once(ctx, parsed(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), sink)
 		if err != nil || reply.Raw == nil {
 			return err
 		}
 		if kind, _ := jsonrpc.Text(jsonrpc.Member(reply.Result, "resultType")); kind != "input_required" {
-			deliver(c.plainly(m, withID(reply, m.ID)))
+			sink.Message(c.plainly(m, withID(reply, m.ID)))
 			return nil
 		}
 		questions, state := jsonrpc.Member(reply.Result, "inputRequests"), jsonrpc.Member(reply.Result, "requestState")
 		params = jsonrpc.Without(jsonrpc.Without(params, "inputResponses"), "requestState")
 		if isObject(questions) {
-			given, err := c.ask(ctx, questions, deliver)
+			given, err := c.ask(ctx, questions, sink)
 			if err != nil {
 				return err
 			}
@@ -56,14 +56,14 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, deliver D
 }
 
 // once sends m and returns its answer; everything else is delivered.
-func (c *sessionClient) once(ctx context.Context, m jsonrpc.Message, deliver Deliver) (answer jsonrpc.Message, err error) {
-	err = c.l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+func (c *sessionClient) once(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (answer jsonrpc.Message, err error) {
+	err = c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		switch {
 		case answers(reply, m) && answer.Raw == nil:
 			answer = reply
 		case reply.Kind == jsonrpc.Notification:
-			deliver(reply)
+			sink.Message(reply)
 		}
-	})
+	}))
 	return answer, err
 }

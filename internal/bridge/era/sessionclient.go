@@ -137,14 +137,13 @@ func (c *sessionClient) serverInfo(discovered []byte) []byte {
 
 // send carries one message of the client, or answers it where the other era
 // knows no such thing.
-func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
-	m.Out = nil // answers are looked at as a whole
+func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch m.Kind {
 	case jsonrpc.Response:
 		c.answered(m)
 		return nil
 	case jsonrpc.Request:
-		return c.request(ctx, m, deliver)
+		return c.request(ctx, m, sink)
 	}
 	switch m.Method {
 	case "notifications/initialized":
@@ -153,25 +152,25 @@ func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, deliver Del
 	case "notifications/cancelled", "notifications/roots/list_changed", "notifications/progress":
 		return nil // B2, B10: the end of the request's stream says it
 	}
-	return c.l.cfg.Server.Send(ctx, withParams(m, c.withMeta(m.Params)), deliver)
+	return c.l.cfg.Server.Send(ctx, withParams(m, c.withMeta(m.Params)), sink)
 }
 
-func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch m.Method {
 	case "ping": // B3
-		deliver(result(m.ID, []byte("{}")))
+		sink.Message(result(m.ID, []byte("{}")))
 		return nil
 	case "logging/setLevel":
-		deliver(c.setLevel(m))
+		sink.Message(c.setLevel(m))
 		return nil
 	case "resources/subscribe", "resources/unsubscribe":
-		return c.subscription(ctx, m, deliver)
+		return c.subscription(ctx, m, sink)
 	}
 	if m.Params != nil && !isObject(m.Params) {
-		deliver(refusal(m.ID, codeInvalidParams, "params must be an object"))
+		sink.Message(refusal(m.ID, codeInvalidParams, "params must be an object"))
 		return nil
 	}
-	return c.rounds(ctx, m, deliver)
+	return c.rounds(ctx, m, sink)
 }
 
 // setLevel remembers the level for later requests (B7).

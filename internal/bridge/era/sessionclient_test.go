@@ -15,7 +15,7 @@ const capable = `{"tools":{},"logging":{},"resources":{"subscribe":true},"tasks"
 
 // begun is a client with sessions at a server of 2026-07-28 that has answered
 // initialize.
-func begun(t *testing.T, initialize string, capabilities string, on func(context.Context, jsonrpc.Message, Deliver) error) (*client, *remote, string) {
+func begun(t *testing.T, initialize string, capabilities string, on func(context.Context, jsonrpc.Message, jsonrpc.Sink) error) (*client, *remote, string) {
 	t.Helper()
 	r := &remote{probe: discovers(capabilities, Version), on: on}
 	c := newClient(t, r, nil)
@@ -92,9 +92,9 @@ func TestB2Swallowed(t *testing.T) {
 // answers pass as they are.
 func TestB4RequestsCarryMeta(t *testing.T) {
 	progress := `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7}}`
-	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-		deliver(parsed([]byte(progress)))
-		deliver(reply(m, `{"resultType":"complete","n":1.0,"ttlMs":0}`))
+	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(parsed([]byte(progress)))
+		sink.Message(reply(m, `{"resultType":"complete","n":1.0,"ttlMs":0}`))
 		return nil
 	})
 	defer c.end()
@@ -111,8 +111,8 @@ func TestB4RequestsCarryMeta(t *testing.T) {
 // B7: the log level is said with every later request, if the server has logs.
 func TestB7LogLevel(t *testing.T) {
 	set := `{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"warning"}}`
-	c, r, _ := begun(t, oldInitialize, capable, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-		deliver(reply(m, `{}`))
+	c, r, _ := begun(t, oldInitialize, capable, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(reply(m, `{}`))
 		return nil
 	})
 	defer c.end()
@@ -136,15 +136,15 @@ func TestB7LogLevel(t *testing.T) {
 // or none when there was none.
 func TestB6Rounds(t *testing.T) {
 	round := 0
-	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		round++
 		switch round {
 		case 1:
-			deliver(reply(m, `{"resultType":"input_required","inputRequests":{"é k":{"method":"elicitation/create","params":{"mode":"url","url":"https://x"}},"r":{"method":"roots/list"}},"requestState":"{\"n\": 1.0}\u0041"}`))
+			sink.Message(reply(m, `{"resultType":"input_required","inputRequests":{"é k":{"method":"elicitation/create","params":{"mode":"url","url":"https://x"}},"r":{"method":"roots/list"}},"requestState":"{\"n\": 1.0}\u0041"}`))
 		case 2:
-			deliver(reply(m, `{"resultType":"input_required","inputRequests":{"s":{"method":"sampling/createMessage","params":{"n":1.0}}}}`))
+			sink.Message(reply(m, `{"resultType":"input_required","inputRequests":{"s":{"method":"sampling/createMessage","params":{"n":1.0}}}}`))
 		default:
-			deliver(reply(m, `{"resultType":"complete","content":[]}`))
+			sink.Message(reply(m, `{"resultType":"complete","content":[]}`))
 		}
 		return nil
 	})
@@ -208,8 +208,8 @@ func TestB6RoundsEnd(t *testing.T) {
 		"not offered": {strings.Replace(oldInitialize, `"sampling":{},`, "", 1), `{"a":{"method":"sampling/createMessage"}}`, "did not offer"},
 		"unknown":     {oldInitialize, `{"a":{"method":"tools/call"}}`, "did not offer"},
 	} {
-		client, r, _ := begun(t, c.initialize, `{}`, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-			deliver(reply(m, `{"resultType":"input_required","inputRequests":`+c.question+`}`))
+		client, r, _ := begun(t, c.initialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(reply(m, `{"resultType":"input_required","inputRequests":`+c.question+`}`))
 			return nil
 		})
 		err := client.send(t.Context(), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t"}}`)
@@ -219,8 +219,8 @@ func TestB6RoundsEnd(t *testing.T) {
 		client.end()
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-			deliver(reply(m, `{"resultType":"input_required","requestState":"again"}`))
+		c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(reply(m, `{"resultType":"input_required","requestState":"again"}`))
 			return nil
 		})
 		defer c.end()
@@ -234,8 +234,8 @@ func TestB6RoundsEnd(t *testing.T) {
 // B10: when the client cancels, its open questions are taken back, and nothing
 // is said to the server.
 func TestB10CancelTakesQuestionsBack(t *testing.T) {
-	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-		deliver(reply(m, `{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}`))
+	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(reply(m, `{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}`))
 		return nil
 	})
 	defer c.end()
@@ -258,11 +258,11 @@ func TestB10CancelTakesQuestionsBack(t *testing.T) {
 // B13: output that clients with sessions would refuse is left out, the rest
 // stays.
 func TestB13OutputThatIsNoObject(t *testing.T) {
-	c, _, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+	c, _, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Method == "tools/list" {
-			deliver(reply(m, `{"tools":[{"name":"a","outputSchema":{"type":"array"},"n":1.0},{"name":"b","outputSchema":{"type":"object"}}]}`))
+			sink.Message(reply(m, `{"tools":[{"name":"a","outputSchema":{"type":"array"},"n":1.0},{"name":"b","outputSchema":{"type":"object"}}]}`))
 		} else {
-			deliver(reply(m, `{"content":[],"structuredContent":[1]}`))
+			sink.Message(reply(m, `{"content":[],"structuredContent":[1]}`))
 		}
 		return nil
 	})
@@ -277,13 +277,13 @@ func TestB8Subscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		updated := `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1","_meta":{"io.modelcontextprotocol/subscriptionId":"x"}}}`
 		open, lost := 0, make(chan struct{})
-		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true},"resources":{"subscribe":true}}`, func(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true},"resources":{"subscribe":true}}`, func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 			open++
 			defer func() { open-- }()
 			agreed := jsonrpc.With(m.Param("notifications"), "resourceSubscriptions", []byte(`["a:1"]`))
-			deliver(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed)))
+			sink.Message(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed)))
 			if len(texts(m.Param("notifications", "resourceSubscriptions"))) > 0 {
-				deliver(parsed([]byte(updated)))
+				sink.Message(parsed([]byte(updated)))
 			}
 			select {
 			case <-ctx.Done():
@@ -329,8 +329,8 @@ func TestB8Subscriptions(t *testing.T) {
 // asked for ever.
 func TestB8Refused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-			deliver(failure(m, codeMethodNotFound, ""))
+		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(failure(m, codeMethodNotFound, ""))
 			return nil
 		})
 		defer c.end()

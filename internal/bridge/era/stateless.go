@@ -10,9 +10,9 @@ import (
 // server/discover is relayed, so that a client of both kinds decides by itself;
 // one that goes on without a session, although it was told that the server
 // wants one, has one opened for it (section 1.6).
-func (l *Link) stateless(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (l *Link) stateless(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if s := l.current(); s != nil {
-		return l.carry(ctx, s, m, deliver)
+		return l.carry(ctx, s, m, sink)
 	}
 	if err := l.choose.take(ctx); err != nil {
 		return err
@@ -21,7 +21,7 @@ func (l *Link) stateless(ctx context.Context, m jsonrpc.Message, deliver Deliver
 	if s == nil {
 		if m.Method == "server/discover" && !l.warned() {
 			defer l.choose.give()
-			return l.relayProbe(ctx, m, deliver)
+			return l.relayProbe(ctx, m, sink)
 		}
 		var err error
 		if s, err = l.sideFor(ctx, m); err != nil {
@@ -30,12 +30,12 @@ func (l *Link) stateless(ctx context.Context, m jsonrpc.Message, deliver Deliver
 		}
 	}
 	l.choose.give()
-	return l.carry(ctx, s, m, deliver)
+	return l.carry(ctx, s, m, sink)
 }
 
 // carry sends m, and forgets the verdict where it proves wrong.
-func (l *Link) carry(ctx context.Context, s side, m jsonrpc.Message, deliver Deliver) error {
-	err := s.send(ctx, m, deliver)
+func (l *Link) carry(ctx context.Context, s side, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	err := s.send(ctx, m, sink)
 	if _, plain := s.(relay); plain && err != nil && unsupported(err) {
 		l.cfg.Verdicts.Keep(Unknown)
 	}
@@ -67,7 +67,7 @@ func (l *Link) sideFor(ctx context.Context, m jsonrpc.Message) (side, error) {
 }
 
 // relayProbe puts the client's own server/discover through, and listens.
-func (l *Link) relayProbe(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (l *Link) relayProbe(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	code, answer, err := l.cfg.Server.Probe(ctx, m)
 	switch speaks := l.judge(ctx, code, answer, err).speaks; speaks {
 	case Stateless, Both:
@@ -81,12 +81,12 @@ func (l *Link) relayProbe(ctx context.Context, m jsonrpc.Message, deliver Delive
 	case Unknown:
 	}
 	if silent(err) && ctx.Err() == nil { // it is the client's to lose patience
-		return l.cfg.Server.Send(ctx, m, deliver)
+		return l.cfg.Server.Send(ctx, m, sink)
 	}
 	if answer.Raw == nil {
 		return err
 	}
-	deliver(answer)
+	sink.Message(answer)
 	return nil
 }
 

@@ -62,13 +62,12 @@ func (c *statelessClient) spawn(f func()) {
 func (c *statelessClient) wait() { c.work.Wait() }
 
 // send carries one message of the client.
-func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
-	m.Out = nil // answers are looked at as a whole
+func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch {
 	case m.Kind == jsonrpc.Response, m.Method == "notifications/cancelled":
 		return nil // P9, P10: nobody waits for it
 	case m.Kind != jsonrpc.Request:
-		return c.l.cfg.Server.Send(ctx, withParams(m, withoutMeta(m.Params)), deliver)
+		return c.l.cfg.Server.Send(ctx, withParams(m, withoutMeta(m.Params)), sink)
 	}
 	if err := c.ensure(ctx, m); err != nil {
 		return err
@@ -76,17 +75,17 @@ func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, deliver D
 	_, resumed := jsonrpc.Text(m.Param("requestState"))
 	switch {
 	case m.Method == "server/discover":
-		deliver(result(m.ID, c.discovered()))
+		sink.Message(result(m.ID, c.discovered()))
 		return nil
 	case m.Method == "subscriptions/listen":
-		return c.listen(ctx, m, deliver)
+		return c.listen(ctx, m, sink)
 	case resumed:
-		return c.resume(ctx, m, deliver)
+		return c.resume(ctx, m, sink)
 	case declined(m.Param("inputResponses")):
-		deliver(refusal(m.ID, codeInvalidParams, "what the server needs first was declined"))
+		sink.Message(refusal(m.ID, codeInvalidParams, "what the server needs first was declined"))
 		return nil
 	}
-	return c.call(ctx, m, deliver)
+	return c.call(ctx, m, sink)
 }
 
 // withoutMeta takes out of params what only 2026-07-28 says, and answers to
@@ -149,11 +148,11 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	params = jsonrpc.With(params, "clientInfo", info)
 	m := request(mint("initialize"), "initialize", params)
 	var answer jsonrpc.Message
-	if err := c.l.cfg.Server.Send(ctx, m, func(reply jsonrpc.Message) {
+	if err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, m) {
 			answer = reply
 		}
-	}); err != nil {
+	})); err != nil {
 		return nil, err
 	}
 	version, _ := jsonrpc.Text(jsonrpc.Member(answer.Result, "protocolVersion"))
@@ -164,7 +163,7 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	case !hasSession([]string{version}):
 		return nil, c.l.noCommon([]string{clip(version)})
 	}
-	if err := c.l.cfg.Server.Send(ctx, notification("notifications/initialized", nil), func(jsonrpc.Message) {}); err != nil {
+	if err := c.l.cfg.Server.Send(ctx, notification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
 		return nil, err
 	}
 	return answer.Result, nil

@@ -13,22 +13,22 @@ import (
 
 // sessionServer is a remote with sessions; tools is what it does with requests
 // of the client.
-func sessionServer(tools func(ctx context.Context, r *remote, m jsonrpc.Message, deliver Deliver) error) *remote {
+func sessionServer(tools func(ctx context.Context, r *remote, m jsonrpc.Message, sink jsonrpc.Sink) error) *remote {
 	r := &remote{probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		return 200, failure(m, codeMethodNotFound, ""), nil
 	}}
-	r.on = func(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+	r.on = func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		switch {
 		case m.Method == "initialize":
-			deliver(reply(m, oldResult))
+			sink.Message(reply(m, oldResult))
 		case m.Kind != jsonrpc.Request:
 			if tools != nil {
-				return tools(ctx, r, m, deliver)
+				return tools(ctx, r, m, sink)
 			}
 		case strings.HasPrefix(m.Method, "resources/s"), strings.HasPrefix(m.Method, "resources/u"), m.Method == "logging/setLevel":
-			deliver(reply(m, `{}`))
+			sink.Message(reply(m, `{}`))
 		case tools != nil:
-			return tools(ctx, r, m, deliver)
+			return tools(ctx, r, m, sink)
 		}
 		return nil
 	}
@@ -41,9 +41,9 @@ func modernCall(id, extra string) string {
 
 // B20: a session is opened with what the first request says of the client, once.
 func TestB20SessionIsOpened(t *testing.T) {
-	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, deliver Deliver) error {
+	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Request {
-			deliver(reply(m, `{"content":[],"n":1.0}`))
+			sink.Message(reply(m, `{"content":[],"n":1.0}`))
 		}
 		return nil
 	})
@@ -78,8 +78,8 @@ func TestB20Discover(t *testing.T) {
 func TestB20NoCommonVersion(t *testing.T) {
 	for _, answer := range []string{`{"error":{"code":-32602,"message":"no"}}`, `{"result":{"protocolVersion":"1999-01-01"}}`} {
 		r := sessionServer(nil)
-		r.on = func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
-			deliver(parsed(jsonrpc.With([]byte(answer), "id", m.ID)))
+		r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(parsed(jsonrpc.With([]byte(answer), "id", m.ID)))
 			return nil
 		}
 		c := newClient(t, r, nil)
@@ -95,7 +95,7 @@ func TestB20NoCommonVersion(t *testing.T) {
 // that brings the answer goes on where the first one stopped.
 func TestB22QuestionsAreResults(t *testing.T) {
 	answered := make(chan jsonrpc.Message, 2)
-	r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, deliver Deliver) error {
+	r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind != jsonrpc.Request {
 			if m.Kind == jsonrpc.Response {
 				answered <- m
@@ -103,15 +103,15 @@ func TestB22QuestionsAreResults(t *testing.T) {
 			return nil
 		}
 		for _, id := range []string{`"q"`, "7.0"} {
-			deliver(parsed([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"elicitation/create","params":{"message":"m","elicitationId":"e","n":1.0}}`)))
+			sink.Message(parsed([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"elicitation/create","params":{"message":"m","elicitationId":"e","n":1.0}}`)))
 			select {
 			case <-answered:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			deliver(parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}`)))
+			sink.Message(parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}`)))
 		}
-		deliver(reply(m, `{"content":[]}`))
+		sink.Message(reply(m, `{"content":[]}`))
 		return nil
 	})
 	c := newClient(t, r, nil)
@@ -156,9 +156,9 @@ func TestB22QuestionsAreResults(t *testing.T) {
 // for is cancelled at the server.
 func TestB22StateIsBoundAndExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, deliver Deliver) error {
+		r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 			if m.Kind == jsonrpc.Request {
-				deliver(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
+				sink.Message(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
 				<-ctx.Done()
 				return context.Cause(ctx)
 			}
@@ -187,7 +187,7 @@ func TestB22StateIsBoundAndExpires(t *testing.T) {
 // is refused at the server and never reaches the client; ping is answered.
 func TestB23NotForTheClient(t *testing.T) {
 	answers := make(chan jsonrpc.Message, 1)
-	r := sessionServer(func(_ context.Context, r *remote, m jsonrpc.Message, deliver Deliver) error {
+	r := sessionServer(func(_ context.Context, r *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Response {
 			answers <- m
 		}
@@ -195,12 +195,12 @@ func TestB23NotForTheClient(t *testing.T) {
 			return nil
 		}
 		for _, ask := range []string{`{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}`, `{"jsonrpc":"2.0","id":2,"method":"ping"}`} {
-			deliver(parsed([]byte(ask)))
+			sink.Message(parsed([]byte(ask)))
 			if got := <-answers; (string(got.ID) == "2") != (got.Result != nil) {
 				t.Errorf("%s: %s", ask, got.Raw)
 			}
 		}
-		deliver(reply(m, `{}`))
+		sink.Message(reply(m, `{}`))
 		return nil
 	})
 	c := newClient(t, r, nil)
@@ -208,7 +208,7 @@ func TestB23NotForTheClient(t *testing.T) {
 	if got := c.ask(modernCall("1", "")); len(got) != 1 {
 		t.Error(got)
 	}
-	r.unasked(parsed([]byte(`{"jsonrpc":"2.0","id":3,"method":"elicitation/create","params":{}}`)))
+	r.unasked.Message(parsed([]byte(`{"jsonrpc":"2.0","id":3,"method":"elicitation/create","params":{}}`)))
 	if got := <-answers; got.Error == nil || string(got.ID) != "3" {
 		t.Error(string(got.Raw))
 	}
@@ -218,7 +218,7 @@ func TestB23NotForTheClient(t *testing.T) {
 // B27: what the client cancels, the server hears of by the id it knows.
 func TestB27Cancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, _ Deliver) error {
+		r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, _ jsonrpc.Sink) error {
 			if m.Kind == jsonrpc.Request {
 				<-ctx.Done()
 			}
@@ -241,9 +241,9 @@ func TestB27Cancel(t *testing.T) {
 // B26, W17: errors that 2026-07-28 no longer has.
 func TestB26OldErrors(t *testing.T) {
 	old, data := codeOldNotFound, ""
-	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, deliver Deliver) error {
+	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Request {
-			deliver(failure(m, old, data))
+			sink.Message(failure(m, old, data))
 		}
 		return nil
 	})
@@ -281,9 +281,9 @@ func TestB24Listen(t *testing.T) {
 		synctest.Wait()
 		expect(t, c.heard(), `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["a:1"]},"_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}`)
 		for _, method := range []string{"notifications/tools/list_changed", "notifications/prompts/list_changed", "notifications/roots/list_changed"} {
-			r.unasked(notification(method, nil))
+			r.unasked.Message(notification(method, nil))
 		}
-		r.unasked(parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1/b"}}`)))
+		r.unasked.Message(parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1/b"}}`)))
 		expect(t, c.heard(), `{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}`,
 			`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1/b","_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}`)
 		closing, end := context.WithCancelCause(t.Context())
@@ -308,16 +308,16 @@ func TestB24Listen(t *testing.T) {
 
 // B25, W15: logs reach only the request that asked for them, at its level.
 func TestB25Logs(t *testing.T) {
-	r := sessionServer(func(_ context.Context, r *remote, m jsonrpc.Message, deliver Deliver) error {
+	r := sessionServer(func(_ context.Context, r *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind != jsonrpc.Request {
 			return nil
 		}
 		for _, level := range []string{"debug", "error"} {
 			log := parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"` + level + `"}}`))
-			deliver(log)
-			r.unasked(log)
+			sink.Message(log)
+			r.unasked.Message(log)
 		}
-		deliver(reply(m, `{}`))
+		sink.Message(reply(m, `{}`))
 		return nil
 	})
 	c := newClient(t, r, nil)
@@ -358,11 +358,11 @@ func TestProbeThenInitialize(t *testing.T) {
 // the client's next request.
 func TestE3SessionsNoLonger(t *testing.T) {
 	r := &remote{probe: discovers(`{}`, Version)}
-	r.on = func(_ context.Context, m jsonrpc.Message, deliver Deliver) error {
+	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Method == "initialize" {
-			deliver(failure(m, codeHeaderMismatch, ""))
+			sink.Message(failure(m, codeHeaderMismatch, ""))
 		} else {
-			deliver(reply(m, `{"resultType":"complete"}`))
+			sink.Message(reply(m, `{"resultType":"complete"}`))
 		}
 		return nil
 	}
@@ -382,15 +382,15 @@ func TestE3SessionsNoLonger(t *testing.T) {
 // client now waits for.
 func TestB22ProgressToken(t *testing.T) {
 	answered := make(chan struct{}, 1)
-	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, deliver Deliver) error {
+	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Response {
 			answered <- struct{}{}
 		}
 		if m.Kind == jsonrpc.Request {
-			deliver(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
+			sink.Message(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
 			<-answered
-			deliver(notification("notifications/progress", jsonrpc.With([]byte(`{"progress":1.0}`), "progressToken", m.Param("_meta", "progressToken"))))
-			deliver(reply(m, `{}`))
+			sink.Message(notification("notifications/progress", jsonrpc.With([]byte(`{"progress":1.0}`), "progressToken", m.Param("_meta", "progressToken"))))
+			sink.Message(reply(m, `{}`))
 		}
 		return nil
 	})

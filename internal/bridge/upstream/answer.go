@@ -14,10 +14,10 @@ import (
 
 // answer is the response to one POST, and what follows it.
 type answer struct {
-	s       *streamable
-	at      *session
-	m       jsonrpc.Message
-	deliver Deliver
+	s    *streamable
+	at   *session
+	m    jsonrpc.Message
+	sink jsonrpc.Sink
 
 	resp   *http.Response // the latest, when the stream was resumed
 	events *sse.Reader
@@ -25,13 +25,13 @@ type answer struct {
 	cursor cursor
 }
 
-// follow delivers everything up to the answer.
+// follow gives the sink everything up to the answer.
 func (a *answer) follow(ctx context.Context) error {
 	switch {
 	case a.resp.StatusCode == http.StatusNotFound && a.at.id != "" && !a.at.again:
 		return errSessionLost
 	case a.resp.StatusCode < 200 || a.resp.StatusCode >= 300:
-		return a.s.notTaken(a.resp, a.m, a.deliver)
+		return a.s.notTaken(a.resp, a.m, a.sink)
 	}
 	a.s.accepted()
 	if a.m.Kind != jsonrpc.Request {
@@ -53,14 +53,14 @@ func (a *answer) follow(ctx context.Context) error {
 // is delivered.
 func (a *answer) negotiate() {
 	a.at.id = visibleASCII(a.resp.Header.Get(headerSession))
-	deliver := a.deliver
-	a.deliver = func(reply jsonrpc.Message) {
+	sink := a.sink
+	a.sink = jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, a.m) {
 			a.at.version, _ = jsonrpc.Text(jsonrpc.Member(reply.Result, "protocolVersion"))
 			a.at.version = visibleASCII(a.at.version)
 		}
-		deliver(reply)
-	}
+		sink.Message(reply)
+	})
 }
 
 // visibleASCII returns s if a header can carry it as it is, else "".
@@ -75,17 +75,12 @@ func visibleASCII(s string) string {
 
 // body delivers a JSON answer.
 func (a *answer) body(ctx context.Context) error {
-	if a.m.Out != nil {
-		// Only who has something to read takes a turn from those who have.
-		first := make([]byte, 1)
-		n, err := io.ReadFull(a.resp.Body, first)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return brokeOff(a.resp, err)
-		}
-		defer a.m.Out.Ready(ctx)()
-		a.resp.Body = &begunBody{ReadCloser: a.resp.Body, first: first[:n]}
+	release, err := a.s.u.held.wait(ctx, a.resp)
+	if err != nil {
+		return err
 	}
-	raw, rest, err := a.s.u.begin(a.resp, a.m, a.deliver)
+	defer release()
+	raw, rest, err := a.s.u.begin(a.resp, a.m, a.sink)
 	if err != nil {
 		return err
 	}
@@ -93,7 +88,7 @@ func (a *answer) body(ctx context.Context) error {
 	if rest != nil {
 		answered, err = rest.finish()
 	} else {
-		answered, err = deliverAll(raw, a.m, a.deliver)
+		answered, err = a.s.u.deliver(raw, a.m, a.sink)
 	}
 	var told *Error
 	switch {
@@ -111,40 +106,13 @@ func noAnswer(status int) error {
 	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's reply does not hold the answer"), Hint: "the server may have done what it was asked"}
 }
 
-// deliverAll delivers one text from the server: a message, or a batch of them
-// (G10), each as one line. answered tells whether m was answered.
-func deliverAll(raw []byte, m jsonrpc.Message, deliver Deliver) (answered bool, err error) {
-	one, err := jsonrpc.ParseLine(raw)
-	if err != nil {
-		return false, err
-	}
-	if one.Kind != jsonrpc.Batch {
-		deliver(one)
-		return answers(one, m), nil
-	}
-	for _, element := range jsonrpc.Elements(one.Raw) {
-		part, err := jsonrpc.Parse(element)
-		if err != nil {
-			return answered, err
-		}
-		answered = answered || answers(part, m)
-		deliver(part)
-	}
-	return answered, nil
-}
-
-// answers reports whether reply is the answer to the request m.
-func answers(reply, m jsonrpc.Message) bool {
-	return m.Kind == jsonrpc.Request && reply.Kind == jsonrpc.Response && jsonrpc.Key(reply.ID) == jsonrpc.Key(m.ID)
-}
-
 // stream delivers an event stream until the answer has come, resuming it where
 // it broke off if the server gave event ids (G7, G8).
 func (a *answer) stream(ctx context.Context) error {
 	for {
 		a.events = sse.NewReader(a.resp.Body, a.s.u.cfg.MaxMessage)
 		a.events.SpillAt, a.events.Spill = largeFrom, a.spill
-		answered, err := a.s.read(a.events, a.m, a.deliver, &a.cursor)
+		answered, err := a.s.read(a.events, a.m, a.sink, &a.cursor)
 		if answered {
 			a.open = true
 			return nil
@@ -170,14 +138,11 @@ func (a *answer) stream(ctx context.Context) error {
 
 // spill decides who takes the data of a large event.
 func (a *answer) spill(e *sse.Event) io.Writer {
-	if a.open || e.Type != sse.DefaultType {
+	if a.open || e.Type != sse.DefaultType || len(a.m.ID) > maxStreamedID {
 		return nil
 	}
 	resumable := (a.cursor.lastID != "" || e.LastID != "") && !Modern(a.m)
-	if l := a.s.u.newLarge(a.m, a.deliver, resumable); l != nil {
-		return l
-	}
-	return nil
+	return a.s.u.newLarge(a.m, a.sink, resumable)
 }
 
 func interrupted(cause error) error {
@@ -201,7 +166,7 @@ func (a *answer) linger() {
 	defer shut()
 	defer context.AfterFunc(a.s.u.ctx, shut)()
 	for {
-		if _, err := a.s.read(a.events, jsonrpc.Message{}, a.s.u.deliverUnasked, &a.cursor); err != nil || a.cursor.ended {
+		if _, err := a.s.read(a.events, jsonrpc.Message{}, a.s.u.unaskedSink(), &a.cursor); err != nil || a.cursor.ended {
 			return
 		}
 	}
@@ -227,13 +192,16 @@ func (c *cursor) note(e sse.Event) {
 
 // read delivers the events of one response up to the answer to m, or to the
 // end. A broken stream gives the error, a clean end none.
-func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, deliver Deliver, c *cursor) (answered bool, err error) {
+func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Sink, c *cursor) (answered bool, err error) {
 	for {
 		e, err := events.Next()
 		taken, _ := e.Taken.(*large)
 		if err != nil {
 			c.ended = true
-			return taken != nil && taken.abandon(err), cleanEnd(err)
+			if taken != nil && taken.breakOff(err) {
+				return taken.finish()
+			}
+			return false, cleanEnd(err)
 		}
 		c.note(e)
 		if taken != nil {
@@ -253,7 +221,7 @@ func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, deliver Deliver
 		if len(e.Data) == 0 || e.Type != sse.DefaultType {
 			continue
 		}
-		answered, err := deliverAll(e.Data, m, deliver)
+		answered, err := s.u.deliver(e.Data, m, sink)
 		if err != nil {
 			s.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", len(e.Data))
 			continue

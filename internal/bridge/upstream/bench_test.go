@@ -70,7 +70,7 @@ func benchmarkSend(b *testing.B, events bool, size int) {
 			b.Fatal(err)
 		}
 		length := 0
-		if err := u.Send(b.Context(), m, func(reply jsonrpc.Message) { length += len(reply.Raw) }); err != nil {
+		if err := u.Send(b.Context(), m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) { length += len(reply.Raw) })); err != nil {
 			b.Fatal(err)
 		}
 		if length < len(result) {
@@ -106,7 +106,7 @@ func BenchmarkNotifications(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
-		if err := u.Send(b.Context(), m, func(jsonrpc.Message) { n++ }); err != nil {
+		if err := u.Send(b.Context(), m, jsonrpc.SinkFunc(func(jsonrpc.Message) { n++ })); err != nil {
 			b.Fatal(err)
 		}
 		if n != 1001 {

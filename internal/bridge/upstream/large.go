@@ -2,10 +2,8 @@ package upstream
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -32,13 +30,19 @@ const (
 	maxStreamedID = 64 << 10
 )
 
+// errNotAnswer is a text of which a part was passed on before it was seen that it
+// is no answer.
+var errNotAnswer = errors.New("what the server sent is not the answer")
+
 // large is an answer to m that is too large to be held in one piece. What is
-// written to it is checked on its way: first collected in pieces, then, if it
-// comes fast, passed on to the client's outlet.
+// written to it is checked on its way and collected in pieces. If it comes fast,
+// and is known to be m's before its result begins, it is passed on to the sink
+// while it comes, all but its last byte, which closes it: that one only when the
+// whole is known to be one message.
 type large struct {
-	u       *Upstream
-	m       jsonrpc.Message
-	deliver Deliver
+	u    *Upstream
+	m    jsonrpc.Message
+	sink jsonrpc.Sink
 
 	scan   jsonrpc.Scanner
 	begun  time.Time
@@ -46,26 +50,18 @@ type large struct {
 	pieces [][]byte
 	err    error // why this is no answer; nothing is kept from then on
 
-	piece int       // bytes of one
-	from  int64     // the size from which it is passed on
-	whole bool      // it must not be passed on before it is complete
-	to    io.Writer // the outlet's, once it is on its way
-	ended bool      // the outlet was told the end
+	piece  int            // bytes of one
+	from   int64          // the size from which it is passed on
+	whole  bool           // it must not be passed on before it is complete
+	to     jsonrpc.Pieces // the sink's, once it is on its way
+	passed int64          // bytes that went there
 }
 
-// piecewise reports whether m's answer may be taken in pieces.
-func piecewise(m jsonrpc.Message) bool {
-	return m.Kind == jsonrpc.Request && m.Out != nil && len(m.ID) <= maxStreamedID
-}
-
-// newLarge returns nil when m's answer cannot be taken in pieces. resumable
-// says that what breaks off could be had again: then it must be whole before
-// the client sees any of it.
-func (u *Upstream) newLarge(m jsonrpc.Message, deliver Deliver, resumable bool) *large {
-	if !piecewise(m) {
-		return nil
-	}
-	l := &large{u: u, m: m, deliver: deliver, begun: time.Now(), piece: pieceSize, from: streamFrom, whole: resumable}
+// newLarge returns a large answer to m, whose id is not longer than maxStreamedID.
+// resumable says that what breaks off could be had again: then it must be whole
+// before the client sees any of it.
+func (u *Upstream) newLarge(m jsonrpc.Message, sink jsonrpc.Sink, resumable bool) *large {
+	l := &large{u: u, m: m, sink: sink, begun: time.Now(), piece: pieceSize, from: streamFrom, whole: resumable}
 	l.scan.KeepID(maxStreamedID)
 	return l
 }
@@ -137,6 +133,8 @@ func (l *large) took(n int) {
 		return
 	}
 	switch {
+	case l.to != nil && !l.scan.Result():
+		l.fail(errNotAnswer)
 	case l.to != nil:
 		l.pass(part)
 	case l.size >= l.from && !l.whole:
@@ -144,18 +142,16 @@ func (l *large) took(n int) {
 	}
 }
 
-// stream begins to pass on, or decides against it.
+// stream begins to pass on, or decides against it. The id has to be known: of an
+// answer that names it behind its result, nobody can tell yet whose it is.
 func (l *large) stream() {
 	l.whole = true
-	if _, named := l.scan.ID(); time.Since(l.begun) > l.u.cfg.StreamWithin || !l.scan.Result() || named && !l.ours() {
+	if time.Since(l.begun) > l.u.cfg.StreamWithin || !l.scan.Result() || !l.ours() {
 		return
 	}
-	out, ok := l.m.Out.Begin()
-	if !ok { // nobody waits for it any more
-		out = io.Discard
-		l.m.Out = noOutlet{}
+	if l.to = l.sink.Pieces(); l.to == nil {
+		return
 	}
-	l.to = out
 	for _, piece := range l.pieces {
 		l.pass(piece)
 	}
@@ -165,13 +161,18 @@ func (l *large) stream() {
 	l.pieces = [][]byte{kept}
 }
 
-// pass writes a part without its line breaks.
+// pass hands on a part without its line breaks, and without what closes the text.
 func (l *large) pass(part []byte) {
+	before := l.passed
+	l.passed += int64(len(part))
+	if closed := l.scan.Closed(); closed > 0 {
+		part = part[:max(0, min(int64(len(part)), closed-1-before))]
+	}
 	if l.scan.Breaks() {
 		part = jsonrpc.WithoutBreaks(part)
 	}
-	// A client that does not take it any more ends the whole relay; the
-	// outlet sees to that.
+	// A client that does not take it any more ends the whole relay; the sink
+	// sees to that.
 	_, _ = l.to.Write(part)
 }
 
@@ -194,9 +195,6 @@ func (l *large) finish() (answered bool, err error) {
 		l.err = l.scan.End()
 	}
 	if l.to != nil {
-		if l.err == nil && (!l.scan.Result() || !l.ours()) {
-			l.err = errors.New("what the server sent is not the answer")
-		}
 		l.end()
 		return true, nil
 	}
@@ -204,48 +202,34 @@ func (l *large) finish() (answered bool, err error) {
 		return false, l.err
 	}
 	if l.scan.Result() && l.ours() {
-		if out, ok := l.m.Out.Begin(); ok {
-			l.to = out
+		if l.to = l.sink.Pieces(); l.to != nil {
 			for _, piece := range l.pieces {
 				l.pass(piece)
 			}
-			l.m.Out.End(nil)
+			l.end()
+			return true, nil
 		}
-		return true, nil
 	}
-	return deliverAll(bytes.Join(l.pieces, nil), l.m, l.deliver)
+	return l.u.deliver(bytes.Join(l.pieces, nil), l.m, l.sink)
 }
 
-// abandon says that no more will come because of err. passed tells whether the
-// client was told.
-func (l *large) abandon(err error) (passed bool) {
-	defer l.release()
-	if l.to == nil {
-		return false
-	}
+// breakOff says that no more will come because of err. begun tells whether a part
+// was passed on; then the sink hears of it when it is finished.
+func (l *large) breakOff(err error) (begun bool) {
 	if l.err == nil {
-		l.err = fmt.Errorf("the answer broke off: %w", err)
+		l.fail(fmt.Errorf("the answer broke off: %w", err))
 	}
-	l.end()
-	return true
+	return l.to != nil
 }
 
-// end tells the outlet, once, that the answer is complete, or why what was
-// passed on is none.
+// end closes the text and tells the sink that the answer is complete, or why what
+// was passed on is none: then it stays open.
 func (l *large) end() {
 	err := l.err
-	if err != nil && !errors.As(err, new(*Error)) {
+	if err == nil {
+		_, _ = l.to.Write([]byte("}"))
+	} else if !errors.As(err, new(*Error)) {
 		err = &Error{Reason: Interrupted, Err: err, Hint: "the server may have done what it was asked"}
 	}
-	if !l.ended {
-		l.ended = true
-		l.m.Out.End(err)
-	}
+	l.to.End(err)
 }
-
-// noOutlet ends what nobody waited for.
-type noOutlet struct{}
-
-func (noOutlet) Ready(context.Context) func() { return func() {} }
-func (noOutlet) Begin() (io.Writer, bool)     { return nil, false }
-func (noOutlet) End(error)                    {}

@@ -2,77 +2,64 @@ package upstream
 
 import (
 	"bytes"
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
 )
 
-// paper is an outlet that writes down what it is told.
+// paper is a sink that writes down what it is told.
 type paper struct {
-	refuse bool
-	began  int
-	text   bytes.Buffer
-	ends   []error
+	whole bool // wants no pieces
+	lines []string
+	began int
+	text  bytes.Buffer
+	ends  []error
 }
 
-func (p *paper) Ready(context.Context) func() { return func() {} }
+func (p *paper) Message(m jsonrpc.Message) { p.lines = append(p.lines, string(m.Raw)) }
 
-func (p *paper) Begin() (io.Writer, bool) {
+func (p *paper) Pieces() jsonrpc.Pieces {
+	if p.whole {
+		return nil
+	}
 	p.began++
-	return &p.text, !p.refuse
+	return p
 }
+
+func (p *paper) Write(b []byte) (int, error) { return p.text.Write(b) }
 
 func (p *paper) End(err error) { p.ends = append(p.ends, err) }
 
-func asking(id string, out jsonrpc.Outlet) jsonrpc.Message {
+func asking(id string) jsonrpc.Message {
 	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`))
 	if err != nil {
 		panic(err)
 	}
-	m.Out = out
 	return m
 }
 
 // anUpstream passes on whatever is large enough.
-var anUpstream = &Upstream{cfg: Config{StreamWithin: time.Hour}}
+func anUpstream() *Upstream {
+	return &Upstream{cfg: Config{StreamWithin: time.Hour}, log: slog.New(slog.DiscardHandler)}
+}
 
-// inPieces gives a text to a large answer and returns what came of it: what the
-// outlet or the client got, and how it ended.
-func inPieces(t testing.TB, text, id string, piece, part int, from int64) (got []string, answered bool, err error) {
-	t.Helper()
-	p := &paper{}
-	l := anUpstream.newLarge(asking(id, p), func(m jsonrpc.Message) { got = append(got, string(m.Raw)) }, false)
+// inPieces gives a text to a large answer, some bytes at a time.
+func inPieces(text string, sink jsonrpc.Sink, piece, part int, from int64) (answered bool, err error) {
+	l := anUpstream().newLarge(asking("7"), sink, false)
 	l.piece, l.from = piece, from
-	if _, err := io.CopyBuffer(struct{ io.Writer }{l}, iotest.OneByteReader(strings.NewReader(text)), make([]byte, part)); part == 1 && err != nil {
-		t.Fatal(err)
-	} else if part > 1 {
-		p.text.Reset()
-		p.ends, p.began = nil, 0
-		got = nil
-		l = anUpstream.newLarge(asking(id, p), func(m jsonrpc.Message) { got = append(got, string(m.Raw)) }, false)
-		l.piece, l.from = piece, from
-		for chunk := range slices.Chunk([]byte(text), part) {
-			_, _ = l.Write(chunk)
-		}
+	for chunk := range slices.Chunk([]byte(text), part) {
+		_, _ = l.Write(chunk)
 	}
-	answered, err = l.finish()
-	if p.began > 1 || len(p.ends) != min(p.began, 1) {
-		t.Fatalf("%d begun, %d ended", p.began, len(p.ends))
-	}
-	if p.began == 1 {
-		got = append(got, p.text.String())
-		err = p.ends[0]
-	}
-	return got, answered, err
+	return l.finish()
 }
 
 // largeTexts are answers and what is none, to the request 7.
@@ -84,6 +71,14 @@ var largeTexts = []string{
 	`{"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"id":8}`,
 	`{"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"id":7`,
 	`{"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"id":8,"id":7}`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"id":8}`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"ID":8}`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"re\u0073ult":{}}`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"method":"tools/list"}`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"jsonrpc":"2.0","jsonrpc":"2.0"}`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}}{"id":7,"result":{}}`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}} ` + "\n" + `true`,
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}}  ` + "\r\n\t",
 	`{"id":7,"error":{"code":1,"message":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}}`,
 	`{"method":"m","params":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}}`,
 	`[{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}},{"method":"m"}]`,
@@ -92,27 +87,28 @@ var largeTexts = []string{
 	``,
 }
 
-// sameAsWhole holds an answer in pieces against the same one in one piece. With
-// streamed false nothing is passed on before the end, and both must be equal.
-// Else what is no answer to the request is an error behind what was passed on.
+// sameAsWhole holds an answer in pieces against the same one in one piece: a sink
+// gets the same of both, or, of what is no answer and was seen to be none too late,
+// a text that no reader takes for a message, and an error.
 func sameAsWhole(t *testing.T, text string, piece, part int, from int64) {
 	t.Helper()
-	var whole []string
-	m := asking("7", nil)
-	answered, wholeErr := deliverAll([]byte(text), m, func(m jsonrpc.Message) { whole = append(whole, string(m.Raw)) })
-	got, passed, err := inPieces(t, text, "7", piece, part, from)
-	if answered && wholeErr == nil {
-		// An answer with an error, or one in a batch, is never passed on early.
-		if !passed || err != nil || len(got) != len(whole) || squeezed(got) != squeezed(whole) {
-			t.Fatalf("%q in %d, %d, from %d: got %q %v %v, want %q", text, piece, part, from, got, passed, err, whole)
+	whole, p := &paper{}, &paper{}
+	answered, wholeErr := anUpstream().deliver([]byte(text), asking("7"), whole)
+	passed, err := inPieces(text, p, piece, part, from)
+	where := fmt.Sprintf("%q in %d, %d, from %d", text, piece, part, from)
+	switch {
+	case p.began > 1 || len(p.ends) != p.began:
+		t.Fatalf("%s: %d begun, %d ended", where, p.began, len(p.ends))
+	case p.began == 1 && p.ends[0] == nil:
+		if !answered || wholeErr != nil || len(p.lines) > 0 || squeezed([]string{p.text.String()}) != squeezed(whole.lines) {
+			t.Fatalf("%s: taken for an answer: %q, %q", where, p.text.String(), p.lines)
 		}
-		return
-	}
-	if passed && err == nil {
-		t.Fatalf("%q in %d, %d, from %d: taken for an answer: %q", text, piece, part, from, got)
-	}
-	if !passed && squeezed(got) != squeezed(whole) {
-		t.Fatalf("%q: got %q, want %q", text, got, whole)
+	case p.began == 1:
+		if !passed || answered || json.Valid(p.text.Bytes()) || len(p.lines) > 0 {
+			t.Fatalf("%s: %v, but %q was passed on, %q", where, p.ends[0], p.text.String(), p.lines)
+		}
+	case passed != answered || (err == nil) != (wholeErr == nil) || squeezed(p.lines) != squeezed(whole.lines):
+		t.Fatalf("%s: got %q %v %v, want %q %v %v", where, p.lines, passed, err, whole.lines, answered, wholeErr)
 	}
 }
 
@@ -153,7 +149,7 @@ func FuzzLarge(f *testing.F) {
 func TestLargeAnswers(t *testing.T) {
 	const size = 8 << 20
 	body := strings.Repeat("y", size)
-	answer := `{"result":{"x":"` + body + `"},"jsonrpc":"2.0","id":7}`
+	answer := `{"jsonrpc":"2.0","id":7,"result":{"x":"` + body + `"}}`
 	for name, c := range map[string]struct {
 		kind, head, tail string
 		cut              int
@@ -191,12 +187,8 @@ func TestLargeAnswers(t *testing.T) {
 			}))
 			u.cfg.MaxMessage, u.cfg.StreamWithin = 0, time.Hour
 			p := &paper{}
-			var delivered int
-			err := u.Send(t.Context(), asking("7", p), func(m jsonrpc.Message) {
-				if m.Kind == jsonrpc.Response {
-					delivered++
-				}
-			})
+			err := u.Send(t.Context(), asking("7"), p)
+			delivered := strings.Count(strings.Join(p.lines, "\n"), `"id":7`)
 			if len(p.ends) == 1 && err == nil {
 				err = p.ends[0]
 			}
@@ -218,15 +210,12 @@ func TestLargeAnswers(t *testing.T) {
 	}
 }
 
-// What nobody waits for any more is read to its end and goes nowhere.
-func TestLargeUnwanted(t *testing.T) {
+// A sink that wants no pieces gets the answer whole.
+func TestLargeWhole(t *testing.T) {
 	for _, from := range []int64{1, 1 << 40} {
-		p := &paper{refuse: true}
-		l := anUpstream.newLarge(asking("7", p), nil, false)
-		l.from = from
-		_, _ = io.WriteString(l, largeTexts[0])
-		if answered, err := l.finish(); !answered || err != nil || p.text.Len() > 0 || len(p.ends) > 0 {
-			t.Error(answered, err, p.text.Len(), p.ends)
+		p := &paper{whole: true}
+		if answered, err := inPieces(largeTexts[0], p, 7, 5, from); !answered || err != nil || len(p.lines) != 1 || p.lines[0] != largeTexts[0] {
+			t.Error(answered, err, p.lines)
 		}
 	}
 }

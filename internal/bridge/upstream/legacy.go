@@ -49,8 +49,9 @@ type legacyStream struct {
 }
 
 type legacyCall struct {
-	deliver Deliver
-	done    chan struct{}
+	m    jsonrpc.Message
+	sink jsonrpc.Sink
+	done chan struct{}
 }
 
 func newLegacy(u *Upstream) *legacy { return &legacy{u: u, connecting: newTurn()} }
@@ -59,7 +60,7 @@ func newLegacy(u *Upstream) *legacy { return &legacy{u: u, connecting: newTurn()
 // stream that was lost before, or that the server does not know when m is
 // posted, is opened again, beginning with the client's own initialize; a
 // request that was under way when it was lost gets an error.
-func (l *legacy) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (l *legacy) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Method == "initialize" {
 		l.note(m)
 	}
@@ -68,7 +69,7 @@ func (l *legacy) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) e
 		if err != nil {
 			return err
 		}
-		err = l.exchange(ctx, stream, m, deliver, again)
+		err = l.exchange(ctx, stream, m, sink, again)
 		if !errors.Is(err, errSessionLost) {
 			if err == nil && m.Method != "initialize" {
 				l.note(m)
@@ -102,8 +103,8 @@ func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, e
 	}
 	if begin.initialize.Raw != nil && m.Method != "initialize" {
 		l.u.log.Debug("the server's stream was lost; beginning a new session")
-		err := begin.replay(l.u.log.Debug, func(m jsonrpc.Message, deliver Deliver) error {
-			return l.exchange(ctx, stream, m, deliver, true)
+		err := begin.replay(l.u.log.Debug, func(m jsonrpc.Message, sink jsonrpc.Sink) error {
+			return l.exchange(ctx, stream, m, sink, true)
 		})
 		if err != nil {
 			stream.stop()
@@ -235,14 +236,15 @@ func (l *legacy) route(s *legacyStream, data []byte) {
 			l.route(s, element)
 		}
 	case m.Kind == jsonrpc.Response:
-		if call := s.take(jsonrpc.Key(m.ID)); call != nil {
-			call.deliver(m)
-			close(call.done)
+		call := s.take(jsonrpc.Key(m.ID))
+		if call == nil {
+			l.u.pass(m, jsonrpc.Message{}, jsonrpc.Discard) // says that nobody asked
 			return
 		}
-		l.u.deliverUnasked(m)
+		l.u.pass(m, call.m, call.sink)
+		close(call.done)
 	default:
-		l.u.deliverUnasked(m)
+		l.u.pass(m, jsonrpc.Message{}, l.u.unaskedSink())
 	}
 }
 
@@ -289,16 +291,16 @@ func (s *legacyStream) end(cause error) {
 // exchange posts m on a stream. Any 2xx means taken; bodies have no meaning
 // (L3). Unless it is the last attempt, a server that does not know the stream
 // gives errSessionLost.
-func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Message, deliver Deliver, last bool) error {
+func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Message, sink jsonrpc.Sink, last bool) error {
 	if m.Kind != jsonrpc.Request {
-		_, err := l.post(ctx, s, m, deliver, last)
+		_, err := l.post(ctx, s, m, sink, last)
 		return err
 	}
-	call := &legacyCall{deliver: deliver, done: make(chan struct{})}
+	call := &legacyCall{m: m, sink: sink, done: make(chan struct{})}
 	key := jsonrpc.Key(m.ID)
 	s.wait(key, call)
 	defer s.forget(key, call)
-	taken, err := l.post(ctx, s, m, deliver, last)
+	taken, err := l.post(ctx, s, m, sink, last)
 	if err != nil || !taken {
 		return err
 	}
@@ -319,7 +321,7 @@ func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Messag
 
 // post sends m. A refusal that holds the answer is delivered; then the message
 // was not taken, and nothing is wrong.
-func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, deliver Deliver, last bool) (taken bool, err error) {
+func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, sink jsonrpc.Sink, last bool) (taken bool, err error) {
 	req, err := l.u.newRequest(ctx, http.MethodPost, s.endpoint, m.Raw)
 	if err != nil {
 		return false, err
@@ -339,7 +341,7 @@ func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, d
 			return false, errSessionLost
 		}
 	}
-	return false, l.u.refusal(resp, m, deliver)
+	return false, l.u.refusal(resp, m, sink)
 }
 
 // close cuts the stream, which ends the session.

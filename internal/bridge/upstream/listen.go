@@ -175,7 +175,7 @@ func (s *streamable) listenUntil(ctx context.Context, at session, opened func())
 				return false
 			}
 		case resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE:
-			_, err = s.read(sse.NewReader(resp.Body, s.u.cfg.MaxMessage), jsonrpc.Message{}, s.u.deliverUnasked, &c)
+			_, err = s.read(sse.NewReader(resp.Body, s.u.cfg.MaxMessage), jsonrpc.Message{}, s.u.unaskedSink(), &c)
 			_ = resp.Body.Close()
 			s.u.log.Debug("the server's stream ended", "error", err)
 		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:

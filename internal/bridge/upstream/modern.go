@@ -16,7 +16,7 @@ import (
 // it; a refusal of the headers is tried once more with a fresh one (H12). What
 // changes nothing at the server is asked again when its stream breaks, as a
 // new request (W20).
-func (s *streamable) modern(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (s *streamable) modern(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if needed, seen := s.u.tools.needed(m); needed {
 		if err := s.u.tools.ask(ctx, m, seen, s.plain); err != nil {
 			s.u.log.Debug("the tools could not be listed before a call", "error", err)
@@ -27,13 +27,11 @@ func (s *streamable) modern(ctx context.Context, m jsonrpc.Message, deliver Deli
 	}
 	seen := s.u.tools.generation()
 	mismatch := false
-	err := s.again(ctx, m, func(reply jsonrpc.Message) {
-		if m.Method == "tools/call" && answers(reply, m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch {
-			mismatch = true
-			return
-		}
-		deliver(reply)
-	})
+	err := s.again(ctx, m, without{sink, func(reply jsonrpc.Message) bool {
+		refused := m.Method == "tools/call" && answers(reply, m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch
+		mismatch = mismatch || refused
+		return refused
+	}})
 	if !mismatch || err != nil {
 		return err
 	}
@@ -41,23 +39,39 @@ func (s *streamable) modern(ctx context.Context, m jsonrpc.Message, deliver Deli
 	if err := s.u.tools.ask(ctx, m, seen, s.plain); err != nil {
 		return err
 	}
-	return s.plain(ctx, m, deliver)
+	return s.plain(ctx, m, sink)
+}
+
+// without is a sink that does not get the messages for which left says true.
+type without struct {
+	jsonrpc.Sink
+	left func(jsonrpc.Message) bool
+}
+
+// Message implements jsonrpc.Sink.
+func (w without) Message(m jsonrpc.Message) {
+	if !w.left(m) {
+		w.Sink.Message(m)
+	}
 }
 
 // plain posts m and learns from what passes by.
-func (s *streamable) plain(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
-	return s.post(ctx, &session{}, m, func(reply jsonrpc.Message) {
-		if m.Method == "tools/list" && answers(reply, m) {
+func (s *streamable) plain(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if m.Method != "tools/list" {
+		return s.post(ctx, &session{}, m, sink)
+	}
+	return s.post(ctx, &session{}, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		if answers(reply, m) {
 			reply = s.u.tools.take(reply)
 		}
-		deliver(reply)
-	})
+		sink.Message(reply)
+	}))
 }
 
 // again posts m, and what is repeatable a second time under another id when
 // the first stream broke off.
-func (s *streamable) again(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
-	err := s.plain(ctx, m, deliver)
+func (s *streamable) again(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	err := s.plain(ctx, m, sink)
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != Interrupted || !repeatable(m) || ctx.Err() != nil {
 		return err
@@ -69,14 +83,14 @@ func (s *streamable) again(ctx context.Context, m jsonrpc.Message, deliver Deliv
 	if err := sleep(ctx, firstPause); err != nil {
 		return err
 	}
-	return s.plain(ctx, second, func(reply jsonrpc.Message) {
+	return s.plain(ctx, second, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, second) {
 			if renamed, err := jsonrpc.Parse(jsonrpc.With(reply.Raw, "id", m.ID)); err == nil {
 				reply = renamed
 			}
 		}
-		deliver(reply)
-	})
+		sink.Message(reply)
+	}))
 }
 
 // probePatience is how long a server may take over a probe, a login not counted.
@@ -116,13 +130,12 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	}
 	quiet.again()
 	defer foreign.Discard(resp)
-	a := &answer{s: s, at: &session{}, m: m, resp: resp}
 	var got atomic.Pointer[jsonrpc.Message]
-	a.deliver = func(one jsonrpc.Message) {
+	a := &answer{s: s, at: &session{}, m: m, resp: resp, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 		if answers(one, m) {
 			got.Store(&one)
 		}
-	}
+	})}
 	err = a.follow(traced)
 	if one := got.Load(); one != nil {
 		return resp.StatusCode, *one, nil

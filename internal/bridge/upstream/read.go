@@ -10,18 +10,18 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// begin reads the answer to m: the whole of it, when it is small or nobody takes
-// it in pieces, and otherwise into one that it then returns to be finished.
-func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, deliver Deliver) ([]byte, *large, error) {
+// begin reads the answer to m: the whole of it when it is small, and otherwise in
+// pieces, which it then returns to be finished.
+func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink) ([]byte, *large, error) {
 	limit, known := u.cfg.MaxMessage, resp.ContentLength
 	if limit > 0 && known > limit {
 		return nil, nil, u.tooLarge()
 	}
-	if known >= 0 && known <= wholeTo || !piecewise(m) {
+	if known >= 0 && known <= wholeTo || len(m.ID) > maxStreamedID {
 		raw, err := u.read(resp)
 		return raw, nil, err
 	}
-	l := u.newLarge(m, deliver, false)
+	l := u.newLarge(m, sink, false)
 	if known < 0 { // most likely it is small
 		start, err := gather(resp.Body, largeFrom)
 		switch {
@@ -42,7 +42,7 @@ func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, deliver Deliver
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil, l, nil
-		case err != nil && l.abandon(err):
+		case err != nil && l.breakOff(err):
 			return nil, l, nil
 		case err != nil:
 			return nil, nil, brokeOff(resp, err)

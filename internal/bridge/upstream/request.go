@@ -147,7 +147,7 @@ func errorBody(resp *http.Response) []byte {
 // refusal turns an HTTP error into an answer or an error: a JSON-RPC error in
 // the body is the server's own word and is delivered with the request's id;
 // everything else becomes an *Error with the status and a little of the text.
-func (u *Upstream) refusal(resp *http.Response, m jsonrpc.Message, deliver Deliver) error {
+func (u *Upstream) refusal(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	body := errorBody(resp)
 	answer, _ := jsonrpc.Parse(body) // with id null, absent or the request's
 	if !isErrorObject(answer.Error) {
@@ -161,7 +161,7 @@ func (u *Upstream) refusal(resp *http.Response, m jsonrpc.Message, deliver Deliv
 	if err != nil {
 		return statusError(resp, body)
 	}
-	deliver(own)
+	sink.Message(own)
 	return nil
 }
 

@@ -68,18 +68,18 @@ func (b *beginning) drop(method string, uri []byte) {
 
 // replay begins another session through send, which carries one message and
 // hands its answer over. Only initialize and initialized have to succeed.
-func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message, deliver Deliver) error) error {
+func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message, sink jsonrpc.Sink) error) error {
 	if b.initialize.Raw == nil {
 		return errSessionLost
 	}
 	var refused []byte
-	err := send(b.initialize, func(answer jsonrpc.Message) {
+	err := send(b.initialize, jsonrpc.SinkFunc(func(answer jsonrpc.Message) {
 		if answers(answer, b.initialize) {
 			refused = answer.Error
 		}
-	})
+	}))
 	if err == nil && b.initialized.Raw != nil && refused == nil {
-		err = send(b.initialized, func(jsonrpc.Message) {})
+		err = send(b.initialized, jsonrpc.Discard)
 	}
 	switch {
 	case err != nil:
@@ -91,7 +91,7 @@ func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message,
 		return nil
 	}
 	for _, m := range b.later {
-		if err := send(m, func(jsonrpc.Message) {}); err != nil {
+		if err := send(m, jsonrpc.Discard); err != nil {
 			log("the new session is not set up as the old one", "method", m.Method, "error", err)
 		}
 	}
@@ -113,17 +113,17 @@ func (s *streamable) commit(at session) {
 
 // open sends the client's initialize. The session counts before the client
 // sees the answer, so that its next message already belongs to it.
-func (s *streamable) open(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (s *streamable) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	s.mu.Lock()
 	s.begin.note(m)
 	s.mu.Unlock()
 	var at session
-	return s.post(ctx, &at, m, func(answer jsonrpc.Message) {
+	return s.post(ctx, &at, m, jsonrpc.SinkFunc(func(answer jsonrpc.Message) {
 		if answers(answer, m) && answer.Result != nil {
 			s.commit(at)
 		}
-		deliver(answer)
-	})
+		sink.Message(answer)
+	}))
 }
 
 // replace opens another session with what the client has said so far, unless
@@ -143,8 +143,8 @@ func (s *streamable) replace(ctx context.Context, lost session) (session, error)
 	}
 	s.u.log.Debug("the server forgot the session; opening another one")
 	next := session{again: true}
-	err := begin.replay(s.u.log.Debug, func(m jsonrpc.Message, deliver Deliver) error {
-		return s.post(ctx, &next, m, deliver)
+	err := begin.replay(s.u.log.Debug, func(m jsonrpc.Message, sink jsonrpc.Sink) error {
+		return s.post(ctx, &next, m, sink)
 	})
 	if err != nil {
 		return session{}, err

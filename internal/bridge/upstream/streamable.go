@@ -32,18 +32,18 @@ func newStreamable(u *Upstream) *streamable {
 
 // send posts m. A session that the server has forgotten is replaced once, and
 // m sent again (G3): the server did not take it.
-func (s *streamable) send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (s *streamable) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if Modern(m) {
-		return s.modern(ctx, m, deliver)
+		return s.modern(ctx, m, sink)
 	}
 	if m.Method == "initialize" {
-		return s.open(ctx, m, deliver)
+		return s.open(ctx, m, sink)
 	}
 	at := s.current()
-	err := s.post(ctx, &at, m, deliver)
+	err := s.post(ctx, &at, m, sink)
 	if errors.Is(err, errSessionLost) {
 		if at, err = s.replace(ctx, at); err == nil {
-			err = s.post(ctx, &at, m, deliver)
+			err = s.post(ctx, &at, m, sink)
 		}
 		if errors.Is(err, errSessionLost) {
 			err = &Error{Reason: Refused, Status: http.StatusNotFound, Err: err, Hint: "restart the client"}
@@ -116,7 +116,7 @@ func (s *streamable) exchange(ctx context.Context, at session, m jsonrpc.Message
 
 // post sends m and follows its answer. at is the session it belongs to; the
 // answer to initialize fills it.
-func (s *streamable) post(ctx context.Context, at *session, m jsonrpc.Message, deliver Deliver) error {
+func (s *streamable) post(ctx context.Context, at *session, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	unfollow := context.AfterFunc(ctx, func() { end(context.Cause(ctx)) })
 	resp, err := s.exchange(life, *at, m)
@@ -125,7 +125,7 @@ func (s *streamable) post(ctx context.Context, at *session, m jsonrpc.Message, d
 		end(nil)
 		return err
 	}
-	a := &answer{s: s, at: at, m: m, deliver: deliver, resp: resp}
+	a := &answer{s: s, at: at, m: m, sink: sink, resp: resp}
 	err = a.follow(life)
 	unfollow()
 	if !a.open {
@@ -141,11 +141,11 @@ func (s *streamable) post(ctx context.Context, at *session, m jsonrpc.Message, d
 	return err
 }
 
-func (s *streamable) notTaken(resp *http.Response, m jsonrpc.Message, deliver Deliver) error {
+func (s *streamable) notTaken(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if s.probing && resp.StatusCode == http.StatusMethodNotAllowed {
 		return statusError(resp, errorBody(resp)) // no message is taken here, whatever the body says
 	}
-	return s.u.refusal(resp, m, deliver)
+	return s.u.refusal(resp, m, sink)
 }
 
 func notMCP(resp *http.Response) error {

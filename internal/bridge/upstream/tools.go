@@ -122,7 +122,7 @@ func (b *toolbox) generation() int {
 
 // ask lists all tools on behalf of the call m, unless another call has done so
 // since seen.
-func (b *toolbox) ask(ctx context.Context, m jsonrpc.Message, seen int, send func(context.Context, jsonrpc.Message, Deliver) error) error {
+func (b *toolbox) ask(ctx context.Context, m jsonrpc.Message, seen int, send func(context.Context, jsonrpc.Message, jsonrpc.Sink) error) error {
 	if err := b.asking.take(ctx); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (b *toolbox) ask(ctx context.Context, m jsonrpc.Message, seen int, send fun
 
 // page asks for one page with the _meta of m, so that the server sees the same
 // client.
-func (b *toolbox) page(ctx context.Context, m jsonrpc.Message, next []byte, send func(context.Context, jsonrpc.Message, Deliver) error) (page jsonrpc.Message, err error) {
+func (b *toolbox) page(ctx context.Context, m jsonrpc.Message, next []byte, send func(context.Context, jsonrpc.Message, jsonrpc.Sink) error) (page jsonrpc.Message, err error) {
 	params := jsonrpc.With(nil, "_meta", jsonrpc.Without(m.Param("_meta"), "progressToken"))
 	if next != nil {
 		params = jsonrpc.With(params, "cursor", next)
@@ -162,11 +162,11 @@ func (b *toolbox) page(ctx context.Context, m jsonrpc.Message, next []byte, send
 	if err != nil {
 		return page, fmt.Errorf("list the tools: %w", err)
 	}
-	err = send(ctx, request, func(reply jsonrpc.Message) {
+	err = send(ctx, request, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, request) {
 			page = reply
 		}
-	})
+	}))
 	return page, err
 }
 

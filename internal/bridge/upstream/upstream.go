@@ -59,15 +59,10 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Deliver takes one message of the server; its Raw is one line without its
-// end. The bytes belong to the receiver. Messages of one stream are delivered
-// in order.
-type Deliver = func(m jsonrpc.Message)
-
 // wire is a transport once it is chosen.
 type wire interface {
-	// send posts m. For a request it returns after the answer was delivered.
-	send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error
+	// send posts m. For a request it returns after the sink has the answer.
+	send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	// close ends the session.
 	close(ctx context.Context) error
 }
@@ -79,6 +74,7 @@ type Upstream struct {
 
 	http  *http.Client
 	tools *toolbox
+	held  holding
 	ctx   context.Context // ends with Close; the server's own stream lives in it
 	stop  context.CancelFunc
 
@@ -88,7 +84,7 @@ type Upstream struct {
 	work    sync.WaitGroup
 	closed  bool
 	wire    wire
-	unasked Deliver
+	unasked jsonrpc.Sink
 }
 
 // turn is a mutex whose wait ends with a context.
@@ -120,7 +116,7 @@ func New(cfg Config) (*Upstream, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upstream{cfg: cfg, log: log, http: guarded(*cfg.HTTP), tools: newToolbox(log), choose: newTurn(), unasked: func(jsonrpc.Message) {}}
+	u := &Upstream{cfg: cfg, log: log, http: guarded(*cfg.HTTP), tools: newToolbox(log), held: newHolding(), choose: newTurn(), unasked: jsonrpc.Discard}
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	switch cfg.Transport {
 	case StreamableHTTP:
@@ -158,27 +154,26 @@ func (u *Upstream) spawn(f func()) bool {
 
 // Unasked says where messages go that belong to no request: those on the
 // server's own stream. It is called before the first Send.
-func (u *Upstream) Unasked(deliver Deliver) {
+func (u *Upstream) Unasked(sink jsonrpc.Sink) {
 	u.mu.Lock()
-	u.unasked = deliver
+	u.unasked = sink
 	u.mu.Unlock()
 }
 
-func (u *Upstream) deliverUnasked(m jsonrpc.Message) {
+func (u *Upstream) unaskedSink() jsonrpc.Sink {
 	u.mu.Lock()
-	deliver := u.unasked
-	u.mu.Unlock()
-	deliver(m)
+	defer u.mu.Unlock()
+	return u.unasked
 }
 
 // Send carries one message to the server; batches are the caller's to split.
 // For a request it returns when the answer, and before it everything that
-// belongs to the request, was delivered; otherwise when the server has taken
-// the message. An *Error says why that did not happen; errors of the signing
+// belongs to the request, has gone to the sink; otherwise when the server has
+// taken the message. An *Error says why that did not happen; errors of the signing
 // transport come as they are, and so does the cause of ctx.
-func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, deliver Deliver) error {
+func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if w := u.chosen(); w != nil {
-		return w.send(ctx, m, deliver)
+		return w.send(ctx, m, sink)
 	}
 	if err := u.choose.take(ctx); err != nil {
 		return err
@@ -187,9 +182,9 @@ func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, deliver Deliver)
 	defer unlock()
 	if w := u.chosen(); w != nil {
 		unlock()
-		return w.send(ctx, m, deliver)
+		return w.send(ctx, m, sink)
 	}
-	return u.first(ctx, m, deliver, unlock)
+	return u.first(ctx, m, sink, unlock)
 }
 
 func (u *Upstream) chosen() wire {
@@ -210,7 +205,7 @@ func (u *Upstream) settle(w wire) {
 // and refusals say nothing about the transport, and neither does a JSON-RPC
 // error with 400 or 404: who answers a POST in JSON-RPC takes messages there.
 // settled is called as soon as the transport is known.
-func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, deliver Deliver, settled func()) error {
+func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, settled func()) error {
 	s := newStreamable(u)
 	s.probing = true
 	s.accepted = sync.OnceFunc(func() {
@@ -218,7 +213,7 @@ func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, deliver Deliver
 		u.settle(s)
 		settled()
 	})
-	err := s.send(ctx, m, deliver)
+	err := s.send(ctx, m, sink)
 	var refused *Error
 	switch {
 	case err == nil:
@@ -240,18 +235,18 @@ func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, deliver Deliver
 	u.log.Debug("the server speaks HTTP+SSE of 2024-11-05")
 	u.settle(old)
 	settled()
-	return old.send(ctx, m, deliver)
+	return old.send(ctx, m, sink)
 }
 
 // Call sends a request and returns its answer, for callers without a stream.
 // Other messages go to notify, which may be nil.
-func (u *Upstream) Call(ctx context.Context, request []byte, notify Deliver) (answer jsonrpc.Message, err error) {
+func (u *Upstream) Call(ctx context.Context, request []byte, notify func(m jsonrpc.Message)) (answer jsonrpc.Message, err error) {
 	m, err := jsonrpc.Parse(request)
 	if err != nil || m.Kind != jsonrpc.Request {
 		return jsonrpc.Message{}, fmt.Errorf("send a request: %w", cmp.Or(err, jsonrpc.ErrInvalid))
 	}
 	var mu sync.Mutex
-	err = u.Send(ctx, m, func(reply jsonrpc.Message) {
+	err = u.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, m) {
 			mu.Lock()
 			answer = reply
@@ -259,7 +254,7 @@ func (u *Upstream) Call(ctx context.Context, request []byte, notify Deliver) (an
 		} else if notify != nil {
 			notify(reply)
 		}
-	})
+	}))
 	mu.Lock()
 	defer mu.Unlock()
 	return answer, err

@@ -23,7 +23,7 @@ func halves(size int, between func(w http.ResponseWriter, r *http.Request)) *ser
 	return &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"tools/call": func(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
 			w.Header().Set("Content-Type", "application/json")
-			text := `{"result":{"x":"` + strings.Repeat("y", size) + `"},"jsonrpc":"2.0","id":` + string(id) + `}`
+			text := `{"jsonrpc":"2.0","id":` + string(id) + `,"result":{"x":"` + strings.Repeat("y", size) + `"}}`
 			_, _ = io.WriteString(w, text[:len(text)/2])
 			_ = http.NewResponseController(w).Flush()
 			if between != nil {
@@ -51,8 +51,8 @@ func TestLargeAnswerAlone(t *testing.T) {
 	}
 	r.send(`{"jsonrpc":"2.0","id":2,"method":"other"}`)
 	first, second := r.line(), r.line()
-	if len(first) < 10<<20 || !strings.HasSuffix(first, `"id":1}`) || second != `{"jsonrpc":"2.0","id":2,"result":{}}` {
-		t.Errorf("%d bytes ending in %.20q, then %.80q", len(first), first[max(0, len(first)-20):], second)
+	if len(first) < 10<<20 || !strings.HasPrefix(first, `{"jsonrpc":"2.0","id":1,`) || second != `{"jsonrpc":"2.0","id":2,"result":{}}` {
+		t.Errorf("%d bytes beginning with %.40q, then %.80q", len(first), first, second)
 	}
 	_ = r.in.Close()
 	if err := r.end(); err != nil {
@@ -78,7 +78,7 @@ func TestLargeAnswerBreaksOff(t *testing.T) {
 		t.Errorf("%.200q", line)
 	}
 	r.send(fmt.Sprintf(callLine, 2))
-	if line := r.line(); !json.Valid([]byte(line)) || !strings.HasSuffix(line, `"id":2}`) {
+	if line := r.line(); !json.Valid([]byte(line)) || !strings.HasPrefix(line, `{"jsonrpc":"2.0","id":2,`) {
 		t.Errorf("%d bytes", len(line))
 	}
 	_ = r.in.Close()
@@ -101,7 +101,7 @@ func TestLargeAnswerIsNotCut(t *testing.T) {
 	if line := r.line(); !json.Valid([]byte(line)) {
 		t.Errorf("%d bytes that are no answer", len(line))
 	}
-	if line := r.line(); !strings.HasSuffix(line, `"id":2}`) {
+	if line := r.line(); !strings.HasPrefix(line, `{"jsonrpc":"2.0","id":2,`) {
 		t.Errorf("%.100q", line)
 	}
 	_ = r.in.Close()

@@ -1,0 +1,66 @@
+package bridge
+
+import "mcp-login/internal/jsonrpc"
+
+// Message implements jsonrpc.Sink: it takes what the server sends for the request.
+// Of answers only the first passes, and none to what the client has cancelled.
+func (c *call) Message(m jsonrpc.Message) {
+	switch {
+	case m.Kind != jsonrpc.Response:
+		c.r.out.line(m.Raw)
+	case jsonrpc.Key(m.ID) != c.key || !c.r.settle(c, func() []byte { return c.r.cfg.Tools.shown(c.method, m) }):
+		c.r.cfg.Log.Debug("dropped an answer that nobody waits for")
+	}
+}
+
+// Pieces implements jsonrpc.Sink. Answers that the bridge looks into, and those in a
+// batch, have to be whole. The client hears nothing else until the answer is
+// complete, so that lines stay lines (P6).
+func (c *call) Pieces() jsonrpc.Pieces {
+	switch {
+	case c.whole, c.method == "tools/list":
+		return nil
+	case !c.finish():
+		return unwanted{}
+	}
+	c.r.out.mu.Lock()
+	return inPieces{c}
+}
+
+// inPieces writes an answer to the output, whose lock is held.
+type inPieces struct{ c *call }
+
+// Write implements jsonrpc.Pieces.
+func (p inPieces) Write(b []byte) (int, error) {
+	p.c.r.out.write(b)
+	return len(b), nil
+}
+
+// End implements jsonrpc.Pieces. What cannot be completed is a line that no client
+// can read, and then the answer that the request gets instead.
+func (p inPieces) End(err error) {
+	out := p.c.r.out
+	out.write([]byte("\n"))
+	if err != nil {
+		p.c.r.cfg.Log.Warn("an answer broke off while it was passed on", "error", err)
+		out.write(append(answerFor(p.c.id, err), '\n'))
+	}
+	out.mu.Unlock()
+	p.c.r.calls.remove(p.c)
+}
+
+// unwanted takes the answer to a request that was cancelled.
+type unwanted struct{}
+
+// Write implements jsonrpc.Pieces.
+func (unwanted) Write(b []byte) (int, error) { return len(b), nil }
+
+// End implements jsonrpc.Pieces.
+func (unwanted) End(error) {}
+
+// unasked takes what the server says by itself; no answer is among it.
+func (r *run) unasked(m jsonrpc.Message) {
+	if m.Kind != jsonrpc.Response {
+		r.out.line(m.Raw)
+	}
+}

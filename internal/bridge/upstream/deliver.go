@@ -1,0 +1,94 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// holding bounds what is held of answers while our own client does not read: once
+// that is much, only a few bodies are read, and the rest stays in the network.
+type holding struct {
+	bytes atomic.Int64  // of messages that a sink has not taken yet
+	turns chan struct{} // one for each body that is read while that is much
+}
+
+// How much may wait for a sink before bodies are left to the network, and how many
+// are read then.
+const (
+	muchHeld = 4 << 20
+	maxTurns = 32
+)
+
+func newHolding() holding { return holding{turns: make(chan struct{}, maxTurns)} }
+
+// wait returns when the body of resp may be read. release says that what was in it
+// has been said. Who waits holds nothing of the body yet, and waits only once the
+// body has begun: a server that is slow takes no turn from those who are not.
+func (h *holding) wait(ctx context.Context, resp *http.Response) (release func(), err error) {
+	first := make([]byte, 1)
+	n, err := io.ReadFull(resp.Body, first)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, brokeOff(resp, err)
+	}
+	resp.Body = &begunBody{ReadCloser: resp.Body, first: first[:n]}
+	if h.bytes.Load() < muchHeld {
+		return func() {}, nil
+	}
+	select {
+	case h.turns <- struct{}{}:
+		return func() { <-h.turns }, nil
+	case <-ctx.Done(): // the read that follows says so
+		return func() {}, nil
+	}
+}
+
+// give hands a message to a sink.
+func (h *holding) give(sink jsonrpc.Sink, m jsonrpc.Message) {
+	h.bytes.Add(int64(len(m.Raw)))
+	defer h.bytes.Add(-int64(len(m.Raw)))
+	sink.Message(m)
+}
+
+// deliver gives one text from the server to the sink of the request m: a message,
+// or a batch of them (G10), each as one line. answered tells whether m was
+// answered.
+func (u *Upstream) deliver(raw []byte, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
+	one, err := jsonrpc.ParseLine(raw)
+	if err != nil {
+		return false, err
+	}
+	if one.Kind != jsonrpc.Batch {
+		return u.pass(one, m, sink), nil
+	}
+	for _, element := range jsonrpc.Elements(one.Raw) {
+		part, err := jsonrpc.ParseLine(element)
+		if err != nil {
+			return answered, err
+		}
+		answered = u.pass(part, m, sink) || answered
+	}
+	return answered, nil
+}
+
+// pass gives one message to the sink of m. An answer to another request does not
+// belong where it came: each has its own way back (MCP 2025-06-18, Transports,
+// "Sending Messages to the Server").
+func (u *Upstream) pass(one, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool) {
+	answered = answers(one, m)
+	if one.Kind == jsonrpc.Response && !answered {
+		u.log.Warn("dropped an answer that was not asked for there", "bytes", len(one.Raw))
+		return false
+	}
+	u.held.give(sink, one)
+	return answered
+}
+
+// answers reports whether reply is the answer to the request m.
+func answers(reply, m jsonrpc.Message) bool {
+	return m.Kind == jsonrpc.Request && reply.Kind == jsonrpc.Response && jsonrpc.Key(reply.ID) == jsonrpc.Key(m.ID)
+}
