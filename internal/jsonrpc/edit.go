@@ -1,7 +1,9 @@
 package jsonrpc
 
 import (
+	"bytes"
 	"iter"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,124 +14,186 @@ type span struct {
 	start, value, end int // of the name, of the value, after the value
 }
 
-// spans lists the members of an object; ok is false for anything else.
-func spans(raw []byte) (list []span, ok bool) {
-	if len(raw) == 0 || raw[0] != '{' {
-		return nil, false
-	}
-	d := decoder(raw)
-	if _, err := d.ReadToken(); err != nil {
-		return nil, false
-	}
-	for d.PeekKind() != jsontext.KindEndObject {
-		name, err := d.ReadValue()
-		if err != nil {
-			return nil, false
+// spans yields the members of an object in their order. It yields none of
+// anything else, and stops where the text is broken.
+func spans(raw []byte) iter.Seq[span] {
+	return func(yield func(span) bool) {
+		if len(raw) == 0 || raw[0] != '{' {
+			return
 		}
-		start := int(d.InputOffset()) - len(name)
-		text, _ := Text(name)
-		value, err := d.ReadValue()
-		if err != nil {
-			return nil, false
+		d := decoder(raw)
+		if _, err := d.ReadToken(); err != nil {
+			return
 		}
-		end := int(d.InputOffset())
-		list = append(list, span{text, start, end - len(value), end})
-	}
-	return list, true
-}
-
-// Members yields the names and raw values of an object's members in their
-// order; of doubled ones only the last. Anything else has none.
-func Members(raw []byte) iter.Seq2[string, []byte] {
-	return func(yield func(string, []byte) bool) {
-		list, _ := spans(raw)
-		last := make(map[string]int, len(list))
-		for i, s := range list {
-			last[s.name] = i
-		}
-		for i, s := range list {
-			if last[s.name] == i && !yield(s.name, raw[s.value:s.end:s.end]) {
+		for d.PeekKind() != jsontext.KindEndObject {
+			quoted, err := d.ReadValue()
+			if err != nil {
+				return
+			}
+			start, name := int(d.InputOffset())-len(quoted), nameIn(quoted)
+			value, err := d.ReadValue()
+			if err != nil {
+				return
+			}
+			end := int(d.InputOffset())
+			if !yield(span{name, start, end - len(value), end}) {
 				return
 			}
 		}
 	}
 }
 
-// With returns a copy of the object raw in which the member has the given raw
-// value: in its old place, or else at the end. All other bytes stay as they
-// are. What is no object becomes one with that member alone; of a doubled
-// member one is left.
-func With(raw []byte, name string, value []byte) []byte {
-	raw = withoutDoubles(raw, name)
-	list, ok := spans(raw)
-	if !ok {
-		raw = []byte("{}")
+// nameIn is the text of a raw name.
+func nameIn(quoted []byte) string {
+	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner)
 	}
-	for _, s := range list {
-		if s.name == name {
-			return splice(raw, s.value, s.end, value)
-		}
-	}
-	quoted, _ := jsontext.AppendQuote(nil, name)
-	member := append(append(quoted, ':'), value...)
-	if len(list) > 0 {
-		member = append([]byte{','}, member...)
-		return splice(raw, list[len(list)-1].end, list[len(list)-1].end, member)
-	}
-	return splice(raw, 1, 1, member)
+	text, _ := Text(quoted)
+	return text
 }
 
-// withoutDoubles leaves one member of that name, the last.
-func withoutDoubles(raw []byte, name string) []byte {
-	for {
-		list, _ := spans(raw)
-		var found []int
-		for i, s := range list {
-			if s.name == name {
-				found = append(found, i)
+// Members yields the names and raw values of an object's members in their
+// order; of doubled ones only the last. Anything else has none.
+func Members(raw []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		last := map[string]int{}
+		for s := range spans(raw) {
+			last[s.name] = s.start
+		}
+		for s := range spans(raw) {
+			if last[s.name] == s.start && !yield(s.name, raw[s.value:s.end:s.end]) {
+				return
 			}
 		}
-		if len(found) < 2 {
-			return raw
-		}
-		raw = cut(raw, list, found[0])
 	}
+}
+
+// Edit is one change of an object's member.
+type Edit struct {
+	Name string
+	// Value is the new raw value; nil takes the member out.
+	Value []byte
+}
+
+// With returns a copy of the object raw in which the member has the given raw
+// value; see [Edited].
+func With(raw []byte, name string, value []byte) []byte {
+	return Edited(raw, Edit{name, value})
 }
 
 // Without returns a copy of the object raw without the member, or raw itself
 // when there is none.
-func Without(raw []byte, name string) []byte {
-	for {
-		list, _ := spans(raw)
-		found := -1
-		for i, s := range list {
-			if s.name == name {
-				found = i
-			}
-		}
-		if found < 0 {
-			return raw
-		}
-		raw = cut(raw, list, found)
+func Without(raw []byte, names ...string) []byte {
+	edits := make([]Edit, len(names))
+	for i, name := range names {
+		edits[i].Name = name
 	}
+	return Edited(raw, edits...)
 }
 
-// cut takes out one member and the comma that is then too many.
-func cut(raw []byte, list []span, i int) []byte {
-	switch {
-	case i+1 < len(list):
-		return splice(raw, list[i].start, list[i+1].start, nil)
-	case i > 0:
-		return splice(raw, list[i-1].end, list[i].end, nil)
+// Edited returns a copy of the object raw with some members changed: in their
+// old places, or else at the end, in the order of the edits. All other bytes stay
+// as they are. Of a doubled member the last is left, of two edits of one name the
+// last counts. What is no object becomes one with the new members alone. raw
+// itself is returned when it has none of those to take out, and gets none.
+//
+// The work grows with the length of raw and of the edits, whatever stands there:
+// raw is read twice, and each byte is copied once.
+func Edited(raw []byte, edits ...Edit) []byte {
+	e := editor{raw: raw, edits: edits, at: make(map[string]int, len(edits))}
+	for i, edit := range edits {
+		e.at[edit.Name] = i
 	}
-	return splice(raw, list[i].start, list[i].end, nil)
+	if !e.find() {
+		return raw
+	}
+	return e.write()
 }
 
-func splice(raw []byte, from, to int, with []byte) []byte {
-	out := make([]byte, 0, len(raw)-(to-from)+len(with)+1) // and a line end
-	out = append(append(out, raw[:from]...), with...)
-	return append(out, raw[to:]...)
+// editor makes the edits of one object.
+type editor struct {
+	raw   []byte
+	edits []Edit
+	at    map[string]int // which edit a name has
+	last  []int          // by edit: where the last member of its name begins, -1 for none
 }
+
+// find looks where the edits' members stand. It reports whether there is
+// anything to do.
+func (e *editor) find() (some bool) {
+	e.last = make([]int, len(e.edits))
+	for i, edit := range e.edits {
+		e.last[i] = -1
+		some = some || edit.Value != nil
+	}
+	for s := range spans(e.raw) {
+		if i, ok := e.at[s.name]; ok {
+			e.last[i], some = s.start, true
+		}
+	}
+	return some
+}
+
+// write copies what stays, each member with what stands between it and the next
+// one, and puts new members behind.
+func (e *editor) write() []byte {
+	if !isObject(e.raw) {
+		e.raw = []byte("{}")
+	}
+	out := e.room()
+	tail := 1 // what stands behind the last member begins here
+	var between []byte
+	kept, before := 0, false // members, and whether the one before was
+	for s := range spans(e.raw) {
+		switch {
+		case tail == 1:
+			out = append(out, e.raw[:s.start]...)
+		case before:
+			between = e.raw[tail:s.start]
+		}
+		tail = s.end
+		value := e.raw[s.value:s.end]
+		if i, ok := e.at[s.name]; ok && e.last[i] == s.start {
+			value = e.edits[i].Value
+		} else if ok {
+			value = nil
+		}
+		if before = value != nil; !before {
+			continue
+		}
+		if kept++; kept > 1 {
+			out = append(out, between...)
+		}
+		out = append(append(out, e.raw[s.start:s.value]...), value...)
+	}
+	if tail == 1 {
+		out = append(out, '{')
+	}
+	for i, edit := range e.edits {
+		if edit.Value == nil || e.last[i] >= 0 || e.at[edit.Name] != i {
+			continue
+		}
+		if kept++; kept > 1 {
+			out = append(out, ',')
+		}
+		out, _ = jsontext.AppendQuote(out, edit.Name)
+		out = append(append(out, ':'), edit.Value...)
+	}
+	return append(out, e.raw[tail:]...)
+}
+
+// room is enough for the object and its new values, and a line end.
+func (e *editor) room() []byte {
+	size := len(e.raw) + 1
+	for _, edit := range e.edits {
+		if edit.Value != nil {
+			size += len(edit.Name) + len(edit.Value) + len(`,"":`)
+		}
+	}
+	return make([]byte, 0, size)
+}
+
+func isObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }
 
 // Quote returns s as a JSON string; broken UTF-8 is replaced.
 func Quote(s string) []byte {
@@ -139,7 +203,11 @@ func Quote(s string) []byte {
 
 // Array returns the raw values as one array.
 func Array(elements [][]byte) []byte {
-	out := []byte{'['}
+	size := len("[]") + len(elements)
+	for _, e := range elements {
+		size += len(e)
+	}
+	out := append(make([]byte, 0, size), '[')
 	for i, e := range elements {
 		if i > 0 {
 			out = append(out, ',')

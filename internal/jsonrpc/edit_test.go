@@ -2,6 +2,10 @@ package jsonrpc
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,6 +23,11 @@ func TestEditsTouchOneMember(t *testing.T) {
 		{string(Without([]byte(`{"a":1}`), "a")), `{}`},
 		{string(Without([]byte(`{"a":1,"\u0061":2}`), "a")), `{}`},
 		{string(Without([]byte(`[1]`), "a")), `[1]`},
+		{string(Edited([]byte(`{"a":1, "b":2 ,"c":3,"b":4}`), Edit{"b", []byte("5")}, Edit{"d", []byte("6")}, Edit{Name: "a"})), `{"c":3,"b":5,"d":6}`},
+		{string(Edited([]byte(`{ "a":1, "b":2 }`), Edit{Name: "a"}, Edit{Name: "b"}, Edit{"c", []byte("3")})), `{ "c":3 }`},
+		{string(Edited([]byte(`{"a":1, "b":2 , "c":3 }`), Edit{Name: "b"}, Edit{Name: "c"})), `{"a":1 }`},
+		{string(Edited(nil, Edit{"a", []byte("1")}, Edit{"b", []byte("2")}, Edit{"a", []byte("3")})), `{"b":2,"a":3}`},
+		{string(Edited(nil, Edit{Name: "a"})), ``},
 		{string(Array([][]byte{[]byte(`1`), []byte(`"b"`)})), `[1,"b"]`},
 	} {
 		if c.got != c.want {
@@ -54,6 +63,61 @@ func TestMemberInLargeText(t *testing.T) {
 	}
 }
 
+// doubled is an object with one member many times, and two others.
+func doubled(n int) []byte {
+	return []byte(`{"first":1,` + strings.Repeat(`"name":{"a":1},`, n) + `"last":2}`)
+}
+
+// edits are all that edit or read an object whose members may be doubled.
+var edits = map[string]func(raw []byte) int{
+	"With":    func(raw []byte) int { return len(With(raw, "name", []byte("7"))) },
+	"Without": func(raw []byte) int { return len(Without(raw, "name")) },
+	"Edited": func(raw []byte) int {
+		return len(Edited(raw, Edit{"name", []byte("7")}, Edit{Name: "first"}, Edit{"other", []byte("8")}))
+	},
+	"Members": func(raw []byte) (n int) {
+		for range Members(raw) {
+			n++
+		}
+		return n
+	},
+	"Member": func(raw []byte) int { return len(Member(raw, "name", "a")) },
+}
+
+// An object whose members are doubled costs in proportion to its length: with
+// twice as many the memory that passes through an edit doubles, and does not
+// become four times as much, as it does when they are cut one after the other.
+func TestA9EditsAreLinear(t *testing.T) {
+	for name, edit := range edits {
+		cost := func(n int) uint64 {
+			raw := doubled(n)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			edit(raw)
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		if one, two := cost(2_000), cost(4_000); two > 3*one+64<<10 {
+			t.Errorf("%s: %d bytes for 2,000 members, %d for 4,000", name, one, two)
+		}
+	}
+}
+
+// The time for each byte stays the same at every size.
+func BenchmarkDoubledMembers(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(edits)) {
+		for _, n := range []int{1_000, 10_000, 100_000} {
+			b.Run(fmt.Sprint(name, "/", n), func(b *testing.B) {
+				raw := doubled(n)
+				for b.Loop() {
+					edits[name](raw)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(raw)), "ns/byte")
+			})
+		}
+	}
+}
+
 func BenchmarkParamNotThere(b *testing.B) {
 	m, err := Parse([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"data":"` + strings.Repeat("QUJD", 1<<20) + `"}}}`))
 	if err != nil {
@@ -65,6 +129,31 @@ func BenchmarkParamNotThere(b *testing.B) {
 			b.Fatal("found")
 		}
 	}
+}
+
+// Several edits at once are the same as one after the other.
+func FuzzEdited(f *testing.F) {
+	f.Add(`{"a":{"b":[1]}, "b" : 3 ,"a":2}`, "a", "b", true)
+	f.Add(`{"a":1,"b":2,"c":3}`, "b", "d", false)
+	f.Fuzz(func(t *testing.T, raw, one, two string, out bool) {
+		m, err := Parse([]byte(raw))
+		clean1, _ := Text(Quote(one))
+		clean2, _ := Text(Quote(two))
+		if err != nil && !json.Valid([]byte(raw)) || clean1 == clean2 || !isObject(m.Raw) {
+			return
+		}
+		first, want := Edit{clean1, []byte("7")}, []byte(nil)
+		if out {
+			first.Value = nil
+			want = With(Without(m.Raw, clean1), clean2, []byte("8"))
+		} else {
+			want = With(With(m.Raw, clean1, []byte("7")), clean2, []byte("8"))
+		}
+		got := Edited(m.Raw, first, Edit{clean2, []byte("8")})
+		if !json.Valid(got) || string(WithoutBreaks(got)) != string(WithoutBreaks(want)) {
+			t.Fatalf("%q became %q, want %q", raw, got, want)
+		}
+	})
 }
 
 // A valid object stays valid, whatever is set in it, and has the new value.

@@ -143,9 +143,11 @@ func (m ServerMetadata) grants(grant string) bool {
 // union keeps the order of first appearance.
 func union(lists ...[]string) []string {
 	var all []string
+	known := map[string]bool{}
 	for _, list := range lists {
 		for _, s := range list {
-			if !slices.Contains(all, s) {
+			if !known[s] {
+				known[s] = true
 				all = append(all, s)
 			}
 		}

@@ -246,16 +246,24 @@ func (r *Reader) begin() {
 	}
 }
 
-// lineEnd finds the first LF or CR.
+// lineEnd finds the first LF or CR. It looks at a little first and at twice as
+// much each time: a search for LF alone would pass over the whole buffer for each
+// line that ends with CR.
 func lineEnd(b []byte) int {
-	lf := bytes.IndexByte(b, '\n')
-	if lf >= 0 {
-		b = b[:lf]
+	for from, n := 0, 512; from < len(b); from, n = from+n, 2*n {
+		part := b[from:min(from+n, len(b))]
+		lf := bytes.IndexByte(part, '\n')
+		if lf >= 0 {
+			part = part[:lf]
+		}
+		if cr := bytes.IndexByte(part, '\r'); cr >= 0 {
+			return from + cr
+		}
+		if lf >= 0 {
+			return from + lf
+		}
 	}
-	if cr := bytes.IndexByte(b, '\r'); cr >= 0 {
-		return cr
-	}
-	return lf
+	return -1
 }
 
 // fill reads once. What is left of the buffer moves to its front first.

@@ -3,6 +3,7 @@ package sse
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -165,7 +166,12 @@ func (c *chunked) Read(p []byte) (int, error) {
 func BenchmarkReader(b *testing.B) {
 	small := []byte(strings.Repeat("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n", 1000))
 	large := []byte("data: " + strings.Repeat("x", 1<<20) + "\n\n")
-	for name, stream := range map[string][]byte{"1000 small": small, "1MiB": large} {
+	streams := map[string][]byte{"1000 small": small, "1MiB": large}
+	for _, kib := range []int{64, 256, 1024} { // what costs more than other bytes
+		streams[fmt.Sprint(kib, " KiB of CR")] = bytes.Repeat([]byte("\r"), kib<<10)
+		streams[fmt.Sprint(kib, " KiB of data lines")] = bytes.Repeat([]byte("data:\r"), kib<<10/6)
+	}
+	for name, stream := range streams {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(stream)))
 			b.ReportAllocs()

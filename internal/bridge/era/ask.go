@@ -39,8 +39,8 @@ func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) 
 		list = append(list, q)
 		sink.Message(request(q.id, q.method, c.questionParams(q.method, jsonrpc.Member(value, "params"))))
 	}
-	given = []byte("{}")
-	for _, q := range list {
+	edits := make([]jsonrpc.Edit, len(list))
+	for i, q := range list {
 		select {
 		case reply := <-q.reply:
 			answered++
@@ -48,14 +48,14 @@ func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) 
 			if err != nil {
 				return nil, err
 			}
-			given = jsonrpc.With(given, q.key, answer)
+			edits[i] = jsonrpc.Edit{Name: q.key, Value: answer}
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-c.ctx.Done():
 			return nil, context.Cause(c.ctx)
 		}
 	}
-	return given, nil
+	return jsonrpc.Edited([]byte("{}"), edits...), nil
 }
 
 // answers reports whether the client has said that it takes such requests. A

@@ -58,16 +58,19 @@ func elicitations(rawError []byte) []byte {
 	if len(list) == 0 || list[0] != '[' {
 		return nil
 	}
-	var asked []byte
+	var asked []jsonrpc.Edit
 	for i, params := range jsonrpc.Elements(list) {
 		if i == maxQuestions {
 			break
 		}
 		if isObject(params) {
-			asked = jsonrpc.With(asked, "q"+number(i+1), asQuestion("elicitation/create", params))
+			asked = append(asked, jsonrpc.Edit{Name: "q" + number(i+1), Value: asQuestion("elicitation/create", params)})
 		}
 	}
-	return asked
+	if asked == nil {
+		return nil
+	}
+	return jsonrpc.Edited(nil, asked...)
 }
 
 // asQuestion builds one entry of inputRequests.
@@ -76,7 +79,7 @@ func asQuestion(method string, params []byte) []byte {
 	if method == "elicitation/create" {
 		params = jsonrpc.Without(params, "elicitationId") // unknown there (B6)
 	}
-	return jsonrpc.With(jsonrpc.With(nil, "method", jsonrpc.Quote(method)), "params", params)
+	return jsonrpc.Edited(nil, jsonrpc.Edit{Name: "method", Value: jsonrpc.Quote(method)}, jsonrpc.Edit{Name: "params", Value: params})
 }
 
 // takesRounds reports whether a request may be answered with questions (W10).

@@ -29,6 +29,7 @@ type exchange struct {
 	c       *statelessClient
 	request jsonrpc.Message // the client's first
 	sent    jsonrpc.Message // as the server got it
+	first   string          // key of its progressToken, "" for none
 	cancel  context.CancelCauseFunc
 	news    chan struct{} // holds one when there is something to do
 
@@ -55,7 +56,7 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink json
 	}
 	sent := parsed(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", mint("call")))
 	life, cancel := context.WithCancelCause(c.ctx)
-	x := &exchange{c: c, request: m, sent: sent, cancel: cancel, news: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
+	x := &exchange{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, news: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
 	c.mu.Lock()
 	c.exchanges[x] = true
 	c.mu.Unlock()
@@ -112,8 +113,7 @@ func (x *exchange) tell(m jsonrpc.Message) {
 // pass delivers a notification. The server goes on with the token of the first
 // request; the client knows only that of its latest. x is locked.
 func (x *exchange) pass(m jsonrpc.Message) {
-	first := x.request.Param("_meta", "progressToken")
-	if m.Method == "notifications/progress" && first != nil && jsonrpc.Key(first) != jsonrpc.Key(x.token) && jsonrpc.Key(m.Param("progressToken")) == jsonrpc.Key(first) {
+	if m.Method == "notifications/progress" && x.first != "" && x.first != jsonrpc.Key(x.token) && jsonrpc.Key(m.Param("progressToken")) == x.first {
 		if x.token == nil {
 			return // nobody asked to hear of it any more
 		}
@@ -122,12 +122,15 @@ func (x *exchange) pass(m jsonrpc.Message) {
 	x.sink.Message(m)
 }
 
-// question keeps what the server wants to know.
-func (x *exchange) question(m jsonrpc.Message) {
+// question keeps what the server wants to know; ok is false if that is too much.
+func (x *exchange) question(m jsonrpc.Message) (ok bool) {
 	x.mu.Lock()
-	x.questions = append(x.questions, m)
+	if ok = len(x.questions)+len(x.shown) < maxQuestions; ok {
+		x.questions = append(x.questions, m)
+	}
 	x.mu.Unlock()
 	x.wake()
+	return ok
 }
 
 // withdraw forgets a question that the server has cancelled.

@@ -155,7 +155,7 @@ func (c *statelessClient) unasked(m jsonrpc.Message) {
 		}
 	case m.Method == "notifications/progress":
 		token := jsonrpc.Key(m.Param("progressToken"))
-		if x := c.only(func(x *exchange) bool { return jsonrpc.Key(x.request.Param("_meta", "progressToken")) == token }); x != nil {
+		if x := c.only(func(x *exchange) bool { return x.first == token }); x != nil {
 			x.tell(m)
 		}
 	case m.Method == "notifications/message":

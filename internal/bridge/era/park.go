@@ -23,8 +23,8 @@ func (c *statelessClient) asked(x *exchange, m jsonrpc.Message) {
 		c.reply(result(m.ID, []byte("{}")))
 	case x == nil || !takesRounds(x.request.Method) || !x.declares(m.Method):
 		c.reply(refusal(m.ID, codeMethodNotFound, "the client cannot be asked this"))
-	default:
-		x.question(m)
+	case !x.question(m):
+		c.reply(refusal(m.ID, codeInvalidParams, "too many questions at once"))
 	}
 }
 
@@ -65,16 +65,16 @@ func (x *exchange) declares(method string) bool {
 // park makes one result of the server's questions and lets the client go. Its
 // requestState is a random handle that is good for one return. x is locked.
 func (c *statelessClient) park(x *exchange) ([]byte, error) {
-	asked := []byte("{}")
 	for _, q := range x.questions {
 		key := "q" + number(len(x.shown)+1)
 		x.shown[key] = q
 	}
 	x.questions = nil
+	var asked []jsonrpc.Edit
 	for i := range len(x.shown) {
 		key := "q" + number(i+1)
 		if q, ok := x.shown[key]; ok {
-			asked = jsonrpc.With(asked, key, asQuestion(q.Method, q.Params))
+			asked = append(asked, jsonrpc.Edit{Name: key, Value: asQuestion(q.Method, q.Params)})
 		}
 	}
 	handle := rand.Text()
@@ -90,8 +90,9 @@ func (c *statelessClient) park(x *exchange) ([]byte, error) {
 			x.end() // an answer that has come meanwhile is nobody's any more
 		}
 	})
-	out := jsonrpc.With([]byte(`{"resultType":"input_required"}`), "inputRequests", asked)
-	return jsonrpc.With(out, "requestState", jsonrpc.Quote(handle)), nil
+	return jsonrpc.Edited([]byte(`{"resultType":"input_required"}`),
+		jsonrpc.Edit{Name: "inputRequests", Value: jsonrpc.Edited([]byte("{}"), asked...)},
+		jsonrpc.Edit{Name: "requestState", Value: jsonrpc.Quote(handle)}), nil
 }
 
 // byNumber puts q2 before q10.
@@ -120,12 +121,15 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, sink js
 		return nil
 	}
 	x.expiry.Stop()
-	responses := m.Param("inputResponses")
+	responses := map[string][]byte{}
+	for key, given := range jsonrpc.Members(m.Param("inputResponses")) {
+		responses[key] = given
+	}
 	var answers []jsonrpc.Message
 	x.mu.Lock()
 	for _, key := range slices.SortedFunc(maps.Keys(x.shown), byNumber) {
 		q := x.shown[key]
-		if given := jsonrpc.Member(responses, key); isObject(given) {
+		if given := responses[key]; isObject(given) {
 			answers = append(answers, result(q.ID, given))
 		} else { // asked again
 			x.questions = append(x.questions, q)

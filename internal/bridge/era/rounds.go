@@ -35,7 +35,7 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink json
 			return nil
 		}
 		questions, state := jsonrpc.Member(reply.Result, "inputRequests"), jsonrpc.Member(reply.Result, "requestState")
-		params = jsonrpc.Without(jsonrpc.Without(params, "inputResponses"), "requestState")
+		params = jsonrpc.Without(params, "inputResponses", "requestState")
 		if isObject(questions) {
 			given, err := c.ask(ctx, questions, sink)
 			if err != nil {

@@ -50,27 +50,28 @@ func newSessionClient(l *Link, initialize jsonrpc.Message) *sessionClient {
 // statelessCapabilities says in words of 2026-07-28 what a client of version
 // can do (B4, B6, B15): extensions as they are, tasks never.
 func statelessCapabilities(declared []byte, version string) []byte {
-	out := []byte("{}")
+	var out []jsonrpc.Edit
+	add := func(name string, value []byte) { out = append(out, jsonrpc.Edit{Name: name, Value: value}) }
 	for name, value := range jsonrpc.Members(declared) {
 		if !isObject(value) {
 			continue
 		}
 		switch name {
 		case "experimental", "sampling", "extensions":
-			out = jsonrpc.With(out, name, value)
+			add(name, value)
 		case "roots":
-			out = jsonrpc.With(out, name, []byte("{}"))
+			add(name, []byte("{}"))
 		case "elicitation":
 			switch {
 			case !since(version, "2025-06-18"): // did not exist
 			case !since(version, "2025-11-25"): // knew forms only
-				out = jsonrpc.With(out, name, []byte("{}"))
+				add(name, []byte("{}"))
 			default:
-				out = jsonrpc.With(out, name, value)
+				add(name, value)
 			}
 		}
 	}
-	return out
+	return jsonrpc.Edited([]byte("{}"), out...)
 }
 
 // discover is the client's initialize, as the other era asks it.
@@ -85,17 +86,14 @@ func (c *sessionClient) discover() jsonrpc.Message {
 // withMeta puts into params what every request of 2026-07-28 says about its
 // client (W2); what else stands in _meta stays.
 func (c *sessionClient) withMeta(params []byte) []byte {
-	meta := jsonrpc.Member(params, "_meta")
-	meta = jsonrpc.With(meta, metaVersion, jsonrpc.Quote(Version))
-	meta = jsonrpc.With(meta, metaClient, c.info)
-	meta = jsonrpc.With(meta, metaCapabilities, c.capabilities)
+	meta := []jsonrpc.Edit{{Name: metaVersion, Value: jsonrpc.Quote(Version)}, {Name: metaClient, Value: c.info}, {Name: metaCapabilities, Value: c.capabilities}}
 	c.mu.Lock()
 	level := c.level
 	c.mu.Unlock()
 	if level != nil {
-		meta = jsonrpc.With(meta, metaLogLevel, level)
+		meta = append(meta, jsonrpc.Edit{Name: metaLogLevel, Value: level})
 	}
-	return jsonrpc.With(params, "_meta", meta)
+	return jsonrpc.With(params, "_meta", jsonrpc.Edited(jsonrpc.Member(params, "_meta"), meta...))
 }
 
 // begin makes the answer to initialize out of the server's description of

@@ -91,14 +91,12 @@ func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, sink json
 // withoutMeta takes out of params what only 2026-07-28 says, and answers to
 // questions that were asked before the request was sent at all.
 func withoutMeta(params []byte) []byte {
-	params = jsonrpc.Without(jsonrpc.Without(params, "inputResponses"), "requestState")
+	params = jsonrpc.Without(params, "inputResponses", "requestState")
 	meta := jsonrpc.Member(params, "_meta")
 	if meta == nil {
 		return orEmpty(params)
 	}
-	for _, name := range []string{metaVersion, metaClient, metaCapabilities, metaLogLevel} {
-		meta = jsonrpc.Without(meta, name)
-	}
+	meta = jsonrpc.Without(meta, metaVersion, metaClient, metaCapabilities, metaLogLevel)
 	for range jsonrpc.Members(meta) {
 		return jsonrpc.With(params, "_meta", meta)
 	}
@@ -116,15 +114,20 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	c.mu.Lock()
 	stands, union := c.session != nil, c.declared
 	c.mu.Unlock()
-	grown := false
+	known := map[string]bool{}
+	for name := range jsonrpc.Members(union) {
+		known[name] = true
+	}
+	var more []jsonrpc.Edit
 	for name, value := range jsonrpc.Members(m.Param("_meta", metaCapabilities)) {
-		if isObject(value) && jsonrpc.Member(union, name) == nil {
-			union, grown = jsonrpc.With(union, name, value), true
+		if isObject(value) && !known[name] {
+			more = append(more, jsonrpc.Edit{Name: name, Value: value})
 		}
 	}
-	if stands && !grown {
+	if stands && len(more) == 0 {
 		return nil
 	}
+	union = jsonrpc.Edited(union, more...)
 	session, err := c.open(ctx, union, m.Param("_meta", metaClient))
 	if err != nil {
 		if refused := new(Error); !stands && (unsupported(err) || errors.As(err, &refused)) {
@@ -143,9 +146,8 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	if !isObject(info) {
 		info = []byte(`{"name":"mcp-client","version":"unknown"}`)
 	}
-	params := jsonrpc.With(nil, "protocolVersion", jsonrpc.Quote(newestSession))
-	params = jsonrpc.With(params, "capabilities", capabilities)
-	params = jsonrpc.With(params, "clientInfo", info)
+	params := jsonrpc.Edited(nil, jsonrpc.Edit{Name: "protocolVersion", Value: jsonrpc.Quote(newestSession)},
+		jsonrpc.Edit{Name: "capabilities", Value: capabilities}, jsonrpc.Edit{Name: "clientInfo", Value: info})
 	m := request(mint("initialize"), "initialize", params)
 	var answer jsonrpc.Message
 	if err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {

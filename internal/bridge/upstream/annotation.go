@@ -114,20 +114,20 @@ func (w *schemaWalk) add(schema, value []byte, path []string, chained bool) erro
 // primitive accepts the three types that fit into a header. A type that may
 // also be null is one of them: a null argument has no header (H9).
 func primitive(raw []byte) bool {
+	name, _ := jsonrpc.Text(raw)
 	if len(raw) > 0 && raw[0] == '[' {
-		some := false
 		for _, element := range jsonrpc.Elements(raw) {
 			if string(element) == `"null"` {
 				continue
 			}
-			if some || !primitive(element) {
+			if name != "" {
 				return false
 			}
-			some = true
+			if name, _ = jsonrpc.Text(element); name == "" {
+				return false
+			}
 		}
-		return some
 	}
-	name, _ := jsonrpc.Text(raw)
 	return name == "string" || name == "integer" || name == "boolean"
 }
 
@@ -142,13 +142,31 @@ func token(s string) bool {
 	return s != ""
 }
 
-// value returns the header value for an argument, ok false when there is none:
-// for null, for what is absent (H9), and for what is no primitive.
-func (a annotation) value(arguments []byte) (value string, ok bool) {
-	raw := jsonrpc.Member(arguments, a.path...)
-	if len(raw) == 0 {
-		return "", false
+// headerValues hands over the header and value of each annotated argument that
+// has one. The arguments are read once, however many annotations there are.
+func headerValues(list []annotation, arguments []byte, set func(header, value string)) {
+	inside := map[string][]annotation{}
+	for _, a := range list {
+		inside[a.path[0]] = append(inside[a.path[0]], annotation{a.header, a.path[1:]})
 	}
+	for name, raw := range jsonrpc.Members(arguments) {
+		var deeper []annotation
+		for _, a := range inside[name] {
+			if len(a.path) > 0 {
+				deeper = append(deeper, a)
+			} else if value, ok := argumentValue(raw); ok {
+				set(a.header, value)
+			}
+		}
+		if deeper != nil {
+			headerValues(deeper, raw, set)
+		}
+	}
+}
+
+// argumentValue returns the header value for a raw argument, ok false when there
+// is none: for null (H9), and for what is no primitive.
+func argumentValue(raw []byte) (value string, ok bool) {
 	switch c := raw[0]; {
 	case c == '"':
 		text, ok := jsonrpc.Text(raw)

@@ -95,12 +95,7 @@ func (b *toolbox) set(h http.Header, m jsonrpc.Message) {
 	if len(list) == 0 {
 		return
 	}
-	arguments := m.Param("arguments")
-	for _, a := range list {
-		if value, ok := a.value(arguments); ok {
-			h.Set(headerParam+a.header, value)
-		}
-	}
+	headerValues(list, m.Param("arguments"), func(header, value string) { h.Set(headerParam+header, value) })
 }
 
 // needed reports whether nothing is known about the tool of a call, and the
