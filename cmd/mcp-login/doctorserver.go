@@ -101,10 +101,7 @@ func (x *examination) connect(ctx context.Context) finding {
 
 // unconnected says what stands between here and the server.
 func unconnected(err error) finding {
-	var plain *url.Error
-	if errors.As(err, &plain) {
-		err = plain.Err // without the address, which was said
-	}
+	err = foreign.HTTPError(err)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return failed("is there a firewall in between? A proxy is set with HTTPS_PROXY", "no connection within %v", checkTimeout)
 	}

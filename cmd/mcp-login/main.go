@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,6 +16,9 @@ import (
 )
 
 func main() {
+	// net/http and other libraries write there what a peer has sent, tokens among
+	// it, and hosts keep stderr in files.
+	log.SetOutput(io.Discard)
 	// What opens the browser may write neither into the MCP stream nor, what
 	// pages say, to a terminal; and a browser that outlives us must not die of a
 	// closed pipe.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -14,6 +16,9 @@ import (
 var version string
 
 func main() {
+	// net/http and other libraries write there what a peer has sent: claims and
+	// keys of a provider, tokens of a caller.
+	log.SetOutput(io.Discard)
 	pace.Follow(heapPace, os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on the next one has its usual effect.

@@ -42,7 +42,7 @@ func ReadBody(resp *http.Response, limit int64, within time.Duration) ([]byte, e
 	case int64(len(body)) > limit:
 		return body[:limit], fmt.Errorf("%w (more than %d bytes)", ErrTooLarge, limit)
 	}
-	return body, err
+	return body, HTTPError(err)
 }
 
 // Discard closes the body of resp. What little is left of it is read before, so

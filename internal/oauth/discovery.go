@@ -342,13 +342,3 @@ func redirectTarget(from *url.URL, resp *http.Response) (*url.URL, error) {
 	}
 	return to, nil
 }
-
-// unwrapURLError drops the wrapper of net/http, whose text repeats the whole
-// address, query included.
-func unwrapURLError(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
-}

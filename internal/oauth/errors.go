@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/reach"
 )
 
@@ -66,7 +67,7 @@ func (e *Error) OAuthCode() string { return e.Code }
 // unavailable is the error for a provider that did not answer, with what stands
 // in the way where that is known.
 func unavailable(op string, err error) *Error {
-	err = reach.Explain(unwrapURLError(err))
+	err = reach.Explain(foreign.HTTPError(err))
 	e := &Error{Op: op, Err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
 	var failure *reach.Error
 	if errors.As(err, &failure) {

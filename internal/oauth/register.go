@@ -272,7 +272,7 @@ func (m ServerMetadata) authMethod(answered string, haveSecret bool) string {
 func (c *Client) send(req *http.Request) (status int, header http.Header, body []byte, err error) {
 	resp, err := c.cfg.HTTP.Do(req)
 	if err != nil {
-		return 0, nil, nil, unwrapURLError(err)
+		return 0, nil, nil, foreign.HTTPError(err)
 	}
 	body, err = foreign.ReadBody(resp, maxResponseBytes, foreign.AnswerTime)
 	if err != nil {

@@ -197,7 +197,7 @@ func (p *provider) perform(req *http.Request, limit int64) (int, http.Header, []
 	req.Header.Set("Accept", "application/json")
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("send request: %w", err)
+		return 0, nil, nil, fmt.Errorf("send request: %w", foreign.HTTPError(err))
 	}
 	body, err := foreign.ReadBody(resp, limit, fetchTimeout)
 	if err != nil {

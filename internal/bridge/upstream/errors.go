@@ -3,10 +3,10 @@ package upstream
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/reach"
 )
 
@@ -59,10 +59,7 @@ func (e *Error) UserHint() string { return e.Hint }
 // unreachable wraps an error of http.Client.Do. Errors with advice of their
 // own, such as those of the signing transport, pass unchanged.
 func unreachable(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err // net/url would repeat the address, query included
-	}
+	err = foreign.HTTPError(err)
 	var advised interface{ UserHint() string }
 	if errors.As(err, &advised) {
 		return err
