@@ -6,17 +6,23 @@ import "strings"
 // request line or less; a longer address is of no use to anybody.
 const MaxAddress = 8192
 
+// ShortAddress is [Address] with [MaxLine] as its bound: for an address inside one
+// of our sentences, where it is read and not copied.
+func ShortAddress(s string) string { return addressOf(s, MaxLine) }
+
 // Address returns an address for people to read and copy: whatever is not
 // printable ASCII, blanks, quotes, and characters that a shell acts on are
 // percent-encoded (RFC 3986, section 2.1), in the host as well, where browsers
 // decode them before they look the name up. Only & stays of what a shell knows,
 // because it parts the members of a query, and brackets around an IPv6 address. An
 // address over [MaxAddress] is cut and ends in "...".
-func Address(s string) string {
+func Address(s string) string { return addressOf(s, MaxAddress) }
+
+func addressOf(s string, limit int) string {
 	var b strings.Builder
 	bracket := hostBracket(s)
 	clean := 0 // s[clean:i] needs no change and is not written yet
-	for i := 0; i < len(s) && b.Len()+i-clean <= MaxAddress; i++ {
+	for i := 0; i < len(s) && b.Len()+i-clean <= limit; i++ {
 		if addressByte(s, i) || i < bracket && (s[i] == '[' || s[i] == ']') {
 			continue
 		}
@@ -24,14 +30,14 @@ func Address(s string) string {
 		b.WriteString("%" + string(hexDigits[s[i]>>4]) + string(hexDigits[s[i]&15]))
 		clean = i + 1
 	}
-	if b.Len() == 0 && len(s) <= MaxAddress {
+	if b.Len() == 0 && len(s) <= limit {
 		return s
 	}
-	b.WriteString(s[clean:min(len(s), clean+MaxAddress+1)])
-	if b.Len() <= MaxAddress {
+	b.WriteString(s[clean:min(len(s), clean+limit+1)])
+	if b.Len() <= limit {
 		return b.String()
 	}
-	short := b.String()[:MaxAddress-len("...")]
+	short := b.String()[:limit-len("...")]
 	if at := strings.LastIndexByte(short, '%'); at > len(short)-len("%20") {
 		short = short[:at] // not half of an encoded byte
 	}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -78,12 +79,30 @@ func TestInvalidTargetIsExplained(t *testing.T) {
 	}
 }
 
-// Text from a provider cannot drive the terminal it is shown on.
-func TestPrintable(t *testing.T) {
-	in := "a\x1b[31mb\r\nc\u202ed\xff" + strings.Repeat("x", 1000)
-	got := printable(in)
-	if strings.ContainsAny(got, "\x1b\r\n\u202e") || !utf8.ValidString(got) || len([]rune(got)) > maxPrinted+1 || !strings.HasPrefix(got, "a[31mbcd") {
-		t.Errorf("%q", got)
+// Text from a provider is one line without what is not seen, and bounded, whatever
+// member or header it comes from.
+func TestR4ProvidersTextInErrors(t *testing.T) {
+	evil := "a\x1b[31m\u009b\u202e\u200b\U000e0041\nmcp-login: hint: x" + strings.Repeat("x", 100_000)
+	quoted, _ := json.Marshal(evil)
+	answer := tokenAnswer{status: 400, body: []byte(`{"error":` + string(quoted) + `,"error_description":` + string(quoted) + `}`)}
+	_, callback := checkAnswer(url.Values{"error": {evil}, "error_description": {evil}}, ServerMetadata{}, evil)
+	for name, err := range map[string]error{
+		"token endpoint": answer.refusal("x", evil),
+		"callback":       callback,
+		"registration":   registrationRefused(400, answer.body, "http://127.0.0.1/"),
+		"issuer":         ServerMetadata{Issuer: evil}.checkIssuer("x", "https://as.example"),
+		"resource":       ResourceMetadata{Resource: evil}.checkFor(&url.URL{Scheme: "https", Host: "mcp.example"}),
+		"methods":        ServerMetadata{Issuer: evil, CodeChallengeMethods: []string{evil}}.checkPKCE(),
+		"token type":     checkToken("t", evil),
+		"any cause":      &Error{Op: "x", Code: evil, Err: errors.New(evil), Hint: evil},
+	} {
+		text := err.Error()
+		if hinted := new(Error); errors.As(err, &hinted) {
+			text += hinted.UserHint()
+		}
+		if strings.ContainsAny(text, "\x1b\u009b\u202e\u200b\U000e0041\n") || !utf8.ValidString(text) || len(text) > 9000 {
+			t.Errorf("%s: %.200q… of %d bytes", name, text, len(text))
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"mcp-login/internal/foreign"
 )
 
 // newState returns 256 random bits (RFC 6749, section 10.10).
@@ -43,7 +45,8 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 	for name := range extra {
 		opts = append(opts, oauth2.SetAuthURLParam(name, extra.Get(name)))
 	}
-	return cfg.AuthCodeURL(state, opts...), nil
+	address := cfg.AuthCodeURL(state, opts...)
+	return foreign.Address(address), checkLength(address, cred.RequestedScopes)
 }
 
 // extraParams are the parameters that the protocol does not need: prompt, for a
@@ -78,7 +81,7 @@ func CheckParam(name string) error {
 	case name == "":
 		return &Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example prompt=select_account"}
 	case slices.Contains(owned, name):
-		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", printable(name)), Hint: "see --scope, --resource and --client-id"}
+		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", foreign.Line(name)), Hint: "see --scope, --resource and --client-id"}
 	}
 	return nil
 }
@@ -112,7 +115,7 @@ func checkAnswer(answer url.Values, meta ServerMetadata, resource string) (code 
 		return "", &Error{Op: op, Err: errors.New("it does not say which issuer it comes from, though the provider promises to"), Hint: "this is a fault of the provider (RFC 9207)"}
 	}
 	if code := answer.Get("error"); code != "" {
-		return "", refusedAnswer(oauthError{Code: code, Description: answer.Get("error_description")}, resource)
+		return "", refusedAnswer(newOAuthError(code, answer.Get("error_description")), resource)
 	}
 	if code = answer.Get("code"); code == "" {
 		return "", &Error{Op: op, Err: errors.New("neither a code nor an error in it")}
@@ -124,7 +127,7 @@ func refusedAnswer(o oauthError, resource string) error {
 	cause := errors.New(o.describe())
 	// Every refusal counts for the brake: asking again at once would show
 	// the person the same refusal in another tab.
-	return &Error{Op: "sign in", Code: printable(o.Code), Err: errors.Join(ErrDenied, cause), Hint: hintFor(o.Code, resource)}
+	return &Error{Op: "sign in", Code: o.Code, Err: errors.Join(ErrDenied, cause), Hint: hintFor(o.Code, resource)}
 }
 
 func redirectPort(uri string) int {

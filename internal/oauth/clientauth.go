@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/internal/foreign"
 )
 
 // Authentication by a signed assertion (RFC 7523, section 2.2).
@@ -169,7 +171,7 @@ func (k *ClientKey) assertion(clientID, audience string, supported []string, now
 		}
 	}
 	if algorithm == "" {
-		return "", fmt.Errorf("the provider takes assertions signed with %s, and the key is for %s", printable(strings.Join(supported, ", ")), strings.Join(k.algorithms(), ", "))
+		return "", fmt.Errorf("the provider takes assertions signed with %s, and the key is for %s", foreign.Line(strings.Join(supported, ", ")), strings.Join(k.algorithms(), ", "))
 	}
 	token := jwt.NewWithClaims(jwt.GetSigningMethod(algorithm), jwt.MapClaims{
 		"iss": clientID, "sub": clientID, "aud": audience, "jti": rand.Text(),

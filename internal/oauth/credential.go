@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -156,6 +155,3 @@ func (c Credential) freshFor(now time.Time, spread float64) bool {
 	}
 	return now.Add(time.Duration(float64(margin) * spread)).Before(c.Expiry)
 }
-
-// splitScopes cuts a scope value (RFC 6749, section 3.3) into its tokens.
-func splitScopes(s string) []string { return strings.Fields(s) }

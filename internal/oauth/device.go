@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // grantDevice is the grant type of RFC 8628.
@@ -31,7 +33,7 @@ func (c *Client) byDevice(meta ServerMetadata) (bool, error) {
 		return false, nil
 	case !offered:
 		return false, &Error{
-			Op: "sign in by device", Err: fmt.Errorf("%s does not offer the device grant", printable(meta.Issuer)),
+			Op: "sign in by device", Err: fmt.Errorf("%s does not offer the device grant", foreign.ShortAddress(meta.Issuer)),
 			Hint: "leave out --device and paste the address that the browser ends at, or forward the callback port",
 		}
 	}
@@ -128,16 +130,43 @@ func (d *deviceAuthorization) check(op string) error {
 	if d.URI == "" {
 		d.URI = d.OldURI
 	}
-	if _, err := checkEndpoint("verification_uri", d.URI); err != nil {
+	if err := usableAddress("verification_uri", &d.URI); err != nil {
 		return &Error{Op: op, Err: err}
 	}
-	if _, err := checkEndpoint("verification_uri_complete", d.CompleteURI); err != nil {
+	if err := usableAddress("verification_uri_complete", &d.CompleteURI); err != nil {
 		d.CompleteURI = ""
 	}
-	if d.DeviceCode == "" || d.UserCode == "" || d.UserCode != printable(d.UserCode) {
-		return &Error{Op: op, Err: errors.New("the answer holds no usable code")}
+	if d.DeviceCode == "" || !usableUserCode(d.UserCode) {
+		return &Error{Op: op, Err: errors.New("the answer holds no usable code"), Hint: "this is a fault of the provider: a code is short, of letters and digits (RFC 8628, section 6.1)"}
 	}
 	return nil
+}
+
+// usableAddress checks an address that a person is to open, and re-encodes it.
+func usableAddress(name string, address *string) error {
+	u, err := checkEndpoint(name, *address)
+	if err != nil {
+		return err
+	}
+	if *address = foreign.Address(u.String()); len(u.String()) > foreign.MaxAddress {
+		return fmt.Errorf("%s has more than %d bytes", name, foreign.MaxAddress)
+	}
+	return nil
+}
+
+// maxUserCode is over twice the length that RFC 8628 section 6.1 recommends, and
+// less than a sentence that a person might act on.
+const maxUserCode = 20
+
+// usableUserCode reports whether a code is one to be typed: letters and digits, in
+// groups.
+func usableUserCode(code string) bool {
+	for i := range len(code) {
+		if !isAlphanumeric(code[i]) && code[i] != '-' {
+			return false
+		}
+	}
+	return code != "" && len(code) <= maxUserCode
 }
 
 // pollDevice asks for the token until there is one, the person has declined or

@@ -167,13 +167,18 @@ func TestDeviceRefused(t *testing.T) {
 		faults devidp.Faults
 		said   string
 	}{
-		"no endpoint":      {devidp.Faults{MetadataMembers: map[string]any{"device_authorization_endpoint": nil}}, "does not offer the device grant"},
-		"no grant":         {devidp.Faults{MetadataMembers: map[string]any{"grant_types_supported": []string{"authorization_code"}}}, "does not offer the device grant"},
-		"endpoint by http": {devidp.Faults{MetadataMembers: map[string]any{"device_authorization_endpoint": "http://as.example/device"}}, "neither https nor http on loopback"},
-		"script":           {devidp.Faults{DeviceMembers: map[string]any{"verification_uri": "javascript:alert(1)"}}, "verification_uri"},
-		"escape in code":   {devidp.Faults{DeviceMembers: map[string]any{"user_code": "\x1b[2J"}}, "no usable code"},
-		"no device code":   {devidp.Faults{DeviceMembers: map[string]any{"device_code": nil}}, "no usable code"},
-		"code of a number": {devidp.Faults{DeviceMembers: map[string]any{"user_code": 12345678}}, "not the JSON object"},
+		"no endpoint":               {devidp.Faults{MetadataMembers: map[string]any{"device_authorization_endpoint": nil}}, "does not offer the device grant"},
+		"no grant":                  {devidp.Faults{MetadataMembers: map[string]any{"grant_types_supported": []string{"authorization_code"}}}, "does not offer the device grant"},
+		"endpoint by http":          {devidp.Faults{MetadataMembers: map[string]any{"device_authorization_endpoint": "http://as.example/device"}}, "neither https nor http on loopback"},
+		"script":                    {devidp.Faults{DeviceMembers: map[string]any{"verification_uri": "javascript:alert(1)"}}, "verification_uri"},
+		"escape in code":            {devidp.Faults{DeviceMembers: map[string]any{"user_code": "\x1b[2J"}}, "no usable code"},
+		"no device code":            {devidp.Faults{DeviceMembers: map[string]any{"device_code": nil}}, "no usable code"},
+		"sentence as code":          {devidp.Faults{DeviceMembers: map[string]any{"user_code": "call 555 1234 and tell them your password"}}, "no usable code"},
+		"long code":                 {devidp.Faults{DeviceMembers: map[string]any{"user_code": "ABCDEFGHIJKLMNOPQRSTU"}}, "no usable code"},
+		"code in another direction": {devidp.Faults{DeviceMembers: map[string]any{"user_code": "ABCD\u202e"}}, "no usable code"},
+		"plain http page":           {devidp.Faults{DeviceMembers: map[string]any{"verification_uri": "http://as.example/device"}}, "neither https nor http on loopback"},
+		"long page":                 {devidp.Faults{DeviceMembers: map[string]any{"verification_uri": "https://as.example/" + strings.Repeat("x", 9000)}}, "more than 8192 bytes"},
+		"code of a number":          {devidp.Faults{DeviceMembers: map[string]any{"user_code": 12345678}}, "not the JSON object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -130,7 +130,7 @@ func resourceMetadata(ctx context.Context, client *http.Client, server *url.URL,
 				m = ResourceMetadata{}
 				continue
 			}
-			return m, false, fmt.Errorf("%s: %s: %w", op, printable(address), err)
+			return m, false, fmt.Errorf("%s: %s: %w", op, foreign.ShortAddress(address), err)
 		}
 		return m, true, m.checkFor(server)
 	}
@@ -168,7 +168,7 @@ func (m ResourceMetadata) checkFor(server *url.URL) error {
 	if err != nil || !origin.SameOrigin(resource, server) || !segmentPrefix(resource.EscapedPath(), server.EscapedPath()) || resource.User != nil || strings.Contains(m.Resource, "#") {
 		return &Error{
 			Op:   op,
-			Err:  fmt.Errorf("the server says it is %s, but it was reached as %s", printable(m.Resource), server.Redacted()),
+			Err:  fmt.Errorf("the server says it is %s, but it was reached as %s", foreign.ShortAddress(m.Resource), server.Redacted()),
 			Hint: "use the address the server calls itself; a token for another address would be of no use, or go to the wrong place",
 		}
 	}
@@ -186,7 +186,7 @@ func segmentPrefix(prefix, path string) bool {
 
 // serverMetadata reads and checks the metadata of one issuer (C11 to C18).
 func serverMetadata(ctx context.Context, client *http.Client, issuer string) (ServerMetadata, error) {
-	op := "read metadata of the authorization server " + printable(issuer)
+	op := "read metadata of the authorization server " + foreign.ShortAddress(issuer)
 	u, err := checkEndpoint("issuer", issuer)
 	if err != nil {
 		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
@@ -224,7 +224,7 @@ func (m ServerMetadata) checkIssuer(op, issuer string) error {
 	if m.Issuer != issuer {
 		return &Error{
 			Op:   op,
-			Err:  fmt.Errorf("the document calls itself %s", printable(m.Issuer)),
+			Err:  fmt.Errorf("the document calls itself %s", foreign.ShortAddress(m.Issuer)),
 			Hint: "both must be the same, character for character (RFC 8414, section 3.3); correct the issuer in the MCP server's configuration",
 		}
 	}

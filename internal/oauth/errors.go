@@ -41,16 +41,17 @@ type Error struct {
 	Err error
 }
 
-// Error returns the operation, the code and the cause, without the hint.
+// Error returns the operation, the code and the cause, without the hint, as one
+// line: providers have their say in it.
 func (e *Error) Error() string {
 	parts := []string{e.Op}
 	if e.Code != "" {
-		parts = append(parts, e.Code)
+		parts = append(parts, foreign.Line(e.Code))
 	}
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
 	}
-	return strings.Join(parts, ": ")
+	return foreign.Message(strings.Join(parts, ": "))
 }
 
 // Unwrap returns the cause.
@@ -58,7 +59,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // UserHint returns the next step for people; the bridge and the terminal find
 // it with errors.As on an interface, so that neither imports this package.
-func (e *Error) UserHint() string { return e.Hint }
+func (e *Error) UserHint() string { return foreign.Message(e.Hint) }
 
 // OAuthCode returns the OAuth error code; the loopback page picks its fixed
 // sentence by it.
@@ -102,22 +103,4 @@ func (t told) LoginFailure() string {
 		return "unavailable"
 	}
 	return ""
-}
-
-// maxPrinted bounds text from a provider inside one of our messages.
-const maxPrinted = 200
-
-// printable makes text from a server safe to show: control characters, which
-// could drive a terminal, are dropped, and its length is bounded.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	if runes := []rune(s); len(runes) > maxPrinted {
-		return string(runes[:maxPrinted]) + "…"
-	}
-	return s
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"mcp-login/internal/foreign"
 )
 
 // quotedString spells s as RFC 9110 section 5.6.4 wants it.
@@ -173,7 +175,7 @@ func FuzzTokenResponse(f *testing.F) {
 		if cred.RefreshToken.IsZero() || cred.Issuer != before.Issuer || cred.TokenType != "Bearer" {
 			t.Errorf("%+v", cred)
 		}
-		if cred.Account != printable(cred.Account) || len([]rune(cred.Account)) > maxAccountName {
+		if cred.Account != foreign.Line(cred.Account) || len([]rune(cred.Account)) > maxAccountName {
 			t.Errorf("account %q", cred.Account)
 		}
 		_ = cred.Fresh(now)
@@ -229,7 +231,7 @@ func FuzzDeviceAuthorization(f *testing.F) {
 		if !safeAddress(d.URI) || d.CompleteURI != "" && !safeAddress(d.CompleteURI) {
 			t.Errorf("addresses %q and %q", d.URI, d.CompleteURI)
 		}
-		if d.DeviceCode == "" || d.UserCode == "" || len([]rune(d.UserCode)) > maxPrinted+1 || strings.ContainsFunc(d.UserCode, unicode.IsControl) {
+		if d.DeviceCode == "" || d.UserCode == "" || len(d.UserCode) > maxUserCode || strings.ContainsFunc(d.UserCode, func(r rune) bool { return r <= ' ' || r > 'z' }) {
 			t.Errorf("user code %q", d.UserCode)
 		}
 	})

@@ -40,10 +40,10 @@ func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
 	foreign.Discard(resp)
 	cause := errors.New("the server refused the token that was given")
 	if text := challenge.Params["error_description"]; text != "" {
-		cause = fmt.Errorf("%w: %s", cause, printable(text))
+		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
 	}
 	return nil, &Error{
-		Op: "use " + g.server.Redacted(), Code: printable(challenge.ErrorCode()), Err: errors.Join(cause, ErrLoginRequired),
+		Op: "use " + g.server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, ErrLoginRequired),
 		Hint: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/foreign"
 )
 
 // maxAccountName bounds the name shown to people.
@@ -38,11 +40,7 @@ func accountName(idToken, issuer, clientID string) string {
 		return ""
 	}
 	for _, name := range []string{claims.Email, claims.PreferredUsername, claims.Username, claims.Name, claims.Subject} {
-		name = strings.TrimSpace(printable(name))
-		if runes := []rune(name); len(runes) > maxAccountName {
-			name = string(runes[:maxAccountName])
-		}
-		if name != "" {
+		if name = strings.TrimSpace(foreign.LineOf(name, maxAccountName)); name != "" {
 			return name
 		}
 	}

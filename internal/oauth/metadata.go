@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/foreign"
 )
 
 // ResourceMetadata is the part of protected-resource metadata (RFC 9728,
@@ -79,7 +81,7 @@ func (m ServerMetadata) check() error {
 func (m ServerMetadata) checkAuthorization(assumePKCE bool) error {
 	if m.AuthorizationEndpoint == "" {
 		return &Error{
-			Op: "check " + printable(m.Issuer), Err: errors.New("the authorization server has no authorization_endpoint"),
+			Op: "check " + foreign.ShortAddress(m.Issuer), Err: errors.New("the authorization server has no authorization_endpoint"),
 			Hint: "people cannot sign in there with a browser; try --device, or --client-credentials with a registered client",
 		}
 	}
@@ -97,10 +99,10 @@ func (m ServerMetadata) checkPKCE() error {
 	}
 	said := "its metadata does not mention PKCE"
 	if len(m.CodeChallengeMethods) > 0 {
-		said = fmt.Sprintf("it offers only %s", printable(fmt.Sprint(m.CodeChallengeMethods)))
+		said = fmt.Sprintf("it offers only %s", foreign.Line(fmt.Sprint(m.CodeChallengeMethods)))
 	}
 	return &Error{
-		Op:   "check " + printable(m.Issuer),
+		Op:   "check " + foreign.ShortAddress(m.Issuer),
 		Err:  fmt.Errorf("the authorization server does not offer PKCE with S256 (%s)", said),
 		Hint: "ask its operator to publish code_challenge_methods_supported: [\"S256\"]; if you know that it accepts S256 all the same, add --assume-pkce",
 	}
@@ -121,7 +123,7 @@ func (m ServerMetadata) scopes(chosen, challenged, supported, earlier []string) 
 	}
 	all := union(challenged)
 	if len(all) == 0 {
-		all = union(supported)
+		all = union(usableScopes(supported))
 	}
 	if slices.Contains(m.ScopesSupported, scopeOffline) && m.grants("refresh_token") {
 		if slices.Contains(m.ScopesSupported, "openid") {

@@ -67,7 +67,7 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 	}
 	return Registration{}, &Error{
 		Op:   "register client",
-		Err:  fmt.Errorf("%s lets no client register itself", printable(meta.Issuer)),
+		Err:  fmt.Errorf("%s lets no client register itself", foreign.ShortAddress(meta.Issuer)),
 		Hint: "register a native (public) application there by hand, " + where + ", and start again with --client-id ID",
 	}
 }
@@ -82,7 +82,7 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 		if stored.Issuer != meta.Issuer {
 			return Registration{}, &Error{
 				Op:   "register client",
-				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", printable(id.ClientID), printable(stored.Issuer), printable(meta.Issuer)),
+				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", foreign.Line(id.ClientID), foreign.ShortAddress(stored.Issuer), foreign.ShortAddress(meta.Issuer)),
 				Hint: "if that is right, register a client at the new provider; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
 			}
 		}

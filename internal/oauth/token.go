@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/oauth2"
+
+	"mcp-login/internal/foreign"
 )
 
 // tokenTimeout bounds one request to a token or revocation endpoint. It is
@@ -30,14 +32,20 @@ type oauthError struct {
 func parseOAuthError(body []byte) (oauthError, bool) {
 	var o oauthError
 	err := decodeStrict(body, &o)
+	o = newOAuthError(o.Code, o.Description)
 	return o, err == nil && o.Code != ""
+}
+
+// newOAuthError filters what a provider says of a refusal.
+func newOAuthError(code, description string) oauthError {
+	return oauthError{Code: foreign.Line(code), Description: foreign.Line(description)}
 }
 
 func (o oauthError) describe() string {
 	if o.Description == "" {
 		return "the provider gave no reason"
 	}
-	return printable(o.Description)
+	return o.Description
 }
 
 // tokenResponse is the success answer of a token endpoint (RFC 6749, section
@@ -73,7 +81,7 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 	}
 	// The granted scopes are for show. They are not what the next refresh
 	// asks for: servers name fewer than they granted.
-	cred.GrantedScopes = splitScopes(t.Scope)
+	cred.GrantedScopes = usableScopes(strings.Fields(t.Scope))
 	return nil
 }
 
@@ -102,7 +110,7 @@ func checkToken(token, tokenType string) error {
 		}
 	}
 	if tokenType != "" && !strings.EqualFold(tokenType, "bearer") {
-		return fmt.Errorf("token type %q is not supported", printable(tokenType))
+		return fmt.Errorf("token type %q is not supported", foreign.Line(tokenType))
 	}
 	return nil
 }
@@ -232,7 +240,7 @@ func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
 // refusal is the error of an answer that is none of the above.
 func (a tokenAnswer) refusal(op, resource string) error {
 	if o, ok := parseOAuthError(a.body); ok {
-		return &Error{Op: op, Code: printable(o.Code), Err: errors.New(o.describe()), Hint: hintFor(o.Code, resource)}
+		return &Error{Op: op, Code: o.Code, Err: errors.New(o.describe()), Hint: hintFor(o.Code, resource)}
 	}
 	return &Error{Op: op, Err: fmt.Errorf("status %d", a.status)}
 }
@@ -301,7 +309,7 @@ func (c *Client) revoke(ctx context.Context, cred Credential) error {
 		// A self-contained access token cannot be revoked at many providers
 		// (unsupported_token_type); with its refresh token gone it soon ends.
 		if o, _ := parseOAuthError(answer.body); answer.status != http.StatusOK && o.Code != "unsupported_token_type" {
-			return &Error{Op: op, Code: printable(o.Code), Err: fmt.Errorf("status %d", answer.status)}
+			return &Error{Op: op, Code: o.Code, Err: fmt.Errorf("status %d", answer.status)}
 		}
 	}
 	return nil

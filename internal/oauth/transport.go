@@ -142,10 +142,10 @@ func refusal(resp *http.Response, presented mark) (want, bool) {
 func (c *Client) refusedAgain(challenge Challenge) error {
 	cause := "the server refused a token that was issued for it a moment ago"
 	if text := challenge.Params["error_description"]; text != "" {
-		cause += ": " + printable(text)
+		cause += ": " + foreign.Line(text)
 	}
 	return &Error{
-		Op: "sign in to " + c.cfg.Server.Redacted(), Code: printable(challenge.ErrorCode()), Err: errors.New(cause),
+		Op: "sign in to " + c.cfg.Server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.New(cause),
 		Hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits",
 	}
 }

@@ -1,0 +1,45 @@
+package oauth
+
+import (
+	"fmt"
+
+	"mcp-login/internal/foreign"
+)
+
+// Bounds of what strangers say about scopes. A request for maxScopes of them does
+// not fit into an address, and so is refused: none is left out in silence.
+const (
+	maxScopes     = 3000
+	maxScopeBytes = 1000
+)
+
+// usableScopes returns the scopes of a challenge, a document or an answer that can
+// be asked for and shown: without those that hold what is not seen, which no scope
+// may (RFC 6749, section 3.3), and at most maxScopes. nil stays nil.
+func usableScopes(all []string) []string {
+	if all == nil {
+		return nil
+	}
+	usable := []string{}
+	for _, scope := range all {
+		if len(usable) == maxScopes {
+			break
+		}
+		if len(scope) <= maxScopeBytes && foreign.LineOf(scope, maxScopeBytes) == scope {
+			usable = append(usable, scope)
+		}
+	}
+	return usable
+}
+
+// checkLength refuses an authorization request that no provider would read.
+func checkLength(address string, scopes []string) error {
+	if len(address) <= foreign.MaxAddress {
+		return nil
+	}
+	return &Error{
+		Op:   "build the authorization request",
+		Err:  fmt.Errorf("its address would have %d bytes, and providers take %d; it asks for %d scopes", len(address), foreign.MaxAddress, len(scopes)),
+		Hint: "choose the scopes that are needed with --scope",
+	}
+}
