@@ -14,11 +14,12 @@ import (
 // operationOptions are those about load, sessions, replicas and the way it is
 // run, as text until parse.
 type operationOptions struct {
-	opsListen, drainDelay, logFormat, tlsCert, tlsKey            string
-	sessionIdle, maxSessions, maxStreams, totalStreams, maxCalls string
-	addressRate, subjectRate, trustedProxy, heartbeat, busURL    string
-	collector, traceRatio                                        string
-	stateful                                                     boolText
+	opsListen, drainDelay, logFormat, tlsCert, tlsKey         string
+	sessionIdle, maxSessions, maxStreams, totalStreams        string
+	maxCalls, maxConcurrent, maxBodyBytes, totalBodyBytes     string
+	addressRate, subjectRate, trustedProxy, heartbeat, busURL string
+	collector, traceRatio                                     string
+	stateful                                                  boolText
 
 	drain time.Duration
 	ratio float64
@@ -34,10 +35,13 @@ func (o *operationOptions) flags(text func(p *string, name, def, usage string),
 	text(&o.tlsKey, "tls-key", "", "`file` with the private key of --tls-cert")
 	boolean(&o.stateful, "stateful", "false", "give clients of revisions before 2026-07-28 a session")
 	text(&o.sessionIdle, "session-idle", "30m", "`time` after which an unused session ends")
-	text(&o.maxSessions, "max-sessions", "256", "`number` of sessions of one caller")
-	text(&o.maxStreams, "max-streams", "256", "`number` of open streams of one caller")
-	text(&o.totalStreams, "total-streams", "50000", "`number` of open streams of all callers")
-	text(&o.maxCalls, "max-concurrent", "1024", "`number` of other requests under way")
+	text(&o.maxSessions, "max-sessions", "256", "`number` of sessions of one user")
+	text(&o.maxStreams, "max-streams", "256", "`number` of open streams of one user")
+	text(&o.totalStreams, "total-streams", "50000", "`number` of open streams of all users")
+	text(&o.maxCalls, "max-calls", "256", "`number` of other requests of one user that are being answered")
+	text(&o.maxConcurrent, "max-concurrent", "1024", "`number` of other requests of all users that are being answered")
+	text(&o.maxBodyBytes, "max-body-bytes", "16777216", "`bytes` of messages of one user that are under way together")
+	text(&o.totalBodyBytes, "total-body-bytes", "67108864", "`bytes` of messages of all users that are under way together")
 	text(&o.addressRate, "rate-per-address", "0", "`requests` a second of one client address; 0 is no limit")
 	text(&o.subjectRate, "rate-per-subject", "0", "`requests` a second of one user; 0 is no limit")
 	text(&o.trustedProxy, "trusted-proxy", "", "`addresses` or networks whose X-Forwarded-For is believed, separated by spaces")
@@ -75,7 +79,9 @@ func (o *operationOptions) parse(to *server.Operations, yes func(string, boolTex
 		Stateful:    yes("stateful", o.stateful),
 		SessionIdle: duration("session-idle", o.sessionIdle), Heartbeat: duration("heartbeat", o.heartbeat),
 		MaxSessions: count("max-sessions", o.maxSessions), MaxStreams: count("max-streams", o.maxStreams),
-		TotalStreams: count("total-streams", o.totalStreams), MaxConcurrent: count("max-concurrent", o.maxCalls),
+		TotalStreams: count("total-streams", o.totalStreams),
+		MaxCalls:     count("max-calls", o.maxCalls), MaxConcurrent: count("max-concurrent", o.maxConcurrent),
+		MaxBodyBytes: count("max-body-bytes", o.maxBodyBytes), TotalBodyBytes: count("total-body-bytes", o.totalBodyBytes),
 		AddressRate: rate("rate-per-address", o.addressRate), SubjectRate: rate("rate-per-subject", o.subjectRate),
 	}
 	for _, word := range words(o.trustedProxy) {

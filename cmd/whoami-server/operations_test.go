@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"mcp-login/internal/server"
+	"mcp-login/test/binary"
 )
 
 const someIssuer = "http://127.0.0.1:1/oidc"
@@ -411,8 +412,21 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		limit  time.Duration
 	}{
 		"header": {drip("POST /mcp HTTP/1.1\r\nX: "), headerTimeout},
-		"body":   {drip(head + "Content-Length: 100000\r\n\r\n"), 31 * time.Second},
-		"chunks": {drip(head + "Transfer-Encoding: chunked\r\n\r\nfffff\r\n"), 31 * time.Second},
+		"body":   {drip(head + "Content-Length: 100000\r\n\r\n"), 11 * time.Second},
+		"chunks": {drip(head + "Transfer-Encoding: chunked\r\n\r\nfffff\r\n"), 11 * time.Second},
+		"body whose last byte is held back": {func(c net.Conn) {
+			_, _ = io.WriteString(c, head+"Content-Length: 1000001\r\n\r\n"+strings.Repeat(" ", 1000000))
+			time.Sleep(2 * time.Second)
+		}, 11 * time.Second},
+		"body that is fast enough and too long": {func(c net.Conn) {
+			_, _ = io.WriteString(c, head+"Content-Length: 4000000\r\n\r\n")
+			for {
+				if _, err := io.WriteString(c, strings.Repeat(" ", 8<<10)); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}, 31 * time.Second},
 		"body that nobody reads": {
 			drip("POST / HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nContent-Length: 100000\r\n\r\n"), 31 * time.Second,
 		},
@@ -486,7 +500,9 @@ func TestMain(m *testing.M) {
 		go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
 		os.Exit(run(ctx, nil, os.Getenv, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	binary.Clean()
+	os.Exit(code)
 }
 
 // Socket activation: the sockets are those that were passed, by name, and the

@@ -122,7 +122,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		printDev(stdout, cfg.Resource.String())
 	}
 	if o.busURL != "" {
-		connection, err := bus.Dial(o.busURL, log)
+		connection, err := bus.Dial(o.busURL, cfg.Resource.String(), log)
 		if err != nil {
 			return fmt.Errorf("start: %w", err)
 		}

@@ -20,6 +20,7 @@ type exchangeKey struct{}
 // goroutine that serves the request.
 type exchange struct {
 	http.ResponseWriter
+	client  string // address, see [clientAddress]
 	status  int
 	subject string
 	reason  error
@@ -63,6 +64,14 @@ func noteSubject(ctx context.Context, subject string) {
 	}
 }
 
+// clientOf is the address that the request came from.
+func clientOf(ctx context.Context) string {
+	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+		return e.client
+	}
+	return ""
+}
+
 // statusOf is the status that was answered so far; zero if there is none.
 func statusOf(ctx context.Context) int {
 	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
@@ -83,7 +92,7 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	method := knownMethod(r.Method)
 	r, span := s.startSpan(r, name, method, id)
-	e := &exchange{ResponseWriter: w}
+	e := &exchange{ResponseWriter: w, client: clientAddress(r, s.ops.TrustedProxies)}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
 	defer func() {
 		took := time.Since(start)
@@ -103,7 +112,7 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 		attrs := []slog.Attr{
 			slog.String("request_id", id), slog.String("method", method),
 			slog.String("route", name), slog.Int("status", e.status),
-			slog.Duration("duration", took), slog.String("client", clientAddress(r, s.ops.TrustedProxies)),
+			slog.Duration("duration", took), slog.String("client", e.client),
 		}
 		if span.SpanContext().IsSampled() {
 			attrs = append(attrs, slog.String("trace_id", span.SpanContext().TraceID().String()))

@@ -6,16 +6,24 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"time"
 )
 
 const (
 	// maxBodyBytes is the largest message accepted, 4 MiB.
 	maxBodyBytes = 4 << 20
-	// maxAnnounced is how much room is made before a byte of it has come.
-	maxAnnounced = 16 << 10
-	// bodyTimeout is how long a client may take to send its message.
+	// leastBody is what a message counts as at least: its connection and its
+	// request take about as much.
+	leastBody = 8 << 10
+	// firstRoom is the room that is made before a byte has come.
+	firstRoom = 4 << 10
+	// bodyTimeout is how long a client may take to send its message, and
+	// bodyPause how long for each bodyStep bytes of it, and for the rest: a
+	// message that is held back takes room from others.
 	bodyTimeout = 30 * time.Second
+	bodyPause   = 10 * time.Second
+	bodyStep    = 32 << 10
 )
 
 // limitBody bounds the time that the sender of r may take for its body, whether
@@ -28,59 +36,202 @@ func limitBody(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// readMessageBody checks a message's content type, reads it whole, and asks
+// incoming is a message that was read whole and may be answered. What it holds
+// is released by whoever answers it.
+type incoming struct {
+	message
+	body []byte
+	*holding
+}
+
+// receive reads a message of a verified caller, takes a slot for it, and asks
 // whether its sender may send it, or answers itself and returns false. A page may
 // send text/plain to any server without a preflight, so only application/json is
 // taken (S13). mcp-go reads without limit, which is why the reading is done here;
-// it gets the body that was read.
-func readMessageBody(w http.ResponseWriter, r *http.Request) ([]byte, message, bool) {
+// it gets the body that was read. The slot is taken last: a body that is held
+// back must not keep others from being answered.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (in incoming, ok bool) {
+	in.holding = &holding{limits: s.limits, owner: ownerOf(id)}
+	defer func() {
+		if !ok {
+			in.release()
+		}
+	}()
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {
 		problem{
 			http.StatusUnsupportedMediaType, "invalid_request",
 			"The content type must be application/json.",
 		}.write(w)
-		return nil, message{}, false
+		return in, false
 	}
+	if in.body, err = readBody(w, r, in.holdBytes); err != nil {
+		s.refuseBody(w, r, err)
+		return in, false
+	}
+	if !s.holdCall(w, in.holding) {
+		return in, false
+	}
+	if in.message, ok = allowMessage(w, r, in.body); !ok {
+		return in, false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(in.body))
+	r.ContentLength = int64(len(in.body))
+	return in, true
+}
+
+// holdCall takes a slot for a request, which begins to be answered now, or
+// answers itself and returns false.
+func (s *Server) holdCall(w http.ResponseWriter, h *holding) bool {
+	switch h.holdCall() {
+	case ownerHasTooMuch:
+		s.metrics.refused(limitCalls)
+		tooMany(w, 1, "too_many_requests", "Too many requests of this user are being answered.")
+		return false
+	case allHaveTooMuch:
+		s.metrics.refused(limitConcurrency)
+		comeBack(w, "The server is busy.")
+		return false
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+	return true
+}
+
+// Why a body was not read to its end, beside the connection's own errors.
+var (
+	errBodyTooLarge  = errors.New("body too large")
+	errOwnerBytes    = errors.New("too many bytes of one caller under way")
+	errAllBytes      = errors.New("too many bytes under way")
+	errBodyTooSlow   = errors.New("body too slow")
+	errBodyNotWanted = errors.New("body longer than announced")
+)
+
+// readBody reads the body of r. Room is made, and held, as bytes come in: the
+// length that a sender announces is a bound and no promise.
+func readBody(w http.ResponseWriter, r *http.Request, hold func(int) quotaVerdict) ([]byte, error) {
+	limit := maxBodyBytes
 	if r.ContentLength > maxBodyBytes {
-		tooLarge(w)
-		return nil, message{}, false
+		return nil, errBodyTooLarge
+	} else if r.ContentLength >= 0 {
+		limit = int(r.ContentLength)
 	}
-	body, err := readAll(http.MaxBytesReader(w, r.Body, maxBodyBytes), r.ContentLength)
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		tooLarge(w)
-		return nil, message{}, false
-	case err != nil:
-		noteReason(r.Context(), err)
-		w.Header().Set("Connection", "close")
-		problem{http.StatusBadRequest, "invalid_request", "The message could not be read."}.write(w)
-		return nil, message{}, false
+	if err := heldError(hold(leastBody)); err != nil {
+		return nil, err
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	m, ok := allowMessage(w, r, body)
-	if !ok {
-		return nil, message{}, false
+	pace := newBodyPace(w)
+	body := make([]byte, 0, min(limit, firstRoom))
+	for {
+		if len(body) == cap(body) {
+			if len(body) == limit {
+				return body, endOfBody(r, pace)
+			}
+			size := min(limit, 2*cap(body))
+			if err := heldError(hold(max(size, leastBody) - max(cap(body), leastBody))); err != nil {
+				return nil, err
+			}
+			body = append(make([]byte, 0, size), body...)
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			pace.end()
+			return body, nil
+		case err != nil:
+			return nil, pace.why(err)
+		}
+		pace.came(n)
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.ContentLength = int64(len(body))
-	return body, m, true
 }
 
-// readAll is io.ReadAll for a body whose length the sender has announced: -1 for
-// none. It is not believed beyond what a usual message has.
-func readAll(body io.Reader, length int64) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(int(min(max(length, 0), maxAnnounced)) + bytes.MinRead)
-	_, err := b.ReadFrom(body)
-	return b.Bytes(), err
+// endOfBody makes sure that nothing follows a body that has the length it may
+// have.
+func endOfBody(r *http.Request, pace *bodyPace) error {
+	var more [1]byte
+	for {
+		n, err := r.Body.Read(more[:])
+		switch {
+		case n > 0 && r.ContentLength >= 0:
+			return errBodyNotWanted
+		case n > 0:
+			return errBodyTooLarge
+		case errors.Is(err, io.EOF):
+			pace.end()
+			return nil
+		case err != nil:
+			return pace.why(err)
+		}
+	}
 }
 
-func tooLarge(w http.ResponseWriter) {
+func heldError(v quotaVerdict) error {
+	switch v {
+	case ownerHasTooMuch:
+		return errOwnerBytes
+	case allHaveTooMuch:
+		return errAllBytes
+	}
+	return nil
+}
+
+// bodyPace moves the read deadline of a connection while a body comes in.
+type bodyPace struct {
+	conn *http.ResponseController
+	last time.Time // no deadline is later
+	step int       // bytes that came since the deadline was set
+}
+
+func newBodyPace(w http.ResponseWriter) *bodyPace {
+	now := time.Now()
+	p := &bodyPace{conn: http.NewResponseController(w), last: now.Add(bodyTimeout)}
+	p.extend(now)
+	return p
+}
+
+// extend gives the sender time for the next bytes. Not every ResponseWriter can
+// set a deadline; then there is none.
+func (p *bodyPace) extend(now time.Time) {
+	next := now.Add(bodyPause)
+	if next.After(p.last) {
+		next = p.last
+	}
+	_ = p.conn.SetReadDeadline(next)
+	p.step = 0
+}
+
+func (p *bodyPace) came(n int) {
+	if p.step += n; p.step >= bodyStep {
+		p.extend(time.Now())
+	}
+}
+
+// end takes the deadline away: a stream may follow, and the next request.
+func (p *bodyPace) end() { _ = p.conn.SetReadDeadline(time.Time{}) }
+
+func (p *bodyPace) why(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errBodyTooSlow
+	}
+	return err
+}
+
+// refuseBody answers a request whose body was not read to its end. What is left
+// of it is not waited for.
+func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	noteReason(r.Context(), err)
 	w.Header().Set("Connection", "close")
-	problem{
-		http.StatusRequestEntityTooLarge, "invalid_request",
-		"The message is larger than 4 MiB.",
-	}.write(w)
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is larger than 4 MiB."}.write(w)
+	case errors.Is(err, errOwnerBytes):
+		s.metrics.refused(limitBodies)
+		tooMany(w, 1, "too_many_requests", "Too many bytes of this user are under way.")
+	case errors.Is(err, errAllBytes):
+		s.metrics.refused(limitBodies)
+		comeBack(w, "The server is busy.")
+	case errors.Is(err, errBodyTooSlow):
+		problem{http.StatusRequestTimeout, "invalid_request", "The message came too slowly."}.write(w)
+	default:
+		problem{http.StatusBadRequest, "invalid_request", "The message could not be read."}.write(w)
+	}
 }

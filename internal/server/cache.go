@@ -28,8 +28,8 @@ const (
 	maxGoodBytes = 32 << 20
 	maxRefused   = 4_096
 	// maxChecks bounds the checks of unknown tokens under way. A check outlives
-	// the request that caused it, so nothing else does. Of tokens that were
-	// good there are no more than maxGood.
+	// the request that caused it, so nothing else does. One address may have
+	// half of them.
 	maxChecks = 1_024
 	// staleWait is how long a request with a token that was good waits for a
 	// provider that may be down before it goes on without.
@@ -51,6 +51,10 @@ type cache struct {
 	// those who asked are answered.
 	revoked func(tokenKey)
 
+	// unknown bounds the checks under way of tokens of which nothing is known,
+	// by the address that sent them.
+	unknown *quota
+
 	verdicts verdicts
 
 	mu      sync.Mutex
@@ -62,6 +66,7 @@ type cache struct {
 // pending is a check under way. Its results may be read once done is closed.
 type pending struct {
 	done     chan struct{}
+	end      func() // of what the check holds; nil for a token that was good
 	identity Identity
 	err      error
 }
@@ -70,7 +75,7 @@ func newCache(life context.Context, check Verifier, ttl, grace time.Duration) *c
 	return &cache{
 		check: check, life: life, ttl: ttl, grace: grace, revoked: func(tokenKey) {},
 		good: newShelf(maxGood, maxGoodBytes), refused: newShelf(maxRefused, 0),
-		checks: make(map[tokenKey]*pending),
+		checks: make(map[tokenKey]*pending), unknown: newChecksQuota(),
 	}
 }
 
@@ -105,16 +110,39 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	}
 	p := c.checks[key]
 	if p == nil {
-		if known == nil && len(c.checks) >= maxChecks {
-			c.mu.Unlock()
-			return Identity{}, busy("too many checks under way")
-		}
 		p = &pending{done: make(chan struct{})}
+		// Of tokens that were good there are no more than maxGood.
+		if o := (owner{subject: clientOf(ctx)}); known == nil {
+			if c.unknown.take(o, 1) != granted {
+				c.mu.Unlock()
+				return Identity{}, errTooManyChecks
+			}
+			p.end = func() { c.unknown.give(o, 1) }
+		}
 		c.checks[key] = p
 		go c.run(key, token, p, known != nil)
 	}
 	c.mu.Unlock()
 	return c.await(ctx, p, known)
+}
+
+// newChecksQuota bounds the checks of unknown tokens under way, in all and of
+// one address.
+func newChecksQuota() *quota { return newQuota(maxChecks, maxChecks/2) }
+
+var errTooManyChecks = busy("too many checks under way")
+
+// boundedChecks is a verifier of which no more checks are under way at a time.
+func boundedChecks(verify Verifier) Verifier {
+	checks := newChecksQuota()
+	return func(ctx context.Context, token string) (Identity, error) {
+		o := owner{subject: clientOf(ctx)}
+		if checks.take(o, 1) != granted {
+			return Identity{}, errTooManyChecks
+		}
+		defer checks.give(o, 1)
+		return verify(ctx, token)
+	}
 }
 
 // await waits for p. A token that was good does not wait long.
@@ -182,6 +210,9 @@ func (c *cache) run(key tokenKey, token string, p *pending, known bool) {
 	}
 	delete(c.checks, key)
 	c.mu.Unlock()
+	if p.end != nil {
+		p.end()
+	}
 	if revoked {
 		c.revoked(key)
 	}

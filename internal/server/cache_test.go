@@ -187,7 +187,13 @@ func TestCacheIsPerTokenAndBounded(t *testing.T) {
 	})
 }
 
-// Checks outlive their requests, so there must not be any number of them.
+// from is a context as of a request of that address.
+func from(t *testing.T, address string) context.Context {
+	return context.WithValue(t.Context(), exchangeKey{}, &exchange{client: address})
+}
+
+// Checks outlive their requests, so there must not be any number of them. One
+// address may cause half of them, and others are served then.
 func TestCacheChecksUnderWayAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -198,10 +204,16 @@ func TestCacheChecksUnderWayAreBounded(t *testing.T) {
 		var wg sync.WaitGroup
 		for k := range maxChecks {
 			wg.Go(func() {
-				if _, err := c.verify(t.Context(), fmt.Sprint(k)); err != nil {
+				if _, err := c.verify(from(t, fmt.Sprint(k%2)), fmt.Sprint(k)); err != nil {
 					t.Error(err)
 				}
 			})
+			if k == maxChecks-2 {
+				synctest.Wait()
+				if _, err := c.verify(from(t, "0"), "one more"); !errors.Is(err, ErrUnavailable) {
+					t.Errorf("more than half of one address: %v", err)
+				}
+			}
 		}
 		synctest.Wait()
 		if _, err := c.verify(t.Context(), "one more"); !errors.Is(err, ErrUnavailable) {

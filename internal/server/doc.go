@@ -12,16 +12,19 @@
 //     DNS rebinding; S13).
 //  3. Discovery documents, the page for people and /healthz are answered
 //     without a token. A browser's preflight is answered, too.
-//  4. An address with too many requests gets 429, and everyone 503 while too
-//     many calls are under way or the server stops.
+//  4. An address with too many requests gets 429, and everyone 503 while the
+//     server stops.
 //  5. For all else exactly one Authorization header with one bearer token is
 //     expected, on every request of every method (S10). A malformed request is
 //     400, a missing or bad token 401, a token that lacks a required scope 403,
 //     an unreachable provider 503; 401 and 403 carry the challenge of RFC 6750
 //     section 3 with resource_metadata of RFC 9728 section 5.1 (S3, S4, S6). A
 //     subject with too many requests gets 429.
-//  6. Method, content type, size and the message's member names are checked:
-//     405, 415, 413, 400.
+//  6. Method and content type are checked, and the message is read as its bytes
+//     come: 405, 415, 413, and 408 if they come too slowly. Then it takes a
+//     place among the calls, or as a listen request among the streams, and its
+//     member names are checked: 400. What one user may hold of bytes, calls and
+//     streams is bounded, beyond it is 429; of all users, beyond it is 503.
 //  7. The session, where there is one, must belong to the caller, whatever the
 //     method, else 404 (S11).
 //  8. mcp-go answers, for all protocol revisions from 2024-11-05 to 2026-07-28.

@@ -19,10 +19,12 @@ type Group struct {
 	endLife context.CancelFunc // of the issuers
 }
 
-// issuerPool has each issuer once.
+// issuerPool is what the servers of a group share: each issuer once, and the
+// limits.
 type issuerPool struct {
 	life      context.Context
 	providers map[string]*provider
+	limits    *limits
 }
 
 // NewGroup returns a group of one server per configuration, or everything that
@@ -30,14 +32,16 @@ type issuerPool struct {
 // /healthz. Two resources of one host must differ in the path before /mcp, as
 // in https://host/notes/mcp and https://host/tasks/mcp: else they would share the
 // HTTP+SSE endpoint, and with it an audience. HTTP of the first configuration
-// performs all requests to issuers.
+// performs all requests to issuers, and its limits are those of all together.
 func NewGroup(configs ...Config) (*Group, error) {
 	if len(configs) == 0 {
 		return nil, errors.New("server group: no configuration")
 	}
 	life, endLife := context.WithCancel(context.Background())
 	g := &Group{endLife: endLife}
-	pool := &issuerPool{life: life, providers: make(map[string]*provider)}
+	pool := &issuerPool{
+		life: life, providers: make(map[string]*provider), limits: newLimits(configs[0].Operations.withDefaults()),
+	}
 	var errs []error
 	for _, cfg := range configs {
 		cfg.shared = pool

@@ -16,9 +16,6 @@ const (
 	// maxInFlight bounds the messages of one HTTP+SSE session that are being
 	// answered at a time.
 	maxInFlight = 64
-	// queuedAnswers may wait for a client that reads slowly; further ones wait
-	// with their message.
-	queuedAnswers = 16
 )
 
 // legacySession is an open HTTP+SSE stream (MCP 2024-11-05, transports). What is
@@ -86,8 +83,7 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
 		methodNotAllowed(w, "GET")
 		return
 	}
-	owner := principalOf(id).key()
-	done, ok := s.openStream(w, owner, "sse")
+	done, ok := s.openStream(w, ownerOf(id), "sse")
 	if !ok {
 		return
 	}
@@ -95,8 +91,8 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	session := &legacySession{
-		id: s.newSessionID(), owner: owner, ctx: ctx,
-		events: make(chan []byte, queuedAnswers), idle: make(chan struct{}),
+		id: s.newSessionID(), owner: s.principal(id).key(), ctx: ctx,
+		events: make(chan []byte), idle: make(chan struct{}),
 	}
 	stream := newEventStream(w)
 	if err := stream.open(); err != nil {
@@ -132,26 +128,12 @@ func (s *Server) pump(session *legacySession, stream eventStream) error {
 			session.close()
 			hangUp, idle = nil, session.idle
 		case <-idle:
-			return s.leave(session, stream)
+			return stream.farewell()
 		case <-session.ctx.Done():
 			return nil
 		}
 		if err != nil {
 			return err
-		}
-	}
-}
-
-// leave writes the last answers and says goodbye.
-func (s *Server) leave(session *legacySession, stream eventStream) error {
-	for {
-		select {
-		case data := <-session.events:
-			if err := stream.event("message", data); err != nil {
-				return err
-			}
-		default:
-			return stream.farewell()
 		}
 	}
 }
@@ -192,12 +174,12 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identi
 		methodNotAllowed(w, "POST")
 		return
 	}
-	message, _, ok := readMessageBody(w, r)
+	in, ok := s.receive(w, r, id)
 	if !ok {
 		return
 	}
 	session := r.URL.Query().Get("sessionId")
-	outcome, err := s.deliver(r.Context(), session, id, message)
+	outcome, err := s.deliver(r.Context(), session, id, in)
 	if err != nil {
 		noteReason(r.Context(), err)
 		comeBack(w, "The session cannot be reached at present. Try again.")
@@ -214,27 +196,34 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identi
 }
 
 // deliver hands a message to the process that holds the session's stream.
-func (s *Server) deliver(ctx context.Context, session string, id Identity, message []byte) (acceptance, error) {
+func (s *Server) deliver(ctx context.Context, session string, id Identity, in incoming) (acceptance, error) {
 	replica, _, named := strings.Cut(session, ".")
 	if s.ops.Bus == nil || !named || replica == s.ops.Bus.Self() {
-		return s.take(session, id, message), nil
+		return s.take(session, id, in.body, in.holding), nil
 	}
-	return s.forward(ctx, replica, forwarded{Session: session, Identity: id, Message: message})
+	defer in.release()
+	return s.forward(ctx, replica, forwarded{
+		Resource: s.layout.resource, Session: session, Identity: id, Message: in.body,
+	})
 }
 
 // take starts to answer a message on a stream that this process holds. The
 // answer is written there; how long it takes does not hold up the client's next
-// message.
-func (s *Server) take(session string, id Identity, message []byte) acceptance {
-	l, ok := s.legacy.of(principalOf(id).key(), session)
+// message, but what the message holds is released only then: a client that reads
+// slowly must not have any number of answers waiting.
+func (s *Server) take(session string, id Identity, message []byte, held *holding) acceptance {
+	l, ok := s.legacy.of(s.principal(id).key(), session)
 	if !ok {
+		held.release()
 		return noSuchSession
 	}
 	if verdict := l.enter(); verdict != accepted {
+		held.release()
 		return verdict
 	}
 	go func() {
 		defer l.exit()
+		defer held.release()
 		defer func() {
 			if p := recover(); p != nil {
 				s.log.Error("panic while answering", slog.String("panic", fmt.Sprintf("%T", p)))
@@ -258,18 +247,22 @@ func (s *Server) take(session string, id Identity, message []byte) acceptance {
 }
 
 // openStream counts a new stream of owner, or answers itself and returns false.
-func (s *Server) openStream(w http.ResponseWriter, owner, transport string) (done func(), ok bool) {
-	switch s.streamCount.add(owner) {
-	case ownerHasTooMany:
+// A stream is written to for as long as it is open.
+func (s *Server) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
+	switch s.limits.streams.take(o, 1) {
+	case ownerHasTooMuch:
+		s.metrics.refused(limitStreams)
 		tooMany(w, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")
 		return nil, false
-	case allHaveTooMany:
+	case allHaveTooMuch:
+		s.metrics.refused(limitStreams)
 		comeBack(w, "The server has too many open streams.")
 		return nil, false
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	s.metrics.streamOpened(transport)
 	return func() {
-		s.streamCount.remove(owner)
+		s.limits.streams.give(o, 1)
 		s.metrics.streamClosed(transport)
 	}, true
 }

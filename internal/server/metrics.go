@@ -74,7 +74,7 @@ func newMetrics(to prometheus.Registerer, version string, bus Bus) (*metrics, er
 	for _, transport := range []string{"sse", "streamable"} {
 		m.streams.WithLabelValues(transport)
 	}
-	for _, limit := range []string{limitAddress, limitSubject, limitConcurrency} {
+	for _, limit := range []string{limitAddress, limitSubject, limitConcurrency, limitCalls, limitBodies, limitStreams} {
 		m.limited.WithLabelValues(limit)
 	}
 	return m, nil
@@ -84,7 +84,10 @@ func newMetrics(to prometheus.Registerer, version string, bus Bus) (*metrics, er
 const (
 	limitAddress     = "address"
 	limitSubject     = "subject"
-	limitConcurrency = "concurrency"
+	limitConcurrency = "concurrency" // calls of all
+	limitCalls       = "calls"       // of one user
+	limitBodies      = "bodies"
+	limitStreams     = "streams"
 )
 
 func (m *metrics) answered(route, method string, status int, took time.Duration, stream bool) {

@@ -18,6 +18,9 @@ const (
 	defaultMaxStreams    = 256
 	defaultTotalStreams  = 50_000
 	defaultMaxConcurrent = 1024
+	defaultMaxCalls      = 256
+	defaultMaxBodies     = 16 << 20
+	defaultTotalBodies   = 64 << 20
 )
 
 // Operations is the part of [Config] about load, sessions and replicas. The zero
@@ -30,14 +33,20 @@ type Operations struct {
 	// SessionIdle ends a session that was not used for so long; zero means 30
 	// minutes. An open stream is a use.
 	SessionIdle time.Duration
-	// MaxSessions and MaxStreams bound what one caller may hold at a time: its
-	// sessions over all replicas, its open streams at this one. Zero means 256.
+	// MaxSessions, MaxStreams and MaxCalls bound what one user may hold at a
+	// time, whatever application asks: sessions over all replicas, and at this
+	// one open streams, and calls that are being answered. Zero means 256.
 	// Beyond it is 429.
-	MaxSessions, MaxStreams int
-	// TotalStreams bounds the open streams of all callers, zero means 50,000,
-	// and MaxConcurrent the other requests under way, zero means 1,024. Beyond
-	// it is 503.
+	MaxSessions, MaxStreams, MaxCalls int
+	// TotalStreams bounds the open streams of all users, zero means 50,000, and
+	// MaxConcurrent their calls that are being answered, zero means 1,024. A
+	// call takes its place once its body was read. Beyond it is 503.
 	TotalStreams, MaxConcurrent int
+	// MaxBodyBytes and TotalBodyBytes bound the bytes of messages, from when
+	// they come in until they are answered: of one user, zero means 16 MiB,
+	// beyond it is 429, and of all, zero means 64 MiB, beyond it is 503. Neither
+	// may be less than the largest message, 4 MiB.
+	MaxBodyBytes, TotalBodyBytes int
 	// AddressRate and SubjectRate are requests a second, of one client address
 	// before its token is looked at, and of one subject afterwards; zero means
 	// no limit. Bursts may be ten times as large. Beyond it is 429.
@@ -65,9 +74,15 @@ func (o *Operations) checkOperations() error {
 		{"max streams", o.MaxStreams},
 		{"total streams", o.TotalStreams},
 		{"max concurrent", o.MaxConcurrent},
+		{"max calls", o.MaxCalls},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("%s %d: must not be negative", n.name, n.value))
+		}
+	}
+	for _, n := range []int{o.MaxBodyBytes, o.TotalBodyBytes} {
+		if n != 0 && n < maxBodyBytes {
+			errs = append(errs, fmt.Errorf("body bytes %d: must not be less than the largest message, %d", n, maxBodyBytes))
 		}
 	}
 	if !(o.AddressRate >= 0) || !(o.SubjectRate >= 0) || o.AddressRate > maxRate || o.SubjectRate > maxRate {
@@ -93,6 +108,9 @@ func (o Operations) withDefaults() Operations {
 	set(&o.MaxStreams, defaultMaxStreams)
 	set(&o.TotalStreams, defaultTotalStreams)
 	set(&o.MaxConcurrent, defaultMaxConcurrent)
+	set(&o.MaxCalls, defaultMaxCalls)
+	set(&o.MaxBodyBytes, defaultMaxBodies)
+	set(&o.TotalBodyBytes, defaultTotalBodies)
 	if o.SessionIdle == 0 {
 		o.SessionIdle = defaultSessionIdle
 	}

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
@@ -137,22 +139,47 @@ func TestSubjectLimit(t *testing.T) {
 	}
 }
 
-// Calls under way are bounded; streams do not count.
+// slowTools is an MCP server with a tool that says when it is called and does
+// not answer until proceed is closed.
+func slowTools(asked, proceed chan struct{}) *server.MCPServer {
+	m := server.NewMCPServer("slow", "1")
+	m.AddTool(mcp.NewTool("slow"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		asked <- struct{}{}
+		<-proceed
+		return mcp.NewToolResultText("done"), nil
+	})
+	return m
+}
+
+const callSlow = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}`
+
+// Calls that are answered are bounded; streams do not count, nor does a request
+// whose token is being checked.
 func TestConcurrencyLimit(t *testing.T) {
 	i := newTestIssuer(t)
-	asked, proceed := make(chan struct{}), make(chan struct{})
+	asked, proceed, checking, checked := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
-		close(asked)
-		<-proceed
+		close(checking)
+		<-checked
 		answer(200, logtoClaims)(w, r)
 	}
-	l := startServer(t, i, func(c *Config) { c.MaxConcurrent = 1 })
+	l := startServer(t, i, func(c *Config) { c.MaxConcurrent, c.MCP = 1, slowTools(asked, proceed) })
 	c := clientWith(t, l.tokenFor(t, i, "alice"))
 	s := openStream(t, l.url, c)
+	waits := make(chan *http.Response, 1)
+	go func() { waits <- post(t, clientWith(t, "opaque"), l.url+"/mcp", pingMessage) }()
+	<-checking
+	if resp := post(t, c, l.url+"/mcp", pingMessage); resp.StatusCode != 200 {
+		t.Errorf("while another's token is checked: %d", resp.StatusCode)
+	}
+	close(checked)
+	if resp := <-waits; resp.StatusCode != 200 {
+		t.Errorf("once it is: %d", resp.StatusCode)
+	}
 	held := make(chan *http.Response, 1)
-	go func() { held <- post(t, clientWith(t, "opaque"), l.url+"/mcp", callWhoami) }()
+	go func() { held <- post(t, clientWith(t, "opaque"), l.url+"/mcp", callSlow) }()
 	<-asked
-	if resp := post(t, c, l.url+"/mcp", callWhoami); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+	if resp := post(t, c, l.url+"/mcp", pingMessage); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("one too many: %d", resp.StatusCode)
 	}
 	openStream(t, l.url, c)

@@ -36,8 +36,9 @@ type Bus interface {
 var ErrNoReplica = errors.New("no such replica")
 
 // forwarded is a message for an HTTP+SSE session that another replica holds,
-// with the sender as this one has verified it.
+// with the sender as this one has verified it for its resource.
 type forwarded struct {
+	Resource string
 	Session  string
 	Identity Identity
 	Message  []byte
@@ -96,5 +97,13 @@ func (s *Server) answerReplica(_ context.Context, request []byte) []byte {
 		s.log.Error("a replica's message is not understood", slog.Any("error", err))
 		return nil
 	}
-	return []byte(s.take(f.Session, f.Identity, f.Message))
+	if f.Resource != s.layout.resource {
+		return []byte(noSuchSession) // its sender was verified for another resource
+	}
+	held := &holding{limits: s.limits, owner: ownerOf(f.Identity)}
+	if held.holdBytes(max(len(f.Message), leastBody)) != granted || held.holdCall() != granted {
+		held.release()
+		return []byte(tooManyAtATime)
+	}
+	return []byte(s.take(f.Session, f.Identity, f.Message, held))
 }

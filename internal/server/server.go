@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
 
@@ -61,7 +60,7 @@ type Server struct {
 	sessions     SessionStore
 	legacy       legacySessions
 	watchers     watchers
-	streamCount  *streamCount
+	limits       *limits
 	addressLimit *rateLimiter
 	subjectLimit *rateLimiter
 
@@ -73,7 +72,6 @@ type Server struct {
 	mu      sync.Mutex
 	waning  bool          // not ready for new clients any more
 	active  int           // protected requests under way
-	calls   int           // those of them that hold no stream
 	drained chan struct{} // closed by the last of them once Close has begun
 }
 
@@ -94,12 +92,16 @@ func New(cfg Config) (*Server, error) {
 	if s.version == "" {
 		s.version = "dev"
 	}
+	s.ops = cfg.Operations.withDefaults()
+	if s.limits = newLimits(s.ops); cfg.shared != nil {
+		s.limits = cfg.shared.limits
+	}
 	s.life, s.endLife = context.WithCancel(context.Background())
 	s.streams, s.hangUp = context.WithCancel(s.life)
 	s.prepareVerification(&cfg)
 	s.mcp = s.tools(&cfg, s.version)
 	s.streamable = newStreamable(s.mcp, s.log)
-	if err := errors.Join(s.checkToolScopes(), s.operate(cfg.Operations), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
+	if err := errors.Join(s.checkToolScopes(), s.operate(), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
 		s.endLife()
 		return nil, err
 	}
@@ -107,11 +109,10 @@ func New(cfg Config) (*Server, error) {
 }
 
 // operate sets up limits, sessions, metrics, and the way to the replicas.
-func (s *Server) operate(ops Operations) error {
-	s.ops = ops.withDefaults()
+func (s *Server) operate() error {
+	ops := s.ops
 	s.legacy.open = make(map[string]*legacySession)
 	s.watchers.of = make(map[string]map[int]context.CancelFunc)
-	s.streamCount = newStreamCount(s.ops.TotalStreams, s.ops.MaxStreams)
 	s.addressLimit, s.subjectLimit = newRateLimiter(ops.AddressRate), newRateLimiter(ops.SubjectRate)
 	s.sessions = newMemorySessions()
 	if ops.Bus != nil {
@@ -205,17 +206,17 @@ func (s *Server) protected(metadataURL string,
 		if allowBrowser(w, r) {
 			return
 		}
-		if after, ok := s.addressLimit.allow(clientAddress(r, s.ops.TrustedProxies)); !ok {
+		if after, ok := s.addressLimit.allow(clientOf(r.Context())); !ok {
 			s.metrics.refused(limitAddress)
 			tooMany(w, after, "too_many_requests", "Too many requests from this address.")
 			return
 		}
-		leave, ok := s.enter(w, r)
+		leave, ok := s.enter(w)
 		if !ok {
 			return
 		}
 		defer leave()
-		ctx, cancel := s.bounded(r)
+		ctx, cancel := endedBy(r.Context(), s.life)
 		defer cancel()
 		r = r.WithContext(ctx)
 
@@ -237,34 +238,18 @@ func (s *Server) protected(metadataURL string,
 	})
 }
 
-// holdsStream reports whether r may be answered for as long as the client likes:
-// a GET, and of the POSTs only the modern listen request; its Mcp-Method header
-// must equal its body.
-func holdsStream(r *http.Request) bool { return r.Method == http.MethodGet || listens(r) }
-
-func listens(r *http.Request) bool {
-	return r.Header.Get(mcp.HeaderMethod) == string(mcp.MethodSubscriptionsListen)
-}
-
-// bounded returns r's context, ended by Close too: at once for a listen request,
-// in the end for all. The other streams say goodbye by themselves.
-func (s *Server) bounded(r *http.Request) (context.Context, context.CancelFunc) {
-	end := s.life
-	if listens(r) {
-		end = s.streams
-	}
-	ctx, cancel := context.WithCancel(r.Context())
+// endedBy returns ctx, ended by end as well. Close ends listen requests with
+// the streams, at once, and everything in the end; the other streams say goodbye
+// by themselves.
+func endedBy(ctx, end context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(end, cancel)
 	return ctx, func() { stop(); cancel() }
 }
 
-// enter admits a protected request, or answers it itself and returns false.
-func (s *Server) enter(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
-	call := 1
-	deadline := time.Now().Add(answerTimeout)
-	if holdsStream(r) {
-		call, deadline = 0, time.Time{}
-	}
+// enter admits a protected request, or answers it itself and returns false. What
+// it may hold is decided once it is known whose it is.
+func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.drained != nil {
@@ -272,21 +257,14 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) (leave func(), ok
 		comeBack(w, "The server is stopping.")
 		return nil, false
 	}
-	if s.calls+call > s.ops.MaxConcurrent {
-		s.metrics.refused(limitConcurrency)
-		comeBack(w, "The server is busy.")
-		return nil, false
-	}
 	s.active++
-	s.calls += call
 	s.metrics.underWay(1)
 	// Not every ResponseWriter can set a deadline; then there is none.
-	_ = http.NewResponseController(w).SetWriteDeadline(deadline)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	return func() {
 		s.metrics.underWay(-1)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.calls -= call
 		if s.active--; s.active == 0 && s.drained != nil {
 			close(s.drained)
 		}

@@ -67,27 +67,46 @@ func TestCloseEndsStreamsAndWaitsForCalls(t *testing.T) {
 }
 
 // Close reaches a listen request at once, and everything else only in the end:
-// our own streams say goodbye by themselves. This server ends a listen request by itself, since its tool list never
-// changes; a copy of it with more to say would not.
+// our own streams say goodbye by themselves. Mcp-Method alone makes no listen
+// request: it is believed of a message of 2026-07-28 only, and only when it says
+// what the message says.
 func TestWhatCloseEndsAtOnce(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), nil)
-	request := func(method, mcpMethod string) context.Context {
-		r := httptest.NewRequest(method, "/mcp", nil)
-		r.Header.Set("Mcp-Method", mcpMethod)
-		ctx, cancel := s.bounded(r)
-		t.Cleanup(cancel)
-		return ctx
+	const modern, legacy, listen = "2026-07-28", "2025-11-25", "subscriptions/listen"
+	for _, tt := range []struct {
+		header, mcpMethod string
+		message           message
+		want              bool
+	}{
+		{modern, listen, message{method: listen, version: modern}, true},
+		{modern, listen, message{method: "tools/call", version: modern}, false},
+		{modern, listen, message{method: listen}, false},
+		{modern, listen, message{method: listen, version: legacy}, false},
+		{modern, "tools/call", message{method: listen, version: modern}, false},
+		{modern, "", message{method: listen, version: modern}, false},
+		{legacy, listen, message{method: listen, version: modern}, false},
+		{"", listen, message{method: listen, version: modern}, false},
+		{legacy, listen, message{method: listen, version: legacy}, false},
+		{"", listen, message{method: "tools/call"}, false},
+	} {
+		r := httptest.NewRequest("POST", "/mcp", nil)
+		r.Header.Set("Mcp-Protocol-Version", tt.header)
+		r.Header.Set("Mcp-Method", tt.mcpMethod)
+		if got := listens(r, tt.message); got != tt.want {
+			t.Errorf("%+v: %t", tt, got)
+		}
 	}
-	get, listen := request("GET", ""), request("POST", "subscriptions/listen")
-	message := request("POST", "tools/call")
+	s := newServer(t, newTestIssuer(t), nil)
+	message, cancel := endedBy(t.Context(), s.life)
+	defer cancel()
+	stream, cancel := endedBy(message, s.streams)
+	defer cancel()
 	s.hangUp()
-	<-listen.Done()
-	if message.Err() != nil || get.Err() != nil {
+	<-stream.Done()
+	if message.Err() != nil {
 		t.Error("a call was ended with the streams")
 	}
 	s.endLife()
 	<-message.Done()
-	<-get.Done()
 }
 
 // Close gives up on a call that does not end, and says so.

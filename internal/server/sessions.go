@@ -11,15 +11,29 @@ import (
 
 // principal is whom a session belongs to. The application counts as well: a
 // token that another application holds for the same person is another caller.
-type principal struct{ issuer, subject, client string }
+// So does the resource: servers for several may share one store, and a token for
+// one of them must open nothing at another.
+type principal struct{ resource, issuer, subject, client string }
 
-func principalOf(id Identity) principal { return principal{id.Issuer, id.Subject, id.ClientID} }
+func (s *Server) principal(id Identity) principal {
+	return principal{s.layout.resource, id.Issuer, id.Subject, id.ClientID}
+}
 
 // key names the principal without telling who it is: it may be kept in a store
 // that others can read.
-func (p principal) key() string {
+func (p principal) key() string { return hashed(p.resource, p.issuer, p.subject, p.client) }
+
+// user names the principal whatever the application. Sessions are counted by it:
+// a person may register as many applications as an issuer allows.
+func (p principal) user() string { return hashed(p.resource, p.issuer, p.subject) }
+
+// session is the name under which the user's store has a session of the
+// principal.
+func (p principal) session(id string) string { return id + "." + hashed(p.client) }
+
+func hashed(parts ...string) string {
 	h := sha256.New()
-	for _, part := range []string{p.issuer, p.subject, p.client} {
+	for _, part := range parts {
 		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a Hash does not fail
 		_, _ = h.Write([]byte(part))
 	}
@@ -27,9 +41,10 @@ func (p principal) key() string {
 }
 
 // SessionStore keeps the sessions of Streamable HTTP (MCP 2025-03-26 to
-// 2025-11-25). Each is kept under its owner, so that a session of somebody else
-// cannot be told from one that does not exist (S11). An error means that the
-// store did not answer; the client is told 503.
+// 2025-11-25). Each is kept under its owner, a user at a resource, with an id that
+// has the application in it, so that a session of somebody else cannot be told
+// from one that does not exist (S11). An error means that the store did not
+// answer; the client is told 503.
 type SessionStore interface {
 	// Begin adds a session unless owner has limit of them; false means so.
 	// It ends by itself when it was not touched for idle.
@@ -114,50 +129,4 @@ func (m *memorySessions) End(ctx context.Context, owner, id string) (bool, error
 		delete(m.owners, owner)
 	}
 	return ok, err
-}
-
-// streamCount bounds open streams, in all and for each owner. Each holds a
-// connection and some memory for as long as the client likes.
-type streamCount struct {
-	total, each int
-
-	mu   sync.Mutex
-	open int
-	of   map[string]int
-}
-
-func newStreamCount(total, each int) *streamCount {
-	return &streamCount{total: total, each: each, of: make(map[string]int)}
-}
-
-type streamVerdict int
-
-const (
-	streamOpened streamVerdict = iota
-	ownerHasTooMany
-	allHaveTooMany
-)
-
-// add counts one more stream of owner if there is room.
-func (c *streamCount) add(owner string) streamVerdict {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.of[owner] >= c.each:
-		return ownerHasTooMany
-	case c.open >= c.total:
-		return allHaveTooMany
-	}
-	c.open++
-	c.of[owner]++
-	return streamOpened
-}
-
-func (c *streamCount) remove(owner string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.open--
-	if c.of[owner]--; c.of[owner] <= 0 {
-		delete(c.of, owner)
-	}
 }

@@ -21,43 +21,69 @@ func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Iden
 	sessions := s.ops.Stateful && !modern
 	switch {
 	case r.Method == http.MethodPost:
-		s.serveStreamablePost(w, r, principalOf(id).key(), sessions)
+		s.serveStreamablePost(w, r, id, sessions)
 	case !sessions:
 		methodNotAllowed(w, "POST")
 	case r.Method == http.MethodGet:
-		s.serveStreamableGet(w, r, principalOf(id).key())
+		s.serveStreamableGet(w, r, id)
 	case r.Method == http.MethodDelete:
-		s.serveStreamableDelete(w, r, principalOf(id).key())
+		s.serveStreamableDelete(w, r, id)
 	default:
 		methodNotAllowed(w, "GET, POST, DELETE")
 	}
 }
 
-func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, owner string, sessions bool) {
-	_, m, ok := readMessageBody(w, r)
+func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, id Identity, sessions bool) {
+	in, ok := s.receive(w, r, id)
 	if !ok {
 		return
 	}
-	if m.method == string(mcp.MethodSubscriptionsListen) {
-		w, r = watchFirstWrite(w, r)
-	}
+	defer in.release()
 	// mcp-go would look an id up among its own, which are none.
 	session := r.Header.Get(headerSessionID)
 	r.Header.Del(headerSessionID)
+	owner := s.principal(id)
 	switch {
-	case !sessions || mcp.IsModernProtocol(m.version):
+	case listens(r, in.message):
+		s.serveListen(w, r, in)
+	case !sessions || mcp.IsModernProtocol(in.version):
 		s.streamable.ServeHTTP(w, r)
-	case m.method == string(mcp.MethodInitialize):
+	case in.method == string(mcp.MethodInitialize):
 		s.beginSession(w, r, owner)
 	case s.hasSession(w, r, owner, session):
 		s.streamable.ServeHTTP(w, r)
 	}
 }
 
+// listens reports whether the answer to a message is a stream. It is where the
+// message is of 2026-07-28 by its header and by its body, and Mcp-Method says what
+// the body says; mcp-go refuses every other one that asks for it. Mcp-Method
+// means nothing in earlier revisions.
+func listens(r *http.Request, m message) bool {
+	version := r.Header.Get(mcp.HeaderProtocolVersion)
+	return m.method == string(mcp.MethodSubscriptionsListen) && r.Header.Get(mcp.HeaderMethod) == m.method &&
+		mcp.IsModernProtocol(version) && version == m.version
+}
+
+// serveListen answers subscriptions/listen, for as long as the client likes: it
+// counts as a stream then and not as a call.
+func (s *Server) serveListen(w http.ResponseWriter, r *http.Request, in incoming) {
+	done, ok := s.openStream(w, in.owner, "streamable")
+	if !ok {
+		return
+	}
+	defer done()
+	in.dropCall()
+	ctx, cancel := endedBy(r.Context(), s.streams)
+	defer cancel()
+	w, r = watchFirstWrite(w, r.WithContext(ctx))
+	s.streamable.ServeHTTP(w, r)
+}
+
 // beginSession answers initialize and names the caller's new session.
-func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner string) {
+func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner principal) {
 	session := rand.Text()
-	ok, err := s.sessions.Begin(r.Context(), owner, session, s.ops.MaxSessions, s.ops.SessionIdle)
+	ok, err := s.sessions.Begin(r.Context(), owner.user(), owner.session(session), s.ops.MaxSessions, s.ops.SessionIdle)
 	switch {
 	case err != nil:
 		s.storeFailed(w, r, err)
@@ -69,14 +95,14 @@ func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner stri
 	w.Header().Set(headerSessionID, session)
 	s.streamable.ServeHTTP(w, r)
 	if statusOf(r.Context()) >= http.StatusBadRequest {
-		_, err := s.sessions.End(r.Context(), owner, session)
+		_, err := s.sessions.End(r.Context(), owner.user(), owner.session(session))
 		noteReason(r.Context(), err)
 	}
 }
 
 // hasSession checks that the session is the caller's, or answers itself and
 // returns false (MCP 2025-11-25, transports, session management).
-func (s *Server) hasSession(w http.ResponseWriter, r *http.Request, owner, session string) bool {
+func (s *Server) hasSession(w http.ResponseWriter, r *http.Request, owner principal, session string) bool {
 	if session == "" {
 		problem{
 			http.StatusBadRequest, "invalid_request",
@@ -84,7 +110,7 @@ func (s *Server) hasSession(w http.ResponseWriter, r *http.Request, owner, sessi
 		}.write(w)
 		return false
 	}
-	ok, err := s.sessions.Touch(r.Context(), owner, session, s.ops.SessionIdle)
+	ok, err := s.sessions.Touch(r.Context(), owner.user(), owner.session(session), s.ops.SessionIdle)
 	switch {
 	case err != nil:
 		s.storeFailed(w, r, err)
@@ -104,24 +130,24 @@ func (s *Server) storeFailed(w http.ResponseWriter, r *http.Request, err error) 
 // serveStreamableGet holds a stream open for the session. This server never
 // speaks first, so there are heartbeats only, and no event has an id that a
 // Last-Event-ID could name: what a client resumes is the session.
-func (s *Server) serveStreamableGet(w http.ResponseWriter, r *http.Request, owner string) {
+func (s *Server) serveStreamableGet(w http.ResponseWriter, r *http.Request, id Identity) {
 	if a := r.Header.Get("Accept"); a != "" && !strings.Contains(a, "text/event-stream") && !strings.Contains(a, "*/*") {
 		problem{http.StatusNotAcceptable, "invalid_request", "GET answers with text/event-stream."}.write(w)
 		return
 	}
-	session := r.Header.Get(headerSessionID)
-	if !s.hasSession(w, r, owner, session) {
-		return
-	}
-	done, ok := s.openStream(w, owner, "streamable")
+	done, ok := s.openStream(w, ownerOf(id), "streamable")
 	if !ok {
 		return
 	}
 	defer done()
+	owner, session := s.principal(id), r.Header.Get(headerSessionID)
+	if !s.hasSession(w, r, owner, session) {
+		return
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer s.watchers.add(session, cancel)()
-	noteReason(ctx, s.keepAlive(ctx, newEventStream(w), owner, session))
+	noteReason(ctx, s.keepAlive(ctx, newEventStream(w), owner.user(), owner.session(session)))
 }
 
 // keepAlive writes heartbeats until the stream, its session or the server ends.
@@ -151,12 +177,17 @@ func (s *Server) keepAlive(ctx context.Context, stream eventStream, owner, sessi
 
 // serveStreamableDelete ends the caller's session, and its streams: those of
 // other replicas at their next heartbeat.
-func (s *Server) serveStreamableDelete(w http.ResponseWriter, r *http.Request, owner string) {
-	session := r.Header.Get(headerSessionID)
+func (s *Server) serveStreamableDelete(w http.ResponseWriter, r *http.Request, id Identity) {
+	held := &holding{limits: s.limits, owner: ownerOf(id)}
+	defer held.release()
+	if !s.holdCall(w, held) {
+		return
+	}
+	owner, session := s.principal(id), r.Header.Get(headerSessionID)
 	if !s.hasSession(w, r, owner, session) {
 		return
 	}
-	if _, err := s.sessions.End(r.Context(), owner, session); err != nil {
+	if _, err := s.sessions.End(r.Context(), owner.user(), owner.session(session)); err != nil {
 		s.storeFailed(w, r, err)
 		return
 	}

@@ -16,6 +16,7 @@ func (s *Server) prepareVerification(cfg *Config) {
 	}
 	s.provider = s.providers[0]
 	if s.verify != nil {
+		s.verify = boundedChecks(s.verify)
 		return
 	}
 	audiences := s.layout.audiences()

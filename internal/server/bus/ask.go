@@ -76,7 +76,7 @@ func isName(s string) bool {
 // Redis was away lately: then it may be on its way back.
 func (r *Redis) publish(ctx context.Context, replica, data string) error {
 	for deadline := time.Now().Add(reconnectPatience); ; {
-		listeners, err := r.client.Publish(ctx, channel(replica), data).Result()
+		listeners, err := r.client.Publish(ctx, r.channel(replica), data).Result()
 		if err != nil {
 			r.note(err)
 			return err
@@ -98,8 +98,8 @@ func (r *Redis) publish(ctx context.Context, replica, data string) error {
 // listening reports whether Redis knows this process. If not, it has just been
 // restarted, and may not know the others yet either.
 func (r *Redis) listening(ctx context.Context) bool {
-	n, err := r.client.PubSubNumSub(ctx, channel(r.self)).Result()
-	if err == nil && n[channel(r.self)] > 0 {
+	n, err := r.client.PubSubNumSub(ctx, r.channel(r.self)).Result()
+	if err == nil && n[r.channel(r.self)] > 0 {
 		return true
 	}
 	r.restarted()
@@ -110,7 +110,7 @@ func (r *Redis) listening(ctx context.Context) bool {
 func (r *Redis) whySilent(replica string, why error) error {
 	ctx, cancel := context.WithTimeout(r.life, time.Second)
 	defer cancel()
-	if n, err := r.client.Exists(ctx, aliveKey(replica)).Result(); err == nil && n == 0 && !r.recentTrouble() {
+	if n, err := r.client.Exists(ctx, r.aliveKey(replica)).Result(); err == nil && n == 0 && !r.recentTrouble() {
 		return server.ErrNoReplica
 	}
 	return errors.Join(errors.New("no reply"), why)
@@ -119,7 +119,7 @@ func (r *Redis) whySilent(replica string, why error) error {
 // listen takes what others send until the bus is closed. go-redis connects again
 // whenever the connection is lost.
 func (r *Redis) listen() {
-	sub := r.client.Subscribe(r.life, channel(r.self), all)
+	sub := r.client.Subscribe(r.life, r.channel(r.self), r.all())
 	defer func() { _ = sub.Close() }()
 	incoming := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(time.Second), redis.WithChannelSize(maxAnswering))
 	for {
@@ -213,7 +213,7 @@ func (r *Redis) tell() {
 	for {
 		select {
 		case message := <-r.news:
-			err := r.client.Publish(r.life, all, encode(tidings, "-", r.self, message)).Err()
+			err := r.client.Publish(r.life, r.all(), encode(tidings, "-", r.self, message)).Err()
 			if err != nil && r.life.Err() == nil {
 				r.note(err)
 			}

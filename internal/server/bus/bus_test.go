@@ -29,9 +29,11 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+const someResource = "https://mcp.example.com/mcp"
+
 func dial(t *testing.T, s *real.Service) *Redis {
 	t.Helper()
-	r, err := Dial("redis://"+s.Address+"/0", slog.New(slog.DiscardHandler))
+	r, err := Dial("redis://"+s.Address+"/0", someResource, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,11 +156,11 @@ func TestReplyWaitsForTheAsker(t *testing.T) {
 	asker := dial(t, service).client
 	const name = "asker00000000000"
 	await(t, "the other replica", func() bool {
-		n, err := asker.Publish(t.Context(), channel(b.Self()), encode(question, "1", name, []byte("x"))).Result()
+		n, err := asker.Publish(t.Context(), b.channel(b.Self()), encode(question, "1", name, []byte("x"))).Result()
 		return err == nil && n == 1
 	})
 	<-answered
-	sub := asker.Subscribe(t.Context(), channel(name))
+	sub := asker.Subscribe(t.Context(), b.channel(name))
 	defer func() { _ = sub.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), askTimeout)
 	defer cancel()
@@ -190,7 +192,7 @@ func TestQuestionIsTakenOnce(t *testing.T) {
 func TestGarbage(t *testing.T) {
 	service := real.Redis(t)
 	var log bytes.Buffer
-	r, err := Dial("redis://"+service.Address, slog.New(slog.NewTextHandler(&log, nil)))
+	r, err := Dial("redis://"+service.Address, someResource, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +209,7 @@ func TestGarbage(t *testing.T) {
 // What [server.SessionStore] promises, with the clock of a real Redis.
 func TestSessions(t *testing.T) {
 	a := dial(t, real.Redis(t))
-	b := &Redis{client: a.client} // another replica
+	b := &Redis{client: a.client, space: a.space} // another replica
 	ctx := t.Context()
 	const idle = 400 * time.Millisecond
 	check := func(what string, want bool, got bool, err error) {
@@ -245,7 +247,7 @@ func TestSessions(t *testing.T) {
 	got, err = a.End(ctx, "a", "1")
 	check("end twice", false, got, err)
 	touch("ended", false, "a", "1", time.Minute)
-	if ttl := a.client.PTTL(ctx, sessionsKey("a")).Val(); ttl <= 0 || ttl > time.Minute {
+	if ttl := a.client.PTTL(ctx, a.sessionsKey("a")).Val(); ttl <= 0 || ttl > time.Minute {
 		t.Errorf("what is left in Redis goes after %s", ttl)
 	}
 }
@@ -261,13 +263,13 @@ func TestSilentReplica(t *testing.T) {
 	if err := a.whySilent(b.Self(), context.DeadlineExceeded); errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("alive and slow: %v", err)
 	}
-	if err := a.client.Del(t.Context(), aliveKey(b.Self())).Err(); err != nil {
+	if err := a.client.Del(t.Context(), a.aliveKey(b.Self())).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.whySilent(b.Self(), context.DeadlineExceeded); !errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("silent: %v", err)
 	}
-	if ttl := a.client.PTTL(t.Context(), aliveKey(a.Self())).Val(); ttl <= 0 || ttl > silence {
+	if ttl := a.client.PTTL(t.Context(), a.aliveKey(a.Self())).Val(); ttl <= 0 || ttl > silence {
 		t.Errorf("the sign of life lasts %s", ttl)
 	}
 }
@@ -283,5 +285,53 @@ func TestCheck(t *testing.T) {
 		if err := Check(bad); err == nil || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v", bad, err)
 		}
+	}
+}
+
+// W14: servers for two resources over one Redis have no sessions, no replicas
+// and no news in common.
+func TestW14ResourcesShareNothing(t *testing.T) {
+	service := real.Redis(t)
+	dialFor := func(resource string) *Redis {
+		r, err := Dial("redis://"+service.Address, resource, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close() })
+		await(t, "the bus to work", func() bool { return r.Healthy() == nil && r.listening(t.Context()) })
+		return r
+	}
+	a, again, b := dialFor("https://h.example/a/mcp"), dialFor("https://h.example/a/mcp"), dialFor("https://h.example/b/mcp")
+	a.Answer(func(context.Context, []byte) []byte { return []byte("mine") })
+	heard := make(chan string, 2)
+	again.Hear(func([]byte) { heard <- "a" })
+	b.Hear(func([]byte) { heard <- "b" })
+	ctx := t.Context()
+	if ok, err := a.Begin(ctx, "owner", "id", 9, time.Minute); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if ok, err := again.Touch(ctx, "owner", "id", time.Minute); !ok || err != nil {
+		t.Errorf("at another replica: %t, %v", ok, err)
+	}
+	if ok, err := b.Touch(ctx, "owner", "id", time.Minute); ok || err != nil {
+		t.Errorf("at another resource: %t, %v", ok, err)
+	}
+	if got, err := again.Ask(ctx, a.Self(), []byte("x")); err != nil || string(got) != "mine" {
+		t.Errorf("asked by another replica: %q, %v", got, err)
+	}
+	for _, r := range []*Redis{a, b} {
+		r.mu.Lock()
+		r.troubled = time.Time{}
+		r.mu.Unlock()
+	}
+	if got, err := b.Ask(ctx, a.Self(), []byte("x")); !errors.Is(err, server.ErrNoReplica) {
+		t.Errorf("asked by another resource: %q, %v", got, err)
+	}
+	a.Tell([]byte("news"))
+	if who := <-heard; who != "a" {
+		t.Errorf("%s has heard it", who)
+	}
+	if n := len(heard); n != 0 {
+		t.Errorf("%d more have heard it", n)
 	}
 }

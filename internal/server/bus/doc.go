@@ -10,7 +10,10 @@
 //  3. A replica whose connection to Redis was cut is given a moment to come
 //     back before it counts as dead. One that died without its connection
 //     closing stops renewing the key of its name, which then expires.
-//  4. Sessions of Streamable HTTP are members of one sorted set for each owner,
+//  4. All names of channels and keys begin with a hash of the resource, so that
+//     servers for several may use one Redis: nobody asks a replica, or uses a
+//     session, of another resource.
+//  5. Sessions of Streamable HTTP are members of one sorted set for each owner,
 //     scored by when they end, in the time of Redis itself. A set holds what
 //     one owner has and no more, so nobody can use the session of another.
 //

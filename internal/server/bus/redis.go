@@ -3,6 +3,8 @@ package bus
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +20,7 @@ import (
 )
 
 const (
-	// prefix of all channels and keys.
+	// prefix of all channels and keys, before the resource's own part.
 	prefix = "whoami:"
 	// askTimeout bounds one question to a replica.
 	askTimeout = 5 * time.Second
@@ -41,6 +43,7 @@ const (
 // with [Dial], end it with Close.
 type Redis struct {
 	client *redis.Client
+	space  string // begins all channels and keys
 	self   string
 	log    *slog.Logger
 
@@ -78,9 +81,11 @@ func options(address string) (*redis.Options, error) {
 	return o, nil
 }
 
-// Dial returns a bus over the Redis at address. Redis may be down: the bus works
-// as soon as it is there.
-func Dial(address string, log *slog.Logger) (*Redis, error) {
+// Dial returns a bus between the replicas of resource, over the Redis at address.
+// Servers for other resources may use the same Redis: they hear nothing of this
+// bus and see none of its sessions. Redis may be down: the bus works as soon as it
+// is there.
+func Dial(address, resource string, log *slog.Logger) (*Redis, error) {
 	o, err := options(address)
 	if err != nil {
 		return nil, err
@@ -89,7 +94,7 @@ func Dial(address string, log *slog.Logger) (*Redis, error) {
 	o.ContextTimeoutEnabled = true
 	logging.Disable() // it writes to standard error on its own; what matters is logged here
 	r := &Redis{
-		client: redis.NewClient(o), self: strings.ToLower(rand.Text()[:16]), log: log,
+		client: redis.NewClient(o), space: space(resource), self: strings.ToLower(rand.Text()[:16]), log: log,
 		slots: make(chan struct{}, maxAnswering), news: make(chan []byte, maxNews), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
 		err: errors.New("not connected yet"), troubled: time.Now(),
 	}
@@ -107,7 +112,7 @@ func (r *Redis) Close() error {
 	r.end()
 	gone, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = r.client.Del(gone, aliveKey(r.self)).Err() // it expires anyway
+	_ = r.client.Del(gone, r.aliveKey(r.self)).Err() // it expires anyway
 	err := r.client.Close()
 	r.work.Wait()
 	if err != nil {
@@ -132,11 +137,18 @@ func (r *Redis) Healthy() error {
 	return r.err
 }
 
-// all is the channel that every replica listens on.
-const all = prefix + "all"
+// space is a name for the resource that no character in it can break.
+func space(resource string) string {
+	sum := sha256.Sum256([]byte(resource))
+	return prefix + base64.RawURLEncoding.EncodeToString(sum[:16]) + ":"
+}
 
-func channel(replica string) string  { return prefix + "replica:" + replica }
-func aliveKey(replica string) string { return prefix + "alive:" + replica }
+// all is the channel that every replica listens on.
+func (r *Redis) all() string { return r.space + "all" }
+
+func (r *Redis) channel(replica string) string { return r.space + "replica:" + replica }
+
+func (r *Redis) aliveKey(replica string) string { return r.space + "alive:" + replica }
 
 // live says again and again that this process is there, and thereby finds out
 // whether Redis is.
@@ -144,7 +156,7 @@ func (r *Redis) live() {
 	tick := time.NewTicker(signOfLife)
 	defer tick.Stop()
 	for {
-		r.note(r.client.Set(r.life, aliveKey(r.self), 1, silence).Err())
+		r.note(r.client.Set(r.life, r.aliveKey(r.self), 1, silence).Err())
 		pause := tick.C
 		if r.Healthy() != nil {
 			pause = time.After(time.Second)

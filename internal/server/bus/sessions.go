@@ -10,7 +10,7 @@ import (
 
 // The sorted set of an owner's sessions; the scores are when they end, in
 // milliseconds of Redis' own clock, so that the replicas' clocks do not matter.
-func sessionsKey(owner string) string { return prefix + "sessions:" + owner }
+func (r *Redis) sessionsKey(owner string) string { return r.space + "sessions:" + owner }
 
 // Each script is one step for Redis, so replicas cannot come between.
 var (
@@ -55,7 +55,7 @@ func (r *Redis) End(ctx context.Context, owner, id string) (bool, error) {
 }
 
 func (r *Redis) script(ctx context.Context, what string, s *redis.Script, owner string, args ...any) (bool, error) {
-	n, err := s.Run(ctx, r.client, []string{sessionsKey(owner)}, args...).Int()
+	n, err := s.Run(ctx, r.client, []string{r.sessionsKey(owner)}, args...).Int()
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", what, err)
 	}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/test/binary"
+)
+
+// attacked is the built program, and a provider whose users are alice and bob.
+type attacked struct {
+	address, ops, resource string
+	idp                    *devidp.Server
+}
+
+func attack(t *testing.T, args ...string) *attacked {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &attacked{resource: "http://" + l.Addr().String() + "/mcp"}
+	_ = l.Close()
+	a.idp, err = devidp.Start(context.Background(), "127.0.0.1:0", devidp.Config{
+		Users: []devidp.User{{Subject: "1", Username: "alice"}, {Subject: "2", Username: "bob"}},
+		Log:   slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.idp.Close() })
+	a.idp.AddResource(devidp.Resource{Indicator: a.resource})
+	cmd := exec.Command(binary.Build(t, "whoami-server"), append([]string{
+		"--issuer", a.idp.Issuer(), "--resource", a.resource,
+		"--listen", strings.TrimSuffix(strings.TrimPrefix(a.resource, "http://"), "/mcp"), "--ops-listen", "127.0.0.1:0",
+	}, args...)...)
+	said := newConsole()
+	cmd.Stderr = said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	a.ops = said.await(t, `operations on (\S+)\n`)[1]
+	a.address = said.await(t, ` listening on (\S+),`)[1]
+	return a
+}
+
+func (a *attacked) token(t *testing.T, user string) string {
+	t.Helper()
+	token, err := a.idp.IssueToken(devidp.TokenRequest{Username: user, ClientID: "app", Resource: a.resource})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// measured is a metric of the program.
+func (a *attacked) measured(t *testing.T, name string) int64 {
+	t.Helper()
+	_, text := get(t, "http://"+a.ops+"/metrics")
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("no metric %s", name)
+	}
+	n, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(n)
+}
+
+const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+
+// head is the beginning of a request with a message of that size.
+func (a *attacked) head(path, token string, size int, header ...string) string {
+	text := "POST " + path + " HTTP/1.1\r\nHost: " + a.address + "\r\nAuthorization: Bearer " + token +
+		"\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n" +
+		"Content-Length: " + strconv.Itoa(size) + "\r\n"
+	for k := 0; k+1 < len(header); k += 2 {
+		text += header[k] + ": " + header[k+1] + "\r\n"
+	}
+	return text + "\r\n"
+}
+
+// call sends one ping with a connection of its own and returns the answer.
+func (a *attacked) call(t *testing.T, token string) *http.Response {
+	t.Helper()
+	c := a.dial(t)
+	defer c.Close()
+	if _, err := io.WriteString(c, a.head("/mcp", token, len(ping))+ping); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp
+}
+
+func (a *attacked) dial(t *testing.T) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", a.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// hold sends n messages of that size, all but their last byte, to each of paths,
+// as far as the server takes them.
+func (a *attacked) hold(t *testing.T, token string, n, size int, paths ...string) (statuses map[int]int) {
+	t.Helper()
+	body := strings.Repeat(" ", size-1)
+	var wg sync.WaitGroup
+	answers := make(chan int, n)
+	slots := make(chan struct{}, 32)
+	for k := range n {
+		c := a.dial(t)
+		head := a.head(paths[k%len(paths)], token, size)
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			// Who is refused gets the answer at once, and cannot write on.
+			_ = c.SetWriteDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.WriteString(c, head+body); err != nil {
+				return
+			}
+		})
+		go func() {
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				answers <- 0
+				return
+			}
+			answers <- resp.StatusCode
+		}()
+	}
+	wg.Wait()
+	statuses = map[int]int{}
+	for {
+		select {
+		case s := <-answers:
+			statuses[s]++
+		default:
+			return statuses
+		}
+	}
+}
+
+// A7: one user holds 300 bodies of 4 MiB back by their last bytes. The server
+// keeps what one user may have under way and no more, and all others are
+// answered.
+func TestA7WithheldBodies(t *testing.T) {
+	a := attack(t)
+	alice, bob := a.token(t, "alice"), a.token(t, "bob")
+	for _, token := range []string{alice, bob} {
+		if resp := a.call(t, token); resp.StatusCode != 200 {
+			t.Fatalf("at first: %d", resp.StatusCode)
+		}
+	}
+	before := a.measured(t, "process_resident_memory_bytes")
+	statuses := a.hold(t, alice, 300, 4<<20, "/mcp", "/messages?sessionId=x")
+	growth := a.measured(t, "process_resident_memory_bytes") - before
+	refused := a.measured(t, `whoami_limited_total{limit="bodies"}`)
+	t.Logf("300 bodies of 4 MiB: memory grew by %d MiB, %d refused, answers seen %v", growth>>20, refused, statuses)
+	// 16 MiB of one user, what they grew from, and 300 connections.
+	if growth > 96<<20 {
+		t.Errorf("memory grew by %d MiB", growth>>20)
+	}
+	if refused < 290 {
+		t.Errorf("%d refused", refused)
+	}
+	for n := range 50 {
+		if resp := a.call(t, bob); resp.StatusCode != 200 {
+			t.Fatalf("bob's call %d: %d", n, resp.StatusCode)
+		}
+	}
+}
+
+// A7: one user sends 1,024 bodies of which one byte has come. Nobody else
+// notices.
+func TestA7BodiesOfOneByte(t *testing.T) {
+	a := attack(t)
+	alice, bob := a.token(t, "alice"), a.token(t, "bob")
+	a.call(t, alice)
+	for n := range 1024 {
+		path := []string{"/mcp", "/messages?sessionId=x"}[n%2]
+		if _, err := io.WriteString(a.dial(t), a.head(path, alice, len(ping))+ping[:1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// All of them have arrived when they are counted; whoever is answered meanwhile proves nothing.
+	for deadline := time.Now().Add(20 * time.Second); a.measured(t, "whoami_requests_in_flight") < 1024; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d under way", a.measured(t, "whoami_requests_in_flight"))
+		}
+	}
+	for n := range 50 {
+		if resp := a.call(t, bob); resp.StatusCode != 200 {
+			t.Fatalf("bob's call %d: %d", n, resp.StatusCode)
+		}
+	}
+}

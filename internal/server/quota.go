@@ -1,0 +1,120 @@
+package server
+
+import "sync"
+
+// owner is whom something held is counted for: a user, as issuer and subject of
+// a verified token, whatever application the token was issued to; or, before the
+// token is verified, a client address, which has no issuer.
+type owner struct{ issuer, subject string }
+
+func ownerOf(id Identity) owner { return owner{id.Issuer, id.Subject} }
+
+// quota bounds what requests hold at a time, in all and for each owner, so that
+// no owner can take everything. Memory is bounded by what is held: an owner who
+// holds nothing is not remembered. A nil one bounds nothing.
+type quota struct {
+	total, each int
+
+	mu   sync.Mutex
+	used int
+	of   map[owner]int
+}
+
+func newQuota(total, each int) *quota {
+	return &quota{total: total, each: min(each, total), of: make(map[owner]int)}
+}
+
+// quotaVerdict says whether a quota had room, and if not, for whom.
+type quotaVerdict int
+
+const (
+	granted quotaVerdict = iota
+	ownerHasTooMuch
+	allHaveTooMuch
+)
+
+// take holds n more for o if there is room.
+func (q *quota) take(o owner, n int) quotaVerdict {
+	if q == nil {
+		return granted
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.of[o]+n > q.each:
+		return ownerHasTooMuch
+	case q.used+n > q.total:
+		return allHaveTooMuch
+	}
+	q.used += n
+	q.of[o] += n
+	return granted
+}
+
+// give ends what take began.
+func (q *quota) give(o owner, n int) {
+	if q == nil || n == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.used -= n
+	if q.of[o] -= n; q.of[o] <= 0 {
+		delete(q.of, o)
+	}
+}
+
+// limits are the quotas of a server, or of all servers of a group: memory and
+// connections are the process', whatever resource they are used for.
+type limits struct {
+	bodies  *quota // bytes of messages, from the first until the answer
+	calls   *quota // requests that are answered, without streams
+	streams *quota // open streams
+}
+
+// newLimits returns the quotas for o, which has its defaults.
+func newLimits(o Operations) *limits {
+	return &limits{
+		bodies:  newQuota(o.TotalBodyBytes, o.MaxBodyBytes),
+		calls:   newQuota(o.MaxConcurrent, o.MaxCalls),
+		streams: newQuota(o.TotalStreams, o.MaxStreams),
+	}
+}
+
+// holding is what one message holds of the limits.
+type holding struct {
+	limits       *limits
+	owner        owner
+	bytes, calls int
+}
+
+// holdBytes takes room for n more bytes.
+func (h *holding) holdBytes(n int) quotaVerdict {
+	v := h.limits.bodies.take(h.owner, n)
+	if v == granted {
+		h.bytes += n
+	}
+	return v
+}
+
+// holdCall takes a slot.
+func (h *holding) holdCall() quotaVerdict {
+	v := h.limits.calls.take(h.owner, 1)
+	if v == granted {
+		h.calls++
+	}
+	return v
+}
+
+// dropCall gives the slot back, for a request that turns out to be a stream.
+func (h *holding) dropCall() {
+	h.limits.calls.give(h.owner, h.calls)
+	h.calls = 0
+}
+
+// release gives everything back. It may be called again.
+func (h *holding) release() {
+	h.dropCall()
+	h.limits.bodies.give(h.owner, h.bytes)
+	h.bytes = 0
+}

@@ -1,0 +1,264 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+// A quota keeps both bounds under any order of events, gives back everything,
+// and remembers nobody who holds nothing.
+func TestQuota(t *testing.T) {
+	q := newQuota(10, 4)
+	a, b, c := owner{"i", "a"}, owner{"i", "b"}, owner{"i", "c"}
+	for _, step := range []struct {
+		o    owner
+		n    int
+		want quotaVerdict
+	}{
+		{a, 4, granted}, {a, 1, ownerHasTooMuch}, {b, 4, granted}, {c, 3, allHaveTooMuch}, {c, 2, granted}, {c, 1, allHaveTooMuch}, {b, 5, ownerHasTooMuch},
+	} {
+		if got := q.take(step.o, step.n); got != step.want {
+			t.Errorf("%v takes %d: %v, want %v", step.o, step.n, got, step.want)
+		}
+	}
+	q.give(a, 4)
+	q.give(b, 4)
+	q.give(c, 2)
+	if q.used != 0 || len(q.of) != 0 {
+		t.Errorf("left: %d, %v", q.used, q.of)
+	}
+	var wg sync.WaitGroup
+	for k := range 8 {
+		wg.Go(func() {
+			o := owner{"i", fmt.Sprint(k % 3)}
+			for range 10_000 {
+				if q.take(o, 3) == granted {
+					q.give(o, 3)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if q.used != 0 || len(q.of) != 0 {
+		t.Errorf("left after %d goroutines: %d, %v", 8, q.used, q.of)
+	}
+}
+
+// held is what the server's quotas hold.
+func held(s *Server) [3]int {
+	var n [3]int
+	for k, q := range []*quota{s.limits.bodies, s.limits.calls, s.limits.streams} {
+		q.mu.Lock()
+		n[k] = q.used
+		q.mu.Unlock()
+	}
+	return n
+}
+
+// A7: one user cannot take all places of calls; what he cannot have is 429 with a
+// time to come back, and others are served. No header of an earlier revision, and
+// none that the message does not bear out, makes a call a stream.
+func TestA7OneUserCannotTakeAllCalls(t *testing.T) {
+	i := newTestIssuer(t)
+	asked, proceed := make(chan struct{}), make(chan struct{})
+	l := startServer(t, i, func(c *Config) { c.MaxConcurrent, c.MaxCalls, c.MCP = 3, 2, slowTools(asked, proceed) })
+	token := func(user, client string) string {
+		return i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": user, "client_id": client}})
+	}
+	alice, again, bob := clientWith(t, token("alice", "one")), clientWith(t, token("alice", "two")), clientWith(t, token("bob", "one"))
+	stream := openStream(t, l.url, again)
+	var wg sync.WaitGroup
+	for _, c := range []*http.Client{alice, again} {
+		wg.Go(func() {
+			if resp := post(t, c, l.url+"/mcp", callSlow); resp.StatusCode != 200 {
+				t.Errorf("a call that has its place: %d", resp.StatusCode)
+			}
+		})
+		<-asked
+	}
+	const listen = "subscriptions/listen"
+	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+	modernCall := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow",` + meta + `}}`
+	modernListen := `{"jsonrpc":"2.0","id":1,"method":"` + listen + `","params":{"notifications":{"toolsListChanged":true},` + meta + `}}`
+	for name, try := range map[string]struct {
+		path, body string
+		header     []string
+	}{
+		"plain":                     {"/mcp", pingMessage, nil},
+		"legacy with Mcp-Method":    {"/mcp", callSlow, []string{"Mcp-Method", listen}},
+		"2025-11-25":                {"/mcp", callSlow, []string{"Mcp-Method", listen, "Mcp-Protocol-Version", "2025-11-25"}},
+		"modern header, other body": {"/mcp", callSlow, []string{"Mcp-Method", listen, "Mcp-Protocol-Version", "2026-07-28"}},
+		"modern, another method":    {"/mcp", modernCall, []string{"Mcp-Method", listen, "Mcp-Protocol-Version", "2026-07-28"}},
+		"listen without a version":  {"/mcp", modernListen, []string{"Mcp-Method", listen}},
+		"listen without Mcp-Method": {"/mcp", modernListen, []string{"Mcp-Protocol-Version", "2026-07-28"}},
+		"HTTP+SSE":                  {stream.endpoint, callSlow, nil},
+		"HTTP+SSE with Mcp-Method":  {stream.endpoint, callSlow, []string{"Mcp-Method", listen, "Mcp-Protocol-Version", "2026-07-28"}},
+	} {
+		if resp := post(t, again, l.url+try.path, try.body, try.header...); resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %d, Retry-After %q", name, resp.StatusCode, resp.Header.Get("Retry-After"))
+		}
+	}
+	if resp := post(t, bob, l.url+"/mcp", pingMessage); resp.StatusCode != 200 {
+		t.Errorf("bob: %d", resp.StatusCode)
+	}
+	close(proceed)
+	wg.Wait()
+	for held(l.Server) != [3]int{0, 0, 1} {
+		runtime.Gosched() // until the handlers have returned
+	}
+}
+
+// A7: a stream of subscriptions/listen counts as a stream of its user, and is no
+// call.
+func TestA7ListenStreamsAreCounted(t *testing.T) {
+	i := newTestIssuer(t)
+	l := startServer(t, i, func(c *Config) {
+		c.MaxStreams, c.MaxCalls = 2, 1
+		c.MCP = server.NewMCPServer("changes", "1", server.WithToolCapabilities(true))
+		c.MCP.AddTool(mcp.NewTool("x"), nil)
+	})
+	const body = `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},` +
+		`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},` +
+		`"io.modelcontextprotocol/clientCapabilities":{}}}}`
+	listen := func(c *http.Client) *http.Response {
+		return post(t, c, l.url+"/mcp", body, "Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen")
+	}
+	alice, bob := clientWith(t, l.tokenFor(t, i, "alice")), clientWith(t, l.tokenFor(t, i, "bob"))
+	for n, want := range []int{200, 200, 429} {
+		resp := listen(alice)
+		if resp.StatusCode != want || want == 429 && resp.Header.Get("Retry-After") == "" {
+			t.Errorf("listen %d: %d, want %d", n, resp.StatusCode, want)
+		}
+		if want == 200 {
+			if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
+				t.Errorf("%q, %v", line, err)
+			}
+		}
+	}
+	if resp := listen(bob); resp.StatusCode != 200 {
+		t.Errorf("bob: %d", resp.StatusCode)
+	}
+	if got := held(l.Server); got[1] != 0 || got[2] != 3 {
+		t.Errorf("calls and streams: %v", got)
+	}
+}
+
+// A7: bodies under way are bounded in bytes, of one user and of all, and a body
+// that is over is refused with the right class whatever its length said.
+func TestA7BodyBytes(t *testing.T) {
+	i := newTestIssuer(t)
+	l := startServer(t, i, func(c *Config) { c.MaxBodyBytes, c.TotalBodyBytes = 5<<20, 8<<20 })
+	open := func(user string, size int) net.Conn {
+		t.Helper()
+		c, err := net.Dial("tcp", strings.TrimPrefix(l.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		head := "POST /mcp HTTP/1.1\r\nHost: " + strings.TrimPrefix(l.url, "http://") + "\r\nAuthorization: Bearer " + l.tokenFor(t, i, user) +
+			"\r\nContent-Type: application/json\r\nContent-Length: 4194304\r\n\r\n"
+		if _, err := io.WriteString(c, head+strings.Repeat(" ", size)); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	status := func(c net.Conn) (int, string) {
+		t.Helper()
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, resp.Header.Get("Retry-After")
+	}
+	awaitBytes := func(n int) {
+		t.Helper()
+		for held(l.Server)[0] != n {
+			runtime.Gosched()
+		}
+	}
+	// An announced length takes nothing; what has come does.
+	first := open("alice", 1)
+	awaitBytes(leastBody)
+	if _, err := io.WriteString(first, strings.Repeat(" ", 3<<20)); err != nil {
+		t.Fatal(err)
+	}
+	awaitBytes(4 << 20)
+	second := open("alice", 1)
+	awaitBytes(4<<20 + leastBody)
+	_, _ = io.WriteString(second, strings.Repeat(" ", 2<<20)) // refused before it has come
+	if code, after := status(second); code != 429 || after == "" {
+		t.Errorf("alice's second: %d, Retry-After %q", code, after)
+	}
+	third := open("bob", 1)
+	_, _ = io.WriteString(third, strings.Repeat(" ", 3<<20))
+	awaitBytes(8 << 20)
+	fourth := open("carol", 1)
+	if code, after := status(fourth); code != 503 || after == "" {
+		t.Errorf("more than all may have: %d, Retry-After %q", code, after)
+	}
+	// Those who were let in are answered, and then there is room again.
+	rest := strings.Repeat(" ", 1<<20-1-len(pingMessage)) + pingMessage
+	for _, c := range []net.Conn{first, third} {
+		if _, err := io.WriteString(c, rest); err != nil {
+			t.Fatal(err)
+		}
+		if code, _ := status(c); code != 200 {
+			t.Errorf("who was let in: %d", code)
+		}
+	}
+	awaitBytes(0)
+	// A user who goes away in the middle holds nothing.
+	gone := open("alice", 1<<20)
+	awaitBytes(2 << 20) // room for what may come next
+	_ = gone.Close()
+	awaitBytes(0)
+}
+
+// A client of HTTP+SSE that reads nothing cannot have any number of answers
+// waiting: each keeps its place until it is written.
+func TestA7AnswersThatNobodyReads(t *testing.T) {
+	i := newTestIssuer(t)
+	large := strings.Repeat("x", 1<<20)
+	l := startServer(t, i, func(c *Config) {
+		c.MaxCalls = 4
+		c.MCP = server.NewMCPServer("large", "1")
+		c.MCP.AddTool(mcp.NewTool("slow"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return mcp.NewToolResultText(large), nil
+		})
+	})
+	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	s := openStream(t, l.url, c)
+	taken, refused := 0, 0
+	for refused == 0 && taken < 200 {
+		switch resp := post(t, c, l.url+s.endpoint, callSlow); resp.StatusCode {
+		case 202:
+			taken++
+		case 429:
+			refused++
+		default:
+			t.Fatalf("after %d: %d", taken, resp.StatusCode)
+		}
+	}
+	t.Logf("%d answers of 1 MiB were taken, the next was refused", taken)
+	if refused == 0 {
+		t.Error("none was refused")
+	}
+	if resp := post(t, clientWith(t, l.tokenFor(t, i, "bob")), l.url+"/mcp", pingMessage); resp.StatusCode != 200 {
+		t.Errorf("bob: %d", resp.StatusCode)
+	}
+	_ = s.resp.Body.Close()
+	for held(l.Server) != [3]int{} {
+		runtime.Gosched()
+	}
+}
