@@ -30,7 +30,7 @@ func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Pro
 				if !s.started.Load() {
 					a.present(ctx, o, s, prompt)
 				}
-				if s.verb { // a person has asked for it just now
+				if s.person { // who has asked for it just now
 					a.openFor(o, s, prompt)
 				}
 				<-ctx.Done()

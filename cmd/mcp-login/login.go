@@ -53,7 +53,7 @@ type loginReport struct {
 }
 
 func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bool) error {
-	s, err := a.session(o, raw, askByVerb)
+	s, err := a.session(o, raw, askByPerson)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,9 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 		if err := s.client.Logout(ctx, false); err != nil && !errors.Is(err, oauth.ErrNotFound) && !errors.Is(err, oauth.ErrUnavailable) {
 			return err
 		}
+	}
+	if err := s.client.Acted(ctx); err != nil {
+		s.log.Warn("earlier sign-ins that nobody answered still count", "error", err)
 	}
 	before, _ := s.client.Credential(ctx)
 	// A real request decides: the server says whether a login is needed, and

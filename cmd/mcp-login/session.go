@@ -25,7 +25,8 @@ type session struct {
 	client  *oauth.Client
 	remote  *upstream.Upstream
 	given   oauth.Secret // a token of the person, instead of a login
-	verb    bool         // a person at a terminal wants to sign in
+	verb    bool         // mcp-login is the client itself
+	person  bool         // somebody at a terminal wants to sign in
 	program program      // that the login is for
 	// published tells that the login in progress is in the store, from where
 	// logout takes it.
@@ -92,7 +93,8 @@ type asking int
 
 const (
 	askNobody    asking = iota
-	askByVerb           // a person at a terminal wants to sign in
+	askByPerson         // somebody has run login
+	askByVerb           // a verb that needs a login: a person's at a terminal, else a script's
 	askForClient        // a client behind the bridge needs it
 )
 
@@ -116,7 +118,8 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{server: server, key: o.key(server), store: st, log: log, verb: ask == askByVerb}
+	s := &session{server: server, key: o.key(server), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
+	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
 	if s.verb {
 		s.program.set("mcp-login")
 	}
@@ -135,7 +138,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 	cfg := oauth.Config{
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
 		HTTP:       oauth.WithRoots(oauth.NewHTTPClient(s.server, http.ProxyFromEnvironment), o.wire.trust.roots()),
-		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: ask == askByVerb, Device: a.device(o),
+		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: s.person, Device: a.device(o),
 		TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {

@@ -135,7 +135,8 @@ func (s *standIn) keep(m jsonrpc.Message) {
 }
 
 // response answers a request of the client while speaks is true. again says
-// that the client's person wants another login.
+// that another login is wanted. Whoever called the tool need not be a person: the
+// login is begun like any other, and whether somebody is asked is decided there.
 func (s *standIn) response(m jsonrpc.Message) (answer []byte, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +163,7 @@ func (s *standIn) response(m jsonrpc.Message) (answer []byte, again bool) {
 // sentence says what is to be done. The lock is held.
 func (s *standIn) sentence() string {
 	if s.phase == failed {
-		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " to try again."
+		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " when a person has signed in, or to try again."
 	}
 	signIn, ok := s.cfg.signIn()
 	switch {

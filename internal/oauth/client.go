@@ -110,9 +110,9 @@ type Config struct {
 	AssumePKCE bool
 	// LoginTimeout bounds one login; zero means DefaultLoginTimeout.
 	LoginTimeout time.Duration
-	// Brake is how long after a person was asked nobody is asked again; zero
-	// means DefaultBrake, less means none. Insist is set when a person wants to
-	// be asked: then there is no brake.
+	// Insist is set when a person at a terminal wants to be asked: then AskState
+	// does not forbid it. Brake below zero means the same, for tests of what
+	// else can go wrong.
 	Brake  time.Duration
 	Insist bool
 	// Log gets the steps at debug level, never a secret. nil discards them.
@@ -130,13 +130,11 @@ type Client struct {
 	// process.
 	spread float64
 
-	mu      sync.Mutex
-	loaded  bool
-	cred    Credential
-	flight  *flight
-	prompt  *Prompt   // what a person is asked at this moment
-	refused error     // the last login's end, when a person or time ended it
-	until   time.Time // and how long it speaks for the next one
+	mu     sync.Mutex
+	loaded bool
+	cred   Credential
+	flight *flight
+	prompt *Prompt // what a person is asked at this moment
 
 	busy      error // of a provider that wants to be left alone
 	busyUntil time.Time
@@ -153,9 +151,6 @@ func New(cfg Config) *Client {
 	log := cfg.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Brake == 0 {
-		cfg.Brake = DefaultBrake
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, spread: 1 + rand.Float64()/2}
@@ -284,6 +279,8 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 		return fmt.Errorf("lock the credential: %w", err)
 	}
 	defer unlock()
+	// A person has acted, and all of it is forgotten.
+	c.changeAsks(ctx, func(AskState) AskState { return AskState{} })
 	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
 	if errors.Is(err, ErrNotFound) {
 		return errors.Join(err, c.cfg.Store.Delete(ctx, c.cfg.Key))

@@ -67,6 +67,9 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	life := time.Duration(min(max(device.ExpiresIn, 1), 24*3600) * float64(time.Second))
 	ctx, cancel := context.WithTimeoutCause(ctx, life, ErrLoginTimeout)
 	defer cancel()
+	if err := c.noteAsk(ctx, &cred, w); err != nil {
+		return Credential{}, err
+	}
 	c.noteAsked(ctx, cred)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
 	c.ask(ctx, Prompt{URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI})
@@ -74,7 +77,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	if err := c.pollDevice(ctx, &cred, device); err != nil {
 		return Credential{}, err
 	}
-	c.signedIn(ctx, cred)
+	c.signedIn(ctx, cred, w)
 	return cred, nil
 }
 

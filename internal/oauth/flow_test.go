@@ -348,22 +348,24 @@ func TestC50StepUp(t *testing.T) {
 	}
 }
 
-// C52: scopes that never suffice lead to three authorizations in all, the first
-// login of the request among them; then the refusal is the answer.
+// C52: a scope that was requested and not granted leads to no second
+// authorization, in the same request or in a later one: the refusal is the answer.
 func TestC52StepUpIsBounded(t *testing.T) {
 	for _, signedIn := range []bool{false, true} {
 		l := newLab(t, nil)
 		_, h := l.client(l.store(""), nil)
+		tabs := int64(2)
 		if signedIn {
 			l.mustCall(h, "1")
 		}
-		before := l.tabs.Load()
 		l.res.mu.Lock()
 		l.res.scope = "never:granted"
 		l.res.mu.Unlock()
-		status, _, err := l.call(h, "2")
-		if n := l.tabs.Load() - before; err != nil || status != http.StatusForbidden || n != 3 {
-			t.Errorf("signed in before: %v; status %d, err %v, %d tabs", signedIn, status, err, n)
+		for range 3 {
+			status, _, err := l.call(h, "2")
+			if err != nil || status != http.StatusForbidden || l.tabs.Load() != tabs {
+				t.Errorf("signed in before: %v; status %d, err %v, %d tabs", signedIn, status, err, l.tabs.Load())
+			}
 		}
 	}
 }

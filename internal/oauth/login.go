@@ -24,6 +24,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 		go c.whileWanted(ctx, end)
 	}
 	for try := 1; ; try++ {
+		w.asked = new(bool)
 		cred, err := c.loginOnce(ctx, previous, w)
 		if err == nil {
 			return cred, nil
@@ -31,6 +32,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 		var refused *Error
 		forgotten := errors.As(err, &refused) && refused.Code == "invalid_client" && previous.Registration.Dynamic
 		if try == 1 && forgotten {
+			c.noteEnding(outside, w, AskForgotten)
 			previous.Registration, previous.Metadata = Registration{}, ServerMetadata{}
 			continue
 		}
@@ -41,9 +43,10 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 			}
 		}
 		if errors.Is(context.Cause(ctx), ErrEnded) {
-			err = &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrEnded, Hint: "run: mcp-login login " + c.cfg.Server.Redacted()}
+			err = &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrEnded, Hint: "run: " + c.loginCommand()}
 		}
-		if outside.Err() == nil && !errors.Is(err, errBraked) {
+		if outside.Err() == nil && !errors.Is(err, errNotAsked) {
+			c.noteEnding(outside, w, endingOf(err))
 			c.noteFailure(outside, err, w)
 		}
 		return Credential{}, err
@@ -75,7 +78,7 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 		return Credential{}, err
 	}
 	meta := found.Server
-	if err := c.braked(previous.Attempt, meta.Issuer, w); err != nil {
+	if err := c.mayAsk(ctx, c.question(meta.Issuer, c.scopes(found, previous, w), w), previous.Attempt); err != nil {
 		return Credential{}, err
 	}
 	byDevice, err := c.byDevice(meta)
@@ -111,7 +114,7 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	if reg.Dynamic && reg == previous.Registration && !proven && c.forgotten(ctx, meta, cred) {
 		return Credential{}, &Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
 	}
-	return c.authorize(ctx, redirect, meta, cred)
+	return c.authorize(ctx, redirect, meta, cred, w)
 }
 
 // forgotten asks the authorization endpoint, as the browser will, whether it
@@ -162,7 +165,7 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer,
 		TokenEndpoint: meta.TokenEndpoint, RevocationEndpoint: meta.RevocationEndpoint, EndSessionEndpoint: meta.EndSessionEndpoint,
 		Registration: reg, Metadata: meta, MetadataAt: c.now(),
-		Attempt: previous.Attempt.next(meta.Issuer, c.now(), c.cfg.Brake),
+		Attempt: previous.Attempt,
 	}
 	if meta.assumed { // nothing was read
 		cred.Metadata = ServerMetadata{}
@@ -174,26 +177,35 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 	default:
 		cred.Resource = c.cfg.Key.Resource
 	}
+	cred.RequestedScopes = c.scopes(found, previous, w)
+	return cred
+}
+
+// scopes are those to request.
+func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 	var earlier []string
-	if w.stepUp && previous.Issuer == meta.Issuer {
+	if w.stepUp && previous.Issuer == found.Server.Issuer {
 		earlier = previous.RequestedScopes
 	}
-	cred.RequestedScopes = meta.scopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
+	scopes := found.Server.scopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
 	if c.cfg.PresentIDToken {
-		cred.RequestedScopes = union(cred.RequestedScopes, []string{"openid"})
+		scopes = union(scopes, []string{"openid"})
 	}
-	return cred
+	return scopes
 }
 
 // authorize runs the authorization request of RFC 6749 section 4.1 with PKCE
 // and exchanges the code.
-func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential) (Credential, error) {
+func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential, w want) (Credential, error) {
 	verifier, state := oauth2.GenerateVerifier(), newState()
 	address, err := c.authorizationURL(meta, cred, verifier, state)
 	if err != nil {
 		return Credential{}, err
 	}
 	c.log.Debug("waiting for the person to sign in", "issuer", meta.Issuer, "redirect", redirect.URI(), "scopes", cred.RequestedScopes)
+	if err := c.noteAsk(ctx, &cred, w); err != nil {
+		return Credential{}, err
+	}
 	answer, finish, err := redirect.Receive(ctx, state, func() {
 		c.noteAsked(ctx, cred)
 		c.ask(ctx, Prompt{URL: address, RedirectURI: redirect.URI()})
@@ -208,9 +220,9 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 	}
 	if err != nil {
 		finish("", told{err})
-		return Credential{}, err
+		return Credential{}, answeredError{err}
 	}
-	c.signedIn(ctx, cred)
+	c.signedIn(ctx, cred, w)
 	finish(cred.Account, nil)
 	return cred, nil
 }
@@ -225,7 +237,8 @@ func (c *Client) ask(ctx context.Context, p Prompt) {
 }
 
 // signedIn keeps what a login has led to.
-func (c *Client) signedIn(ctx context.Context, cred Credential) {
+func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
+	c.noteEnding(ctx, w, AskSignedIn)
 	cred.Attempt.Succeeded = true
 	c.change(ctx, func(Credential) Credential { return cred })
 	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
@@ -252,7 +265,7 @@ func (c *Client) noteAsked(ctx context.Context, cred Credential) {
 // hear of it or somebody was asked.
 func (c *Client) noteFailure(ctx context.Context, err error, w want) {
 	c.change(ctx, func(stored Credential) Credential {
-		if w.demanded || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+c.cfg.Brake {
+		if w.demanded || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+DefaultBrake {
 			stored.Server = c.cfg.Server.String()
 			stored.Attempt = stored.Attempt.failed(err, c.now())
 		}

@@ -36,6 +36,8 @@ type want struct {
 	quiet bool
 	// demanded says that another process waits for the outcome.
 	demanded bool
+	// asked is set when a person has been asked, in a login.
+	asked *bool
 }
 
 // flight is one renewal under way; everybody who needs one waits for it.
@@ -78,9 +80,6 @@ func (c *Client) board(w want) (f *flight, cred Credential, err error) {
 	if c.flight != nil {
 		return c.flight, Credential{}, nil
 	}
-	if c.refused != nil && !w.quiet && c.now().Before(c.until) {
-		return nil, Credential{}, c.refused
-	}
 	if c.busy != nil && !w.fresh && !w.stepUp && c.now().Before(c.busyUntil) {
 		return nil, Credential{}, c.busy
 	}
@@ -102,9 +101,7 @@ func (c *Client) fly(f *flight, w want) {
 		c.busy, c.busyUntil = f.err, c.now().Add(min(busy.retryAfter, maxBusy))
 	}
 	if f.err == nil {
-		c.cred, c.loaded, c.refused = f.cred, true, nil
-	} else if errors.Is(f.err, ErrDenied) || errors.Is(f.err, ErrLoginTimeout) {
-		c.refused, c.until = f.err, c.now().Add(c.cfg.Brake)
+		c.cred, c.loaded = f.cred, true
 	}
 	close(f.done)
 }
@@ -138,13 +135,13 @@ func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
 			return cred, err
 		}
 		// It asked nobody, or died.
-		if err := c.braked(cred.Attempt, "", w); err != nil {
+		if err := c.mayAsk(ctx, c.anyQuestion(cred, w), cred.Attempt); err != nil {
 			return Credential{}, err
 		}
 	}
 	return Credential{}, &Error{
 		Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the login ended without a result: %w", ErrLoginRequired),
-		Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
+		Hint: "run: " + c.loginCommand(),
 	}
 }
 
@@ -181,7 +178,7 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 	if w.quiet || c.cfg.Listen == nil {
 		return Credential{}, false, c.loginRequired()
 	}
-	if delegated, err = c.delegate(ctx, w); err != nil {
+	if delegated, err = c.delegate(ctx, cred, w); err != nil {
 		return Credential{}, false, err
 	}
 	return Credential{}, delegated, errPersonNeeded
@@ -219,19 +216,19 @@ func (c *Client) loginRequired() error {
 	return &Error{
 		Op:   "sign in to " + c.cfg.Server.Redacted(),
 		Err:  ErrLoginRequired,
-		Hint: "run: mcp-login login " + c.cfg.Server.Redacted(),
+		Hint: "run: " + c.loginCommand(),
 	}
 }
 
 // delegate sees to it that another process asks the person, if that is how
-// this one is set up.
-func (c *Client) delegate(ctx context.Context, w want) (delegated bool, err error) {
-	if c.cfg.Delegate == nil {
-		return false, nil
-	}
+// this one is set up. An error says that nobody may be asked.
+func (c *Client) delegate(ctx context.Context, cred Credential, w want) (delegated bool, err error) {
 	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
-		c.log.Debug("a login is under way in another process")
-		return true, nil
+		c.log.Debug("a login is under way")
+		return c.cfg.Delegate != nil, nil
+	}
+	if err := c.hopeless(ctx, cred, w); err != nil || c.cfg.Delegate == nil {
+		return false, err
 	}
 	err = c.cfg.Delegate(ctx, w.demand())
 	if errors.Is(err, ErrNotDelegated) {
@@ -316,6 +313,7 @@ func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) 
 		cred.Registration = Registration{}
 	}
 	c.save(ctx, cred)
+	c.changeAsks(ctx, func(s AskState) AskState { return s.Voided(c.cfg.Key.ID()) })
 }
 
 // doubtful is how long nobody repeats a refresh whose answer was lost.

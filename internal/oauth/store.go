@@ -33,6 +33,10 @@ type Store interface {
 	// LockLogin waits in the same way until this caller alone may ask the
 	// person to sign in.
 	LockLogin(ctx context.Context, key Key) (unlock func(), err error)
+	// ChangeAsks replaces what is known of the server and profile of key, the
+	// rest of which does not matter, by what f makes of it. No other goroutine
+	// or process changes it meanwhile, and it is kept when ChangeAsks returns.
+	ChangeAsks(ctx context.Context, key Key, f func(AskState) AskState) error
 	// LoginUnderWay reports whether somebody holds LockLogin now. It does not
 	// wait; what it cannot find out counts as no.
 	LoginUnderWay(ctx context.Context, key Key) bool

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
@@ -19,12 +21,16 @@ const (
 	// maxAttempts is how often in all one request may lead to new tokens when
 	// it asks for more and more scopes (C52).
 	maxAttempts = 3
+	// unknownLife is how long a token whose end the provider did not say is
+	// taken to be good.
+	unknownLife = 5 * time.Minute
 )
 
 // Transport returns a RoundTripper that puts the access token on requests to
 // the configured server and answers its refusals: 401 with a refresh or a
-// login, 403 insufficient_scope with a login for more scopes, each followed by
-// one replay. A request to another origin, and one that carries its own
+// login, 403 insufficient_scope with a login for scopes that were not requested
+// before, each followed by one replay. Such a 403 for other scopes is the answer:
+// the account has no permission, which no login changes. A request to another origin, and one that carries its own
 // Authorization header, passes untouched. Bodies are replayed through GetBody;
 // without it a refused request fails.
 //
@@ -50,12 +56,26 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var renewals, stepUps int
+	var replayed bool
 	for {
 		resp, err := t.base.RoundTrip(sign(req, t.client.bearer(cred)))
 		if err != nil {
 			return nil, err
 		}
 		w, refused := refusal(resp, markOf(t.client.bearer(cred)))
+		if refused && w.stepUp && !asksForMore(cred, w.challenge) {
+			newer, ok := t.client.withoutAsking(req.Context(), cred)
+			if !ok || replayed {
+				t.client.tellNotPermitted(cred, w.challenge)
+				return resp, nil
+			}
+			foreign.Discard(resp)
+			if req, err = replay(req); err != nil {
+				return nil, err
+			}
+			cred, replayed = newer, true
+			continue
+		}
 		switch {
 		case !refused:
 			return resp, nil
@@ -77,7 +97,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		foreign.Discard(resp)
 		if cred, err = t.client.renew(req.Context(), w); err != nil {
-			if w.fresh && errors.Is(err, errBraked) {
+			if w.fresh && errors.Is(err, errAskedAlready) {
 				err = t.client.refusedAgain(w.challenge)
 			}
 			return nil, err
@@ -133,10 +153,45 @@ func refusal(resp *http.Response, presented mark) (want, bool) {
 		return w, true
 	case http.StatusForbidden:
 		challenge, ok := BearerChallenge(resp.Header)
-		w.challenge, w.stepUp = challenge, true
+		w.challenge, w.stepUp = challenge, presented != ""
 		return w, ok && challenge.ErrorCode() == "insufficient_scope"
 	}
 	return w, false
+}
+
+// asksForMore reports whether a 403 names scopes that the account has neither
+// requested nor been granted. Those that a provider was asked for and did not
+// grant are not asked for again because a server wants them.
+func asksForMore(cred Credential, challenge Challenge) bool {
+	return !containsAll(union(cred.RequestedScopes, cred.GrantedScopes), challenge.Scopes())
+}
+
+// withoutAsking returns another token than cred's, if there is one without a
+// person: the one that another process has stored since, or a refreshed one where
+// cred's may have ended.
+func (c *Client) withoutAsking(ctx context.Context, cred Credential) (newer Credential, ok bool) {
+	w := want{failed: markOf(c.bearer(cred)), quiet: true}
+	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	if err == nil && c.serves(stored, w) {
+		c.mu.Lock()
+		c.cred = stored
+		c.mu.Unlock()
+		return stored, true
+	}
+	age := c.now().Sub(cred.ObtainedAt)
+	if c.fresh(cred) && (!cred.Expiry.IsZero() || age >= 0 && age < unknownLife) {
+		return Credential{}, false
+	}
+	newer, err = c.renew(ctx, w)
+	if err != nil {
+		c.log.Debug("the token that lacks a scope was not refreshed", "error", err)
+	}
+	return newer, err == nil
+}
+
+func (c *Client) tellNotPermitted(cred Credential, challenge Challenge) {
+	c.log.Warn("the signed-in account lacks a permission that the server wants; signing in again would not change that",
+		"scopes", foreign.Line(strings.Join(challenge.Scopes(), " ")), "account", foreign.Line(cred.Account))
 }
 
 func (c *Client) refusedAgain(challenge Challenge) error {

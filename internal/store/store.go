@@ -82,6 +82,7 @@ type Store struct {
 	key *sealingKey
 
 	mu    sync.Mutex
+	asks  map[string][]byte        // what ChangeAsks could not write, by identity
 	locks map[string]chan struct{} // in-process locks by name
 	held  map[string]bool          // locks of identities that this store holds
 	told  map[string]bool          // notices given by this process
@@ -95,7 +96,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
 		tryKernelLock: tryKernelLock, betweenReads: func() {},
-		locks: map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
+		asks: map[string][]byte{}, locks: map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

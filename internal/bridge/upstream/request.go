@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -182,6 +183,9 @@ func statusError(resp *http.Response, body []byte) error {
 		if to, err := resp.Location(); err == nil {
 			e.Hint = "if " + excerpt([]byte(to.Redacted())) + " is the right address, use it in the configuration"
 		}
+	case resp.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
+		text += ": the account that is signed in lacks a permission that this needs (insufficient_scope)"
+		e.Hint = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
 	case mediaType(resp) == "text/html":
 		e.Hint = "is this the address of an MCP server? It usually ends in /mcp or /sse"
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:

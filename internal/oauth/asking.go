@@ -1,0 +1,196 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// errNotAsked marks what AskState has forbidden.
+var errNotAsked = fmt.Errorf("nobody is asked: %w", ErrLoginRequired)
+
+// errAskedAlready is that of a repetition.
+var errAskedAlready = fmt.Errorf("nobody is asked again so soon: %w", errNotAsked)
+
+// question is the wish to ask for scopes at an issuer.
+func (c *Client) question(issuer string, scopes []string, w want) Question {
+	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: w.stepUp, Person: c.cfg.Insist || c.cfg.Brake < 0}
+}
+
+// anyQuestion is that wish before discovery: at whichever issuer it turns out to
+// be.
+func (c *Client) anyQuestion(cred Credential, w want) Question {
+	return c.question("", union(cred.RequestedScopes, w.challenge.Scopes()), w)
+}
+
+// mayAsk returns why q may not be asked now, nil when it may. a is the attempt
+// that is kept with the credential.
+func (c *Client) mayAsk(ctx context.Context, q Question, a Attempt) error {
+	verdict, err := c.judge(ctx, q, a)
+	if err != nil {
+		return err
+	}
+	return c.notAsked(q, verdict, a)
+}
+
+func (c *Client) judge(ctx context.Context, q Question, a Attempt) (verdict Verdict, err error) {
+	err = c.changeAsks(ctx, func(s AskState) AskState {
+		s = s.Knowing(q.Identity, a, c.now())
+		_, verdict = s.Decide(q, c.now())
+		return s.until(c.now())
+	})
+	return verdict, err
+}
+
+// hopeless returns why nobody may be asked whichever issuer discovery leads to.
+// An account that has signed in, or whose process has died, is asked at another
+// issuer.
+func (c *Client) hopeless(ctx context.Context, cred Credential, w want) error {
+	q := c.anyQuestion(cred, w)
+	verdict, err := c.judge(ctx, q, cred.Attempt)
+	if err != nil || verdict.Refusal == RefusedRepeating && !verdict.Before.Ending.refused() {
+		return err
+	}
+	return c.notAsked(q, verdict, cred.Attempt)
+}
+
+// noteAsk keeps that a person is asked to sign in, before that happens, or
+// returns why it must not. The attempt of cred, which is the earlier one, becomes
+// this one.
+func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
+	q := c.question(cred.Issuer, cred.RequestedScopes, w)
+	now := c.now().UTC().Round(0)
+	var verdict Verdict
+	var repeated bool
+	err := c.changeAsks(ctx, func(s AskState) AskState {
+		s, verdict = s.Knowing(q.Identity, cred.Attempt, now).Decide(q, now)
+		repeated = verdict.repeated
+		return s
+	})
+	if err == nil {
+		err = c.notAsked(q, verdict, cred.Attempt)
+	}
+	if err != nil {
+		return err
+	}
+	*w.asked = true
+	cred.Attempt = Attempt{Issuer: cred.Issuer, Asked: now, Repeated: repeated}
+	return nil
+}
+
+// noteEnding keeps how it ended that a person was asked, if one was.
+func (c *Client) noteEnding(ctx context.Context, w want, how Ending) {
+	if !*w.asked {
+		return
+	}
+	if err := c.changeAsks(ctx, func(s AskState) AskState { return s.Ended(c.cfg.Key.ID(), how) }); err != nil {
+		c.log.Warn("cannot keep how the sign-in ended", "error", err)
+	}
+}
+
+// changeAsks changes what is known of the server and profile.
+func (c *Client) changeAsks(ctx context.Context, f func(AskState) AskState) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	if err := c.cfg.Store.ChangeAsks(ctx, c.cfg.Key, f); err != nil {
+		return fmt.Errorf("keep that somebody is asked to sign in: %w", err)
+	}
+	return nil
+}
+
+// Acted keeps that a person at a terminal has done something about the server:
+// what nobody has answered so far counts no more.
+func (c *Client) Acted(ctx context.Context) error {
+	return c.changeAsks(ctx, func(s AskState) AskState { return s.Acted(c.now()) })
+}
+
+// answeredError marks a login that failed after the authorization request had
+// its answer.
+type answeredError struct{ error }
+
+// Unwrap returns the failure.
+func (e answeredError) Unwrap() error { return e.error }
+
+// endingOf is how a login ended that failed with err.
+func endingOf(err error) Ending {
+	var refused *Error
+	var answered answeredError
+	switch {
+	case errors.Is(err, ErrDenied) && errors.As(err, &refused) && refused.Code == "access_denied":
+		return AskDenied
+	case errors.Is(err, ErrDenied), errors.As(err, &answered):
+		return AskFailed
+	}
+	return AskUnanswered
+}
+
+// notAsked says why nobody is asked and what a person can do, nil when somebody
+// may be.
+func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
+	e := &Error{Op: "sign in to " + c.cfg.Server.Redacted()}
+	wait := v.Wait.Round(time.Second).String()
+	switch v.Refusal {
+	case Allowed:
+		return nil
+	case RefusedTabs:
+		e.Err = fmt.Errorf("%d sign-ins were opened for this server within %s; no other is: %w", maxTabs, inMinutes(askWindow), errNotAsked)
+		e.Hint = "to sign in now, run: " + c.loginCommand()
+		if q.StepUp { // that would find a login that works
+			e.Hint = "try again in " + wait
+		}
+	case RefusedSilence:
+		e.Err = fmt.Errorf("nobody has answered the last %d sign-ins to this server; no other is opened: %w", maxUnanswered, errNotAsked)
+		e.Hint = "to sign in, run: " + c.loginCommand()
+	case RefusedRepeating:
+		e.Code, e.Err = a.Code, errAskedAlready
+		if a.Ended.After(a.Asked) {
+			e.Err = fmt.Errorf("%w: %w", a.err(), errAskedAlready)
+		}
+		e.Hint = fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: %s", int(c.now().Sub(v.Before.Asked).Seconds()), c.loginCommand())
+	}
+	return e
+}
+
+func inMinutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
+
+// loginCommand is what a person runs to sign in to this account.
+func (c *Client) loginCommand() string {
+	words := []string{"mcp-login login"}
+	key := c.cfg.Key
+	for _, flag := range []struct{ name, value string }{
+		{"--profile", key.Profile},
+		{"--client-id", key.ClientID},
+	} {
+		if flag.value != "" {
+			words = append(words, flag.name, quoted(flag.value))
+		}
+	}
+	if key.Scopes != nil {
+		words = append(words, "--scope", quoted(strings.Join(key.Scopes, " ")))
+	}
+	switch key.Resource {
+	case "":
+	case NoResource:
+		words = append(words, "--no-resource")
+	default:
+		words = append(words, "--resource", quoted(key.Resource))
+	}
+	for _, param := range key.Params {
+		words = append(words, "--auth-param", quoted(param))
+	}
+	return strings.Join(append(words, quoted(c.cfg.Server.Redacted())), " ")
+}
+
+// quoted is a word for a shell.
+func quoted(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~:/@%+=,[]", r)
+	}
+	if s != "" && !slices.ContainsFunc([]rune(s), func(r rune) bool { return !plain(r) }) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
