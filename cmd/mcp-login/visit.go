@@ -12,6 +12,7 @@ import (
 
 	"mcp-login/internal/bridge/era"
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -32,7 +33,7 @@ type serverError struct {
 	Message string `json:"message"`
 }
 
-func (e *serverError) Error() string { return fmt.Sprintf("%s (%d)", e.Message, e.Code) }
+func (e *serverError) Error() string { return fmt.Sprintf("%s (%d)", foreign.Line(e.Message), e.Code) }
 
 // farewell bounds what is said to a server at the end.
 const farewell = 2 * time.Second

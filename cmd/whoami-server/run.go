@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 	"mcp-login/internal/server/bus"
@@ -77,9 +78,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 func (m mistake) Error() string { return m.err.Error() }
 
 func report(w io.Writer, m mistake) {
-	_, _ = fmt.Fprintln(w, "error:", m.err)
+	_, _ = fmt.Fprintln(w, "error:", foreign.Message(m.err.Error()))
 	if m.hint != "" {
-		_, _ = fmt.Fprintln(w, "hint:", m.hint)
+		_, _ = fmt.Fprintln(w, "hint:", foreign.Message(m.hint))
 	}
 }
 
@@ -156,9 +157,9 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 func newLog(o *options, to io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: o.level}
 	if o.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(to, opts))
+		return slog.New(slog.NewJSONHandler(foreign.JSONWriter(to), opts))
 	}
-	return slog.New(slog.NewTextHandler(to, opts))
+	return slog.New(slog.NewTextHandler(foreign.TextWriter(to), opts))
 }
 
 // newRegistry also counts what the process itself takes.

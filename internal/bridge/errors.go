@@ -3,9 +3,9 @@ package bridge
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -80,10 +80,10 @@ func answerFor(id []byte, err error) []byte {
 		number, err = CodeClosing, errClosing
 	}
 	var advised interface{ UserHint() string }
-	message := strings.ReplaceAll(err.Error(), "\n", "; ")
+	message := foreign.Message(err.Error())
 	if errors.As(err, &advised) && advised.UserHint() != "" {
 		// Most clients show the message and nothing else.
-		data.Hint = advised.UserHint()
+		data.Hint = foreign.Message(advised.UserHint())
 		message += " (" + data.Hint + ")"
 	}
 	return jsonrpc.ErrorResponse(id, number, message, data)

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -95,7 +96,8 @@ func (s *standIn) arrived(answer []byte) {
 		s.answer = m // settled shows it to the client, when the session stands
 	default:
 		s.phase = failed
-		s.reason, _ = jsonrpc.Text(jsonrpc.Member(m.Raw, "error", "message"))
+		reason, _ := jsonrpc.Text(jsonrpc.Member(m.Raw, "error", "message"))
+		s.reason = foreign.Message(reason)
 	}
 }
 
@@ -329,7 +331,9 @@ func (c *Config) signIn() (SignIn, bool) {
 	if c.SignIn == nil {
 		return SignIn{}, false
 	}
-	return c.SignIn()
+	s, ok := c.SignIn()
+	s.URL, s.UserCode = foreign.Address(s.URL), foreign.Line(s.UserCode)
+	return s, ok
 }
 
 // knownVersions are those of sessions; of any other the newest is answered, as

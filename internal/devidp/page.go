@@ -6,6 +6,8 @@ import (
 	"html"
 	"net/http"
 	"strings"
+
+	"mcp-login/internal/foreign"
 )
 
 //go:embed pages.html
@@ -18,7 +20,7 @@ type markup string
 
 // text is a value as it stands between tags, or in an attribute between double
 // quotes.
-func text(value string) markup { return markup(html.EscapeString(value)) }
+func text(value string) markup { return markup(html.EscapeString(foreign.Message(value))) }
 
 // show answers with a page.
 func show(w http.ResponseWriter, status int, content markup) {

@@ -10,11 +10,13 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"mcp-login/internal/foreign"
 )
 
 // Error is a cause that a person can do something about.
 type Error struct {
-	// What stands in the way, lower case, without a full stop.
+	// What stands in the way, lower case, without a full stop; one line.
 	What string
 	// Next is what to do about it.
 	Next string
@@ -48,7 +50,7 @@ const wantsCertificate = "it asks for a client certificate"
 func Explain(err error) error {
 	for i, judge := range judges {
 		if what, next := judge(err); what != "" {
-			return &Error{What: what, Next: next, Refused: what == wantsCertificate, Lasting: i < lasting, Err: err}
+			return &Error{What: foreign.Line(what), Next: next, Refused: what == wantsCertificate, Lasting: i < lasting, Err: err}
 		}
 	}
 	return err

@@ -3,7 +3,6 @@ package upstream
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"mcp-login/internal/foreign"
@@ -44,8 +43,8 @@ type Error struct {
 	Err error
 }
 
-// Error returns the cause.
-func (e *Error) Error() string { return e.Err.Error() }
+// Error returns the cause as one line: servers have their say in it.
+func (e *Error) Error() string { return foreign.Message(e.Err.Error()) }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -54,7 +53,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) HTTPStatus() int { return e.Status }
 
 // UserHint returns the next step.
-func (e *Error) UserHint() string { return e.Hint }
+func (e *Error) UserHint() string { return foreign.Message(e.Hint) }
 
 // unreachable wraps an error of http.Client.Do. Errors with advice of their
 // own, such as those of the signing transport, pass unchanged.
@@ -70,25 +69,4 @@ func unreachable(err error) error {
 		next = advised.UserHint()
 	}
 	return &Error{Reason: Unreachable, Err: fmt.Errorf("cannot reach the server: %w", err), Hint: next}
-}
-
-// maxExcerpt bounds how much of a server's text gets into an error.
-const maxExcerpt = 200
-
-// excerpt makes a piece of a response body safe to show.
-func excerpt(body []byte) string {
-	text := strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(body), ""))
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > maxExcerpt {
-		return string(runes[:maxExcerpt]) + "…"
-	}
-	return text
 }

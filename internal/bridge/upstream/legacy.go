@@ -193,7 +193,7 @@ func (l *legacy) endpoint(events *sse.Reader) (*url.URL, error) {
 		case err != nil:
 			return nil, err
 		case e.Type != "endpoint":
-			return nil, fmt.Errorf("the first event is of type %q", excerpt([]byte(e.Type)))
+			return nil, fmt.Errorf("the first event is of type %q", foreign.Line(e.Type))
 		case !e.HasData:
 			continue
 		}

@@ -181,7 +181,7 @@ func statusError(resp *http.Response, body []byte) error {
 		e.Reason = Redirected
 		text = fmt.Sprintf("the server redirects (%d) to another place, which was not followed", resp.StatusCode)
 		if to, err := resp.Location(); err == nil {
-			e.Hint = "if " + excerpt([]byte(to.Redacted())) + " is the right address, use it in the configuration"
+			e.Hint = "if " + foreign.ShortAddress(to.Redacted()) + " is the right address, use it in the configuration"
 		}
 	case resp.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
 		text += ": the account that is signed in lacks a permission that this needs (insufficient_scope)"
@@ -195,7 +195,7 @@ func statusError(resp *http.Response, body []byte) error {
 		}
 	}
 	if mediaType(resp) != "text/html" {
-		if short := excerpt(body); short != "" {
+		if short := foreign.Line(string(body)); short != "" {
 			text += ": " + short
 		}
 	}

@@ -155,7 +155,7 @@ func notMCP(resp *http.Response) error {
 	}
 	return &Error{
 		Reason: NotMCP, Status: resp.StatusCode,
-		Err:  fmt.Errorf("this does not look like an MCP server: it answered a request with %s", excerpt([]byte(what))),
+		Err:  fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Line(what)),
 		Hint: "is this the address of an MCP server? It usually ends in /mcp or /sse",
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -48,7 +49,7 @@ func (b *toolbox) take(m jsonrpc.Message) jsonrpc.Message {
 		name, _ := jsonrpc.Text(jsonrpc.Member(tool, "name"))
 		found, err := annotations(jsonrpc.Member(tool, "inputSchema"))
 		if err != nil {
-			b.log.Warn("left out a tool of the server", "tool", excerpt([]byte(name)), "reason", err)
+			b.log.Warn("left out a tool of the server", "tool", foreign.Line(name), "reason", err)
 			delete(b.known, name)
 			continue
 		}

@@ -13,7 +13,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode"
+
+	"mcp-login/internal/foreign"
 )
 
 //go:embed page.html
@@ -47,18 +48,7 @@ const maxShown = 100
 // shown makes a value fit for the page: without control characters and those
 // that turn the direction of writing, and not longer than somebody reads.
 func shown(s string) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range s {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 || r == unicode.ReplacementChar {
-			continue
-		}
-		if n++; n > maxShown {
-			return b.String() + "…"
-		}
-		b.WriteRune(r)
-	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(foreign.LineOf(strings.ToValidUTF8(s, ""), maxShown))
 }
 
 // message is one page.
