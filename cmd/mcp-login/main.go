@@ -16,6 +16,7 @@ import (
 )
 
 func main() {
+	hideMemory() // before there is anything in it
 	// net/http and other libraries write there what a peer has sent, tokens among
 	// it, and hosts keep stderr in files.
 	log.SetOutput(io.Discard)
@@ -34,6 +35,10 @@ func main() {
 	stop()
 	os.Exit(code)
 }
+
+// dumpableName is the variable that lets other processes of the user look into
+// this one.
+const dumpableName = "MCP_LOGIN_DUMPABLE"
 
 // secretNames are the variables that hold secrets of ours.
 var secretNames = []string{clientSecretName, givenTokenName, "MCP_LOGIN_PASSPHRASE"}
