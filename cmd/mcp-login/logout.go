@@ -82,7 +82,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	}
 	before, err := s.client.Credential(ctx)
 	if err == nil && with.session {
-		defer a.endSession(o, s, before, with.quiet)
+		defer a.endSession(ctx, o, s, before, with.quiet)
 	}
 	var text string
 	switch err := s.client.Logout(ctx, with.registration); {

@@ -90,21 +90,29 @@ func (a *app) device(o options) oauth.DevicePolicy {
 // endSession prints where the person's session at the provider can be ended
 // (OpenID Connect RP-Initiated Logout 1.0), and opens it. The client's
 // identifier stands in it, not the ID token: addresses end up in histories.
-func (a *app) endSession(o options, s *session, cred oauth.Credential, quiet bool) {
-	u, err := url.Parse(cred.EndSessionEndpoint)
-	if err != nil || cred.EndSessionEndpoint == "" {
+func (a *app) endSession(ctx context.Context, o options, s *session, cred oauth.Credential, quiet bool) {
+	if cred.EndSessionEndpoint == "" {
 		a.term.Note("%s publishes no address to end the session in the browser", cred.Issuer)
 		return
 	}
-	q := u.Query()
-	q.Set("client_id", cred.Registration.ClientID)
-	u.RawQuery = q.Encode()
-	if quiet {
-		a.term.Note("end the session in the browser: %s", u)
-	} else {
-		a.term.Print("end the session in the browser: %s", u)
+	u, err := url.Parse(cred.EndSessionEndpoint)
+	address := ""
+	if err == nil {
+		q := u.Query()
+		q.Set("client_id", cred.Registration.ClientID)
+		u.RawQuery = q.Encode()
+		address, err = s.client.ForBrowser(ctx, "end_session_endpoint", u.String())
 	}
-	if err := a.browse(o, u.String()); err != nil {
+	if err != nil {
+		a.term.Note("the session in the browser is not ended: %v", err)
+		return
+	}
+	if quiet {
+		a.term.Note("end the session in the browser: %s", address)
+	} else {
+		a.term.Print("end the session in the browser: %s", address)
+	}
+	if err := a.browse(o, address); err != nil {
 		s.log.Debug("no browser was opened", "reason", err)
 	}
 }

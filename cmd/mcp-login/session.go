@@ -135,9 +135,10 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 	if err != nil {
 		return err
 	}
+	guard := oauth.NewGuard(s.server, http.ProxyFromEnvironment, o.wire.trust.roots())
 	cfg := oauth.Config{
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
-		HTTP:       oauth.WithRoots(oauth.NewHTTPClient(s.server, http.ProxyFromEnvironment), o.wire.trust.roots()),
+		HTTP: guard.HTTPClient(), Guard: guard,
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: s.person, Device: a.device(o),
 		TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}

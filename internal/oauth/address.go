@@ -55,12 +55,28 @@ func plainHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
+	if endsInNumber(host) {
+		return false
+	}
 	for i := range len(host) {
 		if c := host[i]; !isAlphanumeric(c) && c != '-' && c != '.' && c != '_' {
 			return false
 		}
 	}
 	return !strings.HasPrefix(host, ".") && !strings.Contains(host, "..")
+}
+
+// endsInNumber reports whether a browser takes host for an IPv4 address: the last
+// label is a number, in whatever base (URL Standard, "ends in a number"). 0x7f.1,
+// 2130706433 and 127.0.0.1. are this machine to it and names to a resolver.
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if last != "" && strings.Trim(last, "0123456789") == "" {
+		return true
+	}
+	digits, hex := strings.CutPrefix(strings.ToLower(last), "0x")
+	return hex && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // plainPort accepts no port, or one that there can be.

@@ -75,8 +75,11 @@ type Config struct {
 	// and Scopes repeat what is configured here.
 	Key Key
 	// HTTP performs metadata, registration and token requests; see
-	// NewHTTPClient. It follows no redirects.
+	// Guard.HTTPClient. It follows no redirects.
 	HTTP *http.Client
+	// Guard judges what a person is shown and a browser is sent to; nil means
+	// one without a proxy and with the system's authorities.
+	Guard *Guard
 	// Store keeps the credential.
 	Store Store
 	// Listen binds the redirect listener, on port if that is free and not 0,
@@ -152,6 +155,9 @@ func New(cfg Config) *Client {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Guard == nil {
+		cfg.Guard = NewGuard(cfg.Server, nil, nil)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, spread: 1 + rand.Float64()/2}
 }
@@ -185,6 +191,11 @@ func (c *Client) Awaiting() (Prompt, bool) {
 		return Prompt{}, false
 	}
 	return *c.prompt, true
+}
+
+// ForBrowser is Guard.ForBrowser of Config.Guard.
+func (c *Client) ForBrowser(ctx context.Context, name, address string) (string, error) {
+	return c.cfg.Guard.ForBrowser(ctx, name, address)
 }
 
 func (c *Client) setPrompt(p *Prompt) {

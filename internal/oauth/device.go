@@ -124,35 +124,23 @@ func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred 
 	if err := decodeStrict(answer.body, &device); err != nil {
 		return device, &Error{Op: op, Err: err}
 	}
-	return device, device.check(op)
+	return device, device.check(ctx, c.cfg.Guard, op)
 }
 
-// check refuses addresses that must not be shown or opened, and takes what is
-// not needed for no reason to fail.
-func (d *deviceAuthorization) check(op string) error {
+// check refuses addresses that must not be shown or opened, and takes what
+// is not needed for no reason to fail.
+func (d *deviceAuthorization) check(ctx context.Context, g *Guard, op string) (err error) {
 	if d.URI == "" {
 		d.URI = d.OldURI
 	}
-	if err := usableAddress("verification_uri", &d.URI); err != nil {
-		return &Error{Op: op, Err: err}
+	if d.URI, err = g.ForBrowser(ctx, "verification_uri", d.URI); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
 	}
-	if err := usableAddress("verification_uri_complete", &d.CompleteURI); err != nil {
+	if d.CompleteURI, err = g.ForBrowser(ctx, "verification_uri_complete", d.CompleteURI); err != nil {
 		d.CompleteURI = ""
 	}
 	if d.DeviceCode == "" || !usableUserCode(d.UserCode) {
 		return &Error{Op: op, Err: errors.New("the answer holds no usable code"), Hint: "this is a fault of the provider: a code is short, of letters and digits (RFC 8628, section 6.1)"}
-	}
-	return nil
-}
-
-// usableAddress checks an address that a person is to open, and re-encodes it.
-func usableAddress(name string, address *string) error {
-	u, err := checkEndpoint(name, *address)
-	if err != nil {
-		return err
-	}
-	if *address = foreign.Address(u.String()); len(u.String()) > foreign.MaxAddress {
-		return fmt.Errorf("%s has more than %d bytes", name, foreign.MaxAddress)
 	}
 	return nil
 }

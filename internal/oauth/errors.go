@@ -74,6 +74,10 @@ func unavailable(op string, err error) *Error {
 	if errors.As(err, &failure) {
 		e.Hint = failure.Next
 	}
+	var refused *refusedAddressError
+	if errors.As(err, &refused) {
+		e.Hint = refused.hint
+	}
 	return e
 }
 

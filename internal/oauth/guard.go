@@ -9,118 +9,259 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
 )
 
-// NewHTTPClient returns the client for metadata, registration and token
-// requests on behalf of the MCP server. It carries no cookies and follows no
-// redirects; discovery follows a few by itself, checking each. Addresses that
-// are private, loopback or link-local are refused when the connection is made,
-// after name resolution, so that a public server cannot have its metadata
-// point into the person's network (MCP security best practices, SSRF) and a
-// name that changes its address between check and use gains nothing. They are
-// allowed when the MCP server is itself at such an address.
-//
-// proxy is consulted for each request, nil means none; a proxy's own address
-// is never refused, because it is the one that resolves names then.
+// Guard judges where the login of one MCP server may lead, for what is fetched
+// and for what a browser is sent to alike: a public server must not have its
+// metadata point into the person's network or at this machine (MCP security best
+// practices, SSRF). A server counts as private when a connection to it really was
+// to a private address, not because its name has one as well. It may then name
+// private addresses; one on this machine may name this machine; nobody names
+// link-local addresses, where clouds keep their secrets, but a server that has one
+// itself. Behind a proxy nothing is known of the server, and it counts as public.
+type Guard struct {
+	server  *url.URL
+	proxy   func(*http.Request) (*url.URL, error)
+	roots   *x509.CertPool
+	proxies sync.Map // host:port of the proxies in use
+	trusted []string // hosts that a person has vouched for
+
+	mu    sync.Mutex
+	place origin.Class // of the MCP server
+	found bool
+}
+
+// Limits of what the guard itself does on the network.
+const (
+	locateTimeout  = 10 * time.Second
+	resolveTimeout = 3 * time.Second
+)
+
+// NewGuard returns the judge for server. proxy is consulted for each request, nil
+// means none. roots are the authorities to trust, nil means the system's.
+// trusted are issuers that the person has named: their hosts may be private.
+func NewGuard(server *url.URL, proxy func(*http.Request) (*url.URL, error), roots *x509.CertPool, trusted ...string) *Guard {
+	if proxy == nil {
+		proxy = func(*http.Request) (*url.URL, error) { return nil, nil }
+	}
+	g := &Guard{server: server, proxy: proxy, roots: roots}
+	for _, issuer := range trusted {
+		if u, err := url.Parse(issuer); err == nil && u.Hostname() != "" {
+			g.trusted = append(g.trusted, strings.ToLower(u.Hostname()))
+		}
+	}
+	return g
+}
+
+// NewHTTPClient returns Guard.HTTPClient for server with the system's
+// authorities.
 func NewHTTPClient(server *url.URL, proxy func(*http.Request) (*url.URL, error)) *http.Client {
-	g := &guard{server: server.Hostname()}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, ControlContext: g.control}
-	direct := &net.Dialer{Timeout: 10 * time.Second}
+	return NewGuard(server, proxy, nil).HTTPClient()
+}
+
+// HTTPClient returns the client for metadata, registration and token requests on
+// behalf of the MCP server. It carries no cookies and follows no redirects;
+// discovery follows a few by itself, checking each. Addresses are judged when the
+// connection is made, after name resolution, so that a name that changes its
+// address between check and use gains nothing. A proxy's own address is never
+// refused, because it is the one that resolves names then; nor is that of the MCP
+// server, which is asked about itself.
+func (g *Guard) HTTPClient() *http.Client {
+	direct := &net.Dialer{Timeout: locateTimeout}
+	guarded := &net.Dialer{Timeout: locateTimeout, ControlContext: g.control}
 	transport := &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
-			if proxy == nil {
-				return nil, nil
-			}
-			u, err := proxy(r)
+			u, err := g.proxy(r)
 			if u != nil {
 				g.proxies.Store(u.Host, true)
 			}
 			return u, err
 		},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if _, ok := g.proxies.Load(addr); ok {
+			host, _, _ := net.SplitHostPort(addr)
+			if _, ok := g.proxies.Load(addr); ok || addr == authority(g.server) || g.vouched(host) {
 				return direct.DialContext(ctx, network, addr)
 			}
-			return dialer.DialContext(ctx, network, addr)
+			return guarded.DialContext(ctx, network, addr)
 		},
 		ForceAttemptHTTP2:      true,
-		TLSHandshakeTimeout:    10 * time.Second,
+		TLSHandshakeTimeout:    locateTimeout,
 		MaxResponseHeaderBytes: 64 << 10,
 		IdleConnTimeout:        30 * time.Second,
 		MaxIdleConnsPerHost:    2,
 	}
+	if g.roots != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: g.roots, MinVersion: tls.VersionTLS12}
+	}
 	return &http.Client{Transport: transport, CheckRedirect: noRedirect}
 }
 
-// WithRoots makes a client of NewHTTPClient trust these authorities, which nil
-// leaves at the system's, and returns it.
-func WithRoots(client *http.Client, roots *x509.CertPool) *http.Client {
-	if t, ok := client.Transport.(*http.Transport); ok && roots != nil {
-		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	}
-	return client
-}
-
 // noRedirect keeps codes, verifiers, refresh tokens and secrets from being
-// posted again to wherever an endpoint points (A4).
+// posted again to wherever an endpoint points.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-type guard struct {
-	server  string
-	proxies sync.Map // host:port of the proxies in use
-
-	once  sync.Once
-	local bool // the MCP server is on loopback or in a private network
-	link  bool // the MCP server has a link-local address
+// ForBrowser judges an address that a person is to see or a browser to open, as
+// HTTPClient judges what it connects to: all addresses of its host, as they are
+// now. It returns the address with everything percent-encoded that means something
+// to a shell, a terminal or a program that opens addresses. A name that cannot be
+// resolved is no reason to refuse: behind a proxy none can. name is what the
+// address is called in an error.
+func (g *Guard) ForBrowser(ctx context.Context, name, address string) (string, error) {
+	const op = "judge what the browser is to open"
+	u, err := checkEndpoint(name, address)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", op, err)
+	}
+	clean := foreign.Address(u.String())
+	if len(clean) >= foreign.MaxAddress-len("...") { // it may have been cut
+		return "", fmt.Errorf("%s: %s has more than %d bytes", op, name, foreign.MaxAddress)
+	}
+	if origin.SameOrigin(u, g.server) || g.vouched(u.Hostname()) {
+		return clean, nil
+	}
+	for _, ip := range addresses(ctx, u.Hostname()) {
+		if err := g.judge(ctx, ip, "send a browser to"); err != nil {
+			return "", &Error{Op: op, Err: fmt.Errorf("%s: %w", name, err), Hint: err.hint}
+		}
+	}
+	return clean, nil
 }
 
 // control runs once for each address that is about to be connected to.
-func (g *guard) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
+func (g *Guard) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("refused to connect to %q: not an IP address", address)
 	}
-	switch origin.Classify(ap.Addr()) {
-	case origin.Public:
-		return nil
-	case origin.Local:
-		g.once.Do(func() { g.lookUp(ctx) })
-		if g.local {
-			return nil
-		}
-	case origin.LinkLocal:
-		g.once.Do(func() { g.lookUp(ctx) })
-		if g.link {
-			return nil
-		}
+	if err := g.judge(ctx, ap.Addr(), "connect to"); err != nil {
+		return err
 	}
-	return fmt.Errorf("refused to connect to %s: a public MCP server may not point its login at a private address", ap.Addr())
+	return nil
 }
 
-// lookUp finds out where the MCP server itself is.
-func (g *guard) lookUp(ctx context.Context) {
-	var ips []netip.Addr
-	if ip, err := netip.ParseAddr(g.server); err == nil {
-		ips = []netip.Addr{ip}
-	} else if origin.Loopback(g.server) {
-		g.local = true
-		return
-	} else {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		defer cancel()
-		ips, _ = net.DefaultResolver.LookupNetIP(ctx, "ip", g.server)
+// refusedAddressError is an address that metadata must not name.
+type refusedAddressError struct{ text, hint string }
+
+func (e *refusedAddressError) Error() string { return e.text }
+
+// judge decides about one address; do is what was to be done with it.
+func (g *Guard) judge(ctx context.Context, ip netip.Addr, do string) *refusedAddressError {
+	class := origin.Classify(ip)
+	if class == origin.Public {
+		return nil
 	}
-	for _, ip := range ips {
-		switch origin.Classify(ip) {
-		case origin.Local:
-			g.local = true
-		case origin.LinkLocal:
-			g.link = true
+	place, known := g.locate(ctx)
+	switch {
+	case class == origin.Unusable:
+	case known && place == class, known && place == origin.ThisMachine && class == origin.PrivateNetwork:
+		return nil
+	}
+	e := &refusedAddressError{
+		text: fmt.Sprintf("refused to %s %s: a public MCP server may not point its login at a private address", do, ip),
+		hint: "if the provider is meant to be in your network, or on this machine, name it: --issuer with its address",
+	}
+	switch {
+	case known && place != origin.Public:
+		e.text = fmt.Sprintf("refused to %s %s: an MCP server in a private network may not point its login at this machine or its neighbours", do, ip)
+	case !known:
+		e.text = fmt.Sprintf("refused to %s %s: it is a private address, and whether the MCP server is at one cannot be seen, because it is behind a proxy or does not answer", do, ip)
+	}
+	return e
+}
+
+// vouched reports whether a person has named this host.
+func (g *Guard) vouched(host string) bool {
+	for _, t := range g.trusted {
+		if strings.EqualFold(t, host) {
+			return true
 		}
 	}
+	return false
+}
+
+// authority is host and port of u as a dialer gets them.
+func authority(u *url.URL) string { return net.JoinHostPort(u.Hostname(), origin.Port(u)) }
+
+// locate tells where the MCP server is, if that can be known.
+func (g *Guard) locate(ctx context.Context) (place origin.Class, known bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.found {
+		g.place, g.found = g.connect(ctx)
+	}
+	return g.place, g.found
+}
+
+// connect makes a connection to the MCP server and looks where it has led. Where
+// the server proves its name, the address that counts is one that did: a name may
+// have others, at which somebody else answers. Plain http proves nothing, so that
+// there every address of the name must be of the same kind.
+func (g *Guard) connect(ctx context.Context) (place origin.Class, known bool) {
+	if ips := addressesByName(g.server.Hostname()); ips != nil {
+		return origin.Classify(ips[0]), true
+	}
+	via, err := g.proxy(&http.Request{Method: http.MethodGet, URL: g.server})
+	if err != nil || via != nil {
+		return 0, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
+	defer cancel()
+	if g.server.Scheme != "https" {
+		return sameClass(addresses(ctx, g.server.Hostname()))
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", authority(g.server))
+	if err != nil {
+		return 0, false
+	}
+	defer func() { _ = conn.Close() }()
+	remote, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return 0, false
+	}
+	proven := false // also when it wants a certificate of ours after that
+	_ = tls.Client(conn, &tls.Config{
+		ServerName: g.server.Hostname(), RootCAs: g.roots, MinVersion: tls.VersionTLS12,
+		VerifyConnection: func(tls.ConnectionState) error { proven = true; return nil },
+	}).HandshakeContext(ctx)
+	return origin.Classify(remote.Addr()), proven
+}
+
+// sameClass is the kind of all addresses, if they have one.
+func sameClass(ips []netip.Addr) (class origin.Class, ok bool) {
+	for i, ip := range ips {
+		if i > 0 && origin.Classify(ip) != class {
+			return 0, false
+		}
+		class = origin.Classify(ip)
+	}
+	return class, len(ips) > 0
+}
+
+// addresses are all addresses of a host, none when they cannot be found out.
+func addresses(ctx context.Context, host string) []netip.Addr {
+	if ips := addressesByName(host); ips != nil {
+		return ips
+	}
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	ips, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	return ips
+}
+
+// addressesByName are those that need no look-up, nil for other hosts.
+func addressesByName(host string) []netip.Addr {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip}
+	}
+	if origin.Loopback(host) {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	}
+	return nil
 }

@@ -1,37 +1,57 @@
 package oauth
 
 import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
+
+// guardOf is the judge for an MCP server that needs no look-up.
+func guardOf(server string) *Guard {
+	if strings.Contains(server, ":") {
+		server = "[" + server + "]"
+	}
+	return NewGuard(&url.URL{Scheme: "https", Host: server}, nil, nil)
+}
 
 // A3, security row 15: which addresses a login may connect to, judged after
 // name resolution.
 func TestA3Guard(t *testing.T) {
-	private := []string{"10.0.0.1:443", "172.16.5.4:443", "192.168.1.1:80", "127.0.0.1:80", "[::1]:443", "[fd00::1]:443", "100.64.0.1:443", "0.0.0.0:80", "[::]:80", "[::ffff:10.0.0.1]:443", "[64:ff9b::a00:1]:443", "198.18.0.1:443"}
+	machine := []string{"127.0.0.1:80", "[::1]:443", "0.0.0.0:80", "[::]:80", "[::ffff:127.0.0.1]:80", "[64:ff9b::7f00:1]:80", "[2002:7f00:1::]:80"}
+	private := []string{"10.0.0.1:443", "172.16.5.4:443", "192.168.1.1:80", "[fd00::1]:443", "100.64.0.1:443", "[::ffff:10.0.0.1]:443", "[64:ff9b::a00:1]:443", "198.18.0.1:443"}
 	link := []string{"169.254.169.254:80", "[fe80::1]:80", "[::ffff:169.254.169.254]:80", "[64:ff9b::a9fe:a9fe]:80"}
 	public := []string{"93.184.216.34:443", "[2606:2800:220:1::1]:443", "8.8.8.8:443"}
 	bad := []string{"224.0.0.1:443", "255.255.255.255:443", "[ff02::1]:443", "nonsense"}
 	check := func(server string, addresses []string, want bool) {
 		t.Helper()
 		for _, a := range addresses {
-			err := (&guard{server: server}).control(t.Context(), "tcp", a, nil)
+			err := guardOf(server).control(t.Context(), "tcp", a, nil)
 			if (err == nil) != want {
 				t.Errorf("server %s, address %s: %v", server, a, err)
 			}
 		}
 	}
-	check("93.184.216.34", public, true)
-	check("93.184.216.34", private, false)
-	check("93.184.216.34", link, false)
-	for _, server := range []string{"127.0.0.1", "localhost", "10.1.2.3", "::1"} {
+	for server, may := range map[string]struct{ machine, private, link bool }{
+		"93.184.216.34": {}, "2606:2800:220:1::1": {},
+		"127.0.0.1": {machine: true, private: true}, "localhost": {machine: true, private: true}, "::1": {machine: true, private: true},
+		"10.1.2.3": {private: true}, "fd00::7": {private: true}, "100.64.3.2": {private: true},
+		"169.254.1.1": {link: true},
+	} {
 		check(server, public, true)
-		check(server, private, true)
-		check(server, link, false)
+		check(server, machine, may.machine)
+		check(server, private, may.private)
+		check(server, link, may.link)
+		check(server, bad, false)
 	}
-	check("169.254.1.1", link, true)
-	check("127.0.0.1", bad, false)
 }
 
 // The guard is in the way of real requests: a public server that points its
@@ -44,4 +64,144 @@ func TestA3GuardIsWired(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "refused to connect") || len(s.asked) != 0 {
 		t.Fatalf("err %v, asked %q", err, s.asked)
 	}
+	var hinted interface{ UserHint() string }
+	if !errors.As(err, &hinted) || !strings.Contains(hinted.UserHint(), "--issuer") {
+		t.Errorf("no hint: %v", err)
+	}
+}
+
+// A11: a name with a private address makes the server private only if the server
+// proves its name there; a server behind a proxy is not known to be anywhere.
+func TestA11ServerIsWhereItProvesItsName(t *testing.T) {
+	names(t, map[string][]string{"example.com": {"127.0.0.1"}, "other.example": {"127.0.0.1"}})
+	secure := httptest.NewTLSServer(http.NotFoundHandler()) // its certificate is for example.com
+	defer secure.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	port := secure.URL[strings.LastIndex(secure.URL, ":"):]
+	toLocal := func(g *Guard) error { return g.control(t.Context(), "tcp", "10.0.0.1:443", nil) }
+
+	if err := toLocal(NewGuard(&url.URL{Scheme: "https", Host: "example.com" + port}, nil, roots)); err != nil {
+		t.Errorf("a server that is here: %v", err)
+	}
+	if err := toLocal(NewGuard(&url.URL{Scheme: "https", Host: "other.example" + port}, nil, roots)); err == nil {
+		t.Error("a name that points here, where another server answers, made its server private")
+	}
+	if err := toLocal(NewGuard(&url.URL{Scheme: "https", Host: "other.example:1"}, nil, roots)); err == nil {
+		t.Error("a name that points here, where nobody answers, made its server private")
+	}
+	proxy := func(*http.Request) (*url.URL, error) { return url.Parse("http://127.0.0.1:9") }
+	err := toLocal(NewGuard(&url.URL{Scheme: "https", Host: "example.com" + port}, proxy, roots))
+	if err == nil || !strings.Contains(err.Error(), "proxy") {
+		t.Errorf("behind a proxy: %v", err)
+	}
+	if err := toLocal(NewGuard(&url.URL{Scheme: "http", Host: "other.example" + port}, nil, nil)); err != nil {
+		t.Errorf("plain http, all addresses of one kind: %v", err)
+	}
+	one, other := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("93.184.216.34")
+	for _, ips := range [][]netip.Addr{{one, other}, {other, one}, {}} {
+		if class, ok := sameClass(ips); ok {
+			t.Errorf("%v: %v", ips, class)
+		}
+	}
+}
+
+// A11: an issuer that a person has named may be private, and nothing else.
+func TestA11NamedIssuer(t *testing.T) {
+	names(t, map[string][]string{"sso.corp.example": {"10.0.0.1"}, "evil.example": {"10.0.0.1"}, "sso.corp.example.evil.example": {"10.0.0.1"}})
+	g := NewGuard(&url.URL{Scheme: "https", Host: "93.184.216.34"}, nil, nil, "https://sso.corp.example/realm")
+	for address, want := range map[string]bool{
+		"https://sso.corp.example/authorize": true, "https://SSO.corp.example:8443/authorize": true,
+		"https://evil.example/authorize": false, "https://10.0.0.1/": false, "https://sso.corp.example.evil.example/": false,
+	} {
+		if _, err := g.ForBrowser(t.Context(), "authorization_endpoint", address); (err == nil) != want {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// hidden are addresses that no public server may send a browser to, in all
+// spellings that a browser understands, and addresses that are none at all.
+var hidden = []string{
+	"http://127.0.0.1:8080/api/reboot", "http://localhost:8080/x", "http://a.localhost/x", "http://[::1]:8080/", "https://127.0.0.1/", "https://127.255.0.1/", "https://0.0.0.0/", "https://[::]/",
+	"https://10.0.0.1/", "https://192.168.0.1/cgi-bin/reboot", "https://172.16.0.1/", "https://100.64.0.1/", "https://[fd00::1]/", "https://[fec0::1]/", "https://198.18.0.1/",
+	"https://169.254.169.254/latest/meta-data", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:a00:1]/", "https://[64:ff9b::7f00:1]/", "https://[64:ff9b:1::1]/",
+	"https://[2002:7f00:1::]/", "https://[::127.0.0.1]/", "https://2130706433/", "https://0x7f000001/", "https://0x7f.1/", "https://0177.0.0.1/", "https://017700000001/", "https://127.1/", "https://127.0.1/",
+	"https://127.0.0.1./", "https://10.1/", "https://0xA9FEA9FE/", "https://0/", "https://0x/", "https://1.2.3.4.5/", "https://router.example/", "https://twice.example/", "https://six.example/", "https://%31%32%37.0.0.1/", "https://%6cocalhost/",
+	"https://１２７.0.0.1/", "https://127。0。0。1/", "https://224.0.0.1/", "https://255.255.255.255/",
+	"https://u@good.example/", "https://u:p@good.example/", "https://good.example/#f", "https://good.example:0/", "https://good.example:99999/", "javascript:alert(1)", "data:text/html,x", "http://good.example/", "//good.example/", "",
+}
+
+// A11: what the browser is sent to is judged as what is fetched, for a public
+// server, for one on this machine, and for one in a private network.
+func TestA11WhatTheBrowserOpens(t *testing.T) {
+	names(t, map[string][]string{"router.example": {"192.168.0.1"}, "twice.example": {"127.0.0.1"}, "six.example": {"fd00::1"}, "good.example": {"93.184.216.34"}})
+	public := guardOf("93.184.216.34")
+	for _, address := range hidden {
+		if got, err := public.ForBrowser(t.Context(), "authorization_endpoint", address); err == nil {
+			t.Errorf("opened: %s", got)
+		} else if strings.ContainsAny(err.Error(), "\n\x1b") {
+			t.Errorf("%q", err.Error())
+		}
+	}
+	for _, address := range []string{"https://good.example/authorize?a=b", "https://good.example:8443/", "https://unknown.example/", "https://[2606:4700::1111]/x", "https://1.1.1.1/", "https://0x7f.example/", "https://93.184.216.34/other"} {
+		if got, err := public.ForBrowser(t.Context(), "e", address); err != nil || got != address {
+			t.Errorf("%s: %s, %v", address, got, err)
+		}
+	}
+	for server, mays := range map[string]map[string]bool{
+		"127.0.0.1": {"http://127.0.0.1:9/a": true, "http://localhost:9/a": true, "https://10.0.0.1/": true, "https://169.254.169.254/": false, "https://2130706433/": false},
+		"10.1.2.3":  {"https://10.0.0.1/": true, "https://router.example/": true, "http://127.0.0.1:9/a": false, "https://169.254.169.254/": false},
+	} {
+		for address, may := range mays {
+			if _, err := guardOf(server).ForBrowser(t.Context(), "e", address); (err == nil) != may {
+				t.Errorf("server %s, %s: %v", server, address, err)
+			}
+		}
+	}
+}
+
+// W1: nothing that means something to a shell, a terminal or a program that
+// opens addresses is left in an address.
+func TestW1AddressesAreEncoded(t *testing.T) {
+	g := guardOf("93.184.216.34")
+	got, err := g.ForBrowser(t.Context(), "e", "https://1.1.1.1/a b'c\"d`e$(f)|g;h<i>j\\k^l{m}?q=a b'c\"d`e$(f)|g;h<i>j\\k^l{m}\u202e\u00e9!*&x=%20%zz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(got, " '\"`$()|;<>\\^{}!*\u202e\u00e9") || !strings.HasPrefix(got, "https://1.1.1.1/a%20b%27c%22d") || !strings.HasSuffix(got, "&x=%20%25zz") {
+		t.Error(got)
+	}
+	if _, err := g.ForBrowser(t.Context(), "e", "https://1.1.1.1/"+strings.Repeat("x", foreign.MaxAddress)); err == nil {
+		t.Error("an address without a bound")
+	}
+}
+
+// Whatever is let through is https or on this machine, and made of the characters
+// of an address.
+func FuzzForBrowser(f *testing.F) {
+	for _, address := range append(hidden, "https://1.1.1.1/a?b=c", "https://[2606:4700::1111]:8443/") {
+		f.Add(address)
+	}
+	g := guardOf("93.184.216.34")
+	ctx, cancel := context.WithCancel(f.Context())
+	cancel() // no look-ups
+	f.Fuzz(func(t *testing.T, address string) {
+		got, err := g.ForBrowser(ctx, "e", address)
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(got)
+		if err != nil || u.Scheme != "https" || u.User != nil || strings.Contains(got, "#") {
+			t.Fatalf("%q: %q", address, got)
+		}
+		for _, c := range []byte(got) {
+			if c <= ' ' || c >= 0x7f || strings.IndexByte("'\"`$()|;<>\\^{}!*", c) >= 0 {
+				t.Fatalf("%q: %q", address, got)
+			}
+		}
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && origin.Classify(ip) != origin.Public {
+			t.Fatalf("%q: %q", address, got)
+		}
+	})
 }

@@ -98,6 +98,9 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	if err := meta.checkAuthorization(c.cfg.AssumePKCE); err != nil {
 		return Credential{}, err
 	}
+	if _, err := c.ForBrowser(ctx, "authorization_endpoint", meta.AuthorizationEndpoint); err != nil {
+		return Credential{}, err
+	}
 	// Bound before anything is registered or shown: nobody else can have the
 	// port then.
 	redirect, err := c.cfg.Listen(ctx, redirectPort(previous.Registration.RedirectURI))
@@ -199,6 +202,9 @@ func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential, w want) (Credential, error) {
 	verifier, state := oauth2.GenerateVerifier(), newState()
 	address, err := c.authorizationURL(meta, cred, verifier, state)
+	if err == nil {
+		address, err = c.ForBrowser(ctx, "authorization_endpoint", address)
+	}
 	if err != nil {
 		return Credential{}, err
 	}

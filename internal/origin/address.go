@@ -8,8 +8,11 @@ type Class int
 const (
 	// Public addresses can be reached from the Internet.
 	Public Class = iota
-	// Local addresses are this machine's or those of a private network.
-	Local
+	// ThisMachine are loopback addresses, and those that mean no host, which
+	// lead here as well.
+	ThisMachine
+	// PrivateNetwork addresses can be reached from a network only.
+	PrivateNetwork
 	// LinkLocal addresses reach the next cable only, and the metadata services
 	// of clouds (RFC 3927, RFC 4291 section 2.5.6).
 	LinkLocal
@@ -49,10 +52,10 @@ func Classify(ip netip.Addr) Class {
 		return Unusable
 	case ip.IsLinkLocalUnicast():
 		return LinkLocal
-	case ip.IsLoopback() || ip.IsUnspecified() || ip.IsPrivate():
-		return Local
-	case sharedSpace.Contains(ip) || thisNetwork.Contains(ip) || benchmark.Contains(ip) || siteLocal.Contains(ip) || localNAT64.Contains(ip):
-		return Local
+	case ip.IsLoopback() || ip.IsUnspecified() || thisNetwork.Contains(ip):
+		return ThisMachine
+	case ip.IsPrivate() || sharedSpace.Contains(ip) || benchmark.Contains(ip) || siteLocal.Contains(ip) || localNAT64.Contains(ip):
+		return PrivateNetwork
 	}
 	return Public
 }
