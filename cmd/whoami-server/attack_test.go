@@ -3,12 +3,16 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -216,5 +220,82 @@ func TestA7BodiesOfOneByte(t *testing.T) {
 		if resp := a.call(t, bob); resp.StatusCode != 200 {
 			t.Fatalf("bob's call %d: %d", n, resp.StatusCode)
 		}
+	}
+}
+
+// A13: --dev listens where this machine can reach it and nowhere else, whatever
+// is said beside it, and however an address is written.
+func TestA13DevOnThisMachineOnly(t *testing.T) {
+	program := binary.Build(t, "whoami-server")
+	loopback := []string{"--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0"}
+	for name, args := range map[string][]string{
+		"listen":                   {"--listen", "0.0.0.0:0"},
+		"listen with a resource":   {"--listen", "0.0.0.0:0", "--resource", "http://127.0.0.1:3001/mcp"},
+		"listen and public":        {"--listen", "0.0.0.0:0", "--resource", "https://mcp.example.com/mcp"},
+		"listen of an empty host":  {"--listen", ":0", "--resource", "http://localhost:3001/mcp"},
+		"listen on IPv6":           {"--listen", "[::]:0", "--resource", "http://[::1]:3001/mcp"},
+		"listen on a mapped one":   {"--listen", "[::ffff:0.0.0.0]:0", "--resource", "http://[::1]:3001/mcp"},
+		"listen on a name":         {"--listen", "whoami.example:0", "--resource", "http://localhost:3001/mcp"},
+		"listen on a name like it": {"--listen", "127.0.0.1.example.com:0", "--resource", "http://localhost:3001/mcp"},
+		"listen on one number":     {"--listen", "0:0", "--resource", "http://localhost:3001/mcp"},
+		"operations":               {"--ops-listen", "0.0.0.0:0"},
+		"operations, empty host":   {"--ops-listen", ":0"},
+		"operations on IPv6":       {"--ops-listen", "[::]:0"},
+		"provider":                 {"--dev-listen", "0.0.0.0:0"},
+		"provider, empty host":     {"--dev-listen", ":0"},
+		"public resource":          {"--resource", "https://mcp.example.com/mcp"},
+		"one of two resources":     {"--resource", "http://localhost:3001/mcp https://mcp.example.com/b/mcp"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		// The last of two counts.
+		out, err := exec.CommandContext(ctx, program, append(append([]string{"--dev"}, loopback...), args...)...).CombinedOutput()
+		cancel()
+		if code := exitCode(err); code != exitUsage || !strings.Contains(string(out), "loopback address") {
+			t.Errorf("%s: exit %d, %s", name, code, out)
+		}
+	}
+}
+
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// A13: what a service manager has opened counts as well, and so does what a name
+// turns out to be.
+func TestA13DevWithSocketsOfOthers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no socket activation on Windows")
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	for network, address := range map[string]string{"tcp4": "0.0.0.0:0", "unix": path} {
+		l, err := net.Listen(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := l.(interface{ File() (*os.File, error) }).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), "WHOAMI_TEST_SERVE=1", "WHOAMI_DEV=true", "WHOAMI_DEV_LISTEN=127.0.0.1:0",
+			"WHOAMI_RESOURCE=http://127.0.0.1:3001/mcp", "LISTEN_PID=self", "LISTEN_FDS=1")
+		cmd.ExtraFiles = []*os.File{f}
+		out, err := cmd.CombinedOutput()
+		if code := exitCode(err); code != exitFailure || !strings.Contains(string(out), "not a loopback address") {
+			t.Errorf("%s: exit %d, %s", network, code, out)
+		}
+	}
+	l, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := (&listeners{clients: l}).onThisMachine(); err == nil {
+		t.Error("a name that stands for all interfaces")
 	}
 }

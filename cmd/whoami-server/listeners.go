@@ -33,6 +33,12 @@ func bind(ctx context.Context, o *options, getenv func(string) string, log *slog
 			return nil, err
 		}
 	}
+	if o.isDev {
+		if err := l.onThisMachine(); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
 	if o.tlsCert != "" {
 		if l.certificate, err = newCertificate(o.tlsCert, o.tlsKey, log); err != nil {
 			l.close()
@@ -40,6 +46,21 @@ func bind(ctx context.Context, o *options, getenv func(string) string, log *slog
 		}
 	}
 	return l, nil
+}
+
+// onThisMachine reports a listener of --dev that others can reach: a name may
+// stand for any address, and what a service manager has opened is nothing that
+// was written here.
+func (l *listeners) onThisMachine() error {
+	for _, each := range []net.Listener{l.clients, l.ops} {
+		if each == nil {
+			continue
+		}
+		if a, ok := each.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+			return mistake{fmt.Errorf("dev: listening on %s, which is not a loopback address", each.Addr()), devHint}
+		}
+	}
+	return nil
 }
 
 func listen(ctx context.Context, name, address string) (net.Listener, error) {

@@ -26,6 +26,7 @@ type options struct {
 	file     string
 	mistakes []mistake // of the file
 	level    slog.Level
+	isDev    bool
 	config   server.Config
 }
 
@@ -145,9 +146,13 @@ func (o *options) parse() []mistake {
 		wrong("write debug, info, warn or error", fmt.Errorf("log-level: %q is not a level", o.logLevel))
 	}
 	o.operationOptions.parse(&o.config.Operations, yes, wrong)
+	o.isDev = dev
 	o.parseIssuer(dev, wrong)
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
 	o.parseAddresses(wrong)
+	if dev {
+		o.keepToThisMachine(wrong)
+	}
 	return all
 }
 
@@ -165,11 +170,29 @@ func (o *options) parseIssuer(dev bool, wrong func(string, error)) {
 	if o.issuer != "" {
 		wrong("leave out --issuer or --dev", errors.New("issuer: --dev brings its own"))
 	}
-	if host, err := checkAddress("dev-listen", o.devListen); err != nil {
-		wrong("write host:port, e.g. 127.0.0.1:3002", err)
-	} else if !origin.Loopback(host) {
-		wrong("use 127.0.0.1: this provider lets anybody in",
-			fmt.Errorf("dev-listen: %s is not a loopback address", o.devListen))
+	_, err := checkAddress("dev-listen", o.devListen)
+	wrong("write host:port, e.g. 127.0.0.1:3002", err)
+}
+
+// devHint is what to do about an address of --dev that others can reach.
+const devHint = "use 127.0.0.1: the provider of --dev lets anybody in"
+
+// keepToThisMachine refuses every address of --dev that others can reach, or are
+// to reach through a proxy. Names are judged by what they say; what they turn out
+// to be is seen once they are bound.
+func (o *options) keepToThisMachine(wrong func(string, error)) {
+	for _, a := range []struct{ name, address string }{
+		{"listen", o.listen}, {"dev-listen", o.devListen}, {"ops-listen", o.opsListen},
+	} {
+		host, err := checkAddress(a.name, a.address)
+		if a.address != "" && err == nil && !origin.Loopback(host) {
+			wrong(devHint, fmt.Errorf("%s: %s is not a loopback address", a.name, a.address))
+		}
+	}
+	for _, resource := range words(o.resource) {
+		if u, err := url.Parse(resource); err == nil && !origin.Loopback(u.Hostname()) {
+			wrong(devHint, fmt.Errorf("resource: %s is not on a loopback address", u.Redacted()))
+		}
 	}
 }
 
@@ -177,7 +200,7 @@ func (o *options) parseAddresses(wrong func(string, error)) {
 	host, err := checkAddress("listen", o.listen)
 	wrong("write host:port, e.g. 127.0.0.1:3001", err)
 	if o.resource == "" {
-		if err == nil && !origin.Loopback(host) {
+		if err == nil && !o.isDev && !origin.Loopback(host) {
 			wrong("give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
 				fmt.Errorf("resource: missing, and %s is not a loopback address", o.listen))
 		}

@@ -22,7 +22,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Vary", "Accept-Encoding, Origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "SAMEORIGIN")
-	if !addressedToLoopback(r) {
+	if !addressedToLoopback(r) || !arrivedOnLoopback(r) {
 		// A page of another site whose name was pointed at this machine must
 		// not get to the login page (DNS rebinding).
 		http.Error(w, "This provider answers to loopback addresses only.", http.StatusMisdirectedRequest)
@@ -42,6 +42,19 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, "Not Found", http.StatusNotFound)
 	}
+}
+
+// arrivedOnLoopback reports whether the connection ends at a loopback address,
+// where it is known: a server that somebody else has put around this handler may
+// listen anywhere.
+func arrivedOnLoopback(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return !ok || onLoopback(local)
+}
+
+func onLoopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 func addressedToLoopback(r *http.Request) bool {

@@ -2,6 +2,7 @@ package devidp_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -114,6 +115,25 @@ func TestLoopbackOnly(t *testing.T) {
 	for _, issuer := range []string{"http://127.0.0.1:3002/oidc", "http://localhost:3002/oidc", "http://[::1]:3002/oidc"} {
 		if p, err := devidp.New(issuer, devidp.Config{}); err != nil || p.Issuer() != issuer {
 			t.Errorf("issuer %q: %v", issuer, err)
+		}
+	}
+}
+
+// A13: a handler that somebody has put on another address answers nobody there,
+// whatever Host says.
+func TestA13HandlerOnAnotherAddress(t *testing.T) {
+	p, err := devidp.New("http://127.0.0.1:3002/oidc", devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ip, want := range map[string]int{"127.0.0.1": 200, "::1": 200, "192.0.2.1": 421, "0.0.0.0": 421} {
+		r := httptest.NewRequest("GET", "/oidc/.well-known/openid-configuration", nil)
+		r.Host = "127.0.0.1:3002"
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(ip), Port: 3002}))
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", ip, w.Code, want)
 		}
 	}
 }

@@ -36,6 +36,10 @@ func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	if !onLoopback(ln.Addr()) { // a name may stand for any address
+		_ = ln.Close()
+		return nil, fmt.Errorf("devidp lets anybody in; it listens on loopback only, not on %s", ln.Addr())
+	}
 	url := "http://" + ln.Addr().String()
 	p, err := New(url+"/oidc", cfg)
 	if err != nil {
