@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -28,7 +29,7 @@ func (x *examination) askProvider(ctx context.Context, clientID, resource string
 		return failedBy(err, "")
 	}
 	challenge := sha256.Sum256([]byte(rand.Text()))
-	q := at.Query()
+	q := oauth.OwnQuery(at, url.Values{"prompt": nil}).Query()
 	for name, value := range map[string]string{
 		"response_type": "code", "client_id": clientID, "redirect_uri": redirect.URI(), "state": rand.Text(), "prompt": "none", "scope": "openid",
 		"code_challenge": base64.RawURLEncoding.EncodeToString(challenge[:]), "code_challenge_method": "S256",

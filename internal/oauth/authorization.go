@@ -33,7 +33,6 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
 	cfg := cred.config()
-	cfg.Endpoint.AuthURL = u.String()
 	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
 	if cred.Resource != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
@@ -42,6 +41,7 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
+	cfg.Endpoint.AuthURL = OwnQuery(u, extra).String()
 	for name := range extra {
 		opts = append(opts, oauth2.SetAuthURLParam(name, extra.Get(name)))
 	}

@@ -188,8 +188,8 @@ func segmentPrefix(prefix, path string) bool {
 func serverMetadata(ctx context.Context, client *http.Client, issuer string) (ServerMetadata, error) {
 	op := "read metadata of the authorization server " + foreign.ShortAddress(issuer)
 	u, err := checkEndpoint("issuer", issuer)
-	if err != nil {
-		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+	if err != nil { // the address may hold a password
+		return ServerMetadata{}, fmt.Errorf("read metadata of the authorization server: %w", err)
 	}
 	if u.RawQuery != "" {
 		return ServerMetadata{}, fmt.Errorf("%s: the issuer has a query (RFC 8414, section 2)", op)
@@ -285,7 +285,7 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
 	u, err := url.Parse(address)
-	if err != nil || own == nil || !origin.SameOrigin(u, own) {
+	if err != nil || own == nil || !origin.SameOrigin(u, own) || u.User != nil {
 		if u, err = checkEndpoint("metadata address", address); err != nil {
 			return nil, false, err
 		}

@@ -251,7 +251,11 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return tokenAnswer{}, errors.New("the endpoint is not a URL")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, OwnQuery(u, form).String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return tokenAnswer{}, errors.New("the endpoint is not a URL")
 	}

@@ -284,11 +284,12 @@ func (u *Upstream) Close(ctx context.Context) error {
 
 // CheckRedirect belongs into the http.Client of a Config: a redirect is
 // followed only when it stays on the origin and keeps the method and body, at
-// most three times. Anything else would carry headers, session and message to
+// most three times, and carries no user name: net/http would make of that an
+// Authorization header, in the place of the token. Anything else would carry headers, session and message to
 // a stranger; Go strips only a few of them.
 func CheckRedirect(req *http.Request, via []*http.Request) error {
 	first := via[0]
-	if len(via) > 3 || req.Method != first.Method || !origin.SameOrigin(req.URL, first.URL) {
+	if len(via) > 3 || req.Method != first.Method || !origin.SameOrigin(req.URL, first.URL) || req.URL.User != nil {
 		return http.ErrUseLastResponse
 	}
 	return nil
