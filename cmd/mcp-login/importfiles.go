@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 )
 
@@ -127,15 +127,10 @@ func (l *remoteLogin) read() error {
 
 // readRemote reads one file; a missing one leaves v as it is.
 func readRemote(path string, v any) error {
-	f, err := os.Open(filepath.Clean(path))
+	b, err := foreign.ReadFile(path, maxRemoteFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxRemoteFile))
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 )
 
@@ -90,15 +89,7 @@ func (t *mcpRemoteArgs) headerFile(path string) error {
 
 // readLimited reads a file a person wrote, of at most 1 MiB.
 func readLimited(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, 1<<20+1))
-	if err == nil && len(data) > 1<<20 {
-		err = fmt.Errorf("%s has more than 1 MiB", path)
-	}
+	data, err := foreign.ReadFile(path, 1<<20)
 	return bytes.TrimPrefix(data, []byte("\ufeff")), err
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -141,7 +140,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 		secret = given.Reveal()
 	}
 	if o.clientSecretFile != "" {
-		b, err := os.ReadFile(o.clientSecretFile)
+		b, err := readLimited(o.clientSecretFile)
 		if err != nil {
 			return id, usageError{fmt.Errorf("read the client secret: %w", err)}
 		}
@@ -154,7 +153,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	if o.clientKey == "" {
 		return id, nil
 	}
-	b, err := os.ReadFile(o.clientKey)
+	b, err := readLimited(o.clientKey)
 	if err != nil {
 		return id, usageError{fmt.Errorf("read the client's key: %w", err)}
 	}

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"mcp-login/internal/foreign"
 )
 
 // maxConfigBytes bounds the configuration file.
@@ -47,17 +47,9 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) []mistake {
 }
 
 func parseFile(name string) (*yaml.Node, error) {
-	f, err := os.Open(name)
+	raw, err := foreign.ReadFile(name, maxConfigBytes)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) > maxConfigBytes {
-		return nil, errors.New("larger than 1 MiB")
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(raw, &doc); err != nil {

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/server"
 )
 
@@ -109,14 +109,7 @@ func (v *verificationOptions) parseIntrospection(cfg *server.Config, optional bo
 }
 
 func readSecret(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("introspection-secret-file: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxSecretBytes {
-		return "", fmt.Errorf("introspection-secret-file: %s is not a small file", path)
-	}
-	raw, err := os.ReadFile(path)
+	raw, err := foreign.ReadFile(path, maxSecretBytes)
 	if err != nil {
 		return "", fmt.Errorf("introspection-secret-file: %w", err)
 	}

@@ -72,7 +72,7 @@ func TestVerificationMistakes(t *testing.T) {
 	}
 	for _, want := range []string{
 		"error: cache-ttl:", "error: outage-grace:", "leeway 1h0m0s", `algorithm "HS256"`, "error: introspection-secret-file: " + secretVariable,
-		"error: introspection-secret-file: stat", "error: introspection: client id", "introspection-audience-optional:",
+		"error: introspection-secret-file: open", "error: introspection: client id", "introspection-audience-optional:",
 		"issuer https://a.example: given twice", "error: resource http://h.example/b/mcp",
 	} {
 		if !strings.Contains(stderr.String(), want) {

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // ErrChanged is a file that somebody else has changed since it was read.
@@ -16,22 +17,14 @@ var ErrChanged = errors.New("the file has changed meanwhile")
 
 // Read returns the content of a client's file, and nothing if there is none.
 func Read(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := foreign.ReadFile(path, MaxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case errors.Is(err, foreign.ErrTooLarge), errors.Is(err, foreign.ErrNoFile):
+		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > MaxSize {
-		return nil, fmt.Errorf("%s: %w: it has more than %d bytes", path, ErrBroken, MaxSize)
-	}
-	return data, nil
+	return data, err
 }
 
 // Write puts data in the place of a file that held old, in one step: readers see
@@ -79,19 +72,18 @@ func Write(path string, old, data []byte, now time.Time) (backup string, err err
 // writable opens the file as an editor would: what its owner has protected is
 // left alone, although a rename would get past that.
 func writable(target string) (fs.FileInfo, error) {
+	info, err := os.Stat(target)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe for writing may never end
+		return nil, fmt.Errorf("%s: %w", target, foreign.ErrNoFile)
+	}
 	f, err := os.OpenFile(target, os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file", target)
-	}
-	return info, nil
+	return info, f.Close()
 }
 
 // place writes a temporary file and renames it.

@@ -12,7 +12,8 @@
 //     [TextWriter] and [JSONWriter] do the same to what others write, such as logs.
 //  5. [ReadBody] reads the body of an HTTP answer within a limit of bytes and of
 //     time, and closes it.
-//  6. [Discard] gives a connection back that an answer still stands on, if
+//  6. [ReadFile] reads a regular file within a limit of bytes.
+//  7. [Discard] gives a connection back that an answer still stands on, if
 //     little is left of it, and closes it otherwise.
 //  7. [HTTPError] takes out of an error of net/http what the peer has sent.
 //

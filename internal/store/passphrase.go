@@ -9,11 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 
 	"golang.org/x/crypto/argon2"
+
+	"mcp-login/internal/foreign"
 )
 
 // Where a passphrase comes from when Options.Passphrase is nil.
@@ -195,16 +196,7 @@ func readPassphrase(path string) ([]byte, error) {
 	refused := func(err error) error {
 		return &Error{Op: "read the passphrase from " + path, Err: fmt.Errorf("%w: %w", ErrPassphrase, err), Hint: "set " + passphraseFileVariable + " to a file that holds the passphrase on one line"}
 	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, refused(err)
-	case !info.Mode().IsRegular():
-		return nil, refused(errors.New("it is " + kindOf(info.Mode())))
-	case info.Size() > maxPassphrase:
-		return nil, refused(fmt.Errorf("it has more than %d bytes", maxPassphrase))
-	}
-	b, err := os.ReadFile(filepath.Clean(path))
+	b, err := foreign.ReadFile(path, maxPassphrase)
 	if err != nil {
 		return nil, refused(err)
 	}
