@@ -213,9 +213,16 @@ func (s AskState) Unanswered() (n int) {
 	return n
 }
 
-// Ended returns the state after the latest ask of identity has come to an end.
+// Ended returns the state after the latest ask of identity has come to an end. A
+// login that had its answer at a provider that has forgotten the client goes on,
+// and may end without another: that is no lack of an answer.
 func (s AskState) Ended(identity string, how Ending) AskState {
-	return s.change(identity, func(a *Ask) { a.Ending = how })
+	return s.change(identity, func(a *Ask) {
+		if a.Ending == AskForgotten && how == AskUnanswered {
+			how = AskFailed
+		}
+		a.Ending = how
+	})
 }
 
 // Voided returns the state after the provider has ended the login that the

@@ -34,6 +34,7 @@ func TestA4AskTable(t *testing.T) {
 	}
 	person := login
 	person.Person = true
+	endOnly := Question{} // no question, but an ending of the latest one
 	const s, m = time.Second, time.Minute
 	for name, steps := range map[string][]askStep{
 		"nobody was asked": {{0, login, AskSignedIn, false, false, Allowed}},
@@ -61,6 +62,11 @@ func TestA4AskTable(t *testing.T) {
 		"the provider forgot the client: once more": {
 			{0, login, AskForgotten, false, false, Allowed},
 			{s, login, AskForgotten, false, false, Allowed},
+			{s, login, "", false, false, RefusedRepeating},
+		},
+		"the provider forgot the client, and nothing came of it": {
+			{0, login, AskForgotten, false, false, Allowed},
+			{0, endOnly, AskUnanswered, false, false, Allowed},
 			{s, login, "", false, false, RefusedRepeating},
 		},
 		"another issuer each time": {
@@ -135,8 +141,12 @@ func TestA4AskTable(t *testing.T) {
 			now, state := askStart, AskState{}
 			for i, step := range steps {
 				now = now.Add(step.pause)
-				if step.acted {
+				switch {
+				case step.acted:
 					state = state.Acted(now)
+					continue
+				case step.q.Identity == "":
+					state = state.Ended(login.Identity, step.ending)
 					continue
 				}
 				before := state

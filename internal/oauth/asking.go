@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// errNotAsked marks what AskState has forbidden.
-var errNotAsked = fmt.Errorf("nobody is asked: %w", ErrLoginRequired)
+// notAskedError says why AskState has forbidden to ask anybody.
+type notAskedError struct{ reason string }
 
-// errAskedAlready is that of a repetition.
-var errAskedAlready = fmt.Errorf("nobody is asked again so soon: %w", errNotAsked)
+func (e *notAskedError) Error() string { return e.reason + ": " + ErrLoginRequired.Error() }
+func (e *notAskedError) Unwrap() error { return ErrLoginRequired }
+
+var errAskedAlready = &notAskedError{"nobody is asked again so soon"}
 
 // question is the wish to ask for scopes at an issuer.
 func (c *Client) question(issuer string, scopes []string, w want) Question {
@@ -136,13 +138,13 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 	case Allowed:
 		return nil
 	case RefusedTabs:
-		e.Err = fmt.Errorf("%d sign-ins were opened for this server within %s; no other is: %w", maxTabs, inMinutes(askWindow), errNotAsked)
+		e.Err = &notAskedError{fmt.Sprintf("%d sign-ins were opened for this server within %d minutes, and no other is", maxTabs, int(askWindow.Minutes()))}
 		e.Hint = "to sign in now, run: " + c.loginCommand()
 		if q.StepUp { // that would find a login that works
 			e.Hint = "try again in " + wait
 		}
 	case RefusedSilence:
-		e.Err = fmt.Errorf("nobody has answered the last %d sign-ins to this server; no other is opened: %w", maxUnanswered, errNotAsked)
+		e.Err = &notAskedError{fmt.Sprintf("nobody has answered the last %d sign-ins to this server, and no other is opened", maxUnanswered)}
 		e.Hint = "to sign in, run: " + c.loginCommand()
 	case RefusedRepeating:
 		e.Code, e.Err = a.Code, errAskedAlready
@@ -153,8 +155,6 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 	}
 	return e
 }
-
-func inMinutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
 
 // loginCommand is what a person runs to sign in to this account.
 func (c *Client) loginCommand() string {

@@ -291,7 +291,9 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 	}
 	defer unlock()
 	// A person has acted, and all of it is forgotten.
-	c.changeAsks(ctx, func(AskState) AskState { return AskState{} })
+	if err := c.changeAsks(ctx, func(AskState) AskState { return AskState{} }); err != nil {
+		c.log.Warn("cannot forget when somebody was asked to sign in", "error", err)
+	}
 	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
 	if errors.Is(err, ErrNotFound) {
 		return errors.Join(err, c.cfg.Store.Delete(ctx, c.cfg.Key))

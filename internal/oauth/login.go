@@ -23,8 +23,8 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 	if c.cfg.Wanted != nil {
 		go c.whileWanted(ctx, end)
 	}
+	w.asked = new(bool)
 	for try := 1; ; try++ {
-		w.asked = new(bool)
 		cred, err := c.loginOnce(ctx, previous, w)
 		if err == nil {
 			return cred, nil
@@ -45,7 +45,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 		if errors.Is(context.Cause(ctx), ErrEnded) {
 			err = &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrEnded, Hint: "run: " + c.loginCommand()}
 		}
-		if outside.Err() == nil && !errors.Is(err, errNotAsked) {
+		if forbidden := (*notAskedError)(nil); outside.Err() == nil && !errors.As(err, &forbidden) {
 			c.noteEnding(outside, w, endingOf(err))
 			c.noteFailure(outside, err, w)
 		}

@@ -307,13 +307,19 @@ func (c *Client) replaced(ctx context.Context, cred Credential) (newer Credentia
 // in the store: the refresh token, and a registration it does not know.
 func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) {
 	c.log.Debug("the refresh token is of no use any more", "error", err)
-	cred.RefreshToken, cred.Attempt = Secret{}, cred.Attempt.voided()
+	attempt := cred.Attempt
+	cred.RefreshToken, cred.Attempt = Secret{}, attempt.voided()
 	var refused *Error
 	if errors.As(err, &refused) && refused.Code == "invalid_client" && cred.Registration.Dynamic {
 		cred.Registration = Registration{}
 	}
 	c.save(ctx, cred)
-	c.changeAsks(ctx, func(s AskState) AskState { return s.Voided(c.cfg.Key.ID()) })
+	err = c.changeAsks(ctx, func(s AskState) AskState {
+		return s.Knowing(c.cfg.Key.ID(), attempt, c.now()).Voided(c.cfg.Key.ID())
+	})
+	if err != nil {
+		c.log.Warn("cannot keep that the provider has ended the login", "error", err)
+	}
 }
 
 // doubtful is how long nobody repeats a refresh whose answer was lost.

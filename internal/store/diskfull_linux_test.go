@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mcp-login/internal/oauth"
 )
 
 // Security row 21: on a full or read-only disk the stored login stays as it
@@ -75,6 +78,18 @@ func helperDisk(args []string) error {
 			}
 		}
 		unlock()
+	}
+	// What was asked is kept at least in this process.
+	asked := oauth.AskState{Asks: []oauth.Ask{{Asked: time.Unix(1, 0).UTC()}}}
+	var known oauth.AskState
+	for range 2 {
+		err := again.ChangeAsks(ctx, key, func(s oauth.AskState) oauth.AskState { known = s; return asked })
+		if err != nil {
+			return err
+		}
+	}
+	if len(known.Asks) != 1 {
+		return fmt.Errorf("known of what was asked: %+v", known)
 	}
 	if left, _ := filepath.Glob(filepath.Join(o.Dir, "*"+tempSuffix)); len(left) > 0 {
 		return fmt.Errorf("left behind: %v", left)

@@ -21,6 +21,7 @@ func helpers() map[string]func(args []string) error {
 		"hold":  helperHold,
 		"count": helperCount,
 		"state": helperState,
+		"ask":   helperAsk,
 	}
 	maps.Copy(all, systemHelpers())
 	return all

@@ -32,6 +32,7 @@ func testStore(t *testing.T, open func(t testing.TB) *Store) {
 	t.Run("delete", func(t *testing.T) { suiteDelete(t, s, again) })
 	t.Run("lock", func(t *testing.T) { suiteLock(t, s, again) })
 	t.Run("pending", func(t *testing.T) { suitePending(t, s, again) })
+	t.Run("asks", func(t *testing.T) { suiteAsks(t, s, again) })
 	t.Run("list", func(t *testing.T) { suiteList(t, s, again) })
 	t.Run("savers", func(t *testing.T) { suiteSavers(t, s, again) })
 	t.Run("model", func(t *testing.T) { suiteModel(t, s, again) })

@@ -43,6 +43,7 @@ type hostile struct {
 	withExpiry bool
 	granted    string
 
+	tab     chan struct{} // of each tab
 	mu      sync.Mutex
 	tabs    int
 	calls   int
@@ -55,7 +56,7 @@ type hostile struct {
 
 func newHostile(t *testing.T) *hostile {
 	t.Helper()
-	h := &hostile{t: t, codes: map[string]string{}, good: map[string]bool{}, withExpiry: true}
+	h := &hostile{t: t, codes: map[string]string{}, good: map[string]bool{}, withExpiry: true, tab: make(chan struct{}, 1000)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /mcp", h.mcp)
 	mux.HandleFunc("GET /.well-known/oauth-protected-resource/mcp", h.resource)
@@ -69,6 +70,10 @@ func newHostile(t *testing.T) *hostile {
 	})
 	mux.HandleFunc("GET /i/{n}/authorize", h.authorize)
 	mux.HandleFunc("POST /i/{n}/token", h.token)
+	mux.HandleFunc("POST /i/{n}/device", func(w http.ResponseWriter, r *http.Request) {
+		h.set(func() { h.tabs++ })
+		fmt.Fprintf(w, `{"device_code":"d","user_code":"AAAA-BBBB","verification_uri":"%s/i/%s/page","expires_in":600,"interval":1}`, h.URL, r.PathValue("n"))
+	})
 	h.Server = httptest.NewServer(mux)
 	h.state = filepath.Join(t.TempDir(), "state")
 	h.env = append(os.Environ(), "MCP_LOGIN_DIR="+h.state, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+self(t)+" approve alice", "NO_PROXY=127.0.0.1")
@@ -93,7 +98,7 @@ func (h *hostile) metadata(w http.ResponseWriter, r *http.Request) {
 	issuer := h.URL + "/i/" + r.PathValue("n")
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
-		"registration_endpoint": issuer + "/register", "code_challenge_methods_supported": []string{"S256"},
+		"registration_endpoint": issuer + "/register", "device_authorization_endpoint": issuer + "/device", "code_challenge_methods_supported": []string{"S256"},
 		"response_types_supported": []string{"code"},
 	})
 }
@@ -105,6 +110,7 @@ func (h *hostile) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.tabs++
+	h.tab <- struct{}{}
 	if h.silent {
 		_, _ = io.WriteString(w, "please wait")
 		return
@@ -120,6 +126,9 @@ func (h *hostile) token(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	problem, scope := h.exchange, h.codes[r.PostFormValue("code")]
+	if r.PostFormValue("device_code") != "" {
+		problem = "authorization_pending"
+	}
 	if r.PostFormValue("grant_type") == "refresh_token" {
 		problem, scope = h.refresh, "read"
 		h.spent++
@@ -414,6 +423,63 @@ func TestA4TabBudgetWhenNobodyAnswers(t *testing.T) {
 	h.later(time.Hour)
 	if got := c.tool(10); !strings.Contains(got, `"result"`) || h.opened() != 5 {
 		t.Errorf("%d tabs, %s", h.opened(), got)
+	}
+}
+
+// A code for another device counts like a tab.
+func TestA4TabBudgetOfDeviceCodes(t *testing.T) {
+	h := newHostile(t)
+	h.newIssuers = true
+	for i := range 5 {
+		c := h.bridge("--device", "--timeout", "1s", "--client-id", fmt.Sprint("client", i))
+		if got := c.tool(1); !strings.Contains(got, `"code":1002`) {
+			t.Fatal(got)
+		}
+		c.end()
+	}
+	if n := h.opened(); n != 3 {
+		t.Errorf("%d codes", n)
+	}
+}
+
+// The process of the login is killed each time: once that is no repetition, and
+// the tab counts.
+func TestA4TabBudgetOfKilledProcesses(t *testing.T) {
+	h := newHostile(t)
+	h.silent = true
+	for i := range 6 {
+		c := h.bridge("--no-detach")
+		fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
+		if i < 2 {
+			h.awaitTab()
+		} else if line, err := c.out.ReadString('\n'); err != nil || !strings.Contains(line, `"code":1002`) {
+			t.Error(line, err)
+		}
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+	}
+	if n := h.opened(); n != 2 {
+		t.Errorf("%d tabs", n)
+	}
+	h.later(time.Hour)
+	c := h.bridge("--no-detach")
+	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
+	h.awaitTab()
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+	h.later(time.Hour)
+	if got := h.bridge().tool(1); !strings.Contains(got, "nobody has answered the last 3") || h.opened() != 3 {
+		t.Errorf("%d tabs, %s", h.opened(), got)
+	}
+}
+
+// awaitTab returns when the browser has asked for the next page.
+func (h *hostile) awaitTab() {
+	h.t.Helper()
+	select {
+	case <-h.tab:
+	case <-time.After(20 * time.Second):
+		h.t.Fatal("no tab")
 	}
 }
 

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+// asksOf reads what is known without a change.
+func asksOf(t testing.TB, s *Store, key oauth.Key) (known oauth.AskState) {
+	t.Helper()
+	err := s.ChangeAsks(t.Context(), key, func(a oauth.AskState) oauth.AskState { known = a; return a })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
+func suiteAsks(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	key := keyFor("asks")
+	var want oauth.Ask
+	fillAsk(t, reflect.ValueOf(&want).Elem())
+	state := oauth.AskState{Asks: []oauth.Ask{want, {Asked: want.Asked.Add(time.Second)}}}
+	if err := s.ChangeAsks(t.Context(), key, func(oauth.AskState) oauth.AskState { return state }); err != nil {
+		t.Fatal(err)
+	}
+	other := key
+	other.ClientID, other.Scopes = "another account", []string{"a"}
+	for _, same := range []oauth.Key{key, other} {
+		if got := asksOf(t, again(t), same); !reflect.DeepEqual(got, state) {
+			t.Errorf("known of the server and profile: %+v", got)
+		}
+	}
+	other.Profile = "another"
+	if got := asksOf(t, again(t), other); len(got.Asks) != 0 {
+		t.Errorf("known of another profile: %+v", got)
+	}
+	if err := again(t).ChangeAsks(t.Context(), key, func(oauth.AskState) oauth.AskState { return oauth.AskState{} }); err != nil {
+		t.Fatal(err)
+	}
+	if got := asksOf(t, s, key); len(got.Asks) != 0 {
+		t.Errorf("known after it was forgotten: %+v", got)
+	}
+}
+
+// fillAsk sets every field, so that one that is not kept is noticed.
+func fillAsk(t testing.TB, v reflect.Value) {
+	for i := range v.NumField() {
+		switch field := v.Field(i); field.Kind() {
+		case reflect.String:
+			field.SetString("value " + v.Type().Field(i).Name)
+		default:
+			if field.Type() == reflect.TypeFor[oauth.Question]() {
+				fillAsk(t, field)
+				continue
+			}
+			fill(t, field, v.Type().Field(i).Name)
+		}
+	}
+}
+
+// A record that is broken, or of a later version, is no reason to fail.
+func TestAsksThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"empty": "", "no JSON": "{", "later": `{"format":9,"new":1,"asks":[{"identity":"a","asked_at":"2026-01-01T00:00:00Z","new":2}]}`, "too large": strings.Repeat(" ", maxFile+1),
+	} {
+		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile, Notice: func(string, string) {}})
+		path := filepath.Join(s.dir, keyFor("a").ID()+asksNote)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		known := asksOf(t, s, keyFor("a"))
+		if want := map[string]int{"later": 1}[name]; len(known.Asks) != want {
+			t.Errorf("%s: %+v", name, known)
+		}
+		err := s.ChangeAsks(t.Context(), keyFor("a"), func(oauth.AskState) oauth.AskState {
+			return oauth.AskState{Asks: []oauth.Ask{{Asked: time.Unix(1, 0).UTC()}}}
+		})
+		if err != nil || len(asksOf(t, s, keyFor("a")).Asks) != 1 {
+			t.Errorf("%s: not written again: %v", name, err)
+		}
+	}
+}
+
+// Twenty processes that want to ask at the same moment, each for an account of
+// its own on one server, are allowed three tabs together.
+func TestA4AsksOfManyProcesses(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "store")
+	var all []*started
+	for i := range 20 {
+		all = append(all, start(t, helper(t, "ask", dir, fmt.Sprint("account", i))))
+	}
+	for _, p := range all {
+		if _, err := io.WriteString(p.pipe, "go\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allowed := 0
+	for _, p := range all {
+		if p.lines.Scan() && p.lines.Text() == "allowed" {
+			allowed++
+		}
+		if err := p.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	if allowed != 3 {
+		t.Errorf("%d of 20 may ask", allowed)
+	}
+}
+
+// helperAsk waits for a line and says whether it may ask: DIR ACCOUNT.
+func helperAsk(args []string) error {
+	s, err := helperOpen(args[0], "file", "os")
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	var verdict oauth.Verdict
+	key := keyFor("asked")
+	key.ClientID = args[1]
+	err = s.ChangeAsks(context.Background(), key, func(a oauth.AskState) oauth.AskState {
+		a, verdict = a.Decide(oauth.Question{Identity: key.ID(), Issuer: "https://issuer.example"}, time.Now())
+		return a
+	})
+	if verdict.Refusal == oauth.Allowed {
+		fmt.Println("allowed")
+	} else {
+		fmt.Println(verdict.Refusal)
+	}
+	return err
+}
