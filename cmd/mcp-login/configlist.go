@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/clients"
-	"mcp-login/internal/foreign"
 )
 
 // clientRow is one file of a client, in config --list. Nothing in it is secret:
@@ -59,7 +58,7 @@ func (a *app) configList(o configOptions, chosen []clients.Client) error {
 			table = append(table, []string{r.Client, "", "", ""})
 		}
 		for _, s := range r.Servers {
-			table = append(table, []string{r.Client, s.Name, s.Kind, foreign.Address(s.Address)})
+			table = append(table, []string{r.Client, s.Name, s.Kind, s.Address})
 		}
 	}
 	a.term.Table([]string{"CLIENT", "SERVER", "BY", "ADDRESS"}, table)

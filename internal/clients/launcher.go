@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcp-login/internal/foreign"
 )
 
 // Kind says what an entry is to us.
@@ -54,11 +56,11 @@ func (s Server) Address() string {
 	}
 	parts := strings.Split(u.Path, "/")
 	for i, part := range parts {
-		if len(part) >= 20 {
+		if parts[i] = foreign.Address(part); len(part) >= 20 {
 			parts[i] = "…"
 		}
 	}
-	return u.Scheme + "://" + u.Host + strings.Join(parts, "/")
+	return foreign.Address(u.Scheme+"://"+u.Host) + strings.Join(parts, "/")
 }
 
 // Rewriting is what [Client.Rewrite] did with one entry that runs mcp-remote.
