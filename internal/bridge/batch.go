@@ -60,5 +60,5 @@ func (r *run) batch(m jsonrpc.Message) {
 		}
 		r.dispatch(one, b)
 	}
-	r.aside(r.ctx, func() { b.add(nil) })
+	r.say(b.add, nil)
 }

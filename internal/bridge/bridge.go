@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -19,18 +18,10 @@ const (
 	DefaultDrainTimeout = 2 * time.Second
 	// farewellTimeout bounds the end of the session at the server.
 	farewellTimeout = 2 * time.Second
-	// maxInFlight is how many requests run side by side; further ones wait
-	// in stdin.
-	maxInFlight = 1024
-	// maxQueued is how many notifications wait for those before them.
-	maxQueued = 256
 	// lastWords is how long the client may take to read what is left to say.
 	lastWords = time.Second
 	// lookInterval is how often a drain looks whether a person is awaited.
 	lookInterval = 20 * time.Millisecond
-	// cancelTimeout is how long the server may take to hear of a cancel
-	// before the request's stream is cut all the same.
-	cancelTimeout = 5 * time.Second
 )
 
 // Remote is the server as the bridge sees it: an [upstream.Upstream], or an
@@ -83,22 +74,18 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errClosing)
-	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, calls: newCalls(), slots: make(chan struct{}, maxInFlight), lane: make(chan queued, maxQueued), jobs: make(chan func()), noMore: make(chan struct{})}
+	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, settled: make(chan struct{}), more: make(chan *message, maxParked), closed: make(chan struct{})}
+	r.state = state{byID: map[string][]*message{}, standIn: standIn{cfg: &r.cfg}}
 	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
-	r.standIn = &standIn{cfg: &r.cfg}
 	cfg.Upstream.Unasked(jsonrpc.SinkFunc(r.unasked))
-	r.work.Go(r.drive)
 
 	stopPings := r.startPings()
 	r.read(in)
-	close(r.noMore)
 	stopPings()
-	close(r.lane)
-	settled := make(chan struct{})
-	go func() { r.work.Wait(); close(settled) }()
-	r.drain(settled)
+	r.update(func(s *state) { s.ended = true })
+	r.drain()
 	cancel(errClosing)
-	r.finish(settled)
+	r.finish()
 	if cause := context.Cause(ctx); errors.Is(cause, errClientGone) {
 		return cause
 	}
@@ -107,12 +94,15 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 
 // finish waits for the last answers to be written, though not for a client
 // that no longer reads, and ends the session.
-func (r *run) finish(settled <-chan struct{}) {
+func (r *run) finish() {
 	limit := time.NewTimer(lastWords)
 	defer limit.Stop()
 	select {
-	case <-settled:
+	case <-r.settled:
+		close(r.closed)
+		r.work.Wait()
 	case <-limit.C:
+		close(r.closed)
 		r.cfg.Log.Warn("the client does not read; its last answers are lost")
 	}
 	farewell, stop := context.WithTimeout(context.WithoutCancel(r.ctx), farewellTimeout)
@@ -122,32 +112,21 @@ func (r *run) finish(settled <-chan struct{}) {
 	}
 }
 
-// run is the state of one Run. Its methods up to dispatch belong to the
-// goroutine that reads.
+// run is one Run. What is under way is in its state.
 type run struct {
 	cfg    Config
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	out    *output
-	calls  *calls
 
-	standIn  *standIn
-	standing atomic.Bool   // the session is there
-	slots    chan struct{} // one for each goroutine of a message
-	work     sync.WaitGroup
-	jobs     chan func()   // to goroutines that have done with a message
-	noMore   chan struct{} // closed when no more messages come
-	idle     atomic.Int64  // how many of them wait
-	lane     chan queued   // notifications, in order
+	mu          sync.Mutex
+	state       state
+	settled     chan struct{} // closed when the client has ended and nothing is under way
+	settledOnce sync.Once
 
-	gate <-chan struct{} // what the next message waits for; nil is nothing
-}
-
-// queued is a message in the lane.
-type queued struct {
-	m     jsonrpc.Message
-	gate  <-chan struct{}
-	after func() // may be nil
+	work   sync.WaitGroup // of all goroutines
+	more   chan *message  // for those that have carried one
+	closed chan struct{}  // there will be no more
 }
 
 // read takes lines until they end or ctx does.
@@ -219,19 +198,19 @@ func (r *run) take(line []byte) {
 
 // refuse answers what is no message.
 func (r *run) refuse(id []byte, code int, message string) {
-	r.aside(r.ctx, func() { r.out.line(refusal(id, code, message)) })
+	r.say(r.out.line, refusal(id, code, message))
 }
 
 // drain gives what is under way a little time after stdin has ended; a
 // person's login is not waited for.
-func (r *run) drain(settled <-chan struct{}) {
+func (r *run) drain() {
 	limit := time.NewTimer(r.cfg.DrainTimeout)
 	defer limit.Stop()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
 	for {
 		select {
-		case <-settled:
+		case <-r.settled:
 			return
 		case <-limit.C:
 			return

@@ -2,245 +2,210 @@ package bridge
 
 import (
 	"context"
+	"time"
 
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
 )
 
-// dispatch starts what a message of the client needs; the answer to a request goes
-// into the batch that it came in, if it did. initialize and
-// notifications/initialized are barriers: what follows waits for them, because servers refuse what comes before the session
-// stands.
+// How long the server may take over what asks for no answer, a login not counted.
+const (
+	takeTimeout = 15 * time.Second
+	// cancelTimeout is the same for a cancel; then the request's stream is cut all
+	// the same.
+	cancelTimeout = 5 * time.Second
+)
+
+// dispatch gives a message of the client its way. It does not wait: neither for the
+// server nor, but for one that reads nothing at all, for the client. The answer to a
+// request goes into the batch that it came in, if it did.
 func (r *run) dispatch(m jsonrpc.Message, in *batch) {
 	reply := r.out.line
 	if in != nil {
 		reply = in.add
 	}
-	if m.Kind != jsonrpc.Response && m.Method != "initialize" && r.standIn.speaks() {
-		r.speakFor(m, reply)
+	if m.Kind != jsonrpc.Response && m.Method != "initialize" && r.speakFor(m, reply) {
 		return
 	}
 	switch {
-	case m.Method == "notifications/cancelled" && m.Kind == jsonrpc.Notification:
-		r.cancelCall(m)
-	case m.Method == "ping" && m.Kind == jsonrpc.Request && r.waiting():
-		// The client asks whether anybody is there while a person signs in
-		// or the server starts. It is the bridge that it asks.
-		r.aside(r.ctx, func() { reply(jsonrpc.Result(m.ID, "{}")) })
-	case m.Kind == jsonrpc.Request && m.Method == "initialize":
+	case m.Kind == jsonrpc.Request:
+		r.dispatchRequest(m, reply, in != nil)
+	case m.Kind == jsonrpc.Response:
+		r.answerQuestion(m)
+	case m.Method == "notifications/cancelled":
+		r.cancelRequest(m)
+	default:
+		r.notify(m)
+	}
+}
+
+func (r *run) dispatchRequest(m jsonrpc.Message, reply func([]byte), whole bool) {
+	switch {
+	case m.Method == "ping" && r.waiting():
+		// The client asks whether anybody is there while a person signs in or the
+		// server starts. It is the bridge that it asks.
+		r.say(reply, jsonrpc.Result(m.ID, "{}"))
+	case m.Method == "initialize":
 		r.dropProbes()
 		r.initialize(m, reply)
-	case m.Kind == jsonrpc.Request && m.Method == "server/discover":
+	case m.Method == "server/discover":
 		r.probe(m, reply)
-	case m.Kind == jsonrpc.Request:
-		answer, ok := r.standIn.late(m)
-		if !ok {
-			answer, ok = r.cfg.Tools.refuse(m)
+	default:
+		var answer []byte
+		if m.Method == "tools/call" {
+			r.update(func(s *state) { answer = s.standIn.late(m) })
 		}
-		if ok {
-			r.aside(r.ctx, func() { reply(answer) })
+		if refused, ok := r.cfg.Tools.refuse(m); ok && answer == nil {
+			answer = refused
+		}
+		if answer != nil {
+			r.say(reply, answer)
 			return
 		}
-		r.request(m, reply, in != nil)
-	case m.Kind == jsonrpc.Response:
-		// Beside the lane: a server that is slow to take a notification may
-		// be waiting for just this answer.
-		gate := r.gate
-		r.aside(r.ctx, func() { r.deliver(queued{m: m, gate: gate}) })
-	case m.Method == "notifications/initialized":
-		done := make(chan struct{})
-		r.enqueue(queued{m, r.gate, func() { r.standing.Store(true); close(done) }})
-		r.gate = done
-	default:
-		r.enqueue(queued{m: m, gate: r.gate})
+		r.request(m, reply, whole)
 	}
 }
 
 // waiting reports whether messages are held up by initialize or a login.
-func (r *run) waiting() bool {
-	if r.gate != nil {
-		select {
-		case <-r.gate:
-		default:
-			return true
-		}
-	}
+func (r *run) waiting() (behind bool) {
+	r.update(func(s *state) { behind = s.barrier != nil })
 	_, awaited := r.cfg.signIn()
-	return awaited
+	return behind || awaited
 }
 
-// speakFor answers for a server that waits for its person.
-func (r *run) speakFor(m jsonrpc.Message, reply func([]byte)) {
-	if m.Kind == jsonrpc.Notification {
-		r.standIn.keep(m)
-		return
-	}
-	answer, again := r.standIn.response(m)
+// speakFor answers for a server that waits for its person; false says that it does
+// not.
+func (r *run) speakFor(m jsonrpc.Message, reply func([]byte)) (speaks bool) {
+	var answer []byte
+	again := false
+	r.update(func(s *state) {
+		switch speaks = s.standIn.speaks(); {
+		case !speaks:
+		case m.Kind == jsonrpc.Notification:
+			s.standIn.keep(m)
+		default:
+			answer, again = s.standIn.response(m)
+		}
+	})
 	if again {
 		r.again()
 	}
-	r.aside(r.ctx, func() { reply(answer) })
+	if answer != nil {
+		r.say(reply, answer)
+	}
+	return speaks
 }
 
-// request sends a request in a goroutine of its own. The returned channel is
-// closed when it is over. whole says that the answer is wanted whole.
-func (r *run) request(m jsonrpc.Message, reply func([]byte), whole bool) <-chan struct{} {
-	done := make(chan struct{})
-	ctx, cancel := context.WithCancelCause(r.ctx)
-	one := r.calls.add(&call{r: r, id: m.ID, key: jsonrpc.Key(m.ID), method: m.Method, modern: upstream.Modern(m), whole: whole, cancel: cancel, reply: reply})
-	gate := r.gate
-	r.aside(ctx, func() {
-		defer cancel(nil)
-		defer close(done)
-		err := r.wait(ctx, gate)
-		if err == nil {
-			err = r.cfg.Upstream.Send(ctx, m, one)
+// say gives the client an answer of the bridge's own. One that reads nothing of many
+// is waited for.
+func (r *run) say(reply func([]byte), answer []byte) {
+	if !r.put(&message{class: own, beside: true, reply: reply, answer: answer}) {
+		reply(answer)
+	}
+}
+
+// request sends a request. whole says that the answer is wanted whole.
+func (r *run) request(m jsonrpc.Message, reply func([]byte), whole bool) *message {
+	one := &message{m: m, class: requests, reply: reply, whole: whole, key: jsonrpc.Key(m.ID), modern: upstream.Modern(m)}
+	switch m.Method {
+	case "ping":
+		one.class = pings
+	case "initialize", "server/discover":
+		one.done = make(chan struct{}) // somebody watches over them
+	}
+	if !r.put(one) {
+		if one.settled = true; one.done != nil {
+			close(one.done)
 		}
-		if err == nil {
-			err = errNoAnswer // unless it was answered
-		}
-		r.settle(one, func() []byte { return answerFor(one.id, err) })
-	})
-	return done
+		r.say(reply, answerFor(m.ID, errBusy))
+	}
+	return one
 }
 
-// aside runs f in a goroutine of its own, when one is free or ctx has ended.
-func (r *run) aside(ctx context.Context, f func()) {
-	release := func() { <-r.slots }
-	select {
-	case r.slots <- struct{}{}: // most often: the context is not asked
-	default:
-		select {
-		case r.slots <- struct{}{}:
-		case <-ctx.Done():
-			release = func() {}
-		}
-	}
-	job := func() {
-		defer release()
-		f()
-	}
-	select {
-	case r.jobs <- job: // one that has done with another
-	default:
-		r.work.Go(func() { r.serve(job) })
+// notify brings the server a notification, in its order.
+func (r *run) notify(m jsonrpc.Message) {
+	if !r.put(&message{m: m, class: notifications, limit: takeTimeout}) {
+		r.cfg.Log.Warn("dropped a notification of the client: too many wait for the server", "method", m.Method)
 	}
 }
 
-// maxIdle is how many goroutines wait for another message.
-const maxIdle = 64
-
-// serve runs a job, and further ones while messages come: a goroutine that has
-// carried a request has a stack that is large enough for the next one, which a
-// new one has to grow and copy four times.
-func (r *run) serve(job func()) {
-	for {
-		job()
-		if r.idle.Add(1) > maxIdle {
-			r.idle.Add(-1)
-			return
-		}
-		select {
-		case job = <-r.jobs:
-			r.idle.Add(-1)
-		case <-r.noMore:
-			return
-		}
+// answerQuestion brings the server the client's answer to a question of its, beside
+// the notifications: a server that is slow to take one may be waiting for just this
+// answer. It may have to do so before it answers initialize.
+func (r *run) answerQuestion(m jsonrpc.Message) {
+	var asked bool
+	r.update(func(s *state) { asked = s.asked })
+	if !r.put(&message{m: m, class: replies, beside: asked, limit: takeTimeout}) {
+		r.cfg.Log.Warn("dropped an answer of the client: too many wait for the server")
 	}
 }
 
-func (r *run) wait(ctx context.Context, gate <-chan struct{}) error {
-	if gate == nil {
-		return nil
-	}
-	select {
-	case <-gate:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// settle gives the one answer to a call, unless there was one. A nil answer is
-// for a call that wants none any more.
-func (r *run) settle(c *call, answer func() []byte) bool {
-	if !c.finish() {
-		return false
-	}
-	defer r.calls.remove(c) // afterwards: who waits for the last answer waits for it to be written
-	c.reply(answer())
-	return true
-}
-
-// cancelCall ends a request that the client no longer wants (P10). The server
-// is told with the client's own message, except by the revision of 2026-07-28,
-// where closing the stream says it (W19), and of initialize, which must not be
-// cancelled at the server (G9).
-func (r *run) cancelCall(m jsonrpc.Message) {
-	c := r.calls.find(jsonrpc.Key(m.Param("requestId")))
-	if c == nil {
-		r.enqueue(queued{m: m, gate: r.gate})
+// cancelRequest ends a request that the client no longer wants (P10). The server is
+// told with the client's own message, except by the revision of 2026-07-28, where
+// closing the stream says it (W19), of initialize, which must not be cancelled at the
+// server (G9), and of a request that it never got.
+func (r *run) cancelRequest(m jsonrpc.Message) {
+	var c *message
+	r.update(func(s *state) { c = s.find(jsonrpc.Key(m.Param("requestId"))) })
+	switch {
+	case c == nil:
+		r.notify(m)
 		return
+	case !c.claim(): // its answer is being written, and is not to be cut
+		return
+	case c.whole:
+		r.say(c.reply, nil) // somebody counts the answers
 	}
 	end := func() { c.cancel(context.Canceled) }
-	if !r.settle(c, func() []byte { return nil }) {
-		return // its answer is being written, and is not to be cut
-	}
-	if c.modern || c.method == "initialize" {
+	_, awaited := r.cfg.signIn()
+	switch {
+	case r.withdraw(c):
+	case c.modern, c.m.Method == "initialize":
 		end()
-		return
+	default:
+		if awaited {
+			end() // it must not be sent after all, when the login is over
+		}
+		if !r.put(&message{m: m, class: replies, beside: true, limit: cancelTimeout, after: end}) {
+			end()
+		}
 	}
-	if r.waiting() {
-		end() // it must not be sent after all, when the wait is over
-	}
-	r.aside(r.ctx, func() {
-		defer end()
-		ctx, stop := context.WithTimeout(r.ctx, cancelTimeout)
-		defer stop()
-		r.forward(ctx, m)
+}
+
+// withdraw takes a request out of where it waits; false says that it is carried.
+func (r *run) withdraw(m *message) (waited bool) {
+	r.update(func(s *state) {
+		if waited = !m.carried; waited {
+			s.withdraw(m)
+		}
 	})
+	return waited
 }
 
 // dropProbes ends the probes of a client that has given up on them and now asks
 // for a session on the same pipe: an answer would only come between.
 func (r *run) dropProbes() {
-	for _, c := range r.calls.of("server/discover") {
-		r.settle(c, func() []byte { return nil })
-		c.cancel(context.Canceled)
-	}
-}
-
-// enqueue puts a message into the lane.
-func (r *run) enqueue(q queued) {
-	select {
-	case r.lane <- q:
-	case <-r.ctx.Done():
-		if q.after != nil {
-			q.after()
+	var probes []*message
+	r.update(func(s *state) {
+		for _, same := range s.byID {
+			for _, m := range same {
+				if m.m.Method == "server/discover" {
+					probes = append(probes, m)
+				}
+			}
+		}
+	})
+	for _, m := range probes {
+		if m.claim() {
+			r.say(m.reply, nil)
+			r.abandon(m)
 		}
 	}
 }
 
-// drive sends notifications one after the other.
-func (r *run) drive() {
-	for q := range r.lane {
-		r.deliver(q)
-		if q.after != nil {
-			q.after()
-		}
-	}
-}
-
-// deliver sends what asks for no answer, in its turn.
-func (r *run) deliver(q queued) {
-	if r.wait(r.ctx, q.gate) == nil {
-		r.forward(r.ctx, q.m)
-	}
-}
-
-func (r *run) forward(ctx context.Context, m jsonrpc.Message) {
-	err := r.cfg.Upstream.Send(ctx, m, jsonrpc.Discard)
-	if err != nil && r.ctx.Err() == nil {
-		r.cfg.Log.Warn("a message of the client did not reach the server", "method", m.Method, "error", err)
+// abandon asks the server no further for what has been answered here.
+func (r *run) abandon(m *message) {
+	if !r.withdraw(m) {
+		m.cancel(context.Canceled)
 	}
 }

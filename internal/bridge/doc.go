@@ -3,8 +3,12 @@
 //
 //  1. [Run] reads one message per line. What is not JSON-RPC is answered with
 //     an error, and reading goes on.
-//  2. Requests run side by side. Nothing overtakes initialize or
-//     notifications/initialized; notifications keep their order.
+//  2. What is under way is one state, changed in one place. Requests run side by
+//     side, so many at once; further ones wait in a bounded queue, and beyond that
+//     are refused. Cancels, answers to the server's questions, pings and
+//     notifications do not wait for requests, and reading never waits for the
+//     server. Nothing overtakes initialize or notifications/initialized;
+//     notifications keep their order.
 //  3. Package upstream carries the bytes to the server and brings back what it
 //     says; each message becomes one line and one Write, except large answers,
 //     which are written in pieces while nothing else is.

@@ -29,6 +29,8 @@ const (
 	CodeClosing = 1007
 	// CodeHidden: a filter of the user's hides the tool.
 	CodeHidden = 1008
+	// CodeBusy: too many requests are under way and wait.
+	CodeBusy = 1009
 	// CodeFailed: anything else.
 	CodeFailed = 1000
 )
@@ -38,6 +40,16 @@ var (
 	errClosing    = errors.New("the bridge is closing")
 	errClientGone = errors.New("write to the client")
 )
+
+// errBusy is a request beyond what may be under way and wait.
+var errBusy error = busyError{}
+
+type busyError struct{}
+
+func (busyError) Error() string { return "too many requests are under way" }
+func (busyError) UserHint() string {
+	return "wait for answers before you ask for more; this one was not sent"
+}
 
 func code(reason upstream.Reason) int {
 	switch reason {
@@ -78,6 +90,8 @@ func answerFor(id []byte, err error) []byte {
 		number = CodeSignIn
 	case errors.Is(err, errClosing), errors.Is(err, errClientGone), errors.Is(err, context.Canceled):
 		number, err = CodeClosing, errClosing
+	case errors.Is(err, errBusy):
+		number = CodeBusy
 	}
 	var advised interface{ UserHint() string }
 	message := foreign.Message(err.Error())

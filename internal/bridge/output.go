@@ -14,14 +14,15 @@ type output struct {
 	broken bool
 }
 
-// line writes b and a line end; nil writes nothing. b belongs to the output;
-// its spare capacity is used for the line end.
+// line writes b and a line end; nil writes nothing, and waits for nobody. b belongs
+// to the output; its spare capacity is used for the line end.
 func (o *output) line(b []byte) {
+	if b == nil {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if b != nil {
-		o.write(append(b, '\n'))
-	}
+	o.write(append(b, '\n'))
 }
 
 // write writes b, with the lock held.

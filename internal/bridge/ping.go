@@ -37,7 +37,8 @@ func (r *run) keepAlive(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if !r.standing.Load() {
+		var standing bool
+		if r.update(func(s *state) { standing = s.standing }); !standing {
 			continue
 		}
 		m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":"mcp-login-` + rand.Text() + `","method":"ping"}`))

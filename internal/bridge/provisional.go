@@ -1,9 +1,7 @@
 package bridge
 
 import (
-	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -51,11 +49,11 @@ const (
 	real                    // the server has answered
 )
 
-// standIn answers for the server while a person signs in.
+// standIn answers for the server while a person signs in. It is a part of the state:
+// its methods are called in update.
 type standIn struct {
 	cfg *Config
 
-	mu          sync.Mutex
 	since       time.Time // when the client began to wait
 	phase       phase
 	given       bool // the client got an answer of ours in this run
@@ -68,30 +66,36 @@ type standIn struct {
 	answer      jsonrpc.Message  // the server's
 }
 
-// begin takes an initialize request and returns where its answer goes.
-func (s *standIn) begin(m jsonrpc.Message, reply func([]byte)) func([]byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// begin takes an initialize request, and where its answer goes.
+func (s *standIn) begin(m jsonrpc.Message, reply func([]byte)) {
 	s.phase, s.request, s.reply = unanswered, m, reply
 	s.version, _ = jsonrpc.Text(m.Param("protocolVersion"))
-	return s.arrived
 }
 
 // arrived takes the one answer of the server, or of the bridge when it could
 // not be asked; nil when the client has cancelled.
-func (s *standIn) arrived(answer []byte) {
+func (r *run) arrived(answer []byte) {
 	m, err := jsonrpc.Parse(slices.Clone(answer))
 	result := jsonrpc.Member(m.Raw, "result")
 	ok := err == nil && result != nil
-	if ok && s.cfg.Results != nil {
-		s.cfg.Results.Remember(s.version, result)
+	var version string
+	var reply func([]byte)
+	r.update(func(s *state) { version, reply = s.standIn.version, s.standIn.arrived(m, ok) })
+	if ok && r.cfg.Results != nil {
+		r.cfg.Results.Remember(version, result)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if reply != nil {
+		reply(answer)
+	}
+}
+
+// arrived takes the answer to initialize, which is ok or an error, and returns where
+// it goes, nil when the client has one of ours.
+func (s *standIn) arrived(m jsonrpc.Message, ok bool) (reply func([]byte)) {
 	switch {
 	case s.phase == unanswered:
 		s.phase = real
-		s.reply(answer)
+		return s.reply
 	case ok:
 		s.answer = m // settled shows it to the client, when the session stands
 	default:
@@ -99,29 +103,34 @@ func (s *standIn) arrived(answer []byte) {
 		reason, _ := jsonrpc.Text(jsonrpc.Member(m.Raw, "error", "message"))
 		s.reason = foreign.Message(reason)
 	}
+	return nil
 }
 
-// overdue answers initialize here if a person is still awaited.
-func (s *standIn) overdue(signIn SignIn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.phase != unanswered {
-		return
-	}
+// answerOverdue answers initialize here if a person is still awaited.
+func (r *run) answerOverdue(signIn SignIn) {
+	var version string
 	var known []byte
-	if s.cfg.Results != nil {
-		known = s.cfg.Results.Recall(s.version)
+	r.update(func(s *state) { version = s.standIn.version })
+	if r.cfg.Results != nil {
+		known = r.cfg.Results.Recall(version)
 	}
-	result := provisionalResult(s.version, known, signIn)
-	s.told, _ = jsonrpc.Text(jsonrpc.Member(result, "protocolVersion"))
-	s.phase, s.given = standing, true
-	s.reply(jsonrpc.Result(s.request.ID, string(result)))
+	result := provisionalResult(version, known, signIn)
+	var reply func([]byte)
+	var id []byte
+	r.update(func(s *state) {
+		if s.standIn.phase == unanswered {
+			s.standIn.phase, s.standIn.given = standing, true
+			s.standIn.told, _ = jsonrpc.Text(jsonrpc.Member(result, "protocolVersion"))
+			reply, id = s.standIn.reply, s.standIn.request.ID
+		}
+	})
+	if reply != nil {
+		reply(jsonrpc.Result(id, string(result)))
+	}
 }
 
 // speaks reports whether messages of the client are answered here.
 func (s *standIn) speaks() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.phase == standing || s.phase == failed
 }
 
@@ -129,8 +138,6 @@ func (s *standIn) speaks() bool {
 // notifications/initialized is sent on later; nothing else means anything to a
 // server that knows of no session.
 func (s *standIn) keep(m jsonrpc.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if m.Method == "notifications/initialized" {
 		s.initialized = &m
 	}
@@ -140,8 +147,6 @@ func (s *standIn) keep(m jsonrpc.Message) {
 // that another login is wanted. Whoever called the tool need not be a person: the
 // login is begun like any other, and whether somebody is asked is decided there.
 func (s *standIn) response(m jsonrpc.Message) (answer []byte, again bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	text := s.sentence()
 	switch m.Method {
 	case "ping":
@@ -162,7 +167,7 @@ func (s *standIn) response(m jsonrpc.Message) (answer []byte, again bool) {
 	return jsonrpc.ErrorResponse(m.ID, CodeSignIn, text, errorData{Source: "mcp-login", Hint: "sign in, then try again"}), false
 }
 
-// sentence says what is to be done. The lock is held.
+// sentence says what is to be done.
 func (s *standIn) sentence() string {
 	if s.phase == failed {
 		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " when a person has signed in, or to try again."
@@ -178,22 +183,18 @@ func (s *standIn) sentence() string {
 }
 
 // late answers a call of our tool by a client that has not listed the tools
-// again since the login.
-func (s *standIn) late(m jsonrpc.Message) (answer []byte, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// again since the login; nil is for any other.
+func (s *standIn) late(m jsonrpc.Message) (answer []byte) {
 	if !s.given || s.phase != real || !callsSignIn(m) {
-		return nil, false
+		return nil
 	}
-	return toolText(m.ID, "Signed in. List the tools again to see those of the server."), true
+	return toolText(m.ID, "Signed in. List the tools again to see those of the server.")
 }
 
 // stand reports whether there is a real session to take the place of ours, and
 // hands over the notification that the client owes it, nil if it has not come
 // yet.
 func (s *standIn) stand() (initialized *jsonrpc.Message, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.phase != standing || s.answer.Raw == nil {
 		return nil, false
 	}
@@ -205,8 +206,6 @@ func (s *standIn) stand() (initialized *jsonrpc.Message, ok bool) {
 // client was told and that the server speaks, and the client's notification if
 // it came since stand.
 func (s *standIn) transparent() (told, spoken string, initialized *jsonrpc.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.phase = real
 	spoken, _ = jsonrpc.Text(jsonrpc.Member(s.answer.Raw, "result", "protocolVersion"))
 	return s.told, spoken, s.initialized
@@ -216,14 +215,14 @@ func (s *standIn) transparent() (told, spoken string, initialized *jsonrpc.Messa
 // that came to nothing, and watches over it.
 func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 	if !r.impatient() {
-		r.gate = r.request(m, reply, true)
+		r.request(m, reply, true)
 		return
 	}
-	done := r.request(m, r.standIn.begin(m, reply), true)
-	r.gate = done
-	r.work.Go(func() {
+	r.update(func(s *state) { s.standIn.begin(m, reply) })
+	done := r.request(m, r.arrived, true).done
+	r.aside(func() {
 		if signIn, ok := r.overdue(done); ok {
-			r.standIn.overdue(signIn)
+			r.answerOverdue(signIn)
 			<-done
 		}
 		r.settleSession()
@@ -235,19 +234,18 @@ func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 // patience is over the client hears that the method is not known here, begins a
 // session, and has the stand-in.
 func (r *run) probe(m jsonrpc.Message, reply func([]byte)) {
-	done := r.request(m, reply, true)
+	one := r.request(m, reply, true)
 	if !r.impatient() {
 		return
 	}
-	r.work.Go(func() {
-		if _, ok := r.overdue(done); !ok {
+	r.aside(func() {
+		if _, ok := r.overdue(one.done); !ok {
 			return
 		}
-		c := r.calls.find(jsonrpc.Key(m.ID))
-		if c != nil && r.settle(c, func() []byte {
+		if one.settle(func() []byte {
 			return refusal(m.ID, jsonrpc.CodeMethodNotFound, "not known while a person signs in; begin with initialize")
 		}) {
-			c.cancel(context.Canceled)
+			r.abandon(one)
 		}
 	})
 }
@@ -257,14 +255,13 @@ func (r *run) impatient() bool { return r.cfg.Patience > 0 && r.cfg.SignIn != ni
 
 // again repeats initialize for a client that has had its answer.
 func (r *run) again() {
-	s := r.standIn
-	s.mu.Lock()
-	s.phase, s.answer = standing, jsonrpc.Message{}
-	m := s.request
-	s.mu.Unlock()
-	done := r.request(m, s.arrived, true)
-	r.gate = done
-	r.work.Go(func() {
+	var m jsonrpc.Message
+	r.update(func(s *state) {
+		s.standIn.phase, s.standIn.answer = standing, jsonrpc.Message{}
+		m = s.standIn.request
+	})
+	done := r.request(m, r.arrived, true).done
+	r.aside(func() {
 		<-done
 		r.settleSession()
 	})
@@ -274,7 +271,9 @@ func (r *run) again() {
 // ok tells the latter. Patience begins with the first request of the client that
 // cannot be answered.
 func (r *run) overdue(done <-chan struct{}) (signIn SignIn, ok bool) {
-	patience := time.NewTimer(r.standIn.left(r.cfg.Patience))
+	var left time.Duration
+	r.update(func(s *state) { left = s.standIn.left(r.cfg.Patience) })
+	patience := time.NewTimer(left)
 	defer patience.Stop()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
@@ -295,8 +294,6 @@ func (r *run) overdue(done <-chan struct{}) (signIn SignIn, ok bool) {
 
 // left is what is left of the client's patience.
 func (s *standIn) left(patience time.Duration) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
@@ -307,14 +304,16 @@ func (s *standIn) left(patience time.Duration) time.Duration {
 // a stand-in: the server hears what the client has said meanwhile, and the
 // client that the lists have changed.
 func (r *run) settleSession() {
-	initialized, ok := r.standIn.stand()
-	if !ok {
+	var initialized, late *jsonrpc.Message
+	var told, spoken string
+	var ok bool
+	if r.update(func(s *state) { initialized, ok = s.standIn.stand() }); !ok {
 		return
 	}
 	if initialized != nil {
 		r.forward(r.ctx, *initialized)
 	}
-	told, spoken, late := r.standIn.transparent()
+	r.update(func(s *state) { told, spoken, late = s.standIn.transparent() })
 	if late != nil {
 		r.forward(r.ctx, *late)
 	}

@@ -4,11 +4,11 @@ import "mcp-login/internal/jsonrpc"
 
 // Message implements jsonrpc.Sink: it takes what the server sends for the request.
 // Of answers only the first passes, and none to what the client has cancelled.
-func (c *call) Message(m jsonrpc.Message) {
+func (c *message) Message(m jsonrpc.Message) {
 	switch {
 	case m.Kind != jsonrpc.Response:
-		c.r.out.line(m.Raw)
-	case jsonrpc.Key(m.ID) != c.key || !c.r.settle(c, func() []byte { return c.r.cfg.Tools.shown(c.method, m) }):
+		c.r.pass(m)
+	case jsonrpc.Key(m.ID) != c.key || !c.settle(func() []byte { return c.r.cfg.Tools.shown(c.m.Method, m) }):
 		c.r.cfg.Log.Debug("dropped an answer that nobody waits for")
 	}
 }
@@ -16,11 +16,11 @@ func (c *call) Message(m jsonrpc.Message) {
 // Pieces implements jsonrpc.Sink. Answers that the bridge looks into, and those in a
 // batch, have to be whole. The client hears nothing else until the answer is
 // complete, so that lines stay lines (P6).
-func (c *call) Pieces() jsonrpc.Pieces {
+func (c *message) Pieces() jsonrpc.Pieces {
 	switch {
-	case c.whole, c.method == "tools/list":
+	case c.whole, c.m.Method == "tools/list":
 		return nil
-	case !c.finish():
+	case !c.claim():
 		return unwanted{}
 	}
 	c.r.out.mu.Lock()
@@ -28,7 +28,7 @@ func (c *call) Pieces() jsonrpc.Pieces {
 }
 
 // inPieces writes an answer to the output, whose lock is held.
-type inPieces struct{ c *call }
+type inPieces struct{ c *message }
 
 // Write implements jsonrpc.Pieces.
 func (p inPieces) Write(b []byte) (int, error) {
@@ -43,10 +43,9 @@ func (p inPieces) End(err error) {
 	out.write([]byte("\n"))
 	if err != nil {
 		p.c.r.cfg.Log.Warn("an answer broke off while it was passed on", "error", err)
-		out.write(append(answerFor(p.c.id, err), '\n'))
+		out.write(append(answerFor(p.c.m.ID, err), '\n'))
 	}
 	out.mu.Unlock()
-	p.c.r.calls.remove(p.c)
 }
 
 // unwanted takes the answer to a request that was cancelled.
@@ -61,6 +60,14 @@ func (unwanted) End(error) {}
 // unasked takes what the server says by itself; no answer is among it.
 func (r *run) unasked(m jsonrpc.Message) {
 	if m.Kind != jsonrpc.Response {
-		r.out.line(m.Raw)
+		r.pass(m)
 	}
+}
+
+// pass gives the client a message of the server that is no answer.
+func (r *run) pass(m jsonrpc.Message) {
+	if m.Kind == jsonrpc.Request {
+		r.update(func(s *state) { s.asked = true })
+	}
+	r.out.line(m.Raw)
 }

@@ -1,0 +1,317 @@
+package bridge
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// inHand is a remote server in the test's own hand.
+type inHand struct {
+	unasked jsonrpc.Sink
+	on      func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
+
+	mu   sync.Mutex
+	sent []string // methods, in their order
+}
+
+func (s *inHand) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	s.mu.Lock()
+	s.sent = append(s.sent, m.Method+string(m.ID))
+	s.mu.Unlock()
+	return s.on(ctx, m, sink)
+}
+
+func (s *inHand) Unasked(sink jsonrpc.Sink) { s.unasked = sink }
+
+func (s *inHand) Close(context.Context) error { return nil }
+
+func (s *inHand) seen() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Join(s.sent, " ")
+}
+
+// over runs a bridge to a server. talk is the client.
+func over(t *testing.T, s *inHand, cfg Config, talk func(say func(string), hear func() string)) {
+	t.Helper()
+	cfg.Upstream = s
+	inR, inW := io.Pipe()
+	outR, outW := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := Run(t.Context(), inR, outW, cfg)
+		_ = outW.Close()
+		ended <- err
+	}()
+	lines := bufio.NewReader(outR)
+	talk(func(line string) {
+		if _, err := io.WriteString(inW, line+"\n"); err != nil {
+			t.Error(err)
+		}
+	}, func() string {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Error(err)
+		}
+		return strings.TrimSpace(line)
+	})
+	_ = inW.Close()
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func answerTo(m jsonrpc.Message) jsonrpc.Message {
+	answer, _ := jsonrpc.Parse(jsonrpc.Result(m.ID, "{}"))
+	return answer
+}
+
+// holding is a server that answers no call until free is closed.
+func holding(free chan struct{}) *inHand {
+	return &inHand{on: func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		if m.Method == "tools/call" {
+			select {
+			case <-free:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		if m.Kind == jsonrpc.Request {
+			sink.Message(answerTo(m))
+		}
+		return nil
+	}}
+}
+
+// What is read beyond the requests that are carried waits in a bounded queue; what
+// is beyond that is refused with its own id, and reading never stops. A cancel takes
+// a request out of the queue, so that there is room again.
+func TestR1QueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		s := holding(free)
+		room := limits[requests].carried + limits[requests].waiting
+		over(t, s, Config{}, func(say func(string), hear func() string) {
+			for i := range room + 2 {
+				say(fmt.Sprintf(callLine, i))
+			}
+			for i := range 2 {
+				if got := hear(); !strings.Contains(got, fmt.Sprintf(`"id":%d,"error":{"code":1009`, room+i)) || !strings.Contains(got, `"hint":`) {
+					t.Error(got)
+				}
+			}
+			say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2000}}`)
+			say(fmt.Sprintf(callLine, room+2))
+			say(`{"jsonrpc":"2.0","id":"there?","method":"ping"}`)
+			if got := hear(); got != `{"jsonrpc":"2.0","id":"there?","result":{}}` {
+				t.Error(got)
+			}
+			close(free)
+			answered := map[string]bool{}
+			for range room { // all but the cancelled one, and the one that took its place
+				answered[hear()] = true
+			}
+			if len(answered) != room || answered[`{"jsonrpc":"2.0","id":2000,"result":{}}`] || !answered[fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{}}`, room+2)] {
+				t.Errorf("%d answers", len(answered))
+			}
+		})
+		if strings.Contains(s.seen(), "tools/call2000 ") {
+			t.Error("the cancelled request was sent")
+		}
+	})
+}
+
+// The queue is bounded in bytes as well; one request may wait whatever its size.
+func TestR1QueueIsBoundedInBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		over(t, holding(free), Config{}, func(say func(string), hear func() string) {
+			for i := range limits[requests].carried {
+				say(fmt.Sprintf(callLine, i))
+			}
+			large := `{"jsonrpc":"2.0","id":"large%d","method":"tools/call","params":{"name":"` + strings.Repeat("n", limits[requests].bytes) + `"}}`
+			say(fmt.Sprintf(large, 1))
+			say(fmt.Sprintf(large, 2))
+			if got := hear(); !strings.Contains(got, `"id":"large2","error":{"code":1009`) {
+				t.Error(got)
+			}
+			close(free)
+			for range limits[requests].carried + 1 {
+				if got := hear(); !strings.Contains(got, `"result":{}`) {
+					t.Error(got)
+				}
+			}
+		})
+	})
+}
+
+// A server that takes no notification holds up those behind it for a while, not for
+// ever; nothing else waits for it.
+func TestR1SlowNotification(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := holding(nil)
+		taken, plain := make(chan string, 8), s.on
+		s.on = func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			if m.Method == "notifications/slow" {
+				<-ctx.Done()
+				return context.Cause(ctx)
+			}
+			if m.Kind == jsonrpc.Notification {
+				taken <- m.Method
+			}
+			return plain(ctx, m, sink)
+		}
+		over(t, s, Config{}, func(say func(string), hear func() string) {
+			begun := time.Now()
+			say(`{"jsonrpc":"2.0","method":"notifications/slow"}`)
+			for i := range 3 {
+				say(fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/n%d"}`, i))
+			}
+			say(`{"jsonrpc":"2.0","id":1,"method":"x"}`)
+			if hear(); time.Since(begun) > 0 {
+				t.Errorf("a request waited %v for a notification", time.Since(begun))
+			}
+			for i := range 3 {
+				if got := <-taken; got != fmt.Sprintf("notifications/n%d", i) {
+					t.Errorf("notification %d is %s", i, got)
+				}
+			}
+			if waited := time.Since(begun); waited != takeTimeout {
+				t.Errorf("the others waited %v", waited)
+			}
+		})
+	})
+}
+
+// While a person signs in, a notification is not late.
+func TestR1NotificationWaitsForLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signed := make(chan struct{})
+		taken := make(chan error, 1)
+		s := &inHand{on: func(ctx context.Context, _ jsonrpc.Message, _ jsonrpc.Sink) error {
+			select {
+			case <-signed:
+			case <-ctx.Done():
+			}
+			taken <- context.Cause(ctx)
+			return nil
+		}}
+		awaited := func() (SignIn, bool) {
+			select {
+			case <-signed:
+				return SignIn{}, false
+			default:
+				return SignIn{}, true
+			}
+		}
+		over(t, s, Config{SignIn: awaited}, func(say func(string), _ func() string) {
+			say(`{"jsonrpc":"2.0","method":"notifications/x"}`)
+			time.Sleep(10 * takeTimeout)
+			close(signed)
+			if err := <-taken; err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
+
+// A server may ask before it answers initialize, and waits for the answer to that.
+func TestR1AnswerDuringInitialize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answered := make(chan struct{})
+		s := &inHand{on: func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			switch {
+			case m.Method == "initialize":
+				question, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":"q","method":"ping"}`))
+				sink.Message(question)
+				<-answered
+				sink.Message(answerTo(m))
+			case m.Kind == jsonrpc.Response:
+				close(answered)
+			}
+			return nil
+		}}
+		over(t, s, Config{}, func(say func(string), hear func() string) {
+			say(initialize)
+			say(`{"jsonrpc":"2.0","method":"notifications/behind"}`)
+			if got := hear(); !strings.Contains(got, `"id":"q"`) {
+				t.Error(got)
+			}
+			say(`{"jsonrpc":"2.0","id":"q","result":{}}`)
+			if got := hear(); !strings.Contains(got, `"id":0,"result"`) {
+				t.Error(got)
+			}
+		})
+		if got := s.seen(); got != `initialize0 "q" notifications/behind` {
+			t.Error(got)
+		}
+	})
+}
+
+// Each request of a batch counts: those beyond the limit are refused in its answer.
+func TestR1BatchCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		over(t, holding(free), Config{}, func(say func(string), hear func() string) {
+			room := limits[requests].carried + limits[requests].waiting
+			var batch []string
+			for i := range room + 3 {
+				batch = append(batch, fmt.Sprintf(callLine, i))
+			}
+			say("[" + strings.Join(batch, ",") + "]")
+			say(`{"jsonrpc":"2.0","id":"p","method":"ping"}`)
+			if got := hear(); !strings.Contains(got, `"id":"p"`) {
+				t.Error(got)
+			}
+			close(free)
+			if got := hear(); strings.Count(got, `"code":1009`) != 3 || strings.Count(got, `"result":{}`) != room {
+				t.Errorf("%d refused, %d answered", strings.Count(got, `"code":1009`), strings.Count(got, `"result":{}`))
+			}
+		})
+	})
+}
+
+// A client that does not read keeps neither a cancel nor an answer from the server.
+func TestR1ClientDoesNotRead(t *testing.T) {
+	asked, cancelled, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+		"slow": func(_ http.ResponseWriter, r *http.Request, _ json.RawMessage) {
+			close(asked)
+			<-r.Context().Done()
+		},
+		"notifications/cancelled": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
+			w.WriteHeader(http.StatusAccepted)
+			close(cancelled)
+		},
+		"": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
+			w.WriteHeader(http.StatusAccepted)
+			close(done)
+		},
+	}}
+	r := newRig(t, s)
+	r.send(`{"id":0,"method":"warm"}`)
+	r.line()
+	r.send(`{"id":1,"method":"slow"}`)
+	<-asked
+	for i := range 200 { // answers that nobody reads
+		r.send(fmt.Sprintf(`{"id":"x%d","method":"x"}`, i))
+	}
+	r.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, `{"jsonrpc":"2.0","id":"q","result":{}}`)
+	<-cancelled
+	<-done
+	for range 200 {
+		r.line()
+	}
+}
