@@ -19,7 +19,7 @@ type operationOptions struct {
 	maxCalls, maxConcurrent, maxBodyBytes, totalBodyBytes     string
 	addressRate, subjectRate, trustedProxy, heartbeat, busURL string
 	collector, traceRatio                                     string
-	stateful                                                  boolText
+	stateful, trustTraceparent                                boolText
 
 	drain time.Duration
 	ratio float64
@@ -47,7 +47,8 @@ func (o *operationOptions) flags(text func(p *string, name, def, usage string),
 	text(&o.trustedProxy, "trusted-proxy", "", "`addresses` or networks whose X-Forwarded-For is believed, separated by spaces")
 	text(&o.heartbeat, "heartbeat", "25s", "`time` between signs of life on an idle stream")
 	text(&o.collector, "otlp-endpoint", "", "`URL` of an OpenTelemetry collector that takes traces, e.g. http://127.0.0.1:4318")
-	text(&o.traceRatio, "trace-ratio", "1", "`share` of the traces to keep that no caller has decided about, 0 to 1")
+	text(&o.traceRatio, "trace-ratio", "1", "`share` of the traces to keep, 0 to 1")
+	boolean(&o.trustTraceparent, "trust-traceparent", "false", "let the traceparent of a request name its trace and decide whether it is kept; only\nbehind a proxy that writes it")
 	text(&o.busURL, "bus", "", "redis:// or rediss:// `URL` that connects the replicas")
 }
 
@@ -76,7 +77,7 @@ func (o *operationOptions) parse(to *server.Operations, yes func(string, boolTex
 		return r
 	}
 	*to = server.Operations{
-		Stateful:    yes("stateful", o.stateful),
+		Stateful: yes("stateful", o.stateful), TrustTraceparent: yes("trust-traceparent", o.trustTraceparent),
 		SessionIdle: duration("session-idle", o.sessionIdle), Heartbeat: duration("heartbeat", o.heartbeat),
 		MaxSessions: count("max-sessions", o.maxSessions), MaxStreams: count("max-streams", o.maxStreams),
 		TotalStreams: count("total-streams", o.totalStreams),

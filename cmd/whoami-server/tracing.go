@@ -29,8 +29,8 @@ func checkCollector(address string) error {
 }
 
 // startTracing sends spans to the collector at address.
-// A trace that the sender of a request has decided about is kept or dropped as
-// it says; of the others ratio is kept. What cannot be sent is dropped.
+// Of the traces that begin here ratio is kept; one that a trusted sender has
+// decided about is kept or dropped as it says. What cannot be sent is dropped.
 func startTracing(ctx context.Context, address string, ratio float64, version string, log *slog.Logger) (tracer trace.TracerProvider, stop func()) {
 	if !strings.HasSuffix(address, "/v1/traces") {
 		address = strings.TrimSuffix(address, "/") + "/v1/traces"

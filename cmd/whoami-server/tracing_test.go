@@ -17,10 +17,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Issue 7, item 5: a request's span belongs to the trace that its traceparent
-// names, arrives at the collector at the latest when the server stops, and has
-// nothing of the URL or a header in it. What the caller does not want kept is not.
-func TestTraces(t *testing.T) {
+// collected is a collector of traces; what it returns is called once the program
+// has stopped.
+func collected(t *testing.T) (url string, spans func() ([]*tracepb.Span, string)) {
 	var mu sync.Mutex
 	var got collectorpb.ExportTraceServiceRequest
 	var raw []byte
@@ -37,29 +36,74 @@ func TestTraces(t *testing.T) {
 		proto.Merge(&got, &part)
 	}))
 	t.Cleanup(sink.Close)
-	p := start(t, "--issuer", someIssuer, "--listen", "127.0.0.1:0", "--otlp-endpoint", sink.URL, "--trace-ratio", "0", "--log-format", "json")
-	const trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-	get(t, "http://"+p.address+"/mcp?access_token=SECRET", "Authorization", "Bearer SECRET", "Traceparent", "00-"+trace+"-"+parent+"-01")
-	get(t, "http://"+p.address+"/healthz", "Traceparent", "00-1af7651916cd43dd8448eb211c80319c-"+parent+"-00")
+	return sink.URL, func() (all []*tracepb.Span, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range got.ResourceSpans {
+			for _, s := range r.ScopeSpans {
+				all = append(all, s.Spans...)
+			}
+		}
+		return all, string(raw)
+	}
+}
+
+const someTrace, someParent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+// Issue 7, item 5: with a traceparent that is trusted, a request's span belongs
+// to the trace that it names, arrives at the collector at the latest when the
+// server stops, and has nothing of the URL or a header in it. What the caller does
+// not want kept is not.
+func TestTraces(t *testing.T) {
+	sink, spans := collected(t)
+	p := start(t, "--issuer", someIssuer, "--listen", "127.0.0.1:0", "--otlp-endpoint", sink, "--trace-ratio", "0", "--trust-traceparent", "--log-format", "json")
+	get(t, "http://"+p.address+"/mcp?access_token=SECRET", "Authorization", "Bearer SECRET", "Traceparent", "00-"+someTrace+"-"+someParent+"-01",
+		"Tracestate", "vendor="+strings.Repeat("x", 200)+",other="+strings.Repeat("y", 250)+",third="+strings.Repeat("z", 250))
+	get(t, "http://"+p.address+"/healthz", "Traceparent", "00-1af7651916cd43dd8448eb211c80319c-"+someParent+"-00")
 	get(t, "http://"+p.address+"/healthz")
 	if code := p.stop(); code != exitOK {
 		t.Errorf("exit %d", code)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if len(got.ResourceSpans) != 1 || len(got.ResourceSpans[0].ScopeSpans) != 1 || len(got.ResourceSpans[0].ScopeSpans[0].Spans) != 1 {
-		t.Fatalf("spans: %v", &got)
+	got, raw := spans()
+	if len(got) != 1 {
+		t.Fatalf("spans: %v", got)
 	}
-	span := got.ResourceSpans[0].ScopeSpans[0].Spans[0]
-	if hex.EncodeToString(span.TraceId) != trace || hex.EncodeToString(span.ParentSpanId) != parent || span.Name != "GET mcp" ||
-		span.Kind != tracepb.Span_SPAN_KIND_SERVER || span.EndTimeUnixNano < span.StartTimeUnixNano {
+	span := got[0]
+	if hex.EncodeToString(span.TraceId) != someTrace || hex.EncodeToString(span.ParentSpanId) != someParent || span.Name != "GET mcp" ||
+		span.Kind != tracepb.Span_SPAN_KIND_SERVER || span.EndTimeUnixNano < span.StartTimeUnixNano || len(span.TraceState) > 512 {
 		t.Errorf("span %v", span)
 	}
-	if strings.Contains(string(raw), "SECRET") || !strings.Contains(string(raw), "http.response.status_code") {
+	if strings.Contains(raw, "SECRET") || !strings.Contains(raw, "http.response.status_code") {
 		t.Error("a secret is in the span, or the status is not")
 	}
-	if !strings.Contains(p.stderr.String(), `"trace_id":"`+trace+`"`) {
+	if !strings.Contains(p.stderr.String(), `"trace_id":"`+someTrace+`"`) {
 		t.Error("the trace is not in the log")
+	}
+}
+
+// W7: a caller, who may have no token, neither has a trace kept nor chooses its
+// name, and stores nothing in it.
+func TestW7CallersChooseNoTrace(t *testing.T) {
+	for ratio, want := range map[string]int{"0": 0, "1": 3} {
+		sink, spans := collected(t)
+		p := start(t, "--issuer", someIssuer, "--listen", "127.0.0.1:0", "--otlp-endpoint", sink, "--trace-ratio", ratio, "--log-format", "json")
+		for _, flags := range []string{"00", "01", "03"} {
+			get(t, "http://"+p.address+"/mcp", "Traceparent", "00-"+someTrace+"-"+someParent+"-"+flags, "Tracestate", "vendor=MARK")
+		}
+		if code := p.stop(); code != exitOK {
+			t.Errorf("exit %d", code)
+		}
+		got, raw := spans()
+		if len(got) != want {
+			t.Errorf("ratio %s: %d spans, want %d", ratio, len(got), want)
+		}
+		for _, text := range []string{raw, p.stderr.String()} {
+			for _, of := range []string{someTrace, someParent, "MARK"} {
+				if strings.Contains(text, of) {
+					t.Errorf("ratio %s: %s of the caller is in %s", ratio, of, text)
+				}
+			}
+		}
 	}
 }
 

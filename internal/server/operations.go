@@ -62,6 +62,11 @@ type Operations struct {
 	Metrics prometheus.Registerer
 	// Tracer takes a span for each request; nil means that there are none.
 	Tracer trace.TracerProvider
+	// TrustTraceparent makes a span part of the trace that the request's
+	// traceparent names, and kept or dropped as that says. Set it only where a
+	// proxy removes or replaces what callers send: it is believed without a
+	// token.
+	TrustTraceparent bool
 }
 
 func (o *Operations) checkOperations() error {
