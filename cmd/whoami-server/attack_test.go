@@ -23,10 +23,16 @@ import (
 	"mcp-login/test/binary"
 )
 
-// attacked is the built program, and a provider whose users are alice and bob.
+// evilSubject has what acts on a terminal, turns the direction of writing, and
+// would begin a line of the log.
+const evilSubject = "e\x1b[2J\u009b\u202e\u2028\u200b\U000e0041\nlevel=ERROR msg=forged\r{\"level\":\"ERROR\"}\x00\x7f"
+
+// attacked is the built program, and a provider whose users are alice, bob and
+// eve.
 type attacked struct {
 	address, ops, resource string
 	idp                    *devidp.Server
+	said                   *console
 }
 
 func attack(t *testing.T, args ...string) *attacked {
@@ -38,8 +44,10 @@ func attack(t *testing.T, args ...string) *attacked {
 	a := &attacked{resource: "http://" + l.Addr().String() + "/mcp"}
 	_ = l.Close()
 	a.idp, err = devidp.Start(context.Background(), "127.0.0.1:0", devidp.Config{
-		Users: []devidp.User{{Subject: "1", Username: "alice"}, {Subject: "2", Username: "bob"}},
-		Log:   slog.New(slog.DiscardHandler),
+		Users: []devidp.User{
+			{Subject: "1", Username: "alice"}, {Subject: "2", Username: "bob"}, {Subject: evilSubject, Username: "eve"},
+		},
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,8 +58,8 @@ func attack(t *testing.T, args ...string) *attacked {
 		"--issuer", a.idp.Issuer(), "--resource", a.resource,
 		"--listen", strings.TrimSuffix(strings.TrimPrefix(a.resource, "http://"), "/mcp"), "--ops-listen", "127.0.0.1:0",
 	}, args...)...)
-	said := newConsole()
-	cmd.Stderr = said
+	a.said = newConsole()
+	cmd.Stderr = a.said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +67,8 @@ func attack(t *testing.T, args ...string) *attacked {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	a.ops = said.await(t, `operations on (\S+)\n`)[1]
-	a.address = said.await(t, ` listening on (\S+),`)[1]
+	a.ops = a.said.await(t, `operations on (\S+)\n`)[1]
+	a.address = a.said.await(t, ` listening on (\S+),`)[1]
 	return a
 }
 
@@ -297,5 +305,74 @@ func TestA13DevWithSocketsOfOthers(t *testing.T) {
 	defer l.Close()
 	if err := (&listeners{clients: l}).onThisMachine(); err == nil {
 		t.Error("a name that stands for all interfaces")
+	}
+}
+
+// Whatever a claim or a header says, each line of the log is one that this
+// program wrote, nothing in it acts on a terminal, and a challenge has the
+// parameters that it should have.
+func TestTextOfStrangersInLogAndChallenge(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		a := attack(t, "--log-format", format, "--log-level", "debug")
+		get(t, "http://"+a.ops+"/readyz")
+		token, err := a.idp.IssueToken(devidp.TokenRequest{Username: "eve", ClientID: "app\u202e", Resource: a.resource, Scopes: []string{evilSubject}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp := a.call(t, token); resp.StatusCode != 200 {
+			t.Errorf("%s: eve's call: %d", format, resp.StatusCode)
+		}
+		hidden := "\u202e\u2028\u200b\u009b\u0085"
+		for _, request := range []string{
+			"GET /mcp HTTP/1.1\r\nHost: " + a.address + "\r\nOrigin: http://" + hidden + "\r\n\r\n",
+			"GET /mcp HTTP/1.1\r\nHost: " + a.address + "\r\nAuthorization: Bearer " + hidden + "\", scope=\"all\r\n\r\n",
+			"GET /mcp HTTP/1.1\r\nHost: " + a.address + "\r\nX-Forwarded-For: " + hidden + "\r\nX-Request-Id: " + hidden + "\r\nTraceparent: " + hidden + "\r\n\r\n",
+			"GET /mcp HTTP/1.1\r\nHost: " + hidden + "\r\n\r\n",
+			"GET /" + hidden + " HTTP/1.1\r\nHost: " + a.address + "\r\n\r\n",
+			hidden + " / HTTP/1.1\r\nHost: " + a.address + "\r\n\r\n",
+			"POST /messages?sessionId=" + hidden + " HTTP/1.1\r\nHost: " + a.address + "\r\nAuthorization: Bearer " + token +
+				"\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+			a.head("/mcp", token, len(ping), "Mcp-Session-Id", hidden, "Mcp-Method", hidden, "Mcp-Protocol-Version", hidden) + ping,
+		} {
+			c := a.dial(t)
+			if _, err := io.WriteString(c, request); err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Errorf("%q: %v", request, err)
+				continue
+			}
+			_ = resp.Body.Close()
+			for name, values := range resp.Header {
+				for _, v := range values {
+					if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' }) {
+						t.Errorf("%q: header %s is %q", request, name, v)
+					}
+				}
+			}
+			if c := resp.Header.Get("Www-Authenticate"); strings.Contains(c, `scope="all`) || strings.Count(c, "scope=") > 1 {
+				t.Errorf("%q: challenge %s", request, c)
+			}
+		}
+		text := a.said.String()
+		for line := range strings.Lines(text) {
+			begins := strings.HasPrefix(line, "time=") || strings.HasPrefix(line, `{"time":`) ||
+				strings.HasPrefix(line, "operations on ") || strings.HasPrefix(line, "whoami-server ")
+			if !begins || len(line) > 8<<10 {
+				t.Errorf("%s: a line of %d bytes: %.200q", format, len(line), line)
+			}
+		}
+		if strings.ContainsFunc(text, func(r rune) bool {
+			return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 || strings.ContainsRune("\u202e\u2028\u200b\U000e0041", r)
+		}) {
+			t.Errorf("%s: what acts on a terminal is in %q", format, text)
+		}
+		if !strings.Contains(text, "forged") { // else the subject never got here
+			t.Errorf("%s: eve is not in the log: %s", format, text)
+		}
+		if _, metrics := get(t, "http://"+a.ops+"/metrics"); strings.ContainsFunc(metrics, func(r rune) bool { return r > '~' }) || strings.Contains(metrics, "forged") {
+			t.Errorf("%s: text of a stranger is in the metrics", format)
+		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // requestIDHeader carries the correlation id of a request to its sender, who
@@ -60,7 +62,7 @@ func noteReason(ctx context.Context, err error) {
 // noteSubject records whom the token is of, for the log only.
 func noteSubject(ctx context.Context, subject string) {
 	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
-		e.subject = subject
+		e.subject = foreign.Line(subject)
 	}
 }
 

@@ -26,13 +26,16 @@ const (
 	bodyStep    = 32 << 10
 )
 
-// limitBody bounds the time that the sender of r may take for its body, whether
-// somebody reads it or not: net/http reads what the handler left over before it
-// answers, and would wait for ever. Its own ReadTimeout would end long streams as
-// well. Not every ResponseWriter can set a deadline; then there is none.
-func limitBody(w http.ResponseWriter, r *http.Request) {
+// limitTimes bounds the time that the sender of r may take to read the answer, and
+// for its body, whether somebody reads that or not: net/http reads what the
+// handler left over before it answers, and would wait for ever. Its own timeouts
+// would end long streams as well. Not every ResponseWriter can set a deadline;
+// then there is none.
+func limitTimes(w http.ResponseWriter, r *http.Request) {
+	now, conn := time.Now(), http.NewResponseController(w)
+	_ = conn.SetWriteDeadline(now.Add(answerTimeout))
 	if r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		_ = conn.SetReadDeadline(now.Add(bodyTimeout))
 	}
 }
 

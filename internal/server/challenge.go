@@ -52,8 +52,9 @@ func challenge(resourceMetadata string, scopes []string, code, text string) stri
 	return b.String()
 }
 
-// quoted implements quoted-string (RFC 9110 section 5.6.4). Bytes that may not
-// stand in one are dropped; none of our own texts has any.
+// quoted implements quoted-string (RFC 9110 section 5.6.4) in ASCII. All other
+// characters are dropped; none of our own texts has any, and nobody else's may
+// end a parameter or a line.
 func quoted(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -62,7 +63,7 @@ func quoted(s string) string {
 		case c == '"' || c == '\\':
 			b.WriteByte('\\')
 			b.WriteByte(c)
-		case c == '\t' || c >= ' ' && c != 0x7f:
+		case c >= ' ' && c < 0x7f:
 			b.WriteByte(c)
 		}
 	}

@@ -29,6 +29,8 @@ const (
 	// issued: clocks differ, and iat has whole seconds.
 	keysClockSkew = 2 * time.Second
 	minRSABits    = 2048
+	// maxRSABits bounds the time that one signature takes.
+	maxRSABits = 16384
 )
 
 // keySet is the issuer's published signing keys (RFC 7517). Its algorithms are
@@ -124,8 +126,8 @@ func parseKey(raw jsontext.Value) (jwkset.JWK, error) {
 	if err != nil {
 		return jwkset.JWK{}, fmt.Errorf("read key: %w", err)
 	}
-	if k, ok := key.Key().(*rsa.PublicKey); ok && k.N.BitLen() < minRSABits {
-		return jwkset.JWK{}, fmt.Errorf("RSA key has fewer than %d bits", minRSABits)
+	if k, ok := key.Key().(*rsa.PublicKey); ok && (k.N.BitLen() < minRSABits || k.N.BitLen() > maxRSABits) {
+		return jwkset.JWK{}, fmt.Errorf("RSA key has not %d to %d bits", minRSABits, maxRSABits)
 	}
 	return key, nil
 }

@@ -233,7 +233,7 @@ func TestOperationsHandler(t *testing.T) {
 		t.Errorf("promlint: %v, %v", problems, err)
 	}
 	l.Wane()
-	if rec := httptestGet(ops, "/readyz"); rec.Code != 503 {
+	if rec := httptestGet(ops, "/readyz"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" {
 		t.Errorf("readiness of a server that stops: %d", rec.Code)
 	}
 	if resp := post(t, c, l.url+"/mcp", callWhoami); resp.StatusCode != 200 {

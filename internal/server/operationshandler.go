@@ -8,6 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// maxScrapes is how often the metrics are collected at a time.
+const maxScrapes = 4
+
 // OperationsHandler serves what an operator's machines ask for: /healthz, which
 // says that the process answers, /readyz, which is 503 once the server has begun
 // to stop, and with a gatherer /metrics. It needs no token and checks no Host, so
@@ -21,7 +24,15 @@ func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	mux.HandleFunc(pathHealth, serveHealth)
 	mux.HandleFunc("/readyz", s.serveReady)
 	if metrics != nil {
-		mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+		scrape, scrapes := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), newQuota(maxScrapes, maxScrapes)
+		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+			if scrapes.take(owner{}, 1) != granted {
+				comeBack(w, "The metrics are being read too often.")
+				return
+			}
+			defer scrapes.give(owner{}, 1)
+			scrape.ServeHTTP(w, r)
+		})
 	}
 	return mux
 }
@@ -42,6 +53,7 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if s.Ready() != nil {
 		answer["status"] = "stopping"
+		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_ = stdjson.NewEncoder(w).Encode(answer)

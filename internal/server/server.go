@@ -168,7 +168,7 @@ func (s *Server) mount(cfg *Config) error {
 
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	limitBody(w, r)
+	limitTimes(w, r)
 	to, ok := s.routes[r.URL.EscapedPath()]
 	if !ok {
 		to = route{routeUnknown, s.public(func(w http.ResponseWriter, _ *http.Request) {
@@ -259,8 +259,6 @@ func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
 	}
 	s.active++
 	s.metrics.underWay(1)
-	// Not every ResponseWriter can set a deadline; then there is none.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	return func() {
 		s.metrics.underWay(-1)
 		s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -169,8 +170,9 @@ func (s *Server) relayIssuerMetadata(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		noteReason(r.Context(), err)
 		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Retry-After", strconv.Itoa(pauseAfter(err)))
 		problem{
-			http.StatusBadGateway, "temporarily_unavailable",
+			http.StatusServiceUnavailable, "temporarily_unavailable",
 			"The authorization server's metadata cannot be read at present.",
 		}.write(w)
 		return

@@ -170,7 +170,7 @@ func TestClientsAcceptTheMetadataOfBothEndpoints(t *testing.T) {
 }
 
 // The issuer's metadata is relayed byte for byte for clients of 2025-03-26,
-// 502 while it cannot be had, 404 when the operator turned it off.
+// 503 while it cannot be had, 404 when the operator turned it off.
 func TestIssuerMetadataRelay(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
@@ -188,7 +188,7 @@ func TestIssuerMetadataRelay(t *testing.T) {
 	}
 	down := newTestIssuer(t)
 	down.metadata = answer(500, "")
-	if resp := call(newServer(t, down, nil), "GET", "/.well-known/oauth-authorization-server", "", ""); resp.StatusCode != 502 {
+	if resp := call(newServer(t, down, nil), "GET", "/.well-known/oauth-authorization-server", "", ""); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("provider down: %d", resp.StatusCode)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,9 +130,11 @@ func TestConfigurationsAreAccepted(t *testing.T) {
 	starts(t, nil, append(vars, "WHOAMI_ISSUER=https://tenant.logto.app/oidc")...)
 }
 
-// expand replaces ${NAME:-default} as compose does without variables.
+// expand replaces ${NAME:-default} as compose does without variables, and
+// ${NAME:?why} as with one.
 func expand(s string) string {
-	return regexp.MustCompile(`\$\{[A-Z_]+:[-?]([^}]*)\}`).ReplaceAllString(s, "$1")
+	s = regexp.MustCompile(`\$\{[A-Z_]+:\?[^}]*\}`).ReplaceAllString(s, "given")
+	return regexp.MustCompile(`\$\{[A-Z_]+:-([^}]*)\}`).ReplaceAllString(s, "$1")
 }
 
 // starts runs the program on other ports until it says that it listens.
@@ -240,9 +243,13 @@ func TestComposeFitsTogether(t *testing.T) {
 			t.Errorf("%s is not in both", name)
 		}
 	}
-	subnet := at(t, compose, "networks", "front", "ipam", "config", 0, "subnet")
-	if trusted := at(t, services["whoami-1"], "environment", "WHOAMI_TRUSTED_PROXY"); trusted != subnet {
-		t.Errorf("trusted is %v, nginx is in %v", trusted, subnet)
+	subnet, err := netip.ParsePrefix(at(t, compose, "networks", "front", "ipam", "config", 0, "subnet").(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := at(t, services["nginx"], "networks", "front", "ipv4_address").(string)
+	if trusted := at(t, services["whoami-1"], "environment", "WHOAMI_TRUSTED_PROXY"); trusted != address || !subnet.Contains(netip.MustParseAddr(address)) {
+		t.Errorf("trusted is %v, nginx is %v in %v", trusted, address, subnet)
 	}
 	if at(t, compose, "networks", "back", "internal") != true {
 		t.Error("Redis can be reached from outside")
