@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/terminal"
 )
@@ -23,6 +24,8 @@ type app struct {
 	args     []string // of this run
 	secrets  []string // variables for the detached process only
 	detached bool     // this is the process that delegate starts
+
+	logs []*foreign.LogLimit // what they left out is said at the end
 
 	reading sync.Once
 	pasted  chan string
@@ -47,6 +50,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.term.Err())
 	cmd, err := root.ExecuteContextC(ctx)
 	a.term.Clear()
+	for _, log := range a.logs {
+		log.Close()
+	}
 	code := exitCode(ctx, err)
 	if code == exitInterrupted {
 		err = errInterrupted // whatever else it was in the middle of
@@ -123,5 +129,7 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, usageError{fmt.Errorf("log level %q is none of debug, info, warn, error", level)}
 	}
-	return slog.New(slog.NewTextHandler(a.term.Err(), &slog.HandlerOptions{Level: l})), nil
+	limit := foreign.NewLogLimit(slog.NewTextHandler(a.term.Err(), &slog.HandlerOptions{Level: l}))
+	a.logs = append(a.logs, limit)
+	return slog.New(limit), nil
 }

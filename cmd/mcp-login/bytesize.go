@@ -34,7 +34,14 @@ func (b *byteSize) Set(text string) error {
 }
 
 // String implements pflag.Value.
-func (b *byteSize) String() string { return strconv.FormatInt(int64(*b), 10) }
+func (b *byteSize) String() string {
+	for _, u := range units[:3] {
+		if n := int64(*b); n > 0 && n%u.bytes == 0 && n/u.bytes < 1024 {
+			return strconv.FormatInt(n/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(*b), 10)
+}
 
 // Type implements pflag.Value: what stands behind the flag in the help.
 func (b *byteSize) Type() string { return "size" }

@@ -32,11 +32,16 @@ func (w *wireOptions) register(f *pflag.FlagSet, or func(name, otherwise string)
 	f.DurationVar(&w.headersTimeout, "headers-timeout", 0, "how long the server may take to begin an answer; 0 as long as it needs")
 	f.DurationVar(&w.bodyTimeout, "body-timeout", 0, "how long the server may be silent within an answer; 0 as long as it likes")
 	f.DurationVar(&w.pingInterval, "ping-interval", 0, "how often to send the server a ping, so that nothing on the way hangs up; 0 never")
+	w.maxMessage = defaultMaxMessage
 	f.Var(&w.maxMessage, "max-message", "largest message to relay, as 64MiB; a larger one is answered with an error; 0 no limit")
 	f.BoolVar(&w.ipv4, "ipv4", false, "connect to the server by IPv4 only")
 	f.BoolVar(&w.noCookies, "no-cookies", false, "do not keep the server's cookies, which load balancers use")
 	w.trust.register(f, or, getenv)
 }
+
+// defaultMaxMessage is half of what a peer in Node.js can hold in one string, and
+// more than twice the largest message that anybody is known to send (decision 8).
+const defaultMaxMessage = 256 << 20
 
 func (w *wireOptions) check() error {
 	for _, d := range []struct {

@@ -150,15 +150,16 @@ func (r *run) read(in io.Reader) {
 }
 
 // lines reads in a goroutine of its own, so that the end of ctx is noticed
-// while a read blocks. A nil line stands for one that was too long.
-func (r *run) lines(in io.Reader) (<-chan []byte, <-chan error) {
-	lines, failure := make(chan []byte), make(chan error, 1)
+// while a read blocks.
+func (r *run) lines(in io.Reader) (<-chan line, <-chan error) {
+	lines, failure := make(chan line), make(chan error, 1)
 	go func() {
 		defer close(lines)
 		reader := newLineReader(in, r.cfg.MaxMessage)
 		for {
-			line, err := reader.next()
-			if err != nil && !errors.Is(err, errLineTooLong) {
+			raw, err := reader.next()
+			var over *lineTooLong
+			if err != nil && !errors.As(err, &over) {
 				if errors.Is(err, io.EOF) {
 					err = nil
 				}
@@ -166,7 +167,7 @@ func (r *run) lines(in io.Reader) (<-chan []byte, <-chan error) {
 				return
 			}
 			select {
-			case lines <- line:
+			case lines <- line{raw, over}:
 			case <-r.ctx.Done():
 				failure <- nil
 				return
@@ -176,13 +177,19 @@ func (r *run) lines(in io.Reader) (<-chan []byte, <-chan error) {
 	return lines, failure
 }
 
+// line is one of the client, or says why it is none.
+type line struct {
+	raw  []byte
+	over *lineTooLong
+}
+
 // take handles one line of the client.
-func (r *run) take(line []byte) {
-	if line == nil {
-		r.refuse(nil, CodeTooLarge, errLineTooLong.Error())
+func (r *run) take(l line) {
+	if l.over != nil {
+		r.refuse(l.over.id, CodeTooLarge, l.over.Error())
 		return
 	}
-	m, err := jsonrpc.Parse(line)
+	m, err := jsonrpc.Parse(l.raw)
 	switch {
 	case len(m.Raw) == 0: // a blank line
 	case errors.Is(err, jsonrpc.ErrSyntax):

@@ -6,11 +6,23 @@ import (
 	"errors"
 	"io"
 	"slices"
+
+	"mcp-login/internal/jsonrpc"
 )
 
 // errLineTooLong is a line beyond the configured limit. It has been read to
 // its end; the next one can be read.
-var errLineTooLong = errors.New("the message is larger than allowed")
+var errLineTooLong = errors.New("the message is larger than --max-message allows")
+
+// maxKeptID bounds the id that is looked for in a line that is not kept.
+const maxKeptID = 64 << 10
+
+// lineTooLong is errLineTooLong with the id of the request that the line was, nil
+// where none is known.
+type lineTooLong struct{ id []byte }
+
+func (*lineTooLong) Error() string { return errLineTooLong.Error() }
+func (*lineTooLong) Unwrap() error { return errLineTooLong }
 
 // lineReader cuts a stream into lines at LF, of any length. A CR before the LF
 // is dropped, a byte order mark at the start as well; every other byte,
@@ -28,31 +40,73 @@ func newLineReader(r io.Reader, maxLine int) *lineReader {
 // next returns the next line; the bytes belong to the caller. The last line
 // need not end with LF. io.EOF is the end.
 func (l *lineReader) next() ([]byte, error) {
-	var line []byte
-	tooLong := false
+	var parts [][]byte
+	size := 0
+	var over *jsonrpc.Scanner // reads what is not kept
 	for {
 		part, err := l.r.ReadSlice('\n')
 		if !l.begun && len(part) > 0 {
 			l.begun = true
 			part = bytes.TrimPrefix(part, []byte("\xef\xbb\xbf"))
 		}
-		if l.max > 0 && len(line)+len(part) > l.max+1 {
-			line, tooLong = nil, true
-		}
-		if !tooLong {
-			if len(line) > 0 && len(line)+len(part) > cap(line) {
-				line = slices.Grow(line, max(len(part), len(line))) // twice each time
+		if size += len(part); over == nil && l.max > 0 && size > l.max+len("\n") {
+			over = new(jsonrpc.Scanner)
+			over.KeepID(maxKeptID)
+			for _, kept := range parts {
+				_ = over.Feed(kept)
 			}
-			line = append(line, part...)
+			parts = nil
+		}
+		if over != nil {
+			_ = over.Feed(part)
+		} else {
+			parts = keep(parts, part)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err != nil && (len(line) == 0 && !tooLong || !errors.Is(err, io.EOF)):
+		case err != nil && (size == 0 || !errors.Is(err, io.EOF)):
 			return nil, err
-		case tooLong:
-			return nil, errLineTooLong
+		case over != nil:
+			id, known := over.ID()
+			if !known || !over.Method() || over.End() != nil {
+				id = nil
+			}
+			return nil, &lineTooLong{id}
 		}
+		line := joined(parts, size)
 		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), nil
 	}
+}
+
+// roomSize is how much of a line is held in one room until its end has come: large
+// rooms that are outgrown would take several times the size of the line.
+const roomSize = 1 << 20
+
+// keep adds a copy of b to the parts of a line.
+func keep(parts [][]byte, b []byte) [][]byte {
+	last := len(parts) - 1
+	switch {
+	case last < 0:
+		return append(parts, bytes.Clone(b))
+	case len(parts[last])+len(b) > cap(parts[last]) && len(parts[last]) >= roomSize/2:
+		return append(parts, append(make([]byte, 0, roomSize), b...))
+	case len(parts[last])+len(b) > cap(parts[last]): // twice each time
+		parts[last] = slices.Grow(parts[last], max(len(b), len(parts[last])))
+	}
+	parts[last] = append(parts[last], b...)
+	return parts
+}
+
+// joined is a line in one room.
+func joined(parts [][]byte, size int) []byte {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	line := make([]byte, 0, size)
+	for i, part := range parts {
+		line = append(line, part...)
+		parts[i] = nil
+	}
+	return line
 }

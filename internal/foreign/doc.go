@@ -16,6 +16,7 @@
 //  7. [Discard] gives a connection back that an answer still stands on, if
 //     little is left of it, and closes it otherwise.
 //  7. [HTTPError] takes out of an error of net/http what the peer has sent.
+//  7. [LogLimit] bounds what strangers can make us write into a log.
 //
 // What is dropped are characters that are not seen but do something: control
 // characters (C0 with ESC, DEL, C1), what turns the direction of writing, line and

@@ -37,6 +37,10 @@ func (s *Scanner) note(name []byte) {
 // envelope are the names of the members that tell messages apart.
 var envelope = [members]string{memberID: "id", memberMethod: "method", memberResult: "result", memberError: "error", memberVersion: "jsonrpc"}
 
+// Method reports whether the text so far has a method: then it is a request or a
+// notification, whatever else stands there.
+func (s *Scanner) Method() bool { return s.top == '{' && s.places[memberMethod] != place{} }
+
 // KeepID makes the scanner keep a copy of the id, up to so many bytes. It is
 // called before the first Feed.
 func (s *Scanner) KeepID(limit int) { s.keep = limit }

@@ -5,7 +5,7 @@
 //     and comments, and collects the fields of one event.
 //  2. [Reader.Next] returns at each blank line. Unlike a browser it returns
 //     events without data too, because their id and retry matter for resuming.
-//  3. Data of any size passes through; each byte is copied once. A limit makes
+//  3. Data of any size passes through; each byte is copied twice at most. A limit makes
 //     a too large event arrive empty and marked, and the stream goes on.
 //
 // The package does no input or output of its own and knows neither HTTP nor

@@ -18,6 +18,9 @@ const (
 	bufferSize = 32 << 10
 	// maxField bounds event types, ids and retry values.
 	maxField = 8 << 10
+	// partSize is how much data is held in one room until the event is complete:
+	// large rooms that are outgrown would take several times the size of the data.
+	partSize = 1 << 20
 )
 
 // Event is what stands between two blank lines.
@@ -60,6 +63,9 @@ type Reader struct {
 	skipLF     bool // the last line ended with CR; an LF that follows belongs to it
 	begun      bool
 	lastID     string
+
+	parts [][]byte // of the data of the event being read, all but the last
+	size  int64    // of all of them
 }
 
 // NewReader returns a Reader that takes at most maxData bytes of data per
@@ -88,6 +94,7 @@ func (r *Reader) release() {
 // underlying reader is returned, io.EOF for a clean end.
 func (r *Reader) Next() (Event, error) {
 	e := Event{Type: DefaultType, LastID: r.lastID}
+	r.parts, r.size = nil, 0
 	fields := false
 	for {
 		piece, whole, err := r.piece()
@@ -97,6 +104,9 @@ func (r *Reader) Next() (Event, error) {
 		if whole && len(piece) == 0 {
 			if !fields {
 				continue
+			}
+			if r.parts != nil {
+				e.Data = r.joined(e.Data)
 			}
 			return e, nil
 		}
@@ -178,22 +188,39 @@ func (r *Reader) add(e *Event, b []byte) {
 		_, _ = e.Taken.Write(b)
 		return
 	}
-	if e.TooLarge || int64(len(e.Data))+int64(len(b)) > r.max {
-		e.Data, e.TooLarge = nil, true
+	if e.TooLarge || r.size+int64(len(b)) > r.max {
+		e.Data, r.parts, e.TooLarge = nil, nil, true
 		return
 	}
-	if len(e.Data)+len(b) > cap(e.Data) {
-		// Twice each time: append alone would copy large data far more often.
+	switch {
+	case len(e.Data)+len(b) <= cap(e.Data):
+	case len(e.Data) >= partSize/2:
+		r.parts = append(r.parts, e.Data)
+		e.Data = make([]byte, 0, partSize)
+	default: // twice each time: append alone would copy large data far more often
 		e.Data = slices.Grow(e.Data, max(len(b), len(e.Data)))
 	}
-	before := len(e.Data)
+	before := r.size
+	r.size += int64(len(b))
 	e.Data = append(e.Data, b...)
-	if r.Spill != nil && before <= r.SpillAt && len(e.Data) > r.SpillAt {
+	if r.Spill != nil && before <= int64(r.SpillAt) && r.size > int64(r.SpillAt) {
 		if e.Taken = r.Spill(e); e.Taken != nil {
-			_, _ = e.Taken.Write(e.Data)
-			e.Data = nil
+			for _, part := range append(r.parts, e.Data) {
+				_, _ = e.Taken.Write(part)
+			}
+			e.Data, r.parts = nil, nil
 		}
 	}
+}
+
+// joined is the data of an event in one room, with place for a line end.
+func (r *Reader) joined(last []byte) []byte {
+	whole := make([]byte, 0, r.size+1)
+	for i, part := range r.parts {
+		whole = append(whole, part...)
+		r.parts[i] = nil
+	}
+	return append(whole, last...)
 }
 
 // piece returns the next part of a line without its end: the whole line (or

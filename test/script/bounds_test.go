@@ -3,8 +3,10 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -101,4 +103,154 @@ func refusingServer(t *testing.T, status int, body func(http.ResponseWriter, *ht
 		_ = idp.Close()
 	})
 	return resource.String(), refused
+}
+
+// tooMuch writes a text of a message that is larger than the limit.
+func tooMuch(w io.Writer, head string) {
+	_, _ = io.WriteString(w, head)
+	chunk := bytes.Repeat([]byte{'x'}, 1<<20)
+	for range 300 {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+	_, _ = io.WriteString(w, `"}}`)
+}
+
+// Without a flag a message of 300 MiB is answered with error 1006 under the id of
+// its request, in every direction, and the memory stays bounded.
+func TestW2DefaultMaxMessage(t *testing.T) {
+	streamable := answers(func(w http.ResponseWriter, _ *http.Request, body string) {
+		head := `{"jsonrpc":"2.0","id":2,"result":{"x":"`
+		switch {
+		case strings.Contains(body, `"events"`):
+			w.Header().Set("Content-Type", "text/event-stream")
+			tooMuch(w, "data: "+head)
+			_, _ = io.WriteString(w, "\n\n")
+		case strings.Contains(body, `"body"`):
+			w.Header().Set("Content-Type", "application/json")
+			tooMuch(w, head)
+		}
+	})
+	var stream chan string
+	legacy := func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			body, _ := io.ReadAll(r.Body)
+			w.WriteHeader(http.StatusAccepted)
+			stream <- string(body)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event: endpoint\ndata: /post\n\n")
+		for w.(http.Flusher).Flush(); ; w.(http.Flusher).Flush() {
+			select {
+			case body := <-stream:
+				switch {
+				case strings.Contains(body, `"initialize"`):
+					_, _ = io.WriteString(w, `data: {"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2024-11-05","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}`+"\n\n")
+				case strings.Contains(body, `"id":2`):
+					tooMuch(w, `data: {"jsonrpc":"2.0","id":2,"result":{"x":"`)
+					_, _ = io.WriteString(w, "\n\n")
+				}
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+	for name, tc := range map[string]struct {
+		handler http.HandlerFunc
+		args    []string
+		request string
+	}{
+		"body, passed on":   {streamable, nil, `"tools/call","params":{"name":"body"}}`},
+		"body, collected":   {streamable, nil, `"tools/list","params":{"cursor":"body"}}`},
+		"events, passed on": {streamable, nil, `"tools/call","params":{"name":"events"}}`},
+		"events, collected": {streamable, nil, `"tools/list","params":{"cursor":"events"}}`},
+		"HTTP+SSE":          {legacy, []string{"--transport", "sse-only"}, `"tools/call","params":{"name":"x"}}`},
+		"from the client":   {streamable, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stream = make(chan string, 10)
+			srv := httptest.NewServer(tc.handler)
+			defer srv.Close()
+			defer srv.CloseClientConnections()
+			b := startBridge(t, append(tc.args, srv.URL+"/mcp")...)
+			b.initialize()
+			b.line()
+			if tc.request != "" {
+				fmt.Fprintln(b.in, `{"jsonrpc":"2.0","id":2,"method":`+tc.request)
+			} else {
+				tooMuch(b.in, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"x":"`)
+				fmt.Fprintln(b.in)
+			}
+			for answer := ""; !strings.Contains(answer, `"id":2,"error":{"code":1006`); {
+				if answer = b.line(); len(answer) > 1<<20 { // what was passed on is a line that ends unfinished
+					continue
+				} else if strings.Contains(answer, `"result"`) {
+					t.Fatalf("%.300s", answer)
+				}
+			}
+			if peak := peakMemory(t, b.cmd.Process.Pid); peak > 350<<20 {
+				t.Errorf("%d MiB of memory at the peak", peak>>20)
+			} else {
+				t.Logf("%d MiB at the peak", peak>>20)
+			}
+			_ = b.in.Close()
+			b.ended()
+		})
+	}
+}
+
+// peakMemory is the largest resident size of a process, 0 where the system does
+// not tell.
+func peakMemory(t *testing.T, pid int) (bytes int64) {
+	t.Helper()
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if _, rest, ok := strings.Cut(string(status), "VmHWM:"); ok {
+		_, err := fmt.Sscan(rest, &bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bytes << 10
+}
+
+// Two hundred thousand events that are no JSON, and as many answers that nobody
+// asked for, are some lines of the log with their number, and the answer passes.
+func TestW9LogOfGarbage(t *testing.T) {
+	const events = 200_000
+	for name, event := range map[string]string{
+		"no JSON":   "data: x\n\n",
+		"unasked":   `data: {"jsonrpc":"2.0","id":"x","result":{}}` + "\n\n",
+		"no answer": `data: {"jsonrpc":"2.0","id":3}` + "\n\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			garbage := strings.Repeat(event, events)
+			srv := httptest.NewServer(answers(func(w http.ResponseWriter, _ *http.Request, body string) {
+				if strings.Contains(body, `"id":2`) {
+					w.Header().Set("Content-Type", "text/event-stream")
+					_, _ = io.WriteString(w, garbage+`data: {"jsonrpc":"2.0","id":2,"result":{"content":[]}}`+"\n\n")
+				}
+			}))
+			defer srv.Close()
+			b := startBridge(t, srv.URL+"/mcp")
+			said := make(chan string, 1)
+			go func() {
+				text, _ := io.ReadAll(b.errOut)
+				said <- string(text)
+			}()
+			b.initialize()
+			b.line()
+			fmt.Fprintln(b.in, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"x"}}`)
+			if got := b.line(); !strings.Contains(got, `"id":2,"result":{"content":[]}`) {
+				t.Error(got)
+			}
+			_ = b.in.Close()
+			text := <-said
+			b.ended()
+			if len(text) > 8<<10 || !strings.Contains(text, "left_out=") {
+				t.Errorf("%d bytes on stderr: %.2000s", len(text), text)
+			}
+		})
+	}
 }

@@ -195,7 +195,7 @@ func TestMaxMessage(t *testing.T) {
 	if code := b.ended(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	for as, want := range map[string]string{"initialize": "2025-06-18", "large answer": `"id":2,"error":{"code":1006,`, "large request": `"id":null,"error":{"code":1006,`, "small": `"id":4,"result":{}`} {
+	for as, want := range map[string]string{"initialize": "2025-06-18", "large answer": `"id":2,"error":{"code":1006,`, "large request": `"id":3,"error":{"code":1006,`, "small": `"id":4,"result":{}`} {
 		if !strings.Contains(got[as], want) {
 			t.Errorf("%s: %s", as, got[as])
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,6 +53,7 @@ type legacyCall struct {
 	m    jsonrpc.Message
 	sink jsonrpc.Sink
 	done chan struct{}
+	err  error // set before done is closed
 }
 
 func newLegacy(u *Upstream) *legacy { return &legacy{u: u, connecting: newTurn()} }
@@ -164,7 +166,10 @@ func (l *legacy) open(ctx context.Context, patience time.Duration) (*legacyStrea
 		return nil, notMCP(resp)
 	}
 	s := &legacyStream{lost: make(chan struct{}), pending: map[string][]*legacyCall{}, stop: func() { stop(context.Canceled) }}
-	events := sse.NewReader(resp.Body, l.u.cfg.MaxMessage)
+	events := sse.NewReader(resp.Body, 0)
+	if limit := l.u.cfg.MaxMessage; limit > 0 {
+		events.SpillAt, events.Spill = int(limit), func(*sse.Event) io.Writer { return newUnkept() }
+	}
 	timer := time.AfterFunc(patience, func() { stop(errors.New("no endpoint event")) })
 	s.endpoint, err = l.endpoint(events)
 	if !timer.Stop() || err != nil {
@@ -215,9 +220,13 @@ func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
 		if err != nil {
 			return cleanEnd(err)
 		}
+		dropped, _ := e.Taken.(*unkept)
 		switch {
-		case e.TooLarge:
+		case dropped != nil:
 			l.u.log.Warn("dropped a message that is larger than allowed")
+			if id, ok := dropped.answers(); ok {
+				s.fail(id, l.u.tooLarge())
+			}
 		case e.Type == sse.DefaultType && len(e.Data) > 0:
 			l.route(s, e.Data)
 		}
@@ -280,6 +289,14 @@ func (s *legacyStream) remove(key string, call *legacyCall) {
 	}
 }
 
+// fail gives the oldest call with this raw id an error.
+func (s *legacyStream) fail(id []byte, err error) {
+	if call := s.take(jsonrpc.Key(id)); call != nil {
+		call.err = err
+		close(call.done)
+	}
+}
+
 // end marks the stream as lost; the first cause counts.
 func (s *legacyStream) end(cause error) {
 	s.once.Do(func() {
@@ -306,11 +323,11 @@ func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Messag
 	}
 	select {
 	case <-call.done:
-		return nil
+		return call.err
 	case <-s.lost:
 		select {
 		case <-call.done: // both: the answer was the last thing to come
-			return nil
+			return call.err
 		default:
 			return interrupted(s.cause)
 		}

@@ -131,7 +131,7 @@ func brokeOff(resp *http.Response, err error) error {
 }
 
 func (u *Upstream) tooLarge() error {
-	return &Error{Reason: TooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", u.cfg.MaxMessage)}
+	return &Error{Reason: TooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", u.cfg.MaxMessage), Hint: "if it has to be so large, raise --max-message"}
 }
 
 // patience is how long the body of an HTTP error may take: its sender owes us
