@@ -376,3 +376,44 @@ func TestTextOfStrangersInLogAndChallenge(t *testing.T) {
 		}
 	}
 }
+
+// A message of 4 MiB that is nothing but values takes many times its size once it
+// is decoded. What one user may have under way is bounded all the same.
+func TestA7MessagesOfManyValues(t *testing.T) {
+	a := attack(t)
+	alice, bob := a.token(t, "alice"), a.token(t, "bob")
+	a.call(t, alice)
+	before := a.measured(t, "process_resident_memory_bytes")
+	for name, part := range map[string]string{"numbers": "0,", "objects": "{},", "arrays": "[],", "members": ""} {
+		head := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{"a":[`
+		body := head + strings.Repeat(part, (4<<20-200)/max(1, len(part))) + `0]}}}`
+		if part == "" {
+			var b strings.Builder
+			b.WriteString(strings.TrimSuffix(head, `"a":[`))
+			for n := 0; b.Len() < 4<<20-200; n++ {
+				b.WriteString(`"` + strconv.FormatInt(int64(n), 36) + `":0,`)
+			}
+			body = b.String() + `"z!":0}}}`
+		}
+		var wg sync.WaitGroup
+		var codes [8]int
+		for k := range codes {
+			c := a.dial(t)
+			wg.Go(func() {
+				_, _ = io.WriteString(c, a.head("/mcp", alice, len(body))+body)
+				if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err == nil {
+					codes[k] = resp.StatusCode
+				}
+			})
+		}
+		wg.Wait()
+		if resp := a.call(t, bob); resp.StatusCode != 200 {
+			t.Errorf("bob: %d", resp.StatusCode)
+		}
+		growth := a.measured(t, "process_resident_memory_bytes") - before
+		t.Logf("%s: memory grew by %d MiB, %v", name, growth>>20, codes)
+		if growth > 96<<20 {
+			t.Errorf("%s: memory grew by %d MiB", name, growth>>20)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -16,6 +18,13 @@ const (
 	// leastBody is what a message counts as at least: its connection and its
 	// request take about as much.
 	leastBody = 8 << 10
+	// maxValues is how many values a message may have, and decodedValue what one
+	// of them takes once it is decoded, which mcp-go does more than once: a
+	// message of 4 MiB that is nothing but empty objects took 250 MiB. The
+	// largest message takes largestMessage then.
+	maxValues      = 1 << 16
+	decodedValue   = 192
+	largestMessage = maxBodyBytes + maxValues*decodedValue
 	// firstRoom is the room that is made before a byte has come.
 	firstRoom = 4 << 10
 	// bodyTimeout is how long a client may take to send its message, and
@@ -75,6 +84,10 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 	if !s.holdCall(w, in.holding) {
 		return in, false
 	}
+	if err := holdValues(in.body, in.holdBytes); err != nil {
+		s.refuseBody(w, r, err)
+		return in, false
+	}
 	if in.message, ok = allowMessage(w, r, in.body); !ok {
 		return in, false
 	}
@@ -107,7 +120,39 @@ var (
 	errAllBytes      = errors.New("too many bytes under way")
 	errBodyTooSlow   = errors.New("body too slow")
 	errBodyNotWanted = errors.New("body longer than announced")
+	errManyValues    = errors.New("too many values in one message")
+	errNoJSON        = errors.New("read message: no JSON")
 )
+
+// holdValues takes room for what the values of a message are decoded to.
+func holdValues(body []byte, hold func(int) quotaVerdict) error {
+	n := countValues(body)
+	switch {
+	case n <= maxValues:
+	case jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true)):
+		return errManyValues
+	default:
+		return errNoJSON
+	}
+	return heldError(hold(n * decodedValue))
+}
+
+// countValues returns how many values and members a JSON text has, about. Of a
+// text that is no JSON it counts what a decoder reads before it finds out.
+func countValues(text []byte) (n int) {
+	inString := false
+	for k := 0; k < len(text); k++ {
+		switch c := text[k]; {
+		case c == '"':
+			inString = !inString
+		case inString && c == '\\':
+			k++
+		case !inString && (c == ',' || c == ':' || c == '[' || c == '{'):
+			n++
+		}
+	}
+	return n
+}
 
 // readBody reads the body of r. Room is made, and held, as bytes come in: the
 // length that a sender announces is a bound and no promise.
@@ -221,11 +266,17 @@ func (p *bodyPace) why(err error) error {
 // refuseBody answers a request whose body was not read to its end. What is left
 // of it is not waited for.
 func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, errNoJSON) {
+		refuseMessage(w, r, err)
+		return
+	}
 	noteReason(r.Context(), err)
 	w.Header().Set("Connection", "close")
 	switch {
 	case errors.Is(err, errBodyTooLarge):
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is larger than 4 MiB."}.write(w)
+	case errors.Is(err, errManyValues):
+		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message has more than 65536 values."}.write(w)
 	case errors.Is(err, errOwnerBytes):
 		s.metrics.refused(limitBodies)
 		tooMany(w, 1, "too_many_requests", "Too many bytes of this user are under way.")

@@ -19,7 +19,7 @@ const (
 	defaultTotalStreams  = 50_000
 	defaultMaxConcurrent = 1024
 	defaultMaxCalls      = 256
-	defaultMaxBodies     = 16 << 20
+	defaultMaxBodies     = largestMessage
 	defaultTotalBodies   = 64 << 20
 )
 
@@ -44,8 +44,9 @@ type Operations struct {
 	TotalStreams, MaxConcurrent int
 	// MaxBodyBytes and TotalBodyBytes bound the bytes of messages, from when
 	// they come in until they are answered: of one user, zero means 16 MiB,
-	// beyond it is 429, and of all, zero means 64 MiB, beyond it is 503. Neither
-	// may be less than the largest message, 4 MiB.
+	// beyond it is 429, and of all, zero means 64 MiB, beyond it is 503. Each
+	// counts with the memory it takes, of which 192 bytes are for each of its
+	// values. Neither may be less than the largest message takes, 16 MiB.
 	MaxBodyBytes, TotalBodyBytes int
 	// AddressRate and SubjectRate are requests a second, of one client address
 	// before its token is looked at, and of one subject afterwards; zero means
@@ -86,8 +87,8 @@ func (o *Operations) checkOperations() error {
 		}
 	}
 	for _, n := range []int{o.MaxBodyBytes, o.TotalBodyBytes} {
-		if n != 0 && n < maxBodyBytes {
-			errs = append(errs, fmt.Errorf("body bytes %d: must not be less than the largest message, %d", n, maxBodyBytes))
+		if n != 0 && n < largestMessage {
+			errs = append(errs, fmt.Errorf("body bytes %d: must not be less than the largest message takes, %d", n, largestMessage))
 		}
 	}
 	if !(o.AddressRate >= 0) || !(o.SubjectRate >= 0) || o.AddressRate > maxRate || o.SubjectRate > maxRate {

@@ -291,9 +291,9 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 
 // Every mistake in the limits is reported.
 func TestOperationsCheck(t *testing.T) {
-	o := Operations{MaxSessions: -1, TotalStreams: -1, AddressRate: -1, SessionIdle: time.Millisecond, Heartbeat: -1}
+	o := Operations{MaxCalls: -1, MaxBodyBytes: 4 << 20, MaxSessions: -1, TotalStreams: -1, AddressRate: -1, SessionIdle: time.Millisecond, Heartbeat: -1}
 	err := o.checkOperations()
-	for _, want := range []string{"max sessions", "total streams", "rate", "session idle", "heartbeat"} {
+	for _, want := range []string{"max calls", "body bytes", "max sessions", "total streams", "rate", "session idle", "heartbeat"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}

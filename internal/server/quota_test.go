@@ -158,7 +158,8 @@ func TestA7ListenStreamsAreCounted(t *testing.T) {
 // that is over is refused with the right class whatever its length said.
 func TestA7BodyBytes(t *testing.T) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, func(c *Config) { c.MaxBodyBytes, c.TotalBodyBytes = 5<<20, 8<<20 })
+	l := startServer(t, i, nil)
+	l.limits.bodies = newQuota(8<<20+4<<10, 5<<20)
 	open := func(user string, size int) net.Conn {
 		t.Helper()
 		c, err := net.Dial("tcp", strings.TrimPrefix(l.url, "http://"))
@@ -260,5 +261,38 @@ func TestA7AnswersThatNobodyReads(t *testing.T) {
 	_ = s.resp.Body.Close()
 	for held(l.Server) != [3]int{} {
 		runtime.Gosched()
+	}
+}
+
+// Values are counted outside of strings, and never fewer than a decoder makes.
+func TestCountValues(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, `{}`: 1, `[]`: 1, `[0,0,0]`: 3, `{"a":1,"b":[2]}`: 5, `"[,{:"`: 0, `["\",[",1]`: 2, `["\\",[]]`: 3, `"`: 0, `"\`: 0, `[[[`: 3,
+	} {
+		if got := countValues([]byte(text)); got != want {
+			t.Errorf("%s: %d, want %d", text, got, want)
+		}
+	}
+	i := newTestIssuer(t)
+	s := newServer(t, i, nil)
+	token := i.token(t, tokenParts{})
+	args := func(list string) string {
+		return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{"a":` + list + `}}}`
+	}
+	for name, tt := range map[string]struct {
+		body string
+		want int
+	}{
+		"a long text with commas": {args(`"` + strings.Repeat(",[{:", 1<<19) + `"`), 200},
+		"many values":             {args("[" + strings.Repeat("0,", 60_000) + "0]"), 200},
+		"too many":                {args("[" + strings.Repeat("0,", 70_000) + "0]"), 413},
+		"too many, and no JSON":   {strings.Repeat("[{", 70_000), 400},
+	} {
+		if resp := call(s, "POST", "/mcp", token, tt.body); resp.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, tt.want)
+		}
+	}
+	if held(s) != [3]int{} {
+		t.Errorf("held afterwards: %v", held(s))
 	}
 }

@@ -247,10 +247,10 @@ func checkBlock(t *testing.T, block any) {
 }
 
 // The bound of a process' memory leaves room for what its own limits let it hold:
-// three times the bytes of messages, 25 KiB for each stream, and the rest.
+// three times the bytes of messages, 48 KiB for each stream, and the rest.
 func TestMemoryFitsTheLimits(t *testing.T) {
 	const mebi = 1 << 20
-	needed := func(bodies, streams int) int { return 3*bodies + 25<<10*streams + 64*mebi }
+	needed := func(bodies, streams int) int { return 3*bodies + 48<<10*streams + 64*mebi }
 	number := func(v any) int {
 		n, err := strconv.Atoi(fmt.Sprint(v))
 		if err != nil {
