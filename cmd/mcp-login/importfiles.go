@@ -202,11 +202,17 @@ func (l *remoteLogin) credential(server *url.URL) (oauth.Credential, error) {
 	case l.client.ClientID == "":
 		return oauth.Credential{}, hint{errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), again + " with --client-id"}
 	}
+	if err := oauth.CheckToken(oauth.NewSecret(l.tokens.AccessToken)); l.tokens.AccessToken != "" && err != nil {
+		return oauth.Credential{}, hint{err, again}
+	}
+	if oauth.CheckToken(oauth.NewSecret(l.tokens.IDToken)) != nil {
+		l.tokens.IDToken = ""
+	}
 	cred := oauth.Credential{
 		Server: server.String(), Issuer: issuer, Registration: l.registration(issuer),
 		AccessToken: oauth.NewSecret(l.tokens.AccessToken), RefreshToken: oauth.NewSecret(l.tokens.RefreshToken),
 		IDToken: oauth.NewSecret(l.tokens.IDToken), TokenType: l.tokens.TokenType, Expiry: expiry,
-		RequestedScopes: strings.Fields(l.tokens.RequestedScope), GrantedScopes: strings.Fields(l.tokens.Scope),
+		RequestedScopes: oauth.UsableScopes(strings.Fields(l.tokens.RequestedScope)), GrantedScopes: oauth.UsableScopes(strings.Fields(l.tokens.Scope)),
 		Account: l.account(),
 	}
 	if cred.TokenType == "" {
@@ -266,6 +272,10 @@ func (l *remoteLogin) audience() string {
 	return one
 }
 
+// maxAccount bounds the name shown to people, in characters.
+const maxAccount = 100
+
+// account reads from the ID token whom to greet, "" when it does not say.
 func (l *remoteLogin) account() string {
 	var c struct {
 		Email    string `json:"email"`
@@ -275,7 +285,7 @@ func (l *remoteLogin) account() string {
 	}
 	claims(l.tokens.IDToken, &c)
 	for _, name := range []string{c.Email, c.Name, c.Username, c.Subject} {
-		if name != "" && len(name) <= 200 && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if name = strings.TrimSpace(foreign.LineOf(name, maxAccount)); name != "" {
 			return name
 		}
 	}

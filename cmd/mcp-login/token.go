@@ -73,5 +73,6 @@ func (s *session) token(ctx context.Context) (token oauth.Secret, expiry time.Ti
 	if err != nil {
 		return oauth.Secret{}, time.Time{}, err
 	}
-	return s.client.Bearer(cred), cred.Expiry, nil
+	token = s.client.Bearer(cred)
+	return token, cred.Expiry, oauth.CheckToken(token)
 }

@@ -29,7 +29,7 @@ func (c Challenge) ResourceMetadata() string { return c.Params["resource_metadat
 
 // Scopes returns the scopes needed (RFC 6750, section 3), nil when none are
 // named.
-func (c Challenge) Scopes() []string { return usableScopes(strings.Fields(c.Params["scope"])) }
+func (c Challenge) Scopes() []string { return UsableScopes(strings.Fields(c.Params["scope"])) }
 
 // ErrorCode returns the error parameter (RFC 6750, section 3.1), "" when no
 // token was presented.

@@ -123,7 +123,7 @@ func (m ServerMetadata) scopes(chosen, challenged, supported, earlier []string) 
 	}
 	all := union(challenged)
 	if len(all) == 0 {
-		all = union(usableScopes(supported))
+		all = union(UsableScopes(supported))
 	}
 	if slices.Contains(m.ScopesSupported, scopeOffline) && m.grants("refresh_token") {
 		if slices.Contains(m.ScopesSupported, "openid") {

@@ -13,10 +13,10 @@ const (
 	maxScopeBytes = 1000
 )
 
-// usableScopes returns the scopes of a challenge, a document or an answer that can
+// UsableScopes returns the scopes of a challenge, a document or an answer that can
 // be asked for and shown: without those that hold what is not seen, which no scope
 // may (RFC 6749, section 3.3), and at most maxScopes. nil stays nil.
-func usableScopes(all []string) []string {
+func UsableScopes(all []string) []string {
 	if all == nil {
 		return nil
 	}

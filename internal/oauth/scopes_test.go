@@ -34,7 +34,7 @@ func TestW15ManyScopes(t *testing.T) {
 		}
 	}
 	odd := []string{"read", "a\u202eb", "\x1b[2J", strings.Repeat("s", maxScopeBytes+1), "schön", "tag\U000e0041", "two\nlines"}
-	if got := usableScopes(odd); !slices.Equal(got, []string{"read", "schön"}) {
+	if got := UsableScopes(odd); !slices.Equal(got, []string{"read", "schön"}) {
 		t.Errorf("%q", got)
 	}
 }

@@ -81,7 +81,7 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 	}
 	// The granted scopes are for show. They are not what the next refresh
 	// asks for: servers name fewer than they granted.
-	cred.GrantedScopes = usableScopes(strings.Fields(t.Scope))
+	cred.GrantedScopes = UsableScopes(strings.Fields(t.Scope))
 	return nil
 }
 
@@ -114,6 +114,10 @@ func checkToken(token, tokenType string) error {
 	}
 	return nil
 }
+
+// CheckToken returns an error for what cannot be a bearer token, such as one with
+// a line break: for tokens that come from a file of somebody else.
+func CheckToken(token Secret) error { return checkToken(token.Reveal(), "") }
 
 // maxTokenBytes is far above real tokens and below common header limits.
 const maxTokenBytes = 64 << 10

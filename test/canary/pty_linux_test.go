@@ -1,0 +1,97 @@
+package canary
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// openPTY opens a pseudo-terminal that passes bytes on as they are.
+func openPTY(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("there are no pseudo-terminals here: %v", err)
+	}
+	fd := int(master.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.Oflag &^= unix.OPOST
+	settings.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, settings); err != nil {
+		t.Fatal(err)
+	}
+	return master, slave
+}
+
+// said is what one run printed: on a terminal both streams together.
+type said struct{ out, err string }
+
+func (s said) all() string { return s.out + s.err }
+
+const runTimeout = 30 * time.Second
+
+// onTerminal runs a program with stdout and stderr on one pseudo-terminal.
+func onTerminal(t *testing.T, cmd *exec.Cmd) said {
+	t.Helper()
+	master, slave := openPTY(t)
+	defer master.Close()
+	cmd.Stdout, cmd.Stderr = slave, slave
+	var seen bytes.Buffer
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(&seen, master) // ends when nobody has the other side open
+	}()
+	run(t, cmd)
+	_ = slave.Close()
+	select {
+	case <-read:
+	case <-time.After(runTimeout):
+		t.Fatal("somebody keeps the terminal open")
+	}
+	return said{out: seen.String()}
+}
+
+// onPipes runs a program as another program would.
+func onPipes(t *testing.T, cmd *exec.Cmd) said {
+	t.Helper()
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	run(t, cmd)
+	return said{out.String(), err.String()}
+}
+
+// run waits for a program; how it ends is not looked at here.
+func run(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), runTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait()
+	if !stop() {
+		t.Errorf("%q did not end", cmd.Args)
+	}
+}
