@@ -305,8 +305,11 @@ func TestA1CanaryInCertificates(t *testing.T) {
 		go func() { _ = server.Serve(listener) }()
 		t.Cleanup(func() { _ = server.Close() })
 		l := newLab(t)
-		url := "https://" + listener.Addr().String() + "/mcp"
-		l.look("doctor", url)
+		url := "https://localhost:" + fmt.Sprint(listener.Addr().(*net.TCPAddr).Port) + "/mcp"
+		text := l.look("doctor", url)
+		if what == "names" {
+			shown(t, text, "CANARY")
+		}
 		l.look("doctor", "--json", url)
 		l.look("login", "--timeout", "1s", url)
 	}
