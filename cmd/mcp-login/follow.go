@@ -25,7 +25,7 @@ func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Pro
 		for {
 			p, ok, err := s.store.Pending(ctx, s.key)
 			if err == nil && ok && p.URL != "" {
-				prompt := oauth.Prompt{URL: p.URL, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Deadline: p.Deadline}
+				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Deadline: p.Deadline}
 				report(prompt)
 				if !s.started.Load() {
 					a.present(ctx, o, s, prompt)

@@ -27,7 +27,7 @@ type options struct {
 	resource, transport, store, logLevel, browser               string
 	callbackHost, callbackPath, tokenEndpoint                   string
 	successURL, clientInfo                                      string
-	scopes                                                      string
+	scopes, issuer                                              string
 	scopesSet, timeoutSet                                       bool
 	headers, headerFiles, params                                []string
 	timeout, patience                                           time.Duration
@@ -49,6 +49,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.SortFlags = false
 	f.StringVar(&o.profile, "profile", "", "account to use, when there are several on one server")
 	f.StringVar(&o.scopes, "scope", "", "scopes to ask for, separated by blanks, instead of those the server names")
+	f.StringVar(&o.issuer, "issuer", or("MCP_LOGIN_ISSUER", ""), "the only provider to sign in at, exactly as its metadata spells it")
 	f.StringVar(&o.clientID, "client-id", or("MCP_LOGIN_CLIENT_ID", ""), "client registered by hand at the provider")
 	f.StringVar(&o.clientSecretFile, "client-secret-file", "", "file with its secret; or set MCP_LOGIN_CLIENT_SECRET")
 	f.StringVar(&o.clientKey, "client-key", "", "file with its private key, PEM or JWK, to authenticate with signed assertions")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
@@ -15,7 +16,7 @@ import (
 // appears on the stderr of the bridge that started it.
 func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 	return func(ctx context.Context, p oauth.Prompt) {
-		record := store.Pending{URL: p.URL, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
+		record := store.Pending{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
 		if err := s.store.SetPending(ctx, s.key, record); err != nil {
 			s.log.Debug("the login is not shown to other processes", "reason", err)
 		} else {
@@ -30,9 +31,10 @@ func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 // its own: the browser may be on another machine, and a helper's success says
 // nothing about a window.
 func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt) {
+	issuer := foreign.ShortAddress(p.Issuer)
 	within := roughly(time.Until(p.Deadline).Round(time.Minute))
 	if p.UserCode != "" {
-		a.term.Note("to sign in to %s, open this address on any device and enter the code %s (within %s):", s.server.Host, p.UserCode, within)
+		a.term.Note("to sign in to %s at %s, open this address on any device and enter the code %s (within %s):", s.server.Host, issuer, p.UserCode, within)
 		a.term.Address(p.URL)
 		if address := p.CompleteURL; address != "" {
 			a.term.QR(address)
@@ -43,9 +45,9 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 		return
 	}
 	if a.canBrowse(o) {
-		a.term.Note("sign in to %s in the browser (within %s). If none opens, visit:", s.server.Host, within)
+		a.term.Note("sign in to %s at %s in the browser (within %s). If none opens, visit:", s.server.Host, issuer, within)
 	} else {
-		a.term.Note("to sign in to %s, open this address in a browser (within %s):", s.server.Host, within)
+		a.term.Note("to sign in to %s at %s, open this address in a browser (within %s):", s.server.Host, issuer, within)
 	}
 	a.term.Address(p.URL)
 	if !s.verb || p.RedirectURI == "" {

@@ -9,9 +9,11 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
@@ -118,7 +120,7 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{server: server, key: o.key(server), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
+	s := &session{server: server, key: adopted(st, o.key(server)), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
 	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
 	if s.verb {
 		s.program.set("mcp-login")
@@ -127,6 +129,38 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 		return nil, err
 	}
 	return s, a.connect(o, s)
+}
+
+// adoptTimeout bounds the look at what is kept, at the start of a session.
+const adoptTimeout = 5 * time.Second
+
+// adopted is the key under which the account is kept: --issuer that is added later
+// finds the login of that issuer that is kept without, and leaves it there, so that
+// programs without the flag go on with it.
+func adopted(st *store.Store, key oauth.Key) oauth.Key {
+	if key.Issuer == "" {
+		return key
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), adoptTimeout)
+	defer cancel()
+	entries, err := st.List(ctx)
+	if err != nil {
+		return key // whoever reads it says so
+	}
+	without := key
+	without.Issuer = ""
+	id, kept := key.ID(), key
+	for _, e := range entries {
+		switch e.ID {
+		case id:
+			return key
+		case without.ID():
+			if e.Issuer == key.Issuer {
+				kept = without
+			}
+		}
+	}
+	return kept
 }
 
 // signIn sets up how the session signs in.
@@ -140,7 +174,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
 		HTTP: guard.HTTPClient(), Guard: guard,
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: s.person, Device: a.device(o),
-		TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
+		Issuer: o.issuer, TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {
 		cfg.Listen = o.listener(s.server.Host, s.program.String)
@@ -157,9 +191,9 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 
 // listener returns what binds the redirect listener. program is asked when that
 // happens.
-func (o *options) listener(server string, program func() string) func(context.Context, int) (oauth.Redirect, error) {
-	return func(ctx context.Context, port int) (oauth.Redirect, error) {
-		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Program: program(), Success: o.successURL}
+func (o *options) listener(server string, program func() string) func(context.Context, string, int) (oauth.Redirect, error) {
+	return func(ctx context.Context, issuer string, port int) (oauth.Redirect, error) {
+		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Issuer: issuer, Program: program(), Success: o.successURL}
 		if o.callbackPort != 0 {
 			lo.Port, lo.Exact = o.callbackPort, true
 		}
@@ -203,7 +237,7 @@ func (s *session) close() { s.client.Close() }
 
 // key names the identity that the flags describe.
 func (o *options) key(server *url.URL) oauth.Key {
-	k := oauth.Key{Server: server.String(), Profile: o.profile, ClientID: o.clientID, Resource: o.resource, Scopes: o.scope(), Params: o.params}
+	k := oauth.Key{Server: server.String(), Profile: o.profile, ClientID: o.clientID, Resource: o.resource, Scopes: o.scope(), Issuer: o.issuer, Params: o.params}
 	if o.noResource {
 		k.Resource = oauth.NoResource
 	}
@@ -221,5 +255,5 @@ func (e unreachableError) Unwrap() error { return e.error }
 // awaited tells the bridge of a login that waits for its person.
 func (s *session) awaited() (bridge.SignIn, bool) {
 	p, ok := s.client.Awaiting()
-	return bridge.SignIn{URL: p.URL, UserCode: p.UserCode}, ok
+	return bridge.SignIn{URL: p.URL, UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer)}, ok
 }

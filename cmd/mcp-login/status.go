@@ -67,6 +67,7 @@ type loginRow struct {
 
 type pendingRow struct {
 	URL      string    `json:"url"`
+	Issuer   string    `json:"issuer,omitzero"`
 	UserCode string    `json:"user_code,omitzero"`
 	Started  time.Time `json:"started"`
 }
@@ -96,7 +97,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	for _, e := range entries {
 		r := row(e, time.Now())
 		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
-			r.Pending = &pendingRow{URL: p.URL, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
+			r.Pending = &pendingRow{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
 		}
 		report.Logins = append(report.Logins, r)
 	}
@@ -151,13 +152,13 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 		if r.Profile != "" {
 			account = strings.TrimSpace(account + " [" + r.Profile + "]")
 		}
-		rows = append(rows, []string{foreign.Address(r.Server), account, strings.Join(r.Scopes, " "), r.tokenState(time.Now()), r.Store, r.used(time.Now()), r.Check})
+		rows = append(rows, []string{foreign.Address(r.Server), account, foreign.Address(r.Issuer), strings.Join(r.Scopes, " "), r.tokenState(time.Now()), r.Store, r.used(time.Now()), r.Check})
 	}
-	a.term.Table([]string{"SERVER", "ACCOUNT", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK"}, rows)
+	a.term.Table([]string{"SERVER", "ACCOUNT", "ISSUER", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK"}, rows)
 	for _, r := range report.Logins {
 		switch {
 		case r.Pending != nil:
-			a.term.Note("%s waits for a sign-in since %s: %s", r.Server, r.Pending.Started.Local().Format(time.TimeOnly), terminal.Address(r.Pending.URL))
+			a.term.Note("%s waits for a sign-in at %s since %s: %s", r.Server, foreign.ShortAddress(r.Pending.Issuer), r.Pending.Started.Local().Format(time.TimeOnly), terminal.Address(r.Pending.URL))
 		case r.Problem != "":
 			a.term.Note("%s: %s", dash(r.Server), r.Problem)
 		}

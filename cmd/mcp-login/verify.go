@@ -68,6 +68,7 @@ func (a *app) verdict(ctx context.Context, o options, key oauth.Key) (verdict, p
 // forKey returns the options that lead to the identity of a kept login.
 func (o options) forKey(key oauth.Key) options {
 	o.profile, o.clientID, o.resource, o.noResource = key.Profile, key.ClientID, key.Resource, false
+	o.issuer = key.Issuer
 	o.params, o.clientCredentials, o.allowHTTP = key.Params, key.Grant == oauth.GrantClientCredentials, true
 	if !o.clientCredentials {
 		o.tokenEndpoint = ""

@@ -28,6 +28,8 @@ type SignIn struct {
 	// URL is where the person signs in, and UserCode what is to be typed
 	// there, "" for nothing.
 	URL, UserCode string
+	// Issuer is the authorization server that asks, "" when unknown.
+	Issuer string
 }
 
 // Results keeps what servers answered to initialize, by the protocol version
@@ -173,13 +175,17 @@ func (s *standIn) sentence() string {
 		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " when a person has signed in, or to try again."
 	}
 	signIn, ok := s.cfg.signIn()
+	needs := "This server needs a sign-in"
+	if signIn.Issuer != "" {
+		needs += " at " + signIn.Issuer
+	}
 	switch {
 	case !ok || signIn.URL == "":
 		return "Signing in to this server is under way; its tools appear by themselves in a moment."
 	case signIn.UserCode != "":
-		return "This server needs a sign-in. Open " + signIn.URL + " in a browser and enter the code " + signIn.UserCode + ". The server's tools appear by themselves afterwards."
+		return needs + ". Open " + signIn.URL + " in a browser and enter the code " + signIn.UserCode + ". The server's tools appear by themselves afterwards."
 	}
-	return "This server needs a sign-in. Open " + signIn.URL + " in a browser. The server's tools appear by themselves afterwards."
+	return needs + ". Open " + signIn.URL + " in a browser. The server's tools appear by themselves afterwards."
 }
 
 // late answers a call of our tool by a client that has not listed the tools

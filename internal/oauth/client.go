@@ -35,6 +35,8 @@ const (
 
 // Prompt is what a person needs to sign in.
 type Prompt struct {
+	// Issuer is the authorization server that asks.
+	Issuer string
 	// URL is the address to open.
 	URL string
 	// UserCode is what to enter there, of a device authorization (RFC 8628,
@@ -82,10 +84,11 @@ type Config struct {
 	Guard *Guard
 	// Store keeps the credential.
 	Store Store
-	// Listen binds the redirect listener, on port if that is free and not 0,
+	// Listen binds the redirect listener for an answer of issuer, on port if
+	// that is free and not 0,
 	// else on any. Without it nobody is asked: what needs a person fails with
 	// ErrLoginRequired.
-	Listen func(ctx context.Context, port int) (Redirect, error)
+	Listen func(ctx context.Context, issuer string, port int) (Redirect, error)
 	// Show gives the prompt to the person: prints it and opens a browser. It
 	// must not block.
 	Show func(ctx context.Context, p Prompt)
@@ -104,6 +107,10 @@ type Config struct {
 	Device DevicePolicy
 	// Identity is the client to be at the provider.
 	Identity Identity
+	// Issuer is the only authorization server to sign in at, compared exactly
+	// with what discovery yields; "" takes the one that the server names. It is
+	// Key.Issuer, or "" there for a login that is kept without.
+	Issuer string
 	// TokenEndpoint replaces discovery for GrantClientCredentials.
 	TokenEndpoint string
 	// PresentIDToken puts the ID token on requests instead of the access token,
@@ -138,6 +145,8 @@ type Client struct {
 	cred   Credential
 	flight *flight
 	prompt *Prompt // what a person is asked at this moment
+
+	secretAt string // the issuer that had the client secret in a login that has ended
 
 	busy      error // of a provider that wants to be left alone
 	busyUntil time.Time
@@ -310,6 +319,9 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 	}
 	c.mu.Lock()
 	c.cred, c.loaded = Credential{}, true
+	if r := cred.Registration; !r.Dynamic && !r.ClientSecret.IsZero() {
+		c.secretAt = r.Issuer
+	}
 	c.mu.Unlock()
 	return revoked
 }

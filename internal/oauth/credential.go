@@ -28,6 +28,9 @@ type Key struct {
 	// Grant is the grant type where it is not the person's login:
 	// "client_credentials" (RFC 6749, section 4.4), else "".
 	Grant string
+	// Issuer is the authorization server that the person named, "" when the
+	// server's metadata decides.
+	Issuer string
 	// Params are further parameters of the authorization request that the
 	// person chose, as "name=value".
 	Params []string
@@ -45,6 +48,9 @@ func (k Key) ID() string {
 	// The headings hold a blank, which no scope has.
 	if k.Grant != "" {
 		parts = append(parts, "grant type", k.Grant)
+	}
+	if k.Issuer != "" {
+		parts = append(parts, "issuer identifier", k.Issuer)
 	}
 	if len(k.Params) > 0 {
 		parts = append(parts, "request parameters")

@@ -72,7 +72,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	}
 	c.noteAsked(ctx, cred)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
-	c.ask(ctx, Prompt{URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI})
+	c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI})
 	defer c.setPrompt(nil)
 	if err := c.pollDevice(ctx, &cred, device); err != nil {
 		return Credential{}, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,13 +42,17 @@ type Discovery struct {
 // in the challenge, else from the well-known ones (C3, C4), else as servers of
 // 2025-03-26 have it (C10). known is the issuer of an earlier login and is
 // preferred while the resource still names it. cached is metadata that need not
-// be read again if it is the chosen issuer's.
-func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, known string, cached ServerMetadata) (Discovery, error) {
+// be read again if it is the chosen issuer's. pinned is the only issuer to take,
+// "" for any.
+func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, known, pinned string, cached ServerMetadata) (Discovery, error) {
 	resource, found, err := resourceMetadata(ctx, client, server, challenge)
 	if err != nil {
 		return Discovery{}, err
 	}
 	if !found {
+		if pinned != "" && pinned != originOf(server) {
+			return Discovery{}, otherIssuer(pinned, originOf(server))
+		}
 		if cached.Issuer == originOf(server) {
 			return Discovery{Server: cached}, nil
 		}
@@ -56,6 +61,12 @@ func discover(ctx context.Context, client *http.Client, server *url.URL, challen
 	}
 	d := Discovery{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported}
 	issuers := preferred(resource.AuthorizationServers, known)
+	if pinned != "" {
+		if !slices.Contains(resource.AuthorizationServers, pinned) {
+			return Discovery{}, otherIssuer(pinned, issuers...)
+		}
+		issuers = []string{pinned}
+	}
 	var failures []error
 	for _, issuer := range issuers {
 		if issuer == cached.Issuer {
@@ -70,6 +81,18 @@ func discover(ctx context.Context, client *http.Client, server *url.URL, challen
 		failures = append(failures, err)
 	}
 	return Discovery{}, errors.Join(failures...)
+}
+
+// otherIssuer says that the server names other issuers than the person.
+func otherIssuer(pinned string, named ...string) error {
+	var shown []string
+	for _, issuer := range named {
+		shown = append(shown, foreign.ShortAddress(issuer))
+	}
+	return &Error{
+		Op: "find the authorization server", Err: fmt.Errorf("the server names %s, and --issuer is %s: %w", foreign.Line(strings.Join(shown, ", ")), foreign.ShortAddress(pinned), ErrLoginRequired),
+		Hint: "nothing was sent there; if the server has changed its provider, change --issuer, which is compared character for character",
+	}
 }
 
 // IssuerMetadata reads and checks the metadata of the authorization server with

@@ -103,7 +103,7 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	}
 	// Bound before anything is registered or shown: nobody else can have the
 	// port then.
-	redirect, err := c.cfg.Listen(ctx, redirectPort(previous.Registration.RedirectURI))
+	redirect, err := c.cfg.Listen(ctx, meta.Issuer, redirectPort(previous.Registration.RedirectURI))
 	if err != nil {
 		return Credential{}, fmt.Errorf("listen for the redirect: %w", err)
 	}
@@ -158,7 +158,7 @@ func (c *Client) discover(ctx context.Context, previous Credential, w want) (Dis
 	if age := c.now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
 		cached = ServerMetadata{}
 	}
-	return discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, previous.Issuer, cached)
+	return discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, previous.Issuer, c.cfg.Issuer, cached)
 }
 
 // prepare builds the credential that the login is to fill.
@@ -214,7 +214,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 	}
 	answer, finish, err := redirect.Receive(ctx, state, func() {
 		c.noteAsked(ctx, cred)
-		c.ask(ctx, Prompt{URL: address, RedirectURI: redirect.URI()})
+		c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: address, RedirectURI: redirect.URI()})
 	})
 	c.setPrompt(nil)
 	if err != nil {

@@ -73,8 +73,12 @@ func (c *Client) discoverForMachine(ctx context.Context, previous Credential, w 
 		if err != nil {
 			return Discovery{}, &Error{Op: "read --token-endpoint", Err: err}
 		}
-		// The endpoint stands for its issuer, and is the audience of assertions.
-		return Discovery{Resource: c.cfg.Server.String(), Server: ServerMetadata{Issuer: u.String(), TokenEndpoint: u.String()}}, nil
+		// The endpoint stands for its issuer, which is the audience of assertions.
+		issuer := u.String()
+		if c.cfg.Issuer != "" {
+			issuer = c.cfg.Issuer
+		}
+		return Discovery{Resource: c.cfg.Server.String(), Server: ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
 	}
 	if w.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && c.now().Sub(previous.MetadataAt) < metadataLifetime {
 		return Discovery{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
 
 // Token endpoint authentication methods (RFC 7591, section 2).
@@ -83,7 +85,7 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 			return Registration{}, &Error{
 				Op:   "register client",
 				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", foreign.Line(id.ClientID), foreign.ShortAddress(stored.Issuer), foreign.ShortAddress(meta.Issuer)),
-				Hint: "if that is right, register a client at the new provider; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
+				Hint: "if that is right, register a client at the new provider" + pinHint(", and name it: ", meta.Issuer) + "; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
 			}
 		}
 		if id.ClientSecret.IsZero() {
@@ -92,10 +94,46 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 	}
 	r := Registration{Issuer: meta.Issuer, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
 	r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
-	if id.ClientKey != nil {
+	switch {
+	case id.ClientKey != nil:
 		r.AuthMethod, r.ClientSecret = authKey, Secret{}
+	case r.AuthMethod == authNone: // it has a secret that this provider does not get
+		r.ClientSecret = Secret{}
+	case stored.ClientID != id.ClientID || stored.Dynamic || stored.ClientSecret.IsZero():
+		return r, c.maySendSecret(meta.Issuer)
 	}
 	return r, nil
+}
+
+// maySendSecret judges the first contact of a client secret with an issuer. The
+// server names it, and whoever runs the server would get the secret by naming one
+// of its own: so the person names it as well, or it is of the server's own site,
+// which had the secret given to it, or of this machine.
+func (c *Client) maySendSecret(issuer string) error {
+	u, err := url.Parse(issuer)
+	c.mu.Lock()
+	before := c.secretAt
+	c.mu.Unlock()
+	switch {
+	case issuer == c.cfg.Issuer, issuer == before, c.cfg.TokenEndpoint != "":
+		return nil
+	case err == nil && (origin.Loopback(u.Hostname()) || origin.SameSite(u, c.cfg.Server)):
+		return nil
+	}
+	return &Error{
+		Op:   "send the client secret",
+		Err:  fmt.Errorf("only the server %s names the provider %s, and it has not had the secret before: %w", c.cfg.Server.Host, foreign.ShortAddress(issuer), ErrLoginRequired),
+		Hint: "if this is the provider where the client is registered" + pinHint(", add: ", issuer),
+	}
+}
+
+// pinHint is the flag that names an issuer. One that needs quoting is described:
+// what a stranger wrote is not for a shell.
+func pinHint(add, issuer string) string {
+	if issuer != quoted(issuer) {
+		return add + "--issuer with its exact address"
+	}
+	return add + "--issuer " + issuer
 }
 
 // usableAt reports whether a stored dynamic registration can be used again:

@@ -220,7 +220,10 @@ func TestRow7PortTaken(t *testing.T) {
 	bound := false
 	_, again := l.client(s, func(c *oauth.Config) {
 		listen, show := c.Listen, c.Show
-		c.Listen = func(ctx context.Context, port int) (oauth.Redirect, error) { bound = true; return listen(ctx, port) }
+		c.Listen = func(ctx context.Context, issuer string, port int) (oauth.Redirect, error) {
+			bound = true
+			return listen(ctx, issuer, port)
+		}
 		c.Show = func(ctx context.Context, p oauth.Prompt) {
 			u, _ := url.Parse(p.URL)
 			if !bound || u.Query().Get("redirect_uri") != p.RedirectURI || strings.Contains(p.RedirectURI, fmt.Sprintf(":%d/", port)) {

@@ -20,6 +20,8 @@ type Pending struct {
 	// URL is where the person signs in. It holds no secret: state and code
 	// challenge are of use only to the process that waits for the redirect.
 	URL string
+	// Issuer is the authorization server there.
+	Issuer string
 	// UserCode is what the person types there, of a device authorization
 	// (RFC 8628, section 3.2); "" otherwise.
 	UserCode string
@@ -37,6 +39,7 @@ type Pending struct {
 
 type wirePending struct {
 	URL         string    `json:"url"`
+	Issuer      string    `json:"issuer,omitzero"`
 	UserCode    string    `json:"user_code,omitzero"`
 	RedirectURI string    `json:"redirect_uri,omitzero"`
 	Started     time.Time `json:"started"`

@@ -29,6 +29,7 @@ type wireKey struct {
 	Resource string   `json:"resource,omitzero"`
 	Scopes   []string `json:"scopes,omitempty"`
 	Grant    string   `json:"grant_type,omitzero"`
+	Issuer   string   `json:"issuer,omitzero"`
 	Params   []string `json:"request_parameters,omitempty"`
 }
 

@@ -98,7 +98,7 @@ func (s *stranger) serve(c net.Conn, speak answer) {
 			return
 		}
 		s.mu.Lock()
-		s.requests = append(s.requests, strings.Join([]string{r.Method, r.RequestURI, fmt.Sprint(r.Header), string(body)}, " "))
+		s.requests = append(s.requests, line(r, string(body)))
 		s.mu.Unlock()
 		said := speak(r, string(body))
 		if said == "" {
@@ -108,6 +108,11 @@ func (s *stranger) serve(c net.Conn, speak answer) {
 			return
 		}
 	}
+}
+
+// line is a request for a search.
+func line(r *http.Request, body string) string {
+	return strings.Join([]string{r.Method, r.RequestURI, fmt.Sprint(r.Header), body}, " ")
 }
 
 // heard is all that reached it.
@@ -177,4 +182,28 @@ func callback(r *http.Request, code string) string {
 	to, _ := url.Parse(q.Get("redirect_uri"))
 	to.RawQuery = url.Values{"code": {code}, "state": {q.Get("state")}}.Encode()
 	return response(302, "Location: "+to.String()+"\r\n", "")
+}
+
+// talk runs a bridge that is sent one request and ended when it is answered.
+func (p *program) talk(request string, args ...string) (stdout, stderr string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary.Build(p.t, "mcp-login"), args...)
+	cmd.Env = p.env
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	var errOut strings.Builder
+	cmd.Stderr = &errOut
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		p.t.Fatal(err)
+	}
+	_, _ = io.WriteString(in, request+"\n")
+	answer, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		p.t.Errorf("no answer: %v", err)
+	}
+	_ = in.Close()
+	_ = cmd.Wait()
+	return answer, errOut.String()
 }

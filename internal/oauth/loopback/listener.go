@@ -43,6 +43,9 @@ type Options struct {
 	Path string
 	// Server is the name of the server on the page, "" leaves it out.
 	Server string
+	// Issuer is the authorization server whose answer is awaited, "" leaves it
+	// out of the page.
+	Issuer string
 	// Program is the name of the client program that the login is for, as far
 	// as it is known; "" leaves it out.
 	Program string
