@@ -260,6 +260,27 @@ func TestR1AnswerDuringInitialize(t *testing.T) {
 	})
 }
 
+// At the end of input every request gets its one answer, those that still wait too.
+func TestR1EndOfInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := limits[requests].carried + limits[requests].waiting
+		inR, inW := io.Pipe()
+		var out strings.Builder
+		ended := make(chan error, 1)
+		go func() { ended <- Run(t.Context(), inR, &out, Config{Upstream: holding(make(chan struct{}))}) }()
+		for i := range room {
+			_, _ = fmt.Fprintf(inW, callLine+"\n", i)
+		}
+		_ = inW.Close()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(out.String(), `"error":{"code":1007`); n != room || strings.Count(out.String(), "\n") != room {
+			t.Errorf("%d of %d answers", n, room)
+		}
+	})
+}
+
 // Each request of a batch counts: those beyond the limit are refused in its answer.
 func TestR1BatchCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

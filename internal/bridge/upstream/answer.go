@@ -18,6 +18,7 @@ type answer struct {
 	at   *session
 	m    jsonrpc.Message
 	sink jsonrpc.Sink
+	cut  context.CancelCauseFunc // ends the response
 
 	resp   *http.Response // the latest, when the stream was resumed
 	events *sse.Reader
@@ -80,7 +81,7 @@ func (a *answer) body(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	raw, rest, err := a.s.u.begin(a.resp, a.m, a.sink)
+	raw, rest, err := a.s.u.begin(a.resp, a.m, a.sink, a.cut)
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (a *answer) spill(e *sse.Event) io.Writer {
 		return nil
 	}
 	resumable := (a.cursor.lastID != "" || e.LastID != "") && !Modern(a.m)
-	return a.s.u.newLarge(a.m, a.sink, resumable)
+	return a.s.u.newLarge(a.m, a.sink, resumable, a.cut)
 }
 
 func interrupted(cause error) error {

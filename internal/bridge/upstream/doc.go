@@ -11,8 +11,9 @@
 //  3. A stream that breaks before the answer is resumed with GET and
 //     Last-Event-ID if the server gave ids; otherwise the request ends in an
 //     error, never in silence.
-//  4. An answer of more than 1 MiB is checked and held in pieces, and passed on
-//     while it is still coming if it comes fast.
+//  4. What comes back goes to the sink of the request; an answer with another id
+//     does not. A large answer is checked and held in pieces, and passed on while
+//     it is still coming if it comes fast and names the request first.
 //  5. After notifications/initialized a GET stream brings what the server says
 //     by itself.
 //  6. HTTP+SSE: one GET stream brings everything, messages are posted to the

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,6 +26,9 @@ const (
 	// hears nothing else meanwhile, so that a slow answer is collected first.
 	streamFrom          = 4 << 20
 	DefaultStreamWithin = 150 * time.Millisecond
+	// stallTimeout is how long an answer that is passed on may stand still: the
+	// client hears nothing else meanwhile.
+	stallTimeout = 30 * time.Second
 	// maxStreamedID bounds the ids of answers in pieces; they are compared
 	// when they pass.
 	maxStreamedID = 64 << 10
@@ -50,6 +54,9 @@ type large struct {
 	pieces [][]byte
 	err    error // why this is no answer; nothing is kept from then on
 
+	cut   context.CancelCauseFunc // ends the response
+	stall *time.Timer             // does that when nothing comes; nil before it is passed on
+
 	piece  int            // bytes of one
 	from   int64          // the size from which it is passed on
 	whole  bool           // it must not be passed on before it is complete
@@ -59,9 +66,9 @@ type large struct {
 
 // newLarge returns a large answer to m, whose id is not longer than maxStreamedID.
 // resumable says that what breaks off could be had again: then it must be whole
-// before the client sees any of it.
-func (u *Upstream) newLarge(m jsonrpc.Message, sink jsonrpc.Sink, resumable bool) *large {
-	l := &large{u: u, m: m, sink: sink, begun: time.Now(), piece: pieceSize, from: streamFrom, whole: resumable}
+// before the client sees any of it. cut ends the response.
+func (u *Upstream) newLarge(m jsonrpc.Message, sink jsonrpc.Sink, resumable bool, cut context.CancelCauseFunc) *large {
+	l := &large{u: u, m: m, sink: sink, cut: cut, begun: time.Now(), piece: pieceSize, from: streamFrom, whole: resumable}
 	l.scan.KeepID(maxStreamedID)
 	return l
 }
@@ -149,16 +156,25 @@ func (l *large) stream() {
 	if time.Since(l.begun) > l.u.cfg.StreamWithin || !l.scan.Result() || !l.ours() {
 		return
 	}
-	if l.to = l.sink.Pieces(); l.to == nil {
+	if !l.begin() {
 		return
-	}
-	for _, piece := range l.pieces {
-		l.pass(piece)
 	}
 	kept := l.pieces[0]
 	l.pieces = l.pieces[1:]
 	l.release()
 	l.pieces = [][]byte{kept}
+}
+
+// begin passes on what there is, unless the sink wants it whole.
+func (l *large) begin() bool {
+	if l.to = l.sink.Pieces(); l.to == nil {
+		return false
+	}
+	l.stall = time.AfterFunc(stallTimeout, func() { l.cut(fmt.Errorf("%w for %v", errIdle, stallTimeout)) })
+	for _, piece := range l.pieces {
+		l.pass(piece)
+	}
+	return true
 }
 
 // pass hands on a part without its line breaks, and without what closes the text.
@@ -173,7 +189,9 @@ func (l *large) pass(part []byte) {
 	}
 	// A client that does not take it any more ends the whole relay; the sink
 	// sees to that.
+	l.stall.Stop() // the time that the client takes does not count
 	_, _ = l.to.Write(part)
+	l.stall.Reset(stallTimeout)
 }
 
 // ours reports whether the text, as far as it was read, names m.
@@ -202,10 +220,7 @@ func (l *large) finish() (answered bool, err error) {
 		return false, l.err
 	}
 	if l.scan.Result() && l.ours() {
-		if l.to = l.sink.Pieces(); l.to != nil {
-			for _, piece := range l.pieces {
-				l.pass(piece)
-			}
+		if l.begin() {
 			l.end()
 			return true, nil
 		}
@@ -225,6 +240,7 @@ func (l *large) breakOff(err error) (begun bool) {
 // end closes the text and tells the sink that the answer is complete, or why what
 // was passed on is none: then it stays open.
 func (l *large) end() {
+	l.stall.Stop()
 	err := l.err
 	if err == nil {
 		_, _ = l.to.Write([]byte("}"))

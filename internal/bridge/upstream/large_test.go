@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -54,7 +55,7 @@ func anUpstream() *Upstream {
 
 // inPieces gives a text to a large answer, some bytes at a time.
 func inPieces(text string, sink jsonrpc.Sink, piece, part int, from int64) (answered bool, err error) {
-	l := anUpstream().newLarge(asking("7"), sink, false)
+	l := anUpstream().newLarge(asking("7"), sink, false, func(error) {})
 	l.piece, l.from = piece, from
 	for chunk := range slices.Chunk([]byte(text), part) {
 		_, _ = l.Write(chunk)
@@ -218,4 +219,34 @@ func TestLargeWhole(t *testing.T) {
 			t.Error(answered, err, p.lines)
 		}
 	}
+}
+
+// slowPaper is a client that takes its time.
+type slowPaper struct{ paper }
+
+func (p *slowPaper) Pieces() jsonrpc.Pieces { return p }
+
+func (p *slowPaper) Write([]byte) (int, error) {
+	time.Sleep(10 * stallTimeout)
+	return 0, nil
+}
+
+// While a large answer is passed on the client hears nothing else: one that stands
+// still is cut, but not for the time that the client takes.
+func TestR2LargeStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var cut error
+		l := anUpstream().newLarge(asking("7"), &slowPaper{}, false, func(cause error) { cut = cause })
+		l.piece, l.from = 16, 40
+		for chunk := range slices.Chunk([]byte(largeTexts[0]), 8) {
+			_, _ = l.Write(chunk)
+		}
+		if synctest.Wait(); l.to == nil || cut != nil {
+			t.Errorf("passed on: %v, and cut for the client: %v", l.to != nil, cut)
+		}
+		time.Sleep(2 * stallTimeout)
+		if synctest.Wait(); !errors.Is(cut, errIdle) {
+			t.Errorf("cut by %v", cut)
+		}
+	})
 }

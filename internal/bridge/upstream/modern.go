@@ -131,7 +131,7 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	quiet.again()
 	defer foreign.Discard(resp)
 	var got atomic.Pointer[jsonrpc.Message]
-	a := &answer{s: s, at: &session{}, m: m, resp: resp, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+	a := &answer{s: s, at: &session{}, m: m, resp: resp, cut: end, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 		if answers(one, m) {
 			got.Store(&one)
 		}

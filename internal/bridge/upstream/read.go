@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -11,8 +12,8 @@ import (
 )
 
 // begin reads the answer to m: the whole of it when it is small, and otherwise in
-// pieces, which it then returns to be finished.
-func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink) ([]byte, *large, error) {
+// pieces, which it then returns to be finished. cut ends the response.
+func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink, cut context.CancelCauseFunc) ([]byte, *large, error) {
 	limit, known := u.cfg.MaxMessage, resp.ContentLength
 	if limit > 0 && known > limit {
 		return nil, nil, u.tooLarge()
@@ -21,7 +22,7 @@ func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Si
 		raw, err := u.read(resp)
 		return raw, nil, err
 	}
-	l := u.newLarge(m, sink, false)
+	l := u.newLarge(m, sink, false, cut)
 	if known < 0 { // most likely it is small
 		start, err := gather(resp.Body, largeFrom)
 		switch {

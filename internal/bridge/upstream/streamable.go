@@ -125,7 +125,7 @@ func (s *streamable) post(ctx context.Context, at *session, m jsonrpc.Message, s
 		end(nil)
 		return err
 	}
-	a := &answer{s: s, at: at, m: m, sink: sink, resp: resp}
+	a := &answer{s: s, at: at, m: m, sink: sink, cut: end, resp: resp}
 	err = a.follow(life)
 	unfollow()
 	if !a.open {
