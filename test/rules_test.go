@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 	"internal/reach":           {},
 	"internal/pace":            {},
 	"internal/foreign":         {},
+	"internal/retry":           {},
 	"internal/terminal":        {},
 	"internal/origin":          {},
 	"docs":                     {},
@@ -44,7 +45,7 @@ var rooms = map[string][]string{
 
 // leaves are rooms that import nothing of the project and that all rooms below
 // internal and the commands may import.
-var leaves = []string{"internal/foreign", "internal/origin"}
+var leaves = []string{"internal/foreign", "internal/origin", "internal/retry"}
 
 // onlyIn names packages of others that one room alone may import.
 var onlyIn = map[string]string{

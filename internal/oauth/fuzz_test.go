@@ -241,26 +241,6 @@ func FuzzDeviceAuthorization(f *testing.F) {
 	})
 }
 
-// RFC 9110, section 10.2.3: a wait is never negative; a number of seconds is
-// taken as it is, up to a day.
-func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"", "0", "2", "-1", "3600", "86401", "9223372036854775807", "99999999999999999999", "1.5", " 2", "Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 2026 00:00:02 GMT", "soon"} {
-		f.Add(s)
-	}
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	f.Fuzz(func(t *testing.T, value string) {
-		got := retryAfter(http.Header{"Retry-After": {value}}, now)
-		if got < 0 || got > longestWait {
-			t.Errorf("%q: %v", value, got)
-		}
-		if n, err := strconv.ParseInt(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-			if want := time.Duration(min(max(n, 0), 24*3600)) * time.Second; got != want {
-				t.Errorf("%q: %v, want %v", value, got, want)
-			}
-		}
-	})
-}
-
 // A key that is accepted signs what its public half verifies; an input that is
 // refused is not quoted.
 func FuzzClientKey(f *testing.F) {

@@ -6,8 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 // mark recognizes a token without holding it.
@@ -328,8 +329,9 @@ const doubtful = time.Minute
 // refreshTries bounds how often a refresh is sent when the provider is busy or
 // out of reach, and maxRetryAfter for how long its wish to wait is granted.
 const (
-	refreshTries  = 3
-	maxRetryAfter = 20 * time.Second
+	refreshTries      = 3
+	firstRefreshPause = 400 * time.Millisecond
+	maxRetryAfter     = 20 * time.Second
 	// maxBusy is how long a provider that wants to be left alone is.
 	maxBusy = time.Hour
 )
@@ -339,7 +341,6 @@ const (
 // spent the refresh token, and a strict one takes a second use for theft and
 // ends the whole login.
 func (c *Client) refreshPatiently(ctx context.Context, cred Credential) (Credential, error) {
-	pause := 300 * time.Millisecond
 	for try := 1; ; try++ {
 		renewed, err := c.refresh(ctx, cred)
 		var busy *notSpentError
@@ -347,8 +348,7 @@ func (c *Client) refreshPatiently(ctx context.Context, cred Credential) (Credent
 			return renewed, err
 		}
 		select {
-		case <-time.After(max(busy.retryAfter, pause+rand.N(pause/2))):
-			pause *= 3
+		case <-time.After(max(busy.retryAfter, retry.Wait(try-1, firstRefreshPause, maxRetryAfter))):
 		case <-ctx.Done():
 			return renewed, err
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/retry"
 )
 
 // tokenTimeout bounds one request to a token or revocation endpoint. It is
@@ -274,23 +275,7 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	return tokenAnswer{status, body, retryAfter(header, c.now())}, nil
-}
-
-// longestWait bounds what a provider may ask for.
-const longestWait = 24 * time.Hour
-
-// retryAfter reads the header (RFC 9110, section 10.2.3), zero for none.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	// Of a number that is too large ParseInt returns the largest there is.
-	if seconds, err := strconv.ParseInt(value, 10, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
-		return time.Duration(min(seconds, int64(longestWait/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil && at.After(now) {
-		return min(at.Sub(now), longestWait)
-	}
-	return 0
+	return tokenAnswer{status, body, retry.After(header.Get("Retry-After"), c.now())}, nil
 }
 
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The

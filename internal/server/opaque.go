@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 // maxOpaqueCalls bounds the calls under way about opaque tokens.
@@ -80,21 +80,11 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 	return id, err
 }
 
-// retryAfter reads a Retry-After header (RFC 9110 section 10.2.3) that gives
-// seconds; 0 when there is none. A date is not understood.
-func retryAfter(h http.Header) time.Duration {
-	n, err := strconv.ParseUint(strings.TrimSpace(h.Get("Retry-After")), 10, 16)
-	if err != nil {
-		return 0
-	}
-	return time.Duration(n) * time.Second
-}
-
 // neither is the error for a status that says nothing about the token.
 func neither(endpoint string, status int, header http.Header) error {
 	u := &unanswered{err: fmt.Errorf("%s answered %d", endpoint, status)}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		u.after = retryAfter(header)
+		u.after = retry.After(header.Get("Retry-After"), time.Now())
 	}
 	return u
 }

@@ -2,7 +2,6 @@ package era
 
 import (
 	"context"
-	"time"
 
 	"mcp-login/internal/jsonrpc"
 )
@@ -128,16 +127,5 @@ func (c *sessionClient) answered(m jsonrpc.Message) {
 	if reply := c.asked[key]; reply != nil {
 		delete(c.asked, key)
 		reply <- m
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -3,11 +3,11 @@ package era
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // Pauses before a subscription that ended is opened again.
@@ -96,14 +96,15 @@ func (c *sessionClient) open(filter []byte) *ear {
 // hear keeps the stream open until ctx ends or the server refuses it. After a
 // gap the client is told that everything may have changed (B9).
 func (c *sessionClient) hear(ctx context.Context, e *ear, filter []byte) {
-	pause, agreed := firstReopen, []byte(nil)
+	var agreed []byte
+	quiet := 0 // streams since the last one that brought something
 	for gap := false; ; gap = true {
-		heard, refused := c.hearOnce(ctx, filter, func(filter []byte) {
+		heard, brought, refused := c.hearOnce(ctx, filter, func(filter []byte) {
 			if agreed == nil {
 				e.agreed = filter
 				close(e.ready)
 			}
-			agreed, pause = filter, firstReopen
+			agreed = filter
 			if gap {
 				c.changed(filter)
 			}
@@ -123,10 +124,13 @@ func (c *sessionClient) hear(ctx context.Context, e *ear, filter []byte) {
 			c.l.log.Debug("the server opens no subscription any more", "error", refused)
 			return
 		}
-		if sleep(ctx, pause+rand.N(pause/4)) != nil {
+		if brought {
+			quiet = 0
+		}
+		if retry.Sleep(ctx, retry.Wait(quiet, firstReopen, maxReopen)) != nil {
 			return
 		}
-		pause = min(2*pause, maxReopen)
+		quiet++
 	}
 }
 
@@ -147,8 +151,8 @@ func (e *refusedError) Error() string {
 }
 
 // hearOnce carries one stream to its end. heard reports whether it was
-// acknowledged.
-func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard bool, refused error) {
+// acknowledged, brought whether it had a message.
+func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, refused error) {
 	m := request(mint("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
 	err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		switch {
@@ -160,6 +164,7 @@ func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledge
 		case answers(reply, m) && reply.Error != nil:
 			refused = &refusedError{reply.Error}
 		case reply.Kind == jsonrpc.Notification && reply.Method != "notifications/cancelled":
+			brought = true
 			c.l.say(reply)
 		}
 	}))
@@ -169,7 +174,7 @@ func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledge
 	if refused == nil {
 		refused = errors.New("the server ended the subscription")
 	}
-	return heard, refused
+	return heard, brought, refused
 }
 
 // changed tells the client to look again at everything it listens to.

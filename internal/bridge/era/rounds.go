@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // Bounds of one request that takes several rounds.
@@ -24,7 +25,7 @@ const (
 // answers, under a new id (B6, W10). The client sees one request and one answer.
 func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	params := c.withMeta(m.Params)
-	id, wait := m.ID, firstWait
+	id, waits := m.ID, 0
 	for range maxRounds {
 		reply, err := c.once(ctx, parsed(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), sink)
 		if err != nil || reply.Raw == nil {
@@ -42,10 +43,10 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink json
 				return err
 			}
 			params = jsonrpc.With(params, "inputResponses", given)
-		} else if err := sleep(ctx, wait); err != nil {
+		} else if err := retry.Sleep(ctx, retry.Wait(waits, firstWait, maxWait)); err != nil {
 			return err
 		} else {
-			wait = min(2*wait, maxWait)
+			waits++
 		}
 		if state != nil {
 			params = jsonrpc.With(params, "requestState", state)

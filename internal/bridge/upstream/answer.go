@@ -177,7 +177,8 @@ func (a *answer) linger() {
 type cursor struct {
 	lastID   string
 	retry    time.Duration
-	failures int
+	failures int // attempts since the last event
+	quiet    int // attempts since the last message
 	ended    bool
 }
 
@@ -227,7 +228,7 @@ func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Si
 			s.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", len(e.Data))
 			continue
 		}
-		if answered {
+		if c.quiet = 0; answered {
 			return true, nil
 		}
 	}

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // roundTrip is a wire in the test's own hand.
@@ -41,7 +43,7 @@ func text(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }
 
 func over(t *testing.T, cfg Config, wire roundTrip) *Upstream {
 	t.Helper()
-	cfg.Endpoint, cfg.HTTP, cfg.Transport = mustURL(t, "http://server.example/mcp"), &http.Client{Transport: wire}, StreamableHTTP
+	cfg.Endpoint, cfg.HTTP, cfg.Transport = mustURL(t, "http://server.example/mcp"), &http.Client{Transport: wire}, cmp.Or(cfg.Transport, StreamableHTTP)
 	u, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +91,7 @@ func TestRow38RetryAfter(t *testing.T) {
 				switch {
 				case time.Since(begun) != c.wantWait || requests != c.wantRequests || (err != nil) != c.wantError:
 					t.Errorf("%v after %v and %d requests", err, time.Since(begun), requests)
-				case err != nil && (!errors.As(err, &e) || e.RetryAfter != retryAfter(c.after)):
+				case err != nil && (!errors.As(err, &e) || e.RetryAfter != retry.After(c.after, time.Now())):
 					t.Errorf("%#v", err)
 				}
 				_ = u.Close(t.Context())

@@ -14,6 +14,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/origin"
+	"mcp-login/internal/retry"
 	"mcp-login/internal/sse"
 )
 
@@ -35,6 +36,7 @@ type legacy struct {
 	mu     sync.Mutex
 	stream *legacyStream
 	begin  beginning
+	quiet  int // streams since the last message
 }
 
 // legacyStream is one connection, which is one session (L5).
@@ -98,6 +100,17 @@ func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, e
 	l.mu.Unlock()
 	if stream != nil && stream.alive() {
 		return stream, nil
+	}
+	if stream != nil { // lost
+		l.mu.Lock()
+		quiet := l.quiet
+		l.quiet++
+		l.mu.Unlock()
+		if quiet > 0 {
+			if err := retry.Sleep(ctx, retry.Wait(quiet-1, minPause, maxPause)); err != nil {
+				return nil, err
+			}
+		}
 	}
 	stream, err := l.open(ctx, endpointTimeout)
 	if err != nil {
@@ -228,6 +241,9 @@ func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
 				s.fail(id, l.u.tooLarge())
 			}
 		case e.Type == sse.DefaultType && len(e.Data) > 0:
+			l.mu.Lock()
+			l.quiet = 0
+			l.mu.Unlock()
 			l.route(s, e.Data)
 		}
 	}

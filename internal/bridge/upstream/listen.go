@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 	"mcp-login/internal/sse"
 )
 
@@ -20,34 +20,32 @@ import (
 const (
 	firstPause = time.Second
 	maxPause   = 30 * time.Second
+	// minPause is the least pause, whatever the server says, and quietPause how
+	// long it gets while streams bring events but no message.
+	minPause   = 500 * time.Millisecond
+	quietPause = 5 * time.Second
 	// maxResumes bounds how often in a row a request's own stream is asked
 	// for without one event coming.
 	maxResumes = 8
 )
 
-// pause returns how long to wait after n failures in a row. What the server
-// asked for is a lower bound, and exact the first time.
+// pause returns how long to wait before the next attempt. What the server asked
+// for is a lower bound, and exact the first time, but for minPause. Only a message
+// begins anew: a server that opens streams and says nothing on them gets the same
+// patience as one that opens none, in the end.
 func (c *cursor) pause() time.Duration {
 	base := firstPause
 	if c.retry > 0 {
 		base = c.retry
 	}
-	if c.failures == 0 {
-		return base
+	wait := max(base, minPause)
+	if c.failures > 0 {
+		wait = max(retry.Wait(c.failures, base, maxPause), minPause)
 	}
-	wait := min(base<<min(c.failures, 6), max(maxPause, base))
-	return wait + rand.N(wait/4+1)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if c.quiet > 0 {
+		wait = max(wait, retry.Wait(c.quiet, minPause, quietPause))
 	}
+	return wait
 }
 
 func cleanEnd(err error) error {
@@ -75,10 +73,11 @@ func (s *streamable) resume(ctx context.Context, at session, c *cursor) (*http.R
 		if c.failures == maxResumes {
 			return nil, interrupted(fmt.Errorf("no event in %d attempts to resume", maxResumes))
 		}
-		if err := sleep(ctx, c.pause()); err != nil {
+		if err := retry.Sleep(ctx, c.pause()); err != nil {
 			return nil, err
 		}
 		c.failures++
+		c.quiet++
 		resp, err := s.get(ctx, at, c)
 		var e *Error
 		switch {
@@ -89,7 +88,7 @@ func (s *streamable) resume(ctx context.Context, at session, c *cursor) (*http.R
 		case resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE:
 			return resp, nil
 		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-			c.retry = max(c.retry, retryAfter(resp.Header.Get("Retry-After")))
+			c.retry = max(c.retry, retry.After(resp.Header.Get("Retry-After"), time.Now()))
 			foreign.Discard(resp)
 		default:
 			foreign.Discard(resp)
@@ -179,16 +178,17 @@ func (s *streamable) listenUntil(ctx context.Context, at session, opened func())
 			_ = resp.Body.Close()
 			s.u.log.Debug("the server's stream ended", "error", err)
 		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-			c.retry = max(c.retry, retryAfter(resp.Header.Get("Retry-After")))
+			c.retry = max(c.retry, retry.After(resp.Header.Get("Retry-After"), time.Now()))
 			foreign.Discard(resp)
 		default:
 			foreign.Discard(resp)
 			return true
 		}
-		if sleep(ctx, c.pause()) != nil {
+		if retry.Sleep(ctx, c.pause()) != nil {
 			return true
 		}
 		c.failures++
+		c.quiet++
 	}
 	return true
 }

@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // modern carries a message of 2026-07-28, which knows no session (W1). Headers
@@ -80,7 +81,7 @@ func (s *streamable) again(ctx context.Context, m jsonrpc.Message, sink jsonrpc.
 	if parseErr != nil {
 		return err
 	}
-	if err := sleep(ctx, firstPause); err != nil {
+	if err := retry.Sleep(ctx, firstPause); err != nil {
 		return err
 	}
 	return s.plain(ctx, second, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {

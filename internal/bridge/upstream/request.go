@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/reach"
+	"mcp-login/internal/retry"
 )
 
 // newRequest builds a request with the headers every one of them has. The body
@@ -174,7 +174,7 @@ func isErrorObject(raw []byte) bool {
 }
 
 func statusError(resp *http.Response, body []byte) error {
-	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retry.After(resp.Header.Get("Retry-After"), time.Now())}
 	text := fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	switch {
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
@@ -201,19 +201,4 @@ func statusError(resp *http.Response, body []byte) error {
 	}
 	e.Err = errors.New(text)
 	return e
-}
-
-// maxRetryAfter bounds what a server may ask for.
-const maxRetryAfter = 24 * time.Hour
-
-// retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
-func retryAfter(value string) time.Duration {
-	// Of a number that is too large ParseInt returns the largest there is.
-	if seconds, err := strconv.ParseInt(value, 10, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
-		return time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, min(time.Until(at).Round(time.Second), maxRetryAfter))
-	}
-	return 0
 }

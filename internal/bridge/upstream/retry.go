@@ -2,12 +2,12 @@ package upstream
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/reach"
+	"mcp-login/internal/retry"
 )
 
 // How often and how long a message is sent again.
@@ -60,7 +60,7 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 	}
 	var e *Error
 	if errors.As(err, &e) && e.Reason == Unreachable {
-		wait = t.backoff(t.lost)
+		wait = retry.Wait(t.lost, firstRetry, maxRetry)
 		t.lost++
 		return wait, !lasting(err) && time.Since(t.begun)+wait <= t.u.cfg.Patience
 	}
@@ -74,32 +74,25 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 			return 0, false
 		}
 		if t.count > 0 { // at once the first time: most often it is a connection that was idle
-			wait = t.backoff(t.count - 1)
+			wait = retry.Wait(t.count-1, firstRetry, maxRetry)
 		}
 	case t.m.Method == "initialize":
 		return 0, false
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusServiceUnavailable:
-		wait = retryAfter(resp.Header.Get("Retry-After"))
+		wait = retry.After(resp.Header.Get("Retry-After"), time.Now())
 		if t.waited += wait; wait == 0 && resp.StatusCode == http.StatusTooManyRequests || t.waited > maxHonoured {
 			return 0, false
 		}
 		if wait == 0 {
-			wait = t.backoff(t.count)
+			wait = retry.Wait(t.count, firstRetry, maxRetry)
 		}
 	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusGatewayTimeout:
-		wait = t.backoff(t.count)
+		wait = retry.Wait(t.count, firstRetry, maxRetry)
 	default:
 		return 0, false
 	}
 	t.count++
 	return wait, true
-}
-
-// backoff is the pause after n failures in a row: it doubles, has a cap, and a
-// little chance in it, so that many clients do not come back at once.
-func (t *tries) backoff(n int) time.Duration {
-	wait := min(firstRetry<<min(n, 10), maxRetry)
-	return wait/2 + rand.N(wait/2+1)
 }
 
 // lasting reports a failure that does not pass by waiting, such as a certificate

@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // streamable is the Streamable HTTP transport of 2025-03-26 and later.
@@ -108,7 +109,7 @@ func (s *streamable) exchange(ctx context.Context, at session, m jsonrpc.Message
 		if resp != nil {
 			foreign.Discard(resp)
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return nil, err
 		}
 	}

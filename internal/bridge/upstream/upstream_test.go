@@ -39,17 +39,6 @@ func TestH7HeaderValue(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	for in, out := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-1": 0, "soon": 0, "999999999": maxRetryAfter, "99999999999": maxRetryAfter, "99999999999999999999": maxRetryAfter, "-99999999999999999999": 0} {
-		if got := retryAfter(in); got != out {
-			t.Errorf("%q: %v", in, got)
-		}
-	}
-	if got := retryAfter(time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)); got < 50*time.Second || got > time.Minute {
-		t.Errorf("a date in a minute: %v", got)
-	}
-}
-
 // A4: only the same origin, only with the method and so the body kept.
 func TestA4CheckRedirect(t *testing.T) {
 	first := &http.Request{Method: "POST", URL: mustURL(t, "https://a.example/mcp")}

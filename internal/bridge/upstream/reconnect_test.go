@@ -1,0 +1,64 @@
+package upstream
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// A server that wants to be asked again after a millisecond, and ends every stream
+// at once, is asked a few times a minute while it says nothing, and twice a second
+// while it says something: on its own stream, on that of a request, and over
+// HTTP+SSE however often the client calls.
+func TestW10Reconnections(t *testing.T) {
+	const request, notification = `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, `{"jsonrpc":"2.0","method":"notifications/initialized"}`
+	for name, tc := range map[string]struct {
+		transport      Transport
+		message        string
+		events, opened string // of every stream, in front of those of the first or of all
+		most           int    // streams in ten minutes
+	}{
+		"own, nothing":         {StreamableHTTP, notification, "", "", 60},
+		"own, retry alone":     {StreamableHTTP, notification, "retry: 1\n\n", "", 150},
+		"own, ids alone":       {StreamableHTTP, notification, "id: x\nretry: 1\ndata:\n\n", "", 150},
+		"own, garbage":         {StreamableHTTP, notification, "retry: 1\ndata: x\n\n", "", 150},
+		"own, messages":        {StreamableHTTP, notification, "retry: 1\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n", "", 1250},
+		"request, nothing":     {StreamableHTTP, request, "", "id: x\nretry: 1\ndata:\n\n", 200},
+		"request, retry alone": {StreamableHTTP, request, "id: x\nretry: 1\ndata:\n\n", "", 150},
+		"request, messages":    {StreamableHTTP, request, "id: x\nretry: 1\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n", "", 1250},
+		"HTTP+SSE":             {SSE, request, "retry: 1\n\n", "event: endpoint\ndata: /post\n\n", 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				streams := 0
+				u := over(t, Config{Transport: tc.transport}, func(r *http.Request) (*http.Response, error) {
+					if r.Method == http.MethodPost && (tc.transport == SSE || tc.message == notification) {
+						return response(http.StatusAccepted, nil, text("")), nil
+					}
+					streams++
+					return response(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, text(tc.opened+tc.events)), nil
+				})
+				m, err := jsonrpc.Parse([]byte(tc.message))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer stop()
+				for ctx.Err() == nil {
+					if err := u.Send(ctx, m, jsonrpc.Discard); tc.message == notification && err == nil {
+						<-ctx.Done() // the stream goes on beside
+					}
+					time.Sleep(100 * time.Millisecond) // of a client that calls again
+				}
+				if streams > tc.most || streams < 3 {
+					t.Errorf("%d streams in ten minutes", streams)
+				}
+				_ = u.Close(t.Context())
+			})
+		})
+	}
+}

@@ -1,0 +1,63 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Wait returns the pause after n failures in a row, 0 being the first: first,
+// doubled n times, at most most, and up to a quarter more by chance, so that many
+// clients do not come back at once.
+func Wait(n int, first, most time.Duration) time.Duration {
+	wait := first
+	for ; n > 0 && wait < most; n-- {
+		wait *= 2
+	}
+	wait = max(first, min(wait, most))
+	return wait + rand.N(wait/4+1)
+}
+
+// longest bounds what a server may ask for.
+const longest = 24 * time.Hour
+
+// After returns how long the value of a Retry-After header asks to wait at the time
+// now, in seconds or by a date (RFC 9110, section 10.2.3): 0 where it says nothing
+// that can be used, and at most a day.
+func After(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	// Of a number that is too large ParseInt returns the largest there is.
+	if seconds, err := strconv.ParseInt(value, 10, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
+		return time.Duration(min(seconds, int64(longest/time.Second))) * time.Second
+	}
+	if at, err := parseDate(value); err == nil {
+		// In whole seconds, as dates are; not before the date.
+		return max(0, min(at.Sub(now)+time.Second-1, longest)).Truncate(time.Second)
+	}
+	return 0
+}
+
+// parseDate reads the three forms of a date (RFC 9110, section 5.6.7).
+func parseDate(value string) (at time.Time, err error) {
+	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
+		if at, err = time.Parse(layout, value); err == nil {
+			return at, nil
+		}
+	}
+	return at, err
+}
+
+// Sleep waits for d, or until ctx ends: then it returns the cause.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
