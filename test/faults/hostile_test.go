@@ -30,6 +30,9 @@ var hostileAnswers = map[string]string{
 	"two results":                     `{"jsonrpc":"2.0","id":7,"result":{"x":"%s"},"result":{}}`,
 	"two versions":                    `{"jsonrpc":"2.0","id":7,"result":{"x":"%s"},"jsonrpc":"1.0"}`,
 	"an error, twice":                 `{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"%s"},"error":{}}`,
+	"a list in a list":                `[[{"jsonrpc":"2.0","id":8,"result":{"tools":[{"name":"hidden"}],"x":"%s"}},{"jsonrpc":"2.0","id":7,"result":{}}]]`,
+	"a list of another id":            `[{"jsonrpc":"2.0","id":8,"result":{"tools":[{"name":"hidden"}],"x":"%s"}}]`,
+	"an empty list":                   `[ %.0s]`,
 	"not finished":                    `{"jsonrpc":"2.0","id":7,"result":{"x":"%s"}`,
 	"no answer":                       `{"jsonrpc":"2.0","id":7,"x":"%s"}`,
 }

@@ -54,25 +54,36 @@ func (h *holding) give(sink jsonrpc.Sink, m jsonrpc.Message) {
 	sink.Message(m)
 }
 
-// deliver gives one text from the server to the sink of the request m: a message,
-// or a batch of them (G10), each as one line. answered tells whether m was
-// answered.
+// deliver gives one text from the server to the sink of the request m. answered tells
+// whether m was answered.
 func (u *Upstream) deliver(raw []byte, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
+	err = messages(raw, func(one jsonrpc.Message) { answered = u.pass(one, m, sink) || answered })
+	return answered, err
+}
+
+// messages yields what stands in one text from the server: a message, or those of a
+// batch (G10), each as one line. A batch within a batch is none: the client would get
+// it as one message, whatever is in it.
+func messages(raw []byte, yield func(jsonrpc.Message)) error {
 	one, err := jsonrpc.ParseLine(raw)
-	if err != nil {
-		return false, err
-	}
-	if one.Kind != jsonrpc.Batch {
-		return u.pass(one, m, sink), nil
+	switch {
+	case err != nil:
+		return err
+	case one.Kind != jsonrpc.Batch:
+		yield(one)
+		return nil
 	}
 	for _, element := range jsonrpc.Elements(one.Raw) {
 		part, err := jsonrpc.ParseLine(element)
-		if err != nil {
-			return answered, err
+		if err == nil && part.Kind == jsonrpc.Batch {
+			err = jsonrpc.ErrInvalid
 		}
-		answered = u.pass(part, m, sink) || answered
+		if err != nil {
+			return err
+		}
+		yield(part)
 	}
-	return answered, nil
+	return nil
 }
 
 // pass gives one message to the sink of m. An answer to another request does not

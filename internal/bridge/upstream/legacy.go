@@ -252,24 +252,19 @@ func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
 // route gives an answer to the request that waits for it and everything else
 // to the client at once.
 func (l *legacy) route(s *legacyStream, data []byte) {
-	m, err := jsonrpc.ParseLine(data)
-	switch {
-	case err != nil:
+	err := messages(data, func(m jsonrpc.Message) {
+		call := &legacyCall{sink: l.u.unaskedSink()}
+		if m.Kind == jsonrpc.Response {
+			if waits := s.take(jsonrpc.Key(m.ID)); waits != nil {
+				call = waits
+			}
+		}
+		if l.u.pass(m, call.m, call.sink) {
+			close(call.done)
+		}
+	})
+	if err != nil {
 		l.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", len(data))
-	case m.Kind == jsonrpc.Batch:
-		for _, element := range jsonrpc.Elements(m.Raw) {
-			l.route(s, element)
-		}
-	case m.Kind == jsonrpc.Response:
-		call := s.take(jsonrpc.Key(m.ID))
-		if call == nil {
-			l.u.pass(m, jsonrpc.Message{}, jsonrpc.Discard) // says that nobody asked
-			return
-		}
-		l.u.pass(m, call.m, call.sink)
-		close(call.done)
-	default:
-		l.u.pass(m, jsonrpc.Message{}, l.u.unaskedSink())
 	}
 }
 
