@@ -10,6 +10,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
 )
 
 const (
@@ -31,6 +34,19 @@ type legacySession struct {
 	closing  bool
 	idle     chan struct{} // closed once closing and nothing is in flight
 }
+
+// The session is a [server.ClientSession] of mcp-go for its id only: what is under
+// way is kept by it, so that nobody can cancel what others have asked for. It
+// takes no notifications.
+var _ server.ClientSession = (*legacySession)(nil)
+
+func (l *legacySession) SessionID() string { return l.id }
+
+func (l *legacySession) Initialize() {}
+
+func (l *legacySession) Initialized() bool { return false }
+
+func (l *legacySession) NotificationChannel() chan<- mcp.JSONRPCNotification { return nil }
 
 // acceptance is what became of a message posted to an HTTP+SSE session.
 type acceptance string
@@ -229,7 +245,7 @@ func (s *Server) take(session string, id Identity, message []byte, held *holding
 				s.log.Error("panic while answering", slog.String("panic", fmt.Sprintf("%T", p)))
 			}
 		}()
-		answer := s.mcp.HandleMessage(withIdentity(l.ctx, id), message)
+		answer := s.mcp.HandleMessage(s.mcp.WithContext(withIdentity(l.ctx, id), l), message)
 		if answer == nil {
 			return // a notification, or an answer to a request of ours
 		}

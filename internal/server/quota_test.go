@@ -296,3 +296,67 @@ func TestCountValues(t *testing.T) {
 		t.Errorf("held afterwards: %v", held(s))
 	}
 }
+
+// Nobody cancels what somebody else has asked for, whatever the id, revision and
+// transport: each caller's ids are its own.
+func TestNobodyCancelsCallsOfOthers(t *testing.T) {
+	i := newTestIssuer(t)
+	asked, ended, proceed := make(chan struct{}), make(chan struct{}, 8), make(chan struct{})
+	m := server.NewMCPServer("slow", "1")
+	m.AddTool(mcp.NewTool("slow"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		asked <- struct{}{}
+		select {
+		case <-ctx.Done():
+			ended <- struct{}{}
+		case <-proceed:
+		}
+		return mcp.NewToolResultText("done"), nil
+	})
+	l := startServer(t, i, func(c *Config) { c.MCP = m })
+	alice, bob := clientWith(t, l.tokenFor(t, i, "alice")), clientWith(t, l.tokenFor(t, i, "bob"))
+	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+	const cancel = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`
+	mine, others := openStream(t, l.url, alice), openStream(t, l.url, bob)
+	var wg sync.WaitGroup
+	for _, call := range []func(){
+		func() { post(t, alice, l.url+"/mcp", callSlow) },
+		func() { post(t, alice, l.url+mine.endpoint, callSlow) },
+		func() {
+			post(t, alice, l.url+"/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow",`+meta+`}}`,
+				"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "slow")
+		},
+	} {
+		wg.Go(call)
+		<-asked
+	}
+	for name, try := range map[string]func() *http.Response{
+		"Streamable HTTP": func() *http.Response { return post(t, bob, l.url+"/mcp", cancel) },
+		"with the session of another": func() *http.Response {
+			return post(t, bob, l.url+"/mcp", cancel, "Mcp-Session-Id", mine.sessionID(t))
+		},
+		"HTTP+SSE": func() *http.Response { return post(t, bob, l.url+others.endpoint, cancel) },
+		"2026-07-28": func() *http.Response {
+			return post(t, bob, l.url+"/mcp", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,`+meta+`}}`,
+				"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "notifications/cancelled")
+		},
+	} {
+		if resp := try(); resp.StatusCode != 202 {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+	for held(l.Server)[1] != 3 {
+		runtime.Gosched() // until the cancels have been taken
+	}
+	select {
+	case <-ended:
+		t.Error("a call of somebody else was cancelled")
+	default:
+	}
+	// Her own cancel reaches her call.
+	post(t, alice, l.url+"/mcp", cancel)
+	<-ended
+	post(t, alice, l.url+mine.endpoint, cancel)
+	<-ended
+	close(proceed)
+	wg.Wait()
+}

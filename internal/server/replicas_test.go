@@ -88,3 +88,46 @@ func TestMessageForTheOtherReplica(t *testing.T) {
 	}
 	b.ops.Bus.(*wire).hear([]byte("short"))
 }
+
+// sharing is a wire whose sessions are in a store that others use too.
+type sharing struct {
+	*wire
+	*memorySessions
+}
+
+// W14: servers for two resources share a store and a bus. A session that a user
+// began at one of them is none at the other, on both transports, though user,
+// issuer and application are the same.
+func TestW14SessionsAreOfOneResource(t *testing.T) {
+	i := newTestIssuer(t)
+	left, right := &wire{name: "a"}, &wire{name: "b"}
+	left.other, right.other = right, left
+	store := newMemorySessions()
+	a := startServer(t, i, func(c *Config) { c.Stateful, c.Bus = true, sharing{left, store} })
+	b := startServer(t, i, func(c *Config) { c.Stateful, c.Bus = true, sharing{right, store} })
+	atA, atB := clientWith(t, a.tokenFor(t, i, "alice")), clientWith(t, b.tokenFor(t, i, "alice"))
+	session, stream := a.begin(t, atA), openStream(t, a.url, atA)
+	for _, method := range []string{"POST", "GET", "DELETE"} {
+		body := ""
+		if method == "POST" {
+			body = callWhoami
+		}
+		if resp := b.send(t, atB, method, body, "Mcp-Session-Id", session); resp.StatusCode != 404 {
+			t.Errorf("%s at the other resource: %d", method, resp.StatusCode)
+		}
+	}
+	if resp := post(t, atB, b.url+stream.endpoint, callWhoami); resp.StatusCode != 404 {
+		t.Errorf("HTTP+SSE at the other resource: %d", resp.StatusCode)
+	}
+	if resp := a.send(t, atA, "POST", callWhoami, "Mcp-Session-Id", session); resp.StatusCode != 200 {
+		t.Errorf("where it was begun: %d", resp.StatusCode)
+	}
+	// Each application counts for its user: no number of them brings more.
+	l := startServer(t, i, func(c *Config) { c.Stateful, c.MaxSessions = true, 2 })
+	for n, want := range []int{200, 200, 429} {
+		c := clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": "alice", "client_id": strings.Repeat("x", n+1)}}))
+		if resp := l.send(t, c, "POST", initialize); resp.StatusCode != want || want == 429 && resp.Header.Get("Retry-After") == "" {
+			t.Errorf("application %d: %d, want %d", n, resp.StatusCode, want)
+		}
+	}
+}

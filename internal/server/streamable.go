@@ -21,7 +21,7 @@ func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Iden
 	sessions := s.ops.Stateful && !modern
 	switch {
 	case r.Method == http.MethodPost:
-		s.serveStreamablePost(w, r, id, sessions)
+		s.serveStreamablePost(w, r, id, sessions, modern)
 	case !sessions:
 		methodNotAllowed(w, "POST")
 	case r.Method == http.MethodGet:
@@ -33,17 +33,23 @@ func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Iden
 	}
 }
 
-func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, id Identity, sessions bool) {
+func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, id Identity, sessions, modern bool) {
 	in, ok := s.receive(w, r, id)
 	if !ok {
 		return
 	}
 	defer in.release()
-	// mcp-go would look an id up among its own, which are none.
 	session := r.Header.Get(headerSessionID)
-	r.Header.Del(headerSessionID)
 	owner := s.principal(id)
+	// mcp-go keeps what is under way by this id and the message's own, which
+	// many callers have: under one id, or none, one of them could cancel what
+	// another has asked for.
+	r.Header.Set(headerSessionID, owner.key()+"."+session)
 	switch {
+	case in.method == string(mcp.MethodNotificationCancelled) && (modern || mcp.IsModernProtocol(in.version)):
+		// In 2026-07-28 who wants no answer closes the stream (transports,
+		// cancellation), and mcp-go has one id for all callers there.
+		w.WriteHeader(http.StatusAccepted)
 	case listens(r, in.message):
 		s.serveListen(w, r, in)
 	case !sessions || mcp.IsModernProtocol(in.version):
