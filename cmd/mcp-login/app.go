@@ -21,9 +21,9 @@ type app struct {
 	getenv func(string) string
 	open   func(url string) error // opens a browser
 
-	args     []string // of this run
-	secrets  []string // variables for the detached process only
-	detached bool     // this is the process that delegate starts
+	env   *environment // where getenv is from, nil in tests
+	args  []string     // of this run
+	order *handover    // what the process that delegate starts is to do, else nil
 
 	logs []*foreign.LogLimit // what they left out is said at the end
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -33,14 +34,14 @@ const (
 	detachedTimeout = 10 * time.Minute
 	// handoverTimeout bounds the start of the process.
 	handoverTimeout = 10 * time.Second
-	maxDemand       = 64 << 10
+	maxDemand       = 4 << 20
 	readyLine       = "ready"
 )
 
 // delegate returns what starts the process, with the same flags.
 func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 	return func(ctx context.Context, d oauth.Demand) error {
-		demand, err := json.Marshal(handover{d, s.program.String()})
+		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), Secrets: a.env.secrets()})
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
 		}
@@ -51,7 +52,6 @@ func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 		// Not bound to ctx: it is to outlive this process.
 		cmd := exec.Command(program, append([]string{"login", "--" + detachedFlag}, a.args...)...) //nolint:gosec,noctx // our own program, see above
 		detached(cmd)
-		cmd.Env = append(os.Environ(), a.secrets...)
 		cmd.Stdin = bytes.NewReader(demand)
 		// Pipes, never our own stderr: a client that waits for the end of that
 		// would wait for the login.
@@ -70,12 +70,12 @@ func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 		s.log.Debug("the login runs in a process of its own", "pid", cmd.Process.Pid)
 		s.started.Store(true)
 		go func() { _ = cmd.Wait() }()
-		return handedOver(ctx, said)
+		return ready(ctx, said)
 	}
 }
 
-// handedOver waits until the process has the lock.
-func handedOver(ctx context.Context, said *os.File) error {
+// ready waits until the process has the lock.
+func ready(ctx context.Context, said *os.File) error {
 	_ = said.SetReadDeadline(time.Now().Add(handoverTimeout))
 	stop := context.AfterFunc(ctx, func() { _ = said.SetReadDeadline(time.Now()) })
 	defer stop()
@@ -96,16 +96,29 @@ type handover struct {
 	oauth.Demand
 	// Program is the name of the client program, "" when it is not known.
 	Program string `json:"program,omitzero"`
+	// Secrets are the variables that are in no environment: other processes of
+	// the user can read that of a process, but not what it reads.
+	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// handedOver reads what the process that delegate starts is told, before flags
+// look at variables; nil in any other.
+func handedOver(args []string, stdin io.Reader) (*handover, map[string]string) {
+	if !slices.Contains(args, "--"+detachedFlag) {
+		return nil, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(stdin, maxDemand))
+	var d handover
+	if err != nil || json.Unmarshal(b, &d) != nil {
+		return nil, nil // detachedLogin says so
+	}
+	return &d, d.Secrets
 }
 
 // detachedLogin is that process.
 func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
-	b, err := io.ReadAll(io.LimitReader(a.in, maxDemand))
-	var d handover
-	if err == nil {
-		err = json.Unmarshal(b, &d)
-	}
-	if err != nil {
+	d := a.order
+	if d == nil {
 		return usageError{hint{errors.New("no demand on stdin"), "leave out --" + detachedFlag}}
 	}
 	if !o.timeoutSet {
@@ -115,7 +128,6 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout+time.Minute)
 	defer cancel()
 	time.AfterFunc(o.timeout+2*time.Minute, func() { os.Exit(exitFailure) })
-	a.detached = true
 	s, err := a.session(o, raw, askForClient)
 	if err != nil {
 		return err

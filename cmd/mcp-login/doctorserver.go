@@ -75,7 +75,7 @@ func (x *examination) resolve(ctx context.Context) finding {
 
 // connect sends the first request as the bridge would, without a token.
 func (x *examination) connect(ctx context.Context) finding {
-	header, err := x.o.header(x.a.getenv)
+	header, err := x.o.header(x.a.variables(x.o))
 	if err != nil {
 		return failedBy(err, "")
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -96,9 +95,20 @@ func TestOptionsCheck(t *testing.T) {
 func TestTakeSecrets(t *testing.T) {
 	t.Setenv(clientSecretName, "s3cret")
 	t.Setenv(givenTokenName, "")
-	getenv, secrets := takeSecrets()
-	if getenv(clientSecretName) != "s3cret" || !slices.Contains(secrets, clientSecretName+"=s3cret") {
-		t.Errorf("%q", secrets)
+	t.Setenv("MY_KEY", "k3y")
+	e := newEnvironment(map[string]string{"HANDED": "over"})
+	a := &app{env: e, getenv: e.get}
+	getenv := e.get
+	for _, name := range []string{"MY_KEY", "HOME"} { // a header names them
+		if got := a.variables(options{getenv: e.get})(name); got == "" && runtime.GOOS == "linux" {
+			t.Errorf("%s is lost", name)
+		}
+	}
+	if getenv(clientSecretName) != "s3cret" || getenv("HANDED") != "over" || getenv("MY_KEY") != "k3y" || e.secrets()["MY_KEY"] != "k3y" || os.Getenv("MY_KEY") != "" {
+		t.Errorf("%q", e.secrets())
+	}
+	if got := a.variables(options{})("MY_KEY"); got != "" {
+		t.Error("a variable reaches one of several servers")
 	}
 	if os.Getenv(clientSecretName) != "" {
 		t.Error("a browser would inherit the secret")

@@ -29,6 +29,9 @@ func newLogout(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			with.quiet = asJSON
 			if len(args) == 0 {
+				if err := a.checkForAll(cmd.Flags()); err != nil {
+					return err
+				}
 				return a.logoutAll(cmd.Context(), o, with)
 			}
 			one, err := a.logout(cmd.Context(), o, args[0], with)
@@ -143,7 +146,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 	report := logoutReport{schemaVersion, []logoutRow{}}
 	var failures []error
 	for _, e := range entries {
-		row, err := a.logout(ctx, o.forKey(e.Key), e.Key.Server, with)
+		row, err := a.logout(ctx, o.ofKept(e.Key), e.Key.Server, with)
 		if err == nil {
 			report.Logouts = append(report.Logouts, row)
 		}

@@ -28,9 +28,10 @@ func main() {
 	// the session at the server is still to be ended.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	getenv, secrets := takeSecrets()
-	time.AfterFunc(afterStart, func() { pace.Follow(heapPace, getenv) })
-	a := &app{in: os.Stdin, term: terminal.System(getenv("NO_COLOR") != ""), getenv: getenv, secrets: secrets, open: browser.OpenURL}
+	order, secrets := handedOver(os.Args, os.Stdin)
+	env := newEnvironment(secrets)
+	time.AfterFunc(afterStart, func() { pace.Follow(heapPace, env.get) })
+	a := &app{in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, env: env, order: order, open: browser.OpenURL}
 	code := a.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -39,26 +40,3 @@ func main() {
 // dumpableName is the variable that lets other processes of the user look into
 // this one.
 const dumpableName = "MCP_LOGIN_DUMPABLE"
-
-// secretNames are the variables that hold secrets of ours.
-var secretNames = []string{clientSecretName, givenTokenName, "MCP_LOGIN_PASSPHRASE"}
-
-// takeSecrets takes the secrets out of the environment, so that no browser and
-// no helper of one inherits them, and returns what still reads them, and the
-// variables for the one child that needs them.
-func takeSecrets() (getenv func(string) string, secrets []string) {
-	taken := map[string]string{}
-	for _, name := range secretNames {
-		if value, ok := os.LookupEnv(name); ok {
-			taken[name] = value
-			secrets = append(secrets, name+"="+value)
-			_ = os.Unsetenv(name)
-		}
-	}
-	return func(name string) string {
-		if value, ok := taken[name]; ok {
-			return value
-		}
-		return os.Getenv(name)
-	}, secrets
-}

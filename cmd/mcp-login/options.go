@@ -34,6 +34,7 @@ type options struct {
 	callbackPort                                                int
 	noBrowser, allowHTTP, assumePKCE, noResource                bool
 	device, clientCredentials, idToken, noDetach                bool
+	getenv                                                      func(string) string // nil: no variable is for this server
 	wire                                                        wireOptions
 }
 
@@ -46,6 +47,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 		}
 		return otherwise
 	}
+	o.getenv = getenv
 	f.SortFlags = false
 	f.StringVar(&o.profile, "profile", "", "account to use, when there are several on one server")
 	f.StringVar(&o.scopes, "scope", "", "scopes to ask for, separated by blanks, instead of those the server names")
@@ -133,6 +135,9 @@ func (o *options) scope() []string {
 func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	id := oauth.Identity{ClientID: o.clientID, MetadataURL: o.metadataURL, Name: "mcp-login"}
 	secret := getenv(clientSecretName)
+	if with := getenv("MCP_LOGIN_CLIENT_ID"); with != "" && with != o.clientID {
+		secret = "" // it is that client's
+	}
 	if o.clientInfo != "" {
 		_, given, err := parseClientInfo(o.clientInfo, getenv)
 		if err != nil {

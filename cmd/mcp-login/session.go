@@ -165,7 +165,7 @@ func adopted(st *store.Store, key oauth.Key) oauth.Key {
 
 // signIn sets up how the session signs in.
 func (a *app) signIn(o options, s *session, ask asking) error {
-	identity, err := o.identity(a.getenv)
+	identity, err := o.identity(a.variables(o))
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		cfg.Wanted = func() bool { return !s.published.Load() || s.store.Permitted(s.key) }
 	}
 	// What is kept in memory only is of no use to another process.
-	if ask == askForClient && !o.noDetach && !a.detached && !s.store.InMemory() {
+	if ask == askForClient && !o.noDetach && a.order == nil && !s.store.InMemory() {
 		cfg.Delegate = a.delegate(s)
 	}
 	s.client = oauth.New(cfg)
@@ -203,7 +203,7 @@ func (o *options) listener(server string, program func() string) func(context.Co
 
 // connect sets up the connection to the server.
 func (a *app) connect(o options, s *session) error {
-	header, err := o.header(a.getenv)
+	header, err := o.header(a.variables(o))
 	if err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (a *app) connect(o options, s *session) error {
 	}
 	plain := o.wire.transport()
 	signed := s.client.Transport(plain)
-	if token := a.getenv(givenTokenName); token != "" {
+	if token := a.variables(o)(givenTokenName); token != "" {
 		s.given = oauth.NewSecret(token)
 		if signed, err = oauth.GivenToken(s.server, s.given, plain); err != nil {
 			return usageError{err}

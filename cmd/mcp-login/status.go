@@ -33,6 +33,8 @@ func newStatus(a *app) *cobra.Command {
 			server := ""
 			if len(args) == 1 {
 				server = args[0]
+			} else if err := a.checkForAll(cmd.Flags(), "profile"); err != nil {
+				return err
 			}
 			return a.status(cmd.Context(), o, server, asJSON, offline)
 		},
@@ -92,7 +94,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		wanted = server.String()
 	}
 	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
-		return wanted != "" && (e.Key.Server != wanted || o.profile != "" && e.Key.Profile != o.profile)
+		return wanted != "" && e.Key.Server != wanted || o.profile != "" && e.Key.Profile != o.profile
 	})
 	for _, e := range entries {
 		r := row(e, time.Now())
@@ -102,7 +104,11 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		report.Logins = append(report.Logins, r)
 	}
 	if !offline {
-		a.verify(ctx, o, entries, report.Logins)
+		settings := o.ofKept
+		if wanted != "" {
+			settings = o.ofServer
+		}
+		a.verify(ctx, entries, settings, report.Logins)
 	}
 	if err := a.printStatus(report, asJSON); err != nil {
 		return err

@@ -28,7 +28,7 @@ const (
 
 // verify proves kept logins with a real request each: what the provider once
 // said, or a date in a file, proves nothing. It renews tokens and asks nobody.
-func (a *app) verify(ctx context.Context, o options, entries []store.Entry, rows []loginRow) {
+func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(oauth.Key) options, rows []loginRow) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, maxVerified)
 	for i := range rows {
@@ -38,7 +38,7 @@ func (a *app) verify(ctx context.Context, o options, entries []store.Entry, rows
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			rows[i].Check, rows[i].Problem = a.verdict(ctx, o, entries[i].Key)
+			rows[i].Check, rows[i].Problem = a.verdict(ctx, settings(entries[i].Key), entries[i].Key)
 			rows[i].NeedsLogin = rows[i].NeedsLogin || rows[i].Check == verdictRefused
 		})
 	}
@@ -49,7 +49,7 @@ func (a *app) verify(ctx context.Context, o options, entries []store.Entry, rows
 func (a *app) verdict(ctx context.Context, o options, key oauth.Key) (verdict, problem string) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	s, err := a.session(o.forKey(key), key.Server, askNobody)
+	s, err := a.session(o, key.Server, askNobody)
 	if err != nil {
 		return verdictNotChecked, foreign.Message(err.Error())
 	}
@@ -63,16 +63,4 @@ func (a *app) verdict(ctx context.Context, o options, key oauth.Key) (verdict, p
 		return verdictRefused, foreign.Message(err.Error())
 	}
 	return verdictNoAnswer, foreign.Message(err.Error())
-}
-
-// forKey returns the options that lead to the identity of a kept login.
-func (o options) forKey(key oauth.Key) options {
-	o.profile, o.clientID, o.resource, o.noResource = key.Profile, key.ClientID, key.Resource, false
-	o.issuer = key.Issuer
-	o.params, o.clientCredentials, o.allowHTTP = key.Params, key.Grant == oauth.GrantClientCredentials, true
-	if !o.clientCredentials {
-		o.tokenEndpoint = ""
-	}
-	o.setScopes(key.Scopes)
-	return o
 }

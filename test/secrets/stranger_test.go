@@ -39,6 +39,11 @@ func browser(address string) int {
 		}
 		defer f.Close()
 		fmt.Fprintln(f, os.Args, os.Environ())
+		// Of the one that started it, as far as the system shows it.
+		for _, name := range []string{"cmdline", "environ"} {
+			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", os.Getppid(), name))
+			fmt.Fprintf(f, "%q\n", b)
+		}
 	}
 	resp, err := http.Get(address)
 	if err != nil {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"mcp-login/internal/oauth"
+)
+
+// A verb without a URL goes through all kept logins. Each of them is for another
+// server: a token, a header, a certificate, or the secret of a client that was
+// given for one of them, by a flag or a variable, must not reach the others. So
+// the options of each begin with nothing, and get what is kept and what is no
+// server's.
+
+// ofKept returns the options of one of several kept logins.
+func (o options) ofKept(key oauth.Key) options {
+	k := options{
+		store: o.store, logLevel: o.logLevel, browser: o.browser, noBrowser: o.noBrowser, transport: "auto",
+		callbackHost: o.callbackHost, callbackPath: o.callbackPath, timeout: o.timeout,
+		wire: wireOptions{
+			connectTimeout: o.wire.connectTimeout, headersTimeout: o.wire.headersTimeout, bodyTimeout: o.wire.bodyTimeout,
+			maxMessage: o.wire.maxMessage, ipv4: o.wire.ipv4, noCookies: o.wire.noCookies,
+			trust: trustOptions{caFiles: o.wire.trust.caFiles, nodeFile: o.wire.trust.nodeFile},
+		},
+	}
+	k.account(key)
+	return k
+}
+
+// ofServer returns the options of a kept login of the server that a person has
+// named: what was given is for that server. The secret of a client is for the
+// client that it was given with.
+func (o options) ofServer(key oauth.Key) options {
+	if key.ClientID != o.clientID {
+		given := o.getenv
+		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
+		o.getenv = func(name string) string {
+			if name == clientSecretName {
+				return ""
+			}
+			return given(name)
+		}
+	}
+	if key.Grant != oauth.GrantClientCredentials {
+		o.tokenEndpoint = ""
+	}
+	o.account(key)
+	return o
+}
+
+// account makes the options lead to the identity of a kept login.
+func (o *options) account(key oauth.Key) {
+	o.profile, o.clientID, o.issuer, o.resource, o.noResource = key.Profile, key.ClientID, key.Issuer, key.Resource, false
+	o.params, o.clientCredentials, o.allowHTTP = key.Params, key.Grant == oauth.GrantClientCredentials, true
+	o.setScopes(key.Scopes)
+}
+
+// forAll are the flags that ofKept copies, and those of the verbs themselves.
+var forAll = []string{
+	"store", "log-level", "browser-command", "no-browser", "allow-http", "connect-timeout", "headers-timeout", "body-timeout", "max-message", "ipv4", "no-cookies", "ca-file",
+	"json", "offline", "all", "end-session", "delete-registration", "help",
+}
+
+// checkForAll refuses flags that are for one server, and says which variables are
+// not used. also are further flags of the verb.
+func (a *app) checkForAll(f *pflag.FlagSet, also ...string) (err error) {
+	f.Visit(func(flag *pflag.Flag) {
+		if err == nil && !slices.Contains(forAll, flag.Name) && !slices.Contains(also, flag.Name) {
+			err = usageError{hint{fmt.Errorf("--%s is for one server, and this is about all of them", flag.Name), "add the URL of the server"}}
+		}
+	})
+	for _, name := range []string{givenTokenName, clientSecretName, "MCP_LOGIN_CLIENT_CERT"} {
+		if err == nil && a.getenv(name) != "" {
+			a.term.Note("%s is for one server, and is not used for all of them", name)
+		}
+	}
+	return err
+}
