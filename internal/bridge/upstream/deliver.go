@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"mcp-login/internal/jsonrpc"
 )
@@ -17,11 +18,12 @@ type holding struct {
 	turns chan struct{} // one for each body that is read while that is much
 }
 
-// How much may wait for a sink before bodies are left to the network, and how many
-// are read then.
+// How much may wait for a sink before bodies are left to the network, how many are
+// read then, and how often the others look whether it is still so.
 const (
-	muchHeld = 4 << 20
-	maxTurns = 32
+	muchHeld     = 4 << 20
+	maxTurns     = 32
+	lookInterval = 100 * time.Millisecond
 )
 
 func newHolding() holding { return holding{turns: make(chan struct{}, maxTurns)} }
@@ -36,15 +38,22 @@ func (h *holding) wait(ctx context.Context, resp *http.Response) (release func()
 		return nil, brokeOff(resp, err)
 	}
 	resp.Body = &begunBody{ReadCloser: resp.Body, first: first[:n]}
-	if h.bytes.Load() < muchHeld {
-		return func() {}, nil
+	release = func() {}
+	if h.bytes.Load() < muchHeld { // most often: no ticker is made
+		return release, nil
 	}
-	select {
-	case h.turns <- struct{}{}:
-		return func() { <-h.turns }, nil
-	case <-ctx.Done(): // the read that follows says so
-		return func() {}, nil
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	for h.bytes.Load() >= muchHeld {
+		select {
+		case h.turns <- struct{}{}:
+			return func() { <-h.turns }, nil
+		case <-look.C: // the turns may be with bodies that come slowly
+		case <-ctx.Done(): // the read that follows says so
+			return release, nil
+		}
 	}
+	return release, nil
 }
 
 // give hands a message to a sink.

@@ -1,8 +1,13 @@
 package upstream
 
 import (
+	"context"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // What a server sends for the request 7 reaches the client as single messages, none of
@@ -33,4 +38,37 @@ func TestA10Packing(t *testing.T) {
 			t.Errorf("%.80q: answered %v, %q", tc.text, answered, got)
 		}
 	}
+}
+
+// Bodies that come slowly may keep all the turns that there are while the client does
+// not read; once it has read, nobody waits for them any more.
+func TestR1SlowBodiesHoldNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolding()
+		body := func() *http.Response { return &http.Response{Body: io.NopCloser(strings.NewReader("{}"))} }
+		h.bytes.Store(muchHeld)
+		for range maxTurns { // they are not released
+			if _, err := h.wait(t.Context(), body()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		went := false
+		go func() {
+			_, _ = h.wait(t.Context(), body())
+			went = true
+		}()
+		if synctest.Wait(); went {
+			t.Error("one more than there are turns")
+		}
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := h.wait(cancelled, body()); err != nil {
+			t.Error(err)
+		}
+		h.bytes.Store(0)
+		time.Sleep(lookInterval)
+		if synctest.Wait(); !went {
+			t.Error("it waits for bodies that come slowly")
+		}
+	})
 }
