@@ -123,7 +123,7 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 			attrs = append(attrs, slog.String("subject", e.subject))
 		}
 		if e.reason != nil {
-			attrs = append(attrs, slog.Any("reason", e.reason))
+			attrs = append(attrs, slog.String("reason", foreign.Message(e.reason.Error())))
 		}
 		s.log.LogAttrs(r.Context(), level, "request", attrs...)
 	}()

@@ -133,7 +133,7 @@ func (p *provider) readMetadata(ctx context.Context, location string) (metadata,
 		return metadata{}, fmt.Errorf("decode: %w", err)
 	}
 	if m.Issuer != p.issuer {
-		return metadata{}, fmt.Errorf("issuer is %q, configured is %q", m.Issuer, p.issuer)
+		return metadata{}, fmt.Errorf("issuer is %q, configured is %q", foreign.ShortAddress(m.Issuer), p.issuer)
 	}
 	for _, endpoint := range []string{m.JWKSURI, m.UserinfoEndpoint, m.IntrospectionEndpoint} {
 		if err := p.checkEndpoint(endpoint); err != nil {
@@ -153,16 +153,16 @@ func (p *provider) checkEndpoint(endpoint string) error {
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return fmt.Errorf("parse endpoint: %w", err)
+		return errors.New("an endpoint is no URL")
 	}
 	if u.User != nil {
 		return errors.New("endpoint with a user part")
 	}
 	if err := checkSecure(u); err != nil {
-		return fmt.Errorf("endpoint %s: %w", u, err)
+		return fmt.Errorf("endpoint %s: %w", foreign.ShortAddress(u.Redacted()), err)
 	}
 	if u.Scheme == "http" && strings.HasPrefix(p.issuer, "https:") {
-		return fmt.Errorf("endpoint %s: %w", u, errInsecure)
+		return fmt.Errorf("endpoint %s: %w", foreign.ShortAddress(u.Redacted()), errInsecure)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/internal/foreign"
 )
 
 const (
@@ -66,7 +68,7 @@ func (p *provider) readKeys(ctx context.Context) (keySet, error) {
 	asked := time.Now()
 	body, err := p.readOK(ctx, meta.JWKSURI, maxKeysBytes)
 	if err != nil {
-		return keySet{}, fmt.Errorf("%s: %w", meta.JWKSURI, err)
+		return keySet{}, fmt.Errorf("%s: %w", foreign.ShortAddress(meta.JWKSURI), err)
 	}
 	set, err := parseKeys(ctx, body)
 	set.asked = asked
