@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/pace"
 )
 
@@ -23,7 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on the next one has its usual effect.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, foreign.TextWriter(os.Stdout), foreign.TextWriter(os.Stderr)))
 }
 
 // programVersion falls back to what go install recorded.

@@ -159,7 +159,7 @@ func newLog(o *options, to io.Writer) *slog.Logger {
 	if o.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(foreign.JSONWriter(to), opts))
 	}
-	return slog.New(slog.NewTextHandler(foreign.TextWriter(to), opts))
+	return slog.New(slog.NewTextHandler(to, opts))
 }
 
 // newRegistry also counts what the process itself takes.
