@@ -24,6 +24,12 @@ func (r *run) dispatch(m jsonrpc.Message, in *batch) {
 	if in != nil {
 		reply = in.add
 	}
+	if shown, clear := r.cfg.Tools.shows(m); !clear || m.Kind == jsonrpc.Notification && !shown {
+		if refused, ok := r.cfg.Tools.refuse(m); ok && m.Kind == jsonrpc.Request {
+			r.say(reply, refused)
+		}
+		return
+	}
 	if m.Kind != jsonrpc.Response && m.Method != "initialize" && r.speakFor(m, reply) {
 		return
 	}

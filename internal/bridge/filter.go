@@ -12,7 +12,7 @@ import (
 type Filter struct {
 	// Allow lists what is shown; empty is everything.
 	Allow []string
-	// Ignore lists what is not shown.
+	// Ignore lists what is not shown, in any case of its letters.
 	Ignore []string
 }
 
@@ -25,7 +25,8 @@ func (f Filter) Hides(tool string) bool {
 		shown = shown || matches(pattern, tool)
 	}
 	for _, pattern := range f.Ignore {
-		shown = shown && !matches(pattern, tool)
+		// Some servers do not look at the case of names.
+		shown = shown && !matches(strings.ToLower(pattern), strings.ToLower(tool))
 	}
 	return !shown
 }
@@ -49,38 +50,75 @@ func matches(pattern, name string) bool {
 	return strings.HasSuffix(name, parts[last])
 }
 
-// refuse answers a call of a hidden tool.
+// refuse answers a call of a hidden tool, and one that some server could read as a
+// call of a hidden tool: what the filter and the server read differently is not
+// let through.
 func (f Filter) refuse(m jsonrpc.Message) (answer []byte, ok bool) {
-	if m.Method != "tools/call" || f.empty() {
-		return nil, false
-	}
-	name, _ := jsonrpc.Text(m.Param("name"))
-	if !f.Hides(name) {
-		return nil, false
-	}
 	data := errorData{Source: "mcp-login", Hint: "look at --allow-tool and --ignore-tool"}
-	return jsonrpc.ErrorResponse(m.ID, CodeHidden, "the user's configuration hides this tool", data), true
+	switch shown, clear := f.shows(m); {
+	case !clear:
+		return jsonrpc.ErrorResponse(m.ID, CodeHidden, "a call that can be read in more than one way does not pass a filter of tools", data), true
+	case !shown:
+		return jsonrpc.ErrorResponse(m.ID, CodeHidden, "the user's configuration hides this tool", data), true
+	}
+	return nil, false
 }
 
-// shown is an answer to a request of method without the hidden tools; the
-// others keep their bytes.
+// shows reports whether a message of the client may pass. clear is false for one
+// that can be read in more than one way.
+func (f Filter) shows(m jsonrpc.Message) (shown, clear bool) {
+	if f.empty() || m.Kind == jsonrpc.Response {
+		return true, true
+	}
+	if _, clear := only(m.Raw, "method"); !clear {
+		return false, false
+	}
+	if m.Method != methodCall {
+		return true, !spelled(m.Method, methodCall) && (m.Method == methodList || !spelled(m.Method, methodList))
+	}
+	params, clear := only(m.Raw, "params")
+	if !clear {
+		return false, false
+	}
+	name, clear := only(params, "name")
+	tool, text := jsonrpc.Text(name)
+	if !clear || !text || !plain(tool) {
+		return false, false
+	}
+	return !f.Hides(tool), true
+}
+
+const (
+	methodCall = "tools/call"
+	methodList = "tools/list"
+)
+
+// shown is an answer to a request of method without the hidden tools, and without
+// those whose name can be read in more than one way; the others keep their bytes.
 func (f Filter) shown(method string, m jsonrpc.Message) []byte {
-	if method != "tools/list" || f.empty() {
+	if method != methodList || f.empty() || m.Result == nil {
 		return m.Raw
 	}
-	tools := jsonrpc.Member(m.Result, "tools")
-	if len(tools) == 0 || tools[0] != '[' {
-		return m.Raw
-	}
+	tools, clear := only(m.Result, "tools")
 	all := jsonrpc.Elements(tools)
 	kept := make([][]byte, 0, len(all))
 	for _, tool := range all {
-		if name, _ := jsonrpc.Text(jsonrpc.Member(tool, "name")); !f.Hides(name) {
+		name, sure := only(tool, "name")
+		if text, ok := jsonrpc.Text(name); sure && ok && plain(text) && !f.Hides(text) {
 			kept = append(kept, tool)
 		}
 	}
-	if len(kept) == len(all) {
+	if clear && tools[0] == '[' && len(kept) == len(all) {
 		return m.Raw
 	}
-	return jsonrpc.With(m.Raw, "result", jsonrpc.With(m.Result, "tools", jsonrpc.Array(kept)))
+	edits := []jsonrpc.Edit{{Name: "tools", Value: jsonrpc.Array(kept)}}
+	for name := range jsonrpc.Members(m.Result) {
+		if name != "tools" && spelled(name, "tools") {
+			edits = append(edits, jsonrpc.Edit{Name: name})
+		}
+	}
+	if tools == nil && len(edits) == 1 {
+		return m.Raw // no list at all
+	}
+	return jsonrpc.With(m.Raw, "result", jsonrpc.Edited(m.Result, edits...))
 }

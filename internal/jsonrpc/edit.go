@@ -68,6 +68,18 @@ func Members(raw []byte) iter.Seq2[string, []byte] {
 	}
 }
 
+// AllMembers yields the names and raw values of all members of an object in their
+// order, doubled ones too. Anything else has none.
+func AllMembers(raw []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for s := range spans(raw) {
+			if !yield(s.name, raw[s.value:s.end:s.end]) {
+				return
+			}
+		}
+	}
+}
+
 // Edit is one change of an object's member.
 type Edit struct {
 	Name string
