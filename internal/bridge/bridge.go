@@ -74,7 +74,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errClosing)
-	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, settled: make(chan struct{}), more: make(chan *message, maxParked), closed: make(chan struct{})}
+	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, done: make(chan struct{}), more: make(chan *message, maxSpare), closed: make(chan struct{})}
 	r.state = state{byID: map[string][]*message{}, standIn: standIn{cfg: &r.cfg}}
 	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
 	cfg.Upstream.Unasked(jsonrpc.SinkFunc(r.unasked))
@@ -98,7 +98,7 @@ func (r *run) finish() {
 	limit := time.NewTimer(lastWords)
 	defer limit.Stop()
 	select {
-	case <-r.settled:
+	case <-r.done:
 		close(r.closed)
 		r.work.Wait()
 	case <-limit.C:
@@ -119,10 +119,10 @@ type run struct {
 	cancel context.CancelCauseFunc
 	out    *output
 
-	mu          sync.Mutex
-	state       state
-	settled     chan struct{} // closed when the client has ended and nothing is under way
-	settledOnce sync.Once
+	mu       sync.Mutex
+	state    state
+	done     chan struct{} // closed when the client has ended and nothing is under way
+	doneOnce sync.Once
 
 	work   sync.WaitGroup // of all goroutines
 	more   chan *message  // for those that have carried one
@@ -217,7 +217,7 @@ func (r *run) drain() {
 	defer look.Stop()
 	for {
 		select {
-		case <-r.settled:
+		case <-r.done:
 			return
 		case <-limit.C:
 			return

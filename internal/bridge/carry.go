@@ -16,8 +16,8 @@ func (r *run) put(m *message) (ok bool) {
 	return ok
 }
 
-// maxParked is how many goroutines wait for another message.
-const maxParked = 64
+// maxSpare is how many goroutines wait for another message.
+const maxSpare = 64
 
 // start hands a message to a goroutine: to one that waits for work, or to a new one.
 // One that has carried a request has a stack that is large enough for the next,
@@ -28,8 +28,8 @@ func (m *message) start() {
 	if m.isRequest() {
 		m.ctx, m.cancel = context.WithCancelCause(r.ctx)
 	}
-	if r.state.parked > 0 {
-		r.state.parked--
+	if r.state.spare > 0 {
+		r.state.spare--
 		r.more <- m // has room for all of them
 		return
 	}
@@ -46,8 +46,8 @@ func (m *message) start() {
 func (r *run) next(before *message) (m *message) {
 	stay := false
 	r.update(func(s *state) {
-		if stay = s.parked < maxParked; stay {
-			s.parked++
+		if stay = s.spare < maxSpare; stay {
+			s.spare++
 		}
 		s.over(before)
 	})
@@ -110,11 +110,11 @@ func (r *run) forward(ctx context.Context, m jsonrpc.Message) {
 	}
 }
 
-// aside runs f, which does something for the client beside its messages.
-func (r *run) aside(f func()) {
-	r.update(func(s *state) { s.background++ })
+// background runs f, which does something for the client beside its messages.
+func (r *run) background(f func()) {
+	r.update(func(s *state) { s.others++ })
 	r.work.Go(func() {
-		defer r.update(func(s *state) { s.background-- })
+		defer r.update(func(s *state) { s.others-- })
 		f()
 	})
 }

@@ -226,7 +226,7 @@ func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 	}
 	r.update(func(s *state) { s.standIn.begin(m, reply) })
 	done := r.request(m, r.arrived, true).done
-	r.aside(func() {
+	r.background(func() {
 		if signIn, ok := r.overdue(done); ok {
 			r.answerOverdue(signIn)
 			<-done
@@ -244,7 +244,7 @@ func (r *run) probe(m jsonrpc.Message, reply func([]byte)) {
 	if !r.impatient() {
 		return
 	}
-	r.aside(func() {
+	r.background(func() {
 		if _, ok := r.overdue(one.done); !ok {
 			return
 		}
@@ -267,7 +267,7 @@ func (r *run) again() {
 		m = s.standIn.request
 	})
 	done := r.request(m, r.arrived, true).done
-	r.aside(func() {
+	r.background(func() {
 		<-done
 		r.settleSession()
 	})

@@ -90,22 +90,22 @@ type state struct {
 	barrier *message   // not over, nil for none
 	behind  []*message // what came after it, in its order
 
-	standIn    standIn
-	asked      bool // the server has put a question to the client
-	standing   bool // the session is there
-	ended      bool // nothing more comes from the client
-	background int  // other goroutines that do something for the client
-	parked     int  // goroutines that have carried a message and wait for another
+	standIn  standIn
+	asked    bool // the server has put a question to the client
+	standing bool // the session is there
+	ended    bool // nothing more comes from the client
+	others   int  // other goroutines that do something for the client
+	spare    int  // goroutines that have carried a message and wait for another
 }
 
 // update is the one way to the state. When nothing is under way any more and nothing
-// will be, settled is closed.
+// will be, done is closed.
 func (r *run) update(f func(s *state)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f(&r.state)
 	if r.state.ended && r.state.idle() {
-		r.settledOnce.Do(func() { close(r.settled) })
+		r.doneOnce.Do(func() { close(r.done) })
 	}
 }
 
@@ -115,7 +115,7 @@ func (s *state) idle() bool {
 			return false
 		}
 	}
-	return s.background == 0
+	return s.others == 0
 }
 
 // put gives a message its place; false says that there is none left.
@@ -123,8 +123,8 @@ func (s *state) put(m *message) bool {
 	q, limit := &s.queues[m.class], limits[m.class]
 	behind := s.barrier != nil && !m.beside
 	full := q.count >= limit.waiting || q.bytes > 0 && q.bytes+m.size() > limit.bytes
-	if full && (behind || q.carried >= limit.carried) && !m.barrier() {
-		return false
+	if full && (behind || q.carried >= limit.carried) && m.m.Method != "notifications/initialized" {
+		return false // without that one there is no session
 	}
 	if m.isRequest() {
 		s.byID[m.key] = append(s.byID[m.key], m)
