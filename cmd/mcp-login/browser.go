@@ -78,11 +78,10 @@ func fileExists(path string) bool {
 // and without a display there is none; WSL has that of Windows.
 func hasBrowser(goos string, getenv func(string) string, exists func(path string) bool) bool {
 	display := getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != ""
-	remote := getenv("SSH_CONNECTION") != "" || getenv("SSH_TTY") != "" || getenv("SSH_CLIENT") != ""
 	switch {
 	case goos == "windows" || goos == "darwin":
-		return !remote
-	case remote:
+		return !remote(getenv)
+	case remote(getenv):
 		return display
 	case display:
 		return true
@@ -90,6 +89,19 @@ func hasBrowser(goos string, getenv func(string) string, exists func(path string
 		return exists("/mnt/c/Windows/System32/rundll32.exe")
 	}
 	return false
+}
+
+// opensHere reports whether the browser that is opened runs on this machine, so that
+// it gets an address of this machine and the list of its arguments holds nothing of
+// use to others. In an SSH session a program that was named may open the browser of
+// the machine from which the person has come.
+func (a *app) opensHere(o options) bool {
+	return a.canBrowse(o) && (!remote(a.getenv) || hasBrowser(runtime.GOOS, a.getenv, fileExists))
+}
+
+// remote reports whether this is a session over SSH.
+func remote(getenv func(string) string) bool {
+	return getenv("SSH_CONNECTION") != "" || getenv("SSH_TTY") != "" || getenv("SSH_CLIENT") != ""
 }
 
 func inWSL(getenv func(string) string) bool {

@@ -72,7 +72,7 @@ func (x *examination) browser(context.Context) finding {
 
 // callback binds the redirect listener and gives it back.
 func (x *examination) callback(ctx context.Context) finding {
-	redirect, err := x.o.listener("", func() string { return "" })(ctx, "", 0)
+	redirect, err := x.o.listener("", func() string { return "" }, nil)(ctx, "", 0)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", x.o.callbackPort)

@@ -65,7 +65,7 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	case !x.needsLogin():
 		return skipped("no sign-in is needed")
 	}
-	x.client = oauth.NewGuard(x.server, http.ProxyFromEnvironment, x.o.wire.trust.roots()).HTTPClient()
+	x.client = oauth.NewGuard(x.server, http.ProxyFromEnvironment, x.o.wire.trust.roots(), x.o.issuer, x.o.tokenEndpoint).HTTPClient()
 	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge)
 	switch {
 	case err != nil:

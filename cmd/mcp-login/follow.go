@@ -25,7 +25,7 @@ func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Pro
 		for {
 			p, ok, err := s.store.Pending(ctx, s.key)
 			if err == nil && ok && p.URL != "" {
-				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Deadline: p.Deadline}
+				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Mark, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Deadline: p.Deadline}
 				report(prompt)
 				if !s.started.Load() {
 					a.present(ctx, o, s, prompt)
@@ -52,12 +52,11 @@ const pasteTimeout = 2 * time.Minute
 // maxPasted bounds one pasted line.
 const maxPasted = 16 << 10
 
-// takePasted hands the addresses that a person pastes to the listener at
-// redirectURI, in this process or in the one that is followed: where the browser
+// takePasted hands the addresses that a person pastes to the listener of p, in this process or in the one that is followed: where the browser
 // runs on another machine, that is where its last page would have gone. It
 // judges nothing: the listener does. The read that is under way when ctx ends is
 // left behind.
-func (a *app) takePasted(ctx context.Context, redirectURI string) {
+func (a *app) takePasted(ctx context.Context, p oauth.Prompt) {
 	lines := a.lines()
 	for {
 		select {
@@ -70,7 +69,7 @@ func (a *app) takePasted(ctx context.Context, redirectURI string) {
 			if line = strings.TrimSpace(line); line == "" {
 				continue
 			}
-			if err := deliverPasted(ctx, redirectURI, line); err != nil && ctx.Err() == nil {
+			if err := deliverPasted(ctx, p, line); err != nil && ctx.Err() == nil {
 				a.term.Note("%s", err)
 			}
 		}
@@ -95,13 +94,14 @@ func (a *app) lines() <-chan string {
 
 var errNotTheAnswer = errors.New("that is not the address that the browser ended at after the sign-in; copy all of it, from http:// on")
 
-// deliverPasted sends the query of a pasted address to the listener.
-func deliverPasted(ctx context.Context, redirectURI, line string) error {
+// deliverPasted sends the query of a pasted address to the listener, with the mark
+// of the browser: what a person pastes here is his own.
+func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 	u, err := url.Parse(line)
 	if err != nil || !u.Query().Has("state") {
 		return errNotTheAnswer
 	}
-	target, err := url.Parse(redirectURI)
+	target, err := url.Parse(p.RedirectURI)
 	if err != nil {
 		return errNotTheAnswer
 	}
@@ -111,6 +111,9 @@ func deliverPasted(ctx context.Context, redirectURI, line string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return errNotTheAnswer
+	}
+	if p.Mark != "" {
+		req.Header.Set("Cookie", p.Mark)
 	}
 	direct := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
 	resp, err := direct.Do(req)

@@ -16,7 +16,7 @@ import (
 // appears on the stderr of the bridge that started it.
 func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 	return func(ctx context.Context, p oauth.Prompt) {
-		record := store.Pending{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
+		record := store.Pending{URL: p.URL, LocalURL: p.Local, Mark: p.Mark, Here: s.here, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
 		if err := s.store.SetPending(ctx, s.key, record); err != nil {
 			s.log.Debug("the login is not shown to other processes", "reason", err)
 		} else {
@@ -49,11 +49,11 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 	} else {
 		a.term.Note("to sign in to %s at %s, open this address in a browser (within %s):", s.server.Host, issuer, within)
 	}
-	a.term.Address(p.URL)
+	a.term.Address(s.address(p))
 	if !s.verb || p.RedirectURI == "" {
 		return // stdin belongs to the client
 	}
-	go a.takePasted(ctx, p.RedirectURI)
+	go a.takePasted(ctx, p)
 	if a.canBrowse(o) {
 		go a.term.CountDown(ctx, p.Deadline)
 		return
@@ -63,7 +63,7 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 
 // openFor opens a browser for the prompt, if there is one here.
 func (a *app) openFor(o options, s *session, p oauth.Prompt) {
-	address := p.URL
+	address := s.address(p)
 	if p.CompleteURL != "" {
 		address = p.CompleteURL
 	}

@@ -29,6 +29,7 @@ type session struct {
 	given   oauth.Secret // a token of the person, instead of a login
 	verb    bool         // mcp-login is the client itself
 	person  bool         // somebody at a terminal wants to sign in
+	here    bool         // the person's browser runs on this machine
 	program program      // that the login is for
 	// published tells that the login in progress is in the store, from where
 	// logout takes it.
@@ -121,6 +122,7 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 		return nil, err
 	}
 	s := &session{server: server, key: adopted(st, o.key(server)), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
+	s.here = a.opensHere(o)
 	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
 	if s.verb {
 		s.program.set("mcp-login")
@@ -169,7 +171,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 	if err != nil {
 		return err
 	}
-	guard := oauth.NewGuard(s.server, http.ProxyFromEnvironment, o.wire.trust.roots())
+	guard := oauth.NewGuard(s.server, http.ProxyFromEnvironment, o.wire.trust.roots(), o.issuer, o.tokenEndpoint)
 	cfg := oauth.Config{
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
 		HTTP: guard.HTTPClient(), Guard: guard,
@@ -177,7 +179,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		Issuer: o.issuer, TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {
-		cfg.Listen = o.listener(s.server.Host, s.program.String)
+		cfg.Listen = o.listener(s.server.Host, s.program.String, s.log)
 		cfg.Show, cfg.Follow = a.show(o, s), a.follow(o, s)
 		cfg.Wanted = func() bool { return !s.published.Load() || s.store.Permitted(s.key) }
 	}
@@ -190,10 +192,10 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 }
 
 // listener returns what binds the redirect listener. program is asked when that
-// happens.
-func (o *options) listener(server string, program func() string) func(context.Context, string, int) (oauth.Redirect, error) {
+// happens; log may be nil.
+func (o *options) listener(server string, program func() string, log *slog.Logger) func(context.Context, string, int) (oauth.Redirect, error) {
 	return func(ctx context.Context, issuer string, port int) (oauth.Redirect, error) {
-		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Issuer: issuer, Program: program(), Success: o.successURL}
+		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Issuer: issuer, Program: program(), Success: o.successURL, Log: log}
 		if o.callbackPort != 0 {
 			lo.Port, lo.Exact = o.callbackPort, true
 		}
@@ -252,8 +254,17 @@ type unreachableError struct{ error }
 
 func (e unreachableError) Unwrap() error { return e.error }
 
+// address is where the person goes to sign in: where the browser runs on this
+// machine, by way of the address that only leads there once.
+func (s *session) address(p oauth.Prompt) string {
+	if s.here && p.Local != "" {
+		return p.Local
+	}
+	return p.URL
+}
+
 // awaited tells the bridge of a login that waits for its person.
 func (s *session) awaited() (bridge.SignIn, bool) {
 	p, ok := s.client.Awaiting()
-	return bridge.SignIn{URL: p.URL, UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer)}, ok
+	return bridge.SignIn{URL: s.address(p), UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer)}, ok
 }

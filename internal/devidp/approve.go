@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 )
@@ -23,9 +24,10 @@ const maxPage = 256 << 10
 
 // Approve plays the person in front of the browser: it opens the authorization
 // URL, chooses the user on the login page ("" denies) and follows the
-// redirects, the one to the client's redirect URI included. Errors do not
-// repeat addresses, which hold codes.
+// redirects, the one to the client's redirect URI included, and keeps cookies on
+// the way, as browsers do. Errors do not repeat addresses, which hold codes.
 func Approve(ctx context.Context, client *http.Client, authorizationURL, username string) (Outcome, error) {
+	client = keepingCookies(client)
 	page, at, err := fetch(ctx, client, http.MethodGet, authorizationURL, nil)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("open the login page: %w", err)
@@ -64,6 +66,16 @@ func choose(ctx context.Context, client *http.Client, page Outcome, at *url.URL,
 		return Outcome{}, fmt.Errorf("choose the user: %w", err)
 	}
 	return end, nil
+}
+
+// keepingCookies is client with a cookie jar, if it has none.
+func keepingCookies(client *http.Client) *http.Client {
+	if client.Jar != nil {
+		return client
+	}
+	kept := *client
+	kept.Jar, _ = cookiejar.New(nil) // never fails without options
+	return &kept
 }
 
 func fetch(ctx context.Context, client *http.Client, method, address string, form url.Values) (Outcome, *url.URL, error) {

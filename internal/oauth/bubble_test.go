@@ -226,6 +226,8 @@ func (b *bubble) callback(w http.ResponseWriter, r *http.Request) {
 func (r *bubbleRedirect) URI() string  { return "http://" + bubbleCallback + "/callback" }
 func (r *bubbleRedirect) Close() error { return nil }
 
+func (r *bubbleRedirect) Local(string) (here, mark string) { return "", "" }
+
 func (r *bubbleRedirect) Receive(ctx context.Context, state string, begin func()) (url.Values, func(string, error), error) {
 	r.state = state // nobody knows the address before begin
 	begin()

@@ -39,6 +39,11 @@ type Prompt struct {
 	Issuer string
 	// URL is the address to open.
 	URL string
+	// Local is an address of this machine that leads to URL once, for a browser
+	// on this machine: its list of arguments is seen by other users. Mark is
+	// the Cookie header of the browser that has opened it. Both are "" with a
+	// device authorization.
+	Local, Mark string
 	// UserCode is what to enter there, of a device authorization (RFC 8628,
 	// section 3.2), and CompleteURL an address that holds it already; "" where
 	// there is none.
@@ -64,6 +69,12 @@ type Redirect interface {
 	// browser tab is still waiting for it. account names who signed in, ""
 	// when unknown.
 	Receive(ctx context.Context, state string, begin func()) (answer url.Values, finish func(account string, err error), err error)
+	// Local makes an address of this machine that leads to address once, and
+	// returns it with the mark by which Receive then knows the browser, as a
+	// Cookie header has it. It is called before Receive. From the time it is
+	// opened, only the marked browser may answer, and another one that opens
+	// it ends Receive with an error.
+	Local(address string) (here, mark string)
 	// Close releases the address; answers under way are still delivered.
 	Close() error
 }

@@ -46,7 +46,8 @@ const (
 
 // NewGuard returns the judge for server. proxy is consulted for each request, nil
 // means none. roots are the authorities to trust, nil means the system's.
-// trusted are issuers that the person has named: their hosts may be private.
+// trusted are addresses that the person has named, as of an issuer, or "": their
+// hosts may be private.
 func NewGuard(server *url.URL, proxy func(*http.Request) (*url.URL, error), roots *x509.CertPool, trusted ...string) *Guard {
 	if proxy == nil {
 		proxy = func(*http.Request) (*url.URL, error) { return nil, nil }

@@ -212,13 +212,14 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 	if err := c.noteAsk(ctx, &cred, w); err != nil {
 		return Credential{}, err
 	}
+	local, mark := redirect.Local(address)
 	answer, finish, err := redirect.Receive(ctx, state, func() {
 		c.noteAsked(ctx, cred)
-		c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: address, RedirectURI: redirect.URI()})
+		c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: address, Local: local, Mark: mark, RedirectURI: redirect.URI()})
 	})
 	c.setPrompt(nil)
 	if err != nil {
-		return Credential{}, fmt.Errorf("wait for the browser: %w", err)
+		return Credential{}, unanswered(err)
 	}
 	code, err := checkAnswer(answer, meta, cred.Resource)
 	if err == nil {
@@ -231,6 +232,19 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 	c.signedIn(ctx, cred, w)
 	finish(cred.Account, nil)
 	return cred, nil
+}
+
+// unanswered is a login that ended without an answer. What the redirect listener
+// has to say about it ends it as a refusal.
+func unanswered(err error) error {
+	var ended interface {
+		error
+		UserHint() string
+	}
+	if errors.As(err, &ended) {
+		return &Error{Op: "wait for the browser", Err: fmt.Errorf("%w: %w", ErrDenied, err), Hint: ended.UserHint()}
+	}
+	return fmt.Errorf("wait for the browser: %w", err)
 }
 
 // ask shows p to the person.

@@ -17,11 +17,17 @@ import (
 // Pending is a login in progress, for those who wait for it: other bridges
 // show its address, status names it.
 type Pending struct {
-	// URL is where the person signs in. It holds no secret: state and code
-	// challenge are of use only to the process that waits for the redirect.
+	// URL is where the person signs in: the provider. Who has its state can
+	// deliver an answer.
 	URL string
 	// Issuer is the authorization server there.
 	Issuer string
+	// LocalURL is an address of this machine that leads to URL once, for a
+	// browser on this machine, and Mark the Cookie header of the browser that
+	// has opened it; "" where there is none.
+	LocalURL, Mark string
+	// Here tells that LocalURL is what the person was shown.
+	Here bool
 	// UserCode is what the person types there, of a device authorization
 	// (RFC 8628, section 3.2); "" otherwise.
 	UserCode string
@@ -40,6 +46,9 @@ type Pending struct {
 type wirePending struct {
 	URL         string    `json:"url"`
 	Issuer      string    `json:"issuer,omitzero"`
+	LocalURL    string    `json:"local_url,omitzero"`
+	Mark        string    `json:"mark,omitzero"`
+	Here        bool      `json:"here,omitzero"`
 	UserCode    string    `json:"user_code,omitzero"`
 	RedirectURI string    `json:"redirect_uri,omitzero"`
 	Started     time.Time `json:"started"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,7 +102,11 @@ func makeOpener(dir, self string) error {
 // runBrowser follows the redirects of a login, as a browser with a signed-in
 // person does.
 func runBrowser(address string) error {
-	resp, err := http.Get(address)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	resp, err := (&http.Client{Jar: jar}).Get(address)
 	if err != nil {
 		return err
 	}

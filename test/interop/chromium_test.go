@@ -155,3 +155,35 @@ func TestChromiumDeny(t *testing.T) {
 		t.Errorf("answer %v", failure)
 	}
 }
+
+// A12: a whole login in a real browser by way of the address that the opener gets:
+// it redirects, the cookie survives the provider's pages and is there with the
+// answer. The same browser may open it again, as it does with tabs that it
+// restores.
+func TestChromiumLocalAddress(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "localhost"} {
+		t.Run(host, func(t *testing.T) {
+			browser := chromium(t, 1280, 800, false)
+			_, base := lab(t, nil)
+			s := open(t, append(bridgeEnv(t), "MCP_LOGIN_BROWSER=true", "SSH_CONNECTION=", "SSH_TTY=", "SSH_CLIENT="), binary.Build(t, "mcp-login"), "--callback-host", host, base+"/mcp")
+			claims := make(chan map[string]any, 1)
+			go func() { claims <- s.whoami() }()
+			address := loginURL(t, s)
+			if u, err := url.Parse(address); err != nil || u.Hostname() != host || u.RawQuery != "" {
+				t.Errorf("shown: %s", address)
+			}
+			for range 2 {
+				do(t, browser, chromedp.Navigate(address))
+				do(t, browser, chromedp.WaitVisible(`button[value="alice"]`))
+			}
+			do(t, browser, chromedp.Click(`button[value="alice"]`))
+			until(t, browser, `document.readyState === "complete" && document.querySelector("main.good") !== null`)
+			if got := (<-claims)["email"]; got != "alice@example.test" {
+				t.Errorf("claims of %v", got)
+			}
+			if cookies := do(t, browser, chromedp.Evaluate[string](`document.cookie`)); cookies != "" {
+				t.Errorf("a page sees the mark: %q", cookies)
+			}
+		})
+	}
+}

@@ -116,7 +116,7 @@ func TestOIDCProviderLikeLogto(t *testing.T) {
 		t.Errorf("after the refresh: %v", second)
 	}
 	s.end()
-	if n := strings.Count(s.errOut.output(), "/oidc/auth?"); n != 1 {
+	if n := strings.Count(s.errOut.output(), "/callback/"); n != 1 {
 		t.Errorf("%d logins", n)
 	}
 	// The next start: the stored refresh token has rotated, and still no login.
@@ -125,7 +125,7 @@ func TestOIDCProviderLikeLogto(t *testing.T) {
 		t.Errorf("claims %v", claims)
 	}
 	next.end()
-	if strings.Contains(next.errOut.output(), "/oidc/auth?") {
+	if strings.Contains(next.errOut.output(), "/callback/") {
 		t.Error("the next start asked for a login")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -45,7 +46,11 @@ func browser(address string) int {
 			fmt.Fprintf(f, "%q\n", b)
 		}
 	}
-	resp, err := http.Get(address)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return 1
+	}
+	resp, err := (&http.Client{Jar: jar}).Get(address)
 	if err != nil {
 		return 1
 	}

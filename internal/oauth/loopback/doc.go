@@ -3,11 +3,14 @@
 //
 //  1. [Listen] binds 127.0.0.1, on the port asked for or on any free one, so
 //     that the port is ours before a browser or a provider learns it.
-//  2. [Listener.Receive] says when the answer may come, then waits for one GET of the exact path whose state is
+//  2. [Listener.Local] makes an address of this machine that leads to the provider
+//     once. A browser on this machine is started with it, since others see what it
+//     is started with.
+//  3. [Listener.Receive] says when the answer may come, then waits for one GET of the exact path whose state is
 //     the expected one. Everything else that reaches the port (favicons,
 //     prefetches, port scanners, forged codes and errors) gets 400, 403, 404 or
 //     405 and the wait goes on.
-//  3. The browser tab of the valid answer stays open until the caller reports
+//  4. The browser tab of the valid answer stays open until the caller reports
 //     the outcome of the whole login, and then shows that: success is claimed
 //     only after the code has been exchanged.
 //

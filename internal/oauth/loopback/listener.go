@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -52,6 +53,8 @@ type Options struct {
 	// Success is where the tab is sent after a login that worked, "" for our
 	// own page; see CheckSuccess.
 	Success string
+	// Log gets what was refused, never an answer; nil discards it.
+	Log *slog.Logger
 }
 
 // Listener waits for one authorization response on a loopback address. It satisfies
@@ -62,12 +65,17 @@ type Listener struct {
 	path   string
 	server *http.Server
 	page   page
+	log    *slog.Logger
+	grace  time.Duration
 	done   chan struct{}
 	tabs   sync.WaitGroup // tabs that wait for their outcome
 
 	mu      sync.Mutex
 	state   string // expected; "" while nobody waits or after the answer came
 	arrived chan answer
+	failed  chan error
+	local   *local      // nil when there is none
+	late    *time.Timer // until an answer without the mark ends the login
 }
 
 type answer struct {
@@ -106,7 +114,11 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 		host: authority,
 		path: o.Path,
 		page: newPage(o),
+		log:  o.Log, grace: markGrace,
 		done: make(chan struct{}),
+	}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
 	}
 	l.server = &http.Server{
 		Handler:           http.HandlerFunc(l.serve),
@@ -183,12 +195,14 @@ func (l *Listener) Receive(ctx context.Context, state string, begin func()) (url
 	if state == "" {
 		return nil, nil, errors.New("receive the redirect: no state to expect")
 	}
-	arrived := make(chan answer, 1)
+	arrived, failed := make(chan answer, 1), make(chan error, 1)
 	l.mu.Lock()
-	l.state, l.arrived = state, arrived
+	l.state, l.arrived, l.failed = state, arrived, failed
 	l.mu.Unlock()
 	begin()
 	select {
+	case err := <-failed:
+		return nil, nil, err
 	case a := <-arrived:
 		var once sync.Once
 		return a.query, func(account string, err error) {
@@ -208,6 +222,9 @@ func (l *Listener) Receive(ctx context.Context, state string, begin func()) (url
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	l.state = ""
+	if l.late != nil {
+		l.late.Stop()
+	}
 	l.mu.Unlock()
 	served := make(chan struct{})
 	go func() { l.tabs.Wait(); close(served) }()
@@ -228,13 +245,17 @@ func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 	case !l.ownHost(r.Host):
 		// A page elsewhere whose name was pointed at 127.0.0.1.
 		l.page.refuse(w, r, http.StatusForbidden)
-	case r.URL.Path != l.path:
+	case r.URL.Path != l.path && !l.leads(r.URL.Path):
 		l.page.refuse(w, r, http.StatusNotFound)
+	case l.otherUser(r):
+		l.page.refuse(w, r, http.StatusForbidden)
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
 		l.page.refuse(w, r, http.StatusMethodNotAllowed)
-	default:
+	case r.URL.Path == l.path:
 		l.answer(w, r)
+	default:
+		l.lead(w, r)
 	}
 }
 
@@ -248,6 +269,10 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		l.page.refuse(w, r, http.StatusBadRequest)
+		return
+	}
+	if l.unmarked(r, query) {
+		l.refuseUnmarked(w, r)
 		return
 	}
 	a := answer{query: query, outcome: make(chan outcome, 1)}
@@ -265,21 +290,26 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// claim hands a to the waiting login if it is the expected answer: exactly one
-// state, equal to ours in constant time, and a code or an error with it. The
-// state is spent with the first one.
+// claim hands a to the waiting login if it is the expected answer, whose state is
+// spent with it.
 func (l *Listener) claim(a answer) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	states := a.query["state"]
-	if l.state == "" || len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.state)) != 1 {
-		return false
-	}
-	if a.query.Get("code") == "" && a.query.Get("error") == "" {
+	if !l.expects(a.query) {
 		return false
 	}
 	l.state = ""
 	l.tabs.Add(1)
 	l.arrived <- a
 	return true
+}
+
+// expects reports whether query is the expected answer: exactly one state, equal to
+// ours in constant time, and a code or an error with it. The caller holds mu.
+func (l *Listener) expects(query url.Values) bool {
+	states := query["state"]
+	if l.state == "" || len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.state)) != 1 {
+		return false
+	}
+	return query.Get("code") != "" || query.Get("error") != ""
 }

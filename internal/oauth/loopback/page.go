@@ -86,13 +86,7 @@ func CheckSuccess(address string) error {
 // show reports the outcome of the login.
 func (p page) show(w http.ResponseWriter, r *http.Request, o outcome) {
 	if o.err == nil && p.success != "" {
-		h := w.Header()
-		h.Set("Location", p.success)
-		h.Set("Cache-Control", "no-store")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Connection", "close")
-		w.WriteHeader(http.StatusSeeOther)
-		_ = http.NewResponseController(w).Flush()
+		p.redirect(w, p.success)
 		return
 	}
 	words := choose(r.Header.Get("Accept-Language"))
@@ -109,6 +103,23 @@ func (p page) show(w http.ResponseWriter, r *http.Request, o outcome) {
 	m.title, m.text, m.next = words.failed, words.reasons[why].what, words.reasons[why].next
 	m.details = append(m.details, detail{words.code, code})
 	p.render(w, http.StatusOK, m)
+}
+
+// redirect sends the browser on, with nothing of ours in the next request.
+func (p page) redirect(w http.ResponseWriter, to string) {
+	h := w.Header()
+	h.Set("Location", to)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Connection", "close")
+	w.WriteHeader(http.StatusSeeOther)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// fail says why a request was refused that belongs to the login.
+func (p page) fail(w http.ResponseWriter, r *http.Request, status int, why reason) {
+	words := choose(r.Header.Get("Accept-Language"))
+	p.render(w, status, message{words: words, title: words.failed, text: words.reasons[why].what, next: words.reasons[why].next, details: []detail{{words.server, p.server}, {words.program, p.program}}})
 }
 
 // judge returns why a login failed, and the error code if it is one that we

@@ -1,0 +1,156 @@
+package loopback
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// An opener and the browser that it starts show what they open to every user of
+// the machine, in their list of arguments. Whoever reads the authorization request
+// there can sign in as himself and deliver the answer, and the person is signed in
+// to a stranger's account. So the opener gets an address on this listener instead.
+// It leads to the provider once, for the browser that comes first, which is marked
+// by a cookie; only that one may bring the answer. It may come again: with tabs
+// restored, or a person who starts over. A second browser without the mark means
+// that somebody else has the address, and nobody can tell who was first.
+
+// local is the one-time address.
+type local struct {
+	path   string
+	to     string       // the authorization request
+	cookie *http.Cookie // marks the browser
+	opened bool
+}
+
+// cookieLife outlives every login.
+const cookieLife = time.Hour
+
+// markGrace is how long an answer without the mark may be followed by the one with
+// it, before the login ends: software that looks at what a browser opens is faster
+// than the browser.
+const markGrace = 5 * time.Second
+
+// endedError is why a login ends without an answer, with what to do.
+type endedError struct{ what, next string }
+
+func (e *endedError) Error() string    { return e.what }
+func (e *endedError) UserHint() string { return e.next }
+
+// What ends a login besides its answer.
+var (
+	// ErrOpenedTwice means that two browsers, or two people, have the address.
+	ErrOpenedTwice error = &endedError{
+		"its address was opened a second time, by another browser or by somebody else on this machine",
+		"start again, and open the address in one browser only; if you have not opened it twice, another user of this machine has read it",
+	}
+	// ErrUnmarked means that the answer came from a browser without the mark.
+	ErrUnmarked error = &endedError{
+		"the answer came from another browser than the one that was sent to the provider, or from one that keeps no cookies",
+		"start again and let the browser keep cookies of this machine, or sign in with --no-browser and open the address by hand",
+	}
+)
+
+// Local makes the one-time address that leads to address, while Receive waits,
+// and returns it with the mark of the browser that opens it, as a Cookie header
+// holds it. Both are secrets of the person. It is called at most once, before
+// Receive; without it, or while nobody has opened it, every browser may answer.
+func (l *Listener) Local(address string) (here, mark string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, port, _ := net.SplitHostPort(l.host)
+	l.local = &local{
+		path: strings.TrimSuffix(l.path, "/") + "/" + rand.Text(),
+		to:   address,
+		cookie: &http.Cookie{
+			// Cookies do not know ports: two logins need two names.
+			Name: "mcp-login-" + port, Value: rand.Text(), Path: l.path, MaxAge: int(cookieLife / time.Second),
+			HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		},
+	}
+	return "http://" + l.host + l.local.path, l.local.cookie.Name + "=" + l.local.cookie.Value
+}
+
+// leads reports whether path is the one-time address.
+func (l *Listener) leads(path string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.local != nil && subtle.ConstantTimeCompare([]byte(path), []byte(l.local.path)) == 1
+}
+
+// lead sends the browser to the provider.
+func (l *Listener) lead(w http.ResponseWriter, r *http.Request) {
+	if prefetched(r) {
+		l.page.refuse(w, r, http.StatusServiceUnavailable) // it comes again when it is wanted
+		return
+	}
+	l.mu.Lock()
+	waiting, twice := l.state != "", l.local.opened && !l.local.marks(r)
+	l.local.opened = l.local.opened || waiting
+	l.mu.Unlock()
+	switch {
+	case !waiting:
+		l.page.refuse(w, r, http.StatusBadRequest)
+	case twice:
+		l.log.Warn("the address of the sign-in was opened a second time, by another browser or by somebody else on this machine; the sign-in ends")
+		l.page.fail(w, r, http.StatusForbidden, reasonTwice)
+		l.fail(ErrOpenedTwice)
+	default:
+		http.SetCookie(w, l.local.cookie)
+		l.page.redirect(w, l.local.to)
+	}
+}
+
+// prefetched reports whether a browser fetches in advance what nobody has asked
+// for yet.
+func prefetched(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		if value := strings.ToLower(r.Header.Get(name)); strings.Contains(value, "prefetch") || strings.Contains(value, "preview") {
+			return true
+		}
+	}
+	return false
+}
+
+// marks reports whether a request comes from the browser that opened the address.
+func (l *local) marks(r *http.Request) bool {
+	for _, c := range r.CookiesNamed(l.cookie.Name) {
+		if subtle.ConstantTimeCompare([]byte(c.Value), []byte(l.cookie.Value)) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// unmarked reports whether the expected answer comes from another browser than
+// the one that was sent to the provider.
+func (l *Listener) unmarked(r *http.Request, query url.Values) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.local != nil && l.local.opened && !l.local.marks(r) && l.expects(query)
+}
+
+// refuseUnmarked answers it, and ends the login if no better one comes.
+func (l *Listener) refuseUnmarked(w http.ResponseWriter, r *http.Request) {
+	l.log.Warn("an answer from another browser than the one that was sent to the provider, or from one without cookies, is refused")
+	l.page.fail(w, r, http.StatusForbidden, reasonUnmarked)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.late == nil {
+		l.late = time.AfterFunc(l.grace, func() { l.fail(ErrUnmarked) })
+	}
+}
+
+// fail ends the login that waits, if there is one.
+func (l *Listener) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state != "" {
+		l.state = ""
+		l.failed <- err
+	}
+}
