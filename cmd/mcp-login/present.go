@@ -63,12 +63,16 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 
 // openFor opens a browser for the prompt, if there is one here.
 func (a *app) openFor(o options, s *session, p oauth.Prompt) {
-	address := s.address(p)
-	if p.CompleteURL != "" {
-		address = p.CompleteURL
-	}
 	if !a.canBrowse(o) {
 		return
+	}
+	address := s.address(p)
+	switch {
+	case p.UserCode == "":
+	case s.here && p.Local != "":
+		address = p.Local
+	case !s.here && p.CompleteURL != "": // here, others see the code in it
+		address = p.CompleteURL
 	}
 	go func() { // helpers may stay as long as the window is open
 		if err := a.browse(o, address); err != nil {

@@ -255,9 +255,10 @@ type unreachableError struct{ error }
 func (e unreachableError) Unwrap() error { return e.error }
 
 // address is where the person goes to sign in: where the browser runs on this
-// machine, by way of the address that only leads there once.
+// machine, by way of the address that only leads there once. A code is for any
+// device.
 func (s *session) address(p oauth.Prompt) string {
-	if s.here && p.Local != "" {
+	if s.here && p.Local != "" && p.UserCode == "" {
 		return p.Local
 	}
 	return p.URL

@@ -99,7 +99,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	for _, e := range entries {
 		r := row(e, time.Now())
 		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
-			if p.LocalURL != "" && p.Here && a.opensHere(o) {
+			if p.LocalURL != "" && p.UserCode == "" && p.Here && a.opensHere(o) {
 				p.URL = p.LocalURL
 			}
 			r.Pending = &pendingRow{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}

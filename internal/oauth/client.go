@@ -39,10 +39,10 @@ type Prompt struct {
 	Issuer string
 	// URL is the address to open.
 	URL string
-	// Local is an address of this machine that leads to URL once, for a browser
-	// on this machine: its list of arguments is seen by other users. Mark is
-	// the Cookie header of the browser that has opened it. Both are "" with a
-	// device authorization.
+	// Local is an address of this machine that leads once to URL, or with a
+	// device authorization to CompleteURL, for a browser on this machine: others
+	// see what it is started with. Mark is the Cookie header of the browser that
+	// has opened it. Both may be "".
 	Local, Mark string
 	// UserCode is what to enter there, of a device authorization (RFC 8628,
 	// section 3.2), and CompleteURL an address that holds it already; "" where

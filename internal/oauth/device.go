@@ -72,13 +72,49 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	}
 	c.noteAsked(ctx, cred)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
-	c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI})
+	ctx, end := context.WithCancelCause(ctx)
+	local, release := c.leadToCode(ctx, meta.Issuer, device.CompleteURI, end)
+	defer release()
+	c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
 	defer c.setPrompt(nil)
 	if err := c.pollDevice(ctx, &cred, device); err != nil {
+		if asEnded(context.Cause(ctx)) != nil {
+			err = unanswered(context.Cause(ctx))
+		}
 		return Credential{}, err
 	}
 	c.signedIn(ctx, cred, w)
 	return cred, nil
+}
+
+// leadToCode makes an address of this machine that leads once to address, which
+// holds the user code: who reads the code where a browser is started can use it as
+// himself. It is "" where there is no listener, and with a code that is for another
+// device anyway. A second browser that opens it ends the login by end; release ends
+// it all.
+func (c *Client) leadToCode(ctx context.Context, issuer, address string, end context.CancelCauseFunc) (local string, release func()) {
+	release = func() { end(nil) }
+	if c.cfg.Device != DeviceAlways || c.cfg.Listen == nil || address == "" {
+		return "", release
+	}
+	redirect, err := c.cfg.Listen(ctx, issuer, 0)
+	if err != nil {
+		c.log.Debug("no address of this machine leads to the code", "error", err)
+		return "", release
+	}
+	local, _ = redirect.Local(address)
+	ready, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _, err := redirect.Receive(ctx, newState(), func() { close(ready) })
+		end(err)
+	}()
+	<-ready
+	return local, func() {
+		end(nil)
+		<-done
+		_ = redirect.Close()
+	}
 }
 
 // deviceRefusedError marks that the provider refused before anybody was asked.

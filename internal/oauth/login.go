@@ -237,14 +237,24 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 // unanswered is a login that ended without an answer. What the redirect listener
 // has to say about it ends it as a refusal.
 func unanswered(err error) error {
-	var ended interface {
-		error
-		UserHint() string
-	}
-	if errors.As(err, &ended) {
+	if ended := asEnded(err); ended != nil {
 		return &Error{Op: "wait for the browser", Err: fmt.Errorf("%w: %w", ErrDenied, err), Hint: ended.UserHint()}
 	}
 	return fmt.Errorf("wait for the browser: %w", err)
+}
+
+// ended is what a Redirect says when it ends a login, with what to do.
+type ended interface {
+	error
+	UserHint() string
+}
+
+func asEnded(err error) ended {
+	var e ended
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
 }
 
 // ask shows p to the person.

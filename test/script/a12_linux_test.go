@@ -233,3 +233,26 @@ func TestA12WholeAddressElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// A12: nor is the code of a device grant in the arguments of the opener; the address
+// leads to it, once.
+func TestA12DeviceCode(t *testing.T) {
+	v := newVictim(t, "--device")
+	if strings.Contains(v.argv, "user_code") || strings.Contains(v.argv, v.idp.Issuer()) {
+		t.Errorf("the opener was given %q", v.argv)
+	}
+	person := browserOf(t)
+	if resp, err := person.Get(v.address()); err != nil || resp.Request.URL.Query().Get("user_code") == "" {
+		t.Errorf("it does not lead to the code: %v", err)
+	} else {
+		_ = resp.Body.Close()
+	}
+	second, err := browserOf(t).Get(v.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = second.Body.Close()
+	if second.StatusCode != http.StatusForbidden || v.ends() || !strings.Contains(v.said.String(), "opened a second time") {
+		t.Errorf("the second: %d; %s", second.StatusCode, v.said)
+	}
+}
