@@ -37,6 +37,7 @@ var rooms = map[string][]string{
 	"internal/pace":            {},
 	"internal/foreign":         {},
 	"internal/retry":           {},
+	"internal/toolchain":       {},
 	"internal/terminal":        {},
 	"internal/origin":          {},
 	"docs":                     {},
@@ -45,7 +46,7 @@ var rooms = map[string][]string{
 
 // leaves are rooms that import nothing of the project and that all rooms below
 // internal and the commands may import.
-var leaves = []string{"internal/foreign", "internal/origin", "internal/retry"}
+var leaves = []string{"internal/foreign", "internal/origin", "internal/retry", "internal/toolchain"}
 
 // onlyIn names packages of others that one room alone may import.
 var onlyIn = map[string]string{

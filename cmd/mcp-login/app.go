@@ -12,6 +12,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/terminal"
+	"mcp-login/internal/toolchain"
 )
 
 // app is the process as the verbs see it. Tests hand in buffers.
@@ -131,5 +132,9 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 	}
 	limit := foreign.NewLogLimit(slog.NewTextHandler(a.term.Err(), &slog.HandlerOptions{Level: l}))
 	a.logs = append(a.logs, limit)
-	return slog.New(limit), nil
+	log := slog.New(limit)
+	if said := toolchain.Outdated(); said != "" && len(a.logs) == 1 {
+		log.Debug("this program is outdated", "reason", said)
+	}
+	return log, nil
 }

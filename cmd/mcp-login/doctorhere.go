@@ -9,10 +9,15 @@ import (
 	"syscall"
 
 	"mcp-login/internal/store"
+	"mcp-login/internal/toolchain"
 )
 
 func (x *examination) version(context.Context) finding {
-	return passed("mcp-login %s, %s/%s, %s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	said := ""
+	if outdated := toolchain.Outdated(); outdated != "" {
+		said = "; " + outdated
+	}
+	return passed("mcp-login %s, %s/%s, %s%s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version(), said)
 }
 
 // store opens the store and reads what is kept.

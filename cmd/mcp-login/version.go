@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"mcp-login/internal/toolchain"
 )
 
 // version can be set at link time: -ldflags "-X main.version=v1.2.3".
@@ -18,9 +20,12 @@ func newVersion(a *app) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
-				return a.term.JSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version()})
+				return a.term.JSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version(), toolchain.Outdated()})
 			}
 			a.term.Print("mcp-login %s %s/%s %s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			if said := toolchain.Outdated(); said != "" {
+				a.term.Note("%s", said)
+			}
 			return nil
 		},
 	}
@@ -34,6 +39,7 @@ type versionReport struct {
 	OS            string `json:"os"`
 	Arch          string `json:"arch"`
 	Go            string `json:"go"`
+	Outdated      string `json:"outdated,omitempty"` // what is wrong with that Go
 }
 
 // programVersion falls back to what go install recorded.

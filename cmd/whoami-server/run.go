@@ -19,6 +19,7 @@ import (
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 	"mcp-login/internal/server/bus"
+	"mcp-login/internal/toolchain"
 )
 
 const (
@@ -101,6 +102,9 @@ func wantsHelp(args []string) bool {
 // serve binds, starts, waits for ctx, and stops.
 func serve(ctx context.Context, o *options, getenv func(string) string, stdout, stderr io.Writer) error {
 	log := newLog(o, stderr)
+	if said := toolchain.Outdated(); said != "" {
+		log.Warn("this program is outdated", "reason", said)
+	}
 	l, err := bind(ctx, o, getenv, log)
 	if err != nil {
 		return err

@@ -1,0 +1,23 @@
+package toolchain
+
+import (
+	"go/version"
+	"runtime"
+	"strings"
+)
+
+// Fixed is the first release without a known vulnerability; CI and releases build
+// with it or a newer one. It is also the toolchain line of go.mod.
+const Fixed = "go1.26.9"
+
+// Outdated says, for people, that the Go which built this program has a known
+// vulnerability; "" when it has none.
+func Outdated() string { return outdated(runtime.Version()) }
+
+func outdated(built string) string {
+	release, _, _ := strings.Cut(built, " ") // experiments follow
+	if !version.IsValid(release) || version.Compare(release, Fixed) >= 0 {
+		return "" // a newer one, or one of somebody's own, of which nothing is known
+	}
+	return "built with " + release + ", which has a known vulnerability; build it with " + Fixed + " or newer"
+}
