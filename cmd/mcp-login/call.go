@@ -14,7 +14,6 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
-	"mcp-login/internal/terminal"
 )
 
 func newCall(a *app) *cobra.Command {
@@ -199,7 +198,7 @@ func (a *app) printResult(name string, result jsontext.Value, asJSON bool) error
 		case c.Type == "resource" && c.Resource.Text != "":
 			a.term.Result(c.Resource.Text)
 		case c.Type == "resource_link":
-			a.term.Print("%s", terminal.Address(c.URI))
+			a.term.ResultAddress(c.URI)
 		default:
 			a.term.Note("the result has content of type %s %s; --json shows it", c.Type, c.MimeType)
 		}

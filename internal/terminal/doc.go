@@ -11,8 +11,8 @@
 //  2. [Terminal.Table] prints rows whose columns stay within bounds.
 //  3. [Terminal.JSON] prints the one object of --json; what is not seen is
 //     escaped in it, on a terminal and on a pipe.
-//  4. [Terminal.Result] and [Terminal.ResultJSON] print what a tool said. It keeps
-//     its lines, and a pipe gets it unchanged.
+//  4. [Terminal.Result], [Terminal.ResultAddress] and [Terminal.ResultJSON] print
+//     what a tool said. It keeps its lines, and a pipe gets it unchanged.
 //  5. [Terminal.Live] and [Terminal.CountDown] draw a last line that changes. All
 //     other output takes its place.
 //  6. [Terminal.Out], [Terminal.Err] and [Terminal.Protocol] are writers for texts

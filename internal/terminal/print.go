@@ -28,7 +28,7 @@ type styled string
 func filterArguments(args []any) {
 	for i, arg := range args {
 		switch arg := arg.(type) {
-		case bool, int, int64, styled:
+		case bool, int, int64, uint, uint32, uint64, float64, styled:
 		case Address:
 			args[i] = foreign.Address(string(arg))
 		case *url.URL:
@@ -83,6 +83,14 @@ func (t *Terminal) Result(text string) {
 		text = foreign.Text(text)
 	}
 	t.write(t.stdout(), strings.TrimSuffix(text, "\n")+"\n")
+}
+
+// ResultAddress is Result for an address.
+func (t *Terminal) ResultAddress(address string) {
+	if t.config.OutIsTerminal {
+		address = foreign.Address(address)
+	}
+	t.write(t.stdout(), address+"\n")
 }
 
 // ResultJSON is Result for encoded JSON.

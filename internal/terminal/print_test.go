@@ -54,10 +54,11 @@ func TestResults(t *testing.T) {
 		var out bytes.Buffer
 		s := New(Config{Out: &out, Err: &out, OutIsTerminal: onTerminal})
 		s.Result("one\n\ttwo\x1b[2J\u202e\n")
+		s.ResultAddress("a:\u202e`")
 		s.ResultJSON([]byte("{\"a\":\r\"\u009b\"}"))
-		want := "one\n\ttwo\x1b[2J\u202e\n{\"a\":\r\"\u009b\"}\n"
+		want := "one\n\ttwo\x1b[2J\u202e\na:\u202e`\n{\"a\":\r\"\u009b\"}\n"
 		if onTerminal {
-			want = "one\n\ttwo[2J\n{\"a\": \"\\u009b\"}\n"
+			want = "one\n\ttwo[2J\na:%E2%80%AE%60\n{\"a\": \"\\u009b\"}\n"
 		}
 		if out.String() != want {
 			t.Errorf("terminal %v: %q", onTerminal, out.String())
