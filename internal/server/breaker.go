@@ -16,9 +16,10 @@ const (
 	breakerMaxPause = time.Minute
 
 	// badBurst calls may be spent on tokens that turn out bad before they are
-	// limited to badRate a second. A good token costs nothing, so nobody who
-	// has one is limited unless somebody without floods the server, and then
-	// only until it has been checked once.
+	// limited to badRate a second, half of that for those of one address. A good
+	// token costs nothing, so nobody who has one is limited unless addresses
+	// without flood the server, more than one, and then only until it has been
+	// checked once.
 	badBurst = 200
 	badRate  = 10
 )
@@ -105,15 +106,25 @@ func (b *breaker) isOpen() bool {
 // budget bounds what bad tokens may cost the provider: badBurst calls, and
 // badRate a second from then on.
 type budget struct {
+	each *rateLimiter // what one address may spend
+
 	mu   sync.Mutex
 	left float64
 	at   time.Time
 }
 
-func newBudget() *budget { return &budget{left: badBurst, at: time.Now()} }
+func newBudget() *budget {
+	each := newRateLimiter(badRate / 2.0)
+	each.burst = badBurst / 2
+	return &budget{each: each, left: badBurst, at: time.Now()}
+}
 
-// allow reports whether a call may be made for a token nothing is known of.
-func (b *budget) allow() error {
+// allow reports whether a call may be made for a token nothing is known of, which
+// came from that address.
+func (b *budget) allow(client string) error {
+	if !b.each.open(client) {
+		return busy("too many bad tokens of this address")
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill()
@@ -123,8 +134,9 @@ func (b *budget) allow() error {
 	return nil
 }
 
-// spend takes what a bad token cost.
-func (b *budget) spend() {
+// spend takes what a bad token from that address cost.
+func (b *budget) spend(client string) {
+	b.each.allow(client)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill()

@@ -120,7 +120,7 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 			p.end = func() { c.unknown.give(o, 1) }
 		}
 		c.checks[key] = p
-		go c.run(key, token, p, known != nil)
+		go c.run(key, token, p, known != nil, clientOf(ctx))
 	}
 	c.mu.Unlock()
 	return c.await(ctx, p, known)
@@ -184,9 +184,10 @@ type knownKey struct{}
 func wasGood(ctx context.Context) bool { return ctx.Value(knownKey{}) != nil }
 
 // run performs one check and keeps what may be kept.
-func (c *cache) run(key tokenKey, token string, p *pending, known bool) {
+func (c *cache) run(key tokenKey, token string, p *pending, known bool, client string) {
 	ctx, cancel := context.WithTimeout(c.life, fetchTimeout)
 	defer cancel()
+	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{client: client}) // whom it is for
 	if known {
 		ctx = context.WithValue(ctx, knownKey{}, true)
 	}

@@ -275,3 +275,46 @@ func TestRow49KnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
 		t.Error("a forged token passed")
 	}
 }
+
+// One address that sends bad opaque tokens as fast as it can spends what it may
+// and no more: the first token of somebody elsewhere is still checked.
+func TestBadTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, client := newMemoryIssuer(t)
+		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer good") {
+				answer(200, logtoClaims)(w, r)
+				return
+			}
+			serveUnknownToken(w, r)
+		}
+		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		defer func() { _ = s.Close(context.Background()) }()
+		ask := func(address, token string) int {
+			r := httptest.NewRequest("POST", "/mcp", strings.NewReader(callWhoami))
+			r.Host, r.RemoteAddr = "127.0.0.1:3001", address+":1"
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("Content-Type", "application/json")
+			rec := httptest.NewRecorder()
+			s.ServeHTTP(rec, r)
+			return rec.Code
+		}
+		refused := map[int]int{}
+		for n := range 600 {
+			refused[ask("192.0.2.1", fmt.Sprint("bad-", n))]++
+			if n%100 == 99 {
+				if got := ask("198.51.100.7", fmt.Sprint("good-", n)); got != 200 {
+					t.Errorf("after %d bad tokens of another address: %d", n, got)
+				}
+				time.Sleep(time.Second)
+			}
+		}
+		if calls := i.userinfoCalls.Load(); refused[503] < 400 || refused[401]+refused[503] != 600 || calls > 150 {
+			t.Errorf("the flood was answered %v, the provider asked %d times", refused, calls)
+		}
+		time.Sleep(time.Minute)
+		if got := ask("192.0.2.1", "good-again"); got != 200 {
+			t.Errorf("the same address later: %d", got)
+		}
+	})
+}

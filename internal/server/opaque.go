@@ -53,7 +53,7 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 		return Identity{}, err
 	}
 	if !wasGood(ctx) {
-		if err := v.budget.allow(); err != nil {
+		if err := v.budget.allow(clientOf(ctx)); err != nil {
 			return Identity{}, err
 		}
 	}
@@ -75,7 +75,7 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 	}
 	v.breaker.report(true, 0)
 	if errors.Is(err, ErrInvalidToken) {
-		v.budget.spend()
+		v.budget.spend(clientOf(ctx))
 	}
 	return id, err
 }

@@ -62,6 +62,12 @@ func (l *rateLimiter) allow(key string) (retryAfter int, ok bool) {
 	return max(1, int(math.Ceil(delay.Seconds()))), false
 }
 
+// open reports whether a request of key would be taken, and takes none.
+func (l *rateLimiter) open(key string) bool {
+	now := time.Now()
+	return l.bucket(key, now).TokensAt(now) >= 1
+}
+
 func (l *rateLimiter) bucket(key string, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
