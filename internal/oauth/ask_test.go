@@ -68,6 +68,11 @@ func TestA4AskTable(t *testing.T) {
 			{0, login, AskForgotten, false, false, Allowed},
 			{0, endOnly, AskUnanswered, false, false, Allowed},
 			{s, login, "", false, false, RefusedRepeating},
+			{4 * m, login, AskForgotten, false, false, Allowed},
+			{0, endOnly, AskUnanswered, false, false, Allowed},
+			{4 * m, login, AskForgotten, false, false, Allowed},
+			{0, endOnly, AskUnanswered, false, false, Allowed},
+			{4 * m, login, AskSignedIn, false, false, Allowed}, // there were answers
 		},
 		"another issuer each time": {
 			{0, at("1"), AskSignedIn, false, false, Allowed},

@@ -163,6 +163,7 @@ func (c *Client) loginCommand() string {
 	for _, flag := range []struct{ name, value string }{
 		{"--profile", key.Profile},
 		{"--client-id", key.ClientID},
+		{"--issuer", key.Issuer},
 		{"--issuer", c.cfg.Issuer},
 	} {
 		if flag.value != "" {

@@ -81,7 +81,8 @@ func TestScripts(t *testing.T) {
 // lab starts a provider and a whoami server and sets $URL, $SSE and $ISSUER. With
 // "short" access tokens live for a second, with "unregistered" the provider does
 // not know the server, with "closed" it registers nobody; with "scopes" the tool
-// whoami_details needs a scope of its own.
+// whoami_details needs a scope of its own, which with "norole" the provider does
+// not grant.
 func lab(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("lab does not fail")
@@ -98,6 +99,10 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 			toolScopes = map[string][]string{"whoami": {"whoami:read"}, "whoami_details": {"whoami:details"}}
 			for k := range cfg.Resources {
 				cfg.Resources[k].Scopes = []string{"whoami:read", "whoami:details"}
+			}
+		case "norole": // after scopes: the person may not have the tool's
+			for k := range cfg.Resources {
+				cfg.Resources[k].Scopes = []string{"whoami:read"}
 			}
 		case "short":
 			cfg.AccessTokenTTL = time.Second

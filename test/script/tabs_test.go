@@ -30,6 +30,8 @@ type hostile struct {
 	t     *testing.T
 	state string
 	env   []string
+	// clientID is that of the account whose asks later makes older.
+	clientID string
 
 	// refuse says how a call with a token is refused: a status and the
 	// parameters of the challenge, 0 for an answer.
@@ -248,7 +250,7 @@ func (c *client) tool(id int) string { return c.call(id, "tools/call", `{"name":
 // later makes everything that was asked so far older.
 func (h *hostile) later(by time.Duration) {
 	h.t.Helper()
-	key := oauth.Key{Server: h.URL + "/mcp"}
+	key := oauth.Key{Server: h.URL + "/mcp", ClientID: h.clientID}
 	st, err := store.Open(store.Options{Dir: h.state, Kind: store.KindFile})
 	if err == nil {
 		if cred, err := st.Load(h.t.Context(), key); err == nil {
@@ -483,12 +485,42 @@ func (h *hostile) awaitTab() {
 	}
 }
 
+// A person who runs login has acted, also when the kept login works and there is
+// nothing to ask: what the server wants more scopes for may be asked again.
+func TestA4TabBudgetActedWithoutATab(t *testing.T) {
+	h := newHostile(t)
+	c := h.bridge("--timeout", "1s")
+	if got := c.tool(1); !strings.Contains(got, `"result"`) {
+		t.Fatal(got)
+	}
+	scope := func(call int) (int, string) {
+		return 403, fmt.Sprintf(`, error="insufficient_scope", scope="s%d"`, call)
+	}
+	h.set(func() { h.silent, h.refuse = true, scope })
+	for i := range 5 {
+		h.later(time.Hour)
+		c.tool(i + 2)
+	}
+	if got := c.tool(9); !strings.Contains(got, "nobody has answered the last 3") || h.opened() != 4 {
+		t.Fatalf("%d tabs, %s", h.opened(), got)
+	}
+	h.set(func() { h.refuse = nil })
+	if out, err := h.command("login", h.URL+"/mcp").CombinedOutput(); err != nil || !strings.Contains(string(out), "already signed in") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	h.set(func() { h.refuse = scope })
+	c.tool(10)
+	if n := h.opened(); n != 5 {
+		t.Errorf("%d tabs", n)
+	}
+}
+
 // logout takes what is known along.
 func TestA4TabBudgetEndsWithLogout(t *testing.T) {
 	h := newHostile(t)
-	h.silent, h.newIssuers = true, true
+	h.silent, h.clientID = true, "mine"
 	for range 4 {
-		c := h.bridge("--timeout", "1s")
+		c := h.bridge("--timeout", "1s", "--client-id", "mine")
 		c.tool(1)
 		c.end()
 		h.later(4 * time.Minute)
@@ -496,11 +528,11 @@ func TestA4TabBudgetEndsWithLogout(t *testing.T) {
 	if n := h.opened(); n != 3 {
 		t.Fatalf("%d tabs", n)
 	}
-	if out, err := h.command("logout", h.URL+"/mcp").CombinedOutput(); err != nil {
+	if out, err := h.command("logout", "--client-id", "mine", h.URL+"/mcp").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	h.set(func() { h.silent = false })
-	if got := h.bridge().tool(1); !strings.Contains(got, `"result"`) || h.opened() != 4 {
+	if got := h.bridge("--client-id", "mine").tool(1); !strings.Contains(got, `"result"`) || h.opened() != 4 {
 		t.Errorf("%d tabs, %s", h.opened(), got)
 	}
 }
