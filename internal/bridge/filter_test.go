@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -57,5 +58,77 @@ func TestFilterPatterns(t *testing.T) {
 		if matches(c.pattern, c.name) != c.want {
 			t.Errorf("%q and %q", c.pattern, c.name)
 		}
+	}
+}
+
+// A list of tools is filtered by what the client has asked, whichever way it comes.
+func TestA10ListIsFilteredEverywhere(t *testing.T) {
+	for _, size := range []int{1, 6 << 20} {
+		tools := func(id string) string {
+			return `{"jsonrpc":"2.0","id":` + id + `,"result":{"x":"` + strings.Repeat("y", size) + `","tools":[{"name":"hidden"},{"name":"shown"}]}}`
+		}
+		for name, answer := range map[string]http.HandlerFunc{
+			"JSON": func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, tools("7"))
+			},
+			"a list of answers": func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `[{"jsonrpc":"2.0","id":9,"result":{}},`+tools("7")+`]`)
+			},
+			"events": func(w http.ResponseWriter, _ *http.Request) { events(w, "data: "+tools("7.0")+"\n\n") },
+			"resumed": func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					events(w, "id: 1\nretry: 1\ndata:\n\n")
+					return
+				}
+				events(w, "id: 2\ndata: "+tools("7")+"\n\n")
+			},
+		} {
+			asked := []string{`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`, `[{"jsonrpc":"2.0","id":7,"method":"tools/list"}]`, `{"jsonrpc":"2.0","method":"tools\/list","id":7}`}
+			for _, line := range asked[:min(len(asked), 1+len(asked)*1000/size)] {
+				s := &server{get: answer, on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+					"tools/list": func(w http.ResponseWriter, r *http.Request, _ json.RawMessage) { answer(w, r) },
+				}}
+				r := newRig(t, s, passOn, func(c *Config, _ *upstream.Config) { c.Tools = Filter{Ignore: []string{"hidden"}} })
+				r.send(line)
+				if got := r.line(); strings.Contains(got, "hidden") || !strings.Contains(got, `"tools":[{"name":"shown"}]`) {
+					t.Errorf("%s, %d bytes, asked by %s: %.200q", name, size, line, got)
+				}
+			}
+		}
+	}
+}
+
+// The same over the stream of HTTP+SSE, where the id alone says what an answer is to.
+func TestA10ListIsFilteredOverSSE(t *testing.T) {
+	said := make(chan string)
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			events(w, "event: endpoint\ndata: /post\n\n")
+			for {
+				select {
+				case text := <-said:
+					events(w, "data: "+text+"\n\n")
+				case <-r.Context().Done():
+					return
+				}
+			}
+		}
+		w.WriteHeader(http.StatusAccepted)
+		go func() {
+			said <- `[[{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"hidden"}]}}]]`
+			said <- `{"jsonrpc":"2.0","id":8,"result":{"tools":[{"name":"hidden"}]}}`
+			said <- `{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"hidden"}]},"ID":8}`
+			said <- `[{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"hidden"},{"name":"shown"}]}}]`
+		}()
+	})
+	r := newRig(t, h, func(c *Config, u *upstream.Config) {
+		u.Transport = upstream.SSE
+		c.Tools = Filter{Ignore: []string{"hidden"}}
+	})
+	r.send(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`)
+	if got := r.line(); got != `{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"shown"}]}}` {
+		t.Errorf("%.200q", got)
 	}
 }
