@@ -140,7 +140,7 @@ func (l *large) took(n int) {
 		return
 	}
 	switch {
-	case l.to != nil && !l.scan.Result():
+	case l.to != nil && l.scan.Ambiguous():
 		l.fail(errNotAnswer)
 	case l.to != nil:
 		l.pass(part)

@@ -68,6 +68,7 @@ var largeTexts = []string{
 	`{"jsonrpc":"2.0","id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}}`,
 	`{"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"jsonrpc":"2.0","id":7}`,
 	"{\n  \"result\": {\r\n \"x\": [1,2,3,4,5,6,7,8,9]\n  },\n \"id\": 7.0\n}",
+	`{"id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"error":null}`,
 	`{"id":8,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}}`,
 	`{"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"id":8}`,
 	`{"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"id":7`,
