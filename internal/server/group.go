@@ -40,7 +40,7 @@ func NewGroup(configs ...Config) (*Group, error) {
 	life, endLife := context.WithCancel(context.Background())
 	g := &Group{endLife: endLife}
 	pool := &issuerPool{
-		life: life, providers: make(map[string]*provider), limits: newLimits(configs[0].Operations.withDefaults()),
+		life: life, providers: make(map[string]*provider), limits: newLimits(configs[0].withDefaults()),
 	}
 	var errs []error
 	for _, cfg := range configs {

@@ -92,7 +92,7 @@ func New(cfg Config) (*Server, error) {
 	if s.version == "" {
 		s.version = "dev"
 	}
-	s.ops = cfg.Operations.withDefaults()
+	s.ops = cfg.withDefaults()
 	if s.limits = newLimits(s.ops); cfg.shared != nil {
 		s.limits = cfg.shared.limits
 	}
