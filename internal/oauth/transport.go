@@ -97,10 +97,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		foreign.Discard(resp)
 		if cred, err = t.client.renew(req.Context(), w); err != nil {
-			if w.fresh && errors.Is(err, errAskedAlready) {
-				err = t.client.refusedAgain(w.challenge)
-			}
-			return nil, err
+			return nil, t.client.notRenewed(w, err)
 		}
 		early = nil
 		if req, err = replay(req); err != nil {
@@ -192,6 +189,15 @@ func (c *Client) withoutAsking(ctx context.Context, cred Credential) (newer Cred
 func (c *Client) tellNotPermitted(cred Credential, challenge Challenge) {
 	c.log.Warn("the signed-in account lacks a permission that the server wants; signing in again would not change that",
 		"scopes", foreign.Line(strings.Join(challenge.Scopes(), " ")), "account", foreign.Line(cred.Account))
+}
+
+// notRenewed is the error for a renewal that came to nothing: a new token that is
+// refused as well has another cause than that nobody is asked again.
+func (c *Client) notRenewed(w want, err error) error {
+	if w.fresh && errors.Is(err, errAskedAlready) {
+		return c.refusedAgain(w.challenge)
+	}
+	return err
 }
 
 func (c *Client) refusedAgain(challenge Challenge) error {
