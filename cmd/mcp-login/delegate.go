@@ -41,7 +41,7 @@ const (
 // delegate returns what starts the process, with the same flags.
 func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 	return func(ctx context.Context, d oauth.Demand) error {
-		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), Secrets: a.env.secrets()})
+		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), KeyIssuer: s.key.Issuer, Secrets: a.env.secrets()})
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
 		}
@@ -96,6 +96,8 @@ type handover struct {
 	oauth.Demand
 	// Program is the name of the client program, "" when it is not known.
 	Program string `json:"program,omitzero"`
+	// KeyIssuer is Key.Issuer of the account.
+	KeyIssuer string `json:"key_issuer,omitzero"`
 	// Secrets are the variables that are in no environment: other processes of
 	// the user can read that of a process, but not what it reads.
 	Secrets map[string]string `json:"secrets,omitempty"`

@@ -77,6 +77,13 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 		return failed("the server's operator has to add authorization_servers", "the metadata names no provider")
 	}
 	x.resource, x.issuer = &m, m.AuthorizationServers[0]
+	if pinned := x.o.issuer; pinned != "" {
+		if !slices.Contains(m.AuthorizationServers, pinned) {
+			x.issuer = ""
+			return failed("correct --issuer, which is compared character for character, or ask the server's operator", "the server names %s, and --issuer is %s", strings.Join(m.AuthorizationServers, ", "), pinned)
+		}
+		x.issuer = pinned
+	}
 	return passed("resource %s, provider %s%s", m.Resource, strings.Join(m.AuthorizationServers, ", "), wanting(m.ScopesSupported))
 }
 

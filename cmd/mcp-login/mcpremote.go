@@ -113,6 +113,9 @@ func translateMCPRemote(args []string, getenv func(string) string) ([]string, er
 		name, value, joined := strings.Cut(word, "=")
 		f := slices.IndexFunc(mcpRemoteFlags, func(f mcpRemoteFlag) bool { return f.name() == name && (!joined || f.takesValue()) })
 		switch {
+		case word == "--issuer" && i+1 < len(args): // ours, and its value looks like the server
+			i++
+			t.out = append(t.out, word+"="+args[i])
 		case f < 0 && expectPort && isPort(word):
 			t.port, t.theirs = word, true
 		case f < 0 && t.url == "" && strings.Contains(word, "://") && !strings.HasPrefix(word, "-"):

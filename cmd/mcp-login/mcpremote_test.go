@@ -45,7 +45,7 @@ func TestMCPRemoteFlags(t *testing.T) {
 	for _, tc := range []struct{ theirs, ours string }{
 		{"--header X-Key:~${KEY}", "--header=X-Key:~${KEY}"},
 		{"--header=X:y", "--header=X:y"},
-		{"--header-file " + headers, "--header=X-One:~1 --header=X-Two:${TWO}"},
+		{"--header-file " + headers, "--header-file=" + headers},
 		{"--transport http-first", "--transport=auto"},
 		{"--transport sse-first", "--transport=auto"},
 		{"--transport http-only", "--transport=http"},

@@ -60,13 +60,19 @@ func seconds(name string, zero bool) func(*mcpRemoteArgs, string) error {
 var headerLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_-]+):\s*(.*)$`) })
 
 func (t *mcpRemoteArgs) header(line string) error {
-	if m := headerLine().FindStringSubmatch(line); m != nil {
-		t.headers[m[1]] = m[2]
-	}
+	t.noteHeader(line)
 	t.out = append(t.out, "--header="+line) // judged where it is parsed
 	return nil
 }
 
+func (t *mcpRemoteArgs) noteHeader(line string) {
+	if m := headerLine().FindStringSubmatch(line); m != nil {
+		t.headers[m[1]] = m[2]
+	}
+}
+
+// headerFile leaves the headers in their file: arguments can be seen by others,
+// and are handed on to the process that waits for a sign-in.
 func (t *mcpRemoteArgs) headerFile(path string) error {
 	data, err := readLimited(path)
 	if err != nil {
@@ -80,10 +86,9 @@ func (t *mcpRemoteArgs) headerFile(path string) error {
 		if !headerLine().MatchString(line) {
 			return fmt.Errorf("line %d of %s is not of the form Name: value", i+1, path)
 		}
-		if err := t.header(line); err != nil {
-			return err
-		}
+		t.noteHeader(line)
 	}
+	t.out = append(t.out, "--header-file="+path)
 	return nil
 }
 

@@ -130,13 +130,20 @@ func (o *options) scope() []string {
 	return append([]string{}, strings.Fields(o.scopes)...)
 }
 
+// ofAnotherClient reports whether the variable with a secret stands beside one
+// with another client than the flags name.
+func (o *options) ofAnotherClient(getenv func(string) string) bool {
+	with := getenv("MCP_LOGIN_CLIENT_ID")
+	return getenv(clientSecretName) != "" && with != "" && with != o.clientID
+}
+
 // identity reads the client's secret from where secrets may be: a file or a
 // variable, never the command line, which other users can see.
 func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	id := oauth.Identity{ClientID: o.clientID, MetadataURL: o.metadataURL, Name: "mcp-login"}
 	secret := getenv(clientSecretName)
-	if with := getenv("MCP_LOGIN_CLIENT_ID"); with != "" && with != o.clientID {
-		secret = "" // it is that client's
+	if o.ofAnotherClient(getenv) {
+		secret = ""
 	}
 	if o.clientInfo != "" {
 		_, given, err := parseClientInfo(o.clientInfo, getenv)

@@ -121,7 +121,7 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{server: server, key: adopted(st, o.key(server)), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
+	s := &session{server: server, key: a.keptUnder(st, o.key(server)), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
 	s.here = a.opensHere(o)
 	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
 	if s.verb {
@@ -135,6 +135,16 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 
 // adoptTimeout bounds the look at what is kept, at the start of a session.
 const adoptTimeout = 5 * time.Second
+
+// keptUnder is the key of the account. The process that signs in for another one
+// takes that one's, which waits for it.
+func (a *app) keptUnder(st *store.Store, key oauth.Key) oauth.Key {
+	if a.order != nil {
+		key.Issuer = a.order.KeyIssuer
+		return key
+	}
+	return adopted(st, key)
+}
 
 // adopted is the key under which the account is kept: --issuer that is added later
 // finds the login of that issuer that is kept without, and leaves it there, so that
@@ -167,6 +177,9 @@ func adopted(st *store.Store, key oauth.Key) oauth.Key {
 
 // signIn sets up how the session signs in.
 func (a *app) signIn(o options, s *session, ask asking) error {
+	if o.ofAnotherClient(a.variables(o)) {
+		s.log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, and is not used for this one", "client_id", o.clientID)
+	}
 	identity, err := o.identity(a.variables(o))
 	if err != nil {
 		return err

@@ -80,8 +80,10 @@ func watch(address string) int {
 	defer f.Close()
 	fmt.Fprintln(f, os.Args, os.Environ())
 	for _, pid := range []int{os.Getpid(), os.Getppid()} {
-		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		fmt.Fprintf(f, "%q\n", line)
+		for _, name := range []string{"cmdline", "environ"} {
+			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+			fmt.Fprintf(f, "%q\n", line)
+		}
 	}
 	return approve(address)
 }

@@ -112,6 +112,36 @@ func TestA5IssuerIsPinned(t *testing.T) {
 	}
 }
 
+// A client given by hand stays with the issuer that it was first used at, although
+// the login there came to nothing.
+func TestA6ClientOfAnAttempt(t *testing.T) {
+	second := honest(t, func(string, *http.Request, string) string { return "" })
+	var named string
+	first := honest(t, func(base string, r *http.Request, _ string) string {
+		if named != "" && strings.HasPrefix(r.URL.Path, "/.well-known/oauth-protected-resource") {
+			return jsonAnswer(`{"resource":"` + base + `/mcp","authorization_servers":["` + named + `"]}`)
+		}
+		return ""
+	})
+	p := newProgram(t)
+	args := []string{"login", first.url + "/mcp", "--client-id=by-hand", "--no-browser", "--timeout=2s"}
+	if _, stderr, _ := p.run(args...); !strings.Contains(stderr, first.url+"/authorize") {
+		t.Fatal(stderr)
+	}
+	named = second.url
+	_, stderr, code := p.run(args...)
+	if code == 0 || !strings.Contains(stderr, "the client by-hand belongs to "+first.url) || !strings.Contains(stderr, "--issuer "+second.url) {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+	if strings.Contains(second.heard(), "by-hand") {
+		t.Errorf("another issuer heard %s", second.heard())
+	}
+	// The line of the hint is another account.
+	if _, stderr, _ := p.run(append(args, "--issuer="+second.url)...); !strings.Contains(stderr, second.url+"/authorize") {
+		t.Error(stderr)
+	}
+}
+
 // The secret of a login goes on to the issuer that had it, also when the login is
 // made again; another issuer later gets neither the secret nor the client id.
 func TestA6ClientStaysWithItsIssuer(t *testing.T) {

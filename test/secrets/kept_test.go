@@ -72,7 +72,10 @@ func TestA2ForeignSecretsStayAway(t *testing.T) {
 func TestA2SecretOfAnotherClient(t *testing.T) {
 	s := honest(t, func(string, *http.Request, string) string { return "" })
 	p := newProgram(t, "MCP_LOGIN_CLIENT_SECRET="+secret, "MCP_LOGIN_CLIENT_ID=other")
-	p.run("login", s.url+"/mcp", "--device", "--client-id=app", "--timeout=20s")
+	_, stderr, _ := p.run("login", s.url+"/mcp", "--device", "--client-id=app", "--timeout=20s")
+	if !strings.Contains(stderr, "is not used for this one") {
+		t.Errorf("nothing is said of it: %s", stderr)
+	}
 	if carriesSecret(s.heard()) {
 		t.Errorf("a client had the secret of another one:\n%s", s.heard())
 	}
@@ -102,9 +105,9 @@ func TestW6Environment(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("environments of other processes are read from /proc")
 	}
-	const key, other, file = "KEY-IN-A-HEADER-0123456789", "KEY-IN-JSON-0123456789", "KEY-IN-A-FILE-0123456789"
+	const key, other, file, literal = "KEY-IN-A-HEADER-0123456789", "KEY-IN-JSON-0123456789", "KEY-IN-A-FILE-0123456789", "LITERAL-IN-A-FILE-0123456789"
 	record, headers := filepath.Join(t.TempDir(), "record"), filepath.Join(t.TempDir(), "headers")
-	if err := os.WriteFile(headers, []byte("X-File: ${FILE_KEY}\n"), 0o600); err != nil {
+	if err := os.WriteFile(headers, []byte("X-File: ${FILE_KEY}\nX-Literal: "+literal+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := honest(t, func(string, *http.Request, string) string { return "" })
@@ -122,7 +125,7 @@ func TestW6Environment(t *testing.T) {
 	if !strings.Contains(string(seen), "detached-login") {
 		t.Errorf("the login was not detached: %s", seen)
 	}
-	for _, value := range []string{key, other, file, "PASSPHRASE-0123456789"} {
+	for _, value := range []string{key, other, file, literal, "PASSPHRASE-0123456789"} {
 		if strings.Contains(string(seen), value) {
 			t.Errorf("%s is in the environment or the arguments of the browser or of what started it", value)
 		}
@@ -130,7 +133,7 @@ func TestW6Environment(t *testing.T) {
 	if !strings.Contains(string(seen), "ORDINARY=stays") {
 		t.Error("other variables are gone")
 	}
-	if heard := s.heard(); !strings.Contains(heard, key) || !strings.Contains(heard, file) {
+	if heard := s.heard(); !strings.Contains(heard, key) || !strings.Contains(heard, file) || !strings.Contains(heard, literal) {
 		t.Errorf("the headers did not arrive: %s", heard)
 	}
 }
