@@ -80,10 +80,11 @@ func (g *Guard) HTTPClient() *http.Client {
 	transport := &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
 			u, err := g.proxy(r)
-			if u != nil {
-				g.proxies.Store(u.Host, true)
+			if u == nil || err != nil {
+				return u, err
 			}
-			return u, err
+			g.proxies.Store(u.Host, true)
+			return u, g.throughProxy(r)
 		},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			host, _, _ := net.SplitHostPort(addr)
@@ -133,6 +134,20 @@ func (g *Guard) ForBrowser(ctx context.Context, name, address string) (string, e
 		}
 	}
 	return clean, nil
+}
+
+// throughProxy judges what a proxy is asked for as far as the name goes; the rest
+// is the proxy's to keep.
+func (g *Guard) throughProxy(r *http.Request) error {
+	if origin.SameOrigin(r.URL, g.server) || g.vouched(r.URL.Hostname()) {
+		return nil
+	}
+	for _, ip := range addressesByName(r.URL.Hostname()) {
+		if err := g.judge(r.Context(), ip, "connect to"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // control runs once for each address that is about to be connected to.

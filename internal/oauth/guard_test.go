@@ -106,6 +106,31 @@ func TestA11ServerIsWhereItProvesItsName(t *testing.T) {
 	}
 }
 
+// A11: a proxy is not asked for what would be refused without it, as far as that
+// can be seen.
+func TestA11ThroughProxy(t *testing.T) {
+	var asked []string
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Host)
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer proxy.Close()
+	client := NewGuard(&url.URL{Scheme: "https", Host: "mcp.example"}, func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }, nil, "https://10.0.0.9").HTTPClient()
+	for address, want := range map[string]bool{
+		"https://10.0.0.1/token": false, "https://169.254.169.254/": false, "http://127.0.0.1:9/": false, "https://[::ffff:10.0.0.1]/": false,
+		"https://10.0.0.9/token": true, "https://mcp.example/x": true, "https://provider.example/": true,
+	} {
+		asked = nil
+		resp, err := client.Get(address)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if (len(asked) > 0) != want || !want && !strings.Contains(err.Error(), "refused to connect") {
+			t.Errorf("%s: asked %q, %v", address, asked, err)
+		}
+	}
+}
+
 // A11: an issuer that a person has named may be private, and nothing else.
 func TestA11NamedIssuer(t *testing.T) {
 	names(t, map[string][]string{"sso.corp.example": {"10.0.0.1"}, "evil.example": {"10.0.0.1"}, "sso.corp.example.evil.example": {"10.0.0.1"}})
