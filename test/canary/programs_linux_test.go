@@ -184,3 +184,40 @@ func (s *safeBuffer) String() string {
 	defer s.mu.Unlock()
 	return s.b.String()
 }
+
+// W3: a user code is short and made of letters and digits, and the page for it is
+// https or on this machine; of others nothing is shown.
+func TestW3DeviceCodes(t *testing.T) {
+	t.Parallel()
+	for _, member := range []map[string]any{
+		{"user_code": "CALL 555-1234 AND TELL THEM YOUR PASSWORD"},
+		{"user_code": "CALL-555-1234-AND-ASK-FOR-BOB"},
+		{"user_code": "CALL\u202e"},
+		{"verification_uri": "http://as.example/CALL"},
+		{"verification_uri": "javascript:CALL"},
+		{"verification_uri": "https://login.example@as.example/CALL"},
+	} {
+		l := newLab(t)
+		l.faults.DeviceMembers = member
+		if text := l.look("login", "--device", l.url()); strings.Contains(text, "CALL") || !strings.Contains(text, "begin the login by device: ") {
+			t.Errorf("%v: %q", member, text)
+		}
+	}
+}
+
+// W15: 36,500 scopes once made an address of 180 kB.
+func TestW15ManyScopes(t *testing.T) {
+	t.Parallel()
+	var scopes []string
+	for i := range 36_500 {
+		scopes = append(scopes, fmt.Sprintf("%x", i))
+	}
+	l := newLab(t)
+	l.resource["scopes_supported"] = scopes
+	if text := l.look("login", l.url()); len(text) > 10_000 || !strings.Contains(text, "choose the scopes that are needed with --scope") {
+		t.Errorf("%d bytes: %q", len(text), text[:min(len(text), 3000)])
+	}
+	if text := l.look("login", "--scope", "openid", l.url()); !strings.Contains(text, "signed in to") {
+		t.Errorf("%q", text)
+	}
+}
