@@ -40,7 +40,7 @@ func (w *wireOptions) register(f *pflag.FlagSet, or func(name, otherwise string)
 }
 
 // defaultMaxMessage is half of what a peer in Node.js can hold in one string, and
-// more than twice the largest message that anybody is known to send (decision 8).
+// more than twice the largest message that anybody is known to send (decision 10).
 const defaultMaxMessage = 256 << 20
 
 func (w *wireOptions) check() error {

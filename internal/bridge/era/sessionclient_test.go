@@ -345,3 +345,22 @@ func TestB8Refused(t *testing.T) {
 		}
 	})
 }
+
+// A server that opens every subscription and ends it at once is asked a few times,
+// however often it says yes.
+func TestW10Subscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		streams := 0
+		c, _, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			streams++
+			sink.Message(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", m.Param("notifications"))))
+			return nil
+		})
+		defer c.end()
+		c.ask(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+		time.Sleep(10 * time.Minute)
+		if streams < 5 || streams > 40 {
+			t.Errorf("%d streams in ten minutes", streams)
+		}
+	})
+}
