@@ -158,7 +158,7 @@ func (r *run) lines(in io.Reader) (<-chan line, <-chan error) {
 		reader := newLineReader(in, r.cfg.MaxMessage)
 		for {
 			raw, err := reader.next()
-			var over *lineTooLong
+			var over *lineTooLongError
 			if err != nil && !errors.As(err, &over) {
 				if errors.Is(err, io.EOF) {
 					err = nil
@@ -180,7 +180,7 @@ func (r *run) lines(in io.Reader) (<-chan line, <-chan error) {
 // line is one of the client, or says why it is none.
 type line struct {
 	raw  []byte
-	over *lineTooLong
+	over *lineTooLongError
 }
 
 // take handles one line of the client.

@@ -17,12 +17,12 @@ var errLineTooLong = errors.New("the message is larger than --max-message allows
 // maxKeptID bounds the id that is looked for in a line that is not kept.
 const maxKeptID = 64 << 10
 
-// lineTooLong is errLineTooLong with the id of the request that the line was, nil
+// lineTooLongError is errLineTooLong with the id of the request that the line was, nil
 // where none is known.
-type lineTooLong struct{ id []byte }
+type lineTooLongError struct{ id []byte }
 
-func (*lineTooLong) Error() string { return errLineTooLong.Error() }
-func (*lineTooLong) Unwrap() error { return errLineTooLong }
+func (*lineTooLongError) Error() string { return errLineTooLong.Error() }
+func (*lineTooLongError) Unwrap() error { return errLineTooLong }
 
 // lineReader cuts a stream into lines at LF, of any length. A CR before the LF
 // is dropped, a byte order mark at the start as well; every other byte,
@@ -72,7 +72,7 @@ func (l *lineReader) next() ([]byte, error) {
 			if !known || !over.Method() || over.End() != nil {
 				id = nil
 			}
-			return nil, &lineTooLong{id}
+			return nil, &lineTooLongError{id}
 		}
 		line := joined(parts, size)
 		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), nil

@@ -142,7 +142,8 @@ func FuzzEdited(f *testing.F) {
 		if err != nil && !json.Valid([]byte(raw)) || clean1 == clean2 || !isObject(m.Raw) {
 			return
 		}
-		first, want := Edit{clean1, []byte("7")}, []byte(nil)
+		first := Edit{clean1, []byte("7")}
+		var want []byte
 		if out {
 			first.Value = nil
 			want = With(Without(m.Raw, clean1), clean2, []byte("8"))
