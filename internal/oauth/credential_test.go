@@ -13,7 +13,7 @@ func TestKeyIDInjective(t *testing.T) {
 	key := rapid.Custom(func(t *rapid.T) Key {
 		return Key{
 			Server: part.Draw(t, "server"), Profile: part.Draw(t, "profile"), ClientID: part.Draw(t, "client"),
-			Resource: part.Draw(t, "resource"), Scopes: rapid.SliceOfN(part, 0, 3).Draw(t, "scopes"),
+			Resource: part.Draw(t, "resource"), Issuer: part.Draw(t, "issuer"), Scopes: rapid.SliceOfN(part, 0, 3).Draw(t, "scopes"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -25,7 +25,7 @@ func TestKeyIDInjective(t *testing.T) {
 }
 
 func sameKey(a, b Key) bool {
-	if a.Server != b.Server || a.Profile != b.Profile || a.ClientID != b.ClientID || a.Resource != b.Resource || len(a.Scopes) != len(b.Scopes) {
+	if a.Server != b.Server || a.Profile != b.Profile || a.ClientID != b.ClientID || a.Resource != b.Resource || a.Issuer != b.Issuer || len(a.Scopes) != len(b.Scopes) {
 		return false
 	}
 	count := map[string]int{}
@@ -39,6 +39,26 @@ func sameKey(a, b Key) bool {
 		}
 	}
 	return true
+}
+
+// Stores of earlier versions go on working: a key without an issuer is spelled as
+// it was before there was one.
+func TestKeysOfEarlierVersions(t *testing.T) {
+	for id, key := range map[string]Key{
+		"6f0267899ee17832816c37453a82bc9aaae9024ca13c01dae8a44a33de150886": {Server: "https://example.com/mcp"},
+		"c34754c3ca17baa9b9974c0778409194ef375ed5ce1af85dc9575a03db6527f4": {
+			Server: "https://example.com/mcp", Profile: "work", ClientID: "app", Resource: NoResource,
+			Scopes: []string{"b", "a"}, Grant: GrantClientCredentials, Params: []string{"x=y"},
+		},
+	} {
+		if key.ID() != id {
+			t.Errorf("%+v is %s, and was %s", key, key.ID(), id)
+		}
+		key.Issuer = "https://login.example.com"
+		if key.ID() == id {
+			t.Errorf("%+v is the account without an issuer", key)
+		}
+	}
 }
 
 // Security row 32: the margin scales with the lifetime, so that a token of a

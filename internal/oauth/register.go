@@ -115,7 +115,7 @@ func (c *Client) maySendSecret(issuer string) error {
 	before := c.secretAt
 	c.mu.Unlock()
 	switch {
-	case issuer == c.cfg.Issuer, issuer == before, c.cfg.TokenEndpoint != "":
+	case issuer == c.cfg.Issuer, issuer == before, c.cfg.TokenEndpoint != "" && c.cfg.Key.Grant == GrantClientCredentials:
 		return nil
 	case err == nil && (origin.Loopback(u.Hostname()) || origin.SameSite(u, c.cfg.Server)):
 		return nil
