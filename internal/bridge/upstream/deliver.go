@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,7 @@ type holding struct {
 }
 
 // How much may wait for a sink before bodies are left to the network, how many are
-// read then, and how often the others look whether it is still so.
+// read then, and how often it is looked whether it is still so.
 const (
 	muchHeld     = 4 << 20
 	maxTurns     = 32
@@ -38,22 +39,38 @@ func (h *holding) wait(ctx context.Context, resp *http.Response) (release func()
 		return nil, brokeOff(resp, err)
 	}
 	resp.Body = &begunBody{ReadCloser: resp.Body, first: first[:n]}
-	release = func() {}
-	if h.bytes.Load() < muchHeld { // most often: no ticker is made
-		return release, nil
+	if h.bytes.Load() < muchHeld {
+		return func() {}, nil
 	}
-	look := time.NewTicker(lookInterval)
-	defer look.Stop()
-	for h.bytes.Load() >= muchHeld {
-		select {
-		case h.turns <- struct{}{}:
-			return func() { <-h.turns }, nil
-		case <-look.C: // the turns may be with bodies that come slowly
-		case <-ctx.Done(): // the read that follows says so
-			return release, nil
+	select {
+	case h.turns <- struct{}{}:
+		return h.turn(), nil
+	case <-ctx.Done(): // the read that follows says so
+		return func() {}, nil
+	}
+}
+
+// turn returns what ends a turn. A body that comes slowly does not keep it from the
+// others once the client reads again.
+func (h *holding) turn() (end func()) {
+	give := sync.OnceFunc(func() { <-h.turns })
+	var ended atomic.Bool
+	var look *time.Timer
+	look = time.AfterFunc(time.Hour, func() {
+		switch {
+		case ended.Load():
+		case h.bytes.Load() >= muchHeld:
+			look.Reset(lookInterval)
+		default:
+			give()
 		}
+	})
+	look.Reset(lookInterval) // now that the variable is set
+	return func() {
+		ended.Store(true)
+		look.Stop()
+		give()
 	}
-	return release, nil
 }
 
 // give hands a message to a sink.
