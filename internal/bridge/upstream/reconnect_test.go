@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,12 +35,12 @@ func TestW10Reconnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				streams := 0
+				var streams atomic.Int64
 				u := over(t, Config{Transport: tc.transport}, func(r *http.Request) (*http.Response, error) {
 					if r.Method == http.MethodPost && (tc.transport == SSE || tc.message == notification) {
 						return response(http.StatusAccepted, nil, text("")), nil
 					}
-					streams++
+					streams.Add(1)
 					return response(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, text(tc.opened+tc.events)), nil
 				})
 				m, err := jsonrpc.Parse([]byte(tc.message))
@@ -54,8 +55,8 @@ func TestW10Reconnections(t *testing.T) {
 					}
 					time.Sleep(100 * time.Millisecond) // of a client that calls again
 				}
-				if streams > tc.most || streams < 3 {
-					t.Errorf("%d streams in ten minutes", streams)
+				if n := streams.Load(); n > int64(tc.most) || n < 3 {
+					t.Errorf("%d streams in ten minutes", n)
 				}
 				_ = u.Close(t.Context())
 			})
