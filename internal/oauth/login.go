@@ -268,9 +268,12 @@ func (c *Client) ask(ctx context.Context, p Prompt) {
 
 // signedIn keeps what a login has led to.
 func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
-	c.noteEnding(ctx, w, AskSignedIn)
 	cred.Attempt.Succeeded = true
 	c.change(ctx, func(Credential) Credential { return cred })
+	// Afterwards: a process that dies in between has asked without an answer, and
+	// the login is there. The other way round nobody would be asked again for a
+	// login that nobody has.
+	c.noteEnding(ctx, w, AskSignedIn)
 	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
 }
 

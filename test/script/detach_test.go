@@ -100,15 +100,6 @@ func (b *bridge) address() string {
 	}
 }
 
-func (b *bridge) line() string {
-	b.t.Helper()
-	line, err := b.out.ReadString('\n')
-	if err != nil {
-		b.t.Fatal("no line on stdout:", err)
-	}
-	return line
-}
-
 // approve plays the person.
 func (h *house) approve(address string) {
 	h.t.Helper()

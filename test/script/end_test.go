@@ -62,6 +62,16 @@ func (b *bridge) initialize() {
 	fmt.Fprintln(b.in, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
 }
 
+// line returns the next line on stdout.
+func (b *bridge) line() string {
+	b.t.Helper()
+	line, err := b.out.ReadString('\n')
+	if err != nil {
+		b.t.Fatal("no line on stdout:", err)
+	}
+	return line
+}
+
 // ended waits for the process and returns its exit code; it fails the test when
 // that takes longer than a hung process would be given.
 func (b *bridge) ended() int {
