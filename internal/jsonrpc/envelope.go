@@ -1,6 +1,9 @@
 package jsonrpc
 
-import "bytes"
+import (
+	"slices"
+	"strings"
+)
 
 // Breaks reports whether line breaks were passed. In what was read without an
 // error they stand between tokens, where none is needed.
@@ -26,11 +29,13 @@ func (s *Scanner) Ambiguous() bool {
 
 // note keeps which members of the envelope the text has.
 func (s *Scanner) note(name []byte) {
-	for slot, known := range envelope {
-		if known != "" && bytes.EqualFold(name, []byte(known)) {
-			s.doubled = s.doubled || s.seen[slot]
-			s.seen[slot] = true
-		}
+	at := slices.Index(envelope[:], string(name)) // most often as it should be
+	if at < 0 {
+		at = slices.IndexFunc(envelope[:], func(known string) bool { return strings.EqualFold(known, string(name)) })
+	}
+	if at > 0 {
+		s.doubled = s.doubled || s.seen[at]
+		s.seen[at] = true
 	}
 }
 
