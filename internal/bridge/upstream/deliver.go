@@ -15,14 +15,16 @@ import (
 // holding bounds what is held of answers while our own client does not read: once
 // that is much, only a few bodies are read, and the rest stays in the network.
 type holding struct {
-	bytes atomic.Int64  // of messages that a sink has not taken yet
-	turns chan struct{} // one for each body that is read while that is much
+	bytes  atomic.Int64  // of messages that a sink has not taken yet
+	bodies atomic.Int64  // that are read without a turn
+	turns  chan struct{} // one for each body that is read while that is much
 }
 
 // How much may wait for a sink before bodies are left to the network, how many are
 // read then, and how often it is looked whether it is still so.
 const (
 	muchHeld     = 4 << 20
+	likelySize   = 32 << 10 // of a body that is being read
 	maxTurns     = 32
 	lookInterval = 100 * time.Millisecond
 )
@@ -39,9 +41,10 @@ func (h *holding) wait(ctx context.Context, resp *http.Response) (release func()
 		return nil, brokeOff(resp, err)
 	}
 	resp.Body = &begunBody{ReadCloser: resp.Body, first: first[:n]}
-	if h.bytes.Load() < muchHeld {
-		return func() {}, nil
+	if h.bytes.Load()+h.bodies.Add(1)*likelySize < muchHeld {
+		return func() { h.bodies.Add(-1) }, nil
 	}
+	h.bodies.Add(-1)
 	select {
 	case h.turns <- struct{}{}:
 		return h.turn(), nil
