@@ -41,7 +41,7 @@ const (
 // delegate returns what starts the process, with the same flags.
 func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 	return func(ctx context.Context, d oauth.Demand) error {
-		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), KeyIssuer: s.key.Issuer, Secrets: a.env.secrets()})
+		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), KeyIssuer: s.key.Issuer, Secrets: a.env.secrets(), Pipes: givenPipes.all()})
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
 		}
@@ -101,6 +101,8 @@ type handover struct {
 	// Secrets are the variables that are in no environment: other processes of
 	// the user can read that of a process, but not what it reads.
 	Secrets map[string]string `json:"secrets,omitempty"`
+	// Pipes is what came out of pipes that flags name.
+	Pipes map[string][]byte `json:"pipes,omitempty"`
 }
 
 // handedOver reads what the process that delegate starts is told, before flags

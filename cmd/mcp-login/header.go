@@ -34,7 +34,7 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 func (o *options) headerLines() ([]string, error) {
 	var lines []string
 	for _, file := range o.headerFiles {
-		text, err := readLimited(file)
+		text, err := readGiven(file)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read --header-file: %w", err)}
 		}

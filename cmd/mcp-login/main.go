@@ -30,6 +30,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	order, secrets := handedOver(os.Args, os.Stdin)
 	env := newEnvironment(secrets)
+	if order != nil {
+		givenPipes.keep(order.Pipes)
+	}
 	time.AfterFunc(afterStart, func() { pace.Follow(heapPace, env.get) })
 	a := &app{in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, env: env, order: order, open: browser.OpenURL}
 	code := a.run(ctx, os.Args[1:])

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 )
 
@@ -74,7 +72,7 @@ func (t *mcpRemoteArgs) noteHeader(line string) {
 // headerFile leaves the headers in their file: arguments can be seen by others,
 // and are handed on to the process that waits for a sign-in.
 func (t *mcpRemoteArgs) headerFile(path string) error {
-	data, err := readLimited(path)
+	data, err := readGiven(path)
 	if err != nil {
 		return err
 	}
@@ -90,12 +88,6 @@ func (t *mcpRemoteArgs) headerFile(path string) error {
 	}
 	t.out = append(t.out, "--header-file="+path)
 	return nil
-}
-
-// readLimited reads a file a person wrote, of at most 1 MiB.
-func readLimited(path string) ([]byte, error) {
-	data, err := foreign.ReadFile(path, 1<<20)
-	return bytes.TrimPrefix(data, []byte("\ufeff")), err
 }
 
 func (t *mcpRemoteArgs) transport(value string) error {
@@ -216,7 +208,7 @@ func readJSONArgument(value string, getenv func(string) string, into any) error 
 	data := []byte(value)
 	if path, isFile := strings.CutPrefix(value, "@"); isFile {
 		var err error
-		if data, err = readLimited(path); err != nil {
+		if data, err = readGiven(path); err != nil {
 			return err
 		}
 	}

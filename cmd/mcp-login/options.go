@@ -153,7 +153,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 		secret = given.Reveal()
 	}
 	if o.clientSecretFile != "" {
-		b, err := readLimited(o.clientSecretFile)
+		b, err := readGiven(o.clientSecretFile)
 		if err != nil {
 			return id, usageError{fmt.Errorf("read the client secret: %w", err)}
 		}
@@ -166,7 +166,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	if o.clientKey == "" {
 		return id, nil
 	}
-	b, err := readLimited(o.clientKey)
+	b, err := readGiven(o.clientKey)
 	if err != nil {
 		return id, usageError{fmt.Errorf("read the client's key: %w", err)}
 	}

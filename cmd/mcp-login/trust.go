@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
+
+	"mcp-login/internal/foreign"
 )
 
 // trustOptions are the flags about certificates: whom to trust besides the
@@ -44,13 +46,13 @@ func (t *trustOptions) load() error {
 	if t.certificate == "" {
 		return nil
 	}
-	certificate, err := readLimited(t.certificate)
+	certificate, err := readGiven(t.certificate)
 	if err != nil {
 		return usageError{fmt.Errorf("read the client certificate: %w", err)}
 	}
 	key := certificate
 	if t.certKey != "" {
-		if key, err = readLimited(t.certKey); err != nil {
+		if key, err = readGiven(t.certKey); err != nil {
 			return usageError{fmt.Errorf("read the client certificate's key: %w", err)}
 		}
 	}
@@ -73,11 +75,11 @@ func (t *trustOptions) loadRoots() error {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if pem, err := readLimited(t.nodeFile); err == nil {
+	if pem, err := foreign.ReadFile(t.nodeFile, maxGiven); err == nil {
 		roots.AppendCertsFromPEM(pem)
 	}
 	for _, file := range t.caFiles {
-		pem, err := readLimited(file)
+		pem, err := readGiven(file)
 		if err != nil {
 			return usageError{fmt.Errorf("read --ca-file: %w", err)}
 		}

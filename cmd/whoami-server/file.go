@@ -47,7 +47,7 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) []mistake {
 }
 
 func parseFile(name string) (*yaml.Node, error) {
-	raw, err := foreign.ReadFile(name, maxConfigBytes)
+	raw, err := foreign.ReadGiven(name, maxConfigBytes)
 	if err != nil {
 		return nil, err
 	}

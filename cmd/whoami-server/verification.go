@@ -109,7 +109,7 @@ func (v *verificationOptions) parseIntrospection(cfg *server.Config, optional bo
 }
 
 func readSecret(path string) (string, error) {
-	raw, err := foreign.ReadFile(path, maxSecretBytes)
+	raw, err := foreign.ReadGiven(path, maxSecretBytes)
 	if err != nil {
 		return "", fmt.Errorf("introspection-secret-file: %w", err)
 	}

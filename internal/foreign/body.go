@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Errors of [ReadBody].
+// Errors of [ReadBody], [ReadFile] and [ReadGiven].
 var (
-	// ErrTooLarge is a body with more bytes than were asked for.
-	ErrTooLarge = errors.New("the answer is too large")
-	// ErrTooSlow is a body that had not ended when the time was over.
-	ErrTooSlow = errors.New("the answer takes too long to end")
+	// ErrTooLarge is something with more bytes than were asked for.
+	ErrTooLarge = errors.New("it is too large")
+	// ErrTooSlow is something that had not ended when the time was over.
+	ErrTooSlow = errors.New("it takes too long to end")
 )
 
 // AnswerTime is what the body of an answer gets that somebody waits for: a

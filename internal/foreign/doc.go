@@ -12,11 +12,12 @@
 //     [TextWriter] and [JSONWriter] do the same to what others write, such as logs.
 //  5. [ReadBody] reads the body of an HTTP answer within a limit of bytes and of
 //     time, and closes it.
-//  6. [ReadFile] reads a regular file within a limit of bytes.
-//  7. [Discard] gives a connection back that an answer still stands on, if
+//  6. [Discard] gives a connection back that an answer still stands on, if
 //     little is left of it, and closes it otherwise.
-//  7. [HTTPError] takes out of an error of net/http what the peer has sent.
-//  7. [LogLimit] bounds what strangers can make us write into a log.
+//  7. [ReadFile] reads a regular file within a limit of bytes, [ReadGiven] also a
+//     pipe, if a person has named it.
+//  8. [HTTPError] takes out of an error of net/http what the peer has sent.
+//  9. [LogLimit] bounds what strangers can make us write into a log.
 //
 // What is dropped are characters that are not seen but do something: control
 // characters (C0 with ESC, DEL, C1), what turns the direction of writing, line and

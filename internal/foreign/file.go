@@ -4,10 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 )
 
 // ErrNoFile is a name that stands for no regular file.
 var ErrNoFile = errors.New("not a regular file")
+
+// How long [ReadGiven] waits. A shell opens both ends of a pipe at once; behind it
+// there may be a program that asks for a password.
+const (
+	openTime  = 5 * time.Second
+	givenTime = time.Minute
+)
 
 // ReadFile reads a file that somebody else may have put there: a regular one of at
 // most limit bytes. Something that has its name and is none, such as a pipe whose
@@ -26,9 +35,53 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: %w", path, ErrNoFile)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: %w (more than %d bytes)", path, ErrTooLarge, limit)
+	return readUpTo(f, limit)
+}
+
+// ReadGiven reads what a person has named, on the command line or in a variable of
+// ours: a regular file, or a pipe or device like a shell's process substitution and
+// /dev/stdin. It reads at most limit bytes, waits a few seconds for the other end of
+// a pipe and a minute for the end of what comes, and returns ErrTooLarge and
+// ErrTooSlow. A pipe gives its bytes only once.
+func ReadGiven(path string, limit int64) ([]byte, error) {
+	return readGiven(path, limit, openTime, givenTime)
+}
+
+func readGiven(path string, limit int64, toOpen, toRead time.Duration) ([]byte, error) {
+	opened, done := make(chan struct{}), make(chan struct{})
+	var read []byte
+	var failed error
+	// Nothing ends os.Open of a pipe that nobody writes to: what is left waiting
+	// there ends with the process.
+	go func() {
+		defer close(done)
+		f, err := os.Open(path)
+		close(opened)
+		if failed = err; err == nil {
+			defer f.Close()
+			read, failed = readUpTo(f, limit)
+		}
+	}()
+	select {
+	case <-opened:
+	case <-time.After(toOpen):
+		return nil, fmt.Errorf("%s: %w: nobody writes to it (%v)", path, ErrTooSlow, toOpen)
 	}
-	return data, err
+	select {
+	case <-done:
+		return read, failed
+	case <-time.After(toRead):
+		return nil, fmt.Errorf("%s: %w (%v)", path, ErrTooSlow, toRead)
+	}
+}
+
+func readUpTo(f *os.File, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(data)) > limit:
+		return nil, fmt.Errorf("%s: %w (more than %d bytes)", f.Name(), ErrTooLarge, limit)
+	}
+	return data, nil
 }

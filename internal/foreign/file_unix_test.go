@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // What has the name of a file and is none neither hangs nor fills the memory.
@@ -39,5 +40,52 @@ func TestW15ReadFile(t *testing.T) {
 	}
 	if data, err := ReadFile(file, 4); !errors.Is(err, ErrTooLarge) || data != nil {
 		t.Errorf("%q, %v", data, err)
+	}
+}
+
+// What a person has named may be a pipe; neither one without a writer, nor one that
+// never ends, nor a device without an end is waited for.
+func TestReadGiven(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	writer := func(name string, write func(f *os.File)) string {
+		path := filepath.Join(dir, name)
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if write != nil {
+			go func() {
+				if f, err := os.OpenFile(path, os.O_WRONLY, 0); err == nil {
+					write(f)
+					_ = f.Close()
+				}
+			}()
+		}
+		return path
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	endless := func(f *os.File) {
+		for {
+			if _, err := f.WriteString("x"); err != nil {
+				return
+			}
+		}
+	}
+	for path, want := range map[string]error{
+		file: nil, writer("pipe", func(f *os.File) { _, _ = f.WriteString("123"); _, _ = f.WriteString("45") }): nil,
+		writer("nobody", nil): ErrTooSlow,
+		writer("silent", func(*os.File) { <-t.Context().Done() }): ErrTooSlow,
+		writer("endless", endless):                                ErrTooLarge,
+		"/dev/zero":                                               ErrTooLarge,
+		dir:                                                       syscall.EISDIR,
+		filepath.Join(dir, "none"):                                fs.ErrNotExist,
+	} {
+		data, err := readGiven(path, 5, time.Second, time.Second)
+		if !errors.Is(err, want) || want == nil && string(data) != "12345" || want != nil && data != nil {
+			t.Errorf("%s: %q, %v", path, data, err)
+		}
 	}
 }

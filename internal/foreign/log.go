@@ -20,8 +20,9 @@ const (
 )
 
 // LogLimit passes records on to another handler, their values as [Message] cuts
-// them, but only the first few of each kind, which is a message at a level: of what follows one a minute, with the
-// number of those that were left out. It is safe for concurrent use.
+// them, but only the first few of each kind, which is a message at a level: of what
+// follows one a minute, with the number of those that were left out. It is safe for
+// concurrent use.
 type LogLimit struct {
 	next slog.Handler
 	*logCounts

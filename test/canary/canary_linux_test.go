@@ -410,8 +410,11 @@ func TestA1CanaryInConfigurations(t *testing.T) {
 			{l.url(), "--static-oauth-client-info", "@" + name},
 			{l.url(), "--header-file", name},
 		} {
-			seen := onTerminal(t, l.command(args...)) // ends
-			check(t, strings.Join(args, " "), seen.all(), false)
+			t.Run(strings.Join(args, " "), func(t *testing.T) {
+				t.Parallel()
+				seen := onTerminal(t, l.command(args...)) // ends
+				check(t, strings.Join(args, " "), seen.all(), false)
+			})
 		}
 	}
 }
