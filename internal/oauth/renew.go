@@ -136,7 +136,12 @@ func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
 			return cred, err
 		}
 		// It asked nobody, or died.
-		if err := c.mayAsk(ctx, c.anyQuestion(cred, w), cred.Attempt); err != nil {
+		if err := c.mayAsk(ctx, c.anyQuestion(cred, w), cred.Attempt); err != nil && !c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
+			// What forbids it may be the login of another process that has
+			// come to its end just now.
+			if cred, newer := c.finished(ctx, w, began); !errors.Is(newer, errPersonNeeded) {
+				return cred, newer
+			}
 			return Credential{}, err
 		}
 	}
