@@ -31,7 +31,8 @@ const detachedFlag = "detached-login"
 const (
 	// detachedTimeout is how long a login for a client may take, unless
 	// --timeout says so.
-	detachedTimeout = 10 * time.Minute
+	detachedTimeout    = 10 * time.Minute
+	maxDetachedTimeout = 24 * time.Hour
 	// handoverTimeout bounds the start of the process.
 	handoverTimeout = 10 * time.Second
 	maxDemand       = 4 << 20
@@ -125,9 +126,10 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	if d == nil {
 		return usageError{hint{errors.New("no demand on stdin"), "leave out --" + detachedFlag}}
 	}
-	if !o.timeoutSet {
+	if !o.timeoutSet || o.timeout <= 0 {
 		o.timeout = detachedTimeout
 	}
+	o.timeout = min(o.timeout, maxDetachedTimeout)
 	// Whatever hangs, this process ends.
 	ctx, cancel := context.WithTimeout(ctx, o.timeout+time.Minute)
 	defer cancel()

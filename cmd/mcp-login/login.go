@@ -74,7 +74,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 		}
 	}
 	if err := s.client.Acted(ctx); err != nil {
-		s.log.Warn("earlier sign-ins that nobody answered still count", "error", err)
+		s.log.Warn("earlier sign-ins that led to nothing still count", "error", err)
 	}
 	before, _ := s.client.Credential(ctx)
 	// A real request decides: the server says whether a login is needed, and

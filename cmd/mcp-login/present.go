@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"time"
@@ -17,7 +18,11 @@ import (
 func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 	return func(ctx context.Context, p oauth.Prompt) {
 		record := store.Pending{URL: p.URL, LocalURL: p.Local, Mark: p.Mark, Here: s.here, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
-		if err := s.store.SetPending(ctx, s.key, record); err != nil {
+		err := s.store.SetPending(ctx, s.key, record)
+		if errors.Is(err, oauth.ErrEnded) {
+			return // with logout; Config.Wanted ends it
+		}
+		if err != nil {
 			s.log.Debug("the login is not shown to other processes", "reason", err)
 		} else {
 			s.published.Store(true)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
 )
 
@@ -90,10 +91,13 @@ func plainPort(port string) bool {
 
 // checkEndpoint accepts an address from metadata: absolute https, or http on
 // loopback (MCP: all endpoints are https, loopback exempt for development),
-// without user name or fragment (RFC 6749, section 3.1).
+// without user name or fragment (RFC 6749, section 3.1), and no longer than an
+// address that is of use to anybody: what is kept of a login stays small.
 func checkEndpoint(name, raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
+	case len(raw) > foreign.MaxAddress:
+		return nil, fmt.Errorf("%s has more than %d bytes", name, foreign.MaxAddress)
 	case err != nil || u.Opaque != "" || u.Hostname() == "":
 		return nil, fmt.Errorf("%s is not an absolute URL", name)
 	case u.Scheme != "https" && (u.Scheme != "http" || !origin.Loopback(u.Hostname())):

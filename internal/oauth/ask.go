@@ -12,14 +12,16 @@ import (
 //	the question                                     the answer
 //	of a person at a terminal                        yes
 //	while maxTabs were opened within askWindow       not before the oldest is that old
-//	after maxUnanswered in a row without an answer   not before a person acts
+//	after maxInVain in a row that led to no login    not before a person acts
 //	other scopes or another issuer than before       yes
 //	the same within askWindow, whatever came of it   not before that has passed
 //	the same, when its process has died, or the      once
 //	  provider has ended the login since
 //	for more scopes that a person did not grant      not before a person acts
 //
-// A code for another device counts like a browser tab.
+// A code for another device counts like a browser tab. What a provider says of a
+// sign-in that led to nothing is not proof of a person: it can send the browser
+// back with any error by itself, as often as it likes. So all of these count alike.
 
 // DefaultBrake is how long after a person was asked nobody asks the same again,
 // and the time within which at most three tabs open for one server and profile,
@@ -30,14 +32,12 @@ const (
 	askWindow = DefaultBrake
 	// maxTabs is how many tabs may open within askWindow.
 	maxTabs = 3
-	// maxUnanswered is how many in a row nobody need answer.
-	maxUnanswered = 3
+	// maxInVain is how many in a row may lead to no login.
+	maxInVain = 3
 	// maxAsks is how many are remembered of those that count as tabs, and as
-	// many of those that people wanted. It is above maxTabs and maxUnanswered,
-	// so that none is forgotten that counts.
+	// many of those that people wanted. It is above maxTabs and maxInVain, so
+	// that none is forgotten that counts.
 	maxAsks = 8
-	// maxAskScopes bounds the scopes that are remembered of one.
-	maxAskScopes = 64
 )
 
 // Ending is how it ended that a person was asked.
@@ -45,19 +45,15 @@ type Ending string
 
 // The endings. AskOpen is that of one under way, and of one whose process died.
 const (
-	AskOpen       Ending = ""
-	AskSignedIn   Ending = "signed_in"
-	AskDenied     Ending = "denied"         // the answer was access_denied
-	AskFailed     Ending = "failed"         // there was an answer, which led to nothing
-	AskUnanswered Ending = "unanswered"     // time was up, or somebody ended it
-	AskForgotten  Ending = "client_unknown" // the provider has forgotten the client
+	AskOpen      Ending = ""
+	AskSignedIn  Ending = "signed_in"
+	AskDenied    Ending = "denied"         // the answer was access_denied
+	AskFailed    Ending = "failed"         // another error, no answer in time, or somebody ended it
+	AskForgotten Ending = "client_unknown" // the provider has forgotten the client
 )
 
-// answered reports whether the authorization request had an answer.
-func (e Ending) answered() bool { return e != AskOpen && e != AskUnanswered }
-
 // refused reports whether somebody was asked and did not sign in.
-func (e Ending) refused() bool { return e == AskDenied || e == AskFailed || e == AskUnanswered }
+func (e Ending) refused() bool { return e == AskDenied || e == AskFailed }
 
 // Question is a wish to ask a person to sign in.
 type Question struct {
@@ -97,7 +93,7 @@ type Refusal string
 const (
 	Allowed          Refusal = ""
 	RefusedTabs      Refusal = "tabs"       // maxTabs within askWindow
-	RefusedSilence   Refusal = "silence"    // maxUnanswered in a row
+	RefusedInVain    Refusal = "in_vain"    // maxInVain in a row
 	RefusedRepeating Refusal = "repetition" // of what was asked a moment ago, or denied
 )
 
@@ -121,9 +117,6 @@ func (s AskState) Decide(q Question, now time.Time) (AskState, Verdict) {
 	if v.Refusal != Allowed {
 		return s, v
 	}
-	if len(q.Scopes) > maxAskScopes {
-		q.Scopes = q.Scopes[:maxAskScopes]
-	}
 	s.Asks = append(s.Asks, Ask{Question: q, Asked: now, Repeated: v.repeated})
 	return s.trimmed(), v
 }
@@ -137,8 +130,8 @@ func (s AskState) judge(q Question, now time.Time) Verdict {
 	case q.Person:
 	case len(tabs) >= maxTabs:
 		return Verdict{Refusal: RefusedTabs, Wait: askWindow - now.Sub(tabs[len(tabs)-maxTabs].Asked)}
-	case s.Unanswered() >= maxUnanswered:
-		return Verdict{Refusal: RefusedSilence}
+	case s.inVain() >= maxInVain:
+		return Verdict{Refusal: RefusedInVain}
 	case within && !again:
 		return Verdict{Refusal: RefusedRepeating, Wait: askWindow - now.Sub(before.Asked), Before: before}
 	case q.StepUp:
@@ -201,11 +194,11 @@ func (s AskState) tabs(now time.Time) (list []Ask) {
 	return list
 }
 
-// Unanswered returns how many tabs in a row, up to the last one, have had no
-// answer yet.
-func (s AskState) Unanswered() (n int) {
+// inVain returns how many tabs in a row, up to the last one, have led to no login
+// so far.
+func (s AskState) inVain() (n int) {
 	for _, a := range slices.Backward(s.Asks) {
-		if a.Person || a.Ending.answered() {
+		if a.Person || a.Ending == AskSignedIn {
 			break
 		}
 		n++
@@ -213,16 +206,9 @@ func (s AskState) Unanswered() (n int) {
 	return n
 }
 
-// Ended returns the state after the latest ask of identity has come to an end. A
-// login that had its answer at a provider that has forgotten the client goes on,
-// and may end without another: that is no lack of an answer.
+// Ended returns the state after the latest ask of identity has come to an end.
 func (s AskState) Ended(identity string, how Ending) AskState {
-	return s.change(identity, func(a *Ask) {
-		if a.Ending == AskForgotten && how == AskUnanswered {
-			how = AskFailed
-		}
-		a.Ending = how
-	})
+	return s.change(identity, func(a *Ask) { a.Ending = how })
 }
 
 // Voided returns the state after the provider has ended the login that the
@@ -244,7 +230,7 @@ func (s AskState) change(identity string, f func(*Ask)) AskState {
 }
 
 // Acted returns the state after a person has done something about the server at
-// a terminal without being asked: what nobody answered counts no more, nor what
+// a terminal without being asked: what was in vain counts no more, nor what
 // somebody denied. The tabs of the last minutes do.
 func (s AskState) Acted(now time.Time) AskState {
 	if len(s.Asks) == 0 || s.Asks[len(s.Asks)-1].Person {
@@ -265,10 +251,8 @@ func (s AskState) Knowing(identity string, a Attempt, now time.Time) AskState {
 	switch {
 	case a.Succeeded:
 		earlier.Ending = AskSignedIn
-	case a.Kind == "denied":
-		earlier.Ending = AskFailed
 	case !a.Ended.IsZero():
-		earlier.Ending = AskUnanswered
+		earlier.Ending = AskFailed
 	}
 	s.Asks = append(slices.Clone(s.Asks), earlier)
 	return s.trimmed()

@@ -44,15 +44,14 @@ func TestA4AskTable(t *testing.T) {
 			{3*m - 2*s, login, "", false, false, RefusedRepeating},
 			{s, login, AskSignedIn, false, false, Allowed},
 		},
-		"denied, and again":     {{0, login, AskDenied, false, false, Allowed}, {s, login, "", false, false, RefusedRepeating}, {3 * m, login, "", false, false, Allowed}},
-		"failed, and again":     {{0, login, AskFailed, false, false, Allowed}, {s, login, "", false, false, RefusedRepeating}},
-		"unanswered, and again": {{0, login, AskUnanswered, false, false, Allowed}, {s, login, "", false, false, RefusedRepeating}, {3 * m, login, "", false, false, Allowed}},
+		"denied, and again": {{0, login, AskDenied, false, false, Allowed}, {s, login, "", false, false, RefusedRepeating}, {3 * m, login, "", false, false, Allowed}},
+		"failed, and again": {{0, login, AskFailed, false, false, Allowed}, {s, login, "", false, false, RefusedRepeating}, {3 * m, login, "", false, false, Allowed}},
 		"its process died: once more": {
 			{0, login, AskOpen, false, false, Allowed},
 			{s, login, AskOpen, false, false, Allowed},
 			{s, login, "", false, false, RefusedRepeating},
 			{3*m - s, login, "", false, false, Allowed}, // three minutes after the second
-			{s, login, "", false, false, RefusedSilence},
+			{s, login, "", false, false, RefusedInVain},
 		},
 		"the provider ended it: once more": {
 			{0, login, AskSignedIn, true, false, Allowed},
@@ -66,13 +65,13 @@ func TestA4AskTable(t *testing.T) {
 		},
 		"the provider forgot the client, and nothing came of it": {
 			{0, login, AskForgotten, false, false, Allowed},
-			{0, endOnly, AskUnanswered, false, false, Allowed},
+			{0, endOnly, AskFailed, false, false, Allowed},
 			{s, login, "", false, false, RefusedRepeating},
 			{4 * m, login, AskForgotten, false, false, Allowed},
-			{0, endOnly, AskUnanswered, false, false, Allowed},
+			{0, endOnly, AskFailed, false, false, Allowed},
 			{4 * m, login, AskForgotten, false, false, Allowed},
-			{0, endOnly, AskUnanswered, false, false, Allowed},
-			{4 * m, login, AskSignedIn, false, false, Allowed}, // there were answers
+			{0, endOnly, AskFailed, false, false, Allowed},
+			{4 * m, login, "", false, false, RefusedInVain},
 		},
 		"another issuer each time": {
 			{0, at("1"), AskSignedIn, false, false, Allowed},
@@ -108,27 +107,32 @@ func TestA4AskTable(t *testing.T) {
 			{s, more("w"), AskSignedIn, false, false, Allowed},
 		},
 		"nobody answers, days apart": {
-			{0, login, AskUnanswered, false, false, Allowed},
+			{0, login, AskFailed, false, false, Allowed},
 			{24 * time.Hour, login, AskOpen, false, false, Allowed},
-			{24 * time.Hour, at("2"), AskUnanswered, false, false, Allowed},
-			{24 * time.Hour, at("3"), "", false, false, RefusedSilence},
-			{365 * 24 * time.Hour, more("z"), "", false, false, RefusedSilence},
-			{s, person, AskUnanswered, false, false, Allowed},
+			{24 * time.Hour, at("2"), AskFailed, false, false, Allowed},
+			{24 * time.Hour, at("3"), "", false, false, RefusedInVain},
+			{365 * 24 * time.Hour, more("z"), "", false, false, RefusedInVain},
+			{s, person, AskFailed, false, false, Allowed},
 			{3 * m, login, AskSignedIn, false, false, Allowed},
 		},
 		"nobody answers, and a person acts without being asked": {
-			{0, at("1"), AskUnanswered, false, false, Allowed},
-			{0, at("2"), AskUnanswered, false, false, Allowed},
-			{0, at("3"), AskUnanswered, false, false, Allowed},
-			{4 * m, at("4"), "", false, false, RefusedSilence},
+			{0, at("1"), AskFailed, false, false, Allowed},
+			{0, at("2"), AskFailed, false, false, Allowed},
+			{0, at("3"), AskFailed, false, false, Allowed},
+			{4 * m, at("4"), "", false, false, RefusedInVain},
 			{s, Question{}, "", false, true, Allowed},
-			{s, at("4"), AskUnanswered, false, false, Allowed},
+			{s, at("4"), AskFailed, false, false, Allowed},
 		},
-		"an answer ends the row": {
-			{0, at("1"), AskUnanswered, false, false, Allowed},
-			{4 * m, at("2"), AskUnanswered, false, false, Allowed},
-			{4 * m, at("3"), AskFailed, false, false, Allowed},
-			{4 * m, at("4"), AskUnanswered, false, false, Allowed},
+		"a sign-in ends the row, and nothing else that a provider says": {
+			{0, at("1"), AskFailed, false, false, Allowed},
+			{4 * m, at("2"), AskDenied, false, false, Allowed},
+			{4 * m, at("3"), AskSignedIn, false, false, Allowed},
+			{4 * m, at("4"), AskDenied, false, false, Allowed},
+			{4 * m, at("5"), AskFailed, false, false, Allowed},
+			{4 * m, at("6"), AskForgotten, false, false, Allowed},
+			{time.Hour, at("7"), "", false, false, RefusedInVain},
+			{s, Question{}, "", false, true, Allowed},
+			{s, at("7"), AskDenied, false, false, Allowed},
 		},
 		"a person is asked at any time, and does not count as a tab": {
 			{0, at("1"), AskSignedIn, false, false, Allowed},
@@ -261,14 +265,14 @@ func play(t *testing.T, choose func(n int) int) {
 		at       time.Time
 		identity string
 		person   bool
-		answered bool
+		signedIn bool
 	}
 	var tabs []*tab
 	var state AskState
 	open := map[string]*tab{}
 	now := askStart
 	pauses := []time.Duration{0, time.Millisecond, time.Second, 59 * time.Second, time.Minute, 3*time.Minute - 1, 3 * time.Minute, time.Hour, 24 * time.Hour}
-	endings := []Ending{AskOpen, AskSignedIn, AskDenied, AskFailed, AskUnanswered, AskForgotten}
+	endings := []Ending{AskOpen, AskSignedIn, AskDenied, AskFailed, AskForgotten}
 	for range 400 {
 		now = now.Add(pauses[choose(len(pauses))])
 		identity := fmt.Sprint("identity", choose(5))
@@ -286,7 +290,7 @@ func play(t *testing.T, choose func(n int) int) {
 			if a := open[identity]; a != nil {
 				how := endings[choose(len(endings))]
 				state = state.Ended(identity, how)
-				a.answered = how.answered()
+				a.signedIn = how == AskSignedIn
 				delete(open, identity)
 			}
 			continue
@@ -302,20 +306,20 @@ func play(t *testing.T, choose func(n int) int) {
 		}
 		one := &tab{at: now, identity: identity, person: q.Person}
 		tabs, open[identity] = append(tabs, one), one
-		within, silent := 0, 0
+		within, inVain := 0, 0
 		for _, earlier := range tabs {
 			if !earlier.person && now.Sub(earlier.at) < 3*time.Minute {
 				within++
 			}
 		}
 		for _, earlier := range slices.Backward(tabs) {
-			if earlier.person || earlier.answered {
+			if earlier.person || earlier.signedIn {
 				break
 			}
-			silent++
+			inVain++
 		}
-		if within > 3 || silent > 3 {
-			t.Fatalf("%d tabs in three minutes, %d in a row that nobody answered: %+v", within, silent, state)
+		if within > 3 || inVain > 3 {
+			t.Fatalf("%d tabs in three minutes, %d in a row that led to nothing: %+v", within, inVain, state)
 		}
 		if len(state.Asks) > 2*maxAsks {
 			t.Fatalf("%d are kept", len(state.Asks))
@@ -324,8 +328,8 @@ func play(t *testing.T, choose func(n int) int) {
 }
 
 // Whatever is asked, and however it ends: never more than three tabs in any
-// three minutes that no person wanted, and never a fourth after three that nobody
-// answered.
+// three minutes that no person wanted, and never a fourth after three that led to
+// no login.
 func TestA4AskBudgetHolds(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 4))
@@ -345,4 +349,26 @@ func FuzzA4AskBudget(f *testing.F) {
 			return (int(b[i%len(b)]) + i/len(b)) % n
 		})
 	})
+}
+
+// More scopes than fit into what is remembered of one ask: what a person has denied
+// is not asked again, in whichever order the server names them.
+func TestSecondLookStepUpForManyScopes(t *testing.T) {
+	for _, n := range []int{1, 64, 65, 500} {
+		q := Question{Identity: "a", Issuer: "i", StepUp: true}
+		for i := range n {
+			q.Scopes = append(q.Scopes, fmt.Sprint("scope", i))
+		}
+		state, v := AskState{}.Decide(q, askStart)
+		state = state.Ended("a", AskDenied)
+		if v.Refusal != Allowed {
+			t.Fatal(v)
+		}
+		slices.Reverse(q.Scopes)
+		for _, later := range []time.Duration{time.Second, time.Hour} {
+			if _, v := state.Decide(q, askStart.Add(later)); v.Refusal != RefusedRepeating {
+				t.Errorf("%d scopes, %v later: %q", n, later, v.Refusal)
+			}
+		}
+	}
 }

@@ -104,29 +104,18 @@ func (c *Client) changeAsks(ctx context.Context, f func(AskState) AskState) erro
 }
 
 // Acted keeps that a person at a terminal has done something about the server:
-// what nobody has answered so far counts no more.
+// what was in vain so far counts no more.
 func (c *Client) Acted(ctx context.Context) error {
 	return c.changeAsks(ctx, func(s AskState) AskState { return s.Acted(c.now()) })
 }
 
-// answeredError marks a login that failed after the authorization request had
-// its answer.
-type answeredError struct{ error }
-
-// Unwrap returns the failure.
-func (e answeredError) Unwrap() error { return e.error }
-
 // endingOf is how a login ended that failed with err.
 func endingOf(err error) Ending {
 	var refused *Error
-	var answered answeredError
-	switch {
-	case errors.Is(err, ErrDenied) && errors.As(err, &refused) && refused.Code == "access_denied":
+	if errors.Is(err, ErrDenied) && errors.As(err, &refused) && refused.Code == "access_denied" {
 		return AskDenied
-	case errors.Is(err, ErrDenied), errors.As(err, &answered):
-		return AskFailed
 	}
-	return AskUnanswered
+	return AskFailed
 }
 
 // notAsked says why nobody is asked and what a person can do, nil when somebody
@@ -143,8 +132,8 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 		if q.StepUp { // that would find a login that works
 			e.Hint = "try again in " + wait
 		}
-	case RefusedSilence:
-		e.Err = &notAskedError{fmt.Sprintf("nobody has answered the last %d sign-ins to this server, and no other is opened", maxUnanswered)}
+	case RefusedInVain:
+		e.Err = &notAskedError{fmt.Sprintf("the last %d sign-ins to this server led to nothing, and no other is opened", maxInVain)}
 		e.Hint = "to sign in, run: " + c.loginCommand()
 	case RefusedRepeating:
 		e.Code, e.Err = a.Code, errAskedAlready

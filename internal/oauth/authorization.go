@@ -46,7 +46,7 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 		opts = append(opts, oauth2.SetAuthURLParam(name, extra.Get(name)))
 	}
 	address := cfg.AuthCodeURL(state, opts...)
-	return foreign.Address(address), checkLength(address, cred.RequestedScopes)
+	return foreign.Address(address), checkLength(len(address), cred.RequestedScopes)
 }
 
 // extraParams are the parameters that the protocol does not need: prompt, for a

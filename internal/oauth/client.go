@@ -96,9 +96,8 @@ type Config struct {
 	// Store keeps the credential.
 	Store Store
 	// Listen binds the redirect listener for an answer of issuer, on port if
-	// that is free and not 0,
-	// else on any. Without it nobody is asked: what needs a person fails with
-	// ErrLoginRequired.
+	// that is free and not 0, else on any. Without it nobody is asked: what
+	// needs a person fails with ErrLoginRequired.
 	Listen func(ctx context.Context, issuer string, port int) (Redirect, error)
 	// Show gives the prompt to the person: prints it and opens a browser. It
 	// must not block.
@@ -275,10 +274,6 @@ type Demand struct {
 	// that more scopes are needed.
 	Fresh  bool `json:"fresh,omitzero"`
 	StepUp bool `json:"step_up,omitzero"`
-}
-
-func (w want) demand() Demand {
-	return Demand{Failed: string(w.failed), Challenge: w.challenge.Params, Fresh: w.fresh, StepUp: w.stepUp}
 }
 
 // Fulfil signs in as another process has demanded. ready is called when

@@ -144,6 +144,9 @@ func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred 
 	if len(cred.RequestedScopes) > 0 {
 		form.Set("scope", strings.Join(cred.RequestedScopes, " "))
 	}
+	if err := checkLength(len(form.Get("scope")), cred.RequestedScopes); err != nil {
+		return deviceAuthorization{}, err
+	}
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}

@@ -227,7 +227,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 	}
 	if err != nil {
 		finish("", told{err})
-		return Credential{}, answeredError{err}
+		return Credential{}, err
 	}
 	c.signedIn(ctx, cred, w)
 	finish(cred.Account, nil)

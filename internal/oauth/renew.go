@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"mcp-login/internal/retry"
 )
@@ -242,6 +244,18 @@ func (c *Client) delegate(ctx context.Context, cred Credential, w want) (delegat
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// demand is handed over as JSON, which a challenge need not fit into: a scope with
+// bytes that are no UTF-8 is not usable there either.
+func (w want) demand() Demand {
+	params := map[string]string{}
+	for name, value := range w.challenge.Params {
+		if utf8.ValidString(name) {
+			params[name] = strings.ToValidUTF8(value, "\x00")
+		}
+	}
+	return Demand{Failed: string(w.failed), Challenge: params, Fresh: w.fresh, StepUp: w.stepUp}
 }
 
 // serves reports whether a credential from the store is what is wanted.

@@ -32,14 +32,15 @@ func UsableScopes(all []string) []string {
 	return usable
 }
 
-// checkLength refuses an authorization request that no provider would read.
-func checkLength(address string, scopes []string) error {
-	if len(address) <= foreign.MaxAddress {
+// checkLength refuses an authorization request that no provider would read: length
+// is that of its address, or of the scopes in a form.
+func checkLength(length int, scopes []string) error {
+	if length <= foreign.MaxAddress {
 		return nil
 	}
 	return &Error{
 		Op:   "build the authorization request",
-		Err:  fmt.Errorf("its address would have %d bytes, and providers take %d; it asks for %d scopes", len(address), foreign.MaxAddress, len(scopes)),
+		Err:  fmt.Errorf("it would have %d bytes, and providers take %d; it asks for %d scopes", length, foreign.MaxAddress, len(scopes)),
 		Hint: "choose the scopes that are needed with --scope",
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -143,4 +144,67 @@ func helperAsk(args []string) error {
 		fmt.Println(verdict.Refusal)
 	}
 	return err
+}
+
+// What is too large to be read again is not written, and what was kept stays: a
+// server that makes the record grow must not make it be forgotten.
+func TestSecondLookStoreNothingUnreadableIsWritten(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, Options{Dir: filepath.Join(t.TempDir(), "store"), Kind: KindFile, Notice: func(string, string) {}})
+	ask := func(issuer string) error {
+		return s.ChangeAsks(t.Context(), keyFor("a"), func(a oauth.AskState) oauth.AskState {
+			a, _ = a.Decide(oauth.Question{Identity: "a", Issuer: issuer}, time.Now())
+			return a
+		})
+	}
+	if err := ask("i"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(strings.Repeat("x", maxFile)); err == nil {
+		t.Error("written")
+	}
+	if known := asksOf(t, s, keyFor("a")); len(known.Asks) != 1 || known.Asks[0].Issuer != "i" {
+		t.Errorf("%d asks are known", len(known.Asks))
+	}
+	cred := oauth.Credential{Server: "https://s.example", AccessToken: oauth.NewSecret("token")}
+	if err := s.Save(t.Context(), keyFor("a"), cred); err != nil {
+		t.Fatal(err)
+	}
+	cred.Account = strings.Repeat("x", maxFile)
+	if err := s.Save(t.Context(), keyFor("a"), cred); err == nil {
+		t.Error("a credential was written that cannot be read")
+	}
+	if kept, err := s.Load(t.Context(), keyFor("a")); err != nil || kept.AccessToken.Reveal() != "token" {
+		t.Errorf("the credential before it is lost: %v", err)
+	}
+}
+
+// A login that somebody has ended does not publish itself again; the next one
+// does.
+func TestSecondLookStoreEndedLoginStaysEnded(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "store")
+	s, other := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	key := keyFor("a")
+	for range 2 {
+		unlock, err := s.LockLogin(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // without an address, and with it
+			if err := s.SetPending(t.Context(), key, Pending{PID: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := other.EndLogin(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetPending(t.Context(), key, Pending{PID: 1}); !errors.Is(err, oauth.ErrEnded) {
+			t.Errorf("published again: %v", err)
+		}
+		if _, ok, _ := other.Pending(t.Context(), key); ok || s.Permitted(key) {
+			t.Error("the login goes on")
+		}
+		unlock()
+	}
 }

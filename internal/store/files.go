@@ -116,9 +116,13 @@ func (d *disk) note(s step) {
 
 // write replaces the file name by data as one step: a temporary file beside
 // it, mode 0600, synced when durable, renamed. Whatever fails, the old file
-// stays as it was. A link or pipe in its place is refused, not followed.
+// stays as it was. A link or pipe in its place is refused, not followed, and so is
+// what would be too large to be read again.
 func (d *disk) write(ctx context.Context, name string, data []byte, durable bool) (fs.FileInfo, error) {
 	target := filepath.Join(d.dir, name)
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("write %s: it would have %d bytes, more than are read again", target, len(data))
+	}
 	if old, err := os.Lstat(target); err == nil && (!old.Mode().IsRegular() || !ownedByUs(old)) {
 		return nil, judge(target, old)
 	}

@@ -47,6 +47,7 @@ func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), er
 	s.setHeld(id+loginSuffix, true)
 	return sync.OnceFunc(func() {
 		s.removePending(id)
+		s.setHeld(id+pendingSuffix, false)
 		s.setHeld(id+loginSuffix, false)
 		release()
 	}), nil

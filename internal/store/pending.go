@@ -58,7 +58,9 @@ type wirePending struct {
 
 // SetPending publishes the login in progress under key, replacing an earlier
 // record. The caller holds the LockLogin of key from this Store; the record goes
-// with it, and one left by a process that died counts as absent.
+// with it, and one left by a process that died counts as absent. oauth.ErrEnded
+// says that somebody has taken the earlier record away, with EndLogin: it stays
+// away.
 func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error {
 	id := key.ID()
 	if !s.isHeld(id + loginSuffix) {
@@ -75,9 +77,17 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 	if err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
-	if _, err := s.disk.write(ctx, id+pendingSuffix, b, false); err != nil {
+	err = s.whileWriting(ctx, func() error {
+		if s.isHeld(id+pendingSuffix) && !s.Permitted(key) {
+			return oauth.ErrEnded
+		}
+		_, err := s.disk.write(ctx, id+pendingSuffix, b, false)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
+	s.setHeld(id+pendingSuffix, true)
 	return nil
 }
 
@@ -130,7 +140,8 @@ func (s *Store) EndLogin(ctx context.Context, key oauth.Key) error {
 		}
 		return fmt.Errorf("end the login in progress: %w", err)
 	}
-	if err := s.disk.remove(ctx, key.ID()+pendingSuffix); err != nil {
+	err := s.whileWriting(ctx, func() error { return s.disk.remove(ctx, key.ID()+pendingSuffix) })
+	if err != nil {
 		return fmt.Errorf("end the login in progress: %w", err)
 	}
 	return nil

@@ -84,7 +84,7 @@ type Store struct {
 	mu    sync.Mutex
 	asks  map[string][]byte        // what ChangeAsks could not write, by identity
 	locks map[string]chan struct{} // in-process locks by name
-	held  map[string]bool          // locks of identities that this store holds
+	held  map[string]bool          // locks and pending records of this store
 	told  map[string]bool          // notices given by this process
 }
 

@@ -44,8 +44,16 @@ type hostile struct {
 	// "" for all that was requested.
 	withExpiry bool
 	granted    string
+	// bounce is the query with which the browser comes back at once, and
+	// unauthorized the parameters of the challenge to those without a token.
+	bounce, unauthorized string
+	// longIssuer makes issuers that long, in bytes.
+	longIssuer int
+	// reading is closed by the first that reads the metadata, who then waits for goOn.
+	reading, goOn chan struct{}
 
 	tab     chan struct{} // of each tab
+	once    sync.Once
 	mu      sync.Mutex
 	tabs    int
 	calls   int
@@ -93,13 +101,26 @@ func (h *hostile) resource(w http.ResponseWriter, _ *http.Request) {
 	if h.newIssuers {
 		h.issuers++
 	}
-	fmt.Fprintf(w, `{"resource":"%s/mcp","authorization_servers":["%s/i/%d"],"scopes_supported":["read"]}`, h.URL, h.URL, h.issuers)
+	fmt.Fprintf(w, `{"resource":"%s/mcp","authorization_servers":["%s/i/%d%s"],"scopes_supported":["read"]}`, h.URL, h.URL, h.issuers, h.tail())
+}
+
+// tail makes an issuer long.
+func (h *hostile) tail() string {
+	if h.longIssuer == 0 {
+		return ""
+	}
+	return "-" + strings.Repeat("x", h.longIssuer)
 }
 
 func (h *hostile) metadata(w http.ResponseWriter, r *http.Request) {
-	issuer := h.URL + "/i/" + r.PathValue("n")
+	if h.reading != nil {
+		h.once.Do(func() { close(h.reading) })
+		<-h.goOn
+	}
+	n, _, _ := strings.Cut(r.PathValue("n"), "-")
+	issuer := h.URL + "/i/" + n
 	_ = json.NewEncoder(w).Encode(map[string]any{
-		"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
+		"issuer": issuer + h.tail(), "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
 		"registration_endpoint": issuer + "/register", "device_authorization_endpoint": issuer + "/device", "code_challenge_methods_supported": []string{"S256"},
 		"response_types_supported": []string{"code"},
 	})
@@ -121,6 +142,9 @@ func (h *hostile) authorize(w http.ResponseWriter, r *http.Request) {
 	h.codes[code] = r.URL.Query().Get("scope")
 	back, _ := url.Parse(r.URL.Query().Get("redirect_uri"))
 	back.RawQuery = url.Values{"code": {code}, "state": {r.URL.Query().Get("state")}}.Encode()
+	if h.bounce != "" {
+		back.RawQuery = "state=" + url.QueryEscape(r.URL.Query().Get("state")) + "&" + h.bounce
+	}
 	http.Redirect(w, r, back.String(), http.StatusFound)
 }
 
@@ -161,7 +185,7 @@ func (h *hostile) mcp(w http.ResponseWriter, r *http.Request) {
 		ID json.RawMessage `json:"id"`
 	}
 	_ = json.NewDecoder(r.Body).Decode(&m)
-	status, challenge := http.StatusUnauthorized, ""
+	status, challenge := http.StatusUnauthorized, h.unauthorized
 	if h.good[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")] {
 		status = 0
 		if h.refuse != nil {
@@ -470,7 +494,7 @@ func TestA4TabBudgetOfKilledProcesses(t *testing.T) {
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait()
 	h.later(time.Hour)
-	if got := h.bridge().tool(1); !strings.Contains(got, "nobody has answered the last 3") || h.opened() != 3 {
+	if got := h.bridge().tool(1); !strings.Contains(got, "the last 3 sign-ins to this server led to nothing") || h.opened() != 3 {
 		t.Errorf("%d tabs, %s", h.opened(), got)
 	}
 }
@@ -501,7 +525,7 @@ func TestA4TabBudgetActedWithoutATab(t *testing.T) {
 		h.later(time.Hour)
 		c.tool(i + 2)
 	}
-	if got := c.tool(9); !strings.Contains(got, "nobody has answered the last 3") || h.opened() != 4 {
+	if got := c.tool(9); !strings.Contains(got, "the last 3 sign-ins to this server led to nothing") || h.opened() != 4 {
 		t.Fatalf("%d tabs, %s", h.opened(), got)
 	}
 	h.set(func() { h.refuse = nil })
@@ -534,5 +558,108 @@ func TestA4TabBudgetEndsWithLogout(t *testing.T) {
 	h.set(func() { h.silent = false })
 	if got := h.bridge("--client-id", "mine").tool(1); !strings.Contains(got, `"result"`) || h.opened() != 4 {
 		t.Errorf("%d tabs, %s", h.opened(), got)
+	}
+}
+
+// A provider that sends the browser back at once with an error stands for no
+// person, whatever it says: after three such tabs none opens, hours later neither,
+// until a person acts.
+func TestSecondLookStoreBouncingProvider(t *testing.T) {
+	for name, change := range map[string]func(h *hostile){
+		"server_error":            func(h *hostile) { h.bounce = "error=server_error" },
+		"access_denied":           func(h *hostile) { h.bounce = "error=access_denied" },
+		"bytes that are no text":  func(h *hostile) { h.bounce = "error=%ff%fe&error_description=%ff%00%1b[2J" },
+		"a very long description": func(h *hostile) { h.bounce = "error=x&error_description=" + strings.Repeat("y", 16<<10) },
+		"another issuer":          func(h *hostile) { h.bounce = "code=c&iss=https://elsewhere.example" },
+		"two codes":               func(h *hostile) { h.bounce = "code=c&code=d" },
+		"a code of no use":        func(h *hostile) { h.exchange = "invalid_grant" },
+		"a forgotten client":      func(h *hostile) { h.exchange = "invalid_client" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHostile(t)
+			h.newIssuers = true
+			change(h)
+			said := ""
+			for range 4 {
+				c := h.bridge()
+				said = c.tool(1)
+				if !strings.Contains(said, `"code":1002`) {
+					t.Fatal(said)
+				}
+				c.end()
+				h.later(time.Hour)
+			}
+			if n := h.opened(); n != 3 || !strings.Contains(said, "mcp-login login "+h.URL+"/mcp") {
+				t.Fatalf("%d tabs, %s", n, said)
+			}
+			h.set(func() { h.bounce, h.exchange = "", "" })
+			if out, err := h.command("login", h.URL+"/mcp").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
+// Issuers of a quarter of a megabyte do not make the record of the tabs so large
+// that it is not read again.
+func TestSecondLookStoreLongIssuers(t *testing.T) {
+	h := newHostile(t)
+	h.newIssuers, h.longIssuer = true, 250_000
+	h.refuse = func(int) (int, string) { return 401, "" }
+	for range 2 {
+		c := h.bridge()
+		for i := range 8 {
+			if got := c.tool(i + 1); !strings.Contains(got, `"error"`) {
+				t.Fatal(got)
+			}
+		}
+		c.end()
+		before := h.opened()
+		h.later(4 * time.Minute)
+		if before > 3 {
+			t.Fatalf("%d tabs", before)
+		}
+	}
+	c := h.bridge()
+	for i := range 8 {
+		c.tool(i + 1)
+	}
+	if n := h.opened(); n != 0 {
+		t.Errorf("%d tabs", n)
+	}
+}
+
+// One server and profile has one budget, however the account and the address are
+// spelled.
+func TestSecondLookStoreSpellings(t *testing.T) {
+	h := newHostile(t)
+	h.silent = true
+	upper := strings.Replace(h.URL, "http://", "HTTP://", 1) + "/mcp"
+	var wg sync.WaitGroup
+	for _, args := range [][]string{
+		{},
+		{"--profile", ""},
+		{"--profile="},
+		{"--client-id", "c"},
+		{"--issuer", h.URL + "/i/0"},
+		{"--issuer", h.URL + "/i/0", "--client-id", "c"},
+		{"--scope", "read"},
+		{"--scope", ""},
+		{"--resource", "https://r.example"},
+		{"--no-resource"},
+		{"--auth-param", "a=b"},
+		{"--allow-http"},
+		{"--no-detach"},
+		{"--device"},
+	} {
+		args = append(args, "--timeout", "2s")
+		cmd := h.command(append(args, upper)...)
+		cmd.Stdin = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}` + "\n")
+		wg.Go(func() { _ = cmd.Run() })
+	}
+	wg.Wait()
+	if n := h.opened(); n > 3 || n == 0 {
+		t.Errorf("%d tabs", n)
 	}
 }
