@@ -146,6 +146,10 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 	report := logoutReport{schemaVersion, []logoutRow{}}
 	var failures []error
 	for _, e := range entries {
+		if e.Key.Server == "" {
+			failures = append(failures, storeError{hint{fmt.Errorf("forget a login of a server that is not known: %s", e.Problem), "remove the files of the store whose names begin with " + e.ID}})
+			continue
+		}
 		row, err := a.logout(ctx, o.ofKept(e.Key), e.Key.Server, with)
 		if err == nil {
 			report.Logouts = append(report.Logouts, row)

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -271,7 +272,7 @@ func (c *Client) signIn(ctx context.Context, w want, began time.Time) (Credentia
 	defer cancel()
 	unlock, err := c.lockLogin(wait)
 	if err != nil {
-		return Credential{}, fmt.Errorf("wait for another process that signs in: %w", context.Cause(wait))
+		return Credential{}, fmt.Errorf("wait for another process that signs in: %w", cmp.Or(context.Cause(wait), err))
 	}
 	defer unlock()
 	cred, err := c.finished(ctx, w, began)

@@ -115,3 +115,82 @@ func TestSecondLookStoreLogoutBeforeTheTab(t *testing.T) {
 		t.Errorf("%d tabs", n)
 	}
 }
+
+// Whatever stands where the record of the tabs, the login in progress and their
+// locks should be: a call has its answer at once, and no more tabs open than without
+// it. What cannot be a file of ours is named and never followed; the content of a
+// file is replaced.
+func TestSecondLookStoreHostileDirectory(t *testing.T) {
+	future := `{"asked_at":"9999-12-31T23:59:59-23:59","identity":"x"}`
+	content := func(text string) func(path string) error {
+		return func(path string) error { return os.WriteFile(path, []byte(text), 0o600) }
+	}
+	records, all := []string{".note-asks", ".pending"}, []string{".note-asks", ".pending", ".note-asks-lock", ".login", ".lock"}
+	for name, c := range map[string]struct {
+		at  []string
+		put func(path string) error
+	}{
+		"a directory":         {all, func(path string) error { return os.MkdirAll(filepath.Join(path, "x"), 0o700) }},
+		"a link":              {all, func(path string) error { return os.Symlink(path+"-nowhere", path) }},
+		"for others to write": {records, func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o666)) }},
+		"garbage":             {records, content(strings.Repeat(`{"asks":[`, 50_000) + "\x00\xff")},
+		"too large":           {records, content(strings.Repeat(" ", 2<<20))},
+		"other types":         {records, content(`{"format":"x","asks":{"a":1},"url":7}`)},
+		"ten thousand asks":   {records, content(`{"asks":[` + strings.Repeat(future+",", 9_999) + future + `]}`)},
+		"addresses of files":  {records, content(`{"url":"file:///etc/passwd","local_url":"javascript:x","here":true,"started":"9999-12-31T23:59:59-23:59"}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, suffix := range c.at {
+				h := newHostile(t)
+				path := filepath.Join(h.state, oauth.Key{Server: h.URL + "/mcp"}.ID()+suffix)
+				if err := errors.Join(os.Mkdir(h.state, 0o700), c.put(path)); err != nil {
+					t.Fatal(err)
+				}
+				before, err := os.Lstat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				client := h.bridge()
+				got, tabs := client.tool(1), h.opened()
+				client.end()
+				refused := strings.Contains(got, `"error"`)
+				if tabs > 1 || (tabs == 1) == refused || strings.Contains(got, "%!") {
+					t.Errorf("%s: %d tabs, %s", suffix, tabs, got)
+				}
+				if refused && !strings.Contains(got, suffix) && name != "ten thousand asks" {
+					t.Errorf("%s: not named: %s", suffix, got)
+				}
+				if after, err := os.Lstat(path); err == nil && after.Mode() != before.Mode() && !after.Mode().IsRegular() {
+					t.Errorf("%s: it became %v", suffix, after.Mode())
+				}
+				if _, err := os.Lstat(path + "-nowhere"); err == nil {
+					t.Errorf("%s: the link was followed", suffix)
+				}
+			}
+		})
+	}
+}
+
+// A login that cannot be read, such as one of a later version, keeps logout --all
+// from none of the others, and is named with what to do.
+func TestSecondLookStoreLogoutAllWithADamagedLogin(t *testing.T) {
+	h := newHostile(t)
+	if got := h.bridge().tool(1); !strings.Contains(got, `"result"`) {
+		t.Fatal(got)
+	}
+	id := strings.Repeat("0", 64)
+	for _, text := range []string{"garbage", `{"format":99}`, `{"format":1,"key":{"server":"https://elsewhere.example","later":true}}`} {
+		if err := os.WriteFile(filepath.Join(h.state, id+".plain"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := h.command("logout", "--all").CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 5 || !strings.Contains(string(out), "begin with "+id) {
+			t.Errorf("%s: %v: %s", text, err, out)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(h.state, "*.plain")); err != nil || len(left) != 1 {
+		t.Errorf("left: %v %v", left, err)
+	}
+}
