@@ -96,10 +96,15 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 	r, span := s.startSpan(r, name, method, id)
 	e := &exchange{ResponseWriter: w, client: clientAddress(r, s.ops.TrustedProxies)}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
+	returned := false
 	defer func() {
 		took := time.Since(start)
-		if e.status == 0 {
+		switch {
+		case e.status != 0:
+		case returned:
 			e.status = http.StatusOK // what net/http sends then
+		default: // a panic; net/http cuts the connection
+			e.status = http.StatusInternalServerError
 		}
 		endSpan(span, e.status)
 		stream := strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream")
@@ -128,6 +133,7 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 		s.log.LogAttrs(r.Context(), level, "request", attrs...)
 	}()
 	serve(e, r)
+	returned = true
 }
 
 // knownMethod keeps what a client invents out of the log.

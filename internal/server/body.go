@@ -271,7 +271,9 @@ func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	noteReason(r.Context(), err)
-	w.Header().Set("Connection", "close")
+	if r.ProtoMajor == 1 { // one of HTTP/2 may carry others' requests, and goes on
+		w.Header().Set("Connection", "close")
+	}
 	switch {
 	case errors.Is(err, errBodyTooLarge):
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is larger than 4 MiB."}.write(w)

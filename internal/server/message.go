@@ -20,8 +20,15 @@ type message struct {
 	version string // of the protocol, as params._meta names it from 2026-07-28 on
 }
 
-// errAmbiguous is a message that two parsers may read differently.
-var errAmbiguous = errors.New("ambiguous member name")
+// maxNameBytes is how long an id and a name may be as the message has it. Answers
+// repeat them, and encoding/json writes some characters as six.
+const maxNameBytes = 8 << 10
+
+var (
+	// errAmbiguous is a message that two parsers may read differently.
+	errAmbiguous = errors.New("ambiguous member name")
+	errLongName  = errors.New("an id or a name is too long")
+)
 
 // readMessage reads a message as strictly as JSON allows: one object, valid
 // UTF-8, no member twice at any depth, and no name that differs from a name of
@@ -34,27 +41,28 @@ func readMessage(body []byte) (message, error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
 	err := eachMember(dec, messageNames(), func(member string) error {
 		switch {
-		case member == "method" && dec.PeekKind() == '"':
-			token, err := dec.ReadToken()
-			if err != nil {
-				return fmt.Errorf("method: %w", err)
-			}
-			m.method = token.String()
-			return nil
+		case member == "id":
+			_, err := readName(dec)
+			return err
+		case member == "method":
+			var err error
+			m.method, err = readName(dec)
+			return err
 		case member == "params" && dec.PeekKind() == '{':
 			return eachMember(dec, paramNames(), func(member string) error {
 				if member == "_meta" && dec.PeekKind() == '{' {
 					return m.readMeta(dec)
 				}
-				if member != "name" || dec.PeekKind() != '"' {
-					return dec.SkipValue()
+				var err error
+				switch member {
+				case "name":
+					name, err = readName(dec)
+				case "uri":
+					_, err = readName(dec)
+				default:
+					err = dec.SkipValue()
 				}
-				token, err := dec.ReadToken()
-				if err != nil {
-					return fmt.Errorf("name: %w", err)
-				}
-				name = token.String()
-				return nil
+				return err
 			})
 		}
 		return dec.SkipValue()
@@ -69,6 +77,26 @@ func readMessage(body []byte) (message, error) {
 		m.tool = name
 	}
 	return m, nil
+}
+
+// readName reads a value that answers repeat, and returns its text; "" if it is
+// no string.
+func readName(dec *jsontext.Decoder) (string, error) {
+	isString := dec.PeekKind() == '"'
+	value, err := dec.ReadValue()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("name: %w", err)
+	case len(value) > maxNameBytes:
+		return "", errLongName
+	case !isString:
+		return "", nil
+	}
+	name, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
+		return "", fmt.Errorf("name: %w", err)
+	}
+	return string(name), nil
 }
 
 func (m *message) readMeta(dec *jsontext.Decoder) error {
@@ -131,8 +159,11 @@ func eachMember(dec *jsontext.Decoder, known []string, read func(name string) er
 func refuseMessage(w http.ResponseWriter, r *http.Request, err error) {
 	noteReason(r.Context(), err)
 	code, text := -32700, "Parse error"
-	if errors.Is(err, errAmbiguous) {
+	switch {
+	case errors.Is(err, errAmbiguous):
 		code, text = -32600, "Invalid request: member names must be written exactly as the protocol has them"
+	case errors.Is(err, errLongName):
+		code, text = -32600, "Invalid request: an id or a name is longer than 8 KiB"
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

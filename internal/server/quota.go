@@ -106,15 +106,10 @@ func (h *holding) holdCall() quotaVerdict {
 	return v
 }
 
-// dropCall gives the slot back, for a request that turns out to be a stream.
-func (h *holding) dropCall() {
-	h.limits.calls.give(h.owner, h.calls)
-	h.calls = 0
-}
-
 // release gives everything back. It may be called again.
 func (h *holding) release() {
-	h.dropCall()
+	h.limits.calls.give(h.owner, h.calls)
+	h.calls = 0
 	h.limits.bodies.give(h.owner, h.bytes)
 	h.bytes = 0
 }

@@ -71,15 +71,24 @@ func listens(r *http.Request, m message) bool {
 		mcp.IsModernProtocol(version) && version == m.version
 }
 
+// maxListenBytes is what a message of subscriptions/listen may hold: it is there for
+// as long as its stream is, and counts as part of it.
+const maxListenBytes = 32 << 10
+
 // serveListen answers subscriptions/listen, for as long as the client likes: it
-// counts as a stream then and not as a call.
+// counts as a stream then, and neither as a call nor as a message, or a few users
+// could take the room of all messages for good.
 func (s *Server) serveListen(w http.ResponseWriter, r *http.Request, in incoming) {
+	if in.bytes > maxListenBytes {
+		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is too large for one that opens a stream."}.write(w)
+		return
+	}
 	done, ok := s.openStream(w, in.owner, "streamable")
 	if !ok {
 		return
 	}
 	defer done()
-	in.dropCall()
+	in.release()
 	ctx, cancel := endedBy(r.Context(), s.streams)
 	defer cancel()
 	w, r = watchFirstWrite(w, r.WithContext(ctx))

@@ -10,6 +10,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/internal/foreign"
 )
 
 // listTTL is how long clients may keep the list of tools, in milliseconds.
@@ -52,7 +54,10 @@ func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
 // newMCP returns whoami's MCP server with its tool. It keeps no state of its
 // callers; mcp-go serves every protocol revision with it.
 func newMCP(version string) *server.MCPServer {
+	hooks := &server.Hooks{}
+	hooks.AddAfterCallTool(boundRefusal)
 	m := server.NewMCPServer("whoami", version,
+		server.WithHooks(hooks),
 		server.WithTitle("Who am I"),
 		server.WithInstructions("Call whoami to learn who the signed-in user is."),
 		server.WithToolCapabilities(false),
@@ -75,6 +80,21 @@ func newMCP(version string) *server.MCPServer {
 		withoutArguments,
 	), whoami)
 	return m
+}
+
+// boundRefusal keeps what mcp-go says about wrong arguments in bounds: it repeats
+// the names of all of them, which may be megabytes.
+func boundRefusal(_ context.Context, _ any, _ *mcp.CallToolRequest, result any) {
+	r, ok := result.(*mcp.CallToolResult)
+	if !ok || !r.IsError {
+		return
+	}
+	for k, content := range r.Content {
+		if text, ok := content.(mcp.TextContent); ok {
+			text.Text = foreign.Message(text.Text)
+			r.Content[k] = text
+		}
+	}
 }
 
 // noArguments is the input schema of both tools.
