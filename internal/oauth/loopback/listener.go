@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // DefaultPath is the path of the redirect URI.
@@ -94,8 +96,8 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 	if o.Path == "" {
 		o.Path = DefaultPath
 	}
-	if !strings.HasPrefix(o.Path, "/") || strings.ContainsAny(o.Path, "?#") {
-		return nil, fmt.Errorf("callback path %q must begin with / and hold neither ? nor #", o.Path)
+	if !strings.HasPrefix(o.Path, "/") || strings.ContainsAny(o.Path, "?#%") || foreign.Address(o.Path) != o.Path {
+		return nil, fmt.Errorf("callback path %q must begin with / and hold nothing that browsers or cookies write otherwise, such as blanks, ; ? # and %%", o.Path)
 	}
 	host, err := hostOf(o.Host)
 	if err != nil {
@@ -222,9 +224,7 @@ func (l *Listener) Receive(ctx context.Context, state string, begin func()) (url
 func (l *Listener) Close() error {
 	l.mu.Lock()
 	l.state = ""
-	if l.late != nil {
-		l.late.Stop()
-	}
+	l.stopLate()
 	l.mu.Unlock()
 	served := make(chan struct{})
 	go func() { l.tabs.Wait(); close(served) }()
@@ -272,7 +272,7 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if l.unmarked(r, query) {
-		l.refuseUnmarked(w, r)
+		l.refuseUnmarked(w, r, query)
 		return
 	}
 	a := answer{query: query, outcome: make(chan outcome, 1)}
@@ -299,6 +299,7 @@ func (l *Listener) claim(a answer) bool {
 		return false
 	}
 	l.state = ""
+	l.stopLate()
 	l.tabs.Add(1)
 	l.arrived <- a
 	return true

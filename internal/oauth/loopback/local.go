@@ -135,13 +135,21 @@ func (l *Listener) unmarked(r *http.Request, query url.Values) bool {
 }
 
 // refuseUnmarked answers it, and ends the login if no better one comes.
-func (l *Listener) refuseUnmarked(w http.ResponseWriter, r *http.Request) {
+func (l *Listener) refuseUnmarked(w http.ResponseWriter, r *http.Request, query url.Values) {
 	l.log.Warn("an answer from another browser than the one that was sent to the provider, or from one without cookies, is refused")
 	l.page.fail(w, r, http.StatusForbidden, reasonUnmarked)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.late == nil {
+	if l.late == nil && l.expects(query) { // else the right one has come meanwhile
 		l.late = time.AfterFunc(l.grace, func() { l.fail(ErrUnmarked) })
+	}
+}
+
+// stopLate takes back what an unmarked answer has set going. The caller holds mu.
+func (l *Listener) stopLate() {
+	if l.late != nil {
+		l.late.Stop()
+		l.late = nil
 	}
 }
 
