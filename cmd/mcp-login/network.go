@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 // A connection whose other end is gone without a word (the machine slept, the
@@ -21,7 +23,7 @@ const (
 
 // dialer returns how connections to the server are made.
 func (w *wireOptions) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
-	d := &net.Dialer{
+	d := net.Dialer{
 		Timeout:         w.connectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: probeAfter, Interval: probeEvery, Count: probes},
 		Control:         limitUnacked,
@@ -30,7 +32,7 @@ func (w *wireOptions) dialer() func(ctx context.Context, network, address string
 		if w.ipv4 {
 			network = "tcp4"
 		}
-		return d.DialContext(ctx, network, address)
+		return origin.Dial(ctx, d, network, address)
 	}
 }
 

@@ -75,23 +75,24 @@ func NewHTTPClient(server *url.URL, proxy func(*http.Request) (*url.URL, error))
 // refused, because it is the one that resolves names then; nor is that of the MCP
 // server, which is asked about itself.
 func (g *Guard) HTTPClient() *http.Client {
-	direct := &net.Dialer{Timeout: locateTimeout}
-	guarded := &net.Dialer{Timeout: locateTimeout, ControlContext: g.control}
+	direct := net.Dialer{Timeout: locateTimeout}
+	guarded := net.Dialer{Timeout: locateTimeout, ControlContext: g.control}
 	transport := &http.Transport{
 		Proxy: func(r *http.Request) (*url.URL, error) {
 			u, err := g.proxy(r)
 			if u == nil || err != nil {
 				return u, err
 			}
-			g.proxies.Store(u.Host, true)
+			g.proxies.Store(proxyAuthority(u), true)
 			return u, g.throughProxy(r)
 		},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			host, _, _ := net.SplitHostPort(addr)
+			dialer := guarded
 			if _, ok := g.proxies.Load(addr); ok || addr == authority(g.server) || g.vouched(host) {
-				return direct.DialContext(ctx, network, addr)
+				dialer = direct
 			}
-			return guarded.DialContext(ctx, network, addr)
+			return origin.Dial(ctx, dialer, network, addr)
 		},
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    locateTimeout,
@@ -204,6 +205,14 @@ func (g *Guard) vouched(host string) bool {
 
 // authority is host and port of u as a dialer gets them.
 func authority(u *url.URL) string { return net.JoinHostPort(u.Hostname(), origin.Port(u)) }
+
+// proxyAuthority is authority for a proxy.
+func proxyAuthority(u *url.URL) string {
+	if u.Port() == "" && strings.HasPrefix(u.Scheme, "socks5") {
+		return net.JoinHostPort(u.Hostname(), "1080") // RFC 1928, section 3
+	}
+	return authority(u)
+}
 
 // locate tells where the MCP server is, if that can be known.
 func (g *Guard) locate(ctx context.Context) (place origin.Class, known bool) {

@@ -22,24 +22,28 @@ const (
 
 // Ranges that net/netip does not classify: shared address space (RFC 6598),
 // benchmark and reserved ranges of RFC 6890, the site-local addresses of RFC
-// 3879 and the NAT64 prefix for local use (RFC 8215).
+// 3879, the NAT64 prefix for local use (RFC 8215), and the addresses by which
+// machines in networks of IPv6 alone have themselves and their router (RFC 7335).
 var (
 	sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 	benchmark   = netip.MustParsePrefix("198.18.0.0/15")
 	reserved    = netip.MustParsePrefix("240.0.0.0/4")
 	siteLocal   = netip.MustParsePrefix("fec0::/10")
+	protocols   = netip.MustParsePrefix("192.0.0.0/24")
 	localNAT64  = netip.MustParsePrefix("64:ff9b:1::/48")
 )
 
 // Prefixes whose addresses hold an IPv4 address that counts: NAT64 (RFC 6052),
-// 6to4 (RFC 3056) and the compatible addresses of RFC 4291 section 2.5.5.1.
+// 6to4 (RFC 3056), the translated addresses of RFC 2765 section 2.1 and the
+// compatible ones of RFC 4291 section 2.5.5.1.
 var embedded = []struct {
 	prefix netip.Prefix
 	at     int // the first byte of the IPv4 address
 }{
 	{netip.MustParsePrefix("64:ff9b::/96"), 12},
 	{netip.MustParsePrefix("2002::/16"), 2},
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12},
 	{netip.MustParsePrefix("::/96"), 12},
 }
 
@@ -54,7 +58,7 @@ func Classify(ip netip.Addr) Class {
 		return LinkLocal
 	case ip.IsLoopback() || ip.IsUnspecified() || thisNetwork.Contains(ip):
 		return ThisMachine
-	case ip.IsPrivate() || sharedSpace.Contains(ip) || benchmark.Contains(ip) || siteLocal.Contains(ip) || localNAT64.Contains(ip):
+	case ip.IsPrivate() || sharedSpace.Contains(ip) || benchmark.Contains(ip) || siteLocal.Contains(ip) || protocols.Contains(ip) || localNAT64.Contains(ip):
 		return PrivateNetwork
 	}
 	return Public

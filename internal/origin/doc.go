@@ -8,6 +8,7 @@
 //   - [SameSite] compares registrable domains, by the Public Suffix List
 //     (https://publicsuffix.org): who may register example.com owns all names
 //     below it.
+//   - [Dial] keeps connections to names of this machine on it.
 //   - [Classify] and [Private] say whether an IP address can be reached from the
 //     public Internet.
 package origin
