@@ -109,6 +109,7 @@ func (a *app) endSession(ctx context.Context, o options, s *session, cred oauth.
 	u, err := url.Parse(cred.EndSessionEndpoint)
 	address := ""
 	if err == nil {
+		u = oauth.OwnQuery(u, url.Values{"client_id": nil, "id_token_hint": nil, "logout_hint": nil, "post_logout_redirect_uri": nil, "ui_locales": nil})
 		q := u.Query()
 		q.Set("client_id", cred.Registration.ClientID)
 		u.RawQuery = q.Encode()

@@ -8,7 +8,7 @@ import (
 
 // ofRequests are the parameters that a request to an endpoint sets or leaves out
 // on purpose, besides those that a person may not set either.
-var ofRequests = []string{"nonce", "grant_type", "refresh_token", "device_code", "token", "token_type_hint"}
+var ofRequests = []string{"nonce", "claims", "authorization_details", "grant_type", "refresh_token", "device_code", "token", "token_type_hint"}
 
 // OwnQuery returns an endpoint of an authorization server without those members
 // of its query that belong to a request: owned ones, and those in also. Others
@@ -23,23 +23,28 @@ func OwnQuery(endpoint *url.URL, also url.Values) *url.URL {
 	for member := range strings.SplitSeq(endpoint.RawQuery, "&") {
 		raw, _, _ := strings.Cut(member, "=")
 		name, err := url.QueryUnescape(raw)
-		// Some providers part members at semicolons as well.
-		if err != nil || strings.ContainsAny(member, ";") || slices.ContainsFunc(spellings(name), func(s string) bool {
-			return also.Has(s) || slices.Contains(owned, s) || slices.Contains(ofRequests, s)
-		}) {
-			continue
+		// Some frameworks ignore case, and PHP turns dots into underscores.
+		folded := strings.ReplaceAll(strings.ToLower(name), ".", "_")
+		switch {
+		case err != nil || !plainName(name) || strings.Contains(member, ";"): // which parts members at some providers
+		case also.Has(name) || also.Has(folded) || slices.Contains(owned, folded) || slices.Contains(ofRequests, folded):
+		default:
+			kept = append(kept, member)
 		}
-		kept = append(kept, member)
 	}
 	clean := *endpoint
 	clean.RawQuery = strings.Join(kept, "&")
 	return &clean
 }
 
-// spellings are the names that a provider may take a member for: PHP reads an
-// array from a bracket on and turns dots and blanks into underscores, and some
-// frameworks ignore case.
-func spellings(name string) []string {
-	folded, _, _ := strings.Cut(strings.ToLower(strings.Trim(name, " ")), "[")
-	return []string{name, strings.NewReplacer(".", "_", " ", "_").Replace(folded)}
+// plainName reports whether name is one of a parameter (RFC 6749, section 8.2). What
+// holds anything else may be another name to a provider: one that is cut at a bracket
+// or a zero byte, trimmed, or folded to ASCII.
+func plainName(name string) bool {
+	for i := range len(name) {
+		if !isAlphanumeric(name[i]) && strings.IndexByte("-._", name[i]) < 0 {
+			return false
+		}
+	}
+	return name != ""
 }
