@@ -64,9 +64,12 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	if err != nil {
 		return Credential{}, refusedDevice(err)
 	}
-	life := time.Duration(min(max(device.ExpiresIn, 1), 24*3600) * float64(time.Second))
-	ctx, cancel := context.WithTimeoutCause(ctx, life, ErrLoginTimeout)
-	defer cancel()
+	if device.ExpiresIn > 0 { // else the login has its own end, and the provider says when the code has ended
+		life := time.Duration(min(device.ExpiresIn, 24*3600) * float64(time.Second))
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, life, ErrLoginTimeout)
+		defer cancel()
+	}
 	if err := c.noteAsk(ctx, &cred, w); err != nil {
 		return Credential{}, err
 	}
@@ -131,8 +134,6 @@ func refusedDevice(err error) error {
 
 func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred Credential) (deviceAuthorization, error) {
 	const op = "begin the login by device"
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
 	endpoint, err := checkEndpoint("device_authorization_endpoint", meta.DeviceEndpoint)
 	if err != nil {
 		return deviceAuthorization{}, fmt.Errorf("%s: %w", op, err)

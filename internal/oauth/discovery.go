@@ -69,7 +69,7 @@ func discover(ctx context.Context, client *http.Client, server *url.URL, challen
 	}
 	var failures []error
 	for _, issuer := range issuers {
-		if issuer == cached.Issuer {
+		if issuer == cached.Issuer && issuer != "" {
 			d.Server = cached
 			return d, nil
 		}

@@ -34,8 +34,6 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 	if c.cfg.Key.Scopes == nil { // there is no refresh token to ask for, and nobody to identify
 		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == scopeOffline || s == "openid" })
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
 	form := url.Values{"grant_type": {GrantClientCredentials}}
 	if len(cred.RequestedScopes) > 0 {
 		form.Set("scope", strings.Join(cred.RequestedScopes, " "))

@@ -128,8 +128,6 @@ const maxTokenBytes = 64 << 10
 // is decoded as strictly, and as kindly, as that of a refresh.
 func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier string) error {
 	const op = "exchange the authorization code"
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
 	form := url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier},
 		"redirect_uri": {cred.Registration.RedirectURI},
@@ -179,8 +177,6 @@ func (c Credential) config() *oauth2.Config {
 // left alone, and nothing is saved here.
 func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, error) {
 	const op = "refresh the access token"
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {cred.RefreshToken.Reveal()}}
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
@@ -250,7 +246,8 @@ func (a tokenAnswer) refusal(op, resource string) error {
 	return &Error{Op: op, Err: fmt.Errorf("status %d", a.status)}
 }
 
-// postForm sends a form with the authentication of the credential's client.
+// postForm sends a form with the authentication of the credential's client. It ends
+// after tokenTimeout at the latest.
 func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential, form url.Values) (tokenAnswer, error) {
 	user, password, err := c.authenticate(form, cred.Registration, cred.Metadata.TokenAuthAlgorithms)
 	if err != nil {
@@ -260,6 +257,8 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	if err != nil {
 		return tokenAnswer{}, errors.New("the endpoint is not a URL")
 	}
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, OwnQuery(u, form).String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return tokenAnswer{}, errors.New("the endpoint is not a URL")
@@ -285,8 +284,6 @@ func (c *Client) revoke(ctx context.Context, cred Credential) error {
 	if cred.RevocationEndpoint == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
 	for _, t := range []struct {
 		hint  string
 		token Secret

@@ -1,0 +1,202 @@
+package oauth
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/origin"
+)
+
+// Members of an endpoint's query that some provider would read as one that the
+// request owns, however it is spelled; what has a plain name of its own stays.
+func TestSecondLookOauthEndpointQuery(t *testing.T) {
+	for _, member := range []string{
+		"resource", "Resource", "RESOURCE", "resource[]", "resource%5B0%5D", "resource[a][b]", "resource%00", "%00resource", "resource%00x", "%20resource", "resource%20", "+resource", "resource+",
+		"%09resource", "resource%0a", "resource%0d%0a", "%c2%a0resource", "%ef%bb%bfresource", "%e2%80%8bresource", "re%73ource", "%72%65%73%6f%75%72%63%65", "%u0072esource",
+		"%ef%bd%92esource", "%c5%bfcope", "%c5%bftate", "toke%e2%84%aan", "redirect%2euri", "redirect.uri", "redirect+uri", "redirect%20uri", "Redirect.Uri", "redirect[uri", "redirect%5Furi", "response.mode",
+		"resource;", "x;resource", "x%3bresource", "amp;resource", "resource%26x", "resource%3dx", "\"resource\"", "'resource'", "resource\\", "resource\\[\\]", "$.resource", "resource:", "resource/",
+		"authorization_details", "Authorization_Details[]", "claims", "request_uri[]", "client_assertion", "code_challenge", "code_challenge_method", "nonce", "", "%", "%zz",
+	} {
+		u := &url.URL{Scheme: "https", Host: "p.example", Path: "/a", RawQuery: "keep=1&" + member + "=evil&p=B2C_1_x&a-b.c_d=2"}
+		if got := OwnQuery(u, nil).RawQuery; got != "keep=1&p=B2C_1_x&a-b.c_d=2" {
+			t.Errorf("%q: %s", member, got)
+		}
+	}
+	// What a request sets itself is its own as well, in every spelling.
+	for _, member := range []string{"prompt", "PROMPT", "p%72ompt", "prompt[]", "ac.r"} {
+		u := &url.URL{Scheme: "https", Host: "p.example", RawQuery: member + "=evil"}
+		if got := OwnQuery(u, url.Values{"prompt": {"x"}, "ac_r": nil}).RawQuery; got != "" {
+			t.Errorf("%q: %s", member, got)
+		}
+	}
+}
+
+// Addresses that lead to this machine, to a neighbour or to the router by way of a
+// translation, and spellings that a browser may understand otherwise than we do.
+func TestSecondLookOauthHiddenAddresses(t *testing.T) {
+	names(t, map[string][]string{"translated.example": {"::ffff:0:7f00:1"}, "clat.example": {"192.0.0.4"}})
+	g := guardOf("93.184.216.34")
+	for _, address := range []string{
+		"https://[::ffff:0:7f00:1]/", "https://[::ffff:0:a00:1]/", "https://192.0.0.2/", "https://192.0.0.1/", "https://[64:ff9b::c000:2]/", "https://[64:ff9b:1:a9fe:a9:fe00::]/",
+		"https://translated.example/", "https://clat.example/", "https://clat.example:443/",
+		"https://0x7f.0x0.0x0.0x1/", "https://127.0.0.0x1/", "https://0300.0250.1/", "https://1.1.1.1.:443/", "https://x.0x7f/", "https://example.1/", "https://00000177.1/", "https://127.0.0.1:/", "https://[::1]:/", "https://[::1%25lo]/", "https://[0:0:0:0:0:0:0:1]/", "https://[::127.0.0.1]/",
+		"https://127.0.0.1%2f@good.example/", "https://good.example%2f@127.0.0.1/", "https://good.example\\@127.0.0.1/", "https://good.example%00.evil.example/", "https://good.example:443:80/", "https://[::1/", "https://::1/", "https://[127.0.0.1]/",
+		"https://\u24dbocalhost/", "https://localho\u017ft/", "https://local\u00adhost/", "https://127\uff0e0.0.1/", "https://\u2170.example/", "https://good.example\t/", "https://good.example\n.evil/", " https://good.example/", "https:good.example", "https:/good.example/", "https:///good.example", "https://@good.example/", "https://:@good.example/",
+		"HTTP://good.example/", "file:///etc/passwd", "mcp://good.example/", "view-source:https://good.example/", "https://*/", "https://-/..", "https://.example/", "https://a..b/",
+	} {
+		if got, err := g.ForBrowser(t.Context(), "e", address); err == nil {
+			u, parseErr := url.Parse(got)
+			if parseErr != nil || u.Hostname() != "-" {
+				t.Errorf("%q is opened as %s", address, got)
+			}
+		}
+	}
+	for _, ip := range []string{"::ffff:0:7f00:1", "192.0.0.2", "::ffff:0:a9fe:a9fe"} {
+		if !origin.Private(netip.MustParseAddr(ip)) {
+			t.Errorf("%s is public", ip)
+		}
+	}
+}
+
+// RFC 6761, section 6.3: a name below localhost is this machine. A resolver that
+// says otherwise leads nobody elsewhere, and least of all over plain http.
+func TestSecondLookOauthNamesBelowLocalhost(t *testing.T) {
+	s := newSite(t)
+	s.set("/m", "{}")
+	host := strings.Replace(s.URL, "127.0.0.1", "provider.localhost", 1)
+	server := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
+	for said, want := range map[string]bool{"93.184.216.34": false, "10.0.0.1": false, "127.0.0.1": true} {
+		names(t, map[string][]string{"provider.localhost": {said}})
+		_, ok, err := fetchMetadata(t.Context(), NewHTTPClient(server, nil), host+"/m", nil)
+		if ok != want || !want && (err == nil || !strings.Contains(err.Error(), "refused to connect")) {
+			t.Errorf("the resolver says %s: %v, %v", said, ok, err)
+		}
+	}
+}
+
+// A proxy in the network is used however its address is written.
+func TestSecondLookOauthProxyAddress(t *testing.T) {
+	for _, proxy := range []string{"http://127.0.0.1", "http://127.0.0.1:80", "https://127.0.0.1", "socks5://127.0.0.1", "http://user:word@127.0.0.1", "http://LOCALHOST"} {
+		g := NewGuard(&url.URL{Scheme: "https", Host: "mcp.example"}, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }, nil)
+		resp, err := g.HTTPClient().Get("https://provider.example/")
+		if err == nil {
+			_ = resp.Body.Close()
+			t.Error("somebody answers")
+		} else if strings.Contains(err.Error(), "refused to connect to 127") {
+			t.Errorf("%s: %v", proxy, err)
+		}
+	}
+}
+
+// A redirect of whatever code is followed nowhere: neither a code nor a secret, a
+// token or a device code is posted to where an endpoint points.
+func TestSecondLookOauthRedirectedForms(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent on", r.Method, r.URL) }))
+	defer other.Close()
+	for _, status := range []int{300, 301, 302, 303, 305, 307, 308, 399} {
+		for _, to := range []string{other.URL, "//" + strings.TrimPrefix(other.URL, "http://"), other.URL + "/?x=\r\n"} {
+			first := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", to)
+				w.Header().Set("Refresh", "0; url="+to)
+				w.Header().Set("Content-Location", to)
+				w.WriteHeader(status)
+			}))
+			server := &url.URL{Scheme: "http", Host: strings.TrimPrefix(first.URL, "http://"), Path: "/mcp"}
+			c := New(Config{Server: server, HTTP: NewHTTPClient(server, nil), Identity: Identity{Name: "x"}, Key: Key{Server: server.String()}})
+			reg := Registration{Issuer: first.URL, ClientID: "c", ClientSecret: NewSecret("s"), AuthMethod: authPost, ManageURI: first.URL + "/m", ManageToken: NewSecret("m")}
+			cred := Credential{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RevocationEndpoint: first.URL + "/revoke", Registration: reg, RefreshToken: NewSecret("r"), AccessToken: NewSecret("a")}
+			meta := ServerMetadata{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RegistrationEndpoint: first.URL + "/register", DeviceEndpoint: first.URL + "/device"}
+			_, refreshed := c.refresh(t.Context(), cred)
+			_, registered := c.registerDynamically(t.Context(), meta, "http://127.0.0.1/callback")
+			_, device := c.authorizeDevice(t.Context(), meta, cred)
+			for what, err := range map[string]error{"refresh": refreshed, "register": registered, "device": device, "exchange": c.exchange(t.Context(), &cred, "code", "verifier"), "revoke": c.revoke(t.Context(), cred), "unregister": c.unregister(t.Context(), reg)} {
+				if err == nil || strings.ContainsAny(err.Error(), "\r\n") && what != "refresh" {
+					t.Errorf("%d, %s: %v", status, what, err)
+				}
+			}
+			c.Close()
+			first.Close()
+		}
+	}
+}
+
+// The first contact of a client secret: who is of the server's own site, and who
+// only looks like it.
+func TestSecondLookOauthSecretAtFirstContact(t *testing.T) {
+	for _, tc := range []struct {
+		server, issuer, pinned string
+		want                   bool
+	}{
+		{"https://mcp.a.example/mcp", "https://login.a.example", "", true},
+		{"https://mcp.a.example/mcp", "https://A.EXAMPLE.:8443/x", "", true},
+		{"https://mcp.a.example/mcp", "https://mcp.a.example.evil.example", "", false},
+		{"https://mcp.a.example/mcp", "https://a.example.evil.example/a.example", "", false},
+		{"https://mcp.a.example/mcp", "https://eviла.example", "", false},
+		{"https://mcp.a.example/mcp", "https://evila.example", "", false},
+		{"https://mcp.a.example/mcp", "https://a.example@evil.example", "", false},
+		{"https://mcp.a.example/mcp", "https://example", "", false},
+		{"https://a.github.io/mcp", "https://b.github.io", "", false},
+		{"https://a.vercel.app/mcp", "https://b.vercel.app", "", false},
+		{"https://a.co.uk/mcp", "https://b.co.uk", "", false},
+		{"https://10.0.0.1/mcp", "https://10.0.0.2", "", false},
+		{"https://10.0.0.1/mcp", "https://10.0.0.1:9", "", true},
+		{"https://intranet/mcp", "https://login.intranet", "", false},
+		{"https://mcp.a.example/mcp", "https://p.example/x", "https://p.example/x", true},
+		// The pin is compared character for character.
+		{"https://mcp.a.example/mcp", "https://p.example/x/", "https://p.example/x", false},
+		{"https://mcp.a.example/mcp", "https://P.example/x", "https://p.example/x", false},
+		{"https://mcp.a.example/mcp", "https://p.example/y", "https://p.example/x", false},
+		{"https://mcp.a.example/mcp", "%", "", false},
+		{"https://mcp.a.example/mcp", "https://127.0.0.1.evil.example", "", false},
+		{"https://mcp.a.example/mcp", "https://localhost.evil.example", "", false},
+	} {
+		server, err := url.Parse(tc.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(Config{Server: server, HTTP: http.DefaultClient, Issuer: tc.pinned})
+		if err := c.maySendSecret(tc.issuer); (err == nil) != tc.want {
+			t.Errorf("%+v: %v", tc, err)
+		} else if err != nil && (strings.Contains(err.Error(), "\n") || !strings.Contains(err.(*Error).Hint, "--issuer")) {
+			t.Errorf("%+v: %v", tc, err)
+		}
+		c.Close()
+	}
+}
+
+// Challenges that are doubled, malformed or endless: of two values the first
+// counts, nothing crosses from one scheme to another, and nothing is unbounded.
+func TestSecondLookOauthChallenges(t *testing.T) {
+	for _, tc := range []struct {
+		lines           []string
+		metadata, scope string
+		ok              bool
+	}{
+		{[]string{`Bearer resource_metadata="https://a", resource_metadata="https://evil"`}, "https://a", "", true},
+		{[]string{`Bearer resource_metadata="https://a"`, `Bearer resource_metadata="https://evil"`}, "https://a", "", true},
+		{[]string{`Basic realm="x, Bearer resource_metadata=\"https://evil\""`}, "", "", false},
+		{[]string{`Basic realm="x`, `Bearer resource_metadata="https://evil"`}, "", "", false},
+		{[]string{`Negotiate YII=, Bearer resource_metadata="https://a"`}, "https://a", "", true},
+		{[]string{`DPoP resource_metadata="https://evil", Bearer scope="a b"`}, "", "a b", true},
+		{[]string{`Bearer`, `bEARER scope=a`}, "", "a", true},
+		{[]string{`Bearer scope="a` + "\x00\x1b\u202e" + ` b"`}, "", "b", true},
+		{[]string{`Bearer resource_metadata = "https://a" , error = x`}, "https://a", "", true},
+		{[]string{`Bearer resource_metadata*=UTF-8''https%3A%2F%2Fevil`}, "", "", true},
+		{[]string{`Bearer RESOURCE_METADATA="https://a"`}, "https://a", "", true},
+		{[]string{`"Bearer" resource_metadata="https://evil"`, `=`, `,,,;`, `"`}, "https://evil", "", true},
+		{[]string{strings.Repeat("x ", 20_000) + `Bearer resource_metadata="https://evil"`}, "", "", false},
+		{[]string{strings.Repeat(`Basic realm="x",`, 100) + `Bearer resource_metadata="https://evil"`}, "", "", false},
+		{[]string{`Bearer scope="` + strings.Repeat("s ", 1<<20) + `"`}, "", strings.TrimSuffix(strings.Repeat("s ", maxScopes), " "), true},
+		{[]string{`Bearer scope="` + strings.Repeat("s", 1<<20) + `"`}, "", "", true},
+	} {
+		c, ok := BearerChallenge(http.Header{"Www-Authenticate": tc.lines})
+		got := strings.Join(c.Scopes(), " ")
+		if ok != tc.ok || c.ResourceMetadata() != tc.metadata || got != tc.scope {
+			t.Errorf("%.80q: %v, metadata %q, scope %.80q", tc.lines, ok, c.ResourceMetadata(), got)
+		}
+	}
+}
