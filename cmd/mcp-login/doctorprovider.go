@@ -44,7 +44,7 @@ func (x *examination) askProvider(ctx context.Context, clientID, resource string
 	if err != nil {
 		return failedBy(err, "")
 	}
-	resp, err := x.client.Do(req)
+	resp, err := x.client.Do(req) //nolint:bodyclose // foreign.ReadBody closes it
 	if err != nil {
 		return failed("can it be reached from here?", "the authorization endpoint does not answer")
 	}

@@ -89,7 +89,7 @@ func (x *examination) connect(ctx context.Context) finding {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	c := &contact{transport: x.o.wire.transport()}
-	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req)
+	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return unconnected(err)
 	}

@@ -116,7 +116,7 @@ func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 		req.Header.Set("Cookie", p.Mark)
 	}
 	direct := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
-	resp, err := direct.Do(req)
+	resp, err := direct.Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return errors.New("the sign-in does not wait any more")
 	}

@@ -127,7 +127,7 @@ func translateMCPRemote(args []string, getenv func(string) string) ([]string, er
 		default:
 			if mcpRemoteFlags[f].takesValue() && !joined {
 				i++
-				value = args[i] //nolint:gosec // there is one, see the case above
+				value = args[i] // there is one, see the case above
 			}
 			if err := t.translate(mcpRemoteFlags[f], value); err != nil {
 				return nil, err

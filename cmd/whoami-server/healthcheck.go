@@ -41,7 +41,7 @@ func checkHealth(ctx context.Context, o *options) error {
 	if err != nil {
 		return fmt.Errorf("health check: %w", err)
 	}
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return fmt.Errorf("health check: %w", err)
 	}

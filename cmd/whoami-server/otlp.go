@@ -81,7 +81,7 @@ func (c *collector) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) e
 		return fmt.Errorf("send traces: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return fmt.Errorf("send traces: %w", err)
 	}

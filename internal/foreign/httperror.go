@@ -27,13 +27,13 @@ func HTTPError(err error) error {
 	if !quoted || errors.As(err, &dialled) || errors.As(err, &certificate) || errors.As(err, &advised) {
 		return err
 	}
-	return withoutQuote{strings.TrimRight(before, ` :[`), err}
+	return unquotedError{strings.TrimRight(before, ` :[`), err}
 }
 
-type withoutQuote struct {
+type unquotedError struct {
 	text string
 	err  error
 }
 
-func (e withoutQuote) Error() string { return e.text }
-func (e withoutQuote) Unwrap() error { return e.err }
+func (e unquotedError) Error() string { return e.text }
+func (e unquotedError) Unwrap() error { return e.err }

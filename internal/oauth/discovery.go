@@ -314,7 +314,7 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 		}
 	}
 	for range maxMetadataRedirects + 1 {
-		resp, err := getJSON(ctx, client, u)
+		resp, err := getJSON(ctx, client, u) //nolint:bodyclose // foreign.ReadBody closes it
 		if err != nil {
 			return nil, false, unavailable("get "+u.Redacted(), err)
 		}

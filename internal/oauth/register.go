@@ -308,7 +308,7 @@ func (m ServerMetadata) authMethod(answered string, haveSecret bool) string {
 
 // send performs a request of the OAuth side and reads its bounded answer.
 func (c *Client) send(req *http.Request) (status int, header http.Header, body []byte, err error) {
-	resp, err := c.cfg.HTTP.Do(req)
+	resp, err := c.cfg.HTTP.Do(req) //nolint:bodyclose // foreign.ReadBody closes it
 	if err != nil {
 		return 0, nil, nil, foreign.HTTPError(err)
 	}

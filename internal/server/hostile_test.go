@@ -191,7 +191,7 @@ func TestSecondLookServerOneConnectionForManyUsers(t *testing.T) {
 	l := startServer(t, i, func(c *Config) { c.MaxBodyBytes = largestMessage })
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Host = strings.TrimPrefix(l.url, "http://")
-		l.Server.ServeHTTP(w, r)
+		l.ServeHTTP(w, r)
 	}))
 	front.EnableHTTP2 = true
 	front.StartTLS()

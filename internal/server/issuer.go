@@ -195,7 +195,7 @@ func (p *provider) read(ctx context.Context, location, token string, limit int64
 // perform sends a request and reads at most limit bytes of its answer.
 func (p *provider) perform(req *http.Request, limit int64) (int, http.Header, []byte, error) {
 	req.Header.Set("Accept", "application/json")
-	resp, err := p.client.Do(req)
+	resp, err := p.client.Do(req) //nolint:bodyclose // foreign.ReadBody closes it
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("send request: %w", foreign.HTTPError(err))
 	}

@@ -344,12 +344,15 @@ func TestNobodyCancelsCallsOfOthers(t *testing.T) {
 			t.Errorf("%s: %d", name, resp.StatusCode)
 		}
 	}
-	for held(l.Server)[1] != 3 {
-		runtime.Gosched() // until the cancels have been taken
+	defer wg.Wait()
+	defer close(proceed)
+	for held(l.Server)[1] > 3 { // until the cancels have been taken
+		runtime.Gosched()
 	}
 	select {
 	case <-ended:
 		t.Error("a call of somebody else was cancelled")
+		return
 	default:
 	}
 	// Her own cancel reaches her call.
@@ -357,6 +360,4 @@ func TestNobodyCancelsCallsOfOthers(t *testing.T) {
 	<-ended
 	post(t, alice, l.url+mine.endpoint, cancel)
 	<-ended
-	close(proceed)
-	wg.Wait()
 }

@@ -39,7 +39,7 @@ func run(check bool) error {
 	}
 	path := filepath.Join(dir, file)
 	if !check {
-		return os.WriteFile(path, text, 0o644) //nolint:gosec // it is to be read by everybody
+		return os.WriteFile(path, text, 0o644)
 	}
 	kept, err := os.ReadFile(path)
 	if err == nil && !bytes.Equal(bytes.ReplaceAll(kept, []byte("\r\n"), []byte("\n")), text) {

@@ -66,7 +66,7 @@ func (l *Listener) Local(address string) (here, mark string) {
 	l.local = &local{
 		path: strings.TrimSuffix(l.path, "/") + "/" + rand.Text(),
 		to:   address,
-		cookie: &http.Cookie{
+		cookie: &http.Cookie{ //nolint:gosec // http on loopback, where Secure would lose it
 			// Cookies do not know ports: two logins need two names.
 			Name: "mcp-login-" + port, Value: rand.Text(), Path: l.path, MaxAge: int(cookieLife / time.Second),
 			HttpOnly: true, SameSite: http.SameSiteLaxMode,

@@ -33,7 +33,7 @@ func (l *Listener) otherUser(r *http.Request) bool {
 		return false
 	}
 	p := peerOf(here, remote)
-	if allowed(p, os.Geteuid(), os.Getenv("SUDO_UID")) {
+	if allowed(p, os.Geteuid(), os.Getenv("SUDO_UID")) { //nolint:forbidigo // whose process this is, and no setting
 		return false
 	}
 	l.log.Warn("a connection of another user of this machine to the sign-in is refused", "uid", p.uid, "gone", p.gone)
