@@ -52,10 +52,10 @@ const pasteTimeout = 2 * time.Minute
 // maxPasted bounds one pasted line.
 const maxPasted = 16 << 10
 
-// takePasted hands the addresses that a person pastes to the listener of p, in this process or in the one that is followed: where the browser
-// runs on another machine, that is where its last page would have gone. It
-// judges nothing: the listener does. The read that is under way when ctx ends is
-// left behind.
+// takePasted hands the addresses that a person pastes to the listener of p, in this
+// process or in the one that is followed: where the browser runs on another machine,
+// that is where its last page would have gone. It judges nothing: the listener does.
+// The read that is under way when ctx ends is left behind.
 func (a *app) takePasted(ctx context.Context, p oauth.Prompt) {
 	lines := a.lines()
 	for {

@@ -30,9 +30,9 @@ const (
 // the configured server and answers its refusals: 401 with a refresh or a
 // login, 403 insufficient_scope with a login for scopes that were not requested
 // before, each followed by one replay. Such a 403 for other scopes is the answer:
-// the account has no permission, which no login changes. A request to another origin, and one that carries its own
-// Authorization header, passes untouched. Bodies are replayed through GetBody;
-// without it a refused request fails.
+// the account has no permission, which no login changes. A request to another
+// origin, and one that carries its own Authorization header, passes untouched.
+// Bodies are replayed through GetBody; without it a refused request fails.
 //
 // A request may take as long as a person needs to sign in: limits belong into
 // its context, not into http.Client.Timeout.

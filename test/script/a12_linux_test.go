@@ -256,3 +256,63 @@ func TestA12DeviceCode(t *testing.T) {
 		t.Errorf("the second: %d; %s", second.StatusCode, v.said)
 	}
 }
+
+// Two logins at once in one browser, whose cookies know no ports: each answer comes
+// to its own login. Where the answers change places, or the mark of one is brought to
+// the other, nobody is signed in by that.
+func TestSecondLookOauthTwoLogins(t *testing.T) {
+	one, two := newVictim(t), newVictim(t)
+	person := browserOf(t)
+	for _, v := range []*victim{one, two, one} {
+		resp, err := person.Get(v.address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	at, err := url.Parse(two.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{strings.Replace(two.address(), at.Path, "/callback?code=x&state=y", 1), strings.TrimSuffix(two.address(), at.Path) + mustPath(t, one.address())} {
+		resp, err := person.Get(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode < 400 || strings.Contains(resp.Request.URL.Path, "interaction") {
+			t.Errorf("%s: %d at %s", path, resp.StatusCode, resp.Request.URL.Path)
+		}
+	}
+	for v, who := range map[*victim]string{two: "bob", one: "alice"} {
+		if out, err := devidp.Approve(t.Context(), person, v.address(), who); err != nil || out.Status != http.StatusOK {
+			t.Fatal(out.Status, err)
+		}
+		if !v.ends() || !strings.Contains(v.said.String(), who) && v.cmd.ProcessState.ExitCode() != 0 {
+			t.Error(v.said)
+		}
+	}
+}
+
+func mustPath(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Path
+}
+
+// A path of the redirect URI that cookies cannot be bound to is said before a person
+// is asked.
+func TestSecondLookOauthCallbackPath(t *testing.T) {
+	h := newHouse(t, nil)
+	for _, path := range []string{"/a;b", "/a b", "callback", "/a?b"} {
+		cmd := h.command("login", h.url, "--callback-path", path)
+		cmd.Env = append(cmd.Env, "MCP_LOGIN_BROWSER="+self(t)+" approve alice")
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "callback path") || strings.Contains(string(out), "in the browser") {
+			t.Errorf("%s: %v, %s", path, err, out)
+		}
+	}
+}

@@ -27,8 +27,8 @@ type local struct {
 	opened bool
 }
 
-// cookieLife outlives every login.
-const cookieLife = time.Hour
+// cookieLife is longer than a login may wait for its person.
+const cookieLife = 25 * time.Hour
 
 // markGrace is how long an answer without the mark may be followed by the one with
 // it, before the login ends: software that looks at what a browser opens is faster

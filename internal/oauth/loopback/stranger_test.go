@@ -214,8 +214,9 @@ func TestSecondLookLoopbackOrder(t *testing.T) {
 		}
 	}
 	ch := receive(t.Context(), l, "s")
-	if status, to, _ := b.open("GET", here); status != http.StatusSeeOther || to != provider {
-		t.Fatalf("%d to %q", status, to)
+	status, to, cookie := b.open("GET", here)
+	if marked, err := http.ParseSetCookie(cookie); status != http.StatusSeeOther || to != provider || err != nil || marked.MaxAge <= 24*3600 {
+		t.Fatalf("%d to %q, %q", status, to, cookie) // a login in the background may wait for a day
 	}
 	request := "GET /callback?code=evil&state=s HTTP/1.1\r\nHost: " + l.host + "\r\nConnection: close\r\n\r\n"
 	if got := exchange(t, l, request); !strings.HasPrefix(got, "HTTP/1.1 403") {
