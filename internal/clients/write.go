@@ -21,7 +21,7 @@ func Read(path string) ([]byte, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	case errors.Is(err, foreign.ErrTooLarge), errors.Is(err, foreign.ErrNoFile):
+	case errors.Is(err, foreign.ErrTooLarge), errors.Is(err, foreign.ErrTooSlow), errors.Is(err, foreign.ErrNoFile):
 		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	return data, err

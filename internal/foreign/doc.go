@@ -14,8 +14,8 @@
 //     time, and closes it.
 //  6. [Discard] gives a connection back that an answer still stands on, if
 //     little is left of it, and closes it otherwise.
-//  7. [ReadFile] reads a regular file within a limit of bytes, [ReadGiven] also a
-//     pipe, if a person has named it.
+//  7. [ReadFile] reads a regular file within a limit of bytes and of time,
+//     [ReadGiven] also a pipe, if a person has named it.
 //  8. [HTTPError] takes out of an error of net/http what the peer has sent.
 //  9. [LogLimit] bounds what strangers can make us write into a log.
 //

@@ -11,31 +11,22 @@ import (
 // ErrNoFile is a name that stands for no regular file.
 var ErrNoFile = errors.New("not a regular file")
 
-// How long [ReadGiven] waits. A shell opens both ends of a pipe at once; behind it
-// there may be a program that asks for a password.
+// How long a read waits. A shell opens both ends of a pipe at once; behind it there
+// may be a program that asks for a password. What is opened as a regular file may be
+// none that ends: /proc/kmsg, or one in a network file system that has gone.
 const (
 	openTime  = 5 * time.Second
+	fileTime  = 5 * time.Second
 	givenTime = time.Minute
 )
 
 // ReadFile reads a file that somebody else may have put there: a regular one of at
-// most limit bytes. Something that has its name and is none, such as a pipe whose
-// other end nobody opens, or a device without an end, is refused with ErrNoFile, a
-// larger one with ErrTooLarge; other errors are those of os.Open.
+// most limit bytes, within seconds. Something that has its name and is none, such as
+// a pipe whose other end nobody opens, or a device without an end, is refused with
+// ErrNoFile, a larger one with ErrTooLarge, one that does not end with ErrTooSlow;
+// other errors are those of os.Open.
 func ReadFile(path string, limit int64) ([]byte, error) {
-	f, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: %w", path, ErrNoFile)
-	}
-	return readUpTo(f, limit)
+	return readWithin(path, limit, openRegular, openTime, fileTime)
 }
 
 // ReadGiven reads what a person has named, on the command line or in a variable of
@@ -44,18 +35,34 @@ func ReadFile(path string, limit int64) ([]byte, error) {
 // a pipe and a minute for the end of what comes, and returns ErrTooLarge and
 // ErrTooSlow. A pipe gives its bytes only once.
 func ReadGiven(path string, limit int64) ([]byte, error) {
-	return readGiven(path, limit, openTime, givenTime)
+	return readWithin(path, limit, os.Open, openTime, givenTime)
 }
 
-func readGiven(path string, limit int64, toOpen, toRead time.Duration) ([]byte, error) {
+func openRegular(path string) (*os.File, error) {
+	f, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w", path, ErrNoFile)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func readWithin(path string, limit int64, open func(string) (*os.File, error), toOpen, toRead time.Duration) ([]byte, error) {
 	opened, done := make(chan struct{}), make(chan struct{})
 	var read []byte
 	var failed error
-	// Nothing ends os.Open of a pipe that nobody writes to: what is left waiting
-	// there ends with the process.
+	// Nothing ends a system call that waits for such a file: what is left there
+	// ends with the process.
 	go func() {
 		defer close(done)
-		f, err := os.Open(path)
+		f, err := open(path)
 		close(opened)
 		if failed = err; err == nil {
 			defer f.Close()

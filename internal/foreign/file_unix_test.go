@@ -83,9 +83,25 @@ func TestReadGiven(t *testing.T) {
 		dir:                                                       syscall.EISDIR,
 		filepath.Join(dir, "none"):                                fs.ErrNotExist,
 	} {
-		data, err := readGiven(path, 5, time.Second, time.Second)
+		data, err := readWithin(path, 5, os.Open, time.Second, time.Second)
 		if !errors.Is(err, want) || want == nil && string(data) != "12345" || want != nil && data != nil {
 			t.Errorf("%s: %q, %v", path, data, err)
 		}
+	}
+}
+
+// What was opened as a regular file may have no end: a link of a stranger to
+// /proc/kmsg, whose bytes are not to be eaten by a test, or a file system that has
+// gone.
+func TestSecondLookRegularFileWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	silent, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	opens := func(string) (*os.File, error) { return silent, nil }
+	if data, err := readWithin(".mcp.json", 5, opens, time.Second, 100*time.Millisecond); !errors.Is(err, ErrTooSlow) || data != nil {
+		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }
