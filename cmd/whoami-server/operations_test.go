@@ -357,8 +357,8 @@ func (p pipes) Close() error {
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001} }
 
 // slowly connects to a server and gives the connection to client; it returns how
-// long the server put up with it.
-func slowly(t *testing.T, verify server.Verifier, client func(net.Conn)) time.Duration {
+// long the server put up with it, and what it said.
+func slowly(t *testing.T, verify server.Verifier, client func(net.Conn)) (took time.Duration, said string) {
 	t.Helper()
 	u, err := url.Parse("http://127.0.0.1:3001/mcp")
 	if err != nil {
@@ -377,14 +377,14 @@ func slowly(t *testing.T, verify server.Verifier, client func(net.Conn)) time.Du
 	began := time.Now()
 	var dripping sync.WaitGroup
 	dripping.Go(func() { client(ours) })
-	_, _ = io.Copy(io.Discard, ours) // until the server ends it
-	took := time.Since(began)
+	text, _ := io.ReadAll(ours) // until the server ends it
+	took = time.Since(began)
 	_ = ours.Close()
 	dripping.Wait()
 	_ = srv.Close()
 	_ = handler.Close(context.Background())
 	<-done
-	return took
+	return took, string(text)
 }
 
 // Slow loris: a header that never ends, a body that never ends, a connection
@@ -407,17 +407,19 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		}
 	}
 	const head = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\n"
+	const tooSlow = "HTTP/1.1 408 "
 	for name, tt := range map[string]struct {
 		client func(net.Conn)
 		limit  time.Duration
+		said   string // how it begins
 	}{
-		"header": {drip("POST /mcp HTTP/1.1\r\nX: "), headerTimeout},
-		"body":   {drip(head + "Content-Length: 100000\r\n\r\n"), 11 * time.Second},
-		"chunks": {drip(head + "Transfer-Encoding: chunked\r\n\r\nfffff\r\n"), 11 * time.Second},
+		"header": {drip("POST /mcp HTTP/1.1\r\nX: "), headerTimeout, ""},
+		"body":   {drip(head + "Content-Length: 100000\r\n\r\n"), 11 * time.Second, tooSlow},
+		"chunks": {drip(head + "Transfer-Encoding: chunked\r\n\r\nfffff\r\n"), 11 * time.Second, tooSlow},
 		"body whose last byte is held back": {func(c net.Conn) {
 			_, _ = io.WriteString(c, head+"Content-Length: 1000001\r\n\r\n"+strings.Repeat(" ", 1000000))
 			time.Sleep(2 * time.Second)
-		}, 11 * time.Second},
+		}, 11 * time.Second, tooSlow},
 		"body that is fast enough and too long": {func(c net.Conn) {
 			_, _ = io.WriteString(c, head+"Content-Length: 4000000\r\n\r\n")
 			for {
@@ -426,20 +428,23 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 				}
 				time.Sleep(time.Second)
 			}
-		}, 31 * time.Second},
+		}, 31 * time.Second, tooSlow},
 		"body that nobody reads": {
-			drip("POST / HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nContent-Length: 100000\r\n\r\n"), 31 * time.Second,
+			drip("POST / HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nContent-Length: 100000\r\n\r\n"), 31 * time.Second, "HTTP/1.1 ",
 		},
 		"body without a token": {
-			drip("POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nContent-Length: 100000\r\n\r\n"), 31 * time.Second,
+			drip("POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nContent-Length: 100000\r\n\r\n"), 31 * time.Second, "HTTP/1.1 ",
 		},
-		"nothing": {func(net.Conn) {}, headerTimeout},
+		"nothing": {func(net.Conn) {}, headerTimeout, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				took := slowly(t, alice, tt.client)
+				took, said := slowly(t, alice, tt.client)
 				if took > tt.limit || took < time.Second {
 					t.Errorf("cut off after %s", took)
+				}
+				if !strings.HasPrefix(said, tt.said) {
+					t.Errorf("the server said %q", said)
 				}
 			})
 		})

@@ -266,3 +266,103 @@ func TestSecondLookServerOneConnectionForManyUsers(t *testing.T) {
 	}
 	l.awaitHeld(t, [3]int{})
 }
+
+// S11: who owns a session is told by length-prefixed parts, so that no choice of
+// issuer, subject and application makes two callers one; an id that somebody
+// chose before anybody began a session is nobody's.
+func TestSecondLookServerOwnersThatLookAlike(t *testing.T) {
+	i := newTestIssuer(t)
+	l := startServer(t, i, func(c *Config) { c.Stateful, c.MaxSessions, c.MaxStreams = true, 1, 1 })
+	client := func(subject, application string) *http.Client {
+		return clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": subject, "client_id": application}}))
+	}
+	alice := client("alice", "app")
+	session := l.begin(t, alice)
+	hash := (principal{l.layout.resource, i.url, "alice", "app"}).key()
+	for name, try := range map[string]struct {
+		c  *http.Client
+		id string
+	}{
+		"subject with the application in it": {client("aliceapp", ""), session},
+		"application with the subject in it": {client("", "aliceapp"), session},
+		"blank behind the subject":           {client("alice ", "app"), session},
+		"another case":                       {client("Alice", "app"), session},
+		"NUL behind it":                      {client("alice\x00", "app"), session},
+		"another application":                {client("alice", "app2"), session},
+		"the store's name of it":             {client("alice", "app2"), session + "." + hashed("app")},
+		"the name that mcp-go has for it":    {client("bob", "app"), hash + "." + session},
+		"an id chosen beforehand":            {client("bob", "app"), "FIXED"},
+	} {
+		for _, method := range []string{"POST", "GET", "DELETE"} {
+			body := ""
+			if method == "POST" {
+				body = callWhoami
+			}
+			resp := l.send(t, try.c, method, body, "Mcp-Session-Id", try.id)
+			// A token without a subject is none.
+			if resp.StatusCode != 404 && !(strings.HasPrefix(name, "application with") && resp.StatusCode >= 400) {
+				t.Errorf("%s, %s: %d", name, method, resp.StatusCode)
+			}
+		}
+	}
+	// Who begins with an id of his own choice gets another one.
+	resp := l.send(t, client("bob", "app"), "POST", initialize, "Mcp-Session-Id", "FIXED")
+	if id := resp.Header.Get("Mcp-Session-Id"); resp.StatusCode != 200 || id == "FIXED" || len(resp.Header.Values("Mcp-Session-Id")) != 1 {
+		t.Errorf("begun with an id: %d, %q", resp.StatusCode, resp.Header.Values("Mcp-Session-Id"))
+	}
+	if resp := l.send(t, alice, "POST", callWhoami, "Mcp-Session-Id", session); resp.StatusCode != 200 {
+		t.Errorf("alice's own: %d", resp.StatusCode)
+	}
+	l.awaitHeld(t, [3]int{})
+}
+
+// What needs a scope cannot be named in a way that this server and mcp-go read
+// differently: the tool never runs without its scope.
+func TestSecondLookServerToolsNamedInOtherWays(t *testing.T) {
+	i := newTestIssuer(t)
+	ran := make(chan string, 99)
+	l := startServer(t, i, func(c *Config) {
+		c.MCP = server.NewMCPServer("t", "1")
+		c.MCP.AddTool(mcp.NewTool("keys"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			ran <- "keys"
+			return mcp.NewToolResultText("done"), nil
+		})
+		c.ToolScopes = map[string][]string{"keys": {"keys:read"}}
+	})
+	alice := clientWith(t, l.tokenFor(t, i, "alice"))
+	stream := openStream(t, l.url, alice)
+	for _, params := range []string{
+		`"params":{"name":"keys"}`,
+		`"params":{"n\u0061me":"\u006beys"}`,
+		`"par\u0061ms":{"name":"keys"}`,
+		`"params":{"Name":"keys"}`,
+		`"params":{"NAME":"keys","name":"other"}`,
+		`"params":{"name":"other","name":"keys"}`,
+		`"params":{"name":"other"},"params":{"name":"keys"}`,
+		`"params":{"name":"other"},"PARAMS":{"name":"keys"}`,
+		`"params":{"name":"other"},"paramſ":{"name":"keys"}`,
+		`"params":{"name":["keys"]}`,
+		`"params":{"name":"keys\u0000"}`,
+		`"params":{"name":"Keys"}`,
+		`"params":{"name":"\u212aeys"}`,
+		`"params":{"name":"other","arguments":{"name":"keys"}}`,
+		`"params":[{"name":"keys"}]`,
+		`"METHOD":"ping","params":{"name":"keys"}`,
+		`"method":"ping","params":{"name":"keys"}`,
+	} {
+		body := `{"jsonrpc":"2.0","id":1,"method":"tools/call",` + params + `}`
+		for _, path := range []string{"/mcp", stream.endpoint} {
+			for _, header := range [][]string{nil, {"Mcp-Name", "other", "Mcp-Method", "ping"}} {
+				resp := post(t, alice, l.url+path, body, header...)
+				text, _ := io.ReadAll(resp.Body)
+				if strings.Contains(string(text), "done") || resp.StatusCode >= 500 {
+					t.Errorf("%s at %s: %d %s", params, path, resp.StatusCode, text)
+				}
+			}
+		}
+	}
+	l.awaitHeld(t, [3]int{0, 0, 1})
+	if n := len(ran); n != 0 {
+		t.Errorf("it ran %d times", n)
+	}
+}
