@@ -34,15 +34,12 @@ func (b *batch) add(answer []byte) {
 
 // batch handles an array of messages.
 func (r *run) batch(m jsonrpc.Message) {
-	elements := jsonrpc.Elements(m.Raw)
-	if len(elements) == 0 {
-		r.refuse(nil, jsonrpc.CodeInvalidRequest, "the batch is empty")
-		return
-	}
 	// One more than there are requests: nothing is written before all of them
 	// are known.
 	b := &batch{open: 1, write: r.out.line}
-	for _, element := range elements {
+	empty := true
+	for element := range jsonrpc.Elements(m.Raw) {
+		empty = false
 		one, err := jsonrpc.Parse(element)
 		if err == nil && one.Kind == jsonrpc.Batch {
 			err = errors.New("a batch in a batch")
@@ -59,6 +56,10 @@ func (r *run) batch(m jsonrpc.Message) {
 			continue
 		}
 		r.dispatch(one, b)
+	}
+	if empty {
+		r.refuse(nil, jsonrpc.CodeInvalidRequest, "the batch is empty")
+		return
 	}
 	r.say(b.add, nil)
 }

@@ -30,7 +30,8 @@ func (r *run) dispatch(m jsonrpc.Message, in *batch) {
 		}
 		return
 	}
-	if m.Kind != jsonrpc.Response && m.Method != "initialize" && r.speakFor(m, reply) {
+	cancels := m.Kind == jsonrpc.Notification && m.Method == "notifications/cancelled"
+	if m.Kind != jsonrpc.Response && m.Method != "initialize" && !cancels && r.speakFor(m, reply) {
 		return
 	}
 	switch {
@@ -38,7 +39,7 @@ func (r *run) dispatch(m jsonrpc.Message, in *batch) {
 		r.dispatchRequest(m, reply, in != nil)
 	case m.Kind == jsonrpc.Response:
 		r.answerQuestion(m)
-	case m.Method == "notifications/cancelled":
+	case cancels:
 		r.cancelRequest(m)
 	default:
 		r.notify(m)
@@ -149,11 +150,15 @@ func (r *run) answerQuestion(m jsonrpc.Message) {
 // cancelRequest ends a request that the client no longer wants (P10). The server is
 // told with the client's own message, except by the revision of 2026-07-28, where
 // closing the stream says it (W19), of initialize, which must not be cancelled at the
-// server (G9), and of a request that it never got.
+// server (G9), and of a request that it never got. An initialize that was answered
+// here goes on: for the client it is over.
 func (r *run) cancelRequest(m jsonrpc.Message) {
 	var c *message
-	r.update(func(s *state) { c = s.find(jsonrpc.Key(m.Param("requestId"))) })
+	var speaks bool
+	r.update(func(s *state) { c, speaks = s.find(jsonrpc.Key(m.Param("requestId"))), s.standIn.speaks() })
 	switch {
+	case speaks && (c == nil || c.m.Method == "initialize"):
+		return
 	case c == nil:
 		r.notify(m)
 		return

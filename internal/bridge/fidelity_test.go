@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -105,5 +106,27 @@ func TestP1OneLine(t *testing.T) {
 	r.send(`{"id":2,"method":"b"}`)
 	if got := r.line(); got != `{"id":2,"result":{}}` {
 		t.Error(got)
+	}
+}
+
+// A line of just the size that --max-message allows passes whatever ends it, and one
+// more byte does not; the refusal names the request.
+func TestSecondLookLineBorders(t *testing.T) {
+	const limit = 200 << 10 // several reads
+	begin, end := `{"jsonrpc":"2.0","id":"b","method":"`, `"}`
+	for _, lineEnd := range []string{"\n", "\r\n", ""} {
+		for over := -1; over <= 2; over++ {
+			line := begin + strings.Repeat("m", limit+over-len(begin)-len(end)) + end
+			for _, start := range []string{"", "\xef\xbb\xbf"} {
+				got, err := newLineReader(strings.NewReader(start+line+lineEnd), limit).next()
+				var refused *lineTooLongError
+				switch {
+				case over <= 0 && (err != nil || string(got) != line):
+					t.Errorf("%+d, end %q: %d bytes, %v", over, lineEnd, len(got), err)
+				case over > 0 && (!errors.As(err, &refused) || string(refused.id) != `"b"`):
+					t.Errorf("%+d, end %q: %d bytes, %v", over, lineEnd, len(got), err)
+				}
+			}
+		}
 	}
 }

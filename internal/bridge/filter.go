@@ -67,8 +67,12 @@ func (f Filter) refuse(m jsonrpc.Message) (answer []byte, ok bool) {
 // shows reports whether a message of the client may pass. clear is false for one
 // that can be read in more than one way.
 func (f Filter) shows(m jsonrpc.Message) (shown, clear bool) {
-	if f.empty() || m.Kind == jsonrpc.Response {
+	switch {
+	case f.empty():
 		return true, true
+	case m.Kind == jsonrpc.Response: // unless a server finds a method in it
+		_, found := readings(m.Raw, "method")
+		return true, found == 0
 	}
 	if _, clear := only(m.Raw, "method"); !clear {
 		return false, false
@@ -100,25 +104,32 @@ func (f Filter) shown(method string, m jsonrpc.Message) []byte {
 		return m.Raw
 	}
 	tools, clear := only(m.Result, "tools")
-	all := jsonrpc.Elements(tools)
-	kept := make([][]byte, 0, len(all))
-	for _, tool := range all {
+	kept := jsonrpc.EditElements(tools, func(tool []byte) []byte {
 		name, sure := only(tool, "name")
 		if text, ok := jsonrpc.Text(name); sure && ok && plain(text) && !f.Hides(text) {
-			kept = append(kept, tool)
+			return tool
 		}
-	}
-	if clear && tools[0] == '[' && len(kept) == len(all) {
+		return nil
+	})
+	list := len(tools) > 0 && tools[0] == '['
+	if clear && list && len(kept) == len(tools) {
 		return m.Raw
 	}
-	edits := []jsonrpc.Edit{{Name: "tools", Value: jsonrpc.Array(kept)}}
-	for name := range jsonrpc.Members(m.Result) {
+	if !list {
+		kept = []byte("[]")
+	}
+	others := map[string]bool{}
+	for name := range jsonrpc.AllMembers(m.Result) {
 		if name != "tools" && spelled(name, "tools") {
-			edits = append(edits, jsonrpc.Edit{Name: name})
+			others[name] = true
 		}
 	}
-	if tools == nil && len(edits) == 1 {
+	if tools == nil && len(others) == 0 {
 		return m.Raw // no list at all
+	}
+	edits := []jsonrpc.Edit{{Name: "tools", Value: kept}}
+	for name := range others {
+		edits = append(edits, jsonrpc.Edit{Name: name})
 	}
 	return jsonrpc.With(m.Raw, "result", jsonrpc.Edited(m.Result, edits...))
 }

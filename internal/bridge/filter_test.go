@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -130,5 +131,40 @@ func TestA10ListIsFilteredOverSSE(t *testing.T) {
 	r.send(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`)
 	if got := r.line(); got != `{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"shown"}]}}` {
 		t.Errorf("%.200q", got)
+	}
+}
+
+// What looks like the client's answer to a question, but has a method for some server,
+// is no way around the filter; neither is a second name behind nesting that is as deep
+// as it may be.
+func TestSecondLookCallInDisguise(t *testing.T) {
+	deep := strings.Repeat("[", 9_998) + strings.Repeat("]", 9_998)
+	s := &server{}
+	r := newRig(t, s, func(c *Config, _ *upstream.Config) { c.Tools = Filter{Ignore: []string{"delete"}} })
+	for _, line := range []string{
+		`{"jsonrpc":"2.0","id":1,"Method":"tools/call","params":{"name":"delete"},"result":{}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","method":5,"params":{"name":"delete"},"result":{}}`,
+		`{"jsonrpc":"2.0","id":1,"method":["tools/call"],"params":{"name":"delete"},"error":{}}`,
+		`{"jsonrpc":"2.0","id":1,"method":null,"METHOD":"tools/call","params":{"name":"delete"},"result":{}}`,
+		`{"jsonrpc":"2.0","id":1,"\u006dethod ":"tools/call","params":{"name":"delete"},"result":{}}`,
+		`[{"jsonrpc":"2.0","id":1,"me\u0074hoD":"tools/call","params":{"name":"delete"},"result":{}}]`,
+		`{"jsonrpc":"2.0","id":null,"Method":"tools/call","params":{"name":"delete"},"error":{}}`,
+	} {
+		r.send(line)
+	}
+	for i, params := range []string{`{"name":"get","x":` + deep + `,"name":"delete"}`, `{"x":` + deep + `,"name":"delete"}`} {
+		r.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":%s}`, i, params))
+		if got := r.line(); !strings.Contains(got, `"code":1008`) {
+			t.Errorf("%.200s", got)
+		}
+	}
+	r.send(`{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call","name":"delete"}}`, `{"jsonrpc":"2.0","id":9,"method":"x"}`)
+	r.line()
+	_ = r.in.Close()
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+	if got := strings.Join(s.seen(), ","); got != "POST ,POST x" && got != "POST x,POST ," && got != "POST x,POST" && got != "POST,POST x" {
+		t.Error(got)
 	}
 }

@@ -49,12 +49,8 @@ func (l *lineReader) next() ([]byte, error) {
 			l.begun = true
 			part = bytes.TrimPrefix(part, []byte("\xef\xbb\xbf"))
 		}
-		if size += len(part); over == nil && l.max > 0 && size > l.max+len("\n") {
-			over = new(jsonrpc.Scanner)
-			over.KeepID(maxKeptID)
-			for _, kept := range parts {
-				_ = over.Feed(kept)
-			}
+		if size += len(part); over == nil && l.max > 0 && size > l.max+len("\r\n") {
+			over = scanned(parts...)
 			parts = nil
 		}
 		if over != nil {
@@ -68,15 +64,33 @@ func (l *lineReader) next() ([]byte, error) {
 		case err != nil && (size == 0 || !errors.Is(err, io.EOF)):
 			return nil, err
 		case over != nil:
-			id, known := over.ID()
-			if !known || !over.Method() || over.End() != nil {
-				id = nil
-			}
-			return nil, &lineTooLongError{id}
+			return nil, tooLong(over)
 		}
 		line := joined(parts, size)
-		return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), nil
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		if l.max > 0 && len(line) > l.max { // by as much as a line end, which it has not
+			return nil, tooLong(scanned(line))
+		}
+		return line, nil
 	}
+}
+
+// scanned begins to read a line that is not kept.
+func scanned(parts ...[]byte) *jsonrpc.Scanner {
+	over := new(jsonrpc.Scanner)
+	over.KeepID(maxKeptID)
+	for _, part := range parts {
+		_ = over.Feed(part)
+	}
+	return over
+}
+
+func tooLong(over *jsonrpc.Scanner) error {
+	id, known := over.ID()
+	if !known || !over.Method() || over.End() != nil {
+		id = nil
+	}
+	return &lineTooLongError{id}
 }
 
 // roomSize is how much of a line is held in one room until its end has come: large

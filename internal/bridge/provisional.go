@@ -4,9 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
@@ -68,10 +65,15 @@ type standIn struct {
 	answer      jsonrpc.Message  // the server's
 }
 
-// begin takes an initialize request, and where its answer goes.
-func (s *standIn) begin(m jsonrpc.Message, reply func([]byte)) {
+// begin takes an initialize request, and where its answer goes; false says that
+// another one is under way, or was answered here and stands for the session.
+func (s *standIn) begin(m jsonrpc.Message, reply func([]byte)) bool {
+	if s.phase == standing || s.phase == unanswered && s.request.Raw != nil {
+		return false
+	}
 	s.phase, s.request, s.reply = unanswered, m, reply
 	s.version, _ = jsonrpc.Text(m.Param("protocolVersion"))
+	return true
 }
 
 // arrived takes the one answer of the server, or of the bridge when it could
@@ -111,12 +113,8 @@ func (s *standIn) arrived(m jsonrpc.Message, ok bool) (reply func([]byte)) {
 // answerOverdue answers initialize here if a person is still awaited.
 func (r *run) answerOverdue(signIn SignIn) {
 	var version string
-	var known []byte
 	r.update(func(s *state) { version = s.standIn.version })
-	if r.cfg.Results != nil {
-		known = r.cfg.Results.Recall(version)
-	}
-	result := provisionalResult(version, known, signIn)
+	result := r.provisional(version, signIn)
 	var reply func([]byte)
 	var id []byte
 	r.update(func(s *state) {
@@ -129,6 +127,15 @@ func (r *run) answerOverdue(signIn SignIn) {
 	if reply != nil {
 		reply(jsonrpc.Result(id, string(result)))
 	}
+}
+
+// provisional is the result for an initialize that asks for version.
+func (r *run) provisional(version string, signIn SignIn) []byte {
+	var known []byte
+	if r.cfg.Results != nil {
+		known = r.cfg.Results.Recall(version)
+	}
+	return provisionalResult(version, known, signIn)
 }
 
 // speaks reports whether messages of the client are answered here.
@@ -220,11 +227,20 @@ func (s *standIn) transparent() (told, spoken string, initialized *jsonrpc.Messa
 // initialize sends the client's initialize, or sends it again after a login
 // that came to nothing, and watches over it.
 func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
-	if !r.impatient() {
+	var begun, stands bool
+	if r.impatient() {
+		r.update(func(s *state) { begun, stands = s.standIn.begin(m, reply), s.standIn.phase == standing })
+	}
+	switch {
+	case stands: // the same session, for a client that begins again
+		version, _ := jsonrpc.Text(m.Param("protocolVersion"))
+		signIn, _ := r.cfg.signIn()
+		r.say(reply, jsonrpc.Result(m.ID, string(r.provisional(version, signIn))))
+		return
+	case !begun:
 		r.request(m, reply, true)
 		return
 	}
-	r.update(func(s *state) { s.standIn.begin(m, reply) })
 	done := r.request(m, r.arrived, true).done
 	r.background(func() {
 		if signIn, ok := r.overdue(done); ok {
@@ -340,50 +356,6 @@ func (c *Config) signIn() (SignIn, bool) {
 	s.URL, s.UserCode = foreign.Address(s.URL), foreign.Line(s.UserCode)
 	return s, ok
 }
-
-// knownVersions are those of sessions; of any other the newest is answered, as
-// servers do.
-var knownVersions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
-
-// provisionalResult is the answer to initialize until the server gives its own:
-// the known one with lists that change, or one that promises only those.
-func provisionalResult(version string, known []byte, signIn SignIn) []byte {
-	if !slices.Contains(knownVersions, version) {
-		version = knownVersions[len(knownVersions)-1]
-	}
-	var result, capabilities map[string]jsontext.Value
-	if json.Unmarshal(known, &result) != nil || result == nil || json.Unmarshal(result["capabilities"], &capabilities) != nil {
-		result, capabilities = map[string]jsontext.Value{
-			"protocolVersion": quote(version),
-			"serverInfo":      jsontext.Value(`{"name":"mcp-login","title":"Sign-in pending","version":"1"}`),
-			"instructions":    quote("This server needs a sign-in before it can be used: open " + signIn.URL),
-		}, nil
-	}
-	if capabilities == nil {
-		capabilities = map[string]jsontext.Value{}
-	}
-	for _, list := range []string{"tools", "prompts", "resources"} {
-		var members map[string]jsontext.Value
-		if json.Unmarshal(capabilities[list], &members) != nil || members == nil {
-			members = map[string]jsontext.Value{}
-		}
-		members["listChanged"] = jsontext.Value("true")
-		capabilities[list] = encode(members)
-	}
-	result["capabilities"] = encode(capabilities)
-	return encode(result)
-}
-
-// encode writes what cannot fail to be written.
-func encode(v any) jsontext.Value {
-	b, err := json.Marshal(v, json.Deterministic(true))
-	if err != nil {
-		return jsontext.Value("{}")
-	}
-	return b
-}
-
-func quote(s string) jsontext.Value { return encode(s) }
 
 func callsSignIn(m jsonrpc.Message) bool {
 	name, _ := jsonrpc.Text(m.Param("name"))

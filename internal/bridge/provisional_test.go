@@ -225,3 +225,82 @@ func TestStandInEnds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is cancelled while the bridge speaks for the server is not sent when the person
+// has signed in; a cancel of the initialize that was answered here changes nothing.
+func TestSecondLookCancelDuringStandIn(t *testing.T) {
+	l := newSlowLogin()
+	r := l.rig(t)
+	cancel := `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`
+	r.send(initializeLine(1), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"cancelled"}}`, `{"jsonrpc":"2.0","id":3,"method":"resources/read"}`)
+	if got := r.line(); !strings.Contains(got, `"id":1,"result"`) {
+		t.Error(got)
+	}
+	r.send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`, fmt.Sprintf(cancel, 1), fmt.Sprintf(cancel, 2), fmt.Sprintf(cancel, 2), fmt.Sprintf(cancel, 77))
+	r.send(`{"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"` + SignInTool + `"}}`)
+	if got := r.line(); !strings.Contains(got, "needs a sign-in") {
+		t.Error(got)
+	}
+	l.pending.Store(false)
+	l.signed <- realResult
+	changed, read := 0, 0
+	for range 4 {
+		switch got := r.line(); {
+		case strings.Contains(got, "list_changed"):
+			changed++
+		case got == `{"jsonrpc":"2.0","id":3,"result":{}}`:
+			read++
+		default:
+			t.Error(got)
+		}
+	}
+	if changed != 3 || read != 1 || l.heard("tools/call") != 0 || l.heard("notifications/initialized") != 1 || l.heard("notifications/cancelled") != 0 {
+		t.Errorf("%d lists changed, %d answers, the server heard %v", changed, read, l.methods)
+	}
+}
+
+// A client that says initialize again while the first one is under way gets one answer
+// to each, whether before, during or after the login.
+func TestSecondLookInitializeTwice(t *testing.T) {
+	answered := func(t *testing.T, r *rig, ids ...int) {
+		t.Helper()
+		for _, id := range ids {
+			if got := r.line(); !strings.HasPrefix(got, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{`, id)) {
+				t.Errorf("%s is no answer to %d", got, id)
+			}
+		}
+	}
+	t.Run("without a login", func(t *testing.T) {
+		l := newSlowLogin()
+		l.pending.Store(false)
+		r := l.rig(t)
+		r.send(initializeLine(1), initializeLine(2))
+		l.signed <- realResult
+		answered(t, r, 1)
+		l.signed <- realResult
+		answered(t, r, 2)
+		r.send(initializeLine(3))
+		l.signed <- realResult
+		answered(t, r, 3)
+	})
+	t.Run("during the login", func(t *testing.T) {
+		l := newSlowLogin()
+		r := l.rig(t)
+		r.send(initializeLine(1))
+		answered(t, r, 1)
+		r.send(initializeLine(2))
+		answered(t, r, 2)
+		l.pending.Store(false)
+		l.signed <- realResult
+		for range 3 {
+			if got := r.line(); !strings.Contains(got, "list_changed") {
+				t.Error(got)
+			}
+		}
+		r.send(`{"jsonrpc":"2.0","id":3,"method":"x"}`)
+		answered(t, r, 3)
+		if l.heard("initialize") != 1 {
+			t.Errorf("the server heard %v", l.methods)
+		}
+	})
+}

@@ -12,7 +12,13 @@ import (
 // or another one that some reader could take for it: doubled, in another case, or
 // with characters that are not seen. What is no object has no members.
 func only(raw []byte, name string) (value []byte, clear bool) {
-	found := 0
+	value, found := readings(raw, name)
+	return value, found == 1 && value != nil
+}
+
+// readings returns the value of a member, nil for none, and how many members some
+// reader could take for it.
+func readings(raw []byte, name string) (value []byte, found int) {
 	for other, v := range jsonrpc.AllMembers(raw) {
 		if other == name {
 			value = v
@@ -21,7 +27,7 @@ func only(raw []byte, name string) (value []byte, clear bool) {
 			found++
 		}
 	}
-	return value, found == 1 && value != nil
+	return value, found
 }
 
 // spelled reports whether some reader could take s for name: in another case, or

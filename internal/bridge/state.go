@@ -123,8 +123,8 @@ func (s *state) put(m *message) bool {
 	q, limit := &s.queues[m.class], limits[m.class]
 	behind := s.barrier != nil && !m.beside
 	full := q.count >= limit.waiting || q.bytes > 0 && q.bytes+m.size() > limit.bytes
-	if full && (behind || q.carried >= limit.carried) && m.m.Method != "notifications/initialized" {
-		return false // without that one there is no session
+	if full && (behind || q.carried >= limit.carried) && !s.spared(m) {
+		return false
 	}
 	if m.isRequest() {
 		s.byID[m.key] = append(s.byID[m.key], m)
@@ -136,6 +136,13 @@ func (s *state) put(m *message) bool {
 	}
 	s.place(m)
 	return true
+}
+
+// spared reports whether m has a place whatever waits: without the notification that
+// the client is ready there is no session. A second one is like any other.
+func (s *state) spared(m *message) bool {
+	ready := func(m *message) bool { return m.class == notifications && m.barrier() }
+	return ready(m) && (s.barrier == nil || !ready(s.barrier)) && !slices.ContainsFunc(s.behind, ready)
 }
 
 // place starts a message, or lets it wait for others of its class.
@@ -173,19 +180,25 @@ func (s *state) over(m *message) {
 	if m.m.Method == "notifications/initialized" && m.class == notifications {
 		s.standing = true
 	}
-	if s.barrier == m {
-		s.barrier = nil
-		for len(s.behind) > 0 && s.barrier == nil {
-			next := shift(&s.behind)
-			s.queues[next.class].leave(next)
-			s.place(next)
-		}
-	}
+	s.lift(m)
 	if len(q.waiting) > 0 && q.carried < limits[m.class].carried {
 		next := shift(&q.waiting)
 		q.leave(next)
 		q.carried++
 		next.start()
+	}
+}
+
+// lift lets go on what has waited for m.
+func (s *state) lift(m *message) {
+	if s.barrier != m {
+		return
+	}
+	s.barrier = nil
+	for len(s.behind) > 0 && s.barrier == nil {
+		next := shift(&s.behind)
+		s.queues[next.class].leave(next)
+		s.place(next)
 	}
 }
 
@@ -220,6 +233,7 @@ func (s *state) withdraw(m *message) {
 	*list = slices.Delete(*list, at, at+1)
 	q.leave(m)
 	s.forget(m)
+	s.lift(m)
 }
 
 // find returns the latest request with this id that is not over, nil for none.

@@ -336,3 +336,169 @@ func TestR1ClientDoesNotRead(t *testing.T) {
 		r.line()
 	}
 }
+
+// A cancel ends the request that it names and no other, in whatever spelling and state.
+func TestSecondLookCancels(t *testing.T) {
+	for _, c := range []struct{ asked, named string }{
+		{`1`, `1.0`},
+		{`1.0`, `1`},
+		{`10`, `1e1`},
+		{`-0`, `0`},
+		{`100000000000000000000000000001`, `100000000000000000000000000001`},
+		{strings.Repeat("9", 1_000_000), strings.Repeat("9", 1_000_000)},
+		{`"a"`, `"\u0061"`},
+		{`"` + strings.Repeat("n", 100_000) + `"`, `"` + strings.Repeat("n", 100_000) + `"`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			free := make(chan struct{})
+			s := holding(free)
+			over(t, s, Config{}, func(say func(string), hear func() string) {
+				cancel := `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s}}`
+				call := `{"jsonrpc":"2.0","id":%s,"method":"tools/call"}`
+				ping := func() {
+					t.Helper()
+					synctest.Wait()
+					say(`{"jsonrpc":"2.0","id":"p","method":"ping"}`)
+					if got := hear(); got != `{"jsonrpc":"2.0","id":"p","result":{}}` {
+						t.Errorf("%.20s: %.200s", c.asked, got)
+					}
+				}
+				say(fmt.Sprintf(cancel, c.named)) // of nothing yet
+				say(fmt.Sprintf(call, c.asked))
+				say(fmt.Sprintf(call, `"other"`))
+				for _, none := range []string{`null`, `{}`, `[1]`, `true`, `"1"`, `12`, `1.5`, `1e400`, `"A"`} {
+					say(fmt.Sprintf(cancel, none))
+				}
+				say(`{"jsonrpc":"2.0","method":"notifications/cancelled"}`)
+				synctest.Wait()
+				before := strings.Count(s.seen(), "cancelled")
+				say(fmt.Sprintf(cancel, c.named))
+				say(fmt.Sprintf(cancel, c.named))
+				ping()
+				// The second is of a request that is over, or comes before that.
+				if n := strings.Count(s.seen(), "cancelled") - before; n != 1 && n != 2 {
+					t.Errorf("%.20s: the server heard %d cancels", c.asked, n)
+				}
+				close(free)
+				if got := hear(); got != `{"jsonrpc":"2.0","id":"other","result":{}}` {
+					t.Errorf("%.20s: %.200s", c.asked, got)
+				}
+				say(fmt.Sprintf(cancel, `"other"`)) // after its answer
+				say(fmt.Sprintf(call, c.asked))     // the id is free again
+				if got := hear(); got != `{"jsonrpc":"2.0","id":`+c.asked+`,"result":{}}` {
+					t.Errorf("%.20s: %.200s", c.asked, got)
+				}
+				ping()
+			})
+		})
+	}
+}
+
+// Of two requests with one id a cancel ends the later one; each gets its own answer or
+// none, and a batch its own.
+func TestSecondLookOneIDTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		over(t, holding(free), Config{}, func(say func(string), hear func() string) {
+			say(fmt.Sprintf(callLine, 1))
+			say(fmt.Sprintf(callLine, 1))
+			say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+			say("[" + fmt.Sprintf(callLine, 2) + "," + fmt.Sprintf(callLine, 2) + "," + fmt.Sprintf(callLine, 3) + "]")
+			say(`[{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}]`)
+			synctest.Wait()
+			close(free)
+			got := []string{hear(), hear()}
+			if len(got[0]) > len(got[1]) {
+				got[0], got[1] = got[1], got[0]
+			}
+			two := `{"jsonrpc":"2.0","id":2,"result":{}}`
+			if got[0] != `{"jsonrpc":"2.0","id":1,"result":{}}` || got[1] != "["+two+","+two+"]" {
+				t.Error(got)
+			}
+		})
+	})
+}
+
+// An initialize that is cancelled before it was sent holds nothing up, wherever it
+// waits: behind other requests, or behind another initialize.
+func TestSecondLookCancelledInitializeThatWaits(t *testing.T) {
+	const cancel = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s}}`
+	for name, before := range map[string]int{"behind requests": limits[requests].carried, "alone": 0} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				free := make(chan struct{})
+				s := holding(free)
+				plain := s.on
+				s.on = func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+					if m.Method == "initialize" {
+						<-ctx.Done()
+						return context.Cause(ctx)
+					}
+					return plain(ctx, m, sink)
+				}
+				over(t, s, Config{}, func(say func(string), hear func() string) {
+					for i := range before {
+						say(fmt.Sprintf(callLine, i+10))
+					}
+					say(initialize)
+					say(`{"jsonrpc":"2.0","id":5,"method":"x"}`)
+					say(strings.Replace(initialize, `"id":0`, `"id":1`, 1))
+					say(`{"jsonrpc":"2.0","method":"notifications/n"}`)
+					say(`{"jsonrpc":"2.0","id":6,"method":"x"}`)
+					synctest.Wait()
+					say(fmt.Sprintf(cancel, "1"))
+					synctest.Wait()
+					if strings.Contains(s.seen(), "x") {
+						t.Error("sent before the first initialize is over")
+					}
+					say(fmt.Sprintf(cancel, "0.0"))
+					close(free)
+					heard := map[string]bool{}
+					for range before + 2 {
+						heard[hear()] = true
+					}
+					for _, id := range []string{"5", "6"} {
+						if !heard[`{"jsonrpc":"2.0","id":`+id+`,"result":{}}`] {
+							t.Error("no answer to", id)
+						}
+					}
+				})
+				if !strings.Contains(s.seen(), "notifications/n") {
+					t.Error("the notification behind it was not sent")
+				}
+			})
+		})
+	}
+}
+
+// The notification that the client is ready has a place in a full queue, once; what
+// only looks like it, or comes again, is bounded like everything else.
+func TestSecondLookNothingPassesTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := holding(nil)
+		s.on = func(ctx context.Context, _ jsonrpc.Message, _ jsonrpc.Sink) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		over(t, s, Config{}, func(say func(string), hear func() string) {
+			for i := range limits[requests].carried + limits[requests].waiting {
+				say(fmt.Sprintf(callLine, i))
+			}
+			say(`{"jsonrpc":"2.0","id":"r","method":"notifications/initialized"}`)
+			if got := hear(); !strings.Contains(got, `"id":"r","error":{"code":1009`) {
+				t.Error(got)
+			}
+		})
+	})
+	full := state{}
+	full.queues[notifications] = queue{carried: 1, count: limits[notifications].waiting}
+	ready := func() *message {
+		m, _ := jsonrpc.Parse([]byte(initialized))
+		return &message{m: m, class: notifications}
+	}
+	for i, want := range []bool{true, false, false} {
+		if got := full.put(ready()); got != want {
+			t.Errorf("ready for the %d. time in a full queue: %v", i+1, got)
+		}
+	}
+}

@@ -205,6 +205,43 @@ func (e *editor) room() []byte {
 	return make([]byte, 0, size)
 }
 
+// EditElements returns a copy of the array raw in which each element is what change
+// makes of it, nil for none, or raw itself when all of them stay as they are. What is
+// no array has no elements, and stays.
+func EditElements(raw []byte, change func(element []byte) []byte) []byte {
+	var out []byte // from the first one on that does not stay
+	add := func(element []byte) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, element...)
+	}
+	same := 0
+	for element := range Elements(raw) {
+		changed := change(element)
+		if out == nil && bytes.Equal(changed, element) {
+			same++
+			continue
+		}
+		if out == nil {
+			out = append(make([]byte, 0, len(raw)), '[')
+			for before := range Elements(raw) {
+				if same--; same < 0 {
+					break
+				}
+				add(before)
+			}
+		}
+		if changed != nil {
+			add(changed)
+		}
+	}
+	if out == nil {
+		return raw
+	}
+	return append(out, ']')
+}
+
 func isObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }
 
 // Quote returns s as a JSON string; broken UTF-8 is replaced.

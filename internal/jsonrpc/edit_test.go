@@ -183,3 +183,51 @@ func FuzzWith(f *testing.F) {
 		}
 	})
 }
+
+// Half a million elements of one byte take no list of half a million parts, neither to
+// be looked at nor to be left out.
+func TestSecondLookSmallElementsTakeNoRoom(t *testing.T) {
+	raw := []byte("[" + strings.Repeat("0,", 500_000) + "1]")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := 0
+	for range Elements(raw) {
+		n++
+	}
+	left := EditElements(raw, func(element []byte) []byte {
+		if element[0] == '0' {
+			return nil
+		}
+		return element
+	})
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; n != 500_001 || string(left) != "[1]" || took > 8*uint64(len(raw)) {
+		t.Errorf("%d elements, %s left, %d bytes for %d", n, left, took, len(raw))
+	}
+}
+
+func TestEditElements(t *testing.T) {
+	upper := func(element []byte) []byte {
+		switch string(element) {
+		case "1":
+			return nil
+		case "2":
+			return []byte(`"two"`)
+		}
+		return element
+	}
+	for in, want := range map[string]string{
+		`[3, 4 ]`:        `[3, 4 ]`,
+		`[3, 1,4]`:       `[3,4]`,
+		`[1]`:            `[]`,
+		`[1,1, 2 ,{},1]`: `["two",{}]`,
+		`[3,2]`:          `[3,"two"]`,
+		`[]`:             `[]`,
+		`{"a":1}`:        `{"a":1}`,
+		``:               ``,
+	} {
+		if got := EditElements([]byte(in), upper); string(got) != want {
+			t.Errorf("%s became %s, want %s", in, got, want)
+		}
+	}
+}

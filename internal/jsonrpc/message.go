@@ -3,6 +3,7 @@ package jsonrpc
 import (
 	"bytes"
 	"errors"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -268,21 +269,21 @@ func member(raw []byte, want string) (found []byte) {
 	return found
 }
 
-// Elements returns the raw elements of a batch.
-func Elements(raw []byte) [][]byte {
-	d := decoder(raw)
-	if tok, err := d.ReadToken(); err != nil || tok.Kind() != jsontext.KindBeginArray {
-		return nil
-	}
-	var list [][]byte
-	for d.PeekKind() != jsontext.KindEndArray {
-		value, err := rawValue(d, raw)
-		if err != nil {
-			return list
+// Elements yields the raw elements of an array, one after the other: a list of them
+// would take many times the room of an array of small ones. Anything else has none.
+func Elements(raw []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		d := decoder(raw)
+		if tok, err := d.ReadToken(); err != nil || tok.Kind() != jsontext.KindBeginArray {
+			return
 		}
-		list = append(list, value)
+		for d.PeekKind() != jsontext.KindEndArray {
+			value, err := rawValue(d, raw)
+			if err != nil || !yield(value) {
+				return
+			}
+		}
 	}
-	return list
 }
 
 // Squeeze returns the message without line breaks, and without white space

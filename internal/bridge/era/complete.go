@@ -59,12 +59,12 @@ func elicitations(rawError []byte) []byte {
 		return nil
 	}
 	var asked []jsonrpc.Edit
-	for i, params := range jsonrpc.Elements(list) {
-		if i == maxQuestions {
+	for params := range jsonrpc.Elements(list) {
+		if len(asked) == maxQuestions {
 			break
 		}
 		if isObject(params) {
-			asked = append(asked, jsonrpc.Edit{Name: "q" + number(i+1), Value: asQuestion("elicitation/create", params)})
+			asked = append(asked, jsonrpc.Edit{Name: "q" + number(len(asked)+1), Value: asQuestion("elicitation/create", params)})
 		}
 	}
 	if asked == nil {

@@ -1,6 +1,10 @@
 package era
 
-import "mcp-login/internal/jsonrpc"
+import (
+	"bytes"
+
+	"mcp-login/internal/jsonrpc"
+)
 
 // plainly takes out of an answer what clients with sessions would refuse: output
 // that is no object, and a schema for it (B13). Everything else is additive and
@@ -20,18 +24,15 @@ func (c *sessionClient) plainly(m, reply jsonrpc.Message) jsonrpc.Message {
 // plainTools leaves out output schemas that are not for an object.
 func plainTools(reply jsonrpc.Message) jsonrpc.Message {
 	raw := jsonrpc.Member(reply.Result, "tools")
-	if len(raw) == 0 || raw[0] != '[' {
-		return reply
-	}
-	tools, changed := jsonrpc.Elements(raw), false
-	for i, tool := range tools {
+	tools := jsonrpc.EditElements(raw, func(tool []byte) []byte {
 		schema := jsonrpc.Member(tool, "outputSchema")
 		if kind, _ := jsonrpc.Text(jsonrpc.Member(schema, "type")); schema != nil && kind != "object" {
-			tools[i], changed = jsonrpc.Without(tool, "outputSchema"), true
+			return jsonrpc.Without(tool, "outputSchema")
 		}
-	}
-	if !changed {
+		return tool
+	})
+	if bytes.Equal(tools, raw) {
 		return reply
 	}
-	return withResult(reply, jsonrpc.With(reply.Result, "tools", jsonrpc.Array(tools)))
+	return withResult(reply, jsonrpc.With(reply.Result, "tools", tools))
 }

@@ -69,7 +69,7 @@ func texts(raw []byte) []string {
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil
 	}
-	for _, element := range jsonrpc.Elements(raw) {
+	for element := range jsonrpc.Elements(raw) {
 		if v, ok := jsonrpc.Text(element); ok {
 			list = append(list, v)
 		}

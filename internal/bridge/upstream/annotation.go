@@ -83,7 +83,7 @@ func (w *schemaWalk) nested(raw []byte, depth int) error {
 	case '{':
 		return w.schema(raw, nil, false, depth)
 	case '[':
-		for _, element := range jsonrpc.Elements(raw) {
+		for element := range jsonrpc.Elements(raw) {
 			if err := w.nested(element, depth+1); err != nil {
 				return err
 			}
@@ -116,7 +116,7 @@ func (w *schemaWalk) add(schema, value []byte, path []string, chained bool) erro
 func primitive(raw []byte) bool {
 	name, _ := jsonrpc.Text(raw)
 	if len(raw) > 0 && raw[0] == '[' {
-		for _, element := range jsonrpc.Elements(raw) {
+		for element := range jsonrpc.Elements(raw) {
 			if string(element) == `"null"` {
 				continue
 			}

@@ -207,6 +207,10 @@ func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Si
 		}
 		c.note(e)
 		if taken != nil {
+			if e.Type != sse.DefaultType && taken.to == nil { // its type came last
+				taken.release()
+				continue
+			}
 			switch answered, err := taken.finish(); {
 			case answered:
 				return true, nil

@@ -84,9 +84,14 @@ func (h *holding) give(sink jsonrpc.Sink, m jsonrpc.Message) {
 }
 
 // deliver gives one text from the server to the sink of the request m. answered tells
-// whether m was answered.
+// whether m was answered; what follows in the same text is no second answer.
 func (u *Upstream) deliver(raw []byte, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
-	err = messages(raw, func(one jsonrpc.Message) { answered = u.pass(one, m, sink) || answered })
+	err = messages(raw, func(one jsonrpc.Message) {
+		if answered {
+			m = jsonrpc.Message{}
+		}
+		answered = u.pass(one, m, sink) || answered
+	})
 	return answered, err
 }
 
@@ -102,7 +107,7 @@ func messages(raw []byte, yield func(jsonrpc.Message)) error {
 		yield(one)
 		return nil
 	}
-	for _, element := range jsonrpc.Elements(one.Raw) {
+	for element := range jsonrpc.Elements(one.Raw) {
 		part, err := jsonrpc.ParseLine(element)
 		if err == nil && part.Kind == jsonrpc.Batch {
 			err = jsonrpc.ErrInvalid

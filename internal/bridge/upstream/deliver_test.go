@@ -26,6 +26,8 @@ func TestA10Packing(t *testing.T) {
 		{"[[" + other + "]]", "", false},
 		{"[" + note + ",[" + ours + "]]", note, false},
 		{"[]", "", false},
+		{"[" + ours + `,{"jsonrpc":"2.0","id":7.0,"error":{"code":1,"message":"second"}},` + note + "," + ours + "]", ours + "\n" + note, true},
+		{"[" + ours + ",0]", ours, true},
 		{`[[` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `]]`, "", false},
 		{`{"jsonrpc":"2.0","id":8,"method":"roots/list","id":9}`, "", false},
 		{`{"jsonrpc":"2.0","id":8,"Id":9,"method":"roots/list"}`, "", false},

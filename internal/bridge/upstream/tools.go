@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -42,32 +43,31 @@ func newToolbox(log *slog.Logger) *toolbox {
 // take learns from an answer to tools/list and returns it without the tools
 // that must not be offered; the others stay byte for byte.
 func (b *toolbox) take(m jsonrpc.Message) jsonrpc.Message {
-	list := jsonrpc.Elements(jsonrpc.Member(m.Result, "tools"))
-	kept := make([][]byte, 0, len(list))
+	tools := jsonrpc.Member(m.Result, "tools")
 	b.mu.Lock()
-	for _, tool := range list {
+	kept := jsonrpc.EditElements(tools, func(tool []byte) []byte {
 		name, _ := jsonrpc.Text(jsonrpc.Member(tool, "name"))
 		found, err := annotations(jsonrpc.Member(tool, "inputSchema"))
 		if err != nil {
 			b.log.Warn("left out a tool of the server", "tool", foreign.Line(name), "reason", err)
 			delete(b.known, name)
-			continue
+			return nil
 		}
-		kept = append(kept, tool)
 		if len(found) > 0 && len(b.known) < maxTools {
 			b.known[name] = found
 		} else {
 			delete(b.known, name)
 		}
-	}
+		return tool
+	})
 	if m.Result != nil && nextPage(m) == nil {
 		b.whole = true
 	}
 	b.mu.Unlock()
-	if len(kept) == len(list) {
+	if bytes.Equal(kept, tools) {
 		return m
 	}
-	result := jsonrpc.With(m.Result, "tools", jsonrpc.Array(kept))
+	result := jsonrpc.With(m.Result, "tools", kept)
 	shorter, err := jsonrpc.Parse(jsonrpc.With(m.Raw, "result", result))
 	if err != nil {
 		return m
