@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,34 @@ func TestSecondLookOauthEndpointQuery(t *testing.T) {
 			t.Errorf("%q: %s", member, got)
 		}
 	}
+}
+
+// Whatever an endpoint's query is, what is left of it are members with plain names
+// that no request owns, as they were and in their order.
+func FuzzEndpointQuery(f *testing.F) {
+	for _, query := range []string{"a=b", "resource=x&keep=1", "re%73ource[]=x&&=&a;b", "a.b_C-d=%zz", "%00=1", "request.URI=x"} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		got := OwnQuery(&url.URL{Scheme: "https", Host: "p.example", RawQuery: query}, url.Values{"prompt": nil}).RawQuery
+		rest := strings.Split(query, "&")
+		for member := range strings.SplitSeq(got, "&") {
+			if got == "" {
+				return
+			}
+			at := slices.Index(rest, member)
+			if at < 0 {
+				t.Fatalf("%q: %q is not of it, or out of order", query, member)
+			}
+			rest = rest[at+1:]
+			raw, _, _ := strings.Cut(member, "=")
+			name, err := url.QueryUnescape(raw)
+			name = strings.ReplaceAll(strings.ToLower(name), ".", "_")
+			if err != nil || !plainName(name) || name == "prompt" || slices.Contains(owned, name) || slices.Contains(ofRequests, name) || strings.Contains(member, ";") {
+				t.Fatalf("%q: %q is kept", query, member)
+			}
+		}
+	})
 }
 
 // Addresses that lead to this machine, to a neighbour or to the router by way of a
