@@ -109,6 +109,22 @@ func (c *Client) Acted(ctx context.Context) error {
 	return c.changeAsks(ctx, func(s AskState) AskState { return s.Acted(c.now()) })
 }
 
+// loggedOut returns ErrEnded if nothing at all is known after a login that was
+// waited for: a person has run logout meanwhile, and does not want to be asked.
+func (c *Client) loggedOut(ctx context.Context, cred Credential) error {
+	asked := true
+	err := c.changeAsks(ctx, func(s AskState) AskState { asked = len(s.Asks) > 0; return s })
+	if err != nil || asked || cred.Server != "" {
+		return err
+	}
+	return c.ended()
+}
+
+// ended says that somebody has ended the login.
+func (c *Client) ended() error {
+	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrEnded, Hint: "run: " + c.loginCommand()}
+}
+
 // endingOf is how a login ended that failed with err.
 func endingOf(err error) Ending {
 	var refused *Error

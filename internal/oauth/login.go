@@ -43,7 +43,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 			}
 		}
 		if errors.Is(context.Cause(ctx), ErrEnded) {
-			err = &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrEnded, Hint: "run: " + c.loginCommand()}
+			err = c.ended()
 		}
 		if forbidden := (*notAskedError)(nil); outside.Err() == nil && !errors.As(err, &forbidden) {
 			c.noteEnding(outside, w, endingOf(err))

@@ -139,6 +139,9 @@ func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
 			return cred, err
 		}
 		// It asked nobody, or died.
+		if err := c.loggedOut(ctx, cred); err != nil {
+			return Credential{}, err
+		}
 		if err := c.mayAsk(ctx, c.anyQuestion(cred, w), cred.Attempt); err != nil && !c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
 			// What forbids it may be the login of another process that has
 			// come to its end just now.
@@ -270,14 +273,20 @@ func (c *Client) serves(cred Credential, w want) bool {
 func (c *Client) signIn(ctx context.Context, w want, began time.Time) (Credential, error) {
 	wait, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, ErrLoginTimeout)
 	defer cancel()
+	followed := c.cfg.Store.LoginUnderWay(wait, c.cfg.Key)
 	unlock, err := c.lockLogin(wait)
 	if err != nil {
-		return Credential{}, fmt.Errorf("wait for another process that signs in: %w", cmp.Or(context.Cause(wait), err))
+		return Credential{}, &Error{Op: "wait for another process that signs in", Err: cmp.Or(context.Cause(wait), err), Hint: "run: " + c.loginCommand()}
 	}
 	defer unlock()
 	cred, err := c.finished(ctx, w, began)
 	if !errors.Is(err, errPersonNeeded) {
 		return cred, err
+	}
+	if followed && !c.cfg.Insist {
+		if err := c.loggedOut(ctx, cred); err != nil {
+			return Credential{}, err
+		}
 	}
 	return c.login(ctx, cred, w)
 }

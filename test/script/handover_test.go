@@ -194,3 +194,32 @@ func TestSecondLookStoreLogoutAllWithADamagedLogin(t *testing.T) {
 		t.Errorf("left: %v %v", left, err)
 	}
 }
+
+// Nobody who waits for a login asks again when it is ended with logout: neither the
+// bridge that started it, nor one that only follows it, in whichever order they
+// and logout find out.
+func TestSecondLookStoreLogoutEndsItForAll(t *testing.T) {
+	h := newHostile(t)
+	h.silent = true
+	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`
+	clients := []*client{h.bridge()}
+	fmt.Fprintln(clients[0].in, call)
+	h.awaitTab()
+	for _, args := range [][]string{{}, {"--no-detach"}, {"--no-detach"}} {
+		c := h.bridge(append(args, "--log-level", "debug")...)
+		clients = append(clients, c)
+		fmt.Fprintln(c.in, call)
+		c.awaitSaid("login is under way")
+	}
+	if out, err := h.command("logout", h.URL+"/mcp").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, c := range clients {
+		if line, err := c.out.ReadString('\n'); err != nil || !strings.Contains(line, `"code":1002`) {
+			t.Error(line, err)
+		}
+	}
+	if n := h.opened(); n != 1 {
+		t.Errorf("%d tabs", n)
+	}
+}

@@ -3,6 +3,7 @@ package script
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -230,6 +231,7 @@ type client struct {
 	t   *testing.T
 	in  io.WriteCloser
 	out *bufio.Reader
+	log string // the file that its stderr goes to
 	cmd *exec.Cmd
 }
 
@@ -241,10 +243,16 @@ func (h *hostile) bridge(args ...string) *client {
 	if err1 != nil || err2 != nil {
 		h.t.Fatal(err1, err2)
 	}
+	log, err := os.CreateTemp(h.t.TempDir(), "log")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
-	c := &client{h.t, in, bufio.NewReader(out), cmd}
+	c := &client{h.t, in, bufio.NewReader(out), log.Name(), cmd}
 	h.t.Cleanup(c.end)
 	return c
 }
@@ -252,6 +260,17 @@ func (h *hostile) bridge(args ...string) *client {
 func (c *client) end() {
 	_ = c.in.Close()
 	_ = c.cmd.Wait()
+}
+
+// awaitSaid returns when the bridge has said text on stderr.
+func (c *client) awaitSaid(text string) {
+	c.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if b, err := os.ReadFile(c.log); err == nil && strings.Contains(string(b), text) {
+			return
+		}
+	}
+	c.t.Fatalf("nothing said of %q", text)
 }
 
 // call sends one request and returns the answer.
@@ -655,8 +674,19 @@ func TestSecondLookStoreSpellings(t *testing.T) {
 	} {
 		args = append(args, "--timeout", "2s")
 		cmd := h.command(append(args, upper)...)
-		cmd.Stdin = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}` + "\n")
-		wg.Go(func() { _ = cmd.Run() })
+		in, err1 := cmd.StdinPipe()
+		out, err2 := cmd.StdoutPipe()
+		if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			fmt.Fprintln(in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
+			if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, `"code":1002`) {
+				t.Errorf("%v: %v %s", args, err, line)
+			}
+			_ = in.Close()
+			_ = cmd.Wait()
+		})
 	}
 	wg.Wait()
 	if n := h.opened(); n > 3 || n == 0 {
