@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -188,9 +189,10 @@ func TestSecondLookOauthSecretAtFirstContact(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := New(Config{Server: server, HTTP: http.DefaultClient, Issuer: tc.pinned})
+		var refused *Error
 		if err := c.maySendSecret(tc.issuer); (err == nil) != tc.want {
 			t.Errorf("%+v: %v", tc, err)
-		} else if err != nil && (strings.Contains(err.Error(), "\n") || !strings.Contains(err.(*Error).Hint, "--issuer")) {
+		} else if err != nil && (strings.Contains(err.Error(), "\n") || !errors.As(err, &refused) || !strings.Contains(refused.Hint, "--issuer")) {
 			t.Errorf("%+v: %v", tc, err)
 		}
 		c.Close()
