@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/spf13/cobra"
+
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/terminal"
@@ -40,6 +42,11 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	a.args = args
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) { // whose complaints pass a.term by
+		for i := range args {
+			args[i] = foreign.Line(args[i])
+		}
+	}
 	build := newRoot
 	if plainBridge(args) {
 		build = newBridge

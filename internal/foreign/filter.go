@@ -41,7 +41,7 @@ func LineOf(s string, limit int) string {
 		case breaks(r):
 			between = "; "
 			continue
-		case r == '\t' || unicode.Is(unicode.Zs, r) || r == brailleBlank:
+		case r == '\t' || unicode.Is(unicode.Zs, r) || r == brailleBlank || r == nullNotehead:
 			if between == "" {
 				between = " "
 			}
@@ -66,8 +66,11 @@ func LineOf(s string, limit int) string {
 	return b.String()
 }
 
-// brailleBlank is a pattern of no dots: it is seen as a blank and is none.
-const brailleBlank = 0x2800
+// What is seen as a blank and is none: a pattern of no dots, and a note of no head.
+const (
+	brailleBlank = 0x2800
+	nullNotehead = 0x1d159
+)
 
 // cut makes room for an ellipsis at the end of s, which is too long.
 func cut(s string, limit int) string {

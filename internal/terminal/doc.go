@@ -7,7 +7,8 @@
 //  1. [Terminal.Note], [Terminal.Error] and [Terminal.Print] print one line; each
 //     argument of their formats is filtered by itself, as a piece of that line. An
 //     [Address] or *url.URL is re-encoded. Only what [Terminal.Colour] returns
-//     keeps its escape sequences.
+//     keeps its escape sequences. In a window a line is broken before its edge, and
+//     what follows is set in.
 //  2. [Terminal.Table] prints rows whose columns stay within bounds.
 //  3. [Terminal.JSON] prints the one object of --json; what is not seen is
 //     escaped in it, on a terminal and on a pipe.

@@ -21,7 +21,11 @@ func (t *Terminal) live() bool { return t.config.ErrIsTerminal && !t.config.Plai
 // is not followed by a line that is out of date. Each argument is filtered.
 func (t *Terminal) Live(ctx context.Context, format string, args ...any) {
 	filterArguments(args)
-	text := fit(fmt.Sprintf(format, args...), maxLive)
+	limit := maxLive
+	if window := t.columns(true); window > 0 {
+		limit = min(limit, window-1)
+	}
+	text := fit(fmt.Sprintf(format, args...), limit)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.live() || ctx.Err() != nil {

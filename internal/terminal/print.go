@@ -24,8 +24,9 @@ type Address string
 // styled is text with escape sequences of ours.
 type styled string
 
-// filterArguments filters the arguments of a format in their place.
-func filterArguments(args []any) {
+// filterArguments filters the arguments of a format in their place. It reports
+// whether there are words among them, which may be a stranger's.
+func filterArguments(args []any) (words bool) {
 	for i, arg := range args {
 		switch arg := arg.(type) {
 		case bool, int, int64, uint, uint32, uint64, float64, styled:
@@ -34,27 +35,39 @@ func filterArguments(args []any) {
 		case *url.URL:
 			args[i] = foreign.Address(arg.String())
 		default:
-			args[i] = foreign.LineOf(fmt.Sprint(arg), maxArgument)
+			line := foreign.LineOf(fmt.Sprint(arg), maxArgument)
+			words = words || strings.Contains(line, " ")
+			args[i] = line
 		}
 	}
+	return words
+}
+
+// line is a format with its arguments, broken at the edge of the window if a
+// stranger's words may be in it.
+func (t *Terminal) line(onTerminal bool, prefix, format string, args []any) string {
+	words := filterArguments(args)
+	text := prefix + fmt.Sprintf(format, args...)
+	if words && !strings.HasPrefix(format, "hint: ") { // which is copied
+		text = hang(text, t.columns(onTerminal))
+	}
+	return text + "\n"
 }
 
 // Note prints one line on stderr. Each argument is filtered.
 func (t *Terminal) Note(format string, args ...any) {
-	filterArguments(args)
-	t.write(t.stderr(), program+fmt.Sprintf(format, args...)+"\n")
+	t.write(t.stderr(), t.line(t.config.ErrIsTerminal, program, format, args))
 }
 
 // Print prints one line on stdout. Each argument is filtered.
 func (t *Terminal) Print(format string, args ...any) {
-	filterArguments(args)
-	t.write(t.stdout(), fmt.Sprintf(format, args...)+"\n")
+	t.write(t.stdout(), t.line(t.config.OutIsTerminal, "", format, args))
 }
 
 // Error prints an error and its next step, if it has one: lower case, no final
 // period.
 func (t *Terminal) Error(err error) {
-	lines := program + "error: " + foreign.Message(err.Error()) + "\n"
+	lines := hang(program+"error: "+foreign.Message(err.Error()), t.columns(t.config.ErrIsTerminal)) + "\n"
 	if next := Hint(err); next != "" {
 		lines += program + "hint: " + foreign.Message(next) + "\n"
 	}

@@ -41,14 +41,16 @@ func (t *Terminal) Table(columns []string, rows [][]string) {
 		all[i] = cells
 	}
 	var b strings.Builder
+	window := t.columns(t.config.OutIsTerminal)
 	for _, row := range all {
+		var line strings.Builder
 		for j, cell := range row {
-			b.WriteString(cell)
+			line.WriteString(cell)
 			if j < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", max(widths[j]-width(cell), 0)+gap))
+				line.WriteString(strings.Repeat(" ", max(widths[j]-width(cell), 0)+gap))
 			}
 		}
-		b.WriteByte('\n')
+		b.WriteString(hang(line.String(), window) + "\n")
 	}
 	t.write(t.stdout(), b.String())
 }
@@ -80,10 +82,10 @@ var wide = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x1f300, 0x1f64f, 1}, {0x1f680, 0x1f6ff, 1}, {0x1f900, 0x1faff, 1}, {0x20000, 0x3fffd, 1}},
 }
 
-// fit returns the beginning of s that fits into so many columns.
+// fit returns the beginning of s that fits into so many columns for sure.
 func fit(s string, columns int) string {
 	for i, r := range s {
-		if columns -= runeWidth(r); columns < 0 {
+		if columns -= atMost(string(r)); columns < 0 {
 			return s[:i]
 		}
 	}

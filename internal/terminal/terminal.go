@@ -17,6 +17,9 @@ type Config struct {
 	OutIsTerminal, ErrIsTerminal bool
 	// Plain is output without colours and without a live line (NO_COLOR).
 	Plain bool
+	// Columns returns how wide the window is at the moment, 0 if that is not known.
+	// nil is a window of no known width.
+	Columns func() int
 }
 
 // Terminal prints for people. Its methods may be used by several goroutines.
@@ -40,7 +43,26 @@ func New(c Config) *Terminal {
 
 // System returns the Terminal of this process.
 func System(plain bool) *Terminal {
-	return New(Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: isTerminal(os.Stdout), ErrIsTerminal: isTerminal(os.Stderr), Plain: plain})
+	return New(Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: isTerminal(os.Stdout), ErrIsTerminal: isTerminal(os.Stderr), Plain: plain, Columns: columns})
+}
+
+// columns is how wide the window is that shows this process's output.
+func columns() int {
+	for _, f := range []*os.File{os.Stderr, os.Stdout} {
+		if isTerminal(f) {
+			return columnsOf(f)
+		}
+	}
+	return 0
+}
+
+// columns is how wide the window is that shows what is printed, 0 if it is not
+// known, or there is none.
+func (t *Terminal) columns(onTerminal bool) int {
+	if !onTerminal || t.config.Columns == nil {
+		return 0
+	}
+	return t.config.Columns()
 }
 
 // isTerminal reports whether f is a character device that is not the null one.
