@@ -230,9 +230,12 @@ func TestStandInEnds(t *testing.T) {
 // has signed in; a cancel of the initialize that was answered here changes nothing.
 func TestSecondLookCancelDuringStandIn(t *testing.T) {
 	l := newSlowLogin()
+	l.pending.Store(false)
 	r := l.rig(t)
 	cancel := `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}`
-	r.send(initializeLine(1), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"cancelled"}}`, `{"jsonrpc":"2.0","id":3,"method":"resources/read"}`)
+	r.send(initializeLine(1), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"cancelled"}}`, `{"jsonrpc":"2.0","id":3,"method":"resources/read"}`, `{"jsonrpc":"2.0","id":"p","method":"ping"}`)
+	r.line() // the two calls wait now
+	l.pending.Store(true)
 	if got := r.line(); !strings.Contains(got, `"id":1,"result"`) {
 		t.Error(got)
 	}

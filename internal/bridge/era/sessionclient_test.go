@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -350,17 +351,17 @@ func TestB8Refused(t *testing.T) {
 // however often it says yes.
 func TestW10Subscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		streams := 0
+		var streams atomic.Int32
 		c, _, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			streams++
+			streams.Add(1)
 			sink.Message(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", m.Param("notifications"))))
 			return nil
 		})
 		defer c.end()
 		c.ask(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 		time.Sleep(10 * time.Minute)
-		if streams < 5 || streams > 40 {
-			t.Errorf("%d streams in ten minutes", streams)
+		if n := streams.Load(); n < 5 || n > 40 {
+			t.Errorf("%d streams in ten minutes", n)
 		}
 	})
 }
