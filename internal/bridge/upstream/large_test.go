@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/sse"
 )
 
 // paper is a sink that writes down what it is told.
@@ -249,4 +250,19 @@ func TestR2LargeStandsStill(t *testing.T) {
 			t.Errorf("cut by %v", cause)
 		}
 	})
+}
+
+// A large event whose type stands behind its data is as little a message as a small one.
+func TestSecondLookTypeBehindTheData(t *testing.T) {
+	for _, spillAt := range []int{1, 1 << 20} {
+		u, p := anUpstream(), &paper{}
+		events := sse.NewReader(strings.NewReader("data: "+largeTexts[0]+"\nevent: other\n\n"), 0)
+		events.SpillAt, events.Spill = spillAt, func(*sse.Event) io.Writer {
+			return u.newLarge(asking("7"), p, false, func(error) {})
+		}
+		answered, err := newStreamable(u).read(events, asking("7"), p, &cursor{})
+		if answered || err != nil || p.began > 0 || len(p.lines) > 0 {
+			t.Errorf("from %d bytes: %v, %v, %q", spillAt, answered, err, p.lines)
+		}
+	}
 }
