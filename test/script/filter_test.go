@@ -70,6 +70,9 @@ func TestW12HiddenToolInEverySpelling(t *testing.T) {
 				if filter != "" {
 					fmt.Fprintf(b.in, `{"jsonrpc":"2.0",%s}`+"\n", members) // as a notification
 				}
+				if other := strings.ReplaceAll(members, `"method"`, `"METHOD"`); filter != "" && other != members { // as an answer
+					fmt.Fprintf(b.in, `{"jsonrpc":"2.0","id":%d,"result":{},%s}`+"\n", i, other)
+				}
 			}
 			fmt.Fprintln(b.in, `{"jsonrpc":"2.0","id":2, "method":"tools/call","params":{"name" : "get","arguments":{"Name":1,"name":2,"name":3}}}`)
 			if answer := b.line(); strings.Contains(answer, "1008") {
