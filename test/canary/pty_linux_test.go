@@ -51,10 +51,17 @@ func (s said) all() string { return s.out + s.err }
 const runTimeout = 30 * time.Second
 
 // onTerminal runs a program with stdout and stderr on one pseudo-terminal.
-func onTerminal(t *testing.T, cmd *exec.Cmd) said {
+func onTerminal(t *testing.T, cmd *exec.Cmd) said { t.Helper(); return inWindow(t, cmd, 0) }
+
+// inWindow is onTerminal in a window of so many columns, 0 for one that does not
+// tell.
+func inWindow(t *testing.T, cmd *exec.Cmd, columns uint16) said {
 	t.Helper()
 	master, slave := openPTY(t)
 	defer master.Close()
+	if err := unix.IoctlSetWinsize(int(slave.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
 	cmd.Stdout, cmd.Stderr = slave, slave
 	var seen bytes.Buffer
 	read := make(chan struct{})
