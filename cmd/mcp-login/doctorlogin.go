@@ -66,25 +66,24 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 		return skipped("no sign-in is needed")
 	}
 	x.client = oauth.NewGuard(x.server, http.ProxyFromEnvironment, x.o.wire.trust.roots(), x.o.issuer, x.o.tokenEndpoint).HTTPClient()
-	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge)
+	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.noResource || x.o.resource != "")
 	switch {
 	case err != nil:
 		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
 	case !found:
 		x.issuer = x.server.Scheme + "://" + x.server.Host
 		return passed("none; as a server of 2025-03-26 it is taken for its own provider")
-	case len(m.AuthorizationServers) == 0:
-		return failed("the server's operator has to add authorization_servers", "the metadata names no provider")
 	}
-	x.resource, x.issuer = &m, m.AuthorizationServers[0]
+	issuers := m.Issuers(x.server)
+	x.resource, x.issuer = &m, issuers[0]
 	if pinned := x.o.issuer; pinned != "" {
-		if !slices.Contains(m.AuthorizationServers, pinned) {
+		if !slices.ContainsFunc(issuers, func(listed string) bool { return oauth.SameIssuer(listed, pinned) }) {
 			x.issuer = ""
-			return failed("correct --issuer, which is compared character for character, or ask the server's operator", "the server names %s, and --issuer is %s", strings.Join(m.AuthorizationServers, ", "), pinned)
+			return failed("correct --issuer, which is compared character for character, or ask the server's operator", "the server names %s, and --issuer is %s", strings.Join(issuers, ", "), pinned)
 		}
 		x.issuer = pinned
 	}
-	return passed("resource %s, provider %s%s", m.Resource, strings.Join(m.AuthorizationServers, ", "), wanting(m.ScopesSupported))
+	return passed("resource %s, provider %s%s", m.Resource, strings.Join(issuers, ", "), wanting(m.ScopesSupported))
 }
 
 // providerMetadata fetches what RFC 8414 describes.
@@ -100,7 +99,11 @@ func (x *examination) providerMetadata(ctx context.Context) finding {
 		return failedBy(err, "can "+x.issuer+" be reached from here? Else its operator has to look at its metadata (RFC 8414)")
 	}
 	x.provider = &m
-	return passed("%s, authorization at %s", m.Issuer, redacted(m.AuthorizationEndpoint))
+	leftOut := ""
+	for _, reason := range m.LeftOut() {
+		leftOut += "; left out: " + reason.Error()
+	}
+	return passed("%s, authorization at %s%s", m.Issuer, redacted(m.AuthorizationEndpoint), leftOut)
 }
 
 // registration tells how this client becomes known to the provider.

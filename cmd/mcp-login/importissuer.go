@@ -47,7 +47,7 @@ func (p provider) resource(ctx context.Context, server *url.URL, issuer, audienc
 	switch {
 	case err != nil:
 		return "", later(err)
-	case found && !slices.Contains(m.AuthorizationServers, issuer):
+	case found && !slices.ContainsFunc(m.Issuers(server), func(listed string) bool { return oauth.SameIssuer(listed, issuer) }):
 		return "", hint{errors.New("the server trusts another provider now"), "run: mcp-login login " + server.Redacted()}
 	case found:
 		return m.Resource, nil

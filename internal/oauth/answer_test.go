@@ -90,7 +90,7 @@ func TestR4ProvidersTextInErrors(t *testing.T) {
 		"token endpoint": answer.refusal("x", evil),
 		"callback":       callback,
 		"registration":   registrationRefused(400, answer.body, "http://127.0.0.1/"),
-		"issuer":         ServerMetadata{Issuer: evil}.checkIssuer("x", "https://as.example"),
+		"issuer":         ServerMetadata{Issuer: evil}.checkIssuer("https://as.example"),
 		"resource":       ResourceMetadata{Resource: evil}.checkFor(&url.URL{Scheme: "https", Host: "mcp.example"}),
 		"methods":        ServerMetadata{Issuer: evil, CodeChallengeMethods: []string{evil}}.checkPKCE(),
 		"token type":     checkToken("t", evil),

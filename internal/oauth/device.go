@@ -33,7 +33,7 @@ func (c *Client) byDevice(meta ServerMetadata) (bool, error) {
 		return false, nil
 	case !offered:
 		return false, &Error{
-			Op: "sign in by device", Err: fmt.Errorf("%s does not offer the device grant", foreign.ShortAddress(meta.Issuer)),
+			Op: "sign in by device", Err: meta.without("device_authorization_endpoint", foreign.ShortAddress(meta.Issuer)+" does not offer the device grant"),
 			Hint: "leave out --device and paste the address that the browser ends at, or forward the callback port",
 		}
 	}

@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +14,8 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// Bounds of one metadata document.
+// Bounds of discovery.
 const (
-	maxMetadataBytes     = 256 << 10
-	metadataTimeout      = 10 * time.Second
-	maxMetadataRedirects = 3
 	// maxAuthorizationServers is how many of a resource's authorization
 	// servers are tried.
 	maxAuthorizationServers = 5
@@ -43,33 +39,30 @@ type Discovery struct {
 // 2025-03-26 have it (C10). known is the issuer of an earlier login and is
 // preferred while the resource still names it. cached is metadata that need not
 // be read again if it is the chosen issuer's. pinned is the only issuer to take,
-// "" for any.
-func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, known, pinned string, cached ServerMetadata) (Discovery, error) {
-	resource, found, err := resourceMetadata(ctx, client, server, challenge)
+// "" for any, and chosen the resource that the person has chosen, "" for none.
+func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, chosen, known, pinned string, cached ServerMetadata) (Discovery, error) {
+	resource, _, err := resourceMetadata(ctx, client, server, challenge, chosen != "")
 	if err != nil {
 		return Discovery{}, err
 	}
-	if !found {
-		if pinned != "" && pinned != originOf(server) {
-			return Discovery{}, otherIssuer(pinned, originOf(server))
-		}
-		if cached.Issuer == originOf(server) {
-			return Discovery{Server: cached}, nil
-		}
-		meta, err := legacyServerMetadata(ctx, client, server)
-		return Discovery{Server: meta}, err
-	}
 	d := Discovery{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported}
-	issuers := preferred(resource.AuthorizationServers, known)
+	issuers := preferred(resource.Issuers(server), known)
 	if pinned != "" {
-		if !slices.Contains(resource.AuthorizationServers, pinned) {
+		named := slices.IndexFunc(resource.Issuers(server), func(issuer string) bool { return SameIssuer(issuer, pinned) })
+		if named < 0 {
 			return Discovery{}, otherIssuer(pinned, issuers...)
 		}
 		issuers = []string{pinned}
 	}
+	if len(resource.AuthorizationServers) == 0 {
+		if d.Server = cached; !SameIssuer(cached.Issuer, originOf(server)) {
+			d.Server, err = legacyServerMetadata(ctx, client, server)
+		}
+		return d, err
+	}
 	var failures []error
 	for _, issuer := range issuers {
-		if issuer == cached.Issuer && issuer != "" {
+		if issuer != "" && SameIssuer(issuer, cached.Issuer) {
 			d.Server = cached
 			return d, nil
 		}
@@ -107,13 +100,23 @@ func IssuerMetadata(ctx context.Context, client *http.Client, issuer string) (Se
 // at its well-known addresses (RFC 9728, section 3); found is false when it
 // publishes none.
 func PublishedResource(ctx context.Context, client *http.Client, server *url.URL) (m ResourceMetadata, found bool, err error) {
-	return resourceMetadata(ctx, client, server, Challenge{})
+	return resourceMetadata(ctx, client, server, Challenge{}, false)
 }
 
 // ChallengedResource is PublishedResource where a challenge may have named the
-// address.
-func ChallengedResource(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge) (m ResourceMetadata, found bool, err error) {
-	return resourceMetadata(ctx, client, server, challenge)
+// address. chosen says that the person has chosen the resource: then its name is
+// not compared.
+func ChallengedResource(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, chosen bool) (m ResourceMetadata, found bool, err error) {
+	return resourceMetadata(ctx, client, server, challenge, chosen)
+}
+
+// Issuers returns the authorization servers that the metadata of server lists.
+// Without any the origin is the one, as for servers of 2025-03-26.
+func (m ResourceMetadata) Issuers(server *url.URL) []string {
+	if len(m.AuthorizationServers) == 0 {
+		return []string{originOf(server)}
+	}
+	return m.AuthorizationServers
 }
 
 // preferred bounds the list and puts known first when it is in it.
@@ -122,49 +125,71 @@ func preferred(issuers []string, known string) []string {
 		issuers = issuers[:maxAuthorizationServers]
 	}
 	for _, issuer := range issuers {
-		if issuer == known {
-			return union([]string{known}, issuers)
+		if SameIssuer(issuer, known) {
+			return union([]string{issuer}, issuers)
 		}
 	}
 	return issuers
 }
 
-// resourceMetadata reads the protected-resource metadata; found is false when
-// the server has none.
-func resourceMetadata(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge) (m ResourceMetadata, found bool, err error) {
-	const op = "read protected-resource metadata"
-	var addresses []string
-	named := challenge.ResourceMetadata()
-	if named != "" {
-		addresses = []string{named}
-	} else {
-		addresses = resourceWellKnown(server)
+// resourceMetadata reads the protected-resource metadata: at the address in the
+// challenge, then at the well-known ones, the first document that is good. found
+// is false when the server has none. The first fault is the error, if there is no
+// good document; that a well-known address has none, or a page for people, is no
+// fault. chosen says that the person has chosen the resource.
+func resourceMetadata(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, chosen bool) (m ResourceMetadata, found bool, err error) {
+	addresses, named := resourceWellKnown(server), 0
+	if address := challenge.ResourceMetadata(); address != "" {
+		addresses, named = append([]string{resolved(server, address)}, addresses...), 1
 	}
-	for _, address := range addresses {
-		body, ok, err := fetchMetadata(ctx, client, address, server)
-		if err != nil {
-			return m, false, fmt.Errorf("%s: %w", op, err)
-		}
-		if !ok {
-			continue
-		}
-		if err := decodeStrict(body, &m); err != nil {
-			if named == "" { // an HTML page with status 200: look further
-				m = ResourceMetadata{}
-				continue
+	var fault error
+	for i, address := range addresses {
+		m, err := readResource(ctx, client, address, server, chosen)
+		switch {
+		case err == nil:
+			return m, true, nil
+		case fault == nil && i < named:
+			fault = &Error{
+				Op: "read protected-resource metadata at " + foreign.ShortAddress(address) + ", which the server's challenge names", Err: err,
+				Hint: "this is a fault of the server: tell its operator that resource_metadata in WWW-Authenticate points nowhere",
 			}
-			return m, false, fmt.Errorf("%s: %s: %w", op, foreign.ShortAddress(address), err)
-		}
-		return m, true, m.checkFor(server)
-	}
-	if named != "" {
-		return m, false, &Error{
-			Op:   op,
-			Err:  errors.New("the address in the server's challenge holds no metadata"),
-			Hint: "this is a fault of the server: tell its operator that resource_metadata in WWW-Authenticate points nowhere",
+		case fault == nil && !errors.Is(err, errNotThere) && !errors.Is(err, errNoObject):
+			fault = fmt.Errorf("read protected-resource metadata: %w", err)
 		}
 	}
-	return m, false, nil
+	return ResourceMetadata{}, false, fault
+}
+
+// readResource reads and checks the document at one address.
+func readResource(ctx context.Context, client *http.Client, address string, server *url.URL, chosen bool) (ResourceMetadata, error) {
+	doc, err := fetchMetadata(ctx, client, address, server)
+	if err != nil {
+		return ResourceMetadata{}, err
+	}
+	m, err := decodeResourceMetadata(doc.body)
+	switch {
+	case err != nil:
+		return m, err
+	case !chosen:
+		return m, m.checkFor(server)
+	case !origin.SameOrigin(doc.from, server):
+		// Nothing of it is compared, so that the server itself must say it.
+		return m, fmt.Errorf("%s is not on the server's own origin", foreign.ShortAddress(doc.from.String()))
+	}
+	return m, nil
+}
+
+// resolved is the address in a challenge. A relative one is the server's own: one
+// that leads to another host is left as it is, which is no address to read.
+func resolved(server *url.URL, address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.IsAbs() {
+		return address
+	}
+	if u = server.ResolveReference(u); !origin.SameOrigin(u, server) {
+		return address
+	}
+	return u.String()
 }
 
 // resourceWellKnown lists the addresses of RFC 9728 section 3.1: the path of
@@ -185,20 +210,22 @@ func resourceWellKnown(server *url.URL) []string {
 func (m ResourceMetadata) checkFor(server *url.URL) error {
 	const op = "check protected-resource metadata"
 	if m.Resource == "" {
-		return &Error{Op: op, Err: errors.New("no resource in it"), Hint: "this is a fault of the server: RFC 9728 requires the resource member"}
+		return &Error{Op: op, Err: errors.New("no resource in it"), Hint: "this is a fault of the server (RFC 9728 requires the member); " + chooseResource(server)}
 	}
 	resource, err := url.Parse(m.Resource)
 	if err != nil || !origin.SameOrigin(resource, server) || !segmentPrefix(resource.EscapedPath(), server.EscapedPath()) || resource.User != nil || strings.Contains(m.Resource, "#") {
 		return &Error{
 			Op:   op,
 			Err:  fmt.Errorf("the server says it is %s, but it was reached as %s", foreign.ShortAddress(m.Resource), server.Redacted()),
-			Hint: "use the address the server calls itself; a token for another address would be of no use, or go to the wrong place",
+			Hint: "use the address the server calls itself; " + chooseResource(server),
 		}
 	}
-	if len(m.AuthorizationServers) == 0 {
-		return &Error{Op: op, Err: errors.New("no authorization server in it"), Hint: "this is a fault of the server: RFC 9728 metadata for MCP names at least one"}
-	}
 	return nil
+}
+
+// chooseResource is the way past a resource that does not fit.
+func chooseResource(server *url.URL) string {
+	return "or say what to ask a token for: --resource " + server.Redacted() + ", or --no-resource to leave it out"
 }
 
 func segmentPrefix(prefix, path string) bool {
@@ -217,44 +244,72 @@ func serverMetadata(ctx context.Context, client *http.Client, issuer string) (Se
 	if u.RawQuery != "" {
 		return ServerMetadata{}, fmt.Errorf("%s: the issuer has a query (RFC 8414, section 2)", op)
 	}
-	m, found, err := firstServerMetadata(ctx, client, issuerWellKnown(u))
+	m, err := firstServerMetadata(ctx, client, issuer, issuerWellKnown(u))
 	switch {
+	case errors.Is(err, errNotThere):
+		return ServerMetadata{}, &Error{Op: op, Err: errors.New("none of its well-known addresses has it"), Hint: "is the issuer in the MCP server's metadata right, and does the provider answer?"}
 	case err != nil:
 		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
-	case !found:
-		return ServerMetadata{}, &Error{Op: op, Err: errors.New("none of its well-known addresses has it"), Hint: "is the issuer in the MCP server's metadata right, and does the provider answer?"}
 	}
-	return m, m.checkIssuer(op, issuer)
+	return m, nil
 }
 
-// firstServerMetadata returns the first document there is. What is no such
-// document counts as not there.
-func firstServerMetadata(ctx context.Context, client *http.Client, addresses []string) (m ServerMetadata, found bool, err error) {
+// firstServerMetadata returns the first document that is this issuer's and can be
+// used. The error is the first fault, where there is none; a page for people is
+// one only if nothing else is, and errNotThere that there is nothing at all.
+func firstServerMetadata(ctx context.Context, client *http.Client, issuer string, addresses []string) (ServerMetadata, error) {
+	fault := errNotThere
 	for _, address := range addresses {
-		body, ok, err := fetchMetadata(ctx, client, address, nil)
-		if err != nil {
-			return ServerMetadata{}, false, err
+		m, err := readServer(ctx, client, address, issuer)
+		if err == nil {
+			return m, nil
 		}
-		var m ServerMetadata
-		if ok && decodeStrict(body, &m) == nil {
-			return m, true, nil
+		said := errors.Is(fault, errNotThere) || errors.Is(fault, errNoObject) && !errors.Is(err, errNoObject)
+		if said && !errors.Is(err, errNotThere) {
+			fault = err
 		}
 	}
-	return ServerMetadata{}, false, nil
+	return ServerMetadata{}, fault
 }
 
-func (m ServerMetadata) checkIssuer(op, issuer string) error {
-	if m.Issuer != issuer {
+// readServer reads and checks the document at one address.
+func readServer(ctx context.Context, client *http.Client, address, issuer string) (ServerMetadata, error) {
+	doc, err := fetchMetadata(ctx, client, address, nil)
+	if err != nil {
+		return ServerMetadata{}, err
+	}
+	m, err := decodeServerMetadata(doc.body)
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", foreign.ShortAddress(address), err)
+	}
+	return m, m.checkIssuer(issuer)
+}
+
+func (m ServerMetadata) checkIssuer(issuer string) error {
+	switch {
+	case m.leftOut["issuer"] != nil:
+		return m.leftOut["issuer"]
+	case !SameIssuer(m.Issuer, issuer):
 		return &Error{
-			Op:   op,
+			Op:   "check the issuer",
 			Err:  fmt.Errorf("the document calls itself %s", foreign.ShortAddress(m.Issuer)),
 			Hint: "both must be the same, character for character (RFC 8414, section 3.3); correct the issuer in the MCP server's configuration",
 		}
 	}
-	if err := m.check(); err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+	return m.check()
+}
+
+// SameIssuer reports whether two spellings name one issuer. Only an empty path
+// and "/" are the same address (RFC 3986, section 6.2.3); the iss of a redirect
+// stays compared to the letter, with the spelling of the document (RFC 9207,
+// section 2.4).
+func SameIssuer(a, b string) bool {
+	if a == b {
+		return true
 	}
-	return nil
+	bare := strings.TrimSuffix(a, "/")
+	u, err := url.Parse(bare)
+	return err == nil && bare == strings.TrimSuffix(b, "/") && u.Host != "" && u.Path == "" && !strings.ContainsAny(bare, "?#")
 }
 
 // issuerWellKnown lists where the metadata of an issuer can be (C13, C14):
@@ -280,12 +335,12 @@ func issuerWellKnown(issuer *url.URL) []string {
 func legacyServerMetadata(ctx context.Context, client *http.Client, server *url.URL) (ServerMetadata, error) {
 	const op = "find the authorization server"
 	origin := originOf(server)
-	m, found, err := firstServerMetadata(ctx, client, issuerWellKnown(&url.URL{Scheme: server.Scheme, Host: server.Host}))
+	m, err := firstServerMetadata(ctx, client, origin, issuerWellKnown(&url.URL{Scheme: server.Scheme, Host: server.Host}))
 	switch {
-	case err != nil:
+	case err == nil:
+		return m, nil
+	case !errors.Is(err, errNotThere) && !errors.Is(err, errNoObject):
 		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
-	case found:
-		return m, m.checkIssuer(op, origin)
 	}
 	m = ServerMetadata{
 		Issuer:                origin,
@@ -298,70 +353,3 @@ func legacyServerMetadata(ctx context.Context, client *http.Client, server *url.
 }
 
 func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
-
-// fetchMetadata gets one document. ok is false when it is not there (any 4xx);
-// an address that cannot be asked is an error, never «not there»: otherwise an
-// outage would look like a server without login (C17). own is the MCP server
-// when it is asked about itself: the person has then allowed its address, even
-// one with plain http.
-func fetchMetadata(ctx context.Context, client *http.Client, address string, own *url.URL) (body []byte, ok bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
-	defer cancel()
-	u, err := url.Parse(address)
-	if err != nil || own == nil || !origin.SameOrigin(u, own) || u.User != nil {
-		if u, err = checkEndpoint("metadata address", address); err != nil {
-			return nil, false, err
-		}
-	}
-	for range maxMetadataRedirects + 1 {
-		resp, err := getJSON(ctx, client, u) //nolint:bodyclose // foreign.ReadBody closes it
-		if err != nil {
-			return nil, false, unavailable("get "+u.Redacted(), err)
-		}
-		body, readErr := foreign.ReadBody(resp, maxMetadataBytes, metadataTimeout)
-		switch {
-		case resp.StatusCode >= 300 && resp.StatusCode < 400:
-			if u, err = redirectTarget(u, resp); err != nil {
-				return nil, false, err
-			}
-			continue
-		case resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests:
-			return nil, false, nil
-		case resp.StatusCode != http.StatusOK:
-			return nil, false, busy("get "+u.Redacted(), resp.StatusCode)
-		case errors.Is(readErr, foreign.ErrTooLarge):
-			return nil, false, fmt.Errorf("get %s: document larger than %d KiB", u.Redacted(), maxMetadataBytes>>10)
-		case readErr != nil:
-			return nil, false, unavailable("get "+u.Redacted(), readErr)
-		}
-		return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), true, nil
-	}
-	return nil, false, fmt.Errorf("get %s: too many redirects", u.Redacted())
-}
-
-func getJSON(ctx context.Context, client *http.Client, u *url.URL) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/json")
-	// Servers of 2025-03-26 may tell their metadata apart by it (C10).
-	req.Header.Set("MCP-Protocol-Version", "2025-11-25")
-	return client.Do(req)
-}
-
-// redirectTarget checks a redirect like any other address from metadata, and
-// does not let it go from https to http.
-func redirectTarget(from *url.URL, resp *http.Response) (*url.URL, error) {
-	to, err := resp.Location()
-	if err != nil {
-		return nil, fmt.Errorf("get %s: redirect without a usable location", from.Redacted())
-	}
-	if _, err := checkEndpoint("redirect", to.String()); err != nil {
-		return nil, fmt.Errorf("get %s: %w", from.Redacted(), err)
-	}
-	if from.Scheme == "https" && to.Scheme != "https" {
-		return nil, fmt.Errorf("get %s: redirect from https to http", from.Redacted())
-	}
-	return to, nil
-}

@@ -74,7 +74,7 @@ func (s *site) discover(t *testing.T, path, challenge string) (Discovery, error)
 		h.Set("WWW-Authenticate", strings.ReplaceAll(challenge, "$B", s.URL))
 	}
 	c, _ := BearerChallenge(h)
-	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "", "", ServerMetadata{})
+	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "", "", "", ServerMetadata{})
 }
 
 // C3, C4, C13, C14: which addresses are asked, in which order.
@@ -119,8 +119,10 @@ func TestC4C13DiscoveryOrder(t *testing.T) {
 	}
 }
 
-// C3: the address in the challenge is used and no other.
-func TestC3ChallengeAddressOnly(t *testing.T) {
+// C3: the address in the challenge is used and no other, as long as it holds the
+// metadata; where it does not, the well-known ones are asked, and the error is
+// about the address in the challenge if they have nothing either.
+func TestC3ChallengeAddressFirst(t *testing.T) {
 	s := newSite(t)
 	s.set("/custom/meta.json", `{"resource":"$B/mcp","authorization_servers":["$B"]}`)
 	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
@@ -131,8 +133,14 @@ func TestC3ChallengeAddressOnly(t *testing.T) {
 		t.Errorf("asked %q", s.asked)
 	}
 	s.asked = nil
-	if _, err := s.discover(t, "/mcp", `Bearer resource_metadata="$B/nowhere"`); err == nil || len(s.asked) != 1 {
+	_, err := s.discover(t, "/mcp", `Bearer resource_metadata="$B/nowhere"`)
+	want := []string{"/nowhere", "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"}
+	if err == nil || !strings.Contains(err.Error(), s.URL+"/nowhere") || !slices.Equal(s.asked, want) {
 		t.Errorf("a dead address in the challenge: err %v, asked %q", err, s.asked)
+	}
+	s.prm("/mcp", "")
+	if d, err := s.discover(t, "/mcp", `Bearer resource_metadata="$B/nowhere"`); err != nil || d.Resource != s.URL+"/mcp" {
+		t.Errorf("a dead address and a good document: %v", err)
 	}
 }
 
@@ -166,7 +174,7 @@ func TestC7ResourceMatch(t *testing.T) {
 		if tc.ok && d.Resource != want {
 			t.Errorf("resource %q changed to %q", want, d.Resource)
 		}
-		if !tc.ok && len(s.asked) != 1 {
+		if !tc.ok && slices.Contains(s.asked, "/.well-known/oauth-authorization-server") {
 			t.Errorf("%q: went on to %q", tc.resource, s.asked)
 		}
 	}
@@ -189,6 +197,34 @@ func TestRow13IssuerIdentity(t *testing.T) {
 	s.set("/.well-known/oauth-authorization-server", metadataDoc("/other"))
 	if _, err := s.discover(t, "/mcp", ""); err == nil {
 		t.Error("fallback used a document of another issuer")
+	}
+}
+
+// One issuer without a path has two spellings (RFC 3986, section 6.2.3), and no
+// other difference is none.
+func TestSameIssuer(t *testing.T) {
+	for _, tc := range []struct {
+		a, b string
+		same bool
+	}{
+		{"https://idp.example", "https://idp.example/", true},
+		{"https://idp.example:8443/", "https://idp.example:8443", true},
+		{"https://idp.example/t", "https://idp.example/t", true},
+		{"https://idp.example/t", "https://idp.example/t/", false},
+		{"https://idp.example", "https://idp.example//", false},
+		{"https://idp.example//", "https://idp.example/", false},
+		{"https://idp.example", "http://idp.example/", false},
+		{"https://idp.example", "https://idp.example:443/", false},
+		{"https://idp.example", "https://idp.example/?", false},
+		{"https://idp.example?", "https://idp.example?/", false},
+		{"https://idp.example", "https://idp.example.evil.example/", false},
+		{"https://idp.example#", "https://idp.example#/", false},
+		{"", "/", false},
+		{"/", "//", false},
+	} {
+		if SameIssuer(tc.a, tc.b) != tc.same || SameIssuer(tc.b, tc.a) != tc.same {
+			t.Errorf("%q and %q: not %v", tc.a, tc.b, tc.same)
+		}
 	}
 }
 
@@ -244,7 +280,7 @@ func TestA4MetadataRedirects(t *testing.T) {
 		if _, err := s.discover(t, "/mcp", ""); err == nil {
 			t.Errorf("redirect to %s followed", target)
 		}
-		if len(s.asked) > maxMetadataRedirects+1 {
+		if len(s.asked) > maxMetadataRedirects+1+1 { // the other well-known address has nothing
 			t.Errorf("%d requests", len(s.asked))
 		}
 	}
@@ -264,7 +300,7 @@ func TestMetadataIsBounded(t *testing.T) {
 		}
 	}))
 	u, _ := url.Parse(srv.URL)
-	_, _, err := fetchMetadata(t.Context(), NewHTTPClient(u, nil), srv.URL, nil)
+	_, err := fetchMetadata(t.Context(), NewHTTPClient(u, nil), srv.URL, nil)
 	srv.Close()
 	if err == nil || sent > 16<<20 {
 		t.Fatalf("err %v, %d bytes were sent", err, sent)
@@ -283,7 +319,7 @@ func TestC8SeveralServers(t *testing.T) {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}
 	server, _ := url.Parse(s.URL + "/mcp")
-	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, s.URL+"/two", "", ServerMetadata{})
+	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, "", s.URL+"/two", "", ServerMetadata{})
 	if err != nil || d.Server.Issuer != s.URL+"/two" {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}

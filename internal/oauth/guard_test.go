@@ -60,7 +60,7 @@ func TestA3GuardIsWired(t *testing.T) {
 	s := newSite(t)
 	s.set("/m", "{}")
 	server := &url.URL{Scheme: "https", Host: "93.184.216.34"}
-	_, _, err := fetchMetadata(t.Context(), NewHTTPClient(server, nil), s.URL+"/m", nil)
+	_, err := fetchMetadata(t.Context(), NewHTTPClient(server, nil), s.URL+"/m", nil)
 	if err == nil || !strings.Contains(err.Error(), "refused to connect") || len(s.asked) != 0 {
 		t.Fatalf("err %v, asked %q", err, s.asked)
 	}

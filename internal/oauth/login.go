@@ -158,7 +158,11 @@ func (c *Client) discover(ctx context.Context, previous Credential, w want) (Dis
 	if age := c.now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
 		cached = ServerMetadata{}
 	}
-	return discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, previous.Issuer, c.cfg.Issuer, cached)
+	found, err := discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, c.cfg.Key.Resource, previous.Issuer, c.cfg.Issuer, cached)
+	for _, reason := range found.Server.LeftOut() {
+		c.log.Debug("a member of the provider's metadata is left out", "reason", reason)
+	}
+	return found, err
 }
 
 // prepare builds the credential that the login is to fill.

@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -39,49 +40,97 @@ type ServerMetadata struct {
 	// assumed marks metadata made up for a server of 2025-03-26 that
 	// publishes none: default endpoints, nothing known about it.
 	assumed bool
+	// leftOut are members that were published and cannot be used, with the reason.
+	leftOut map[string]error
+}
+
+// LeftOut returns the reasons why members of the published document were left
+// out, in the order of their names; they lead to no login and end none.
+func (m ServerMetadata) LeftOut() (reasons []error) {
+	for _, name := range slices.Sorted(maps.Keys(m.leftOut)) {
+		reasons = append(reasons, m.leftOut[name])
+	}
+	return reasons
 }
 
 // decodeStrict reads one JSON object with exact-case names and refuses
-// duplicate ones: a lenient reader could be made to see another document than
-// the one the server's owner reviewed.
+// duplicate ones, into a struct.
 func decodeStrict(body []byte, v any) error {
 	if err := json.Unmarshal(body, v); err != nil {
-		// The cause quotes the document, which may hold a token.
-		return errors.New("not the JSON object it should be")
+		return errNoObject
 	}
 	return nil
 }
 
-// check refuses metadata whose endpoints a client must not use (C18, C38):
-// before anything is registered, and before a browser sees them. An
-// authorization server for machines may have no authorization endpoint; which
-// ones are needed is known when they are used.
-func (m ServerMetadata) check() error {
-	if _, err := checkEndpoint("token_endpoint", m.TokenEndpoint); err != nil {
-		return err
+// decodeResourceMetadata reads protected-resource metadata. What names neither
+// the resource nor a provider is something else.
+func decodeResourceMetadata(body []byte) (ResourceMetadata, error) {
+	o, err := decodeObject(body)
+	if err != nil {
+		return ResourceMetadata{}, err
 	}
-	for _, one := range []struct{ name, endpoint string }{
-		{"authorization_endpoint", m.AuthorizationEndpoint},
-		{"registration_endpoint", m.RegistrationEndpoint},
-		{"revocation_endpoint", m.RevocationEndpoint},
-		{"device_authorization_endpoint", m.DeviceEndpoint},
-		{"end_session_endpoint", m.EndSessionEndpoint},
-	} {
-		if one.endpoint == "" {
-			continue
-		}
-		if _, err := checkEndpoint(one.name, one.endpoint); err != nil {
-			return err
-		}
+	m := ResourceMetadata{Resource: o.text("resource"), AuthorizationServers: o.list("authorization_servers"), ScopesSupported: o.list("scopes_supported")}
+	if m.Resource == "" && len(m.AuthorizationServers) == 0 {
+		return m, errNoObject
+	}
+	return m, nil
+}
+
+// decodeServerMetadata reads the metadata of an authorization server. Endpoints
+// that must not be used (C18, C38) are left out before anything is registered and
+// before a browser sees them; which of them a login needs is known when it needs
+// them. Without a token endpoint there is none.
+func decodeServerMetadata(body []byte) (ServerMetadata, error) {
+	o, err := decodeObject(body)
+	if err != nil {
+		return ServerMetadata{}, err
+	}
+	m := ServerMetadata{
+		Issuer:                o.text("issuer"),
+		AuthorizationEndpoint: o.endpoint("authorization_endpoint"),
+		TokenEndpoint:         o.endpoint("token_endpoint"),
+		RegistrationEndpoint:  o.endpoint("registration_endpoint"),
+		RevocationEndpoint:    o.endpoint("revocation_endpoint"),
+		DeviceEndpoint:        o.endpoint("device_authorization_endpoint"),
+		EndSessionEndpoint:    o.endpoint("end_session_endpoint"),
+		ScopesSupported:       o.list("scopes_supported"),
+		GrantTypesSupported:   o.list("grant_types_supported"),
+		CodeChallengeMethods:  o.list("code_challenge_methods_supported"),
+		TokenAuthMethods:      o.list("token_endpoint_auth_methods_supported"),
+		TokenAuthAlgorithms:   o.list("token_endpoint_auth_signing_alg_values_supported"),
+		IssParameterSupported: o.flag("authorization_response_iss_parameter_supported"),
+		ClientIDMetadata:      o.flag("client_id_metadata_document_supported"),
+		leftOut:               o.faults,
+	}
+	if m.Issuer == "" && m.TokenEndpoint == "" && len(o.faults) == 0 {
+		return m, errNoObject
+	}
+	return m, nil
+}
+
+// check refuses metadata that leads nowhere. An authorization server for machines
+// may have no authorization endpoint.
+func (m ServerMetadata) check() error {
+	if m.TokenEndpoint == "" {
+		return m.without("token_endpoint", "the authorization server has no token_endpoint")
 	}
 	return nil
+}
+
+// without is the error for a member that is needed, with the reason why it was
+// left out, if it was published.
+func (m ServerMetadata) without(name, cause string) error {
+	if err := m.leftOut[name]; err != nil {
+		return fmt.Errorf("%s: %w", cause, err)
+	}
+	return errors.New(cause)
 }
 
 // checkAuthorization refuses a server where no browser login is possible.
 func (m ServerMetadata) checkAuthorization(assumePKCE bool) error {
 	if m.AuthorizationEndpoint == "" {
 		return &Error{
-			Op: "check " + foreign.ShortAddress(m.Issuer), Err: errors.New("the authorization server has no authorization_endpoint"),
+			Op: "check " + foreign.ShortAddress(m.Issuer), Err: m.without("authorization_endpoint", "the authorization server has no authorization_endpoint"),
 			Hint: "people cannot sign in there with a browser; try --device, or --client-credentials with a registered client",
 		}
 	}

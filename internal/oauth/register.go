@@ -69,7 +69,7 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 	}
 	return Registration{}, &Error{
 		Op:   "register client",
-		Err:  fmt.Errorf("%s lets no client register itself", foreign.ShortAddress(meta.Issuer)),
+		Err:  meta.without("registration_endpoint", foreign.ShortAddress(meta.Issuer)+" lets no client register itself"),
 		Hint: "register a native (public) application there by hand, " + where + ", and start again with --client-id ID",
 	}
 }

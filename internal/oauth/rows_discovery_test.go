@@ -76,11 +76,12 @@ func TestRow12AnotherAuthorizationServer(t *testing.T) {
 	}
 }
 
-// Row 16: endpoints with plain http elsewhere than on this machine are refused
-// before any of them is asked, and before anything is registered.
+// Row 16: endpoints with plain http elsewhere than on this machine are never
+// asked. Those that a login needs end it before anything is registered, and are
+// named; the others are left out.
 func TestRow16PlainHTTP(t *testing.T) {
 	l := newLab(t, nil)
-	for _, member := range []string{"authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "device_authorization_endpoint", "end_session_endpoint"} {
+	for _, member := range []string{"authorization_endpoint", "token_endpoint", "registration_endpoint"} {
 		l.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{member: "http://provider.example/x"}})
 		_, h := l.client(l.store(""), nil)
 		if _, _, err := l.call(h, "x"); err == nil || !strings.Contains(err.Error(), member) {
@@ -89,6 +90,23 @@ func TestRow16PlainHTTP(t *testing.T) {
 	}
 	if n := l.idp.Stats().Registrations; l.tabs.Load() != 0 || n != 0 {
 		t.Errorf("%d opened, %d registrations", l.tabs.Load(), n)
+	}
+	for _, member := range []string{"revocation_endpoint", "device_authorization_endpoint", "end_session_endpoint"} {
+		for _, value := range []any{"http://provider.example/x", "/x", 1, map[string]any{"a": "https://provider.example/x"}, []string{"https://provider.example/x"}} {
+			l.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{member: value}})
+			store := l.store("")
+			c, h := l.client(store, nil)
+			if _, _, err := l.call(h, "x"); err != nil {
+				t.Errorf("%s %v: %v", member, value, err)
+			}
+			cred, err := c.Credential(t.Context())
+			if m := cred.Metadata; err != nil || m.RevocationEndpoint == value || m.DeviceEndpoint == value || m.EndSessionEndpoint == value {
+				t.Errorf("%s %v is kept: %v", member, value, err)
+			}
+			if err := c.Logout(t.Context(), false); err != nil { // nothing is sent there
+				t.Errorf("%s %v: logout: %v", member, value, err)
+			}
+		}
 	}
 }
 
