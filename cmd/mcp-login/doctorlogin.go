@@ -140,10 +140,10 @@ func (x *examination) pkce(context.Context) finding {
 		return skipped("no provider is known")
 	case slices.Contains(x.provider.CodeChallengeMethods, "S256"):
 		return passed("S256")
-	case x.o.assumePKCE:
-		return passed("not announced; assumed, as --assume-pkce says")
+	case x.provider.SilentOnPKCE():
+		return passed("S256 is sent, though %s does not say that it checks PKCE", x.provider.Issuer)
 	}
-	return failed("if it supports PKCE all the same, add --assume-pkce", "%s does not say that it supports S256", x.provider.Issuer)
+	return failed("ask its operator to support S256", "%s offers only other methods of PKCE than S256", x.provider.Issuer)
 }
 
 // login looks at what is kept. Nothing is renewed and nobody asked.

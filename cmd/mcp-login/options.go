@@ -77,7 +77,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.DurationVar(&o.patience, "login-patience", 15*time.Second, "when to answer a client's initialize although a person is still signing in; 0 never")
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
-	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "sign in although the provider does not say that it supports PKCE")
+	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "do not warn where the provider does not say that it supports PKCE")
 	o.wire.register(f, or, getenv)
 	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
 	_ = f.MarkHidden(clientInfoFlag)

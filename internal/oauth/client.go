@@ -126,7 +126,8 @@ type Config struct {
 	// PresentIDToken puts the ID token on requests instead of the access token,
 	// for servers that check that one.
 	PresentIDToken bool
-	// AssumePKCE goes on where the provider does not say that it knows S256.
+	// AssumePKCE says that the person knows that the provider checks PKCE, though
+	// it does not say so: there is no warning.
 	AssumePKCE bool
 	// LoginTimeout bounds one login; zero means DefaultLoginTimeout.
 	LoginTimeout time.Duration

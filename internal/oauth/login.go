@@ -95,8 +95,11 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 		// either this grant or the other.
 		c.log.Debug("the device grant is refused to this client", "error", err)
 	}
-	if err := meta.checkAuthorization(c.cfg.AssumePKCE); err != nil {
+	if err := meta.checkAuthorization(); err != nil {
 		return Credential{}, err
+	}
+	if meta.SilentOnPKCE() && !c.cfg.AssumePKCE {
+		c.log.Warn("the provider does not say that it checks PKCE; S256 is sent all the same", "issuer", meta.Issuer)
 	}
 	if _, err := c.ForBrowser(ctx, "authorization_endpoint", meta.AuthorizationEndpoint); err != nil {
 		return Credential{}, err

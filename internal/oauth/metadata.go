@@ -127,35 +127,34 @@ func (m ServerMetadata) without(name, cause string) error {
 }
 
 // checkAuthorization refuses a server where no browser login is possible.
-func (m ServerMetadata) checkAuthorization(assumePKCE bool) error {
+func (m ServerMetadata) checkAuthorization() error {
 	if m.AuthorizationEndpoint == "" {
 		return &Error{
 			Op: "check " + foreign.ShortAddress(m.Issuer), Err: m.without("authorization_endpoint", "the authorization server has no authorization_endpoint"),
 			Hint: "people cannot sign in there with a browser; try --device, or --client-credentials with a registered client",
 		}
 	}
-	if assumePKCE {
-		return nil
-	}
 	return m.checkPKCE()
 }
 
-// checkPKCE refuses a server that does not say it can do S256 (C31): without
-// PKCE a code that leaks from the browser can be spent by anyone.
+// checkPKCE refuses a server that says which methods it knows, and not S256 (C31):
+// without PKCE a code that leaks from the browser can be spent by anyone. One that
+// says nothing gets S256 as well; most of those that say nothing check it. An empty
+// list is one (RFC 8414, section 3.2: such a member is left out).
 func (m ServerMetadata) checkPKCE() error {
-	if m.assumed || slices.Contains(m.CodeChallengeMethods, "S256") {
+	if m.assumed || m.SilentOnPKCE() || slices.Contains(m.CodeChallengeMethods, "S256") {
 		return nil
-	}
-	said := "its metadata does not mention PKCE"
-	if len(m.CodeChallengeMethods) > 0 {
-		said = fmt.Sprintf("it offers only %s", foreign.Line(fmt.Sprint(m.CodeChallengeMethods)))
 	}
 	return &Error{
 		Op:   "check " + foreign.ShortAddress(m.Issuer),
-		Err:  fmt.Errorf("the authorization server does not offer PKCE with S256 (%s)", said),
-		Hint: "ask its operator to publish code_challenge_methods_supported: [\"S256\"]; if you know that it accepts S256 all the same, add --assume-pkce",
+		Err:  fmt.Errorf("the authorization server does not offer PKCE with S256 (it offers only %s)", foreign.Line(fmt.Sprint(m.CodeChallengeMethods))),
+		Hint: "ask its operator to support S256 and to publish it in code_challenge_methods_supported",
 	}
 }
+
+// SilentOnPKCE reports whether the metadata was published and does not say which
+// methods of PKCE the server knows. The endpoints are https, or on loopback.
+func (m ServerMetadata) SilentOnPKCE() bool { return !m.assumed && len(m.CodeChallengeMethods) == 0 }
 
 // scopes decides what to ask for (C48 to C51): what the person chose, taken
 // literally; else the challenge; else everything the resource lists; else

@@ -15,8 +15,7 @@ var missing = map[string]string{
 		provider/github
 	`,
 	"silent PKCE metadata goes on with a warning; listed methods without S256 stay refused": `
-		attack/pkce-plain-only-insisted discovery/silent-pkce discovery/silent-pkce-empty discovery/silent-pkce-null provider/aws provider/cognito
-		provider/entra-china provider/entra-external-id provider/entra-us provider/entra-v2
+		provider/aws provider/entra-china provider/entra-external-id provider/entra-us provider/entra-v2
 	`,
 	"members of the registration that a person chooses; one attempt": `
 		provider/figma registration/client-uri registration/member-auth-method registration/member-redirect-uris registration/members
