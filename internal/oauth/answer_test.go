@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -89,11 +90,11 @@ func TestR4ProvidersTextInErrors(t *testing.T) {
 	for name, err := range map[string]error{
 		"token endpoint": answer.refusal("x", evil),
 		"callback":       callback,
-		"registration":   registrationRefused(400, answer.body, "http://127.0.0.1/"),
+		"registration":   registrationRefused(400, answer.body, "http://127.0.0.1/", nil),
 		"issuer":         ServerMetadata{Issuer: evil}.checkIssuer("https://as.example"),
 		"resource":       ResourceMetadata{Resource: evil}.checkFor(&url.URL{Scheme: "https", Host: "mcp.example"}),
 		"methods":        ServerMetadata{Issuer: evil, CodeChallengeMethods: []string{evil}}.checkPKCE(),
-		"token type":     checkToken("t", evil),
+		"own words":      tokenAnswer{status: 400, body: []byte(`{"errors":[{"message":` + string(quoted) + `}]}`)}.refusal("x", evil),
 		"any cause":      &Error{Op: "x", Code: evil, Err: errors.New(evil), Hint: evil},
 	} {
 		text := err.Error()
@@ -110,42 +111,83 @@ func TestR4ProvidersTextInErrors(t *testing.T) {
 func TestTokenResponse(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	old := Credential{RefreshToken: NewSecret("r1"), Issuer: "https://as.example"}
-	var r tokenResponse
-	if err := decodeStrict([]byte(`{"access_token":"a","token_type":"bearer","expires_in":3600,"scope":"x y","code":"extra"}`), &r); err != nil {
-		t.Fatal(err)
+	read := func(doc string) (Credential, error) {
+		cred := old
+		err := tokenAnswer{status: 200, body: []byte(doc)}.apply(&cred, now)
+		return cred, err
 	}
-	cred := old
-	if err := r.apply(&cred, now); err != nil || cred.RefreshToken.Reveal() != "r1" || !cred.Expiry.Equal(now.Add(time.Hour)) || len(cred.GrantedScopes) != 2 {
+	cred, err := read(`{"access_token":"a","token_type":"bearer","expires_in":3600,"scope":"x y","code":"extra"}`)
+	if err != nil || cred.RefreshToken.Reveal() != "r1" || !cred.Expiry.Equal(now.Add(time.Hour)) || len(cred.GrantedScopes) != 2 {
 		t.Errorf("%+v, %v", cred, err)
 	}
 	for doc, want := range map[string]time.Duration{
-		`{"access_token":"a","expires_in":"60"}`:   time.Minute,
-		`{"access_token":"a","expires_in":1e300}`:  10 * 365 * 24 * time.Hour,
-		`{"access_token":"a","expires_in":-1}`:     0,
-		`{"access_token":"a","expires_in":null}`:   0,
-		`{"access_token":"a","expires_in":"soon"}`: 0,
+		`{"access_token":"a","expires_in":"60"}`:                                    time.Minute,
+		`{"access_token":"a","expires_in":1e300}`:                                   10 * 365 * 24 * time.Hour,
+		`{"access_token":"a","expires_in":-1}`:                                      0,
+		`{"access_token":"a","expires_in":null}`:                                    0,
+		`{"access_token":"a","expires_in":"soon"}`:                                  0,
+		`{"access_token":"a","expires_in":{"n":1},"refresh_token":false}`:           0,
+		`{"access_token":"a","token_type":"user","scope":["x"],"id_token":{"a":1}}`: 0,
+		`{"access_token":"a","token_type":null,"error":null,"ok":true}`:             0,
 	} {
-		var r tokenResponse
-		cred := old
-		if err := decodeStrict([]byte(doc), &r); err != nil {
-			t.Fatal(doc, err)
-		}
-		if err := r.apply(&cred, now); err != nil {
+		cred, err := read(doc)
+		if err != nil || cred.AccessToken.Reveal() != "a" || cred.RefreshToken.Reveal() != "r1" {
 			t.Errorf("%s: %v", doc, err)
 		}
 		if want == 0 && !cred.Expiry.IsZero() || want != 0 && !cred.Expiry.Equal(now.Add(want)) {
 			t.Errorf("%s: expiry %v", doc, cred.Expiry)
 		}
 	}
-	for _, bad := range []string{`{}`, `{"access_token":""}`, `{"access_token":"a\rX: y"}`, `{"access_token":"a b"}`, `{"access_token":"a","token_type":"DPoP"}`, `{"access_token":"ä"}`, `{"access_token":"` + strings.Repeat("a", maxTokenBytes+1) + `"}`} {
-		var r tokenResponse
-		cred := old
-		if err := decodeStrict([]byte(bad), &r); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.apply(&cred, now); err == nil {
+	for _, bad := range []string{
+		`{}`, `{"access_token":""}`, `{"access_token":"a\rX: y"}`, `{"access_token":"a b"}`, `{"access_token":"a","token_type":"DPoP"}`, `{"access_token":"a","token_type":"MAC "}`, `{"access_token":"ä"}`,
+		`{"access_token":["a"]}`, `{"access_token":"a","access_token":"b"}`, `[]`, `null`, `{"access_token":"` + strings.Repeat("a", maxTokenBytes+1) + `"}`,
+	} {
+		if _, err := read(bad); err == nil {
 			t.Errorf("accepted %.40s", bad)
 		}
+	}
+}
+
+// A refusal is an answer with an error in it, in whatever words; what stands
+// before the provider, or asks to come again, refuses no token.
+func TestRefusedOrOutage(t *testing.T) {
+	for _, tc := range []struct {
+		status        int
+		body          string
+		refused, busy bool
+		said          string
+	}{
+		{400, `{"error":"invalid_grant","error_description":"gone"}`, true, false, "invalid_grant: gone"},
+		{403, `{"error":"invalid_grant"}`, true, false, "invalid_grant"},
+		{200, `{"error":"bad_refresh_token"}`, true, false, "bad_refresh_token"},
+		{200, `{"ok":false,"error":"invalid_refresh_token"}`, true, false, "invalid_refresh_token"},
+		{400, `{"code":400,"error_code":"refresh_token_not_found","msg":"not found"}`, true, false, "refresh_token_not_found: not found"},
+		{401, `{"error":{"code":"token_expired","message":"too old"}}`, true, false, "token_expired: too old"},
+		{400, `{"errors":[{"code":"invalid_token","message":"revoked"}]}`, true, false, "invalid_token: revoked"},
+		{400, `{"errorCode":"E1","errorSummary":"no session"}`, true, false, "E1: no session"},
+		{400, `{"message":"Refresh token is invalid"}`, true, false, "Refresh token is invalid"},
+		{400, `{"code":400,"message":"no"}`, true, false, "no"},
+		{403, `{"message":"Forbidden"}`, false, false, "Forbidden"},
+		{404, `{"message":"no Route matched"}`, false, false, "404"},
+		{403, `<html>blocked</html>`, false, false, "403"},
+		{404, ``, false, false, "404"},
+		{400, `Bad Request`, false, false, "400"},
+		{200, `<html>portal</html>`, false, false, "no access_token"},
+		{302, `{"error":"invalid_grant"}`, false, false, "invalid_grant"},
+		{408, `{"error":"timeout"}`, false, true, "timeout"},
+		{425, `{"error":"too_early"}`, false, true, "too_early"},
+		{429, `{"error":"invalid_grant"}`, false, true, "invalid_grant"},
+		{503, `{"error":"invalid_grant"}`, false, true, "invalid_grant"},
+		{400, `{"error":"temporarily_unavailable"}`, false, true, "temporarily_unavailable"},
+	} {
+		a := tokenAnswer{status: tc.status, body: []byte(tc.body)}
+		if a.granted() || a.refused() != tc.refused || a.busy() != tc.busy || !strings.Contains(a.refusal("op", "").Error(), tc.said) {
+			t.Errorf("%d %s: granted %v, refused %v, busy %v, %v", tc.status, tc.body, a.granted(), a.refused(), a.busy(), a.refusal("op", ""))
+		}
+	}
+	form := newTokenAnswer(200, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}, []byte("access_token=a&scope=repo&token_type=bearer"), time.Now())
+	if !form.granted() || (tokenAnswer{status: 200, form: true, body: []byte("access_token=a&access_token=b")}).granted() {
+		t.Error("a form")
 	}
 }
 

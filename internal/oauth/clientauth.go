@@ -194,6 +194,8 @@ func (c *Client) authenticate(form url.Values, reg Registration, signing []strin
 	switch reg.AuthMethod {
 	case authBasic:
 		return url.QueryEscape(reg.ClientID), url.QueryEscape(reg.ClientSecret.Reveal()), nil
+	case authBasicPlain:
+		return reg.ClientID, reg.ClientSecret.Reveal(), nil
 	case authPost:
 		form.Set("client_id", reg.ClientID)
 		form.Set("client_secret", reg.ClientSecret.Reveal())
@@ -212,4 +214,21 @@ func (c *Client) authenticate(form url.Values, reg Registration, signing []strin
 		form.Set("client_id", reg.ClientID)
 	}
 	return "", "", nil
+}
+
+// otherAuthMethod is the other way to present the same secret to the same
+// endpoint: Basic without the encoding of RFC 6749 section 2.3.1, which providers
+// forget to undo, where that makes a difference; and the form for a client that
+// got a secret although it is said to need none. "" is none.
+func (r Registration) otherAuthMethod() string {
+	id, secret := r.ClientID, r.ClientSecret.Reveal()
+	switch {
+	case secret == "":
+		return ""
+	case r.AuthMethod == authNone:
+		return authPost
+	case r.AuthMethod == authBasic && (url.QueryEscape(id) != id || url.QueryEscape(secret) != secret) && !strings.Contains(id, ":"):
+		return authBasicPlain
+	}
+	return ""
 }

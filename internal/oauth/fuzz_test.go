@@ -245,6 +245,53 @@ func FuzzDeviceAuthorization(f *testing.F) {
 	})
 }
 
+// Whatever a token endpoint answers is a token, a refusal, or neither, and never
+// two of them; a refusal comes from the provider itself, and what it says is one
+// filtered line.
+func FuzzRefusal(f *testing.F) {
+	for _, s := range []string{
+		`{"error":"invalid_grant","error_description":"gone"}`, `{"error":{"code":"c","message":"m"}}`, `{"errors":[{"code":"c"}]}`, `{"errors":[]}`, `{"code":400,"error_code":"e","msg":"m"}`,
+		`{"code":400,"msg":"m"}`, `{"ok":false,"error":"e"}`, `{"error":"","access_token":"a"}`, `{"error":["a"],"access_token":1}`, `{"message":"Forbidden"}`, `<html>`, `null`, `access_token=a`, `error=e`,
+		`{"error":"a\nmcp-login: hint: x\u001b[31m"}`, strings.Repeat(`{"error":`, 1000),
+	} {
+		for _, status := range []int{200, 400, 403, 429, 503} {
+			f.Add(status, false, []byte(s))
+			f.Add(status, true, []byte(s))
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, form bool, body []byte) {
+		a := tokenAnswer{status: status, form: form, body: body}
+		switch {
+		case a.granted() && status/100 != 2, a.refused() && (a.busy() || status/100 != 2 && status/100 != 4), a.refused() && bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) && !form:
+			t.Errorf("%d: granted %v, refused %v, busy %v", status, a.granted(), a.refused(), a.busy())
+		}
+		if said := a.refusal("op", "r").Error(); said != foreign.Message(said) || strings.ContainsAny(said, "\n\r\x1b") {
+			t.Errorf("said %q", said)
+		}
+	})
+}
+
+// A registration that is accepted has an id and a way to authenticate that needs
+// nothing which it lacks.
+func FuzzRegistration(f *testing.F) {
+	for _, s := range []string{
+		`{"client_id":"a"}`, `{"client_id":1,"client_secret":"s","client_secret_expires_at":"0"}`, `{"client_id":"a","client_secret":"s","token_endpoint_auth_method":"none"}`,
+		`{"client_id":"a","client_secret":null,"token_endpoint_auth_method":"client_secret_post","client_secret_expires_at":1e300}`, `{"client_id":["a"]}`, `{"client_id":""}`, `[]`,
+		`{"client_id":"a","registration_client_uri":"http://as.example/","registration_access_token":"t"}`, `{"client_id":"a","client_secret":"s","client_secret_expires_at":-1}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		reg, err := registered(ServerMetadata{Issuer: "https://as.example"}, body)
+		if err != nil {
+			return
+		}
+		if reg.ClientID == "" || reg.AuthMethod == "" || reg.ClientSecret.IsZero() && reg.AuthMethod != authNone || reg.ManageURI != "" && !safeAddress(reg.ManageURI) || reg.SecretExpiry.Unix() > lastSecond {
+			t.Errorf("accepted %+v", reg)
+		}
+	})
+}
+
 // A key that is accepted signs what its public half verifies; an input that is
 // refused is not quoted.
 func FuzzClientKey(f *testing.F) {

@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -41,16 +40,16 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
-	answer, err := c.postForm(ctx, cred.TokenEndpoint, cred, form)
+	answer, err := c.postToken(ctx, &cred, form)
 	var own *Error
 	switch {
 	case errors.As(err, &own):
 		return Credential{}, err
 	case err != nil:
 		return Credential{}, unavailable(op, err)
-	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
+	case answer.busy():
 		return Credential{}, busy(op, answer.status)
-	case answer.status != http.StatusOK:
+	case !answer.granted():
 		return Credential{}, answer.refusal(op, cred.Resource)
 	}
 	if err := answer.apply(&cred, c.now()); err != nil {

@@ -22,6 +22,8 @@ const (
 	authBasic = "client_secret_basic"
 	authPost  = "client_secret_post"
 	authKey   = "private_key_jwt"
+	// authBasicPlain is Basic without the encoding of RFC 6749, section 2.3.1.
+	authBasicPlain = "client_secret_basic_plain"
 )
 
 // registrationTimeout bounds one registration request.
@@ -94,6 +96,9 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 	}
 	r := Registration{Issuer: meta.Issuer, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
 	r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
+	if r.AuthMethod == authBasic && stored.AuthMethod == authBasicPlain && stored.ClientID == id.ClientID && stored.Issuer == meta.Issuer {
+		r.AuthMethod = authBasicPlain // learned
+	}
 	switch {
 	case id.ClientKey != nil:
 		r.AuthMethod, r.ClientSecret = authKey, Secret{}
@@ -185,15 +190,6 @@ func (c *Client) registrationFor(meta ServerMetadata, redirectURI string) regist
 // server that says more (milliseconds, usually) means no near end.
 const lastSecond = 253402300799
 
-type registrationResponse struct {
-	ClientID     string  `json:"client_id"`
-	ClientSecret string  `json:"client_secret"`
-	SecretExpiry float64 `json:"client_secret_expires_at"`
-	AuthMethod   string  `json:"token_endpoint_auth_method"`
-	ManageURI    string  `json:"registration_client_uri"`
-	ManageToken  string  `json:"registration_access_token"`
-}
-
 func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, redirectURI string) (Registration, error) {
 	const op = "register client"
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
@@ -212,27 +208,33 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	if err != nil {
 		return Registration{}, unavailable(op, err)
 	}
-	if status != http.StatusCreated && status != http.StatusOK {
-		return Registration{}, registrationRefused(status, answer, redirectURI)
+	reg, err := registered(meta, answer)
+	if status/100 != 2 || err != nil {
+		return Registration{}, registrationRefused(status, answer, redirectURI, err)
 	}
-	var r registrationResponse
-	if err := decodeStrict(answer, &r); err != nil || r.ClientID == "" {
-		return Registration{}, &Error{Op: op, Err: errors.New("the answer holds no client_id")}
+	reg.RedirectURI, reg.DeviceGrant = redirectURI, redirectURI == ""
+	return reg, nil
+}
+
+// registered reads the answer to a registration (RFC 7591, section 3.2.1): all that
+// serves at the token endpoint. What is missing or makes no sense beside the
+// client_id is no reason to fail.
+func registered(meta ServerMetadata, answer []byte) (Registration, error) {
+	o, err := decodeObject(answer)
+	if err != nil {
+		return Registration{}, err
 	}
-	reg := Registration{
-		Issuer: meta.Issuer, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret),
-		RedirectURI: redirectURI, Dynamic: true, DeviceGrant: redirectURI == "",
-		AuthMethod: meta.authMethod(r.AuthMethod, r.ClientSecret != ""),
+	reg := Registration{Issuer: meta.Issuer, ClientID: o.text("client_id"), ClientSecret: NewSecret(o.text("client_secret")), Dynamic: true}
+	if reg.ClientID == "" {
+		return Registration{}, errors.New("the answer holds no client_id")
 	}
-	// What cannot be used later is no reason to fail now.
-	if _, err := checkEndpoint("registration_client_uri", r.ManageURI); err == nil && checkToken(r.ManageToken, "") == nil {
-		reg.ManageURI, reg.ManageToken = r.ManageURI, NewSecret(r.ManageToken)
+	reg.AuthMethod = meta.authMethod(o.text("token_endpoint_auth_method"), !reg.ClientSecret.IsZero())
+	uri, token := o.endpoint("registration_client_uri"), o.text("registration_access_token")
+	if uri != "" && checkToken(token, "") == nil {
+		reg.ManageURI, reg.ManageToken = uri, NewSecret(token)
 	}
-	if r.SecretExpiry > 0 && r.SecretExpiry <= lastSecond && r.ClientSecret != "" {
-		reg.SecretExpiry = time.Unix(int64(r.SecretExpiry), 0)
-	}
-	if reg.AuthMethod == authNone {
-		reg.ClientSecret = Secret{}
+	if end, ok := secondsOf(o.members["client_secret_expires_at"]); ok && end > 0 && end <= lastSecond && !reg.ClientSecret.IsZero() {
+		reg.SecretExpiry = time.Unix(int64(end), 0)
 	}
 	return reg, nil
 }
@@ -263,10 +265,15 @@ func (c *Client) unregister(ctx context.Context, reg Registration) error {
 
 // registrationRefused turns a refusal (RFC 7591, section 3.2.2) into advice
 // (C24).
-func registrationRefused(status int, body []byte, redirectURI string) error {
+func registrationRefused(status int, body []byte, redirectURI string, unread error) error {
 	e := &Error{Op: "register client", Err: fmt.Errorf("the provider answered with status %d", status)}
-	if o, ok := parseOAuthError(body); ok {
+	switch o, coded := parseOAuthError(body); {
+	case coded:
 		e.Code, e.Err = o.Code, errors.New(o.describe())
+	case o.Description != "":
+		e.Err = fmt.Errorf("%w: %s", e.Err, o.Description)
+	case status/100 == 2:
+		e.Err = unread
 	}
 	e.Hint = "register a client by hand and give it with --client-id"
 	if e.Code == "invalid_redirect_uri" {

@@ -4,61 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/oauth2"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/retry"
 )
 
 // tokenTimeout bounds one request to a token or revocation endpoint. It is
 // long: who stops waiting for the answer to a refresh may have lost the login.
 const tokenTimeout = 2 * time.Minute
-
-// oauthError is the error answer of token, registration and revocation
-// endpoints (RFC 6749, section 5.2).
-type oauthError struct {
-	Code        string `json:"error"`
-	Description string `json:"error_description"`
-}
-
-func parseOAuthError(body []byte) (oauthError, bool) {
-	var o oauthError
-	err := decodeStrict(body, &o)
-	o = newOAuthError(o.Code, o.Description)
-	return o, err == nil && o.Code != ""
-}
-
-// newOAuthError filters what a provider says of a refusal.
-func newOAuthError(code, description string) oauthError {
-	return oauthError{Code: foreign.Line(code), Description: foreign.Line(description)}
-}
-
-func (o oauthError) describe() string {
-	if o.Description == "" {
-		return "the provider gave no reason"
-	}
-	return o.Description
-}
-
-// tokenResponse is the success answer of a token endpoint (RFC 6749, section
-// 5.1). expires_in is a number, but some servers send it as a string.
-type tokenResponse struct {
-	AccessToken  string         `json:"access_token"`
-	TokenType    string         `json:"token_type"`
-	ExpiresIn    jsontext.Value `json:"expires_in"`
-	RefreshToken string         `json:"refresh_token"`
-	IDToken      string         `json:"id_token"`
-	Scope        string         `json:"scope"`
-}
 
 // apply puts a token response into a credential. A refresh answer without a
 // new refresh token keeps the old one (RFC 6749, section 6).
@@ -87,8 +49,8 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 }
 
 func (t tokenResponse) lifetime() (time.Duration, bool) {
-	seconds, err := strconv.ParseFloat(strings.Trim(string(t.ExpiresIn), `"`), 64)
-	if err != nil || math.IsNaN(seconds) || seconds <= 0 {
+	seconds, ok := secondsOf(t.ExpiresIn)
+	if !ok || math.IsNaN(seconds) || seconds <= 0 {
 		return 0, false
 	}
 	// Ten years bounds what a careless server may say without overflow.
@@ -100,7 +62,7 @@ func (t tokenResponse) lifetime() (time.Duration, bool) {
 // a header of its own.
 func checkToken(token, tokenType string) error {
 	if token == "" {
-		return errors.New("the token response holds no access_token")
+		return errNoToken
 	}
 	if len(token) > maxTokenBytes {
 		return errors.New("the access token is too large to be sent in a header")
@@ -110,7 +72,7 @@ func checkToken(token, tokenType string) error {
 			return errors.New("the access token holds characters that no token may have")
 		}
 	}
-	if tokenType != "" && !strings.EqualFold(tokenType, "bearer") {
+	if slices.Contains(needsProof, strings.ToLower(strings.TrimSpace(tokenType))) {
 		return fmt.Errorf("token type %q is not supported", foreign.Line(tokenType))
 	}
 	return nil
@@ -135,16 +97,16 @@ func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier 
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
-	answer, err := c.postForm(ctx, cred.TokenEndpoint, *cred, form)
+	answer, err := c.postToken(ctx, cred, form)
 	var own *Error
 	switch {
 	case errors.As(err, &own):
 		return err
 	case err != nil:
 		return unavailable(op, err)
-	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
+	case answer.busy():
 		return busy(op, answer.status)
-	case answer.status != http.StatusOK:
+	case !answer.granted():
 		return answer.refusal(op, cred.Resource)
 	}
 	if err := answer.apply(cred, c.now()); err != nil {
@@ -181,7 +143,8 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
-	answer, err := c.postForm(ctx, cred.TokenEndpoint, cred, form)
+	renewed := cred
+	answer, err := c.postToken(ctx, &renewed, form)
 	var own *Error
 	switch {
 	case errors.As(err, &own):
@@ -191,23 +154,41 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	case err != nil:
 		cred.Unanswered = c.now()
 		return cred, unavailable(op, err)
-	case answer.status == http.StatusOK:
-		renewed := cred
+	case answer.granted():
 		if err := answer.apply(&renewed, c.now()); err != nil {
 			return cred, unavailable(op, err)
 		}
 		return renewed, nil
-	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
+	case answer.busy():
 		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
-	}
-	if _, ok := parseOAuthError(answer.body); !ok {
-		// A portal, a firewall, a gateway: it says nothing about the token.
+	case !answer.refused():
 		return cred, &Error{
 			Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d without an OAuth error", answer.status)),
 			Hint: "if it stays so, sign in again: mcp-login login " + c.cfg.Server.Redacted(),
 		}
 	}
 	return cred, answer.refusal(op, cred.Resource)
+}
+
+// postToken sends a form to the token endpoint. Where the client is refused, it is
+// sent once more with the other way to present the same secret, if there is one;
+// the way that worked is kept in cred. A client that was refused has spent
+// nothing.
+func (c *Client) postToken(ctx context.Context, cred *Credential, form url.Values) (tokenAnswer, error) {
+	answer, err := c.postForm(ctx, cred.TokenEndpoint, *cred, maps.Clone(form))
+	other := cred.Registration.otherAuthMethod()
+	if err != nil || other == "" || !answer.invalidClient() {
+		return answer, err
+	}
+	again := *cred
+	again.Registration.AuthMethod = other
+	second, err := c.postForm(ctx, cred.TokenEndpoint, again, form)
+	if err != nil || second.invalidClient() {
+		return answer, err
+	}
+	c.log.Debug("the provider takes the secret in another way", "method", other)
+	cred.Registration.AuthMethod = other
+	return second, nil
 }
 
 // notSpentError marks a refresh that the provider has not looked at, so that
@@ -220,30 +201,6 @@ func (e *notSpentError) Error() string { return "the refresh token was not used"
 func neverSent(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
-}
-
-// tokenAnswer is what a token endpoint answered.
-type tokenAnswer struct {
-	status     int
-	body       []byte
-	retryAfter time.Duration
-}
-
-// apply puts a success into cred.
-func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
-	var t tokenResponse
-	if err := decodeStrict(a.body, &t); err != nil {
-		return err
-	}
-	return t.apply(cred, now)
-}
-
-// refusal is the error of an answer that is none of the above.
-func (a tokenAnswer) refusal(op, resource string) error {
-	if o, ok := parseOAuthError(a.body); ok {
-		return &Error{Op: op, Code: o.Code, Err: errors.New(o.describe()), Hint: hintFor(o.Code, resource)}
-	}
-	return &Error{Op: op, Err: fmt.Errorf("status %d", a.status)}
 }
 
 // postForm sends a form with the authentication of the credential's client. It ends
@@ -274,7 +231,7 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	if err != nil {
 		return tokenAnswer{}, err
 	}
-	return tokenAnswer{status, body, retry.After(header.Get("Retry-After"), c.now())}, nil
+	return newTokenAnswer(status, header, body, c.now()), nil
 }
 
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The

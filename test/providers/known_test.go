@@ -22,30 +22,14 @@ var missing = map[string]string{
 		registration/name-on-list registration/name-on-list-401 registration/name-on-list-as-mcp-remote registration/name-on-list-rfc
 		registration/name-on-list-text registration/one-attempt switch/11-codex switch/12-name-and-scope
 	`,
-	"registration answers are read kindly, refusals printed": `
-		provider/okta registration/error-in-200 registration/expiry-bool registration/expiry-date registration/expiry-string registration/id-number
-		registration/other-types registration/secret-and-none registration/status-202
-	`,
 	"dead registrations are renewed": `
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
-	`,
-	"token answers are read kindly": `
-		token/form-encoded token/refresh-false token/scope-list token/status-201 token/status-202 token/type-access-token token/type-blank token/type-bot
-		token/type-user
-	`,
-	"refusals are told from outages": `
-		attack/outage-408 attack/outage-temporarily provider/supabase token/error-in-200 token/error-message token/error-object token/ok-false
-		token/refresh-error-in-200 token/refresh-errors-list token/refresh-ok-false token/refresh-own-words token/refresh-own-words-401
-		token/refresh-own-words-422
 	`,
 	"scopes repeated at refresh": `
 		token/refresh-needs-scope token/refresh-needs-scope-invalid-scope token/refresh-needs-scope-parameter
 	`,
 	"offline_access once more without it; prompt left out; nonce": `
 		token/nonce-with-openid token/offline-access-refused token/offline-access-refused-request token/prompt-left-out
-	`,
-	"Basic once as it is": `
-		token/secret-not-decoded token/secret-not-decoded-colon
 	`,
 	"--user-agent, --redirect-uri, --callback-bind": `
 		token/callback-bind token/redirect-uri-https token/user-agent token/user-agent-chosen

@@ -1,0 +1,205 @@
+package oauth
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/retry"
+)
+
+// oauthError is the error answer of token, registration and revocation
+// endpoints (RFC 6749, section 5.2), or one in a provider's own words.
+type oauthError struct {
+	Code        string
+	Description string
+}
+
+// parseOAuthError reads an error answer; ok is false when no code of an error is
+// in it.
+func parseOAuthError(body []byte) (o oauthError, ok bool) {
+	answer, err := decodeObject(body)
+	if err != nil {
+		return oauthError{}, false
+	}
+	return answer.refusal()
+}
+
+// refusal reads the error in an answer: in the words of RFC 6749, else in those
+// that providers have of their own, in the object itself, in error, or in the
+// first one of errors.
+func (o object) refusal() (e oauthError, ok bool) {
+	inner := o
+	if nested, err := decodeObject(o.members["error"]); err == nil {
+		inner = nested
+	}
+	var list []jsontext.Value
+	if json.Unmarshal(o.members["errors"], &list) == nil && len(list) > 0 {
+		if nested, err := decodeObject(list[0]); err == nil {
+			inner = nested
+		}
+	}
+	e = newOAuthError(inner.first("error", "error_code", "errorCode", "code", "type"), inner.first("error_description", "message", "msg", "errorSummary", "errorMessage", "detail"))
+	if inner.members["code"].Kind() == '0' && e.Code == string(inner.members["code"]) {
+		e.Code = "" // a status
+	}
+	return e, e.Code != ""
+}
+
+// first is the first of the members that says something.
+func (o object) first(names ...string) string {
+	for _, name := range names {
+		if kind := o.members[name].Kind(); kind == '"' || kind == '0' {
+			if s := o.text(name); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// newOAuthError filters what a provider says of a refusal.
+func newOAuthError(code, description string) oauthError {
+	return oauthError{Code: foreign.Line(code), Description: foreign.Line(description)}
+}
+
+func (o oauthError) describe() string {
+	if o.Description == "" {
+		return "the provider gave no reason"
+	}
+	return o.Description
+}
+
+// tokenResponse is the success answer of a token endpoint (RFC 6749, section
+// 5.1). expires_in is a number, but some servers send it as a string.
+type tokenResponse struct {
+	AccessToken  string
+	TokenType    string
+	ExpiresIn    jsontext.Value
+	RefreshToken string
+	IDToken      string
+	Scope        string
+}
+
+// tokenAnswer is what a token endpoint answered.
+type tokenAnswer struct {
+	status     int
+	body       []byte
+	form       bool // the body is a form, as GitHub's
+	retryAfter time.Duration
+}
+
+func newTokenAnswer(status int, header http.Header, body []byte, now time.Time) tokenAnswer {
+	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return tokenAnswer{status, body, mediaType == "application/x-www-form-urlencoded", retry.After(header.Get("Retry-After"), now)}
+}
+
+// object reads the members of the answer.
+func (a tokenAnswer) object() (object, error) {
+	if !a.form {
+		return decodeObject(a.body)
+	}
+	values, err := url.ParseQuery(string(a.body))
+	if err != nil {
+		return object{}, errNoObject
+	}
+	o := object{members: map[string]jsontext.Value{}, faults: map[string]error{}}
+	for name, list := range values {
+		if o.members[name], err = jsontext.AppendQuote(nil, list[0]); err != nil || len(list) > 1 {
+			return object{}, errNoObject
+		}
+	}
+	return o, nil
+}
+
+// granted reports whether the answer is a success with a token in it.
+func (a tokenAnswer) granted() bool {
+	o, err := a.object()
+	return a.status/100 == 2 && err == nil && o.text("access_token") != ""
+}
+
+// refused reports whether the answer is about what was presented: a JSON answer
+// with an error in it. A page of a portal, a firewall or a gateway, its JSON
+// without the code of an error, and an answer that asks to come again say nothing
+// about a token.
+func (a tokenAnswer) refused() bool {
+	o, err := a.object()
+	if err != nil || a.busy() || a.status/100 != 2 && a.status/100 != 4 {
+		return false
+	}
+	e, coded := o.refusal()
+	told := e.Description != "" && slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnprocessableEntity}, a.status)
+	return coded || told
+}
+
+// busy reports whether the provider cannot answer now.
+func (a tokenAnswer) busy() bool {
+	switch a.status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	e, _ := parseOAuthError(a.body)
+	return a.status >= 500 || slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down"}, e.Code)
+}
+
+// invalidClient reports whether the client, and nothing else, was refused.
+func (a tokenAnswer) invalidClient() bool {
+	e, _ := parseOAuthError(a.body)
+	return !a.granted() && e.Code == "invalid_client"
+}
+
+// apply puts a success into cred.
+func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
+	o, err := a.object()
+	if err != nil {
+		return err
+	}
+	t := tokenResponse{
+		AccessToken: o.text("access_token"), TokenType: o.text("token_type"), ExpiresIn: o.members["expires_in"],
+		RefreshToken: o.text("refresh_token"), IDToken: o.text("id_token"), Scope: strings.Join(o.list("scope"), " "),
+	}
+	if err := o.faults["access_token"]; err != nil {
+		return err
+	}
+	return t.apply(cred, now)
+}
+
+// refusal is the error of an answer that is no success.
+func (a tokenAnswer) refusal(op, resource string) error {
+	var e oauthError
+	if o, err := a.object(); err == nil {
+		e, _ = o.refusal()
+	}
+	switch {
+	case e.Code != "":
+		return &Error{Op: op, Code: e.Code, Err: errors.New(e.describe()), Hint: hintFor(e.Code, resource)}
+	case e.Description != "":
+		return &Error{Op: op, Err: fmt.Errorf("status %d: %s", a.status, e.Description)}
+	case a.status/100 == 2:
+		return &Error{Op: op, Err: errNoToken}
+	}
+	return &Error{Op: op, Err: fmt.Errorf("status %d", a.status)}
+}
+
+var errNoToken = errors.New("the token response holds no access_token")
+
+// needsProof are the types of tokens that are of no use alone (RFC 9449, RFC
+// 8693, the drafts of MAC and PoP tokens). Any other token is a bearer token,
+// whatever a provider calls its kind: user, bot, or nothing.
+var needsProof = []string{"dpop", "mac", "pop", "hok", "n_a"}
+
+// secondsOf reads a number of seconds, or one in quotation marks.
+func secondsOf(value jsontext.Value) (float64, bool) {
+	seconds, err := strconv.ParseFloat(strings.Trim(string(value), `"`), 64)
+	return seconds, err == nil
+}
