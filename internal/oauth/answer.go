@@ -158,6 +158,13 @@ func (a tokenAnswer) invalidClient() bool {
 	return !a.granted() && e.Code == "invalid_client"
 }
 
+// wantsScope reports whether a refusal is about scopes that the request lacks.
+func (a tokenAnswer) wantsScope() bool {
+	e, _ := parseOAuthError(a.body)
+	about := strings.Contains(strings.ToLower(e.Description), "scope") || strings.Contains(e.Description, "AADSTS90009")
+	return a.refused() && (e.Code == "invalid_scope" || e.Code == "invalid_request" && about)
+}
+
 // apply puts a success into cred.
 func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
 	o, err := a.object()

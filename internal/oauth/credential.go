@@ -76,7 +76,8 @@ type Registration struct {
 	// server that grants the RFC 8252 port freedom takes it with any port.
 	RedirectURI string
 	// AuthMethod is the token endpoint authentication method, one of none,
-	// client_secret_basic, client_secret_post, private_key_jwt.
+	// client_secret_basic, client_secret_post, private_key_jwt, and
+	// client_secret_basic_plain for Basic without its form-encoding.
 	AuthMethod string
 	// DeviceGrant tells that the client may use the device grant (RFC 8628).
 	DeviceGrant bool
@@ -129,6 +130,8 @@ type Credential struct {
 	// adds to it. GrantedScopes is what the last token response named.
 	RequestedScopes []string
 	GrantedScopes   []string
+	// RepeatScopes tells that the issuer wants the requested ones at a refresh.
+	RepeatScopes bool
 	// Account is a name for people, taken from the ID token: e-mail,
 	// preferred_username, username, name or sub. It decides nothing.
 	Account string

@@ -188,6 +188,7 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		cred.Resource = c.cfg.Key.Resource
 	}
 	cred.RequestedScopes = c.scopes(found, previous, w)
+	cred.RepeatScopes = previous.RepeatScopes && previous.Issuer == meta.Issuer
 	return cred
 }
 

@@ -144,7 +144,7 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 		form.Set("resource", cred.Resource)
 	}
 	renewed := cred
-	answer, err := c.postToken(ctx, &renewed, form)
+	answer, err := c.postRefresh(ctx, &renewed, form)
 	var own *Error
 	switch {
 	case errors.As(err, &own):
@@ -168,6 +168,32 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 		}
 	}
 	return cred, answer.refusal(op, cred.Resource)
+}
+
+// postRefresh sends a refresh. The requested scopes are repeated where the provider
+// is known to want that, and once more with them where its refusal says so: Entra
+// takes a refresh without them for another resource (AADSTS90009). What was granted
+// is never asked for: it names more than may be requested.
+func (c *Client) postRefresh(ctx context.Context, cred *Credential, form url.Values) (tokenAnswer, error) {
+	repeated := url.Values{"scope": {strings.Join(cred.RequestedScopes, " ")}}
+	maps.Copy(repeated, form)
+	if cred.RepeatScopes {
+		return c.postToken(ctx, cred, repeated)
+	}
+	answer, err := c.postToken(ctx, cred, form)
+	if err != nil || len(cred.RequestedScopes) == 0 || !answer.wantsScope() {
+		return answer, err
+	}
+	c.log.Debug("the provider wants the scopes at a refresh")
+	second, err := c.postToken(ctx, cred, repeated)
+	if err != nil {
+		return answer, err
+	}
+	if !second.granted() {
+		return answer, nil
+	}
+	cred.RepeatScopes = true
+	return second, nil
 }
 
 // postToken sends a form to the token endpoint. Where the client is refused, it is

@@ -80,6 +80,7 @@ type wireCredential struct {
 	ObtainedAt         time.Time            `json:"obtained_at,omitzero"`
 	RequestedScopes    []string             `json:"requested_scopes,omitempty"`
 	GrantedScopes      []string             `json:"granted_scopes,omitempty"`
+	RepeatScopes       bool                 `json:"repeat_scopes,omitzero"`
 	Account            string               `json:"account,omitzero"`
 }
 
@@ -102,7 +103,7 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 			AccessToken: cred.AccessToken.Reveal(), TokenType: cred.TokenType,
 			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(), Unanswered: utc(cred.Unanswered),
 			Expiry: utc(cred.Expiry), ObtainedAt: utc(cred.ObtainedAt),
-			RequestedScopes: cred.RequestedScopes, GrantedScopes: cred.GrantedScopes, Account: cred.Account,
+			RequestedScopes: cred.RequestedScopes, GrantedScopes: cred.GrantedScopes, RepeatScopes: cred.RepeatScopes, Account: cred.Account,
 		},
 		SavedAt: utc(savedAt),
 	}
@@ -152,7 +153,7 @@ func (rec *record) credential() oauth.Credential {
 		AccessToken: oauth.NewSecret(c.AccessToken), TokenType: c.TokenType,
 		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken), Unanswered: c.Unanswered,
 		Expiry: c.Expiry, ObtainedAt: c.ObtainedAt,
-		RequestedScopes: c.RequestedScopes, GrantedScopes: c.GrantedScopes, Account: c.Account,
+		RequestedScopes: c.RequestedScopes, GrantedScopes: c.GrantedScopes, RepeatScopes: c.RepeatScopes, Account: c.Account,
 	}
 }
 

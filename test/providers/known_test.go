@@ -15,7 +15,7 @@ var missing = map[string]string{
 		provider/github
 	`,
 	"silent PKCE metadata goes on with a warning; listed methods without S256 stay refused": `
-		provider/aws provider/entra-china provider/entra-external-id provider/entra-us provider/entra-v2
+		provider/aws provider/entra-china provider/entra-external-id
 	`,
 	"members of the registration that a person chooses; one attempt": `
 		provider/figma registration/client-uri registration/member-auth-method registration/member-redirect-uris registration/members
@@ -24,9 +24,6 @@ var missing = map[string]string{
 	`,
 	"dead registrations are renewed": `
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
-	`,
-	"scopes repeated at refresh": `
-		token/refresh-needs-scope token/refresh-needs-scope-invalid-scope token/refresh-needs-scope-parameter
 	`,
 	"offline_access once more without it; prompt left out; nonce": `
 		token/nonce-with-openid token/offline-access-refused token/offline-access-refused-request token/prompt-left-out
