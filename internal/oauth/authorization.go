@@ -61,7 +61,9 @@ func (c *Client) extraParams(cred Credential, endpoint *url.URL) (url.Values, er
 		if err := CheckParam(name); err != nil {
 			return nil, err
 		}
-		extra.Set(name, value)
+		if extra.Set(name, value); name == "prompt" && value == "" {
+			extra.Del(name) // an empty one is refused by some, and means nothing
+		}
 	}
 	return extra, nil
 }
@@ -86,14 +88,19 @@ func CheckParam(name string) error {
 	return nil
 }
 
+// entra are the sites of Microsoft Entra in all its clouds.
+var entra = []string{
+	"microsoftonline.com", "microsoftonline.us", "microsoftonline.cn", "microsoftonline.de", "chinacloudapi.cn", "windows.net", "ciamlogin.com", "b2clogin.com",
+}
+
 // ignoresOfflineRule names the provider where prompt=consent does harm. OpenID
 // Connect Core section 11 wants it with offline_access, and providers like
 // Logto drop the scope without it; Microsoft Entra gives refresh tokens anyway,
 // and asking for consent there locks out everybody whose organization lets
 // only administrators consent.
 func ignoresOfflineRule(endpoint *url.URL) bool {
-	host := endpoint.Hostname()
-	return host == "login.microsoftonline.com" || strings.HasSuffix(host, ".microsoftonline.com") || host == "login.microsoftonline.us"
+	host := strings.ToLower(endpoint.Hostname())
+	return slices.ContainsFunc(entra, func(site string) bool { return host == site || strings.HasSuffix(host, "."+site) })
 }
 
 // checkAnswer judges the answer to the authorization request. Its state has

@@ -15,7 +15,7 @@ var missing = map[string]string{
 		provider/github
 	`,
 	"silent PKCE metadata goes on with a warning; listed methods without S256 stay refused": `
-		provider/aws provider/entra-china provider/entra-external-id
+		provider/aws
 	`,
 	"members of the registration that a person chooses; one attempt": `
 		provider/figma registration/client-uri registration/member-auth-method registration/member-redirect-uris registration/members
@@ -26,7 +26,7 @@ var missing = map[string]string{
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
 	`,
 	"offline_access once more without it; prompt left out; nonce": `
-		token/nonce-with-openid token/offline-access-refused token/offline-access-refused-request token/prompt-left-out
+		token/nonce-with-openid token/offline-access-refused token/offline-access-refused-request
 	`,
 	"--user-agent, --redirect-uri, --callback-bind": `
 		token/callback-bind token/redirect-uri-https token/user-agent token/user-agent-chosen
