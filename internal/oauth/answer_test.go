@@ -212,3 +212,30 @@ func TestAccountName(t *testing.T) {
 		}
 	}
 }
+
+// OpenID Connect Core, section 3.1.3.7, number 11: an ID token of another request
+// ends the login; the person's own nonce is the person's own matter.
+func TestNonce(t *testing.T) {
+	token := func(claims string) Secret {
+		return NewSecret("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".sig")
+	}
+	const verifier = "the verifier of this request, which nobody else knows"
+	if nonce := nonceFor(verifier); nonce == nonceFor(verifier+"x") || strings.Contains(nonce, "verifier") || len(nonce) != 43 {
+		t.Errorf("nonce %q", nonce)
+	}
+	plain, own := New(Config{}), New(Config{Key: Key{Params: []string{"nonce=mine"}}})
+	for claims, ok := range map[string]bool{
+		`{"nonce":"` + nonceFor(verifier) + `"}`: true, `{"sub":"s"}`: true, `{"nonce":null}`: true, `nonsense`: true,
+		`{"nonce":"` + nonceFor("another") + `"}`: false, `{"nonce":"mine"}`: false, `{"nonce":7}`: false,
+	} {
+		if err := plain.checkNonce(token(claims), verifier); (err == nil) != ok {
+			t.Errorf("%s: %v", claims, err)
+		}
+		if err := own.checkNonce(token(claims), verifier); err != nil {
+			t.Errorf("%s with a nonce of the person's: %v", claims, err)
+		}
+	}
+	if err := plain.checkNonce(Secret{}, verifier); err != nil {
+		t.Error(err)
+	}
+}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -42,11 +43,32 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
 	cfg.Endpoint.AuthURL = OwnQuery(u, extra).String()
-	for name := range extra {
+	if slices.Contains(cred.RequestedScopes, "openid") {
+		opts = append(opts, oauth2.SetAuthURLParam("nonce", nonceFor(verifier)))
+	}
+	for name := range extra { // the person's own nonce comes later, and wins
 		opts = append(opts, oauth2.SetAuthURLParam(name, extra.Get(name)))
 	}
 	address := cfg.AuthCodeURL(state, opts...)
 	return foreign.Address(address), checkLength(len(address), cred.RequestedScopes)
+}
+
+// nonceFor is the nonce of the request with this verifier (OpenID Connect Core,
+// section 3.1.2.1), which some providers demand with openid. It tells nothing of
+// the verifier.
+func nonceFor(verifier string) string {
+	sum := sha256.Sum256([]byte("nonce " + verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// checkNonce refuses the ID token of another request (section 3.1.3.7, number 11).
+// One without a nonce is nothing new: it only names the account.
+func (c *Client) checkNonce(idToken Secret, verifier string) error {
+	own := slices.ContainsFunc(c.cfg.Key.Params, func(param string) bool { return strings.HasPrefix(param, "nonce=") })
+	if nonce := nonceIn(idToken); own || nonce == "" || nonce == nonceFor(verifier) {
+		return nil
+	}
+	return errors.New("the ID token belongs to another request: its nonce is not the one that was sent")
 }
 
 // extraParams are the parameters that the protocol does not need: prompt, for a

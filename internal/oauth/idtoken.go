@@ -71,6 +71,23 @@ func idTokenTimes(token Secret) (expiry, issued time.Time) {
 	return at(claims.Expiry), at(claims.Issued)
 }
 
+// nonceIn returns the nonce of an ID token, "" where it has none.
+func nonceIn(token Secret) string {
+	parts := strings.Split(token.Reveal(), ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	claims, err := decodeObject(payload)
+	if err != nil {
+		return ""
+	}
+	return claims.text("nonce")
+}
+
 // audienceHas reads the aud claim, one string or an array of them.
 func audienceHas(aud jsontext.Value, clientID string) bool {
 	var one string

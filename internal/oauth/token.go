@@ -109,9 +109,15 @@ func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier 
 	case !answer.granted():
 		return answer.refusal(op, cred.Resource)
 	}
-	if err := answer.apply(cred, c.now()); err != nil {
+	signedIn := *cred
+	err = answer.apply(&signedIn, c.now())
+	if err == nil {
+		err = c.checkNonce(signedIn.IDToken, verifier)
+	}
+	if err != nil {
 		return &Error{Op: op, Err: err}
 	}
+	*cred = signedIn
 	return nil
 }
 

@@ -26,7 +26,7 @@ var missing = map[string]string{
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
 	`,
 	"offline_access once more without it; prompt left out; nonce": `
-		token/nonce-with-openid token/offline-access-refused token/offline-access-refused-request
+		token/offline-access-refused token/offline-access-refused-request
 	`,
 	"--user-agent, --redirect-uri, --callback-bind": `
 		token/callback-bind token/redirect-uri-https token/user-agent token/user-agent-chosen
