@@ -155,7 +155,7 @@ func (a tokenAnswer) busy() bool {
 // invalidClient reports whether the client, and nothing else, was refused.
 func (a tokenAnswer) invalidClient() bool {
 	e, _ := parseOAuthError(a.body)
-	return !a.granted() && e.Code == "invalid_client"
+	return !a.granted() && (e.Code == "invalid_client" || e.Code == "incorrect_client_credentials") // GitHub's
 }
 
 // wantsScope reports whether a refusal is about scopes that the request lacks.

@@ -217,15 +217,16 @@ func (c *Client) authenticate(form url.Values, reg Registration, signing []strin
 }
 
 // otherAuthMethod is the other way to present the same secret to the same
-// endpoint: Basic without the encoding of RFC 6749 section 2.3.1, which providers
-// forget to undo, where that makes a difference; and the form for a client that
-// got a secret although it is said to need none. "" is none.
-func (r Registration) otherAuthMethod() string {
+// endpoint, "" for none: the form, where the provider lists it or does not say
+// what it takes, and for a client that got a secret although it is said to need
+// none; else Basic without the encoding of RFC 6749 section 2.3.1, which providers
+// forget to undo, where that makes a difference. methods are those listed.
+func (r Registration) otherAuthMethod(methods []string) string {
 	id, secret := r.ClientID, r.ClientSecret.Reveal()
 	switch {
 	case secret == "":
 		return ""
-	case r.AuthMethod == authNone:
+	case r.AuthMethod == authNone, r.AuthMethod == authBasic && (len(methods) == 0 || slices.Contains(methods, authPost)):
 		return authPost
 	case r.AuthMethod == authBasic && (url.QueryEscape(id) != id || url.QueryEscape(secret) != secret) && !strings.Contains(id, ":"):
 		return authBasicPlain

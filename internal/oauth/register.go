@@ -96,8 +96,9 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 	}
 	r := Registration{Issuer: meta.Issuer, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
 	r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
-	if r.AuthMethod == authBasic && stored.AuthMethod == authBasicPlain && stored.ClientID == id.ClientID && stored.Issuer == meta.Issuer {
-		r.AuthMethod = authBasicPlain // learned
+	learned := stored.AuthMethod == authBasicPlain || stored.AuthMethod == authPost
+	if r.AuthMethod == authBasic && learned && stored.ClientID == id.ClientID && stored.Issuer == meta.Issuer {
+		r.AuthMethod = stored.AuthMethod
 	}
 	switch {
 	case id.ClientKey != nil:

@@ -208,7 +208,7 @@ func (c *Client) postRefresh(ctx context.Context, cred *Credential, form url.Val
 // nothing.
 func (c *Client) postToken(ctx context.Context, cred *Credential, form url.Values) (tokenAnswer, error) {
 	answer, err := c.postForm(ctx, cred.TokenEndpoint, *cred, maps.Clone(form))
-	other := cred.Registration.otherAuthMethod()
+	other := cred.Registration.otherAuthMethod(cred.Metadata.TokenAuthMethods)
 	if err != nil || other == "" || !answer.invalidClient() {
 		return answer, err
 	}

@@ -12,7 +12,6 @@ var missing = map[string]string{
 	`,
 	"--issuer, and the rule for shared secrets": `
 		discovery/nothing-published discovery/nothing-published-document discovery/nothing-published-rfc8414 discovery/wrong-provider-published
-		provider/github
 	`,
 	"silent PKCE metadata goes on with a warning; listed methods without S256 stay refused": `
 		provider/aws
