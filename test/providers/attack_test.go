@@ -133,6 +133,18 @@ var attackCases = []example{
 			{words: "--resource URL", want: want{code: 1002}, check: []check{nothingFor(stray), came("authorize", 0)}, ours: true},
 		},
 	},
+	{
+		name: "attack/challenge-with-user-name", seen: "an address in the challenge that would put a stranger's words into Authorization",
+		fake: challenged("https://evil:word@mcp.example.com/.well-known/oauth-protected-resource/mcp", nil),
+		steps: []step{{check: []check{func(w *world) string {
+			for _, r := range w.requests("metadata") {
+				if got := r.Header.Get("Authorization"); got != "" {
+					return "metadata was asked with " + got
+				}
+			}
+			return ""
+		}}, ours: true}},
+	},
 	not("attack/endpoint-left-out", "what is left out is not used", usual("token_endpoint", "http://login.example.com/token"), "", refused("", "token_endpoint"), came("authorize", 0), avoided("http://")),
 	{
 		name: "attack/revocation-left-out", seen: "what is left out is not used", fake: usual("revocation_endpoint", "http://login.example.com/revoke"),
