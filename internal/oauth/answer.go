@@ -21,8 +21,8 @@ import (
 // oauthError is the error answer of token, registration and revocation
 // endpoints (RFC 6749, section 5.2), or one in a provider's own words.
 type oauthError struct {
-	Code        string
-	Description string
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
 }
 
 // parseOAuthError reads an error answer; ok is false when no code of an error is
@@ -83,12 +83,12 @@ func (o oauthError) describe() string {
 // tokenResponse is the success answer of a token endpoint (RFC 6749, section
 // 5.1). expires_in is a number, but some servers send it as a string.
 type tokenResponse struct {
-	AccessToken  string
-	TokenType    string
-	ExpiresIn    jsontext.Value
-	RefreshToken string
-	IDToken      string
-	Scope        string
+	AccessToken  string         `json:"access_token"`
+	TokenType    string         `json:"token_type"`
+	ExpiresIn    jsontext.Value `json:"expires_in"`
+	RefreshToken string         `json:"refresh_token"`
+	IDToken      string         `json:"id_token"`
+	Scope        string         `json:"scope"`
 }
 
 // tokenAnswer is what a token endpoint answered.

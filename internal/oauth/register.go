@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
@@ -217,6 +218,16 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	return reg, nil
 }
 
+// registrationResponse is what counts of the answer.
+type registrationResponse struct {
+	ClientID     string         `json:"client_id"`
+	ClientSecret string         `json:"client_secret"`
+	SecretExpiry jsontext.Value `json:"client_secret_expires_at"`
+	AuthMethod   string         `json:"token_endpoint_auth_method"`
+	ManageURI    string         `json:"registration_client_uri"`
+	ManageToken  string         `json:"registration_access_token"`
+}
+
 // registered reads the answer to a registration (RFC 7591, section 3.2.1): all that
 // serves at the token endpoint. What is missing or makes no sense beside the
 // client_id is no reason to fail.
@@ -225,16 +236,19 @@ func registered(meta ServerMetadata, answer []byte) (Registration, error) {
 	if err != nil {
 		return Registration{}, err
 	}
-	reg := Registration{Issuer: meta.Issuer, ClientID: o.text("client_id"), ClientSecret: NewSecret(o.text("client_secret")), Dynamic: true}
+	r := registrationResponse{
+		ClientID: o.text("client_id"), ClientSecret: o.text("client_secret"), SecretExpiry: o.members["client_secret_expires_at"],
+		AuthMethod: o.text("token_endpoint_auth_method"), ManageURI: o.endpoint("registration_client_uri"), ManageToken: o.text("registration_access_token"),
+	}
+	reg := Registration{Issuer: meta.Issuer, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret), Dynamic: true}
 	if reg.ClientID == "" {
 		return Registration{}, errors.New("the answer holds no client_id")
 	}
-	reg.AuthMethod = meta.authMethod(o.text("token_endpoint_auth_method"), !reg.ClientSecret.IsZero())
-	uri, token := o.endpoint("registration_client_uri"), o.text("registration_access_token")
-	if uri != "" && checkToken(token, "") == nil {
-		reg.ManageURI, reg.ManageToken = uri, NewSecret(token)
+	reg.AuthMethod = meta.authMethod(r.AuthMethod, !reg.ClientSecret.IsZero())
+	if r.ManageURI != "" && checkToken(r.ManageToken, "") == nil {
+		reg.ManageURI, reg.ManageToken = r.ManageURI, NewSecret(r.ManageToken)
 	}
-	if end, ok := secondsOf(o.members["client_secret_expires_at"]); ok && end > 0 && end <= lastSecond && !reg.ClientSecret.IsZero() {
+	if end, ok := secondsOf(r.SecretExpiry); ok && end > 0 && end <= lastSecond && !reg.ClientSecret.IsZero() {
 		reg.SecretExpiry = time.Unix(int64(end), 0)
 	}
 	return reg, nil

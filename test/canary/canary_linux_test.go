@@ -45,7 +45,7 @@ func TestA1CanaryInEveryMember(t *testing.T) {
 		{"internal/oauth/metadata.go", "ResourceMetadata", func(l *lab, name string, value any) { l.resource[name] = value }, [][]string{{"login"}, {"login", "--json"}, {"doctor"}}},
 		{"internal/oauth/metadata.go", "ServerMetadata", func(l *lab, name string, value any) { l.faults.MetadataMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"doctor", "--json"}, {"status"}, {"logout", "--end-session"}}},
 		{"internal/oauth/register.go", "registrationResponse", func(l *lab, name string, value any) { l.faults.RegistrationMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"status"}, {"logout", "--delete-registration"}}},
-		{"internal/oauth/token.go", "tokenResponse", func(l *lab, name string, value any) { l.faults.TokenMembers = map[string]any{name: value} }, [][]string{{"login"}, {"login", "--json"}, {"status"}, {"status", "--json"}, {"token"}, {"token", "--json"}, {"logout"}}},
+		{"internal/oauth/answer.go", "tokenResponse", func(l *lab, name string, value any) { l.faults.TokenMembers = map[string]any{name: value} }, [][]string{{"login"}, {"login", "--json"}, {"status"}, {"status", "--json"}, {"token"}, {"token", "--json"}, {"logout"}}},
 		{"internal/oauth/device.go", "deviceAuthorization", func(l *lab, name string, value any) { l.faults.DeviceMembers = map[string]any{name: value} }, [][]string{{"login", "--device", "--timeout", "3s"}}},
 	} {
 		for _, m := range members(t, place.file, place.of) {
@@ -70,7 +70,7 @@ func TestA1CanaryInEveryMember(t *testing.T) {
 // answer.
 func TestA1CanaryInOAuthErrors(t *testing.T) {
 	for _, endpoint := range []string{"token_endpoint", "registration_endpoint", "device_authorization_endpoint"} {
-		for _, m := range members(t, "internal/oauth/token.go", "oauthError") {
+		for _, m := range members(t, "internal/oauth/answer.go", "oauthError") {
 			t.Run(endpoint+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
 				l := newLab(t)
