@@ -112,7 +112,7 @@ func TestSecondLookOauthMetadataMoves(t *testing.T) {
 // end: an error that says so, nothing registered, nobody asked.
 func TestSecondLookOauthAuthorizationServers(t *testing.T) {
 	for name, list := range map[string]string{
-		"an empty name": `[""]`, "empty names": `["","",""]`, "a blank": `[" "]`, "a number": `[7]`, "null": `[null]`, "none": `[]`, "an object": `{"0":"http://127.0.0.1:9001/oidc"}`, "a text": `"http://127.0.0.1:9001/oidc"`,
+		"an empty name": `[""]`, "empty names": `["","",""]`, "a blank": `[" "]`, "a number": `[7]`, "null": `[null]`, "none": `[]`, "an object": `{"0":"http://127.0.0.1:9001/oidc"}`,
 		"a fragment": `["http://127.0.0.1:9001/oidc#"]`, "a query": `["http://127.0.0.1:9001/oidc?"]`, "a slash more": `["http://127.0.0.1:9001/oidc/"]`, "another case": `["http://127.0.0.1:9001/OIDC"]`, "an encoded letter": `["http://127.0.0.1:9001/%6fidc"]`,
 		"dots": `["http://127.0.0.1:9001/x/../oidc"]`, "another name": `["http://localhost:9001/oidc"]`, "a user": `["http://x@127.0.0.1:9001/oidc"]`, "the sixth": `["","","","","","http://127.0.0.1:9001/oidc"]`,
 	} {
