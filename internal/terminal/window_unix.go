@@ -10,7 +10,7 @@ import (
 
 // columnsOf returns how wide the window of a terminal is, 0 if that is not known.
 func columnsOf(f *os.File) int {
-	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ) //nolint:gosec // a descriptor fits
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
 		return 0
 	}

@@ -124,9 +124,9 @@ func oauthError(status int, code, description string) *answer {
 
 func (w *world) doToken(r *request) answer {
 	refresh := r.form.Get("grant_type") == "refresh_token"
-	own := w.fake.exchange
+	own := w.exchange
 	if refresh {
-		own = w.fake.refresh
+		own = w.refresh
 	}
 	if a := changed(own, w, r); a != nil {
 		return *a

@@ -44,7 +44,7 @@ type call struct {
 func (w *world) mcp(rw http.ResponseWriter, r *request) {
 	method, _ := r.json["method"].(string)
 	if !w.admitted(r, method) {
-		a := changed(w.fake.refuse, w, r)
+		a := changed(w.refuse, w, r)
 		if a == nil {
 			a = w.challenged()
 		}
