@@ -80,8 +80,8 @@ func (w *world) mcp(rw http.ResponseWriter, r *request) {
 	c.n = w.called[method]
 	w.called[method]++
 	w.mu.Unlock()
-	if w.fake.before != nil {
-		if a := w.fake.before(w, c); a != nil {
+	if w.before != nil {
+		if a := w.before(w, c); a != nil {
 			a.write(rw)
 			return
 		}
@@ -201,8 +201,8 @@ func (w *world) result(c *call) answer {
 	}
 	message, _ := json.Marshal(doc{"jsonrpc": "2.0", "id": c.id, "result": result})
 	a := answer{body: string(message)}
-	if w.fake.answered != nil {
-		if own := w.fake.answered(w, c, string(message)); own != nil {
+	if w.answered != nil {
+		if own := w.answered(w, c, string(message)); own != nil {
 			a = *own
 		}
 	}

@@ -197,8 +197,8 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	w.seen = append(w.seen, rq)
 	w.moved = time.Now()
 	w.mu.Unlock()
-	if w.fake.wall != nil {
-		if a := w.fake.wall(rq); a != nil {
+	if w.wall != nil {
+		if a := w.wall(rq); a != nil {
 			a.write(rw)
 			return
 		}
