@@ -48,13 +48,11 @@ func session(t *testing.T, home, script, part string) {
 	if err := os.MkdirAll(filepath.Join(home, "run"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	if err != nil || !strings.Contains(out.String(), "--- PASS: "+part) {
-		t.Fatalf("%s: %v\n%s", part, err, out.String())
+	out, err := real.Output(t, cmd)
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+part)) {
+		t.Fatalf("%s: %v\n%s", part, err, out)
 	}
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(string(out)) {
 		if strings.Contains(line, "MEASURED") {
 			t.Log(strings.TrimSpace(line))
 		}

@@ -142,12 +142,30 @@ func SecretService(t *testing.T) (inside bool) {
 	cmd := exec.CommandContext(t.Context(), session, "--", "sh", "-c", script, exe, "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), goEnv(t)...) // the empty home must not mean empty build caches
 	cmd.Env = append(cmd.Env, secretServiceEnv+"=1", "HOME="+home, "XDG_RUNTIME_DIR="+home, "XDG_DATA_HOME="+home+"/data", "XDG_CONFIG_HOME="+home+"/config", "XDG_STATE_HOME="+home+"/state")
-	out, err := cmd.CombinedOutput()
+	out, err := Output(t, cmd)
 	t.Logf("inside the session:\n%s", out)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return false
+}
+
+// Output runs a D-Bus session and returns what was said in it, by way of a file. A
+// pipe ends when everybody has closed it, and a keyring daemon that the bus has
+// started now and then outlives the bus.
+func Output(t *testing.T, session *exec.Cmd) (said []byte, err error) {
+	t.Helper()
+	file, err := os.CreateTemp(t.TempDir(), "session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	session.Stdout, session.Stderr = file, file
+	ended := session.Run()
+	if said, err = os.ReadFile(file.Name()); err != nil {
+		t.Fatal(err)
+	}
+	return said, ended
 }
 
 // goEnv pins the places that the go command would look for in the home.
