@@ -182,17 +182,18 @@ func (s *standIn) sentence() string {
 		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " when a person has signed in, or to try again."
 	}
 	signIn, ok := s.cfg.signIn()
-	needs := "This server needs a sign-in"
-	if signIn.Issuer != "" {
-		needs += " at " + signIn.Issuer
-	}
-	switch {
-	case !ok || signIn.URL == "":
+	if !ok || signIn.URL == "" {
 		return "Signing in to this server is under way; its tools appear by themselves in a moment."
-	case signIn.UserCode != "":
-		return needs + ". Open " + signIn.URL + " in a browser and enter the code " + signIn.UserCode + ". The server's tools appear by themselves afterwards."
 	}
-	return needs + ". Open " + signIn.URL + " in a browser. The server's tools appear by themselves afterwards."
+	// The first address is the one to open: hosts make a link of it.
+	text := "This server needs a sign-in. Open " + signIn.URL + " in a browser"
+	if signIn.UserCode != "" {
+		text += " and enter the code " + signIn.UserCode
+	}
+	if signIn.Issuer != "" {
+		text += " to sign in at " + signIn.Issuer
+	}
+	return text + ". The server's tools appear by themselves afterwards."
 }
 
 // late answers a call of our tool by a client that has not listed the tools

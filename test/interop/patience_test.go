@@ -63,7 +63,11 @@ func TestPatienceWithGoSDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	person(t, result.Content[0].(*gosdk.TextContent).Text)
-	<-changed
+	select {
+	case <-changed:
+	case <-ctx.Done():
+		t.Fatal("nothing says that the tools have changed")
+	}
 	if tools, err = session.ListTools(ctx, nil); err != nil || len(tools.Tools) == 0 || tools.Tools[0].Name == signIn {
 		t.Fatalf("%+v, %v", tools, err)
 	}
@@ -100,7 +104,11 @@ func TestPatienceWithMCPGo(t *testing.T) {
 		t.Fatalf("%+v, %v", tools, err)
 	}
 	person(t, tools.Tools[0].Description)
-	<-changed
+	select {
+	case <-changed:
+	case <-ctx.Done():
+		t.Fatal("nothing says that the tools have changed")
+	}
 	if tools, err = c.ListTools(ctx, mcp.ListToolsRequest{}); err != nil || len(tools.Tools) == 0 || tools.Tools[0].Name == signIn {
 		t.Fatalf("%+v, %v", tools, err)
 	}
