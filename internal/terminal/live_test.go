@@ -5,16 +5,41 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// lockedBuffer is a buffer that is read while others write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *lockedBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *lockedBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func (s *lockedBuffer) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.Reset()
+}
+
 // A live line shows the time left; what is written takes its place, and none is
 // drawn after the end.
 func TestCountDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var screen bytes.Buffer
+		var screen lockedBuffer
 		s := New(Config{Out: &screen, Err: &screen, OutIsTerminal: true, ErrIsTerminal: true})
 		ctx, cancel := context.WithCancel(t.Context())
 		go s.CountDown(ctx, time.Now().Add(62*time.Second))
