@@ -66,11 +66,11 @@ func isHex(c byte) bool {
 // hostBracket returns where the host of an address ends, if it is an IPv6 address
 // in brackets and nothing else, and 0 otherwise.
 func hostBracket(s string) int {
-	begin := strings.Index(s, "://[")
-	if begin < 0 || begin > len("https") {
+	scheme, _, found := strings.Cut(s, "://[")
+	if !found || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
 		return 0
 	}
-	begin += len("://[")
+	begin := len(scheme) + len("://[")
 	for i := begin; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == ']':
