@@ -147,11 +147,11 @@ func (r *run) answerQuestion(m jsonrpc.Message) {
 	}
 }
 
-// cancelRequest ends a request that the client no longer wants (P10). The server is
-// told with the client's own message, except by the revision of 2026-07-28, where
-// closing the stream says it (W19), of initialize, which must not be cancelled at the
-// server (G9), and of a request that it never got. An initialize that was answered
-// here goes on: for the client it is over.
+// cancelRequest ends a request that the client no longer wants (MCP 2025-11-25,
+// Cancellation). The server is told with the client's own message, except by the
+// revision of 2026-07-28, where closing the stream says it (Transports), of
+// initialize, which that page forbids to cancel, and of a request that it never
+// got. An initialize that was answered here goes on: for the client it is over.
 func (r *run) cancelRequest(m jsonrpc.Message) {
 	var c *message
 	var speaks bool

@@ -15,7 +15,7 @@ func (c *message) Message(m jsonrpc.Message) {
 
 // Pieces implements jsonrpc.Sink. Answers that the bridge looks into, and those in a
 // batch, have to be whole. The client hears nothing else until the answer is
-// complete, so that lines stay lines (P6).
+// complete: messages on stdout are lines (MCP 2025-11-25, Transports, stdio).
 func (c *message) Pieces() jsonrpc.Pieces {
 	switch {
 	case c.whole, c.m.Method == "tools/list":

@@ -20,7 +20,7 @@
 //  9. [LogLimit] bounds what strangers can make us write into a log.
 //
 // What is dropped are characters that are not seen but do something: control
-// characters (C0 with ESC, DEL, C1), what turns the direction of writing, line and
+// characters (ESC and DEL among them), what turns the direction of writing, line and
 // paragraph separators, and what has no width: zero-width characters, variation
 // selectors, tags. The joiners that Persian, Indic scripts and compound emoji use
 // are among them: such text is still read, less beautifully, and two names that

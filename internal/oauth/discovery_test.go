@@ -119,7 +119,7 @@ func TestC4C13DiscoveryOrder(t *testing.T) {
 	}
 }
 
-// C3: the address in the challenge is used and no other, as long as it holds the
+// RFC 9728, section 5.1: the address in the challenge is used and no other, as long as it holds the
 // metadata; where it does not, the well-known ones are asked, and the error is
 // about the address in the challenge if they have nothing either.
 func TestC3ChallengeAddressFirst(t *testing.T) {
@@ -325,8 +325,8 @@ func TestC8SeveralServers(t *testing.T) {
 	}
 }
 
-// C31: a provider that lists methods without S256 is refused. One that lists none
-// is used with S256; C30 is tested with the whole flow.
+// A provider that lists methods without S256 is refused (MCP 2025-11-25,
+// Authorization Code Protection). One that lists none is used with S256.
 func TestC31RefuseWithoutS256(t *testing.T) {
 	for _, methods := range [][]string{{"plain"}, {"s256"}, {""}, {"plain", "S512"}} {
 		var advice *Error

@@ -31,7 +31,7 @@ type document struct {
 
 // fetchMetadata gets one document. errNotThere says that it is not there (any
 // 4xx); an address that cannot be asked is another error, never «not there»:
-// otherwise an outage would look like a server without login (C17). own is the
+// otherwise an outage would look like a server without login. own is the
 // MCP server when it is asked about itself: the person has then allowed its
 // address, even one with plain http.
 func fetchMetadata(ctx context.Context, client *http.Client, address string, own *url.URL) (document, error) {
@@ -75,7 +75,8 @@ func getJSON(ctx context.Context, client *http.Client, u *url.URL) (*http.Respon
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	// Servers of 2025-03-26 may tell their metadata apart by it (C10).
+	// MCP 2025-03-26, Authorization, Server Metadata Discovery: servers may tell
+	// their metadata apart by it.
 	req.Header.Set("MCP-Protocol-Version", "2025-11-25")
 	return client.Do(req)
 }

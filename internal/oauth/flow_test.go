@@ -348,7 +348,7 @@ func TestC50StepUp(t *testing.T) {
 	}
 }
 
-// C52: a scope that was requested and not granted leads to no second
+// MCP 2025-11-25, Step-Up Authorization Flow: a scope that was requested and not granted leads to no second
 // authorization, in the same request or in a later one: the refusal is the answer.
 func TestC52StepUpIsBounded(t *testing.T) {
 	for _, signedIn := range []bool{false, true} {

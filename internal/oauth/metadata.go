@@ -77,9 +77,9 @@ func decodeResourceMetadata(body []byte) (ResourceMetadata, error) {
 }
 
 // decodeServerMetadata reads the metadata of an authorization server. Endpoints
-// that must not be used (C18, C38) are left out before anything is registered and
-// before a browser sees them; which of them a login needs is known when it needs
-// them. Without a token endpoint there is none.
+// that must not be used (no https: MCP, Authorization, Communication Security) are
+// left out before anything is registered and before a browser sees them; which of
+// them a login needs is known when it needs them. Without a token endpoint there is none.
 func decodeServerMetadata(body []byte) (ServerMetadata, error) {
 	o, err := decodeObject(body)
 	if err != nil {
@@ -137,7 +137,8 @@ func (m ServerMetadata) checkAuthorization() error {
 	return m.checkPKCE()
 }
 
-// checkPKCE refuses a server that says which methods it knows, and not S256 (C31):
+// checkPKCE refuses a server that says which methods it knows, and not S256
+// (RFC 7636, section 4.2; MCP 2025-11-25, Authorization Code Protection):
 // without PKCE a code that leaks from the browser can be spent by anyone. One that
 // says nothing gets S256 as well; most of those that say nothing check it. An empty
 // list is one (RFC 8414, section 3.2: such a member is left out).

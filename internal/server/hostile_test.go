@@ -267,7 +267,7 @@ func TestSecondLookServerOneConnectionForManyUsers(t *testing.T) {
 	l.awaitHeld(t, [3]int{})
 }
 
-// S11: who owns a session is told by length-prefixed parts, so that no choice of
+// Who owns a session is told by length-prefixed parts, so that no choice of
 // issuer, subject and application makes two callers one; an id that somebody
 // chose before anybody began a session is nobody's.
 func TestSecondLookServerOwnersThatLookAlike(t *testing.T) {

@@ -43,8 +43,8 @@ func hashed(parts ...string) string {
 // SessionStore keeps the sessions of Streamable HTTP (MCP 2025-03-26 to
 // 2025-11-25). Each is kept under its owner, a user at a resource, with an id that
 // has the application in it, so that a session of somebody else cannot be told
-// from one that does not exist (S11). An error means that the store did not
-// answer; the client is told 503.
+// from one that does not exist (MCP 2025-11-25, Security Best Practices, Session
+// Hijacking). An error means that the store did not answer; the client is told 503.
 type SessionStore interface {
 	// Begin adds a session unless owner has limit of them; false means so.
 	// It ends by itself when it was not touched for idle.

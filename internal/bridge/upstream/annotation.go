@@ -112,7 +112,7 @@ func (w *schemaWalk) add(schema, value []byte, path []string, chained bool) erro
 }
 
 // primitive accepts the three types that fit into a header. A type that may
-// also be null is one of them: a null argument has no header (H9).
+// also be null is one of them: a null argument has no header.
 func primitive(raw []byte) bool {
 	name, _ := jsonrpc.Text(raw)
 	if len(raw) > 0 && raw[0] == '[' {
@@ -165,7 +165,7 @@ func headerValues(list []annotation, arguments []byte, set func(header, value st
 }
 
 // argumentValue returns the header value for a raw argument, ok false when there
-// is none: for null (H9), and for what is no primitive.
+// is none: for null, and for what is no primitive.
 func argumentValue(raw []byte) (value string, ok bool) {
 	switch c := raw[0]; {
 	case c == '"':

@@ -96,8 +96,8 @@ func (u *Upstream) deliver(raw []byte, m jsonrpc.Message, sink jsonrpc.Sink) (an
 }
 
 // messages yields what stands in one text from the server: a message, or those of a
-// batch (G10), each as one line. A batch within a batch is none: the client would get
-// it as one message, whatever is in it.
+// batch (MCP 2025-03-26, Base Protocol), each as one line. A batch within a batch is
+// none: the client would get it as one message, whatever is in it.
 func messages(raw []byte, yield func(jsonrpc.Message)) error {
 	one, err := jsonrpc.ParseLine(raw)
 	switch {
