@@ -124,6 +124,7 @@ func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
 	if err := s.store.EndLogin(ctx, s.key); err != nil {
 		return false, err
 	}
+	s.log.Debug("the login in progress is told to end")
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
 	unlock, err := s.store.LockLogin(ctx, s.key)

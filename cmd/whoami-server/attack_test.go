@@ -29,7 +29,7 @@ const evilSubject = "e\x1b[2J\u009b\u202e\u2028\u200b\U000e0041\nlevel=ERROR msg
 type attacked struct {
 	address, ops, resource string
 	idp                    *devidp.Server
-	said                   *console
+	said                   *binary.Output
 }
 
 func attack(t *testing.T, args ...string) *attacked {
@@ -55,7 +55,7 @@ func attack(t *testing.T, args ...string) *attacked {
 		"--issuer", a.idp.Issuer(), "--resource", a.resource,
 		"--listen", strings.TrimSuffix(strings.TrimPrefix(a.resource, "http://"), "/mcp"), "--ops-listen", "127.0.0.1:0",
 	}, args...)...)
-	a.said = newConsole()
+	a.said = &binary.Output{}
 	cmd.Stderr = a.said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -64,8 +64,8 @@ func attack(t *testing.T, args ...string) *attacked {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	a.ops = a.said.await(t, `operations on (\S+)\n`)[1]
-	a.address = a.said.await(t, ` listening on (\S+),`)[1]
+	a.ops = a.said.Await(t, `operations on (\S+)\n`)[1]
+	a.address = a.said.Await(t, ` listening on (\S+),`)[1]
 	return a
 }
 

@@ -26,7 +26,7 @@ func TestMetadataIsReadAtStartAndOnHangup(t *testing.T) {
 		if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		p.stderr.await(t, "reading the issuers' metadata")
+		p.stderr.Await(t, "reading the issuers' metadata")
 		<-read
 	}
 	if code := p.stop(); code != exitOK {

@@ -5,67 +5,17 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
+
+	"mcp-login/test/binary"
 )
-
-// console is a writer that can be read while it is written to, and waited on.
-type console struct {
-	mu   sync.Mutex
-	cond *sync.Cond
-	buf  bytes.Buffer
-}
-
-func newConsole() *console {
-	c := &console{}
-	c.cond = sync.NewCond(&c.mu)
-	return c
-}
-
-func (c *console) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cond.Broadcast()
-	return c.buf.Write(p)
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.buf.String()
-}
-
-func (c *console) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.buf.WriteString("\n<end>")
-	c.cond.Broadcast()
-}
-
-// await returns the submatches of pattern once it is there, or fails when the
-// program has ended without it.
-func (c *console) await(t *testing.T, pattern string) []string {
-	t.Helper()
-	re := regexp.MustCompile(pattern)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		if m := re.FindStringSubmatch(c.buf.String()); m != nil {
-			return m
-		}
-		if strings.HasSuffix(c.buf.String(), "<end>") {
-			t.Fatalf("ended without %s:\n%s", pattern, c.buf.String())
-		}
-		c.cond.Wait()
-	}
-}
 
 // program is a running whoami-server.
 type program struct {
 	address, resource string
-	stdout, stderr    *console
+	stdout, stderr    *binary.Output
 	stop              func() int // as by SIGTERM; returns the exit code
 }
 
@@ -73,11 +23,10 @@ func noEnv(string) string { return "" }
 
 func start(t *testing.T, args ...string) *program {
 	t.Helper()
-	p := &program{stdout: newConsole(), stderr: newConsole()}
+	p := &program{stdout: &binary.Output{}, stderr: &binary.Output{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	code := make(chan int, 1)
 	go func() {
-		defer p.stderr.end()
 		code <- run(ctx, args, noEnv, p.stdout, p.stderr)
 	}()
 	p.stop = sync.OnceValue(func() int {
@@ -85,7 +34,7 @@ func start(t *testing.T, args ...string) *program {
 		return <-code
 	})
 	t.Cleanup(func() { p.stop() })
-	m := p.stderr.await(t, `whoami-server \S+ listening on (\S+), resource (\S+), issuer \S+\n`)
+	m := p.stderr.Await(t, `whoami-server \S+ listening on (\S+), resource (\S+), issuer \S+\n`)
 	p.address, p.resource = m[1], m[2]
 	return p
 }

@@ -1,17 +1,14 @@
 package canary
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"mcp-login/test/binary"
 )
@@ -118,19 +115,14 @@ func TestA1CanaryInServerLog(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			l.idp.SetFaults(l.faults)
-			var log safeBuffer
+			var log binary.Output
 			cmd := exec.Command(binary.Build(t, "whoami-server"), "--listen", "127.0.0.1:0", "--issuer", l.idp.Issuer(), "--log-format", form, "--log-level", "debug")
 			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "NO_PROXY=127.0.0.1"}
 			cmd.Stdout, cmd.Stderr = &log, &log
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			base := ""
-			for deadline := time.Now().Add(10 * time.Second); base == "" && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-				if _, rest, ok := strings.Cut(log.String(), "listening on "); ok {
-					base = "http://" + strings.FieldsFunc(strings.TrimPrefix(rest, "http://"), func(r rune) bool { return r == ',' || r == ' ' || r == '/' })[0]
-				}
-			}
+			base := "http://" + log.Await(t, `listening on (?:http://)?([^, /]+)`)[1]
 			for _, set := range []func(*http.Request){
 				func(r *http.Request) { r.Header.Set("Origin", inHeader) },
 				func(r *http.Request) { r.Host = "CANARY" + "\u202e\u200b\ufe0f" },
@@ -165,24 +157,6 @@ func TestA1CanaryInServerLog(t *testing.T) {
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 		check(t, strings.Join(args, " "), onTerminal(t, cmd).all(), true) // the operator's own words
 	}
-}
-
-// safeBuffer is a buffer for a program that still writes.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // W3: a user code is short and made of letters and digits, and the page for it is

@@ -2,7 +2,6 @@ package providers
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,7 +17,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -65,7 +63,7 @@ type tab struct{ next http.RoundTripper }
 
 // RoundTrip waits for a listener that is not there yet: mcp-remote opens the
 // browser before it listens when a login has ended, which people are too slow to
-// meet.
+// meet. Nothing but a connection tells that another program listens.
 func (t tab) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set(tabHeader, strconv.Itoa(os.Getpid()))
@@ -75,7 +73,11 @@ func (t tab) RoundTrip(r *http.Request) (*http.Response, error) {
 		if !errors.Is(err, syscall.ECONNREFUSED) || try == 100 {
 			return resp, err
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
 	}
 }
 
@@ -101,32 +103,14 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// lines is a buffer that grows while it is read.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // patience is how long a program may do nothing at all before it is said to hang.
 const patience = 10 * time.Second
 
 // command prepares a program in the home.
-func (h *home) command(ctx context.Context, argv []string, s step) (*exec.Cmd, *lines) {
+func (h *home) command(ctx context.Context, argv []string, s step) (*exec.Cmd, *binary.Output) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = h.dir, append(append([]string{}, h.env...), s.env...), 2*time.Second
-	errOut := &lines{}
+	errOut := &binary.Output{}
 	cmd.Stderr = errOut
 	return cmd, errOut
 }
@@ -136,14 +120,18 @@ func (h *home) run(argv []string, s step) (o outcome) {
 	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
 	defer cancel()
 	cmd, errOut := h.command(ctx, argv, s)
-	out := &lines{}
+	out := &binary.Output{}
 	cmd.Stdout = out
 	if s.paste != "" {
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		go h.paste(ctx, in, s.paste)
+		visits := make(chan string, 16)
+		h.w.mu.Lock()
+		h.w.visited, h.w.visits = s.paste, visits
+		h.w.mu.Unlock()
+		go paste(ctx, in, s.paste, visits)
 	}
 	err := cmd.Run()
 	o.hangs = ctx.Err() != nil
@@ -164,20 +152,13 @@ func (h *home) run(argv []string, s step) (o outcome) {
 }
 
 // paste types the address that the browser ended at.
-func (h *home) paste(ctx context.Context, in io.WriteCloser, prefix string) {
+func paste(ctx context.Context, in io.WriteCloser, address string, visits <-chan string) {
 	defer in.Close()
-	for ctx.Err() == nil {
-		h.w.mu.Lock()
-		seen := h.w.seen[:len(h.w.seen):len(h.w.seen)]
-		h.w.mu.Unlock()
-		for _, r := range seen {
-			if r.address == prefix {
-				fmt.Fprintln(in, r.address+"?"+r.URL.RawQuery)
-				<-ctx.Done()
-				return
-			}
-		}
-		time.Sleep(20 * time.Millisecond)
+	select {
+	case query := <-visits:
+		fmt.Fprintln(in, address+"?"+query)
+		<-ctx.Done()
+	case <-ctx.Done():
 	}
 }
 
@@ -252,7 +233,7 @@ func readReplies(out io.Reader, answers chan<- reply) {
 	}
 }
 
-func (h *home) converse(in io.Writer, answers <-chan reply, s step, errOut *lines) (o outcome) {
+func (h *home) converse(in io.Writer, answers <-chan reply, s step, errOut *binary.Output) (o outcome) {
 	texts := make([]string, max(s.calls, 1))
 	messages := []string{
 		`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"client","version":"1"}}}`,
@@ -306,7 +287,7 @@ func (h *home) converse(in io.Writer, answers <-chan reply, s step, errOut *line
 
 // await waits for the answer to one request, as long as anything happens.
 // Answers to others go to early.
-func (h *home) await(id float64, answers <-chan reply, early map[any]reply, errOut *lines) (m reply, how string) {
+func (h *home) await(id float64, answers <-chan reply, early map[any]reply, errOut *binary.Output) (m reply, how string) {
 	if m, there := early[id]; there {
 		return m, ""
 	}

@@ -77,6 +77,9 @@ type world struct {
 	seen  []*request
 	count map[string]int
 	moved time.Time // when the last request came
+	// visits gets the query of each request to visited.
+	visited string
+	visits  chan string
 	provided
 	served
 }
@@ -196,7 +199,15 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	w.count[rq.role]++
 	w.seen = append(w.seen, rq)
 	w.moved = time.Now()
+	visits := w.visits
+	if rq.address != w.visited {
+		visits = nil
+	}
 	w.mu.Unlock()
+	select {
+	case visits <- r.URL.RawQuery:
+	default:
+	}
 	if w.wall != nil {
 		if a := w.wall(rq); a != nil {
 			a.write(rw)

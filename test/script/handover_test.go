@@ -12,6 +12,7 @@ import (
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
+	"mcp-login/test/binary"
 )
 
 // What is no demand on stdin asks nobody; that of an earlier version, which has
@@ -88,24 +89,15 @@ func TestSecondLookStoreLogoutBeforeTheTab(t *testing.T) {
 	c := h.bridge()
 	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
 	<-h.reading
-	pending, err := filepath.Glob(filepath.Join(h.state, "*.pending"))
-	if err != nil || len(pending) != 1 {
-		t.Fatal(pending, err)
-	}
-	logout := h.command("logout", h.URL+"/mcp")
-	var said strings.Builder
-	logout.Stdout, logout.Stderr = &said, &said
+	logout := h.command("logout", h.URL+"/mcp", "--log-level", "debug")
+	var out, said binary.Output
+	logout.Stdout, logout.Stderr = &out, &said
 	if err := logout.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for { // until logout has taken the record away
-		if _, err := os.Lstat(pending[0]); err != nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	said.Await(t, "told to end")
 	close(h.goOn)
-	if err := logout.Wait(); err != nil || said.Len() == 0 {
+	if err := logout.Wait(); err != nil || out.String() == "" {
 		t.Errorf("%v: %s", err, said.String())
 	}
 	if line, err := c.out.ReadString('\n'); err != nil || !strings.Contains(line, `"code":1002`) {
@@ -209,7 +201,7 @@ func TestSecondLookStoreLogoutEndsItForAll(t *testing.T) {
 		c := h.bridge(append(args, "--log-level", "debug")...)
 		clients = append(clients, c)
 		fmt.Fprintln(c.in, call)
-		c.awaitSaid("login is under way")
+		c.log.Await(t, "login is under way")
 	}
 	if out, err := h.command("logout", h.URL+"/mcp").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

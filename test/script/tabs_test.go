@@ -231,7 +231,7 @@ type client struct {
 	t   *testing.T
 	in  io.WriteCloser
 	out *bufio.Reader
-	log string // the file that its stderr goes to
+	log *binary.Output // its stderr
 	cmd *exec.Cmd
 }
 
@@ -243,16 +243,12 @@ func (h *hostile) bridge(args ...string) *client {
 	if err1 != nil || err2 != nil {
 		h.t.Fatal(err1, err2)
 	}
-	log, err := os.CreateTemp(h.t.TempDir(), "log")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	defer log.Close()
+	log := &binary.Output{}
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
-	c := &client{h.t, in, bufio.NewReader(out), log.Name(), cmd}
+	c := &client{h.t, in, bufio.NewReader(out), log, cmd}
 	h.t.Cleanup(c.end)
 	return c
 }
@@ -260,17 +256,6 @@ func (h *hostile) bridge(args ...string) *client {
 func (c *client) end() {
 	_ = c.in.Close()
 	_ = c.cmd.Wait()
-}
-
-// awaitSaid returns when the bridge has said text on stderr.
-func (c *client) awaitSaid(text string) {
-	c.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if b, err := os.ReadFile(c.log); err == nil && strings.Contains(string(b), text) {
-			return
-		}
-	}
-	c.t.Fatalf("nothing said of %q", text)
 }
 
 // call sends one request and returns the answer.
