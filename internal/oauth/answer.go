@@ -25,20 +25,10 @@ type oauthError struct {
 	Description string `json:"error_description"`
 }
 
-// parseOAuthError reads an error answer; ok is false when no code of an error is
-// in it.
-func parseOAuthError(body []byte) (o oauthError, ok bool) {
-	answer, err := decodeObject(body)
-	if err != nil {
-		return oauthError{}, false
-	}
-	return answer.refusal()
-}
-
 // refusal reads the error in an answer: in the words of RFC 6749, else in those
 // that providers have of their own, in the object itself, in error, or in the
-// first one of errors.
-func (o object) refusal() (e oauthError, ok bool) {
+// first one of errors. coded is false when no code of an error is in it.
+func (o object) refusal() (e oauthError, coded bool) {
 	inner := o
 	if nested, err := decodeObject(o.members["error"]); err == nil {
 		inner = nested
@@ -106,8 +96,8 @@ func newTokenAnswer(status int, header http.Header, body []byte, now time.Time) 
 
 // object reads the members of the answer.
 func (a tokenAnswer) object() (object, error) {
-	if !a.form {
-		return decodeObject(a.body)
+	if o, err := decodeObject(a.body); err == nil || !a.form {
+		return o, err
 	}
 	values, err := url.ParseQuery(string(a.body))
 	if err != nil {
@@ -122,6 +112,15 @@ func (a tokenAnswer) object() (object, error) {
 	return o, nil
 }
 
+// told reads the error in the answer; see object.refusal.
+func (a tokenAnswer) told() (e oauthError, coded bool) {
+	o, err := a.object()
+	if err != nil {
+		return oauthError{}, false
+	}
+	return o.refusal()
+}
+
 // granted reports whether the answer is a success with a token in it.
 func (a tokenAnswer) granted() bool {
 	o, err := a.object()
@@ -133,13 +132,11 @@ func (a tokenAnswer) granted() bool {
 // without the code of an error, and an answer that asks to come again say nothing
 // about a token.
 func (a tokenAnswer) refused() bool {
-	o, err := a.object()
-	if err != nil || a.busy() || a.status/100 != 2 && a.status/100 != 4 {
+	if a.busy() || a.status/100 != 2 && a.status/100 != 4 {
 		return false
 	}
-	e, coded := o.refusal()
-	told := e.Description != "" && slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnprocessableEntity}, a.status)
-	return coded || told
+	e, coded := a.told()
+	return coded || e.Description != "" && slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnprocessableEntity}, a.status)
 }
 
 // busy reports whether the provider cannot answer now.
@@ -148,19 +145,19 @@ func (a tokenAnswer) busy() bool {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	}
-	e, _ := parseOAuthError(a.body)
+	e, _ := a.told()
 	return a.status >= 500 || slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down"}, e.Code)
 }
 
 // invalidClient reports whether the client, and nothing else, was refused.
 func (a tokenAnswer) invalidClient() bool {
-	e, _ := parseOAuthError(a.body)
+	e, _ := a.told()
 	return !a.granted() && (e.Code == "invalid_client" || e.Code == "incorrect_client_credentials") // GitHub's
 }
 
 // wantsScope reports whether a refusal is about scopes that the request lacks.
 func (a tokenAnswer) wantsScope() bool {
-	e, _ := parseOAuthError(a.body)
+	e, _ := a.told()
 	about := strings.Contains(strings.ToLower(e.Description), "scope") || strings.Contains(e.Description, "AADSTS90009")
 	return a.refused() && (e.Code == "invalid_scope" || e.Code == "invalid_request" && about)
 }
@@ -183,12 +180,8 @@ func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
 
 // refusal is the error of an answer that is no success.
 func (a tokenAnswer) refusal(op, resource string) error {
-	var e oauthError
-	if o, err := a.object(); err == nil {
-		e, _ = o.refusal()
-	}
-	switch {
-	case e.Code != "":
+	switch e, coded := a.told(); {
+	case coded:
 		return &Error{Op: op, Code: e.Code, Err: errors.New(e.describe()), Hint: hintFor(e.Code, resource)}
 	case e.Description != "":
 		return &Error{Op: op, Err: fmt.Errorf("status %d: %s", a.status, e.Description)}

@@ -230,7 +230,7 @@ func (c *Client) pollDevice(ctx context.Context, cred *Credential, device device
 			}
 			return nil
 		}
-		switch o, _ := parseOAuthError(answer.body); o.Code {
+		switch o, _ := answer.told(); o.Code {
 		case "authorization_pending":
 		case "slow_down":
 			interval = min(interval+slowDownStep, maxDeviceInterval)

@@ -15,18 +15,24 @@ import (
 // maxAccountName bounds the name shown to people.
 const maxAccountName = 100
 
+// payloadOf returns the claims of a JSON web token (RFC 7519, section 3), nil for
+// what is none.
+func payloadOf(token string) []byte {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil
+	}
+	return payload
+}
+
 // accountName reads from an ID token whom to greet, "" when it does not say.
 // The token came straight from the token endpoint, so its signature need not
 // be checked (OpenID Connect Core, section 3.1.3.7); the name decides nothing.
 func accountName(idToken, issuer, clientID string) string {
-	parts := strings.Split(idToken, ".")
-	if len(parts) != 3 || len(parts[1]) > maxResponseBytes {
-		return ""
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return ""
-	}
 	var claims struct {
 		Issuer            string         `json:"iss"`
 		Audience          jsontext.Value `json:"aud"`
@@ -36,7 +42,7 @@ func accountName(idToken, issuer, clientID string) string {
 		Name              string         `json:"name"`
 		Subject           string         `json:"sub"`
 	}
-	if decodeStrict(payload, &claims) != nil || claims.Issuer != issuer || !audienceHas(claims.Audience, clientID) {
+	if decodeStrict(payloadOf(idToken), &claims) != nil || claims.Issuer != issuer || !audienceHas(claims.Audience, clientID) {
 		return ""
 	}
 	for _, name := range []string{claims.Email, claims.PreferredUsername, claims.Username, claims.Name, claims.Subject} {
@@ -50,16 +56,11 @@ func accountName(idToken, issuer, clientID string) string {
 // idTokenTimes returns when an ID token was issued and when it ends, zero where
 // it does not say.
 func idTokenTimes(token Secret) (expiry, issued time.Time) {
-	parts := strings.Split(token.Reveal(), ".")
-	if len(parts) != 3 {
-		return time.Time{}, time.Time{}
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	var claims struct {
 		Expiry float64 `json:"exp"`
 		Issued float64 `json:"iat"`
 	}
-	if err != nil || decodeStrict(payload, &claims) != nil {
+	if decodeStrict(payloadOf(token.Reveal()), &claims) != nil {
 		return time.Time{}, time.Time{}
 	}
 	at := func(seconds float64) time.Time {
@@ -73,15 +74,7 @@ func idTokenTimes(token Secret) (expiry, issued time.Time) {
 
 // nonceIn returns the nonce of an ID token, "" where it has none.
 func nonceIn(token Secret) string {
-	parts := strings.Split(token.Reveal(), ".")
-	if len(parts) != 3 {
-		return ""
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return ""
-	}
-	claims, err := decodeObject(payload)
+	claims, err := decodeObject(payloadOf(token.Reveal()))
 	if err != nil {
 		return ""
 	}

@@ -37,23 +37,8 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 	if len(cred.RequestedScopes) > 0 {
 		form.Set("scope", strings.Join(cred.RequestedScopes, " "))
 	}
-	if cred.Resource != "" {
-		form.Set("resource", cred.Resource)
-	}
-	answer, err := c.postToken(ctx, &cred, form)
-	var own *Error
-	switch {
-	case errors.As(err, &own):
+	if err := c.requestToken(ctx, op, &cred, form); err != nil {
 		return Credential{}, err
-	case err != nil:
-		return Credential{}, unavailable(op, err)
-	case answer.busy():
-		return Credential{}, busy(op, answer.status)
-	case !answer.granted():
-		return Credential{}, answer.refusal(op, cred.Resource)
-	}
-	if err := answer.apply(&cred, c.now()); err != nil {
-		return Credential{}, &Error{Op: op, Err: err}
 	}
 	// None is expected (RFC 6749, section 4.4.3), and none is used: the
 	// client's own credentials are as good.

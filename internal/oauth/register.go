@@ -282,7 +282,7 @@ func (c *Client) unregister(ctx context.Context, reg Registration) error {
 // (C24).
 func registrationRefused(status int, body []byte, redirectURI string, unread error) error {
 	e := &Error{Op: "register client", Err: fmt.Errorf("the provider answered with status %d", status)}
-	switch o, coded := parseOAuthError(body); {
+	switch o, coded := (tokenAnswer{body: body}).told(); {
 	case coded:
 		e.Code, e.Err = o.Code, errors.New(o.describe())
 	case o.Description != "":

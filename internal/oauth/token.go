@@ -94,6 +94,20 @@ func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier 
 		"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier},
 		"redirect_uri": {cred.Registration.RedirectURI},
 	}
+	signedIn := *cred
+	if err := c.requestToken(ctx, op, &signedIn, form); err != nil {
+		return err
+	}
+	if err := c.checkNonce(signedIn.IDToken, verifier); err != nil {
+		return &Error{Op: op, Err: err}
+	}
+	*cred = signedIn
+	return nil
+}
+
+// requestToken asks for a token with a grant that is no refresh, for the resource
+// of cred, and puts the answer into cred.
+func (c *Client) requestToken(ctx context.Context, op string, cred *Credential, form url.Values) error {
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
@@ -109,15 +123,9 @@ func (c *Client) exchange(ctx context.Context, cred *Credential, code, verifier 
 	case !answer.granted():
 		return answer.refusal(op, cred.Resource)
 	}
-	signedIn := *cred
-	err = answer.apply(&signedIn, c.now())
-	if err == nil {
-		err = c.checkNonce(signedIn.IDToken, verifier)
-	}
-	if err != nil {
+	if err := answer.apply(cred, c.now()); err != nil {
 		return &Error{Op: op, Err: err}
 	}
-	*cred = signedIn
 	return nil
 }
 
@@ -287,7 +295,7 @@ func (c *Client) revoke(ctx context.Context, cred Credential) error {
 		}
 		// A self-contained access token cannot be revoked at many providers
 		// (unsupported_token_type); with its refresh token gone it soon ends.
-		if o, _ := parseOAuthError(answer.body); answer.status != http.StatusOK && o.Code != "unsupported_token_type" {
+		if o, _ := answer.told(); answer.status != http.StatusOK && o.Code != "unsupported_token_type" {
 			return &Error{Op: op, Code: o.Code, Err: fmt.Errorf("status %d", answer.status)}
 		}
 	}
