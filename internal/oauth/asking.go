@@ -40,9 +40,9 @@ func (c *Client) mayAsk(ctx context.Context, q Question, a Attempt) error {
 
 func (c *Client) judge(ctx context.Context, q Question, a Attempt) (verdict Verdict, err error) {
 	err = c.changeAsks(ctx, func(s AskState) AskState {
-		s = s.Knowing(q.Identity, a, c.now())
-		_, verdict = s.Decide(q, c.now())
-		return s.until(c.now())
+		s = s.Knowing(q.Identity, a, c.now()).until(c.now())
+		verdict = s.judge(q, c.now())
+		return s
 	})
 	return verdict, err
 }
@@ -66,10 +66,8 @@ func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
 	q := c.question(cred.Issuer, cred.RequestedScopes, w)
 	now := c.now().UTC().Round(0)
 	var verdict Verdict
-	var repeated bool
 	err := c.changeAsks(ctx, func(s AskState) AskState {
 		s, verdict = s.Knowing(q.Identity, cred.Attempt, now).Decide(q, now)
-		repeated = verdict.repeated
 		return s
 	})
 	if err == nil {
@@ -79,7 +77,7 @@ func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
 		return err
 	}
 	*w.asked = true
-	cred.Attempt = Attempt{Issuer: cred.Issuer, Asked: now, Repeated: repeated}
+	cred.Attempt = Attempt{Issuer: cred.Issuer, Asked: now, Repeated: verdict.repeated}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,7 +56,7 @@ func NewGuard(server *url.URL, proxy func(*http.Request) (*url.URL, error), root
 	g := &Guard{server: server, proxy: proxy, roots: roots}
 	for _, issuer := range trusted {
 		if u, err := url.Parse(issuer); err == nil && u.Hostname() != "" {
-			g.trusted = append(g.trusted, strings.ToLower(u.Hostname()))
+			g.trusted = append(g.trusted, u.Hostname())
 		}
 	}
 	return g
@@ -195,12 +196,7 @@ func (g *Guard) judge(ctx context.Context, ip netip.Addr, do string) *refusedAdd
 
 // vouched reports whether a person has named this host.
 func (g *Guard) vouched(host string) bool {
-	for _, t := range g.trusted {
-		if strings.EqualFold(t, host) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(g.trusted, func(t string) bool { return strings.EqualFold(t, host) })
 }
 
 // authority is host and port of u as a dialer gets them.

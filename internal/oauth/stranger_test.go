@@ -86,7 +86,7 @@ func TestSecondLookOauthHiddenAddresses(t *testing.T) {
 		}
 	}
 	for _, ip := range []string{"::ffff:0:7f00:1", "192.0.0.2", "::ffff:0:a9fe:a9fe"} {
-		if !origin.Private(netip.MustParseAddr(ip)) {
+		if origin.Classify(netip.MustParseAddr(ip)) == origin.Public {
 			t.Errorf("%s is public", ip)
 		}
 	}

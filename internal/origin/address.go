@@ -64,9 +64,6 @@ func Classify(ip netip.Addr) Class {
 	return Public
 }
 
-// Private reports whether ip is anything but a public address.
-func Private(ip netip.Addr) bool { return Classify(ip) != Public }
-
 func inner(ip netip.Addr) netip.Addr {
 	if ip.IsLoopback() || ip.IsUnspecified() {
 		return ip // ::1 and :: are within ::/96

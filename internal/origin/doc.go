@@ -9,6 +9,5 @@
 //     (https://publicsuffix.org): who may register example.com owns all names
 //     below it.
 //   - [Dial] keeps connections to names of this machine on it.
-//   - [Classify] and [Private] say whether an IP address can be reached from the
-//     public Internet.
+//   - [Classify] says whether an IP address can be reached from the public Internet.
 package origin

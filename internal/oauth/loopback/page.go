@@ -8,13 +8,13 @@ import (
 	"html"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
 
 //go:embed page.html
@@ -75,9 +75,7 @@ func CheckSuccess(address string) error {
 	if err != nil || u.Opaque != "" || u.Hostname() == "" || u.User != nil {
 		return errors.New("the page after a login must have an absolute address")
 	}
-	ip := net.ParseIP(u.Hostname())
-	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !here) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !origin.Loopback(u.Hostname())) {
 		return errors.New("the page after a login must be https, or http on this machine")
 	}
 	return nil
