@@ -156,14 +156,15 @@ func (x *examination) login(ctx context.Context) finding {
 	if !s.given.IsZero() {
 		return passed("the token in %s is used as it is", givenTokenName)
 	}
+	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer)
 	x.cred, err = s.client.Credential(ctx)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
 		return skipped("none")
 	case err != nil:
-		return failedBy(err, "run: mcp-login login "+x.server.String())
+		return failedBy(err, again)
 	case x.provider != nil && x.cred.Issuer != x.provider.Issuer:
-		return failed("run: mcp-login login "+x.server.String(), "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
+		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
 	case x.cred.RefreshToken.IsZero() && !x.o.clientCredentials:
 		return passed("%s%s", validity(x.cred, time.Now()), offlineHint(x.cred))
 	}

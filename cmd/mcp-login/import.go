@@ -134,7 +134,7 @@ func (i *importer) one(ctx context.Context, l *remoteLogin) error {
 	case err != nil && !errors.Is(err, oauth.ErrNotFound):
 		return storeError{err}
 	}
-	cred, err := i.credential(ctx, server, l)
+	cred, err := i.credential(ctx, server, key, l)
 	if err != nil {
 		return err
 	}
@@ -175,8 +175,8 @@ func mcpRemoteFolder(getenv func(string) string, home string) string {
 
 // credential builds what is kept from what mcp-remote knew and what the
 // provider says about itself.
-func (i *importer) credential(ctx context.Context, server *url.URL, l *remoteLogin) (oauth.Credential, error) {
-	cred, err := l.credential(server)
+func (i *importer) credential(ctx context.Context, server *url.URL, key oauth.Key, l *remoteLogin) (oauth.Credential, error) {
+	cred, err := l.credential(key)
 	if err != nil {
 		return cred, err
 	}
@@ -189,7 +189,7 @@ func (i *importer) credential(ctx context.Context, server *url.URL, l *remoteLog
 	cred.TokenEndpoint, cred.RevocationEndpoint, cred.EndSessionEndpoint = meta.TokenEndpoint, meta.RevocationEndpoint, meta.EndSessionEndpoint
 	switch l.identity.resource {
 	case "":
-		cred.Resource, err = p.resource(ctx, server, cred.Issuer, l.audience())
+		cred.Resource, err = p.resource(ctx, server, key, cred.Issuer, l.audience())
 	case oauth.NoResource:
 	default:
 		cred.Resource = l.identity.resource

@@ -226,10 +226,6 @@ func TestCovers(t *testing.T) {
 
 func FuzzMCPRemoteFiles(f *testing.F) {
 	f.Add([]byte(`{"client_id":"c","redirect_uris":["x"],"client_secret_expires_at":1e99}`), []byte(`{"access_token":"a.e30.c","id_token":"a.eyJzdWIiOiJ4In0.c","expires_at":1e300}`))
-	server, err := url.Parse("https://a.example/mcp")
-	if err != nil {
-		f.Fatal(err)
-	}
 	f.Fuzz(func(t *testing.T, client, tokens []byte) {
 		dir := t.TempDir()
 		l := &remoteLogin{folder: dir, hash: strings.Repeat("0", 32)}
@@ -242,7 +238,7 @@ func FuzzMCPRemoteFiles(f *testing.F) {
 			return
 		}
 		l.identify(nil)
-		cred, err := l.credential(server)
+		cred, err := l.credential(oauth.Key{Server: "https://a.example/mcp"})
 		if err == nil && (cred.Issuer == "" || cred.Registration.ClientID == "" || cred.Registration.Issuer != cred.Issuer) {
 			t.Errorf("%+v", cred)
 		}

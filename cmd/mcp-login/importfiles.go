@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -181,7 +180,7 @@ func (l *remoteLogin) identify(known []remoteIdentity) bool {
 }
 
 // credential is what can be taken over without asking anybody.
-func (l *remoteLogin) credential(server *url.URL) (oauth.Credential, error) {
+func (l *remoteLogin) credential(key oauth.Key) (oauth.Credential, error) {
 	issuer := l.tokens.Issuer
 	if issuer == "" {
 		issuer = l.client.Issuer
@@ -191,7 +190,7 @@ func (l *remoteLogin) credential(server *url.URL) (oauth.Credential, error) {
 		expiry = time.UnixMilli(int64(l.tokens.ExpiresAt)).UTC()
 	}
 	usable := l.tokens.AccessToken != "" && (expiry.IsZero() || time.Now().Before(expiry)) || l.tokens.RefreshToken != ""
-	again := "run: mcp-login login " + server.Redacted()
+	again := "run: " + oauth.LoginCommand(key, "")
 	switch {
 	case !usable:
 		return oauth.Credential{}, hint{errors.New("its token has ended and cannot be renewed"), again}
@@ -209,7 +208,7 @@ func (l *remoteLogin) credential(server *url.URL) (oauth.Credential, error) {
 		l.tokens.IDToken = ""
 	}
 	cred := oauth.Credential{
-		Server: server.String(), Issuer: issuer, Registration: l.registration(issuer),
+		Server: key.Server, Issuer: issuer, Registration: l.registration(issuer),
 		AccessToken: oauth.NewSecret(l.tokens.AccessToken), RefreshToken: oauth.NewSecret(l.tokens.RefreshToken),
 		IDToken: oauth.NewSecret(l.tokens.IDToken), TokenType: l.tokens.TokenType, Expiry: expiry,
 		RequestedScopes: oauth.UsableScopes(strings.Fields(l.tokens.RequestedScope)), GrantedScopes: oauth.UsableScopes(strings.Fields(l.tokens.Scope)),

@@ -40,7 +40,7 @@ func (p provider) metadata(ctx context.Context, issuer string) (oauth.ServerMeta
 // resource is the RFC 8707 resource that mcp-remote asked the token for: the one
 // that the server publishes (RFC 9728), or else the token's audience, if that
 // is the server. "" is none.
-func (p provider) resource(ctx context.Context, server *url.URL, issuer, audience string) (string, error) {
+func (p provider) resource(ctx context.Context, server *url.URL, key oauth.Key, issuer, audience string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, importTimeout)
 	defer cancel()
 	m, found, err := oauth.PublishedResource(ctx, p.client, server)
@@ -48,7 +48,7 @@ func (p provider) resource(ctx context.Context, server *url.URL, issuer, audienc
 	case err != nil:
 		return "", later(err)
 	case found && !slices.ContainsFunc(m.Issuers(server), func(listed string) bool { return oauth.SameIssuer(listed, issuer) }):
-		return "", hint{errors.New("the server trusts another provider now"), "run: mcp-login login " + server.Redacted()}
+		return "", hint{errors.New("the server trusts another provider now"), "run: " + oauth.LoginCommand(key, "")}
 	case found:
 		return m.Resource, nil
 	case covers(audience, server):

@@ -85,13 +85,13 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		return err
 	}
 	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
-	wanted := ""
+	wanted, account := "", oauth.Key{}
 	if raw != "" {
 		server, err := oauth.CanonicalServer(raw, true)
 		if err != nil {
 			return usageError{err}
 		}
-		wanted = server.String()
+		wanted, account = server.String(), o.key(server)
 	}
 	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
 		return wanted != "" && e.Key.Server != wanted || o.profile != "" && e.Key.Profile != o.profile
@@ -117,7 +117,10 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		return err
 	}
 	if wanted != "" && !anyUsable(report.Logins) {
-		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: mcp-login login " + wanted}
+		if len(entries) == 1 { // kept with what it was signed in with
+			account = entries[0].Key
+		}
+		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: " + oauth.LoginCommand(account, o.issuer)}
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -157,45 +155,4 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 		e.Hint = fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: %s", int(c.now().Sub(v.Before.Asked).Seconds()), c.loginCommand())
 	}
 	return e
-}
-
-// loginCommand is what a person runs to sign in to this account.
-func (c *Client) loginCommand() string {
-	words := []string{"mcp-login login"}
-	key := c.cfg.Key
-	for _, flag := range []struct{ name, value string }{
-		{"--profile", key.Profile},
-		{"--client-id", key.ClientID},
-		{"--issuer", key.Issuer},
-		{"--issuer", c.cfg.Issuer},
-	} {
-		if flag.value != "" {
-			words = append(words, flag.name, quoted(flag.value))
-		}
-	}
-	if key.Scopes != nil {
-		words = append(words, "--scope", quoted(strings.Join(key.Scopes, " ")))
-	}
-	switch key.Resource {
-	case "":
-	case NoResource:
-		words = append(words, "--no-resource")
-	default:
-		words = append(words, "--resource", quoted(key.Resource))
-	}
-	for _, param := range key.Params {
-		words = append(words, "--auth-param", quoted(param))
-	}
-	return strings.Join(append(words, quoted(c.cfg.Server.Redacted())), " ")
-}
-
-// quoted is a word for a shell.
-func quoted(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~:/@%+=,[]", r)
-	}
-	if s != "" && !slices.ContainsFunc([]rune(s), func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

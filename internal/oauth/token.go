@@ -178,7 +178,7 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	case !answer.refused():
 		return cred, &Error{
 			Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d without an OAuth error", answer.status)),
-			Hint: "if it stays so, sign in again: mcp-login login " + c.cfg.Server.Redacted(),
+			Hint: "if it stays so, sign in again: " + c.loginCommand(),
 		}
 	}
 	return cred, answer.refusal(op, cred.Resource)
