@@ -5,8 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -40,7 +40,7 @@ func newLineReader(r io.Reader, maxLine int) *lineReader {
 // next returns the next line; the bytes belong to the caller. The last line
 // need not end with LF. io.EOF is the end.
 func (l *lineReader) next() ([]byte, error) {
-	var parts [][]byte
+	var kept foreign.Buffer
 	size := 0
 	var over *jsonrpc.Scanner // reads what is not kept
 	for {
@@ -50,13 +50,13 @@ func (l *lineReader) next() ([]byte, error) {
 			part = bytes.TrimPrefix(part, []byte("\xef\xbb\xbf"))
 		}
 		if size += len(part); over == nil && l.max > 0 && size > l.max+len("\r\n") {
-			over = scanned(parts...)
-			parts = nil
+			over = scanned(kept.Parts()...)
+			kept = foreign.Buffer{}
 		}
 		if over != nil {
 			_ = over.Feed(part)
 		} else {
-			parts = keep(parts, part)
+			_, _ = kept.Write(part)
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
@@ -66,8 +66,7 @@ func (l *lineReader) next() ([]byte, error) {
 		case over != nil:
 			return nil, tooLong(over)
 		}
-		line := joined(parts, size)
-		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		line := bytes.TrimSuffix(bytes.TrimSuffix(kept.Take(), []byte("\n")), []byte("\r"))
 		if l.max > 0 && len(line) > l.max { // by as much as a line end, which it has not
 			return nil, tooLong(scanned(line))
 		}
@@ -91,36 +90,4 @@ func tooLong(over *jsonrpc.Scanner) error {
 		id = nil
 	}
 	return &lineTooLongError{id}
-}
-
-// roomSize is how much of a line is held in one room until its end has come: large
-// rooms that are outgrown would take several times the size of the line.
-const roomSize = 1 << 20
-
-// keep adds a copy of b to the parts of a line.
-func keep(parts [][]byte, b []byte) [][]byte {
-	last := len(parts) - 1
-	switch {
-	case last < 0:
-		return append(parts, bytes.Clone(b))
-	case len(parts[last])+len(b) > cap(parts[last]) && len(parts[last]) >= roomSize/2:
-		return append(parts, append(make([]byte, 0, roomSize), b...))
-	case len(parts[last])+len(b) > cap(parts[last]): // twice each time
-		parts[last] = slices.Grow(parts[last], max(len(b), len(parts[last])))
-	}
-	parts[last] = append(parts[last], b...)
-	return parts
-}
-
-// joined is a line in one room.
-func joined(parts [][]byte, size int) []byte {
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	line := make([]byte, 0, size)
-	for i, part := range parts {
-		line = append(line, part...)
-		parts[i] = nil
-	}
-	return line
 }

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // DefaultType is the type of an event that names none.
@@ -18,9 +19,6 @@ const (
 	bufferSize = 32 << 10
 	// maxField bounds event types, ids and retry values.
 	maxField = 8 << 10
-	// partSize is how much data is held in one room until the event is complete:
-	// large rooms that are outgrown would take several times the size of the data.
-	partSize = 1 << 20
 )
 
 // Event is what stands between two blank lines.
@@ -64,8 +62,7 @@ type Reader struct {
 	begun      bool
 	lastID     string
 
-	parts [][]byte // of the data of the event being read, all but the last
-	size  int64    // of all of them
+	data foreign.Buffer // of the event that is being read
 }
 
 // NewReader returns a Reader that takes at most maxData bytes of data per
@@ -94,7 +91,7 @@ func (r *Reader) release() {
 // underlying reader is returned, io.EOF for a clean end.
 func (r *Reader) Next() (Event, error) {
 	e := Event{Type: DefaultType, LastID: r.lastID}
-	r.parts, r.size = nil, 0
+	r.data = foreign.Buffer{}
 	fields := false
 	for {
 		piece, whole, err := r.piece()
@@ -105,9 +102,7 @@ func (r *Reader) Next() (Event, error) {
 			if !fields {
 				continue
 			}
-			if r.parts != nil {
-				e.Data = r.joined(e.Data)
-			}
+			e.Data = r.data.Take()
 			return e, nil
 		}
 		known, err := r.field(&e, piece, whole)
@@ -125,7 +120,7 @@ func (r *Reader) field(e *Event, piece []byte, whole bool) (known bool, err erro
 		value = value[1:]
 	}
 	if string(name) == "data" && (colon || whole) {
-		return true, r.data(e, value, whole)
+		return true, r.dataLine(e, value, whole)
 	}
 	value = bytes.Clone(value) // the rest overwrites the buffer
 	for !whole {
@@ -166,8 +161,8 @@ func (r *Reader) small(e *Event, name string, value []byte) (known bool) {
 	return true
 }
 
-// data appends one data line, piece by piece.
-func (r *Reader) data(e *Event, value []byte, whole bool) (err error) {
+// dataLine appends one data line, piece by piece.
+func (r *Reader) dataLine(e *Event, value []byte, whole bool) (err error) {
 	if e.HasData {
 		r.add(e, []byte("\n"))
 	}
@@ -188,39 +183,20 @@ func (r *Reader) add(e *Event, b []byte) {
 		_, _ = e.Taken.Write(b)
 		return
 	}
-	if e.TooLarge || r.size+int64(len(b)) > r.max {
-		e.Data, r.parts, e.TooLarge = nil, nil, true
+	if e.TooLarge || int64(r.data.Len())+int64(len(b)) > r.max {
+		r.data, e.TooLarge = foreign.Buffer{}, true
 		return
 	}
-	switch {
-	case len(e.Data)+len(b) <= cap(e.Data):
-	case len(e.Data) >= partSize/2:
-		r.parts = append(r.parts, e.Data)
-		e.Data = make([]byte, 0, partSize)
-	default: // twice each time: append alone would copy large data far more often
-		e.Data = slices.Grow(e.Data, max(len(b), len(e.Data)))
-	}
-	before := r.size
-	r.size += int64(len(b))
-	e.Data = append(e.Data, b...)
-	if r.Spill != nil && before <= int64(r.SpillAt) && r.size > int64(r.SpillAt) {
+	before := r.data.Len()
+	_, _ = r.data.Write(b)
+	if r.Spill != nil && before <= r.SpillAt && r.data.Len() > r.SpillAt {
 		if e.Taken = r.Spill(e); e.Taken != nil {
-			for _, part := range append(r.parts, e.Data) {
+			for _, part := range r.data.Parts() {
 				_, _ = e.Taken.Write(part)
 			}
-			e.Data, r.parts = nil, nil
+			r.data = foreign.Buffer{}
 		}
 	}
-}
-
-// joined is the data of an event in one room, with place for a line end.
-func (r *Reader) joined(last []byte) []byte {
-	whole := make([]byte, 0, r.size+1)
-	for i, part := range r.parts {
-		whole = append(whole, part...)
-		r.parts[i] = nil
-	}
-	return append(whole, last...)
 }
 
 // piece returns the next part of a line without its end: the whole line (or
