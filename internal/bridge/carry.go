@@ -3,9 +3,9 @@ package bridge
 import (
 	"context"
 	"errors"
-	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // put gives a message its place, or returns false when too many wait already. It
@@ -90,16 +90,13 @@ func (r *run) tell(m *message) {
 	if m.after != nil {
 		defer m.after()
 	}
-	var timer *time.Timer
-	timer = time.AfterFunc(time.Hour, func() {
-		if _, awaited := r.cfg.signIn(); awaited {
-			timer.Reset(m.limit)
-			return
+	defer retry.Each(m.limit, func() bool {
+		_, awaited := r.cfg.signIn()
+		if !awaited {
+			stop(errNotTaken)
 		}
-		stop(errNotTaken)
-	})
-	timer.Reset(m.limit) // now that the variable is set
-	defer timer.Stop()
+		return awaited
+	})()
 	r.forward(ctx, m.m)
 }
 

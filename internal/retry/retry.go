@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,21 +35,28 @@ func After(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseInt(value, 10, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
 		return time.Duration(min(seconds, int64(longest/time.Second))) * time.Second
 	}
-	if at, err := parseDate(value); err == nil {
+	if at, err := http.ParseTime(value); err == nil {
 		// In whole seconds, as dates are; not before the date.
 		return max(0, min(at.Sub(now)+time.Second-1, longest)).Truncate(time.Second)
 	}
 	return 0
 }
 
-// parseDate reads the three forms of a date (RFC 9110, section 5.6.7).
-func parseDate(value string) (at time.Time, err error) {
-	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
-		if at, err = time.Parse(layout, value); err == nil {
-			return at, nil
+// Each calls f after each d, until it returns false or stop is called. A call that is
+// under way then is not waited for.
+func Each(d time.Duration, f func() (again bool)) (stop func()) {
+	var stopped atomic.Bool
+	var next func()
+	next = func() {
+		if !stopped.Load() && f() {
+			time.AfterFunc(d, next)
 		}
 	}
-	return at, err
+	first := time.AfterFunc(d, next)
+	return func() {
+		stopped.Store(true)
+		first.Stop()
+	}
 }
 
 // Sleep waits for d, or until ctx ends: then it returns the cause.

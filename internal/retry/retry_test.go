@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +66,25 @@ func FuzzRetryAfter(f *testing.F) {
 			if want := time.Duration(min(max(n, 0), 24*3600)) * time.Second; got != want {
 				t.Errorf("%q: %v, want %v", value, got, want)
 			}
+		}
+	})
+}
+
+func TestEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int32
+		stop := retry.Each(time.Second, func() bool { return calls.Add(1) < 3 })
+		time.Sleep(time.Minute)
+		if n := calls.Load(); n != 3 {
+			t.Errorf("%d calls, want 3", n)
+		}
+		stop()
+		stop = retry.Each(time.Second, func() bool { calls.Add(1); return true })
+		time.Sleep(2*time.Second + time.Millisecond)
+		stop()
+		time.Sleep(time.Minute)
+		if n := calls.Load(); n != 5 {
+			t.Errorf("%d calls after the stop, want 5", n)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // holding bounds what is held of answers while our own client does not read: once
@@ -57,21 +58,15 @@ func (h *holding) wait(ctx context.Context, resp *http.Response) (release func()
 // others once the client reads again.
 func (h *holding) turn() (end func()) {
 	give := sync.OnceFunc(func() { <-h.turns })
-	var ended atomic.Bool
-	var look *time.Timer
-	look = time.AfterFunc(time.Hour, func() {
-		switch {
-		case ended.Load():
-		case h.bytes.Load() >= muchHeld:
-			look.Reset(lookInterval)
-		default:
+	stop := retry.Each(lookInterval, func() bool {
+		much := h.bytes.Load() >= muchHeld
+		if !much {
 			give()
 		}
+		return much
 	})
-	look.Reset(lookInterval) // now that the variable is set
 	return func() {
-		ended.Store(true)
-		look.Stop()
+		stop()
 		give()
 	}
 }
