@@ -161,10 +161,13 @@ func (r *Reader) small(e *Event, name string, value []byte) (known bool) {
 	return true
 }
 
+// lineFeed stands between two data lines.
+var lineFeed = []byte("\n")
+
 // dataLine appends one data line, piece by piece.
 func (r *Reader) dataLine(e *Event, value []byte, whole bool) (err error) {
 	if e.HasData {
-		r.add(e, []byte("\n"))
+		r.add(e, lineFeed)
 	}
 	e.HasData = true
 	for {
