@@ -146,14 +146,14 @@ func (a *attacked) hold(t *testing.T, token string, n, size int, paths ...string
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			// Who is refused gets the answer at once, and cannot write on.
-			_ = c.SetWriteDeadline(time.Now().Add(20 * time.Second))
+			// Who is refused gets the answer at once, and writes no further.
 			if _, err := io.WriteString(c, head+body); err != nil {
 				return
 			}
 		})
 		go func() {
 			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			_ = c.SetWriteDeadline(time.Now())
 			if err != nil {
 				answers <- 0
 				return

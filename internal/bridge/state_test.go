@@ -168,7 +168,7 @@ func TestR1SlowNotification(t *testing.T) {
 				<-ctx.Done()
 				return context.Cause(ctx)
 			}
-			if m.Kind == jsonrpc.Notification {
+			if m.Kind != jsonrpc.Request {
 				taken <- m.Method
 			}
 			return plain(ctx, m, sink)
@@ -182,6 +182,16 @@ func TestR1SlowNotification(t *testing.T) {
 			say(`{"jsonrpc":"2.0","id":1,"method":"x"}`)
 			if hear(); time.Since(begun) > 0 {
 				t.Errorf("a request waited %v for a notification", time.Since(begun))
+			}
+			say(fmt.Sprintf(callLine, 7))
+			synctest.Wait()
+			say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`)
+			if got := <-taken; got != "notifications/cancelled" || time.Since(begun) > 0 {
+				t.Errorf("a cancel waited %v for a notification: %s", time.Since(begun), got)
+			}
+			say(`{"jsonrpc":"2.0","id":"q","result":{}}`)
+			if got := <-taken; got != "" || time.Since(begun) > 0 {
+				t.Errorf("an answer waited %v for a notification: %s", time.Since(begun), got)
 			}
 			for i := range 3 {
 				if got := <-taken; got != fmt.Sprintf("notifications/n%d", i) {

@@ -42,7 +42,7 @@ func newVictim(t *testing.T, args ...string) *victim {
 	if err := os.WriteFile(opener, []byte("#!/bin/sh\ntr '\\0' '\\n' </proc/$$/cmdline >"+told+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	v.cmd = v.command(append(append([]string{"login"}, args...), v.url)...)
+	v.cmd = v.command(append(append([]string{"login", "--timeout", "30s"}, args...), v.url)...)
 	v.cmd.Env = append(v.cmd.Env, "MCP_LOGIN_BROWSER="+opener, "SSH_CONNECTION=", "SSH_TTY=", "SSH_CLIENT=")
 	v.cmd.Stderr = v.said
 	if err := v.cmd.Start(); err != nil {

@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/cookiejar"
@@ -21,7 +22,7 @@ func newBrowser(t *testing.T) browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return browser{t, &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return browser{t, &http.Client{Jar: jar, Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // open returns the status, where the browser is sent, and the cookie it gets.
@@ -44,12 +45,17 @@ func (b browser) open(method, address string, header ...string) (status int, to,
 
 const provider = "https://provider.example/authorize?state=s&x=%20"
 
+// patience is when a test gives up waiting for a listener that does not answer.
+const patience = 20 * time.Second
+
 // led is a listener that waits, with its one-time address.
 func led(t *testing.T, o Options) (l *Listener, here, mark string, ch <-chan received) {
 	t.Helper()
 	l = listen(t, o)
 	here, mark = l.Local(provider)
-	return l, here, mark, receive(t.Context(), l, "s")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return l, here, mark, receive(ctx, l, "s")
 }
 
 // A12: the address leads to the provider for one browser, which may come again,
