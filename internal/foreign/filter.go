@@ -84,15 +84,26 @@ func cut(s string, limit int) string {
 // Text returns s with its lines and tabs, and without what is not seen. It has no
 // bound: a person has asked for it.
 func Text(s string) string {
-	if plain(s) {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if unseen(r) && r != '\n' && r != '\t' {
-			return -1
+	for i := 0; i < len(s); {
+		r, size := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s[i:])
 		}
-		return r // of bytes that are no UTF-8, the replacement character
-	}, s)
+		if keptInText(r) < 0 || r == utf8.RuneError {
+			return s[:i] + strings.Map(keptInText, s[i:])
+		}
+		i += size
+	}
+	return s
+}
+
+// keptInText maps what Text drops to -1. A byte that is no UTF-8 comes as the
+// replacement character.
+func keptInText(r rune) rune {
+	if unseen(r) && r != '\n' && r != '\t' {
+		return -1
+	}
+	return r
 }
 
 // plain reports whether s is printable ASCII, which no filter changes.

@@ -9,7 +9,12 @@ import (
 // TextWriter returns a writer that passes on to w what [Text] leaves: for what
 // others write, such as a log. It may be used by several goroutines.
 func TextWriter(w io.Writer) io.Writer {
-	return &writer{w: w, filter: func(b []byte) []byte { return []byte(Text(string(b))) }}
+	return &writer{w: w, filter: func(b []byte) []byte {
+		if text := Text(string(b)); text != string(b) {
+			return []byte(text)
+		}
+		return b
+	}}
 }
 
 // JSONWriter returns a writer that passes on to w what [JSON] makes of one value
