@@ -99,12 +99,12 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 // holdCall takes a slot for a request, which begins to be answered now, or
 // answers itself and returns false.
 func (s *Server) holdCall(w http.ResponseWriter, h *holding) bool {
-	switch h.holdCall() {
-	case ownerHasTooMuch:
+	switch err := h.holdCall(); {
+	case errors.Is(err, errOwnerHasTooMuch):
 		s.metrics.refused(limitCalls)
 		tooMany(w, 1, "too_many_requests", "Too many requests of this user are being answered.")
 		return false
-	case allHaveTooMuch:
+	case err != nil:
 		s.metrics.refused(limitConcurrency)
 		comeBack(w, "The server is busy.")
 		return false
@@ -113,19 +113,17 @@ func (s *Server) holdCall(w http.ResponseWriter, h *holding) bool {
 	return true
 }
 
-// Why a body was not read to its end, beside the connection's own errors.
+// Why a body was not read to its end, beside the connection's own errors and those
+// of a quota.
 var (
-	errBodyTooLarge  = errors.New("body too large")
-	errOwnerBytes    = errors.New("too many bytes of one caller under way")
-	errAllBytes      = errors.New("too many bytes under way")
-	errBodyTooSlow   = errors.New("body too slow")
-	errBodyNotWanted = errors.New("body longer than announced")
-	errManyValues    = errors.New("too many values in one message")
-	errNoJSON        = errors.New("read message: no JSON")
+	errBodyTooLarge = errors.New("body too large")
+	errBodyTooSlow  = errors.New("body too slow")
+	errManyValues   = errors.New("too many values in one message")
+	errNoJSON       = errors.New("read message: no JSON")
 )
 
 // holdValues takes room for what the values of a message are decoded to.
-func holdValues(body []byte, hold func(int) quotaVerdict) error {
+func holdValues(body []byte, hold func(int) error) error {
 	n := countValues(body)
 	switch {
 	case n <= maxValues:
@@ -134,7 +132,7 @@ func holdValues(body []byte, hold func(int) quotaVerdict) error {
 	default:
 		return errNoJSON
 	}
-	return heldError(hold(n * decodedValue))
+	return hold(n * decodedValue)
 }
 
 // countValues returns how many values and members a JSON text has, about. Of a
@@ -156,70 +154,41 @@ func countValues(text []byte) (n int) {
 
 // readBody reads the body of r. Room is made, and held, as bytes come in: the
 // length that a sender announces is a bound and no promise.
-func readBody(w http.ResponseWriter, r *http.Request, hold func(int) quotaVerdict) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, hold func(int) error) ([]byte, error) {
 	limit := maxBodyBytes
 	if r.ContentLength > maxBodyBytes {
 		return nil, errBodyTooLarge
 	} else if r.ContentLength >= 0 {
 		limit = int(r.ContentLength)
 	}
-	if err := heldError(hold(leastBody)); err != nil {
+	if err := hold(leastBody); err != nil {
 		return nil, err
 	}
 	pace := newBodyPace(w)
-	body := make([]byte, 0, min(limit, firstRoom))
+	body, size := []byte(nil), min(limit, firstRoom)
 	for {
-		if len(body) == cap(body) {
-			if len(body) == limit {
-				return body, endOfBody(r, pace)
+		// One byte more shows whether the body ends there.
+		body = append(make([]byte, 0, size+1), body...)
+		for len(body) <= size {
+			n, err := r.Body.Read(body[len(body):cap(body)])
+			body = body[:len(body)+n]
+			switch {
+			case len(body) > limit:
+				return nil, errBodyTooLarge
+			case errors.Is(err, io.EOF):
+				pace.end()
+				return body, nil
+			case err != nil:
+				return nil, pace.why(err)
 			}
-			size := min(limit, 2*cap(body))
-			if err := heldError(hold(max(size, leastBody) - max(cap(body), leastBody))); err != nil {
-				return nil, err
-			}
-			body = append(make([]byte, 0, size), body...)
+			pace.came(n)
 		}
-		n, err := r.Body.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			pace.end()
-			return body, nil
-		case err != nil:
-			return nil, pace.why(err)
+		larger := min(limit, 2*size)
+		if err := hold(max(larger, leastBody) - max(size, leastBody)); err != nil {
+			return nil, err
 		}
-		pace.came(n)
+		size = larger
 	}
-}
-
-// endOfBody makes sure that nothing follows a body that has the length it may
-// have.
-func endOfBody(r *http.Request, pace *bodyPace) error {
-	var more [1]byte
-	for {
-		n, err := r.Body.Read(more[:])
-		switch {
-		case n > 0 && r.ContentLength >= 0:
-			return errBodyNotWanted
-		case n > 0:
-			return errBodyTooLarge
-		case errors.Is(err, io.EOF):
-			pace.end()
-			return nil
-		case err != nil:
-			return pace.why(err)
-		}
-	}
-}
-
-func heldError(v quotaVerdict) error {
-	switch v {
-	case ownerHasTooMuch:
-		return errOwnerBytes
-	case allHaveTooMuch:
-		return errAllBytes
-	}
-	return nil
 }
 
 // bodyPace moves the read deadline of a connection while a body comes in.
@@ -279,10 +248,10 @@ func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is larger than 4 MiB."}.write(w)
 	case errors.Is(err, errManyValues):
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message has more than 65536 values."}.write(w)
-	case errors.Is(err, errOwnerBytes):
+	case errors.Is(err, errOwnerHasTooMuch):
 		s.metrics.refused(limitBodies)
 		tooMany(w, 1, "too_many_requests", "Too many bytes of this user are under way.")
-	case errors.Is(err, errAllBytes):
+	case errors.Is(err, errAllHaveTooMuch):
 		s.metrics.refused(limitBodies)
 		comeBack(w, "The server is busy.")
 	case errors.Is(err, errBodyTooSlow):

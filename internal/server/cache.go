@@ -66,7 +66,6 @@ type cache struct {
 // pending is a check under way. Its results may be read once done is closed.
 type pending struct {
 	done     chan struct{}
-	end      func() // of what the check holds; nil for a token that was good
 	identity Identity
 	err      error
 }
@@ -112,15 +111,13 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	if p == nil {
 		p = &pending{done: make(chan struct{})}
 		// Of tokens that were good there are no more than maxGood.
-		if o := (owner{subject: clientOf(ctx)}); known == nil {
-			if c.unknown.take(o, 1) != granted {
-				c.mu.Unlock()
-				return Identity{}, errTooManyChecks
-			}
-			p.end = func() { c.unknown.give(o, 1) }
+		client := clientOf(ctx)
+		if known == nil && c.unknown.take(owner{subject: client}, 1) != nil {
+			c.mu.Unlock()
+			return Identity{}, errTooManyChecks
 		}
 		c.checks[key] = p
-		go c.run(key, token, p, known != nil, clientOf(ctx))
+		go c.run(key, token, p, known != nil, client)
 	}
 	c.mu.Unlock()
 	return c.await(ctx, p, known)
@@ -137,7 +134,7 @@ func boundedChecks(verify Verifier) Verifier {
 	checks := newChecksQuota()
 	return func(ctx context.Context, token string) (Identity, error) {
 		o := owner{subject: clientOf(ctx)}
-		if checks.take(o, 1) != granted {
+		if checks.take(o, 1) != nil {
 			return Identity{}, errTooManyChecks
 		}
 		defer checks.give(o, 1)
@@ -211,8 +208,8 @@ func (c *cache) run(key tokenKey, token string, p *pending, known bool, client s
 	}
 	delete(c.checks, key)
 	c.mu.Unlock()
-	if p.end != nil {
-		p.end()
+	if !known {
+		c.unknown.give(owner{subject: client}, 1)
 	}
 	if revoked {
 		c.revoked(key)

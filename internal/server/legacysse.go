@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -265,12 +266,12 @@ func (s *Server) take(session string, id Identity, message []byte, held *holding
 // openStream counts a new stream of owner, or answers itself and returns false.
 // A stream is written to for as long as it is open.
 func (s *Server) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
-	switch s.limits.streams.take(o, 1) {
-	case ownerHasTooMuch:
+	switch err := s.limits.streams.take(o, 1); {
+	case errors.Is(err, errOwnerHasTooMuch):
 		s.metrics.refused(limitStreams)
 		tooMany(w, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")
 		return nil, false
-	case allHaveTooMuch:
+	case err != nil:
 		s.metrics.refused(limitStreams)
 		comeBack(w, "The server has too many open streams.")
 		return nil, false

@@ -26,7 +26,7 @@ func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	if metrics != nil {
 		scrape, scrapes := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), newQuota(maxScrapes, maxScrapes)
 		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-			if scrapes.take(owner{}, 1) != granted {
+			if scrapes.take(owner{}, 1) != nil {
 				comeBack(w, "The metrics are being read too often.")
 				return
 			}

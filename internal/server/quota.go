@@ -1,6 +1,9 @@
 package server
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // owner is whom something held is counted for: a user, as issuer and subject of
 // a verified token, whatever application the token was issued to; or, before the
@@ -11,7 +14,7 @@ func ownerOf(id Identity) owner { return owner{id.Issuer, id.Subject} }
 
 // quota bounds what requests hold at a time, in all and for each owner, so that
 // no owner can take everything. Memory is bounded by what is held: an owner who
-// holds nothing is not remembered. A nil one bounds nothing.
+// holds nothing is not remembered.
 type quota struct {
 	total, each int
 
@@ -24,36 +27,30 @@ func newQuota(total, each int) *quota {
 	return &quota{total: total, each: min(each, total), of: make(map[owner]int)}
 }
 
-// quotaVerdict says whether a quota had room, and if not, for whom.
-type quotaVerdict int
-
-const (
-	granted quotaVerdict = iota
-	ownerHasTooMuch
-	allHaveTooMuch
+// Why a quota has no room.
+var (
+	errOwnerHasTooMuch = errors.New("too much of one caller under way")
+	errAllHaveTooMuch  = errors.New("too much under way")
 )
 
 // take holds n more for o if there is room.
-func (q *quota) take(o owner, n int) quotaVerdict {
-	if q == nil {
-		return granted
-	}
+func (q *quota) take(o owner, n int) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.of[o]+n > q.each:
-		return ownerHasTooMuch
+		return errOwnerHasTooMuch
 	case q.used+n > q.total:
-		return allHaveTooMuch
+		return errAllHaveTooMuch
 	}
 	q.used += n
 	q.of[o] += n
-	return granted
+	return nil
 }
 
 // give ends what take began.
 func (q *quota) give(o owner, n int) {
-	if q == nil || n == 0 {
+	if n == 0 {
 		return
 	}
 	q.mu.Lock()
@@ -89,21 +86,21 @@ type holding struct {
 }
 
 // holdBytes takes room for n more bytes.
-func (h *holding) holdBytes(n int) quotaVerdict {
-	v := h.limits.bodies.take(h.owner, n)
-	if v == granted {
+func (h *holding) holdBytes(n int) error {
+	err := h.limits.bodies.take(h.owner, n)
+	if err == nil {
 		h.bytes += n
 	}
-	return v
+	return err
 }
 
 // holdCall takes a slot.
-func (h *holding) holdCall() quotaVerdict {
-	v := h.limits.calls.take(h.owner, 1)
-	if v == granted {
+func (h *holding) holdCall() error {
+	err := h.limits.calls.take(h.owner, 1)
+	if err == nil {
 		h.calls++
 	}
-	return v
+	return err
 }
 
 // release gives everything back. It may be called again.

@@ -101,7 +101,7 @@ func (s *Server) answerReplica(_ context.Context, request []byte) []byte {
 		return []byte(noSuchSession) // its sender was verified for another resource
 	}
 	held := &holding{limits: s.limits, owner: ownerOf(f.Identity)}
-	if held.holdBytes(max(len(f.Message), leastBody)) != granted || holdValues(f.Message, held.holdBytes) != nil || held.holdCall() != granted {
+	if held.holdBytes(max(len(f.Message), leastBody)) != nil || holdValues(f.Message, held.holdBytes) != nil || held.holdCall() != nil {
 		held.release()
 		return []byte(tooManyAtATime)
 	}
