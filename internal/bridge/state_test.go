@@ -228,7 +228,7 @@ func TestR1NotificationWaitsForLogin(t *testing.T) {
 		}
 		over(t, s, Config{SignIn: awaited}, func(say func(string), _ func() string) {
 			say(`{"jsonrpc":"2.0","method":"notifications/x"}`)
-			time.Sleep(10 * takeTimeout)
+			time.Sleep(10*takeTimeout + takeTimeout/2) // not at the moment of a look at the login
 			close(signed)
 			if err := <-taken; err != nil {
 				t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,10 +33,10 @@ func TestSecondLookOauthDeviceLife(t *testing.T) {
 func TestSecondLookOauthDeviceSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, nil)
-		provider, silent := b.wire.hosts[bubbleProvider], true
+		provider := b.wire.hosts[bubbleProvider]
+		var asked atomic.Bool
 		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/oidc/token" && silent {
-				silent = false
+			if r.URL.Path == "/oidc/token" && !asked.Swap(true) {
 				<-r.Context().Done()
 				return
 			}
