@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 	"mcp-login/internal/toolchain"
 )
@@ -26,14 +27,17 @@ func (x *examination) store(ctx context.Context) finding {
 	if err != nil {
 		return failedBy(err, "choose another place with --store, or a folder with MCP_LOGIN_DIR")
 	}
-	broken := ""
+	broken, again := "", "mcp-login login URL"
 	for _, e := range entries {
 		if e.Problem != "" {
 			broken = e.Key.Server + ": " + e.Problem
+			if e.Key.Server != "" {
+				again = oauth.LoginCommand(e.Key, "")
+			}
 		}
 	}
 	if broken != "" {
-		return failed("sign in again: mcp-login login URL", "one of %d logins cannot be read: %s", len(entries), broken)
+		return failed("sign in again: "+again, "one of %d logins cannot be read: %s", len(entries), broken)
 	}
 	kind, err := st.Ready(ctx)
 	switch {

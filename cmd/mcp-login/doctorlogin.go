@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -131,7 +132,7 @@ func (x *examination) redirectURI() string {
 	if x.o.callbackPort == 0 {
 		return "http://" + host + x.o.callbackPath + " (any port; if it insists on one, add --callback-port 33418 and enter that)"
 	}
-	return (&url.URL{Scheme: "http", Host: host + ":" + itoa(x.o.callbackPort), Path: x.o.callbackPath}).String()
+	return (&url.URL{Scheme: "http", Host: host + ":" + strconv.Itoa(x.o.callbackPort), Path: x.o.callbackPath}).String()
 }
 
 func (x *examination) pkce(context.Context) finding {

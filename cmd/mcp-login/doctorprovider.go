@@ -7,14 +7,11 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // askProvider makes an authorization request that asks nobody, and throws the
 // answer away.

@@ -22,7 +22,7 @@ func readGiven(path string) ([]byte, error) {
 // givenPipes is what came out of pipes that flags name, such as a shell's process
 // substitution: they give it once, and several parts of one run want it, as well as
 // the process that signs in for this one, which has the same flags.
-var givenPipes pipes
+var givenPipes = pipes{held: map[string][]byte{}}
 
 type pipes struct {
 	mu   sync.Mutex
@@ -30,26 +30,25 @@ type pipes struct {
 }
 
 func (p *pipes) read(path string) ([]byte, error) {
-	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
-		return foreign.ReadFile(path, maxGiven)
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if data, ok := p.held[path]; ok {
 		return data, nil
 	}
+	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
+		return foreign.ReadFile(path, maxGiven)
+	}
 	data, err := foreign.ReadGiven(path, maxGiven)
 	if err == nil {
-		p.keep(map[string][]byte{path: data})
+		p.held[path] = data
 	}
 	return data, err
 }
 
-// keep is for callers that hold the lock, or are alone.
+// keep adds what another process has read.
 func (p *pipes) keep(held map[string][]byte) {
-	if p.held == nil {
-		p.held = map[string][]byte{}
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	maps.Copy(p.held, held)
 }
 
