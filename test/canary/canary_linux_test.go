@@ -238,16 +238,7 @@ func canaryInHTTP(t *testing.T, line string) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
-			l.takes = func(w http.ResponseWriter, _ *http.Request) bool {
-				conn, out, err := w.(http.Hijacker).Hijack()
-				if err != nil {
-					return false
-				}
-				defer conn.Close()
-				_, _ = out.WriteString(answer)
-				_ = out.Flush()
-				return true
-			}
+			l.takes = onTheWire(answer)
 			for _, verb := range [][]string{{"doctor"}, {"doctor", "--json"}, {"login", "--timeout", "1s"}, {"tools", "--timeout", "1s"}} {
 				l.look(append(verb, l.url())...)
 			}

@@ -1,7 +1,6 @@
 package canary
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -18,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -40,16 +38,7 @@ func TestMain(m *testing.M) {
 func approve(verb, user, address string) int {
 	fmt.Print(canary, "\n")
 	fmt.Fprint(os.Stderr, canary, "\n")
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	play := devidp.Approve
-	if verb == "approve-device" {
-		play = devidp.ApproveDevice
-	}
-	if _, err := play(ctx, http.DefaultClient, address, user); err != nil {
-		return 1
-	}
-	return 0
+	return binary.Browse(verb, user, address)
 }
 
 const (
@@ -286,4 +275,18 @@ func membersOf(s *ast.StructType) (all []member) {
 func quoted(text string) string {
 	b, _ := json.Marshal(text)
 	return string(b)
+}
+
+// onTheWire says answer, the whole of a response.
+func onTheWire(answer string) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, _ *http.Request) bool {
+		conn, out, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		_, _ = out.WriteString(answer)
+		_ = out.Flush()
+		return true
+	}
 }

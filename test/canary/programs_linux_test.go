@@ -51,16 +51,7 @@ func TestA1CanaryThroughBridge(t *testing.T) {
 		"HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer error=\"x\", resource_metadata=\"" + inHeader + "\"\r\nContent-Length: 0\r\n\r\n",
 	} {
 		l.mu.Lock()
-		l.takes = func(w http.ResponseWriter, _ *http.Request) bool {
-			conn, out, err := w.(http.Hijacker).Hijack()
-			if err != nil {
-				return false
-			}
-			defer conn.Close()
-			_, _ = out.WriteString(answer)
-			_ = out.Flush()
-			return true
-		}
+		l.takes = onTheWire(answer)
 		l.mu.Unlock()
 		cmd := l.command(l.url(), "--no-browser", "--timeout", "1s")
 		cmd.Stdin = strings.NewReader(script)

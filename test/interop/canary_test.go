@@ -83,7 +83,7 @@ func watch(address string) int {
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		fmt.Fprintf(f, "%q\n", line)
 	}
-	return approve(address)
+	return binary.Browse("approve", "alice", address)
 }
 
 // Security row 24: a login, a refresh, an ID token in use, and a logout with

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +25,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 {
 		switch os.Args[1] {
 		case "approve":
-			os.Exit(approve(os.Args[2]))
+			os.Exit(binary.Browse(os.Args[1], "alice", os.Args[2]))
 		case "watch":
 			os.Exit(watch(os.Args[2]))
 		case "approve-oidc":
@@ -36,18 +35,6 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	binary.Clean()
 	os.Exit(code)
-}
-
-// approve is this test binary in the role of the browser, choosing alice at
-// devidp.
-func approve(address string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if _, err := devidp.Approve(ctx, http.DefaultClient, address, "alice"); err != nil {
-		fmt.Fprintln(os.Stderr, "browser:", err)
-		return 1
-	}
-	return 0
 }
 
 // program is a child process whose output is kept.

@@ -38,17 +38,7 @@ func approve(verb, user, address string) int {
 	if user == "nobody" {
 		user = ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	play := devidp.Approve
-	if verb == "approve-device" {
-		play = devidp.ApproveDevice
-	}
-	if _, err := play(ctx, http.DefaultClient, address, user); err != nil {
-		fmt.Println("browser:", err)
-		return 1
-	}
-	return 0
+	return binary.Browse(verb, user, address)
 }
 
 func TestScripts(t *testing.T) {

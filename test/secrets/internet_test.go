@@ -79,24 +79,11 @@ func (n *internet) tunnel(c net.Conn, cfg *tls.Config, speak func(string, *http.
 	if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
 		return
 	}
-	s := tls.Server(c, cfg)
-	in := bufio.NewReader(s)
-	for {
-		r, err := http.ReadRequest(in)
-		if err != nil {
-			return
-		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
+	converse(tls.Server(c, cfg), func(heard string) {
 		n.mu.Lock()
-		n.requests[host] = append(n.requests[host], line(r, string(body)))
-		n.mu.Unlock()
-		if _, err := io.WriteString(s, speak(host, r, string(body))); err != nil {
-			return
-		}
-	}
+		defer n.mu.Unlock()
+		n.requests[host] = append(n.requests[host], heard)
+	}, func(r *http.Request, body string) string { return speak(host, r, body) })
 }
 
 // heard is all that reached a host.

@@ -97,6 +97,15 @@ func newStranger(t *testing.T, speak answer) *stranger {
 
 func (s *stranger) serve(c net.Conn, speak answer) {
 	defer c.Close()
+	converse(c, func(heard string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.requests = append(s.requests, heard)
+	}, speak)
+}
+
+// converse answers the requests that come over c until nothing is said.
+func converse(c net.Conn, keep func(heard string), speak answer) {
 	in := bufio.NewReader(c)
 	for {
 		r, err := http.ReadRequest(in)
@@ -107,9 +116,7 @@ func (s *stranger) serve(c net.Conn, speak answer) {
 		if err != nil {
 			return
 		}
-		s.mu.Lock()
-		s.requests = append(s.requests, line(r, string(body)))
-		s.mu.Unlock()
+		keep(line(r, string(body)))
 		said := speak(r, string(body))
 		if said == "" {
 			return

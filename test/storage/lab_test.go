@@ -34,16 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// approve is this test binary in the role of the browser, as alice.
-func approve(address string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	if _, err := devidp.Approve(ctx, http.DefaultClient, address, "alice"); err != nil {
-		fmt.Fprintln(os.Stderr, "browser:", err)
-		return 1
-	}
-	return 0
-}
+// approve is the browser, as alice.
+func approve(address string) int { return binary.Browse("approve", "alice", address) }
 
 // lab is an MCP server that can refuse the tokens it has seen, a provider, and
 // one store that all bridges share.
