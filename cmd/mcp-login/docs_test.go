@@ -87,7 +87,7 @@ func TestClientMetadataDocument(t *testing.T) {
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
 		o := options{callbackHost: host}
-		redirect, err := o.listener("", func() string { return "" }, nil)(t.Context(), "", 0)
+		redirect, err := o.listener("", func() string { return "" }, nil)(t.Context(), "", "", 0)
 		if err != nil {
 			t.Log(err) // a machine without IPv6
 			continue

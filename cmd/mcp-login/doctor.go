@@ -95,6 +95,7 @@ type examination struct {
 	issuer    string
 	provider  *oauth.ServerMetadata
 	cred      oauth.Credential
+	choice    oauth.IssuerChoice // with what is kept with the account
 }
 
 // check is one step. It has its own deadline.
@@ -147,7 +148,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 	if err := o.check(); err != nil {
 		return err
 	}
-	x := &examination{a: a, o: o}
+	x := &examination{a: a, o: o, choice: o.issuerChoice()}
 	defer x.close()
 	checks := hereChecks
 	if raw != "" {

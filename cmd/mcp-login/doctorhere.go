@@ -27,12 +27,13 @@ func (x *examination) store(ctx context.Context) finding {
 	if err != nil {
 		return failedBy(err, "choose another place with --store, or a folder with MCP_LOGIN_DIR")
 	}
+	x.account(st, entries)
 	broken, again := "", "mcp-login login URL"
 	for _, e := range entries {
 		if e.Problem != "" {
 			broken = e.Key.Server + ": " + e.Problem
 			if e.Key.Server != "" {
-				again = oauth.LoginCommand(e.Key, "")
+				again = oauth.LoginCommand(e.Key, "", acceptedBy(e))
 			}
 		}
 	}
@@ -51,6 +52,23 @@ func (x *examination) store(ctx context.Context) finding {
 		return failedBy(err, "choose another place with --store")
 	}
 	return passed("%s, %s", places[kind], counted(len(entries)))
+}
+
+// account notes what is kept with the account, of what was said about the provider.
+func (x *examination) account(st *store.Store, entries []store.Entry) {
+	if x.server == nil {
+		return
+	}
+	key := adopted(st, x.o.key(x.server))
+	if x.o.issuer == "" {
+		x.o.issuer = key.Issuer
+	}
+	x.choice = x.o.issuerChoice()
+	for _, e := range entries {
+		if e.ID == key.ID() {
+			x.choice = x.choice.KeptIn(oauth.Credential{Issuer: e.Issuer, FoundAt: e.FoundAt})
+		}
+	}
 }
 
 // places say where each kind of store keeps logins.
@@ -81,7 +99,7 @@ func (x *examination) browser(context.Context) finding {
 
 // callback binds the redirect listener and gives it back.
 func (x *examination) callback(ctx context.Context) finding {
-	redirect, err := x.o.listener("", func() string { return "" }, nil)(ctx, "", 0)
+	redirect, err := x.o.listener("", func() string { return "" }, nil)(ctx, "", "", 0)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", x.o.callbackPort)

@@ -71,18 +71,25 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	switch {
 	case err != nil:
 		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
+	case !found && x.o.issuer != "" && !x.o.issuerFromVariable:
+		x.issuer = x.o.issuer
+		return passed("none; the provider is %s, by --issuer", x.issuer)
 	case !found:
 		x.issuer = x.server.Scheme + "://" + x.server.Host
 		return passed("none; as a server of 2025-03-26 it is taken for its own provider")
 	}
 	issuers := m.Issuers(x.server)
 	x.resource, x.issuer = &m, issuers[0]
-	if pinned := x.o.issuer; pinned != "" {
-		if !slices.ContainsFunc(issuers, func(listed string) bool { return oauth.SameIssuer(listed, pinned) }) {
+	if named := x.o.issuer; named != "" {
+		listed := slices.ContainsFunc(issuers, func(one string) bool { return oauth.SameIssuer(one, named) })
+		switch x.issuer = named; {
+		case listed:
+		case x.o.issuerFromVariable:
 			x.issuer = ""
-			return failed("correct --issuer, which is compared character for character, or ask the server's operator", "the server names %s, and --issuer is %s", strings.Join(issuers, ", "), pinned)
+			return failed("if this server is to be used with that provider all the same, say so for it alone, with --issuer", "the server names %s, and MCP_LOGIN_ISSUER is %s", strings.Join(issuers, ", "), named)
+		default:
+			return passed("resource %s, provider %s, but --issuer is %s, which is used", m.Resource, strings.Join(issuers, ", "), named)
 		}
-		x.issuer = pinned
 	}
 	return passed("resource %s, provider %s%s", m.Resource, strings.Join(issuers, ", "), wanting(m.ScopesSupported))
 }
@@ -92,7 +99,7 @@ func (x *examination) providerMetadata(ctx context.Context) finding {
 	if x.issuer == "" {
 		return skipped("no provider is known")
 	}
-	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer)
+	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer, x.choice)
 	if err != nil {
 		if x.resource == nil {
 			return failed("the server's operator has to publish protected-resource metadata (RFC 9728)", "no metadata of a provider at %s: %v", x.issuer, err)
@@ -103,6 +110,9 @@ func (x *examination) providerMetadata(ctx context.Context) finding {
 	leftOut := ""
 	for _, reason := range m.LeftOut() {
 		leftOut += "; left out: " + reason.Error()
+	}
+	if m.FoundAt != "" {
+		leftOut = ", as the metadata of " + redacted(m.FoundAt) + " calls itself, which was accepted (--accept-issuer)" + leftOut
 	}
 	return passed("%s, authorization at %s%s", m.Issuer, redacted(m.AuthorizationEndpoint), leftOut)
 }
@@ -157,14 +167,14 @@ func (x *examination) login(ctx context.Context) finding {
 	if !s.given.IsZero() {
 		return passed("the token in %s is used as it is", givenTokenName)
 	}
-	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer)
+	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer, x.o.acceptIssuer)
 	x.cred, err = s.client.Credential(ctx)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
 		return skipped("none")
 	case err != nil:
 		return failedBy(err, again)
-	case x.provider != nil && x.cred.Issuer != x.provider.Issuer:
+	case x.provider != nil && !x.cred.From(*x.provider):
 		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
 	case x.cred.RefreshToken.IsZero() && !x.o.clientCredentials:
 		return passed("%s%s", validity(x.cred, time.Now()), offlineHint(x.cred))

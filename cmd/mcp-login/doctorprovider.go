@@ -16,7 +16,7 @@ import (
 // askProvider makes an authorization request that asks nobody, and throws the
 // answer away.
 func (x *examination) askProvider(ctx context.Context, clientID, resource string) finding {
-	redirect, err := x.o.listener("", func() string { return "" }, nil)(ctx, "", 0)
+	redirect, err := x.o.listener("", func() string { return "" }, nil)(ctx, "", "", 0)
 	if err != nil {
 		return skipped("see the callback port")
 	}

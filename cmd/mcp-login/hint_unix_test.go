@@ -21,7 +21,8 @@ func TestLoginCommandLeadsToTheAccount(t *testing.T) {
 		{Server: "https://example.com/mcp", Issuer: "https://login.example.com/a b", ClientID: "native;app", Scopes: []string{"read", "write:*"}, Resource: oauth.NoResource},
 		{Server: "https://example.com/mcp", ClientID: "c", Grant: oauth.GrantClientCredentials, Resource: "https://example.com/", Params: []string{"prompt=login", "x=\"`\n"}},
 	} {
-		line := oauth.LoginCommand(key, key.Issuer)
+		const accepted = "https://login.example.com/{tenantid}/v2.0"
+		line := oauth.LoginCommand(key, key.Issuer, accepted)
 		args, ok := strings.CutPrefix(line, "mcp-login login ")
 		out, err := exec.Command("/bin/sh", "-c", `printf '%s\000' `+args).Output()
 		if !ok || err != nil {
@@ -38,7 +39,7 @@ func TestLoginCommandLeadsToTheAccount(t *testing.T) {
 		if err != nil || f.NArg() != 1 {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if got := o.key(server); got.ID() != key.ID() || o.scopesSet != (key.Scopes != nil) {
+		if got := o.key(server); got.ID() != key.ID() || o.scopesSet != (key.Scopes != nil) || o.acceptIssuer != accepted {
 			t.Errorf("%s: %+v", line, got)
 		}
 		if strings.Count(line, "--issuer") > 1 {

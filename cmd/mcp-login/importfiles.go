@@ -190,7 +190,7 @@ func (l *remoteLogin) credential(key oauth.Key) (oauth.Credential, error) {
 		expiry = time.UnixMilli(int64(l.tokens.ExpiresAt)).UTC()
 	}
 	usable := l.tokens.AccessToken != "" && (expiry.IsZero() || time.Now().Before(expiry)) || l.tokens.RefreshToken != ""
-	again := "run: " + oauth.LoginCommand(key, "")
+	again := "run: " + oauth.LoginCommand(key, "", "")
 	switch {
 	case !usable:
 		return oauth.Credential{}, hint{errors.New("its token has ended and cannot be renewed"), again}

@@ -33,7 +33,7 @@ func later(err error) error {
 func (p provider) metadata(ctx context.Context, issuer string) (oauth.ServerMetadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, importTimeout)
 	defer cancel()
-	m, err := oauth.IssuerMetadata(ctx, p.client, issuer)
+	m, err := oauth.IssuerMetadata(ctx, p.client, issuer, oauth.IssuerChoice{})
 	return m, later(err)
 }
 
@@ -48,7 +48,7 @@ func (p provider) resource(ctx context.Context, server *url.URL, key oauth.Key, 
 	case err != nil:
 		return "", later(err)
 	case found && !slices.ContainsFunc(m.Issuers(server), func(listed string) bool { return oauth.SameIssuer(listed, issuer) }):
-		return "", hint{errors.New("the server trusts another provider now"), "run: " + oauth.LoginCommand(key, "")}
+		return "", hint{errors.New("the server trusts another provider now"), "run: " + oauth.LoginCommand(key, "", "")}
 	case found:
 		return m.Resource, nil
 	case covers(audience, server):

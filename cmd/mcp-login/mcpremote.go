@@ -113,7 +113,7 @@ func translateMCPRemote(args []string, getenv func(string) string) ([]string, er
 		name, value, joined := strings.Cut(word, "=")
 		f := slices.IndexFunc(mcpRemoteFlags, func(f mcpRemoteFlag) bool { return f.name() == name && (!joined || f.takesValue()) })
 		switch {
-		case word == "--issuer" && i+1 < len(args): // ours, and its value looks like the server
+		case (word == "--issuer" || word == "--accept-issuer") && i+1 < len(args): // ours, and the value looks like the server
 			i++
 			t.out = append(t.out, word+"="+args[i])
 		case f < 0 && expectPort && isPort(word):

@@ -27,8 +27,8 @@ type options struct {
 	resource, transport, store, logLevel, browser               string
 	callbackHost, callbackPath, tokenEndpoint                   string
 	successURL, clientInfo                                      string
-	scopes, issuer                                              string
-	scopesSet, timeoutSet                                       bool
+	scopes, issuer, acceptIssuer                                string
+	scopesSet, timeoutSet, issuerFromVariable                   bool
 	headers, headerFiles, params                                []string
 	timeout, patience                                           time.Duration
 	callbackPort                                                int
@@ -51,7 +51,8 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.SortFlags = false
 	f.StringVar(&o.profile, "profile", "", "account to use, when there are several on one server")
 	f.StringVar(&o.scopes, "scope", "", "scopes to ask for, separated by blanks, instead of those the server names")
-	f.StringVar(&o.issuer, "issuer", or("MCP_LOGIN_ISSUER", ""), "the only provider to sign in at, exactly as its metadata spells it")
+	f.StringVar(&o.issuer, "issuer", or("MCP_LOGIN_ISSUER", ""), "provider to sign in at, whatever the server lists: its issuer, or the address of its metadata")
+	f.StringVar(&o.acceptIssuer, "accept-issuer", "", "what the provider's metadata may call itself besides the issuer that it was found under")
 	f.StringVar(&o.clientID, "client-id", or("MCP_LOGIN_CLIENT_ID", ""), "client registered by hand at the provider")
 	f.StringVar(&o.clientSecretFile, "client-secret-file", "", "file with its secret; or set MCP_LOGIN_CLIENT_SECRET")
 	f.StringVar(&o.clientKey, "client-key", "", "file with its private key, PEM or JWK, to authenticate with signed assertions")
@@ -84,9 +85,16 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")
 }
 
-// scopeList distinguishes --scope "" (ask for none) from no flag.
+// scopeList distinguishes --scope "" (ask for none) from no flag, and an issuer that
+// was said for this server from a variable, which may have been meant for another.
 func (o *options) scopeList(f *pflag.FlagSet) {
 	o.scopesSet, o.timeoutSet = f.Changed("scope"), f.Changed("timeout")
+	o.issuerFromVariable = o.issuer != "" && !f.Changed("issuer")
+}
+
+// issuerChoice is what was said about the provider.
+func (o *options) issuerChoice() oauth.IssuerChoice {
+	return oauth.IssuerChoice{Named: o.issuer, OnlyListed: o.issuerFromVariable, Accepted: o.acceptIssuer}
 }
 
 // check refuses flags that make no sense, before anything is opened.

@@ -122,6 +122,9 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 		return nil, err
 	}
 	s := &session{server: server, key: a.keptUnder(st, o.key(server)), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
+	if o.issuer == "" {
+		o.issuer = s.key.Issuer
+	}
 	s.here = a.opensHere(o)
 	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
 	if s.verb {
@@ -146,13 +149,11 @@ func (a *app) keptUnder(st *store.Store, key oauth.Key) oauth.Key {
 	return adopted(st, key)
 }
 
-// adopted is the key under which the account is kept: --issuer that is added later
+// adopted is the key under which the account is kept. --issuer that is added later
 // finds the login of that issuer that is kept without, and leaves it there, so that
-// programs without the flag go on with it.
+// programs without the flag go on with it. A command that names no issuer finds the
+// login that is kept with one, if nobody has signed in without.
 func adopted(st *store.Store, key oauth.Key) oauth.Key {
-	if key.Issuer == "" {
-		return key
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), adoptTimeout)
 	defer cancel()
 	entries, err := st.List(ctx)
@@ -161,16 +162,23 @@ func adopted(st *store.Store, key oauth.Key) oauth.Key {
 	}
 	without := key
 	without.Issuer = ""
-	id, kept := key.ID(), key
+	kept, others := key, 0
 	for _, e := range entries {
-		switch e.ID {
-		case id:
+		other := e.Key
+		other.Issuer = ""
+		switch {
+		case other.ID() != without.ID() || e.ID == key.ID() && !e.SignedIn && key.Issuer == "":
+		case e.ID == key.ID():
 			return key
-		case without.ID():
-			if e.Issuer == key.Issuer {
-				kept = without
-			}
+		case key.Issuer == "" && e.SignedIn:
+			kept = e.Key
+			others++
+		case key.Issuer != "" && oauth.Names(key.Issuer, e.Issuer, e.FoundAt):
+			kept = e.Key
 		}
+	}
+	if others > 1 { // which of them is for the person to say
+		return key
 	}
 	return kept
 }
@@ -189,7 +197,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
 		HTTP: guard.HTTPClient(), Guard: guard,
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: s.person, Device: a.device(o),
-		Issuer: o.issuer, TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
+		IssuerChoice: o.issuerChoice(), TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {
 		cfg.Listen = o.listener(s.server.Host, s.program.String, s.log)
@@ -206,9 +214,9 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 
 // listener returns what binds the redirect listener. program is asked when that
 // happens; log may be nil.
-func (o *options) listener(server string, program func() string, log *slog.Logger) func(context.Context, string, int) (oauth.Redirect, error) {
-	return func(ctx context.Context, issuer string, port int) (oauth.Redirect, error) {
-		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Issuer: issuer, Program: program(), Success: o.successURL, Log: log}
+func (o *options) listener(server string, program func() string, log *slog.Logger) func(context.Context, string, string, int) (oauth.Redirect, error) {
+	return func(ctx context.Context, issuer, foundAt string, port int) (oauth.Redirect, error) {
+		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Issuer: issuer, FoundAt: foundAt, Program: program(), Success: o.successURL, Log: log}
 		if o.callbackPort != 0 {
 			lo.Port, lo.Exact = o.callbackPort, true
 		}

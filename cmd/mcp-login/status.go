@@ -48,16 +48,19 @@ func newStatus(a *app) *cobra.Command {
 
 // loginRow is one line of status. Times are RFC 3339 in UTC.
 type loginRow struct {
-	Server      string     `json:"server"`
-	Profile     string     `json:"profile,omitzero"`
-	Account     string     `json:"account,omitzero"`
-	Issuer      string     `json:"issuer,omitzero"`
-	Scopes      []string   `json:"scopes"`
-	Store       string     `json:"store"`
-	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
-	LastUsedAt  *time.Time `json:"last_used_at,omitzero"`
-	Refreshable bool       `json:"refreshable"`
-	NeedsLogin  bool       `json:"needs_login"`
+	Server  string `json:"server"`
+	Profile string `json:"profile,omitzero"`
+	Account string `json:"account,omitzero"`
+	Issuer  string `json:"issuer,omitzero"`
+	// IssuerFoundAt is where the metadata was found that calls itself Issuer, which
+	// somebody has accepted with --accept-issuer; "" where it is the issuer's own.
+	IssuerFoundAt string     `json:"issuer_found_at,omitzero"`
+	Scopes        []string   `json:"scopes"`
+	Store         string     `json:"store"`
+	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
+	LastUsedAt    *time.Time `json:"last_used_at,omitzero"`
+	Refreshable   bool       `json:"refreshable"`
+	NeedsLogin    bool       `json:"needs_login"`
 	// Check is what a real request has shown: works, refused, no answer; "" when
 	// none was made.
 	Check string `json:"check,omitzero"`
@@ -85,7 +88,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		return err
 	}
 	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
-	wanted, account := "", oauth.Key{}
+	wanted, account, accepted := "", oauth.Key{}, o.acceptIssuer
 	if raw != "" {
 		server, err := oauth.CanonicalServer(raw, true)
 		if err != nil {
@@ -118,16 +121,16 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	}
 	if wanted != "" && !anyUsable(report.Logins) {
 		if len(entries) == 1 { // kept with what it was signed in with
-			account = entries[0].Key
+			account, accepted = entries[0].Key, acceptedBy(entries[0])
 		}
-		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: " + oauth.LoginCommand(account, o.issuer)}
+		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: " + oauth.LoginCommand(account, o.issuer, accepted)}
 	}
 	return nil
 }
 
 func row(e store.Entry, now time.Time) loginRow {
 	r := loginRow{
-		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer,
+		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer, IssuerFoundAt: e.FoundAt,
 		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
 		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
 		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
@@ -168,6 +171,9 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 	}
 	a.term.Table([]string{"SERVER", "ACCOUNT", "ISSUER", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK"}, rows)
 	for _, r := range report.Logins {
+		if r.IssuerFoundAt != "" {
+			a.term.Note("%s: the metadata of %s calls itself %s, which was accepted for this account (--accept-issuer)", r.Server, foreign.ShortAddress(r.IssuerFoundAt), foreign.Line(r.Issuer))
+		}
 		switch {
 		case r.Pending != nil:
 			a.term.Note("%s waits for a sign-in at %s since %s: %s", r.Server, foreign.ShortAddress(r.Pending.Issuer), r.Pending.Started.Local().Format(time.TimeOnly), terminal.Address(r.Pending.URL))
@@ -201,6 +207,14 @@ func (r loginRow) used(now time.Time) string {
 		return roughly(ago) + " ago"
 	}
 	return "just now"
+}
+
+// acceptedBy is the name that was accepted for the metadata of an account.
+func acceptedBy(e store.Entry) string {
+	if e.FoundAt == "" {
+		return ""
+	}
+	return e.Issuer
 }
 
 func dash(s string) string {

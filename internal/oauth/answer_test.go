@@ -91,7 +91,8 @@ func TestR4ProvidersTextInErrors(t *testing.T) {
 		"token endpoint": answer.refusal("x", evil),
 		"callback":       callback,
 		"registration":   registrationRefused(400, answer.body, "http://127.0.0.1/", nil),
-		"issuer":         ServerMetadata{Issuer: evil}.checkIssuer("https://as.example"),
+		"issuer":         ServerMetadata{Issuer: evil}.otherName("https://as.example", &url.URL{Scheme: "https", Host: "as.example"}),
+		"other site":     ServerMetadata{Issuer: "https://as.example/x", TokenEndpoint: evil}.otherName("https://as.example", &url.URL{Scheme: "https", Host: "as.example"}),
 		"resource":       ResourceMetadata{Resource: evil}.checkFor(&url.URL{Scheme: "https", Host: "mcp.example"}),
 		"methods":        ServerMetadata{Issuer: evil, CodeChallengeMethods: []string{evil}}.checkPKCE(),
 		"own words":      tokenAnswer{status: 400, body: []byte(`{"errors":[{"message":` + string(quoted) + `}]}`)}.refusal("x", evil),
@@ -207,7 +208,7 @@ func TestAccountName(t *testing.T) {
 		"":                "",
 	}
 	for in, want := range cases {
-		if got := accountName(in, "i", "c"); got != want {
+		if got := accountName(in, provider{issuer: "i"}, "c"); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

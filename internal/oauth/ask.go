@@ -176,7 +176,7 @@ func (s AskState) denied(q Question) (before Ask, found bool) {
 }
 
 func (q Question) sameAccount(a Ask) bool {
-	return a.Identity == q.Identity && (q.Issuer == "" || a.Issuer == q.Issuer)
+	return a.Identity == q.Identity && (q.Issuer == "" || SameIssuer(a.Issuer, q.Issuer))
 }
 
 func containsAll(all, some []string) bool {

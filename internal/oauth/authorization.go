@@ -138,7 +138,7 @@ func checkAnswer(answer url.Values, meta ServerMetadata, resource string) (code 
 	}
 	_, present := answer["iss"]
 	switch iss := answer.Get("iss"); {
-	case present && iss != meta.Issuer:
+	case present && !meta.provider().isFrom(iss):
 		return "", &Error{Op: op, Err: errForeignAnswer, Hint: "the login was stopped before anything was sent; if this happens again, somebody may be interfering with it"}
 	case !present && meta.IssParameterSupported:
 		return "", &Error{Op: op, Err: errors.New("it does not say which issuer it comes from, though the provider promises to"), Hint: "this is a fault of the provider (RFC 9207)"}

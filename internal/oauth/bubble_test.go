@@ -205,7 +205,7 @@ type bubbleRedirect struct {
 	arrived chan url.Values
 }
 
-func (b *bubble) listen(context.Context, string, int) (oauth.Redirect, error) {
+func (b *bubble) listen(context.Context, string, string, int) (oauth.Redirect, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.redirect = &bubbleRedirect{arrived: make(chan url.Values, 1)}

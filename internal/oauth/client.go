@@ -98,7 +98,7 @@ type Config struct {
 	// Listen binds the redirect listener for an answer of issuer, on port if
 	// that is free and not 0, else on any. Without it nobody is asked: what
 	// needs a person fails with ErrLoginRequired.
-	Listen func(ctx context.Context, issuer string, port int) (Redirect, error)
+	Listen func(ctx context.Context, issuer, foundAt string, port int) (Redirect, error)
 	// Show gives the prompt to the person: prints it and opens a browser. It
 	// must not block.
 	Show func(ctx context.Context, p Prompt)
@@ -117,10 +117,9 @@ type Config struct {
 	Device DevicePolicy
 	// Identity is the client to be at the provider.
 	Identity Identity
-	// Issuer is the only authorization server to sign in at, compared exactly
-	// with what discovery yields; "" takes the one that the server names. It is
-	// Key.Issuer, or "" there for a login that is kept without.
-	Issuer string
+	// IssuerChoice is what the person has said about the authorization server.
+	// Named is Key.Issuer, or "" there for a login that is kept without.
+	IssuerChoice
 	// TokenEndpoint replaces discovery for GrantClientCredentials.
 	TokenEndpoint string
 	// PresentIDToken puts the ID token on requests instead of the access token,
@@ -157,7 +156,7 @@ type Client struct {
 	flight *flight
 	prompt *Prompt // what a person is asked at this moment
 
-	secretAt string // the issuer that had the client secret in a login that has ended
+	secretAt provider // the one that had the client secret in a login that has ended
 
 	busy      error // of a provider that wants to be left alone
 	busyUntil time.Time
@@ -327,7 +326,7 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 	c.mu.Lock()
 	c.cred, c.loaded = Credential{}, true
 	if r := cred.Registration; !r.Dynamic && !r.ClientSecret.IsZero() {
-		c.secretAt = r.Issuer
+		c.secretAt = r.provider()
 	}
 	c.mu.Unlock()
 	return revoked

@@ -189,8 +189,8 @@ func (k *ClientKey) assertion(clientID, audience string, supported []string, now
 
 // authenticate adds what the client proves itself with to a form, and returns
 // the user name and password for Basic, both form-encoded (RFC 6749, section
-// 2.3.1), "" where there is none.
-func (c *Client) authenticate(form url.Values, reg Registration, signing []string) (user, password string, err error) {
+// 2.3.1), "" where there is none. endpoint is where the form goes.
+func (c *Client) authenticate(form url.Values, endpoint string, reg Registration, signing []string) (user, password string, err error) {
 	switch reg.AuthMethod {
 	case authBasic:
 		return url.QueryEscape(reg.ClientID), url.QueryEscape(reg.ClientSecret.Reveal()), nil
@@ -204,7 +204,13 @@ func (c *Client) authenticate(form url.Values, reg Registration, signing []strin
 		if key == nil {
 			return "", "", &Error{Op: "authenticate the client", Err: errors.New("its private key is not given"), Hint: "add --client-key FILE"}
 		}
-		signed, err := key.assertion(reg.ClientID, reg.Issuer, signing, c.now())
+		audience := reg.Issuer
+		if reg.FoundAt != "" {
+			// An assertion for a name that is not the provider's own would be good
+			// at whoever owns the name (RFC 7523, section 3, number 3 allows both).
+			audience = endpoint
+		}
+		signed, err := key.assertion(reg.ClientID, audience, signing, c.now())
 		if err != nil {
 			return "", "", &Error{Op: "authenticate the client", Err: err, Hint: "use a key of another kind"}
 		}

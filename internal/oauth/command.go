@@ -10,14 +10,16 @@ import (
 )
 
 // LoginCommand is what a person runs to sign in to the account of key, at issuer
-// if key names none; "" is whichever the server names. It is for a shell, and does
-// not show a secret.
-func LoginCommand(key Key, issuer string) string {
+// if key names none; "" is whichever the server names. accepted is what its
+// metadata may call itself besides, or "". It is for a shell, and does not show a
+// secret.
+func LoginCommand(key Key, issuer, accepted string) string {
 	words := []string{"mcp-login login"}
 	for _, flag := range []struct{ name, value string }{
 		{"--profile", key.Profile},
 		{"--client-id", key.ClientID},
 		{"--issuer", cmp.Or(key.Issuer, issuer)},
+		{"--accept-issuer", accepted},
 	} {
 		if flag.value != "" {
 			words = append(words, flag.name, quoted(flag.value))
@@ -46,7 +48,7 @@ func LoginCommand(key Key, issuer string) string {
 }
 
 // loginCommand is LoginCommand for the account of c.
-func (c *Client) loginCommand() string { return LoginCommand(c.cfg.Key, c.cfg.Issuer) }
+func (c *Client) loginCommand() string { return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted) }
 
 // quoted is a word for a shell.
 func quoted(s string) string {

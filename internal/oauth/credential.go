@@ -64,9 +64,11 @@ func (k Key) ID() string {
 
 // Registration is a client known to one authorization server, either given by
 // the person or obtained by dynamic registration (RFC 7591). It is never
-// presented to another issuer.
+// presented to another issuer, nor to metadata that only bears its name.
 type Registration struct {
-	Issuer       string
+	Issuer string
+	// FoundAt is ServerMetadata.FoundAt of that issuer.
+	FoundAt      string
 	ClientID     string
 	ClientSecret Secret
 	// SecretExpiry is when the secret ends; zero means never
@@ -99,6 +101,9 @@ type Credential struct {
 	// Issuer is the authorization server that issued the tokens; they are
 	// refreshed and revoked nowhere else.
 	Issuer string
+	// FoundAt is ServerMetadata.FoundAt: where it is not "", a person has accepted
+	// that the metadata there calls itself Issuer, for this account.
+	FoundAt string
 	// TokenEndpoint and RevocationEndpoint of that issuer, so that a refresh
 	// needs no discovery.
 	TokenEndpoint      string

@@ -76,7 +76,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	c.noteAsked(ctx, cred)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
 	ctx, end := context.WithCancelCause(ctx)
-	local, release := c.leadToCode(ctx, meta.Issuer, device.CompleteURI, end)
+	local, release := c.leadToCode(ctx, meta, device.CompleteURI, end)
 	defer release()
 	c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
 	defer c.setPrompt(nil)
@@ -95,12 +95,12 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 // himself. It is "" where there is no listener, and with a code that is for another
 // device anyway. A second browser that opens it ends the login by end; release ends
 // it all.
-func (c *Client) leadToCode(ctx context.Context, issuer, address string, end context.CancelCauseFunc) (local string, release func()) {
+func (c *Client) leadToCode(ctx context.Context, meta ServerMetadata, address string, end context.CancelCauseFunc) (local string, release func()) {
 	release = func() { end(nil) }
 	if c.cfg.Device != DeviceAlways || c.cfg.Listen == nil || address == "" {
 		return "", release
 	}
-	redirect, err := c.cfg.Listen(ctx, issuer, 0)
+	redirect, err := c.cfg.Listen(ctx, meta.Issuer, meta.FoundAt, 0)
 	if err != nil {
 		c.log.Debug("no address of this machine leads to the code", "error", err)
 		return "", release

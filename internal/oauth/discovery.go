@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,35 +37,34 @@ type Discovery struct {
 // in the challenge, else from the well-known ones (C3, C4), else as servers of
 // 2025-03-26 have it (C10). known is the issuer of an earlier login and is
 // preferred while the resource still names it. cached is metadata that need not
-// be read again if it is the chosen issuer's. pinned is the only issuer to take,
-// "" for any, and chosen the resource that the person has chosen, "" for none.
-func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, chosen, known, pinned string, cached ServerMetadata) (Discovery, error) {
+// be read again if it is the chosen issuer's. choice is what the person has said
+// about the issuer, and chosen the resource that the person has chosen, "" for none.
+func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, chosen, known string, choice IssuerChoice, cached ServerMetadata) (Discovery, error) {
 	resource, _, err := resourceMetadata(ctx, client, server, challenge, chosen != "")
-	if err != nil {
+	if err != nil && (!choice.names() || !errors.Is(err, errNotThere) && !errors.Is(err, errNoObject)) {
 		return Discovery{}, err
 	}
 	d := Discovery{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported}
-	issuers := preferred(resource.Issuers(server), known)
-	if pinned != "" {
-		named := slices.IndexFunc(resource.Issuers(server), func(issuer string) bool { return SameIssuer(issuer, pinned) })
-		if named < 0 {
-			return Discovery{}, otherIssuer(pinned, issuers...)
-		}
-		issuers = []string{pinned}
+	if d.Resource == "" && choice.names() {
+		// The token is for this server, though it does not say its name (MCP
+		// 2025-11-25, Authorization, Resource Parameter Implementation).
+		d.Resource = server.String()
 	}
-	if len(resource.AuthorizationServers) == 0 {
-		if d.Server = cached; !SameIssuer(cached.Issuer, originOf(server)) {
-			d.Server, err = legacyServerMetadata(ctx, client, server)
-		}
-		return d, err
+	issuers, err := choice.among(resource.Issuers(server), known)
+	if err != nil {
+		return Discovery{}, err
 	}
 	var failures []error
 	for _, issuer := range issuers {
-		if issuer != "" && SameIssuer(issuer, cached.Issuer) {
+		if choice.serves(cached, issuer) {
 			d.Server = cached
 			return d, nil
 		}
-		meta, err := serverMetadata(ctx, client, issuer)
+		read := serverMetadata
+		if len(resource.AuthorizationServers) == 0 && SameIssuer(issuer, originOf(server)) {
+			read = legacyServerMetadata
+		}
+		meta, err := read(ctx, client, issuer, choice)
 		if err == nil {
 			d.Server = meta
 			return d, nil
@@ -76,24 +74,12 @@ func discover(ctx context.Context, client *http.Client, server *url.URL, challen
 	return Discovery{}, errors.Join(failures...)
 }
 
-// otherIssuer says that the server names other issuers than the person.
-func otherIssuer(pinned string, named ...string) error {
-	var shown []string
-	for _, issuer := range named {
-		shown = append(shown, foreign.ShortAddress(issuer))
-	}
-	return &Error{
-		Op: "find the authorization server", Err: fmt.Errorf("the server names %s, and --issuer is %s: %w", foreign.Line(strings.Join(shown, ", ")), foreign.ShortAddress(pinned), ErrLoginRequired),
-		Hint: "nothing was sent there; if the server has changed its provider, change --issuer, which is compared character for character",
-	}
-}
-
 // IssuerMetadata reads and checks the metadata of the authorization server with
-// this issuer (RFC 8414, OpenID Connect Discovery 1.0). An error wraps
-// ErrUnavailable where the provider could not be asked. client is of
-// NewHTTPClient.
-func IssuerMetadata(ctx context.Context, client *http.Client, issuer string) (ServerMetadata, error) {
-	return serverMetadata(ctx, client, issuer)
+// this issuer (RFC 8414, OpenID Connect Discovery 1.0), or at this address of a
+// document. An error wraps ErrUnavailable where the provider could not be asked.
+// client is of NewHTTPClient.
+func IssuerMetadata(ctx context.Context, client *http.Client, issuer string, choice IssuerChoice) (ServerMetadata, error) {
+	return serverMetadata(ctx, client, issuer, choice)
 }
 
 // PublishedResource reads and checks the protected-resource metadata of server
@@ -195,8 +181,7 @@ func resolved(server *url.URL, address string) string {
 // resourceWellKnown lists the addresses of RFC 9728 section 3.1: the path of
 // the endpoint inserted, then the root.
 func resourceWellKnown(server *url.URL) []string {
-	const wellKnown = "/.well-known/oauth-protected-resource"
-	root := url.URL{Scheme: server.Scheme, Host: server.Host, Path: wellKnown}
+	root := url.URL{Scheme: server.Scheme, Host: server.Host, Path: wellKnown + "oauth-protected-resource"}
 	path := strings.TrimSuffix(server.EscapedPath(), "/")
 	if path == "" {
 		return []string{root.String()}
@@ -234,18 +219,24 @@ func segmentPrefix(prefix, path string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// serverMetadata reads and checks the metadata of one issuer (C11 to C18).
-func serverMetadata(ctx context.Context, client *http.Client, issuer string) (ServerMetadata, error) {
+// serverMetadata reads and checks the metadata of one issuer (C11 to C18), or the
+// document at the address that a person has named.
+func serverMetadata(ctx context.Context, client *http.Client, issuer string, choice IssuerChoice) (ServerMetadata, error) {
 	op := "read metadata of the authorization server " + foreign.ShortAddress(issuer)
 	u, err := checkEndpoint("issuer", issuer)
 	if err != nil { // the address may hold a password
 		return ServerMetadata{}, fmt.Errorf("read metadata of the authorization server: %w", err)
 	}
-	if u.RawQuery != "" {
+	addresses := issuerWellKnown(u)
+	if _, isDocument := named(u); isDocument && issuer == choice.Named {
+		addresses = []string{issuer}
+	} else if u.RawQuery != "" {
 		return ServerMetadata{}, fmt.Errorf("%s: the issuer has a query (RFC 8414, section 2)", op)
 	}
-	m, err := firstServerMetadata(ctx, client, issuer, issuerWellKnown(u))
+	m, err := firstServerMetadata(ctx, client, issuer, addresses, choice)
 	switch {
+	case errors.Is(err, errNotThere) && issuer == choice.Named:
+		return ServerMetadata{}, &Error{Op: op, Err: errors.New("there is none"), Hint: "is --issuer right, and does the provider answer? It takes the address of the metadata itself as well, as in --issuer " + u.Scheme + "://" + u.Host + "/.well-known/openid-configuration"}
 	case errors.Is(err, errNotThere):
 		return ServerMetadata{}, &Error{Op: op, Err: errors.New("none of its well-known addresses has it"), Hint: "is the issuer in the MCP server's metadata right, and does the provider answer?"}
 	case err != nil:
@@ -257,10 +248,10 @@ func serverMetadata(ctx context.Context, client *http.Client, issuer string) (Se
 // firstServerMetadata returns the first document that is this issuer's and can be
 // used. The error is the first fault, where there is none; a page for people is
 // one only if nothing else is, and errNotThere that there is nothing at all.
-func firstServerMetadata(ctx context.Context, client *http.Client, issuer string, addresses []string) (ServerMetadata, error) {
+func firstServerMetadata(ctx context.Context, client *http.Client, issuer string, addresses []string, choice IssuerChoice) (ServerMetadata, error) {
 	fault := errNotThere
 	for _, address := range addresses {
-		m, err := readServer(ctx, client, address, issuer)
+		m, err := readServer(ctx, client, address, issuer, choice)
 		if err == nil {
 			return m, nil
 		}
@@ -273,7 +264,7 @@ func firstServerMetadata(ctx context.Context, client *http.Client, issuer string
 }
 
 // readServer reads and checks the document at one address.
-func readServer(ctx context.Context, client *http.Client, address, issuer string) (ServerMetadata, error) {
+func readServer(ctx context.Context, client *http.Client, address, issuer string, choice IssuerChoice) (ServerMetadata, error) {
 	doc, err := fetchMetadata(ctx, client, address, nil)
 	if err != nil {
 		return ServerMetadata{}, err
@@ -282,34 +273,10 @@ func readServer(ctx context.Context, client *http.Client, address, issuer string
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", foreign.ShortAddress(address), err)
 	}
-	return m, m.checkIssuer(issuer)
-}
-
-func (m ServerMetadata) checkIssuer(issuer string) error {
-	switch {
-	case m.leftOut["issuer"] != nil:
-		return m.leftOut["issuer"]
-	case !SameIssuer(m.Issuer, issuer):
-		return &Error{
-			Op:   "check the issuer",
-			Err:  fmt.Errorf("the document calls itself %s", foreign.ShortAddress(m.Issuer)),
-			Hint: "both must be the same, character for character (RFC 8414, section 3.3); correct the issuer in the MCP server's configuration",
-		}
+	if err := choice.identify(&m, issuer, doc.from); err != nil {
+		return m, err
 	}
-	return m.check()
-}
-
-// SameIssuer reports whether two spellings name one issuer. Only an empty path
-// and "/" are the same address (RFC 3986, section 6.2.3); the iss of a redirect
-// stays compared to the letter, with the spelling of the document (RFC 9207,
-// section 2.4).
-func SameIssuer(a, b string) bool {
-	if a == b {
-		return true
-	}
-	bare := strings.TrimSuffix(a, "/")
-	u, err := url.Parse(bare)
-	return err == nil && bare == strings.TrimSuffix(b, "/") && u.Host != "" && u.Path == "" && !strings.ContainsAny(bare, "?#")
+	return m, m.check()
 }
 
 // issuerWellKnown lists where the metadata of an issuer can be (C13, C14):
@@ -332,10 +299,14 @@ func issuerWellKnown(issuer *url.URL) []string {
 // legacyServerMetadata is for servers of 2025-03-26, which know no
 // protected-resource metadata (C10): the origin of the MCP server is the
 // issuer, and where it publishes nothing the endpoints have fixed names.
-func legacyServerMetadata(ctx context.Context, client *http.Client, server *url.URL) (ServerMetadata, error) {
+func legacyServerMetadata(ctx context.Context, client *http.Client, origin string, choice IssuerChoice) (ServerMetadata, error) {
 	const op = "find the authorization server"
-	origin := originOf(server)
-	m, err := firstServerMetadata(ctx, client, origin, issuerWellKnown(&url.URL{Scheme: server.Scheme, Host: server.Host}))
+	u, err := url.Parse(origin)
+	if err != nil {
+		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+	}
+	origin = originOf(u)
+	m, err := firstServerMetadata(ctx, client, origin, issuerWellKnown(u), choice)
 	switch {
 	case err == nil:
 		return m, nil

@@ -74,7 +74,7 @@ func (s *site) discover(t *testing.T, path, challenge string) (Discovery, error)
 		h.Set("WWW-Authenticate", strings.ReplaceAll(challenge, "$B", s.URL))
 	}
 	c, _ := BearerChallenge(h)
-	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "", "", "", ServerMetadata{})
+	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "", "", IssuerChoice{}, ServerMetadata{})
 }
 
 // C3, C4, C13, C14: which addresses are asked, in which order.
@@ -319,7 +319,7 @@ func TestC8SeveralServers(t *testing.T) {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}
 	server, _ := url.Parse(s.URL + "/mcp")
-	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, "", s.URL+"/two", "", ServerMetadata{})
+	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, "", s.URL+"/two", IssuerChoice{}, ServerMetadata{})
 	if err != nil || d.Server.Issuer != s.URL+"/two" {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}

@@ -149,7 +149,7 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s,
 		HTTP:     oauth.NewHTTPClient(server, nil),
 		Identity: oauth.Identity{Name: "test"},
-		Listen: func(ctx context.Context, _ string, port int) (oauth.Redirect, error) {
+		Listen: func(ctx context.Context, _, _ string, port int) (oauth.Redirect, error) {
 			return loopback.Listen(ctx, loopback.Options{Port: port})
 		},
 		Show: func(_ context.Context, p oauth.Prompt) {

@@ -131,10 +131,10 @@ func FuzzServerMetadata(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, err := decodeServerMetadata(body)
-		if err != nil || m.checkIssuer(issuer) != nil {
+		if err != nil || (IssuerChoice{}).identify(&m, issuer, &url.URL{Scheme: "https", Host: "as.example"}) != nil || m.check() != nil {
 			return
 		}
-		if m.Issuer != issuer || m.assumed || m.TokenEndpoint == "" {
+		if m.Issuer != issuer || m.FoundAt != "" || m.assumed || m.TokenEndpoint == "" {
 			t.Fatalf("accepted %+v", m)
 		}
 		for _, address := range []string{m.TokenEndpoint, m.AuthorizationEndpoint, m.RegistrationEndpoint, m.RevocationEndpoint, m.DeviceEndpoint, m.EndSessionEndpoint} {

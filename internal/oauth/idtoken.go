@@ -32,7 +32,7 @@ func payloadOf(token string) []byte {
 // accountName reads from an ID token whom to greet, "" when it does not say.
 // The token came straight from the token endpoint, so its signature need not
 // be checked (OpenID Connect Core, section 3.1.3.7); the name decides nothing.
-func accountName(idToken, issuer, clientID string) string {
+func accountName(idToken string, issuer provider, clientID string) string {
 	var claims struct {
 		Issuer            string         `json:"iss"`
 		Audience          jsontext.Value `json:"aud"`
@@ -42,7 +42,7 @@ func accountName(idToken, issuer, clientID string) string {
 		Name              string         `json:"name"`
 		Subject           string         `json:"sub"`
 	}
-	if decodeStrict(payloadOf(idToken), &claims) != nil || claims.Issuer != issuer || !audienceHas(claims.Audience, clientID) {
+	if decodeStrict(payloadOf(idToken), &claims) != nil || !issuer.isFrom(claims.Issuer) || !audienceHas(claims.Audience, clientID) {
 		return ""
 	}
 	for _, name := range []string{claims.Email, claims.PreferredUsername, claims.Username, claims.Name, claims.Subject} {

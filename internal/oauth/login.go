@@ -106,7 +106,7 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	}
 	// Bound before anything is registered or shown: nobody else can have the
 	// port then.
-	redirect, err := c.cfg.Listen(ctx, meta.Issuer, redirectPort(previous.Registration.RedirectURI))
+	redirect, err := c.cfg.Listen(ctx, meta.Issuer, meta.FoundAt, redirectPort(previous.Registration.RedirectURI))
 	if err != nil {
 		return Credential{}, fmt.Errorf("listen for the redirect: %w", err)
 	}
@@ -161,7 +161,7 @@ func (c *Client) discover(ctx context.Context, previous Credential, w want) (Dis
 	if age := c.now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
 		cached = ServerMetadata{}
 	}
-	found, err := discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, c.cfg.Key.Resource, previous.Issuer, c.cfg.Issuer, cached)
+	found, err := discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, c.cfg.Key.Resource, previous.provider().at(), c.cfg.KeptIn(previous), cached)
 	for _, reason := range found.Server.LeftOut() {
 		c.log.Debug("a member of the provider's metadata is left out", "reason", reason)
 	}
@@ -172,7 +172,7 @@ func (c *Client) discover(ctx context.Context, previous Credential, w want) (Dis
 func (c *Client) prepare(found Discovery, reg Registration, previous Credential, w want) Credential {
 	meta := found.Server
 	cred := Credential{
-		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer,
+		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer, FoundAt: meta.FoundAt,
 		TokenEndpoint: meta.TokenEndpoint, RevocationEndpoint: meta.RevocationEndpoint, EndSessionEndpoint: meta.EndSessionEndpoint,
 		Registration: reg, Metadata: meta, MetadataAt: c.now(),
 		Attempt: previous.Attempt,
@@ -188,14 +188,14 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		cred.Resource = c.cfg.Key.Resource
 	}
 	cred.RequestedScopes = c.scopes(found, previous, w)
-	cred.RepeatScopes = previous.RepeatScopes && previous.Issuer == meta.Issuer
+	cred.RepeatScopes = previous.RepeatScopes && previous.provider().is(meta.provider())
 	return cred
 }
 
 // scopes are those to request.
 func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 	var earlier []string
-	if w.stepUp && previous.Issuer == found.Server.Issuer {
+	if w.stepUp && previous.provider().is(found.Server.provider()) {
 		earlier = previous.RequestedScopes
 	}
 	scopes := found.Server.scopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
@@ -296,7 +296,7 @@ func (c *Client) noteAsked(ctx context.Context, cred Credential) {
 			return stored
 		}
 		return Credential{
-			Server: cred.Server, Issuer: cred.Issuer, Registration: cred.Registration,
+			Server: cred.Server, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Registration: cred.Registration,
 			Metadata: cred.Metadata, MetadataAt: cred.MetadataAt, Attempt: cred.Attempt,
 		}
 	})

@@ -57,8 +57,8 @@ func (c *Client) discoverForMachine(ctx context.Context, previous Credential, w 
 		}
 		// The endpoint stands for its issuer, which is the audience of assertions.
 		issuer := u.String()
-		if c.cfg.Issuer != "" {
-			issuer = c.cfg.Issuer
+		if c.cfg.Named != "" {
+			issuer = c.cfg.Named
 		}
 		return Discovery{Resource: c.cfg.Server.String(), Server: ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
 	}

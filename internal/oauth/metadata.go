@@ -37,6 +37,9 @@ type ServerMetadata struct {
 	TokenAuthAlgorithms   []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	IssParameterSupported bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
 	ClientIDMetadata      bool     `json:"client_id_metadata_document_supported,omitzero"`
+	// FoundAt is what the metadata was asked for under, where that is not Issuer and
+	// a person has accepted that it calls itself so; else "". No document sets it.
+	FoundAt string `json:"found_at,omitzero"`
 	// assumed marks metadata made up for a server of 2025-03-26 that
 	// publishes none: default endpoints, nothing known about it.
 	assumed bool

@@ -60,11 +60,12 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 	case id.ClientID != "":
 		return c.givenClient(meta, stored, redirectURI)
 	case id.MetadataURL != "" && meta.ClientIDMetadata:
-		return Registration{Issuer: meta.Issuer, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
-	case stored.usableAt(meta.Issuer, redirectURI, c.now()):
+		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
+	case stored.usableAt(meta.provider(), redirectURI, c.now()):
 		return stored, nil
 	case meta.RegistrationEndpoint != "":
-		return c.registerDynamically(ctx, meta, redirectURI)
+		reg, err := c.registerDynamically(ctx, meta, redirectURI)
+		return reg, meta.nothingPublished(err)
 	}
 	where := "with the redirect URI " + withoutPort(redirectURI) + " (any port) or " + redirectURI
 	if redirectURI == "" {
@@ -77,6 +78,16 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 	}
 }
 
+// nothingPublished is a failure at an endpoint of which only the name was assumed:
+// the way past it is to name the provider.
+func (m ServerMetadata) nothingPublished(err error) error {
+	var refused *Error
+	if m.assumed && errors.As(err, &refused) && !errors.Is(err, ErrUnavailable) {
+		refused.Hint = "the server publishes nothing about its provider; name it, as in --issuer https://login.example.com, or " + refused.Hint
+	}
+	return err
+}
+
 // givenClient is the client that the person registered. Its secret may have
 // been given with an earlier login and be in the store since. It belongs to the
 // issuer of that login: when the server names another one, nothing of it is
@@ -84,21 +95,21 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
 	id := c.cfg.Identity
 	if stored.ClientID == id.ClientID && !stored.Dynamic {
-		if stored.Issuer != meta.Issuer {
+		if !stored.provider().is(meta.provider()) {
 			return Registration{}, &Error{
 				Op:   "register client",
-				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", foreign.Line(id.ClientID), foreign.ShortAddress(stored.Issuer), foreign.ShortAddress(meta.Issuer)),
-				Hint: "if that is right, register a client at the new provider" + pinHint(", and name it: ", meta.Issuer) + "; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
+				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", foreign.Line(id.ClientID), stored.provider(), meta.provider()),
+				Hint: "if that is right, register a client at the new provider" + pinHint(", and name it: ", meta.provider().at()) + "; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
 			}
 		}
 		if id.ClientSecret.IsZero() {
 			id.ClientSecret = stored.ClientSecret
 		}
 	}
-	r := Registration{Issuer: meta.Issuer, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
+	r := Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
 	r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
 	learned := stored.AuthMethod == authBasicPlain || stored.AuthMethod == authPost
-	if r.AuthMethod == authBasic && learned && stored.ClientID == id.ClientID && stored.Issuer == meta.Issuer {
+	if r.AuthMethod == authBasic && learned && stored.ClientID == id.ClientID && stored.provider().is(meta.provider()) {
 		r.AuthMethod = stored.AuthMethod
 	}
 	switch {
@@ -107,7 +118,7 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 	case r.AuthMethod == authNone: // it has a secret that this provider does not get
 		r.ClientSecret = Secret{}
 	case stored.ClientID != id.ClientID || stored.Dynamic || stored.ClientSecret.IsZero():
-		return r, c.maySendSecret(meta.Issuer)
+		return r, c.maySendSecret(meta)
 	}
 	return r, nil
 }
@@ -115,23 +126,32 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 // maySendSecret judges the first contact of a client secret with an issuer. The
 // server names it, and whoever runs the server would get the secret by naming one
 // of its own: so the person names it as well, or it is of the server's own site,
-// which had the secret given to it, or of this machine.
-func (c *Client) maySendSecret(issuer string) error {
-	u, err := url.Parse(issuer)
+// which had the secret given to it, or of this machine. A name that was accepted
+// names nobody: there, everything that the secret is sent because of must be near.
+func (c *Client) maySendSecret(meta ServerMetadata) error {
+	p := meta.provider()
 	c.mu.Lock()
 	before := c.secretAt
 	c.mu.Unlock()
+	near := c.near(p.issuer)
+	if p.foundAt != "" {
+		near = near && c.near(p.foundAt) && c.near(meta.TokenEndpoint)
+	}
 	switch {
-	case issuer == c.cfg.Issuer, issuer == before, c.cfg.TokenEndpoint != "" && c.cfg.Key.Grant == GrantClientCredentials:
-		return nil
-	case err == nil && (origin.Loopback(u.Hostname()) || origin.SameSite(u, c.cfg.Server)):
+	case near, c.cfg.Named != "" && Names(c.cfg.Named, p.issuer, p.foundAt), p.is(before), c.cfg.TokenEndpoint != "" && c.cfg.Key.Grant == GrantClientCredentials:
 		return nil
 	}
 	return &Error{
 		Op:   "send the client secret",
-		Err:  fmt.Errorf("only the server %s names the provider %s, and it has not had the secret before: %w", c.cfg.Server.Host, foreign.ShortAddress(issuer), ErrLoginRequired),
-		Hint: "if this is the provider where the client is registered" + pinHint(", add: ", issuer),
+		Err:  fmt.Errorf("only the server %s names the provider %s, and it has not had the secret before: %w", c.cfg.Server.Host, p, ErrLoginRequired),
+		Hint: "if this is the provider where the client is registered" + pinHint(", add: ", p.at()),
 	}
+}
+
+// near reports whether an address is of the server's own site, or of this machine.
+func (c *Client) near(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (origin.Loopback(u.Hostname()) || origin.SameSite(u, c.cfg.Server))
 }
 
 // pinHint is the flag that names an issuer. One that needs quoting is described:
@@ -147,12 +167,12 @@ func pinHint(add, issuer string) string {
 // never at another issuer (C40), not with an ended secret (C29), and only with
 // the redirect URI it was made for, port included, because many servers compare
 // the whole string (C26).
-func (r Registration) usableAt(issuer, redirectURI string, now time.Time) bool {
+func (r Registration) usableAt(issuer provider, redirectURI string, now time.Time) bool {
 	fits := r.RedirectURI == redirectURI
 	if redirectURI == "" {
 		fits = r.DeviceGrant
 	}
-	return r.Dynamic && r.ClientID != "" && r.Issuer == issuer && fits &&
+	return r.Dynamic && r.ClientID != "" && r.provider().is(issuer) && fits &&
 		(r.SecretExpiry.IsZero() || now.Before(r.SecretExpiry))
 }
 
@@ -240,7 +260,7 @@ func registered(meta ServerMetadata, answer []byte) (Registration, error) {
 		ClientID: o.text("client_id"), ClientSecret: o.text("client_secret"), SecretExpiry: o.members["client_secret_expires_at"],
 		AuthMethod: o.text("token_endpoint_auth_method"), ManageURI: o.endpoint("registration_client_uri"), ManageToken: o.text("registration_access_token"),
 	}
-	reg := Registration{Issuer: meta.Issuer, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret), Dynamic: true}
+	reg := Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret), Dynamic: true}
 	if reg.ClientID == "" {
 		return Registration{}, errors.New("the answer holds no client_id")
 	}

@@ -220,9 +220,9 @@ func TestRow7PortTaken(t *testing.T) {
 	bound := false
 	_, again := l.client(s, func(c *oauth.Config) {
 		listen, show := c.Listen, c.Show
-		c.Listen = func(ctx context.Context, issuer string, port int) (oauth.Redirect, error) {
+		c.Listen = func(ctx context.Context, issuer, _ string, port int) (oauth.Redirect, error) {
 			bound = true
-			return listen(ctx, issuer, port)
+			return listen(ctx, issuer, "", port)
 		}
 		c.Show = func(ctx context.Context, p oauth.Prompt) {
 			u, _ := url.Parse(p.URL)

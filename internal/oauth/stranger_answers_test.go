@@ -102,7 +102,7 @@ func TestSecondLookOauthAnswersOnTheWire(t *testing.T) {
 			server, _ := url.Parse(mcp.URL + "/mcp")
 			c := oauth.New(oauth.Config{
 				Server: server, Key: oauth.Key{Server: server.String()}, Store: (&lab{t: t}).store(""), HTTP: oauth.NewHTTPClient(server, nil), LoginTimeout: time.Minute,
-				Listen: func(context.Context, string, int) (oauth.Redirect, error) {
+				Listen: func(context.Context, string, string, int) (oauth.Redirect, error) {
 					t.Error("somebody is asked")
 					return nil, io.EOF
 				},

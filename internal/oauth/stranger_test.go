@@ -188,9 +188,9 @@ func TestSecondLookOauthSecretAtFirstContact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := New(Config{Server: server, HTTP: http.DefaultClient, Issuer: tc.pinned})
+		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: IssuerChoice{Named: tc.pinned}})
 		var refused *Error
-		if err := c.maySendSecret(tc.issuer); (err == nil) != tc.want {
+		if err := c.maySendSecret(ServerMetadata{Issuer: tc.issuer}); (err == nil) != tc.want {
 			t.Errorf("%+v: %v", tc, err)
 		} else if err != nil && (strings.Contains(err.Error(), "\n") || !errors.As(err, &refused) || !strings.Contains(refused.Hint, "--issuer")) {
 			t.Errorf("%+v: %v", tc, err)

@@ -38,7 +38,7 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 	}
 	if checkToken(t.IDToken, "") == nil { // it may have to stand in a header as well
 		cred.IDToken = NewSecret(t.IDToken)
-		if name := accountName(t.IDToken, cred.Issuer, cred.Registration.ClientID); name != "" {
+		if name := accountName(t.IDToken, cred.provider(), cred.Registration.ClientID); name != "" {
 			cred.Account = name
 		}
 	}
@@ -246,7 +246,7 @@ func neverSent(err error) bool {
 // postForm sends a form with the authentication of the credential's client. It ends
 // after tokenTimeout at the latest.
 func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential, form url.Values) (tokenAnswer, error) {
-	user, password, err := c.authenticate(form, cred.Registration, cred.Metadata.TokenAuthAlgorithms)
+	user, password, err := c.authenticate(form, endpoint, cred.Registration, cred.Metadata.TokenAuthAlgorithms)
 	if err != nil {
 		return tokenAnswer{}, err
 	}

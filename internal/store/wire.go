@@ -49,6 +49,7 @@ type wireAttempt struct {
 
 type wireRegistration struct {
 	Issuer       string    `json:"issuer,omitzero"`
+	FoundAt      string    `json:"issuer_found_at,omitzero"`
 	ClientID     string    `json:"client_id,omitzero"`
 	ClientSecret string    `json:"client_secret,omitzero"`
 	SecretExpiry time.Time `json:"client_secret_expires_at,omitzero"`
@@ -64,6 +65,7 @@ type wireCredential struct {
 	Server             string               `json:"server,omitzero"`
 	Resource           string               `json:"resource,omitzero"`
 	Issuer             string               `json:"issuer,omitzero"`
+	FoundAt            string               `json:"issuer_found_at,omitzero"`
 	TokenEndpoint      string               `json:"token_endpoint,omitzero"`
 	RevocationEndpoint string               `json:"revocation_endpoint,omitzero"`
 	EndSessionEndpoint string               `json:"end_session_endpoint,omitzero"`
@@ -92,11 +94,11 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 		Format: recordFormat,
 		Key:    wireKey(key),
 		Credential: wireCredential{
-			Server: cred.Server, Resource: cred.Resource, Issuer: cred.Issuer,
+			Server: cred.Server, Resource: cred.Resource, Issuer: cred.Issuer, FoundAt: cred.FoundAt,
 			TokenEndpoint: cred.TokenEndpoint, RevocationEndpoint: cred.RevocationEndpoint, EndSessionEndpoint: cred.EndSessionEndpoint,
 			Metadata: cred.Metadata, MetadataAt: utc(cred.MetadataAt), Attempt: wireAttempt(cred.Attempt),
 			Registration: wireRegistration{
-				Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: r.ClientSecret.Reveal(), SecretExpiry: utc(r.SecretExpiry),
+				Issuer: r.Issuer, FoundAt: r.FoundAt, ClientID: r.ClientID, ClientSecret: r.ClientSecret.Reveal(), SecretExpiry: utc(r.SecretExpiry),
 				RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
 				ManageURI: r.ManageURI, ManageToken: r.ManageToken.Reveal(),
 			},
@@ -142,11 +144,11 @@ func decodeRecord(b []byte, id string) (*record, error) {
 func (rec *record) credential() oauth.Credential {
 	c, r := rec.Credential, rec.Credential.Registration
 	return oauth.Credential{
-		Server: c.Server, Resource: c.Resource, Issuer: c.Issuer,
+		Server: c.Server, Resource: c.Resource, Issuer: c.Issuer, FoundAt: c.FoundAt,
 		TokenEndpoint: c.TokenEndpoint, RevocationEndpoint: c.RevocationEndpoint, EndSessionEndpoint: c.EndSessionEndpoint,
 		Metadata: c.Metadata, MetadataAt: c.MetadataAt, Attempt: oauth.Attempt(c.Attempt),
 		Registration: oauth.Registration{
-			Issuer: r.Issuer, ClientID: r.ClientID, ClientSecret: oauth.NewSecret(r.ClientSecret), SecretExpiry: r.SecretExpiry,
+			Issuer: r.Issuer, FoundAt: r.FoundAt, ClientID: r.ClientID, ClientSecret: oauth.NewSecret(r.ClientSecret), SecretExpiry: r.SecretExpiry,
 			RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
 			ManageURI: r.ManageURI, ManageToken: oauth.NewSecret(r.ManageToken),
 		},

@@ -5,17 +5,6 @@ import "strings"
 // missing are the cases that fail today, by what is not built yet. It can only
 // shrink: a case in it that passes is an error.
 var missing = map[string]string{
-	"--accept-issuer, and one issuer with and without a slash": `
-		attack/known-issuer-accepted attack/same-origin discovery/another-host discovery/another-host-2025-03-26 discovery/another-site
-		discovery/document-of-another discovery/slash-behind-path discovery/template discovery/tenant-path provider/atlassian-authv2 provider/atlassian-v1
-		provider/context7 provider/entra-common provider/entra-v1 provider/salesforce provider/slack
-	`,
-	"--issuer, and the rule for shared secrets": `
-		discovery/nothing-published discovery/nothing-published-document discovery/nothing-published-rfc8414 discovery/wrong-provider-published
-	`,
-	"silent PKCE metadata goes on with a warning; listed methods without S256 stay refused": `
-		provider/aws
-	`,
 	"members of the registration that a person chooses; one attempt": `
 		provider/figma registration/client-uri registration/member-auth-method registration/member-redirect-uris registration/members
 		registration/name-on-list registration/name-on-list-401 registration/name-on-list-as-mcp-remote registration/name-on-list-rfc
@@ -23,6 +12,7 @@ var missing = map[string]string{
 	`,
 	"dead registrations are renewed": `
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
+		provider/aws
 	`,
 	"offline_access once more without it; prompt left out; nonce": `
 		token/offline-access-refused token/offline-access-refused-request

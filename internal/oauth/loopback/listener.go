@@ -49,6 +49,9 @@ type Options struct {
 	// Issuer is the authorization server whose answer is awaited, "" leaves it
 	// out of the page.
 	Issuer string
+	// FoundAt is where the metadata was found that calls itself Issuer, which a
+	// person has accepted; "" where it is the issuer's own.
+	FoundAt string
 	// Program is the name of the client program that the login is for, as far
 	// as it is known; "" leaves it out.
 	Program string

@@ -28,6 +28,7 @@ var pageCSS string
 type page struct {
 	server  string
 	issuer  string
+	foundAt string
 	program string
 	success string // an address instead of the good page, "" for none
 	csp     string
@@ -38,6 +39,7 @@ func newPage(o Options) page {
 	return page{
 		server:  shown(o.Server),
 		issuer:  shown(o.Issuer),
+		foundAt: shown(o.FoundAt),
 		program: shown(o.Program),
 		success: o.Success,
 		csp:     "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -88,7 +90,7 @@ func (p page) show(w http.ResponseWriter, r *http.Request, o outcome) {
 		return
 	}
 	words := choose(r.Header.Get("Accept-Language"))
-	m := message{words: words, details: []detail{{words.account, shown(o.account)}, {words.server, p.server}, {words.issuer, p.issuer}, {words.program, p.program}}}
+	m := message{words: words, details: []detail{{words.account, shown(o.account)}, {words.server, p.server}, {words.issuer, p.issuer}, {words.foundAt, p.foundAt}, {words.program, p.program}}}
 	if o.err == nil {
 		m.good, m.title, m.text = true, words.signedIn, words.back
 		if p.program != "" {

@@ -59,7 +59,7 @@ type advice struct{ what, next string }
 type words struct {
 	tag string // of the lang attribute (BCP 47)
 
-	account, server, issuer, program, code string // what stands beside the values
+	account, server, issuer, foundAt, program, code string // what stands beside the values
 
 	signedIn, back, backTo string
 	failed                 string
@@ -75,7 +75,7 @@ type words struct {
 var languages = [...]*words{&english, &german, &french, &spanish, &japanese, &chinese}
 
 var english = words{
-	tag: "en", account: "Account", server: "Server", issuer: "Provider", program: "Program", code: "Error code",
+	tag: "en", account: "Account", server: "Server", issuer: "Provider", foundAt: "Accepted, found at", program: "Program", code: "Error code",
 	signedIn: "Signed in",
 	back:     "You can close this tab and go back to your program.",
 	backTo:   "You can close this tab and go back to {program}.",
@@ -104,7 +104,7 @@ var english = words{
 }
 
 var german = words{
-	tag: "de", account: "Konto", server: "Server", issuer: "Anbieter", program: "Programm", code: "Fehlercode",
+	tag: "de", account: "Konto", server: "Server", issuer: "Anbieter", foundAt: "Akzeptiert, gefunden bei", program: "Programm", code: "Fehlercode",
 	signedIn: "Angemeldet",
 	back:     "Sie können diesen Tab schließen und zu Ihrem Programm zurückkehren.",
 	backTo:   "Sie können diesen Tab schließen und zu {program} zurückkehren.",
@@ -133,7 +133,7 @@ var german = words{
 }
 
 var french = words{
-	tag: "fr", account: "Compte", server: "Serveur", issuer: "Fournisseur", program: "Programme", code: "Code d’erreur",
+	tag: "fr", account: "Compte", server: "Serveur", issuer: "Fournisseur", foundAt: "Accepté, trouvé à", program: "Programme", code: "Code d’erreur",
 	signedIn: "Connexion réussie",
 	back:     "Vous pouvez fermer cet onglet et revenir à votre programme.",
 	backTo:   "Vous pouvez fermer cet onglet et revenir à {program}.",
@@ -162,7 +162,7 @@ var french = words{
 }
 
 var spanish = words{
-	tag: "es", account: "Cuenta", server: "Servidor", issuer: "Proveedor", program: "Programa", code: "Código de error",
+	tag: "es", account: "Cuenta", server: "Servidor", issuer: "Proveedor", foundAt: "Aceptado, hallado en", program: "Programa", code: "Código de error",
 	signedIn: "Sesión iniciada",
 	back:     "Puede cerrar esta pestaña y volver a su programa.",
 	backTo:   "Puede cerrar esta pestaña y volver a {program}.",
@@ -191,7 +191,7 @@ var spanish = words{
 }
 
 var japanese = words{
-	tag: "ja", account: "アカウント", server: "サーバー", issuer: "プロバイダー", program: "プログラム", code: "エラーコード",
+	tag: "ja", account: "アカウント", server: "サーバー", issuer: "プロバイダー", foundAt: "承認済み、取得元", program: "プログラム", code: "エラーコード",
 	signedIn: "サインインしました",
 	back:     "このタブを閉じて、元のプログラムに戻ってください。",
 	backTo:   "このタブを閉じて、{program} に戻ってください。",
@@ -220,7 +220,7 @@ var japanese = words{
 }
 
 var chinese = words{
-	tag: "zh-Hans", account: "账号", server: "服务器", issuer: "提供方", program: "程序", code: "错误代码",
+	tag: "zh-Hans", account: "账号", server: "服务器", issuer: "提供方", foundAt: "已接受，来源", program: "程序", code: "错误代码",
 	signedIn: "已登录",
 	back:     "您可以关闭此标签页，返回您的程序。",
 	backTo:   "您可以关闭此标签页，返回 {program}。",
