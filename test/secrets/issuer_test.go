@@ -98,17 +98,22 @@ func TestA5SecretAtFirstContact(t *testing.T) {
 	})
 }
 
-// --issuer is the only provider: another one that the server names is refused with
-// both names, and gets no request.
+// --issuer is the only provider: another one that the server names gets no request.
+// The variable, which other servers see as well, does not lead to its provider where
+// the server does not name it: that is refused with both names, and nobody is asked.
 func TestA5IssuerIsPinned(t *testing.T) {
 	n := newInternet(t, pretender("login.evil.example"))
-	p := newProgram(t, n.env...)
-	_, stderr, code := p.run("login", "https://mcp.victim.example/mcp", "--issuer=https://login.honest.example", "--no-browser", "--timeout=4s")
-	if code != 4 || !strings.Contains(stderr, "https://login.evil.example") || !strings.Contains(stderr, "https://login.honest.example") {
+	args := []string{"login", "https://mcp.victim.example/mcp", "--device", "--timeout=20s"}
+	_, stderr, code := newProgram(t, append(n.env, "MCP_LOGIN_ISSUER=https://login.honest.example")...).run(args...)
+	if code != 4 || !strings.Contains(stderr, "https://login.evil.example") || !strings.Contains(stderr, "--issuer https://login.honest.example") {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 	if heard := n.heard("login.evil.example") + n.heard("login.honest.example"); heard != "" {
 		t.Errorf("somebody heard %s", heard)
+	}
+	_, stderr, code = newProgram(t, n.env...).run(append(args, "--issuer=https://login.honest.example")...)
+	if code != 0 || !strings.Contains(stderr, "at https://login.honest.example, open") || n.heard("login.evil.example") != "" {
+		t.Errorf("exit %d: %s, and another provider heard %s", code, stderr, n.heard("login.evil.example"))
 	}
 }
 
@@ -143,7 +148,8 @@ func TestA6ClientOfAnAttempt(t *testing.T) {
 }
 
 // The secret of a login goes on to the issuer that had it, also when the login is
-// made again; another issuer later gets neither the secret nor the client id.
+// made again and the issuer not named again; another issuer later gets neither the
+// secret nor the client id, whether the first one was named or not.
 func TestA6ClientStaysWithItsIssuer(t *testing.T) {
 	const server = "https://mcp.victim.example/mcp"
 	named := "login.honest.example"
@@ -155,6 +161,15 @@ func TestA6ClientStaysWithItsIssuer(t *testing.T) {
 	}
 	if _, stderr, code := p.run(append(args, "--issuer=https://login.honest.example", "--again")...); code != 0 {
 		t.Fatalf("again: exit %d: %s", code, stderr)
+	}
+	named = "login.evil.example"
+	if _, stderr, code := p.run(append(args, "--again")...); code != 0 || !strings.Contains(stderr, "at https://login.honest.example, open") {
+		t.Errorf("not named again: exit %d: %s", code, stderr)
+	}
+	args = append(args, "--profile=other")
+	named = "login.victim.example"
+	if _, stderr, code := p.run(args...); code != 0 {
+		t.Fatalf("the server's own site: exit %d: %s", code, stderr)
 	}
 	named = "login.evil.example"
 	_, stderr, code := p.run(append(args, "--again")...)
