@@ -36,9 +36,11 @@ type app struct {
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	given := args
 	args, err := a.native(args)
 	if err != nil {
 		a.term.Error(usageError{err})
+		a.unstarted(ctx, given, exitUsage, err)
 		return exitUsage
 	}
 	a.args = args
@@ -68,6 +70,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err != nil {
 		a.term.Error(err)
 		a.reportJSON(cmd, err, code)
+		a.unstarted(ctx, args, code, err)
 	}
 	return code
 }
@@ -75,10 +78,15 @@ func (a *app) run(ctx context.Context, args []string) int {
 // native turns the command line of a bridge into our own words: one of
 // mcp-remote's works as well. A verb stands first, and is left alone.
 func (a *app) native(args []string) ([]string, error) {
-	if len(args) == 0 || !strings.HasPrefix(args[0], "-") && !strings.Contains(args[0], "://") {
+	if !mayBeMCPRemote(args) {
 		return args, nil
 	}
 	return translateMCPRemote(args, a.getenv)
+}
+
+// mayBeMCPRemote reports whether a command line begins with a flag or a URL.
+func mayBeMCPRemote(args []string) bool {
+	return len(args) > 0 && (strings.HasPrefix(args[0], "-") || strings.Contains(args[0], "://"))
 }
 
 // Exit codes, documented in docs/exit-codes.md.

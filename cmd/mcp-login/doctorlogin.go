@@ -66,7 +66,7 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	case !x.needsLogin():
 		return skipped("no sign-in is needed")
 	}
-	x.client = oauth.NewGuard(x.server, http.ProxyFromEnvironment, x.o.wire.trust.roots(), x.o.issuer, x.o.tokenEndpoint).HTTPClient()
+	x.client = x.o.guard(x.server).HTTPClient()
 	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.noResource || x.o.resource != "")
 	switch {
 	case err != nil:
@@ -135,6 +135,9 @@ func (x *examination) registration(context.Context) finding {
 
 // redirectURI is what a person has to enter at the provider.
 func (x *examination) redirectURI() string {
+	if x.o.pasted() {
+		return x.o.redirectURI
+	}
 	host := x.o.callbackHost
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -167,7 +170,7 @@ func (x *examination) login(ctx context.Context) finding {
 	if !s.given.IsZero() {
 		return passed("the token in %s is used as it is", givenTokenName)
 	}
-	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer, x.o.acceptIssuer)
+	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...)
 	x.cred, err = s.client.Credential(ctx)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():

@@ -88,7 +88,7 @@ func (x *examination) connect(ctx context.Context) finding {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	c := &contact{transport: x.o.wire.transport()}
+	c := &contact{transport: x.o.wire.transport(x.o.agent())}
 	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return unconnected(err)
@@ -188,7 +188,7 @@ func (x *examination) live(ctx context.Context) finding {
 	case x.session == nil:
 		return skipped("see the store")
 	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.given.IsZero():
-		return skipped("nobody is signed in; run: %s", oauth.LoginCommand(x.session.key, x.o.issuer, x.o.acceptIssuer))
+		return skipped("nobody is signed in; run: %s", oauth.LoginCommand(x.session.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...))
 	}
 	link := x.session.link()
 	defer func() {
@@ -199,7 +199,7 @@ func (x *examination) live(ctx context.Context) finding {
 	answer, err := link.Call(ctx, []byte(probeRequest))
 	switch {
 	case errors.Is(err, oauth.ErrLoginRequired):
-		return failed("run: "+oauth.LoginCommand(x.session.key, x.o.issuer, x.o.acceptIssuer), "the kept login no longer works")
+		return failed("run: "+oauth.LoginCommand(x.session.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...), "the kept login no longer works")
 	case err != nil:
 		return failedBy(err, "run with --log-level debug to see each step")
 	case answer.Error != nil:

@@ -25,7 +25,7 @@ func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Pro
 		for {
 			p, ok, err := s.store.Pending(ctx, s.key)
 			if err == nil && ok && p.URL != "" {
-				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Mark, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Deadline: p.Deadline}
+				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Mark, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Deadline: p.Deadline}
 				report(prompt)
 				if !s.started.Load() {
 					a.present(ctx, o, s, prompt)
@@ -92,7 +92,7 @@ func (a *app) lines() <-chan string {
 	return a.pasted
 }
 
-var errNotTheAnswer = errors.New("that is not the address that the browser ended at after the sign-in; copy all of it, from http:// on")
+var errNotTheAnswer = errors.New("that is not the address that the browser ended at after the sign-in; copy all of it, from http on")
 
 // deliverPasted sends the query of a pasted address to the listener, with the mark
 // of the browser: what a person pastes here is his own.
@@ -115,7 +115,10 @@ func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 	if p.Mark != "" {
 		req.Header.Set("Cookie", p.Mark)
 	}
-	direct := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
+	direct := &http.Client{
+		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // where a browser goes on
+	}
 	resp, err := direct.Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return errors.New("the sign-in does not wait any more")

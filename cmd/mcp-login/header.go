@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// header parses the headers of flags and files. Values may name variables, so that secrets
-// need not stand in a configuration file; CR and LF are refused, they would
+// header returns the headers of flags and files, and our own User-Agent unless they
+// have one, which then is for the server alone. Values may name variables, so that
+// secrets need not stand in a configuration file; CR and LF are refused, they would
 // start another header.
 func (o *options) header(getenv func(string) string) (http.Header, error) {
 	h := http.Header{}
@@ -17,16 +18,37 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 		return nil, err
 	}
 	for _, line := range lines {
-		name, value, ok := strings.Cut(line, ":")
-		name = strings.TrimSpace(name)
-		value = strings.TrimSpace(expand(value, getenv))
-		if !ok || !headerName(name) || !headerValue(value) {
+		name, value, ok := headerParts(line)
+		if ok {
+			if value, err = expand(value, getenv); err != nil {
+				return nil, usageError{fmt.Errorf("header %s: %w", name, err)}
+			}
+			value = strings.TrimSpace(value)
+		}
+		if !ok || !headerValue(value) {
 			// It may be a secret in the wrong form: none of it is shown.
 			return nil, usageError{hint{errors.New("a --header is not of the form 'Name: value'"), "write it as --header 'X-Api-Key: ${MY_KEY}'"}}
 		}
+		if strings.EqualFold(name, "Authorization") && (strings.EqualFold(value, "Bearer") || strings.EqualFold(value, "Basic")) {
+			return nil, usageError{hint{fmt.Errorf("header %s: nothing stands behind %s", name, value), "the client has put an empty variable there; set it, or leave the header out to sign in"}}
+		}
 		h.Add(name, value)
 	}
+	if h.Get("User-Agent") == "" {
+		h.Set("User-Agent", o.agent())
+	}
 	return h, nil
+}
+
+// headerParts splits a line behind its name, which holds neither a colon nor an
+// equals sign: people write either.
+func headerParts(line string) (name, value string, ok bool) {
+	end := strings.IndexAny(line, ":=")
+	if end < 0 {
+		return "", "", false
+	}
+	name, value = strings.TrimSpace(line[:end]), strings.TrimSpace(line[end+1:])
+	return name, value, headerName(name)
 }
 
 // headerLines are those of the files, which a client's configuration need not
@@ -47,23 +69,43 @@ func (o *options) headerLines() ([]string, error) {
 	return append(lines, o.headers...), nil
 }
 
-// expand replaces ${NAME}; a plain $ stays, it is common in keys.
-func expand(s string, getenv func(string) string) string {
+// expand replaces ${NAME} and ${env:NAME}; a plain $ stays, it is common in keys,
+// and so does ${}. A variable that is not set, or empty, is an error: what is left
+// without it, such as "Bearer ", says something else than the person meant.
+func expand(s string, getenv func(string) string) (string, error) {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(s, "${")
 		b.WriteString(before)
 		if !found {
-			return b.String()
+			return b.String(), nil
 		}
 		name, after, closed := strings.Cut(rest, "}")
-		if !closed {
+		switch value := getenv(strings.TrimPrefix(name, "env:")); {
+		case !closed:
 			b.WriteString("${" + rest)
-			return b.String()
+			return b.String(), nil
+		case name == "":
+			b.WriteString("${}")
+		case strings.TrimSpace(value) == "":
+			return "", unset(strings.TrimPrefix(name, "env:"))
+		default:
+			b.WriteString(value)
 		}
-		b.WriteString(getenv(name))
 		s = after
 	}
+}
+
+// unset says that a variable is missing. What does not look like the name of one
+// may be a secret in the wrong form, and is not shown.
+func unset(name string) error {
+	foreigner := func(r rune) bool {
+		return r != '_' && r != '-' && r != '.' && r != ':' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	if len(name) > 64 || strings.ContainsFunc(name, foreigner) {
+		name = "in ${…}"
+	}
+	return hint{fmt.Errorf("the variable %s is not set", name), "set it where this program is started: in the environment, or in \"env\" of the client's entry"}
 }
 
 // headerName reports whether s is a token (RFC 9110, section 5.6.2).

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -180,7 +179,7 @@ func (i *importer) credential(ctx context.Context, server *url.URL, key oauth.Ke
 	if err != nil {
 		return cred, err
 	}
-	p := provider{client: oauth.NewHTTPClient(server, http.ProxyFromEnvironment)}
+	p := provider{client: (&options{userAgent: i.getenv(userAgentName)}).guard(server).HTTPClient()}
 	defer p.client.CloseIdleConnections()
 	meta, err := p.metadata(ctx, cred.Issuer)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // ofKept returns the options of one of several kept logins.
 func (o options) ofKept(key oauth.Key) options {
 	k := options{
-		store: o.store, logLevel: o.logLevel, browser: o.browser, noBrowser: o.noBrowser, transport: "auto",
+		store: o.store, logLevel: o.logLevel, userAgent: o.userAgent, browser: o.browser, noBrowser: o.noBrowser, transport: "auto",
 		callbackHost: o.callbackHost, callbackPath: o.callbackPath, timeout: o.timeout,
 		wire: wireOptions{
 			connectTimeout: o.wire.connectTimeout, headersTimeout: o.wire.headersTimeout, bodyTimeout: o.wire.bodyTimeout,
@@ -61,7 +61,7 @@ func (o *options) account(key oauth.Key) {
 
 // forAll are the flags that ofKept copies, and those of the verbs themselves.
 var forAll = []string{
-	"store", "log-level", "browser-command", "no-browser", "allow-http", "connect-timeout", "headers-timeout", "body-timeout", "max-message", "ipv4", "no-cookies", "ca-file",
+	"store", "log-level", "user-agent", "browser-command", "no-browser", "allow-http", "connect-timeout", "headers-timeout", "body-timeout", "max-message", "ipv4", "no-cookies", "ca-file",
 	"json", "offline", "all", "end-session", "delete-registration", "help",
 }
 

@@ -33,9 +33,9 @@ func (f mcpRemoteFlag) name() string {
 func (f mcpRemoteFlag) takesValue() bool { return strings.Contains(f.Theirs, " ") }
 
 // mcpRemoteFlags are all flags of mcp-remote 0.15.1, in the order of its
-// documentation.
+// documentation, and one that public configurations still have.
 var mcpRemoteFlags = []mcpRemoteFlag{
-	{Theirs: "--header NAME:VALUE", Ours: "--header 'NAME: VALUE'", Note: "${VAR} is replaced in the value", to: (*mcpRemoteArgs).header},
+	{Theirs: "--header NAME:VALUE", Ours: "--header 'NAME: VALUE'", Note: "NAME=VALUE as well; ${VAR} is replaced in the value", to: (*mcpRemoteArgs).header},
 	{Theirs: "--header-file FILE", Ours: "--header-file FILE", Note: "# begins a comment; a line that is no header is an error here", to: (*mcpRemoteArgs).headerFile},
 	{Theirs: "--transport STRATEGY", Ours: "--transport auto|http|sse", Note: "http-first and sse-first are auto, http-only is http, sse-only is sse", to: (*mcpRemoteArgs).transport},
 	{Theirs: "--protocol MODE", Note: "revisions are always found out, as with auto", to: (*mcpRemoteArgs).protocol},
@@ -65,6 +65,7 @@ var mcpRemoteFlags = []mcpRemoteFlag{
 	{Theirs: "--token-endpoint URL", Ours: "--token-endpoint URL", to: (*mcpRemoteArgs).tokenEndpoint},
 	{Theirs: "--device-code", Ours: "--device", to: same("--device")},
 	{Theirs: "--use-id-token", Ours: "--id-token", to: same("--id-token")},
+	{Theirs: "--cache-dir DIR", Note: "has no effect, which is said: logins are kept in the store, whose folder MCP_LOGIN_DIR names"},
 	{Theirs: "--help", Ours: "--help"},
 	{Theirs: "-h", Ours: "--help"},
 	{Theirs: "--version", Ours: "mcp-login version", to: (*mcpRemoteArgs).version},
@@ -82,7 +83,7 @@ var mcpRemoteVariables = []mcpRemoteFlag{
 	{Theirs: "NODE_EXTRA_CA_CERTS", Ours: "the same, or --ca-file FILE", Note: "seldom needed: the certificates of the system are trusted"},
 	{Theirs: "NODE_TLS_REJECT_UNAUTHORIZED", Note: "certificates are always checked"},
 	{Theirs: "BROWSER", Ours: "BROWSER", Note: "or MCP_LOGIN_BROWSER"},
-	{Theirs: "${VAR} in headers and client information", Ours: "the same"},
+	{Theirs: "${VAR} in headers and client information", Ours: "the same, or ${env:VAR}", Note: "one that is not set, or empty, is an error"},
 }
 
 // mcpRemoteArgs is a translation on its way. It keeps what mcp-remote makes a

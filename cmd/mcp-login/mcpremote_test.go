@@ -86,6 +86,7 @@ func TestMCPRemoteFlags(t *testing.T) {
 		{"--token-endpoint https://t.example/token", "--token-endpoint=https://t.example/token"},
 		{"--device-code", "--device"},
 		{"--use-id-token", "--id-token"},
+		{"--cache-dir kept", "--cache-dir=kept"},
 		{"--help", "--help"},
 		{"-h", "-h"},
 		// What is not mcp-remote's stays as it is, for cobra to judge.
@@ -116,8 +117,8 @@ func TestMCPRemoteFlags(t *testing.T) {
 			t.Errorf("%s is not tested", row.name())
 		}
 	}
-	if len(mcpRemoteFlags) != 33 {
-		t.Errorf("%d flags; mcp-remote 0.15.1 has 31, -h and --version", len(mcpRemoteFlags))
+	if len(mcpRemoteFlags) != 34 {
+		t.Errorf("%d flags; mcp-remote 0.15.1 has 31, -h and --version, and --cache-dir is in its configurations", len(mcpRemoteFlags))
 	}
 }
 

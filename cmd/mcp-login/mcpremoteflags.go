@@ -81,7 +81,7 @@ func (t *mcpRemoteArgs) headerFile(path string) error {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if !headerLine().MatchString(line) {
+		if _, _, ok := headerParts(line); !ok {
 			return fmt.Errorf("line %d of %s is not of the form Name: value", i+1, path)
 		}
 		t.noteHeader(line)
@@ -213,25 +213,42 @@ func readJSONArgument(value string, getenv func(string) string, into any) error 
 		}
 	}
 	if getenv != nil {
-		var m map[string]any
-		err := json.Unmarshal(data, &m)
-		if err != nil { // the variable may be the whole of it
-			err = json.Unmarshal([]byte(expand(string(data), getenv)), &m)
-		}
-		if err != nil {
-			return errors.New("it is no JSON object")
-		}
-		for name, member := range m {
-			if text, ok := member.(string); ok {
-				m[name] = expand(text, getenv)
-			}
-		}
-		if data, err = json.Marshal(m); err != nil {
-			return errors.New("a variable in it is not text")
+		var err error
+		if data, err = expandJSON(data, getenv); err != nil {
+			return err
 		}
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return errors.New("it is not JSON of the expected form")
 	}
 	return nil
+}
+
+func expandJSON(data []byte, getenv func(string) string) ([]byte, error) {
+	var m map[string]any
+	if json.Unmarshal(data, &m) != nil { // the variable may be the whole of it
+		text, err := expand(string(data), getenv)
+		if err != nil {
+			return nil, err
+		}
+		if json.Unmarshal([]byte(text), &m) != nil {
+			return nil, errors.New("it is no JSON object")
+		}
+	}
+	for name, member := range m {
+		text, ok := member.(string)
+		if !ok {
+			continue
+		}
+		text, err := expand(text, getenv)
+		if err != nil {
+			return nil, err
+		}
+		m[name] = text
+	}
+	data, err := json.Marshal(m)
+	if err != nil {
+		return nil, errors.New("a variable in it is not text")
+	}
+	return data, nil
 }

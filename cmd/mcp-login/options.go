@@ -20,13 +20,17 @@ const clientSecretName = "MCP_LOGIN_CLIENT_SECRET" //nolint:gosec // a name, no 
 // with its secret; it is not for people.
 const clientInfoFlag = "client-info"
 
+// cacheDirFlag is one of mcp-remote, accepted for its configurations.
+const cacheDirFlag = "cache-dir"
+
 // options are the flags that say for whom and how to talk to one server; all
 // verbs with a URL share them.
 type options struct {
 	profile, clientID, clientSecretFile, clientKey, metadataURL string
 	resource, transport, store, logLevel, browser               string
-	callbackHost, callbackPath, tokenEndpoint                   string
-	successURL, clientInfo                                      string
+	callbackHost, callbackPath, callbackBind, redirectURI       string
+	tokenEndpoint                                               string
+	successURL, clientInfo, userAgent, cacheDir                 string
 	scopes, issuer, acceptIssuer                                string
 	scopesSet, timeoutSet, issuerFromVariable                   bool
 	headers, headerFiles, params                                []string
@@ -65,6 +69,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.BoolVar(&o.idToken, "id-token", false, "present the ID token to the server instead of the access token")
 	f.StringArrayVar(&o.headers, "header", nil, "header to send to the server, as 'Name: value'; ${VAR} is replaced; repeatable")
 	f.StringArrayVar(&o.headerFiles, "header-file", nil, "file with such headers, one on a line; # begins a comment; repeatable")
+	f.StringVar(&o.userAgent, "user-agent", or(userAgentName, ""), "User-Agent of all requests, instead of the program's name and version")
 	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
 	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, passphrase, file or memory")
 	f.StringVar(&o.browser, "browser-command", or("MCP_LOGIN_BROWSER", getenv("BROWSER")), "program that gets the login URL as its argument; none opens nothing")
@@ -73,6 +78,8 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.IntVar(&o.callbackPort, "callback-port", 0, "port of the redirect URI, for providers that compare it; 0 takes any")
 	f.StringVar(&o.callbackHost, "callback-host", "127.0.0.1", "host of the redirect URI: 127.0.0.1, localhost or ::1")
 	f.StringVar(&o.callbackPath, "callback-path", loopback.DefaultPath, "path of the redirect URI")
+	f.StringVar(&o.callbackBind, "callback-bind", "", "further IP address to listen at, such as 0.0.0.0 in a container; other machines may reach it")
+	f.StringVar(&o.redirectURI, "redirect-uri", "", "redirect URI, instead of those of port, host and path; with https the answer is pasted")
 	f.StringVar(&o.successURL, "success-url", "", "page to send the browser to after a login, instead of ours")
 	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
 	f.DurationVar(&o.patience, "login-patience", 15*time.Second, "when to answer a client's initialize although a person is still signing in; 0 never")
@@ -82,6 +89,8 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	o.wire.register(f, or, getenv)
 	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
 	_ = f.MarkHidden(clientInfoFlag)
+	f.StringVar(&o.cacheDir, cacheDirFlag, "", "")
+	_ = f.MarkHidden(cacheDirFlag)
 	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")
 }
 
@@ -113,6 +122,12 @@ func (o *options) check() error {
 	}
 	if err := loopback.CheckSuccess(o.successURL); err != nil {
 		return usageError{err}
+	}
+	if err := o.redirectTo(); err != nil {
+		return usageError{err}
+	}
+	if !headerValue(o.userAgent) {
+		return usageError{errors.New("--user-agent holds characters that no header may have")}
 	}
 	switch {
 	case o.noResource && o.resource != "" && o.resource != oauth.NoResource:

@@ -17,7 +17,7 @@ import (
 // appears on the stderr of the bridge that started it.
 func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 	return func(ctx context.Context, p oauth.Prompt) {
-		record := store.Pending{URL: p.URL, LocalURL: p.Local, Mark: p.Mark, Here: s.here, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
+		record := store.Pending{URL: p.URL, LocalURL: p.Local, Mark: p.Mark, Here: s.here, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Started: time.Now(), Deadline: p.Deadline, PID: os.Getpid()}
 		err := s.store.SetPending(ctx, s.key, record)
 		if errors.Is(err, oauth.ErrEnded) {
 			return // with logout; Config.Wanted ends it
@@ -28,7 +28,9 @@ func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 			s.published.Store(true)
 		}
 		a.present(ctx, o, s, p)
-		a.openFor(o, s, p)
+		if !p.Resumed {
+			a.openFor(o, s, p)
+		}
 	}
 }
 
@@ -49,21 +51,33 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 		}
 		return
 	}
-	if a.canBrowse(o) {
+	switch {
+	case p.Resumed:
+		a.term.Note("%s refuses offline_access, and is asked once more without it. If the browser does not go on by itself, visit:", issuer)
+	case a.canBrowse(o):
 		a.term.Note("sign in to %s at %s in the browser (within %s). If none opens, visit:", s.server.Host, issuer, within)
-	} else {
+	default:
 		a.term.Note("to sign in to %s at %s, open this address in a browser (within %s):", s.server.Host, issuer, within)
 	}
 	a.term.Address(s.address(p))
-	if !s.verb || p.RedirectURI == "" {
-		return // stdin belongs to the client
-	}
-	go a.takePasted(ctx, p)
-	if a.canBrowse(o) {
-		go a.term.CountDown(ctx, p.Deadline)
+	switch {
+	case p.RedirectURI == "":
+		return
+	case !s.verb && p.PasteFrom != "": // stdin belongs to the client
+		a.term.Note("the browser ends at %s…, which is not on this machine: at a terminal, run %s and paste that address there", p.PasteFrom, oauth.LoginCommand(s.key, o.issuer, o.acceptIssuer, o.loginFlags()...))
+		return
+	case !s.verb:
 		return
 	}
-	a.term.Note("a browser on another machine ends at an address that it cannot reach, %s…: paste that address here", p.RedirectURI)
+	go a.takePasted(ctx, p)
+	switch {
+	case p.PasteFrom != "":
+		a.term.Note("the browser ends at %s…: paste that address here", p.PasteFrom)
+	case a.canBrowse(o):
+		go a.term.CountDown(ctx, p.Deadline)
+	default:
+		a.term.Note("a browser on another machine ends at an address that it cannot reach, %s…: paste that address here", p.RedirectURI)
+	}
 }
 
 // openFor opens a browser for the prompt, if there is one here.

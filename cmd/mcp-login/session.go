@@ -15,7 +15,6 @@ import (
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
 )
 
@@ -113,6 +112,9 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	if o.cacheDir != "" && a.order == nil {
+		a.term.Note("--%s has no effect here: logins are kept in the store (--store), whose folder MCP_LOGIN_DIR names", cacheDirFlag)
+	}
 	log, err := a.logger(o.logLevel)
 	if err != nil {
 		return nil, err
@@ -192,12 +194,12 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 	if err != nil {
 		return err
 	}
-	guard := oauth.NewGuard(s.server, http.ProxyFromEnvironment, o.wire.trust.roots(), o.issuer, o.tokenEndpoint)
+	guard := o.guard(s.server)
 	cfg := oauth.Config{
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
 		HTTP: guard.HTTPClient(), Guard: guard,
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: s.person, Device: a.device(o),
-		IssuerChoice: o.issuerChoice(), TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
+		IssuerChoice: o.issuerChoice(), LoginFlags: o.loginFlags(), TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {
 		cfg.Listen = o.listener(s.server.Host, s.program.String, s.log)
@@ -212,16 +214,11 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 	return nil
 }
 
-// listener returns what binds the redirect listener. program is asked when that
-// happens; log may be nil.
-func (o *options) listener(server string, program func() string, log *slog.Logger) func(context.Context, string, string, int) (oauth.Redirect, error) {
-	return func(ctx context.Context, issuer, foundAt string, port int) (oauth.Redirect, error) {
-		lo := loopback.Options{Port: port, Host: o.callbackHost, Path: o.callbackPath, Server: server, Issuer: issuer, FoundAt: foundAt, Program: program(), Success: o.successURL, Log: log}
-		if o.callbackPort != 0 {
-			lo.Port, lo.Exact = o.callbackPort, true
-		}
-		return loopback.Listen(ctx, lo)
-	}
+// guard judges and asks the provider of a server.
+func (o *options) guard(server *url.URL) *oauth.Guard {
+	g := oauth.NewGuard(server, http.ProxyFromEnvironment, o.wire.trust.roots(), o.issuer, o.tokenEndpoint)
+	g.UserAgent = o.agent()
+	return g
 }
 
 // connect sets up the connection to the server.
@@ -234,7 +231,7 @@ func (a *app) connect(o options, s *session) error {
 	if err != nil {
 		return err
 	}
-	plain := o.wire.transport()
+	plain := o.wire.transport(o.agent())
 	signed := s.client.Transport(plain)
 	if token := a.variables(o)(givenTokenName); token != "" {
 		s.given = oauth.NewSecret(token)

@@ -123,7 +123,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		if len(entries) == 1 { // kept with what it was signed in with
 			account, accepted = entries[0].Key, acceptedBy(entries[0])
 		}
-		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: " + oauth.LoginCommand(account, o.issuer, accepted)}
+		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: " + oauth.LoginCommand(account, o.issuer, accepted, o.loginFlags()...)}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,4 +52,19 @@ func programVersion() string {
 		return info.Main.Version
 	}
 	return "(devel)"
+}
+
+// projectAddress is where those who see our requests can read what sends them.
+const projectAddress = "https://mcp-login.example/"
+
+// userAgentName is the variable of --user-agent.
+const userAgentName = "MCP_LOGIN_USER_AGENT"
+
+// agent is the User-Agent of every request: what the person chose, else the name
+// of the program with its version (RFC 9110, section 10.1.5).
+func (o *options) agent() string {
+	if chosen := strings.TrimSpace(o.userAgent); chosen != "" {
+		return chosen
+	}
+	return "mcp-login/" + strings.Trim(programVersion(), "()") + " (+" + projectAddress + ")"
 }

@@ -73,10 +73,11 @@ func (w *wireOptions) filter() bridge.Filter {
 
 // transport carries the MCP messages. There is no limit on a whole exchange: a
 // tool may run for an hour and a stream for days. Limits are on reaching the
-// server at all, and what the person wants.
-func (w *wireOptions) transport() http.RoundTripper {
+// server at all, and what the person wants. userAgent is what a proxy is told.
+func (w *wireOptions) transport(userAgent string) http.RoundTripper {
 	return newWakeful(&http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		ProxyConnectHeader:     http.Header{"User-Agent": {userAgent}},
 		DialContext:            w.dialer(),
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        w.trust.server(),

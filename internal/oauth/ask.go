@@ -16,7 +16,8 @@ import (
 //	other scopes or another issuer than before       yes
 //	the same within askWindow, whatever came of it   not before that has passed
 //	the same, when its process has died, or the      once
-//	  provider has ended the login since
+//	  provider has ended the login since, or will
+//	  have it without offline_access
 //	for more scopes that a person did not grant      not before a person acts
 //
 // A code for another device counts like a browser tab. What a provider says of a
@@ -50,6 +51,8 @@ const (
 	AskDenied    Ending = "denied"         // the answer was access_denied
 	AskFailed    Ending = "failed"         // another error, no answer in time, or somebody ended it
 	AskForgotten Ending = "client_unknown" // the provider has forgotten the client
+	// AskScopeRefused is that it has refused offline_access.
+	AskScopeRefused Ending = "scope_refused"
 )
 
 // refused reports whether somebody was asked and did not sign in.
@@ -124,7 +127,7 @@ func (s AskState) Decide(q Question, now time.Time) (AskState, Verdict) {
 // judge is the table above.
 func (s AskState) judge(q Question, now time.Time) Verdict {
 	before, within := s.same(q, now)
-	again := within && !before.Repeated && (before.Void || before.Ending == AskOpen || before.Ending == AskForgotten)
+	again := within && !before.Repeated && (before.Void || before.Ending == AskOpen || before.Ending == AskForgotten || before.Ending == AskScopeRefused)
 	tabs := s.tabs(now)
 	switch {
 	case q.Person:

@@ -63,6 +63,11 @@ func TestA4AskTable(t *testing.T) {
 			{s, login, AskForgotten, false, false, Allowed},
 			{s, login, "", false, false, RefusedRepeating},
 		},
+		"the provider refused offline_access: once more": {
+			{0, login, AskScopeRefused, false, false, Allowed},
+			{s, login, AskScopeRefused, false, false, Allowed},
+			{s, login, "", false, false, RefusedRepeating},
+		},
 		"the provider forgot the client, and nothing came of it": {
 			{0, login, AskForgotten, false, false, Allowed},
 			{0, endOnly, AskFailed, false, false, Allowed},
@@ -272,7 +277,7 @@ func play(t *testing.T, choose func(n int) int) {
 	open := map[string]*tab{}
 	now := askStart
 	pauses := []time.Duration{0, time.Millisecond, time.Second, 59 * time.Second, time.Minute, 3*time.Minute - 1, 3 * time.Minute, time.Hour, 24 * time.Hour}
-	endings := []Ending{AskOpen, AskSignedIn, AskDenied, AskFailed, AskForgotten}
+	endings := []Ending{AskOpen, AskSignedIn, AskDenied, AskFailed, AskForgotten, AskScopeRefused}
 	for range 400 {
 		now = now.Add(pauses[choose(len(pauses))])
 		identity := fmt.Sprint("identity", choose(5))

@@ -38,7 +38,7 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 	if cred.Resource != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
 	}
-	extra, err := c.extraParams(cred, u)
+	extra, err := c.extraParams(cred, u.String())
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
@@ -73,9 +73,9 @@ func (c *Client) checkNonce(idToken Secret, verifier string) error {
 
 // extraParams are the parameters that the protocol does not need: prompt, for a
 // refresh token, and what the person chose, which wins.
-func (c *Client) extraParams(cred Credential, endpoint *url.URL) (url.Values, error) {
+func (c *Client) extraParams(cred Credential, endpoint string) (url.Values, error) {
 	extra := url.Values{}
-	if slices.Contains(cred.RequestedScopes, scopeOffline) && !ignoresOfflineRule(endpoint) {
+	if wantsConsent(cred, endpoint) {
 		extra.Set("prompt", "consent")
 	}
 	for _, param := range c.cfg.Key.Params {
@@ -108,21 +108,6 @@ func CheckParam(name string) error {
 		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", foreign.Line(name)), Hint: "see --scope, --resource and --client-id"}
 	}
 	return nil
-}
-
-// entra are the sites of Microsoft Entra in all its clouds.
-var entra = []string{
-	"microsoftonline.com", "microsoftonline.us", "microsoftonline.cn", "microsoftonline.de", "chinacloudapi.cn", "windows.net", "ciamlogin.com", "b2clogin.com",
-}
-
-// ignoresOfflineRule names the provider where prompt=consent does harm. OpenID
-// Connect Core section 11 wants it with offline_access, and providers like
-// Logto drop the scope without it; Microsoft Entra gives refresh tokens anyway,
-// and asking for consent there locks out everybody whose organization lets
-// only administrators consent.
-func ignoresOfflineRule(endpoint *url.URL) bool {
-	host := strings.ToLower(endpoint.Hostname())
-	return slices.ContainsFunc(entra, func(site string) bool { return host == site || strings.HasSuffix(host, "."+site) })
 }
 
 // checkAnswer judges the answer to the authorization request. Its state has

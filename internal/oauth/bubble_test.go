@@ -224,6 +224,7 @@ func (b *bubble) callback(w http.ResponseWriter, r *http.Request) {
 }
 
 func (r *bubbleRedirect) URI() string  { return "http://" + bubbleCallback + "/callback" }
+func (r *bubbleRedirect) Here() string { return r.URI() }
 func (r *bubbleRedirect) Close() error { return nil }
 
 func (r *bubbleRedirect) Local(string) (here, mark string) { return "", "" }

@@ -51,6 +51,12 @@ type Prompt struct {
 	// RedirectURI is where the answer is awaited, "" with a device
 	// authorization.
 	RedirectURI string
+	// PasteFrom is the redirect URI where that is another address: the browser ends
+	// there, and the person pastes the address it ended at.
+	PasteFrom string
+	// Resumed tells that the tab that has brought an answer is sent to this
+	// address by itself, and no other is to be opened.
+	Resumed bool
 	// Deadline is when the login is given up.
 	Deadline time.Time
 }
@@ -61,17 +67,21 @@ type Prompt struct {
 type Redirect interface {
 	// URI returns the redirect URI, port included.
 	URI() string
+	// Here returns where Receive takes the answer: URI, unless the browser ends at
+	// an address that is not on this machine.
+	Here() string
 	// Receive waits for the one answer that carries state; everything else
 	// that arrives is refused and changes nothing. It calls begin when it is
 	// ready for the answer: only then may anybody learn the address that leads
 	// to it, since a provider that knows the person answers at once. finish
 	// must be called once with the outcome of the whole login: the person's
 	// browser tab is still waiting for it. account names who signed in, ""
-	// when unknown.
+	// when unknown. An error with a method ResumeAt() string sends the tab
+	// to that address, where the login goes on.
 	Receive(ctx context.Context, state string, begin func()) (answer url.Values, finish func(account string, err error), err error)
 	// Local makes an address of this machine that leads to address once, and
 	// returns it with the mark by which Receive then knows the browser, as a
-	// Cookie header has it. It is called before Receive. From the time it is
+	// Cookie header has it. It is called before each Receive. From the time it is
 	// opened, only the marked browser may answer, and another one that opens
 	// it ends Receive with an error.
 	Local(address string) (here, mark string)
@@ -120,6 +130,8 @@ type Config struct {
 	// IssuerChoice is what the person has said about the authorization server.
 	// Named is Key.Issuer, or "" there for a login that is kept without.
 	IssuerChoice
+	// LoginFlags are further words of the command that hints show, for a shell.
+	LoginFlags []string
 	// TokenEndpoint replaces discovery for GrantClientCredentials.
 	TokenEndpoint string
 	// PresentIDToken puts the ID token on requests instead of the access token,

@@ -12,8 +12,8 @@ import (
 // LoginCommand is what a person runs to sign in to the account of key, at issuer
 // if key names none; "" is whichever the server names. accepted is what its
 // metadata may call itself besides, or "". It is for a shell, and does not show a
-// secret.
-func LoginCommand(key Key, issuer, accepted string) string {
+// secret. flags are further words.
+func LoginCommand(key Key, issuer, accepted string, flags ...string) string {
 	words := []string{"mcp-login login"}
 	for _, flag := range []struct{ name, value string }{
 		{"--profile", key.Profile},
@@ -44,11 +44,16 @@ func LoginCommand(key Key, issuer, accepted string) string {
 	if u, err := url.Parse(key.Server); err == nil && u.Scheme == "http" && !origin.Loopback(u.Hostname()) {
 		words = append(words, "--allow-http")
 	}
-	return strings.Join(append(words, quoted(key.Server)), " ")
+	for _, word := range append(flags, key.Server) {
+		words = append(words, quoted(word))
+	}
+	return strings.Join(words, " ")
 }
 
 // loginCommand is LoginCommand for the account of c.
-func (c *Client) loginCommand() string { return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted) }
+func (c *Client) loginCommand() string {
+	return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
+}
 
 // quoted is a word for a shell.
 func quoted(s string) string {

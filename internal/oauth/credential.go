@@ -137,6 +137,11 @@ type Credential struct {
 	GrantedScopes   []string
 	// RepeatScopes tells that the issuer wants the requested ones at a refresh.
 	RepeatScopes bool
+	// WithoutOffline tells that the issuer has refused offline_access, which is not
+	// requested again then, and Consents how many times in a row a person was sent
+	// there with prompt=consent.
+	WithoutOffline bool
+	Consents       int
 	// Account is a name for people, taken from the ID token: e-mail,
 	// preferred_username, username, name or sub. It decides nothing.
 	Account string

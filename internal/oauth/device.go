@@ -61,6 +61,10 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	}
 	cred := c.prepare(found, reg, previous, w)
 	device, err := c.authorizeDevice(ctx, meta, cred)
+	if c.mayDropOffline(cred, err) {
+		cred.WithoutOffline, cred.RequestedScopes = true, withoutOffline(cred.RequestedScopes)
+		device, err = c.authorizeDevice(ctx, meta, cred)
+	}
 	if err != nil {
 		return Credential{}, refusedDevice(err)
 	}
@@ -138,7 +142,7 @@ func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred 
 	if err != nil {
 		return deviceAuthorization{}, fmt.Errorf("%s: %w", op, err)
 	}
-	form, err := c.extraParams(cred, endpoint)
+	form, err := c.extraParams(cred, endpoint.String())
 	if err != nil {
 		return deviceAuthorization{}, fmt.Errorf("%s: %w", op, err)
 	}

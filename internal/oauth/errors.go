@@ -89,6 +89,15 @@ func busy(op string, status int) *Error {
 // errForeignAnswer is an answer with another issuer (RFC 9207, section 2.4).
 var errForeignAnswer = errors.New("it comes from another issuer than the one that was asked")
 
+// resumeError is told to the tab of a login that goes on in it, in the place of a
+// failure.
+type resumeError struct{ to string }
+
+func (resumeError) Error() string { return "the login goes on" }
+
+// ResumeAt returns where the tab is to go.
+func (r resumeError) ResumeAt() string { return r.to }
+
 // told is a failed login as the page in the browser is told of it.
 type told struct{ error }
 

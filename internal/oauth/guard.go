@@ -28,6 +28,10 @@ import (
 // link-local addresses, where clouds keep their secrets, but a server that has one
 // itself. Behind a proxy nothing is known of the server, and it counts as public.
 type Guard struct {
+	// UserAgent is what requests of HTTPClient say of the program, also to a proxy;
+	// "" is what net/http says. It is set before HTTPClient is called.
+	UserAgent string
+
 	server  *url.URL
 	proxy   func(*http.Request) (*url.URL, error)
 	roots   *x509.CertPool
@@ -104,7 +108,24 @@ func (g *Guard) HTTPClient() *http.Client {
 	if g.roots != nil {
 		transport.TLSClientConfig = &tls.Config{RootCAs: g.roots, MinVersion: tls.VersionTLS12}
 	}
-	return &http.Client{Transport: transport, CheckRedirect: noRedirect}
+	if g.UserAgent == "" {
+		return &http.Client{Transport: transport, CheckRedirect: noRedirect}
+	}
+	transport.ProxyConnectHeader = http.Header{"User-Agent": {g.UserAgent}}
+	return &http.Client{Transport: identified{transport, g.UserAgent}, CheckRedirect: noRedirect}
+}
+
+// identified is a transport that says which program sends.
+type identified struct {
+	*http.Transport
+	userAgent string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (i identified) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", i.userAgent)
+	return i.Transport.RoundTrip(req)
 }
 
 // noRedirect keeps codes, verifiers, refresh tokens and secrets from being

@@ -1,10 +1,12 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -188,7 +190,11 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		cred.Resource = c.cfg.Key.Resource
 	}
 	cred.RequestedScopes = c.scopes(found, previous, w)
-	cred.RepeatScopes = previous.RepeatScopes && previous.provider().is(meta.provider())
+	same := previous.provider().is(meta.provider())
+	cred.RepeatScopes, cred.WithoutOffline = previous.RepeatScopes && same, previous.WithoutOffline && same
+	if same {
+		cred.Consents = previous.consentsInARow(c.now())
+	}
 	return cred
 }
 
@@ -199,6 +205,9 @@ func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 		earlier = previous.RequestedScopes
 	}
 	scopes := found.Server.scopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
+	if previous.WithoutOffline && previous.provider().is(found.Server.provider()) && c.cfg.Key.Scopes == nil {
+		scopes = withoutOffline(scopes)
+	}
 	if c.cfg.PresentIDToken {
 		scopes = union(scopes, []string{"openid"})
 	}
@@ -206,40 +215,75 @@ func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 }
 
 // authorize runs the authorization request of RFC 6749 section 4.1 with PKCE
-// and exchanges the code.
+// and exchanges the code. Where the provider refuses offline_access, which we have
+// added, the tab that has brought the answer is sent there once more without it.
 func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential, w want) (Credential, error) {
-	verifier, state := oauth2.GenerateVerifier(), newState()
+	finish := func(string, error) {} // the tab that waits
+	for again := false; ; again = true {
+		verifier, state := oauth2.GenerateVerifier(), newState()
+		p, err := c.promptFor(ctx, redirect, meta, cred, verifier, state)
+		if err == nil {
+			err = c.noteAsk(ctx, &cred, w)
+		}
+		consent := wantsConsent(cred, meta.AuthorizationEndpoint)
+		if consent && !w.stepUp {
+			cred.Consents++
+		}
+		if err != nil {
+			finish("", told{err})
+			return Credential{}, err
+		}
+		p.Resumed = again
+		tab := finish
+		var answer url.Values
+		answer, finish, err = redirect.Receive(ctx, state, func() {
+			c.noteAsked(ctx, cred)
+			c.ask(ctx, p)
+			tab("", resumeError{cmp.Or(p.Local, p.URL)})
+		})
+		c.setPrompt(nil)
+		if err != nil {
+			return Credential{}, unanswered(err)
+		}
+		code, err := checkAnswer(answer, meta, cred.Resource)
+		if err == nil {
+			err = c.exchange(ctx, &cred, code, verifier)
+		}
+		switch {
+		case err == nil:
+			if !consent && cred.RefreshToken.IsZero() {
+				cred.Consents = 0 // it is needed for one
+			}
+			c.signedIn(ctx, cred, w)
+			finish(cred.Account, nil)
+			return cred, nil
+		case again || !c.mayDropOffline(cred, err):
+			finish("", told{err})
+			return Credential{}, err
+		}
+		c.log.Debug("the provider refuses offline_access; asking once more without it", "reason", err)
+		c.noteEnding(ctx, w, AskScopeRefused)
+		cred.WithoutOffline, cred.RequestedScopes = true, withoutOffline(cred.RequestedScopes)
+	}
+}
+
+// promptFor is what a person needs for the authorization request with verifier and
+// state.
+func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential, verifier, state string) (Prompt, error) {
 	address, err := c.authorizationURL(meta, cred, verifier, state)
 	if err == nil {
 		address, err = c.ForBrowser(ctx, "authorization_endpoint", address)
 	}
 	if err != nil {
-		return Credential{}, err
+		return Prompt{}, err
 	}
 	c.log.Debug("waiting for the person to sign in", "issuer", meta.Issuer, "redirect", redirect.URI(), "scopes", cred.RequestedScopes)
-	if err := c.noteAsk(ctx, &cred, w); err != nil {
-		return Credential{}, err
-	}
 	local, mark := redirect.Local(address)
-	answer, finish, err := redirect.Receive(ctx, state, func() {
-		c.noteAsked(ctx, cred)
-		c.ask(ctx, Prompt{Issuer: meta.Issuer, URL: address, Local: local, Mark: mark, RedirectURI: redirect.URI()})
-	})
-	c.setPrompt(nil)
-	if err != nil {
-		return Credential{}, unanswered(err)
+	p := Prompt{Issuer: meta.Issuer, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
+	if uri := redirect.URI(); uri != p.RedirectURI {
+		p.PasteFrom = uri
 	}
-	code, err := checkAnswer(answer, meta, cred.Resource)
-	if err == nil {
-		err = c.exchange(ctx, &cred, code, verifier)
-	}
-	if err != nil {
-		finish("", told{err})
-		return Credential{}, err
-	}
-	c.signedIn(ctx, cred, w)
-	finish(cred.Account, nil)
-	return cred, nil
+	return p, nil
 }
 
 // unanswered is a login that ended without an answer. What the redirect listener
@@ -292,12 +336,13 @@ func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
 func (c *Client) noteAsked(ctx context.Context, cred Credential) {
 	c.change(ctx, func(stored Credential) Credential {
 		if !stored.RefreshToken.IsZero() || c.fresh(stored) {
-			stored.Attempt = cred.Attempt
+			stored.Attempt, stored.WithoutOffline, stored.Consents = cred.Attempt, cred.WithoutOffline, cred.Consents
 			return stored
 		}
 		return Credential{
 			Server: cred.Server, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Registration: cred.Registration,
 			Metadata: cred.Metadata, MetadataAt: cred.MetadataAt, Attempt: cred.Attempt,
+			WithoutOffline: cred.WithoutOffline, Consents: cred.Consents,
 		}
 	})
 }

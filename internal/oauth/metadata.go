@@ -186,8 +186,6 @@ func (m ServerMetadata) scopes(chosen, challenged, supported, earlier []string) 
 	return all
 }
 
-const scopeOffline = "offline_access"
-
 // grants reports whether the server offers a grant type; saying nothing means
 // the defaults of RFC 8414, and refresh tokens are common even then.
 func (m ServerMetadata) grants(grant string) bool {

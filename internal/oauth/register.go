@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -68,8 +69,11 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 		return reg, meta.nothingPublished(err)
 	}
 	where := "with the redirect URI " + withoutPort(redirectURI) + " (any port) or " + redirectURI
-	if redirectURI == "" {
+	switch {
+	case redirectURI == "":
 		where = "with the device grant"
+	case strings.HasPrefix(redirectURI, "https:"):
+		where = "with the redirect URI " + redirectURI
 	}
 	return Registration{}, &Error{
 		Op:   "register client",
@@ -200,6 +204,9 @@ func (c *Client) registrationFor(meta ServerMetadata, redirectURI string) regist
 		ResponseTypes:   []string{"code"},
 		AuthMethod:      meta.preferredAuthMethod(),
 		ApplicationType: "native",
+	}
+	if strings.HasPrefix(redirectURI, "https:") { // which native clients must not have (OpenID Connect Registration, section 2)
+		r.ApplicationType = "web"
 	}
 	if redirectURI == "" {
 		r.RedirectURIs = []string{deviceRedirectURI}

@@ -1,7 +1,10 @@
 package oauth
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"mcp-login/internal/foreign"
 )
@@ -43,4 +46,33 @@ func checkLength(length int, scopes []string) error {
 		Err:  fmt.Errorf("it would have %d bytes, and providers take %d; it asks for %d scopes", length, foreign.MaxAddress, len(scopes)),
 		Hint: "choose the scopes that are needed with --scope",
 	}
+}
+
+// scopeOffline asks for a refresh token (OpenID Connect Core, section 11).
+const scopeOffline = "offline_access"
+
+// withoutOffline returns the scopes without that one.
+func withoutOffline(scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return scope == scopeOffline })
+}
+
+// mayDropOffline reports whether err is the provider's refusal of offline_access:
+// it says so, or names no other scope of the request. What the person has chosen
+// is not dropped.
+func (c *Client) mayDropOffline(cred Credential, err error) bool {
+	var refused *Error
+	if c.cfg.Key.Scopes != nil || !slices.Contains(cred.RequestedScopes, scopeOffline) || !errors.As(err, &refused) || refused.Err == nil {
+		return false
+	}
+	said := strings.FieldsFunc(refused.Err.Error(), func(r rune) bool { return strings.ContainsRune(" \n\t\"'`,;()[]<>", r) })
+	named := func(scope string) bool {
+		return slices.ContainsFunc(said, func(word string) bool { return strings.TrimRight(word, ".:!?") == scope })
+	}
+	switch refused.Code {
+	case "invalid_scope":
+		return named(scopeOffline) || !slices.ContainsFunc(cred.RequestedScopes, named)
+	case "invalid_request":
+		return named(scopeOffline)
+	}
+	return false
 }

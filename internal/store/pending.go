@@ -34,6 +34,8 @@ type Pending struct {
 	// RedirectURI is where the answer is awaited; "" with a device
 	// authorization, and before the address is known.
 	RedirectURI string
+	// PasteFrom is where the browser ends instead, "" where that is the same.
+	PasteFrom string
 	// Started is when the login began, Deadline when it gives up; zero when
 	// it does not say.
 	Started  time.Time
@@ -51,6 +53,7 @@ type wirePending struct {
 	Here        bool      `json:"here,omitzero"`
 	UserCode    string    `json:"user_code,omitzero"`
 	RedirectURI string    `json:"redirect_uri,omitzero"`
+	PasteFrom   string    `json:"paste_from,omitzero"`
 	Started     time.Time `json:"started"`
 	Deadline    time.Time `json:"deadline,omitzero"`
 	PID         int       `json:"pid,omitzero"`

@@ -47,6 +47,8 @@ func fill(t testing.TB, v reflect.Value, name string) {
 		*x = "value of " + name + " \u00fc\U0001F511 \"\\"
 	case *bool:
 		*x = true
+	case *int:
+		*x = 7
 	case *[]string:
 		*x = []string{name + " 1", name + " 2"}
 	case *time.Time:

@@ -83,6 +83,8 @@ type wireCredential struct {
 	RequestedScopes    []string             `json:"requested_scopes,omitempty"`
 	GrantedScopes      []string             `json:"granted_scopes,omitempty"`
 	RepeatScopes       bool                 `json:"repeat_scopes,omitzero"`
+	WithoutOffline     bool                 `json:"without_offline_access,omitzero"`
+	Consents           int                  `json:"consents_in_a_row,omitzero"`
 	Account            string               `json:"account,omitzero"`
 }
 
@@ -105,7 +107,8 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 			AccessToken: cred.AccessToken.Reveal(), TokenType: cred.TokenType,
 			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(), Unanswered: utc(cred.Unanswered),
 			Expiry: utc(cred.Expiry), ObtainedAt: utc(cred.ObtainedAt),
-			RequestedScopes: cred.RequestedScopes, GrantedScopes: cred.GrantedScopes, RepeatScopes: cred.RepeatScopes, Account: cred.Account,
+			RequestedScopes: cred.RequestedScopes, GrantedScopes: cred.GrantedScopes, RepeatScopes: cred.RepeatScopes,
+			WithoutOffline: cred.WithoutOffline, Consents: cred.Consents, Account: cred.Account,
 		},
 		SavedAt: utc(savedAt),
 	}
@@ -155,7 +158,8 @@ func (rec *record) credential() oauth.Credential {
 		AccessToken: oauth.NewSecret(c.AccessToken), TokenType: c.TokenType,
 		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken), Unanswered: c.Unanswered,
 		Expiry: c.Expiry, ObtainedAt: c.ObtainedAt,
-		RequestedScopes: c.RequestedScopes, GrantedScopes: c.GrantedScopes, RepeatScopes: c.RepeatScopes, Account: c.Account,
+		RequestedScopes: c.RequestedScopes, GrantedScopes: c.GrantedScopes, RepeatScopes: c.RepeatScopes,
+		WithoutOffline: c.WithoutOffline, Consents: c.Consents, Account: c.Account,
 	}
 }
 

@@ -43,13 +43,13 @@ func New(c Config) *Terminal {
 
 // System returns the Terminal of this process.
 func System(plain bool) *Terminal {
-	return New(Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: isTerminal(os.Stdout), ErrIsTerminal: isTerminal(os.Stderr), Plain: plain, Columns: columns})
+	return New(Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: IsTerminal(os.Stdout), ErrIsTerminal: IsTerminal(os.Stderr), Plain: plain, Columns: columns})
 }
 
 // columns is how wide the window is that shows this process's output.
 func columns() int {
 	for _, f := range []*os.File{os.Stderr, os.Stdout} {
-		if isTerminal(f) {
+		if IsTerminal(f) {
 			return columnsOf(f)
 		}
 	}
@@ -65,8 +65,8 @@ func (t *Terminal) columns(onTerminal bool) int {
 	return t.config.Columns()
 }
 
-// isTerminal reports whether f is a character device that is not the null one.
-func isTerminal(f *os.File) bool {
+// IsTerminal reports whether f is a character device that is not the null one.
+func IsTerminal(f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return false

@@ -14,12 +14,6 @@ var missing = map[string]string{
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
 		provider/aws
 	`,
-	"offline_access once more without it; prompt left out; nonce": `
-		token/offline-access-refused token/offline-access-refused-request
-	`,
-	"--user-agent, --redirect-uri, --callback-bind": `
-		token/callback-bind token/redirect-uri-https token/user-agent token/user-agent-chosen
-	`,
 	"sessions lost by 400 and 401": `
 		relay/session-400-empty relay/session-400-error-object relay/session-400-not-initialized relay/session-400-python relay/session-400-text
 		relay/session-400-typescript relay/session-401 relay/session-401-json server/python-older server/rust server/typescript
@@ -37,14 +31,8 @@ var missing = map[string]string{
 	"an expired token answered by 403 or a redirect": `
 		relay/expired-302 relay/expired-303 relay/expired-403 relay/expired-403-scope
 	`,
-	"unset variables": `
-		relay/unset-variable switch/18-variables
-	`,
 	"hints about gateways": `
 		relay/gateway-302 relay/gateway-303 relay/gateway-403-page relay/gateway-login-page
-	`,
-	"mcp-remote's --cache-dir and headers with an equals sign": `
-		switch/14-cache-dir switch/17-header-with-equals
 	`,
 }
 

@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -8,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +47,13 @@ type Options struct {
 	Host string
 	// Path of the redirect URI; "" means DefaultPath.
 	Path string
+	// Bind is a further address of this machine to listen at, for a browser that
+	// reaches the redirect URI from another one, as that of a container; all of
+	// them if it is unspecified, none if it is "".
+	Bind string
+	// URI is the redirect URI where it is not an address of the listener, "" where
+	// it is: the answer is then pasted.
+	URI string
 	// Server is the name of the server on the page, "" leaves it out.
 	Server string
 	// Issuer is the authorization server whose answer is awaited, "" leaves it
@@ -106,16 +116,20 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	bound, err := bind(ctx, host, o.Port)
+	addresses, err := addressesOf(host, o.Bind)
+	if err != nil {
+		return nil, err
+	}
+	bound, err := bind(ctx, addresses, o.Port)
 	if err != nil && o.Port != 0 && !o.Exact {
-		bound, err = bind(ctx, host, 0)
+		bound, err = bind(ctx, addresses, 0)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bind the callback port: %w", err)
 	}
 	authority := net.JoinHostPort(host, strconv.Itoa(portOf(bound[0])))
 	l := &Listener{
-		uri:  "http://" + authority + o.Path,
+		uri:  cmp.Or(o.URI, "http://"+authority+o.Path),
 		host: authority,
 		path: o.Path,
 		page: newPage(o),
@@ -124,6 +138,9 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
+	}
+	if o.Bind != "" {
+		l.log.Warn("the sign-in awaits its answer where other machines may reach it; only one with its state is taken", "address", net.JoinHostPort(o.Bind, strconv.Itoa(portOf(bound[0]))))
 	}
 	l.server = &http.Server{
 		Handler:           http.HandlerFunc(l.serve),
@@ -154,33 +171,55 @@ func hostOf(host string) (string, error) {
 	return "", fmt.Errorf("callback host %q is none of 127.0.0.1, localhost, ::1", host)
 }
 
-// bind listens on the addresses of host, all with one port. Of localhost the
-// second address may be missing, as on machines without IPv6.
-func bind(ctx context.Context, host string, port int) ([]net.Listener, error) {
+// addressesOf returns where to listen: further, which may be "", and the loopback
+// addresses of host, as far as that does not stand for them.
+func addressesOf(host, further string) ([]netip.Addr, error) {
+	var extra netip.Addr
+	if further != "" {
+		var err error
+		if extra, err = netip.ParseAddr(further); err != nil {
+			return nil, fmt.Errorf("callback address %q is no IP address of this machine, such as 0.0.0.0", foreign.Line(further))
+		}
+	}
+	all := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	switch host {
+	case "127.0.0.1":
+		all = all[:1]
+	case "::1":
+		all = all[1:]
+	}
+	all = slices.DeleteFunc(all, func(a netip.Addr) bool { return extra.IsUnspecified() && (extra.Is6() || a.Is4()) || a == extra })
+	if extra.IsValid() {
+		all = slices.Insert(all, 0, extra)
+	}
+	return all, nil
+}
+
+// bind listens on all addresses with one port. An IPv6 one may be missing behind
+// another one, as on machines without IPv6.
+func bind(ctx context.Context, addresses []netip.Addr, port int) (bound []net.Listener, err error) {
 	var lc net.ListenConfig
-	first := host
-	if host == "localhost" {
-		first = "127.0.0.1"
-	}
-	ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort(first, strconv.Itoa(port)))
-	if err != nil {
+	for i, a := range addresses {
+		ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort(a.String(), strconv.Itoa(port)))
+		if err == nil {
+			bound, port = append(bound, ln), portOf(ln)
+			continue
+		}
+		if i > 0 && a == netip.IPv6Loopback() {
+			probe, missing := lc.Listen(ctx, "tcp", "[::1]:0")
+			if missing != nil {
+				continue
+			}
+			// There is such an address, and somebody else would get what the
+			// browser sends there.
+			_ = probe.Close()
+		}
+		for _, ln := range bound {
+			_ = ln.Close()
+		}
 		return nil, err
 	}
-	if host != "localhost" {
-		return []net.Listener{ln}, nil
-	}
-	second, err := lc.Listen(ctx, "tcp", net.JoinHostPort("::1", strconv.Itoa(portOf(ln))))
-	if err == nil {
-		return []net.Listener{ln, second}, nil
-	}
-	if probe, missing := lc.Listen(ctx, "tcp", "[::1]:0"); missing == nil {
-		// There is such an address, and somebody else would get what the
-		// browser sends there.
-		_ = probe.Close()
-		_ = ln.Close()
-		return nil, err
-	}
-	return []net.Listener{ln}, nil
+	return bound, nil
 }
 
 func portOf(ln net.Listener) int {
@@ -190,8 +229,13 @@ func portOf(ln net.Listener) int {
 	return 0
 }
 
-// URI returns the redirect URI, an IP literal as RFC 8252 section 8.3 advises.
+// URI returns the redirect URI: Options.URI, else an IP literal as RFC 8252 section
+// 8.3 advises.
 func (l *Listener) URI() string { return l.uri }
+
+// Here returns the address of the listener for the answer, which is the redirect
+// URI unless that was chosen.
+func (l *Listener) Here() string { return "http://" + l.host + l.path }
 
 // Receive waits for the answer that carries state, or until ctx ends; the
 // error is then the cause of that. begin is called as soon as the answer would
@@ -244,11 +288,12 @@ func (l *Listener) Close() error {
 // serve refuses everything but the answer. The order of checks does not
 // matter for safety; a browser's favicon request is the common case.
 func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
+	leading := l.leading(r.URL.Path)
 	switch {
 	case !l.ownHost(r.Host):
 		// A page elsewhere whose name was pointed at 127.0.0.1.
 		l.page.refuse(w, r, http.StatusForbidden)
-	case r.URL.Path != l.path && !l.leads(r.URL.Path):
+	case r.URL.Path != l.path && leading == nil:
 		l.page.refuse(w, r, http.StatusNotFound)
 	case l.otherUser(r):
 		l.page.refuse(w, r, http.StatusForbidden)
@@ -258,7 +303,7 @@ func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == l.path:
 		l.answer(w, r)
 	default:
-		l.lead(w, r)
+		l.lead(w, r, leading)
 	}
 }
 

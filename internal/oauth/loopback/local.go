@@ -57,8 +57,8 @@ var (
 
 // Local makes the one-time address that leads to address, while Receive waits,
 // and returns it with the mark of the browser that opens it, as a Cookie header
-// holds it. Both are secrets of the person. It is called at most once, before
-// Receive; without it, or while nobody has opened it, every browser may answer.
+// holds it. Both are secrets of the person. It is called before Receive, each time
+// anew; without it, or while nobody has opened it, every browser may answer.
 func (l *Listener) Local(address string) (here, mark string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,22 +75,25 @@ func (l *Listener) Local(address string) (here, mark string) {
 	return "http://" + l.host + l.local.path, l.local.cookie.Name + "=" + l.local.cookie.Value
 }
 
-// leads reports whether path is the one-time address.
-func (l *Listener) leads(path string) bool {
+// leading returns the one-time address with this path, nil if there is none.
+func (l *Listener) leading(path string) *local {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.local != nil && subtle.ConstantTimeCompare([]byte(path), []byte(l.local.path)) == 1
+	if l.local == nil || subtle.ConstantTimeCompare([]byte(path), []byte(l.local.path)) != 1 {
+		return nil
+	}
+	return l.local
 }
 
 // lead sends the browser to the provider.
-func (l *Listener) lead(w http.ResponseWriter, r *http.Request) {
+func (l *Listener) lead(w http.ResponseWriter, r *http.Request, local *local) {
 	if prefetched(r) {
 		l.page.refuse(w, r, http.StatusServiceUnavailable) // it comes again when it is wanted
 		return
 	}
 	l.mu.Lock()
-	waiting, twice := l.state != "", l.local.opened && !l.local.marks(r)
-	l.local.opened = l.local.opened || waiting
+	waiting, twice := l.state != "", local.opened && !local.marks(r)
+	local.opened = local.opened || waiting
 	l.mu.Unlock()
 	switch {
 	case !waiting:
@@ -100,8 +103,8 @@ func (l *Listener) lead(w http.ResponseWriter, r *http.Request) {
 		l.page.fail(w, r, http.StatusForbidden, reasonTwice)
 		l.fail(ErrOpenedTwice)
 	default:
-		http.SetCookie(w, l.local.cookie)
-		l.page.redirect(w, l.local.to)
+		http.SetCookie(w, local.cookie)
+		l.page.redirect(w, local.to)
 	}
 }
 

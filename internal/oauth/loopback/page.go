@@ -89,6 +89,11 @@ func (p page) show(w http.ResponseWriter, r *http.Request, o outcome) {
 		p.redirect(w, p.success)
 		return
 	}
+	var resume interface{ ResumeAt() string }
+	if errors.As(o.err, &resume) {
+		p.redirect(w, resume.ResumeAt())
+		return
+	}
 	words := choose(r.Header.Get("Accept-Language"))
 	m := message{words: words, details: []detail{{words.account, shown(o.account)}, {words.server, p.server}, {words.issuer, p.issuer}, {words.foundAt, p.foundAt}, {words.program, p.program}}}
 	if o.err == nil {
