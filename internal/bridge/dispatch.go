@@ -193,8 +193,8 @@ func (r *run) withdraw(m *message) (waited bool) {
 	return waited
 }
 
-// dropProbes ends the probes of a client that has given up on them and now asks
-// for a session on the same pipe: an answer would only come between.
+// dropProbes ends the probes of a client that now asks for a session on the same
+// pipe. They are answered before that, in case it has not given up on them.
 func (r *run) dropProbes() {
 	var probes []*message
 	r.update(func(s *state) {
@@ -208,7 +208,7 @@ func (r *run) dropProbes() {
 	})
 	for _, m := range probes {
 		if m.claim() {
-			r.say(m.reply, nil)
+			r.say(m.reply, refusal(m.m.ID, jsonrpc.CodeMethodNotFound, "overtaken by initialize"))
 			r.abandon(m)
 		}
 	}

@@ -34,7 +34,8 @@ func newStateless() *stateless {
 }
 
 // E2, B1, B4, H3: a client with sessions at a server of 2026-07-28, over real
-// HTTP: no initialize goes out, and every request has its headers.
+// HTTP: its initialize is offered once, in case the server knows sessions as well,
+// and every other request has its headers.
 func TestE2ClientOfSessions(t *testing.T) {
 	s := newStateless()
 	r := newRig(t, s, withEra)
@@ -44,11 +45,11 @@ func TestE2ClientOfSessions(t *testing.T) {
 	}
 	r.send(initialized, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 	r.line()
-	if got := strings.Join(s.seen(), ","); got != "POST server/discover,POST tools/list" {
+	if got := strings.Join(s.seen(), ","); got != "POST server/discover,POST initialize,POST tools/list" {
 		t.Error(got)
 	}
-	for _, h := range s.headers {
-		if h.Get("Mcp-Protocol-Version") != "2026-07-28" || h.Get("Mcp-Method") == "" {
+	for i, h := range s.headers {
+		if i != 1 && (h.Get("Mcp-Protocol-Version") != "2026-07-28" || h.Get("Mcp-Method") == "") {
 			t.Error(h)
 		}
 	}
@@ -71,14 +72,14 @@ func TestB10CancelClosesTheStream(t *testing.T) {
 	if got := r.line(); got != `{"jsonrpc":"2.0","id":8,"result":{}}` {
 		t.Error(got)
 	}
-	if got := strings.Join(s.seen(), ","); got != "POST server/discover,POST tools/list,POST tools/call" {
+	if got := strings.Join(s.seen(), ","); got != "POST server/discover,POST initialize,POST tools/list,POST tools/call" {
 		t.Error(got)
 	}
 }
 
-// 1.4, D-warning: a client that gives up on its probe and begins a session gets
-// no late answer to the probe.
-func TestLateProbeIsDropped(t *testing.T) {
+// 1.4, D-warning: a client that begins a session while its probe is under way gets
+// an answer to the probe before that to initialize, and no late one.
+func TestOvertakenProbeIsAnswered(t *testing.T) {
 	asked, first := make(chan struct{}), true
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"server/discover": func(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
@@ -95,6 +96,9 @@ func TestLateProbeIsDropped(t *testing.T) {
 	r.send(`{"jsonrpc":"2.0","id":"probe","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`)
 	<-asked
 	r.send(initialize)
+	if got := r.line(); !strings.Contains(got, `"id":"probe"`) || !strings.Contains(got, "-32601") {
+		t.Error(got)
+	}
 	if got := r.line(); !strings.Contains(got, `"id":0`) || !strings.Contains(got, "protocolVersion") {
 		t.Error(got)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -104,7 +105,7 @@ func TestE3Verdicts(t *testing.T) {
 			return 404, jsonrpc.Message{}, httpError(404)
 		}, Sessions, "initialize", 0},
 		"both": {discovers(`{}`, "2025-11-25", Version), Both, "initialize", 0},
-		"new":  {discovers(`{}`, Version), Stateless, "", 1},
+		"new":  {discovers(`{}`, Version), Stateless, "", 1}, // which refuses initialize
 	} {
 		verdicts := &thisRun{}
 		for run, probes := range []int{1, c.second} {
@@ -174,6 +175,54 @@ func TestE3WrongVerdict(t *testing.T) {
 	defer c.end()
 	if got := c.ask(oldInitialize); len(got) != 1 || r.methods() != "initialize" || verdicts.Recall() != Sessions {
 		t.Error(got, r.methods(), verdicts.Recall())
+	}
+}
+
+// A server that knows sessions and lists only 2026-07-28, as those of version 2 of the
+// TypeScript SDK do, is used in the client's era, and what it is is kept. What opens
+// no session is nobody's answer.
+func TestListsOnlyTheNewer(t *testing.T) {
+	r := &remote{on: initializes, both: true, probe: discovers(`{}`, Version)}
+	verdicts := &thisRun{}
+	for run, probes := range []int{1, 1} {
+		c := newClient(t, r, verdicts)
+		expect(t, c.ask(oldInitialize), `{"jsonrpc":"2.0","id":1.0,"result":`+oldResult+`}`)
+		call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{"name":"x"}}`
+		c.ask(call)
+		if string(r.nth(2*run+1).Raw) != call || len(r.probes) != probes || verdicts.Recall() != Both {
+			t.Errorf("run %d: sent %q, %d probes, kept %q", run, r.methods(), len(r.probes), verdicts.Recall())
+		}
+		c.end()
+	}
+	for name, on := range map[string]func(context.Context, jsonrpc.Message, jsonrpc.Sink) error{
+		"error": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(failure(m, -32000, ""))
+			return nil
+		},
+		"HTTP error": func(context.Context, jsonrpc.Message, jsonrpc.Sink) error { return httpError(500) },
+		"another result": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(reply(m, `{"protocolVersion":"2026-07-28"}`))
+			return nil
+		},
+		"no result": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(reply(m, `{}`))
+			return nil
+		},
+		"silence": func(ctx context.Context, _ jsonrpc.Message, _ jsonrpc.Sink) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &remote{on: on, both: true, probe: discovers(`{}`, Version)}
+			verdicts := &thisRun{}
+			c := newClient(t, r, verdicts)
+			got := c.ask(oldInitialize)
+			if len(got) != 1 || string(jsonrpc.Member([]byte(got[0]), "result", "instructions")) != `"hi"` || verdicts.Recall() != Stateless || r.methods() != "initialize" {
+				t.Errorf("%s: %q, kept %q, sent %q", name, got, verdicts.Recall(), r.methods())
+			}
+			c.end()
+		})
 	}
 }
 

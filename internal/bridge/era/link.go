@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"mcp-login/internal/jsonrpc"
 )
@@ -244,6 +245,8 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 	switch {
 	case found.err != nil:
 		return found.err
+	case found.speaks == Stateless && l.offer(ctx, m, sink):
+		return nil
 	case found.speaks == Stateless:
 		l.play(played, m, found.answer, sink)
 		return nil
@@ -258,6 +261,33 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 		l.settle(relay{l})
 	}
 	return err
+}
+
+// offerTimeout is how long a server that lists no revision with sessions may take
+// over initialize.
+const offerTimeout = 10 * time.Second
+
+// offer sends initialize to a server that lists only revisions without sessions.
+// Servers of both kinds made with version 2 of the TypeScript SDK do so: what begins
+// with initialize is not listed there. taken says that a session was opened and the
+// answer delivered; any other answer is nobody's.
+func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (taken bool) {
+	ctx, stop := context.WithTimeout(ctx, offerTimeout)
+	defer stop()
+	var opened jsonrpc.Message
+	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		if answers(reply, m) {
+			opened = reply
+		}
+	}))
+	version, _ := jsonrpc.Text(jsonrpc.Member(opened.Result, "protocolVersion"))
+	if err != nil || !hasSession([]string{version}) {
+		return false
+	}
+	l.keep(Both)
+	l.settle(relay{l})
+	sink.Message(opened)
+	return true
 }
 
 // play answers initialize out of the server's answer to the probe, and stands

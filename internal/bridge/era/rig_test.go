@@ -18,15 +18,24 @@ type remote struct {
 	mu      sync.Mutex
 	sent    []jsonrpc.Message
 	probes  []jsonrpc.Message
+	offered int  // initialize, to a server that has listed 2026-07-28 alone
+	strict  bool // it has, and refuses that
 	unasked jsonrpc.Sink
 	closed  bool
 
+	both  bool // it knows sessions all the same
 	on    func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	probe func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error)
 }
 
 func (r *remote) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	r.mu.Lock()
+	if r.strict && m.Method == "initialize" {
+		r.offered++
+		r.mu.Unlock()
+		sink.Message(failure(m, codeMethodNotFound, ""))
+		return nil
+	}
 	r.sent = append(r.sent, m)
 	r.mu.Unlock()
 	if r.on == nil {
@@ -40,7 +49,13 @@ func (r *remote) Probe(_ context.Context, m jsonrpc.Message) (int, jsonrpc.Messa
 	r.probes = append(r.probes, m)
 	nth := len(r.probes)
 	r.mu.Unlock()
-	return r.probe(nth, m)
+	code, answer, err := r.probe(nth, m)
+	if list := texts(jsonrpc.Member(answer.Result, "supportedVersions")); !r.both && len(list) == 1 && list[0] == Version {
+		r.mu.Lock()
+		r.strict = true
+		r.mu.Unlock()
+	}
+	return code, answer, err
 }
 
 func (r *remote) Unasked(sink jsonrpc.Sink) { r.unasked = sink }
