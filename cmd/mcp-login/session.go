@@ -232,15 +232,18 @@ func (a *app) connect(o options, s *session) error {
 		return err
 	}
 	plain := o.wire.transport(o.agent())
-	signed := s.client.Transport(plain)
+	signed, signIn := s.client.Transport(plain), s.client.SignIn
 	if token := a.variables(o)(givenTokenName); token != "" {
 		s.given = oauth.NewSecret(token)
 		if signed, err = oauth.GivenToken(s.server, s.given, plain); err != nil {
 			return usageError{err}
 		}
 	}
+	if header.Get("Authorization") != "" || !s.given.IsZero() {
+		signIn = nil
+	}
 	s.remote, err = upstream.New(upstream.Config{
-		Endpoint: s.server, Header: header, Transport: wire, Log: s.log,
+		Endpoint: s.server, Header: header, Transport: wire, Log: s.log, SignIn: signIn,
 		HTTP: o.wire.client(signed), HeaderTimeout: o.wire.headersTimeout, IdleTimeout: o.wire.bodyTimeout, Patience: o.wire.patience(s.verb), MaxMessage: int64(o.wire.maxMessage),
 	})
 	if err != nil {

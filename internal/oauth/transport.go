@@ -31,7 +31,9 @@ const (
 // login, 403 insufficient_scope with a login for scopes that were not requested
 // before, each followed by one replay. Such a 403 for other scopes is the answer:
 // the account has no permission, which no login changes. A request to another
-// origin, and one that carries its own Authorization header, passes untouched.
+// origin, and one that carries its own Authorization header, passes untouched. A 401
+// without a challenge to a request with Mcp-Session-Id is returned when a refresh
+// does not help: who holds the session finds out what it means, and calls SignIn.
 // Bodies are replayed through GetBody; without it a refused request fails.
 //
 // A request may take as long as a person needs to sign in: limits belong into
@@ -76,6 +78,18 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			cred, replayed = newer, true
 			continue
 		}
+		if refused && early == nil && perhapsLost(req, resp) {
+			newer, ok := t.client.forSession(req.Context(), w)
+			if !ok || replayed {
+				return resp, nil
+			}
+			foreign.Discard(resp)
+			if req, err = replay(req); err != nil {
+				return nil, err
+			}
+			cred, replayed = newer, true
+			continue
+		}
 		switch {
 		case !refused:
 			return resp, nil
@@ -104,6 +118,36 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+}
+
+// perhapsLost reports whether a refusal may be about the MCP session of the request:
+// some servers answer 401 without a challenge when it is gone.
+func perhapsLost(req *http.Request, resp *http.Response) bool {
+	return resp.StatusCode == http.StatusUnauthorized && req.Header.Get("Mcp-Session-Id") != "" &&
+		len(ParseChallenges(resp.Header.Values("WWW-Authenticate"))) == 0
+}
+
+// forSession returns another token than the refused one, if there is one without a
+// person.
+func (c *Client) forSession(ctx context.Context, w want) (newer Credential, ok bool) {
+	if w.failed == "" {
+		return Credential{}, false
+	}
+	w.quiet = true
+	newer, err := c.renew(ctx, w)
+	if err != nil {
+		c.log.Debug("the token was not refreshed", "error", err)
+	}
+	return newer, err == nil
+}
+
+// SignIn gets another token than the one of a request that was refused. It is for a
+// 401 that Transport has returned, when it was not about the session.
+func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
+	token, _ := strings.CutPrefix(refused.Request.Header.Get("Authorization"), "Bearer ")
+	w := want{failed: markOf(NewSecret(token))}
+	_, err := c.renew(ctx, w)
+	return err
 }
 
 // current returns the credential to sign with. A token near its end is

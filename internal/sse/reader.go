@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"strconv"
@@ -86,9 +87,10 @@ func (r *Reader) release() {
 	}
 }
 
-// Next returns the next event. At the end of the stream an event that no blank
-// line has completed is dropped, as the standard says, and the error of the
-// underlying reader is returned, io.EOF for a clean end.
+// Next returns the next event, or the error of the underlying reader, io.EOF for
+// a clean end. An event that no blank line has completed then is returned beside
+// io.EOF. The standard drops it, because nobody knows whether more was to come:
+// who takes it judges that by its data, and takes neither its id nor its retry.
 func (r *Reader) Next() (Event, error) {
 	e := Event{Type: DefaultType, LastID: r.lastID}
 	r.data = foreign.Buffer{}
@@ -96,7 +98,7 @@ func (r *Reader) Next() (Event, error) {
 	for {
 		piece, whole, err := r.piece()
 		if err != nil {
-			return Event{Taken: e.Taken}, err
+			return r.unfinished(e, err)
 		}
 		if whole && len(piece) == 0 {
 			if !fields {
@@ -107,10 +109,19 @@ func (r *Reader) Next() (Event, error) {
 		}
 		known, err := r.field(&e, piece, whole)
 		if err != nil {
-			return Event{Taken: e.Taken}, err
+			return r.unfinished(e, err)
 		}
 		fields = fields || known
 	}
+}
+
+// unfinished is the event in the middle of which the stream ended.
+func (r *Reader) unfinished(e Event, err error) (Event, error) {
+	if !errors.Is(err, io.EOF) {
+		return Event{Taken: e.Taken}, err
+	}
+	e.Data = r.data.Take()
+	return e, err
 }
 
 // field takes one line, whose rest is read here when piece is not the whole.
@@ -204,6 +215,7 @@ func (r *Reader) add(e *Event, b []byte) {
 
 // piece returns the next part of a line without its end: the whole line (or
 // its rest), or, when the buffer is full before the line ends, what is in it.
+// The end of the stream ends a line.
 // The slice is valid until the next call.
 func (r *Reader) piece() (p []byte, whole bool, err error) {
 	scanned := 0
@@ -235,6 +247,10 @@ func (r *Reader) piece() (p []byte, whole bool, err error) {
 			scanned = len(window)
 		}
 		if r.err != nil {
+			if rest := r.buf[r.start:r.end]; len(rest) > 0 && errors.Is(r.err, io.EOF) { // a line without its end
+				r.start = r.end
+				return rest, true, nil
+			}
 			r.release()
 			return nil, false, r.err
 		}

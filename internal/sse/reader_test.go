@@ -70,6 +70,61 @@ func TestL6Events(t *testing.T) {
 	}
 }
 
+// The event that only its blank line is missing of comes beside the end, with
+// whatever end its last line has; not so where the stream broke.
+func TestUnfinishedEvent(t *testing.T) {
+	for _, in := range []string{"data: a", "data: a\n", "data: a\r", "data: a\r\n", "data: x\n\ndata: a", ": c\r\r\nid: 7\rdata: a", "\xef\xbb\xbfdata:a"} {
+		for _, split := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader} {
+			e, err := last(NewReader(split(strings.NewReader(in)), 0))
+			if !errors.Is(err, io.EOF) || e.Type != DefaultType || string(e.Data) != "a" {
+				t.Errorf("%q: %+v %v", in, e, err)
+			}
+		}
+	}
+	e, err := last(NewReader(io.MultiReader(strings.NewReader("data: a\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), 0))
+	if !errors.Is(err, io.ErrUnexpectedEOF) || len(e.Data) != 0 {
+		t.Errorf("broken: %+v %v", e, err)
+	}
+	if e, _ := last(NewReader(strings.NewReader("data: a\n\n"), 0)); len(e.Data) != 0 {
+		t.Errorf("complete: %+v", e)
+	}
+	for _, n := range []int{bufferSize - 6, 3 * bufferSize, 3*bufferSize + 1} {
+		if e, _ := last(NewReader(strings.NewReader("data: "+strings.Repeat("x", n)), 0)); len(e.Data) != n {
+			t.Errorf("%d bytes of %d", len(e.Data), n)
+		}
+	}
+}
+
+// last returns what comes beside the end.
+func last(r *Reader) (e Event, err error) {
+	for err == nil {
+		e, err = r.Next()
+	}
+	return e, err
+}
+
+// An unfinished event is what the blank line would have made of it.
+func FuzzUnfinished(f *testing.F) {
+	for _, s := range []string{"data: a", "data: a\r", "event: x\ndata: a\r\n", "data: a\ndat", "data: a\n\nid: 1", "\xef\xbb", "data"} {
+		f.Add([]byte(s), 1)
+	}
+	f.Fuzz(func(t *testing.T, in []byte, chunk int) {
+		whole := all(t, NewReader(bytes.NewReader(append(bytes.Clone(in), "\n\n"...)), 0))
+		r := NewReader(&chunked{in, max(1, chunk%17)}, 0)
+		for n := 0; ; n++ {
+			e, err := r.Next()
+			switch {
+			case err != nil && !e.HasData:
+				return
+			case n >= len(whole) || whole[n].Type != e.Type || !bytes.Equal(whole[n].Data, e.Data) || whole[n].HasData != e.HasData:
+				t.Fatalf("%d: %+v in %+v", n, e, whole)
+			case err != nil:
+				return
+			}
+		}
+	})
+}
+
 // P5: no size is too large; a limit drops that event alone.
 func TestLargeEvents(t *testing.T) {
 	for _, n := range []int{bufferSize - 7, bufferSize - 6, bufferSize - 5, bufferSize, 3*bufferSize + 1, 20 << 20} {

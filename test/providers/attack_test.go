@@ -166,6 +166,39 @@ var attackCases = []example{
 		}
 		return nil
 	}),
+	twice("ping-refused-otherwise", want{code: -32000}, 1, func(w *world, c *call) *answer {
+		switch c.method {
+		case "tools/call":
+			return carryOut(w, c, rpcError(400, -32000, "Bad Request: No valid session ID provided"))
+		case "ping":
+			return rpcError(400, -32601, "Method not found")
+		}
+		return nil
+	}),
+	twice("ping-refused-always", want{code: -32000}, 1, func(w *world, c *call) *answer {
+		switch c.method {
+		case "tools/call":
+			return carryOut(w, c, rpcError(400, -32000, "Bad Request: No valid session ID provided"))
+		case "ping":
+			return rpcError(400, -32000, "Bad Request: No valid session ID provided")
+		}
+		return nil
+	}),
+	twice("ping-silent", want{code: 1003}, 1, func(w *world, c *call) *answer {
+		switch c.method {
+		case "tools/call":
+			return carryOut(w, c, &answer{status: 400})
+		case "ping":
+			<-c.Context().Done()
+		}
+		return nil
+	}),
+	twice("401-ping-works", want{code: 1002}, 1, func(w *world, c *call) *answer {
+		if c.method == "tools/call" {
+			return carryOut(w, c, &answer{status: 401, typ: "text/plain", body: "Unauthorized: Session not found"})
+		}
+		return nil
+	}),
 	twice("stream-began", want{code: 1005}, 1, func(w *world, c *call) *answer {
 		if c.method == "tools/call" {
 			w.forgetSessions()
@@ -213,5 +246,10 @@ var attackCases = []example{
 	looksLike("cut", "none", `{"jsonrpc":"2.0","id":2,"result":{"content":[`, 1004),
 	looksLike("no-version", "none", `{"id":2,"result":{}}`, 1004),
 	looksLike("request", "none", `{"jsonrpc":"2.0","id":2,"method":"sampling/createMessage","params":{}}`, 1004),
-	looksLike("stream-in-text", "text/plain", "data: MESSAGE\n\n", 1004),
+	looksLike("stream-of-another", "text/plain", "data: OTHER\n\n", 1004),
+	looksLike("stream-in-html", "text/html", "data: MESSAGE\n\n", 1004),
+	looksLike("text-with-a-colon", "text/plain", ": see MESSAGE\n", 1004),
+	looksLike("json-in-text", "text/plain", "The answer is MESSAGE", 1004),
+	looksLike("blanks", "none", strings.Repeat(" ", 1<<16)+"MESSAGE", 1004),
+	looksLike("markup-without-type", "none", "<pre>MESSAGE</pre>", 1004),
 }

@@ -14,17 +14,6 @@ var missing = map[string]string{
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
 		provider/aws
 	`,
-	"sessions lost by 400 and 401": `
-		relay/session-400-empty relay/session-400-error-object relay/session-400-not-initialized relay/session-400-python relay/session-400-text
-		relay/session-400-typescript relay/session-401 relay/session-401-json server/python-older server/rust server/typescript
-	`,
-	"answers judged by their body, media types by the type": `
-		relay/media-type-3 relay/media-type-5 relay/media-type-6 relay/media-type-stream-3 relay/no-content-type relay/no-content-type-blanks
-		relay/no-content-type-everywhere relay/octet-stream relay/text-plain relay/text-plain-charset server/helidon
-	`,
-	"a last event without its blank line": `
-		relay/last-event-after-others relay/last-event-cr relay/last-event-crlf relay/last-event-without-blank-line relay/last-event-without-line-end
-	`,
 	"login wherever metadata is published, --force": `
 		relay/login-force relay/login-open-list
 	`,

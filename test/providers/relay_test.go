@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 const (
@@ -160,10 +161,63 @@ var relayCases = slices.Concat([]example{
 		}, check: []check{tabs(1), ran("2", 1)}}},
 	},
 
+	{
+		name: "relay/session-400-with-trace", seen: kind + ": an error object with an id and a time of its own, as of ASP.NET", fake: func() fake {
+			f := free()
+			f.before = func(w *world, c *call) *answer {
+				if !w.lost(c) {
+					return nil
+				}
+				now := time.Now()
+				return &answer{status: 400, typ: "application/problem+json", body: doc{"title": "Bad Request", "status": 400, "timestamp": now, "traceId": fmt.Sprintf("00-%x-01", now.UnixNano())}}
+			}
+			return f
+		}(),
+		steps: []step{{calls: 2, between: (*world).forgetSessions, check: []check{ran("1", 1), ran("2", 1), tabs(0)}}},
+	},
+	{
+		name: "relay/session-401-bearer", seen: kind + ": behind a gateway that wants a sign-in", fake: func() fake {
+			f := usual()
+			f.before = func(w *world, c *call) *answer {
+				if c.session != "" && w.lost(c) {
+					return &answer{status: 401, typ: "text/plain", body: "Unauthorized: Session not found"}
+				}
+				return nil
+			}
+			return f
+		}(),
+		steps: []step{{calls: 2, between: (*world).forgetSessions, check: []check{tabs(1), ran("1", 1), ran("2", 1)}}},
+	},
+
+	{
+		name: "relay/both-eras-newer-listed", seen: "TypeScript SDK 2.4.0, mcp-proxy 6.7.19, mcp-handler 2.4.0: server/discover lists no revision that begins with initialize", fake: func() fake {
+			f := free()
+			f.before = func(_ *world, c *call) *answer {
+				if c.method == "server/discover" {
+					return &answer{body: doc{"jsonrpc": "2.0", "id": c.id, "result": doc{"resultType": "complete", "supportedVersions": []string{"2026-07-28"}, "capabilities": doc{"tools": doc{}}}}}
+				}
+				return nil
+			}
+			return f
+		}(),
+		steps: []step{{check: []check{func(w *world) string {
+			for _, r := range w.requests("mcp") {
+				if method, _ := r.json["method"].(string); method == "tools/call" && (r.Header.Get("Mcp-Method") != "" || r.Header.Get("Mcp-Session-Id") == "") {
+					return "the call was translated"
+				}
+			}
+			return ""
+		}, calledOnce("initialize")}}},
+	},
+
 	it("relay/no-content-type", sniffed, typed("none"), "fails"),
 	it("relay/text-plain", sniffed, typed("text/plain"), "fails"),
 	it("relay/text-plain-charset", kind, typed("text/plain; charset=utf-8"), ""),
 	it("relay/octet-stream", kind, typed("application/octet-stream"), ""),
+	it("relay/octet-stream-spelled", kind, typed("Application/Octet-Stream;x"), ""),
+	it("relay/type-of-blanks", kind, typed(" ;charset=utf-8"), ""),
+	it("relay/stream-in-text", kind, answers(func(m string) answer { return answer{typ: "text/plain", body: "event: message\ndata: " + m + "\n\n"} }), ""),
+	it("relay/stream-without-type", kind, answers(func(m string) answer { return answer{typ: "none", body: ": ping\r\ndata: " + m} }), ""),
 	it("relay/no-content-type-blanks", kind, answers(func(m string) answer { return answer{typ: "none", body: "\r\n  " + m + "\n"} }), ""),
 	{
 		name: "relay/no-content-type-everywhere", seen: sniffed, fake: func() fake {
@@ -190,6 +244,11 @@ var relayCases = slices.Concat([]example{
 			{check: []check{tabs(1)}, ours: true},
 		},
 	},
+	{name: "relay/call-open-list-bare", seen: openList + "; without a challenge", fake: func() fake {
+		f := halfOpen(usual())
+		f.challenge = "-"
+		return f
+	}(), steps: []step{{check: []check{tabs(1), ran("1", 1)}}}},
 	{name: "relay/call-open-list", seen: openList, fake: halfOpen(usual()), steps: []step{{check: []check{tabs(1)}}}},
 	{
 		name: "relay/login-free", seen: "nothing is protected", fake: free(),

@@ -24,6 +24,9 @@ type answer struct {
 	events *sse.Reader
 	open   bool // answered, but the stream has not ended
 	cursor cursor
+
+	guessed bool // what it is was seen by its body alone
+	taken   bool // and it was the answer
 }
 
 // follow gives the sink everything up to the answer.
@@ -31,6 +34,8 @@ func (a *answer) follow(ctx context.Context) error {
 	switch {
 	case a.resp.StatusCode == http.StatusNotFound && a.at.id != "" && !a.at.again:
 		return errSessionLost
+	case mayBeLost(a.resp) && a.at.id != "" && !a.at.again:
+		return &sessionError{a.resp, errorBody(a.resp)}
 	case a.resp.StatusCode < 200 || a.resp.StatusCode >= 300:
 		return a.s.notTaken(a.resp, a.m, a.sink)
 	}
@@ -46,6 +51,8 @@ func (a *answer) follow(ctx context.Context) error {
 		return a.body(ctx)
 	case typeSSE:
 		return a.stream(ctx)
+	case "", "text/plain", "application/octet-stream":
+		return a.guess(ctx)
 	}
 	return notMCP(a.resp)
 }
@@ -97,6 +104,8 @@ func (a *answer) body(ctx context.Context) error {
 		return err
 	case err != nil:
 		return &Error{Reason: NotMCP, Status: a.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err)}
+	case a.guessed && !a.taken:
+		return notMCP(a.resp)
 	case !answered:
 		return noAnswer(a.resp.StatusCode)
 	}
@@ -114,6 +123,9 @@ func (a *answer) stream(ctx context.Context) error {
 		a.events = sse.NewReader(a.resp.Body, a.s.u.cfg.MaxMessage)
 		a.events.SpillAt, a.events.Spill = largeFrom, a.spill
 		answered, err := a.s.read(a.events, a.m, a.sink, &a.cursor)
+		if answered && a.guessed && !a.taken {
+			return notMCP(a.resp)
+		}
 		if answered {
 			a.open = true
 			return nil
@@ -125,7 +137,10 @@ func (a *answer) stream(ctx context.Context) error {
 		if errors.As(err, &told) {
 			return err // not the line, but what came over it
 		}
-		if a.cursor.lastID == "" || Modern(a.m) {
+		switch {
+		case a.guessed && err == nil:
+			return notMCP(a.resp)
+		case a.guessed, a.cursor.lastID == "", Modern(a.m):
 			return interrupted(err)
 		}
 		_ = a.resp.Body.Close()
@@ -197,16 +212,12 @@ func (c *cursor) note(e sse.Event) {
 func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Sink, c *cursor) (answered bool, err error) {
 	for {
 		e, err := events.Next()
-		taken, _ := e.Taken.(*large)
 		if err != nil {
 			c.ended = true
-			if taken != nil && taken.breakOff(err) {
-				return taken.finish()
-			}
-			return false, cleanEnd(err)
+			return s.u.last(e, err, m, sink)
 		}
 		c.note(e)
-		if taken != nil {
+		if taken, _ := e.Taken.(*large); taken != nil {
 			if e.Type != sse.DefaultType && taken.to == nil { // its type came last
 				taken.release()
 				continue
@@ -236,4 +247,26 @@ func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Si
 			return true, nil
 		}
 	}
+}
+
+// last judges the event that a stream ended with, without its blank line. It
+// counts if it is whole, which JSON tells, and answers m; anything else may come
+// again when the stream is resumed.
+func (u *Upstream) last(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
+	clean := errors.Is(end, io.EOF) && e.Type == sse.DefaultType
+	sink = without{sink, func(one jsonrpc.Message) bool { return !answers(one, m) }}
+	taken, _ := e.Taken.(*large)
+	switch {
+	case taken != nil && clean && taken.scan.End() == nil:
+		taken.sink = sink
+		answered, err = taken.finish()
+	case taken != nil && taken.breakOff(end):
+		return taken.finish()
+	case taken == nil && clean && len(e.Data) > 0:
+		answered, err = u.deliver(e.Data, m, sink)
+	}
+	if answered || errors.As(err, new(*Error)) {
+		return answered, err
+	}
+	return false, cleanEnd(end)
 }

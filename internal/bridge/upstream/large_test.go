@@ -155,7 +155,8 @@ func TestLargeAnswers(t *testing.T) {
 	answer := `{"jsonrpc":"2.0","id":7,"result":{"x":"` + body + `"}}`
 	for name, c := range map[string]struct {
 		kind, head, tail string
-		cut              int
+		cut              int // after so many bytes, and the connection with it
+		short            int // bytes that are missing at the end
 		known            bool
 		early            bool // passed on before it was complete
 		fails            bool
@@ -168,11 +169,13 @@ func TestLargeAnswers(t *testing.T) {
 		"JSON, cut":             {kind: typeJSON, cut: 6 << 20, early: true, fails: true},
 		"JSON, cut early":       {kind: typeJSON, cut: 2 << 20, fails: true},
 		"event stream, cut":     {kind: typeSSE, head: "data: ", cut: 6 << 20, early: true, fails: true},
-		"event without its end": {kind: typeSSE, head: "data: ", early: true, fails: true},
+		"event without its end": {kind: typeSSE, head: "data: ", early: true},
+		"resumable without end": {kind: typeSSE, head: "id: 1\ndata: "},
+		"event cut, clean end":  {kind: typeSSE, head: "data: ", short: 1, early: true, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := connect(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				text := c.head + answer + c.tail
+				text := c.head + answer[:len(answer)-c.short] + c.tail
 				if r.Method != http.MethodPost {
 					w.WriteHeader(http.StatusMethodNotAllowed)
 					return

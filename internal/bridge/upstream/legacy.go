@@ -231,6 +231,9 @@ func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
 	for {
 		e, err := events.Next()
 		if err != nil {
+			if errors.Is(err, io.EOF) && e.Type == sse.DefaultType && len(e.Data) > 0 { // only its blank line is missing
+				l.route(s, e.Data, true)
+			}
 			return cleanEnd(err)
 		}
 		dropped, _ := e.Taken.(*unkept)
@@ -244,15 +247,19 @@ func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
 			l.mu.Lock()
 			l.quiet = 0
 			l.mu.Unlock()
-			l.route(s, e.Data)
+			l.route(s, e.Data, false)
 		}
 	}
 }
 
 // route gives an answer to the request that waits for it and everything else
-// to the client at once.
-func (l *legacy) route(s *legacyStream, data []byte) {
+// to the client at once, unless it is the last event of a stream that ended before
+// it was complete.
+func (l *legacy) route(s *legacyStream, data []byte, last bool) {
 	err := messages(data, func(m jsonrpc.Message) {
+		if last && m.Kind != jsonrpc.Response {
+			return
+		}
 		call := &legacyCall{sink: l.u.unaskedSink()}
 		if m.Kind == jsonrpc.Response {
 			if waits := s.take(jsonrpc.Key(m.ID)); waits != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -86,13 +85,15 @@ func (u *Upstream) exchange(ctx context.Context, req *http.Request) (resp *http.
 		GetConn: func(string) { wrote.Store(false); reused.Store(false) },
 		GotConn: func(got httptrace.GotConnInfo) {
 			reused.Store(got.Reused)
-			refuseStale(got)
+			refuseStale(got, u.idle.limit())
 		},
 		WroteRequest: func(info httptrace.WroteRequestInfo) { wrote.Store(info.Err == nil) },
 	}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
 	for n := 0; ; n++ {
-		resp, err = u.http.Do(req)
+		if resp, err = u.http.Do(req); err == nil {
+			u.idle.hear(resp.Header)
+		}
 		written = wrote.Load() && !endedIdle(err)
 		if err == nil || written || !reused.Load() || n == maxStale || ctx.Err() != nil {
 			return resp, written, err
@@ -104,17 +105,18 @@ func (u *Upstream) exchange(ctx context.Context, req *http.Request) (resp *http.
 // errNoHeader is a server that took a request and did not begin to answer.
 var errNoHeader = errors.New("the server did not begin to answer")
 
-// mediaType returns the type of the body without parameters.
+// mediaType returns the type of the body in lower case, without its parameters:
+// gateways write them in ways that package mime refuses.
 func mediaType(resp *http.Response) string {
-	switch header := resp.Header.Get("Content-Type"); header {
+	header := resp.Header.Get("Content-Type")
+	switch header {
 	case typeJSON, typeSSE: // most often just that
 		return header
 	}
-	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil {
-		return ""
+	if end := strings.IndexAny(header, ";, \t"); end >= 0 {
+		header = header[:end]
 	}
-	return t
+	return strings.ToLower(header)
 }
 
 const (
@@ -149,7 +151,11 @@ func errorBody(resp *http.Response) []byte {
 // the body is the server's own word and is delivered with the request's id;
 // everything else becomes an *Error with the status and a little of the text.
 func (u *Upstream) refusal(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	body := errorBody(resp)
+	return u.refused(resp, errorBody(resp), m, sink)
+}
+
+// refused is refusal for a body that was read.
+func (u *Upstream) refused(resp *http.Response, body []byte, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	answer, _ := jsonrpc.Parse(body) // with id null, absent or the request's
 	if !isErrorObject(answer.Error) {
 		return statusError(resp, body)

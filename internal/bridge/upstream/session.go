@@ -128,8 +128,10 @@ func (s *streamable) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.S
 
 // replace opens another session with what the client has said so far, unless
 // another message has done so since lost was in force. Meanwhile the lost one
-// stays in place: whoever still sends it meets the same 404 and waits here.
-func (s *streamable) replace(ctx context.Context, lost session) (session, error) {
+// stays in place: whoever still sends it meets the same refusal and waits here.
+// A ping that the other session refuses in the same way has proven nothing about
+// the lost one; then refused is the error. It is nil for a 404.
+func (s *streamable) replace(ctx context.Context, lost session, refused *sessionError) (session, error) {
 	if err := s.renew.take(ctx); err != nil {
 		return session{}, err
 	}
@@ -149,6 +151,10 @@ func (s *streamable) replace(ctx context.Context, lost session) (session, error)
 	if err != nil {
 		return session{}, err
 	}
+	if refused != nil && s.refuses(ctx, next, refused) {
+		_ = s.end(ctx, next)
+		return session{}, refused
+	}
 	s.commit(next)
 	if begin.initialized.Raw != nil {
 		s.listen() // the old session's stream has ended with it
@@ -159,6 +165,14 @@ func (s *streamable) replace(ctx context.Context, lost session) (session, error)
 // close ends the session at the server (G4); 405 says that it does not mind.
 func (s *streamable) close(ctx context.Context) error {
 	at := s.current()
+	if err := s.end(ctx, at); err != nil {
+		return err
+	}
+	s.commit(session{version: at.version})
+	return nil
+}
+
+func (s *streamable) end(ctx context.Context, at session) error {
 	if at.id == "" {
 		return nil
 	}
@@ -171,6 +185,5 @@ func (s *streamable) close(ctx context.Context) error {
 		return fmt.Errorf("end the session: %w", err)
 	}
 	foreign.Discard(resp)
-	s.commit(session{version: at.version})
 	return nil
 }

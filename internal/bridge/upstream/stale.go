@@ -7,17 +7,20 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // refuseStale closes an idle connection that the server has closed, or on which
-// it said something that nobody asked for, before a request is written to it.
+// it said something that nobody asked for, before a request is written to it, and
+// one that was idle for longer than limit, 0 for none: the server may be closing it
+// at this moment.
 // net/http would find that out a moment later, when it reads: then the request
 // is written already, and nobody can tell whether the server has taken it, so
 // that it must not be sent again. Of a connection that is closed here nothing was
 // written, and net/http takes another one. HTTP/2 is left alone: there an answer
 // to another request may be what is waiting.
-func refuseStale(got httptrace.GotConnInfo) {
-	if got.Reused && !isHTTP2(got.Conn) && ended(got.Conn) {
+func refuseStale(got httptrace.GotConnInfo, limit time.Duration) {
+	if got.Reused && !isHTTP2(got.Conn) && (limit > 0 && got.IdleTime > limit || ended(got.Conn)) {
 		_ = got.Conn.Close()
 	}
 }

@@ -32,7 +32,8 @@ func newStreamable(u *Upstream) *streamable {
 }
 
 // send posts m. A session that the server has forgotten is replaced once, and
-// m sent again (G3): the server did not take it.
+// m sent again (G3): the server did not take it. Where the server does not say so
+// with 404, it has to be proven first.
 func (s *streamable) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if Modern(m) {
 		return s.modern(ctx, m, sink)
@@ -42,13 +43,18 @@ func (s *streamable) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.S
 	}
 	at := s.current()
 	err := s.post(ctx, &at, m, sink)
-	if errors.Is(err, errSessionLost) {
-		if at, err = s.replace(ctx, at); err == nil {
-			err = s.post(ctx, &at, m, sink)
+	var refused *sessionError
+	if errors.As(err, &refused) && s.refuses(ctx, at, refused) || errors.Is(err, errSessionLost) {
+		var next session
+		if next, err = s.replace(ctx, at, refused); err == nil {
+			err = s.post(ctx, &next, m, sink)
 		}
 		if errors.Is(err, errSessionLost) {
 			err = &Error{Reason: Refused, Status: http.StatusNotFound, Err: err, Hint: "restart the client"}
 		}
+	}
+	if errors.As(err, &refused) {
+		err = s.notLost(ctx, at, refused, m, sink)
 	}
 	if err == nil {
 		s.sent(ctx, m)

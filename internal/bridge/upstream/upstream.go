@@ -38,6 +38,9 @@ type Config struct {
 	// and gives the copy CheckRedirect and a cookie jar in memory (for load
 	// balancers that keep a session on one machine) where it has none.
 	HTTP *http.Client
+	// SignIn signs in after a 401 without a challenge that HTTP has returned
+	// because it might mean a lost session; nil where nobody can.
+	SignIn func(ctx context.Context, refused *http.Response) error
 	// Header goes onto every request to the server.
 	Header http.Header
 	// Transport limits the choice.
@@ -75,6 +78,7 @@ type Upstream struct {
 	http  *http.Client
 	tools *toolbox
 	held  holding
+	idle  idleLimit
 	ctx   context.Context // ends with Close; the server's own stream lives in it
 	stop  context.CancelFunc
 

@@ -159,6 +159,60 @@ func TestL8Fallback(t *testing.T) {
 	}
 }
 
+// A last event without its blank line counts if it is the answer, on every stream; what
+// else it is is left out, because it may come again.
+func TestLastEvent(t *testing.T) {
+	const note = `{"jsonrpc":"2.0","method":"notifications/x"}`
+	for name, tc := range map[string]struct {
+		wish Transport
+		tail string
+		got  int // messages
+	}{
+		"answer":                      {StreamableHTTP, "data: " + anAnswer + "\n", 2},
+		"answer, no line end":         {StreamableHTTP, "data: " + anAnswer, 2},
+		"answer, in two lines":        {StreamableHTTP, "data: " + anAnswer[:17] + "\ndata: " + anAnswer[17:], 2},
+		"notification":                {StreamableHTTP, "data: " + note + "\n", 1},
+		"of another type":             {StreamableHTTP, "event: x\ndata: " + anAnswer, 1},
+		"cut":                         {StreamableHTTP, "data: " + anAnswer[:30], 1},
+		"another answer":              {StreamableHTTP, "data: " + strings.Replace(anAnswer, `"id":1`, `"id":2`, 1), 1},
+		"HTTP+SSE, answer":            {SSE, "data: " + anAnswer, 1},
+		"HTTP+SSE, cut":               {SSE, "data: " + anAnswer[:30], 0},
+		"HTTP+SSE, of another type":   {SSE, "event: x\ndata: " + anAnswer, 0},
+		"HTTP+SSE, a question itself": {SSE, `data: {"jsonrpc":"2.0","id":1,"method":"ping"}`, 0},
+	} {
+		posted := make(chan struct{})
+		u := connect(t, tc.wish, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case tc.wish == SSE && r.Method == http.MethodPost:
+				w.WriteHeader(http.StatusAccepted)
+				close(posted)
+				return
+			case tc.wish == SSE:
+				w.Header().Set("Content-Type", typeSSE)
+				_, _ = io.WriteString(w, "event: endpoint\ndata: /post\n\n")
+				w.(http.Flusher).Flush()
+				<-posted
+			default:
+				w.Header().Set("Content-Type", typeSSE)
+				_, _ = io.WriteString(w, "data: "+note+"\n\n")
+			}
+			_, _ = io.WriteString(w, tc.tail)
+		}))
+		m, err := jsonrpc.Parse([]byte(request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, answered := 0, false
+		err = u.Send(t.Context(), m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+			got++
+			answered = answered || answers(one, m)
+		}))
+		if want := strings.Contains(name, "answer") && !strings.Contains(name, "another"); (err == nil) != want || answered != want || got != tc.got {
+			t.Errorf("%s: %d messages, answered %v, %v", name, got, answered, err)
+		}
+	}
+}
+
 // P5: an answer beyond the limit is an error for that request alone.
 func TestTooLarge(t *testing.T) {
 	large := strings.Repeat("x", 2<<20)

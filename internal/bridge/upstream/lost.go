@@ -1,0 +1,84 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// sessionError is a refusal of a message of a session that may mean the session
+// or the message: many servers answer 400 where the session is gone, and some 401.
+type sessionError struct {
+	resp *http.Response
+	body []byte
+}
+
+func (*sessionError) Error() string { return "the server refused a message of the session" }
+
+// mayBeLost reports whether an answer may mean that the session is gone, although
+// it is not 404. A 401 that says how to sign in means that.
+func mayBeLost(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusBadRequest || resp.StatusCode == http.StatusUnauthorized && resp.Header.Get("WWW-Authenticate") == ""
+}
+
+// proofTimeout bounds one ping that is to prove that a session is gone.
+const proofTimeout = 5 * time.Second
+
+// refuses reports whether the server refuses a ping in the session at just as it has
+// refused a message. There is nothing in a ping that could be wrong, and every
+// server has to answer it (MCP 2025-11-25, Ping): so it is the session that it means.
+func (s *streamable) refuses(ctx context.Context, at session, refused *sessionError) bool {
+	ctx, stop := context.WithTimeout(ctx, proofTimeout)
+	defer stop()
+	ping, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + ownID() + `,"method":"ping"}`))
+	if err != nil {
+		return false
+	}
+	at.again = false
+	var other *sessionError
+	if err := s.post(ctx, &at, ping, jsonrpc.Discard); !errors.As(err, &other) {
+		return false
+	}
+	return other.resp.StatusCode == refused.resp.StatusCode && slices.Equal(gist(other.body), gist(refused.body))
+}
+
+// notLost gives a refusal its plain meaning: it is the answer to m, or, after 401,
+// asks for a sign-in.
+func (s *streamable) notLost(ctx context.Context, at session, refused *sessionError, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if refused.resp.StatusCode == http.StatusUnauthorized && s.u.cfg.SignIn != nil {
+		if err := s.u.cfg.SignIn(ctx, refused.resp); err != nil {
+			return err
+		}
+		at.again = true
+		return s.post(ctx, &at, m, sink)
+	}
+	return s.u.refused(refused.resp, refused.body, m, sink)
+}
+
+// gist returns the words of a refusal, for a JSON-RPC error its code and those of its
+// message. Words with a digit in them are left out: they name a request or a time,
+// and differ from one answer to the next.
+func gist(body []byte) []string {
+	var code string
+	if answer, _ := jsonrpc.Parse(body); isErrorObject(answer.Error) {
+		code = jsonrpc.Key(jsonrpc.Member(answer.Error, "code"))
+		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
+		body = []byte(text)
+	}
+	words := []string{code}
+	for _, word := range bytes.FieldsFunc(body, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.+", r)
+	}) {
+		if !bytes.ContainsAny(word, "0123456789") {
+			words = append(words, string(word))
+		}
+	}
+	return words
+}

@@ -1,0 +1,314 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// forgetful is a server with sessions that can be lost.
+type forgetful struct {
+	refusal func(m jsonrpc.Message) (int, string) // of a message whose session is gone
+	odd     func(m jsonrpc.Message) (int, string) // of any message; 0 goes on
+
+	mu      sync.Mutex
+	seen    []string // methods, "DELETE id"
+	opened  int
+	session string
+	ran     int // tools/call
+}
+
+func (s *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body)
+	}
+	m, _ := jsonrpc.Parse(body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	session := r.Header.Get(headerSession)
+	switch r.Method {
+	case http.MethodGet:
+		return response(http.StatusMethodNotAllowed, nil, text("")), nil
+	case http.MethodDelete:
+		s.seen = append(s.seen, "DELETE "+session)
+		return response(http.StatusOK, nil, text("")), nil
+	}
+	s.seen = append(s.seen, m.Method)
+	if s.odd != nil {
+		if status, body := s.odd(m); status != 0 {
+			return response(status, nil, text(body)), nil
+		}
+	}
+	result, header := `{}`, http.Header{}
+	switch {
+	case m.Method == "initialize":
+		s.opened++
+		s.session = fmt.Sprint("session-", s.opened)
+		header.Set(headerSession, s.session)
+		result = `{"protocolVersion":"2025-06-18","capabilities":{}}`
+	case session != s.session:
+		status, body := s.refusal(m)
+		return response(status, nil, text(body)), nil
+	case m.Kind != jsonrpc.Request:
+		return response(http.StatusAccepted, nil, text("")), nil
+	case m.Method == "tools/call":
+		s.ran++
+	}
+	return response(http.StatusOK, header, text(string(jsonrpc.Result(m.ID, result)))), nil
+}
+
+func (s *forgetful) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.session, s.seen = "none", nil
+}
+
+func (s *forgetful) count(method string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.seen {
+		if one == method {
+			n++
+		}
+	}
+	return n
+}
+
+// begun has a session with s.
+func begun(t *testing.T, s *forgetful, signIn func(context.Context, *http.Response) error) *Upstream {
+	t.Helper()
+	u := over(t, Config{SignIn: signIn}, s.RoundTrip)
+	if _, err := u.Call(t.Context(), callOf("initialize"), nil); err != nil {
+		t.Fatal(err)
+	}
+	m, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
+	if err := u.Send(t.Context(), m, jsonrpc.Discard); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func says(status int, body string) func(jsonrpc.Message) (int, string) {
+	return func(jsonrpc.Message) (int, string) { return status, body }
+}
+
+// In whatever words a server says that a session is gone, with 400 or 401: a ping
+// proves it, another session is opened, and the message is sent once more. Many
+// messages at once share that session.
+func TestSessionLost(t *testing.T) {
+	ids := 0
+	for name, refusal := range map[string]func(jsonrpc.Message) (int, string){
+		"TypeScript":   says(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}`),
+		"Python":       says(400, `{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request: No valid session ID provided"}}`),
+		"mcp-go":       says(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Invalid session ID"}}`),
+		"text":         says(400, "Invalid session ID\n"),
+		"empty":        says(400, ""),
+		"error object": says(400, `{"error":"session_not_found"}`),
+		"Rust":         says(401, "Unauthorized: Session not found"),
+		"its own id": func(m jsonrpc.Message) (int, string) {
+			return 400, `{"jsonrpc":"2.0","id":` + string(m.ID) + `,"error":{"code":-32000,"message":"unknown session","data":{"request":` + string(m.ID) + `}}}`
+		},
+		"trace": func(jsonrpc.Message) (int, string) {
+			ids++
+			return 400, fmt.Sprintf(`{"title":"Bad Request","traceId":"00-%032x-01","at":"2026-11-28T12:00:%02d.5Z"}`, ids*7919, ids)
+		},
+	} {
+		for _, calls := range []int{1, 50} {
+			s := &forgetful{refusal: refusal}
+			u := begun(t, s, nil)
+			s.forget()
+			var all sync.WaitGroup
+			for range calls {
+				all.Go(func() {
+					if answer, err := u.Call(t.Context(), callOf("tools/call"), nil); err != nil || answer.Result == nil {
+						t.Errorf("%s: %s %v", name, answer.Raw, err)
+					}
+				})
+			}
+			all.Wait()
+			if s.ran != calls || s.count("initialize") != 1 || s.count("tools/call") > 2*calls || s.count("ping") > calls+1 {
+				t.Errorf("%s, %d calls: %d carried out, %v", name, calls, s.ran, s.seen)
+			}
+			_ = u.Close(t.Context())
+		}
+	}
+}
+
+// What is not proven is the answer: the call was sent once, and the session stays.
+func TestSessionNotLost(t *testing.T) {
+	const lost = `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"No valid session ID provided"}}`
+	only := func(status int, body string, methods ...string) func(jsonrpc.Message) (int, string) {
+		return func(m jsonrpc.Message) (int, string) {
+			if slices.Contains(methods, m.Method) {
+				return status, body
+			}
+			return 0, ""
+		}
+	}
+	for name, c := range map[string]struct {
+		odd    func(jsonrpc.Message) (int, string)
+		code   string // of the error that is the answer, "" for an *Error
+		opened int
+	}{
+		"ping works":          {only(400, lost, "tools/call"), "-32000", 1},
+		"ping works, 401":     {only(401, "Session not found", "tools/call"), "", 1},
+		"about the message":   {only(400, `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no such colour"}}`, "tools/call"), "-32602", 1},
+		"ping refused always": {only(400, lost, "tools/call", "ping"), "-32000", 2},
+		"ping refused, empty": {only(400, "", "tools/call", "ping"), "", 2},
+		"ping refused, 401":   {only(401, "no", "tools/call", "ping"), "", 2},
+		"another status": {func(m jsonrpc.Message) (int, string) {
+			return map[string]int{"tools/call": 400, "ping": 401}[m.Method], lost
+		}, "-32000", 1},
+		"ping is gone by 404": {func(m jsonrpc.Message) (int, string) {
+			return map[string]int{"tools/call": 400, "ping": 404}[m.Method], lost
+		}, "-32000", 1},
+		"ping meets an outage": {func(m jsonrpc.Message) (int, string) {
+			return map[string]int{"tools/call": 400, "ping": 500}[m.Method], lost
+		}, "-32000", 1},
+		"another code": {func(m jsonrpc.Message) (int, string) {
+			switch m.Method {
+			case "tools/call":
+				return 400, lost
+			case "ping":
+				return 400, strings.Replace(lost, "-32000", "-32601", 1)
+			}
+			return 0, ""
+		}, "-32000", 1},
+		"other words": {func(m jsonrpc.Message) (int, string) {
+			return map[string]int{"tools/call": 400, "ping": 400}[m.Method], strings.Replace(lost, "No valid", "No valid "+m.Method, 1)
+		}, "-32000", 1},
+		"other statuses": {only(422, lost, "tools/call", "ping"), "-32000", 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &forgetful{refusal: says(400, lost), odd: c.odd}
+			u := begun(t, s, nil)
+			for round := range 3 {
+				s.seen = nil
+				answer, err := u.Call(t.Context(), callOf("tools/call"), nil)
+				if got := string(jsonrpc.Member(answer.Error, "code")); got != c.code || (err == nil) != (c.code != "") {
+					t.Errorf("%s: %s %v", name, answer.Raw, err)
+				}
+				if s.count("tools/call") != 1 || s.opened-1 != (c.opened-1)*(round+1) || len(s.seen) > 12 {
+					t.Errorf("%s: %d sessions, %v", name, s.opened, s.seen)
+				}
+				if c.opened == 2 && s.count(fmt.Sprint("DELETE session-", s.opened)) != 1 {
+					t.Errorf("%s: the session that did not help was left: %v", name, s.seen)
+				}
+			}
+			_ = u.Close(t.Context())
+		})
+	}
+}
+
+// A ping that is never answered proves nothing, and does not hold the answer up for
+// long.
+func TestSilentPing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &forgetful{odd: func(m jsonrpc.Message) (int, string) {
+			return map[string]int{"tools/call": 400}[m.Method], ""
+		}}
+		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPost {
+				copied, _ := r.GetBody()
+				if b, _ := io.ReadAll(copied); strings.Contains(string(b), `"ping"`) {
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}
+			}
+			return s.RoundTrip(r)
+		})
+		if _, err := u.Call(t.Context(), callOf("initialize"), nil); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		var e *Error
+		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); !errors.As(err, &e) || e.Status != 400 || time.Since(begun) != proofTimeout || s.count("tools/call") != 1 {
+			t.Error(err, time.Since(begun), s.seen)
+		}
+		_ = u.Close(t.Context())
+	})
+}
+
+// A 401 that a ping does not meet asks for a sign-in, and then the call is sent once
+// more; without a sign-in it is not.
+func TestSignInAfterPing(t *testing.T) {
+	for _, failure := range []error{nil, errors.New("declined")} {
+		asked := 0
+		s := &forgetful{odd: func(m jsonrpc.Message) (int, string) {
+			if m.Method == "tools/call" && asked == 0 {
+				return 401, ""
+			}
+			return 0, ""
+		}}
+		u := begun(t, s, func(_ context.Context, refused *http.Response) error {
+			if asked++; refused.StatusCode != 401 {
+				t.Error(refused.Status)
+			}
+			return failure
+		})
+		_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+		if want := map[bool]int{true: 2, false: 1}[failure == nil]; !errors.Is(err, failure) || asked != 1 || s.count("tools/call") != want || s.opened != 1 {
+			t.Errorf("%v: %v, %d asked, %v", failure, err, asked, s.seen)
+		}
+		_ = u.Close(t.Context())
+	}
+}
+
+// A message without a session is not judged by a ping, nor is a 401 with a challenge.
+func TestNoPingWithoutSession(t *testing.T) {
+	for name, c := range map[string]struct {
+		session string
+		status  int
+		header  http.Header
+	}{
+		"no session": {"", 400, nil},
+		"challenge":  {"s", 401, http.Header{"Www-Authenticate": {"Bearer"}}},
+	} {
+		var seen []string
+		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			m, _ := jsonrpc.Parse(body)
+			if seen = append(seen, m.Method); m.Method == "initialize" {
+				return response(200, http.Header{headerSession: {c.session}}, text(`{"jsonrpc":"2.0","id":1,"result":{}}`)), nil
+			}
+			return response(c.status, c.header.Clone(), text("")), nil
+		})
+		_, _ = u.Call(t.Context(), callOf("initialize"), nil)
+		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); err == nil || strings.Join(seen, " ") != "initialize tools/call" {
+			t.Errorf("%s: %v %v", name, err, seen)
+		}
+	}
+}
+
+// The gist of a refusal is bounded by it, has no word with a digit but the code of an
+// error, and does not change by ids and times.
+func FuzzGist(f *testing.F) {
+	for _, s := range []string{"", "Invalid session ID", `{"jsonrpc":"2.0","id":3,"error":{"code":-32000,"message":"no session 7f"}}`, `{"error":"x","at":"2026-11-28T12:00:00+01:00"}`, "\xff\xfe 1", `{"error":{"code":1e400,"message":7}}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		words := gist([]byte(body))
+		if n := len(strings.Join(words, "")); n > 4*len(body)+400 {
+			t.Errorf("%d bytes of %d", n, len(body))
+		}
+		for _, word := range words[1:] {
+			if word == "" || strings.ContainsAny(word, "0123456789 ") {
+				t.Errorf("%q", word)
+			}
+		}
+		if words[0] == "" && !slices.Equal(words, gist([]byte("1a "+body+" 2026-11-28"))) {
+			t.Errorf("%q", body)
+		}
+	})
+}
