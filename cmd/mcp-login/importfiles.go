@@ -196,7 +196,7 @@ func (l *remoteLogin) credential(key oauth.Key) (oauth.Credential, error) {
 		return oauth.Credential{}, hint{errors.New("its token has ended and cannot be renewed"), again}
 	case issuer == "":
 		return oauth.Credential{}, hint{errors.New("this release of mcp-remote did not note the provider, and a token goes to no other"), again}
-	case l.client.Issuer != "" && l.client.Issuer != issuer:
+	case l.client.Issuer != "" && !oauth.SameIssuer(l.client.Issuer, issuer):
 		return oauth.Credential{}, hint{errors.New("its registration and its token are of different providers"), again}
 	case l.client.ClientID == "":
 		return oauth.Credential{}, hint{errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), again + " with --client-id"}

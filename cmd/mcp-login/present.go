@@ -39,6 +39,9 @@ func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 // nothing about a window.
 func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt) {
 	issuer := foreign.ShortAddress(p.Issuer)
+	if p.FoundAt != "" {
+		issuer += ", as the metadata of " + foreign.ShortAddress(p.FoundAt) + " calls itself,"
+	}
 	within := roughly(time.Until(p.Deadline).Round(time.Minute))
 	if p.UserCode != "" {
 		a.term.Note("to sign in to %s at %s, open this address on any device and enter the code %s (within %s):", s.server.Host, issuer, p.UserCode, within)

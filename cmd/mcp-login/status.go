@@ -99,6 +99,8 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
 		return wanted != "" && e.Key.Server != wanted || o.profile != "" && e.Key.Profile != o.profile
 	})
+	all := slices.Clone(entries)
+	entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return supplanted(e, all) })
 	for _, e := range entries {
 		r := row(e, time.Now())
 		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
@@ -126,6 +128,16 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: " + oauth.LoginCommand(account, o.issuer, accepted, o.loginFlags()...)}
 	}
 	return nil
+}
+
+// supplanted reports whether an entry is what an attempt without --issuer has left,
+// beside the login that was then made with it.
+func supplanted(e store.Entry, entries []store.Entry) bool {
+	return !e.SignedIn && e.Key.Issuer == "" && e.Problem == "" && slices.ContainsFunc(entries, func(other store.Entry) bool {
+		without := other.Key
+		without.Issuer = ""
+		return other.SignedIn && other.ID != e.ID && without.ID() == e.ID
+	})
 }
 
 func row(e store.Entry, now time.Time) loginRow {

@@ -35,8 +35,9 @@ const (
 
 // Prompt is what a person needs to sign in.
 type Prompt struct {
-	// Issuer is the authorization server that asks.
-	Issuer string
+	// Issuer is the authorization server that asks, and FoundAt its
+	// ServerMetadata.FoundAt; "" also where another process asks.
+	Issuer, FoundAt string
 	// URL is the address to open.
 	URL string
 	// Local is an address of this machine that leads once to URL, or with a

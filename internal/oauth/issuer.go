@@ -140,20 +140,23 @@ func named(u *url.URL) (issuer string, isDocument bool) {
 	return u.Scheme + "://" + u.Host + before, true
 }
 
+// issuerOf is the issuer that a person has named by it or by its document.
+func issuerOf(name string) string {
+	if u, err := url.Parse(name); err == nil {
+		if issuer, isDocument := named(u); isDocument {
+			return issuer
+		}
+	}
+	return name
+}
+
 // Names reports whether what a person has named, an issuer or the address of its
 // metadata, is the provider that calls itself issuer and whose metadata was found
 // under at, "" for its own address.
 func Names(name, issuer, at string) bool {
 	at = cmp.Or(at, issuer)
-	if SameIssuer(name, at) {
-		return true
-	}
-	u, err := url.Parse(name)
-	if err != nil {
-		return false
-	}
-	own, isDocument := named(u)
-	return isDocument && own == strings.TrimSuffix(at, "/")
+	own := issuerOf(name)
+	return SameIssuer(name, at) || own != name && own == strings.TrimSuffix(at, "/")
 }
 
 // identify compares what a document calls itself with what it was asked for under,

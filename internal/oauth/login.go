@@ -279,7 +279,7 @@ func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta ServerMe
 	}
 	c.log.Debug("waiting for the person to sign in", "issuer", meta.Issuer, "redirect", redirect.URI(), "scopes", cred.RequestedScopes)
 	local, mark := redirect.Local(address)
-	p := Prompt{Issuer: meta.Issuer, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
+	p := Prompt{Issuer: meta.Issuer, FoundAt: meta.FoundAt, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
 	if uri := redirect.URI(); uri != p.RedirectURI {
 		p.PasteFrom = uri
 	}

@@ -58,7 +58,7 @@ func (c *Client) discoverForMachine(ctx context.Context, previous Credential, w 
 		// The endpoint stands for its issuer, which is the audience of assertions.
 		issuer := u.String()
 		if c.cfg.Named != "" {
-			issuer = c.cfg.Named
+			issuer = issuerOf(c.cfg.Named)
 		}
 		return Discovery{Resource: c.cfg.Server.String(), Server: ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
 	}

@@ -90,7 +90,7 @@ const (
 	kind        = "a further member of the kind of the cases before it"
 )
 
-var discoveryCases = slices.Concat(issuerCases, addressCases, memberCases)
+var discoveryCases = slices.Concat(issuerCases, chosenCases, addressCases, memberCases)
 
 var issuerCases = []example{
 	it("discovery/slash-in-list", googleSlash, listed(idp+"/", map[string]any{asAt: metadata(idp)}), "works"),
