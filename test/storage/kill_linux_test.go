@@ -112,8 +112,8 @@ func (l *lab) stormOn(n int, suffix string, within time.Duration) (killed int, e
 	}
 	if results < n-bridgesLost {
 		err = fmt.Errorf("%d of %d answered", results, n-bridgesLost)
-		for _, b := range refused {
-			err = fmt.Errorf("%w; one said: %s", err, b.err)
+		for _, answer := range refused {
+			err = fmt.Errorf("%w; one said: %s", err, answer)
 		}
 	}
 	return killed, err

@@ -214,8 +214,9 @@ func (b bridge) end() {
 }
 
 // ask sends one request to each bridge at once. It returns how many were
-// answered with a result, and those that answered with an error.
-func ask(all []bridge) (results int, refused []bridge) {
+// answered with a result, and the answers
+// that are errors.
+func ask(all []bridge) (results int, refused []string) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, b := range all {
@@ -228,7 +229,7 @@ func ask(all []bridge) (results int, refused []bridge) {
 			case err == nil && strings.Contains(line, `"result"`):
 				results++
 			case err == nil:
-				refused = append(refused, b)
+				refused = append(refused, line)
 			}
 		})
 	}
