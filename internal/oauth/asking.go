@@ -106,11 +106,12 @@ func (c *Client) Acted(ctx context.Context) error {
 }
 
 // loggedOut returns ErrEnded if nothing at all is known after a login that was
-// waited for: a person has run logout meanwhile, and does not want to be asked.
+// waited for, and its process has not died: a person has run logout meanwhile, and
+// does not want to be asked.
 func (c *Client) loggedOut(ctx context.Context, cred Credential) error {
 	asked := true
 	err := c.changeAsks(ctx, func(s AskState) AskState { asked = len(s.Asks) > 0; return s })
-	if err != nil || asked || cred.Server != "" {
+	if err != nil || asked || cred.Server != "" || c.cfg.Store.LoginDied(ctx, c.cfg.Key) {
 		return err
 	}
 	return c.ended()

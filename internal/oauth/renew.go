@@ -139,10 +139,10 @@ func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
 			return cred, err
 		}
 		// It asked nobody, or died.
-		if err := c.loggedOut(ctx, cred); err != nil {
-			return Credential{}, err
+		if err = c.loggedOut(ctx, cred); err == nil {
+			err = c.mayAsk(ctx, c.anyQuestion(cred, w), cred.Attempt)
 		}
-		if err := c.mayAsk(ctx, c.anyQuestion(cred, w), cred.Attempt); err != nil && !c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
+		if err != nil && !c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
 			// What forbids it may be the login of another process that has
 			// come to its end just now.
 			if cred, newer := c.finished(ctx, w, began); !errors.Is(newer, errPersonNeeded) {

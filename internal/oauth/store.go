@@ -40,4 +40,7 @@ type Store interface {
 	// LoginUnderWay reports whether somebody holds LockLogin now. It does not
 	// wait; what it cannot find out counts as no.
 	LoginUnderWay(ctx context.Context, key Key) bool
+	// LoginDied reports whether the process that asked last ended without a
+	// word, neither by itself nor because it was told to.
+	LoginDied(ctx context.Context, key Key) bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -36,17 +37,19 @@ func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err err
 }
 
 // LockLogin implements oauth.Store, in the same way. unlock removes the Pending
-// record.
+// record of this Store.
 func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), err error) {
 	id := key.ID()
 	release, err := s.lockIdentity(ctx, id+loginSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("lock the login: %w", err)
 	}
-	s.removePending(id) // of a holder that died
+	s.noteDeath(ctx, id)
 	s.setHeld(id+loginSuffix, true)
 	return sync.OnceFunc(func() {
-		s.removePending(id)
+		if s.memory != nil || s.isHeld(id+pendingSuffix) {
+			s.removePending(id)
+		}
 		s.setHeld(id+pendingSuffix, false)
 		s.setHeld(id+loginSuffix, false)
 		release()
@@ -55,7 +58,7 @@ func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), er
 
 // LoginUnderWay implements oauth.Store. Who has only waited for the lock has it
 // for a moment too, but publishes nothing.
-func (s *Store) LoginUnderWay(_ context.Context, key oauth.Key) bool {
+func (s *Store) LoginUnderWay(ctx context.Context, key oauth.Key) bool {
 	name := key.ID() + loginSuffix
 	if s.isHeld(name) {
 		return true
@@ -64,7 +67,7 @@ func (s *Store) LoginUnderWay(_ context.Context, key oauth.Key) bool {
 		return false
 	}
 	path := filepath.Join(s.dir, name)
-	if !exists(filepath.Join(s.dir, key.ID()+pendingSuffix)) {
+	if w, err := s.record(ctx, key.ID()); errors.Is(err, fs.ErrNotExist) || w.Died {
 		return false
 	}
 	release, free, err := s.tryKernelLock(path)

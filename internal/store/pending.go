@@ -57,6 +57,8 @@ type wirePending struct {
 	Started     time.Time `json:"started"`
 	Deadline    time.Time `json:"deadline,omitzero"`
 	PID         int       `json:"pid,omitzero"`
+	// Died says that its process ended without a word. Nobody signs in then.
+	Died bool `json:"died,omitzero"`
 }
 
 // SetPending publishes the login in progress under key, replacing an earlier
@@ -76,7 +78,10 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 		s.memory.pending[id] = p
 		return nil
 	}
-	b, err := json.Marshal(wirePending(p))
+	b, err := json.Marshal(wirePending{
+		URL: p.URL, Issuer: p.Issuer, LocalURL: p.LocalURL, Mark: p.Mark, Here: p.Here, UserCode: p.UserCode,
+		RedirectURI: p.RedirectURI, Started: p.Started, Deadline: p.Deadline, PID: p.PID,
+	})
 	if err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
@@ -104,14 +109,8 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 		p, ok = s.memory.pending[id]
 		return p, ok, nil
 	}
-	if err := checkDirectory(s.dir); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return p, false, nil
-		}
-		return p, false, fmt.Errorf("read the login in progress: %w", err)
-	}
-	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+pendingSuffix))
-	if errors.Is(err, fs.ErrNotExist) {
+	w, err := s.record(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && w.Died {
 		return p, false, nil
 	}
 	if err != nil {
@@ -119,15 +118,54 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 	}
 	// A free lock means that the holder died: only the kernel knows that.
 	if release, free, err := s.tryKernelLock(filepath.Join(s.dir, id+loginSuffix)); err == nil && free {
-		s.removePending(id)
+		s.noteDeath(ctx, id)
 		release()
 		return p, false, nil
 	}
-	var w wirePending
-	if err := json.Unmarshal(b, &w); err != nil {
-		return p, false, fmt.Errorf("read the login in progress: %w", ErrDamaged)
+	return Pending{
+		URL: w.URL, Issuer: w.Issuer, LocalURL: w.LocalURL, Mark: w.Mark, Here: w.Here, UserCode: w.UserCode,
+		RedirectURI: w.RedirectURI, Started: w.Started, Deadline: w.Deadline, PID: w.PID,
+	}, true, nil
+}
+
+// record reads the record of the login in progress; the error is fs.ErrNotExist
+// where there is none.
+func (s *Store) record(ctx context.Context, id string) (w wirePending, err error) {
+	if err := checkDirectory(s.dir); err != nil {
+		return w, err
 	}
-	return Pending(w), true, nil
+	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+pendingSuffix))
+	if err != nil {
+		return w, err
+	}
+	if json.Unmarshal(b, &w) != nil {
+		return w, ErrDamaged
+	}
+	return w, nil
+}
+
+// LoginDied implements oauth.Store.
+func (s *Store) LoginDied(ctx context.Context, key oauth.Key) bool {
+	if s.memory != nil {
+		return false
+	}
+	w, err := s.record(ctx, key.ID())
+	return err == nil && w.Died
+}
+
+// noteDeath is called by whoever holds the lock: who ends a login, or is told to,
+// takes its record away, so that one that is there is of a process that died.
+func (s *Store) noteDeath(ctx context.Context, id string) {
+	if s.memory != nil || !exists(filepath.Join(s.dir, id+pendingSuffix)) {
+		return
+	}
+	b, err := json.Marshal(wirePending{Died: true})
+	if err == nil {
+		_, err = s.disk.write(ctx, id+pendingSuffix, b, false)
+	}
+	if err != nil {
+		s.log.Debug("cannot keep that the process of a login died", "error", err)
+	}
 }
 
 // EndLogin asks whoever signs in under key to stop: the record is also the

@@ -208,6 +208,58 @@ func TestStalePendingIsRemoved(t *testing.T) {
 	}
 }
 
+// Whoever waited for a login learns that its process died, until somebody signs in
+// or ends that: and who has only waited does not pass for somebody who signs in.
+func TestLoginDied(t *testing.T) {
+	t.Parallel()
+	dir, key := t.TempDir(), keyFor("held")
+	s, other := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	dies := func() {
+		t.Helper()
+		p := start(t, helper(t, "hold", dir))
+		if s.LoginDied(t.Context(), key) || !s.LoginUnderWay(t.Context(), key) {
+			t.Error("one that lives has died, or is not seen")
+		}
+		p.kill()
+	}
+	held := func(while func()) {
+		t.Helper()
+		unlock, err := s.LockLogin(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		while()
+		unlock()
+	}
+	dies()
+	for range 2 { // each of those who waited
+		held(func() {
+			if other.LoginUnderWay(t.Context(), key) {
+				t.Error("who has waited passes for who signs in")
+			}
+		})
+		if !s.LoginDied(t.Context(), key) || !other.LoginDied(t.Context(), key) {
+			t.Error("a death was forgotten")
+		}
+	}
+	held(func() {
+		if err := s.SetPending(t.Context(), key, Pending{Started: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if !other.LoginUnderWay(t.Context(), key) || other.LoginDied(t.Context(), key) {
+			t.Error("the next login is not seen")
+		}
+	})
+	if s.LoginDied(t.Context(), key) {
+		t.Error("a login that has ended counts as dead")
+	}
+	dies()
+	held(func() {})
+	if err := other.EndLogin(t.Context(), key); err != nil || s.LoginDied(t.Context(), key) {
+		t.Errorf("a logout leaves a death behind: %v", err)
+	}
+}
+
 // C44: one holder among processes: no count is lost.
 func TestLockExcludesProcesses(t *testing.T) {
 	t.Parallel()
