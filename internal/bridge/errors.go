@@ -86,10 +86,10 @@ func answerFor(id []byte, err error) []byte {
 	case errors.As(err, &remote):
 		number = code(remote.Reason)
 		data.Status, data.RetryAfterSeconds = remote.Status, int(remote.RetryAfter.Seconds())
-	case errors.As(err, &login):
-		number = CodeSignIn
 	case errors.Is(err, errClosing), errors.Is(err, errClientGone), errors.Is(err, context.Canceled):
 		number, err = CodeClosing, errClosing
+	case errors.As(err, &login):
+		number = CodeSignIn
 	case errors.Is(err, errBusy):
 		number = CodeBusy
 	}

@@ -149,7 +149,7 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 		e.Err = &notAskedError{fmt.Sprintf("the last %d sign-ins to this server led to nothing, and no other is opened", maxInVain)}
 		e.Hint = "to sign in, run: " + c.loginCommand()
 	case RefusedRepeating:
-		e.Code, e.Err = a.Code, errAskedAlready
+		e.Err = errAskedAlready
 		if a.Ended.After(a.Asked) {
 			e.Err = fmt.Errorf("%w: %w", a.err(), errAskedAlready)
 		}

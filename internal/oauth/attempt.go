@@ -61,10 +61,10 @@ func sentinelOf(name string) error {
 
 // failed records err as the end of the attempt.
 func (a Attempt) failed(err error, now time.Time) Attempt {
-	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint = now, kindOf(err), "sign in", "", err.Error(), ""
+	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint = now, kindOf(err), "sign in", "", err.Error(), hintOf(err)
 	var e *Error
 	if errors.As(err, &e) {
-		a.Op, a.Code, a.Hint, a.Text = e.Op, e.Code, e.Hint, ""
+		a.Op, a.Code, a.Text = e.Op, e.Code, ""
 		if e.Err != nil {
 			a.Text = e.Err.Error()
 		}

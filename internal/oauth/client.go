@@ -163,11 +163,12 @@ type Client struct {
 	// process.
 	spread float64
 
-	mu     sync.Mutex
-	loaded bool
-	cred   Credential
-	flight *flight
-	prompt *Prompt // what a person is asked at this moment
+	mu      sync.Mutex
+	loaded  bool
+	cred    Credential
+	history tokenHistory // of the token in cred
+	flight  *flight
+	prompt  *Prompt // what a person is asked at this moment
 
 	secretAt provider // the one that had the client secret in a login that has ended
 

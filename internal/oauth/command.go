@@ -14,7 +14,12 @@ import (
 // metadata may call itself besides, or "". It is for a shell, and does not show a
 // secret. flags are further words.
 func LoginCommand(key Key, issuer, accepted string, flags ...string) string {
-	words := []string{"mcp-login login"}
+	return command("login", key, issuer, accepted, flags...)
+}
+
+// command is LoginCommand with another verb.
+func command(verb string, key Key, issuer, accepted string, flags ...string) string {
+	words := []string{"mcp-login " + verb}
 	for _, flag := range []struct{ name, value string }{
 		{"--profile", key.Profile},
 		{"--client-id", key.ClientID},

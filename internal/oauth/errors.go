@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -84,6 +85,33 @@ func unavailable(op string, err error) *Error {
 // busy is the error for a provider that cannot answer now.
 func busy(op string, status int) *Error {
 	return &Error{Op: op, Err: fmt.Errorf("%w: status %d", ErrUnavailable, status), Hint: "the provider has a problem; try again later"}
+}
+
+// signInError is err as an *Error with a next step, so that whoever waits for a
+// request takes it neither for one of the connection to the server nor for a stream
+// that broke.
+func (c *Client) signInError(err error) error {
+	var own *Error
+	if errors.As(err, &own) && own.Hint != "" {
+		return err
+	}
+	next := cmp.Or(hintOf(err), "to find out why, run: "+command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted))
+	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: next}
+}
+
+// hintOf is the first next step that an error or one of its causes has, "" for none.
+func hintOf(err error) string {
+	var advised interface {
+		error
+		UserHint() string
+	}
+	for errors.As(err, &advised) {
+		if next := advised.UserHint(); next != "" {
+			return next
+		}
+		err = errors.Unwrap(advised)
+	}
+	return ""
 }
 
 // errForeignAnswer is an answer with another issuer (RFC 9207, section 2.4).

@@ -13,6 +13,24 @@ import (
 	"golang.org/x/oauth2"
 )
 
+// SignInAhead signs in although the server has not asked for it: some let everybody list
+// their tools, and want a token for calls. A token that can be presented is enough.
+// Unless force is set, the server must publish protected-resource metadata: wanted
+// is false where it does not.
+func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err error) {
+	cred, err := c.load(ctx)
+	if err != nil || c.fresh(cred) {
+		return err == nil, err
+	}
+	if !force {
+		if _, published, err := resourceMetadata(ctx, c.cfg.HTTP, c.cfg.Server, Challenge{}, c.cfg.Key.Resource != ""); err != nil || !published {
+			return false, err
+		}
+	}
+	_, err = c.renew(ctx, want{failed: markOf(c.bearer(cred))})
+	return true, err
+}
+
 // login asks the person; the caller holds LockLogin. Where the provider has
 // forgotten a dynamic registration, one new registration is tried (C29). How a
 // login failed is kept for the processes that wait for it.

@@ -106,6 +106,7 @@ func (c *Client) fly(f *flight, w want) {
 	}
 	if f.err == nil {
 		c.cred, c.loaded = f.cred, true
+		c.history = tokenHistory{got: c.now(), doubted: c.history.doubted}
 	}
 	close(f.done)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
@@ -21,20 +20,20 @@ const (
 	// maxAttempts is how often in all one request may lead to new tokens when
 	// it asks for more and more scopes (C52).
 	maxAttempts = 3
-	// unknownLife is how long a token whose end the provider did not say is
-	// taken to be good.
-	unknownLife = 5 * time.Minute
 )
 
 // Transport returns a RoundTripper that puts the access token on requests to
 // the configured server and answers its refusals: 401 with a refresh or a
 // login, 403 insufficient_scope with a login for scopes that were not requested
-// before, each followed by one replay. Such a 403 for other scopes is the answer:
-// the account has no permission, which no login changes. A request to another
-// origin, and one that carries its own Authorization header, passes untouched. A 401
-// without a challenge to a request with Mcp-Session-Id is returned when a refresh
-// does not help: who holds the session finds out what it means, and calls SignIn.
-// Bodies are replayed through GetBody; without it a refused request fails.
+// before, and any other 403, or a redirect, with a refresh if the token may have
+// ended; each followed by one replay. Otherwise a 403 is the answer: the account
+// has no permission, which no login changes. A request to another origin, and one
+// that carries its own Authorization header, passes untouched. A 401 without a
+// challenge to a request with Mcp-Session-Id is returned when a refresh does not help:
+// who holds the session finds out what it means, and calls SignIn. Bodies are replayed
+// through GetBody; without it a refused request fails.
+//
+// An error of the sign-in is an *Error with a hint; others are those of base.
 //
 // A request may take as long as a person needs to sign in: limits belong into
 // its context, not into http.Client.Timeout.
@@ -55,7 +54,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	cred, early, err := t.client.current(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, err
+		return nil, t.client.signInError(err)
 	}
 	var renewals, stepUps int
 	var replayed bool
@@ -64,58 +63,46 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		w, refused := refusal(resp, markOf(t.client.bearer(cred)))
-		if refused && w.stepUp && !asksForMore(cred, w.challenge) {
-			newer, ok := t.client.withoutAsking(req.Context(), cred)
-			if !ok || replayed {
-				t.client.tellNotPermitted(cred, w.challenge)
-				return resp, nil
-			}
-			foreign.Discard(resp)
-			if req, err = replay(req); err != nil {
-				return nil, err
-			}
-			cred, replayed = newer, true
-			continue
-		}
-		if refused && early == nil && perhapsLost(req, resp) {
-			newer, ok := t.client.forSession(req.Context(), w)
-			if !ok || replayed {
-				return resp, nil
-			}
-			foreign.Discard(resp)
-			if req, err = replay(req); err != nil {
-				return nil, err
-			}
-			cred, replayed = newer, true
-			continue
-		}
+		r := readRefusal(req, resp, t.client.bearer(cred))
 		switch {
-		case !refused:
+		case r.kind == notRefused:
+			t.client.noteTaken(cred, resp)
 			return resp, nil
-		case !w.stepUp && early != nil:
+		case r.doubtful(cred), early == nil && perhapsLost(req, resp):
+			newer, again := Credential{}, false
+			if !replayed {
+				newer, again = t.client.withoutAsking(req.Context(), cred, r, early != nil)
+			}
+			if !again || !r.unprocessed(req) {
+				return t.client.notReplaced(cred, r, resp, early)
+			}
+			cred, replayed = newer, true
+			foreign.Discard(resp)
+		case r.kind == unauthorized && early != nil:
 			// The refresh was tried a moment ago. A second one would knock at a
 			// busy provider again, or spend a refresh token a second time.
 			foreign.Discard(resp)
-			return nil, early
-		case w.stepUp && renewals+stepUps >= maxAttempts:
+			return nil, t.client.signInError(early)
+		case r.kind == forbidden && renewals+stepUps >= maxAttempts:
 			return resp, nil
-		case !w.stepUp && renewals == maxRenewals:
+		case r.kind == unauthorized && renewals == maxRenewals:
 			foreign.Discard(resp)
-			return nil, t.client.refusedAgain(w.challenge)
-		case w.stepUp:
-			stepUps++
+			return nil, t.client.refusedAgain(r.challenge)
 		default:
-			w.fresh = renewals > 0
-			renewals++
+			w := want{failed: markOf(t.client.bearer(cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && renewals > 0}
+			if w.stepUp {
+				stepUps++
+			} else {
+				renewals++
+			}
+			foreign.Discard(resp)
+			if cred, err = t.client.renew(req.Context(), w); err != nil {
+				return nil, t.client.signInError(t.client.notRenewed(w, err))
+			}
+			early = nil
 		}
-		foreign.Discard(resp)
-		if cred, err = t.client.renew(req.Context(), w); err != nil {
-			return nil, t.client.notRenewed(w, err)
-		}
-		early = nil
 		if req, err = replay(req); err != nil {
-			return nil, err
+			return nil, t.client.signInError(err)
 		}
 	}
 }
@@ -127,27 +114,14 @@ func perhapsLost(req *http.Request, resp *http.Response) bool {
 		len(ParseChallenges(resp.Header.Values("WWW-Authenticate"))) == 0
 }
 
-// forSession returns another token than the refused one, if there is one without a
-// person.
-func (c *Client) forSession(ctx context.Context, w want) (newer Credential, ok bool) {
-	if w.failed == "" {
-		return Credential{}, false
-	}
-	w.quiet = true
-	newer, err := c.renew(ctx, w)
-	if err != nil {
-		c.log.Debug("the token was not refreshed", "error", err)
-	}
-	return newer, err == nil
-}
-
 // SignIn gets another token than the one of a request that was refused. It is for a
 // 401 that Transport has returned, when it was not about the session.
 func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
 	token, _ := strings.CutPrefix(refused.Request.Header.Get("Authorization"), "Bearer ")
-	w := want{failed: markOf(NewSecret(token))}
-	_, err := c.renew(ctx, w)
-	return err
+	if _, err := c.renew(ctx, want{failed: markOf(NewSecret(token))}); err != nil {
+		return c.signInError(err)
+	}
+	return nil
 }
 
 // current returns the credential to sign with. A token near its end is
@@ -183,56 +157,6 @@ func sign(req *http.Request, token Secret) *http.Request {
 	signed.Header = req.Header.Clone()
 	signed.Header.Set("Authorization", "Bearer "+token.Reveal())
 	return signed
-}
-
-// refusal reads from a response whether a new token could help (C1, C50, C54).
-func refusal(resp *http.Response, presented mark) (want, bool) {
-	w := want{failed: presented}
-	switch resp.StatusCode {
-	case http.StatusUnauthorized:
-		w.challenge, _ = BearerChallenge(resp.Header)
-		return w, true
-	case http.StatusForbidden:
-		challenge, ok := BearerChallenge(resp.Header)
-		w.challenge, w.stepUp = challenge, presented != ""
-		return w, ok && challenge.ErrorCode() == "insufficient_scope"
-	}
-	return w, false
-}
-
-// asksForMore reports whether a 403 names scopes that the account has neither
-// requested nor been granted. Those that a provider was asked for and did not
-// grant are not asked for again because a server wants them.
-func asksForMore(cred Credential, challenge Challenge) bool {
-	return !containsAll(union(cred.RequestedScopes, cred.GrantedScopes), challenge.Scopes())
-}
-
-// withoutAsking returns another token than cred's, if there is one without a
-// person: the one that another process has stored since, or a refreshed one where
-// cred's may have ended.
-func (c *Client) withoutAsking(ctx context.Context, cred Credential) (newer Credential, ok bool) {
-	w := want{failed: markOf(c.bearer(cred)), quiet: true}
-	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
-	if err == nil && c.serves(stored, w) {
-		c.mu.Lock()
-		c.cred = stored
-		c.mu.Unlock()
-		return stored, true
-	}
-	age := c.now().Sub(cred.ObtainedAt)
-	if c.fresh(cred) && (!cred.Expiry.IsZero() || age >= 0 && age < unknownLife) {
-		return Credential{}, false
-	}
-	newer, err = c.renew(ctx, w)
-	if err != nil {
-		c.log.Debug("the token that lacks a scope was not refreshed", "error", err)
-	}
-	return newer, err == nil
-}
-
-func (c *Client) tellNotPermitted(cred Credential, challenge Challenge) {
-	c.log.Warn("the signed-in account lacks a permission that the server wants; signing in again would not change that",
-		"scopes", foreign.Line(strings.Join(challenge.Scopes(), " ")), "account", foreign.Line(cred.Account))
 }
 
 // notRenewed is the error for a renewal that came to nothing: a new token that is

@@ -23,6 +23,17 @@ func Wait(n int, first, most time.Duration) time.Duration {
 	return wait + rand.N(wait/4+1)
 }
 
+type repeatable struct{}
+
+// Repeatable returns a context for a request that may be carried out twice: it
+// changes nothing, or the same again.
+func Repeatable(ctx context.Context) context.Context {
+	return context.WithValue(ctx, repeatable{}, true)
+}
+
+// MayRepeat reports whether ctx is of Repeatable.
+func MayRepeat(ctx context.Context) bool { return ctx.Value(repeatable{}) != nil }
+
 // longest bounds what a server may ask for.
 const longest = 24 * time.Hour
 

@@ -357,7 +357,7 @@ func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Messag
 // post sends m. A refusal that holds the answer is delivered; then the message
 // was not taken, and nothing is wrong.
 func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, sink jsonrpc.Sink, last bool) (taken bool, err error) {
-	req, err := l.u.newRequest(ctx, http.MethodPost, s.endpoint, m.Raw)
+	req, err := l.u.newRequest(marked(ctx, m), http.MethodPost, s.endpoint, m.Raw)
 	if err != nil {
 		return false, err
 	}

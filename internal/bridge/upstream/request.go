@@ -16,7 +16,6 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/reach"
-	"mcp-login/internal/retry"
 )
 
 // newRequest builds a request with the headers every one of them has. The body
@@ -177,34 +176,4 @@ func (u *Upstream) refused(resp *http.Response, body []byte, m jsonrpc.Message, 
 func isErrorObject(raw []byte) bool {
 	code := jsonrpc.Member(raw, "code")
 	return len(code) > 0 && (code[0] == '-' || code[0] >= '0' && code[0] <= '9')
-}
-
-func statusError(resp *http.Response, body []byte) error {
-	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retry.After(resp.Header.Get("Retry-After"), time.Now())}
-	text := fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-	switch {
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		e.Reason = Redirected
-		text = fmt.Sprintf("the server redirects (%d) to another place, which was not followed", resp.StatusCode)
-		if to, err := resp.Location(); err == nil {
-			e.Hint = "if " + foreign.ShortAddress(to.Redacted()) + " is the right address, use it in the configuration"
-		}
-	case resp.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
-		text += ": the account that is signed in lacks a permission that this needs (insufficient_scope)"
-		e.Hint = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
-	case mediaType(resp) == "text/html":
-		e.Hint = "is this the address of an MCP server? It usually ends in /mcp or /sse"
-	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
-		e.Hint = "the server is busy; try again later"
-		if e.RetryAfter > 0 {
-			e.Hint = "the server is busy; try again in " + e.RetryAfter.String()
-		}
-	}
-	if mediaType(resp) != "text/html" {
-		if short := foreign.Line(string(body)); short != "" {
-			text += ": " + short
-		}
-	}
-	e.Err = errors.New(text)
-	return e
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -33,6 +34,14 @@ func repeatable(m jsonrpc.Message) bool {
 		return true
 	}
 	return false
+}
+
+// marked tells the signing transport whether m may be sent twice.
+func marked(ctx context.Context, m jsonrpc.Message) context.Context {
+	if repeatable(m) {
+		return retry.Repeatable(ctx)
+	}
+	return ctx
 }
 
 // tries are the attempts at one message.

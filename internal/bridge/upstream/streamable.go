@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -81,7 +80,7 @@ func (s *streamable) sent(ctx context.Context, m jsonrpc.Message) {
 // request builds a request with the headers of the session, or those of the
 // message's own revision.
 func (s *streamable) request(ctx context.Context, method string, at session, m jsonrpc.Message) (*http.Request, error) {
-	req, err := s.u.newRequest(ctx, method, s.u.cfg.Endpoint, m.Raw)
+	req, err := s.u.newRequest(marked(ctx, m), method, s.u.cfg.Endpoint, m.Raw)
 	if err != nil {
 		return nil, err
 	}
@@ -153,16 +152,4 @@ func (s *streamable) notTaken(resp *http.Response, m jsonrpc.Message, sink jsonr
 		return statusError(resp, errorBody(resp)) // no message is taken here, whatever the body says
 	}
 	return s.u.refusal(resp, m, sink)
-}
-
-func notMCP(resp *http.Response) error {
-	what := resp.Header.Get("Content-Type")
-	if what == "" {
-		what = "no content"
-	}
-	return &Error{
-		Reason: NotMCP, Status: resp.StatusCode,
-		Err:  fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Line(what)),
-		Hint: "is this the address of an MCP server? It usually ends in /mcp or /sse",
-	}
 }

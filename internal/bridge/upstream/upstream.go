@@ -141,7 +141,23 @@ func guarded(client http.Client) *http.Client {
 	if client.Jar == nil {
 		client.Jar, _ = cookiejar.New(nil) // without options it cannot fail
 	}
+	client.Transport = placing{cmp.Or(client.Transport, http.DefaultTransport)}
 	return &client
+}
+
+// placing takes away a Location that is no address: net/http would make of the
+// answer an error that cannot be told from a broken line.
+type placing struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (p placing) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := p.next.RoundTrip(req)
+	if err == nil && resp.StatusCode/100 == 3 {
+		if _, bad := url.Parse(resp.Header.Get("Location")); bad != nil {
+			resp.Header.Del("Location")
+		}
+	}
+	return resp, err
 }
 
 // spawn runs f in a goroutine that Close waits for. After Close it runs nothing

@@ -1,0 +1,90 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/retry"
+)
+
+// Next steps for people.
+const (
+	// AddressHint is for an answer that is no MCP server's.
+	AddressHint = "is this the address of an MCP server? It usually ends in /mcp or /sse"
+	// GatewayHint is for what a gateway answers in the place of the server: it has a
+	// sign-in of its own, which no OAuth login of the server satisfies.
+	GatewayHint = "if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
+)
+
+// statusError is an HTTP error that holds no JSON-RPC, with a little of its body.
+func statusError(resp *http.Response, body []byte) error {
+	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retry.After(resp.Header.Get("Retry-After"), time.Now())}
+	text := fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	page := mediaType(resp) == "text/html"
+	switch {
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
+		e.Reason = Redirected
+		text, e.Hint = redirected(resp)
+	case resp.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
+		text += ": the account that is signed in lacks a permission that this needs (insufficient_scope)"
+		e.Hint = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
+	case resp.StatusCode == http.StatusForbidden:
+		e.Hint = GatewayHint
+	case page:
+		e.Hint = AddressHint
+	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
+		e.Hint = "the server is busy; try again later"
+		if e.RetryAfter > 0 {
+			e.Hint = "the server is busy; try again in " + e.RetryAfter.String()
+		}
+	}
+	if !page {
+		if short := foreign.Line(string(body)); short != "" {
+			text += ": " + short
+		}
+	}
+	e.Err = errors.New(text)
+	return e
+}
+
+// redirected describes a redirect that was not followed. Of the address only what
+// says where it leads is shown: its query is often somebody's session.
+func redirected(resp *http.Response) (text, next string) {
+	text = fmt.Sprintf("the server redirects (%d) to another place, which was not followed", resp.StatusCode)
+	to, err := resp.Location()
+	moved := resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusPermanentRedirect
+	switch {
+	case err != nil && moved:
+		return text, AddressHint
+	case err != nil:
+		return text, GatewayHint
+	}
+	to.RawQuery, to.Fragment = "", ""
+	place := foreign.ShortAddress(to.Redacted())
+	text = fmt.Sprintf("the server redirects (%d) to %s, which was not followed", resp.StatusCode, place)
+	next = "if that is the right address, use it in the configuration"
+	if !moved {
+		next = GatewayHint + "; " + next
+	}
+	return text, next
+}
+
+// notMCP is a good answer that is no MCP server's.
+func notMCP(resp *http.Response) error {
+	what, next := resp.Header.Get("Content-Type"), AddressHint
+	if what == "" {
+		what = "no content"
+	}
+	if mediaType(resp) == "text/html" { // a welcome, or a sign-in
+		next += "; " + GatewayHint
+	}
+	return &Error{
+		Reason: NotMCP, Status: resp.StatusCode,
+		Err:  fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Line(what)),
+		Hint: next,
+	}
+}

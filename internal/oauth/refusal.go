@@ -1,0 +1,180 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
+	"mcp-login/internal/retry"
+)
+
+// kinds of refusals.
+const (
+	notRefused   = iota
+	unauthorized // 401: another token is needed (RFC 6750, section 3.1)
+	forbidden    // 403
+	sentAway     // a redirect that is not followed
+)
+
+// refusal is what a response says about the token.
+type refusal struct {
+	kind      int
+	challenge Challenge
+	// stepUp tells that a 403 asks for scopes (insufficient_scope).
+	stepUp bool
+}
+
+// readRefusal reads a response to a request that presented token. Without a token
+// only a challenge asks for one: another 403, and a redirect, are the answer.
+func readRefusal(req *http.Request, resp *http.Response, token Secret) refusal {
+	var r refusal
+	switch resp.StatusCode {
+	case http.StatusUnauthorized:
+		r.kind = unauthorized
+		r.challenge, _ = BearerChallenge(resp.Header)
+	case http.StatusForbidden:
+		r.challenge, _ = BearerChallenge(resp.Header)
+		r.stepUp = r.challenge.ErrorCode() == "insufficient_scope"
+		switch {
+		case !token.IsZero():
+			r.kind = forbidden
+		case r.stepUp:
+			r.kind = unauthorized
+		}
+	case http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect:
+		if !token.IsZero() && !followed(req, resp) {
+			r.kind = sentAway
+		}
+	}
+	return r
+}
+
+// followed reports whether a client follows a redirect: on the same origin, and
+// with the method and the body of the request.
+func followed(req *http.Request, resp *http.Response) bool {
+	to, err := req.URL.Parse(resp.Header.Get("Location"))
+	same := resp.StatusCode == http.StatusTemporaryRedirect || req.Method == http.MethodGet
+	return err == nil && same && origin.SameOrigin(to, req.URL) && to.User == nil
+}
+
+// doubtful reports whether the refusal may mean that the token has ended, and else
+// is the answer: a redirect, and a 403 that names no scope which the account has
+// neither requested nor been granted. Those that a provider was asked for and did
+// not grant are not asked for again because a server wants them.
+func (r refusal) doubtful(cred Credential) bool {
+	switch r.kind {
+	case sentAway:
+		return true
+	case forbidden:
+		return !r.stepUp || containsAll(union(cred.RequestedScopes, cred.GrantedScopes), r.challenge.Scopes())
+	}
+	return false
+}
+
+// saysEnded reports whether a 403 itself says that the token has ended: servers
+// that put the wrong status on it often have the right words.
+func (r refusal) saysEnded() bool {
+	said := strings.ToLower(r.challenge.Params["error_description"])
+	return r.challenge.ErrorCode() == "invalid_token" || strings.Contains(said, "expired")
+}
+
+// unprocessed reports whether the request may be sent again. Who answers 401 or 403
+// has refused it (RFC 9110, sections 15.5.2 and 15.5.4). A redirect may be the answer
+// to one that was carried out (section 15.4.4), so that only a request is repeated
+// that may be carried out twice.
+func (r refusal) unprocessed(req *http.Request) bool {
+	return r.kind != sentAway || req.Method == http.MethodGet || retry.MayRepeat(req.Context())
+}
+
+// unknownLife is how long a token is taken to be good of which only that is known
+// that it was good: the provider did not say when it ends, or the server refuses it
+// with a status that also has other reasons.
+const unknownLife = 5 * time.Minute
+
+// tokenHistory is what this process knows of the token of the credential in memory,
+// beside what the provider said.
+type tokenHistory struct {
+	// got is when this process got it, and taken when the server last took it.
+	got, taken time.Time
+	// doubted is when the token before it, or this one, was to be replaced because
+	// of a refusal that was no 401.
+	doubted time.Time
+}
+
+// noteTaken keeps that the server has taken the token of cred.
+func (c *Client) noteTaken(cred Credential, resp *http.Response) {
+	if token := c.bearer(cred); resp.StatusCode/100 == 2 && !token.IsZero() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.bearer(c.cred).Equal(token) {
+			c.history.taken = c.now()
+		}
+	}
+}
+
+// doubt decides whether the token of cred may be the reason of a refusal that is no
+// 401, and is to be replaced. That the provider said it to be good for longer does not
+// count: it can have been ended before. A server that goes on refusing has one refresh
+// in [unknownLife].
+func (c *Client) doubt(cred Credential, r refusal) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	lately := func(at time.Time) bool {
+		since := now.Sub(at)
+		return since >= 0 && since < unknownLife
+	}
+	switch {
+	case c.flight != nil && c.flight.quiet, !c.bearer(c.cred).Equal(c.bearer(cred)):
+		return true // another request is at it, or has been
+	case lately(c.history.doubted):
+		return false
+	case !c.fresh(cred), r.saysEnded():
+	case lately(c.history.got):
+		return false
+	case cred.Expiry.IsZero() && !lately(cred.ObtainedAt):
+	case r.kind == forbidden && lately(c.history.taken): // a redirect is never about a permission
+		return false
+	}
+	c.history.doubted = now
+	return true
+}
+
+// withoutAsking returns another token than cred's, if there is one without a
+// person: the one that another process has stored since, or a refreshed one where
+// cred's may have ended. tried says that the refresh was tried a moment ago.
+func (c *Client) withoutAsking(ctx context.Context, cred Credential, r refusal, tried bool) (newer Credential, ok bool) {
+	w := want{failed: markOf(c.bearer(cred)), quiet: true}
+	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	if err == nil && c.serves(stored, w) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.cred, c.history = stored, tokenHistory{got: c.now(), doubted: c.history.doubted}
+		return stored, true
+	}
+	if tried || w.failed == "" || r.kind != unauthorized && !c.doubt(cred, r) {
+		return Credential{}, false
+	}
+	newer, err = c.renew(ctx, w)
+	if err != nil {
+		c.log.Debug("a token that may have ended was not refreshed", "error", err)
+	}
+	return newer, err == nil
+}
+
+// notReplaced passes a refusal on, or the reason why a token that has ended was not
+// renewed early.
+func (c *Client) notReplaced(cred Credential, r refusal, resp *http.Response, early error) (*http.Response, error) {
+	if early != nil && !cred.Expiry.IsZero() && !c.now().Before(cred.Expiry) {
+		foreign.Discard(resp)
+		return nil, c.signInError(early)
+	}
+	if r.stepUp {
+		c.log.Warn("the signed-in account lacks a permission that the server wants; signing in again would not change that",
+			"scopes", foreign.Line(strings.Join(r.challenge.Scopes(), " ")), "account", foreign.Line(cred.Account))
+	}
+	return resp, nil
+}
