@@ -58,13 +58,14 @@ func (x *examination) needsLogin() bool {
 	return x.contact != nil && x.contact.status == http.StatusUnauthorized
 }
 
-// resourceMetadata fetches what RFC 9728 describes.
+// resourceMetadata fetches what RFC 9728 describes. A server that lets everybody in
+// so far may want a sign-in for some of its tools, and then publishes it as well.
 func (x *examination) resourceMetadata(ctx context.Context) finding {
 	switch {
 	case x.contact == nil:
 		return skipped("no connection")
-	case !x.needsLogin():
-		return skipped("no sign-in is needed")
+	case !x.needsLogin() && x.contact.status != http.StatusOK:
+		return skipped("no sign-in is asked for")
 	}
 	x.client = x.o.guard(x.server).HTTPClient()
 	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.noResource || x.o.resource != "")
@@ -74,6 +75,8 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	case !found && x.o.issuer != "" && !x.o.issuerFromVariable:
 		x.issuer = x.o.issuer
 		return passed("none; the provider is %s, by --issuer", x.issuer)
+	case !found && !x.needsLogin():
+		return skipped("none, and no sign-in is needed; if one of the tools does, add --force to mcp-login login")
 	case !found:
 		x.issuer = x.server.Scheme + "://" + x.server.Host
 		return passed("none; as a server of 2025-03-26 it is taken for its own provider")
@@ -173,6 +176,8 @@ func (x *examination) login(ctx context.Context) finding {
 	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...)
 	x.cred, err = s.client.Credential(ctx)
 	switch {
+	case (errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken()) && x.resource != nil && !x.needsLogin():
+		return skipped("none; for tools that want a sign-in, %s", again)
 	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
 		return skipped("none")
 	case err != nil:

@@ -150,17 +150,21 @@ func (x *examination) answer(context.Context) finding {
 	case c.status == http.StatusUnauthorized:
 		return passed("it asks for a sign-in (401)")
 	case c.status == http.StatusForbidden:
-		return failed("a firewall, an Origin check, or an account without permission", "it refuses (403)")
+		return failed("an Origin check, or an account without permission; "+upstream.GatewayHint, "it refuses (403)")
 	case c.status == http.StatusBadRequest, c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:
 		return passed("%d to a POST: HTTP+SSE of 2024-11-05, another revision, or the wrong address; the session below tells", c.status)
 	case c.status >= 300 && c.status < 400:
-		return failed("use the address it leads to, if that is right", "it redirects (%d) to %s", c.status, redacted(c.header.Get("Location")))
+		return failed("use the address it leads to, if that is right; "+upstream.GatewayHint, "it redirects (%d) to %s", c.status, redacted(c.header.Get("Location")))
 	case c.status == http.StatusTooManyRequests || c.status >= 500:
 		return failed(retryHint(c.header), "it is not well (%d)", c.status)
 	case c.status == http.StatusOK && (kind == "application/json" || kind == "text/event-stream"):
 		return passed("it answers without a sign-in")
 	}
-	return failed("is this the address of an MCP server? It usually ends in /mcp or /sse", "this does not look like an MCP server (%d, %s)", c.status, kind)
+	next := upstream.AddressHint
+	if kind == "text/html" {
+		next += "; " + upstream.GatewayHint
+	}
+	return failed(next, "this does not look like an MCP server (%d, %s)", c.status, kind)
 }
 
 func retryHint(h http.Header) string {

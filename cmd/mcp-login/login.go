@@ -14,22 +14,25 @@ import (
 
 func newLogin(a *app) *cobra.Command {
 	var o options
-	var again, detached, asJSON bool
+	var again, force, detached, asJSON bool
 	cmd := &cobra.Command{
-		Use:     "login URL",
-		Short:   "Sign in to a server now and keep the login",
-		Long:    "login signs in to a server, unless a kept login still works, and proves the result with\na real request. MCP clients that use mcp-login with the same URL then start signed in.",
+		Use:   "login URL",
+		Short: "Sign in to a server now and keep the login",
+		Long: "login signs in to a server, unless a kept login still works, and proves the result with\na real request. MCP clients that use mcp-login with the same URL then start signed in.\n" +
+			"A server that lets everybody in so far, and wants a sign-in for some of its tools, is signed\n" +
+			"in to if it publishes protected-resource metadata (RFC 9728), or with --force.",
 		Example: "  $ mcp-login login https://example.com/mcp",
 		Args:    serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if detached {
 				return a.detachedLogin(cmd.Context(), o, args[0])
 			}
-			return a.login(cmd.Context(), o, args[0], again, asJSON)
+			return a.login(cmd.Context(), o, args[0], again, force, asJSON)
 		},
 	}
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
+	cmd.Flags().BoolVar(&force, "force", false, "sign in although the server asks for no sign-in and publishes nothing about one")
 	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&detached, detachedFlag, false, "")
 	_ = cmd.Flags().MarkHidden(detachedFlag)
@@ -52,7 +55,7 @@ type loginReport struct {
 	Refreshable   bool       `json:"refreshable,omitzero"`
 }
 
-func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bool) error {
+func (a *app) login(ctx context.Context, o options, raw string, again, force, asJSON bool) error {
 	s, err := a.session(o, raw, askByPerson)
 	if err != nil {
 		return err
@@ -77,9 +80,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 		s.log.Warn("earlier sign-ins that led to nothing still count", "error", err)
 	}
 	before, _ := s.client.Credential(ctx)
-	// A real request decides: the server says whether a login is needed, and
-	// whether the token it leads to is any good.
-	if err := s.probe(ctx); err != nil {
+	if err := s.demand(ctx, force); err != nil {
 		return err
 	}
 	cred, err := s.client.Credential(ctx)
@@ -87,7 +88,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 	case errors.Is(err, oauth.ErrNotFound) && asJSON:
 		return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "not_needed"})
 	case errors.Is(err, oauth.ErrNotFound):
-		a.term.Print("%s needs no sign-in", s.server)
+		a.term.Print("%s needs no sign-in; if one of its tools does, add --force", s.server)
 		return nil
 	case err != nil:
 		return err
@@ -107,6 +108,23 @@ func (a *app) login(ctx context.Context, o options, raw string, again, asJSON bo
 	a.term.Print("kept in %s", s.store.Describe(ctx, s.key))
 	a.term.Print("%s", validity(cred, time.Now()))
 	return nil
+}
+
+// demand lets the server say whether a login is needed, and whether the token it
+// leads to is any good, by a real request. One that lets everybody in so far is
+// signed in to if force is set, or it publishes where to sign in.
+func (s *session) demand(ctx context.Context, force bool) error {
+	if err := s.probe(ctx); err != nil {
+		return err
+	}
+	before, _ := s.client.Credential(ctx)
+	if wanted, err := s.client.SignInAhead(ctx, force); err != nil || !wanted {
+		return err
+	}
+	if cred, err := s.client.Credential(ctx); err != nil || cred.ObtainedAt.Equal(before.ObtainedAt) {
+		return err
+	}
+	return s.probe(ctx)
 }
 
 func asAccount(cred oauth.Credential) string {

@@ -14,15 +14,6 @@ var missing = map[string]string{
 		registration/purged-after-password registration/purged-error-page registration/purged-json registration/purged-redirect-to-error
 		provider/aws
 	`,
-	"login wherever metadata is published, --force": `
-		relay/login-force relay/login-open-list
-	`,
-	"an expired token answered by 403 or a redirect": `
-		relay/expired-302 relay/expired-303 relay/expired-403 relay/expired-403-scope
-	`,
-	"hints about gateways": `
-		relay/gateway-302 relay/gateway-303 relay/gateway-403-page relay/gateway-login-page
-	`,
 }
 
 // known is what is missing, by the case.

@@ -51,6 +51,8 @@ type fake struct {
 	// routes are endpoints that no doc names, by address: authorize, token,
 	// register, page.
 	routes map[string]string
+	// down is a host that the proxy does not reach.
+	down string
 
 	provider
 	server
@@ -112,6 +114,10 @@ func (f fake) start(t testing.TB) *world {
 	tunnel := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect { // plain http through the proxy
 			w.serve(rw, r)
+			return
+		}
+		if host, _, _ := net.SplitHostPort(r.Host); host == w.down {
+			rw.WriteHeader(http.StatusBadGateway)
 			return
 		}
 		inner.take(rw)
