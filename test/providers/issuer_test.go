@@ -42,14 +42,15 @@ var chosenCases = []example{
 		},
 	},
 	{
-		name: "discovery/accepted-after-a-refusal", seen: "the flag is added to the account that exists", fake: usual(),
+		name: "discovery/accepted-after-a-refusal", seen: "the flag is added to the account that exists; the client of the name's owner is not used",
+		fake: usual(),
 		steps: []step{
 			{},
 			{before: func(w *world) {
 				w.endGrants()
-				w.docs[asAt] = metadata("https://auth.example.com", "base", idp)
-			}, want: refused(`--accept-issuer https://auth\.example\.com( |$)`), ours: true},
-			{words: "--accept-issuer https://auth.example.com", check: []check{tabs(2), came("register", 2)}, ours: true},
+				w.docs[prmAt], w.docs[asAt+"/0b1c"] = resource(at, idp+"/0b1c"), metadata(idp)
+			}, want: refused(`--accept-issuer https://login\.example\.com( |$)`), ours: true},
+			{words: "--accept-issuer " + idp, check: []check{tabs(2), came("register", 2)}, ours: true},
 			{check: []check{tabs(2)}, ours: true},
 		},
 	},
