@@ -67,7 +67,7 @@ func (s *Store) LoginUnderWay(ctx context.Context, key oauth.Key) bool {
 		return false
 	}
 	path := filepath.Join(s.dir, name)
-	if w, err := s.record(ctx, key.ID()); errors.Is(err, fs.ErrNotExist) || w.Died {
+	if w, err := s.readPending(ctx, key.ID()); errors.Is(err, fs.ErrNotExist) || w.Died {
 		return false
 	}
 	release, free, err := s.tryKernelLock(path)

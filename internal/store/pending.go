@@ -57,6 +57,11 @@ type wirePending struct {
 	Started     time.Time `json:"started"`
 	Deadline    time.Time `json:"deadline,omitzero"`
 	PID         int       `json:"pid,omitzero"`
+}
+
+// pendingFile is what is on disk.
+type pendingFile struct {
+	wirePending `json:",inline"`
 	// Died says that its process ended without a word. Nobody signs in then.
 	Died bool `json:"died,omitzero"`
 }
@@ -78,10 +83,7 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 		s.memory.pending[id] = p
 		return nil
 	}
-	b, err := json.Marshal(wirePending{
-		URL: p.URL, Issuer: p.Issuer, LocalURL: p.LocalURL, Mark: p.Mark, Here: p.Here, UserCode: p.UserCode,
-		RedirectURI: p.RedirectURI, Started: p.Started, Deadline: p.Deadline, PID: p.PID,
-	})
+	b, err := json.Marshal(wirePending(p))
 	if err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
@@ -109,8 +111,8 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 		p, ok = s.memory.pending[id]
 		return p, ok, nil
 	}
-	w, err := s.record(ctx, id)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && w.Died {
+	r, err := s.readPending(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && r.Died {
 		return p, false, nil
 	}
 	if err != nil {
@@ -122,26 +124,23 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 		release()
 		return p, false, nil
 	}
-	return Pending{
-		URL: w.URL, Issuer: w.Issuer, LocalURL: w.LocalURL, Mark: w.Mark, Here: w.Here, UserCode: w.UserCode,
-		RedirectURI: w.RedirectURI, Started: w.Started, Deadline: w.Deadline, PID: w.PID,
-	}, true, nil
+	return Pending(r.wirePending), true, nil
 }
 
-// record reads the record of the login in progress; the error is fs.ErrNotExist
+// readPending reads the record of the login in progress; the error is fs.ErrNotExist
 // where there is none.
-func (s *Store) record(ctx context.Context, id string) (w wirePending, err error) {
+func (s *Store) readPending(ctx context.Context, id string) (r pendingFile, err error) {
 	if err := checkDirectory(s.dir); err != nil {
-		return w, err
+		return r, err
 	}
 	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+pendingSuffix))
 	if err != nil {
-		return w, err
+		return r, err
 	}
-	if json.Unmarshal(b, &w) != nil {
-		return w, ErrDamaged
+	if json.Unmarshal(b, &r) != nil {
+		return r, ErrDamaged
 	}
-	return w, nil
+	return r, nil
 }
 
 // LoginDied implements oauth.Store.
@@ -149,8 +148,8 @@ func (s *Store) LoginDied(ctx context.Context, key oauth.Key) bool {
 	if s.memory != nil {
 		return false
 	}
-	w, err := s.record(ctx, key.ID())
-	return err == nil && w.Died
+	r, err := s.readPending(ctx, key.ID())
+	return err == nil && r.Died
 }
 
 // noteDeath is called by whoever holds the lock: who ends a login, or is told to,
@@ -159,7 +158,7 @@ func (s *Store) noteDeath(ctx context.Context, id string) {
 	if s.memory != nil || !exists(filepath.Join(s.dir, id+pendingSuffix)) {
 		return
 	}
-	b, err := json.Marshal(wirePending{Died: true})
+	b, err := json.Marshal(pendingFile{Died: true})
 	if err == nil {
 		_, err = s.disk.write(ctx, id+pendingSuffix, b, false)
 	}
