@@ -56,6 +56,7 @@ func (o *options) account(key oauth.Key) {
 	o.profile, o.clientID, o.issuer, o.resource, o.noResource = key.Profile, key.ClientID, key.Issuer, key.Resource, false
 	o.issuerFromVariable = false
 	o.params, o.clientCredentials, o.allowHTTP = key.Params, key.Grant == oauth.GrantClientCredentials, true
+	o.clientName, o.clientURI, o.clientMetadata = "", "", "" // kept with the login
 	o.setScopes(key.Scopes)
 }
 

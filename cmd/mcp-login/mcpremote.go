@@ -58,7 +58,7 @@ var mcpRemoteFlags = []mcpRemoteFlag{
 	{Theirs: "--resource URI", Ours: "--resource URI", Note: "empty leaves it out", to: (*mcpRemoteArgs).resource},
 	{Theirs: "--disable-resource-parameter", Ours: "--no-resource", to: (*mcpRemoteArgs).noResource},
 	{Theirs: "--authorize-param NAME=VALUE", Ours: "--auth-param NAME=VALUE", Note: "repeatable", to: (*mcpRemoteArgs).authParam},
-	{Theirs: "--static-oauth-client-metadata JSON|@FILE", Ours: "--scope SCOPES", Note: "of the members, scope; the others are chosen from what the server supports", to: (*mcpRemoteArgs).clientMetadata},
+	{Theirs: "--static-oauth-client-metadata JSON|@FILE", Ours: "--client-metadata JSON|@FILE", Note: "--client-name, --client-uri and --scope say some of it shorter; what cannot have an effect is an error", to: (*mcpRemoteArgs).clientMetadata},
 	{Theirs: "--static-oauth-client-info JSON|@FILE", Ours: "--client-id ID, and --client-secret-file FILE or MCP_LOGIN_CLIENT_SECRET", Note: "${VAR} is replaced", to: (*mcpRemoteArgs).clientInfo},
 	{Theirs: "--client-metadata-url URL", Ours: "--client-metadata-url URL", to: (*mcpRemoteArgs).metadataURL},
 	{Theirs: "--client-credentials", Ours: "--client-credentials"},
@@ -94,9 +94,9 @@ type mcpRemoteArgs struct {
 
 	url, resourceURI, documentURL, endpoint string
 	headers, params                         map[string]string
-	port                                    string
-	theirs                                  bool // a word that only mcp-remote has
-	static                                  bool
+	port, redirectURI                       string // redirectURI is our own flag
+	theirs                                  bool   // a word that only mcp-remote has
+	static, redirected                      bool
 	debugging, quiet, pings, withoutRes     bool
 	versionOnly                             bool
 }
@@ -107,14 +107,14 @@ type mcpRemoteArgs struct {
 // mcp-remote ignores with a warning, a value it cannot use, is an error. Files
 // named by @FILE and --header-file are read.
 func translateMCPRemote(args []string, getenv func(string) string) ([]string, error) {
-	t := &mcpRemoteArgs{getenv: getenv, headers: map[string]string{}, params: map[string]string{}}
+	t := &mcpRemoteArgs{getenv: getenv, headers: map[string]string{}, params: map[string]string{}, redirectURI: valueOf("--redirect-uri", args)}
 	expectPort := false
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		name, value, joined := strings.Cut(word, "=")
 		f := slices.IndexFunc(mcpRemoteFlags, func(f mcpRemoteFlag) bool { return f.name() == name && (!joined || f.takesValue()) })
 		switch {
-		case (word == "--issuer" || word == "--accept-issuer") && i+1 < len(args): // ours, and the value looks like the server
+		case slices.Contains(looksLikeServer, word) && i+1 < len(args):
 			i++
 			t.out = append(t.out, word+"="+args[i])
 		case f < 0 && expectPort && isPort(word):
@@ -141,6 +141,21 @@ func translateMCPRemote(args []string, getenv func(string) string) ([]string, er
 	}
 	t.finish()
 	return t.out, nil
+}
+
+// looksLikeServer are flags of ours with values that look like the server.
+var looksLikeServer = []string{"--issuer", "--accept-issuer", "--redirect-uri", "--client-uri", "--client-metadata"}
+
+// valueOf is the value of a flag, "" for none.
+func valueOf(flag string, args []string) (value string) {
+	for i, word := range args {
+		if joined, ok := strings.CutPrefix(word, flag+"="); ok {
+			value = joined
+		} else if word == flag && i+1 < len(args) {
+			value = args[i+1]
+		}
+	}
+	return value
 }
 
 func (t *mcpRemoteArgs) translate(f mcpRemoteFlag, value string) error {
@@ -193,17 +208,20 @@ func (t *mcpRemoteArgs) finish() {
 		front = append(front, "--resource="+t.resourceURI)
 	}
 	// A client that is known to the provider has the redirect URI of mcp-remote.
-	if t.port == "" && t.theirs && (t.static || t.documentURL != "") && t.url != "" {
+	if t.port == "" && t.theirs && !t.redirected && (t.static || t.documentURL != "") && t.url != "" {
 		t.port = strconv.Itoa(t.derivedPort())
 	}
 	if t.port != "" {
 		add("--callback-port", t.port)
-		add("--callback-path", "/oauth/callback")
+		add("--callback-path", mcpRemotePath)
 		if runtime.GOOS != "windows" { // where mcp-remote uses 127.0.0.1, as we do
 			add("--callback-host", "localhost")
 		}
 	}
 }
+
+// mcpRemotePath is the path of mcp-remote's redirect URI.
+const mcpRemotePath = "/oauth/callback"
 
 // derivedPort is the port mcp-remote listens on when it is not told one.
 func (t *mcpRemoteArgs) derivedPort() int {

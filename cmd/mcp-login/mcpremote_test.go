@@ -75,8 +75,9 @@ func TestMCPRemoteFlags(t *testing.T) {
 		{"--resource ~", "--no-resource"},
 		{"--disable-resource-parameter --resource https://r.example/", "--no-resource"},
 		{"--authorize-param prompt=consent --authorize-param x=a=b", "--auth-param=prompt=consent --auth-param=x=a=b"},
-		{`--static-oauth-client-metadata {"scope":"a~b","client_name":"x"}`, "--scope=a~b"},
-		{`--static-oauth-client-metadata {"client_name":"x"}`, ""},
+		{`--static-oauth-client-metadata {"scope":"a~b","client_name":"x"}`, `--client-metadata={"scope":"a~b","client_name":"x"}`},
+		{`--static-oauth-client-metadata {"client_name":"x"}`, `--client-metadata={"client_name":"x"}`},
+		{`--static-oauth-client-metadata {"redirect_uris":["http://localhost:1/x"]} --static-oauth-client-info {"client_id":"public"}`, `--client-metadata={"redirect_uris":["http://localhost:1/x"]} --client-id=public`},
 		{`--static-oauth-client-info {"client_id":"public"}`, "--client-id=public " + redirect("37931")},
 		{"--static-oauth-client-info ${WHOLE}", "--client-id=whole " + redirect("37931")},
 		{"--static-oauth-client-info @" + info, "--client-id=the-id --client-info=@" + info + " " + redirect("37931")},
@@ -208,6 +209,9 @@ func TestMCPRemoteRefused(t *testing.T) {
 		{"--static-oauth-client-info", "@" + filepath.Join(dir, "none")},
 		{"--static-oauth-client-metadata", `{"scope":["s3cret"]}`},
 		{"--static-oauth-client-metadata", "s3cret"},
+		{"--static-oauth-client-metadata", "@" + filepath.Join(dir, "none")},
+		{"--static-oauth-client-metadata", `{"redirect_uris":["https://s3cret.example/"]}`},
+		{"--static-oauth-client-metadata", `{"jwks_uri":"https://s3cret.example/"}`},
 	} {
 		got, err := translateMCPRemote(append([]string{remoteURL}, args...), env())
 		var usage usageError

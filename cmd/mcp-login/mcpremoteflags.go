@@ -158,15 +158,12 @@ func (t *mcpRemoteArgs) tokenEndpoint(value string) error {
 func (t *mcpRemoteArgs) version(string) error { t.versionOnly = true; return nil }
 
 func (t *mcpRemoteArgs) clientMetadata(value string) error {
-	var m struct {
-		Scope *string `json:"scope"`
-	}
-	if err := readJSONArgument(value, nil, &m); err != nil {
+	chosen, err := readClientMetadata(value, t.redirectURI)
+	if err != nil {
 		return err
 	}
-	if m.Scope != nil {
-		t.out = append(t.out, "--scope="+*m.Scope)
-	}
+	t.redirected = len(chosen.Redirects()) > 0
+	t.out = append(t.out, "--client-metadata="+value)
 	return nil
 }
 

@@ -31,8 +31,10 @@ type options struct {
 	callbackHost, callbackPath, callbackBind, redirectURI       string
 	tokenEndpoint                                               string
 	successURL, clientInfo, userAgent, cacheDir                 string
+	clientName, clientURI, clientMetadata                       string
 	scopes, issuer, acceptIssuer                                string
 	scopesSet, timeoutSet, issuerFromVariable                   bool
+	overridden                                                  []string // flags that give way to chosen redirect URIs
 	headers, headerFiles, params                                []string
 	timeout, patience                                           time.Duration
 	callbackPort                                                int
@@ -61,6 +63,9 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.clientSecretFile, "client-secret-file", "", "file with its secret; or set MCP_LOGIN_CLIENT_SECRET")
 	f.StringVar(&o.clientKey, "client-key", "", "file with its private key, PEM or JWK, to authenticate with signed assertions")
 	f.StringVar(&o.metadataURL, "client-metadata-url", "", "client ID metadata document to be known by")
+	f.StringVar(&o.clientName, "client-name", "", "name to register this client by, for providers that know theirs")
+	f.StringVar(&o.clientURI, "client-uri", "", "home page to register this client with")
+	f.StringVar(&o.clientMetadata, "client-metadata", "", "what else to register this client with (RFC 7591), as JSON or @FILE")
 	f.BoolVar(&o.clientCredentials, "client-credentials", false, "sign in as the client itself, without a person")
 	f.StringVar(&o.tokenEndpoint, "token-endpoint", "", "token endpoint for --client-credentials, for providers that publish no metadata")
 	f.StringVar(&o.resource, "resource", "", "resource to ask a token for, instead of the one the server names; none leaves it out")
@@ -120,6 +125,11 @@ func (o *options) check() error {
 	if err := o.wire.check(); err != nil {
 		return err
 	}
+	chosen, err := o.chosen()
+	if err != nil {
+		return usageError{err}
+	}
+	o.listenAt(chosen)
 	if err := loopback.CheckSuccess(o.successURL); err != nil {
 		return usageError{err}
 	}
@@ -147,10 +157,14 @@ func (o *options) check() error {
 }
 
 func (o *options) scope() []string {
-	if o.scopes == "" && !o.scopesSet {
+	scopes, given := o.scopes, o.scopes != "" || o.scopesSet
+	if chosen, err := o.chosen(); err == nil && !given { // check says what is wrong with it
+		scopes, given = chosen.Scope()
+	}
+	if !given {
 		return nil
 	}
-	return append([]string{}, strings.Fields(o.scopes)...)
+	return append([]string{}, strings.Fields(scopes)...)
 }
 
 // ofAnotherClient reports whether the variable with a secret stands beside one
@@ -164,6 +178,10 @@ func (o *options) ofAnotherClient(getenv func(string) string) bool {
 // variable, never the command line, which other users can see.
 func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	id := oauth.Identity{ClientID: o.clientID, MetadataURL: o.metadataURL, Name: "mcp-login"}
+	var err error
+	if id.Chosen, err = o.chosen(); err != nil {
+		return id, usageError{err}
+	}
 	secret := getenv(clientSecretName)
 	if o.ofAnotherClient(getenv) {
 		secret = ""

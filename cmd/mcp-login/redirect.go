@@ -45,11 +45,14 @@ func (o *options) redirectTo() error {
 func (o *options) pasted() bool { return strings.HasPrefix(strings.ToLower(o.redirectURI), "https:") }
 
 // loginFlags are the flags that a login needs beside its account.
-func (o *options) loginFlags() []string {
-	if o.redirectURI == "" {
-		return nil
+func (o *options) loginFlags() (words []string) {
+	if chosen, err := o.chosen(); err == nil {
+		words = chosen.Flags()
 	}
-	return []string{"--redirect-uri", o.redirectURI}
+	if o.redirectURI != "" {
+		words = append(words, "--redirect-uri", o.redirectURI)
+	}
+	return words
 }
 
 // listener returns what binds the redirect listener. program is asked when that

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -202,7 +203,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		IssuerChoice: o.issuerChoice(), LoginFlags: o.loginFlags(), TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {
-		cfg.Listen = o.listener(s.server.Host, s.program.String, s.log)
+		cfg.Listen = s.listener(o)
 		cfg.Show, cfg.Follow = a.show(o, s), a.follow(o, s)
 		cfg.Wanted = func() bool { return !s.published.Load() || s.store.Permitted(s.key) }
 	}
@@ -219,6 +220,22 @@ func (o *options) guard(server *url.URL) *oauth.Guard {
 	g := oauth.NewGuard(server, http.ProxyFromEnvironment, o.wire.trust.roots(), o.issuer, o.tokenEndpoint)
 	g.UserAgent = o.agent()
 	return g
+}
+
+// listener binds the redirect listener where the person has said, now or when the
+// client was registered.
+func (s *session) listener(o options) func(context.Context, string, string, int) (oauth.Redirect, error) {
+	return func(ctx context.Context, issuer, foundAt string, port int) (oauth.Redirect, error) {
+		at := o
+		if len(o.overridden) > 0 {
+			s.log.Warn("the redirect URIs of the client metadata say where to listen", "instead_of", strings.Join(o.overridden, ", "))
+		}
+		said, _ := o.chosen()
+		if kept, err := s.store.Load(ctx, s.key); err == nil && said == "" && o.callbackPort == 0 {
+			at.listenAt(kept.Registration.Chosen)
+		}
+		return at.listener(s.server.Host, s.program.String, s.log)(ctx, issuer, foundAt, port)
+	}
 }
 
 // connect sets up the connection to the server.

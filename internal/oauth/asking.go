@@ -49,12 +49,27 @@ func (c *Client) judge(ctx context.Context, q Question, a Attempt) (verdict Verd
 // An account that has signed in, or whose process has died, is asked at another
 // issuer.
 func (c *Client) hopeless(ctx context.Context, cred Credential, w want) error {
+	if err := c.refusedBefore(cred); err != nil {
+		return err
+	}
 	q := c.anyQuestion(cred, w)
 	verdict, err := c.judge(ctx, q, cred.Attempt)
 	if err != nil || verdict.Refusal == RefusedRepeating && !verdict.Before.Ending.refused() {
 		return err
 	}
 	return c.notAsked(q, verdict, cred.Attempt)
+}
+
+// refusedBefore returns how the last attempt of the account ended, if the provider
+// has just refused the same registration: one attempt stands for all messages and
+// processes that want to sign in.
+func (c *Client) refusedBefore(cred Credential) error {
+	a := cred.Attempt
+	since := c.now().Sub(a.Ended)
+	if c.cfg.Insist || c.cfg.Brake < 0 || a.RefusedClient != c.chosen(cred.Registration).mark() || since < 0 || since >= a.registrationPause() {
+		return nil
+	}
+	return a.err()
 }
 
 // noteAsk keeps that a person is asked to sign in, before that happens, or
@@ -74,14 +89,14 @@ func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
 	if err != nil {
 		return err
 	}
-	*w.asked = true
+	w.progress.asked = true
 	cred.Attempt = Attempt{Issuer: cred.Issuer, Asked: now, Repeated: verdict.repeated}
 	return nil
 }
 
 // noteEnding keeps how it ended that a person was asked, if one was.
 func (c *Client) noteEnding(ctx context.Context, w want, how Ending) {
-	if !*w.asked {
+	if !w.progress.asked {
 		return
 	}
 	if err := c.changeAsks(ctx, func(s AskState) AskState { return s.Ended(c.cfg.Key.ID(), how) }); err != nil {

@@ -23,6 +23,9 @@ type Attempt struct {
 	// Kind is the sentinel of the failure by name, and Op, Code, Text and Hint
 	// are the parts of its Error. None of them holds a secret.
 	Kind, Op, Code, Text, Hint string
+	// RefusedClient recognizes the client that the provider refused to register,
+	// "" when the attempt failed for another reason.
+	RefusedClient string
 }
 
 // kinds are the sentinels that outlive a process. An error may match several:
@@ -61,7 +64,7 @@ func sentinelOf(name string) error {
 
 // failed records err as the end of the attempt.
 func (a Attempt) failed(err error, now time.Time) Attempt {
-	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint = now, kindOf(err), "sign in", "", err.Error(), hintOf(err)
+	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint, a.RefusedClient = now, kindOf(err), "sign in", "", err.Error(), hintOf(err), ""
 	var e *Error
 	if errors.As(err, &e) {
 		a.Op, a.Code, a.Text = e.Op, e.Code, ""
@@ -90,4 +93,14 @@ func (o outcome) Unwrap() error { return o.kind }
 // err rebuilds the failure for those who waited for another process's login.
 func (a Attempt) err() error {
 	return &Error{Op: a.Op, Code: a.Code, Hint: a.Hint, Err: outcome{a.Text, sentinelOf(a.Kind)}}
+}
+
+// registrationPause is how long after a provider has refused to register a client
+// that it is not asked the same again; a person may. It is short where something
+// else than what is compared may have changed.
+func (a Attempt) registrationPause() time.Duration {
+	if errors.Is(sentinelOf(a.Kind), ErrUnavailable) || a.Code == "invalid_redirect_uri" {
+		return 30 * time.Second
+	}
+	return askWindow
 }

@@ -90,6 +90,12 @@ type Registration struct {
 	// Dynamic tells a registration that can be repeated from one that a
 	// person gave.
 	Dynamic bool
+	// Chosen are the members of the registration that the person chose.
+	Chosen ClientMetadata
+	// Doubted tells that a browser was sent to the provider with this registration
+	// of an earlier login, and no answer has come: the provider may have forgotten
+	// it and have shown a page that leads nowhere.
+	Doubted bool
 }
 
 // Credential is what one login leaves behind.

@@ -55,7 +55,7 @@ type deviceAuthorization struct {
 // until they were used.
 func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Credential, w want) (Credential, error) {
 	meta := found.Server
-	reg, err := c.register(ctx, meta, previous.Registration, "")
+	reg, err := c.register(ctx, meta, previous.Registration, "", w)
 	if err != nil {
 		return Credential{}, refusedDevice(err)
 	}
@@ -68,6 +68,8 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	if err != nil {
 		return Credential{}, refusedDevice(err)
 	}
+	w.progress.remembered = false // the provider knows the client
+
 	if device.ExpiresIn > 0 { // else the login has its own end, and the provider says when the code has ended
 		life := time.Duration(min(device.ExpiresIn, 24*3600) * float64(time.Second))
 		var cancel context.CancelFunc
@@ -77,7 +79,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	if err := c.noteAsk(ctx, &cred, w); err != nil {
 		return Credential{}, err
 	}
-	c.noteAsked(ctx, cred)
+	c.noteAsked(ctx, cred, w)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
 	ctx, end := context.WithCancelCause(ctx)
 	local, release := c.leadToCode(ctx, meta, device.CompleteURI, end)

@@ -282,7 +282,7 @@ func FuzzRegistration(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		reg, err := registered(ServerMetadata{Issuer: "https://as.example"}, body)
+		reg, err := registered(ServerMetadata{Issuer: "https://as.example"}, body, time.Unix(1, 0))
 		if err != nil {
 			return
 		}

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -32,8 +30,8 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 }
 
 // login asks the person; the caller holds LockLogin. Where the provider has
-// forgotten a dynamic registration, one new registration is tried (C29). How a
-// login failed is kept for the processes that wait for it.
+// forgotten the registration of an earlier login, one new registration is tried
+// (C29). How a login failed is kept for the processes that wait for it.
 func (c *Client) login(ctx context.Context, previous Credential, w want) (Credential, error) {
 	outside := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, ErrLoginTimeout)
@@ -43,24 +41,22 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 	if c.cfg.Wanted != nil {
 		go c.whileWanted(ctx, end)
 	}
-	w.asked = new(bool)
-	for try := 1; ; try++ {
+	w.progress = &progress{}
+	for {
 		cred, err := c.loginOnce(ctx, previous, w)
 		if err == nil {
 			return cred, nil
 		}
 		var refused *Error
-		forgotten := errors.As(err, &refused) && refused.Code == "invalid_client" && previous.Registration.Dynamic
-		if try == 1 && forgotten {
+		if errors.As(err, &refused) && clientUnknown(refused.Code) && w.progress.remembered {
+			c.log.Debug("the provider does not know the registered client any more", "error", err)
 			c.noteEnding(outside, w, AskForgotten)
-			previous.Registration, previous.Metadata = Registration{}, ServerMetadata{}
+			w.progress.unknown = true
+			previous.Registration, previous.Metadata = Registration{Chosen: previous.Registration.Chosen}, ServerMetadata{}
 			continue
 		}
 		if errors.Is(context.Cause(ctx), ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
-			err = &Error{
-				Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrLoginTimeout,
-				Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
-			}
+			err = c.notFinished(w)
 		}
 		if errors.Is(context.Cause(ctx), ErrEnded) {
 			err = c.ended()
@@ -71,6 +67,19 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 		}
 		return Credential{}, err
 	}
+}
+
+// notFinished says that nobody has signed in in time, and what the next login does
+// about it. A provider that has forgotten its client says so to the browser alone.
+func (c *Client) notFinished(w want) error {
+	e := &Error{
+		Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrLoginTimeout,
+		Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
+	}
+	if w.progress.remembered {
+		e.Hint = "try again: in case the provider has forgotten this client and showed an error page, the next sign-in registers a new one"
+	}
+	return e
 }
 
 // wantedInterval is how often a login looks whether it is to go on.
@@ -131,46 +140,15 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 		return Credential{}, fmt.Errorf("listen for the redirect: %w", err)
 	}
 	defer func() { _ = redirect.Close() }()
-	reg, err := c.register(ctx, meta, previous.Registration, redirect.URI())
+	reg, err := c.register(ctx, meta, previous.Registration, redirect.URI(), w)
 	if err != nil {
 		return Credential{}, err
 	}
 	cred := c.prepare(found, reg, previous, w)
-	proven := previous.Attempt.Ended.IsZero() && c.now().Sub(previous.MetadataAt) < metadataLifetime
-	if reg.Dynamic && reg == previous.Registration && !proven && c.forgotten(ctx, meta, cred) {
+	if w.progress.remembered && c.forgotten(ctx, meta, cred) {
 		return Credential{}, &Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
 	}
 	return c.authorize(ctx, redirect, meta, cred, w)
-}
-
-// forgotten asks the authorization endpoint, as the browser will, whether it
-// still knows a registration of an earlier login (C29): the person would see an
-// error page that leads nowhere, and mcp-login would hear nothing of it. Only a
-// clear refusal counts. A registration that led to a login within the hour is
-// not asked about.
-func (c *Client) forgotten(ctx context.Context, meta ServerMetadata, cred Credential) bool {
-	address, err := c.authorizationURL(meta, cred, oauth2.GenerateVerifier(), newState())
-	if err != nil {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return false
-	}
-	req.Header.Set("Accept", "text/html, application/json;q=0.5")
-	status, _, body, err := c.send(req)
-	if err != nil || status < 400 || status >= 500 {
-		return false
-	}
-	for _, sign := range []string{"invalid_client", "unauthorized_client", "client_id", "unknown client", "client not found"} {
-		if strings.Contains(strings.ToLower(string(body)), sign) {
-			c.log.Debug("the provider has forgotten the registered client", "status", status)
-			return true
-		}
-	}
-	return false
 }
 
 // discover finds the authorization server that the refusal points to. The
@@ -255,7 +233,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		tab := finish
 		var answer url.Values
 		answer, finish, err = redirect.Receive(ctx, state, func() {
-			c.noteAsked(ctx, cred)
+			c.noteAsked(ctx, cred, w)
 			c.ask(ctx, p)
 			tab("", resumeError{cmp.Or(p.Local, p.URL)})
 		})
@@ -263,6 +241,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		if err != nil {
 			return Credential{}, unanswered(err)
 		}
+		w.progress.answered = true
 		code, err := checkAnswer(answer, meta, cred.Resource)
 		if err == nil {
 			err = c.exchange(ctx, &cred, code, verifier)
@@ -338,7 +317,7 @@ func (c *Client) ask(ctx context.Context, p Prompt) {
 
 // signedIn keeps what a login has led to.
 func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
-	cred.Attempt.Succeeded = true
+	cred.Attempt.Succeeded, cred.Registration.Doubted = true, false
 	c.change(ctx, func(Credential) Credential { return cred })
 	// Afterwards: a process that dies in between has asked without an answer, and
 	// the login is there. The other way round nobody would be asked again for a
@@ -351,27 +330,40 @@ func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
 // which client was registered for that: a login that is given up must neither
 // register another one the next time nor open a second tab at once. Tokens that
 // still work stay with the client they belong to.
-func (c *Client) noteAsked(ctx context.Context, cred Credential) {
+func (c *Client) noteAsked(ctx context.Context, cred Credential, w want) {
 	c.change(ctx, func(stored Credential) Credential {
-		if !stored.RefreshToken.IsZero() || c.fresh(stored) {
-			stored.Attempt, stored.WithoutOffline, stored.Consents = cred.Attempt, cred.WithoutOffline, cred.Consents
-			return stored
-		}
-		return Credential{
+		next := Credential{
 			Server: cred.Server, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Registration: cred.Registration,
-			Metadata: cred.Metadata, MetadataAt: cred.MetadataAt, Attempt: cred.Attempt,
-			WithoutOffline: cred.WithoutOffline, Consents: cred.Consents,
+			Metadata: cred.Metadata, MetadataAt: cred.MetadataAt,
 		}
+		if old := stored.Registration; old.Doubted && old.provider().is(cred.Registration.provider()) && !w.progress.remembered && !w.progress.unknown {
+			next.Registration = old // until the new one has led to a login
+		}
+		if !stored.RefreshToken.IsZero() || c.fresh(stored) {
+			next = stored
+		}
+		next.Attempt, next.WithoutOffline, next.Consents = cred.Attempt, cred.WithoutOffline, cred.Consents
+		// Whoever is too slow with a new registration as well is slow, and the
+		// earlier one has its turn again.
+		next.Registration.Doubted = w.progress.remembered
+		return next
 	})
 }
 
 // noteFailure keeps how an attempt ended, if another process may be waiting to
-// hear of it or somebody was asked.
+// hear of it, somebody was asked, or the provider was.
 func (c *Client) noteFailure(ctx context.Context, err error, w want) {
 	c.change(ctx, func(stored Credential) Credential {
-		if w.demanded || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+DefaultBrake {
+		refused := w.progress.refusal != nil && errors.Is(err, w.progress.refusal)
+		if w.demanded || refused || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+DefaultBrake {
 			stored.Server = c.cfg.Server.String()
 			stored.Attempt = stored.Attempt.failed(err, c.now())
+		}
+		if refused {
+			stored.Attempt.RefusedClient = c.chosen(stored.Registration).mark()
+		}
+		if w.progress.answered && !w.progress.unknown {
+			stored.Registration.Doubted = false // only a client that is known gets an answer
 		}
 		return stored
 	})

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,25 +48,41 @@ type Identity struct {
 	// MetadataURL is the address of a client ID metadata document, used where
 	// the server takes one and no ClientID is given.
 	MetadataURL string
-	// Name is shown by consent pages for clients that register themselves.
+	// Name is shown by consent pages for clients that register themselves, unless
+	// Chosen has another one.
 	Name string
+	// Chosen are the members of the registration that the person chose.
+	Chosen ClientMetadata
 }
 
 // register decides which client to be at an authorization server (C19): the
 // one the person gave, else the metadata document, else the stored
 // registration if it is for this issuer, unexpired and for this redirect URI,
-// else a new dynamic registration. redirectURI is "" for a login by device.
-func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
-	id := c.cfg.Identity
+// else a new dynamic registration. redirectURI is "" for a login by device. A
+// stored one that is in doubt serves where no other can be had.
+func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Registration, redirectURI string, w want) (Registration, error) {
+	id, chosen := c.cfg.Identity, c.chosen(stored)
+	w.progress.remembered = false
+	usable := stored.usableAt(meta.provider(), redirectURI, c.now()) && stored.Chosen == chosen
 	switch {
 	case id.ClientID != "":
+		c.noteUnused("the client is registered already")
 		return c.givenClient(meta, stored, redirectURI)
 	case id.MetadataURL != "" && meta.ClientIDMetadata:
+		c.noteUnused("the client is known by its metadata document")
 		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
-	case stored.usableAt(meta.provider(), redirectURI, c.now()):
+	case usable && (!stored.Doubted || meta.RegistrationEndpoint == ""):
+		w.progress.remembered = true
 		return stored, nil
+	case w.progress.refusal != nil:
+		return Registration{}, w.progress.refusal
 	case meta.RegistrationEndpoint != "":
-		reg, err := c.registerDynamically(ctx, meta, redirectURI)
+		reg, err := c.registerDynamically(ctx, meta, redirectURI, chosen)
+		if w.progress.refusal = err; err != nil && usable {
+			c.log.Debug("no new registration; the earlier one goes on", "error", err)
+			w.progress.remembered = true
+			return stored, nil
+		}
 		return reg, meta.nothingPublished(err)
 	}
 	where := "with the redirect URI " + withoutPort(redirectURI) + " (any port) or " + redirectURI
@@ -110,8 +127,8 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 			id.ClientSecret = stored.ClientSecret
 		}
 	}
-	r := Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI}
-	r.AuthMethod = meta.authMethod("", !id.ClientSecret.IsZero())
+	r := Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI, Chosen: c.chosen(stored)}
+	r.AuthMethod = meta.authMethod(r.Chosen.object().text("token_endpoint_auth_method"), !id.ClientSecret.IsZero())
 	learned := stored.AuthMethod == authBasicPlain || stored.AuthMethod == authPost
 	if r.AuthMethod == authBasic && learned && stored.ClientID == id.ClientID && stored.provider().is(meta.provider()) {
 		r.AuthMethod = stored.AuthMethod
@@ -180,50 +197,49 @@ func (r Registration) usableAt(issuer provider, redirectURI string, now time.Tim
 		(r.SecretExpiry.IsZero() || now.Before(r.SecretExpiry))
 }
 
-// registrationRequest is the client metadata sent (RFC 7591, section 2).
-// application_type native is what MCP demands of loopback clients (C23), and
-// refresh_token among the grants what it recommends (C25).
-type registrationRequest struct {
-	ClientName      string   `json:"client_name"`
-	RedirectURIs    []string `json:"redirect_uris"`
-	GrantTypes      []string `json:"grant_types"`
-	ResponseTypes   []string `json:"response_types"`
-	AuthMethod      string   `json:"token_endpoint_auth_method"`
-	ApplicationType string   `json:"application_type"`
-}
-
 // deviceRedirectURI stands in the registration of a client that uses none:
 // many servers refuse one without.
 const deviceRedirectURI = "http://127.0.0.1/callback"
 
-func (c *Client) registrationFor(meta ServerMetadata, redirectURI string) registrationRequest {
-	r := registrationRequest{
-		ClientName:      c.cfg.Identity.Name,
-		RedirectURIs:    []string{redirectURI},
-		GrantTypes:      []string{"authorization_code", "refresh_token"},
-		ResponseTypes:   []string{"code"},
-		AuthMethod:      meta.preferredAuthMethod(),
-		ApplicationType: "native",
+// registrationRequest is the client metadata sent (RFC 7591, section 2): what the
+// person chose, and else what suits. application_type native is what MCP demands of
+// loopback clients (C23), and refresh_token among the grants what it recommends
+// (C25). The redirect URI is where we listen, whatever was chosen.
+func (c *Client) registrationRequest(meta ServerMetadata, redirectURI string, chosen ClientMetadata) ([]byte, error) {
+	o := chosen.object()
+	redirects := []string{cmp.Or(redirectURI, deviceRedirectURI)}
+	for _, u := range chosen.Redirects() {
+		redirects = append(redirects, u.String())
 	}
-	if strings.HasPrefix(redirectURI, "https:") { // which native clients must not have (OpenID Connect Registration, section 2)
-		r.ApplicationType = "web"
+	grants := o.list("grant_types")
+	if grants == nil {
+		grants = []string{"authorization_code", "refresh_token"}
 	}
 	if redirectURI == "" {
-		r.RedirectURIs = []string{deviceRedirectURI}
-		r.GrantTypes = append(r.GrantTypes, grantDevice)
+		grants = append(grants, grantDevice)
 	}
-	return r
+	request := map[string]any{
+		"client_name": c.cfg.Identity.Name, "application_type": "native", "token_endpoint_auth_method": meta.preferredAuthMethod(),
+	}
+	if strings.HasPrefix(redirectURI, "https:") { // which native clients must not have (OpenID Connect Registration, section 2)
+		request["application_type"] = "web"
+	}
+	for name, value := range o.members {
+		request[name] = value
+	}
+	request["redirect_uris"], request["grant_types"], request["response_types"] = union(redirects), union(grants), []string{"code"}
+	return json.Marshal(request, json.Deterministic(true))
 }
 
 // lastSecond is the end of the year 9999, beyond which no time can be stored. A
 // server that says more (milliseconds, usually) means no near end.
 const lastSecond = 253402300799
 
-func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, redirectURI string) (Registration, error) {
+func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, redirectURI string, chosen ClientMetadata) (Registration, error) {
 	const op = "register client"
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
-	body, err := json.Marshal(c.registrationFor(meta, redirectURI))
+	body, err := c.registrationRequest(meta, redirectURI, chosen)
 	if err != nil {
 		return Registration{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -233,15 +249,18 @@ func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, r
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	status, _, answer, err := c.send(req)
+	status, header, answer, err := c.send(req)
 	if err != nil {
 		return Registration{}, unavailable(op, err)
 	}
-	reg, err := registered(meta, answer)
+	if newTokenAnswer(status, header, answer, c.now()).busy() {
+		return Registration{}, busy(op, status)
+	}
+	reg, err := registered(meta, answer, c.now())
 	if status/100 != 2 || err != nil {
 		return Registration{}, registrationRefused(status, answer, redirectURI, err)
 	}
-	reg.RedirectURI, reg.DeviceGrant = redirectURI, redirectURI == ""
+	reg.RedirectURI, reg.DeviceGrant, reg.Chosen = redirectURI, redirectURI == "", chosen
 	return reg, nil
 }
 
@@ -258,7 +277,7 @@ type registrationResponse struct {
 // registered reads the answer to a registration (RFC 7591, section 3.2.1): all that
 // serves at the token endpoint. What is missing or makes no sense beside the
 // client_id is no reason to fail.
-func registered(meta ServerMetadata, answer []byte) (Registration, error) {
+func registered(meta ServerMetadata, answer []byte, now time.Time) (Registration, error) {
 	o, err := decodeObject(answer)
 	if err != nil {
 		return Registration{}, err
@@ -275,7 +294,9 @@ func registered(meta ServerMetadata, answer []byte) (Registration, error) {
 	if r.ManageURI != "" && checkToken(r.ManageToken, "") == nil {
 		reg.ManageURI, reg.ManageToken = r.ManageURI, NewSecret(r.ManageToken)
 	}
-	if end, ok := secondsOf(r.SecretExpiry); ok && end > 0 && end <= lastSecond && !reg.ClientSecret.IsZero() {
+	// An end that is past already is none: the provider has just given the secret,
+	// and would refuse it soon enough.
+	if end, ok := secondsOf(r.SecretExpiry); ok && end > float64(now.Unix()) && end <= lastSecond && !reg.ClientSecret.IsZero() {
 		reg.SecretExpiry = time.Unix(int64(end), 0)
 	}
 	return reg, nil
@@ -317,7 +338,7 @@ func registrationRefused(status int, body []byte, redirectURI string, unread err
 	case status/100 == 2:
 		e.Err = unread
 	}
-	e.Hint = "register a client by hand and give it with --client-id"
+	e.Hint = "if the provider registers only clients whose name it knows, choose one with --client-name NAME; else register a client by hand and give it with --client-id"
 	if e.Code == "invalid_redirect_uri" {
 		e.Hint = "the provider does not accept " + redirectURI + "; register a native client by hand and give it with --client-id"
 	}

@@ -40,8 +40,20 @@ type want struct {
 	quiet bool
 	// demanded says that another process waits for the outcome.
 	demanded bool
-	// asked is set when a person has been asked, in a login.
-	asked *bool
+	// progress is what has come of it, in a login.
+	progress *progress
+}
+
+// progress is what one login has done so far.
+type progress struct {
+	// asked tells that a person has been asked.
+	asked bool
+	// remembered tells that the client was registered in an earlier login,
+	// unknown that the provider has forgotten that one, and answered that the
+	// browser came back from the provider.
+	remembered, unknown, answered bool
+	// refusal is why no new client could be registered.
+	refusal error
 }
 
 // flight is one renewal under way; everybody who needs one waits for it.
@@ -341,8 +353,8 @@ func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) 
 	attempt := cred.Attempt
 	cred.RefreshToken, cred.Attempt = Secret{}, attempt.voided()
 	var refused *Error
-	if errors.As(err, &refused) && refused.Code == "invalid_client" && cred.Registration.Dynamic {
-		cred.Registration = Registration{}
+	if errors.As(err, &refused) && clientUnknown(refused.Code) && cred.Registration.Dynamic {
+		cred.Registration.Doubted = true
 	}
 	c.save(ctx, cred)
 	err = c.changeAsks(ctx, func(s AskState) AskState {

@@ -141,7 +141,7 @@ func TestSecondLookOauthRedirectedForms(t *testing.T) {
 			cred := Credential{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RevocationEndpoint: first.URL + "/revoke", Registration: reg, RefreshToken: NewSecret("r"), AccessToken: NewSecret("a")}
 			meta := ServerMetadata{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RegistrationEndpoint: first.URL + "/register", DeviceEndpoint: first.URL + "/device"}
 			_, refreshed := c.refresh(t.Context(), cred)
-			_, registered := c.registerDynamically(t.Context(), meta, "http://127.0.0.1/callback")
+			_, registered := c.registerDynamically(t.Context(), meta, "http://127.0.0.1/callback", "")
 			_, device := c.authorizeDevice(t.Context(), meta, cred)
 			for what, err := range map[string]error{"refresh": refreshed, "register": registered, "device": device, "exchange": c.exchange(t.Context(), &cred, "code", "verifier"), "revoke": c.revoke(t.Context(), cred), "unregister": c.unregister(t.Context(), reg)} {
 				if err == nil || strings.ContainsAny(err.Error(), "\r\n") && what != "refresh" {

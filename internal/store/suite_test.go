@@ -45,6 +45,8 @@ func fill(t testing.TB, v reflect.Value, name string) {
 	switch x := v.Addr().Interface().(type) {
 	case *string:
 		*x = "value of " + name + " \u00fc\U0001F511 \"\\"
+	case *oauth.ClientMetadata:
+		*x = oauth.ClientMetadata("value of " + name)
 	case *bool:
 		*x = true
 	case *int:

@@ -45,6 +45,8 @@ type wireAttempt struct {
 	Code      string    `json:"code,omitzero"`
 	Text      string    `json:"text,omitzero"`
 	Hint      string    `json:"hint,omitzero"`
+
+	RefusedClient string `json:"refused_client,omitzero"`
 }
 
 type wireRegistration struct {
@@ -59,6 +61,8 @@ type wireRegistration struct {
 	ManageToken  string    `json:"registration_access_token,omitzero"`
 	Dynamic      bool      `json:"dynamic,omitzero"`
 	DeviceGrant  bool      `json:"device_grant,omitzero"`
+	Chosen       string    `json:"client_metadata,omitzero"`
+	Doubted      bool      `json:"doubted,omitzero"`
 }
 
 type wireCredential struct {
@@ -102,7 +106,7 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 			Registration: wireRegistration{
 				Issuer: r.Issuer, FoundAt: r.FoundAt, ClientID: r.ClientID, ClientSecret: r.ClientSecret.Reveal(), SecretExpiry: utc(r.SecretExpiry),
 				RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
-				ManageURI: r.ManageURI, ManageToken: r.ManageToken.Reveal(),
+				ManageURI: r.ManageURI, ManageToken: r.ManageToken.Reveal(), Chosen: string(r.Chosen), Doubted: r.Doubted,
 			},
 			AccessToken: cred.AccessToken.Reveal(), TokenType: cred.TokenType,
 			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(), Unanswered: utc(cred.Unanswered),
@@ -153,7 +157,7 @@ func (rec *record) credential() oauth.Credential {
 		Registration: oauth.Registration{
 			Issuer: r.Issuer, FoundAt: r.FoundAt, ClientID: r.ClientID, ClientSecret: oauth.NewSecret(r.ClientSecret), SecretExpiry: r.SecretExpiry,
 			RedirectURI: r.RedirectURI, AuthMethod: r.AuthMethod, Dynamic: r.Dynamic, DeviceGrant: r.DeviceGrant,
-			ManageURI: r.ManageURI, ManageToken: oauth.NewSecret(r.ManageToken),
+			ManageURI: r.ManageURI, ManageToken: oauth.NewSecret(r.ManageToken), Chosen: oauth.ClientMetadata(r.Chosen), Doubted: r.Doubted,
 		},
 		AccessToken: oauth.NewSecret(c.AccessToken), TokenType: c.TokenType,
 		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken), Unanswered: c.Unanswered,

@@ -69,7 +69,7 @@ var registrationCases = []example{
 		name: "registration/name-on-list", seen: figma, fake: onList(403, doc{"error": "Forbidden"}),
 		steps: []step{
 			{want: refused(`--client-name`), check: []check{came("authorize", 0)}},
-			{words: "--client-name Claude~Code", check: []check{sent("token", "client_id", "client-1")}, ours: true},
+			{words: "--client-name Claude~Code", check: []check{sent("token", "client_id", "client-2")}, ours: true}, // the second request is the first that registers
 			{check: []check{tabs(1)}, ours: true},
 		},
 	},

@@ -1,0 +1,289 @@
+package oauth
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ClientMetadata are the members of a registration that a person chose (RFC 7591,
+// section 2), as one JSON object with its names in order; "" is none. All of them
+// have an effect: they are sent when the client registers itself, scope is what is
+// asked for, and redirect_uris says where to listen.
+type ClientMetadata string
+
+// maxClientMetadata bounds the object in bytes.
+const maxClientMetadata = 64 << 10
+
+// ParseClientMetadata reads such an object. What would take a protection away from
+// the login, and what cannot have an effect here, is an error that names the
+// member; it tells nothing else of the input. redirectURI is one that is received
+// although it is not of this machine, "" for none.
+func ParseClientMetadata(data []byte, redirectURI string) (ClientMetadata, error) {
+	if len(data) > maxClientMetadata {
+		return "", fmt.Errorf("it has more than %d bytes", maxClientMetadata)
+	}
+	o, err := decodeObject(data)
+	if err != nil {
+		return "", errors.New("it is no JSON object")
+	}
+	maps.DeleteFunc(o.members, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
+	for _, name := range slices.Sorted(maps.Keys(o.members)) {
+		if err := (choice{o, redirectURI}).check(name); err != nil {
+			return "", err
+		}
+	}
+	return o.clientMetadata()
+}
+
+// With returns m with another member, which is text.
+func (m ClientMetadata) With(name, value string) (ClientMetadata, error) {
+	text, err := jsontext.AppendQuote(nil, value)
+	if err != nil {
+		return "", fmt.Errorf("%s is not text", name)
+	}
+	o := m.object()
+	o.members[name] = text
+	if err := (choice{object: o}).check(name); err != nil {
+		return "", err
+	}
+	return o.clientMetadata()
+}
+
+func (o object) clientMetadata() (ClientMetadata, error) {
+	if len(o.members) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(o.members, json.Deterministic(true))
+	if err != nil {
+		return "", errors.New("it is no JSON object")
+	}
+	return ClientMetadata(b), nil
+}
+
+// object returns the members, none where m is damaged.
+func (m ClientMetadata) object() object {
+	o, err := decodeObject([]byte(m))
+	if err != nil {
+		o.members = map[string]jsontext.Value{}
+	}
+	return o
+}
+
+// Scope returns the scopes, separated by blanks; ok tells whether any were chosen.
+func (m ClientMetadata) Scope() (scope string, ok bool) {
+	o := m.object()
+	return o.text("scope"), !o.null("scope")
+}
+
+// Redirects returns the redirect URIs that are of this machine.
+func (m ClientMetadata) Redirects() (list []*url.URL) {
+	for _, raw := range m.object().list("redirect_uris") {
+		if u, err := listenable(raw); err == nil {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+// unused names the members that say something about a client only while it is
+// registered, in order.
+func (m ClientMetadata) unused() string {
+	o := m.object()
+	for _, name := range []string{"scope", "redirect_uris", "token_endpoint_auth_method"} {
+		delete(o.members, name)
+	}
+	return strings.Join(slices.Sorted(maps.Keys(o.members)), ", ")
+}
+
+// mark recognizes what was chosen for a registration that was refused.
+func (m ClientMetadata) mark() string {
+	sum := sha256.Sum256([]byte(m))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Flags are the words of a command line that say m.
+func (m ClientMetadata) Flags() []string {
+	o := m.object()
+	name := o.text("client_name")
+	switch {
+	case m == "":
+		return nil
+	case name != "" && len(o.members) == 1:
+		return []string{"--client-name", name}
+	}
+	return []string{"--client-metadata", string(m)}
+}
+
+// choice is an object that a person chose, with the redirect URI that is received
+// beside those of this machine.
+type choice struct {
+	object
+	redirectURI string
+}
+
+// chosenMembers judges the members that mean something to a login; others are for
+// the provider alone. With a language behind # stand those of RFC 7591 section 2.2.
+var chosenMembers = map[string]func(o choice, name string) error{
+	"client_name": choice.isText, "client_name#": choice.isText,
+	"client_uri": choice.isAddress, "client_uri#": choice.isAddress,
+	"logo_uri": choice.isAddress, "logo_uri#": choice.isAddress,
+	"tos_uri": choice.isAddress, "tos_uri#": choice.isAddress,
+	"policy_uri": choice.isAddress, "policy_uri#": choice.isAddress,
+	"software_id": choice.isText, "software_version": choice.isText, "software_statement": choice.isText,
+	"scope": choice.isText, "application_type": choice.isText, "contacts": choice.isList,
+
+	"redirect_uris": choice.isListenable, "response_types": choice.isCode, "grant_types": choice.isPossible, "token_endpoint_auth_method": choice.isMethod,
+	"jwks": choice.isKey, "jwks_uri": choice.isKey,
+
+	"dpop_bound_access_tokens": choice.isOff, "tls_client_certificate_bound_access_tokens": choice.isOff,
+	"require_pushed_authorization_requests": choice.isOff, "require_signed_request_object": choice.isOff,
+
+	"client_id": choice.isAnswer, "client_secret": choice.isAnswer, "client_id_issued_at": choice.isAnswer, "client_secret_expires_at": choice.isAnswer,
+	"registration_access_token": choice.isAnswer, "registration_client_uri": choice.isAnswer,
+}
+
+// check judges one member. One that is only written otherwise is refused: a
+// provider that reads names without regard to their case would take it for the
+// member, and we would not.
+func (o choice) check(name string) error {
+	base, _, tagged := strings.Cut(name, "#")
+	known := base
+	if tagged {
+		known += "#"
+	}
+	if check := chosenMembers[known]; check != nil {
+		return check(o, name)
+	}
+	for other := range chosenMembers {
+		if folded(other) == folded(base) {
+			return fmt.Errorf("one of its members is to be written as %s", strings.TrimSuffix(other, "#"))
+		}
+	}
+	return nil
+}
+
+// folded is a name without what people write otherwise.
+func folded(name string) string {
+	return strings.TrimRight(strings.ToLower(strings.ReplaceAll(name, "_", "")), "s#")
+}
+
+func (o choice) isText(name string) error {
+	if o.members[name].Kind() != '"' {
+		return fmt.Errorf("%s is not text", name)
+	}
+	return nil
+}
+
+func (o choice) isAddress(name string) error {
+	u, err := url.Parse(o.text(name))
+	if o.isText(name) != nil || err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return fmt.Errorf("%s is not the address of a page", name)
+	}
+	return nil
+}
+
+// isList makes a list of one text, too.
+func (o choice) isList(name string) error {
+	var list []string
+	if o.members[name].Kind() == '"' {
+		list = []string{o.text(name)}
+	} else if err := json.Unmarshal(o.members[name], &list); err != nil || len(list) == 0 || slices.Contains(list, "") {
+		return fmt.Errorf("%s is not a list of texts", name)
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("%s is not a list of texts", name)
+	}
+	o.members[name] = b
+	return nil
+}
+
+func (o choice) isListenable(name string) error {
+	if err := o.isList(name); err != nil {
+		return err
+	}
+	for _, raw := range o.list(name) {
+		if _, err := listenable(raw); err != nil && raw != o.redirectURI {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// listenable reads a redirect URI at which this program can listen (RFC 8252,
+// section 7.3).
+func listenable(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Scheme != "http" || !slices.Contains([]string{"127.0.0.1", "localhost", "::1"}, u.Hostname()):
+		return nil, errors.New("the answer is received on this machine only, at http://127.0.0.1, http://localhost or http://[::1]; --redirect-uri takes another one, from where the answer is pasted")
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(raw, "#"):
+		return nil, errors.New("it has a user name, a query or a fragment")
+	case !plainPort(u.Port()) || strings.HasSuffix(u.Host, ":") || u.Path == "":
+		return nil, errors.New("it has no possible port, or no path")
+	}
+	return u, nil
+}
+
+func (o choice) isCode(name string) error {
+	if err := o.isList(name); err != nil || !slices.Equal(o.list(name), []string{"code"}) {
+		return fmt.Errorf("%s can only be code", name)
+	}
+	return nil
+}
+
+func (o choice) isPossible(name string) error {
+	first := []string{"authorization_code", grantDevice}
+	possible := append(first, "refresh_token")
+	err, list := o.isList(name), o.list(name)
+	if err != nil || !containsAll(possible, list) || !slices.ContainsFunc(list, func(grant string) bool { return slices.Contains(first, grant) }) {
+		return fmt.Errorf("%s can only be of %s, and not the last alone", name, strings.Join(possible, ", "))
+	}
+	return nil
+}
+
+func (o choice) isMethod(name string) error {
+	possible := []string{authNone, authBasic, authPost}
+	if o.isText(name) != nil || !slices.Contains(possible, o.text(name)) {
+		return fmt.Errorf("%s can only be one of %s; a client with a key is registered by hand: --client-id and --client-key", name, strings.Join(possible, ", "))
+	}
+	return nil
+}
+
+func (o choice) isKey(name string) error {
+	return fmt.Errorf("%s is of no use without the private key; a client with one is registered by hand: --client-id and --client-key", name)
+}
+
+func (o choice) isOff(name string) error {
+	if o.flag(name) || o.faults[name] != nil {
+		return fmt.Errorf("%s demands what this program does not do", name)
+	}
+	return nil
+}
+
+func (o choice) isAnswer(name string) error {
+	return fmt.Errorf("%s is what a provider answers to a registration; name a client that is registered with --client-id", name)
+}
+
+// chosen are the members of the registration that the person chose now, else when
+// the client was registered.
+func (c *Client) chosen(stored Registration) ClientMetadata {
+	return cmp.Or(c.cfg.Identity.Chosen, stored.Chosen)
+}
+
+// noteUnused says which of the members that the person chose have no effect.
+func (c *Client) noteUnused(reason string) {
+	if names := c.cfg.Identity.Chosen.unused(); names != "" {
+		c.log.Warn("members of the client metadata have no effect", "members", names, "reason", reason)
+	}
+}

@@ -1,0 +1,97 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// A provider that has forgotten a client shows the person an error page that leads
+// nowhere, and mcp-login would hear nothing of it.
+
+// clientUnknown reports whether the code of an error means that the provider does
+// not know the client: the one of RFC 6749 section 5.2, and the one that providers
+// such as Entra use instead.
+func clientUnknown(code string) bool {
+	return code == "invalid_client" || code == "unauthorized_client"
+}
+
+// signs are what error pages say of a client that is unknown, in small letters.
+var signs = []string{
+	"invalid_client", "invalid client", "unauthorized_client", "unauthorized client", "unknown client", "unknown_client", "client not found", "client_not_found",
+	"client does not exist", "client doesn't exist", "no such client", "unrecognized client", "unregistered client", "client is not registered",
+	"unknown application", "application not found", "app not found",
+}
+
+// forgotten asks the authorization endpoint, as the browser will, whether it still
+// knows a registration of an earlier login (C29). What it answers before a person
+// has done anything is looked at, and nothing behind it.
+func (c *Client) forgotten(ctx context.Context, meta ServerMetadata, cred Credential) bool {
+	address, err := c.authorizationURL(meta, cred, oauth2.GenerateVerifier(), newState())
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Accept", "text/html, application/json;q=0.5")
+	status, header, body, err := c.send(req)
+	if err != nil {
+		return false
+	}
+	unknown := saysUnknown(status, header.Get("Location"), body, cred.Registration.RedirectURI)
+	if unknown {
+		c.log.Debug("the provider has forgotten the registered client", "status", status)
+	}
+	return unknown
+}
+
+// saysUnknown reads an answer of an authorization endpoint: an error of OAuth as
+// JSON, a refusal that speaks of the client, or a redirect to a page for errors.
+// A page with status 200 is one to sign in at, whatever its scripts hold.
+func saysUnknown(status int, location string, body []byte, redirectURI string) bool {
+	text := strings.ToLower(string(body))
+	switch {
+	case status/100 == 3:
+		return leadsToError(location, redirectURI)
+	case status >= 500 || status == http.StatusTooManyRequests:
+		return false
+	case status/100 == 4:
+		return strings.Contains(text, "client_id") || hasSign(text)
+	}
+	e, coded := tokenAnswer{status: status, body: body}.told()
+	return coded && (clientUnknown(e.Code) || hasSign(strings.ToLower(e.Description)))
+}
+
+func hasSign(text string) bool {
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
+}
+
+// leadsToError reports whether a redirect before any sign-in leads to an error about
+// the client. One that comes back to us says so by its code; a page of the
+// provider's own by its address, if that does not name another error.
+func leadsToError(location, redirectURI string) bool {
+	u, err := url.Parse(location)
+	if err != nil {
+		return false
+	}
+	code := u.Query().Get("error")
+	own := strings.HasPrefix(location, redirectURI) && redirectURI != ""
+	if code != "" || own {
+		return clientUnknown(code) || !own && hasSign(strings.ToLower(u.Query().Get("error_description")))
+	}
+	plain, err := url.QueryUnescape(location)
+	if err == nil && hasSign(strings.ToLower(plain)) {
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(strings.ToLower(u.Path), "/"), func(segment string) bool {
+		return strings.HasPrefix(segment, "error") || strings.HasSuffix(segment, "error")
+	})
+}
