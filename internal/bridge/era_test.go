@@ -35,7 +35,7 @@ func newStateless() *stateless {
 
 // E2, B1, B4, H3: a client with sessions at a server of 2026-07-28, over real
 // HTTP: its initialize is offered once, in case the server knows sessions as well,
-// and every other request has its headers.
+// and every request has its headers.
 func TestE2ClientOfSessions(t *testing.T) {
 	s := newStateless()
 	r := newRig(t, s, withEra)
@@ -48,9 +48,9 @@ func TestE2ClientOfSessions(t *testing.T) {
 	if got := strings.Join(s.seen(), ","); got != "POST server/discover,POST initialize,POST tools/list" {
 		t.Error(got)
 	}
-	for i, h := range s.headers {
-		if i != 1 && (h.Get("Mcp-Protocol-Version") != "2026-07-28" || h.Get("Mcp-Method") == "") {
-			t.Error(h)
+	for i, version := range []string{"2026-07-28", "2025-06-18", "2026-07-28"} {
+		if h := s.headers[i]; h.Get("Mcp-Protocol-Version") != version || h.Get("Mcp-Method") == "" {
+			t.Error(i, h)
 		}
 	}
 }

@@ -181,6 +181,25 @@ func (o outcome) check(t *testing.T, p *peer, mode string) {
 	}
 }
 
+// A server of both eras made with version 2 of the SDK lists only 2026-07-28 and is
+// used in the client's era all the same; one that refuses sessions is not.
+func TestTypeScriptBothEras(t *testing.T) {
+	for mode, translated := range map[string]bool{"dual": false, "strict": true} {
+		p := typeScript(t, mode, "server-v2.mjs", mode)
+		for _, revision := range revisions {
+			if revision == "2026-07-28" {
+				continue
+			}
+			c := start(t, revision, p.url)
+			c.begin()
+			m := c.must("tools/call", `"name":"progress","arguments":{}`)
+			if got := strings.Contains(string(m.Result), "resultType"); got != translated {
+				t.Errorf("%s at %s: %s", revision, mode, m.Result)
+			}
+		}
+	}
+}
+
 // server-everything, the reference server of the protocol's authors, over both
 // of its transports, with a client of each version of the SDK.
 func TestServerEverything(t *testing.T) {

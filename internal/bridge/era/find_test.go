@@ -189,6 +189,11 @@ func TestListsOnlyTheNewer(t *testing.T) {
 		expect(t, c.ask(oldInitialize), `{"jsonrpc":"2.0","id":1.0,"result":`+oldResult+`}`)
 		call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{"name":"x"}}`
 		c.ask(call)
+		// What a server without sessions wants in every request is in the first
+		// initialize only: then it is known that it has them.
+		if said := r.nth(2*run).Param("_meta", metaVersion); string(said) != map[int]string{0: `"2025-11-25"`}[run] {
+			t.Errorf("run %d: initialize of %s", run, said)
+		}
 		if string(r.nth(2*run+1).Raw) != call || len(r.probes) != probes || verdicts.Recall() != Both {
 			t.Errorf("run %d: sent %q, %d probes, kept %q", run, r.methods(), len(r.probes), verdicts.Recall())
 		}

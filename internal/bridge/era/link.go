@@ -245,7 +245,7 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 	switch {
 	case found.err != nil:
 		return found.err
-	case found.speaks == Stateless && l.offer(ctx, m, sink):
+	case found.speaks == Stateless && l.offer(ctx, played.offer(), sink):
 		return nil
 	case found.speaks == Stateless:
 		l.play(played, m, found.answer, sink)
@@ -267,7 +267,7 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 // over initialize.
 const offerTimeout = 10 * time.Second
 
-// offer sends initialize to a server that lists only revisions without sessions.
+// offer sends the initialize m to a server that lists only revisions without sessions.
 // Servers of both kinds made with version 2 of the TypeScript SDK do so: what begins
 // with initialize is not listed there. taken says that a session was opened and the
 // answer delivered; any other answer is nobody's.

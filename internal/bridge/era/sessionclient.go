@@ -83,10 +83,19 @@ func (c *sessionClient) discover() jsonrpc.Message {
 	return request(mint("discover"), "server/discover", c.withMeta(params))
 }
 
+// offer is the client's initialize, as a server of 2026-07-28 may get it: with what
+// every request there has to say (Basic Protocol, _meta), and the revision that the
+// client wants. Servers of both eras go by that revision.
+func (c *sessionClient) offer() jsonrpc.Message {
+	return withParams(c.opening, c.withMetaOf(c.version, c.opening.Params))
+}
+
 // withMeta puts into params what every request of 2026-07-28 says about its
 // client (W2); what else stands in _meta stays.
-func (c *sessionClient) withMeta(params []byte) []byte {
-	meta := []jsonrpc.Edit{{Name: metaVersion, Value: jsonrpc.Quote(Version)}, {Name: metaClient, Value: c.info}, {Name: metaCapabilities, Value: c.capabilities}}
+func (c *sessionClient) withMeta(params []byte) []byte { return c.withMetaOf(Version, params) }
+
+func (c *sessionClient) withMetaOf(version string, params []byte) []byte {
+	meta := []jsonrpc.Edit{{Name: metaVersion, Value: jsonrpc.Quote(version)}, {Name: metaClient, Value: c.info}, {Name: metaCapabilities, Value: c.capabilities}}
 	c.mu.Lock()
 	level := c.level
 	c.mu.Unlock()

@@ -28,8 +28,12 @@ func modernVersion(m jsonrpc.Message) string {
 }
 
 // Modern reports whether a request is one of 2026-07-28 or later, which says
-// its revision inside and knows no session.
-func Modern(m jsonrpc.Message) bool { return modernVersion(m) != "" }
+// its revision inside and knows no session. An initialize that names an earlier one
+// there begins a session all the same.
+func Modern(m jsonrpc.Message) bool {
+	version := modernVersion(m)
+	return version != "" && (m.Method != "initialize" || version >= "2026-07-28")
+}
 
 // setModern puts the headers of 2026-07-28 on a request (H3, H4, H5).
 func setModern(h http.Header, m jsonrpc.Message, version string) {
