@@ -120,7 +120,9 @@ func (r *Reader) unfinished(e Event, err error) (Event, error) {
 	if !errors.Is(err, io.EOF) {
 		return Event{Taken: e.Taken}, err
 	}
-	e.Data = r.data.Take()
+	if r.data.Len() > 0 {
+		e.Data = r.data.Take()
+	}
 	return e, err
 }
 

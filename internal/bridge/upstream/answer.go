@@ -213,7 +213,9 @@ func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Si
 	for {
 		e, err := events.Next()
 		if err != nil {
-			c.ended = true
+			if c.ended = true; e.Taken == nil && len(e.Data) == 0 { // most often
+				return false, cleanEnd(err)
+			}
 			return s.u.last(e, err, m, sink)
 		}
 		c.note(e)
@@ -262,7 +264,7 @@ func (u *Upstream) last(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.
 		answered, err = taken.finish()
 	case taken != nil && taken.breakOff(end):
 		return taken.finish()
-	case taken == nil && clean && len(e.Data) > 0:
+	case taken == nil && clean:
 		answered, err = u.deliver(e.Data, m, sink)
 	}
 	if answered || errors.As(err, new(*Error)) {

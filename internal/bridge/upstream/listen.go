@@ -160,7 +160,7 @@ func (s *streamable) listen() <-chan struct{} {
 // listenUntil keeps the stream open. A server that offers none (405, or any
 // other 4xx) is left alone in this session; a lost session is the next
 // request's business. It returns false when something else than the server
-// stood in the way, a refused login for example.
+// stood in the way, a refused login for example, or one that a request will ask for.
 func (s *streamable) listenUntil(ctx context.Context, at session, opened func()) bool {
 	var c cursor
 	for ctx.Err() == nil {
@@ -182,7 +182,7 @@ func (s *streamable) listenUntil(ctx context.Context, at session, opened func())
 			foreign.Discard(resp)
 		default:
 			foreign.Discard(resp)
-			return true
+			return resp.StatusCode != http.StatusUnauthorized
 		}
 		if retry.Sleep(ctx, c.pause()) != nil {
 			return true

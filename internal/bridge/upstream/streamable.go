@@ -42,6 +42,17 @@ func (s *streamable) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.S
 	}
 	at := s.current()
 	err := s.post(ctx, &at, m, sink)
+	if err != nil {
+		err = s.inAnother(ctx, at, m, sink, err)
+	}
+	if err == nil {
+		s.sent(ctx, m)
+	}
+	return err
+}
+
+// inAnother sends m once more, in another session, if err says that at was lost.
+func (s *streamable) inAnother(ctx context.Context, at session, m jsonrpc.Message, sink jsonrpc.Sink, err error) error {
 	var refused *sessionError
 	if errors.As(err, &refused) && s.refuses(ctx, at, refused) || errors.Is(err, errSessionLost) {
 		var next session
@@ -54,9 +65,6 @@ func (s *streamable) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.S
 	}
 	if errors.As(err, &refused) {
 		err = s.notLost(ctx, at, refused, m, sink)
-	}
-	if err == nil {
-		s.sent(ctx, m)
 	}
 	return err
 }
