@@ -109,6 +109,8 @@ func (a *app) device(o options) oauth.DevicePolicy {
 	switch {
 	case o.device:
 		return oauth.DeviceAlways
+	case o.callbackBind != "" || o.pasted():
+		return oauth.DeviceNever // the person has said how the answer comes
 	case o.noBrowser || o.browser == noBrowserName || a.canBrowse(o):
 		return oauth.DeviceNever // the address is wanted, or enough
 	}
