@@ -27,7 +27,10 @@ func (x *examination) store(ctx context.Context) finding {
 	if err != nil {
 		return failedBy(err, "choose another place with --store, or a folder with MCP_LOGIN_DIR")
 	}
-	x.account(st, entries)
+	if x.server != nil {
+		_, kept := adopted(entries, x.o.key(x.server))
+		x.choice = x.o.keptIssuer(kept)
+	}
 	broken, again := "", "mcp-login login URL"
 	for _, e := range entries {
 		if e.Problem != "" {
@@ -52,23 +55,6 @@ func (x *examination) store(ctx context.Context) finding {
 		return failedBy(err, "choose another place with --store")
 	}
 	return passed("%s, %s", places[kind], counted(len(entries)))
-}
-
-// account notes what is kept with the account, of what was said about the provider.
-func (x *examination) account(st *store.Store, entries []store.Entry) {
-	if x.server == nil {
-		return
-	}
-	key := adopted(st, x.o.key(x.server))
-	if x.o.issuer == "" {
-		x.o.issuer = key.Issuer
-	}
-	x.choice = x.o.issuerChoice()
-	for _, e := range entries {
-		if e.ID == key.ID() {
-			x.choice = x.choice.KeptIn(oauth.Credential{Issuer: e.Issuer, FoundAt: e.FoundAt})
-		}
-	}
 }
 
 // places say where each kind of store keeps logins.

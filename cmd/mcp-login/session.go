@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -23,6 +25,7 @@ import (
 type session struct {
 	server  *url.URL
 	key     oauth.Key
+	issuer  oauth.IssuerChoice
 	store   *store.Store
 	client  *oauth.Client
 	remote  *upstream.Upstream
@@ -124,10 +127,9 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{server: server, key: a.keptUnder(st, o.key(server)), store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
-	if o.issuer == "" {
-		o.issuer = s.key.Issuer
-	}
+	s := &session{server: server, store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
+	key, kept := a.keptUnder(st, o.key(server))
+	s.key, s.issuer = key, o.keptIssuer(kept)
 	s.here = a.opensHere(o)
 	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
 	if s.verb {
@@ -142,48 +144,52 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 // adoptTimeout bounds the look at what is kept, at the start of a session.
 const adoptTimeout = 5 * time.Second
 
-// keptUnder is the key of the account. The process that signs in for another one
-// takes that one's, which waits for it.
-func (a *app) keptUnder(st *store.Store, key oauth.Key) oauth.Key {
+// keptUnder is the key of the account, and what is kept there. The process that
+// signs in for another one takes the key of that one, which waits for it.
+func (a *app) keptUnder(st *store.Store, key oauth.Key) (oauth.Key, store.Entry) {
+	ctx, cancel := context.WithTimeout(context.Background(), adoptTimeout)
+	defer cancel()
+	entries, _ := st.List(ctx) // whoever reads the login says what is wrong
 	if a.order != nil {
 		key.Issuer = a.order.KeyIssuer
-		return key
+		entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return e.ID != key.ID() })
 	}
-	return adopted(st, key)
+	return adopted(entries, key)
 }
 
 // adopted is the key under which the account is kept. --issuer that is added later
 // finds the login of that issuer that is kept without, and leaves it there, so that
 // programs without the flag go on with it. A command that names no issuer finds the
 // login that is kept with one, if nobody has signed in without.
-func adopted(st *store.Store, key oauth.Key) oauth.Key {
-	ctx, cancel := context.WithTimeout(context.Background(), adoptTimeout)
-	defer cancel()
-	entries, err := st.List(ctx)
-	if err != nil {
-		return key // whoever reads it says so
-	}
-	without := key
-	without.Issuer = ""
-	kept, others := key, 0
+func adopted(entries []store.Entry, key oauth.Key) (oauth.Key, store.Entry) {
+	own, others := store.Entry{Key: key}, []store.Entry{}
 	for _, e := range entries {
-		other := e.Key
-		other.Issuer = ""
 		switch {
-		case other.ID() != without.ID() || e.ID == key.ID() && !e.SignedIn && key.Issuer == "":
 		case e.ID == key.ID():
-			return key
-		case key.Issuer == "" && e.SignedIn:
-			kept = e.Key
-			others++
-		case key.Issuer != "" && oauth.Names(key.Issuer, e.Issuer, e.FoundAt):
-			kept = e.Key
+			own = e
+		case !sameButIssuer(e.Key, key):
+		case key.Issuer == "" && e.SignedIn, key.Issuer != "" && oauth.Names(key.Issuer, e.Issuer, e.FoundAt):
+			others = append(others, e)
 		}
 	}
-	if others > 1 { // which of them is for the person to say
-		return key
+	if len(others) == 1 && (own.ID == "" || key.Issuer == "" && !own.SignedIn) {
+		return others[0].Key, others[0]
 	}
-	return kept
+	return key, own // which of several it is, is for the person to say
+}
+
+// sameButIssuer reports whether two accounts differ in nothing but --issuer.
+func sameButIssuer(a, b oauth.Key) bool {
+	a.Issuer, b.Issuer = "", ""
+	return a.ID() == b.ID()
+}
+
+// keptIssuer is what was said about the provider, now or when the account signed in.
+func (o *options) keptIssuer(e store.Entry) oauth.IssuerChoice {
+	if o.issuer == "" {
+		o.issuer = cmp.Or(e.Key.Issuer, e.Named)
+	}
+	return o.issuerChoice().KeptIn(oauth.Credential{Issuer: e.Issuer, FoundAt: e.FoundAt})
 }
 
 // signIn sets up how the session signs in.
@@ -200,7 +206,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
 		HTTP: guard.HTTPClient(), Guard: guard,
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: s.person, Device: a.device(o),
-		IssuerChoice: o.issuerChoice(), LoginFlags: o.loginFlags(), TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
+		IssuerChoice: s.issuer, LoginFlags: o.loginFlags(), TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
 	}
 	if ask != askNobody {
 		cfg.Listen = s.listener(o)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -54,13 +55,15 @@ type loginRow struct {
 	Issuer  string `json:"issuer,omitzero"`
 	// IssuerFoundAt is where the metadata was found that calls itself Issuer, which
 	// somebody has accepted with --accept-issuer; "" where it is the issuer's own.
-	IssuerFoundAt string     `json:"issuer_found_at,omitzero"`
-	Scopes        []string   `json:"scopes"`
-	Store         string     `json:"store"`
-	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
-	LastUsedAt    *time.Time `json:"last_used_at,omitzero"`
-	Refreshable   bool       `json:"refreshable"`
-	NeedsLogin    bool       `json:"needs_login"`
+	IssuerFoundAt string `json:"issuer_found_at,omitzero"`
+	// IssuerNamed is what --issuer has named, "" where the server has.
+	IssuerNamed string     `json:"issuer_named,omitzero"`
+	Scopes      []string   `json:"scopes"`
+	Store       string     `json:"store"`
+	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
+	LastUsedAt  *time.Time `json:"last_used_at,omitzero"`
+	Refreshable bool       `json:"refreshable"`
+	NeedsLogin  bool       `json:"needs_login"`
 	// Check is what a real request has shown: works, refused, no answer; "" when
 	// none was made.
 	Check string `json:"check,omitzero"`
@@ -134,15 +137,13 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 // beside the login that was then made with it.
 func supplanted(e store.Entry, entries []store.Entry) bool {
 	return !e.SignedIn && e.Key.Issuer == "" && e.Problem == "" && slices.ContainsFunc(entries, func(other store.Entry) bool {
-		without := other.Key
-		without.Issuer = ""
-		return other.SignedIn && other.ID != e.ID && without.ID() == e.ID
+		return other.SignedIn && other.ID != e.ID && sameButIssuer(other.Key, e.Key)
 	})
 }
 
 func row(e store.Entry, now time.Time) loginRow {
 	r := loginRow{
-		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer, IssuerFoundAt: e.FoundAt,
+		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer, IssuerFoundAt: e.FoundAt, IssuerNamed: cmp.Or(e.Key.Issuer, e.Named),
 		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
 		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
 		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
@@ -183,6 +184,9 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 	}
 	a.term.Table([]string{"SERVER", "ACCOUNT", "ISSUER", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK"}, rows)
 	for _, r := range report.Logins {
+		if r.IssuerNamed != "" {
+			a.term.Note("%s: signs in at %s, which was named with --issuer, whatever the server lists", r.Server, foreign.ShortAddress(r.IssuerNamed))
+		}
 		if r.IssuerFoundAt != "" {
 			a.term.Note("%s: the metadata of %s calls itself %s, which was accepted for this account (--accept-issuer)", r.Server, foreign.ShortAddress(r.IssuerFoundAt), foreign.Line(r.Issuer))
 		}

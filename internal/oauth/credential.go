@@ -110,6 +110,8 @@ type Credential struct {
 	// FoundAt is ServerMetadata.FoundAt: where it is not "", a person has accepted
 	// that the metadata there calls itself Issuer, for this account.
 	FoundAt string
+	// Named is IssuerChoice.Named of the login, "" where the server named the issuer.
+	Named string
 	// TokenEndpoint and RevocationEndpoint of that issuer, so that a refresh
 	// needs no discovery.
 	TokenEndpoint      string

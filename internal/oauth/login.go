@@ -175,6 +175,9 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		Registration: reg, Metadata: meta, MetadataAt: c.now(),
 		Attempt: previous.Attempt,
 	}
+	if c.cfg.names() {
+		cred.Named = c.cfg.Named
+	}
 	if meta.assumed { // nothing was read
 		cred.Metadata = ServerMetadata{}
 	}
@@ -333,7 +336,7 @@ func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
 func (c *Client) noteAsked(ctx context.Context, cred Credential, w want) {
 	c.change(ctx, func(stored Credential) Credential {
 		next := Credential{
-			Server: cred.Server, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Registration: cred.Registration,
+			Server: cred.Server, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, Registration: cred.Registration,
 			Metadata: cred.Metadata, MetadataAt: cred.MetadataAt,
 		}
 		if old := stored.Registration; old.Doubted && old.provider().is(cred.Registration.provider()) && !w.progress.remembered && !w.progress.unknown {

@@ -28,8 +28,8 @@ type Entry struct {
 	Account  string
 	Issuer   string
 	ClientID string
-	// FoundAt is oauth.Credential.FoundAt.
-	FoundAt string
+	// FoundAt and Named are those of oauth.Credential.
+	FoundAt, Named string
 	// Scopes are those of the last token, or those asked for where the issuer
 	// named none.
 	Scopes []string
@@ -60,7 +60,7 @@ func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind)
 	}
 	key.Scopes, key.Params = slices.Clone(key.Scopes), slices.Clone(key.Params)
 	return Entry{
-		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, FoundAt: cred.FoundAt, ClientID: cred.Registration.ClientID,
+		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, ClientID: cred.Registration.ClientID,
 		Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
 		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), SignedIn: cred.HasToken(), LastError: cred.Attempt.Text,
 	}
@@ -95,6 +95,7 @@ type wireEntry struct {
 	Account     string    `json:"account,omitzero"`
 	Issuer      string    `json:"issuer,omitzero"`
 	FoundAt     string    `json:"issuer_found_at,omitzero"`
+	Named       string    `json:"issuer_named,omitzero"`
 	ClientID    string    `json:"client_id,omitzero"`
 	Scopes      []string  `json:"scopes,omitempty"`
 	Store       Kind      `json:"store"`
@@ -123,7 +124,7 @@ func (s *Store) readIndex(ctx context.Context) *index {
 	}
 	for _, e := range w.Entries {
 		entry := Entry{
-			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, ClientID: e.ClientID, Scopes: e.Scopes,
+			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID, Scopes: e.Scopes,
 			Store: e.Store, Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt,
 			SignedIn: e.SignedIn, LastError: e.LastError,
 		}
@@ -142,7 +143,7 @@ func (s *Store) updateIndex(ctx context.Context, change func(*index)) {
 	for _, id := range slices.Sorted(maps.Keys(x.entries)) {
 		e := x.entries[id]
 		w.Entries = append(w.Entries, wireEntry{
-			Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, ClientID: e.ClientID, Scopes: e.Scopes, Store: e.Store,
+			Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID, Scopes: e.Scopes, Store: e.Store,
 			SignedIn: e.SignedIn, LastError: e.LastError,
 			Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt, Modified: e.stamp.modified, Size: e.stamp.size,
 		})

@@ -70,6 +70,7 @@ type wireCredential struct {
 	Resource           string               `json:"resource,omitzero"`
 	Issuer             string               `json:"issuer,omitzero"`
 	FoundAt            string               `json:"issuer_found_at,omitzero"`
+	Named              string               `json:"issuer_named,omitzero"`
 	TokenEndpoint      string               `json:"token_endpoint,omitzero"`
 	RevocationEndpoint string               `json:"revocation_endpoint,omitzero"`
 	EndSessionEndpoint string               `json:"end_session_endpoint,omitzero"`
@@ -100,7 +101,7 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 		Format: recordFormat,
 		Key:    wireKey(key),
 		Credential: wireCredential{
-			Server: cred.Server, Resource: cred.Resource, Issuer: cred.Issuer, FoundAt: cred.FoundAt,
+			Server: cred.Server, Resource: cred.Resource, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named,
 			TokenEndpoint: cred.TokenEndpoint, RevocationEndpoint: cred.RevocationEndpoint, EndSessionEndpoint: cred.EndSessionEndpoint,
 			Metadata: cred.Metadata, MetadataAt: utc(cred.MetadataAt), Attempt: wireAttempt(cred.Attempt),
 			Registration: wireRegistration{
@@ -151,7 +152,7 @@ func decodeRecord(b []byte, id string) (*record, error) {
 func (rec *record) credential() oauth.Credential {
 	c, r := rec.Credential, rec.Credential.Registration
 	return oauth.Credential{
-		Server: c.Server, Resource: c.Resource, Issuer: c.Issuer, FoundAt: c.FoundAt,
+		Server: c.Server, Resource: c.Resource, Issuer: c.Issuer, FoundAt: c.FoundAt, Named: c.Named,
 		TokenEndpoint: c.TokenEndpoint, RevocationEndpoint: c.RevocationEndpoint, EndSessionEndpoint: c.EndSessionEndpoint,
 		Metadata: c.Metadata, MetadataAt: c.MetadataAt, Attempt: oauth.Attempt(c.Attempt),
 		Registration: oauth.Registration{

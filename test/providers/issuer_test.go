@@ -35,10 +35,11 @@ var chosenCases = []example{
 			{words: "--accept-issuer " + idp, ours: true},
 			{before: (*world).endGrants, check: []check{tabs(2), came("register", 1)}, ours: true},
 			{verb: "doctor URL", want: want{says: []string{idp + "/0b1c", "--accept-issuer"}}, ours: true},
+			{verb: "login", words: "URL --again", check: []check{tabs(3)}, ours: true},
 			{verb: "status --json --offline URL", want: want{says: []string{`"issuer_found_at": "` + idp + `/0b1c"`}}, ours: true},
-			{words: "--profile other", want: refused(`--accept-issuer https://login\.example\.com( |$)`, idp), check: []check{tabs(2)}, ours: true},
+			{words: "--profile other", want: refused(`--accept-issuer https://login\.example\.com( |$)`, idp), check: []check{tabs(3)}, ours: true},
 			{verb: "logout URL", ours: true},
-			{want: refused(`--accept-issuer`, idp), check: []check{tabs(2)}, ours: true},
+			{want: refused(`--accept-issuer`, idp), check: []check{tabs(3)}, ours: true},
 		},
 	},
 	{
@@ -78,6 +79,12 @@ var chosenCases = []example{
 			{words: "--issuer " + idp, check: []check{tabs(1)}, ours: true},
 			{words: "--issuer " + idp + "/", check: []check{tabs(1)}, ours: true},
 			{words: "--issuer " + oidcAt, check: []check{tabs(1)}, ours: true},
+			{
+				before: func(w *world) { w.endGrants(); delete(w.docs, prmAt) },
+				verb:   "login", words: "URL --issuer " + idp, check: []check{tabs(2), came("register", 1)}, ours: true,
+			},
+			{before: (*world).endGrants, verb: "login URL", check: []check{tabs(3)}, ours: true},
+			{verb: "status --offline URL", want: want{says: []string{"--issuer"}}, ours: true},
 		},
 	},
 	{
