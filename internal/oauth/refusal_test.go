@@ -219,6 +219,11 @@ func TestDoubtfulRefusalIsShared(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoubting(t, dir, "403")
+		provider := d.wire.hosts[bubbleProvider]
+		d.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second) // all of them meet the 403 before it answers
+			provider.ServeHTTP(w, r)
+		})
 		var clients []*http.Client
 		for range 4 {
 			h := d.process()

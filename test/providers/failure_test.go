@@ -18,7 +18,7 @@ type failing struct {
 	code  int // 0 is that of a failed sign-in
 }
 
-// failure makes two cases of each: the login in a process of its own, and in the
+// failures makes two cases of each: the login in a process of its own, and in the
 // bridge.
 func failures() (list []example) {
 	for _, f := range slices.Concat(failuresOfDiscovery, failuresOfTheClient, failuresOfThePerson, failuresOfTheToken) {
@@ -98,7 +98,7 @@ var failuresOfTheClient = []failing{
 	{name: "device-not-offered", fake: usual(), words: "--device", says: []string{"does not offer the device grant"}, hint: "--device"},
 }
 
-// answering is a provider that answers so to the authorization request.
+// authorizing is a provider that answers so to the authorization request.
 func authorizing(how func(*request) answer) fake {
 	f := usual()
 	f.authorize = func(_ *world, r *request) *answer {
