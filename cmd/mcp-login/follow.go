@@ -22,19 +22,19 @@ func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Pro
 	return func(ctx context.Context, report func(oauth.Prompt)) {
 		look := time.NewTicker(followInterval)
 		defer look.Stop()
-		for {
+		for seen := ""; ; {
 			p, ok, err := s.store.Pending(ctx, s.key)
-			if err == nil && ok && p.URL != "" {
+			if err == nil && ok && p.URL != "" && p.URL != seen {
 				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Mark, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Deadline: p.Deadline}
+				prompt.Resumed, seen = seen != "", p.URL
 				report(prompt)
 				if !s.started.Load() {
 					a.present(ctx, o, s, prompt)
 				}
-				if s.person { // who has asked for it just now
+				if s.person && !prompt.Resumed { // who has asked for it just now
 					a.openFor(o, s, prompt)
 				}
-				<-ctx.Done()
-				return
+				look.Reset(10 * followInterval) // another address is rare
 			}
 			select {
 			case <-ctx.Done():
@@ -52,11 +52,11 @@ const pasteTimeout = 2 * time.Minute
 // maxPasted bounds one pasted line.
 const maxPasted = 16 << 10
 
-// takePasted hands the addresses that a person pastes to the listener of p, in this
-// process or in the one that is followed: where the browser runs on another machine,
+// takePasted hands the addresses that a person pastes to the listener of the login
+// that was shown last, in this process or in the one that is followed: where the browser runs on another machine,
 // that is where its last page would have gone. It judges nothing: the listener does.
 // The read that is under way when ctx ends is left behind.
-func (a *app) takePasted(ctx context.Context, p oauth.Prompt) {
+func (a *app) takePasted(ctx context.Context, s *session) {
 	lines := a.lines()
 	for {
 		select {
@@ -69,7 +69,7 @@ func (a *app) takePasted(ctx context.Context, p oauth.Prompt) {
 			if line = strings.TrimSpace(line); line == "" {
 				continue
 			}
-			if err := deliverPasted(ctx, p, line); err != nil && ctx.Err() == nil {
+			if err := deliverPasted(ctx, *s.shown.Load(), line); err != nil && ctx.Err() == nil {
 				a.term.Note("%s", err)
 			}
 		}

@@ -28,7 +28,7 @@ func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 			s.published.Store(true)
 		}
 		a.present(ctx, o, s, p)
-		if !p.Resumed {
+		if !p.Resumed || p.PasteFrom != "" { // where no tab waits here
 			a.openFor(o, s, p)
 		}
 	}
@@ -63,8 +63,9 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 		a.term.Note("to sign in to %s at %s, open this address in a browser (within %s):", s.server.Host, issuer, within)
 	}
 	a.term.Address(s.address(p))
+	s.shown.Store(&p)
 	switch {
-	case p.RedirectURI == "":
+	case p.RedirectURI == "" || p.Resumed: // what follows is under way
 		return
 	case !s.verb && p.PasteFrom != "": // stdin belongs to the client
 		a.term.Note("the browser ends at %s…, which is not on this machine: at a terminal, run %s and paste that address there", p.PasteFrom, oauth.LoginCommand(s.key, o.issuer, o.acceptIssuer, o.loginFlags()...))
@@ -72,7 +73,7 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 	case !s.verb:
 		return
 	}
-	go a.takePasted(ctx, p)
+	go a.takePasted(ctx, s)
 	switch {
 	case p.PasteFrom != "":
 		a.term.Note("the browser ends at %s…: paste that address here", p.PasteFrom)

@@ -40,7 +40,9 @@ type session struct {
 	// started tells that this process started the detached login, whose words
 	// are on our stderr already.
 	started atomic.Bool
-	log     *slog.Logger
+	// shown is what the person has seen last of the login in progress.
+	shown atomic.Pointer[oauth.Prompt]
+	log   *slog.Logger
 }
 
 // storeError marks what the store could not do, for the exit code.

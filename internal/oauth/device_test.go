@@ -1,9 +1,12 @@
 package oauth_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -229,6 +232,36 @@ func TestDeviceClose(t *testing.T) {
 		c.Close()
 		if err := <-done; err == nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// offline_access that a provider refuses when a code is asked for is left out of the
+// next request for one, before anybody is asked.
+func TestDeviceLoginWithoutOfflineAccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, nil)
+		idp, scopes := b.wire.hosts[bubbleProvider], []string{}
+		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if body, err := io.ReadAll(r.Body); err == nil {
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				form, _ := url.ParseQuery(string(body))
+				if form.Has("scope") && !form.Has("grant_type") {
+					scopes = append(scopes, form.Get("scope"))
+				}
+				if strings.Contains(form.Get("scope"), "offline_access") {
+					w.WriteHeader(http.StatusBadRequest)
+					_, _ = io.WriteString(w, `{"error":"invalid_scope"}`)
+					return
+				}
+			}
+			idp.ServeHTTP(w, r)
+		})
+		s := b.store("")
+		_, h := b.client(s, nil)
+		b.mustCall(h, "1")
+		if cred := b.stored(s); !cred.WithoutOffline || b.tabs.Load() != 1 || len(scopes) != 2 || strings.Contains(scopes[1], "offline_access") {
+			t.Errorf("%q, %d tabs, kept %v", scopes, b.tabs.Load(), cred.WithoutOffline)
 		}
 	})
 }

@@ -161,6 +161,13 @@ var requestCases = []example{
 		verb: "login URL", words: "--redirect-uri " + app, paste: app, ours: true,
 		check: []check{sent("register", "redirect_uris", "["+app+"]"), sent("register", "application_type", "web"), sent("token", "redirect_uri", app)},
 	}}},
+	{name: "token/redirect-uri-and-offline-access", seen: "the second answer is pasted as well", fake: func() fake {
+		f := offlineRefused(func(r *request) answer { return redirectBack(r, "error", "invalid_scope") })
+		f.routes = map[string]string{app: "page"}
+		return f
+	}(), steps: []step{{
+		verb: "login URL", words: "--redirect-uri " + app, paste: app, check: []check{came("authorize", 2), came("token", 1), tabs(2)}, ours: true,
+	}}},
 	{name: "token/redirect-uri-loopback", seen: outside, fake: usual(), steps: []step{
 		{words: "--redirect-uri http://localhost:29698/signed/in", check: []check{redirected("http://localhost:29698/signed/in"), tabs(1)}, ours: true},
 	}},

@@ -151,14 +151,16 @@ func (h *home) run(argv []string, s step) (o outcome) {
 	return o
 }
 
-// paste types the address that the browser ended at.
+// paste types the addresses that the browser ends at.
 func paste(ctx context.Context, in io.WriteCloser, address string, visits <-chan string) {
 	defer in.Close()
-	select {
-	case query := <-visits:
-		fmt.Fprintln(in, address+"?"+query)
-		<-ctx.Done()
-	case <-ctx.Done():
+	for {
+		select {
+		case query := <-visits:
+			fmt.Fprintln(in, address+"?"+query)
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
