@@ -91,7 +91,6 @@ func leadsToError(location, redirectURI string) bool {
 	if err == nil && hasSign(strings.ToLower(plain)) {
 		return true
 	}
-	return slices.ContainsFunc(strings.Split(strings.ToLower(u.Path), "/"), func(segment string) bool {
-		return strings.HasPrefix(segment, "error") || strings.HasSuffix(segment, "error")
-	})
+	words := strings.FieldsFunc(strings.ToLower(u.Path+"/"+u.Fragment), func(r rune) bool { return r < 'a' || r > 'z' })
+	return slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "error") })
 }

@@ -80,6 +80,26 @@ func carryOut(w *world, c *call, a *answer) *answer {
 	return a
 }
 
+// choosing is a member of the registration that a person was made to choose: it is
+// refused before anything is sent.
+func choosing(name, members, says string) example {
+	w := want{exit: 2, says: []string{says}, not: []string{"s3cret"}}
+	return example{name: "attack/choosing-" + name, seen: "a member that would take a protection away", fake: usual(), steps: []step{
+		{verb: "login URL", words: "--client-metadata " + members, want: w, check: []check{avoided("")}, ours: true},
+		{verb: "URL", words: "--static-oauth-client-metadata " + members, want: w, check: []check{avoided("")}, ours: true},
+	}}
+}
+
+// localRedirect is that the provider sends the browser to this machine.
+func localRedirect(w *world) string {
+	for _, r := range w.requests("authorize") {
+		if got := r.query.Get("redirect_uri"); !strings.HasPrefix(got, "http://127.0.0.1:") {
+			return "the redirect is " + got
+		}
+	}
+	return ""
+}
+
 var attackCases = []example{
 	{name: "attack/known-issuer", seen: "metadata of a stranger that claims a known issuer", fake: claiming(""), steps: secondLogin()},
 	{name: "attack/known-issuer-iss", seen: "the same with the iss that it claims", fake: claiming(idp), steps: secondLogin()},
@@ -150,6 +170,37 @@ var attackCases = []example{
 		name: "attack/revocation-left-out", seen: "what is left out is not used", fake: usual("revocation_endpoint", "http://login.example.com/revoke"),
 		steps: []step{{}, {verb: "logout URL", check: []check{came("revoke", 0), avoided("http://")}, ours: true}},
 	},
+	{
+		name: "attack/registration-refused-for-ever", seen: "a provider that always refuses causes no storm of registrations, and no tab", fake: onList(403, "Forbidden"),
+		steps: []step{
+			{flood: true, calls: 5, want: refused(`--client-name`), check: []check{came("register", 1)}},
+			{flood: true, calls: 5, want: refused(`--client-name`), check: []check{came("register", 1)}, ours: true},
+			{flood: true, want: refused(`--client-name`), check: []check{came("register", 1), tabs(0)}, ours: true},
+			{verb: "login URL", want: want{exit: 1, hint: `--client-name`}, check: []check{came("register", 2), tabs(0)}, ours: true}, // a person may
+		},
+	},
+	{
+		name: "attack/client-always-unknown", seen: "a provider that knows no client: one new registration in a login, and few tabs", fake: exchanging(*oauthError(401, "invalid_client", "unknown")),
+		steps: []step{
+			{flood: true, calls: 3, want: refused("", "invalid_client"), check: []check{came("register", 1), tabs(1)}},
+			{verb: "login URL", want: want{exit: 1}, check: []check{came("register", 2), tabs(3)}, ours: true},
+			{verb: "login URL", want: want{exit: 1}, check: []check{came("register", 3), tabs(5)}, ours: true},
+			{flood: true, calls: 3, want: refused(""), check: []check{came("register", 3), tabs(5)}, ours: true},
+		},
+	},
+	{
+		name: "attack/registration-answers-redirect", seen: "no answer to a registration changes where the code goes",
+		fake:  gives(doc{"redirect_uris": []string{stray + "/callback"}, "redirect_uri": stray + "/callback", "response_types": []string{"token"}, "grant_types": []string{"implicit"}}, nil),
+		steps: []step{{check: []check{avoided(stray), sent("authorize", "response_type", "code"), localRedirect}}},
+	},
+	choosing("redirect", `{"redirect_uris":["`+stray+`/callback"]}`, "redirect_uris"),
+	choosing("redirect-beside", `{"redirect_uris":["http://127.0.0.1:29693/x","`+stray+`/callback"]}`, "redirect_uris"),
+	choosing("redirect-in-capitals", `{"Redirect_URIs":["`+stray+`/callback"]}`, "redirect_uris"),
+	choosing("response-types", `{"response_types":["token"]}`, "response_types"),
+	choosing("grant-types", `{"grant_types":["implicit"]}`, "grant_types"),
+	choosing("jwks", `{"jwks_uri":"`+stray+`/jwks"}`, "jwks_uri"),
+	choosing("dpop", `{"dpop_bound_access_tokens":true}`, "dpop_bound_access_tokens"),
+	choosing("client", `{"client_id":"app","client_secret":"s3cret"}`, "client_id"),
 	outage("attack/firewall-403", "a firewall's 403 at the token endpoint", answer{status: 403, body: "<html><body>Request blocked</body></html>"}),
 	outage("attack/firewall-404", "a proxy's 404 at the token endpoint", answer{status: 404, body: "<html><body>no such host</body></html>"}),
 	outage("attack/firewall-403-json", "a gateway that speaks JSON", answer{status: 403, body: doc{"message": "Forbidden"}}),

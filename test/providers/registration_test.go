@@ -164,6 +164,129 @@ var registrationCases = []example{
 		fake: purging(answer{status: 302, header: map[string]string{"Location": idp + "/error?error=invalid_client&error_description=Unknown+client"}}),
 	},
 	{
+		name: "registration/purged-redirect-to-error-page", seen: kind, steps: renewed,
+		fake: purging(answer{status: 303, header: map[string]string{"Location": "https://error.example.net/oauth2/errors/unknown"}}),
+	},
+	{
+		name: "registration/purged-json-200", seen: kind, steps: renewed,
+		fake: purging(answer{body: doc{"error": "unauthorized_client", "error_description": "no such application"}}),
+	},
+	{
+		name: "registration/purged-back-to-us", seen: "also in the redirect", steps: renewed,
+		fake: func() fake {
+			f := purging(answer{})
+			f.authorize = func(w *world, r *request) *answer {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if _, known := w.known[r.query.Get("client_id")]; known {
+					return nil
+				}
+				a := redirectBack(r, "error", "unauthorized_client", "error_description", "AADSTS700016: Application was not found")
+				return &a
+			}
+			return f
+		}(),
+	},
+	{
+		name: "registration/purged-at-token-endpoint", seen: "also at the token endpoint, in the same login", fake: func() fake {
+			f := purging(answer{})
+			f.authorize = func(w *world, r *request) *answer {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if _, known := w.known[r.query.Get("client_id")]; known {
+					return nil
+				}
+				a := redirectBack(r, "code", "code-of-nobody")
+				return &a
+			}
+			return f
+		}(),
+		steps: []step{{}, {verb: "login URL", before: (*world).forgetClients, check: []check{came("register", 2), tabs(3)}, ours: true}, {check: []check{came("register", 2), tabs(3)}, ours: true}},
+	},
+	{
+		name: "registration/purged-with-name", seen: "what was chosen is kept with the login", fake: func() fake {
+			f := purging(loginPage)
+			f.register = onList(403, "Forbidden").register
+			f.authorize = purging(*oauthError(400, "invalid_client", "")).authorize
+			return f
+		}(),
+		steps: []step{
+			{words: "--client-name Claude~Code", check: []check{came("register", 1)}, ours: true},
+			{before: (*world).forgetClients, check: []check{came("register", 2), sent("register", "client_name", "Claude Code"), tabs(2)}, ours: true},
+		},
+	},
+	{
+		name: "registration/redirect-uris-kept", seen: "what was chosen is kept with the login", fake: purging(*oauthError(400, "invalid_client", "")),
+		steps: []step{
+			{words: `--client-metadata {"redirect_uris":["http://localhost:29694/kept"]}`, ours: true},
+			{before: (*world).forgetClients, check: []check{came("register", 2), sent("authorize", "redirect_uri", "http://localhost:29694/kept")}, ours: true},
+		},
+	},
+	{
+		name: "registration/slow-twice", seen: "a person who was slow twice does not lose the registration that worked", fake: slow(),
+		steps: []step{
+			{check: []check{came("register", 1)}},
+			{before: slower, words: "--timeout 1s", want: refused("registers a new one", "not finished in time"), check: []check{came("register", 1)}},
+			{verb: "login URL", words: "--timeout 1s", want: want{exit: 4, says: []string{"not finished in time"}}, check: []check{came("register", 2)}, ours: true},
+			{verb: "login URL", before: quicker, check: []check{came("register", 2), lastSent("authorize", "client_id", "client-1"), lastSent("token", "client_id", "client-1")}, ours: true},
+			{before: (*world).endGrants, check: []check{came("register", 2)}, ours: true},
+		},
+	},
+	{
+		name: "registration/no-new-one", seen: "the earlier one stays usable until the new one has succeeded", fake: func() fake {
+			f := slow()
+			f.register = func(_ *world, r *request) *answer {
+				if r.n > 0 {
+					return oauthError(403, "access_denied", "registration is closed")
+				}
+				return nil
+			}
+			return f
+		}(),
+		steps: []step{
+			{},
+			{before: slower, words: "--timeout 1s", want: refused("registers a new one")},
+			{verb: "login URL", before: quicker, check: []check{came("register", 2), lastSent("token", "client_id", "client-1")}, ours: true},
+			{check: []check{came("register", 2)}, ours: true},
+		},
+	},
+	{
+		name: "registration/named-is-kept", seen: "never for a client that the person named", fake: func() fake {
+			f := slow()
+			f.clients = map[string]string{"app": ""}
+			return f
+		}(),
+		steps: []step{
+			{words: "--client-id app", ours: true},
+			{before: slower, words: "--client-id app --timeout 1s", want: refused("client id"), check: []check{came("register", 0)}, ours: true},
+			{verb: "login URL", before: quicker, words: "--client-id app", check: []check{came("register", 0), sent("authorize", "client_id", "app")}, ours: true},
+		},
+	},
+	{
+		name: "registration/out-of-order", seen: "one attempt also where the provider cannot answer", fake: func() fake {
+			f := usual()
+			f.register = func(*world, *request) *answer { return &answer{status: 503, body: "<html>try later</html>"} }
+			return f
+		}(),
+		steps: []step{{flood: true, calls: 5, want: refused("try again", "unavailable"), check: []check{came("register", 1)}}},
+	},
+	it("registration/secret-ended-long-ago", "a time instead of a date: the secret has just been given", gives(doc{"client_secret": "s3cret", "token_endpoint_auth_method": "client_secret_post", "client_secret_expires_at": 3600}, byForm), ""),
+	{
+		name: "registration/secret-ended-long-ago-used-again", seen: kind, fake: gives(doc{"client_secret": "s3cret", "token_endpoint_auth_method": "client_secret_post", "client_secret_expires_at": 3600}, byForm),
+		steps: []step{{}, {before: (*world).endGrants, check: []check{came("register", 1)}}},
+	},
+	it("registration/method-changed", "the method is the provider's", gives(doc{"client_secret": "s3cret", "token_endpoint_auth_method": "client_secret_basic"}, byHeader), ""),
+	it("registration/redirect-rewritten", kind, gives(doc{"redirect_uris": []string{"http://localhost/callback"}, "scope": []string{"a"}, "response_types": "code"}, nil), ""),
+	{
+		name: "registration/language-and-others", seen: "RFC 7591, section 2.2, and members of other documents", fake: usual(), files: map[string]string{
+			"doc.json": `{"client_name#de":"Ein Name","default_max_age":60,"software_statement":"e.e.","client_name":"A name","contacts":null}`,
+		},
+		steps: []step{{
+			words: "--client-metadata @doc.json --client-uri https://n.example/", ours: true,
+			check: []check{sent("register", "client_name#de", "Ein Name"), sent("register", "default_max_age", "60"), sent("register", "software_statement", "e.e."), sent("register", "client_name", "A name"), sent("register", "client_uri", "https://n.example/")},
+		}},
+	},
+	{
 		name: "registration/purged-at-refresh", seen: "told apart: the client is gone, not only its refresh token", steps: renewed,
 		fake: func() fake {
 			f := purging(loginPage)
@@ -178,6 +301,31 @@ var registrationCases = []example{
 			return f
 		}(),
 	},
+}
+
+// slow is a provider whose person does not sign in while the world is said to be
+// mended, which nothing else of it asks.
+func slow() fake {
+	f := usual()
+	f.authorize = func(w *world, _ *request) *answer {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.mended {
+			return &loginPage
+		}
+		return nil
+	}
+	f.refresh = func(*world, *request) *answer { return oauthError(400, "invalid_grant", "ended") }
+	return f
+}
+
+func slower(w *world)  { w.endGrants(); w.away(true) }
+func quicker(w *world) { w.away(false) }
+
+func (w *world) away(is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mended = is
 }
 
 func answering(status int) fake {
