@@ -50,7 +50,24 @@ func atMost(n int) check {
 	}
 }
 
-// called is what every request but the browser's says of the program.
+// visited is how often the browser came to a role: mcp-login asks there as well,
+// whether its client is still known.
+func visited(role string, n int) check {
+	return func(w *world) string {
+		got := 0
+		for _, r := range w.requests(role) {
+			if r.Header.Get(tabHeader) != "" {
+				got++
+			}
+		}
+		if got != n {
+			return fmt.Sprintf("the browser came to %s %d times, want %d", role, got, n)
+		}
+		return ""
+	}
+}
+
+// calledEverywhere is what every request but the browser's says of the program.
 func calledEverywhere(prefix string, but ...string) check {
 	return func(w *world) string {
 		for _, r := range w.seen {
@@ -90,7 +107,7 @@ var requestCases = []example{
 		return redirectBack(r, "error", "invalid_scope")
 	}), steps: []step{
 		{check: []check{came("authorize", 2), tabs(1)}, ours: true},
-		{verb: "login URL", before: (*world).endGrants, check: []check{lastSent("authorize", "scope", "openid"), tabs(2)}, ours: true},
+		{verb: "login URL", before: (*world).endGrants, check: []check{lastSent("authorize", "scope", "openid"), visited("authorize", 3), tabs(2)}, ours: true},
 	}},
 	{name: "token/offline-access-chosen", seen: "what a person has chosen is not dropped", fake: offlineRefused(func(r *request) answer {
 		return redirectBack(r, "error", "invalid_scope", "error_description", "offline_access is not allowed")
