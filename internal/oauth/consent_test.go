@@ -46,6 +46,8 @@ func TestMayDropOffline(t *testing.T) {
 		{"invalid_scope", "read is not allowed", nil, requested, false},
 		{"invalid_scope", "[read, offline_access] are not allowed", nil, requested, true},
 		{"invalid_request", "Invalid scope: offline_access", nil, requested, true},
+		{"unauthorized_client", "The client is not allowed to request scope 'offline_access'.", nil, requested, true},
+		{"unauthorized_client", "", nil, requested, false},
 		{"invalid_request", "redirect_uri is wrong", nil, requested, false},
 		{"access_denied", "offline_access was declined", nil, requested, false},
 		{"invalid_scope", "offline_access", []string{scopeOffline}, requested, false},

@@ -71,7 +71,7 @@ func (c *Client) mayDropOffline(cred Credential, err error) bool {
 	switch refused.Code {
 	case "invalid_scope":
 		return named(scopeOffline) || !slices.ContainsFunc(cred.RequestedScopes, named)
-	case "invalid_request":
+	case "invalid_request", "unauthorized_client":
 		return named(scopeOffline)
 	}
 	return false
