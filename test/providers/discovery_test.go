@@ -222,7 +222,8 @@ const page = "<!DOCTYPE html><html><body>Welcome</body></html>"
 var toLogin = answer{status: 302, header: map[string]string{"Location": "https://sso.example.com/login"}}
 
 var addressCases = []example{
-	it("discovery/challenge-relative", "small servers", moved("/meta/prm", "https://mcp.example.com/meta/prm"), "fails"),
+	it("discovery/challenge-relative-well-known", "small servers", challenged("/.well-known/oauth-protected-resource/mcp", nil), "works"),
+	it("discovery/challenge-relative", kind, moved("/meta/prm", "https://mcp.example.com/meta/prm"), ""),
 	it("discovery/challenge-relative-path", kind, moved("meta/prm", "https://mcp.example.com/meta/prm"), ""),
 	it("discovery/challenge-relative-foreign", "resolved on the same origin only", challenged("//evil.example.net/prm", map[string]any{stray + "/prm": resource(at, stray), stray + "/.well-known/oauth-authorization-server": metadata(stray)}), "", avoided(stray)),
 	it("discovery/challenge-404", strayPRM, challenged("https://mcp.example.com/gone", nil), "fails"),

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,17 +126,32 @@ var switchCases = []example{
 	}(), `--static-oauth-client-info {"client_id":"app","client_secret":"s3cret"}`),
 }
 
+// switchInputs are what providers and servers send that mcp-remote got along with
+// before mcp-login did: one case for each such row of the reference.
+var switchInputs = []string{
+	"discovery/slash-in-list", "discovery/silent-pkce", "discovery/challenge-relative-well-known", "discovery/resource-http", "discovery/optional-end-session-http",
+	"registration/name-on-list-as-mcp-remote", "token/type-user", "token/error-in-200", "token/refresh-needs-scope", "token/refresh-own-words", "token/secret-not-decoded",
+	"token/user-agent", "relay/media-type-1",
+}
+
 // with sets variables in the first step.
 func (e example) with(env ...string) example {
 	e.steps[0].env = env
 	return e
 }
 
-// Issue 14: the public argument lists of mcp-remote, with mcp-login and with
-// mcp-remote itself.
+// Issue 14: the public argument lists of mcp-remote, and the inputs that it knew, with
+// mcp-login and with mcp-remote itself.
 func TestSwitch(t *testing.T) {
-	lists := 0
-	for _, e := range switchCases {
+	lists, all := 0, switchCases
+	for _, name := range switchInputs {
+		i := slices.IndexFunc(examples, func(e example) bool { return e.name == name })
+		if i < 0 {
+			t.Fatalf("no case %s", name)
+		}
+		all = append(all[:len(all):len(all)], examples[i])
+	}
+	for _, e := range all {
 		if number := strings.TrimPrefix(e.name, "switch/")[:2]; number[0] >= '0' && number[0] <= '9' {
 			lists++
 		}
@@ -146,7 +162,7 @@ func TestSwitch(t *testing.T) {
 	}
 	t.Run("mcp-remote", func(t *testing.T) {
 		p := newPeers(t, real.NodeModules(t))
-		for _, e := range switchCases {
+		for _, e := range all {
 			t.Run(e.name, func(t *testing.T) { p.judge(t, e) })
 		}
 		p.write(t)
