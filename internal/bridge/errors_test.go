@@ -2,7 +2,9 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -55,6 +57,57 @@ func TestHTTPErrors(t *testing.T) {
 		}
 		if strings.Contains(got, "\x1b") || !strings.Contains(got, `"id":1`) {
 			t.Errorf("%s: %s", method, got)
+		}
+	}
+}
+
+// loginError is what a signing transport says, with a hint.
+type loginError struct{ error }
+
+func (loginError) OAuthCode() string { return "" }
+func (loginError) UserHint() string  { return "run: mcp-login login" }
+func (e loginError) Unwrap() error   { return e.error }
+
+// Each error that can end a call is of one class, by what has failed and not by when:
+// 1005 is for what broke off, and nothing of a sign-in is.
+func TestClassOfEachError(t *testing.T) {
+	words := errors.New("the words of it")
+	for name, want := range map[string]struct {
+		err  error
+		code int
+		hint string
+	}{
+		"unreachable":                     {&upstream.Error{Reason: upstream.Unreachable, Err: words, Hint: "h"}, CodeUnreachable, "h"},
+		"an HTTP error":                   {&upstream.Error{Reason: upstream.Refused, Status: 403, Err: words, Hint: "h"}, CodeRefused, "h"},
+		"a redirect":                      {&upstream.Error{Reason: upstream.Redirected, Status: 302, Err: words, Hint: "h"}, CodeRefused, "h"},
+		"no MCP server":                   {&upstream.Error{Reason: upstream.NotMCP, Err: words, Hint: "h"}, CodeNotMCP, "h"},
+		"broken off":                      {&upstream.Error{Reason: upstream.Interrupted, Err: words, Hint: "h"}, CodeInterrupted, "h"},
+		"too large":                       {&upstream.Error{Reason: upstream.TooLarge, Err: words, Hint: "h"}, CodeTooLarge, "h"},
+		"a sign-in":                       {loginError{words}, CodeSignIn, "run: mcp-login login"},
+		"a sign-in for a new session":     {fmt.Errorf("open a new session: %w", loginError{words}), CodeSignIn, "run: mcp-login login"},
+		"a sign-in that met a dead line":  {loginError{fmt.Errorf("%w: %w", words, io.ErrUnexpectedEOF)}, CodeSignIn, "run: mcp-login login"},
+		"a sign-in in time":               {loginError{fmt.Errorf("%w: %w", words, context.DeadlineExceeded)}, CodeSignIn, "run: mcp-login login"},
+		"a sign-in that the end cut off":  {loginError{fmt.Errorf("sign in: %w", context.Canceled)}, CodeClosing, ""},
+		"the end of the bridge":           {errClosing, CodeClosing, ""},
+		"too much at once":                {errBusy, CodeBusy, "wait for answers"},
+		"an answer that is none":          {errNoAnswer, CodeInterrupted, ""},
+		"anything else, without a reason": {words, CodeFailed, ""},
+	} {
+		var got struct {
+			Error struct {
+				Code    int
+				Message string
+				Data    struct{ Hint string }
+			}
+		}
+		if err := json.Unmarshal(answerFor([]byte("1"), want.err), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Error.Code != want.code || !strings.Contains(got.Error.Data.Hint, want.hint) || want.hint == "" && got.Error.Data.Hint != "" {
+			t.Errorf("%s: %+v", name, got.Error)
+		}
+		if strings.Contains(want.err.Error(), words.Error()) && strings.Count(got.Error.Message, words.Error()) != 1 {
+			t.Errorf("%s: %s", name, got.Error.Message)
 		}
 	}
 }

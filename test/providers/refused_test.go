@@ -74,6 +74,16 @@ var refusedCases = []example{
 	not("relay/gateway-403-text", kind, behind(answer{status: 403, typ: "text/plain", body: "Access denied by policy"}), "", want{code: 1003, hint: `--header`, says: []string{"Access denied by policy"}}),
 	not("relay/gateway-moved", "301 and 308 say that the address has changed", behind(redirect(308, "https://new.example.com/mcp")), "", want{code: 1003, hint: `right address`, says: []string{"https://new.example.com/mcp"}}),
 	{
+		name: "relay/gateway-doctor", seen: gateway, fake: behind(toSSO),
+		steps: []step{{verb: "doctor URL", want: want{exit: 1, says: []string{"sso.example.com/login", "--header", "MCP_LOGIN_TOKEN"}, not: []string{"s3cret"}}, ours: true}},
+	},
+	{
+		name: "relay/gateway-doctor-403", seen: kind, fake: behind(forbiddenPage),
+		steps: []step{{verb: "doctor URL", want: want{exit: 1, says: []string{"it refuses (403)", "--header"}}, ours: true}},
+	},
+	not("relay/gateway-503-page", kind, behind(answer{status: 503, body: page}), "", want{code: 1003, hint: "try again"}),
+	not("relay/gateway-502-page", kind, behind(answer{status: 502, body: page}), "", want{code: 1003, hint: "try again"}),
+	{
 		name: "relay/login-open-doctor", seen: openList, fake: halfOpen(usual()),
 		steps: []step{{verb: "doctor URL", want: want{says: []string{"provider " + idp, "mcp-login login", "dynamic (RFC 7591)"}}, ours: true}},
 	},

@@ -34,13 +34,15 @@ func statusError(resp *http.Response, body []byte) error {
 		e.Hint = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
 	case resp.StatusCode == http.StatusForbidden:
 		e.Hint = GatewayHint
-	case page:
-		e.Hint = AddressHint
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
 		e.Hint = "the server is busy; try again later"
 		if e.RetryAfter > 0 {
 			e.Hint = "the server is busy; try again in " + e.RetryAfter.String()
 		}
+	case page && resp.StatusCode < 500:
+		e.Hint = AddressHint
+	case page:
+		e.Hint = "the server, or a gateway before it, is not well; try again later"
 	}
 	if !page {
 		if short := foreign.Line(string(body)); short != "" {
