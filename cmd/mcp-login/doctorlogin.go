@@ -84,7 +84,7 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	issuers := m.Issuers(x.server)
 	x.resource, x.issuer = &m, issuers[0]
 	if named := x.o.issuer; named != "" {
-		listed := slices.ContainsFunc(issuers, func(one string) bool { return oauth.SameIssuer(one, named) })
+		listed := slices.ContainsFunc(issuers, func(one string) bool { return oauth.Names(named, one, "") })
 		switch x.issuer = named; {
 		case listed:
 		case x.o.issuerFromVariable:
@@ -104,8 +104,8 @@ func (x *examination) providerMetadata(ctx context.Context) finding {
 	}
 	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer, x.choice)
 	if err != nil {
-		if x.resource == nil {
-			return failed("the server's operator has to publish protected-resource metadata (RFC 9728)", "no metadata of a provider at %s: %v", x.issuer, err)
+		if x.resource == nil && !errors.Is(err, oauth.ErrOtherName) {
+			return failed("the server's operator has to publish protected-resource metadata (RFC 9728); or name the provider, with --issuer", "no metadata of a provider at %s: %v", x.issuer, err)
 		}
 		return failedBy(err, "can "+x.issuer+" be reached from here? Else its operator has to look at its metadata (RFC 8414)")
 	}

@@ -54,7 +54,7 @@ func (o options) ofServer(key oauth.Key) options {
 // account makes the options lead to the identity of a kept login.
 func (o *options) account(key oauth.Key) {
 	o.profile, o.clientID, o.issuer, o.resource, o.noResource = key.Profile, key.ClientID, key.Issuer, key.Resource, false
-	o.issuerFromVariable = false
+	o.issuerFromVariable, o.exact = false, true
 	o.params, o.clientCredentials, o.allowHTTP = key.Params, key.Grant == oauth.GrantClientCredentials, true
 	o.clientName, o.clientURI, o.clientMetadata = "", "", "" // kept with the login
 	o.setScopes(key.Scopes)

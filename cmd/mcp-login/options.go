@@ -33,6 +33,7 @@ type options struct {
 	successURL, clientInfo, userAgent, cacheDir                 string
 	clientName, clientURI, clientMetadata                       string
 	scopes, issuer, acceptIssuer                                string
+	exact                                                       bool // the account is one that is kept, see account
 	scopesSet, timeoutSet, issuerFromVariable                   bool
 	overridden                                                  []string // flags that give way to chosen redirect URIs
 	headers, headerFiles, params                                []string

@@ -130,7 +130,7 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 		return nil, err
 	}
 	s := &session{server: server, store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
-	key, kept := a.keptUnder(st, o.key(server))
+	key, kept := a.keptUnder(st, o.key(server), o.exact)
 	s.key, s.issuer = key, o.keptIssuer(kept)
 	s.here = a.opensHere(o)
 	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
@@ -147,13 +147,16 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 const adoptTimeout = 5 * time.Second
 
 // keptUnder is the key of the account, and what is kept there. The process that
-// signs in for another one takes the key of that one, which waits for it.
-func (a *app) keptUnder(st *store.Store, key oauth.Key) (oauth.Key, store.Entry) {
+// signs in for another one takes the key of that one, which waits for it. exact says
+// that it is the key of an account as it is kept.
+func (a *app) keptUnder(st *store.Store, key oauth.Key, exact bool) (oauth.Key, store.Entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), adoptTimeout)
 	defer cancel()
 	entries, _ := st.List(ctx) // whoever reads the login says what is wrong
 	if a.order != nil {
-		key.Issuer = a.order.KeyIssuer
+		key.Issuer, exact = a.order.KeyIssuer, true
+	}
+	if exact {
 		entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return e.ID != key.ID() })
 	}
 	return adopted(entries, key)

@@ -105,8 +105,11 @@ func (ch IssuerChoice) among(listed []string, known string) ([]string, error) {
 	switch {
 	case ch.Named == "":
 		return preferred(listed, known), nil
-	case ch.names() || slices.ContainsFunc(listed, func(issuer string) bool { return SameIssuer(issuer, ch.Named) }):
+	case ch.names():
 		return []string{ch.Named}, nil
+	}
+	if i := slices.IndexFunc(listed, func(issuer string) bool { return Names(ch.Named, issuer, "") }); i >= 0 {
+		return listed[i : i+1], nil
 	}
 	return nil, otherIssuer(ch.Named, preferred(listed, known)...)
 }
@@ -174,6 +177,10 @@ func (ch IssuerChoice) identify(m *ServerMetadata, at string, from *url.URL) err
 	return m.otherName(at, from)
 }
 
+// ErrOtherName says that metadata calls itself something else than what it was found
+// under.
+var ErrOtherName = errors.New("metadata of another name")
+
 // otherName is the refusal of a document that calls itself something else, with
 // the way past it.
 func (m ServerMetadata) otherName(at string, from *url.URL) error {
@@ -181,7 +188,7 @@ func (m ServerMetadata) otherName(at string, from *url.URL) error {
 	if m.Issuer == "" {
 		return e
 	}
-	e.Err = fmt.Errorf("the document at %s calls itself %s", foreign.ShortAddress(from.String()), foreign.Line(m.Issuer))
+	e.Err = fmt.Errorf("%w: the document at %s calls itself %s", ErrOtherName, foreign.ShortAddress(from.String()), foreign.Line(m.Issuer))
 	const rule = "both must be the same (RFC 8414, section 3.3)"
 	switch foreigner := m.ofAnotherSite(at, from); {
 	case foreigner != "":

@@ -226,6 +226,8 @@ func TestSecretsAtAnAcceptedName(t *testing.T) {
 	near := ServerMetadata{Issuer: "https://slack.example", FoundAt: "https://mcp.slack.example", TokenEndpoint: "https://slack.example/token"}
 	far := near
 	far.TokenEndpoint = "https://evil.example.net/token"
+	revoked, byDevice := near, near
+	revoked.RevocationEndpoint, byDevice.DeviceEndpoint = "https://evil.example.net/revoke", "https://evil.example.net/device"
 	away := near
 	away.FoundAt = "https://evil.example.net"
 	for name, tc := range map[string]struct {
@@ -233,14 +235,16 @@ func TestSecretsAtAnAcceptedName(t *testing.T) {
 		named string
 		want  bool
 	}{
-		"all near":                 {near, "", true},
-		"another token endpoint":   {far, "", false},
-		"found elsewhere":          {away, "", false},
-		"the name is named":        {away, "https://slack.example", false},
-		"where it was found":       {away, "https://evil.example.net", true},
-		"where it was found, far":  {far, "https://mcp.slack.example", true},
-		"a document of the name":   {away, "https://slack.example/.well-known/openid-configuration", false},
-		"the name, token far away": {far, "https://slack.example", false},
+		"all near":                    {near, "", true},
+		"another token endpoint":      {far, "", false},
+		"another revocation endpoint": {revoked, "", false},
+		"another device endpoint":     {byDevice, "", false},
+		"found elsewhere":             {away, "", false},
+		"the name is named":           {away, "https://slack.example", false},
+		"where it was found":          {away, "https://evil.example.net", true},
+		"where it was found, far":     {far, "https://mcp.slack.example", true},
+		"a document of the name":      {away, "https://slack.example/.well-known/openid-configuration", false},
+		"the name, token far away":    {far, "https://slack.example", false},
 	} {
 		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: IssuerChoice{Named: tc.named, Accepted: near.Issuer}})
 		if err := c.maySendSecret(tc.meta); (err == nil) != tc.want {

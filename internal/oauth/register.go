@@ -156,7 +156,9 @@ func (c *Client) maySendSecret(meta ServerMetadata) error {
 	c.mu.Unlock()
 	near := c.near(p.issuer)
 	if p.foundAt != "" {
-		near = near && c.near(p.foundAt) && c.near(meta.TokenEndpoint)
+		for _, address := range []string{p.foundAt, meta.TokenEndpoint, meta.RevocationEndpoint, meta.DeviceEndpoint} {
+			near = near && (address == "" || c.near(address))
+		}
 	}
 	switch {
 	case near, c.cfg.Named != "" && Names(c.cfg.Named, p.issuer, p.foundAt), p.is(before), c.cfg.TokenEndpoint != "" && c.cfg.Key.Grant == GrantClientCredentials:

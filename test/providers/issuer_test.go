@@ -56,6 +56,22 @@ var chosenCases = []example{
 		},
 	},
 	{
+		name: "discovery/accepted-by-doctor", seen: "doctor has the line as well", fake: fake{url: at, docs: map[string]any{ownAS: metadata("https://auth.example.com")}},
+		steps: []step{
+			{verb: "doctor URL", want: want{exit: 1, says: []string{"--accept-issuer https://auth.example.com"}}, ours: true},
+			{verb: "doctor URL --accept-issuer https://auth.example.com", want: want{says: []string{"which was accepted (--accept-issuer)"}}, ours: true},
+		},
+	},
+	{
+		name: "discovery/accepted-logout-all", seen: "what an attempt has left is no account", fake: unpublished(nil),
+		steps: []step{
+			{want: refused(`--issuer`)},
+			{words: "--issuer " + idp, ours: true},
+			{verb: "logout --all", want: want{not: []string{"--issuer"}}, ours: true},
+			{verb: "status --json --offline", want: want{not: []string{`"server":`}}, ours: true},
+		},
+	},
+	{
 		name: "discovery/template-iss", seen: "the tenant stands in the place of its name (RFC 9207)", fake: template(idp + "/0b1c-2d3e/v2.0"),
 		steps: []step{{words: acceptTemplate, ours: true}},
 	},
