@@ -68,13 +68,17 @@ func (l *legacy) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink)
 	if m.Method == "initialize" {
 		l.note(m)
 	}
+	var refused *sessionError
 	for again := false; ; again = true {
 		stream, err := l.ready(ctx, m)
 		if err != nil {
 			return err
 		}
+		if refused != nil && l.refuses(ctx, stream, refused) { // then the ping before has proven nothing
+			return l.u.refused(refused.resp, refused.body, m, sink)
+		}
 		err = l.exchange(ctx, stream, m, sink, again)
-		if !errors.Is(err, errSessionLost) {
+		if errors.As(err, &refused); !errors.Is(err, errSessionLost) {
 			if err == nil && m.Method != "initialize" {
 				l.note(m)
 			}
@@ -369,14 +373,19 @@ func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, s
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return true, nil
 	}
-	if resp.StatusCode == http.StatusNotFound {
+	refused := &sessionError{resp, errorBody(resp)}
+	gone := resp.StatusCode == http.StatusBadRequest && !last && m.Method != "initialize" && l.refuses(ctx, s, refused)
+	if gone || resp.StatusCode == http.StatusNotFound {
 		s.stop() // the server does not know this stream any more
 		s.end(errSessionLost)
-		if !last {
-			return false, errSessionLost
-		}
 	}
-	return false, l.u.refusal(resp, m, sink)
+	switch {
+	case gone:
+		return false, errors.Join(errSessionLost, refused)
+	case resp.StatusCode == http.StatusNotFound && !last:
+		return false, errSessionLost
+	}
+	return false, l.u.refused(resp, refused.body, m, sink)
 }
 
 // close cuts the stream, which ends the session.

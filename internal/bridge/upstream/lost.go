@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -37,16 +38,37 @@ const proofTimeout = 5 * time.Second
 func (s *streamable) refuses(ctx context.Context, at session, refused *sessionError) bool {
 	ctx, stop := context.WithTimeout(ctx, proofTimeout)
 	defer stop()
-	ping, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + ownID() + `,"method":"ping"}`))
+	at.again = false
+	var other *sessionError
+	return errors.As(s.post(ctx, &at, ownPing(), jsonrpc.Discard), &other) && refused.same(other)
+}
+
+// ownPing is a ping that no client sent.
+func ownPing() jsonrpc.Message {
+	ping, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + ownID() + `,"method":"ping"}`)) // it is one
+	return ping
+}
+
+// same reports whether two refusals say the same.
+func (e *sessionError) same(other *sessionError) bool {
+	return e.resp.StatusCode == other.resp.StatusCode && slices.Equal(gist(e.body), gist(other.body))
+}
+
+// refuses reports whether the server refuses a ping on the stream s just as it has
+// refused a message. What it answers to a ping that it takes is nobody's.
+func (l *legacy) refuses(ctx context.Context, s *legacyStream, refused *sessionError) bool {
+	ctx, stop := context.WithTimeout(ctx, proofTimeout)
+	defer stop()
+	req, err := l.u.newRequest(ctx, http.MethodPost, s.endpoint, ownPing().Raw)
 	if err != nil {
 		return false
 	}
-	at.again = false
-	var other *sessionError
-	if err := s.post(ctx, &at, ping, jsonrpc.Discard); !errors.As(err, &other) {
+	resp, err := l.u.do(req)
+	if err != nil {
 		return false
 	}
-	return other.resp.StatusCode == refused.resp.StatusCode && slices.Equal(gist(other.body), gist(refused.body))
+	defer foreign.Discard(resp)
+	return refused.same(&sessionError{resp, errorBody(resp)})
 }
 
 // notLost gives a refusal its plain meaning: it is the answer to m, or, after 401,
