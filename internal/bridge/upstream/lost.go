@@ -63,7 +63,7 @@ func (l *legacy) refuses(ctx context.Context, s *legacyStream, refused *sessionE
 	if err != nil {
 		return false
 	}
-	resp, err := l.u.do(req)
+	resp, err := l.u.do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return false
 	}
