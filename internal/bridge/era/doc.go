@@ -5,7 +5,8 @@
 //  1. [Link] stands where the server would; it has the same methods. The
 //     client's first message shows the client's era, [Verdicts] or one
 //     server/discover the server's. Logins, outages and silence prove nothing.
-//  2. Where both know the client's era, messages pass untouched.
+//  2. Where both know the client's era, messages pass untouched. A server that lists
+//     only 2026-07-28 is offered initialize, because some know sessions all the same.
 //  3. A client with sessions at a server without: the session is played.
 //     initialize is answered from server/discover, requests get their _meta, the
 //     server's questions are put to the client as requests, and one

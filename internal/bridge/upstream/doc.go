@@ -4,10 +4,11 @@
 //  1. [Upstream.Send] posts a message. The first one decides the transport:
 //     Streamable HTTP (2025-03-26 and later), or, when the server knows no such
 //     thing, the HTTP+SSE transport of 2024-11-05.
-//  2. Streamable HTTP: the answer is one JSON text or an event stream. The
-//     session id and the protocol version of the initialize answer go onto every
-//     later request; a server that forgot the session gets the client's own
-//     initialize again and then the message that failed.
+//  2. Streamable HTTP: the answer is one JSON text or an event stream; where its
+//     media type says nothing, its body tells which. The session id and the protocol
+//     version of the initialize answer go onto every later request; a server that
+//     forgot the session, which a ping proves where it does not say 404, gets the
+//     client's own initialize again and then the message that failed.
 //  3. A stream that breaks before the answer is resumed with GET and
 //     Last-Event-ID if the server gave ids; otherwise the request ends in an
 //     error, never in silence.
