@@ -124,6 +124,9 @@ func (s *session) demand(ctx context.Context, force bool) error {
 	if cred, err := s.client.Credential(ctx); err != nil || cred.ObtainedAt.Equal(before.ObtainedAt) {
 		return err
 	}
+	if err := s.reconnect(); err != nil { // a probe has closed it
+		return err
+	}
 	return s.probe(ctx)
 }
 

@@ -29,11 +29,12 @@ type session struct {
 	store   *store.Store
 	client  *oauth.Client
 	remote  *upstream.Upstream
-	given   oauth.Secret // a token of the person, instead of a login
-	verb    bool         // mcp-login is the client itself
-	person  bool         // somebody at a terminal wants to sign in
-	here    bool         // the person's browser runs on this machine
-	program program      // that the login is for
+	wire    upstream.Config // of remote
+	given   oauth.Secret    // a token of the person, instead of a login
+	verb    bool            // mcp-login is the client itself
+	person  bool            // somebody at a terminal wants to sign in
+	here    bool            // the person's browser runs on this machine
+	program program         // that the login is for
 	// published tells that the login in progress is in the store, from where
 	// logout takes it.
 	published atomic.Bool
@@ -270,11 +271,16 @@ func (a *app) connect(o options, s *session) error {
 	if header.Get("Authorization") != "" || !s.given.IsZero() {
 		signIn = nil
 	}
-	s.remote, err = upstream.New(upstream.Config{
+	s.wire = upstream.Config{
 		Endpoint: s.server, Header: header, Transport: wire, Log: s.log, SignIn: signIn,
 		HTTP: o.wire.client(signed), HeaderTimeout: o.wire.headersTimeout, IdleTimeout: o.wire.bodyTimeout, Patience: o.wire.patience(s.verb), MaxMessage: int64(o.wire.maxMessage),
-	})
-	if err != nil {
+	}
+	return s.reconnect()
+}
+
+// reconnect sets the connection up, again after it was closed.
+func (s *session) reconnect() (err error) {
+	if s.remote, err = upstream.New(s.wire); err != nil {
 		return fmt.Errorf("prepare the connection: %w", err)
 	}
 	return nil

@@ -88,6 +88,26 @@ var refusedCases = []example{
 		steps: []step{{verb: "doctor URL", want: want{says: []string{"provider " + idp, "mcp-login login", "dynamic (RFC 7591)"}}, ours: true}},
 	},
 	{
+		name: "relay/login-force-issuer", seen: "the provider that the person knows, at a server that publishes nothing", fake: halfOpen(fake{url: at, docs: map[string]any{asAt: metadata(idp)}}),
+		steps: []step{
+			{verb: "login URL", words: "--issuer " + idp, want: want{says: []string{"needs no sign-in", "--force"}}, check: []check{tabs(0)}, ours: true},
+			{verb: "login URL", words: "--force --issuer " + idp, want: want{says: []string{"signed in"}}, check: []check{tabs(1)}, ours: true},
+			{words: "--issuer " + idp, check: []check{tabs(1)}, ours: true},
+		},
+	},
+	{
+		name: "relay/login-force-nothing", seen: "no provider is known at all", fake: halfOpen(fake{url: at, docs: map[string]any{}}),
+		steps: []step{{verb: "login URL", words: "--force", want: want{exit: 1, hint: "--issuer|--client-id", says: []string{"register client"}}, check: []check{tabs(0)}, ours: true}},
+	},
+	{
+		name: "relay/login-open-sse", seen: kind, fake: overSSE("https://mcp.example.com", func() fake {
+			f := halfOpen(usual())
+			f.docs[beside("https://mcp.example.com/sse")] = resource("https://mcp.example.com/sse", idp)
+			return f
+		}()),
+		steps: []step{{verb: "login URL", words: "--transport sse", want: want{says: []string{"signed in"}}, check: []check{tabs(1)}, ours: true}, {words: "--transport sse", check: []check{tabs(1)}, ours: true}},
+	},
+	{
 		name: "relay/login-free-doctor", seen: "nothing is protected", fake: free(),
 		steps: []step{{verb: "doctor URL", want: want{says: []string{"no sign-in is needed", "--force"}}, ours: true}},
 	},
