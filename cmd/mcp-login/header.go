@@ -81,6 +81,7 @@ func expand(s string, getenv func(string) string) (string, error) {
 			return b.String(), nil
 		}
 		name, after, closed := strings.Cut(rest, "}")
+		name = strings.TrimSpace(name)
 		switch value := getenv(strings.TrimPrefix(name, "env:")); {
 		case !closed:
 			b.WriteString("${" + rest)

@@ -268,8 +268,13 @@ func (a *app) connect(o options, s *session) error {
 			return usageError{err}
 		}
 	}
-	if header.Get("Authorization") != "" || !s.given.IsZero() {
+	switch {
+	case header.Get("Authorization") != "":
 		signIn = nil
+	case !s.given.IsZero():
+		signIn = func(_ context.Context, refused *http.Response) error {
+			return oauth.GivenTokenRefused(s.server, refused)
+		}
 	}
 	s.wire = upstream.Config{
 		Endpoint: s.server, Header: header, Transport: wire, Log: s.log, SignIn: signIn,

@@ -33,17 +33,23 @@ func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
 		return g.base.RoundTrip(req)
 	}
 	resp, err := g.base.RoundTrip(sign(req, g.token))
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || perhapsLost(req, resp) {
 		return resp, err
 	}
-	challenge, _ := BearerChallenge(resp.Header)
 	foreign.Discard(resp)
+	return nil, GivenTokenRefused(g.server, resp)
+}
+
+// GivenTokenRefused is the error of a 401 to a given token. That of GivenToken returns
+// a 401 without a challenge to a request with Mcp-Session-Id, as Client.Transport does.
+func GivenTokenRefused(server *url.URL, refused *http.Response) error {
+	challenge, _ := BearerChallenge(refused.Header)
 	cause := errors.New("the server refused the token that was given")
 	if text := challenge.Params["error_description"]; text != "" {
 		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
 	}
-	return nil, &Error{
-		Op: "use " + g.server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, ErrLoginRequired),
+	return &Error{
+		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, ErrLoginRequired),
 		Hint: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
 	}
 }

@@ -100,11 +100,11 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Regis
 }
 
 // nothingPublished is a failure at an endpoint of which only the name was assumed:
-// the way past it is to name the provider.
+// what the server wants is no OAuth at all, or the way past it is to name the provider.
 func (m ServerMetadata) nothingPublished(err error) error {
 	var refused *Error
 	if m.assumed && errors.As(err, &refused) && !errors.Is(err, ErrUnavailable) {
-		refused.Hint = "the server publishes nothing about its provider; name it, as in --issuer https://login.example.com, or " + refused.Hint
+		refused.Hint = "the server publishes nothing about its provider: if it, or a gateway before it, wants a key or a sign-in of its own, give it what it takes with --header 'Name: ${VARIABLE}'; else name the provider, as in --issuer https://login.example.com, or " + refused.Hint
 	}
 	return err
 }

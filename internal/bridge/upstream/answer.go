@@ -51,7 +51,7 @@ func (a *answer) follow(ctx context.Context) error {
 		return a.body(ctx)
 	case typeSSE:
 		return a.stream(ctx)
-	case "", "text/plain", "application/octet-stream":
+	case "", "text/plain", "application/octet-stream", "binary/octet-stream":
 		return a.guess(ctx)
 	}
 	return notMCP(a.resp)
@@ -103,7 +103,7 @@ func (a *answer) body(ctx context.Context) error {
 	case errors.As(err, &told):
 		return err
 	case err != nil:
-		return &Error{Reason: NotMCP, Status: a.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err)}
+		return &Error{Reason: NotMCP, Status: a.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err), Hint: AddressHint}
 	case a.guessed && !a.taken:
 		return notMCP(a.resp)
 	case !answered:

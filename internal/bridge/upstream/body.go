@@ -30,13 +30,18 @@ func (u *Upstream) watch(resp *http.Response) {
 	if u.cfg.IdleTimeout > 0 {
 		resp.Body = newIdleBody(resp.Body, u.cfg.IdleTimeout)
 	}
-	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
+	case "gzip", "x-gzip": // the same (RFC 9110, section 8.4.1.3)
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
 		resp.ContentLength = -1
 		resp.Body = &gzipBody{in: resp.Body}
 	}
 }
+
+// byteOrderMark may stand before a JSON text, and is to be ignored (RFC 8259,
+// section 8.1).
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // gzipBody inflates a body with a bound on the proportion. The header is read
 // with the first byte, so that a stream that says nothing yet is not waited

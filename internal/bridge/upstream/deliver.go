@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -36,12 +37,9 @@ func newHolding() holding { return holding{turns: make(chan struct{}, maxTurns)}
 // has been said. Who waits holds nothing of the body yet, and waits only once the
 // body has begun: a server that is slow takes no turn from those who are not.
 func (h *holding) wait(ctx context.Context, resp *http.Response) (release func(), err error) {
-	first := make([]byte, 1)
-	n, err := io.ReadFull(resp.Body, first)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, brokeOff(resp, err)
+	if err := bodyBegun(resp); err != nil {
+		return nil, err
 	}
-	resp.Body = &begunBody{ReadCloser: resp.Body, first: first[:n]}
 	if h.bytes.Load()+h.bodies.Add(1)*likelySize < muchHeld {
 		return func() { h.bodies.Add(-1) }, nil
 	}
@@ -52,6 +50,29 @@ func (h *holding) wait(ctx context.Context, resp *http.Response) (release func()
 	case <-ctx.Done(): // the read that follows says so
 		return func() {}, nil
 	}
+}
+
+// bodyBegun waits for the beginning of a body, which stays in it but for a byte order
+// mark.
+func bodyBegun(resp *http.Response) error {
+	first := make([]byte, 1, len(byteOrderMark))
+	n, err := io.ReadFull(resp.Body, first)
+	if n == 1 && first[0] == byteOrderMark[0] {
+		n, err = io.ReadFull(resp.Body, first[1:cap(first)])
+		first, n = first[:1+n], 1+n
+	}
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return brokeOff(resp, err)
+	}
+	first = first[:n]
+	if bytes.Equal(first, byteOrderMark) {
+		first = nil
+		if resp.ContentLength > 0 {
+			resp.ContentLength -= int64(n)
+		}
+	}
+	resp.Body = &begunBody{ReadCloser: resp.Body, first: first}
+	return nil
 }
 
 // turn returns what ends a turn. A body that comes slowly does not keep it from the

@@ -28,18 +28,21 @@ func (a *answer) guess(ctx context.Context) error {
 		return a.body(ctx)
 	case isEvents(start):
 		return a.stream(ctx)
+	case bytes.HasPrefix(start, []byte("<")):
+		return notMCPPage(a.resp)
 	}
 	return notMCP(a.resp)
 }
 
-// start returns the first bytes of the body behind blanks; they stay in it.
+// start returns the first bytes of the body behind a byte order mark and blanks;
+// all of them stay in it.
 func (a *answer) start() []byte {
 	first := make([]byte, 0, guessFrom)
 	var text []byte
 	for len(text) < len("retry:") && len(first) < guessFrom {
 		n, err := a.resp.Body.Read(first[len(first):guessFrom])
 		first = first[:len(first)+n]
-		if text = bytes.TrimLeft(first, " \t\r\n"); err != nil {
+		if text = bytes.TrimLeft(bytes.TrimPrefix(first, byteOrderMark), " \t\r\n"); err != nil {
 			break // whoever reads on meets it again
 		}
 	}

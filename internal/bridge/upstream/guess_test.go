@@ -162,3 +162,27 @@ func FuzzGuess(f *testing.F) {
 		}
 	})
 }
+
+// A media type is what stands first with a slash in it, however it is spelled, and
+// the older names of JSON are JSON; nothing else becomes one of the two types of MCP.
+func FuzzMediaType(f *testing.F) {
+	for header, want := range map[string]string{
+		"": "", ";": "", "charset=utf-8": "", "json": "", "Text/JSON": typeJSON, "application/json-rpc; x": typeJSON, "application/vnd.x+json": typeJSON,
+		"charset=utf-8; application/json": typeJSON, `"application/json"`: typeJSON, "application/json:charset=utf-8": typeJSON, "TEXT/event-Stream,x": typeSSE,
+		"text/html; application/json": "text/html", "application/jsonx": "application/jsonx", "text/plain+jsonp": "text/plain+jsonp",
+	} {
+		if got := mediaType(&http.Response{Header: http.Header{"Content-Type": {header}}}); got != want {
+			f.Errorf("%q is %q, want %q", header, got, want)
+		}
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		got := mediaType(&http.Response{Header: http.Header{"Content-Type": {header}}})
+		if strings.ContainsAny(got, ";, \t\"") || got != "" && !strings.Contains(got, "/") {
+			t.Errorf("%q is %q", header, got)
+		}
+		if low := strings.ToLower(header); got == typeJSON && !strings.Contains(low, "json") || got == typeSSE && !strings.Contains(low, typeSSE) {
+			t.Errorf("%q is %q", header, got)
+		}
+	})
+}

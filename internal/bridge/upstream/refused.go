@@ -77,12 +77,22 @@ func redirected(resp *http.Response) (text, next string) {
 
 // notMCP is a good answer that is no MCP server's.
 func notMCP(resp *http.Response) error {
-	what, next := resp.Header.Get("Content-Type"), AddressHint
+	switch mediaType(resp) {
+	case "text/html", "application/xhtml+xml":
+		return notMCPPage(resp)
+	}
+	return notMCPWith(resp, AddressHint)
+}
+
+// notMCPPage is a page in the place of an answer: a welcome, or a sign-in.
+func notMCPPage(resp *http.Response) error {
+	return notMCPWith(resp, AddressHint+"; "+GatewayHint)
+}
+
+func notMCPWith(resp *http.Response, next string) error {
+	what := resp.Header.Get("Content-Type")
 	if what == "" {
 		what = "no content"
-	}
-	if mediaType(resp) == "text/html" { // a welcome, or a sign-in
-		next += "; " + GatewayHint
 	}
 	return &Error{
 		Reason: NotMCP, Status: resp.StatusCode,

@@ -112,11 +112,20 @@ func mediaType(resp *http.Response) string {
 	case typeJSON, typeSSE: // most often just that
 		return header
 	}
-	if end := strings.IndexAny(header, ";, \t"); end >= 0 {
-		header = header[:end]
+	for part := range strings.FieldsFuncSeq(header, func(r rune) bool { return strings.ContainsRune(";,: \t\"", r) }) {
+		if !strings.Contains(part, "/") {
+			continue
+		}
+		if part = strings.ToLower(part); jsonTypes[part] || strings.HasSuffix(part, "+json") {
+			return typeJSON
+		}
+		return part
 	}
-	return strings.ToLower(header)
+	return ""
 }
+
+// jsonTypes are names of JSON from before it had one, and from JSON-RPC over HTTP.
+var jsonTypes = map[string]bool{"text/json": true, "text/x-json": true, "application/x-json": true, "application/json-rpc": true, "application/jsonrpc": true, "application/jsonrequest": true}
 
 const (
 	typeJSON  = "application/json"
@@ -143,7 +152,7 @@ const patience = 2 * time.Second
 // comes soon.
 func errorBody(resp *http.Response) []byte {
 	body, _ := foreign.ReadBody(resp, maxErrors, patience)
-	return body
+	return bytes.TrimPrefix(body, byteOrderMark)
 }
 
 // refusal turns an HTTP error into an answer or an error: a JSON-RPC error in
