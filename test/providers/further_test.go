@@ -265,12 +265,6 @@ var furtherLogin = []example{
 	{name: "relay/login-force-free", seen: kind, fake: free(), steps: []step{{verb: "login URL", words: "--force", want: want{exit: 1, hint: "."}, check: []check{tabs(0)}}}},
 	{name: "relay/login-force-usual", seen: kind, fake: usual(), steps: []step{{verb: "login URL", words: "--force", want: want{says: []string{"signed in"}}, check: []check{tabs(1)}}}},
 	{name: "relay/login-open-root-metadata", seen: kind, fake: halfOpen(fake{url: at, docs: map[string]any{"https://mcp.example.com/.well-known/oauth-protected-resource": resource("https://mcp.example.com/", idp), asAt: metadata(idp)}}), steps: []step{{verb: "login URL", want: want{says: []string{"signed in"}}, check: []check{tabs(1)}}}},
-	{name: "relay/login-open-sse", seen: kind, fake: func() fake {
-		f := overSSE("https://mcp.example.com", usual())
-		f.open = []string{"*"}
-		f.docs["https://mcp.example.com/.well-known/oauth-protected-resource/sse"] = resource("https://mcp.example.com/sse", idp)
-		return f
-	}(), steps: []step{{verb: "login URL", want: want{says: []string{"signed in"}}, check: []check{tabs(1)}}}},
 	{name: "relay/login-gateway", seen: kind, fake: behind(toSSO), steps: []step{{verb: "login URL", want: want{exit: 1, hint: "--header"}}}},
 	{name: "relay/login-open-challenge-metadata", seen: kind, fake: func() fake {
 		f := fake{url: at, docs: map[string]any{"https://mcp.example.com/meta": resource(at, idp), asAt: metadata(idp)}}
