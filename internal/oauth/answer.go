@@ -1,11 +1,14 @@
 package oauth
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,20 +33,44 @@ type oauthError struct {
 // first one of errors. coded is false when no code of an error is in it.
 func (o object) refusal() (e oauthError, coded bool) {
 	inner := o
-	if nested, err := decodeObject(o.members["error"]); err == nil {
-		inner = nested
-	}
-	var list []jsontext.Value
-	if json.Unmarshal(o.members["errors"], &list) == nil && len(list) > 0 {
-		if nested, err := decodeObject(list[0]); err == nil {
+	for _, name := range []string{"error", "errors", "detail"} {
+		value := o.members[name]
+		var list []jsontext.Value
+		if json.Unmarshal(value, &list) == nil && len(list) > 0 {
+			value = list[0]
+		}
+		if nested, err := decodeObject(value); err == nil {
 			inner = nested
+		} else if name != "error" && value.Kind() == '"' {
+			inner.members = maps.Clone(inner.members)
+			inner.members["detail"] = value
 		}
 	}
-	e = newOAuthError(inner.first("error", "error_code", "errorCode", "code", "type"), inner.first("error_description", "message", "msg", "errorSummary", "errorMessage", "detail"))
-	if inner.members["code"].Kind() == '0' && e.Code == string(inner.members["code"]) {
-		e.Code = "" // a status
+	e = newOAuthError(
+		inner.first("error", "error_code", "errorCode", "code", "type"),
+		inner.first("error_description", "message", "msg", "errorSummary", "errorMessage", "error_message", "errmsg", "detail", "title"),
+	)
+	isStatus := inner.members["code"].Kind() == '0' && e.Code == string(inner.members["code"])
+	if isStatus || strings.Contains(e.Code, ":") { // or the type of a problem (RFC 9457, section 3.1.1)
+		e.Code = ""
 	}
 	return e, e.Code != ""
+}
+
+// failed reports whether an object says that it is no success, in the words of
+// those whose answers always have the status 200.
+func (o object) failed() bool {
+	for _, name := range []string{"ok", "success"} {
+		if !o.null(name) && !o.flag(name) {
+			return true
+		}
+	}
+	for _, name := range []string{"errcode", "code"} {
+		if value := o.members[name]; value.Kind() == '0' && string(value) != "0" && string(value) != "200" {
+			return true
+		}
+	}
+	return false
 }
 
 // first is the first of the members that says something.
@@ -85,13 +112,14 @@ type tokenResponse struct {
 type tokenAnswer struct {
 	status     int
 	body       []byte
-	form       bool // the body is a form, as GitHub's
+	form       bool // the body is a form, as GitHub's, whatever its type says
 	retryAfter time.Duration
 }
 
 func newTokenAnswer(status int, header http.Header, body []byte, now time.Time) tokenAnswer {
 	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
-	return tokenAnswer{status, body, mediaType == "application/x-www-form-urlencoded", retry.After(header.Get("Retry-After"), now)}
+	form := mediaType == "application/x-www-form-urlencoded" || bytes.HasPrefix(body, []byte("access_token="))
+	return tokenAnswer{status, body, form, retry.After(header.Get("Retry-After"), now)}
 }
 
 // object reads the members of the answer.
@@ -116,9 +144,21 @@ func (a tokenAnswer) object() (object, error) {
 func (a tokenAnswer) told() (e oauthError, coded bool) {
 	o, err := a.object()
 	if err != nil {
-		return oauthError{}, false
+		return oauthError{Description: a.plainRefusal()}, false
 	}
 	return o.refusal()
+}
+
+// refreshWords are how a plain text names what it refuses.
+var refreshWords = regexp.MustCompile(`(?i)^[^<>]*\b(refresh[ _-]?token|invalid_grant)\b[^<>]*$`)
+
+// plainRefusal is a short text, or JSON string, of a token endpoint that is about a
+// refresh token; "" for what may be of somebody on the way.
+func (a tokenAnswer) plainRefusal() string {
+	if len(a.body) > 512 || !refreshWords.Match(a.body) {
+		return ""
+	}
+	return foreign.Line(strings.Trim(strings.TrimSpace(string(a.body)), `"`))
 }
 
 // granted reports whether the answer is a success with a token in it.
@@ -128,15 +168,22 @@ func (a tokenAnswer) granted() bool {
 }
 
 // refused reports whether the answer is about what was presented: a JSON answer
-// with an error in it. A page of a portal, a firewall or a gateway, its JSON
-// without the code of an error, and an answer that asks to come again say nothing
-// about a token.
+// with an error in it, or words that name a refresh token. A page of a portal, a
+// firewall or a gateway, its JSON without the code of an error, and an answer that
+// asks to come again say nothing about a token.
 func (a tokenAnswer) refused() bool {
 	if a.busy() || a.status/100 != 2 && a.status/100 != 4 {
 		return false
 	}
+	o, _ := a.object()
 	e, coded := a.told()
-	return coded || e.Description != "" && slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnprocessableEntity}, a.status)
+	switch a.status {
+	case http.StatusForbidden, http.StatusNotFound: // a firewall's, often
+		return coded
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusConflict, http.StatusGone, http.StatusUnprocessableEntity:
+		return coded || e.Description != "" || o.failed()
+	}
+	return coded || a.status/100 == 2 && o.failed()
 }
 
 // busy reports whether the provider cannot answer now.
@@ -155,11 +202,18 @@ func (a tokenAnswer) invalidClient() bool {
 	return !a.granted() && (e.Code == "invalid_client" || e.Code == "incorrect_client_credentials") // GitHub's
 }
 
+// doubtsClient reports whether the client may be what was refused: with 401 that is
+// so (RFC 6749, section 5.2), whatever the words, unless they are about the grant.
+func (a tokenAnswer) doubtsClient() bool {
+	e, _ := a.told()
+	return a.invalidClient() || a.status == http.StatusUnauthorized && e.Code != "invalid_grant"
+}
+
 // wantsScope reports whether a refusal is about scopes that the request lacks.
 func (a tokenAnswer) wantsScope() bool {
 	e, _ := a.told()
-	about := strings.Contains(strings.ToLower(e.Description), "scope") || strings.Contains(e.Description, "AADSTS90009")
-	return a.refused() && (e.Code == "invalid_scope" || e.Code == "invalid_request" && about)
+	about := e.Code != "invalid_grant" && strings.Contains(strings.ToLower(e.Code+" "+e.Description), "scope")
+	return a.refused() && (about || strings.Contains(e.Description, "AADSTS90009"))
 }
 
 // apply puts a success into cred.

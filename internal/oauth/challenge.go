@@ -24,8 +24,11 @@ type Challenge struct {
 }
 
 // ResourceMetadata returns the address of the protected-resource metadata
-// (RFC 9728, section 5.1), "" when the challenge names none.
-func (c Challenge) ResourceMetadata() string { return c.Params["resource_metadata"] }
+// (RFC 9728, section 5.1), "" when the challenge names none. What servers put
+// around it, blanks and other quotes, belongs to no address.
+func (c Challenge) ResourceMetadata() string {
+	return strings.Trim(c.Params["resource_metadata"], " \t'<>")
+}
 
 // Scopes returns the scopes needed (RFC 6750, section 3), nil when none are
 // named.
@@ -35,15 +38,16 @@ func (c Challenge) Scopes() []string { return UsableScopes(strings.Fields(c.Para
 // token was presented.
 func (c Challenge) ErrorCode() string { return c.Params["error"] }
 
-// BearerChallenge returns the Bearer challenge of a response, preferring one
-// with parameters; ok is false when there is none. Servers put several schemes
+// BearerChallenge returns the Bearer challenge of a response, preferring one that
+// names metadata, then one with parameters; ok is false when there is none. Servers put several schemes
 // into one or many header lines, in any order.
 func BearerChallenge(h http.Header) (c Challenge, ok bool) {
 	for _, one := range ParseChallenges(h.Values("WWW-Authenticate")) {
 		if one.Scheme != "bearer" {
 			continue
 		}
-		if !ok || len(c.Params) == 0 && len(one.Params) > 0 {
+		named := one.ResourceMetadata() != "" && c.ResourceMetadata() == ""
+		if !ok || named || len(c.Params) == 0 && len(one.Params) > 0 {
 			c, ok = one, true
 		}
 	}

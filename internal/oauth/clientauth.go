@@ -222,20 +222,25 @@ func (c *Client) authenticate(form url.Values, endpoint string, reg Registration
 	return "", "", nil
 }
 
-// otherAuthMethod is the other way to present the same secret to the same
-// endpoint, "" for none: the form, where the provider lists it or does not say
-// what it takes, and for a client that got a secret although it is said to need
-// none; else Basic without the encoding of RFC 6749 section 2.3.1, which providers
+// otherAuthMethods are the other ways to present the same secret to the same
+// endpoint: the form and Basic, where the provider lists the one or does not say
+// what it takes, also for a client that got a secret although it is said to need
+// none; then Basic without the encoding of RFC 6749 section 2.3.1, which providers
 // forget to undo, where that makes a difference. methods are those listed.
-func (r Registration) otherAuthMethod(methods []string) string {
+func (r Registration) otherAuthMethods(methods []string) (others []string) {
 	id, secret := r.ClientID, r.ClientSecret.Reveal()
-	switch {
-	case secret == "":
-		return ""
-	case r.AuthMethod == authNone, r.AuthMethod == authBasic && (len(methods) == 0 || slices.Contains(methods, authPost)):
-		return authPost
-	case r.AuthMethod == authBasic && (url.QueryEscape(id) != id || url.QueryEscape(secret) != secret) && !strings.Contains(id, ":"):
-		return authBasicPlain
+	if secret == "" || r.AuthMethod == authKey {
+		return nil
 	}
-	return ""
+	takes := func(method string) bool { return len(methods) == 0 || slices.Contains(methods, method) }
+	if r.AuthMethod == authNone || r.AuthMethod == authBasic && takes(authPost) {
+		others = append(others, authPost)
+	}
+	if (r.AuthMethod == authNone || r.AuthMethod == authPost) && takes(authBasic) {
+		others = append(others, authBasic)
+	}
+	if r.AuthMethod == authBasic && (url.QueryEscape(id) != id || url.QueryEscape(secret) != secret) && !strings.Contains(id, ":") {
+		others = append(others, authBasicPlain)
+	}
+	return others
 }

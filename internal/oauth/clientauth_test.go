@@ -392,14 +392,15 @@ func TestClientAuthentication(t *testing.T) {
 
 // The other way for a secret is tried only where it can be one, and never for a
 // client without a secret.
-func TestOtherAuthMethod(t *testing.T) {
+func TestOtherAuthMethods(t *testing.T) {
 	for _, tc := range []struct {
 		id, secret, method string
 		listed             []string
 		want               string
 	}{
 		{"c", "", "none", nil, ""},
-		{"c", "s", "none", nil, "client_secret_post"},
+		{"c", "s", "none", nil, "client_secret_post client_secret_basic"},
+		{"c", "s", "none", []string{"client_secret_post"}, "client_secret_post"},
 		{"c", "s", "client_secret_basic", nil, "client_secret_post"},
 		{"c", "s", "client_secret_basic", []string{"client_secret_basic", "client_secret_post"}, "client_secret_post"},
 		{"c", "s", "client_secret_basic", []string{"client_secret_basic"}, ""},
@@ -407,11 +408,13 @@ func TestOtherAuthMethod(t *testing.T) {
 		{"a/b", "s", "client_secret_basic", []string{"client_secret_basic"}, "client_secret_basic_plain"},
 		{"a:b", "s", "client_secret_basic", []string{"client_secret_basic"}, ""},
 		{"c", "a+b", "client_secret_basic_plain", nil, ""},
-		{"c", "s", "client_secret_post", nil, ""},
+		{"c", "s", "client_secret_post", nil, "client_secret_basic"},
+		{"c", "s", "client_secret_post", []string{"client_secret_post"}, ""},
+		{"c", "a+b", "client_secret_basic", nil, "client_secret_post client_secret_basic_plain"},
 		{"c", "s", "private_key_jwt", nil, ""},
 	} {
 		r := Registration{ClientID: tc.id, ClientSecret: NewSecret(tc.secret), AuthMethod: tc.method}
-		if got := r.otherAuthMethod(tc.listed); got != tc.want {
+		if got := strings.Join(r.otherAuthMethods(tc.listed), " "); got != tc.want {
 			t.Errorf("%+v: %q", tc, got)
 		}
 	}

@@ -41,7 +41,9 @@ type Discovery struct {
 // about the issuer, and chosen the resource that the person has chosen, "" for none.
 func discover(ctx context.Context, client *http.Client, server *url.URL, challenge Challenge, chosen, known string, choice IssuerChoice, cached ServerMetadata) (Discovery, error) {
 	resource, _, err := resourceMetadata(ctx, client, server, challenge, chosen != "")
-	if err != nil && (!choice.names() || !errors.Is(err, errNotThere) && !errors.Is(err, errNoObject)) {
+	// Gateways answer 5xx, too, for what they have no route to.
+	missing := errors.Is(err, errNotThere) || errors.Is(err, errNoObject) || errors.Is(err, ErrUnavailable)
+	if err != nil && (!choice.names() || !missing) {
 		return Discovery{}, err
 	}
 	d := Discovery{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported}
@@ -220,7 +222,7 @@ func segmentPrefix(prefix, path string) bool {
 }
 
 // serverMetadata reads and checks the metadata of one issuer (C11 to C18), or the
-// document at the address that a person has named.
+// document at the address that a person, or the server in its list, has named.
 func serverMetadata(ctx context.Context, client *http.Client, issuer string, choice IssuerChoice) (ServerMetadata, error) {
 	op := "read metadata of the authorization server " + foreign.ShortAddress(issuer)
 	u, err := checkEndpoint("issuer", issuer)
@@ -228,7 +230,7 @@ func serverMetadata(ctx context.Context, client *http.Client, issuer string, cho
 		return ServerMetadata{}, fmt.Errorf("read metadata of the authorization server: %w", err)
 	}
 	addresses := issuerWellKnown(u)
-	if _, isDocument := named(u); isDocument && issuer == choice.Named {
+	if _, isDocument := named(u); isDocument {
 		addresses = []string{issuer}
 	} else if u.RawQuery != "" {
 		return ServerMetadata{}, fmt.Errorf("%s: the issuer has a query (RFC 8414, section 2)", op)

@@ -57,7 +57,7 @@ func fetchMetadata(ctx context.Context, client *http.Client, address string, own
 			continue
 		case resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests:
 			return document{}, errNotThere
-		case resp.StatusCode != http.StatusOK:
+		case resp.StatusCode/100 != 2:
 			return document{}, busy("get "+u.Redacted(), resp.StatusCode)
 		case errors.Is(readErr, foreign.ErrTooLarge):
 			return document{}, fmt.Errorf("get %s: document larger than %d KiB", u.Redacted(), maxMetadataBytes>>10)

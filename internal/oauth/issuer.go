@@ -85,7 +85,7 @@ func (ch IssuerChoice) accepts(at, issuer string) bool {
 
 // covers reports whether metadata that is asked for under at is that of issuer.
 func (ch IssuerChoice) covers(at, issuer string) bool {
-	return issuer != "" && (SameIssuer(at, issuer) || at == ch.Named && Names(at, issuer, ""))
+	return issuer != "" && Names(at, issuer, "")
 }
 
 // serves reports whether metadata that was read before is what is asked for under
@@ -184,7 +184,10 @@ var ErrOtherName = errors.New("metadata of another name")
 // otherName is the refusal of a document that calls itself something else, with
 // the way past it.
 func (m ServerMetadata) otherName(at string, from *url.URL) error {
-	e := &Error{Op: "check the issuer", Err: errors.New("the document at " + foreign.ShortAddress(from.String()) + " does not say what it calls itself")}
+	e := &Error{
+		Op: "check the issuer", Err: errors.New("the document at " + foreign.ShortAddress(from.String()) + " does not say what it calls itself"),
+		Hint: "this is a fault of the provider (RFC 8414, section 2, requires issuer): tell its operator",
+	}
 	if m.Issuer == "" {
 		return e
 	}

@@ -69,7 +69,7 @@ func TestIssuerChoice(t *testing.T) {
 		"a flag goes before the kept": {IssuerChoice{Accepted: alias}.KeptIn(Credential{Issuer: idp, FoundAt: tenant}), tenant, idp, "", false},
 		"kept is no acceptance where nothing was accepted": {IssuerChoice{}.KeptIn(Credential{Issuer: idp}), tenant, idp, "", false},
 		"a document":                  {IssuerChoice{Named: tenant + "/.well-known/openid-configuration"}, tenant + "/.well-known/openid-configuration", tenant, "", true},
-		"a document that is listed":   {IssuerChoice{}, tenant + "/.well-known/openid-configuration", tenant, "", false},
+		"a document that is listed":   {IssuerChoice{}, tenant + "/.well-known/openid-configuration", tenant, "", true},
 		"a document of another":       {IssuerChoice{Named: tenant + "/.well-known/openid-configuration"}, tenant + "/.well-known/openid-configuration", alias, "", false},
 		"a document that is accepted": {IssuerChoice{Named: tenant + "/.well-known/openid-configuration", Accepted: alias}, tenant + "/.well-known/openid-configuration", alias, tenant + "/.well-known/openid-configuration", true},
 	} {

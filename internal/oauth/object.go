@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -60,13 +61,13 @@ func (o object) text(name string) string {
 	return ""
 }
 
-// list reads an array of strings, or one string with blanks between its words, as
-// scopes are written elsewhere. Elements that are no strings are left out.
+// list reads an array of strings, or one string with blanks or commas between its
+// words, as scopes are written elsewhere. Elements that are no strings are left out.
 func (o object) list(name string) (all []string) {
 	value := o.members[name]
 	switch value.Kind() {
 	case '"':
-		return strings.Fields(o.text(name))
+		return strings.FieldsFunc(o.text(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	case '[':
 		var elements []jsontext.Value
 		if json.Unmarshal(value, &elements) != nil {

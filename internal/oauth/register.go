@@ -341,7 +341,7 @@ func registrationRefused(status int, body []byte, redirectURI string, unread err
 		e.Err = unread
 	}
 	e.Hint = "if the provider registers only clients whose name it knows, choose one with --client-name NAME; else register a client by hand and give it with --client-id"
-	if e.Code == "invalid_redirect_uri" {
+	if e.Code == "invalid_redirect_uri" || strings.Contains(e.Err.Error(), "redirect_uri") {
 		e.Hint = "the provider does not accept " + redirectURI + "; register a native client by hand and give it with --client-id, or name an https address of yours with --redirect-uri"
 	}
 	return e

@@ -211,24 +211,28 @@ func (c *Client) postRefresh(ctx context.Context, cred *Credential, form url.Val
 }
 
 // postToken sends a form to the token endpoint. Where the client is refused, it is
-// sent once more with the other way to present the same secret, if there is one;
+// sent once more with each other way to present the same secret, if there is one;
 // the way that worked is kept in cred. A client that was refused has spent
 // nothing.
 func (c *Client) postToken(ctx context.Context, cred *Credential, form url.Values) (tokenAnswer, error) {
 	answer, err := c.postForm(ctx, cred.TokenEndpoint, *cred, maps.Clone(form))
-	other := cred.Registration.otherAuthMethod(cred.Metadata.TokenAuthMethods)
-	if err != nil || other == "" || !answer.invalidClient() {
+	if err != nil || !answer.doubtsClient() {
 		return answer, err
 	}
-	again := *cred
-	again.Registration.AuthMethod = other
-	second, err := c.postForm(ctx, cred.TokenEndpoint, again, form)
-	if err != nil || second.invalidClient() {
-		return answer, err
+	for _, other := range cred.Registration.otherAuthMethods(cred.Metadata.TokenAuthMethods) {
+		again := *cred
+		again.Registration.AuthMethod = other
+		next, err := c.postForm(ctx, cred.TokenEndpoint, again, maps.Clone(form))
+		if err != nil {
+			return answer, err
+		}
+		if next.granted() || answer.invalidClient() && !next.doubtsClient() {
+			c.log.Debug("the provider takes the secret in another way", "method", other)
+			cred.Registration.AuthMethod = other
+			return next, nil
+		}
 	}
-	c.log.Debug("the provider takes the secret in another way", "method", other)
-	cred.Registration.AuthMethod = other
-	return second, nil
+	return answer, nil
 }
 
 // notSpentError marks a refresh that the provider has not looked at, so that
