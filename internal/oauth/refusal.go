@@ -2,7 +2,10 @@ package oauth
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,29 +148,43 @@ func (c *Client) doubt(cred Credential, r refusal) bool {
 
 // withoutAsking returns another token than cred's, if there is one without a
 // person: the one that another process has stored since, or a refreshed one where
-// cred's may have ended. tried says that the refresh was tried a moment ago.
-func (c *Client) withoutAsking(ctx context.Context, cred Credential, r refusal, tried bool) (newer Credential, ok bool) {
+// cred's may have ended. ErrLoginRequired says that nothing renews the token.
+// tried says that the refresh was tried a moment ago.
+func (c *Client) withoutAsking(ctx context.Context, cred Credential, r refusal, tried bool) (newer Credential, err error) {
 	w := want{failed: markOf(c.bearer(cred)), quiet: true}
 	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
 	if err == nil && c.serves(stored, w) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.cred, c.history = stored, tokenHistory{got: c.now(), doubted: c.history.doubted}
-		return stored, true
+		return stored, nil
 	}
 	if tried || w.failed == "" || r.kind != unauthorized && !c.doubt(cred, r) {
-		return Credential{}, false
+		if err == nil && stored.RefreshToken.IsZero() && c.cfg.Key.Grant != GrantClientCredentials {
+			return Credential{}, ErrLoginRequired
+		}
+		return Credential{}, errNotRenewed
 	}
 	newer, err = c.renew(ctx, w)
 	if err != nil {
 		c.log.Debug("a token that may have ended was not refreshed", "error", err)
 	}
-	return newer, err == nil
+	return newer, err
 }
 
+// errNotRenewed says that the token of a refused request is not to be renewed.
+var errNotRenewed = errors.New("the token is not renewed for this")
+
 // notReplaced passes a refusal on, or the reason why a token that has ended was not
-// renewed early.
-func (c *Client) notReplaced(cred Credential, r refusal, resp *http.Response, early error) (*http.Response, error) {
+// renewed: early, or now.
+func (c *Client) notReplaced(cred Credential, r refusal, resp *http.Response, early, now error) (*http.Response, error) {
+	if r.kind == forbidden && r.saysEnded() && errors.Is(now, ErrLoginRequired) {
+		foreign.Discard(resp)
+		return nil, &Error{
+			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the server says (403) that the token has ended, and nothing renews it: %w", ErrLoginRequired),
+			Hint: "run: " + LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, append(slices.Clone(c.cfg.LoginFlags), "--again")...),
+		}
+	}
 	if early != nil && !cred.Expiry.IsZero() && !c.now().Before(cred.Expiry) {
 		foreign.Discard(resp)
 		return nil, c.signInError(early)

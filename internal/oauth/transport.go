@@ -69,12 +69,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			t.client.noteTaken(cred, resp)
 			return resp, nil
 		case r.doubtful(cred), early == nil && perhapsLost(req, resp):
-			newer, again := Credential{}, false
+			newer, now := Credential{}, errNotRenewed
 			if !replayed {
-				newer, again = t.client.withoutAsking(req.Context(), cred, r, early != nil)
+				newer, now = t.client.withoutAsking(req.Context(), cred, r, early != nil)
 			}
-			if !again || !r.unprocessed(req) {
-				return t.client.notReplaced(cred, r, resp, early)
+			if now != nil || !r.unprocessed(req) {
+				return t.client.notReplaced(cred, r, resp, early, now)
 			}
 			cred, replayed = newer, true
 			foreign.Discard(resp)

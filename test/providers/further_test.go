@@ -201,11 +201,19 @@ func ended(name string, a answer, s ...step) example {
 	return example{name: name, seen: kind, fake: opaque(refusing(a)), steps: append([]step{{}}, s...)}
 }
 
+// saysEnded is a 403 with the words of a 401, and again is what is to be done where
+// nothing renews the token.
+var (
+	saysEnded = answer{status: 403, header: map[string]string{"WWW-Authenticate": `Bearer error="invalid_token"`}}
+	again     = want{code: 1002, hint: "mcp-login login .*--again", says: []string{"the token has ended"}, not: []string{"gateway"}}
+)
+
 var furtherExpired = []example{
 	ended("relay/expired-opaque-403", answer{status: 403}, step{before: (*world).endTokens, check: []check{tabs(1), came("token", 2)}}),
 	ended("relay/expired-opaque-302", redirect(302, "/login"), step{before: (*world).endTokens, check: []check{tabs(1), came("token", 2)}}),
 	ended("relay/expired-opaque-401-page", answer{status: 401, body: "<html>Unauthorized</html>"}, step{before: (*world).endTokens, check: []check{tabs(1), came("token", 2)}}),
 	ended("relay/expired-opaque-401-refused", answer{status: 401}, step{before: (*world).endGrants, check: []check{tabs(2)}}),
+	ended("relay/expired-403-invalid-token-refused", saysEnded, step{before: (*world).endGrants, want: again, check: []check{tabs(1)}, ours: true}, step{want: again, check: []check{tabs(1), came("token", 2)}, ours: true, flood: true, calls: 3}, step{verb: "login URL", words: "--again", want: want{says: []string{"signed in"}}, check: []check{tabs(2)}, ours: true}),
 	ended("relay/expired-opaque-parallel", answer{status: 403}, step{before: (*world).endTokens, flood: true, calls: 16, check: []check{tabs(1), came("token", 2), ran("16", 1), ran("7", 1)}}),
 	{name: "relay/expired-no-refresh-token-403", seen: kind, fake: func() fake { f := refusing(answer{status: 403}); f.granted = doc{"refresh_token": nil}; return f }(), steps: []step{{}, {before: (*world).endTokens, want: want{code: 1003}}}},
 }
