@@ -206,7 +206,8 @@ func (a tokenAnswer) invalidClient() bool {
 // so (RFC 6749, section 5.2), whatever the words, unless they are about the grant.
 func (a tokenAnswer) doubtsClient() bool {
 	e, _ := a.told()
-	return a.invalidClient() || a.status == http.StatusUnauthorized && e.Code != "invalid_grant"
+	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token"}, e.Code)
+	return a.invalidClient() || a.status == http.StatusUnauthorized && !aboutGrant
 }
 
 // wantsScope reports whether a refusal is about scopes that the request lacks.

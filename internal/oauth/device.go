@@ -157,20 +157,42 @@ func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred 
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
-	var device deviceAuthorization
 	answer, err := c.postForm(ctx, meta.DeviceEndpoint, cred, form)
 	switch {
 	case err != nil:
-		return device, unavailable(op, err)
+		return deviceAuthorization{}, unavailable(op, err)
 	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
-		return device, busy(op, answer.status)
-	case answer.status != http.StatusOK:
-		return device, answer.refusal(op, cred.Resource)
+		return deviceAuthorization{}, busy(op, answer.status)
 	}
-	if err := decodeStrict(answer.body, &device); err != nil {
+	device, err := answer.device()
+	_, coded := answer.told()
+	switch {
+	case answer.status/100 != 2, device.DeviceCode == "" && coded:
+		return device, answer.refusal(op, cred.Resource)
+	case err != nil:
 		return device, &Error{Op: op, Err: err}
 	}
 	return device, device.check(ctx, c.cfg.Guard, op)
+}
+
+// device reads the answer of a device authorization endpoint.
+func (a tokenAnswer) device() (deviceAuthorization, error) {
+	o, err := a.object()
+	if err != nil {
+		return deviceAuthorization{}, err
+	}
+	for _, name := range []string{"device_code", "user_code"} { // a number may have lost its zeros
+		if !o.null(name) && o.members[name].Kind() != '"' {
+			return deviceAuthorization{}, errNoObject
+		}
+	}
+	d := deviceAuthorization{
+		DeviceCode: o.text("device_code"), UserCode: o.text("user_code"),
+		URI: o.text("verification_uri"), OldURI: o.text("verification_url"), CompleteURI: o.text("verification_uri_complete"),
+	}
+	d.ExpiresIn, _ = secondsOf(o.members["expires_in"])
+	d.Interval, _ = secondsOf(o.members["interval"])
+	return d, nil
 }
 
 // check refuses addresses that must not be shown or opened, and takes what
@@ -224,13 +246,13 @@ func (c *Client) pollDevice(ctx context.Context, cred *Credential, device device
 		if cred.Resource != "" {
 			form.Set("resource", cred.Resource)
 		}
-		answer, err := c.postForm(ctx, cred.TokenEndpoint, *cred, form)
+		answer, err := c.postToken(ctx, cred, form)
 		switch {
 		case err != nil || answer.status == http.StatusTooManyRequests || answer.status >= 500:
 			c.log.Debug("the provider could not be asked about the device code", "status", answer.status, "error", err)
 			interval = min(max(2*interval, answer.retryAfter), maxDeviceInterval)
 			continue
-		case answer.status == http.StatusOK:
+		case answer.granted():
 			if err := answer.apply(cred, c.now()); err != nil {
 				return &Error{Op: op, Err: err}
 			}

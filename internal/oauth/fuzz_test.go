@@ -232,8 +232,8 @@ func FuzzDeviceAuthorization(f *testing.F) {
 	cancel() // no look-ups
 	g := guardOf("93.184.216.34")
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var d deviceAuthorization
-		if decodeStrict(body, &d) != nil || d.check(ctx, g, "begin") != nil {
+		d, err := tokenAnswer{status: http.StatusOK, body: body}.device()
+		if err != nil || d.check(ctx, g, "begin") != nil {
 			return
 		}
 		if !safeAddress(d.URI) || d.CompleteURI != "" && !safeAddress(d.CompleteURI) {

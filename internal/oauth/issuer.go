@@ -108,7 +108,7 @@ func (ch IssuerChoice) among(listed []string, known string) ([]string, error) {
 	case ch.names():
 		return []string{ch.Named}, nil
 	}
-	if i := slices.IndexFunc(listed, func(issuer string) bool { return Names(ch.Named, issuer, "") }); i >= 0 {
+	if i := slices.IndexFunc(listed, func(issuer string) bool { return Names(ch.Named, issuerOf(issuer), "") }); i >= 0 {
 		return listed[i : i+1], nil
 	}
 	return nil, otherIssuer(ch.Named, preferred(listed, known)...)

@@ -137,7 +137,7 @@ var loginMembers = slices.Concat([]example{
 	member("discovery/member-optional-many-bad", usual("revocation_endpoint", []string{"x"}, "end_session_endpoint", 5, "device_authorization_endpoint", false, "jwks_uri", doc{}, "scopes_supported", 7, "token_endpoint_auth_methods_supported", true, "response_types_supported", "code", "grant_types_supported", 3)),
 	member("discovery/member-auth-methods-unknown", usual("token_endpoint_auth_methods_supported", []string{"tls_client_auth"})),
 	{name: "discovery/member-left-out-doctor", seen: kind, fake: usual("end_session_endpoint", "http://x.example/"), steps: []step{{ours: true}, {verb: "doctor URL", want: want{says: []string{"end_session_endpoint"}}, ours: true}}},
-}, memberRegistrations, memberTokens)
+}, memberRegistrations, memberTokens, deviceMembers)
 
 var memberRegistrations = []example{
 	memberNot("registration/member-404", registering(answer{status: 404, body: "<html>not found</html>"}), refused("--client-id")),
@@ -341,4 +341,57 @@ func secretBy(name, secret string, a answer) example {
 	f.exchange, f.refresh = plain, plain
 	f.authenticate = func(_ *world, r *request, secret string) bool { return true }
 	return example{name: name, seen: kind, fake: f, steps: []step{{words: secretWords(secret), ours: true}}}
+}
+
+// deviceFake is a provider with the device grant: how answers to the nth poll, nil
+// grants a token in this form.
+func deviceFake(how func(n int) *answer, form func(string) answer) fake {
+	f := usual("device_authorization_endpoint", idp+"/device", "grant_types_supported", []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"})
+	f.docs[idp+"/device"] = doc{"device_code": "d", "user_code": "ABCD", "verification_url": idp + "/go", "verification_uri": idp + "/go", "interval": "1", "expires_in": "60"}
+	n := 0
+	f.exchange = func(w *world, r *request) *answer {
+		n++
+		if a := how(n); a != nil {
+			return a
+		}
+		return w.issue(form)
+	}
+	return f
+}
+
+// deviceCase is a login by device whose first poll is answered so.
+func deviceCase(name string, a answer) example {
+	f := deviceFake(func(n int) *answer {
+		if n == 1 {
+			return &a
+		}
+		return nil
+	}, func(access string) answer {
+		return answer{body: doc{"access_token": access, "token_type": "user", "scope": []string{"a"}}}
+	})
+	return example{name: "token/member-device-" + name, seen: kind, fake: f, steps: []step{
+		{verb: "login URL", words: "--device --timeout 15s", check: []check{came("token", 2)}, ours: true},
+		{ours: true},
+	}}
+}
+
+var deviceMembers = []example{
+	deviceCase("types", *oauthError(400, "authorization_pending", "")),
+	deviceCase("200", answer{body: doc{"error": "authorization_pending"}}), // GitHub's
+	deviceCase("ok-false", answer{body: doc{"ok": false, "error": "authorization_pending"}}),
+	deviceCase("428", *oauthError(428, "authorization_pending", "")), // Google's
+	deviceCase("401", *oauthError(401, "authorization_pending", "")),
+	deviceCase("403", *oauthError(403, "authorization_pending", "")), // Auth0's
+	deviceCase("nested", answer{status: 400, body: doc{"error": doc{"code": "authorization_pending", "message": "wait"}}}),
+	deviceCase("own-words", answer{status: 400, body: doc{"error_code": "authorization_pending"}}),
+	deviceCase("form", answer{typ: "application/x-www-form-urlencoded", body: "error=authorization_pending"}),
+	deviceCase("503", answer{status: 503, body: page}),
+	{name: "token/member-listed-document-by-variable", seen: kind, fake: listed(oidcAt, map[string]any{oidcAt: metadata(idp)}), steps: []step{
+		{env: []string{"MCP_LOGIN_ISSUER=" + idp}, check: []check{tabs(1)}, ours: true},
+		{before: (*world).endGrants, check: []check{tabs(2), came("register", 1)}, ours: true},
+	}},
+	{name: "attack/member-listed-document-of-another", seen: "a listed address of a document yields its own issuer", fake: listed(idp+"/t/.well-known/openid-configuration", map[string]any{idp + "/t/.well-known/openid-configuration": metadata(idp)}), steps: []step{
+		{want: refused("--accept-issuer "+idp, idp), check: []check{came("register", 0)}, ours: true},
+		{words: "--accept-issuer " + idp, ours: true},
+	}},
 }
