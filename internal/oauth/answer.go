@@ -51,7 +51,8 @@ func (o object) refusal() (e oauthError, coded bool) {
 		inner.first("error_description", "message", "msg", "errorSummary", "errorMessage", "error_message", "errmsg", "detail", "title"),
 	)
 	isStatus := inner.members["code"].Kind() == '0' && e.Code == string(inner.members["code"])
-	if isStatus || strings.Contains(e.Code, ":") { // or the type of a problem (RFC 9457, section 3.1.1)
+	isType := inner.first("error", "error_code", "errorCode", "code") == "" && strings.Contains(e.Code, ":")
+	if isStatus || isType { // or the type of a problem (RFC 9457, section 3.1.1)
 		e.Code = ""
 	}
 	return e, e.Code != ""
