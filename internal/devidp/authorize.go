@@ -28,6 +28,7 @@ type request struct {
 type interaction struct {
 	req     request
 	expires time.Time
+	opened  bool // its login page
 }
 
 func (i *interaction) ended(now time.Time) bool { return now.After(i.expires) }
@@ -67,8 +68,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	id := randomText(24)
 	p.mu.Lock()
 	makeRoom(p.interactions, maxPending)
-	p.interactions[id] = &interaction{req, time.Now().Add(interactionTTL)}
-	p.stats.Logins++
+	p.interactions[id] = &interaction{req: req, expires: time.Now().Add(interactionTTL)}
 	p.mu.Unlock()
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, pathSignIn+"?"+url.Values{"interaction": {id}}.Encode(), http.StatusSeeOther)

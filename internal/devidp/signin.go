@@ -29,6 +29,10 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && (known || username == "") {
 		delete(p.interactions, id) // one choice
 	}
+	if pending != nil && !pending.opened {
+		pending.opened = true
+		p.stats.Logins++
+	}
 	p.mu.Unlock()
 	switch {
 	case pending == nil || pending.ended(time.Now()):

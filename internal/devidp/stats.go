@@ -10,7 +10,8 @@ type Stats struct {
 	// Requests is all of them.
 	Requests int
 	// Authorizations is the requests to the authorization endpoint, Logins
-	// those of them that led to the login page.
+	// those of them whose login page was opened: a client may ask whether it is
+	// known, and look at no page.
 	Authorizations, Logins int
 	// AuthorizationsOf counts those requests by the ID of their client, where
 	// there is such a client. Clients beyond a bounded number are "other".
