@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -150,13 +151,16 @@ func (a tokenAnswer) told() (e oauthError, coded bool) {
 	return o.refusal()
 }
 
-// refreshWords are how a plain text names what it refuses.
-var refreshWords = regexp.MustCompile(`(?i)^[^<>]*\b(refresh[ _-]?token|invalid_grant)\b[^<>]*$`)
+// refreshWords are how a plain text names what it refuses. Nothing is compiled
+// before main.
+var refreshWords = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^[^<>]*\b(refresh[ _-]?token|invalid_grant)\b[^<>]*$`)
+})
 
 // plainRefusal is a short text, or JSON string, of a token endpoint that is about a
 // refresh token; "" for what may be of somebody on the way.
 func (a tokenAnswer) plainRefusal() string {
-	if len(a.body) > 512 || !refreshWords.Match(a.body) {
+	if len(a.body) > 512 || !refreshWords().Match(a.body) {
 		return ""
 	}
 	return foreign.Line(strings.Trim(strings.TrimSpace(string(a.body)), `"`))
