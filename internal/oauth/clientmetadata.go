@@ -194,10 +194,8 @@ func (o choice) isAddress(name string) error {
 
 // isList makes a list of one text, too.
 func (o choice) isList(name string) error {
-	var list []string
-	if o.members[name].Kind() == '"' {
-		list = []string{o.text(name)}
-	} else if err := json.Unmarshal(o.members[name], &list); err != nil || len(list) == 0 || slices.Contains(list, "") {
+	list := []string{o.text(name)}
+	if o.members[name].Kind() != '"' && json.Unmarshal(o.members[name], &list) != nil || len(list) == 0 || slices.Contains(list, "") {
 		return fmt.Errorf("%s is not a list of texts", name)
 	}
 	b, err := json.Marshal(list)

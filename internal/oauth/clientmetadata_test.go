@@ -133,7 +133,7 @@ func TestClientMetadataWith(t *testing.T) {
 // answer comes to: a loopback address, by code, without a key of somebody else.
 func FuzzClientMetadata(f *testing.F) {
 	for _, s := range []string{
-		`{"client_name":"N","client_name#de":"M","contacts":"a"}`, `{"redirect_uris":["http://localhost:1/x"],"scope":"a"}`, `{"redirect_uris":["http://[::1]/x","http://127.0.0.1/x"]}`,
+		`{"client_name":"N","client_name#de":"M","contacts":"a"}`, `{"contacts":""}`, `{"redirect_uris":["http://localhost:1/x"],"scope":"a"}`, `{"redirect_uris":["http://[::1]/x","http://127.0.0.1/x"]}`,
 		`{"redirect_uris":["http://127.0.0.1:1/x?y"]}`, `{"redirect_uris":["http://evil@127.0.0.1/"]}`, `{"REDIRECT_URIS":[""]}`, `{"grant_types":["implicit"],"response_types":["token"]}`,
 		`{"jwks":{}}`, `{"x":{"y":1e400}}`, `{"client_id":null}`, `{"token_endpoint_auth_method":"none"}`, `{"response_types":"code"}`, `[]`, `{"a":1,"a":2}`,
 	} {
