@@ -151,6 +151,9 @@ func (g *Guard) ForBrowser(ctx context.Context, name, address string) (string, e
 	if origin.SameOrigin(u, g.server) || g.vouched(u.Hostname()) {
 		return clean, nil
 	}
+	if strings.Contains(u.Hostname(), "%") { // browsers take no zones
+		return "", fmt.Errorf("%s: the host of %s has a zone", op, name)
+	}
 	for _, ip := range addresses(ctx, u.Hostname()) {
 		if err := g.judge(ctx, ip, "send a browser to"); err != nil {
 			return "", &Error{Op: op, Err: fmt.Errorf("%s: %w", name, err), Hint: err.hint}

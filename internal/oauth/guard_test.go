@@ -207,7 +207,7 @@ func TestW1AddressesAreEncoded(t *testing.T) {
 // Whatever is let through is https or on this machine, and made of the characters
 // of an address.
 func FuzzForBrowser(f *testing.F) {
-	for _, address := range append(hidden, "https://1.1.1.1/a?b=c", "https://[2606:4700::1111]:8443/") {
+	for _, address := range append(hidden, "https://1.1.1.1/a?b=c", "https://[2606:4700::1111]:8443/", "https://[8::%25\x80]") {
 		f.Add(address)
 	}
 	g := guardOf("93.184.216.34")
