@@ -34,8 +34,8 @@ type Discovery struct {
 }
 
 // discover finds the authorization server of an MCP server: from the address
-// in the challenge, else from the well-known ones (C3, C4), else as servers of
-// 2025-03-26 have it (C10). known is the issuer of an earlier login and is
+// in the challenge, else from the well-known ones (RFC 9728, sections 3.1 and 5.1),
+// else as servers of 2025-03-26 have it. known is the issuer of an earlier login and is
 // preferred while the resource still names it. cached is metadata that need not
 // be read again if it is the chosen issuer's. choice is what the person has said
 // about the issuer, and chosen the resource that the person has chosen, "" for none.
@@ -191,7 +191,8 @@ func resourceWellKnown(server *url.URL) []string {
 	return []string{root.String() + path, root.String()}
 }
 
-// checkFor validates metadata against the endpoint it was found for (C6, C7):
+// checkFor validates metadata against the endpoint it was found for (RFC 9728,
+// section 3.3):
 // its resource is the endpoint, or a prefix of it on the same origin that ends
 // at a path segment. Anything else would fetch a token for someone else.
 func (m ResourceMetadata) checkFor(server *url.URL) error {
@@ -221,8 +222,9 @@ func segmentPrefix(prefix, path string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// serverMetadata reads and checks the metadata of one issuer (C11 to C18), or the
-// document at the address that a person, or the server in its list, has named.
+// serverMetadata reads and checks the metadata of one issuer (RFC 8414, section 3;
+// OpenID Connect Discovery 1.0, section 4), or the document at the address that a
+// person, or the server in its list, has named.
 func serverMetadata(ctx context.Context, client *http.Client, issuer string, choice IssuerChoice) (ServerMetadata, error) {
 	op := "read metadata of the authorization server " + foreign.ShortAddress(issuer)
 	u, err := checkEndpoint("issuer", issuer)
@@ -281,7 +283,8 @@ func readServer(ctx context.Context, client *http.Client, address, issuer string
 	return m, m.check()
 }
 
-// issuerWellKnown lists where the metadata of an issuer can be (C13, C14):
+// issuerWellKnown lists where the metadata of an issuer can be (MCP 2025-11-25,
+// Authorization, Authorization Server Metadata Discovery):
 // RFC 8414 and OpenID Connect, the path inserted, then appended as OpenID
 // Connect has it. One trailing slash is dropped for the address only. The root
 // documents of an issuer with a path are never asked: they are another one's.
@@ -299,7 +302,7 @@ func issuerWellKnown(issuer *url.URL) []string {
 }
 
 // legacyServerMetadata is for servers of 2025-03-26, which know no
-// protected-resource metadata (C10): the origin of the MCP server is the
+// protected-resource metadata (Authorization, Server Metadata Discovery): the origin of the MCP server is the
 // issuer, and where it publishes nothing the endpoints have fixed names.
 func legacyServerMetadata(ctx context.Context, client *http.Client, origin string, choice IssuerChoice) (ServerMetadata, error) {
 	const op = "find the authorization server"

@@ -28,7 +28,7 @@ var signs = []string{
 }
 
 // forgotten asks the authorization endpoint, as the browser will, whether it still
-// knows a registration of an earlier login (C29). What it answers before a person
+// knows a registration of an earlier login. What it answers before a person
 // has done anything is looked at, and nothing behind it.
 func (c *Client) forgotten(ctx context.Context, meta ServerMetadata, cred Credential) bool {
 	address, err := c.authorizationURL(meta, cred, oauth2.GenerateVerifier(), newState())

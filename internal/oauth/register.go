@@ -187,9 +187,9 @@ func pinHint(add, issuer string) string {
 }
 
 // usableAt reports whether a stored dynamic registration can be used again:
-// never at another issuer (C40), not with an ended secret (C29), and only with
-// the redirect URI it was made for, port included, because many servers compare
-// the whole string (C26).
+// never at another issuer, not with an ended secret (RFC 7591, section 3.2.1), and
+// only with the redirect URI it was made for, port included, because many servers
+// compare the whole string.
 func (r Registration) usableAt(issuer provider, redirectURI string, now time.Time) bool {
 	fits := r.RedirectURI == redirectURI
 	if redirectURI == "" {
@@ -205,8 +205,8 @@ const deviceRedirectURI = "http://127.0.0.1/callback"
 
 // registrationRequest is the client metadata sent (RFC 7591, section 2): what the
 // person chose, and else what suits. application_type native is what MCP demands of
-// loopback clients (C23), and refresh_token among the grants what it recommends
-// (C25). The redirect URI is where we listen, whatever was chosen.
+// loopback clients, and refresh_token among the grants what it recommends (MCP
+// 2026-07-28, Authorization, Dynamic Client Registration). The redirect URI is where we listen, whatever was chosen.
 func (c *Client) registrationRequest(meta ServerMetadata, redirectURI string, chosen ClientMetadata) ([]byte, error) {
 	o := chosen.object()
 	redirects := []string{cmp.Or(redirectURI, deviceRedirectURI)}

@@ -19,10 +19,11 @@ type session struct {
 	again   bool   // the message at hand was refused once for the lost session
 }
 
-// errSessionLost is the 404 for a message of a session (G3).
+// errSessionLost is the 404 for a message of a session (MCP 2025-11-25, Transports,
+// Session Management).
 var errSessionLost = errors.New("the server no longer knows the session")
 
-// beginning keeps what another session has to begin with (G3): the client's own
+// beginning keeps what another session has to begin with: the client's own
 // initialize, and what it has set up since.
 type beginning struct {
 	initialize, initialized jsonrpc.Message

@@ -31,8 +31,8 @@ func newStreamable(u *Upstream) *streamable {
 }
 
 // send posts m. A session that the server has forgotten is replaced once, and
-// m sent again (G3): the server did not take it. Where the server does not say so
-// with 404, it has to be proven first.
+// m sent again: the server did not take it (MCP 2025-11-25, Transports, Session
+// Management). Where the server does not say so with 404, it has to be proven first.
 func (s *streamable) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if Modern(m) {
 		return s.modern(ctx, m, sink)
