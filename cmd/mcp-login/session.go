@@ -153,12 +153,16 @@ const adoptTimeout = 5 * time.Second
 func (a *app) keptUnder(st *store.Store, key oauth.Key, exact bool) (oauth.Key, store.Entry) {
 	ctx, cancel := context.WithTimeout(context.Background(), adoptTimeout)
 	defer cancel()
-	entries, _ := st.List(ctx) // whoever reads the login says what is wrong
+	entries, _ := st.Known(ctx) // whoever reads the login says what is wrong
 	if a.order != nil {
 		key.Issuer, exact = a.order.KeyIssuer, true
 	}
+	own := func(e store.Entry) bool { return e.ID == key.ID() }
 	if exact {
-		entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return e.ID != key.ID() })
+		entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return !own(e) })
+	}
+	if !slices.ContainsFunc(entries, own) && st.KeptIn(key) != "" { // the index is behind
+		return key, store.Entry{Key: key}
 	}
 	return adopted(entries, key)
 }

@@ -190,6 +190,24 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	return ordered(list), nil
 }
 
+// Known returns the logins as the index has them, in no order: no login is read and
+// the keyring is not asked, so that a start can look at it. Only without an index it
+// is List.
+func (s *Store) Known(ctx context.Context) ([]Entry, error) {
+	if s.memory != nil {
+		return s.memory.list(), nil
+	}
+	x := s.readIndex(ctx)
+	if len(x.entries) == 0 {
+		return s.List(ctx)
+	}
+	list := make([]Entry, 0, len(x.entries))
+	for _, e := range x.entries {
+		list = append(list, e.Entry)
+	}
+	return list, nil
+}
+
 func ordered(list []Entry) []Entry {
 	slices.SortFunc(list, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(a.Key.Server, b.Key.Server), cmp.Compare(a.Key.Profile, b.Key.Profile), cmp.Compare(a.ID, b.ID))
