@@ -68,6 +68,20 @@ func guardedLosing(a answer) fake {
 
 var gone400 = *rpcError(400, -32000, "Bad Request: No valid session ID provided")
 
+// losingAt is a server that loses its sessions just before the first message of a
+// method.
+func losingAt(method string) fake {
+	f := losing(gone400)
+	inner := f.before
+	f.before = func(w *world, c *call) *answer {
+		if c.method == method && c.n == 0 {
+			w.forgetSessions()
+		}
+		return inner(w, c)
+	}
+	return f
+}
+
 var furtherLost = []example{
 	lost("relay/session-400-german", kind, answer{status: 400, typ: "text/plain; charset=utf-8", body: "Ungültige Sitzung"}, ""),
 	lost("relay/session-400-gzip", kind, answer{status: 400, typ: "application/json", body: compressed(`{"error":"invalid session"}`), header: map[string]string{"Content-Encoding": "gzip"}}, ""),
@@ -80,28 +94,8 @@ var furtherLost = []example{
 	{name: "relay/session-400-again-and-again", seen: kind, fake: losingOnce(gone400, 1, 3, 5), steps: []step{{calls: 4, check: []check{ranAll(4)}}}},
 	{name: "relay/session-400-twice-for-one", seen: kind, fake: losingOnce(gone400, 0, 1), steps: []step{{want: want{code: -32000}, check: []check{ran("1", 0)}}}},
 	{name: "relay/session-404-twice-for-one", seen: kind, fake: losingOnce(*rpcError(404, -32001, "Session not found"), 0, 1), steps: []step{{want: want{code: -32001}, check: []check{ran("1", 0)}}}},
-	{name: "relay/session-400-initialized", seen: kind, fake: func() fake {
-		f := losing(gone400)
-		inner := f.before
-		f.before = func(w *world, c *call) *answer {
-			if c.method == "notifications/initialized" && c.n == 0 {
-				w.forgetSessions()
-			}
-			return inner(w, c)
-		}
-		return f
-	}(), steps: []step{{check: []check{ran("1", 1)}}}},
-	{name: "relay/session-400-list", seen: kind, fake: func() fake {
-		f := losing(gone400)
-		inner := f.before
-		f.before = func(w *world, c *call) *answer {
-			if c.method == "tools/list" && c.n == 0 {
-				w.forgetSessions()
-			}
-			return inner(w, c)
-		}
-		return f
-	}(), steps: []step{{check: []check{ran("1", 1)}}}},
+	{name: "relay/session-400-initialized", seen: kind, fake: losingAt("notifications/initialized"), steps: []step{{check: []check{ran("1", 1)}}}},
+	{name: "relay/session-400-list", seen: kind, fake: losingAt("tools/list"), steps: []step{{check: []check{ran("1", 1)}}}},
 	{name: "relay/session-400-bearer", seen: kind, fake: guardedLosing(gone400), steps: []step{{calls: 2, between: (*world).forgetSessions, check: []check{tabs(1), ran("1", 1), ran("2", 1)}}}},
 	{name: "relay/session-404-bearer-ended", seen: kind, fake: guardedLosing(*rpcError(404, -32001, "Session not found")), steps: []step{{calls: 2, between: func(w *world) { w.forgetSessions(); w.endTokens() }, check: []check{tabs(1), ran("1", 1), ran("2", 1), came("token", 2)}}}},
 	{name: "relay/session-400-bearer-ended", seen: kind, fake: guardedLosing(gone400), steps: []step{{calls: 2, between: func(w *world) { w.forgetSessions(); w.endTokens() }, check: []check{tabs(1), ran("1", 1), ran("2", 1), came("token", 2)}}}},

@@ -181,27 +181,9 @@ var memberRegistrations = []example{
 	}()),
 	member("registration/member-secret-false", gives(doc{"client_secret": false}, nil)),
 	member("registration/member-secret-odd", gives(doc{"client_secret": "a+b/c=", "token_endpoint_auth_method": "client_secret_basic"}, func(_ *world, r *request, secret string) bool { _, p, _ := r.BasicAuth(); return p == secret })),
-	member("registration/member-secret-number", func() fake {
-		f := usual()
-		f.register = func(w *world, _ *request) *answer {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.known["n"] = "4711"
-			return &answer{status: 201, body: doc{"client_id": "n", "client_secret": 4711, "token_endpoint_auth_method": "client_secret_post"}}
-		}
-		return f
-	}()),
+	member("registration/member-secret-number", registersN("4711", answer{status: 201, body: doc{"client_id": "n", "client_secret": 4711, "token_endpoint_auth_method": "client_secret_post"}})),
 	member("registration/member-expiry-ms", gives(doc{"client_secret": "s3cret", "client_secret_expires_at": 1893456000000}, nil)),
-	member("registration/member-html-type", func() fake {
-		f := usual()
-		f.register = func(w *world, _ *request) *answer {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.known["n"] = ""
-			return &answer{status: 201, typ: "text/html", body: doc{"client_id": "n", "client_name": rawNull}}
-		}
-		return f
-	}()),
+	member("registration/member-html-type", registersN("", answer{status: 201, typ: "text/html", body: doc{"client_id": "n", "client_name": rawNull}})),
 	{name: "registration/member-https-redirect-login", seen: https, fake: func() fake {
 		f := usual()
 		f.routes = map[string]string{"https://app.example.com/callback": "page"}
@@ -394,4 +376,16 @@ var deviceMembers = []example{
 		{want: refused("--accept-issuer "+idp, idp), check: []check{came("register", 0)}, ours: true},
 		{words: "--accept-issuer " + idp, ours: true},
 	}},
+}
+
+// registersN is a provider that registers everybody as the client n, with a secret.
+func registersN(secret string, a answer) fake {
+	f := usual()
+	f.register = func(w *world, _ *request) *answer {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.known["n"] = secret
+		return &a
+	}
+	return f
 }

@@ -173,34 +173,10 @@ var registrationCases = []example{
 	},
 	{
 		name: "registration/purged-back-to-us", seen: "also in the redirect", steps: renewed,
-		fake: func() fake {
-			f := purging(answer{})
-			f.authorize = func(w *world, r *request) *answer {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				if _, known := w.known[r.query.Get("client_id")]; known {
-					return nil
-				}
-				a := redirectBack(r, "error", "unauthorized_client", "error_description", "AADSTS700016: Application was not found")
-				return &a
-			}
-			return f
-		}(),
+		fake: sendingBack("error", "unauthorized_client", "error_description", "AADSTS700016: Application was not found"),
 	},
 	{
-		name: "registration/purged-at-token-endpoint", seen: "also at the token endpoint, in the same login", fake: func() fake {
-			f := purging(answer{})
-			f.authorize = func(w *world, r *request) *answer {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				if _, known := w.known[r.query.Get("client_id")]; known {
-					return nil
-				}
-				a := redirectBack(r, "code", "code-of-nobody")
-				return &a
-			}
-			return f
-		}(),
+		name: "registration/purged-at-token-endpoint", seen: "also at the token endpoint, in the same login", fake: sendingBack("code", "code-of-nobody"),
 		steps: []step{{}, {verb: "login URL", before: (*world).forgetClients, check: []check{came("register", 2), tabs(3)}, ours: true}, {check: []check{came("register", 2), tabs(3)}, ours: true}},
 	},
 	{
@@ -339,6 +315,22 @@ func answering(status int) fake {
 	return f
 }
 
+// sendingBack is a provider that forgets its clients, and sends the browser of one back
+// with parameters of its own.
+func sendingBack(params ...string) fake {
+	f := purging(answer{})
+	f.authorize = func(w *world, r *request) *answer {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if _, known := w.known[r.query.Get("client_id")]; known {
+			return nil
+		}
+		a := redirectBack(r, params...)
+		return &a
+	}
+	return f
+}
+
 // grants is a provider whose token answers have other members.
 func grants(members doc) fake {
 	f := usual()
@@ -447,16 +439,7 @@ var tokenCases = slices.Concat([]example{
 		return f
 	}(), "", refused("--scope", "invalid_scope", "admin is not allowed"), tabs(1)),
 	{
-		name: "token/prompt-left-out", seen: "gateways before Entra: claude-code#94804, opencode#50519", fake: func() fake {
-			f := usual("scopes_supported", []string{"openid", "offline_access"})
-			f.authorize = func(_ *world, r *request) *answer {
-				if r.query.Has("prompt") {
-					return &loginPage
-				}
-				return nil
-			}
-			return f
-		}(),
+		name: "token/prompt-left-out", seen: "gateways before Entra: claude-code#94804, opencode#50519", fake: approving(),
 		steps: []step{{words: "--auth-param prompt=", check: []check{sent("authorize", "prompt", ""), tabs(1)}, ours: true}},
 	},
 	it("token/prompt-with-offline-access", "OpenID Connect Core section 11; Logto", usual("scopes_supported", []string{"openid", "offline_access"}), "", lastSent("authorize", "prompt", "consent")),
