@@ -31,7 +31,8 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 
 // login asks the person; the caller holds LockLogin. Where the provider has
 // forgotten the registration of an earlier login, one new registration is tried
-// (RFC 6749, section 5.2, invalid_client). How a login failed is kept for the processes that wait for it.
+// (RFC 6749, section 5.2, invalid_client). How a login failed is kept for the
+// processes that wait for it.
 func (c *Client) login(ctx context.Context, previous Credential, w want) (Credential, error) {
 	outside := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, ErrLoginTimeout)

@@ -199,8 +199,22 @@ func TestListsOnlyTheNewer(t *testing.T) {
 		}
 		c.end()
 	}
+	// What the server says before it answers is not lost.
+	const log = `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"hello"}}`
+	r = &remote{both: true, probe: discovers(`{}`, Version), on: func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		first, _ := jsonrpc.Parse([]byte(log))
+		sink.Message(first)
+		return initializes(ctx, m, sink)
+	}}
+	c := newClient(t, r, &thisRun{})
+	if got := c.ask(oldInitialize); len(got) != 2 || got[0] != log {
+		t.Errorf("%q", got)
+	}
+	c.end()
 	for name, on := range map[string]func(context.Context, jsonrpc.Message, jsonrpc.Sink) error{
 		"error": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			first, _ := jsonrpc.Parse([]byte(log))
+			sink.Message(first)
 			sink.Message(failure(m, -32000, ""))
 			return nil
 		},

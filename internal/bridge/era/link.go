@@ -269,15 +269,18 @@ const offerTimeout = 10 * time.Second
 
 // offer sends the initialize m to a server that lists only revisions without sessions.
 // Servers of both kinds made with version 2 of the TypeScript SDK do so: what begins
-// with initialize is not listed there. taken says that a session was opened and the
-// answer delivered; any other answer is nobody's.
+// with initialize is not listed there. taken says that a session was opened, and the
+// answer delivered behind what the server has said before it; any other answer is
+// nobody's.
 func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (taken bool) {
 	ctx, stop := context.WithTimeout(ctx, offerTimeout)
 	defer stop()
 	var opened jsonrpc.Message
-	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, m) {
-			opened = reply
+	var said []jsonrpc.Message
+	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+		said = append(said, one)
+		if answers(one, m) {
+			opened = one
 		}
 	}))
 	version, _ := jsonrpc.Text(jsonrpc.Member(opened.Result, "protocolVersion"))
@@ -286,7 +289,9 @@ func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 	}
 	l.keep(Both)
 	l.settle(relay{l})
-	sink.Message(opened)
+	for _, one := range said {
+		sink.Message(one)
+	}
 	return true
 }
 
