@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"mcp-login/internal/oauth"
@@ -44,5 +46,39 @@ func TestAdoptedAccount(t *testing.T) {
 		if key.Issuer != tc.want || kept.Key.ID() != key.ID() {
 			t.Errorf("%s: the account with %q, kept %+v", name, key.Issuer, kept)
 		}
+	}
+}
+
+// A login that the index does not know yet is not taken for another account.
+func TestAccountBehindTheIndex(t *testing.T) {
+	dir := t.TempDir()
+	st, err := store.Open(store.Options{Dir: dir, Kind: store.KindFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := oauth.Key{Server: "https://mcp.example/mcp"}
+	named := plain
+	named.Issuer = "https://idp.example"
+	save := func(key oauth.Key) {
+		t.Helper()
+		if err := st.Save(t.Context(), key, oauth.Credential{Issuer: "https://idp.example", AccessToken: oauth.NewSecret("t"), TokenType: "Bearer"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(named)
+	index := filepath.Join(dir, "index.json")
+	before, err := os.ReadFile(index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, _ := (&app{}).keptUnder(st, plain, false); key.Issuer == "" {
+		t.Error("the one account is not found, the test shows nothing")
+	}
+	save(plain)
+	if err := os.WriteFile(index, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if key, _ := (&app{}).keptUnder(st, plain, false); key.Issuer != "" {
+		t.Errorf("the account of %s", key.Issuer)
 	}
 }

@@ -178,6 +178,22 @@ func TestRefresherKilledStrict(t *testing.T) {
 	t.Logf("MEASURED %d rounds of %d processes, %d refreshers killed, %d of them cost a login", all, processes, kills, tabs)
 }
 
+// It is killed before it has shown anything: those who wait do not take that for a
+// logout.
+func TestLoginKilledAtOnce(t *testing.T) {
+	for round := range rounds(t, 2) {
+		l := newSlowLab(t, store.KindFile, -1)
+		killed, err := l.stormOn(processes, ".login", 1)
+		if err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		l.intact()
+		if s := l.idp.Stats(); s.Logins > 2 || killed == 0 {
+			t.Fatalf("round %d: %d tabs, killed %v", round, s.Logins, killed != 0)
+		}
+	}
+}
+
 // With an empty store the process that asks the person is killed at a random
 // moment. The others are answered by what it kept before, or by one more tab,
 // which serves all of them.
