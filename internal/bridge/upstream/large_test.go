@@ -172,6 +172,7 @@ func TestLargeAnswers(t *testing.T) {
 		"event without its end": {kind: typeSSE, head: "data: ", early: true},
 		"resumable without end": {kind: typeSSE, head: "id: 1\ndata: "},
 		"event cut, clean end":  {kind: typeSSE, head: "data: ", short: 1, early: true, fails: true},
+		"whole event, cut line": {kind: typeSSE, head: "data: ", cut: len("data: ") + len(answer), early: true, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := connect(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
