@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -206,7 +207,7 @@ func TestServerEverything(t *testing.T) {
 	for transport, path := range map[string]string{"streamableHttp": "/mcp", "sse": "/sse"} {
 		node := real.NodeModules(t)
 		dir := node.Package(t, "@modelcontextprotocol/server-everything")
-		port := freePort(t)
+		port := strconv.Itoa(binary.FreePort(t))
 		cmd := exec.Command(node.Path, filepath.Join(dir, "dist", "index.js"), transport)
 		cmd.Env = append(os.Environ(), "PORT="+port)
 		said, err := cmd.StderrPipe()

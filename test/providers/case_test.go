@@ -3,13 +3,11 @@ package providers
 import (
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,24 +182,6 @@ type home struct {
 	port int // for redirects, where one must be named
 }
 
-// ports is the last one given out; they are below those that the system gives.
-var ports atomic.Int32
-
-// freePort returns one that nobody uses, another one for each home: the port that
-// a program derives from the server's address is the same in many cases.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 2000 {
-		port := 22000 + int(ports.Add(1)+int32(os.Getpid()))%9000
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
-}
-
 func newHome(t *testing.T, w *world, files map[string]string) *home {
 	t.Helper()
 	self, err := os.Executable()
@@ -214,7 +194,7 @@ func newHome(t *testing.T, w *world, files map[string]string) *home {
 			t.Fatal(err)
 		}
 	}
-	h, opener := &home{t: t, dir: dir, w: w, port: freePort(t)}, openerDir(t, self, ca)
+	h, opener := &home{t: t, dir: dir, w: w, port: binary.FreePort(t)}, openerDir(t, self, ca)
 	h.env = []string{
 		"HOME=" + dir, "MCP_LOGIN_DIR=" + filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_CA_FILE=" + ca, "NODE_EXTRA_CA_CERTS=" + ca,
 		"MCP_LOGIN_BROWSER=" + self + " approve " + ca, "PATH=" + opener + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(opener, "xdg-open"),
