@@ -1,13 +1,14 @@
 package secrets
 
 import (
-	"mcp-login/test/binary"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"mcp-login/test/binary"
 )
 
 // No secret is in the environment of the browser, of its helpers, or of the
