@@ -130,7 +130,7 @@ func tableAddress(s string) (netip.AddrPort, bool) {
 	}
 	ip, ok := netip.AddrFromSlice(raw)
 	n, err := strconv.ParseUint(port, 16, 16)
-	if err != nil || !ok {
+	if err != nil || !ok || len(port) != 4 {
 		return netip.AddrPort{}, false
 	}
 	return netip.AddrPortFrom(ip.Unmap(), uint16(n)), true
