@@ -11,8 +11,10 @@ import (
 var ports atomic.Int32 // how many were given out
 
 // FreePort returns a port of 127.0.0.1 that nobody uses, another one at each call,
-// for a program that must be told one before it listens. It is below those that the
-// system gives to connections and listeners, so that none of them takes it meanwhile.
+// for a program that must be told one before it listens, or would derive one from an
+// address: mcp-remote, and its words here. It is below those that the system gives to
+// connections and listeners, so that none of them takes it meanwhile. A connection that
+// a client has closed keeps its own from listeners for a minute.
 func FreePort(t *testing.T) int {
 	t.Helper()
 	for range 2000 {

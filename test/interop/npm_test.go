@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func TestInspectorDirect(t *testing.T) {
 	}
 }
 
-// npm mcp-remote signs in at whoami-server --dev with nothing but its URL, over
+// npm mcp-remote signs in at whoami-server --dev with nothing but its URL and a port, over
 // both transports: the issuer's metadata relayed there for clients of 2025-03-26
 // does not confuse a newer client. Confused, it would register at the server or
 // ask for a token without a resource, whose answer has no audience.
@@ -64,7 +65,7 @@ func TestMCPRemoteIsNotConfused(t *testing.T) {
 		t.Run(endpoint, func(t *testing.T) {
 			// It opens the address with xdg-open, which is this test binary here.
 			env := append(append(bridgeEnv(t), openerEnv(t)...), "MCP_REMOTE_CONFIG_DIR="+t.TempDir())
-			s := open(t, env, node.Path, filepath.Join(dir, "dist", "proxy.js"), base+"/"+endpoint)
+			s := open(t, env, node.Path, filepath.Join(dir, "dist", "proxy.js"), base+"/"+endpoint, strconv.Itoa(binary.FreePort(t)))
 			claims := s.whoami()
 			if claims["email"] != "alice@example.test" || claims["iss"] != issuer || claims["aud"] != base+"/"+endpoint {
 				t.Errorf("claims %v", claims)
