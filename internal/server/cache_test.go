@@ -310,7 +310,10 @@ func TestStampedeIsOneUpstreamCall(t *testing.T) {
 			time.Sleep(time.Second) // so that all are there before the answer
 			answer(200, logtoClaims)(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
+		s := newServer(t, i, func(c *Config) {
+			c.HTTP = client
+			c.MaxCalls = 1000 // of one user; how many are at work at once is the scheduler's choice
+		})
 		defer func() { _ = s.Close(context.Background()) }()
 		checks := counted(s)
 		for _, token := range []string{"opaque", i.token(t, tokenParts{})} {
