@@ -37,7 +37,8 @@ func newConfig(a *app) *cobra.Command {
 			"  $ mcp-login config --list\n" +
 			"  $ mcp-login config --from-mcp-remote --write\n" +
 			"  $ mcp-login config cursor https://example.com/mcp --name example -- --header 'X-Key: ${KEY}'",
-		Args: cobra.ArbitraryArgs, // judged by the form of the command, in config
+		Args:              cobra.ArbitraryArgs, // judged by the form of the command, in config
+		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var extra []string
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
@@ -136,22 +137,23 @@ func (a *app) system() clients.System {
 	return clients.System{OS: runtime.GOOS, Home: filepath.ToSlash(home), Getenv: a.getenv}
 }
 
-// configFile is the file of a client: the one asked for, the first that exists,
-// or the first of those it may have.
-func (a *app) configFile(o configOptions, c clients.Client) (string, error) {
+// configFiles are the files of a client that a server goes into: the one asked for,
+// or one for each of its programs that is here.
+func (a *app) configFiles(o configOptions, c clients.Client) ([]string, error) {
 	if o.file != "" {
-		return o.file, nil
+		return []string{o.file}, nil
 	}
-	places := c.Locations(a.system())
+	places := c.Written(a.system(), placeExists)
 	if len(places) == 0 {
-		return "", hint{fmt.Errorf("where %s keeps its configuration is not known without a home folder", c.Title), "add --file"}
+		return nil, hint{fmt.Errorf("where %s keeps its configuration is not known without a home folder", c.Title), "add --file"}
 	}
-	for _, path := range places {
-		if _, err := os.Lstat(path); err == nil {
-			return path, nil
-		}
-	}
-	return places[0], nil
+	return places, nil
+}
+
+// placeExists reports whether there is a file, folder or link.
+func placeExists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // configReport is what config CLIENT URL and --remove print with --json.
@@ -166,6 +168,22 @@ type configReport struct {
 	Changed bool   `json:"changed"`
 	Written bool   `json:"written"`
 	Backup  string `json:"backup,omitzero"`
+	// Also are the files of further programs of the client.
+	Also []fileReport `json:"also,omitzero"`
+}
+
+// fileReport is what became of one file.
+type fileReport struct {
+	File    string `json:"file"`
+	Changed bool   `json:"changed"`
+	Written bool   `json:"written"`
+	Backup  string `json:"backup,omitzero"`
+}
+
+// fileChange is what is to become of one file.
+type fileChange struct {
+	fileReport
+	old, data []byte
 }
 
 func (a *app) configAdd(o configOptions, c clients.Client, raw string, extra []string) error {
@@ -173,68 +191,117 @@ func (a *app) configAdd(o configOptions, c clients.Client, raw string, extra []s
 	if err != nil {
 		return err
 	}
-	path, err := a.configFile(o, c)
+	paths, err := a.configFiles(o, c)
 	if err != nil {
 		return err
 	}
-	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, File: path, Name: s.Name, Command: s.Command}
+	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, Name: s.Name, Command: s.Command}
 	if !o.write {
 		entry, err := c.Snippet(s)
 		if err != nil {
 			return usageError{err}
 		}
-		r.Entry, r.Changed = string(entry), true
+		r.Entry, r.Changed, r.File = string(entry), true, paths[0]
+		for _, path := range paths[1:] {
+			r.Also = append(r.Also, fileReport{File: path, Changed: true})
+		}
 		if o.asJSON {
 			return a.term.JSON(r)
 		}
 		a.term.Result(string(entry))
-		a.term.Note("put this into %s, or run again with --write", path)
+		a.term.Note("put this into %s, or run again with --write", strings.Join(paths, " and "))
 		return nil
 	}
-	return a.configWrite(o, c, r, "put %s into", func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
-}
-
-func (a *app) configRemove(o configOptions, c clients.Client) error {
-	path, err := a.configFile(o, c)
+	files, err := changeFiles(c, paths, func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
 	if err != nil {
 		return err
 	}
-	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, File: path, Name: o.remove}
-	return a.configWrite(o, c, r, "removed %s from", func(old []byte) ([]byte, error) { return c.Remove(old, o.remove) })
+	return a.configWrite(o, c, r, "put %s into", files)
 }
 
-// configWrite changes one file, or says what it would do. What is done is said
-// with the name of the entry and its file.
-func (a *app) configWrite(o configOptions, c clients.Client, r configReport, done string, change func([]byte) ([]byte, error)) error {
-	old, err := clients.Read(r.File)
-	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	data, err := change(old)
-	if err != nil {
-		return configError(r.File, c, err)
-	}
-	r.Changed = string(data) != string(old)
-	if r.Changed && o.write {
-		if r.Backup, err = clients.Write(r.File, old, data, time.Now()); err != nil {
-			return fmt.Errorf("write the configuration: %w", err)
+// configRemove takes an entry out of all files of a client that have it.
+func (a *app) configRemove(o configOptions, c clients.Client) error {
+	paths := a.clientFiles(o, c)
+	if len(paths) == 0 {
+		var err error
+		if paths, err = a.configFiles(o, c); err != nil {
+			return err
 		}
-		r.Written = true
+	}
+	found := false
+	files, err := changeFiles(c, paths, func(old []byte) ([]byte, error) {
+		data, err := c.Remove(old, o.remove)
+		if errors.Is(err, clients.ErrNotFound) {
+			return old, nil
+		}
+		found = true
+		return data, err
+	})
+	if err == nil && !found {
+		err = configError(paths[0], c, fmt.Errorf("%w: %q", clients.ErrNotFound, o.remove))
+	}
+	if err != nil {
+		return err
+	}
+	files = slices.DeleteFunc(files, func(f fileChange) bool { return !f.Changed })
+	return a.configWrite(o, c, configReport{SchemaVersion: schemaVersion, Client: c.ID, Name: o.remove}, "removed %s from", files)
+}
+
+// changeFiles says what a change makes of a client's files. Nothing is written: one
+// file that cannot be changed keeps the others from it.
+func changeFiles(c clients.Client, paths []string, change func([]byte) ([]byte, error)) (files []fileChange, err error) {
+	for _, path := range paths {
+		old, err := clients.Read(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the configuration: %w", err)
+		}
+		data, err := change(old)
+		if err != nil {
+			return nil, configError(path, c, err)
+		}
+		files = append(files, fileChange{fileReport{File: path, Changed: string(data) != string(old)}, old, data})
+	}
+	return files, nil
+}
+
+// configWrite writes the files, or says what it would do. What is done is said with
+// the name of the entry and its file.
+func (a *app) configWrite(o configOptions, c clients.Client, r configReport, done string, files []fileChange) error {
+	for i := range files {
+		f := &files[i]
+		if f.Changed && o.write {
+			var err error
+			if f.Backup, err = clients.Write(f.File, f.old, f.data, time.Now()); err != nil {
+				return fmt.Errorf("write the configuration: %w", err)
+			}
+			f.Written = true
+		}
 	}
 	if o.asJSON {
+		first := files[0]
+		r.File, r.Changed, r.Written, r.Backup = first.File, first.Changed, first.Written, first.Backup
+		for _, f := range files[1:] {
+			r.Also = append(r.Also, f.fileReport)
+		}
 		return a.term.JSON(r)
 	}
-	switch {
-	case !r.Changed:
-		a.term.Print("%s has %s already", r.File, r.Name)
-	case !o.write:
-		a.term.Print("%s would lose %s", r.File, r.Name)
-		a.term.Note("run again with --write to do it")
-	default:
-		a.term.Print("%s %s", fmt.Sprintf(done, r.Name), r.File)
-		if r.Backup != "" {
-			a.term.Note("the old file is %s", r.Backup)
+	written := false
+	for _, f := range files {
+		written = written || f.Written
+		switch {
+		case !f.Changed:
+			a.term.Print("%s has %s already", f.File, r.Name)
+		case !o.write:
+			a.term.Print("%s would lose %s", f.File, r.Name)
+			a.term.Note("run again with --write to do it")
+		default:
+			a.term.Print("%s %s", fmt.Sprintf(done, r.Name), f.File)
+			if f.Backup != "" {
+				a.term.Note("the old file is %s", f.Backup)
+			}
 		}
+	}
+	if written {
 		a.term.Note("%s: %s", c.Title, c.Reload)
 	}
 	return nil
@@ -270,7 +337,7 @@ func (a *app) configEntry(o configOptions, c clients.Client, raw string, extra [
 	if rest := root.Flags().Args(); len(rest) > 0 {
 		return clients.Server{}, usageError{hint{fmt.Errorf("%q behind -- is no flag", rest[0]), "only flags of mcp-login go there"}}
 	}
-	s := clients.Server{Name: o.name, Command: o.command, Args: append([]string{raw}, extra...)}
+	s := c.Entry(o.name, o.command, raw, extra)
 	if s.Name == "" {
 		s.Name = serverName(server)
 	}

@@ -70,7 +70,8 @@ func TestConfigSchemas(t *testing.T) {
 		v    any
 		want string
 	}{
-		{configReport{}, "schema_version client file name command entry changed written backup"},
+		{configReport{}, "schema_version client file name command entry changed written backup also"},
+		{fileReport{}, "file changed written backup"},
 		{clientRow{}, "client title file exists servers problem"},
 		{serverRow{}, "name kind address project"},
 		{migration{}, "client file entries written backup problem"},
@@ -79,8 +80,9 @@ func TestConfigSchemas(t *testing.T) {
 		var names []string
 		typ := reflect.TypeOf(tc.v)
 		for i := range typ.NumField() {
-			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-			names = append(names, name)
+			if name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ","); name != "" {
+				names = append(names, name)
+			}
 		}
 		if got := strings.Join(names, " "); got != tc.want {
 			t.Errorf("%s: %s", typ.Name(), got)

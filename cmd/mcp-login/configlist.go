@@ -3,11 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/clients"
@@ -78,10 +77,7 @@ func (a *app) configList(o configOptions, chosen []clients.Client) error {
 }
 
 func listOne(c clients.Client, path string) clientRow {
-	r := clientRow{Client: c.ID, Title: c.Title, File: path, Servers: []serverRow{}}
-	if _, err := os.Lstat(path); err == nil {
-		r.Exists = true
-	}
+	r := clientRow{Client: c.ID, Title: c.Title, File: path, Exists: placeExists(path), Servers: []serverRow{}}
 	data, err := clients.Read(path)
 	if err == nil {
 		var all []clients.Server
@@ -104,28 +100,23 @@ func project(group []string) string {
 	return ""
 }
 
+// completeClient offers the shell the clients for the first argument.
+func completeClient(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		for _, c := range clients.All {
+			names = append(names, c.ID+"\t"+c.Title)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // clientFiles are the files of a client that exist; if none does but its folder is
 // there, the first place.
-func (a *app) clientFiles(o configOptions, c clients.Client) (all []string) {
+func (a *app) clientFiles(o configOptions, c clients.Client) []string {
 	if o.file != "" {
 		return []string{o.file}
 	}
-	system := a.system()
-	shared := map[string]bool{filepath.Clean(system.Home): true, filepath.Join(system.Home, ".config"): true}
-	first := ""
-	for _, path := range c.Locations(system) {
-		if _, err := os.Lstat(path); err == nil {
-			all = append(all, path)
-		} else if dir := filepath.Dir(path); first == "" && !shared[dir] {
-			if info, err := os.Stat(dir); err == nil && info.IsDir() {
-				first = path
-			}
-		}
-	}
-	if len(all) == 0 && first != "" {
-		return []string{first}
-	}
-	return all
+	return c.Present(a.system(), placeExists)
 }
 
 // migration is one file in config --from-mcp-remote.

@@ -40,6 +40,19 @@ type Server struct {
 	Group []string
 }
 
+// Entry is the entry for a server of mcp-login: its address, with flags. Those that
+// the client needs are added, unless they are given.
+func (c Client) Entry(name, command, address string, flags []string) Server {
+	args := []string{address}
+	given := func(flag string) bool {
+		return len(c.Flags) > 0 && (flag == c.Flags[0] || strings.HasPrefix(flag, c.Flags[0]+"="))
+	}
+	if !slices.ContainsFunc(flags, given) {
+		args = append(args, c.Flags...)
+	}
+	return Server{Name: name, Command: command, Args: append(args, flags...)}
+}
+
 // Set adds a server, or replaces the one of its name when replace is set.
 // Without replace another server of that name is [ErrExists]. A server that is
 // there already, with the same command line, leaves the file as it is. An empty

@@ -22,7 +22,9 @@ func TestLocations(t *testing.T) {
 		return map[string]string{"APPDATA": `C:\Users\ada\AppData\Roaming`, "LOCALAPPDATA": `C:\Users\ada\AppData\Local`}[name]
 	}}
 	moved := System{OS: "linux", Home: "/home/ada", Getenv: func(name string) string {
-		return map[string]string{"CODEX_HOME": "/x", "CLAUDE_CONFIG_DIR": "/y", "XDG_CONFIG_HOME": "/z"}[name]
+		return map[string]string{
+			"CODEX_HOME": "/x", "CLAUDE_CONFIG_DIR": "/y", "XDG_CONFIG_HOME": "/z", "CLINE_DATA_DIR": "/c", "COPILOT_HOME": "/p",
+		}[name]
 	}}
 	for _, tc := range []struct {
 		id     string
@@ -44,7 +46,12 @@ func TestLocations(t *testing.T) {
 		{"codex", unix, "/home/ada/.codex/config.toml"},
 		{"codex", moved, "/x/config.toml"},
 		{"gemini", unix, "/home/ada/.gemini/settings.json"},
-		{"cline", unix, "/home/ada/.config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"},
+		{"cline", unix, "/home/ada/.cline/data/settings/cline_mcp_settings.json"},
+		{"cline", moved, "/c/settings/cline_mcp_settings.json"},
+		{"kilo", unix, "/home/ada/.config/kilo/kilo.json"},
+		{"kilo", windows, `C:\Users\ada\.config\kilo\kilo.json`},
+		{"kilo", moved, "/z/kilo/kilo.json"},
+		{"copilot-cli", moved, "/p/mcp-config.json"},
 		{"continue", windows, `C:\Users\ada\.continue\config.yaml`},
 		{"goose", mac, "/Users/ada/.config/goose/config.yaml"},
 		{"goose", windows, `C:\Users\ada\AppData\Roaming\Block\goose\config\config.yaml`},
@@ -70,8 +77,64 @@ func TestLocations(t *testing.T) {
 	}
 }
 
+// A server goes into one file of each program that is here: the one it has, or the
+// one it would make. With none here it is the usual place.
+func TestWritten(t *testing.T) {
+	const vscode = "/h/.config/Code/User/globalStorage/saoudrizwan.claude-dev"
+	const cli, extension = "/h/.cline/data/settings/cline_mcp_settings.json", vscode + "/settings/cline_mcp_settings.json"
+	for _, tc := range []struct {
+		id   string
+		here []string
+		want []string // and what is listed, where it is not the same
+		list []string
+	}{
+		{"cline", nil, []string{cli}, []string{}},
+		{"cline", []string{"/h/.config", "/h/.config/Code", "/h/.cline"}, []string{cli}, nil},
+		{"cline", []string{vscode}, []string{extension}, nil},
+		{"cline", []string{vscode, "/h/.cline", cli}, []string{cli, extension}, nil},
+		{"kilo", []string{"/h/.config"}, []string{"/h/.config/kilo/kilo.json"}, []string{}},
+		{"kilo", []string{"/h/.config/kilo"}, []string{"/h/.config/kilo/kilo.json"}, nil},
+		{"kilo", []string{"/h/.config/kilo", "/h/.config/kilo/opencode.jsonc"}, []string{"/h/.config/kilo/opencode.jsonc"}, nil},
+		{"kilo", []string{"/h/.config/kilo/kilo.jsonc", "/h/.config/kilo/config.json"}, []string{"/h/.config/kilo/kilo.jsonc"}, []string{"/h/.config/kilo/kilo.jsonc", "/h/.config/kilo/config.json"}},
+		{"lm-studio", []string{"/h/.cache/lm-studio"}, []string{"/h/.cache/lm-studio/mcp.json"}, nil},
+		{"claude-code", []string{"/h"}, []string{"/h/.claude.json"}, []string{}},
+	} {
+		c, _ := Find(tc.id)
+		s, exists := System{OS: "linux", Home: "/h"}, func(path string) bool { return slices.Contains(tc.here, path) }
+		if got := c.Written(s, exists); !slices.Equal(got, tc.want) {
+			t.Errorf("%s with %q: written %q", tc.id, tc.here, got)
+		}
+		if tc.list == nil {
+			tc.list = tc.want
+		}
+		if got := c.Present(s, exists); !slices.Equal(got, tc.list) {
+			t.Errorf("%s with %q: listed %q", tc.id, tc.here, got)
+		}
+	}
+}
+
+// What a client cannot be told in its settings is in the entry, unless the person
+// says otherwise.
+func TestEntryFlags(t *testing.T) {
+	c, _ := Find("codex")
+	for _, tc := range []struct{ flags, want string }{
+		{"", "u --login-patience 0"},
+		{"--profile work", "u --login-patience 0 --profile work"},
+		{"--login-patience 5s", "u --login-patience 5s"},
+		{"--debug --login-patience=5s", "u --debug --login-patience=5s"},
+	} {
+		if got := strings.Join(c.Entry("n", "c", "u", strings.Fields(tc.flags)).Args, " "); got != tc.want {
+			t.Errorf("%q: %q", tc.flags, got)
+		}
+	}
+	c, _ = Find("cursor")
+	if got := c.Entry("n", "c", "u", nil); !slices.Equal(got.Args, []string{"u"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestFind(t *testing.T) {
-	for name, id := range map[string]string{"VS Code": "vscode", "vs-code": "vscode", "Claude_Desktop": "claude-desktop", "lmstudio": "lm-studio", "zed": "zed"} {
+	for name, id := range map[string]string{"VS Code": "vscode", "vs-code": "vscode", "Claude_Desktop": "claude-desktop", "lmstudio": "lm-studio", "zed": "zed", "Kilo CLI": "kilo", "kilocode": "kilo", "cline-cli": "cline"} {
 		if c, ok := Find(name); !ok || c.ID != id {
 			t.Errorf("%s: %s", name, c.ID)
 		}

@@ -17,7 +17,11 @@ func section(t *testing.T, c Client) string {
 	var lines []string
 	for _, s := range []System{{OS: "darwin", Home: "~"}, {OS: "linux", Home: "~"}, {OS: "windows", Home: "%USERPROFILE%", Getenv: names}} {
 		title := map[string]string{"darwin": "macOS", "linux": "Linux", "windows": "Windows"}[s.OS]
-		line := "`" + strings.Join(c.Locations(s), "` or `") + "`"
+		var programs []string
+		for _, p := range c.here(s) {
+			programs = append(programs, "`"+strings.Join(p.files, "` or `")+"`")
+		}
+		line := strings.Join(programs, " and ")
 		if n := len(lines); n > 0 && strings.HasSuffix(lines[n-1], ": "+line) {
 			lines[n-1] = strings.Replace(lines[n-1], ": ", ", "+title+": ", 1)
 		} else {
@@ -28,7 +32,7 @@ func section(t *testing.T, c Client) string {
 	if c.InheritsPath {
 		command = "mcp-login"
 	}
-	entry, err := c.Snippet(Server{Name: "example", Command: command, Args: []string{"https://example.com/mcp"}})
+	entry, err := c.Snippet(c.Entry("example", command, "https://example.com/mcp", nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,18 @@ func copilot(s Server) []field {
 	return append(append([]field{{"type", "local"}}, plain(s)...), field{"tools", []string{"*"}})
 }
 
+// codex gives a person the time to sign in: Codex waits for a server ten seconds
+// unless told otherwise, and never asks for its list of tools again.
+func codex(s Server) []field {
+	return append(plain(s), field{"startup_timeout_sec", 300})
+}
+
+// crush does the same; it waits for ten or fifteen seconds, as long as mcp-login has
+// patience.
+func crush(s Server) []field {
+	return append(typedStdio(s), field{"timeout", 120})
+}
+
 func named(s Server) []field {
 	return append([]field{{"name", s.Name}}, plain(s)...)
 }

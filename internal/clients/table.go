@@ -26,6 +26,9 @@ type Client struct {
 	// Project is the file of one project, relative to its folder, if there is one
 	// in the same form.
 	Project string
+	// Flags go into every entry, unless the person gives the first of them another
+	// value: what the client cannot be told in its own settings.
+	Flags []string
 
 	path      []string   // to the servers
 	elsewhere [][]string // further places that are read and rewritten; * is any name
@@ -34,8 +37,16 @@ type Client struct {
 	shape     func(Server) []field
 	fresh     string // the file before its first server
 
-	files []string // see System.expand
-	env   string   // a variable that names the folder instead
+	files    []string       // the usual place first; see System.expand
+	moved    []string       // the same with the variables that move it, of which the first that is set counts
+	programs []installation // instead of files: several programs of the client, each with its own
+}
+
+// installation is one of several programs that go by the name of a client. Each has to
+// be told of a server.
+type installation struct {
+	folder string // is there where the program is
+	files  []string
 }
 
 // variant is a second form of one client's file. It is kept where it is found.
@@ -60,7 +71,7 @@ var All = []Client{
 	{
 		ID: "claude-code", Title: "Claude Code", InheritsPath: true, Reload: newStart, Project: ".mcp.json",
 		path: []string{"mcpServers"}, elsewhere: [][]string{{"projects", "*", "mcpServers"}}, shape: typedStdio,
-		files: []string{"{home}/.claude.json"}, env: "CLAUDE_CONFIG_DIR",
+		files: []string{"{home}/.claude.json"}, moved: []string{"{CLAUDE_CONFIG_DIR}/.claude.json"},
 	},
 	{
 		ID: "cursor", Title: "Cursor", Reload: atOnce, Project: ".cursor/mcp.json",
@@ -84,26 +95,35 @@ var All = []Client{
 	},
 	{
 		ID: "codex", Title: "Codex", Format: TOML, InheritsPath: true, Reload: newStart, Project: ".codex/config.toml",
-		path: []string{"mcp_servers"}, shape: plain, files: []string{"{home}/.codex/config.toml"}, env: "CODEX_HOME",
+		path: []string{"mcp_servers"}, shape: codex, Flags: []string{"--login-patience", "0"},
+		files: []string{"{home}/.codex/config.toml"}, moved: []string{"{CODEX_HOME}/config.toml"},
 	},
 	{
 		ID: "gemini", Title: "Gemini CLI", InheritsPath: true, Reload: newStart, Project: ".gemini/settings.json",
 		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.gemini/settings.json"},
+		moved: []string{"{GEMINI_CLI_HOME}/.gemini/settings.json"},
 	},
 	{
 		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: plain,
-		files: []string{
-			"{user}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
-			"{home}/.cline/data/settings/cline_mcp_settings.json",
+		programs: []installation{
+			{"{home}/.cline", []string{"{home}/.cline/data/settings/cline_mcp_settings.json"}},
+			{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev", []string{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"}},
 		},
+		moved: []string{"{CLINE_MCP_SETTINGS_PATH}", "{CLINE_DATA_DIR}/settings/cline_mcp_settings.json", "{CLINE_DIR}/data/settings/cline_mcp_settings.json"},
 	},
 	{
 		ID: "roo", Title: "Roo Code", Reload: atOnce, Project: ".roo/mcp.json", path: []string{"mcpServers"}, shape: plain,
 		files: []string{"{user}/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"},
 	},
 	{
-		ID: "kilo", Title: "Kilo Code", Reload: atOnce, Project: ".kilocode/mcp.json", path: []string{"mcpServers"}, shape: plain,
-		files: []string{"{user}/Code/User/globalStorage/kilocode.kilo-code/settings/mcp_settings.json"},
+		ID: "kilo", Title: "Kilo Code", Reload: newStart, Project: "kilo.json", path: []string{"mcp"}, shape: oneCommand,
+		files: []string{
+			"{xdg}/kilo/kilo.json", "{xdg}/kilo/kilo.jsonc", "{xdg}/kilo/opencode.json", "{xdg}/kilo/opencode.jsonc", "{xdg}/kilo/config.json",
+		},
+	},
+	{
+		ID: "kilo-legacy", Title: "Kilo Code before version 7", Reload: atOnce, Project: ".kilocode/mcp.json", path: []string{"mcpServers"}, shape: plain,
+		files: []string{"{user}/Code/User/globalStorage/kilocode.kilo-code/settings/mcp_settings.json", "{home}/.kilocode/cli/global/settings/mcp_settings.json"},
 	},
 	{
 		ID: "continue", Title: "Continue", Format: YAML, Reload: atOnce, path: []string{"mcpServers"}, list: true, shape: named,
@@ -127,6 +147,7 @@ var All = []Client{
 	{
 		ID: "copilot-cli", Title: "GitHub Copilot CLI", InheritsPath: true, Reload: newStart,
 		path: []string{"mcpServers"}, shape: copilot, files: []string{"{home}/.copilot/mcp-config.json"},
+		moved: []string{"{COPILOT_HOME}/mcp-config.json"},
 	},
 	{
 		ID: "opencode", Title: "opencode", InheritsPath: true, Reload: newStart, Project: "opencode.json",
@@ -139,7 +160,8 @@ var All = []Client{
 	},
 	{
 		ID: "crush", Title: "Crush", InheritsPath: true, Reload: newStart, Project: ".crush.json",
-		path: []string{"mcp"}, shape: typedStdio, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
+		path: []string{"mcp"}, shape: crush, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
+		moved: []string{"{CRUSH_GLOBAL_CONFIG}/crush.json"},
 	},
 	{
 		ID: "qwen", Title: "Qwen Code", InheritsPath: true, Reload: newStart, Project: ".qwen/settings.json",
@@ -168,11 +190,13 @@ func init() {
 }
 
 // Find returns the client of an ID. What people call it is understood as well:
-// letter case, blanks and hyphens do not count, nor does "code" in "vs code".
+// letter case, blanks and hyphens do not count, nor does "cli" at the end.
 func Find(id string) (Client, bool) {
-	for _, c := range All {
-		if squeeze(id) == squeeze(c.ID) || squeeze(id) == squeeze(c.Title) {
-			return c, true
+	for _, name := range []string{squeeze(id), strings.TrimSuffix(squeeze(id), "cli")} {
+		for _, c := range All {
+			if name == squeeze(c.ID) || name == squeeze(c.Title) {
+				return c, true
+			}
 		}
 	}
 	return Client{}, false
@@ -180,77 +204,4 @@ func Find(id string) (Client, bool) {
 
 func squeeze(s string) string {
 	return strings.NewReplacer(" ", "", "-", "", "_", "", ".", "").Replace(strings.ToLower(s))
-}
-
-// System is where a person's files are.
-type System struct {
-	OS     string // as runtime.GOOS
-	Home   string
-	Getenv func(string) string
-}
-
-// Locations are the places where a client's own file may be, the usual one
-// first. It is empty where the client does not exist.
-func (c Client) Locations(s System) []string {
-	if dir := s.get(c.env); dir != "" {
-		return []string{s.native(dir + "/" + c.files[0][strings.LastIndexByte(c.files[0], '/')+1:])}
-	}
-	var all []string
-	for _, template := range c.files {
-		if system, rest, ok := strings.Cut(template, ":{"); ok {
-			if (system == "windows") != (s.OS == "windows") {
-				continue
-			}
-			template = "{" + rest
-		}
-		if path := s.expand(template); path != "" {
-			all = append(all, path)
-		}
-	}
-	return all
-}
-
-func (s System) get(name string) string {
-	if name == "" || s.Getenv == nil {
-		return ""
-	}
-	return s.Getenv(name)
-}
-
-// expand replaces {home}; {user}, where programs keep a person's settings on this
-// system; {local}, the same for data of this machine; and {xdg}, ~/.config or its
-// replacement. Empty is a place that is not known.
-func (s System) expand(template string) string {
-	or := func(name, otherwise string) string {
-		if v := s.get(name); v != "" {
-			return v
-		}
-		return otherwise
-	}
-	place, rest, _ := strings.Cut(strings.TrimPrefix(template, "{"), "}")
-	if s.Home == "" {
-		return ""
-	}
-	base := s.Home
-	xdg := or("XDG_CONFIG_HOME", s.Home+"/.config")
-	switch {
-	case place == "xdg":
-		base = xdg
-	case place == "user" && s.OS == "darwin":
-		base = s.Home + "/Library/Application Support"
-	case place == "user" && s.OS == "windows":
-		base = or("APPDATA", s.Home+"/AppData/Roaming")
-	case place == "local" && s.OS == "windows":
-		base = or("LOCALAPPDATA", s.Home+"/AppData/Local")
-	case place == "user":
-		base = xdg
-	}
-	return s.native(base + rest)
-}
-
-func (s System) native(path string) string {
-	if s.OS == "windows" {
-		return strings.ReplaceAll(path, "/", `\`)
-	}
-	return path
 }
