@@ -20,7 +20,8 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 		return err
 	}
 	defer s.close()
-	cfg := bridge.Config{Upstream: witness{s.link(), &s.program}, SignIn: s.awaited, Patience: o.patience, Results: results{ctx, s}, Tools: o.wire.filter(), PingInterval: o.wire.pingInterval, MaxMessage: int(o.wire.maxMessage), Log: s.log}
+	defer context.AfterFunc(ctx, s.client.AskNobody)()
+	cfg := bridge.Config{Upstream: witness{s.link(), &s.program}, Ended: s.client.AskNobody, SignIn: s.awaited, Patience: o.patienceOf, Results: results{ctx, s}, Tools: o.wire.filter(), PingInterval: o.wire.pingInterval, MaxMessage: int(o.wire.maxMessage), Log: s.log}
 	if err := bridge.Run(ctx, a.in, a.term.Protocol(), cfg); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}

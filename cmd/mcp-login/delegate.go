@@ -2,14 +2,15 @@ package main
 
 import (
 	"bufio"
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -22,8 +23,8 @@ import (
 // password, a second factor and a consent page are through. It starts one
 // detached process for the identity, which holds the redirect listener, opens
 // the browser, stores the result and exits; the bridge waits for the store's
-// login lock to become free. What the process is to achieve comes on its stdin;
-// on stdout it says that it holds the lock.
+// login lock to become free. What the process is to achieve comes on its stdin,
+// which nobody else can read; on stdout it says that it holds the lock.
 
 // detachedFlag marks that process. It is not for people.
 const detachedFlag = "detached-login"
@@ -36,58 +37,68 @@ const (
 	// handoverTimeout bounds the start of the process.
 	handoverTimeout = 10 * time.Second
 	maxDemand       = 4 << 20
-	readyLine       = "ready"
+	// readyLine and endedLine are what the process says, once: that it has the lock, or
+	// ends without.
+	readyLine = "ready"
+	endedLine = "ended"
 )
 
-// delegate returns what starts the process, with the same flags.
+// delegate returns what starts the process, with the same flags. It gives up with
+// the context, and then no login begins.
 func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 	return func(ctx context.Context, d oauth.Demand) error {
 		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), KeyIssuer: s.key.Issuer, Secrets: a.env.secrets(), Pipes: givenPipes.all()})
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
 		}
-		program, err := os.Executable()
+		l, err := launchLogin(a.args, a.term.Err())
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
 		}
-		// Not bound to ctx: it is to outlive this process.
-		cmd := exec.Command(program, append([]string{"login", "--" + detachedFlag}, a.args...)...) //nolint:gosec,noctx // our own program, see above
-		detached(cmd)
-		cmd.Stdin = bytes.NewReader(demand)
-		// Pipes, never our own stderr: a client that waits for the end of that
-		// would wait for the login.
-		cmd.Stderr = a.term.Err()
-		said, say, err := os.Pipe()
-		if err != nil {
-			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
-		}
-		defer said.Close()
-		cmd.Stdout = say
-		err = start(cmd)
-		_ = say.Close()
-		if err != nil {
-			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
-		}
-		s.log.Debug("the login runs in a process of its own", "pid", cmd.Process.Pid)
+		defer l.said.Close()
 		s.started.Store(true)
-		go func() { _ = cmd.Wait() }()
-		return ready(ctx, said)
+		err = l.handOver(ctx, demand)
+		if errors.Is(err, errLoginKilled) {
+			// Whoever has ended it may be about to end this process as well.
+			err = cmp.Or(oauth.AwaitEnd(ctx), err)
+		}
+		return err
 	}
 }
 
-// ready waits until the process has the lock.
-func ready(ctx context.Context, said *os.File) error {
-	_ = said.SetReadDeadline(time.Now().Add(handoverTimeout))
-	stop := context.AfterFunc(ctx, func() { _ = said.SetReadDeadline(time.Now()) })
+// errLoginKilled is a login that ended before it began, and not by itself.
+var errLoginKilled = fmt.Errorf("%w: its process was ended", oauth.ErrNotDelegated)
+
+// handOver tells the process what to do, once its parent is no process of the host's,
+// and waits until it has the lock.
+func (l launch) handOver(ctx context.Context, demand []byte) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, handoverTimeout, oauth.ErrNotDelegated)
+	defer cancel()
+	select {
+	case err := <-l.ended:
+		if err != nil {
+			_ = l.tell.Close()
+			return errLoginKilled
+		}
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		_ = l.tell.Close() // told nothing, it asks nobody
+		return context.Cause(ctx)
+	}
+	go func() {
+		_, _ = l.tell.Write(demand)
+		_ = l.tell.Close()
+	}()
+	stop := context.AfterFunc(ctx, func() { _ = l.said.SetReadDeadline(time.Now()) })
 	defer stop()
-	line, err := bufio.NewReader(io.LimitReader(said, 1024)).ReadString('\n')
-	switch {
+	switch line, err := bufio.NewReader(io.LimitReader(l.said, 1024)).ReadString('\n'); {
 	case line == readyLine+"\n":
 		return nil
 	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil && !errors.Is(err, io.EOF):
-		return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
+		return context.Cause(ctx)
+	case err != nil:
+		return errLoginKilled
 	}
 	return fmt.Errorf("%w: it ended before it began", oauth.ErrNotDelegated)
 }
@@ -112,6 +123,8 @@ func handedOver(args []string, stdin io.Reader) (*handover, map[string]string) {
 	if !slices.Contains(args, "--"+detachedFlag) {
 		return nil, nil
 	}
+	overdue := time.AfterFunc(2*handoverTimeout, func() { os.Exit(exitFailure) }) // it was stopped
+	defer overdue.Stop()
 	b, err := io.ReadAll(io.LimitReader(stdin, maxDemand))
 	var d handover
 	if err != nil || json.Unmarshal(b, &d) != nil {
@@ -122,6 +135,9 @@ func handedOver(args []string, stdin io.Reader) (*handover, map[string]string) {
 
 // detachedLogin is that process.
 func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
+	said := endedLine
+	say := sync.OnceFunc(func() { _, _ = io.WriteString(a.term.Protocol(), said+"\n") })
+	defer say()
 	d := a.order
 	if d == nil {
 		return usageError{hint{errors.New("no demand on stdin"), "leave out --" + detachedFlag}}
@@ -131,14 +147,16 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	}
 	o.timeout = min(o.timeout, maxDetachedTimeout)
 	// Whatever hangs, this process ends.
+	var running atomic.Pointer[session]
 	ctx, cancel := context.WithTimeout(ctx, o.timeout+time.Minute)
 	defer cancel()
-	time.AfterFunc(o.timeout+2*time.Minute, func() { os.Exit(exitFailure) })
+	go after(o.timeout+2*time.Minute, wall, func() { abandonLogin(running.Load()) })
 	s, err := a.session(o, raw, askForClient)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	running.Store(s)
 	s.program.set(d.Program)
 	var unwritable error
 	err = s.client.Fulfil(ctx, d.Demand, func() {
@@ -149,7 +167,42 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 			return
 		}
 		s.published.Store(true)
-		_, _ = io.WriteString(a.term.Protocol(), readyLine+"\n")
+		s.log.Debug("the login runs in a process of its own", "pid", os.Getpid())
+		said = readyLine
+		say()
 	})
 	return errors.Join(unwritable, err)
+}
+
+// wall is the clock that goes on while the machine sleeps.
+func wall() time.Time { return time.Now().Round(0) }
+
+// after calls f when d has passed, by the clock that timers go by or by now: the first
+// stands still while the machine sleeps, and somebody may set the other one back.
+func after(d time.Duration, now func() time.Time, f func()) {
+	end, deadline := time.After(d), now().Add(d)
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-end:
+			f()
+			return
+		case <-look.C:
+			if now().After(deadline) {
+				f()
+				return
+			}
+		}
+	}
+}
+
+// abandonLogin ends the process of a login that hangs. s is nil where it has not
+// come to a session.
+func abandonLogin(s *session) {
+	time.AfterFunc(handoverTimeout, func() { os.Exit(exitFailure) }) // in case the disk is what hangs
+	if s != nil && s.published.Load() {
+		_ = s.store.EndLogin(context.Background(), s.key)
+	}
+	os.Exit(exitFailure)
 }

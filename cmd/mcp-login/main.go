@@ -17,6 +17,9 @@ import (
 
 func main() {
 	hideMemory() // before there is anything in it
+	if len(os.Args) > 1 && os.Args[1] == startWord {
+		os.Exit(startDetached(os.Args[2:]))
+	}
 	// net/http and other libraries write there what a peer has sent, tokens among
 	// it, and hosts keep stderr in files.
 	log.SetOutput(io.Discard)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
@@ -34,7 +35,7 @@ type options struct {
 	clientName, clientURI, clientMetadata                       string
 	scopes, issuer, acceptIssuer                                string
 	exact                                                       bool // the account is one that is kept, see account
-	scopesSet, timeoutSet, issuerFromVariable                   bool
+	scopesSet, timeoutSet, patienceSet, issuerFromVariable      bool
 	overridden                                                  []string // flags that give way to chosen redirect URIs
 	headers, headerFiles, params                                []string
 	timeout, patience                                           time.Duration
@@ -88,7 +89,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.redirectURI, "redirect-uri", "", "redirect URI, instead of those of port, host and path; with https the answer is pasted")
 	f.StringVar(&o.successURL, "success-url", "", "page to send the browser to after a login, instead of ours")
 	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
-	f.DurationVar(&o.patience, "login-patience", 15*time.Second, "when to answer a client's initialize although a person is still signing in; 0 never")
+	f.DurationVar(&o.patience, "login-patience", bridge.DefaultPatience, "when to answer a client's initialize although a person is still signing in; 0 never; clients that are known have a default of their own")
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "do not warn where the provider does not say that it supports PKCE")
@@ -103,8 +104,16 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 // scopeList distinguishes --scope "" (ask for none) from no flag, and an issuer that
 // was said for this server from a variable, which may have been meant for another.
 func (o *options) scopeList(f *pflag.FlagSet) {
-	o.scopesSet, o.timeoutSet = f.Changed("scope"), f.Changed("timeout")
+	o.scopesSet, o.timeoutSet, o.patienceSet = f.Changed("scope"), f.Changed("timeout"), f.Changed("login-patience")
 	o.issuerFromVariable = o.issuer != "" && !f.Changed("issuer")
+}
+
+// patienceOf is how long the client that calls itself name may wait.
+func (o *options) patienceOf(name string) time.Duration {
+	if o.patienceSet {
+		return o.patience
+	}
+	return bridge.PatienceOf(name)
 }
 
 // issuerChoice is what was said about the provider.

@@ -223,8 +223,9 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		cfg.Show, cfg.Follow = a.show(o, s), a.follow(o, s)
 		cfg.Wanted = func() bool { return !s.published.Load() || s.store.Permitted(s.key) }
 	}
-	// What is kept in memory only is of no use to another process.
-	if ask == askForClient && !o.noDetach && a.order == nil && !s.store.InMemory() {
+	// What is kept in memory only is of no use to another process, and all processes of
+	// a container end with its first one.
+	if ask == askForClient && !o.noDetach && a.order == nil && !s.store.InMemory() && os.Getpid() != 1 {
 		cfg.Delegate = a.delegate(s)
 	}
 	s.client = oauth.New(cfg)
@@ -331,5 +332,5 @@ func (s *session) address(p oauth.Prompt) string {
 // awaited tells the bridge of a login that waits for its person.
 func (s *session) awaited() (bridge.SignIn, bool) {
 	p, ok := s.client.Awaiting()
-	return bridge.SignIn{URL: s.address(p), UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer)}, ok
+	return bridge.SignIn{URL: s.address(p), UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer), Since: p.Began}, ok
 }

@@ -43,12 +43,16 @@ type Config struct {
 	// DrainTimeout is how long requests under way may take after stdin has
 	// ended; zero means DefaultDrainTimeout.
 	DrainTimeout time.Duration
+	// Ended is called once when nothing more comes from the client, before what is
+	// under way is waited for. May be nil.
+	Ended func()
 	// SignIn returns the login that requests wait for, ok false when there is
 	// none. They are not waited for after stdin has ended. May be nil.
 	SignIn func() (signIn SignIn, ok bool)
-	// Patience is how long initialize may wait for a person before it is
-	// answered here; zero means for ever.
-	Patience time.Duration
+	// Patience returns how long initialize may wait for a person before it is
+	// answered here, by the client's name in clientInfo, "" when it gives none;
+	// zero means for ever, and so does nil. See PatienceOf.
+	Patience func(client string) time.Duration
 	// Results keeps servers' answers to initialize for that. May be nil.
 	Results Results
 	// Tools says which tools of the server the client sees.
@@ -81,6 +85,10 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 
 	stopPings := r.startPings()
 	r.read(in)
+	if cfg.Ended != nil {
+		cfg.Ended()
+	}
+	cfg.Log.Debug("the client has ended")
 	stopPings()
 	r.update(func(s *state) { s.ended = true })
 	r.drain()

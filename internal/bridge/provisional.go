@@ -27,6 +27,8 @@ type SignIn struct {
 	URL, UserCode string
 	// Issuer is the authorization server that asks, "" when unknown.
 	Issuer string
+	// Since is when that began, in this process or another one; zero when unknown.
+	Since time.Time
 }
 
 // Results keeps what servers answered to initialize, by the protocol version
@@ -173,17 +175,17 @@ func (s *standIn) response(m jsonrpc.Message) (answer []byte, again bool) {
 			return toolText(m.ID, text), s.phase == failed
 		}
 	}
-	return jsonrpc.ErrorResponse(m.ID, CodeSignIn, text, errorData{Source: "mcp-login", Hint: "sign in, then try again"}), false
+	return jsonrpc.ErrorResponse(m.ID, CodeSignIn, text, errorData{Source: "mcp-login", Hint: "sign in, then try again; if the server's tools do not appear, start a new session"}), false
 }
 
 // sentence says what is to be done.
 func (s *standIn) sentence() string {
 	if s.phase == failed {
-		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " when a person has signed in, or to try again."
+		return "Signing in to this server did not work: " + s.reason + ". Call " + SignInTool + " when a person has signed in, or to try again. " + afterwards
 	}
 	signIn, ok := s.cfg.signIn()
 	if !ok || signIn.URL == "" {
-		return "Signing in to this server is under way; its tools appear by themselves in a moment."
+		return "Signing in to this server is under way. " + afterwards
 	}
 	// The first address is the one to open: hosts make a link of it.
 	text := "This server needs a sign-in. Open " + signIn.URL + " in a browser"
@@ -193,8 +195,12 @@ func (s *standIn) sentence() string {
 	if signIn.Issuer != "" {
 		text += " to sign in at " + signIn.Issuer
 	}
-	return text + ". The server's tools appear by themselves afterwards."
+	return text + ". " + afterwards
 }
+
+// afterwards is what is true of all clients: some list the tools once in a session,
+// and not again when they hear that the list has changed.
+const afterwards = "The server's tools take the place of this one afterwards; if they do not appear, start a new session."
 
 // late answers a call of our tool by a client that has not listed the tools
 // again since the login; nil is for any other.
@@ -202,7 +208,7 @@ func (s *standIn) late(m jsonrpc.Message) (answer []byte) {
 	if !s.given || s.phase != real || !callsSignIn(m) {
 		return nil
 	}
-	return toolText(m.ID, "Signed in. List the tools again to see those of the server.")
+	return toolText(m.ID, "Signed in. The server's tools are there: list the tools again, or start a new session if they do not appear.")
 }
 
 // stand reports whether there is a real session to take the place of ours, and
@@ -229,7 +235,8 @@ func (s *standIn) transparent() (told, spoken string, initialized *jsonrpc.Messa
 // that came to nothing, and watches over it.
 func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 	var begun, stands bool
-	if r.impatient() {
+	patience := r.patience(m)
+	if patience > 0 {
 		r.update(func(s *state) { begun, stands = s.standIn.begin(m, reply), s.standIn.phase == standing })
 	}
 	switch {
@@ -244,7 +251,7 @@ func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 	}
 	done := r.request(m, r.arrived, true).done
 	r.background(func() {
-		if signIn, ok := r.overdue(done); ok {
+		if signIn, ok := r.overdue(done, patience); ok {
 			r.answerOverdue(signIn)
 			<-done
 		}
@@ -258,11 +265,12 @@ func (r *run) initialize(m jsonrpc.Message, reply func([]byte)) {
 // session, and has the stand-in.
 func (r *run) probe(m jsonrpc.Message, reply func([]byte)) {
 	one := r.request(m, reply, true)
-	if !r.impatient() {
+	patience := r.patience(m)
+	if patience == 0 {
 		return
 	}
 	r.background(func() {
-		if _, ok := r.overdue(one.done); !ok {
+		if _, ok := r.overdue(one.done, patience); !ok {
 			return
 		}
 		if one.settle(func() []byte {
@@ -272,9 +280,6 @@ func (r *run) probe(m jsonrpc.Message, reply func([]byte)) {
 		}
 	})
 }
-
-// impatient reports whether anything is answered here at all.
-func (r *run) impatient() bool { return r.cfg.Patience > 0 && r.cfg.SignIn != nil }
 
 // again repeats initialize for a client that has had its answer.
 func (r *run) again() {
@@ -292,35 +297,35 @@ func (r *run) again() {
 
 // overdue waits until done or until a person is awaited and patience is over;
 // ok tells the latter. Patience begins with the first request of the client that
-// cannot be answered.
-func (r *run) overdue(done <-chan struct{}) (signIn SignIn, ok bool) {
-	var left time.Duration
-	r.update(func(s *state) { left = s.standIn.left(r.cfg.Patience) })
-	patience := time.NewTimer(left)
-	defer patience.Stop()
+// cannot be answered, or with the login if that is older: a host may have waited for
+// it before, with another process.
+func (r *run) overdue(done <-chan struct{}, patience time.Duration) (signIn SignIn, ok bool) {
+	var since time.Time
+	r.update(func(s *state) { since = s.standIn.begun() })
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
-	over := false
 	for {
 		select {
 		case <-done:
 			return SignIn{}, false
-		case <-patience.C:
-			over = true
 		case <-look.C:
 		}
-		if signIn, ok := r.cfg.signIn(); ok && over {
+		signIn, ok := r.cfg.signIn()
+		if older := signIn.Since; !older.IsZero() && older.Before(since) {
+			since = older
+		}
+		if ok && time.Since(since) >= patience {
 			return signIn, true
 		}
 	}
 }
 
-// left is what is left of the client's patience.
-func (s *standIn) left(patience time.Duration) time.Duration {
+// begun is when the client began to wait.
+func (s *standIn) begun() time.Time {
 	if s.since.IsZero() {
 		s.since = time.Now()
 	}
-	return patience - time.Since(s.since)
+	return s.since
 }
 
 // settleSession lets the real session take over, if there is one and if it has

@@ -61,7 +61,7 @@ func newSlowLogin() *slowLogin {
 
 func (l *slowLogin) rig(t *testing.T) *rig {
 	return newRig(t, l, func(c *Config, _ *upstream.Config) {
-		c.Patience = time.Nanosecond
+		c.Patience = func(string) time.Duration { return time.Nanosecond }
 		c.Results = &l.known
 		c.SignIn = func() (SignIn, bool) {
 			return SignIn{URL: "https://login.example/a?b=1&c=2", UserCode: "WDJB-MJHT"}, l.pending.Load()

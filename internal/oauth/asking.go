@@ -13,7 +13,10 @@ type notAskedError struct{ reason string }
 func (e *notAskedError) Error() string { return e.reason + ": " + ErrLoginRequired.Error() }
 func (e *notAskedError) Unwrap() error { return ErrLoginRequired }
 
-var errAskedAlready = &notAskedError{"nobody is asked again so soon"}
+var (
+	errAskedAlready = &notAskedError{"nobody is asked again so soon"}
+	errNobodyWaits  = &notAskedError{"the program that wanted it has ended"}
+)
 
 // question is the wish to ask for scopes at an issuer.
 func (c *Client) question(issuer string, scopes []string, w want) Question {
@@ -76,6 +79,9 @@ func (c *Client) refusedBefore(cred Credential) error {
 // returns why it must not. The attempt of cred, which is the earlier one, becomes
 // this one.
 func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
+	if c.asking.Err() != nil {
+		return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: errNobodyWaits, Hint: "run: " + c.loginCommand()}
+	}
 	q := c.question(cred.Issuer, cred.RequestedScopes, w)
 	now := c.now().UTC().Round(0)
 	var verdict Verdict

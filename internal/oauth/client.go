@@ -58,8 +58,8 @@ type Prompt struct {
 	// Resumed tells that the tab that has brought an answer is sent to this
 	// address by itself, and no other is to be opened.
 	Resumed bool
-	// Deadline is when the login is given up.
-	Deadline time.Time
+	// Began is when the login began, and Deadline when it is given up.
+	Began, Deadline time.Time
 }
 
 // Redirect receives the answer to an authorization request. The loopback
@@ -122,7 +122,8 @@ type Config struct {
 	Wanted func() bool
 	// Delegate starts a login in another process, which has taken
 	// Store.LockLogin when Delegate returns nil. ErrNotDelegated means that
-	// the login must run here. nil means that it always does.
+	// the login must run here. Its context ends with AskNobody. nil means that it
+	// always does.
 	Delegate func(ctx context.Context, d Demand) error
 	// Device says when to use the device grant.
 	Device DevicePolicy
@@ -159,9 +160,13 @@ type Client struct {
 	log  *slog.Logger
 	ctx  context.Context // ends with Close: a login outlives the request that began it
 	stop context.CancelFunc
+	// asking ends when nobody is to be asked any more.
+	asking     context.Context
+	stopAsking context.CancelFunc
 	// spread lengthens the margin before expiry, by a factor of its own in each
 	// process.
 	spread float64
+	wall   func() time.Time // the clock that goes on while the machine sleeps
 
 	mu      sync.Mutex
 	loaded  bool
@@ -192,8 +197,12 @@ func New(cfg Config) *Client {
 		cfg.Guard = NewGuard(cfg.Server, nil, nil)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, spread: 1 + rand.Float64()/2}
+	asking, stopAsking := context.WithCancel(ctx)
+	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, wall: wall}
 }
+
+// wall returns the time without the reading of the clock that timers go by.
+func wall() time.Time { return time.Now().Round(0) }
 
 // Close cancels a login or refresh under way, waits until it has released its
 // listener and its lock, and drops idle connections.
@@ -276,36 +285,6 @@ func (c *Client) fresh(cred Credential) bool {
 		}
 	}
 	return cred.freshFor(c.now(), c.spread)
-}
-
-// Demand is what a login in another process is to achieve. It holds no secret.
-type Demand struct {
-	// Failed recognizes the token that was of no use.
-	Failed string `json:"failed,omitzero"`
-	// Challenge are the parameters of the server's challenge.
-	Challenge map[string]string `json:"challenge,omitzero"`
-	// Fresh and StepUp say that a refreshed token was refused as well, and
-	// that more scopes are needed.
-	Fresh  bool `json:"fresh,omitzero"`
-	StepUp bool `json:"step_up,omitzero"`
-}
-
-// Fulfil signs in as another process has demanded. ready is called when
-// LockLogin is held; that process waits for it.
-func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
-	w := want{failed: mark(d.Failed), challenge: Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
-	began := c.now()
-	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key)
-	if err != nil {
-		return fmt.Errorf("wait for another login: %w", err)
-	}
-	defer unlock()
-	ready()
-	cred, err := c.finished(ctx, w, began)
-	if errors.Is(err, errPersonNeeded) {
-		_, err = c.login(ctx, cred, w)
-	}
-	return err
 }
 
 // Logout revokes the tokens at the issuer and deletes the credential. The

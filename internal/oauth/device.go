@@ -84,7 +84,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	ctx, end := context.WithCancelCause(ctx)
 	local, release := c.leadToCode(ctx, meta, device.CompleteURI, end)
 	defer release()
-	c.ask(ctx, Prompt{Issuer: meta.Issuer, FoundAt: meta.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
+	c.ask(ctx, w, Prompt{Issuer: meta.Issuer, FoundAt: meta.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
 	defer c.setPrompt(nil)
 	if err := c.pollDevice(ctx, &cred, device); err != nil {
 		if asEnded(context.Cause(ctx)) != nil {

@@ -39,10 +39,8 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	if c.cfg.Wanted != nil {
-		go c.whileWanted(ctx, end)
-	}
-	w.progress = &progress{}
+	go c.watch(ctx, end, c.wall().Add(c.cfg.LoginTimeout))
+	w.progress = &progress{began: c.now()}
 	for {
 		cred, err := c.loginOnce(ctx, previous, w)
 		if err == nil {
@@ -83,21 +81,25 @@ func (c *Client) notFinished(w want) error {
 	return e
 }
 
-// wantedInterval is how often a login looks whether it is to go on.
-const wantedInterval = 500 * time.Millisecond
+// watchInterval is how often a login looks whether it is to go on.
+const watchInterval = 500 * time.Millisecond
 
-func (c *Client) whileWanted(ctx context.Context, end context.CancelCauseFunc) {
-	look := time.NewTicker(wantedInterval)
+// watch ends a login that is not wanted any more, and one whose time is over on the
+// wall: the clock of timers stands still while the machine sleeps.
+func (c *Client) watch(ctx context.Context, end context.CancelCauseFunc, deadline time.Time) {
+	look := time.NewTicker(watchInterval)
 	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			if !c.cfg.Wanted() {
-				end(ErrEnded)
-				return
-			}
+		}
+		switch {
+		case c.cfg.Wanted != nil && !c.cfg.Wanted():
+			end(ErrEnded)
+		case c.wall().After(deadline):
+			end(ErrLoginTimeout)
 		}
 	}
 }
@@ -238,7 +240,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		var answer url.Values
 		answer, finish, err = redirect.Receive(ctx, state, func() {
 			c.noteAsked(ctx, cred, w)
-			c.ask(ctx, p)
+			c.ask(ctx, w, p)
 			tab("", resumeError{cmp.Or(p.Local, p.URL)})
 		})
 		c.setPrompt(nil)
@@ -311,7 +313,8 @@ func asEnded(err error) ended {
 }
 
 // ask shows p to the person.
-func (c *Client) ask(ctx context.Context, p Prompt) {
+func (c *Client) ask(ctx context.Context, w want, p Prompt) {
+	p.Began = w.progress.began
 	if deadline, ok := ctx.Deadline(); ok && (p.Deadline.IsZero() || deadline.Before(p.Deadline)) {
 		p.Deadline = deadline
 	}

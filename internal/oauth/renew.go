@@ -7,9 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"mcp-login/internal/retry"
 )
@@ -46,6 +44,7 @@ type want struct {
 
 // progress is what one login has done so far.
 type progress struct {
+	began time.Time
 	// asked tells that a person has been asked.
 	asked bool
 	// remembered tells that the client was registered in an earlier login,
@@ -133,8 +132,14 @@ const delegations = 2
 // renewOnce is one renewal: with what is stored if that is enough, else with
 // the person, in this process or in the one that Delegate starts.
 func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
-	for range delegations {
+	for try := range delegations {
 		began := c.now()
+		if try > 0 {
+			c.log.Debug("the login ended without a word; another one begins in a moment")
+			if err := AwaitEnd(c.asking); err != nil {
+				return Credential{}, fmt.Errorf("sign in: %w", err)
+			}
+		}
 		cred, delegated, err := c.withoutPerson(ctx, w)
 		switch {
 		case !errors.Is(err, errPersonNeeded):
@@ -200,7 +205,7 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 			return renewed, false, err
 		}
 	}
-	if w.quiet || c.cfg.Listen == nil {
+	if w.quiet || c.cfg.Listen == nil || c.asking.Err() != nil {
 		return Credential{}, false, c.loginRequired()
 	}
 	if delegated, err = c.delegate(ctx, cred, w); err != nil {
@@ -245,36 +250,6 @@ func (c *Client) loginRequired() error {
 	}
 }
 
-// delegate sees to it that another process asks the person, if that is how
-// this one is set up. An error says that nobody may be asked.
-func (c *Client) delegate(ctx context.Context, cred Credential, w want) (delegated bool, err error) {
-	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
-		c.log.Debug("a login is under way")
-		return c.cfg.Delegate != nil, nil
-	}
-	if err := c.hopeless(ctx, cred, w); err != nil || c.cfg.Delegate == nil {
-		return false, err
-	}
-	err = c.cfg.Delegate(ctx, w.demand())
-	if errors.Is(err, ErrNotDelegated) {
-		c.log.Debug("the login runs in this process", "reason", err)
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// demand is handed over as JSON, which a challenge need not fit into: a scope with
-// bytes that are no UTF-8 is not usable there either.
-func (w want) demand() Demand {
-	params := map[string]string{}
-	for name, value := range w.challenge.Params {
-		if utf8.ValidString(name) {
-			params[name] = strings.ToValidUTF8(value, "\x00")
-		}
-	}
-	return Demand{Failed: string(w.failed), Challenge: params, Fresh: w.fresh, StepUp: w.stepUp}
-}
-
 // serves reports whether a credential from the store is what is wanted.
 func (c *Client) serves(cred Credential, w want) bool {
 	return c.fresh(cred) && markOf(c.bearer(cred)) != w.failed
@@ -299,6 +274,9 @@ func (c *Client) signIn(ctx context.Context, w want, began time.Time) (Credentia
 	if followed && !c.cfg.Insist {
 		if err := c.loggedOut(ctx, cred); err != nil {
 			return Credential{}, err
+		}
+		if err := AwaitEnd(c.asking); err != nil {
+			return Credential{}, fmt.Errorf("sign in: %w", err)
 		}
 	}
 	return c.login(ctx, cred, w)

@@ -48,6 +48,8 @@ type hostile struct {
 	// bounce is the query with which the browser comes back at once, and
 	// unauthorized the parameters of the challenge to those without a token.
 	bounce, unauthorized string
+	// unauthenticated is called before one without a token is refused.
+	unauthenticated func()
 	// longIssuer makes issuers that long, in bytes.
 	longIssuer int
 	// reading is closed by the first that reads the metadata, who then waits for goOn.
@@ -182,6 +184,12 @@ func (h *hostile) token(w http.ResponseWriter, r *http.Request) {
 func (h *hostile) mcp(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if wait := h.unauthenticated; wait != nil && r.Header.Get("Authorization") == "" {
+		h.unauthenticated = nil
+		h.mu.Unlock()
+		wait()
+		h.mu.Lock()
+	}
 	var m struct {
 		ID json.RawMessage `json:"id"`
 	}
@@ -237,7 +245,16 @@ type client struct {
 
 func (h *hostile) bridge(args ...string) *client {
 	h.t.Helper()
-	cmd := h.command(append(args, h.URL+"/mcp")...)
+	c, err := h.start(h.command(append(args, h.URL+"/mcp")...))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return c
+}
+
+// start starts a bridge by its command.
+func (h *hostile) start(cmd *exec.Cmd) (*client, error) {
+	h.t.Helper()
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
 	if err1 != nil || err2 != nil {
@@ -246,11 +263,11 @@ func (h *hostile) bridge(args ...string) *client {
 	log := &binary.Output{}
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
-		h.t.Fatal(err)
+		return nil, err
 	}
 	c := &client{h.t, in, bufio.NewReader(out), log, cmd}
 	h.t.Cleanup(c.end)
-	return c
+	return c, nil
 }
 
 func (c *client) end() {

@@ -1,0 +1,50 @@
+package bridge
+
+import (
+	"strings"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// DefaultPatience is that of a client that is not known.
+const DefaultPatience = 15 * time.Second
+
+// hosts are clients whose patience is known, by the name that they give themselves in
+// clientInfo, or by how it begins. docs/clients.md says where each figure is from. One
+// that gives up early is answered before. One that lists the tools once, and never
+// again, is answered as late as it waits: before that, its person may be through.
+var hosts = []struct {
+	name     string
+	begins   bool
+	patience time.Duration
+}{
+	{"@cline/core", false, 2 * time.Second},
+	{"stdio: ", true, 4 * time.Second},
+	{"opencode", false, 4 * time.Second},
+	{"codex-mcp-client", false, 8 * time.Second},
+	{"qwen-cli-mcp-client-", true, 25 * time.Second},
+}
+
+// PatienceOf returns how long the client that calls itself name lets initialize wait,
+// with a margin.
+func PatienceOf(name string) time.Duration {
+	for _, h := range hosts {
+		if name == h.name || h.begins && strings.HasPrefix(name, h.name) {
+			return h.patience
+		}
+	}
+	return DefaultPatience
+}
+
+// patience is Config.Patience for the client that has sent m.
+func (r *run) patience(m jsonrpc.Message) time.Duration {
+	if r.cfg.Patience == nil || r.cfg.SignIn == nil {
+		return 0
+	}
+	name, _ := jsonrpc.Text(m.Param("clientInfo", "name"))
+	if m.Method != "initialize" { // of 2026-07-28
+		name, _ = jsonrpc.Text(m.Param("_meta", "io.modelcontextprotocol/clientInfo", "name"))
+	}
+	return r.cfg.Patience(name)
+}

@@ -1,0 +1,91 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Demand is what a login in another process is to achieve. It holds no secret.
+type Demand struct {
+	// Failed recognizes the token that was of no use.
+	Failed string `json:"failed,omitzero"`
+	// Challenge are the parameters of the server's challenge.
+	Challenge map[string]string `json:"challenge,omitzero"`
+	// Fresh and StepUp say that a refreshed token was refused as well, and
+	// that more scopes are needed.
+	Fresh  bool `json:"fresh,omitzero"`
+	StepUp bool `json:"step_up,omitzero"`
+}
+
+// Fulfil signs in as another process has demanded. ready is called when
+// LockLogin is held; that process waits for it.
+func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
+	w := want{failed: mark(d.Failed), challenge: Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
+	began := c.now()
+	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key)
+	if err != nil {
+		return fmt.Errorf("wait for another login: %w", err)
+	}
+	defer unlock()
+	ready()
+	cred, err := c.finished(ctx, w, began)
+	if errors.Is(err, errPersonNeeded) {
+		_, err = c.login(ctx, cred, w)
+	}
+	return c.notRenewed(w, err)
+}
+
+// delegate sees to it that another process asks the person, if that is how
+// this one is set up. An error says that nobody may be asked.
+func (c *Client) delegate(ctx context.Context, cred Credential, w want) (delegated bool, err error) {
+	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
+		c.log.Debug("a login is under way")
+		return c.cfg.Delegate != nil, nil
+	}
+	if err := c.hopeless(ctx, cred, w); err != nil || c.cfg.Delegate == nil {
+		return false, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.asking, cancel)()
+	err = c.cfg.Delegate(ctx, w.demand())
+	if errors.Is(err, ErrNotDelegated) {
+		c.log.Debug("the login runs in this process", "reason", err)
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// demand is handed over as JSON, which a challenge need not fit into: a scope with
+// bytes that are no UTF-8 is not usable there either.
+func (w want) demand() Demand {
+	params := map[string]string{}
+	for name, value := range w.challenge.Params {
+		if utf8.ValidString(name) {
+			params[name] = strings.ToValidUTF8(value, "\x00")
+		}
+	}
+	return Demand{Failed: string(w.failed), Challenge: params, Fresh: w.fresh, StepUp: w.stepUp}
+}
+
+// AskNobody makes sure that no login begins from now on, neither here nor in another
+// process: who wanted one has ended. One that is under way goes on until Close.
+func (c *Client) AskNobody() { c.stopAsking() }
+
+// lastMoment is how long hosts take to end all their processes, one after the other.
+const lastMoment = 2 * time.Second
+
+// AwaitEnd waits a moment for the end of ctx, and returns its error: who has ended the
+// process of a login may be about to end this one, and it must not begin another
+// before. nil means that the moment has passed.
+func AwaitEnd(ctx context.Context) error {
+	select {
+	case <-time.After(lastMoment):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}

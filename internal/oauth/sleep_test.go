@@ -1,0 +1,46 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The clock of timers stands still while a machine sleeps, and the one on the wall may
+// be set back. A login ends when either says that its time is over, and not before.
+func TestLoginEndsByTheWall(t *testing.T) {
+	const life = 10 * time.Minute
+	for name, c := range map[string]struct {
+		jump time.Duration // of the wall, after a minute
+		ends time.Duration // awake
+	}{
+		"no sleep":             {0, life},
+		"slept, and time left": {5 * time.Minute, 5 * time.Minute},
+		"slept too long":       {time.Hour, time.Minute},
+		"set back":             {-24 * time.Hour, life},
+		"set ahead":            {24 * time.Hour, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				client := &Client{wall: func() time.Time {
+					now := time.Now().Round(0)
+					if time.Since(began) > time.Minute {
+						now = now.Add(c.jump)
+					}
+					return now
+				}}
+				ctx, cancel := context.WithTimeoutCause(t.Context(), life, ErrLoginTimeout)
+				defer cancel()
+				ctx, end := context.WithCancelCause(ctx)
+				go client.watch(ctx, end, client.wall().Add(life))
+				<-ctx.Done()
+				if got := time.Since(began); got < c.ends || got > c.ends+2*watchInterval || !errors.Is(context.Cause(ctx), ErrLoginTimeout) {
+					t.Errorf("ended after %v: %v", got, context.Cause(ctx))
+				}
+			})
+		})
+	}
+}
