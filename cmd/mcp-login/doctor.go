@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,6 +159,9 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 		}
 		x.server = server
 		checks = append(append([]check{}, hereChecks...), serverChecks...)
+		if len(o.commanded) > 0 {
+			checks = slices.Insert(checks, len(hereChecks), check{"commands", (*examination).commands})
+		}
 	}
 	report := doctorReport{SchemaVersion: schemaVersion, Healthy: true, Checks: []finding{}}
 	if x.server != nil {
@@ -197,6 +201,7 @@ func (x *examination) close() {
 	if x.session != nil {
 		x.session.close()
 	}
+	x.o.set.Close()
 	if x.contact != nil {
 		(&http.Client{Transport: x.contact.transport}).CloseIdleConnections()
 	}

@@ -170,8 +170,8 @@ func (x *examination) login(ctx context.Context) finding {
 		return failedBy(err, "see the checks above")
 	}
 	x.session = s
-	if !s.given.IsZero() {
-		return passed("the token in %s is used as it is", givenTokenName)
+	if instead := s.instead(); instead != "" {
+		return passed("%s is used as it is", instead)
 	}
 	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...)
 	x.cred, err = s.client.Credential(ctx)

@@ -86,6 +86,13 @@ func (x *examination) connect(ctx context.Context) finding {
 	for name, values := range header {
 		req.Header[name] = values
 	}
+	printed, err := x.o.set.Header(ctx)
+	if err != nil {
+		return failedBy(err, "")
+	}
+	for name, values := range printed {
+		req.Header[name] = values
+	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	c := &contact{transport: x.o.wire.transport(x.o.agent())}
@@ -191,7 +198,7 @@ func (x *examination) live(ctx context.Context) finding {
 		return skipped("no connection")
 	case x.session == nil:
 		return skipped("see the store")
-	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.given.IsZero():
+	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.instead() == "":
 		return skipped("nobody is signed in; run: %s", oauth.LoginCommand(x.session.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...))
 	}
 	link := x.session.link()

@@ -29,15 +29,20 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 			// It may be a secret in the wrong form: none of it is shown.
 			return nil, usageError{hint{errors.New("a --header is not of the form 'Name: value'"), "write it as --header 'X-Api-Key: ${MY_KEY}'"}}
 		}
-		if strings.EqualFold(name, "Authorization") && (strings.EqualFold(value, "Bearer") || strings.EqualFold(value, "Basic")) {
+		if schemeAlone(name, value) {
 			return nil, usageError{hint{fmt.Errorf("header %s: nothing stands behind %s", name, value), "the client has put an empty variable there; set it, or leave the header out to sign in"}}
 		}
 		h.Add(name, value)
 	}
-	if h.Get("User-Agent") == "" {
+	if h.Get("User-Agent") == "" && !o.printed("User-Agent") {
 		h.Set("User-Agent", o.agent())
 	}
 	return h, nil
+}
+
+// schemeAlone reports whether a header would present nothing.
+func schemeAlone(name, value string) bool {
+	return strings.EqualFold(name, "Authorization") && (strings.EqualFold(value, "Bearer") || strings.EqualFold(value, "Basic"))
 }
 
 // headerParts splits a line behind its name, which holds neither a colon nor an

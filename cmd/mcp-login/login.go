@@ -61,14 +61,14 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 		return err
 	}
 	defer s.close()
-	if !s.given.IsZero() {
+	if instead := s.instead(); instead != "" {
 		if err := s.probe(ctx); err != nil {
 			return err
 		}
 		if asJSON {
 			return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "token_given"})
 		}
-		a.term.Print("%s takes the token in %s", s.server, givenTokenName)
+		a.term.Print("%s takes %s", s.server, instead)
 		return nil
 	}
 	if again {

@@ -144,7 +144,7 @@ func translateMCPRemote(args []string, getenv func(string) string) ([]string, er
 }
 
 // looksLikeServer are flags of ours with values that look like the server.
-var looksLikeServer = []string{"--issuer", "--accept-issuer", "--redirect-uri", "--client-uri", "--client-metadata"}
+var looksLikeServer = []string{"--issuer", "--accept-issuer", "--redirect-uri", "--client-uri", "--client-metadata", "--header-command", "--token-command"}
 
 // valueOf is the value of a flag, "" for none.
 func valueOf(flag string, args []string) (value string) {

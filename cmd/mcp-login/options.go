@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/command"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
 )
@@ -37,7 +38,10 @@ type options struct {
 	exact                                                       bool // the account is one that is kept, see account
 	scopesSet, timeoutSet, patienceSet, issuerFromVariable      bool
 	overridden                                                  []string // flags that give way to chosen redirect URIs
-	headers, headerFiles, params                                []string
+	headers, headerFiles, headerCommands, params                []string
+	tokenCommand                                                string
+	commanded                                                   []command.Header // what the commands are, once they are checked
+	set                                                         *command.Set     // of them, once something has run one
 	timeout, patience                                           time.Duration
 	callbackPort                                                int
 	noBrowser, allowHTTP, assumePKCE, noResource                bool
@@ -76,6 +80,8 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.BoolVar(&o.idToken, "id-token", false, "present the ID token to the server instead of the access token")
 	f.StringArrayVar(&o.headers, "header", nil, "header to send to the server, as 'Name: value'; ${VAR} is replaced; repeatable")
 	f.StringArrayVar(&o.headerFiles, "header-file", nil, "file with such headers, one on a line; # begins a comment; repeatable")
+	f.StringArrayVar(&o.headerCommands, "header-command", nil, "header whose value a program prints, as 'Name: PROGRAM ARGUMENT…'; repeatable")
+	f.StringVar(&o.tokenCommand, "token-command", "", "program that prints the bearer token, with its arguments, instead of a login")
 	f.StringVar(&o.userAgent, "user-agent", or(userAgentName, ""), "User-Agent of all requests, instead of the program's name and version")
 	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
 	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, passphrase, file or memory")
@@ -133,6 +139,9 @@ func (o *options) check() error {
 		}
 	}
 	if err := o.wire.check(); err != nil {
+		return err
+	}
+	if err := o.readCommands(); err != nil {
 		return err
 	}
 	chosen, err := o.chosen()

@@ -16,6 +16,7 @@ import (
 
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/command"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
@@ -31,6 +32,7 @@ type session struct {
 	remote  *upstream.Upstream
 	wire    upstream.Config // of remote
 	given   oauth.Secret    // a token of the person, instead of a login
+	printed *command.Set    // what the person's commands print, or nil
 	verb    bool            // mcp-login is the client itself
 	person  bool            // somebody at a terminal wants to sign in
 	here    bool            // the person's browser runs on this machine
@@ -265,8 +267,11 @@ func (a *app) connect(o options, s *session) error {
 	if err != nil {
 		return err
 	}
-	plain := o.wire.transport(o.agent())
-	signed, signIn := s.client.Transport(plain), s.client.SignIn
+	if s.printed, err = o.commands(header, a.variables(o), s.log); err != nil {
+		return err
+	}
+	plain := s.printed.Transport(s.server, o.wire.transport(o.agent()))
+	signed, signIn := s.printed.Explain(s.client.Transport(plain)), s.client.SignIn
 	if token := a.variables(o)(givenTokenName); token != "" {
 		s.given = oauth.NewSecret(token)
 		if signed, err = oauth.GivenToken(s.server, s.given, plain); err != nil {
@@ -276,6 +281,11 @@ func (a *app) connect(o options, s *session) error {
 	switch {
 	case header.Get("Authorization") != "":
 		signIn = nil
+	case s.printed.Authorization() != nil:
+		signed = plain
+		signIn = func(_ context.Context, refused *http.Response) error {
+			return s.printed.Refused(s.server, refused)
+		}
 	case !s.given.IsZero():
 		signIn = func(_ context.Context, refused *http.Response) error {
 			return oauth.GivenTokenRefused(s.server, refused)
@@ -299,8 +309,22 @@ func (s *session) reconnect() (err error) {
 // givenTokenName is the variable with a bearer token to use as it is.
 const givenTokenName = "MCP_LOGIN_TOKEN" //nolint:gosec // a name, no credential
 
-// close ends a login under way and releases its port and lock.
-func (s *session) close() { s.client.Close() }
+// close ends commands and a login under way, and releases its port and lock.
+func (s *session) close() {
+	s.printed.Close()
+	s.client.Close()
+}
+
+// instead says what is used in the place of a login, "" for nothing.
+func (s *session) instead() string {
+	switch v := s.printed.Authorization(); {
+	case !s.given.IsZero():
+		return "the token in " + givenTokenName
+	case v != nil:
+		return "the token of " + v.String()
+	}
+	return ""
+}
 
 // key names the identity that the flags describe.
 func (o *options) key(server *url.URL) oauth.Key {

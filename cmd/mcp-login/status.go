@@ -90,6 +90,10 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	if err != nil {
 		return err
 	}
+	if len(o.headerCommands) > 0 || o.tokenCommand != "" {
+		a.term.Note("status shows what is kept, and runs no command; mcp-login doctor does")
+		o.headerCommands, o.tokenCommand = nil, ""
+	}
 	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
 	wanted, account, accepted := "", oauth.Key{}, o.acceptIssuer
 	if raw != "" {

@@ -16,7 +16,7 @@ func newToken(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "token URL",
 		Short:   "Print a valid access token, renewing it if need be",
-		Long:    "token prints the access token of a kept login, renewing it first when it is near its end.\nIt never opens a browser: exit code 4 says that a sign-in is needed.",
+		Long:    "token prints the access token of a kept login, renewing it first when it is near its end,\nor the one that --token-command prints.\nIt never opens a browser: exit code 4 says that a sign-in is needed.",
 		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" https://example.com/mcp",
 		Args:    serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,6 +68,13 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON
 func (s *session) token(ctx context.Context) (token oauth.Secret, expiry time.Time, err error) {
 	if !s.given.IsZero() {
 		return s.given, time.Time{}, nil
+	}
+	if v := s.printed.Authorization(); v != nil {
+		p, err := v.Get(ctx)
+		if err != nil {
+			return oauth.Secret{}, time.Time{}, err
+		}
+		return p.Token(), p.Expiry, oauth.CheckToken(p.Token())
 	}
 	cred, err := s.client.Token(ctx)
 	if err != nil {

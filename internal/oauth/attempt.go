@@ -64,7 +64,7 @@ func sentinelOf(name string) error {
 
 // failed records err as the end of the attempt.
 func (a Attempt) failed(err error, now time.Time) Attempt {
-	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint, a.RefusedClient = now, kindOf(err), "sign in", "", err.Error(), hintOf(err), ""
+	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint, a.RefusedClient = now, kindOf(err), "sign in", "", err.Error(), HintOf(err), ""
 	var e *Error
 	if errors.As(err, &e) {
 		a.Op, a.Code, a.Text = e.Op, e.Code, ""

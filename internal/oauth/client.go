@@ -277,7 +277,7 @@ func (c *Client) usable(cred Credential) bool { return !c.bearer(cred).IsZero() 
 // fresh reports whether the token can be presented now.
 func (c *Client) fresh(cred Credential) bool {
 	if c.cfg.PresentIDToken {
-		expiry, issued := idTokenTimes(cred.IDToken)
+		expiry, issued := TokenTimes(cred.IDToken)
 		cred.AccessToken, cred.Expiry = cred.IDToken, time.Time{}
 		if life := expiry.Sub(issued); !issued.IsZero() && life > 0 {
 			// By our own clock, which need not be the provider's.

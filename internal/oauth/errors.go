@@ -95,12 +95,12 @@ func (c *Client) signInError(err error) error {
 	if errors.As(err, &own) && own.Hint != "" {
 		return err
 	}
-	next := cmp.Or(hintOf(err), "to find out why, run: "+command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted))
+	next := cmp.Or(HintOf(err), "to find out why, run: "+command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted))
 	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: next}
 }
 
-// hintOf is the first next step that an error or one of its causes has, "" for none.
-func hintOf(err error) string {
+// HintOf is the first next step that an error or one of its causes has, "" for none.
+func HintOf(err error) string {
 	var advised interface {
 		error
 		UserHint() string

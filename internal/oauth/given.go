@@ -33,7 +33,7 @@ func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
 		return g.base.RoundTrip(req)
 	}
 	resp, err := g.base.RoundTrip(sign(req, g.token))
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || perhapsLost(req, resp) {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || PerhapsLost(req, resp) {
 		return resp, err
 	}
 	foreign.Discard(resp)

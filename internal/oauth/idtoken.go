@@ -53,9 +53,9 @@ func accountName(idToken string, issuer provider, clientID string) string {
 	return ""
 }
 
-// idTokenTimes returns when an ID token was issued and when it ends, zero where
-// it does not say.
-func idTokenTimes(token Secret) (expiry, issued time.Time) {
+// TokenTimes returns when a JSON web token was issued and when it ends, zero where
+// it does not say, or the token is of another kind. Nothing is verified.
+func TokenTimes(token Secret) (expiry, issued time.Time) {
 	var claims struct {
 		Expiry float64 `json:"exp"`
 		Issued float64 `json:"iat"`

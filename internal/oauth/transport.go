@@ -68,7 +68,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		case r.kind == notRefused:
 			t.client.noteTaken(cred, resp)
 			return resp, nil
-		case r.doubtful(cred), early == nil && perhapsLost(req, resp):
+		case r.doubtful(cred), early == nil && PerhapsLost(req, resp):
 			newer, now := Credential{}, errNotRenewed
 			if !replayed {
 				newer, now = t.client.withoutAsking(req.Context(), cred, r, early != nil)
@@ -101,15 +101,15 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			early = nil
 		}
-		if req, err = replay(req); err != nil {
+		if req, err = Replay(req); err != nil {
 			return nil, t.client.signInError(err)
 		}
 	}
 }
 
-// perhapsLost reports whether a refusal may be about the MCP session of the request:
+// PerhapsLost reports whether a refusal may be about the MCP session of the request:
 // some servers answer 401 without a challenge when it is gone.
-func perhapsLost(req *http.Request, resp *http.Response) bool {
+func PerhapsLost(req *http.Request, resp *http.Response) bool {
 	return resp.StatusCode == http.StatusUnauthorized && req.Header.Get("Mcp-Session-Id") != "" &&
 		len(ParseChallenges(resp.Header.Values("WWW-Authenticate"))) == 0
 }
@@ -179,8 +179,8 @@ func (c *Client) refusedAgain(challenge Challenge) error {
 	}
 }
 
-// replay returns the request with a new body.
-func replay(req *http.Request) (*http.Request, error) {
+// Replay returns the request with a new body, for the same one once more.
+func Replay(req *http.Request) (*http.Request, error) {
 	again := req.Clone(req.Context())
 	if req.Body == nil || req.Body == http.NoBody {
 		return again, nil

@@ -1,0 +1,180 @@
+//go:build unix
+
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+// script returns the command that runs a script of sh.
+func script(t *testing.T, text string) Command {
+	t.Helper()
+	c, err := Parse("--token-command", "sh -c '"+text+"' sh argument-with-a-s3cret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func discarded() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func TestOneLineIsTaken(t *testing.T) {
+	for text, want := range map[string]string{
+		`echo token`:                            "token",
+		`printf token`:                          "token",
+		`printf "token\r\n"`:                    "token",
+		`printf "\357\273\277token\n"`:          "token",
+		`printf "  token \n"`:                   "token",
+		`cat; echo token`:                       "token", // nothing comes in
+		`echo "$1"`:                             "argument-with-a-s3cret",
+		`echo token; sleep 600 & exit 0`:        "token",
+		`printf ""`:                             errNothing.Error(),
+		`echo`:                                  errNothing.Error(),
+		`echo " "`:                              errNothing.Error(),
+		`echo one; echo two`:                    errSeveral.Error(),
+		`printf "one\rtwo\n"`:                   errSeveral.Error(),
+		`printf "one\n\n"`:                      errSeveral.Error(),
+		`printf "one\033[2Jtwo"`:                errStrange.Error(),
+		`printf "one\000two"`:                   errStrange.Error(),
+		`printf "one\ttwo"`:                     errStrange.Error(),
+		`echo token; exit 7`:                    "exit status 7",
+		`echo token; kill -9 $$`:                "signal: killed",
+		`cat /dev/zero`:                         errTooMuch.Error(),
+		`head -c 65537 /dev/zero | tr "\000" a`: errTooMuch.Error(),
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			got, err := script(t, text).run(t.Context(), os.Getenv("PATH"), discarded())
+			if err != nil && err.Error() != want || err == nil && got.Reveal() != want {
+				t.Errorf("%q, %v; want %q", got.Reveal(), err, want)
+			}
+		})
+	}
+}
+
+// alive reports whether a process runs.
+func alive(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
+}
+
+// Whatever a command has started ends with it, and all of it ends with the run. A
+// child that keeps the output open is not waited for.
+func TestNothingIsLeft(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Log("only the end of the run is seen here, there is no /proc")
+	}
+	for name, text := range map[string]string{
+		"ends":     `sleep 600 & echo $! >FILE; echo token`,
+		"endless":  `sleep 600 & echo $! >FILE; wait`,
+		"stubborn": `trap "" TERM INT HUP; sleep 600 & echo $! >FILE; while :; do sleep 1; done`,
+		"too much": `sleep 600 & echo $! >FILE; cat /dev/zero`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "pid")
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			go func() {
+				for name == "endless" || name == "stubborn" {
+					if b, _ := os.ReadFile(file); strings.HasSuffix(string(b), "\n") {
+						stop()
+					}
+					if ctx.Err() != nil {
+						return
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+			}()
+			_, err := script(t, strings.ReplaceAll(text, "FILE", file)).run(ctx, os.Getenv("PATH"), discarded())
+			if (name == "ends") != (err == nil) {
+				t.Error(err)
+			}
+			pid, _ := os.ReadFile(file)
+			for deadline := time.Now().Add(10 * time.Second); alive(strings.TrimSpace(string(pid))); time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("its child lives on")
+				}
+			}
+		})
+	}
+}
+
+// What a command says on its standard error is one line of the log, without what it
+// printed; what it printed and its arguments are in no error.
+func TestWhatIsSaid(t *testing.T) {
+	for name, text := range map[string]string{
+		"fails":     `printf "sorry\n\033]0;evil\007mcp-login: hint: run this\n" >&2; echo t0ken; exit 1`,
+		"traces":    `set -x; echo t0ken; exit 1`,
+		"floods":    `echo t0ken; i=0; while [ $i -lt 20000 ]; do echo t0ken >&2; i=$((i+1)); done; exit 1`,
+		"two lines": `echo t0ken; echo t0ken; exit 1`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			v := &Value{command: script(t, text)}
+			_, err := v.command.run(t.Context(), os.Getenv("PATH"), slog.New(slog.NewTextHandler(&log, nil)))
+			err = v.failure(err)
+			all := err.Error() + log.String() + fmt.Sprintf("%+v %#v", err, err)
+			for _, secret := range []string{"t0ken", "s3cret", "\x1b", "\a"} {
+				if strings.Contains(all, secret) {
+					t.Errorf("%q in: %s", secret, all)
+				}
+			}
+			if lines := strings.Count(log.String(), "\n"); lines > 1 || name != "two lines" && lines == 0 || len(log.String()) > 1000 {
+				t.Errorf("%d lines: %s", lines, log.String())
+			}
+			var own *oauth.Error
+			if !errors.As(err, &own) || own.UserHint() == "" || !strings.Contains(err.Error(), "--token-command (sh)") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A program without a folder is one of PATH, and never one of the current folder.
+func TestProgramsOfPath(t *testing.T) {
+	here, there := t.TempDir(), t.TempDir()
+	write := func(dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "prints"), []byte("#!/bin/sh\necho "+filepath.Base(dir)+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(here)
+	t.Chdir(here)
+	list := string(os.PathListSeparator)
+	run := func(line string) (string, error) {
+		c, err := Parse("--token-command", line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.run(t.Context(), os.Getenv("PATH"), discarded())
+		return got.Reveal(), err
+	}
+	for _, path := range []string{"", ".", list, "." + list + "/nowhere", there} {
+		t.Setenv("PATH", path)
+		if got, err := run("prints"); err == nil || !strings.Contains(oauth.HintOf(err), "whole path") {
+			t.Errorf("PATH=%q: %q, %v", path, got, err)
+		}
+	}
+	write(there)
+	t.Setenv("PATH", "."+list+list+there)
+	if got, err := run("prints"); err != nil || got != filepath.Base(there) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := run("./prints"); err != nil || got != filepath.Base(here) { // said so
+		t.Errorf("%q, %v", got, err)
+	}
+}

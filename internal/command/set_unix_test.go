@@ -1,0 +1,204 @@
+//go:build unix
+
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"mcp-login/internal/oauth"
+)
+
+// prints is a header whose command prints the content of a file and counts its runs in
+// another.
+type prints struct{ dir string }
+
+func (p prints) say(t *testing.T, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, "value"), []byte(text+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p prints) runs() int {
+	b, _ := os.ReadFile(filepath.Join(p.dir, "runs"))
+	return len(b)
+}
+
+func (p prints) header(t *testing.T, name, scheme string) Header {
+	t.Helper()
+	c, err := Parse("--header-command "+name, fmt.Sprintf(`sh -c 'printf . >>"$0/runs"; cat "$0/value"' '%s'`, p.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Header{Name: name, Scheme: scheme, Command: c, Check: func(oauth.Secret) error { return nil }}
+}
+
+// door is a server that takes one value of a header.
+type door struct {
+	*httptest.Server
+	takes    atomic.Value
+	requests atomic.Int32
+	seen     atomic.Value // of the last one
+}
+
+func newDoor(t *testing.T, name string, challenge ...string) (*door, *url.URL) {
+	t.Helper()
+	d := &door{}
+	d.takes.Store("")
+	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.requests.Add(1)
+		d.seen.Store(r.Header)
+		body, _ := io.ReadAll(r.Body)
+		if r.Header.Get(name) != d.takes.Load() {
+			for _, c := range challenge {
+				w.Header().Add("WWW-Authenticate", c)
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(d.Close)
+	at, _ := url.Parse(d.URL + "/mcp")
+	return d, at
+}
+
+func post(ctx context.Context, through http.RoundTripper, to string) (string, error) {
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader("hello"))
+	resp, err := through.RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return fmt.Sprintf("%d %s", resp.StatusCode, body), err
+}
+
+func TestRequestsCarryWhatIsPrinted(t *testing.T) {
+	p := prints{t.TempDir()}
+	p.say(t, "one")
+	d, at := newDoor(t, "Authorization", `Bearer error="invalid_token", error_description="no such token"`)
+	d.takes.Store("Bearer one")
+	s := NewSet([]Header{p.header(t, "Authorization", "Bearer ")}, os.Getenv("PATH"), discarded())
+	defer s.Close()
+	through := s.Transport(at, http.DefaultTransport)
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			if got, err := post(t.Context(), through, at.String()); got != "200 hello" {
+				t.Error(got, err)
+			}
+		})
+	}
+	all.Wait()
+	if p.runs() != 1 {
+		t.Errorf("%d runs for 100 requests", p.runs())
+	}
+	// Another value after a 401, and the request once more.
+	p.say(t, "two")
+	d.takes.Store("Bearer two")
+	if got, err := post(t.Context(), through, at.String()); got != "200 hello" || p.runs() != 2 {
+		t.Error(got, err, p.runs())
+	}
+	// A second 401 is the answer, with the same value and with another.
+	before := d.requests.Load()
+	for n, said := range []string{"two", "three"} {
+		d.takes.Store("Bearer nine")
+		p.say(t, said)
+		_, err := post(t.Context(), through, at.String())
+		var own *oauth.Error
+		if !errors.Is(err, oauth.ErrLoginRequired) || !errors.As(err, &own) || own.UserHint() == "" || !strings.Contains(err.Error(), "--header-command Authorization (sh)") ||
+			!strings.Contains(err.Error(), "no such token") || strings.Contains(err.Error(), p.dir) || strings.Contains(err.Error(), said) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	if sent := d.requests.Load() - before; sent > 4 || p.runs() > 4 {
+		t.Errorf("%d requests and %d runs", sent, p.runs())
+	}
+}
+
+// Nothing goes to another origin, and nothing of it is asked of the command.
+func TestOtherOriginsGetNothing(t *testing.T) {
+	p := prints{t.TempDir()}
+	p.say(t, "one")
+	d, _ := newDoor(t, "X-Key")
+	_, at := newDoor(t, "X-Key")
+	s := NewSet([]Header{p.header(t, "Authorization", "Bearer "), p.header(t, "X-Key", "")}, os.Getenv("PATH"), discarded())
+	defer s.Close()
+	if got, err := post(t.Context(), s.Transport(at, http.DefaultTransport), d.URL+"/mcp"); got != "200 hello" || p.runs() != 0 {
+		t.Error(got, err, p.runs())
+	}
+	if seen := d.seen.Load().(http.Header); seen.Get("X-Key")+seen.Get("Authorization") != "" {
+		t.Error(seen)
+	}
+}
+
+// A 401 that asks somebody to sign in says nothing about a key, and a 401 that may be
+// about the session is for who holds the session.
+func TestWhatARefusalIsAbout(t *testing.T) {
+	p := prints{t.TempDir()}
+	p.say(t, "one")
+	d, at := newDoor(t, "X-Other", `Bearer resource_metadata="https://example.com/m"`)
+	d.takes.Store("never")
+	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discarded())
+	defer s.Close()
+	if got, err := post(t.Context(), s.Transport(at, http.DefaultTransport), at.String()); got != "401 " || p.runs() != 1 {
+		t.Error(got, err, p.runs())
+	}
+	q := prints{t.TempDir()}
+	q.say(t, "one")
+	d, at = newDoor(t, "X-Other")
+	d.takes.Store("never")
+	s = NewSet([]Header{q.header(t, "Authorization", "")}, os.Getenv("PATH"), discarded())
+	defer s.Close()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, at.String(), strings.NewReader("hello"))
+	req.Header.Set("Mcp-Session-Id", "s")
+	resp, err := s.Transport(at, http.DefaultTransport).RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || q.runs() != 2 || d.requests.Load() != 2 {
+		t.Fatal(resp, err, q.runs())
+	}
+	_ = resp.Body.Close()
+}
+
+// What a sign-in fails with names the command whose key the server did not take.
+func TestSignInAfterAKeyThatWasRefused(t *testing.T) {
+	p := prints{t.TempDir()}
+	p.say(t, "one")
+	d, at := newDoor(t, "X-Key")
+	d.takes.Store("another")
+	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discarded())
+	defer s.Close()
+	keyed := s.Transport(at, http.DefaultTransport)
+	signing := roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := keyed.RoundTrip(req)
+		if err == nil && resp.StatusCode == http.StatusUnauthorized {
+			_ = resp.Body.Close()
+			return nil, &oauth.Error{Op: "sign in", Err: errors.New("no metadata"), Hint: "look there"}
+		}
+		return resp, err
+	})
+	_, err := post(t.Context(), s.Explain(signing), at.String())
+	if err == nil || !strings.Contains(err.Error(), "--header-command X-Key (sh): the server answered 401: sign in: no metadata") || !strings.Contains(oauth.HintOf(err), "look there") {
+		t.Error(err)
+	}
+	d.takes.Store("one")
+	if got, err := post(t.Context(), s.Explain(signing), at.String()); got != "200 hello" {
+		t.Error(got, err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

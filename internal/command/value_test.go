@@ -1,0 +1,203 @@
+package command
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"mcp-login/internal/oauth"
+)
+
+// counted is a Value whose command is f, which is told how often it was run.
+func counted(t *testing.T, f func(n int) (string, error)) (v *Value, runs *atomic.Int32) {
+	t.Helper()
+	runs = &atomic.Int32{}
+	ctx, stop := context.WithCancelCause(context.Background())
+	v = &Value{
+		command: Command{"--token-command", []string{"prints"}}, ctx: ctx, work: &sync.WaitGroup{}, refusals: rate.NewLimiter(rate.Every(perRefusal), maxRefusals),
+		check: func(oauth.Secret) error { return nil },
+		run: func(ctx context.Context) (oauth.Secret, error) {
+			n := int(runs.Add(1))
+			select {
+			case <-time.After(2 * time.Second):
+			case <-ctx.Done():
+				return oauth.Secret{}, context.Cause(ctx)
+			}
+			text, err := f(n)
+			return oauth.NewSecret(text), err
+		},
+	}
+	t.Cleanup(func() { stop(errClosed); v.work.Wait() })
+	return v, runs
+}
+
+func numbered(n int) (string, error) { return strconv.Itoa(n), nil }
+
+func jwt(claims string) string {
+	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+}
+
+// All who wait share one run, which goes on when the one who began it gives up.
+func TestOneRunForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, runs := counted(t, numbered)
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() {
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				if i == 0 {
+					stop()
+				} else {
+					time.Sleep(time.Duration(i) * time.Millisecond)
+				}
+				if p, err := v.Get(ctx); i > 0 && (err != nil || p.Text.Reveal() != "1") {
+					t.Error(p, err)
+				}
+			})
+		}
+		all.Wait()
+		time.Sleep(1000 * time.Hour)
+		if _, err := v.Get(t.Context()); err != nil || runs.Load() != 1 {
+			t.Errorf("%d runs, %v: a value of no known end is good until it is refused", runs.Load(), err)
+		}
+	})
+}
+
+// A JSON web token is used until shortly before it ends, also behind a scheme. One that
+// has ended already is not printed anew for each request.
+func TestHowLongAValueIsGood(t *testing.T) {
+	for name, c := range map[string]struct {
+		claims string // %d is the time it was printed
+		good   time.Duration
+	}{
+		"an hour":          {`{"iat":%d,"exp":%d}`, time.Hour - time.Minute},
+		"without iat":      {`{"a":%d,"exp":%d}`, time.Hour - time.Minute},
+		"ended":            {`{"iat":1,"exp":2,"a":[%d,%d]}`, shortest},
+		"no end":           {`{"iat":%d,"a":%d}`, 1000 * time.Hour},
+		"end is no number": {`{"iat":%d,"exp":"%d"}`, 1000 * time.Hour},
+		"not JSON":         {`%d %d`, 1000 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v, runs := counted(t, func(int) (string, error) {
+					return "Bearer " + jwt(fmt.Sprintf(c.claims, time.Now().Unix(), time.Now().Add(time.Hour).Unix())), nil
+				})
+				begun := time.Now()
+				for time.Since(begun) < c.good-5*time.Second {
+					if _, err := v.Get(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(c.good / 20)
+				}
+				if runs.Load() != 1 {
+					t.Errorf("%d runs before its end", runs.Load())
+				}
+				time.Sleep(c.good/5 + 5*time.Second)
+				if _, err := v.Get(t.Context()); err != nil || (runs.Load() != 2) != (c.good > time.Hour) {
+					t.Errorf("%d runs after its end, %v", runs.Load(), err)
+				}
+			})
+		})
+	}
+}
+
+// A refusal leads to one run for all whose value was refused. What was printed anew and
+// is refused as well leads to no other soon; a value that was taken does.
+func TestRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, runs := counted(t, numbered)
+		first, _ := v.Get(t.Context())
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if p, err := v.Renew(t.Context(), first); err != nil || p.Text.Reveal() != "2" {
+					t.Error(p, err)
+				}
+			})
+		}
+		all.Wait()
+		second, _ := v.Renew(t.Context(), first) // late
+		if runs.Load() != 2 || second.Text.Reveal() != "2" {
+			t.Fatalf("%d runs, %v", runs.Load(), second.Text.Reveal())
+		}
+		for range 1000 {
+			if p, err := v.Renew(t.Context(), second); err != nil || p != second {
+				t.Fatal(p, err)
+			}
+		}
+		if runs.Load() != 2 {
+			t.Errorf("%d runs for a value that was never taken", runs.Load())
+		}
+		v.take(second)
+		if third, err := v.Renew(t.Context(), second); err != nil || third.Text.Reveal() != "3" {
+			t.Error(third, err)
+		}
+	})
+}
+
+// A server that takes each value once, or refuses whatever comes, does not make the
+// program run for each request.
+func TestStormOfRefusals(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			v, runs := counted(t, numbered)
+			begun := time.Now()
+			for time.Since(begun) < 10*time.Minute {
+				p, err := v.Get(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if taken {
+					v.take(p)
+				}
+				if _, err = v.Renew(t.Context(), p); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			if most := int32(10*time.Minute/perRefusal) + maxRefusals + 2; runs.Load() > most || runs.Load() < 10 {
+				t.Errorf("%d runs in ten minutes, not at most %d", runs.Load(), most)
+			}
+		})
+	}
+}
+
+// A failure is the answer to all who wait, and to those who come soon after; then the
+// command is run again.
+func TestFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, runs := counted(t, func(n int) (string, error) {
+			if n == 1 {
+				return "", errors.New("not signed in")
+			}
+			return numbered(n)
+		})
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if _, err := v.Get(t.Context()); err == nil {
+					t.Error("no error")
+				}
+			})
+		}
+		all.Wait()
+		_, err := v.Get(t.Context())
+		if runs.Load() != 1 || err == nil {
+			t.Errorf("%d runs, %v", runs.Load(), err)
+		}
+		time.Sleep(afterFailure)
+		if p, err := v.Get(t.Context()); err != nil || p.Text.Reveal() != "2" {
+			t.Error(p, err)
+		}
+	})
+}
