@@ -23,7 +23,7 @@ func TestLocations(t *testing.T) {
 	}}
 	moved := System{OS: "linux", Home: "/home/ada", Getenv: func(name string) string {
 		return map[string]string{
-			"CODEX_HOME": "/x", "CLAUDE_CONFIG_DIR": "/y", "XDG_CONFIG_HOME": "/z", "CLINE_DATA_DIR": "/c", "COPILOT_HOME": "/p",
+			"CODEX_HOME": "/x", "CLAUDE_CONFIG_DIR": "/y", "XDG_CONFIG_HOME": "/z", "CLINE_DATA_DIR": "/c", "COPILOT_HOME": "/p", "QWEN_HOME": "/q", "GEMINI_CLI_HOME": "/g",
 		}[name]
 	}}
 	for _, tc := range []struct {
@@ -52,6 +52,8 @@ func TestLocations(t *testing.T) {
 		{"kilo", windows, `C:\Users\ada\.config\kilo\kilo.json`},
 		{"kilo", moved, "/z/kilo/kilo.json"},
 		{"copilot-cli", moved, "/p/mcp-config.json"},
+		{"qwen", moved, "/q/settings.json"},
+		{"gemini", moved, "/g/.gemini/settings.json"},
 		{"continue", windows, `C:\Users\ada\.continue\config.yaml`},
 		{"goose", mac, "/Users/ada/.config/goose/config.yaml"},
 		{"goose", windows, `C:\Users\ada\AppData\Roaming\Block\goose\config\config.yaml`},
@@ -127,9 +129,11 @@ func TestEntryFlags(t *testing.T) {
 			t.Errorf("%q: %q", tc.flags, got)
 		}
 	}
-	c, _ = Find("cursor")
-	if got := c.Entry("n", "c", "u", nil); !slices.Equal(got.Args, []string{"u"}) {
-		t.Errorf("%+v", got)
+	for _, c := range All {
+		deaf := slices.Contains([]string{"codex", "cline", "qwen"}, c.ID) // to a changed list of tools
+		if got := c.Entry("n", "c", "u", nil); len(got.Args) > 1 != deaf {
+			t.Errorf("%s: %q", c.ID, got.Args)
+		}
 	}
 }
 

@@ -21,14 +21,22 @@ func copilot(s Server) []field {
 	return append(append([]field{{"type", "local"}}, plain(s)...), field{"tools", []string{"*"}})
 }
 
-// codex gives a person the time to sign in: Codex waits for a server ten seconds
-// unless told otherwise, and never asks for its list of tools again.
+// Shapes with the time that a person needs to sign in. Without it Codex waits ten
+// seconds for a server, Cline for the terminal three, Qwen Code thirty, and Crush
+// ten or fifteen.
+
 func codex(s Server) []field {
 	return append(plain(s), field{"startup_timeout_sec", 300})
 }
 
-// crush does the same; it waits for ten or fifteen seconds, as long as mcp-login has
-// patience.
+func cline(s Server) []field {
+	return append(plain(s), field{"timeout", 300})
+}
+
+func qwen(s Server) []field {
+	return append(plain(s), field{"discoveryTimeoutMs", 300_000})
+}
+
 func crush(s Server) []field {
 	return append(typedStdio(s), field{"timeout", 120})
 }

@@ -61,6 +61,11 @@ const (
 	newStart = "start a new session"
 )
 
+// waits is for clients that never ask for the list of tools again: what they are
+// given first is what they have for the whole session, so it must be the server's.
+// Their shapes give a person the time to sign in.
+var waits = []string{"--login-patience", "0"}
+
 // All is the table of clients, in the order people are shown. Locations and
 // forms are those the programs document (docs/clients.md).
 var All = []Client{
@@ -95,7 +100,7 @@ var All = []Client{
 	},
 	{
 		ID: "codex", Title: "Codex", Format: TOML, InheritsPath: true, Reload: newStart, Project: ".codex/config.toml",
-		path: []string{"mcp_servers"}, shape: codex, Flags: []string{"--login-patience", "0"},
+		path: []string{"mcp_servers"}, shape: codex, Flags: waits,
 		files: []string{"{home}/.codex/config.toml"}, moved: []string{"{CODEX_HOME}/config.toml"},
 	},
 	{
@@ -104,7 +109,7 @@ var All = []Client{
 		moved: []string{"{GEMINI_CLI_HOME}/.gemini/settings.json"},
 	},
 	{
-		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: plain,
+		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: cline, Flags: waits,
 		programs: []installation{
 			{"{home}/.cline", []string{"{home}/.cline/data/settings/cline_mcp_settings.json"}},
 			{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev", []string{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"}},
@@ -165,7 +170,8 @@ var All = []Client{
 	},
 	{
 		ID: "qwen", Title: "Qwen Code", InheritsPath: true, Reload: newStart, Project: ".qwen/settings.json",
-		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.qwen/settings.json"},
+		path: []string{"mcpServers"}, shape: qwen, Flags: waits,
+		files: []string{"{home}/.qwen/settings.json"}, moved: []string{"{QWEN_HOME}/settings.json"},
 	},
 	{
 		ID: "junie", Title: "Junie", Reload: atOnce, Project: ".junie/mcp/mcp.json",
