@@ -189,6 +189,27 @@ func TestEndingBridgeBeginsNoLogin(t *testing.T) {
 	}
 }
 
+// Nor does one that is about to ask somebody itself, and still reads the provider's
+// metadata.
+func TestEndingBridgeShowsNoAddress(t *testing.T) {
+	for name, end := range ends() {
+		t.Run(name, func(t *testing.T) {
+			h := newHostile(t)
+			h.reading, h.goOn = make(chan struct{}), make(chan struct{})
+			c := h.bridge("--no-detach", "--log-level", "debug")
+			fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
+			<-h.reading
+			end(c)
+			c.log.Await(t, "the client has ended")
+			close(h.goOn)
+			c.end()
+			if said := c.log.String(); h.opened() != 0 || strings.Contains(said, "\nhttp") {
+				t.Errorf("%d tabs: %s", h.opened(), said)
+			}
+		})
+	}
+}
+
 // A host that finds the process of the login, and ends it and the bridge, in
 // whichever order, gets no second tab.
 func TestEndingBridgeOpensNoSecondTab(t *testing.T) {
