@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -171,10 +172,15 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 		e.Hint = "to sign in, run: " + c.loginCommand()
 	case RefusedRepeating:
 		e.Err = errAskedAlready
-		if a.Ended.After(a.Asked) {
-			e.Err = fmt.Errorf("%w: %w", a.err(), errAskedAlready)
-		}
 		e.Hint = fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: %s", int(c.now().Sub(v.Before.Asked).Seconds()), c.loginCommand())
+	}
+	if a.Ended.After(a.Asked) { // what it came to explains more
+		if v.Refusal == RefusedRepeating {
+			e.Code, e.Err = a.Code, fmt.Errorf("%w: %w", a.outcome(), errAskedAlready)
+		}
+		if a.Hint != "" && !strings.Contains(a.Hint, c.loginCommand()) {
+			e.Hint = a.Hint + "; " + e.Hint
+		}
 	}
 	return e
 }

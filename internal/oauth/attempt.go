@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -93,6 +94,16 @@ func (o outcome) Unwrap() error { return o.kind }
 // err rebuilds the failure for those who waited for another process's login.
 func (a Attempt) err() error {
 	return &Error{Op: a.Op, Code: a.Code, Hint: a.Hint, Err: outcome{a.Text, sentinelOf(a.Kind)}}
+}
+
+// outcome is err for an error that says itself that this is about a sign-in, and has
+// the code.
+func (a Attempt) outcome() error {
+	text := a.Text
+	if !strings.HasPrefix(a.Op, "sign in") {
+		text = a.Op + ": " + text
+	}
+	return outcome{text, sentinelOf(a.Kind)}
 }
 
 // registrationPause is how long after a provider has refused to register a client

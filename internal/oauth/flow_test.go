@@ -404,8 +404,17 @@ func TestDeniedLoginIsNotRepeated(t *testing.T) {
 	l.who = ""
 	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Brake = 0 })
 	for range 3 {
-		if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrDenied) {
+		_, _, err := l.call(h, "1")
+		if !errors.Is(err, oauth.ErrDenied) {
 			t.Fatalf("%v", err)
+		}
+		// Each time what happened is said once, and what to do about that.
+		if said := err.Error(); strings.Count(said, "sign in") != 1 || strings.Count(said, "access_denied") != 1 {
+			t.Error(said)
+		}
+		var e *oauth.Error
+		if !errors.As(err, &e) || !strings.Contains(e.UserHint(), "the login was refused, or the account may not use this server") {
+			t.Errorf("%v: the hint is %q", err, e.UserHint())
 		}
 	}
 	if l.tabs.Load() != 1 {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,6 +62,16 @@ func newHouse(t *testing.T, change func(*devidp.Config)) *house {
 		_ = idp.Close()
 	})
 	return h
+}
+
+// state is the folder of the store.
+func (h *house) state() string {
+	for _, variable := range slices.Backward(h.env) {
+		if dir, ok := strings.CutPrefix(variable, "MCP_LOGIN_DIR="); ok {
+			return dir
+		}
+	}
+	return ""
 }
 
 func (h *house) command(args ...string) *exec.Cmd {
@@ -179,6 +191,52 @@ func TestPatienceThroughTheBinary(t *testing.T) {
 	// forgotten here, not at the provider.)
 	_ = b.in.Close()
 	b.ended()
+}
+
+// A host that probes in one process and works in another waits once: the time that
+// the login has been pending already counts.
+func TestPatienceOfASecondProcess(t *testing.T) {
+	h := newHouse(t, nil)
+	probe := h.bridge("--login-patience", "1ms")
+	probe.initialize()
+	address := probe.address()
+	if line := probe.line(); !strings.Contains(line, `"name":"mcp-login"`) {
+		t.Fatal(line)
+	}
+	_ = probe.in.Close()
+	probe.ended()
+	h.pendingFor(20 * time.Minute)
+	worker := h.bridge("--login-patience", "10m")
+	worker.initialize()
+	if line := worker.line(); !strings.Contains(line, `"name":"mcp-login"`) {
+		t.Fatal(line)
+	}
+	if again := worker.address(); again != address {
+		t.Errorf("another login: %s", again)
+	}
+	h.approve(address)
+	for _, list := range []string{"tools", "prompts", "resources"} {
+		if line := worker.line(); !strings.Contains(line, "notifications/"+list+"/list_changed") {
+			t.Error(line)
+		}
+	}
+}
+
+// pendingFor makes the login that is under way one that began long ago.
+func (h *house) pendingFor(age time.Duration) {
+	h.t.Helper()
+	files, err := filepath.Glob(filepath.Join(h.state(), "*.pending"))
+	if err != nil || len(files) != 1 {
+		h.t.Fatal(files, err)
+	}
+	record, err := os.ReadFile(files[0])
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	started := regexp.MustCompile(`"started":"[^"]*"`).ReplaceAll(record, fmt.Appendf(nil, `"started":%q`, time.Now().Add(-age).Format(time.RFC3339)))
+	if err := os.WriteFile(files[0], started, 0o600); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // In bridge mode a person who declines is told so by the error of every bridge
