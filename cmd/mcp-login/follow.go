@@ -98,7 +98,7 @@ var errNotTheAnswer = errors.New("that is not the address that the browser ended
 // of the browser: what a person pastes here is his own.
 func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 	u, err := url.Parse(line)
-	if err != nil || !u.Query().Has("state") {
+	if err != nil || !u.Query().Has("state") && !endsAt(p, *u) {
 		return errNotTheAnswer
 	}
 	target, err := url.Parse(p.RedirectURI)
@@ -128,4 +128,12 @@ func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 		return errors.New("that address belongs to another sign-in; use the one of the sign-in shown above")
 	}
 	return nil
+}
+
+// endsAt reports whether u is where the browser ends: a provider that sends it there
+// without an answer ends the sign-in.
+func endsAt(p oauth.Prompt, u url.URL) bool {
+	u.RawQuery, u.ForceQuery, u.Fragment = "", false, ""
+	address := u.String()
+	return address == p.RedirectURI || p.PasteFrom != "" && address == p.PasteFrom
 }

@@ -323,6 +323,12 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 		l.refuseUnmarked(w, r, query)
 		return
 	}
+	if l.returned(r, query) {
+		l.log.Debug("the browser came back from the provider without an answer")
+		l.page.fail(w, r, http.StatusOK, reasonReturned)
+		l.fail(ErrReturned)
+		return
+	}
 	a := answer{query: query, outcome: make(chan outcome, 1)}
 	if !l.claim(a) {
 		l.page.refuse(w, r, http.StatusBadRequest)
@@ -356,9 +362,11 @@ func (l *Listener) claim(a answer) bool {
 // expects reports whether query is the expected answer: exactly one state, equal to
 // ours in constant time, and a code or an error with it. The caller holds mu.
 func (l *Listener) expects(query url.Values) bool {
-	states := query["state"]
-	if l.state == "" || len(states) != 1 || subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.state)) != 1 {
-		return false
-	}
-	return query.Get("code") != "" || query.Get("error") != ""
+	return l.isState(query["state"]) && (query.Get("code") != "" || query.Get("error") != "")
+}
+
+// isState reports whether the states of a request are the one that is expected. The
+// caller holds mu.
+func (l *Listener) isState(states []string) bool {
+	return l.state != "" && len(states) == 1 && subtle.ConstantTimeCompare([]byte(states[0]), []byte(l.state)) == 1
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 // An opener and the browser that it starts show what they open to every user of
@@ -52,6 +54,12 @@ var (
 	ErrUnmarked error = &endedError{
 		"the answer came from another browser than the one that was sent to the provider, or from one that keeps no cookies",
 		"start again and let the browser keep cookies of this machine, or sign in with --no-browser and open the address by hand",
+	}
+	// ErrReturned means that the marked browser came back from the provider with
+	// neither a code nor an error, as from Logto's consent page when a person cancels.
+	ErrReturned error = &endedError{
+		"the provider sent the browser back with neither a code nor an error, as some do when a person cancels",
+		"start again, and agree to what the provider asks; if nobody has cancelled, the provider's log says why",
 	}
 )
 
@@ -154,6 +162,34 @@ func (l *Listener) stopLate() {
 		l.late.Stop()
 		l.late = nil
 	}
+}
+
+// returned reports whether a request is the person's browser that comes back from the
+// provider without an answer. There is no state by which it could be known; what takes
+// its place keeps others from ending the login. Programs and other browsers lack the
+// mark. A page in the marked browser can ask for this address with it, and pages of
+// other ports of this machine even in the background, because a cookie knows no port:
+// so what browsers say of a request (Fetch Metadata, Sec-Fetch-Mode and Sec-Fetch-Dest)
+// must be that a tab goes there, and a Referer must be of the provider's site. What is
+// left is a page that leads a tab of that browser here, in the person's sight.
+func (l *Listener) returned(r *http.Request, query url.Values) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state == "" || l.local == nil || !l.local.marks(r) || prefetched(r) {
+		return false
+	}
+	if states, given := query["state"]; given && !l.isState(states) || query.Get("code") != "" || query.Get("error") != "" {
+		return false
+	}
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document") && l.local.sentBy(r.Referer())
+}
+
+// sentBy reports whether a Referer is of the site of the provider, or says nothing.
+func (l *local) sentBy(referer string) bool {
+	from, err := url.Parse(referer)
+	to, err2 := url.Parse(l.to)
+	return referer == "" || err == nil && err2 == nil && origin.SameSite(from, to)
 }
 
 // fail ends the login that waits, if there is one.

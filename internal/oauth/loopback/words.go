@@ -19,6 +19,7 @@ const (
 	reasonForeign            // another provider answered
 	reasonTwice              // the one-time address was opened by two browsers
 	reasonUnmarked           // the answer came from another browser, or one without cookies
+	reasonReturned           // the provider sent the browser back without an answer
 	reasonsCount             // how many there are
 )
 
@@ -96,6 +97,7 @@ var english = words{
 		reasonForeign:     {"The answer came from another provider than the one that was asked.", "Nothing was sent there. Start again from your program. If it happens again, somebody may be interfering: tell whoever runs the server."},
 		reasonTwice:       {"This sign-in was opened a second time, in another browser or by somebody else on this computer. It has ended, to be on the safe side.", "Start again from your program, and open the address in one browser only. If you opened it once, another user of this computer has read it."},
 		reasonUnmarked:    {"This is not the browser that began the sign-in, or it keeps no cookies.", "Start again from your program and let this browser keep cookies of this computer. Or run `mcp-login login` with `--no-browser` in a terminal, and open the address by hand."},
+		reasonReturned:    {"The provider sent you back without an answer. That is what some do when somebody cancels.", "If that was a mistake, start again from your program and agree to what the provider asks."},
 	},
 	notAwaited: "Nobody waits for this sign-in",
 	awaited:    advice{"It has ended, was started again, or this address is not complete.", "If you were signing in, go back to your program and start again. Otherwise close this tab."},
@@ -125,6 +127,7 @@ var german = words{
 		reasonForeign:     {"Die Antwort kam von einem anderen Anbieter als dem gefragten.", "Dorthin wurde nichts gesendet. Beginnen Sie in Ihrem Programm noch einmal. Geschieht es wieder, greift vielleicht jemand ein: Sagen Sie es dem Betreiber des Servers."},
 		reasonTwice:       {"Diese Anmeldung wurde ein zweites Mal geöffnet, in einem anderen Browser oder von jemand anderem an diesem Computer. Zur Sicherheit ist sie beendet.", "Beginnen Sie in Ihrem Programm noch einmal, und öffnen Sie die Adresse nur in einem Browser. Haben Sie sie nur einmal geöffnet, dann hat ein anderer Benutzer dieses Computers sie gelesen."},
 		reasonUnmarked:    {"Das ist nicht der Browser, in dem die Anmeldung begann, oder er behält keine Cookies.", "Beginnen Sie in Ihrem Programm noch einmal, und lassen Sie diesen Browser Cookies dieses Computers behalten. Oder rufen Sie in einem Terminal `mcp-login login` mit `--no-browser` auf, und öffnen Sie die Adresse selbst."},
+		reasonReturned:    {"Der Anbieter hat Sie ohne Antwort zurückgeschickt. Manche tun das, wenn jemand abbricht.", "Wenn das ein Versehen war, beginnen Sie in Ihrem Programm noch einmal, und stimmen Sie dem zu, was der Anbieter fragt."},
 	},
 	notAwaited: "Auf diese Anmeldung wartet niemand",
 	awaited:    advice{"Sie ist beendet, wurde neu begonnen, oder diese Adresse ist unvollständig.", "Wenn Sie sich gerade anmelden wollten, kehren Sie zu Ihrem Programm zurück und beginnen Sie noch einmal. Sonst schließen Sie diesen Tab."},
@@ -154,6 +157,7 @@ var french = words{
 		reasonForeign:     {"La réponse vient d’un autre fournisseur que celui qui a été interrogé.", "Rien ne lui a été envoyé. Recommencez depuis votre programme. Si cela se reproduit, quelqu’un interfère peut-être : prévenez l’administrateur du serveur."},
 		reasonTwice:       {"Cette connexion a été ouverte une deuxième fois, dans un autre navigateur ou par quelqu’un d’autre sur cet ordinateur. Par précaution, elle est terminée.", "Recommencez depuis votre programme et n’ouvrez l’adresse que dans un seul navigateur. Si vous ne l’avez ouverte qu’une fois, un autre utilisateur de cet ordinateur l’a lue."},
 		reasonUnmarked:    {"Ce n’est pas le navigateur qui a commencé la connexion, ou il ne conserve pas de cookies.", "Recommencez depuis votre programme et laissez ce navigateur conserver les cookies de cet ordinateur. Ou lancez `mcp-login login` avec `--no-browser` dans un terminal et ouvrez l’adresse vous-même."},
+		reasonReturned:    {"Le fournisseur vous a renvoyé sans réponse. Certains le font quand on annule.", "Si c’est une erreur, recommencez depuis votre programme et acceptez ce que demande le fournisseur."},
 	},
 	notAwaited: "Personne n’attend cette connexion",
 	awaited:    advice{"Elle est terminée, a été recommencée, ou cette adresse est incomplète.", "Si vous étiez en train de vous connecter, revenez à votre programme et recommencez. Sinon, fermez cet onglet."},
@@ -183,6 +187,7 @@ var spanish = words{
 		reasonForeign:     {"La respuesta vino de un proveedor distinto del consultado.", "No se le envió nada. Empiece de nuevo desde su programa. Si vuelve a ocurrir, puede que alguien esté interfiriendo: avise al administrador del servidor."},
 		reasonTwice:       {"Este inicio de sesión se ha abierto por segunda vez, en otro navegador o por otra persona en este equipo. Por seguridad, ha terminado.", "Empiece de nuevo desde su programa y abra la dirección en un solo navegador. Si solo la ha abierto una vez, otro usuario de este equipo la ha leído."},
 		reasonUnmarked:    {"Este no es el navegador que empezó el inicio de sesión, o no guarda cookies.", "Empiece de nuevo desde su programa y permita que este navegador guarde las cookies de este equipo. O ejecute `mcp-login login` con `--no-browser` en un terminal y abra la dirección usted mismo."},
+		reasonReturned:    {"El proveedor le ha devuelto sin respuesta. Algunos lo hacen cuando alguien cancela.", "Si ha sido un error, empiece de nuevo desde su programa y acepte lo que pide el proveedor."},
 	},
 	notAwaited: "Nadie espera este inicio de sesión",
 	awaited:    advice{"Ha terminado, se empezó de nuevo, o esta dirección está incompleta.", "Si estaba iniciando sesión, vuelva a su programa y empiece de nuevo. Si no, cierre esta pestaña."},
@@ -212,6 +217,7 @@ var japanese = words{
 		reasonForeign:     {"問い合わせ先とは別のプロバイダーから応答がありました。", "そのプロバイダーには何も送信していません。プログラムからもう一度やり直してください。繰り返す場合は第三者が介入している可能性があるため、サーバーの管理者に知らせてください。"},
 		reasonTwice:       {"このサインインは、別のブラウザーで、またはこのコンピューターの別のユーザーによって、もう一度開かれました。安全のため終了しました。", "プログラムからもう一度やり直し、アドレスは一つのブラウザーだけで開いてください。一度しか開いていない場合は、このコンピューターの別のユーザーがアドレスを読み取っています。"},
 		reasonUnmarked:    {"サインインを始めたブラウザーではないか、このブラウザーが Cookie を保存していません。", "プログラムからもう一度やり直し、このコンピューターの Cookie の保存をブラウザーに許可してください。または、ターミナルで `mcp-login login` に `--no-browser` を付けて実行し、アドレスを手で開いてください。"},
+		reasonReturned:    {"プロバイダーから応答なしで戻されました。キャンセルしたときにこうなるプロバイダーがあります。", "間違いだった場合は、プログラムからもう一度やり直し、プロバイダーの確認に同意してください。"},
 	},
 	notAwaited: "このサインインは待機されていません",
 	awaited:    advice{"すでに終了したか、やり直されたか、アドレスが不完全です。", "サインインの途中だった場合は、プログラムに戻ってやり直してください。そうでない場合は、このタブを閉じてください。"},
@@ -241,6 +247,7 @@ var chinese = words{
 		reasonForeign:     {"应答来自另一个提供方，而不是所询问的那一个。", "没有向它发送任何内容。请从您的程序重新开始。如果再次发生，可能有人在干扰：请告知服务器管理员。"},
 		reasonTwice:       {"此次登录被第二次打开：在另一个浏览器中，或由这台电脑上的其他人打开。为安全起见，登录已经结束。", "请从您的程序重新开始，并且只在一个浏览器中打开该地址。如果您只打开过一次，说明这台电脑的另一位用户读取了该地址。"},
 		reasonUnmarked:    {"这不是开始登录的浏览器，或者它不保存 Cookie。", "请从您的程序重新开始，并允许此浏览器保存这台电脑的 Cookie。也可以在终端中运行 `mcp-login login` 并加上 `--no-browser`，然后手动打开地址。"},
+		reasonReturned:    {"提供方没有给出答复就将您送回。有些提供方在用户取消时会这样做。", "如果是误操作，请从您的程序重新开始，并同意提供方的请求。"},
 	},
 	notAwaited: "没有程序在等待此次登录",
 	awaited:    advice{"它已经结束、已重新开始，或者此地址不完整。", "如果您正在登录，请返回您的程序并重新开始。否则请关闭此标签页。"},
