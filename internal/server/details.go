@@ -24,6 +24,7 @@ func (s *Server) addDetails(m *server.MCPServer) {
 	m.AddTool(mcp.NewTool(toolDetails,
 		mcp.WithDescription("Returns how the current call is authorized: issuer, application, scopes and expiry "+
 			"of the access token, never the token itself. Needs a scope that whoami does not need."),
+		mcp.WithToolTitle("How am I signed in"),
 		mcp.WithTitleAnnotation("How am I signed in"),
 		mcp.WithReadOnlyHintAnnotation(true),
 		mcp.WithDestructiveHintAnnotation(false),

@@ -143,7 +143,11 @@ func (v *jwtVerifier) parseWith(ctx context.Context, token string, set keySet) (
 		return accessClaims{}, busy("too many signatures to verify")
 	}
 	var claims accessClaims
-	if _, err := v.parser.ParseWithClaims(token, &claims, set.find(ctx)); err != nil {
+	_, err := v.parser.ParseWithClaims(token, &claims, set.find(ctx))
+	if errors.Is(err, jwt.ErrTokenRequiredClaimMissing) {
+		return accessClaims{}, claims.missing()
+	}
+	if err != nil {
 		return accessClaims{}, refusalFor(err)
 	}
 	return claims, nil
@@ -175,11 +179,11 @@ func (v *jwtVerifier) identity(claims accessClaims) (Identity, error) {
 	}
 	sub, err := claims.GetSubject()
 	if err != nil || sub == "" {
-		return Identity{}, refusal("no subject")
+		return Identity{}, missingClaim("sub")
 	}
 	expiry, err := claims.GetExpirationTime()
 	if err != nil || expiry == nil {
-		return Identity{}, refusal("no expiry")
+		return Identity{}, missingClaim("exp")
 	}
 	return Identity{
 		Subject: sub, Issuer: v.provider.issuer, ClientID: claims.clientID(),
@@ -208,7 +212,6 @@ func refusalFor(err error) error {
 		{jwt.ErrTokenUsedBeforeIssued, errFuture},
 		{jwt.ErrTokenInvalidAudience, "another audience"},
 		{jwt.ErrTokenInvalidIssuer, "another issuer"},
-		{jwt.ErrTokenRequiredClaimMissing, "a required claim is missing"},
 		{jwt.ErrTokenInvalidClaims, "claims not accepted"},
 		{jwt.ErrTokenSignatureInvalid, errSignature},
 		{jwt.ErrTokenUnverifiable, "no key fits"},
@@ -224,6 +227,19 @@ func refusalFor(err error) error {
 // accessClaims decodes like [decodeClaims] wherever the parser would use
 // encoding/json.
 type accessClaims struct{ jwt.MapClaims }
+
+// missing says which of the claims that the parser requires is not there.
+func (c accessClaims) missing() refusal {
+	for _, name := range []string{"exp", "iss", "aud"} {
+		if value := c.MapClaims[name]; value == nil || value == "" {
+			return missingClaim(name)
+		}
+	}
+	return "a required claim is missing or empty"
+}
+
+// missingClaim is the refusal of a token without a claim; name is one of our own words.
+func missingClaim(name string) refusal { return refusal("a required claim is missing: " + name) }
 
 // UnmarshalJSON implements the interface the parser looks for.
 func (c *accessClaims) UnmarshalJSON(raw []byte) error {

@@ -46,6 +46,7 @@ type Server struct {
 	opaque     *opaqueVerifier // nil without opaque tokens
 	signatures chan struct{}   // slots, see newSignatureSlots
 	toolScopes map[string][]string
+	nameless   profileless
 	about      About
 	gate       gate
 	layout     layout

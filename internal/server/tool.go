@@ -18,15 +18,17 @@ import (
 const listTTL = 5 * 60 * 1000
 
 // whoamiOutput is the tool's output schema. Which claims there are is up to
-// the provider and the scopes, so only the subject is promised.
+// the provider and the scopes, so only the subject is promised. A value or null is
+// said with anyOf: JSON Schema allows a list of types, but strict validators, as the
+// one of the MCP Inspector, warn of it.
 const whoamiOutput = `{
 	"type": "object",
 	"description": "The claims of the caller, as the identity provider states them.",
 	"properties": {
 		"sub": {"type": "string", "description": "Identifier of the caller, unique at the provider."},
-		"username": {"type": ["string", "null"]},
-		"name": {"type": ["string", "null"]},
-		"email": {"type": ["string", "null"]}
+		"username": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "Name that the caller signs in with."},
+		"name": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "Name of the caller, as people write it."},
+		"email": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "E-mail address of the caller."}
 	},
 	"required": ["sub"],
 	"additionalProperties": true
@@ -41,7 +43,7 @@ const toolDetails = "whoami_details"
 func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
 	m := cfg.MCP
 	if m == nil {
-		m = newMCP(version)
+		m = s.newMCP(version)
 		if len(cfg.ToolScopes[toolDetails]) > 0 {
 			s.addDetails(m)
 		}
@@ -53,7 +55,7 @@ func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
 
 // newMCP returns whoami's MCP server with its tool. It keeps no state of its
 // callers; mcp-go serves every protocol revision with it.
-func newMCP(version string) *server.MCPServer {
+func (s *Server) newMCP(version string) *server.MCPServer {
 	hooks := &server.Hooks{}
 	hooks.AddAfterCallTool(boundRefusal)
 	m := server.NewMCPServer("whoami", version,
@@ -71,14 +73,15 @@ func newMCP(version string) *server.MCPServer {
 	m.AddTool(mcp.NewTool("whoami",
 		mcp.WithDescription("Returns the identity claims of the signed-in user: subject, and as far as "+
 			"known user name, name, e-mail address and whatever else the identity provider says."),
-		mcp.WithTitleAnnotation("Who am I"),
+		mcp.WithToolTitle("Who am I"),
+		mcp.WithTitleAnnotation("Who am I"), // of 2025-03-26
 		mcp.WithReadOnlyHintAnnotation(true),
 		mcp.WithDestructiveHintAnnotation(false),
 		mcp.WithIdempotentHintAnnotation(true),
 		mcp.WithOpenWorldHintAnnotation(false),
 		mcp.WithRawOutputSchema(stdjson.RawMessage(whoamiOutput)),
 		withoutArguments,
-	), whoami)
+	), s.whoami)
 	return m
 }
 
@@ -108,7 +111,7 @@ func withoutArguments(t *mcp.Tool) {
 
 // whoami answers with the caller's claims, as structured content and as the
 // same JSON in text for clients that know only that.
-func whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (s *Server) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	id, ok := IdentityFrom(ctx)
 	if !ok {
 		return nil, errors.New("no identity in context")
@@ -117,7 +120,11 @@ func whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, er
 	if claims == nil {
 		claims = map[string]any{"sub": id.Subject, "iss": id.Issuer}
 	}
-	return structured(claims)
+	result, err := structured(claims)
+	if err == nil {
+		s.noteProfile(id, result)
+	}
+	return result, err
 }
 
 // structured is v as structured content, and as the same JSON in text. It is

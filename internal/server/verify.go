@@ -41,6 +41,9 @@ func (v *tokenVerifier) identify(ctx context.Context, token string) (Identity, e
 		return Identity{}, refusal("claims cannot be decoded")
 	}
 	iss, _ := claims.MapClaims["iss"].(string)
+	if iss == "" {
+		return Identity{}, missingClaim("iss")
+	}
 	issuer := v.jwt[iss]
 	if issuer == nil {
 		return Identity{}, refusal("another issuer")
