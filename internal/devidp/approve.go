@@ -42,6 +42,24 @@ func Approve(ctx context.Context, client *http.Client, authorizationURL, usernam
 	return choose(ctx, client, page, at, url.Values{"interaction": {id}, "user": {username}})
 }
 
+// Cancel plays a person who opens the authorization URL of a third-party application,
+// cancels when asked for consent, and follows the redirect.
+func Cancel(ctx context.Context, client *http.Client, authorizationURL string) (Outcome, error) {
+	client = keepingCookies(client)
+	page, at, err := fetch(ctx, client, http.MethodGet, authorizationURL, nil)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("open the login page: %w", err)
+	}
+	if at.Path != pathSignIn || !strings.Contains(page.Body, `name="cancel"`) {
+		return page, errors.New("the provider asks for no consent")
+	}
+	end, _, err := fetch(ctx, client, http.MethodPost, at.Scheme+"://"+at.Host+at.Path, url.Values{"interaction": {at.Query().Get("interaction")}, "cancel": {"1"}})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("cancel: %w", err)
+	}
+	return end, nil
+}
+
 // ApproveDevice plays the person at the page of the device grant: it opens
 // verificationURI, the complete one, which has the user code in it, and chooses
 // the user ("" denies).

@@ -62,7 +62,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	if refusal != nil {
 		p.cfg.Log.Debug("authorization request refused", "error", refusal.code)
-		p.redirect(w, r, req, url.Values{"error": {refusal.code}, "error_description": {refusal.description}})
+		p.redirect(w, r, req, url.Values{"error": {refusal.code}, "error_description": {refusal.description}, "scope": {refusal.members["scope"]}})
 		return
 	}
 	id := randomText(24)
@@ -126,7 +126,7 @@ func (p *Provider) fill(req *request, q url.Values) *oauthError {
 	}
 	prompts := strings.Fields(q.Get("prompt"))
 	for _, prompt := range prompts {
-		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, prompt) {
+		if !slices.Contains([]string{"none", "login", "consent"}, prompt) {
 			return badRequest("invalid_request", "unsupported prompt value requested")
 		}
 	}
@@ -212,8 +212,27 @@ func (p *Provider) fillScopes(req *request, q url.Values) *oauthError {
 		req.resources = append(req.resources, indicator)
 	}
 	req.scopes = only(strings.Fields(q.Get("scope")), allowed)
+	if refusal := req.client.notGranted(req.scopes); refusal != nil {
+		return refusal
+	}
 	if !req.consent {
 		req.scopes = slices.DeleteFunc(req.scopes, func(s string) bool { return s == "offline_access" })
+	}
+	return nil
+}
+
+// notGranted refuses a scope of OpenID Connect that a third-party application was not
+// granted in the console, and names it.
+func (c Client) notGranted(scopes []string) *oauthError {
+	if !c.ThirdParty {
+		return nil
+	}
+	for _, scope := range scopes {
+		if slices.Contains(oidcScopes(), scope) && scope != "openid" && scope != "offline_access" && !slices.Contains(c.Scopes, scope) {
+			refusal := badRequest("invalid_scope", "requested scope is not allowed")
+			refusal.members = map[string]string{"scope": scope}
+			return refusal
+		}
 	}
 	return nil
 }

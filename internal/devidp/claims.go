@@ -59,6 +59,9 @@ func allClaims(u User) map[string]any {
 		"custom_data": map[string]any{}, "identities": map[string]any{}, "sso_identities": []string{}, "roles": []string{},
 		"organizations": []string{}, "organization_data": []string{}, "organization_roles": []string{},
 	}
+	if len(u.Organizations) > 0 {
+		claims["organizations"] = u.Organizations
+	}
 	if u.Name != "" {
 		claims["name"] = u.Name
 	}

@@ -15,7 +15,7 @@ func (p *Provider) clientGrant(client Client, form url.Values) (map[string]any, 
 	p.mu.Lock()
 	_, known := p.resources[resource]
 	p.mu.Unlock()
-	if len(asked) > 1 || len(asked) == 1 && !known || len(asked) == 0 && !p.cfg.OpaqueClientCredentials {
+	if len(asked) > 1 || len(asked) == 1 && !known || len(asked) == 0 && !p.cfg.OpaqueClientCredentials && !form.Has("organization_id") {
 		return nil, invalidTarget()
 	}
 	g := &grant{client: client, user: User{Subject: client.ID}}
@@ -24,7 +24,7 @@ func (p *Provider) clientGrant(client Client, form url.Values) (map[string]any, 
 			g.scopes = append(g.scopes, scope)
 		}
 	}
-	answer, refusal := p.issue(g, g.scopes, resource)
+	answer, refusal := p.issueFor(g, g.scopes, form)
 	if refusal == nil && answer["scope"] == "" {
 		delete(answer, "scope") // unlike the answers about people
 	}

@@ -36,6 +36,11 @@ type User struct {
 	// (phone_number, roles, custom_data and so on) with it, others with the
 	// profile scope.
 	Claims map[string]any
+	// Lacks are scopes of resources that no role gives the user: they are left out of
+	// tokens, without an error.
+	Lacks []string
+	// Organizations are the ids of those that the user is a member of.
+	Organizations []string
 }
 
 // Client is an application registered beforehand.
@@ -60,6 +65,15 @@ type Client struct {
 	// device grant or authorization_code. In Logto a client of
 	// client_credentials has no other grant; here it may.
 	GrantTypes []string
+	// ThirdParty makes it somebody else's application: Scopes of OpenID Connect that
+	// are not in Scopes are refused, and the person is asked for consent and may cancel,
+	// which leads to the bare redirect URI without a code, an error or a state. Scopes
+	// counts for third-party applications only; openid and offline_access always are.
+	ThirdParty bool
+	Scopes     []string
+	// Organizations are the ids of those that a client of client_credentials may act
+	// in.
+	Organizations []string
 }
 
 // withDefaults fills in what was left open.
@@ -120,7 +134,8 @@ type Config struct {
 	// with invalid_target.
 	OpaqueClientCredentials bool
 	// TokenClaims puts username, name and email into JWT access tokens, as
-	// Logto does with a custom claims script.
+	// Logto does with the custom JWT script of docs/logto.md. Without it they hold
+	// aud, client_id, exp, iat, iss, jti and sub, and scope where there is one.
 	TokenClaims bool
 	// Lifetimes; zero means Logto's 1 h, 14 days and 60 s. A negative one
 	// makes what has ended already.

@@ -110,6 +110,7 @@ func (p *Provider) decide(userCode string, user User, known bool) bool {
 	defer p.mu.Unlock()
 	for _, d := range p.devices {
 		if d.userCode == userCode && !d.ended(time.Now()) && d.user == nil && !d.denied {
+			d.req.scopes = user.granted(d.req.scopes)
 			d.denied = !known || len(d.req.scopes) == 0
 			if known {
 				d.user = &user
@@ -135,7 +136,7 @@ func (p *Provider) devicePoll(client Client, form url.Values) (map[string]any, *
 	if refusal := p.checkResource(g, form); refusal != nil {
 		return nil, refusal
 	}
-	return p.issueFirst(g, resourceOf(form))
+	return p.issueFirst(g, form)
 }
 
 // devicePolled takes a device out of the table when its person is done.

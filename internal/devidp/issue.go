@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +23,8 @@ func (t *accessToken) ended(now time.Time) bool { return now.After(t.expires) ||
 
 // issueFirst makes the first answer for a grant, with a refresh token when the
 // grant has them.
-func (p *Provider) issueFirst(g *grant, resource string) (map[string]any, *oauthError) {
-	answer, refusal := p.issue(g, g.scopes, resource)
+func (p *Provider) issueFirst(g *grant, form url.Values) (map[string]any, *oauthError) {
+	answer, refusal := p.issueFor(g, g.scopes, form)
 	if refusal == nil && g.refreshable() {
 		answer["refresh_token"] = p.newRefreshToken(g, time.Now().Add(p.cfg.RefreshTokenTTL))
 	}
@@ -34,14 +35,17 @@ func (p *Provider) issueFirst(g *grant, resource string) (map[string]any, *oauth
 // resource the access token is a JWT for it and the answer names the resource's
 // scopes only, even when that is none; without one it is opaque and good for
 // userinfo.
-func (p *Provider) issue(g *grant, scopes []string, resource string) (map[string]any, *oauthError) {
+func (p *Provider) issue(g *grant, scopes []string, resource, organization string) (map[string]any, *oauthError) {
 	life := p.accessTokenTTL()
 	answer := map[string]any{"token_type": "Bearer", "expires_in": int(max(life.Seconds(), 1))}
 	granted := only(scopes, oidcScopes())
 	var err error
 	if resource != "" {
 		granted = p.resourceScopes(resource, scopes)
-		answer["access_token"], err = p.resourceToken(g, resource, granted, life)
+		answer["access_token"], err = p.resourceToken(g, resource, organization, granted, life)
+	} else if organization != "" {
+		granted = nil
+		answer["access_token"], err = p.resourceToken(g, organizationAudience+organization, "", granted, life)
 	} else {
 		answer["access_token"] = p.opaqueToken(g, granted, life)
 	}
@@ -62,7 +66,7 @@ func (p *Provider) resourceScopes(resource string, scopes []string) []string {
 }
 
 // resourceToken is a JWT access token (RFC 9068) as Logto makes it.
-func (p *Provider) resourceToken(g *grant, audience string, scopes []string, life time.Duration) (string, error) {
+func (p *Provider) resourceToken(g *grant, audience, organization string, scopes []string, life time.Duration) (string, error) {
 	now := time.Now()
 	claims := jwt.MapClaims{
 		"jti": randomText(16), "sub": g.user.Subject, "iss": p.issuer, "aud": audience, "client_id": g.client.ID,
@@ -70,6 +74,9 @@ func (p *Provider) resourceToken(g *grant, audience string, scopes []string, lif
 	}
 	if len(scopes) > 0 {
 		claims["scope"] = strings.Join(scopes, " ")
+	}
+	if organization != "" {
+		claims["organization_id"] = organization
 	}
 	if p.cfg.TokenClaims && g.user.Username != "" {
 		claims["username"], claims["name"], claims["email"] = g.user.Username, g.user.Name, g.user.Email
@@ -138,7 +145,7 @@ func (p *Provider) IssueToken(r TokenRequest) (string, error) {
 	}
 	g := &grant{client: Client{ID: r.ClientID}, user: user, scopes: r.Scopes}
 	if r.Resource != "" {
-		return p.resourceToken(g, r.Resource, r.Scopes, r.TTL)
+		return p.resourceToken(g, r.Resource, "", r.Scopes, r.TTL)
 	}
 	return p.opaqueToken(g, r.Scopes, r.TTL), nil
 }

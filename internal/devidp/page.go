@@ -46,7 +46,7 @@ func signInPage(id string, req request, users []User) markup {
 	return page + "</p>\n" +
 		`<form method="post" action="` + pathSignIn + `">` + "\n" +
 		`<input type="hidden" name="interaction" value="` + text(id) + `">` + "\n" +
-		choices(users, req.loginHint) + "</form>\n"
+		choices(users, req.loginHint) + cancel(req) + "</form>\n"
 }
 
 // devicePage asks for the code of another device, and who the person is.
@@ -74,4 +74,13 @@ func choices(users []User, hint string) (all markup) {
 			text(cmp.Or(u.Name, u.Username)) + "<small>" + text(cmp.Or(u.Email, u.Username)) + "</small></button>\n"
 	}
 	return all + `<button class="deny" name="user" value="">Deny</button>` + "\n"
+}
+
+// cancel is the button of the page on which Logto asks for consent to a third-party
+// application.
+func cancel(req request) markup {
+	if !req.client.ThirdParty {
+		return ""
+	}
+	return `<button class="deny" name="cancel" value="1">Cancel</button>` + "\n"
 }

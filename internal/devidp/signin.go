@@ -3,6 +3,7 @@ package devidp
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.Form.Get("interaction")
-	username := r.PostForm.Get("user")
+	username, cancelled := r.PostForm.Get("user"), r.PostForm.Has("cancel")
 	user, known := p.cfg.user(username)
 	p.mu.Lock()
 	pending := p.interactions[id]
@@ -38,6 +39,9 @@ func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
 	case pending == nil || pending.ended(time.Now()):
 		show(w, http.StatusBadRequest, donePage("This login has ended",
 			"It was finished, took too long or was never begun. Start again in the program you came from."))
+	case cancelled && pending.req.client.ThirdParty:
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, pending.req.redirectURI, http.StatusSeeOther)
 	case r.Method == http.MethodGet:
 		show(w, http.StatusOK, signInPage(id, pending.req, p.cfg.Users))
 	case known:
@@ -78,6 +82,7 @@ func (p *Provider) beginPage(w http.ResponseWriter, r *http.Request) bool {
 // signedIn ends the login with a code, or, when no scope is left of what was
 // asked, as Logto does: with a refusal without description.
 func (p *Provider) signedIn(w http.ResponseWriter, r *http.Request, req request, user User) {
+	req.scopes = user.granted(req.scopes)
 	if len(req.scopes) == 0 {
 		p.redirect(w, r, req, url.Values{"error": {"access_denied"}})
 		return
@@ -89,4 +94,9 @@ func (p *Provider) signedIn(w http.ResponseWriter, r *http.Request, req request,
 	p.codes[value].req.state = "" // done with, and it may be long
 	p.mu.Unlock()
 	p.redirect(w, r, req, url.Values{"code": {value}})
+}
+
+// granted are the scopes that the user's roles give.
+func (u User) granted(scopes []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return slices.Contains(u.Lacks, scope) })
 }

@@ -107,7 +107,7 @@ func (p *Provider) exchange(client Client, form url.Values) (map[string]any, *oa
 	if refusal := p.checkResource(g, form); refusal != nil {
 		return nil, refusal
 	}
-	return p.issueFirst(g, resourceOf(form))
+	return p.issueFirst(g, form)
 }
 
 // spend makes a code into a grant, nil when there is something wrong with it.
@@ -179,7 +179,7 @@ func (p *Provider) refreshGrant(client Client, form url.Values) (map[string]any,
 	if refusal := p.checkResource(t.grant, form); refusal != nil {
 		return nil, refusal
 	}
-	answer, refusal := p.issue(t.grant, scopes, resourceOf(form))
+	answer, refusal := p.issueFor(t.grant, scopes, form)
 	if refusal != nil {
 		return nil, refusal
 	}
