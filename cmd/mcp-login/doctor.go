@@ -97,6 +97,7 @@ type examination struct {
 	provider  *oauth.ServerMetadata
 	cred      oauth.Credential
 	choice    oauth.IssuerChoice // with what is kept with the account
+	inquiry   oauth.Inquiry
 }
 
 // check is one step. It has its own deadline.
@@ -131,6 +132,7 @@ var serverChecks = []check{
 	{"registration", (*examination).registration},
 	{"PKCE", (*examination).pkce},
 	{"kept login", (*examination).login},
+	{"client", (*examination).asClient},
 	{"resource", (*examination).accepted},
 	{"session", (*examination).live},
 }

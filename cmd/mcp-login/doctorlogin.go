@@ -199,35 +199,14 @@ func offlineHint(cred oauth.Credential) string {
 	return "; offline_access was not granted (in Logto, the application's settings have to allow refresh tokens)"
 }
 
-// accepted asks the authorization endpoint, without a person, whether it knows
-// the client, the redirect URI and the resource: prompt=none ends in an error
-// by design (OpenID Connect Core 1.0, section 3.1.2.1), and which one it is
-// tells.
-func (x *examination) accepted(ctx context.Context) finding {
-	clientID := x.o.clientID
-	if clientID == "" {
-		clientID = x.cred.Registration.ClientID
+// withoutItsPort is a redirect URI as it is registered where any port is taken.
+func withoutItsPort(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri
 	}
-	switch {
-	case x.provider == nil:
-		return skipped("no provider is known")
-	case clientID == "" || x.provider.AuthorizationEndpoint == "" || x.o.clientCredentials:
-		return skipped("can be asked about when a client is registered")
-	}
-	return x.askProvider(ctx, clientID, x.wantedResource())
-}
-
-// wantedResource is the resource of a token request, "" for none.
-func (x *examination) wantedResource() string {
-	switch {
-	case x.o.noResource || x.o.resource == oauth.NoResource:
-		return ""
-	case x.o.resource != "":
-		return x.o.resource
-	case x.resource != nil && x.resource.Resource != "":
-		return x.resource.Resource
-	}
-	return x.server.String()
+	u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	return u.String()
 }
 
 func describeSession(result []byte) string {

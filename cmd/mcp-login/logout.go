@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,6 +70,34 @@ type logoutRow struct {
 	Profile string `json:"profile,omitzero"`
 	Outcome string `json:"outcome"`
 	Problem string `json:"problem,omitzero"`
+	// What has become of the tokens: none, revoked, valid or unknown. Until is when an
+	// access token ends that can still be used by whoever has a copy.
+	RefreshToken oauth.Fate `json:"refresh_token,omitzero"`
+	AccessToken  oauth.Fate `json:"access_token,omitzero"`
+	Until        *time.Time `json:"access_token_usable_until,omitzero"`
+}
+
+// leftover adds what has become of the tokens, and returns what a person should know of
+// that, "" for nothing.
+func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
+	r.RefreshToken, r.AccessToken = left.RefreshToken, left.AccessToken
+	var said []string
+	if left.RefreshToken == oauth.StillValid {
+		said = append(said, "the provider has no way to revoke the refresh token, which stays valid there until it expires")
+	}
+	if left.Lives(now) {
+		what := "the access token"
+		if left.SelfContained {
+			what = "the access token is a JWT, which servers check without asking the provider: it"
+		}
+		until := "until it expires"
+		if !left.Expiry.IsZero() {
+			r.Until = inUTC(left.Expiry)
+			until = fmt.Sprintf("until %s (%s)", left.Expiry.Local().Format("15:04 on 2006-01-02"), roughly(left.Expiry.Sub(now)))
+		}
+		said = append(said, what+" can be used by whoever has a copy "+until+"; it is forgotten here")
+	}
+	return strings.Join(said, "; ")
 }
 
 // logout ends one login, and says so unless the caller does.
@@ -101,8 +130,12 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	default:
 		row.Outcome, text = logoutDone, "signed out of"
 	}
+	lives := row.leftover(s.client.Leftover(), time.Now())
 	if !with.quiet {
 		a.term.Print("%s %s", text, s.server)
+	}
+	if lives != "" && row.Problem == "" {
+		a.term.Note("%s", lives)
 	}
 	if row.Problem != "" {
 		a.term.Note("%s", row.Problem)

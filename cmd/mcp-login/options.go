@@ -132,7 +132,7 @@ func (o *options) check() error {
 	for _, param := range o.params {
 		name, _, ok := strings.Cut(param, "=")
 		if !ok {
-			return usageError{hint{fmt.Errorf("--auth-param %q is not of the form name=value", name), "write it as --auth-param prompt=select_account"}}
+			return usageError{hint{fmt.Errorf("--auth-param %q is not of the form name=value", name), "write it as --auth-param login_hint=alice@example.com"}}
 		}
 		if err := oauth.CheckParam(name); err != nil {
 			return usageError{err}

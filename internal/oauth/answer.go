@@ -51,6 +51,7 @@ func (o object) refusal() (e oauthError, coded bool) {
 		inner.first("error", "error_code", "errorCode", "code", "type"),
 		inner.first("error_description", "message", "msg", "errorSummary", "errorMessage", "error_message", "errmsg", "detail", "title"),
 	)
+	e = e.naming(inner.text("scope"))
 	isStatus := inner.members["code"].Kind() == '0' && e.Code == string(inner.members["code"])
 	isType := inner.first("error", "error_code", "errorCode", "code") == "" && strings.Contains(e.Code, ":")
 	if isStatus || isType { // or the type of a problem (RFC 9457, section 3.1.1)
@@ -90,6 +91,15 @@ func (o object) first(names ...string) string {
 // newOAuthError filters what a provider says of a refusal.
 func newOAuthError(code, description string) oauthError {
 	return oauthError{Code: foreign.Line(code), Description: foreign.Line(description)}
+}
+
+// naming adds the scope that a provider names beside invalid_scope, in a member or
+// parameter of its own, as Logto does.
+func (o oauthError) naming(scope string) oauthError {
+	if scope = foreign.Line(scope); o.Code == "invalid_scope" && scope != "" && !strings.Contains(o.Description, scope) {
+		o.Description = strings.TrimPrefix(o.Description+": "+scope, ": ")
+	}
+	return o
 }
 
 func (o oauthError) describe() string {
@@ -242,7 +252,7 @@ func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
 func (a tokenAnswer) refusal(op, resource string) error {
 	switch e, coded := a.told(); {
 	case coded:
-		return &Error{Op: op, Code: e.Code, Err: errors.New(e.describe()), Hint: hintFor(e.Code, resource)}
+		return &Error{Op: op, Code: e.Code, Err: errors.New(e.describe()), Hint: hintFor(e, resource)}
 	case e.Description != "":
 		return &Error{Op: op, Err: fmt.Errorf("status %d: %s", a.status, e.Description)}
 	case a.status/100 == 2:

@@ -24,8 +24,8 @@ type Attempt struct {
 	// Kind is the sentinel of the failure by name, and Op, Code, Text and Hint
 	// are the parts of its Error. None of them holds a secret.
 	Kind, Op, Code, Text, Hint string
-	// RefusedClient recognizes the client that the provider refused to register,
-	// "" when the attempt failed for another reason.
+	// RefusedClient recognizes the client that the provider refused to register, or
+	// to sign anybody in with; "" when the attempt failed for another reason.
 	RefusedClient string
 }
 
@@ -106,11 +106,11 @@ func (a Attempt) outcome() error {
 	return outcome{text, sentinelOf(a.Kind)}
 }
 
-// registrationPause is how long after a provider has refused to register a client
-// that it is not asked the same again; a person may. It is short where something
+// registrationPause is how long after a provider has refused a client before anybody
+// was asked that it is not asked the same again; a person may. It is short where something
 // else than what is compared may have changed.
 func (a Attempt) registrationPause() time.Duration {
-	if errors.Is(sentinelOf(a.Kind), ErrUnavailable) || a.Code == "invalid_redirect_uri" {
+	if errors.Is(sentinelOf(a.Kind), ErrUnavailable) || a.Code == "invalid_redirect_uri" || a.Code == "invalid_client" {
 		return 30 * time.Second
 	}
 	return askWindow

@@ -29,6 +29,15 @@ func newState() string {
 // metadata; it is parsed and written again here, so that nothing but a clean
 // https (or loopback http) URL ever reaches the program that opens it.
 func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier, state string) (string, error) {
+	extra, err := c.extraParams(cred, meta.AuthorizationEndpoint)
+	if err != nil {
+		return "", fmt.Errorf("build the authorization request: %w", err)
+	}
+	return c.requestURL(meta, cred, verifier, state, extra)
+}
+
+// requestURL is authorizationURL with these further parameters.
+func (c *Client) requestURL(meta ServerMetadata, cred Credential, verifier, state string, extra url.Values) (string, error) {
 	u, err := checkEndpoint("authorization_endpoint", meta.AuthorizationEndpoint)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
@@ -37,10 +46,6 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
 	if cred.Resource != "" {
 		opts = append(opts, oauth2.SetAuthURLParam("resource", cred.Resource))
-	}
-	extra, err := c.extraParams(cred, u.String())
-	if err != nil {
-		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
 	cfg.Endpoint.AuthURL = OwnQuery(u, extra).String()
 	if slices.Contains(cred.RequestedScopes, "openid") {
@@ -90,12 +95,67 @@ func (c *Client) extraParams(cred Credential, endpoint string) (url.Values, erro
 	return extra, nil
 }
 
+// atToken are the parameters a person chose that token and refresh requests repeat:
+// there the organization that a token is for is chosen (Logto, WorkOS).
+var atToken = []string{"organization_id"}
+
+// scopeOrganizations is what Logto wants with organization_id.
+const scopeOrganizations = "urn:logto:scope:organizations"
+
+// tokenParams adds what the person chose to a token request. A client that signs in as
+// itself makes no other request: there all of it counts.
+func (c *Client) tokenParams(form url.Values) {
+	for _, param := range c.cfg.Key.Params {
+		name, value, _ := strings.Cut(param, "=")
+		machine := c.cfg.Key.Grant == GrantClientCredentials && name != "prompt" && CheckParam(name) == nil
+		if machine || slices.Contains(atToken, name) {
+			form.Set(name, value)
+		}
+	}
+}
+
+// chosenParam is the value of a parameter that the person chose, "" for none.
+func (c *Client) chosenParam(name string) (value string) {
+	for _, param := range c.cfg.Key.Params {
+		if v, ok := strings.CutPrefix(param, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// explainParams gives a refusal that a chosen parameter may be the reason of its hint.
+func (c *Client) explainParams(err error) error {
+	var refused *Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch organization := c.chosenParam("organization_id"); {
+	case refused.Code == "access_denied" && organization != "":
+		refused.Hint = "the account may not be a member of the organization " + foreign.Line(organization) + ": leave out --auth-param organization_id, or sign in as somebody who is"
+	case refused.Code == "invalid_request" && refused.Hint == "" && len(c.cfg.Key.Params) > 0:
+		refused.Hint = "the provider may not know what was given with --auth-param: leave it out, and see what differs"
+	}
+	return err
+}
+
+// warnOfPrompt says what a chosen prompt costs.
+func (c *Client) warnOfPrompt(cred Credential, endpoint string) {
+	own := c.chosenParam("prompt")
+	if own == "" || slices.Contains(strings.Fields(own), "consent") || !wantsConsent(cred, endpoint) {
+		return
+	}
+	c.log.Warn("prompt is sent without consent, for which providers such as Logto give no refresh token: somebody has to sign in whenever the access token has ended",
+		"prompt", own, "to keep it", "--auth-param 'prompt="+own+" consent'")
+}
+
 // owned are the parameters of an authorization request that a login stands or
 // falls with; response_mode and request objects would take the answer or the
 // request out of our hands.
 var owned = []string{
 	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "resource",
 	"response_mode", "request", "request_uri", "client_secret", "client_assertion", "client_assertion_type", "code", "code_verifier",
+	"grant_type", "refresh_token", "device_code", "assertion", // of token requests
 }
 
 // CheckParam refuses the name of a parameter that a person may not add to the
@@ -103,7 +163,7 @@ var owned = []string{
 func CheckParam(name string) error {
 	switch {
 	case name == "":
-		return &Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example prompt=select_account"}
+		return &Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example login_hint=alice@example.com"}
 	case slices.Contains(owned, name):
 		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", foreign.Line(name)), Hint: "see --scope, --resource and --client-id"}
 	}
@@ -129,7 +189,7 @@ func checkAnswer(answer url.Values, meta ServerMetadata, resource string) (code 
 		return "", &Error{Op: op, Err: errors.New("it does not say which issuer it comes from, though the provider promises to"), Hint: "this is a fault of the provider (RFC 9207)"}
 	}
 	if code := answer.Get("error"); code != "" {
-		return "", refusedAnswer(newOAuthError(code, answer.Get("error_description")), resource)
+		return "", refusedAnswer(newOAuthError(code, answer.Get("error_description")).naming(answer.Get("scope")), resource)
 	}
 	if code = answer.Get("code"); code == "" {
 		return "", &Error{Op: op, Err: errors.New("neither a code nor an error in it")}
@@ -141,7 +201,7 @@ func refusedAnswer(o oauthError, resource string) error {
 	cause := errors.New(o.describe())
 	// Every refusal counts for the brake: asking again at once would show
 	// the person the same refusal in another tab.
-	return &Error{Op: "sign in", Code: o.Code, Err: errors.Join(ErrDenied, cause), Hint: hintFor(o.Code, resource)}
+	return &Error{Op: "sign in", Code: o.Code, Err: errors.Join(ErrDenied, cause), Hint: hintFor(o, resource)}
 }
 
 func redirectPort(uri string) int {

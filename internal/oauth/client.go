@@ -168,14 +168,14 @@ type Client struct {
 	spread float64
 	wall   func() time.Time // the clock that goes on while the machine sleeps
 
-	mu      sync.Mutex
-	loaded  bool
-	cred    Credential
-	history tokenHistory // of the token in cred
-	flight  *flight
-	prompt  *Prompt // what a person is asked at this moment
-
+	mu       sync.Mutex
+	loaded   bool
+	cred     Credential
+	history  tokenHistory // of the token in cred
+	flight   *flight
+	prompt   *Prompt  // what a person is asked at this moment
 	secretAt provider // the one that had the client secret in a login that has ended
+	leftover Leftover
 
 	busy      error // of a provider that wants to be left alone
 	busyUntil time.Time

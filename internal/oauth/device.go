@@ -80,6 +80,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 		return Credential{}, err
 	}
 	c.noteAsked(ctx, cred, w)
+	c.warnOfPrompt(cred, meta.DeviceEndpoint)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
 	ctx, end := context.WithCancelCause(ctx)
 	local, release := c.leadToCode(ctx, meta, device.CompleteURI, end)
@@ -246,6 +247,7 @@ func (c *Client) pollDevice(ctx context.Context, cred *Credential, device device
 		if cred.Resource != "" {
 			form.Set("resource", cred.Resource)
 		}
+		c.tokenParams(form)
 		answer, err := c.postToken(ctx, cred, form)
 		switch {
 		case err != nil || answer.status == http.StatusTooManyRequests || answer.status >= 500:
@@ -267,7 +269,7 @@ func (c *Client) pollDevice(ctx context.Context, cred *Credential, device device
 		case "expired_token":
 			return &Error{Op: op, Code: o.Code, Err: ErrLoginTimeout, Hint: "start again and enter the code sooner"}
 		default:
-			return answer.refusal(op, cred.Resource)
+			return c.explainParams(answer.refusal(op, cred.Resource))
 		}
 	}
 }

@@ -6,12 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"golang.org/x/oauth2"
 )
-
-// A provider that has forgotten a client shows the person an error page that leads
-// nowhere, and mcp-login would hear nothing of it.
 
 // clientUnknown reports whether the code of an error means that the provider does
 // not know the client: the one of RFC 6749 section 5.2, and the one that providers
@@ -27,28 +22,17 @@ var signs = []string{
 	"unknown application", "application not found", "app not found",
 }
 
-// forgotten asks the authorization endpoint, as the browser will, whether it still
-// knows a registration of an earlier login. What it answers before a person
-// has done anything is looked at, and nothing behind it.
+// forgotten asks the authorization endpoint whether it still knows a registration of an
+// earlier login. Where it does not, a new one costs nobody anything: so all signs count,
+// those of a provider's own error pages as well.
 func (c *Client) forgotten(ctx context.Context, meta ServerMetadata, cred Credential) bool {
-	address, err := c.authorizationURL(meta, cred, oauth2.GenerateVerifier(), newState())
+	p, err := c.probe(ctx, meta, cred)
 	if err != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return false
-	}
-	req.Header.Set("Accept", "text/html, application/json;q=0.5")
-	status, header, body, err := c.send(req)
-	if err != nil {
-		return false
-	}
-	unknown := saysUnknown(status, header.Get("Location"), body, cred.Registration.RedirectURI)
+	unknown := p.reply().RedirectRefused() || saysUnknown(p.status, p.location, p.body, p.redirectURI)
 	if unknown {
-		c.log.Debug("the provider has forgotten the registered client", "status", status)
+		c.log.Debug("the provider has forgotten the registered client", "status", p.status)
 	}
 	return unknown
 }

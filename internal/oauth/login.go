@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -151,6 +152,7 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	if w.progress.remembered && c.forgotten(ctx, meta, cred) {
 		return Credential{}, &Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
 	}
+	w.progress.proven = reg.provenBy(previous)
 	return c.authorize(ctx, redirect, meta, cred, w)
 }
 
@@ -213,6 +215,9 @@ func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 	if c.cfg.PresentIDToken {
 		scopes = union(scopes, []string{"openid"})
 	}
+	if c.chosenParam("organization_id") != "" && c.cfg.Key.Scopes == nil && slices.Contains(found.Server.ScopesSupported, scopeOrganizations) {
+		scopes = union(scopes, []string{scopeOrganizations})
+	}
 	return scopes
 }
 
@@ -221,6 +226,12 @@ func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 // added, the tab that has brought the answer is sent there once more without it.
 func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential, w want) (Credential, error) {
 	finish := func(string, error) {} // the tab that waits
+	waiting, release := c.probing(ctx, meta, cred, w)
+	defer release()
+	if waiting.Err() != nil && ctx.Err() == nil {
+		w.progress.refusal = context.Cause(waiting) // it is not asked again at once
+		return Credential{}, w.progress.refusal
+	}
 	for again := false; ; again = true {
 		verifier, state := oauth2.GenerateVerifier(), newState()
 		p, err := c.promptFor(ctx, redirect, meta, cred, verifier, state)
@@ -228,6 +239,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 			err = c.noteAsk(ctx, &cred, w)
 		}
 		consent := wantsConsent(cred, meta.AuthorizationEndpoint)
+		c.warnOfPrompt(cred, meta.AuthorizationEndpoint)
 		if consent && !w.stepUp {
 			cred.Consents++
 		}
@@ -238,7 +250,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		p.Resumed = again
 		tab := finish
 		var answer url.Values
-		answer, finish, err = redirect.Receive(ctx, state, func() {
+		answer, finish, err = redirect.Receive(waiting, state, func() {
 			c.noteAsked(ctx, cred, w)
 			c.ask(ctx, w, p)
 			tab("", resumeError{cmp.Or(p.Local, p.URL)})
@@ -247,9 +259,9 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 		if err != nil {
 			return Credential{}, unanswered(err)
 		}
-		w.progress.answered = true
+		w.progress.answered, waiting = true, ctx // it knows the client
 		code, err := checkAnswer(answer, meta, cred.Resource)
-		if err == nil {
+		if err = c.explainParams(err); err == nil {
 			err = c.exchange(ctx, &cred, code, verifier)
 		}
 		switch {
@@ -292,6 +304,9 @@ func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta ServerMe
 // unanswered is a login that ended without an answer. What the redirect listener
 // has to say about it ends it as a refusal.
 func unanswered(err error) error {
+	if own := (*Error)(nil); errors.As(err, &own) {
+		return err
+	}
 	if ended := asEnded(err); ended != nil {
 		return &Error{Op: "wait for the browser", Err: fmt.Errorf("%w: %w", ErrDenied, err), Hint: ended.UserHint()}
 	}

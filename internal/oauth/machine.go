@@ -18,24 +18,9 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 	if err != nil {
 		return Credential{}, err
 	}
-	if c.cfg.Identity.ClientID == "" {
-		return Credential{}, &Error{Op: op, Err: errors.New("no client is given"), Hint: "add --client-id, and its secret or --client-key"}
-	}
-	reg, err := c.givenClient(found.Server, previous.Registration, "")
+	cred, form, err := c.machineRequest(found, previous, w)
 	if err != nil {
 		return Credential{}, err
-	}
-	if reg.AuthMethod == authNone {
-		return Credential{}, &Error{Op: op, Err: errors.New("the client has neither a secret nor a key"), Hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"}
-	}
-	cred := c.prepare(found, reg, previous, w)
-	cred.Attempt = Attempt{}
-	if c.cfg.Key.Scopes == nil { // there is no refresh token to ask for, and nobody to identify
-		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == scopeOffline || s == "openid" })
-	}
-	form := url.Values{"grant_type": {GrantClientCredentials}}
-	if len(cred.RequestedScopes) > 0 {
-		form.Set("scope", strings.Join(cred.RequestedScopes, " "))
 	}
 	if err := c.requestToken(ctx, op, &cred, form); err != nil {
 		return Credential{}, err
@@ -45,6 +30,31 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 	cred.RefreshToken = Secret{}
 	c.save(ctx, cred)
 	return cred, nil
+}
+
+// machineRequest is the credential to fill, and the form to ask for its token with.
+func (c *Client) machineRequest(found Discovery, previous Credential, w want) (Credential, url.Values, error) {
+	const op = "sign in as the client"
+	if c.cfg.Identity.ClientID == "" {
+		return Credential{}, nil, &Error{Op: op, Err: errors.New("no client is given"), Hint: "add --client-id, and its secret or --client-key"}
+	}
+	reg, err := c.givenClient(found.Server, previous.Registration, "")
+	if err != nil {
+		return Credential{}, nil, err
+	}
+	if reg.AuthMethod == authNone {
+		return Credential{}, nil, &Error{Op: op, Err: errors.New("the client has neither a secret nor a key"), Hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"}
+	}
+	cred := c.prepare(found, reg, previous, w)
+	cred.Attempt = Attempt{}
+	if c.cfg.Key.Scopes == nil { // there is no refresh token to ask for, and nobody to identify
+		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == scopeOffline || s == "openid" || s == scopeOrganizations })
+	}
+	form := url.Values{"grant_type": {GrantClientCredentials}}
+	if len(cred.RequestedScopes) > 0 {
+		form.Set("scope", strings.Join(cred.RequestedScopes, " "))
+	}
+	return cred, form, nil
 }
 
 // discoverForMachine finds the token endpoint: the one the person gave, the one

@@ -51,7 +51,9 @@ type progress struct {
 	// unknown that the provider has forgotten that one, and answered that the
 	// browser came back from the provider.
 	remembered, unknown, answered bool
-	// refusal is why no new client could be registered.
+	// proven tells that the latest login worked with the same client.
+	proven bool
+	// refusal is why no client could be registered, or why the provider takes none.
 	refusal error
 }
 

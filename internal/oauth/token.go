@@ -111,6 +111,7 @@ func (c *Client) requestToken(ctx context.Context, op string, cred *Credential, 
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
+	c.tokenParams(form)
 	answer, err := c.postToken(ctx, cred, form)
 	var own *Error
 	switch {
@@ -121,7 +122,7 @@ func (c *Client) requestToken(ctx context.Context, op string, cred *Credential, 
 	case answer.busy():
 		return busy(op, answer.status)
 	case !answer.granted():
-		return answer.refusal(op, cred.Resource)
+		return c.explainParams(answer.refusal(op, cred.Resource))
 	}
 	if err := answer.apply(cred, c.now()); err != nil {
 		return &Error{Op: op, Err: err}
@@ -157,6 +158,7 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	if cred.Resource != "" {
 		form.Set("resource", cred.Resource)
 	}
+	c.tokenParams(form)
 	renewed := cred
 	answer, err := c.postRefresh(ctx, &renewed, form)
 	var own *Error
@@ -181,7 +183,7 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 			Hint: "if it stays so, sign in again: " + c.loginCommand(),
 		}
 	}
-	return cred, answer.refusal(op, cred.Resource)
+	return cred, c.explainParams(answer.refusal(op, cred.Resource))
 }
 
 // postRefresh sends a refresh. The requested scopes are repeated where the provider
@@ -278,43 +280,15 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	return newTokenAnswer(status, header, body, c.now()), nil
 }
 
-// revoke tells the issuer that the tokens are no longer used (RFC 7009). The
-// refresh token goes first: it ends the whole grant at most providers.
-func (c *Client) revoke(ctx context.Context, cred Credential) error {
-	const op = "revoke tokens"
-	if cred.RevocationEndpoint == "" {
-		return nil
-	}
-	for _, t := range []struct {
-		hint  string
-		token Secret
-	}{{"refresh_token", cred.RefreshToken}, {"access_token", cred.AccessToken}} {
-		if t.token.IsZero() {
-			continue
-		}
-		form := url.Values{"token": {t.token.Reveal()}, "token_type_hint": {t.hint}}
-		answer, err := c.postForm(ctx, cred.RevocationEndpoint, cred, form)
-		if err != nil {
-			return unavailable(op, err)
-		}
-		// A self-contained access token cannot be revoked at many providers
-		// (unsupported_token_type); with its refresh token gone it soon ends.
-		if o, _ := answer.told(); answer.status != http.StatusOK && o.Code != "unsupported_token_type" {
-			return &Error{Op: op, Code: o.Code, Err: fmt.Errorf("status %d", answer.status)}
-		}
-	}
-	return nil
-}
-
 // hintFor explains the errors people meet most.
-func hintFor(code, resource string) string {
-	switch code {
+func hintFor(o oauthError, resource string) string {
+	switch o.Code {
 	case "invalid_target":
 		return "the provider does not know the resource " + resource + ": register exactly this string there as an API resource, or give another one with --resource (none leaves it out)"
 	case "invalid_client", "unauthorized_client":
-		return "the provider does not accept this client: check the client id, and that it is a native application"
+		return "the provider does not accept this client: check the client id and, if it has one, its secret, and that it is a native application"
 	case "invalid_scope":
-		return "the provider does not grant a scope that was asked for: choose others with --scope"
+		return "the provider does not grant this client a scope that was asked for: allow it there (in Logto: Permissions of a third-party application), or choose others with --scope"
 	case "access_denied":
 		return "the login was refused, or the account may not use this server"
 	case "invalid_redirect_uri":

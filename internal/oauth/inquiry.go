@@ -1,0 +1,176 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"mcp-login/internal/foreign"
+)
+
+// Inquiry is what a provider says of a client before anybody signs in with it.
+type Inquiry struct {
+	// ClientID is the client, and Dynamic tells that it registered itself.
+	ClientID string
+	Dynamic  bool
+	// RedirectURI and Resource are those that were asked about, Resource "" for none.
+	RedirectURI, Resource string
+	// Secret tells that a secret or a key was presented at the token endpoint.
+	Secret bool
+	// Authorization is what the authorization endpoint says, and Similar a redirect URI
+	// that it takes where it refuses RedirectURI; "" for none.
+	Authorization Reply
+	Similar       string
+	// Code and Device are what the token endpoint says to an authorization code and a
+	// device code that nobody has: which grants the client has, and whether its secret
+	// is right. Device is asked about where Code is not allowed.
+	Code, Device Reply
+	// Granted is how it ends to ask for a device code, or for a token of the client
+	// itself, where the login is of that kind; nil when it was granted.
+	Granted error
+}
+
+// Inquire asks the provider of found about the client of c: without a person, and
+// nothing of it is kept. A device code or a token of a client without a person that it
+// leads to is thrown away. ErrNotFound means that there is no client yet. The client
+// secret goes only where a login would send it; where it would not, the token endpoint
+// is not asked.
+func (c *Client) Inquire(ctx context.Context, found Discovery, challenge Challenge, redirectURI string) (Inquiry, error) {
+	previous, err := c.load(ctx)
+	if err != nil {
+		return Inquiry{}, err
+	}
+	reg, err := c.inquired(found.Server, previous.Registration, redirectURI)
+	if reg.ClientID == "" {
+		return Inquiry{}, err
+	}
+	w := want{challenge: challenge, progress: &progress{}}
+	cred := c.prepare(found, reg, previous, w)
+	i := Inquiry{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: cred.Resource, Secret: reg.AuthMethod != authNone}
+	switch {
+	case err != nil && c.cfg.Key.Grant == GrantClientCredentials:
+		i.Granted = err
+	case c.cfg.Key.Grant == GrantClientCredentials:
+		i.Granted = c.inquireMachine(ctx, found, previous, w)
+	case c.cfg.Device == DeviceAlways:
+		if _, i.Granted = c.byDevice(found.Server); i.Granted == nil {
+			_, i.Granted = c.authorizeDevice(ctx, found.Server, cred)
+		}
+	default:
+		c.inquireCode(ctx, found.Server, cred, &i, err == nil && !reg.Dynamic)
+	}
+	return i, nil
+}
+
+// inquired is the client to ask about, as a login would choose it. With an error that
+// is about its secret it is returned all the same.
+func (c *Client) inquired(meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
+	switch id := c.cfg.Identity; {
+	case id.ClientID != "":
+		return c.givenClient(meta, stored, redirectURI)
+	case id.MetadataURL != "" && meta.ClientIDMetadata:
+		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
+	case stored.ClientID != "" && stored.provider().is(meta.provider()):
+		return stored, nil
+	}
+	return Registration{}, ErrNotFound
+}
+
+// inquireMachine signs in as the client itself, and throws the token away.
+func (c *Client) inquireMachine(ctx context.Context, found Discovery, previous Credential, w want) error {
+	cred, form, err := c.machineRequest(found, previous, w)
+	if err != nil {
+		return err
+	}
+	return c.requestToken(ctx, "sign in as the client", &cred, form)
+}
+
+// inquireCode asks about a login by redirect.
+func (c *Client) inquireCode(ctx context.Context, meta ServerMetadata, cred Credential, i *Inquiry, atToken bool) {
+	if meta.AuthorizationEndpoint == "" || cred.Registration.RedirectURI == "" {
+		return
+	}
+	if p, err := c.probe(ctx, meta, cred); err == nil {
+		i.Authorization = p.reply()
+	}
+	if atToken && meta.TokenEndpoint != "" {
+		i.Code = c.askToken(ctx, cred, url.Values{
+			"grant_type": {"authorization_code"}, "code": {rand.Text()}, "code_verifier": {oauth2.GenerateVerifier()},
+			"redirect_uri": {cred.Registration.RedirectURI},
+		})
+		if i.Code.GrantRefused() {
+			i.Device = c.askToken(ctx, cred, url.Values{"grant_type": {grantDevice}, "device_code": {rand.Text()}})
+		}
+	}
+	if !i.Authorization.RedirectRefused() {
+		return
+	}
+	for _, similar := range similarRedirects(cred.Registration.RedirectURI) {
+		cred.Registration.RedirectURI = similar
+		if p, err := c.probe(ctx, meta, cred); err == nil && p.reply().Redirected {
+			i.Similar = similar
+			return
+		}
+	}
+}
+
+func (c *Client) askToken(ctx context.Context, cred Credential, form url.Values) Reply {
+	answer, err := c.postToken(ctx, &cred, form)
+	if err != nil {
+		return Reply{}
+	}
+	o, err := answer.object()
+	if err != nil {
+		return Reply{Status: answer.status}
+	}
+	return newReply(answer.status, false, o.text)
+}
+
+// GrantRefused reports whether the token endpoint says that the client has not this
+// grant (RFC 6749, section 5.2: unauthorized_client, or in the words of Logto).
+func (r Reply) GrantRefused() bool {
+	return r.direct() && (r.Code == "unauthorized_client" || r.Code == "invalid_request" && strings.Contains(r.Description, "not allowed for this client"))
+}
+
+// SecretRefused reports whether the token endpoint refuses the client, or how it has
+// authenticated.
+func (r Reply) SecretRefused() bool { return r.direct() && r.Code == "invalid_client" }
+
+// Unauthorized reports whether the refusal is about how the client has authenticated;
+// some say 400 of a client that they do not know.
+func (r Reply) Unauthorized() bool { return r.SecretRefused() && r.Status == http.StatusUnauthorized }
+
+// similarRedirects are other spellings of a redirect URI on this machine, the most
+// common first: without the port, which tells that the provider compares it, by another
+// name of the host, and with other paths.
+func similarRedirects(uri string) (all []string) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" {
+		return nil
+	}
+	add := func(host, port, path string) {
+		other := *u
+		other.Path, other.Host = path, host
+		if port != "" {
+			other.Host += ":" + port
+		}
+		if s := other.String(); s != uri {
+			all = append(all, s)
+		}
+	}
+	host, port := strings.TrimSuffix(u.Host, ":"+u.Port()), u.Port()
+	add(host, "", u.Path)
+	for _, name := range []string{"127.0.0.1", "localhost", "[::1]"} {
+		add(name, port, u.Path)
+	}
+	add(host, port, strings.TrimSuffix(u.Path, "/"))
+	add(host, port, strings.TrimSuffix(u.Path, "/")+"/")
+	for _, path := range []string{"/", "", "/callback", "/oauth/callback"} {
+		add(host, port, path)
+	}
+	return union(all)
+}

@@ -1,0 +1,90 @@
+package oauth
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Fate is what has become of a token at its provider.
+type Fate string
+
+// Fates of a token.
+const (
+	NoToken     Fate = "none"    // there was none
+	Revoked     Fate = "revoked" // the provider has ended it
+	StillValid  Fate = "valid"   // until it expires: the provider ends no such token
+	UnknownFate Fate = "unknown" // the provider could not be asked
+)
+
+// Leftover is what has become of the tokens of a login that was ended.
+type Leftover struct {
+	RefreshToken, AccessToken Fate
+	// SelfContained tells that the access token is a JWT. Servers check those without
+	// their provider, so that one goes on until it expires even where it was revoked.
+	SelfContained bool
+	// Expiry is when the access token ends, zero when that is not known.
+	Expiry time.Time
+}
+
+// Lives reports whether whoever has a copy of the access token can still use it.
+func (l Leftover) Lives(now time.Time) bool {
+	alive := l.AccessToken == StillValid || l.AccessToken == UnknownFate || l.AccessToken == Revoked && l.SelfContained
+	return alive && (l.Expiry.IsZero() || now.Before(l.Expiry))
+}
+
+// Leftover returns what has become of the tokens with the latest Logout.
+func (c *Client) Leftover() Leftover {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leftover
+}
+
+// selfContained reports whether a token has the form of a JWT (RFC 7519, section 3.1).
+func selfContained(token Secret) bool { return strings.Count(token.Reveal(), ".") == 2 }
+
+// revoke tells the issuer that the tokens are no longer used (RFC 7009). The
+// refresh token goes first: it ends the whole grant at most providers. What has become
+// of them is kept for Leftover.
+func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
+	const op = "revoke tokens"
+	left := Leftover{RefreshToken: NoToken, AccessToken: NoToken, SelfContained: selfContained(cred.AccessToken), Expiry: cred.Expiry}
+	for _, t := range []struct {
+		hint  string
+		token Secret
+		fate  *Fate
+	}{{"refresh_token", cred.RefreshToken, &left.RefreshToken}, {"access_token", cred.AccessToken, &left.AccessToken}} {
+		switch {
+		case t.token.IsZero():
+			continue
+		case cred.RevocationEndpoint == "":
+			*t.fate = StillValid
+			continue
+		case err != nil:
+			*t.fate = UnknownFate
+			continue
+		}
+		form := url.Values{"token": {t.token.Reveal()}, "token_type_hint": {t.hint}}
+		answer, failed := c.postForm(ctx, cred.RevocationEndpoint, cred, form)
+		// A self-contained access token cannot be revoked at many providers
+		// (unsupported_token_type); with its refresh token gone it soon ends.
+		o, _ := answer.told()
+		switch {
+		case failed != nil:
+			*t.fate, err = UnknownFate, unavailable(op, failed)
+		case answer.status == http.StatusOK:
+			*t.fate = Revoked
+		case o.Code == "unsupported_token_type":
+			*t.fate = StillValid
+		default:
+			*t.fate, err = UnknownFate, &Error{Op: op, Code: o.Code, Err: fmt.Errorf("status %d", answer.status)}
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leftover = left
+	return err
+}
