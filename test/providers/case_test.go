@@ -106,7 +106,7 @@ func ran(text string, n int) check {
 // registration); "" is that none had it.
 func sent(role, name, value string) check {
 	return func(w *world) string {
-		list := w.requests(role)
+		list := asking(w.requests(role))
 		if len(list) == 0 {
 			return "no request of " + role
 		}
@@ -124,10 +124,16 @@ func sent(role, name, value string) check {
 	}
 }
 
+// asking leaves out the authorization request that asks nobody, by which a provider is
+// asked whether it knows the client.
+func asking(list []*request) []*request {
+	return slices.DeleteFunc(list, func(r *request) bool { return r.role == "authorize" && r.query.Get("prompt") == "none" })
+}
+
 // lastSent is sent for the last request alone.
 func lastSent(role, name, value string) check {
 	return func(w *world) string {
-		list := w.requests(role)
+		list := asking(w.requests(role))
 		if len(list) == 0 {
 			return "no request of " + role
 		}

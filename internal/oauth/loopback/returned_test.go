@@ -55,6 +55,7 @@ func TestReturnedIsNotForOthers(t *testing.T) {
 		"a request of its script":             {"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-site"},
 		"a frame in it":                       {"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-site"},
 		"an old kind of frame":                {"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "object", "Sec-Fetch-Site", "same-site"},
+		"an older browser's image":            {"Sec-Fetch-Mode", "no-cors"},
 		"a web socket":                        {"Sec-Fetch-Mode", "websocket", "Sec-Fetch-Dest", "empty"},
 		"a link of another site":              {"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Referer", "https://evil.example/"},
 		"a link of a page on another port":    {"Referer", "http://127.0.0.1:8080/x"},
