@@ -23,6 +23,7 @@ var hosts = []struct {
 	{"stdio: ", true, 4 * time.Second},
 	{"opencode", false, 4 * time.Second},
 	{"codex-mcp-client", false, 8 * time.Second},
+	{"crush", false, 8 * time.Second},
 	{"qwen-cli-mcp-client-", true, 25 * time.Second},
 }
 

@@ -18,7 +18,7 @@ import (
 func TestPatienceOf(t *testing.T) {
 	for name, gives := range map[string]time.Duration{
 		"@cline/core": 3 * time.Second, "stdio: mcp-login": 5 * time.Second, "opencode": 5 * time.Second,
-		"codex-mcp-client": 10 * time.Second, "qwen-cli-mcp-client-example": 30 * time.Second,
+		"codex-mcp-client": 10 * time.Second, "crush": 10 * time.Second, "qwen-cli-mcp-client-example": 30 * time.Second,
 	} {
 		if p := PatienceOf(name); p <= 0 || p >= gives {
 			t.Errorf("%s gives up after %v, and is answered after %v", name, gives, p)
