@@ -98,6 +98,7 @@ type examination struct {
 	cred      oauth.Credential
 	choice    oauth.IssuerChoice // with what is kept with the account
 	inquiry   oauth.Inquiry
+	wrongType bool // the client is of a type that has no such redirect URI
 }
 
 // check is one step. It has its own deadline.

@@ -52,6 +52,7 @@ const native = "a native (public) application with the authorization code flow"
 // codeClient judges a client of a login by redirect.
 func (x *examination) codeClient(i oauth.Inquiry) finding {
 	unregistered := i.Authorization.RedirectRefused()
+	x.wrongType = unregistered && i.Code.Unauthorized()
 	switch {
 	case i.Authorization.ClientRefused() && i.Dynamic:
 		return failed("forget the login (mcp-login logout), so that a client is registered anew", "the provider does not know the client %s", i.ClientID)
@@ -59,12 +60,12 @@ func (x *examination) codeClient(i oauth.Inquiry) finding {
 		return failed("look at --client-id: it is the one of another provider or tenant, or its application was deleted", "the provider does not know the client %s", i.ClientID)
 	case i.Code.SecretRefused() && i.Secret:
 		return failed("give the secret of exactly this application, with --client-secret-file; a native application has none: leave it out", "the provider refuses the secret of the client %s", i.ClientID)
-	case i.Code.Unauthorized() && !unregistered:
-		return failed("create "+native+" there and use its id; or give the secret, with --client-secret-file", "the client %s has a secret, which is not given: it is a traditional web or a machine-to-machine application", i.ClientID)
-	case i.Code.Unauthorized() && i.Similar != "":
+	case i.Code.Unauthorized() && unregistered && i.Similar != withoutItsPort(i.RedirectURI):
+		return failed("create "+native+" there, with the redirect URI "+x.redirectURI()+", and use its id", "the client %s is a traditional web or a machine-to-machine application: it has a secret, and not the redirect URI", i.ClientID)
+	case i.Code.Unauthorized() && unregistered:
 		return failed("create "+native+" there and use its id", "the client %s is a traditional web application: it has a secret, and its redirect URI is compared with the port", i.ClientID)
 	case i.Code.Unauthorized():
-		return failed("create "+native+" there, with the redirect URI "+x.redirectURI()+", and use its id", "the client %s is a traditional web or a machine-to-machine application: it has a secret, and not the redirect URI", i.ClientID)
+		return failed("create "+native+" there and use its id; or give the secret, with --client-secret-file", "the client %s has a secret, which is not given: it is a traditional web or a machine-to-machine application", i.ClientID)
 	case i.Code.SecretRefused():
 		return failed("look at --client-id; if the client has a secret, give it with --client-secret-file", "the token endpoint does not take the client %s", i.ClientID)
 	case unregistered:
@@ -76,7 +77,7 @@ func (x *examination) codeClient(i oauth.Inquiry) finding {
 	case !i.Authorization.Redirected:
 		return skipped("the provider does not say without a person (%d)", i.Authorization.Status)
 	}
-	return passed("%s, with the redirect URI %s%s", i.ClientID, i.RedirectURI, secretTaken(i))
+	return passed("%s is known to the provider%s", i.ClientID, secretTaken(i))
 }
 
 func secretTaken(i oauth.Inquiry) string {
@@ -86,24 +87,38 @@ func secretTaken(i oauth.Inquiry) string {
 	return ""
 }
 
-// unregistered says why a redirect URI may have been refused, by what else is known.
+// unregistered names a type of application that has not the redirect URI of a login on
+// this machine; the check of the resource says the rest.
 func (x *examination) unregistered(i oauth.Inquiry) finding {
-	refused := "the provider does not accept the redirect URI " + i.RedirectURI
-	switch exact := withoutItsPort(i.RedirectURI) == i.Similar; {
+	x.wrongType = true
+	switch {
 	case i.Code.GrantRefused() && !i.Device.GrantRefused() && i.Device.Code != "":
 		return failed("add --device; or create "+native+" there and use its id", "the client %s is an application of the device flow, which has no redirect URI", i.ClientID)
 	case i.Code.GrantRefused() && i.Secret:
 		return failed("add --client-credentials to sign in as the application itself; or create "+native+" there and use its id", "the client %s is a machine-to-machine application: nobody can sign in with it", i.ClientID)
 	case i.Code.GrantRefused():
-		return failed("create "+native+" there and use its id", "the client %s is of a kind that nobody can sign in with in a browser", i.ClientID)
-	case exact && i.Similar != "":
-		return failed("create "+native+" there, which takes any port, and use its id; or add --callback-port 33418 and register that port as well", "%s, but %s: the port is compared, as for a single-page or traditional web application", refused, i.Similar)
-	case i.Similar != "":
-		return failed("enter exactly this redirect URI at the provider: "+x.redirectURI(), "%s, but %s: it is registered in another spelling", refused, i.Similar)
-	case i.Dynamic:
-		return failed("forget the login (mcp-login logout), so that a client is registered anew", "%s", refused)
+		return failed("create "+native+" there and use its id", "the client %s is of a type that nobody can sign in with in a browser", i.ClientID)
+	case i.Dynamic, i.Similar == "", i.Similar != withoutItsPort(i.RedirectURI):
+		x.wrongType = false
+		return passed("%s is known to the provider%s", i.ClientID, secretTaken(i))
+	case i.Secret:
+		return failed("create "+native+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a traditional web application is", i.ClientID)
 	}
-	return failed("enter exactly this redirect URI at the provider: "+x.redirectURI()+"; the application must be a native one, as a single-page or traditional one is compared with its port", "%s", refused)
+	return failed("create "+native+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a single-page application is", i.ClientID)
+}
+
+// redirectRefused says what the provider takes instead.
+func (x *examination) redirectRefused(i oauth.Inquiry) finding {
+	next := "enter exactly this redirect URI at the provider: " + x.redirectURI()
+	switch {
+	case i.Similar != "":
+		next += "; it takes " + i.Similar + ", which is another spelling"
+	case i.Dynamic:
+		next = "forget the login (mcp-login logout), so that a client is registered anew"
+	default:
+		next += "; the application must be a native one: of a single-page or traditional one the port is compared, too"
+	}
+	return failed(next, "the provider does not accept the redirect URI %s", i.RedirectURI)
 }
 
 // deviceClient judges a client of --device.
@@ -142,10 +157,14 @@ func (x *examination) machine(i oauth.Inquiry) finding {
 func (x *examination) accepted(context.Context) finding {
 	r, resource := x.inquiry.Authorization, x.inquiry.Resource
 	switch {
-	case r.Status == 0:
+	case x.provider == nil:
+		return skipped("no provider is known")
+	case x.inquiry.ClientID == "":
+		return skipped("can be asked about when a client is registered")
+	case r.Status == 0, r.ClientRefused(), x.wrongType:
 		return skipped("see the client")
-	case r.ClientRefused(), r.RedirectRefused():
-		return skipped("can be asked about when the client is right")
+	case r.RedirectRefused():
+		return x.redirectRefused(x.inquiry)
 	}
 	switch r.Code {
 	case "invalid_target":

@@ -146,7 +146,7 @@ func (c *Client) warnOfPrompt(cred Credential, endpoint string) {
 		return
 	}
 	c.log.Warn("prompt is sent without consent, for which providers such as Logto give no refresh token: somebody has to sign in whenever the access token has ended",
-		"prompt", own, "to keep it", "--auth-param 'prompt="+own+" consent'")
+		"prompt", own, "keep_it_with", "--auth-param 'prompt="+own+" consent'")
 }
 
 // owned are the parameters of an authorization request that a login stands or

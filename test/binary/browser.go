@@ -17,8 +17,13 @@ func Browse(verb, user, address string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	play := devidp.Approve
-	if verb == "approve-device" {
+	switch verb {
+	case "approve-device":
 		play = devidp.ApproveDevice
+	case "approve-cancel":
+		play = func(ctx context.Context, c *http.Client, address, _ string) (devidp.Outcome, error) {
+			return devidp.Cancel(ctx, c, address)
+		}
 	}
 	if _, err := play(ctx, http.DefaultClient, address, user); err != nil {
 		fmt.Fprintln(os.Stderr, "browser:", err)

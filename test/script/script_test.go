@@ -66,12 +66,27 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BOB", self+" approve bob")
 			env.Setenv("DEVICE", self+" approve-device alice")
 			env.Setenv("NOBODY", self+" approve nobody")
+			env.Setenv("CANCEL", self+" approve-cancel alice")
 			env.Setenv("MCP_LOGIN_BROWSER", self+" approve alice")
 			env.Setenv("NO_PROXY", "127.0.0.1")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lab": lab, "site": site, "talk": talk},
 	})
+}
+
+// applications are one of each type that Logto has, with the mistakes that people make.
+var applications = []devidp.Client{
+	{ID: "native", RedirectURIs: []string{"http://127.0.0.1/callback"}},
+	{ID: "empty"},
+	{ID: "elsewhere", RedirectURIs: []string{"http://localhost/callback"}},
+	{ID: "slash", RedirectURIs: []string{"http://127.0.0.1/callback/"}},
+	{ID: "spa", ApplicationType: "web", RedirectURIs: []string{"http://127.0.0.1/callback"}},
+	{ID: "traditional", ApplicationType: "web", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1/callback"}},
+	{ID: "tv", DeviceFlow: true},
+	{ID: "m2m", ApplicationType: "web", Secret: "s3cret", GrantTypes: []string{"client_credentials"}, Organizations: []string{"org1"}},
+	{ID: "third", ThirdParty: true, Scopes: []string{"profile"}, RedirectURIs: []string{"http://127.0.0.1/callback"}},
+	{ID: "third-email", ThirdParty: true, Scopes: []string{"profile", "email"}, RedirectURIs: []string{"http://127.0.0.1/callback"}},
 }
 
 // lab starts a provider and a whoami server and sets $URL, $SSE and $ISSUER. With
@@ -111,6 +126,11 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 		case "closed":
 			cfg.Registration = false
 			cfg.Clients = []devidp.Client{{ID: "native-app", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
+		case "applications":
+			cfg.Registration, cfg.Clients = false, applications
+			cfg.Users = []devidp.User{{Subject: "alice0000001", Username: "alice", Name: "Alice Example", Email: "alice@example.test", Organizations: []string{"org1"}}}
+		case "noscript":
+			cfg.TokenClaims = false
 		default:
 			ts.Fatalf("lab: unknown word %q", arg)
 		}
