@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+
+	"mcp-login/internal/terminal"
 )
 
 // startWord as the first argument is the first half of the start of a detached
@@ -21,7 +23,8 @@ func startDetached(args []string) (code int) {
 	}
 	cmd := exec.Command(program, args...) //nolint:gosec,noctx // our own program, and it is to outlive this one
 	detached(cmd)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr //nolint:forbidigo // handed on; nothing is written here
+	cmd.Stdin = os.Stdin
+	cmd.Stdout, cmd.Stderr = terminal.HandOn()
 	if start(cmd) != nil {
 		return exitFailure
 	}

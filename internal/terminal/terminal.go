@@ -41,6 +41,9 @@ func New(c Config) *Terminal {
 	return t
 }
 
+// HandOn returns the process's own output, for a program that is started in its place.
+func HandOn() (stdout, stderr *os.File) { return os.Stdout, os.Stderr }
+
 // System returns the Terminal of this process.
 func System(plain bool) *Terminal {
 	return New(Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: IsTerminal(os.Stdout), ErrIsTerminal: IsTerminal(os.Stderr), Plain: plain, Columns: columns})
