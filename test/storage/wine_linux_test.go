@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,11 +110,16 @@ func (w *wine) run(t *testing.T, input string, args ...string) (said string, err
 
 func (w *wine) hear(t *testing.T, input string, line func(string), args ...string) (said string, err error) {
 	t.Helper()
+	return w.converse(t, strings.NewReader(input), line, args...)
+}
+
+func (w *wine) converse(t *testing.T, input io.Reader, line func(string), args ...string) (said string, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	all := &listener{line: line}
 	cmd := exec.CommandContext(ctx, w.program, args...)
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = w.env, strings.NewReader(input), all, all
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = w.env, input, all, all
 	cmd.WaitDelay = 5 * time.Second // a service may have inherited the pipes
 	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
@@ -176,6 +183,39 @@ func TestWine(t *testing.T) {
 	w := newWine(t)
 	t.Run("store suite", func(t *testing.T) { wineSuite(t, w) })
 	t.Run("login", func(t *testing.T) { wineLogin(t, w) })
+	t.Run("bridge", func(t *testing.T) { wineBridge(t, w) })
+}
+
+// wineBridge is a bridge of the Windows build that ends in the middle of a login: its
+// process is no child of the bridge's, goes on, and serves the next bridge.
+func wineBridge(t *testing.T, w *wine) {
+	program := windowsBuild(t, "build", "mcp-login/cmd/mcp-login")
+	l := newLab(t, store.KindFile, -1)
+	env := w.env
+	defer func() { w.env = env }()
+	w.env = append(slices.Clone(env), `MCP_LOGIN_DIR=C:\bridge`, "MCP_LOGIN_STORE=file", "NO_PROXY=127.0.0.1")
+	in, stdin := io.Pipe()
+	var address string
+	shown := func(line string) {
+		if strings.HasPrefix(line, l.idp.Issuer()+"/auth?") {
+			address = line
+			_ = stdin.Close() // and so the bridge ends
+		}
+	}
+	go func() { _, _ = io.WriteString(stdin, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`+"\n") }()
+	said, err := w.converse(t, in, shown, program, "--no-browser", "--log-level", "debug", l.url)
+	if err != nil || !strings.Contains(said, "in a process of its own") || !strings.Contains(said, `"code":1007`) {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if code := approve(address); code != 0 {
+		t.Fatal("the address that was shown does not work any more")
+	}
+	if said, err := w.run(t, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`+"\n", program, l.url); err != nil || !strings.Contains(said, `"result"`) {
+		t.Errorf("%v\n%s", err, said)
+	}
+	if s := l.idp.Stats(); s.Logins != 1 {
+		t.Errorf("%d tabs", s.Logins)
+	}
 }
 
 // wineSuite is the shared store suite on Wine's Credential Manager.
