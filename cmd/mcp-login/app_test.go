@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/terminal"
 )
@@ -99,16 +100,16 @@ func TestOptions(t *testing.T) {
 	if err := f.Parse([]string{"--store", "file"}); err != nil {
 		t.Fatal(err)
 	}
-	if o.clientID != "from-env" || o.store != "file" || o.browser != "firefox" {
+	if o.ClientID != "from-env" || o.store != "file" || o.browser != "firefox" {
 		t.Errorf("%+v", o)
 	}
-	if o.scope() != nil {
+	if err := o.settle(f); err != nil || o.Scopes != nil {
 		t.Error("scopes without a flag")
 	}
 	if err := f.Parse([]string{"--scope", ""}); err != nil {
 		t.Fatal(err)
 	}
-	if o.scopeList(f); o.scope() == nil {
+	if err := o.settle(f); err != nil || o.Scopes == nil {
 		t.Error(`--scope "" is a choice`)
 	}
 	file := filepath.Join(t.TempDir(), "secret")
@@ -119,7 +120,7 @@ func TestOptions(t *testing.T) {
 	if id, err := o.identity(env()); err != nil || id.ClientSecret.Reveal() != "s3cret" {
 		t.Errorf("%v", err)
 	}
-	o.clientID, o.clientSecretFile = "", ""
+	o.ClientID, o.clientSecretFile = "", ""
 	if _, err := o.identity(env("MCP_LOGIN_CLIENT_SECRET", "x")); err == nil {
 		t.Error("a secret without a client")
 	}
@@ -177,8 +178,8 @@ func TestBrowse(t *testing.T) {
 
 func TestKeyOfOptions(t *testing.T) {
 	server := &url.URL{Scheme: "https", Host: "a.example", Path: "/mcp"}
-	one, two := options{profile: "work"}, options{profile: "work", clientID: "x"}
-	if one.key(server).ID() == two.key(server).ID() {
+	one, two := account.Settings{Profile: "work"}, account.Settings{Profile: "work", ClientID: "x"}
+	if one.Key(server).ID() == two.Key(server).ID() {
 		t.Error("two clients share a login")
 	}
 }

@@ -45,7 +45,7 @@ func newCall(a *app) *cobra.Command {
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().StringArrayVar(&arguments, "arg", nil, "one argument, as name=value, or name:=JSON; repeatable")
 	jsonFlag(cmd, &asJSON, " with the result as the server gave it")
-	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

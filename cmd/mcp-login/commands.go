@@ -49,7 +49,7 @@ func (o *options) checkCommands() error {
 		}
 		seen[name] = true
 	}
-	for flag, given := range map[string]bool{"--client-credentials": o.clientCredentials, "--device": o.device, "--id-token": o.idToken} {
+	for flag, given := range map[string]bool{"--client-credentials": o.clientCredentials, "--device": o.Device, "--id-token": o.IDToken} {
 		if given && seen["Authorization"] {
 			return usageError{hint{fmt.Errorf("%s is about a sign-in, and with a command that prints the token there is none", flag), "leave out one of them"}}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
@@ -47,7 +48,7 @@ const (
 // the context, and then no login begins.
 func (a *app) delegate(s *session) func(context.Context, oauth.Demand) error {
 	return func(ctx context.Context, d oauth.Demand) error {
-		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), KeyIssuer: s.key.Issuer, Secrets: a.env.secrets(), Pipes: givenPipes.all()})
+		demand, err := json.Marshal(handover{Demand: d, Program: s.program.String(), KeyIssuer: s.key.Issuer, Settings: &s.said, Secrets: a.env.secrets(), Pipes: givenPipes.all()})
 		if err != nil {
 			return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
 		}
@@ -108,8 +109,11 @@ type handover struct {
 	oauth.Demand
 	// Program is the name of the client program, "" when it is not known.
 	Program string `json:"program,omitzero"`
-	// KeyIssuer is Key.Issuer of the account.
-	KeyIssuer string `json:"key_issuer,omitzero"`
+	// Settings are what was said for the account, or kept with it; nil from a program
+	// of an earlier version, where the arguments say it. KeyIssuer is Key.Issuer of
+	// the account, which is not the issuer that was said where it was kept without.
+	Settings  *account.Settings `json:"settings,omitzero"`
+	KeyIssuer string            `json:"key_issuer,omitzero"`
 	// Secrets are the variables that are in no environment: other processes of
 	// the user can read that of a process, but not what it reads.
 	Secrets map[string]string `json:"secrets,omitempty"`

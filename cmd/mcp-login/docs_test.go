@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/loopback"
+
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -86,8 +89,11 @@ func TestClientMetadataDocument(t *testing.T) {
 		t.Errorf("grants %q", doc.Grants)
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
-		o := options{callbackHost: host}
-		redirect, err := o.listener("", func() string { return "" }, nil)(t.Context(), "", "", 0)
+		where, err := callbackOf(oauth.Choices{CallbackHost: host}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		redirect, err := where.listen(t.Context(), loopback.Options{})
 		if err != nil {
 			t.Log(err) // a machine without IPv6
 			continue

@@ -41,7 +41,7 @@ func newDoctor(a *app) *cobra.Command {
 	}
 	o.register(cmd.Flags(), a.getenv)
 	jsonFlag(cmd, &asJSON, "")
-	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 
@@ -96,7 +96,6 @@ type examination struct {
 	issuer    string
 	provider  *oauth.ServerMetadata
 	cred      oauth.Credential
-	choice    oauth.IssuerChoice // with what is kept with the account
 	inquiry   oauth.Inquiry
 	wrongType bool // the client is of a type that has no such redirect URI
 }
@@ -152,7 +151,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 	if err := o.check(); err != nil {
 		return err
 	}
-	x := &examination{a: a, o: o, choice: o.issuerChoice()}
+	x := &examination{a: a, o: o}
 	defer x.close()
 	checks := hereChecks
 	if raw != "" {

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
 	"syscall"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
 	"mcp-login/internal/toolchain"
 )
@@ -28,15 +29,23 @@ func (x *examination) store(ctx context.Context) finding {
 		return failedBy(err, "choose another place with --store, or a folder with MCP_LOGIN_DIR")
 	}
 	if x.server != nil {
-		_, kept := adopted(entries, x.o.key(x.server))
-		x.choice = x.o.keptIssuer(kept)
+		kept, err := account.Choose(entries, x.o.Settings, x.o.Key(x.server), account.AnyProfile)
+		if err != nil {
+			return failedBy(x.a.verbed(err), "")
+		}
+		if kept.ID != "" {
+			x.o.of(kept)
+		}
 	}
-	broken, again := "", "mcp-login login URL"
+	broken, again, logins := "", "mcp-login login URL", 0
 	for _, e := range entries {
+		if e.SignedIn {
+			logins++
+		}
 		if e.Problem != "" {
 			broken = e.Key.Server + ": " + e.Problem
 			if e.Key.Server != "" {
-				again = oauth.LoginCommand(e.Key, "", acceptedBy(e))
+				again = account.Command("login", e)
 			}
 		}
 	}
@@ -49,12 +58,12 @@ func (x *examination) store(ctx context.Context) finding {
 		return passed("in memory only: every start signs in anew")
 	case err != nil && kind == store.KindFile:
 		f := failedBy(err, "")
-		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(len(entries)))
+		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(logins))
 		return f
 	case err != nil:
 		return failedBy(err, "choose another place with --store")
 	}
-	return passed("%s, %s", places[kind], counted(len(entries)))
+	return passed("%s, %s", places[kind], counted(logins))
 }
 
 // places say where each kind of store keeps logins.
@@ -83,19 +92,29 @@ func (x *examination) browser(context.Context) finding {
 	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted (docs/signing-in.md)")
 }
 
+// listen binds the redirect listener as a login would.
+func (x *examination) listen(ctx context.Context) (oauth.Redirect, error) {
+	c, err := callbackOf(x.o.Choices, x.o.Client)
+	if err != nil {
+		return nil, err
+	}
+	return c.listen(ctx, loopback.Options{Bind: x.o.callbackBind})
+}
+
 // callback binds the redirect listener and gives it back.
 func (x *examination) callback(ctx context.Context) finding {
-	redirect, err := x.o.listener("", func() string { return "" }, nil)(ctx, "", "", 0)
+	c, _ := callbackOf(x.o.Choices, x.o.Client) // checked at the start
+	redirect, err := x.listen(ctx)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", x.o.callbackPort)
+		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", c.port)
 	case err != nil:
 		return failedBy(err, "look at --callback-host and --callback-port")
 	}
 	address := redirect.URI()
 	_ = redirect.Close()
-	if x.o.callbackPort == 0 {
-		return passed("a free port of %s", x.o.callbackHost)
+	if c.port == 0 {
+		return passed("a free port of %s", c.host)
 	}
-	return passed("%s (port %s)", address, strconv.Itoa(x.o.callbackPort))
+	return passed("%s (port %d)", address, c.port)
 }

@@ -68,12 +68,12 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 		return skipped("no sign-in is asked for")
 	}
 	x.client = x.o.guard(x.server).HTTPClient()
-	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.noResource || x.o.resource != "")
+	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.Resource != "")
 	switch {
 	case err != nil:
 		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
-	case !found && x.o.issuer != "" && !x.o.issuerFromVariable:
-		x.issuer = x.o.issuer
+	case !found && x.o.Named != "" && !x.o.OnlyListed:
+		x.issuer = x.o.Named
 		return passed("none; the provider is %s, by --issuer", x.issuer)
 	case !found && !x.needsLogin():
 		return skipped("none, and no sign-in is needed; if one of the tools does, add --force to mcp-login login")
@@ -83,11 +83,11 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	}
 	issuers := m.Issuers(x.server)
 	x.resource, x.issuer = &m, issuers[0]
-	if named := x.o.issuer; named != "" {
+	if named := x.o.Named; named != "" {
 		listed := slices.ContainsFunc(issuers, func(one string) bool { return oauth.Names(named, one, "") })
 		switch x.issuer = named; {
 		case listed:
-		case x.o.issuerFromVariable:
+		case x.o.OnlyListed:
 			x.issuer = ""
 			return failed("if this server is to be used with that provider all the same, say so for it alone, with --issuer", "the server names %s, and MCP_LOGIN_ISSUER is %s", strings.Join(issuers, ", "), named)
 		default:
@@ -102,7 +102,7 @@ func (x *examination) providerMetadata(ctx context.Context) finding {
 	if x.issuer == "" {
 		return skipped("no provider is known")
 	}
-	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer, x.choice)
+	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer, x.o.IssuerChoice)
 	if err != nil {
 		if x.resource == nil && !errors.Is(err, oauth.ErrOtherName) {
 			return failed("the server's operator has to publish protected-resource metadata (RFC 9728); or name the provider, with --issuer", "no metadata of a provider at %s: %v", x.issuer, err)
@@ -126,10 +126,10 @@ func (x *examination) registration(context.Context) finding {
 		return skipped("no provider is known")
 	}
 	switch m := x.provider; {
-	case x.o.clientID != "":
-		return passed("client %s, registered by hand", x.o.clientID)
-	case x.o.metadataURL != "" && m.ClientIDMetadata:
-		return passed("by the client ID metadata document %s", x.o.metadataURL)
+	case x.o.ClientID != "":
+		return passed("client %s, registered by hand", x.o.ClientID)
+	case x.o.MetadataURL != "" && m.ClientIDMetadata:
+		return passed("by the client ID metadata document %s", x.o.MetadataURL)
 	case m.RegistrationEndpoint != "":
 		return passed("dynamic (RFC 7591)")
 	}
@@ -138,17 +138,18 @@ func (x *examination) registration(context.Context) finding {
 
 // redirectURI is what a person has to enter at the provider.
 func (x *examination) redirectURI() string {
-	if x.o.pasted() {
-		return x.o.redirectURI
+	c, _ := callbackOf(x.o.Choices, x.o.Client) // checked at the start
+	if c.uri != "" {
+		return c.uri
 	}
-	host := x.o.callbackHost
+	host := c.host
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if x.o.callbackPort == 0 {
-		return "http://" + host + x.o.callbackPath + " (any port; if it insists on one, add --callback-port 33418 and enter that)"
+	if c.port == 0 {
+		return "http://" + host + c.path + " (any port; if it insists on one, add --callback-port 33418 and enter that)"
 	}
-	return (&url.URL{Scheme: "http", Host: host + ":" + strconv.Itoa(x.o.callbackPort), Path: x.o.callbackPath}).String()
+	return (&url.URL{Scheme: "http", Host: host + ":" + strconv.Itoa(c.port), Path: c.path}).String()
 }
 
 func (x *examination) pkce(context.Context) finding {
@@ -173,7 +174,7 @@ func (x *examination) login(ctx context.Context) finding {
 	if instead := s.instead(); instead != "" {
 		return passed("%s is used as it is", instead)
 	}
-	again := "run: " + oauth.LoginCommand(s.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...)
+	again := "run: " + s.loginCommand(x.o)
 	x.cred, err = s.client.Credential(ctx)
 	switch {
 	case (errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken()) && x.resource != nil && !x.needsLogin():
@@ -184,7 +185,7 @@ func (x *examination) login(ctx context.Context) finding {
 		return failedBy(err, again)
 	case x.provider != nil && !x.cred.From(*x.provider):
 		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
-	case x.cred.RefreshToken.IsZero() && !x.o.clientCredentials:
+	case x.cred.RefreshToken.IsZero() && x.o.Grant != oauth.GrantClientCredentials:
 		return passed("%s%s", validity(x.cred, time.Now()), offlineHint(x.cred))
 	}
 	return passed("%s%s", strings.TrimSpace(validity(x.cred, time.Now())), asAccount(x.cred))

@@ -40,7 +40,7 @@ func (x *examination) asClient(ctx context.Context) finding {
 	switch {
 	case x.o.clientCredentials:
 		return x.machine(i)
-	case x.o.device:
+	case x.o.Device:
 		return x.deviceClient(i)
 	}
 	return x.codeClient(i)

@@ -199,7 +199,7 @@ func (x *examination) live(ctx context.Context) finding {
 	case x.session == nil:
 		return skipped("see the store")
 	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.instead() == "":
-		return skipped("nobody is signed in; run: %s", oauth.LoginCommand(x.session.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...))
+		return skipped("nobody is signed in; run: %s", x.session.loginCommand(x.o))
 	}
 	link := x.session.link()
 	defer func() {
@@ -210,7 +210,7 @@ func (x *examination) live(ctx context.Context) finding {
 	answer, err := link.Call(ctx, []byte(probeRequest))
 	switch {
 	case errors.Is(err, oauth.ErrLoginRequired):
-		return failed("run: "+oauth.LoginCommand(x.session.key, x.o.issuer, x.o.acceptIssuer, x.o.loginFlags()...), "the kept login no longer works")
+		return failed("run: "+x.session.loginCommand(x.o), "the kept login no longer works")
 	case err != nil:
 		return failedBy(err, "run with --log-level debug to see each step")
 	case answer.Error != nil:

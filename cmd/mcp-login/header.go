@@ -56,6 +56,16 @@ func headerParts(line string) (name, value string, ok bool) {
 	return name, value, headerName(name)
 }
 
+// placeholder is a header as a hint shows it: what may be a secret is left out.
+func placeholder(line string) string {
+	name, value, _ := headerParts(line)
+	name, secret := strings.TrimSpace(name), strings.TrimPrefix(value, "Bearer ")
+	if isVariable := strings.HasPrefix(secret, "${") && strings.IndexByte(secret, '}') == len(secret)-1; !isVariable {
+		value = "VALUE"
+	}
+	return name + ": " + value
+}
+
 // headerLines are those of the files, which a client's configuration need not
 // hold then, and those of the flags.
 func (o *options) headerLines() ([]string, error) {

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
+
+	"github.com/spf13/pflag"
 )
 
 // Where the person's browser is, judged by the environment.
@@ -47,7 +51,7 @@ func TestWhenADeviceIsUsed(t *testing.T) {
 		want oauth.DevicePolicy
 	}{
 		{"a screen", options{}, []string{"DISPLAY", ":0"}, oauth.DeviceNever},
-		{"--device", options{device: true}, []string{"DISPLAY", ":0"}, oauth.DeviceAlways},
+		{"--device", options{Settings: account.Settings{Choices: oauth.Choices{Device: true}}}, []string{"DISPLAY", ":0"}, oauth.DeviceAlways},
 		{"--no-browser", options{noBrowser: true}, nil, oauth.DeviceNever},
 		{"MCP_LOGIN_BROWSER=none", options{browser: "none"}, nil, oauth.DeviceNever},
 		{"MCP_LOGIN_BROWSER names a program", options{browser: "firefox"}, []string{"SSH_CONNECTION", "x"}, oauth.DeviceNever},
@@ -68,25 +72,33 @@ func TestWhenADeviceIsUsed(t *testing.T) {
 
 // Flags that contradict each other are refused before anything is opened.
 func TestOptionsCheck(t *testing.T) {
-	for _, bad := range []options{
-		{params: []string{"prompt"}},
-		{params: []string{"=x"}},
-		{params: []string{"redirect_uri=https://evil.example"}},
-		{params: []string{"state=1"}},
-		{params: []string{"code_challenge_method=plain"}},
-		{params: []string{"request_uri=urn:x"}},
-		{noResource: true, resource: "https://a.example"},
-		{tokenEndpoint: "https://a.example/token"},
-		{clientKey: "key.pem"},
-		{clientCredentials: true},
-		{clientCredentials: true, clientID: "x", device: true},
+	said := func(args ...string) error {
+		var o options
+		f := pflag.NewFlagSet("x", pflag.ContinueOnError)
+		o.register(f, env())
+		if err := f.Parse(args); err != nil {
+			t.Fatal(err)
+		}
+		return errors.Join(o.settle(f), o.check())
+	}
+	for _, bad := range [][]string{
+		{"--auth-param", "prompt"},
+		{"--auth-param", "=x"},
+		{"--auth-param", "redirect_uri=https://evil.example"},
+		{"--auth-param", "state=1"},
+		{"--auth-param", "code_challenge_method=plain"},
+		{"--auth-param", "request_uri=urn:x"},
+		{"--no-resource", "--resource", "https://a.example"},
+		{"--token-endpoint", "https://a.example/token"},
+		{"--client-key", "key.pem"},
+		{"--client-credentials"},
+		{"--client-credentials", "--client-id", "x", "--device"},
 	} {
-		if err := bad.check(); err == nil {
-			t.Errorf("accepted %+v", bad)
+		if err := said(bad...); err == nil {
+			t.Errorf("accepted %q", bad)
 		}
 	}
-	good := options{params: []string{"prompt=select_account", "audience=https://a.example/?x=y"}, noResource: true, resource: "none", clientID: "x", clientKey: "k", clientCredentials: true, tokenEndpoint: "https://a.example/token"}
-	if err := good.check(); err != nil {
+	if err := said("--auth-param", "prompt=select_account", "--auth-param", "audience=https://a.example/?x=y", "--no-resource", "--resource", "none", "--client-id", "x", "--client-key", "k", "--client-credentials", "--token-endpoint", "https://a.example/token"); err != nil {
 		t.Error(err)
 	}
 }

@@ -34,12 +34,14 @@ func TestLoginCommandLeadsToTheAccount(t *testing.T) {
 		if err := f.Parse(strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		o.scopeList(f)
+		if err := o.settle(f); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
 		server, err := oauth.CanonicalServer(f.Arg(0), o.allowHTTP)
 		if err != nil || f.NArg() != 1 {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if got := o.key(server); got.ID() != key.ID() || o.scopesSet != (key.Scopes != nil) || o.acceptIssuer != accepted {
+		if got := o.Key(server); got.ID() != key.ID() || (got.Scopes != nil) != (key.Scopes != nil) || o.Accepted != accepted {
 			t.Errorf("%s: %+v", line, got)
 		}
 		if strings.Count(line, "--issuer") > 1 {

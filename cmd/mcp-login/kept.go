@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
 )
 
 // A verb without a URL goes through all kept logins. Each of them is for another
@@ -16,27 +17,35 @@ import (
 // server's.
 
 // ofKept returns the options of one of several kept logins.
-func (o options) ofKept(key oauth.Key) options {
+func (o options) ofKept(e store.Entry) options {
 	k := options{
-		store: o.store, logLevel: o.logLevel, userAgent: o.userAgent, browser: o.browser, noBrowser: o.noBrowser, transport: "auto",
-		callbackHost: o.callbackHost, callbackPath: o.callbackPath, timeout: o.timeout,
+		store: o.store, logLevel: o.logLevel, userAgent: o.userAgent, browser: o.browser, noBrowser: o.noBrowser, transport: "auto", timeout: o.timeout,
 		wire: wireOptions{
 			connectTimeout: o.wire.connectTimeout, headersTimeout: o.wire.headersTimeout, bodyTimeout: o.wire.bodyTimeout,
 			maxMessage: o.wire.maxMessage, ipv4: o.wire.ipv4, noCookies: o.wire.noCookies,
 			trust: trustOptions{caFiles: o.wire.trust.caFiles, nodeFile: o.wire.trust.nodeFile},
 		},
 	}
-	k.account(key)
+	k.of(e)
 	return k
 }
 
 // ofServer returns the options of a kept login of the server that a person has
 // named: what was given is for that server. The secret of a client is for the
 // client that it was given with.
-func (o options) ofServer(key oauth.Key) options {
-	if key.ClientID != o.clientID {
-		given := o.getenv
+func (o options) ofServer(e store.Entry) options {
+	if e.Key.ClientID != o.ClientID {
 		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
+	}
+	o.Client, o.Choices = "", oauth.Choices{} // those of the login hold
+	o.of(e)
+	return o
+}
+
+// of makes the options lead to a kept login. Its own settings hold where nothing is
+// said. The variable with a secret is for the client that was said with it.
+func (o *options) of(e store.Entry) {
+	if given := o.getenv; given != nil && e.Key.ClientID != o.ClientID {
 		o.getenv = func(name string) string {
 			if name == clientSecretName {
 				return ""
@@ -44,20 +53,8 @@ func (o options) ofServer(key oauth.Key) options {
 			return given(name)
 		}
 	}
-	if key.Grant != oauth.GrantClientCredentials {
-		o.tokenEndpoint = ""
-	}
-	o.account(key)
-	return o
-}
-
-// account makes the options lead to the identity of a kept login.
-func (o *options) account(key oauth.Key) {
-	o.profile, o.clientID, o.issuer, o.resource, o.noResource = key.Profile, key.ClientID, key.Issuer, key.Resource, false
-	o.issuerFromVariable, o.exact = false, true
-	o.params, o.clientCredentials, o.allowHTTP = key.Params, key.Grant == oauth.GrantClientCredentials, true
-	o.clientName, o.clientURI, o.clientMetadata = "", "", "" // kept with the login
-	o.setScopes(key.Scopes)
+	o.kept, o.allowHTTP = &e, true
+	o.Settings = o.Of(e)
 }
 
 // forAll are the flags that ofKept copies, and those of the verbs themselves.

@@ -47,7 +47,7 @@ func newLogout(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&with.session, "end-session", false, "also end the session at the provider, in the browser")
 	cmd.Flags().BoolVar(&with.registration, "delete-registration", false, "also delete the client that registered itself at the provider for this login")
 	jsonFlag(cmd, &asJSON, "")
-	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 
@@ -68,6 +68,8 @@ const (
 type logoutRow struct {
 	Server  string `json:"server"`
 	Profile string `json:"profile,omitzero"`
+	// Flags set the account apart from others of its server.
+	Flags   string `json:"flags,omitzero"`
 	Outcome string `json:"outcome"`
 	Problem string `json:"problem,omitzero"`
 	// What has become of the tokens: none, revoked, valid or unknown. Until is when an
@@ -107,7 +109,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 		return logoutRow{}, err
 	}
 	defer s.close()
-	row := logoutRow{Server: s.server.String(), Profile: s.key.Profile}
+	row := logoutRow{Server: s.server.String(), Profile: s.key.Profile, Flags: strings.Join(oauth.AccountFlags(s.key, "", ""), " ")}
 	ended, err := s.endLogin(ctx)
 	if err != nil {
 		return row, storeError{err}
@@ -132,7 +134,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	}
 	lives := row.leftover(s.client.Leftover(), time.Now())
 	if !with.quiet {
-		a.term.Print("%s %s", text, s.server)
+		a.term.Print("%s %s", text, strings.TrimSpace(s.server.String()+" "+row.Flags))
 	}
 	if lives != "" && row.Problem == "" {
 		a.term.Note("%s", lives)
@@ -184,8 +186,10 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 			failures = append(failures, storeError{hint{fmt.Errorf("forget a login of a server that is not known: %s", e.Problem), "remove the files of the store whose names begin with " + e.ID}})
 			continue
 		}
-		row, err := a.logout(ctx, o.ofKept(e.Key), e.Key.Server, with)
-		if err == nil {
+		one := with
+		one.quiet = with.quiet || !e.SignedIn // a sign-in that led to nothing is no login
+		row, err := a.logout(ctx, o.ofKept(e), e.Key.Server, one)
+		if err == nil && row.Outcome != logoutNone {
 			report.Logouts = append(report.Logouts, row)
 		}
 		failures = append(failures, err)

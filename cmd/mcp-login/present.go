@@ -68,7 +68,7 @@ func (a *app) present(ctx context.Context, o options, s *session, p oauth.Prompt
 	case p.RedirectURI == "" || p.Resumed: // what follows is under way
 		return
 	case !s.verb && p.PasteFrom != "": // stdin belongs to the client
-		a.term.Note("the browser ends at %s…, which is not on this machine: at a terminal, run %s and paste that address there", p.PasteFrom, oauth.LoginCommand(s.key, o.issuer, o.acceptIssuer, o.loginFlags()...))
+		a.term.Note("the browser ends at %s…, which is not on this machine: at a terminal, run %s and paste that address there", p.PasteFrom, s.loginCommand(o))
 		return
 	case !s.verb:
 		return
@@ -108,7 +108,7 @@ func (a *app) openFor(o options, s *session, p oauth.Prompt) {
 // person wants that, or when no browser can be opened here.
 func (a *app) device(o options) oauth.DevicePolicy {
 	switch {
-	case o.device:
+	case o.Device:
 		return oauth.DeviceAlways
 	case o.callbackBind != "" || o.pasted():
 		return oauth.DeviceNever // the person has said how the answer comes

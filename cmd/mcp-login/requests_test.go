@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-login/internal/account"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/terminal"
 )
 
@@ -125,12 +128,12 @@ func TestRedirectURI(t *testing.T) {
 		"https://app.example/cb?x=1": "https://app.example/cb?x=1", "HTTPS://app.example/cb": "HTTPS://app.example/cb", "https://localhost/cb": "https://localhost/cb",
 		"http://localhost/cb": "http://localhost:PORT/cb", "http://127.0.0.1/a/b": "http://127.0.0.1:PORT/a/b",
 	} {
-		o := options{redirectURI: uri, callbackHost: "127.0.0.1", callbackPath: "/callback"}
-		if err := o.check(); err != nil {
+		where, err := callbackOf(oauth.Choices{RedirectURI: uri}, "")
+		if err != nil {
 			t.Errorf("%s: %v", uri, err)
 			continue
 		}
-		redirect, err := o.listener("", func() string { return "" }, nil)(t.Context(), "", "", 0)
+		redirect, err := where.listen(t.Context(), loopback.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +147,7 @@ func TestRedirectURI(t *testing.T) {
 		"http://app.example/cb", "http://10.0.0.1/cb", "app:/cb", "javascript:alert(1)", "https://u:p@app.example/cb", "https://app.example/cb#x", "https://app.example/#", "https://", "/cb",
 		"http://localhost/cb?x=1", "http://localhost", "https://app.example/a b", "https://app.example/\x1b[2J", "https://app.example/$(x)",
 	} {
-		o := options{redirectURI: bad}
+		o := options{Settings: account.Settings{Choices: oauth.Choices{RedirectURI: bad}}}
 		if err := o.check(); exitCode(t.Context(), err) != exitUsage {
 			t.Errorf("%q: %v", bad, err)
 		}

@@ -62,7 +62,7 @@ func newBridge(a *app) *cobra.Command {
 		},
 	}
 	o.register(root.Flags(), a.getenv)
-	root.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	root.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	root.SetFlagErrorFunc(flagError)
 	return root
 }

@@ -1,19 +1,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"runtime"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/command"
@@ -26,7 +25,7 @@ import (
 type session struct {
 	server  *url.URL
 	key     oauth.Key
-	issuer  oauth.IssuerChoice
+	said    account.Settings // with those that are kept
 	store   *store.Store
 	client  *oauth.Client
 	remote  *upstream.Upstream
@@ -109,6 +108,17 @@ const (
 	askForClient        // a client behind the bridge needs it
 )
 
+// profiles says which accounts a session is about that names no profile.
+func (ask asking) profiles() account.Profiles {
+	switch ask {
+	case askNobody, askByVerb:
+		return account.AnyProfile
+	case askForClient:
+		return account.NeverOneOfSeveral
+	}
+	return account.DefaultProfile
+}
+
 // session builds one for a server.
 func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	server, err := oauth.CanonicalServer(raw, o.allowHTTP)
@@ -133,8 +143,10 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 		return nil, err
 	}
 	s := &session{server: server, store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
-	key, kept := a.keptUnder(st, o.key(server), o.exact)
-	s.key, s.issuer = key, o.keptIssuer(kept)
+	if s.key, err = a.choose(st, &o, server, ask); err != nil {
+		return nil, err
+	}
+	s.said = o.Settings
 	s.here = a.opensHere(o)
 	s.person = ask == askByPerson || ask == askByVerb && a.term.Interactive()
 	if s.verb {
@@ -146,68 +158,50 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 	return s, a.connect(o, s)
 }
 
-// adoptTimeout bounds the look at what is kept, at the start of a session.
-const adoptTimeout = 5 * time.Second
+// chooseTimeout bounds the look at what is kept, at the start of a session.
+const chooseTimeout = 5 * time.Second
 
-// keptUnder is the key of the account, and what is kept there. The process that
-// signs in for another one takes the key of that one, which waits for it. exact says
-// that it is the key of an account as it is kept.
-func (a *app) keptUnder(st *store.Store, key oauth.Key, exact bool) (oauth.Key, store.Entry) {
-	ctx, cancel := context.WithTimeout(context.Background(), adoptTimeout)
+// choose finds the kept login that o is about, and makes o lead there; one that is
+// not kept yet has nothing but its key. The process that signs in for another one
+// takes the account of that one, which waits for it.
+func (a *app) choose(st *store.Store, o *options, server *url.URL, ask asking) (oauth.Key, error) {
+	switch {
+	case a.order != nil:
+		if a.order.Settings != nil {
+			o.Settings = *a.order.Settings
+		}
+		key := o.Key(server)
+		key.Issuer = a.order.KeyIssuer
+		return key, nil
+	case o.kept != nil:
+		return o.kept.Key, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), chooseTimeout)
 	defer cancel()
 	entries, _ := st.Known(ctx) // whoever reads the login says what is wrong
-	if a.order != nil {
-		key.Issuer, exact = a.order.KeyIssuer, true
+	e, err := account.Choose(entries, o.Settings, o.Key(server), ask.profiles())
+	if err != nil {
+		return oauth.Key{}, usageError{a.verbed(err)}
 	}
-	own := func(e store.Entry) bool { return e.ID == key.ID() }
-	if exact {
-		entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return !own(e) })
+	if e.ID != "" {
+		o.of(e)
 	}
-	if !slices.ContainsFunc(entries, own) && st.KeptIn(key) != "" { // the index is behind
-		return key, store.Entry{Key: key}
-	}
-	return adopted(entries, key)
+	return e.Key, nil
 }
 
-// adopted is the key under which the account is kept. --issuer that is added later
-// finds the login of that issuer that is kept without, and leaves it there, so that
-// programs without the flag go on with it. A command that names no issuer finds the
-// login that is kept with one, if nobody has signed in without.
-func adopted(entries []store.Entry, key oauth.Key) (oauth.Key, store.Entry) {
-	own, others := store.Entry{Key: key}, []store.Entry{}
-	for _, e := range entries {
-		switch {
-		case e.ID == key.ID():
-			own = e
-		case !sameButIssuer(e.Key, key):
-		case key.Issuer == "" && e.SignedIn, key.Issuer != "" && oauth.Names(key.Issuer, e.Issuer, e.FoundAt):
-			others = append(others, e)
-		}
+// verbed names the verb of this run in the lines to choose from.
+func (a *app) verbed(err error) error {
+	var several *account.SeveralError
+	if errors.As(err, &several) && !mayBeMCPRemote(a.args) && len(a.args) > 0 {
+		several.Verb = a.args[0]
 	}
-	if len(others) == 1 && (own.ID == "" || key.Issuer == "" && !own.SignedIn) {
-		return others[0].Key, others[0]
-	}
-	return key, own // which of several it is, is for the person to say
-}
-
-// sameButIssuer reports whether two accounts differ in nothing but --issuer.
-func sameButIssuer(a, b oauth.Key) bool {
-	a.Issuer, b.Issuer = "", ""
-	return a.ID() == b.ID()
-}
-
-// keptIssuer is what was said about the provider, now or when the account signed in.
-func (o *options) keptIssuer(e store.Entry) oauth.IssuerChoice {
-	if o.issuer == "" {
-		o.issuer = cmp.Or(e.Key.Issuer, e.Named)
-	}
-	return o.issuerChoice().KeptIn(oauth.Credential{Issuer: e.Issuer, FoundAt: e.FoundAt})
+	return err
 }
 
 // signIn sets up how the session signs in.
 func (a *app) signIn(o options, s *session, ask asking) error {
 	if o.ofAnotherClient(a.variables(o)) {
-		s.log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, and is not used for this one", "client_id", o.clientID)
+		s.log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, and is not used for this one", "client_id", o.ClientID)
 	}
 	identity, err := o.identity(a.variables(o))
 	if err != nil {
@@ -218,7 +212,7 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 		Server: s.server, Key: s.key, Store: s.store, Identity: identity, Log: s.log,
 		HTTP: guard.HTTPClient(), Guard: guard,
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, Insist: s.person, Device: a.device(o),
-		IssuerChoice: s.issuer, LoginFlags: o.loginFlags(), TokenEndpoint: o.tokenEndpoint, PresentIDToken: o.idToken,
+		IssuerChoice: o.IssuerChoice, LoginFlags: o.loginFlags(), Choices: o.Choices,
 	}
 	if ask != askNobody {
 		cfg.Listen = s.listener(o)
@@ -236,25 +230,9 @@ func (a *app) signIn(o options, s *session, ask asking) error {
 
 // guard judges and asks the provider of a server.
 func (o *options) guard(server *url.URL) *oauth.Guard {
-	g := oauth.NewGuard(server, http.ProxyFromEnvironment, o.wire.trust.roots(), o.issuer, o.tokenEndpoint)
+	g := oauth.NewGuard(server, http.ProxyFromEnvironment, o.wire.trust.roots(), o.Named, o.TokenEndpoint)
 	g.UserAgent = o.agent()
 	return g
-}
-
-// listener binds the redirect listener where the person has said, now or when the
-// client was registered.
-func (s *session) listener(o options) func(context.Context, string, string, int) (oauth.Redirect, error) {
-	return func(ctx context.Context, issuer, foundAt string, port int) (oauth.Redirect, error) {
-		at := o
-		if len(o.overridden) > 0 {
-			s.log.Warn("the redirect URIs of the client metadata say where to listen", "instead_of", strings.Join(o.overridden, ", "))
-		}
-		said, _ := o.chosen()
-		if kept, err := s.store.Load(ctx, s.key); err == nil && said == "" && o.callbackPort == 0 {
-			at.listenAt(kept.Registration.Chosen)
-		}
-		return at.listener(s.server.Host, s.program.String, s.log)(ctx, issuer, foundAt, port)
-	}
 }
 
 // connect sets up the connection to the server.
@@ -324,18 +302,6 @@ func (s *session) instead() string {
 		return "the token of " + v.String()
 	}
 	return ""
-}
-
-// key names the identity that the flags describe.
-func (o *options) key(server *url.URL) oauth.Key {
-	k := oauth.Key{Server: server.String(), Profile: o.profile, ClientID: o.clientID, Resource: o.resource, Scopes: o.scope(), Issuer: o.issuer, Params: o.params}
-	if o.noResource {
-		k.Resource = oauth.NoResource
-	}
-	if o.clientCredentials {
-		k.Grant = oauth.GrantClientCredentials
-	}
-	return k
 }
 
 // unreachableError marks a failure to reach the server, for the exit code.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
@@ -43,7 +44,7 @@ func newStatus(a *app) *cobra.Command {
 	o.register(cmd.Flags(), a.getenv)
 	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither server nor provider")
-	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 
@@ -57,8 +58,17 @@ type loginRow struct {
 	// somebody has accepted with --accept-issuer; "" where it is the issuer's own.
 	IssuerFoundAt string `json:"issuer_found_at,omitzero"`
 	// IssuerNamed is what --issuer has named, "" where the server has.
-	IssuerNamed string     `json:"issuer_named,omitzero"`
-	Scopes      []string   `json:"scopes"`
+	IssuerNamed string `json:"issuer_named,omitzero"`
+	// ClientID is the client at the provider, and Resource what the token was asked
+	// for, "" where no resource was.
+	ClientID string `json:"client_id,omitzero"`
+	Resource string `json:"resource,omitzero"`
+	// RequestedScopes were asked for, and Scopes were granted. None are none, and not
+	// all that there are.
+	RequestedScopes []string `json:"requested_scopes"`
+	Scopes          []string `json:"scopes"`
+	// Flags set the account apart from others of its server, in the words of a shell.
+	Flags       string     `json:"flags,omitzero"`
 	Store       string     `json:"store"`
 	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
 	LastUsedAt  *time.Time `json:"last_used_at,omitzero"`
@@ -95,20 +105,19 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		o.headerCommands, o.tokenCommand = nil, ""
 	}
 	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
-	wanted, account, accepted := "", oauth.Key{}, o.acceptIssuer
+	wanted, said := "", store.Entry{Named: o.Named}
 	if raw != "" {
 		server, err := oauth.CanonicalServer(raw, true)
 		if err != nil {
 			return usageError{err}
 		}
-		wanted, account = server.String(), o.key(server)
+		wanted, said.Key = server.String(), o.Key(server)
 	}
+	failure := ""
 	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
-		return wanted != "" && e.Key.Server != wanted || o.profile != "" && e.Key.Profile != o.profile
-	})
-	all := slices.Clone(entries)
-	entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return supplanted(e, all) })
-	for _, e := range entries {
+		if wanted != "" && e.Key.Server != wanted || o.Profile != "" && e.Key.Profile != o.Profile {
+			return true
+		}
 		r := row(e, time.Now())
 		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
 			if p.LocalURL != "" && p.UserCode == "" && p.Here && a.opensHere(o) {
@@ -116,8 +125,13 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 			}
 			r.Pending = &pendingRow{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
 		}
+		if !e.SignedIn && e.Problem == "" && r.Pending == nil { // a sign-in that led to nothing
+			failure = cmp.Or(e.LastError, failure)
+			return true
+		}
 		report.Logins = append(report.Logins, r)
-	}
+		return false
+	})
 	if !offline {
 		settings := o.ofKept
 		if wanted != "" {
@@ -130,25 +144,22 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	}
 	if wanted != "" && !anyUsable(report.Logins) {
 		if len(entries) == 1 { // kept with what it was signed in with
-			account, accepted = entries[0].Key, acceptedBy(entries[0])
+			said = entries[0]
 		}
-		return hint{fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired), "run: " + oauth.LoginCommand(account, o.issuer, accepted, o.loginFlags()...)}
+		err := fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired)
+		if failure != "" {
+			err = fmt.Errorf("%w; the last sign-in failed: %s", err, failure)
+		}
+		return hint{err, "run: " + oauth.LoginCommand(said.Key, said.Named, cmp.Or(account.Accepted(said), o.Accepted), o.loginFlags()...)}
 	}
 	return nil
-}
-
-// supplanted reports whether an entry is what an attempt without --issuer has left,
-// beside the login that was then made with it.
-func supplanted(e store.Entry, entries []store.Entry) bool {
-	return !e.SignedIn && e.Key.Issuer == "" && e.Problem == "" && slices.ContainsFunc(entries, func(other store.Entry) bool {
-		return other.SignedIn && other.ID != e.ID && sameButIssuer(other.Key, e.Key)
-	})
 }
 
 func row(e store.Entry, now time.Time) loginRow {
 	r := loginRow{
 		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer, IssuerFoundAt: e.FoundAt, IssuerNamed: cmp.Or(e.Key.Issuer, e.Named),
-		Scopes: append([]string{}, e.Scopes...), Store: string(e.Store), Refreshable: e.Refreshable,
+		ClientID: e.ClientID, Resource: e.Resource, RequestedScopes: append([]string{}, e.Requested...), Scopes: append([]string{}, e.Scopes...),
+		Flags: strings.Join(account.Flags(e), " "), Store: string(e.Store), Refreshable: e.Refreshable,
 		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
 		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
 	}
@@ -180,13 +191,16 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 	}
 	var rows [][]string
 	for _, r := range report.Logins {
-		account := r.Account
+		name := r.Account
 		if r.Profile != "" {
-			account = strings.TrimSpace(account + " [" + r.Profile + "]")
+			name = strings.TrimSpace(name + " [" + r.Profile + "]")
 		}
-		rows = append(rows, []string{foreign.Address(r.Server), account, foreign.Address(r.Issuer), strings.Join(r.Scopes, " "), r.tokenState(time.Now()), r.Store, r.used(time.Now()), r.Check})
+		rows = append(rows, []string{
+			foreign.Address(r.Server), name, foreign.Address(r.Issuer), r.ClientID, r.resource(), r.scopes(),
+			r.tokenState(time.Now()), r.Store, r.used(time.Now()), r.Check, r.Flags,
+		})
 	}
-	a.term.Table([]string{"SERVER", "ACCOUNT", "ISSUER", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK"}, rows)
+	a.term.Table([]string{"SERVER", "ACCOUNT", "ISSUER", "CLIENT", "RESOURCE", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK", "FLAGS"}, rows)
 	for _, r := range report.Logins {
 		if r.IssuerNamed != "" {
 			a.term.Note("%s: signs in at %s, which was named with --issuer, whatever the server lists", r.Server, foreign.ShortAddress(r.IssuerNamed))
@@ -229,12 +243,24 @@ func (r loginRow) used(now time.Time) string {
 	return "just now"
 }
 
-// acceptedBy is the name that was accepted for the metadata of an account.
-func acceptedBy(e store.Entry) string {
-	if e.FoundAt == "" {
+// resource is what the token was asked for, where that is not the server itself.
+func (r loginRow) resource() string {
+	switch {
+	case r.NeedsLogin && r.Resource == "", r.Resource == r.Server:
 		return ""
+	case r.Resource == "":
+		return oauth.NoResource
 	}
-	return e.Issuer
+	return foreign.Address(r.Resource)
+}
+
+// scopes are the granted ones, and those that were asked for where they are others.
+func (r loginRow) scopes() string {
+	granted := cmp.Or(strings.Join(r.Scopes, " "), "none")
+	if slices.Equal(slices.Sorted(slices.Values(r.Scopes)), slices.Sorted(slices.Values(r.RequestedScopes))) {
+		return granted
+	}
+	return granted + " (asked for: " + cmp.Or(strings.Join(r.RequestedScopes, " "), "none") + ")"
 }
 
 func dash(s string) string {

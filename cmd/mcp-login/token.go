@@ -26,7 +26,7 @@ func newToken(a *app) *cobra.Command {
 	o.register(cmd.Flags(), a.getenv)
 	cmd.Flags().BoolVar(&asHeader, "header-line", false, "print the whole Authorization header line")
 	jsonFlag(cmd, &asJSON, "")
-	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

@@ -30,7 +30,7 @@ func newTools(a *app) *cobra.Command {
 	}
 	o.register(cmd.Flags(), a.getenv)
 	jsonFlag(cmd, &asJSON, ", with the tools as the server describes them")
-	cmd.PreRun = func(cmd *cobra.Command, _ []string) { o.scopeList(cmd.Flags()) }
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

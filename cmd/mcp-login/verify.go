@@ -28,7 +28,7 @@ const (
 
 // verify proves kept logins with a real request each: what the provider once
 // said, or a date in a file, proves nothing. It renews tokens and asks nobody.
-func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(oauth.Key) options, rows []loginRow) {
+func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(store.Entry) options, rows []loginRow) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, maxVerified)
 	for i := range rows {
@@ -38,7 +38,7 @@ func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(o
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			rows[i].Check, rows[i].Problem = a.verdict(ctx, settings(entries[i].Key), entries[i].Key)
+			rows[i].Check, rows[i].Problem = a.verdict(ctx, settings(entries[i]), entries[i].Key.Server)
 			rows[i].NeedsLogin = rows[i].NeedsLogin || rows[i].Check == verdictRefused
 		})
 	}
@@ -46,10 +46,10 @@ func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(o
 }
 
 // verdict proves one login and says what is wrong with it.
-func (a *app) verdict(ctx context.Context, o options, key oauth.Key) (verdict, problem string) {
+func (a *app) verdict(ctx context.Context, o options, server string) (verdict, problem string) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	s, err := a.session(o, key.Server, askNobody)
+	s, err := a.session(o, server, askNobody)
 	if err != nil {
 		return verdictNotChecked, foreign.Message(err.Error())
 	}

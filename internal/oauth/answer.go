@@ -117,7 +117,7 @@ type tokenResponse struct {
 	ExpiresIn    jsontext.Value `json:"expires_in"`
 	RefreshToken string         `json:"refresh_token"`
 	IDToken      string         `json:"id_token"`
-	Scope        string         `json:"scope"`
+	Scopes       []string       `json:"scope"` // nil: the answer does not say
 }
 
 // tokenAnswer is what a token endpoint answered.
@@ -240,7 +240,7 @@ func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
 	}
 	t := tokenResponse{
 		AccessToken: o.text("access_token"), TokenType: o.text("token_type"), ExpiresIn: o.members["expires_in"],
-		RefreshToken: o.text("refresh_token"), IDToken: o.text("id_token"), Scope: strings.Join(o.list("scope"), " "),
+		RefreshToken: o.text("refresh_token"), IDToken: o.text("id_token"), Scopes: o.list("scope"),
 	}
 	if err := o.faults["access_token"]; err != nil {
 		return err

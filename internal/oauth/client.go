@@ -134,11 +134,9 @@ type Config struct {
 	IssuerChoice
 	// LoginFlags are further words of the command that hints show, for a shell.
 	LoginFlags []string
-	// TokenEndpoint replaces discovery for GrantClientCredentials.
-	TokenEndpoint string
-	// PresentIDToken puts the ID token on requests instead of the access token,
-	// for servers that check that one.
-	PresentIDToken bool
+	// Choices are what the person has said besides; what is kept with the login holds
+	// in the place of what they do not say.
+	Choices
 	// AssumePKCE says that the person knows that the provider checks PKCE, though
 	// it does not say so: there is no warning.
 	AssumePKCE bool
@@ -261,11 +259,13 @@ func (c *Client) Token(ctx context.Context) (Credential, error) {
 
 // bearer returns the token that is presented to the server.
 func (c *Client) bearer(cred Credential) Secret {
-	if c.cfg.PresentIDToken {
+	if c.presentsIDToken(cred) {
 		return cred.IDToken
 	}
 	return cred.AccessToken
 }
+
+func (c *Client) presentsIDToken(cred Credential) bool { return c.cfg.IDToken || cred.Choices.IDToken }
 
 // Bearer returns the token of cred that is put on requests: the access token,
 // or the ID token where that was asked for.
@@ -276,7 +276,7 @@ func (c *Client) usable(cred Credential) bool { return !c.bearer(cred).IsZero() 
 
 // fresh reports whether the token can be presented now.
 func (c *Client) fresh(cred Credential) bool {
-	if c.cfg.PresentIDToken {
+	if c.presentsIDToken(cred) {
 		expiry, issued := TokenTimes(cred.IDToken)
 		cred.AccessToken, cred.Expiry = cred.IDToken, time.Time{}
 		if life := expiry.Sub(issued); !issued.IsZero() && life > 0 {

@@ -9,17 +9,30 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// LoginCommand is what a person runs to sign in to the account of key, at issuer
-// if key names none; "" is whichever the server names. accepted is what its
-// metadata may call itself besides, or "". It is for a shell, and does not show a
-// secret. flags are further words.
+// LoginCommand is Command to sign in to the account.
 func LoginCommand(key Key, issuer, accepted string, flags ...string) string {
-	return command("login", key, issuer, accepted, flags...)
+	return Command("login", key, issuer, accepted, flags...)
 }
 
-// command is LoginCommand with another verb.
-func command(verb string, key Key, issuer, accepted string, flags ...string) string {
-	words := []string{"mcp-login " + verb}
+// Command is what a person runs to do verb with the account of key, at issuer if key
+// names none; "" is whichever the server names. accepted is what its metadata may
+// call itself besides, or "". Without a verb it is the line of a client's
+// configuration. It is for a shell, and does not show a secret. flags are further
+// words.
+func Command(verb string, key Key, issuer, accepted string, flags ...string) string {
+	words := append([]string{strings.TrimSpace("mcp-login " + verb)}, AccountFlags(key, issuer, accepted)...)
+	if u, err := url.Parse(key.Server); err == nil && u.Scheme == "http" && !origin.Loopback(u.Hostname()) {
+		words = append(words, "--allow-http")
+	}
+	for _, word := range append(flags, key.Server) {
+		words = append(words, Quoted(word))
+	}
+	return strings.Join(words, " ")
+}
+
+// AccountFlags are the words of Command that name the account among those of its
+// server, nil for the one that needs none.
+func AccountFlags(key Key, issuer, accepted string) (words []string) {
 	for _, flag := range []struct{ name, value string }{
 		{"--profile", key.Profile},
 		{"--client-id", key.ClientID},
@@ -27,32 +40,26 @@ func command(verb string, key Key, issuer, accepted string, flags ...string) str
 		{"--accept-issuer", accepted},
 	} {
 		if flag.value != "" {
-			words = append(words, flag.name, quoted(flag.value))
+			words = append(words, flag.name, Quoted(flag.value))
 		}
 	}
 	if key.Grant == GrantClientCredentials {
 		words = append(words, "--client-credentials")
 	}
 	if key.Scopes != nil {
-		words = append(words, "--scope", quoted(strings.Join(key.Scopes, " ")))
+		words = append(words, "--scope", Quoted(strings.Join(key.Scopes, " ")))
 	}
 	switch key.Resource {
 	case "":
 	case NoResource:
 		words = append(words, "--no-resource")
 	default:
-		words = append(words, "--resource", quoted(key.Resource))
+		words = append(words, "--resource", Quoted(key.Resource))
 	}
 	for _, param := range key.Params {
-		words = append(words, "--auth-param", quoted(param))
+		words = append(words, "--auth-param", Quoted(param))
 	}
-	if u, err := url.Parse(key.Server); err == nil && u.Scheme == "http" && !origin.Loopback(u.Hostname()) {
-		words = append(words, "--allow-http")
-	}
-	for _, word := range append(flags, key.Server) {
-		words = append(words, quoted(word))
-	}
-	return strings.Join(words, " ")
+	return words
 }
 
 // loginCommand is LoginCommand for the account of c.
@@ -60,8 +67,8 @@ func (c *Client) loginCommand() string {
 	return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
 }
 
-// quoted is a word for a shell.
-func quoted(s string) string {
+// Quoted is a word for a shell.
+func Quoted(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~:/@%+=,[]", r)
 	}

@@ -140,7 +140,7 @@ type Credential struct {
 	// an early refresh to the token's lifetime.
 	ObtainedAt time.Time
 	// RequestedScopes is the union of all scopes asked for so far; step-up
-	// adds to it. GrantedScopes is what the last token response named.
+	// adds to it. GrantedScopes is what a token response named last, nil if none did.
 	RequestedScopes []string
 	GrantedScopes   []string
 	// RepeatScopes tells that the issuer wants the requested ones at a refresh.
@@ -150,6 +150,8 @@ type Credential struct {
 	// there with prompt=consent.
 	WithoutOffline bool
 	Consents       int
+	// Choices are what the person said when the account signed in.
+	Choices Choices
 	// Account is a name for people, taken from the ID token: e-mail,
 	// preferred_username, username, name or sub. It decides nothing.
 	Account string

@@ -26,10 +26,11 @@ const (
 )
 
 // byDevice decides whether the login uses the device grant.
-func (c *Client) byDevice(meta ServerMetadata) (bool, error) {
+func (c *Client) byDevice(meta ServerMetadata, previous Credential) (bool, error) {
+	policy := c.devicePolicy(previous)
 	offered := meta.DeviceEndpoint != "" && (len(meta.GrantTypesSupported) == 0 || slices.Contains(meta.GrantTypesSupported, grantDevice))
 	switch {
-	case c.cfg.Device == DeviceNever, c.cfg.Device == DeviceIfOffered && !offered:
+	case policy == DeviceNever, policy == DeviceIfOffered && !offered:
 		return false, nil
 	case !offered:
 		return false, &Error{
@@ -38,6 +39,14 @@ func (c *Client) byDevice(meta ServerMetadata) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// devicePolicy is what was said now, or when the account signed in.
+func (c *Client) devicePolicy(previous Credential) DevicePolicy {
+	if c.cfg.Over(previous.Choices).Device {
+		return DeviceAlways
+	}
+	return c.cfg.Device
 }
 
 // deviceAuthorization is the answer of RFC 8628 section 3.2.
@@ -55,7 +64,7 @@ type deviceAuthorization struct {
 // until they were used.
 func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Credential, w want) (Credential, error) {
 	meta := found.Server
-	reg, err := c.register(ctx, meta, previous.Registration, "", w)
+	reg, err := c.register(ctx, meta, previous, "", w)
 	if err != nil {
 		return Credential{}, refusedDevice(err)
 	}
@@ -83,7 +92,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 	c.warnOfPrompt(cred, meta.DeviceEndpoint)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
 	ctx, end := context.WithCancelCause(ctx)
-	local, release := c.leadToCode(ctx, meta, device.CompleteURI, end)
+	local, release := c.leadToCode(ctx, previous, meta, device.CompleteURI, end)
 	defer release()
 	c.ask(ctx, w, Prompt{Issuer: meta.Issuer, FoundAt: meta.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
 	defer c.setPrompt(nil)
@@ -102,9 +111,9 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 // himself. It is "" where there is no listener, and with a code that is for another
 // device anyway. A second browser that opens it ends the login by end; release ends
 // it all.
-func (c *Client) leadToCode(ctx context.Context, meta ServerMetadata, address string, end context.CancelCauseFunc) (local string, release func()) {
+func (c *Client) leadToCode(ctx context.Context, previous Credential, meta ServerMetadata, address string, end context.CancelCauseFunc) (local string, release func()) {
 	release = func() { end(nil) }
-	if c.cfg.Device != DeviceAlways || c.cfg.Listen == nil || address == "" {
+	if c.devicePolicy(previous) != DeviceAlways || c.cfg.Listen == nil || address == "" {
 		return "", release
 	}
 	redirect, err := c.cfg.Listen(ctx, meta.Issuer, meta.FoundAt, 0)

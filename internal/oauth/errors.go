@@ -95,7 +95,7 @@ func (c *Client) signInError(err error) error {
 	if errors.As(err, &own) && own.Hint != "" {
 		return err
 	}
-	next := cmp.Or(HintOf(err), "to find out why, run: "+command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted))
+	next := cmp.Or(HintOf(err), "to find out why, run: "+Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...))
 	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: next}
 }
 

@@ -44,7 +44,7 @@ func (c *Client) Inquire(ctx context.Context, found Discovery, challenge Challen
 	if err != nil {
 		return Inquiry{}, err
 	}
-	reg, err := c.inquired(found.Server, previous.Registration, redirectURI)
+	reg, err := c.inquired(found.Server, previous, redirectURI)
 	if reg.ClientID == "" {
 		return Inquiry{}, err
 	}
@@ -56,8 +56,8 @@ func (c *Client) Inquire(ctx context.Context, found Discovery, challenge Challen
 		i.Granted = err
 	case c.cfg.Key.Grant == GrantClientCredentials:
 		i.Granted = c.inquireMachine(ctx, found, previous, w)
-	case c.cfg.Device == DeviceAlways:
-		if _, i.Granted = c.byDevice(found.Server); i.Granted == nil {
+	case c.devicePolicy(previous) == DeviceAlways:
+		if _, i.Granted = c.byDevice(found.Server, previous); i.Granted == nil {
 			_, i.Granted = c.authorizeDevice(ctx, found.Server, cred)
 		}
 	default:
@@ -68,12 +68,13 @@ func (c *Client) Inquire(ctx context.Context, found Discovery, challenge Challen
 
 // inquired is the client to ask about, as a login would choose it. With an error that
 // is about its secret it is returned all the same.
-func (c *Client) inquired(meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
+func (c *Client) inquired(meta ServerMetadata, previous Credential, redirectURI string) (Registration, error) {
+	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	switch id := c.cfg.Identity; {
 	case id.ClientID != "":
 		return c.givenClient(meta, stored, redirectURI)
-	case id.MetadataURL != "" && meta.ClientIDMetadata:
-		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
+	case document != "" && meta.ClientIDMetadata:
+		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: document, RedirectURI: redirectURI, AuthMethod: authNone}, nil
 	case stored.ClientID != "" && stored.provider().is(meta.provider()):
 		return stored, nil
 	}

@@ -197,7 +197,7 @@ func (m ServerMetadata) otherName(at string, from *url.URL) error {
 	case foreigner != "":
 		e.Hint = rule + ", and they are not even of one site: the metadata is at " + from.Hostname() + ", " + foreign.Line(foreigner) +
 			"; ask the server's operator, and only if the provider is known to be like that, accept its name with --accept-issuer, letter by letter"
-	case m.Issuer != quoted(m.Issuer):
+	case m.Issuer != Quoted(m.Issuer):
 		e.Hint = rule + "; if this is the provider, accept the name: --accept-issuer with exactly what it calls itself, in quotes"
 	default:
 		e.Hint = rule + "; if this is the provider, accept the name for this account, with: --accept-issuer " + m.Issuer

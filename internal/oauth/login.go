@@ -114,14 +114,14 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	if err := c.mayAsk(ctx, c.question(meta.Issuer, c.scopes(found, previous, w), w), previous.Attempt); err != nil {
 		return Credential{}, err
 	}
-	byDevice, err := c.byDevice(meta)
+	byDevice, err := c.byDevice(meta, previous)
 	if err != nil {
 		return Credential{}, err
 	}
 	if byDevice {
 		cred, err := c.loginByDevice(ctx, found, previous, w)
 		var refused *deviceRefusedError
-		if c.cfg.Device == DeviceAlways || !errors.As(err, &refused) {
+		if c.devicePolicy(previous) == DeviceAlways || !errors.As(err, &refused) {
 			return cred, err
 		}
 		// Offered, though not to this client: Logto's native applications have
@@ -144,7 +144,7 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 		return Credential{}, fmt.Errorf("listen for the redirect: %w", err)
 	}
 	defer func() { _ = redirect.Close() }()
-	reg, err := c.register(ctx, meta, previous.Registration, redirect.URI(), w)
+	reg, err := c.register(ctx, meta, previous, redirect.URI(), w)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -178,7 +178,7 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer, FoundAt: meta.FoundAt,
 		TokenEndpoint: meta.TokenEndpoint, RevocationEndpoint: meta.RevocationEndpoint, EndSessionEndpoint: meta.EndSessionEndpoint,
 		Registration: reg, Metadata: meta, MetadataAt: c.now(),
-		Attempt: previous.Attempt,
+		Attempt: previous.Attempt, Choices: c.cfg.Over(previous.Choices),
 	}
 	if c.cfg.names() {
 		cred.Named = c.cfg.Named
@@ -212,7 +212,7 @@ func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 	if previous.WithoutOffline && previous.provider().is(found.Server.provider()) && c.cfg.Key.Scopes == nil {
 		scopes = withoutOffline(scopes)
 	}
-	if c.cfg.PresentIDToken {
+	if c.presentsIDToken(previous) {
 		scopes = union(scopes, []string{"openid"})
 	}
 	if c.chosenParam("organization_id") != "" && c.cfg.Key.Scopes == nil && slices.Contains(found.Server.ScopesSupported, scopeOrganizations) {

@@ -60,8 +60,8 @@ func (c *Client) machineRequest(found Discovery, previous Credential, w want) (C
 // discoverForMachine finds the token endpoint: the one the person gave, the one
 // of the last time if the server has not spoken since, else by discovery.
 func (c *Client) discoverForMachine(ctx context.Context, previous Credential, w want) (Discovery, error) {
-	if c.cfg.TokenEndpoint != "" {
-		u, err := checkEndpoint("token endpoint", c.cfg.TokenEndpoint)
+	if endpoint := c.cfg.Over(previous.Choices).TokenEndpoint; endpoint != "" {
+		u, err := checkEndpoint("token endpoint", endpoint)
 		if err != nil {
 			return Discovery{}, &Error{Op: "read --token-endpoint", Err: err}
 		}

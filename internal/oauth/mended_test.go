@@ -213,7 +213,7 @@ func TestIDTokenClockSkew(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, "sub=s")
 		})
-		_, h := b.client(b.store(""), func(c *oauth.Config) { c.PresentIDToken = true })
+		_, h := b.client(b.store(""), func(c *oauth.Config) { c.IDToken = true })
 		for range 24 { // within one lifetime
 			b.mustCall(h, "x")
 			time.Sleep(10 * time.Second)
@@ -231,7 +231,7 @@ func TestIDTokenWithLineBreak(t *testing.T) {
 		b := newBubble(t, func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"id_token": "a\r\nX-Injected: y"} })
 		b.device = oauth.DeviceNever
 		s := b.store("")
-		_, h := b.client(s, func(c *oauth.Config) { c.PresentIDToken = true })
+		_, h := b.client(s, func(c *oauth.Config) { c.IDToken = true })
 		_, _, err := b.call(h, "1")
 		if cred, _ := s.Load(t.Context(), oauth.Key{Server: b.server().String()}); !cred.IDToken.IsZero() {
 			t.Errorf("stored a token that no header takes; %v", err)

@@ -45,9 +45,6 @@ type Identity struct {
 	// ClientKey signs assertions for a client registered with its public key;
 	// it goes before ClientSecret.
 	ClientKey *ClientKey
-	// MetadataURL is the address of a client ID metadata document, used where
-	// the server takes one and no ClientID is given.
-	MetadataURL string
 	// Name is shown by consent pages for clients that register themselves, unless
 	// Chosen has another one.
 	Name string
@@ -60,17 +57,18 @@ type Identity struct {
 // registration if it is for this issuer, unexpired and for this redirect URI,
 // else a new dynamic registration. redirectURI is "" for a login by device. A
 // stored one that is in doubt serves where no other can be had.
-func (c *Client) register(ctx context.Context, meta ServerMetadata, stored Registration, redirectURI string, w want) (Registration, error) {
-	id, chosen := c.cfg.Identity, c.chosen(stored)
+func (c *Client) register(ctx context.Context, meta ServerMetadata, previous Credential, redirectURI string, w want) (Registration, error) {
+	id, stored, document := c.cfg.Identity, previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
+	chosen := c.chosen(stored)
 	w.progress.remembered = false
 	usable := stored.usableAt(meta.provider(), redirectURI, c.now()) && stored.Chosen == chosen
 	switch {
 	case id.ClientID != "":
 		c.noteUnused("the client is registered already")
 		return c.givenClient(meta, stored, redirectURI)
-	case id.MetadataURL != "" && meta.ClientIDMetadata:
+	case document != "" && meta.ClientIDMetadata:
 		c.noteUnused("the client is known by its metadata document")
-		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.MetadataURL, RedirectURI: redirectURI, AuthMethod: authNone}, nil
+		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: document, RedirectURI: redirectURI, AuthMethod: authNone}, nil
 	case usable && (!stored.Doubted || meta.RegistrationEndpoint == ""):
 		w.progress.remembered = true
 		return stored, nil
@@ -180,7 +178,7 @@ func (c *Client) near(address string) bool {
 // pinHint is the flag that names an issuer. One that needs quoting is described:
 // what a stranger wrote is not for a shell.
 func pinHint(add, issuer string) string {
-	if issuer != quoted(issuer) {
+	if issuer != Quoted(issuer) {
 		return add + "--issuer with its exact address"
 	}
 	return add + "--issuer " + issuer

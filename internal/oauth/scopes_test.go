@@ -41,7 +41,7 @@ func TestW15ManyScopes(t *testing.T) {
 
 func granted(t *testing.T, scope string) []string {
 	t.Helper()
-	return granting(t, tokenResponse{AccessToken: "a", Scope: scope}).GrantedScopes
+	return granting(t, tokenResponse{AccessToken: "a", Scopes: strings.Fields(scope)}).GrantedScopes
 }
 
 func granting(t *testing.T, r tokenResponse) (cred Credential) {

@@ -43,8 +43,12 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 		}
 	}
 	// The granted scopes are for show. They are not what the next refresh
-	// asks for: servers name fewer than they granted.
-	cred.GrantedScopes = UsableScopes(strings.Fields(t.Scope))
+	// asks for: servers name fewer than they granted. An answer without scope grants
+	// what was asked for, or at a refresh the same as before (RFC 6749, sections 5.1
+	// and 6); one with an empty scope grants none.
+	if t.Scopes != nil {
+		cred.GrantedScopes = UsableScopes(t.Scopes)
+	}
 	return nil
 }
 

@@ -172,7 +172,7 @@ func TestGivenToken(t *testing.T) {
 func TestIDTokenIsPresented(t *testing.T) {
 	l := newLab(t, nil)
 	seen := ""
-	c, _ := l.client(l.store(""), func(c *oauth.Config) { c.PresentIDToken = true })
+	c, _ := l.client(l.store(""), func(c *oauth.Config) { c.IDToken = true })
 	h := &http.Client{Transport: c.Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
 		seen = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		status := http.StatusOK

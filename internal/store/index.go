@@ -30,9 +30,11 @@ type Entry struct {
 	ClientID string
 	// FoundAt and Named are those of oauth.Credential.
 	FoundAt, Named string
-	// Scopes are those of the last token, or those asked for where the issuer
-	// named none.
-	Scopes []string
+	// Resource is that of oauth.Credential.
+	Resource string
+	// Requested are the scopes that were asked for, and Scopes those of the token:
+	// the same where the issuer has named none.
+	Requested, Scopes []string
 	// Store is where the login is kept: KindKeyring, KindFile or KindMemory.
 	Store Kind
 	// SignedIn tells that there is a token at all: a login that was begun and
@@ -55,13 +57,13 @@ type Entry struct {
 
 func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind) Entry {
 	scopes := cred.GrantedScopes
-	if len(scopes) == 0 {
+	if scopes == nil {
 		scopes = cred.RequestedScopes
 	}
 	key.Scopes, key.Params = slices.Clone(key.Scopes), slices.Clone(key.Params)
 	return Entry{
 		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, ClientID: cred.Registration.ClientID,
-		Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
+		Resource: cred.Resource, Requested: slices.Clone(cred.RequestedScopes), Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
 		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), SignedIn: cred.HasToken(), LastError: cred.Attempt.Text,
 	}
 }
@@ -83,7 +85,12 @@ type indexed struct {
 // files decide, and an index that is missing, broken or behind is mended.
 type index struct{ entries map[string]indexed }
 
-const indexFormat = 2
+const (
+	indexFormat = 2
+	// entryFormat is the version of an entry. Programs of earlier versions write
+	// entries without what they do not know, and without the number.
+	entryFormat = 1
+)
 
 type wireIndex struct {
 	Format  int         `json:"format"`
@@ -91,12 +98,15 @@ type wireIndex struct {
 }
 
 type wireEntry struct {
+	Format      int       `json:"format,omitzero"`
 	Key         wireKey   `json:"key"`
 	Account     string    `json:"account,omitzero"`
 	Issuer      string    `json:"issuer,omitzero"`
 	FoundAt     string    `json:"issuer_found_at,omitzero"`
 	Named       string    `json:"issuer_named,omitzero"`
 	ClientID    string    `json:"client_id,omitzero"`
+	Resource    string    `json:"resource,omitzero"`
+	Requested   []string  `json:"requested_scopes,omitempty"`
 	Scopes      []string  `json:"scopes,omitempty"`
 	Store       Kind      `json:"store"`
 	SignedIn    bool      `json:"signed_in"`
@@ -124,12 +134,16 @@ func (s *Store) readIndex(ctx context.Context) *index {
 	}
 	for _, e := range w.Entries {
 		entry := Entry{
-			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID, Scopes: e.Scopes,
+			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID, Resource: e.Resource, Requested: e.Requested, Scopes: e.Scopes,
 			Store: e.Store, Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt,
 			SignedIn: e.SignedIn, LastError: e.LastError,
 		}
 		entry.ID = entry.Key.ID()
-		x.entries[entry.ID] = indexed{entry, stamp{utc(e.Modified), e.Size}}
+		known := indexed{entry, stamp{utc(e.Modified), e.Size}}
+		if e.Format < entryFormat {
+			known.stamp = stamp{} // List reads the login itself
+		}
+		x.entries[entry.ID] = known
 	}
 	return x
 }
@@ -143,7 +157,8 @@ func (s *Store) updateIndex(ctx context.Context, change func(*index)) {
 	for _, id := range slices.Sorted(maps.Keys(x.entries)) {
 		e := x.entries[id]
 		w.Entries = append(w.Entries, wireEntry{
-			Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID, Scopes: e.Scopes, Store: e.Store,
+			Format: entryFormat, Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID,
+			Resource: e.Resource, Requested: e.Requested, Scopes: e.Scopes, Store: e.Store,
 			SignedIn: e.SignedIn, LastError: e.LastError,
 			Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt, Modified: e.stamp.modified, Size: e.stamp.size,
 		})
@@ -191,18 +206,23 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 }
 
 // Known returns the logins as the index has them, in no order: no login is read and
-// the keyring is not asked, so that a start can look at it. Only without an index it
-// is List.
+// the keyring is not asked, so that a start can look at it. Only where a login has no
+// entry, as after a program of an earlier version has written the index, it is List.
 func (s *Store) Known(ctx context.Context) ([]Entry, error) {
 	if s.memory != nil {
 		return s.memory.list(), nil
 	}
-	x := s.readIndex(ctx)
-	if len(x.entries) == 0 {
-		return s.List(ctx)
+	files, err := s.credentialFiles()
+	if err != nil {
+		return nil, fmt.Errorf("list the stored logins: %w", err)
 	}
-	list := make([]Entry, 0, len(x.entries))
-	for _, e := range x.entries {
+	x := s.readIndex(ctx)
+	list := make([]Entry, 0, len(files))
+	for id := range files {
+		e, ok := x.entries[id]
+		if !ok {
+			return s.List(ctx)
+		}
 		list = append(list, e.Entry)
 	}
 	return list, nil

@@ -275,7 +275,7 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	key := oauth.Key{Server: "https://list.example/mcp", Profile: "work", ClientID: "given", Scopes: []string{"b", "a"}}
 	expiry := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	cred := oauth.Credential{
-		Issuer: "https://issuer.example", Account: "alice@example.com", Expiry: expiry,
+		Issuer: "https://issuer.example", Resource: "https://list.example/", Account: "alice@example.com", Expiry: expiry,
 		AccessToken: oauth.NewSecret("a"), RefreshToken: oauth.NewSecret("r"),
 		Registration: oauth.Registration{ClientID: "registered"}, GrantedScopes: []string{"a"}, RequestedScopes: []string{"a", "b"},
 	}
@@ -296,8 +296,8 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 			t.Errorf("%+v", got)
 		}
 		want := Entry{
-			ID: key.ID(), Key: key, Account: "alice@example.com", Issuer: "https://issuer.example", ClientID: "registered",
-			Scopes: []string{"a"}, Store: got.Store, SignedIn: true, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt, LastUsed: got.LastUsed,
+			ID: key.ID(), Key: key, Account: "alice@example.com", Issuer: "https://issuer.example", ClientID: "registered", Resource: "https://list.example/",
+			Requested: []string{"a", "b"}, Scopes: []string{"a"}, Store: got.Store, SignedIn: true, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt, LastUsed: got.LastUsed,
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("listed\n%+v, want\n%+v", got, want)

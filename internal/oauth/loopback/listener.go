@@ -20,8 +20,11 @@ import (
 	"mcp-login/internal/foreign"
 )
 
-// DefaultPath is the path of the redirect URI.
-const DefaultPath = "/callback"
+// DefaultHost and DefaultPath are those of the redirect URI.
+const (
+	DefaultHost = "127.0.0.1"
+	DefaultPath = "/callback"
+)
 
 // Bounds of one connection. The answer is one short GET.
 const (
@@ -161,8 +164,8 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 // hostOf accepts what stays on this machine.
 func hostOf(host string) (string, error) {
 	switch host {
-	case "", "127.0.0.1":
-		return "127.0.0.1", nil
+	case "", DefaultHost:
+		return DefaultHost, nil
 	case "localhost":
 		return host, nil
 	case "::1", "[::1]":

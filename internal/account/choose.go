@@ -1,0 +1,147 @@
+package account
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+// Profiles says which profiles a command is about that names none.
+type Profiles int
+
+// The answers.
+const (
+	// DefaultProfile is for a login, which makes the account if there is none.
+	DefaultProfile Profiles = iota
+	// NeverOneOfSeveral is DefaultProfile, unless all that is kept are several
+	// accounts with other names: then a person has to say whether one of them is
+	// meant.
+	NeverOneOfSeveral
+	// AnyProfile is for what only makes sense with a login that is kept.
+	AnyProfile
+)
+
+// Choose returns the login that a command is about, of those that are kept. said is
+// what it says, and key the account that this makes: an Entry with nothing else than
+// that Key says that nothing is kept yet. Several that fit are a *SeveralError.
+//
+// The login under key itself is always meant: no words could name it otherwise. So is
+// a login of an earlier version that knew no --issuer, if it is of the issuer that is
+// named now: it stays where those versions find it.
+func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles) (store.Entry, error) {
+	own, fits, others := store.Entry{Key: key}, []store.Entry{}, []store.Entry{}
+	for _, e := range kept {
+		switch {
+		case e.ID == key.ID():
+			own = e
+		case e.Key.Server != key.Server || !e.SignedIn || !said.allow(e):
+		case e.Key.Profile == said.Profile:
+			fits = append(fits, e)
+		case said.Profile == "":
+			others = append(others, e)
+		}
+	}
+	if len(fits) == 0 && (profiles == AnyProfile || profiles == NeverOneOfSeveral && len(others) > 1) {
+		fits = others
+	}
+	switch {
+	case own.SignedIn || own.Problem != "" || len(fits) == 0:
+		return own, nil
+	case len(fits) == 1:
+		return fits[0], nil
+	}
+	slices.SortFunc(fits, func(a, b store.Entry) int { return cmp.Compare(Command("", a), Command("", b)) })
+	return store.Entry{Key: key}, &SeveralError{Server: key.Server, kept: fits}
+}
+
+// allow reports whether nothing that is said speaks against the account of e.
+func (s Settings) allow(e store.Entry) bool {
+	k := e.Key
+	return (s.ClientID == "" || s.ClientID == k.ClientID) &&
+		(s.Resource == "" || s.Resource == k.Resource) &&
+		(s.Grant == "" || s.Grant == k.Grant) &&
+		(s.Scopes == nil || sameSet(s.Scopes, k.Scopes)) &&
+		(len(s.Params) == 0 || sameSet(s.Params, k.Params)) &&
+		(s.Named == "" || s.Named == k.Issuer || oauth.Names(s.Named, e.Issuer, e.FoundAt))
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// Accepted is the name that was accepted for the metadata of the issuer of e, "" where
+// it is its own.
+func Accepted(e store.Entry) string {
+	if e.FoundAt == "" {
+		return ""
+	}
+	return e.Issuer
+}
+
+// Flags are the words that set the account of e apart from others of its server.
+func Flags(e store.Entry) []string { return oauth.AccountFlags(e.Key, e.Named, Accepted(e)) }
+
+// Command is what a person runs to do verb with the account of e, "" for a bridge.
+func Command(verb string, e store.Entry) string {
+	return oauth.Command(verb, e.Key, e.Named, Accepted(e))
+}
+
+// SeveralError says that a command fits several accounts. It holds what a person can
+// choose from.
+type SeveralError struct {
+	// Server is the server they are of.
+	Server string
+	// Verb is the command, "" for a bridge.
+	Verb string
+	kept []store.Entry
+}
+
+// maxShown bounds the accounts that are listed, so that no line is cut off.
+const maxShown = 10
+
+// Error counts the accounts and names them, as far as they have names.
+func (e *SeveralError) Error() string {
+	var names []string
+	for _, one := range e.kept {
+		if name := strings.TrimSpace(cmp.Or(one.Account, "-") + profileIn(one.Key)); !slices.Contains(names, name) && len(names) < maxShown {
+			names = append(names, name)
+		}
+	}
+	return fmt.Sprintf("%d accounts are signed in to %s (%s), and the command line does not say which one is meant", len(e.kept), e.Server, strings.Join(names, ", "))
+}
+
+func profileIn(key oauth.Key) string {
+	if key.Profile == "" {
+		return ""
+	}
+	return " [" + key.Profile + "]"
+}
+
+// UserHint says what to do with the lines of Commands.
+func (e *SeveralError) UserHint() string {
+	what := "run one of: "
+	if e.Verb == "" {
+		what = "put one of these into the client's configuration: "
+	}
+	lines := e.Commands()
+	if more := len(e.kept) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("or one of %d more that mcp-login status %s lists", more, oauth.Quoted(e.Server)))
+	}
+	return what + strings.Join(lines, "; ")
+}
+
+// Commands are the lines that name each account, the first ten of them.
+func (e *SeveralError) Commands() (lines []string) {
+	for _, one := range e.kept[:min(len(e.kept), maxShown)] {
+		lines = append(lines, Command(e.Verb, one))
+	}
+	return lines
+}
+
+// OAuthCode makes it an error about the sign-in for whoever tells those apart. It is
+// none of the codes of RFC 6749.
+func (e *SeveralError) OAuthCode() string { return "" }

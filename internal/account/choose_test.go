@@ -1,0 +1,155 @@
+package account
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+const server, idp, other = "https://mcp.example/mcp", "https://idp.example", "https://other.example"
+
+// kept is a login, made with settings, of an issuer.
+func kept(said Settings, issuer string) store.Entry {
+	k := oauth.Key{Server: server, Profile: said.Profile, ClientID: said.ClientID, Resource: said.Resource, Scopes: said.Scopes, Grant: said.Grant, Issuer: said.Named, Params: said.Params}
+	return store.Entry{ID: k.ID(), Key: k, Issuer: issuer, SignedIn: true}
+}
+
+func issuer(named string) Settings { return Settings{IssuerChoice: oauth.IssuerChoice{Named: named}} }
+
+// attempt is a sign-in that led to nothing.
+func attempt(e store.Entry) store.Entry {
+	e.SignedIn = false
+	return e
+}
+
+// Which login a command leads to: want is its flags, "new" for an account that is not
+// kept yet, and "several".
+func TestChoose(t *testing.T) {
+	plain, app, web := kept(Settings{}, idp), kept(Settings{ClientID: "app"}, idp), kept(Settings{ClientID: "web"}, idp)
+	work, home := kept(Settings{Profile: "work"}, idp), kept(Settings{Profile: "home"}, idp)
+	narrow := kept(Settings{Scopes: []string{"read"}}, idp)
+	elsewhere := app
+	elsewhere.Key.Server = "https://mcp.example/other"
+	elsewhere.ID = elsewhere.Key.ID()
+	pair := kept(Settings{}, idp)
+	pair.FoundAt = other
+	damaged := attempt(plain)
+	damaged.Problem = "cannot be read"
+	for name, tc := range map[string]struct {
+		kept     []store.Entry
+		said     Settings
+		profiles Profiles
+		want     string
+	}{
+		"nothing is kept":                     {nil, Settings{}, AnyProfile, "new"},
+		"the same":                            {[]store.Entry{plain}, Settings{}, DefaultProfile, ""},
+		"one with a client":                   {[]store.Entry{app}, Settings{}, DefaultProfile, "--client-id app"},
+		"one with scopes":                     {[]store.Entry{narrow}, Settings{}, DefaultProfile, "--scope read"},
+		"of another server":                   {[]store.Entry{elsewhere}, Settings{}, DefaultProfile, "new"},
+		"two with clients":                    {[]store.Entry{app, web}, Settings{}, DefaultProfile, "several"},
+		"one of two is named":                 {[]store.Entry{app, web}, Settings{ClientID: "web"}, DefaultProfile, "--client-id web"},
+		"another is named":                    {[]store.Entry{app, web}, Settings{ClientID: "x"}, DefaultProfile, "new"},
+		"the plain one is named by nothing":   {[]store.Entry{plain, app}, Settings{}, AnyProfile, ""},
+		"an attempt beside one":               {[]store.Entry{attempt(plain), app}, Settings{}, DefaultProfile, "--client-id app"},
+		"an attempt beside two":               {[]store.Entry{attempt(plain), app, web}, Settings{}, DefaultProfile, "several"},
+		"one that cannot be read":             {[]store.Entry{damaged, app}, Settings{}, DefaultProfile, ""},
+		"an attempt with a client":            {[]store.Entry{attempt(app)}, Settings{}, DefaultProfile, "new"},
+		"other scopes are said":               {[]store.Entry{plain, narrow}, Settings{Scopes: []string{"write"}}, DefaultProfile, "new"},
+		"a part is said":                      {[]store.Entry{kept(Settings{ClientID: "app", Resource: "none"}, idp), web}, Settings{Resource: "none"}, DefaultProfile, "--client-id app --no-resource"},
+		"parameters in another order":         {[]store.Entry{kept(Settings{ClientID: "app", Params: []string{"a=1", "b=2"}}, idp)}, Settings{Params: []string{"b=2", "a=1"}}, DefaultProfile, "--client-id app --auth-param a=1 --auth-param b=2"},
+		"the client itself, beside a person":  {[]store.Entry{app, kept(Settings{ClientID: "app", Grant: oauth.GrantClientCredentials}, idp)}, Settings{ClientID: "app"}, DefaultProfile, "--client-id app"},
+		"a login does not take a profile":     {[]store.Entry{work}, Settings{}, DefaultProfile, "new"},
+		"a login beside two profiles":         {[]store.Entry{work, home}, Settings{}, DefaultProfile, "new"},
+		"a bridge does not take a profile":    {[]store.Entry{work}, Settings{}, NeverOneOfSeveral, "new"},
+		"a bridge beside two profiles":        {[]store.Entry{work, home}, Settings{}, NeverOneOfSeveral, "several"},
+		"a bridge beside its own and others":  {[]store.Entry{app, work, home}, Settings{}, NeverOneOfSeveral, "--client-id app"},
+		"what needs a login takes a profile":  {[]store.Entry{work}, Settings{}, AnyProfile, "--profile work"},
+		"and asks which of two":               {[]store.Entry{work, home}, Settings{}, AnyProfile, "several"},
+		"and prefers the one without":         {[]store.Entry{work, home, app}, Settings{}, AnyProfile, "--client-id app"},
+		"another profile is said":             {[]store.Entry{work, home}, Settings{Profile: "x"}, AnyProfile, "new"},
+		"issuer, kept without":                {[]store.Entry{plain}, issuer(idp), DefaultProfile, ""},
+		"issuer, with a slash":                {[]store.Entry{plain}, issuer(idp + "/"), DefaultProfile, ""},
+		"issuer, by its document":             {[]store.Entry{plain}, issuer(idp + "/.well-known/openid-configuration"), DefaultProfile, ""},
+		"issuer, another":                     {[]store.Entry{kept(Settings{}, other)}, issuer(idp), DefaultProfile, "new"},
+		"issuer, after an attempt":            {[]store.Entry{attempt(kept(Settings{}, ""))}, issuer(idp), DefaultProfile, "new"},
+		"issuer, not named again":             {[]store.Entry{kept(issuer(idp), idp)}, Settings{}, DefaultProfile, "--issuer " + idp},
+		"issuer, attempt without":             {[]store.Entry{attempt(kept(Settings{}, "")), kept(issuer(idp), idp)}, Settings{}, DefaultProfile, "--issuer " + idp},
+		"issuer, with and without":            {[]store.Entry{kept(Settings{}, other), kept(issuer(idp), idp)}, Settings{}, DefaultProfile, ""},
+		"issuer, two":                         {[]store.Entry{kept(issuer(other), other), kept(issuer(idp), idp)}, Settings{}, DefaultProfile, "several"},
+		"issuer, attempt with":                {[]store.Entry{attempt(kept(issuer(idp), ""))}, Settings{}, DefaultProfile, "new"},
+		"issuer, another spelling":            {[]store.Entry{kept(issuer(idp+"/"), idp)}, issuer(idp), DefaultProfile, "--issuer " + idp + "/"},
+		"issuer, the accepted name is not it": {[]store.Entry{pair}, issuer(idp), DefaultProfile, "new"},
+		"issuer, the place is":                {[]store.Entry{pair}, issuer(other), DefaultProfile, "--accept-issuer " + idp},
+		"issuer, of a kept client":            {[]store.Entry{app}, issuer(idp), DefaultProfile, "--client-id app"},
+	} {
+		key := kept(tc.said, "").Key
+		e, err := Choose(tc.kept, tc.said, key, tc.profiles)
+		got := strings.Join(Flags(e), " ")
+		var several *SeveralError
+		switch {
+		case errors.As(err, &several):
+			got = "several"
+		case e.ID == "" || !e.SignedIn && e.Problem == "":
+			if got = "new"; e.Key.ID() != key.ID() {
+				t.Errorf("%s: the new account is %+v", name, e.Key)
+			}
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+// Each line that is offered leads to its account and to no other, and all are there.
+func TestSeveralLines(t *testing.T) {
+	all := []store.Entry{
+		kept(Settings{ClientID: "app"}, idp), kept(Settings{ClientID: "app", Resource: "none"}, idp), kept(Settings{Scopes: []string{"read", "write"}}, idp),
+		kept(Settings{Params: []string{"prompt=login consent"}}, idp), kept(issuer(idp), idp),
+	}
+	_, err := Choose(all, Settings{}, oauth.Key{Server: server}, AnyProfile)
+	var several *SeveralError
+	if !errors.As(err, &several) || len(several.Commands()) != len(all) {
+		t.Fatalf("%v", err)
+	}
+	lines := several.Commands()
+	for _, e := range all {
+		if !slices.Contains(lines, Command("", e)) {
+			t.Errorf("no line for %v in %q", Flags(e), lines)
+		}
+	}
+	if hint := several.UserHint(); !strings.HasPrefix(hint, "put one of these into the client's configuration: mcp-login --") {
+		t.Error(hint)
+	}
+	if several.Verb = "logout"; !strings.HasPrefix(several.UserHint(), "run one of: mcp-login logout --") {
+		t.Error(several.UserHint())
+	}
+	for range 20 {
+		all = append(all, kept(Settings{Params: []string{"n=" + strings.Repeat("x", len(all))}}, idp))
+	}
+	_, err = Choose(all, Settings{}, oauth.Key{Server: server}, AnyProfile)
+	if errors.As(err, &several); !strings.HasSuffix(several.UserHint(), "or one of 15 more that mcp-login status "+server+" lists") {
+		t.Error(several.UserHint())
+	}
+}
+
+// What is said wins, and the rest is as it was when the account signed in.
+func TestSettingsOf(t *testing.T) {
+	e := kept(Settings{ClientID: "app", Scopes: []string{"a"}, IssuerChoice: oauth.IssuerChoice{Named: idp}}, "https://name.example")
+	e.FoundAt = idp
+	s := Settings{}.Of(e)
+	if s.ClientID != "app" || !slices.Equal(s.Scopes, []string{"a"}) || s.Named != idp || s.OnlyListed || s.Kept != "https://name.example" || s.KeptAt != idp {
+		t.Errorf("%+v", s)
+	}
+	s = Settings{IssuerChoice: oauth.IssuerChoice{Named: other, OnlyListed: true, Accepted: "x"}}.Of(e)
+	if s.Named != other || !s.OnlyListed || s.Accepted != "x" || s.Kept != "" {
+		t.Errorf("%+v", s)
+	}
+	said := oauth.Choices{CallbackPort: 1}
+	if got := said.Over(oauth.Choices{RedirectURI: "https://x.example/cb", MetadataURL: "https://x.example/id", Device: true}); got != (oauth.Choices{CallbackPort: 1, MetadataURL: "https://x.example/id"}) {
+		t.Errorf("%+v", got)
+	}
+}

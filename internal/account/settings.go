@@ -1,0 +1,57 @@
+package account
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+// Settings are what a person has said about an account, as plain values: by flags
+// and variables now, or when it signed in. The zero value says nothing. No secret,
+// header, command or file is among them.
+type Settings struct {
+	// Profile, ClientID, Resource, Scopes, Grant and Params are those of oauth.Key:
+	// another value makes another account.
+	Profile  string   `json:"profile,omitzero"`
+	ClientID string   `json:"client_id,omitzero"`
+	Resource string   `json:"resource,omitzero"`
+	Scopes   []string `json:"scopes,omitzero"`
+	Grant    string   `json:"grant_type,omitzero"`
+	Params   []string `json:"request_parameters,omitzero"`
+	// IssuerChoice is about the provider. Named makes another account unless one is
+	// kept that signed in there anyway.
+	oauth.IssuerChoice `json:"issuer,omitzero"`
+	// Client are the members of the registration that were chosen.
+	Client oauth.ClientMetadata `json:"client_metadata,omitzero"`
+	// Choices are all that is kept with a login besides.
+	oauth.Choices `json:"choices,omitzero"`
+}
+
+// Key names the account of server that s makes.
+func (s Settings) Key(server *url.URL) oauth.Key {
+	return oauth.Key{
+		Server: server.String(), Profile: s.Profile, ClientID: s.ClientID, Resource: s.Resource,
+		Scopes: s.Scopes, Grant: s.Grant, Issuer: s.Named, Params: s.Params,
+	}
+}
+
+// Of returns s for the login of e: what makes the account is as it is there, and the
+// provider is the one of then where s names none.
+func (s Settings) Of(e store.Entry) Settings {
+	s.Profile, s.ClientID, s.Resource = e.Key.Profile, e.Key.ClientID, e.Key.Resource
+	s.Scopes, s.Grant, s.Params = e.Key.Scopes, e.Key.Grant, e.Key.Params
+	if s.Named == "" {
+		s.Named, s.OnlyListed = cmp.Or(e.Key.Issuer, e.Named), false
+	}
+	s.IssuerChoice = s.KeptIn(oauth.Credential{Issuer: e.Issuer, FoundAt: e.FoundAt})
+	return s
+}
+
+// Flags are further words of a command about the account, beside those that
+// oauth.Command makes of its key.
+func (s Settings) Flags() []string {
+	return slices.Concat(s.Client.Flags(), s.Choices.Flags())
+}
