@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	stdjson "encoding/json"
 	"errors"
 	"time"
 
@@ -12,13 +13,28 @@ import (
 // details is what whoami_details answers: not who the caller is, but what the
 // token says about this very call.
 type details struct {
-	Subject  string   `json:"sub" jsonschema:"Identifier of the caller"`
-	Issuer   string   `json:"iss" jsonschema:"Authorization server that vouches for the caller"`
-	ClientID string   `json:"client_id,omitempty" jsonschema:"Application the token was issued to"`
-	Scopes   []string `json:"scopes" jsonschema:"Scopes of the token"`
-	Expires  string   `json:"expires,omitempty" jsonschema:"When the token ends, RFC 3339"`
-	Resource string   `json:"resource" jsonschema:"This server's identifier"`
+	Subject  string   `json:"sub"`
+	Issuer   string   `json:"iss"`
+	ClientID string   `json:"client_id,omitempty"`
+	Scopes   []string `json:"scopes"`
+	Expires  string   `json:"expires,omitempty"`
+	Resource string   `json:"resource"`
 }
+
+// detailsOutput is the schema of details; see whoamiOutput for anyOf.
+const detailsOutput = `{
+	"type": "object",
+	"properties": {
+		"sub": {"type": "string", "description": "Identifier of the caller"},
+		"iss": {"type": "string", "description": "Authorization server that vouches for the caller"},
+		"client_id": {"type": "string", "description": "Application the token was issued to"},
+		"scopes": {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}], "description": "Scopes of the token, null where it does not say"},
+		"expires": {"type": "string", "description": "When the token ends, RFC 3339"},
+		"resource": {"type": "string", "description": "This server's identifier"}
+	},
+	"required": ["sub", "iss", "scopes", "resource"],
+	"additionalProperties": false
+}`
 
 func (s *Server) addDetails(m *server.MCPServer) {
 	m.AddTool(mcp.NewTool(toolDetails,
@@ -30,7 +46,7 @@ func (s *Server) addDetails(m *server.MCPServer) {
 		mcp.WithDestructiveHintAnnotation(false),
 		mcp.WithIdempotentHintAnnotation(true),
 		mcp.WithOpenWorldHintAnnotation(false),
-		mcp.WithOutputSchema[details](),
+		mcp.WithRawOutputSchema(stdjson.RawMessage(detailsOutput)),
 		withoutArguments,
 	), s.whoamiDetails)
 }
