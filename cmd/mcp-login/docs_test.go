@@ -106,3 +106,32 @@ func TestClientMetadataDocument(t *testing.T) {
 		}
 	}
 }
+
+// README's steps alone end with whoami's four claims: the script for Logto's console that
+// adds them stands there and on the page, with all of them.
+func TestLogtoScriptInTheDocs(t *testing.T) {
+	script := func(name string) string {
+		_, rest, _ := strings.Cut(page(t, name), "   ```js\n")
+		text, _, found := strings.Cut(rest, "   ```\n")
+		if !found {
+			t.Errorf("%s has no script", name)
+		}
+		return text
+	}
+	readme := script("README.md")
+	if readme != script("docs/logto.md") {
+		t.Error("two scripts")
+	}
+	for _, claim := range []string{"username: context.user.username", "name: context.user.name", "email: context.user.primaryEmail"} {
+		if !strings.Contains(readme, " "+claim+",\n") {
+			t.Errorf("the script does not return %s", claim)
+		}
+	}
+	for _, trap := range []string{"Input-limited app / CLI", "Device flow (e.g., TVs, CLI)", "Create app without framework"} {
+		for _, name := range []string{"README.md", "docs/logto.md"} {
+			if !strings.Contains(strings.Join(strings.Fields(page(t, name)), " "), trap) {
+				t.Errorf("%s does not name %q", name, trap)
+			}
+		}
+	}
+}
