@@ -175,7 +175,7 @@ func (o *options) check() error {
 	}
 	switch {
 	case o.TokenEndpoint != "" && o.Grant != oauth.GrantClientCredentials:
-		return usageError{hint{errors.New("--token-endpoint without --client-credentials"), "a person's login needs the provider's metadata"}}
+		return usageError{hint{errors.New("--token-endpoint without --client-credentials"), "add --client-credentials, or leave it out: a person's login needs the provider's metadata"}}
 	case o.clientKey != "" && o.ClientID == "":
 		return usageError{hint{errors.New("a client key without a client id"), "add --client-id"}}
 	case o.Grant == oauth.GrantClientCredentials && o.ClientID == "":

@@ -72,7 +72,7 @@ func newBridge(a *app) *cobra.Command {
 func serverArgument(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
-		return usageError{hint{errors.New("no server URL"), "run: " + cmd.Root().Name() + " https://example.com/mcp, or --help"}}
+		return usageError{hint{errors.New("no server URL"), "run: " + cmd.CommandPath() + " https://example.com/mcp, or " + cmd.CommandPath() + " --help"}}
 	case len(args) > 1:
 		return usageError{hint{fmt.Errorf("%d arguments where one URL is expected", len(args)), "quote the URL if it holds blanks or &"}}
 	case !strings.Contains(args[0], "://"):

@@ -44,6 +44,7 @@ func CanonicalServer(raw string, allowHTTP bool) (*url.URL, error) {
 	case u.Scheme == "http" && !allowHTTP && !origin.Loopback(u.Hostname()):
 		return refuse("plain http to a host that is not this machine", "use https, or add --allow-http if the network is trusted: the token travels in the clear")
 	}
+	u.RawQuery = strings.ReplaceAll(u.RawQuery, " ", "%20") // net/url keeps it, and no request can have it
 	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
 		u.Host = strings.TrimSuffix(u.Host, ":"+port)
 	}

@@ -1,0 +1,82 @@
+package hints
+
+import (
+	"mcp-login/internal/devidp"
+)
+
+// closed is a provider that knows only clients that are registered by hand.
+func closed(c *devidp.Config) {
+	c.Registration = false
+	c.Clients = []devidp.Client{{ID: "native-app", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
+}
+
+// machine is one that knows a client that signs in as itself.
+func machine(c *devidp.Config) {
+	c.Clients = []devidp.Client{{ID: "m2m", Secret: "s3cret", GrantTypes: []string{"client_credentials"}}}
+}
+
+const secret = `export MCP_LOGIN_CLIENT_SECRET=s3cret; `
+
+// ofTheCommandLine are the hints about how mcp-login is called.
+func ofTheCommandLine() []row {
+	return []row{
+		{hint: "run: … https://example.com/mcp, or … --help", when: `mcp-login login`, does: `mcp-login login $URL`},
+		{hint: "quote the URL if it holds blanks or &", when: `mcp-login login $URL?a b`, does: `mcp-login login "$URL?a b"`, still: "signed in to"},
+		{hint: "give an address like https://example.com/mcp", when: `mcp-login login example`, does: `mcp-login login $URL`},
+		{hint: "did you mean: … …", when: `mcp-login lgoin`, does: `mcp-login login $URL`},
+		{hint: "see … --help", when: `mcp-login version x`},
+		{hint: "did you mean --…", when: `mcp-login login --profil a $URL`, does: `mcp-login login --profile a $URL`},
+		{hint: "did you mean: …", when: `mcp-login import mcp-remot`, does: `mcp-login import mcp-remote`},
+		{hint: "add the URL of the server", when: `mcp-login status --client-id native-app`, lab: closed, before: `mcp-login login --client-id native-app $URL`, does: `mcp-login status --client-id native-app $URL`},
+		{hint: "write it as --auth-param login_hint=alice@example.com", when: `mcp-login login --auth-param prompt $URL`, does: `mcp-login login --auth-param login_hint=alice@example.com $URL`},
+		{hint: "write it as name=value, for example login_hint=alice@example.com", when: `mcp-login login --auth-param =x $URL`, does: `mcp-login login --auth-param login_hint=alice@example.com $URL`},
+		{hint: "see --scope, --resource and --client-id", when: `mcp-login login --auth-param scope=openid $URL`, does: `mcp-login login --scope openid $URL`},
+		{hint: "add --client-credentials, or leave it out: a person's login needs the provider's metadata", lab: machine, when: secret + `mcp-login tools --client-id m2m --token-endpoint $ISSUER/token $URL`, does: secret + `mcp-login tools --client-id m2m --client-credentials --token-endpoint $ISSUER/token $URL`},
+		{hint: "add --client-id", lab: machine, when: secret + `mcp-login tools --issuer $ISSUER $URL`, does: secret + `mcp-login tools --client-credentials --client-id m2m --issuer $ISSUER $URL`},
+		{hint: "add --client-id, and --client-secret-file or --client-key", lab: machine, when: `mcp-login tools --client-credentials $URL`, does: `echo s3cret >secret; mcp-login tools --client-credentials --client-id m2m --client-secret-file secret --issuer $ISSUER $URL`},
+		{hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key", lab: machine, when: `mcp-login tools --client-credentials --client-id m2m $URL`, does: secret + `mcp-login tools --client-credentials --client-id m2m --issuer $ISSUER $URL`},
+		{hint: "give an unencrypted private key as PEM or JWK: RSA (2048 bits or more), P-256, P-384, P-521 or Ed25519", when: `echo x >key; mcp-login tools --client-credentials --client-id m2m --client-key key $URL`, does: `openssl genpkey -algorithm ed25519 -out key 2>/dev/null; mcp-login tools --client-credentials --client-id m2m --client-key key $URL`, still: "invalid_client"},
+		{hint: "write it as --header 'X-Api-Key: ${MY_KEY}'", when: `mcp-login login --header X-Api-Key $URL`, does: `export MY_KEY=k; mcp-login login --header 'X-Api-Key: ${MY_KEY}' $URL`},
+		{hint: "set it where this program is started: in the environment, or in \"env\" of the client's entry", when: `mcp-login login --header 'X-Api-Key: ${MY_KEY}' $URL`, does: `export MY_KEY=k; mcp-login login --header 'X-Api-Key: ${MY_KEY}' $URL`},
+		{hint: "the client has put an empty variable there; set it, or leave the header out to sign in", when: `mcp-login login --header 'Authorization: Bearer ' $URL`, does: `mcp-login login $URL`},
+		{hint: "write it as --header-command 'X-Api-Key: op read op://vault/item/key'", when: `mcp-login login --header-command 'op read op' $URL`, does: `mcp-login login --header-command 'X-Api-Key: echo op' $URL`},
+		{hint: "leave out one of them", when: `mcp-login login --header-command 'X-Api-Key: echo a' --header 'X-Api-Key: b' $URL`, does: `mcp-login login --header-command 'X-Api-Key: echo a' $URL`},
+		{hint: "leave out the flag, or unset the variable", when: `export MCP_LOGIN_TOKEN=x; mcp-login login --token-command 'echo a' $URL`, before: `mcp-login login $URL; mcp-login token $URL >token`, does: `mcp-login login --token-command 'cat token' $URL`, then: `export MCP_LOGIN_TOKEN=$(cat token); mcp-login login $URL`},
+		{hint: "name the shell as the program, such as: … \"sh -c 'op read op://vault/item | head -n 1'\"", before: `mcp-login login $URL; mcp-login token $URL >token`, when: `mcp-login tools --token-command 'cat token | head -n 1' $URL`, does: `mcp-login tools --token-command "sh -c 'cat token | head -n 1'" $URL`},
+		{hint: "write the program and its arguments, with quotation marks around what holds blanks, such as: … 'op read \"op://my vault/item/key\"'", before: `mcp-login login $URL; mcp-login token $URL >'my token'`, when: `mcp-login tools --token-command 'cat "my token' $URL`, does: `mcp-login tools --token-command 'cat "my token"' $URL`},
+		{hint: "give its whole path: hosts start programs with a shorter PATH than terminals have, the current folder is not searched, and ~ and $HOME are not replaced", before: `mcp-login login $URL; echo "mcp-login token $URL" >prints; chmod +x prints`, when: `mcp-login tools --token-command prints $URL`, does: `sed -i '1i#!/bin/sh' prints; mcp-login tools --token-command $HOME/prints $URL`},
+		{hint: "run it in a terminal to see what it wants, such as a sign-in of its own; what it says is in the log of mcp-login", when: `mcp-login tools --token-command "mcp-login token --log-level error $URL" $URL`, does: `mcp-login token $URL || mcp-login login $URL`, then: `mcp-login tools --token-command "mcp-login token $URL" $URL`},
+		{hint: "run it in a terminal to see whether it prints a token for this server, and one that has not ended", before: `echo old >token`, when: `mcp-login tools --token-command 'cat token' $URL`, does: `mcp-login login $URL; mcp-login token $URL >token`, then: `mcp-login tools --token-command 'cat token' $URL`},
+		{hint: "let it print the bare token, without the word Bearer and without quotes; with az that is -o tsv, with gcloud --format='value(token)'", before: `mcp-login login $URL`, when: `mcp-login tools --token-command "mcp-login token --header-line $URL" $URL`, does: `mcp-login tools --token-command "mcp-login token $URL" $URL`},
+		{hint: "give the bare token, without the word Bearer and without line breaks", before: `mcp-login login $URL; mcp-login token $URL >token`, when: `export MCP_LOGIN_TOKEN="Bearer $(cat token)"; mcp-login tools $URL`, does: `export MCP_LOGIN_TOKEN=$(cat token); mcp-login tools $URL`},
+		{hint: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in", when: `export MCP_LOGIN_TOKEN=old; mcp-login tools $URL`, does: `mcp-login login $URL`, then: `export MCP_LOGIN_TOKEN=$(mcp-login token $URL); mcp-login tools $URL`},
+		{hint: "run: mcp-login call URL TOOL, or mcp-login tools URL to see which there are", when: `mcp-login call $URL`, does: `mcp-login tools $URL`, then: `mcp-login call $URL whoami`},
+		{hint: "see: mcp-login tools …", when: `mcp-login call $URL nothing-like-it`},
+		{hint: "did you mean: …", when: `mcp-login call $URL whoam`, does: `mcp-login call $URL whoami`},
+		{hint: "run: mcp-login config CLIENT URL, config --list, or config --help", when: `mcp-login config`, does: `mcp-login config cursor $URL`, then: `mcp-login config --list`},
+		{hint: "name the client whose form the file has", when: `mcp-login config --list --file f`, does: `echo '{}' >f; mcp-login config cursor --list --file f`},
+		{hint: "known clients: …", when: `mcp-login config nobodys $URL`, does: `mcp-login config zed $URL`},
+		{hint: "did you mean …?", when: `mcp-login config cursr $URL`, does: `mcp-login config cursor $URL`},
+		{hint: "mend the file first; … cannot read it either", before: `echo '{"mcpServers":' >f`, when: `mcp-login config cursor $URL --write --file f`, does: `echo '{}' >f; mcp-login config cursor $URL --write --file f`},
+		{hint: "change it by hand; run the command without --write to see the entry", before: `echo '{"mcpServers":[]}' >f`, when: `mcp-login config cursor $URL --write --file f`, does: `mcp-login config cursor $URL --file f`},
+		{hint: "choose another --name, or add --replace", before: `echo '{}' >f; mcp-login config cursor https://a.example/mcp --name x --write --file f`, when: `mcp-login config cursor $URL --name x --write --file f`, does: `mcp-login config cursor $URL --name y --write --file f`, then: `mcp-login config cursor $URL --name x --replace --write --file f`},
+		{hint: "run: mcp-login config --list …", before: `echo '{}' >f`, when: `mcp-login config cursor --remove x --write --file f`},
+		{hint: "only flags of mcp-login go there", when: `mcp-login config cursor $URL -- x`, does: `mcp-login config cursor $URL -- --profile x`},
+		{hint: "leave out --detached-login", when: `mcp-login login --detached-login $URL </dev/null`, does: `mcp-login login $URL`},
+		{hint: "the address that is registered at the provider, such as https://example.com/callback", when: `mcp-login login --redirect-uri http://example.com/callback $URL`, does: `mcp-login login --redirect-uri https://example.com/callback --timeout 1s $URL </dev/null`, still: "not finished in time"},
+		{hint: "add the certificate that belongs to the key", before: certificate, when: `mcp-login login --client-cert-key key.pem $URL`, does: `mcp-login login --client-cert cert.pem --client-cert-key key.pem $URL`},
+		{hint: "both files are PEM; a key with a passphrase is not supported", before: certificate, when: `echo x >bad; mcp-login login --client-cert cert.pem --client-cert-key bad $URL`, does: `mcp-login login --client-cert cert.pem --client-cert-key key.pem $URL`},
+		{hint: "it must be PEM: -----BEGIN CERTIFICATE-----", before: certificate, when: `echo x >bad; mcp-login login --ca-file bad $URL`, does: `mcp-login login --ca-file cert.pem $URL`},
+		{hint: "choose another --store", when: `mcp-login import mcp-remote --store memory`, does: `mcp-login import mcp-remote --store file`},
+		{hint: "use auto, keyring, passphrase, file or memory", when: `mcp-login login --store disk $URL`, does: `mcp-login login --store memory $URL`},
+		{hint: "give the whole path; ~ and variables are not expanded", when: `export MCP_LOGIN_DIR='~/x'; mcp-login login $URL`, does: `export MCP_LOGIN_DIR=$HOME/x; mcp-login login $URL`},
+		{hint: "use https, or add --allow-http if the network is trusted: the token travels in the clear", when: `mcp-login login http://server.invalid/mcp`, does: `mcp-login login --allow-http http://server.invalid/mcp`, still: "no such host"},
+		{hint: "leave them out: credentials in addresses end up in logs; use --header for an API key", when: `mcp-login login http://me:k@$HOST/mcp`, does: `mcp-login login --header 'X-Api-Key: k' $URL`},
+		{hint: "leave out everything from # on", when: `mcp-login login $URL#top`, does: `mcp-login login $URL`},
+		{hint: "write an international host name in its xn-- form", when: `mcp-login login https://bücher.invalid/mcp`, does: `mcp-login login https://xn--bcher-kva.invalid/mcp`, still: "no such host"},
+		{hint: "ports are numbers from 1 to 65535", when: `mcp-login login http://127.0.0.1:99999/mcp`, does: `mcp-login login $URL`},
+	}
+}
+
+// certificate makes a certificate and its key.
+const certificate = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -subj /CN=me -days 2 2>/dev/null`

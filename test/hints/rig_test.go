@@ -1,0 +1,131 @@
+package hints
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/server"
+	"mcp-login/test/binary"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "approve") {
+		os.Exit(binary.Browse(os.Args[1], strings.TrimPrefix(os.Args[2], "nobody"), os.Args[3]))
+	}
+	code := m.Run()
+	binary.Clean()
+	os.Exit(code)
+}
+
+// world is a server with its provider, a person, and a folder for all that a row
+// does. Lines of shell run there.
+type world struct {
+	t   *testing.T
+	dir string
+	env []string
+	idp *devidp.Server
+	url string
+	// site answers in the place of the server, where a row says so.
+	site http.Handler
+}
+
+// newWorld starts one. change has its say about the provider.
+func newWorld(t *testing.T, change func(*devidp.Config)) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir()}
+	srv := httptest.NewUnstartedServer(nil)
+	resource := &url.URL{Scheme: "http", Host: srv.Listener.Addr().String(), Path: "/mcp"}
+	cfg := devidp.Config{Registration: true, TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource.String()}}}
+	if change != nil {
+		change(&cfg)
+	}
+	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whoami, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer(), Leeway: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.site != nil {
+			w.site.ServeHTTP(rw, r)
+			return
+		}
+		whoami.ServeHTTP(rw, r)
+	})
+	srv.Start()
+	w.idp, w.url = idp, resource.String()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Dir(binary.Build(t, "mcp-login"))
+	binary.Build(t, "whoami-server")
+	w.env = []string{
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir(), "NO_PROXY=127.0.0.1",
+		"MCP_LOGIN_DIR=" + filepath.Join(w.dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER=" + self + " approve alice",
+		"NOBODY=" + self + " approve nobody", "URL=" + w.url, "ISSUER=" + idp.Issuer(), "HOST=" + resource.Host,
+	}
+	t.Cleanup(func() {
+		_, _ = w.run("mcp-login logout --all >/dev/null 2>&1")
+		_ = whoami.Close(context.Background())
+		srv.Close()
+		_ = idp.Close()
+	})
+	return w
+}
+
+// limit is how long a line may take.
+const limit = time.Minute
+
+// run runs a line in sh and returns all that it says.
+func (w *world) run(line string) (said string, err error) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", line)
+	cmd.Dir, cmd.Env = w.dir, w.env
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.CombinedOutput()
+	w.t.Logf("$ %s\n%s[%v]", line, out, err)
+	return string(out), err
+}
+
+// pattern matches a hint as it is printed.
+func pattern(hint string) *regexp.Regexp {
+	if i := strings.LastIndex(hint, unknown+" ("); i >= 0 && strings.HasSuffix(hint, ")") {
+		hint = hint[:i+len(unknown)]
+	}
+	parts := strings.Split(hint, unknown)
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	return regexp.MustCompile(`(?m)(` + strings.Join(parts, `.*?`) + `)`)
+}
+
+// command is the one that a printed hint says to run.
+var command = regexp.MustCompile(`(?m)(?:run|again|shell|it|mean|see|with|sign in): (mcp-login .*)$|(?:see) (mcp-login .*--help)`)
+
+// printed returns the command in what was said where the hint stands.
+func printed(said string, at []int) string {
+	rest := said[at[0]:]
+	if end := strings.IndexByte(rest, '\n'); end >= 0 {
+		rest = rest[:end]
+	}
+	found := command.FindStringSubmatch(rest)
+	if found == nil {
+		return ""
+	}
+	return found[1] + found[2]
+}

@@ -1,0 +1,88 @@
+package hints
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/devidp"
+)
+
+// row is one hint, and what shows that it is true.
+type row struct {
+	// hint is as find returns it.
+	hint string
+	// lab changes the provider, and site is what answers in the place of the server.
+	lab  func(*devidp.Config)
+	site http.Handler
+	// before is a line that has to be run first, with success.
+	before string
+	// when prints the hint, and fails.
+	when string
+	// mend is what somebody does who is not at this machine, such as an operator.
+	mend func(w *world)
+	// does is what the person does, as the hint says: a line, "" to run the command of
+	// the hint as it is printed. It succeeds.
+	does string
+	// then is a line that succeeds afterwards, "" for none beside does.
+	then string
+	// still is what the last line may fail with, where the rest of the situation
+	// remains.
+	still string
+}
+
+func TestHints(t *testing.T) {
+	for _, r := range rows() {
+		name := r.hint
+		if len(name) > 50 {
+			name = name[:50]
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r.prove(newWorld(t, r.lab))
+		})
+	}
+}
+
+// prove brings the situation about, does what the hint says, and looks whether that
+// helped.
+func (r row) prove(w *world) {
+	w.t.Helper()
+	if r.before != "" {
+		if _, err := w.run(r.before); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.site = r.site
+	said, err := w.run(r.when)
+	at := pattern(r.hint).FindStringIndex(said)
+	if at == nil {
+		w.t.Fatalf("%q is not said, %v", r.hint, err)
+	}
+	line := r.does
+	if line == "" && r.mend == nil {
+		if line = printed(said, at); line == "" {
+			w.t.Fatalf("no command in the hint: %s", said[at[0]:])
+		}
+	}
+	if r.mend != nil {
+		r.mend(w)
+	}
+	for _, line := range []string{line, r.then} {
+		if line == "" {
+			continue
+		}
+		said, err = w.run(line)
+		if err != nil && (r.still == "" || !strings.Contains(said, r.still)) {
+			w.t.Errorf("it does not help: %v", err)
+		}
+		if at := pattern(r.hint).FindString(said); at != "" && r.then != line {
+			w.t.Errorf("it is said again: %s", at)
+		}
+	}
+}
+
+// rows is the whole table.
+func rows() []row {
+	return ofTheCommandLine()
+}
