@@ -87,6 +87,8 @@ func (c Command) run(ctx context.Context, path string, log *slog.Logger) (oauth.
 	}
 	c.report(log, out, said, err)
 	switch cause := context.Cause(limited); {
+	case out.over:
+		return oauth.Secret{}, errTooMuch // it may have ended before it was ended
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return oneLine(out.text.Bytes())
 	case cause == nil, ctx.Err() == nil && errors.Is(cause, context.Canceled):

@@ -57,7 +57,7 @@ func TestOneLineIsTaken(t *testing.T) {
 			t.Parallel()
 			got, err := script(t, text).run(t.Context(), os.Getenv("PATH"), discarded())
 			if err != nil && err.Error() != want || err == nil && got.Reveal() != want {
-				t.Errorf("%q, %v; want %q", got.Reveal(), err, want)
+				t.Errorf("%.80q, %v; want %q", got.Reveal(), err, want)
 			}
 		})
 	}
