@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -185,6 +186,11 @@ func (a *app) choose(st *store.Store, o *options, server *url.URL, ask asking) (
 	}
 	if e.ID != "" {
 		o.of(e)
+	}
+	if ask == askByPerson { // --again forgets the login before it signs in
+		if cred, err := st.Load(ctx, e.Key); err == nil {
+			o.Choices, o.Client = o.Over(cred.Choices), cmp.Or(o.Client, cred.Registration.Chosen)
+		}
 	}
 	return e.Key, nil
 }
