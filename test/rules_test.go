@@ -19,7 +19,7 @@ const module = "mcp-login/"
 
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
-	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/command", "internal/store", "internal/clients", "internal/reach", "internal/pace", "internal/terminal", "docs"},
+	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/clients", "internal/reach", "internal/pace", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
 	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/era"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"internal/sse":             {},
 	"internal/oauth":           {"internal/reach"},
 	"internal/oauth/loopback":  {},
+	"internal/account":         {"internal/oauth", "internal/store"},
 	"internal/command":         {"internal/oauth"},
 	"internal/store":           {"internal/oauth"},
 	"internal/server":          {},
