@@ -16,6 +16,9 @@ var (
 	built = map[string]string{}
 )
 
+// builtEnv names the folder of what the process that started this one has built.
+const builtEnv = "MCP_LOGIN_TEST_BINARIES"
+
 // Build returns the path of the program cmd/name, building it at the first
 // call. Call Clean at the end of TestMain.
 func Build(t testing.TB, name string) string {
@@ -24,6 +27,9 @@ func Build(t testing.TB, name string) string {
 	defer mu.Unlock()
 	if path := built[name]; path != "" {
 		return path
+	}
+	if inherited := os.Getenv(builtEnv); inherited != "" {
+		return filepath.Join(inherited, name)
 	}
 	lookAtSources(t)
 	if os.Getuid() != 0 {
@@ -47,6 +53,17 @@ func Build(t testing.TB, name string) string {
 	}
 	built[name] = path
 	return path
+}
+
+// Inherited builds programs and returns the variable for a test process that this one
+// starts, with which Build finds them there.
+func Inherited(t testing.TB, names ...string) string {
+	t.Helper()
+	var folder string
+	for _, name := range names {
+		folder = filepath.Dir(Build(t, name))
+	}
+	return builtEnv + "=" + folder
 }
 
 // lookAtSources touches every source file, because the go command remembers a

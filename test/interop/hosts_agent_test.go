@@ -23,15 +23,35 @@ const geminiSettings = `{
 }
 `
 
-// gemini asks Gemini CLI with a played model.
-func (d *desk) gemini(m *model) (said string) {
-	d.t.Helper()
-	d.node.Package(d.t, "@google/gemini-cli")
-	d.write(".gemini/settings.json", geminiSettings)
-	d.config("gemini")
-	d.env = append(d.env, "GEMINI_CLI_TRUST_WORKSPACE=true", // else it starts no server in a new folder
-		"GOOGLE_GENAI_USE_VERTEXAI=true", "GOOGLE_API_KEY=none", "GOOGLE_VERTEX_BASE_URL="+m.url)
-	return d.run(d.node.Path, d.npm("gemini", "--yolo", "-m", "gemini-2.5-flash", "-o", "json", "-p", "Who am I?")...)
+// host is a program with a model, which is played, as somebody installs it. It runs
+// with its telemetry and its updates switched off.
+type host struct {
+	client, pkg string // for mcp-login config, and of npm
+	// ready writes the person's own settings, those of the model among them, and
+	// returns the command line of one question.
+	ready func(d *desk, m *model) []string
+	// connected is what it says then; if it is empty the model's thanks are awaited.
+	connected string
+	// waits is longer than a host that never asks for the list of tools again would
+	// wait for a server, if its entry did not tell it to.
+	waits time.Duration
+}
+
+const question = "Who am I?"
+
+// agents are hosts that run on every system.
+var agents = map[string]host{
+	"gemini": {client: "gemini", pkg: "@google/gemini-cli", ready: func(d *desk, m *model) []string {
+		d.write(".gemini/settings.json", geminiSettings)
+		d.env = append(d.env, "GEMINI_CLI_TRUST_WORKSPACE=true", // else it starts no server in a new folder
+			"GOOGLE_GENAI_USE_VERTEXAI=true", "GOOGLE_API_KEY=none", "GOOGLE_VERTEX_BASE_URL="+m.url)
+		return append([]string{d.node.Path}, d.npm("gemini", "--yolo", "-m", "gemini-2.5-flash", "-o", "json", "-p", question)...)
+	}},
+	"continue": {client: "continue", pkg: "@continuedev/cli", ready: func(d *desk, m *model) []string {
+		d.write(".continue/config.yaml", fmt.Sprintf(continueSettings, m.url))
+		d.env = append(d.env, "CONTINUE_API_BASE=http://127.0.0.1:9/", "CONTINUE_TELEMETRY_ENABLED=0")
+		return append([]string{d.node.Path}, d.npm("cn", "--auto", "-p", question)...)
+	}},
 }
 
 // continueSettings name the played model.
@@ -48,25 +68,18 @@ models:
     capabilities: [tool_use]
 `
 
-// continues asks Continue's own host with a played model.
-func (d *desk) continues(m *model) (said string) {
-	d.t.Helper()
-	d.node.Package(d.t, "@continuedev/cli")
-	d.write(".continue/config.yaml", fmt.Sprintf(continueSettings, m.url))
-	d.config("continue")
-	d.env = append(d.env, "CONTINUE_API_BASE=http://127.0.0.1:9/", "CONTINUE_TELEMETRY_ENABLED=0")
-	return d.run(d.node.Path, d.npm("cn", "--auto", "-p", "Who am I?")...)
-}
-
 // Issue 6, real clients: whole hosts, with only their model played. They start
 // the entry from their own settings, JSON here and a list in YAML there, offer
 // the tool to the model, call it, and hand on what the server says about alice.
 func TestAgentsFromWrittenConfig(t *testing.T) {
-	for name, ask := range map[string]func(*desk, *model) string{"gemini": (*desk).gemini, "continue": (*desk).continues} {
+	for name, h := range agents {
 		for login, home := range map[string]func(*testing.T) *desk{"kept": newDesk, "first": emptyDesk} {
 			t.Run(name+"/"+login, func(t *testing.T) {
 				d, m := home(t), playModel(t)
-				want(t, ask(d, m), "thank you")
+				d.node.Package(t, h.pkg)
+				ask := h.ready(d, m)
+				d.config(h.client)
+				want(t, d.run(ask[0], ask[1:]...), "thank you")
 				want(t, m.got(), "alice@example.test")
 			})
 		}

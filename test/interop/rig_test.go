@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,6 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "tab" {
+		os.Exit(openTab(os.Args[2], os.Args[3]))
+	}
 	if len(os.Args) == 3 {
 		switch os.Args[1] {
 		case "approve":
@@ -31,6 +35,11 @@ func TestMain(m *testing.M) {
 		case "approve-oidc":
 			os.Exit(approveOIDC(os.Args[2]))
 		}
+	}
+	// Tests that run beside each other mostly wait.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
 	}
 	code := m.Run()
 	binary.Clean()
