@@ -15,7 +15,7 @@ import (
 // bridge relays until stdin ends. What goes wrong with a request is answered
 // to the client there; only what ends the whole run comes back as an error.
 func (a *app) bridge(ctx context.Context, o options, raw string) error {
-	s, err := a.session(o, raw, askForClient)
+	s, err := a.session(ctx, o, raw, askForClient)
 	if err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout+time.Minute)
 	defer cancel()
 	go after(o.timeout+2*time.Minute, wall, func() { abandonLogin(running.Load()) })
-	s, err := a.session(o, raw, askForClient)
+	s, err := a.session(ctx, o, raw, askForClient)
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,12 @@ func (x *examination) store(ctx context.Context) finding {
 	}
 	if x.server != nil {
 		kept, err := account.Choose(entries, x.o.Settings, x.o.Key(x.server), account.AnyProfile)
+		var several *account.SeveralError
+		if errors.As(err, &several) {
+			kept, err = x.a.which(ctx, several)
+		}
 		if err != nil {
-			return failedBy(x.a.verbed(err), "")
+			return failedBy(err, "")
 		}
 		if kept.ID != "" {
 			x.o.of(kept)

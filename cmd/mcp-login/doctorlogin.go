@@ -166,7 +166,7 @@ func (x *examination) pkce(context.Context) finding {
 
 // login looks at what is kept. Nothing is renewed and nobody asked.
 func (x *examination) login(ctx context.Context) finding {
-	s, err := x.a.session(x.o, x.server.String(), askNobody)
+	s, err := x.a.session(ctx, x.o, x.server.String(), askNobody)
 	if err != nil {
 		return failedBy(err, "see the checks above")
 	}

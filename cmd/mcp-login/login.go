@@ -56,7 +56,7 @@ type loginReport struct {
 }
 
 func (a *app) login(ctx context.Context, o options, raw string, again, force, asJSON bool) error {
-	s, err := a.session(o, raw, askByPerson)
+	s, err := a.session(ctx, o, raw, askByPerson)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
 )
 
 // session is one server and one account: everything a verb with a URL needs.
@@ -121,7 +124,7 @@ func (ask asking) profiles() account.Profiles {
 }
 
 // session builds one for a server.
-func (a *app) session(o options, raw string, ask asking) (*session, error) {
+func (a *app) session(ctx context.Context, o options, raw string, ask asking) (*session, error) {
 	server, err := oauth.CanonicalServer(raw, o.allowHTTP)
 	if err != nil {
 		return nil, usageError{err}
@@ -144,7 +147,7 @@ func (a *app) session(o options, raw string, ask asking) (*session, error) {
 		return nil, err
 	}
 	s := &session{server: server, store: st, log: log, verb: ask == askByPerson || ask == askByVerb}
-	if s.key, err = a.choose(st, &o, server, ask); err != nil {
+	if s.key, err = a.choose(ctx, st, &o, server, ask); err != nil {
 		return nil, err
 	}
 	s.said = o.Settings
@@ -165,7 +168,7 @@ const chooseTimeout = 5 * time.Second
 // choose finds the kept login that o is about, and makes o lead there; one that is
 // not kept yet has nothing but its key. The process that signs in for another one
 // takes the account of that one, which waits for it.
-func (a *app) choose(st *store.Store, o *options, server *url.URL, ask asking) (oauth.Key, error) {
+func (a *app) choose(ctx context.Context, st *store.Store, o *options, server *url.URL, ask asking) (oauth.Key, error) {
 	switch {
 	case a.order != nil:
 		if a.order.Settings != nil {
@@ -177,31 +180,53 @@ func (a *app) choose(st *store.Store, o *options, server *url.URL, ask asking) (
 	case o.kept != nil:
 		return o.kept.Key, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), chooseTimeout)
+	looking, cancel := context.WithTimeout(ctx, chooseTimeout)
 	defer cancel()
-	entries, _ := st.Known(ctx) // whoever reads the login says what is wrong
+	entries, _ := st.Known(looking) // whoever reads the login says what is wrong
 	e, err := account.Choose(entries, o.Settings, o.Key(server), ask.profiles())
+	var several *account.SeveralError
+	if errors.As(err, &several) {
+		e, err = a.which(ctx, several)
+	}
 	if err != nil {
-		return oauth.Key{}, usageError{a.verbed(err)}
+		return oauth.Key{}, usageError{err}
 	}
 	if e.ID != "" {
 		o.of(e)
 	}
 	if ask == askByPerson { // --again forgets the login before it signs in
-		if cred, err := st.Load(ctx, e.Key); err == nil {
+		if cred, err := st.Load(looking, e.Key); err == nil {
 			o.Choices, o.Client = o.Over(cred.Choices), cmp.Or(o.Client, cred.Registration.Chosen)
 		}
 	}
 	return e.Key, nil
 }
 
-// verbed names the verb of this run in the lines to choose from.
-func (a *app) verbed(err error) error {
-	var several *account.SeveralError
-	if errors.As(err, &several) && !mayBeMCPRemote(a.args) && len(a.args) > 0 {
-		several.Verb = a.args[0]
+// which asks a person at a terminal which of several accounts is meant. Elsewhere it
+// is the error, with the lines to choose from.
+func (a *app) which(ctx context.Context, several *account.SeveralError) (store.Entry, error) {
+	if mayBeMCPRemote(a.args) || len(a.args) == 0 {
+		return store.Entry{}, several
 	}
-	return err
+	several.Verb = a.args[0]
+	if stdin, ok := a.in.(*os.File); !ok || !terminal.IsTerminal(stdin) || !a.term.Interactive() {
+		return store.Entry{}, several
+	}
+	a.term.Note("%s", several)
+	for n, e := range several.Kept {
+		a.term.Note("%d: %s  %s", n+1, e.Account, account.Command(several.Verb, e))
+	}
+	a.term.Note("type the number of one:")
+	select {
+	case <-ctx.Done():
+		return store.Entry{}, several
+	case line := <-a.lines():
+		n, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil || n < 1 || n > len(several.Kept) {
+			return store.Entry{}, several
+		}
+		return several.Kept[n-1], nil
+	}
 }
 
 // signIn sets up how the session signs in.

@@ -49,7 +49,7 @@ func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(s
 func (a *app) verdict(ctx context.Context, o options, server string) (verdict, problem string) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	s, err := a.session(o, server, askNobody)
+	s, err := a.session(ctx, o, server, askNobody)
 	if err != nil {
 		return verdictNotChecked, foreign.Message(err.Error())
 	}

@@ -40,7 +40,7 @@ const farewell = 2 * time.Second
 
 // visit begins a session, signing in on the way if the server asks.
 func (a *app) visit(ctx context.Context, o options, raw string) (*visit, error) {
-	s, err := a.session(o, raw, askByVerb)
+	s, err := a.session(ctx, o, raw, askByVerb)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 		return fits[0], nil
 	}
 	slices.SortFunc(fits, func(a, b store.Entry) int { return cmp.Compare(Command("", a), Command("", b)) })
-	return store.Entry{Key: key}, &SeveralError{Server: key.Server, kept: fits}
+	return store.Entry{Key: key}, &SeveralError{Server: key.Server, Kept: fits}
 }
 
 // allow reports whether nothing that is said speaks against the account of e.
@@ -97,7 +97,8 @@ type SeveralError struct {
 	Server string
 	// Verb is the command, "" for a bridge.
 	Verb string
-	kept []store.Entry
+	// Kept are the logins that fit, in the order of the lines.
+	Kept []store.Entry
 }
 
 // maxShown bounds the accounts that are listed, so that no line is cut off.
@@ -106,12 +107,12 @@ const maxShown = 10
 // Error counts the accounts and names them, as far as they have names.
 func (e *SeveralError) Error() string {
 	var names []string
-	for _, one := range e.kept {
+	for _, one := range e.Kept {
 		if name := strings.TrimSpace(cmp.Or(one.Account, "-") + profileIn(one.Key)); !slices.Contains(names, name) && len(names) < maxShown {
 			names = append(names, name)
 		}
 	}
-	return fmt.Sprintf("%d accounts are signed in to %s (%s), and the command line does not say which one is meant", len(e.kept), e.Server, strings.Join(names, ", "))
+	return fmt.Sprintf("%d accounts are signed in to %s (%s), and the command line does not say which one is meant", len(e.Kept), e.Server, strings.Join(names, ", "))
 }
 
 func profileIn(key oauth.Key) string {
@@ -128,7 +129,7 @@ func (e *SeveralError) UserHint() string {
 		what = "put one of these into the client's configuration: "
 	}
 	lines := e.Commands()
-	if more := len(e.kept) - len(lines); more > 0 {
+	if more := len(e.Kept) - len(lines); more > 0 {
 		lines = append(lines, fmt.Sprintf("or one of %d more that mcp-login status %s lists", more, oauth.Quoted(e.Server)))
 	}
 	return what + strings.Join(lines, "; ")
@@ -136,7 +137,7 @@ func (e *SeveralError) UserHint() string {
 
 // Commands are the lines that name each account, the first ten of them.
 func (e *SeveralError) Commands() (lines []string) {
-	for _, one := range e.kept[:min(len(e.kept), maxShown)] {
+	for _, one := range e.Kept[:min(len(e.Kept), maxShown)] {
 		lines = append(lines, Command(e.Verb, one))
 	}
 	return lines

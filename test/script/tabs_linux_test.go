@@ -1,16 +1,23 @@
 package script
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
 )
 
-// pseudoTerminal returns the end of a pseudo-terminal that programs get.
-func pseudoTerminal(t *testing.T) *os.File {
+// pseudoTerminal returns the end of a pseudo-terminal that a person has, and the one
+// that programs get.
+func pseudoTerminal(t *testing.T) (control, end *os.File) {
 	t.Helper()
 	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -24,12 +31,49 @@ func pseudoTerminal(t *testing.T) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	end, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = end.Close() })
-	return end
+	return control, end
+}
+
+// At a terminal somebody is asked which of several accounts is meant.
+func TestWhichAccountAtATerminal(t *testing.T) {
+	h := newHouse(t, nil)
+	st, err := store.Open(store.Options{Dir: h.state(), Kind: store.KindFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, client := range []string{"one", "two", "three"} {
+		cred := oauth.Credential{Server: h.url, Issuer: "https://idp.example", AccessToken: oauth.NewSecret("token-of-" + client), TokenType: "Bearer", Account: client + "@example.test"}
+		if err := st.Save(t.Context(), oauth.Key{Server: h.url, ClientID: client}, cred); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for typed, want := range map[string]string{"2\n": "token-of-three\n", " 3 \n": "token-of-two\n", "4\n": "", "0\n": "", "\n": "", "one\n": "", "\x04": ""} {
+		control, end := pseudoTerminal(t)
+		cmd := h.command("token", h.url)
+		var out strings.Builder
+		cmd.Stdin, cmd.Stderr, cmd.Stdout = end, end, &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = end.Close()
+		said := bufio.NewReader(control)
+		for line := ""; !strings.Contains(line, "type the number"); {
+			if line, err = said.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fmt.Fprint(control, typed)
+		go func() { _, _ = io.Copy(io.Discard, said) }()
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); out.String() != want || (code == 0) != (want != "") || want == "" && code != 2 {
+			t.Errorf("%q: %d %q", typed, code, out.String())
+		}
+	}
 }
 
 // After three tabs that nobody answered a verb in a script opens none; the same
@@ -48,7 +92,8 @@ func TestA4TabBudgetAtATerminal(t *testing.T) {
 		t.Fatalf("in a script: %d tabs, %v: %s", h.opened(), err, out)
 	}
 	cmd := h.command("call", h.URL+"/mcp", "x")
-	cmd.Stderr = pseudoTerminal(t)
+	_, end := pseudoTerminal(t)
+	cmd.Stderr = end
 	_ = cmd.Run() // the server has no tools
 	if h.opened() != 4 {
 		t.Errorf("at a terminal: %d tabs", h.opened())
