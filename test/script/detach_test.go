@@ -83,7 +83,12 @@ func (h *house) command(args ...string) *exec.Cmd {
 // bridge starts one, as the leader of a process group, like hosts do.
 func (h *house) bridge(args ...string) *bridge {
 	h.t.Helper()
-	cmd := h.command(append(args, h.url)...)
+	return h.started(h.command(append(args, h.url)...))
+}
+
+// started starts what is a bridge.
+func (h *house) started(cmd *exec.Cmd) *bridge {
+	h.t.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, err1 := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()
