@@ -104,6 +104,7 @@ func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
 
 // logout ends one login, and says so unless the caller does.
 func (a *app) logout(ctx context.Context, o options, raw string, with ending) (logoutRow, error) {
+	o.allowHTTP = true // nothing is sent to the server
 	s, err := a.session(ctx, o, raw, askNobody)
 	if err != nil {
 		return logoutRow{}, err

@@ -43,6 +43,7 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON
 	if asHeader && asJSON {
 		return usageError{errors.New("--json and --header-line contradict each other")}
 	}
+	o.allowHTTP = true // nothing is sent to the server
 	s, err := a.session(ctx, o, raw, askNobody)
 	if err != nil {
 		return err
