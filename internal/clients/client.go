@@ -95,6 +95,9 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 // Remove takes the server of a name out, or says [ErrNotFound].
 func (c Client) Remove(data []byte, name string) ([]byte, error) {
 	bom, body := cutBOM(data)
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
+	}
 	c = c.formOf(body)
 	doc, err := c.parse(body)
 	if err != nil {
