@@ -98,7 +98,11 @@ var errNotTheAnswer = errors.New("that is not the address that the browser ended
 // of the browser: what a person pastes here is his own.
 func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 	u, err := url.Parse(line)
-	if err != nil || !u.Query().Has("state") && !endsAt(p, *u) {
+	if err != nil {
+		return errNotTheAnswer
+	}
+	// Without a state only an address that brings no answer at all is of any use.
+	if q := u.Query(); !q.Has("state") && (q.Has("code") || q.Has("error") || !endsAt(p, *u)) {
 		return errNotTheAnswer
 	}
 	target, err := url.Parse(p.RedirectURI)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
 )
 
 func newLogout(a *app) *cobra.Command {
@@ -135,7 +137,11 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	}
 	lives := row.leftover(s.client.Leftover(), time.Now())
 	if !with.quiet {
-		a.term.Print("%s %s", text, strings.TrimSpace(s.server.String()+" "+row.Flags))
+		of := ""
+		if with.several {
+			of = " " + row.Flags
+		}
+		a.term.Print("%s %s%s", text, s.server, of)
 	}
 	if lives != "" && row.Problem == "" {
 		a.term.Note("%s", lives)
@@ -146,8 +152,9 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	return row, nil
 }
 
-// ending says what else a logout ends, and whether it says so on stdout.
-type ending struct{ session, registration, quiet bool }
+// ending says what else a logout ends, whether it says so on stdout, and whether that
+// names the account among several of its server.
+type ending struct{ session, registration, quiet, several bool }
 
 // endTimeout is how long another process may take to give up its login.
 const endTimeout = 5 * time.Second
@@ -189,6 +196,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 		}
 		one := with
 		one.quiet = with.quiet || !e.SignedIn // a sign-in that led to nothing is no login
+		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool { return other.SignedIn && other.Key.Server == e.Key.Server && other.ID != e.ID })
 		row, err := a.logout(ctx, o.ofKept(e), e.Key.Server, one)
 		if err == nil && row.Outcome != logoutNone {
 			report.Logouts = append(report.Logouts, row)
