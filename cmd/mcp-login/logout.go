@@ -196,7 +196,9 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 		}
 		one := with
 		one.quiet = with.quiet || !e.SignedIn // a sign-in that led to nothing is no login
-		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool { return other.SignedIn && other.Key.Server == e.Key.Server && other.ID != e.ID })
+		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool {
+			return other.SignedIn && other.Key.Server == e.Key.Server && other.ID != e.ID
+		})
 		row, err := a.logout(ctx, o.ofKept(e), e.Key.Server, one)
 		if err == nil && row.Outcome != logoutNone {
 			report.Logouts = append(report.Logouts, row)
