@@ -22,7 +22,7 @@ func provisionalResult(version string, known []byte, signIn SignIn) []byte {
 		result, capabilities = map[string]jsontext.Value{
 			"protocolVersion": quote(version),
 			"serverInfo":      jsontext.Value(`{"name":"mcp-login","title":"Sign-in pending","version":"1"}`),
-			"instructions":    quote("This server needs a sign-in before it can be used: open " + signIn.URL + " . If its tools do not appear afterwards, start a new session."),
+			"instructions":    quote("This server needs a sign-in before it can be used: open " + signIn.URL + " in a browser. If its tools do not appear afterwards, start a new session."),
 		}, nil
 	}
 	if capabilities == nil {

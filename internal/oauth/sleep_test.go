@@ -3,6 +3,10 @@ package oauth
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,5 +46,30 @@ func TestLoginEndsByTheWall(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What can be sent once only goes over a connection that nobody has used before.
+func TestFormsHaveConnectionsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if seen[r.RemoteAddr] {
+			t.Errorf("the connection of %s is used again", r.RemoteAddr)
+		}
+		seen[r.RemoteAddr] = true
+		_, _ = io.WriteString(w, `{"access_token":"a","token_type":"Bearer"}`)
+	}))
+	defer srv.Close()
+	server, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(Config{Server: server, HTTP: NewHTTPClient(server, nil)})
+	defer c.Close()
+	for range 3 {
+		if _, err := c.postForm(t.Context(), srv.URL, Credential{}, url.Values{"code": {"c"}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

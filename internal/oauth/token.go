@@ -254,7 +254,9 @@ func neverSent(err error) bool {
 }
 
 // postForm sends a form with the authentication of the credential's client. It ends
-// after tokenTimeout at the latest.
+// after tokenTimeout at the latest. The connection is a new one: the other end of one
+// that was idle may be gone without a word, when the machine has slept, and what the
+// form holds can be sent once only.
 func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential, form url.Values) (tokenAnswer, error) {
 	user, password, err := c.authenticate(form, endpoint, cred.Registration, cred.Metadata.TokenAuthAlgorithms)
 	if err != nil {
@@ -277,6 +279,7 @@ func (c *Client) postForm(ctx context.Context, endpoint string, cred Credential,
 	if user != "" {
 		req.SetBasicAuth(user, password)
 	}
+	c.cfg.HTTP.CloseIdleConnections()
 	status, header, body, err := c.send(req)
 	if err != nil {
 		return tokenAnswer{}, err
