@@ -134,9 +134,12 @@ func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 	return nil
 }
 
-// endsAt reports whether u is where the browser ends: a provider that sends it there
-// without an answer ends the sign-in.
+// endsAt reports whether u is where the browser ends when the provider sends it back
+// without an answer, which ends the sign-in.
 func endsAt(p oauth.Prompt, u url.URL) bool {
+	if q := u.Query(); q.Has("code") || q.Has("error") {
+		return false // an answer that was not copied whole
+	}
 	u.RawQuery, u.ForceQuery, u.Fragment = "", false, ""
 	address := u.String()
 	return address == p.RedirectURI || p.PasteFrom != "" && address == p.PasteFrom

@@ -99,6 +99,21 @@ func TestAnswerIsPasted(t *testing.T) {
 	}
 }
 
+// A provider that sends the browser back without an answer, as after Cancel: pasted, that
+// address ends the sign-in with words.
+func TestNoAnswerIsPasted(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, knowsApp)
+	r := h.terminal(h.command("login", "--client-id", "app", "--redirect-uri", appAddress, h.url))
+	r.said.Await(t, `paste that address here`)
+	_, _ = io.WriteString(r.in, appAddress+"\n")
+	r.said.Await(t, `error: .*neither a code nor an error`)
+	r.said.Await(t, `hint: start again, and agree`)
+	if err := r.cmd.Wait(); err == nil {
+		t.Error("it ended as if somebody had signed in")
+	}
+}
+
 // A bridge cannot take what is pasted: its input is the client's. The line that it
 // prints does, as it stands there, for the sign-in that the bridge waits for.
 func TestAnswerIsPastedForABridge(t *testing.T) {

@@ -129,6 +129,8 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 		case "applications":
 			cfg.Registration, cfg.Clients = false, applications
 			cfg.Users = []devidp.User{{Subject: "alice0000001", Username: "alice", Name: "Alice Example", Email: "alice@example.test", Organizations: []string{"org1"}}}
+		case "lacks": // after scopes: Logto knows them, and no role of the person has them
+			cfg.Users = []devidp.User{{Subject: "alice0000001", Username: "alice", Email: "alice@example.test", Lacks: []string{"whoami:read", "whoami:details"}}}
 		case "noscript":
 			cfg.TokenClaims = false
 		default:
