@@ -38,7 +38,7 @@ func (x *examination) asClient(ctx context.Context) finding {
 	}
 	x.inquiry = i
 	switch {
-	case x.o.clientCredentials:
+	case x.o.Grant == oauth.GrantClientCredentials:
 		return x.machine(i)
 	case x.o.Device:
 		return x.deviceClient(i)

@@ -92,7 +92,7 @@ func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
 	if left.Lives(now) {
 		what := "the access token"
 		if left.SelfContained {
-			what = "the access token is a JWT, which servers check without asking the provider: it"
+			what = "the access token is a JWT, which most servers check without asking the provider: it"
 		}
 		until := "until it expires"
 		if !left.Expiry.IsZero() {

@@ -1,0 +1,57 @@
+package oauth_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/internal/oauth"
+)
+
+// What has become of the tokens is what the provider said, and a JWT goes on until it
+// expires, whatever it said.
+func TestLeftoverOfALogout(t *testing.T) {
+	never := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	for name, tc := range map[string]struct {
+		resource string
+		scopes   []string
+		faults   devidp.Faults
+		replace  http.HandlerFunc
+		want     oauth.Leftover
+		lives    bool
+		failure  error
+	}{
+		"a JWT at Logto":              {want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
+		"an opaque token":             {resource: oauth.NoResource, want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked}},
+		"a JWT that was revoked":      {replace: says(http.StatusOK, ""), want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked, SelfContained: true}, lives: true},
+		"no refresh token":            {scopes: []string{"openid"}, want: oauth.Leftover{RefreshToken: oauth.NoToken, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
+		"a provider that is down":     {replace: never, want: oauth.Leftover{RefreshToken: oauth.UnknownFate, AccessToken: oauth.UnknownFate, SelfContained: true}, lives: true, failure: oauth.ErrUnavailable},
+		"a provider without a way to": {faults: devidp.Faults{MetadataMembers: map[string]any{"revocation_endpoint": nil}}, want: oauth.Leftover{RefreshToken: oauth.StillValid, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
+			b.device, b.think = oauth.DeviceNever, 0
+			c, h := b.client(b.store(""), func(c *oauth.Config) { c.Key.Resource, c.Key.Scopes = tc.resource, tc.scopes })
+			_, _, _ = b.call(h, "x") // the server refuses an opaque token, and the login is there
+			if tc.replace != nil {
+				b.replace("/oidc/token/revocation", tc.replace)
+			}
+			if err := c.Logout(t.Context(), false); !errors.Is(err, tc.failure) {
+				t.Errorf("%s: %v", name, err)
+			}
+			left := c.Leftover()
+			if left.Expiry.Sub(time.Now()) != time.Hour {
+				t.Errorf("%s: it ends %v", name, left.Expiry)
+			}
+			if lives := left.Lives(time.Now()); lives != tc.lives || left.Lives(left.Expiry) {
+				t.Errorf("%s: it lives %v", name, lives)
+			}
+			if left.Expiry = (time.Time{}); left != tc.want {
+				t.Errorf("%s: %+v", name, left)
+			}
+		})
+	}
+}
