@@ -2,6 +2,7 @@ package hints
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,5 +85,5 @@ func (r row) prove(w *world) {
 
 // rows is the whole table.
 func rows() []row {
-	return ofTheCommandLine()
+	return slices.Concat(ofTheCommandLine(), ofTheProvider())
 }
