@@ -2,12 +2,16 @@ package script
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"mcp-login/internal/store"
 	"mcp-login/test/real"
 )
 
@@ -53,6 +57,68 @@ func TestLoginEndsAfterAStopThatWasTooLong(t *testing.T) {
 	}
 	if p, underWay := h.pending(); underWay || p.PID != 0 {
 		t.Errorf("left: %+v, under way: %v", p.PID, underWay)
+	}
+}
+
+// Whatever hangs, the process of a login ends with its time, and leaves neither a
+// record nor a lock: the next one is asked.
+func TestLoginEndsWhateverHangs(t *testing.T) {
+	for name, hang := range map[string]func(t *testing.T, h *hostile) (shown func(store.Pending)){
+		"the provider, before anybody is asked": func(t *testing.T, h *hostile) func(store.Pending) {
+			h.reading, h.goOn = make(chan struct{}), make(chan struct{})
+			t.Cleanup(func() { close(h.goOn) })
+			return nil
+		},
+		"the provider, when the person is through": func(t *testing.T, h *hostile) func(store.Pending) {
+			h.tokenHeld = make(chan struct{})
+			t.Cleanup(func() { close(h.tokenHeld) })
+			return func(store.Pending) {}
+		},
+		"browsers that send a byte and no more, and read nothing": func(t *testing.T, h *hostile) func(store.Pending) {
+			h.silent = true
+			return func(p store.Pending) {
+				to, err := url.Parse(p.RedirectURI)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range 50 {
+					conn, err := net.Dial("tcp", to.Host)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = conn.Close() })
+					fmt.Fprint(conn, []string{"G", "GET / HTTP/1.1\r\nHost: " + to.Host + "\r\n\r\n"}[i%2])
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHostile(t)
+			shown := hang(t, h)
+			c := h.bridge("--timeout", "2s", "--log-level", "debug")
+			fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
+			pid, err := strconv.Atoi(c.log.Await(t, `process of its own" pid=(\d+)`)[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if shown != nil {
+				h.awaitTab()
+				p, _ := h.pending()
+				shown(p)
+			}
+			if line, err := c.out.ReadString('\n'); err != nil || !strings.Contains(line, `"code":1002`) || !strings.Contains(line, "not finished in time") {
+				t.Error(line, err)
+			}
+			if p, underWay := h.pending(); underWay || p.PID != 0 {
+				t.Errorf("left: a record of %d, under way: %v", p.PID, underWay)
+			}
+			for deadline := time.Now().Add(20 * time.Second); running(strconv.Itoa(pid)); {
+				if time.Now().After(deadline) {
+					t.Fatal("the process did not end")
+				}
+			}
+		})
 	}
 }
 

@@ -54,6 +54,8 @@ type hostile struct {
 	longIssuer int
 	// reading is closed by the first that reads the metadata, who then waits for goOn.
 	reading, goOn chan struct{}
+	// tokenHeld, if set, keeps whoever wants a token until it is closed.
+	tokenHeld chan struct{}
 
 	tab     chan struct{} // of each tab
 	once    sync.Once
@@ -152,6 +154,9 @@ func (h *hostile) authorize(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *hostile) token(w http.ResponseWriter, r *http.Request) {
+	if h.tokenHeld != nil {
+		<-h.tokenHeld
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	problem, scope := h.exchange, h.codes[r.PostFormValue("code")]
