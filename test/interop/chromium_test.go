@@ -2,10 +2,15 @@ package interop
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,5 +190,53 @@ func TestChromiumLocalAddress(t *testing.T) {
 				t.Errorf("a page sees the mark: %q", cookies)
 			}
 		})
+	}
+}
+
+// Pages of another port of this machine, whose requests carry the mark of a real browser,
+// do not end a login; Cancel at the provider's page does, and both page and answer say so.
+func TestChromiumCancel(t *testing.T) {
+	browser := chromium(t, 1280, 800, false)
+	_, base := lab(t, func(c *devidp.Config) {
+		c.Clients = []devidp.Client{{ID: "third", ThirdParty: true, Scopes: []string{"profile", "email"}, RedirectURIs: []string{"http://127.0.0.1/callback"}}}
+	})
+	s := open(t, append(bridgeEnv(t), "MCP_LOGIN_BROWSER=true", "SSH_CONNECTION=", "SSH_TTY=", "SSH_CLIENT="), binary.Build(t, "mcp-login"), "--client-id", "third", base+"/mcp")
+	answer := make(chan map[string]any, 1)
+	go func() {
+		answer <- s.call("initialize", `{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}`)
+	}()
+	address := loginURL(t, s)
+	callback := address[:strings.LastIndex(address, "/")]
+	do(t, browser, chromedp.Navigate(address)) // marks it
+	do(t, browser, chromedp.WaitVisible(`button[name="cancel"]`))
+
+	var asked atomic.Int64
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/done" {
+			asked.Add(1)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, `<img src="`+callback+`"><script src="`+callback+`"></script><iframe src="`+callback+`"></iframe>
+			<script>fetch("`+callback+`", {mode: "no-cors", credentials: "include"}).finally(() => fetch("/done"))</script>`)
+	}))
+	defer evil.Close()
+	do(t, browser, chromedp.Navigate(evil.URL))
+	for asked.Load() == 0 {
+		until(t, browser, `document.readyState === "complete"`)
+		<-time.After(10 * time.Millisecond)
+	}
+	select {
+	case got := <-answer:
+		t.Fatalf("a page of another port has ended the login: %v", got)
+	default:
+	}
+
+	do(t, browser, chromedp.Navigate(address)) // the login is as good as before
+	do(t, browser, chromedp.Click(`button[name="cancel"]`))
+	until(t, browser, `document.readyState === "complete" && document.querySelector("main.bad") !== null`)
+	want(t, do(t, browser, chromedp.Text(`main`)), "sent you back without an answer")
+	if got := fmt.Sprint(<-answer); !strings.Contains(got, "neither a code nor an error") {
+		t.Errorf("the answer: %s", got)
 	}
 }
