@@ -26,6 +26,7 @@ type app struct {
 
 	env   *environment // where getenv is from, nil in tests
 	args  []string     // of this run
+	verb  string       // of this run, "" for a bridge
 	order *handover    // what the process that delegate starts is to do, else nil
 
 	logs []*foreign.LogLimit // what they left out is said at the end

@@ -62,6 +62,11 @@ func newBridge(a *app) *cobra.Command {
 		},
 	}
 	o.register(root.Flags(), a.getenv)
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		if cmd != root {
+			a.verb = cmd.Name()
+		}
+	}
 	root.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	root.SetFlagErrorFunc(flagError)
 	return root

@@ -205,10 +205,9 @@ func (a *app) choose(ctx context.Context, st *store.Store, o *options, server *u
 // which asks a person at a terminal which of several accounts is meant. Elsewhere it
 // is the error, with the lines to choose from.
 func (a *app) which(ctx context.Context, several *account.SeveralError) (store.Entry, error) {
-	if mayBeMCPRemote(a.args) || len(a.args) == 0 {
+	if several.Verb = a.verb; a.verb == "" {
 		return store.Entry{}, several
 	}
-	several.Verb = a.args[0]
 	if stdin, ok := a.in.(*os.File); !ok || !terminal.IsTerminal(stdin) || !a.term.Interactive() {
 		return store.Entry{}, several
 	}

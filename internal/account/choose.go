@@ -37,7 +37,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 	for _, e := range kept {
 		switch {
 		case e.ID == key.ID():
-			own = e
+			own, own.Key = e, key // the index may be lost, and the login damaged
 		case e.Key.Server != key.Server || !e.SignedIn || !said.allow(e):
 		case e.Key.Profile == said.Profile:
 			fits = append(fits, e)

@@ -57,6 +57,7 @@ func TestChoose(t *testing.T) {
 		"an attempt beside one":               {[]store.Entry{attempt(plain), app}, Settings{}, DefaultProfile, "--client-id app"},
 		"an attempt beside two":               {[]store.Entry{attempt(plain), app, web}, Settings{}, DefaultProfile, "several"},
 		"one that cannot be read":             {[]store.Entry{damaged, app}, Settings{}, DefaultProfile, ""},
+		"its entry is lost as well":           {[]store.Entry{{ID: plain.ID, Problem: "damaged"}, app}, Settings{}, DefaultProfile, ""},
 		"an attempt with a client":            {[]store.Entry{attempt(app)}, Settings{}, DefaultProfile, "new"},
 		"other scopes are said":               {[]store.Entry{plain, narrow}, Settings{Scopes: []string{"write"}}, DefaultProfile, "new"},
 		"a part is said":                      {[]store.Entry{kept(Settings{ClientID: "app", Resource: "none"}, idp), web}, Settings{Resource: "none"}, DefaultProfile, "--client-id app --no-resource"},
@@ -98,8 +99,8 @@ func TestChoose(t *testing.T) {
 				t.Errorf("%s: the new account is %+v", name, e.Key)
 			}
 		}
-		if got != tc.want {
-			t.Errorf("%s: %q, want %q", name, got, tc.want)
+		if got != tc.want || e.Key.Server != server {
+			t.Errorf("%s: %q of %q, want %q", name, got, e.Key.Server, tc.want)
 		}
 	}
 }
