@@ -195,7 +195,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 			continue
 		}
 		one := with
-		one.quiet = with.quiet || !e.SignedIn // a sign-in that led to nothing is no login
+		one.quiet = with.quiet || !e.SignedIn && !e.Established // a sign-in that led to nothing is no login
 		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool {
 			return other.SignedIn && other.Key.Server == e.Key.Server && other.ID != e.ID
 		})

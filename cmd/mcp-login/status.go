@@ -125,7 +125,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 			}
 			r.Pending = &pendingRow{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
 		}
-		if !e.SignedIn && e.Problem == "" && r.Pending == nil { // a sign-in that led to nothing
+		if !e.SignedIn && !e.Established && e.Problem == "" && r.Pending == nil { // a sign-in that led to nothing
 			failure = cmp.Or(e.LastError, failure)
 			return true
 		}

@@ -38,7 +38,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 		switch {
 		case e.ID == key.ID():
 			own, own.Key = e, key // the index may be lost, and the login damaged
-		case e.Key.Server != key.Server || !e.SignedIn || !said.allow(e):
+		case e.Key.Server != key.Server || !signedIn(e) || !said.allow(e):
 		case e.Key.Profile == said.Profile:
 			fits = append(fits, e)
 		case said.Profile == "":
@@ -49,7 +49,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 		fits = others
 	}
 	switch {
-	case own.SignedIn || own.Problem != "" || len(fits) == 0:
+	case signedIn(own) || own.Problem != "" || len(fits) == 0:
 		return own, nil
 	case len(fits) == 1:
 		return fits[0], nil
@@ -57,6 +57,9 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 	slices.SortFunc(fits, func(a, b store.Entry) int { return cmp.Compare(Command("", a), Command("", b)) })
 	return store.Entry{Key: key}, &SeveralError{Server: key.Server, Kept: fits}
 }
+
+// signedIn reports whether a sign-in has made the account, even if it is over.
+func signedIn(e store.Entry) bool { return e.SignedIn || e.Established }
 
 // allow reports whether nothing that is said speaks against the account of e.
 func (s Settings) allow(e store.Entry) bool {

@@ -293,6 +293,26 @@ func (c *Client) fresh(cred Credential) bool {
 // unregister the client that was registered for the login is deleted at the
 // provider as well (RFC 7592).
 func (c *Client) Logout(ctx context.Context, unregister bool) error {
+	return c.logout(ctx, unregister, func(Credential) error { return c.cfg.Store.Delete(ctx, c.cfg.Key) })
+}
+
+// LogoutToReturn is Logout for somebody who is about to sign in again: what was said
+// for the account stays, and the secret of a client that was given with it.
+func (c *Client) LogoutToReturn(ctx context.Context) error {
+	return c.logout(ctx, false, func(cred Credential) error {
+		kept := cred.withoutTokens()
+		if !kept.Established {
+			return c.cfg.Store.Delete(ctx, c.cfg.Key)
+		}
+		if kept.Registration.Dynamic {
+			kept.Registration = Registration{Chosen: kept.Registration.Chosen}
+		}
+		return c.cfg.Store.Save(ctx, c.cfg.Key, kept)
+	})
+}
+
+// logout does what Logout says; end replaces what is kept.
+func (c *Client) logout(ctx context.Context, unregister bool, end func(Credential) error) error {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
 		return fmt.Errorf("lock the credential: %w", err)
@@ -313,7 +333,7 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 			revoked = errors.Join(revoked, c.unregister(ctx, cred.Registration))
 		}
 	}
-	if err := c.cfg.Store.Delete(ctx, c.cfg.Key); err != nil {
+	if err := end(cred); err != nil {
 		return fmt.Errorf("delete the credential: %w", err)
 	}
 	c.mu.Lock()
@@ -322,6 +342,9 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 		c.secretAt = r.provider()
 	}
 	c.mu.Unlock()
+	if revoked == nil && !cred.HasToken() && !cred.Established {
+		return ErrNotFound // a sign-in that led to nothing
+	}
 	return revoked
 }
 

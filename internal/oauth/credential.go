@@ -152,9 +152,21 @@ type Credential struct {
 	Consents       int
 	// Choices are what the person said when the account signed in.
 	Choices Choices
+	// Established tells that somebody has signed in to this account, whose tokens are
+	// gone: what was said for it holds on.
+	Established bool
 	// Account is a name for people, taken from the ID token: e-mail,
 	// preferred_username, username, name or sub. It decides nothing.
 	Account string
+}
+
+// withoutTokens is what remains of a login whose tokens have ended: the account, with
+// what was said for it.
+func (c Credential) withoutTokens() Credential {
+	return Credential{
+		Server: c.Server, Issuer: c.Issuer, FoundAt: c.FoundAt, Named: c.Named, Registration: c.Registration,
+		Choices: c.Choices, Account: c.Account, Established: c.Established || c.HasToken(),
+	}
 }
 
 // HasToken reports whether there is an access token at all, valid or not.

@@ -354,10 +354,9 @@ func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
 // still work stay with the client they belong to.
 func (c *Client) noteAsked(ctx context.Context, cred Credential, w want) {
 	c.change(ctx, func(stored Credential) Credential {
-		next := Credential{
-			Server: cred.Server, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, Registration: cred.Registration,
-			Metadata: cred.Metadata, MetadataAt: cred.MetadataAt,
-		}
+		next := stored.withoutTokens()
+		next.Server, next.Issuer, next.FoundAt, next.Named, next.Registration = cred.Server, cred.Issuer, cred.FoundAt, cred.Named, cred.Registration
+		next.Metadata, next.MetadataAt = cred.Metadata, cred.MetadataAt
 		if old := stored.Registration; old.Doubted && old.provider().is(cred.Registration.provider()) && !w.progress.remembered && !w.progress.unknown {
 			next.Registration = old // until the new one has led to a login
 		}

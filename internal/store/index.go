@@ -42,6 +42,8 @@ type Entry struct {
 	// failed, "" when it did not.
 	SignedIn  bool
 	LastError string
+	// Established is that of oauth.Credential: a login was finished before.
+	Established bool
 	// Refreshable tells that there is a refresh token.
 	Refreshable bool
 	// Expiry is when the access token ends; zero when the issuer did not say.
@@ -64,7 +66,7 @@ func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind)
 	return Entry{
 		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, ClientID: cred.Registration.ClientID,
 		Resource: cred.Resource, Requested: slices.Clone(cred.RequestedScopes), Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
-		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), SignedIn: cred.HasToken(), LastError: cred.Attempt.Text,
+		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), SignedIn: cred.HasToken(), Established: cred.Established, LastError: cred.Attempt.Text,
 	}
 }
 
@@ -110,6 +112,7 @@ type wireEntry struct {
 	Scopes      []string  `json:"scopes,omitempty"`
 	Store       Kind      `json:"store"`
 	SignedIn    bool      `json:"signed_in"`
+	Established bool      `json:"established,omitzero"`
 	LastError   string    `json:"last_error,omitzero"`
 	Refreshable bool      `json:"refreshable"`
 	Expiry      time.Time `json:"expires_at,omitzero"`
@@ -136,7 +139,7 @@ func (s *Store) readIndex(ctx context.Context) *index {
 		entry := Entry{
 			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID, Resource: e.Resource, Requested: e.Requested, Scopes: e.Scopes,
 			Store: e.Store, Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt,
-			SignedIn: e.SignedIn, LastError: e.LastError,
+			SignedIn: e.SignedIn, Established: e.Established, LastError: e.LastError,
 		}
 		entry.ID = entry.Key.ID()
 		known := indexed{entry, stamp{utc(e.Modified), e.Size}}
@@ -159,7 +162,7 @@ func (s *Store) updateIndex(ctx context.Context, change func(*index)) {
 		w.Entries = append(w.Entries, wireEntry{
 			Format: entryFormat, Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID,
 			Resource: e.Resource, Requested: e.Requested, Scopes: e.Scopes, Store: e.Store,
-			SignedIn: e.SignedIn, LastError: e.LastError,
+			SignedIn: e.SignedIn, Established: e.Established, LastError: e.LastError,
 			Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt, Modified: e.stamp.modified, Size: e.stamp.size,
 		})
 	}
@@ -207,7 +210,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 
 // Known returns the logins as the index has them, in no order: no login is read and
 // the keyring is not asked, so that a start can look at it. Only where a login has no
-// entry, as after a program of an earlier version has written the index, it is List.
+// entry, or one that a program of an earlier version has written, it is List.
 func (s *Store) Known(ctx context.Context) ([]Entry, error) {
 	if s.memory != nil {
 		return s.memory.list(), nil
@@ -220,7 +223,7 @@ func (s *Store) Known(ctx context.Context) ([]Entry, error) {
 	list := make([]Entry, 0, len(files))
 	for id := range files {
 		e, ok := x.entries[id]
-		if !ok {
+		if !ok || e.stamp == (stamp{}) {
 			return s.List(ctx)
 		}
 		list = append(list, e.Entry)

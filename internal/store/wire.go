@@ -91,6 +91,7 @@ type wireCredential struct {
 	WithoutOffline     bool                 `json:"without_offline_access,omitzero"`
 	Consents           int                  `json:"consents_in_a_row,omitzero"`
 	Choices            oauth.Choices        `json:"choices,omitzero"`
+	Established        bool                 `json:"established,omitzero"`
 	Account            string               `json:"account,omitzero"`
 }
 
@@ -114,7 +115,7 @@ func encodeRecord(key oauth.Key, cred oauth.Credential, savedAt time.Time) ([]by
 			RefreshToken: cred.RefreshToken.Reveal(), IDToken: cred.IDToken.Reveal(), Unanswered: utc(cred.Unanswered),
 			Expiry: utc(cred.Expiry), ObtainedAt: utc(cred.ObtainedAt),
 			RequestedScopes: cred.RequestedScopes, GrantedScopes: cred.GrantedScopes, RepeatScopes: cred.RepeatScopes,
-			WithoutOffline: cred.WithoutOffline, Consents: cred.Consents, Choices: cred.Choices, Account: cred.Account,
+			WithoutOffline: cred.WithoutOffline, Consents: cred.Consents, Choices: cred.Choices, Established: cred.Established, Account: cred.Account,
 		},
 		SavedAt: utc(savedAt),
 	}
@@ -165,7 +166,7 @@ func (rec *record) credential() oauth.Credential {
 		RefreshToken: oauth.NewSecret(c.RefreshToken), IDToken: oauth.NewSecret(c.IDToken), Unanswered: c.Unanswered,
 		Expiry: c.Expiry, ObtainedAt: c.ObtainedAt,
 		RequestedScopes: c.RequestedScopes, GrantedScopes: c.GrantedScopes, RepeatScopes: c.RepeatScopes,
-		WithoutOffline: c.WithoutOffline, Consents: c.Consents, Choices: c.Choices, Account: c.Account,
+		WithoutOffline: c.WithoutOffline, Consents: c.Consents, Choices: c.Choices, Established: c.Established, Account: c.Account,
 	}
 }
 

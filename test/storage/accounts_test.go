@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
@@ -168,6 +170,47 @@ func TestLogoutEndsTheCooldown(t *testing.T) {
 	}
 	if l.idp.Stats().Logins != 2 {
 		t.Errorf("%d sign-ins", l.idp.Stats().Logins)
+	}
+}
+
+// An account whose tokens are gone, or whose sign-in anew led to nothing, is still the
+// one that the URL alone finds, with all that was said for it.
+func TestAccountOutlivesItsTokens(t *testing.T) {
+	for name, end := range map[string]func(l *lab, key oauth.Key){
+		"refused": func(l *lab, key oauth.Key) {
+			st := l.open()
+			cred, err := st.Load(t.Context(), key)
+			cred.Expiry, cred.ObtainedAt, cred.RefreshToken = time.Now().Add(-time.Minute), time.Now().Add(-time.Hour), oauth.NewSecret("unknown there")
+			if err = errors.Join(err, st.Save(t.Context(), key, cred)); err != nil {
+				t.Fatal(err)
+			}
+			l.revoked[cred.AccessToken.Reveal()] = true
+			_, _, _ = l.finish("", "login", "--no-browser", "--timeout", "500ms", l.url)
+		},
+		"again": func(l *lab, _ oauth.Key) {
+			_, _, _ = l.finish("", "login", "--again", "--no-browser", "--timeout", "500ms", l.url)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, store.KindFile, 0)
+			key := oauth.Key{Server: l.url, Params: []string{"ui_locales=de"}}
+			if stdout, stderr, code := l.finish("", "login", "--auth-param", key.Params[0], "--callback-path", "/back", l.url); code != 0 {
+				t.Fatal(stdout, stderr)
+			}
+			end(l, key)
+			if cred, err := l.open().Load(t.Context(), key); err != nil || cred.HasToken() {
+				t.Fatalf("the test shows nothing: %v", err)
+			}
+			if stdout, stderr, _ := l.finish("", "status", "--offline", l.url); !strings.Contains(stdout, "--auth-param ui_locales=de") {
+				t.Error(stdout, stderr)
+			}
+			if stdout, stderr, code := l.finish("", "login", l.url); code != 0 || !strings.Contains(stderr, "/back/") {
+				t.Error(stdout, stderr)
+			}
+			if cred, err := l.open().Load(t.Context(), key); err != nil || !cred.HasToken() || cred.Established {
+				t.Error("signed in to another account", err)
+			}
+		})
 	}
 }
 
