@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 const ownRedirect = "http://127.0.0.1:7/callback"
@@ -117,4 +119,27 @@ func TestRegistered(t *testing.T) {
 			t.Errorf("%s: %+v", body, got)
 		}
 	}
+}
+
+// FuzzReply: whatever an authorization endpoint answers, what is kept of it is one filtered
+// line, and nothing but the JSON of a 4xx can end a login.
+func FuzzReply(f *testing.F) {
+	f.Add(400, "", `{"error":"invalid_client","error_description":"invalid client x","scope":"a"}`)
+	f.Add(303, ownRedirect+"?error=invalid_scope&scope=profile", "")
+	f.Add(400, "", "{\"error\":\"invalid_request\",\"error_description\":\"redirect_uri\\u001b[2J\\n\"}")
+	f.Fuzz(func(t *testing.T, status int, location, body string) {
+		r := probed{status: status, location: location, redirectURI: ownRedirect, body: []byte(body)}.reply()
+		for _, s := range []string{r.Code, r.Description, r.Scope} {
+			if s != foreign.Line(s) {
+				t.Errorf("not filtered: %q", s)
+			}
+		}
+		ends := r.ClientRefused() || r.RedirectRefused()
+		if ends && (status/100 != 4 || !strings.HasPrefix(strings.TrimSpace(body), "{")) {
+			t.Errorf("%d %q ends a login", status, body)
+		}
+		if ends && r.Redirected {
+			t.Error("a redirect ends a login")
+		}
+	})
 }

@@ -43,7 +43,7 @@ func TestLeftoverOfALogout(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 			left := c.Leftover()
-			if left.Expiry.Sub(time.Now()) != time.Hour {
+			if time.Until(left.Expiry) != time.Hour {
 				t.Errorf("%s: it ends %v", name, left.Expiry)
 			}
 			if lives := left.Lives(time.Now()); lives != tc.lives || left.Lives(left.Expiry) {
