@@ -33,7 +33,7 @@ func (x *examination) address(context.Context) finding {
 		return passed("%s, without encryption as allowed by --allow-http", x.server.Redacted())
 	}
 	if _, err := oauth.CanonicalServer(x.server.String(), false); err != nil {
-		return failedBy(err, "use the https address")
+		return failedBy(err, "")
 	}
 	return passed("%s, on this machine", x.server.Redacted())
 }

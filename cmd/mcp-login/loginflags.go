@@ -23,6 +23,11 @@ func (o *options) loginFlags() []string {
 	}
 	add("header", headers...)
 	add("header-file", o.headerFiles...)
+	var commands []string
+	for _, h := range o.commanded {
+		commands = append(commands, h.Name+": "+h.Command.Placeholder())
+	}
+	add("header-command", commands...)
 	add("store", o.store)
 	add("ca-file", o.wire.trust.caFiles...)
 	add("client-cert", o.wire.trust.certificate)

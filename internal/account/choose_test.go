@@ -154,3 +154,18 @@ func TestSettingsOf(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// The login under the key of the command keeps that key, whatever the index could say
+// of it: nothing of one that cannot be read, and nothing of scopes that are none.
+func TestChooseKeepsTheKey(t *testing.T) {
+	key := oauth.Key{Server: "https://example.com/mcp", Scopes: []string{}}
+	for name, kept := range map[string]store.Entry{
+		"unreadable": {ID: key.ID(), Problem: "its mode lets other users in"},
+		"no scopes":  {ID: key.ID(), Key: oauth.Key{Server: key.Server}, SignedIn: true},
+	} {
+		e, err := Choose([]store.Entry{kept}, Settings{}, key, DefaultProfile)
+		if err != nil || e.Key.Server != key.Server || e.Key.Scopes == nil {
+			t.Errorf("%s: %+v, %v", name, e.Key, err)
+		}
+	}
+}

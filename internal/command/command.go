@@ -57,6 +57,15 @@ func (c Command) String() string {
 	return c.flag + " (" + foreign.LineOf(name, maxProgram) + ")"
 }
 
+// Placeholder is the command line with a word in the place of the arguments, for a
+// shell and a reader who know them.
+func (c Command) Placeholder() string {
+	if len(c.words) == 1 {
+		return c.words[0]
+	}
+	return c.words[0] + " ARGUMENTS"
+}
+
 var (
 	errTooMuch = fmt.Errorf("it printed more than %d KiB", maxPrinted>>10)
 	errTooLong = fmt.Errorf("it has not ended within %v", Deadline)

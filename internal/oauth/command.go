@@ -3,7 +3,6 @@ package oauth
 import (
 	"cmp"
 	"net/url"
-	"slices"
 	"strings"
 
 	"mcp-login/internal/origin"
@@ -65,15 +64,4 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 // loginCommand is LoginCommand for the account of c.
 func (c *Client) loginCommand() string {
 	return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
-}
-
-// Quoted is a word for a shell.
-func Quoted(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~:/@%+=,[]", r)
-	}
-	if s != "" && !slices.ContainsFunc([]rune(s), func(r rune) bool { return !plain(r) }) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

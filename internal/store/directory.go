@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"mcp-login/internal/oauth"
 )
 
 // ensureDirectory makes the store's directory with mode 0700, or checks it.
@@ -53,7 +55,7 @@ func checkDirectory(dir string) error {
 // files. Any other might be shared on purpose (MCP_LOGIN_DIR=/tmp), and one
 // that others can write to may hold what they have planted.
 func tighten(dir string, mode fs.FileMode) error {
-	refused := unsafeFile(dir, fmt.Sprintf("its mode %04o lets other users in", mode.Perm()), "chmod 700 "+dir+", or choose another directory with MCP_LOGIN_DIR")
+	refused := unsafeFile(dir, fmt.Sprintf("its mode %04o lets other users in", mode.Perm()), "chmod 700 "+oauth.Quoted(dir)+", or choose another directory with MCP_LOGIN_DIR")
 	if mode.Perm()&0o022 != 0 {
 		return refused
 	}

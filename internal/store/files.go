@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"mcp-login/internal/oauth"
 )
 
 const (
@@ -65,7 +67,7 @@ func judge(path string, info fs.FileInfo) error {
 	}
 	if loose(info.Mode()) {
 		return unsafeFile(path, fmt.Sprintf("its mode %04o lets other users in", info.Mode().Perm()),
-			"if nobody else can have read it: chmod 600 "+path+"; otherwise remove it and sign in again")
+			"if nobody else can have read it: chmod 600 "+oauth.Quoted(path)+"; otherwise remove it and sign in again")
 	}
 	return nil
 }

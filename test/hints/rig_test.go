@@ -2,6 +2,13 @@ package hints
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -9,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +29,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "approve") {
 		os.Exit(binary.Browse(os.Args[1], strings.TrimPrefix(os.Args[2], "nobody"), os.Args[3]))
+	}
+	if len(os.Args) > 2 && os.Args[1] == "talk" {
+		os.Exit(talk(os.Args[2:]))
 	}
 	code := m.Run()
 	binary.Clean()
@@ -65,6 +76,18 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 		whoami.ServeHTTP(rw, r)
 	})
 	srv.Start()
+	secure := httptest.NewTLSServer(http.HandlerFunc(plain))
+	asking := httptest.NewUnstartedServer(http.HandlerFunc(plain))
+	asking.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	asking.StartTLS()
+	authority := filepath.Join(w.dir, "authority.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*httptest.Server{secure, asking} {
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		t.Cleanup(s.Close)
+	}
 	w.idp, w.url = idp, resource.String()
 	self, err := os.Executable()
 	if err != nil {
@@ -75,7 +98,7 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 	w.env = []string{
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir(), "NO_PROXY=127.0.0.1",
 		"MCP_LOGIN_DIR=" + filepath.Join(w.dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER=" + self + " approve alice",
-		"NOBODY=" + self + " approve nobody", "URL=" + w.url, "ISSUER=" + idp.Issuer(), "HOST=" + resource.Host,
+		"NOBODY=" + self + " approve nobody", "PORT=" + strconv.Itoa(binary.FreePort(t)), "TALK=" + self + " talk", "TLS=" + secure.URL, "MTLS=" + asking.URL, "CA=" + authority, "URL=" + w.url, "ISSUER=" + idp.Issuer(), "HOST=" + resource.Host,
 	}
 	t.Cleanup(func() {
 		_, _ = w.run("mcp-login logout --all >/dev/null 2>&1")
@@ -84,6 +107,37 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 		_ = idp.Close()
 	})
 	return w
+}
+
+// talk is this test binary as the client of a bridge: it asks for initialize, prints
+// what the answer says, and fails if that is an error.
+func talk(words []string) int {
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Stderr = os.Stderr
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Fprintln(in, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
+	var answer struct {
+		Error *struct {
+			Message string
+			Data    struct{ Hint string }
+		}
+	}
+	err := json.NewDecoder(out).Decode(&answer)
+	_ = in.Close()
+	_ = cmd.Wait()
+	if err == nil && answer.Error == nil {
+		return 0
+	}
+	if answer.Error != nil {
+		fmt.Println(answer.Error.Message)
+		fmt.Println("hint:", answer.Error.Data.Hint)
+	}
+	return 1
 }
 
 // limit is how long a line may take.
@@ -115,7 +169,7 @@ func pattern(hint string) *regexp.Regexp {
 }
 
 // command is the one that a printed hint says to run.
-var command = regexp.MustCompile(`(?m)(?:run|again|shell|it|mean|see|with|sign in): (mcp-login .*)$|(?:see) (mcp-login .*--help)`)
+var command = regexp.MustCompile(`(?m)(?:run|again|see): (mcp-login .*)$|see (mcp-login .*--help)|(chmod \d+ (?:'[^']*'|\S+))`)
 
 // printed returns the command in what was said where the hint stands.
 func printed(said string, at []int) string {
@@ -127,5 +181,5 @@ func printed(said string, at []int) string {
 	if found == nil {
 		return ""
 	}
-	return found[1] + found[2]
+	return found[1] + found[2] + found[3]
 }

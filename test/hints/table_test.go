@@ -56,10 +56,11 @@ func (r row) prove(w *world) {
 	}
 	w.site = r.site
 	said, err := w.run(r.when)
-	at := pattern(r.hint).FindStringIndex(said)
-	if at == nil {
+	all := pattern(r.hint).FindAllStringIndex(said, -1)
+	if all == nil {
 		w.t.Fatalf("%q is not said, %v", r.hint, err)
 	}
+	at := all[len(all)-1]
 	line := r.does
 	if line == "" && r.mend == nil {
 		if line = printed(said, at); line == "" {
@@ -85,5 +86,5 @@ func (r row) prove(w *world) {
 
 // rows is the whole table.
 func rows() []row {
-	return slices.Concat(ofTheCommandLine(), ofTheProvider())
+	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofTheProvider())
 }
