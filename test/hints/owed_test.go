@@ -90,7 +90,6 @@ var owed = []string{
 	"see whoami-server.socket in deploy/systemd",
 	"set MCP_LOGIN_DIR to a directory on a local disk",
 	"sign in again: mcp-login login URL",
-	"sign in again: …",
 	"sign in, then try again; if the server's tools do not appear, start a new session",
 	"start again and enter the code sooner",
 	"start again and let the browser keep cookies of this machine, or sign in with --no-browser and open the address by hand",
