@@ -29,16 +29,8 @@ func (x *examination) store(ctx context.Context) finding {
 		return failedBy(err, "choose another place with --store, or a folder with MCP_LOGIN_DIR")
 	}
 	if x.server != nil {
-		kept, err := account.Choose(entries, x.o.Settings, x.o.Key(x.server), account.AnyProfile)
-		var several *account.SeveralError
-		if errors.As(err, &several) {
-			kept, err = x.a.which(ctx, several)
-		}
-		if err != nil {
+		if err := x.a.among(ctx, st, &x.o, entries, x.server, askNobody); err != nil {
 			return failedBy(err, "")
-		}
-		if kept.ID != "" {
-			x.o.of(kept)
 		}
 	}
 	broken, again, logins := "", "mcp-login login URL", 0

@@ -99,7 +99,10 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 
 // providerMetadata fetches what RFC 8414 describes.
 func (x *examination) providerMetadata(ctx context.Context) finding {
-	if x.issuer == "" {
+	switch {
+	case x.o.TokenEndpoint != "":
+		return skipped("not asked: the token endpoint is %s", x.o.TokenEndpoint)
+	case x.issuer == "":
 		return skipped("no provider is known")
 	}
 	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer, x.o.IssuerChoice)

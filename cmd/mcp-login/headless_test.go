@@ -70,16 +70,17 @@ func TestWhenADeviceIsUsed(t *testing.T) {
 	}
 }
 
-// Flags that contradict each other are refused before anything is opened.
+// Flags that contradict each other are refused before anything is sent; those that want a
+// client when it is known whether one is kept.
 func TestOptionsCheck(t *testing.T) {
-	said := func(args ...string) error {
+	said := func(args ...string) (options, error) {
 		var o options
 		f := pflag.NewFlagSet("x", pflag.ContinueOnError)
 		o.register(f, env())
 		if err := f.Parse(args); err != nil {
 			t.Fatal(err)
 		}
-		return errors.Join(o.settle(f), o.check())
+		return o, errors.Join(o.settle(f), o.check())
 	}
 	for _, bad := range [][]string{
 		{"--auth-param", "prompt"},
@@ -94,11 +95,12 @@ func TestOptionsCheck(t *testing.T) {
 		{"--client-credentials"},
 		{"--client-credentials", "--client-id", "x", "--device"},
 	} {
-		if err := said(bad...); err == nil {
+		o, err := said(bad...)
+		if _, other := o.identity(env()); err == nil && other == nil {
 			t.Errorf("accepted %q", bad)
 		}
 	}
-	if err := said("--auth-param", "prompt=select_account", "--auth-param", "audience=https://a.example/?x=y", "--no-resource", "--resource", "none", "--client-id", "x", "--client-key", "k", "--client-credentials", "--token-endpoint", "https://a.example/token"); err != nil {
+	if _, err := said("--auth-param", "prompt=select_account", "--auth-param", "audience=https://a.example/?x=y", "--no-resource", "--resource", "none", "--client-id", "x", "--client-key", "k", "--client-credentials", "--token-endpoint", "https://a.example/token"); err != nil {
 		t.Error(err)
 	}
 }

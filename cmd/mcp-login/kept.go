@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -54,7 +55,18 @@ func (o *options) of(e store.Entry) {
 		}
 	}
 	o.kept, o.allowHTTP = &e, true
-	o.Settings = o.Of(e)
+	o.Settings = o.Of(e.Key)
+}
+
+// read adds what is kept in the login itself.
+func (o *options) read(ctx context.Context, st *store.Store) error {
+	ctx, cancel := context.WithTimeout(ctx, chooseTimeout)
+	defer cancel()
+	cred, err := st.Load(ctx, o.kept.Key)
+	if err == nil {
+		o.Settings = o.With(cred)
+	}
+	return err
 }
 
 // forAll are the flags that ofKept copies, and those of the verbs themselves.

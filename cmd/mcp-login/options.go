@@ -176,10 +176,6 @@ func (o *options) check() error {
 	switch {
 	case o.TokenEndpoint != "" && o.Grant != oauth.GrantClientCredentials:
 		return usageError{hint{errors.New("--token-endpoint without --client-credentials"), "add --client-credentials, or leave it out: a person's login needs the provider's metadata"}}
-	case o.clientKey != "" && o.ClientID == "":
-		return usageError{hint{errors.New("a client key without a client id"), "add --client-id"}}
-	case o.Grant == oauth.GrantClientCredentials && o.ClientID == "":
-		return usageError{hint{errors.New("--client-credentials without a client id"), "add --client-id, and --client-secret-file or --client-key"}}
 	case o.Grant == oauth.GrantClientCredentials && o.Device:
 		return usageError{errors.New("--client-credentials needs no person, and --device asks one")}
 	case o.Device && o.noBrowser:
@@ -217,8 +213,14 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 		}
 		secret = strings.TrimSpace(string(b))
 	}
-	if secret != "" && o.ClientID == "" {
+	switch { // that is not kept either
+	case o.ClientID != "":
+	case o.Grant == oauth.GrantClientCredentials:
+		return id, usageError{hint{errors.New("--client-credentials without a client id"), "add --client-id, and --client-secret-file or --client-key"}}
+	case secret != "":
 		return id, usageError{hint{errors.New("a client secret without a client id"), "add --client-id"}}
+	case o.clientKey != "":
+		return id, usageError{hint{errors.New("a client key without a client id"), "add --client-id"}}
 	}
 	id.ClientSecret = oauth.NewSecret(secret)
 	if o.clientKey == "" {

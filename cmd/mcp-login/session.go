@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -178,28 +177,42 @@ func (a *app) choose(ctx context.Context, st *store.Store, o *options, server *u
 		key.Issuer = a.order.KeyIssuer
 		return key, nil
 	case o.kept != nil:
+		_ = o.read(ctx, st) // whoever uses the login says what is wrong
 		return o.kept.Key, nil
 	}
 	looking, cancel := context.WithTimeout(ctx, chooseTimeout)
-	defer cancel()
 	entries, _ := st.Known(looking) // whoever reads the login says what is wrong
+	cancel()
+	if err := a.among(ctx, st, o, entries, server, ask); err != nil {
+		return oauth.Key{}, err
+	}
+	if o.kept == nil {
+		return o.Key(server), nil
+	}
+	return o.kept.Key, nil
+}
+
+// among makes o lead to the account that it is about, if that is among those that are
+// kept.
+func (a *app) among(ctx context.Context, st *store.Store, o *options, entries []store.Entry, server *url.URL, ask asking) error {
 	e, err := account.Choose(entries, o.Settings, o.Key(server), ask.profiles())
 	var several *account.SeveralError
 	if errors.As(err, &several) {
 		e, err = a.which(ctx, several)
 	}
 	if err != nil {
-		return oauth.Key{}, usageError{err}
+		return usageError{err}
 	}
-	if e.ID != "" {
-		o.of(e)
+	if e.ID == "" {
+		return nil
 	}
-	if ask == askByPerson { // --again forgets the login before it signs in
-		if cred, err := st.Load(looking, e.Key); err == nil {
-			o.Choices, o.Client = o.Over(cred.Choices), cmp.Or(o.Client, cred.Registration.Chosen)
-		}
+	before := *o
+	o.of(e)
+	err = o.read(ctx, st)
+	if broken := errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrKeyLost); broken && e.Key.Issuer != "" && before.Named == "" {
+		*o = before // only the index says that this provider was named, and anybody may have written it
 	}
-	return e.Key, nil
+	return nil
 }
 
 // which asks a person at a terminal which of several accounts is meant. Elsewhere it

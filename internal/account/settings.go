@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/store"
 )
 
 // Settings are what a person has said about an account, as plain values: by flags
@@ -38,15 +37,25 @@ func (s Settings) Key(server *url.URL) oauth.Key {
 	}
 }
 
-// Of returns s for the login of e: what makes the account is as it is there, and the
+// Of returns s for the account of key: what makes it is as it is there, and the
 // provider is the one of then where s names none.
-func (s Settings) Of(e store.Entry) Settings {
-	s.Profile, s.ClientID, s.Resource = e.Key.Profile, e.Key.ClientID, e.Key.Resource
-	s.Scopes, s.Grant, s.Params = e.Key.Scopes, e.Key.Grant, e.Key.Params
+func (s Settings) Of(key oauth.Key) Settings {
+	s.Profile, s.ClientID, s.Resource = key.Profile, key.ClientID, key.Resource
+	s.Scopes, s.Grant, s.Params = key.Scopes, key.Grant, key.Params
 	if s.Named == "" {
-		s.Named, s.OnlyListed = cmp.Or(e.Key.Issuer, e.Named), false
+		s.Named, s.OnlyListed = key.Issuer, false
 	}
-	s.IssuerChoice = s.KeptIn(oauth.Credential{Issuer: e.Issuer, FoundAt: e.FoundAt})
+	return s
+}
+
+// With returns s with what is kept in the login itself, where s says nothing else. The
+// index knows some of it as well, but who cannot write a login may write that.
+func (s Settings) With(cred oauth.Credential) Settings {
+	if s.Named == "" {
+		s.Named = cred.Named
+	}
+	s.IssuerChoice, s.Choices = s.KeptIn(cred), s.Over(cred.Choices)
+	s.Client = cmp.Or(s.Client, cred.Registration.Chosen)
 	return s
 }
 

@@ -214,6 +214,53 @@ func TestAccountOutlivesItsTokens(t *testing.T) {
 	}
 }
 
+// The list of logins is in the clear: who may write it, and has no key, leads nobody to
+// a provider of his.
+func TestForgedIndex(t *testing.T) {
+	for name, forge := range map[string]func(l *lab, evil string, entry map[string]any){
+		"of a login that is kept": func(_ *lab, evil string, entry map[string]any) {
+			entry["issuer"], entry["issuer_named"], entry["issuer_found_at"] = "https://name.example", evil, evil
+		},
+		"of none": func(l *lab, evil string, entry map[string]any) {
+			key := l.key()
+			if err := l.open().Delete(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			key.Issuer = evil
+			if err := os.WriteFile(filepath.Join(l.dir, key.ID()+".passphrase"), []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			entry["key"] = map[string]any{"server": l.url, "issuer": evil}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, store.KindPassphrase, 0)
+			asked := false
+			evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+			defer evil.Close()
+			l.signIn()
+			path := filepath.Join(l.dir, "index.json")
+			b, err := os.ReadFile(path)
+			var index struct {
+				Format  int              `json:"format"`
+				Entries []map[string]any `json:"entries"`
+			}
+			if err = errors.Join(err, json.Unmarshal(b, &index)); err != nil || len(index.Entries) != 1 {
+				t.Fatal(err, len(index.Entries))
+			}
+			forge(l, evil.URL, index.Entries[0])
+			b, err = json.Marshal(index)
+			if err = errors.Join(err, os.WriteFile(path, b, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			_, stderr, _ := l.finish("", "login", "--again", "--no-browser", "--timeout", "500ms", l.url)
+			if asked || !strings.Contains(stderr, l.idp.Issuer()+"/auth?") {
+				t.Errorf("the other provider was asked: %t\n%s", asked, stderr)
+			}
+		})
+	}
+}
+
 // Where the answer was awaited is kept: a later login that has only the URL awaits it
 // there, which is all that a client registered with one redirect URI can use.
 func TestCallbackIsKept(t *testing.T) {
