@@ -35,6 +35,9 @@ type host struct {
 	// waits is longer than a host that never asks for the list of tools again would
 	// wait for a server, if its entry did not tell it to.
 	waits time.Duration
+	// heavy is a host that keeps one core busy for ten seconds when it starts, and
+	// therefore is started once less.
+	heavy bool
 }
 
 const question = "Who am I?"
