@@ -26,7 +26,7 @@ func Earlier(t testing.TB, commit, name string) string {
 	source := t.TempDir()
 	archive := filepath.Join(source, "archive.tar")
 	for _, args := range [][]string{{"git", "-C", root, "archive", "-o", archive, commit}, {"tar", "-xf", archive, "-C", source}} {
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil { //nolint:gosec // our own words
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%q: %v\n%s", args, err, out)
 		}
 	}
@@ -37,7 +37,7 @@ func Earlier(t testing.TB, commit, name string) string {
 		}
 	}
 	path := filepath.Join(dir, name+"-"+commit)
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/"+name) //nolint:gosec // as above
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/"+name)
 	cmd.Dir, cmd.Env = source, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build %s of %s: %v\n%s", name, commit, err, out)
