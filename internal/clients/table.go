@@ -157,7 +157,7 @@ var All = []Client{
 	{
 		ID: "opencode", Title: "opencode", InheritsPath: true, Reload: newStart, Project: "opencode.json",
 		path: []string{"mcp"}, shape: oneCommand, newer: &variant{[]string{"mcp", "servers"}, oneCommandNewer},
-		files: []string{"{xdg}/opencode/opencode.json", "{xdg}/opencode/opencode.jsonc"},
+		files: []string{"{xdg}/opencode/opencode.json", "{xdg}/opencode/opencode.jsonc", "{xdg}/opencode/config.json"},
 	},
 	{
 		ID: "amp", Title: "Amp", InheritsPath: true, Reload: newStart, Project: ".amp/settings.json",

@@ -40,8 +40,8 @@ var terminals = map[string]host{
 		return append([]string{d.node.Path}, d.npm("qwen", "--yolo", "-p", question)...)
 	}, waits: 31 * time.Second},
 	"cline": {client: "cline", pkg: "@cline/cli-linux-x64", ready: func(d *desk, m *model) []string {
-		d.write(".cline/data/.keep", "")
-		d.env = append(d.env, "CLINE_TELEMETRY_DISABLED=1")
+		d.write(".cline/data/settings/global-settings.json", `{"telemetryOptOut": true}`)
+		d.env = append(d.env, "CLINE_NO_AUTO_UPDATE=1", "DO_NOT_TRACK=1")
 		cline := d.module("@cline/cli-linux-x64/bin/cline")
 		d.run(cline, "auth", "--provider", "openai-compatible", "--apikey", "none", "--baseurl", m.url+"/v1", "--modelid", "played")
 		return []string{cline, "--json", question}
