@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,7 +140,7 @@ func resourceMetadata(ctx context.Context, client *http.Client, server *url.URL,
 		case fault == nil && i < named:
 			fault = &Error{
 				Op: "read protected-resource metadata at " + foreign.ShortAddress(address) + ", which the server's challenge names", Err: err,
-				Hint: "this is a fault of the server: tell its operator that resource_metadata in WWW-Authenticate points nowhere",
+				Hint: cmp.Or(HintOf(err), "this is a fault of the server: tell its operator that resource_metadata in WWW-Authenticate points nowhere"),
 			}
 		case fault == nil && !errors.Is(err, errNotThere) && !errors.Is(err, errNoObject):
 			fault = fmt.Errorf("read protected-resource metadata: %w", err)

@@ -1,0 +1,28 @@
+package hints
+
+import (
+	"time"
+
+	"mcp-login/internal/devidp"
+)
+
+// ofFaults are the hints about servers and providers that leave something out.
+func ofFaults() []row {
+	const gateway = "; if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
+	const device = `export MCP_LOGIN_BROWSER="${NOBODY% approve nobody} approve-device alice"; mcp-login login --device $URL`
+	const other = `http://localhost:${HOST#*:}/mcp`
+	without := func(member string) func(*devidp.Config) {
+		return func(c *devidp.Config) { c.Faults.MetadataMembers = map[string]any{member: nil} }
+	}
+	return []row{
+		{hint: gateway, site: gated(page(200)), when: `mcp-login doctor $URL`, does: `export K=k; mcp-login doctor --header 'X-Gate: ${K}' $URL`},
+		{hint: "the server publishes nothing about its provider: if it, or a gateway before it, wants a key or a sign-in of its own, give it what it takes with --header 'Name: ${VARIABLE}'; else name the provider, as in --issuer https://login.example.com, or …", site: gated(says(401, "")), when: `mcp-login tools $URL`, does: `export K=k; mcp-login tools --header 'X-Gate: ${K}' $URL`},
+		{hint: "use the address the server calls itself; …", when: `mcp-login login ` + other, does: `mcp-login login $URL`},
+		{hint: "or say what to ask a token for: --resource …, or --no-resource to leave it out", when: `mcp-login login ` + other, does: `mcp-login login --no-resource ` + other, then: `mcp-login login --profile a --resource $URL ` + other},
+		{hint: "leave out --device and paste the address that the browser ends at, or forward the callback port", lab: without("device_authorization_endpoint"), when: `mcp-login login --device $URL`, does: `mcp-login login $URL`},
+		{hint: "people cannot sign in there with a browser; try --device, or --client-credentials with a registered client", lab: without("authorization_endpoint"), when: `mcp-login login $URL`, does: device},
+		{hint: "the provider has a problem; try again later", lab: func(c *devidp.Config) { c.Faults.TokenStatus, c.Faults.TokenStatusTimes = 503, 1 }, when: `mcp-login login $URL`, does: `mcp-login login $URL`},
+		{hint: "it is forgotten here all the same", lab: func(c *devidp.Config) { c.Faults.RegistrationMembers = map[string]any{"registration_client_uri": nil} }, before: `mcp-login login $URL`, when: `mcp-login logout --delete-registration $URL`, does: `! mcp-login token $URL`},
+		{hint: "start again and enter the code sooner", lab: func(c *devidp.Config) { c.Faults.DeviceTTL, c.Faults.DeviceInterval = 5*time.Second, 1 }, when: `mcp-login login --device --no-browser $URL`, does: device},
+	}
+}

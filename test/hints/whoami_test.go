@@ -1,0 +1,80 @@
+package hints
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+// up is this test binary as somebody who starts whoami-server: it succeeds once that
+// listens, and ends it.
+func up(words []string) int {
+	cmd := exec.Command("whoami-server", words...)
+	read, write, err := os.Pipe()
+	if err != nil {
+		return 1
+	}
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := cmd.Start(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	_ = write.Close()
+	code := 1
+	for lines := bufio.NewScanner(read); lines.Scan(); {
+		fmt.Println(lines.Text())
+		if strings.Contains(lines.Text(), " listening on ") {
+			code = 0
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+		}
+	}
+	_ = cmd.Wait()
+	return code
+}
+
+// ofWhoami are the hints about how whoami-server is started.
+func ofWhoami() (all []row) {
+	const start = "$UP --listen 127.0.0.1:0 --issuer $ISSUER "
+	const dev = "$UP --dev --listen 127.0.0.1:0 --dev-listen 127.0.0.1:0 "
+	for _, r := range []struct{ hint, wrong, right string }{
+		{"write true or false", "--jwt-only=maybe", "--jwt-only=true"},
+		{"write debug, info, warn or error", "--log-level loud", "--log-level warn"},
+		{"scopes and origins are separated by spaces; an origin is scheme://host[:port]", "--allow-origin example.com", "--allow-origin 'https://example.com https://example.org:8443'"},
+		{"write a duration, e.g. 30s, 5m or 0", "--leeway soon", "--leeway 5m"},
+		{"write a time like 90s or 30m", "--heartbeat 90", "--heartbeat 90s"},
+		{"write a whole number from 1 on", "--max-calls 0", "--max-calls 1"},
+		{"write requests a second, e.g. 20 or 0.5; 0 is no limit", "--rate-per-address many", "--rate-per-address 0.5"},
+		{"write addresses or networks like 10.0.0.0/8", "--trusted-proxy proxy", "--trusted-proxy 10.0.0.0/8"},
+		{"write host:port, e.g. 127.0.0.1:9464", "--ops-listen 9464", "--ops-listen 127.0.0.1:0"},
+		{"write text or json", "--log-format xml", "--log-format json"},
+		{"e.g. redis://:PASSWORD@redis:6379, best in WHOAMI_BUS or the file", "--bus redis:6379", ""},
+		{"e.g. http://127.0.0.1:4318", "--otlp-endpoint 127.0.0.1:4318", "--otlp-endpoint http://127.0.0.1:4318"},
+		{"write a share, e.g. 0.1", "--trace-ratio 10", "--trace-ratio 0.1"},
+		{"give both, or neither behind a proxy that terminates TLS", "--tls-cert cert.pem", "--tls-cert cert.pem --tls-key key.pem"},
+		{"both must be PEM files that belong together", "--tls-cert key.pem --tls-key key.pem", "--tls-cert cert.pem --tls-key key.pem"},
+		{"give the public URL that clients use, e.g. https://mcp.example.com/mcp", "--resource mcp.example.com", "--resource https://mcp.example.com/mcp"},
+		{"run one process for each resource", "--resource 'https://a.example/mcp https://b.example/mcp' --bus redis://127.0.0.1:9", "--resource https://a.example/mcp"},
+		{"the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc", "--config bad.yaml", "--config good.yaml"},
+		{"give --introspection-client and WHOAMI_INTROSPECTION_SECRET or --introspection-secret-file", "--introspection-client c", "--introspection-client c --introspection-secret-file secret"},
+		{"leave out --issuer or --dev", "--dev", ""},
+	} {
+		all = append(all, row{
+			hint: r.hint, before: certificate + `; echo 'max-calls: 3' >good.yaml; echo 'calls: 3' >bad.yaml; echo s >secret`,
+			when: start + r.wrong, does: start + r.right,
+		})
+	}
+	return append(all,
+		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},
+		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c --introspection-secret-file secret`, does: start + `--introspection-client c --introspection-secret-file secret`, then: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c`},
+		row{hint: "write host:port, e.g. 127.0.0.1:3001", when: `$UP --issuer $ISSUER --listen 3001`, does: start},
+		row{hint: "write host:port, e.g. 127.0.0.1:3002", when: `$UP --dev --listen 127.0.0.1:0 --dev-listen 3002`, does: dev},
+		row{hint: "use 127.0.0.1: the provider of --dev lets anybody in", when: `$UP --dev --listen 0.0.0.0:0 --dev-listen 127.0.0.1:0`, does: dev},
+		row{hint: "choose another --dev-listen, or stop what is using that one", when: `$UP --dev --listen 127.0.0.1:0 --dev-listen $HOST`, does: dev},
+		row{hint: "choose another --…, or stop what is using that one", when: `$UP --issuer $ISSUER --listen $HOST`, does: start},
+		row{hint: "give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp", when: `$UP --issuer $ISSUER --listen 0.0.0.0:0`, does: `$UP --issuer $ISSUER --listen 0.0.0.0:0 --resource https://mcp.example.com/mcp`},
+		row{hint: "the address comes from --ops-listen or --listen, as for the server itself", when: `whoami-server healthcheck --listen 127.0.0.1:9`, does: `whoami-server healthcheck --listen $HOST`},
+	)
+}
