@@ -10,11 +10,20 @@ import (
 func ofFaults() []row {
 	const gateway = "; if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
 	const device = `export MCP_LOGIN_BROWSER="${NOBODY% approve nobody} approve-device alice"; mcp-login login --device $URL`
+	const sealed = `export MCP_LOGIN_STORE=passphrase MCP_LOGIN_PASSPHRASE='correct horse battery staple'; `
 	const other = `http://localhost:${HOST#*:}/mcp`
 	without := func(member string) func(*devidp.Config) {
 		return func(c *devidp.Config) { c.Faults.MetadataMembers = map[string]any{member: nil} }
 	}
 	return []row{
+		{
+			hint: "run: mcp-login … (live)", lab: func(c *devidp.Config) {
+				closed(c)
+				c.AccessTokenTTL, c.Faults.TokenMembers = 3*time.Second, map[string]any{"refresh_token": nil}
+			},
+			before: `mcp-login login --client-id native-app $URL`, when: `while mcp-login doctor $URL >out; do :; done; cat out; false`, then: `mcp-login tools $URL`,
+		},
+		{hint: "nothing else is lost: the next sign-in makes a new key", before: sealed + `mcp-login login $URL; rm $MCP_LOGIN_DIR/passphrase.key`, when: sealed + `mcp-login token $URL`, does: sealed + `mcp-login login $URL 2>/dev/null`, then: sealed + `mcp-login token $URL`},
 		{hint: gateway, site: gated(page(200)), when: `mcp-login doctor $URL`, does: `export K=k; mcp-login doctor --header 'X-Gate: ${K}' $URL`},
 		{hint: "the server publishes nothing about its provider: if it, or a gateway before it, wants a key or a sign-in of its own, give it what it takes with --header 'Name: ${VARIABLE}'; else name the provider, as in --issuer https://login.example.com, or …", site: gated(says(401, "")), when: `mcp-login tools $URL`, does: `export K=k; mcp-login tools --header 'X-Gate: ${K}' $URL`},
 		{hint: "use the address the server calls itself; …", when: `mcp-login login ` + other, does: `mcp-login login $URL`},
