@@ -100,8 +100,8 @@ func eachHost(t *testing.T, test func(d *desk, m *model, h host, ask []string)) 
 				if !real.Loopback(t, inherited) {
 					return
 				}
-				adopt(t)
 				d, m := emptyDesk(t), playModel(t)
+				adopt(t)
 				test(d, m, h, h.ready(d, m))
 			})
 		}
@@ -180,8 +180,8 @@ func TestHostsTogether(t *testing.T) {
 	if !real.Loopback(t, binary.Inherited(t, "mcp-login", "whoami-server")) {
 		return
 	}
-	adopt(t)
 	d := emptyDesk(t)
+	adopt(t)
 	p := d.slowPerson()
 	d.flags = append(d.flags, "--login-patience", "0")
 	type run struct {
@@ -218,8 +218,8 @@ func TestCodexWaitsForPerson(t *testing.T) {
 	if !real.Loopback(t, binary.Inherited(t, "mcp-login", "whoami-server")) {
 		return
 	}
-	adopt(t)
 	d := emptyDesk(t)
+	adopt(t)
 	p := d.slowPerson()
 	d.write(".codex/config.toml", codexSettings)
 	d.config("codex")

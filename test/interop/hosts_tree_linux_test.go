@@ -37,6 +37,9 @@ func descendants(t *testing.T, pid int) []int {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if state == "Z" { // it has ended, and nobody has asked how
+			continue
+		}
 		children[parent] = append(children[parent], child)
 	}
 	all := []int{pid}
@@ -57,7 +60,8 @@ func killTree(t *testing.T, pid int) {
 	}
 }
 
-// adopt makes orphans children of this process, so that none outlives the test.
+// adopt makes orphans children of this process and ends them with the test: before
+// what was set up until now is taken down, such as the home that they write to.
 func adopt(t *testing.T) {
 	t.Helper()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -65,8 +69,12 @@ func adopt(t *testing.T) {
 	}
 	self := os.Getpid()
 	t.Cleanup(func() {
-		for _, p := range descendants(t, self)[1:] {
-			_ = syscall.Kill(p, syscall.SIGKILL)
+		for left := descendants(t, self)[1:]; len(left) > 0; left = descendants(t, self)[1:] {
+			for _, p := range left {
+				_ = syscall.Kill(p, syscall.SIGKILL)
+				// Who is not our child yet will be: its parent ends now.
+				_ = unix.Waitid(unix.P_PID, p, nil, unix.WEXITED|unix.WNOWAIT, nil)
+			}
 		}
 	})
 }
