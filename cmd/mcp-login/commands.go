@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"mcp-login/internal/command"
 	"mcp-login/internal/oauth"
 )
@@ -37,6 +39,15 @@ func (o *options) readCommands() error {
 		o.commanded = append(o.commanded, command.Header{Name: "Authorization", Scheme: "Bearer ", Command: run, Check: checkPrinted})
 	}
 	return o.checkCommands()
+}
+
+// checkCommandFlags refuses commands that cannot be split, where they are only written
+// down.
+func checkCommandFlags(f *pflag.FlagSet) error {
+	var o options
+	o.headerCommands, _ = f.GetStringArray("header-command")
+	o.tokenCommand, _ = f.GetString("token-command")
+	return o.readCommands()
 }
 
 // checkCommands refuses what else says the same.

@@ -337,10 +337,7 @@ func (a *app) configEntry(o configOptions, c clients.Client, raw string, extra [
 	if rest := root.Flags().Args(); len(rest) > 0 {
 		return clients.Server{}, usageError{hint{fmt.Errorf("%q behind -- is no flag", rest[0]), "only flags of mcp-login go there"}}
 	}
-	commands := options{}
-	commands.headerCommands, _ = root.Flags().GetStringArray("header-command")
-	commands.tokenCommand, _ = root.Flags().GetString("token-command")
-	if err := commands.readCommands(); err != nil {
+	if err := checkCommandFlags(root.Flags()); err != nil {
 		return clients.Server{}, err
 	}
 	s := c.Entry(o.name, o.command, raw, extra)
