@@ -379,9 +379,6 @@ func (c *Client) save(ctx context.Context, cred Credential) {
 	}
 }
 
-// saveTimeout bounds the keeping of what must not be lost.
-const saveTimeout = 30 * time.Second
-
 // change replaces what is stored, under the lock.
 func (c *Client) change(ctx context.Context, f func(stored Credential) Credential) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)

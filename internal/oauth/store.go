@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // ErrNotFound is what Store.Load returns when there is no credential under
@@ -44,3 +45,6 @@ type Store interface {
 	// word, neither by itself nor because it was told to.
 	LoginDied(ctx context.Context, key Key) bool
 }
+
+// saveTimeout bounds the keeping of what must not be lost.
+const saveTimeout = 30 * time.Second
