@@ -47,11 +47,28 @@ func (x *examination) proxy(context.Context) finding {
 	proxy, err := x.viaProxy()
 	switch {
 	case err != nil:
-		return failedBy(err, "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+		return failedBy(err, proxyHint)
+	case proxy == nil && x.unreadableProxy() != "":
+		return failed(proxyHint, "none: %s is not an address and is ignored; in a name or password %% is written %%25, and @ %%40", x.unreadableProxy())
 	case proxy == nil:
 		return passed("none")
 	}
 	return passed("%s, from the environment", proxy.Redacted())
+}
+
+const proxyHint = "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+
+// unreadableProxy is the variable with a proxy that net/http ignores without a word
+// because it is not an address; "" for none.
+func (x *examination) unreadableProxy() string {
+	name := strings.ToUpper(x.server.Scheme) + "_PROXY"
+	for _, name := range []string{name, strings.ToLower(name)} {
+		value := x.a.getenv(name)
+		if _, err := url.Parse("http://" + strings.TrimPrefix(value, "http://")); err != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 func (x *examination) resolve(ctx context.Context) finding {

@@ -3,10 +3,7 @@ package hints
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"encoding/pem"
-	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -51,6 +48,8 @@ type world struct {
 	url string
 	// site answers in the place of the server, where a row says so.
 	site http.Handler
+	// presents changes what the host with TLS presents, where a row says so.
+	presents func(*tls.ClientHelloInfo) (*tls.Config, error)
 }
 
 // newWorld starts one. change has its say about the provider.
@@ -79,7 +78,14 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 		whoami.ServeHTTP(rw, r)
 	})
 	srv.Start()
-	secure := httptest.NewTLSServer(http.HandlerFunc(plain))
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(plain))
+	secure.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if w.presents == nil {
+			return nil, nil //nolint:nilnil // the rest of the configuration holds
+		}
+		return w.presents(hello)
+	}}
+	secure.StartTLS()
 	asking := httptest.NewUnstartedServer(http.HandlerFunc(plain))
 	asking.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
 	asking.StartTLS()
@@ -110,37 +116,6 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 		_ = idp.Close()
 	})
 	return w
-}
-
-// talk is this test binary as the client of a bridge: it asks for initialize, prints
-// what the answer says, and fails if that is an error.
-func talk(words []string) int {
-	cmd := exec.Command(words[0], words[1:]...)
-	cmd.Stderr = os.Stderr
-	in, err1 := cmd.StdinPipe()
-	out, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	fmt.Fprintln(in, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
-	var answer struct {
-		Error *struct {
-			Message string
-			Data    struct{ Hint string }
-		}
-	}
-	err := json.NewDecoder(out).Decode(&answer)
-	_ = in.Close()
-	_ = cmd.Wait()
-	if err == nil && answer.Error == nil {
-		return 0
-	}
-	if answer.Error != nil {
-		fmt.Println(answer.Error.Message)
-		fmt.Println("hint:", answer.Error.Data.Hint)
-	}
-	return 1
 }
 
 // limit is how long a line may take.

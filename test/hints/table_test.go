@@ -1,12 +1,14 @@
 package hints
 
 import (
+	"crypto/tls"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/real"
 )
 
 // row is one hint, and what shows that it is true.
@@ -16,6 +18,10 @@ type row struct {
 	// lab changes the provider, and site is what answers in the place of the server.
 	lab  func(*devidp.Config)
 	site http.Handler
+	// presents is what the host with TLS presents.
+	presents func(*tls.ClientHelloInfo) (*tls.Config, error)
+	// needs is a line that succeeds where the row can be run at all.
+	needs string
 	// before is a line that has to be run first, with success.
 	before string
 	// when prints the hint, and fails.
@@ -49,12 +55,17 @@ func TestHints(t *testing.T) {
 // helped.
 func (r row) prove(w *world) {
 	w.t.Helper()
+	if r.needs != "" {
+		if _, err := w.run(r.needs); err != nil {
+			real.Missing(w.t, r.needs, "run it as root with CAP_SYS_ADMIN, or allow user namespaces; apt-get install --no-install-recommends util-linux iproute2 dbus gnome-keyring")
+		}
+	}
 	if r.before != "" {
 		if _, err := w.run(r.before); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	w.site = r.site
+	w.site, w.presents = r.site, r.presents
 	said, err := w.run(r.when)
 	all := pattern(r.hint).FindAllStringIndex(said, -1)
 	if all == nil {
@@ -86,5 +97,5 @@ func (r row) prove(w *world) {
 
 // rows is the whole table.
 func rows() []row {
-	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami())
+	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami())
 }
