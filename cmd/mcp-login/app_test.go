@@ -17,6 +17,7 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
 
@@ -91,6 +92,30 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// What is kept with a login holds where nothing is said, and false is something.
+func TestKeptSwitches(t *testing.T) {
+	st, err := store.Open(store.Options{Dir: t.TempDir(), Kind: store.KindMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := oauth.Key{Server: "https://mcp.example/mcp"}
+	if err := st.Save(t.Context(), key, oauth.Credential{Choices: oauth.Choices{IDToken: true, Device: true}}); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]bool{"": true, "--id-token=false --device=false": false, "--id-token --device": true} {
+		f := pflag.NewFlagSet("x", pflag.ContinueOnError)
+		var o options
+		o.register(f, env())
+		if err := errors.Join(f.Parse(strings.Fields(words)), o.settle(f)); err != nil {
+			t.Fatal(err)
+		}
+		o.of(store.Entry{Key: key})
+		if err := o.read(t.Context(), st); err != nil || o.IDToken != want || o.Device != want {
+			t.Errorf("%q: %v, %+v", words, err, o.Choices)
+		}
+	}
+}
+
 // A flag wins over its variable, an empty variable counts as unset, and the
 // secret comes from a file or a variable only.
 func TestOptions(t *testing.T) {
@@ -120,7 +145,7 @@ func TestOptions(t *testing.T) {
 	if id, err := o.identity(env()); err != nil || id.ClientSecret.Reveal() != "s3cret" {
 		t.Errorf("%v", err)
 	}
-	o.ClientID, o.clientSecretFile = "", ""
+	o.ClientID, o.saidClient, o.clientSecretFile = "", "", ""
 	if _, err := o.identity(env("MCP_LOGIN_CLIENT_SECRET", "x")); err == nil {
 		t.Error("a secret without a client")
 	}

@@ -17,7 +17,7 @@ func TestLoginCommandLeadsToTheAccount(t *testing.T) {
 	for _, key := range []oauth.Key{
 		{Server: "https://example.com/mcp"},
 		{Server: "http://example.com/mcp?a=b&c='d'"},
-		{Server: "http://127.0.0.1:8080/mcp", Profile: "my work's $(id)", Scopes: []string{}},
+		{Server: "http://127.0.0.1:8080/mcp", Profile: "my work's $(id)", Scopes: oauth.NoScopes()},
 		{Server: "https://example.com/mcp", Issuer: "https://login.example.com/a b", ClientID: "native;app", Scopes: []string{"read", "write:*"}, Resource: oauth.NoResource},
 		{Server: "https://example.com/mcp", ClientID: "c", Grant: oauth.GrantClientCredentials, Resource: "https://example.com/", Params: []string{"prompt=login", "x=\"`\n"}},
 	} {

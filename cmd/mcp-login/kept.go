@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
@@ -44,16 +45,8 @@ func (o options) ofServer(e store.Entry) options {
 }
 
 // of makes the options lead to a kept login. Its own settings hold where nothing is
-// said. The variable with a secret is for the client that was said with it.
+// said.
 func (o *options) of(e store.Entry) {
-	if given := o.getenv; given != nil && e.Key.ClientID != o.ClientID {
-		o.getenv = func(name string) string {
-			if name == clientSecretName {
-				return ""
-			}
-			return given(name)
-		}
-	}
 	o.kept, o.allowHTTP = &e, true
 	o.Settings = o.Of(e.Key)
 }
@@ -63,11 +56,34 @@ func (o *options) read(ctx context.Context, st *store.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, chooseTimeout)
 	defer cancel()
 	cred, err := st.Load(ctx, o.kept.Key)
-	if err == nil {
-		o.Settings = o.With(cred)
+	if err != nil {
+		return err
 	}
-	return err
+	said := o.Choices
+	o.Settings = o.With(cred)
+	if o.said("id-token") { // =false as well
+		o.IDToken = said.IDToken
+	}
+	if o.said("device") {
+		o.Device = said.Device
+	}
+	return nil
 }
+
+// flagged are the Settings without what variables say: those are about signing in.
+func (o *options) flagged() account.Settings {
+	s := o.Settings
+	if !o.said("issuer") {
+		s.IssuerChoice = oauth.IssuerChoice{}
+	}
+	if !o.said("client-id") {
+		s.ClientID = ""
+	}
+	return s
+}
+
+// said reports whether a flag was given.
+func (o *options) said(flag string) bool { return o.flags != nil && o.flags.Changed(flag) }
 
 // forAll are the flags that ofKept copies, and those of the verbs themselves.
 var forAll = []string{

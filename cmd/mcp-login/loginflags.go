@@ -9,7 +9,7 @@ import (
 func (o *options) loginFlags() []string {
 	words := o.Flags()
 	add := func(name string, values ...string) {
-		if o.flags != nil && o.flags.Changed(name) { // what variables say, they say again
+		if o.said(name) { // what variables say, they say again
 			for _, value := range values {
 				words = append(words, "--"+name, value)
 			}

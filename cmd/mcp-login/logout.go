@@ -107,6 +107,9 @@ func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
 // logout ends one login, and says so unless the caller does.
 func (a *app) logout(ctx context.Context, o options, raw string, with ending) (logoutRow, error) {
 	o.allowHTTP = true // nothing is sent to the server
+	if o.OnlyListed {
+		o.IssuerChoice = oauth.IssuerChoice{} // the variable is about where to sign in
+	}
 	s, err := a.session(ctx, o, raw, askNobody)
 	if err != nil {
 		return logoutRow{}, err

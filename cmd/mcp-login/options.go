@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -38,6 +39,7 @@ type options struct {
 	clientName, clientURI, clientMetadata string       // are Client
 	scope                                 string       // is Scopes
 	noResource, clientCredentials         bool         // are Resource and Grant
+	saidClient                            string       // is ClientID, before that of a kept login
 	kept                                  *store.Entry // that the Settings are of, see of
 	flags                                 *pflag.FlagSet
 	timeoutSet, patienceSet               bool
@@ -116,7 +118,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 // from a variable, which may have been meant for another.
 func (o *options) settle(f *pflag.FlagSet) (err error) {
 	o.flags, o.timeoutSet, o.patienceSet = f, f.Changed("timeout"), f.Changed("login-patience")
-	o.OnlyListed = o.Named != "" && !f.Changed("issuer")
+	o.OnlyListed, o.saidClient = o.Named != "" && !f.Changed("issuer"), o.ClientID
 	if o.Client, err = o.chosen(); err != nil {
 		return usageError{err}
 	}
@@ -124,8 +126,10 @@ func (o *options) settle(f *pflag.FlagSet) (err error) {
 	if !said {
 		scope, said = o.Client.Scope()
 	}
-	if said {
-		o.Scopes = append([]string{}, strings.Fields(scope)...)
+	if o.Scopes = strings.Fields(scope); !said {
+		o.Scopes = nil
+	} else if len(o.Scopes) == 0 {
+		o.Scopes = oauth.NoScopes()
 	}
 	if o.noResource {
 		if o.Resource != "" && o.Resource != oauth.NoResource {
@@ -184,11 +188,11 @@ func (o *options) check() error {
 	return nil
 }
 
-// ofAnotherClient reports whether the variable with a secret stands beside one
-// with another client than the flags name.
+// ofAnotherClient reports whether the variable with a secret is of another client than
+// the one that signs in: it is of the one in the other variable, else of the one that
+// was said, and never of one that is only kept.
 func (o *options) ofAnotherClient(getenv func(string) string) bool {
-	with := getenv("MCP_LOGIN_CLIENT_ID")
-	return getenv(clientSecretName) != "" && with != "" && with != o.ClientID
+	return getenv(clientSecretName) != "" && cmp.Or(getenv("MCP_LOGIN_CLIENT_ID"), o.saidClient) != o.ClientID
 }
 
 // identity reads the client's secret from where secrets may be: a file or a

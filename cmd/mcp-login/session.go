@@ -198,7 +198,7 @@ func (a *app) among(ctx context.Context, st *store.Store, o *options, entries []
 	e, err := account.Choose(entries, o.Settings, o.Key(server), ask.profiles())
 	var several *account.SeveralError
 	if errors.As(err, &several) {
-		e, err = a.which(ctx, several)
+		e, err = a.which(ctx, several, o.loginFlags())
 	}
 	if err != nil {
 		return usageError{err}
@@ -216,9 +216,9 @@ func (a *app) among(ctx context.Context, st *store.Store, o *options, entries []
 }
 
 // which asks a person at a terminal which of several accounts is meant. Elsewhere it
-// is the error, with the lines to choose from.
-func (a *app) which(ctx context.Context, several *account.SeveralError) (store.Entry, error) {
-	if several.Verb = a.verb; a.verb == "" {
+// is the error, with the lines to choose from, which say again what was said.
+func (a *app) which(ctx context.Context, several *account.SeveralError, said []string) (store.Entry, error) {
+	if several.Verb, several.Said = a.verb, said; a.verb == "" {
 		return store.Entry{}, several
 	}
 	if stdin, ok := a.in.(*os.File); !ok || !terminal.IsTerminal(stdin) || !a.term.Interactive() {
@@ -226,7 +226,7 @@ func (a *app) which(ctx context.Context, several *account.SeveralError) (store.E
 	}
 	a.term.Note("%s", several)
 	for n, e := range several.Kept {
-		a.term.Note("%d: %s  %s", n+1, e.Account, account.Command(several.Verb, e))
+		a.term.Note("%d: %s  %s", n+1, e.Account, several.Command(e))
 	}
 	a.term.Note("type the number of one:")
 	select {
@@ -244,7 +244,7 @@ func (a *app) which(ctx context.Context, several *account.SeveralError) (store.E
 // signIn sets up how the session signs in.
 func (a *app) signIn(o options, s *session, ask asking) error {
 	if o.ofAnotherClient(a.variables(o)) {
-		s.log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, and is not used for this one", "client_id", o.ClientID)
+		s.log.Warn(clientSecretName+" is not used: it is for the client in MCP_LOGIN_CLIENT_ID, else for the one of --client-id", "client_id", o.ClientID)
 	}
 	identity, err := o.identity(a.variables(o))
 	if err != nil {

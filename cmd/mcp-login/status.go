@@ -105,7 +105,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		o.headerCommands, o.tokenCommand = nil, ""
 	}
 	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
-	wanted, said := "", store.Entry{Named: o.Named}
+	wanted, said, asked := "", store.Entry{Named: o.Named}, o.flagged()
 	if raw != "" {
 		server, err := oauth.CanonicalServer(raw, true)
 		if err != nil {
@@ -115,7 +115,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	}
 	failure := ""
 	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
-		if wanted != "" && e.Key.Server != wanted || o.Profile != "" && e.Key.Profile != o.Profile {
+		if wanted != "" && (e.Key.Server != wanted || !asked.Allow(e)) || o.Profile != "" && e.Key.Profile != o.Profile {
 			return true
 		}
 		r := row(e, time.Now())

@@ -38,7 +38,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 		switch {
 		case e.ID == key.ID():
 			own, own.Key = e, key // the index may be lost, and the login damaged
-		case e.Key.Server != key.Server || !signedIn(e) || !said.allow(e):
+		case e.Key.Server != key.Server || !signedIn(e) || !said.Allow(e):
 		case e.Key.Profile == said.Profile:
 			fits = append(fits, e)
 		case said.Profile == "":
@@ -58,19 +58,24 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 	return store.Entry{Key: key}, &SeveralError{Server: key.Server, Kept: fits}
 }
 
-// signedIn reports whether a sign-in has made the account, even if it is over.
-func signedIn(e store.Entry) bool { return e.SignedIn || e.Established }
+// signedIn reports whether a sign-in has made the account, even if it is over, or is
+// about to.
+func signedIn(e store.Entry) bool { return e.SignedIn || e.Established || e.UnderWay }
 
-// allow reports whether nothing that is said speaks against the account of e.
-func (s Settings) allow(e store.Entry) bool {
+// Allow reports whether nothing that is said speaks against the account of e.
+func (s Settings) Allow(e store.Entry) bool {
 	k := e.Key
 	return (s.ClientID == "" || s.ClientID == k.ClientID) &&
 		(s.Resource == "" || s.Resource == k.Resource) &&
 		(s.Grant == "" || s.Grant == k.Grant) &&
-		(s.Scopes == nil || sameSet(s.Scopes, k.Scopes)) &&
+		(s.Scopes == nil || sameSet(s.Scopes, k.Scopes) || s.noScope() && k.Scopes == nil && len(e.Requested) == 0) &&
 		(len(s.Params) == 0 || sameSet(s.Params, k.Params)) &&
 		(s.Named == "" || s.Named == k.Issuer || oauth.Names(s.Named, e.Issuer, e.FoundAt))
 }
+
+// noScope reports whether no scope is to be asked for. Earlier versions had no account
+// of its own for that.
+func (s Settings) noScope() bool { return slices.Equal(s.Scopes, oauth.NoScopes()) }
 
 func sameSet(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
@@ -98,8 +103,9 @@ func Command(verb string, e store.Entry) string {
 type SeveralError struct {
 	// Server is the server they are of.
 	Server string
-	// Verb is the command, "" for a bridge.
+	// Verb is the command, "" for a bridge, and Said further words of it.
 	Verb string
+	Said []string
 	// Kept are the logins that fit, in the order of the lines.
 	Kept []store.Entry
 }
@@ -141,9 +147,14 @@ func (e *SeveralError) UserHint() string {
 // Commands are the lines that name each account, the first ten of them.
 func (e *SeveralError) Commands() (lines []string) {
 	for _, one := range e.Kept[:min(len(e.Kept), maxShown)] {
-		lines = append(lines, Command(e.Verb, one))
+		lines = append(lines, e.Command(one))
 	}
 	return lines
+}
+
+// Command is the line that names the account of one.
+func (e *SeveralError) Command(one store.Entry) string {
+	return oauth.Command(e.Verb, one.Key, one.Named, Accepted(one), e.Said...)
 }
 
 // OAuthCode makes it an error about the sign-in for whoever tells those apart. It is

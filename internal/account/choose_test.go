@@ -26,6 +26,19 @@ func attempt(e store.Entry) store.Entry {
 	return e
 }
 
+// underWay is a first sign-in whose person is asked now.
+func underWay(e store.Entry) store.Entry {
+	e = attempt(e)
+	e.UnderWay = true
+	return e
+}
+
+// asked is e, for which scopes were asked for.
+func asked(e store.Entry, scopes ...string) store.Entry {
+	e.Requested = scopes
+	return e
+}
+
 // Which login a command leads to: want is its flags, "new" for an account that is not
 // kept yet, and "several".
 func TestChoose(t *testing.T) {
@@ -58,6 +71,12 @@ func TestChoose(t *testing.T) {
 		"an attempt beside two":               {[]store.Entry{attempt(plain), app, web}, Settings{}, DefaultProfile, "several"},
 		"one that cannot be read":             {[]store.Entry{damaged, app}, Settings{}, DefaultProfile, ""},
 		"its entry is lost as well":           {[]store.Entry{{ID: plain.ID, Problem: "damaged"}, app}, Settings{}, DefaultProfile, ""},
+		"one that is under way":               {[]store.Entry{underWay(app)}, Settings{}, DefaultProfile, "--client-id app"},
+		"one under way beside its own":        {[]store.Entry{underWay(app), plain}, Settings{}, AnyProfile, ""},
+		"its own is under way":                {[]store.Entry{underWay(plain), app}, Settings{}, DefaultProfile, ""},
+		"no scopes":                           {[]store.Entry{kept(Settings{Scopes: oauth.NoScopes()}, idp)}, Settings{}, DefaultProfile, "--scope ''"},
+		"no scopes, beside a plain one":       {[]store.Entry{asked(plain, "openid")}, Settings{Scopes: oauth.NoScopes()}, DefaultProfile, "new"},
+		"no scopes, by an earlier version":    {[]store.Entry{plain}, Settings{Scopes: oauth.NoScopes()}, DefaultProfile, ""},
 		"an attempt with a client":            {[]store.Entry{attempt(app)}, Settings{}, DefaultProfile, "new"},
 		"other scopes are said":               {[]store.Entry{plain, narrow}, Settings{Scopes: []string{"write"}}, DefaultProfile, "new"},
 		"a part is said":                      {[]store.Entry{kept(Settings{ClientID: "app", Resource: "none"}, idp), web}, Settings{Resource: "none"}, DefaultProfile, "--client-id app --no-resource"},
@@ -94,7 +113,7 @@ func TestChoose(t *testing.T) {
 		switch {
 		case errors.As(err, &several):
 			got = "several"
-		case e.ID == "" || !e.SignedIn && e.Problem == "":
+		case e.ID == "" || !e.SignedIn && !e.UnderWay && e.Problem == "":
 			if got = "new"; e.Key.ID() != key.ID() {
 				t.Errorf("%s: the new account is %+v", name, e.Key)
 			}

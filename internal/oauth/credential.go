@@ -23,7 +23,7 @@ type Key struct {
 	// server publishes, "none" that the parameter is left out.
 	Resource string
 	// Scopes are the scopes asked for by the person, nil when the server's
-	// challenge and metadata decide.
+	// challenge and metadata decide, NoScopes for none.
 	Scopes []string
 	// Grant is the grant type where it is not the person's login:
 	// "client_credentials" (RFC 6749, section 4.4), else "".
@@ -35,6 +35,10 @@ type Key struct {
 	// person chose, as "name=value".
 	Params []string
 }
+
+// NoScopes stand in Key.Scopes where none are asked for: one that is none, since an
+// account that asks for none is another than one where nothing is said.
+func NoScopes() []string { return []string{""} }
 
 // ID returns a file-name-safe identifier, 64 hexadecimal characters. Two keys
 // have the same ID exactly when they are equal: each part is hashed with its

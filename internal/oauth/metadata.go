@@ -171,7 +171,7 @@ func (m ServerMetadata) scopes(chosen, challenged, supported, earlier []string) 
 		return union(earlier, challenged)
 	}
 	if chosen != nil {
-		return chosen
+		return slices.DeleteFunc(slices.Clone(chosen), func(scope string) bool { return scope == "" })
 	}
 	all := union(challenged)
 	if len(all) == 0 {

@@ -44,6 +44,8 @@ type Entry struct {
 	LastError string
 	// Established is that of oauth.Credential: a login was finished before.
 	Established bool
+	// UnderWay tells that there is none yet, and somebody is asked for it now.
+	UnderWay bool
 	// Refreshable tells that there is a refresh token.
 	Refreshable bool
 	// Expiry is when the access token ends; zero when the issuer did not say.
@@ -199,7 +201,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 			}
 		}
 		e.LastUsed = s.lastUse(id, e.SavedAt)
-		list = append(list, e.Entry)
+		list = append(list, s.withWaiting(ctx, e.Entry))
 	}
 	stale := slices.DeleteFunc(slices.Collect(maps.Keys(x.entries)), func(id string) bool { _, ok := files[id]; return ok })
 	if len(mended)+len(stale) > 0 {
@@ -226,9 +228,15 @@ func (s *Store) Known(ctx context.Context) ([]Entry, error) {
 		if !ok || e.stamp == (stamp{}) {
 			return s.List(ctx)
 		}
-		list = append(list, e.Entry)
+		list = append(list, s.withWaiting(ctx, e.Entry))
 	}
 	return list, nil
+}
+
+// withWaiting fills in UnderWay, which is not written down.
+func (s *Store) withWaiting(ctx context.Context, e Entry) Entry {
+	e.UnderWay = !e.SignedIn && !e.Established && e.Key.Server != "" && s.LoginUnderWay(ctx, e.Key)
+	return e
 }
 
 func ordered(list []Entry) []Entry {
