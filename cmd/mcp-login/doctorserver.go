@@ -6,8 +6,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mcp-login/internal/bridge/upstream"
@@ -112,10 +114,11 @@ func (x *examination) connect(ctx context.Context) finding {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	c := &contact{transport: x.o.wire.transport(x.o.agent())}
+	c, handshakes := &contact{transport: x.o.wire.transport(x.o.agent())}, atomic.Int32{}
+	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { handshakes.Add(1) }}))
 	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
-		return unconnected(err)
+		return x.unconnected(err, int(handshakes.Load()))
 	}
 	foreign.Discard(resp)
 	c.status, c.header, c.tls, c.at = resp.StatusCode, resp.Header, resp.TLS, time.Now()
@@ -123,9 +126,19 @@ func (x *examination) connect(ctx context.Context) finding {
 	return passed("%s, %s", resp.Proto, resp.Status)
 }
 
-// unconnected says what stands between here and the server.
-func unconnected(err error) finding {
+// unconnected says what stands between here and the server. Where the server's TLS
+// handshake has not begun, behind the proxy's own, the proxy has not let us through.
+func (x *examination) unconnected(err error, handshakes int) finding {
 	err = foreign.HTTPError(err)
+	if proxy, _ := x.viaProxy(); proxy != nil && x.server.Scheme == "https" && (handshakes == 0 || handshakes == 1 && proxy.Scheme == "https") {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return failed(reach.ProxyHint, "the proxy opens no way to the server within %v", checkTimeout)
+		}
+		if explained := reach.Explain(err); !errors.Is(err, explained) {
+			return failedBy(explained, "")
+		}
+		return failed(reach.ProxyHint, "the proxy opens no way to the server: %v", err)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return failed("is there a firewall in between? A proxy is set with HTTPS_PROXY", "no connection within %v", checkTimeout)
 	}
@@ -173,6 +186,8 @@ func (x *examination) answer(context.Context) finding {
 	switch {
 	case c.status == http.StatusUnauthorized:
 		return passed("it asks for a sign-in (401)")
+	case c.status == http.StatusProxyAuthRequired:
+		return failed(reach.ProxyPasswordHint, "%s", reach.ProxyWantsPassword)
 	case c.status == http.StatusForbidden:
 		return failed("an Origin check, or an account without permission; "+upstream.GatewayHint, "it refuses (403)")
 	case c.status == http.StatusBadRequest, c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:

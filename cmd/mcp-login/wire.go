@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/reach"
 )
 
 // wireOptions are the flags about the connection to the server and what is let
@@ -78,6 +79,7 @@ func (w *wireOptions) transport(userAgent string) http.RoundTripper {
 	return newWakeful(&http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		ProxyConnectHeader:     http.Header{"User-Agent": {userAgent}},
+		OnProxyConnectResponse: reach.Tunnel,
 		DialContext:            w.dialer(),
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        w.trust.server(),

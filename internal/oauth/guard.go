@@ -17,6 +17,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
+	"mcp-login/internal/reach"
 )
 
 // Guard judges where the login of one MCP server may lead, for what is fetched
@@ -99,6 +100,7 @@ func (g *Guard) HTTPClient() *http.Client {
 			}
 			return origin.Dial(ctx, dialer, network, addr)
 		},
+		OnProxyConnectResponse: reach.Tunnel,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    locateTimeout,
 		MaxResponseHeaderBytes: 64 << 10,

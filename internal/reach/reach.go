@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -38,19 +40,21 @@ func (f *Error) Unwrap() error { return f.Err }
 // UserHint returns the next step.
 func (f *Error) UserHint() string { return f.Next }
 
-// judges know the causes; the first of them those that last.
-var judges = []func(error) (what, next string){certificate, handshake, proxy, name, route}
-
-const lasting = 2
+// judges know the causes, and whether they last. A proxy comes first: what is wrong
+// with it is not the host's fault.
+var judges = []struct {
+	judge func(error) (what, next string)
+	lasts bool
+}{{proxy, false}, {certificate, true}, {handshake, true}, {name, false}, {route, false}}
 
 const wantsCertificate = "it asks for a client certificate"
 
 // Explain returns a *Error around err, or err itself where nothing better can be
 // said. nil stays nil.
 func Explain(err error) error {
-	for i, judge := range judges {
-		if what, next := judge(err); what != "" {
-			return &Error{What: foreign.Line(what), Next: next, Refused: what == wantsCertificate, Lasting: i < lasting, Err: err}
+	for _, j := range judges {
+		if what, next := j.judge(err); what != "" {
+			return &Error{What: foreign.Line(what), Next: next, Refused: what == wantsCertificate, Lasting: j.lasts, Err: err}
 		}
 	}
 	return err
@@ -87,14 +91,49 @@ func handshake(err error) (what, next string) {
 	return "", ""
 }
 
-// proxy knows the two ways in which net/http says that it is the proxy's fault.
+// What to do about a proxy.
+const (
+	ProxyHint         = "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
+	ProxyPasswordHint = "put them into HTTPS_PROXY, as http://name:password@proxy:port" //nolint:gosec // no credential
+)
+
+// ProxyWantsPassword is what a proxy says with 407.
+const ProxyWantsPassword = "the proxy wants a name and a password"
+
+// proxyError is the answer of a proxy that opens no tunnel (RFC 9110, section 9.3.6).
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy opens no way to it: %d %s", e.status, http.StatusText(e.status))
+}
+
+// Tunnel is for http.Transport.OnProxyConnectResponse: net/http alone keeps no more
+// than the words of a refusal, and not that a proxy said them.
+func Tunnel(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{answer.StatusCode}
+}
+
+// proxy knows how net/http says that it is the proxy's fault, and what [Tunnel] says.
 func proxy(err error) (what, next string) {
 	var op *net.OpError
+	var refused *proxyError
 	switch {
+	case errors.As(err, &refused) && refused.status == http.StatusProxyAuthRequired:
+		return ProxyWantsPassword, ProxyPasswordHint
+	case errors.As(err, &refused):
+		return refused.Error(), ProxyHint
+	case errors.As(err, &op) && strings.HasPrefix(op.Op, "socks"):
+		return fmt.Sprintf("the proxy opens no way to it: %v", op.Err), ProxyHint
 	case errors.As(err, &op) && op.Op == "proxyconnect":
-		return fmt.Sprintf("the proxy does not answer: %v", op.Err), "check HTTPS_PROXY and HTTP_PROXY, or add the host to NO_PROXY"
-	case err != nil && strings.Contains(err.Error(), "Proxy Authentication Required"):
-		return "the proxy wants a name and a password", "put them into HTTPS_PROXY, as http://name:password@proxy:port"
+		for _, judge := range []func(error) (what, next string){certificate, handshake} {
+			if what, _ := judge(op.Err); what != "" {
+				return "the proxy: " + what, ProxyHint
+			}
+		}
+		return fmt.Sprintf("the proxy does not answer: %v", op.Err), ProxyHint
 	}
 	return "", ""
 }

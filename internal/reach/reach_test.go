@@ -40,6 +40,10 @@ func TestExplain(t *testing.T) {
 		{"proxy with a password", ask("https://server.example/mcp", proxied(plain(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 		}))), "the proxy wants a name and a password", "HTTPS_PROXY"},
+		{"proxy that forbids", ask("https://server.example/mcp", proxied(plain(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+		}))), "the proxy opens no way to it: 403 Forbidden", "NO_PROXY"},
+		{"proxy of an unknown authority", ask("https://server.example/mcp", proxied(secure(t, nil))), "the proxy: its cert", "NO_PROXY"},
 		{"no such name", &net.DNSError{Err: "no such host", Name: "mcp.example", IsNotFound: true}, `no such host: "mcp.example"`, "check the address"},
 		{"no name server", &net.DNSError{Err: "i/o timeout", Name: "mcp.example", IsTimeout: true}, `the name "mcp.example" could not be looked up: i/o timeout`, "online"},
 		{"no time", late(), "no connection in time at 127.0.0.1:9", "firewall"},
@@ -53,7 +57,7 @@ func TestExplain(t *testing.T) {
 			if !errors.Is(got, tc.err) {
 				t.Error("the cause is lost")
 			}
-			if lasts := strings.Contains(failure.What, "certificate") || strings.Contains(failure.What, "TLS"); failure.Lasting != lasts || failure.Refused != (tc.name == "client certificate") {
+			if lasts := !strings.Contains(tc.name, "proxy") && (strings.Contains(failure.What, "certificate") || strings.Contains(failure.What, "TLS")); failure.Lasting != lasts || failure.Refused != (tc.name == "client certificate") {
 				t.Errorf("lasting %v, refused %v", failure.Lasting, failure.Refused)
 			}
 		})
@@ -93,7 +97,7 @@ func secure(t *testing.T, config *tls.Config) string {
 }
 
 func proxied(proxy string) *http.Transport {
-	return &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }}
+	return &http.Transport{OnProxyConnectResponse: reach.Tunnel, Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }}
 }
 
 // unused is an address at which nobody listens.
