@@ -75,7 +75,7 @@ func TestConfigSchemas(t *testing.T) {
 		{clientRow{}, "client title file exists servers problem"},
 		{serverRow{}, "name kind address project"},
 		{migration{}, "client file entries written backup problem"},
-		{migrationRow{}, "name project was skipped"},
+		{migrationRow{}, "name project was added skipped"},
 	} {
 		var names []string
 		typ := reflect.TypeOf(tc.v)

@@ -134,6 +134,8 @@ type migrationRow struct {
 	Project string `json:"project,omitzero"`
 	// Was are the words that mcp-login stands for.
 	Was []string `json:"was,omitzero"`
+	// Added is the client's time limit for a start, with room for a sign-in.
+	Added string `json:"added,omitzero"`
 	// Skipped says why the entry was left alone.
 	Skipped string `json:"skipped,omitzero"`
 }
@@ -184,7 +186,7 @@ func (a *app) migrateOne(o configOptions, c clients.Client, path string) (migrat
 		return m, configError(path, c, err)
 	}
 	for _, r := range all {
-		m.Entries = append(m.Entries, migrationRow{Name: r.Name, Project: project(r.Group), Was: withoutAddresses(r.Launcher), Skipped: r.Skipped})
+		m.Entries = append(m.Entries, migrationRow{Name: r.Name, Project: project(r.Group), Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped})
 	}
 	if o.write && string(data) != string(old) {
 		if m.Backup, err = clients.Write(path, old, data, time.Now()); err != nil {
@@ -241,7 +243,11 @@ func (a *app) printMigration(o configOptions, rows []migration) {
 				continue
 			}
 			found++
-			a.term.Print("%s: %s: %s -> mcp-login", m.Client, e.Name, strings.Join(e.Was, " "))
+			with := ""
+			if e.Added != "" {
+				with = ", with " + e.Added
+			}
+			a.term.Print("%s: %s: %s -> mcp-login%s", m.Client, e.Name, strings.Join(e.Was, " "), with)
 		}
 		if m.Written {
 			a.term.Note("changed %s; the old file is %s", m.File, m.Backup)

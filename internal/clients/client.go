@@ -43,14 +43,19 @@ type Server struct {
 // Entry is the entry for a server of mcp-login: its address, with flags. Those that
 // the client needs are added, unless they are given.
 func (c Client) Entry(name, command, address string, flags []string) Server {
-	args := []string{address}
-	given := func(flag string) bool {
-		return len(c.Flags) > 0 && (flag == c.Flags[0] || strings.HasPrefix(flag, c.Flags[0]+"="))
-	}
-	if !slices.ContainsFunc(flags, given) {
-		args = append(args, c.Flags...)
-	}
+	args := append([]string{address}, c.flagsBeside(flags)...)
 	return Server{Name: name, Command: command, Args: append(args, flags...)}
+}
+
+// flagsBeside are Client.Flags, unless they are among args.
+func (c Client) flagsBeside(args []string) []string {
+	given := func(arg string) bool {
+		return len(c.Flags) > 0 && (arg == c.Flags[0] || strings.HasPrefix(arg, c.Flags[0]+"="))
+	}
+	if slices.ContainsFunc(args, given) {
+		return nil
+	}
+	return c.Flags
 }
 
 // Set adds a server, or replaces the one of its name when replace is set.
@@ -190,6 +195,8 @@ type document interface {
 	// set adds or replaces a server, remove takes it out.
 	set(s Server) ([]edit, error)
 	remove(name string) ([]edit, error)
+	// add adds a member to an entry; false says that its layout has no place for one.
+	add(e entry, f field) ([]edit, bool)
 	// quote writes one string so that it can stand in the place of another one.
 	quote(text string) string
 }
@@ -197,6 +204,7 @@ type document interface {
 // entry is a server with the places of its words.
 type entry struct {
 	Server
+	view    view // nil where it is no server
 	command word
 	args    []word
 }

@@ -3,8 +3,10 @@ package clients
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -139,7 +141,7 @@ func TestRewriteOnCorpus(t *testing.T) {
 				return
 			}
 			golden(t, file+".want", out)
-			if !isSupersequence(data, bytes.ReplaceAll(out, []byte("mcp-login"), nil)) {
+			if !isSupersequence(data, bytes.ReplaceAll(c.withoutLimits(out, all), []byte("mcp-login"), nil)) {
 				t.Error("something was added")
 			}
 			again, rest, err := c.Rewrite(out, "mcp-login", nil)
@@ -147,6 +149,55 @@ func TestRewriteOnCorpus(t *testing.T) {
 				t.Errorf("a second time: %v, %+v", err, rest)
 			}
 		})
+	}
+}
+
+// withoutLimits takes out what a rewriting says that it has added.
+func (c Client) withoutLimits(data []byte, all []Rewriting) []byte {
+	if !slices.ContainsFunc(all, func(r Rewriting) bool { return r.Added != "" }) {
+		return data
+	}
+	for _, flag := range c.Flags {
+		data = bytes.ReplaceAll(data, []byte(`, "`+flag+`"`), nil)
+	}
+	limit := regexp.MustCompile(fmt.Sprintf(`,?\s*"?%s"?(:| =) %v`, c.limit.name, c.limit.value))
+	return limit.ReplaceAll(data, nil)
+}
+
+// An entry of mcp-remote gets what an entry of ours has from the start, and keeps a
+// limit that somebody has set.
+func TestRewriteGivesTime(t *testing.T) {
+	remote := Server{Name: "n", Command: "npx", Args: []string{"mcp-remote", "https://example.com/mcp"}}
+	for _, c := range All {
+		bare := c
+		bare.limit, bare.Flags = field{}, nil
+		was, err := bare.Snippet(remote)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for limit, data := range map[string][]byte{c.limit.name: was, "": nil} {
+			client := c
+			if limit == "" { // a person has set it
+				client.limit.value = 7
+				if data, err = client.Snippet(remote); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out, all, err := c.Rewrite(data, "mcp-login", nil)
+			if err != nil || len(all) != 1 || all[0].Added != limit {
+				t.Fatalf("%s: %v, %+v\n%s", c.ID, err, all, out)
+			}
+			want := Server{Name: "n", Command: "mcp-login", Args: remote.Args[1:]}
+			if limit != "" {
+				want = c.Entry("n", "mcp-login", remote.Args[1], nil)
+			}
+			if got, err := c.List(out); err != nil || !has(got, want) {
+				t.Errorf("%s: %v, %+v", c.ID, err, got)
+			}
+			if fresh, _ := c.Snippet(want); limit != "" && len(fresh) != len(out) {
+				t.Errorf("%s: not what config writes:\n%s", c.ID, out)
+			}
+		}
 	}
 }
 

@@ -89,7 +89,7 @@ func (s style) object(fields []field, indent string) string {
 
 func (d *jsonDocument) set(s Server) ([]edit, error) {
 	parent, path := d.root, append(slices.Clone(d.client.path), s.Name)
-	var value any = d.client.shape(s)
+	var value any = d.client.fields(s)
 	for {
 		m := parent.find(path[0])
 		if m == nil {
@@ -109,6 +109,14 @@ func (d *jsonDocument) set(s Server) ([]edit, error) {
 		path = path[:len(path)-1]
 	}
 	return d.insert(parent, path[0], value), nil
+}
+
+func (d *jsonDocument) add(e entry, f field) ([]edit, bool) {
+	n, ok := e.view.(*node)
+	if !ok {
+		return nil, false
+	}
+	return d.insert(n, f.name, f.value), true
 }
 
 // insert adds a member at the end of an object, in the layout of the others.

@@ -8,12 +8,14 @@ import (
 )
 
 // change is what an edit was meant to do to one entry. Without want it was to
-// vanish; with words only its command line was to change.
+// vanish; with words only its command line was to change, and the member of the name
+// limit was to be added, "" for none.
 type change struct {
 	group []string
 	name  string
 	want  *Server
 	words bool
+	limit string
 }
 
 // prove applies edits and shows that nothing but the changes came of them.
@@ -45,7 +47,7 @@ func (c Client) prove(body []byte, edits []edit, changes ...change) ([]byte, err
 		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
 	}
 	for _, ch := range changes {
-		before, after = c.without(before, ch), c.without(after, ch)
+		before, after = c.without(before, change{group: ch.group, name: ch.name, words: ch.words}), c.without(after, ch)
 	}
 	if !reflect.DeepEqual(before, after) {
 		return nil, fmt.Errorf("%w: the change would touch more than the entry", ErrLayout)
@@ -76,7 +78,7 @@ func (c Client) without(tree any, ch change) any {
 		switch servers := servers.(type) {
 		case map[string]any:
 			if ch.words {
-				servers[ch.name] = withoutWords(servers[ch.name])
+				servers[ch.name] = withoutWords(servers[ch.name], ch.limit)
 			} else {
 				delete(servers, ch.name)
 			}
@@ -87,7 +89,7 @@ func (c Client) without(tree any, ch change) any {
 			for i, item := range servers {
 				if m, ok := item.(map[string]any); ok && m["name"] == ch.name {
 					if ch.words {
-						servers[i] = withoutWords(m)
+						servers[i] = withoutWords(m, ch.limit)
 						return servers
 					}
 					servers = slices.Delete(servers, i, i+1)
@@ -103,12 +105,15 @@ func (c Client) without(tree any, ch change) any {
 	})
 }
 
-func withoutWords(v any) any {
+func withoutWords(v any, limit string) any {
 	m, ok := v.(map[string]any)
 	if !ok {
 		return v
 	}
 	m = maps.Clone(m)
+	if limit != "" {
+		delete(m, limit)
+	}
 	for _, name := range append([]string{"args"}, commandNames...) {
 		if inner, ok := m[name].(map[string]any); ok { // Zed's earlier form
 			inner = maps.Clone(inner)

@@ -21,26 +21,6 @@ func copilot(s Server) []field {
 	return append(append([]field{{"type", "local"}}, plain(s)...), field{"tools", []string{"*"}})
 }
 
-// Shapes with the time that a person needs to sign in. Without it Codex waits ten
-// seconds for a server, Cline for the terminal three, Qwen Code thirty, and Crush
-// ten or fifteen.
-
-func codex(s Server) []field {
-	return append(plain(s), field{"startup_timeout_sec", 300})
-}
-
-func cline(s Server) []field {
-	return append(plain(s), field{"timeout", 300})
-}
-
-func qwen(s Server) []field {
-	return append(plain(s), field{"discoveryTimeoutMs", 300_000})
-}
-
-func crush(s Server) []field {
-	return append(typedStdio(s), field{"timeout", 120})
-}
-
 func named(s Server) []field {
 	return append([]field{{"name", s.Name}}, plain(s)...)
 }
@@ -72,7 +52,7 @@ var (
 // serverOf reads a server from an entry, whatever the client: a command with
 // args, a list that holds both, or an object with path and args; or an address.
 func serverOf(name string, group []string, v view) (entry, bool) {
-	e := entry{Server: Server{Name: name, Group: group}}
+	e := entry{Server: Server{Name: name, Group: group}, view: v}
 	for _, key := range commandNames {
 		command, ok := v.member(key)
 		if !ok {

@@ -35,7 +35,11 @@ type Client struct {
 	newer     *variant   // another form that a file may already have
 	list      bool       // the servers are a list, with their names inside
 	shape     func(Server) []field
-	fresh     string // the file before its first server
+	// limit is the time that a person needs to sign in, where the client gives up a
+	// server before that unless it is told: Codex after ten seconds, Cline for the
+	// terminal three, Qwen Code thirty, Crush ten or fifteen.
+	limit field
+	fresh string // the file before its first server
 
 	files    []string       // the usual place first; see System.expand
 	moved    []string       // the same with the variables that move it, of which the first that is set counts
@@ -63,7 +67,7 @@ const (
 
 // waits is for clients that never ask for the list of tools again: what they are
 // given first is what they have for the whole session, so it must be the server's.
-// Their shapes give a person the time to sign in.
+// Their limit gives a person the time to sign in.
 var waits = []string{"--login-patience", "0"}
 
 // All is the table of clients, in the order people are shown. Locations and
@@ -100,7 +104,7 @@ var All = []Client{
 	},
 	{
 		ID: "codex", Title: "Codex", Format: TOML, InheritsPath: true, Reload: newStart, Project: ".codex/config.toml",
-		path: []string{"mcp_servers"}, shape: codex, Flags: waits,
+		path: []string{"mcp_servers"}, shape: plain, limit: field{"startup_timeout_sec", 300}, Flags: waits,
 		files: []string{"{home}/.codex/config.toml"}, moved: []string{"{CODEX_HOME}/config.toml"},
 	},
 	{
@@ -109,7 +113,7 @@ var All = []Client{
 		moved: []string{"{GEMINI_CLI_HOME}/.gemini/settings.json"},
 	},
 	{
-		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: cline, Flags: waits,
+		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, limit: field{"timeout", 300}, Flags: waits,
 		programs: []installation{
 			{"{home}/.cline", []string{"{home}/.cline/data/settings/cline_mcp_settings.json"}},
 			{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev", []string{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"}},
@@ -165,12 +169,12 @@ var All = []Client{
 	},
 	{
 		ID: "crush", Title: "Crush", InheritsPath: true, Reload: newStart, Project: ".crush.json",
-		path: []string{"mcp"}, shape: crush, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
+		path: []string{"mcp"}, shape: typedStdio, limit: field{"timeout", 120}, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
 		moved: []string{"{CRUSH_GLOBAL_CONFIG}/crush.json"},
 	},
 	{
 		ID: "qwen", Title: "Qwen Code", InheritsPath: true, Reload: newStart, Project: ".qwen/settings.json",
-		path: []string{"mcpServers"}, shape: qwen, Flags: waits,
+		path: []string{"mcpServers"}, shape: plain, limit: field{"discoveryTimeoutMs", 300_000}, Flags: waits,
 		files: []string{"{home}/.qwen/settings.json"}, moved: []string{"{QWEN_HOME}/settings.json"},
 	},
 	{
@@ -193,6 +197,15 @@ func init() {
 			c.fresh = emptyDocument[c.Format]
 		}
 	}
+}
+
+// fields are the members of an entry.
+func (c Client) fields(s Server) []field {
+	fields := c.shape(s)
+	if c.limit.name != "" {
+		fields = append(fields, c.limit)
+	}
+	return fields
 }
 
 // Find returns the client of an ID. What people call it is understood as well:

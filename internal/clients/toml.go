@@ -265,6 +265,21 @@ func (d *tomlDocument) set(s Server) ([]edit, error) {
 	return []edit{{at, at, text}}, nil
 }
 
+func (d *tomlDocument) add(e entry, f field) ([]edit, bool) {
+	for i, item := range d.items {
+		if rest, ok := d.below(item.path); !ok || !item.header || item.array || !slices.Equal(rest, []string{e.Name}) {
+			continue
+		}
+		at, nl := d.end(i), newline(d.data)
+		text := fmt.Sprintf("%s = %v", f.name, f.value)
+		if d.data[at-1] == '\n' {
+			return []edit{{at, at, text + nl}}, true
+		}
+		return []edit{{at, at, nl + text}}, true
+	}
+	return nil, false // an inline table
+}
+
 func (d *tomlDocument) render(s Server) string {
 	nl := newline(d.data)
 	path := make([]string, 0, 3)
@@ -272,7 +287,7 @@ func (d *tomlDocument) render(s Server) string {
 		path = append(path, d.key(key))
 	}
 	text := "[" + strings.Join(path, ".") + "]" + nl
-	for _, f := range d.client.shape(s) {
+	for _, f := range d.client.fields(s) {
 		text += f.name + " = "
 		switch v := f.value.(type) {
 		case string:

@@ -75,9 +75,9 @@ func renderYAML(fields []field, indent, nl string) string {
 func (d *yamlDocument) renderEntry(s Server, indent string) string {
 	nl := newline(d.data)
 	if !d.client.list {
-		return renderYAML([]field{{s.Name, d.client.shape(s)}}, indent, nl)
+		return renderYAML([]field{{s.Name, d.client.fields(s)}}, indent, nl)
 	}
-	body := renderYAML(d.client.shape(s), indent+"  ", nl)
+	body := renderYAML(d.client.fields(s), indent+"  ", nl)
 	return indent + "- " + body[len(indent)+2:]
 }
 
@@ -123,6 +123,9 @@ func (d *yamlDocument) set(s Server) ([]edit, error) {
 	}
 	return []edit{{at, at, text}}, nil
 }
+
+// No client with such a file needs it.
+func (d *yamlDocument) add(entry, field) ([]edit, bool) { return nil, false }
 
 // setFirst writes into "servers:", "servers: {}" and the like.
 func (d *yamlDocument) setFirst(key, servers *yaml.Node, s Server) ([]edit, error) {
