@@ -26,27 +26,27 @@ func (x *examination) version(context.Context) finding {
 func (x *examination) store(ctx context.Context) finding {
 	st, entries, err := x.a.kept(ctx, x.o)
 	if err != nil {
-		return failedBy(err, "choose another place with --store, or a folder with MCP_LOGIN_DIR")
+		return failedBy(err, "")
 	}
 	if x.server != nil {
 		if err := x.a.among(ctx, st, &x.o, entries, x.server, askNobody); err != nil {
 			return failedBy(err, "")
 		}
 	}
-	broken, again, logins := "", "mcp-login login URL", 0
+	broken, again, logins := "", "", 0
 	for _, e := range entries {
 		if e.SignedIn {
 			logins++
 		}
 		if e.Problem != "" {
-			broken = e.Key.Server + ": " + e.Problem
+			broken, again = e.Problem, "remove the files "+st.Files(e.ID)
 			if e.Key.Server != "" {
-				again = account.Command("login", e)
+				broken, again = e.Key.Server+": "+e.Problem, "sign in again: "+account.Command("login", e)
 			}
 		}
 	}
 	if broken != "" {
-		return failed("sign in again: "+again, "one of %d logins cannot be read: %s", len(entries), broken)
+		return failed(again, "one of %d logins cannot be read: %s", len(entries), broken)
 	}
 	kind, err := st.Ready(ctx)
 	switch {
@@ -57,7 +57,7 @@ func (x *examination) store(ctx context.Context) finding {
 		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(logins))
 		return f
 	case err != nil:
-		return failedBy(err, "choose another place with --store")
+		return failedBy(err, "")
 	}
 	return passed("%s, %s", places[kind], counted(logins))
 }

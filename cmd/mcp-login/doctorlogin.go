@@ -171,7 +171,7 @@ func (x *examination) pkce(context.Context) finding {
 func (x *examination) login(ctx context.Context) finding {
 	s, err := x.a.session(ctx, x.o, x.server.String(), askNobody)
 	if err != nil {
-		return failedBy(err, "see the checks above")
+		return failedBy(err, "")
 	}
 	x.session = s
 	if instead := s.instead(); instead != "" {
@@ -185,7 +185,7 @@ func (x *examination) login(ctx context.Context) finding {
 	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
 		return skipped("none")
 	case err != nil:
-		return failedBy(err, again)
+		return failedBy(err, "")
 	case x.provider != nil && !x.cred.From(*x.provider):
 		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
 	case x.cred.RefreshToken.IsZero() && x.o.Grant != oauth.GrantClientCredentials:

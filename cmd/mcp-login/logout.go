@@ -183,7 +183,7 @@ func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
 
 // logoutAll goes on after a failure and reports all of them.
 func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
-	_, entries, err := a.kept(ctx, o)
+	st, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 	var failures []error
 	for _, e := range entries {
 		if e.Key.Server == "" {
-			failures = append(failures, storeError{hint{fmt.Errorf("forget a login of a server that is not known: %s", e.Problem), "remove the files of the store whose names begin with " + e.ID}})
+			failures = append(failures, storeError{hint{fmt.Errorf("forget a login of a server that is not known: %s", e.Problem), "remove the files " + st.Files(e.ID)}})
 			continue
 		}
 		one := with

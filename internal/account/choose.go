@@ -133,15 +133,15 @@ func profileIn(key oauth.Key) string {
 
 // UserHint says what to do with the lines of Commands.
 func (e *SeveralError) UserHint() string {
-	what := "run one of: "
+	next := "run one of: "
 	if e.Verb == "" {
-		what = "put one of these into the client's configuration: "
+		next = "put one of these into the client's configuration: "
 	}
 	lines := e.Commands()
 	if more := len(e.Kept) - len(lines); more > 0 {
 		lines = append(lines, fmt.Sprintf("or one of %d more that mcp-login status %s lists", more, oauth.Quoted(e.Server)))
 	}
-	return what + strings.Join(lines, "; ")
+	return next + strings.Join(lines, "; ")
 }
 
 // Commands are the lines that name each account, the first ten of them.

@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+const wholePath = "give the whole path; ~ and variables are not expanded"
+
 // DefaultDir returns the directory of the user's store, absolute, for the
 // operating system goos (a runtime.GOOS value) and the home directory home, ""
 // when it is not known. In this order: MCP_LOGIN_DIR; mcp-login in
@@ -21,7 +23,7 @@ import (
 func DefaultDir(getenv func(string) string, goos, home string) (string, error) {
 	if dir := getenv("MCP_LOGIN_DIR"); dir != "" {
 		if !isAbs(dir, goos) {
-			return "", &Error{Op: "find the store's directory", Err: errors.New("MCP_LOGIN_DIR is not an absolute path"), Hint: "give the whole path; ~ and variables are not expanded"}
+			return "", &Error{Op: "find the store's directory", Err: errors.New("MCP_LOGIN_DIR is not an absolute path"), Hint: wholePath}
 		}
 		return dir, nil
 	}

@@ -10,6 +10,8 @@ import (
 	"mcp-login/internal/oauth"
 )
 
+const anotherDirectory = "choose another directory with MCP_LOGIN_DIR"
+
 // ensureDirectory makes the store's directory with mode 0700, or checks it.
 func ensureDirectory(dir string) error {
 	err := checkDirectory(dir)
@@ -17,11 +19,11 @@ func ensureDirectory(dir string) error {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return fmt.Errorf("make the store's directory: %w", err)
+		return &Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	// The umask can only take bits away; a parallel start may be first.
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make the store's directory: %w", err)
+		return &Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	return checkDirectory(dir)
 }
@@ -31,20 +33,20 @@ func ensureDirectory(dir string) error {
 func checkDirectory(dir string) error {
 	link, err := os.Lstat(dir)
 	if err != nil {
-		return fmt.Errorf("look at the store's directory: %w", err)
+		return &Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	if link.Mode()&fs.ModeSymlink != 0 && !ownedByUs(link) && !ownedByRoot(link) {
-		return unsafeFile(dir, "it is a symbolic link of another user", "choose another directory with MCP_LOGIN_DIR")
+		return unsafeFile(dir, "it is a symbolic link of another user", anotherDirectory)
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("look at the store's directory: %w", err)
+		return &Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	switch {
 	case !info.IsDir():
-		return unsafeFile(dir, "it is not a directory", "choose another directory with MCP_LOGIN_DIR")
+		return unsafeFile(dir, "it is not a directory", anotherDirectory)
 	case !ownedByUs(info):
-		return unsafeFile(dir, "it belongs to another user", "choose another directory with MCP_LOGIN_DIR")
+		return unsafeFile(dir, "it belongs to another user", anotherDirectory)
 	case loose(info.Mode()):
 		return tighten(dir, info.Mode())
 	}
@@ -61,7 +63,7 @@ func tighten(dir string, mode fs.FileMode) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("look into the store's directory: %w", err)
+		return &Error{Op: "look into the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	for _, e := range entries {
 		if !isOurs(e.Name()) {
@@ -69,7 +71,7 @@ func tighten(dir string, mode fs.FileMode) error {
 		}
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return fmt.Errorf("make the store's directory private: %w", err)
+		return &Error{Op: "make the store's directory private", Err: err, Hint: anotherDirectory}
 	}
 	return nil
 }

@@ -93,8 +93,6 @@ func (e *KeyringError) UserHint() string {
 		return "unlock the keyring, for example by signing in to the desktop, and try again; or choose --store file"
 	case KeyringTimeout:
 		return "look for a window that asks for the keyring's password, answer it and try again; restart the keyring if there is none; or choose --store file"
-	case KeyringNotFound:
-		return "sign in again: mcp-login login URL"
 	}
 	return "see whether another program can use the keyring, or choose --store file"
 }

@@ -112,7 +112,7 @@ func Open(o Options) (*Store, error) {
 		return nil, &Error{Op: "open the store", Err: fmt.Errorf("unknown kind of store %q", string(o.Kind)), Hint: "use auto, keyring, passphrase, file or memory"}
 	}
 	if !filepath.IsAbs(s.dir) {
-		return nil, &Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: "give the whole path in MCP_LOGIN_DIR"}
+		return nil, &Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: wholePath}
 	}
 	s.dir = filepath.Clean(s.dir)
 	s.account, s.disk = accountOf(s.dir), &disk{dir: s.dir}
@@ -205,6 +205,10 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 		return nil
 	})
 }
+
+// Files are those of the identity with this [Entry.ID], as a pattern for people and
+// their shells.
+func (s *Store) Files(id string) string { return oauth.Quoted(filepath.Join(s.dir, id)) + "*" }
 
 // Describe says for people where the credential under key is kept, as the end
 // of a sentence that starts with "kept in". It asks no keyring.

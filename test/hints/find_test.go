@@ -261,7 +261,7 @@ func (f *finder) text(e ast.Expr) string {
 		switch name := nameOf(e.Fun); name {
 		case "command", "loginCommand", "LoginCommand":
 			return "mcp-login " + unknown
-		case "", "String", "Join", "Line", "ShortAddress", "Redacted", "CommandPath", "Name", "Error", "Hostname":
+		case "", "String", "Join", "Files", "Line", "ShortAddress", "Redacted", "CommandPath", "Name", "Error", "Hostname":
 		default:
 			f.gives[name] = true
 		}

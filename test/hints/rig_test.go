@@ -147,7 +147,7 @@ func pattern(hint string) *regexp.Regexp {
 }
 
 // command is the one that a printed hint says to run.
-var command = regexp.MustCompile(`(?m)(?:run|again|see): (mcp-login .*)$|see (mcp-login .*--help)|(chmod \d+ (?:'[^']*'|\S+))`)
+var command = regexp.MustCompile(`(?m)(?:run|again|see): (mcp-login .*)$|see (mcp-login .*--help)|(chmod \d+ (?:'[^']*'|\S+))|remove the files ((?:'[^']*'|\S+)\*)`)
 
 // printed returns the command in what was said where the hint stands.
 func printed(said string, at []int) string {
@@ -158,6 +158,9 @@ func printed(said string, at []int) string {
 	found := command.FindStringSubmatch(rest)
 	if found == nil {
 		return ""
+	}
+	if found[4] != "" {
+		return "rm " + found[4]
 	}
 	return found[1] + found[2] + found[3]
 }
