@@ -2,6 +2,7 @@ package main
 
 import (
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
 )
 
 // loginFlags are what a login needs beside what makes its account: how to reach the
@@ -28,7 +29,9 @@ func (o *options) loginFlags() []string {
 		commands = append(commands, h.Name+": "+h.Command.Placeholder())
 	}
 	add("header-command", commands...)
-	add("store", o.store)
+	if store.Kind(o.store) != store.KindMemory { // which no other program sees
+		add("store", o.store)
+	}
 	add("ca-file", o.wire.trust.caFiles...)
 	add("client-cert", o.wire.trust.certificate)
 	add("client-cert-key", o.wire.trust.certKey)
