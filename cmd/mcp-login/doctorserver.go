@@ -223,6 +223,8 @@ func redacted(raw string) string {
 	return u.Redacted()
 }
 
+const operatorHint = "ask the server's operator"
+
 // live is a real session, with the kept login where one is needed.
 func (x *examination) live(ctx context.Context) finding {
 	switch {
@@ -244,9 +246,9 @@ func (x *examination) live(ctx context.Context) finding {
 	case errors.Is(err, oauth.ErrLoginRequired):
 		return failed("run: "+x.session.loginCommand(x.o), "the kept login no longer works")
 	case err != nil:
-		return failedBy(err, "run with --log-level debug to see each step")
+		return failedBy(err, operatorHint)
 	case answer.Error != nil:
-		return failed("ask the server's operator", "initialize was refused: %s", answer.Error)
+		return failed(operatorHint, "initialize was refused: %s", answer.Error)
 	}
 	return passed("%s", describeSession(answer.Result))
 }

@@ -97,5 +97,5 @@ func (r row) prove(w *world) {
 
 // rows is the whole table.
 func rows() []row {
-	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofWhatIsKept(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami())
+	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofTheBridge(), ofWhatIsKept(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami())
 }

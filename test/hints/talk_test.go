@@ -2,18 +2,21 @@ package hints
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 )
 
-// talk is this test binary as the client of a bridge: it asks for initialize, and then,
-// all at once, for what the lines of the variable ASK ask for. It prints the answers
-// that are errors, and fails if there is one.
+// talk is this test binary as the client of a bridge: it asks for initialize, and then
+// for what the lines of the variable ASK ask for, TIMES times and all at once. It prints
+// the first answer that is an error, and fails if there is one.
 func talk(words []string) int {
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Stderr = os.Stderr
@@ -25,25 +28,33 @@ func talk(words []string) int {
 	}
 	answers := bufio.NewReader(out)
 	fmt.Fprintln(in, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`)
-	failed := await(answers, 1)
-	if lines := strings.Fields(os.Getenv("ASK")); failed == 0 && len(lines) > 0 {
+	ok := await(answers, 1)
+	if lines := strings.Fields(os.Getenv("ASK")); ok && len(lines) > 0 {
+		times, _ := strconv.Atoi(cmp.Or(os.Getenv("TIMES"), "1"))
+		lines = slices.Repeat(lines, times)
 		fmt.Fprintln(in, `{"jsonrpc":"2.0","method":"notifications/initialized"}`)
-		go func() { _, _ = io.WriteString(in, strings.Join(lines, "\n")+"\n") }()
-		failed = await(answers, len(lines))
+		go func() {
+			for i, line := range lines {
+				fmt.Fprintf(in, `{"jsonrpc":"2.0","id":%d,%s}`+"\n", i+2, line)
+			}
+		}()
+		ok = await(answers, len(lines))
 	}
 	_ = in.Close()
 	_, _ = io.Copy(io.Discard, answers)
 	_ = cmd.Wait()
-	return min(failed, 1)
+	if ok {
+		return 0
+	}
+	return 1
 }
 
-// await reads the answers to so many requests, and returns how many are errors or did
-// not come.
-func await(answers *bufio.Reader, wanted int) (failed int) {
+// await reads the answers to so many requests, until one is an error or does not come.
+func await(answers *bufio.Reader, wanted int) (ok bool) {
 	for wanted > 0 {
 		line, err := answers.ReadBytes('\n')
 		if err != nil {
-			return failed + wanted
+			return false
 		}
 		var answer struct {
 			ID    json.RawMessage
@@ -57,10 +68,10 @@ func await(answers *bufio.Reader, wanted int) (failed int) {
 		}
 		wanted--
 		if answer.Error != nil {
-			failed++
 			fmt.Println(answer.Error.Message)
 			fmt.Println("hint:", answer.Error.Data.Hint)
+			return false
 		}
 	}
-	return failed
+	return true
 }

@@ -113,7 +113,7 @@ func (a *answer) body(ctx context.Context) error {
 }
 
 func noAnswer(status int) error {
-	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's reply does not hold the answer"), Hint: "the server may have done what it was asked"}
+	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's reply does not hold the answer"), Hint: doneHint}
 }
 
 // stream delivers an event stream until the answer has come, resuming it where
@@ -166,7 +166,7 @@ func interrupted(cause error) error {
 	if cause != nil {
 		text = fmt.Errorf("the stream broke before the answer: %w", cause)
 	}
-	return &Error{Reason: Interrupted, Err: text, Hint: "the server may have done what it was asked; look before you repeat it"}
+	return &Error{Reason: Interrupted, Err: text, Hint: doneHint}
 }
 
 // afterAnswer is how long an answered stream may stay open; most end at once,

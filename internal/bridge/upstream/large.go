@@ -245,7 +245,7 @@ func (l *large) end() {
 	if err == nil {
 		_, _ = l.to.Write([]byte("}"))
 	} else if !errors.As(err, new(*Error)) {
-		err = &Error{Reason: Interrupted, Err: err, Hint: "the server may have done what it was asked"}
+		err = &Error{Reason: Interrupted, Err: err, Hint: doneHint}
 	}
 	l.to.End(err)
 }

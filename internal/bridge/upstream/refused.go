@@ -18,6 +18,10 @@ const (
 	// GatewayHint is for what a gateway answers in the place of the server: it has a
 	// sign-in of its own, which no OAuth login of the server satisfies.
 	GatewayHint = "if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
+	// restartHint is for a server that takes neither the session nor a new one.
+	restartHint = "restart the client"
+	// doneHint is for a request whose answer is lost.
+	doneHint = "the server may have done what it was asked; look before you repeat it"
 )
 
 // statusError is an HTTP error that holds no JSON-RPC, with a little of its body.
@@ -25,6 +29,7 @@ func statusError(resp *http.Response, body []byte) error {
 	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retry.After(resp.Header.Get("Retry-After"), time.Now())}
 	text := fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	page := mediaType(resp) == "text/html"
+	inSession := resp.Request != nil && resp.Request.Header.Get(headerSession) != ""
 	switch {
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		e.Reason = Redirected
@@ -39,9 +44,11 @@ func statusError(resp *http.Response, body []byte) error {
 		if e.RetryAfter > 0 {
 			e.Hint = "the server is busy; try again in " + e.RetryAfter.String()
 		}
-	case page && resp.StatusCode < 500:
+	case inSession && resp.StatusCode == http.StatusNotFound:
+		e.Hint = restartHint
+	case page && resp.StatusCode < 500, !inSession && isElsewhere(resp.StatusCode):
 		e.Hint = AddressHint
-	case page:
+	case resp.StatusCode >= 500:
 		e.Hint = "the server, or a gateway before it, is not well; try again later"
 	}
 	if !page {
@@ -51,6 +58,11 @@ func statusError(resp *http.Response, body []byte) error {
 	}
 	e.Err = errors.New(text)
 	return e
+}
+
+// isElsewhere reports whether a status says that no MCP server has this address.
+func isElsewhere(status int) bool {
+	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone
 }
 
 // redirected describes a redirect that was not followed. Of the address only what

@@ -62,7 +62,7 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errNoHeader) {
 		return nil, cause
 	} else if cause != nil {
-		return nil, &Error{Reason: Interrupted, Err: fmt.Errorf("%w within %v", errNoHeader, u.cfg.HeaderTimeout), Hint: "the server may have done what it was asked; look before you repeat it"}
+		return nil, &Error{Reason: Interrupted, Err: fmt.Errorf("%w within %v", errNoHeader, u.cfg.HeaderTimeout), Hint: doneHint}
 	}
 	err = unreachable(err)
 	var e *Error
@@ -137,7 +137,7 @@ func brokeOff(resp *http.Response, err error) error {
 	if errors.As(err, new(*Error)) {
 		return err
 	}
-	return &Error{Reason: Interrupted, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off: %w", err), Hint: "the server may have done what it was asked"}
+	return &Error{Reason: Interrupted, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off: %w", err), Hint: doneHint}
 }
 
 func (u *Upstream) tooLarge() error {

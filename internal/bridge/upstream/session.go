@@ -87,7 +87,7 @@ func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message,
 		return fmt.Errorf("open a new session: %w", err)
 	case refused != nil:
 		text, _ := jsonrpc.Text(jsonrpc.Member(refused, "message"))
-		return &Error{Reason: Refused, Err: fmt.Errorf("open a new session: the server refused: %s", foreign.Line(text)), Hint: "restart the client"}
+		return &Error{Reason: Refused, Err: fmt.Errorf("open a new session: the server refused: %s", foreign.Line(text)), Hint: restartHint}
 	case b.initialized.Raw == nil:
 		return nil
 	}

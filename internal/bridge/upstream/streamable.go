@@ -60,7 +60,7 @@ func (s *streamable) inAnother(ctx context.Context, at session, m jsonrpc.Messag
 			err = s.post(ctx, &next, m, sink)
 		}
 		if errors.Is(err, errSessionLost) {
-			err = &Error{Reason: Refused, Status: http.StatusNotFound, Err: err, Hint: "restart the client"}
+			err = &Error{Reason: Refused, Status: http.StatusNotFound, Err: err, Hint: restartHint}
 		}
 	}
 	if errors.As(err, &refused) {
