@@ -3,10 +3,14 @@
 package script
 
 import (
+	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"mcp-login/internal/devidp"
 	"mcp-login/test/binary"
 )
 
@@ -38,6 +42,58 @@ func TestEarlierVersionFollows(t *testing.T) {
 				_ = b.in.Close()
 			}
 			if s := h.idp.Stats(); s.Registrations != 1 || s.CodeExchanges != 1 || s.Authorizations != 1 {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
+// A bridge goes on when its program is replaced by another version: what it starts then
+// is that one, with the arguments, the environment and the demand of its own.
+func TestEarlierVersionReplaced(t *testing.T) {
+	versions := map[string]string{"c9a35dd": binary.Earlier(t, "c9a35dd", "mcp-login"), "ours": binary.Build(t, "mcp-login")}
+	for was, becomes := range map[string]string{"c9a35dd": "ours", "ours": "c9a35dd"} {
+		t.Run(was+" becomes "+becomes, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, func(cfg *devidp.Config) {
+				cfg.Clients = []devidp.Client{{ID: "app", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
+			})
+			program := filepath.Join(t.TempDir(), "mcp-login")
+			install := func(version string) {
+				b, err := os.ReadFile(versions[version])
+				if err == nil {
+					err = errors.Join(os.WriteFile(program+"-new", b, 0o700), os.Rename(program+"-new", program))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			install(was)
+			flags := []string{"--client-id", "app", "--scope", "openid offline_access", "--auth-param", "ui_locales=de", "--profile", "work", h.url}
+			start := func() *bridge {
+				cmd := exec.Command(program, flags...)
+				cmd.Env = append(h.env, "MCP_LOGIN_CLIENT_SECRET=s3cret")
+				return h.started(cmd)
+			}
+			b := start()
+			install(becomes)
+			b.initialize()
+			address := b.address()
+			h.approve(address)
+			if line := b.line(); !strings.Contains(line, `"id":1,"result"`) {
+				t.Error(line)
+			}
+			_ = b.in.Close()
+			for _, version := range []string{becomes, was} {
+				install(version)
+				again := start()
+				again.initialize()
+				if line := again.line(); !strings.Contains(line, `"id":1,"result"`) {
+					t.Error(version, line)
+				}
+				_ = again.in.Close()
+			}
+			if s := h.idp.Stats(); s.CodeExchanges != 1 || s.Logins != 1 {
 				t.Errorf("%+v", s)
 			}
 		})

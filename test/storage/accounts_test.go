@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // lastVersion is the commit before accounts were found again by their URL.
@@ -82,6 +84,91 @@ func TestEarlierVersionShares(t *testing.T) {
 	}
 	must(old, "signed out", "logout", l.url)
 	must("", "no login kept", "logout", "--profile", "default", l.url)
+}
+
+// Each account that the earlier version could make is found by its URL alone, used
+// without another login, and found again by the version that made it, whatever keeps
+// them; only in memory each process has its own.
+func TestEarlierVersionAccounts(t *testing.T) {
+	for _, kind := range []store.Kind{store.KindFile, store.KindPassphrase} {
+		t.Run(string(kind), func(t *testing.T) { earlierAccounts(t, kind) })
+	}
+	t.Run("memory", func(t *testing.T) {
+		l := newLab(t, store.KindMemory, -1)
+		for n, program := range []string{binary.Earlier(t, lastVersion, "mcp-login"), binary.Build(t, "mcp-login")} {
+			if answered, refused := ask(l.startOf(program, 1)); answered != 1 || l.idp.Stats().Logins != n+1 {
+				t.Errorf("%d sign-ins, %s", l.idp.Stats().Logins, refused)
+			}
+		}
+	})
+}
+
+// The same with the key in a real Secret Service.
+func TestEarlierVersionAccountsSecretService(t *testing.T) {
+	if !real.SecretService(t) {
+		return
+	}
+	earlierAccounts(t, store.KindKeyring)
+}
+
+func earlierAccounts(t *testing.T, kind store.Kind) {
+	old := binary.Earlier(t, lastVersion, "mcp-login")
+	for name, c := range map[string]struct {
+		flags []string
+		key   oauth.Key
+	}{
+		"none":        {nil, oauth.Key{}},
+		"a client":    {[]string{"--client-id", "app"}, oauth.Key{ClientID: "app"}},
+		"a document":  {[]string{"--client-metadata-url", "https://client.example/app"}, oauth.Key{}},
+		"scopes":      {[]string{"--scope", "offline_access openid"}, oauth.Key{Scopes: []string{"offline_access", "openid"}}},
+		"a resource":  {[]string{"--resource", "RESOURCE"}, oauth.Key{Resource: "RESOURCE"}},
+		"a parameter": {[]string{"--auth-param", "ui_locales=de"}, oauth.Key{Params: []string{"ui_locales=de"}}},
+		"all": {
+			[]string{"--client-id", "app", "--scope", "openid offline_access", "--resource", "RESOURCE", "--auth-param", "ui_locales=de"},
+			oauth.Key{ClientID: "app", Scopes: []string{"openid", "offline_access"}, Resource: "RESOURCE", Params: []string{"ui_locales=de"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if kind != store.KindFile && name != "all" {
+				return // the store does not look into a key
+			}
+			l := newLab(t, kind, -1)
+			key := c.key
+			key.Server = l.url
+			flags := slices.Clone(c.flags)
+			for i := range flags {
+				flags[i] = strings.ReplaceAll(flags[i], "RESOURCE", l.url)
+			}
+			key.Resource = strings.ReplaceAll(key.Resource, "RESOURCE", l.url)
+			words := append(flags, l.url)
+			if stdout, stderr, code := l.finish(old, append([]string{"login"}, words...)...); code != 0 {
+				t.Fatal(stdout, stderr)
+			}
+			if stdout, stderr, code := l.finish("", "login", l.url); code != 0 || !strings.Contains(stdout, "already signed in") {
+				t.Error(stdout, stderr)
+			}
+			for round, use := range []func() string{
+				func() string { return l.call("", l.url) },
+				func() string { return l.call(old, words...) },
+				func() string { return l.call("", words...) },
+				func() string { return l.call(old, words...) },
+			} {
+				l.expireKey(key)
+				if got := use(); !strings.Contains(got, `"result"`) {
+					t.Errorf("round %d: %s", round, got)
+				}
+			}
+			if s := l.idp.Stats(); s.Logins != 1 || s.ReuseDetections != 0 {
+				t.Errorf("%d sign-ins, %d reuses", s.Logins, s.ReuseDetections)
+			}
+			if stdout, stderr, code := l.finish("", "logout", l.url); code != 0 || !strings.Contains(stdout, "signed out") {
+				t.Error(stdout, stderr)
+			}
+			if stdout, _, _ := l.finish(old, "status", "--offline"); strings.Contains(stdout, l.url) {
+				t.Error(stdout)
+			}
+		})
+	}
 }
 
 // manyServers are ten servers of one provider.

@@ -74,6 +74,7 @@ func newLab(t *testing.T, kind store.Kind, leeway time.Duration) *lab {
 	l.url = server.URL + "/mcp"
 	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", devidp.Config{
 		Registration: true, ReuseLeeway: leeway, Resources: []devidp.Resource{{Indicator: l.url}},
+		Clients: []devidp.Client{{ID: "app", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,13 +130,16 @@ func (l *lab) open() *store.Store {
 
 // expire makes the stored access token one that has ended, for the program
 // and for the server.
-func (l *lab) expire() {
+func (l *lab) expire() { l.t.Helper(); l.expireKey(l.key()) }
+
+// expireKey is expire for another account.
+func (l *lab) expireKey(key oauth.Key) {
 	l.t.Helper()
 	s := l.open()
-	cred, err := s.Load(l.t.Context(), l.key())
+	cred, err := s.Load(l.t.Context(), key)
 	if err == nil {
 		cred.Expiry, cred.ObtainedAt = time.Now().Add(-time.Minute), time.Now().Add(-time.Hour)
-		err = s.Save(l.t.Context(), l.key(), cred)
+		err = s.Save(l.t.Context(), key, cred)
 	}
 	if err != nil {
 		l.t.Fatal(err)
@@ -188,9 +192,16 @@ func (l *lab) command(args ...string) *exec.Cmd {
 // start starts n bridges at once.
 func (l *lab) start(n int) []bridge {
 	l.t.Helper()
+	return l.startOf(binary.Build(l.t, "mcp-login"), n)
+}
+
+// startOf is start with another program.
+func (l *lab) startOf(program string, n int) []bridge {
+	l.t.Helper()
 	var all []bridge
 	for range n {
 		cmd := l.command(l.url)
+		cmd.Path, cmd.Args[0] = program, program
 		b := bridge{cmd: cmd, err: &strings.Builder{}}
 		cmd.Stderr = b.err
 		in, err1 := cmd.StdinPipe()
