@@ -72,7 +72,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 		return nil
 	}
 	if again {
-		if err := s.client.LogoutToReturn(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) && !errors.Is(err, oauth.ErrUnavailable) {
+		if err := s.client.LogoutToReturn(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) {
 			return err
 		}
 	}

@@ -287,67 +287,6 @@ func (c *Client) fresh(cred Credential) bool {
 	return cred.freshFor(c.now(), c.spread)
 }
 
-// Logout revokes the tokens at the issuer and deletes the credential. The
-// credential is deleted even when the provider cannot be reached; the error
-// then wraps ErrUnavailable. ErrNotFound means that there was none. With
-// unregister the client that was registered for the login is deleted at the
-// provider as well (RFC 7592).
-func (c *Client) Logout(ctx context.Context, unregister bool) error {
-	return c.logout(ctx, unregister, func(Credential) error { return c.cfg.Store.Delete(ctx, c.cfg.Key) })
-}
-
-// LogoutToReturn is Logout for somebody who is about to sign in again: what was said
-// for the account stays, and the secret of a client that was given with it.
-func (c *Client) LogoutToReturn(ctx context.Context) error {
-	return c.logout(ctx, false, func(cred Credential) error {
-		kept := cred.withoutTokens()
-		if !kept.Established {
-			return c.cfg.Store.Delete(ctx, c.cfg.Key)
-		}
-		if kept.Registration.Dynamic {
-			kept.Registration = Registration{Chosen: kept.Registration.Chosen}
-		}
-		return c.cfg.Store.Save(ctx, c.cfg.Key, kept)
-	})
-}
-
-// logout does what Logout says; end replaces what is kept.
-func (c *Client) logout(ctx context.Context, unregister bool, end func(Credential) error) error {
-	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
-	if err != nil {
-		return fmt.Errorf("lock the credential: %w", err)
-	}
-	defer unlock()
-	// A person has acted, and all of it is forgotten.
-	if err := c.changeAsks(ctx, func(AskState) AskState { return AskState{} }); err != nil {
-		c.log.Warn("cannot forget when somebody was asked to sign in", "error", err)
-	}
-	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
-	if errors.Is(err, ErrNotFound) {
-		return errors.Join(err, c.cfg.Store.Delete(ctx, c.cfg.Key))
-	}
-	revoked := err
-	if err == nil {
-		revoked = c.revoke(ctx, cred)
-		if unregister && cred.Registration.Dynamic {
-			revoked = errors.Join(revoked, c.unregister(ctx, cred.Registration))
-		}
-	}
-	if err := end(cred); err != nil {
-		return fmt.Errorf("delete the credential: %w", err)
-	}
-	c.mu.Lock()
-	c.cred, c.loaded = Credential{}, true
-	if r := cred.Registration; !r.Dynamic && !r.ClientSecret.IsZero() {
-		c.secretAt = r.provider()
-	}
-	c.mu.Unlock()
-	if revoked == nil && !cred.HasToken() && !cred.Established {
-		return ErrNotFound // a sign-in that led to nothing
-	}
-	return revoked
-}
-
 // load returns the credential in memory, reading the store the first time.
 func (c *Client) load(ctx context.Context) (Credential, error) {
 	c.mu.Lock()

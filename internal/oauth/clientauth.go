@@ -187,6 +187,10 @@ func (k *ClientKey) assertion(clientID, audience string, supported []string, now
 	return signed, nil
 }
 
+// errUnproven means that the client cannot prove itself, so that the provider was not
+// asked.
+var errUnproven = errors.New("nothing was sent")
+
 // authenticate adds what the client proves itself with to a form, and returns
 // the user name and password for Basic, both form-encoded (RFC 6749, section
 // 2.3.1), "" where there is none. endpoint is where the form goes.
@@ -202,7 +206,7 @@ func (c *Client) authenticate(form url.Values, endpoint string, reg Registration
 	case authKey:
 		key := c.cfg.Identity.ClientKey
 		if key == nil {
-			return "", "", &Error{Op: "authenticate the client", Err: errors.New("its private key is not given"), Hint: "add --client-key FILE"}
+			return "", "", &Error{Op: "authenticate the client", Err: fmt.Errorf("%w: its private key is not given", errUnproven), Hint: "add --client-key FILE"}
 		}
 		audience := reg.Issuer
 		if reg.FoundAt != "" {
@@ -212,7 +216,7 @@ func (c *Client) authenticate(form url.Values, endpoint string, reg Registration
 		}
 		signed, err := key.assertion(reg.ClientID, audience, signing, c.now())
 		if err != nil {
-			return "", "", &Error{Op: "authenticate the client", Err: err, Hint: "use a key of another kind"}
+			return "", "", &Error{Op: "authenticate the client", Err: fmt.Errorf("%w: %w", errUnproven, err), Hint: "use a key of another kind"}
 		}
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", signed)

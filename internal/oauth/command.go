@@ -61,6 +61,11 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 	return words
 }
 
+// againCommand is loginCommand where a login is kept that is of no use.
+func (c *Client) againCommand() string {
+	return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, append([]string{"--again"}, c.cfg.LoginFlags...)...)
+}
+
 // loginCommand is LoginCommand for the account of c.
 func (c *Client) loginCommand() string {
 	return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)

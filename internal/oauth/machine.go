@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,8 +36,8 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 // machineRequest is the credential to fill, and the form to ask for its token with.
 func (c *Client) machineRequest(found Discovery, previous Credential, w want) (Credential, url.Values, error) {
 	const op = "sign in as the client"
-	if c.cfg.Identity.ClientID == "" {
-		return Credential{}, nil, &Error{Op: op, Err: errors.New("no client is given"), Hint: "add --client-id, and its secret or --client-key"}
+	if c.cfg.Identity.ClientID == "" { // which no command line allows
+		return Credential{}, nil, fmt.Errorf("%s: no client is given", op)
 	}
 	reg, err := c.givenClient(found.Server, previous.Registration, "")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -182,7 +181,7 @@ func (c *Client) notReplaced(cred Credential, r refusal, resp *http.Response, ea
 		foreign.Discard(resp)
 		return nil, &Error{
 			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the server says (403) that the token has ended, and nothing renews it: %w", ErrLoginRequired),
-			Hint: "run: " + LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, append(slices.Clone(c.cfg.LoginFlags), "--again")...),
+			Hint: "run: " + c.againCommand(),
 		}
 	}
 	if early != nil && !cred.Expiry.IsZero() && !c.now().Before(cred.Expiry) {

@@ -229,7 +229,7 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want)
 		c.log.Debug("access token refreshed", "issuer", cred.Issuer, "expires", renewed.Expiry)
 		c.save(ctx, renewed)
 		return renewed, c.usable(renewed), nil
-	case errors.Is(err, ErrUnavailable) || ctx.Err() != nil:
+	case errors.Is(err, ErrUnavailable), errors.Is(err, errUnproven), ctx.Err() != nil:
 		if renewed.Unanswered.After(cred.Unanswered) {
 			c.save(ctx, renewed)
 		}

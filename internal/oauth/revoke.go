@@ -1,7 +1,9 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -45,6 +47,74 @@ func (c *Client) Leftover() Leftover {
 
 // selfContained reports whether a token has the form of a JWT (RFC 7519, section 3.1).
 func selfContained(token Secret) bool { return strings.Count(token.Reveal(), ".") == 2 }
+
+// Logout revokes the tokens at the issuer and deletes the credential. The
+// credential is deleted even when the provider cannot be reached; the error
+// then wraps ErrUnavailable. ErrNotFound means that there was none. With
+// unregister the client that was registered for the login is deleted at the
+// provider as well (RFC 7592).
+func (c *Client) Logout(ctx context.Context, unregister bool) error {
+	revoked, err := c.logout(ctx, unregister, func(Credential) error { return c.cfg.Store.Delete(ctx, c.cfg.Key) })
+	return cmp.Or(err, revoked)
+}
+
+// LogoutToReturn is Logout for somebody who is about to sign in again: what was said
+// for the account stays, and the secret of a client that was given with it. A provider
+// that does not revoke the tokens keeps nobody from that: it may have forgotten the
+// client, which is why somebody signs in again.
+func (c *Client) LogoutToReturn(ctx context.Context) error {
+	revoked, err := c.logout(ctx, false, func(cred Credential) error {
+		kept := cred.withoutTokens()
+		if !kept.Established {
+			return c.cfg.Store.Delete(ctx, c.cfg.Key)
+		}
+		if kept.Registration.Dynamic {
+			kept.Registration = Registration{Chosen: kept.Registration.Chosen}
+		}
+		return c.cfg.Store.Save(ctx, c.cfg.Key, kept)
+	})
+	if revoked != nil {
+		c.log.Debug("the tokens of the earlier login are not revoked", "error", revoked)
+	}
+	return err
+}
+
+// logout does what Logout says; end replaces what is kept. revoked is why the provider
+// has not revoked or deleted something.
+func (c *Client) logout(ctx context.Context, unregister bool, end func(Credential) error) (revoked, err error) {
+	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
+	if err != nil {
+		return nil, fmt.Errorf("lock the credential: %w", err)
+	}
+	defer unlock()
+	// A person has acted, and all of it is forgotten.
+	if err := c.changeAsks(ctx, func(AskState) AskState { return AskState{} }); err != nil {
+		c.log.Warn("cannot forget when somebody was asked to sign in", "error", err)
+	}
+	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	if errors.Is(err, ErrNotFound) {
+		return nil, errors.Join(err, c.cfg.Store.Delete(ctx, c.cfg.Key))
+	}
+	if err == nil {
+		revoked = c.revoke(ctx, cred)
+		if unregister && cred.Registration.Dynamic {
+			revoked = errors.Join(revoked, c.unregister(ctx, cred.Registration))
+		}
+	}
+	if failed := end(cred); failed != nil {
+		return revoked, fmt.Errorf("delete the credential: %w", failed)
+	}
+	c.mu.Lock()
+	c.cred, c.loaded = Credential{}, true
+	if r := cred.Registration; !r.Dynamic && !r.ClientSecret.IsZero() {
+		c.secretAt = r.provider()
+	}
+	c.mu.Unlock()
+	if err == nil && revoked == nil && !cred.HasToken() && !cred.Established {
+		err = ErrNotFound // a sign-in that led to nothing
+	}
+	return revoked, err
+}
 
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The
 // refresh token goes first: it ends the whole grant at most providers. What has become

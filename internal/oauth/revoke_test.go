@@ -55,3 +55,21 @@ func TestLeftoverOfALogout(t *testing.T) {
 		})
 	}
 }
+
+// A provider that has forgotten the client revokes nothing, which keeps nobody from
+// signing in again.
+func TestTokensThatCannotBeRevoked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, nil)
+		b.device, b.think = oauth.DeviceNever, 0
+		c, h := b.client(b.store(""), nil)
+		_, _, _ = b.call(h, "x")
+		b.replace("/oidc/token/revocation", says(http.StatusBadRequest, `{"error":"invalid_client"}`))
+		if err := c.LogoutToReturn(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if cred, err := c.Credential(t.Context()); err == nil && cred.HasToken() {
+			t.Error("the tokens are still there")
+		}
+	})
+}

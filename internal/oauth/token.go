@@ -184,7 +184,7 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	case !answer.refused():
 		return cred, &Error{
 			Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d without an OAuth error", answer.status)),
-			Hint: "if it stays so, sign in again: " + c.loginCommand(),
+			Hint: "if it stays so, sign in again: " + c.againCommand(),
 		}
 	}
 	return cred, c.explainParams(answer.refusal(op, cred.Resource))
@@ -298,8 +298,6 @@ func hintFor(o oauthError, resource string) string {
 		return "the provider does not grant this client a scope that was asked for: allow it there (in Logto: Permissions of a third-party application), or choose others with --scope"
 	case "access_denied":
 		return "the login was refused, or the account may not use this server"
-	case "invalid_redirect_uri":
-		return "add the redirect URI to the client at the provider"
 	}
 	return ""
 }
