@@ -62,10 +62,17 @@ type Faults struct {
 	TokenMembers, RefreshMembers map[string]any
 	// TokenRedirect answers token requests with 307 to this address.
 	TokenRedirect string
+	// RefreshStatus answers refreshes with this status and no error of OAuth, as a
+	// firewall does.
+	RefreshStatus int
 	// UserinfoStatus and JWKSStatus answer those endpoints with this status.
 	UserinfoStatus, JWKSStatus int
-	// RefuseRegistration answers dynamic registration with an error.
+	// RefuseRegistration answers dynamic registration with an error, RegistrationNames
+	// unless client_name is one of these, and RefuseLoopback if a redirect URI is not
+	// https.
 	RefuseRegistration bool
+	RegistrationNames  []string
+	RefuseLoopback     bool
 	// RegisteredAuthMethod gives dynamic clients a secret for this method.
 	RegisteredAuthMethod string
 	// RegistrationMembers changes the answers to registrations, for example
@@ -172,6 +179,8 @@ func (p *Provider) tokenFault(w http.ResponseWriter, r *http.Request) bool {
 		writeError(w, status, code, "this is a fault that was asked for")
 	case f.TokenRedirect != "":
 		http.Redirect(w, r, f.TokenRedirect, http.StatusTemporaryRedirect)
+	case f.RefreshStatus != 0 && r.PostFormValue("grant_type") == grantRefresh:
+		w.WriteHeader(f.RefreshStatus)
 	default:
 		return false
 	}

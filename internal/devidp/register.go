@@ -42,7 +42,8 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := p.fault()
-	if f.RefuseRegistration {
+	name, _ := answer["client_name"].(string)
+	if f.RefuseRegistration || f.RegistrationNames != nil && !slices.Contains(f.RegistrationNames, name) {
 		writeError(w, http.StatusForbidden, "access_denied", "registration is not open to you")
 		return
 	}
@@ -102,6 +103,8 @@ func newClient(meta metadataOf, f Faults) (Client, *oauthError) {
 		return c, badRequest("invalid_client_metadata", "grant_types must have one to begin with")
 	case c.may(grantCode) && len(c.RedirectURIs) == 0:
 		return c, badRequest("invalid_redirect_uri", "redirect_uris must contain members")
+	case f.RefuseLoopback && slices.ContainsFunc(c.RedirectURIs, func(uri string) bool { return !strings.HasPrefix(uri, "https:") }):
+		return c, badRequest("invalid_redirect_uri", "redirect_uris must be https")
 	case !c.redirectsUsable():
 		return c, badRequest("invalid_redirect_uri", "redirect_uris must be https, http on loopback, or, for native clients, of a private scheme")
 	}

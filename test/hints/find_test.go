@@ -50,11 +50,7 @@ func find(t *testing.T) []found {
 		}
 	}
 	for _, file := range parsed {
-		for _, d := range file.Decls {
-			if general, ok := d.(*ast.GenDecl); ok {
-				ast.Inspect(general, f.constant)
-			}
-		}
+		ast.Inspect(file, f.constant)
 		ast.Inspect(file, f.declared)
 	}
 	for _, file := range parsed {
@@ -72,9 +68,14 @@ func find(t *testing.T) []found {
 	return f.hints
 }
 
-// constant notes the value of a constant.
+// constant notes the values of constants, those of functions as well.
 func (f *finder) constant(n ast.Node) bool {
-	if spec, ok := n.(*ast.ValueSpec); ok {
+	general, ok := n.(*ast.GenDecl)
+	if !ok || general.Tok != token.CONST {
+		return true
+	}
+	for _, spec := range general.Specs {
+		spec := spec.(*ast.ValueSpec)
 		for i, name := range spec.Names {
 			if i < len(spec.Values) {
 				if text := f.text(spec.Values[i]); text != unknown {
@@ -259,7 +260,7 @@ func (f *finder) text(e ast.Expr) string {
 			return f.text(e.Args[0])
 		}
 		switch name := nameOf(e.Fun); name {
-		case "command", "loginCommand", "LoginCommand":
+		case "command", "loginCommand", "againCommand", "LoginCommand":
 			return "mcp-login " + unknown
 		case "", "String", "Join", "Files", "Line", "ShortAddress", "Redacted", "CommandPath", "Name", "Error", "Hostname":
 		default:

@@ -46,13 +46,16 @@ type world struct {
 	env []string
 	idp *devidp.Server
 	url string
-	// site answers in the place of the server, where a row says so.
-	site http.Handler
+	// whoami is the server, and site answers in its place, where a row says so.
+	whoami, site http.Handler
+	// far answers at https://example.com, to which site has to lead.
+	far http.Handler
 	// presents changes what the host with TLS presents, where a row says so.
 	presents func(*tls.ClientHelloInfo) (*tls.Config, error)
 }
 
-// newWorld starts one. change has its say about the provider.
+// newWorld starts one. change has its say about the provider; $PORT in a redirect URI
+// is the port that lines of shell have.
 func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
@@ -61,6 +64,12 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 	cfg := devidp.Config{Registration: true, TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource.String()}}}
 	if change != nil {
 		change(&cfg)
+	}
+	port := strconv.Itoa(binary.FreePort(t))
+	for _, client := range cfg.Clients {
+		for i, uri := range client.RedirectURIs {
+			client.RedirectURIs[i] = strings.ReplaceAll(uri, "$PORT", port)
+		}
 	}
 	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", cfg)
 	if err != nil {
@@ -78,7 +87,13 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 		whoami.ServeHTTP(rw, r)
 	})
 	srv.Start()
-	secure := httptest.NewUnstartedServer(http.HandlerFunc(plain))
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if w.far != nil && r.Host == "example.com" {
+			w.far.ServeHTTP(rw, r)
+			return
+		}
+		plain(rw, r)
+	}))
 	secure.TLS = &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if w.presents == nil {
 			return nil, nil //nolint:nilnil // the rest of the configuration holds
@@ -97,7 +112,7 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
 		t.Cleanup(s.Close)
 	}
-	w.idp, w.url = idp, resource.String()
+	w.idp, w.url, w.whoami = idp, resource.String(), whoami
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +122,7 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 	w.env = []string{
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir(), "NO_PROXY=127.0.0.1",
 		"MCP_LOGIN_DIR=" + filepath.Join(w.dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER=" + self + " approve alice",
-		"NOBODY=" + self + " approve nobody", "PORT=" + strconv.Itoa(binary.FreePort(t)), "TALK=" + self + " talk", "UP=" + self + " up", "TLS=" + secure.URL, "MTLS=" + asking.URL, "CA=" + authority, "URL=" + w.url, "ISSUER=" + idp.Issuer(), "HOST=" + resource.Host,
+		"NOBODY=" + self + " approve nobody", "PORT=" + port, "TALK=" + self + " talk", "UP=" + self + " up", "TLS=" + secure.URL, "MTLS=" + asking.URL, "CA=" + authority, "URL=" + w.url, "ISSUER=" + idp.Issuer(), "HOST=" + resource.Host,
 	}
 	t.Cleanup(func() {
 		_, _ = w.run("mcp-login logout --all >/dev/null 2>&1")
@@ -136,8 +151,8 @@ func (w *world) run(line string) (said string, err error) {
 
 // pattern matches a hint as it is printed.
 func pattern(hint string) *regexp.Regexp {
-	if i := strings.LastIndex(hint, unknown+" ("); i >= 0 && strings.HasSuffix(hint, ")") {
-		hint = hint[:i+len(unknown)]
+	if i := strings.LastIndex(hint, "mcp-login "+unknown+" ("); i >= 0 && strings.HasSuffix(hint, ")") {
+		hint = hint[:i+len("mcp-login "+unknown)]
 	}
 	parts := strings.Split(hint, unknown)
 	for i, part := range parts {

@@ -22,8 +22,12 @@ type row struct {
 	presents func(*tls.ClientHelloInfo) (*tls.Config, error)
 	// needs is a line that succeeds where the row can be run at all.
 	needs string
+	// serve is site where that depends on the world.
+	serve func(*world) http.Handler
 	// before is a line that has to be run first, with success.
 	before string
+	// meanwhile is what happens elsewhere after that.
+	meanwhile func(*world)
 	// when prints the hint, and fails.
 	when string
 	// mend is what somebody does who is not at this machine, such as an operator.
@@ -65,7 +69,12 @@ func (r row) prove(w *world) {
 			w.t.Fatal(err)
 		}
 	}
-	w.site, w.presents = r.site, r.presents
+	if r.meanwhile != nil {
+		r.meanwhile(w)
+	}
+	if w.site, w.presents = r.site, r.presents; r.serve != nil {
+		w.site = r.serve(w)
+	}
 	said, err := w.run(r.when)
 	all := pattern(r.hint).FindAllStringIndex(said, -1)
 	if all == nil {
@@ -97,5 +106,6 @@ func (r row) prove(w *world) {
 
 // rows is the whole table.
 func rows() []row {
-	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofTheBridge(), ofWhatIsKept(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami())
+	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofTheBridge(), ofWhatIsKept(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami(),
+		ofMetadata(), ofClients(), ofInquiries(), ofAnswers(), ofAskingAgain())
 }

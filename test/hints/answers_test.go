@@ -1,0 +1,46 @@
+package hints
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"mcp-login/internal/devidp"
+)
+
+// strict is the server, which wants tokens that were issued for it, and not those that
+// only the provider can read.
+func strict(w *world) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Authorization"), ".") {
+			r.Header.Del("Authorization")
+		}
+		w.whoami.ServeHTTP(rw, r)
+	})
+}
+
+// ofAnswers are the hints about what comes back from a browser or a provider.
+func ofAnswers() []row {
+	const login, device = `mcp-login login $URL`, `mcp-login login --device $URL`
+	const approve = `export MCP_LOGIN_BROWSER="${NOBODY% approve nobody} approve-`
+	// By hand, in a browser without cookies.
+	const byHand = `mcp-login login --no-browser --profile a $URL </dev/null >out 2>&1 & p=$!
+		until address=$(grep -o 'http[^ ]*/auth?[^ ]*' out); do sleep 0.1; done
+		${NOBODY% approve nobody} approve-forgetful alice "$address"; wait $p`
+	with := func(change func(*devidp.Faults)) func(*devidp.Config) {
+		return func(c *devidp.Config) { change(&c.Faults) }
+	}
+	return []row{
+		{hint: "start again and let the browser keep cookies of this machine, or sign in with --no-browser and open the address by hand", when: approve + `forgetful alice"; ` + login, does: login, then: byHand},
+		{hint: "start again, and open the address in one browser only; if you have not opened it twice, another user of this machine has read it", when: approve + `twice alice"; ` + login, does: login},
+		{hint: "the login was stopped before anything was sent; if this happens again, somebody may be interfering with it", lab: with(func(f *devidp.Faults) { f.RedirectIssuer = "https://login.example.com" }), when: login, mend: mended, does: login},
+		{hint: "this is a fault of the provider (RFC 9207)", lab: with(func(f *devidp.Faults) { f.OmitRedirectIssuer = true }), when: login, mend: mended, does: login},
+		{hint: "this is a fault of the provider: a code is short, of letters and digits (RFC 8628, section 6.1)", lab: with(func(f *devidp.Faults) {
+			f.DeviceMembers = map[string]any{"user_code": "call this number and say who you are"}
+		}), when: device, mend: mended, does: approve + `device alice"; ` + device},
+		{hint: "if it stays so, sign in again: mcp-login … (refresh)", lab: func(c *devidp.Config) {
+			c.AccessTokenTTL, c.Faults.RefreshStatus = time.Second, http.StatusForbidden
+		}, before: login, when: `sleep 1; mcp-login token $URL`, then: `mcp-login tools $URL`},
+		{hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits", serve: strict, when: `mcp-login login --no-resource $URL`, does: `mcp-login login --resource $URL $URL`, then: `mcp-login tools --resource $URL $URL`},
+	}
+}
