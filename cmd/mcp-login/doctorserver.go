@@ -135,7 +135,7 @@ func (x *examination) unconnected(err error, handshakes int) finding {
 			return failed(reach.ProxyHint, "the proxy opens no way to the server within %v", checkTimeout)
 		}
 		if explained := reach.Explain(err); !errors.Is(err, explained) {
-			return failedBy(explained, "")
+			return failedBy(explained, reach.ProxyHint)
 		}
 		return failed(reach.ProxyHint, "the proxy opens no way to the server: %v", err)
 	}

@@ -20,7 +20,7 @@ import (
 type Error struct {
 	// What stands in the way, lower case, without a full stop; one line.
 	What string
-	// Next is what to do about it.
+	// Next is what to do about it, "" where that is not clear.
 	Next string
 	// Refused means that the other side ended the TLS handshake, and so has read
 	// nothing of the request, although with TLS 1.3 it may have been sent already.
@@ -123,6 +123,8 @@ func proxy(err error) (what, next string) {
 	switch {
 	case errors.As(err, &refused) && refused.status == http.StatusProxyAuthRequired:
 		return ProxyWantsPassword, ProxyPasswordHint
+	case errors.As(err, &refused) && refused.status >= http.StatusInternalServerError:
+		return refused.Error(), "" // of the proxy, or of the host behind it
 	case errors.As(err, &refused):
 		return refused.Error(), ProxyHint
 	case errors.As(err, &op) && strings.HasPrefix(op.Op, "socks"):

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -66,7 +67,7 @@ func unreachable(err error) error {
 	next := "check the address and the network; the next request tries again"
 	err = reach.Explain(err)
 	if errors.As(err, &advised) {
-		next = advised.UserHint()
+		next = cmp.Or(advised.UserHint(), next)
 	}
 	return &Error{Reason: Unreachable, Err: fmt.Errorf("cannot reach the server: %w", err), Hint: next}
 }
