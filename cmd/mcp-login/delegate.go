@@ -154,7 +154,7 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	var running atomic.Pointer[session]
 	ctx, cancel := context.WithTimeout(ctx, o.timeout+time.Minute)
 	defer cancel()
-	go after(o.timeout+2*time.Minute, wall, func() { abandonLogin(running.Load()) })
+	go after(o.timeout+2*time.Minute, oauth.Wall, func() { abandonLogin(running.Load()) })
 	s, err := a.session(ctx, o, raw, askForClient)
 	if err != nil {
 		return err
@@ -178,11 +178,9 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	return errors.Join(unwritable, err)
 }
 
-// wall is the clock that goes on while the machine sleeps.
-func wall() time.Time { return time.Now().Round(0) }
-
 // after calls f when d has passed, by the clock that timers go by or by now: the first
-// stands still while the machine sleeps, and somebody may set the other one back.
+// stands still while the machine sleeps, and where the other one is the time of day
+// somebody may set it back.
 func after(d time.Duration, now func() time.Time, f func()) {
 	end, deadline := time.After(d), now().Add(d)
 	look := time.NewTicker(time.Second)

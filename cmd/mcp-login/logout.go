@@ -171,9 +171,12 @@ func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
 		return false, err
 	}
 	s.log.Debug("the login in progress is told to end")
-	ctx, cancel := context.WithTimeout(ctx, endTimeout)
+	wait, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	unlock, err := s.store.LockLogin(ctx, s.key)
+	unlock, err := s.store.LockLogin(wait, s.key)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // it was stopped, or hangs
+		unlock, err = func() {}, s.store.DropLogin(ctx, s.key)
+	}
 	if err != nil {
 		return false, fmt.Errorf("wait for the login in progress to end: %w", err)
 	}

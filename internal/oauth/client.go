@@ -164,7 +164,7 @@ type Client struct {
 	// spread lengthens the margin before expiry, by a factor of its own in each
 	// process.
 	spread float64
-	wall   func() time.Time // the clock that goes on while the machine sleeps
+	wall   func() time.Time // Wall
 
 	mu       sync.Mutex
 	loaded   bool
@@ -196,11 +196,8 @@ func New(cfg Config) *Client {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	asking, stopAsking := context.WithCancel(ctx)
-	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, wall: wall}
+	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, wall: Wall}
 }
-
-// wall returns the time without the reading of the clock that timers go by.
-func wall() time.Time { return time.Now().Round(0) }
 
 // Close cancels a login or refresh under way, waits until it has released its
 // listener and its lock, and drops idle connections.

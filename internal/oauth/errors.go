@@ -21,6 +21,9 @@ var (
 	ErrLoginTimeout = errors.New("sign-in not finished in time")
 	// ErrEnded means that somebody has ended the login, with logout.
 	ErrEnded = errors.New("sign-in ended")
+	// ErrHeld means that another process holds a lock for longer than its work can
+	// take: it was stopped, or hangs.
+	ErrHeld = errors.New("another process of mcp-login is stopped or hangs")
 	// ErrUnavailable means that the provider could not be asked, or not now;
 	// nothing stored is lost and a later try may succeed.
 	ErrUnavailable = errors.New("provider unavailable")

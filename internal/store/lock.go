@@ -19,13 +19,23 @@ import (
 // holds: the kernel tells nobody that it has become free.
 const lockPause = 20 * time.Millisecond
 
+// holdLimit bounds the wait for a process that renews a login: three requests to the
+// provider of two minutes, and the pauses between them.
+const holdLimit = 7 * time.Minute
+
 // Lock implements oauth.Store: one holder among all goroutines and processes.
-// It ends with ctx. Where files cannot be locked, or nothing can be written at
+// It ends with ctx, and with oauth.ErrHeld after holdLimit: who was stopped while it
+// spends a refresh token may go on, and nobody else may spend it meanwhile. Where files cannot be locked, or nothing can be written at
 // all, it holds among the goroutines of this Store only, and the person is
 // told; signing in still works then.
 func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err error) {
 	name := key.ID() + lockSuffix
+	ctx, cancel := context.WithTimeoutCause(ctx, holdLimit, oauth.ErrHeld)
+	defer cancel()
 	release, err := s.lockIdentity(ctx, name)
+	if err != nil && errors.Is(context.Cause(ctx), oauth.ErrHeld) {
+		err = oauth.ErrHeld
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the credential: %w", err)
 	}
@@ -37,17 +47,18 @@ func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err err
 }
 
 // LockLogin implements oauth.Store, in the same way. unlock removes the Pending
-// record of this Store.
+// record of this Store. The lock is taken away from a process that holds it longer
+// than the login it has published may take.
 func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), err error) {
 	id := key.ID()
-	release, err := s.lockIdentity(ctx, id+loginSuffix)
+	release, err := s.lockOverdue(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("lock the login: %w", err)
 	}
 	s.noteDeath(ctx, id)
 	s.setHeld(id+loginSuffix, true)
 	return sync.OnceFunc(func() {
-		if s.memory != nil || s.isHeld(id+pendingSuffix) {
+		if s.memory != nil || s.isHeld(id+pendingSuffix) && s.isOurs(ctx, id) {
 			s.removePending(id)
 		}
 		s.setHeld(id+pendingSuffix, false)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -91,6 +90,9 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 		if s.isHeld(id+pendingSuffix) && !s.Permitted(key) {
 			return oauth.ErrEnded
 		}
+		s.mu.Lock()
+		s.published[id] = p.PID
+		s.mu.Unlock()
 		_, err := s.disk.write(ctx, id+pendingSuffix, b, false)
 		return err
 	})
@@ -188,13 +190,13 @@ func (s *Store) EndLogin(ctx context.Context, key oauth.Key) error {
 }
 
 // Permitted reports whether the login that this Store has published under key
-// may go on: nobody has taken its record away.
+// may go on: nobody has taken its record away, or put that of another login there
+// since this process was stopped.
 func (s *Store) Permitted(key oauth.Key) bool {
 	if s.memory != nil {
 		return true
 	}
-	_, err := os.Lstat(filepath.Join(s.dir, key.ID()+pendingSuffix))
-	return !errors.Is(err, fs.ErrNotExist)
+	return s.isOurs(context.Background(), key.ID())
 }
 
 // removePending is called by whoever holds the lock.

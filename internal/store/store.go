@@ -86,6 +86,10 @@ type Store struct {
 	locks map[string]chan struct{} // in-process locks by name
 	held  map[string]bool          // locks and pending records of this store
 	told  map[string]bool          // notices given by this process
+	// seen are the logins of other processes that were waited for, and published the
+	// processes in the records of this store, by identity.
+	seen      map[string]sighting
+	published map[string]int
 }
 
 var _ oauth.Store = (*Store)(nil)
@@ -97,6 +101,7 @@ func Open(o Options) (*Store, error) {
 		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
 		tryKernelLock: tryKernelLock, betweenReads: func() {},
 		asks: map[string][]byte{}, locks: map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
+		seen: map[string]sighting{}, published: map[string]int{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -60,6 +60,39 @@ func TestLoginEndsAfterAStopThatWasTooLong(t *testing.T) {
 	}
 }
 
+// A login whose process was stopped for good is taken for one that died: by a logout at
+// once, and the next start has a tab of its own that works.
+func TestLogoutOfAStoppedLogin(t *testing.T) {
+	h := newHostile(t)
+	h.silent = true
+	c := h.bridge()
+	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
+	h.awaitTab()
+	login, _ := h.pending()
+	if err := syscall.Kill(login.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(login.PID, syscall.SIGKILL) })
+	if out, err := h.command("logout", h.URL+"/mcp").CombinedOutput(); err != nil || !strings.Contains(string(out), "ended the sign-in") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if line, err := c.out.ReadString('\n'); err != nil || !strings.Contains(line, `"code":1002`) {
+		t.Error(line, err)
+	}
+	h.set(func() { h.silent = false })
+	if got := h.bridge().tool(1); !strings.Contains(got, `"result"`) || h.opened() != 2 {
+		t.Errorf("%d tabs, %s", h.opened(), got)
+	}
+	if err := syscall.Kill(login.PID, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); running(strconv.Itoa(login.PID)); {
+		if time.Now().After(deadline) {
+			t.Fatal("the process did not end")
+		}
+	}
+}
+
 // Whatever hangs, the process of a login ends with its time, and leaves neither a
 // record nor a lock: the next one is asked.
 func TestLoginEndsWhateverHangs(t *testing.T) {

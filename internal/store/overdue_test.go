@@ -1,0 +1,124 @@
+package store
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/oauth"
+)
+
+// stopped is a store whose process holds the login of key and does not go on.
+func stopped(t *testing.T, dir string, key oauth.Key, p Pending) (s *Store, unlock func()) {
+	t.Helper()
+	s = openDir(t, dir)
+	unlock, err := s.LockLogin(t.Context(), key)
+	if err == nil {
+		err = s.SetPending(t.Context(), key, p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, unlock
+}
+
+func openDir(t *testing.T, dir string) *Store {
+	t.Helper()
+	s, err := Open(Options{Dir: dir, Kind: KindFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A login whose process was stopped is waited for as long as it may take, by no time of
+// day, and then its lock is taken away: when it goes on, it is over, and takes nothing
+// of the next one along.
+func TestOverdueLogin(t *testing.T) {
+	key := oauth.Key{Server: "https://server.example/mcp"}
+	for name, c := range map[string]struct{ ahead, life, waits time.Duration }{
+		"a login":                {0, 2 * time.Minute, 2 * time.Minute},
+		"the clock was set":      {time.Hour, time.Minute, time.Minute},
+		"the clock was set back": {-time.Hour, time.Minute, time.Minute},
+		"a deadline before":      {0, -time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				started := began.Add(-c.ahead)
+				held, unlock := stopped(t, dir, key, Pending{PID: 1, Started: started, Deadline: started.Add(c.life)})
+				next := openDir(t, dir)
+				unlockNext, err := next.LockLogin(t.Context(), key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if waited := time.Since(began); waited < c.waits+overdueAfter || waited > c.waits+overdueAfter+2*lookPause {
+					t.Errorf("after %v", waited)
+				}
+				if !next.LoginDied(t.Context(), key) {
+					t.Error("it did not count as one whose process died")
+				}
+				if err := next.SetPending(t.Context(), key, Pending{PID: 2, Started: time.Now(), Deadline: time.Now().Add(time.Minute)}); err != nil {
+					t.Fatal(err)
+				}
+				if held.Permitted(key) {
+					t.Error("the one that was stopped may go on")
+				}
+				unlock()
+				if p, ok, err := next.Pending(t.Context(), key); err != nil || !ok || p.PID != 2 || !next.Permitted(key) {
+					t.Errorf("the next one: %+v, %v, %v", p, ok, err)
+				}
+				third, end := openDir(t, dir), time.Now()
+				go func() { time.Sleep(10 * time.Second); unlockNext() }()
+				unlockThird, err := third.LockLogin(t.Context(), key)
+				if err != nil || time.Since(end) < 10*time.Second {
+					t.Errorf("the lock excludes nobody: %v after %v", err, time.Since(end))
+				}
+				unlockThird()
+			})
+		})
+	}
+}
+
+// Who is told to end a login and does not, because it was stopped, holds up nobody.
+func TestDropLogin(t *testing.T) {
+	key, dir := oauth.Key{Server: "https://server.example/mcp"}, t.TempDir()
+	held, unlock := stopped(t, dir, key, Pending{PID: 1})
+	other := openDir(t, dir)
+	if err := other.DropLogin(t.Context(), key); err != nil || !other.LoginUnderWay(t.Context(), key) {
+		t.Errorf("a login that nobody has ended: %v", err)
+	}
+	if err := other.EndLogin(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.DropLogin(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	_, unlockNext := stopped(t, dir, key, Pending{PID: 2})
+	if held.Permitted(key) {
+		t.Error("the one that was stopped may go on")
+	}
+	unlock()
+	if !other.LoginUnderWay(t.Context(), key) {
+		t.Error("the one that was stopped has taken the next one along")
+	}
+	unlockNext()
+}
+
+// A process that was stopped while it renews a login holds up nobody for ever.
+func TestHeldLock(t *testing.T) {
+	key, dir := oauth.Key{Server: "https://server.example/mcp"}, t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		unlock, err := openDir(t, dir).Lock(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unlock()
+		began := time.Now()
+		if _, err := openDir(t, dir).Lock(t.Context(), key); !errors.Is(err, oauth.ErrHeld) || time.Since(began) > holdLimit+lookPause {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
