@@ -244,7 +244,7 @@ func (a *app) which(ctx context.Context, several *account.SeveralError, said []s
 // signIn sets up how the session signs in.
 func (a *app) signIn(o options, s *session, ask asking) error {
 	if o.ofAnotherClient(a.variables(o)) {
-		s.log.Warn(clientSecretName+" is not used: it is for the client in MCP_LOGIN_CLIENT_ID, else for the one of --client-id", "client_id", o.ClientID)
+		s.log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, else of that of --client-id, and is not used for this one", "client_id", o.ClientID)
 	}
 	identity, err := o.identity(a.variables(o))
 	if err != nil {

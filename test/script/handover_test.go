@@ -178,7 +178,7 @@ func TestSecondLookStoreLogoutAllWithADamagedLogin(t *testing.T) {
 		}
 		out, err := h.command("logout", "--all").CombinedOutput()
 		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != 5 || !strings.Contains(string(out), "begin with "+id) {
+		if !errors.As(err, &exit) || exit.ExitCode() != 5 || !strings.Contains(string(out), "remove the files "+filepath.Join(h.state, id)+"*") {
 			t.Errorf("%s: %v: %s", text, err, out)
 		}
 	}
