@@ -199,7 +199,7 @@ func (l *remoteLogin) credential(key oauth.Key) (oauth.Credential, error) {
 	case l.client.Issuer != "" && !oauth.SameIssuer(l.client.Issuer, issuer):
 		return oauth.Credential{}, hint{errors.New("its registration and its token are of different providers"), again}
 	case l.client.ClientID == "":
-		return oauth.Credential{}, hint{errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), again + " with --client-id"}
+		return oauth.Credential{}, hint{errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), "run: " + oauth.LoginCommand(key, "", "", "--client-id", "ID")}
 	}
 	if err := oauth.CheckToken(oauth.NewSecret(l.tokens.AccessToken)); l.tokens.AccessToken != "" && err != nil {
 		return oauth.Credential{}, hint{err, again}

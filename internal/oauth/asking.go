@@ -81,7 +81,7 @@ func (c *Client) refusedBefore(cred Credential) error {
 // this one.
 func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
 	if c.asking.Err() != nil {
-		return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: errNobodyWaits, Hint: "run: " + c.loginCommand()}
+		return c.personNeeded(errNobodyWaits)
 	}
 	q := c.question(cred.Issuer, cred.RequestedScopes, w)
 	now := c.now().UTC().Round(0)
@@ -136,12 +136,7 @@ func (c *Client) loggedOut(ctx context.Context, cred Credential) error {
 	if err != nil || asked || cred.Server != "" || c.cfg.Store.LoginDied(ctx, c.cfg.Key) {
 		return err
 	}
-	return c.ended()
-}
-
-// ended says that somebody has ended the login.
-func (c *Client) ended() error {
-	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrEnded, Hint: "run: " + c.loginCommand()}
+	return c.personNeeded(ErrEnded)
 }
 
 // endingOf is how a login ended that failed with err.

@@ -59,7 +59,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 			err = c.notFinished(w)
 		}
 		if errors.Is(context.Cause(ctx), ErrEnded) {
-			err = c.ended()
+			err = c.personNeeded(ErrEnded)
 		}
 		if forbidden := (*notAskedError)(nil); outside.Err() == nil && !errors.As(err, &forbidden) {
 			c.noteEnding(outside, w, endingOf(err))

@@ -171,10 +171,7 @@ func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
 			return Credential{}, err
 		}
 	}
-	return Credential{}, &Error{
-		Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the login ended without a result: %w", ErrLoginRequired),
-		Hint: "run: " + c.loginCommand(),
-	}
+	return Credential{}, c.personNeeded(fmt.Errorf("the login ended without a result: %w", ErrLoginRequired))
 }
 
 // withoutPerson is compare-and-adopt: under the lock that all processes share
@@ -208,7 +205,7 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 		}
 	}
 	if w.quiet || c.cfg.Listen == nil || c.asking.Err() != nil {
-		return Credential{}, false, c.loginRequired()
+		return Credential{}, false, c.personNeeded(ErrLoginRequired)
 	}
 	if delegated, err = c.delegate(ctx, cred, w); err != nil {
 		return Credential{}, false, err
@@ -243,13 +240,9 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want)
 	return Credential{}, false, nil
 }
 
-// loginRequired says what to do where nobody may be asked.
-func (c *Client) loginRequired() error {
-	return &Error{
-		Op:   "sign in to " + c.cfg.Server.Redacted(),
-		Err:  ErrLoginRequired,
-		Hint: "run: " + c.loginCommand(),
-	}
+// personNeeded says what to do about err, which nothing but a sign-in mends.
+func (c *Client) personNeeded(err error) error {
+	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: "run: " + c.loginCommand()}
 }
 
 // serves reports whether a credential from the store is what is wanted.
@@ -266,7 +259,7 @@ func (c *Client) signIn(ctx context.Context, w want, began time.Time) (Credentia
 	followed := c.cfg.Store.LoginUnderWay(wait, c.cfg.Key)
 	unlock, err := c.lockLogin(wait)
 	if err != nil {
-		return Credential{}, &Error{Op: "wait for another process that signs in", Err: cmp.Or(context.Cause(wait), err), Hint: "run: " + c.loginCommand()}
+		return Credential{}, c.personNeeded(fmt.Errorf("wait for another process that signs in: %w", cmp.Or(context.Cause(wait), err)))
 	}
 	defer unlock()
 	cred, err := c.finished(ctx, w, began)

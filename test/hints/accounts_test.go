@@ -34,7 +34,7 @@ func ofAccounts() (all []row) {
 	for _, s := range settings {
 		u := s.flags + " $URL"
 		all = append(all,
-			row{hint: "run: mcp-login … (loginRequired)", lab: s.lab, when: "mcp-login token " + u, then: "mcp-login token " + u},
+			row{hint: "run: mcp-login … (personNeeded)", lab: s.lab, when: "mcp-login token " + u, then: "mcp-login token " + u},
 			row{hint: "run: mcp-login … (status)", lab: s.lab, when: "mcp-login status " + u, then: "mcp-login status " + u},
 			row{
 				hint: "somebody was asked to sign in … s ago; to be asked again now, run: …", lab: s.lab,

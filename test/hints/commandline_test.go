@@ -61,6 +61,8 @@ func ofTheCommandLine() []row {
 		{hint: "change it by hand; run the command without --write to see the entry", before: `echo '{"mcpServers":[]}' >f`, when: `mcp-login config cursor $URL --write --file f`, does: `mcp-login config cursor $URL --file f`},
 		{hint: "choose another --name, or add --replace", before: `echo '{}' >f; mcp-login config cursor https://a.example/mcp --name x --write --file f`, when: `mcp-login config cursor $URL --name x --write --file f`, does: `mcp-login config cursor $URL --name y --write --file f`, then: `mcp-login config cursor $URL --name x --replace --write --file f`},
 		{hint: "run: mcp-login config --list …", before: `echo '{}' >f`, when: `mcp-login config cursor --remove x --write --file f`},
+		{hint: "add --file", when: `unset HOME; mcp-login config cursor $URL --write`, does: `unset HOME; mcp-login config cursor $URL --write --file f`},
+		{hint: "add --command", needs: noProcesses + `true`, when: noProcesses + `mcp-login config cursor $URL`, does: noProcesses + `mcp-login config cursor --command mcp-login $URL`},
 		{hint: "only flags of mcp-login go there", when: `mcp-login config cursor $URL -- x`, does: `mcp-login config cursor $URL -- --profile x`},
 		{hint: "leave out --detached-login", when: `mcp-login login --detached-login $URL </dev/null`, does: `mcp-login login $URL`},
 		{hint: "the address that is registered at the provider, such as https://example.com/callback", when: `mcp-login login --redirect-uri http://example.com/callback $URL`, does: `mcp-login login --redirect-uri https://example.com/callback --timeout 1s $URL </dev/null`, still: "not finished in time"},
@@ -77,6 +79,9 @@ func ofTheCommandLine() []row {
 		{hint: "ports are numbers from 1 to 65535", when: `mcp-login login http://127.0.0.1:99999/mcp`, does: `mcp-login login $URL`},
 	}
 }
+
+// noProcesses is a place in which no program knows where it is.
+const noProcesses = `unshare -rm sh -c 'mount -t tmpfs none /proc; exec "$@"' - `
 
 // certificate makes a certificate and its key.
 const certificate = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -subj /CN=me -days 2 2>/dev/null`

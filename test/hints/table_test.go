@@ -106,6 +106,6 @@ func (r row) prove(w *world) {
 
 // rows is the whole table.
 func rows() []row {
-	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofTheBridge(), ofWhatIsKept(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami(),
+	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofTheBridge(), ofWhatIsKept(), ofTheLogin(), ofImport(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami(),
 		ofMetadata(), ofClients(), ofInquiries(), ofAnswers(), ofAskingAgain())
 }

@@ -3,6 +3,7 @@ package hints
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,6 +14,18 @@ import (
 // listens, and ends it.
 func up(words []string) int {
 	cmd := exec.Command("whoami-server", words...)
+	if os.Getenv("SOCKET") != "" { // as systemd would start it
+		cmd = exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec whoami-server "$@"`, "-"}, words...)...)
+		socket, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return 1
+		}
+		file, err := socket.(*net.TCPListener).File()
+		if err != nil {
+			return 1
+		}
+		cmd.ExtraFiles = []*os.File{file}
+	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return 1
@@ -67,6 +80,7 @@ func ofWhoami() (all []row) {
 		})
 	}
 	return append(all,
+		row{hint: "see whoami-server.socket in deploy/systemd", when: `LISTEN_PID=$$ LISTEN_FDS=9 exec whoami-server --issuer $ISSUER`, does: "SOCKET=1; export SOCKET; " + start},
 		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c --introspection-secret-file secret`, does: start + `--introspection-client c --introspection-secret-file secret`, then: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c`},
 		row{hint: "write host:port, e.g. 127.0.0.1:3001", when: `$UP --issuer $ISSUER --listen 3001`, does: start},
