@@ -43,7 +43,7 @@ func keyed(c *devidp.Config) {
 // moved has the server belong to another provider, NEW, which knows the client new-app.
 func moved(w *world) {
 	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", devidp.Config{
-		Clients: []devidp.Client{{ID: "new-app", RedirectURIs: []string{"http://127.0.0.1/callback"}}}, Resources: []devidp.Resource{{Indicator: w.url}},
+		Registration: true, Clients: []devidp.Client{{ID: "new-app", RedirectURIs: []string{"http://127.0.0.1/callback"}}}, Resources: []devidp.Resource{{Indicator: w.url}},
 	})
 	if err != nil {
 		w.t.Fatal(err)

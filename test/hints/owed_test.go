@@ -5,8 +5,6 @@ var owed = []string{
 	"answer or cancel some of them",
 	"ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else",
 	"let PowerShell run it: powershell -NoProfile -NonInteractive -Command \"gcloud auth print-access-token\"",
-	"run: mcp-login … (login)",
-	"set MCP_LOGIN_DIR to a directory on a local disk",
 	"update mcp-login",
 	"use it with --resource …",
 }

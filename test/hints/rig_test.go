@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "talk" {
 		os.Exit(talk(os.Args[2:]))
 	}
+	if len(os.Args) > 2 && os.Args[1] == "lockless" {
+		os.Exit(lockless(os.Args[2:]))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "up" {
 		os.Exit(up(os.Args[2:]))
 	}
@@ -122,7 +125,7 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 	w.env = []string{
 		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + os.TempDir(), "NO_PROXY=127.0.0.1",
 		"MCP_LOGIN_DIR=" + filepath.Join(w.dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER=" + self + " approve alice",
-		"NOBODY=" + self + " approve nobody", "PORT=" + port, "TALK=" + self + " talk", "UP=" + self + " up", "TLS=" + secure.URL, "MTLS=" + asking.URL, "CA=" + authority, "URL=" + w.url, "ISSUER=" + idp.Issuer(), "HOST=" + resource.Host,
+		"NOBODY=" + self + " approve nobody", "PORT=" + port, "TALK=" + self + " talk", "UP=" + self + " up", "LOCKLESS=" + self + " lockless", "TLS=" + secure.URL, "MTLS=" + asking.URL, "CA=" + authority, "URL=" + w.url, "ISSUER=" + idp.Issuer(), "HOST=" + resource.Host,
 	}
 	t.Cleanup(func() {
 		_, _ = w.run("mcp-login logout --all >/dev/null 2>&1")
