@@ -18,6 +18,8 @@ import (
 type importOptions struct {
 	store, profile, logLevel string
 	remove                   bool
+	// words are those of the command line that hints say again.
+	words string
 }
 
 func newImport(a *app) *cobra.Command {
@@ -32,6 +34,7 @@ func newImport(a *app) *cobra.Command {
 		Long:    "import mcp-remote takes over client registrations and tokens from mcp-remote's folder\n(MCP_REMOTE_CONFIG_DIR, else ~/.mcp-auth), and asks each provider once where it renews\ntokens. mcp-remote does not note which server a login is for: those in the configuration\nof your MCP clients are found, others are named as URL. Its files stay, unless --delete\nis given.",
 		Example: "  $ mcp-login import mcp-remote\n  $ mcp-login import mcp-remote https://example.com/mcp\n  $ mcp-login import mcp-remote --delete",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.words = importWords(cmd, args)
 			return a.importMCPRemote(cmd.Context(), o, args)
 		},
 	}
@@ -50,6 +53,20 @@ func newImport(a *app) *cobra.Command {
 	f.StringVar(&o.logLevel, "log-level", level, "debug, info, warn or error")
 	root.AddCommand(cmd)
 	return root
+}
+
+// importWords are the words, for a shell, that say again which logins are meant, and as
+// what they are kept.
+func importWords(cmd *cobra.Command, urls []string) (words string) {
+	for _, name := range []string{"profile", "store"} {
+		if flag := cmd.Flag(name); flag.Changed {
+			words += " --" + name + " " + oauth.Quoted(flag.Value.String())
+		}
+	}
+	for _, raw := range urls {
+		words += " " + oauth.Quoted(raw)
+	}
+	return words
 }
 
 // importer is one run of the import.
@@ -109,7 +126,7 @@ func (i *importer) run(ctx context.Context, found []*remoteLogin, known []remote
 		i.term.Note("stop using mcp-remote for these servers: a provider may take the second use of a refresh token for theft")
 	}
 	if i.kept > 0 && !i.options.remove {
-		i.term.Note("%d plain files of mcp-remote are still there; to remove them: mcp-login import mcp-remote --delete", i.kept)
+		i.term.Note("%d plain files of mcp-remote are still there; to remove them: mcp-login import mcp-remote --delete%s", i.kept, i.options.words)
 	}
 	return errors.Join(failures...)
 }

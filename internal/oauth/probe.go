@@ -144,14 +144,14 @@ func (c *Client) probing(ctx context.Context, meta ServerMetadata, cred Credenti
 // nowhere, nil for all other answers.
 func (c *Client) refusedUnseen(r Reply, cred Credential) error {
 	e := &Error{Op: "ask the provider about the client", Code: r.Code, Err: fmt.Errorf("%w: %s", ErrDenied, oauthError{r.Code, r.Description}.describe())}
-	look := "; to find out more, run: " + Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
+	advice := "; to find out more, run: " + Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
 	switch {
 	case r.ClientRefused() && cred.Registration.ClientID == cred.Choices.MetadataURL && c.cfg.Identity.ClientID == "":
 		e.Hint = "the provider does not take the client ID metadata document; register a native (public) application there by hand and give its id with --client-id"
 	case r.ClientRefused():
-		e.Hint = "the provider does not know the client " + foreign.Line(cred.Registration.ClientID) + ": give the id of a native (public) application there with --client-id" + look
+		e.Hint = "the provider does not know the client " + foreign.Line(cred.Registration.ClientID) + ": give the id of a native (public) application there with --client-id" + advice
 	case r.RedirectRefused():
-		e.Hint = "register " + redirectAdvice(cred.Registration.RedirectURI) + " for this client, which must be a native (public) application; an application of another kind is refused like this, too" + look
+		e.Hint = "register " + redirectAdvice(cred.Registration.RedirectURI) + " for this client, which must be a native (public) application; an application of another kind is refused like this, too" + advice
 	default:
 		return nil
 	}

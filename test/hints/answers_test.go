@@ -1,6 +1,7 @@
 package hints
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"time"
@@ -19,9 +20,24 @@ func strict(w *world) http.Handler {
 	})
 }
 
+// members is the server, which lets bob do what it denies to others.
+func members(w *world) http.Handler {
+	refuse := says(http.StatusForbidden, "", "WWW-Authenticate", `Bearer error="insufficient_scope", scope="admin"`)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_, payload, _ := strings.Cut(r.Header.Get("Authorization"), ".")
+		payload, _, _ = strings.Cut(payload, ".")
+		if claims, _ := base64.RawURLEncoding.DecodeString(payload); len(claims) > 0 && !strings.Contains(string(claims), "bob@") {
+			refuse(rw, r)
+			return
+		}
+		w.whoami.ServeHTTP(rw, r)
+	})
+}
+
 // ofAnswers are the hints about what comes back from a browser or a provider.
 func ofAnswers() []row {
 	const login, device = `mcp-login login $URL`, `mcp-login login --device $URL`
+	const permission = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
 	const approve = `export MCP_LOGIN_BROWSER="${NOBODY% approve nobody} approve-`
 	// By hand, in a browser without cookies.
 	const byHand = `mcp-login login --no-browser --profile a $URL </dev/null >out 2>&1 & p=$!
@@ -41,6 +57,8 @@ func ofAnswers() []row {
 		{hint: "if it stays so, sign in again: mcp-login … (refresh)", lab: func(c *devidp.Config) {
 			c.AccessTokenTTL, c.Faults.RefreshStatus = time.Second, http.StatusForbidden
 		}, before: login, when: `sleep 1; mcp-login token $URL`, then: `mcp-login tools $URL`},
+		{hint: permission, serve: members, when: `mcp-login tools $URL`, mend: mended, does: `mcp-login tools $URL`},
+		{hint: permission, serve: members, when: `mcp-login tools $URL`, does: `export MCP_LOGIN_BROWSER="${NOBODY%nobody}bob"; mcp-login login --again $URL`, then: `mcp-login tools $URL`},
 		{hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits", serve: strict, when: `mcp-login login --no-resource $URL`, does: `mcp-login login --resource $URL $URL`, then: `mcp-login tools --resource $URL $URL`},
 	}
 }

@@ -182,14 +182,16 @@ func (f *finder) literal(n *ast.CompositeLit) {
 	}
 }
 
-// call finds the hints of functions that take one.
+// call finds the hints of functions that take one, and what is to be run or added by
+// notes and by checks that are passed over.
 func (f *finder) call(n *ast.CallExpr) {
 	if i, ok := f.takes[nameOf(n.Fun)]; ok && i < len(n.Args) {
 		f.add(n.Args[i])
 	}
-	if nameOf(n.Fun) == "Note" && len(n.Args) > 0 {
-		if text := f.text(n.Args[0]); strings.HasPrefix(text, "hint: ") {
-			f.note(strings.TrimPrefix(text, "hint: "), n.Pos())
+	if name := nameOf(n.Fun); (name == "Note" || name == "skipped") && len(n.Args) > 0 {
+		text, isHint := strings.CutPrefix(f.text(n.Args[0]), "hint: ")
+		if isHint || strings.Contains(text, "run: ") || strings.Contains(text, ": mcp-login ") || strings.Contains(text, "add --") {
+			f.note(text, n.Pos())
 		}
 	}
 }

@@ -3,7 +3,6 @@ package hints
 // owed are hints that no test runs yet. None may be added.
 var owed = []string{
 	"answer or cancel some of them",
-	"ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else",
 	"let PowerShell run it: powershell -NoProfile -NonInteractive -Command \"gcloud auth print-access-token\"",
 	"update mcp-login",
 	"use it with --resource …",
