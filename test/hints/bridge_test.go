@@ -77,6 +77,14 @@ func ofTheBridge() []row {
 	const notWell = "the server, or a gateway before it, is not well; try again later"
 	const talk = call + `$TALK mcp-login $URL`
 	refused := says(200, `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"not today"}}`, "Content-Type", "application/json")
+	// A server of a revision that nobody knows yet.
+	future := func(w http.ResponseWriter, r *http.Request) {
+		var m struct{ ID json.RawMessage }
+		_ = json.NewDecoder(r.Body).Decode(&m)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32022,"message":"unsupported protocol version","data":{"supported":["2099-01-01"]}}}`, m.ID)
+	}
 	notToday := func(w http.ResponseWriter, r *http.Request) {
 		var m struct{ ID json.RawMessage }
 		_ = json.NewDecoder(r.Body).Decode(&m)
@@ -93,6 +101,8 @@ func ofTheBridge() []row {
 		{hint: done, site: toCalls(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), when: call + `$TALK mcp-login --headers-timeout 1s $URL`, mend: answers, does: talk},
 		{hint: "restart the client", site: forgetful(notToday), when: talk, does: talk},
 		{hint: "restart the client", site: forgetful(nil), when: talk, does: talk},
+		// Nothing here is newer than this program: the server goes back to a revision of today.
+		{hint: "update mcp-login", site: http.HandlerFunc(future), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: operator, site: refused, when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
 		{hint: operator, site: says(400, ""), when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
 		{hint: address, site: says(404, `{"message":"no route"}`, "Content-Type", "application/json"), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},

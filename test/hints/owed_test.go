@@ -4,6 +4,5 @@ package hints
 var owed = []string{
 	"answer or cancel some of them",
 	"let PowerShell run it: powershell -NoProfile -NonInteractive -Command \"gcloud auth print-access-token\"",
-	"update mcp-login",
 	"use it with --resource …",
 }
