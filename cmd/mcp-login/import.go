@@ -161,7 +161,7 @@ func (i *importer) one(ctx context.Context, l *remoteLogin) error {
 	i.term.Print("took over the login for %s%s", server, asAccount(cred))
 	i.term.Print("kept in %s", i.store.Describe(ctx, key))
 	if l.identity.resource != "" {
-		i.term.Note("hint: use it with --resource %s", l.identity.resource)
+		i.term.Note("hint: use it with --resource %s", oauth.Quoted(l.identity.resource))
 	}
 	return i.plain(l)
 }

@@ -1,6 +1,9 @@
 package hints
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // remote puts down what mcp-remote keeps of a login: its tokens and its client.
 func remote(tokens, client string) string {
@@ -27,7 +30,11 @@ func ofImport() []row {
 		})
 	}
 	back := func(w *world) { w.site = nil }
+	// As mcp-remote names the files of a server with --resource.
+	named := login + `mkdir .cursor; echo '{"mcpServers":{"x":{"command":"npx","args":["-y","mcp-remote","'$URL'","--resource","'$URL'"]}}}' >.cursor/mcp.json; ` +
+		strings.Replace(remote(`{$R,"token_type":"Bearer","issuer":"$ISSUER"}`, client), "%s $URL", `%s "$URL|$URL"`, 1)
 	return []row{
+		{hint: "use it with --resource …", lab: closed, before: named, when: `mcp-login import mcp-remote`, does: `mcp-login token --resource $URL $URL`, then: `mcp-login tools --resource $URL $URL`},
 		{hint: "name it: mcp-login import mcp-remote URL, as it was given to mcp-remote", lab: closed, before: refreshable, when: `mcp-login import mcp-remote; false`, does: `mcp-login import mcp-remote $URL`, then: token},
 		{hint: "run: mcp-login … (credential)", before: over, when: `mcp-login import mcp-remote $URL`, then: token},
 		{hint: "run: mcp-login … (credential)", lab: closed, before: nameless, when: `mcp-login import mcp-remote $URL`, does: `mcp-login login --client-id native-app $URL`, then: token},

@@ -4,5 +4,4 @@ package hints
 var owed = []string{
 	"answer or cancel some of them",
 	"let PowerShell run it: powershell -NoProfile -NonInteractive -Command \"gcloud auth print-access-token\"",
-	"use it with --resource …",
 }
