@@ -200,10 +200,11 @@ func after(d time.Duration, now func() time.Time, f func()) {
 }
 
 // abandonLogin ends the process of a login that hangs. s is nil where it has not
-// come to a session.
+// come to a session. The record may be that of another login, which has begun since
+// this process was stopped.
 func abandonLogin(s *session) {
 	time.AfterFunc(handoverTimeout, func() { os.Exit(exitFailure) }) // in case the disk is what hangs
-	if s != nil && s.published.Load() {
+	if s != nil && s.published.Load() && s.store.Permitted(s.key) {
 		_ = s.store.EndLogin(context.Background(), s.key)
 	}
 	os.Exit(exitFailure)

@@ -25,9 +25,9 @@ const holdLimit = 7 * time.Minute
 
 // Lock implements oauth.Store: one holder among all goroutines and processes.
 // It ends with ctx, and with oauth.ErrHeld after holdLimit: who was stopped while it
-// spends a refresh token may go on, and nobody else may spend it meanwhile. Where files cannot be locked, or nothing can be written at
-// all, it holds among the goroutines of this Store only, and the person is
-// told; signing in still works then.
+// spends a refresh token may go on, and nobody else may spend it meanwhile. Where
+// files cannot be locked, or nothing can be written at all, it holds among the
+// goroutines of this Store only, and the person is told; signing in still works then.
 func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err error) {
 	name := key.ID() + lockSuffix
 	ctx, cancel := context.WithTimeoutCause(ctx, holdLimit, oauth.ErrHeld)

@@ -15,7 +15,8 @@ import (
 // A process that was stopped (SIGSTOP, a frozen container) or hangs keeps its locks. A
 // login has an end of its own, which stands in its record: when that has passed, and
 // time to keep the outcome, whoever waits takes the lock away. When the process goes
-// on, its login is over.
+// on, its login is over. Windows removes no file that is open: there the wait ends with
+// oauth.ErrHeld.
 const (
 	// overdueAfter is how long a login may take to end behind its deadline.
 	overdueAfter = 30 * time.Second
@@ -26,13 +27,17 @@ const (
 	lookPause = time.Second
 )
 
-// sighting is when this process saw a login first, by the clock that nobody sets and
+// sighting is a login, and when this process saw it first, by the clock that nobody sets and
 // that stands still while the machine sleeps, as the login may.
 type sighting struct {
 	pid     int
 	started time.Time
 	at      time.Time
 }
+
+// is reports whether r is the record of that login. In containers that share a folder
+// process ids repeat.
+func (l sighting) is(r pendingFile) bool { return l.pid == r.PID && l.started.Equal(r.Started) }
 
 // lockOverdue takes the lock of the login of id, also from a process whose login is
 // overdue.
@@ -82,7 +87,7 @@ func (s *Store) overdue(ctx context.Context, id string) bool {
 		return false
 	}
 	first, known := s.seen[id]
-	if !known || first.pid != r.PID || !first.started.Equal(r.Started) {
+	if !known || !first.is(r) {
 		first = sighting{r.PID, r.Started, time.Now()}
 		s.seen[id] = first
 	}
@@ -141,5 +146,5 @@ func (s *Store) isOurs(ctx context.Context, id string) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return err != nil || !r.Died && r.PID == s.published[id]
+	return err != nil || !r.Died && s.published[id].is(r)
 }

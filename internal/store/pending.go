@@ -39,8 +39,8 @@ type Pending struct {
 	// it does not say.
 	Started  time.Time
 	Deadline time.Time
-	// PID is the process that asks, for people to look at; nothing is decided
-	// by it.
+	// PID is the process that asks, for people to look at. With Started it tells this
+	// login from the next one; no process is found by it.
 	PID int
 }
 
@@ -91,7 +91,7 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 			return oauth.ErrEnded
 		}
 		s.mu.Lock()
-		s.published[id] = p.PID
+		s.published[id] = sighting{pid: p.PID, started: p.Started}
 		s.mu.Unlock()
 		_, err := s.disk.write(ctx, id+pendingSuffix, b, false)
 		return err

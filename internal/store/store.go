@@ -89,7 +89,7 @@ type Store struct {
 	// seen are the logins of other processes that were waited for, and published the
 	// processes in the records of this store, by identity.
 	seen      map[string]sighting
-	published map[string]int
+	published map[string]sighting
 }
 
 var _ oauth.Store = (*Store)(nil)
@@ -101,7 +101,7 @@ func Open(o Options) (*Store, error) {
 		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
 		tryKernelLock: tryKernelLock, betweenReads: func() {},
 		asks: map[string][]byte{}, locks: map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
-		seen: map[string]sighting{}, published: map[string]int{},
+		seen: map[string]sighting{}, published: map[string]sighting{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -69,6 +69,9 @@ func TestLogoutOfAStoppedLogin(t *testing.T) {
 	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
 	h.awaitTab()
 	login, _ := h.pending()
+	if login.PID == 0 { // kill takes that for everybody
+		t.Fatal("no record of the login")
+	}
 	if err := syscall.Kill(login.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
