@@ -74,7 +74,7 @@ func TestChoose(t *testing.T) {
 		"one that is under way":               {[]store.Entry{underWay(app)}, Settings{}, DefaultProfile, "--client-id app"},
 		"one under way beside its own":        {[]store.Entry{underWay(app), plain}, Settings{}, AnyProfile, ""},
 		"its own is under way":                {[]store.Entry{underWay(plain), app}, Settings{}, DefaultProfile, ""},
-		"no scopes":                           {[]store.Entry{kept(Settings{Scopes: oauth.NoScopes()}, idp)}, Settings{}, DefaultProfile, "--scope ''"},
+		"no scopes":                           {[]store.Entry{kept(Settings{Scopes: oauth.NoScopes()}, idp)}, Settings{}, DefaultProfile, "--scope="},
 		"no scopes, beside a plain one":       {[]store.Entry{asked(plain, "openid")}, Settings{Scopes: oauth.NoScopes()}, DefaultProfile, "new"},
 		"no scopes, by an earlier version":    {[]store.Entry{plain}, Settings{Scopes: oauth.NoScopes()}, DefaultProfile, ""},
 		"an attempt with a client":            {[]store.Entry{attempt(app)}, Settings{}, DefaultProfile, "new"},

@@ -45,8 +45,11 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 	if key.Grant == GrantClientCredentials {
 		words = append(words, "--client-credentials")
 	}
-	if key.Scopes != nil {
-		words = append(words, "--scope", Quoted(strings.Join(key.Scopes, " ")))
+	switch scopes := strings.Join(key.Scopes, " "); {
+	case scopes != "":
+		words = append(words, "--scope", Quoted(scopes))
+	case key.Scopes != nil:
+		words = append(words, "--scope=") // some shells drop an argument that is empty
 	}
 	switch key.Resource {
 	case "":
