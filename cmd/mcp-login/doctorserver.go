@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/origin"
 	"mcp-login/internal/reach"
 )
 
@@ -64,13 +66,30 @@ const proxyHint = "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 // because it is not an address; "" for none.
 func (x *examination) unreadableProxy() string {
 	name := strings.ToUpper(x.server.Scheme) + "_PROXY"
-	for _, name := range []string{name, strings.ToLower(name)} {
-		value := x.a.getenv(name)
-		if _, err := url.Parse("http://" + strings.TrimPrefix(value, "http://")); err != nil {
-			return name
-		}
+	if x.a.getenv(name) == "" {
+		name = strings.ToLower(name)
+	}
+	if origin.Loopback(x.server.Hostname()) || x.mayGoDirect() {
+		return ""
+	}
+	if _, err := url.Parse("http://" + strings.TrimPrefix(x.a.getenv(name), "http://")); err != nil {
+		return name
 	}
 	return ""
+}
+
+// mayGoDirect reports whether NO_PROXY may be about the server. Of addresses it does
+// not judge.
+func (x *examination) mayGoDirect() bool {
+	list := cmp.Or(x.a.getenv("NO_PROXY"), x.a.getenv("no_proxy"))
+	host := "." + strings.ToLower(x.server.Hostname())
+	for entry := range strings.SplitSeq(strings.ToLower(list), ",") {
+		name, _, _ := strings.Cut(strings.TrimSpace(entry), ":")
+		if name == "*" || name != "" && strings.HasSuffix(host, "."+strings.TrimLeft(name, "*.")) {
+			return true
+		}
+	}
+	return list != "" && net.ParseIP(x.server.Hostname()) != nil
 }
 
 func (x *examination) resolve(ctx context.Context) finding {
