@@ -17,7 +17,6 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
 
@@ -88,30 +87,6 @@ func TestHeaders(t *testing.T) {
 		o.headers = []string{bad}
 		if _, err := o.header(getenv); err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}
-
-// What is kept with a login holds where nothing is said, and false is something.
-func TestKeptSwitches(t *testing.T) {
-	st, err := store.Open(store.Options{Dir: t.TempDir(), Kind: store.KindMemory})
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := oauth.Key{Server: "https://mcp.example/mcp"}
-	if err := st.Save(t.Context(), key, oauth.Credential{Choices: oauth.Choices{IDToken: true, Device: true}}); err != nil {
-		t.Fatal(err)
-	}
-	for words, want := range map[string]bool{"": true, "--id-token=false --device=false": false, "--id-token --device": true} {
-		f := pflag.NewFlagSet("x", pflag.ContinueOnError)
-		var o options
-		o.register(f, env())
-		if err := errors.Join(f.Parse(strings.Fields(words)), o.settle(f)); err != nil {
-			t.Fatal(err)
-		}
-		o.of(store.Entry{Key: key})
-		if err := o.read(t.Context(), st); err != nil || o.IDToken != want || o.Device != want {
-			t.Errorf("%q: %v, %+v", words, err, o.Choices)
 		}
 	}
 }

@@ -59,14 +59,7 @@ func (o *options) read(ctx context.Context, st *store.Store) error {
 	if err != nil {
 		return err
 	}
-	said := o.Choices
 	o.Settings = o.With(cred)
-	if o.said("id-token") { // =false as well
-		o.IDToken = said.IDToken
-	}
-	if o.said("device") {
-		o.Device = said.Device
-	}
 	return nil
 }
 
@@ -80,6 +73,12 @@ func (o *options) flagged() account.Settings {
 		s.ClientID = ""
 	}
 	return s
+}
+
+// narrowed reports whether variables say more about the account than flags.
+func (o *options) narrowed() bool {
+	s := o.flagged()
+	return o.kept == nil && (s.ClientID != o.ClientID || s.Named != o.Named)
 }
 
 // said reports whether a flag was given.

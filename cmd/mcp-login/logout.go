@@ -107,9 +107,6 @@ func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
 // logout ends one login, and says so unless the caller does.
 func (a *app) logout(ctx context.Context, o options, raw string, with ending) (logoutRow, error) {
 	o.allowHTTP = true // nothing is sent to the server
-	if o.OnlyListed {
-		o.IssuerChoice = oauth.IssuerChoice{} // the variable is about where to sign in
-	}
 	s, err := a.session(ctx, o, raw, askNobody)
 	if err != nil {
 		return logoutRow{}, err
@@ -128,6 +125,9 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	switch err := s.client.Logout(ctx, with.registration); {
 	case errors.Is(err, oauth.ErrNotFound) && ended:
 		row.Outcome, text = logoutEnded, "ended the sign-in to"
+	case errors.Is(err, oauth.ErrNotFound) && o.narrowed():
+		o.Settings = o.flagged()
+		return a.logout(ctx, o, raw, with)
 	case errors.Is(err, oauth.ErrNotFound):
 		row.Outcome, text = logoutNone, "no login kept for"
 	case errors.Is(err, oauth.ErrUnavailable):
