@@ -1,6 +1,9 @@
 package hints
 
-import "net/http"
+import (
+	"net/http"
+	"sync"
+)
 
 // Everything that asks for a sign-in beside a person at a terminal: clients start
 // bridges, whose accounts differ in their scopes.
@@ -27,13 +30,17 @@ func ofAskingAgain() []row {
 // wanting is the server, which wants one scope more than the token at hand has.
 func wanting(w *world) http.Handler {
 	refuse := says(http.StatusForbidden, "", "WWW-Authenticate", `Bearer error="insufficient_scope", scope="address"`)
+	var mu sync.Mutex
 	first := ""
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		token := r.Header.Get("Authorization")
+		mu.Lock()
 		if first == "" {
 			first = token
 		}
-		if token != "" && token == first {
+		again := token != "" && token == first
+		mu.Unlock()
+		if again {
 			refuse(rw, r)
 			return
 		}

@@ -16,10 +16,10 @@ func TestFirstSignInIsFoundByURL(t *testing.T) {
 		c.Registration = false
 		c.Clients = []devidp.Client{{ID: "native-app", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
 	})
-	one := h.bridge("--client-id", "native-app", "--scope", "openid")
+	one := h.bridge("--client-id", "native-app", "--scope", "openid", "--login-patience", "0")
 	one.initialize()
 	address := one.address()
-	two := h.bridge()
+	two := h.bridge("--login-patience", "0")
 	two.initialize()
 	if again := two.address(); !sameLogin(address, again) {
 		t.Errorf("another sign-in was begun:\n%s\n%s", address, again)

@@ -3,7 +3,6 @@
 package script
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,11 +59,8 @@ func TestEarlierVersionReplaced(t *testing.T) {
 			})
 			program := filepath.Join(t.TempDir(), "mcp-login")
 			install := func(version string) {
-				b, err := os.ReadFile(versions[version])
-				if err == nil {
-					err = errors.Join(os.WriteFile(program+"-new", b, 0o700), os.Rename(program+"-new", program))
-				}
-				if err != nil {
+				_ = os.Remove(program)
+				if err := os.Link(versions[version], program); err != nil {
 					t.Fatal(err)
 				}
 			}

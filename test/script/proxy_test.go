@@ -45,7 +45,7 @@ func TestDoctorBlamesTheProxy(t *testing.T) {
 	const server = "https://server.invalid/mcp"
 	for name, c := range map[string]struct{ proxy, server, want string }{
 		"nobody there":             {"http://127.0.0.1:1", server, "the proxy does not answer"},
-		"no such host":             {"http://proxy.invalid:3128", server, "the proxy does not answer"},
+		"no such host":             {"http://no..name:3128", server, "the proxy does not answer"},
 		"forbids":                  {answers(http.StatusForbidden), server, "the proxy opens no way to it: 403 Forbidden"},
 		"out of order":             {answers(http.StatusBadGateway), server, "the proxy opens no way to it: 502 Bad Gateway"},
 		"wants a password":         {answers(http.StatusProxyAuthRequired), server, "the proxy wants a name and a password"},
@@ -63,7 +63,7 @@ func TestDoctorBlamesTheProxy(t *testing.T) {
 			t.Parallel()
 			scheme, _, _ := strings.Cut(c.server, ":")
 			cmd := exec.Command(binary.Build(t, "mcp-login"), "doctor", "--allow-http", c.server)
-			cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+t.TempDir(), "MCP_LOGIN_STORE=file", "NO_PROXY=", strings.ToUpper(scheme)+"_PROXY="+c.proxy)
+			cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+t.TempDir(), "MCP_LOGIN_STORE=file", "NO_PROXY=", "no_proxy=", strings.ToUpper(scheme)+"_PROXY="+c.proxy)
 			out, err := cmd.Output()
 			_, said, _ := strings.Cut(string(out), c.want)
 			_, next, _ := strings.Cut(said, "→")
