@@ -116,7 +116,7 @@ func TestA3MisframedAnswersToMCPLogin(t *testing.T) {
 				s = newStranger(t, world(func() string { return s.url }, endpoint, spoil))
 				p := newProgram(t, "MCP_LOGIN_BROWSER="+self(t))
 				for _, args := range [][]string{
-					{"login", s.url + "/mcp", "--timeout=3s", "--log-level=debug"},
+					{"login", s.url + "/mcp", "--timeout=10s", "--log-level=debug"},
 					{"logout", s.url + "/mcp", "--delete-registration", "--log-level=debug"},
 					{"login", s.url + "/mcp", "--device", "--timeout=3s", "--log-level=debug"},
 				} {
