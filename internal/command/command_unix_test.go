@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,50 +65,51 @@ func TestOneLineIsTaken(t *testing.T) {
 	}
 }
 
-// alive reports whether a process runs.
-func alive(pid string) bool {
-	stat, err := os.ReadFile("/proc/" + pid + "/stat")
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return err == nil && !strings.HasPrefix(state, "Z")
-}
-
 // Whatever a command has started ends with it, and all of it ends with the run. A
 // child that keeps the output open is not waited for.
 func TestNothingIsLeft(t *testing.T) {
-	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		t.Log("only the end of the run is seen here, there is no /proc")
-	}
 	for name, text := range map[string]string{
-		"ends":     `sleep 600 & echo $! >FILE; echo token`,
-		"endless":  `sleep 600 & echo $! >FILE; wait`,
-		"stubborn": `trap "" TERM INT HUP; sleep 600 & echo $! >FILE; while :; do sleep 1; done`,
-		"too much": `sleep 600 & echo $! >FILE; cat /dev/zero`,
+		"ends":     `sleep 600 & echo token`,
+		"endless":  `sleep 600 & echo >&9; wait`,
+		"stubborn": `trap "" TERM INT HUP; sleep 600 & echo >&9; while :; do sleep 1; done`,
+		"too much": `sleep 600 & cat /dev/zero`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), "pid")
+			// All that is started has the writing end of a pipe, which ends with the last.
+			path := filepath.Join(t.TempDir(), "alive")
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			opened := make(chan *os.File, 1)
+			go func() {
+				alive, err := os.Open(path) // waits for a writer
+				if err != nil {
+					t.Error(err)
+				}
+				opened <- alive
+			}()
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
+			ended := make(chan error, 1)
 			go func() {
-				for name == "endless" || name == "stubborn" {
-					if b, _ := os.ReadFile(file); strings.HasSuffix(string(b), "\n") {
-						stop()
-					}
-					if ctx.Err() != nil {
-						return
-					}
-					time.Sleep(10 * time.Millisecond)
-				}
+				_, err := script(t, "exec 9>"+path+"; "+text).run(ctx, os.Getenv("PATH"), discarded())
+				ended <- err
 			}()
-			_, err := script(t, strings.ReplaceAll(text, "FILE", file)).run(ctx, os.Getenv("PATH"), discarded())
-			if (name == "ends") != (err == nil) {
+			alive := <-opened
+			defer alive.Close()
+			if name == "endless" || name == "stubborn" {
+				if _, err := alive.Read(make([]byte, 1)); err != nil {
+					t.Error(err)
+				}
+				stop()
+			}
+			if err := <-ended; (name == "ends") != (err == nil) {
 				t.Error(err)
 			}
-			pid, _ := os.ReadFile(file)
-			for deadline := time.Now().Add(10 * time.Second); alive(strings.TrimSpace(string(pid))); time.Sleep(10 * time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatal("its child lives on")
-				}
+			_ = alive.SetReadDeadline(time.Now().Add(10 * time.Second)) // where it can have one
+			if _, err := io.Copy(io.Discard, alive); err != nil {
+				t.Error("its child lives on:", err)
 			}
 		})
 	}

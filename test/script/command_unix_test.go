@@ -3,6 +3,7 @@
 package script
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,12 +29,16 @@ func TestEndEndsCommands(t *testing.T) {
 	for name, end := range ways() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), "pids")
+			pipe := newPipe(t)
 			srv := httptest.NewServer(http.HandlerFunc(minimal))
 			defer srv.Close()
-			b := startBridge(t, "--token-command", `sh -c 'trap "" TERM INT HUP; sleep 600 & echo $$ $! >"$0.new"; mv "$0.new" "$0"; while :; do sleep 1; done' `+file, srv.URL+"/mcp")
+			b := startBridge(t, "--token-command", `sh -c 'trap "" TERM INT HUP; sleep 600 & echo $$ $! >"$0"; while :; do sleep 1; done' `+pipe.Name(), srv.URL+"/mcp")
 			b.initialize()
-			pids := strings.Fields(awaitFile(t, file))
+			said, err := bufio.NewReader(pipe).ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids := strings.Fields(said)
 			end(b)
 			if code := b.ended(); code != 0 {
 				t.Errorf("exit code %d", code)
@@ -47,16 +52,20 @@ func TestEndEndsCommands(t *testing.T) {
 	}
 }
 
-// awaitFile returns what a file holds once it is there.
-func awaitFile(t *testing.T, path string) string {
+// newPipe returns a named pipe that programs write to. A read waits for one of them.
+func newPipe(t *testing.T) *os.File {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if b, err := os.ReadFile(path); err == nil {
-			return string(b)
-		}
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("%s was not written", path)
-	return ""
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pipe.Close() })
+	_ = pipe.SetReadDeadline(time.Now().Add(30 * time.Second)) // where it can have one
+	return pipe
 }
 
 // running reports whether a process runs.
