@@ -19,11 +19,12 @@ const module = "mcp-login/"
 
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
-	"cmd/mcp-login":            {"internal/bridge", "internal/bridge/upstream", "internal/bridge/era", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/clients", "internal/reach", "internal/pace", "internal/terminal", "docs"},
+	"cmd/mcp-login":            {"internal/cli"},
+	"internal/cli":             {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/reach", "internal/pace", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
-	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/era"},
+	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/protover"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
-	"internal/bridge/era":      {"internal/jsonrpc"},
+	"internal/bridge/protover": {"internal/jsonrpc"},
 	"internal/jsonrpc":         {},
 	"internal/sse":             {},
 	"internal/oauth":           {"internal/reach"},
@@ -34,10 +35,11 @@ var rooms = map[string][]string{
 	"internal/server":          {},
 	"internal/server/bus":      {"internal/server"},
 	"internal/devidp":          {},
-	"internal/clients":         {},
+	"internal/hosts":           {},
 	"internal/reach":           {},
 	"internal/pace":            {},
 	"internal/foreign":         {},
+	"internal/hint":            {},
 	"internal/retry":           {},
 	"internal/toolchain":       {},
 	"internal/terminal":        {},
@@ -48,12 +50,12 @@ var rooms = map[string][]string{
 
 // leaves are rooms that import nothing of the project and that all rooms below
 // internal and the commands may import.
-var leaves = []string{"internal/foreign", "internal/origin", "internal/retry", "internal/toolchain"}
+var leaves = []string{"internal/foreign", "internal/hint", "internal/origin", "internal/retry", "internal/toolchain"}
 
 // onlyIn names packages of others that one room alone may import.
 var onlyIn = map[string]string{
 	"github.com/zalando/go-keyring": "internal/store",
-	"github.com/pkg/browser":        "cmd/mcp-login",
+	"github.com/pkg/browser":        "internal/cli",
 	"github.com/redis/go-redis":     "internal/server/bus",
 }
 

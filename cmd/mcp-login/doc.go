@@ -7,16 +7,5 @@
 //	mcp-login status [URL]   what is stored, and until when
 //	mcp-login token URL      print a valid access token
 //
-// A run goes through these steps:
-//
-//  1. main hands the process's streams, arguments and environment to an app;
-//     nothing else in the project touches them.
-//  2. A cobra command, one file each, reads its flags into options.
-//  3. session builds the session: store, OAuth client, signing HTTP client.
-//  4. The verb does its job and returns an error or nil.
-//  5. exitCode and report turn the error into a number, an error line and a
-//     hint.
-//
-// In bridge mode stdout carries JSON-RPC lines and nothing else; everything
-// for people goes to stderr.
+// It sets up the process and its signals; internal/cli does the rest.
 package main

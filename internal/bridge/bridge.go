@@ -25,7 +25,7 @@ const (
 )
 
 // Remote is the server as the bridge sees it: an [upstream.Upstream], or an
-// era.Link in front of one.
+// protover.Link in front of one.
 type Remote interface {
 	// Send carries one message. For a request it returns when the answer, and
 	// before it everything that belongs to the request, has gone to the sink.

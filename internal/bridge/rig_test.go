@@ -17,7 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"mcp-login/internal/bridge/era"
+	"mcp-login/internal/bridge/protover"
 	"mcp-login/internal/bridge/upstream"
 )
 
@@ -33,7 +33,7 @@ type rig struct {
 	once sync.Once
 }
 
-// viaEra in a Config stands for an era.Link in front of the upstream.
+// viaEra in a Config stands for an protover.Link in front of the upstream.
 type viaEra struct{ Remote }
 
 func withEra(c *Config, _ *upstream.Config) { c.Upstream = viaEra{} }
@@ -65,7 +65,7 @@ func rigTo(t *testing.T, address string, options ...rigOption) *rig {
 		t.Fatal(err)
 	}
 	if _, translated := bc.Upstream.(viaEra); translated {
-		bc.Upstream = era.New(era.Config{Server: remote, Log: log})
+		bc.Upstream = protover.New(protover.Config{Server: remote, Log: log})
 	} else {
 		bc.Upstream = remote
 	}

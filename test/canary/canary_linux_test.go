@@ -133,7 +133,7 @@ func TestA1CanaryInRPCErrors(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			error := map[string]any{"code": -32000, "data": map[string]any{"supported": []string{canary}, "requested": canary, canary: canary}}
-			for _, m := range members(t, "cmd/mcp-login/visit.go", "serverError") {
+			for _, m := range members(t, "internal/cli/visit.go", "serverError") {
 				if m.name != "code" {
 					error[m.name] = m.hostile(canary)
 				}
@@ -155,7 +155,7 @@ func TestA1CanaryInToolsAndVersions(t *testing.T) {
 	q := quoted(canary)
 	l.results["initialize"] = `{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":` + q + `,"title":` + q + `,"version":` + q + `},"instructions":` + q + `}`
 	tool := map[string]any{}
-	for _, m := range members(t, "cmd/mcp-login/tools.go", "tool") {
+	for _, m := range members(t, "internal/cli/tools.go", "tool") {
 		tool[m.name] = m.hostile(canary)
 	}
 	tool["inputSchema"] = map[string]any{"type": "object", "required": []string{canary}, "properties": map[string]any{canary: map[string]any{"type": []string{canary}, "description": canary}}}
@@ -309,7 +309,7 @@ func TestA1CanaryInCertificates(t *testing.T) {
 // A1: logins of mcp-remote that somebody else wrote.
 func TestA1CanaryInImport(t *testing.T) {
 	for _, file := range []struct{ of, name string }{{"remoteClient", "client_info.json"}, {"remoteTokens", "tokens.json"}} {
-		for _, m := range members(t, "cmd/mcp-login/importfiles.go", file.of) {
+		for _, m := range members(t, "internal/cli/importfiles.go", file.of) {
 			t.Run(file.of+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
 				l := newLab(t)

@@ -1,0 +1,131 @@
+package protover
+
+import (
+	"context"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// question is one thing that the server wants to know from the client.
+type question struct {
+	key, method string
+	id          []byte // of the request put to the client
+	reply       chan jsonrpc.Message
+}
+
+// ask puts the server's questions to the client and returns the raw object of
+// answers. What the client cannot answer is cancelled, or, where the other era
+// has no word for that, ends the request. Questions that nobody waits for any
+// more are taken back.
+func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) (given []byte, err error) {
+	var list []question
+	answered := 0
+	defer func() {
+		for i, q := range list {
+			c.forget(q)
+			if i >= answered {
+				sink.Message(notification("notifications/cancelled", jsonrpc.With(nil, "requestId", q.id)))
+			}
+		}
+	}()
+	for key, value := range jsonrpc.Members(raw) {
+		q := question{key: key, id: mint("ask"), reply: make(chan jsonrpc.Message, 1)}
+		q.method, _ = jsonrpc.Text(jsonrpc.Member(value, "method"))
+		if len(list) == maxQuestions || !c.answers(q.method) {
+			return nil, &Error{Text: "the server asked the client for something that it did not offer", Hint: "ask the server's operator"}
+		}
+		c.remember(q)
+		list = append(list, q)
+		sink.Message(request(q.id, q.method, c.questionParams(q.method, jsonrpc.Member(value, "params"))))
+	}
+	edits := make([]jsonrpc.Edit, len(list))
+	for i, q := range list {
+		select {
+		case reply := <-q.reply:
+			answered++
+			answer, err := input(q.method, reply)
+			if err != nil {
+				return nil, err
+			}
+			edits[i] = jsonrpc.Edit{Name: q.key, Value: answer}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-c.ctx.Done():
+			return nil, context.Cause(c.ctx)
+		}
+	}
+	return jsonrpc.Edited([]byte("{}"), edits...), nil
+}
+
+// answers reports whether the client has said that it takes such requests. A
+// server must not ask for anything else (W10).
+func (c *sessionClient) answers(method string) bool {
+	switch method {
+	case "elicitation/create":
+		return jsonrpc.Member(c.capabilities, "elicitation") != nil
+	case "sampling/createMessage":
+		return jsonrpc.Member(c.capabilities, "sampling") != nil
+	case "roots/list":
+		return jsonrpc.Member(c.capabilities, "roots") != nil
+	}
+	return false
+}
+
+// questionParams are the params of a question in words of the client's era: an
+// elicitation by URL needs an id there.
+func (c *sessionClient) questionParams(method string, params []byte) []byte {
+	if !isObject(params) {
+		params = []byte("{}")
+	}
+	mode, _ := jsonrpc.Text(jsonrpc.Member(params, "mode"))
+	if method == "elicitation/create" && mode == "url" && jsonrpc.Member(params, "elicitationId") == nil {
+		params = jsonrpc.With(params, "elicitationId", mint("elicitation"))
+	}
+	return params
+}
+
+// input is the client's answer to a question, as the server gets it.
+func input(method string, reply jsonrpc.Message) ([]byte, error) {
+	switch {
+	case reply.Result != nil:
+		return reply.Result, nil
+	case method == "elicitation/create":
+		return []byte(`{"action":"cancel"}`), nil
+	}
+	text, _ := jsonrpc.Text(jsonrpc.Member(reply.Error, "message"))
+	return nil, &Error{Text: "the client did not answer the server's " + method + ": " + clip(text)}
+}
+
+// maxClip bounds what is repeated of somebody's text.
+const maxClip = 200
+
+func clip(s string) string {
+	if runes := []rune(s); len(runes) > maxClip {
+		return string(runes[:maxClip]) + "…"
+	}
+	return s
+}
+
+func (c *sessionClient) remember(q question) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked[jsonrpc.Key(q.id)] = q.reply
+}
+
+func (c *sessionClient) forget(q question) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.asked, jsonrpc.Key(q.id))
+}
+
+// answered takes the client's answer to a question. A second one, and one to a
+// question nobody asked, is dropped: the server takes no answers (W1).
+func (c *sessionClient) answered(m jsonrpc.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := jsonrpc.Key(m.ID)
+	if reply := c.asked[key]; reply != nil {
+		delete(c.asked, key)
+		reply <- m
+	}
+}

@@ -1,0 +1,247 @@
+package protover
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
+)
+
+// Pauses before a subscription that ended is opened again.
+const (
+	firstReopen = time.Second
+	maxReopen   = 30 * time.Second
+	// maxURIs bounds the resources one client subscribes to.
+	maxURIs = 1024
+)
+
+// ear is one subscriptions/listen stream (W12) that is kept open.
+type ear struct {
+	stop  context.CancelFunc
+	ready chan struct{} // closed when acknowledged or refused
+	ended chan struct{} // closed when it is given up
+
+	// Set before ready is closed.
+	agreed []byte // the filter that the server honours
+	err    error  // why there is none
+}
+
+// lists are the three lists that may change, as the two eras name them.
+var lists = []struct{ capability, filter, changed string }{
+	{"tools", "toolsListChanged", "notifications/tools/list_changed"},
+	{"prompts", "promptsListChanged", "notifications/prompts/list_changed"},
+	{"resources", "resourcesListChanged", "notifications/resources/list_changed"},
+}
+
+// filter is what the client wants to hear: every list that the server says may
+// change, and the resources it has subscribed to. nil is nothing.
+func (c *sessionClient) filter(uris []string) []byte {
+	var out []byte
+	for _, list := range lists {
+		if string(jsonrpc.Member(c.server, list.capability, "listChanged")) == "true" {
+			out = jsonrpc.With(out, list.filter, []byte("true"))
+		}
+	}
+	if len(uris) > 0 {
+		raw := make([][]byte, len(uris))
+		for i, uri := range uris {
+			raw[i] = jsonrpc.Quote(uri)
+		}
+		out = jsonrpc.With(out, "resourceSubscriptions", jsonrpc.Array(raw))
+	}
+	return out
+}
+
+// listen opens the stream of what the server says by itself, without waiting
+// for it.
+func (c *sessionClient) listen() {
+	c.mu.Lock()
+	uris := c.uris
+	c.mu.Unlock()
+	c.replace(c.open(c.filter(uris)))
+}
+
+// replace puts a stream in place of the one before, which is closed: the new
+// one stands already, so that nothing is missed (B8).
+func (c *sessionClient) replace(e *ear) {
+	c.mu.Lock()
+	before := c.ear
+	c.ear = e
+	c.mu.Unlock()
+	if before != nil {
+		before.stop()
+	}
+}
+
+// open begins a stream; nil for an empty filter, or when the session is over.
+func (c *sessionClient) open(filter []byte) *ear {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if filter == nil || c.finished {
+		return nil
+	}
+	ctx, stop := context.WithCancel(c.ctx)
+	e := &ear{stop: stop, ready: make(chan struct{}), ended: make(chan struct{})}
+	c.work.Go(func() {
+		defer stop()
+		defer close(e.ended)
+		c.hear(ctx, e, filter)
+	})
+	return e
+}
+
+// hear keeps the stream open until ctx ends or the server refuses it. After a
+// gap the client is told that everything may have changed (B9).
+func (c *sessionClient) hear(ctx context.Context, e *ear, filter []byte) {
+	var agreed []byte
+	quiet := 0 // streams since the last one that brought something
+	for gap := false; ; gap = true {
+		heard, brought, refused := c.hearOnce(ctx, filter, func(filter []byte) {
+			if agreed == nil {
+				e.agreed = filter
+				close(e.ready)
+			}
+			agreed = filter
+			if gap {
+				c.changed(filter)
+			}
+		})
+		switch {
+		case agreed == nil && ctx.Err() == nil:
+			e.err = refused
+			close(e.ready)
+			return
+		case ctx.Err() != nil:
+			if agreed == nil {
+				e.err = context.Cause(ctx)
+				close(e.ready)
+			}
+			return
+		case !heard && errors.As(refused, new(*refusedError)):
+			c.l.log.Debug("the server opens no subscription any more", "error", refused)
+			return
+		}
+		if brought {
+			quiet = 0
+		}
+		if retry.Sleep(ctx, retry.Wait(quiet, firstReopen, maxReopen)) != nil {
+			return
+		}
+		quiet++
+	}
+}
+
+// orEmpty makes an object of what is none.
+func orEmpty(raw []byte) []byte {
+	if !isObject(raw) {
+		return []byte("{}")
+	}
+	return raw
+}
+
+// refusedError is a subscription that the server answered with an error.
+type refusedError struct{ raw []byte }
+
+func (e *refusedError) Error() string {
+	text, _ := jsonrpc.Text(jsonrpc.Member(e.raw, "message"))
+	return "the server refused the subscription: " + clip(text)
+}
+
+// hearOnce carries one stream to its end. heard reports whether it was
+// acknowledged, brought whether it had a message.
+func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, refused error) {
+	m := request(mint("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
+	err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		switch {
+		case reply.Method == "notifications/subscriptions/acknowledged":
+			if !heard {
+				heard = true
+				acknowledged(orEmpty(reply.Param("notifications")))
+			}
+		case answers(reply, m) && reply.Error != nil:
+			refused = &refusedError{reply.Error}
+		case reply.Kind == jsonrpc.Notification && reply.Method != "notifications/cancelled":
+			brought = true
+			c.l.say(reply)
+		}
+	}))
+	if refused == nil {
+		refused = err
+	}
+	if refused == nil {
+		refused = errors.New("the server ended the subscription")
+	}
+	return heard, brought, refused
+}
+
+// changed tells the client to look again at everything it listens to.
+func (c *sessionClient) changed(filter []byte) {
+	for _, list := range lists {
+		if string(jsonrpc.Member(filter, list.filter)) == "true" {
+			c.l.say(notification(list.changed, nil))
+		}
+	}
+	for _, uri := range texts(jsonrpc.Member(filter, "resourceSubscriptions")) {
+		c.l.say(notification("notifications/resources/updated", jsonrpc.With(nil, "uri", jsonrpc.Quote(uri))))
+	}
+}
+
+// subscription changes the set of resources the client listens to (B8).
+func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	uri, ok := jsonrpc.Text(m.Param("uri"))
+	if !ok {
+		sink.Message(refusal(m.ID, codeInvalidParams, "uri is missing"))
+		return nil
+	}
+	if err := c.subscribing.take(ctx); err != nil {
+		return err
+	}
+	defer c.subscribing.give()
+	c.mu.Lock()
+	before := c.uris
+	c.mu.Unlock()
+	after := slices.DeleteFunc(slices.Clone(before), func(s string) bool { return s == uri })
+	if m.Method == "resources/subscribe" {
+		after = append(after, uri)
+		slices.Sort(after)
+	}
+	if len(after) > maxURIs {
+		sink.Message(refusal(m.ID, codeInvalidParams, "too many subscriptions"))
+		return nil
+	}
+	e := c.open(c.filter(after))
+	if e != nil {
+		if err := c.acknowledged(ctx, e); err != nil {
+			e.stop()
+			return err
+		}
+		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(e.agreed, "resourceSubscriptions")), uri) {
+			e.stop()
+			sink.Message(refusal(m.ID, codeInvalidParams, "the server does not send updates of this resource"))
+			return nil
+		}
+	}
+	c.mu.Lock()
+	c.uris = after
+	c.mu.Unlock()
+	c.replace(e)
+	sink.Message(result(m.ID, []byte("{}")))
+	return nil
+}
+
+// acknowledged waits for the server's word on a stream.
+func (c *sessionClient) acknowledged(ctx context.Context, e *ear) error {
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	var refused *refusedError
+	if errors.As(e.err, &refused) {
+		return &Error{Text: refused.Error()}
+	}
+	return e.err
+}

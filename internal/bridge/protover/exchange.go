@@ -1,0 +1,198 @@
+package protover
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Bounds of a request that waits for its client.
+const (
+	// parkTime is how long a server's question waits for the client to come
+	// back with the answer.
+	parkTime = 10 * time.Minute
+	// maxParked is how many requests wait so at once.
+	maxParked = 256
+	// maxHeard bounds the notifications kept meanwhile.
+	maxHeard = 256
+	// goodbye bounds what is sent for a request that has ended.
+	goodbye = 5 * time.Second
+)
+
+// exchange is one request at the server. For the client it may be several: one
+// for each round of questions (B22).
+type exchange struct {
+	c       *statelessClient
+	request jsonrpc.Message // the client's first
+	sent    jsonrpc.Message // as the server got it
+	first   string          // key of its progressToken, "" for none
+	cancel  context.CancelCauseFunc
+	news    chan struct{} // holds one when there is something to do
+
+	mu        sync.Mutex
+	sink      jsonrpc.Sink // nil while the client is away
+	token     []byte       // raw progressToken of the client's latest request, nil for none
+	heard     []jsonrpc.Message
+	questions []jsonrpc.Message          // not put to the client yet
+	shown     map[string]jsonrpc.Message // put to the client, by key
+	answer    jsonrpc.Message
+	err       error
+	over      bool
+	expiry    *time.Timer
+}
+
+// call sends a request of the client and follows it.
+func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if m.Params != nil && !isObject(m.Params) {
+		sink.Message(refusal(m.ID, codeInvalidParams, "params must be an object"))
+		return nil
+	}
+	if err := c.setLevel(ctx, m); err != nil {
+		return err
+	}
+	sent := parsed(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", mint("call")))
+	life, cancel := context.WithCancelCause(c.ctx)
+	x := &exchange{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, news: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
+	c.mu.Lock()
+	c.exchanges[x] = true
+	c.mu.Unlock()
+	c.spawn(func() {
+		err := c.l.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(x.fromServer))
+		c.mu.Lock()
+		delete(c.exchanges, x)
+		c.mu.Unlock()
+		cancel(nil)
+		x.mu.Lock()
+		x.err, x.over = err, true
+		x.mu.Unlock()
+		x.wake()
+	})
+	return x.follow(ctx, m.ID)
+}
+
+func (x *exchange) wake() {
+	select {
+	case x.news <- struct{}{}:
+	default:
+	}
+}
+
+// fromServer takes what belongs to the request.
+func (x *exchange) fromServer(m jsonrpc.Message) {
+	switch {
+	case m.Kind == jsonrpc.Request:
+		x.c.asked(x, m)
+	case m.Kind == jsonrpc.Response:
+		if answers(m, x.sent) {
+			x.mu.Lock()
+			x.answer = m
+			x.mu.Unlock()
+		}
+	case m.Method != "notifications/message" || x.wantsLog(m):
+		x.tell(m)
+	}
+}
+
+// tell hands a notification to the client, or keeps it until the client is
+// back.
+func (x *exchange) tell(m jsonrpc.Message) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.sink != nil:
+		x.pass(m)
+	case len(x.heard) < maxHeard:
+		x.heard = append(x.heard, m)
+	}
+}
+
+// pass delivers a notification. The server goes on with the token of the first
+// request; the client knows only that of its latest. x is locked.
+func (x *exchange) pass(m jsonrpc.Message) {
+	if m.Method == "notifications/progress" && x.first != "" && x.first != jsonrpc.Key(x.token) && jsonrpc.Key(m.Param("progressToken")) == x.first {
+		if x.token == nil {
+			return // nobody asked to hear of it any more
+		}
+		m = withParams(m, jsonrpc.With(m.Params, "progressToken", x.token))
+	}
+	x.sink.Message(m)
+}
+
+// question keeps what the server wants to know; ok is false if that is too much.
+func (x *exchange) question(m jsonrpc.Message) (ok bool) {
+	x.mu.Lock()
+	if ok = len(x.questions)+len(x.shown) < maxQuestions; ok {
+		x.questions = append(x.questions, m)
+	}
+	x.mu.Unlock()
+	x.wake()
+	return ok
+}
+
+// withdraw forgets a question that the server has cancelled.
+func (x *exchange) withdraw(key string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.questions = slices.DeleteFunc(x.questions, func(q jsonrpc.Message) bool { return jsonrpc.Key(q.ID) == key })
+	for name, q := range x.shown {
+		if jsonrpc.Key(q.ID) == key {
+			delete(x.shown, name)
+		}
+	}
+}
+
+// follow waits for the answer, or for questions, and delivers it under the raw
+// id. What the client cancels, the server hears of (B27).
+func (x *exchange) follow(ctx context.Context, id []byte) error {
+	for {
+		x.mu.Lock()
+		switch {
+		case x.over:
+			sink, answer, err := x.sink, x.answer, x.err
+			x.mu.Unlock()
+			if answer.Raw != nil {
+				sink.Message(x.c.translated(x.request, answer, id))
+				return nil
+			}
+			return err
+		case len(x.questions) > 0:
+			sink := x.sink
+			asked, err := x.c.park(x)
+			x.mu.Unlock()
+			if err != nil {
+				x.end()
+				return err
+			}
+			sink.Message(result(id, x.c.complete(x.request.Method, asked)))
+			return nil
+		}
+		x.mu.Unlock()
+		select {
+		case <-x.news:
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), context.Canceled) {
+				x.end()
+			} else {
+				x.cancel(context.Cause(ctx))
+			}
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// end tells the server that nobody waits any more, and cuts the request.
+func (x *exchange) end() {
+	x.c.spawn(func() {
+		ctx, stop := context.WithTimeout(x.c.ctx, goodbye)
+		defer stop()
+		defer x.cancel(context.Canceled)
+		m := notification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))
+		if err := x.c.l.cfg.Server.Send(ctx, m, jsonrpc.Discard); err != nil {
+			x.c.l.log.Debug("the server was not told of a cancelled request", "error", err)
+		}
+	})
+}

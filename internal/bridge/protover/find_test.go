@@ -1,0 +1,335 @@
+package protover
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// E1, E2, E8, T3, W5: what each answer to the probe proves, and whether the
+// client's own request may go out after it.
+func TestE2Judgement(t *testing.T) {
+	broken := errors.New("connection refused")
+	for name, c := range map[string]struct {
+		code   int
+		body   string // a result or an error object
+		err    error
+		speaks Speaks
+		failed bool
+	}{
+		"modern only":          {200, `{"supportedVersions":["2026-07-28"],"capabilities":{}}`, nil, Stateless, false},
+		"both":                 {200, `{"supportedVersions":["2025-06-18","2026-07-28"]}`, nil, Both, false},
+		"discovers, old only":  {200, `{"supportedVersions":["2025-06-18"]}`, nil, Sessions, false},
+		"another future":       {200, `{"supportedVersions":["2099-01-01"]}`, nil, Unknown, true},
+		"says yes to anything": {200, `{}`, nil, Sessions, false},
+		"method not found":     {200, `{"code":-32601}`, nil, Sessions, false},
+		"not found, 404":       {404, `{"code":-32601}`, nil, Sessions, false},
+		"invalid params":       {200, `{"code":-32602}`, nil, Sessions, false},
+		"no session":           {400, `{"code":-32000}`, nil, Sessions, false},
+		"bare 400":             {400, "", httpError(400), Sessions, false},
+		"bare 404":             {404, "", httpError(404), Sessions, false},
+		"bare 405":             {405, "", httpError(405), Sessions, false},
+		"header mismatch":      {400, `{"code":-32020}`, nil, Stateless, false},
+		"capability missing":   {400, `{"code":-32021}`, nil, Stateless, false},
+		"other revision, old":  {400, `{"code":-32022,"data":{"supported":["2025-11-25"]}}`, nil, Sessions, false},
+		"other revision, new":  {400, `{"code":-32022,"data":{"supported":["2099-01-01"]}}`, nil, Unknown, true},
+		"401":                  {401, "", httpError(401), Unknown, true},
+		"403 in JSON-RPC":      {403, `{"code":-32000}`, nil, Unknown, true},
+		"429":                  {429, "", httpError(429), Unknown, true},
+		"503 in JSON-RPC":      {503, `{"code":-32601}`, nil, Unknown, true},
+		"504":                  {504, "", httpError(504), Unknown, true},
+		"crash":                {500, "", httpError(500), Unknown, false},
+		"crash in JSON-RPC":    {500, `{"code":-32603}`, nil, Unknown, false},
+		"no JSON":              {200, "", httpError(200), Unknown, false},
+		"silence":              {0, "", quiet{}, Unknown, false},
+		"broken line":          {0, "", broken, Unknown, true},
+	} {
+		l := New(Config{Server: &remote{}})
+		var answer jsonrpc.Message
+		switch {
+		case c.body == "":
+		case jsonrpc.Member([]byte(c.body), "code") != nil:
+			answer = parsed(jsonrpc.WithError([]byte("1"), []byte(c.body)))
+		default:
+			answer = result([]byte("1"), []byte(c.body))
+		}
+		found := l.judge(t.Context(), c.code, answer, c.err)
+		if found.speaks != c.speaks || (found.err != nil) != c.failed {
+			t.Errorf("%s: %q, %v", name, found.speaks, found.err)
+		}
+	}
+}
+
+type quiet struct{}
+
+func (quiet) Error() string { return "quiet" }
+func (quiet) Silent() bool  { return true }
+
+// W5: a server that refuses its own revision is asked once more, under another
+// id, and no third time.
+func TestW5AskedOnceMore(t *testing.T) {
+	for _, stubborn := range []bool{false, true} {
+		r := &remote{}
+		r.probe = func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
+			if nth == 1 || stubborn {
+				return 400, failure(m, codeUnsupportedVersion, `{"supported":["2026-07-28"]}`), nil
+			}
+			return discovers(`{}`, Version)(nth, m)
+		}
+		c := newClient(t, r, nil)
+		got := c.ask(oldInitialize)
+		if len(r.probes) != 2 || string(r.probes[0].ID) == string(r.probes[1].ID) || len(got) != 1 {
+			t.Errorf("stubborn %v: %d probes, %v", stubborn, len(r.probes), got)
+		}
+		if failed := jsonrpc.Member([]byte(got[0]), "error") != nil; failed != stubborn {
+			t.Errorf("stubborn %v: %v", stubborn, got)
+		}
+		c.end()
+	}
+}
+
+// E2, E3, E10: initialize meets the probe first, and never a server that knows
+// no sessions; what was found out is kept, and costs nothing the next time.
+func TestE3Verdicts(t *testing.T) {
+	for name, c := range map[string]struct {
+		probe  func(int, jsonrpc.Message) (int, jsonrpc.Message, error)
+		kept   Speaks
+		first  string
+		second int // probes of a second run
+	}{
+		"old": {func(int, jsonrpc.Message) (int, jsonrpc.Message, error) {
+			return 404, jsonrpc.Message{}, httpError(404)
+		}, Sessions, "initialize", 0},
+		"both": {discovers(`{}`, "2025-11-25", Version), Both, "initialize", 0},
+		"new":  {discovers(`{}`, Version), Stateless, "", 1}, // which refuses initialize
+	} {
+		verdicts := &thisRun{}
+		for run, probes := range []int{1, c.second} {
+			r := &remote{probe: c.probe, on: initializes}
+			client := newClient(t, r, verdicts)
+			if got := client.ask(oldInitialize); len(got) != 1 || jsonrpc.Member([]byte(got[0]), "result", "protocolVersion") == nil {
+				t.Errorf("%s: %v", name, got)
+			}
+			if len(r.probes) != probes || r.methods() != c.first || verdicts.Recall() != c.kept {
+				t.Errorf("%s, run %d: %d probes, sent %q, kept %q", name, run, len(r.probes), r.methods(), verdicts.Recall())
+			}
+			client.end()
+		}
+	}
+}
+
+func initializes(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if m.Kind == jsonrpc.Request {
+		sink.Message(reply(m, oldResult))
+	}
+	return nil
+}
+
+// E8: an outage at the probe is the client's answer, and leaves no verdict; the
+// next initialize asks again.
+func TestE8OutageProvesNothing(t *testing.T) {
+	r := &remote{on: initializes}
+	r.probe = func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
+		if nth == 1 {
+			return 503, jsonrpc.Message{}, httpError(503)
+		}
+		return discovers(`{}`, Version)(nth, m)
+	}
+	verdicts := &thisRun{}
+	c := newClient(t, r, verdicts)
+	defer c.end()
+	if err := c.send(t.Context(), oldInitialize); status(err) != 503 || verdicts.Recall() != Unknown {
+		t.Fatal(err, verdicts.Recall())
+	}
+	c.ask(oldInitialize)
+	if verdicts.Recall() != Stateless || r.methods() != "" {
+		t.Error(verdicts.Recall(), r.methods())
+	}
+}
+
+// E3: a verdict that proves wrong is corrected within the client's first
+// request.
+func TestE3WrongVerdict(t *testing.T) {
+	r := &remote{probe: discovers(`{}`, Version)}
+	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(failure(m, codeHeaderMismatch, ""))
+		return nil
+	}
+	verdicts := &thisRun{speaks: Sessions}
+	c := newClient(t, r, verdicts)
+	defer c.end()
+	got := c.ask(oldInitialize)
+	if len(got) != 1 || jsonrpc.Member([]byte(got[0]), "result") == nil || verdicts.Recall() != Stateless {
+		t.Error(got, verdicts.Recall())
+	}
+
+	r = &remote{on: initializes, probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
+		return 200, failure(m, codeMethodNotFound, ""), nil
+	}}
+	verdicts = &thisRun{speaks: Stateless}
+	c = newClient(t, r, verdicts)
+	defer c.end()
+	if got := c.ask(oldInitialize); len(got) != 1 || r.methods() != "initialize" || verdicts.Recall() != Sessions {
+		t.Error(got, r.methods(), verdicts.Recall())
+	}
+}
+
+// A server that knows sessions and lists only 2026-07-28, as those of version 2 of the
+// TypeScript SDK do, is used in the client's era, and what it is is kept. What opens
+// no session is nobody's answer.
+func TestListsOnlyTheNewer(t *testing.T) {
+	r := &remote{on: initializes, both: true, probe: discovers(`{}`, Version)}
+	verdicts := &thisRun{}
+	for run, probes := range []int{1, 1} {
+		c := newClient(t, r, verdicts)
+		expect(t, c.ask(oldInitialize), `{"jsonrpc":"2.0","id":1.0,"result":`+oldResult+`}`)
+		call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{"name":"x"}}`
+		c.ask(call)
+		// What a server without sessions wants in every request is in the first
+		// initialize only: then it is known that it has them.
+		if said := r.nth(2*run).Param("_meta", metaVersion); string(said) != map[int]string{0: `"2025-11-25"`}[run] {
+			t.Errorf("run %d: initialize of %s", run, said)
+		}
+		if string(r.nth(2*run+1).Raw) != call || len(r.probes) != probes || verdicts.Recall() != Both {
+			t.Errorf("run %d: sent %q, %d probes, kept %q", run, r.methods(), len(r.probes), verdicts.Recall())
+		}
+		c.end()
+	}
+	// What the server says before it answers is not lost.
+	const log = `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"hello"}}`
+	r = &remote{both: true, probe: discovers(`{}`, Version), on: func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		first, _ := jsonrpc.Parse([]byte(log))
+		sink.Message(first)
+		return initializes(ctx, m, sink)
+	}}
+	c := newClient(t, r, &thisRun{})
+	if got := c.ask(oldInitialize); len(got) != 2 || got[0] != log {
+		t.Errorf("%q", got)
+	}
+	c.end()
+	for name, on := range map[string]func(context.Context, jsonrpc.Message, jsonrpc.Sink) error{
+		"error": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			first, _ := jsonrpc.Parse([]byte(log))
+			sink.Message(first)
+			sink.Message(failure(m, -32000, ""))
+			return nil
+		},
+		"HTTP error": func(context.Context, jsonrpc.Message, jsonrpc.Sink) error { return httpError(500) },
+		"another result": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(reply(m, `{"protocolVersion":"2026-07-28"}`))
+			return nil
+		},
+		"no result": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+			sink.Message(reply(m, `{}`))
+			return nil
+		},
+		"silence": func(ctx context.Context, _ jsonrpc.Message, _ jsonrpc.Sink) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &remote{on: on, both: true, probe: discovers(`{}`, Version)}
+			verdicts := &thisRun{}
+			c := newClient(t, r, verdicts)
+			got := c.ask(oldInitialize)
+			if len(got) != 1 || string(jsonrpc.Member([]byte(got[0]), "result", "instructions")) != `"hi"` || verdicts.Recall() != Stateless || r.methods() != "initialize" {
+				t.Errorf("%s: %q, kept %q, sent %q", name, got, verdicts.Recall(), r.methods())
+			}
+			c.end()
+		})
+	}
+}
+
+// 1.4: a client of both kinds decides by its own probe, and is served untouched
+// either way.
+func TestDualClientDecides(t *testing.T) {
+	r := &remote{on: initializes, probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
+		return 200, failure(m, codeMethodNotFound, ""), nil
+	}}
+	c := newClient(t, r, nil)
+	defer c.end()
+	probe := `{"jsonrpc":"2.0","id":"p","method":"server/discover","params":{` + modernMeta + `}}`
+	got := c.ask(probe)
+	if len(got) != 1 || string(jsonrpc.Member([]byte(got[0]), "error", "code")) != "-32601" || string(r.probes[0].Raw) != probe {
+		t.Fatal(got)
+	}
+	c.ask(oldInitialize)
+	call := `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"x"}}`
+	c.ask(call)
+	if r.methods() != "initialize tools/call" || string(r.nth(1).Raw) != call || len(r.probes) != 1 {
+		t.Error(r.methods())
+	}
+}
+
+// 1.4: clients and servers that share an era are not translated, not by a byte.
+func TestSameEraUntouched(t *testing.T) {
+	call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{` + modernMeta + `,"name":"x","n":1e0}}`
+	answer := `{"jsonrpc":"2.0","id":2.0,"result":{"resultType":"input_required","requestState":"s"},"x":1}`
+	r := &remote{probe: discovers(`{}`, Version, "2025-11-25")}
+	r.on = func(_ context.Context, _ jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(parsed([]byte(answer)))
+		return nil
+	}
+	c := newClient(t, r, nil)
+	defer c.end()
+	expect(t, c.ask(call), answer)
+	if string(r.nth(0).Raw) != call {
+		t.Error(string(r.nth(0).Raw))
+	}
+}
+
+// E10: a written verdict is trusted for its lifetime, and not from the future.
+func TestE10VerdictExpires(t *testing.T) {
+	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	for _, s := range []Speaks{Sessions, Stateless, Both} {
+		b := Note(s, now)
+		if Read(b, now.Add(Lifetime-time.Minute)) != s || Read(b, now.Add(Lifetime+time.Minute)) != Unknown || Read(b, now.Add(-time.Hour)) != Unknown {
+			t.Errorf("%s", b)
+		}
+	}
+	for _, b := range []string{"", "{", `{"speaks":"anything","at":"2026-08-01T12:00:00Z"}`, `{"speaks":"both"}`} {
+		if got := Read([]byte(b), now); got != Unknown {
+			t.Errorf("%s: %q", b, got)
+		}
+	}
+	if Note(Unknown, now) != nil {
+		t.Error("nothing known is worth a note")
+	}
+}
+
+// E8: a server that wakes up during the probe is looked at twice before a client
+// with sessions is turned away; a client's own probe waits as long as the client.
+func TestE8SlowServer(t *testing.T) {
+	r := &remote{}
+	r.probe = func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
+		if nth == 1 {
+			return 0, jsonrpc.Message{}, quiet{}
+		}
+		return discovers(`{}`, Version)(nth, m)
+	}
+	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		if m.Method == "initialize" {
+			sink.Message(failure(m, codeHeaderMismatch, ""))
+		} else {
+			sink.Message(reply(m, `{"supportedVersions":["2026-07-28"]}`))
+		}
+		return nil
+	}
+	c := newClient(t, r, nil)
+	if got := c.ask(oldInitialize); len(got) != 1 || jsonrpc.Member([]byte(got[0]), "result", "protocolVersion") == nil {
+		t.Error(got)
+	}
+	c.end()
+	r.probes, r.sent = nil, nil
+	c = newClient(t, r, nil)
+	defer c.end()
+	probe := `{"jsonrpc":"2.0","id":"p","method":"server/discover","params":{` + modernMeta + `}}`
+	if got := c.ask(probe); len(got) != 1 || string(r.nth(0).Raw) != probe {
+		t.Error(got)
+	}
+}

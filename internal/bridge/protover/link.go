@@ -1,0 +1,368 @@
+package protover
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Server is the remote side; package upstream has the real one.
+type Server interface {
+	// Send carries one message; for a request it returns when the answer was
+	// delivered.
+	Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
+	// Probe sends one request of 2026-07-28 and returns the HTTP status (0 for
+	// none) and the answer in JSON-RPC, if there was one; otherwise an error.
+	Probe(ctx context.Context, m jsonrpc.Message) (status int, answer jsonrpc.Message, err error)
+	// Unasked says where messages go that belong to no request.
+	Unasked(sink jsonrpc.Sink)
+	// Close ends the session.
+	Close(ctx context.Context) error
+}
+
+// Config of a Link. Server is required.
+type Config struct {
+	// Server is the remote side.
+	Server Server
+	// Verdicts keeps what is known of the server; nil keeps it for this run
+	// only.
+	Verdicts Verdicts
+	// Name is what the server is called where it does not say: its host.
+	Name string
+	// Log gets the decisions; nil discards them.
+	Log *slog.Logger
+}
+
+// side speaks to the server for one kind of client.
+type side interface {
+	// send carries a message of the client.
+	send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
+	// unasked takes what the server says by itself.
+	unasked(m jsonrpc.Message)
+	// close ends what is under way; wait waits for it.
+	close()
+	wait()
+}
+
+// Link stands between a client and a server that may be of different eras. It
+// has the methods of a Server and is used in its place. It is safe for
+// concurrent use.
+type Link struct {
+	cfg    Config
+	log    *slog.Logger
+	choose turn // while it is found out what the server speaks
+
+	mu       sync.Mutex
+	toClient jsonrpc.Sink
+	side     side // nil until it is known
+	told     bool // the client's probe was answered with "sessions only"
+	closed   bool
+}
+
+// turn is a mutex whose wait ends with a context.
+type turn chan struct{}
+
+func newTurn() turn { return make(turn, 1) }
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t turn) give() { <-t }
+
+// New returns a Link. Nothing is sent yet.
+func New(cfg Config) *Link {
+	l := &Link{cfg: cfg, log: cfg.Log, choose: newTurn(), toClient: jsonrpc.Discard}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	if l.cfg.Verdicts == nil {
+		l.cfg.Verdicts = &thisRun{}
+	}
+	cfg.Server.Unasked(jsonrpc.SinkFunc(l.fromServer))
+	return l
+}
+
+// Unasked says where messages go that belong to no request. It is called before
+// the first Send.
+func (l *Link) Unasked(sink jsonrpc.Sink) {
+	l.mu.Lock()
+	l.toClient = sink
+	l.mu.Unlock()
+}
+
+// say hands a message to the client that belongs to no request.
+func (l *Link) say(m jsonrpc.Message) {
+	l.mu.Lock()
+	sink := l.toClient
+	l.mu.Unlock()
+	sink.Message(m)
+}
+
+// fromServer takes what the server says by itself.
+func (l *Link) fromServer(m jsonrpc.Message) {
+	if s := l.current(); s != nil {
+		s.unasked(m)
+		return
+	}
+	l.say(m)
+}
+
+func (l *Link) current() side {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.side
+}
+
+// settle puts a side in place of the one before; after Close none.
+func (l *Link) settle(s side) side {
+	l.mu.Lock()
+	before, closed := l.side, l.closed
+	if !closed {
+		l.side = s
+	}
+	l.mu.Unlock()
+	if before != nil && before != s {
+		before.close()
+	}
+	if closed {
+		s.close()
+	}
+	return s
+}
+
+// forget gives up a side and the verdict that led to it; the client's next
+// request finds out anew.
+func (l *Link) forget(s side) {
+	l.cfg.Verdicts.Keep(Unknown)
+	l.mu.Lock()
+	if l.side == s {
+		l.side, l.told = nil, false
+	}
+	l.mu.Unlock()
+	s.close()
+}
+
+// keep keeps a verdict that is new.
+func (l *Link) keep(s Speaks) {
+	if l.cfg.Verdicts.Recall() != s {
+		l.cfg.Verdicts.Keep(s)
+	}
+}
+
+// Call sends a request and returns its answer, for callers without a stream.
+// Other messages of the server go nowhere.
+func (l *Link) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, err error) {
+	m, err := jsonrpc.Parse(raw)
+	if err != nil || m.Kind != jsonrpc.Request {
+		return jsonrpc.Message{}, errors.Join(errors.New("send what is no request"), err)
+	}
+	var mu sync.Mutex
+	err = l.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		if answers(reply, m) {
+			answer = reply
+		}
+	}))
+	mu.Lock()
+	defer mu.Unlock()
+	return answer, err
+}
+
+// Close ends the session and everything that is under way. ctx bounds the wait
+// for whoever still delivers a message.
+func (l *Link) Close(ctx context.Context) error {
+	l.mu.Lock()
+	s := l.side
+	l.closed = true
+	l.mu.Unlock()
+	if s == nil {
+		return l.cfg.Server.Close(ctx)
+	}
+	s.close()
+	err := l.cfg.Server.Close(ctx)
+	done := make(chan struct{})
+	go func() { s.wait(); close(done) }()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, context.Cause(ctx))
+	}
+}
+
+// Send carries one message of the client. For a request it returns when the
+// answer was delivered. The first message decides: initialize is a client with
+// sessions, a revision inside _meta one of 2026-07-28 or of both kinds.
+func (l *Link) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	switch {
+	case m.Kind == jsonrpc.Request && m.Method == "initialize":
+		return l.begin(ctx, m, sink)
+	case m.Kind == jsonrpc.Request && m.Param("_meta", metaVersion) != nil:
+		return l.stateless(ctx, m, sink)
+	}
+	if s := l.current(); s != nil {
+		return s.send(ctx, m, sink)
+	}
+	return l.cfg.Server.Send(ctx, m, sink)
+}
+
+// begin opens a session for a client that asks for one. Where the server knows
+// none, it is played here (section 1.5).
+func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if err := l.choose.take(ctx); err != nil {
+		return err
+	}
+	defer l.choose.give()
+	if l.cfg.Verdicts.Recall().knows(Sessions) {
+		wrong, err := l.open(ctx, m, sink)
+		if !wrong {
+			return err
+		}
+		l.cfg.Verdicts.Keep(Unknown) // it no longer is what it was
+	}
+	played := newSessionClient(l, m)
+	found := l.find(ctx, played.discover())
+	if found.speaks == Unknown && found.err == nil {
+		// The server may have been slow. If it refuses this too, it is awake
+		// now, and worth a second look.
+		wrong, err := l.open(ctx, m, sink)
+		if !wrong {
+			return err
+		}
+		found = l.find(ctx, played.discover())
+	}
+	switch {
+	case found.err != nil:
+		return found.err
+	case found.speaks == Stateless && l.offer(ctx, played.offer(), sink):
+		return nil
+	case found.speaks == Stateless:
+		l.play(played, m, found.answer, sink)
+		return nil
+	}
+	opened := false
+	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		opened = opened || answers(reply, m) && reply.Result != nil
+		sink.Message(reply)
+	}))
+	if err == nil && opened {
+		l.keep(found.speaks)
+		l.settle(relay{l})
+	}
+	return err
+}
+
+// offerTimeout is how long a server that lists no revision with sessions may take
+// over initialize.
+const offerTimeout = 10 * time.Second
+
+// offer sends the initialize m to a server that lists only revisions without sessions.
+// Servers of both kinds made with version 2 of the TypeScript SDK do so: what begins
+// with initialize is not listed there. taken says that a session was opened, and the
+// answer delivered behind what the server has said before it; any other answer is
+// nobody's.
+func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (taken bool) {
+	ctx, stop := context.WithTimeout(ctx, offerTimeout)
+	defer stop()
+	var opened jsonrpc.Message
+	var said []jsonrpc.Message
+	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+		said = append(said, one)
+		if answers(one, m) {
+			opened = one
+		}
+	}))
+	version, _ := jsonrpc.Text(jsonrpc.Member(opened.Result, "protocolVersion"))
+	if err != nil || !hasSession([]string{version}) {
+		return false
+	}
+	l.keep(Both)
+	l.settle(relay{l})
+	for _, one := range said {
+		sink.Message(one)
+	}
+	return true
+}
+
+// play answers initialize out of the server's answer to the probe, and stands
+// for the session from then on.
+func (l *Link) play(played *sessionClient, m, discovered jsonrpc.Message, sink jsonrpc.Sink) {
+	l.keep(Stateless)
+	if discovered.Result == nil {
+		sink.Message(parsed(jsonrpc.WithError(m.ID, discovered.Error)))
+		return
+	}
+	l.log.Debug("the server speaks only " + Version + "; sessions are played for the client")
+	answer := played.begin(discovered)
+	l.settle(played)
+	sink.Message(answer)
+}
+
+// open sends initialize to a server that should know sessions. wrong is an
+// answer that a server without them may give; then nothing was delivered.
+func (l *Link) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (wrong bool, err error) {
+	l.settle(relay{l})
+	var refused jsonrpc.Message
+	err = l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		if answers(reply, m) && reply.Error != nil {
+			refused = reply
+			return
+		}
+		sink.Message(reply)
+	}))
+	switch {
+	case refused.Raw != nil && (recognised(refused.Error) || errorCode(refused.Error) == codeMethodNotFound || errorCode(refused.Error) == codeInvalidParams):
+		return true, nil
+	case refused.Raw != nil:
+		sink.Message(refused)
+	case err != nil && unsupported(err):
+		return true, nil
+	}
+	return false, err
+}
+
+// statusError is an error that knows the HTTP status.
+type statusError interface{ HTTPStatus() int }
+
+// status returns the HTTP status of an error, 0 for none.
+func status(err error) int {
+	var known statusError
+	if errors.As(err, &known) {
+		return known.HTTPStatus()
+	}
+	return 0
+}
+
+// unsupported reports whether an HTTP refusal says that what was sent is not
+// known there; logins, outages and broken lines say nothing (E8).
+func unsupported(err error) bool {
+	switch status(err) {
+	case 400, 404, 405, 406, 415, 422:
+		return true
+	}
+	return false
+}
+
+// relay carries messages as they are.
+type relay struct{ l *Link }
+
+func (r relay) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	return r.l.cfg.Server.Send(ctx, m, sink)
+}
+
+func (r relay) unasked(m jsonrpc.Message) { r.l.say(m) }
+
+func (relay) close() {}
+
+func (relay) wait() {}

@@ -1,0 +1,180 @@
+package protover
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// listener is one subscriptions/listen of the client (B24).
+type listener struct {
+	id     []byte // raw, stands in every message
+	agreed []byte // filter
+	uris   []string
+
+	mu   sync.Mutex // while something is delivered
+	sink jsonrpc.Sink
+}
+
+// listen acknowledges what the server's session can give, and stays until the
+// client ends it or the bridge does.
+func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	wanted := m.Param("notifications")
+	agreed := []byte("{}")
+	for _, list := range lists {
+		if string(jsonrpc.Member(wanted, list.filter)) == "true" && string(c.serverCan(list.capability, "listChanged")) == "true" {
+			agreed = jsonrpc.With(agreed, list.filter, []byte("true"))
+		}
+	}
+	one := &listener{id: m.ID, sink: sink}
+	if string(c.serverCan("resources", "subscribe")) == "true" {
+		if err := c.watch(ctx, one, texts(jsonrpc.Member(wanted, "resourceSubscriptions"))); err != nil {
+			return err
+		}
+		raw := make([][]byte, len(one.uris))
+		for i, uri := range one.uris {
+			raw[i] = jsonrpc.Quote(uri)
+		}
+		if len(raw) > 0 {
+			agreed = jsonrpc.With(agreed, "resourceSubscriptions", jsonrpc.Array(raw))
+		}
+	}
+	one.agreed = agreed
+	one.mu.Lock() // nothing comes before the acknowledgement (P6)
+	c.mu.Lock()
+	c.listeners[one] = true
+	c.mu.Unlock()
+	sink.Message(one.tagged(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed))))
+	one.mu.Unlock()
+	<-ctx.Done()
+	c.mu.Lock()
+	delete(c.listeners, one)
+	c.mu.Unlock()
+	if !errors.Is(context.Cause(ctx), context.Canceled) { // the bridge ends, not the client: say so (W13)
+		sink.Message(result(m.ID, jsonrpc.With([]byte(`{"resultType":"complete"}`), "_meta", jsonrpc.With(nil, metaSubscription, m.ID))))
+		return nil
+	}
+	c.spawn(func() { c.unwatch(one) })
+	return context.Cause(ctx)
+}
+
+// tagged says in a notification which subscription it belongs to.
+func (l *listener) tagged(m jsonrpc.Message) jsonrpc.Message {
+	meta := jsonrpc.With(m.Param("_meta"), metaSubscription, l.id)
+	return withParams(m, jsonrpc.With(m.Params, "_meta", meta))
+}
+
+// wants reports whether the listener has asked for a notification.
+func (l *listener) wants(m jsonrpc.Message) bool {
+	if m.Method == "notifications/resources/updated" {
+		return len(l.uris) > 0 // of what was subscribed to, or of parts of it
+	}
+	for _, list := range lists {
+		if list.changed == m.Method {
+			return string(jsonrpc.Member(l.agreed, list.filter)) == "true"
+		}
+	}
+	return false
+}
+
+// watch subscribes to resources at the server; those it refuses are left out.
+func (c *statelessClient) watch(ctx context.Context, one *listener, uris []string) error {
+	if err := c.subscribing.take(ctx); err != nil {
+		return err
+	}
+	defer c.subscribing.give()
+	for _, uri := range uris[:min(len(uris), maxURIs)] {
+		if slices.Contains(one.uris, uri) {
+			continue
+		}
+		if c.count(uri, 0) == 0 {
+			if ok, err := c.order(ctx, "resources/subscribe", "uri", uri); err != nil {
+				return err
+			} else if !ok {
+				continue
+			}
+		}
+		c.count(uri, 1)
+		one.uris = append(one.uris, uri)
+	}
+	return nil
+}
+
+// unwatch ends the subscriptions that nobody else has.
+func (c *statelessClient) unwatch(one *listener) {
+	ctx, stop := context.WithTimeout(c.ctx, goodbye)
+	defer stop()
+	if c.subscribing.take(ctx) != nil {
+		return
+	}
+	defer c.subscribing.give()
+	for _, uri := range one.uris {
+		if c.count(uri, -1) == 0 {
+			if _, err := c.order(ctx, "resources/unsubscribe", "uri", uri); err != nil {
+				c.l.log.Debug("a subscription was not ended", "error", err)
+			}
+		}
+	}
+}
+
+func (c *statelessClient) count(uri string, change int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := c.watched[uri] + change
+	if c.watched[uri] = left; left == 0 {
+		delete(c.watched, uri)
+	}
+	return left
+}
+
+// order sends a request of our own with one parameter; ok is a result.
+func (c *statelessClient) order(ctx context.Context, method, name, value string) (ok bool, err error) {
+	m := request(mint("order"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
+	err = c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) { ok = ok || answers(reply, m) && reply.Result != nil }))
+	return ok, err
+}
+
+// unasked takes what comes on the server's own stream.
+func (c *statelessClient) unasked(m jsonrpc.Message) {
+	switch {
+	case m.Kind == jsonrpc.Request:
+		c.asked(nil, m)
+	case m.Kind != jsonrpc.Notification:
+	case m.Method == "notifications/cancelled":
+		c.mu.Lock()
+		under := make([]*exchange, 0, len(c.exchanges))
+		for x := range c.exchanges {
+			under = append(under, x)
+		}
+		c.mu.Unlock()
+		for _, x := range under {
+			x.withdraw(jsonrpc.Key(m.Param("requestId")))
+		}
+	case m.Method == "notifications/progress":
+		token := jsonrpc.Key(m.Param("progressToken"))
+		if x := c.only(func(x *exchange) bool { return x.first == token }); x != nil {
+			x.tell(m)
+		}
+	case m.Method == "notifications/message":
+		if x := c.only(func(*exchange) bool { return true }); x != nil && x.wantsLog(m) {
+			x.tell(m)
+		}
+	default:
+		c.mu.Lock()
+		all := make([]*listener, 0, len(c.listeners))
+		for one := range c.listeners {
+			all = append(all, one)
+		}
+		c.mu.Unlock()
+		for _, one := range all {
+			if one.wants(m) {
+				one.mu.Lock()
+				one.sink.Message(one.tagged(m))
+				one.mu.Unlock()
+			}
+		}
+	}
+}

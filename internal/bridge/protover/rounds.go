@@ -1,0 +1,70 @@
+package protover
+
+import (
+	"context"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
+)
+
+// Bounds of one request that takes several rounds.
+const (
+	// maxRounds is how often a server may ask for more.
+	maxRounds = 64
+	// maxQuestions is how much it may ask at once.
+	maxQuestions = 64
+	// firstWait and maxWait are the pauses before a request is repeated that
+	// the server only puts off.
+	firstWait = 250 * time.Millisecond
+	maxWait   = 10 * time.Second
+)
+
+// rounds sends a request and, as long as the server wants input, puts its
+// questions to the client as ordinary requests and repeats the request with the
+// answers, under a new id (B6, W10). The client sees one request and one answer.
+func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	params := c.withMeta(m.Params)
+	id, waits := m.ID, 0
+	for range maxRounds {
+		reply, err := c.once(ctx, parsed(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), sink)
+		if err != nil || reply.Raw == nil {
+			return err
+		}
+		if kind, _ := jsonrpc.Text(jsonrpc.Member(reply.Result, "resultType")); kind != "input_required" {
+			sink.Message(c.plainly(m, withID(reply, m.ID)))
+			return nil
+		}
+		questions, state := jsonrpc.Member(reply.Result, "inputRequests"), jsonrpc.Member(reply.Result, "requestState")
+		params = jsonrpc.Without(params, "inputResponses", "requestState")
+		if isObject(questions) {
+			given, err := c.ask(ctx, questions, sink)
+			if err != nil {
+				return err
+			}
+			params = jsonrpc.With(params, "inputResponses", given)
+		} else if err := retry.Sleep(ctx, retry.Wait(waits, firstWait, maxWait)); err != nil {
+			return err
+		} else {
+			waits++
+		}
+		if state != nil {
+			params = jsonrpc.With(params, "requestState", state)
+		}
+		id = mint("round")
+	}
+	return &Error{Text: "the server asked for more input " + number(maxRounds) + " times and gave no answer", Hint: "ask the server's operator"}
+}
+
+// once sends m and returns its answer; everything else is delivered.
+func (c *sessionClient) once(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (answer jsonrpc.Message, err error) {
+	err = c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		switch {
+		case answers(reply, m) && answer.Raw == nil:
+			answer = reply
+		case reply.Kind == jsonrpc.Notification:
+			sink.Message(reply)
+		}
+	}))
+	return answer, err
+}

@@ -1,0 +1,215 @@
+package protover
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// sessionClient speaks for a client of 2024-11-05 to 2025-11-25 to a server of
+// 2026-07-28: the session that the client believes in is played here
+// (section 1.5, rows B1 to B15).
+type sessionClient struct {
+	l       *Link
+	ctx     context.Context // ends with close
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+	opening jsonrpc.Message // the client's initialize
+	version string          // that the client was told
+
+	info         []byte // raw clientInfo
+	capabilities []byte // raw, as 2026-07-28 has them
+	server       []byte // raw capabilities of the server
+
+	subscribing turn
+
+	mu       sync.Mutex
+	level    []byte   // raw log level, nil for none
+	uris     []string // subscribed resources, sorted
+	ear      *ear     // the stream in force, nil for none
+	asked    map[string]chan jsonrpc.Message
+	finished bool
+}
+
+func newSessionClient(l *Link, initialize jsonrpc.Message) *sessionClient {
+	c := &sessionClient{l: l, opening: initialize, subscribing: newTurn(), asked: map[string]chan jsonrpc.Message{}}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.version, _ = jsonrpc.Text(initialize.Param("protocolVersion"))
+	if !slices.Contains(sessionVersions, c.version) {
+		c.version = newestSession
+	}
+	if c.info = initialize.Param("clientInfo"); !isObject(c.info) {
+		c.info = []byte(`{"name":"mcp-client","version":"unknown"}`)
+	}
+	c.capabilities = statelessCapabilities(initialize.Param("capabilities"), c.version)
+	return c
+}
+
+// statelessCapabilities says in words of 2026-07-28 what a client of version
+// can do (B4, B6, B15): extensions as they are, tasks never.
+func statelessCapabilities(declared []byte, version string) []byte {
+	var out []jsonrpc.Edit
+	add := func(name string, value []byte) { out = append(out, jsonrpc.Edit{Name: name, Value: value}) }
+	for name, value := range jsonrpc.Members(declared) {
+		if !isObject(value) {
+			continue
+		}
+		switch name {
+		case "experimental", "sampling", "extensions":
+			add(name, value)
+		case "roots":
+			add(name, []byte("{}"))
+		case "elicitation":
+			switch {
+			case !since(version, "2025-06-18"): // did not exist
+			case !since(version, "2025-11-25"): // knew forms only
+				add(name, []byte("{}"))
+			default:
+				add(name, value)
+			}
+		}
+	}
+	return jsonrpc.Edited([]byte("{}"), out...)
+}
+
+// discover is the client's initialize, as the other era asks it.
+func (c *sessionClient) discover() jsonrpc.Message {
+	params := []byte(`{}`)
+	if token := c.opening.Param("_meta", "progressToken"); token != nil {
+		params = jsonrpc.With(params, "_meta", jsonrpc.With(nil, "progressToken", token))
+	}
+	return request(mint("discover"), "server/discover", c.withMeta(params))
+}
+
+// offer is the client's initialize, as a server of 2026-07-28 may get it: with what
+// every request there has to say (Basic Protocol, _meta), and the revision that the
+// client wants. Servers of both eras go by that revision.
+func (c *sessionClient) offer() jsonrpc.Message {
+	return withParams(c.opening, c.withMetaOf(c.version, c.opening.Params))
+}
+
+// withMeta puts into params what every request of 2026-07-28 says about its
+// client (W2); what else stands in _meta stays.
+func (c *sessionClient) withMeta(params []byte) []byte { return c.withMetaOf(Version, params) }
+
+func (c *sessionClient) withMetaOf(version string, params []byte) []byte {
+	meta := []jsonrpc.Edit{{Name: metaVersion, Value: jsonrpc.Quote(version)}, {Name: metaClient, Value: c.info}, {Name: metaCapabilities, Value: c.capabilities}}
+	c.mu.Lock()
+	level := c.level
+	c.mu.Unlock()
+	if level != nil {
+		meta = append(meta, jsonrpc.Edit{Name: metaLogLevel, Value: level})
+	}
+	return jsonrpc.With(params, "_meta", jsonrpc.Edited(jsonrpc.Member(params, "_meta"), meta...))
+}
+
+// begin makes the answer to initialize out of the server's description of
+// itself (B1). It is called once.
+func (c *sessionClient) begin(discovered jsonrpc.Message) jsonrpc.Message {
+	c.server = jsonrpc.Member(discovered.Result, "capabilities")
+	if !isObject(c.server) {
+		c.server = []byte("{}")
+	}
+	c.server = jsonrpc.Without(c.server, "tasks")
+	answer := jsonrpc.With(nil, "protocolVersion", jsonrpc.Quote(c.version))
+	answer = jsonrpc.With(answer, "capabilities", c.server)
+	answer = jsonrpc.With(answer, "serverInfo", c.serverInfo(discovered.Result))
+	if text := jsonrpc.Member(discovered.Result, "instructions"); len(text) > 0 && text[0] == '"' {
+		answer = jsonrpc.With(answer, "instructions", text)
+	}
+	if meta := jsonrpc.Member(discovered.Result, "_meta"); isObject(meta) {
+		answer = jsonrpc.With(answer, "_meta", meta)
+	}
+	return result(c.opening.ID, answer)
+}
+
+// serverInfo is what the server says of itself. Sessions require it, 2026-07-28
+// does not.
+func (c *sessionClient) serverInfo(discovered []byte) []byte {
+	for _, info := range [][]byte{jsonrpc.Member(discovered, "_meta", metaServer), jsonrpc.Member(discovered, "serverInfo")} {
+		_, named := jsonrpc.Text(jsonrpc.Member(info, "name"))
+		_, versioned := jsonrpc.Text(jsonrpc.Member(info, "version"))
+		if named && versioned {
+			return info
+		}
+	}
+	name := c.l.cfg.Name
+	if name == "" {
+		name = "remote server"
+	}
+	return jsonrpc.With(jsonrpc.With(nil, "name", jsonrpc.Quote(name)), "version", []byte(`"unknown"`))
+}
+
+// send carries one message of the client, or answers it where the other era
+// knows no such thing.
+func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	switch m.Kind {
+	case jsonrpc.Response:
+		c.answered(m)
+		return nil
+	case jsonrpc.Request:
+		return c.request(ctx, m, sink)
+	}
+	switch m.Method {
+	case "notifications/initialized":
+		c.listen() // B9
+		return nil
+	case "notifications/cancelled", "notifications/roots/list_changed", "notifications/progress":
+		return nil // B2, B10: the end of the request's stream says it
+	}
+	return c.l.cfg.Server.Send(ctx, withParams(m, c.withMeta(m.Params)), sink)
+}
+
+func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	switch m.Method {
+	case "ping": // B3
+		sink.Message(result(m.ID, []byte("{}")))
+		return nil
+	case "logging/setLevel":
+		sink.Message(c.setLevel(m))
+		return nil
+	case "resources/subscribe", "resources/unsubscribe":
+		return c.subscription(ctx, m, sink)
+	}
+	if m.Params != nil && !isObject(m.Params) {
+		sink.Message(refusal(m.ID, codeInvalidParams, "params must be an object"))
+		return nil
+	}
+	return c.rounds(ctx, m, sink)
+}
+
+// setLevel remembers the level for later requests (B7).
+func (c *sessionClient) setLevel(m jsonrpc.Message) jsonrpc.Message {
+	if jsonrpc.Member(c.server, "logging") == nil {
+		return refusal(m.ID, codeMethodNotFound, "the server does not send logs")
+	}
+	level := m.Param("level")
+	if name, _ := jsonrpc.Text(level); !slices.Contains(levels, name) {
+		return refusal(m.ID, codeInvalidParams, "unknown log level")
+	}
+	c.mu.Lock()
+	c.level = level
+	c.mu.Unlock()
+	return result(m.ID, []byte("{}"))
+}
+
+// levels are those of RFC 5424, most talkative first.
+var levels = []string{"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
+
+// unasked passes on; a server of 2026-07-28 says nothing by itself.
+func (c *sessionClient) unasked(m jsonrpc.Message) {
+	if m.Kind == jsonrpc.Notification {
+		c.l.say(m)
+	}
+}
+
+func (c *sessionClient) close() {
+	c.mu.Lock()
+	c.finished = true
+	c.mu.Unlock()
+	c.stop()
+}
+
+func (c *sessionClient) wait() { c.work.Wait() }

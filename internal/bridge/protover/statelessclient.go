@@ -1,0 +1,192 @@
+package protover
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// statelessClient speaks for a client of 2026-07-28 to a server that wants a
+// session: it is opened and held here (section 1.6, rows B20 to B27).
+type statelessClient struct {
+	l       *Link
+	ctx     context.Context // ends with close
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+	opening turn
+
+	subscribing turn
+
+	mu        sync.Mutex
+	closed    bool
+	session   []byte // raw result of initialize, nil before it
+	declared  []byte // raw capabilities said there: the union of all requests so far
+	level     string // that the server was set to
+	exchanges map[*exchange]bool
+	parked    map[string]*exchange // by requestState
+	listeners map[*listener]bool
+	watched   map[string]int // subscribed resources, and how many listen
+}
+
+func newStatelessClient(l *Link) *statelessClient {
+	c := &statelessClient{
+		l: l, opening: newTurn(), subscribing: newTurn(), declared: []byte("{}"),
+		exchanges: map[*exchange]bool{}, parked: map[string]*exchange{}, listeners: map[*listener]bool{}, watched: map[string]int{},
+	}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	return c
+}
+
+func (c *statelessClient) close() {
+	c.mu.Lock()
+	c.closed = true
+	for handle, x := range c.parked {
+		x.expiry.Stop()
+		delete(c.parked, handle)
+	}
+	c.mu.Unlock()
+	c.stop()
+}
+
+// spawn runs f in a goroutine that wait waits for; after close it does nothing.
+func (c *statelessClient) spawn(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.work.Go(f)
+	}
+}
+
+func (c *statelessClient) wait() { c.work.Wait() }
+
+// send carries one message of the client.
+func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	switch {
+	case m.Kind == jsonrpc.Response, m.Method == "notifications/cancelled":
+		return nil // P9, P10: nobody waits for it
+	case m.Kind != jsonrpc.Request:
+		return c.l.cfg.Server.Send(ctx, withParams(m, withoutMeta(m.Params)), sink)
+	}
+	if err := c.ensure(ctx, m); err != nil {
+		return err
+	}
+	_, resumed := jsonrpc.Text(m.Param("requestState"))
+	switch {
+	case m.Method == "server/discover":
+		sink.Message(result(m.ID, c.discovered()))
+		return nil
+	case m.Method == "subscriptions/listen":
+		return c.listen(ctx, m, sink)
+	case resumed:
+		return c.resume(ctx, m, sink)
+	case declined(m.Param("inputResponses")):
+		sink.Message(refusal(m.ID, codeInvalidParams, "what the server needs first was declined"))
+		return nil
+	}
+	return c.call(ctx, m, sink)
+}
+
+// withoutMeta takes out of params what only 2026-07-28 says, and answers to
+// questions that were asked before the request was sent at all.
+func withoutMeta(params []byte) []byte {
+	params = jsonrpc.Without(params, "inputResponses", "requestState")
+	meta := jsonrpc.Member(params, "_meta")
+	if meta == nil {
+		return orEmpty(params)
+	}
+	meta = jsonrpc.Without(meta, metaVersion, metaClient, metaCapabilities, metaLogLevel)
+	for range jsonrpc.Members(meta) {
+		return jsonrpc.With(params, "_meta", meta)
+	}
+	return jsonrpc.Without(params, "_meta")
+}
+
+// ensure opens a session that covers what the client of m can do. A later
+// request that can do more opens another one, with all that was declared so far
+// (B20); what one request does not declare is not asked of it.
+func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
+	if err := c.opening.take(ctx); err != nil {
+		return err
+	}
+	defer c.opening.give()
+	c.mu.Lock()
+	stands, union := c.session != nil, c.declared
+	c.mu.Unlock()
+	known := map[string]bool{}
+	for name := range jsonrpc.Members(union) {
+		known[name] = true
+	}
+	var more []jsonrpc.Edit
+	for name, value := range jsonrpc.Members(m.Param("_meta", metaCapabilities)) {
+		if isObject(value) && !known[name] {
+			more = append(more, jsonrpc.Edit{Name: name, Value: value})
+		}
+	}
+	if stands && len(more) == 0 {
+		return nil
+	}
+	union = jsonrpc.Edited(union, more...)
+	session, err := c.open(ctx, union, m.Param("_meta", metaClient))
+	if err != nil {
+		if refused := new(Error); !stands && (unsupported(err) || errors.As(err, &refused)) {
+			c.l.forget(c) // it may no longer be what it was
+		}
+		return err
+	}
+	c.mu.Lock()
+	c.session, c.declared, c.level = session, union, ""
+	c.mu.Unlock()
+	return nil
+}
+
+// open says initialize and notifications/initialized.
+func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (session []byte, err error) {
+	if !isObject(info) {
+		info = []byte(`{"name":"mcp-client","version":"unknown"}`)
+	}
+	params := jsonrpc.Edited(nil, jsonrpc.Edit{Name: "protocolVersion", Value: jsonrpc.Quote(newestSession)},
+		jsonrpc.Edit{Name: "capabilities", Value: capabilities}, jsonrpc.Edit{Name: "clientInfo", Value: info})
+	m := request(mint("initialize"), "initialize", params)
+	var answer jsonrpc.Message
+	if err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		if answers(reply, m) {
+			answer = reply
+		}
+	})); err != nil {
+		return nil, err
+	}
+	version, _ := jsonrpc.Text(jsonrpc.Member(answer.Result, "protocolVersion"))
+	switch {
+	case answer.Error != nil:
+		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
+		return nil, &Error{Text: "the server speaks no revision of the client (" + Version + "), and refused a session of " + newestSession + ": " + clip(text)}
+	case !hasSession([]string{version}):
+		return nil, c.l.noCommon([]string{clip(version)})
+	}
+	if err := c.l.cfg.Server.Send(ctx, notification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
+		return nil, err
+	}
+	return answer.Result, nil
+}
+
+// discovered describes the server as server/discover does (B20).
+func (c *statelessClient) discovered() []byte {
+	c.mu.Lock()
+	session := c.session
+	c.mu.Unlock()
+	out := jsonrpc.With(nil, "supportedVersions", jsonrpc.Array([][]byte{jsonrpc.Quote(Version)}))
+	out = jsonrpc.With(out, "capabilities", jsonrpc.Without(orEmpty(jsonrpc.Member(session, "capabilities")), "tasks"))
+	if text := jsonrpc.Member(session, "instructions"); len(text) > 0 && text[0] == '"' {
+		out = jsonrpc.With(out, "instructions", text)
+	}
+	return c.complete("server/discover", out)
+}
+
+// serverCan returns a raw member of the server's capabilities.
+func (c *statelessClient) serverCan(path ...string) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return jsonrpc.Member(jsonrpc.Member(c.session, "capabilities"), path...)
+}

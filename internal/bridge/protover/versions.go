@@ -1,0 +1,86 @@
+package protover
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// Lifetime is how long a verdict may be trusted.
+const Lifetime = 24 * time.Hour
+
+// Version is the stateless revision that is spoken here.
+const Version = "2026-07-28"
+
+// sessionVersions are the revisions that begin with initialize, oldest first.
+var sessionVersions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
+
+var newestSession = sessionVersions[len(sessionVersions)-1]
+
+// Members of _meta in 2026-07-28.
+const (
+	metaPrefix       = "io.modelcontextprotocol/"
+	metaVersion      = metaPrefix + "protocolVersion"
+	metaClient       = metaPrefix + "clientInfo"
+	metaCapabilities = metaPrefix + "clientCapabilities"
+	metaLogLevel     = metaPrefix + "logLevel"
+	metaServer       = metaPrefix + "serverInfo"
+	metaSubscription = metaPrefix + "subscriptionId"
+)
+
+// Codes of errors that both sides know (W17).
+const (
+	codeMethodNotFound     = -32601
+	codeInvalidParams      = -32602
+	codeHeaderMismatch     = -32020
+	codeMissingCapability  = -32021
+	codeUnsupportedVersion = -32022
+	// codeOldNotFound and codeOldURLNeeded are of 2025-11-25 and earlier.
+	codeOldNotFound  = -32002
+	codeOldURLNeeded = -32042
+)
+
+// errorCode returns the code of a raw error object, 0 for none.
+func errorCode(raw []byte) int {
+	code := jsonrpc.Key(jsonrpc.Member(raw, "code"))
+	for _, known := range []int{codeMethodNotFound, codeInvalidParams, codeHeaderMismatch, codeMissingCapability, codeUnsupportedVersion, codeOldNotFound, codeOldURLNeeded} {
+		if code == number(known) {
+			return known
+		}
+	}
+	return 0
+}
+
+// recognised reports whether an error can only come from a server of
+// 2026-07-28 (E2).
+func recognised(rawError []byte) bool {
+	switch errorCode(rawError) {
+	case codeHeaderMismatch, codeMissingCapability, codeUnsupportedVersion:
+		return true
+	}
+	return false
+}
+
+// texts reads a raw list of strings.
+func texts(raw []byte) []string {
+	var list []string
+	if len(raw) == 0 || raw[0] != '[' {
+		return nil
+	}
+	for element := range jsonrpc.Elements(raw) {
+		if v, ok := jsonrpc.Text(element); ok {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// hasSession reports whether a list names a revision with sessions.
+func hasSession(list []string) bool {
+	return slices.ContainsFunc(list, func(v string) bool { return slices.Contains(sessionVersions, v) })
+}
+
+// since reports whether version is at least as new as first; both are dates.
+func since(version, first string) bool { return strings.Compare(version, first) >= 0 }

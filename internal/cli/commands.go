@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mcp-login/internal/command"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
+)
+
+// readCommands reads --header-command and --token-command. Nothing is run.
+func (o *options) readCommands() error {
+	o.commanded = nil
+	for _, line := range o.headerCommands {
+		name, line, ok := headerParts(line)
+		if !ok {
+			// It may hold a secret: none of it is shown.
+			return usageError{hint.With(errors.New("a --header-command is not of the form 'Name: PROGRAM ARGUMENT…'"), "write it as --header-command 'X-Api-Key: op read op://vault/item/key'")}
+		}
+		run, err := command.Parse("--header-command "+name, line)
+		if err != nil {
+			return usageError{err}
+		}
+		o.commanded = append(o.commanded, command.Header{Name: name, Command: run, Check: forHeader(name)})
+	}
+	if o.tokenCommand != "" {
+		run, err := command.Parse("--token-command", o.tokenCommand)
+		if err != nil {
+			return usageError{err}
+		}
+		o.commanded = append(o.commanded, command.Header{Name: "Authorization", Scheme: "Bearer ", Command: run, Check: checkPrinted})
+	}
+	return o.checkCommands()
+}
+
+// checkCommandFlags refuses commands that cannot be split, where they are only written
+// down.
+func checkCommandFlags(f *pflag.FlagSet) error {
+	var o options
+	o.headerCommands, _ = f.GetStringArray("header-command")
+	o.tokenCommand, _ = f.GetString("token-command")
+	return o.readCommands()
+}
+
+// checkCommands refuses what else says the same.
+func (o *options) checkCommands() error {
+	seen := map[string]bool{}
+	for _, h := range o.commanded {
+		name := http.CanonicalHeaderKey(h.Name)
+		if seen[name] {
+			return usageError{fmt.Errorf("two commands print the header %s", name)}
+		}
+		seen[name] = true
+	}
+	for flag, given := range map[string]bool{"--client-credentials": o.clientCredentials, "--device": o.Device, "--id-token": o.IDToken} {
+		if given && seen["Authorization"] {
+			return usageError{hint.With(fmt.Errorf("%s is about a sign-in, and with a command that prints the token there is none", flag), "leave out one of them")}
+		}
+	}
+	return nil
+}
+
+// printed reports whether a command prints a header.
+func (o *options) printed(name string) bool {
+	return slices.ContainsFunc(o.commanded, func(h command.Header) bool { return http.CanonicalHeaderKey(h.Name) == name })
+}
+
+// forHeader accepts what a header may have, by the rules of --header.
+func forHeader(name string) func(oauth.Secret) error {
+	return func(value oauth.Secret) error {
+		switch {
+		case !headerValue(value.Reveal()):
+			return errors.New("what it printed holds characters that no header may have")
+		case schemeAlone(name, value.Reveal()):
+			return errors.New("it printed the name of a scheme and no token")
+		}
+		return nil
+	}
+}
+
+// checkPrinted accepts a bearer token (RFC 6750, section 2.1). The marks of JSON are in
+// none: the program has printed the whole of an answer, or a text with its quotes.
+func checkPrinted(token oauth.Secret) error {
+	if err := oauth.CheckToken(token); err != nil || strings.ContainsAny(token.Reveal(), "\"{}'`") {
+		return &oauth.Error{Err: errors.New("what it printed is no token"), Hint: "let it print the bare token, without the word Bearer and without quotes; with az that is -o tsv, with gcloud --format='value(token)'"}
+	}
+	return nil
+}
+
+// commands are those of o, which other parts of this run may have made already.
+func (o *options) commands(header http.Header, getenv func(string) string, log *slog.Logger) (*command.Set, error) {
+	token := getenv(givenTokenName)
+	for _, h := range o.commanded {
+		name := http.CanonicalHeaderKey(h.Name)
+		switch {
+		case len(header.Values(name)) > 0:
+			return nil, usageError{hint.With(fmt.Errorf("both a --header and %s give the header %s", h.Command, name), "leave out one of them")}
+		case token != "" && name == "Authorization":
+			return nil, usageError{hint.With(fmt.Errorf("both %s and %s give the token", givenTokenName, h.Command), "leave out the flag, or unset the variable")}
+		}
+	}
+	if len(o.commanded) == 0 {
+		return nil, nil
+	}
+	if o.set == nil {
+		o.set = command.NewSet(o.commanded, getenv("PATH"), log)
+	}
+	return o.set, nil
+}
+
+// commands runs what prints a header or a token.
+func (x *examination) commands(ctx context.Context) finding {
+	header, err := x.o.header(x.a.variables(x.o))
+	if err != nil {
+		return failedBy(err, "")
+	}
+	log, err := x.a.logger(x.o.logLevel)
+	if err != nil {
+		return failedBy(err, "")
+	}
+	if _, err = x.o.commands(header, x.a.variables(x.o), log); err != nil {
+		return failedBy(err, "leave out one of them")
+	}
+	var said []string
+	for _, v := range x.o.set.Values() {
+		p, err := v.Get(ctx)
+		now := time.Now()
+		switch {
+		case err != nil:
+			return failedBy(err, "")
+		case p.Expiry.IsZero():
+			said = append(said, v.String()+" printed a value of no known end, which is used until the server refuses it")
+		case !now.Before(p.Expiry):
+			return failed("let it print a new one, or set the clock of this machine", "the token that %s printed ended at %s", v, p.Expiry.UTC().Format(time.RFC3339))
+		default:
+			said = append(said, v.String()+" printed a token for "+roughly(p.Expiry.Sub(now)))
+		}
+	}
+	return passed("%s", strings.Join(said, "; "))
+}

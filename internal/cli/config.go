@@ -1,0 +1,399 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/hint"
+	"mcp-login/internal/hosts"
+	"mcp-login/internal/oauth"
+)
+
+// configOptions are the flags of config.
+type configOptions struct {
+	name, remove, file, command                 string
+	list, fromMCPRemote, write, replace, asJSON bool
+}
+
+func newConfig(a *app) *cobra.Command {
+	var o configOptions
+	cmd := &cobra.Command{
+		Use:   "config CLIENT URL [-- FLAGS]",
+		Short: "Put a server into the configuration of an MCP client",
+		Long: "config prints what to paste into a client's configuration, or writes it there with --write:\n" +
+			"one entry is changed, every other byte stays, and the old file is kept beside the new one.\n" +
+			"Flags behind -- go into the entry.\n\nClients: " + clientNames() + ".",
+		Example: "  $ mcp-login config claude-desktop https://example.com/mcp --write\n" +
+			"  $ mcp-login config --list\n" +
+			"  $ mcp-login config --from-mcp-remote --write\n" +
+			"  $ mcp-login config cursor https://example.com/mcp --name example -- --header 'X-Key: ${KEY}'",
+		Args:              cobra.ArbitraryArgs, // judged by the form of the command, in config
+		ValidArgsFunction: completeClient,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var extra []string
+			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+				args, extra = args[:dash], args[dash:]
+			}
+			return a.config(o, args, extra)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.list, "list", false, "show the clients found here and their servers")
+	f.BoolVar(&o.fromMCPRemote, "from-mcp-remote", false, "make entries that run mcp-remote run mcp-login, with the same arguments")
+	f.BoolVar(&o.write, "write", false, "change the files, instead of showing what would change")
+	f.StringVar(&o.name, "name", "", "name of the entry (default: made from the URL)")
+	f.StringVar(&o.remove, "remove", "", "take the entry of this name out")
+	f.BoolVar(&o.replace, "replace", false, "replace another server of the same name")
+	f.StringVar(&o.file, "file", "", "file to use instead of the client's own, such as that of a project")
+	f.StringVar(&o.command, "command", "", "how the client is to start mcp-login (default: as it finds it)")
+	jsonFlag(cmd, &o.asJSON, "")
+	return cmd
+}
+
+func clientNames() string {
+	names := make([]string, len(hosts.All))
+	for i, c := range hosts.All {
+		names[i] = c.ID
+	}
+	return strings.Join(names, ", ")
+}
+
+// config tells the four forms of the verb apart.
+func (a *app) config(o configOptions, args, extra []string) error {
+	forms := 0
+	for _, chosen := range []bool{o.list, o.fromMCPRemote, o.remove != ""} {
+		if chosen {
+			forms++
+		}
+	}
+	wanted := 2 // CLIENT URL
+	switch {
+	case forms > 1:
+		return usageError{errors.New("--list, --from-mcp-remote and --remove exclude each other")}
+	case o.remove != "":
+		wanted = 1
+	case forms == 1 && len(args) < 2:
+		wanted = len(args) // a client, or all of them
+	}
+	if len(args) != wanted || forms > 0 && len(extra) > 0 {
+		return usageError{hint.With(errors.New("the arguments fit no form of config"), "run: mcp-login config CLIENT URL, config --list, or config --help")}
+	}
+	if forms == 1 && len(args) == 0 && o.file != "" {
+		return usageError{hint.With(errors.New("--file without a client"), "name the client whose form the file has")}
+	}
+	chosen := hosts.All
+	if len(args) > 0 {
+		c, err := a.client(args[0])
+		if err != nil {
+			return err
+		}
+		chosen = []hosts.Client{c}
+	}
+	switch {
+	case o.list:
+		return a.configList(o, chosen)
+	case o.fromMCPRemote:
+		return a.configMigrate(o, chosen)
+	case o.remove != "":
+		return a.configRemove(o, chosen[0])
+	}
+	return a.configAdd(o, chosen[0], args[1], extra)
+}
+
+func (a *app) client(name string) (hosts.Client, error) {
+	if c, ok := hosts.Find(name); ok {
+		return c, nil
+	}
+	best, distance := "", 4
+	for _, c := range hosts.All {
+		if d := editDistance(strings.ToLower(name), c.ID); d < distance {
+			best, distance = c.ID, d
+		}
+	}
+	next := "known clients: " + clientNames()
+	if best != "" {
+		next = "did you mean " + best + "?"
+	}
+	return hosts.Client{}, usageError{hint.With(fmt.Errorf("%q is no client known here", name), next)}
+}
+
+// system says where this person's files are.
+func (a *app) system() hosts.System {
+	home := a.getenv("HOME")
+	if runtime.GOOS == "windows" {
+		home = a.getenv("USERPROFILE")
+	}
+	return hosts.System{OS: runtime.GOOS, Home: filepath.ToSlash(home), Getenv: a.getenv}
+}
+
+// configFiles are the files of a client that a server goes into: the one asked for,
+// or one for each of its programs that is here.
+func (a *app) configFiles(o configOptions, c hosts.Client) ([]string, error) {
+	if o.file != "" {
+		return []string{o.file}, nil
+	}
+	places := c.Written(a.system(), placeExists)
+	if len(places) == 0 {
+		return nil, hint.With(fmt.Errorf("where %s keeps its configuration is not known without a home folder", c.Title), "add --file")
+	}
+	return places, nil
+}
+
+// placeExists reports whether there is a file, folder or link.
+func placeExists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// configReport is what config CLIENT URL and --remove print with --json.
+type configReport struct {
+	SchemaVersion int    `json:"schema_version"`
+	Client        string `json:"client"`
+	File          string `json:"file"`
+	Name          string `json:"name"`
+	Command       string `json:"command,omitzero"`
+	// Entry is what to paste, when nothing was written.
+	Entry   string `json:"entry,omitzero"`
+	Changed bool   `json:"changed"`
+	Written bool   `json:"written"`
+	Backup  string `json:"backup,omitzero"`
+	// Also are the files of further programs of the client.
+	Also []fileReport `json:"also,omitzero"`
+}
+
+// fileReport is what became of one file.
+type fileReport struct {
+	File    string `json:"file"`
+	Changed bool   `json:"changed"`
+	Written bool   `json:"written"`
+	Backup  string `json:"backup,omitzero"`
+}
+
+// fileChange is what is to become of one file.
+type fileChange struct {
+	fileReport
+	old, data []byte
+}
+
+func (a *app) configAdd(o configOptions, c hosts.Client, raw string, extra []string) error {
+	s, err := a.configEntry(o, c, raw, extra)
+	if err != nil {
+		return err
+	}
+	paths, err := a.configFiles(o, c)
+	if err != nil {
+		return err
+	}
+	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, Name: s.Name, Command: s.Command}
+	if !o.write {
+		entry, err := c.Snippet(s)
+		if err != nil {
+			return usageError{err}
+		}
+		r.Entry, r.Changed, r.File = string(entry), true, paths[0]
+		for _, path := range paths[1:] {
+			r.Also = append(r.Also, fileReport{File: path, Changed: true})
+		}
+		if o.asJSON {
+			return a.term.JSON(r)
+		}
+		a.term.Result(string(entry))
+		a.term.Note("put this into %s, or run again with --write", strings.Join(paths, " and "))
+		return nil
+	}
+	files, err := changeFiles(c, paths, func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
+	if err != nil {
+		return err
+	}
+	return a.configWrite(o, c, r, "put %s into", files)
+}
+
+// configRemove takes an entry out of all files of a client that have it.
+func (a *app) configRemove(o configOptions, c hosts.Client) error {
+	paths := a.clientFiles(o, c)
+	if len(paths) == 0 {
+		var err error
+		if paths, err = a.configFiles(o, c); err != nil {
+			return err
+		}
+	}
+	found := false
+	files, err := changeFiles(c, paths, func(old []byte) ([]byte, error) {
+		data, err := c.Remove(old, o.remove)
+		if errors.Is(err, hosts.ErrNotFound) {
+			return old, nil
+		}
+		found = true
+		return data, err
+	})
+	if err == nil && !found {
+		err = configError(paths[0], c, fmt.Errorf("%w: %q", hosts.ErrNotFound, o.remove))
+	}
+	if err != nil {
+		return err
+	}
+	files = slices.DeleteFunc(files, func(f fileChange) bool { return !f.Changed })
+	return a.configWrite(o, c, configReport{SchemaVersion: schemaVersion, Client: c.ID, Name: o.remove}, "removed %s from", files)
+}
+
+// changeFiles says what a change makes of a client's files. Nothing is written: one
+// file that cannot be changed keeps the others from it.
+func changeFiles(c hosts.Client, paths []string, change func([]byte) ([]byte, error)) (files []fileChange, err error) {
+	for _, path := range paths {
+		old, err := hosts.Read(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the configuration: %w", err)
+		}
+		data, err := change(old)
+		if err != nil {
+			return nil, configError(path, c, err)
+		}
+		files = append(files, fileChange{fileReport{File: path, Changed: string(data) != string(old)}, old, data})
+	}
+	return files, nil
+}
+
+// configWrite writes the files, or says what it would do. What is done is said with
+// the name of the entry and its file.
+func (a *app) configWrite(o configOptions, c hosts.Client, r configReport, done string, files []fileChange) error {
+	for i := range files {
+		f := &files[i]
+		if f.Changed && o.write {
+			var err error
+			if f.Backup, err = hosts.Write(f.File, f.old, f.data, time.Now()); err != nil {
+				return fmt.Errorf("write the configuration: %w", err)
+			}
+			f.Written = true
+		}
+	}
+	if o.asJSON {
+		first := files[0]
+		r.File, r.Changed, r.Written, r.Backup = first.File, first.Changed, first.Written, first.Backup
+		for _, f := range files[1:] {
+			r.Also = append(r.Also, f.fileReport)
+		}
+		return a.term.JSON(r)
+	}
+	written := false
+	for _, f := range files {
+		written = written || f.Written
+		switch {
+		case !f.Changed:
+			a.term.Print("%s has %s already", f.File, r.Name)
+		case !o.write:
+			a.term.Print("%s would lose %s", f.File, r.Name)
+			a.term.Note("run again with --write to do it")
+		default:
+			a.term.Print("%s %s", fmt.Sprintf(done, r.Name), f.File)
+			if f.Backup != "" {
+				a.term.Note("the old file is %s", f.Backup)
+			}
+		}
+	}
+	if written {
+		a.term.Note("%s: %s", c.Title, c.Reload)
+	}
+	return nil
+}
+
+// configError says what to do about a file that was left alone.
+func configError(path string, c hosts.Client, err error) error {
+	next := ""
+	switch {
+	case errors.Is(err, hosts.ErrBroken):
+		next = "mend the file first; " + c.Title + " cannot read it either"
+	case errors.Is(err, hosts.ErrLayout):
+		next = "change it by hand; run the command without --write to see the entry"
+	case errors.Is(err, hosts.ErrExists):
+		next = "choose another --name, or add --replace"
+	case errors.Is(err, hosts.ErrNotFound):
+		next = "run: mcp-login config --list " + c.ID
+	}
+	return hint.With(fmt.Errorf("%s: %w", path, err), next)
+}
+
+// configEntry is the entry for a server.
+func (a *app) configEntry(o configOptions, c hosts.Client, raw string, extra []string) (hosts.Server, error) {
+	server, err := oauth.CanonicalServer(raw, true)
+	if err != nil {
+		return hosts.Server{}, usageError{err}
+	}
+	// What the client is going to run is judged now, while somebody reads it.
+	root := newRoot(a)
+	if err := root.ParseFlags(extra); err != nil {
+		return hosts.Server{}, flagError(root, err)
+	}
+	if rest := root.Flags().Args(); len(rest) > 0 {
+		return hosts.Server{}, usageError{hint.With(fmt.Errorf("%q behind -- is no flag", rest[0]), "only flags of mcp-login go there")}
+	}
+	if err := checkCommandFlags(root.Flags()); err != nil {
+		return hosts.Server{}, err
+	}
+	s := c.Entry(o.name, o.command, raw, extra)
+	if s.Name == "" {
+		s.Name = serverName(server)
+	}
+	if s.Command == "" {
+		s.Command, err = ownCommand(c.InheritsPath)
+	}
+	return s, err
+}
+
+// serverName makes a name of an address: what is left of the host without what
+// most hosts have in common.
+func serverName(server *url.URL) string {
+	host := server.Hostname()
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "local"
+	}
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	if len(labels) > 1 {
+		labels = labels[:len(labels)-1]
+	}
+	labels = slices.DeleteFunc(labels, func(l string) bool {
+		return len(labels) > 1 && slices.Contains([]string{"mcp", "www", "api", "co", "com"}, l)
+	})
+	if len(labels) == 0 || labels[len(labels)-1] == "" {
+		return "remote"
+	}
+	return labels[len(labels)-1]
+}
+
+// ownCommand is how a client starts this program: by its name, where the client
+// searches the same PATH, else by its place. A link on the PATH is preferred to
+// what it leads to, because package managers keep the link and move the rest.
+func ownCommand(inheritsPath bool) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", hint.With(fmt.Errorf("find this program: %w", err), "add --command")
+	}
+	found, missing := exec.LookPath("mcp-login")
+	if missing != nil || !filepath.IsAbs(found) || !sameFile(self, found) {
+		return self, nil //nolint:nilerr // without a PATH it is named by its place
+	}
+	if inheritsPath {
+		return "mcp-login", nil
+	}
+	return found, nil
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	two, err := os.Stat(b)
+	return err == nil && os.SameFile(one, two)
+}

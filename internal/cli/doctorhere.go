@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"syscall"
+
+	"mcp-login/internal/account"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/loopback"
+	"mcp-login/internal/store"
+	"mcp-login/internal/toolchain"
+)
+
+func (x *examination) version(context.Context) finding {
+	said := ""
+	if outdated := toolchain.Outdated(); outdated != "" {
+		said = "; " + outdated
+	}
+	return passed("mcp-login %s, %s/%s, %s%s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version(), said)
+}
+
+// store opens the store and reads what is kept.
+func (x *examination) store(ctx context.Context) finding {
+	st, entries, err := x.a.kept(ctx, x.o)
+	if err != nil {
+		return failedBy(err, "")
+	}
+	if x.server != nil {
+		if err := x.a.among(ctx, st, &x.o, entries, x.server, askNobody); err != nil {
+			return failedBy(err, "")
+		}
+	}
+	broken, again, logins := "", "", 0
+	for _, e := range entries {
+		if e.SignedIn {
+			logins++
+		}
+		if e.Problem != "" {
+			broken, again = e.Problem, "remove the files "+st.Files(e.ID)
+			if e.Key.Server != "" {
+				broken, again = e.Key.Server+": "+e.Problem, "sign in again: "+account.Command("login", e)
+			}
+		}
+	}
+	if broken != "" {
+		return failed(again, "one of %d logins cannot be read: %s", len(entries), broken)
+	}
+	kind, err := st.Ready(ctx)
+	switch {
+	case st.InMemory():
+		return passed("in memory only: every start signs in anew")
+	case err != nil && kind == store.KindFile:
+		f := failedBy(err, "")
+		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(logins))
+		return f
+	case err != nil:
+		return failedBy(err, "")
+	}
+	return passed("%s, %s", places[kind], counted(logins))
+}
+
+// places say where each kind of store keeps logins.
+var places = map[store.Kind]string{
+	store.KindKeyring:    "encrypted files, their key in the OS keyring",
+	store.KindPassphrase: "files encrypted under your passphrase",
+	store.KindFile:       "plain files, readable for you only",
+}
+
+func counted(logins int) string {
+	if logins == 1 {
+		return "1 login"
+	}
+	return fmt.Sprintf("%d logins", logins)
+}
+
+func (x *examination) browser(context.Context) finding {
+	switch {
+	case x.o.noBrowser || x.o.browser == noBrowserName:
+		return passed("none is opened, as configured; the address is printed")
+	case x.o.browser != "":
+		return passed("opened with %q", x.o.browser)
+	case x.a.canBrowse(x.o):
+		return passed("the system's own")
+	}
+	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted (docs/signing-in.md)")
+}
+
+// listen binds the redirect listener as a login would.
+func (x *examination) listen(ctx context.Context) (oauth.Redirect, error) {
+	c, err := callbackOf(x.o.Choices, x.o.Client)
+	if err != nil {
+		return nil, err
+	}
+	return c.listen(ctx, loopback.Options{Bind: x.o.callbackBind})
+}
+
+// callback binds the redirect listener and gives it back.
+func (x *examination) callback(ctx context.Context) finding {
+	c, _ := callbackOf(x.o.Choices, x.o.Client) // checked at the start
+	redirect, err := x.listen(ctx)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", c.port)
+	case err != nil:
+		return failedBy(err, "look at --callback-host and --callback-port")
+	}
+	address := redirect.URI()
+	_ = redirect.Close()
+	if c.port == 0 {
+		return passed("a free port of %s", c.host)
+	}
+	return passed("%s (port %d)", address, c.port)
+}

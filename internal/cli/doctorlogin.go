@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/oauth"
+)
+
+// challenged reads the WWW-Authenticate header (RFC 9110, section 11.6.1).
+func (x *examination) challenged(context.Context) finding {
+	switch {
+	case x.contact == nil:
+		return skipped("no connection")
+	case x.contact.status != http.StatusUnauthorized:
+		return skipped("the server asks for no sign-in here")
+	}
+	c, ok := oauth.BearerChallenge(x.contact.header)
+	switch {
+	case !ok && x.contact.header.Get("WWW-Authenticate") != "":
+		return failed("a key may be wanted instead: --header 'Name: ${VALUE}'", "it asks for %s, which is no OAuth", schemes(x.contact.header))
+	case !ok:
+		return passed("401 without a challenge; the well-known addresses are tried")
+	}
+	x.challenge = c
+	if c.ResourceMetadata() == "" {
+		return passed("Bearer, without the address of its metadata; the well-known addresses are tried")
+	}
+	return passed("Bearer, metadata at %s%s", redacted(c.ResourceMetadata()), wanting(c.Scopes()))
+}
+
+func schemes(h http.Header) string {
+	var names []string
+	for _, c := range oauth.ParseChallenges(h.Values("WWW-Authenticate")) {
+		names = append(names, c.Scheme)
+	}
+	return strings.Join(names, ", ")
+}
+
+func wanting(scopes []string) string {
+	if len(scopes) == 0 {
+		return ""
+	}
+	return ", scopes " + strings.Join(scopes, " ")
+}
+
+// needsLogin reports whether the OAuth checks mean anything.
+func (x *examination) needsLogin() bool {
+	return x.contact != nil && x.contact.status == http.StatusUnauthorized
+}
+
+// resourceMetadata fetches what RFC 9728 describes. A server that lets everybody in
+// so far may want a sign-in for some of its tools, and then publishes it as well.
+func (x *examination) resourceMetadata(ctx context.Context) finding {
+	switch {
+	case x.contact == nil:
+		return skipped("no connection")
+	case !x.needsLogin() && x.contact.status != http.StatusOK:
+		return skipped("no sign-in is asked for")
+	}
+	x.client = x.o.guard(x.server).HTTPClient()
+	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.Resource != "")
+	switch {
+	case err != nil:
+		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
+	case !found && x.o.Named != "" && !x.o.OnlyListed:
+		x.issuer = x.o.Named
+		return passed("none; the provider is %s, by --issuer", x.issuer)
+	case !found && !x.needsLogin():
+		return skipped("none, and no sign-in is needed; if one of the tools does, add --force to mcp-login login")
+	case !found:
+		x.issuer = x.server.Scheme + "://" + x.server.Host
+		return passed("none; as a server of 2025-03-26 it is taken for its own provider")
+	}
+	issuers := m.Issuers(x.server)
+	x.resource, x.issuer = &m, issuers[0]
+	if named := x.o.Named; named != "" {
+		listed := slices.ContainsFunc(issuers, func(one string) bool { return oauth.Names(named, one, "") })
+		switch x.issuer = named; {
+		case listed:
+		case x.o.OnlyListed:
+			x.issuer = ""
+			return failed("if this server is to be used with that provider all the same, say so for it alone, with --issuer", "the server names %s, and MCP_LOGIN_ISSUER is %s", strings.Join(issuers, ", "), named)
+		default:
+			return passed("resource %s, provider %s, but --issuer is %s, which is used", m.Resource, strings.Join(issuers, ", "), named)
+		}
+	}
+	return passed("resource %s, provider %s%s", m.Resource, strings.Join(issuers, ", "), wanting(m.ScopesSupported))
+}
+
+// providerMetadata fetches what RFC 8414 describes.
+func (x *examination) providerMetadata(ctx context.Context) finding {
+	switch {
+	case x.o.TokenEndpoint != "":
+		return skipped("not asked: the token endpoint is %s", x.o.TokenEndpoint)
+	case x.issuer == "":
+		return skipped("no provider is known")
+	}
+	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer, x.o.IssuerChoice)
+	if err != nil {
+		if x.resource == nil && !errors.Is(err, oauth.ErrOtherName) {
+			return failed("the server's operator has to publish protected-resource metadata (RFC 9728); or name the provider, with --issuer", "no metadata of a provider at %s: %v", x.issuer, err)
+		}
+		return failedBy(err, "can "+x.issuer+" be reached from here? Else its operator has to look at its metadata (RFC 8414)")
+	}
+	x.provider = &m
+	leftOut := ""
+	for _, reason := range m.LeftOut() {
+		leftOut += "; left out: " + reason.Error()
+	}
+	if m.FoundAt != "" {
+		leftOut = ", as the metadata of " + redacted(m.FoundAt) + " calls itself, which was accepted (--accept-issuer)" + leftOut
+	}
+	return passed("%s, authorization at %s%s", m.Issuer, redacted(m.AuthorizationEndpoint), leftOut)
+}
+
+// registration tells how this client becomes known to the provider.
+func (x *examination) registration(context.Context) finding {
+	if x.provider == nil {
+		return skipped("no provider is known")
+	}
+	switch m := x.provider; {
+	case x.o.ClientID != "":
+		return passed("client %s, registered by hand", x.o.ClientID)
+	case x.o.MetadataURL != "" && m.ClientIDMetadata:
+		return passed("by the client ID metadata document %s", x.o.MetadataURL)
+	case m.RegistrationEndpoint != "":
+		return passed("dynamic (RFC 7591)")
+	}
+	return failed("register a native application there with the redirect URI "+x.redirectURI()+" and give its id with --client-id", "%s registers no clients by itself", x.provider.Issuer)
+}
+
+// redirectURI is what a person has to enter at the provider.
+func (x *examination) redirectURI() string {
+	c, _ := callbackOf(x.o.Choices, x.o.Client) // checked at the start
+	if c.uri != "" {
+		return c.uri
+	}
+	host := c.host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if c.port == 0 {
+		return "http://" + host + c.path + " (any port; if it insists on one, add --callback-port 33418 and enter that)"
+	}
+	return (&url.URL{Scheme: "http", Host: host + ":" + strconv.Itoa(c.port), Path: c.path}).String()
+}
+
+func (x *examination) pkce(context.Context) finding {
+	switch {
+	case x.provider == nil:
+		return skipped("no provider is known")
+	case slices.Contains(x.provider.CodeChallengeMethods, "S256"):
+		return passed("S256")
+	case x.provider.SilentOnPKCE():
+		return passed("S256 is sent, though %s does not say that it checks PKCE", x.provider.Issuer)
+	}
+	return failed("ask its operator to support S256", "%s offers only other methods of PKCE than S256", x.provider.Issuer)
+}
+
+// login looks at what is kept. Nothing is renewed and nobody asked.
+func (x *examination) login(ctx context.Context) finding {
+	s, err := x.a.session(ctx, x.o, x.server.String(), askNobody)
+	if err != nil {
+		return failedBy(err, "")
+	}
+	x.session = s
+	if instead := s.instead(); instead != "" {
+		return passed("%s is used as it is", instead)
+	}
+	again := "run: " + s.loginCommand(x.o)
+	x.cred, err = s.client.Credential(ctx)
+	switch {
+	case (errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken()) && x.resource != nil && !x.needsLogin():
+		return skipped("none; for tools that want a sign-in, %s", again)
+	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
+		return skipped("none")
+	case err != nil:
+		return failedBy(err, "")
+	case x.provider != nil && !x.cred.From(*x.provider):
+		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
+	case x.cred.RefreshToken.IsZero() && x.o.Grant != oauth.GrantClientCredentials:
+		return passed("%s%s", validity(x.cred, time.Now()), offlineHint(x.cred))
+	}
+	return passed("%s%s", strings.TrimSpace(validity(x.cred, time.Now())), asAccount(x.cred))
+}
+
+// offlineHint names what most providers, Logto among them, want before they
+// give a refresh token.
+func offlineHint(cred oauth.Credential) string {
+	if slices.Contains(cred.GrantedScopes, "offline_access") {
+		return ""
+	}
+	return "; offline_access was not granted (in Logto, the application's settings have to allow refresh tokens)"
+}
+
+// withoutItsPort is a redirect URI as it is registered where any port is taken.
+func withoutItsPort(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri
+	}
+	u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	return u.String()
+}
+
+func describeSession(result []byte) string {
+	var r struct {
+		ProtocolVersion string `json:"protocolVersion"`
+		ServerInfo      struct {
+			Name    string `json:"name"`
+			Version string `json:"version"`
+		} `json:"serverInfo"`
+	}
+	if json.Unmarshal(result, &r, jsontext.AllowDuplicateNames(true)) != nil {
+		return "open"
+	}
+	return strings.TrimSpace(r.ServerInfo.Name+" "+r.ServerInfo.Version) + " speaks to us in revision " + r.ProtocolVersion
+}

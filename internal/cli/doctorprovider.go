@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"mcp-login/internal/oauth"
+)
+
+// asClient asks the provider about the client, and names what is wrong with it. Only what
+// the provider says as a JSON error about the client or its redirect URI is a fault:
+// whatever else providers answer to a request that asks nobody may be their custom.
+func (x *examination) asClient(ctx context.Context) finding {
+	switch {
+	case x.provider == nil:
+		return skipped("no provider is known")
+	case x.session == nil:
+		return skipped("see the kept login")
+	case !x.session.given.IsZero():
+		return skipped("a token is given")
+	}
+	redirect, err := x.session.listener(x.o)(ctx, x.provider.Issuer, x.provider.FoundAt, 0)
+	if err != nil {
+		return skipped("see the callback port")
+	}
+	defer func() { _ = redirect.Close() }()
+	found := oauth.Discovery{Server: *x.provider}
+	if x.resource != nil {
+		found.Resource, found.ScopesSupported = x.resource.Resource, x.resource.ScopesSupported
+	}
+	i, err := x.session.client.Inquire(ctx, found, x.challenge, redirect.URI())
+	switch {
+	case errors.Is(err, oauth.ErrNotFound):
+		return skipped("can be asked about when a client is registered")
+	case err != nil:
+		return failedBy(err, "")
+	}
+	x.inquiry = i
+	switch {
+	case x.o.Grant == oauth.GrantClientCredentials:
+		return x.machine(i)
+	case x.o.Device:
+		return x.deviceClient(i)
+	}
+	return x.codeClient(i)
+}
+
+// native is what to make at a provider for a login by redirect.
+const native = "a native (public) application with the authorization code flow"
+
+// codeClient judges a client of a login by redirect.
+func (x *examination) codeClient(i oauth.Inquiry) finding {
+	unregistered := i.Authorization.RedirectRefused()
+	x.wrongType = unregistered && i.Code.Unauthorized()
+	switch {
+	case i.Authorization.ClientRefused() && i.Dynamic:
+		return failed("forget the login (mcp-login logout), so that a client is registered anew", "the provider does not know the client %s", i.ClientID)
+	case i.Authorization.ClientRefused():
+		return failed("look at --client-id: it is the one of another provider or tenant, or its application was deleted", "the provider does not know the client %s", i.ClientID)
+	case i.Code.SecretRefused() && i.Secret:
+		return failed("give the secret of exactly this application, with --client-secret-file; a native application has none: leave it out", "the provider refuses the secret of the client %s", i.ClientID)
+	case i.Code.Unauthorized() && unregistered && i.Similar != withoutItsPort(i.RedirectURI):
+		return failed("create "+native+" there, with the redirect URI "+x.redirectURI()+", and use its id", "the client %s is a traditional web or a machine-to-machine application: it has a secret, and not the redirect URI", i.ClientID)
+	case i.Code.Unauthorized() && unregistered:
+		return failed("create "+native+" there and use its id", "the client %s is a traditional web application: it has a secret, and its redirect URI is compared with the port", i.ClientID)
+	case i.Code.Unauthorized():
+		return failed("create "+native+" there and use its id; or give the secret, with --client-secret-file", "the client %s has a secret, which is not given: it is a traditional web or a machine-to-machine application", i.ClientID)
+	case i.Code.SecretRefused():
+		return failed("look at --client-id; if the client has a secret, give it with --client-secret-file", "the token endpoint does not take the client %s", i.ClientID)
+	case unregistered:
+		return x.unregistered(i)
+	case i.Code.GrantRefused():
+		return passed("%s; but its token endpoint says that it has not the grant of a login in the browser: if a login fails, create %s", i.ClientID, native)
+	case i.Authorization.Status == 0:
+		return failed("can it be reached from here?", "the authorization endpoint does not answer")
+	case !i.Authorization.Redirected:
+		return skipped("the provider does not say without a person (%d)", i.Authorization.Status)
+	}
+	return passed("%s is known to the provider%s", i.ClientID, secretTaken(i))
+}
+
+func secretTaken(i oauth.Inquiry) string {
+	if i.Secret && i.Code.Code == "invalid_grant" {
+		return "; its secret is right"
+	}
+	return ""
+}
+
+// unregistered names a type of application that has not the redirect URI of a login on
+// this machine; the check of the resource says the rest.
+func (x *examination) unregistered(i oauth.Inquiry) finding {
+	x.wrongType = true
+	switch {
+	case i.Code.GrantRefused() && !i.Device.GrantRefused() && i.Device.Code != "":
+		return failed("add --device; or create "+native+" there and use its id", "the client %s is an application of the device flow, which has no redirect URI", i.ClientID)
+	case i.Code.GrantRefused() && i.Secret:
+		return failed("add --client-credentials to sign in as the application itself; or create "+native+" there and use its id", "the client %s is a machine-to-machine application: nobody can sign in with it", i.ClientID)
+	case i.Code.GrantRefused():
+		return failed("create "+native+" there and use its id", "the client %s is of a type that nobody can sign in with in a browser", i.ClientID)
+	case i.Dynamic, i.Similar == "", i.Similar != withoutItsPort(i.RedirectURI):
+		x.wrongType = false
+		return passed("%s is known to the provider%s", i.ClientID, secretTaken(i))
+	case i.Secret:
+		return failed("create "+native+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a traditional web application is", i.ClientID)
+	}
+	return failed("create "+native+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a single-page application is", i.ClientID)
+}
+
+// redirectRefused says what the provider takes instead.
+func (x *examination) redirectRefused(i oauth.Inquiry) finding {
+	next := "enter exactly this redirect URI at the provider: " + x.redirectURI()
+	switch {
+	case i.Similar != "":
+		next += "; it takes " + i.Similar + ", which is another spelling"
+	case i.Dynamic:
+		next = "forget the login (mcp-login logout), so that a client is registered anew"
+	default:
+		next += "; the application must be a native one: of a single-page or traditional one the port is compared, too"
+	}
+	return failed(next, "the provider does not accept the redirect URI %s", i.RedirectURI)
+}
+
+// deviceClient judges a client of --device.
+func (x *examination) deviceClient(i oauth.Inquiry) finding {
+	var refused *oauth.Error
+	switch {
+	case i.Granted == nil:
+		return passed("%s may sign people in with a code on another device", i.ClientID)
+	case errors.Is(i.Granted, oauth.ErrUnavailable) || !errors.As(i.Granted, &refused):
+		return failedBy(i.Granted, "")
+	case refused.Code == "invalid_request" || refused.Code == "unauthorized_client":
+		return failed("create an application of the device flow there (in Logto: native, with Device flow) and use its id; or leave out --device", "the client %s may not use the device grant: %v", i.ClientID, refused)
+	}
+	return failedBy(i.Granted, "look at --client-id and at the application at the provider")
+}
+
+// machine judges a client of --client-credentials.
+func (x *examination) machine(i oauth.Inquiry) finding {
+	var refused *oauth.Error
+	switch {
+	case i.Granted == nil:
+		return passed("%s signs in as itself", i.ClientID)
+	case errors.Is(i.Granted, oauth.ErrUnavailable) || !errors.As(i.Granted, &refused):
+		return failedBy(i.Granted, "")
+	case refused.Code == "invalid_client":
+		return failed("look at --client-id, and give the secret of exactly this application with --client-secret-file", "the provider does not know the client %s, or refuses its secret", i.ClientID)
+	case refused.Code == "invalid_request" || refused.Code == "unauthorized_client":
+		return failed("create a machine-to-machine application there and use its id; or leave out --client-credentials", "the client %s may not sign in as itself: %v", i.ClientID, refused)
+	}
+	return failedBy(i.Granted, "look at the application at the provider")
+}
+
+// accepted judges the rest of what the authorization endpoint says: the resource and
+// the scopes. prompt=none ends in an error by design (OpenID Connect Core 1.0, section
+// 3.1.2.1), and which one it is tells.
+func (x *examination) accepted(context.Context) finding {
+	r, resource := x.inquiry.Authorization, x.inquiry.Resource
+	switch {
+	case x.provider == nil:
+		return skipped("no provider is known")
+	case x.inquiry.ClientID == "":
+		return skipped("can be asked about when a client is registered")
+	case r.Status == 0, r.ClientRefused(), x.wrongType:
+		return skipped("see the client")
+	case r.RedirectRefused():
+		return x.redirectRefused(x.inquiry)
+	}
+	switch r.Code {
+	case "invalid_target":
+		return failed("register an API resource with exactly the indicator "+resource+" at the provider (Logto: Console, API resources), or add --no-resource", "the provider does not know the resource %s", resource)
+	case "invalid_scope":
+		return failed("at a third-party application of Logto, add them under Permissions; or choose others with --scope", "the provider does not grant this client %s", scopesNamed(r))
+	case "unauthorized_client", "unsupported_response_type", "invalid_request":
+		return failed("look at the client's settings at the provider", "the provider answers %s", said(r))
+	}
+	if !r.Redirected {
+		return skipped("the provider does not say without a person (%d)", r.Status)
+	}
+	return passed("client, redirect URI%s are accepted", andResource(resource))
+}
+
+func scopesNamed(r oauth.Reply) string {
+	if r.Scope == "" {
+		return "the scopes that were asked for"
+	}
+	return "the scope " + r.Scope
+}
+
+func said(r oauth.Reply) string {
+	if r.Description == "" {
+		return r.Code
+	}
+	return fmt.Sprintf("%s: %s", r.Code, r.Description)
+}
+
+func andResource(resource string) string {
+	if resource == "" {
+		return ""
+	}
+	return " and resource " + resource
+}

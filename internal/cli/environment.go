@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"sync"
+)
+
+// secretNames are the variables that hold secrets of ours.
+var secretNames = []string{clientSecretName, givenTokenName, "MCP_LOGIN_PASSPHRASE"}
+
+// ordinaryNames are variables that other programs need and that hold no secret,
+// even where a header names them.
+var ordinaryNames = []string{"HOME", "HOSTNAME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "USER", "USERNAME", "USERPROFILE"}
+
+// environment is that of the process. What is a secret is taken out of it, so
+// that neither a browser nor its helpers nor the detached login inherit it.
+type environment struct {
+	mu    sync.Mutex
+	taken map[string]string
+}
+
+// newEnvironment takes out what is known to be secret, and puts aside what another
+// process of ours has handed over.
+func newEnvironment(handed map[string]string) *environment {
+	e := &environment{taken: map[string]string{}}
+	maps.Copy(e.taken, handed)
+	for _, name := range secretNames {
+		e.hide(name)
+	}
+	return e
+}
+
+// hide takes a variable out of what children inherit; get still knows it.
+func (e *environment) hide(name string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	value, ok := os.LookupEnv(name)
+	if !ok || slices.Contains(ordinaryNames, name) {
+		return
+	}
+	e.taken[name] = value
+	_ = os.Unsetenv(name)
+}
+
+// get returns a variable, "" for none.
+func (e *environment) get(name string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if value, ok := e.taken[name]; ok {
+		return value
+	}
+	return os.Getenv(name)
+}
+
+// secrets are the variables that were taken out.
+func (e *environment) secrets() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return maps.Clone(e.taken)
+}
+
+// variables returns what may be used of the environment on behalf of the server
+// of o: nothing for one of several kept logins. A variable that is asked for is
+// secret from then on.
+func (a *app) variables(o options) func(name string) string {
+	return func(name string) string {
+		if o.getenv == nil {
+			return ""
+		}
+		if a.env != nil {
+			a.env.hide(name)
+		}
+		return o.getenv(name)
+	}
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"mcp-login/internal/account"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+// A verb without a URL goes through all kept logins. Each of them is for another
+// server: a token, a header, a certificate, or the secret of a client that was
+// given for one of them, by a flag or a variable, must not reach the others. So
+// the options of each begin with nothing, and get what is kept and what is no
+// server's.
+
+// ofKept returns the options of one of several kept logins.
+func (o options) ofKept(e store.Entry) options {
+	k := options{
+		store: o.store, logLevel: o.logLevel, userAgent: o.userAgent, browser: o.browser, noBrowser: o.noBrowser, transport: "auto", timeout: o.timeout,
+		wire: wireOptions{
+			connectTimeout: o.wire.connectTimeout, headersTimeout: o.wire.headersTimeout, bodyTimeout: o.wire.bodyTimeout,
+			maxMessage: o.wire.maxMessage, ipv4: o.wire.ipv4, noCookies: o.wire.noCookies,
+			trust: trustOptions{caFiles: o.wire.trust.caFiles, nodeFile: o.wire.trust.nodeFile},
+		},
+	}
+	k.of(e)
+	return k
+}
+
+// ofServer returns the options of a kept login of the server that a person has
+// named: what was given is for that server. The secret of a client is for the
+// client that it was given with.
+func (o options) ofServer(e store.Entry) options {
+	if e.Key.ClientID != o.ClientID {
+		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
+	}
+	o.Client, o.Choices = "", oauth.Choices{} // those of the login hold
+	o.of(e)
+	return o
+}
+
+// of makes the options lead to a kept login. Its own settings hold where nothing is
+// said.
+func (o *options) of(e store.Entry) {
+	o.kept, o.allowHTTP = &e, true
+	o.Settings = o.Of(e.Key)
+}
+
+// read adds what is kept in the login itself.
+func (o *options) read(ctx context.Context, st *store.Store) error {
+	ctx, cancel := context.WithTimeout(ctx, chooseTimeout)
+	defer cancel()
+	cred, err := st.Load(ctx, o.kept.Key)
+	if err != nil {
+		return err
+	}
+	o.Settings = o.With(cred)
+	return nil
+}
+
+// flagged are the Settings without what variables say: those are about signing in.
+func (o *options) flagged() account.Settings {
+	s := o.Settings
+	if !o.said("issuer") {
+		s.IssuerChoice = oauth.IssuerChoice{}
+	}
+	if !o.said("client-id") {
+		s.ClientID = ""
+	}
+	return s
+}
+
+// narrowed reports whether variables say more about the account than flags.
+func (o *options) narrowed() bool {
+	s := o.flagged()
+	return o.kept == nil && (s.ClientID != o.ClientID || s.Named != o.Named)
+}
+
+// said reports whether a flag was given.
+func (o *options) said(flag string) bool { return o.flags != nil && o.flags.Changed(flag) }
+
+// forAll are the flags that ofKept copies, and those of the verbs themselves.
+var forAll = []string{
+	"store", "log-level", "user-agent", "browser-command", "no-browser", "allow-http", "connect-timeout", "headers-timeout", "body-timeout", "max-message", "ipv4", "no-cookies", "ca-file",
+	"json", "offline", "all", "end-session", "delete-registration", "help",
+}
+
+// checkForAll refuses flags that are for one server, and says which variables are
+// not used. also are further flags of the verb.
+func (a *app) checkForAll(f *pflag.FlagSet, also ...string) (err error) {
+	f.Visit(func(flag *pflag.Flag) {
+		if err == nil && !slices.Contains(forAll, flag.Name) && !slices.Contains(also, flag.Name) {
+			err = usageError{hint.With(fmt.Errorf("--%s is for one server, and this is about all of them", flag.Name), "add the URL of the server")}
+		}
+	})
+	for _, name := range []string{givenTokenName, clientSecretName, "MCP_LOGIN_CLIENT_CERT"} {
+		if err == nil && a.getenv(name) != "" {
+			a.term.Note("%s is for one server, and is not used for all of them", name)
+		}
+	}
+	return err
+}

@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+func newLogout(a *app) *cobra.Command {
+	var o options
+	var all, asJSON bool
+	var with ending
+	cmd := &cobra.Command{
+		Use:     "logout URL",
+		Short:   "Revoke a login at its provider and forget it here",
+		Example: "  $ mcp-login logout https://example.com/mcp\n  $ mcp-login logout --all",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all && len(args) == 0 {
+				return nil
+			}
+			return serverArgument(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			with.quiet = asJSON
+			if len(args) == 0 {
+				if err := a.checkForAll(cmd.Flags()); err != nil {
+					return err
+				}
+				return a.logoutAll(cmd.Context(), o, with)
+			}
+			one, err := a.logout(cmd.Context(), o, args[0], with)
+			if err == nil && with.quiet {
+				return a.term.JSON(logoutReport{schemaVersion, []logoutRow{one}})
+			}
+			return err
+		},
+	}
+	o.register(cmd.Flags(), a.getenv)
+	cmd.Flags().BoolVar(&all, "all", false, "every login kept here")
+	cmd.Flags().BoolVar(&with.session, "end-session", false, "also end the session at the provider, in the browser")
+	cmd.Flags().BoolVar(&with.registration, "delete-registration", false, "also delete the client that registered itself at the provider for this login")
+	jsonFlag(cmd, &asJSON, "")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
+	return cmd
+}
+
+// logoutReport is the object of logout --json.
+type logoutReport struct {
+	SchemaVersion int         `json:"schema_version"`
+	Logouts       []logoutRow `json:"logouts"`
+}
+
+// Outcomes of a logout, in --json as they are.
+const (
+	logoutDone      = "signed_out"
+	logoutForgotten = "forgotten" // here; the provider could not be told
+	logoutEnded     = "sign_in_ended"
+	logoutNone      = "no_login"
+)
+
+type logoutRow struct {
+	Server  string `json:"server"`
+	Profile string `json:"profile,omitzero"`
+	// Flags set the account apart from others of its server.
+	Flags   string `json:"flags,omitzero"`
+	Outcome string `json:"outcome"`
+	Problem string `json:"problem,omitzero"`
+	// What has become of the tokens: none, revoked, valid or unknown. Until is when an
+	// access token ends that can still be used by whoever has a copy.
+	RefreshToken oauth.Fate `json:"refresh_token,omitzero"`
+	AccessToken  oauth.Fate `json:"access_token,omitzero"`
+	Until        *time.Time `json:"access_token_usable_until,omitzero"`
+}
+
+// leftover adds what has become of the tokens, and returns what a person should know of
+// that, "" for nothing.
+func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
+	r.RefreshToken, r.AccessToken = left.RefreshToken, left.AccessToken
+	var said []string
+	if left.RefreshToken == oauth.StillValid {
+		said = append(said, "the provider has no way to revoke the refresh token, which stays valid there until it expires")
+	}
+	if left.Lives(now) {
+		what := "the access token"
+		if left.SelfContained {
+			what = "the access token is a JWT, which most servers check without asking the provider: it"
+		}
+		until := "until it expires"
+		if !left.Expiry.IsZero() {
+			r.Until = inUTC(left.Expiry)
+			until = fmt.Sprintf("until %s (%s)", left.Expiry.Local().Format("15:04 on 2006-01-02"), roughly(left.Expiry.Sub(now)))
+		}
+		said = append(said, what+" can be used by whoever has a copy "+until+"; it is forgotten here")
+	}
+	return strings.Join(said, "; ")
+}
+
+// logout ends one login, and says so unless the caller does.
+func (a *app) logout(ctx context.Context, o options, raw string, with ending) (logoutRow, error) {
+	o.allowHTTP = true // nothing is sent to the server
+	s, err := a.session(ctx, o, raw, askNobody)
+	if err != nil {
+		return logoutRow{}, err
+	}
+	defer s.close()
+	row := logoutRow{Server: s.server.String(), Profile: s.key.Profile, Flags: strings.Join(oauth.AccountFlags(s.key, "", ""), " ")}
+	ended, err := s.endLogin(ctx)
+	if err != nil {
+		return row, storeError{err}
+	}
+	before, err := s.client.Credential(ctx)
+	if err == nil && with.session {
+		defer a.endSession(ctx, o, s, before, with.quiet)
+	}
+	var text string
+	switch err := s.client.Logout(ctx, with.registration); {
+	case errors.Is(err, oauth.ErrNotFound) && ended:
+		row.Outcome, text = logoutEnded, "ended the sign-in to"
+	case errors.Is(err, oauth.ErrNotFound) && o.narrowed():
+		o.Settings = o.flagged()
+		return a.logout(ctx, o, raw, with)
+	case errors.Is(err, oauth.ErrNotFound):
+		row.Outcome, text = logoutNone, "no login kept for"
+	case errors.Is(err, oauth.ErrUnavailable):
+		row.Outcome, text = logoutForgotten, "forgot the login for"
+		row.Problem = "the provider could not be told: " + foreign.Message(err.Error()) + "; its tokens stay valid there until they expire"
+	case err != nil:
+		return row, err
+	default:
+		row.Outcome, text = logoutDone, "signed out of"
+	}
+	lives := row.leftover(s.client.Leftover(), time.Now())
+	if !with.quiet {
+		of := ""
+		if with.several {
+			of = " " + row.Flags
+		}
+		a.term.Print("%s %s%s", text, s.server, of)
+	}
+	if lives != "" && row.Problem == "" {
+		a.term.Note("%s", lives)
+	}
+	if row.Problem != "" {
+		a.term.Note("%s", row.Problem)
+	}
+	return row, nil
+}
+
+// ending says what else a logout ends, whether it says so on stdout, and whether that
+// names the account among several of its server.
+type ending struct{ session, registration, quiet, several bool }
+
+// endTimeout is how long another process may take to give up its login.
+const endTimeout = 5 * time.Second
+
+// endLogin ends a login that another process waits for.
+func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
+	if !s.store.LoginUnderWay(ctx, s.key) {
+		return false, nil
+	}
+	if err := s.store.EndLogin(ctx, s.key); err != nil {
+		return false, err
+	}
+	s.log.Debug("the login in progress is told to end")
+	wait, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	unlock, err := s.store.LockLogin(wait, s.key)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // it was stopped, or hangs
+		unlock, err = func() {}, s.store.DropLogin(ctx, s.key)
+	}
+	if err != nil {
+		return false, fmt.Errorf("wait for the login in progress to end: %w", err)
+	}
+	unlock()
+	return true, nil
+}
+
+// logoutAll goes on after a failure and reports all of them.
+func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
+	st, entries, err := a.kept(ctx, o)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 && !with.quiet {
+		a.term.Print("no logins kept")
+	}
+	report := logoutReport{schemaVersion, []logoutRow{}}
+	var failures []error
+	for _, e := range entries {
+		if e.Key.Server == "" {
+			failures = append(failures, storeError{hint.With(fmt.Errorf("forget a login of a server that is not known: %s", e.Problem), "remove the files "+st.Files(e.ID))})
+			continue
+		}
+		one := with
+		one.quiet = with.quiet || !e.SignedIn && !e.Established // a sign-in that led to nothing is no login
+		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool {
+			return other.SignedIn && other.Key.Server == e.Key.Server && other.ID != e.ID
+		})
+		row, err := a.logout(ctx, o.ofKept(e), e.Key.Server, one)
+		if err == nil && row.Outcome != logoutNone {
+			report.Logouts = append(report.Logouts, row)
+		}
+		failures = append(failures, err)
+	}
+	err = errors.Join(failures...)
+	if err == nil && with.quiet {
+		return a.term.JSON(report)
+	}
+	return err
+}

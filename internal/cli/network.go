@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"mcp-login/internal/origin"
+)
+
+// A connection whose other end is gone without a word (the machine slept, the
+// network changed, a NAT forgot) is noticed in about a minute: when it is idle
+// by probes, and while something is under way by the limit on unacknowledged
+// data, which a living server never reaches, however long its tools run.
+const (
+	probeAfter   = 30 * time.Second
+	probeEvery   = 10 * time.Second
+	probes       = 4
+	unackedLimit = time.Minute
+)
+
+// dialer returns how connections to the server are made.
+func (w *wireOptions) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{
+		Timeout:         w.connectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: probeAfter, Interval: probeEvery, Count: probes},
+		Control:         limitUnacked,
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if w.ipv4 {
+			network = "tcp4"
+		}
+		return origin.Dial(ctx, d, network, address)
+	}
+}
+
+// sleepJump is by how much the clock on the wall may run ahead of the one that
+// stands still while the machine sleeps, before that is taken for a sleep.
+const sleepJump = 20 * time.Second
+
+// wakeful is a transport that makes new connections after the machine has
+// slept: the old ones look alive, and the first request on one would wait for
+// its end.
+type wakeful struct {
+	*http.Transport
+	// clock tells how much time has passed since the start: for this machine
+	// while it was awake, and on the wall.
+	clock func() (awake, passed time.Duration)
+
+	mu    sync.Mutex
+	ahead time.Duration // of the wall at the last request
+}
+
+func newWakeful(t *http.Transport) *wakeful {
+	start := time.Now()
+	return &wakeful{Transport: t, clock: func() (awake, passed time.Duration) {
+		// The difference of two times with a monotonic reading leaves sleep
+		// out on Linux and macOS, and that of two without counts it.
+		now := time.Now()
+		return now.Sub(start), now.Round(0).Sub(start.Round(0))
+	}}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w *wakeful) RoundTrip(req *http.Request) (*http.Response, error) {
+	if w.slept() {
+		w.CloseIdleConnections()
+	}
+	return w.Transport.RoundTrip(req)
+}
+
+// slept reports whether the machine slept since it was last asked.
+func (w *wakeful) slept() bool {
+	awake, passed := w.clock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.ahead
+	w.ahead = passed - awake
+	return w.ahead-before > sleepJump
+}

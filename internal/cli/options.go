@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mcp-login/internal/account"
+	"mcp-login/internal/bridge"
+	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/command"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/loopback"
+	"mcp-login/internal/store"
+)
+
+// clientSecretName is the variable with the secret of a client.
+const clientSecretName = "MCP_LOGIN_CLIENT_SECRET" //nolint:gosec // a name, no credential
+
+// clientInfoFlag is how the translation of mcp-remote's flags hands on a client
+// with its secret; it is not for people.
+const clientInfoFlag = "client-info"
+
+// cacheDirFlag is one of mcp-remote, accepted for its configurations.
+const cacheDirFlag = "cache-dir"
+
+// options are the flags that say for whom and how to talk to one server; all
+// verbs with a URL share them.
+type options struct {
+	account.Settings                      // see settle
+	clientSecretFile, clientKey           string
+	transport, store, logLevel, browser   string
+	callbackBind, successURL              string
+	clientInfo, userAgent, cacheDir       string
+	clientName, clientURI, clientMetadata string       // are Client
+	scope                                 string       // is Scopes
+	noResource, clientCredentials         bool         // are Resource and Grant
+	saidClient                            string       // is ClientID, before that of a kept login
+	kept                                  *store.Entry // that the Settings are of, see of
+	flags                                 *pflag.FlagSet
+	timeoutSet, patienceSet               bool
+	headers, headerFiles, headerCommands  []string
+	tokenCommand                          string
+	commanded                             []command.Header // what the commands are, once they are checked
+	set                                   *command.Set     // of them, once something has run one
+	timeout, patience                     time.Duration
+	noBrowser, allowHTTP, assumePKCE      bool
+	noDetach                              bool
+	getenv                                func(string) string // nil: no variable is for this server
+	wire                                  wireOptions
+}
+
+// register declares the flags. A variable is the default of its flag, so that
+// the flag wins; an empty variable counts as unset.
+func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
+	or := func(name, otherwise string) string {
+		if v := getenv(name); v != "" {
+			return v
+		}
+		return otherwise
+	}
+	o.getenv = getenv
+	f.SortFlags = false
+	f.StringVar(&o.Profile, "profile", "", "account to use, when there are several on one server")
+	f.StringVar(&o.scope, "scope", "", "scopes to ask for, separated by blanks, instead of those the server names")
+	f.StringVar(&o.Named, "issuer", or("MCP_LOGIN_ISSUER", ""), "provider to sign in at, whatever the server lists: its issuer, or the address of its metadata")
+	f.StringVar(&o.Accepted, "accept-issuer", "", "what the provider's metadata may call itself besides the issuer that it was found under")
+	f.StringVar(&o.ClientID, "client-id", or("MCP_LOGIN_CLIENT_ID", ""), "client registered by hand at the provider")
+	f.StringVar(&o.clientSecretFile, "client-secret-file", "", "file with its secret; or set MCP_LOGIN_CLIENT_SECRET")
+	f.StringVar(&o.clientKey, "client-key", "", "file with its private key, PEM or JWK, to authenticate with signed assertions")
+	f.StringVar(&o.MetadataURL, "client-metadata-url", "", "client ID metadata document to be known by")
+	f.StringVar(&o.clientName, "client-name", "", "name to register this client by, for providers that know theirs")
+	f.StringVar(&o.clientURI, "client-uri", "", "home page to register this client with")
+	f.StringVar(&o.clientMetadata, "client-metadata", "", "what else to register this client with (RFC 7591), as JSON or @FILE")
+	f.BoolVar(&o.clientCredentials, "client-credentials", false, "sign in as the client itself, without a person")
+	f.StringVar(&o.TokenEndpoint, "token-endpoint", "", "token endpoint for --client-credentials, for providers that publish no metadata")
+	f.StringVar(&o.Resource, "resource", "", "resource to ask a token for, instead of the one the server names; none leaves it out")
+	f.BoolVar(&o.noResource, "no-resource", false, "the same as --resource none")
+	f.StringArrayVar(&o.Params, "auth-param", nil, "further parameter of the authorization request, as name=value; repeatable")
+	f.BoolVar(&o.IDToken, "id-token", false, "present the ID token to the server instead of the access token")
+	f.StringArrayVar(&o.headers, "header", nil, "header to send to the server, as 'Name: value'; ${VAR} is replaced; repeatable")
+	f.StringArrayVar(&o.headerFiles, "header-file", nil, "file with such headers, one on a line; # begins a comment; repeatable")
+	f.StringArrayVar(&o.headerCommands, "header-command", nil, "header whose value a program prints, as 'Name: PROGRAM ARGUMENT…'; repeatable")
+	f.StringVar(&o.tokenCommand, "token-command", "", "program that prints the bearer token, with its arguments, instead of a login")
+	f.StringVar(&o.userAgent, "user-agent", or(userAgentName, ""), "User-Agent of all requests, instead of the program's name and version")
+	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
+	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, passphrase, file or memory")
+	f.StringVar(&o.browser, "browser-command", or("MCP_LOGIN_BROWSER", getenv("BROWSER")), "program that gets the login URL as its argument; none opens nothing")
+	f.BoolVar(&o.noBrowser, "no-browser", getenv("MCP_LOGIN_NO_BROWSER") != "", "only print the login URL")
+	f.BoolVar(&o.Device, "device", false, "sign in with a code on another device")
+	f.IntVar(&o.CallbackPort, "callback-port", 0, "port of the redirect URI, for providers that compare it; 0 takes any")
+	f.StringVar(&o.CallbackHost, "callback-host", "", "host of the redirect URI: 127.0.0.1, localhost or ::1")
+	f.StringVar(&o.CallbackPath, "callback-path", "", "path of the redirect URI")
+	// Not said is not the same as said: what is kept with the account holds then.
+	f.Lookup("callback-host").DefValue, f.Lookup("callback-path").DefValue = loopback.DefaultHost, loopback.DefaultPath
+	f.StringVar(&o.callbackBind, "callback-bind", "", "further IP address to listen at, such as 0.0.0.0 in a container; other machines may reach it")
+	f.StringVar(&o.RedirectURI, "redirect-uri", "", "redirect URI, instead of those of port, host and path; with https the answer is pasted")
+	f.StringVar(&o.successURL, "success-url", "", "page to send the browser to after a login, instead of ours")
+	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
+	f.DurationVar(&o.patience, "login-patience", bridge.DefaultPatience, "when to answer a client's initialize although a person is still signing in; 0 never; clients that are known have a default of their own")
+	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
+	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
+	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "do not warn where the provider does not say that it supports PKCE")
+	o.wire.register(f, or, getenv)
+	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
+	_ = f.MarkHidden(clientInfoFlag)
+	f.StringVar(&o.cacheDir, cacheDirFlag, "", "")
+	_ = f.MarkHidden(cacheDirFlag)
+	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")
+}
+
+// settle makes the Settings of what was said in several ways. It distinguishes
+// --scope "" (ask for none) from no flag, and an issuer that was said for this server
+// from a variable, which may have been meant for another.
+func (o *options) settle(f *pflag.FlagSet) (err error) {
+	o.flags, o.timeoutSet, o.patienceSet = f, f.Changed("timeout"), f.Changed("login-patience")
+	o.OnlyListed, o.saidClient = o.Named != "" && !f.Changed("issuer"), o.ClientID
+	if o.Client, err = o.chosen(); err != nil {
+		return usageError{err}
+	}
+	scope, said := o.scope, f.Changed("scope")
+	if !said {
+		scope, said = o.Client.Scope()
+	}
+	if o.Scopes = strings.Fields(scope); !said {
+		o.Scopes = nil
+	} else if len(o.Scopes) == 0 {
+		o.Scopes = oauth.NoScopes()
+	}
+	if o.noResource {
+		if o.Resource != "" && o.Resource != oauth.NoResource {
+			return usageError{errors.New("--resource and --no-resource contradict each other")}
+		}
+		o.Resource = oauth.NoResource
+	}
+	if o.clientCredentials {
+		o.Grant = oauth.GrantClientCredentials
+	}
+	return nil
+}
+
+// patienceOf is how long the client that calls itself name may wait.
+func (o *options) patienceOf(name string) time.Duration {
+	if o.patienceSet {
+		return o.patience
+	}
+	return bridge.PatienceOf(name)
+}
+
+// check refuses flags that make no sense, before anything is opened.
+func (o *options) check() error {
+	for _, param := range o.Params {
+		name, _, ok := strings.Cut(param, "=")
+		if !ok {
+			return usageError{hint.With(fmt.Errorf("--auth-param %q is not of the form name=value", name), "write it as --auth-param login_hint=alice@example.com")}
+		}
+		if err := oauth.CheckParam(name); err != nil {
+			return usageError{err}
+		}
+	}
+	if err := o.wire.check(); err != nil {
+		return err
+	}
+	if err := o.readCommands(); err != nil {
+		return err
+	}
+	if err := loopback.CheckSuccess(o.successURL); err != nil {
+		return usageError{err}
+	}
+	if _, err := callbackOf(o.Choices, o.Client); err != nil {
+		return usageError{err}
+	}
+	if !headerValue(o.userAgent) {
+		return usageError{errors.New("--user-agent holds characters that no header may have")}
+	}
+	switch {
+	case o.TokenEndpoint != "" && o.Grant != oauth.GrantClientCredentials:
+		return usageError{hint.With(errors.New("--token-endpoint without --client-credentials"), "add --client-credentials, or leave it out: a person's login needs the provider's metadata")}
+	case o.Grant == oauth.GrantClientCredentials && o.Device:
+		return usageError{errors.New("--client-credentials needs no person, and --device asks one")}
+	case o.Device && o.noBrowser:
+		o.noBrowser = false // both say that no browser is to open here
+	}
+	return nil
+}
+
+// ofAnotherClient reports whether the variable with a secret is of another client than
+// the one that signs in: it is of the one in the other variable, else of the one that
+// was said, and never of one that is only kept.
+func (o *options) ofAnotherClient(getenv func(string) string) bool {
+	return getenv(clientSecretName) != "" && cmp.Or(getenv("MCP_LOGIN_CLIENT_ID"), o.saidClient) != o.ClientID
+}
+
+// identity reads the client's secret from where secrets may be: a file or a
+// variable, never the command line, which other users can see.
+func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
+	id := oauth.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client}
+	secret := getenv(clientSecretName)
+	if o.ofAnotherClient(getenv) {
+		secret = ""
+	}
+	if o.clientInfo != "" {
+		_, given, err := parseClientInfo(o.clientInfo, getenv)
+		if err != nil {
+			return id, usageError{fmt.Errorf("read the client's data: %w", err)}
+		}
+		secret = given.Reveal()
+	}
+	if o.clientSecretFile != "" {
+		b, err := readGiven(o.clientSecretFile)
+		if err != nil {
+			return id, usageError{fmt.Errorf("read the client secret: %w", err)}
+		}
+		secret = strings.TrimSpace(string(b))
+	}
+	switch { // that is not kept either
+	case o.ClientID != "":
+	case o.Grant == oauth.GrantClientCredentials:
+		return id, usageError{hint.With(errors.New("--client-credentials without a client id"), "add --client-id, and --client-secret-file or --client-key")}
+	case secret != "":
+		return id, usageError{hint.With(errors.New("a client secret without a client id"), "add --client-id")}
+	case o.clientKey != "":
+		return id, usageError{hint.With(errors.New("a client key without a client id"), "add --client-id")}
+	}
+	id.ClientSecret = oauth.NewSecret(secret)
+	if o.clientKey == "" {
+		return id, nil
+	}
+	b, err := readGiven(o.clientKey)
+	if err != nil {
+		return id, usageError{fmt.Errorf("read the client's key: %w", err)}
+	}
+	if id.ClientKey, err = oauth.ParseClientKey(b); err != nil {
+		return id, usageError{err}
+	}
+	return id, nil
+}
+
+// wireTransport returns the transport asked for.
+func (o *options) wireTransport() (upstream.Transport, error) {
+	switch o.transport {
+	case "auto":
+		return upstream.Auto, nil
+	case "http":
+		return upstream.StreamableHTTP, nil
+	case "sse":
+		return upstream.SSE, nil
+	}
+	return upstream.Auto, usageError{fmt.Errorf("transport %q is none of auto, http, sse", o.transport)}
+}

@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/account"
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
+)
+
+func newStatus(a *app) *cobra.Command {
+	var o options
+	var asJSON, offline bool
+	cmd := &cobra.Command{
+		Use:     "status [URL]",
+		Short:   "Show the logins kept here, and until when they are valid",
+		Long:    "status lists the logins kept here and proves each with a real request, renewing its\ntoken if need be. With a URL it shows that one, and exits with 4 when a person would have\nto sign in. With --offline it asks nobody and says what is on record.",
+		Example: "  $ mcp-login status\n  $ mcp-login status --json https://example.com/mcp",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return serverArgument(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			server := ""
+			if len(args) == 1 {
+				server = args[0]
+			} else if err := a.checkForAll(cmd.Flags(), "profile"); err != nil {
+				return err
+			}
+			return a.status(cmd.Context(), o, server, asJSON, offline)
+		},
+	}
+	o.register(cmd.Flags(), a.getenv)
+	jsonFlag(cmd, &asJSON, "")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither server nor provider")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
+	return cmd
+}
+
+// loginRow is one line of status. Times are RFC 3339 in UTC.
+type loginRow struct {
+	Server  string `json:"server"`
+	Profile string `json:"profile,omitzero"`
+	Account string `json:"account,omitzero"`
+	Issuer  string `json:"issuer,omitzero"`
+	// IssuerFoundAt is where the metadata was found that calls itself Issuer, which
+	// somebody has accepted with --accept-issuer; "" where it is the issuer's own.
+	IssuerFoundAt string `json:"issuer_found_at,omitzero"`
+	// IssuerNamed is what --issuer has named, "" where the server has.
+	IssuerNamed string `json:"issuer_named,omitzero"`
+	// ClientID is the client at the provider, and Resource what the token was asked
+	// for, "" where no resource was.
+	ClientID string `json:"client_id,omitzero"`
+	Resource string `json:"resource,omitzero"`
+	// RequestedScopes were asked for, and Scopes were granted. None are none, and not
+	// all that there are.
+	RequestedScopes []string `json:"requested_scopes"`
+	Scopes          []string `json:"scopes"`
+	// Flags set the account apart from others of its server, in the words of a shell.
+	Flags       string     `json:"flags,omitzero"`
+	Store       string     `json:"store"`
+	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
+	LastUsedAt  *time.Time `json:"last_used_at,omitzero"`
+	Refreshable bool       `json:"refreshable"`
+	NeedsLogin  bool       `json:"needs_login"`
+	// Check is what a real request has shown: works, refused, no answer; "" when
+	// none was made.
+	Check string `json:"check,omitzero"`
+	// Pending is a login that waits for its person right now.
+	Pending *pendingRow `json:"pending,omitzero"`
+	// Problem says why the login cannot be read or does not work.
+	Problem string `json:"problem,omitzero"`
+}
+
+type pendingRow struct {
+	URL      string    `json:"url"`
+	Issuer   string    `json:"issuer,omitzero"`
+	UserCode string    `json:"user_code,omitzero"`
+	Started  time.Time `json:"started"`
+}
+
+type statusReport struct {
+	SchemaVersion int        `json:"schema_version"`
+	Logins        []loginRow `json:"logins"`
+}
+
+func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline bool) error {
+	st, entries, err := a.kept(ctx, o)
+	if err != nil {
+		return err
+	}
+	if len(o.headerCommands) > 0 || o.tokenCommand != "" {
+		a.term.Note("status shows what is kept, and runs no command; mcp-login doctor does")
+		o.headerCommands, o.tokenCommand = nil, ""
+	}
+	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
+	wanted, said, asked := "", store.Entry{Named: o.Named}, o.flagged()
+	if raw != "" {
+		server, err := oauth.CanonicalServer(raw, true)
+		if err != nil {
+			return usageError{err}
+		}
+		wanted, said.Key = server.String(), o.Key(server)
+	}
+	failure := ""
+	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
+		if wanted != "" && (e.Key.Server != wanted || !asked.Allow(e)) || o.Profile != "" && e.Key.Profile != o.Profile {
+			return true
+		}
+		r := row(e, time.Now())
+		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
+			if p.LocalURL != "" && p.UserCode == "" && p.Here && a.opensHere(o) {
+				p.URL = p.LocalURL
+			}
+			r.Pending = &pendingRow{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
+		}
+		if !e.SignedIn && !e.Established && e.Problem == "" && r.Pending == nil { // a sign-in that led to nothing
+			failure = cmp.Or(e.LastError, failure)
+			return true
+		}
+		report.Logins = append(report.Logins, r)
+		return false
+	})
+	if !offline {
+		settings := o.ofKept
+		if wanted != "" {
+			settings = o.ofServer
+		}
+		a.verify(ctx, entries, settings, report.Logins)
+	}
+	if err := a.printStatus(report, asJSON); err != nil {
+		return err
+	}
+	if wanted != "" && !anyUsable(report.Logins) {
+		if len(entries) == 1 { // kept with what it was signed in with
+			said = entries[0]
+		}
+		err := fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired)
+		if failure != "" {
+			err = fmt.Errorf("%w; the last sign-in failed: %s", err, failure)
+		}
+		return hint.With(err, "run: "+oauth.LoginCommand(said.Key, said.Named, cmp.Or(account.Accepted(said), o.Accepted), o.loginFlags()...))
+	}
+	return nil
+}
+
+func row(e store.Entry, now time.Time) loginRow {
+	r := loginRow{
+		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer, IssuerFoundAt: e.FoundAt, IssuerNamed: cmp.Or(e.Key.Issuer, e.Named),
+		ClientID: e.ClientID, Resource: e.Resource, RequestedScopes: append([]string{}, e.Requested...), Scopes: append([]string{}, e.Scopes...),
+		Flags: strings.Join(account.Flags(e), " "), Store: string(e.Store), Refreshable: e.Refreshable,
+		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
+		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
+	}
+	if r.Problem == "" && !e.SignedIn && e.LastError != "" {
+		r.Problem = "the last sign-in failed: " + e.LastError
+	}
+	if !e.Expiry.IsZero() {
+		r.NeedsLogin = r.NeedsLogin || !e.Refreshable && !now.Before(e.Expiry)
+	}
+	return r
+}
+
+func anyUsable(rows []loginRow) bool {
+	for _, r := range rows {
+		if !r.NeedsLogin {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *app) printStatus(report statusReport, asJSON bool) error {
+	if asJSON {
+		return a.term.JSON(report)
+	}
+	if len(report.Logins) == 0 {
+		a.term.Note("no login kept")
+		return nil
+	}
+	var rows [][]string
+	for _, r := range report.Logins {
+		name := r.Account
+		if r.Profile != "" {
+			name = strings.TrimSpace(name + " [" + r.Profile + "]")
+		}
+		rows = append(rows, []string{
+			foreign.Address(r.Server), name, foreign.Address(r.Issuer), r.ClientID, r.resource(), r.scopes(),
+			r.tokenState(time.Now()), r.Store, r.used(time.Now()), r.Check, r.Flags,
+		})
+	}
+	a.term.Table([]string{"SERVER", "ACCOUNT", "ISSUER", "CLIENT", "RESOURCE", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK", "FLAGS"}, rows)
+	for _, r := range report.Logins {
+		if r.IssuerNamed != "" {
+			a.term.Note("%s: signs in at %s, which was named with --issuer, whatever the server lists", r.Server, foreign.ShortAddress(r.IssuerNamed))
+		}
+		if r.IssuerFoundAt != "" {
+			a.term.Note("%s: the metadata of %s calls itself %s, which was accepted for this account (--accept-issuer)", r.Server, foreign.ShortAddress(r.IssuerFoundAt), foreign.Line(r.Issuer))
+		}
+		switch {
+		case r.Pending != nil:
+			a.term.Note("%s waits for a sign-in at %s since %s: %s", r.Server, foreign.ShortAddress(r.Pending.Issuer), r.Pending.Started.Local().Format(time.TimeOnly), terminal.Address(r.Pending.URL))
+		case r.Problem != "":
+			a.term.Note("%s: %s", dash(r.Server), r.Problem)
+		}
+	}
+	return nil
+}
+
+func (r loginRow) tokenState(now time.Time) string {
+	switch {
+	case r.NeedsLogin:
+		return "none of use; sign in again"
+	case r.ExpiresAt == nil:
+		return "no known end"
+	case now.Before(*r.ExpiresAt):
+		return "for " + roughly(r.ExpiresAt.Sub(now))
+	case r.Refreshable:
+		return "renewed at next use"
+	}
+	return "over; sign in again"
+}
+
+// used says how long ago the login was used.
+func (r loginRow) used(now time.Time) string {
+	if r.LastUsedAt == nil {
+		return "-"
+	}
+	if ago := now.Sub(*r.LastUsedAt); ago >= time.Minute {
+		return roughly(ago) + " ago"
+	}
+	return "just now"
+}
+
+// resource is what the token was asked for, where that is not the server itself.
+func (r loginRow) resource() string {
+	switch {
+	case r.NeedsLogin && r.Resource == "", r.Resource == r.Server:
+		return ""
+	case r.Resource == "":
+		return oauth.NoResource
+	}
+	return foreign.Address(r.Resource)
+}
+
+// scopes are the granted ones, and those that were asked for where they are others.
+func (r loginRow) scopes() string {
+	granted := cmp.Or(strings.Join(r.Scopes, " "), "none")
+	if slices.Equal(slices.Sorted(slices.Values(r.Scopes)), slices.Sorted(slices.Values(r.RequestedScopes))) {
+		return granted
+	}
+	return granted + " (asked for: " + cmp.Or(strings.Join(r.RequestedScopes, " "), "none") + ")"
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

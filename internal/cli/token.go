@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/oauth"
+)
+
+func newToken(a *app) *cobra.Command {
+	var o options
+	var asHeader, asJSON bool
+	cmd := &cobra.Command{
+		Use:     "token URL",
+		Short:   "Print a valid access token, renewing it if need be",
+		Long:    "token prints the access token of a kept login, renewing it first when it is near its end,\nor the one that --token-command prints.\nIt never opens a browser: exit code 4 says that a sign-in is needed.",
+		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" https://example.com/mcp",
+		Args:    serverArgument,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.token(cmd.Context(), o, args[0], asHeader, asJSON)
+		},
+	}
+	o.register(cmd.Flags(), a.getenv)
+	cmd.Flags().BoolVar(&asHeader, "header-line", false, "print the whole Authorization header line")
+	jsonFlag(cmd, &asJSON, "")
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
+	return cmd
+}
+
+// tokenReport is the only object of --json with a secret in it.
+type tokenReport struct {
+	SchemaVersion int        `json:"schema_version"`
+	Server        string     `json:"server"`
+	TokenType     string     `json:"token_type"`
+	Token         string     `json:"token"`
+	ExpiresAt     *time.Time `json:"expires_at,omitzero"`
+}
+
+func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON bool) error {
+	if asHeader && asJSON {
+		return usageError{errors.New("--json and --header-line contradict each other")}
+	}
+	o.allowHTTP = true // nothing is sent to the server
+	s, err := a.session(ctx, o, raw, askNobody)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	token, expiry, err := s.token(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return a.term.JSON(tokenReport{schemaVersion, s.server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
+	}
+	line := token.Reveal()
+	if asHeader {
+		line = "Authorization: Bearer " + line
+	}
+	a.term.Result(line)
+	return nil
+}
+
+// token returns what is put on requests, and when the access token ends, if that
+// is known.
+func (s *session) token(ctx context.Context) (token oauth.Secret, expiry time.Time, err error) {
+	if !s.given.IsZero() {
+		return s.given, time.Time{}, nil
+	}
+	if v := s.printed.Authorization(); v != nil {
+		p, err := v.Get(ctx)
+		if err != nil {
+			return oauth.Secret{}, time.Time{}, err
+		}
+		return p.Token(), p.Expiry, oauth.CheckToken(p.Token())
+	}
+	cred, err := s.client.Token(ctx)
+	if err != nil {
+		return oauth.Secret{}, time.Time{}, err
+	}
+	token = s.client.Bearer(cred)
+	return token, cred.Expiry, oauth.CheckToken(token)
+}

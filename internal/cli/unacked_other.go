@@ -1,0 +1,9 @@
+//go:build !linux
+
+package cli
+
+import "syscall"
+
+// limitUnacked does nothing here: these systems give up on unacknowledged data
+// by themselves within half a minute (Windows) or minutes (macOS).
+func limitUnacked(string, string, syscall.RawConn) error { return nil }

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mcp-login/internal/toolchain"
+)
+
+// version can be set at link time: -ldflags "-X main.version=v1.2.3".
+var version string
+
+func newVersion(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return a.term.JSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version(), toolchain.Outdated()})
+			}
+			a.term.Print("mcp-login %s %s/%s %s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			if said := toolchain.Outdated(); said != "" {
+				a.term.Note("%s", said)
+			}
+			return nil
+		},
+	}
+	jsonFlag(cmd, &asJSON, "")
+	return cmd
+}
+
+type versionReport struct {
+	SchemaVersion int    `json:"schema_version"`
+	Version       string `json:"version"`
+	OS            string `json:"os"`
+	Arch          string `json:"arch"`
+	Go            string `json:"go"`
+	Outdated      string `json:"outdated,omitempty"` // what is wrong with that Go
+}
+
+// programVersion falls back to what go install recorded.
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// projectAddress is where those who see our requests can read what sends them.
+const projectAddress = "https://mcp-login.example/"
+
+// userAgentName is the variable of --user-agent.
+const userAgentName = "MCP_LOGIN_USER_AGENT"
+
+// agent is the User-Agent of every request: what the person chose, else the name
+// of the program with its version (RFC 9110, section 10.1.5).
+func (o *options) agent() string {
+	if chosen := strings.TrimSpace(o.userAgent); chosen != "" {
+		return chosen
+	}
+	return "mcp-login/" + strings.Trim(programVersion(), "()") + " (+" + projectAddress + ")"
+}

@@ -1,0 +1,40 @@
+package hint
+
+import "errors"
+
+// Error is an error of which it is known what to do.
+type Error struct {
+	// Op is what was under way, such as "renew the token"; "" where Err says it.
+	Op string
+	// Err is the cause; never nil.
+	Err error
+	// Hint is the next step, "" for none.
+	Hint string
+}
+
+// Error implements error: the operation, a colon, the cause.
+func (e *Error) Error() string {
+	if e.Op == "" {
+		return e.Err.Error()
+	}
+	return e.Op + ": " + e.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// UserHint implements the interface that [Of] looks for; error types that know more
+// than a text have this method as well.
+func (e *Error) UserHint() string { return e.Hint }
+
+// With adds what to do to err.
+func With(err error, next string) error { return &Error{Err: err, Hint: next} }
+
+// Of returns what to do about err: the outermost hint in it, "" for none.
+func Of(err error) string {
+	var hinted interface{ UserHint() string }
+	if errors.As(err, &hinted) {
+		return hinted.UserHint()
+	}
+	return ""
+}

@@ -1,0 +1,33 @@
+package hint_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"mcp-login/internal/hint"
+)
+
+// The outermost hint is the one to follow, however deep it is wrapped, and the
+// error reads and unwraps as its cause.
+func TestOf(t *testing.T) {
+	cause := errors.New("no route")
+	inner := &hint.Error{Op: "ask the server", Err: cause, Hint: "check the address"}
+	for _, c := range []struct {
+		err        error
+		text, next string
+	}{
+		{cause, "no route", ""},
+		{inner, "ask the server: no route", "check the address"},
+		{fmt.Errorf("sign in: %w", inner), "sign in: ask the server: no route", "check the address"},
+		{hint.With(inner, "use a proxy"), "ask the server: no route", "use a proxy"},
+		{errors.Join(cause, inner), "no route\nask the server: no route", "check the address"},
+	} {
+		if c.err.Error() != c.text || hint.Of(c.err) != c.next || !errors.Is(c.err, cause) {
+			t.Errorf("%q with the hint %q, want %q with %q", c.err, hint.Of(c.err), c.text, c.next)
+		}
+	}
+	if hint.Of(nil) != "" {
+		t.Error("no error has a hint")
+	}
+}

@@ -1,0 +1,288 @@
+package hosts
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxSize is the largest file that is read, in bytes. Claude Code keeps its
+// history beside its servers, and grows to several MiB.
+const MaxSize = 32 << 20
+
+// What callers branch on. No error holds any content of a file.
+var (
+	// ErrBroken is a file that is not valid in its own format.
+	ErrBroken = errors.New("the file is broken")
+	// ErrLayout is a valid file that cannot be changed without touching more
+	// than the entry.
+	ErrLayout = errors.New("the file is laid out in a way that is not edited here")
+	// ErrExists is another server under the wished name.
+	ErrExists = errors.New("there is another server of that name")
+	// ErrNotFound is a name that no server has.
+	ErrNotFound = errors.New("there is no server of that name")
+)
+
+// Server is one entry of a client's configuration.
+type Server struct {
+	// Name is what the client calls the server.
+	Name string
+	// Command and Args are what the client runs; empty where it connects itself.
+	Command string
+	Args    []string
+	// URL is the address the client connects to by itself, if it does.
+	URL string
+	// Group is where the entry stands, when that is not the usual place: the
+	// keys from the top to the object of servers.
+	Group []string
+}
+
+// Entry is the entry for a server of mcp-login: its address, with flags. Those that
+// the client needs are added, unless they are given.
+func (c Client) Entry(name, command, address string, flags []string) Server {
+	args := append([]string{address}, c.flagsBeside(flags)...)
+	return Server{Name: name, Command: command, Args: append(args, flags...)}
+}
+
+// flagsBeside are Client.Flags, unless they are among args.
+func (c Client) flagsBeside(args []string) []string {
+	given := func(arg string) bool {
+		return len(c.Flags) > 0 && (arg == c.Flags[0] || strings.HasPrefix(arg, c.Flags[0]+"="))
+	}
+	if slices.ContainsFunc(args, given) {
+		return nil
+	}
+	return c.Flags
+}
+
+// Set adds a server, or replaces the one of its name when replace is set.
+// Without replace another server of that name is [ErrExists]. A server that is
+// there already, with the same command line, leaves the file as it is. An empty
+// file is one without servers.
+func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
+	if err := s.valid(); err != nil {
+		return nil, err
+	}
+	bom, body := cutBOM(data)
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte(c.fresh)
+	}
+	c = c.formOf(body)
+	doc, err := c.parse(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range doc.entries() {
+		if e.Name != s.Name || len(e.Group) > 0 {
+			continue
+		}
+		if e.Command == s.Command && slices.Equal(e.Args, s.Args) {
+			return data, nil
+		}
+		if !replace {
+			return nil, fmt.Errorf("%w: %q", ErrExists, s.Name)
+		}
+	}
+	edits, err := doc.set(s)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.prove(body, edits, change{name: s.Name, want: &s})
+	if err != nil {
+		return nil, err
+	}
+	return append(bom, out...), nil
+}
+
+// Remove takes the server of a name out, or says [ErrNotFound].
+func (c Client) Remove(data []byte, name string) ([]byte, error) {
+	bom, body := cutBOM(data)
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
+	}
+	c = c.formOf(body)
+	doc, err := c.parse(body)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(doc.entries(), func(e entry) bool { return e.Name == name && len(e.Group) == 0 }) {
+		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
+	}
+	edits, err := doc.remove(name)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.prove(body, edits, change{name: name})
+	if err != nil {
+		return nil, err
+	}
+	return append(bom, out...), nil
+}
+
+// List returns the servers of a file, in its order. Entries that are no servers
+// in any known form are left out.
+func (c Client) List(data []byte) ([]Server, error) {
+	_, body := cutBOM(data)
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil
+	}
+	doc, err := c.formOf(body).parse(body)
+	if err != nil {
+		return nil, err
+	}
+	var all []Server
+	for _, e := range doc.entries() {
+		if e.Command != "" || e.URL != "" {
+			all = append(all, e.Server)
+		}
+	}
+	return all, nil
+}
+
+// Snippet is what a person pastes into an empty file: the whole way from the top
+// to the entry.
+func (c Client) Snippet(s Server) ([]byte, error) {
+	if err := s.valid(); err != nil {
+		return nil, err
+	}
+	empty := c
+	empty.fresh = emptyDocument[c.Format]
+	return empty.Set(nil, s, false)
+}
+
+// formOf is the client with the form that a file has, if there are two. A broken
+// file is left for parse to refuse.
+func (c Client) formOf(body []byte) Client {
+	if c.newer == nil {
+		return c
+	}
+	tree, err := c.decode(body)
+	for _, step := range c.newer.path {
+		m, ok := tree.(map[string]any)
+		if err != nil || !ok {
+			return c
+		}
+		tree = m[step]
+	}
+	if _, ok := tree.(map[string]any); ok {
+		c.path, c.shape = c.newer.path, c.newer.shape
+	}
+	return c
+}
+
+var emptyDocument = map[Format]string{JSON: "{}\n", TOML: "", YAML: ""}
+
+// valid refuses what no format can carry.
+func (s Server) valid() error {
+	for _, text := range append([]string{s.Name, s.Command}, s.Args...) {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return errors.New("a name or an argument is not text")
+		}
+	}
+	if s.Name == "" || s.Command == "" {
+		return errors.New("a server needs a name and a command")
+	}
+	return nil
+}
+
+// document is a parsed file.
+type document interface {
+	// entries are all servers, those in other groups included.
+	entries() []entry
+	// set adds or replaces a server, remove takes it out.
+	set(s Server) ([]edit, error)
+	remove(name string) ([]edit, error)
+	// add adds a member to an entry; false says that its layout has no place for one.
+	add(e entry, f field) ([]edit, bool)
+	// quote writes one string so that it can stand in the place of another one.
+	quote(text string) string
+}
+
+// entry is a server with the places of its words.
+type entry struct {
+	Server
+	view    view // nil where it is no server
+	command word
+	args    []word
+}
+
+// word is one string of a command line. It begins at from, the place up to which
+// its predecessors in a list may be deleted, and its text is [start, end).
+type word struct {
+	text             string
+	from, start, end int
+}
+
+func (c Client) parse(body []byte) (document, error) {
+	if len(body) > MaxSize {
+		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrBroken, MaxSize)
+	}
+	switch c.Format {
+	case TOML:
+		return parseTOML(c, body)
+	case YAML:
+		return parseYAML(c, body)
+	}
+	return parseJSON(c, body)
+}
+
+// edit replaces the bytes [start, end) with text.
+type edit struct {
+	start, end int
+	text       string
+}
+
+// apply makes the edits, which must not overlap. Those at one place stay in
+// their order.
+func apply(data []byte, edits []edit) ([]byte, error) {
+	edits = slices.Clone(edits)
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
+	var out []byte
+	at := 0
+	for _, e := range edits {
+		if e.start < at || e.end < e.start || e.end > len(data) {
+			return nil, fmt.Errorf("%w: edits overlap", ErrLayout)
+		}
+		out = append(append(out, data[at:e.start]...), e.text...)
+		at = e.end
+	}
+	return append(out, data[at:]...), nil
+}
+
+// cutBOM takes the byte order mark off, which some editors on Windows write.
+func cutBOM(data []byte) (bom, body []byte) {
+	if body, ok := bytes.CutPrefix(data, []byte("\ufeff")); ok {
+		return []byte("\ufeff"), body
+	}
+	return nil, data
+}
+
+// newline is the line end of a file.
+func newline(data []byte) string {
+	if i := bytes.IndexByte(data, '\n'); i > 0 && data[i-1] == '\r' {
+		return "\r\n"
+	}
+	return "\n"
+}
+
+// lineStart is the offset of the first byte of the line that at is in.
+func lineStart(data []byte, at int) int {
+	return bytes.LastIndexByte(data[:at], '\n') + 1
+}
+
+// lineEnd is the offset behind the line that at is in, its line end included.
+func lineEnd(data []byte, at int) int {
+	if i := bytes.IndexByte(data[at:], '\n'); i >= 0 {
+		return at + i + 1
+	}
+	return len(data)
+}
+
+// indentOf is the white space that the line of an offset begins with.
+func indentOf(data []byte, at int) string {
+	line := data[lineStart(data, at):]
+	return string(line[:len(line)-len(bytes.TrimLeft(line, " \t"))])
+}

@@ -1,0 +1,332 @@
+package hosts
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Where the programs' documentation puts their files, per system.
+func TestLocations(t *testing.T) {
+	unix := System{OS: "linux", Home: "/home/ada"}
+	mac := System{OS: "darwin", Home: "/Users/ada"}
+	windows := System{OS: "windows", Home: `C:\Users\ada`, Getenv: func(name string) string {
+		return map[string]string{"APPDATA": `C:\Users\ada\AppData\Roaming`, "LOCALAPPDATA": `C:\Users\ada\AppData\Local`}[name]
+	}}
+	moved := System{OS: "linux", Home: "/home/ada", Getenv: func(name string) string {
+		return map[string]string{
+			"CODEX_HOME": "/x", "CLAUDE_CONFIG_DIR": "/y", "XDG_CONFIG_HOME": "/z", "CLINE_DATA_DIR": "/c", "COPILOT_HOME": "/p", "QWEN_HOME": "/q", "GEMINI_CLI_HOME": "/g",
+		}[name]
+	}}
+	for _, tc := range []struct {
+		id     string
+		system System
+		want   string
+	}{
+		{"claude-desktop", mac, "/Users/ada/Library/Application Support/Claude/claude_desktop_config.json"},
+		{"claude-desktop", windows, `C:\Users\ada\AppData\Roaming\Claude\claude_desktop_config.json`},
+		{"claude-desktop", unix, "/home/ada/.config/Claude/claude_desktop_config.json"},
+		{"claude-code", unix, "/home/ada/.claude.json"},
+		{"claude-code", moved, "/y/.claude.json"},
+		{"cursor", windows, `C:\Users\ada\.cursor\mcp.json`},
+		{"vscode", unix, "/home/ada/.config/Code/User/mcp.json"},
+		{"vscode", mac, "/Users/ada/Library/Application Support/Code/User/mcp.json"},
+		{"windsurf", mac, "/Users/ada/.codeium/windsurf/mcp_config.json"},
+		{"zed", mac, "/Users/ada/.config/zed/settings.json"},
+		{"zed", moved, "/z/zed/settings.json"},
+		{"zed", windows, `C:\Users\ada\AppData\Roaming\Zed\settings.json`},
+		{"codex", unix, "/home/ada/.codex/config.toml"},
+		{"codex", moved, "/x/config.toml"},
+		{"gemini", unix, "/home/ada/.gemini/settings.json"},
+		{"cline", unix, "/home/ada/.cline/data/settings/cline_mcp_settings.json"},
+		{"cline", moved, "/c/settings/cline_mcp_settings.json"},
+		{"kilo", unix, "/home/ada/.config/kilo/kilo.json"},
+		{"kilo", windows, `C:\Users\ada\.config\kilo\kilo.json`},
+		{"kilo", moved, "/z/kilo/kilo.json"},
+		{"copilot-cli", moved, "/p/mcp-config.json"},
+		{"qwen", moved, "/q/settings.json"},
+		{"gemini", moved, "/g/.gemini/settings.json"},
+		{"continue", windows, `C:\Users\ada\.continue\config.yaml`},
+		{"goose", mac, "/Users/ada/.config/goose/config.yaml"},
+		{"goose", windows, `C:\Users\ada\AppData\Roaming\Block\goose\config\config.yaml`},
+		{"lm-studio", mac, "/Users/ada/.lmstudio/mcp.json"},
+		{"kiro", unix, "/home/ada/.kiro/settings/mcp.json"},
+	} {
+		c, _ := Find(tc.id)
+		if got := c.Locations(tc.system); len(got) == 0 || got[0] != tc.want {
+			t.Errorf("%s on %s: %q", tc.id, tc.system.OS, got)
+		}
+	}
+	for _, c := range All {
+		for _, system := range []System{unix, mac, windows} {
+			for _, path := range c.Locations(system) {
+				if !strings.Contains(path, "ada") || strings.ContainsAny(path, "{}") {
+					t.Errorf("%s on %s: %s", c.ID, system.OS, path)
+				}
+			}
+		}
+		if got := c.Locations(System{OS: "linux"}); len(got) > 0 {
+			t.Errorf("%s without a home: %q", c.ID, got)
+		}
+	}
+}
+
+// A server goes into one file of each program that is here: the one it has, or the
+// one it would make. With none here it is the usual place.
+func TestWritten(t *testing.T) {
+	const vscode = "/h/.config/Code/User/globalStorage/saoudrizwan.claude-dev"
+	const cli, extension = "/h/.cline/data/settings/cline_mcp_settings.json", vscode + "/settings/cline_mcp_settings.json"
+	for _, tc := range []struct {
+		id   string
+		here []string
+		want []string // and what is listed, where it is not the same
+		list []string
+	}{
+		{"cline", nil, []string{cli}, []string{}},
+		{"cline", []string{"/h/.config", "/h/.config/Code", "/h/.cline"}, []string{cli}, nil},
+		{"cline", []string{vscode}, []string{extension}, nil},
+		{"cline", []string{vscode, "/h/.cline", cli}, []string{cli, extension}, nil},
+		{"kilo", []string{"/h/.config"}, []string{"/h/.config/kilo/kilo.json"}, []string{}},
+		{"kilo", []string{"/h/.config/kilo"}, []string{"/h/.config/kilo/kilo.json"}, nil},
+		{"kilo", []string{"/h/.config/kilo", "/h/.config/kilo/opencode.jsonc"}, []string{"/h/.config/kilo/opencode.jsonc"}, nil},
+		{"kilo", []string{"/h/.config/kilo/kilo.jsonc", "/h/.config/kilo/config.json"}, []string{"/h/.config/kilo/kilo.jsonc"}, []string{"/h/.config/kilo/kilo.jsonc", "/h/.config/kilo/config.json"}},
+		{"lm-studio", []string{"/h/.cache/lm-studio"}, []string{"/h/.cache/lm-studio/mcp.json"}, nil},
+		{"claude-code", []string{"/h"}, []string{"/h/.claude.json"}, []string{}},
+	} {
+		c, _ := Find(tc.id)
+		s, exists := System{OS: "linux", Home: "/h"}, func(path string) bool { return slices.Contains(tc.here, path) }
+		if got := c.Written(s, exists); !slices.Equal(got, tc.want) {
+			t.Errorf("%s with %q: written %q", tc.id, tc.here, got)
+		}
+		if tc.list == nil {
+			tc.list = tc.want
+		}
+		if got := c.Present(s, exists); !slices.Equal(got, tc.list) {
+			t.Errorf("%s with %q: listed %q", tc.id, tc.here, got)
+		}
+	}
+}
+
+// What a client cannot be told in its settings is in the entry, unless the person
+// says otherwise.
+func TestEntryFlags(t *testing.T) {
+	c, _ := Find("codex")
+	for _, tc := range []struct{ flags, want string }{
+		{"", "u --login-patience 0"},
+		{"--profile work", "u --login-patience 0 --profile work"},
+		{"--login-patience 5s", "u --login-patience 5s"},
+		{"--debug --login-patience=5s", "u --debug --login-patience=5s"},
+	} {
+		if got := strings.Join(c.Entry("n", "c", "u", strings.Fields(tc.flags)).Args, " "); got != tc.want {
+			t.Errorf("%q: %q", tc.flags, got)
+		}
+	}
+	for _, c := range All {
+		deaf := slices.Contains([]string{"codex", "cline", "qwen"}, c.ID) // to a changed list of tools
+		if got := c.Entry("n", "c", "u", nil); len(got.Args) > 1 != deaf {
+			t.Errorf("%s: %q", c.ID, got.Args)
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	for name, id := range map[string]string{"VS Code": "vscode", "vs-code": "vscode", "Claude_Desktop": "claude-desktop", "lmstudio": "lm-studio", "zed": "zed", "Kilo CLI": "kilo", "kilocode": "kilo", "cline-cli": "cline"} {
+		if c, ok := Find(name); !ok || c.ID != id {
+			t.Errorf("%s: %s", name, c.ID)
+		}
+	}
+	if _, ok := Find("emacs"); ok {
+		t.Error("emacs is known")
+	}
+	ids := map[string]bool{}
+	for _, c := range All {
+		if ids[squeeze(c.ID)] || ids[squeeze(c.Title)] && squeeze(c.Title) != squeeze(c.ID) {
+			t.Errorf("%s stands for two", c.ID)
+		}
+		ids[squeeze(c.ID)], ids[squeeze(c.Title)] = true, true
+	}
+}
+
+// Broken files are refused, whatever is wished, without a word of what is in them.
+func TestBroken(t *testing.T) {
+	for id, texts := range map[string][]string{
+		"cursor": {
+			`{"mcpServers": {"s3cret": `, `{"mcpServers": {} "s3cret": 1}`, `[]`, `{"s3cret": 1, "s3cret": 2}`, "{\"s3cret\": \"\xff\"}",
+			"{} s3cret", `{/* s3cret }`, `{'s3cret': 1}`, "\x00s3cret", `{"a": 01}`, `<<<<<<< s3cret`, `{,}`, `{"a": [1,,2]}`,
+		},
+		"codex":    {"s3cret", "[mcp_servers", "a = 1\na = 2 # s3cret", "[a]\n[a]", "x = \"s3cret", "\xff = 1"},
+		"continue": {"a: b: s3cret", "- s3cret", "a: 1\na: 2", "\"s3cret", "a: [s3cret", "\tx: s3cret", "s3cret"},
+	} {
+		c, _ := Find(id)
+		for _, text := range texts {
+			_, errList := c.List([]byte(text))
+			_, errSet := c.Set([]byte(text), sample, true)
+			_, _, errRewrite := c.Rewrite([]byte(text), "mcp-login", nil)
+			_, errRemove := c.Remove([]byte(text), "x")
+			for _, err := range []error{errList, errSet, errRewrite, errRemove} {
+				if !errors.Is(err, ErrBroken) || strings.Contains(err.Error(), "s3cret") {
+					t.Errorf("%s: %q: %v", id, text, err)
+				}
+			}
+		}
+	}
+}
+
+// Valid files in a form that cannot be edited safely are refused as such.
+func TestLayout(t *testing.T) {
+	for id, texts := range map[string][]string{
+		"cursor":   {`{"mcpServers": null}`, `{"mcpServers": []}`, `{"mcpServers": "x"}`},
+		"codex":    {"mcp_servers = {}", "[mcp_servers]\n\"new one\".command = 'x'", "[mcp_servers]\n\"new one\" = {command = 'x'}", "[[mcp_servers.\"new one\"]]\nx=1"},
+		"continue": {"mcpServers: {a: 1}", "mcpServers: [{name: a}]", "{mcpServers: []}", "mcpServers:\n  a: 1", "a: 1\n---\nb: 2\n", "a: &x []\nmcpServers: *x\n"},
+		"goose":    {"extensions: [a]", "extensions: {a: {cmd: x}}", "extensions:\n  - a", "x: 1\n..."},
+	} {
+		c, _ := Find(id)
+		for _, text := range texts {
+			if out, err := c.Set([]byte(text), sample, true); !errors.Is(err, ErrLayout) {
+				t.Errorf("%s: %q: %v\n%s", id, text, err, out)
+			}
+		}
+	}
+	c, _ := Find("cursor")
+	for _, s := range []Server{{}, {Name: "x"}, {Name: "x", Command: "y", Args: []string{"\xff"}}, {Name: "a\x00", Command: "x"}} {
+		if _, err := c.Set(nil, s, true); err == nil {
+			t.Errorf("%+v", s)
+		}
+	}
+	for _, text := range []string{"{}", "", "\n"} { // a program may make its file empty
+		if _, err := c.Remove([]byte(text), "x"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// What to paste reads back as what was given, for every client.
+func TestSnippet(t *testing.T) {
+	for _, c := range All {
+		b, err := c.Snippet(sample)
+		if err != nil {
+			t.Errorf("%s: %v", c.ID, err)
+			continue
+		}
+		if got, err := c.List(b); err != nil || len(got) != 1 || !has(got, sample) {
+			t.Errorf("%s: %v\n%s", c.ID, err, b)
+		}
+		fresh, err := c.Set(nil, sample, false)
+		if got, err2 := c.List(fresh); err != nil || err2 != nil || !has(got, sample) {
+			t.Errorf("%s: %v, %v\n%s", c.ID, err, err2, fresh)
+		}
+	}
+}
+
+// Whatever the words of an entry are, they come back as they were, in every
+// format, and go again without a trace.
+func TestAnyWords(t *testing.T) {
+	files := corpus(t)
+	text := func(t *rapid.T, name string) string {
+		return rapid.OneOf(
+			rapid.StringMatching(`[a-zA-Z0-9 ._~/:@\\-]{0,12}`), rapid.String(),
+			rapid.SampledFrom([]string{"null", "~", "yes", "NO", "On", "1e3", "0x1f", "- a", "a: b", "a #b", "'", `"`, "|", "&a", "*a", "!t", "%", "{", "[", "a\nb", "\t", "2001-01-01", "\u0085", "\u2028", "\ufeff", "\x7f", "<<", "=", "---", "..."}),
+		).Filter(func(s string) bool { return !strings.ContainsRune(s, 0) }).Draw(t, name)
+	}
+	names := slices.Sorted(maps.Keys(files))
+	rapid.Check(t, func(rt *rapid.T) {
+		file := rapid.SampledFrom(names).Draw(rt, "file")
+		c, data := files[file], read(t, file)
+		s := Server{Name: text(rt, "name"), Command: text(rt, "command")}
+		for range rapid.IntRange(0, 3).Draw(rt, "n") {
+			s.Args = append(s.Args, text(rt, "arg"))
+		}
+		before, err := c.List(data)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if s.valid() != nil || slices.ContainsFunc(before, func(x Server) bool { return x.Name == s.Name }) {
+			return
+		}
+		out, err := c.Set(data, s, false)
+		if err != nil {
+			rt.Fatalf("%s: %v: %+q", file, err, s)
+		}
+		if after, err := c.List(out); err != nil || !has(after, s) {
+			rt.Fatalf("%s: %v: %+q\n%s", file, err, s, out)
+		}
+		if back, err := c.Remove(out, s.Name); err != nil || len(before) > 0 && !bytes.Equal(back, data) {
+			rt.Fatalf("%s: %v: %+q\n%q\n%q", file, err, s, out, back)
+		}
+	})
+}
+
+// Any JSON with any layout, comments and trailing commas: what is added is one
+// piece, and taking it out gives every byte back.
+func TestAnyJSON(t *testing.T) {
+	c, _ := Find("vscode")
+	rapid.Check(t, func(t *rapid.T) {
+		servers := anyObject(t, "servers", 1+rapid.IntRange(0, 3).Draw(t, "n"), 2)
+		text := gap(t) + "{" + gap(t) + `"before":` + gap(t) + anyValue(t, 2) + gap(t) + "," + gap(t) +
+			`"servers":` + gap(t) + servers + gap(t) + rapid.SampledFrom([]string{"", ",", `,"after":1`}).Draw(t, "end") + gap(t) + "}" + gap(t)
+		data := []byte(text)
+		out, err := c.Set(data, sample, false)
+		if err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		if !isSupersequence(out, data) {
+			t.Fatalf("bytes were lost:\n%s\n%s", text, out)
+		}
+		back, err := c.Remove(out, sample.Name)
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, out)
+		}
+		if !bytes.Equal(back, data) {
+			t.Fatalf("not given back:\n%q\n%q\n%q", text, out, back)
+		}
+		listed, err := c.List(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := rapid.IntRange(0, len(listed)).Draw(t, "which"); i < len(listed) && len(listed) > 0 {
+			rest, err := c.Remove(data, listed[i].Name)
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", listed[i].Name, err, data)
+			}
+			if left, err := c.List(rest); err != nil || !slices.EqualFunc(left, slices.Delete(listed, i, i+1), same) {
+				t.Fatalf("%v\n%s\n%s", err, text, rest)
+			}
+		}
+	})
+}
+
+// gap is what may stand between two tokens.
+func gap(t *rapid.T) string {
+	return strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{"", "", " ", "\n", "\n  ", "\t", "/* a, \"b\" } */", " // c } ,\n", "/*\n*/"}), 0, 3).Draw(t, "gap"), "")
+}
+
+func anyValue(t *rapid.T, depth int) string {
+	if depth > 0 && rapid.Bool().Draw(t, "deeper") {
+		return anyObject(t, "k", rapid.IntRange(0, 2).Draw(t, "n"), depth-1)
+	}
+	return rapid.SampledFrom([]string{"1.0", "null", `"x, // } \" "`, "[]", "[1 , 2]", "[\n{} // x\n,]"}).Draw(t, "value")
+}
+
+func anyObject(t *rapid.T, kind string, n, depth int) string {
+	var members []string
+	for i := range n {
+		value := anyValue(t, depth)
+		if kind == "servers" {
+			value = "{" + gap(t) + `"command":` + gap(t) + `"npx",` + gap(t) + `"args":["x"` + gap(t) + rapid.SampledFrom([]string{"", ","}).Draw(t, "comma") + "]" + gap(t) + "}"
+		}
+		members = append(members, gap(t)+`"m`+string(rune('a'+i))+`"`+gap(t)+":"+gap(t)+value+gap(t))
+	}
+	end := ""
+	if n > 0 {
+		end = rapid.SampledFrom([]string{"", ","}).Draw(t, "end")
+	}
+	return "{" + strings.Join(members, ",") + end + gap(t) + "}"
+}

@@ -1,0 +1,71 @@
+package hosts
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// section is what docs/clients.md must say of a client: where its file is on
+// each system, and the entry.
+func section(t *testing.T, c Client) string {
+	t.Helper()
+	names := func(name string) string {
+		return map[string]string{"APPDATA": "%APPDATA%", "LOCALAPPDATA": "%LOCALAPPDATA%"}[name]
+	}
+	var lines []string
+	for _, s := range []System{{OS: "darwin", Home: "~"}, {OS: "linux", Home: "~"}, {OS: "windows", Home: "%USERPROFILE%", Getenv: names}} {
+		title := map[string]string{"darwin": "macOS", "linux": "Linux", "windows": "Windows"}[s.OS]
+		var programs []string
+		for _, p := range c.here(s) {
+			programs = append(programs, "`"+strings.Join(p.files, "` or `")+"`")
+		}
+		line := strings.Join(programs, " and ")
+		if n := len(lines); n > 0 && strings.HasSuffix(lines[n-1], ": "+line) {
+			lines[n-1] = strings.Replace(lines[n-1], ": ", ", "+title+": ", 1)
+		} else {
+			lines = append(lines, title+": "+line)
+		}
+	}
+	command := "/usr/local/bin/mcp-login"
+	if c.InheritsPath {
+		command = "mcp-login"
+	}
+	entry, err := c.Snippet(c.Entry("example", command, "https://example.com/mcp", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("## %s\n\n`mcp-login config %s https://example.com/mcp --write`\n\n- %s\n", c.Title, c.ID, strings.Join(lines, "\n- "))
+	if c.Project != "" {
+		text += "- one project: `" + c.Project + "`\n"
+	}
+	language := strings.ToLower(string(c.Format))
+	return text + fmt.Sprintf("- afterwards: %s\n\n```%s\n%s```\n", c.Reload, language, entry)
+}
+
+// Issue 6, item 8: docs/clients.md has a block for every client, as the table
+// has it.
+func TestDocs(t *testing.T) {
+	const file = "../../docs/clients.md"
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const mark = "<!-- from here on written by: go test ./internal/hosts -run TestDocs -update -->\n"
+	head, rest, ok := strings.Cut(strings.ReplaceAll(string(page), "\r\n", "\n"), mark)
+	if !ok {
+		t.Fatal("the mark is missing")
+	}
+	want := ""
+	for _, c := range All {
+		want += "\n" + section(t, c)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(head+mark+want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if rest != want {
+		t.Error("docs/clients.md is not what the table says; run the test with -update")
+	}
+}

@@ -1,0 +1,302 @@
+package hosts
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// node is a JSON value with the place of its bytes.
+type node struct {
+	start, end int
+	kind       jsontext.Kind
+	text       string // of a string; the bytes of any other scalar
+	members    []member
+	elems      []*node
+}
+
+type member struct {
+	name       string
+	start, end int // of the name
+	value      *node
+}
+
+// blanked is JSON with comments as strict JSON. It keeps the offsets of the
+// trailing commas and of the line ends behind line comments.
+type blanked struct {
+	plain           []byte
+	trailing, slash []int
+}
+
+// plainJSON returns the text with comments and trailing commas blanked out: the
+// same length, so that offsets hold for both, and strict JSON if the text was
+// JSON with comments.
+func plainJSON(data []byte) (blanked, error) {
+	plain := bytes.Clone(data)
+	b := blanked{plain: plain}
+	comma := -1    // a comma with nothing but white space and comments behind it
+	value := false // one may stand in front of a comma
+	for i := 0; i < len(plain); {
+		switch c := plain[i]; {
+		case c == '"':
+			comma, value = -1, true
+			i = endOfString(plain, i)
+		case c == '/':
+			end := endOfComment(plain, i)
+			if end < 0 {
+				return b, fmt.Errorf("%w: a comment does not end", ErrBroken)
+			}
+			if plain[min(i+1, len(plain)-1)] == '/' {
+				b.slash = append(b.slash, end)
+			}
+			blank(plain[i:end])
+			i = end
+		case c == ',' && value:
+			comma, value = i, false
+			i++
+		case (c == '}' || c == ']') && comma >= 0:
+			plain[comma] = ' '
+			b.trailing = append(b.trailing, comma)
+			comma, value = -1, true
+			i++
+		default:
+			if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+				comma, value = -1, c != '{' && c != '['
+			}
+			i++
+		}
+	}
+	return b, nil
+}
+
+// endOfString is the offset behind the string that begins at i.
+func endOfString(data []byte, i int) int {
+	for i++; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(data)
+}
+
+// endOfComment is the offset behind the comment at i, the line end not included;
+// i+1 if there is no comment, and negative if it never ends.
+func endOfComment(data []byte, i int) int {
+	switch {
+	case bytes.HasPrefix(data[i:], []byte("//")):
+		if n := bytes.IndexByte(data[i:], '\n'); n >= 0 {
+			return i + n
+		}
+		return len(data)
+	case bytes.HasPrefix(data[i:], []byte("/*")):
+		n := bytes.Index(data[i+2:], []byte("*/"))
+		if n < 0 {
+			return -1
+		}
+		return i + 2 + n + 2
+	}
+	return i + 1
+}
+
+// blank overwrites a comment, and leaves a lone slash for the parser to refuse.
+func blank(b []byte) {
+	if len(b) < 2 {
+		return
+	}
+	for i, c := range b {
+		if c != '\n' && c != '\r' {
+			b[i] = ' '
+		}
+	}
+}
+
+// readJSON parses strict JSON. Duplicate names and invalid UTF-8 are refused:
+// clients would not agree on what such a file says.
+func readJSON(plain []byte) (*node, error) {
+	dec := jsontext.NewDecoder(bytes.NewReader(plain))
+	root, err := readNode(dec)
+	if err == nil {
+		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
+			return root, nil
+		}
+	}
+	line := 1 + bytes.Count(plain[:min(int(dec.InputOffset()), len(plain))], []byte("\n"))
+	return nil, fmt.Errorf("%w: not JSON at line %d or soon after", ErrBroken, line)
+}
+
+func readNode(dec *jsontext.Decoder) (*node, error) {
+	kind := dec.PeekKind()
+	if kind != '{' && kind != '[' {
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		end := int(dec.InputOffset())
+		n := &node{start: end - len(raw), end: end, kind: kind, text: string(raw)}
+		if kind == '"' {
+			text, err := jsontext.AppendUnquote(nil, raw)
+			if err != nil {
+				return nil, err
+			}
+			n.text = string(text)
+		}
+		return n, nil
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, err
+	}
+	n := &node{start: int(dec.InputOffset()) - 1, kind: kind}
+	for dec.PeekKind() != kind+2 { // '{'+2 is '}', '['+2 is ']'
+		var m member
+		if kind == '{' {
+			name, err := readNode(dec)
+			if err != nil {
+				return nil, err
+			}
+			m = member{name: name.text, start: name.start, end: name.end}
+		}
+		value, err := readNode(dec)
+		if err != nil {
+			return nil, err
+		}
+		if m.value = value; kind == '{' {
+			n.members = append(n.members, m)
+		} else {
+			n.elems = append(n.elems, value)
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, err
+	}
+	n.end = int(dec.InputOffset())
+	return n, nil
+}
+
+func (n *node) find(name string) *member {
+	for i := range n.members {
+		if n.members[i].name == name {
+			return &n.members[i]
+		}
+	}
+	return nil
+}
+
+func (n *node) member(name string) (view, bool) {
+	if m := n.find(name); m != nil {
+		return m.value, true
+	}
+	return nil, false
+}
+
+func (n *node) words() ([]word, bool) {
+	if n.kind == '"' {
+		return []word{{n.text, n.start, n.start, n.end}}, true
+	}
+	var all []word
+	for _, e := range n.elems {
+		if e.kind != '"' {
+			return nil, false
+		}
+		all = append(all, word{e.text, e.start, e.start, e.end})
+	}
+	return all, n.kind == '['
+}
+
+// decode makes maps, slices and strings of a value; other scalars keep their
+// spelling, so that 1 and 1.0 differ.
+func (n *node) decode() any {
+	type spelling string
+	switch n.kind {
+	case '{':
+		m := map[string]any{}
+		for _, x := range n.members {
+			m[x.name] = x.value.decode()
+		}
+		return m
+	case '[':
+		list := []any{}
+		for _, e := range n.elems {
+			list = append(list, e.decode())
+		}
+		return list
+	case '"':
+		return n.text
+	}
+	return spelling(n.text)
+}
+
+func decodeJSON(data []byte) (any, error) {
+	b, err := plainJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	root, err := readJSON(b.plain)
+	if err != nil {
+		return nil, err
+	}
+	return root.decode(), nil
+}
+
+// jsonDocument is a file of JSON with comments.
+type jsonDocument struct {
+	blanked
+	client Client
+	data   []byte
+	root   *node
+}
+
+func parseJSON(c Client, data []byte) (document, error) {
+	b, err := plainJSON(data)
+	if err != nil {
+		return nil, err
+	}
+	root, err := readJSON(b.plain)
+	if err != nil {
+		return nil, err
+	}
+	if root.kind != '{' {
+		return nil, fmt.Errorf("%w: it holds no object", ErrBroken)
+	}
+	return &jsonDocument{b, c, data, root}, nil
+}
+
+func (d *jsonDocument) entries() []entry {
+	all := collect(d.root, nil, nil, d.client.path, nil)
+	for _, path := range d.client.elsewhere {
+		all = collect(d.root, nil, []string{}, path, all)
+	}
+	return all
+}
+
+// collect gathers the servers below a path, in which * is every name. A group
+// that is not nil is where they are found.
+func collect(n *node, walked, group, path []string, all []entry) []entry {
+	if len(path) == 0 {
+		if group != nil {
+			group = slices.Clone(walked)
+		}
+		for _, m := range n.members {
+			if e, ok := serverOf(m.name, group, m.value); ok {
+				all = append(all, e)
+			} else {
+				all = append(all, entry{Server: Server{Name: m.name, Group: group}})
+			}
+		}
+		return all
+	}
+	for _, m := range n.members {
+		if m.name == path[0] || path[0] == "*" {
+			all = collect(m.value, append(slices.Clone(walked), m.name), group, path[1:], all)
+		}
+	}
+	return all
+}
+
+func (d *jsonDocument) quote(text string) string { return quoteJSON(text) }

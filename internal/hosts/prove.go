@@ -1,0 +1,149 @@
+package hosts
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// change is what an edit was meant to do to one entry. Without want it was to
+// vanish; with words only its command line was to change, and the member of the name
+// limit was to be added, "" for none.
+type change struct {
+	group []string
+	name  string
+	want  *Server
+	words bool
+	limit string
+}
+
+// prove applies edits and shows that nothing but the changes came of them.
+func (c Client) prove(body []byte, edits []edit, changes ...change) ([]byte, error) {
+	out, err := apply(body, edits)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := c.parse(out)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
+	}
+	all := doc.entries()
+	for _, ch := range changes {
+		i := slices.IndexFunc(all, func(e entry) bool { return e.Name == ch.name && slices.Equal(e.Group, ch.group) })
+		switch {
+		case ch.want == nil && i >= 0:
+			return nil, fmt.Errorf("%w: the entry would stay", ErrLayout)
+		case ch.want != nil && (i < 0 || all[i].Command != ch.want.Command || !slices.Equal(all[i].Args, ch.want.Args)):
+			return nil, fmt.Errorf("%w: the entry would not be what was wished", ErrLayout)
+		}
+	}
+	before, err := c.decode(body)
+	if err != nil {
+		return nil, err
+	}
+	after, err := c.decode(out)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
+	}
+	for _, ch := range changes {
+		before, after = c.without(before, change{group: ch.group, name: ch.name, words: ch.words}), c.without(after, ch)
+	}
+	if !reflect.DeepEqual(before, after) {
+		return nil, fmt.Errorf("%w: the change would touch more than the entry", ErrLayout)
+	}
+	return out, nil
+}
+
+// decode reads a file into maps and slices.
+func (c Client) decode(body []byte) (any, error) {
+	switch c.Format {
+	case TOML:
+		return decodeTOML(body)
+	case YAML:
+		return decodeYAML(body)
+	}
+	return decodeJSON(body)
+}
+
+// without takes the changed entry, or only its command line, out of a decoded
+// file. Objects of servers that are empty then are taken out as well: adding the
+// first server may have made them.
+func (c Client) without(tree any, ch change) any {
+	path := ch.group
+	if len(path) == 0 {
+		path = c.path
+	}
+	return descend(tree, path, func(servers any) any {
+		switch servers := servers.(type) {
+		case map[string]any:
+			if ch.words {
+				servers[ch.name] = withoutWords(servers[ch.name], ch.limit)
+			} else {
+				delete(servers, ch.name)
+			}
+			if len(servers) == 0 {
+				return nil
+			}
+		case []any:
+			for i, item := range servers {
+				if m, ok := item.(map[string]any); ok && m["name"] == ch.name {
+					if ch.words {
+						servers[i] = withoutWords(m, ch.limit)
+						return servers
+					}
+					servers = slices.Delete(servers, i, i+1)
+					break
+				}
+			}
+			if len(servers) == 0 {
+				return nil
+			}
+			return servers
+		}
+		return servers
+	})
+}
+
+func withoutWords(v any, limit string) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	m = maps.Clone(m)
+	if limit != "" {
+		delete(m, limit)
+	}
+	for _, name := range append([]string{"args"}, commandNames...) {
+		if inner, ok := m[name].(map[string]any); ok { // Zed's earlier form
+			inner = maps.Clone(inner)
+			delete(inner, "path")
+			delete(inner, "args")
+			m[name] = inner
+			continue
+		}
+		delete(m, name)
+	}
+	return m
+}
+
+// descend applies f to what stands at a path, and drops what f makes nil.
+func descend(tree any, path []string, f func(any) any) any {
+	if len(path) == 0 {
+		return f(tree)
+	}
+	m, ok := tree.(map[string]any)
+	if !ok {
+		return tree
+	}
+	child, ok := m[path[0]]
+	if !ok {
+		return tree
+	}
+	if child = descend(child, path[1:], f); child == nil {
+		delete(m, path[0])
+	} else {
+		m[path[0]] = child
+	}
+	return tree
+}

@@ -1,0 +1,226 @@
+package hosts
+
+import "strings"
+
+// Format is the language of a file.
+type Format string
+
+// Formats of files. JSON may have comments and trailing commas.
+const (
+	JSON Format = "JSON"
+	TOML Format = "TOML"
+	YAML Format = "YAML"
+)
+
+// Client is a program that runs MCP servers, and how it is configured.
+type Client struct {
+	// ID is its name on the command line, Title its name for people.
+	ID, Title string
+	Format    Format
+	// InheritsPath says that the client sees the PATH of the person's shell, so
+	// that a bare command name is found. Programs with a window, started from a
+	// dock or a menu, mostly do not.
+	InheritsPath bool
+	// Reload says how the client comes to know of a change.
+	Reload string
+	// Project is the file of one project, relative to its folder, if there is one
+	// in the same form.
+	Project string
+	// Flags go into every entry, unless the person gives the first of them another
+	// value: what the client cannot be told in its own settings.
+	Flags []string
+
+	path      []string   // to the servers
+	elsewhere [][]string // further places that are read and rewritten; * is any name
+	newer     *variant   // another form that a file may already have
+	list      bool       // the servers are a list, with their names inside
+	shape     func(Server) []field
+	// limit is the time that a person needs to sign in, where the client gives up a
+	// server before that unless it is told: Codex after ten seconds, Cline for the
+	// terminal three, Qwen Code thirty, Crush ten or fifteen.
+	limit field
+	fresh string // the file before its first server
+
+	files    []string       // the usual place first; see System.expand
+	moved    []string       // the same with the variables that move it, of which the first that is set counts
+	programs []installation // instead of files: several programs of the client, each with its own
+}
+
+// installation is one of several programs that go by the name of a client. Each has to
+// be told of a server.
+type installation struct {
+	folder string // is there where the program is
+	files  []string
+}
+
+// variant is a second form of one client's file. It is kept where it is found.
+type variant struct {
+	path  []string
+	shape func(Server) []field
+}
+
+const (
+	restart  = "quit it and start it again"
+	atOnce   = "it notices the change by itself"
+	newStart = "start a new session"
+)
+
+// waits is for clients that never ask for the list of tools again: what they are
+// given first is what they have for the whole session, so it must be the server's.
+// Their limit gives a person the time to sign in.
+var waits = []string{"--login-patience", "0"}
+
+// All is the table of clients, in the order people are shown. Locations and
+// forms are those the programs document (docs/clients.md).
+var All = []Client{
+	{
+		ID: "claude-desktop", Title: "Claude Desktop", Reload: restart, path: []string{"mcpServers"}, shape: plain,
+		files: []string{"{user}/Claude/claude_desktop_config.json", "windows:{local}/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"},
+	},
+	{
+		ID: "claude-code", Title: "Claude Code", InheritsPath: true, Reload: newStart, Project: ".mcp.json",
+		path: []string{"mcpServers"}, elsewhere: [][]string{{"projects", "*", "mcpServers"}}, shape: typedStdio,
+		files: []string{"{home}/.claude.json"}, moved: []string{"{CLAUDE_CONFIG_DIR}/.claude.json"},
+	},
+	{
+		ID: "cursor", Title: "Cursor", Reload: atOnce, Project: ".cursor/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.cursor/mcp.json"},
+	},
+	{
+		ID: "vscode", Title: "VS Code", Reload: "start the server from the MCP list", Project: ".vscode/mcp.json",
+		path: []string{"servers"}, shape: typedStdio, files: []string{"{user}/Code/User/mcp.json"},
+	},
+	{
+		ID: "vscode-insiders", Title: "VS Code Insiders", Reload: "start the server from the MCP list", Project: ".vscode/mcp.json",
+		path: []string{"servers"}, shape: typedStdio, files: []string{"{user}/Code - Insiders/User/mcp.json"},
+	},
+	{
+		ID: "windsurf", Title: "Windsurf", Reload: "press refresh in its MCP panel",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.codeium/windsurf/mcp_config.json"},
+	},
+	{
+		ID: "zed", Title: "Zed", Reload: atOnce, Project: ".zed/settings.json", path: []string{"context_servers"}, shape: plain,
+		files: []string{"unix:{xdg}/zed/settings.json", "windows:{user}/Zed/settings.json"},
+	},
+	{
+		ID: "codex", Title: "Codex", Format: TOML, InheritsPath: true, Reload: newStart, Project: ".codex/config.toml",
+		path: []string{"mcp_servers"}, shape: plain, limit: field{"startup_timeout_sec", 300}, Flags: waits,
+		files: []string{"{home}/.codex/config.toml"}, moved: []string{"{CODEX_HOME}/config.toml"},
+	},
+	{
+		ID: "gemini", Title: "Gemini CLI", InheritsPath: true, Reload: newStart, Project: ".gemini/settings.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.gemini/settings.json"},
+		moved: []string{"{GEMINI_CLI_HOME}/.gemini/settings.json"},
+	},
+	{
+		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, limit: field{"timeout", 300}, Flags: waits,
+		programs: []installation{
+			{"{home}/.cline", []string{"{home}/.cline/data/settings/cline_mcp_settings.json"}},
+			{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev", []string{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"}},
+		},
+		moved: []string{"{CLINE_MCP_SETTINGS_PATH}", "{CLINE_DATA_DIR}/settings/cline_mcp_settings.json", "{CLINE_DIR}/data/settings/cline_mcp_settings.json"},
+	},
+	{
+		ID: "roo", Title: "Roo Code", Reload: atOnce, Project: ".roo/mcp.json", path: []string{"mcpServers"}, shape: plain,
+		files: []string{"{user}/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"},
+	},
+	{
+		ID: "kilo", Title: "Kilo Code", Reload: newStart, Project: "kilo.json", path: []string{"mcp"}, shape: oneCommand,
+		files: []string{
+			"{xdg}/kilo/kilo.json", "{xdg}/kilo/kilo.jsonc", "{xdg}/kilo/opencode.json", "{xdg}/kilo/opencode.jsonc", "{xdg}/kilo/config.json",
+		},
+	},
+	{
+		ID: "kilo-legacy", Title: "Kilo Code before version 7", Reload: atOnce, Project: ".kilocode/mcp.json", path: []string{"mcpServers"}, shape: plain,
+		files: []string{"{user}/Code/User/globalStorage/kilocode.kilo-code/settings/mcp_settings.json", "{home}/.kilocode/cli/global/settings/mcp_settings.json"},
+	},
+	{
+		ID: "continue", Title: "Continue", Format: YAML, Reload: atOnce, path: []string{"mcpServers"}, list: true, shape: named,
+		fresh: "name: Local Config\nversion: 1.0.0\nschema: v1\n", files: []string{"{home}/.continue/config.yaml"},
+	},
+	{
+		ID: "goose", Title: "Goose", Format: YAML, Reload: newStart, path: []string{"extensions"}, shape: goose,
+		files: []string{"unix:{xdg}/goose/config.yaml", "windows:{user}/Block/goose/config/config.yaml"},
+	},
+	{
+		ID: "lm-studio", Title: "LM Studio", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.lmstudio/mcp.json", "{home}/.cache/lm-studio/mcp.json"},
+	},
+	{
+		ID: "kiro", Title: "Kiro", Reload: atOnce, Project: ".kiro/settings/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.kiro/settings/mcp.json"},
+	},
+	{
+		ID: "amazon-q", Title: "Amazon Q Developer CLI", InheritsPath: true, Reload: newStart, Project: ".amazonq/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.aws/amazonq/mcp.json"},
+	},
+	{
+		ID: "copilot-cli", Title: "GitHub Copilot CLI", InheritsPath: true, Reload: newStart,
+		path: []string{"mcpServers"}, shape: copilot, files: []string{"{home}/.copilot/mcp-config.json"},
+		moved: []string{"{COPILOT_HOME}/mcp-config.json"},
+	},
+	{
+		ID: "opencode", Title: "opencode", InheritsPath: true, Reload: newStart, Project: "opencode.json",
+		path: []string{"mcp"}, shape: oneCommand, newer: &variant{[]string{"mcp", "servers"}, oneCommandNewer},
+		files: []string{"{xdg}/opencode/opencode.json", "{xdg}/opencode/opencode.jsonc", "{xdg}/opencode/config.json"},
+	},
+	{
+		ID: "amp", Title: "Amp", InheritsPath: true, Reload: newStart, Project: ".amp/settings.json",
+		path: []string{"amp.mcpServers"}, shape: plain, files: []string{"{xdg}/amp/settings.json", "{xdg}/amp/settings.jsonc"},
+	},
+	{
+		ID: "crush", Title: "Crush", InheritsPath: true, Reload: newStart, Project: ".crush.json",
+		path: []string{"mcp"}, shape: typedStdio, limit: field{"timeout", 120}, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
+		moved: []string{"{CRUSH_GLOBAL_CONFIG}/crush.json"},
+	},
+	{
+		ID: "qwen", Title: "Qwen Code", InheritsPath: true, Reload: newStart, Project: ".qwen/settings.json",
+		path: []string{"mcpServers"}, shape: plain, limit: field{"discoveryTimeoutMs", 300_000}, Flags: waits,
+		files: []string{"{home}/.qwen/settings.json"}, moved: []string{"{QWEN_HOME}/settings.json"},
+	},
+	{
+		ID: "junie", Title: "Junie", Reload: atOnce, Project: ".junie/mcp/mcp.json",
+		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.junie/mcp/mcp.json"},
+	},
+	{
+		ID: "factory", Title: "Factory Droid", InheritsPath: true, Reload: atOnce, Project: ".factory/mcp.json",
+		path: []string{"mcpServers"}, shape: typedStdio, files: []string{"{home}/.factory/mcp.json"},
+	},
+}
+
+func init() {
+	for i := range All {
+		c := &All[i]
+		if c.Format == "" {
+			c.Format = JSON
+		}
+		if c.fresh == "" {
+			c.fresh = emptyDocument[c.Format]
+		}
+	}
+}
+
+// fields are the members of an entry.
+func (c Client) fields(s Server) []field {
+	fields := c.shape(s)
+	if c.limit.name != "" {
+		fields = append(fields, c.limit)
+	}
+	return fields
+}
+
+// Find returns the client of an ID. What people call it is understood as well:
+// letter case, blanks and hyphens do not count, nor does "cli" at the end.
+func Find(id string) (Client, bool) {
+	for _, name := range []string{squeeze(id), strings.TrimSuffix(squeeze(id), "cli")} {
+		for _, c := range All {
+			if name == squeeze(c.ID) || name == squeeze(c.Title) {
+				return c, true
+			}
+		}
+	}
+	return Client{}, false
+}
+
+func squeeze(s string) string {
+	return strings.NewReplacer(" ", "", "-", "", "_", "", ".", "").Replace(strings.ToLower(s))
+}

@@ -1,0 +1,119 @@
+package hosts
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mcp-login/internal/foreign"
+)
+
+// ErrChanged is a file that somebody else has changed since it was read.
+var ErrChanged = errors.New("the file has changed meanwhile")
+
+// Read returns the content of a client's file, and nothing if there is none.
+func Read(path string) ([]byte, error) {
+	data, err := foreign.ReadFile(path, MaxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case errors.Is(err, foreign.ErrTooLarge), errors.Is(err, foreign.ErrTooSlow), errors.Is(err, foreign.ErrNoFile):
+		return nil, fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	return data, err
+}
+
+// Write puts data in the place of a file that held old, in one step: readers see
+// the old file or the new one. A link stays a link, the file it leads to is
+// replaced; permissions stay; a file that may not be written is not. The old
+// content is kept beside it, under the returned name. A new file, and folders on
+// the way to it, are for their owner only.
+func Write(path string, old, data []byte, now time.Time) (backup string, err error) {
+	target, err := filepath.EvalSymlinks(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Lstat(path); err == nil {
+			return "", fmt.Errorf("%s is a link that leads nowhere", path)
+		}
+		if len(old) > 0 {
+			return "", fmt.Errorf("%s: %w", path, ErrChanged)
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return "", fmt.Errorf("make the folder: %w", err)
+		}
+		return "", place(path, data, 0o600, nil)
+	case err != nil:
+		return "", fmt.Errorf("follow the file: %w", err)
+	}
+	info, err := writable(target)
+	if err != nil {
+		return "", err
+	}
+	current, err := Read(target)
+	if err != nil {
+		return "", err
+	}
+	if !bytes.Equal(current, old) {
+		return "", fmt.Errorf("%s: %w", path, ErrChanged)
+	}
+	if len(old) > 0 {
+		backup = target + "." + now.UTC().Format("20060102T150405.000Z") + ".bak"
+		if err := place(backup, old, info.Mode().Perm(), info); err != nil {
+			return "", fmt.Errorf("keep a copy: %w", err)
+		}
+	}
+	return backup, place(target, data, info.Mode().Perm(), info)
+}
+
+// writable opens the file as an editor would: what its owner has protected is
+// left alone, although a rename would get past that.
+func writable(target string) (fs.FileInfo, error) {
+	info, err := os.Stat(target)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // to open a pipe for writing may never end
+		return nil, fmt.Errorf("%s: %w", target, foreign.ErrNoFile)
+	}
+	f, err := os.OpenFile(target, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return info, f.Close()
+}
+
+// place writes a temporary file and renames it.
+func place(path string, data []byte, mode fs.FileMode, like fs.FileInfo) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".mcp-login-*.tmp")
+	if err != nil {
+		return fmt.Errorf("write beside the file: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if like != nil {
+		err = keepOwner(f, like)
+	}
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("write beside the file: %w", err)
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,135 @@
+package hosts
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+var now = time.Date(2026, 11, 23, 1, 2, 3, 4e6, time.UTC)
+
+func put(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func content(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// A write keeps the old content beside the file, with the file's permissions,
+// and leaves nothing else behind.
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mcp.json")
+	put(t, path, "old", 0o640)
+	backup, err := Write(path, []byte("old"), []byte("new"), now)
+	if err != nil || content(t, path) != "new" || content(t, backup) != "old" {
+		t.Fatalf("%v", err)
+	}
+	if backup != path+".20261123T010203.004Z.bak" {
+		t.Errorf("%s", backup)
+	}
+	for _, file := range []string{path, backup} {
+		if info, err := os.Stat(file); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
+			t.Errorf("%s: %v %v", file, info.Mode(), err)
+		}
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 2 {
+		t.Errorf("%v", files)
+	}
+}
+
+// A file that changed since it was read is not overwritten, nor is one that
+// appeared or vanished meanwhile.
+func TestWriteChanged(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mcp.json")
+	if _, err := Write(path, []byte("read"), []byte("new"), now); !errors.Is(err, ErrChanged) {
+		t.Errorf("vanished: %v", err)
+	}
+	put(t, path, "theirs", 0o600)
+	for _, old := range []string{"", "read"} {
+		if _, err := Write(path, []byte(old), []byte("new"), now); !errors.Is(err, ErrChanged) {
+			t.Errorf("%q: %v", old, err)
+		}
+	}
+	if files, _ := os.ReadDir(dir); content(t, path) != "theirs" || len(files) != 1 {
+		t.Errorf("%v", files)
+	}
+}
+
+// A new file is its owner's only, with the folders on the way.
+func TestWriteNew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "mcp.json")
+	if backup, err := Write(path, nil, []byte("new"), now); err != nil || backup != "" || content(t, path) != "new" {
+		t.Fatalf("%q, %v", backup, err)
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	for file, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v", file, info.Mode())
+		}
+	}
+}
+
+// A link stays one, and what it leads to is replaced: people keep these files
+// with their other dotfiles.
+func TestWriteLink(t *testing.T) {
+	dir := t.TempDir()
+	real, link, dangling := filepath.Join(dir, "dotfiles.json"), filepath.Join(dir, "mcp.json"), filepath.Join(dir, "dangling.json")
+	put(t, real, "old", 0o644)
+	if err := os.Symlink("dotfiles.json", link); err != nil {
+		t.Skip(err)
+	}
+	backup, err := Write(link, []byte("old"), []byte("new"), now)
+	if err != nil || content(t, real) != "new" || !strings.HasSuffix(filepath.Dir(backup), filepath.Base(dir)) {
+		t.Fatalf("%s, %v", backup, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "dotfiles.json" {
+		t.Errorf("%s, %v", to, err)
+	}
+	if err := os.Symlink("nowhere", dangling); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(dangling, nil, []byte("new"), now); err == nil {
+		t.Error("wrote through a link that leads nowhere")
+	}
+}
+
+// What its owner has protected stays, and so does what is no file.
+func TestWriteRefused(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mcp.json")
+	put(t, path, "old", 0o400)
+	if os.Geteuid() != 0 {
+		if _, err := Write(path, []byte("old"), []byte("new"), now); err == nil || content(t, path) != "old" {
+			t.Errorf("a read-only file: %v", err)
+		}
+	}
+	if _, err := Write(dir, nil, []byte("new"), now); err == nil {
+		t.Error("a folder was replaced")
+	}
+	if _, err := Read(dir); err == nil {
+		t.Error("a folder was read")
+	}
+	if data, err := Read(filepath.Join(dir, "none")); err != nil || data != nil {
+		t.Errorf("%q, %v", data, err)
+	}
+}
