@@ -1,22 +1,32 @@
-.PHONY: build test race lint demo bench ci
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint demo bench pages ci
 
-build:
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\): .*## /\1	/p' Makefile | expand -t 8
+
+build: ## both programs, into this folder
 	CGO_ENABLED=0 go build -trimpath -o . ./cmd/mcp-login ./cmd/whoami-server
 
-test:
+test: ## what a change needs: all tests that take no further programs
 	go test ./...
 
-race:
+race: ## the same with the race detector
 	go test -race ./...
 
-lint:
-	go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && go run mvdan.cc/gofumpt@v0.12.0 -l .
+lint: ## go vet, staticcheck, gofumpt, golangci-lint
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	test -z "$$(go run mvdan.cc/gofumpt@v0.12.0 -l .)"
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
-demo:
+demo: ## a provider, a server and a sign-in on this machine
 	go run ./examples/whoami
 
-bench:
+bench: ## speed and size beside npm mcp-remote and supergateway
 	go run ./test/bench --peers
 
-ci:
+pages: ## what is written by tests: help, docs/clients.md, schemas
+	go test ./internal/cli ./internal/hosts -update
+
+ci: ## all of it, on a Debian-like machine; installs what it needs
 	bash .ci/run
