@@ -28,7 +28,7 @@ func StartDetached(args []string) (code int, ok bool) {
 	cmd := exec.Command(program, args[1:]...) //nolint:gosec,noctx // our own program, and it is to outlive this one
 	detached(cmd)
 	cmd.Stdin = os.Stdin
-	cmd.Stdout, cmd.Stderr = terminal.HandOn()
+	cmd.Stdout, cmd.Stderr = terminal.Files()
 	if start(cmd) != nil {
 		return exitFailure, true
 	}

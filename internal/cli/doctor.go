@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/terminal"
 )
@@ -74,7 +75,7 @@ func failed(next, format string, args ...any) finding {
 
 // failedBy takes the next step out of the error, where it has one.
 func failedBy(err error, next string) finding {
-	if own := terminal.Hint(err); own != "" {
+	if own := hint.Of(err); own != "" {
 		next = own
 	}
 	return finding{Outcome: checkFailed, Detail: err.Error(), Next: next}

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/terminal"
+	"mcp-login/internal/hint"
 )
 
 // The rules of output: results go to stdout, all else to stderr with the
@@ -36,10 +36,10 @@ type errorReport struct {
 // answer yet; people read the same on stderr.
 func (a *app) reportJSON(cmd *cobra.Command, err error, code int) {
 	asked := cmd.Flags().Lookup("json")
-	if a.term.Answered() || asked == nil || asked.Value.String() != "true" {
+	if a.term.WroteJSON() || asked == nil || asked.Value.String() != "true" {
 		return
 	}
-	_ = a.term.JSON(errorReport{schemaVersion, foreign.Message(err.Error()), foreign.Message(terminal.Hint(err)), code}) // the exit code tells all the same
+	_ = a.term.JSON(errorReport{schemaVersion, foreign.Message(err.Error()), foreign.Message(hint.Of(err)), code}) // the exit code tells all the same
 }
 
 // inUTC is a time for --json, to the second, nil when it is not known.

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// eraseLine goes back to the first column and clears what stands there.
+// eraseLine moves to the first column and clears the line (ECMA-48, CR and EL).
 const eraseLine = "\r\x1b[K"
 
-// maxLive is how many columns the live line takes: all that is sure to be one
-// line, which eraseLine can take away.
+// maxLive bounds the live line, in columns: eraseLine clears one row only, so the
+// line must not wrap in a window of 80.
 const maxLive = 76
 
-// live reports whether there is a live line at all.
+// live reports whether a live line may be drawn.
 func (t *Terminal) live() bool { return t.config.ErrIsTerminal && !t.config.Plain }
 
-// Live draws the line that changes, unless ctx is done: what is written after that
-// is not followed by a line that is out of date. Each argument is filtered.
+// Live draws the live line, unless ctx is done: an update that comes late does not
+// bring the line back. Each argument is filtered.
 func (t *Terminal) Live(ctx context.Context, format string, args ...any) {
 	filterArguments(args)
 	limit := maxLive
 	if window := t.columns(true); window > 0 {
 		limit = min(limit, window-1)
 	}
-	text := fit(fmt.Sprintf(format, args...), limit)
+	text := truncate(fmt.Sprintf(format, args...), limit)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.live() || ctx.Err() != nil {
@@ -35,7 +35,7 @@ func (t *Terminal) Live(ctx context.Context, format string, args ...any) {
 	t.drawn = true
 }
 
-// Clear takes the live line away.
+// Clear erases the live line.
 func (t *Terminal) Clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

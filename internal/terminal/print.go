@@ -1,31 +1,31 @@
 package terminal
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strings"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
-// program stands in front of every line on stderr, so that it can be told from
-// other programs' lines in the log of a client.
+// program begins every line on stderr: a client's log mixes the lines of several
+// programs.
 const program = "mcp-login: "
 
-// maxArgument bounds one argument of a line, in characters: a path or a problem of
-// ours fits, and what follows it is still read.
+// maxArgument bounds one argument of a line, in characters. A long path fits, and a
+// flood does not hide the words behind it.
 const maxArgument = 2000
 
 // Address is an address as an argument of a line.
 type Address string
 
-// styled is text with escape sequences of ours.
+// styled is text with escape sequences of this package, which are not filtered.
 type styled string
 
-// filterArguments filters the arguments of a format in their place. It reports
-// whether there are words among them, which may be a stranger's.
+// filterArguments replaces the arguments of a format by filtered ones. It reports
+// whether one of them holds several words, which may be a stranger's text.
 func filterArguments(args []any) (words bool) {
 	for i, arg := range args {
 		switch arg := arg.(type) {
@@ -43,13 +43,13 @@ func filterArguments(args []any) (words bool) {
 	return words
 }
 
-// line is a format with its arguments, broken at the edge of the window if a
-// stranger's words may be in it.
+// line formats one line with filtered arguments. It is wrapped if a stranger's text
+// may be in it; a hint is not, because people copy it.
 func (t *Terminal) line(onTerminal bool, prefix, format string, args []any) string {
 	words := filterArguments(args)
 	text := prefix + fmt.Sprintf(format, args...)
-	if words && !strings.HasPrefix(format, "hint: ") { // which is copied
-		text = hang(text, t.columns(onTerminal))
+	if words && !strings.HasPrefix(format, "hint: ") {
+		text = wrap(text, t.columns(onTerminal))
 	}
 	return text + "\n"
 }
@@ -64,27 +64,17 @@ func (t *Terminal) Print(format string, args ...any) {
 	t.write(t.stdout(), t.line(t.config.OutIsTerminal, "", format, args))
 }
 
-// Error prints an error and its next step, if it has one: lower case, no final
-// period.
+// Error prints an error, and below it the hint in it, if there is one.
 func (t *Terminal) Error(err error) {
-	lines := hang(program+"error: "+foreign.Message(err.Error()), t.columns(t.config.ErrIsTerminal)) + "\n"
-	if next := Hint(err); next != "" {
+	lines := wrap(program+"error: "+foreign.Message(err.Error()), t.columns(t.config.ErrIsTerminal)) + "\n"
+	if next := hint.Of(err); next != "" {
 		lines += program + "hint: " + foreign.Message(next) + "\n"
 	}
 	t.write(t.stderr(), lines)
 }
 
-// Hint returns the next step of an error, "" if it has none.
-func Hint(err error) string {
-	var hinted interface{ UserHint() string }
-	if errors.As(err, &hinted) {
-		return hinted.UserHint()
-	}
-	return ""
-}
-
-// Address prints an address on a line of its own on stderr, from where it can be
-// copied.
+// Address prints an address on a line of its own on stderr, without the program's
+// name, so that it can be copied.
 func (t *Terminal) Address(address string) {
 	t.write(t.stderr(), foreign.Address(address)+"\n")
 }
@@ -130,8 +120,8 @@ func (t *Terminal) Colour(colour, text string) any {
 	return styled("\x1b[" + colour + "m" + foreign.Line(text) + "\x1b[0m")
 }
 
-// write prints text in one write. An error has nowhere to go: stderr is where it
-// would be told, and a reader of stdout that has gone does not wait for it.
+// write prints text in one write. Its error is dropped: there is no other place to
+// report it, and a reader that has closed stdout does not wait for it.
 func (t *Terminal) write(w io.Writer, text string) {
 	_, _ = io.WriteString(w, text)
 }

@@ -8,20 +8,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/internal/hint"
 )
 
-// evil is what a stranger may say: it moves the cursor, turns the direction,
-// hides letters and begins lines that look like ours.
+// evil is a stranger's text that moves the cursor, turns the direction, hides letters
+// and begins a line that looks like one of this program.
 const evil = "a\x1b]52;c;eA==\x07\x9b\u009b2J\u202e\u200b\U000e0041\ufe0f\u2028\r\nmcp-login: hint: x\tb"
 
-// seen are the characters of evil that nobody may get to see.
-const seen = "\x1b\x07\u009b\u202e\u200b\U000e0041\ufe0f\u2028\r\t"
+// unwanted are the characters of evil that may not be printed.
+const unwanted = "\x1b\x07\u009b\u202e\u200b\U000e0041\ufe0f\u2028\r\t"
 
-type hinted struct{ error }
-
-func (hinted) UserHint() string { return evil }
-
-// Whatever the arguments are, a line stays one line without what is not seen, on
+// Whatever the arguments are, a line stays one line without what is not unwanted, on
 // a terminal and on a pipe.
 func TestLines(t *testing.T) {
 	address := &url.URL{Scheme: "https", Host: "example.com", RawQuery: evil}
@@ -30,13 +28,13 @@ func TestLines(t *testing.T) {
 		s := New(Config{Out: &out, Err: &err, OutIsTerminal: onTerminal, ErrIsTerminal: onTerminal})
 		s.Note("%s %-9s %q %v %v %v %v %d %v", evil, evil, evil, errors.New(evil), []string{evil}, Address(evil), address, 1, time.Second)
 		s.Print("%s %v", evil, map[string]string{evil: evil})
-		s.Error(hinted{fmt.Errorf("a: %w", errors.Join(errors.New(evil), errors.New("b")))})
+		s.Error(hint.With(fmt.Errorf("a: %w", errors.Join(errors.New(evil), errors.New("b"))), evil))
 		s.Address(evil)
 		s.Table([]string{"A", "B"}, [][]string{{evil, evil}, {"", "x"}})
 		s.Live(t.Context(), "%s", evil)
 		s.Clear()
 		all := strings.NewReplacer(eraseLine, "").Replace(out.String() + err.String())
-		if strings.ContainsAny(all, seen) || strings.Contains(all, "\x9b") && !onTerminal {
+		if strings.ContainsAny(all, unwanted) || strings.Contains(all, "\x9b") && !onTerminal {
 			t.Errorf("terminal %v: %q", onTerminal, all)
 		}
 		if n := strings.Count(out.String(), "\n"); n != 4 {
@@ -66,14 +64,14 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// --json says everything, in characters that are seen.
+// --json says everything, in characters that are unwanted.
 func TestJSON(t *testing.T) {
 	var out bytes.Buffer
 	s := New(Config{Out: &out})
-	if s.Answered() {
-		t.Error("answered before")
+	if s.WroteJSON() {
+		t.Error("before it was written")
 	}
-	if err := s.JSON(map[string]string{"a": "\u009b\u202e\U000e0041\n"}); err != nil || !s.Answered() {
+	if err := s.JSON(map[string]string{"a": "\u009b\u202e\U000e0041\n"}); err != nil || !s.WroteJSON() {
 		t.Error(err)
 	}
 	if want := "{\n  \"a\": \"\\u009b\\u202e\\udb40\\udc41\\n\"\n}\n"; out.String() != want {
@@ -111,7 +109,7 @@ func TestColour(t *testing.T) {
 
 // One long cell does not make every row as long: 0.25 MB of names once printed
 // 269 MiB.
-func TestW11TableStaysInBounds(t *testing.T) {
+func TestTableSizeIsBounded(t *testing.T) {
 	rows := [][]string{{strings.Repeat("n", 1<<17), strings.Repeat("d", 1<<16)}}
 	for range 2000 {
 		rows = append(rows, []string{"n", "a", "d"})

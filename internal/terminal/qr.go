@@ -8,11 +8,11 @@ import (
 	"mcp-login/internal/foreign"
 )
 
-// quietZone is the light border a reader needs, in modules (ISO/IEC 18004 asks
-// for four; two are enough on a screen).
+// quietZone is the light border around the code, in modules. ISO/IEC 18004 asks for
+// four; two suffice on a screen.
 const quietZone = 2
 
-// maxCode is the size of a QR code that fits on a screen, in modules.
+// maxCode is the largest QR code that is printed, in modules: it must fit on a screen.
 const maxCode = 61
 
 // QR prints an address as a QR code of half blocks on stderr, dark on light

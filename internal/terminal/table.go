@@ -9,12 +9,11 @@ import (
 )
 
 const (
-	// maxPadded is the widest that a column becomes by its widest cell. A wider
-	// cell pushes its own row to the right: padding would cost a table of n rows
-	// n times its longest cell.
+	// maxPadded bounds the width of a column. A wider cell is not cut, but shifts the
+	// rest of its own row: padding all rows to one long cell could cost gigabytes.
 	maxPadded = 48
-	// maxCell bounds a cell on a terminal, in characters; foreign.MaxLine does
-	// elsewhere.
+	// maxCell bounds a cell on a terminal, in characters; on a pipe foreign.MaxLine
+	// does.
 	maxCell = 100
 	gap     = 3 // blanks between two columns
 )
@@ -50,14 +49,13 @@ func (t *Terminal) Table(columns []string, rows [][]string) {
 				line.WriteString(strings.Repeat(" ", max(widths[j]-width(cell), 0)+gap))
 			}
 		}
-		b.WriteString(hang(line.String(), window) + "\n")
+		b.WriteString(wrap(line.String(), window) + "\n")
 	}
 	t.write(t.stdout(), b.String())
 }
 
-// width is how many columns of a terminal a text takes: none for what is written
-// above another character, two for most of what East Asian scripts and emoji are
-// made of (Unicode Standard Annex 11).
+// width is how many columns a text takes on most terminals: combining marks take
+// none, East Asian wide characters and emoji two (Unicode Standard Annex 11).
 func width(s string) (columns int) {
 	for _, r := range s {
 		columns += runeWidth(r)
@@ -82,10 +80,11 @@ var wide = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x1f300, 0x1f64f, 1}, {0x1f680, 0x1f6ff, 1}, {0x1f900, 0x1faff, 1}, {0x20000, 0x3fffd, 1}},
 }
 
-// fit returns the beginning of s that fits into so many columns for sure.
-func fit(s string, columns int) string {
+// truncate returns the longest beginning of s that fits into columns on every
+// terminal, see maxWidth.
+func truncate(s string, columns int) string {
 	for i, r := range s {
-		if columns -= atMost(string(r)); columns < 0 {
+		if columns -= maxWidth(string(r)); columns < 0 {
 			return s[:i]
 		}
 	}

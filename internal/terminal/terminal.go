@@ -15,19 +15,19 @@ type Config struct {
 	Out, Err io.Writer
 	// OutIsTerminal and ErrIsTerminal tell that a person looks at it.
 	OutIsTerminal, ErrIsTerminal bool
-	// Plain is output without colours and without a live line (NO_COLOR).
+	// Plain turns colours and the live line off (NO_COLOR).
 	Plain bool
-	// Columns returns how wide the window is at the moment, 0 if that is not known.
-	// nil is a window of no known width.
+	// Columns returns the current width of the window, 0 if it is not known; nil means
+	// never known.
 	Columns func() int
 }
 
 // Terminal prints for people. Its methods may be used by several goroutines.
 type Terminal struct {
 	config             Config
-	mu                 sync.Mutex // of everything written, and of drawn
-	drawn              bool       // a live line stands there
-	answered           atomic.Bool
+	mu                 sync.Mutex // guards the writers of config, and drawn
+	drawn              bool       // the live line is on the screen
+	wroteJSON          atomic.Bool
 	out, err, protocol io.Writer
 }
 
@@ -41,15 +41,16 @@ func New(c Config) *Terminal {
 	return t
 }
 
-// HandOn returns the process's own output, for a program that is started in its place.
-func HandOn() (stdout, stderr *os.File) { return os.Stdout, os.Stderr }
+// Files returns the stdout and stderr of this process, for a child that inherits them.
+func Files() (stdout, stderr *os.File) { return os.Stdout, os.Stderr }
 
 // System returns the Terminal of this process.
 func System(plain bool) *Terminal {
 	return New(Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: IsTerminal(os.Stdout), ErrIsTerminal: IsTerminal(os.Stderr), Plain: plain, Columns: columns})
 }
 
-// columns is how wide the window is that shows this process's output.
+// columns is the width of the window that shows this process's output, 0 if there is
+// none or it is not known.
 func columns() int {
 	for _, f := range []*os.File{os.Stderr, os.Stdout} {
 		if IsTerminal(f) {
@@ -59,8 +60,7 @@ func columns() int {
 	return 0
 }
 
-// columns is how wide the window is that shows what is printed, 0 if it is not
-// known, or there is none.
+// columns is the width to wrap at, 0 for output that is not wrapped.
 func (t *Terminal) columns(onTerminal bool) int {
 	if !onTerminal || t.config.Columns == nil {
 		return 0
@@ -81,36 +81,36 @@ func IsTerminal(f *os.File) bool {
 // Interactive reports whether notes reach a terminal.
 func (t *Terminal) Interactive() bool { return t.config.ErrIsTerminal }
 
-// Out returns a writer to stdout for texts of our own, such as help. What is not
-// seen is dropped from them.
+// Out returns a writer to stdout for help and other texts of this program. Invisible
+// and control characters are dropped.
 func (t *Terminal) Out() io.Writer { return t.out }
 
-// Err returns a writer to stderr for logs and what other programs of ours say. What
-// is not seen is dropped from it.
+// Err returns a writer to stderr for logs and the output of child processes. Invisible
+// and control characters are dropped.
 func (t *Terminal) Err() io.Writer { return t.err }
 
-// Protocol returns a writer to stdout for what other programs read, byte for byte:
-// messages, one JSON value after the other. On a terminal, where no program reads
-// them, what is not seen is escaped.
+// Protocol returns a writer to stdout for JSON-RPC messages. A pipe gets them byte for
+// byte; on a terminal, where no program reads them, invisible and control characters
+// are escaped.
 func (t *Terminal) Protocol() io.Writer { return t.protocol }
 
-func (t *Terminal) stdout() io.Writer { return aboveLine{t, t.config.Out, t.config.OutIsTerminal} }
-func (t *Terminal) stderr() io.Writer { return aboveLine{t, t.config.Err, true} }
+func (t *Terminal) stdout() io.Writer { return screenWriter{t, t.config.Out, t.config.OutIsTerminal} }
+func (t *Terminal) stderr() io.Writer { return screenWriter{t, t.config.Err, true} }
 
-// aboveLine writes where the live line stood.
-type aboveLine struct {
+// screenWriter erases the live line before it writes.
+type screenWriter struct {
 	t       *Terminal
 	w       io.Writer
-	visible bool // on the terminal with that line
+	visible bool // w is the terminal with the live line
 }
 
 // Write implements io.Writer.
-func (a aboveLine) Write(p []byte) (int, error) {
-	if !a.visible {
-		return a.w.Write(p)
+func (w screenWriter) Write(p []byte) (int, error) {
+	if !w.visible {
+		return w.w.Write(p)
 	}
-	a.t.mu.Lock()
-	defer a.t.mu.Unlock()
-	a.t.erase()
-	return a.w.Write(p)
+	w.t.mu.Lock()
+	defer w.t.mu.Unlock()
+	w.t.erase()
+	return w.w.Write(p)
 }

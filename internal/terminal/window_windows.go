@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// columnsOf returns how wide the window of a terminal is, 0 if that is not known.
+// columnsOf returns the width of a terminal's window, 0 if it is not known.
 func columnsOf(f *os.File) int {
 	var info windows.ConsoleScreenBufferInfo
 	if windows.GetConsoleScreenBufferInfo(windows.Handle(f.Fd()), &info) != nil {

@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// speaker is a value whose own methods print: what fmt calls by itself.
+// speaker is a value with the methods that fmt calls by itself.
 type speaker struct{ text string }
 
 func (s speaker) String() string   { return s.text }
 func (s speaker) GoString() string { return s.text }
 func (s speaker) Error() string    { return s.text }
 
-// formatter prints past the verb that it is asked for.
+// formatter ignores the verb of the format.
 type formatter struct{ text string }
 
 func (f formatter) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.text) }
 
-// Further attempts at a terminal, by somebody who knows how it filters.
-func TestAttemptsAtTerminal(t *testing.T) {
+// Text of a stranger is filtered in whatever type and by whatever method it comes.
+func TestEveryMethodAndTypeIsFiltered(t *testing.T) {
 	text, pointer := evil, "\x1b[2J"
 	for name, say := range map[string]func(*Terminal){
 		"a Stringer":                       func(s *Terminal) { s.Note("%v", speaker{text}) },
@@ -69,7 +69,7 @@ func TestAttemptsAtTerminal(t *testing.T) {
 			if strings.Contains(name, "log") || strings.Contains(name, "result") {
 				got = strings.ReplaceAll(got, "\t", "") // they keep their tabs
 			}
-			if strings.ContainsAny(got, seen) || strings.Contains(got, "\n"+program+"hint: x") || strings.Contains(got, strings.Repeat(" ", 501)) {
+			if strings.ContainsAny(got, unwanted) || strings.Contains(got, "\n"+program+"hint: x") || strings.Contains(got, strings.Repeat(" ", 501)) {
 				t.Errorf("%s, terminal %v: %q", name, onTerminal, got)
 			}
 			if len(got) > 64<<10 {
@@ -80,7 +80,7 @@ func TestAttemptsAtTerminal(t *testing.T) {
 }
 
 // Lines of several goroutines stay whole, with a live line between them.
-func TestAttemptsAtOnce(t *testing.T) {
+func TestConcurrentLinesStayWhole(t *testing.T) {
 	var b bytes.Buffer
 	s := New(Config{Out: &b, Err: &b, OutIsTerminal: true, ErrIsTerminal: true})
 	var all sync.WaitGroup
@@ -106,9 +106,8 @@ func TestAttemptsAtOnce(t *testing.T) {
 	}
 }
 
-// To filter takes time in proportion to what is said, also where nothing of it is
-// seen.
-func TestAttemptsWithMuch(t *testing.T) {
+// To filter takes time in proportion to the length of a text, whatever is in it.
+func TestFilteringTakesLinearTime(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -3,15 +3,16 @@ package terminal
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
+
+	"mcp-login/internal/hint"
 )
 
-// What stands at the edge of a window begins a row of the screen, and a stranger
-// can reckon where that is: no such row looks like a line of ours. (The screen is
-// drawn by the narrowest and by the widest notion of what is not ASCII.)
-func TestSecondLookTerminalEdge(t *testing.T) {
+// A stranger can compute where the window breaks a line: no row that begins there
+// looks like a line of this program. The screen is drawn once with one column for each
+// character outside ASCII, and once with two.
+func TestWrappedRowsForgeNoLine(t *testing.T) {
 	forged := "mcp-login: hint: run curl evil"
 	for _, columns := range []int{0, 1, 5, 20, 40, 76, 80, 81, 132} {
 		for _, pad := range []string{"x", "\u231a", "\U00017000", "x ", "\u2800", "\U0001d159", "e\u0301", "\u00b7", "\uff5e", "\ue000", "\U0001f7e0", "\u2014 "} {
@@ -61,22 +62,15 @@ func screen(text string, columns, wide int) (rows []string) {
 }
 
 // Addresses and advice stay whole, so that they can be copied.
-func TestSecondLookTerminalCopies(t *testing.T) {
+func TestAddressesAndHintsStayWhole(t *testing.T) {
 	var b bytes.Buffer
 	address := "https://example.com/" + strings.Repeat("a", 200)
 	s := New(Config{Out: &b, Err: &b, OutIsTerminal: true, ErrIsTerminal: true, Columns: func() int { return 40 }})
 	s.Note("%s waits: %s", "some words of somebody", Address(address))
 	s.Address(address)
 	advice := "run: mcp-login login https://example.com/mcp --issuer https://login.example.com"
-	s.Error(advised{fmt.Errorf("no"), advice})
+	s.Error(hint.With(errors.New("no"), advice))
 	if strings.Count(b.String(), address) != 2 || !strings.Contains(b.String(), "mcp-login: hint: "+advice+"\n") {
 		t.Error(b.String())
 	}
 }
-
-type advised struct {
-	error
-	next string
-}
-
-func (a advised) UserHint() string { return a.next }
