@@ -90,7 +90,7 @@ func (r *run) tell(m *message) {
 	if m.after != nil {
 		defer m.after()
 	}
-	defer retry.Each(m.limit, func() bool {
+	defer retry.Every(m.limit, func() bool {
 		_, awaited := r.cfg.signIn()
 		if !awaited {
 			stop(errNotTaken)

@@ -363,7 +363,7 @@ func (c *Client) refreshPatiently(ctx context.Context, cred Credential) (Credent
 			return renewed, err
 		}
 		select {
-		case <-time.After(max(busy.retryAfter, retry.Wait(try-1, firstRefreshPause, maxRetryAfter))):
+		case <-time.After(max(busy.retryAfter, retry.Backoff(try-1, firstRefreshPause, maxRetryAfter))):
 		case <-ctx.Done():
 			return renewed, err
 		}

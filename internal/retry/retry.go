@@ -11,16 +11,21 @@ import (
 	"time"
 )
 
-// Wait returns the pause after n failures in a row, 0 being the first: first,
-// doubled n times, at most most, and up to a quarter more by chance, so that many
-// clients do not come back at once.
-func Wait(n int, first, most time.Duration) time.Duration {
-	wait := first
-	for ; n > 0 && wait < most; n-- {
-		wait *= 2
+// Backoff returns the pause after n failures in a row, 0 being the first: that of
+// [Doubled], and up to a quarter more by chance, so that many clients do not come
+// back at once.
+func Backoff(n int, first, most time.Duration) time.Duration {
+	pause := Doubled(n, first, most)
+	return pause + rand.N(pause/4+1)
+}
+
+// Doubled returns first, doubled n times, at most most but never less than first.
+func Doubled(n int, first, most time.Duration) time.Duration {
+	pause := first
+	for ; n > 0 && pause < most; n-- {
+		pause *= 2
 	}
-	wait = max(first, min(wait, most))
-	return wait + rand.N(wait/4+1)
+	return max(first, min(pause, most))
 }
 
 type repeatable struct{}
@@ -53,9 +58,9 @@ func After(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// Each calls f after each d, until it returns false or stop is called. A call that is
+// Every calls f after each d, until it returns false or stop is called. A call that is
 // under way then is not waited for.
-func Each(d time.Duration, f func() (again bool)) (stop func()) {
+func Every(d time.Duration, f func() (again bool)) (stop func()) {
 	var stopped atomic.Bool
 	var next func()
 	next = func() {

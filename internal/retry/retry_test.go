@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,19 +14,31 @@ import (
 	"mcp-login/internal/retry"
 )
 
-func TestWait(t *testing.T) {
-	for n, least := range map[int]time.Duration{0: 1, 1: 2, 2: 4, 3: 8, 4: 10, 1000: 10, math.MaxInt: 10} {
-		least *= time.Second
-		if got := retry.Wait(n, time.Second, 10*time.Second); got < least || got > least*5/4 {
+func TestDoubledStopsAtTheMost(t *testing.T) {
+	for n, want := range map[int]time.Duration{0: 1, 1: 2, 2: 4, 3: 8, 4: 10, 1000: 10, math.MaxInt: 10} {
+		if got := retry.Doubled(n, time.Second, 10*time.Second); got != want*time.Second {
 			t.Errorf("after %d: %v", n, got)
 		}
 	}
-	if got := retry.Wait(5, time.Minute, time.Second); got < time.Minute {
+	if got := retry.Doubled(5, time.Minute, time.Second); got != time.Minute {
 		t.Errorf("the first one is above the cap: %v", got)
 	}
 }
 
-func TestAfter(t *testing.T) {
+func TestBackoffAddsUpToAQuarter(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		got := retry.Backoff(2, time.Second, 10*time.Second)
+		if seen[got] = true; got < 4*time.Second || got > 5*time.Second {
+			t.Fatal(got)
+		}
+	}
+	if len(seen) == 1 {
+		t.Error("always the same")
+	}
+}
+
+func TestAfterReadsSecondsAndDates(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "-1": 0, "0": 0, "soon": 0, "1.5": 0,
@@ -70,21 +83,50 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-func TestEach(t *testing.T) {
+func TestEveryCallsUntilItIsStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
-		stop := retry.Each(time.Second, func() bool { return calls.Add(1) < 3 })
+		stop := retry.Every(time.Second, func() bool { return calls.Add(1) < 3 })
 		time.Sleep(time.Minute)
 		if n := calls.Load(); n != 3 {
 			t.Errorf("%d calls, want 3", n)
 		}
 		stop()
-		stop = retry.Each(time.Second, func() bool { calls.Add(1); return true })
+		stop = retry.Every(time.Second, func() bool { calls.Add(1); return true })
 		time.Sleep(2*time.Second + time.Millisecond)
 		stop()
 		time.Sleep(time.Minute)
 		if n := calls.Load(); n != 5 {
 			t.Errorf("%d calls after the stop, want 5", n)
 		}
+	})
+}
+
+func TestAllWhoWaitGetTheResultOfACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		call := retry.NewCall[int]()
+		gone, leave := context.WithCancelCause(t.Context())
+		cause := errors.New("enough")
+		var waiters sync.WaitGroup
+		waiters.Go(func() {
+			if err := call.Wait(gone); !errors.Is(err, cause) {
+				t.Error(err)
+			}
+		})
+		for range 3 {
+			waiters.Go(func() {
+				if err := call.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if n, err := call.Result(); n != 7 || err != nil {
+					t.Error(n, err)
+				}
+			})
+		}
+		synctest.Wait()
+		leave(cause)
+		synctest.Wait()
+		call.End(7, nil)
+		waiters.Wait()
 	})
 }

@@ -127,7 +127,7 @@ func (c *sessionClient) hear(ctx context.Context, e *ear, filter []byte) {
 		if brought {
 			quiet = 0
 		}
-		if retry.Sleep(ctx, retry.Wait(quiet, firstReopen, maxReopen)) != nil {
+		if retry.Sleep(ctx, retry.Backoff(quiet, firstReopen, maxReopen)) != nil {
 			return
 		}
 		quiet++

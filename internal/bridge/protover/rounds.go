@@ -43,7 +43,7 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink json
 				return err
 			}
 			params = jsonrpc.With(params, "inputResponses", given)
-		} else if err := retry.Sleep(ctx, retry.Wait(waits, firstWait, maxWait)); err != nil {
+		} else if err := retry.Sleep(ctx, retry.Backoff(waits, firstWait, maxWait)); err != nil {
 			return err
 		} else {
 			waits++

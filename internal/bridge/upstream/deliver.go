@@ -79,7 +79,7 @@ func bodyBegun(resp *http.Response) error {
 // others once the client reads again.
 func (h *holding) turn() (end func()) {
 	give := sync.OnceFunc(func() { <-h.turns })
-	stop := retry.Each(lookInterval, func() bool {
+	stop := retry.Every(lookInterval, func() bool {
 		much := h.bytes.Load() >= muchHeld
 		if !much {
 			give()

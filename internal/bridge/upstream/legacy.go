@@ -111,7 +111,7 @@ func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, e
 		l.quiet++
 		l.mu.Unlock()
 		if quiet > 0 {
-			if err := retry.Sleep(ctx, retry.Wait(quiet-1, minPause, maxPause)); err != nil {
+			if err := retry.Sleep(ctx, retry.Backoff(quiet-1, minPause, maxPause)); err != nil {
 				return nil, err
 			}
 		}

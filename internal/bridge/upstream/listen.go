@@ -40,10 +40,10 @@ func (c *cursor) pause() time.Duration {
 	}
 	wait := max(base, minPause)
 	if c.failures > 0 {
-		wait = max(retry.Wait(c.failures, base, maxPause), minPause)
+		wait = max(retry.Backoff(c.failures, base, maxPause), minPause)
 	}
 	if c.quiet > 0 {
-		wait = max(wait, retry.Wait(c.quiet, minPause, quietPause))
+		wait = max(wait, retry.Backoff(c.quiet, minPause, quietPause))
 	}
 	return wait
 }

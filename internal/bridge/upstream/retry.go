@@ -69,7 +69,7 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 	}
 	var e *Error
 	if errors.As(err, &e) && e.Reason == Unreachable {
-		wait = retry.Wait(t.lost, firstRetry, maxRetry)
+		wait = retry.Backoff(t.lost, firstRetry, maxRetry)
 		t.lost++
 		return wait, !lasting(err) && time.Since(t.begun)+wait <= t.u.cfg.Patience
 	}
@@ -83,7 +83,7 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 			return 0, false
 		}
 		if t.count > 0 { // at once the first time: most often it is a connection that was idle
-			wait = retry.Wait(t.count-1, firstRetry, maxRetry)
+			wait = retry.Backoff(t.count-1, firstRetry, maxRetry)
 		}
 	case t.m.Method == "initialize":
 		return 0, false
@@ -93,10 +93,10 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 			return 0, false
 		}
 		if wait == 0 {
-			wait = retry.Wait(t.count, firstRetry, maxRetry)
+			wait = retry.Backoff(t.count, firstRetry, maxRetry)
 		}
 	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusGatewayTimeout:
-		wait = retry.Wait(t.count, firstRetry, maxRetry)
+		wait = retry.Backoff(t.count, firstRetry, maxRetry)
 	default:
 		return 0, false
 	}
