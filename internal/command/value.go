@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/retry"
 )
 
 // Bounds of how often a command is run.
@@ -69,15 +70,8 @@ type Value struct {
 	held     *Printed
 	failed   error
 	failedAt time.Time
-	flight   *flight
+	running  *retry.Call[*Printed] // everybody who needs a run waits for it; nil if none is under way
 	refusals *rate.Limiter
-}
-
-// flight is one run; everybody who needs one waits for it.
-type flight struct {
-	done    chan struct{}
-	printed *Printed
-	err     error
 }
 
 // String names the flag and the program.
@@ -94,26 +88,24 @@ func (v *Value) Renew(ctx context.Context, refused *Printed) (*Printed, error) {
 }
 
 func (v *Value) get(ctx context.Context, refused *Printed) (*Printed, error) {
-	f, p, err := v.board(refused)
-	if f == nil {
+	call, p, err := v.begin(refused)
+	if call == nil {
 		return p, err
 	}
-	select {
-	case <-f.done:
-		return f.printed, f.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for %s: %w", v, context.Cause(ctx))
+	if err := call.Wait(ctx); err != nil {
+		return nil, fmt.Errorf("wait for %s: %w", v, err)
 	}
+	return call.Result()
 }
 
-// board joins the run under way or begins one; f is nil when the answer is known.
-func (v *Value) board(refused *Printed) (f *flight, p *Printed, err error) {
+// begin joins the run under way or begins one; call is nil when the answer is known.
+func (v *Value) begin(refused *Printed) (call *retry.Call[*Printed], p *Printed, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
 	switch {
-	case v.flight != nil:
-		return v.flight, nil, nil
+	case v.running != nil:
+		return v.running, nil, nil
 	case v.held != refused && v.held.fresh(now):
 		return nil, v.held, nil
 	case v.failed != nil && now.Sub(v.failedAt) < afterFailure:
@@ -123,28 +115,28 @@ func (v *Value) board(refused *Printed) (f *flight, p *Printed, err error) {
 	case v.ctx.Err() != nil:
 		return nil, nil, fmt.Errorf("run %s: %w", v, context.Cause(v.ctx))
 	}
-	f = &flight{done: make(chan struct{})}
-	v.flight = f
-	v.work.Go(func() { v.fly(f, refused != nil) })
-	return f, nil, nil
+	call = retry.NewCall[*Printed]()
+	v.running = call
+	v.work.Go(func() { v.runOnce(call, refused != nil) })
+	return call, nil, nil
 }
 
-func (v *Value) fly(f *flight, because bool) {
+func (v *Value) runOnce(call *retry.Call[*Printed], because bool) {
 	text, err := v.run(v.ctx)
 	if err == nil {
 		err = v.check(text)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.flight = nil; err != nil {
-		f.err = v.failure(err)
-		v.failed, v.failedAt = f.err, time.Now()
-	} else {
-		f.printed = &Printed{Text: text, at: time.Now(), because: because}
-		f.printed.Expiry, f.printed.issued = oauth.TokenTimes(f.printed.Token())
-		v.held, v.failed = f.printed, nil
+	if v.running = nil; err != nil {
+		v.failed, v.failedAt = v.failure(err), time.Now()
+		call.End(nil, v.failed)
+		return
 	}
-	close(f.done)
+	p := &Printed{Text: text, at: time.Now(), because: because}
+	p.Expiry, p.issued = oauth.TokenTimes(p.Token())
+	v.held, v.failed = p, nil
+	call.End(p, nil)
 }
 
 // take keeps that the server has taken p.
