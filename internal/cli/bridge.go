@@ -69,7 +69,7 @@ func noteName(version string) string {
 
 // Recall implements bridge.Results.
 func (r results) Recall(version string) []byte {
-	b, err := r.s.store.Note(r.ctx, r.s.key, noteName(version))
+	b, err := r.s.store.LoadCache(r.ctx, r.s.key, noteName(version))
 	if err != nil {
 		r.s.log.Debug("what the server answered the last time is not known", "reason", err)
 	}
@@ -82,7 +82,7 @@ func (r results) Remember(version string, result []byte) {
 	if _, err := r.s.client.Credential(r.ctx); err != nil || len(result) > maxKeptResult {
 		return
 	}
-	if err := r.s.store.SetNote(r.ctx, r.s.key, noteName(version), result); err != nil {
+	if err := r.s.store.SaveCache(r.ctx, r.s.key, noteName(version), result); err != nil {
 		r.s.log.Debug("the server's answer to initialize is not kept", "reason", err)
 	}
 }

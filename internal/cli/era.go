@@ -26,7 +26,7 @@ const (
 func (v verdicts) Recall() protover.Speaks {
 	ctx, stop := context.WithTimeout(context.Background(), verdictTimeout)
 	defer stop()
-	b, err := v.s.store.Note(ctx, v.s.key, verdictNote)
+	b, err := v.s.store.LoadCache(ctx, v.s.key, verdictNote)
 	if err != nil {
 		v.s.log.Debug("what the server speaks is not known from before", "reason", err)
 	}
@@ -37,7 +37,7 @@ func (v verdicts) Recall() protover.Speaks {
 func (v verdicts) Keep(speaks protover.Speaks) {
 	ctx, stop := context.WithTimeout(context.Background(), verdictTimeout)
 	defer stop()
-	if err := v.s.store.SetNote(ctx, v.s.key, verdictNote, protover.Note(speaks, time.Now())); err != nil {
+	if err := v.s.store.SaveCache(ctx, v.s.key, verdictNote, protover.Note(speaks, time.Now())); err != nil {
 		v.s.log.Debug("what the server speaks is not kept", "reason", err)
 	}
 }

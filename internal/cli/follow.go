@@ -25,7 +25,7 @@ func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Pro
 		for seen := ""; ; {
 			p, ok, err := s.store.Pending(ctx, s.key)
 			if err == nil && ok && p.URL != "" && p.URL != seen {
-				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Mark, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Began: p.Started, Deadline: p.Deadline}
+				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Cookie, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Began: p.Started, Deadline: p.Deadline}
 				prompt.Resumed, seen = seen != "", p.URL
 				report(prompt)
 				if !s.started.Load() {

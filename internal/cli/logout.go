@@ -176,7 +176,7 @@ func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
 	defer cancel()
 	unlock, err := s.store.LockLogin(wait, s.key)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // it was stopped, or hangs
-		unlock, err = func() {}, s.store.DropLogin(ctx, s.key)
+		unlock, err = func() {}, s.store.BreakLoginLock(ctx, s.key)
 	}
 	if err != nil {
 		return false, fmt.Errorf("wait for the login in progress to end: %w", err)

@@ -17,7 +17,7 @@ import (
 // appears on the stderr of the bridge that started it.
 func (a *app) show(o options, s *session) func(context.Context, oauth.Prompt) {
 	return func(ctx context.Context, p oauth.Prompt) {
-		record := store.Pending{URL: p.URL, LocalURL: p.Local, Mark: p.Mark, Here: s.here, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Started: p.Began, Deadline: p.Deadline, PID: os.Getpid()}
+		record := store.Pending{URL: p.URL, LocalURL: p.Local, Cookie: p.Mark, Here: s.here, Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Started: p.Began, Deadline: p.Deadline, PID: os.Getpid()}
 		err := s.store.SetPending(ctx, s.key, record)
 		if errors.Is(err, oauth.ErrEnded) {
 			return // with logout; Config.Wanted ends it

@@ -181,7 +181,7 @@ func (a *app) choose(ctx context.Context, st *store.Store, o *options, server *u
 		return o.kept.Key, nil
 	}
 	looking, cancel := context.WithTimeout(ctx, chooseTimeout)
-	entries, _ := st.Known(looking) // whoever reads the login says what is wrong
+	entries, _ := st.ListIndexed(looking) // whoever reads the login says what is wrong
 	cancel()
 	if err := a.among(ctx, st, o, entries, server, ask); err != nil {
 		return oauth.Key{}, err

@@ -17,8 +17,8 @@ import (
 // note of their default account, and so is its lock: programs of earlier
 // versions take both for notes, and remove them with the account.
 const (
-	asksNote     = noteSuffix + "asks"
-	asksLockNote = noteSuffix + "asks-lock"
+	asksNote     = cacheSuffix + "asks"
+	asksLockNote = cacheSuffix + "asks-lock"
 )
 
 // asksFormat is the version of the record. What a later version adds is ignored.

@@ -210,10 +210,10 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	return ordered(list), nil
 }
 
-// Known returns the logins as the index has them, in no order: no login is read and
+// ListIndexed returns the logins as the index has them, in no order: no login is read and
 // the keyring is not asked, so that a start can look at it. Only where a login has no
 // entry, or one that a program of an earlier version has written, it is List.
-func (s *Store) Known(ctx context.Context) ([]Entry, error) {
+func (s *Store) ListIndexed(ctx context.Context) ([]Entry, error) {
 	if s.memory != nil {
 		return s.memory.list(), nil
 	}

@@ -241,10 +241,10 @@ func TestLastUse(t *testing.T) {
 
 // A start looks at the logins that are known, and reads none, however damaged: it does
 // not wait for a keyring.
-func TestKnownReadsNoLogin(t *testing.T) {
+func TestListIndexedReadsNoLogin(t *testing.T) {
 	ring, dir := newRing(), t.TempDir()
 	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring})
-	if known, err := s.Known(t.Context()); len(known) != 0 || err != nil {
+	if known, err := s.ListIndexed(t.Context()); len(known) != 0 || err != nil {
 		t.Errorf("of an empty store: %+v %v", known, err)
 	}
 	for _, name := range []string{"a", "b"} {
@@ -256,7 +256,7 @@ func TestKnownReadsNoLogin(t *testing.T) {
 	put(t, path, append(take(t, path), "behind"...))
 	s = mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring})
 	ring.fail(&KeyringError{State: KeyringOther})
-	known, err := s.Known(t.Context())
+	known, err := s.ListIndexed(t.Context())
 	if len(known) != 2 || err != nil || known[0].Problem+known[1].Problem != "" || known[0].Issuer != "https://issuer.example" {
 		t.Errorf("%+v %v", known, err)
 	}
@@ -266,7 +266,7 @@ func TestKnownReadsNoLogin(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, indexName)); err != nil {
 		t.Fatal(err)
 	}
-	if known, err := s.Known(t.Context()); len(known) != 2 || err != nil {
+	if known, err := s.ListIndexed(t.Context()); len(known) != 2 || err != nil {
 		t.Errorf("without an index: %+v %v", known, err)
 	}
 }

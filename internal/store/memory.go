@@ -14,11 +14,11 @@ type memory struct {
 	creds   map[string]oauth.Credential
 	entries map[string]Entry
 	pending map[string]Pending
-	notes   map[string][]byte
+	cache   map[string][]byte
 }
 
 func newMemory() *memory {
-	return &memory{creds: map[string]oauth.Credential{}, entries: map[string]Entry{}, pending: map[string]Pending{}, notes: map[string][]byte{}}
+	return &memory{creds: map[string]oauth.Credential{}, entries: map[string]Entry{}, pending: map[string]Pending{}, cache: map[string][]byte{}}
 }
 
 func (m *memory) load(key oauth.Key) (oauth.Credential, error) {

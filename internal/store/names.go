@@ -12,7 +12,7 @@ const (
 	lockSuffix       = ".lock"    // empty; locked by who renews the credential
 	loginSuffix      = ".login"   // empty; locked by who asks the person
 	pendingSuffix    = ".pending" // the login in progress
-	noteSuffix       = ".note-"   // and a name: what is known of the server
+	cacheSuffix      = ".note-"   // and a name: what is known of the server
 
 	indexName         = "index.json"
 	writeLockName     = "write.lock"     // locked while a credential and the index are written
@@ -38,7 +38,7 @@ func identityOf(name string) (id, suffix string, ok bool) {
 	case sealedSuffix, plainSuffix, passphraseSuffix, lockSuffix, loginSuffix, pendingSuffix:
 		return id, suffix, true
 	}
-	return id, suffix, strings.HasPrefix(suffix, noteSuffix) && isNoteName(suffix[len(noteSuffix):])
+	return id, suffix, strings.HasPrefix(suffix, cacheSuffix) && isCacheName(suffix[len(cacheSuffix):])
 }
 
 // isOurs reports whether a store writes files of this name.

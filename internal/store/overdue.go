@@ -105,7 +105,7 @@ func (s *Store) takeLogin(ctx context.Context, id string) error {
 		if !s.overdue(ctx, id) {
 			return nil
 		}
-		if err := s.dropLock(id); err != nil {
+		if err := s.breakLock(id); err != nil {
 			return err
 		}
 		s.noteDeath(ctx, id)
@@ -113,9 +113,9 @@ func (s *Store) takeLogin(ctx context.Context, id string) error {
 	})
 }
 
-// DropLogin takes the lock of the login under key away from a process that was told to
+// BreakLoginLock takes the lock of the login under key away from a process that was told to
 // end it, with EndLogin, and does not.
-func (s *Store) DropLogin(ctx context.Context, key oauth.Key) error {
+func (s *Store) BreakLoginLock(ctx context.Context, key oauth.Key) error {
 	id := key.ID()
 	if s.memory != nil {
 		return nil
@@ -124,11 +124,11 @@ func (s *Store) DropLogin(ctx context.Context, key oauth.Key) error {
 		if exists(filepath.Join(s.dir, id+pendingSuffix)) {
 			return nil // another login has begun
 		}
-		return s.dropLock(id)
+		return s.breakLock(id)
 	})
 }
 
-func (s *Store) dropLock(id string) error {
+func (s *Store) breakLock(id string) error {
 	err := os.Remove(filepath.Join(s.dir, id+loginSuffix))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", oauth.ErrHeld, err)

@@ -87,17 +87,17 @@ func TestOverdueLogin(t *testing.T) {
 }
 
 // Who is told to end a login and does not, because it was stopped, holds up nobody.
-func TestDropLogin(t *testing.T) {
+func TestBreakLoginLock(t *testing.T) {
 	key, dir := oauth.Key{Server: "https://server.example/mcp"}, t.TempDir()
 	held, unlock := stopped(t, dir, key, Pending{PID: 1})
 	other := openDir(t, dir)
-	if err := other.DropLogin(t.Context(), key); err != nil || !other.LoginUnderWay(t.Context(), key) {
+	if err := other.BreakLoginLock(t.Context(), key); err != nil || !other.LoginUnderWay(t.Context(), key) {
 		t.Errorf("a login that nobody has ended: %v", err)
 	}
 	if err := other.EndLogin(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.DropLogin(t.Context(), key); err != nil {
+	if err := other.BreakLoginLock(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
 	_, unlockNext := stopped(t, dir, key, Pending{PID: 2})

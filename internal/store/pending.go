@@ -22,9 +22,9 @@ type Pending struct {
 	// Issuer is the authorization server there.
 	Issuer string
 	// LocalURL is an address of this machine that leads to URL once, for a
-	// browser on this machine, and Mark the Cookie header of the browser that
-	// has opened it; "" where there is none.
-	LocalURL, Mark string
+	// browser on this machine, and Cookie is the Cookie header of the browser
+	// that has opened it; "" where there is none.
+	LocalURL, Cookie string
 	// Here tells that LocalURL is what the person was shown.
 	Here bool
 	// UserCode is what the person types there, of a device authorization
@@ -48,7 +48,7 @@ type wirePending struct {
 	URL         string    `json:"url"`
 	Issuer      string    `json:"issuer,omitzero"`
 	LocalURL    string    `json:"local_url,omitzero"`
-	Mark        string    `json:"mark,omitzero"`
+	Cookie      string    `json:"mark,omitzero"`
 	Here        bool      `json:"here,omitzero"`
 	UserCode    string    `json:"user_code,omitzero"`
 	RedirectURI string    `json:"redirect_uri,omitzero"`

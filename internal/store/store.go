@@ -199,7 +199,7 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 	}
 	id := key.ID()
 	return s.whileWriting(ctx, func() error {
-		err := errors.Join(s.disk.remove(ctx, id+sealedSuffix), s.disk.remove(ctx, id+passphraseSuffix), s.disk.remove(ctx, id+plainSuffix), s.removeNotes(ctx, id))
+		err := errors.Join(s.disk.remove(ctx, id+sealedSuffix), s.disk.remove(ctx, id+passphraseSuffix), s.disk.remove(ctx, id+plainSuffix), s.removeCache(ctx, id))
 		if err == nil {
 			err = s.disk.sync()
 		}

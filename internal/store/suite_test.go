@@ -234,7 +234,7 @@ func suiteLockHeld(t *testing.T, s *Store, again func(testing.TB) *Store, key oa
 func suitePending(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	ctx, key := t.Context(), keyFor("pending")
 	want := Pending{
-		URL: "https://issuer.example/auth?x=1", Issuer: "https://issuer.example", LocalURL: "http://127.0.0.1:7/a", Mark: "m=1", Here: true, UserCode: "AB-CD",
+		URL: "https://issuer.example/auth?x=1", Issuer: "https://issuer.example", LocalURL: "http://127.0.0.1:7/a", Cookie: "m=1", Here: true, UserCode: "AB-CD",
 		RedirectURI: "http://127.0.0.1:7/callback", PasteFrom: "https://app.example/callback", Started: time.Now(), Deadline: time.Now().Add(time.Minute), PID: 7,
 	}
 	for member := range reflect.ValueOf(want).NumField() {

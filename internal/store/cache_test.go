@@ -7,7 +7,7 @@ import (
 
 // What is known about a server outlives the process, belongs to one identity,
 // is bounded, and goes with the credential.
-func TestNotes(t *testing.T) {
+func TestCache(t *testing.T) {
 	for name, open := range map[string]func() *Store{
 		"memory": func() *Store { s, _ := Open(Options{Kind: KindMemory}); return s },
 		"file": func() func() *Store {
@@ -17,35 +17,35 @@ func TestNotes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, ctx, key := open(), t.Context(), keyFor("a")
-			if b, err := s.Note(ctx, key, "initialize-2025-06-18"); b != nil || err != nil {
+			if b, err := s.LoadCache(ctx, key, "initialize-2025-06-18"); b != nil || err != nil {
 				t.Fatalf("%q, %v", b, err)
 			}
-			if err := s.SetNote(ctx, key, "initialize-2025-06-18", []byte("x")); err != nil {
+			if err := s.SaveCache(ctx, key, "initialize-2025-06-18", []byte("x")); err != nil {
 				t.Fatal(err)
 			}
 			again := s
 			if name == "file" {
 				again = open()
 			}
-			if b, err := again.Note(ctx, key, "initialize-2025-06-18"); string(b) != "x" || err != nil {
+			if b, err := again.LoadCache(ctx, key, "initialize-2025-06-18"); string(b) != "x" || err != nil {
 				t.Errorf("%q, %v", b, err)
 			}
-			if b, _ := again.Note(ctx, keyFor("b"), "initialize-2025-06-18"); b != nil {
+			if b, _ := again.LoadCache(ctx, keyFor("b"), "initialize-2025-06-18"); b != nil {
 				t.Error("another identity's note")
 			}
 			for _, bad := range []string{"", "../x", "A", "a b", "a.lock", string(bytes.Repeat([]byte("a"), 41))} {
-				if s.SetNote(ctx, key, bad, nil) == nil {
+				if s.SaveCache(ctx, key, bad, nil) == nil {
 					t.Errorf("name %q", bad)
 				}
 			}
-			if s.SetNote(ctx, key, "big", make([]byte, maxNote+1)) == nil {
+			if s.SaveCache(ctx, key, "big", make([]byte, maxCache+1)) == nil {
 				t.Error("a note of any size")
 			}
 			if name == "file" {
 				if err := s.Delete(ctx, key); err != nil {
 					t.Fatal(err)
 				}
-				if b, _ := s.Note(ctx, key, "initialize-2025-06-18"); b != nil {
+				if b, _ := s.LoadCache(ctx, key, "initialize-2025-06-18"); b != nil {
 					t.Error("the note outlived the login")
 				}
 			}

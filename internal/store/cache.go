@@ -1,0 +1,98 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mcp-login/internal/oauth"
+)
+
+const (
+	maxCache     = 256 << 10 // bytes of one cached value
+	maxCacheName = 40        // characters
+)
+
+// isCacheName reports whether every file system takes name in a file name.
+func isCacheName(name string) bool {
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= maxCacheName
+}
+
+// LoadCache returns what SaveCache kept under key and name, nil for nothing. It is
+// about the server, holds no secret, can be found out again, and is removed with
+// the credential.
+func (s *Store) LoadCache(ctx context.Context, key oauth.Key, name string) ([]byte, error) {
+	if !isCacheName(name) {
+		return nil, fmt.Errorf("read a note: %q is no name for one", name)
+	}
+	if s.memory != nil {
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		return bytes.Clone(s.memory.cache[key.ID()+cacheSuffix+name]), nil
+	}
+	if err := checkDirectory(s.dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("read a note: %w", err)
+	}
+	b, _, err := readPrivate(ctx, filepath.Join(s.dir, key.ID()+cacheSuffix+name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a note: %w", err)
+	}
+	return b, nil
+}
+
+// SaveCache keeps data, at most 256 KiB, under key and name. name is of lower-case
+// letters, digits and hyphens. A value that is there already is not written again.
+func (s *Store) SaveCache(ctx context.Context, key oauth.Key, name string, data []byte) error {
+	switch known, err := s.LoadCache(ctx, key, name); {
+	case err == nil && known != nil && bytes.Equal(known, data):
+		return nil
+	case !isCacheName(name):
+		return err
+	case len(data) > maxCache:
+		return errors.New("keep a note: it is larger than 256 KiB")
+	}
+	if s.memory != nil {
+		s.memory.mu.Lock()
+		defer s.memory.mu.Unlock()
+		s.memory.cache[key.ID()+cacheSuffix+name] = bytes.Clone(data)
+		return nil
+	}
+	if err := ensureDirectory(s.dir); err != nil {
+		return fmt.Errorf("keep a note: %w", err)
+	}
+	if _, err := s.disk.write(ctx, key.ID()+cacheSuffix+name, data, false); err != nil {
+		return fmt.Errorf("keep a note: %w", err)
+	}
+	return nil
+}
+
+// removeCache removes the cached values of the identity id.
+func (s *Store) removeCache(ctx context.Context, id string) error {
+	names, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, n := range names {
+		if strings.HasPrefix(n.Name(), id+cacheSuffix) {
+			failures = append(failures, s.disk.remove(ctx, n.Name()))
+		}
+	}
+	return errors.Join(failures...)
+}
