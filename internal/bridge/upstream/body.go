@@ -14,19 +14,19 @@ import (
 // Bounds of compressed bodies. JSON that a server really sends shrinks to a
 // fiftieth or so; deflate reaches a thousandth with zeros.
 const (
-	freeInflation  = 16 << 20 // bytes that may come out whatever went in
+	minInflated    = 16 << 20 // bytes that may come out whatever went in
 	maxCompression = 200      // bytes out for one byte in, beyond that
 )
 
 // errBomb is a body that grows out of all proportion.
-var errBomb = errors.New("the server's compressed answer is out of all proportion")
+var errOverinflated = errors.New("the server's compressed answer is out of all proportion")
 
 // errIdle is a stream on which nothing came for Config.IdleTimeout.
 var errIdle = errors.New("nothing came from the server")
 
 // watch puts the limits of the configuration around a body: on the time between
 // two reads that bring something, and on what a compressed body may become.
-func (u *Upstream) watch(resp *http.Response) {
+func (u *Upstream) limitBody(resp *http.Response) {
 	if u.cfg.IdleTimeout > 0 {
 		resp.Body = newIdleBody(resp.Body, u.cfg.IdleTimeout)
 	}
@@ -68,8 +68,8 @@ func (b *gzipBody) Read(p []byte) (int, error) {
 		b.inflate = reader
 	}
 	n, err := b.inflate.Read(p)
-	if b.out += int64(n); b.out > freeInflation && b.out/maxCompression > b.read {
-		n, err = 0, &Error{Reason: TooLarge, Err: errBomb}
+	if b.out += int64(n); b.out > minInflated && b.out/maxCompression > b.read {
+		n, err = 0, &Error{Reason: TooLarge, Err: errOverinflated}
 	}
 	b.finished = err
 	return n, err
@@ -88,16 +88,16 @@ func (r countingReader) Read(p []byte) (int, error) {
 }
 
 // begunBody is one of which the first bytes were read.
-type begunBody struct {
+type prefixedBody struct {
 	io.ReadCloser
-	first []byte
+	prefix []byte
 }
 
 // Read implements io.Reader.
-func (b *begunBody) Read(p []byte) (int, error) {
-	if len(b.first) > 0 {
-		n := copy(p, b.first)
-		b.first = b.first[n:]
+func (b *prefixedBody) Read(p []byte) (int, error) {
+	if len(b.prefix) > 0 {
+		n := copy(p, b.prefix)
+		b.prefix = b.prefix[n:]
 		return n, nil
 	}
 	return b.ReadCloser.Read(p)

@@ -16,37 +16,37 @@ import (
 
 // holding bounds what is held of answers while our own client does not read: once
 // that is much, only a few bodies are read, and the rest stays in the network.
-type holding struct {
-	bytes  atomic.Int64  // of messages that a sink has not taken yet
-	bodies atomic.Int64  // that are read without a turn
-	turns  chan struct{} // one for each body that is read while that is much
+type backlog struct {
+	bytes   atomic.Int64  // of messages that a sink has not taken yet
+	reading atomic.Int64  // that are read without a turn
+	slots   chan struct{} // one for each body that is read while that is much
 }
 
 // How much may wait for a sink before bodies are left to the network, how many are
 // read then, and how often it is looked whether it is still so.
 const (
-	muchHeld     = 4 << 20
+	maxBacklog   = 4 << 20
 	likelySize   = 32 << 10 // of a body that is being read
-	maxTurns     = 32
-	lookInterval = 100 * time.Millisecond
+	maxSlots     = 32
+	slotInterval = 100 * time.Millisecond
 )
 
-func newHolding() holding { return holding{turns: make(chan struct{}, maxTurns)} }
+func newBacklog() backlog { return backlog{slots: make(chan struct{}, maxSlots)} }
 
 // wait returns when the body of resp may be read. release says that what was in it
 // has been said. Who waits holds nothing of the body yet, and waits only once the
 // body has begun: a server that is slow takes no turn from those who are not.
-func (h *holding) wait(ctx context.Context, resp *http.Response) (release func(), err error) {
-	if err := bodyBegun(resp); err != nil {
+func (h *backlog) admit(ctx context.Context, resp *http.Response) (release func(), err error) {
+	if err := awaitBody(resp); err != nil {
 		return nil, err
 	}
-	if h.bytes.Load()+h.bodies.Add(1)*likelySize < muchHeld {
-		return func() { h.bodies.Add(-1) }, nil
+	if h.bytes.Load()+h.reading.Add(1)*likelySize < maxBacklog {
+		return func() { h.reading.Add(-1) }, nil
 	}
-	h.bodies.Add(-1)
+	h.reading.Add(-1)
 	select {
-	case h.turns <- struct{}{}:
-		return h.turn(), nil
+	case h.slots <- struct{}{}:
+		return h.slot(), nil
 	case <-ctx.Done(): // the read that follows says so
 		return func() {}, nil
 	}
@@ -54,7 +54,7 @@ func (h *holding) wait(ctx context.Context, resp *http.Response) (release func()
 
 // bodyBegun waits for the beginning of a body, which stays in it but for a byte order
 // mark.
-func bodyBegun(resp *http.Response) error {
+func awaitBody(resp *http.Response) error {
 	first := make([]byte, 1, len(byteOrderMark))
 	n, err := io.ReadFull(resp.Body, first)
 	if n == 1 && first[0] == byteOrderMark[0] {
@@ -62,7 +62,7 @@ func bodyBegun(resp *http.Response) error {
 		first, n = first[:1+n], 1+n
 	}
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return brokeOff(resp, err)
+		return brokenAnswer(resp, err)
 	}
 	first = first[:n]
 	if bytes.Equal(first, byteOrderMark) {
@@ -71,16 +71,16 @@ func bodyBegun(resp *http.Response) error {
 			resp.ContentLength -= int64(n)
 		}
 	}
-	resp.Body = &begunBody{ReadCloser: resp.Body, first: first}
+	resp.Body = &prefixedBody{ReadCloser: resp.Body, prefix: first}
 	return nil
 }
 
 // turn returns what ends a turn. A body that comes slowly does not keep it from the
 // others once the client reads again.
-func (h *holding) turn() (end func()) {
-	give := sync.OnceFunc(func() { <-h.turns })
-	stop := retry.Every(lookInterval, func() bool {
-		much := h.bytes.Load() >= muchHeld
+func (h *backlog) slot() (end func()) {
+	give := sync.OnceFunc(func() { <-h.slots })
+	stop := retry.Every(slotInterval, func() bool {
+		much := h.bytes.Load() >= maxBacklog
 		if !much {
 			give()
 		}
@@ -93,7 +93,7 @@ func (h *holding) turn() (end func()) {
 }
 
 // give hands a message to a sink.
-func (h *holding) give(sink jsonrpc.Sink, m jsonrpc.Message) {
+func (h *backlog) deliver(sink jsonrpc.Sink, m jsonrpc.Message) {
 	h.bytes.Add(int64(len(m.Raw)))
 	defer h.bytes.Add(-int64(len(m.Raw)))
 	sink.Message(m)
@@ -106,7 +106,7 @@ func (u *Upstream) deliver(raw []byte, m jsonrpc.Message, sink jsonrpc.Sink) (an
 		if answered {
 			m = jsonrpc.Message{}
 		}
-		answered = u.pass(one, m, sink) || answered
+		answered = u.deliverOne(one, m, sink) || answered
 	})
 	return answered, err
 }
@@ -139,13 +139,13 @@ func messages(raw []byte, yield func(jsonrpc.Message)) error {
 // pass gives one message to the sink of m. An answer to another request does not
 // belong where it came: each has its own way back (MCP 2025-06-18, Transports,
 // "Sending Messages to the Server").
-func (u *Upstream) pass(one, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool) {
+func (u *Upstream) deliverOne(one, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool) {
 	answered = answers(one, m)
 	if one.Kind == jsonrpc.Response && !answered {
 		u.log.Warn("dropped an answer that was not asked for there", "bytes", len(one.Raw))
 		return false
 	}
-	u.held.give(sink, one)
+	u.backlog.deliver(sink, one)
 	return answered
 }
 

@@ -46,17 +46,17 @@ func TestA10Packing(t *testing.T) {
 // not read; once it has read, nobody waits for them any more.
 func TestR1SlowBodiesHoldNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHolding()
+		h := newBacklog()
 		body := func() *http.Response { return &http.Response{Body: io.NopCloser(strings.NewReader("{}"))} }
-		h.bytes.Store(muchHeld)
-		for range maxTurns { // they are not released
-			if _, err := h.wait(t.Context(), body()); err != nil {
+		h.bytes.Store(maxBacklog)
+		for range maxSlots { // they are not released
+			if _, err := h.admit(t.Context(), body()); err != nil {
 				t.Fatal(err)
 			}
 		}
 		went := false
 		go func() {
-			_, _ = h.wait(t.Context(), body())
+			_, _ = h.admit(t.Context(), body())
 			went = true
 		}()
 		if synctest.Wait(); went {
@@ -64,11 +64,11 @@ func TestR1SlowBodiesHoldNobodyUp(t *testing.T) {
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := h.wait(cancelled, body()); err != nil {
+		if _, err := h.admit(cancelled, body()); err != nil {
 			t.Error(err)
 		}
 		h.bytes.Store(0)
-		time.Sleep(lookInterval)
+		time.Sleep(slotInterval)
 		if synctest.Wait(); !went {
 			t.Error("it waits for bodies that come slowly")
 		}

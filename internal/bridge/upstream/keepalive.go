@@ -11,20 +11,20 @@ import (
 
 // How long a connection may be idle and be used again, whatever the server says.
 const (
-	leastIdle = 500 * time.Millisecond
-	mostIdle  = 90 * time.Second
+	minIdle = 500 * time.Millisecond
+	maxIdle = 90 * time.Second
 )
 
 // idleLimit is how long the server keeps connections that are idle, as it last said.
 // Of a request that is written while the server closes the connection, nobody can
 // tell whether it was taken.
-type idleLimit struct{ d atomic.Int64 }
+type keepAlive struct{ d atomic.Int64 }
 
 // limit returns 0 where the server has said nothing.
-func (l *idleLimit) limit() time.Duration { return time.Duration(l.d.Load()) }
+func (l *keepAlive) limit() time.Duration { return time.Duration(l.d.Load()) }
 
 // hear reads an answer's header.
-func (l *idleLimit) hear(h http.Header) {
+func (l *keepAlive) learn(h http.Header) {
 	if lines := h["Keep-Alive"]; len(lines) > 0 {
 		if d := announcedIdle(lines); d > 0 {
 			l.d.Store(int64(d))
@@ -47,7 +47,7 @@ func announcedIdle(lines []string) (limit time.Duration) {
 			if err != nil && !errors.Is(err, strconv.ErrRange) {
 				continue
 			}
-			one := max(time.Duration(min(seconds, uint64(mostIdle/time.Second)+1))*time.Second-time.Second, leastIdle)
+			one := max(time.Duration(min(seconds, uint64(maxIdle/time.Second)+1))*time.Second-time.Second, minIdle)
 			if limit == 0 || one < limit {
 				limit = one
 			}

@@ -13,82 +13,82 @@ import (
 
 // begin reads the answer to m: the whole of it when it is small, and otherwise in
 // pieces, which it then returns to be finished. cut ends the response.
-func (u *Upstream) begin(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink, cut context.CancelCauseFunc) ([]byte, *large, error) {
+func (u *Upstream) readAnswer(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink, cut context.CancelCauseFunc) ([]byte, *largeAnswer, error) {
 	limit, known := u.cfg.MaxMessage, resp.ContentLength
 	if limit > 0 && known > limit {
 		return nil, nil, u.tooLarge()
 	}
-	if known >= 0 && known <= wholeTo || len(m.ID) > maxStreamedID {
-		raw, err := u.read(resp)
+	if known >= 0 && known <= maxWhole || len(m.ID) > maxStreamedID {
+		raw, err := u.readAll(resp)
 		return raw, nil, err
 	}
-	l := u.newLarge(m, sink, false, cut)
+	l := u.newLargeAnswer(m, sink, false, cut)
 	if known < 0 { // most likely it is small
-		start, err := gather(resp.Body, largeFrom)
+		start, err := readUpTo(resp.Body, spillSize)
 		switch {
 		case errors.Is(err, io.EOF) && limit > 0 && int64(len(start)) > limit:
 			return nil, nil, u.tooLarge()
 		case errors.Is(err, io.EOF):
 			return start, nil, nil
 		case err != nil:
-			return nil, nil, brokeOff(resp, err)
+			return nil, nil, brokenAnswer(resp, err)
 		}
 		l.adopt(start)
 	}
 	for l.err == nil {
-		n, err := resp.Body.Read(l.room())
+		n, err := resp.Body.Read(l.space())
 		if n > 0 {
-			l.took(n)
+			l.advance(n)
 		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil, l, nil
-		case err != nil && l.breakOff(err):
+		case err != nil && l.interrupt(err):
 			return nil, l, nil
 		case err != nil:
-			return nil, nil, brokeOff(resp, err)
+			return nil, nil, brokenAnswer(resp, err)
 		}
 	}
 	return nil, l, nil
 }
 
 // scraps are what bodies of unknown size are read into.
-var scraps = sync.Pool{New: func() any { return new([scrapSize]byte) }}
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
-const scrapSize = 16 << 10
+const chunkSize = 16 << 10
 
 // gather reads from body until it has most bytes or more; io.EOF says that this
 // was all of it. The bytes have one room of their own size, so that a thousand
 // answers that wait for a client take what they are and no more; the line end
 // has its place behind them.
-func gather(body io.Reader, most int64) ([]byte, error) {
-	var list []*[scrapSize]byte
+func readUpTo(body io.Reader, most int64) ([]byte, error) {
+	var list []*[chunkSize]byte
 	size, free := 0, 0
 	var err error
 	for err == nil && int64(size) < most {
 		if free == 0 {
-			list = append(list, scraps.Get().(*[scrapSize]byte))
-			free = scrapSize
+			list = append(list, chunks.Get().(*[chunkSize]byte))
+			free = chunkSize
 		}
 		var n int
-		n, err = body.Read(list[len(list)-1][scrapSize-free:])
+		n, err = body.Read(list[len(list)-1][chunkSize-free:])
 		size, free = size+n, free-n
 	}
 	whole := make([]byte, 0, size+1)
 	for _, scrap := range list {
-		whole = append(whole, scrap[:min(scrapSize, size-len(whole))]...)
-		scraps.Put(scrap)
+		whole = append(whole, scrap[:min(chunkSize, size-len(whole))]...)
+		chunks.Put(scrap)
 	}
 	return whole, err
 }
 
 // read returns the whole body, within the configured limit.
-func (u *Upstream) read(resp *http.Response) ([]byte, error) {
+func (u *Upstream) readAll(resp *http.Response) ([]byte, error) {
 	limit := u.cfg.MaxMessage
-	if n := resp.ContentLength; n > 0 && n < maxForetold && (limit <= 0 || n <= limit) {
+	if n := resp.ContentLength; n > 0 && n < maxPreallocated && (limit <= 0 || n <= limit) {
 		raw := make([]byte, n, n+1) // the line end comes behind it
 		if _, err := io.ReadFull(resp.Body, raw); err != nil {
-			return nil, brokeOff(resp, err)
+			return nil, brokenAnswer(resp, err)
 		}
 		return raw, nil
 	}
@@ -96,10 +96,10 @@ func (u *Upstream) read(resp *http.Response) ([]byte, error) {
 	if limit > 0 {
 		most = min(limit, math.MaxInt64-1) + 1
 	}
-	raw, err := gather(resp.Body, most)
+	raw, err := readUpTo(resp.Body, most)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		return nil, brokeOff(resp, err)
+		return nil, brokenAnswer(resp, err)
 	case int64(len(raw)) >= most:
 		return nil, u.tooLarge()
 	}
@@ -108,4 +108,4 @@ func (u *Upstream) read(resp *http.Response) ([]byte, error) {
 
 // maxForetold is up to where a server's word about the size is believed before
 // the bytes are there.
-const maxForetold = 256 << 20
+const maxPreallocated = 256 << 20

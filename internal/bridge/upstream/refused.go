@@ -33,7 +33,7 @@ func statusError(resp *http.Response, body []byte) error {
 	switch {
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		e.Reason = Redirected
-		text, e.Hint = redirected(resp)
+		text, e.Hint = describeRedirect(resp)
 	case resp.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
 		text += ": the account that is signed in lacks a permission that this needs (insufficient_scope)"
 		e.Hint = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
@@ -46,7 +46,7 @@ func statusError(resp *http.Response, body []byte) error {
 		}
 	case inSession && resp.StatusCode == http.StatusNotFound:
 		e.Hint = restartHint
-	case page && resp.StatusCode < 500, !inSession && isElsewhere(resp.StatusCode):
+	case page && resp.StatusCode < 500, !inSession && notFoundHere(resp.StatusCode):
 		e.Hint = AddressHint
 	case resp.StatusCode >= 500:
 		e.Hint = "the server, or a gateway before it, is not well; try again later"
@@ -61,13 +61,13 @@ func statusError(resp *http.Response, body []byte) error {
 }
 
 // isElsewhere reports whether a status says that no MCP server has this address.
-func isElsewhere(status int) bool {
+func notFoundHere(status int) bool {
 	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone
 }
 
 // redirected describes a redirect that was not followed. Of the address only what
 // says where it leads is shown: its query is often somebody's session.
-func redirected(resp *http.Response) (text, next string) {
+func describeRedirect(resp *http.Response) (text, next string) {
 	text = fmt.Sprintf("the server redirects (%d) to another place, which was not followed", resp.StatusCode)
 	to, err := resp.Location()
 	moved := resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusPermanentRedirect

@@ -50,13 +50,13 @@ func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, b
 func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	ctx, quiet := req.Context(), func() {}
 	if u.cfg.HeaderTimeout > 0 {
-		timed, s, _ := u.listenFor(ctx, u.cfg.HeaderTimeout, errNoHeader) // the body lives in timed; ctx ends it
+		timed, s, _ := u.withFirstByteTimer(ctx, u.cfg.HeaderTimeout, errNoHeader) // the body lives in timed; ctx ends it
 		ctx, quiet = timed, s.stop
 	}
-	resp, written, err := u.exchange(ctx, req)
+	resp, written, err := u.roundTrip(ctx, req)
 	quiet()
 	if err == nil {
-		u.watch(resp)
+		u.limitBody(resp)
 		return resp, nil
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errNoHeader) {
@@ -77,27 +77,27 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 // exchange sends a request, in ctx, and reads the header of the answer; an idle
 // connection that had ended is replaced. written says whether the server can have
 // read the request.
-func (u *Upstream) exchange(ctx context.Context, req *http.Request) (resp *http.Response, written bool, err error) {
+func (u *Upstream) roundTrip(ctx context.Context, req *http.Request) (resp *http.Response, written bool, err error) {
 	var wrote, reused atomic.Bool
 	trace := &httptrace.ClientTrace{
 		// A signing transport may make several requests of one: the last counts.
 		GetConn: func(string) { wrote.Store(false); reused.Store(false) },
 		GotConn: func(got httptrace.GotConnInfo) {
 			reused.Store(got.Reused)
-			refuseStale(got, u.idle.limit())
+			closeStale(got, u.keepAlive.limit())
 		},
 		WroteRequest: func(info httptrace.WroteRequestInfo) { wrote.Store(info.Err == nil) },
 	}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, trace))
 	for n := 0; ; n++ {
 		if resp, err = u.http.Do(req); err == nil {
-			u.idle.hear(resp.Header)
+			u.keepAlive.learn(resp.Header)
 		}
-		written = wrote.Load() && !endedIdle(err)
-		if err == nil || written || !reused.Load() || n == maxStale || ctx.Err() != nil {
+		written = wrote.Load() && !closedWhileIdle(err)
+		if err == nil || written || !reused.Load() || n == maxReconnects || ctx.Err() != nil {
 			return resp, written, err
 		}
-		req = afresh(req)
+		req = rewound(req)
 	}
 }
 
@@ -128,12 +128,12 @@ func mediaType(resp *http.Response) string {
 var jsonTypes = map[string]bool{"text/json": true, "text/x-json": true, "application/x-json": true, "application/json-rpc": true, "application/jsonrpc": true, "application/jsonrequest": true}
 
 const (
-	typeJSON  = "application/json"
-	typeSSE   = "text/event-stream"
-	maxErrors = 64 << 10 // of the body of an HTTP error
+	typeJSON     = "application/json"
+	typeSSE      = "text/event-stream"
+	maxErrorBody = 64 << 10 // of the body of an HTTP error
 )
 
-func brokeOff(resp *http.Response, err error) error {
+func brokenAnswer(resp *http.Response, err error) error {
 	if errors.As(err, new(*Error)) {
 		return err
 	}
@@ -146,12 +146,12 @@ func (u *Upstream) tooLarge() error {
 
 // patience is how long the body of an HTTP error may take: its sender owes us
 // nothing more.
-const patience = 2 * time.Second
+const errorBodyTimeout = 2 * time.Second
 
 // errorBody returns the beginning of the body of an HTTP error, as far as it
 // comes soon.
 func errorBody(resp *http.Response) []byte {
-	body, _ := foreign.ReadBody(resp, maxErrors, patience)
+	body, _ := foreign.ReadBody(resp, maxErrorBody, errorBodyTimeout)
 	return bytes.TrimPrefix(body, byteOrderMark)
 }
 
@@ -159,11 +159,11 @@ func errorBody(resp *http.Response) []byte {
 // the body is the server's own word and is delivered with the request's id;
 // everything else becomes an *Error with the status and a little of the text.
 func (u *Upstream) refusal(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	return u.refused(resp, errorBody(resp), m, sink)
+	return u.deliverHTTPError(resp, errorBody(resp), m, sink)
 }
 
 // refused is refusal for a body that was read.
-func (u *Upstream) refused(resp *http.Response, body []byte, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (u *Upstream) deliverHTTPError(resp *http.Response, body []byte, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	answer, _ := jsonrpc.Parse(body) // with id null, absent or the request's
 	if !isErrorObject(answer.Error) {
 		return statusError(resp, body)

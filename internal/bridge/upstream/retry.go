@@ -14,13 +14,13 @@ import (
 // How often and how long a message is sent again.
 const (
 	// maxTries bounds the attempts after the server was reached.
-	maxTries = 4
+	maxAttempts = 4
 	// firstRetry and maxRetry are the pauses between them; they double.
 	firstRetry = 500 * time.Millisecond
 	maxRetry   = 4 * time.Second
 	// maxHonoured is the longest Retry-After that is waited for, all of them
 	// together.
-	maxHonoured = 30 * time.Second
+	maxRetryAfter = 30 * time.Second
 )
 
 // repeatable reports whether a request changes nothing at the server, or the
@@ -37,7 +37,7 @@ func repeatable(m jsonrpc.Message) bool {
 }
 
 // marked tells the signing transport whether m may be sent twice.
-func marked(ctx context.Context, m jsonrpc.Message) context.Context {
+func withRepeatable(ctx context.Context, m jsonrpc.Message) context.Context {
 	if repeatable(m) {
 		return retry.Repeatable(ctx)
 	}
@@ -45,13 +45,13 @@ func marked(ctx context.Context, m jsonrpc.Message) context.Context {
 }
 
 // tries are the attempts at one message.
-type tries struct {
-	u      *Upstream
-	m      jsonrpc.Message
-	begun  time.Time
-	count  int           // after the server was reached
-	waited time.Duration // because the server asked for it
-	lost   int           // connections that never stood, in a row
+type attempts struct {
+	u           *Upstream
+	m           jsonrpc.Message
+	started     time.Time
+	count       int           // after the server was reached
+	waited      time.Duration // because the server asked for it
+	unreachable int           // connections that never stood, in a row
 }
 
 // again judges one attempt: whether to send the message once more, and when.
@@ -63,18 +63,18 @@ type tries struct {
 //
 // initialize is not held up by a server that answers: the client is better told
 // than kept waiting.
-func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again bool) {
+func (t *attempts) next(resp *http.Response, err error) (wait time.Duration, again bool) {
 	if err == nil && resp.StatusCode < http.StatusBadRequest {
 		return 0, false
 	}
 	var e *Error
 	if errors.As(err, &e) && e.Reason == Unreachable {
-		wait = retry.Backoff(t.lost, firstRetry, maxRetry)
-		t.lost++
-		return wait, !lasting(err) && time.Since(t.begun)+wait <= t.u.cfg.Patience
+		wait = retry.Backoff(t.unreachable, firstRetry, maxRetry)
+		t.unreachable++
+		return wait, !permanent(err) && time.Since(t.started)+wait <= t.u.cfg.Patience
 	}
-	t.lost = 0
-	if !repeatable(t.m) || t.count+1 >= maxTries {
+	t.unreachable = 0
+	if !repeatable(t.m) || t.count+1 >= maxAttempts {
 		return 0, false
 	}
 	switch {
@@ -89,7 +89,7 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 		return 0, false
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusServiceUnavailable:
 		wait = retry.After(resp.Header.Get("Retry-After"), time.Now())
-		if t.waited += wait; wait == 0 && resp.StatusCode == http.StatusTooManyRequests || t.waited > maxHonoured {
+		if t.waited += wait; wait == 0 && resp.StatusCode == http.StatusTooManyRequests || t.waited > maxRetryAfter {
 			return 0, false
 		}
 		if wait == 0 {
@@ -106,7 +106,7 @@ func (t *tries) again(resp *http.Response, err error) (wait time.Duration, again
 
 // lasting reports a failure that does not pass by waiting, such as a certificate
 // that is not trusted.
-func lasting(err error) bool {
+func permanent(err error) bool {
 	var failure *reach.Error
 	return errors.As(err, &failure) && failure.Lasting
 }

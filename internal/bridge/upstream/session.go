@@ -16,7 +16,7 @@ type session struct {
 	id      string // Mcp-Session-Id, a secret; "" when the server keeps none
 	version string // MCP-Protocol-Version, "" before it is negotiated
 	number  int    // counts the sessions of one Upstream
-	again   bool   // the message at hand was refused once for the lost session
+	retried bool   // the message at hand was refused once for the lost session
 }
 
 // errSessionLost is the 404 for a message of a session (MCP 2025-11-25, Transports,
@@ -25,19 +25,19 @@ var errSessionLost = errors.New("the server no longer knows the session")
 
 // beginning keeps what another session has to begin with: the client's own
 // initialize, and what it has set up since.
-type beginning struct {
+type sessionSetup struct {
 	initialize, initialized jsonrpc.Message
-	later                   []jsonrpc.Message
+	settings                []jsonrpc.Message
 }
 
 // maxLater bounds what is set up again in another session.
-const maxLater = 256
+const maxSettings = 256
 
 // note keeps m if another session needs it.
-func (b *beginning) note(m jsonrpc.Message) {
+func (b *sessionSetup) record(m jsonrpc.Message) {
 	switch m.Method {
 	case "initialize":
-		*b = beginning{initialize: m}
+		*b = sessionSetup{initialize: m}
 	case "notifications/initialized":
 		b.initialized = m
 	case "logging/setLevel":
@@ -51,25 +51,25 @@ func (b *beginning) note(m jsonrpc.Message) {
 	}
 }
 
-func (b *beginning) keep(m jsonrpc.Message) {
-	if len(b.later) < maxLater {
-		b.later = append(b.later, m)
+func (b *sessionSetup) keep(m jsonrpc.Message) {
+	if len(b.settings) < maxSettings {
+		b.settings = append(b.settings, m)
 	}
 }
 
-func (b *beginning) drop(method string, uri []byte) {
-	kept := make([]jsonrpc.Message, 0, len(b.later)+1) // a copy: a replay may read the old one
-	for _, m := range b.later {
+func (b *sessionSetup) drop(method string, uri []byte) {
+	kept := make([]jsonrpc.Message, 0, len(b.settings)+1) // a copy: a replay may read the old one
+	for _, m := range b.settings {
 		if m.Method != method || string(m.Param("uri")) != string(uri) {
 			kept = append(kept, m)
 		}
 	}
-	b.later = kept
+	b.settings = kept
 }
 
 // replay begins another session through send, which carries one message and
 // hands its answer over. Only initialize and initialized have to succeed.
-func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message, sink jsonrpc.Sink) error) error {
+func (b sessionSetup) replay(log func(string, ...any), send func(m jsonrpc.Message, sink jsonrpc.Sink) error) error {
 	if b.initialize.Raw == nil {
 		return errSessionLost
 	}
@@ -91,7 +91,7 @@ func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message,
 	case b.initialized.Raw == nil:
 		return nil
 	}
-	for _, m := range b.later {
+	for _, m := range b.settings {
 		if err := send(m, jsonrpc.Discard); err != nil {
 			log("the new session is not set up as the old one", "method", m.Method, "error", err)
 		}
@@ -99,29 +99,29 @@ func (b beginning) replay(log func(string, ...any), send func(m jsonrpc.Message,
 	return nil
 }
 
-func (s *streamable) current() session {
+func (s *streamableConn) currentSession() session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now
+	return s.current
 }
 
 // commit makes at the session of all later messages.
-func (s *streamable) commit(at session) {
+func (s *streamableConn) adopt(at session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now = session{id: at.id, version: at.version, number: s.now.number + 1}
+	s.current = session{id: at.id, version: at.version, number: s.current.number + 1}
 }
 
 // open sends the client's initialize. The session counts before the client
 // sees the answer, so that its next message already belongs to it.
-func (s *streamable) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (s *streamableConn) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	s.mu.Lock()
-	s.begin.note(m)
+	s.setup.record(m)
 	s.mu.Unlock()
 	var at session
 	return s.post(ctx, &at, m, jsonrpc.SinkFunc(func(answer jsonrpc.Message) {
 		if answers(answer, m) && answer.Result != nil {
-			s.commit(at)
+			s.adopt(at)
 		}
 		sink.Message(answer)
 	}))
@@ -132,48 +132,48 @@ func (s *streamable) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.S
 // stays in place: whoever still sends it meets the same refusal and waits here.
 // A ping that the other session refuses in the same way has proven nothing about
 // the lost one; then refused is the error. It is nil for a 404.
-func (s *streamable) replace(ctx context.Context, lost session, refused *sessionError) (session, error) {
-	if err := s.renew.take(ctx); err != nil {
+func (s *streamableConn) replace(ctx context.Context, lost session, refused *sessionRefusal) (session, error) {
+	if err := s.replacing.take(ctx); err != nil {
 		return session{}, err
 	}
-	defer s.renew.give()
+	defer s.replacing.give()
 	s.mu.Lock()
-	at, begin := s.now, s.begin
+	at, begin := s.current, s.setup
 	s.mu.Unlock()
-	at.again = true
+	at.retried = true
 	if at.number != lost.number {
 		return at, nil
 	}
 	s.u.log.Debug("the server forgot the session; opening another one")
-	next := session{again: true}
+	next := session{retried: true}
 	err := begin.replay(s.u.log.Debug, func(m jsonrpc.Message, sink jsonrpc.Sink) error {
 		return s.post(ctx, &next, m, sink)
 	})
 	if err != nil {
 		return session{}, err
 	}
-	if refused != nil && s.refuses(ctx, next, refused) {
+	if refused != nil && s.pingRefused(ctx, next, refused) {
 		_ = s.end(ctx, next)
 		return session{}, refused
 	}
-	s.commit(next)
+	s.adopt(next)
 	if begin.initialized.Raw != nil {
-		s.listen() // the old session's stream has ended with it
+		s.openServerStream() // the old session's stream has ended with it
 	}
 	return next, nil
 }
 
 // close ends the session at the server (G4); 405 says that it does not mind.
-func (s *streamable) close(ctx context.Context) error {
-	at := s.current()
+func (s *streamableConn) close(ctx context.Context) error {
+	at := s.currentSession()
 	if err := s.end(ctx, at); err != nil {
 		return err
 	}
-	s.commit(session{version: at.version})
+	s.adopt(session{version: at.version})
 	return nil
 }
 
-func (s *streamable) end(ctx context.Context, at session) error {
+func (s *streamableConn) end(ctx context.Context, at session) error {
 	if at.id == "" {
 		return nil
 	}

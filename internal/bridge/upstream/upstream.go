@@ -63,7 +63,7 @@ type Config struct {
 }
 
 // wire is a transport once it is chosen.
-type wire interface {
+type conn interface {
 	// send posts m. For a request it returns after the sink has the answer.
 	send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	// close ends the session.
@@ -75,19 +75,19 @@ type Upstream struct {
 	cfg Config
 	log *slog.Logger
 
-	http  *http.Client
-	tools *toolbox
-	held  holding
-	idle  idleLimit
-	ctx   context.Context // ends with Close; the server's own stream lives in it
-	stop  context.CancelFunc
+	http      *http.Client
+	tools     *toolList
+	backlog   backlog
+	keepAlive keepAlive
+	ctx       context.Context // ends with Close; the server's own stream lives in it
+	stop      context.CancelFunc
 
-	choose turn // while the first message finds the transport
+	choosing turn // while the first message finds the transport
 
 	mu      sync.Mutex
 	work    sync.WaitGroup
 	closed  bool
-	wire    wire
+	conn    conn
 	unasked jsonrpc.Sink
 }
 
@@ -120,13 +120,13 @@ func New(cfg Config) (*Upstream, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upstream{cfg: cfg, log: log, http: guarded(*cfg.HTTP), tools: newToolbox(log), held: newHolding(), choose: newTurn(), unasked: jsonrpc.Discard}
+	u := &Upstream{cfg: cfg, log: log, http: restricted(*cfg.HTTP), tools: newToolList(log), backlog: newBacklog(), choosing: newTurn(), unasked: jsonrpc.Discard}
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	switch cfg.Transport {
 	case StreamableHTTP:
-		u.wire = newStreamable(u)
+		u.conn = newStreamableConn(u)
 	case SSE:
-		u.wire = newLegacy(u)
+		u.conn = newSSEConn(u)
 	case Auto:
 	}
 	return u, nil
@@ -134,23 +134,23 @@ func New(cfg Config) (*Upstream, error) {
 
 // guarded makes sure that no redirect leads to a stranger, whatever the client
 // was set up for.
-func guarded(client http.Client) *http.Client {
+func restricted(client http.Client) *http.Client {
 	if client.CheckRedirect == nil {
 		client.CheckRedirect = CheckRedirect
 	}
 	if client.Jar == nil {
 		client.Jar, _ = cookiejar.New(nil) // without options it cannot fail
 	}
-	client.Transport = placing{cmp.Or(client.Transport, http.DefaultTransport)}
+	client.Transport = validLocation{cmp.Or(client.Transport, http.DefaultTransport)}
 	return &client
 }
 
 // placing takes away a Location that is no address: net/http would make of the
 // answer an error that cannot be told from a broken line.
-type placing struct{ next http.RoundTripper }
+type validLocation struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
-func (p placing) RoundTrip(req *http.Request) (*http.Response, error) {
+func (p validLocation) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := p.next.RoundTrip(req)
 	if err == nil && resp.StatusCode/100 == 3 {
 		if _, bad := url.Parse(resp.Header.Get("Location")); bad != nil {
@@ -192,30 +192,30 @@ func (u *Upstream) unaskedSink() jsonrpc.Sink {
 // taken the message. An *Error says why that did not happen; errors of the signing
 // transport come as they are, and so does the cause of ctx.
 func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if w := u.chosen(); w != nil {
+	if w := u.current(); w != nil {
 		return w.send(ctx, m, sink)
 	}
-	if err := u.choose.take(ctx); err != nil {
+	if err := u.choosing.take(ctx); err != nil {
 		return err
 	}
-	unlock := sync.OnceFunc(u.choose.give)
+	unlock := sync.OnceFunc(u.choosing.give)
 	defer unlock()
-	if w := u.chosen(); w != nil {
+	if w := u.current(); w != nil {
 		unlock()
 		return w.send(ctx, m, sink)
 	}
-	return u.first(ctx, m, sink, unlock)
+	return u.detect(ctx, m, sink, unlock)
 }
 
-func (u *Upstream) chosen() wire {
+func (u *Upstream) current() conn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.wire
+	return u.conn
 }
 
-func (u *Upstream) settle(w wire) {
+func (u *Upstream) setConn(w conn) {
 	u.mu.Lock()
-	u.wire = w
+	u.conn = w
 	u.mu.Unlock()
 }
 
@@ -225,19 +225,19 @@ func (u *Upstream) settle(w wire) {
 // and refusals say nothing about the transport, and neither does a JSON-RPC
 // error with 400 or 404: who answers a POST in JSON-RPC takes messages there.
 // settled is called as soon as the transport is known.
-func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, settled func()) error {
-	s := newStreamable(u)
+func (u *Upstream) detect(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, settled func()) error {
+	s := newStreamableConn(u)
 	s.probing = true
-	s.accepted = sync.OnceFunc(func() {
+	s.onAccepted = sync.OnceFunc(func() {
 		s.probing = false
-		u.settle(s)
+		u.setConn(s)
 		settled()
 	})
 	err := s.send(ctx, m, sink)
 	var refused *Error
 	switch {
 	case err == nil:
-		s.accepted()
+		s.onAccepted()
 		return nil
 	case !errors.As(err, &refused) || refused.Reason != Refused:
 		return err
@@ -247,13 +247,13 @@ func (u *Upstream) first(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Si
 	default:
 		return err
 	}
-	old := newLegacy(u)
+	old := newSSEConn(u)
 	if connectErr := old.connect(ctx); connectErr != nil {
 		u.log.Debug("no HTTP+SSE either", "error", connectErr)
 		return err
 	}
 	u.log.Debug("the server speaks HTTP+SSE of 2024-11-05")
-	u.settle(old)
+	u.setConn(old)
 	settled()
 	return old.send(ctx, m, sink)
 }
@@ -285,7 +285,7 @@ func (u *Upstream) Call(ctx context.Context, request []byte, notify func(m jsonr
 // delivers a message.
 func (u *Upstream) Close(ctx context.Context) error {
 	var err error
-	if w := u.chosen(); w != nil {
+	if w := u.current(); w != nil {
 		err = w.close(ctx)
 	}
 	u.stop()

@@ -16,8 +16,8 @@ import (
 func TestAnnouncedIdle(t *testing.T) {
 	for lines, want := range map[string]time.Duration{
 		"timeout=5": 4 * time.Second, "timeout=5, max=1000": 4 * time.Second, "max=5, Timeout = 72": 71 * time.Second, `timeout="5"`: 4 * time.Second,
-		"timeout=0": leastIdle, "timeout=1": leastIdle, "timeout=2": time.Second, "timeout=91": mostIdle, "timeout=92": mostIdle,
-		"timeout=99999999999999999999999": mostIdle, "timeout=18446744073709551615": mostIdle,
+		"timeout=0": minIdle, "timeout=1": minIdle, "timeout=2": time.Second, "timeout=91": maxIdle, "timeout=92": maxIdle,
+		"timeout=99999999999999999999999": maxIdle, "timeout=18446744073709551615": maxIdle,
 		"timeout=60|timeout=5": 4 * time.Second, "timeout=5,timeout=60": 4 * time.Second, "timeout=x|timeout=5": 4 * time.Second,
 		"": 0, "timeout": 0, "timeout=": 0, "timeout=-5": 0, "timeout=5s": 0, "timeout=1.5": 0, "timeout=+5": 0, "max=5": 0, "timeouts=5": 0,
 	} {
@@ -35,10 +35,10 @@ func FuzzAnnouncedIdle(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		got, both := announcedIdle([]string{a}), announcedIdle([]string{a, b})
-		if got != 0 && (got < leastIdle || got > mostIdle) || got != 0 && (both == 0 || both > got) {
+		if got != 0 && (got < minIdle || got > maxIdle) || got != 0 && (both == 0 || both > got) {
 			t.Errorf("%q: %v, with %q %v", a, got, b, both)
 		}
-		if n, err := strconv.ParseUint(a, 10, 16); err == nil && announcedIdle([]string{"timeout=" + a}) != min(max(time.Duration(n)*time.Second-time.Second, leastIdle), mostIdle) {
+		if n, err := strconv.ParseUint(a, 10, 16); err == nil && announcedIdle([]string{"timeout=" + a}) != min(max(time.Duration(n)*time.Second-time.Second, minIdle), maxIdle) {
 			t.Errorf("timeout=%s", a)
 		}
 	})
@@ -68,7 +68,7 @@ func TestIdleConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &pipes{header: c.header}
-				wire := &http.Transport{DialContext: s.dial, IdleConnTimeout: mostIdle}
+				wire := &http.Transport{DialContext: s.dial, IdleConnTimeout: maxIdle}
 				u, err := New(Config{Endpoint: mustURL(t, "http://server.example/mcp"), HTTP: &http.Client{Transport: wire}, Transport: StreamableHTTP})
 				if err != nil {
 					t.Fatal(err)

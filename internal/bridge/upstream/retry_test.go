@@ -27,7 +27,7 @@ type roundTrip func(r *http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func response(status int, header http.Header, body io.ReadCloser) *http.Response {
+func httpResponse(status int, header http.Header, body io.ReadCloser) *http.Response {
 	if header == nil {
 		header = http.Header{}
 	}
@@ -81,9 +81,9 @@ func TestRow38RetryAfter(t *testing.T) {
 				requests := 0
 				u := over(t, Config{}, func(*http.Request) (*http.Response, error) {
 					if requests++; requests <= c.refusals {
-						return response(c.status, http.Header{"Retry-After": {c.after}}, text("")), nil
+						return httpResponse(c.status, http.Header{"Retry-After": {c.after}}, text("")), nil
 					}
-					return response(200, nil, text(anAnswer)), nil
+					return httpResponse(200, nil, text(anAnswer)), nil
 				})
 				begun := time.Now()
 				_, err := u.Call(t.Context(), callOf(c.method), nil)
@@ -104,12 +104,12 @@ func TestRow38RetryAfter(t *testing.T) {
 // end, and a call is sent once.
 func TestRow38Storm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for method, want := range map[string]int{"tools/list": maxTries, "tools/call": 1, "initialize": 1} {
+		for method, want := range map[string]int{"tools/list": maxAttempts, "tools/call": 1, "initialize": 1} {
 			for _, status := range []int{502, 503, 504} {
 				requests := 0
 				u := over(t, Config{}, func(*http.Request) (*http.Response, error) {
 					requests++
-					return response(status, nil, text("")), nil
+					return httpResponse(status, nil, text("")), nil
 				})
 				begun := time.Now()
 				if _, err := u.Call(t.Context(), callOf(method), nil); err == nil || requests != want {
@@ -140,7 +140,7 @@ func TestRow39Patience(t *testing.T) {
 					if requests++; requests <= c.down {
 						return nil, refused
 					}
-					return response(200, nil, text(anAnswer)), nil
+					return httpResponse(200, nil, text(anAnswer)), nil
 				})
 				begun := time.Now()
 				_, err := u.Call(t.Context(), callOf("tools/call"), nil)
@@ -161,14 +161,14 @@ func TestRow39Silence(t *testing.T) {
 		requests := 0
 		u := over(t, Config{IdleTimeout: time.Minute}, func(r *http.Request) (*http.Response, error) {
 			if requests++; requests > 1 {
-				return response(200, nil, text(anAnswer)), nil
+				return httpResponse(200, nil, text(anAnswer)), nil
 			}
 			body, w := io.Pipe()
 			go func() {
 				_, _ = io.WriteString(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\"}\n\n")
 				<-r.Context().Done()
 			}()
-			return response(200, http.Header{"Content-Type": {"text/event-stream"}}, body), nil
+			return httpResponse(200, http.Header{"Content-Type": {"text/event-stream"}}, body), nil
 		})
 		begun := time.Now()
 		_, err := u.Call(t.Context(), callOf("tools/call"), nil)
@@ -221,7 +221,7 @@ func TestCompressedAnswers(t *testing.T) {
 		asked := ""
 		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
 			asked = r.Header.Get("Accept-Encoding")
-			return response(200, http.Header{"Content-Encoding": {"gzip"}}, io.NopCloser(bytes.NewReader(body))), nil
+			return httpResponse(200, http.Header{"Content-Encoding": {"gzip"}}, io.NopCloser(bytes.NewReader(body))), nil
 		})
 		answer, err := u.Call(t.Context(), callOf("tools/call"), nil)
 		var e *Error

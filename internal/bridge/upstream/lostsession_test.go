@@ -39,15 +39,15 @@ func (s *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
 	session := r.Header.Get(headerSession)
 	switch r.Method {
 	case http.MethodGet:
-		return response(http.StatusMethodNotAllowed, nil, text("")), nil
+		return httpResponse(http.StatusMethodNotAllowed, nil, text("")), nil
 	case http.MethodDelete:
 		s.seen = append(s.seen, "DELETE "+session)
-		return response(http.StatusOK, nil, text("")), nil
+		return httpResponse(http.StatusOK, nil, text("")), nil
 	}
 	s.seen = append(s.seen, m.Method)
 	if s.odd != nil {
 		if status, body := s.odd(m); status != 0 {
-			return response(status, nil, text(body)), nil
+			return httpResponse(status, nil, text(body)), nil
 		}
 	}
 	result, header := `{}`, http.Header{}
@@ -59,13 +59,13 @@ func (s *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
 		result = `{"protocolVersion":"2025-06-18","capabilities":{}}`
 	case session != s.session:
 		status, body := s.refusal(m)
-		return response(status, nil, text(body)), nil
+		return httpResponse(status, nil, text(body)), nil
 	case m.Kind != jsonrpc.Request:
-		return response(http.StatusAccepted, nil, text("")), nil
+		return httpResponse(http.StatusAccepted, nil, text("")), nil
 	case m.Method == "tools/call":
 		s.ran++
 	}
-	return response(http.StatusOK, header, text(string(jsonrpc.Result(m.ID, result)))), nil
+	return httpResponse(http.StatusOK, header, text(string(jsonrpc.Result(m.ID, result)))), nil
 }
 
 func (s *forgetful) forget() {
@@ -280,9 +280,9 @@ func TestNoPingWithoutSession(t *testing.T) {
 			body, _ := io.ReadAll(r.Body)
 			m, _ := jsonrpc.Parse(body)
 			if seen = append(seen, m.Method); m.Method == "initialize" {
-				return response(200, http.Header{headerSession: {c.session}}, text(`{"jsonrpc":"2.0","id":1,"result":{}}`)), nil
+				return httpResponse(200, http.Header{headerSession: {c.session}}, text(`{"jsonrpc":"2.0","id":1,"result":{}}`)), nil
 			}
-			return response(c.status, c.header.Clone(), text("")), nil
+			return httpResponse(c.status, c.header.Clone(), text("")), nil
 		})
 		_, _ = u.Call(t.Context(), callOf("initialize"), nil)
 		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); err == nil || strings.Join(seen, " ") != "initialize tools/call" {

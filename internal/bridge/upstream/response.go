@@ -13,59 +13,59 @@ import (
 )
 
 // answer is the response to one POST, and what follows it.
-type answer struct {
-	s    *streamable
-	at   *session
-	m    jsonrpc.Message
-	sink jsonrpc.Sink
-	cut  context.CancelCauseFunc // ends the response
+type response struct {
+	s       *streamableConn
+	session *session
+	m       jsonrpc.Message
+	sink    jsonrpc.Sink
+	cut     context.CancelCauseFunc // ends the response
 
 	resp   *http.Response // the latest, when the stream was resumed
 	events *sse.Reader
 	open   bool // answered, but the stream has not ended
 	cursor cursor
 
-	guessed bool // what it is was seen by its body alone
-	taken   bool // and it was the answer
+	sniffed  bool // what it is was seen by its body alone
+	answered bool // and it was the answer
 }
 
 // follow gives the sink everything up to the answer.
-func (a *answer) follow(ctx context.Context) error {
+func (a *response) follow(ctx context.Context) error {
 	switch {
-	case a.resp.StatusCode == http.StatusNotFound && a.at.id != "" && !a.at.again:
+	case a.resp.StatusCode == http.StatusNotFound && a.session.id != "" && !a.session.retried:
 		return errSessionLost
-	case mayBeLost(a.resp) && a.at.id != "" && !a.at.again:
-		return &sessionError{a.resp, errorBody(a.resp)}
+	case mayMeanSessionLost(a.resp) && a.session.id != "" && !a.session.retried:
+		return &sessionRefusal{a.resp, errorBody(a.resp)}
 	case a.resp.StatusCode < 200 || a.resp.StatusCode >= 300:
-		return a.s.notTaken(a.resp, a.m, a.sink)
+		return a.s.rejected(a.resp, a.m, a.sink)
 	}
-	a.s.accepted()
+	a.s.onAccepted()
 	if a.m.Kind != jsonrpc.Request {
 		return nil // taken; a body has no meaning (G5)
 	}
-	if a.m.Method == "initialize" && !Modern(a.m) {
-		a.negotiate()
+	if a.m.Method == "initialize" && !Stateless(a.m) {
+		a.initializeSession()
 	}
 	switch mediaType(a.resp) {
 	case typeJSON:
-		return a.body(ctx)
+		return a.readJSON(ctx)
 	case typeSSE:
-		return a.stream(ctx)
+		return a.readEvents(ctx)
 	case "", "text/plain", "application/octet-stream", "binary/octet-stream":
-		return a.guess(ctx)
+		return a.sniff(ctx)
 	}
 	return notMCP(a.resp)
 }
 
 // negotiate takes session and version from the answer to initialize before it
 // is delivered.
-func (a *answer) negotiate() {
-	a.at.id = visibleASCII(a.resp.Header.Get(headerSession))
+func (a *response) initializeSession() {
+	a.session.id = visibleASCII(a.resp.Header.Get(headerSession))
 	sink := a.sink
 	a.sink = jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, a.m) {
-			a.at.version, _ = jsonrpc.Text(jsonrpc.Member(reply.Result, "protocolVersion"))
-			a.at.version = visibleASCII(a.at.version)
+			a.session.version, _ = jsonrpc.Text(jsonrpc.Member(reply.Result, "protocolVersion"))
+			a.session.version = visibleASCII(a.session.version)
 		}
 		sink.Message(reply)
 	})
@@ -82,13 +82,13 @@ func visibleASCII(s string) string {
 }
 
 // body delivers a JSON answer.
-func (a *answer) body(ctx context.Context) error {
-	release, err := a.s.u.held.wait(ctx, a.resp)
+func (a *response) readJSON(ctx context.Context) error {
+	release, err := a.s.u.backlog.admit(ctx, a.resp)
 	if err != nil {
 		return err
 	}
 	defer release()
-	raw, rest, err := a.s.u.begin(a.resp, a.m, a.sink, a.cut)
+	raw, rest, err := a.s.u.readAnswer(a.resp, a.m, a.sink, a.cut)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (a *answer) body(ctx context.Context) error {
 		return err
 	case err != nil:
 		return &Error{Reason: NotMCP, Status: a.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err), Hint: AddressHint}
-	case a.guessed && !a.taken:
+	case a.sniffed && !a.answered:
 		return notMCP(a.resp)
 	case !answered:
 		return noAnswer(a.resp.StatusCode)
@@ -118,12 +118,12 @@ func noAnswer(status int) error {
 
 // stream delivers an event stream until the answer has come, resuming it where
 // it broke off if the server gave event ids (G7, G8).
-func (a *answer) stream(ctx context.Context) error {
+func (a *response) readEvents(ctx context.Context) error {
 	for {
 		a.events = sse.NewReader(a.resp.Body, a.s.u.cfg.MaxMessage)
-		a.events.SpillAt, a.events.Spill = largeFrom, a.spill
+		a.events.SpillAt, a.events.Spill = spillSize, a.spill
 		answered, err := a.s.read(a.events, a.m, a.sink, &a.cursor)
-		if answered && a.guessed && !a.taken {
+		if answered && a.sniffed && !a.answered {
 			return notMCP(a.resp)
 		}
 		if answered {
@@ -138,13 +138,13 @@ func (a *answer) stream(ctx context.Context) error {
 			return err // not the line, but what came over it
 		}
 		switch {
-		case a.guessed && err == nil:
+		case a.sniffed && err == nil:
 			return notMCP(a.resp)
-		case a.guessed, a.cursor.lastID == "", Modern(a.m):
+		case a.sniffed, a.cursor.lastID == "", Stateless(a.m):
 			return interrupted(err)
 		}
 		_ = a.resp.Body.Close()
-		resp, err := a.s.resume(ctx, *a.at, &a.cursor) //nolint:bodyclose // by whoever reads the stream
+		resp, err := a.s.resume(ctx, *a.session, &a.cursor) //nolint:bodyclose // by whoever reads the stream
 		if err != nil {
 			return err
 		}
@@ -153,12 +153,12 @@ func (a *answer) stream(ctx context.Context) error {
 }
 
 // spill decides who takes the data of a large event.
-func (a *answer) spill(e *sse.Event) io.Writer {
+func (a *response) spill(e *sse.Event) io.Writer {
 	if a.open || e.Type != sse.DefaultType || len(a.m.ID) > maxStreamedID {
 		return nil
 	}
-	resumable := (a.cursor.lastID != "" || e.LastID != "") && !Modern(a.m)
-	return a.s.u.newLarge(a.m, a.sink, resumable, a.cut)
+	resumable := (a.cursor.lastID != "" || e.LastID != "") && !Stateless(a.m)
+	return a.s.u.newLargeAnswer(a.m, a.sink, resumable, a.cut)
 }
 
 func interrupted(cause error) error {
@@ -171,13 +171,13 @@ func interrupted(cause error) error {
 
 // afterAnswer is how long an answered stream may stay open; most end at once,
 // and the connection can be used again.
-const afterAnswer = 2 * time.Second
+const drainTimeout = 2 * time.Second
 
 // linger reads an answered stream to its end. What comes now belongs to no
 // request any more.
-func (a *answer) linger() {
+func (a *response) drain() {
 	shut := func() { _ = a.resp.Body.Close() }
-	limit := time.AfterFunc(afterAnswer, shut)
+	limit := time.AfterFunc(drainTimeout, shut)
 	defer limit.Stop()
 	defer shut()
 	defer context.AfterFunc(a.s.u.ctx, shut)()
@@ -192,8 +192,8 @@ func (a *answer) linger() {
 type cursor struct {
 	lastID   string
 	retry    time.Duration
-	failures int // attempts since the last event
-	quiet    int // attempts since the last message
+	attempts int // attempts since the last event
+	silent   int // attempts since the last message
 	ended    bool
 }
 
@@ -204,23 +204,23 @@ func (c *cursor) note(e sse.Event) {
 	if e.HasRetry {
 		c.retry = e.Retry
 	}
-	c.failures = 0
+	c.attempts = 0
 }
 
 // read delivers the events of one response up to the answer to m, or to the
 // end. A broken stream gives the error, a clean end none.
-func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Sink, c *cursor) (answered bool, err error) {
+func (s *streamableConn) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Sink, c *cursor) (answered bool, err error) {
 	for {
 		e, err := events.Next()
 		if err != nil {
 			if c.ended = true; e.Taken == nil && len(e.Data) == 0 { // most often
 				return false, cleanEnd(err)
 			}
-			return s.u.last(e, err, m, sink)
+			return s.u.deliverUnfinished(e, err, m, sink)
 		}
 		c.note(e)
-		if taken, _ := e.Taken.(*large); taken != nil {
-			if e.Type != sse.DefaultType && taken.to == nil { // its type came last
+		if taken, _ := e.Taken.(*largeAnswer); taken != nil {
+			if e.Type != sse.DefaultType && taken.out == nil { // its type came last
 				taken.release()
 				continue
 			}
@@ -245,7 +245,7 @@ func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Si
 			s.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", len(e.Data))
 			continue
 		}
-		if c.quiet = 0; answered {
+		if c.silent = 0; answered {
 			return true, nil
 		}
 	}
@@ -254,15 +254,15 @@ func (s *streamable) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Si
 // last judges the event that a stream ended with, without its blank line. It
 // counts if it is whole, which JSON tells, and answers m; anything else may come
 // again when the stream is resumed.
-func (u *Upstream) last(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
+func (u *Upstream) deliverUnfinished(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
 	clean := errors.Is(end, io.EOF) && e.Type == sse.DefaultType
-	sink = without{sink, func(one jsonrpc.Message) bool { return !answers(one, m) }}
-	taken, _ := e.Taken.(*large)
+	sink = filterSink{sink, func(one jsonrpc.Message) bool { return !answers(one, m) }}
+	taken, _ := e.Taken.(*largeAnswer)
 	switch {
 	case taken != nil && clean && taken.scan.End() == nil:
 		taken.sink = sink
 		answered, err = taken.finish()
-	case taken != nil && taken.breakOff(end):
+	case taken != nil && taken.interrupt(end):
 		return taken.finish()
 	case taken == nil && clean:
 		answered, err = u.deliver(e.Data, m, sink)

@@ -38,10 +38,10 @@ func TestW10Reconnections(t *testing.T) {
 				var streams atomic.Int64
 				u := over(t, Config{Transport: tc.transport}, func(r *http.Request) (*http.Response, error) {
 					if r.Method == http.MethodPost && (tc.transport == SSE || tc.message == notification) {
-						return response(http.StatusAccepted, nil, text("")), nil
+						return httpResponse(http.StatusAccepted, nil, text("")), nil
 					}
 					streams.Add(1)
-					return response(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, text(tc.opened+tc.events)), nil
+					return httpResponse(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, text(tc.opened+tc.events)), nil
 				})
 				m, err := jsonrpc.Parse([]byte(tc.message))
 				if err != nil {

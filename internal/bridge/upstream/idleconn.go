@@ -19,8 +19,8 @@ import (
 // that it must not be sent again. Of a connection that is closed here nothing was
 // written, and net/http takes another one. HTTP/2 is left alone: there an answer
 // to another request may be what is waiting.
-func refuseStale(got httptrace.GotConnInfo, limit time.Duration) {
-	if got.Reused && !isHTTP2(got.Conn) && (limit > 0 && got.IdleTime > limit || ended(got.Conn)) {
+func closeStale(got httptrace.GotConnInfo, limit time.Duration) {
+	if got.Reused && !isHTTP2(got.Conn) && (limit > 0 && got.IdleTime > limit || wouldNotBlock(got.Conn)) {
 		_ = got.Conn.Close()
 	}
 }
@@ -28,10 +28,10 @@ func refuseStale(got httptrace.GotConnInfo, limit time.Duration) {
 // maxStale is how often a request that was not written goes at once over another
 // connection. That one had ended while it was idle says nothing about the server,
 // and net/http tries again only when it has not read the end before.
-const maxStale = 3
+const maxReconnects = 3
 
 // afresh is req with its body from the start.
-func afresh(req *http.Request) *http.Request {
+func rewound(req *http.Request) *http.Request {
 	req = req.WithContext(req.Context())
 	if req.GetBody != nil {
 		if body, err := req.GetBody(); err == nil { // bytes in memory: it never fails
@@ -45,7 +45,7 @@ func afresh(req *http.Request) *http.Request {
 // connection, and closed it, before it took that for a request. Then nothing of it
 // was written, although WroteRequest may have been told so: of a small request it
 // speaks before the buffer is flushed. net/http has no exported name for it.
-func endedIdle(err error) bool {
+func closedWhileIdle(err error) bool {
 	return err != nil && strings.HasSuffix(err.Error(), "http: server closed idle connection")
 }
 
@@ -55,7 +55,7 @@ func isHTTP2(c net.Conn) bool {
 }
 
 // ended reports whether reading from c would not wait.
-func ended(c net.Conn) bool {
+func wouldNotBlock(c net.Conn) bool {
 	for {
 		switch under := c.(type) {
 		case interface{ NetConn() net.Conn }: // TLS

@@ -17,18 +17,18 @@ import (
 // it; a refusal of the headers is tried once more with a fresh one (H12). What
 // changes nothing at the server is asked again when its stream breaks, as a
 // new request (W20).
-func (s *streamable) modern(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if needed, seen := s.u.tools.needed(m); needed {
-		if err := s.u.tools.ask(ctx, m, seen, s.plain); err != nil {
+func (s *streamableConn) sendStateless(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if needed, seen := s.u.tools.unlisted(m); needed {
+		if err := s.u.tools.list(ctx, m, seen, s.postStateless); err != nil {
 			s.u.log.Debug("the tools could not be listed before a call", "error", err)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 		}
 	}
-	seen := s.u.tools.generation()
+	seen := s.u.tools.listingsSoFar()
 	mismatch := false
-	err := s.again(ctx, m, without{sink, func(reply jsonrpc.Message) bool {
+	err := s.postRepeatable(ctx, m, filterSink{sink, func(reply jsonrpc.Message) bool {
 		refused := m.Method == "tools/call" && answers(reply, m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch
 		mismatch = mismatch || refused
 		return refused
@@ -37,33 +37,33 @@ func (s *streamable) modern(ctx context.Context, m jsonrpc.Message, sink jsonrpc
 		return err
 	}
 	s.u.log.Debug("the server refused the headers of a call; looking at its tools again")
-	if err := s.u.tools.ask(ctx, m, seen, s.plain); err != nil {
+	if err := s.u.tools.list(ctx, m, seen, s.postStateless); err != nil {
 		return err
 	}
-	return s.plain(ctx, m, sink)
+	return s.postStateless(ctx, m, sink)
 }
 
 // without is a sink that does not get the messages for which left says true.
-type without struct {
+type filterSink struct {
 	jsonrpc.Sink
-	left func(jsonrpc.Message) bool
+	drop func(jsonrpc.Message) bool
 }
 
 // Message implements jsonrpc.Sink.
-func (w without) Message(m jsonrpc.Message) {
-	if !w.left(m) {
+func (w filterSink) Message(m jsonrpc.Message) {
+	if !w.drop(m) {
 		w.Sink.Message(m)
 	}
 }
 
 // plain posts m and learns from what passes by.
-func (s *streamable) plain(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (s *streamableConn) postStateless(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Method != "tools/list" {
 		return s.post(ctx, &session{}, m, sink)
 	}
 	return s.post(ctx, &session{}, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, m) {
-			reply = s.u.tools.take(reply)
+			reply = s.u.tools.learn(reply)
 		}
 		sink.Message(reply)
 	}))
@@ -71,8 +71,8 @@ func (s *streamable) plain(ctx context.Context, m jsonrpc.Message, sink jsonrpc.
 
 // again posts m, and what is repeatable a second time under another id when
 // the first stream broke off.
-func (s *streamable) again(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	err := s.plain(ctx, m, sink)
+func (s *streamableConn) postRepeatable(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	err := s.postStateless(ctx, m, sink)
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != Interrupted || !repeatable(m) || ctx.Err() != nil {
 		return err
@@ -81,10 +81,10 @@ func (s *streamable) again(ctx context.Context, m jsonrpc.Message, sink jsonrpc.
 	if parseErr != nil {
 		return err
 	}
-	if err := retry.Sleep(ctx, firstPause); err != nil {
+	if err := retry.Sleep(ctx, firstReconnect); err != nil {
 		return err
 	}
-	return s.plain(ctx, second, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+	return s.postStateless(ctx, second, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if answers(reply, second) {
 			if renamed, err := jsonrpc.Parse(jsonrpc.With(reply.Raw, "id", m.ID)); err == nil {
 				reply = renamed
@@ -95,18 +95,18 @@ func (s *streamable) again(ctx context.Context, m jsonrpc.Message, sink jsonrpc.
 }
 
 // probePatience is how long a server may take over a probe, a login not counted.
-const probePatience = 10 * time.Second
+const probeTimeoutStateless = 10 * time.Second
 
 // silentError is a probe that the server took and did not answer in time.
-type silentError struct{}
+type probeTimeoutError struct{}
 
-func (silentError) Error() string { return "the server did not answer the probe" }
+func (probeTimeoutError) Error() string { return "the server did not answer the probe" }
 
 // Silent tells it from a broken line, for callers that cannot name the type.
-func (silentError) Silent() bool { return true }
+func (probeTimeoutError) Silent() bool { return true }
 
 // ErrSilent is a probe that the server did not answer in time.
-var ErrSilent error = silentError{}
+var ErrSilent error = probeTimeoutError{}
 
 // Probe sends one request of 2026-07-28 that asks who the server is, and draws
 // no conclusion: no other transport is tried and nothing is repeated but
@@ -117,10 +117,10 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	if u.cfg.Transport == SSE {
 		return 0, reply, &Error{Reason: Refused, Status: http.StatusMethodNotAllowed, Err: errors.New("HTTP+SSE has no probe")}
 	}
-	traced, quiet, end := u.listenFor(ctx, probePatience, ErrSilent)
+	traced, quiet, end := u.withFirstByteTimer(ctx, probeTimeoutStateless, ErrSilent)
 	defer end(nil)
 	defer quiet.stop()
-	s := newStreamable(u)
+	s := newStreamableConn(u)
 	req, err := s.request(traced, http.MethodPost, session{}, m)
 	if err != nil {
 		return 0, reply, err
@@ -129,10 +129,10 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	if err != nil {
 		return 0, reply, err
 	}
-	quiet.again()
+	quiet.restart()
 	defer foreign.Discard(resp)
 	var got atomic.Pointer[jsonrpc.Message]
-	a := &answer{s: s, at: &session{}, m: m, resp: resp, cut: end, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+	a := &response{s: s, session: &session{}, m: m, resp: resp, cut: end, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 		if answers(one, m) {
 			got.Store(&one)
 		}

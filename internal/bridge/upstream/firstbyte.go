@@ -12,16 +12,16 @@ import (
 
 // silence watches over the time between a request and the first byte of its
 // answer. A login that happens inside the same exchange does not count.
-type silence struct {
+type firstByteTimer struct {
 	timer *time.Timer
 	limit time.Duration
 }
 
 // listenFor returns a context in which requests to the server have limit to get
 // their first byte; then it ends with cause. Whoever calls stops the silence.
-func (u *Upstream) listenFor(ctx context.Context, limit time.Duration, cause error) (context.Context, *silence, context.CancelCauseFunc) {
+func (u *Upstream) withFirstByteTimer(ctx context.Context, limit time.Duration, cause error) (context.Context, *firstByteTimer, context.CancelCauseFunc) {
 	ctx, end := context.WithCancelCause(ctx)
-	s := &silence{timer: time.AfterFunc(time.Hour, func() { end(cause) }), limit: limit}
+	s := &firstByteTimer{timer: time.AfterFunc(time.Hour, func() { end(cause) }), limit: limit}
 	s.timer.Stop()
 	var ours atomic.Bool // not a login's request at somebody else
 	host := net.JoinHostPort(u.cfg.Endpoint.Hostname(), origin.Port(u.cfg.Endpoint))
@@ -40,6 +40,6 @@ func (u *Upstream) listenFor(ctx context.Context, limit time.Duration, cause err
 }
 
 // again begins another wait.
-func (s *silence) again() { s.timer.Reset(s.limit) }
+func (s *firstByteTimer) restart() { s.timer.Reset(s.limit) }
 
-func (s *silence) stop() { s.timer.Stop() }
+func (s *firstByteTimer) stop() { s.timer.Stop() }

@@ -56,8 +56,8 @@ func anUpstream() *Upstream {
 
 // inPieces gives a text to a large answer, some bytes at a time.
 func inPieces(text string, sink jsonrpc.Sink, piece, part int, from int64) (answered bool, err error) {
-	l := anUpstream().newLarge(asking("7"), sink, false, func(error) {})
-	l.piece, l.from = piece, from
+	l := anUpstream().newLargeAnswer(asking("7"), sink, false, func(error) {})
+	l.pieceSize, l.streamFrom = piece, from
 	for chunk := range slices.Chunk([]byte(text), part) {
 		_, _ = l.Write(chunk)
 	}
@@ -242,13 +242,13 @@ func (p *slowPaper) Write([]byte) (int, error) {
 func TestR2LargeStandsStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cut := make(chan error, 1)
-		l := anUpstream().newLarge(asking("7"), &slowPaper{}, false, func(cause error) { cut <- cause })
-		l.piece, l.from = 16, 40
+		l := anUpstream().newLargeAnswer(asking("7"), &slowPaper{}, false, func(cause error) { cut <- cause })
+		l.pieceSize, l.streamFrom = 16, 40
 		for chunk := range slices.Chunk([]byte(largeTexts[0]), 8) {
 			_, _ = l.Write(chunk)
 		}
-		if l.to == nil || len(cut) > 0 {
-			t.Errorf("passed on: %v, and cut for the client: %v", l.to != nil, len(cut) > 0)
+		if l.out == nil || len(cut) > 0 {
+			t.Errorf("passed on: %v, and cut for the client: %v", l.out != nil, len(cut) > 0)
 		}
 		if cause := <-cut; !errors.Is(cause, errIdle) {
 			t.Errorf("cut by %v", cause)
@@ -262,9 +262,9 @@ func TestSecondLookTypeBehindTheData(t *testing.T) {
 		u, p := anUpstream(), &paper{}
 		events := sse.NewReader(strings.NewReader("data: "+largeTexts[0]+"\nevent: other\n\n"), 0)
 		events.SpillAt, events.Spill = spillAt, func(*sse.Event) io.Writer {
-			return u.newLarge(asking("7"), p, false, func(error) {})
+			return u.newLargeAnswer(asking("7"), p, false, func(error) {})
 		}
-		answered, err := newStreamable(u).read(events, asking("7"), p, &cursor{})
+		answered, err := newStreamableConn(u).read(events, asking("7"), p, &cursor{})
 		if answered || err != nil || p.began > 0 || len(p.lines) > 0 {
 			t.Errorf("from %d bytes: %v, %v, %q", spillAt, answered, err, p.lines)
 		}

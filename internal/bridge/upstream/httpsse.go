@@ -28,90 +28,90 @@ const (
 
 // legacy is the HTTP+SSE transport of 2024-11-05: one GET stream brings all
 // messages of the server, ours are posted to the address it names first.
-type legacy struct {
+type sseConn struct {
 	u *Upstream
 
 	connecting turn // while a stream is opened
 
 	mu     sync.Mutex
-	stream *legacyStream
-	begin  beginning
-	quiet  int // streams since the last message
+	stream *sseStream
+	setup  sessionSetup
+	silent int // streams since the last message
 }
 
 // legacyStream is one connection, which is one session (L5).
-type legacyStream struct {
+type sseStream struct {
 	endpoint *url.URL
-	lost     chan struct{} // closed when the stream has ended
+	ended    chan struct{} // closed when the stream has ended
 	cause    error         // why; set before lost is closed
 	stop     context.CancelFunc
 	once     sync.Once // of the end
 
 	mu      sync.Mutex
-	pending map[string][]*legacyCall // by id, the oldest first
+	pending map[string][]*pendingCall // by id, the oldest first
 }
 
-type legacyCall struct {
+type pendingCall struct {
 	m    jsonrpc.Message
 	sink jsonrpc.Sink
 	done chan struct{}
 	err  error // set before done is closed
 }
 
-func newLegacy(u *Upstream) *legacy { return &legacy{u: u, connecting: newTurn()} }
+func newSSEConn(u *Upstream) *sseConn { return &sseConn{u: u, connecting: newTurn()} }
 
 // send posts m and, for a request, waits for its answer on the stream. A
 // stream that was lost before, or that the server does not know when m is
 // posted, is opened again, beginning with the client's own initialize; a
 // request that was under way when it was lost gets an error.
-func (l *legacy) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (l *sseConn) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Method == "initialize" {
-		l.note(m)
+		l.record(m)
 	}
-	var refused *sessionError
+	var refused *sessionRefusal
 	for again := false; ; again = true {
-		stream, err := l.ready(ctx, m)
+		stream, err := l.liveStream(ctx, m)
 		if err != nil {
 			return err
 		}
-		if refused != nil && l.refuses(ctx, stream, refused) { // then the ping before has proven nothing
-			return l.u.refused(refused.resp, refused.body, m, sink)
+		if refused != nil && l.pingRefused(ctx, stream, refused) { // then the ping before has proven nothing
+			return l.u.deliverHTTPError(refused.resp, refused.body, m, sink)
 		}
-		err = l.exchange(ctx, stream, m, sink, again)
+		err = l.sendOn(ctx, stream, m, sink, again)
 		if errors.As(err, &refused); !errors.Is(err, errSessionLost) {
 			if err == nil && m.Method != "initialize" {
-				l.note(m)
+				l.record(m)
 			}
 			return err
 		}
 	}
 }
 
-func (l *legacy) note(m jsonrpc.Message) {
+func (l *sseConn) record(m jsonrpc.Message) {
 	l.mu.Lock()
-	l.begin.note(m)
+	l.setup.record(m)
 	l.mu.Unlock()
 }
 
 // ready returns an open stream on which m may be sent.
-func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, error) {
+func (l *sseConn) liveStream(ctx context.Context, m jsonrpc.Message) (*sseStream, error) {
 	if err := l.connecting.take(ctx); err != nil {
 		return nil, err
 	}
 	defer l.connecting.give()
 	l.mu.Lock()
-	stream, begin := l.stream, l.begin
+	stream, begin := l.stream, l.setup
 	l.mu.Unlock()
 	if stream != nil && stream.alive() {
 		return stream, nil
 	}
 	if stream != nil { // lost
 		l.mu.Lock()
-		quiet := l.quiet
-		l.quiet++
+		quiet := l.silent
+		l.silent++
 		l.mu.Unlock()
 		if quiet > 0 {
-			if err := retry.Sleep(ctx, retry.Backoff(quiet-1, minPause, maxPause)); err != nil {
+			if err := retry.Sleep(ctx, retry.Backoff(quiet-1, minReconnect, maxReconnect)); err != nil {
 				return nil, err
 			}
 		}
@@ -123,7 +123,7 @@ func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, e
 	if begin.initialize.Raw != nil && m.Method != "initialize" {
 		l.u.log.Debug("the server's stream was lost; beginning a new session")
 		err := begin.replay(l.u.log.Debug, func(m jsonrpc.Message, sink jsonrpc.Sink) error {
-			return l.exchange(ctx, stream, m, sink, true)
+			return l.sendOn(ctx, stream, m, sink, true)
 		})
 		if err != nil {
 			stream.stop()
@@ -138,7 +138,7 @@ func (l *legacy) ready(ctx context.Context, m jsonrpc.Message) (*legacyStream, e
 
 // connect opens the first stream, to see whether the server speaks this
 // transport at all.
-func (l *legacy) connect(ctx context.Context) error {
+func (l *sseConn) connect(ctx context.Context) error {
 	stream, err := l.open(ctx, probeTimeout)
 	if err != nil {
 		return err
@@ -149,9 +149,9 @@ func (l *legacy) connect(ctx context.Context) error {
 	return nil
 }
 
-func (s *legacyStream) alive() bool {
+func (s *sseStream) alive() bool {
 	select {
-	case <-s.lost:
+	case <-s.ended:
 		return false
 	default:
 		return true
@@ -160,7 +160,7 @@ func (s *legacyStream) alive() bool {
 
 // open gets the stream and waits for its endpoint event (L1). The stream
 // outlives ctx, which bounds only the opening.
-func (l *legacy) open(ctx context.Context, patience time.Duration) (*legacyStream, error) {
+func (l *sseConn) open(ctx context.Context, patience time.Duration) (*sseStream, error) {
 	life, stop := context.WithCancelCause(l.u.ctx)
 	undo := context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })
 	defer undo()
@@ -182,10 +182,10 @@ func (l *legacy) open(ctx context.Context, patience time.Duration) (*legacyStrea
 		}
 		return nil, notMCP(resp)
 	}
-	s := &legacyStream{lost: make(chan struct{}), pending: map[string][]*legacyCall{}, stop: func() { stop(context.Canceled) }}
+	s := &sseStream{ended: make(chan struct{}), pending: map[string][]*pendingCall{}, stop: func() { stop(context.Canceled) }}
 	events := sse.NewReader(resp.Body, 0)
 	if limit := l.u.cfg.MaxMessage; limit > 0 {
-		events.SpillAt, events.Spill = int(limit), func(*sse.Event) io.Writer { return newUnkept() }
+		events.SpillAt, events.Spill = int(limit), func(*sse.Event) io.Writer { return newDiscarded() }
 	}
 	timer := time.AfterFunc(patience, func() { stop(errors.New("no endpoint event")) })
 	s.endpoint, err = l.endpoint(events)
@@ -208,7 +208,7 @@ func (l *legacy) open(ctx context.Context, patience time.Duration) (*legacyStrea
 
 // endpoint reads the first event. Its address may be relative, but it must be
 // on the same origin: tokens and messages go there (L3).
-func (l *legacy) endpoint(events *sse.Reader) (*url.URL, error) {
+func (l *sseConn) endpoint(events *sse.Reader) (*url.URL, error) {
 	for {
 		e, err := events.Next()
 		switch {
@@ -231,27 +231,27 @@ func (l *legacy) endpoint(events *sse.Reader) (*url.URL, error) {
 }
 
 // read delivers the stream's messages until it ends.
-func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
+func (l *sseConn) read(s *sseStream, events *sse.Reader) error {
 	for {
 		e, err := events.Next()
 		if err != nil {
 			if errors.Is(err, io.EOF) && e.Type == sse.DefaultType && len(e.Data) > 0 { // only its blank line is missing
-				l.route(s, e.Data, true)
+				l.dispatch(s, e.Data, true)
 			}
 			return cleanEnd(err)
 		}
-		dropped, _ := e.Taken.(*unkept)
+		dropped, _ := e.Taken.(*discarded)
 		switch {
 		case dropped != nil:
 			l.u.log.Warn("dropped a message that is larger than allowed")
-			if id, ok := dropped.answers(); ok {
+			if id, ok := dropped.answeredID(); ok {
 				s.fail(id, l.u.tooLarge())
 			}
 		case e.Type == sse.DefaultType && len(e.Data) > 0:
 			l.mu.Lock()
-			l.quiet = 0
+			l.silent = 0
 			l.mu.Unlock()
-			l.route(s, e.Data, false)
+			l.dispatch(s, e.Data, false)
 		}
 	}
 }
@@ -259,18 +259,18 @@ func (l *legacy) read(s *legacyStream, events *sse.Reader) error {
 // route gives an answer to the request that waits for it and everything else
 // to the client at once, unless it is the last event of a stream that ended before
 // it was complete.
-func (l *legacy) route(s *legacyStream, data []byte, last bool) {
+func (l *sseConn) dispatch(s *sseStream, data []byte, last bool) {
 	err := messages(data, func(m jsonrpc.Message) {
 		if last && m.Kind != jsonrpc.Response {
 			return
 		}
-		call := &legacyCall{sink: l.u.unaskedSink()}
+		call := &pendingCall{sink: l.u.unaskedSink()}
 		if m.Kind == jsonrpc.Response {
 			if waits := s.take(jsonrpc.Key(m.ID)); waits != nil {
 				call = waits
 			}
 		}
-		if l.u.pass(m, call.m, call.sink) {
+		if l.u.deliverOne(m, call.m, call.sink) {
 			close(call.done)
 		}
 	})
@@ -279,14 +279,14 @@ func (l *legacy) route(s *legacyStream, data []byte, last bool) {
 	}
 }
 
-func (s *legacyStream) wait(key string, call *legacyCall) {
+func (s *sseStream) register(key string, call *pendingCall) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending[key] = append(s.pending[key], call)
 }
 
 // take returns the oldest call with this id.
-func (s *legacyStream) take(key string) *legacyCall {
+func (s *sseStream) take(key string) *pendingCall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.pending[key]) == 0 {
@@ -297,22 +297,22 @@ func (s *legacyStream) take(key string) *legacyCall {
 	return call
 }
 
-func (s *legacyStream) forget(key string, call *legacyCall) {
+func (s *sseStream) unregister(key string, call *pendingCall) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(key, call)
 }
 
 // remove is called with mu held.
-func (s *legacyStream) remove(key string, call *legacyCall) {
-	left := slices.DeleteFunc(s.pending[key], func(other *legacyCall) bool { return other == call })
+func (s *sseStream) remove(key string, call *pendingCall) {
+	left := slices.DeleteFunc(s.pending[key], func(other *pendingCall) bool { return other == call })
 	if s.pending[key] = left; len(left) == 0 {
 		delete(s.pending, key)
 	}
 }
 
 // fail gives the oldest call with this raw id an error.
-func (s *legacyStream) fail(id []byte, err error) {
+func (s *sseStream) fail(id []byte, err error) {
 	if call := s.take(jsonrpc.Key(id)); call != nil {
 		call.err = err
 		close(call.done)
@@ -320,25 +320,25 @@ func (s *legacyStream) fail(id []byte, err error) {
 }
 
 // end marks the stream as lost; the first cause counts.
-func (s *legacyStream) end(cause error) {
+func (s *sseStream) end(cause error) {
 	s.once.Do(func() {
 		s.cause = cause
-		close(s.lost)
+		close(s.ended)
 	})
 }
 
 // exchange posts m on a stream. Any 2xx means taken; bodies have no meaning
 // (L3). Unless it is the last attempt, a server that does not know the stream
 // gives errSessionLost.
-func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Message, sink jsonrpc.Sink, last bool) error {
+func (l *sseConn) sendOn(ctx context.Context, s *sseStream, m jsonrpc.Message, sink jsonrpc.Sink, last bool) error {
 	if m.Kind != jsonrpc.Request {
 		_, err := l.post(ctx, s, m, sink, last)
 		return err
 	}
-	call := &legacyCall{m: m, sink: sink, done: make(chan struct{})}
+	call := &pendingCall{m: m, sink: sink, done: make(chan struct{})}
 	key := jsonrpc.Key(m.ID)
-	s.wait(key, call)
-	defer s.forget(key, call)
+	s.register(key, call)
+	defer s.unregister(key, call)
 	taken, err := l.post(ctx, s, m, sink, last)
 	if err != nil || !taken {
 		return err
@@ -346,7 +346,7 @@ func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Messag
 	select {
 	case <-call.done:
 		return call.err
-	case <-s.lost:
+	case <-s.ended:
 		select {
 		case <-call.done: // both: the answer was the last thing to come
 			return call.err
@@ -360,8 +360,8 @@ func (l *legacy) exchange(ctx context.Context, s *legacyStream, m jsonrpc.Messag
 
 // post sends m. A refusal that holds the answer is delivered; then the message
 // was not taken, and nothing is wrong.
-func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, sink jsonrpc.Sink, last bool) (taken bool, err error) {
-	req, err := l.u.newRequest(marked(ctx, m), http.MethodPost, s.endpoint, m.Raw)
+func (l *sseConn) post(ctx context.Context, s *sseStream, m jsonrpc.Message, sink jsonrpc.Sink, last bool) (taken bool, err error) {
+	req, err := l.u.newRequest(withRepeatable(ctx, m), http.MethodPost, s.endpoint, m.Raw)
 	if err != nil {
 		return false, err
 	}
@@ -373,8 +373,8 @@ func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, s
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return true, nil
 	}
-	refused := &sessionError{resp, errorBody(resp)}
-	gone := resp.StatusCode == http.StatusBadRequest && !last && m.Method != "initialize" && l.refuses(ctx, s, refused)
+	refused := &sessionRefusal{resp, errorBody(resp)}
+	gone := resp.StatusCode == http.StatusBadRequest && !last && m.Method != "initialize" && l.pingRefused(ctx, s, refused)
 	if gone || resp.StatusCode == http.StatusNotFound {
 		s.stop() // the server does not know this stream any more
 		s.end(errSessionLost)
@@ -385,11 +385,11 @@ func (l *legacy) post(ctx context.Context, s *legacyStream, m jsonrpc.Message, s
 	case resp.StatusCode == http.StatusNotFound && !last:
 		return false, errSessionLost
 	}
-	return false, l.u.refused(resp, refused.body, m, sink)
+	return false, l.u.deliverHTTPError(resp, refused.body, m, sink)
 }
 
 // close cuts the stream, which ends the session.
-func (l *legacy) close(context.Context) error {
+func (l *sseConn) close(context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stream != nil {

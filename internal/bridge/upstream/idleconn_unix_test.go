@@ -124,7 +124,7 @@ func TestRefuseStale(t *testing.T) {
 		if tc.wrap != nil {
 			conn = tc.wrap(ours)
 		}
-		refuseStale(httptrace.GotConnInfo{Conn: conn, Reused: !tc.fresh}, 0)
+		closeStale(httptrace.GotConnInfo{Conn: conn, Reused: !tc.fresh}, 0)
 		if err := ours.Close(); (err != nil) != tc.closed { // a second Close fails
 			t.Errorf("%s: closed %v, want %v", name, err != nil, tc.closed)
 		}

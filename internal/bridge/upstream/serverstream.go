@@ -18,12 +18,12 @@ import (
 // Pauses before a stream is asked for again. A server's retry replaces the
 // first one.
 const (
-	firstPause = time.Second
-	maxPause   = 30 * time.Second
+	firstReconnect = time.Second
+	maxReconnect   = 30 * time.Second
 	// minPause is the least pause, whatever the server says, and quietPause how
 	// long it gets while streams bring events but no message.
-	minPause   = 500 * time.Millisecond
-	quietPause = 5 * time.Second
+	minReconnect    = 500 * time.Millisecond
+	silentReconnect = 5 * time.Second
 	// maxResumes bounds how often in a row a request's own stream is asked
 	// for without one event coming.
 	maxResumes = 8
@@ -34,16 +34,16 @@ const (
 // begins anew: a server that opens streams and says nothing on them gets the same
 // patience as one that opens none, in the end.
 func (c *cursor) pause() time.Duration {
-	base := firstPause
+	base := firstReconnect
 	if c.retry > 0 {
 		base = c.retry
 	}
-	wait := max(base, minPause)
-	if c.failures > 0 {
-		wait = max(retry.Backoff(c.failures, base, maxPause), minPause)
+	wait := max(base, minReconnect)
+	if c.attempts > 0 {
+		wait = max(retry.Backoff(c.attempts, base, maxReconnect), minReconnect)
 	}
-	if c.quiet > 0 {
-		wait = max(wait, retry.Backoff(c.quiet, minPause, quietPause))
+	if c.silent > 0 {
+		wait = max(wait, retry.Backoff(c.silent, minReconnect, silentReconnect))
 	}
 	return wait
 }
@@ -56,7 +56,7 @@ func cleanEnd(err error) error {
 }
 
 // get asks for a stream of a session, from where c says.
-func (s *streamable) get(ctx context.Context, at session, c *cursor) (*http.Response, error) {
+func (s *streamableConn) get(ctx context.Context, at session, c *cursor) (*http.Response, error) {
 	req, err := s.request(ctx, http.MethodGet, at, jsonrpc.Message{})
 	if err != nil {
 		return nil, err
@@ -68,16 +68,16 @@ func (s *streamable) get(ctx context.Context, at session, c *cursor) (*http.Resp
 }
 
 // resume continues a broken stream with GET and Last-Event-ID (G7).
-func (s *streamable) resume(ctx context.Context, at session, c *cursor) (*http.Response, error) {
+func (s *streamableConn) resume(ctx context.Context, at session, c *cursor) (*http.Response, error) {
 	for {
-		if c.failures == maxResumes {
+		if c.attempts == maxResumes {
 			return nil, interrupted(fmt.Errorf("no event in %d attempts to resume", maxResumes))
 		}
 		if err := retry.Sleep(ctx, c.pause()); err != nil {
 			return nil, err
 		}
-		c.failures++
-		c.quiet++
+		c.attempts++
+		c.silent++
 		resp, err := s.get(ctx, at, c)
 		var e *Error
 		switch {
@@ -99,7 +99,7 @@ func (s *streamable) resume(ctx context.Context, at session, c *cursor) (*http.R
 
 // streamPatience is how long the server's own stream may hold up the first
 // request.
-const streamPatience = 250 * time.Millisecond
+const streamOpenTimeout = 250 * time.Millisecond
 
 // until waits for done, for the limit, or for ctx.
 func until(ctx context.Context, done <-chan struct{}, limit time.Duration) error {
@@ -115,39 +115,39 @@ func until(ctx context.Context, done <-chan struct{}, limit time.Duration) error
 }
 
 // ear is the state of the server's own stream.
-type ear struct {
-	number int // of the session it belongs to, 0 for none
-	stop   context.CancelFunc
+type serverStream struct {
+	session int // of the session it belongs to, 0 for none
+	stop    context.CancelFunc
 }
 
 // listen opens the server's own stream (G6), once for each session; it ends
 // with the session or with Close. The channel is closed when the server has
 // answered, whatever it said.
-func (s *streamable) listen() <-chan struct{} {
+func (s *streamableConn) openServerStream() <-chan struct{} {
 	opened := make(chan struct{})
 	answered := sync.OnceFunc(func() { close(opened) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := s.now
-	if s.ear.number == at.number && s.ear.stop != nil || s.u.ctx.Err() != nil {
+	at := s.current
+	if s.stream.session == at.number && s.stream.stop != nil || s.u.ctx.Err() != nil {
 		answered()
 		return opened
 	}
-	if s.ear.stop != nil {
-		s.ear.stop()
+	if s.stream.stop != nil {
+		s.stream.stop()
 	}
 	ctx, stop := context.WithCancel(s.u.ctx)
-	s.ear = ear{at.number, stop}
+	s.stream = serverStream{at.number, stop}
 	started := s.u.spawn(func() {
 		defer stop()
 		defer answered()
-		if s.listenUntil(ctx, at, answered) {
+		if s.keepServerStream(ctx, at, answered) {
 			return
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.ear.number == at.number {
-			s.ear = ear{} // the next message that gets through tries again
+		if s.stream.session == at.number {
+			s.stream = serverStream{} // the next message that gets through tries again
 		}
 	})
 	if !started {
@@ -161,7 +161,7 @@ func (s *streamable) listen() <-chan struct{} {
 // other 4xx) is left alone in this session; a lost session is the next
 // request's business. It returns false when something else than the server
 // stood in the way, a refused login for example, or one that a request will ask for.
-func (s *streamable) listenUntil(ctx context.Context, at session, opened func()) bool {
+func (s *streamableConn) keepServerStream(ctx context.Context, at session, opened func()) bool {
 	var c cursor
 	for ctx.Err() == nil {
 		resp, err := s.get(ctx, at, &c)
@@ -187,8 +187,8 @@ func (s *streamable) listenUntil(ctx context.Context, at session, opened func())
 		if retry.Sleep(ctx, c.pause()) != nil {
 			return true
 		}
-		c.failures++
-		c.quiet++
+		c.attempts++
+		c.silent++
 	}
 	return true
 }

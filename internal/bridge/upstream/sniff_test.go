@@ -108,7 +108,7 @@ func TestTypesAreBelieved(t *testing.T) {
 	for _, typ := range []string{"text/html", "Text/HTML; charset=utf-8", "text/html, application/json", "application/xhtml+xml", "text/csv", "image/png", "multipart/mixed"} {
 		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
 			_ = r.Body.Close()
-			return response(200, http.Header{"Content-Type": {typ}}, text(anAnswer)), nil
+			return httpResponse(200, http.Header{"Content-Type": {typ}}, text(anAnswer)), nil
 		})
 		var e *Error
 		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); !errors.As(err, &e) || e.Reason != NotMCP {

@@ -34,7 +34,7 @@ func TestH10InvalidAnnotations(t *testing.T) {
 		"conditional": `{"if":{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}}`,
 		"$defs":       `{"$defs":{"d":{"type":"string","x-mcp-header":"A"}}}`,
 	} {
-		if found, err := annotations([]byte(schema)); err == nil {
+		if found, err := paramHeaders([]byte(schema)); err == nil {
 			t.Errorf("%s: accepted as %v", name, found)
 		}
 	}
@@ -45,7 +45,7 @@ func TestH8ValidAnnotations(t *testing.T) {
 	schema := `{"properties":{"a":{"type":"string","x-mcp-header":"Region"},
 		"x-mcp-header":{"type":"string","default":{"x-mcp-header":""}},
 		"o":{"type":"object","properties":{"n":{"type":["null","integer"],"x-mcp-header":"Deep"}}}}}`
-	found, err := annotations([]byte(schema))
+	found, err := paramHeaders([]byte(schema))
 	if err != nil || len(found) != 2 {
 		t.Fatal(found, err)
 	}
@@ -62,12 +62,12 @@ func TestH8Values(t *testing.T) {
 		`null`: "-", `{}`: "-", `["a"]`: "-",
 	} {
 		got := "-"
-		headerValues([]annotation{{"A", []string{"a"}}}, []byte(`{"a":`+argument+`}`), func(_, value string) { got = value })
+		eachParamValue([]paramHeader{{"A", []string{"a"}}}, []byte(`{"a":`+argument+`}`), func(_, value string) { got = value })
 		if got != want {
 			t.Errorf("%s: %q, want %q", argument, got, want)
 		}
 	}
-	headerValues([]annotation{{"A", []string{"a"}}}, []byte(`{}`), func(string, string) { t.Error("an absent argument has a value") })
+	eachParamValue([]paramHeader{{"A", []string{"a"}}}, []byte(`{}`), func(string, string) { t.Error("an absent argument has a value") })
 }
 
 // decoded reads a header value as a server does (H7, H15).
@@ -125,12 +125,12 @@ func FuzzParamHeaders(f *testing.F) {
 	f.Add(`{"properties":{"a":{"type":"string","x-mcp-header":"A"}}}`, `{"a":"b"}`)
 	f.Add(`{"properties":{"a":{"properties":{"b":{"type":"integer","x-mcp-header":"A"}}}}}`, `{"a":{"b":1e999999999}}`)
 	f.Fuzz(func(t *testing.T, schema, arguments string) {
-		list, err := annotations([]byte(schema))
+		list, err := paramHeaders([]byte(schema))
 		if err != nil {
 			return
 		}
 		h := http.Header{}
-		headerValues(list, []byte(arguments), func(header, value string) { h.Set(headerParam+header, value) })
+		eachParamValue(list, []byte(arguments), func(header, value string) { h.Set(headerParam+header, value) })
 		for name, values := range h {
 			if !token(name) || !safe(values[0]) {
 				t.Fatalf("%q: %q", name, values)

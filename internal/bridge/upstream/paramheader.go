@@ -9,23 +9,23 @@ import (
 )
 
 // annotation says which argument of a tool goes into which header (SEP-2243).
-type annotation struct {
+type paramHeader struct {
 	header string // the part after Mcp-Param-
 	path   []string
 }
 
 // Bounds of what is looked at in one schema.
 const (
-	maxSchemaDepth = 64
-	maxAnnotations = 256
+	maxSchemaDepth  = 64
+	maxParamHeaders = 256
 )
 
 // keyAnnotation is the schema keyword.
-const keyAnnotation = "x-mcp-header"
+const schemaKeyword = "x-mcp-header"
 
 // annotations returns the annotated arguments of an input schema. An error
 // means that the tool must not be offered (H10).
-func annotations(schema []byte) ([]annotation, error) {
+func paramHeaders(schema []byte) ([]paramHeader, error) {
 	w := schemaWalk{seen: map[string]bool{}}
 	if err := w.schema(schema, nil, true, 0); err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func annotations(schema []byte) ([]annotation, error) {
 }
 
 type schemaWalk struct {
-	found []annotation
+	found []paramHeader
 	seen  map[string]bool // header names in lower case
 }
 
@@ -47,7 +47,7 @@ func (w *schemaWalk) schema(raw []byte, path []string, chained bool, depth int) 
 	for name, value := range jsonrpc.Members(raw) {
 		var err error
 		switch name {
-		case keyAnnotation:
+		case schemaKeyword:
 			err = w.add(raw, value, path, chained)
 		case "properties":
 			for property, sub := range jsonrpc.Members(value) {
@@ -96,18 +96,18 @@ func (w *schemaWalk) add(schema, value []byte, path []string, chained bool) erro
 	name, ok := jsonrpc.Text(value)
 	switch {
 	case !ok || !token(name):
-		return errors.New("its " + keyAnnotation + " is not a header name")
+		return errors.New("its " + schemaKeyword + " is not a header name")
 	case !chained || len(path) == 0:
-		return fmt.Errorf("its %s %q is not on a plain property", keyAnnotation, name)
+		return fmt.Errorf("its %s %q is not on a plain property", schemaKeyword, name)
 	case !primitive(jsonrpc.Member(schema, "type")):
-		return fmt.Errorf("its %s %q is not on a string, integer or boolean", keyAnnotation, name)
+		return fmt.Errorf("its %s %q is not on a string, integer or boolean", schemaKeyword, name)
 	case w.seen[strings.ToLower(name)]:
-		return fmt.Errorf("its %s %q stands there twice", keyAnnotation, name)
-	case len(w.found) == maxAnnotations:
-		return errors.New("it has too many " + keyAnnotation)
+		return fmt.Errorf("its %s %q stands there twice", schemaKeyword, name)
+	case len(w.found) == maxParamHeaders:
+		return errors.New("it has too many " + schemaKeyword)
 	}
 	w.seen[strings.ToLower(name)] = true
-	w.found = append(w.found, annotation{name, path})
+	w.found = append(w.found, paramHeader{name, path})
 	return nil
 }
 
@@ -144,13 +144,13 @@ func token(s string) bool {
 
 // headerValues hands over the header and value of each annotated argument that
 // has one. The arguments are read once, however many annotations there are.
-func headerValues(list []annotation, arguments []byte, set func(header, value string)) {
-	inside := map[string][]annotation{}
+func eachParamValue(list []paramHeader, arguments []byte, set func(header, value string)) {
+	inside := map[string][]paramHeader{}
 	for _, a := range list {
-		inside[a.path[0]] = append(inside[a.path[0]], annotation{a.header, a.path[1:]})
+		inside[a.path[0]] = append(inside[a.path[0]], paramHeader{a.header, a.path[1:]})
 	}
 	for name, raw := range jsonrpc.Members(arguments) {
-		var deeper []annotation
+		var deeper []paramHeader
 		for _, a := range inside[name] {
 			if len(a.path) > 0 {
 				deeper = append(deeper, a)
@@ -159,7 +159,7 @@ func headerValues(list []annotation, arguments []byte, set func(header, value st
 			}
 		}
 		if deeper != nil {
-			headerValues(deeper, raw, set)
+			eachParamValue(deeper, raw, set)
 		}
 	}
 }
