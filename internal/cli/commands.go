@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/command"
+	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
@@ -21,7 +22,7 @@ import (
 func (o *options) readCommands() error {
 	o.commanded = nil
 	for _, line := range o.headerCommands {
-		name, line, ok := headerParts(line)
+		name, line, ok := header.Split(line)
 		if !ok {
 			// It may hold a secret: none of it is shown.
 			return usageError{hint.With(errors.New("a --header-command is not of the form 'Name: PROGRAM ARGUMENT…'"), "write it as --header-command 'X-Api-Key: op read op://vault/item/key'")}
@@ -78,7 +79,7 @@ func (o *options) printed(name string) bool {
 func forHeader(name string) func(oauth.Secret) error {
 	return func(value oauth.Secret) error {
 		switch {
-		case !headerValue(value.Reveal()):
+		case !header.ValidValue(value.Reveal()):
 			return errors.New("what it printed holds characters that no header may have")
 		case schemeAlone(name, value.Reveal()):
 			return errors.New("it printed the name of a scheme and no token")

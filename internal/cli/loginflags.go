@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"mcp-login/internal/header"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
@@ -20,7 +21,7 @@ func (o *options) loginFlags() []string {
 	add("client-key", o.clientKey)
 	var headers []string
 	for _, line := range o.headers {
-		headers = append(headers, placeholder(line))
+		headers = append(headers, header.Placeholder(line))
 	}
 	add("header", headers...)
 	add("header-file", o.headerFiles...)

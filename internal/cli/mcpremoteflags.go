@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"mcp-login/internal/header"
 	"mcp-login/internal/oauth"
 )
 
@@ -81,7 +82,7 @@ func (t *mcpRemoteArgs) headerFile(path string) error {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if _, _, ok := headerParts(line); !ok {
+		if _, _, ok := header.Split(line); !ok {
 			return fmt.Errorf("line %d of %s is not of the form Name: value", i+1, path)
 		}
 		t.noteHeader(line)
@@ -224,7 +225,7 @@ func readJSONArgument(value string, getenv func(string) string, into any) error 
 func expandJSON(data []byte, getenv func(string) string) ([]byte, error) {
 	var m map[string]any
 	if json.Unmarshal(data, &m) != nil { // the variable may be the whole of it
-		text, err := expand(string(data), getenv)
+		text, err := header.Expand(string(data), getenv)
 		if err != nil {
 			return nil, err
 		}
@@ -237,7 +238,7 @@ func expandJSON(data []byte, getenv func(string) string) ([]byte, error) {
 		if !ok {
 			continue
 		}
-		text, err := expand(text, getenv)
+		text, err := header.Expand(text, getenv)
 		if err != nil {
 			return nil, err
 		}

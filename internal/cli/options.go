@@ -13,6 +13,7 @@ import (
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/command"
+	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
@@ -175,7 +176,7 @@ func (o *options) check() error {
 	if _, err := callbackOf(o.Choices, o.Client); err != nil {
 		return usageError{err}
 	}
-	if !headerValue(o.userAgent) {
+	if !header.ValidValue(o.userAgent) {
 		return usageError{errors.New("--user-agent holds characters that no header may have")}
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/header"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/terminal"
@@ -114,7 +115,7 @@ func FuzzHeader(f *testing.F) {
 			t.Fatalf("%q: %v", line, h)
 		}
 		for name, values := range h {
-			if !headerName(name) || !headerValue(strings.Join(values, "")) {
+			if !header.ValidName(name) || !header.ValidValue(strings.Join(values, "")) {
 				t.Errorf("%q: %q: %q", line, name, values)
 			}
 		}
