@@ -12,21 +12,26 @@ import (
 // decided by AskState.
 type Attempt struct {
 	// Issuer is the authorization server the person was sent to.
-	Issuer string
+	Issuer string `json:"issuer,omitzero"`
 	// Asked is when the address was shown; zero when it did not come to that.
-	Asked time.Time
+	Asked time.Time `json:"asked_at,omitzero"`
 	// Succeeded tells that it led to a login, and Ended is when it failed. It
 	// has neither while it is under way, and when its process died.
-	Succeeded bool
-	Ended     time.Time
+	Succeeded bool      `json:"succeeded,omitzero"`
+	Ended     time.Time `json:"ended_at,omitzero"`
 	// Void and Repeated are those of Ask, for programs of earlier versions.
-	Void, Repeated bool
+	Void     bool `json:"void,omitzero"`
+	Repeated bool `json:"repeated,omitzero"`
 	// Kind is the sentinel of the failure by name, and Op, Code, Text and Hint
 	// are the parts of its Error. None of them holds a secret.
-	Kind, Op, Code, Text, Hint string
+	Kind string `json:"kind,omitzero"`
+	Op   string `json:"op,omitzero"`
+	Code string `json:"code,omitzero"`
+	Text string `json:"text,omitzero"`
+	Hint string `json:"hint,omitzero"`
 	// RefusedClient recognizes the client that the provider refused to register, or
 	// to sign anybody in with; "" when the attempt failed for another reason.
-	RefusedClient string
+	RefusedClient string `json:"refused_client,omitzero"`
 }
 
 // kinds are the sentinels that outlive a process. An error may match several:

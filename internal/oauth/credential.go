@@ -13,27 +13,27 @@ import (
 // Credential, because it can change under the same identity.
 type Key struct {
 	// Server is the MCP endpoint in the form CanonicalServer returns.
-	Server string
+	Server string `json:"server"`
 	// Profile separates several accounts on one server; "" is the default one.
-	Profile string
+	Profile string `json:"profile,omitzero"`
 	// ClientID is the client identifier given by the person, "" when the
 	// client registers itself.
-	ClientID string
+	ClientID string `json:"client_id,omitzero"`
 	// Resource is the override of the RFC 8707 resource: "" means the one the
 	// server publishes, "none" that the parameter is left out.
-	Resource string
+	Resource string `json:"resource,omitzero"`
 	// Scopes are the scopes asked for by the person, nil when the server's
 	// challenge and metadata decide, NoScopes for none.
-	Scopes []string
+	Scopes []string `json:"scopes,omitempty"`
 	// Grant is the grant type where it is not the person's login:
 	// "client_credentials" (RFC 6749, section 4.4), else "".
-	Grant string
+	Grant string `json:"grant_type,omitzero"`
 	// Issuer is the authorization server that the person named, "" when the
 	// server's metadata decides.
-	Issuer string
+	Issuer string `json:"issuer,omitzero"`
 	// Params are further parameters of the authorization request that the
 	// person chose, as "name=value".
-	Params []string
+	Params []string `json:"request_parameters,omitempty"`
 }
 
 // NoScopes stand in Key.Scopes where none are asked for: one that is none, since an
@@ -70,98 +70,98 @@ func (k Key) ID() string {
 // the person or obtained by dynamic registration (RFC 7591). It is never
 // presented to another issuer, nor to metadata that only bears its name.
 type Registration struct {
-	Issuer string
+	Issuer string `json:"issuer,omitzero"`
 	// FoundAt is ServerMetadata.FoundAt of that issuer.
-	FoundAt      string
-	ClientID     string
-	ClientSecret Secret
+	FoundAt      string `json:"issuer_found_at,omitzero"`
+	ClientID     string `json:"client_id,omitzero"`
+	ClientSecret Secret `json:"client_secret,omitzero"`
 	// SecretExpiry is when the secret ends; zero means never
 	// (client_secret_expires_at = 0).
-	SecretExpiry time.Time
+	SecretExpiry time.Time `json:"client_secret_expires_at,omitzero"`
 	// RedirectURI is the redirect URI that was registered. An authorization
 	// server that grants the RFC 8252 port freedom takes it with any port.
-	RedirectURI string
+	RedirectURI string `json:"redirect_uri,omitzero"`
 	// AuthMethod is the token endpoint authentication method, one of none,
 	// client_secret_basic, client_secret_post, private_key_jwt, and
 	// client_secret_basic_plain for Basic without its form-encoding.
-	AuthMethod string
+	AuthMethod string `json:"token_endpoint_auth_method,omitzero"`
 	// DeviceGrant tells that the client may use the device grant (RFC 8628).
-	DeviceGrant bool
+	DeviceGrant bool `json:"device_grant,omitzero"`
 	// ManageURI and ManageToken let the registration be deleted at the server
 	// (RFC 7592); "" where it does not offer that.
-	ManageURI   string
-	ManageToken Secret
+	ManageURI   string `json:"registration_client_uri,omitzero"`
+	ManageToken Secret `json:"registration_access_token,omitzero"`
 	// Dynamic tells a registration that can be repeated from one that a
 	// person gave.
-	Dynamic bool
+	Dynamic bool `json:"dynamic,omitzero"`
 	// Chosen are the members of the registration that the person chose.
-	Chosen ClientMetadata
+	Chosen ClientMetadata `json:"client_metadata,omitzero"`
 	// Doubted tells that a browser was sent to the provider with this registration
 	// of an earlier login, and no answer has come: the provider may have forgotten
 	// it and have shown a page that leads nowhere.
-	Doubted bool
+	Doubted bool `json:"doubted,omitzero"`
 }
 
 // Credential is what one login leaves behind.
 type Credential struct {
 	// Server is the MCP endpoint the tokens are for, and Resource the value
 	// of the RFC 8707 parameter they were requested with, "" when none was.
-	Server   string
-	Resource string
+	Server   string `json:"server,omitzero"`
+	Resource string `json:"resource,omitzero"`
 	// Issuer is the authorization server that issued the tokens; they are
 	// refreshed and revoked nowhere else.
-	Issuer string
+	Issuer string `json:"issuer,omitzero"`
 	// FoundAt is ServerMetadata.FoundAt: where it is not "", a person has accepted
 	// that the metadata there calls itself Issuer, for this account.
-	FoundAt string
+	FoundAt string `json:"issuer_found_at,omitzero"`
 	// Named is IssuerChoice.Named of the login, "" where the server named the issuer.
-	Named string
+	Named string `json:"issuer_named,omitzero"`
 	// TokenEndpoint and RevocationEndpoint of that issuer, so that a refresh
 	// needs no discovery.
-	TokenEndpoint      string
-	RevocationEndpoint string
+	TokenEndpoint      string `json:"token_endpoint,omitzero"`
+	RevocationEndpoint string `json:"revocation_endpoint,omitzero"`
 	// EndSessionEndpoint ends the person's session in the browser (OpenID
 	// Connect RP-Initiated Logout 1.0), "" when the issuer has none.
-	EndSessionEndpoint string
-	Registration       Registration
+	EndSessionEndpoint string       `json:"end_session_endpoint,omitzero"`
+	Registration       Registration `json:"registration,omitzero"`
 	// Metadata of the issuer as it was read at MetadataAt: a login soon
 	// afterwards need not read it again.
-	Metadata   ServerMetadata
-	MetadataAt time.Time
+	Metadata   ServerMetadata `json:"issuer_metadata,omitzero"`
+	MetadataAt time.Time      `json:"issuer_metadata_read_at,omitzero"`
 	// Attempt is the latest time that the person was asked.
-	Attempt Attempt
+	Attempt Attempt `json:"attempt,omitzero"`
 
-	AccessToken  Secret
-	TokenType    string
-	RefreshToken Secret
+	AccessToken  Secret `json:"access_token,omitzero"`
+	TokenType    string `json:"token_type,omitzero"`
+	RefreshToken Secret `json:"refresh_token,omitzero"`
 	// Unanswered is when the refresh token was sent and no answer came: whether
 	// it is spent is unknown.
-	Unanswered time.Time
-	IDToken    Secret
+	Unanswered time.Time `json:"unanswered_at,omitzero"`
+	IDToken    Secret    `json:"id_token,omitzero"`
 	// Expiry is when the access token ends; zero when the issuer did not say.
-	Expiry time.Time
+	Expiry time.Time `json:"expires_at,omitzero"`
 	// ObtainedAt is when the access token was issued, to scale the margin of
 	// an early refresh to the token's lifetime.
-	ObtainedAt time.Time
+	ObtainedAt time.Time `json:"obtained_at,omitzero"`
 	// RequestedScopes is the union of all scopes asked for so far; step-up
 	// adds to it. GrantedScopes is what a token response named last, nil if none did.
-	RequestedScopes []string
-	GrantedScopes   []string
+	RequestedScopes []string `json:"requested_scopes,omitempty"`
+	GrantedScopes   []string `json:"granted_scopes,omitzero"`
 	// RepeatScopes tells that the issuer wants the requested ones at a refresh.
-	RepeatScopes bool
+	RepeatScopes bool `json:"repeat_scopes,omitzero"`
 	// WithoutOffline tells that the issuer has refused offline_access, which is not
 	// requested again then, and Consents how many times in a row a person was sent
 	// there with prompt=consent.
-	WithoutOffline bool
-	Consents       int
+	WithoutOffline bool `json:"without_offline_access,omitzero"`
+	Consents       int  `json:"consents_in_a_row,omitzero"`
 	// Choices are what the person said when the account signed in.
-	Choices Choices
+	Choices Choices `json:"choices,omitzero"`
 	// Established tells that somebody has signed in to this account, whose tokens are
 	// gone: what was said for it holds on.
-	Established bool
+	Established bool `json:"established,omitzero"`
 	// Account is a name for people, taken from the ID token: e-mail,
 	// preferred_username, username, name or sub. It decides nothing.
-	Account string
+	Account string `json:"account,omitzero"`
 }
 
 // withoutTokens is what remains of a login whose tokens have ended: the account, with

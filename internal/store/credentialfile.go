@@ -164,7 +164,7 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 			}
 		}
 		entry := entryOf(key, cred, now, kind)
-		s.updateIndex(ctx, func(x *index) { x.entries[id] = indexed{Entry: entry, stamp: stampOf(info)} })
+		s.updateIndex(ctx, func(x index) { x[id] = indexed{entryFormat, entry, stampOf(info)} })
 		s.disk.sweep(now)
 		return nil
 	})

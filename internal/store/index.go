@@ -20,43 +20,45 @@ import (
 // Entry is what is known about one stored login without its secrets.
 type Entry struct {
 	// ID is the oauth.Key.ID, by which its files are named.
-	ID string
+	ID string `json:"-"`
 	// Key is the identity; zero when Problem is set and the index was lost.
-	Key oauth.Key
+	Key oauth.Key `json:"key"`
 	// Account is a name for people, Issuer the authorization server, ClientID
 	// the client registered there.
-	Account  string
-	Issuer   string
-	ClientID string
+	Account  string `json:"account,omitzero"`
+	Issuer   string `json:"issuer,omitzero"`
+	ClientID string `json:"client_id,omitzero"`
 	// FoundAt and Named are those of oauth.Credential.
-	FoundAt, Named string
+	FoundAt string `json:"issuer_found_at,omitzero"`
+	Named   string `json:"issuer_named,omitzero"`
 	// Resource is that of oauth.Credential.
-	Resource string
+	Resource string `json:"resource,omitzero"`
 	// Requested are the scopes that were asked for, and Scopes those of the token:
 	// the same where the issuer has named none.
-	Requested, Scopes []string
+	Requested []string `json:"requested_scopes,omitempty"`
+	Scopes    []string `json:"scopes,omitempty"`
 	// Store is where the login is kept: KindKeyring, KindFile or KindMemory.
-	Store Kind
+	Store Kind `json:"store"`
 	// SignedIn tells that there is a token at all: a login that was begun and
 	// not finished leaves an entry without. LastError is how the latest one
 	// failed, "" when it did not.
-	SignedIn  bool
-	LastError string
+	SignedIn  bool   `json:"signed_in"`
+	LastError string `json:"last_error,omitzero"`
 	// Established is that of oauth.Credential: a login was finished before.
-	Established bool
+	Established bool `json:"established,omitzero"`
 	// UnderWay tells that there is none yet, and somebody is asked for it now.
-	UnderWay bool
+	UnderWay bool `json:"-"`
 	// Refreshable tells that there is a refresh token.
-	Refreshable bool
+	Refreshable bool `json:"refreshable"`
 	// Expiry is when the access token ends; zero when the issuer did not say.
-	Expiry time.Time
+	Expiry time.Time `json:"expires_at,omitzero"`
 	// SavedAt is when the login was last written.
-	SavedAt time.Time
+	SavedAt time.Time `json:"saved_at"`
 	// LastUsed is when it was last read for use, or written, to the minute.
-	LastUsed time.Time
+	LastUsed time.Time `json:"-"`
 	// Problem says why the login cannot be read, "" when nothing is known to
 	// be wrong. It is for people.
-	Problem string
+	Problem string `json:"-"`
 }
 
 func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind) Entry {
@@ -74,20 +76,11 @@ func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind)
 
 // stamp tells whether a credential file is the one an entry was made from.
 type stamp struct {
-	modified time.Time
-	size     int64
+	Modified time.Time `json:"file_modified"`
+	Size     int64     `json:"file_size"`
 }
 
 func stampOf(info fs.FileInfo) stamp { return stamp{utc(info.ModTime()), info.Size()} }
-
-type indexed struct {
-	Entry
-	stamp stamp
-}
-
-// index is the list of stored logins. It is a convenience: the credential
-// files decide, and an index that is missing, broken or behind is mended.
-type index struct{ entries map[string]indexed }
 
 const (
 	indexFormat = 2
@@ -96,79 +89,55 @@ const (
 	entryFormat = 1
 )
 
-type wireIndex struct {
-	Format  int         `json:"format"`
-	Entries []wireEntry `json:"entries"`
+type indexed struct {
+	Format int `json:"format,omitzero"`
+	Entry  `json:",inline"`
+	stamp  `json:",inline"`
 }
 
-type wireEntry struct {
-	Format      int       `json:"format,omitzero"`
-	Key         wireKey   `json:"key"`
-	Account     string    `json:"account,omitzero"`
-	Issuer      string    `json:"issuer,omitzero"`
-	FoundAt     string    `json:"issuer_found_at,omitzero"`
-	Named       string    `json:"issuer_named,omitzero"`
-	ClientID    string    `json:"client_id,omitzero"`
-	Resource    string    `json:"resource,omitzero"`
-	Requested   []string  `json:"requested_scopes,omitempty"`
-	Scopes      []string  `json:"scopes,omitempty"`
-	Store       Kind      `json:"store"`
-	SignedIn    bool      `json:"signed_in"`
-	Established bool      `json:"established,omitzero"`
-	LastError   string    `json:"last_error,omitzero"`
-	Refreshable bool      `json:"refreshable"`
-	Expiry      time.Time `json:"expires_at,omitzero"`
-	SavedAt     time.Time `json:"saved_at"`
-	Modified    time.Time `json:"file_modified"`
-	Size        int64     `json:"file_size"`
+// index is the list of stored logins by identity. It is a convenience: the
+// credential files decide, and an index that is missing, broken or behind is mended.
+type index map[string]indexed
+
+type indexFile struct {
+	Format  int       `json:"format"`
+	Entries []indexed `json:"entries"`
 }
 
 // readIndex returns an empty index for one that cannot be used.
-func (s *Store) readIndex(ctx context.Context) *index {
-	x := &index{entries: map[string]indexed{}}
+func (s *Store) readIndex(ctx context.Context) index {
+	x := index{}
 	b, _, err := readPrivate(ctx, filepath.Join(s.dir, indexName))
-	var w wireIndex
+	var file indexFile
 	if err == nil {
-		err = json.Unmarshal(b, &w)
+		err = json.Unmarshal(b, &file)
 	}
-	if err != nil || w.Format != indexFormat {
+	if err != nil || file.Format != indexFormat {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.log.Debug("the index of the store is of no use and is made anew", "error", err)
 		}
 		return x
 	}
-	for _, e := range w.Entries {
-		entry := Entry{
-			Key: oauth.Key(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID, Resource: e.Resource, Requested: e.Requested, Scopes: e.Scopes,
-			Store: e.Store, Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt,
-			SignedIn: e.SignedIn, Established: e.Established, LastError: e.LastError,
-		}
-		entry.ID = entry.Key.ID()
-		known := indexed{entry, stamp{utc(e.Modified), e.Size}}
+	for _, e := range file.Entries {
+		e.ID = e.Key.ID()
 		if e.Format < entryFormat {
-			known.stamp = stamp{} // List reads the login itself
+			e.Format, e.stamp = entryFormat, stamp{} // List reads the login itself
 		}
-		x.entries[entry.ID] = known
+		x[e.ID] = e
 	}
 	return x
 }
 
 // updateIndex is called by the writer of the directory. A failure is logged
 // and not returned: List mends the index.
-func (s *Store) updateIndex(ctx context.Context, change func(*index)) {
+func (s *Store) updateIndex(ctx context.Context, change func(index)) {
 	x := s.readIndex(ctx)
 	change(x)
-	w := wireIndex{Format: indexFormat, Entries: []wireEntry{}}
-	for _, id := range slices.Sorted(maps.Keys(x.entries)) {
-		e := x.entries[id]
-		w.Entries = append(w.Entries, wireEntry{
-			Format: entryFormat, Key: wireKey(e.Key), Account: e.Account, Issuer: e.Issuer, FoundAt: e.FoundAt, Named: e.Named, ClientID: e.ClientID,
-			Resource: e.Resource, Requested: e.Requested, Scopes: e.Scopes, Store: e.Store,
-			SignedIn: e.SignedIn, Established: e.Established, LastError: e.LastError,
-			Refreshable: e.Refreshable, Expiry: e.Expiry, SavedAt: e.SavedAt, Modified: e.stamp.modified, Size: e.stamp.size,
-		})
+	file := indexFile{Format: indexFormat, Entries: []indexed{}}
+	for _, id := range slices.Sorted(maps.Keys(x)) {
+		file.Entries = append(file.Entries, x[id])
 	}
-	b, err := json.Marshal(w)
+	b, err := json.Marshal(file)
 	if err == nil {
 		_, err = s.disk.write(ctx, indexName, b, false)
 	}
@@ -193,7 +162,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	var list []Entry
 	mended := map[string]indexed{}
 	for id, f := range files {
-		e, ok := x.entries[id]
+		e, ok := x[id]
 		if !ok || e.Store != f.kind || e.stamp != f.stamp || f.both {
 			e = s.mend(ctx, id, f, e)
 			if e.Problem == "" {
@@ -203,7 +172,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 		e.LastUsed = s.lastUse(id, e.SavedAt)
 		list = append(list, s.withWaiting(ctx, e.Entry))
 	}
-	stale := slices.DeleteFunc(slices.Collect(maps.Keys(x.entries)), func(id string) bool { _, ok := files[id]; return ok })
+	stale := slices.DeleteFunc(slices.Collect(maps.Keys(x)), func(id string) bool { _, ok := files[id]; return ok })
 	if len(mended)+len(stale) > 0 {
 		s.writeMended(ctx, mended, stale)
 	}
@@ -224,7 +193,7 @@ func (s *Store) ListIndexed(ctx context.Context) ([]Entry, error) {
 	x := s.readIndex(ctx)
 	list := make([]Entry, 0, len(files))
 	for id := range files {
-		e, ok := x.entries[id]
+		e, ok := x[id]
 		if !ok || e.stamp == (stamp{}) {
 			return s.List(ctx)
 		}
@@ -299,7 +268,7 @@ func (s *Store) mend(ctx context.Context, id string, f credentialFile, known ind
 		known.ID, known.Store, known.Problem = id, f.kind, err.Error()
 		return known
 	}
-	return indexed{entryOf(oauth.Key(rec.Key), rec.credential(), rec.SavedAt, f.kind), f.stamp}
+	return indexed{entryFormat, entryOf(rec.Key, rec.Credential, rec.SavedAt, f.kind), f.stamp}
 }
 
 // writeMended writes entries that were missing, unless a writer was faster.
@@ -309,15 +278,15 @@ func (s *Store) writeMended(ctx context.Context, mended map[string]indexed, stal
 		if err != nil {
 			return err
 		}
-		s.updateIndex(ctx, func(x *index) {
+		s.updateIndex(ctx, func(x index) {
 			for id, e := range mended {
 				if files[id].stamp == e.stamp {
-					x.entries[id] = e
+					x[id] = e
 				}
 			}
 			for _, id := range stale {
 				if _, ok := files[id]; !ok {
-					delete(x.entries, id)
+					delete(x, id)
 				}
 			}
 		})

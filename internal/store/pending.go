@@ -18,49 +18,36 @@ import (
 type Pending struct {
 	// URL is where the person signs in: the provider. Who has its state can
 	// deliver an answer.
-	URL string
+	URL string `json:"url"`
 	// Issuer is the authorization server there.
-	Issuer string
+	Issuer string `json:"issuer,omitzero"`
 	// LocalURL is an address of this machine that leads to URL once, for a
 	// browser on this machine, and Cookie is the Cookie header of the browser
 	// that has opened it; "" where there is none.
-	LocalURL, Cookie string
+	LocalURL string `json:"local_url,omitzero"`
+	Cookie   string `json:"mark,omitzero"`
 	// Here tells that LocalURL is what the person was shown.
-	Here bool
+	Here bool `json:"here,omitzero"`
 	// UserCode is what the person types there, of a device authorization
 	// (RFC 8628, section 3.2); "" otherwise.
-	UserCode string
+	UserCode string `json:"user_code,omitzero"`
 	// RedirectURI is where the answer is awaited; "" with a device
 	// authorization, and before the address is known.
-	RedirectURI string
+	RedirectURI string `json:"redirect_uri,omitzero"`
 	// PasteFrom is where the browser ends instead, "" where that is the same.
-	PasteFrom string
+	PasteFrom string `json:"paste_from,omitzero"`
 	// Started is when the login began, Deadline when it gives up; zero when
 	// it does not say.
-	Started  time.Time
-	Deadline time.Time
+	Started  time.Time `json:"started"`
+	Deadline time.Time `json:"deadline,omitzero"`
 	// PID is the process that asks, for people to look at. With Started it tells this
 	// login from the next one; no process is found by it.
-	PID int
-}
-
-type wirePending struct {
-	URL         string    `json:"url"`
-	Issuer      string    `json:"issuer,omitzero"`
-	LocalURL    string    `json:"local_url,omitzero"`
-	Cookie      string    `json:"mark,omitzero"`
-	Here        bool      `json:"here,omitzero"`
-	UserCode    string    `json:"user_code,omitzero"`
-	RedirectURI string    `json:"redirect_uri,omitzero"`
-	PasteFrom   string    `json:"paste_from,omitzero"`
-	Started     time.Time `json:"started"`
-	Deadline    time.Time `json:"deadline,omitzero"`
-	PID         int       `json:"pid,omitzero"`
+	PID int `json:"pid,omitzero"`
 }
 
 // pendingFile is what is on disk.
 type pendingFile struct {
-	wirePending `json:",inline"`
+	Pending `json:",inline"`
 	// Died says that its process ended without a word. Nobody signs in then.
 	Died bool `json:"died,omitzero"`
 }
@@ -82,7 +69,7 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 		s.memory.pending[id] = p
 		return nil
 	}
-	b, err := json.Marshal(wirePending(p))
+	b, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
@@ -126,7 +113,7 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 		release()
 		return p, false, nil
 	}
-	return Pending(r.wirePending), true, nil
+	return r.Pending, true, nil
 }
 
 // readPending reads the record of the login in progress; the error is fs.ErrNotExist

@@ -164,7 +164,7 @@ func (s *Store) Load(ctx context.Context, key oauth.Key) (oauth.Credential, erro
 		return oauth.Credential{}, fmt.Errorf("load the credential: %w", err)
 	}
 	s.noteUse(key.ID(), time.Now())
-	return rec.credential(), nil
+	return rec.Credential, nil
 }
 
 // Save implements oauth.Store. With KindAuto a keyring that fails for any
@@ -206,7 +206,7 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 		if err != nil {
 			return fmt.Errorf("delete the credential: %w", err)
 		}
-		s.updateIndex(ctx, func(x *index) { delete(x.entries, id) })
+		s.updateIndex(ctx, func(x index) { delete(x, id) })
 		return nil
 	})
 }
