@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -113,7 +112,7 @@ func (r *run) say(reply func([]byte), answer []byte) {
 
 // request sends a request. whole says that the answer is wanted whole.
 func (r *run) request(m jsonrpc.Message, reply func([]byte), whole bool) *message {
-	one := &message{m: m, class: requests, reply: reply, whole: whole, key: jsonrpc.Key(m.ID), modern: upstream.Stateless(m)}
+	one := &message{m: m, class: requests, reply: reply, whole: whole, key: jsonrpc.Key(m.ID), modern: m.Stateless()}
 	switch m.Method {
 	case "ping":
 		one.class = pings

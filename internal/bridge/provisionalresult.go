@@ -1,21 +1,17 @@
 package bridge
 
 import (
-	"slices"
-
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-)
 
-// knownVersions are those of sessions; of any other the newest is answered, as
-// servers do.
-var knownVersions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
+	"mcp-login/internal/jsonrpc"
+)
 
 // provisionalResult is the answer to initialize until the server gives its own:
 // the known one with lists that change, or one that promises only those.
 func provisionalResult(version string, known []byte, signIn SignIn) []byte {
-	if !slices.Contains(knownVersions, version) {
-		version = knownVersions[len(knownVersions)-1]
+	if !jsonrpc.KeepsSession(version) { // as servers do
+		version = jsonrpc.LatestSession
 	}
 	var result, capabilities map[string]jsontext.Value
 	if json.Unmarshal(known, &result) != nil || result == nil || json.Unmarshal(result["capabilities"], &capabilities) != nil {

@@ -10,6 +10,7 @@
 //  4. [ParseLine] and [Squeeze] make one line of a message that arrived as
 //     several.
 //  5. [Sink] takes what comes back: whole messages, or a large answer in pieces.
+//  6. [Ask] sends a request and returns the answer; [NewRequest] and [NewID] build one.
 //
-// The package knows no MCP and no transport.
+// Of MCP the package knows the revisions alone, and it knows no transport.
 package jsonrpc

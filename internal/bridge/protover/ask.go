@@ -24,19 +24,19 @@ func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) 
 		for i, q := range list {
 			c.forget(q)
 			if i >= answered {
-				sink.Message(notification("notifications/cancelled", jsonrpc.With(nil, "requestId", q.id)))
+				sink.Message(jsonrpc.NewNotification("notifications/cancelled", jsonrpc.With(nil, "requestId", q.id)))
 			}
 		}
 	}()
 	for key, value := range jsonrpc.Members(raw) {
-		q := question{key: key, id: mint("ask"), reply: make(chan jsonrpc.Message, 1)}
+		q := question{key: key, id: jsonrpc.NewID("ask"), reply: make(chan jsonrpc.Message, 1)}
 		q.method, _ = jsonrpc.Text(jsonrpc.Member(value, "method"))
 		if len(list) == maxQuestions || !c.answers(q.method) {
 			return nil, &Error{Text: "the server asked the client for something that it did not offer", Hint: "ask the server's operator"}
 		}
 		c.remember(q)
 		list = append(list, q)
-		sink.Message(request(q.id, q.method, c.questionParams(q.method, jsonrpc.Member(value, "params"))))
+		sink.Message(jsonrpc.NewRequest(q.id, q.method, c.questionParams(q.method, jsonrpc.Member(value, "params"))))
 	}
 	edits := make([]jsonrpc.Edit, len(list))
 	for i, q := range list {
@@ -79,7 +79,7 @@ func (c *sessionClient) questionParams(method string, params []byte) []byte {
 	}
 	mode, _ := jsonrpc.Text(jsonrpc.Member(params, "mode"))
 	if method == "elicitation/create" && mode == "url" && jsonrpc.Member(params, "elicitationId") == nil {
-		params = jsonrpc.With(params, "elicitationId", mint("elicitation"))
+		params = jsonrpc.With(params, "elicitationId", jsonrpc.NewID("elicitation"))
 	}
 	return params
 }

@@ -153,7 +153,7 @@ func (e *refusedError) Error() string {
 // hearOnce carries one stream to its end. heard reports whether it was
 // acknowledged, brought whether it had a message.
 func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, refused error) {
-	m := request(mint("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
+	m := jsonrpc.NewRequest(jsonrpc.NewID("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
 	err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		switch {
 		case reply.Method == "notifications/subscriptions/acknowledged":
@@ -161,7 +161,7 @@ func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledge
 				heard = true
 				acknowledged(orEmpty(reply.Param("notifications")))
 			}
-		case answers(reply, m) && reply.Error != nil:
+		case reply.Answers(m) && reply.Error != nil:
 			refused = &refusedError{reply.Error}
 		case reply.Kind == jsonrpc.Notification && reply.Method != "notifications/cancelled":
 			brought = true
@@ -181,11 +181,11 @@ func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledge
 func (c *sessionClient) changed(filter []byte) {
 	for _, list := range lists {
 		if string(jsonrpc.Member(filter, list.filter)) == "true" {
-			c.l.say(notification(list.changed, nil))
+			c.l.say(jsonrpc.NewNotification(list.changed, nil))
 		}
 	}
 	for _, uri := range texts(jsonrpc.Member(filter, "resourceSubscriptions")) {
-		c.l.say(notification("notifications/resources/updated", jsonrpc.With(nil, "uri", jsonrpc.Quote(uri))))
+		c.l.say(jsonrpc.NewNotification("notifications/resources/updated", jsonrpc.With(nil, "uri", jsonrpc.Quote(uri))))
 	}
 }
 

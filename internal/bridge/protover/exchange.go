@@ -54,7 +54,7 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink json
 	if err := c.setLevel(ctx, m); err != nil {
 		return err
 	}
-	sent := parsed(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", mint("call")))
+	sent := jsonrpc.Built(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", jsonrpc.NewID("call")))
 	life, cancel := context.WithCancelCause(c.ctx)
 	x := &exchange{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, news: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
 	c.mu.Lock()
@@ -87,7 +87,7 @@ func (x *exchange) fromServer(m jsonrpc.Message) {
 	case m.Kind == jsonrpc.Request:
 		x.c.asked(x, m)
 	case m.Kind == jsonrpc.Response:
-		if answers(m, x.sent) {
+		if m.Answers(x.sent) {
 			x.mu.Lock()
 			x.answer = m
 			x.mu.Unlock()
@@ -190,7 +190,7 @@ func (x *exchange) end() {
 		ctx, stop := context.WithTimeout(x.c.ctx, goodbye)
 		defer stop()
 		defer x.cancel(context.Canceled)
-		m := notification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))
+		m := jsonrpc.NewNotification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))
 		if err := x.c.l.cfg.Server.Send(ctx, m, jsonrpc.Discard); err != nil {
 			x.c.l.log.Debug("the server was not told of a cancelled request", "error", err)
 		}

@@ -28,10 +28,10 @@ func (l *Link) find(ctx context.Context, probe jsonrpc.Message) finding {
 		}
 		// Refused for its revision although the server knows it: once more,
 		// because the answer says that it would be taken (W5).
-		if !slices.Contains(texts(jsonrpc.Member(answer.Error, "data", "supported")), Version) {
+		if !slices.Contains(texts(jsonrpc.Member(answer.Error, "data", "supported")), jsonrpc.Stateless) {
 			return found
 		}
-		probe = withID(probe, mint("discover"))
+		probe = withID(probe, jsonrpc.NewID("discover"))
 	}
 }
 
@@ -67,9 +67,9 @@ func (l *Link) discovered(answer jsonrpc.Message) finding {
 	switch {
 	case raw == nil:
 		return finding{speaks: Sessions, answer: answer} // somebody who answers everything
-	case slices.Contains(list, Version) && hasSession(list):
+	case slices.Contains(list, jsonrpc.Stateless) && hasSession(list):
 		return finding{speaks: Both, answer: answer}
-	case slices.Contains(list, Version):
+	case slices.Contains(list, jsonrpc.Stateless):
 		return finding{speaks: Stateless, answer: answer}
 	case hasSession(list):
 		return finding{speaks: Sessions, answer: answer}
@@ -82,7 +82,7 @@ func (l *Link) refused(answer jsonrpc.Message) finding {
 	if errorCode(answer.Error) == codeUnsupportedVersion {
 		list := texts(jsonrpc.Member(answer.Error, "data", "supported"))
 		switch {
-		case slices.Contains(list, Version):
+		case slices.Contains(list, jsonrpc.Stateless):
 			return finding{speaks: Stateless, answer: answer}
 		case hasSession(list):
 			return finding{speaks: Sessions, answer: answer}
@@ -94,7 +94,7 @@ func (l *Link) refused(answer jsonrpc.Message) finding {
 
 func (l *Link) noCommon(list []string) error {
 	return &Error{
-		Text: "the server speaks only other protocol revisions (" + strings.Join(list, ", ") + ") than this bridge (" + strings.Join(append(sessionVersions[:len(sessionVersions):len(sessionVersions)], Version), ", ") + ")",
+		Text: "the server speaks only other protocol revisions (" + strings.Join(list, ", ") + ") than this bridge (" + strings.Join(append(jsonrpc.SessionRevisions[:len(jsonrpc.SessionRevisions):len(jsonrpc.SessionRevisions)], jsonrpc.Stateless), ", ") + ")",
 		Hint: "update mcp-login",
 	}
 }

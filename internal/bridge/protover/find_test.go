@@ -53,7 +53,7 @@ func TestE2Judgement(t *testing.T) {
 		switch {
 		case c.body == "":
 		case jsonrpc.Member([]byte(c.body), "code") != nil:
-			answer = parsed(jsonrpc.WithError([]byte("1"), []byte(c.body)))
+			answer = jsonrpc.Built(jsonrpc.WithError([]byte("1"), []byte(c.body)))
 		default:
 			answer = result([]byte("1"), []byte(c.body))
 		}
@@ -78,7 +78,7 @@ func TestW5AskedOnceMore(t *testing.T) {
 			if nth == 1 || stubborn {
 				return 400, failure(m, codeUnsupportedVersion, `{"supported":["2026-07-28"]}`), nil
 			}
-			return discovers(`{}`, Version)(nth, m)
+			return discovers(`{}`, jsonrpc.Stateless)(nth, m)
 		}
 		c := newClient(t, r, nil)
 		got := c.ask(oldInitialize)
@@ -104,8 +104,8 @@ func TestE3Verdicts(t *testing.T) {
 		"old": {func(int, jsonrpc.Message) (int, jsonrpc.Message, error) {
 			return 404, jsonrpc.Message{}, httpError(404)
 		}, Sessions, "initialize", 0},
-		"both": {discovers(`{}`, "2025-11-25", Version), Both, "initialize", 0},
-		"new":  {discovers(`{}`, Version), Stateless, "", 1}, // which refuses initialize
+		"both": {discovers(`{}`, "2025-11-25", jsonrpc.Stateless), Both, "initialize", 0},
+		"new":  {discovers(`{}`, jsonrpc.Stateless), Stateless, "", 1}, // which refuses initialize
 	} {
 		verdicts := &thisRun{}
 		for run, probes := range []int{1, c.second} {
@@ -137,7 +137,7 @@ func TestE8OutageProvesNothing(t *testing.T) {
 		if nth == 1 {
 			return 503, jsonrpc.Message{}, httpError(503)
 		}
-		return discovers(`{}`, Version)(nth, m)
+		return discovers(`{}`, jsonrpc.Stateless)(nth, m)
 	}
 	verdicts := &thisRun{}
 	c := newClient(t, r, verdicts)
@@ -154,7 +154,7 @@ func TestE8OutageProvesNothing(t *testing.T) {
 // E3: a verdict that proves wrong is corrected within the client's first
 // request.
 func TestE3WrongVerdict(t *testing.T) {
-	r := &remote{probe: discovers(`{}`, Version)}
+	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless)}
 	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		sink.Message(failure(m, codeHeaderMismatch, ""))
 		return nil
@@ -182,7 +182,7 @@ func TestE3WrongVerdict(t *testing.T) {
 // TypeScript SDK do, is used in the client's era, and what it is is kept. What opens
 // no session is nobody's answer.
 func TestListsOnlyTheNewer(t *testing.T) {
-	r := &remote{on: initializes, both: true, probe: discovers(`{}`, Version)}
+	r := &remote{on: initializes, both: true, probe: discovers(`{}`, jsonrpc.Stateless)}
 	verdicts := &thisRun{}
 	for run, probes := range []int{1, 1} {
 		c := newClient(t, r, verdicts)
@@ -191,7 +191,7 @@ func TestListsOnlyTheNewer(t *testing.T) {
 		c.ask(call)
 		// What a server without sessions wants in every request is in the first
 		// initialize only: then it is known that it has them.
-		if said := r.nth(2*run).Param("_meta", metaVersion); string(said) != map[int]string{0: `"2025-11-25"`}[run] {
+		if said := r.nth(2*run).Param("_meta", jsonrpc.MetaRevision); string(said) != map[int]string{0: `"2025-11-25"`}[run] {
 			t.Errorf("run %d: initialize of %s", run, said)
 		}
 		if string(r.nth(2*run+1).Raw) != call || len(r.probes) != probes || verdicts.Recall() != Both {
@@ -201,7 +201,7 @@ func TestListsOnlyTheNewer(t *testing.T) {
 	}
 	// What the server says before it answers is not lost.
 	const log = `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"hello"}}`
-	r = &remote{both: true, probe: discovers(`{}`, Version), on: func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	r = &remote{both: true, probe: discovers(`{}`, jsonrpc.Stateless), on: func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		first, _ := jsonrpc.Parse([]byte(log))
 		sink.Message(first)
 		return initializes(ctx, m, sink)
@@ -233,7 +233,7 @@ func TestListsOnlyTheNewer(t *testing.T) {
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			r := &remote{on: on, both: true, probe: discovers(`{}`, Version)}
+			r := &remote{on: on, both: true, probe: discovers(`{}`, jsonrpc.Stateless)}
 			verdicts := &thisRun{}
 			c := newClient(t, r, verdicts)
 			got := c.ask(oldInitialize)
@@ -270,9 +270,9 @@ func TestDualClientDecides(t *testing.T) {
 func TestSameEraUntouched(t *testing.T) {
 	call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{` + modernMeta + `,"name":"x","n":1e0}}`
 	answer := `{"jsonrpc":"2.0","id":2.0,"result":{"resultType":"input_required","requestState":"s"},"x":1}`
-	r := &remote{probe: discovers(`{}`, Version, "2025-11-25")}
+	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless, "2025-11-25")}
 	r.on = func(_ context.Context, _ jsonrpc.Message, sink jsonrpc.Sink) error {
-		sink.Message(parsed([]byte(answer)))
+		sink.Message(jsonrpc.Built([]byte(answer)))
 		return nil
 	}
 	c := newClient(t, r, nil)
@@ -310,7 +310,7 @@ func TestE8SlowServer(t *testing.T) {
 		if nth == 1 {
 			return 0, jsonrpc.Message{}, quiet{}
 		}
-		return discovers(`{}`, Version)(nth, m)
+		return discovers(`{}`, jsonrpc.Stateless)(nth, m)
 	}
 	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Method == "initialize" {

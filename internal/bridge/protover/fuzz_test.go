@@ -39,7 +39,7 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	calls := 0
-	r := &remote{probe: discovers(`{}`, Version)}
+	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless)}
 	r.on = func(_ context.Context, out jsonrpc.Message, sink jsonrpc.Sink) error {
 		oneLine(t, out)
 		switch out.Method {
@@ -60,7 +60,7 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 	defer func() { _ = l.Close(context.Background()) }()
 	var s side = newStatelessClient(l)
 	if sessions {
-		c := newSessionClient(l, parsed([]byte(oldInitialize)))
+		c := newSessionClient(l, jsonrpc.Built([]byte(oldInitialize)))
 		c.begin(result([]byte("1"), []byte(`{}`)))
 		s = c
 	}

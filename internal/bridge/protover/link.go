@@ -166,17 +166,7 @@ func (l *Link) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, er
 	if err != nil || m.Kind != jsonrpc.Request {
 		return jsonrpc.Message{}, errors.Join(errors.New("send what is no request"), err)
 	}
-	var mu sync.Mutex
-	err = l.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		mu.Lock()
-		defer mu.Unlock()
-		if answers(reply, m) {
-			answer = reply
-		}
-	}))
-	mu.Lock()
-	defer mu.Unlock()
-	return answer, err
+	return jsonrpc.Ask(ctx, l.Send, m, nil)
 }
 
 // Close ends the session and everything that is under way. ctx bounds the wait
@@ -208,7 +198,7 @@ func (l *Link) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) e
 	switch {
 	case m.Kind == jsonrpc.Request && m.Method == "initialize":
 		return l.begin(ctx, m, sink)
-	case m.Kind == jsonrpc.Request && m.Param("_meta", metaVersion) != nil:
+	case m.Kind == jsonrpc.Request && m.Param("_meta", jsonrpc.MetaRevision) != nil:
 		return l.stateless(ctx, m, sink)
 	}
 	if s := l.current(); s != nil {
@@ -253,7 +243,7 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 	}
 	opened := false
 	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		opened = opened || answers(reply, m) && reply.Result != nil
+		opened = opened || reply.Answers(m) && reply.Result != nil
 		sink.Message(reply)
 	}))
 	if err == nil && opened {
@@ -279,12 +269,12 @@ func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 	var said []jsonrpc.Message
 	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 		said = append(said, one)
-		if answers(one, m) {
+		if one.Answers(m) {
 			opened = one
 		}
 	}))
 	version, _ := jsonrpc.Text(jsonrpc.Member(opened.Result, "protocolVersion"))
-	if err != nil || !hasSession([]string{version}) {
+	if err != nil || !jsonrpc.KeepsSession(version) {
 		return false
 	}
 	l.keep(Both)
@@ -300,10 +290,10 @@ func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 func (l *Link) play(played *sessionClient, m, discovered jsonrpc.Message, sink jsonrpc.Sink) {
 	l.keep(Stateless)
 	if discovered.Result == nil {
-		sink.Message(parsed(jsonrpc.WithError(m.ID, discovered.Error)))
+		sink.Message(jsonrpc.Built(jsonrpc.WithError(m.ID, discovered.Error)))
 		return
 	}
-	l.log.Debug("the server speaks only " + Version + "; sessions are played for the client")
+	l.log.Debug("the server speaks only " + jsonrpc.Stateless + "; sessions are played for the client")
 	answer := played.begin(discovered)
 	l.settle(played)
 	sink.Message(answer)
@@ -315,7 +305,7 @@ func (l *Link) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (
 	l.settle(relay{l})
 	var refused jsonrpc.Message
 	err = l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, m) && reply.Error != nil {
+		if reply.Answers(m) && reply.Error != nil {
 			refused = reply
 			return
 		}

@@ -47,7 +47,7 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink js
 	c.mu.Lock()
 	c.listeners[one] = true
 	c.mu.Unlock()
-	sink.Message(one.tagged(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed))))
+	sink.Message(one.tagged(jsonrpc.NewNotification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed))))
 	one.mu.Unlock()
 	<-ctx.Done()
 	c.mu.Lock()
@@ -132,9 +132,9 @@ func (c *statelessClient) count(uri string, change int) int {
 
 // order sends a request of our own with one parameter; ok is a result.
 func (c *statelessClient) order(ctx context.Context, method, name, value string) (ok bool, err error) {
-	m := request(mint("order"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
-	err = c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) { ok = ok || answers(reply, m) && reply.Result != nil }))
-	return ok, err
+	m := jsonrpc.NewRequest(jsonrpc.NewID("order"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
+	answer, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, m, nil)
+	return answer.Result != nil, err
 }
 
 // unasked takes what comes on the server's own stream.

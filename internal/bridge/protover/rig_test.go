@@ -50,7 +50,7 @@ func (r *remote) Probe(_ context.Context, m jsonrpc.Message) (int, jsonrpc.Messa
 	nth := len(r.probes)
 	r.mu.Unlock()
 	code, answer, err := r.probe(nth, m)
-	if list := texts(jsonrpc.Member(answer.Result, "supportedVersions")); !r.both && len(list) == 1 && list[0] == Version {
+	if list := texts(jsonrpc.Member(answer.Result, "supportedVersions")); !r.both && len(list) == 1 && list[0] == jsonrpc.Stateless {
 		r.mu.Lock()
 		r.strict = true
 		r.mu.Unlock()
@@ -177,7 +177,7 @@ func failure(m jsonrpc.Message, code int, data string) jsonrpc.Message {
 	if data != "" {
 		raw += `,"data":` + data
 	}
-	return parsed(jsonrpc.WithError(m.ID, []byte(raw+"}")))
+	return jsonrpc.Built(jsonrpc.WithError(m.ID, []byte(raw+"}")))
 }
 
 // discovers is a probe function for a server of 2026-07-28.

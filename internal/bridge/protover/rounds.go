@@ -27,7 +27,11 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink json
 	params := c.withMeta(m.Params)
 	id, waits := m.ID, 0
 	for range maxRounds {
-		reply, err := c.once(ctx, parsed(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), sink)
+		reply, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, jsonrpc.Built(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), func(other jsonrpc.Message) {
+			if other.Kind == jsonrpc.Notification {
+				sink.Message(other)
+			}
+		})
 		if err != nil || reply.Raw == nil {
 			return err
 		}
@@ -51,20 +55,7 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink json
 		if state != nil {
 			params = jsonrpc.With(params, "requestState", state)
 		}
-		id = mint("round")
+		id = jsonrpc.NewID("round")
 	}
 	return &Error{Text: "the server asked for more input " + number(maxRounds) + " times and gave no answer", Hint: "ask the server's operator"}
-}
-
-// once sends m and returns its answer; everything else is delivered.
-func (c *sessionClient) once(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (answer jsonrpc.Message, err error) {
-	err = c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		switch {
-		case answers(reply, m) && answer.Raw == nil:
-			answer = reply
-		case reply.Kind == jsonrpc.Notification:
-			sink.Message(reply)
-		}
-	}))
-	return answer, err
 }

@@ -37,8 +37,8 @@ func newSessionClient(l *Link, initialize jsonrpc.Message) *sessionClient {
 	c := &sessionClient{l: l, opening: initialize, subscribing: newTurn(), asked: map[string]chan jsonrpc.Message{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.version, _ = jsonrpc.Text(initialize.Param("protocolVersion"))
-	if !slices.Contains(sessionVersions, c.version) {
-		c.version = newestSession
+	if !slices.Contains(jsonrpc.SessionRevisions, c.version) {
+		c.version = jsonrpc.LatestSession
 	}
 	if c.info = initialize.Param("clientInfo"); !isObject(c.info) {
 		c.info = []byte(`{"name":"mcp-client","version":"unknown"}`)
@@ -80,7 +80,7 @@ func (c *sessionClient) discover() jsonrpc.Message {
 	if token := c.opening.Param("_meta", "progressToken"); token != nil {
 		params = jsonrpc.With(params, "_meta", jsonrpc.With(nil, "progressToken", token))
 	}
-	return request(mint("discover"), "server/discover", c.withMeta(params))
+	return jsonrpc.NewRequest(jsonrpc.NewID("discover"), "server/discover", c.withMeta(params))
 }
 
 // offer is the client's initialize, as a server of 2026-07-28 may get it: with what
@@ -92,10 +92,12 @@ func (c *sessionClient) offer() jsonrpc.Message {
 
 // withMeta puts into params what every request of 2026-07-28 says about its
 // client (W2); what else stands in _meta stays.
-func (c *sessionClient) withMeta(params []byte) []byte { return c.withMetaOf(Version, params) }
+func (c *sessionClient) withMeta(params []byte) []byte {
+	return c.withMetaOf(jsonrpc.Stateless, params)
+}
 
 func (c *sessionClient) withMetaOf(version string, params []byte) []byte {
-	meta := []jsonrpc.Edit{{Name: metaVersion, Value: jsonrpc.Quote(version)}, {Name: metaClient, Value: c.info}, {Name: metaCapabilities, Value: c.capabilities}}
+	meta := []jsonrpc.Edit{{Name: jsonrpc.MetaRevision, Value: jsonrpc.Quote(version)}, {Name: metaClient, Value: c.info}, {Name: metaCapabilities, Value: c.capabilities}}
 	c.mu.Lock()
 	level := c.level
 	c.mu.Unlock()

@@ -18,7 +18,7 @@ const capable = `{"tools":{},"logging":{},"resources":{"subscribe":true},"tasks"
 // initialize.
 func begun(t *testing.T, initialize string, capabilities string, on func(context.Context, jsonrpc.Message, jsonrpc.Sink) error) (*client, *remote, string) {
 	t.Helper()
-	r := &remote{probe: discovers(capabilities, Version), on: on}
+	r := &remote{probe: discovers(capabilities, jsonrpc.Stateless), on: on}
 	c := newClient(t, r, nil)
 	got := c.ask(initialize)
 	if len(got) != 1 {
@@ -94,7 +94,7 @@ func TestB2Swallowed(t *testing.T) {
 func TestB4RequestsCarryMeta(t *testing.T) {
 	progress := `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7}}`
 	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-		sink.Message(parsed([]byte(progress)))
+		sink.Message(jsonrpc.Built([]byte(progress)))
 		sink.Message(reply(m, `{"resultType":"complete","n":1.0,"ttlMs":0}`))
 		return nil
 	})
@@ -104,7 +104,7 @@ func TestB4RequestsCarryMeta(t *testing.T) {
 	want := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{"name":"t","_meta":{"progressToken":7,"traceparent":"00-x","io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"c","version":"1","x":1},"io.modelcontextprotocol/clientCapabilities":{"elicitation":{"form":{}},"sampling":{},"roots":{},"extensions":{"a/b":{}}}},"n":1e0},"z":0}`
 	expect(t, []string{string(r.nth(0).Raw)}, want)
 	c.ask(`{"jsonrpc":"2.0","id":3,"method":"tools/list"}`)
-	if version, _ := jsonrpc.Text(r.nth(1).Param("_meta", metaVersion)); version != Version {
+	if version, _ := jsonrpc.Text(r.nth(1).Param("_meta", jsonrpc.MetaRevision)); version != jsonrpc.Stateless {
 		t.Error(string(r.nth(1).Raw))
 	}
 }
@@ -194,7 +194,7 @@ func (c *client) questions(n int) []jsonrpc.Message {
 			c.t.Fatalf("%d questions, want %d", len(list), n)
 		}
 		for _, raw := range c.heard() {
-			if m := parsed([]byte(raw)); m.Kind == jsonrpc.Request {
+			if m := jsonrpc.Built([]byte(raw)); m.Kind == jsonrpc.Request {
 				list = append(list, m)
 			}
 		}
@@ -282,9 +282,9 @@ func TestB8Subscriptions(t *testing.T) {
 			open++
 			defer func() { open-- }()
 			agreed := jsonrpc.With(m.Param("notifications"), "resourceSubscriptions", []byte(`["a:1"]`))
-			sink.Message(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed)))
+			sink.Message(jsonrpc.NewNotification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed)))
 			if len(texts(m.Param("notifications", "resourceSubscriptions"))) > 0 {
-				sink.Message(parsed([]byte(updated)))
+				sink.Message(jsonrpc.Built([]byte(updated)))
 			}
 			select {
 			case <-ctx.Done():
@@ -354,7 +354,7 @@ func TestW10Subscriptions(t *testing.T) {
 		var streams atomic.Int32
 		c, _, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 			streams.Add(1)
-			sink.Message(notification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", m.Param("notifications"))))
+			sink.Message(jsonrpc.NewNotification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", m.Param("notifications"))))
 			return nil
 		})
 		defer c.end()

@@ -50,7 +50,7 @@ func (l *Link) sideFor(ctx context.Context, m jsonrpc.Message) (side, error) {
 	}
 	if speaks == Unknown {
 		params := jsonrpc.With(nil, "_meta", jsonrpc.Without(m.Param("_meta"), "progressToken"))
-		found := l.find(ctx, request(mint("discover"), "server/discover", params))
+		found := l.find(ctx, jsonrpc.NewRequest(jsonrpc.NewID("discover"), "server/discover", params))
 		if found.err != nil {
 			return nil, found.err
 		}
@@ -60,7 +60,7 @@ func (l *Link) sideFor(ctx context.Context, m jsonrpc.Message) (side, error) {
 		l.keep(speaks)
 	}
 	if speaks == Sessions {
-		l.log.Debug("the server speaks only revisions before " + Version + "; a session is opened for the client")
+		l.log.Debug("the server speaks only revisions before " + jsonrpc.Stateless + "; a session is opened for the client")
 		return l.settle(newStatelessClient(l)), nil
 	}
 	return l.settle(relay{l}), nil

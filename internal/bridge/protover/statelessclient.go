@@ -96,7 +96,7 @@ func withoutMeta(params []byte) []byte {
 	if meta == nil {
 		return orEmpty(params)
 	}
-	meta = jsonrpc.Without(meta, metaVersion, metaClient, metaCapabilities, metaLogLevel)
+	meta = jsonrpc.Without(meta, jsonrpc.MetaRevision, metaClient, metaCapabilities, metaLogLevel)
 	for range jsonrpc.Members(meta) {
 		return jsonrpc.With(params, "_meta", meta)
 	}
@@ -146,26 +146,22 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	if !isObject(info) {
 		info = []byte(`{"name":"mcp-client","version":"unknown"}`)
 	}
-	params := jsonrpc.Edited(nil, jsonrpc.Edit{Name: "protocolVersion", Value: jsonrpc.Quote(newestSession)},
+	params := jsonrpc.Edited(nil, jsonrpc.Edit{Name: "protocolVersion", Value: jsonrpc.Quote(jsonrpc.LatestSession)},
 		jsonrpc.Edit{Name: "capabilities", Value: capabilities}, jsonrpc.Edit{Name: "clientInfo", Value: info})
-	m := request(mint("initialize"), "initialize", params)
-	var answer jsonrpc.Message
-	if err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, m) {
-			answer = reply
-		}
-	})); err != nil {
+	m := jsonrpc.NewRequest(jsonrpc.NewID("initialize"), "initialize", params)
+	answer, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, m, nil)
+	if err != nil {
 		return nil, err
 	}
 	version, _ := jsonrpc.Text(jsonrpc.Member(answer.Result, "protocolVersion"))
 	switch {
 	case answer.Error != nil:
 		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
-		return nil, &Error{Text: "the server speaks no revision of the client (" + Version + "), and refused a session of " + newestSession + ": " + clip(text)}
-	case !hasSession([]string{version}):
+		return nil, &Error{Text: "the server speaks no revision of the client (" + jsonrpc.Stateless + "), and refused a session of " + jsonrpc.LatestSession + ": " + clip(text)}
+	case !jsonrpc.KeepsSession(version):
 		return nil, c.l.noCommon([]string{clip(version)})
 	}
-	if err := c.l.cfg.Server.Send(ctx, notification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
+	if err := c.l.cfg.Server.Send(ctx, jsonrpc.NewNotification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
 		return nil, err
 	}
 	return answer.Result, nil
@@ -176,7 +172,7 @@ func (c *statelessClient) discovered() []byte {
 	c.mu.Lock()
 	session := c.session
 	c.mu.Unlock()
-	out := jsonrpc.With(nil, "supportedVersions", jsonrpc.Array([][]byte{jsonrpc.Quote(Version)}))
+	out := jsonrpc.With(nil, "supportedVersions", jsonrpc.Array([][]byte{jsonrpc.Quote(jsonrpc.Stateless)}))
 	out = jsonrpc.With(out, "capabilities", jsonrpc.Without(orEmpty(jsonrpc.Member(session, "capabilities")), "tasks"))
 	if text := jsonrpc.Member(session, "instructions"); len(text) > 0 && text[0] == '"' {
 		out = jsonrpc.With(out, "instructions", text)

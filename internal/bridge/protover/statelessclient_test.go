@@ -79,7 +79,7 @@ func TestB20NoCommonVersion(t *testing.T) {
 	for _, answer := range []string{`{"error":{"code":-32602,"message":"no"}}`, `{"result":{"protocolVersion":"1999-01-01"}}`} {
 		r := sessionServer(nil)
 		r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			sink.Message(parsed(jsonrpc.With([]byte(answer), "id", m.ID)))
+			sink.Message(jsonrpc.Built(jsonrpc.With([]byte(answer), "id", m.ID)))
 			return nil
 		}
 		c := newClient(t, r, nil)
@@ -103,13 +103,13 @@ func TestB22QuestionsAreResults(t *testing.T) {
 			return nil
 		}
 		for _, id := range []string{`"q"`, "7.0"} {
-			sink.Message(parsed([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"elicitation/create","params":{"message":"m","elicitationId":"e","n":1.0}}`)))
+			sink.Message(jsonrpc.Built([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"elicitation/create","params":{"message":"m","elicitationId":"e","n":1.0}}`)))
 			select {
 			case <-answered:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			sink.Message(parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}`)))
+			sink.Message(jsonrpc.Built([]byte(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1}}`)))
 		}
 		sink.Message(reply(m, `{"content":[]}`))
 		return nil
@@ -121,12 +121,12 @@ func TestB22QuestionsAreResults(t *testing.T) {
 	for round := range 2 {
 		got := c.ask(modernCall(id, extra))
 		if round == 1 { // progress comes before the next question
-			if len(got) != 2 || parsed([]byte(got[0])).Method != "notifications/progress" {
+			if len(got) != 2 || jsonrpc.Built([]byte(got[0])).Method != "notifications/progress" {
 				t.Fatal(got)
 			}
 			got = got[1:]
 		}
-		asked := parsed([]byte(got[0]))
+		asked := jsonrpc.Built([]byte(got[0]))
 		if string(asked.ID) != id || string(jsonrpc.Member(asked.Result, "inputRequests")) != `{"q1":{"method":"elicitation/create","params":{"message":"m","n":1.0}}}` {
 			t.Fatal(got)
 		}
@@ -138,7 +138,7 @@ func TestB22QuestionsAreResults(t *testing.T) {
 		id, extra = id+"1", `"requestState":`+handle+`,"inputResponses":{"q1":{"action":"accept","n":1.0}},`
 	}
 	got := c.ask(modernCall(id, extra))
-	if last := parsed([]byte(got[len(got)-1])); string(last.ID) != id || string(jsonrpc.Member(last.Result, "resultType")) != `"complete"` {
+	if last := jsonrpc.Built([]byte(got[len(got)-1])); string(last.ID) != id || string(jsonrpc.Member(last.Result, "resultType")) != `"complete"` {
 		t.Fatal(got)
 	}
 	if r.methods() != `initialize notifications/initialized tools/call answer "q" answer 7.0` {
@@ -158,7 +158,7 @@ func TestB22StateIsBoundAndExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 			if m.Kind == jsonrpc.Request {
-				sink.Message(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
+				sink.Message(jsonrpc.Built([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
 				<-ctx.Done()
 				return context.Cause(ctx)
 			}
@@ -195,7 +195,7 @@ func TestB23NotForTheClient(t *testing.T) {
 			return nil
 		}
 		for _, ask := range []string{`{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}`, `{"jsonrpc":"2.0","id":2,"method":"ping"}`} {
-			sink.Message(parsed([]byte(ask)))
+			sink.Message(jsonrpc.Built([]byte(ask)))
 			if got := <-answers; (string(got.ID) == "2") != (got.Result != nil) {
 				t.Errorf("%s: %s", ask, got.Raw)
 			}
@@ -208,7 +208,7 @@ func TestB23NotForTheClient(t *testing.T) {
 	if got := c.ask(modernCall("1", "")); len(got) != 1 {
 		t.Error(got)
 	}
-	r.unasked.Message(parsed([]byte(`{"jsonrpc":"2.0","id":3,"method":"elicitation/create","params":{}}`)))
+	r.unasked.Message(jsonrpc.Built([]byte(`{"jsonrpc":"2.0","id":3,"method":"elicitation/create","params":{}}`)))
 	if got := <-answers; got.Error == nil || string(got.ID) != "3" {
 		t.Error(string(got.Raw))
 	}
@@ -281,9 +281,9 @@ func TestB24Listen(t *testing.T) {
 		synctest.Wait()
 		expect(t, c.heard(), `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":["a:1"]},"_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}`)
 		for _, method := range []string{"notifications/tools/list_changed", "notifications/prompts/list_changed", "notifications/roots/list_changed"} {
-			r.unasked.Message(notification(method, nil))
+			r.unasked.Message(jsonrpc.NewNotification(method, nil))
 		}
-		r.unasked.Message(parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1/b"}}`)))
+		r.unasked.Message(jsonrpc.Built([]byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1/b"}}`)))
 		expect(t, c.heard(), `{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}`,
 			`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1/b","_meta":{"io.modelcontextprotocol/subscriptionId":1.0}}}`)
 		closing, end := context.WithCancelCause(t.Context())
@@ -313,7 +313,7 @@ func TestB25Logs(t *testing.T) {
 			return nil
 		}
 		for _, level := range []string{"debug", "error"} {
-			log := parsed([]byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"` + level + `"}}`))
+			log := jsonrpc.Built([]byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"` + level + `"}}`))
 			sink.Message(log)
 			r.unasked.Message(log)
 		}
@@ -357,7 +357,7 @@ func TestProbeThenInitialize(t *testing.T) {
 // E3: a server that was known for sessions and refuses one is looked at anew with
 // the client's next request.
 func TestE3SessionsNoLonger(t *testing.T) {
-	r := &remote{probe: discovers(`{}`, Version)}
+	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless)}
 	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Method == "initialize" {
 			sink.Message(failure(m, codeHeaderMismatch, ""))
@@ -387,9 +387,9 @@ func TestB22ProgressToken(t *testing.T) {
 			answered <- struct{}{}
 		}
 		if m.Kind == jsonrpc.Request {
-			sink.Message(parsed([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
+			sink.Message(jsonrpc.Built([]byte(`{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{}}`)))
 			<-answered
-			sink.Message(notification("notifications/progress", jsonrpc.With([]byte(`{"progress":1.0}`), "progressToken", m.Param("_meta", "progressToken"))))
+			sink.Message(jsonrpc.NewNotification("notifications/progress", jsonrpc.With([]byte(`{"progress":1.0}`), "progressToken", m.Param("_meta", "progressToken"))))
 			sink.Message(reply(m, `{}`))
 		}
 		return nil
@@ -401,7 +401,7 @@ func TestB22ProgressToken(t *testing.T) {
 		got := c.ask(with(token, modernCall("2", `"requestState":`+state+`,"inputResponses":{"q1":{"action":"accept"}},`)))
 		heard := ""
 		if len(got) == 2 {
-			heard = string(parsed([]byte(got[0])).Params)
+			heard = string(jsonrpc.Built([]byte(got[0])).Params)
 		}
 		if heard != want {
 			t.Errorf("%q: %v", token, got)

@@ -11,18 +11,9 @@ import (
 // Lifetime is how long a verdict may be trusted.
 const Lifetime = 24 * time.Hour
 
-// Version is the stateless revision that is spoken here.
-const Version = "2026-07-28"
-
-// sessionVersions are the revisions that begin with initialize, oldest first.
-var sessionVersions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
-
-var newestSession = sessionVersions[len(sessionVersions)-1]
-
 // Members of _meta in 2026-07-28.
 const (
 	metaPrefix       = "io.modelcontextprotocol/"
-	metaVersion      = metaPrefix + "protocolVersion"
 	metaClient       = metaPrefix + "clientInfo"
 	metaCapabilities = metaPrefix + "clientCapabilities"
 	metaLogLevel     = metaPrefix + "logLevel"
@@ -79,7 +70,7 @@ func texts(raw []byte) []string {
 
 // hasSession reports whether a list names a revision with sessions.
 func hasSession(list []string) bool {
-	return slices.ContainsFunc(list, func(v string) bool { return slices.Contains(sessionVersions, v) })
+	return slices.ContainsFunc(list, jsonrpc.KeepsSession)
 }
 
 // since reports whether version is at least as new as first; both are dates.

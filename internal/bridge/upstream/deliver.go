@@ -140,16 +140,11 @@ func messages(raw []byte, yield func(jsonrpc.Message)) error {
 // belong where it came: each has its own way back (MCP 2025-06-18, Transports,
 // "Sending Messages to the Server").
 func (u *Upstream) deliverOne(one, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool) {
-	answered = answers(one, m)
+	answered = one.Answers(m)
 	if one.Kind == jsonrpc.Response && !answered {
 		u.log.Warn("dropped an answer that was not asked for there", "bytes", len(one.Raw))
 		return false
 	}
 	u.backlog.deliver(sink, one)
 	return answered
-}
-
-// answers reports whether reply is the answer to the request m.
-func answers(reply, m jsonrpc.Message) bool {
-	return m.Kind == jsonrpc.Request && reply.Kind == jsonrpc.Response && jsonrpc.Key(reply.ID) == jsonrpc.Key(m.ID)
 }

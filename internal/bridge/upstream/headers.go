@@ -17,24 +17,6 @@ const (
 	headerParam   = "Mcp-Param-"
 )
 
-// metaVersion is where a request of 2026-07-28 says its revision.
-const metaVersion = "io.modelcontextprotocol/protocolVersion"
-
-// modernVersion returns the revision a message carries inside, "" for those of
-// the session-based revisions.
-func statelessVersion(m jsonrpc.Message) string {
-	version, _ := jsonrpc.Text(m.Param("_meta", metaVersion))
-	return version
-}
-
-// Modern reports whether a request is one of 2026-07-28 or later, which says
-// its revision inside and knows no session. An initialize that names an earlier one
-// there begins a session all the same.
-func Stateless(m jsonrpc.Message) bool {
-	version := statelessVersion(m)
-	return version != "" && (m.Method != "initialize" || version >= "2026-07-28")
-}
-
 // setModern puts the headers of 2026-07-28 on a request (H3, H4, H5).
 func setStatelessHeaders(h http.Header, m jsonrpc.Message, version string) {
 	h.Set(headerVersion, version)

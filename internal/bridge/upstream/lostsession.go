@@ -45,7 +45,7 @@ func (s *streamableConn) pingRefused(ctx context.Context, at session, refused *s
 
 // ownPing is a ping that no client sent.
 func ownPing() jsonrpc.Message {
-	ping, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + ownID() + `,"method":"ping"}`)) // it is one
+	ping := jsonrpc.NewRequest(jsonrpc.NewID(""), "ping", nil)
 	return ping
 }
 

@@ -43,7 +43,7 @@ func (a *response) follow(ctx context.Context) error {
 	if a.m.Kind != jsonrpc.Request {
 		return nil // taken; a body has no meaning (G5)
 	}
-	if a.m.Method == "initialize" && !Stateless(a.m) {
+	if a.m.Method == "initialize" && !a.m.Stateless() {
 		a.initializeSession()
 	}
 	switch mediaType(a.resp) {
@@ -63,7 +63,7 @@ func (a *response) initializeSession() {
 	a.session.id = visibleASCII(a.resp.Header.Get(headerSession))
 	sink := a.sink
 	a.sink = jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, a.m) {
+		if reply.Answers(a.m) {
 			a.session.version, _ = jsonrpc.Text(jsonrpc.Member(reply.Result, "protocolVersion"))
 			a.session.version = visibleASCII(a.session.version)
 		}
@@ -140,7 +140,7 @@ func (a *response) readEvents(ctx context.Context) error {
 		switch {
 		case a.sniffed && err == nil:
 			return notMCP(a.resp)
-		case a.sniffed, a.cursor.lastID == "", Stateless(a.m):
+		case a.sniffed, a.cursor.lastID == "", a.m.Stateless():
 			return interrupted(err)
 		}
 		_ = a.resp.Body.Close()
@@ -157,7 +157,7 @@ func (a *response) spill(e *sse.Event) io.Writer {
 	if a.open || e.Type != sse.DefaultType || len(a.m.ID) > maxStreamedID {
 		return nil
 	}
-	resumable := (a.cursor.lastID != "" || e.LastID != "") && !Stateless(a.m)
+	resumable := (a.cursor.lastID != "" || e.LastID != "") && !a.m.Stateless()
 	return a.s.u.newLargeAnswer(a.m, a.sink, resumable, a.cut)
 }
 
@@ -256,7 +256,7 @@ func (s *streamableConn) read(events *sse.Reader, m jsonrpc.Message, sink jsonrp
 // again when the stream is resumed.
 func (u *Upstream) deliverUnfinished(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
 	clean := errors.Is(end, io.EOF) && e.Type == sse.DefaultType
-	sink = filterSink{sink, func(one jsonrpc.Message) bool { return !answers(one, m) }}
+	sink = filterSink{sink, func(one jsonrpc.Message) bool { return !one.Answers(m) }}
 	taken, _ := e.Taken.(*largeAnswer)
 	switch {
 	case taken != nil && clean && taken.scan.End() == nil:

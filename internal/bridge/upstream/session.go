@@ -75,7 +75,7 @@ func (b sessionSetup) replay(log func(string, ...any), send func(m jsonrpc.Messa
 	}
 	var refused []byte
 	err := send(b.initialize, jsonrpc.SinkFunc(func(answer jsonrpc.Message) {
-		if answers(answer, b.initialize) {
+		if answer.Answers(b.initialize) {
 			refused = answer.Error
 		}
 	}))
@@ -120,7 +120,7 @@ func (s *streamableConn) initialize(ctx context.Context, m jsonrpc.Message, sink
 	s.mu.Unlock()
 	var at session
 	return s.post(ctx, &at, m, jsonrpc.SinkFunc(func(answer jsonrpc.Message) {
-		if answers(answer, m) && answer.Result != nil {
+		if answer.Answers(m) && answer.Result != nil {
 			s.adopt(at)
 		}
 		sink.Message(answer)

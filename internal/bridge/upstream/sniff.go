@@ -18,7 +18,7 @@ func (a *response) sniff(ctx context.Context) error {
 	a.sniffed = true
 	sink := a.sink
 	a.sink = jsonrpc.SinkFunc(func(one jsonrpc.Message) { // not in pieces: the whole has to be seen
-		if answers(one, a.m) && string(jsonrpc.Member(one.Raw, "jsonrpc")) == `"2.0"` {
+		if one.Answers(a.m) && string(jsonrpc.Member(one.Raw, "jsonrpc")) == `"2.0"` {
 			a.answered = true
 			sink.Message(one)
 		}

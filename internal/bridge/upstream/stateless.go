@@ -29,7 +29,7 @@ func (s *streamableConn) sendStateless(ctx context.Context, m jsonrpc.Message, s
 	seen := s.u.tools.listingsSoFar()
 	mismatch := false
 	err := s.postRepeatable(ctx, m, filterSink{sink, func(reply jsonrpc.Message) bool {
-		refused := m.Method == "tools/call" && answers(reply, m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch
+		refused := m.Method == "tools/call" && reply.Answers(m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch
 		mismatch = mismatch || refused
 		return refused
 	}})
@@ -62,7 +62,7 @@ func (s *streamableConn) postStateless(ctx context.Context, m jsonrpc.Message, s
 		return s.post(ctx, &session{}, m, sink)
 	}
 	return s.post(ctx, &session{}, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, m) {
+		if reply.Answers(m) {
 			reply = s.u.tools.learn(reply)
 		}
 		sink.Message(reply)
@@ -77,7 +77,7 @@ func (s *streamableConn) postRepeatable(ctx context.Context, m jsonrpc.Message, 
 	if !errors.As(err, &e) || e.Reason != Interrupted || !repeatable(m) || ctx.Err() != nil {
 		return err
 	}
-	second, parseErr := jsonrpc.Parse(jsonrpc.With(m.Raw, "id", []byte(ownID())))
+	second, parseErr := jsonrpc.Parse(jsonrpc.With(m.Raw, "id", jsonrpc.NewID("")))
 	if parseErr != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *streamableConn) postRepeatable(ctx context.Context, m jsonrpc.Message, 
 		return err
 	}
 	return s.postStateless(ctx, second, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, second) {
+		if reply.Answers(second) {
 			if renamed, err := jsonrpc.Parse(jsonrpc.With(reply.Raw, "id", m.ID)); err == nil {
 				reply = renamed
 			}
@@ -133,7 +133,7 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	defer foreign.Discard(resp)
 	var got atomic.Pointer[jsonrpc.Message]
 	a := &response{s: s, session: &session{}, m: m, resp: resp, cut: end, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
-		if answers(one, m) {
+		if one.Answers(m) {
 			got.Store(&one)
 		}
 	})}

@@ -34,7 +34,7 @@ func newStreamableConn(u *Upstream) *streamableConn {
 // m sent again: the server did not take it (MCP 2025-11-25, Transports, Session
 // Management). Where the server does not say so with 404, it has to be proven first.
 func (s *streamableConn) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if Stateless(m) {
+	if m.Stateless() {
 		return s.sendStateless(ctx, m, sink)
 	}
 	if m.Method == "initialize" {
@@ -92,7 +92,7 @@ func (s *streamableConn) request(ctx context.Context, method string, at session,
 	if err != nil {
 		return nil, err
 	}
-	if version := statelessVersion(m); version != "" {
+	if version := m.Revision(); version != "" {
 		setStatelessHeaders(req.Header, m, version)
 		s.u.tools.setHeaders(req.Header, m)
 		return req, nil

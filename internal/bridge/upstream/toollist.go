@@ -3,12 +3,9 @@ package upstream
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"sync"
-	"sync/atomic"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
@@ -118,7 +115,7 @@ func (b *toolList) listingsSoFar() int {
 
 // ask lists all tools on behalf of the call m, unless another call has done so
 // since seen.
-func (b *toolList) list(ctx context.Context, m jsonrpc.Message, seen int, send func(context.Context, jsonrpc.Message, jsonrpc.Sink) error) error {
+func (b *toolList) list(ctx context.Context, m jsonrpc.Message, seen int, send jsonrpc.Send) error {
 	if err := b.asking.take(ctx); err != nil {
 		return err
 	}
@@ -149,24 +146,10 @@ func (b *toolList) list(ctx context.Context, m jsonrpc.Message, seen int, send f
 
 // page asks for one page with the _meta of m, so that the server sees the same
 // client.
-func (b *toolList) listPage(ctx context.Context, m jsonrpc.Message, next []byte, send func(context.Context, jsonrpc.Message, jsonrpc.Sink) error) (page jsonrpc.Message, err error) {
+func (b *toolList) listPage(ctx context.Context, m jsonrpc.Message, next []byte, send jsonrpc.Send) (jsonrpc.Message, error) {
 	params := jsonrpc.With(nil, "_meta", jsonrpc.Without(m.Param("_meta"), "progressToken"))
 	if next != nil {
 		params = jsonrpc.With(params, "cursor", next)
 	}
-	request, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + ownID() + `,"method":"tools/list","params":` + string(params) + `}`))
-	if err != nil {
-		return page, fmt.Errorf("list the tools: %w", err)
-	}
-	err = send(ctx, request, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, request) {
-			page = reply
-		}
-	}))
-	return page, err
+	return jsonrpc.Ask(ctx, send, jsonrpc.NewRequest(jsonrpc.NewID(""), "tools/list", params), nil)
 }
-
-var ownIDs atomic.Uint64
-
-// ownID is the raw id of a request that no client made.
-func ownID() string { return `"mcp-login-` + strconv.FormatUint(ownIDs.Add(1), 10) + `"` }

@@ -265,19 +265,7 @@ func (u *Upstream) Call(ctx context.Context, request []byte, notify func(m jsonr
 	if err != nil || m.Kind != jsonrpc.Request {
 		return jsonrpc.Message{}, fmt.Errorf("send a request: %w", cmp.Or(err, jsonrpc.ErrInvalid))
 	}
-	var mu sync.Mutex
-	err = u.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if answers(reply, m) {
-			mu.Lock()
-			answer = reply
-			mu.Unlock()
-		} else if notify != nil {
-			notify(reply)
-		}
-	}))
-	mu.Lock()
-	defer mu.Unlock()
-	return answer, err
+	return jsonrpc.Ask(ctx, u.Send, m, notify)
 }
 
 // Close ends the session at the server, if there is one, and everything that

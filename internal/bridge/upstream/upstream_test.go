@@ -205,7 +205,7 @@ func TestLastEvent(t *testing.T) {
 		got, answered := 0, false
 		err = u.Send(t.Context(), m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 			got++
-			answered = answered || answers(one, m)
+			answered = answered || one.Answers(m)
 		}))
 		if want := strings.Contains(name, "answer") && !strings.Contains(name, "another"); (err == nil) != want || answered != want || got != tc.got {
 			t.Errorf("%s: %d messages, answered %v, %v", name, got, answered, err)

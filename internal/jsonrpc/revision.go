@@ -1,0 +1,34 @@
+package jsonrpc
+
+import "slices"
+
+// Stateless is the MCP revision 2026-07-28, in which every request stands for itself
+// and names its revision and its client in _meta.
+const Stateless = "2026-07-28"
+
+// SessionRevisions are the MCP revisions that begin with initialize and keep a
+// session, oldest first.
+var SessionRevisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"}
+
+// LatestSession is the newest of SessionRevisions.
+const LatestSession = "2025-11-25"
+
+// MetaRevision is the member of _meta in which a message names its revision.
+const MetaRevision = "io.modelcontextprotocol/protocolVersion"
+
+// Revision returns the MCP revision that a message names in its _meta, "" for none, as
+// in those of the revisions with sessions.
+func (m Message) Revision() string {
+	revision, _ := Text(m.Param("_meta", MetaRevision))
+	return revision
+}
+
+// Stateless reports whether m is of 2026-07-28 or later. An initialize that names an
+// earlier revision in its _meta begins a session all the same.
+func (m Message) Stateless() bool {
+	revision := m.Revision()
+	return revision != "" && (m.Method != "initialize" || revision >= Stateless)
+}
+
+// KeepsSession reports whether a revision is one of SessionRevisions.
+func KeepsSession(revision string) bool { return slices.Contains(SessionRevisions, revision) }
