@@ -3,54 +3,51 @@ package devidp
 import (
 	"cmp"
 	_ "embed" // the frame of all pages
-	"html"
+	"io"
 	"net/http"
 	"strings"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/page"
 )
 
 //go:embed pages.html
 var pagesHTML string
 
-// markup is what may stand on a page as it is. All that comes from elsewhere
-// goes through text. html/template is not used, because with it the linker must
-// keep every method of whoami-server, which has this provider for --dev.
-type markup string
+var frame = page.New(pagesHTML, "", "")
 
-// text is a value as it stands between tags, or in an attribute between double
-// quotes.
-func text(value string) markup { return markup(html.EscapeString(foreign.Message(value))) }
+// text is a value of somebody else, as one line.
+func text(value string) page.HTML { return page.Text(foreign.Message(value)) }
 
-// show answers with a page.
-func show(w http.ResponseWriter, status int, content markup) {
+// show answers with a page. Its policy is in [Provider.beginPage].
+func show(w http.ResponseWriter, status int, content page.HTML) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = strings.NewReplacer("{{Content}}", string(content)).WriteString(w, pagesHTML)
+	_, _ = io.WriteString(w, frame.Render(map[string]page.HTML{"Content": content}))
 }
 
 // donePage says how something has ended.
-func donePage(title, body string) markup {
+func donePage(title, body string) page.HTML {
 	return "<h1>" + text(title) + "</h1>\n<p>" + text(body) + "</p>\n"
 }
 
 // signInPage asks who the person is.
-func signInPage(id string, req request, users []User) markup {
-	page := "<h1>Who are you?</h1>\n<p>Client " + text(req.client.ID) + " wants to sign you in"
+func signInPage(id string, req request, users []User) page.HTML {
+	content := "<h1>Who are you?</h1>\n<p>Client " + text(req.client.ID) + " wants to sign you in"
 	for _, r := range req.resources {
-		page += ", to use " + text(r)
+		content += ", to use " + text(r)
 	}
 	if len(req.scopes) > 0 {
-		page += ", with: " + text(strings.Join(req.scopes, " "))
+		content += ", with: " + text(strings.Join(req.scopes, " "))
 	}
-	return page + "</p>\n" +
+	return content + "</p>\n" +
 		`<form method="post" action="` + pathSignIn + `">` + "\n" +
 		`<input type="hidden" name="interaction" value="` + text(id) + `">` + "\n" +
 		choices(users, req.loginHint) + cancel(req) + "</form>\n"
 }
 
 // devicePage asks for the code of another device, and who the person is.
-func devicePage(userCode, problem string, users []User) markup {
+func devicePage(userCode, problem string, users []User) page.HTML {
 	if problem != "" {
 		problem += " "
 	}
@@ -64,9 +61,9 @@ func devicePage(userCode, problem string, users []User) markup {
 
 // choices are a button for each user, the one that the client has named set
 // apart, and one for nobody.
-func choices(users []User, hint string) (all markup) {
+func choices(users []User, hint string) (all page.HTML) {
 	for _, u := range users {
-		class := markup("")
+		class := page.HTML("")
 		if hint != "" && (u.Username == hint || u.Email == hint) {
 			class = ` class="hinted" autofocus`
 		}
@@ -78,7 +75,7 @@ func choices(users []User, hint string) (all markup) {
 
 // cancel is the button of the page on which Logto asks for consent to a third-party
 // application.
-func cancel(req request) markup {
+func cancel(req request) page.HTML {
 	if !req.client.ThirdParty {
 		return ""
 	}

@@ -11,7 +11,7 @@ import (
 // the page or not there.
 func TestA1PageShowsNothingUnseen(t *testing.T) {
 	const evil = "CANARY\x1b[2J\u009b\u202e\u2066\u061c\u200b\ufeff\U000e0041\ufe0f\u115f\u2028\nEND"
-	p := newPage(Options{Server: evil, Program: evil})
+	p := newPages(Options{Server: evil, Program: evil})
 	w := httptest.NewRecorder()
 	p.show(w, httptest.NewRequest(http.MethodGet, "/callback", nil), outcome{account: evil})
 	body := w.Body.String()

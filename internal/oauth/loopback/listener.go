@@ -82,7 +82,7 @@ type Listener struct {
 	host   string
 	path   string
 	server *http.Server
-	page   page
+	pages  pages
 	log    *slog.Logger
 	grace  time.Duration
 	done   chan struct{}
@@ -132,11 +132,11 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 	}
 	authority := net.JoinHostPort(host, strconv.Itoa(portOf(bound[0])))
 	l := &Listener{
-		uri:  cmp.Or(o.URI, "http://"+authority+o.Path),
-		host: authority,
-		path: o.Path,
-		page: newPage(o),
-		log:  o.Log, grace: markGrace,
+		uri:   cmp.Or(o.URI, "http://"+authority+o.Path),
+		host:  authority,
+		path:  o.Path,
+		pages: newPages(o),
+		log:   o.Log, grace: markGrace,
 		done: make(chan struct{}),
 	}
 	if l.log == nil {
@@ -295,14 +295,14 @@ func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !l.ownHost(r.Host):
 		// A page elsewhere whose name was pointed at 127.0.0.1.
-		l.page.refuse(w, r, http.StatusForbidden)
+		l.pages.refuse(w, r, http.StatusForbidden)
 	case r.URL.Path != l.path && leading == nil:
-		l.page.refuse(w, r, http.StatusNotFound)
+		l.pages.refuse(w, r, http.StatusNotFound)
 	case l.otherUser(r):
-		l.page.refuse(w, r, http.StatusForbidden)
+		l.pages.refuse(w, r, http.StatusForbidden)
 	case r.Method != http.MethodGet:
 		w.Header().Set("Allow", http.MethodGet)
-		l.page.refuse(w, r, http.StatusMethodNotAllowed)
+		l.pages.refuse(w, r, http.StatusMethodNotAllowed)
 	case r.URL.Path == l.path:
 		l.answer(w, r)
 	default:
@@ -319,7 +319,7 @@ func (l *Listener) ownHost(host string) bool {
 func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		l.page.refuse(w, r, http.StatusBadRequest)
+		l.pages.refuse(w, r, http.StatusBadRequest)
 		return
 	}
 	if l.unmarked(r, query) {
@@ -328,21 +328,21 @@ func (l *Listener) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	if l.returned(r, query) {
 		l.log.Debug("the browser came back from the provider without an answer")
-		l.page.fail(w, r, http.StatusOK, reasonReturned)
+		l.pages.fail(w, r, http.StatusOK, reasonReturned)
 		l.fail(ErrReturned)
 		return
 	}
 	a := answer{query: query, outcome: make(chan outcome, 1)}
 	if !l.claim(a) {
-		l.page.refuse(w, r, http.StatusBadRequest)
+		l.pages.refuse(w, r, http.StatusBadRequest)
 		return
 	}
 	defer l.tabs.Done()
 	select {
 	case o := <-a.outcome:
-		l.page.show(w, r, o)
+		l.pages.show(w, r, o)
 	case <-time.After(outcomeTimeout):
-		l.page.show(w, r, outcome{err: errNoOutcome})
+		l.pages.show(w, r, outcome{err: errNoOutcome})
 	case <-r.Context().Done(): // the tab was closed, or the listener
 	}
 }

@@ -96,7 +96,7 @@ func (l *Listener) leading(path string) *local {
 // lead sends the browser to the provider.
 func (l *Listener) lead(w http.ResponseWriter, r *http.Request, local *local) {
 	if prefetched(r) {
-		l.page.refuse(w, r, http.StatusServiceUnavailable) // it comes again when it is wanted
+		l.pages.refuse(w, r, http.StatusServiceUnavailable) // it comes again when it is wanted
 		return
 	}
 	l.mu.Lock()
@@ -105,14 +105,14 @@ func (l *Listener) lead(w http.ResponseWriter, r *http.Request, local *local) {
 	l.mu.Unlock()
 	switch {
 	case !waiting:
-		l.page.refuse(w, r, http.StatusBadRequest)
+		l.pages.refuse(w, r, http.StatusBadRequest)
 	case twice:
 		l.log.Warn("the address of the sign-in was opened a second time, by another browser or by somebody else on this machine; the sign-in ends")
-		l.page.fail(w, r, http.StatusForbidden, reasonTwice)
+		l.pages.fail(w, r, http.StatusForbidden, reasonTwice)
 		l.fail(ErrOpenedTwice)
 	default:
 		http.SetCookie(w, local.cookie)
-		l.page.redirect(w, local.to)
+		l.pages.redirect(w, local.to)
 	}
 }
 
@@ -148,7 +148,7 @@ func (l *Listener) unmarked(r *http.Request, query url.Values) bool {
 // refuseUnmarked answers it, and ends the login if no better one comes.
 func (l *Listener) refuseUnmarked(w http.ResponseWriter, r *http.Request, query url.Values) {
 	l.log.Warn("an answer from another browser than the one that was sent to the provider, or from one without cookies, is refused")
-	l.page.fail(w, r, http.StatusForbidden, reasonUnmarked)
+	l.pages.fail(w, r, http.StatusForbidden, reasonUnmarked)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.late == nil && l.expects(query) { // else the right one has come meanwhile

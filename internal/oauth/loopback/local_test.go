@@ -192,7 +192,7 @@ func TestA12Pages(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/callback/x", nil)
 			r.Header.Set("Accept-Language", w.tag)
 			rec := httptest.NewRecorder()
-			newPage(Options{Server: "mcp.example"}).fail(rec, r, http.StatusForbidden, why)
+			newPages(Options{Server: "mcp.example"}).fail(rec, r, http.StatusForbidden, why)
 			if body := rec.Body.String(); rec.Code != http.StatusForbidden || !strings.Contains(body, w.reasons[why].what) || !strings.Contains(body, "mcp.example") {
 				t.Errorf("%s: %d %s", w.tag, rec.Code, body)
 			}

@@ -1,11 +1,8 @@
 package loopback
 
 import (
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
+	_ "embed" // the page's parts
 	"errors"
-	"html"
 	"io"
 	"log"
 	"net/http"
@@ -15,34 +12,35 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
+	"mcp-login/internal/page"
 )
 
-//go:embed page.html
-var pageHTML string
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+)
 
-//go:embed page.css
-var pageCSS string
-
-// page renders the outcomes. What it says depends on the outcome and the
+// pages shows the outcomes. What a page says depends on the outcome and the
 // reader's language alone; nothing else of a request gets into it.
-type page struct {
-	server  string
-	issuer  string
-	foundAt string
-	program string
-	success string // an address instead of the good page, "" for none
-	csp     string
+type pages struct {
+	template page.Template
+	server   string
+	issuer   string
+	foundAt  string
+	program  string
+	success  string // an address instead of the good page, "" for none
 }
 
-func newPage(o Options) page {
-	sum := sha256.Sum256([]byte(pageCSS))
-	return page{
-		server:  shown(o.Server),
-		issuer:  shown(o.Issuer),
-		foundAt: shown(o.FoundAt),
-		program: shown(o.Program),
-		success: o.Success,
-		csp:     "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+func newPages(o Options) pages {
+	return pages{
+		template: page.New(pageHTML, pageCSS, ""),
+		server:   shown(o.Server),
+		issuer:   shown(o.Issuer),
+		foundAt:  shown(o.FoundAt),
+		program:  shown(o.Program),
+		success:  o.Success,
 	}
 }
 
@@ -84,7 +82,7 @@ func CheckSuccess(address string) error {
 }
 
 // show reports the outcome of the login.
-func (p page) show(w http.ResponseWriter, r *http.Request, o outcome) {
+func (p pages) show(w http.ResponseWriter, r *http.Request, o outcome) {
 	if o.err == nil && p.success != "" {
 		p.redirect(w, p.success)
 		return
@@ -111,7 +109,7 @@ func (p page) show(w http.ResponseWriter, r *http.Request, o outcome) {
 }
 
 // redirect sends the browser on, with nothing of ours in the next request.
-func (p page) redirect(w http.ResponseWriter, to string) {
+func (p pages) redirect(w http.ResponseWriter, to string) {
 	h := w.Header()
 	h.Set("Location", to)
 	h.Set("Cache-Control", "no-store")
@@ -122,7 +120,7 @@ func (p page) redirect(w http.ResponseWriter, to string) {
 }
 
 // fail says why a request was refused that belongs to the login.
-func (p page) fail(w http.ResponseWriter, r *http.Request, status int, why reason) {
+func (p pages) fail(w http.ResponseWriter, r *http.Request, status int, why reason) {
 	words := choose(r.Header.Get("Accept-Language"))
 	p.render(w, status, message{words: words, title: words.failed, text: words.reasons[why].what, next: words.reasons[why].next, details: []detail{{words.server, p.server}, {words.program, p.program}}})
 }
@@ -156,7 +154,7 @@ func judge(err error) (why reason, code string) {
 
 // refuse answers what is not the expected redirect. It does not say which
 // login is awaited: anybody may have asked.
-func (p page) refuse(w http.ResponseWriter, r *http.Request, status int) {
+func (p pages) refuse(w http.ResponseWriter, r *http.Request, status int) {
 	words := choose(r.Header.Get("Accept-Language"))
 	m := message{words: words, title: words.nothing, text: words.elsewhere.what, next: words.elsewhere.next}
 	if status == http.StatusBadRequest {
@@ -165,59 +163,54 @@ func (p page) refuse(w http.ResponseWriter, r *http.Request, status int) {
 	p.render(w, status, m)
 }
 
-// html fills the page. Without html/template on purpose: that package calls
-// methods by name, because of which the linker keeps every exported method of
-// every type, two megabytes of them. Everything but the style is escaped and
-// stands between tags; in an attribute there are words of our own only.
-func (m message) html() string {
-	text, mood, mark := paragraph(html.EscapeString(m.text))+paragraph(typed(html.EscapeString(m.next))), "bad", "!"
+// places returns what stands where on the page. In an attribute there are words of
+// our own only.
+func (m message) places() map[string]page.HTML {
+	var mood, mark page.HTML = "bad", "!"
 	if m.good {
 		mood, mark = "good", "✓"
 	}
-	details := ""
+	var details page.HTML
 	for _, d := range m.details {
 		if d.value != "" {
-			details += "\n<dt>" + html.EscapeString(d.name) + "</dt><dd><bdi>" + html.EscapeString(d.value) + "</bdi></dd>"
+			details += "\n<dt>" + page.Text(d.name) + "</dt><dd><bdi>" + page.Text(d.value) + "</bdi></dd>"
 		}
 	}
 	if details != "" {
 		details = "\n<dl>" + details + "\n</dl>"
 	}
-	// One pass: what looks like a mark inside a value stays what it is.
-	return strings.NewReplacer(
-		"{{lang}}", m.words.tag, "{{css}}", pageCSS, "{{mood}}", mood, "{{mark}}", mark,
-		"{{title}}", html.EscapeString(m.title), "{{text}}", text, "{{details}}", details,
-	).Replace(pageHTML)
+	return map[string]page.HTML{
+		"Language": page.Text(m.words.tag), "Mood": mood, "Mark": mark, "Title": page.Text(m.title),
+		"Text": paragraph(page.Text(m.text)) + paragraph(withCode(page.Text(m.next))), "Details": details,
+	}
 }
 
-func paragraph(escaped string) string {
-	if escaped == "" {
+func paragraph(text page.HTML) page.HTML {
+	if text == "" {
 		return ""
 	}
-	return "\n<p>" + escaped + "</p>"
+	return "\n<p>" + text + "</p>"
 }
 
-// typed sets what stands between backticks as code. Only advice of our own comes
+// withCode sets what stands between backticks as code. Only advice of our own comes
 // here.
-func typed(escaped string) string {
-	parts := strings.Split(escaped, "`")
+func withCode(text page.HTML) page.HTML {
+	parts := strings.Split(string(text), "`")
 	for i := 1; i+1 < len(parts); i += 2 {
 		parts[i] = "<code>" + parts[i] + "</code>"
 	}
-	return strings.Join(parts, "")
+	return page.HTML(strings.Join(parts, ""))
 }
 
 // render writes the page with headers that keep it out of caches, frames and
 // referrers: its own address holds the code.
-func (p page) render(w http.ResponseWriter, status int, m message) {
-	body := m.html()
+func (p pages) render(w http.ResponseWriter, status int, m message) {
+	body := p.template.Render(m.places())
 	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", p.csp)
+	p.template.Headers(h)
 	h.Set("Content-Language", m.words.tag)
 	h.Set("Vary", "Accept-Language")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Connection", "close")

@@ -11,10 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"mcp-login/internal/page"
 )
 
 // rendered is the page for one outcome, as a browser gets it.
-func rendered(t *testing.T, p page, language string, o outcome) string {
+func rendered(t *testing.T, p pages, language string, o outcome) string {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/callback?code=c&state=s", nil)
 	r.Header.Set("Accept-Language", language)
@@ -39,7 +41,7 @@ func (f failureError) LoginFailure() string { return string(f) }
 // Issue 6, item 7: the page says who signed in, to which server and for which
 // program, in every language.
 func TestPageSaysWho(t *testing.T) {
-	p := newPage(Options{Server: "mcp.example", Program: "Example Desktop"})
+	p := newPages(Options{Server: "mcp.example", Program: "Example Desktop"})
 	for _, w := range languages {
 		body := rendered(t, p, w.tag, outcome{account: "alice@example.test"})
 		for _, want := range []string{
@@ -51,7 +53,7 @@ func TestPageSaysWho(t *testing.T) {
 				t.Errorf("%s: not on the page: %s", w.tag, want)
 			}
 		}
-		bare := rendered(t, newPage(Options{}), w.tag, outcome{})
+		bare := rendered(t, newPages(Options{}), w.tag, outcome{})
 		if strings.Contains(bare, "<dl>") || !strings.Contains(bare, w.back) {
 			t.Errorf("%s: a page without details: %s", w.tag, bare)
 		}
@@ -61,7 +63,7 @@ func TestPageSaysWho(t *testing.T) {
 // Issue 6, item 7: each way to fail has its own page that says what to do; a code
 // that is not known is not shown, as it is text from the provider.
 func TestPageSaysWhatToDo(t *testing.T) {
-	p := newPage(Options{Server: "mcp.example"})
+	p := newPages(Options{Server: "mcp.example"})
 	codes := map[string]reason{
 		"access_denied": reasonDenied, "invalid_scope": reasonScope, "invalid_target": reasonTarget, "invalid_client": reasonClient,
 		"unauthorized_client": reasonNotAllowed, "invalid_grant": reasonSpent, "invalid_request": reasonRequest, "login_required": reasonInteraction,
@@ -72,7 +74,7 @@ func TestPageSaysWhatToDo(t *testing.T) {
 		check := func(name string, err error, why reason, code string) {
 			t.Helper()
 			body := rendered(t, p, w.tag, outcome{account: "nobody", err: err})
-			if a := w.reasons[why]; !strings.Contains(body, "<p>"+a.what+"</p>\n<p>"+typed(a.next)+"</p>") || !strings.Contains(body, "<h1>"+w.failed+"</h1>") {
+			if a := w.reasons[why]; !strings.Contains(body, "<p>"+a.what+"</p>\n<p>"+string(withCode(page.HTML(a.next)))+"</p>") || !strings.Contains(body, "<h1>"+w.failed+"</h1>") {
 				t.Errorf("%s, %s: %s", w.tag, name, body)
 			}
 			if strings.Contains(body, "<bdi>"+code+"</bdi>") != (code != "") || strings.Contains(body, "text of the provider") {
@@ -104,7 +106,7 @@ func TestPageSaysWhatToDo(t *testing.T) {
 // one heading, the outcome as a status, nothing that needs a script, a mouse or
 // something from elsewhere.
 func TestPageStructure(t *testing.T) {
-	p := newPage(Options{Server: "s", Program: "p"})
+	p := newPages(Options{Server: "s", Program: "p"})
 	for _, o := range []outcome{{account: "a"}, {err: codeError("access_denied")}} {
 		body := rendered(t, p, "fr", o)
 		for _, once := range []string{`<html lang="fr">`, "<title>", "<main ", "</main>", "<h1>", `role="status"`, "<footer>", `aria-hidden="true"`, `name="viewport"`, `name="color-scheme" content="light dark"`} {
@@ -124,7 +126,7 @@ func TestPageStructure(t *testing.T) {
 // whatever it holds.
 func TestPageEscapes(t *testing.T) {
 	evil := "\"'><script>alert(1)</script>{{details}}{program}\u202e\u2066\x1b[2J\n" + strings.Repeat("x", 1000)
-	p := newPage(Options{Server: evil, Program: evil})
+	p := newPages(Options{Server: evil, Program: evil})
 	for _, w := range languages {
 		body := rendered(t, p, w.tag, outcome{account: evil})
 		if strings.Contains(body, "<script") || strings.ContainsAny(body, "\u202e\u2066\x1b") || strings.Count(body, "<dl>") != 1 || strings.Count(body, "x") > 600 {
