@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
 	"internal/cli":             {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/reach", "internal/pace", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
-	"internal/bridge":          {"internal/jsonrpc", "internal/bridge/upstream", "internal/bridge/protover"},
+	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
 	"internal/bridge/protover": {"internal/jsonrpc"},
 	"internal/jsonrpc":         {},

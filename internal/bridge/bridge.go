@@ -194,7 +194,7 @@ type line struct {
 // take handles one line of the client.
 func (r *run) take(l line) {
 	if l.over != nil {
-		r.refuse(l.over.id, CodeTooLarge, l.over.Error())
+		r.refuse(l.over.id, jsonrpc.CodeTooLarge, l.over.Error())
 		return
 	}
 	m, err := jsonrpc.Parse(l.raw)

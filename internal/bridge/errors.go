@@ -4,35 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
-)
-
-// Codes of the errors that the bridge itself answers with. They are positive:
-// the negative ones near -32000 belong to the protocol and to servers, and an
-// error of ours must not be taken for one of theirs.
-const (
-	// CodeUnreachable: the server cannot be reached.
-	CodeUnreachable = 1001
-	// CodeSignIn: the login failed, was refused or is not possible.
-	CodeSignIn = 1002
-	// CodeRefused: the server answered with an HTTP error.
-	CodeRefused = 1003
-	// CodeNotMCP: what answered is no MCP server.
-	CodeNotMCP = 1004
-	// CodeInterrupted: the answer broke off; the request may have been done.
-	CodeInterrupted = 1005
-	// CodeTooLarge: a message passed the configured limit.
-	CodeTooLarge = 1006
-	// CodeClosing: the bridge ends.
-	CodeClosing = 1007
-	// CodeHidden: a filter of the user's hides the tool.
-	CodeHidden = 1008
-	// CodeBusy: too many requests are under way and wait.
-	CodeBusy = 1009
-	// CodeFailed: anything else.
-	CodeFailed = 1000
 )
 
 // Why requests end when the bridge does.
@@ -41,72 +15,56 @@ var (
 	errClientGone = errors.New("write to the client")
 )
 
-// errBusy is a request beyond what may be under way and wait.
-var errBusy error = busyError{}
-
-type busyError struct{}
-
-func (busyError) Error() string { return "too many requests are under way" }
-func (busyError) UserHint() string {
-	return "wait for answers before you ask for more; this one was not sent"
+// codedError is an error that knows its code.
+type codedError struct {
+	code int
+	text string
+	next string
 }
 
-func code(reason upstream.Reason) int {
-	switch reason {
-	case upstream.Unreachable:
-		return CodeUnreachable
-	case upstream.Refused, upstream.Redirected:
-		return CodeRefused
-	case upstream.NotMCP:
-		return CodeNotMCP
-	case upstream.Interrupted:
-		return CodeInterrupted
-	case upstream.TooLarge:
-		return CodeTooLarge
-	}
-	return CodeFailed
-}
+func (e *codedError) Error() string    { return e.text }
+func (e *codedError) UserHint() string { return e.next }
+func (e *codedError) JSONRPCCode() int { return e.code }
 
-// errorData is the data member of our errors.
-type errorData struct {
-	// Source tells these errors from the server's.
-	Source string `json:"source"`
-	Hint   string `json:"hint,omitempty"`
-	// Status and RetryAfterSeconds are the server's, where it gave them.
-	Status            int `json:"httpStatus,omitzero"`
-	RetryAfterSeconds int `json:"retryAfterSeconds,omitzero"`
-}
+var (
+	// errBusy is a request beyond what may be under way and wait.
+	errBusy error = &codedError{jsonrpc.CodeBusy, "too many requests are under way", "wait for answers before you ask for more; this one was not sent"}
+	// errNoAnswer is a request that the server's side calls done without an answer.
+	errNoAnswer error = &codedError{jsonrpc.CodeInterrupted, "the server's reply does not hold the answer", ""}
+)
 
-// answerFor turns err into the answer to the request with the raw id.
+// answerFor turns err into the answer to the request with the raw id. The code is what
+// an error in err with the method JSONRPCCode says; the signing transport's errors have
+// the method OAuthCode.
 func answerFor(id []byte, err error) []byte {
-	number, data := CodeFailed, errorData{Source: "mcp-login"}
-	var remote *upstream.Error
+	code, data := jsonrpc.CodeFailed, jsonrpc.ErrorData{Source: jsonrpc.Source}
+	var coded interface{ JSONRPCCode() int }
+	var http interface {
+		HTTPStatus() int
+		RetryAfterSeconds() int
+	}
 	var login interface{ OAuthCode() string }
 	switch {
-	case errors.As(err, &remote):
-		number = code(remote.Reason)
-		data.Status, data.RetryAfterSeconds = remote.Status, int(remote.RetryAfter.Seconds())
+	case errors.As(err, &coded):
+		code = coded.JSONRPCCode()
+		if errors.As(err, &http) {
+			data.Status, data.RetryAfterSeconds = http.HTTPStatus(), http.RetryAfterSeconds()
+		}
 	case errors.Is(err, errClosing), errors.Is(err, errClientGone), errors.Is(err, context.Canceled):
-		number, err = CodeClosing, errClosing
+		code, err = jsonrpc.CodeClosing, errClosing
 	case errors.As(err, &login):
-		number = CodeSignIn
-	case errors.Is(err, errBusy):
-		number = CodeBusy
+		code = jsonrpc.CodeSignIn
 	}
-	var advised interface{ UserHint() string }
 	message := foreign.Message(err.Error())
-	if errors.As(err, &advised) && advised.UserHint() != "" {
+	if next := hint.Of(err); next != "" {
 		// Most clients show the message and nothing else.
-		data.Hint = foreign.Message(advised.UserHint())
+		data.Hint = foreign.Message(next)
 		message += " (" + data.Hint + ")"
 	}
-	return jsonrpc.ErrorResponse(id, number, message, data)
+	return jsonrpc.ErrorResponse(id, code, message, data)
 }
 
 // refusal answers what is no message, or none that the bridge takes.
 func refusal(id []byte, code int, message string) []byte {
-	return jsonrpc.ErrorResponse(id, code, message, errorData{Source: "mcp-login"})
+	return jsonrpc.Refusal(id, code, message, "")
 }
-
-// errNoAnswer is a request that the server's side calls done without an answer.
-var errNoAnswer = &upstream.Error{Reason: upstream.Interrupted, Err: errors.New("the server's reply does not hold the answer")}

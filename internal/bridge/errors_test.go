@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/jsonrpc"
 )
 
 // What a server says wrongly or not at all becomes one clear error.
@@ -77,21 +78,21 @@ func TestClassOfEachError(t *testing.T) {
 		code int
 		hint string
 	}{
-		"unreachable":                     {&upstream.Error{Reason: upstream.Unreachable, Err: words, Hint: "h"}, CodeUnreachable, "h"},
-		"an HTTP error":                   {&upstream.Error{Reason: upstream.Refused, Status: 403, Err: words, Hint: "h"}, CodeRefused, "h"},
-		"a redirect":                      {&upstream.Error{Reason: upstream.Redirected, Status: 302, Err: words, Hint: "h"}, CodeRefused, "h"},
-		"no MCP server":                   {&upstream.Error{Reason: upstream.NotMCP, Err: words, Hint: "h"}, CodeNotMCP, "h"},
-		"broken off":                      {&upstream.Error{Reason: upstream.Interrupted, Err: words, Hint: "h"}, CodeInterrupted, "h"},
-		"too large":                       {&upstream.Error{Reason: upstream.TooLarge, Err: words, Hint: "h"}, CodeTooLarge, "h"},
-		"a sign-in":                       {loginError{words}, CodeSignIn, "run: mcp-login login"},
-		"a sign-in for a new session":     {fmt.Errorf("open a new session: %w", loginError{words}), CodeSignIn, "run: mcp-login login"},
-		"a sign-in that met a dead line":  {loginError{fmt.Errorf("%w: %w", words, io.ErrUnexpectedEOF)}, CodeSignIn, "run: mcp-login login"},
-		"a sign-in in time":               {loginError{fmt.Errorf("%w: %w", words, context.DeadlineExceeded)}, CodeSignIn, "run: mcp-login login"},
-		"a sign-in that the end cut off":  {loginError{fmt.Errorf("sign in: %w", context.Canceled)}, CodeClosing, ""},
-		"the end of the bridge":           {errClosing, CodeClosing, ""},
-		"too much at once":                {errBusy, CodeBusy, "wait for answers"},
-		"an answer that is none":          {errNoAnswer, CodeInterrupted, ""},
-		"anything else, without a reason": {words, CodeFailed, ""},
+		"unreachable":                     {&upstream.Error{Reason: upstream.Unreachable, Err: words, Hint: "h"}, jsonrpc.CodeUnreachable, "h"},
+		"an HTTP error":                   {&upstream.Error{Reason: upstream.Refused, Status: 403, Err: words, Hint: "h"}, jsonrpc.CodeRefused, "h"},
+		"a redirect":                      {&upstream.Error{Reason: upstream.Redirected, Status: 302, Err: words, Hint: "h"}, jsonrpc.CodeRefused, "h"},
+		"no MCP server":                   {&upstream.Error{Reason: upstream.NotMCP, Err: words, Hint: "h"}, jsonrpc.CodeNotMCP, "h"},
+		"broken off":                      {&upstream.Error{Reason: upstream.Interrupted, Err: words, Hint: "h"}, jsonrpc.CodeInterrupted, "h"},
+		"too large":                       {&upstream.Error{Reason: upstream.TooLarge, Err: words, Hint: "h"}, jsonrpc.CodeTooLarge, "h"},
+		"a sign-in":                       {loginError{words}, jsonrpc.CodeSignIn, "run: mcp-login login"},
+		"a sign-in for a new session":     {fmt.Errorf("open a new session: %w", loginError{words}), jsonrpc.CodeSignIn, "run: mcp-login login"},
+		"a sign-in that met a dead line":  {loginError{fmt.Errorf("%w: %w", words, io.ErrUnexpectedEOF)}, jsonrpc.CodeSignIn, "run: mcp-login login"},
+		"a sign-in in time":               {loginError{fmt.Errorf("%w: %w", words, context.DeadlineExceeded)}, jsonrpc.CodeSignIn, "run: mcp-login login"},
+		"a sign-in that the end cut off":  {loginError{fmt.Errorf("sign in: %w", context.Canceled)}, jsonrpc.CodeClosing, ""},
+		"the end of the bridge":           {errClosing, jsonrpc.CodeClosing, ""},
+		"too much at once":                {errBusy, jsonrpc.CodeBusy, "wait for answers"},
+		"an answer that is none":          {errNoAnswer, jsonrpc.CodeInterrupted, ""},
+		"anything else, without a reason": {words, jsonrpc.CodeFailed, ""},
 	} {
 		var got struct {
 			Error struct {

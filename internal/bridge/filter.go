@@ -54,12 +54,12 @@ func matches(pattern, name string) bool {
 // call of a hidden tool: what the filter and the server read differently is not
 // let through.
 func (f Filter) refuse(m jsonrpc.Message) (answer []byte, ok bool) {
-	data := errorData{Source: "mcp-login", Hint: "look at --allow-tool and --ignore-tool"}
+	data := jsonrpc.ErrorData{Source: jsonrpc.Source, Hint: "look at --allow-tool and --ignore-tool"}
 	switch shown, clear := f.shows(m); {
 	case !clear:
-		return jsonrpc.ErrorResponse(m.ID, CodeHidden, "a call that can be read in more than one way does not pass a filter of tools", data), true
+		return jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeHidden, "a call that can be read in more than one way does not pass a filter of tools", data), true
 	case !shown:
-		return jsonrpc.ErrorResponse(m.ID, CodeHidden, "the user's configuration hides this tool", data), true
+		return jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeHidden, "the user's configuration hides this tool", data), true
 	}
 	return nil, false
 }

@@ -175,7 +175,7 @@ func (s *standIn) response(m jsonrpc.Message) (answer []byte, again bool) {
 			return toolText(m.ID, text), s.phase == failed
 		}
 	}
-	return jsonrpc.ErrorResponse(m.ID, CodeSignIn, text, errorData{Source: "mcp-login", Hint: "sign in, then try again; if the server's tools do not appear, start a new session"}), false
+	return jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeSignIn, text, jsonrpc.ErrorData{Source: jsonrpc.Source, Hint: "sign in, then try again; if the server's tools do not appear, start a new session"}), false
 }
 
 // sentence says what is to be done.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"mcp-login/internal/jsonrpc"
 )
 
 // Order: notifications of a request come before its answer, as they came.
@@ -82,12 +84,12 @@ func TestRow34CutStream(t *testing.T) {
 	}}
 	r := newRig(t, s)
 	r.send(`{"id":1,"method":"tools/call"}`)
-	if got := r.line(); !strings.Contains(got, `"id":1`) || !strings.Contains(got, fmt.Sprint(CodeInterrupted)) {
+	if got := r.line(); !strings.Contains(got, `"id":1`) || !strings.Contains(got, fmt.Sprint(jsonrpc.CodeInterrupted)) {
 		t.Error(got)
 	}
 	for _, method := range []string{"json", "nothing"} {
 		r.send(`{"id":2,"method":"` + method + `"}`)
-		if got := r.line(); !strings.Contains(got, `"id":2`) || !strings.Contains(got, fmt.Sprint(CodeInterrupted)) {
+		if got := r.line(); !strings.Contains(got, `"id":2`) || !strings.Contains(got, fmt.Sprint(jsonrpc.CodeInterrupted)) {
 			t.Error(got)
 		}
 	}

@@ -5,13 +5,25 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Codes of JSON-RPC 2.0 that the bridge answers with.
-const (
-	CodeParseError     = -32700
-	CodeInvalidRequest = -32600
-	// CodeMethodNotFound answers a request for a method that nobody knows.
-	CodeMethodNotFound = -32601
-)
+// ErrorData is the data member of the errors that mcp-login itself answers with.
+type ErrorData struct {
+	// Source is Source in all of them; it tells them from the server's.
+	Source string `json:"source"`
+	// Hint is a next step for people, "" when none is known.
+	Hint string `json:"hint,omitempty"`
+	// Status and RetryAfterSeconds are the server's, where it gave them.
+	Status            int `json:"httpStatus,omitzero"`
+	RetryAfterSeconds int `json:"retryAfterSeconds,omitzero"`
+}
+
+// Source is the source member of ErrorData.
+const Source = "mcp-login"
+
+// Refusal builds the error answer of mcp-login to a request that is not carried, with
+// a next step for people, "" for none.
+func Refusal(id []byte, code int, message, next string) []byte {
+	return ErrorResponse(id, code, message, ErrorData{Source: Source, Hint: next})
+}
 
 // ErrorResponse builds an error answer on one line. id is the raw id of the
 // request, nil gives null. data may be nil; it must be encodable.

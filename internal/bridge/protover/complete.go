@@ -42,7 +42,7 @@ func (c *statelessClient) translated(m, answer jsonrpc.Message, id []byte) jsonr
 	}
 	switch errorCode(answer.Error) {
 	case codeOldNotFound: // B26
-		return jsonrpc.Built(jsonrpc.WithError(id, jsonrpc.With(answer.Error, "code", []byte(number(codeInvalidParams)))))
+		return jsonrpc.Built(jsonrpc.WithError(id, jsonrpc.With(answer.Error, "code", []byte(number(jsonrpc.CodeInvalidParams)))))
 	case codeOldURLNeeded:
 		if asked := elicitations(answer.Error); asked != nil && takesRounds(m.Method) && jsonrpc.Member(m.Params, "_meta", metaCapabilities, "elicitation", "url") != nil {
 			return result(id, c.complete(m.Method, jsonrpc.With([]byte(`{"resultType":"input_required"}`), "inputRequests", asked)))

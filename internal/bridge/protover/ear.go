@@ -193,7 +193,7 @@ func (c *sessionClient) changed(filter []byte) {
 func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	uri, ok := jsonrpc.Text(m.Param("uri"))
 	if !ok {
-		sink.Message(refusal(m.ID, codeInvalidParams, "uri is missing"))
+		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "uri is missing"))
 		return nil
 	}
 	if err := c.subscribing.take(ctx); err != nil {
@@ -209,7 +209,7 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 		slices.Sort(after)
 	}
 	if len(after) > maxURIs {
-		sink.Message(refusal(m.ID, codeInvalidParams, "too many subscriptions"))
+		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "too many subscriptions"))
 		return nil
 	}
 	e := c.open(c.filter(after))
@@ -220,7 +220,7 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 		}
 		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(e.agreed, "resourceSubscriptions")), uri) {
 			e.stop()
-			sink.Message(refusal(m.ID, codeInvalidParams, "the server does not send updates of this resource"))
+			sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "the server does not send updates of this resource"))
 			return nil
 		}
 	}

@@ -48,7 +48,7 @@ type exchange struct {
 // call sends a request of the client and follows it.
 func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Params != nil && !isObject(m.Params) {
-		sink.Message(refusal(m.ID, codeInvalidParams, "params must be an object"))
+		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
 		return nil
 	}
 	if err := c.setLevel(ctx, m); err != nil {

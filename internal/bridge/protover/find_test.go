@@ -168,7 +168,7 @@ func TestE3WrongVerdict(t *testing.T) {
 	}
 
 	r = &remote{on: initializes, probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
-		return 200, failure(m, codeMethodNotFound, ""), nil
+		return 200, failure(m, jsonrpc.CodeMethodNotFound, ""), nil
 	}}
 	verdicts = &thisRun{speaks: Stateless}
 	c = newClient(t, r, verdicts)
@@ -249,7 +249,7 @@ func TestListsOnlyTheNewer(t *testing.T) {
 // either way.
 func TestDualClientDecides(t *testing.T) {
 	r := &remote{on: initializes, probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
-		return 200, failure(m, codeMethodNotFound, ""), nil
+		return 200, failure(m, jsonrpc.CodeMethodNotFound, ""), nil
 	}}
 	c := newClient(t, r, nil)
 	defer c.end()

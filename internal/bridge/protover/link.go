@@ -312,7 +312,7 @@ func (l *Link) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (
 		sink.Message(reply)
 	}))
 	switch {
-	case refused.Raw != nil && (recognised(refused.Error) || errorCode(refused.Error) == codeMethodNotFound || errorCode(refused.Error) == codeInvalidParams):
+	case refused.Raw != nil && (recognised(refused.Error) || errorCode(refused.Error) == jsonrpc.CodeMethodNotFound || errorCode(refused.Error) == jsonrpc.CodeInvalidParams):
 		return true, nil
 	case refused.Raw != nil:
 		sink.Message(refused)

@@ -22,9 +22,9 @@ func (c *statelessClient) asked(x *exchange, m jsonrpc.Message) {
 	case m.Method == "ping":
 		c.reply(result(m.ID, []byte("{}")))
 	case x == nil || !takesRounds(x.request.Method) || !x.declares(m.Method):
-		c.reply(refusal(m.ID, codeMethodNotFound, "the client cannot be asked this"))
+		c.reply(refusal(m.ID, jsonrpc.CodeMethodNotFound, "the client cannot be asked this"))
 	case !x.question(m):
-		c.reply(refusal(m.ID, codeInvalidParams, "too many questions at once"))
+		c.reply(refusal(m.ID, jsonrpc.CodeInvalidParams, "too many questions at once"))
 	}
 }
 
@@ -117,7 +117,7 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, sink js
 			c.parked[handle] = x
 			c.mu.Unlock()
 		}
-		sink.Message(refusal(m.ID, codeInvalidParams, "the requestState is unknown, was used or has expired"))
+		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "the requestState is unknown, was used or has expired"))
 		return nil
 	}
 	x.expiry.Stop()

@@ -33,7 +33,7 @@ func (r *remote) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink)
 	if r.strict && m.Method == "initialize" {
 		r.offered++
 		r.mu.Unlock()
-		sink.Message(failure(m, codeMethodNotFound, ""))
+		sink.Message(failure(m, jsonrpc.CodeMethodNotFound, ""))
 		return nil
 	}
 	r.sent = append(r.sent, m)

@@ -176,7 +176,7 @@ func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jso
 		return c.subscription(ctx, m, sink)
 	}
 	if m.Params != nil && !isObject(m.Params) {
-		sink.Message(refusal(m.ID, codeInvalidParams, "params must be an object"))
+		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
 		return nil
 	}
 	return c.rounds(ctx, m, sink)
@@ -185,11 +185,11 @@ func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jso
 // setLevel remembers the level for later requests (B7).
 func (c *sessionClient) setLevel(m jsonrpc.Message) jsonrpc.Message {
 	if jsonrpc.Member(c.server, "logging") == nil {
-		return refusal(m.ID, codeMethodNotFound, "the server does not send logs")
+		return refusal(m.ID, jsonrpc.CodeMethodNotFound, "the server does not send logs")
 	}
 	level := m.Param("level")
 	if name, _ := jsonrpc.Text(level); !slices.Contains(levels, name) {
-		return refusal(m.ID, codeInvalidParams, "unknown log level")
+		return refusal(m.ID, jsonrpc.CodeInvalidParams, "unknown log level")
 	}
 	c.mu.Lock()
 	c.level = level

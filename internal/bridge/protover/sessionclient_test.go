@@ -331,7 +331,7 @@ func TestB8Subscriptions(t *testing.T) {
 func TestB8Refused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			sink.Message(failure(m, codeMethodNotFound, ""))
+			sink.Message(failure(m, jsonrpc.CodeMethodNotFound, ""))
 			return nil
 		})
 		defer c.end()

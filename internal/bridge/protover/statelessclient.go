@@ -82,7 +82,7 @@ func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, sink json
 	case resumed:
 		return c.resume(ctx, m, sink)
 	case declined(m.Param("inputResponses")):
-		sink.Message(refusal(m.ID, codeInvalidParams, "what the server needs first was declined"))
+		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "what the server needs first was declined"))
 		return nil
 	}
 	return c.call(ctx, m, sink)

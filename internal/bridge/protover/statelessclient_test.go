@@ -15,7 +15,7 @@ import (
 // of the client.
 func sessionServer(tools func(ctx context.Context, r *remote, m jsonrpc.Message, sink jsonrpc.Sink) error) *remote {
 	r := &remote{probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
-		return 200, failure(m, codeMethodNotFound, ""), nil
+		return 200, failure(m, jsonrpc.CodeMethodNotFound, ""), nil
 	}}
 	r.on = func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		switch {

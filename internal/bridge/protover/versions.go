@@ -23,8 +23,6 @@ const (
 
 // Codes of errors that both sides know (W17).
 const (
-	codeMethodNotFound     = -32601
-	codeInvalidParams      = -32602
 	codeHeaderMismatch     = -32020
 	codeMissingCapability  = -32021
 	codeUnsupportedVersion = -32022
@@ -36,7 +34,7 @@ const (
 // errorCode returns the code of a raw error object, 0 for none.
 func errorCode(raw []byte) int {
 	code := jsonrpc.Key(jsonrpc.Member(raw, "code"))
-	for _, known := range []int{codeMethodNotFound, codeInvalidParams, codeHeaderMismatch, codeMissingCapability, codeUnsupportedVersion, codeOldNotFound, codeOldURLNeeded} {
+	for _, known := range []int{jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams, codeHeaderMismatch, codeMissingCapability, codeUnsupportedVersion, codeOldNotFound, codeOldURLNeeded} {
 		if code == number(known) {
 			return known
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/reach"
 )
 
@@ -52,6 +53,26 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // HTTPStatus returns the HTTP status, 0 without one.
 func (e *Error) HTTPStatus() int { return e.Status }
+
+// RetryAfterSeconds returns what the server asked to wait, 0 when it did not say.
+func (e *Error) RetryAfterSeconds() int { return int(e.RetryAfter.Seconds()) }
+
+// JSONRPCCode returns the code of the error that answers the request.
+func (e *Error) JSONRPCCode() int {
+	switch e.Reason {
+	case Unreachable:
+		return jsonrpc.CodeUnreachable
+	case Refused, Redirected:
+		return jsonrpc.CodeRefused
+	case NotMCP:
+		return jsonrpc.CodeNotMCP
+	case Interrupted:
+		return jsonrpc.CodeInterrupted
+	case TooLarge:
+		return jsonrpc.CodeTooLarge
+	}
+	return jsonrpc.CodeFailed
+}
 
 // UserHint returns the next step.
 func (e *Error) UserHint() string { return foreign.Message(e.Hint) }
