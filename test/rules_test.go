@@ -20,7 +20,7 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
-	"internal/cli":             {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/reach", "internal/pace", "internal/terminal", "docs"},
+	"internal/cli":             {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/reach", "internal/pace", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
@@ -40,6 +40,7 @@ var rooms = map[string][]string{
 	"internal/reach":           {},
 	"internal/pace":            {},
 	"internal/header":          {},
+	"internal/mcpremote":       {"internal/header", "internal/oauth"},
 	"internal/foreign":         {},
 	"internal/hint":            {},
 	"internal/retry":           {},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/terminal"
 	"mcp-login/internal/toolchain"
@@ -82,7 +83,7 @@ func (a *app) native(args []string) ([]string, error) {
 	if !mayBeMCPRemote(args) {
 		return args, nil
 	}
-	return translateMCPRemote(args, a.getenv)
+	return mcpremote.Translate(args, mcpremote.Environment{Getenv: a.getenv, ReadFile: readGiven})
 }
 
 // mayBeMCPRemote reports whether a command line begins with a flag or a URL.

@@ -124,7 +124,7 @@ func TestJudgeArguments(t *testing.T) {
 		{"U --auth-timeout soon", "--auth-timeout: "},
 		{"U --resource", "make no sense"},
 	} {
-		why := a.judgeArguments(strings.Fields(strings.ReplaceAll(tc.args, "U", remoteURL)))
+		why := a.judgeArguments(strings.Fields(strings.ReplaceAll(tc.args, "U", "https://example.com/mcp")))
 		if (why == "") != (tc.why == "") || !strings.Contains(why, tc.why) || strings.Contains(strings.TrimPrefix(why, "there is no flag --s3cret"), "s3cret") {
 			t.Errorf("%s: %q", tc.args, why)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/hosts"
+	"mcp-login/internal/mcpremote"
 )
 
 // clientRow is one file of a client, in config --list. Nothing in it is secret:
@@ -200,12 +202,8 @@ func (a *app) migrateOne(o configOptions, c hosts.Client, path string) (migratio
 // judgeArguments says why mcp-login would not start with arguments that
 // mcp-remote takes, and nothing if it would. Nothing of a value is told.
 func (a *app) judgeArguments(args []string) string {
-	native, err := translateMCPRemote(args, func(name string) string {
-		if v := a.getenv(name); v != "" {
-			return v
-		}
-		return "x" // the client has it, or the person will hear of it
-	})
+	set := func(name string) string { return cmp.Or(a.getenv(name), "x") } // the client's entry may set it
+	native, err := mcpremote.Translate(args, mcpremote.Environment{Getenv: set, ReadFile: readGiven})
 	if err != nil {
 		return err.Error()
 	}

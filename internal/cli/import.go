@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
-	"path/filepath"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/hint"
+	"mcp-login/internal/hosts"
+	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
@@ -97,8 +98,8 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 		return err
 	}
 	home, _ := os.UserHomeDir() // "" finds nothing
-	folder := mcpRemoteFolder(a.getenv, home)
-	found, err := readMCPRemote(folder)
+	folder := mcpremote.Folder(a.getenv, home)
+	found, err := mcpremote.Logins(folder)
 	if err != nil {
 		return fmt.Errorf("look into mcp-remote's folder: %w", err)
 	}
@@ -111,16 +112,16 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 }
 
 // run takes over what it can, and reports the rest.
-func (i *importer) run(ctx context.Context, found []*remoteLogin, known []remoteIdentity) error {
+func (i *importer) run(ctx context.Context, found []*mcpremote.Login, known []mcpremote.Identity) error {
 	var failures []error
 	for _, l := range found {
-		if !l.identify(known) {
-			i.term.Note("the server of the login in %s is not known", l.prefix()+"*")
+		if !l.Identify(known) {
+			i.term.Note("the server of the login in %s is not known", l.Prefix()+"*")
 			i.term.Note("hint: name it: mcp-login import mcp-remote URL, as it was given to mcp-remote")
 			continue
 		}
 		if err := i.one(ctx, l); err != nil {
-			failures = append(failures, fmt.Errorf("take over the login for %s: %w", l.identity.server, err))
+			failures = append(failures, fmt.Errorf("take over the login for %s: %w", l.Identity.Server, err))
 		}
 	}
 	if i.taken > 0 {
@@ -133,12 +134,12 @@ func (i *importer) run(ctx context.Context, found []*remoteLogin, known []remote
 }
 
 // one takes over one login, unless there is one already.
-func (i *importer) one(ctx context.Context, l *remoteLogin) error {
-	server, err := oauth.CanonicalServer(l.identity.server, true)
+func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
+	server, err := oauth.CanonicalServer(l.Identity.Server, true)
 	if err != nil {
 		return err
 	}
-	key := oauth.Key{Server: server.String(), Profile: i.options.profile, Resource: l.identity.resource}
+	key := oauth.Key{Server: server.String(), Profile: i.options.profile, Resource: l.Identity.Resource}
 	unlock, err := i.store.Lock(ctx, key)
 	if err != nil {
 		return storeError{err}
@@ -151,7 +152,9 @@ func (i *importer) one(ctx context.Context, l *remoteLogin) error {
 	case err != nil && !errors.Is(err, oauth.ErrNotFound):
 		return storeError{err}
 	}
-	cred, err := i.credential(ctx, server, key, l)
+	client := (&options{userAgent: i.getenv(userAgentName)}).guard(server).HTTPClient()
+	defer client.CloseIdleConnections()
+	cred, err := l.Credential(ctx, client, server, key)
 	if err != nil {
 		return err
 	}
@@ -161,55 +164,49 @@ func (i *importer) one(ctx context.Context, l *remoteLogin) error {
 	i.taken++
 	i.term.Print("took over the login for %s%s", server, asAccount(cred))
 	i.term.Print("kept in %s", i.store.Describe(ctx, key))
-	if l.identity.resource != "" {
-		i.term.Note("hint: use it with --resource %s", oauth.Quoted(l.identity.resource))
+	if l.Identity.Resource != "" {
+		i.term.Note("hint: use it with --resource %s", oauth.Quoted(l.Identity.Resource))
 	}
 	return i.plain(l)
 }
 
 // plain removes or counts the files of a login that is kept here now.
-func (i *importer) plain(l *remoteLogin) error {
+func (i *importer) plain(l *mcpremote.Login) error {
 	if !i.options.remove {
-		i.kept += len(l.files)
+		i.kept += len(l.Files)
 		return nil
 	}
-	for _, path := range l.files {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("remove a file of mcp-remote: %w", err)
-		}
+	if err := l.Remove(); err != nil {
+		return err
 	}
-	i.term.Print("removed %d plain files of mcp-remote", len(l.files))
+	i.term.Print("removed %d plain files of mcp-remote", len(l.Files))
 	return nil
 }
 
-// mcpRemoteFolder is where mcp-remote keeps its files.
-func mcpRemoteFolder(getenv func(string) string, home string) string {
-	if dir := getenv("MCP_REMOTE_CONFIG_DIR"); dir != "" {
-		return dir
+// identities are what a login may be for: the servers that are named, and those in the
+// configuration files of MCP clients.
+func (a *app) identities(named []string, home string) (all []mcpremote.Identity) {
+	for _, raw := range named {
+		all = append(all, mcpremote.Identity{Server: raw})
 	}
-	return filepath.Join(home, ".mcp-auth")
-}
-
-// credential builds what is kept from what mcp-remote knew and what the
-// provider says about itself.
-func (i *importer) credential(ctx context.Context, server *url.URL, key oauth.Key, l *remoteLogin) (oauth.Credential, error) {
-	cred, err := l.credential(key)
-	if err != nil {
-		return cred, err
+	system := hosts.System{OS: runtime.GOOS, Home: home, Getenv: a.getenv}
+	for _, c := range hosts.All {
+		for _, path := range c.Locations(system) {
+			data, err := hosts.Read(path)
+			if err != nil || len(data) == 0 {
+				continue // config --list says what is wrong with it
+			}
+			servers, err := c.List(data)
+			if err != nil {
+				continue
+			}
+			for _, s := range servers {
+				// Both: an entry may have been moved to mcp-login already.
+				if kind := s.Kind(); kind == hosts.KindMCPRemote || kind == hosts.KindOwn {
+					all = append(all, mcpremote.Identities(s.Args)...)
+				}
+			}
+		}
 	}
-	p := provider{client: (&options{userAgent: i.getenv(userAgentName)}).guard(server).HTTPClient()}
-	defer p.client.CloseIdleConnections()
-	meta, err := p.metadata(ctx, cred.Issuer)
-	if err != nil {
-		return cred, err
-	}
-	cred.TokenEndpoint, cred.RevocationEndpoint, cred.EndSessionEndpoint = meta.TokenEndpoint, meta.RevocationEndpoint, meta.EndSessionEndpoint
-	switch l.identity.resource {
-	case "":
-		cred.Resource, err = p.resource(ctx, server, key, cred.Issuer, l.audience())
-	case oauth.NoResource:
-	default:
-		cred.Resource = l.identity.resource
-	}
-	return cred, err
+	return all
 }

@@ -5,34 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
-
-// The names of mcp-remote's files; the hashes were made by its own function.
-func TestRemoteIdentityHash(t *testing.T) {
-	const server = "https://example.com/mcp"
-	for want, r := range map[string]remoteIdentity{
-		"8724945d3c4865fe12d6890203193588": {server: server},
-		"6b2dc2acf96330bd28ca9b858bf4090a": {server: server, resource: "https://example.com/"},
-		"665f84bd9f84149c9b5588d74a8df0f5": {server: server, headers: map[string]string{"X-B": "<b> & \"q\" ü \u2028", "Authorization": "Bearer ${TOKEN}"}},
-	} {
-		if got := r.hash(); got != want {
-			t.Errorf("%+v: %s, want %s", r, got, want)
-		}
-	}
-	args := []string{"-y", "mcp-remote", server, "--header", "X-B: <b> & \"q\" ü \u2028", "--header", "Authorization:Bearer ${TOKEN}"}
-	if all := identityOf(args); len(all) != 2 || all[0].hash() != "665f84bd9f84149c9b5588d74a8df0f5" || all[1].hash() != "8724945d3c4865fe12d6890203193588" {
-		t.Errorf("%+v", all)
-	}
-}
 
 // importLab is a provider and a server of metadata only, and mcp-remote's
 // folder.
@@ -66,7 +48,7 @@ func newImportLab(t *testing.T) *importLab {
 // put writes one file of mcp-remote's for the server of the lab.
 func (l *importLab) put(layout, name, content string) string {
 	l.t.Helper()
-	path := filepath.Join(l.folder, layout, remoteIdentity{server: l.url}.hash()+"_"+name)
+	path := filepath.Join(l.folder, layout, mcpremote.Identity{Server: l.url}.Hash()+"_"+name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		l.t.Fatal(err)
 	}
@@ -206,41 +188,4 @@ func TestImportFindsTheServer(t *testing.T) {
 	if code, said := l.run("--store", "memory"); code != exitUsage {
 		t.Errorf("%d %s", code, said)
 	}
-}
-
-// A resource of the server's own metadata that is not the server is no resource.
-func TestCovers(t *testing.T) {
-	server, err := url.Parse("https://a.example/x/mcp")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for resource, want := range map[string]bool{
-		"https://a.example/x/mcp": true, "https://a.example/x": true, "https://a.example": true, "https://a.example/": true, "https://a.example/x/mcp/": true,
-		"https://a.example/x/mc": false, "https://b.example/x/mcp": false, "http://a.example/x/mcp": false, "": false, "api://x": false,
-	} {
-		if covers(resource, server) != want {
-			t.Errorf("%s: %v", resource, !want)
-		}
-	}
-}
-
-func FuzzMCPRemoteFiles(f *testing.F) {
-	f.Add([]byte(`{"client_id":"c","redirect_uris":["x"],"client_secret_expires_at":1e99}`), []byte(`{"access_token":"a.e30.c","id_token":"a.eyJzdWIiOiJ4In0.c","expires_at":1e300}`))
-	f.Fuzz(func(t *testing.T, client, tokens []byte) {
-		dir := t.TempDir()
-		l := &remoteLogin{folder: dir, hash: strings.Repeat("0", 32)}
-		for name, b := range map[string][]byte{"_client_info.json": client, "_tokens.json": tokens} {
-			if err := os.WriteFile(l.prefix()+name, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if l.read() != nil {
-			return
-		}
-		l.identify(nil)
-		cred, err := l.credential(oauth.Key{Server: "https://a.example/mcp"})
-		if err == nil && (cred.Issuer == "" || cred.Registration.ClientID == "" || cred.Registration.Issuer != cred.Issuer) {
-			t.Errorf("%+v", cred)
-		}
-	})
 }

@@ -15,6 +15,7 @@ import (
 	"mcp-login/internal/command"
 	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
+	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
@@ -206,7 +207,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 		secret = ""
 	}
 	if o.clientInfo != "" {
-		_, given, err := parseClientInfo(o.clientInfo, getenv)
+		_, given, err := mcpremote.ParseClientInfo(o.clientInfo, mcpremote.Environment{Getenv: getenv, ReadFile: readGiven})
 		if err != nil {
 			return id, usageError{fmt.Errorf("read the client's data: %w", err)}
 		}

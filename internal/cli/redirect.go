@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
+	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/origin"
@@ -84,7 +85,7 @@ func (c callback) among(list []*url.URL) callback {
 	if c.port != 0 && u.Port() != "" && u.Port() != strconv.Itoa(c.port) {
 		c.overridden = append(c.overridden, "--callback-port")
 	}
-	if c.path != u.Path && c.path != loopback.DefaultPath && c.path != mcpRemotePath {
+	if c.path != u.Path && c.path != loopback.DefaultPath && c.path != mcpremote.CallbackPath {
 		c.overridden = append(c.overridden, "--callback-path")
 	}
 	return c.listening(u, u.Path)

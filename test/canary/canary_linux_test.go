@@ -308,8 +308,8 @@ func TestA1CanaryInCertificates(t *testing.T) {
 
 // A1: logins of mcp-remote that somebody else wrote.
 func TestA1CanaryInImport(t *testing.T) {
-	for _, file := range []struct{ of, name string }{{"remoteClient", "client_info.json"}, {"remoteTokens", "tokens.json"}} {
-		for _, m := range members(t, "internal/cli/importfiles.go", file.of) {
+	for _, file := range []struct{ of, name string }{{"clientFile", "client_info.json"}, {"tokensFile", "tokens.json"}} {
+		for _, m := range members(t, "internal/mcpremote/login.go", file.of) {
 			t.Run(file.of+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
 				l := newLab(t)
