@@ -58,8 +58,8 @@ type cache struct {
 	verdicts verdicts
 
 	mu      sync.Mutex
-	good    *shelf
-	refused *shelf
+	good    *lru
+	refused *lru
 	checks  map[tokenKey]*pending
 }
 
@@ -73,7 +73,7 @@ type pending struct {
 func newCache(life context.Context, check Verifier, ttl, grace time.Duration) *cache {
 	return &cache{
 		check: check, life: life, ttl: ttl, grace: grace, revoked: func(tokenKey) {},
-		good: newShelf(maxGood, maxGoodBytes), refused: newShelf(maxRefused, 0),
+		good: newLRU(maxGood, maxGoodBytes), refused: newLRU(maxRefused, 0),
 		checks: make(map[tokenKey]*pending), unknown: newChecksQuota(),
 	}
 }
@@ -197,14 +197,14 @@ func (c *cache) run(key tokenKey, token string, p *pending, known bool, client s
 	switch {
 	case p.err == nil:
 		c.good.put(c.kept(key, p.identity, now))
-		c.refused.drop(key)
+		c.refused.Remove(key)
 	case lasting(p.err):
-		revoked = c.good.drop(key)
+		revoked = c.good.Remove(key)
 		if c.ttl > 0 {
 			c.refused.put(&entry{key: key, err: p.err, usable: now.Add(min(c.ttl, refusedTTL))})
 		}
 	case errors.Is(p.err, ErrInvalidToken):
-		revoked = c.good.drop(key)
+		revoked = c.good.Remove(key)
 	}
 	delete(c.checks, key)
 	c.mu.Unlock()
@@ -261,21 +261,21 @@ func lasting(err error) bool {
 func (c *cache) forget(key tokenKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.good.drop(key)
-	c.refused.drop(key)
+	c.good.Remove(key)
+	c.refused.Remove(key)
 }
 
 // clear drops all verdicts.
 func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.good.clear()
-	c.refused.clear()
+	c.good.Purge()
+	c.refused.Purge()
 }
 
 // size is the number of tokens remembered, for the bounds' tests and metrics.
 func (c *cache) size() (good, refused, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.good.order.Len(), c.refused.order.Len(), c.good.bytes
+	return c.good.Len(), c.refused.Len(), c.good.bytes
 }
