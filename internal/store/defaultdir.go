@@ -4,6 +4,8 @@ import (
 	"errors"
 	"path"
 	"strings"
+
+	"mcp-login/internal/hint"
 )
 
 const wholePath = "give the whole path; ~ and variables are not expanded"
@@ -23,7 +25,7 @@ const wholePath = "give the whole path; ~ and variables are not expanded"
 func DefaultDir(getenv func(string) string, goos, home string) (string, error) {
 	if dir := getenv("MCP_LOGIN_DIR"); dir != "" {
 		if !isAbs(dir, goos) {
-			return "", &Error{Op: "find the store's directory", Err: errors.New("MCP_LOGIN_DIR is not an absolute path"), Hint: wholePath}
+			return "", &hint.Error{Op: "find the store's directory", Err: errors.New("MCP_LOGIN_DIR is not an absolute path"), Hint: wholePath}
 		}
 		return dir, nil
 	}
@@ -34,7 +36,7 @@ func DefaultDir(getenv func(string) string, goos, home string) (string, error) {
 		return join(goos, local, "mcp-login"), nil
 	}
 	if !isAbs(home, goos) {
-		return "", &Error{Op: "find the store's directory", Err: errors.New("the home directory is not known"), Hint: "set MCP_LOGIN_DIR to a private directory"}
+		return "", &hint.Error{Op: "find the store's directory", Err: errors.New("the home directory is not known"), Hint: "set MCP_LOGIN_DIR to a private directory"}
 	}
 	switch goos {
 	case "windows":

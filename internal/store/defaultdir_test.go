@@ -1,8 +1,9 @@
 package store
 
 import (
-	"errors"
 	"testing"
+
+	"mcp-login/internal/hint"
 )
 
 func TestDefaultDir(t *testing.T) {
@@ -32,8 +33,7 @@ func TestDefaultDir(t *testing.T) {
 	}
 	for _, tc := range cases {
 		got, err := DefaultDir(func(name string) string { return tc.env[name] }, tc.goos, tc.home)
-		var hinted *Error
-		if got != tc.want || (err == nil) != (tc.want != "") || err != nil && (!errors.As(err, &hinted) || hinted.UserHint() == "") {
+		if got != tc.want || (err == nil) != (tc.want != "") || err != nil && (hint.Of(err) == "") {
 			t.Errorf("%s: %q %v, want %q", tc.name, got, err, tc.want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -19,11 +20,11 @@ func ensureDirectory(dir string) error {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return &Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	// The umask can only take bits away; a parallel start may be first.
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return &Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	return checkDirectory(dir)
 }
@@ -33,14 +34,14 @@ func ensureDirectory(dir string) error {
 func checkDirectory(dir string) error {
 	link, err := os.Lstat(dir)
 	if err != nil {
-		return &Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	if link.Mode()&fs.ModeSymlink != 0 && !ownedByUs(link) && !ownedByRoot(link) {
 		return unsafeFile(dir, "it is a symbolic link of another user", anotherDirectory)
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return &Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	switch {
 	case !info.IsDir():
@@ -63,7 +64,7 @@ func tighten(dir string, mode fs.FileMode) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return &Error{Op: "look into the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "look into the store's directory", Err: err, Hint: anotherDirectory}
 	}
 	for _, e := range entries {
 		if !isOurs(e.Name()) {
@@ -71,7 +72,7 @@ func tighten(dir string, mode fs.FileMode) error {
 		}
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return &Error{Op: "make the store's directory private", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "make the store's directory private", Err: err, Hint: anotherDirectory}
 	}
 	return nil
 }

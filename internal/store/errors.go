@@ -26,25 +26,6 @@ var (
 	ErrNewer = errors.New("written by a newer release")
 )
 
-// Error is a failure of the store with a next step for people.
-type Error struct {
-	// Op is what was being done, in the form "open the store".
-	Op string
-	// Hint says what the person can do, "" when nothing useful is known.
-	Hint string
-	// Err is the cause.
-	Err error
-}
-
-// Error returns the operation and the cause, without the hint.
-func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// UserHint returns the next step for people.
-func (e *Error) UserHint() string { return e.Hint }
-
 // KeyringState says in which way a keyring did not answer with a value.
 type KeyringState string
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -24,8 +25,8 @@ const (
 )
 
 // unsafeFile describes a file that is not used, and what to do about it.
-func unsafeFile(path, what, hint string) error {
-	return &Error{Op: "use " + path, Err: fmt.Errorf("%w: %s", ErrUnsafe, what), Hint: hint}
+func unsafeFile(path, what, next string) error {
+	return &hint.Error{Op: "use " + path, Err: fmt.Errorf("%w: %s", ErrUnsafe, what), Hint: next}
 }
 
 // readPrivate reads a file that must be regular, private and ours. The errors

@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -98,11 +99,10 @@ func TestRow18LooseDirectory(t *testing.T) {
 		s := mustOpen(t, Options{Dir: dir, Kind: KindFile})
 		err := s.Save(t.Context(), keyFor("a"), numbered(1))
 		info, _ := os.Stat(dir)
-		var hinted *Error
 		switch {
 		case tc.want && (err != nil || info.Mode().Perm() != 0o700):
 			t.Errorf("%s: %v, mode %04o", tc.name, err, info.Mode().Perm())
-		case !tc.want && (!errors.Is(err, ErrUnsafe) || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint, "chmod 700") || info.Mode().Perm() != tc.mode.Perm()):
+		case !tc.want && (!errors.Is(err, ErrUnsafe) || !strings.Contains(hint.Of(err), "chmod 700") || info.Mode().Perm() != tc.mode.Perm()):
 			t.Errorf("%s: %v, mode %04o", tc.name, err, info.Mode().Perm())
 		}
 		if !tc.want {
@@ -190,8 +190,7 @@ func testPlanted(t *testing.T, plant func(path, victim string) error) {
 		before, _ := os.Lstat(path)
 		s := mustOpen(t, Options{Dir: dir, Kind: kind, Keyring: newRing(), Getenv: environment(passphraseVariable, goodPassphrase)})
 		err = use(s)
-		var hinted *Error
-		if !errors.Is(err, ErrUnsafe) || errors.Is(err, oauth.ErrNotFound) || !errors.As(err, &hinted) || hinted.Hint == "" {
+		if !errors.Is(err, ErrUnsafe) || errors.Is(err, oauth.ErrNotFound) || hint.Of(err) == "" {
 			t.Errorf("%s: %v", suffix, err)
 		}
 		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) || after.Size() != before.Size() {
@@ -226,8 +225,7 @@ func TestRow18LooseFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := s.Load(t.Context(), keyFor("a"))
-			var hinted *Error
-			if !errors.Is(err, ErrUnsafe) || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint, "chmod 600 "+path) {
+			if !errors.Is(err, ErrUnsafe) || !strings.Contains(hint.Of(err), "chmod 600 "+path) {
 				t.Errorf("%s, mode %04o: %v", kind, mode, err)
 			}
 		}

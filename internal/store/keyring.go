@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"mcp-login/internal/hint"
 )
 
 // keyringTimeout is how long one keyring call may take. A healthy keyring
@@ -144,7 +146,7 @@ func (b *bounded) set(ctx context.Context, service, account, secret string) erro
 
 func asKeyringError(op string, err error) error {
 	var ke *KeyringError
-	var hinted *Error
+	var hinted *hint.Error
 	switch {
 	case err == nil:
 		return nil

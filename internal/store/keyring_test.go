@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -78,8 +79,7 @@ func TestExplicitKeyringFails(t *testing.T) {
 		ring.fail(&KeyringError{State: state, Err: errors.New("because")})
 		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring, Notice: func(m, _ string) { t.Errorf("notice: %s", m) }})
 		err := s.Save(t.Context(), key, numbered(1))
-		var hinted interface{ UserHint() string }
-		if keyringState(err) != state || !errors.As(err, &hinted) || hinted.UserHint() == "" {
+		if keyringState(err) != state || hint.Of(err) == "" {
 			t.Errorf("%s: %v", state, err)
 		}
 		if kind, err := s.Ready(t.Context()); kind != KindKeyring || keyringState(err) != state {

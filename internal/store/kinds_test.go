@@ -8,6 +8,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -57,8 +58,7 @@ func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	for _, o := range []Options{{Dir: "relative"}, {}, {Dir: t.TempDir(), Kind: "floppy"}} {
 		_, err := Open(o)
-		var hinted *Error
-		if !errors.As(err, &hinted) || hinted.UserHint() == "" {
+		if hint.Of(err) == "" {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}

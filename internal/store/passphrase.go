@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // Where a passphrase comes from when Options.Passphrase is nil.
@@ -79,7 +80,7 @@ func (p *passphraseKeyring) Get(string, string) (string, error) {
 	}
 	rest, ok := bytes.CutPrefix(file, []byte(wrapHeader))
 	if version, found := bytes.CutPrefix(file, []byte(wrapPrefix)); !ok && found && laterVersion(version) {
-		return "", &Error{Op: "read " + p.path(), Err: ErrNewer, Hint: "use the newer release of mcp-login"}
+		return "", &hint.Error{Op: "read " + p.path(), Err: ErrNewer, Hint: "use the newer release of mcp-login"}
 	}
 	if !ok || len(rest) < saltLength {
 		return "", &KeyringError{State: KeyringNotFound}
@@ -126,7 +127,7 @@ func (p *passphraseKeyring) unwrap(passphrase, salt, sealed []byte) ([]byte, err
 	if err != nil {
 		p.forget()
 		// The cipher cannot tell one from the other.
-		return nil, &Error{
+		return nil, &hint.Error{
 			Op: "open " + p.path(), Err: fmt.Errorf("%w: it is not the one the logins were kept with, or the file was changed", ErrPassphrase),
 			Hint: "set " + passphraseVariable + " to the passphrase of this store; if it is lost, remove " + p.path() + " and sign in again",
 		}
@@ -173,13 +174,13 @@ func passphraseFrom(getenv func(string) string) func() ([]byte, error) {
 		}
 		switch n := len(passphrase); {
 		case n == 0:
-			return nil, &Error{
+			return nil, &hint.Error{
 				Op: "open the store", Err: fmt.Errorf("%w is given", ErrPassphrase),
 				Hint: "set " + passphraseVariable + ", or " + passphraseFileVariable + " to a file that holds it",
 			}
 		case n < minPassphrase:
 			clear(passphrase)
-			return nil, &Error{
+			return nil, &hint.Error{
 				Op: "open the store", Err: fmt.Errorf("%w: that of %s has fewer than %d characters", ErrPassphrase, from, minPassphrase),
 				Hint: "a good one: openssl rand -base64 24",
 			}
@@ -194,7 +195,7 @@ func passphraseFrom(getenv func(string) string) func() ([]byte, error) {
 // the processes of one login ask several times.
 func readPassphrase(path string) ([]byte, error) {
 	refused := func(err error) error {
-		return &Error{Op: "read the passphrase from " + path, Err: fmt.Errorf("%w: %w", ErrPassphrase, err), Hint: "set " + passphraseFileVariable + " to a file that holds the passphrase on one line"}
+		return &hint.Error{Op: "read the passphrase from " + path, Err: fmt.Errorf("%w: %w", ErrPassphrase, err), Hint: "set " + passphraseFileVariable + " to a file that holds the passphrase on one line"}
 	}
 	b, err := foreign.ReadFile(path, maxPassphrase)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -108,10 +109,9 @@ func TestPassphraseRefused(t *testing.T) {
 		_, early := s.Load(t.Context(), keyFor("new"))
 		unlock()
 		for _, err := range []error{load, save, early} {
-			var hinted *Error
-			if !errors.Is(err, ErrPassphrase) || errors.Is(err, oauth.ErrNotFound) || !errors.As(err, &hinted) || hinted.Hint == "" {
+			if !errors.Is(err, ErrPassphrase) || errors.Is(err, oauth.ErrNotFound) || hint.Of(err) == "" {
 				t.Errorf("%s: %v", what, err)
-			} else if strings.Contains(err.Error()+hinted.Hint, "horse") || strings.Contains(err.Error()+hinted.Hint, "1234567") {
+			} else if strings.Contains(err.Error()+hint.Of(err), "horse") || strings.Contains(err.Error()+hint.Of(err), "1234567") {
 				t.Errorf("%s: the message shows it: %v", what, err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -114,10 +115,10 @@ func Open(o Options) (*Store, error) {
 		s.memory = newMemory()
 		return s, nil
 	default:
-		return nil, &Error{Op: "open the store", Err: fmt.Errorf("unknown kind of store %q", string(o.Kind)), Hint: "use auto, keyring, passphrase, file or memory"}
+		return nil, &hint.Error{Op: "open the store", Err: fmt.Errorf("unknown kind of store %q", string(o.Kind)), Hint: "use auto, keyring, passphrase, file or memory"}
 	}
 	if !filepath.IsAbs(s.dir) {
-		return nil, &Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: wholePath}
+		return nil, &hint.Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: wholePath}
 	}
 	s.dir = filepath.Clean(s.dir)
 	s.account, s.disk = accountOf(s.dir), &disk{dir: s.dir}
