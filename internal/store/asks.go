@@ -17,8 +17,8 @@ import (
 // note of their default account, and so is its lock: programs of earlier
 // versions take both for notes, and remove them with the account.
 const (
-	asksNote     = cacheSuffix + "asks"
-	asksLockNote = cacheSuffix + "asks-lock"
+	asksSuffix     = cacheSuffix + "asks"
+	asksLockSuffix = cacheSuffix + "asks-lock"
 )
 
 // asksFormat is the version of the record. What a later version adds is ignored.
@@ -33,7 +33,7 @@ type wireAsks struct {
 // returned lasts as long as this Store.
 func (s *Store) ChangeAsks(ctx context.Context, key oauth.Key, f func(oauth.AskState) oauth.AskState) error {
 	id := oauth.Key{Server: key.Server, Profile: key.Profile}.ID()
-	release, err := s.lockIdentity(ctx, id+asksLockNote)
+	release, err := s.lockIdentity(ctx, id+asksLockSuffix)
 	if err != nil {
 		return fmt.Errorf("lock what was asked: %w", err)
 	}
@@ -68,7 +68,7 @@ func (s *Store) readAsks(ctx context.Context, id string) ([]byte, error) {
 	if unwritten || s.memory != nil {
 		return b, nil
 	}
-	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+asksNote))
+	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+asksSuffix))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
 		return nil, nil
 	}
@@ -77,15 +77,15 @@ func (s *Store) readAsks(ctx context.Context, id string) ([]byte, error) {
 
 func (s *Store) writeAsks(ctx context.Context, id string, b []byte) error {
 	if s.memory == nil {
-		_, err := s.disk.write(ctx, id+asksNote, b, false)
+		_, err := s.disk.write(ctx, id+asksSuffix, b, false)
 		if err == nil {
 			s.setAsks(id, nil)
 			return nil
 		}
-		if !noRoom(err) {
+		if !unwritable(err) {
 			return fmt.Errorf("keep what was asked: %w", err)
 		}
-		s.tellNoRoom(err)
+		s.notifyUnwritable(err)
 	}
 	s.setAsks(id, b)
 	return nil
@@ -96,7 +96,7 @@ func (s *Store) removeAsks(ctx context.Context, id string) error {
 	if s.memory != nil {
 		return nil
 	}
-	if err := s.disk.remove(ctx, id+asksNote); err != nil && !noRoom(err) {
+	if err := s.disk.remove(ctx, id+asksSuffix); err != nil && !unwritable(err) {
 		return fmt.Errorf("forget what was asked: %w", err)
 	}
 	return nil

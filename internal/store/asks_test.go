@@ -76,7 +76,7 @@ func TestAsksThatCannotBeRead(t *testing.T) {
 		"empty": "", "no JSON": "{", "later": `{"format":9,"new":1,"asks":[{"identity":"a","asked_at":"2026-01-01T00:00:00Z","new":2}]}`, "too large": strings.Repeat(" ", maxFile+1),
 	} {
 		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile, Notice: func(string, string) {}})
-		path := filepath.Join(s.dir, keyFor("a").ID()+asksNote)
+		path := filepath.Join(s.dir, keyFor("a").ID()+asksSuffix)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestAsksThatCannotBeRead(t *testing.T) {
 
 // Twenty processes that want to ask at the same moment, each for an account of
 // its own on one server, are allowed three tabs together.
-func TestA4AsksOfManyProcesses(t *testing.T) {
+func TestAsksOfManyProcesses(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "store")
 	var all []*started
@@ -148,7 +148,7 @@ func helperAsk(args []string) error {
 
 // What is too large to be read again is not written, and what was kept stays: a
 // server that makes the record grow must not make it be forgotten.
-func TestSecondLookStoreNothingUnreadableIsWritten(t *testing.T) {
+func TestNothingUnreadableIsWritten(t *testing.T) {
 	t.Parallel()
 	s := mustOpen(t, Options{Dir: filepath.Join(t.TempDir(), "store"), Kind: KindFile, Notice: func(string, string) {}})
 	ask := func(issuer string) error {
@@ -181,7 +181,7 @@ func TestSecondLookStoreNothingUnreadableIsWritten(t *testing.T) {
 
 // A login that somebody has ended does not publish itself again; the next one
 // does.
-func TestSecondLookStoreEndedLoginStaysEnded(t *testing.T) {
+func TestEndedLoginStaysEnded(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "store")
 	s, other := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})

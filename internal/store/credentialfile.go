@@ -11,8 +11,8 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// found is what one look at the two possible files of an identity gave.
-type found struct {
+// candidates is what one look at the two possible files of an identity gave.
+type candidates struct {
 	plain     *record
 	plainErr  error
 	sealed    []byte
@@ -30,9 +30,9 @@ func (s *Store) readRecord(ctx context.Context, id string) (*record, error) {
 		}
 		return nil, err
 	}
-	f := s.look(ctx, id)
+	f := s.readCandidates(ctx, id)
 	if f.plain == nil && f.sealed == nil {
-		return nil, s.probed(ctx, id, worse(f.plainErr, f.sealedErr))
+		return nil, s.keyringChecked(ctx, id, whyNone(f.plainErr, f.sealedErr))
 	}
 	if f.sealed == nil {
 		return f.plain, nil
@@ -51,11 +51,11 @@ func (s *Store) readRecord(ctx context.Context, id string) (*record, error) {
 	return nil, err
 }
 
-// look reads both files. Another process may move a credential from one to
+// readCandidates reads both files. Another process may move a credential from one to
 // the other between the two reads, so that "both missing" is checked again.
-func (s *Store) look(ctx context.Context, id string) (f found) {
+func (s *Store) readCandidates(ctx context.Context, id string) (f candidates) {
 	for range 3 {
-		f = found{plainErr: fs.ErrNotExist, sealedErr: fs.ErrNotExist}
+		f = candidates{plainErr: fs.ErrNotExist, sealedErr: fs.ErrNotExist}
 		if s.reads(KindFile) {
 			f.plain, f.plainErr = s.readPlain(ctx, id)
 		}
@@ -63,7 +63,7 @@ func (s *Store) look(ctx context.Context, id string) (f found) {
 			return f
 		}
 		s.betweenReads()
-		f.sealed, _, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+s.sealedForm()))
+		f.sealed, _, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+s.sealedFileSuffix()))
 		if !errors.Is(f.plainErr, fs.ErrNotExist) || !errors.Is(f.sealedErr, fs.ErrNotExist) {
 			break
 		}
@@ -71,8 +71,8 @@ func (s *Store) look(ctx context.Context, id string) (f found) {
 	return f
 }
 
-// worse picks the error to report when neither file gave a record.
-func worse(plain, sealed error) error {
+// whyNone picks the error to report when neither file gave a record.
+func whyNone(plain, sealed error) error {
 	switch {
 	case !errors.Is(plain, fs.ErrNotExist):
 		return plain
@@ -82,10 +82,10 @@ func worse(plain, sealed error) error {
 	return oauth.ErrNotFound
 }
 
-// probed replaces "not found" by what is wrong with the keyring when the person
+// keyringChecked replaces "not found" by what is wrong with the keyring when the person
 // has asked for it by name and a login is about to be made under the lock:
 // better than signing in first and failing to save after.
-func (s *Store) probed(ctx context.Context, id string, err error) error {
+func (s *Store) keyringChecked(ctx context.Context, id string, err error) error {
 	if s.kind != KindKeyring && s.kind != KindPassphrase || !errors.Is(err, oauth.ErrNotFound) || !s.isHeld(id+lockSuffix) && !s.isHeld(id+loginSuffix) {
 		return err
 	}
@@ -148,14 +148,14 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 		if data, err = seal(k, id, plaintext); err != nil {
 			return err
 		}
-		kind, suffix = s.sealedKind(), s.sealedForm()
+		kind, suffix = s.sealedKind(), s.sealedFileSuffix()
 	}
-	return s.whileWriting(ctx, func() error {
+	return s.withWriteLock(ctx, func() error {
 		info, err := s.disk.write(ctx, id+suffix, data, true)
 		if err != nil {
 			return err
 		}
-		for other := range forms {
+		for other := range credentialSuffixes {
 			if other == suffix {
 				continue
 			}
@@ -165,7 +165,7 @@ func (s *Store) saveFile(ctx context.Context, key oauth.Key, cred oauth.Credenti
 		}
 		entry := entryOf(key, cred, now, kind)
 		s.updateIndex(ctx, func(x index) { x[id] = indexed{entryFormat, entry, stampOf(info)} })
-		s.disk.sweep(now)
+		s.disk.removeStaleTemps(now)
 		return nil
 	})
 }
@@ -181,7 +181,7 @@ func (s *Store) keyToSave(ctx context.Context, id string) (*sealingKey, error) {
 		return k, err
 	}
 	s.log.Debug("the keyring does not work", "error", ke)
-	s.tellOnce(toldFallback,
+	s.notifyOnce(fallbackMarker,
 		"no working OS keyring ("+string(ke.State)+"): logins are kept in plain files in "+s.dir+", readable for you only",
 		ke.UserHint()+"; to choose plain files and not be asked again: --store file")
 	return nil, nil
@@ -190,7 +190,7 @@ func (s *Store) keyToSave(ctx context.Context, id string) (*sealingKey, error) {
 // currentKeyID is the id of the key that the present sealed file needs: when
 // it is not the one in memory, another process has replaced a lost key.
 func (s *Store) currentKeyID(ctx context.Context, id string) *[keyIDLength]byte {
-	file, _, err := readPrivate(ctx, filepath.Join(s.dir, id+s.sealedForm()))
+	file, _, err := readPrivate(ctx, filepath.Join(s.dir, id+s.sealedFileSuffix()))
 	if err != nil {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 	"mcp-login/internal/hint"
 )
 
-const wholePath = "give the whole path; ~ and variables are not expanded"
+const useAbsolutePath = "give the whole path; ~ and variables are not expanded"
 
 // DefaultDir returns the directory of the user's store, absolute, for the
 // operating system goos (a runtime.GOOS value) and the home directory home, ""
@@ -25,7 +25,7 @@ const wholePath = "give the whole path; ~ and variables are not expanded"
 func DefaultDir(getenv func(string) string, goos, home string) (string, error) {
 	if dir := getenv("MCP_LOGIN_DIR"); dir != "" {
 		if !isAbs(dir, goos) {
-			return "", &hint.Error{Op: "find the store's directory", Err: errors.New("MCP_LOGIN_DIR is not an absolute path"), Hint: wholePath}
+			return "", &hint.Error{Op: "find the store's directory", Err: errors.New("MCP_LOGIN_DIR is not an absolute path"), Hint: useAbsolutePath}
 		}
 		return dir, nil
 	}

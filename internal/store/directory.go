@@ -11,7 +11,7 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-const anotherDirectory = "choose another directory with MCP_LOGIN_DIR"
+const useAnotherDirectory = "choose another directory with MCP_LOGIN_DIR"
 
 // ensureDirectory makes the store's directory with mode 0700, or checks it.
 func ensureDirectory(dir string) error {
@@ -20,11 +20,11 @@ func ensureDirectory(dir string) error {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return &hint.Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "make the store's directory", Err: err, Hint: useAnotherDirectory}
 	}
 	// The umask can only take bits away; a parallel start may be first.
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return &hint.Error{Op: "make the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "make the store's directory", Err: err, Hint: useAnotherDirectory}
 	}
 	return checkDirectory(dir)
 }
@@ -34,21 +34,21 @@ func ensureDirectory(dir string) error {
 func checkDirectory(dir string) error {
 	link, err := os.Lstat(dir)
 	if err != nil {
-		return &hint.Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "look at the store's directory", Err: err, Hint: useAnotherDirectory}
 	}
 	if link.Mode()&fs.ModeSymlink != 0 && !ownedByUs(link) && !ownedByRoot(link) {
-		return unsafeFile(dir, "it is a symbolic link of another user", anotherDirectory)
+		return unsafeFile(dir, "it is a symbolic link of another user", useAnotherDirectory)
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return &hint.Error{Op: "look at the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "look at the store's directory", Err: err, Hint: useAnotherDirectory}
 	}
 	switch {
 	case !info.IsDir():
-		return unsafeFile(dir, "it is not a directory", anotherDirectory)
+		return unsafeFile(dir, "it is not a directory", useAnotherDirectory)
 	case !ownedByUs(info):
-		return unsafeFile(dir, "it belongs to another user", anotherDirectory)
-	case loose(info.Mode()):
+		return unsafeFile(dir, "it belongs to another user", useAnotherDirectory)
+	case openToOthers(info.Mode()):
 		return tighten(dir, info.Mode())
 	}
 	return nil
@@ -64,15 +64,15 @@ func tighten(dir string, mode fs.FileMode) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return &hint.Error{Op: "look into the store's directory", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "look into the store's directory", Err: err, Hint: useAnotherDirectory}
 	}
 	for _, e := range entries {
-		if !isOurs(e.Name()) {
+		if !isStoreFile(e.Name()) {
 			return refused
 		}
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return &hint.Error{Op: "make the store's directory private", Err: err, Hint: anotherDirectory}
+		return &hint.Error{Op: "make the store's directory private", Err: err, Hint: useAnotherDirectory}
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 // Security row 21: on a full or read-only disk the stored login stays as it
 // was, the lock still works inside the process, and the person is told. The
 // helper runs in a mount namespace of its own.
-func TestRow21DiskFull(t *testing.T) {
+func TestDiskFullOrReadOnly(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"full", "read-only"} {
 		cmd := helper(t, "disk", t.TempDir(), how)

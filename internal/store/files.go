@@ -19,9 +19,9 @@ import (
 const (
 	// maxFile bounds what is read from one file, and so what is written.
 	maxFile = 1 << 20
-	// litterAge is when a temporary file counts as left behind: a live writer
+	// staleTempAge is when a temporary file counts as left behind: a live writer
 	// needs milliseconds.
-	litterAge = time.Minute
+	staleTempAge = time.Minute
 )
 
 // unsafeFile describes a file that is not used, and what to do about it.
@@ -42,7 +42,7 @@ func readPrivate(ctx context.Context, path string) ([]byte, fs.FileInfo, error) 
 	if err != nil {
 		return nil, nil, fmt.Errorf("look at a stored file: %w", err)
 	}
-	if err := judge(path, info); err != nil {
+	if err := checkFile(path, info); err != nil {
 		return nil, nil, err
 	}
 	if info.Size() > maxFile {
@@ -58,15 +58,15 @@ func readPrivate(ctx context.Context, path string) ([]byte, fs.FileInfo, error) 
 	return b, info, nil
 }
 
-// judge refuses whatever cannot be a file that this package wrote.
-func judge(path string, info fs.FileInfo) error {
+// checkFile refuses whatever cannot be a file that this package wrote.
+func checkFile(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return unsafeFile(path, "it is "+kindOf(info.Mode()), "look who put it there, then remove it")
 	}
 	if !ownedByUs(info) {
 		return unsafeFile(path, "it belongs to another user", "run as the user who signed in, or remove it")
 	}
-	if loose(info.Mode()) {
+	if openToOthers(info.Mode()) {
 		return unsafeFile(path, fmt.Sprintf("its mode %04o lets other users in", info.Mode().Perm()),
 			"if nobody else can have read it: chmod 600 "+oauth.Quoted(path)+"; otherwise remove it and sign in again")
 	}
@@ -91,8 +91,8 @@ func kindOf(m fs.FileMode) string {
 // between any two of the steps it takes.
 type disk struct {
 	dir string
-	// took is told each step after it was taken; nil outside of tests.
-	took func(step)
+	// observe is called with each step after it was taken; nil outside of tests.
+	observe func(step)
 }
 
 // step is one change to a directory or to a file in it.
@@ -111,9 +111,9 @@ const (
 	stepUnlink = "unlink"
 )
 
-func (d *disk) note(s step) {
-	if d.took != nil {
-		d.took(s)
+func (d *disk) done(s step) {
+	if d.observe != nil {
+		d.observe(s)
 	}
 }
 
@@ -127,7 +127,7 @@ func (d *disk) write(ctx context.Context, name string, data []byte, durable bool
 		return nil, fmt.Errorf("write %s: it would have %d bytes, more than are read again", target, len(data))
 	}
 	if old, err := os.Lstat(target); err == nil && (!old.Mode().IsRegular() || !ownedByUs(old)) {
-		return nil, judge(target, old)
+		return nil, checkFile(target, old)
 	}
 	random := make([]byte, tempRandom/2)
 	_, _ = rand.Read(random)
@@ -140,7 +140,7 @@ func (d *disk) write(ctx context.Context, name string, data []byte, durable bool
 		_ = os.Remove(filepath.Join(d.dir, temp))
 		return nil, fmt.Errorf("write %s: %w", target, err)
 	}
-	d.note(step{op: stepRename, name: temp, to: name})
+	d.done(step{op: stepRename, name: temp, to: name})
 	if durable {
 		if err := d.sync(); err != nil {
 			return nil, fmt.Errorf("sync %s: %w", d.dir, err)
@@ -155,16 +155,16 @@ func (d *disk) writeTemp(temp string, data []byte, durable bool) (info fs.FileIn
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	d.note(step{op: stepCreate, name: temp})
+	d.done(step{op: stepCreate, name: temp})
 	if _, err := f.Write(data); err != nil {
 		return nil, err
 	}
-	d.note(step{op: stepWrite, name: temp, data: data})
+	d.done(step{op: stepWrite, name: temp, data: data})
 	if durable {
 		if err := f.Sync(); err != nil {
 			return nil, err
 		}
-		d.note(step{op: stepSync, name: temp})
+		d.done(step{op: stepSync, name: temp})
 	}
 	return f.Stat()
 }
@@ -174,7 +174,7 @@ func (d *disk) sync() error {
 	if err := syncDirectory(d.dir); err != nil {
 		return err
 	}
-	d.note(step{op: stepSync})
+	d.done(step{op: stepSync})
 	return nil
 }
 
@@ -185,22 +185,22 @@ func (d *disk) remove(ctx context.Context, name string) error {
 		return nil
 	}
 	if err == nil {
-		d.note(step{op: stepUnlink, name: name})
+		d.done(step{op: stepUnlink, name: name})
 	}
 	return err
 }
 
-// sweep removes temporary files of writers that died.
-func (d *disk) sweep(now time.Time) {
+// removeStaleTemps removes temporary files of writers that died.
+func (d *disk) removeStaleTemps(now time.Time) {
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		if _, ok := tempOf(e.Name()); !ok || !isOurs(e.Name()) {
+		if _, ok := tempOf(e.Name()); !ok || !isStoreFile(e.Name()) {
 			continue
 		}
-		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > litterAge {
+		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > staleTempAge {
 			_ = os.Remove(filepath.Join(d.dir, e.Name()))
 		}
 	}

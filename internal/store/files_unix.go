@@ -30,7 +30,7 @@ func openPrivate(_ context.Context, path string) (*os.File, error) {
 func refusedOpen(path string, err error) error {
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EMLINK) {
 		if info, lerr := os.Lstat(path); lerr == nil && !info.Mode().IsRegular() {
-			return judge(path, info)
+			return checkFile(path, info)
 		}
 	}
 	return err
@@ -48,8 +48,8 @@ func ownedByRoot(info fs.FileInfo) bool {
 	return ok && st.Uid == 0
 }
 
-// loose reports whether the mode lets other users in.
-func loose(m fs.FileMode) bool { return m.Perm()&0o077 != 0 }
+// openToOthers reports whether the mode lets other users in.
+func openToOthers(m fs.FileMode) bool { return m.Perm()&0o077 != 0 }
 
 // syncDirectory makes a rename durable.
 func syncDirectory(dir string) error {
@@ -74,7 +74,7 @@ func noLocks(err error) bool {
 	return errors.Is(err, unix.ENOLCK) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// noRoom reports whether err says that nothing can be created on this disk.
-func noRoom(err error) bool {
+// unwritable reports whether err says that nothing can be created on this disk.
+func unwritable(err error) bool {
 	return errors.Is(err, unix.EROFS) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, fs.ErrPermission)
 }

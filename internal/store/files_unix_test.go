@@ -21,7 +21,7 @@ import (
 )
 
 // Security row 18: whatever the umask, files are 0600 and directories 0700.
-func TestRow18Modes(t *testing.T) {
+func TestModesWhateverTheUmask(t *testing.T) {
 	t.Parallel()
 	for _, umask := range []string{"000", "022", "077", "277"} {
 		for _, kind := range []string{"keyring", "passphrase", "file"} {
@@ -73,7 +73,7 @@ func helperUmask(args []string) error {
 
 // Security row 18: an existing directory is repaired when only its mode is
 // wrong and nothing else could be hurt by that; otherwise it is refused.
-func TestRow18LooseDirectory(t *testing.T) {
+func TestDirectoryOpenToOthers(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name string
@@ -122,7 +122,7 @@ func TestRow18LooseDirectory(t *testing.T) {
 
 // Security row 19: what is not a private regular file of ours is refused at
 // once, by Load, Save, Lock and Pending, and nothing is written through it.
-func TestRow19PlantedFiles(t *testing.T) {
+func TestPlantedFiles(t *testing.T) {
 	t.Parallel()
 	plant := map[string]func(path, victim string) error{
 		"link":            func(path, victim string) error { return os.Symlink(victim, path) },
@@ -181,7 +181,7 @@ func testPlanted(t *testing.T, plant func(path, victim string) error) {
 		victim := filepath.Join(t.TempDir(), "victim")
 		put(t, victim, []byte("precious"))
 		kind, path := KindFile, filepath.Join(dir, key.ID()+suffix)
-		if of, ok := forms[suffix]; ok {
+		if of, ok := credentialSuffixes[suffix]; ok {
 			kind = of
 		}
 		if err := plant(path, victim); err != nil {
@@ -212,7 +212,7 @@ func bothUnsafe(load, save error) error {
 
 // Security row 18: a stored login that others could read is not used, and the
 // hint names the command; after it, it is.
-func TestRow18LooseFile(t *testing.T) {
+func TestFileOpenToOthers(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{KindFile, KindKeyring} {
 		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: kind, Keyring: newRing()})
@@ -245,7 +245,7 @@ func TestRow18LooseFile(t *testing.T) {
 }
 
 // A directory that belongs to somebody else, directly or behind a link.
-func TestRow19ForeignDirectory(t *testing.T) {
+func TestDirectoryOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a directory away")

@@ -24,7 +24,7 @@ func openPrivate(ctx context.Context, path string) (f *os.File, err error) {
 			return err
 		}
 		if !info.Mode().IsRegular() {
-			return judge(path, info)
+			return checkFile(path, info)
 		}
 		f, err = os.Open(path)
 		return err
@@ -34,11 +34,11 @@ func openPrivate(ctx context.Context, path string) (f *os.File, err error) {
 
 func refusedOpen(_ string, err error) error { return err }
 
-// ownedByUs, ownedByRoot and loose: Windows has no owner and no mode in this
+// ownedByUs, ownedByRoot and openToOthers: Windows has no owner and no mode in this
 // sense; a user's folder is private by its inherited access list.
-func ownedByUs(fs.FileInfo) bool   { return true }
-func ownedByRoot(fs.FileInfo) bool { return false }
-func loose(fs.FileMode) bool       { return false }
+func ownedByUs(fs.FileInfo) bool    { return true }
+func ownedByRoot(fs.FileInfo) bool  { return false }
+func openToOthers(fs.FileMode) bool { return false }
 
 // syncDirectory: NTFS journals renames, and a directory cannot be synced.
 func syncDirectory(string) error { return nil }
@@ -73,7 +73,7 @@ func noLocks(err error) bool {
 	return errors.Is(err, windows.ERROR_NOT_SUPPORTED) || errors.Is(err, windows.ERROR_INVALID_FUNCTION) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// noRoom reports whether err says that nothing can be created on this disk.
-func noRoom(err error) bool {
+// unwritable reports whether err says that nothing can be created on this disk.
+func unwritable(err error) bool {
 	return errors.Is(err, windows.ERROR_WRITE_PROTECT) || errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, fs.ErrPermission)
 }

@@ -163,18 +163,18 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 	mended := map[string]indexed{}
 	for id, f := range files {
 		e, ok := x[id]
-		if !ok || e.Store != f.kind || e.stamp != f.stamp || f.both {
-			e = s.mend(ctx, id, f, e)
+		if !ok || e.Store != f.kind || e.stamp != f.stamp || f.duplicate {
+			e = s.readEntry(ctx, id, f, e)
 			if e.Problem == "" {
 				mended[id] = e
 			}
 		}
 		e.LastUsed = s.lastUse(id, e.SavedAt)
-		list = append(list, s.withWaiting(ctx, e.Entry))
+		list = append(list, s.withUnderWay(ctx, e.Entry))
 	}
 	stale := slices.DeleteFunc(slices.Collect(maps.Keys(x)), func(id string) bool { _, ok := files[id]; return ok })
 	if len(mended)+len(stale) > 0 {
-		s.writeMended(ctx, mended, stale)
+		s.repairIndex(ctx, mended, stale)
 	}
 	return ordered(list), nil
 }
@@ -197,13 +197,13 @@ func (s *Store) ListIndexed(ctx context.Context) ([]Entry, error) {
 		if !ok || e.stamp == (stamp{}) {
 			return s.List(ctx)
 		}
-		list = append(list, s.withWaiting(ctx, e.Entry))
+		list = append(list, s.withUnderWay(ctx, e.Entry))
 	}
 	return list, nil
 }
 
-// withWaiting fills in UnderWay, which is not written down.
-func (s *Store) withWaiting(ctx context.Context, e Entry) Entry {
+// withUnderWay fills in UnderWay, which is not written down.
+func (s *Store) withUnderWay(ctx context.Context, e Entry) Entry {
 	e.UnderWay = !e.SignedIn && !e.Established && e.Key.Server != "" && s.LoginUnderWay(ctx, e.Key)
 	return e
 }
@@ -217,9 +217,9 @@ func ordered(list []Entry) []Entry {
 
 // credentialFile is what the directory says about the file of an identity.
 type credentialFile struct {
-	kind  Kind
-	stamp stamp
-	both  bool // in more than one form: a writer died in between
+	kind      Kind
+	stamp     stamp
+	duplicate bool // in more than one form: a writer died in between
 }
 
 func (s *Store) credentialFiles() (map[string]credentialFile, error) {
@@ -236,7 +236,7 @@ func (s *Store) credentialFiles() (map[string]credentialFile, error) {
 	}
 	for _, n := range names {
 		id, suffix, ok := identityOf(n.Name())
-		kind, isCredential := forms[suffix]
+		kind, isCredential := credentialSuffixes[suffix]
 		if !ok || !isCredential {
 			continue
 		}
@@ -246,7 +246,7 @@ func (s *Store) credentialFiles() (map[string]credentialFile, error) {
 		}
 		f := credentialFile{kind: kind, stamp: stampOf(info)}
 		if other, ok := files[id]; ok {
-			f.both = true
+			f.duplicate = true
 			if !s.reads(kind) {
 				f.kind, f.stamp = other.kind, other.stamp
 			}
@@ -256,11 +256,11 @@ func (s *Store) credentialFiles() (map[string]credentialFile, error) {
 	return files, nil
 }
 
-// mend makes the entry of one login from its file. What the index knew stays
+// readEntry makes the entry of one login from its file. What the index knew stays
 // in an entry with a problem.
-func (s *Store) mend(ctx context.Context, id string, f credentialFile, known indexed) indexed {
+func (s *Store) readEntry(ctx context.Context, id string, f credentialFile, known indexed) indexed {
 	if !s.reads(f.kind) {
-		known.ID, known.Store, known.Problem = id, f.kind, s.unread(f.kind)
+		known.ID, known.Store, known.Problem = id, f.kind, s.unreadReason(f.kind)
 		return known
 	}
 	rec, err := s.readRecord(ctx, id)
@@ -271,9 +271,9 @@ func (s *Store) mend(ctx context.Context, id string, f credentialFile, known ind
 	return indexed{entryFormat, entryOf(rec.Key, rec.Credential, rec.SavedAt, f.kind), f.stamp}
 }
 
-// writeMended writes entries that were missing, unless a writer was faster.
-func (s *Store) writeMended(ctx context.Context, mended map[string]indexed, stale []string) {
-	err := s.whileWriting(ctx, func() error {
+// repairIndex writes entries that were missing, unless a writer was faster.
+func (s *Store) repairIndex(ctx context.Context, mended map[string]indexed, stale []string) {
+	err := s.withWriteLock(ctx, func() error {
 		files, err := s.credentialFiles()
 		if err != nil {
 			return err

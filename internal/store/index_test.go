@@ -123,7 +123,7 @@ func TestIndexUnreadable(t *testing.T) {
 // Security row 24, C41: canary secrets are in no file but the credential's own,
 // and in that one only when it is the plain one that was chosen; not in the
 // log at its highest level, not in notices, errors or any printed form.
-func TestRow24Canary(t *testing.T) {
+func TestSecretsInNoOtherFile(t *testing.T) {
 	t.Parallel()
 	const canary = "CANARY"
 	cred := oauth.Credential{

@@ -32,11 +32,11 @@ type Keyring interface {
 	Delete(service, account string) error
 }
 
-// bounded puts a deadline on every call to a keyring. A call cannot be
+// boundedKeyring puts a deadline on every call to a keyring. A call cannot be
 // cancelled, so at most one runs at a time and at most one goroutine is ever
 // left behind; while it is overdue further calls fail at once, and when it
 // returns at last, because a person answered, the keyring is usable again.
-type bounded struct {
+type boundedKeyring struct {
 	inner Keyring
 	limit time.Duration
 	busy  chan struct{} // holds one value while a call runs
@@ -47,8 +47,8 @@ type bounded struct {
 	idle    []func() // to run when the running call returns
 }
 
-func newBounded(inner Keyring, limit time.Duration) *bounded {
-	return &bounded{inner: inner, limit: limit, busy: make(chan struct{}, 1)}
+func newBoundedKeyring(inner Keyring, limit time.Duration) *boundedKeyring {
+	return &boundedKeyring{inner: inner, limit: limit, busy: make(chan struct{}, 1)}
 }
 
 type keyringAnswer struct {
@@ -57,7 +57,7 @@ type keyringAnswer struct {
 }
 
 // call runs f with the deadline. The errors are those of ctx and *KeyringError.
-func (b *bounded) call(ctx context.Context, op string, f func() (string, error)) (string, error) {
+func (b *boundedKeyring) call(ctx context.Context, op string, f func() (string, error)) (string, error) {
 	b.mu.Lock()
 	overdue := b.overdue
 	b.mu.Unlock()
@@ -69,7 +69,7 @@ func (b *bounded) call(ctx context.Context, op string, f func() (string, error))
 	select {
 	case b.busy <- struct{}{}:
 	case <-timer.C:
-		return "", b.late(op)
+		return "", b.timedOut(op)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
@@ -79,21 +79,21 @@ func (b *bounded) call(ctx context.Context, op string, f func() (string, error))
 	answer := make(chan keyringAnswer, 1)
 	go func() {
 		defer b.finish()
-		answer <- protect(f)
+		answer <- recovered(f)
 	}()
 	select {
 	case a := <-answer:
 		return a.value, asKeyringError(op, a.err)
 	case <-timer.C:
-		return "", b.late(op)
+		return "", b.timedOut(op)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
 }
 
-// protect turns a panic inside a keyring library into an error: a bus that
+// recovered turns a panic inside a keyring library into an error: a bus that
 // goes away in the middle of a prompt must not take the bridge with it.
-func protect(f func() (string, error)) (a keyringAnswer) {
+func recovered(f func() (string, error)) (a keyringAnswer) {
 	defer func() {
 		if p := recover(); p != nil {
 			a = keyringAnswer{err: fmt.Errorf("the keyring library panicked: %v", p)}
@@ -103,15 +103,15 @@ func protect(f func() (string, error)) (a keyringAnswer) {
 	return a
 }
 
-// late marks the running call as overdue.
-func (b *bounded) late(op string) error {
+// timedOut marks the running call as overdue.
+func (b *boundedKeyring) timedOut(op string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.overdue = b.running
 	return &KeyringError{Op: op, State: KeyringTimeout, Err: fmt.Errorf("no answer within %v", b.limit)}
 }
 
-func (b *bounded) finish() {
+func (b *boundedKeyring) finish() {
 	b.mu.Lock()
 	b.running, b.overdue = false, false
 	idle := b.idle
@@ -124,7 +124,7 @@ func (b *bounded) finish() {
 }
 
 // whenIdle runs f now, or when the call that is still running has returned.
-func (b *bounded) whenIdle(f func()) {
+func (b *boundedKeyring) whenIdle(f func()) {
 	b.mu.Lock()
 	if b.running {
 		b.idle = append(b.idle, f)
@@ -135,11 +135,11 @@ func (b *bounded) whenIdle(f func()) {
 	f()
 }
 
-func (b *bounded) get(ctx context.Context, service, account string) (string, error) {
+func (b *boundedKeyring) get(ctx context.Context, service, account string) (string, error) {
 	return b.call(ctx, "read", func() (string, error) { return b.inner.Get(service, account) })
 }
 
-func (b *bounded) set(ctx context.Context, service, account, secret string) error {
+func (b *boundedKeyring) set(ctx context.Context, service, account, secret string) error {
 	_, err := b.call(ctx, "write", func() (string, error) { return "", b.inner.Set(service, account, secret) })
 	return err
 }

@@ -19,7 +19,7 @@ var allStates = []KeyringState{KeyringUnavailable, KeyringLocked, KeyringTimeout
 // Security row 22: with KindAuto a keyring that fails in any way costs nothing
 // but protection at rest; this is said once per directory, and the next save
 // with a working keyring moves the login behind it.
-func TestRow22Fallback(t *testing.T) {
+func TestKeyringFallback(t *testing.T) {
 	t.Parallel()
 	for _, state := range allStates {
 		t.Run(string(state), func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestKeyringPanic(t *testing.T) {
 
 // Security row 22, and the issue: a keyring that hangs is given 3 s, once;
 // while it hangs further calls do not wait, and when it answers it is used.
-func TestRow22KeyringHangs(t *testing.T) {
+func TestKeyringHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ring := newRing()

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// lastUseGrain is how exact the time of the last use is: writing it at every
+// lastUsePrecision is how exact the time of the last use is: writing it at every
 // request would keep a disk awake for nothing.
-const lastUseGrain = time.Minute
+const lastUsePrecision = time.Minute
 
-// noteUse remembers that a credential was read, for people who look at status.
+// recordUse remembers that a credential was read, for people who look at status.
 // The modification time of the identity's lock file, which is empty, holds it:
 // one system call, nothing that could be torn, and nothing that matters when
 // it fails.
-func (s *Store) noteUse(id string, now time.Time) {
+func (s *Store) recordUse(id string, now time.Time) {
 	path := filepath.Join(s.dir, id+lockSuffix)
 	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || !ownedByUs(info) || now.Sub(info.ModTime()).Abs() < lastUseGrain {
+	if err != nil || !info.Mode().IsRegular() || !ownedByUs(info) || now.Sub(info.ModTime()).Abs() < lastUsePrecision {
 		return
 	}
 	_ = os.Chtimes(path, now, now)

@@ -55,10 +55,10 @@ func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), er
 	if err != nil {
 		return nil, fmt.Errorf("lock the login: %w", err)
 	}
-	s.noteDeath(ctx, id)
+	s.markDied(ctx, id)
 	s.setHeld(id+loginSuffix, true)
 	return sync.OnceFunc(func() {
-		if s.memory != nil || s.isHeld(id+pendingSuffix) && s.isOurs(ctx, id) {
+		if s.memory != nil || s.isHeld(id+pendingSuffix) && s.publishedHere(ctx, id) {
 			s.removePending(id)
 		}
 		s.setHeld(id+pendingSuffix, false)
@@ -86,7 +86,7 @@ func (s *Store) LoginUnderWay(ctx context.Context, key oauth.Key) bool {
 		release()
 	}
 	if err != nil && noLocks(err) {
-		return exists(path + heldSuffix)
+		return exists(path + lockFileSuffix)
 	}
 	return err == nil && !free
 }
@@ -95,8 +95,8 @@ func (s *Store) LoginUnderWay(ctx context.Context, key oauth.Key) bool {
 func (s *Store) lockIdentity(ctx context.Context, name string) (release func(), err error) {
 	take := s.acquire
 	if s.memory == nil {
-		if err := ensureDirectory(s.dir); noRoom(err) {
-			s.tellNoRoom(err)
+		if err := ensureDirectory(s.dir); unwritable(err) {
+			s.notifyUnwritable(err)
 			take = s.inProcess
 		} else if err != nil {
 			return nil, err
@@ -165,11 +165,11 @@ func (s *Store) amongProcesses(ctx context.Context, name string) (release func()
 		release, ok, err := s.tryKernelLock(path)
 		switch {
 		case err != nil && noLocks(err):
-			s.tellOnce(toldNoLocks, "the file system of "+s.dir+" has no locks: files stand for them, and a program that dies holds up the others for a while",
+			s.notifyOnce(noLocksMarker, "the file system of "+s.dir+" has no locks: files stand for them, and a program that dies holds up the others for a while",
 				"set MCP_LOGIN_DIR to a directory on a local disk")
-			return s.holdFile(ctx, path)
-		case err != nil && noRoom(err):
-			s.tellNoRoom(err)
+			return s.acquireLockFile(ctx, path)
+		case err != nil && unwritable(err):
+			s.notifyUnwritable(err)
 			return func() {}, nil
 		case err != nil:
 			return nil, err
@@ -188,7 +188,7 @@ func (s *Store) amongProcesses(ctx context.Context, name string) (release func()
 // whatever way.
 func tryKernelLock(path string) (release func(), ok bool, err error) {
 	if there, err := os.Lstat(path); err == nil && (!there.Mode().IsRegular() || !ownedByUs(there)) {
-		return nil, false, judge(path, there)
+		return nil, false, checkFile(path, there)
 	}
 	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDONLY|lockFlags), flock.SetPermissions(0o600))
 	ok, err = l.TryLock()
@@ -218,7 +218,7 @@ func isCurrent(l *flock.Flock, path string) (bool, error) {
 	case err != nil:
 		return false, fmt.Errorf("look at the lock: %w", err)
 	case !mine.Mode().IsRegular():
-		return false, judge(path, mine)
+		return false, checkFile(path, mine)
 	}
 	return os.SameFile(mine, there), nil
 }
@@ -227,10 +227,10 @@ func isCurrent(l *flock.Flock, path string) (bool, error) {
 // milliseconds, unless it was stopped.
 const writeWait = 5 * time.Second
 
-// whileWriting runs f as the only writer of the directory. When another one
+// withWriteLock runs f as the only writer of the directory. When another one
 // does not come to an end, f runs all the same: each file is replaced as a
 // whole, and a credential that was just issued must not be lost.
-func (s *Store) whileWriting(ctx context.Context, f func() error) error {
+func (s *Store) withWriteLock(ctx context.Context, f func() error) error {
 	wait, cancel := context.WithTimeout(ctx, writeWait)
 	defer cancel()
 	release, err := s.acquire(wait, writeLockName)

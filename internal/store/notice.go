@@ -10,8 +10,8 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// say passes a message and a next step on to the person.
-func (s *Store) say(message, hint string) {
+// notify passes a message and a next step on to the person.
+func (s *Store) notify(message, hint string) {
 	if s.notice == nil {
 		s.log.Warn(message, "hint", hint)
 		return
@@ -23,14 +23,14 @@ func (s *Store) say(message, hint string) {
 func (s *Store) firstTime(what string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := !s.told[what]
-	s.told[what] = true
+	first := !s.notified[what]
+	s.notified[what] = true
 	return first
 }
 
-// tellOnce says something once per directory: a marker file remembers. Where
+// notifyOnce says something once per directory: a marker file remembers. Where
 // none can be made it is said once per process.
-func (s *Store) tellOnce(marker, message, hint string) {
+func (s *Store) notifyOnce(marker, message, hint string) {
 	if !s.firstTime(marker) {
 		return
 	}
@@ -41,31 +41,31 @@ func (s *Store) tellOnce(marker, message, hint string) {
 	if err == nil {
 		_ = f.Close()
 	}
-	s.say(message, hint)
+	s.notify(message, hint)
 }
 
-// tellNoRoom announces, once per process, that logins cannot be kept.
-func (s *Store) tellNoRoom(err error) {
+// notifyUnwritable announces, once per process, that logins cannot be kept.
+func (s *Store) notifyUnwritable(err error) {
 	if s.firstTime("no room") {
-		s.say(fmt.Sprintf("nothing can be written to %s (%v): logins last until this program ends", s.dir, err), "make room, or set MCP_LOGIN_DIR to another directory")
+		s.notify(fmt.Sprintf("nothing can be written to %s (%v): logins last until this program ends", s.dir, err), "make room, or set MCP_LOGIN_DIR to another directory")
 	}
 }
 
-// tellUnreadable announces that a login is there but lost: the caller sees
+// notifyUnreadable announces that a login is there but lost: the caller sees
 // oauth.ErrNotFound and asks for a new one, and the person should know why.
-func (s *Store) tellUnreadable(key oauth.Key, err error) {
+func (s *Store) notifyUnreadable(key oauth.Key, err error) {
 	if !errors.Is(err, oauth.ErrNotFound) || !s.firstTime(key.ID()) {
 		return
 	}
 	var ke *KeyringError
 	switch {
 	case errors.Is(err, ErrKeyLost) && s.kind == KindPassphrase:
-		s.say("the key of the stored logins is gone from "+filepath.Join(s.dir, passphraseKeyName)+"; a new sign-in is needed", "nothing else is lost: the next sign-in makes a new key")
+		s.notify("the key of the stored logins is gone from "+filepath.Join(s.dir, passphraseKeyName)+"; a new sign-in is needed", "nothing else is lost: the next sign-in makes a new key")
 	case errors.Is(err, ErrKeyLost):
-		s.say("the OS keyring no longer has the key of the stored logins; a new sign-in is needed", "nothing else is lost: the next sign-in makes a new key")
+		s.notify("the OS keyring no longer has the key of the stored logins; a new sign-in is needed", "nothing else is lost: the next sign-in makes a new key")
 	case errors.Is(err, ErrDamaged):
-		s.say("the stored login for "+key.Server+" cannot be read; a new sign-in is needed", "if this happens again, see which program changes files in "+s.dir)
+		s.notify("the stored login for "+key.Server+" cannot be read; a new sign-in is needed", "if this happens again, see which program changes files in "+s.dir)
 	case errors.As(err, &ke):
-		s.say(fmt.Sprintf("the stored login for %s cannot be read (%v); a new sign-in is needed", key.Server, ke), ke.UserHint())
+		s.notify(fmt.Sprintf("the stored login for %s cannot be read (%v); a new sign-in is needed", key.Server, ke), ke.UserHint())
 	}
 }

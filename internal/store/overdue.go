@@ -101,14 +101,14 @@ func (s *Store) overdue(ctx context.Context, id string) bool {
 // takeLogin takes the lock of an overdue login away from its process: a lock on a file
 // that is not there any more excludes nobody. Of several waiters one does so.
 func (s *Store) takeLogin(ctx context.Context, id string) error {
-	return s.whileWriting(ctx, func() error {
+	return s.withWriteLock(ctx, func() error {
 		if !s.overdue(ctx, id) {
 			return nil
 		}
 		if err := s.breakLock(id); err != nil {
 			return err
 		}
-		s.noteDeath(ctx, id)
+		s.markDied(ctx, id)
 		return nil
 	})
 }
@@ -120,7 +120,7 @@ func (s *Store) BreakLoginLock(ctx context.Context, key oauth.Key) error {
 	if s.memory != nil {
 		return nil
 	}
-	return s.whileWriting(ctx, func() error {
+	return s.withWriteLock(ctx, func() error {
 		if exists(filepath.Join(s.dir, id+pendingSuffix)) {
 			return nil // another login has begun
 		}
@@ -137,9 +137,9 @@ func (s *Store) breakLock(id string) error {
 	return nil
 }
 
-// isOurs reports whether the record of the login under way is that of this process;
+// publishedHere reports whether the record of the login under way is that of this process;
 // what cannot be read counts as that.
-func (s *Store) isOurs(ctx context.Context, id string) bool {
+func (s *Store) publishedHere(ctx context.Context, id string) bool {
 	r, err := s.readPending(ctx, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false

@@ -73,7 +73,7 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 	if err != nil {
 		return fmt.Errorf("publish the login in progress: %w", err)
 	}
-	err = s.whileWriting(ctx, func() error {
+	err = s.withWriteLock(ctx, func() error {
 		if s.isHeld(id+pendingSuffix) && !s.Permitted(key) {
 			return oauth.ErrEnded
 		}
@@ -109,7 +109,7 @@ func (s *Store) Pending(ctx context.Context, key oauth.Key) (p Pending, ok bool,
 	}
 	// A free lock means that the holder died: only the kernel knows that.
 	if release, free, err := s.tryKernelLock(filepath.Join(s.dir, id+loginSuffix)); err == nil && free {
-		s.noteDeath(ctx, id)
+		s.markDied(ctx, id)
 		release()
 		return p, false, nil
 	}
@@ -141,9 +141,9 @@ func (s *Store) LoginDied(ctx context.Context, key oauth.Key) bool {
 	return err == nil && r.Died
 }
 
-// noteDeath is called by whoever holds the lock: who ends a login, or is told to,
+// markDied is called by whoever holds the lock: who ends a login, or is told to,
 // takes its record away, so that one that is there is of a process that died.
-func (s *Store) noteDeath(ctx context.Context, id string) {
+func (s *Store) markDied(ctx context.Context, id string) {
 	if s.memory != nil || !exists(filepath.Join(s.dir, id+pendingSuffix)) {
 		return
 	}
@@ -169,7 +169,7 @@ func (s *Store) EndLogin(ctx context.Context, key oauth.Key) error {
 		}
 		return fmt.Errorf("end the login in progress: %w", err)
 	}
-	err := s.whileWriting(ctx, func() error { return s.disk.remove(ctx, key.ID()+pendingSuffix) })
+	err := s.withWriteLock(ctx, func() error { return s.disk.remove(ctx, key.ID()+pendingSuffix) })
 	if err != nil {
 		return fmt.Errorf("end the login in progress: %w", err)
 	}
@@ -183,7 +183,7 @@ func (s *Store) Permitted(key oauth.Key) bool {
 	if s.memory != nil {
 		return true
 	}
-	return s.isOurs(context.Background(), key.ID())
+	return s.publishedHere(context.Background(), key.ID())
 }
 
 // removePending is called by whoever holds the lock.

@@ -168,7 +168,7 @@ func testPowerLoss(t *testing.T, tc lossCase) {
 	start := contents(t, dir)
 	var steps []step
 	s := open(tc.kind)
-	s.disk.took = func(st step) {
+	s.disk.observe = func(st step) {
 		st.data = slices.Clone(st.data) // the writer clears its own
 		steps = append(steps, st)
 	}
@@ -179,7 +179,7 @@ func testPowerLoss(t *testing.T, tc lossCase) {
 	if err := change(); err != nil {
 		t.Fatal(err)
 	}
-	s.disk.took = nil
+	s.disk.observe = nil
 	if len(steps) < 3 {
 		t.Fatalf("only %d steps seen", len(steps))
 	}

@@ -63,7 +63,7 @@ func TestFirstStartMakesOneKey(t *testing.T) {
 // Security row 20: a saver is killed at 200 random moments. What was reported
 // as saved is there, whole; nothing is left behind that the next save does not
 // remove.
-func TestRow20KilledWhileSaving(t *testing.T) {
+func TestKilledWhileSaving(t *testing.T) {
 	t.Parallel()
 	rounds := 200
 	if testing.Short() {
@@ -100,7 +100,7 @@ func TestRow20KilledWhileSaving(t *testing.T) {
 				left, _ := filepath.Glob(filepath.Join(dir, "*"+tempSuffix))
 				litter += len(left)
 				for _, name := range left { // as if a while had passed
-					old := time.Now().Add(-2 * litterAge)
+					old := time.Now().Add(-2 * staleTempAge)
 					_ = os.Chtimes(name, old, old)
 				}
 			}
@@ -121,7 +121,7 @@ func TestRow20KilledWhileSaving(t *testing.T) {
 
 // Only litter goes: a temporary file that may be in use, and files of others,
 // stay.
-func TestSweep(t *testing.T) {
+func TestStaleTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	s := mustOpen(t, Options{Dir: filepath.Join(t.TempDir(), "store"), Kind: KindFile})
 	if err := ensureDirectory(s.dir); err != nil {
@@ -133,7 +133,7 @@ func TestSweep(t *testing.T) {
 	fresh := id + sealedSuffix + "." + random + tempSuffix
 	for _, name := range append(append([]string{fresh}, old...), keep...) {
 		put(t, filepath.Join(s.dir, name), nil)
-		if age := time.Now().Add(-2 * litterAge); name != fresh {
+		if age := time.Now().Add(-2 * staleTempAge); name != fresh {
 			if err := os.Chtimes(filepath.Join(s.dir, name), age, age); err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +156,7 @@ func TestSweep(t *testing.T) {
 
 // Security row 29: the lock of another process excludes us, and the kernel
 // frees it when that process is killed; its published login is gone with it.
-func TestRow29LockOfKilledProcess(t *testing.T) {
+func TestLockOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	dir, key := t.TempDir(), keyFor("held")
 	const rounds = 50

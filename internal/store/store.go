@@ -68,7 +68,7 @@ type Store struct {
 	disk    *disk
 	kind    Kind
 	account string
-	keyring *bounded
+	keyring *boundedKeyring
 	notice  func(message, hint string)
 	log     *slog.Logger
 	memory  *memory // only of KindMemory
@@ -82,11 +82,11 @@ type Store struct {
 	// key is guarded by the in-process lock keyLockName.
 	key *sealingKey
 
-	mu    sync.Mutex
-	asks  map[string][]byte        // what ChangeAsks could not write, by identity
-	locks map[string]chan struct{} // in-process locks by name
-	held  map[string]bool          // locks and pending records of this store
-	told  map[string]bool          // notices given by this process
+	mu       sync.Mutex
+	asks     map[string][]byte        // what ChangeAsks could not write, by identity
+	locks    map[string]chan struct{} // in-process locks by name
+	held     map[string]bool          // locks and pending records of this store
+	notified map[string]bool          // notices given by this process
 	// seen are the logins of other processes that were waited for, and published the
 	// processes in the records of this store, by identity.
 	seen      map[string]sighting
@@ -101,7 +101,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
 		tryKernelLock: tryKernelLock, betweenReads: func() {},
-		asks: map[string][]byte{}, locks: map[string]chan struct{}{}, held: map[string]bool{}, told: map[string]bool{},
+		asks: map[string][]byte{}, locks: map[string]chan struct{}{}, held: map[string]bool{}, notified: map[string]bool{},
 		seen: map[string]sighting{}, published: map[string]sighting{},
 	}
 	if s.log == nil {
@@ -118,7 +118,7 @@ func Open(o Options) (*Store, error) {
 		return nil, &hint.Error{Op: "open the store", Err: fmt.Errorf("unknown kind of store %q", string(o.Kind)), Hint: "use auto, keyring, passphrase, file or memory"}
 	}
 	if !filepath.IsAbs(s.dir) {
-		return nil, &hint.Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: wholePath}
+		return nil, &hint.Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: useAbsolutePath}
 	}
 	s.dir = filepath.Clean(s.dir)
 	s.account, s.disk = accountOf(s.dir), &disk{dir: s.dir}
@@ -127,7 +127,7 @@ func Open(o Options) (*Store, error) {
 }
 
 // keyringFor returns what holds the key of a directory.
-func (o Options) keyringFor(kind Kind, d *disk) *bounded {
+func (o Options) keyringFor(kind Kind, d *disk) *boundedKeyring {
 	getenv, ask := o.Getenv, o.Passphrase
 	if getenv == nil {
 		getenv = os.Getenv
@@ -145,7 +145,7 @@ func (o Options) keyringFor(kind Kind, d *disk) *bounded {
 	if o.KeyringTimeout > 0 {
 		limit = o.KeyringTimeout
 	}
-	return newBounded(inner, limit)
+	return newBoundedKeyring(inner, limit)
 }
 
 // Load implements oauth.Store. Besides oauth.ErrNotFound the errors are
@@ -161,10 +161,10 @@ func (s *Store) Load(ctx context.Context, key oauth.Key) (oauth.Credential, erro
 	}
 	rec, err := s.readRecord(ctx, key.ID())
 	if err != nil {
-		s.tellUnreadable(key, err)
+		s.notifyUnreadable(key, err)
 		return oauth.Credential{}, fmt.Errorf("load the credential: %w", err)
 	}
-	s.noteUse(key.ID(), time.Now())
+	s.recordUse(key.ID(), time.Now())
 	return rec.Credential, nil
 }
 
@@ -199,7 +199,7 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 		return fmt.Errorf("delete the credential: %w", err)
 	}
 	id := key.ID()
-	return s.whileWriting(ctx, func() error {
+	return s.withWriteLock(ctx, func() error {
 		err := errors.Join(s.disk.remove(ctx, id+sealedSuffix), s.disk.remove(ctx, id+passphraseSuffix), s.disk.remove(ctx, id+plainSuffix), s.removeCache(ctx, id))
 		if err == nil {
 			err = s.disk.sync()
@@ -219,7 +219,7 @@ func (s *Store) Files(id string) string { return oauth.Quoted(filepath.Join(s.di
 // Describe says for people where the credential under key is kept, as the end
 // of a sentence that starts with "kept in". It asks no keyring.
 func (s *Store) Describe(_ context.Context, key oauth.Key) string {
-	switch path, kind := s.place(key); kind {
+	switch path, kind := s.locate(key); kind {
 	case KindMemory:
 		return "memory, until this program ends"
 	case KindFile:
@@ -235,17 +235,17 @@ func (s *Store) Describe(_ context.Context, key oauth.Key) string {
 // KeptIn returns the kind of store that holds the credential under key, "" when
 // none does. It asks no keyring.
 func (s *Store) KeptIn(key oauth.Key) Kind {
-	_, kind := s.place(key)
+	_, kind := s.locate(key)
 	return kind
 }
 
-// place is the file that Load would take, and its kind.
-func (s *Store) place(key oauth.Key) (path string, kind Kind) {
+// locate is the file that Load would take, and its kind.
+func (s *Store) locate(key oauth.Key) (path string, kind Kind) {
 	if s.memory != nil {
 		return "", KindMemory
 	}
 	id := key.ID()
-	sealed, plain := filepath.Join(s.dir, id+s.sealedForm()), filepath.Join(s.dir, id+plainSuffix)
+	sealed, plain := filepath.Join(s.dir, id+s.sealedFileSuffix()), filepath.Join(s.dir, id+plainSuffix)
 	switch {
 	case exists(plain) && (s.kind == KindFile || !exists(sealed)):
 		return plain, KindFile

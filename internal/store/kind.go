@@ -1,8 +1,8 @@
 package store
 
-// forms are the files in which a credential can stand, by the end of their
+// credentialSuffixes are the files in which a credential can stand, by the end of their
 // names, and the kind of store that writes them.
-var forms = map[string]Kind{sealedSuffix: KindKeyring, passphraseSuffix: KindPassphrase, plainSuffix: KindFile}
+var credentialSuffixes = map[string]Kind{sealedSuffix: KindKeyring, passphraseSuffix: KindPassphrase, plainSuffix: KindFile}
 
 // sealedKind is the kind of the sealed files that this store reads and writes.
 func (s *Store) sealedKind() Kind {
@@ -12,8 +12,8 @@ func (s *Store) sealedKind() Kind {
 	return KindKeyring
 }
 
-// sealedForm is the end of their names.
-func (s *Store) sealedForm() string {
+// sealedFileSuffix is the end of their names.
+func (s *Store) sealedFileSuffix() string {
 	if s.kind == KindPassphrase {
 		return passphraseSuffix
 	}
@@ -31,8 +31,8 @@ func (s *Store) reads(kind Kind) bool {
 	return kind == s.kind
 }
 
-// unread says for people why a login of another kind is not looked at.
-func (s *Store) unread(kind Kind) string {
+// unreadReason says for people why a login of another kind is not looked at.
+func (s *Store) unreadReason(kind Kind) string {
 	switch {
 	case kind == KindFile:
 		return "kept in a plain file, which --store " + string(s.kind) + " does not take"

@@ -16,22 +16,22 @@ import (
 // one that stands untouched for staleAfter belongs to nobody any more. Waiters
 // measure that with their own clock, so that no two clocks are compared.
 const (
-	heldSuffix  = ".held"
-	touchPeriod = 2 * time.Second
-	staleAfter  = 15 * time.Second
+	lockFileSuffix = ".held"
+	touchInterval  = 2 * time.Second
+	staleAfter     = 15 * time.Second
 )
 
-// holdFile takes the lock at path by creating a file beside it, and waits for
+// acquireLockFile takes the lock at path by creating a file beside it, and waits for
 // that until ctx ends.
-func (s *Store) holdFile(ctx context.Context, path string) (release func(), err error) {
-	path += heldSuffix
+func (s *Store) acquireLockFile(ctx context.Context, path string) (release func(), err error) {
+	path += lockFileSuffix
 	owner := rand.Text()
 	var seen time.Time // the holder's latest touch
 	since := time.Now()
 	for {
-		err := createHeld(path, owner)
+		err := createLockFile(path, owner)
 		if err == nil {
-			return s.keepTouching(path, owner), nil
+			return s.keepFresh(path, owner), nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("lock with a file: %w", err)
@@ -45,7 +45,7 @@ func (s *Store) holdFile(ctx context.Context, path string) (release func(), err 
 		case !info.ModTime().Equal(seen):
 			seen, since = info.ModTime(), time.Now()
 		case time.Since(since) >= staleAfter:
-			takeAway(path, owner)
+			removeLockFile(path, owner)
 			continue
 		}
 		select {
@@ -56,8 +56,8 @@ func (s *Store) holdFile(ctx context.Context, path string) (release func(), err 
 	}
 }
 
-// createHeld fails with fs.ErrExist while somebody else has the file.
-func createHeld(path, owner string) error {
+// createLockFile fails with fs.ErrExist while somebody else has the file.
+func createLockFile(path, owner string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|openNoFollow, 0o600)
 	if err != nil {
 		return err
@@ -66,22 +66,22 @@ func createHeld(path, owner string) error {
 	return errors.Join(err, f.Close())
 }
 
-// takeAway removes a file whose holder is gone. It is renamed first: of several
+// removeLockFile removes a file whose holder is gone. It is renamed first: of several
 // waiters one succeeds, and none removes what another has just created.
-func takeAway(path, owner string) {
+func removeLockFile(path, owner string) {
 	aside := path + "." + owner
 	if os.Rename(path, aside) == nil {
 		_ = os.Remove(aside)
 	}
 }
 
-// keepTouching shows that the holder lives, until release.
-func (s *Store) keepTouching(path, owner string) (release func()) {
+// keepFresh shows that the holder lives, until release.
+func (s *Store) keepFresh(path, owner string) (release func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(touchPeriod)
+		tick := time.NewTicker(touchInterval)
 		defer tick.Stop()
 		for {
 			select {

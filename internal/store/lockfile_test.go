@@ -21,7 +21,7 @@ func withoutKernelLocks(t testing.TB, o Options) *Store {
 
 // Security row 33: without kernel locks the lock still excludes: 8 stores, as of
 // 8 processes, 50 renewals each, none of them overlaps and none is lost.
-func TestRow33NoKernelLocks(t *testing.T) {
+func TestLockFilesExclude(t *testing.T) {
 	dir := t.TempDir()
 	const stores, rounds = 8, 50
 	key := keyFor("a")
@@ -60,14 +60,14 @@ func TestRow33NoKernelLocks(t *testing.T) {
 	if notices != 1 {
 		t.Errorf("the person was told %d times", notices)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*"+heldSuffix+"*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "*"+lockFileSuffix+"*")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
 // A holder that died is succeeded after its silence; one that lives is not,
 // however long it works.
-func TestHeldFileOfADeadHolder(t *testing.T) {
+func TestLockFileOfADeadHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		s := withoutKernelLocks(t, Options{Dir: dir, Kind: KindFile})
@@ -75,20 +75,20 @@ func TestHeldFileOfADeadHolder(t *testing.T) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := createHeld(path+heldSuffix, "the dead"); err != nil {
+		if err := createLockFile(path+lockFileSuffix, "the dead"); err != nil {
 			t.Fatal(err)
 		}
-		release, err := s.holdFile(t.Context(), path)
+		release, err := s.acquireLockFile(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*staleAfter)
 		defer cancel()
-		if _, err := s.holdFile(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.acquireLockFile(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a living holder was succeeded: %v", err)
 		}
 		release()
-		release, err = s.holdFile(t.Context(), path)
+		release, err = s.acquireLockFile(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

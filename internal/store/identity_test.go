@@ -44,7 +44,7 @@ func canonical(t testing.TB, raw string) string {
 
 // Security row 23: spellings of one address are one identity, and different
 // identities never share a file: 0 collisions.
-func TestRow23Identities(t *testing.T) {
+func TestIdentitiesShareNoFile(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{} // file name to identity
 	drawn := 0
@@ -68,7 +68,7 @@ func TestRow23Identities(t *testing.T) {
 			}
 			seen[k.ID()] = identity
 			drawn++
-			if name := k.ID() + sealedSuffix; !isOurs(name) || strings.ContainsAny(name, "/\\:") {
+			if name := k.ID() + sealedSuffix; !isStoreFile(name) || strings.ContainsAny(name, "/\\:") {
 				rt.Fatalf("%q is no name for a file", name)
 			}
 		}
@@ -78,7 +78,7 @@ func TestRow23Identities(t *testing.T) {
 
 // Addresses that could start another line, header or file, or carry a
 // password, never become an identity.
-func TestRow23Refused(t *testing.T) {
+func TestAddressesThatAreNoIdentity(t *testing.T) {
 	t.Parallel()
 	good := "https://example.com/mcp"
 	tried, refused := 0, 0
@@ -101,9 +101,9 @@ func TestRow23Refused(t *testing.T) {
 	t.Logf("MEASURED %d of %d refused", refused, tried)
 }
 
-// FuzzRow23 compares what becomes of two addresses: the same canonical form
+// FuzzIdentity compares what becomes of two addresses: the same canonical form
 // is the same file, another one is another file.
-func FuzzRow23(f *testing.F) {
+func FuzzIdentity(f *testing.F) {
 	f.Add("https://example.com/mcp", "https://EXAMPLE.com:443/mcp")
 	f.Add("https://example.com/mcp", "https://example.com/mcp?")
 	f.Add("http://[::1]:80/", "http://[0::1]/")

@@ -20,8 +20,8 @@ const (
 	passphraseKeyName = "passphrase.key" // the key of KindPassphrase, encrypted
 
 	// Markers: what the person has been told once.
-	toldFallback = "told-fallback"
-	toldNoLocks  = "told-no-locks"
+	fallbackMarker = "told-fallback"
+	noLocksMarker  = "told-no-locks"
 
 	tempSuffix   = ".tmp"
 	tempRandom   = 16 // hexadecimal characters in front of tempSuffix
@@ -34,21 +34,21 @@ func identityOf(name string) (id, suffix string, ok bool) {
 		return "", "", false
 	}
 	id, suffix = name[:idCharacters], name[idCharacters:]
-	switch strings.TrimSuffix(suffix, heldSuffix) {
+	switch strings.TrimSuffix(suffix, lockFileSuffix) {
 	case sealedSuffix, plainSuffix, passphraseSuffix, lockSuffix, loginSuffix, pendingSuffix:
 		return id, suffix, true
 	}
 	return id, suffix, strings.HasPrefix(suffix, cacheSuffix) && isCacheName(suffix[len(cacheSuffix):])
 }
 
-// isOurs reports whether a store writes files of this name.
-func isOurs(name string) bool {
+// isStoreFile reports whether a store writes files of this name.
+func isStoreFile(name string) bool {
 	if target, ok := tempOf(name); ok {
 		name = target
 	}
-	name, _, _ = strings.Cut(name, heldSuffix) // a lock that is a file, or one on its way out
+	name, _, _ = strings.Cut(name, lockFileSuffix) // a lock that is a file, or one on its way out
 	switch name {
-	case indexName, writeLockName, keyLockName, passphraseKeyName, toldFallback, toldNoLocks:
+	case indexName, writeLockName, keyLockName, passphraseKeyName, fallbackMarker, noLocksMarker:
 		return true
 	}
 	_, _, ok := identityOf(name)
