@@ -68,7 +68,7 @@ func (s *Store) readAsks(ctx context.Context, id string) ([]byte, error) {
 	if unwritten || s.memory != nil {
 		return b, nil
 	}
-	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+asksSuffix))
+	b, err := readPrivate(ctx, filepath.Join(s.dir, id+asksSuffix))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
 		return nil, nil
 	}

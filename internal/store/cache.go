@@ -46,7 +46,7 @@ func (s *Store) LoadCache(ctx context.Context, key oauth.Key, name string) ([]by
 		}
 		return nil, fmt.Errorf("read a note: %w", err)
 	}
-	b, _, err := readPrivate(ctx, filepath.Join(s.dir, key.ID()+cacheSuffix+name))
+	b, err := readPrivate(ctx, filepath.Join(s.dir, key.ID()+cacheSuffix+name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

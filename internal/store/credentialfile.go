@@ -63,7 +63,7 @@ func (s *Store) readCandidates(ctx context.Context, id string) (f candidates) {
 			return f
 		}
 		s.betweenReads()
-		f.sealed, _, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+s.sealedFileSuffix()))
+		f.sealed, f.sealedErr = readPrivate(ctx, filepath.Join(s.dir, id+s.sealedFileSuffix()))
 		if !errors.Is(f.plainErr, fs.ErrNotExist) || !errors.Is(f.sealedErr, fs.ErrNotExist) {
 			break
 		}
@@ -96,7 +96,7 @@ func (s *Store) keyringChecked(ctx context.Context, id string, err error) error 
 }
 
 func (s *Store) readPlain(ctx context.Context, id string) (*record, error) {
-	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+plainSuffix))
+	b, err := readPrivate(ctx, filepath.Join(s.dir, id+plainSuffix))
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func (s *Store) keyToSave(ctx context.Context, id string) (*sealingKey, error) {
 // currentKeyID is the id of the key that the present sealed file needs: when
 // it is not the one in memory, another process has replaced a lost key.
 func (s *Store) currentKeyID(ctx context.Context, id string) *[keyIDLength]byte {
-	file, _, err := readPrivate(ctx, filepath.Join(s.dir, id+s.sealedFileSuffix()))
+	file, err := readPrivate(ctx, filepath.Join(s.dir, id+s.sealedFileSuffix()))
 	if err != nil {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// Security row 21: on a full or read-only disk the stored login stays as it
+// On a full or read-only disk the stored login stays as it
 // was, the lock still works inside the process, and the person is told. The
 // helper runs in a mount namespace of its own.
 func TestDiskFullOrReadOnly(t *testing.T) {

@@ -32,30 +32,30 @@ func unsafeFile(path, what, next string) error {
 // readPrivate reads a file that must be regular, private and ours. The errors
 // are fs.ErrNotExist, ErrUnsafe, ErrDamaged when it is larger than maxFile, and
 // those of the system.
-func readPrivate(ctx context.Context, path string) ([]byte, fs.FileInfo, error) {
+func readPrivate(ctx context.Context, path string) ([]byte, error) {
 	f, err := openPrivate(ctx, path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, nil, fmt.Errorf("look at a stored file: %w", err)
+		return nil, fmt.Errorf("look at a stored file: %w", err)
 	}
 	if err := checkFile(path, info); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if info.Size() > maxFile {
-		return nil, nil, ErrDamaged
+		return nil, ErrDamaged
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read a stored file: %w", err)
+		return nil, fmt.Errorf("read a stored file: %w", err)
 	}
 	if len(b) > maxFile {
-		return nil, nil, ErrDamaged
+		return nil, ErrDamaged
 	}
-	return b, info, nil
+	return b, nil
 }
 
 // checkFile refuses whatever cannot be a file that this package wrote.

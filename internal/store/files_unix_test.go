@@ -20,7 +20,7 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// Security row 18: whatever the umask, files are 0600 and directories 0700.
+// Whatever the umask, files are 0600 and directories 0700.
 func TestModesWhateverTheUmask(t *testing.T) {
 	t.Parallel()
 	for _, umask := range []string{"000", "022", "077", "277"} {
@@ -71,7 +71,7 @@ func helperUmask(args []string) error {
 	return s.SetPending(ctx, keyFor("a"), Pending{URL: "https://issuer.example"})
 }
 
-// Security row 18: an existing directory is repaired when only its mode is
+// An existing directory is repaired when only its mode is
 // wrong and nothing else could be hurt by that; otherwise it is refused.
 func TestDirectoryOpenToOthers(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func TestDirectoryOpenToOthers(t *testing.T) {
 	}
 }
 
-// Security row 19: what is not a private regular file of ours is refused at
+// What is not a private regular file of ours is refused at
 // once, by Load, Save, Lock and Pending, and nothing is written through it.
 func TestPlantedFiles(t *testing.T) {
 	t.Parallel()
@@ -210,7 +210,7 @@ func bothUnsafe(load, save error) error {
 	return load
 }
 
-// Security row 18: a stored login that others could read is not used, and the
+// A stored login that others could read is not used, and the
 // hint names the command; after it, it is.
 func TestFileOpenToOthers(t *testing.T) {
 	t.Parallel()
@@ -272,7 +272,7 @@ func TestDirectoryOfAnotherUser(t *testing.T) {
 	}
 }
 
-// Security row 33: a file system without locks is told once per directory;
+// A file system without locks is told once per directory;
 // goroutines still exclude each other, and everything else works.
 func TestNoLocks(t *testing.T) {
 	t.Parallel()

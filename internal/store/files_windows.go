@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"mcp-login/internal/retry"
 )
 
 const (
@@ -43,22 +45,18 @@ func openToOthers(fs.FileMode) bool { return false }
 // syncDirectory: NTFS journals renames, and a directory cannot be synced.
 func syncDirectory(string) error { return nil }
 
-// sharingTries bounds the waits for a virus scanner, a backup or a reader
-// that has the file open: 20 ms, doubled each time, 1.3 s in all.
-const sharingTries = 7
+// A virus scanner, a backup or a reader that has the file open is waited for: 20 ms,
+// doubled each time, 1.3 s in all.
+const (
+	sharingTries      = 7
+	firstSharingPause = 20 * time.Millisecond
+)
 
 // retrySharing repeats f while another process has the file open.
 func retrySharing(ctx context.Context, f func() error) error {
-	pause := 20 * time.Millisecond
 	for try := 1; ; try++ {
 		err := f()
-		if err == nil || try == sharingTries || !sharing(err) {
-			return err
-		}
-		select {
-		case <-time.After(pause):
-			pause *= 2
-		case <-ctx.Done():
+		if err == nil || try == sharingTries || !sharing(err) || retry.Sleep(ctx, retry.Doubled(try-1, firstSharingPause, time.Second)) != nil {
 			return err
 		}
 	}

@@ -42,7 +42,7 @@ func canonical(t testing.TB, raw string) string {
 	return u.String()
 }
 
-// Security row 23: spellings of one address are one identity, and different
+// Spellings of one address are one identity, and different
 // identities never share a file: 0 collisions.
 func TestIdentitiesShareNoFile(t *testing.T) {
 	t.Parallel()

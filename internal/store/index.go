@@ -107,7 +107,7 @@ type indexFile struct {
 // readIndex returns an empty index for one that cannot be used.
 func (s *Store) readIndex(ctx context.Context) index {
 	x := index{}
-	b, _, err := readPrivate(ctx, filepath.Join(s.dir, indexName))
+	b, err := readPrivate(ctx, filepath.Join(s.dir, indexName))
 	var file indexFile
 	if err == nil {
 		err = json.Unmarshal(b, &file)

@@ -120,7 +120,7 @@ func TestIndexUnreadable(t *testing.T) {
 	}
 }
 
-// Security row 24, C41: canary secrets are in no file but the credential's own,
+// Canary secrets are in no file but the credential's own,
 // and in that one only when it is the plain one that was chosen; not in the
 // log at its highest level, not in notices, errors or any printed form.
 func TestSecretsInNoOtherFile(t *testing.T) {
@@ -198,7 +198,7 @@ func grep(t testing.TB, dir, text string) (names []string) {
 	return names
 }
 
-// Issue, item 6, "last use": reading a login for use is noted, at most once a
+// Reading a login for use is noted, at most once a
 // minute, and a list shows it; looking at the list is no use.
 func TestLastUse(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 
 var allStates = []KeyringState{KeyringUnavailable, KeyringLocked, KeyringTimeout, KeyringOther}
 
-// Security row 22: with KindAuto a keyring that fails in any way costs nothing
+// With KindAuto a keyring that fails in any way costs nothing
 // but protection at rest; this is said once per directory, and the next save
 // with a working keyring moves the login behind it.
 func TestKeyringFallback(t *testing.T) {
@@ -128,7 +128,7 @@ func TestSealedWithoutKeyring(t *testing.T) {
 	}
 }
 
-// Issue "lost key": a clear message, one new login, never a crash.
+// A clear message, one new login, never a crash.
 func TestKeyLost(t *testing.T) {
 	t.Parallel()
 	var told notices
@@ -211,7 +211,7 @@ func TestKeyringPanic(t *testing.T) {
 	}
 }
 
-// Security row 22, and the issue: a keyring that hangs is given 3 s, once;
+// A keyring that hangs is given 3 s, once;
 // while it hangs further calls do not wait, and when it answers it is used.
 func TestKeyringHangs(t *testing.T) {
 	t.Parallel()

@@ -64,7 +64,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// Promise 6: opening and looking into an empty store leaves no trace.
+// Opening and looking into an empty store leaves no trace.
 func TestOpenIsLazy(t *testing.T) {
 	t.Parallel()
 	dir, ring := filepath.Join(t.TempDir(), "not yet"), newRing()
@@ -86,7 +86,7 @@ func TestOpenIsLazy(t *testing.T) {
 	}
 }
 
-// Promise 6: the keyring is asked once per process.
+// The keyring is asked once per process.
 func TestKeyIsCached(t *testing.T) {
 	t.Parallel()
 	dir, ring := t.TempDir(), newRing()

@@ -19,7 +19,7 @@ func withoutKernelLocks(t testing.TB, o Options) *Store {
 	return s
 }
 
-// Security row 33: without kernel locks the lock still excludes: 8 stores, as of
+// Without kernel locks the lock still excludes: 8 stores, as of
 // 8 processes, 50 renewals each, none of them overlaps and none is lost.
 func TestLockFilesExclude(t *testing.T) {
 	dir := t.TempDir()

@@ -67,7 +67,3 @@ func copyOf(c oauth.Credential) oauth.Credential {
 	c.GrantedScopes = slices.Clone(c.GrantedScopes)
 	return c
 }
-
-// InMemory reports whether logins are kept for this process only: what another
-// one keeps is not seen then.
-func (s *Store) InMemory() bool { return s.memory != nil }

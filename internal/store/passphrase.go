@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
@@ -32,8 +31,8 @@ const (
 	// maxPassphrase bounds what is read from a passphrase file.
 	maxPassphrase = 4 << 10
 
-	wrapHeader = "mcp-login passphrase key 1\n"
 	wrapPrefix = "mcp-login passphrase key "
+	wrapHeader = wrapPrefix + formatVersion
 	saltLength = 16
 
 	// The cost of argon2id, one of OWASP's equal choices: 19 MiB and two passes
@@ -71,18 +70,18 @@ func (p *passphraseKeyring) Get(string, string) (string, error) {
 		return "", err
 	}
 	defer clear(passphrase)
-	file, _, err := readPrivate(context.Background(), p.path())
+	file, err := readPrivate(context.Background(), p.path())
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrDamaged):
 		return "", &KeyringError{State: KeyringNotFound}
 	case err != nil:
 		return "", err
 	}
-	rest, ok := bytes.CutPrefix(file, []byte(wrapHeader))
-	if version, found := bytes.CutPrefix(file, []byte(wrapPrefix)); !ok && found && laterVersion(version) {
+	rest, err := cutHeader(file, wrapPrefix)
+	if errors.Is(err, ErrNewer) {
 		return "", &hint.Error{Op: "read " + p.path(), Err: ErrNewer, Hint: "use the newer release of mcp-login"}
 	}
-	if !ok || len(rest) < saltLength {
+	if err != nil || len(rest) < saltLength {
 		return "", &KeyringError{State: KeyringNotFound}
 	}
 	secret, err := p.unwrap(passphrase, rest[:saltLength], rest[saltLength:])
@@ -142,15 +141,7 @@ func (p *passphraseKeyring) cipher(passphrase, salt []byte) (cipher.AEAD, error)
 	if !bytes.Equal(p.salt, salt) {
 		p.salt, p.kek = bytes.Clone(salt), argon2.IDKey(passphrase, salt, argonPasses, argonMemory, argonThreads, keyLength)
 	}
-	block, err := aes.NewCipher(p.kek)
-	if err != nil {
-		return nil, fmt.Errorf("prepare the cipher: %w", err)
-	}
-	gcm, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("prepare the cipher: %w", err)
-	}
-	return gcm, nil
+	return newGCM(p.kek)
 }
 
 // forget drops a derived key that did not help: the next passphrase may.

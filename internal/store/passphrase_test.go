@@ -30,7 +30,7 @@ func passphraseStore(t testing.TB, dir string, pairs ...string) *Store {
 	return mustOpen(t, Options{Dir: dir, Kind: KindPassphrase, Getenv: environment(pairs...), Notice: func(string, string) {}})
 }
 
-// Issue, item 2: a store for servers without a keyring, the same suite.
+// A store for servers without a keyring, the same suite.
 func TestPassphraseStore(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "deep", "er")

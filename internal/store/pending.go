@@ -122,7 +122,7 @@ func (s *Store) readPending(ctx context.Context, id string) (r pendingFile, err 
 	if err := checkDirectory(s.dir); err != nil {
 		return r, err
 	}
-	b, _, err := readPrivate(ctx, filepath.Join(s.dir, id+pendingSuffix))
+	b, err := readPrivate(ctx, filepath.Join(s.dir, id+pendingSuffix))
 	if err != nil {
 		return r, err
 	}

@@ -129,7 +129,7 @@ type lossCase struct {
 	deletion bool
 }
 
-// Issue, "Crash safety": power fails after every prefix of the steps of a save
+// Power fails after every prefix of the steps of a save
 // and of a deletion; of the changes not yet synced any selection survives,
 // with whole, no, half or zeroed content. The store opens to the old or the
 // new credential, once the call has returned to the new one, and the next save

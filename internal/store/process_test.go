@@ -49,7 +49,7 @@ func firstStart(t *testing.T, dir, ring string) {
 	}
 }
 
-// Issue, "20 parallel processes first start": one key is made, under the lock,
+// One key is made, under the lock,
 // and every login can be read with it.
 func TestFirstStartMakesOneKey(t *testing.T) {
 	t.Parallel()
@@ -60,7 +60,7 @@ func TestFirstStartMakesOneKey(t *testing.T) {
 	}
 }
 
-// Security row 20: a saver is killed at 200 random moments. What was reported
+// A saver is killed at 200 random moments. What was reported
 // as saved is there, whole; nothing is left behind that the next save does not
 // remove.
 func TestKilledWhileSaving(t *testing.T) {
@@ -154,7 +154,7 @@ func TestStaleTemporaryFiles(t *testing.T) {
 	}
 }
 
-// Security row 29: the lock of another process excludes us, and the kernel
+// The lock of another process excludes us, and the kernel
 // frees it when that process is killed; its published login is gone with it.
 func TestLockOfKilledProcess(t *testing.T) {
 	t.Parallel()
@@ -260,7 +260,7 @@ func TestLoginDied(t *testing.T) {
 	}
 }
 
-// C44: one holder among processes: no count is lost.
+// One holder among processes: no count is lost.
 func TestLockExcludesProcesses(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// Issue, "rolled back": what is detected when an older version of a file comes
+// What is detected when an older version of a file comes
 // back, from a backup or by somebody's hand, and what is not.
 func TestRollback(t *testing.T) {
 	t.Parallel()

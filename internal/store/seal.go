@@ -7,13 +7,14 @@ import (
 	"fmt"
 )
 
-// sealedHeader starts every sealed file: readable for people, and the format
+// sealedHeader starts every sealed file: what it is, for people, and the format
 // version. After it come the id of the key and the AES-256-GCM output with its
 // random 96-bit nonce in front.
-const sealedHeader = "mcp-login sealed 1\n"
-
-// sealedPrefix is what the headers of all versions share.
-const sealedPrefix = "mcp-login sealed "
+const (
+	sealedPrefix  = "mcp-login sealed "
+	sealedHeader  = sealedPrefix + formatVersion
+	formatVersion = "1\n"
+)
 
 // additionalData binds a sealed file to its format version, kind of store, key
 // and identity.
@@ -22,12 +23,13 @@ func additionalData(k *sealingKey, id string) []byte {
 	return append(ad, id...)
 }
 
-func aead(k *sealingKey) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(k.secret[:])
+// newGCM returns AES-256-GCM under key. The nonce is random: at one file per save,
+// 2^32 saves are far away.
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the cipher: %w", err)
 	}
-	// The nonce is random: at one file per save, 2^32 saves are far away.
 	gcm, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the cipher: %w", err)
@@ -37,7 +39,7 @@ func aead(k *sealingKey) (cipher.AEAD, error) {
 
 // seal returns the sealed file of plaintext for the identity id.
 func seal(k *sealingKey, id string, plaintext []byte) ([]byte, error) {
-	gcm, err := aead(k)
+	gcm, err := newGCM(k.secret[:])
 	if err != nil {
 		return nil, err
 	}
@@ -50,18 +52,28 @@ func seal(k *sealingKey, id string, plaintext []byte) ([]byte, error) {
 // sealedKeyID returns the id of the key that sealed file: ErrDamaged when it
 // is not a sealed file, ErrNewer when its format is a later one.
 func sealedKeyID(file []byte) (id [keyIDLength]byte, err error) {
-	rest, ok := bytes.CutPrefix(file, []byte(sealedHeader))
-	if !ok {
-		if version, ok := bytes.CutPrefix(file, []byte(sealedPrefix)); ok && laterVersion(version) {
-			return id, ErrNewer
-		}
-		return id, ErrDamaged
-	}
-	if len(rest) < keyIDLength {
+	rest, err := cutHeader(file, sealedPrefix)
+	switch {
+	case err != nil:
+		return id, err
+	case len(rest) < keyIDLength:
 		return id, ErrDamaged
 	}
 	copy(id[:], rest)
 	return id, nil
+}
+
+// cutHeader returns what follows the header of a file: ErrNewer when its format is a
+// later one, ErrDamaged when it has no such header.
+func cutHeader(file []byte, prefix string) (rest []byte, err error) {
+	version, ok := bytes.CutPrefix(file, []byte(prefix))
+	if rest, current := bytes.CutPrefix(version, []byte(formatVersion)); ok && current {
+		return rest, nil
+	}
+	if ok && laterVersion(version) {
+		return nil, ErrNewer
+	}
+	return nil, ErrDamaged
 }
 
 // laterVersion reports whether text starts with a line that is a number above 1.
@@ -81,7 +93,7 @@ func laterVersion(text []byte) bool {
 // open returns the plaintext of a sealed file, or ErrDamaged. The caller has
 // compared the key's id.
 func open(k *sealingKey, id string, file []byte) ([]byte, error) {
-	gcm, err := aead(k)
+	gcm, err := newGCM(k.secret[:])
 	if err != nil {
 		return nil, err
 	}

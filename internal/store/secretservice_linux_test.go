@@ -67,7 +67,7 @@ func part(t *testing.T) {
 	}
 }
 
-// Security row 22 and the list, on gnome-keyring.
+// On gnome-keyring.
 func TestSecretService(t *testing.T) {
 	t.Parallel()
 	unlocked := fmt.Sprintf(unlockedWith, "right")

@@ -14,25 +14,6 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// Kind says where credentials are kept.
-type Kind string
-
-// The kinds of store.
-const (
-	// KindAuto is KindKeyring where a keyring works, else KindFile, which is
-	// then announced once per directory. It finds what either has saved.
-	KindAuto Kind = "auto"
-	// KindKeyring is a file per identity, sealed by a key in the OS keyring.
-	KindKeyring Kind = "keyring"
-	// KindPassphrase is a file per identity, sealed by a key that a passphrase
-	// opens: for servers that have no keyring.
-	KindPassphrase Kind = "passphrase"
-	// KindFile is a plain file per identity, mode 0600.
-	KindFile Kind = "file"
-	// KindMemory ends with the process.
-	KindMemory Kind = "memory"
-)
-
 // Options says where and how a store keeps credentials.
 type Options struct {
 	// Dir is the absolute path of the store's directory, made with mode 0700

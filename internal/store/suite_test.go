@@ -16,7 +16,7 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// testStore is what every kind of store must do (C41, C44). open returns the
+// testStore is what every kind of store must do. open returns the
 // store of one directory; durable ones are opened again and again.
 func testStore(t *testing.T, open func(t testing.TB) *Store) {
 	s := open(t)
@@ -112,7 +112,7 @@ func suiteRoundTrip(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	}
 }
 
-// C40, security row 23: another profile, client, resource or scope set is
+// Another profile, client, resource or scope set is
 // another identity.
 func suiteIdentities(t *testing.T, s *Store) {
 	base := oauth.Key{Server: "https://one.example/mcp"}
@@ -158,7 +158,7 @@ func suiteDelete(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	}
 }
 
-// C44: one holder among goroutines and stores. The count of each store is not
+// One holder among goroutines and stores. The count of each store is not
 // atomic on purpose: the race detector watches it. Between stores only the
 // kernel's lock stands, which the race detector does not see.
 func suiteLock(t *testing.T, s *Store, again func(testing.TB) *Store) {
@@ -308,7 +308,7 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	}
 }
 
-// C44: whoever reads while others save sees one of the saved credentials whole.
+// Whoever reads while others save sees one of the saved credentials whole.
 func suiteSavers(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	ctx, key := t.Context(), keyFor("savers")
 	if err := s.Save(ctx, key, numbered(0)); err != nil {
@@ -339,7 +339,7 @@ func suiteSavers(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	all.Wait()
 }
 
-// A store behaves like a map from identities to credentials (security row 23).
+// A store behaves like a map from identities to credentials.
 func suiteModel(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	ctx := t.Context()
 	part := rapid.SampledFrom([]string{"", "a", "b", "1:a", "a1:"})

@@ -51,7 +51,7 @@ func sealedStore(t testing.TB) (s *Store, path string, ring *ringMemory) {
 	return s, filepath.Join(s.dir, keyFor("a").ID()+sealedSuffix), ring
 }
 
-// C41: whatever is changed in a sealed file, at any place, it does not open.
+// Whatever is changed in a sealed file, at any place, it does not open.
 func TestSealedBytesFlipped(t *testing.T) {
 	t.Parallel()
 	s, path, _ := sealedStore(t)
@@ -137,7 +137,7 @@ func TestAdditionalData(t *testing.T) {
 	for what, ad := range map[string]string{
 		"format": "mcp-login sealed 2\nkeyring\n", "kind": sealedHeader + "passphrase\n", "nothing": "",
 	} {
-		gcm, err := aead(k)
+		gcm, err := newGCM(k.secret[:])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +229,7 @@ func TestDamagedIsReplaced(t *testing.T) {
 	}
 }
 
-// Security row 20: a writer died between writing one kind of file and removing
+// A writer died between writing one kind of file and removing
 // the other. The later credential counts, because the refresh token of the
 // earlier one may have been spent.
 func TestLaterOfTwoFiles(t *testing.T) {
