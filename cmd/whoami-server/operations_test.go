@@ -487,18 +487,16 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 }
 
 // TestMain lets this program be the server, for the test below.
-func TestMain(m *testing.M) {
-	if os.Getenv("WHOAMI_TEST_SERVE") != "" {
-		if os.Getenv("LISTEN_PID") == "self" {
-			_ = os.Setenv("LISTEN_PID", fmt.Sprint(os.Getpid()))
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
-		os.Exit(run(ctx, nil, os.Getenv, os.Stdout, os.Stderr))
+func TestMain(m *testing.M) { binary.Main(m, map[string]binary.Role{"serve": serveUntilEOF}) }
+
+// serveUntilEOF is the server until stdin ends.
+func serveUntilEOF([]string) int {
+	if os.Getenv("LISTEN_PID") == "self" {
+		_ = os.Setenv("LISTEN_PID", fmt.Sprint(os.Getpid()))
 	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
+	return run(ctx, nil, os.Getenv, os.Stdout, os.Stderr)
 }
 
 // Socket activation: the sockets are those that were passed, by name, and the
@@ -527,8 +525,8 @@ func TestSocketActivation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer notifications.Close()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "WHOAMI_TEST_SERVE=1", "WHOAMI_ISSUER="+someIssuer, "LISTEN_PID=self", "LISTEN_FDS=2",
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve")
+	cmd.Env = append(os.Environ(), "WHOAMI_ISSUER="+someIssuer, "LISTEN_PID=self", "LISTEN_FDS=2",
 		"LISTEN_FDNAMES=ops:http", "NOTIFY_SOCKET="+filepath.Join(dir, "n"))
 	cmd.ExtraFiles = files
 	stdin, err := cmd.StdinPipe()

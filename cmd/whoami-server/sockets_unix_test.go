@@ -25,8 +25,8 @@ func TestA13DevWithSocketsOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = l.Close()
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), "WHOAMI_TEST_SERVE=1", "WHOAMI_DEV=true", "WHOAMI_DEV_LISTEN=127.0.0.1:0",
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "serve")
+		cmd.Env = append(os.Environ(), "WHOAMI_DEV=true", "WHOAMI_DEV_LISTEN=127.0.0.1:0",
 			"WHOAMI_RESOURCE=http://127.0.0.1:3001/mcp", "LISTEN_PID=self", "LISTEN_FDS=1")
 		cmd.ExtraFiles = []*os.File{f}
 		out, err := cmd.CombinedOutput()

@@ -1,6 +1,8 @@
 package binary
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -8,6 +10,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/gofrs/flock"
 )
 
 var (
@@ -20,7 +24,7 @@ var (
 const builtEnv = "MCP_LOGIN_TEST_BINARIES"
 
 // Build returns the path of the program cmd/name, building it at the first
-// call. Call Clean at the end of TestMain.
+// call. TestMain is Main.
 func Build(t testing.TB, name string) string {
 	t.Helper()
 	mu.Lock()
@@ -36,23 +40,73 @@ func Build(t testing.TB, name string) string {
 		// Tests look into /proc of what they start, as only root may otherwise.
 		_ = os.Setenv("MCP_LOGIN_DUMPABLE", "1")
 	}
+	path := filepath.Join(folder(t), name)
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	kept, unlock := keep(t, filepath.Base(path))
+	defer unlock()
+	if kept == "" {
+		kept = path
+	}
+	compile(t, "", kept, "mcp-login/cmd/"+name)
+	built[name] = own(kept, path)
+	return built[name]
+}
+
+// folder returns the folder of what this process builds. The caller holds mu.
+func folder(t testing.TB) string {
+	t.Helper()
 	if dir == "" {
 		var err error
 		if dir, err = os.MkdirTemp("", "mcp-login-binaries-"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	path := filepath.Join(dir, name)
-	if runtime.GOOS == "windows" {
-		path += ".exe"
+	return dir
+}
+
+// keep returns where in the user's cache the program name stays for the next test
+// process, and locks that place until unlock. A dozen test processes need the same two
+// programs, and the go command sees that one is up to date. Without such a place it
+// returns "".
+func keep(t testing.TB, name string) (path string, unlock func()) {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", func() {}
 	}
-	cmd := exec.Command("go", "build", "-o", path, "mcp-login/cmd/"+name)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", name, err, out)
+	sources := sha256.Sum256([]byte(root()))
+	place := filepath.Join(cache, "mcp-login-test", fmt.Sprintf("%x", sources[:8]))
+	lock := flock.New(filepath.Join(place, "lock"))
+	if os.MkdirAll(place, 0o700) != nil || lock.Lock() != nil {
+		return "", func() {}
 	}
-	built[name] = path
+	return filepath.Join(place, name), func() { _ = lock.Unlock() }
+}
+
+// own gives a program a second name, which stays when the first gets another program.
+func own(kept, path string) string {
+	if kept == path || os.Link(kept, path) != nil {
+		return kept
+	}
 	return path
+}
+
+// compile builds a package, in a folder of sources or in this one, without cgo.
+func compile(t testing.TB, sources, path, pkg string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", "-o", path, pkg)
+	cmd.Dir, cmd.Env = sources, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", pkg, err, out)
+	}
+}
+
+// root is the folder of go.mod.
+func root() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(here)))
 }
 
 // Inherited builds programs and returns the variable for a test process that this one
@@ -70,10 +124,8 @@ func Inherited(t testing.TB, names ...string) string {
 // test's result until a file that the test looked at has changed. Without it, a
 // program could be broken and its tests still pass from the cache.
 func lookAtSources(t testing.TB) {
-	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Dir(filepath.Dir(filepath.Dir(here)))
 	for _, part := range []string{"cmd", "internal", "go.mod", "go.sum"} {
-		err := filepath.WalkDir(filepath.Join(root, part), func(path string, _ fs.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(root(), part), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
 			}
@@ -85,8 +137,8 @@ func lookAtSources(t testing.TB) {
 	}
 }
 
-// Clean removes what was built.
-func Clean() {
+// clean removes what was built for this process.
+func clean() {
 	mu.Lock()
 	defer mu.Unlock()
 	if dir != "" {

@@ -12,10 +12,13 @@ import (
 )
 
 // Browse is a test binary in the role of the browser: at devidp it signs user in,
-// "" for who is signed in already, and approves what address asks for, a device
+// nobody for who is signed in already, and approves what address asks for, a device
 // code if verb is approve-device. With approve-forgetful it keeps no cookies, and with
 // approve-twice another browser opens the address first. It returns the exit code.
 func Browse(verb, user, address string) int {
+	if user == "nobody" {
+		user = ""
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	play, client := devidp.Approve, http.DefaultClient

@@ -11,11 +11,7 @@ import (
 	"testing"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { Main(m, nil) }
 
 // What mcp-login may weigh. The aim of issue 8 is 10 MB; the bound is a little
 // above what it is, so that one dependency too many is noticed. Two megabytes

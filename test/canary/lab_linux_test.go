@@ -25,20 +25,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "approve") {
-		os.Exit(approve(os.Args[1], os.Args[2], os.Args[3]))
+	roles := map[string]binary.Role{}
+	for _, verb := range []string{"approve", "approve-device"} {
+		// What pages say is printed, as browsers do.
+		roles[verb] = func(args []string) int {
+			fmt.Print(canary, "\n")
+			fmt.Fprint(os.Stderr, canary, "\n")
+			return binary.Browse(verb, args[0], args[1])
+		}
 	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
-
-// approve is this test binary in the role of the browser. What pages say it
-// prints, as browsers do.
-func approve(verb, user, address string) int {
-	fmt.Print(canary, "\n")
-	fmt.Fprint(os.Stderr, canary, "\n")
-	return binary.Browse(verb, user, address)
+	binary.Main(m, roles)
 }
 
 const (
@@ -184,10 +180,7 @@ func (l *lab) rpc(w http.ResponseWriter, r *http.Request) {
 // command is mcp-login of one person whose browser is this test.
 func (l *lab) command(args ...string) *exec.Cmd {
 	l.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	self := binary.Self(l.t)
 	l.idp.SetFaults(l.faults)
 	cmd := exec.Command(binary.Build(l.t, "mcp-login"), args...)
 	cmd.Dir = l.dir

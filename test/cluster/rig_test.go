@@ -17,11 +17,7 @@ import (
 	"mcp-login/test/real"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 // replica is one process of whoami-server.
 type replica struct {

@@ -15,11 +15,7 @@ import (
 	"mcp-login/test/real"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 // transport are the scenarios of the 2025-11-25 list that need no login.
 var transport = []string{"initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry"}

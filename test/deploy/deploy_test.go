@@ -19,11 +19,7 @@ import (
 	"mcp-login/test/binary"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 const root = "../../deploy/"
 

@@ -18,11 +18,7 @@ import (
 	"mcp-login/test/binary"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 // client is a local client of a running mcp-login. It keeps a book of what it
 // asked and what came.

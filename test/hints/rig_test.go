@@ -24,21 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "approve") {
-		os.Exit(binary.Browse(os.Args[1], strings.TrimPrefix(os.Args[2], "nobody"), os.Args[3]))
-	}
-	if len(os.Args) > 2 && os.Args[1] == "talk" {
-		os.Exit(talk(os.Args[2:]))
-	}
-	if len(os.Args) > 2 && os.Args[1] == "lockless" {
-		os.Exit(lockless(os.Args[2:]))
-	}
-	if len(os.Args) > 1 && os.Args[1] == "up" {
-		os.Exit(up(os.Args[2:]))
-	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
+	binary.Main(m, map[string]binary.Role{"talk": talk, "lockless": lockless, "up": up})
 }
 
 // world is a server with its provider, a person, and a folder for all that a row
@@ -116,10 +102,7 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 		t.Cleanup(s.Close)
 	}
 	w.idp, w.url, w.whoami = idp, resource.String(), whoami
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := binary.Self(t)
 	bin := filepath.Dir(binary.Build(t, "mcp-login"))
 	binary.Build(t, "whoami-server")
 	w.env = []string{

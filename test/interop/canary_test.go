@@ -119,12 +119,8 @@ func canary(t *testing.T, kind, allowed string) {
 	env := bridgeEnv(t)
 	dir := t.TempDir()
 	record := filepath.Join(dir, "record")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	env = append(env, "MCP_LOGIN_STORE="+kind, "MCP_LOGIN_LOG=debug", "MCP_LOGIN_CLIENT_SECRET="+given, "MCP_LOGIN_CLIENT_ID=confidential",
-		"MCP_LOGIN_BROWSER="+self+" watch", "CANARY_RECORD="+record)
+		"MCP_LOGIN_BROWSER="+binary.Self(t)+" watch", "CANARY_RECORD="+record)
 	state := ""
 	for _, pair := range env {
 		if value, ok := strings.CutPrefix(pair, "MCP_LOGIN_DIR="); ok {

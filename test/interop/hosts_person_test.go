@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/binary"
 )
 
 // slow is a person who signs in when the test says so. Until then the tabs that were
@@ -37,11 +38,7 @@ func (d *desk) slowPerson() *slow {
 		p.opened <- string(address)
 	}))
 	d.t.Cleanup(api.Close)
-	self, err := os.Executable()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.flags = []string{"--store", "file", "--browser-command", self + " tab " + api.URL}
+	d.flags = []string{"--store", "file", "--browser-command", binary.Self(d.t) + " tab " + api.URL}
 	return p
 }
 

@@ -41,10 +41,6 @@ func emptyDesk(t *testing.T) *desk {
 	d := &desk{t: t, node: real.NodeModules(t), program: binary.Build(t, "mcp-login"), home: t.TempDir()}
 	_, base := lab(t, nil)
 	d.url = base + "/mcp"
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	// As in a shell: mcp-login and node are on the PATH, and nothing comes from
 	// the home of whoever runs this test.
 	path := []string{filepath.Dir(d.program), filepath.Dir(d.node.Path), os.Getenv("PATH")}
@@ -53,7 +49,7 @@ func emptyDesk(t *testing.T) *desk {
 		"NO_COLOR=1", "NO_PROXY=127.0.0.1", "HTTPS_PROXY=http://127.0.0.1:9", // what a host asks of its makers fails at once
 		"TMPDIR=" + t.TempDir(),
 	}
-	d.flags = []string{"--store", "file", "--browser-command", self + " approve"}
+	d.flags = []string{"--store", "file", "--browser-command", binary.Self(t) + " approve alice"}
 	return d
 }
 

@@ -88,11 +88,7 @@ func approveOIDC(address string) int {
 // oidcEnv is bridgeEnv with that browser.
 func oidcEnv(t *testing.T) []string {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(bridgeEnv(t), "MCP_LOGIN_BROWSER="+self+" approve-oidc")
+	return append(bridgeEnv(t), "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve-oidc")
 }
 
 // An independent provider, configured like Logto, with a client registered by

@@ -5,18 +5,16 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"mcp-login/test/binary"
 )
 
 // openerEnv makes an xdg-open that is this test binary in the role of the
 // browser, and returns the variables that make other programs find it.
 func openerEnv(t *testing.T) []string {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nexec '%s' approve \"$1\"\n", self)
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' approve alice \"$1\"\n", binary.Self(t))
 	if err := os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

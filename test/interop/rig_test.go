@@ -23,27 +23,16 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == "tab" {
-		os.Exit(openTab(os.Args[2], os.Args[3]))
-	}
-	if len(os.Args) == 3 {
-		switch os.Args[1] {
-		case "approve":
-			os.Exit(binary.Browse(os.Args[1], "alice", os.Args[2]))
-		case "watch":
-			os.Exit(watch(os.Args[2]))
-		case "approve-oidc":
-			os.Exit(approveOIDC(os.Args[2]))
-		}
-	}
 	// Tests that run beside each other mostly wait.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
+	binary.Main(m, map[string]binary.Role{
+		"tab":          func(args []string) int { return openTab(args[0], args[1]) },
+		"watch":        func(args []string) int { return watch(args[0]) },
+		"approve-oidc": func(args []string) int { return approveOIDC(args[0]) },
+	})
 }
 
 // program is a child process whose output is kept.
@@ -152,14 +141,10 @@ func lab(t *testing.T, change func(*devidp.Config)) (idp *devidp.Server, base st
 // bridgeEnv gives mcp-login an empty home and alice as its browser.
 func bridgeEnv(t *testing.T) []string {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	return []string{
 		"HOME=" + dir, "MCP_LOGIN_DIR=" + filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file",
-		"MCP_LOGIN_BROWSER=" + self + " approve", "NO_PROXY=127.0.0.1",
+		"MCP_LOGIN_BROWSER=" + binary.Self(t) + " approve alice", "NO_PROXY=127.0.0.1",
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/binary"
 	"mcp-login/test/real"
 )
 
@@ -33,11 +34,7 @@ func whoamiClient(t *testing.T, url string) (call func(tool string) told) {
 	t.Helper()
 	node := real.NodeModules(t)
 	node.Package(t, "@modelcontextprotocol/sdk")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(node.Path, filepath.Join(filepath.Dir(node.Modules), "peers", "whoami-client.mjs"), url, self, "approve")
+	cmd := exec.Command(node.Path, filepath.Join(filepath.Dir(node.Modules), "peers", "whoami-client.mjs"), url, binary.Self(t), "approve", "alice")
 	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1")
 	said := &program{}
 	cmd.Stderr = said

@@ -15,11 +15,7 @@ import (
 	"mcp-login/test/binary"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 // What the client offers, and answers.
 const (

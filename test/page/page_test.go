@@ -20,11 +20,7 @@ import (
 	"mcp-login/test/real"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 // serve starts whoami-server and returns its base URL.
 func serve(t *testing.T) string {

@@ -190,10 +190,7 @@ type home struct {
 
 func newHome(t *testing.T, w *world, files map[string]string) *home {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := binary.Self(t)
 	dir, ca := t.TempDir(), caFile(t)
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -203,7 +200,7 @@ func newHome(t *testing.T, w *world, files map[string]string) *home {
 	h, opener := &home{t: t, dir: dir, w: w, port: binary.FreePort(t)}, openerDir(t, self, ca)
 	h.env = []string{
 		"HOME=" + dir, "MCP_LOGIN_DIR=" + filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_CA_FILE=" + ca, "NODE_EXTRA_CA_CERTS=" + ca,
-		"MCP_LOGIN_BROWSER=" + self + " approve " + ca, "PATH=" + opener + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(opener, "xdg-open"),
+		"MCP_LOGIN_BROWSER=" + self + " follow " + ca, "PATH=" + opener + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(opener, "xdg-open"),
 		"MCP_REMOTE_CONFIG_DIR=" + filepath.Join(dir, "mcp-remote"), "NODE_USE_ENV_PROXY=1", "NO_COLOR=1",
 	}
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {

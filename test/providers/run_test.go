@@ -25,20 +25,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == "approve" {
-		os.Exit(approve(os.Args[2], os.Args[3]))
-	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
+	binary.Main(m, map[string]binary.Role{"follow": func(args []string) int { return follow(args[0], args[1]) }})
 }
 
 // tabHeader tells the tabs of the browser apart.
 const tabHeader = "X-Tab"
 
-// approve is this test binary in the role of the browser: it goes where it is
+// follow is this test binary in the role of the browser: it goes where it is
 // sent, and clicks on nothing.
-func approve(ca, address string) int {
+func follow(ca, address string) int {
 	pem, err := os.ReadFile(ca)
 	if err != nil {
 		return 1
@@ -86,7 +81,7 @@ func (t tab) RoundTrip(r *http.Request) (*http.Response, error) {
 func openerDir(t *testing.T, self, ca string) string {
 	t.Helper()
 	dir := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\nexec '%s' approve '%s' \"$1\"\n", self, ca)
+	script := fmt.Sprintf("#!/bin/sh\nexec '%s' follow '%s' \"$1\"\n", self, ca)
 	if err := os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

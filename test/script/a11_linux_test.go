@@ -44,7 +44,7 @@ func TestA11PublicServer(t *testing.T) {
 		return
 	}
 	if os.Getenv("A11_INSIDE") == "" {
-		cmd := exec.Command(self(t), "-test.run=^TestA11PublicServer$", "-test.v")
+		cmd := exec.Command(binary.Self(t), "-test.run=^TestA11PublicServer$", "-test.v")
 		cmd.Env = append(os.Environ(), "A11_INSIDE=1", "A11_PROGRAM="+binary.Build(t, "mcp-login"))
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 		out, err := cmd.CombinedOutput()

@@ -131,7 +131,7 @@ func TestA12SecondUseEndsTheLogin(t *testing.T) {
 		t.Errorf("exit %d: %s", v.cmd.ProcessState.ExitCode(), said)
 	}
 	again := v.command("login", v.url)
-	again.Env = append(again.Env, "MCP_LOGIN_BROWSER="+self(t)+" approve alice")
+	again.Env = append(again.Env, "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve alice")
 	if out, err := again.CombinedOutput(); err != nil {
 		t.Errorf("again: %v: %s", err, out)
 	}
@@ -311,7 +311,7 @@ func TestSecondLookOauthCallbackPath(t *testing.T) {
 	h := newHouse(t, nil)
 	for _, path := range []string{"/a;b", "/a b", "callback", "/a?b"} {
 		cmd := h.command("login", h.url, "--callback-path", path)
-		cmd.Env = append(cmd.Env, "MCP_LOGIN_BROWSER="+self(t)+" approve alice")
+		cmd.Env = append(cmd.Env, "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve alice")
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "callback path") || strings.Contains(string(out), "in the browser") {
 			t.Errorf("%s: %v, %s", path, err, out)

@@ -56,7 +56,7 @@ func TestA8EndlessRefusals(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				cmd := exec.CommandContext(ctx, binary.Build(t, "mcp-login"), "call", "--json", address, "whoami")
-				cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+filepath.Join(t.TempDir(), "state"), "MCP_LOGIN_STORE=file", "NO_PROXY=127.0.0.1", "MCP_LOGIN_BROWSER="+self(t)+" approve alice")
+				cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+filepath.Join(t.TempDir(), "state"), "MCP_LOGIN_STORE=file", "NO_PROXY=127.0.0.1", "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve alice")
 				out, err := cmd.CombinedOutput()
 				if err != nil || !strings.Contains(string(out), "alice") || refused.Load() == 0 {
 					t.Errorf("%v, refused %d times, the time was over: %v\n%s", err, refused.Load(), ctx.Err() != nil, out)

@@ -46,7 +46,7 @@ func TestCallbackOfAContainer(t *testing.T) {
 // side is this test in a network of its own.
 func side(t *testing.T, name string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(self(t), "-test.run=^TestCallbackOfAContainer$", "-test.v")
+	cmd := exec.Command(binary.Self(t), "-test.run=^TestCallbackOfAContainer$", "-test.v")
 	cmd.Env = append(os.Environ(), "CONTAINER_SIDE="+name, "CONTAINER_PROGRAM="+binary.Build(t, "mcp-login"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	return cmd

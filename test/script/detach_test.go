@@ -249,7 +249,7 @@ func (h *house) pendingFor(age time.Duration) {
 // does.
 func TestDeclinedLoginIsNotAskedAgain(t *testing.T) {
 	h := newHouse(t, nil)
-	h.env = append(h.env, "MCP_LOGIN_BROWSER="+self(t)+" approve nobody")
+	h.env = append(h.env, "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve nobody")
 	for range 3 {
 		b := h.bridge()
 		b.initialize()
@@ -262,7 +262,7 @@ func TestDeclinedLoginIsNotAskedAgain(t *testing.T) {
 	if n := h.idp.Stats().Authorizations; n != 1 {
 		t.Errorf("the person was asked %d times", n)
 	}
-	h.env = append(h.env, "MCP_LOGIN_BROWSER="+self(t)+" approve alice")
+	h.env = append(h.env, "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve alice")
 	if out, err := h.command("login", h.url).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}

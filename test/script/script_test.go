@@ -23,37 +23,29 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "approve") {
-		os.Exit(approve(os.Args[1], os.Args[2], os.Args[3]))
+	roles := map[string]binary.Role{"approve-after": func(args []string) int { // the person is ready when args[0] answers
+		if resp, err := http.Get(args[0]); err == nil {
+			_ = resp.Body.Close()
+		}
+		return approve("approve", "alice", args[1])
+	}}
+	for _, verb := range []string{"approve", "approve-device", "approve-cancel"} {
+		roles[verb] = func(args []string) int { return approve(verb, args[0], args[1]) }
 	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
+	binary.Main(m, roles)
 }
 
 // approve is this test binary in the role of the browser. It is noisy, as
 // browsers' helpers are.
 func approve(verb, user, address string) int {
 	fmt.Println("Opening in existing browser session.")
-	switch {
-	case user == "nobody":
-		user = ""
-	case verb == "approve-after": // the person is ready when this answers
-		if resp, err := http.Get(user); err == nil {
-			_ = resp.Body.Close()
-		}
-		user = "alice"
-	}
 	return binary.Browse(verb, user, address)
 }
 
 func TestScripts(t *testing.T) {
 	bin := filepath.Dir(binary.Build(t, "mcp-login"))
 	binary.Build(t, "whoami-server")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := binary.Self(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {

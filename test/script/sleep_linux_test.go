@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-login/internal/store"
+	"mcp-login/test/binary"
 	"mcp-login/test/real"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestLoginGoesOnAfterAStop(t *testing.T) {
 	h := newHostile(t)
 	p := newPerson(t)
-	h.env = append(h.env, "MCP_LOGIN_BROWSER="+self(t)+" approve-after "+p.URL)
+	h.env = append(h.env, "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve-after "+p.URL)
 	c := h.bridge()
 	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
 	<-p.tab

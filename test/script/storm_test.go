@@ -118,7 +118,7 @@ func (s *storm) start(n int) []sibling {
 	for range n {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		cmd := exec.CommandContext(ctx, binary.Build(s.t, "mcp-login"), s.server.URL+"/mcp")
-		cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+s.state, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+self(s.t)+" approve alice")
+		cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+s.state, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+binary.Self(s.t)+" approve alice")
 		in, err1 := cmd.StdinPipe()
 		out, err2 := cmd.StdoutPipe()
 		if err1 != nil || err2 != nil {
@@ -235,13 +235,4 @@ func TestRow25ExpiredAtStart(t *testing.T) {
 			t.Errorf("%d processes: %d refreshes, %d logins, %d reuses", processes, got.Refreshes, got.Logins, got.ReuseDetections)
 		}
 	}
-}
-
-func self(t *testing.T) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

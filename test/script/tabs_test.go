@@ -91,7 +91,7 @@ func newHostile(t *testing.T) *hostile {
 	})
 	h.Server = httptest.NewServer(mux)
 	h.state = filepath.Join(t.TempDir(), "state")
-	h.env = append(os.Environ(), "MCP_LOGIN_DIR="+h.state, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+self(t)+" approve alice", "NO_PROXY=127.0.0.1")
+	h.env = append(os.Environ(), "MCP_LOGIN_DIR="+h.state, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve alice", "NO_PROXY=127.0.0.1")
 	t.Cleanup(func() {
 		_ = h.command("logout", "--all").Run() // ends what is under way
 		h.CloseClientConnections()

@@ -16,6 +16,7 @@ import (
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
+	"mcp-login/test/binary"
 )
 
 // tree returns a process and all below it, from parent to child, as hosts find them
@@ -111,7 +112,7 @@ func TestLoginSurvivesTheEndOfTheTree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, p := newHouse(t, nil), newPerson(t)
-			h.env = append(h.env, "MCP_LOGIN_BROWSER="+self(t)+" approve-after "+p.URL)
+			h.env = append(h.env, "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve-after "+p.URL)
 			first := h.bridge("--login-patience", "1ms")
 			first.initialize()
 			if line := first.line(); !strings.Contains(line, `"id":1,"result"`) {

@@ -22,12 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "browser" {
-		os.Exit(browser(os.Args[len(os.Args)-1]))
-	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
+	binary.Main(m, map[string]binary.Role{"browser": func(args []string) int { return browser(args[0]) }})
 }
 
 // browser is this test binary as the person's browser: it writes down its
@@ -186,11 +181,7 @@ func (p *program) run(args ...string) (stdout, stderr string, code int) {
 // self is this test binary as a browser command.
 func self(t *testing.T) string {
 	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path + " browser"
+	return binary.Self(t) + " browser"
 }
 
 // callback is where an authorization request wants its answer.

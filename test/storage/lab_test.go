@@ -25,14 +25,7 @@ import (
 	"mcp-login/test/binary"
 )
 
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "approve" {
-		os.Exit(approve(os.Args[2]))
-	}
-	code := m.Run()
-	binary.Clean()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 // approve is the browser, as alice.
 func approve(address string) int { return binary.Browse("approve", "alice", address) }
@@ -177,14 +170,10 @@ type bridge struct {
 // two minutes.
 func (l *lab) command(args ...string) *exec.Cmd {
 	l.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		l.t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	l.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, binary.Build(l.t, "mcp-login"), args...)
-	cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+l.dir, "MCP_LOGIN_STORE="+string(l.kind), "MCP_LOGIN_BROWSER="+self+" approve", "NO_PROXY=127.0.0.1")
+	cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+l.dir, "MCP_LOGIN_STORE="+string(l.kind), "MCP_LOGIN_BROWSER="+binary.Self(l.t)+" approve alice", "NO_PROXY=127.0.0.1")
 	cmd.Env = append(cmd.Env, l.extra...)
 	return cmd
 }
