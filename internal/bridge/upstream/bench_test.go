@@ -89,7 +89,7 @@ func BenchmarkNotifications(b *testing.B) {
 	stream.WriteString("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":12,\"result\":{}}\n\n")
 	text := stream.String()
 	endpoint, _ := url.Parse("https://mcp.example.com/mcp")
-	wire := roundTripper(func(r *http.Request) (*http.Response, error) {
+	wire := roundTrip(func(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 		return &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{"Content-Type": {typeSSE}}, ContentLength: -1, Body: io.NopCloser(strings.NewReader(text))}, nil
 	})
@@ -114,9 +114,3 @@ func BenchmarkNotifications(b *testing.B) {
 		}
 	}
 }
-
-// roundTripper is a function as a transport.
-type roundTripper func(*http.Request) (*http.Response, error)
-
-// RoundTrip implements http.RoundTripper.
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

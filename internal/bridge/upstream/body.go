@@ -5,27 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Bounds of compressed bodies. JSON that a server really sends shrinks to a
-// fiftieth or so; deflate reaches a thousandth with zeros.
+// Bounds of compressed bodies. JSON of real servers shrinks to about a fiftieth; deflate
+// makes a thousandth of zeros.
 const (
-	minInflated    = 16 << 20 // bytes that may come out whatever went in
+	minInflated    = 16 << 20 // bytes that may come out of any body
 	maxCompression = 200      // bytes out for one byte in, beyond that
 )
 
-// errBomb is a body that grows out of all proportion.
+// errOverinflated is a compressed body that grows beyond maxCompression.
 var errOverinflated = errors.New("the server's compressed answer is out of all proportion")
 
-// errIdle is a stream on which nothing came for Config.IdleTimeout.
+// errIdle is a body of which nothing came for Config.IdleTimeout.
 var errIdle = errors.New("nothing came from the server")
 
-// watch puts the limits of the configuration around a body: on the time between
-// two reads that bring something, and on what a compressed body may become.
+// limitBody puts the limits of the configuration around a body: on the time between two
+// bytes, and on what a compressed body may become.
 func (u *Upstream) limitBody(resp *http.Response) {
 	if u.cfg.IdleTimeout > 0 {
 		resp.Body = newIdleBody(resp.Body, u.cfg.IdleTimeout)
@@ -39,17 +41,15 @@ func (u *Upstream) limitBody(resp *http.Response) {
 	}
 }
 
-// byteOrderMark may stand before a JSON text, and is to be ignored (RFC 8259,
-// section 8.1).
+// byteOrderMark may stand before a JSON text, and is to be ignored (RFC 8259, section 8.1).
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// gzipBody inflates a body with a bound on the proportion. The header is read
-// with the first byte, so that a stream that says nothing yet is not waited
-// for.
+// gzipBody inflates a body, up to maxCompression. It reads the gzip header with the first
+// byte, so that an event stream without events is not waited for.
 type gzipBody struct {
 	in       io.ReadCloser
 	inflate  *gzip.Reader
-	read     int64 // compressed
+	read     int64 // compressed bytes
 	out      int64
 	finished error
 }
@@ -87,7 +87,7 @@ func (r countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// begunBody is one of which the first bytes were read.
+// prefixedBody is a body whose first bytes were read already.
 type prefixedBody struct {
 	io.ReadCloser
 	prefix []byte
@@ -103,23 +103,25 @@ func (b *prefixedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// idleBody is closed when one read waits longer than the limit. The time between
-// reads does not count: then it is our own client that does not take what came.
+// idleBody is closed when one read takes longer than the limit. The time between reads
+// does not count: then our own client is slow.
 type idleBody struct {
 	io.ReadCloser
-	limit time.Duration
-	timer *time.Timer // runs only during a read
-	ended atomic.Bool // by the timer
+	limit   time.Duration
+	timer   *time.Timer // runs during a read
+	expired atomic.Bool
 }
 
 func newIdleBody(body io.ReadCloser, limit time.Duration) *idleBody {
 	b := &idleBody{ReadCloser: body, limit: limit}
-	b.timer = time.AfterFunc(limit, func() {
-		b.ended.Store(true)
-		_ = body.Close()
-	})
+	b.timer = time.AfterFunc(limit, b.expire)
 	b.timer.Stop()
 	return b
+}
+
+func (b *idleBody) expire() {
+	b.expired.Store(true)
+	_ = b.Close()
 }
 
 // Read implements io.Reader.
@@ -127,8 +129,65 @@ func (b *idleBody) Read(p []byte) (int, error) {
 	b.timer.Reset(b.limit)
 	n, err := b.ReadCloser.Read(p)
 	b.timer.Stop()
-	if b.ended.Load() {
+	if b.expired.Load() {
 		return n, fmt.Errorf("%w for %v", errIdle, b.limit)
 	}
 	return n, err
+}
+
+// maxPreallocated is the largest Content-Length for which memory is taken before the bytes
+// are there.
+const maxPreallocated = 256 << 20
+
+// readAll returns the whole body, up to Config.MaxMessage.
+func (u *Upstream) readAll(resp *http.Response) ([]byte, error) {
+	limit := u.cfg.MaxMessage
+	if n := resp.ContentLength; n > 0 && n < maxPreallocated && (limit <= 0 || n <= limit) {
+		raw := make([]byte, n, n+1) // the sink appends a line end
+		if _, err := io.ReadFull(resp.Body, raw); err != nil {
+			return nil, brokenBody(resp, err)
+		}
+		return raw, nil
+	}
+	enough := int64(math.MaxInt64)
+	if limit > 0 {
+		enough = min(limit, math.MaxInt64-1) + 1
+	}
+	raw, err := readUpTo(resp.Body, enough)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, brokenBody(resp, err)
+	case int64(len(raw)) >= enough:
+		return nil, u.tooLarge()
+	}
+	return raw, nil
+}
+
+const chunkSize = 16 << 10
+
+// chunks are reused by readUpTo.
+var chunks = sync.Pool{New: func() any { return new([chunkSize]byte) }}
+
+// readUpTo reads body until it has enough bytes or more; io.EOF says that this was all.
+// What it returns has the capacity of its length and a line end: a thousand answers that
+// wait for a client take no more memory than they are long.
+func readUpTo(body io.Reader, enough int64) ([]byte, error) {
+	var list []*[chunkSize]byte
+	size, free := 0, 0
+	var err error
+	for err == nil && int64(size) < enough {
+		if free == 0 {
+			list = append(list, chunks.Get().(*[chunkSize]byte))
+			free = chunkSize
+		}
+		var n int
+		n, err = body.Read(list[len(list)-1][chunkSize-free:])
+		size, free = size+n, free-n
+	}
+	whole := make([]byte, 0, size+1)
+	for _, chunk := range list {
+		whole = append(whole, chunk[:min(chunkSize, size-len(whole))]...)
+		chunks.Put(chunk)
+	}
+	return whole, err
 }

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/reach"
 )
@@ -14,7 +16,7 @@ import (
 // Reason tells failures apart for the code of the JSON-RPC error.
 type Reason uint8
 
-// The reasons a message cannot be delivered or answered.
+// The reasons why a message cannot be delivered or answered.
 const (
 	// Unreachable: no connection, or none that lasted until an answer began.
 	Unreachable Reason = iota + 1
@@ -22,13 +24,12 @@ const (
 	Refused
 	// NotMCP: what answered does not look like an MCP server.
 	NotMCP
-	// Interrupted: the answer's stream ended before the answer; the server
-	// may have done what it was asked.
+	// Interrupted: the response ended before the answer; the server may have done
+	// what it was asked.
 	Interrupted
-	// TooLarge: the answer passed the configured limit.
+	// TooLarge: the answer is larger than Config.MaxMessage.
 	TooLarge
-	// Redirected: the server sent the message elsewhere, and it was not
-	// followed.
+	// Redirected: the server answered with a redirect that is not followed.
 	Redirected
 )
 
@@ -45,7 +46,7 @@ type Error struct {
 	Err error
 }
 
-// Error returns the cause as one line: servers have their say in it.
+// Error returns the cause as one line, because servers have their say in it.
 func (e *Error) Error() string { return foreign.Message(e.Err.Error()) }
 
 // Unwrap returns the cause.
@@ -74,21 +75,57 @@ func (e *Error) JSONRPCCode() int {
 	return jsonrpc.CodeFailed
 }
 
-// UserHint returns the next step.
+// UserHint returns the next step; see package hint.
 func (e *Error) UserHint() string { return foreign.Message(e.Hint) }
 
-// unreachable wraps an error of http.Client.Do. Errors with advice of their
-// own, such as those of the signing transport, pass unchanged.
+// Next steps for people.
+const (
+	// AddressHint is for an answer that is not from an MCP server.
+	AddressHint = "is this the address of an MCP server? It usually ends in /mcp or /sse"
+	// GatewayHint is for what a gateway answers in the place of the server: it has a
+	// sign-in of its own, which no OAuth login of the server satisfies.
+	GatewayHint = "if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
+	// restartHint is for a server that takes neither the session nor a new one.
+	restartHint = "restart the client"
+	// doneHint is for a request whose answer is lost.
+	doneHint = "the server may have done what it was asked; look before you repeat it"
+)
+
+// unreachable wraps an error of http.Client.Do. An error of the sign-in, which has a
+// hint of its own, is returned as it is.
 func unreachable(err error) error {
 	err = foreign.HTTPError(err)
-	var advised interface{ UserHint() string }
-	if errors.As(err, &advised) {
+	var hinted interface{ UserHint() string }
+	if errors.As(err, &hinted) {
 		return err
 	}
-	next := "check the address and the network; the next request tries again"
 	err = reach.Explain(err)
-	if errors.As(err, &advised) {
-		next = cmp.Or(advised.UserHint(), next)
-	}
+	next := cmp.Or(hint.Of(err), "check the address and the network; the next request tries again")
 	return &Error{Reason: Unreachable, Err: fmt.Errorf("cannot reach the server: %w", err), Hint: next}
+}
+
+// interrupted is a stream that ended before the answer; cause is nil for a clean end.
+func interrupted(cause error) error {
+	text := errors.New("the server ended the stream before the answer")
+	if cause != nil {
+		text = fmt.Errorf("the stream broke before the answer: %w", cause)
+	}
+	return &Error{Reason: Interrupted, Err: text, Hint: doneHint}
+}
+
+// brokenBody is an error of reading the body of an answer.
+func brokenBody(resp *http.Response, err error) error {
+	if errors.As(err, new(*Error)) {
+		return err
+	}
+	return &Error{Reason: Interrupted, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off: %w", err), Hint: doneHint}
+}
+
+// noAnswer is a response that ended well and did not hold the answer.
+func noAnswer(status int) error {
+	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's reply does not hold the answer"), Hint: doneHint}
+}
+
+func (u *Upstream) tooLarge() error {
+	return &Error{Reason: TooLarge, Err: fmt.Errorf("the answer is larger than %d bytes", u.cfg.MaxMessage), Hint: "if it has to be so large, raise --max-message"}
 }

@@ -10,36 +10,37 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// silence watches over the time between a request and the first byte of its
-// answer. A login that happens inside the same exchange does not count.
+// firstByteTimer runs from the moment a request to the server was written until the
+// first byte of the response. Requests to other hosts, which a login makes on the way,
+// do not count.
 type firstByteTimer struct {
-	timer *time.Timer
-	limit time.Duration
+	timer  *time.Timer
+	limit  time.Duration
+	server string      // host:port
+	ours   atomic.Bool // the request under way goes to the server
 }
 
-// listenFor returns a context in which requests to the server have limit to get
-// their first byte; then it ends with cause. Whoever calls stops the silence.
+// withFirstByteTimer returns a context for requests to the server. It ends with cause
+// when a response takes longer than limit to begin. The caller stops the timer.
 func (u *Upstream) withFirstByteTimer(ctx context.Context, limit time.Duration, cause error) (context.Context, *firstByteTimer, context.CancelCauseFunc) {
 	ctx, end := context.WithCancelCause(ctx)
-	s := &firstByteTimer{timer: time.AfterFunc(time.Hour, func() { end(cause) }), limit: limit}
-	s.timer.Stop()
-	var ours atomic.Bool // not a login's request at somebody else
-	host := net.JoinHostPort(u.cfg.Endpoint.Hostname(), origin.Port(u.cfg.Endpoint))
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(to string) {
-			s.timer.Stop()
-			ours.Store(to == host)
-		},
-		WroteRequest: func(httptrace.WroteRequestInfo) {
-			if ours.Load() {
-				s.timer.Reset(limit)
-			}
-		},
-		GotFirstResponseByte: func() { s.timer.Stop() }, // a login may follow
-	}), s, end
+	t := &firstByteTimer{limit: limit, server: net.JoinHostPort(u.cfg.Endpoint.Hostname(), origin.Port(u.cfg.Endpoint))}
+	t.timer = time.AfterFunc(time.Hour, func() { end(cause) })
+	t.timer.Stop()
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: t.getConn, WroteRequest: t.wroteRequest, GotFirstResponseByte: t.stop}), t, end
 }
 
-// again begins another wait.
-func (s *firstByteTimer) restart() { s.timer.Reset(s.limit) }
+func (t *firstByteTimer) getConn(host string) {
+	t.timer.Stop()
+	t.ours.Store(host == t.server)
+}
 
-func (s *firstByteTimer) stop() { s.timer.Stop() }
+func (t *firstByteTimer) wroteRequest(httptrace.WroteRequestInfo) {
+	if t.ours.Load() {
+		t.timer.Reset(t.limit)
+	}
+}
+
+func (t *firstByteTimer) restart() { t.timer.Reset(t.limit) }
+
+func (t *firstByteTimer) stop() { t.timer.Stop() }

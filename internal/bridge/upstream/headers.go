@@ -17,7 +17,8 @@ const (
 	headerParam   = "Mcp-Param-"
 )
 
-// setModern puts the headers of 2026-07-28 on a request (H3, H4, H5).
+// setStatelessHeaders puts the headers of a message of MCP 2026-07-28 on a request
+// (Transports).
 func setStatelessHeaders(h http.Header, m jsonrpc.Message, version string) {
 	h.Set(headerVersion, version)
 	h.Set(headerMethod, m.Method)
@@ -33,8 +34,8 @@ func setStatelessHeaders(h http.Header, m jsonrpc.Message, version string) {
 	}
 }
 
-// headerValue encodes what a header cannot carry as it is (H7): anything but
-// visible ASCII and inner blanks, and what would read as the encoding itself.
+// headerValue encodes what a header cannot carry as it is: anything but visible ASCII and
+// inner blanks, and what looks like the encoding itself (MCP 2026-07-28, Transports).
 func headerValue(s string) string {
 	const open, shut = "=?base64?", "?="
 	plain := s == strings.TrimSpace(s) && (!strings.HasPrefix(s, open) || !strings.HasSuffix(s, shut))

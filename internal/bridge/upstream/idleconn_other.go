@@ -4,6 +4,6 @@ package upstream
 
 import "syscall"
 
-// readable would need an own call of Winsock; net/http's reader finds most of
-// such connections.
+// readable would need a call of Winsock that package syscall does not have. net/http's own
+// reader finds most of the closed connections.
 func readable(syscall.RawConn) bool { return false }

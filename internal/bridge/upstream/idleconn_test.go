@@ -75,7 +75,7 @@ func TestIdleConnections(t *testing.T) {
 				}
 				for range 2 {
 					time.Sleep(c.idle)
-					if _, err := u.Call(t.Context(), callOf("tools/call"), nil); err != nil {
+					if _, err := call(t, u, callOf("tools/call")); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -100,7 +100,7 @@ func TestStreamsAreNotIdle(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if _, err := u.Call(t.Context(), callOf("tools/call"), nil); err != nil {
+			if _, err := call(t, u, callOf("tools/call")); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// readable reports whether a read would give something at once: bytes, the end,
-// or an error.
+// readable reports whether a read would return at once, with bytes, the end or an
+// error.
 func readable(raw syscall.RawConn) (now bool) {
-	// Not raw.Read: that would wait for the read that net/http has begun.
+	// Not raw.Read, which would wait for the read that net/http has begun.
 	_ = raw.Control(func(fd uintptr) {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

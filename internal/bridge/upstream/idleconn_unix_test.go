@@ -71,7 +71,7 @@ func TestClosedConnectionIsNotUsed(t *testing.T) {
 		const rounds, calls = 200, 3
 		for round := range rounds {
 			for range calls {
-				if _, err := u.Call(t.Context(), callOf("tools/call"), nil); err != nil {
+				if _, err := call(t, u, callOf("tools/call")); err != nil {
 					t.Fatalf("TLS %v, round %d: %v", secure, round, err)
 				}
 			}
@@ -90,7 +90,7 @@ func TestClosedConnectionIsNotUsed(t *testing.T) {
 
 // What is closed before a request: a reused connection that was ended, reset, or
 // spoken on. What stands, what is new, and HTTP/2 are left alone.
-func TestRefuseStale(t *testing.T) {
+func TestCloseStale(t *testing.T) {
 	end := func(c *net.TCPConn) { _ = c.CloseWrite() }
 	for name, tc := range map[string]struct {
 		before func(*net.TCPConn)

@@ -13,36 +13,32 @@ import (
 
 // How large answers are treated.
 const (
-	// largeFrom is the size from which an answer is held in pieces, if nobody has
-	// said how large it is: outgrowing one room after the other costs more.
+	// spillSize is the size from which an answer of unknown size is held in pieces:
+	// growing one buffer costs more.
 	spillSize = 256 << 10
-	// wholeTo is up to which size an answer whose size is known is read at once:
-	// nothing would be passed on earlier.
-	maxWhole = streamSize
-	// pieceSize is that of one piece.
+	// pieceSize is the size of one piece.
 	pieceSize = 1 << 20
-	// streamFrom and DefaultStreamWithin say when an answer is passed on while
-	// it is still coming: so much of it came in so short a time. The client
-	// hears nothing else meanwhile, so that a slow answer is collected first.
+	// streamSize and DefaultStreamWithin say when an answer is passed on while it is
+	// still coming: when so much of it came in so short a time. The client hears
+	// nothing else meanwhile, so a slow answer is collected first.
 	streamSize          = 4 << 20
 	DefaultStreamWithin = 150 * time.Millisecond
-	// stallTimeout is how long an answer that is passed on may stand still: the
-	// client hears nothing else meanwhile.
+	// maxWhole is the size up to which an answer of known size is read at once: none of
+	// it would be passed on earlier.
+	maxWhole = streamSize
+	// stallTimeout is how long an answer that is being passed on may stand still.
 	stallTimeout = 30 * time.Second
-	// maxStreamedID bounds the ids of answers in pieces; they are compared
-	// when they pass.
+	// maxStreamedID bounds the ids of answers in pieces, which are kept for comparison.
 	maxStreamedID = 64 << 10
 )
 
-// errNotAnswer is a text of which a part was passed on before it was seen that it
-// is no answer.
+// errNotAnswer is a text that turns out to be no answer after a part of it was passed on.
 var errNotAnswer = errors.New("what the server sent is not the answer")
 
-// large is an answer to m that is too large to be held in one piece. What is
-// written to it is checked on its way and collected in pieces. If it comes fast,
-// and is known to be m's before its result begins, it is passed on to the sink
-// while it comes, all but its last byte, which closes it: that one only when the
-// whole is known to be one message.
+// largeAnswer is an answer to m that is too large for one buffer. What is written to it is
+// checked and collected in pieces. An answer that comes fast, and names m before its
+// result begins, is passed on to the sink while it comes: all but its last byte, which
+// follows only when the whole is known to be one message.
 type largeAnswer struct {
 	u    *Upstream
 	m    jsonrpc.Message
@@ -55,25 +51,25 @@ type largeAnswer struct {
 	err     error // why this is no answer; nothing is kept from then on
 
 	cancel context.CancelCauseFunc // ends the response
-	stall  *time.Timer             // does that when nothing comes; nil before it is passed on
+	stall  *time.Timer             // cancels an answer that stands still; nil before it is passed on
 
-	pieceSize  int            // bytes of one
+	pieceSize  int
 	streamFrom int64          // the size from which it is passed on
-	keepWhole  bool           // it must not be passed on before it is complete
-	out        jsonrpc.Pieces // the sink's, once it is on its way
-	passed     int64          // bytes that went there
+	keepWhole  bool           // it is not passed on before it is complete
+	out        jsonrpc.Pieces // of the sink, once it is being passed on
+	passed     int64          // bytes written to out
 }
 
-// newLarge returns a large answer to m, whose id is not longer than maxStreamedID.
-// resumable says that what breaks off could be had again: then it must be whole
-// before the client sees any of it. cut ends the response.
-func (u *Upstream) newLargeAnswer(m jsonrpc.Message, sink jsonrpc.Sink, resumable bool, cut context.CancelCauseFunc) *largeAnswer {
-	l := &largeAnswer{u: u, m: m, sink: sink, cancel: cut, started: time.Now(), pieceSize: pieceSize, streamFrom: streamSize, keepWhole: resumable}
+// newLargeAnswer returns a large answer to m, whose id is at most maxStreamedID long.
+// resumable says that the stream is resumed where it breaks: then the client must see
+// nothing of the answer before it is complete. cancel ends the response.
+func (u *Upstream) newLargeAnswer(m jsonrpc.Message, sink jsonrpc.Sink, resumable bool, cancel context.CancelCauseFunc) *largeAnswer {
+	l := &largeAnswer{u: u, m: m, sink: sink, cancel: cancel, started: time.Now(), pieceSize: pieceSize, streamFrom: streamSize, keepWhole: resumable}
 	l.scan.KeepID(maxStreamedID)
 	return l
 }
 
-// Write takes the next part. It does not fail: what is wrong is said by finish.
+// Write takes the next part. It does not fail: finish returns the error.
 func (l *largeAnswer) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0 && l.err == nil; {
 		n := copy(l.space(), rest)
@@ -83,20 +79,20 @@ func (l *largeAnswer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// adopt takes the first part, which belongs to l from now on.
+// adopt takes the first part without copying it.
 func (l *largeAnswer) adopt(p []byte) {
 	l.pieces = append(l.pieces, p[:0:len(p)])
 	l.advance(len(p))
 }
 
-// room is where the next part may be put.
+// space returns where the next part may be written, for advance.
 func (l *largeAnswer) space() []byte {
 	if last := len(l.pieces) - 1; last >= 0 {
 		if free := l.pieces[last][len(l.pieces[last]):cap(l.pieces[last])]; len(free) > 0 {
 			return free
 		}
 		if l.out != nil {
-			l.pieces[0] = l.pieces[0][:0] // passed on
+			l.pieces[0] = l.pieces[0][:0] // it was passed on
 			return l.pieces[0][:cap(l.pieces[0])]
 		}
 	}
@@ -104,12 +100,11 @@ func (l *largeAnswer) space() []byte {
 	return l.pieces[len(l.pieces)-1][:l.pieceSize]
 }
 
-// pieces are those of answers that have passed.
+// pieces are reused from one answer to the next.
 var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 
-// another is an empty piece.
 func (l *largeAnswer) newPiece() []byte {
-	if l.pieceSize != pieceSize {
+	if l.pieceSize != pieceSize { // in a test
 		return make([]byte, 0, l.pieceSize)
 	}
 	return pieces.Get().(*[pieceSize]byte)[:0]
@@ -125,7 +120,7 @@ func (l *largeAnswer) release() {
 	l.pieces = nil
 }
 
-// took says that n bytes were put into room.
+// advance takes the next n bytes, which were written to space.
 func (l *largeAnswer) advance(n int) {
 	last := len(l.pieces) - 1
 	piece := l.pieces[last]
@@ -143,20 +138,17 @@ func (l *largeAnswer) advance(n int) {
 	case l.out != nil && l.scan.Ambiguous():
 		l.fail(errNotAnswer)
 	case l.out != nil:
-		l.write(part)
+		l.pass(part)
 	case l.size >= l.streamFrom && !l.keepWhole:
 		l.tryStream()
 	}
 }
 
-// stream begins to pass on, or decides against it. The id has to be known: of an
-// answer that names it behind its result, nobody can tell yet whose it is.
+// tryStream decides once whether the answer is passed on while it comes. Its id has to be
+// known: while the id stands behind the result, nobody can tell whose answer it is.
 func (l *largeAnswer) tryStream() {
 	l.keepWhole = true
-	if time.Since(l.started) > l.u.cfg.StreamWithin || !l.scan.Result() || !l.isAnswer() {
-		return
-	}
-	if !l.startPieces() {
+	if time.Since(l.started) > l.u.cfg.StreamWithin || !l.isAnswer() || !l.startPieces() {
 		return
 	}
 	kept := l.pieces[0]
@@ -165,20 +157,20 @@ func (l *largeAnswer) tryStream() {
 	l.pieces = [][]byte{kept}
 }
 
-// begin passes on what there is, unless the sink wants it whole.
+// startPieces passes on what there is, unless the sink wants the answer whole.
 func (l *largeAnswer) startPieces() bool {
 	if l.out = l.sink.Pieces(); l.out == nil {
 		return false
 	}
 	l.stall = time.AfterFunc(stallTimeout, func() { l.cancel(fmt.Errorf("%w for %v", errIdle, stallTimeout)) })
 	for _, piece := range l.pieces {
-		l.write(piece)
+		l.pass(piece)
 	}
 	return true
 }
 
-// pass hands on a part without its line breaks, and without what closes the text.
-func (l *largeAnswer) write(part []byte) {
+// pass passes on a part, without line breaks and without the last byte of the answer.
+func (l *largeAnswer) pass(part []byte) {
 	before := l.passed
 	l.passed += int64(len(part))
 	if closed := l.scan.Closed(); closed > 0 {
@@ -187,17 +179,15 @@ func (l *largeAnswer) write(part []byte) {
 	if l.scan.Breaks() {
 		part = jsonrpc.WithoutBreaks(part)
 	}
-	// A client that does not take it any more ends the whole relay; the sink
-	// sees to that.
 	l.stall.Stop() // the time that the client takes does not count
 	_, _ = l.out.Write(part)
 	l.stall.Reset(stallTimeout)
 }
 
-// ours reports whether the text, as far as it was read, names m.
+// isAnswer reports whether the text so far is an answer to m with a result.
 func (l *largeAnswer) isAnswer() bool {
 	id, ok := l.scan.ID()
-	return ok && jsonrpc.Key(id) == jsonrpc.Key(l.m.ID)
+	return ok && l.scan.Result() && jsonrpc.Key(id) == jsonrpc.Key(l.m.ID)
 }
 
 func (l *largeAnswer) fail(err error) {
@@ -205,31 +195,25 @@ func (l *largeAnswer) fail(err error) {
 	l.release()
 }
 
-// finish says that the text is complete. answered tells whether m was answered;
-// an error is for m when it was not.
+// finish says that the text is complete. answered reports whether m was answered; else an
+// error says why the text is no message.
 func (l *largeAnswer) finish() (answered bool, err error) {
 	defer l.release()
 	if l.err == nil {
 		l.err = l.scan.End()
 	}
-	if l.out != nil {
-		l.closePieces()
-		return true, nil
-	}
-	if l.err != nil {
+	switch {
+	case l.out == nil && l.err != nil:
 		return false, l.err
+	case l.out == nil && (!l.isAnswer() || !l.startPieces()):
+		return l.u.deliver(bytes.Join(l.pieces, nil), l.m, l.sink)
 	}
-	if l.scan.Result() && l.isAnswer() {
-		if l.startPieces() {
-			l.closePieces()
-			return true, nil
-		}
-	}
-	return l.u.deliver(bytes.Join(l.pieces, nil), l.m, l.sink)
+	l.endPieces()
+	return true, nil
 }
 
-// breakOff says that no more will come because of err. begun tells whether a part
-// was passed on; then the sink hears of it when it is finished.
+// interrupt says that the connection ended with err before the text was complete. begun
+// reports whether a part was passed on: then finish tells the sink.
 func (l *largeAnswer) interrupt(err error) (begun bool) {
 	if l.err == nil {
 		l.fail(fmt.Errorf("the answer broke off: %w", err))
@@ -237,9 +221,10 @@ func (l *largeAnswer) interrupt(err error) (begun bool) {
 	return l.out != nil
 }
 
-// end closes the text and tells the sink that the answer is complete, or why what
-// was passed on is none: then it stays open.
-func (l *largeAnswer) closePieces() {
+// endPieces writes the last byte and tells the sink that the answer is complete. For a
+// text that is no answer it writes nothing, so that no reader takes what was passed on for
+// a message, and tells the sink the error.
+func (l *largeAnswer) endPieces() {
 	l.stall.Stop()
 	err := l.err
 	if err == nil {
@@ -248,4 +233,28 @@ func (l *largeAnswer) closePieces() {
 		err = &Error{Reason: Interrupted, Err: err, Hint: doneHint}
 	}
 	l.out.End(err)
+}
+
+// discardedMessage reads a message that is too large to be kept, to find out which
+// request it answers.
+type discardedMessage struct{ scan jsonrpc.Scanner }
+
+func newDiscardedMessage() *discardedMessage {
+	d := new(discardedMessage)
+	d.scan.KeepID(maxStreamedID)
+	return d
+}
+
+// Write implements io.Writer. It does not fail.
+func (d *discardedMessage) Write(p []byte) (int, error) {
+	_ = d.scan.Feed(p)
+	return len(p), nil
+}
+
+// answeredID returns the raw id of the request that the message answers.
+func (d *discardedMessage) answeredID() (id []byte, ok bool) {
+	if d.scan.End() != nil || d.scan.Method() {
+		return nil, false
+	}
+	return d.scan.ID()
 }

@@ -1,12 +1,10 @@
 package upstream
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,42 +15,6 @@ import (
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/sse"
 )
-
-// paper is a sink that writes down what it is told.
-type paper struct {
-	whole bool // wants no pieces
-	lines []string
-	began int
-	text  bytes.Buffer
-	ends  []error
-}
-
-func (p *paper) Message(m jsonrpc.Message) { p.lines = append(p.lines, string(m.Raw)) }
-
-func (p *paper) Pieces() jsonrpc.Pieces {
-	if p.whole {
-		return nil
-	}
-	p.began++
-	return p
-}
-
-func (p *paper) Write(b []byte) (int, error) { return p.text.Write(b) }
-
-func (p *paper) End(err error) { p.ends = append(p.ends, err) }
-
-func asking(id string) jsonrpc.Message {
-	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`))
-	if err != nil {
-		panic(err)
-	}
-	return m
-}
-
-// anUpstream passes on whatever is large enough.
-func anUpstream() *Upstream {
-	return &Upstream{cfg: Config{StreamWithin: time.Hour}, log: slog.New(slog.DiscardHandler)}
-}
 
 // inPieces gives a text to a large answer, some bytes at a time.
 func inPieces(text string, sink jsonrpc.Sink, piece, part int, from int64) (answered bool, err error) {
@@ -264,7 +226,7 @@ func TestSecondLookTypeBehindTheData(t *testing.T) {
 		events.SpillAt, events.Spill = spillAt, func(*sse.Event) io.Writer {
 			return u.newLargeAnswer(asking("7"), p, false, func(error) {})
 		}
-		answered, err := newStreamableConn(u).read(events, asking("7"), p, &cursor{})
+		answered, err := u.readStream(events, asking("7"), p, &cursor{})
 		if answered || err != nil || p.began > 0 || len(p.lines) > 0 {
 			t.Errorf("from %d bytes: %v, %v, %q", spillAt, answered, err, p.lines)
 		}

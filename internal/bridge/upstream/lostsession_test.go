@@ -89,7 +89,7 @@ func (s *forgetful) count(method string) (n int) {
 func begun(t *testing.T, s *forgetful, signIn func(context.Context, *http.Response) error) *Upstream {
 	t.Helper()
 	u := over(t, Config{SignIn: signIn}, s.RoundTrip)
-	if _, err := u.Call(t.Context(), callOf("initialize"), nil); err != nil {
+	if _, err := call(t, u, callOf("initialize")); err != nil {
 		t.Fatal(err)
 	}
 	m, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
@@ -131,7 +131,7 @@ func TestSessionLost(t *testing.T) {
 			var all sync.WaitGroup
 			for range calls {
 				all.Go(func() {
-					if answer, err := u.Call(t.Context(), callOf("tools/call"), nil); err != nil || answer.Result == nil {
+					if answer, err := call(t, u, callOf("tools/call")); err != nil || answer.Result == nil {
 						t.Errorf("%s: %s %v", name, answer.Raw, err)
 					}
 				})
@@ -195,7 +195,7 @@ func TestSessionNotLost(t *testing.T) {
 			u := begun(t, s, nil)
 			for round := range 3 {
 				s.seen = nil
-				answer, err := u.Call(t.Context(), callOf("tools/call"), nil)
+				answer, err := call(t, u, callOf("tools/call"))
 				if got := string(jsonrpc.Member(answer.Error, "code")); got != c.code || (err == nil) != (c.code != "") {
 					t.Errorf("%s: %s %v", name, answer.Raw, err)
 				}
@@ -228,12 +228,12 @@ func TestSilentPing(t *testing.T) {
 			}
 			return s.RoundTrip(r)
 		})
-		if _, err := u.Call(t.Context(), callOf("initialize"), nil); err != nil {
+		if _, err := call(t, u, callOf("initialize")); err != nil {
 			t.Fatal(err)
 		}
 		begun := time.Now()
 		var e *Error
-		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); !errors.As(err, &e) || e.Status != 400 || time.Since(begun) > 10*time.Second || s.count("tools/call") != 1 {
+		if _, err := call(t, u, callOf("tools/call")); !errors.As(err, &e) || e.Status != 400 || time.Since(begun) > 10*time.Second || s.count("tools/call") != 1 {
 			t.Error(err, time.Since(begun), s.seen)
 		}
 		_ = u.Close(t.Context())
@@ -257,7 +257,7 @@ func TestSignInAfterPing(t *testing.T) {
 			}
 			return failure
 		})
-		_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+		_, err := call(t, u, callOf("tools/call"))
 		if want := map[bool]int{true: 2, false: 1}[failure == nil]; !errors.Is(err, failure) || asked != 1 || s.count("tools/call") != want || s.opened != 1 {
 			t.Errorf("%v: %v, %d asked, %v", failure, err, asked, s.seen)
 		}
@@ -284,8 +284,8 @@ func TestNoPingWithoutSession(t *testing.T) {
 			}
 			return httpResponse(c.status, c.header.Clone(), text("")), nil
 		})
-		_, _ = u.Call(t.Context(), callOf("initialize"), nil)
-		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); err == nil || strings.Join(seen, " ") != "initialize tools/call" {
+		_, _ = call(t, u, callOf("initialize"))
+		if _, err := call(t, u, callOf("tools/call")); err == nil || strings.Join(seen, " ") != "initialize tools/call" {
 			t.Errorf("%s: %v %v", name, err, seen)
 		}
 	}
@@ -369,7 +369,7 @@ func TestStreamLost(t *testing.T) {
 				out <- string(jsonrpc.Result(m.ID, `{}`))
 			}
 		}))
-		if _, err := u.Call(t.Context(), callOf("initialize"), nil); err != nil {
+		if _, err := call(t, u, callOf("initialize")); err != nil {
 			t.Fatal(err)
 		}
 		mu.Lock()
@@ -377,7 +377,7 @@ func TestStreamLost(t *testing.T) {
 			clear(streams)
 		}
 		mu.Unlock()
-		_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+		_, err := call(t, u, callOf("tools/call"))
 		mu.Lock()
 		if (err == nil) != (c.runs == 1) || runs != c.runs || calls != c.runs+1 {
 			t.Errorf("%s: %v, %d calls, %d carried out, %d streams", name, err, calls, runs, opened)

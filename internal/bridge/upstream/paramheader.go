@@ -8,10 +8,11 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// annotation says which argument of a tool goes into which header (SEP-2243).
+// paramHeader says which argument of a tool goes into which header (MCP 2026-07-28,
+// Transports; SEP-2243).
 type paramHeader struct {
-	header string // the part after Mcp-Param-
-	path   []string
+	header string   // the part after Mcp-Param-
+	path   []string // the names of the properties that lead to the argument
 }
 
 // Bounds of what is looked at in one schema.
@@ -20,11 +21,11 @@ const (
 	maxParamHeaders = 256
 )
 
-// keyAnnotation is the schema keyword.
+// schemaKeyword names the header of a property.
 const schemaKeyword = "x-mcp-header"
 
-// annotations returns the annotated arguments of an input schema. An error
-// means that the tool must not be offered (H10).
+// paramHeaders returns the headers that an input schema asks for. An error means that the
+// tool must not be offered.
 func paramHeaders(schema []byte) ([]paramHeader, error) {
 	w := schemaWalk{seen: map[string]bool{}}
 	if err := w.schema(schema, nil, true, 0); err != nil {
@@ -33,13 +34,13 @@ func paramHeaders(schema []byte) ([]paramHeader, error) {
 	return w.found, nil
 }
 
+// schemaWalk collects the headers of one schema.
 type schemaWalk struct {
 	found []paramHeader
 	seen  map[string]bool // header names in lower case
 }
 
-// schema looks at one schema. chained says that it was reached through
-// properties alone.
+// schema reads one schema. chained says that it was reached through properties alone.
 func (w *schemaWalk) schema(raw []byte, path []string, chained bool, depth int) error {
 	if depth > maxSchemaDepth || len(raw) == 0 || raw[0] != '{' {
 		return nil
@@ -73,8 +74,7 @@ func (w *schemaWalk) schema(raw []byte, path []string, chained bool, depth int) 
 	return nil
 }
 
-// nested looks at the value of any other keyword: a schema, a list of them, or
-// neither.
+// nested reads the value of any other keyword: a schema, a list of them, or neither.
 func (w *schemaWalk) nested(raw []byte, depth int) error {
 	if len(raw) == 0 || depth > maxSchemaDepth {
 		return nil
@@ -111,8 +111,8 @@ func (w *schemaWalk) add(schema, value []byte, path []string, chained bool) erro
 	return nil
 }
 
-// primitive accepts the three types that fit into a header. A type that may
-// also be null is one of them: a null argument has no header.
+// primitive reports whether a type is one of the three that fit into a header. It may be
+// null as well: a null argument has no header.
 func primitive(raw []byte) bool {
 	name, _ := jsonrpc.Text(raw)
 	if len(raw) > 0 && raw[0] == '[' {
@@ -142,8 +142,8 @@ func token(s string) bool {
 	return s != ""
 }
 
-// headerValues hands over the header and value of each annotated argument that
-// has one. The arguments are read once, however many annotations there are.
+// eachParamValue calls set with the header and value of each argument in list that has a
+// value. The arguments are read once, however many headers there are.
 func eachParamValue(list []paramHeader, arguments []byte, set func(header, value string)) {
 	inside := map[string][]paramHeader{}
 	for _, a := range list {
@@ -164,8 +164,8 @@ func eachParamValue(list []paramHeader, arguments []byte, set func(header, value
 	}
 }
 
-// argumentValue returns the header value for a raw argument, ok false when there
-// is none: for null, and for what is no primitive.
+// argumentValue returns the header value for a raw argument; ok is false for null, and for
+// what is no primitive.
 func argumentValue(raw []byte) (value string, ok bool) {
 	switch c := raw[0]; {
 	case c == '"':

@@ -12,60 +12,62 @@ import (
 	"mcp-login/internal/sse"
 )
 
-// answer is the response to one POST, and what follows it.
+// response is the response to one POST. When its event stream breaks and is resumed, the
+// next responses continue it.
 type response struct {
 	s       *streamableConn
-	session *session
+	session *session // that m belongs to; the answer to initialize fills it
 	m       jsonrpc.Message
 	sink    jsonrpc.Sink
-	cut     context.CancelCauseFunc // ends the response
+	cancel  context.CancelCauseFunc // ends the response
 
-	resp   *http.Response // the latest, when the stream was resumed
+	resp   *http.Response // the latest
 	events *sse.Reader
-	open   bool // answered, but the stream has not ended
+	open   bool // answered, and the stream has not ended
 	cursor cursor
 
-	sniffed  bool // what it is was seen by its body alone
-	answered bool // and it was the answer
+	sniffed  bool // its media type says nothing
+	answered bool // and its body was the answer
 }
 
 // follow gives the sink everything up to the answer.
-func (a *response) follow(ctx context.Context) error {
+func (r *response) follow(ctx context.Context) error {
+	sessionKnown := r.session.id != "" && !r.session.retried
 	switch {
-	case a.resp.StatusCode == http.StatusNotFound && a.session.id != "" && !a.session.retried:
+	case r.resp.StatusCode == http.StatusNotFound && sessionKnown:
 		return errSessionLost
-	case mayMeanSessionLost(a.resp) && a.session.id != "" && !a.session.retried:
-		return &sessionRefusal{a.resp, errorBody(a.resp)}
-	case a.resp.StatusCode < 200 || a.resp.StatusCode >= 300:
-		return a.s.rejected(a.resp, a.m, a.sink)
+	case mayMeanSessionLost(r.resp) && sessionKnown:
+		return &sessionRefusal{r.resp, errorBody(r.resp)}
+	case r.resp.StatusCode < 200 || r.resp.StatusCode >= 300:
+		return r.s.rejected(r.resp, r.m, r.sink)
 	}
-	a.s.onAccepted()
-	if a.m.Kind != jsonrpc.Request {
-		return nil // taken; a body has no meaning (G5)
+	r.s.onAccepted()
+	if r.m.Kind != jsonrpc.Request {
+		return nil // accepted: a body would mean nothing (MCP 2025-11-25, Transports, "Sending Messages to the Server")
 	}
-	if a.m.Method == "initialize" && !a.m.Stateless() {
-		a.initializeSession()
+	if r.m.Method == "initialize" && !r.m.Stateless() {
+		r.learnSession()
 	}
-	switch mediaType(a.resp) {
+	switch mediaType(r.resp) {
 	case typeJSON:
-		return a.readJSON(ctx)
+		return r.readJSON(ctx)
 	case typeSSE:
-		return a.readEvents(ctx)
+		return r.readEvents(ctx)
 	case "", "text/plain", "application/octet-stream", "binary/octet-stream":
-		return a.sniff(ctx)
+		return r.sniff(ctx)
 	}
-	return notMCP(a.resp)
+	return notMCP(r.resp)
 }
 
-// negotiate takes session and version from the answer to initialize before it
-// is delivered.
-func (a *response) initializeSession() {
-	a.session.id = visibleASCII(a.resp.Header.Get(headerSession))
-	sink := a.sink
-	a.sink = jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if reply.Answers(a.m) {
-			a.session.version, _ = jsonrpc.Text(jsonrpc.Member(reply.Result, "protocolVersion"))
-			a.session.version = visibleASCII(a.session.version)
+// learnSession takes the session id and the protocol version from the answer to
+// initialize before it is delivered.
+func (r *response) learnSession() {
+	r.session.id = visibleASCII(r.resp.Header.Get(headerSession))
+	sink := r.sink
+	r.sink = jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		if reply.Answers(r.m) {
+			version, _ := jsonrpc.Text(jsonrpc.Member(reply.Result, "protocolVersion"))
+			r.session.version = visibleASCII(version)
 		}
 		sink.Message(reply)
 	})
@@ -81,123 +83,139 @@ func visibleASCII(s string) string {
 	return s
 }
 
-// body delivers a JSON answer.
-func (a *response) readJSON(ctx context.Context) error {
-	release, err := a.s.u.backlog.admit(ctx, a.resp)
+// readJSON delivers a JSON body.
+func (r *response) readJSON(ctx context.Context) error {
+	release, err := r.s.u.backlog.admit(ctx, r.resp)
 	if err != nil {
 		return err
 	}
 	defer release()
-	raw, rest, err := a.s.u.readAnswer(a.resp, a.m, a.sink, a.cut)
-	if err != nil {
-		return err
-	}
-	var answered bool
-	if rest != nil {
-		answered, err = rest.finish()
-	} else {
-		answered, err = a.s.u.deliver(raw, a.m, a.sink)
-	}
-	var told *Error
+	answered, err := r.deliverBody()
 	switch {
-	case errors.As(err, &told):
+	case errors.As(err, new(*Error)):
 		return err
 	case err != nil:
-		return &Error{Reason: NotMCP, Status: a.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err), Hint: AddressHint}
-	case a.sniffed && !a.answered:
-		return notMCP(a.resp)
+		return &Error{Reason: NotMCP, Status: r.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err), Hint: AddressHint}
+	case r.sniffed && !r.answered:
+		return notMCP(r.resp)
 	case !answered:
-		return noAnswer(a.resp.StatusCode)
+		return noAnswer(r.resp.StatusCode)
 	}
 	return nil
 }
 
-func noAnswer(status int) error {
-	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's reply does not hold the answer"), Hint: doneHint}
-}
-
-// stream delivers an event stream until the answer has come, resuming it where
-// it broke off if the server gave event ids (G7, G8).
-func (a *response) readEvents(ctx context.Context) error {
-	for {
-		a.events = sse.NewReader(a.resp.Body, a.s.u.cfg.MaxMessage)
-		a.events.SpillAt, a.events.Spill = spillSize, a.spill
-		answered, err := a.s.read(a.events, a.m, a.sink, &a.cursor)
-		if answered && a.sniffed && !a.answered {
-			return notMCP(a.resp)
+// deliverBody delivers a JSON body: a small one when all of it is there, a large one
+// through a largeAnswer.
+func (r *response) deliverBody() (answered bool, err error) {
+	u, body := r.s.u, r.resp.Body
+	limit, size := u.cfg.MaxMessage, r.resp.ContentLength
+	if limit > 0 && size > limit {
+		return false, u.tooLarge()
+	}
+	if size >= 0 && size <= maxWhole || len(r.m.ID) > maxStreamedID {
+		raw, err := u.readAll(r.resp)
+		if err != nil {
+			return false, err
 		}
-		if answered {
-			a.open = true
-			return nil
+		return u.deliver(raw, r.m, r.sink)
+	}
+	l := u.newLargeAnswer(r.m, r.sink, false, r.cancel)
+	if size < 0 { // most bodies of unknown size are small
+		start, err := readUpTo(body, spillSize)
+		switch {
+		case errors.Is(err, io.EOF) && limit > 0 && int64(len(start)) > limit:
+			return false, u.tooLarge()
+		case errors.Is(err, io.EOF):
+			return u.deliver(start, r.m, r.sink)
+		case err != nil:
+			return false, brokenBody(r.resp, err)
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		var told *Error
-		if errors.As(err, &told) {
-			return err // not the line, but what came over it
+		l.adopt(start)
+	}
+	for l.err == nil {
+		n, err := body.Read(l.space())
+		if n > 0 {
+			l.advance(n)
 		}
 		switch {
-		case a.sniffed && err == nil:
-			return notMCP(a.resp)
-		case a.sniffed, a.cursor.lastID == "", a.m.Stateless():
+		case errors.Is(err, io.EOF):
+			return l.finish()
+		case err != nil && !l.interrupt(err):
+			return false, brokenBody(r.resp, err)
+		}
+	}
+	return l.finish()
+}
+
+// readEvents delivers an event stream until the answer has come. Where it breaks it is
+// resumed if the server gave event ids (MCP 2025-11-25, Transports, "Resumability and
+// Redelivery").
+func (r *response) readEvents(ctx context.Context) error {
+	for {
+		r.events = sse.NewReader(r.resp.Body, r.s.u.cfg.MaxMessage)
+		r.events.SpillAt, r.events.Spill = spillSize, r.spill
+		answered, err := r.s.u.readStream(r.events, r.m, r.sink, &r.cursor)
+		switch {
+		case answered && r.sniffed && !r.answered:
+			return notMCP(r.resp)
+		case answered:
+			r.open = true
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.As(err, new(*Error)):
+			return err // not the connection is at fault, but what came over it
+		case r.sniffed && err == nil:
+			return notMCP(r.resp)
+		case r.sniffed, r.cursor.lastID == "", r.m.Stateless():
 			return interrupted(err)
 		}
-		_ = a.resp.Body.Close()
-		resp, err := a.s.resume(ctx, *a.session, &a.cursor) //nolint:bodyclose // by whoever reads the stream
+		_ = r.resp.Body.Close()
+		resp, err := r.s.resume(ctx, *r.session, &r.cursor) //nolint:bodyclose // by whoever reads the stream
 		if err != nil {
 			return err
 		}
-		a.resp = resp
+		r.resp = resp
 	}
 }
 
-// spill decides who takes the data of a large event.
-func (a *response) spill(e *sse.Event) io.Writer {
-	if a.open || e.Type != sse.DefaultType || len(a.m.ID) > maxStreamedID {
+// spill returns what takes the data of a large event, nil to leave it in the event.
+func (r *response) spill(e *sse.Event) io.Writer {
+	if r.open || e.Type != sse.DefaultType || len(r.m.ID) > maxStreamedID {
 		return nil
 	}
-	resumable := (a.cursor.lastID != "" || e.LastID != "") && !a.m.Stateless()
-	return a.s.u.newLargeAnswer(a.m, a.sink, resumable, a.cut)
+	resumable := (r.cursor.lastID != "" || e.LastID != "") && !r.m.Stateless()
+	return r.s.u.newLargeAnswer(r.m, r.sink, resumable, r.cancel)
 }
 
-func interrupted(cause error) error {
-	text := errors.New("the server ended the stream before the answer")
-	if cause != nil {
-		text = fmt.Errorf("the stream broke before the answer: %w", cause)
-	}
-	return &Error{Reason: Interrupted, Err: text, Hint: doneHint}
-}
-
-// afterAnswer is how long an answered stream may stay open; most end at once,
-// and the connection can be used again.
+// drainTimeout is how long an answered stream may stay open. Most end at once, and their
+// connection can be used again.
 const drainTimeout = 2 * time.Second
 
-// linger reads an answered stream to its end. What comes now belongs to no
-// request any more.
-func (a *response) drain() {
-	shut := func() { _ = a.resp.Body.Close() }
+// drain reads an answered stream to its end. What still comes belongs to no request.
+func (r *response) drain() {
+	shut := func() { _ = r.resp.Body.Close() }
 	limit := time.AfterFunc(drainTimeout, shut)
 	defer limit.Stop()
 	defer shut()
-	defer context.AfterFunc(a.s.u.ctx, shut)()
+	defer context.AfterFunc(r.s.u.ctx, shut)()
 	for {
-		if _, err := a.s.read(a.events, jsonrpc.Message{}, a.s.u.unaskedSink(), &a.cursor); err != nil || a.cursor.ended {
+		if _, err := r.s.u.readStream(r.events, jsonrpc.Message{}, r.s.u.unaskedSink(), &r.cursor); err != nil || r.cursor.ended {
 			return
 		}
 	}
 }
 
-// cursor is how far a stream was read.
+// cursor is how far a stream was read, over all the responses that it came in.
 type cursor struct {
 	lastID   string
-	retry    time.Duration
-	attempts int // attempts since the last event
-	silent   int // attempts since the last message
+	retry    time.Duration // as the server wants it, 0 when it has not said
+	attempts int           // to resume since the last event
+	silent   int           // attempts since the last message
 	ended    bool
 }
 
-func (c *cursor) note(e sse.Event) {
+func (c *cursor) record(e sse.Event) {
 	if e.LastID != "" {
 		c.lastID = e.LastID
 	}
@@ -207,68 +225,84 @@ func (c *cursor) note(e sse.Event) {
 	c.attempts = 0
 }
 
-// read delivers the events of one response up to the answer to m, or to the
-// end. A broken stream gives the error, a clean end none.
-func (s *streamableConn) read(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Sink, c *cursor) (answered bool, err error) {
-	for {
-		e, err := events.Next()
-		if err != nil {
-			if c.ended = true; e.Taken == nil && len(e.Data) == 0 { // most often
-				return false, cleanEnd(err)
+// readStream delivers the events of one response up to the answer to m, or to the end. A
+// clean end is no error.
+func (u *Upstream) readStream(events *sse.Reader, m jsonrpc.Message, sink jsonrpc.Sink, c *cursor) (answered bool, err error) {
+	for !answered && err == nil {
+		e, end := events.Next()
+		if end != nil {
+			c.ended = true
+			return u.deliverLast(e, end, m, sink)
+		}
+		c.record(e)
+		switch large, _ := e.Taken.(*largeAnswer); {
+		case large != nil:
+			answered, err = u.finishLarge(large, e.Type)
+		case e.TooLarge:
+			err = u.tooLarge()
+		case len(e.Data) > 0 && e.Type == sse.DefaultType:
+			var bad error
+			if answered, bad = u.deliver(e.Data, m, sink); bad != nil {
+				u.warnDropped(int64(len(e.Data)))
+				answered = false
+			} else {
+				c.silent = 0
 			}
-			return s.u.deliverUnfinished(e, err, m, sink)
-		}
-		c.note(e)
-		if taken, _ := e.Taken.(*largeAnswer); taken != nil {
-			if e.Type != sse.DefaultType && taken.out == nil { // its type came last
-				taken.release()
-				continue
-			}
-			switch answered, err := taken.finish(); {
-			case answered:
-				return true, nil
-			case errors.As(err, new(*Error)):
-				return false, err
-			case err != nil:
-				s.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", taken.size)
-			}
-			continue
-		}
-		if e.TooLarge {
-			return false, s.u.tooLarge()
-		}
-		if len(e.Data) == 0 || e.Type != sse.DefaultType {
-			continue
-		}
-		answered, err := s.u.deliver(e.Data, m, sink)
-		if err != nil {
-			s.u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", len(e.Data))
-			continue
-		}
-		if c.silent = 0; answered {
-			return true, nil
 		}
 	}
+	return answered, err
 }
 
-// last judges the event that a stream ended with, without its blank line. It
-// counts if it is whole, which JSON tells, and answers m; anything else may come
-// again when the stream is resumed.
-func (u *Upstream) deliverUnfinished(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
+func (u *Upstream) warnDropped(size int64) {
+	u.log.Warn("dropped an event that is no JSON-RPC message", "bytes", size)
+}
+
+// finishLarge ends a large event whose data is complete.
+func (u *Upstream) finishLarge(l *largeAnswer, eventType string) (answered bool, err error) {
+	if eventType != sse.DefaultType && l.out == nil { // the type stood behind the data
+		l.release()
+		return false, nil
+	}
+	answered, err = l.finish()
+	switch {
+	case answered:
+		return true, nil
+	case err != nil && !errors.As(err, new(*Error)):
+		u.warnDropped(l.size)
+		err = nil
+	}
+	return false, err
+}
+
+// deliverLast delivers the event in the middle of which a stream ended, if its data is
+// complete, which JSON tells, and answers m. Anything else may come again when the stream
+// is resumed.
+func (u *Upstream) deliverLast(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
+	if e.Taken == nil && len(e.Data) == 0 { // the stream ended after an event
+		return false, unlessEOF(end)
+	}
 	clean := errors.Is(end, io.EOF) && e.Type == sse.DefaultType
 	sink = filterSink{sink, func(one jsonrpc.Message) bool { return !one.Answers(m) }}
-	taken, _ := e.Taken.(*largeAnswer)
+	large, _ := e.Taken.(*largeAnswer)
 	switch {
-	case taken != nil && clean && taken.scan.End() == nil:
-		taken.sink = sink
-		answered, err = taken.finish()
-	case taken != nil && taken.interrupt(end):
-		return taken.finish()
-	case taken == nil && clean:
+	case large != nil && clean && large.scan.End() == nil:
+		large.sink = sink
+		answered, err = large.finish()
+	case large != nil && large.interrupt(end):
+		return large.finish()
+	case large == nil && clean:
 		answered, err = u.deliver(e.Data, m, sink)
 	}
 	if answered || errors.As(err, new(*Error)) {
 		return answered, err
 	}
-	return false, cleanEnd(end)
+	return false, unlessEOF(end)
+}
+
+// unlessEOF returns nil for the clean end of a stream, else err.
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }

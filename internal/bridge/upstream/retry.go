@@ -13,19 +13,18 @@ import (
 
 // How often and how long a message is sent again.
 const (
-	// maxTries bounds the attempts after the server was reached.
+	// maxAttempts bounds the attempts that reached the server.
 	maxAttempts = 4
-	// firstRetry and maxRetry are the pauses between them; they double.
+	// firstRetry is the first pause between attempts. Later ones double, up to maxRetry.
 	firstRetry = 500 * time.Millisecond
 	maxRetry   = 4 * time.Second
-	// maxHonoured is the longest Retry-After that is waited for, all of them
-	// together.
+	// maxRetryAfter bounds all the pauses together that a server asks for by Retry-After.
 	maxRetryAfter = 30 * time.Second
 )
 
-// repeatable reports whether a request changes nothing at the server, or the
-// same twice, so that it may be sent again when nobody knows whether it was
-// done. A tools/call never is.
+// repeatable reports whether a request changes nothing at the server, or the same when it
+// is carried out twice, so that it may be sent again although nobody knows whether it was
+// carried out. A tools/call never is.
 func repeatable(m jsonrpc.Message) bool {
 	switch m.Method {
 	case "initialize", "server/discover", "ping", "tools/list", "prompts/list", "prompts/get",
@@ -36,7 +35,7 @@ func repeatable(m jsonrpc.Message) bool {
 	return false
 }
 
-// marked tells the signing transport whether m may be sent twice.
+// withRepeatable tells the RoundTripper that signs requests whether m may be sent twice.
 func withRepeatable(ctx context.Context, m jsonrpc.Message) context.Context {
 	if repeatable(m) {
 		return retry.Repeatable(ctx)
@@ -44,37 +43,37 @@ func withRepeatable(ctx context.Context, m jsonrpc.Message) context.Context {
 	return ctx
 }
 
-// tries are the attempts at one message.
+// attempts are the attempts at one message.
 type attempts struct {
 	u           *Upstream
 	m           jsonrpc.Message
 	started     time.Time
-	count       int           // after the server was reached
+	count       int           // those that reached the server
 	waited      time.Duration // because the server asked for it
-	unreachable int           // connections that never stood, in a row
+	unreachable int           // those that found no connection, in a row
 }
 
-// again judges one attempt: whether to send the message once more, and when.
+// next judges one attempt: whether to send the message once more, and after which pause.
 //
-//   - No connection: any message, within Config.Patience; nothing was sent.
-//   - The connection broke before the answer (as after sleep), or a gateway or
-//     the server is not there for the moment: what is repeatable.
-//   - 429 and 503 with Retry-After: what is repeatable, within maxHonoured.
+//   - No connection: any message, within Config.Patience, because nothing was sent.
+//   - The connection broke before the answer, as after the machine has slept, or a gateway
+//     answers 502, 503 or 504: a repeatable request.
+//   - 429 and 503 with Retry-After: a repeatable request, within maxRetryAfter.
 //
-// initialize is not held up by a server that answers: the client is better told
-// than kept waiting.
-func (t *attempts) next(resp *http.Response, err error) (wait time.Duration, again bool) {
+// initialize is not repeated when the server has answered: an error now is better for the
+// client than an answer late.
+func (a *attempts) next(resp *http.Response, err error) (pause time.Duration, again bool) {
 	if err == nil && resp.StatusCode < http.StatusBadRequest {
 		return 0, false
 	}
 	var e *Error
 	if errors.As(err, &e) && e.Reason == Unreachable {
-		wait = retry.Backoff(t.unreachable, firstRetry, maxRetry)
-		t.unreachable++
-		return wait, !permanent(err) && time.Since(t.started)+wait <= t.u.cfg.Patience
+		pause = retry.Backoff(a.unreachable, firstRetry, maxRetry)
+		a.unreachable++
+		return pause, !permanent(err) && time.Since(a.started)+pause <= a.u.cfg.Patience
 	}
-	t.unreachable = 0
-	if !repeatable(t.m) || t.count+1 >= maxAttempts {
+	a.unreachable = 0
+	if !repeatable(a.m) || a.count+1 >= maxAttempts {
 		return 0, false
 	}
 	switch {
@@ -82,30 +81,30 @@ func (t *attempts) next(resp *http.Response, err error) (wait time.Duration, aga
 		if e == nil || e.Reason != Interrupted || errors.Is(err, errNoHeader) {
 			return 0, false
 		}
-		if t.count > 0 { // at once the first time: most often it is a connection that was idle
-			wait = retry.Backoff(t.count-1, firstRetry, maxRetry)
+		if a.count > 0 { // the first time at once: most often the connection had been idle
+			pause = retry.Backoff(a.count-1, firstRetry, maxRetry)
 		}
-	case t.m.Method == "initialize":
+	case a.m.Method == "initialize":
 		return 0, false
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusServiceUnavailable:
-		wait = retry.After(resp.Header.Get("Retry-After"), time.Now())
-		if t.waited += wait; wait == 0 && resp.StatusCode == http.StatusTooManyRequests || t.waited > maxRetryAfter {
+		pause = retry.After(resp.Header.Get("Retry-After"), time.Now())
+		if a.waited += pause; pause == 0 && resp.StatusCode == http.StatusTooManyRequests || a.waited > maxRetryAfter {
 			return 0, false
 		}
-		if wait == 0 {
-			wait = retry.Backoff(t.count, firstRetry, maxRetry)
+		if pause == 0 {
+			pause = retry.Backoff(a.count, firstRetry, maxRetry)
 		}
 	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusGatewayTimeout:
-		wait = retry.Backoff(t.count, firstRetry, maxRetry)
+		pause = retry.Backoff(a.count, firstRetry, maxRetry)
 	default:
 		return 0, false
 	}
-	t.count++
-	return wait, true
+	a.count++
+	return pause, true
 }
 
-// lasting reports a failure that does not pass by waiting, such as a certificate
-// that is not trusted.
+// permanent reports a failure that waiting does not mend, such as an untrusted
+// certificate.
 func permanent(err error) bool {
 	var failure *reach.Error
 	return errors.As(err, &failure) && failure.Lasting

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -21,39 +20,6 @@ import (
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/retry"
 )
-
-// roundTrip is a wire in the test's own hand.
-type roundTrip func(r *http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func httpResponse(status int, header http.Header, body io.ReadCloser) *http.Response {
-	if header == nil {
-		header = http.Header{}
-	}
-	if header.Get("Content-Type") == "" {
-		header.Set("Content-Type", "application/json")
-	}
-	return &http.Response{StatusCode: status, Header: header, Body: body, ContentLength: -1}
-}
-
-const anAnswer = `{"jsonrpc":"2.0","id":1,"result":{}}`
-
-func text(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }
-
-func over(t *testing.T, cfg Config, wire roundTrip) *Upstream {
-	t.Helper()
-	cfg.Endpoint, cfg.HTTP, cfg.Transport = mustURL(t, "http://server.example/mcp"), &http.Client{Transport: wire}, cmp.Or(cfg.Transport, StreamableHTTP)
-	u, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-func callOf(method string) []byte {
-	return []byte(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`)
-}
 
 // Security row 38: what only reads waits as long as the server asks, up to 30
 // seconds in all; a call gets an error with the time at once, and so does what
@@ -86,7 +52,7 @@ func TestRow38RetryAfter(t *testing.T) {
 					return httpResponse(200, nil, text(anAnswer)), nil
 				})
 				begun := time.Now()
-				_, err := u.Call(t.Context(), callOf(c.method), nil)
+				_, err := call(t, u, callOf(c.method))
 				var e *Error
 				switch {
 				case time.Since(begun) != c.wantWait || requests != c.wantRequests || (err != nil) != c.wantError:
@@ -112,7 +78,7 @@ func TestRow38Storm(t *testing.T) {
 					return httpResponse(status, nil, text("")), nil
 				})
 				begun := time.Now()
-				if _, err := u.Call(t.Context(), callOf(method), nil); err == nil || requests != want {
+				if _, err := call(t, u, callOf(method)); err == nil || requests != want {
 					t.Errorf("%s, %d: %v after %d requests", method, status, err, requests)
 				}
 				if took := time.Since(begun); took > 10*time.Second || want > 1 && took < firstRetry {
@@ -143,7 +109,7 @@ func TestRow39Patience(t *testing.T) {
 					return httpResponse(200, nil, text(anAnswer)), nil
 				})
 				begun := time.Now()
-				_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+				_, err := call(t, u, callOf("tools/call"))
 				if (err == nil) != c.ok || time.Since(begun) > c.patience {
 					t.Errorf("%v after %v", err, time.Since(begun))
 				}
@@ -171,12 +137,12 @@ func TestRow39Silence(t *testing.T) {
 			return httpResponse(200, http.Header{"Content-Type": {"text/event-stream"}}, body), nil
 		})
 		begun := time.Now()
-		_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+		_, err := call(t, u, callOf("tools/call"))
 		var e *Error
 		if !errors.As(err, &e) || e.Reason != Interrupted || time.Since(begun) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
-		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); err != nil {
+		if _, err := call(t, u, callOf("tools/call")); err != nil {
 			t.Error("the next call:", err)
 		}
 		_ = u.Close(t.Context())
@@ -193,7 +159,7 @@ func TestRow39NoHeader(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	u.cfg.HeaderTimeout = 50 * time.Millisecond
-	_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+	_, err := call(t, u, callOf("tools/call"))
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != Interrupted || !errors.Is(err, errNoHeader) || len(requests) != 1 {
 		t.Errorf("%v after %d requests", err, len(requests))
@@ -223,7 +189,7 @@ func TestCompressedAnswers(t *testing.T) {
 			asked = r.Header.Get("Accept-Encoding")
 			return httpResponse(200, http.Header{"Content-Encoding": {"gzip"}}, io.NopCloser(bytes.NewReader(body))), nil
 		})
-		answer, err := u.Call(t.Context(), callOf("tools/call"), nil)
+		answer, err := call(t, u, callOf("tools/call"))
 		var e *Error
 		switch {
 		case asked != "gzip":
@@ -253,7 +219,8 @@ func TestCompressedStream(t *testing.T) {
 		<-delivered
 		event(anAnswer)
 	}))
-	answer, err := u.Call(t.Context(), callOf("tools/call"), func(jsonrpc.Message) { close(delivered) })
+	m, _ := jsonrpc.Parse(callOf("tools/call"))
+	answer, err := jsonrpc.Ask(t.Context(), u.Send, m, func(jsonrpc.Message) { close(delivered) })
 	if err != nil || string(answer.Raw) != anAnswer {
 		t.Error(string(answer.Raw), err)
 	}
@@ -267,7 +234,7 @@ func TestRow39DNSAndTLS(t *testing.T) {
 		u := over(t, Config{}, func(*http.Request) (*http.Response, error) {
 			return nil, &net.DNSError{Err: "no such host", Name: "server.example", IsNotFound: true}
 		})
-		_, err := u.Call(t.Context(), callOf("tools/call"), nil)
+		_, err := call(t, u, callOf("tools/call"))
 		var e *Error
 		if !errors.As(err, &e) || e.Reason != Unreachable || !strings.Contains(err.Error(), "no such host") {
 			t.Error(err)
@@ -283,7 +250,7 @@ func TestRow39DNSAndTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = u.Call(t.Context(), callOf("tools/call"), nil)
+	_, err = call(t, u, callOf("tools/call"))
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != Unreachable || !strings.Contains(err.Error(), "certificate") {
 		t.Error(err)

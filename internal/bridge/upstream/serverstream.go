@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -15,24 +14,25 @@ import (
 	"mcp-login/internal/sse"
 )
 
-// Pauses before a stream is asked for again. A server's retry replaces the
-// first one.
+// Pauses before a stream is asked for again.
 const (
+	// firstReconnect is the first pause where the server's retry field names none. Later
+	// ones double, up to maxReconnect.
 	firstReconnect = time.Second
 	maxReconnect   = 30 * time.Second
-	// minPause is the least pause, whatever the server says, and quietPause how
-	// long it gets while streams bring events but no message.
+	// minReconnect is the least pause, whatever the server says, and silentReconnect
+	// how long it gets while streams bring events but no message.
 	minReconnect    = 500 * time.Millisecond
 	silentReconnect = 5 * time.Second
-	// maxResumes bounds how often in a row a request's own stream is asked
-	// for without one event coming.
+	// maxResumes bounds how often in a row the stream of a request is asked for without
+	// one event coming.
 	maxResumes = 8
 )
 
-// pause returns how long to wait before the next attempt. What the server asked
-// for is a lower bound, and exact the first time, but for minPause. Only a message
-// begins anew: a server that opens streams and says nothing on them gets the same
-// patience as one that opens none, in the end.
+// pause returns how long to wait before the next attempt. The server's retry is a lower
+// bound, and exact the first time unless it is below minReconnect. Only a message ends the
+// growth: in the end a server that opens streams and says nothing on them is asked as
+// seldom as one that opens none.
 func (c *cursor) pause() time.Duration {
 	base := firstReconnect
 	if c.retry > 0 {
@@ -48,11 +48,23 @@ func (c *cursor) pause() time.Duration {
 	return wait
 }
 
-func cleanEnd(err error) error {
-	if errors.Is(err, io.EOF) {
-		return nil
+// wait sleeps before the next attempt, and counts it.
+func (c *cursor) wait(ctx context.Context) error {
+	if err := retry.Sleep(ctx, c.pause()); err != nil {
+		return err
 	}
-	return err
+	c.attempts++
+	c.silent++
+	return nil
+}
+
+// busy reports whether resp asks to come back later, and keeps when.
+func (c *cursor) busy(resp *http.Response) bool {
+	if resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+		return false
+	}
+	c.retry = max(c.retry, retry.After(resp.Header.Get("Retry-After"), time.Now()))
+	return true
 }
 
 // get asks for a stream of a session, from where c says.
@@ -67,17 +79,20 @@ func (s *streamableConn) get(ctx context.Context, at session, c *cursor) (*http.
 	return s.u.do(req)
 }
 
-// resume continues a broken stream with GET and Last-Event-ID (G7).
+// isStream reports whether resp is an event stream.
+func isStream(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE
+}
+
+// resume continues the broken stream of a request with GET and Last-Event-ID.
 func (s *streamableConn) resume(ctx context.Context, at session, c *cursor) (*http.Response, error) {
 	for {
 		if c.attempts == maxResumes {
 			return nil, interrupted(fmt.Errorf("no event in %d attempts to resume", maxResumes))
 		}
-		if err := retry.Sleep(ctx, c.pause()); err != nil {
+		if err := c.wait(ctx); err != nil {
 			return nil, err
 		}
-		c.attempts++
-		c.silent++
 		resp, err := s.get(ctx, at, c)
 		var e *Error
 		switch {
@@ -85,44 +100,29 @@ func (s *streamableConn) resume(ctx context.Context, at session, c *cursor) (*ht
 			continue
 		case err != nil:
 			return nil, err
-		case resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE:
+		case isStream(resp):
 			return resp, nil
-		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-			c.retry = max(c.retry, retry.After(resp.Header.Get("Retry-After"), time.Now()))
-			foreign.Discard(resp)
-		default:
-			foreign.Discard(resp)
+		}
+		foreign.Discard(resp)
+		if !c.busy(resp) {
 			return nil, interrupted(fmt.Errorf("the server does not resume it (%d)", resp.StatusCode))
 		}
 	}
 }
 
-// streamPatience is how long the server's own stream may hold up the first
+// streamOpenTimeout is how long the server's own stream may hold up the client's first
 // request.
 const streamOpenTimeout = 250 * time.Millisecond
 
-// until waits for done, for the limit, or for ctx.
-func until(ctx context.Context, done <-chan struct{}, limit time.Duration) error {
-	t := time.NewTimer(limit)
-	defer t.Stop()
-	select {
-	case <-done:
-	case <-t.C:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-// ear is the state of the server's own stream.
+// serverStream is the GET stream on which the server speaks by itself (MCP 2025-11-25,
+// Transports, "Listening for Messages from the Server").
 type serverStream struct {
-	session int // of the session it belongs to, 0 for none
+	session int // the number of its session, 0 for none
 	stop    context.CancelFunc
 }
 
-// listen opens the server's own stream (G6), once for each session; it ends
-// with the session or with Close. The channel is closed when the server has
-// answered, whatever it said.
+// openServerStream opens the stream of the current session, once for each session. The
+// channel is closed when the server has answered, whatever it said.
 func (s *streamableConn) openServerStream() <-chan struct{} {
 	opened := make(chan struct{})
 	answered := sync.OnceFunc(func() { close(opened) })
@@ -157,10 +157,10 @@ func (s *streamableConn) openServerStream() <-chan struct{} {
 	return opened
 }
 
-// listenUntil keeps the stream open. A server that offers none (405, or any
-// other 4xx) is left alone in this session; a lost session is the next
-// request's business. It returns false when something else than the server
-// stood in the way, a refused login for example, or one that a request will ask for.
+// keepServerStream keeps the stream open until ctx ends. A server that offers none (405,
+// or another 4xx) is not asked again in this session; a lost session is found out by the
+// next request. It returns false when the sign-in was in the way, so that it is worth to
+// try again later.
 func (s *streamableConn) keepServerStream(ctx context.Context, at session, opened func()) bool {
 	var c cursor
 	for ctx.Err() == nil {
@@ -168,27 +168,23 @@ func (s *streamableConn) keepServerStream(ctx context.Context, at session, opene
 		opened()
 		switch {
 		case err != nil:
-			var e *Error
-			if !errors.As(err, &e) {
+			if !errors.As(err, new(*Error)) {
 				s.u.log.Debug("no stream from the server", "error", err)
 				return false
 			}
-		case resp.StatusCode == http.StatusOK && mediaType(resp) == typeSSE:
-			_, err = s.read(sse.NewReader(resp.Body, s.u.cfg.MaxMessage), jsonrpc.Message{}, s.u.unaskedSink(), &c)
+		case isStream(resp):
+			_, err = s.u.readStream(sse.NewReader(resp.Body, s.u.cfg.MaxMessage), jsonrpc.Message{}, s.u.unaskedSink(), &c)
 			_ = resp.Body.Close()
 			s.u.log.Debug("the server's stream ended", "error", err)
-		case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-			c.retry = max(c.retry, retry.After(resp.Header.Get("Retry-After"), time.Now()))
-			foreign.Discard(resp)
 		default:
 			foreign.Discard(resp)
-			return resp.StatusCode != http.StatusUnauthorized
+			if !c.busy(resp) {
+				return resp.StatusCode != http.StatusUnauthorized
+			}
 		}
-		if retry.Sleep(ctx, c.pause()) != nil {
+		if c.wait(ctx) != nil {
 			return true
 		}
-		c.attempts++
-		c.silent++
 	}
 	return true
 }

@@ -12,12 +12,23 @@ import (
 	"mcp-login/internal/retry"
 )
 
-// modern carries a message of 2026-07-28, which knows no session (W1). Headers
-// are made from the tool's schema, which is fetched where nobody has asked for
-// it; a refusal of the headers is tried once more with a fresh one (H12). What
-// changes nothing at the server is asked again when its stream breaks, as a
-// new request (W20).
+// sendStateless carries a message of MCP 2026-07-28, which knows no session.
 func (s *streamableConn) sendStateless(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if m.Method == "tools/call" {
+		return s.callTool(ctx, m, sink)
+	}
+	err := s.postStateless(ctx, m, sink)
+	var e *Error
+	if errors.As(err, &e) && e.Reason == Interrupted && repeatable(m) && ctx.Err() == nil {
+		return s.postAgain(ctx, m, sink, err)
+	}
+	return err
+}
+
+// callTool carries a tools/call. Some of its headers are made from the tool's schema: the
+// tools are listed first where nobody has asked for them, and once more when the server
+// refuses the headers (MCP 2026-07-28, Transports).
+func (s *streamableConn) callTool(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if needed, seen := s.u.tools.unlisted(m); needed {
 		if err := s.u.tools.list(ctx, m, seen, s.postStateless); err != nil {
 			s.u.log.Debug("the tools could not be listed before a call", "error", err)
@@ -28,8 +39,8 @@ func (s *streamableConn) sendStateless(ctx context.Context, m jsonrpc.Message, s
 	}
 	seen := s.u.tools.listingsSoFar()
 	mismatch := false
-	err := s.postRepeatable(ctx, m, filterSink{sink, func(reply jsonrpc.Message) bool {
-		refused := m.Method == "tools/call" && reply.Answers(m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch
+	err := s.postStateless(ctx, m, filterSink{sink, func(reply jsonrpc.Message) bool {
+		refused := reply.Answers(m) && string(jsonrpc.Member(reply.Error, "code")) == codeHeaderMismatch
 		mismatch = mismatch || refused
 		return refused
 	}})
@@ -43,20 +54,7 @@ func (s *streamableConn) sendStateless(ctx context.Context, m jsonrpc.Message, s
 	return s.postStateless(ctx, m, sink)
 }
 
-// without is a sink that does not get the messages for which left says true.
-type filterSink struct {
-	jsonrpc.Sink
-	drop func(jsonrpc.Message) bool
-}
-
-// Message implements jsonrpc.Sink.
-func (w filterSink) Message(m jsonrpc.Message) {
-	if !w.drop(m) {
-		w.Sink.Message(m)
-	}
-}
-
-// plain posts m and learns from what passes by.
+// postStateless posts m, and learns the tools from an answer to tools/list.
 func (s *streamableConn) postStateless(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Method != "tools/list" {
 		return s.post(ctx, &session{}, m, sink)
@@ -69,17 +67,12 @@ func (s *streamableConn) postStateless(ctx context.Context, m jsonrpc.Message, s
 	}))
 }
 
-// again posts m, and what is repeatable a second time under another id when
-// the first stream broke off.
-func (s *streamableConn) postRepeatable(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	err := s.postStateless(ctx, m, sink)
-	var e *Error
-	if !errors.As(err, &e) || e.Reason != Interrupted || !repeatable(m) || ctx.Err() != nil {
-		return err
-	}
-	second, parseErr := jsonrpc.Parse(jsonrpc.With(m.Raw, "id", jsonrpc.NewID("")))
-	if parseErr != nil {
-		return err
+// postAgain posts m, whose stream broke with the error broken, as a new request with an id
+// of its own; the answer gets the id of m.
+func (s *streamableConn) postAgain(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, broken error) error {
+	second, err := jsonrpc.Parse(jsonrpc.With(m.Raw, "id", jsonrpc.NewID("")))
+	if err != nil {
+		return broken
 	}
 	if err := retry.Sleep(ctx, firstReconnect); err != nil {
 		return err
@@ -94,34 +87,34 @@ func (s *streamableConn) postRepeatable(ctx context.Context, m jsonrpc.Message, 
 	}))
 }
 
-// probePatience is how long a server may take over a probe, a login not counted.
-const probeTimeoutStateless = 10 * time.Second
+// discoverTimeout is how long a server may take to answer a probe, without the time of a
+// login.
+const discoverTimeout = 10 * time.Second
 
 // silentError is a probe that the server took and did not answer in time.
-type probeTimeoutError struct{}
+type silentError struct{}
 
-func (probeTimeoutError) Error() string { return "the server did not answer the probe" }
+func (silentError) Error() string { return "the server did not answer the probe" }
 
-// Silent tells it from a broken line, for callers that cannot name the type.
-func (probeTimeoutError) Silent() bool { return true }
+// Silent tells it from a broken connection, for callers that cannot name the type.
+func (silentError) Silent() bool { return true }
 
 // ErrSilent is a probe that the server did not answer in time.
-var ErrSilent error = probeTimeoutError{}
+var ErrSilent error = silentError{}
 
-// Probe sends one request of 2026-07-28 that asks who the server is, and draws
-// no conclusion: no other transport is tried and nothing is repeated but
-// logins. It returns the answer if there was one in JSON-RPC, whatever the HTTP
-// status, and otherwise an error: an *Error, [ErrSilent] when the server kept
-// silent, or what the signing transport says.
+// Probe sends one request of MCP 2026-07-28, such as server/discover, and draws no
+// conclusion from what comes back: no other transport is tried, and nothing is repeated
+// but for a login. It returns the JSON-RPC answer if there was one, whatever the HTTP
+// status, and else an error: an *Error, [ErrSilent], or that of the sign-in.
 func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, reply jsonrpc.Message, err error) {
 	if u.cfg.Transport == SSE {
 		return 0, reply, &Error{Reason: Refused, Status: http.StatusMethodNotAllowed, Err: errors.New("HTTP+SSE has no probe")}
 	}
-	traced, quiet, end := u.withFirstByteTimer(ctx, probeTimeoutStateless, ErrSilent)
+	timed, timer, end := u.withFirstByteTimer(ctx, discoverTimeout, ErrSilent)
 	defer end(nil)
-	defer quiet.stop()
+	defer timer.stop()
 	s := newStreamableConn(u)
-	req, err := s.request(traced, http.MethodPost, session{}, m)
+	req, err := s.request(timed, http.MethodPost, session{}, m)
 	if err != nil {
 		return 0, reply, err
 	}
@@ -129,16 +122,16 @@ func (u *Upstream) Probe(ctx context.Context, m jsonrpc.Message) (status int, re
 	if err != nil {
 		return 0, reply, err
 	}
-	quiet.restart()
+	timer.restart() // for the body
 	defer foreign.Discard(resp)
-	var got atomic.Pointer[jsonrpc.Message]
-	a := &response{s: s, session: &session{}, m: m, resp: resp, cut: end, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+	var answer atomic.Pointer[jsonrpc.Message]
+	r := &response{s: s, session: &session{}, m: m, resp: resp, cancel: end, sink: jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 		if one.Answers(m) {
-			got.Store(&one)
+			answer.Store(&one)
 		}
 	})}
-	err = a.follow(traced)
-	if one := got.Load(); one != nil {
+	err = r.follow(timed)
+	if one := answer.Load(); one != nil {
 		return resp.StatusCode, *one, nil
 	}
 	if err == nil {

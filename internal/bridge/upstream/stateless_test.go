@@ -76,7 +76,7 @@ func TestH10ToolLeftOut(t *testing.T) {
 	s := &modernServer{answer: func(w http.ResponseWriter, _ string, _ int, id json.RawMessage) {
 		_, _ = io.WriteString(w, list(id, badTool+","+goodTool))
 	}}
-	answer, err := s.upstream(t).Call(t.Context(), modernRequest("1.0", "tools/list", ""), nil)
+	answer, err := call(t, s.upstream(t), modernRequest("1.0", "tools/list", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestH13ListedForTheClient(t *testing.T) {
 	}}
 	u := s.upstream(t)
 	for _, name := range []string{"good", "other", "good"} {
-		if _, err := u.Call(t.Context(), modernRequest("1", "tools/call", `,"name":"`+name+`","arguments":{"a":"é"}`), nil); err != nil {
+		if _, err := call(t, u, modernRequest("1", "tools/call", `,"name":"`+name+`","arguments":{"a":"é"}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -129,10 +129,10 @@ func TestH12HeaderMismatch(t *testing.T) {
 			}
 		}}
 		u := s.upstream(t)
-		if _, err := u.Call(t.Context(), modernRequest("0", "tools/list", ""), nil); err != nil {
+		if _, err := call(t, u, modernRequest("0", "tools/list", "")); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := u.Call(t.Context(), modernRequest("7", "tools/call", `,"name":"good","arguments":{"a":"x"}`), nil)
+		answer, err := call(t, u, modernRequest("7", "tools/call", `,"name":"good","arguments":{"a":"x"}`))
 		if err != nil || string(answer.ID) != "7" || (answer.Result != nil) != mended {
 			t.Errorf("mended %v: %s %v", mended, answer.Raw, err)
 		}
@@ -159,14 +159,14 @@ func TestRow34ModernStreamBreaks(t *testing.T) {
 		}
 	}}
 	u := s.upstream(t)
-	answer, err := u.Call(t.Context(), modernRequest("1", "tools/list", ""), nil)
+	answer, err := call(t, u, modernRequest("1", "tools/list", ""))
 	if err != nil || string(answer.ID) != "1" || answer.Result == nil {
 		t.Fatalf("%s %v", answer.Raw, err)
 	}
 	if len(s.ids) != 2 || s.ids[0] == s.ids[1] {
 		t.Errorf("asked as %v", s.ids)
 	}
-	_, err = u.Call(t.Context(), modernRequest("2", "tools/call", `,"name":"x"`), nil)
+	_, err = call(t, u, modernRequest("2", "tools/call", `,"name":"x"`))
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != Interrupted || s.counts["tools/call"] != 1 {
 		t.Errorf("%v after %v", err, s.ids)

@@ -4,25 +4,23 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"mcp-login/internal/jsonrpc"
-	"mcp-login/internal/origin"
 )
 
-// Transport is a wish for one of the two transports.
+// Transport names one of the two transports, or leaves the choice open.
 type Transport uint8
 
 // The transports.
 const (
-	// Auto takes Streamable HTTP, and HTTP+SSE where the server knows only
-	// that.
+	// Auto uses Streamable HTTP, and HTTP+SSE where the server knows only that.
 	Auto Transport = iota
 	// StreamableHTTP is the transport of 2025-03-26 and later.
 	StreamableHTTP
@@ -34,35 +32,34 @@ const (
 type Config struct {
 	// Endpoint is the address of the MCP server.
 	Endpoint *url.URL
-	// HTTP signs and sends requests; see the package comment. New copies it,
-	// and gives the copy CheckRedirect and a cookie jar in memory (for load
-	// balancers that keep a session on one machine) where it has none.
+	// HTTP sends requests, with the access token; see the package comment. New
+	// copies it, and gives the copy CheckRedirect and a cookie jar in memory where
+	// it has none: load balancers keep a session on one machine by a cookie.
 	HTTP *http.Client
-	// SignIn signs in after a 401 without a challenge that HTTP has returned
-	// because it might mean a lost session; nil where nobody can.
+	// SignIn signs in after a 401 without a challenge, which HTTP has returned
+	// because it might mean a lost session; nil where there is no sign-in.
 	SignIn func(ctx context.Context, refused *http.Response) error
 	// Header goes onto every request to the server.
 	Header http.Header
-	// Transport limits the choice.
+	// Transport is the transport to use.
 	Transport Transport
-	// MaxMessage bounds one message from the server in bytes; 0 is no limit.
+	// MaxMessage bounds one message from the server, in bytes; 0 is no limit.
 	MaxMessage int64
-	// HeaderTimeout bounds the wait for the beginning of an answer once a
-	// request was sent, and IdleTimeout that for the next byte of one. 0 is no
-	// limit: tools may take hours. A login is not counted.
+	// HeaderTimeout bounds the wait for the first byte of an answer after a request
+	// was written, and IdleTimeout the wait for each further byte. 0 is no limit:
+	// tools may take hours. The time of a login does not count.
 	HeaderTimeout, IdleTimeout time.Duration
-	// StreamWithin is how soon the first 4 MiB of a large answer must be there
-	// for the rest to be passed on while it is coming; 0 means
-	// DefaultStreamWithin.
+	// StreamWithin is how soon the first 4 MiB of a large answer must be there for
+	// the rest to be passed on while it comes; 0 means DefaultStreamWithin.
 	StreamWithin time.Duration
-	// Patience is how long a server that takes no connections is waited for;
-	// 0 is not at all.
+	// Patience is for how long connecting to the server is tried again; 0 is not at
+	// all.
 	Patience time.Duration
 	// Log gets the steps at debug level; nil discards them.
 	Log *slog.Logger
 }
 
-// wire is a transport once it is chosen.
+// conn is a connection by one of the two transports.
 type conn interface {
 	// send posts m. For a request it returns after the sink has the answer.
 	send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
@@ -82,30 +79,14 @@ type Upstream struct {
 	ctx       context.Context // ends with Close; the server's own stream lives in it
 	stop      context.CancelFunc
 
-	choosing turn // while the first message finds the transport
+	choosing *semaphore.Weighted // a mutex: held while the first message finds the transport
 
 	mu      sync.Mutex
 	work    sync.WaitGroup
 	closed  bool
-	conn    conn
+	conn    conn // nil until the transport is known
 	unasked jsonrpc.Sink
 }
-
-// turn is a mutex whose wait ends with a context.
-type turn chan struct{}
-
-func newTurn() turn { return make(turn, 1) }
-
-func (t turn) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (t turn) give() { <-t }
 
 // New returns an Upstream. Nothing is sent yet.
 func New(cfg Config) (*Upstream, error) {
@@ -120,7 +101,7 @@ func New(cfg Config) (*Upstream, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	u := &Upstream{cfg: cfg, log: log, http: restricted(*cfg.HTTP), tools: newToolList(log), backlog: newBacklog(), choosing: newTurn(), unasked: jsonrpc.Discard}
+	u := &Upstream{cfg: cfg, log: log, http: restricted(*cfg.HTTP), tools: newToolList(log), backlog: newBacklog(), choosing: semaphore.NewWeighted(1), unasked: jsonrpc.Discard}
 	u.ctx, u.stop = context.WithCancel(context.Background())
 	switch cfg.Transport {
 	case StreamableHTTP:
@@ -132,36 +113,8 @@ func New(cfg Config) (*Upstream, error) {
 	return u, nil
 }
 
-// guarded makes sure that no redirect leads to a stranger, whatever the client
-// was set up for.
-func restricted(client http.Client) *http.Client {
-	if client.CheckRedirect == nil {
-		client.CheckRedirect = CheckRedirect
-	}
-	if client.Jar == nil {
-		client.Jar, _ = cookiejar.New(nil) // without options it cannot fail
-	}
-	client.Transport = validLocation{cmp.Or(client.Transport, http.DefaultTransport)}
-	return &client
-}
-
-// placing takes away a Location that is no address: net/http would make of the
-// answer an error that cannot be told from a broken line.
-type validLocation struct{ next http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (p validLocation) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := p.next.RoundTrip(req)
-	if err == nil && resp.StatusCode/100 == 3 {
-		if _, bad := url.Parse(resp.Header.Get("Location")); bad != nil {
-			resp.Header.Del("Location")
-		}
-	}
-	return resp, err
-}
-
-// spawn runs f in a goroutine that Close waits for. After Close it runs nothing
-// and returns false.
+// spawn runs f in a goroutine that Close waits for. After Close it runs nothing and returns
+// false.
 func (u *Upstream) spawn(f func()) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -172,8 +125,8 @@ func (u *Upstream) spawn(f func()) bool {
 	return true
 }
 
-// Unasked says where messages go that belong to no request: those on the
-// server's own stream. It is called before the first Send.
+// Unasked sets the sink for messages that belong to no request: those on the server's own
+// stream. It is called before the first Send.
 func (u *Upstream) Unasked(sink jsonrpc.Sink) {
 	u.mu.Lock()
 	u.unasked = sink
@@ -186,52 +139,52 @@ func (u *Upstream) unaskedSink() jsonrpc.Sink {
 	return u.unasked
 }
 
-// Send carries one message to the server; batches are the caller's to split.
-// For a request it returns when the answer, and before it everything that
-// belongs to the request, has gone to the sink; otherwise when the server has
-// taken the message. An *Error says why that did not happen; errors of the signing
-// transport come as they are, and so does the cause of ctx.
+// Send carries one message to the server; the caller splits batches. For a request it
+// returns when the answer, and before it everything that belongs to the request, has gone
+// to the sink; for other messages when the server has accepted the message. Its errors are
+// an *Error, the errors of Config.HTTP's sign-in, and the cause of the end of ctx.
 func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if w := u.current(); w != nil {
-		return w.send(ctx, m, sink)
+	if c := u.chosenConn(); c != nil {
+		return c.send(ctx, m, sink)
 	}
-	if err := u.choosing.take(ctx); err != nil {
-		return err
+	if u.choosing.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
 	}
-	unlock := sync.OnceFunc(u.choosing.give)
+	unlock := sync.OnceFunc(func() { u.choosing.Release(1) })
 	defer unlock()
-	if w := u.current(); w != nil {
+	if c := u.chosenConn(); c != nil {
 		unlock()
-		return w.send(ctx, m, sink)
+		return c.send(ctx, m, sink)
 	}
-	return u.detect(ctx, m, sink, unlock)
+	return u.sendFirst(ctx, m, sink, unlock)
 }
 
-func (u *Upstream) current() conn {
+// chosenConn returns nil while the transport is not known.
+func (u *Upstream) chosenConn() conn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.conn
 }
 
-func (u *Upstream) setConn(w conn) {
+func (u *Upstream) setConn(c conn) {
 	u.mu.Lock()
-	u.conn = w
+	u.conn = c
 	u.mu.Unlock()
 }
 
-// first sends the first message and thereby finds the transport (L8, E4): what
-// a server without Streamable HTTP answers to a POST is 400, 404 or 405; then a
-// GET must bring an event stream that begins with its endpoint. Logins, outages
-// and refusals say nothing about the transport, and neither does a JSON-RPC
-// error with 400 or 404: who answers a POST in JSON-RPC takes messages there.
-// settled is called as soon as the transport is known.
-func (u *Upstream) detect(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, settled func()) error {
+// sendFirst sends the first message, and thereby finds the transport (MCP 2025-11-25,
+// Transports, "Backwards Compatibility"). A server without Streamable HTTP answers a POST
+// with 400, 404 or 405, and a GET with an event stream that begins with its endpoint.
+// Sign-ins, outages and other refusals say nothing about the transport. A JSON-RPC error
+// with 400 or 404 says that messages are taken there. chosen is called as soon as the
+// transport is known.
+func (u *Upstream) sendFirst(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, chosen func()) error {
 	s := newStreamableConn(u)
 	s.probing = true
 	s.onAccepted = sync.OnceFunc(func() {
 		s.probing = false
 		u.setConn(s)
-		settled()
+		chosen()
 	})
 	err := s.send(ctx, m, sink)
 	var refused *Error
@@ -254,27 +207,16 @@ func (u *Upstream) detect(ctx context.Context, m jsonrpc.Message, sink jsonrpc.S
 	}
 	u.log.Debug("the server speaks HTTP+SSE of 2024-11-05")
 	u.setConn(old)
-	settled()
+	chosen()
 	return old.send(ctx, m, sink)
 }
 
-// Call sends a request and returns its answer, for callers without a stream.
-// Other messages go to notify, which may be nil.
-func (u *Upstream) Call(ctx context.Context, request []byte, notify func(m jsonrpc.Message)) (answer jsonrpc.Message, err error) {
-	m, err := jsonrpc.Parse(request)
-	if err != nil || m.Kind != jsonrpc.Request {
-		return jsonrpc.Message{}, fmt.Errorf("send a request: %w", cmp.Or(err, jsonrpc.ErrInvalid))
-	}
-	return jsonrpc.Ask(ctx, u.Send, m, notify)
-}
-
-// Close ends the session at the server, if there is one, and everything that
-// is under way. ctx bounds the farewell, and the wait for whoever still
-// delivers a message.
+// Close ends the session at the server, if there is one, and everything that is under way.
+// ctx bounds the farewell, and the wait for sinks that still take a message.
 func (u *Upstream) Close(ctx context.Context) error {
 	var err error
-	if w := u.current(); w != nil {
-		err = w.close(ctx)
+	if c := u.chosenConn(); c != nil {
+		err = c.close(ctx)
 	}
 	u.stop()
 	u.mu.Lock()
@@ -288,17 +230,4 @@ func (u *Upstream) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.Join(err, context.Cause(ctx))
 	}
-}
-
-// CheckRedirect belongs into the http.Client of a Config: a redirect is
-// followed only when it stays on the origin and keeps the method and body, at
-// most three times, and carries no user name: net/http would make of that an
-// Authorization header, in the place of the token. Anything else would carry headers, session and message to
-// a stranger; Go strips only a few of them.
-func CheckRedirect(req *http.Request, via []*http.Request) error {
-	first := via[0]
-	if len(via) > 3 || req.Method != first.Method || !origin.SameOrigin(req.URL, first.URL) || req.URL.User != nil {
-		return http.ErrUseLastResponse
-	}
-	return nil
 }

@@ -1,23 +1,17 @@
 package upstream
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"mcp-login/internal/jsonrpc"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // H7: what a header can carry stays plain, everything else is encoded.
 func TestH7HeaderValue(t *testing.T) {
@@ -67,34 +61,6 @@ func TestA4CheckRedirect(t *testing.T) {
 	}
 }
 
-func mustURL(t *testing.T, s string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
-func connect(t *testing.T, wish Transport, handler http.Handler) *Upstream {
-	t.Helper()
-	srv := httptest.NewServer(handler)
-	wire := &http.Transport{}
-	u, err := New(Config{Endpoint: mustURL(t, srv.URL+"/mcp"), HTTP: &http.Client{Transport: wire, CheckRedirect: CheckRedirect}, Transport: wish, MaxMessage: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = u.Close(context.Background())
-		wire.CloseIdleConnections()
-		srv.CloseClientConnections()
-		srv.Close()
-	})
-	return u
-}
-
-const request = `{"jsonrpc":"2.0","id":1,"method":"initialize"}`
-
 // L3: an HTTP+SSE server may not send messages and tokens to another origin.
 func TestL3ForeignEndpoint(t *testing.T) {
 	for _, endpoint := range []string{"https://evil.example/messages", "//evil.example/messages", "http://u:p@127.0.0.1/x", "http://%zz"} {
@@ -108,7 +74,7 @@ func TestL3ForeignEndpoint(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}))
-		_, err := u.Call(t.Context(), []byte(request), nil)
+		_, err := call(t, u, []byte(request))
 		var e *Error
 		if !errors.As(err, &e) || e.Reason != NotMCP || posts.Load() != 0 {
 			t.Errorf("%s: %v, %d posts", endpoint, err, posts.Load())
@@ -122,7 +88,7 @@ func TestL1FirstEvent(t *testing.T) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: {}\n\n")
 	}))
-	if _, err := u.Call(t.Context(), []byte(request), nil); err == nil || !strings.Contains(err.Error(), "endpoint") {
+	if _, err := call(t, u, []byte(request)); err == nil || !strings.Contains(err.Error(), "endpoint") {
 		t.Error(err)
 	}
 }
@@ -152,7 +118,7 @@ func TestL8Fallback(t *testing.T) {
 			w.WriteHeader(tc.status)
 			_, _ = io.WriteString(w, tc.body)
 		}))
-		_, _ = u.Call(t.Context(), []byte(request), nil)
+		_, _ = call(t, u, []byte(request))
 		if (gets.Load() > 0) != tc.gets {
 			t.Errorf("%d %s: %d GETs", tc.status, tc.body, gets.Load())
 		}
@@ -233,11 +199,11 @@ func TestTooLarge(t *testing.T) {
 	}))
 	for _, method := range []string{"events", "json"} {
 		var e *Error
-		if _, err := u.Call(t.Context(), []byte(`{"id":1,"method":"`+method+`"}`), nil); !errors.As(err, &e) || e.Reason != TooLarge {
+		if _, err := call(t, u, []byte(`{"id":1,"method":"`+method+`"}`)); !errors.As(err, &e) || e.Reason != TooLarge {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
-	if answer, err := u.Call(t.Context(), []byte(`{"id":1,"method":"x"}`), nil); err != nil || string(answer.Result) != `"small"` {
+	if answer, err := call(t, u, []byte(`{"id":1,"method":"x"}`)); err != nil || string(answer.Result) != `"small"` {
 		t.Errorf("afterwards: %s, %v", answer.Raw, err)
 	}
 }

@@ -111,7 +111,7 @@ func TestTypesAreBelieved(t *testing.T) {
 			return httpResponse(200, http.Header{"Content-Type": {typ}}, text(anAnswer)), nil
 		})
 		var e *Error
-		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); !errors.As(err, &e) || e.Reason != NotMCP {
+		if _, err := call(t, u, callOf("tools/call")); !errors.As(err, &e) || e.Reason != NotMCP {
 			t.Errorf("%s: %v", typ, err)
 		}
 		_ = u.Close(t.Context())
@@ -133,7 +133,7 @@ func TestNoGuessOfStreams(t *testing.T) {
 			}
 		}))
 		var e *Error
-		if _, err := u.Call(t.Context(), callOf("tools/call"), nil); !errors.As(err, &e) || e.Reason != Interrupted {
+		if _, err := call(t, u, callOf("tools/call")); !errors.As(err, &e) || e.Reason != Interrupted {
 			t.Errorf("%q: %v", typ, err)
 		}
 	}

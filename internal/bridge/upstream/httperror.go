@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,28 +9,55 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/retry"
 )
 
-// Next steps for people.
+// Bounds of what is read of the body of an HTTP error.
 const (
-	// AddressHint is for an answer that is no MCP server's.
-	AddressHint = "is this the address of an MCP server? It usually ends in /mcp or /sse"
-	// GatewayHint is for what a gateway answers in the place of the server: it has a
-	// sign-in of its own, which no OAuth login of the server satisfies.
-	GatewayHint = "if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
-	// restartHint is for a server that takes neither the session nor a new one.
-	restartHint = "restart the client"
-	// doneHint is for a request whose answer is lost.
-	doneHint = "the server may have done what it was asked; look before you repeat it"
+	maxErrorBody     = 64 << 10
+	errorBodyTimeout = 2 * time.Second
 )
 
-// statusError is an HTTP error that holds no JSON-RPC, with a little of its body.
+// errorBody returns the beginning of the body of an HTTP error, as far as it comes soon.
+func errorBody(resp *http.Response) []byte {
+	body, _ := foreign.ReadBody(resp, maxErrorBody, errorBodyTimeout)
+	return bytes.TrimPrefix(body, byteOrderMark)
+}
+
+// deliverHTTPError ends m with an HTTP error whose body is given. A JSON-RPC error in the
+// body is the server's own answer and goes to sink, with the id of m; for anything else
+// an *Error is returned.
+func (u *Upstream) deliverHTTPError(resp *http.Response, body []byte, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	answer, _ := jsonrpc.Parse(body) // its id may be null, absent, or that of m
+	if !isErrorObject(answer.Error) {
+		return statusError(resp, body)
+	}
+	if m.Kind != jsonrpc.Request { // nothing answers a notification or a response
+		u.log.Debug("the server refused a message", "method", m.Method, "status", resp.StatusCode)
+		return nil
+	}
+	own, err := jsonrpc.Parse(jsonrpc.WithError(m.ID, answer.Error))
+	if err != nil {
+		return statusError(resp, body)
+	}
+	sink.Message(own)
+	return nil
+}
+
+// isErrorObject tells a JSON-RPC error from the error member of other protocols: that of
+// OAuth is a string.
+func isErrorObject(raw []byte) bool {
+	code := jsonrpc.Member(raw, "code")
+	return len(code) > 0 && (code[0] == '-' || code[0] >= '0' && code[0] <= '9')
+}
+
+// statusError describes an HTTP error whose body is not JSON-RPC, with a little of it.
 func statusError(resp *http.Response, body []byte) error {
 	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retry.After(resp.Header.Get("Retry-After"), time.Now())}
 	text := fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	page := mediaType(resp) == "text/html"
-	inSession := resp.Request != nil && resp.Request.Header.Get(headerSession) != ""
+	hasSession := resp.Request != nil && resp.Request.Header.Get(headerSession) != ""
 	switch {
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		e.Reason = Redirected
@@ -44,9 +72,9 @@ func statusError(resp *http.Response, body []byte) error {
 		if e.RetryAfter > 0 {
 			e.Hint = "the server is busy; try again in " + e.RetryAfter.String()
 		}
-	case inSession && resp.StatusCode == http.StatusNotFound:
+	case hasSession && resp.StatusCode == http.StatusNotFound:
 		e.Hint = restartHint
-	case page && resp.StatusCode < 500, !inSession && notFoundHere(resp.StatusCode):
+	case page && resp.StatusCode < 500, !hasSession && notFoundHere(resp.StatusCode):
 		e.Hint = AddressHint
 	case resp.StatusCode >= 500:
 		e.Hint = "the server, or a gateway before it, is not well; try again later"
@@ -60,13 +88,13 @@ func statusError(resp *http.Response, body []byte) error {
 	return e
 }
 
-// isElsewhere reports whether a status says that no MCP server has this address.
+// notFoundHere reports whether a status says that no MCP server has this address.
 func notFoundHere(status int) bool {
 	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone
 }
 
-// redirected describes a redirect that was not followed. Of the address only what
-// says where it leads is shown: its query is often somebody's session.
+// describeRedirect describes a redirect that is not followed. Of its address the query is
+// left out: it often holds somebody's session.
 func describeRedirect(resp *http.Response) (text, next string) {
 	text = fmt.Sprintf("the server redirects (%d) to another place, which was not followed", resp.StatusCode)
 	to, err := resp.Location()
@@ -87,7 +115,7 @@ func describeRedirect(resp *http.Response) (text, next string) {
 	return text, next
 }
 
-// notMCP is a good answer that is no MCP server's.
+// notMCP is an answer with a status of success that is not an MCP server's.
 func notMCP(resp *http.Response) error {
 	switch mediaType(resp) {
 	case "text/html", "application/xhtml+xml":
@@ -96,7 +124,7 @@ func notMCP(resp *http.Response) error {
 	return notMCPWith(resp, AddressHint)
 }
 
-// notMCPPage is a page in the place of an answer: a welcome, or a sign-in.
+// notMCPPage is an HTML page in the place of an answer: a welcome page, or a sign-in.
 func notMCPPage(resp *http.Response) error {
 	return notMCPWith(resp, AddressHint+"; "+GatewayHint)
 }

@@ -1,0 +1,154 @@
+package upstream
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+
+	"mcp-login/internal/origin"
+	"mcp-login/internal/reach"
+)
+
+// CheckRedirect is for the http.Client of a Config. It follows a redirect that stays on
+// the origin and keeps the method and the body, at most three in a row. Any other one
+// would carry headers, session and message to a stranger: net/http strips only some
+// headers. One with a user name is not followed either, because net/http would send the
+// name as an Authorization header, in the place of the token.
+func CheckRedirect(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) > 3 || req.Method != first.Method || !origin.SameOrigin(req.URL, first.URL) || req.URL.User != nil {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// restricted returns client with CheckRedirect and a cookie jar where it has none.
+func restricted(client http.Client) *http.Client {
+	if client.CheckRedirect == nil {
+		client.CheckRedirect = CheckRedirect
+	}
+	if client.Jar == nil {
+		client.Jar, _ = cookiejar.New(nil) // without options it cannot fail
+	}
+	client.Transport = validLocation{cmp.Or(client.Transport, http.DefaultTransport)}
+	return &client
+}
+
+// validLocation removes a Location header that is no URL: net/http would turn the
+// response into an error that looks like a broken connection.
+type validLocation struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (v validLocation) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := v.next.RoundTrip(req)
+	if err == nil && resp.StatusCode/100 == 3 {
+		if _, bad := url.Parse(resp.Header.Get("Location")); bad != nil {
+			resp.Header.Del("Location")
+		}
+	}
+	return resp, err
+}
+
+// newRequest builds a request with the headers that all requests have. Its body can be
+// sent again.
+func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, body []byte) (*http.Request, error) {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body) // net/http sets GetBody for it
+	}
+	req, err := http.NewRequestWithContext(ctx, method, to.String(), reader)
+	if err != nil {
+		return nil, fmt.Errorf("build request: %w", err)
+	}
+	for name, values := range u.cfg.Header {
+		req.Header[name] = append([]string(nil), values...)
+	}
+	req.Header.Set("Accept-Encoding", "gzip") // inflated by limitBody, with a bound
+	switch method {
+	case http.MethodPost:
+		req.Header.Set("Content-Type", typeJSON)
+		req.Header.Set("Accept", typeJSON+", "+typeSSE)
+	case http.MethodGet:
+		req.Header.Set("Accept", typeSSE)
+		req.Header.Set("Cache-Control", "no-store")
+	}
+	return req, nil
+}
+
+// errNoHeader is a server that took a request and did not begin to answer.
+var errNoHeader = errors.New("the server did not begin to answer")
+
+// do sends a request. Its error is ready for the client: Unreachable when the server
+// cannot have read the request, Interrupted when it may have carried it out.
+func (u *Upstream) do(req *http.Request) (*http.Response, error) {
+	ctx, stopTimer := req.Context(), func() {}
+	if u.cfg.HeaderTimeout > 0 {
+		timed, timer, _ := u.withFirstByteTimer(ctx, u.cfg.HeaderTimeout, errNoHeader) // ends with ctx, as the body does
+		ctx, stopTimer = timed, timer.stop
+	}
+	resp, read, err := u.roundTrip(ctx, req)
+	stopTimer()
+	if err == nil {
+		u.limitBody(resp)
+		return resp, nil
+	}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errNoHeader):
+		return nil, &Error{Reason: Interrupted, Err: fmt.Errorf("%w within %v", errNoHeader, u.cfg.HeaderTimeout), Hint: doneHint}
+	case cause != nil:
+		return nil, cause
+	}
+	err = unreachable(err)
+	var e *Error
+	var failure *reach.Error
+	refusedBeforehand := errors.As(err, &failure) && failure.Refused
+	if errors.As(err, &e) && read && req.Method == http.MethodPost && !refusedBeforehand {
+		return nil, interrupted(errors.Unwrap(e.Err))
+	}
+	return nil, err
+}
+
+// connTrace follows one request to its connection. A RoundTripper that signs in may
+// send several requests for one: the last counts.
+type connTrace struct {
+	keepAlive     *keepAlive
+	wrote, reused atomic.Bool
+}
+
+func (t *connTrace) getConn(string) {
+	t.wrote.Store(false)
+	t.reused.Store(false)
+}
+
+func (t *connTrace) gotConn(got httptrace.GotConnInfo) {
+	t.reused.Store(got.Reused)
+	closeStale(got, t.keepAlive.limit())
+}
+
+func (t *connTrace) wroteRequest(info httptrace.WroteRequestInfo) { t.wrote.Store(info.Err == nil) }
+
+// roundTrip sends a request in ctx and reads the header of the response. A request that
+// was not written, because its idle connection had ended, is sent over another one. read
+// reports whether the server can have read the request.
+func (u *Upstream) roundTrip(ctx context.Context, req *http.Request) (resp *http.Response, read bool, err error) {
+	t := &connTrace{keepAlive: &u.keepAlive}
+	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: t.getConn, GotConn: t.gotConn, WroteRequest: t.wroteRequest}))
+	for n := 0; ; n++ {
+		if resp, err = u.http.Do(req); err == nil {
+			u.keepAlive.learn(resp.Header)
+		}
+		read = t.wrote.Load() && !closedWhileIdle(err)
+		if err == nil || read || !t.reused.Load() || n == maxReconnects || ctx.Err() != nil {
+			return resp, read, err
+		}
+		req = rewound(req)
+	}
+}

@@ -1,0 +1,221 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/origin"
+	"mcp-login/internal/sse"
+)
+
+// sseStream is one GET stream of HTTP+SSE, which is one session.
+type sseStream struct {
+	endpoint *url.URL // where messages are posted
+	stop     context.CancelFunc
+	ended    chan struct{} // closed when the stream has ended
+	cause    error         // why; set before ended is closed
+	once     sync.Once     // of the end
+
+	mu      sync.Mutex
+	pending map[string][]*pendingCall // by id, the oldest first
+}
+
+// pendingCall is a request that waits for its answer on the stream.
+type pendingCall struct {
+	m    jsonrpc.Message
+	sink jsonrpc.Sink
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// open opens a stream and waits for its endpoint event. ctx bounds only the opening.
+func (c *sseConn) open(ctx context.Context, timeout time.Duration) (*sseStream, error) {
+	life, stop := context.WithCancelCause(c.u.ctx)
+	defer context.AfterFunc(ctx, func() { stop(context.Cause(ctx)) })()
+	resp, err := c.get(life)
+	if err != nil {
+		stop(nil)
+		return nil, err
+	}
+	events := sse.NewReader(resp.Body, 0)
+	if limit := c.u.cfg.MaxMessage; limit > 0 {
+		events.SpillAt, events.Spill = int(limit), func(*sse.Event) io.Writer { return newDiscardedMessage() }
+	}
+	timer := time.AfterFunc(timeout, func() { stop(errors.New("no endpoint event")) })
+	endpoint, err := c.endpoint(events)
+	if !timer.Stop() || err != nil {
+		_ = resp.Body.Close()
+		stop(nil)
+		return nil, &Error{Reason: NotMCP, Err: fmt.Errorf("the server's event stream does not begin with its endpoint: %w", errors.Join(err, context.Cause(life)))}
+	}
+	s := &sseStream{endpoint: endpoint, ended: make(chan struct{}), pending: map[string][]*pendingCall{}, stop: func() { stop(context.Canceled) }}
+	started := c.u.spawn(func() {
+		defer func() { _ = resp.Body.Close(); stop(nil) }()
+		s.end(c.read(s, events))
+	})
+	if !started {
+		_ = resp.Body.Close()
+		stop(nil)
+		return nil, context.Canceled
+	}
+	return s, nil
+}
+
+// get asks for a stream, which lives as long as life.
+func (c *sseConn) get(life context.Context) (*http.Response, error) {
+	req, err := c.u.newRequest(life, http.MethodGet, c.u.cfg.Endpoint, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.u.do(req)
+	switch {
+	case err != nil:
+		return nil, err
+	case isStream(resp):
+		return resp, nil
+	}
+	defer foreign.Discard(resp)
+	if resp.StatusCode != http.StatusOK {
+		return nil, statusError(resp, nil)
+	}
+	return nil, notMCP(resp)
+}
+
+// endpoint reads the first event. Its address may be relative, but it must be on the
+// server's own origin, because tokens and messages go there.
+func (c *sseConn) endpoint(events *sse.Reader) (*url.URL, error) {
+	for {
+		e, err := events.Next()
+		switch {
+		case err != nil:
+			return nil, err
+		case e.Type != "endpoint":
+			return nil, fmt.Errorf("the first event is of type %q", foreign.Line(e.Type))
+		case !e.HasData:
+			continue
+		}
+		to, err := c.u.cfg.Endpoint.Parse(string(e.Data))
+		if err != nil {
+			return nil, errors.New("the endpoint is not a URL")
+		}
+		if !origin.SameOrigin(to, c.u.cfg.Endpoint) || to.User != nil {
+			return nil, errors.New("the endpoint is on another origin")
+		}
+		return to, nil
+	}
+}
+
+// read delivers the messages of a stream until it ends.
+func (c *sseConn) read(s *sseStream, events *sse.Reader) error {
+	for {
+		e, err := events.Next()
+		if err != nil {
+			if errors.Is(err, io.EOF) && e.Type == sse.DefaultType && len(e.Data) > 0 { // only the blank line after it is missing
+				c.dispatch(s, e.Data, true)
+			}
+			return unlessEOF(err)
+		}
+		discarded, _ := e.Taken.(*discardedMessage)
+		switch {
+		case discarded != nil:
+			c.u.log.Warn("dropped a message that is larger than allowed")
+			if id, ok := discarded.answeredID(); ok {
+				s.fail(id, c.u.tooLarge())
+			}
+		case e.Type == sse.DefaultType && len(e.Data) > 0:
+			c.mu.Lock()
+			c.silent = 0
+			c.mu.Unlock()
+			c.dispatch(s, e.Data, false)
+		}
+	}
+}
+
+// dispatch gives an answer to the request that waits for it, and everything else to the
+// client. Of an incomplete last event only answers count.
+func (c *sseConn) dispatch(s *sseStream, data []byte, incomplete bool) {
+	for m, err := range messages(data) {
+		if err != nil {
+			c.u.warnDropped(int64(len(data)))
+			return
+		}
+		if incomplete && m.Kind != jsonrpc.Response {
+			continue
+		}
+		call := &pendingCall{sink: c.u.unaskedSink()}
+		if m.Kind == jsonrpc.Response {
+			if waiting := s.take(jsonrpc.Key(m.ID)); waiting != nil {
+				call = waiting
+			}
+		}
+		if c.u.deliverOne(m, call.m, call.sink) {
+			close(call.done)
+		}
+	}
+}
+
+func (s *sseStream) alive() bool {
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// end marks the stream as ended; the first cause counts.
+func (s *sseStream) end(cause error) {
+	s.once.Do(func() {
+		s.cause = cause
+		close(s.ended)
+	})
+}
+
+func (s *sseStream) register(key string, call *pendingCall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending[key] = append(s.pending[key], call)
+}
+
+func (s *sseStream) unregister(key string, call *pendingCall) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(key, call)
+}
+
+// take removes the oldest call with this id, and returns it; nil if there is none.
+func (s *sseStream) take(key string) *pendingCall {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending[key]) == 0 {
+		return nil
+	}
+	call := s.pending[key][0]
+	s.remove(key, call)
+	return call
+}
+
+// remove is called with mu held.
+func (s *sseStream) remove(key string, call *pendingCall) {
+	left := slices.DeleteFunc(s.pending[key], func(other *pendingCall) bool { return other == call })
+	if s.pending[key] = left; len(left) == 0 {
+		delete(s.pending, key)
+	}
+}
+
+// fail ends the oldest call with this raw id with an error.
+func (s *sseStream) fail(id []byte, err error) {
+	if call := s.take(jsonrpc.Key(id)); call != nil {
+		call.err = err
+		close(call.done)
+	}
+}
