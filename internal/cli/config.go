@@ -3,12 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -129,32 +123,17 @@ func (a *app) client(name string) (hosts.Client, error) {
 	return hosts.Client{}, usageError{hint.With(fmt.Errorf("%q is no client known here", name), next)}
 }
 
-// system says where this person's files are.
-func (a *app) system() hosts.System {
-	home := a.getenv("HOME")
-	if runtime.GOOS == "windows" {
-		home = a.getenv("USERPROFILE")
-	}
-	return hosts.System{OS: runtime.GOOS, Home: filepath.ToSlash(home), Getenv: a.getenv}
-}
-
 // configFiles are the files of a client that a server goes into: the one asked for,
 // or one for each of its programs that is here.
 func (a *app) configFiles(o configOptions, c hosts.Client) ([]string, error) {
 	if o.file != "" {
 		return []string{o.file}, nil
 	}
-	places := c.Written(a.system(), placeExists)
+	places := c.Written(hosts.ThisSystem(a.getenv))
 	if len(places) == 0 {
 		return nil, hint.With(fmt.Errorf("where %s keeps its configuration is not known without a home folder", c.Title), "add --file")
 	}
 	return places, nil
-}
-
-// placeExists reports whether there is a file, folder or link.
-func placeExists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }
 
 // configReport is what config CLIENT URL and --remove print with --json.
@@ -181,10 +160,10 @@ type fileReport struct {
 	Backup  string `json:"backup,omitzero"`
 }
 
-// fileChange is what is to become of one file.
+// fileChange is one file with what became of it.
 type fileChange struct {
 	fileReport
-	old, data []byte
+	change hosts.Change
 }
 
 func (a *app) configAdd(o configOptions, c hosts.Client, raw string, extra []string) error {
@@ -213,7 +192,7 @@ func (a *app) configAdd(o configOptions, c hosts.Client, raw string, extra []str
 		a.term.Note("put this into %s, or run again with --write", strings.Join(paths, " and "))
 		return nil
 	}
-	files, err := changeFiles(c, paths, func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
+	files, err := planChanges(c, paths, func(old []byte) ([]byte, error) { return c.Set(old, s, o.replace) })
 	if err != nil {
 		return err
 	}
@@ -230,7 +209,7 @@ func (a *app) configRemove(o configOptions, c hosts.Client) error {
 		}
 	}
 	found := false
-	files, err := changeFiles(c, paths, func(old []byte) ([]byte, error) {
+	files, err := planChanges(c, paths, func(old []byte) ([]byte, error) {
 		data, err := c.Remove(old, o.remove)
 		if errors.Is(err, hosts.ErrNotFound) {
 			return old, nil
@@ -248,19 +227,18 @@ func (a *app) configRemove(o configOptions, c hosts.Client) error {
 	return a.configWrite(o, c, configReport{SchemaVersion: schemaVersion, Client: c.ID, Name: o.remove}, "removed %s from", files)
 }
 
-// changeFiles says what a change makes of a client's files. Nothing is written: one
-// file that cannot be changed keeps the others from it.
-func changeFiles(c hosts.Client, paths []string, change func([]byte) ([]byte, error)) (files []fileChange, err error) {
+// planChanges says what edit makes of a client's files. Nothing is written: if one
+// file cannot be changed, none is.
+func planChanges(c hosts.Client, paths []string, edit func([]byte) ([]byte, error)) (files []fileChange, err error) {
 	for _, path := range paths {
-		old, err := hosts.Read(path)
+		change, err := hosts.Plan(path, func(old []byte) ([]byte, error) {
+			data, err := edit(old)
+			return data, configError(path, c, err)
+		})
 		if err != nil {
-			return nil, fmt.Errorf("read the configuration: %w", err)
+			return nil, err
 		}
-		data, err := change(old)
-		if err != nil {
-			return nil, configError(path, c, err)
-		}
-		files = append(files, fileChange{fileReport{File: path, Changed: string(data) != string(old)}, old, data})
+		files = append(files, fileChange{fileReport{File: path, Changed: change.Changed()}, change})
 	}
 	return files, nil
 }
@@ -272,8 +250,8 @@ func (a *app) configWrite(o configOptions, c hosts.Client, r configReport, done 
 		f := &files[i]
 		if f.Changed && o.write {
 			var err error
-			if f.Backup, err = hosts.Write(f.File, f.old, f.data, time.Now()); err != nil {
-				return fmt.Errorf("write the configuration: %w", err)
+			if f.Backup, err = f.change.Write(time.Now()); err != nil {
+				return err
 			}
 			f.Written = true
 		}
@@ -308,10 +286,12 @@ func (a *app) configWrite(o configOptions, c hosts.Client, r configReport, done 
 	return nil
 }
 
-// configError says what to do about a file that was left alone.
+// configError says what to do about a file that was left alone; nil stays nil.
 func configError(path string, c hosts.Client, err error) error {
 	next := ""
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, hosts.ErrBroken):
 		next = "mend the file first; " + c.Title + " cannot read it either"
 	case errors.Is(err, hosts.ErrLayout):
@@ -343,57 +323,10 @@ func (a *app) configEntry(o configOptions, c hosts.Client, raw string, extra []s
 	}
 	s := c.Entry(o.name, o.command, raw, extra)
 	if s.Name == "" {
-		s.Name = serverName(server)
+		s.Name = hosts.NameOf(server)
 	}
 	if s.Command == "" {
-		s.Command, err = ownCommand(c.InheritsPath)
+		s.Command, err = c.OwnCommand()
 	}
 	return s, err
-}
-
-// serverName makes a name of an address: what is left of the host without what
-// most hosts have in common.
-func serverName(server *url.URL) string {
-	host := server.Hostname()
-	if _, err := netip.ParseAddr(host); err == nil {
-		return "local"
-	}
-	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
-	if len(labels) > 1 {
-		labels = labels[:len(labels)-1]
-	}
-	labels = slices.DeleteFunc(labels, func(l string) bool {
-		return len(labels) > 1 && slices.Contains([]string{"mcp", "www", "api", "co", "com"}, l)
-	})
-	if len(labels) == 0 || labels[len(labels)-1] == "" {
-		return "remote"
-	}
-	return labels[len(labels)-1]
-}
-
-// ownCommand is how a client starts this program: by its name, where the client
-// searches the same PATH, else by its place. A link on the PATH is preferred to
-// what it leads to, because package managers keep the link and move the rest.
-func ownCommand(inheritsPath bool) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", hint.With(fmt.Errorf("find this program: %w", err), "add --command")
-	}
-	found, missing := exec.LookPath("mcp-login")
-	if missing != nil || !filepath.IsAbs(found) || !sameFile(self, found) {
-		return self, nil //nolint:nilerr // without a PATH it is named by its place
-	}
-	if inheritsPath {
-		return "mcp-login", nil
-	}
-	return found, nil
-}
-
-func sameFile(a, b string) bool {
-	one, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	two, err := os.Stat(b)
-	return err == nil && os.SameFile(one, two)
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ func (a *app) configList(o configOptions, chosen []hosts.Client) error {
 	rows := []clientRow{}
 	for _, c := range chosen {
 		for _, path := range a.clientFiles(o, c) {
-			rows = append(rows, listOne(c, path))
+			rows = append(rows, a.listOne(c, path))
 		}
 	}
 	if o.asJSON {
@@ -78,28 +77,20 @@ func (a *app) configList(o configOptions, chosen []hosts.Client) error {
 	return nil
 }
 
-func listOne(c hosts.Client, path string) clientRow {
-	r := clientRow{Client: c.ID, Title: c.Title, File: path, Exists: placeExists(path), Servers: []serverRow{}}
+func (a *app) listOne(c hosts.Client, path string) clientRow {
+	r := clientRow{Client: c.ID, Title: c.Title, File: path, Exists: hosts.ThisSystem(a.getenv).Exists(path), Servers: []serverRow{}}
 	data, err := hosts.Read(path)
 	if err == nil {
 		var all []hosts.Server
 		all, err = c.List(data)
 		for _, s := range all {
-			r.Servers = append(r.Servers, serverRow{Name: s.Name, Kind: string(s.Kind()), Address: s.Address(), Project: project(s.Group)})
+			r.Servers = append(r.Servers, serverRow{Name: s.Name, Kind: string(s.Kind()), Address: s.Address(), Project: s.Project()})
 		}
 	}
 	if err != nil {
 		r.Problem = err.Error()
 	}
 	return r
-}
-
-// project is the folder that Claude Code keeps an entry for.
-func project(group []string) string {
-	if len(group) == 3 {
-		return group[1]
-	}
-	return ""
 }
 
 // completeClient offers the shell the clients for the first argument.
@@ -118,7 +109,7 @@ func (a *app) clientFiles(o configOptions, c hosts.Client) []string {
 	if o.file != "" {
 		return []string{o.file}
 	}
-	return c.Present(a.system(), placeExists)
+	return c.Present(hosts.ThisSystem(a.getenv))
 }
 
 // migration is one file in config --from-mcp-remote.
@@ -175,24 +166,24 @@ func (a *app) migrateOne(o configOptions, c hosts.Client, path string) (migratio
 	command := o.command
 	if command == "" {
 		var err error
-		if command, err = ownCommand(c.InheritsPath); err != nil {
+		if command, err = c.OwnCommand(); err != nil {
 			return m, err
 		}
 	}
-	old, err := hosts.Read(path)
+	var all []hosts.Rewriting
+	change, err := hosts.Plan(path, func(old []byte) (data []byte, err error) {
+		data, all, err = c.Rewrite(old, command, a.judgeArguments)
+		return data, configError(path, c, err)
+	})
 	if err != nil {
-		return m, fmt.Errorf("read the configuration: %w", err)
-	}
-	data, all, err := c.Rewrite(old, command, a.judgeArguments)
-	if err != nil {
-		return m, configError(path, c, err)
+		return m, err
 	}
 	for _, r := range all {
-		m.Entries = append(m.Entries, migrationRow{Name: r.Name, Project: project(r.Group), Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped})
+		m.Entries = append(m.Entries, migrationRow{Name: r.Name, Project: r.Project, Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped})
 	}
-	if o.write && string(data) != string(old) {
-		if m.Backup, err = hosts.Write(path, old, data, time.Now()); err != nil {
-			return m, fmt.Errorf("write the configuration: %w", err)
+	if o.write && change.Changed() {
+		if m.Backup, err = change.Write(time.Now()); err != nil {
+			return m, err
 		}
 		m.Written = true
 	}

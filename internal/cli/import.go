@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -108,7 +107,7 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 		return nil
 	}
 	i := &importer{app: a, options: o, store: st}
-	return i.run(ctx, found, a.identities(urls, home))
+	return i.run(ctx, found, a.identities(urls))
 }
 
 // run takes over what it can, and reports the rest.
@@ -185,11 +184,11 @@ func (i *importer) plain(l *mcpremote.Login) error {
 
 // identities are what a login may be for: the servers that are named, and those in the
 // configuration files of MCP clients.
-func (a *app) identities(named []string, home string) (all []mcpremote.Identity) {
+func (a *app) identities(named []string) (all []mcpremote.Identity) {
 	for _, raw := range named {
 		all = append(all, mcpremote.Identity{Server: raw})
 	}
-	system := hosts.System{OS: runtime.GOOS, Home: home, Getenv: a.getenv}
+	system := hosts.ThisSystem(a.getenv)
 	for _, c := range hosts.All {
 		for _, path := range c.Locations(system) {
 			data, err := hosts.Read(path)

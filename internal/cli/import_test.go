@@ -68,7 +68,7 @@ func (l *importLab) good(layout string) {
 func (l *importLab) run(args ...string) (int, string) {
 	l.t.Helper()
 	var out bytes.Buffer
-	a := &app{in: strings.NewReader(""), term: onPipes(&out, &out), getenv: env("MCP_LOGIN_DIR", l.dir, "MCP_LOGIN_STORE", "file", "MCP_REMOTE_CONFIG_DIR", l.folder)}
+	a := &app{in: strings.NewReader(""), term: onPipes(&out, &out), getenv: env("HOME", l.home, "USERPROFILE", l.home, "MCP_LOGIN_DIR", l.dir, "MCP_LOGIN_STORE", "file", "MCP_REMOTE_CONFIG_DIR", l.folder)}
 	code := a.run(l.t.Context(), append([]string{"import", "mcp-remote"}, args...))
 	if strings.Contains(out.String(), "CANARY") || strings.Contains(out.String(), "s3cret") {
 		l.t.Errorf("a secret was said: %s", &out)

@@ -5,58 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 )
 
 // MaxSize is the largest file that is read, in bytes. Claude Code keeps its
 // history beside its servers, and grows to several MiB.
 const MaxSize = 32 << 20
 
-// What callers branch on. No error holds any content of a file.
+// Errors that callers branch on. No error of this package holds content of a file.
 var (
 	// ErrBroken is a file that is not valid in its own format.
 	ErrBroken = errors.New("the file is broken")
 	// ErrLayout is a valid file that cannot be changed without touching more
 	// than the entry.
 	ErrLayout = errors.New("the file is laid out in a way that is not edited here")
-	// ErrExists is another server under the wished name.
+	// ErrExists is another server under the same name.
 	ErrExists = errors.New("there is another server of that name")
 	// ErrNotFound is a name that no server has.
 	ErrNotFound = errors.New("there is no server of that name")
 )
-
-// Server is one entry of a client's configuration.
-type Server struct {
-	// Name is what the client calls the server.
-	Name string
-	// Command and Args are what the client runs; empty where it connects itself.
-	Command string
-	Args    []string
-	// URL is the address the client connects to by itself, if it does.
-	URL string
-	// Group is where the entry stands, when that is not the usual place: the
-	// keys from the top to the object of servers.
-	Group []string
-}
-
-// Entry is the entry for a server of mcp-login: its address, with flags. Those that
-// the client needs are added, unless they are given.
-func (c Client) Entry(name, command, address string, flags []string) Server {
-	args := append([]string{address}, c.flagsBeside(flags)...)
-	return Server{Name: name, Command: command, Args: append(args, flags...)}
-}
-
-// flagsBeside are Client.Flags, unless they are among args.
-func (c Client) flagsBeside(args []string) []string {
-	given := func(arg string) bool {
-		return len(c.Flags) > 0 && (arg == c.Flags[0] || strings.HasPrefix(arg, c.Flags[0]+"="))
-	}
-	if slices.ContainsFunc(args, given) {
-		return nil
-	}
-	return c.Flags
-}
 
 // Set adds a server, or replaces the one of its name when replace is set.
 // Without replace another server of that name is [ErrExists]. A server that is
@@ -90,7 +56,7 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.prove(body, edits, change{name: s.Name, want: &s})
+	out, err := c.verify(body, edits, intent{name: s.Name, want: &s})
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +81,7 @@ func (c Client) Remove(data []byte, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.prove(body, edits, change{name: name})
+	out, err := c.verify(body, edits, intent{name: name})
 	if err != nil {
 		return nil, err
 	}
@@ -174,19 +140,6 @@ func (c Client) formOf(body []byte) Client {
 }
 
 var emptyDocument = map[Format]string{JSON: "{}\n", TOML: "", YAML: ""}
-
-// valid refuses what no format can carry.
-func (s Server) valid() error {
-	for _, text := range append([]string{s.Name, s.Command}, s.Args...) {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return errors.New("a name or an argument is not text")
-		}
-	}
-	if s.Name == "" || s.Command == "" {
-		return errors.New("a server needs a name and a command")
-	}
-	return nil
-}
 
 // document is a parsed file.
 type document interface {
@@ -252,7 +205,7 @@ func apply(data []byte, edits []edit) ([]byte, error) {
 	return append(out, data[at:]...), nil
 }
 
-// cutBOM takes the byte order mark off, which some editors on Windows write.
+// cutBOM splits off the byte order mark, which some editors on Windows write.
 func cutBOM(data []byte) (bom, body []byte) {
 	if body, ok := bytes.CutPrefix(data, []byte("\ufeff")); ok {
 		return []byte("\ufeff"), body

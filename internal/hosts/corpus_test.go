@@ -48,10 +48,10 @@ func read(t testing.TB, file string) []byte {
 	return data
 }
 
-// Issue 6, item 3: adding a server touches nothing else. Taking it out again
-// gives the file back byte for byte, where there was a server before; adding it
-// twice is adding it once; it is listed as it was given.
-func TestSetOnCorpus(t *testing.T) {
+// Adding a server touches nothing else. Removing it gives the file back byte for byte,
+// where there was a server before; adding it twice is adding it once; it is listed as it
+// was given.
+func TestSetChangesOneEntry(t *testing.T) {
 	for file, c := range corpus(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data := read(t, file)
@@ -97,7 +97,7 @@ func TestSetOnCorpus(t *testing.T) {
 
 // Every server of the corpus can be taken out, or is refused; what is left reads
 // the same.
-func TestRemoveOnCorpus(t *testing.T) {
+func TestRemoveChangesOneEntry(t *testing.T) {
 	for file, c := range corpus(t) {
 		data := read(t, file)
 		before, err := c.List(data)
@@ -123,10 +123,9 @@ func TestRemoveOnCorpus(t *testing.T) {
 	}
 }
 
-// Issue 6, item 3: entries of mcp-remote in all their forms are rewritten in
-// place, and nothing else; the golden files show it. A second time there is
-// nothing to do.
-func TestRewriteOnCorpus(t *testing.T) {
+// Entries of mcp-remote in all their forms are rewritten in place, and nothing else, as
+// the golden files show. Rewriting again changes nothing.
+func TestRewriteChangesOnlyMCPRemote(t *testing.T) {
 	for file, c := range corpus(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data := read(t, file)
@@ -164,9 +163,9 @@ func (c Client) withoutLimits(data []byte, all []Rewriting) []byte {
 	return limit.ReplaceAll(data, nil)
 }
 
-// An entry of mcp-remote gets what an entry of ours has from the start, and keeps a
-// limit that somebody has set.
-func TestRewriteGivesTime(t *testing.T) {
+// A rewritten entry gets the time limit that a new entry has, and keeps one that somebody
+// has set.
+func TestRewriteSetsTheTimeLimit(t *testing.T) {
 	remote := Server{Name: "n", Command: "npx", Args: []string{"mcp-remote", "https://example.com/mcp"}}
 	for _, c := range All {
 		bare := c

@@ -18,7 +18,7 @@ func section(t *testing.T, c Client) string {
 	for _, s := range []System{{OS: "darwin", Home: "~"}, {OS: "linux", Home: "~"}, {OS: "windows", Home: "%USERPROFILE%", Getenv: names}} {
 		title := map[string]string{"darwin": "macOS", "linux": "Linux", "windows": "Windows"}[s.OS]
 		var programs []string
-		for _, p := range c.here(s) {
+		for _, p := range c.on(s) {
 			programs = append(programs, "`"+strings.Join(p.files, "` or `")+"`")
 		}
 		line := strings.Join(programs, " and ")
@@ -44,15 +44,14 @@ func section(t *testing.T, c Client) string {
 	return text + fmt.Sprintf("- afterwards: %s\n\n```%s\n%s```\n", c.Reload, language, entry)
 }
 
-// Issue 6, item 8: docs/clients.md has a block for every client, as the table
-// has it.
-func TestDocs(t *testing.T) {
+// docs/clients.md has a block for every client, as the table has it.
+func TestDocumentedClients(t *testing.T) {
 	const file = "../../docs/clients.md"
 	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const mark = "<!-- from here on written by: go test ./internal/hosts -run TestDocs -update -->\n"
+	const mark = "<!-- from here on written by: go test ./internal/hosts -run TestDocumentedClients -update -->\n"
 	head, rest, ok := strings.Cut(strings.ReplaceAll(string(page), "\r\n", "\n"), mark)
 	if !ok {
 		t.Fatal("the mark is missing")

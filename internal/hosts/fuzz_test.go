@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Whatever a file holds: it is refused, or changed in the one entry alone, and a
-// second time the same wish changes nothing. No error holds the file's content.
+// Whatever a file holds, it is refused, or changed in the one entry alone, and the same
+// change again has no effect. No error holds the file's content.
 func fuzz(f *testing.F, id string) {
 	c, _ := Find(id)
 	for file, other := range corpus(f) {

@@ -25,19 +25,19 @@ type member struct {
 	value      *node
 }
 
-// blanked is JSON with comments as strict JSON. It keeps the offsets of the
+// strictJSON is JSON with comments as strict JSON. It keeps the offsets of the
 // trailing commas and of the line ends behind line comments.
-type blanked struct {
+type strictJSON struct {
 	plain           []byte
 	trailing, slash []int
 }
 
-// plainJSON returns the text with comments and trailing commas blanked out: the
+// plainJSON returns the text with comments and trailing commas strictJSON out: the
 // same length, so that offsets hold for both, and strict JSON if the text was
 // JSON with comments.
-func plainJSON(data []byte) (blanked, error) {
+func toStrictJSON(data []byte) (strictJSON, error) {
 	plain := bytes.Clone(data)
-	b := blanked{plain: plain}
+	b := strictJSON{plain: plain}
 	comma := -1    // a comma with nothing but white space and comments behind it
 	value := false // one may stand in front of a comma
 	for i := 0; i < len(plain); {
@@ -233,7 +233,7 @@ func (n *node) decode() any {
 }
 
 func decodeJSON(data []byte) (any, error) {
-	b, err := plainJSON(data)
+	b, err := toStrictJSON(data)
 	if err != nil {
 		return nil, err
 	}
@@ -246,14 +246,14 @@ func decodeJSON(data []byte) (any, error) {
 
 // jsonDocument is a file of JSON with comments.
 type jsonDocument struct {
-	blanked
+	strictJSON
 	client Client
 	data   []byte
 	root   *node
 }
 
 func parseJSON(c Client, data []byte) (document, error) {
-	b, err := plainJSON(data)
+	b, err := toStrictJSON(data)
 	if err != nil {
 		return nil, err
 	}

@@ -1,184 +1,10 @@
 package hosts
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
-
-	"mcp-login/internal/foreign"
 )
-
-// Kind says what an entry is to us.
-type Kind string
-
-// Kinds of entries.
-const (
-	KindOwn       Kind = "mcp-login"  // runs mcp-login
-	KindMCPRemote Kind = "mcp-remote" // runs mcp-remote, in any of its forms
-	KindRemote    Kind = "remote"     // the client connects by itself
-	KindOther     Kind = "program"    // some other program
-)
-
-// Kind returns what the server is.
-func (s Server) Kind() Kind {
-	if s.Command == "" {
-		return KindRemote
-	}
-	if program(s.Command) == "mcp-login" {
-		return KindOwn
-	}
-	if _, why := mcpRemote(s.argv()); why == "" || mentions(s.argv()) {
-		return KindMCPRemote
-	}
-	return KindOther
-}
-
-func (s Server) argv() []string { return append([]string{s.Command}, s.Args...) }
-
-// Address is the server that mcp-login, mcp-remote or the client connects to,
-// fit to be shown: without user, query and fragment, and with … for parts of the
-// path that are long enough to be a key. It is empty for other programs.
-func (s Server) Address() string {
-	raw := s.URL
-	if kind := s.Kind(); kind == KindOwn || kind == KindMCPRemote {
-		i := slices.IndexFunc(s.Args, func(a string) bool {
-			return strings.HasPrefix(a, "https://") || strings.HasPrefix(a, "http://")
-		})
-		if i < 0 {
-			return ""
-		}
-		raw = s.Args[i]
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	parts := strings.Split(u.Path, "/")
-	for i, part := range parts {
-		if parts[i] = foreign.Address(part); len(part) >= 20 {
-			parts[i] = "…"
-		}
-	}
-	return foreign.Address(u.Scheme+"://"+u.Host) + strings.Join(parts, "/")
-}
-
-// Rewriting is what [Client.Rewrite] did with one entry that runs mcp-remote.
-type Rewriting struct {
-	Name  string
-	Group []string
-	// Launcher are the words that stood in front of mcp-remote's own arguments.
-	Launcher []string
-	// Added is the time limit that the entry was given, "" for none.
-	Added string
-	// Skipped says why the entry was left alone; empty if it was rewritten.
-	Skipped string
-}
-
-// Rewrite makes entries that run mcp-remote run a command instead, with the same
-// arguments and in the same environment: the words that start mcp-remote are
-// replaced by the command, what the client needs for a sign-in is added where the
-// entry sets no limit of its own (see Client.Flags), and every other byte stays. Of
-// each entry judge is asked why its arguments cannot stay; it may be nil, and says
-// nothing to rewrite the entry.
-func (c Client) Rewrite(data []byte, command string, judge func(args []string) string) ([]byte, []Rewriting, error) {
-	bom, body := cutBOM(data)
-	if len(strings.TrimSpace(string(body))) == 0 {
-		return data, nil, nil
-	}
-	c = c.formOf(body)
-	doc, err := c.parse(body)
-	if err != nil {
-		return nil, nil, err
-	}
-	out, all, err := c.rewriteAll(doc, body, command, judge)
-	if errors.Is(err, ErrLayout) && c.limit.name != "" { // the words alone have a place
-		c.limit = field{}
-		out, all, err = c.rewriteAll(doc, body, command, judge)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return append(bom, out...), all, nil
-}
-
-// rewriteAll is Rewrite of a file without its byte order mark.
-func (c Client) rewriteAll(doc document, body []byte, command string, judge func(args []string) string) (out []byte, all []Rewriting, err error) {
-	var edits []edit
-	var changes []change
-	for _, e := range doc.entries() {
-		if e.Command == "" || e.Kind() != KindMCPRemote {
-			continue
-		}
-		r := Rewriting{Name: e.Name, Group: e.Group}
-		rest, why := mcpRemote(e.argv())
-		if why == "" && judge != nil {
-			why = judge(e.Args[rest-1:])
-		}
-		more, ok := e.rewrite(rest, doc.quote(command))
-		switch {
-		case why != "":
-			r.Skipped = why
-		case !ok:
-			r.Skipped = "its command line is written in an uncommon way"
-		default:
-			r.Launcher = e.argv()[:rest]
-			want := Server{Name: e.Name, Command: command, Args: e.Args[rest-1:]}
-			if added, flags, ok := c.withLimit(doc, e, want.Args); ok {
-				r.Added, want.Args = c.limit.name, slices.Concat(want.Args, flags)
-				more = append(more, added...)
-			}
-			edits = append(edits, more...)
-			changes = append(changes, change{group: e.Group, name: e.Name, want: &want, words: true, limit: r.Added})
-		}
-		all = append(all, r)
-	}
-	if len(edits) == 0 {
-		return body, all, nil
-	}
-	out, err = c.prove(body, edits, changes...)
-	return out, all, err
-}
-
-// withLimit gives an entry that runs args the limit of the client, and the flags that
-// go with it. One that has a limit was given it by a person, and keeps it: with a
-// short one a bridge that waits would be ended.
-func (c Client) withLimit(doc document, e entry, args []string) (edits []edit, flags []string, ok bool) {
-	if c.limit.name == "" {
-		return nil, nil, false
-	}
-	if _, given := e.view.member(c.limit.name); given {
-		return nil, nil, false
-	}
-	if edits, ok = doc.add(e, c.limit); !ok {
-		return nil, nil, false
-	}
-	if flags = c.flagsBeside(args); len(flags) > 0 {
-		last, text := e.args[len(e.args)-1], ""
-		for _, flag := range flags {
-			text += ", " + doc.quote(flag)
-		}
-		edits = append([]edit{{last.end, last.end, text}}, edits...)
-	}
-	return edits, flags, true
-}
-
-// rewrite replaces the first words of the command line by one.
-func (e entry) rewrite(words int, quoted string) ([]edit, bool) {
-	if words < 1 || words > len(e.args) || e.command.start < 0 {
-		return nil, false
-	}
-	edits := []edit{{e.command.start, e.command.end, quoted}}
-	if words > 1 {
-		from, to := e.args[0].from, e.args[words-1].from
-		if from < 0 || to < from {
-			return nil, false
-		}
-		edits = append(edits, edit{from, to, ""})
-	}
-	return edits, true
-}
 
 // program is the name of a program without folder and the endings of Windows.
 func program(word string) string {
@@ -255,7 +81,7 @@ func launcher(argv []string, i int) (int, string) {
 	case isRunner && len(verbs) > 0 && !slices.Contains(verbs, next(1)):
 		return 0, notRecognised
 	case isRunner:
-		return fetched(argv, i+1+min(len(verbs), 1))
+		return viaRunner(argv, i+1+min(len(verbs), 1))
 	case name == "mcp-remote":
 		return i + 1, ""
 	case name == "cmd" && strings.EqualFold(next(1), "/c"):
@@ -265,13 +91,13 @@ func launcher(argv []string, i int) (int, string) {
 	case name == "node" && strings.HasSuffix(strings.ReplaceAll(next(1), `\`, "/"), "/mcp-remote/dist/proxy.js"):
 		return i + 2, ""
 	case (name == "docker" || name == "podman") && next(1) == "run":
-		return container(argv, i+2)
+		return viaContainer(argv, i+2)
 	}
 	return 0, notRecognised
 }
 
-// fetched reads the options of a runner, the package, and with -p its program.
-func fetched(argv []string, i int) (int, string) {
+// viaRunner reads the options of a runner, the package, and with -p its program.
+func viaRunner(argv []string, i int) (int, string) {
 	flags := []string{"-y", "--yes", "-q", "--quiet", "-s", "--silent", "--bun", "--prefer-online", "--prefer-offline", "--offline", "--ignore-existing", "-A", "--allow-all", "--"}
 	withValue := []string{"-p", "--package", "--registry", "--cache", "--loglevel", "--userconfig"}
 	wanted := false
@@ -300,7 +126,7 @@ func fetched(argv []string, i int) (int, string) {
 }
 
 // container reads "docker run": only options that make no difference outside.
-func container(argv []string, i int) (int, string) {
+func viaContainer(argv []string, i int) (int, string) {
 	flags := []string{"--rm", "-i", "-t", "-it", "-ti", "--interactive", "--tty", "--init"}
 	withValue := []string{"-p", "--publish", "--name", "--network", "--net", "--pull", "--platform", "-e", "--env", "-v", "--volume"}
 	for ; i < len(argv); i++ {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The ways people start mcp-remote (issue 6, item 3), and those that cannot be
-// replaced by one word without changing what runs.
+// The ways people start mcp-remote, and those that cannot be replaced by one word without
+// changing what runs.
 func TestLaunchers(t *testing.T) {
 	for _, tc := range []struct {
 		line  string
@@ -68,7 +68,7 @@ func TestLaunchers(t *testing.T) {
 	}
 }
 
-// What a listing shows of a server holds no key.
+// The address that is shown of a server holds no key.
 func TestKindAndAddress(t *testing.T) {
 	for _, tc := range []struct {
 		s       Server
@@ -90,7 +90,7 @@ func TestKindAndAddress(t *testing.T) {
 }
 
 // An entry whose arguments would not do is left alone, the others are not.
-func TestRewriteJudged(t *testing.T) {
+func TestRewriteAsksJudge(t *testing.T) {
 	c, _ := Find("cursor")
 	text := `{"mcpServers": {"a": {"command": "npx", "args": ["mcp-remote", "u", "--odd"]}, "b": {"command": "npx", "args": ["-y", "mcp-remote", "u"]}}}`
 	out, all, err := c.Rewrite([]byte(text), "mcp-login", func(args []string) string {

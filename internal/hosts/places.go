@@ -1,35 +1,52 @@
 package hosts
 
 import (
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
 
-// System is where a person's files are.
+// System says where a person's files may be, and what is there.
 type System struct {
 	OS     string // as runtime.GOOS
-	Home   string
-	Getenv func(string) string
+	Home   string // "" where it is not known
+	Getenv func(name string) string
+	// Exists reports whether there is a file, a folder or a link.
+	Exists func(path string) bool
 }
 
-// Locations are all places where a client's own files may be, the usual one
-// first. It is empty where the client does not exist.
+// ThisSystem is the machine that the program runs on.
+func ThisSystem(getenv func(name string) string) System {
+	home := getenv("HOME")
+	if runtime.GOOS == "windows" {
+		home = getenv("USERPROFILE")
+	}
+	return System{OS: runtime.GOOS, Home: filepath.ToSlash(home), Getenv: getenv, Exists: func(path string) bool {
+		_, err := os.Lstat(path)
+		return err == nil
+	}}
+}
+
+// Locations are all places where a client's own files may be, the usual one first. It is
+// empty where the client does not exist on the system.
 func (c Client) Locations(s System) (all []string) {
-	for _, p := range c.here(s) {
+	for _, p := range c.on(s) {
 		all = append(all, p.files...)
 	}
 	return all
 }
 
-// Written are the files that a new server goes into: of each program of the client
-// that is here, the first that exists, else the one it would make. Where no program
-// is here it is the first of all. exists reports whether there is a file or folder.
-func (c Client) Written(s System, exists func(path string) bool) (all []string) {
-	programs := c.here(s)
+// Written are the files that a new server goes into: of each program of the client that
+// is installed, the first file that exists, else the one that the program would create.
+// Where none is installed it is the usual place of the first.
+func (c Client) Written(s System) (all []string) {
+	programs := c.on(s)
 	for _, p := range programs {
-		if i := slices.IndexFunc(p.files, exists); i >= 0 {
+		if i := slices.IndexFunc(p.files, s.Exists); i >= 0 {
 			all = append(all, p.files[i])
-		} else if path := s.missing(p, exists); path != "" {
+		} else if path := s.missing(p); path != "" {
 			all = append(all, path)
 		}
 	}
@@ -39,12 +56,12 @@ func (c Client) Written(s System, exists func(path string) bool) (all []string) 
 	return all
 }
 
-// Present are the files of a client that exist, and the one that a program which is
-// here would make. It is empty where the client is not.
-func (c Client) Present(s System, exists func(path string) bool) (all []string) {
-	for _, p := range c.here(s) {
-		found := slices.DeleteFunc(slices.Clone(p.files), func(path string) bool { return !exists(path) })
-		if path := s.missing(p, exists); len(found) == 0 && path != "" {
+// Present are the files of a client that exist; of an installed program that has none, the
+// one that it would create. It is empty where the client is not installed.
+func (c Client) Present(s System) (all []string) {
+	for _, p := range c.on(s) {
+		found := slices.DeleteFunc(slices.Clone(p.files), func(path string) bool { return !s.Exists(path) })
+		if path := s.missing(p); len(found) == 0 && path != "" {
 			found = []string{path}
 		}
 		all = append(all, found...)
@@ -52,11 +69,11 @@ func (c Client) Present(s System, exists func(path string) bool) (all []string) 
 	return all
 }
 
-// missing is the file that a program without any would make: that in a folder which
-// is there, and holds nothing of other programs. It is empty where there is none.
-func (s System) missing(p installation, exists func(path string) bool) string {
+// missing is the file that an installed program without any would create, "" if the
+// program is not installed: it is if its folder exists, or one that no other program has.
+func (s System) missing(p installation) string {
 	if p.folder != "" {
-		if exists(p.folder) {
+		if s.Exists(p.folder) {
 			return p.files[0]
 		}
 		return ""
@@ -64,15 +81,15 @@ func (s System) missing(p installation, exists func(path string) bool) string {
 	shared := []string{s.native(s.Home), s.native(s.Home + "/.config"), s.expand("{xdg}"), s.expand("{user}")}
 	for _, path := range p.files {
 		folder := path[:strings.LastIndexAny(path, `/\`)]
-		if !slices.Contains(shared, folder) && exists(folder) {
+		if !slices.Contains(shared, folder) && s.Exists(folder) {
 			return path
 		}
 	}
 	return ""
 }
 
-// here are the programs of a client with the files that they have on a system.
-func (c Client) here(s System) (all []installation) {
+// on are the programs of a client with the files that they may have on a system.
+func (c Client) on(s System) (all []installation) {
 	for _, template := range c.moved {
 		if path := s.expand(template); path != "" {
 			return []installation{{files: []string{path}}}

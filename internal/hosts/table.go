@@ -211,9 +211,9 @@ func (c Client) fields(s Server) []field {
 // Find returns the client of an ID. What people call it is understood as well:
 // letter case, blanks and hyphens do not count, nor does "cli" at the end.
 func Find(id string) (Client, bool) {
-	for _, name := range []string{squeeze(id), strings.TrimSuffix(squeeze(id), "cli")} {
+	for _, name := range []string{normalize(id), strings.TrimSuffix(normalize(id), "cli")} {
 		for _, c := range All {
-			if name == squeeze(c.ID) || name == squeeze(c.Title) {
+			if name == normalize(c.ID) || name == normalize(c.Title) {
 				return c, true
 			}
 		}
@@ -221,6 +221,6 @@ func Find(id string) (Client, bool) {
 	return Client{}, false
 }
 
-func squeeze(s string) string {
+func normalize(s string) string {
 	return strings.NewReplacer(" ", "", "-", "", "_", "", ".", "").Replace(strings.ToLower(s))
 }

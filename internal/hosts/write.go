@@ -27,12 +27,43 @@ func Read(path string) ([]byte, error) {
 	return data, err
 }
 
-// Write puts data in the place of a file that held old, in one step: readers see
-// the old file or the new one. A link stays a link, the file it leads to is
-// replaced; permissions stay; a file that may not be written is not. The old
-// content is kept beside it, under the returned name. A new file, and folders on
-// the way to it, are for their owner only.
-func Write(path string, old, data []byte, now time.Time) (backup string, err error) {
+// Change is a file and what it is to become.
+type Change struct {
+	File     string
+	Old, New []byte
+}
+
+// Plan reads a file and returns what edit makes of it. Nothing is written. An error of
+// edit comes back as it is.
+func Plan(path string, edit func(old []byte) ([]byte, error)) (Change, error) {
+	old, err := Read(path)
+	if err != nil {
+		return Change{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	data, err := edit(old)
+	if err != nil {
+		return Change{}, err
+	}
+	return Change{File: path, Old: old, New: data}, nil
+}
+
+// Changed reports whether the file is to become another.
+func (c Change) Changed() bool { return !bytes.Equal(c.Old, c.New) }
+
+// Write puts the new content in the place of the old, in one step: readers see the one or
+// the other. It keeps the old content beside the file, under the name that it returns, ""
+// for a file that is new. A link stays a link, and the file that it leads to is replaced;
+// permissions and owner stay. What is not writable, or has changed since it was read
+// ([ErrChanged]), is left alone. A new file, and folders on the way to it, are for their
+// owner only.
+func (c Change) Write(now time.Time) (backup string, err error) {
+	if backup, err = write(c.File, c.Old, c.New, now); err != nil {
+		return "", fmt.Errorf("write the configuration: %w", err)
+	}
+	return backup, nil
+}
+
+func write(path string, old, data []byte, now time.Time) (backup string, err error) {
 	target, err := filepath.EvalSymlinks(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -69,8 +100,8 @@ func Write(path string, old, data []byte, now time.Time) (backup string, err err
 	return backup, place(target, data, info.Mode().Perm(), info)
 }
 
-// writable opens the file as an editor would: what its owner has protected is
-// left alone, although a rename would get past that.
+// writable opens the file as an editor would: a file that its owner has protected is left
+// alone, although a rename could replace it.
 func writable(target string) (fs.FileInfo, error) {
 	info, err := os.Stat(target)
 	if err != nil {
@@ -86,7 +117,7 @@ func writable(target string) (fs.FileInfo, error) {
 	return info, f.Close()
 }
 
-// place writes a temporary file and renames it.
+// place writes a temporary file in the same folder and renames it.
 func place(path string, data []byte, mode fs.FileMode, like fs.FileInfo) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".mcp-login-*.tmp")
 	if err != nil {

@@ -33,11 +33,11 @@ func content(t *testing.T, path string) string {
 
 // A write keeps the old content beside the file, with the file's permissions,
 // and leaves nothing else behind.
-func TestWrite(t *testing.T) {
+func TestWriteKeepsACopy(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mcp.json")
 	put(t, path, "old", 0o640)
-	backup, err := Write(path, []byte("old"), []byte("new"), now)
+	backup, err := write(path, []byte("old"), []byte("new"), now)
 	if err != nil || content(t, path) != "new" || content(t, backup) != "old" {
 		t.Fatalf("%v", err)
 	}
@@ -56,15 +56,15 @@ func TestWrite(t *testing.T) {
 
 // A file that changed since it was read is not overwritten, nor is one that
 // appeared or vanished meanwhile.
-func TestWriteChanged(t *testing.T) {
+func TestWriteLeavesAChangedFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mcp.json")
-	if _, err := Write(path, []byte("read"), []byte("new"), now); !errors.Is(err, ErrChanged) {
+	if _, err := write(path, []byte("read"), []byte("new"), now); !errors.Is(err, ErrChanged) {
 		t.Errorf("vanished: %v", err)
 	}
 	put(t, path, "theirs", 0o600)
 	for _, old := range []string{"", "read"} {
-		if _, err := Write(path, []byte(old), []byte("new"), now); !errors.Is(err, ErrChanged) {
+		if _, err := write(path, []byte(old), []byte("new"), now); !errors.Is(err, ErrChanged) {
 			t.Errorf("%q: %v", old, err)
 		}
 	}
@@ -74,9 +74,9 @@ func TestWriteChanged(t *testing.T) {
 }
 
 // A new file is its owner's only, with the folders on the way.
-func TestWriteNew(t *testing.T) {
+func TestWriteMakesPrivateFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "mcp.json")
-	if backup, err := Write(path, nil, []byte("new"), now); err != nil || backup != "" || content(t, path) != "new" {
+	if backup, err := write(path, nil, []byte("new"), now); err != nil || backup != "" || content(t, path) != "new" {
 		t.Fatalf("%q, %v", backup, err)
 	}
 	if runtime.GOOS == "windows" {
@@ -91,14 +91,14 @@ func TestWriteNew(t *testing.T) {
 
 // A link stays one, and what it leads to is replaced: people keep these files
 // with their other dotfiles.
-func TestWriteLink(t *testing.T) {
+func TestWriteFollowsLinks(t *testing.T) {
 	dir := t.TempDir()
 	real, link, dangling := filepath.Join(dir, "dotfiles.json"), filepath.Join(dir, "mcp.json"), filepath.Join(dir, "dangling.json")
 	put(t, real, "old", 0o644)
 	if err := os.Symlink("dotfiles.json", link); err != nil {
 		t.Skip(err)
 	}
-	backup, err := Write(link, []byte("old"), []byte("new"), now)
+	backup, err := write(link, []byte("old"), []byte("new"), now)
 	if err != nil || content(t, real) != "new" || !strings.HasSuffix(filepath.Dir(backup), filepath.Base(dir)) {
 		t.Fatalf("%s, %v", backup, err)
 	}
@@ -108,22 +108,22 @@ func TestWriteLink(t *testing.T) {
 	if err := os.Symlink("nowhere", dangling); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Write(dangling, nil, []byte("new"), now); err == nil {
+	if _, err := write(dangling, nil, []byte("new"), now); err == nil {
 		t.Error("wrote through a link that leads nowhere")
 	}
 }
 
 // What its owner has protected stays, and so does what is no file.
-func TestWriteRefused(t *testing.T) {
+func TestWriteRefusesWhatIsProtected(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mcp.json")
 	put(t, path, "old", 0o400)
 	if os.Geteuid() != 0 {
-		if _, err := Write(path, []byte("old"), []byte("new"), now); err == nil || content(t, path) != "old" {
+		if _, err := write(path, []byte("old"), []byte("new"), now); err == nil || content(t, path) != "old" {
 			t.Errorf("a read-only file: %v", err)
 		}
 	}
-	if _, err := Write(dir, nil, []byte("new"), now); err == nil {
+	if _, err := write(dir, nil, []byte("new"), now); err == nil {
 		t.Error("a folder was replaced")
 	}
 	if _, err := Read(dir); err == nil {

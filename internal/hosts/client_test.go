@@ -81,7 +81,7 @@ func TestLocations(t *testing.T) {
 
 // A server goes into one file of each program that is here: the one it has, or the
 // one it would make. With none here it is the usual place.
-func TestWritten(t *testing.T) {
+func TestWrittenAndPresent(t *testing.T) {
 	const vscode = "/h/.config/Code/User/globalStorage/saoudrizwan.claude-dev"
 	const cli, extension = "/h/.cline/data/settings/cline_mcp_settings.json", vscode + "/settings/cline_mcp_settings.json"
 	for _, tc := range []struct {
@@ -102,14 +102,14 @@ func TestWritten(t *testing.T) {
 		{"claude-code", []string{"/h"}, []string{"/h/.claude.json"}, []string{}},
 	} {
 		c, _ := Find(tc.id)
-		s, exists := System{OS: "linux", Home: "/h"}, func(path string) bool { return slices.Contains(tc.here, path) }
-		if got := c.Written(s, exists); !slices.Equal(got, tc.want) {
+		s := System{OS: "linux", Home: "/h", Exists: func(path string) bool { return slices.Contains(tc.here, path) }}
+		if got := c.Written(s); !slices.Equal(got, tc.want) {
 			t.Errorf("%s with %q: written %q", tc.id, tc.here, got)
 		}
 		if tc.list == nil {
 			tc.list = tc.want
 		}
-		if got := c.Present(s, exists); !slices.Equal(got, tc.list) {
+		if got := c.Present(s); !slices.Equal(got, tc.list) {
 			t.Errorf("%s with %q: listed %q", tc.id, tc.here, got)
 		}
 	}
@@ -130,14 +130,14 @@ func TestEntryFlags(t *testing.T) {
 		}
 	}
 	for _, c := range All {
-		deaf := slices.Contains([]string{"codex", "cline", "qwen"}, c.ID) // to a changed list of tools
-		if got := c.Entry("n", "c", "u", nil); len(got.Args) > 1 != deaf {
+		fixedTools := slices.Contains([]string{"codex", "cline", "qwen"}, c.ID) // they never list tools again
+		if got := c.Entry("n", "c", "u", nil); len(got.Args) > 1 != fixedTools {
 			t.Errorf("%s: %q", c.ID, got.Args)
 		}
 	}
 }
 
-func TestFind(t *testing.T) {
+func TestFindByAnySpelling(t *testing.T) {
 	for name, id := range map[string]string{"VS Code": "vscode", "vs-code": "vscode", "Claude_Desktop": "claude-desktop", "lmstudio": "lm-studio", "zed": "zed", "Kilo CLI": "kilo", "kilocode": "kilo", "cline-cli": "cline"} {
 		if c, ok := Find(name); !ok || c.ID != id {
 			t.Errorf("%s: %s", name, c.ID)
@@ -148,15 +148,15 @@ func TestFind(t *testing.T) {
 	}
 	ids := map[string]bool{}
 	for _, c := range All {
-		if ids[squeeze(c.ID)] || ids[squeeze(c.Title)] && squeeze(c.Title) != squeeze(c.ID) {
+		if ids[normalize(c.ID)] || ids[normalize(c.Title)] && normalize(c.Title) != normalize(c.ID) {
 			t.Errorf("%s stands for two", c.ID)
 		}
-		ids[squeeze(c.ID)], ids[squeeze(c.Title)] = true, true
+		ids[normalize(c.ID)], ids[normalize(c.Title)] = true, true
 	}
 }
 
-// Broken files are refused, whatever is wished, without a word of what is in them.
-func TestBroken(t *testing.T) {
+// Every operation refuses a broken file, and no error holds its content.
+func TestBrokenFilesAreRefused(t *testing.T) {
 	for id, texts := range map[string][]string{
 		"cursor": {
 			`{"mcpServers": {"s3cret": `, `{"mcpServers": {} "s3cret": 1}`, `[]`, `{"s3cret": 1, "s3cret": 2}`, "{\"s3cret\": \"\xff\"}",
@@ -180,8 +180,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// Valid files in a form that cannot be edited safely are refused as such.
-func TestLayout(t *testing.T) {
+// Valid files that cannot be edited safely are refused with ErrLayout.
+func TestUnsafeLayoutsAreRefused(t *testing.T) {
 	for id, texts := range map[string][]string{
 		"cursor":   {`{"mcpServers": null}`, `{"mcpServers": []}`, `{"mcpServers": "x"}`},
 		"codex":    {"mcp_servers = {}", "[mcp_servers]\n\"new one\".command = 'x'", "[mcp_servers]\n\"new one\" = {command = 'x'}", "[[mcp_servers.\"new one\"]]\nx=1"},
@@ -209,7 +209,7 @@ func TestLayout(t *testing.T) {
 }
 
 // What to paste reads back as what was given, for every client.
-func TestSnippet(t *testing.T) {
+func TestSnippetReadsBack(t *testing.T) {
 	for _, c := range All {
 		b, err := c.Snippet(sample)
 		if err != nil {
@@ -228,7 +228,7 @@ func TestSnippet(t *testing.T) {
 
 // Whatever the words of an entry are, they come back as they were, in every
 // format, and go again without a trace.
-func TestAnyWords(t *testing.T) {
+func TestAnyWordsReadBack(t *testing.T) {
 	files := corpus(t)
 	text := func(t *rapid.T, name string) string {
 		return rapid.OneOf(
@@ -266,7 +266,7 @@ func TestAnyWords(t *testing.T) {
 
 // Any JSON with any layout, comments and trailing commas: what is added is one
 // piece, and taking it out gives every byte back.
-func TestAnyJSON(t *testing.T) {
+func TestSetAndRemoveRestoreAnyJSON(t *testing.T) {
 	c, _ := Find("vscode")
 	rapid.Check(t, func(t *rapid.T) {
 		servers := anyObject(t, "servers", 1+rapid.IntRange(0, 3).Draw(t, "n"), 2)

@@ -31,11 +31,11 @@ func withBOM(b []byte) []byte {
 	return append([]byte("\ufeff"), bytes.TrimPrefix(b, []byte("\ufeff"))...)
 }
 
-// Issue 6, item 3: each real-shaped file in each layout. Whatever entry is
-// written, replaced or taken out, every byte outside it stays: without that entry
+// Each file of the corpus in each layout. Whatever entry is written, replaced or taken
+// out, every byte outside it stays: without that entry
 // the file is what it was without the old one, and a file that had a server
 // before is given back. Line ends and byte order mark stay those of the file.
-func TestLayoutsOnCorpus(t *testing.T) {
+func TestBytesOutsideTheEntryStay(t *testing.T) {
 	for file, c := range corpus(t) {
 		for name, layout := range layouts {
 			t.Run(filepath.Base(file)+"/"+name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func checkOutside(t *testing.T, c Client, data []byte, s Server) {
 	t.Helper()
 	without, err := c.Remove(data, s.Name)
 	if errors.Is(err, ErrLayout) {
-		return // refused untouched; TestRemoveOnCorpus knows which
+		return // refused untouched; TestRemoveChangesOneEntry knows which
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
@@ -111,7 +111,7 @@ func checkLayout(t *testing.T, before, after []byte) {
 
 // The layout is no part of the meaning: to change a file and then its line ends is
 // to change the line ends and then the file.
-func TestLayoutsCommute(t *testing.T) {
+func TestEditAndLayoutCommute(t *testing.T) {
 	for file, c := range corpus(t) {
 		data := toLF(read(t, file))
 		for name, layout := range map[string]func([]byte) []byte{"CRLF": toCRLF, "byte order mark": withBOM} {

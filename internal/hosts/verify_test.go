@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// The last line of defence: an edit that touches more than the entry, breaks the
-// file, or does not do what was wished, is refused, in every format.
-func TestProve(t *testing.T) {
+// An edit that touches more than the entry, breaks the file, or does not do what is
+// intended, is refused, in every format.
+func TestVerifyRefusesOtherEdits(t *testing.T) {
 	for id, text := range map[string]string{
 		"cursor": `{"mcpServers": {"a": {"command": "x", "args": ["1"]}, "b": {"command": "y"}}, "n": 1}`,
 		"codex":  "n = 1\n[mcp_servers.a]\ncommand = \"x\"\nargs = [\"1\"]\n[mcp_servers.b]\ncommand = \"y\"\n",
@@ -21,8 +21,8 @@ func TestProve(t *testing.T) {
 			i := strings.Index(text, part)
 			return edit{i, i + len(part), with}
 		}
-		one := change{name: "a", want: &Server{Name: "a", Command: "z", Args: []string{"1"}}, words: true}
-		if out, err := c.prove(body, []edit{at(`"x"`, `"z"`)}, one); err != nil || !bytes.Contains(out, []byte(`"z"`)) {
+		one := intent{name: "a", want: &Server{Name: "a", Command: "z", Args: []string{"1"}}, words: true}
+		if out, err := c.verify(body, []edit{at(`"x"`, `"z"`)}, one); err != nil || !bytes.Contains(out, []byte(`"z"`)) {
 			t.Errorf("%s: the right edit: %v", id, err)
 		}
 		for what, edits := range map[string][]edit{
@@ -34,19 +34,19 @@ func TestProve(t *testing.T) {
 			"overlapping":    {at(`"x"`, `"z"`), at(`x`, `z`)},
 			"outside":        {{len(text), len(text) + 1, ""}},
 		} {
-			if out, err := c.prove(body, edits, one); !errors.Is(err, ErrLayout) {
+			if out, err := c.verify(body, edits, one); !errors.Is(err, ErrLayout) {
 				t.Errorf("%s: %s: %v\n%s", id, what, err, out)
 			}
 		}
-		if _, err := c.prove(body, nil, change{name: "a"}); !errors.Is(err, ErrLayout) {
+		if _, err := c.verify(body, nil, intent{name: "a"}); !errors.Is(err, ErrLayout) {
 			t.Errorf("%s: it stayed: %v", id, err)
 		}
 	}
 }
 
-// Words that some YAML reader takes for something else are quoted, and what no
-// reader need accept raw is escaped.
-func TestQuote(t *testing.T) {
+// Words that some YAML parser takes for another type are quoted, and characters that it
+// need not accept are escaped.
+func TestAmbiguousWordsAreQuoted(t *testing.T) {
 	for _, word := range []string{"", "no", "No", "yes", "on", "OFF", "y", "N", "true", "False", "null", "~", "1", "1.0", "-x", "a b", "a:b", "@x", "é", "0x1f", "1e3", ".inf", "-"} {
 		if got := quoteYAML(word); !strings.HasPrefix(got, `"`) {
 			t.Errorf("%q is written as %s", word, got)

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// change is what an edit was meant to do to one entry. Without want it was to
-// vanish; with words only its command line was to change, and the member of the name
-// limit was to be added, "" for none.
-type change struct {
+// intent is what edits are meant to do to one entry. Without want the entry is to be
+// removed. With words only its command line is to change, and the member named limit to be
+// added, "" for none.
+type intent struct {
 	group []string
 	name  string
 	want  *Server
@@ -18,8 +18,9 @@ type change struct {
 	limit string
 }
 
-// prove applies edits and shows that nothing but the changes came of them.
-func (c Client) prove(body []byte, edits []edit, changes ...change) ([]byte, error) {
+// verify applies edits, and returns the result only if it differs from body in what is
+// intended and in nothing else.
+func (c Client) verify(body []byte, edits []edit, intents ...intent) ([]byte, error) {
 	out, err := apply(body, edits)
 	if err != nil {
 		return nil, err
@@ -29,12 +30,12 @@ func (c Client) prove(body []byte, edits []edit, changes ...change) ([]byte, err
 		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
 	}
 	all := doc.entries()
-	for _, ch := range changes {
-		i := slices.IndexFunc(all, func(e entry) bool { return e.Name == ch.name && slices.Equal(e.Group, ch.group) })
+	for _, in := range intents {
+		i := slices.IndexFunc(all, func(e entry) bool { return e.Name == in.name && slices.Equal(e.Group, in.group) })
 		switch {
-		case ch.want == nil && i >= 0:
+		case in.want == nil && i >= 0:
 			return nil, fmt.Errorf("%w: the entry would stay", ErrLayout)
-		case ch.want != nil && (i < 0 || all[i].Command != ch.want.Command || !slices.Equal(all[i].Args, ch.want.Args)):
+		case in.want != nil && (i < 0 || all[i].Command != in.want.Command || !slices.Equal(all[i].Args, in.want.Args)):
 			return nil, fmt.Errorf("%w: the entry would not be what was wished", ErrLayout)
 		}
 	}
@@ -46,8 +47,8 @@ func (c Client) prove(body []byte, edits []edit, changes ...change) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
 	}
-	for _, ch := range changes {
-		before, after = c.without(before, change{group: ch.group, name: ch.name, words: ch.words}), c.without(after, ch)
+	for _, in := range intents {
+		before, after = c.without(before, intent{group: in.group, name: in.name, words: in.words}), c.without(after, in)
 	}
 	if !reflect.DeepEqual(before, after) {
 		return nil, fmt.Errorf("%w: the change would touch more than the entry", ErrLayout)
@@ -69,27 +70,27 @@ func (c Client) decode(body []byte) (any, error) {
 // without takes the changed entry, or only its command line, out of a decoded
 // file. Objects of servers that are empty then are taken out as well: adding the
 // first server may have made them.
-func (c Client) without(tree any, ch change) any {
-	path := ch.group
+func (c Client) without(tree any, in intent) any {
+	path := in.group
 	if len(path) == 0 {
 		path = c.path
 	}
 	return descend(tree, path, func(servers any) any {
 		switch servers := servers.(type) {
 		case map[string]any:
-			if ch.words {
-				servers[ch.name] = withoutWords(servers[ch.name], ch.limit)
+			if in.words {
+				servers[in.name] = withoutWords(servers[in.name], in.limit)
 			} else {
-				delete(servers, ch.name)
+				delete(servers, in.name)
 			}
 			if len(servers) == 0 {
 				return nil
 			}
 		case []any:
 			for i, item := range servers {
-				if m, ok := item.(map[string]any); ok && m["name"] == ch.name {
-					if ch.words {
-						servers[i] = withoutWords(m, ch.limit)
+				if m, ok := item.(map[string]any); ok && m["name"] == in.name {
+					if in.words {
+						servers[i] = withoutWords(m, in.limit)
 						return servers
 					}
 					servers = slices.Delete(servers, i, i+1)

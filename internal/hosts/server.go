@@ -1,0 +1,101 @@
+package hosts
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"mcp-login/internal/foreign"
+)
+
+// Server is one entry of a client's configuration.
+type Server struct {
+	// Name is what the client calls the server.
+	Name string
+	// Command and Args are what the client runs; empty where it connects itself.
+	Command string
+	Args    []string
+	// URL is the address the client connects to by itself, if it does.
+	URL string
+	// Group is where the entry stands, when that is not the usual place: the
+	// keys from the top to the object of servers.
+	Group []string
+}
+
+// Project is the folder that Claude Code keeps the entry for, "" for an entry that holds
+// everywhere.
+func (s Server) Project() string {
+	if len(s.Group) == 3 {
+		return s.Group[1]
+	}
+	return ""
+}
+
+// Kind says what an entry is to us.
+type Kind string
+
+// Kinds of entries.
+const (
+	KindOwn       Kind = "mcp-login"  // runs mcp-login
+	KindMCPRemote Kind = "mcp-remote" // runs mcp-remote, in any of its forms
+	KindRemote    Kind = "remote"     // the client connects by itself
+	KindOther     Kind = "program"    // some other program
+)
+
+// Kind returns what the server is.
+func (s Server) Kind() Kind {
+	if s.Command == "" {
+		return KindRemote
+	}
+	if program(s.Command) == "mcp-login" {
+		return KindOwn
+	}
+	if _, why := mcpRemote(s.argv()); why == "" || mentions(s.argv()) {
+		return KindMCPRemote
+	}
+	return KindOther
+}
+
+func (s Server) argv() []string { return append([]string{s.Command}, s.Args...) }
+
+// Address is the server that mcp-login, mcp-remote or the client connects to,
+// fit to be shown: without user, query and fragment, and with … for parts of the
+// path that are long enough to be a key. It is empty for other programs.
+func (s Server) Address() string {
+	raw := s.URL
+	if kind := s.Kind(); kind == KindOwn || kind == KindMCPRemote {
+		i := slices.IndexFunc(s.Args, func(a string) bool {
+			return strings.HasPrefix(a, "https://") || strings.HasPrefix(a, "http://")
+		})
+		if i < 0 {
+			return ""
+		}
+		raw = s.Args[i]
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	parts := strings.Split(u.Path, "/")
+	for i, part := range parts {
+		if parts[i] = foreign.Address(part); len(part) >= 20 {
+			parts[i] = "…"
+		}
+	}
+	return foreign.Address(u.Scheme+"://"+u.Host) + strings.Join(parts, "/")
+}
+
+// valid refuses what no format can carry.
+func (s Server) valid() error {
+	for _, text := range append([]string{s.Name, s.Command}, s.Args...) {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return errors.New("a name or an argument is not text")
+		}
+	}
+	if s.Name == "" || s.Command == "" {
+		return errors.New("a server needs a name and a command")
+	}
+	return nil
+}
