@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"internal/sse":             {},
 	"internal/oauth":           {"internal/reach"},
 	"internal/oauth/loopback":  {"internal/page"},
-	"internal/account":         {"internal/oauth", "internal/store"},
+	"internal/account":         {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/oauth", "internal/oauth/loopback", "internal/command", "internal/store", "internal/reach", "internal/terminal"},
 	"internal/command":         {"internal/oauth"},
 	"internal/store":           {"internal/oauth"},
 	"internal/server":          {"internal/page"},
@@ -58,7 +58,7 @@ var leaves = []string{"internal/foreign", "internal/hint", "internal/origin", "i
 // onlyIn names packages of others that one room alone may import.
 var onlyIn = map[string]string{
 	"github.com/zalando/go-keyring": "internal/store",
-	"github.com/pkg/browser":        "internal/cli",
+	"github.com/pkg/browser":        "internal/account",
 	"github.com/redis/go-redis":     "internal/server/bus",
 }
 

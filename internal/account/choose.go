@@ -10,21 +10,6 @@ import (
 	"mcp-login/internal/store"
 )
 
-// Profiles says which profiles a command is about that names none.
-type Profiles int
-
-// The answers.
-const (
-	// DefaultProfile is for a login, which makes the account if there is none.
-	DefaultProfile Profiles = iota
-	// NeverOneOfSeveral is DefaultProfile, unless all that is kept are several
-	// accounts with other names: then a person has to say whether one of them is
-	// meant.
-	NeverOneOfSeveral
-	// AnyProfile is for what only makes sense with a login that is kept.
-	AnyProfile
-)
-
 // Choose returns the login that a command is about, of those that are kept. said is
 // what it says, and key the account that this makes: an Entry with nothing else than
 // that Key says that nothing is kept yet. Several that fit are a *SeveralError.
@@ -32,7 +17,7 @@ const (
 // The login under key itself is always meant: no words could name it otherwise. So is
 // a login of an earlier version that knew no --issuer, if it is of the issuer that is
 // named now: it stays where those versions find it.
-func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles) (store.Entry, error) {
+func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (store.Entry, error) {
 	own, fits, others := store.Entry{Key: key}, []store.Entry{}, []store.Entry{}
 	for _, e := range kept {
 		switch {
@@ -45,7 +30,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, profiles Profiles)
 			others = append(others, e)
 		}
 	}
-	if len(fits) == 0 && (profiles == AnyProfile || profiles == NeverOneOfSeveral && len(others) > 1) {
+	if anyProfile := purpose == Inspect || purpose == Call; len(fits) == 0 && (anyProfile || purpose == Relay && len(others) > 1) {
 		fits = others
 	}
 	switch {

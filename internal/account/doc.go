@@ -1,13 +1,22 @@
-// Package account says which account a command is about: a server, a profile, and
-// what a person has said about how to sign in there.
+// Package account puts one server and one account there together: which login a
+// command is about, the token that it leads to, and the connection.
 //
-//  1. Flags and variables fill [Settings]. Nobody else does.
-//  2. [Choose] compares them with the logins that are kept. What is not said is free:
-//     a command that names only a server finds the one account that is kept there.
-//  3. Several that fit are an error, a [SeveralError], with the lines that name each.
-//     Nothing is ever chosen for the person.
-//  4. None that fits: the settings themselves make an account, and a login there
-//     keeps them.
+//  1. Package cli fills [Settings], [Connection] and [Browser] from flags and variables.
+//     Nobody else does.
+//  2. [Choose] compares the settings with the logins that are kept. What is not said is
+//     free: a command that names only a server finds the one account that is kept there.
+//     Several that fit are an error, a [SeveralError], with the lines that name each;
+//     nothing is ever chosen for the person. None that fits: the settings themselves
+//     make an account, and a login there keeps them.
+//  3. [Load] reads what is kept, which holds where nothing else is said.
+//  4. [Open] makes an [Account] of it. Nothing is sent yet.
+//  5. [Account.Relay] serves an MCP client, and [Account.Start] begins a session in which
+//     mcp-login is the client itself. Both stack what a connection needs: the wire of
+//     bridge/upstream, signed by oauth, and the translation of bridge/protover.
+//  6. When a person has to sign in, the prompt is shown and a browser opened. For a
+//     client this happens in a detached process, which gets a [Handover] on its stdin
+//     and outlives the client; whoever waits follows its record in the store.
 //
-// A process that signs in for another one gets the same Settings from it.
+// Environment and stdin are handed in; nothing here looks at flags. What a person reads
+// goes through package terminal.
 package account

@@ -7,10 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/account"
+	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
@@ -23,17 +24,14 @@ type app struct {
 	in     io.Reader
 	term   *terminal.Terminal // stdout and stderr
 	getenv func(string) string
-	open   func(url string) error // opens a browser
+	lines  func() <-chan string // of in, for all that read it by lines
 
-	env   *environment // where getenv is from, nil in tests
-	args  []string     // of this run
-	verb  string       // of this run, "" for a bridge
-	order *handover    // what the process that delegate starts is to do, else nil
+	env      *environment      // where getenv is from, nil in tests
+	args     []string          // of this run
+	verb     string            // of this run, "" for a bridge
+	handover *account.Handover // what a detached login is to do, else nil
 
 	logs []*foreign.LogLimit // what they left out is said at the end
-
-	reading sync.Once
-	pasted  chan string
 }
 
 // run executes one command line and returns the exit code.
@@ -114,11 +112,11 @@ func (e usageError) Unwrap() error { return e.error }
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
 	var store storeError
-	var remote unreachableError
+	var remote *upstream.Error
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, account.ErrNoHandover):
 		return exitUsage
 	case ctx.Err() != nil:
 		return exitInterrupted
@@ -126,7 +124,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitStore
 	case errors.Is(err, oauth.ErrLoginRequired), errors.Is(err, oauth.ErrDenied), errors.Is(err, oauth.ErrLoginTimeout), errors.Is(err, oauth.ErrNotFound):
 		return exitLogin
-	case errors.Is(err, oauth.ErrUnavailable), errors.As(err, &remote):
+	case errors.Is(err, oauth.ErrUnavailable), errors.As(err, &remote) && remote.Reason == upstream.Unreachable:
 		return exitUnreachable
 	}
 	return exitFailure

@@ -2,22 +2,16 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 
-	"mcp-login/internal/account"
 	"mcp-login/internal/hint"
-	"mcp-login/internal/oauth"
 	"mcp-login/internal/terminal"
 )
 
@@ -35,35 +29,6 @@ func env(pairs ...string) func(string) string {
 // onPipes is a terminal whose output nobody sees but a test.
 func onPipes(out, err io.Writer) *terminal.Terminal {
 	return terminal.New(terminal.Config{Out: out, Err: err})
-}
-
-// The table of docs/exit-codes.md.
-func TestExitCodes(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	wrap := func(err error) error { return fmt.Errorf("outside: %w", &oauth.Error{Op: "x", Err: err}) }
-	for _, tc := range []struct {
-		ctx  context.Context
-		err  error
-		code int
-	}{
-		{t.Context(), nil, 0},
-		{t.Context(), errors.New("x"), 1},
-		{t.Context(), usageError{errors.New("x")}, 2},
-		{t.Context(), wrap(oauth.ErrUnavailable), 3},
-		{t.Context(), fmt.Errorf("x: %w", unreachableError{errors.New("x")}), 3},
-		{t.Context(), wrap(oauth.ErrLoginRequired), 4},
-		{t.Context(), wrap(oauth.ErrDenied), 4},
-		{t.Context(), wrap(oauth.ErrLoginTimeout), 4},
-		{t.Context(), wrap(oauth.ErrNotFound), 4},
-		{t.Context(), storeError{errors.New("x")}, 5},
-		{ended, errors.New("x"), 130},
-		{ended, nil, 0},
-	} {
-		if got := exitCode(tc.ctx, tc.err); got != tc.code {
-			t.Errorf("%v: %d, want %d", tc.err, got, tc.code)
-		}
-	}
 }
 
 func TestReport(t *testing.T) {
@@ -124,63 +89,5 @@ func TestOptions(t *testing.T) {
 	o.ClientID, o.saidClient, o.clientSecretFile = "", "", ""
 	if _, err := o.identity(env("MCP_LOGIN_CLIENT_SECRET", "x")); err == nil {
 		t.Error("a secret without a client")
-	}
-}
-
-// What opens the browser: nothing, the person's program without a shell, or the
-// system's way where there is a screen; and nothing but web addresses.
-func TestBrowse(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the stand-in program is a shell script")
-	}
-	dir := t.TempDir()
-	program, record := filepath.Join(dir, "browser"), filepath.Join(dir, "record")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nfor a; do echo \"<$a>\" >> '"+record+"'; done\necho noise\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	const address = "https://a.example/auth?x=$(touch%20pwned)&y=`id`;z"
-	opened := ""
-	var out, errOut bytes.Buffer
-	a := &app{term: onPipes(&out, &errOut), getenv: env("DISPLAY", ":0"), open: func(u string) error { opened = u; return nil }}
-	for _, tc := range []struct {
-		o            options
-		record, open string
-	}{
-		{options{}, "", address},
-		{options{noBrowser: true}, "", ""},
-		{options{browser: "none"}, "", ""},
-		{options{browser: program}, "<" + address + ">\n", ""},
-		{options{browser: program + " --new %s --x"}, "<--new>\n<" + address + ">\n<--x>\n", ""},
-	} {
-		opened = ""
-		_ = os.Remove(record)
-		if err := a.browse(tc.o, address); err != nil {
-			t.Errorf("%+v: %v", tc.o, err)
-		}
-		got, _ := os.ReadFile(record)
-		if string(got) != tc.record || opened != tc.open {
-			t.Errorf("%+v: ran with %q, opened %q", tc.o, got, opened)
-		}
-	}
-	// A browser prints what pages say, and may outlive us.
-	if out.Len() != 0 || errOut.Len() != 0 {
-		t.Errorf("stdout %q, stderr %q", out.String(), errOut.String())
-	}
-	for _, bad := range []string{"javascript:alert(1)", "file:///etc/passwd", "--help", ""} {
-		if err := a.browse(options{browser: program}, bad); err == nil {
-			t.Errorf("opened %q", bad)
-		}
-	}
-	a.getenv = env()
-	if err := a.browse(options{}, address); runtime.GOOS == "linux" && err == nil {
-		t.Error("a window without a screen")
-	}
-}
-
-func TestKeyOfOptions(t *testing.T) {
-	server := &url.URL{Scheme: "https", Host: "a.example", Path: "/mcp"}
-	one, two := account.Settings{Profile: "work"}, account.Settings{Profile: "work", ClientID: "x"}
-	if one.Key(server).ID() == two.Key(server).ID() {
-		t.Error("two clients share a login")
 	}
 }

@@ -131,25 +131,25 @@ type toolError struct{ name string }
 func (e toolError) Error() string { return "the tool " + foreign.Line(e.name) + " reports a failure" }
 
 func (a *app) call(ctx context.Context, o options, raw, name string, g given, asJSON bool) error {
-	v, err := a.visit(ctx, o, raw)
+	s, err := a.session(ctx, o, raw)
 	if err != nil {
 		return err
 	}
-	defer v.end()
-	_, list, err := v.tools(ctx, o)
+	defer s.Close()
+	_, list, err := s.tools(ctx, o.tools())
 	if err != nil {
 		return err
 	}
 	at := slices.IndexFunc(list, func(t tool) bool { return t.Name == name })
 	if at < 0 {
-		return noSuchTool(name, list, v.s.server.String())
+		return noSuchTool(name, list, s.Server.String())
 	}
 	arguments, err := g.forTool(list[at])
 	if err != nil {
 		return err
 	}
-	v.heard = func(m jsonrpc.Message) { a.progress(ctx, m) }
-	result, err := v.ask(ctx, "tools/call", map[string]any{"name": name, "arguments": arguments})
+	s.Notify = func(m jsonrpc.Message) { a.progress(ctx, m) }
+	result, err := s.Request(ctx, "tools/call", map[string]any{"name": name, "arguments": arguments})
 	a.term.Clear()
 	if err != nil {
 		return err

@@ -5,8 +5,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/pkg/browser"
-
+	"mcp-login/internal/account"
 	"mcp-login/internal/pace"
 	"mcp-login/internal/terminal"
 )
@@ -15,16 +14,19 @@ import (
 // the exit code (docs/exit-codes.md). It takes stdin, stdout and stderr of the
 // process, its environment, and the secrets in it; it ends early with ctx.
 func Run(ctx context.Context, args []string) int {
-	// What opens the browser may write neither into the MCP stream nor, what
-	// pages say, to a terminal; and a browser that outlives us must not die of a
-	// closed pipe.
-	browser.Stdout, browser.Stderr = nil, nil
-	order, secrets := handedOver(args, os.Stdin)
-	env := newEnvironment(secrets)
-	if order != nil {
-		givenPipes.keep(order.Pipes)
-	}
+	handover := account.ReadHandover(args, os.Stdin)
+	env := newEnvironment(handover)
 	time.AfterFunc(afterStart, func() { pace.Follow(heapPace, env.get) })
-	a := &app{in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, env: env, order: order, open: browser.OpenURL}
+	a := &app{in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, handover: handover}
 	return a.run(ctx, args)
+}
+
+// StartDetached starts a detached login, if args are those of the process that does so,
+// and returns the code to end with; else ok is false. It comes before all else.
+func StartDetached(args []string) (code int, ok bool) {
+	ok, err := account.StartDetached(args, os.Stdin)
+	if err != nil {
+		return exitFailure, ok
+	}
+	return exitOK, ok
 }

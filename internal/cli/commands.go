@@ -12,10 +12,12 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/command"
 	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/terminal"
 )
 
 // readCommands reads --header-command and --token-command. Nothing is run.
@@ -99,14 +101,14 @@ func checkPrinted(token oauth.Secret) error {
 
 // commands are those of o, which other parts of this run may have made already.
 func (o *options) commands(header http.Header, getenv func(string) string, log *slog.Logger) (*command.Set, error) {
-	token := getenv(givenTokenName)
+	token := getenv(account.TokenVariable)
 	for _, h := range o.commanded {
 		name := http.CanonicalHeaderKey(h.Name)
 		switch {
 		case len(header.Values(name)) > 0:
 			return nil, usageError{hint.With(fmt.Errorf("both a --header and %s give the header %s", h.Command, name), "leave out one of them")}
 		case token != "" && name == "Authorization":
-			return nil, usageError{hint.With(fmt.Errorf("both %s and %s give the token", givenTokenName, h.Command), "leave out the flag, or unset the variable")}
+			return nil, usageError{hint.With(fmt.Errorf("both %s and %s give the token", account.TokenVariable, h.Command), "leave out the flag, or unset the variable")}
 		}
 	}
 	if len(o.commanded) == 0 {
@@ -143,7 +145,7 @@ func (x *examination) commands(ctx context.Context) finding {
 		case !now.Before(p.Expiry):
 			return failed("let it print a new one, or set the clock of this machine", "the token that %s printed ended at %s", v, p.Expiry.UTC().Format(time.RFC3339))
 		default:
-			said = append(said, v.String()+" printed a token for "+roughly(p.Expiry.Sub(now)))
+			said = append(said, v.String()+" printed a token for "+terminal.Approximately(p.Expiry.Sub(now)))
 		}
 	}
 	return passed("%s", strings.Join(said, "; "))

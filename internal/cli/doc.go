@@ -6,7 +6,8 @@
 //  1. Run hands the process's streams, arguments and environment to an app;
 //     nothing else in the project touches them.
 //  2. A cobra command, one file each, reads its flags into options.
-//  3. session builds the session: store, OAuth client, signing HTTP client.
+//  3. open makes an account of them (package account): kept login, OAuth client,
+//     connection.
 //  4. The verb does its job and returns an error or nil.
 //  5. exitCode and report turn the error into a number, an error line and a
 //     hint.

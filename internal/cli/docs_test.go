@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
 
@@ -89,11 +90,11 @@ func TestClientMetadataDocument(t *testing.T) {
 		t.Errorf("grants %q", doc.Grants)
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
-		where, err := callbackOf(oauth.Choices{CallbackHost: host}, "")
+		where, err := account.CallbackOf(oauth.Choices{CallbackHost: host}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		redirect, err := where.listen(t.Context(), loopback.Options{})
+		redirect, err := where.Listen(t.Context(), loopback.Options{})
 		if err != nil {
 			t.Log(err) // a machine without IPv6
 			continue

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
@@ -88,7 +89,7 @@ type examination struct {
 	o options
 
 	server  *url.URL
-	session *session
+	session *account.Account
 	client  *http.Client // for the provider
 
 	contact   *contact
@@ -202,7 +203,7 @@ func (x *examination) one(ctx context.Context, c check) finding {
 
 func (x *examination) close() {
 	if x.session != nil {
-		x.session.close()
+		x.session.Close()
 	}
 	x.o.set.Close()
 	if x.contact != nil {

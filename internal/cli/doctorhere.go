@@ -29,9 +29,11 @@ func (x *examination) store(ctx context.Context) finding {
 		return failedBy(err, "")
 	}
 	if x.server != nil {
-		if err := x.a.among(ctx, st, &x.o, entries, x.server, askNobody); err != nil {
+		e, err := x.a.among(ctx, x.o, entries, x.server, account.Inspect)
+		if err != nil {
 			return failedBy(err, "")
 		}
+		x.o.lead(account.Load(ctx, st, x.server, x.o.Settings, e), e)
 	}
 	broken, again, logins := "", "", 0
 	for _, e := range entries {
@@ -78,11 +80,11 @@ func counted(logins int) string {
 
 func (x *examination) browser(context.Context) finding {
 	switch {
-	case x.o.noBrowser || x.o.browser == noBrowserName:
+	case x.a.browser(x.o).Command == account.NoBrowser:
 		return passed("none is opened, as configured; the address is printed")
 	case x.o.browser != "":
 		return passed("opened with %q", x.o.browser)
-	case x.a.canBrowse(x.o):
+	case x.a.browser(x.o).Available():
 		return passed("the system's own")
 	}
 	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted (docs/signing-in.md)")
@@ -90,27 +92,27 @@ func (x *examination) browser(context.Context) finding {
 
 // listen binds the redirect listener as a login would.
 func (x *examination) listen(ctx context.Context) (oauth.Redirect, error) {
-	c, err := callbackOf(x.o.Choices, x.o.Client)
+	c, err := account.CallbackOf(x.o.Choices, x.o.Client)
 	if err != nil {
 		return nil, err
 	}
-	return c.listen(ctx, loopback.Options{Bind: x.o.callbackBind})
+	return c.Listen(ctx, loopback.Options{Bind: x.o.callbackBind})
 }
 
 // callback binds the redirect listener and gives it back.
 func (x *examination) callback(ctx context.Context) finding {
-	c, _ := callbackOf(x.o.Choices, x.o.Client) // checked at the start
+	c, _ := account.CallbackOf(x.o.Choices, x.o.Client) // checked at the start
 	redirect, err := x.listen(ctx)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", c.port)
+		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", c.Port)
 	case err != nil:
 		return failedBy(err, "look at --callback-host and --callback-port")
 	}
 	address := redirect.URI()
 	_ = redirect.Close()
-	if c.port == 0 {
-		return passed("a free port of %s", c.host)
+	if c.Port == 0 {
+		return passed("a free port of %s", c.Host)
 	}
-	return passed("%s (port %d)", address, c.port)
+	return passed("%s (port %d)", address, c.Port)
 }

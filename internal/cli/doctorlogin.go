@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
 )
 
@@ -67,7 +68,7 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	case !x.needsLogin() && x.contact.status != http.StatusOK:
 		return skipped("no sign-in is asked for")
 	}
-	x.client = x.o.guard(x.server).HTTPClient()
+	x.client = x.o.Guard(x.server, x.o.Settings).HTTPClient()
 	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.Resource != "")
 	switch {
 	case err != nil:
@@ -141,18 +142,18 @@ func (x *examination) registration(context.Context) finding {
 
 // redirectURI is what a person has to enter at the provider.
 func (x *examination) redirectURI() string {
-	c, _ := callbackOf(x.o.Choices, x.o.Client) // checked at the start
-	if c.uri != "" {
-		return c.uri
+	c, _ := account.CallbackOf(x.o.Choices, x.o.Client) // checked at the start
+	if c.URI != "" {
+		return c.URI
 	}
-	host := c.host
+	host := c.Host
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	if c.port == 0 {
-		return "http://" + host + c.path + " (any port; if it insists on one, add --callback-port 33418 and enter that)"
+	if c.Port == 0 {
+		return "http://" + host + c.Path + " (any port; if it insists on one, add --callback-port 33418 and enter that)"
 	}
-	return (&url.URL{Scheme: "http", Host: host + ":" + strconv.Itoa(c.port), Path: c.path}).String()
+	return (&url.URL{Scheme: "http", Host: host + ":" + strconv.Itoa(c.Port), Path: c.Path}).String()
 }
 
 func (x *examination) pkce(context.Context) finding {
@@ -169,16 +170,16 @@ func (x *examination) pkce(context.Context) finding {
 
 // login looks at what is kept. Nothing is renewed and nobody asked.
 func (x *examination) login(ctx context.Context) finding {
-	s, err := x.a.session(ctx, x.o, x.server.String(), askNobody)
+	s, err := x.a.open(ctx, x.o, x.server.String(), account.Inspect)
 	if err != nil {
 		return failedBy(err, "")
 	}
 	x.session = s
-	if instead := s.instead(); instead != "" {
+	if instead := s.TokenSource(); instead != "" {
 		return passed("%s is used as it is", instead)
 	}
-	again := "run: " + s.loginCommand(x.o)
-	x.cred, err = s.client.Credential(ctx)
+	again := "run: " + s.LoginCommand()
+	x.cred, err = s.OAuth.Credential(ctx)
 	switch {
 	case (errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken()) && x.resource != nil && !x.needsLogin():
 		return skipped("none; for tools that want a sign-in, %s", again)
@@ -189,9 +190,9 @@ func (x *examination) login(ctx context.Context) finding {
 	case x.provider != nil && !x.cred.From(*x.provider):
 		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
 	case x.cred.RefreshToken.IsZero() && x.o.Grant != oauth.GrantClientCredentials:
-		return passed("%s%s", validity(x.cred, time.Now()), offlineHint(x.cred))
+		return passed("%s%s", account.Validity(x.cred, time.Now()), offlineHint(x.cred))
 	}
-	return passed("%s%s", strings.TrimSpace(validity(x.cred, time.Now())), asAccount(x.cred))
+	return passed("%s%s", strings.TrimSpace(account.Validity(x.cred, time.Now())), account.Name(x.cred))
 }
 
 // offlineHint names what most providers, Logto among them, want before they

@@ -17,10 +17,10 @@ func (x *examination) asClient(ctx context.Context) finding {
 		return skipped("no provider is known")
 	case x.session == nil:
 		return skipped("see the kept login")
-	case !x.session.given.IsZero():
+	case !x.session.Connection.Token.IsZero():
 		return skipped("a token is given")
 	}
-	redirect, err := x.session.listener(x.o)(ctx, x.provider.Issuer, x.provider.FoundAt, 0)
+	redirect, err := x.session.Listen(ctx, x.provider.Issuer, x.provider.FoundAt, 0)
 	if err != nil {
 		return skipped("see the callback port")
 	}
@@ -29,7 +29,7 @@ func (x *examination) asClient(ctx context.Context) finding {
 	if x.resource != nil {
 		found.Resource, found.ScopesSupported = x.resource.Resource, x.resource.ScopesSupported
 	}
-	i, err := x.session.client.Inquire(ctx, found, x.challenge, redirect.URI())
+	i, err := x.session.OAuth.Inquire(ctx, found, x.challenge, redirect.URI())
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
 		return skipped("can be asked about when a client is registered")

@@ -13,11 +13,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/reach"
+	"mcp-login/internal/terminal"
 )
 
 // contact is the server's answer to a first request without a token.
@@ -117,7 +119,7 @@ func (x *examination) connect(ctx context.Context) finding {
 	if err != nil {
 		return failedBy(err, "")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.server.String(), strings.NewReader(probeRequest))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.server.String(), strings.NewReader(account.InitializeRequest))
 	if err != nil {
 		return failedBy(err, "")
 	}
@@ -133,7 +135,7 @@ func (x *examination) connect(ctx context.Context) finding {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	c, handshakes := &contact{transport: x.o.wire.transport(x.o.agent())}, atomic.Int32{}
+	c, handshakes := &contact{transport: x.o.RoundTripper()}, atomic.Int32{}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { handshakes.Add(1) }}))
 	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
@@ -191,7 +193,7 @@ func (x *examination) clock(context.Context) finding {
 	if skew.Abs() > maxSkew {
 		return failed("set the clock of this machine by the network", "this machine's clock and the server's differ by %v", skew)
 	}
-	return passed("the server's and ours differ by less than %s", roughly(maxSkew))
+	return passed("the server's and ours differ by less than %s", terminal.Approximately(maxSkew))
 }
 
 // answer judges the first answer. Which transport and revision are spoken is
@@ -251,19 +253,13 @@ func (x *examination) live(ctx context.Context) finding {
 		return skipped("no connection")
 	case x.session == nil:
 		return skipped("see the store")
-	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.instead() == "":
-		return skipped("nobody is signed in; run: %s", x.session.loginCommand(x.o))
+	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.TokenSource() == "":
+		return skipped("nobody is signed in; run: %s", x.session.LoginCommand())
 	}
-	link := x.session.link()
-	defer func() {
-		end, cancel := context.WithTimeout(context.Background(), farewell)
-		defer cancel()
-		_ = link.Close(end)
-	}()
-	answer, err := link.Call(ctx, []byte(probeRequest))
+	answer, err := x.session.Initialize(ctx)
 	switch {
 	case errors.Is(err, oauth.ErrLoginRequired):
-		return failed("run: "+x.session.loginCommand(x.o), "the kept login no longer works")
+		return failed("run: "+x.session.LoginCommand(), "the kept login no longer works")
 	case err != nil:
 		return failedBy(err, operatorHint)
 	case answer.Error != nil:

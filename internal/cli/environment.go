@@ -5,10 +5,12 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"mcp-login/internal/account"
 )
 
 // secretNames are the variables that hold secrets of ours.
-var secretNames = []string{clientSecretName, givenTokenName, "MCP_LOGIN_PASSPHRASE"}
+var secretNames = []string{clientSecretName, account.TokenVariable, "MCP_LOGIN_PASSPHRASE"}
 
 // ordinaryNames are variables that other programs need and that hold no secret,
 // even where a header names them.
@@ -22,10 +24,13 @@ type environment struct {
 }
 
 // newEnvironment takes out what is known to be secret, and puts aside what another
-// process of ours has handed over.
-func newEnvironment(handed map[string]string) *environment {
+// process of ours has handed over, nil for nothing.
+func newEnvironment(handover *account.Handover) *environment {
 	e := &environment{taken: map[string]string{}}
-	maps.Copy(e.taken, handed)
+	if handover != nil {
+		maps.Copy(e.taken, handover.Secrets)
+		givenPipes.keep(handover.Pipes)
+	}
 	for _, name := range secretNames {
 		e.hide(name)
 	}

@@ -18,6 +18,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/account"
+	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
@@ -152,8 +154,11 @@ func TestExitCodeTable(t *testing.T) {
 		{t.Context(), toolError{"x"}, 1},
 		{t.Context(), errUnhealthy, 1},
 		{t.Context(), usageError{errors.New("x")}, 2},
+		{t.Context(), account.ErrNoHandover, 2},
 		{ended, usageError{errors.New("x")}, 2},
-		{t.Context(), unreachableError{errors.New("x")}, 3},
+		{t.Context(), fmt.Errorf("x: %w", &upstream.Error{Err: errors.New("x"), Reason: upstream.Unreachable}), 3},
+		{t.Context(), &oauth.Error{Op: "x", Err: oauth.ErrUnavailable}, 3},
+		{t.Context(), &oauth.Error{Op: "x", Err: oauth.ErrLoginRequired}, 4},
 		{t.Context(), fmt.Errorf("x: %w", oauth.ErrUnavailable), 3},
 		{t.Context(), hint.With(fmt.Errorf("x: %w", oauth.ErrLoginRequired), "y"), 4},
 		{t.Context(), fmt.Errorf("x: %w", oauth.ErrDenied), 4},

@@ -38,7 +38,7 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 		h.Add(name, value)
 	}
 	if h.Get("User-Agent") == "" && !o.printed("User-Agent") {
-		h.Set("User-Agent", o.agent())
+		h.Set("User-Agent", agent(o.userAgent))
 	}
 	return h, nil
 }

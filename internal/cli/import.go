@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/hosts"
 	"mcp-login/internal/mcpremote"
@@ -146,12 +147,12 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 	defer unlock()
 	switch cred, err := i.store.Load(ctx, key); {
 	case err == nil && cred.HasToken():
-		i.term.Print("left %s alone: already signed in%s", server, asAccount(cred))
+		i.term.Print("left %s alone: already signed in%s", server, account.Name(cred))
 		return i.plain(l)
 	case err != nil && !errors.Is(err, oauth.ErrNotFound):
 		return storeError{err}
 	}
-	client := (&options{userAgent: i.getenv(userAgentName)}).guard(server).HTTPClient()
+	client := account.Connection{UserAgent: agent(i.getenv(userAgentName))}.Guard(server, account.Settings{}).HTTPClient()
 	defer client.CloseIdleConnections()
 	cred, err := l.Credential(ctx, client, server, key)
 	if err != nil {
@@ -161,7 +162,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 		return storeError{err}
 	}
 	i.taken++
-	i.term.Print("took over the login for %s%s", server, asAccount(cred))
+	i.term.Print("took over the login for %s%s", server, account.Name(cred))
 	i.term.Print("kept in %s", i.store.Describe(ctx, key))
 	if l.Identity.Resource != "" {
 		i.term.Note("hint: use it with --resource %s", oauth.Quoted(l.Identity.Resource))

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -22,12 +21,8 @@ import (
 // ofKept returns the options of one of several kept logins.
 func (o options) ofKept(e store.Entry) options {
 	k := options{
-		store: o.store, logLevel: o.logLevel, userAgent: o.userAgent, browser: o.browser, noBrowser: o.noBrowser, transport: "auto", timeout: o.timeout,
-		wire: wireOptions{
-			connectTimeout: o.wire.connectTimeout, headersTimeout: o.wire.headersTimeout, bodyTimeout: o.wire.bodyTimeout,
-			maxMessage: o.wire.maxMessage, ipv4: o.wire.ipv4, noCookies: o.wire.noCookies,
-			trust: trustOptions{caFiles: o.wire.trust.caFiles, nodeFile: o.wire.trust.nodeFile},
-		},
+		connectionFlags: o.forOthers(),
+		store:           o.store, logLevel: o.logLevel, browser: o.browser, noBrowser: o.noBrowser, timeout: o.timeout,
 	}
 	k.of(e)
 	return k
@@ -52,16 +47,13 @@ func (o *options) of(e store.Entry) {
 	o.Settings = o.Of(e.Key)
 }
 
-// read adds what is kept in the login itself.
-func (o *options) read(ctx context.Context, st *store.Store) error {
-	ctx, cancel := context.WithTimeout(ctx, chooseTimeout)
-	defer cancel()
-	cred, err := st.Load(ctx, o.kept.Key)
-	if err != nil {
-		return err
+// lead makes the options lead to an account. e is its entry, without an ID for a new
+// one, or one that only the index names.
+func (o *options) lead(c account.Choice, e store.Entry) {
+	o.Settings = c.Settings
+	if e.ID != "" && c.Key.ID() == e.Key.ID() {
+		o.kept, o.allowHTTP = &e, true
 	}
-	o.Settings = o.With(cred)
-	return nil
 }
 
 // flagged are the Settings without what variables say: those are about signing in.
@@ -99,7 +91,7 @@ func (a *app) checkForAll(f *pflag.FlagSet, also ...string) (err error) {
 			err = usageError{hint.With(fmt.Errorf("--%s is for one server, and this is about all of them", flag.Name), "add the URL of the server")}
 		}
 	})
-	for _, name := range []string{givenTokenName, clientSecretName, "MCP_LOGIN_CLIENT_CERT"} {
+	for _, name := range []string{account.TokenVariable, clientSecretName, "MCP_LOGIN_CLIENT_CERT"} {
 		if err == nil && a.getenv(name) != "" {
 			a.term.Note("%s is for one server, and is not used for all of them", name)
 		}

@@ -3,12 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
 )
 
@@ -34,8 +34,8 @@ func newLogin(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
 	cmd.Flags().BoolVar(&force, "force", false, "sign in although the server asks for no sign-in and publishes nothing about one")
 	jsonFlag(cmd, &asJSON, "")
-	cmd.Flags().BoolVar(&detached, detachedFlag, false, "")
-	_ = cmd.Flags().MarkHidden(detachedFlag)
+	cmd.Flags().BoolVar(&detached, account.DetachedFlag, false, "")
+	_ = cmd.Flags().MarkHidden(account.DetachedFlag)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
@@ -56,39 +56,39 @@ type loginReport struct {
 }
 
 func (a *app) login(ctx context.Context, o options, raw string, again, force, asJSON bool) error {
-	s, err := a.session(ctx, o, raw, askByPerson)
+	s, err := a.open(ctx, o, raw, account.Login)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	if instead := s.instead(); instead != "" {
-		if err := s.probe(ctx); err != nil {
+	defer s.Close()
+	if instead := s.TokenSource(); instead != "" {
+		if err := s.Probe(ctx); err != nil {
 			return err
 		}
 		if asJSON {
-			return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "token_given"})
+			return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.Server.String(), Outcome: "token_given"})
 		}
-		a.term.Print("%s takes %s", s.server, instead)
+		a.term.Print("%s takes %s", s.Server, instead)
 		return nil
 	}
 	if again {
-		if err := s.client.LogoutToReturn(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		if err := s.OAuth.LogoutToReturn(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) {
 			return err
 		}
 	}
-	if err := s.client.Acted(ctx); err != nil {
-		s.log.Warn("earlier sign-ins that led to nothing still count", "error", err)
+	if err := s.OAuth.Acted(ctx); err != nil {
+		s.Log.Warn("earlier sign-ins that led to nothing still count", "error", err)
 	}
-	before, _ := s.client.Credential(ctx)
-	if err := s.demand(ctx, force); err != nil {
+	before, _ := s.OAuth.Credential(ctx)
+	if err := s.SignIn(ctx, force); err != nil {
 		return err
 	}
-	cred, err := s.client.Credential(ctx)
+	cred, err := s.OAuth.Credential(ctx)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound) && asJSON:
-		return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: "not_needed"})
+		return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.Server.String(), Outcome: "not_needed"})
 	case errors.Is(err, oauth.ErrNotFound):
-		a.term.Print("%s needs no sign-in; if one of its tools does, add --force", s.server)
+		a.term.Print("%s needs no sign-in; if one of its tools does, add --force", s.Server)
 		return nil
 	case err != nil:
 		return err
@@ -99,67 +99,25 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 	}
 	if asJSON {
 		return a.term.JSON(loginReport{
-			SchemaVersion: schemaVersion, Server: s.server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
-			Profile: s.key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
-			Store: string(s.store.KeptIn(s.key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
+			SchemaVersion: schemaVersion, Server: s.Server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
+			Profile: s.Key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
+			Store: string(s.Store.KeptIn(s.Key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
 		})
 	}
-	a.term.Print("%s to %s%s", verb, s.server, asAccount(cred))
-	a.term.Print("kept in %s", s.store.Describe(ctx, s.key))
-	a.term.Print("%s", validity(cred, time.Now()))
+	a.term.Print("%s to %s%s", verb, s.Server, account.Name(cred))
+	a.term.Print("kept in %s", s.Store.Describe(ctx, s.Key))
+	a.term.Print("%s", account.Validity(cred, time.Now()))
 	return nil
 }
 
-// demand lets the server say whether a login is needed, and whether the token it
-// leads to is any good, by a real request. One that lets everybody in so far is
-// signed in to if force is set, or it publishes where to sign in.
-func (s *session) demand(ctx context.Context, force bool) error {
-	if err := s.probe(ctx); err != nil {
-		return err
+// detachedLogin is the process that signs in for another one.
+func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
+	said := o.timeout
+	if !o.timeoutSet {
+		said = 0
 	}
-	before, _ := s.client.Credential(ctx)
-	if wanted, err := s.client.SignInAhead(ctx, force); err != nil || !wanted {
-		return err
-	}
-	if cred, err := s.client.Credential(ctx); err != nil || cred.ObtainedAt.Equal(before.ObtainedAt) {
-		return err
-	}
-	if err := s.reconnect(); err != nil { // a probe has closed it
-		return err
-	}
-	return s.probe(ctx)
-}
-
-func asAccount(cred oauth.Credential) string {
-	if cred.Account == "" {
-		return ""
-	}
-	return " as " + cred.Account
-}
-
-// validity says until when, and whether that matters.
-func validity(cred oauth.Credential, now time.Time) string {
-	until := "access token without a known end"
-	if !cred.Expiry.IsZero() {
-		until = "access token valid for " + roughly(cred.Expiry.Sub(now))
-	}
-	if cred.RefreshToken.IsZero() {
-		return until + ", then you will be asked again (the provider gave no refresh token)"
-	}
-	return until + ", then renewed without asking"
-}
-
-// roughly rounds a duration to what a person wants to read.
-func roughly(d time.Duration) string {
-	switch {
-	case d <= 0:
-		return "no time"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	o.timeout = account.DetachedTimeout(said)
+	return account.RunDetached(ctx, a.handover, o.timeout, a.term.Protocol(), func(ctx context.Context) (*account.Account, error) {
+		return a.open(ctx, o, raw, account.Relay)
+	})
 }

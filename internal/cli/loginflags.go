@@ -2,14 +2,15 @@ package cli
 
 import (
 	"mcp-login/internal/header"
-	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
 
-// loginFlags are what a login needs beside what makes its account: how to reach the
-// server and where to keep the result. A secret is a placeholder, or its file.
-func (o *options) loginFlags() []string {
-	words := o.Flags()
+// loginFlags are what a login needs beside what makes its account.
+func (o *options) loginFlags() []string { return append(o.Flags(), o.connectionWords()...) }
+
+// connectionWords say how to reach the server and where to keep the result. A secret is
+// a placeholder, or its file.
+func (o *options) connectionWords() (words []string) {
 	add := func(name string, values ...string) {
 		if o.said(name) { // what variables say, they say again
 			for _, value := range values {
@@ -33,13 +34,8 @@ func (o *options) loginFlags() []string {
 	if store.Kind(o.store) != store.KindMemory { // which no other program sees
 		add("store", o.store)
 	}
-	add("ca-file", o.wire.trust.caFiles...)
-	add("client-cert", o.wire.trust.certificate)
-	add("client-cert-key", o.wire.trust.certKey)
+	add("ca-file", o.caFiles...)
+	add("client-cert", o.certificate)
+	add("client-cert-key", o.certKey)
 	return words
-}
-
-// loginCommand is what a person runs to sign in to the account of s.
-func (s *session) loginCommand(o options) string {
-	return oauth.LoginCommand(s.key, o.Named, o.Accepted, o.loginFlags()...)
 }

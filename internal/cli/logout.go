@@ -10,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
 )
 
 func newLogout(a *app) *cobra.Command {
@@ -98,7 +100,7 @@ func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
 		until := "until it expires"
 		if !left.Expiry.IsZero() {
 			r.Until = inUTC(left.Expiry)
-			until = fmt.Sprintf("until %s (%s)", left.Expiry.Local().Format("15:04 on 2006-01-02"), roughly(left.Expiry.Sub(now)))
+			until = fmt.Sprintf("until %s (%s)", left.Expiry.Local().Format("15:04 on 2006-01-02"), terminal.Approximately(left.Expiry.Sub(now)))
 		}
 		said = append(said, what+" can be used by whoever has a copy "+until+"; it is forgotten here")
 	}
@@ -108,22 +110,22 @@ func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
 // logout ends one login, and says so unless the caller does.
 func (a *app) logout(ctx context.Context, o options, raw string, with ending) (logoutRow, error) {
 	o.allowHTTP = true // nothing is sent to the server
-	s, err := a.session(ctx, o, raw, askNobody)
+	s, err := a.open(ctx, o, raw, account.Inspect)
 	if err != nil {
 		return logoutRow{}, err
 	}
-	defer s.close()
-	row := logoutRow{Server: s.server.String(), Profile: s.key.Profile, Flags: strings.Join(oauth.AccountFlags(s.key, "", ""), " ")}
-	ended, err := s.endLogin(ctx)
+	defer s.Close()
+	row := logoutRow{Server: s.Server.String(), Profile: s.Key.Profile, Flags: strings.Join(oauth.AccountFlags(s.Key, "", ""), " ")}
+	ended, err := s.EndLogin(ctx)
 	if err != nil {
 		return row, storeError{err}
 	}
-	before, err := s.client.Credential(ctx)
+	before, err := s.OAuth.Credential(ctx)
 	if err == nil && with.session {
-		defer a.endSession(ctx, o, s, before, with.quiet)
+		defer a.endSession(ctx, s, before, with.quiet)
 	}
 	var text string
-	switch err := s.client.Logout(ctx, with.registration); {
+	switch err := s.OAuth.Logout(ctx, with.registration); {
 	case errors.Is(err, oauth.ErrNotFound) && ended:
 		row.Outcome, text = logoutEnded, "ended the sign-in to"
 	case errors.Is(err, oauth.ErrNotFound) && o.narrowed():
@@ -139,13 +141,13 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	default:
 		row.Outcome, text = logoutDone, "signed out of"
 	}
-	lives := row.leftover(s.client.Leftover(), time.Now())
+	lives := row.leftover(s.OAuth.Leftover(), time.Now())
 	if !with.quiet {
 		of := ""
 		if with.several {
 			of = " " + row.Flags
 		}
-		a.term.Print("%s %s%s", text, s.server, of)
+		a.term.Print("%s %s%s", text, s.Server, of)
 	}
 	if lives != "" && row.Problem == "" {
 		a.term.Note("%s", lives)
@@ -160,29 +162,25 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 // names the account among several of its server.
 type ending struct{ session, registration, quiet, several bool }
 
-// endTimeout is how long another process may take to give up its login.
-const endTimeout = 5 * time.Second
-
-// endLogin ends a login that another process waits for.
-func (s *session) endLogin(ctx context.Context) (ended bool, err error) {
-	if !s.store.LoginUnderWay(ctx, s.key) {
-		return false, nil
+// endSession prints where the person's session at the provider can be ended, and opens
+// it.
+func (a *app) endSession(ctx context.Context, s *account.Account, cred oauth.Credential, quiet bool) {
+	address, err := s.EndSessionURL(ctx, cred)
+	switch {
+	case err != nil:
+		a.term.Note("the session in the browser is not ended: %v", err)
+		return
+	case address == "":
+		a.term.Note("%s publishes no address to end the session in the browser", cred.Issuer)
+		return
+	case quiet:
+		a.term.Note("end the session in the browser: %s", address)
+	default:
+		a.term.Print("end the session in the browser: %s", address)
 	}
-	if err := s.store.EndLogin(ctx, s.key); err != nil {
-		return false, err
+	if err := s.Browser.Open(address); err != nil {
+		s.Log.Debug("no browser was opened", "reason", err)
 	}
-	s.log.Debug("the login in progress is told to end")
-	wait, cancel := context.WithTimeout(ctx, endTimeout)
-	defer cancel()
-	unlock, err := s.store.LockLogin(wait, s.key)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // it was stopped, or hangs
-		unlock, err = func() {}, s.store.BreakLoginLock(ctx, s.key)
-	}
-	if err != nil {
-		return false, fmt.Errorf("wait for the login in progress to end: %w", err)
-	}
-	unlock()
-	return true, nil
 }
 
 // logoutAll goes on after a failure and reports all of them.

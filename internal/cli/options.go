@@ -11,7 +11,6 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge"
-	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/command"
 	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
@@ -34,11 +33,12 @@ const cacheDirFlag = "cache-dir"
 // options are the flags that say for whom and how to talk to one server; all
 // verbs with a URL share them.
 type options struct {
-	account.Settings                      // see settle
+	account.Settings // see settle
+	connectionFlags
 	clientSecretFile, clientKey           string
-	transport, store, logLevel, browser   string
+	store, logLevel, browser              string
 	callbackBind, successURL              string
-	clientInfo, userAgent, cacheDir       string
+	clientInfo, cacheDir                  string
 	clientName, clientURI, clientMetadata string       // are Client
 	scope                                 string       // is Scopes
 	noResource, clientCredentials         bool         // are Resource and Grant
@@ -54,7 +54,6 @@ type options struct {
 	noBrowser, allowHTTP, assumePKCE      bool
 	noDetach                              bool
 	getenv                                func(string) string // nil: no variable is for this server
-	wire                                  wireOptions
 }
 
 // register declares the flags. A variable is the default of its flag, so that
@@ -108,7 +107,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "do not warn where the provider does not say that it supports PKCE")
-	o.wire.register(f, or, getenv)
+	o.connectionFlags.register(f, or)
 	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
 	_ = f.MarkHidden(clientInfoFlag)
 	f.StringVar(&o.cacheDir, cacheDirFlag, "", "")
@@ -165,7 +164,7 @@ func (o *options) check() error {
 			return usageError{err}
 		}
 	}
-	if err := o.wire.check(); err != nil {
+	if err := o.connectionFlags.check(); err != nil {
 		return err
 	}
 	if err := o.readCommands(); err != nil {
@@ -174,7 +173,7 @@ func (o *options) check() error {
 	if err := loopback.CheckSuccess(o.successURL); err != nil {
 		return usageError{err}
 	}
-	if _, err := callbackOf(o.Choices, o.Client); err != nil {
+	if _, err := account.CallbackOf(o.Choices, o.Client); err != nil {
 		return usageError{err}
 	}
 	if !header.ValidValue(o.userAgent) {
@@ -241,17 +240,4 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 		return id, usageError{err}
 	}
 	return id, nil
-}
-
-// wireTransport returns the transport asked for.
-func (o *options) wireTransport() (upstream.Transport, error) {
-	switch o.transport {
-	case "auto":
-		return upstream.Auto, nil
-	case "http":
-		return upstream.StreamableHTTP, nil
-	case "sse":
-		return upstream.SSE, nil
-	}
-	return upstream.Auto, usageError{fmt.Errorf("transport %q is none of auto, http, sse", o.transport)}
 }

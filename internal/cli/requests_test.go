@@ -2,17 +2,12 @@ package cli
 
 import (
 	"bytes"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"mcp-login/internal/account"
 	"mcp-login/internal/header"
-	"mcp-login/internal/oauth"
-	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/terminal"
 )
 
@@ -21,57 +16,26 @@ import (
 // refused.
 func TestUserAgent(t *testing.T) {
 	o := options{}
-	own, address, _ := strings.Cut(strings.TrimSuffix(o.agent(), ")"), " (+")
+	own, address, _ := strings.Cut(strings.TrimSuffix(agent(""), ")"), " (+")
 	u, err := url.Parse(address)
 	if !strings.HasPrefix(own, "mcp-login/") || strings.ContainsAny(own, " ()") || err != nil || !strings.Contains(page(t, "docs/client-metadata.json"), u.Scheme+"://"+u.Host+"/") {
-		t.Errorf("%q", o.agent())
+		t.Errorf("%q", agent(""))
 	}
-	for value, want := range map[string]string{"Desktop/7 (X11; Linux)": "Desktop/7 (X11; Linux)", "": o.agent(), "  ": o.agent()} {
-		chosen := options{userAgent: value}
+	for value, want := range map[string]string{"Desktop/7 (X11; Linux)": "Desktop/7 (X11; Linux)", "": agent(""), "  ": agent("")} {
+		chosen := options{connectionFlags: connectionFlags{userAgent: value}}
 		h, err := chosen.header(env())
 		if err != nil || chosen.check() != nil || h.Get("User-Agent") != want {
 			t.Errorf("%q: %q, %v", value, h.Get("User-Agent"), err)
 		}
 	}
 	for _, bad := range []string{"a\r\nX-Evil: 1", "a\nb", "a\x00", "a\x7f"} {
-		if err := (&options{userAgent: bad}).check(); err == nil || strings.Contains(err.Error(), "a") && strings.Contains(err.Error(), "Evil") {
+		if err := (&options{connectionFlags: connectionFlags{userAgent: bad}}).check(); err == nil || strings.Contains(err.Error(), "a") && strings.Contains(err.Error(), "Evil") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
 	o.headers = []string{"user-agent: Desktop/7"}
 	if h, err := o.header(env()); err != nil || len(h.Values("User-Agent")) != 1 || h.Get("User-Agent") != "Desktop/7" {
 		t.Errorf("%v, %v", h, err)
-	}
-}
-
-// A proxy is asked for a tunnel by the same name, for the server and its provider.
-func TestUserAgentAtProxy(t *testing.T) {
-	var seen []string
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, r.Method+" "+r.Header.Get("User-Agent"))
-		w.WriteHeader(http.StatusBadGateway)
-	}))
-	defer proxy.Close()
-	at, _ := url.Parse(proxy.URL)
-	server, _ := url.Parse("https://mcp.example/mcp")
-	o := options{userAgent: "Desktop/7"}
-	wire, ok := o.wire.transport(o.agent()).(*wakeful)
-	if !ok {
-		t.Fatalf("%T", o.wire.transport(o.agent()))
-	}
-	wire.Proxy = http.ProxyURL(at)
-	guard := o.guard(server).HTTPClient()
-	inner, ok := guard.Transport.(interface{ CloseIdleConnections() })
-	if !ok {
-		t.Error("idle connections of the provider cannot be closed")
-	} else {
-		defer inner.CloseIdleConnections()
-	}
-	if resp, err := (&http.Client{Transport: wire}).Get(server.String()); err == nil {
-		_ = resp.Body.Close()
-	}
-	if len(seen) != 1 || seen[0] != "CONNECT Desktop/7" {
-		t.Errorf("the proxy saw %q", seen)
 	}
 }
 
@@ -107,7 +71,7 @@ func FuzzHeader(f *testing.F) {
 		f.Add(line, "a\r\nX-Evil: 1")
 	}
 	f.Fuzz(func(t *testing.T, line, value string) {
-		h, err := (&options{headers: []string{line}, userAgent: "x"}).header(func(string) string { return value })
+		h, err := (&options{headers: []string{line}, connectionFlags: connectionFlags{userAgent: "x"}}).header(func(string) string { return value })
 		if err != nil {
 			return
 		}
@@ -120,39 +84,6 @@ func FuzzHeader(f *testing.F) {
 			}
 		}
 	})
-}
-
-// --redirect-uri: https as it is, http on this machine for the listener, and
-// nothing else.
-func TestRedirectURI(t *testing.T) {
-	for uri, want := range map[string]string{
-		"https://app.example/cb?x=1": "https://app.example/cb?x=1", "HTTPS://app.example/cb": "HTTPS://app.example/cb", "https://localhost/cb": "https://localhost/cb",
-		"http://localhost/cb": "http://localhost:PORT/cb", "http://127.0.0.1/a/b": "http://127.0.0.1:PORT/a/b",
-	} {
-		where, err := callbackOf(oauth.Choices{RedirectURI: uri}, "")
-		if err != nil {
-			t.Errorf("%s: %v", uri, err)
-			continue
-		}
-		redirect, err := where.listen(t.Context(), loopback.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		here, _ := url.Parse(redirect.Here())
-		if got := strings.Replace(redirect.URI(), ":"+here.Port(), ":PORT", 1); got != want {
-			t.Errorf("%s: %s, want %s", uri, got, want)
-		}
-		_ = redirect.Close()
-	}
-	for _, bad := range []string{
-		"http://app.example/cb", "http://10.0.0.1/cb", "app:/cb", "javascript:alert(1)", "https://u:p@app.example/cb", "https://app.example/cb#x", "https://app.example/#", "https://", "/cb",
-		"http://localhost/cb?x=1", "http://localhost", "https://app.example/a b", "https://app.example/\x1b[2J", "https://app.example/$(x)",
-	} {
-		o := options{Settings: account.Settings{Choices: oauth.Choices{RedirectURI: bad}}}
-		if err := o.check(); exitCode(t.Context(), err) != exitUsage {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
 }
 
 // A client whose bridge cannot begin gets an answer to each request; a verb, and a

@@ -42,7 +42,7 @@ func TestBridgeWithoutVerbs(t *testing.T) {
 func refusal(t *testing.T, build func(*app) *cobra.Command, line []string) string {
 	t.Helper()
 	var out, err bytes.Buffer
-	a := &app{in: bytes.NewReader(nil), term: onPipes(io.Discard, &err), getenv: func(string) string { return "" }, open: func(string) error { return nil }}
+	a := &app{in: bytes.NewReader(nil), term: onPipes(io.Discard, &err), getenv: func(string) string { return "" }}
 	root := build(a)
 	root.SetArgs(line)
 	root.SetIn(a.in)

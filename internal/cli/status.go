@@ -121,7 +121,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		}
 		r := row(e, time.Now())
 		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
-			if p.LocalURL != "" && p.UserCode == "" && p.Here && a.opensHere(o) {
+			if p.LocalURL != "" && p.UserCode == "" && p.Here && a.browser(o).Local() {
 				p.URL = p.LocalURL
 			}
 			r.Pending = &pendingRow{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
@@ -226,7 +226,7 @@ func (r loginRow) tokenState(now time.Time) string {
 	case r.ExpiresAt == nil:
 		return "no known end"
 	case now.Before(*r.ExpiresAt):
-		return "for " + roughly(r.ExpiresAt.Sub(now))
+		return "for " + terminal.Approximately(r.ExpiresAt.Sub(now))
 	case r.Refreshable:
 		return "renewed at next use"
 	}
@@ -239,7 +239,7 @@ func (r loginRow) used(now time.Time) string {
 		return "-"
 	}
 	if ago := now.Sub(*r.LastUsedAt); ago >= time.Minute {
-		return roughly(ago) + " ago"
+		return terminal.Approximately(ago) + " ago"
 	}
 	return "just now"
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/account"
 )
 
 func newToken(a *app) *cobra.Command {
@@ -44,17 +44,17 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON
 		return usageError{errors.New("--json and --header-line contradict each other")}
 	}
 	o.allowHTTP = true // nothing is sent to the server
-	s, err := a.session(ctx, o, raw, askNobody)
+	s, err := a.open(ctx, o, raw, account.Inspect)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	token, expiry, err := s.token(ctx)
+	defer s.Close()
+	token, expiry, err := s.Token(ctx)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return a.term.JSON(tokenReport{schemaVersion, s.server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
+		return a.term.JSON(tokenReport{schemaVersion, s.Server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
 	}
 	line := token.Reveal()
 	if asHeader {
@@ -62,25 +62,4 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON
 	}
 	a.term.Result(line)
 	return nil
-}
-
-// token returns what is put on requests, and when the access token ends, if that
-// is known.
-func (s *session) token(ctx context.Context) (token oauth.Secret, expiry time.Time, err error) {
-	if !s.given.IsZero() {
-		return s.given, time.Time{}, nil
-	}
-	if v := s.printed.Authorization(); v != nil {
-		p, err := v.Get(ctx)
-		if err != nil {
-			return oauth.Secret{}, time.Time{}, err
-		}
-		return p.Token(), p.Expiry, oauth.CheckToken(p.Token())
-	}
-	cred, err := s.client.Token(ctx)
-	if err != nil {
-		return oauth.Secret{}, time.Time{}, err
-	}
-	token = s.client.Bearer(cred)
-	return token, cred.Expiry, oauth.CheckToken(token)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/account"
+	"mcp-login/internal/bridge"
 	"mcp-login/internal/foreign"
 )
 
@@ -32,6 +34,32 @@ func newTools(a *app) *cobra.Command {
 	jsonFlag(cmd, &asJSON, ", with the tools as the server describes them")
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
+}
+
+// session is an MCP session with the server of an account, whose client is mcp-login.
+type session struct {
+	*account.Account
+	*account.Session
+}
+
+// session begins a session, signing in on the way if the server asks.
+func (a *app) session(ctx context.Context, o options, raw string) (*session, error) {
+	opened, err := a.open(ctx, o, raw, account.Call)
+	if err != nil {
+		return nil, err
+	}
+	s, err := opened.Start(ctx)
+	if err != nil {
+		opened.Close()
+		return nil, err
+	}
+	return &session{opened, s}, nil
+}
+
+// Close ends the session, and what the account has under way.
+func (s *session) Close() {
+	s.Session.Close()
+	s.Account.Close()
 }
 
 // tool is what is read of a tool's description.
@@ -73,20 +101,20 @@ type toolsReport struct {
 }
 
 func (a *app) tools(ctx context.Context, o options, raw string, asJSON bool) error {
-	v, err := a.visit(ctx, o, raw)
+	s, err := a.session(ctx, o, raw)
 	if err != nil {
 		return err
 	}
-	defer v.end()
-	described, list, err := v.tools(ctx, o)
+	defer s.Close()
+	described, list, err := s.tools(ctx, o.tools())
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return a.term.JSON(toolsReport{SchemaVersion: schemaVersion, Server: v.s.server.String(), Tools: described})
+		return a.term.JSON(toolsReport{SchemaVersion: schemaVersion, Server: s.Server.String(), Tools: described})
 	}
 	if len(list) == 0 {
-		a.term.Note("%s has no tools", v.s.server)
+		a.term.Note("%s has no tools", s.Server)
 		return nil
 	}
 	rows := make([][]string, len(list))
@@ -101,7 +129,7 @@ func (a *app) tools(ctx context.Context, o options, raw string, asJSON bool) err
 const maxPages = 1000
 
 // tools fetches all pages of the list and leaves out what the flags hide.
-func (v *visit) tools(ctx context.Context, o options) (described []jsontext.Value, list []tool, err error) {
+func (s *session) tools(ctx context.Context, shown bridge.Filter) (described []jsontext.Value, list []tool, err error) {
 	described = []jsontext.Value{}
 	cursor := ""
 	for range maxPages {
@@ -109,8 +137,8 @@ func (v *visit) tools(ctx context.Context, o options) (described []jsontext.Valu
 		if cursor != "" {
 			params["cursor"] = cursor
 		}
-		result, err := v.ask(ctx, "tools/list", params)
-		var refused *serverError
+		result, err := s.Request(ctx, "tools/list", params)
+		var refused *account.ServerError
 		if errors.As(err, &refused) && refused.Code == -32601 {
 			return described, nil, nil // a server without tools
 		} else if err != nil {
@@ -128,7 +156,7 @@ func (v *visit) tools(ctx context.Context, o options) (described []jsontext.Valu
 			if err := json.Unmarshal(one, &t); err != nil || t.Name == "" {
 				return nil, nil, errors.New("read the list of tools: a tool without a name")
 			}
-			if !o.wire.filter().Hides(t.Name) {
+			if !shown.Hides(t.Name) {
 				described, list = append(described, one), append(list, t)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
@@ -49,12 +50,12 @@ func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(s
 func (a *app) verdict(ctx context.Context, o options, server string) (verdict, problem string) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	s, err := a.session(ctx, o, server, askNobody)
+	s, err := a.open(ctx, o, server, account.Inspect)
 	if err != nil {
 		return verdictNotChecked, foreign.Message(err.Error())
 	}
-	defer s.close()
-	err = s.probe(ctx)
+	defer s.Close()
+	err = s.Probe(ctx)
 	var refused interface{ OAuthCode() string }
 	switch {
 	case err == nil:

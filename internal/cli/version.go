@@ -60,10 +60,10 @@ const projectAddress = "https://mcp-login.example/"
 // userAgentName is the variable of --user-agent.
 const userAgentName = "MCP_LOGIN_USER_AGENT"
 
-// agent is the User-Agent of every request: what the person chose, else the name
+// agent is the User-Agent of every request: what the person has chosen, else the name
 // of the program with its version (RFC 9110, section 10.1.5).
-func (o *options) agent() string {
-	if chosen := strings.TrimSpace(o.userAgent); chosen != "" {
+func agent(chosen string) string {
+	if chosen = strings.TrimSpace(chosen); chosen != "" {
 		return chosen
 	}
 	return "mcp-login/" + strings.Trim(programVersion(), "()") + " (+" + projectAddress + ")"

@@ -133,7 +133,7 @@ func TestA1CanaryInRPCErrors(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			error := map[string]any{"code": -32000, "data": map[string]any{"supported": []string{canary}, "requested": canary, canary: canary}}
-			for _, m := range members(t, "internal/cli/visit.go", "serverError") {
+			for _, m := range members(t, "internal/account/session.go", "ServerError") {
 				if m.name != "code" {
 					error[m.name] = m.hostile(canary)
 				}

@@ -1,4 +1,4 @@
-package cli
+package account
 
 import (
 	"context"
@@ -22,14 +22,14 @@ const (
 )
 
 // dialer returns how connections to the server are made.
-func (w *wireOptions) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
+func (c Connection) dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{
-		Timeout:         w.connectTimeout,
+		Timeout:         c.ConnectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: probeAfter, Interval: probeEvery, Count: probes},
 		Control:         limitUnacked,
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		if w.ipv4 {
+		if c.IPv4 {
 			network = "tcp4"
 		}
 		return origin.Dial(ctx, d, network, address)
@@ -40,10 +40,10 @@ func (w *wireOptions) dialer() func(ctx context.Context, network, address string
 // stands still while the machine sleeps, before that is taken for a sleep.
 const sleepJump = 20 * time.Second
 
-// wakeful is a transport that makes new connections after the machine has
+// sleepAware is a transport that makes new connections after the machine has
 // slept: the old ones look alive, and the first request on one would wait for
 // its end.
-type wakeful struct {
+type sleepAware struct {
 	*http.Transport
 	// clock tells how much time has passed since the start: for this machine
 	// while it was awake, and on the wall.
@@ -53,9 +53,9 @@ type wakeful struct {
 	ahead time.Duration // of the wall at the last request
 }
 
-func newWakeful(t *http.Transport) *wakeful {
+func newSleepAware(base *http.Transport) *sleepAware {
 	start := time.Now()
-	return &wakeful{Transport: t, clock: func() (awake, passed time.Duration) {
+	return &sleepAware{Transport: base, clock: func() (awake, passed time.Duration) {
 		// The difference of two times with a monotonic reading leaves sleep
 		// out on Linux and macOS, and that of two without counts it.
 		now := time.Now()
@@ -64,19 +64,19 @@ func newWakeful(t *http.Transport) *wakeful {
 }
 
 // RoundTrip implements http.RoundTripper.
-func (w *wakeful) RoundTrip(req *http.Request) (*http.Response, error) {
-	if w.slept() {
-		w.CloseIdleConnections()
+func (t *sleepAware) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.slept() {
+		t.CloseIdleConnections()
 	}
-	return w.Transport.RoundTrip(req)
+	return t.Transport.RoundTrip(req)
 }
 
 // slept reports whether the machine slept since it was last asked.
-func (w *wakeful) slept() bool {
-	awake, passed := w.clock()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	before := w.ahead
-	w.ahead = passed - awake
-	return w.ahead-before > sleepJump
+func (t *sleepAware) slept() bool {
+	awake, passed := t.clock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.ahead
+	t.ahead = passed - awake
+	return t.ahead-before > sleepJump
 }

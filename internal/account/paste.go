@@ -1,7 +1,6 @@
-package cli
+package account
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"net/http"
@@ -13,51 +12,16 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// followInterval is how often the login of another process is looked at.
-const followInterval = 100 * time.Millisecond
-
-// follow returns what shows the login of another process while this one waits
-// for it.
-func (a *app) follow(o options, s *session) func(context.Context, func(oauth.Prompt)) {
-	return func(ctx context.Context, report func(oauth.Prompt)) {
-		look := time.NewTicker(followInterval)
-		defer look.Stop()
-		for seen := ""; ; {
-			p, ok, err := s.store.Pending(ctx, s.key)
-			if err == nil && ok && p.URL != "" && p.URL != seen {
-				prompt := oauth.Prompt{Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Cookie, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Began: p.Started, Deadline: p.Deadline}
-				prompt.Resumed, seen = seen != "", p.URL
-				report(prompt)
-				if !s.started.Load() {
-					a.present(ctx, o, s, prompt)
-				}
-				if s.person && !prompt.Resumed { // who has asked for it just now
-					a.openFor(o, s, prompt)
-				}
-				look.Reset(10 * followInterval) // another address is rare
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-look.C:
-			}
-		}
-	}
-}
-
 // pasteTimeout is how long a pasted answer may take: the listener answers with
 // the outcome of the whole login.
 const pasteTimeout = 2 * time.Minute
 
-// maxPasted bounds one pasted line.
-const maxPasted = 16 << 10
-
 // takePasted hands the addresses that a person pastes to the listener of the login
-// that was shown last, in this process or in the one that is followed: where the browser runs on another machine,
-// that is where its last page would have gone. It judges nothing: the listener does.
+// that was shown last, in this process or in the one that is followed: where the
+// browser runs on another machine, that is where its last page would have gone. It judges nothing: the listener does.
 // The read that is under way when ctx ends is left behind.
-func (a *app) takePasted(ctx context.Context, s *session) {
-	lines := a.lines()
+func (a *Account) takePasted(ctx context.Context) {
+	lines := a.Lines()
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,27 +33,11 @@ func (a *app) takePasted(ctx context.Context, s *session) {
 			if line = strings.TrimSpace(line); line == "" {
 				continue
 			}
-			if err := deliverPasted(ctx, *s.shown.Load(), line); err != nil && ctx.Err() == nil {
-				a.term.Note("%s", err)
+			if err := deliverPasted(ctx, *a.shown.Load(), line); err != nil && ctx.Err() == nil {
+				a.Terminal.Note("%s", err)
 			}
 		}
 	}
-}
-
-// lines reads stdin once for all logins of this process.
-func (a *app) lines() <-chan string {
-	a.reading.Do(func() {
-		a.pasted = make(chan string)
-		go func() {
-			defer close(a.pasted)
-			scanner := bufio.NewScanner(a.in)
-			scanner.Buffer(nil, maxPasted)
-			for scanner.Scan() {
-				a.pasted <- scanner.Text()
-			}
-		}()
-	})
-	return a.pasted
 }
 
 var errNotTheAnswer = errors.New("that is not the address that the browser ended at after the sign-in; copy all of it, from http on")

@@ -1,4 +1,4 @@
-package cli
+package account
 
 import (
 	"errors"
@@ -7,38 +7,64 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
+
+	"github.com/pkg/browser"
 )
 
-// noBrowserName as the browser command opens nothing.
-const noBrowserName = "none"
+// NoBrowser as the command of a Browser opens nothing.
+const NoBrowser = "none"
 
-// browse opens address, which oauth has built from checked parts, without a
-// shell: with the person's program, else with the system's way.
-func (a *app) browse(o options, address string) error {
+// Browser says how to open a browser for a person.
+type Browser struct {
+	// Command is the person's own program, "" for the system's way.
+	Command string
+	// Getenv tells where the person is: at this machine, or connected over SSH.
+	Getenv func(name string) string
+	// system opens an address the system's way; nil means by package browser.
+	system func(address string) error
+}
+
+// openBySystem opens an address the system's way. What opens a browser may write
+// neither into the MCP stream nor, what pages say, to a terminal; and a browser that
+// outlives us must not die of a closed pipe.
+func openBySystem(address string) error {
+	silence()
+	return browser.OpenURL(address)
+}
+
+var silence = sync.OnceFunc(func() { browser.Stdout, browser.Stderr = nil, nil })
+
+// Open opens address, which oauth has built from checked parts, without a
+// shell: with the person's program, else with the system's way. It may last as long
+// as the window is open.
+func (b Browser) Open(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" {
 		return errors.New("only http and https addresses are opened")
 	}
 	switch {
-	case o.noBrowser || o.browser == noBrowserName:
+	case b.Command == NoBrowser:
 		return nil
-	case o.browser != "":
-		return a.browseWith(o.browser, address)
-	case !a.canBrowse(o):
+	case b.Command != "":
+		return openWith(b.Command, address)
+	case !b.Available():
 		return errors.New("no browser can be opened here")
-	case inWSL(a.getenv):
-		return a.browseWith(windowsOpener, address)
+	case inWSL(b.Getenv):
+		return openWith(windowsOpener, address)
+	case b.system != nil:
+		return b.system(address)
 	}
-	return a.open(address)
+	return openBySystem(address)
 }
 
 // windowsOpener opens an address in the default browser of the Windows around
 // a Linux in WSL; it takes the address as it is, with no shell in between.
 const windowsOpener = "/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler"
 
-// browseWith runs a command whose words are separated by blanks; %s stands for
+// openWith runs a command whose words are separated by blanks; %s stands for
 // the address, as in BROWSER, else it comes last.
-func (a *app) browseWith(command, address string) error {
+func openWith(command, address string) error {
 	words := strings.Fields(command)
 	if len(words) == 0 {
 		return errors.New("the browser command is blank")
@@ -53,19 +79,19 @@ func (a *app) browseWith(command, address string) error {
 		words = append(words, address)
 	}
 	cmd := exec.Command(words[0], words[1:]...) //nolint:gosec,noctx // the person's own choice, and it may outlive us
-	return cmd.Run()                            // its output goes nowhere, see quiet
+	return cmd.Run()                            // its output goes nowhere
 }
 
-// canBrowse reports whether a browser can be opened where the person is. A
+// Available reports whether a browser can be opened where the person is. A
 // program that was named means that there is one, display or not.
-func (a *app) canBrowse(o options) bool {
-	switch {
-	case o.noBrowser || o.browser == noBrowserName:
+func (b Browser) Available() bool {
+	switch b.Command {
+	case NoBrowser:
 		return false
-	case o.browser != "":
-		return true
+	case "":
+		return hasBrowser(runtime.GOOS, b.Getenv, fileExists)
 	}
-	return hasBrowser(runtime.GOOS, a.getenv, fileExists)
+	return true
 }
 
 func fileExists(path string) bool {
@@ -91,12 +117,12 @@ func hasBrowser(goos string, getenv func(string) string, exists func(path string
 	return false
 }
 
-// opensHere reports whether the browser that is opened runs on this machine, so that
+// Local reports whether the browser that is opened runs on this machine, so that
 // it gets an address of this machine and the list of its arguments holds nothing of
 // use to others. In an SSH session a program that was named may open the browser of
 // the machine from which the person has come.
-func (a *app) opensHere(o options) bool {
-	return a.canBrowse(o) && (!remote(a.getenv) || hasBrowser(runtime.GOOS, a.getenv, fileExists))
+func (b Browser) Local() bool {
+	return b.Available() && (!remote(b.Getenv) || hasBrowser(runtime.GOOS, b.Getenv, fileExists))
 }
 
 // remote reports whether this is a session over SSH.

@@ -1,4 +1,4 @@
-package cli
+package account
 
 import (
 	"context"
@@ -32,20 +32,20 @@ func TestProgramIsHeard(t *testing.T) {
 		{"after", []string{`{"jsonrpc":"2.0","id":0,"method":"server/discover"}`, fmt.Sprintf(initialize, `{"name":"after"}`)}},
 		{"first", []string{fmt.Sprintf(initialize, `{"name":"first"}`), fmt.Sprintf(initialize, `{"name":"second"}`)}},
 		{"", []string{fmt.Sprintf(initialize, `{"name":7}`), fmt.Sprintf(initialize, `"x"`), `{"jsonrpc":"2.0","method":"initialize","params":{"clientInfo":{"name":"no request"}}}`}},
-		{"", []string{fmt.Sprintf(initialize, `{"name":"`+strings.Repeat("x", maxProgram+1)+`"}`)}},
+		{"", []string{fmt.Sprintf(initialize, `{"name":"`+strings.Repeat("x", maxClientName+1)+`"}`)}},
 		{"", append(strings.Split(strings.Repeat(`{"jsonrpc":"2.0","id":0,"method":"x"}`+"\n", maxPeeked), "\n")[:maxPeeked], modern)},
 	} {
-		s, remote := new(session), new(sink)
+		name, remote := new(clientName), new(sink)
 		for _, line := range tc.lines {
 			m, err := jsonrpc.Parse([]byte(line))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := (witness{remote, &s.program}).Send(t.Context(), m, nil); err != nil {
+			if err := (nameReader{remote, name}).Send(t.Context(), m, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got := s.program.String(); got != tc.want || remote.sent != len(tc.lines) {
+		if got := name.String(); got != tc.want || remote.sent != len(tc.lines) {
 			t.Errorf("%q, want %q; %d of %d sent", got, tc.want, remote.sent, len(tc.lines))
 		}
 	}

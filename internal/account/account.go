@@ -1,0 +1,232 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
+)
+
+// Config is all that an account is opened with. Choice, Store, Log and Terminal are
+// required.
+type Config struct {
+	Choice
+	Purpose Purpose
+	Store   *store.Store
+	Log     *slog.Logger
+	// Terminal shows what a person needs to sign in.
+	Terminal *terminal.Terminal
+	// Lines returns the lines that a person types, for the answer of a browser on
+	// another machine. nil while stdin belongs to somebody else.
+	Lines func() <-chan string
+	// Version is that of this program, as the server is told.
+	Version string
+
+	Connection Connection
+	Browser    Browser
+
+	// Identity is the client to be at the provider, with its secret.
+	Identity oauth.Identity
+	// AssumePKCE is that of [oauth.Config].
+	AssumePKCE bool
+	// LoginTimeout bounds one login.
+	LoginTimeout time.Duration
+	// CallbackBind is a further address to await the browser's answer at, "" for none.
+	CallbackBind string
+	// SuccessURL is where the browser goes after a login, "" for our own page.
+	SuccessURL string
+	// LoginFlags are the words of a login command beside those of Settings: how to
+	// reach the server and where to keep the result.
+	LoginFlags []string
+	// Detach lets a login for a client run in a process of its own; nil lets none.
+	Detach *Detach
+}
+
+// Account is one server and one account there, put together: the login that is kept,
+// the token that it leads to, and the connection.
+type Account struct {
+	Config
+	// OAuth signs in, renews and forgets.
+	OAuth *oauth.Client
+
+	upstream upstream.Config
+	client   clientName
+	// published tells that the login in progress is in the store, from where logout
+	// takes it.
+	published atomic.Bool
+	// started tells that this process started the detached login, whose words are on
+	// our stderr already.
+	started atomic.Bool
+	// shown is what the person has seen last of the login in progress.
+	shown atomic.Pointer[oauth.Prompt]
+}
+
+// Open puts an account together. Nothing is sent yet. Close it in the end.
+func Open(cfg Config) (*Account, error) {
+	a := &Account{Config: cfg}
+	if a.ownClient() {
+		a.client.set(programName)
+	}
+	guard := cfg.Connection.Guard(cfg.Server, cfg.Settings)
+	oc := oauth.Config{
+		Server: cfg.Server, Key: cfg.Key, Store: cfg.Store, Identity: cfg.Identity, Log: cfg.Log,
+		HTTP: guard.HTTPClient(), Guard: guard,
+		AssumePKCE: cfg.AssumePKCE, LoginTimeout: cfg.LoginTimeout, Insist: a.personAsks(), Device: a.devicePolicy(),
+		IssuerChoice: cfg.Settings.IssuerChoice, LoginFlags: a.loginFlags(), Choices: cfg.Settings.Choices,
+	}
+	if cfg.Purpose != Inspect {
+		oc.Listen = a.Listen
+		oc.Show, oc.Follow = a.show, a.follow
+		oc.Wanted = func() bool { return !a.published.Load() || a.Store.Permitted(a.Key) }
+	}
+	if a.detaches() {
+		oc.Delegate = a.delegate
+	}
+	a.OAuth = oauth.New(oc)
+	return a, a.prepare()
+}
+
+// prepare sets up how requests to the server are signed.
+func (a *Account) prepare() (err error) {
+	c := a.Connection
+	plain := c.Commands.Transport(a.Server, c.RoundTripper())
+	signed, signIn := c.Commands.Explain(a.OAuth.Transport(plain)), a.OAuth.SignIn
+	if !c.Token.IsZero() {
+		if signed, err = oauth.GivenToken(a.Server, c.Token, plain); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.Header.Get("Authorization") != "":
+		signIn = nil
+	case c.Commands.Authorization() != nil:
+		signed = plain
+		signIn = func(_ context.Context, refused *http.Response) error {
+			return c.Commands.Refused(a.Server, refused)
+		}
+	case !c.Token.IsZero():
+		signIn = func(_ context.Context, refused *http.Response) error {
+			return oauth.GivenTokenRefused(a.Server, refused)
+		}
+	}
+	a.upstream = upstream.Config{
+		Endpoint: a.Server, Header: c.Header, Transport: c.Transport, Log: a.Log, SignIn: signIn, HTTP: c.httpClient(signed),
+		HeaderTimeout: c.HeadersTimeout, IdleTimeout: c.BodyTimeout, Patience: a.serverPatience(), MaxMessage: c.MaxMessage,
+	}
+	return nil
+}
+
+// ownClient reports whether mcp-login itself is the MCP client.
+func (a *Account) ownClient() bool { return a.Purpose == Login || a.Purpose == Call }
+
+// personAsks reports whether somebody at a terminal wants to sign in.
+func (a *Account) personAsks() bool {
+	return a.Purpose == Login || a.Purpose == Call && a.Terminal.Interactive()
+}
+
+// serverPatience is how long a server that takes no connections is waited for on
+// behalf of a client; a person at a terminal hears of it at once.
+func (a *Account) serverPatience() time.Duration {
+	if a.ownClient() {
+		return 0
+	}
+	return 10 * time.Second
+}
+
+// Close ends commands and a login under way, and releases its port and lock.
+func (a *Account) Close() {
+	a.Connection.Commands.Close()
+	a.OAuth.Close()
+}
+
+// TokenSource says what gives the token in the place of a login, "" for nothing.
+func (a *Account) TokenSource() string {
+	switch v := a.Connection.Commands.Authorization(); {
+	case !a.Connection.Token.IsZero():
+		return "the token in " + TokenVariable
+	case v != nil:
+		return "the token of " + v.String()
+	}
+	return ""
+}
+
+// Token returns what is put on requests, renewed if need be, and when the access token
+// ends, if that is known. Nobody is asked to sign in.
+func (a *Account) Token(ctx context.Context) (token oauth.Secret, expiry time.Time, err error) {
+	if !a.Connection.Token.IsZero() {
+		return a.Connection.Token, time.Time{}, nil
+	}
+	if v := a.Connection.Commands.Authorization(); v != nil {
+		p, err := v.Get(ctx)
+		if err != nil {
+			return oauth.Secret{}, time.Time{}, err
+		}
+		return p.Token(), p.Expiry, oauth.CheckToken(p.Token())
+	}
+	cred, err := a.OAuth.Token(ctx)
+	if err != nil {
+		return oauth.Secret{}, time.Time{}, err
+	}
+	token = a.OAuth.Bearer(cred)
+	return token, cred.Expiry, oauth.CheckToken(token)
+}
+
+// SignIn lets the server say whether a login is needed, and whether the token it
+// leads to is any good, by a real request. One that lets everybody in so far is
+// signed in to if force is set, or it publishes where to sign in.
+func (a *Account) SignIn(ctx context.Context, force bool) error {
+	if err := a.Probe(ctx); err != nil {
+		return err
+	}
+	before, _ := a.OAuth.Credential(ctx)
+	if wanted, err := a.OAuth.SignInAhead(ctx, force); err != nil || !wanted {
+		return err
+	}
+	if cred, err := a.OAuth.Credential(ctx); err != nil || cred.ObtainedAt.Equal(before.ObtainedAt) {
+		return err
+	}
+	return a.Probe(ctx)
+}
+
+// endTimeout is how long another process may take to give up its login.
+const endTimeout = 5 * time.Second
+
+// EndLogin ends a login that another process waits for. It reports whether there was
+// one; its errors are the store's.
+func (a *Account) EndLogin(ctx context.Context) (ended bool, err error) {
+	if !a.Store.LoginUnderWay(ctx, a.Key) {
+		return false, nil
+	}
+	if err := a.Store.EndLogin(ctx, a.Key); err != nil {
+		return false, err
+	}
+	a.Log.Debug("the login in progress is told to end")
+	wait, cancel := context.WithTimeout(ctx, endTimeout)
+	defer cancel()
+	unlock, err := a.Store.LockLogin(wait, a.Key)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // it was stopped, or hangs
+		unlock, err = func() {}, a.Store.BreakLoginLock(ctx, a.Key)
+	}
+	if err != nil {
+		return false, fmt.Errorf("wait for the login in progress to end: %w", err)
+	}
+	unlock()
+	return true, nil
+}
+
+// loginFlags are the words of a login command beside those that name the account.
+func (a *Account) loginFlags() []string { return slices.Concat(a.Settings.Flags(), a.LoginFlags) }
+
+// LoginCommand is what a person runs to sign in to the account.
+func (a *Account) LoginCommand() string {
+	return oauth.LoginCommand(a.Key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
+}

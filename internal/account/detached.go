@@ -1,0 +1,248 @@
+package account
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+// A bridge does not ask the person itself: its client may end it long before a
+// password, a second factor and a consent page are through. It starts one
+// detached process for the identity, which holds the redirect listener, opens
+// the browser, stores the result and exits; the bridge waits for the store's
+// login lock to become free. What the process is to achieve comes on its stdin,
+// which nobody else can read; on stdout it says that it holds the lock.
+
+// DetachedFlag marks that process. It is not for people.
+const DetachedFlag = "detached-login"
+
+const (
+	// detachedTimeout is how long a login for a client may take, unless
+	// --timeout says so.
+	detachedTimeout    = 10 * time.Minute
+	maxDetachedTimeout = 24 * time.Hour
+	// handoverTimeout bounds the start of the process.
+	handoverTimeout = 10 * time.Second
+	maxHandover     = 4 << 20
+	// readyLine and endedLine are what the process says, once: that it has the lock, or
+	// ends without.
+	readyLine = "ready"
+	endedLine = "ended"
+)
+
+// Detach says how to start the process of a detached login.
+type Detach struct {
+	// Args are those of this program, which that one gets as well.
+	Args []string
+	// Secrets returns the variables that are in no environment, and Pipes what came
+	// out of pipes that flags name.
+	Secrets func() map[string]string
+	Pipes   func() map[string][]byte
+}
+
+// detaches reports whether a login runs in a process of its own. What is kept in memory
+// only is of no use to another process, and all processes of a container end with its
+// first one.
+func (a *Account) detaches() bool {
+	return a.Detach != nil && a.Purpose == Relay && !a.Store.InMemory() && os.Getpid() != 1
+}
+
+// delegate starts the process, with the same flags. It gives up with the context, and
+// then no login begins.
+func (a *Account) delegate(ctx context.Context, d oauth.Demand) error {
+	order, err := json.Marshal(Handover{Demand: d, Program: a.client.String(), KeyIssuer: a.Key.Issuer, Settings: &a.Settings, Secrets: a.Detach.Secrets(), Pipes: a.Detach.Pipes()})
+	if err != nil {
+		return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
+	}
+	p, err := startLogin(a.Detach.Args, a.Terminal.Err())
+	if err != nil {
+		return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
+	}
+	defer p.stdout.Close()
+	a.started.Store(true)
+	err = p.handOver(ctx, order)
+	if errors.Is(err, errLoginKilled) {
+		// Whoever has ended it may be about to end this process as well.
+		err = cmp.Or(oauth.AwaitEnd(ctx), err)
+	}
+	return err
+}
+
+// errLoginKilled is a login that ended before it began, and not by itself.
+var errLoginKilled = fmt.Errorf("%w: its process was ended", oauth.ErrNotDelegated)
+
+// handOver tells the process what to do, once its parent is no process of the host's,
+// and waits until it has the lock.
+func (p loginProcess) handOver(ctx context.Context, order []byte) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, handoverTimeout, oauth.ErrNotDelegated)
+	defer cancel()
+	select {
+	case err := <-p.ended:
+		if err != nil {
+			_ = p.stdin.Close()
+			return errLoginKilled
+		}
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		_ = p.stdin.Close() // told nothing, it asks nobody
+		return context.Cause(ctx)
+	}
+	go func() {
+		_, _ = p.stdin.Write(order)
+		_ = p.stdin.Close()
+	}()
+	stop := context.AfterFunc(ctx, func() { _ = p.stdout.SetReadDeadline(time.Now()) })
+	defer stop()
+	switch line, err := bufio.NewReader(io.LimitReader(p.stdout, 1024)).ReadString('\n'); {
+	case line == readyLine+"\n":
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return errLoginKilled
+	}
+	return fmt.Errorf("%w: it ended before it began", oauth.ErrNotDelegated)
+}
+
+// Handover is what that process is told.
+type Handover struct {
+	oauth.Demand
+	// Program is the name of the client program, "" when it is not known.
+	Program string `json:"program,omitzero"`
+	// Settings are what was said for the account, or kept with it; nil from a program
+	// of an earlier version, where the arguments say it. KeyIssuer is Key.Issuer of
+	// the account, which is not the issuer that was said where it was kept without.
+	Settings  *Settings `json:"settings,omitzero"`
+	KeyIssuer string    `json:"key_issuer,omitzero"`
+	// Secrets are the variables that are in no environment: other processes of
+	// the user can read that of a process, but not what it reads.
+	Secrets map[string]string `json:"secrets,omitempty"`
+	// Pipes is what came out of pipes that flags name.
+	Pipes map[string][]byte `json:"pipes,omitempty"`
+}
+
+// ErrNoHandover is a detached login that was not told what to do.
+var ErrNoHandover = errors.New("no demand on stdin")
+
+// ReadHandover reads what a detached login is told, before flags look at variables; nil
+// if args are not of one, or what it is told makes no sense.
+func ReadHandover(args []string, stdin io.Reader) *Handover {
+	if !slices.Contains(args, "--"+DetachedFlag) {
+		return nil
+	}
+	overdue := time.AfterFunc(2*handoverTimeout, func() { os.Exit(1) }) // the other process was stopped
+	defer overdue.Stop()
+	b, err := io.ReadAll(io.LimitReader(stdin, maxHandover))
+	var h Handover
+	if err != nil || json.Unmarshal(b, &h) != nil {
+		return nil // RunDetached says so
+	}
+	return &h
+}
+
+// Choice is the account of the process that waits for this login. said are the settings
+// of the command line.
+func (h *Handover) Choice(server *url.URL, said Settings) Choice {
+	c := Choice{Server: server, Settings: said}
+	if h.Settings != nil {
+		c.Settings = *h.Settings
+	}
+	c.Key = c.Settings.Key(server)
+	c.Key.Issuer = h.KeyIssuer
+	return c
+}
+
+// DetachedTimeout is how long a detached login may take. said is what the person has
+// said, 0 for nothing.
+func DetachedTimeout(said time.Duration) time.Duration {
+	if said <= 0 {
+		return detachedTimeout
+	}
+	return min(said, maxDetachedTimeout)
+}
+
+// RunDetached is the process of a detached login. h is what it was told, nil for nothing,
+// timeout is that of the login, and the process that waits for it reads stdout. open
+// opens the account, whose purpose is Relay.
+func RunDetached(ctx context.Context, h *Handover, timeout time.Duration, stdout io.Writer, open func(context.Context) (*Account, error)) error {
+	line := endedLine
+	say := sync.OnceFunc(func() { _, _ = io.WriteString(stdout, line+"\n") })
+	defer say()
+	if h == nil {
+		return hint.With(ErrNoHandover, "leave out --"+DetachedFlag)
+	}
+	// Whatever hangs, this process ends.
+	var running atomic.Pointer[Account]
+	ctx, cancel := context.WithTimeout(ctx, timeout+time.Minute)
+	defer cancel()
+	go after(timeout+2*time.Minute, oauth.Wall, func() { abandonLogin(running.Load()) })
+	a, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	running.Store(a)
+	a.client.set(h.Program)
+	var unwritable error
+	err = a.OAuth.Fulfil(ctx, h.Demand, func() {
+		now := time.Now()
+		unwritable = a.Store.SetPending(ctx, a.Key, store.Pending{Started: now, Deadline: now.Add(timeout), PID: os.Getpid()})
+		if unwritable != nil {
+			cancel() // the bridge does without us
+			return
+		}
+		a.published.Store(true)
+		a.Log.Debug("the login runs in a process of its own", "pid", os.Getpid())
+		line = readyLine
+		say()
+	})
+	return errors.Join(unwritable, err)
+}
+
+// after calls f when d has passed, by the clock that timers go by or by now: the first
+// stands still while the machine sleeps, and where the other one is the time of day
+// somebody may set it back.
+func after(d time.Duration, now func() time.Time, f func()) {
+	end, deadline := time.After(d), now().Add(d)
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-end:
+			f()
+			return
+		case <-look.C:
+			if now().After(deadline) {
+				f()
+				return
+			}
+		}
+	}
+}
+
+// abandonLogin ends the process of a login that hangs. a is nil where it has not
+// come to an account. The record may be that of another login, which has begun since
+// this process was stopped.
+func abandonLogin(a *Account) {
+	time.AfterFunc(handoverTimeout, func() { os.Exit(1) }) // in case the disk is what hangs
+	if a != nil && a.published.Load() && a.Store.Permitted(a.Key) {
+		_ = a.Store.EndLogin(context.Background(), a.Key)
+	}
+	os.Exit(1)
+}

@@ -1,0 +1,149 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
+)
+
+// show gives a login's prompt to the person. Other processes and status find it
+// beside the lock. What the detached process prints appears on the stderr of the
+// bridge that started it.
+func (a *Account) show(ctx context.Context, p oauth.Prompt) {
+	record := store.Pending{URL: p.URL, LocalURL: p.Local, Cookie: p.Mark, Here: a.Browser.Local(), Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Started: p.Began, Deadline: p.Deadline, PID: os.Getpid()}
+	err := a.Store.SetPending(ctx, a.Key, record)
+	if errors.Is(err, oauth.ErrEnded) {
+		return // with logout; Config.Wanted ends it
+	}
+	if err != nil {
+		a.Log.Debug("the login is not shown to other processes", "reason", err)
+	} else {
+		a.published.Store(true)
+	}
+	a.present(ctx, p)
+	if !p.Resumed || p.PasteFrom != "" { // where no tab waits here
+		a.openBrowser(p)
+	}
+}
+
+// present prints what the person needs. The address always stands on a line of
+// its own: the browser may be on another machine, and a helper's success says
+// nothing about a window.
+func (a *Account) present(ctx context.Context, p oauth.Prompt) {
+	issuer := foreign.ShortAddress(p.Issuer)
+	if p.FoundAt != "" {
+		issuer += ", as the metadata of " + foreign.ShortAddress(p.FoundAt) + " calls itself,"
+	}
+	within := terminal.Approximately(time.Until(p.Deadline).Round(time.Minute))
+	if p.UserCode != "" {
+		a.Terminal.Note("to sign in to %s at %s, open this address on any device and enter the code %s (within %s):", a.Server.Host, issuer, p.UserCode, within)
+		a.Terminal.Address(p.URL)
+		if address := p.CompleteURL; address != "" {
+			a.Terminal.QR(address)
+		}
+		if a.ownClient() {
+			go a.Terminal.CountDown(ctx, p.Deadline)
+		}
+		return
+	}
+	switch {
+	case p.Resumed:
+		a.Terminal.Note("%s refuses offline_access, and is asked once more without it. If the browser does not go on by itself, visit:", issuer)
+	case a.Browser.Available():
+		a.Terminal.Note("sign in to %s at %s in the browser (within %s). If none opens, visit:", a.Server.Host, issuer, within)
+	default:
+		a.Terminal.Note("to sign in to %s at %s, open this address in a browser (within %s):", a.Server.Host, issuer, within)
+	}
+	a.Terminal.Address(a.address(p))
+	a.shown.Store(&p)
+	switch {
+	case p.RedirectURI == "" || p.Resumed: // what follows is under way
+		return
+	case !a.ownClient() && p.PasteFrom != "": // stdin belongs to the client
+		a.Terminal.Note("the browser ends at %s…, which is not on this machine: at a terminal, run %s and paste that address there", p.PasteFrom, a.LoginCommand())
+		return
+	case !a.ownClient():
+		return
+	}
+	go a.takePasted(ctx)
+	switch {
+	case p.PasteFrom != "":
+		a.Terminal.Note("the browser ends at %s…: paste that address here", p.PasteFrom)
+	case a.Browser.Available():
+		go a.Terminal.CountDown(ctx, p.Deadline)
+	default:
+		a.Terminal.Note("a browser on another machine ends at an address that it cannot reach, %s…: paste that address here", p.RedirectURI)
+	}
+}
+
+// openBrowser opens a browser for the prompt, if there is one here.
+func (a *Account) openBrowser(p oauth.Prompt) {
+	if !a.Browser.Available() {
+		return
+	}
+	address := a.address(p)
+	switch {
+	case p.UserCode == "":
+	case a.Browser.Local() && p.Local != "":
+		address = p.Local
+	case !a.Browser.Local() && p.CompleteURL != "": // here, others see the code in it
+		address = p.CompleteURL
+	}
+	go func() { // helpers may stay as long as the window is open
+		if err := a.Browser.Open(address); err != nil {
+			a.Log.Warn("no browser was opened; use the address above", "reason", err)
+		}
+	}()
+}
+
+// devicePolicy decides when a login asks for a code on another device: when the
+// person wants that, or when no browser can be opened here.
+func (a *Account) devicePolicy() oauth.DevicePolicy {
+	pasted := strings.HasPrefix(strings.ToLower(a.Settings.RedirectURI), "https:") // the browser ends elsewhere
+	switch {
+	case a.Settings.Device:
+		return oauth.DeviceAlways
+	case a.CallbackBind != "" || pasted:
+		return oauth.DeviceNever // the person has said how the answer comes
+	case a.Browser.Command == NoBrowser || a.Browser.Available():
+		return oauth.DeviceNever // the address is wanted, or enough
+	}
+	return oauth.DeviceIfOffered
+}
+
+// address is where the person goes to sign in: where the browser runs on this
+// machine, by way of the address that only leads there once. A code is for any
+// device.
+func (a *Account) address(p oauth.Prompt) string {
+	if a.Browser.Local() && p.Local != "" && p.UserCode == "" {
+		return p.Local
+	}
+	return p.URL
+}
+
+// EndSessionURL is where the person's session at the provider of cred can be ended in
+// the browser (OpenID Connect RP-Initiated Logout 1.0), "" where the provider publishes
+// no such address. The client's identifier stands in it, not the ID token: addresses
+// end up in histories.
+func (a *Account) EndSessionURL(ctx context.Context, cred oauth.Credential) (string, error) {
+	if cred.EndSessionEndpoint == "" {
+		return "", nil
+	}
+	u, err := url.Parse(cred.EndSessionEndpoint)
+	if err != nil {
+		return "", err
+	}
+	u = oauth.OwnQuery(u, url.Values{"client_id": nil, "id_token_hint": nil, "logout_hint": nil, "post_logout_redirect_uri": nil, "ui_locales": nil})
+	q := u.Query()
+	q.Set("client_id", cred.Registration.ClientID)
+	u.RawQuery = q.Encode()
+	return a.OAuth.ForBrowser(ctx, "end_session_endpoint", u.String())
+}

@@ -1,0 +1,173 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/bridge/protover"
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/jsonrpc"
+)
+
+// programName is what mcp-login calls itself as an MCP client.
+const programName = "mcp-login"
+
+// Session is an MCP session in which mcp-login itself is the client. It offers nothing
+// that a server could ask for. Its methods are for one goroutine.
+type Session struct {
+	// Notify gets the server's notifications; may be nil.
+	Notify func(m jsonrpc.Message)
+
+	a      *Account
+	remote *protover.Link
+	lastID int
+}
+
+// ServerError is an error that the server answered with (JSON-RPC 2.0, section 5.1).
+type ServerError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *ServerError) Error() string { return fmt.Sprintf("%s (%d)", foreign.Line(e.Message), e.Code) }
+
+// closeTimeout bounds what is said to a server at the end.
+const closeTimeout = 2 * time.Second
+
+// Start begins a session, signing in on the way if the server asks. Close it in the end.
+func (a *Account) Start(ctx context.Context) (*Session, error) {
+	remote, err := a.connect()
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{a: a, remote: remote}
+	remote.Unasked(jsonrpc.SinkFunc(func(m jsonrpc.Message) { s.take(ctx, m) }))
+	_, err = s.Request(ctx, "initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": struct{}{}, "clientInfo": map[string]string{"name": programName, "version": a.Version}})
+	if err == nil {
+		err = s.send(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends the session at the server, also when the person has just pressed Ctrl-C.
+func (s *Session) Close() { s.a.closeRemote(s.remote) }
+
+// closeRemote ends a session, whatever has become of the context of the command.
+func (a *Account) closeRemote(remote *protover.Link) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := remote.Close(ctx); err != nil {
+		a.Log.Debug("the session was not ended at the server", "error", err)
+	}
+}
+
+// take handles what the server says by itself: what asks for something that was
+// not offered is refused.
+func (s *Session) take(ctx context.Context, m jsonrpc.Message) {
+	switch {
+	case m.Kind == jsonrpc.Notification && s.Notify != nil:
+		s.Notify(m)
+	case m.Kind == jsonrpc.Request && m.Method == "ping":
+		_ = s.send(ctx, jsonrpc.Result(m.ID, "{}"))
+	case m.Kind == jsonrpc.Request:
+		_ = s.send(ctx, jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeMethodNotFound, "not offered", nil))
+	}
+}
+
+// send sends what asks for no answer.
+func (s *Session) send(ctx context.Context, raw []byte) error {
+	m, err := jsonrpc.Parse(raw)
+	if err != nil {
+		return fmt.Errorf("build a message: %w", err)
+	}
+	return s.a.remoteError(s.remote.Send(ctx, m, jsonrpc.Discard))
+}
+
+// Request sends a request and returns the raw result. Its id is its progress token.
+// When ctx ends the server is refused to stop.
+func (s *Session) Request(ctx context.Context, method string, params map[string]any) (jsontext.Value, error) {
+	s.lastID++
+	id := strconv.Itoa(s.lastID)
+	if method != "initialize" {
+		params["_meta"] = map[string]int{"progressToken": s.lastID}
+	}
+	raw, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": s.lastID, "method": method, "params": params}, json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", method, err)
+	}
+	m, err := jsonrpc.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", method, err)
+	}
+	var answer jsonrpc.Message
+	err = s.remote.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+		if reply.Kind == jsonrpc.Response && string(reply.ID) == id {
+			answer = reply
+			return
+		}
+		s.take(ctx, reply)
+	}))
+	switch {
+	case ctx.Err() != nil && method != "initialize":
+		s.cancel(id)
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, s.a.remoteError(err)
+	case answer.Error != nil:
+		refused := &ServerError{}
+		if json.Unmarshal(answer.Error, refused) != nil {
+			refused.Message = "an error without a message"
+		}
+		return nil, fmt.Errorf("%s refused %s: %w", s.a.Server.Host, method, refused)
+	}
+	return jsontext.Value(answer.Result), nil
+}
+
+func (s *Session) cancel(id string) {
+	ctx, stop := context.WithTimeout(context.Background(), closeTimeout)
+	defer stop()
+	_ = s.send(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`+id+`}}`))
+}
+
+// remoteError says which server an error is about.
+func (a *Account) remoteError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("ask %s: %w", a.Server.Host, err)
+}
+
+// InitializeRequest is the smallest real request of an MCP session.
+const InitializeRequest = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcp-login","version":"1"}}}`
+
+// Initialize begins a session with the smallest real request, signing in on the way if
+// the server asks, and ends it again. It returns what the server has answered.
+func (a *Account) Initialize(ctx context.Context) (jsonrpc.Message, error) {
+	remote, err := a.connect()
+	if err != nil {
+		return jsonrpc.Message{}, err
+	}
+	defer a.closeRemote(remote)
+	return remote.Call(ctx, []byte(InitializeRequest))
+}
+
+// Probe proves that the server accepts us, signing in on the way if it asks.
+func (a *Account) Probe(ctx context.Context) error {
+	answer, err := a.Initialize(ctx)
+	if err != nil {
+		return a.remoteError(err)
+	}
+	if answer.Error != nil {
+		return fmt.Errorf("%s answered with an error: %s", a.Server.Host, answer.Error)
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"mcp-login/internal/bridge"
+	"mcp-login/internal/bridge/protover"
+	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/foreign"
+)
+
+// connect puts the stages of a connection together: the translation between revisions
+// and, below it, the wire. Nothing is sent yet.
+func (a *Account) connect() (*protover.Link, error) {
+	wire, err := upstream.New(a.upstream)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the connection: %w", err)
+	}
+	return protover.New(protover.Config{Server: wire, Verdicts: revision{a}, Name: a.Server.Host, Log: a.Log}), nil
+}
+
+// Relay serves an MCP client on in and out until in ends. cfg holds what the person has
+// said about that; the rest is filled in here. What goes wrong with a request is
+// answered to the client; only what ends the whole run comes back as an error.
+func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, cfg bridge.Config) error {
+	server, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, a.OAuth.AskNobody)()
+	cfg.Upstream, cfg.Ended, cfg.SignIn, cfg.Results, cfg.Log = nameReader{server, &a.client}, a.OAuth.AskNobody, a.awaitedLogin, initializeResults{ctx, a}, a.Log
+	return bridge.Run(ctx, in, out, cfg)
+}
+
+// awaitedLogin tells the bridge of a login that waits for its person.
+func (a *Account) awaitedLogin() (bridge.SignIn, bool) {
+	p, ok := a.OAuth.Awaiting()
+	return bridge.SignIn{URL: a.address(p), UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer), Since: p.Began}, ok
+}
+
+// revision keeps which revision a server speaks beside its login, so that the next
+// start need not ask.
+type revision struct{ a *Account }
+
+const (
+	// revisionCache is the name that earlier versions have given it in the store.
+	revisionCache = "era"
+	// revisionTimeout bounds a look at the disk; without it the server is asked.
+	revisionTimeout = time.Second
+)
+
+// Recall implements protover.Verdicts.
+func (r revision) Recall() protover.Speaks {
+	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
+	defer stop()
+	b, err := r.a.Store.LoadCache(ctx, r.a.Key, revisionCache)
+	if err != nil {
+		r.a.Log.Debug("what the server speaks is not known from before", "reason", err)
+	}
+	return protover.Read(b, time.Now())
+}
+
+// Keep implements protover.Verdicts.
+func (r revision) Keep(speaks protover.Speaks) {
+	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
+	defer stop()
+	if err := r.a.Store.SaveCache(ctx, r.a.Key, revisionCache, protover.Note(speaks, time.Now())); err != nil {
+		r.a.Log.Debug("what the server speaks is not kept", "reason", err)
+	}
+}
+
+// initializeResults keeps what the server answered to initialize, for the next time
+// that a login takes long.
+type initializeResults struct {
+	ctx context.Context
+	a   *Account
+}
+
+// maxInitializeResult bounds what is kept of a server's answer in bytes.
+const maxInitializeResult = 64 << 10
+
+func initializeCache(version string) string { return "initialize-" + strings.ToLower(version) }
+
+// Recall implements bridge.Results.
+func (r initializeResults) Recall(version string) []byte {
+	b, err := r.a.Store.LoadCache(r.ctx, r.a.Key, initializeCache(version))
+	if err != nil {
+		r.a.Log.Debug("what the server answered the last time is not known", "reason", err)
+	}
+	return b
+}
+
+// Remember implements bridge.Results. Only a server that a person signs in to
+// can make anybody wait, so that of others nothing is kept.
+func (r initializeResults) Remember(version string, result []byte) {
+	if _, err := r.a.OAuth.Credential(r.ctx); err != nil || len(result) > maxInitializeResult {
+		return
+	}
+	if err := r.a.Store.SaveCache(r.ctx, r.a.Key, initializeCache(version), result); err != nil {
+		r.a.Log.Debug("the server's answer to initialize is not kept", "reason", err)
+	}
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"mcp-login/internal/account"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
+)
+
+// open opens the account of a server that the flags are about.
+func (a *app) open(ctx context.Context, o options, raw string, purpose account.Purpose) (*account.Account, error) {
+	server, err := oauth.CanonicalServer(raw, o.allowHTTP)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if server.Scheme == "https" {
+		go warmRoots()
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.cacheDir != "" && a.handover == nil {
+		a.term.Note("--%s has no effect here: logins are kept in the store (--store), whose folder MCP_LOGIN_DIR names", cacheDirFlag)
+	}
+	log, err := a.logger(o.logLevel)
+	if err != nil {
+		return nil, err
+	}
+	st, err := a.openStore(o.store, log)
+	if err != nil {
+		return nil, err
+	}
+	choice, err := a.choose(ctx, st, o, server, purpose)
+	if err != nil {
+		return nil, err
+	}
+	o.Settings = choice.Settings
+	c := account.Config{
+		Choice: choice, Purpose: purpose, Store: st, Log: log, Terminal: a.term, Lines: a.lines, Version: programVersion(), Browser: a.browser(o),
+		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, CallbackBind: o.callbackBind, SuccessURL: o.successURL, LoginFlags: o.connectionWords(),
+	}
+	if o.ofAnotherClient(a.variables(o)) {
+		log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, else of that of --client-id, and is not used for this one", "client_id", o.ClientID)
+	}
+	if c.Identity, err = o.identity(a.variables(o)); err != nil {
+		return nil, err
+	}
+	if c.Connection, err = a.connection(&o, log); err != nil {
+		return nil, err
+	}
+	if a.handover == nil && !o.noDetach && a.env != nil {
+		c.Detach = &account.Detach{Args: a.args, Secrets: a.env.secrets, Pipes: givenPipes.all}
+	}
+	opened, err := account.Open(c)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return opened, nil
+}
+
+// browser is how a browser is opened.
+func (a *app) browser(o options) account.Browser {
+	b := account.Browser{Command: o.browser, Getenv: a.getenv}
+	if o.noBrowser {
+		b.Command = account.NoBrowser
+	}
+	return b
+}
+
+// lookTimeout bounds the look at what is kept.
+const lookTimeout = 5 * time.Second
+
+// choose finds the account that the flags are about. The process that signs in for
+// another one takes the account of that one, which waits for it.
+func (a *app) choose(ctx context.Context, st *store.Store, o options, server *url.URL, purpose account.Purpose) (account.Choice, error) {
+	switch {
+	case a.handover != nil:
+		return a.handover.Choice(server, o.Settings), nil
+	case o.kept != nil:
+		return account.Load(ctx, st, server, o.Settings, *o.kept), nil
+	}
+	looking, cancel := context.WithTimeout(ctx, lookTimeout)
+	entries, _ := st.ListIndexed(looking) // whoever reads the login says what is wrong
+	cancel()
+	e, err := a.among(ctx, o, entries, server, purpose)
+	if err != nil {
+		return account.Choice{}, err
+	}
+	return account.Load(ctx, st, server, o.Settings, e), nil
+}
+
+// among finds the entry that the flags are about, of those that are kept. One without
+// an ID is a new account.
+func (a *app) among(ctx context.Context, o options, entries []store.Entry, server *url.URL, purpose account.Purpose) (store.Entry, error) {
+	e, err := account.Choose(entries, o.Settings, o.Key(server), purpose)
+	var several *account.SeveralError
+	if errors.As(err, &several) {
+		e, err = a.which(ctx, several, o.loginFlags())
+	}
+	if err != nil {
+		return store.Entry{}, usageError{err}
+	}
+	return e, nil
+}
+
+// which asks a person at a terminal which of several accounts is meant. Elsewhere it
+// is the error, with the lines to choose from, which say again what was said.
+func (a *app) which(ctx context.Context, several *account.SeveralError, said []string) (store.Entry, error) {
+	if several.Verb, several.Said = a.verb, said; a.verb == "" {
+		return store.Entry{}, several
+	}
+	if stdin, ok := a.in.(*os.File); !ok || !terminal.IsTerminal(stdin) || !a.term.Interactive() {
+		return store.Entry{}, several
+	}
+	a.term.Note("%s", several)
+	for n, e := range several.Kept {
+		a.term.Note("%d: %s  %s", n+1, e.Account, several.Command(e))
+	}
+	a.term.Note("type the number of one:")
+	select {
+	case <-ctx.Done():
+		return store.Entry{}, several
+	case line := <-a.lines():
+		n, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil || n < 1 || n > len(several.Kept) {
+			return store.Entry{}, several
+		}
+		return several.Kept[n-1], nil
+	}
+}
+
+// maxLine bounds one line that a person types, in bytes.
+const maxLine = 16 << 10
+
+// stdinLines reads stdin, by lines, once for all that want them in this process.
+func stdinLines(in io.Reader) func() <-chan string {
+	return sync.OnceValue(func() <-chan string {
+		lines := make(chan string)
+		go func() {
+			defer close(lines)
+			scanner := bufio.NewScanner(in)
+			scanner.Buffer(nil, maxLine)
+			for scanner.Scan() {
+				lines <- scanner.Text()
+			}
+		}()
+		return lines
+	})
+}
