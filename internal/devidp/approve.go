@@ -22,61 +22,30 @@ type Outcome struct {
 // maxPage bounds the pages Approve reads.
 const maxPage = 256 << 10
 
-// Approve plays the person in front of the browser: it opens the authorization
-// URL, chooses the user on the login page ("" denies) and follows the
-// redirects, the one to the client's redirect URI included, and keeps cookies on
-// the way, as browsers do. Errors do not repeat addresses, which hold codes.
-func Approve(ctx context.Context, client *http.Client, authorizationURL, username string) (Outcome, error) {
+// Approve plays the person in front of the browser: it opens an authorization URL, or
+// the complete verification URI of a device code, chooses the user on the page that
+// comes ("" denies) and follows the redirects, the one to the client's redirect URI
+// included, and keeps cookies on the way, as browsers do. Errors do not repeat
+// addresses, which hold codes.
+func Approve(ctx context.Context, client *http.Client, address, username string) (Outcome, error) {
 	client = keepingCookies(client)
-	page, at, err := fetch(ctx, client, http.MethodGet, authorizationURL, nil)
+	page, at, err := fetch(ctx, client, http.MethodGet, address, nil)
 	if err != nil {
-		return Outcome{}, fmt.Errorf("open the login page: %w", err)
+		return Outcome{}, fmt.Errorf("open the page: %w", err)
 	}
-	if at.Path != pathSignIn {
+	form := url.Values{"user": {username}}
+	switch at.Path {
+	case pathSignIn:
+		form.Set("interaction", at.Query().Get("interaction"))
+	case pathDevice:
+		form.Set("user_code", at.Query().Get("user_code"))
+	default:
 		return page, nil // refused, or redirected to the client at once
 	}
-	id := at.Query().Get("interaction")
-	if id == "" || !strings.Contains(page.Body, `action="`+pathSignIn+`"`) {
-		return page, errors.New("the provider showed something else than the login page")
-	}
-	return choose(ctx, client, page, at, url.Values{"interaction": {id}, "user": {username}})
-}
-
-// Cancel plays a person who opens the authorization URL of a third-party application,
-// cancels when asked for consent, and follows the redirect.
-func Cancel(ctx context.Context, client *http.Client, authorizationURL string) (Outcome, error) {
-	client = keepingCookies(client)
-	page, at, err := fetch(ctx, client, http.MethodGet, authorizationURL, nil)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("open the login page: %w", err)
-	}
-	if at.Path != pathSignIn || !strings.Contains(page.Body, `name="cancel"`) {
-		return page, errors.New("the provider asks for no consent")
-	}
-	end, _, err := fetch(ctx, client, http.MethodPost, at.Scheme+"://"+at.Host+at.Path, url.Values{"interaction": {at.Query().Get("interaction")}, "cancel": {"1"}})
-	if err != nil {
-		return Outcome{}, fmt.Errorf("cancel: %w", err)
-	}
-	return end, nil
-}
-
-// ApproveDevice plays the person at the page of the device grant: it opens
-// verificationURI, the complete one, which has the user code in it, and chooses
-// the user ("" denies).
-func ApproveDevice(ctx context.Context, client *http.Client, verificationURI, username string) (Outcome, error) {
-	page, at, err := fetch(ctx, client, http.MethodGet, verificationURI, nil)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("open the device page: %w", err)
-	}
-	if at.Path != pathDevice || !strings.Contains(page.Body, `action="`+pathDevice+`"`) {
-		return page, errors.New("the provider showed something else than the device page")
-	}
-	return choose(ctx, client, page, at, url.Values{"user_code": {at.Query().Get("user_code")}, "user": {username}})
-}
-
-// choose presses the user's button on page, which must have it.
-func choose(ctx context.Context, client *http.Client, page Outcome, at *url.URL, form url.Values) (Outcome, error) {
-	if !strings.Contains(page.Body, `name="user" value="`+html.EscapeString(form.Get("user"))+`"`) {
+	switch {
+	case !strings.Contains(page.Body, `action="`+at.Path+`"`):
+		return page, errors.New("the provider showed something else than the page to choose a user")
+	case !strings.Contains(page.Body, `name="user" value="`+html.EscapeString(username)+`"`):
 		return page, errors.New("the page does not offer this user")
 	}
 	end, _, err := fetch(ctx, client, http.MethodPost, at.Scheme+"://"+at.Host+at.Path, form)

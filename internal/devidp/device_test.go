@@ -46,7 +46,7 @@ func TestDeviceFlow(t *testing.T) {
 		r.poll(a.text("device_code")).wantError(400, "authorization_pending")
 	}
 	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	if out, err := devidp.ApproveDevice(t.Context(), browser, a.text("verification_uri_complete"), "bob"); err != nil || out.Status != 200 {
+	if out, err := devidp.Approve(t.Context(), browser, a.text("verification_uri_complete"), "bob"); err != nil || out.Status != 200 {
 		t.Fatalf("%v, status %d", err, out.Status)
 	}
 	r.poll(a.text("device_code"), "client_id", "native").wantError(400, "invalid_request")

@@ -20,7 +20,7 @@
 //     every use, and end the whole grant when one is used again later than the
 //     leeway.
 //  6. The device grant is there for clients registered for it
-//     ([ApproveDevice] plays the person).
+//     ([Approve] plays the person).
 //  7. client_credentials is there for clients registered for it that prove who
 //     they are, with a secret or with assertions signed by a [Key].
 //  8. Tokens can be revoked and looked at, and a browser sent to the end session

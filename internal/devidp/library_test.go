@@ -66,7 +66,7 @@ func TestOAuth2LibraryDevice(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.AfterFunc(12*time.Second, func() {
-			if _, err := devidp.ApproveDevice(ctx, r.http, answer.VerificationURIComplete, "bob"); err != nil {
+			if _, err := devidp.Approve(ctx, r.http, answer.VerificationURIComplete, "bob"); err != nil {
 				t.Error(err)
 			}
 		})

@@ -14,7 +14,6 @@ import (
 // Server is a Provider that listens.
 type Server struct {
 	*Provider
-	url    string
 	http   *http.Server
 	cancel context.CancelFunc // ends requests under way
 	done   chan struct{}
@@ -40,15 +39,14 @@ func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 		_ = ln.Close()
 		return nil, fmt.Errorf("devidp lets anybody in; it listens on loopback only, not on %s", ln.Addr())
 	}
-	url := "http://" + ln.Addr().String()
-	p, err := New(url+"/oidc", cfg)
+	p, err := New("http://"+ln.Addr().String()+"/oidc", cfg)
 	if err != nil {
 		_ = ln.Close()
 		return nil, err
 	}
 	requests, cancel := context.WithCancel(ctx)
 	s := &Server{
-		Provider: p, url: url, cancel: cancel, done: make(chan struct{}),
+		Provider: p, cancel: cancel, done: make(chan struct{}),
 		http: &http.Server{
 			Handler: p, BaseContext: func(net.Listener) context.Context { return requests }, MaxHeaderBytes: 64 << 10,
 			ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 30 * time.Second,
@@ -63,9 +61,6 @@ func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 	}()
 	return s, nil
 }
-
-// URL returns the root of the provider's host.
-func (s *Server) URL() string { return s.url }
 
 // Close stops listening, ends what requests under way wait for, gives them a
 // second to answer, and waits. It may be called again.

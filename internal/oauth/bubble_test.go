@@ -189,12 +189,12 @@ func (b *bubble) approve(ctx context.Context, p oauth.Prompt) {
 	case <-ctx.Done():
 		return
 	}
-	open, address := devidp.Approve, p.URL
+	address := p.URL
 	if p.UserCode != "" {
-		open, address = devidp.ApproveDevice, p.CompleteURL
+		address = p.CompleteURL
 	}
 	// The browser is no part of the login: it goes on when that has ended.
-	if _, err := open(context.WithoutCancel(ctx), &http.Client{Transport: b.wire}, address, b.who); err != nil {
+	if _, err := devidp.Approve(context.WithoutCancel(ctx), &http.Client{Transport: b.wire}, address, b.who); err != nil {
 		b.t.Error(err)
 	}
 }

@@ -103,7 +103,7 @@ func wrongType(t *testing.T, answer string, changes map[string]any, dir string) 
 func (b *bubble) tries(ctx context.Context, p oauth.Prompt) {
 	browser := &http.Client{Transport: b.wire}
 	if p.UserCode != "" {
-		_, _ = devidp.ApproveDevice(ctx, browser, p.CompleteURL, "alice")
+		_, _ = devidp.Approve(ctx, browser, p.CompleteURL, "alice")
 		return
 	}
 	_, _ = devidp.Approve(ctx, browser, p.URL, "alice")
