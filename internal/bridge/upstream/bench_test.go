@@ -2,11 +2,9 @@ package upstream
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,13 +52,8 @@ func BenchmarkSend(b *testing.B) {
 }
 
 func benchmarkSend(b *testing.B, events bool, size int) {
-	endpoint, _ := url.Parse("https://mcp.example.com/mcp")
 	result := `{"content":[{"type":"text","text":"` + strings.Repeat("lorem ipsum ", size/12) + `"}]}`
-	u, err := New(Config{Endpoint: endpoint, Transport: StreamableHTTP, HTTP: &http.Client{Transport: canned{events, result}, CheckRedirect: CheckRedirect}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = u.Close(context.Background()) })
+	u := newUpstream(b, "https://mcp.example.com/mcp", canned{events, result}, Config{Transport: StreamableHTTP})
 	line := []byte(`{"jsonrpc":"2.0","id":12,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}`)
 	b.SetBytes(int64(len(result)))
 	b.ReportAllocs()
@@ -88,16 +81,11 @@ func BenchmarkNotifications(b *testing.B) {
 	}
 	stream.WriteString("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":12,\"result\":{}}\n\n")
 	text := stream.String()
-	endpoint, _ := url.Parse("https://mcp.example.com/mcp")
-	wire := roundTrip(func(r *http.Request) (*http.Response, error) {
+	wire := roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 		return &http.Response{StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{"Content-Type": {typeSSE}}, ContentLength: -1, Body: io.NopCloser(strings.NewReader(text))}, nil
 	})
-	u, err := New(Config{Endpoint: endpoint, Transport: StreamableHTTP, HTTP: &http.Client{Transport: wire, CheckRedirect: CheckRedirect}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = u.Close(context.Background()) })
+	u := newUpstream(b, "https://mcp.example.com/mcp", wire, Config{Transport: StreamableHTTP})
 	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":12,"method":"tools/call","params":{"name":"notify"}}`))
 	if err != nil {
 		b.Fatal(err)

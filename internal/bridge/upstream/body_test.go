@@ -1,17 +1,19 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
 
-// slowBody brings one byte with each read, after a while, whether it was closed
-// meanwhile or not: what has arrived can be read after the other side is gone.
+// slowBody returns one byte for each read, after a while, even when it was closed meanwhile:
+// what has arrived can be read after the other side is gone.
 type slowBody struct {
 	after  time.Duration
 	closed atomic.Int64
@@ -27,10 +29,9 @@ func (b *slowBody) Close() error {
 	return nil
 }
 
-// A body that was too slow is an error, however often it is read again, and never
-// more than that: here the limit and the byte come at the same moment, so that the
-// end falls anywhere in a read.
-func TestR2IdleBodyTwice(t *testing.T) {
+// A body that was too slow returns the error from every further read, and nothing panics:
+// the limit and the byte come at the same moment, so that the end falls anywhere in a read.
+func TestIdleBodyStaysAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 5000 {
 			under := &slowBody{after: time.Minute}
@@ -52,7 +53,7 @@ func TestR2IdleBodyTwice(t *testing.T) {
 
 // The time in which nobody reads does not count: a client that takes its time
 // loses no answer to the limit.
-func TestR2IdleBodyWaitsForUs(t *testing.T) {
+func TestIdleBodyCountsReadsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		under := &slowBody{after: 59 * time.Second}
 		b := newIdleBody(under, time.Minute)
@@ -72,4 +73,37 @@ func TestR2IdleBodyWaitsForUs(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	})
+}
+
+// A body of unknown size is returned in memory of its own size, with space for the line end,
+// however it comes, and no two share memory.
+func TestReadUpToTakesNoMoreMemory(t *testing.T) {
+	const most = 3 * chunkSize
+	text := make([]byte, 2*most)
+	for i := range text {
+		text[i] = byte(i % 251)
+	}
+	broken := errors.New("broken")
+	var before []byte
+	for _, size := range []int{0, 1, chunkSize - 1, chunkSize, chunkSize + 1, most - 1, most, most + 1, 2 * most} {
+		for name, around := range map[string]func(io.Reader) io.Reader{
+			"whole": func(r io.Reader) io.Reader { return r }, "bytes": iotest.OneByteReader,
+			"halves": iotest.HalfReader, "end": iotest.DataErrReader,
+		} {
+			for _, end := range []error{io.EOF, broken} {
+				body := io.MultiReader(bytes.NewReader(text[:size]), iotest.ErrReader(end))
+				got, err := readUpTo(around(body), most)
+				if !bytes.Equal(got, text[:min(size, len(got))]) || len(got) < min(size, most) || cap(got) != len(got)+1 {
+					t.Fatalf("%s of %d: %d bytes in a room for %d", name, size, len(got), cap(got))
+				}
+				if size < most && !errors.Is(err, end) || err != nil && len(got) != size {
+					t.Fatalf("%s of %d, ended by %v: %d bytes, %v", name, size, end, len(got), err)
+				}
+				if !bytes.Equal(before, text[:len(before)]) {
+					t.Fatalf("%s of %d: written over what was gathered before", name, size)
+				}
+				before = got
+			}
+		}
+	}
 }

@@ -12,7 +12,7 @@ import (
 
 // What a server sends for the request 7 reaches the client as single messages, none of
 // which is an answer to another request, whatever it is packed in.
-func TestA10Packing(t *testing.T) {
+func TestOnlyTheOwnAnswerIsDelivered(t *testing.T) {
 	const other, ours, note = `{"jsonrpc":"2.0","id":8,"result":{}}`, `{"jsonrpc":"2.0","id":7,"result":{}}`, `{"jsonrpc":"2.0","method":"n"}`
 	question := `{"jsonrpc":"2.0","id":8,"method":"roots/list"}`
 	for _, tc := range []struct {
@@ -34,17 +34,17 @@ func TestA10Packing(t *testing.T) {
 		{`{"jsonrpc":"2.0","method":"n","re\u017fult":{},"id":7}`, "", false},
 		{"{\n\"jsonrpc\":\"2.0\",\r\n\"id\":8,\"method\":\"roots/list\"}", question, false},
 	} {
-		p := &paper{}
-		answered, _ := anUpstream().deliver([]byte(tc.text), asking("7"), p)
+		p := &recorder{}
+		answered, _ := streamingUpstream().deliver([]byte(tc.text), requestWithID("7"), p)
 		if got := strings.Join(p.lines, "\n"); answered != tc.answered || got != tc.lines {
 			t.Errorf("%.80q: answered %v, %q", tc.text, answered, got)
 		}
 	}
 }
 
-// Bodies that come slowly may keep all the turns that there are while the client does
-// not read; once it has read, nobody waits for them any more.
-func TestR1SlowBodiesHoldNobodyUp(t *testing.T) {
+// Slow bodies may hold all slots while the client does not read. Once it has read, no other
+// body waits for them.
+func TestSlowBodiesGiveUpTheirSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newBacklog()
 		body := func() *http.Response { return &http.Response{Body: io.NopCloser(strings.NewReader("{}"))} }

@@ -67,22 +67,18 @@ func TestIdleConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &pipes{header: c.header}
+				s := &pipeServer{header: c.header}
 				wire := &http.Transport{DialContext: s.dial, IdleConnTimeout: maxIdle}
-				u, err := New(Config{Endpoint: mustURL(t, "http://server.example/mcp"), HTTP: &http.Client{Transport: wire}, Transport: StreamableHTTP})
-				if err != nil {
-					t.Fatal(err)
-				}
+				u := newUpstream(t, "http://server.example/mcp", wire, Config{Transport: StreamableHTTP})
 				for range 2 {
 					time.Sleep(c.idle)
-					if _, err := call(t, u, callOf("tools/call")); err != nil {
+					if _, err := call(t, u, rawCall("tools/call")); err != nil {
 						t.Fatal(err)
 					}
 				}
 				if s.conns != c.conns || s.calls != 2 {
 					t.Errorf("%d calls over %d connections, want %d", s.calls, s.conns, c.conns)
 				}
-				_ = u.Close(context.Background())
 				wire.CloseIdleConnections()
 			})
 		})
@@ -93,40 +89,36 @@ func TestIdleConnections(t *testing.T) {
 // answered.
 func TestStreamsAreNotIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &pipes{header: "Keep-Alive: timeout=5\r\n", pause: time.Hour}
+		s := &pipeServer{header: "Keep-Alive: timeout=5\r\n", pause: time.Hour}
 		wire := &http.Transport{DialContext: s.dial}
-		u, err := New(Config{Endpoint: mustURL(t, "http://server.example/mcp"), HTTP: &http.Client{Transport: wire}, Transport: StreamableHTTP})
-		if err != nil {
-			t.Fatal(err)
-		}
+		u := newUpstream(t, "http://server.example/mcp", wire, Config{Transport: StreamableHTTP})
 		for range 2 {
-			if _, err := call(t, u, callOf("tools/call")); err != nil {
+			if _, err := call(t, u, rawCall("tools/call")); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if s.conns != 1 || s.calls != 2 {
 			t.Errorf("%d calls over %d connections", s.calls, s.conns)
 		}
-		_ = u.Close(context.Background())
 		wire.CloseIdleConnections()
 	})
 }
 
-// pipes is a server on connections in memory. One call comes after the other.
-type pipes struct {
+// pipeServer is a server on connections in memory. One call comes after the other.
+type pipeServer struct {
 	header       string
 	pause        time.Duration // in the middle of an answer
 	conns, calls int
 }
 
-func (s *pipes) dial(context.Context, string, string) (net.Conn, error) {
+func (s *pipeServer) dial(context.Context, string, string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	s.conns++
 	go s.serve(theirs)
 	return ours, nil
 }
 
-func (s *pipes) serve(c net.Conn) {
+func (s *pipeServer) serve(c net.Conn) {
 	defer func() { _ = c.Close() }()
 	in := bufio.NewReader(c)
 	for {

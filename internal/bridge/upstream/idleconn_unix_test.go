@@ -3,7 +3,6 @@
 package upstream
 
 import (
-	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -14,14 +13,14 @@ import (
 	"testing"
 )
 
-// halves are the server's ends of all its connections.
-type halves struct {
+// halfClosing is a listener that can close its connections for writing.
+type halfClosing struct {
 	net.Listener
 	mu    sync.Mutex
 	conns []*net.TCPConn
 }
 
-func (h *halves) Accept() (net.Conn, error) {
+func (h *halfClosing) Accept() (net.Conn, error) {
 	c, err := h.Listener.Accept()
 	if tcp, ok := c.(*net.TCPConn); ok {
 		h.mu.Lock()
@@ -31,10 +30,9 @@ func (h *halves) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// close says on each connection that nothing more will come. At once, unlike
-// Close, which waits for a read; and the server goes on reading, so that it
-// carries out what still comes.
-func (h *halves) close() (made int) {
+// close closes each connection for writing, and returns how many there were. Unlike Close it
+// does not wait for a read, and the server goes on reading: it carries out what still comes.
+func (h *halfClosing) close() (made int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range h.conns {
@@ -56,7 +54,7 @@ func TestClosedConnectionIsNotUsed(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
 		}))
-		ends := &halves{Listener: srv.Listener}
+		ends := &halfClosing{Listener: srv.Listener}
 		srv.Listener = ends
 		if secure {
 			srv.StartTLS()
@@ -64,14 +62,11 @@ func TestClosedConnectionIsNotUsed(t *testing.T) {
 			srv.Start()
 		}
 		wire := srv.Client().Transport.(*http.Transport)
-		u, err := New(Config{Endpoint: mustURL(t, srv.URL+"/mcp"), HTTP: &http.Client{Transport: wire, CheckRedirect: CheckRedirect}, Transport: StreamableHTTP})
-		if err != nil {
-			t.Fatal(err)
-		}
+		u := newUpstream(t, srv.URL+"/mcp", wire, Config{Transport: StreamableHTTP})
 		const rounds, calls = 200, 3
 		for round := range rounds {
 			for range calls {
-				if _, err := call(t, u, callOf("tools/call")); err != nil {
+				if _, err := call(t, u, rawCall("tools/call")); err != nil {
 					t.Fatalf("TLS %v, round %d: %v", secure, round, err)
 				}
 			}
@@ -82,14 +77,13 @@ func TestClosedConnectionIsNotUsed(t *testing.T) {
 		if runs != rounds*calls {
 			t.Errorf("TLS %v: %d calls were carried out %d times", secure, rounds*calls, runs)
 		}
-		_ = u.Close(context.Background())
 		wire.CloseIdleConnections()
 		srv.Close()
 	}
 }
 
-// What is closed before a request: a reused connection that was ended, reset, or
-// spoken on. What stands, what is new, and HTTP/2 are left alone.
+// A reused connection is closed before a request when the server has ended or reset it, or
+// has sent something on it; a good one and a new one are not.
 func TestCloseStale(t *testing.T) {
 	end := func(c *net.TCPConn) { _ = c.CloseWrite() }
 	for name, tc := range map[string]struct {

@@ -16,9 +16,9 @@ import (
 	"mcp-login/internal/sse"
 )
 
-// inPieces gives a text to a large answer, some bytes at a time.
-func inPieces(text string, sink jsonrpc.Sink, piece, part int, from int64) (answered bool, err error) {
-	l := anUpstream().newLargeAnswer(asking("7"), sink, false, func(error) {})
+// deliverInPieces writes a text to a large answer, part bytes at a time.
+func deliverInPieces(text string, sink jsonrpc.Sink, piece, part int, from int64) (answered bool, err error) {
+	l := streamingUpstream().newLargeAnswer(requestWithID("7"), sink, false, func(error) {})
 	l.pieceSize, l.streamFrom = piece, from
 	for chunk := range slices.Chunk([]byte(text), part) {
 		_, _ = l.Write(chunk)
@@ -26,8 +26,8 @@ func inPieces(text string, sink jsonrpc.Sink, piece, part int, from int64) (answ
 	return l.finish()
 }
 
-// largeTexts are answers and what is none, to the request 7.
-var largeTexts = []string{
+// largeAnswers are answers to the request 7, and texts that are none.
+var largeAnswers = []string{
 	`{"jsonrpc":"2.0","id":7,"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}}`,
 	`{"result":{"x":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"},"jsonrpc":"2.0","id":7}`,
 	"{\n  \"result\": {\r\n \"x\": [1,2,3,4,5,6,7,8,9]\n  },\n \"id\": 7.0\n}",
@@ -52,14 +52,14 @@ var largeTexts = []string{
 	``,
 }
 
-// sameAsWhole holds an answer in pieces against the same one in one piece: a sink
-// gets the same of both, or, of what is no answer and was seen to be none too late,
-// a text that no reader takes for a message, and an error.
+// sameAsWhole checks that a sink gets the same from an answer in pieces as from one that is
+// delivered whole. For a text that turns out to be no answer after a part was passed on, it
+// gets a text that no reader takes for a message, and an error.
 func sameAsWhole(t *testing.T, text string, piece, part int, from int64) {
 	t.Helper()
-	whole, p := &paper{}, &paper{}
-	answered, wholeErr := anUpstream().deliver([]byte(text), asking("7"), whole)
-	passed, err := inPieces(text, p, piece, part, from)
+	whole, p := &recorder{}, &recorder{}
+	answered, wholeErr := streamingUpstream().deliver([]byte(text), requestWithID("7"), whole)
+	passed, err := deliverInPieces(text, p, piece, part, from)
 	where := fmt.Sprintf("%q in %d, %d, from %d", text, piece, part, from)
 	switch {
 	case p.began > 1 || len(p.ends) != p.began:
@@ -86,10 +86,10 @@ func squeezed(lines []string) string {
 	return strings.Join(all, "\n")
 }
 
-// P5: an answer in pieces is the same as one in one piece, wherever it is cut
+// An answer in pieces is the same as one in one piece, wherever it is cut
 // and from whenever it is passed on.
-func TestLargeIsTheSame(t *testing.T) {
-	for _, text := range largeTexts {
+func TestLargeAnswerIsTheSameInPieces(t *testing.T) {
+	for _, text := range largeAnswers {
 		for _, piece := range []int{1, 7, 16, 1000} {
 			for _, part := range []int{1, 5, 64} {
 				for _, from := range []int64{1, 20, 40, 1 << 40} {
@@ -101,7 +101,7 @@ func TestLargeIsTheSame(t *testing.T) {
 }
 
 func FuzzLarge(f *testing.F) {
-	for _, text := range largeTexts {
+	for _, text := range largeAnswers {
 		f.Add(text, uint8(7), uint8(5), uint8(20))
 	}
 	f.Fuzz(func(t *testing.T, text string, piece, part, from uint8) {
@@ -111,7 +111,7 @@ func FuzzLarge(f *testing.F) {
 
 // A large answer over real sockets, in each form: what the client gets is one
 // answer, whole; and what breaks off in the middle is one error.
-func TestLargeAnswers(t *testing.T) {
+func TestLargeAnswersOverHTTP(t *testing.T) {
 	const size = 8 << 20
 	body := strings.Repeat("y", size)
 	answer := `{"jsonrpc":"2.0","id":7,"result":{"x":"` + body + `"}}`
@@ -137,7 +137,7 @@ func TestLargeAnswers(t *testing.T) {
 		"whole event, cut line": {kind: typeSSE, head: "data: ", cut: len("data: ") + len(answer), early: true, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u := connect(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			u := overHTTP(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				text := c.head + answer[:len(answer)-c.short] + c.tail
 				if r.Method != http.MethodPost {
 					w.WriteHeader(http.StatusMethodNotAllowed)
@@ -155,8 +155,8 @@ func TestLargeAnswers(t *testing.T) {
 				_, _ = io.WriteString(w, text)
 			}))
 			u.cfg.MaxMessage, u.cfg.StreamWithin = 0, time.Hour
-			p := &paper{}
-			err := u.Send(t.Context(), asking("7"), p)
+			p := &recorder{}
+			err := u.Send(t.Context(), requestWithID("7"), p)
 			delivered := strings.Count(strings.Join(p.lines, "\n"), `"id":7`)
 			if len(p.ends) == 1 && err == nil {
 				err = p.ends[0]
@@ -180,33 +180,33 @@ func TestLargeAnswers(t *testing.T) {
 }
 
 // A sink that wants no pieces gets the answer whole.
-func TestLargeWhole(t *testing.T) {
+func TestSinkWithoutPiecesGetsLargeAnswerWhole(t *testing.T) {
 	for _, from := range []int64{1, 1 << 40} {
-		p := &paper{whole: true}
-		if answered, err := inPieces(largeTexts[0], p, 7, 5, from); !answered || err != nil || len(p.lines) != 1 || p.lines[0] != largeTexts[0] {
+		p := &recorder{wantsWhole: true}
+		if answered, err := deliverInPieces(largeAnswers[0], p, 7, 5, from); !answered || err != nil || len(p.lines) != 1 || p.lines[0] != largeAnswers[0] {
 			t.Error(answered, err, p.lines)
 		}
 	}
 }
 
-// slowPaper is a client that takes its time.
-type slowPaper struct{ paper }
+// slowRecorder is a client that takes its time.
+type slowRecorder struct{ recorder }
 
-func (p *slowPaper) Pieces() jsonrpc.Pieces { return p }
+func (p *slowRecorder) Pieces() jsonrpc.Pieces { return p }
 
-func (p *slowPaper) Write([]byte) (int, error) {
+func (p *slowRecorder) Write([]byte) (int, error) {
 	time.Sleep(10 * stallTimeout)
 	return 0, nil
 }
 
 // While a large answer is passed on the client hears nothing else: one that stands
 // still is cut, but not for the time that the client takes.
-func TestR2LargeStandsStill(t *testing.T) {
+func TestStalledLargeAnswerIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cut := make(chan error, 1)
-		l := anUpstream().newLargeAnswer(asking("7"), &slowPaper{}, false, func(cause error) { cut <- cause })
+		l := streamingUpstream().newLargeAnswer(requestWithID("7"), &slowRecorder{}, false, func(cause error) { cut <- cause })
 		l.pieceSize, l.streamFrom = 16, 40
-		for chunk := range slices.Chunk([]byte(largeTexts[0]), 8) {
+		for chunk := range slices.Chunk([]byte(largeAnswers[0]), 8) {
 			_, _ = l.Write(chunk)
 		}
 		if l.out == nil || len(cut) > 0 {
@@ -219,14 +219,14 @@ func TestR2LargeStandsStill(t *testing.T) {
 }
 
 // A large event whose type stands behind its data is as little a message as a small one.
-func TestSecondLookTypeBehindTheData(t *testing.T) {
+func TestEventTypeBehindLargeData(t *testing.T) {
 	for _, spillAt := range []int{1, 1 << 20} {
-		u, p := anUpstream(), &paper{}
-		events := sse.NewReader(strings.NewReader("data: "+largeTexts[0]+"\nevent: other\n\n"), 0)
+		u, p := streamingUpstream(), &recorder{}
+		events := sse.NewReader(strings.NewReader("data: "+largeAnswers[0]+"\nevent: other\n\n"), 0)
 		events.SpillAt, events.Spill = spillAt, func(*sse.Event) io.Writer {
-			return u.newLargeAnswer(asking("7"), p, false, func(error) {})
+			return u.newLargeAnswer(requestWithID("7"), p, false, func(error) {})
 		}
-		answered, err := u.readStream(events, asking("7"), p, &cursor{})
+		answered, err := u.readStream(events, requestWithID("7"), p, &cursor{})
 		if answered || err != nil || p.began > 0 || len(p.lines) > 0 {
 			t.Errorf("from %d bytes: %v, %v, %q", spillAt, answered, err, p.lines)
 		}

@@ -16,19 +16,19 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// forgetful is a server with sessions that can be lost.
-type forgetful struct {
-	refusal func(m jsonrpc.Message) (int, string) // of a message whose session is gone
-	odd     func(m jsonrpc.Message) (int, string) // of any message; 0 goes on
+// sessionServer is a server whose sessions can be lost.
+type sessionServer struct {
+	refusal  func(m jsonrpc.Message) (int, string) // of a message whose session is gone
+	override func(m jsonrpc.Message) (int, string) // of any message; 0 goes on
 
 	mu      sync.Mutex
 	seen    []string // methods, "DELETE id"
 	opened  int
 	session string
-	ran     int // tools/call
+	calls   int // tools/call
 }
 
-func (s *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *sessionServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		body, _ = io.ReadAll(r.Body)
@@ -39,15 +39,15 @@ func (s *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
 	session := r.Header.Get(headerSession)
 	switch r.Method {
 	case http.MethodGet:
-		return httpResponse(http.StatusMethodNotAllowed, nil, text("")), nil
+		return httpResponse(http.StatusMethodNotAllowed, nil, bodyOf("")), nil
 	case http.MethodDelete:
 		s.seen = append(s.seen, "DELETE "+session)
-		return httpResponse(http.StatusOK, nil, text("")), nil
+		return httpResponse(http.StatusOK, nil, bodyOf("")), nil
 	}
 	s.seen = append(s.seen, m.Method)
-	if s.odd != nil {
-		if status, body := s.odd(m); status != 0 {
-			return httpResponse(status, nil, text(body)), nil
+	if s.override != nil {
+		if status, body := s.override(m); status != 0 {
+			return httpResponse(status, nil, bodyOf(body)), nil
 		}
 	}
 	result, header := `{}`, http.Header{}
@@ -59,22 +59,22 @@ func (s *forgetful) RoundTrip(r *http.Request) (*http.Response, error) {
 		result = `{"protocolVersion":"2025-06-18","capabilities":{}}`
 	case session != s.session:
 		status, body := s.refusal(m)
-		return httpResponse(status, nil, text(body)), nil
+		return httpResponse(status, nil, bodyOf(body)), nil
 	case m.Kind != jsonrpc.Request:
-		return httpResponse(http.StatusAccepted, nil, text("")), nil
+		return httpResponse(http.StatusAccepted, nil, bodyOf("")), nil
 	case m.Method == "tools/call":
-		s.ran++
+		s.calls++
 	}
-	return httpResponse(http.StatusOK, header, text(string(jsonrpc.Result(m.ID, result)))), nil
+	return httpResponse(http.StatusOK, header, bodyOf(string(jsonrpc.Result(m.ID, result)))), nil
 }
 
-func (s *forgetful) forget() {
+func (s *sessionServer) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session, s.seen = "none", nil
 }
 
-func (s *forgetful) count(method string) (n int) {
+func (s *sessionServer) count(method string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, one := range s.seen {
@@ -85,11 +85,11 @@ func (s *forgetful) count(method string) (n int) {
 	return n
 }
 
-// begun has a session with s.
-func begun(t *testing.T, s *forgetful, signIn func(context.Context, *http.Response) error) *Upstream {
+// withSession returns an Upstream that has a session with s.
+func withSession(t *testing.T, s *sessionServer, signIn func(context.Context, *http.Response) error) *Upstream {
 	t.Helper()
-	u := over(t, Config{SignIn: signIn}, s.RoundTrip)
-	if _, err := call(t, u, callOf("initialize")); err != nil {
+	u := withTransport(t, Config{SignIn: signIn}, s.RoundTrip)
+	if _, err := call(t, u, rawCall("initialize")); err != nil {
 		t.Fatal(err)
 	}
 	m, _ := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
@@ -99,23 +99,23 @@ func begun(t *testing.T, s *forgetful, signIn func(context.Context, *http.Respon
 	return u
 }
 
-func says(status int, body string) func(jsonrpc.Message) (int, string) {
+func refusing(status int, body string) func(jsonrpc.Message) (int, string) {
 	return func(jsonrpc.Message) (int, string) { return status, body }
 }
 
 // In whatever words a server says that a session is gone, with 400 or 401: a ping
 // proves it, another session is opened, and the message is sent once more. Many
 // messages at once share that session.
-func TestSessionLost(t *testing.T) {
+func TestLostSessionIsReplaced(t *testing.T) {
 	ids := 0
 	for name, refusal := range map[string]func(jsonrpc.Message) (int, string){
-		"TypeScript":   says(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}`),
-		"Python":       says(400, `{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request: No valid session ID provided"}}`),
-		"mcp-go":       says(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Invalid session ID"}}`),
-		"text":         says(400, "Invalid session ID\n"),
-		"empty":        says(400, ""),
-		"error object": says(400, `{"error":"session_not_found"}`),
-		"Rust":         says(401, "Unauthorized: Session not found"),
+		"TypeScript":   refusing(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}`),
+		"Python":       refusing(400, `{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request: No valid session ID provided"}}`),
+		"mcp-go":       refusing(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Invalid session ID"}}`),
+		"text":         refusing(400, "Invalid session ID\n"),
+		"empty":        refusing(400, ""),
+		"error object": refusing(400, `{"error":"session_not_found"}`),
+		"Rust":         refusing(401, "Unauthorized: Session not found"),
 		"its own id": func(m jsonrpc.Message) (int, string) {
 			return 400, `{"jsonrpc":"2.0","id":` + string(m.ID) + `,"error":{"code":-32000,"message":"unknown session","data":{"request":` + string(m.ID) + `}}}`
 		},
@@ -125,28 +125,27 @@ func TestSessionLost(t *testing.T) {
 		},
 	} {
 		for _, calls := range []int{1, 50} {
-			s := &forgetful{refusal: refusal}
-			u := begun(t, s, nil)
+			s := &sessionServer{refusal: refusal}
+			u := withSession(t, s, nil)
 			s.forget()
 			var all sync.WaitGroup
 			for range calls {
 				all.Go(func() {
-					if answer, err := call(t, u, callOf("tools/call")); err != nil || answer.Result == nil {
+					if answer, err := call(t, u, rawCall("tools/call")); err != nil || answer.Result == nil {
 						t.Errorf("%s: %s %v", name, answer.Raw, err)
 					}
 				})
 			}
 			all.Wait()
-			if s.ran != calls || s.count("initialize") != 1 || s.count("tools/call") > 2*calls || s.count("ping") > calls+1 {
-				t.Errorf("%s, %d calls: %d carried out, %v", name, calls, s.ran, s.seen)
+			if s.calls != calls || s.count("initialize") != 1 || s.count("tools/call") > 2*calls || s.count("ping") > calls+1 {
+				t.Errorf("%s, %d calls: %d carried out, %v", name, calls, s.calls, s.seen)
 			}
-			_ = u.Close(t.Context())
 		}
 	}
 }
 
-// What is not proven is the answer: the call was sent once, and the session stays.
-func TestSessionNotLost(t *testing.T) {
+// A refusal that is not proven to be about the session is the answer: the call was sent once.
+func TestUnprovenRefusalIsTheAnswer(t *testing.T) {
 	const lost = `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"No valid session ID provided"}}`
 	only := func(status int, body string, methods ...string) func(jsonrpc.Message) (int, string) {
 		return func(m jsonrpc.Message) (int, string) {
@@ -191,11 +190,11 @@ func TestSessionNotLost(t *testing.T) {
 		"other statuses": {only(422, lost, "tools/call", "ping"), "-32000", 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &forgetful{refusal: says(400, lost), odd: c.odd}
-			u := begun(t, s, nil)
+			s := &sessionServer{refusal: refusing(400, lost), override: c.odd}
+			u := withSession(t, s, nil)
 			for round := range 3 {
 				s.seen = nil
-				answer, err := call(t, u, callOf("tools/call"))
+				answer, err := call(t, u, rawCall("tools/call"))
 				if got := string(jsonrpc.Member(answer.Error, "code")); got != c.code || (err == nil) != (c.code != "") {
 					t.Errorf("%s: %s %v", name, answer.Raw, err)
 				}
@@ -206,19 +205,18 @@ func TestSessionNotLost(t *testing.T) {
 					t.Errorf("%s: the session that did not help was left: %v", name, s.seen)
 				}
 			}
-			_ = u.Close(t.Context())
 		})
 	}
 }
 
 // A ping that is never answered proves nothing, and does not hold the answer up for
 // long.
-func TestSilentPing(t *testing.T) {
+func TestSilentPingProvesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &forgetful{odd: func(m jsonrpc.Message) (int, string) {
+		s := &sessionServer{override: func(m jsonrpc.Message) (int, string) {
 			return map[string]int{"tools/call": 400}[m.Method], ""
 		}}
-		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
+		u := withTransport(t, Config{}, func(r *http.Request) (*http.Response, error) {
 			if r.Method == http.MethodPost {
 				copied, _ := r.GetBody()
 				if b, _ := io.ReadAll(copied); strings.Contains(string(b), `"ping"`) {
@@ -228,40 +226,38 @@ func TestSilentPing(t *testing.T) {
 			}
 			return s.RoundTrip(r)
 		})
-		if _, err := call(t, u, callOf("initialize")); err != nil {
+		if _, err := call(t, u, rawCall("initialize")); err != nil {
 			t.Fatal(err)
 		}
 		begun := time.Now()
 		var e *Error
-		if _, err := call(t, u, callOf("tools/call")); !errors.As(err, &e) || e.Status != 400 || time.Since(begun) > 10*time.Second || s.count("tools/call") != 1 {
+		if _, err := call(t, u, rawCall("tools/call")); !errors.As(err, &e) || e.Status != 400 || time.Since(begun) > 10*time.Second || s.count("tools/call") != 1 {
 			t.Error(err, time.Since(begun), s.seen)
 		}
-		_ = u.Close(t.Context())
 	})
 }
 
 // A 401 that a ping does not meet asks for a sign-in, and then the call is sent once
 // more; without a sign-in it is not.
-func TestSignInAfterPing(t *testing.T) {
+func TestSignInAfterAnsweredPing(t *testing.T) {
 	for _, failure := range []error{nil, errors.New("declined")} {
 		asked := 0
-		s := &forgetful{odd: func(m jsonrpc.Message) (int, string) {
+		s := &sessionServer{override: func(m jsonrpc.Message) (int, string) {
 			if m.Method == "tools/call" && asked == 0 {
 				return 401, ""
 			}
 			return 0, ""
 		}}
-		u := begun(t, s, func(_ context.Context, refused *http.Response) error {
+		u := withSession(t, s, func(_ context.Context, refused *http.Response) error {
 			if asked++; refused.StatusCode != 401 {
 				t.Error(refused.Status)
 			}
 			return failure
 		})
-		_, err := call(t, u, callOf("tools/call"))
+		_, err := call(t, u, rawCall("tools/call"))
 		if want := map[bool]int{true: 2, false: 1}[failure == nil]; !errors.Is(err, failure) || asked != 1 || s.count("tools/call") != want || s.opened != 1 {
 			t.Errorf("%v: %v, %d asked, %v", failure, err, asked, s.seen)
 		}
-		_ = u.Close(t.Context())
 	}
 }
 
@@ -276,16 +272,19 @@ func TestNoPingWithoutSession(t *testing.T) {
 		"challenge":  {"s", 401, http.Header{"Www-Authenticate": {"Bearer"}}},
 	} {
 		var seen []string
-		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
+		u := withTransport(t, Config{}, func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodDelete {
+				return httpResponse(200, nil, bodyOf("")), nil
+			}
 			body, _ := io.ReadAll(r.Body)
 			m, _ := jsonrpc.Parse(body)
 			if seen = append(seen, m.Method); m.Method == "initialize" {
-				return httpResponse(200, http.Header{headerSession: {c.session}}, text(`{"jsonrpc":"2.0","id":1,"result":{}}`)), nil
+				return httpResponse(200, http.Header{headerSession: {c.session}}, bodyOf(`{"jsonrpc":"2.0","id":1,"result":{}}`)), nil
 			}
-			return httpResponse(c.status, c.header.Clone(), text("")), nil
+			return httpResponse(c.status, c.header.Clone(), bodyOf("")), nil
 		})
-		_, _ = call(t, u, callOf("initialize"))
-		if _, err := call(t, u, callOf("tools/call")); err == nil || strings.Join(seen, " ") != "initialize tools/call" {
+		_, _ = call(t, u, rawCall("initialize"))
+		if _, err := call(t, u, rawCall("tools/call")); err == nil || strings.Join(seen, " ") != "initialize tools/call" {
 			t.Errorf("%s: %v %v", name, err, seen)
 		}
 	}
@@ -316,7 +315,7 @@ func FuzzGist(f *testing.F) {
 // HTTP+SSE: a stream that the server does not know any more, which it says with 400,
 // is opened again, and the call carried out once. Where the ping is taken, or refused
 // on every stream, the refusal is the answer.
-func TestStreamLost(t *testing.T) {
+func TestLostStreamIsOpenedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		ping func(lost bool) int
 		runs int
@@ -328,7 +327,7 @@ func TestStreamLost(t *testing.T) {
 		var mu sync.Mutex
 		streams := map[string]chan string{}
 		opened, runs, calls := 0, 0, 0
-		u := connect(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := overHTTP(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			mu.Lock()
 			if r.Method == http.MethodGet {
 				opened++
@@ -369,7 +368,7 @@ func TestStreamLost(t *testing.T) {
 				out <- string(jsonrpc.Result(m.ID, `{}`))
 			}
 		}))
-		if _, err := call(t, u, callOf("initialize")); err != nil {
+		if _, err := call(t, u, rawCall("initialize")); err != nil {
 			t.Fatal(err)
 		}
 		mu.Lock()
@@ -377,7 +376,7 @@ func TestStreamLost(t *testing.T) {
 			clear(streams)
 		}
 		mu.Unlock()
-		_, err := call(t, u, callOf("tools/call"))
+		_, err := call(t, u, rawCall("tools/call"))
 		mu.Lock()
 		if (err == nil) != (c.runs == 1) || runs != c.runs || calls != c.runs+1 {
 			t.Errorf("%s: %v, %d calls, %d carried out, %d streams", name, err, calls, runs, opened)

@@ -23,22 +23,21 @@ func TestMediaType(t *testing.T) {
 	}
 }
 
-// guessed sends a call whose answer has no media type, and returns what came.
-func guessed(t *testing.T, body io.Reader, size int64) (got []string, err error) {
+// sniffedCall sends a call whose answer has no media type, and returns what came.
+func sniffedCall(t *testing.T, body io.Reader, size int64) (got []string, err error) {
 	t.Helper()
-	u := over(t, Config{MaxMessage: 1 << 20}, func(r *http.Request) (*http.Response, error) {
+	u := withTransport(t, Config{MaxMessage: 1 << 20}, func(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body), ContentLength: size, Request: r}, nil
 	})
-	defer func() { _ = u.Close(t.Context()) }()
-	m, _ := jsonrpc.Parse(callOf("tools/call"))
+	m, _ := jsonrpc.Parse(rawCall("tools/call"))
 	err = u.Send(t.Context(), m, jsonrpc.SinkFunc(func(one jsonrpc.Message) { got = append(got, string(one.Raw)) }))
 	return got, err
 }
 
 // A body without a media type is the answer if it is that alone, whatever pieces it
 // comes in; with anything else it is no MCP server, or an answer that broke off.
-func TestGuess(t *testing.T) {
+func TestSniff(t *testing.T) {
 	large := `{"jsonrpc":"2.0","id":1,"result":{"x":"` + strings.Repeat("y", 600<<10) + `"}}`
 	const note = `{"jsonrpc":"2.0","method":"notifications/message"}`
 	for name, c := range map[string]struct {
@@ -85,7 +84,7 @@ func TestGuess(t *testing.T) {
 				continue
 			}
 			for _, size := range []int64{-1, int64(len(c.body))} {
-				got, err := guessed(t, around(strings.NewReader(c.body)), size)
+				got, err := sniffedCall(t, around(strings.NewReader(c.body)), size)
 				var e *Error
 				switch {
 				case c.taken != "" && (err != nil || len(got) != 1 || got[0] != c.taken):
@@ -98,30 +97,29 @@ func TestGuess(t *testing.T) {
 	}
 	broken := io.MultiReader(strings.NewReader(anAnswer[:20]), iotest.ErrReader(io.ErrUnexpectedEOF))
 	var e *Error
-	if got, err := guessed(t, broken, -1); len(got) > 0 || !errors.As(err, &e) || e.Reason != Interrupted {
+	if got, err := sniffedCall(t, broken, -1); len(got) > 0 || !errors.As(err, &e) || e.Reason != Interrupted {
 		t.Errorf("broken: %q %v", got, err)
 	}
 }
 
-// A type that says what the body is is believed.
-func TestTypesAreBelieved(t *testing.T) {
+// A media type that says what the body is counts, whatever the body looks like.
+func TestMediaTypeIsNotSecondGuessed(t *testing.T) {
 	for _, typ := range []string{"text/html", "Text/HTML; charset=utf-8", "text/html, application/json", "application/xhtml+xml", "text/csv", "image/png", "multipart/mixed"} {
-		u := over(t, Config{}, func(r *http.Request) (*http.Response, error) {
+		u := withTransport(t, Config{}, func(r *http.Request) (*http.Response, error) {
 			_ = r.Body.Close()
-			return httpResponse(200, http.Header{"Content-Type": {typ}}, text(anAnswer)), nil
+			return httpResponse(200, http.Header{"Content-Type": {typ}}, bodyOf(anAnswer)), nil
 		})
 		var e *Error
-		if _, err := call(t, u, callOf("tools/call")); !errors.As(err, &e) || e.Reason != NotMCP {
+		if _, err := call(t, u, rawCall("tools/call")); !errors.As(err, &e) || e.Reason != NotMCP {
 			t.Errorf("%s: %v", typ, err)
 		}
-		_ = u.Close(t.Context())
 	}
 }
 
-// The server's own stream, and what a stream is resumed with, must say what they are.
-func TestNoGuessOfStreams(t *testing.T) {
+// The media type of the server's own stream, and of a stream that is resumed, must be right.
+func TestStreamsAreNotSniffed(t *testing.T) {
 	for _, typ := range []string{"", "text/plain", "application/octet-stream"} {
-		u := connect(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := overHTTP(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header()["Content-Type"] = nil
 			switch r.Method {
 			case http.MethodGet:
@@ -133,7 +131,7 @@ func TestNoGuessOfStreams(t *testing.T) {
 			}
 		}))
 		var e *Error
-		if _, err := call(t, u, callOf("tools/call")); !errors.As(err, &e) || e.Reason != Interrupted {
+		if _, err := call(t, u, rawCall("tools/call")); !errors.As(err, &e) || e.Reason != Interrupted {
 			t.Errorf("%q: %v", typ, err)
 		}
 	}
@@ -141,7 +139,7 @@ func TestNoGuessOfStreams(t *testing.T) {
 
 // Of whatever a server sends without a type, at most one message passes: the whole
 // answer to the request.
-func FuzzGuess(f *testing.F) {
+func FuzzSniff(f *testing.F) {
 	for _, s := range []string{anAnswer, " " + anAnswer + "\n", "data: " + anAnswer + "\n\n", anAnswer + anAnswer, "<html>" + anAnswer, "[" + anAnswer + "]", ": x\rdata: " + anAnswer, `{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}`} {
 		f.Add(s, false)
 	}
@@ -150,7 +148,7 @@ func FuzzGuess(f *testing.F) {
 		if bytewise {
 			r = iotest.OneByteReader(r)
 		}
-		got, err := guessed(t, r, -1)
+		got, err := sniffedCall(t, r, -1)
 		if len(got) > 1 || (err == nil) != (len(got) == 1) {
 			t.Fatalf("%q: %q %v", body, got, err)
 		}

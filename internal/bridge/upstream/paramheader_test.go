@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// H10: which tools must not be offered.
-func TestH10InvalidAnnotations(t *testing.T) {
+// Schemas that must not be offered.
+func TestInvalidParamHeaders(t *testing.T) {
 	property := func(p string) string { return `{"type":"object","properties":{"a":` + p + `}}` }
 	for name, schema := range map[string]string{
 		"empty":       property(`{"type":"string","x-mcp-header":""}`),
@@ -40,8 +40,8 @@ func TestH10InvalidAnnotations(t *testing.T) {
 	}
 }
 
-// H8, H10: what is valid, with its path.
-func TestH8ValidAnnotations(t *testing.T) {
+// The headers of a valid schema, each with its path.
+func TestValidParamHeaders(t *testing.T) {
 	schema := `{"properties":{"a":{"type":"string","x-mcp-header":"Region"},
 		"x-mcp-header":{"type":"string","default":{"x-mcp-header":""}},
 		"o":{"type":"object","properties":{"n":{"type":["null","integer"],"x-mcp-header":"Deep"}}}}}`
@@ -54,8 +54,8 @@ func TestH8ValidAnnotations(t *testing.T) {
 	}
 }
 
-// H8, H9, H11: how an argument is written.
-func TestH8Values(t *testing.T) {
+// How an argument is written.
+func TestParamHeaderValues(t *testing.T) {
 	for argument, want := range map[string]string{
 		`"us-west1"`: "us-west1", `""`: "", `42`: "42", `42.0`: "42", `-7`: "-7", `true`: "true", `false`: "false",
 		`" padded "`: "=?base64?IHBhZGRlZCA=?=", `"a\tb"`: "=?base64?YQli?=", `"us west 1"`: "us west 1", `9007199254740993`: "9007199254740993",
@@ -70,8 +70,8 @@ func TestH8Values(t *testing.T) {
 	eachParamValue([]paramHeader{{"A", []string{"a"}}}, []byte(`{}`), func(string, string) { t.Error("an absent argument has a value") })
 }
 
-// decoded reads a header value as a server does (H7, H15).
-func decoded(t interface{ Fatal(...any) }, value string) string {
+// decodeHeader reads a header value as a server does.
+func decodeHeader(t interface{ Fatal(...any) }, value string) string {
 	inner, ok := strings.CutPrefix(value, "=?base64?")
 	if !ok || !strings.HasSuffix(inner, "?=") {
 		return value
@@ -83,8 +83,8 @@ func decoded(t interface{ Fatal(...any) }, value string) string {
 	return string(b)
 }
 
-// safe reports whether a value survives HTTP: visible ASCII and inner blanks.
-func safe(value string) bool {
+// headerSafe reports whether a value survives HTTP: visible ASCII and inner blanks.
+func headerSafe(value string) bool {
 	for i := range len(value) {
 		if value[i] < ' ' || value[i] > '~' {
 			return false
@@ -93,13 +93,13 @@ func safe(value string) bool {
 	return value == strings.TrimSpace(value)
 }
 
-// H7: every text comes out of its header as it went in, and no text can break
+// Every text comes out of its header as it went in, and no text can break
 // out of it.
-func TestH7Property(t *testing.T) {
+func TestHeaderValueCanBeDecoded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ \t]*=\?base64\?[a-z=]*\?=`)).Draw(t, "text")
 		value := headerValue(text)
-		if !safe(value) || decoded(t, value) != text {
+		if !headerSafe(value) || decodeHeader(t, value) != text {
 			t.Fatalf("%q became %q", text, value)
 		}
 	})
@@ -111,10 +111,10 @@ func FuzzHeaderValue(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		value := headerValue(text)
-		if !safe(value) {
+		if !headerSafe(value) {
 			t.Fatalf("%q became %q", text, value)
 		}
-		if utf8.ValidString(text) && decoded(t, value) != text {
+		if utf8.ValidString(text) && decodeHeader(t, value) != text {
 			t.Fatalf("%q became %q", text, value)
 		}
 	})
@@ -132,9 +132,16 @@ func FuzzParamHeaders(f *testing.F) {
 		h := http.Header{}
 		eachParamValue(list, []byte(arguments), func(header, value string) { h.Set(headerParam+header, value) })
 		for name, values := range h {
-			if !token(name) || !safe(values[0]) {
+			if !token(name) || !headerSafe(values[0]) {
 				t.Fatalf("%q: %q", name, values)
 			}
 		}
 	})
+}
+
+// A header name is a token of RFC 9110, section 5.6.2.
+func TestTokenIsAHeaderName(t *testing.T) {
+	if !token("X-a!#$%&'*+.^_`|~0") || token("") || strings.ContainsFunc("() ,/:;<=>?@[\\]{}\"\x7f\x00é", func(r rune) bool { return token(string(r)) }) {
+		t.Error("the token grammar of RFC 9110 is not kept")
+	}
 }

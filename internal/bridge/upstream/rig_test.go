@@ -39,29 +39,42 @@ func mustURL(t *testing.T, s string) *url.URL {
 	return u
 }
 
-func connect(t *testing.T, wish Transport, handler http.Handler) *Upstream {
+// newUpstream returns an Upstream for cfg that sends through transport, and is closed when
+// the test ends.
+func newUpstream(t testing.TB, endpoint string, transport http.RoundTripper, cfg Config) *Upstream {
 	t.Helper()
-	srv := httptest.NewServer(handler)
-	wire := &http.Transport{}
-	u, err := New(Config{Endpoint: mustURL(t, srv.URL+"/mcp"), HTTP: &http.Client{Transport: wire, CheckRedirect: CheckRedirect}, Transport: wish, MaxMessage: 1 << 20})
+	to, err := url.Parse(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = u.Close(context.Background())
-		wire.CloseIdleConnections()
-		srv.CloseClientConnections()
-		srv.Close()
-	})
+	cfg.Endpoint, cfg.HTTP = to, &http.Client{Transport: transport}
+	u, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = u.Close(context.Background()) })
 	return u
 }
 
-const request = `{"jsonrpc":"2.0","id":1,"method":"initialize"}`
+// overHTTP returns an Upstream for a server on this machine.
+func overHTTP(t *testing.T, wish Transport, handler http.Handler) *Upstream {
+	t.Helper()
+	srv := httptest.NewServer(handler)
+	transport := &http.Transport{}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		srv.CloseClientConnections()
+		srv.Close()
+	})
+	return newUpstream(t, srv.URL+"/mcp", transport, Config{Transport: wish, MaxMessage: 1 << 20})
+}
 
-// roundTrip is a wire in the test's own hand.
-type roundTrip func(r *http.Request) (*http.Response, error)
+const initializeRequest = `{"jsonrpc":"2.0","id":1,"method":"initialize"}`
 
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+// roundTripFunc is a function as a RoundTripper.
+type roundTripFunc func(r *http.Request) (*http.Response, error)
+
+func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func httpResponse(status int, header http.Header, body io.ReadCloser) *http.Response {
 	if header == nil {
@@ -75,46 +88,44 @@ func httpResponse(status int, header http.Header, body io.ReadCloser) *http.Resp
 
 const anAnswer = `{"jsonrpc":"2.0","id":1,"result":{}}`
 
-func text(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }
+func bodyOf(s string) io.ReadCloser { return io.NopCloser(strings.NewReader(s)) }
 
-func over(t *testing.T, cfg Config, wire roundTrip) *Upstream {
+// withTransport returns an Upstream, by Streamable HTTP unless cfg says otherwise, whose
+// requests the test answers.
+func withTransport(t *testing.T, cfg Config, transport roundTripFunc) *Upstream {
 	t.Helper()
-	cfg.Endpoint, cfg.HTTP, cfg.Transport = mustURL(t, "http://server.example/mcp"), &http.Client{Transport: wire}, cmp.Or(cfg.Transport, StreamableHTTP)
-	u, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
+	cfg.Transport = cmp.Or(cfg.Transport, StreamableHTTP)
+	return newUpstream(t, "http://server.example/mcp", transport, cfg)
 }
 
-func callOf(method string) []byte {
+func rawCall(method string) []byte {
 	return []byte(`{"jsonrpc":"2.0","id":1,"method":"` + method + `"}`)
 }
 
-// paper is a sink that writes down what it is told.
-type paper struct {
-	whole bool // wants no pieces
-	lines []string
-	began int
-	text  bytes.Buffer
-	ends  []error
+// recorder is a sink that keeps what it gets.
+type recorder struct {
+	wantsWhole bool // wants no pieces
+	lines      []string
+	began      int
+	text       bytes.Buffer
+	ends       []error
 }
 
-func (p *paper) Message(m jsonrpc.Message) { p.lines = append(p.lines, string(m.Raw)) }
+func (p *recorder) Message(m jsonrpc.Message) { p.lines = append(p.lines, string(m.Raw)) }
 
-func (p *paper) Pieces() jsonrpc.Pieces {
-	if p.whole {
+func (p *recorder) Pieces() jsonrpc.Pieces {
+	if p.wantsWhole {
 		return nil
 	}
 	p.began++
 	return p
 }
 
-func (p *paper) Write(b []byte) (int, error) { return p.text.Write(b) }
+func (p *recorder) Write(b []byte) (int, error) { return p.text.Write(b) }
 
-func (p *paper) End(err error) { p.ends = append(p.ends, err) }
+func (p *recorder) End(err error) { p.ends = append(p.ends, err) }
 
-func asking(id string) jsonrpc.Message {
+func requestWithID(id string) jsonrpc.Message {
 	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`))
 	if err != nil {
 		panic(err)
@@ -122,7 +133,7 @@ func asking(id string) jsonrpc.Message {
 	return m
 }
 
-// anUpstream passes on whatever is large enough.
-func anUpstream() *Upstream {
+// streamingUpstream passes on every answer that is large enough, however slow.
+func streamingUpstream() *Upstream {
 	return &Upstream{cfg: Config{StreamWithin: time.Hour}, log: slog.New(slog.DiscardHandler)}
 }

@@ -15,7 +15,7 @@ import (
 // at once, is asked a few times a minute while it says nothing, and twice a second
 // while it says something: on its own stream, on that of a request, and over
 // HTTP+SSE however often the client calls.
-func TestW10Reconnections(t *testing.T) {
+func TestReconnectionsAreBounded(t *testing.T) {
 	const request, notification = `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`, `{"jsonrpc":"2.0","method":"notifications/initialized"}`
 	for name, tc := range map[string]struct {
 		transport      Transport
@@ -36,12 +36,12 @@ func TestW10Reconnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var streams atomic.Int64
-				u := over(t, Config{Transport: tc.transport}, func(r *http.Request) (*http.Response, error) {
+				u := withTransport(t, Config{Transport: tc.transport}, func(r *http.Request) (*http.Response, error) {
 					if r.Method == http.MethodPost && (tc.transport == SSE || tc.message == notification) {
-						return httpResponse(http.StatusAccepted, nil, text("")), nil
+						return httpResponse(http.StatusAccepted, nil, bodyOf("")), nil
 					}
 					streams.Add(1)
-					return httpResponse(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, text(tc.opened+tc.events)), nil
+					return httpResponse(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, bodyOf(tc.opened+tc.events)), nil
 				})
 				m, err := jsonrpc.Parse([]byte(tc.message))
 				if err != nil {
@@ -58,7 +58,6 @@ func TestW10Reconnections(t *testing.T) {
 				if n := streams.Load(); n > int64(tc.most) || n < 3 {
 					t.Errorf("%d streams in ten minutes", n)
 				}
-				_ = u.Close(t.Context())
 			})
 		})
 	}

@@ -1,30 +1,27 @@
 package upstream
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 
 	"mcp-login/internal/jsonrpc"
 )
 
-// modernServer answers requests of 2026-07-28 and keeps what came.
-type modernServer struct {
-	mu     sync.Mutex
-	heard  []http.Header
-	ids    []string
-	answer func(w http.ResponseWriter, method string, nth int, id json.RawMessage)
-	counts map[string]int
+// statelessServer answers requests of 2026-07-28 and keeps what came.
+type statelessServer struct {
+	mu      sync.Mutex
+	headers []http.Header
+	ids     []string
+	answer  func(w http.ResponseWriter, method string, nth int, id json.RawMessage)
+	counts  map[string]int
 }
 
-func (s *modernServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *statelessServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	var m struct {
 		ID     json.RawMessage `json:"id"`
@@ -35,7 +32,7 @@ func (s *modernServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.counts == nil {
 		s.counts = map[string]int{}
 	}
-	s.heard = append(s.heard, r.Header.Clone())
+	s.headers = append(s.headers, r.Header.Clone())
 	s.ids = append(s.ids, m.Method+" "+string(m.ID))
 	s.counts[m.Method]++
 	nth := s.counts[m.Method]
@@ -44,21 +41,12 @@ func (s *modernServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, m.Method, nth, m.ID)
 }
 
-func (s *modernServer) upstream(t *testing.T) *Upstream {
+func (s *statelessServer) upstream(t *testing.T) *Upstream {
 	t.Helper()
-	srv := httptest.NewServer(s)
-	t.Cleanup(srv.Close)
-	wire := &http.Transport{}
-	t.Cleanup(wire.CloseIdleConnections)
-	u, err := New(Config{Endpoint: mustURL(t, srv.URL), HTTP: &http.Client{Transport: wire}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = u.Close(context.Background()) })
-	return u
+	return overHTTP(t, Auto, s)
 }
 
-func modernRequest(id, method, params string) []byte {
+func statelessRequest(id, method, params string) []byte {
 	return []byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"` + method + `","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}` + params + `}}`)
 }
 
@@ -67,37 +55,37 @@ const (
 	badTool  = `{"name":"bad","inputSchema":{"properties":{"a":{"type":"string","x-mcp-header":"a b"}}}}`
 )
 
-func list(id json.RawMessage, tools string) string {
+func toolsAnswer(id json.RawMessage, tools string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"tools":[%s],"x":1e0}}`, id, tools)
 }
 
-// H10: the invalid tool is taken out, and nothing else is touched.
-func TestH10ToolLeftOut(t *testing.T) {
-	s := &modernServer{answer: func(w http.ResponseWriter, _ string, _ int, id json.RawMessage) {
-		_, _ = io.WriteString(w, list(id, badTool+","+goodTool))
+// A tool with an invalid header is left out of the list; not a byte of the rest changes.
+func TestInvalidToolIsLeftOut(t *testing.T) {
+	s := &statelessServer{answer: func(w http.ResponseWriter, _ string, _ int, id json.RawMessage) {
+		_, _ = io.WriteString(w, toolsAnswer(id, badTool+","+goodTool))
 	}}
-	answer, err := call(t, s.upstream(t), modernRequest("1.0", "tools/list", ""))
+	answer, err := call(t, s.upstream(t), statelessRequest("1.0", "tools/list", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := list(json.RawMessage("1.0"), goodTool); string(answer.Raw) != want {
+	if want := toolsAnswer(json.RawMessage("1.0"), goodTool); string(answer.Raw) != want {
 		t.Errorf("%s\nwant %s", answer.Raw, want)
 	}
 }
 
-// H8, H13: a client that lists no tools still gets its headers sent, and the
+// A client that lists no tools still gets its headers sent, and the
 // list is asked for once.
-func TestH13ListedForTheClient(t *testing.T) {
-	s := &modernServer{answer: func(w http.ResponseWriter, method string, _ int, id json.RawMessage) {
+func TestToolsAreListedForTheClient(t *testing.T) {
+	s := &statelessServer{answer: func(w http.ResponseWriter, method string, _ int, id json.RawMessage) {
 		if method == "tools/list" {
-			_, _ = io.WriteString(w, list(id, goodTool))
+			_, _ = io.WriteString(w, toolsAnswer(id, goodTool))
 			return
 		}
 		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{}}`, id)
 	}}
 	u := s.upstream(t)
 	for _, name := range []string{"good", "other", "good"} {
-		if _, err := call(t, u, modernRequest("1", "tools/call", `,"name":"`+name+`","arguments":{"a":"é"}`)); err != nil {
+		if _, err := call(t, u, statelessRequest("1", "tools/call", `,"name":"`+name+`","arguments":{"a":"é"}`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,22 +93,22 @@ func TestH13ListedForTheClient(t *testing.T) {
 		t.Fatal(s.counts)
 	}
 	for i, want := range []string{"", "=?base64?w6k=?=", "", "=?base64?w6k=?="} {
-		if got := s.heard[i].Get("Mcp-Param-A"); got != want {
+		if got := s.headers[i].Get("Mcp-Param-A"); got != want {
 			t.Errorf("%s: %q", s.ids[i], got)
 		}
 	}
 }
 
-// H12: refused headers are made anew from a fresh list, once; a second refusal
-// is the answer.
-func TestH12HeaderMismatch(t *testing.T) {
+// A call whose headers are refused is sent once more, with headers made from a fresh list; a
+// second refusal is the answer.
+func TestHeaderMismatchIsRetriedOnce(t *testing.T) {
 	for _, mended := range []bool{true, false} {
-		s := &modernServer{answer: func(w http.ResponseWriter, method string, nth int, id json.RawMessage) {
+		s := &statelessServer{answer: func(w http.ResponseWriter, method string, nth int, id json.RawMessage) {
 			switch {
 			case method == "tools/list" && nth == 1:
-				_, _ = io.WriteString(w, list(id, `{"name":"good","inputSchema":{}}`))
+				_, _ = io.WriteString(w, toolsAnswer(id, `{"name":"good","inputSchema":{}}`))
 			case method == "tools/list":
-				_, _ = io.WriteString(w, list(id, goodTool))
+				_, _ = io.WriteString(w, toolsAnswer(id, goodTool))
 			case nth == 1 || !mended:
 				w.WriteHeader(http.StatusBadRequest)
 				fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32020,"message":"header"}}`, id)
@@ -129,23 +117,23 @@ func TestH12HeaderMismatch(t *testing.T) {
 			}
 		}}
 		u := s.upstream(t)
-		if _, err := call(t, u, modernRequest("0", "tools/list", "")); err != nil {
+		if _, err := call(t, u, statelessRequest("0", "tools/list", "")); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := call(t, u, modernRequest("7", "tools/call", `,"name":"good","arguments":{"a":"x"}`))
+		answer, err := call(t, u, statelessRequest("7", "tools/call", `,"name":"good","arguments":{"a":"x"}`))
 		if err != nil || string(answer.ID) != "7" || (answer.Result != nil) != mended {
 			t.Errorf("mended %v: %s %v", mended, answer.Raw, err)
 		}
-		if s.counts["tools/call"] != 2 || s.counts["tools/list"] != 2 || s.heard[3].Get("Mcp-Param-A") != "x" {
+		if s.counts["tools/call"] != 2 || s.counts["tools/list"] != 2 || s.headers[3].Get("Mcp-Param-A") != "x" {
 			t.Errorf("mended %v: %v", mended, s.ids)
 		}
 	}
 }
 
-// W20, B14, row 34: what only reads is asked again under a new id, and answered
+// A request that only reads is sent again under a new id when its stream breaks, and answered
 // under the old one; a call is not, because it may have run.
-func TestRow34ModernStreamBreaks(t *testing.T) {
-	s := &modernServer{answer: func(w http.ResponseWriter, method string, nth int, id json.RawMessage) {
+func TestBrokenStatelessStream(t *testing.T) {
+	s := &statelessServer{answer: func(w http.ResponseWriter, method string, nth int, id json.RawMessage) {
 		switch {
 		case nth == 1:
 			w.Header().Set("Content-Type", "text/event-stream")
@@ -153,28 +141,28 @@ func TestRow34ModernStreamBreaks(t *testing.T) {
 			w.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)
 		case method == "tools/list":
-			_, _ = io.WriteString(w, list(id, ""))
+			_, _ = io.WriteString(w, toolsAnswer(id, ""))
 		default:
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{}}`, id)
 		}
 	}}
 	u := s.upstream(t)
-	answer, err := call(t, u, modernRequest("1", "tools/list", ""))
+	answer, err := call(t, u, statelessRequest("1", "tools/list", ""))
 	if err != nil || string(answer.ID) != "1" || answer.Result == nil {
 		t.Fatalf("%s %v", answer.Raw, err)
 	}
 	if len(s.ids) != 2 || s.ids[0] == s.ids[1] {
 		t.Errorf("asked as %v", s.ids)
 	}
-	_, err = call(t, u, modernRequest("2", "tools/call", `,"name":"x"`))
+	_, err = call(t, u, statelessRequest("2", "tools/call", `,"name":"x"`))
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != Interrupted || s.counts["tools/call"] != 1 {
 		t.Errorf("%v after %v", err, s.ids)
 	}
 }
 
-// E8: a probe tells the answer from the refusal, and concludes nothing.
-func TestProbe(t *testing.T) {
+// A probe returns the status and the answer if there is one, and sends nothing else.
+func TestProbeTellsAnswerFromRefusal(t *testing.T) {
 	for name, c := range map[string]struct {
 		status      int
 		kind, body  string
@@ -190,12 +178,12 @@ func TestProbe(t *testing.T) {
 		"not JSON":   {200, "text/html", "<p>", false, 200, ""},
 		"empty done": {202, "", "", false, 202, ""},
 	} {
-		s := &modernServer{answer: func(w http.ResponseWriter, _ string, _ int, _ json.RawMessage) {
+		s := &statelessServer{answer: func(w http.ResponseWriter, _ string, _ int, _ json.RawMessage) {
 			w.Header().Set("Content-Type", c.kind)
 			w.WriteHeader(c.status)
 			_, _ = io.WriteString(w, c.body)
 		}}
-		m, err := jsonrpc.Parse(modernRequest("1", "server/discover", ""))
+		m, err := jsonrpc.Parse(statelessRequest("1", "server/discover", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,12 +197,5 @@ func TestProbe(t *testing.T) {
 		case len(s.ids) != 1:
 			t.Errorf("%s: asked %v", name, s.ids)
 		}
-	}
-}
-
-// Nothing but a name, its case aside, decides about a header.
-func TestToken(t *testing.T) {
-	if !token("X-a!#$%&'*+.^_`|~0") || token("") || strings.ContainsFunc("() ,/:;<=>?@[\\]{}\"\x7f\x00é", func(r rune) bool { return token(string(r)) }) {
-		t.Error("the token grammar of RFC 9110 is not kept")
 	}
 }

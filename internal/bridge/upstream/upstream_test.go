@@ -13,8 +13,8 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// H7: what a header can carry stays plain, everything else is encoded.
-func TestH7HeaderValue(t *testing.T) {
+// A value that a header can carry stays as it is; every other one is encoded.
+func TestHeaderValueEncoding(t *testing.T) {
 	for in, out := range map[string]string{
 		"echo":               "echo",
 		"a b":                "a b",
@@ -33,8 +33,8 @@ func TestH7HeaderValue(t *testing.T) {
 	}
 }
 
-// A4: only the same origin, only with the method and so the body kept.
-func TestA4CheckRedirect(t *testing.T) {
+// A redirect is followed on the same origin only, and with the same method.
+func TestCheckRedirectKeepsOriginAndMethod(t *testing.T) {
 	first := &http.Request{Method: "POST", URL: mustURL(t, "https://a.example/mcp")}
 	for _, tc := range []struct {
 		method, to string
@@ -61,11 +61,11 @@ func TestA4CheckRedirect(t *testing.T) {
 	}
 }
 
-// L3: an HTTP+SSE server may not send messages and tokens to another origin.
-func TestL3ForeignEndpoint(t *testing.T) {
+// An HTTP+SSE server may not send messages and tokens to another origin.
+func TestEndpointOnAnotherOriginIsRefused(t *testing.T) {
 	for _, endpoint := range []string{"https://evil.example/messages", "//evil.example/messages", "http://u:p@127.0.0.1/x", "http://%zz"} {
 		var posts atomic.Int64
-		u := connect(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := overHTTP(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {
 				posts.Add(1)
 			}
@@ -74,7 +74,7 @@ func TestL3ForeignEndpoint(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}))
-		_, err := call(t, u, []byte(request))
+		_, err := call(t, u, []byte(initializeRequest))
 		var e *Error
 		if !errors.As(err, &e) || e.Reason != NotMCP || posts.Load() != 0 {
 			t.Errorf("%s: %v, %d posts", endpoint, err, posts.Load())
@@ -82,19 +82,19 @@ func TestL3ForeignEndpoint(t *testing.T) {
 	}
 }
 
-// L1, L10: a stream that begins with something else is not this transport.
-func TestL1FirstEvent(t *testing.T) {
-	u := connect(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+// A stream that begins with something else is not this transport.
+func TestStreamMustBeginWithItsEndpoint(t *testing.T) {
+	u := overHTTP(t, SSE, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: {}\n\n")
 	}))
-	if _, err := call(t, u, []byte(request)); err == nil || !strings.Contains(err.Error(), "endpoint") {
+	if _, err := call(t, u, []byte(initializeRequest)); err == nil || !strings.Contains(err.Error(), "endpoint") {
 		t.Error(err)
 	}
 }
 
-// L8: only 400, 404 and 405 without JSON-RPC in them lead to HTTP+SSE.
-func TestL8Fallback(t *testing.T) {
+// Only 400, 404 and 405 without JSON-RPC in them lead to HTTP+SSE.
+func TestFallbackToHTTPSSE(t *testing.T) {
 	for _, tc := range []struct {
 		status int
 		body   string
@@ -111,23 +111,23 @@ func TestL8Fallback(t *testing.T) {
 		{429, "", false},
 	} {
 		var gets atomic.Int64
-		u := connect(t, Auto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := overHTTP(t, Auto, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet {
 				gets.Add(1)
 			}
 			w.WriteHeader(tc.status)
 			_, _ = io.WriteString(w, tc.body)
 		}))
-		_, _ = call(t, u, []byte(request))
+		_, _ = call(t, u, []byte(initializeRequest))
 		if (gets.Load() > 0) != tc.gets {
 			t.Errorf("%d %s: %d GETs", tc.status, tc.body, gets.Load())
 		}
 	}
 }
 
-// A last event without its blank line counts if it is the answer, on every stream; what
-// else it is is left out, because it may come again.
-func TestLastEvent(t *testing.T) {
+// A last event without its blank line is delivered if it is the answer, on every stream;
+// any other one is not, because it may come again.
+func TestUnfinishedLastEventCountsIfItAnswers(t *testing.T) {
 	const note = `{"jsonrpc":"2.0","method":"notifications/x"}`
 	for name, tc := range map[string]struct {
 		wish Transport
@@ -147,7 +147,7 @@ func TestLastEvent(t *testing.T) {
 		"HTTP+SSE, a question itself": {SSE, `data: {"jsonrpc":"2.0","id":1,"method":"ping"}`, 0},
 	} {
 		posted := make(chan struct{})
-		u := connect(t, tc.wish, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u := overHTTP(t, tc.wish, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {
 			case tc.wish == SSE && r.Method == http.MethodPost:
 				w.WriteHeader(http.StatusAccepted)
@@ -164,7 +164,7 @@ func TestLastEvent(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, tc.tail)
 		}))
-		m, err := jsonrpc.Parse([]byte(request))
+		m, err := jsonrpc.Parse([]byte(initializeRequest))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,10 +179,10 @@ func TestLastEvent(t *testing.T) {
 	}
 }
 
-// P5: an answer beyond the limit is an error for that request alone.
-func TestTooLarge(t *testing.T) {
+// An answer beyond the limit is an error for that request alone.
+func TestTooLargeAnswerFailsItsRequestAlone(t *testing.T) {
 	large := strings.Repeat("x", 2<<20)
-	u := connect(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	u := overHTTP(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		m, _ := jsonrpc.Parse(body)
 		text := "small"
@@ -209,7 +209,7 @@ func TestTooLarge(t *testing.T) {
 }
 
 // A client with a timeout would cut a person off in the middle of a login.
-func TestNewRefusesTimeouts(t *testing.T) {
+func TestNewRefusesClientWithTimeout(t *testing.T) {
 	if _, err := New(Config{Endpoint: &url.URL{}, HTTP: &http.Client{Timeout: time.Second}}); err == nil {
 		t.Error("accepted")
 	}
