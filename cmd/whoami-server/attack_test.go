@@ -173,10 +173,10 @@ func (a *attacked) hold(t *testing.T, token string, n, size int, paths ...string
 	}
 }
 
-// A7: one user holds 300 bodies of 4 MiB back by their last bytes. The server
+// One user holds 300 bodies of 4 MiB back by their last bytes. The server
 // keeps what one user may have under way and no more, and all others are
 // answered.
-func TestA7WithheldBodies(t *testing.T) {
+func TestWithheldBodies(t *testing.T) {
 	a := attack(t)
 	alice, bob := a.token(t, "alice"), a.token(t, "bob")
 	for _, token := range []string{alice, bob} {
@@ -202,9 +202,9 @@ func TestA7WithheldBodies(t *testing.T) {
 	}
 }
 
-// A7: one user sends 1,024 bodies of which one byte has come. Nobody else
+// One user sends 1,024 bodies of which one byte has come. Nobody else
 // notices.
-func TestA7BodiesOfOneByte(t *testing.T) {
+func TestBodiesOfOneByte(t *testing.T) {
 	a := attack(t)
 	alice, bob := a.token(t, "alice"), a.token(t, "bob")
 	a.call(t, alice)
@@ -229,7 +229,7 @@ func TestA7BodiesOfOneByte(t *testing.T) {
 
 // A13: --dev listens where this machine can reach it and nowhere else, whatever
 // is said beside it, and however an address is written.
-func TestA13DevOnThisMachineOnly(t *testing.T) {
+func TestDevOnThisMachineOnly(t *testing.T) {
 	program := binary.Build(t, "whoami-server")
 	loopback := []string{"--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0"}
 	for name, args := range map[string][]string{
@@ -339,7 +339,7 @@ func TestTextOfStrangersInLogAndChallenge(t *testing.T) {
 
 // A message of 4 MiB that is nothing but values takes many times its size once it
 // is decoded. What one user may have under way is bounded all the same.
-func TestA7MessagesOfManyValues(t *testing.T) {
+func TestMessagesOfManyValues(t *testing.T) {
 	a := attack(t)
 	alice, bob := a.token(t, "alice"), a.token(t, "bob")
 	a.call(t, alice)
@@ -378,10 +378,10 @@ func TestA7MessagesOfManyValues(t *testing.T) {
 	}
 }
 
-// A7: what an answer repeats of a message is bounded, or a user whose messages are
+// What an answer repeats of a message is bounded, or a user whose messages are
 // bounded makes answers that are not: encoding/json writes "<" as six characters,
 // and mcp-go names what it does not know.
-func TestSecondLookServerAnswersAreBounded(t *testing.T) {
+func TestAnswersAreBounded(t *testing.T) {
 	a := attack(t)
 	alice := a.token(t, "alice")
 	long := strings.Repeat("<", 1<<20)

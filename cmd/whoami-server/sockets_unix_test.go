@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// A13: what a service manager has opened counts as well, and so does what a name
+// What a service manager has opened counts as well, and so does what a name
 // turns out to be.
-func TestA13DevWithSocketsOfOthers(t *testing.T) {
+func TestDevWithSocketsOfOthers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	for network, address := range map[string]string{"tcp4": "0.0.0.0:0", "unix": path} {
 		l, err := net.Listen(network, address)

@@ -50,7 +50,7 @@ func collected(t *testing.T) (url string, spans func() ([]*tracepb.Span, string)
 
 const someTrace, someParent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
-// Issue 7, item 5: with a traceparent that is trusted, a request's span belongs
+// Item 5: with a traceparent that is trusted, a request's span belongs
 // to the trace that it names, arrives at the collector at the latest when the
 // server stops, and has nothing of the URL or a header in it. What the caller does
 // not want kept is not.
@@ -81,9 +81,9 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// W7: a caller, who may have no token, neither has a trace kept nor chooses its
+// A caller, who may have no token, neither has a trace kept nor chooses its
 // name, and stores nothing in it.
-func TestW7CallersChooseNoTrace(t *testing.T) {
+func TestCallersChooseNoTrace(t *testing.T) {
 	for ratio, want := range map[string]int{"0": 0, "1": 3} {
 		sink, spans := collected(t)
 		p := start(t, "--issuer", someIssuer, "--listen", "127.0.0.1:0", "--otlp-endpoint", sink, "--trace-ratio", ratio, "--log-format", "json")

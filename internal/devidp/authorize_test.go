@@ -9,7 +9,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// Logto, C33, C35: success is a 303 with a code of 43 characters, state and iss.
+// Logto: success is a 303 with a code of 43 characters, state and iss.
 func TestRedirectWithIssuer(t *testing.T) {
 	r := start(t, nil)
 	q := r.signIn(params(), "alice")
@@ -18,7 +18,7 @@ func TestRedirectWithIssuer(t *testing.T) {
 	}
 }
 
-// Logto, C30, C32, C37: refusals that go to the client, as a 303 with error,
+// Logto: refusals that go to the client, as a 303 with error,
 // state and iss.
 func TestAuthorizeRefusals(t *testing.T) {
 	r := start(t, nil)
@@ -102,7 +102,7 @@ func TestAuthorizeNotForDevices(t *testing.T) {
 	r.authorize(params("client_id", "tv")).wantError(400, "invalid_redirect_uri")
 }
 
-// Logto, C26, C27, RFC 8252 section 7.3: any port for native clients, the
+// Logto, RFC 8252 section 7.3: any port for native clients, the
 // registered one included; the same spelling of the host, the same path and
 // scheme; exact for everybody else.
 func TestRedirectMatching(t *testing.T) {

@@ -24,7 +24,7 @@ func (r *rig) ask(path string, form url.Values) int {
 }
 
 // RFC 6749 section 4.1.2: of many that come with one code at the same time one
-// gets tokens. C44: without leeway of many that refresh one does, and with it
+// gets tokens. Without leeway of many that refresh one does, and with it
 // all do.
 func TestOnceUnderConcurrency(t *testing.T) {
 	r := start(t, func(c *devidp.Config) { c.ReuseLeeway = time.Hour })

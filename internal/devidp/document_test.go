@@ -37,7 +37,7 @@ func documents(t *testing.T, start func(http.Handler) *httptest.Server, body fun
 	return address, host
 }
 
-// mcpDocument is the document of an MCP client (C21, C25, C27).
+// mcpDocument is the document of an MCP client.
 func mcpDocument(address string) string {
 	return `{"client_id":"` + address + `","client_name":"An MCP client","grant_types":["authorization_code","refresh_token"],
 		"redirect_uris":["http://127.0.0.1/callback","http://localhost/callback","https://client.example/back"],"token_endpoint_auth_method":"none"}`
@@ -45,7 +45,7 @@ func mcpDocument(address string) string {
 
 func withDocuments(c *devidp.Config) { c.MetadataDocuments = true }
 
-// C19, C21, RFC 8252 section 7.3: a client that is known by nothing but its
+// RFC 8252 section 7.3: a client that is known by nothing but its
 // document signs in and refreshes, with any port on loopback, over https as
 // well as over http on loopback; metadata says that this is possible, and the
 // requests are counted.
@@ -96,7 +96,7 @@ func TestMetadataDocumentsOff(t *testing.T) {
 	}
 }
 
-// C21, draft 02 sections 3 and 4: what is wrong with an address or a document.
+// Draft 02 sections 3 and 4: what is wrong with an address or a document.
 // It is said to the person, never to the redirect URI.
 func TestMetadataDocumentRefusals(t *testing.T) {
 	body := ""

@@ -13,7 +13,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// C31, C15, C35: documents and redirects that a client must refuse.
+// Documents and redirects that a client must refuse.
 func TestMetadataAndIssuerFaults(t *testing.T) {
 	r := start(t, nil)
 	for name, c := range map[string]struct {
@@ -44,7 +44,7 @@ func TestMetadataAndIssuerFaults(t *testing.T) {
 	}
 }
 
-// C33: redirects with a state that is not the client's, or without.
+// Redirects with a state that is not the client's, or without.
 func TestRedirectParameters(t *testing.T) {
 	r := start(t, nil)
 	r.idp.SetFaults(devidp.Faults{RedirectParameters: map[string]string{"state": "forged", "iss": "", "extra": "1"}})
@@ -202,7 +202,7 @@ func TestForgottenClient(t *testing.T) {
 	}
 }
 
-// C44: the answer to a refresh is lost on its way, the token is spent.
+// The answer to a refresh is lost on its way, the token is spent.
 func TestLostAnswer(t *testing.T) {
 	r := start(t, nil)
 	token := r.login().text("refresh_token")

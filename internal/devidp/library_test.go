@@ -13,7 +13,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// C30, C32: golang.org/x/oauth2 completes a login, with PKCE, resource on both
+// Golang.org/x/oauth2 completes a login, with PKCE, resource on both
 // requests and parameters in the form, and refreshes.
 func TestOAuth2Library(t *testing.T) {
 	r := start(t, nil)

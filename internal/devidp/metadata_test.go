@@ -12,7 +12,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// Logto, C13: the issuer has the path /oidc, discovery answers under both names
+// Logto: the issuer has the path /oidc, discovery answers under both names
 // appended to it, and 404 as text where RFC 8414 inserts it. The switch adds
 // that one address.
 func TestDiscoveryAppendedOnly(t *testing.T) {
@@ -34,7 +34,7 @@ func TestDiscoveryAppendedOnly(t *testing.T) {
 	}
 }
 
-// Logto, C12, C15, C30, C31, C35, C43: what the document promises.
+// Logto: what the document promises.
 func TestDiscoveryDocument(t *testing.T) {
 	r := start(t, nil)
 	document := r.get(r.idp.Issuer() + "/.well-known/openid-configuration")

@@ -9,7 +9,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// Logto, C42: a refresh token comes with offline_access and prompt=consent, and
+// Logto: a refresh token comes with offline_access and prompt=consent, and
 // for clients that have the grant.
 func TestRefreshTokenConditions(t *testing.T) {
 	r := start(t, func(c *devidp.Config) {
@@ -34,7 +34,7 @@ func TestRefreshTokenConditions(t *testing.T) {
 	}
 }
 
-// Logto, C32: a refresh repeats resource, or the access token turns opaque and
+// Logto: a refresh repeats resource, or the access token turns opaque and
 // the scope to those of OpenID Connect; with openid there is a new ID token.
 func TestRefreshRepeatsResource(t *testing.T) {
 	r := start(t, nil)
@@ -52,7 +52,7 @@ func TestRefreshRepeatsResource(t *testing.T) {
 	}
 }
 
-// Logto, C44: every use gives a new refresh token; the old one is good for three
+// Logto: every use gives a new refresh token; the old one is good for three
 // seconds more. Used later it ends the grant: the newest refresh token and the
 // access tokens are dead.
 func TestRotationWithLeeway(t *testing.T) {
@@ -136,7 +136,7 @@ func TestRefreshTokenLifetime(t *testing.T) {
 	}
 }
 
-// Logto, C53: scope may shrink for one answer, never grow. invalid_scope names
+// Logto: scope may shrink for one answer, never grow. invalid_scope names
 // the scope and does not spend the token.
 func TestRefreshScope(t *testing.T) {
 	r := start(t, func(c *devidp.Config) { c.ReuseLeeway = -1 })

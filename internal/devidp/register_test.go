@@ -19,7 +19,7 @@ func (r *rig) register(metadata string) answer {
 
 func registering(c *devidp.Config) { c.Registration = true }
 
-// nativeMetadata is what an MCP client sends (C23, C25).
+// nativeMetadata is what an MCP client sends.
 const nativeMetadata = `{"client_name":"An MCP client","redirect_uris":["http://127.0.0.1:4000/callback"],"grant_types":["authorization_code","refresh_token","implicit"],
 	"response_types":["code"],"token_endpoint_auth_method":"none","application_type":"native","client_uri":"https://client.example","client_id":"mine","client_secret":"mine"}`
 
@@ -34,7 +34,7 @@ func TestNoDynamicRegistration(t *testing.T) {
 	}
 }
 
-// C22, C23, RFC 7591 section 3.2.1: what was sent comes back, with an ID, and
+// RFC 7591 section 3.2.1: what was sent comes back, with an ID, and
 // without what only the provider can say or does not have.
 func TestRegistration(t *testing.T) {
 	r := start(t, registering)
@@ -63,7 +63,7 @@ func TestRegistration(t *testing.T) {
 	}
 }
 
-// C26, C28: the defaults are a web client, whose redirect URI is compared
+// The defaults are a web client, whose redirect URI is compared
 // exactly, with client_secret_basic and the code grant alone.
 func TestRegistrationDefaults(t *testing.T) {
 	r := start(t, registering)
@@ -94,7 +94,7 @@ func TestRegistrationOfDevice(t *testing.T) {
 	}
 }
 
-// C24, RFC 7591 section 3.2.2: metadata that is wrong.
+// RFC 7591 section 3.2.2: metadata that is wrong.
 func TestRegistrationRefusals(t *testing.T) {
 	r := start(t, registering)
 	for body, code := range map[string]string{
@@ -126,7 +126,7 @@ func TestRegistrationRefusals(t *testing.T) {
 	}
 }
 
-// The switches: registration refused, a secret nobody asked for (C28).
+// The switches: registration refused, a secret nobody asked for.
 func TestRegistrationFaults(t *testing.T) {
 	r := start(t, registering)
 	r.idp.SetFaults(devidp.Faults{RefuseRegistration: true})

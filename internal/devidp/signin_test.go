@@ -119,9 +119,9 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 }
 
-// A13: a handler that somebody has put on another address answers nobody there,
+// A handler that somebody has put on another address answers nobody there,
 // whatever Host says.
-func TestA13HandlerOnAnotherAddress(t *testing.T) {
+func TestHandlerOnAnotherAddress(t *testing.T) {
 	p, err := devidp.New("http://127.0.0.1:3002/oidc", devidp.Config{})
 	if err != nil {
 		t.Fatal(err)

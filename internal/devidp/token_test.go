@@ -13,7 +13,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// Logto, C32: which access token and which scope each combination of resource
+// Logto: which access token and which scope each combination of resource
 // parameters gives. A JWT has two dots, an opaque token 43 characters.
 func TestResourceRule(t *testing.T) {
 	r := start(t, nil)
@@ -45,7 +45,7 @@ func TestResourceRule(t *testing.T) {
 	}
 }
 
-// Logto, C32: a resource that was not asked for, or is not registered, is
+// Logto: a resource that was not asked for, or is not registered, is
 // invalid_target at the token endpoint, and the code is spent. Of two resources
 // none counts.
 func TestResourceWrongAtToken(t *testing.T) {
@@ -177,7 +177,7 @@ func TestInvalidGrant(t *testing.T) {
 		if a.text("error_description") != "grant request is invalid" || a.text("error_uri") != "https://openid.sh/debug/invalid_grant" {
 			t.Errorf("%s: %q, %q", name, a.text("error_description"), a.text("error_uri"))
 		}
-		if a := r.exchange(code); a.status != 200 { // C30: none of this spends the code
+		if a := r.exchange(code); a.status != 200 { // None of this spends the code
 			t.Errorf("%s: the code was spent", name)
 		}
 	}
@@ -261,7 +261,7 @@ func TestTokenRequestErrors(t *testing.T) {
 	}
 }
 
-// Logto, C28, C29: a secret in the header or in the form; a wrong one is 401,
+// Logto: a secret in the header or in the form; a wrong one is 401,
 // with a challenge when it came by header. An unknown client is 400.
 func TestClientAuthentication(t *testing.T) {
 	r := start(t, func(c *devidp.Config) {

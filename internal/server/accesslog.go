@@ -12,7 +12,7 @@ import (
 )
 
 // requestIDHeader carries the correlation id of a request to its sender, who
-// can quote it to the operator (S22). An id in the request is ignored, so that
+// can quote it to the operator. An id in the request is ignored, so that
 // nobody can write into the log.
 const requestIDHeader = "X-Request-Id"
 

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// maxGrowth is how much the heap may grow under an attack, see rows 47 and 49.
+// maxGrowth is how much the heap may grow under an attack.
 const maxGrowth = 20 << 20
 
 // heapGrowth returns by how much attack makes the live heap grow.
@@ -48,7 +48,7 @@ func endless(size int) (http.HandlerFunc, *atomic.Int64) {
 }
 
 // A key set, metadata or userinfo of 10 MB: 503, read to its limit only.
-func TestRow47DocumentsOf10MB(t *testing.T) {
+func TestDocumentsOf10MB(t *testing.T) {
 	const size = 10 << 20
 	for name, place := range map[string]func(*testIssuer, http.HandlerFunc){
 		"key set":  func(i *testIssuer, h http.HandlerFunc) { i.jwks = h },
@@ -78,7 +78,7 @@ func TestRow47DocumentsOf10MB(t *testing.T) {
 }
 
 // A token of 1 MB is refused before it is hashed, decoded or shown to anybody.
-func TestRow49TokenOf1MB(t *testing.T) {
+func TestTokenOf1MB(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	head, _, _ := strings.Cut(i.token(t, tokenParts{}), ".")
@@ -118,9 +118,9 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Row 49: a body of 100 MB is 413 once 4 MiB of it have been read, with and
+// A body of 100 MB is 413 once 4 MiB of it have been read, with and
 // without a length.
-func TestRow49BodyOf100MB(t *testing.T) {
+func TestBodyOf100MB(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	token := i.token(t, tokenParts{})
@@ -185,7 +185,7 @@ func TestIncidentNothingButATokenGetsIn(t *testing.T) {
 
 // The client is told nothing but a generic text and an id; the log has the
 // reason under that id.
-func TestS22ReasonIsInTheLogUnderTheIDTheClientGets(t *testing.T) {
+func TestReasonIsInTheLogUnderTheIDTheClientGets(t *testing.T) {
 	i := newTestIssuer(t)
 	var log syncBuffer
 	s := newServer(t, i, func(c *Config) { c.Log = log.logger() })

@@ -20,7 +20,7 @@ func (m malformed) Error() string { return string(m) }
 
 // bearerToken returns the one token of a request (RFC 6750 section 2.1). A
 // token in the query is refused even beside a proper header: it has been in
-// logs and histories by then (S6). The other way of RFC 6750, a form field,
+// logs and histories by then. The other way of RFC 6750, a form field,
 // ends as 415. A credential of another scheme counts as none, for which
 // section 3.1 wants a challenge without an error code.
 func bearerToken(r *http.Request) (string, error) {

@@ -40,9 +40,9 @@ func errorCode(t *testing.T, resp *http.Response) string {
 	return doc.Error
 }
 
-// S3: without a token the challenge has resource_metadata and scope and no
-// error; S10: on every method of every endpoint.
-func TestS3S10NoTokenIs401OnEveryMethod(t *testing.T) {
+// Without a token the challenge has resource_metadata and scope and no
+// error; on every method of every endpoint.
+func TestNoTokenIs401OnEveryMethod(t *testing.T) {
 	s := newServer(t, newTestIssuer(t), nil)
 	for path, metadata := range map[string]string{
 		"/mcp":                  "http://127.0.0.1:3001/.well-known/oauth-protected-resource/mcp",
@@ -66,8 +66,8 @@ func TestS3S10NoTokenIs401OnEveryMethod(t *testing.T) {
 	}
 }
 
-// S3: a token that was sent and is not good gets error="invalid_token".
-func TestS3BadTokenIs401InvalidToken(t *testing.T) {
+// A token that was sent and is not good gets error="invalid_token".
+func TestBadTokenIs401InvalidToken(t *testing.T) {
 	s := newServer(t, newTestIssuer(t), nil)
 	resp := call(s, "POST", "/mcp", "opaque-unknown", callWhoami)
 	if resp.StatusCode != http.StatusUnauthorized {
@@ -85,8 +85,8 @@ func TestS3BadTokenIs401InvalidToken(t *testing.T) {
 	}
 }
 
-// S6: malformed requests are 400 invalid_request, whatever the token is worth.
-func TestS6MalformedAuthorizationIs400(t *testing.T) {
+// Malformed requests are 400 invalid_request, whatever the token is worth.
+func TestMalformedAuthorizationIs400(t *testing.T) {
 	issuer := newTestIssuer(t)
 	s := newServer(t, issuer, nil)
 	good := issuer.token(t, tokenParts{})
@@ -137,8 +137,8 @@ func TestSchemeOfTheAuthorizationHeader(t *testing.T) {
 	}
 }
 
-// S4, S9: 403 names all scopes that are needed, never offline_access.
-func TestS4S9MissingScopeIs403(t *testing.T) {
+// 403 names all scopes that are needed, never offline_access.
+func TestMissingScopeIs403(t *testing.T) {
 	issuer := newTestIssuer(t)
 	s := newServer(t, issuer, func(c *Config) {
 		c.Scopes = []string{"openid", "offline_access"}
@@ -153,7 +153,7 @@ func TestS4S9MissingScopeIs403(t *testing.T) {
 		got["resource_metadata"] == "" {
 		t.Errorf("challenge %v", got)
 	}
-	// A scope that only looks alike does not count (S5: exact comparison).
+	// A scope that only looks alike does not count (exact comparison).
 	resp = call(s, "POST", "/mcp", issuer.token(t, tokenParts{claims: map[string]any{"scope": "mcp:read mcp:write2"}}), callWhoami)
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("similar scope: %d", resp.StatusCode)

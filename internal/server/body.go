@@ -59,7 +59,7 @@ type incoming struct {
 // receive reads a message of a verified caller, takes a slot for it, and asks
 // whether its sender may send it, or answers itself and returns false. A page may
 // send text/plain to any server without a preflight, so only application/json is
-// taken (S13). mcp-go reads without limit, which is why the reading is done here;
+// taken. mcp-go reads without limit, which is why the reading is done here;
 // it gets the body that was read. The slot is taken last: a body that is held
 // back must not keep others from being answered.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (in incoming, ok bool) {

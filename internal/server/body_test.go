@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Row 49: what a web page could send without asking is 415, on both endpoints.
-func TestRow49ContentTypeMustBeJSON(t *testing.T) {
+// What a web page could send without asking is 415, on both endpoints.
+func TestContentTypeMustBeJSON(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	token := i.token(t, tokenParts{})
@@ -45,9 +45,9 @@ func TestRow49ContentTypeMustBeJSON(t *testing.T) {
 	}
 }
 
-// Row 49: at most 4 MiB, whether the length is announced or not; the largest
+// At most 4 MiB, whether the length is announced or not; the largest
 // allowed message passes; without a token nothing is read.
-func TestRow49BodyLimit(t *testing.T) {
+func TestBodyLimit(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	c := clientWith(t, l.tokenFor(t, i, "alice"))

@@ -7,7 +7,7 @@ import (
 )
 
 // problem is an answer that refuses a request. Its texts are fixed: details go
-// to the log under the request's id (S22).
+// to the log under the request's id.
 type problem struct {
 	status int
 	code   string // error code of RFC 6750 section 3.1, where one fits

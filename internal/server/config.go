@@ -37,7 +37,7 @@ type Config struct {
 	// alone, or every issuer would see those of the others.
 	OtherIssuers []string
 	// Scopes are advertised to clients in metadata and challenges.
-	// offline_access is dropped (S9).
+	// offline_access is dropped.
 	Scopes []string
 	// RequiredScopes must all be in a token, by exact comparison. They are
 	// advertised as well. With any set, opaque tokens are refused, since
@@ -202,7 +202,7 @@ func CheckIssuer(issuer string) error {
 	return nil
 }
 
-// errInsecure is what a plain-http URL beyond this machine gets (S14).
+// errInsecure is what a plain-http URL beyond this machine gets.
 var errInsecure = errors.New("must be https (http only on a loopback host)")
 
 func checkSecure(u *url.URL) error {
@@ -241,7 +241,7 @@ func validScope(s string) bool {
 
 // advertised returns the scopes clients are told to ask for, without
 // duplicates and without offline_access: a refresh token is between client and
-// provider and nothing this server needs (S9).
+// provider and nothing this server needs.
 func (c *Config) advertised() []string {
 	var all []string
 	for _, s := range slices.Concat(c.Scopes, c.RequiredScopes) {

@@ -9,16 +9,16 @@
 //  2. Host must be the resource's own, a loopback name on a loopback
 //     connection, or configured; Origin, when present, must be the resource's
 //     own, a loopback origin, or configured. Otherwise 403 (MCP transports,
-//     DNS rebinding; S13).
+//     DNS rebinding).
 //  3. Discovery documents, the page for people and /healthz are answered
 //     without a token. A browser's preflight is answered, too.
 //  4. An address with too many requests gets 429, and everyone 503 while the
 //     server stops.
 //  5. For all else exactly one Authorization header with one bearer token is
-//     expected, on every request of every method (S10). A malformed request is
+//     expected, on every request of every method. A malformed request is
 //     400, a missing or bad token 401, a token that lacks a required scope 403,
 //     an unreachable provider 503; 401 and 403 carry the challenge of RFC 6750
-//     section 3 with resource_metadata of RFC 9728 section 5.1 (S3, S4, S6). A
+//     section 3 with resource_metadata of RFC 9728 section 5.1. A
 //     subject with too many requests gets 429.
 //  6. Method and content type are checked, and the message is read as its bytes
 //     come: 405, 415, 413, and 408 if they come too slowly. Then it takes a
@@ -26,7 +26,7 @@
 //     member names are checked: 400. What one user may hold of bytes, calls and
 //     streams is bounded, beyond it is 429; of all users, beyond it is 503.
 //  7. The session, where there is one, must belong to the caller, whatever the
-//     method, else 404 (S11).
+//     method, else 404.
 //  8. mcp-go answers, for all protocol revisions from 2024-11-05 to 2026-07-28.
 //     The tool reads the [Identity] from the request's context.
 //
@@ -79,7 +79,7 @@
 // bound to a resource, so a valid audience is never refused because of them. Only
 // [Config.RequiredScopes], for every request, and [Config.ToolScopes], for calls
 // of a tool, are enforced, by exact comparison; the server knows no scope that
-// implies another (S5). A call that lacks one is 403 before mcp-go sees it, with
+// implies another. A call that lacks one is 403 before mcp-go sees it, with
 // all scopes that the client should have then.
 //
 // Specifications: MCP 2026-07-28 and its predecessors (authorization,
@@ -91,5 +91,5 @@
 // heartbeats. It checks no proof of possession and so refuses tokens that are
 // bound to a key (cnf). It does not register clients, issue or refresh tokens,
 // and passes the caller's token to nobody but the issuer's own userinfo or
-// introspection endpoint (S8).
+// introspection endpoint.
 package server

@@ -49,7 +49,7 @@ func flood(s http.Handler, n int, token func(k int) string) *[600]atomic.Int64 {
 // 100,000 distinct bad opaque tokens: the provider is asked about few of them,
 // memory does not grow, none gets in, and who was there before is served
 // throughout.
-func TestRow47FloodOfBadOpaqueTokens(t *testing.T) {
+func TestFloodOfBadOpaqueTokens(t *testing.T) {
 	i := newTestIssuer(t)
 	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer good" {
@@ -95,7 +95,7 @@ func TestRow47FloodOfBadOpaqueTokens(t *testing.T) {
 // A flood that goes on for longer than OutageGrace does not keep those who are known from being
 // checked again: they are served throughout, and a revocation takes effect in
 // its time.
-func TestRow47LongFloodLeavesKnownTokensAlone(t *testing.T) {
+func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, client := newMemoryIssuer(t)
 		var revoked atomic.Bool
@@ -146,7 +146,7 @@ func TestRow47LongFloodLeavesKnownTokensAlone(t *testing.T) {
 
 // 100,000 distinct forged JWTs, in five ways: no visit to the provider beyond
 // the first, no growth, and each is 401.
-func TestRow47FloodOfForgedJWTs(t *testing.T) {
+func TestFloodOfForgedJWTs(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami)
@@ -193,10 +193,10 @@ func TestRow47FloodOfForgedJWTs(t *testing.T) {
 	}
 }
 
-// Row 49: while every slot for signatures is taken by forged tokens, known ones
+// While every slot for signatures is taken by forged tokens, known ones
 // are served, and an unknown one waits its turn, at most for the time of a
 // check, and is then 503.
-func TestRow49SignaturesLeaveRoomForKnownTokens(t *testing.T) {
+func TestSignaturesLeaveRoomForKnownTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, client := newMemoryIssuer(t)
 		s := newServer(t, i, func(c *Config) { c.HTTP, c.CacheTTL = client, time.Minute })
@@ -222,10 +222,10 @@ func TestRow49SignaturesLeaveRoomForKnownTokens(t *testing.T) {
 	})
 }
 
-// Row 49: how long known tokens take while 64 clients send forged ES384 tokens
+// How long known tokens take while 64 clients send forged ES384 tokens
 // as fast as they can. The figure is for the reader; nothing is asserted about
 // time.
-func TestRow49KnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
+func TestKnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
 	i := newTestIssuer(t)
 	known := es384(t, i, "known")
 	s := newServer(t, i, nil)

@@ -50,7 +50,7 @@ func (l *liveServer) awaitHeld(t *testing.T, want [3]int) {
 // Streams that stay open for hours keep no room of messages: a few users could
 // take it all from everybody else. A message that is too large to be part of a
 // stream opens none.
-func TestSecondLookServerListenHoldsNoRoom(t *testing.T) {
+func TestListenHoldsNoRoom(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) {
 		c.MCP = server.NewMCPServer("changes", "1", server.WithToolCapabilities(true))
@@ -74,9 +74,9 @@ func TestSecondLookServerListenHoldsNoRoom(t *testing.T) {
 	l.awaitHeld(t, [3]int{0, 0, 3})
 }
 
-// A7: whatever a client does with one connection, the server holds nothing of it
+// Whatever a client does with one connection, the server holds nothing of it
 // afterwards, and answers each request once.
-func TestSecondLookServerNothingIsHeldAfterwards(t *testing.T) {
+func TestNothingIsHeldAfterwards(t *testing.T) {
 	i := newTestIssuer(t)
 	m := server.NewMCPServer("t", "1")
 	m.AddTool(mcp.NewTool("panics"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("tool") })
@@ -186,7 +186,7 @@ func TestSecondLookServerNothingIsHeldAfterwards(t *testing.T) {
 // A proxy may bring the requests of many users on one connection of HTTP/2. What
 // is refused to one of them ends nobody else's connection, and a body that is held
 // back on one stream holds up no other.
-func TestSecondLookServerOneConnectionForManyUsers(t *testing.T) {
+func TestOneConnectionForManyUsers(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.MaxBodyBytes = largestMessage })
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -270,7 +270,7 @@ func TestSecondLookServerOneConnectionForManyUsers(t *testing.T) {
 // Who owns a session is told by length-prefixed parts, so that no choice of
 // issuer, subject and application makes two callers one; an id that somebody
 // chose before anybody began a session is nobody's.
-func TestSecondLookServerOwnersThatLookAlike(t *testing.T) {
+func TestOwnersThatLookAlike(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful, c.MaxSessions, c.MaxStreams = true, 1, 1 })
 	client := func(subject, application string) *http.Client {
@@ -321,7 +321,7 @@ func TestSecondLookServerOwnersThatLookAlike(t *testing.T) {
 
 // What needs a scope cannot be named in a way that this server and mcp-go read
 // differently: the tool never runs without its scope.
-func TestSecondLookServerToolsNamedInOtherWays(t *testing.T) {
+func TestToolsNamedInOtherWays(t *testing.T) {
 	i := newTestIssuer(t)
 	ran := make(chan string, 99)
 	l := startServer(t, i, func(c *Config) {

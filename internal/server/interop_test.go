@@ -117,9 +117,9 @@ func TestInteropMCPGo(t *testing.T) {
 	}
 }
 
-// S18, S20, S17: both eras on one endpoint, and bad input of a tool as a tool
+// Both eras on one endpoint, and bad input of a tool as a tool
 // result. Raw messages, so that no client helps.
-func TestS17S18S20Eras(t *testing.T) {
+func TestBothErasOnOneEndpoint(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	c := clientWith(t, l.tokenFor(t, i, "alice"))
@@ -160,9 +160,9 @@ func TestS17S18S20Eras(t *testing.T) {
 	}
 }
 
-// Row 48: 50 clients at once, 10,000 calls with equal request ids, on both
+// 50 clients at once, 10,000 calls with equal request ids, on both
 // transports: each sees its own subject and nobody else's.
-func TestRow48ParallelClientsSeeThemselves(t *testing.T) {
+func TestParallelClientsSeeThemselves(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	const clients, calls = 50, 200

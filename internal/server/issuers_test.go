@@ -44,7 +44,7 @@ func TestSeveralIssuers(t *testing.T) {
 }
 
 // An opaque token says nothing of its issuer. It is shown to the first one
-// alone: the others would get to see what is not theirs (S8).
+// alone: the others would get to see what is not theirs.
 func TestOpaqueTokensAreShownToOneIssuerOnly(t *testing.T) {
 	a, b := newTestIssuer(t), newTestIssuer(t)
 	b.userinfo = answer(200, logtoClaims)

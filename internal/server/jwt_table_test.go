@@ -30,9 +30,9 @@ func (i *testIssuer) oldWithKey(t *testing.T, kid string) string {
 	return i.token(t, tokenParts{header: map[string]any{"kid": kid}, claims: issuedBefore})
 }
 
-// S7 and the token table (row 47): everything that is not an access token of
+// Everything that is not an access token of
 // this issuer for this server, now, is 401 invalid_token.
-func TestS7Row47TokenTable(t *testing.T) {
+func TestOnlyAccessTokensForThisServerPass(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	bad := 0
@@ -65,8 +65,8 @@ func TestS7Row47TokenTable(t *testing.T) {
 	}
 }
 
-// Row 49: what is longer than any token is shown to nobody.
-func TestRow49LongTokensAreNotPassedOn(t *testing.T) {
+// What is longer than any token is shown to nobody.
+func TestLongTokensAreNotPassedOn(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	for _, token := range []string{strings.Repeat("a", maxTokenBytes+1), strings.Repeat(".", 1<<20)} {

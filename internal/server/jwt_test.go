@@ -157,8 +157,8 @@ func TestIdentityOfAJWT(t *testing.T) {
 	}
 }
 
-// S8: the built-in verifier sends a JWT to nobody.
-func TestS8JWTIsNotPassedOn(t *testing.T) {
+// The built-in verifier sends a JWT to nobody.
+func TestJWTIsNotPassedOn(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	for _, token := range []string{

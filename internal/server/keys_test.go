@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Row 47: 10,000 tokens with made-up key ids cause at most one visit to the key
+// 10,000 tokens with made-up key ids cause at most one visit to the key
 // set per minute, and each is refused.
-func TestRow47UnknownKeyFloodIsBounded(t *testing.T) {
+func TestUnknownKeyFloodIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, client := newMemoryIssuer(t)
 		s := newServer(t, i, func(c *Config) { c.HTTP = client })

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// W12: the acknowledgement of subscriptions/listen is there and comes first, also
+// The acknowledgement of subscriptions/listen is there and comes first, also
 // when nothing can be subscribed to and the result follows at once. mcp-go alone
 // loses it now and then.
-func TestW12ListenIsAcknowledgedFirst(t *testing.T) {
+func TestListenIsAcknowledgedFirst(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	c := clientWith(t, l.tokenFor(t, i, "alice"))

@@ -28,7 +28,7 @@ const (
 type Operations struct {
 	// Stateful gives clients of revisions before 2026-07-28 a session on
 	// Streamable HTTP, bound to the caller that began it. Later revisions have
-	// none (S15).
+	// none.
 	Stateful bool
 	// SessionIdle ends a session that was not used for so long; zero means 30
 	// minutes. An open stream is a use.

@@ -12,7 +12,7 @@ import (
 
 // gate decides which Host and Origin values may reach the endpoints, which
 // keeps a web page from driving a server on its visitor's own machine by DNS
-// rebinding (S13). mcp-go's own protection is off: it refuses every request
+// rebinding. mcp-go's own protection is off: it refuses every request
 // that a reverse proxy on the same machine passes on with its public Host.
 type gate struct {
 	scheme  string   // of the resource, decides which port is the default one

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// S13, rows 47-49 and 61: a foreign Host is 403 on every path but the health
+// A foreign Host is 403 on every path but the health
 // check, with and without a token, and so is a foreign Origin on everything
 // that needs one.
-func TestS13ForeignHostAndOrigin(t *testing.T) {
+func TestForeignHostAndOriginAre403(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	token := i.token(t, tokenParts{})
@@ -49,9 +49,9 @@ func TestS13ForeignHostAndOrigin(t *testing.T) {
 	}
 }
 
-// S13: absent, the resource's own, and loopback origins are fine, and a page of
+// Absent, the resource's own, and loopback origins are fine, and a page of
 // such an origin can read the answer.
-func TestS13AllowedOrigins(t *testing.T) {
+func TestAllowedOrigins(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) {
 		c.Resource = mustURL(t, "https://Mcp.Example/mcp")
@@ -83,7 +83,7 @@ func TestS13AllowedOrigins(t *testing.T) {
 // The Host list: the resource's own name with or without its default port,
 // loopback names on a loopback connection only, and what is configured. With
 // mcp-go's own check a proxy on the same machine would get 403.
-func TestS13HostsBehindAProxy(t *testing.T) {
+func TestHostsBehindAProxy(t *testing.T) {
 	s := newServer(t, newTestIssuer(t), func(c *Config) {
 		c.Resource = mustURL(t, "https://mcp.example/mcp")
 		c.AllowedHosts = []string{"whoami:3001"}

@@ -67,10 +67,10 @@ func held(s *Server) [3]int {
 	return n
 }
 
-// A7: one user cannot take all places of calls; what he cannot have is 429 with a
+// One user cannot take all places of calls; what he cannot have is 429 with a
 // time to come back, and others are served. No header of an earlier revision, and
 // none that the message does not bear out, makes a call a stream.
-func TestA7OneUserCannotTakeAllCalls(t *testing.T) {
+func TestOneUserCannotTakeAllCalls(t *testing.T) {
 	i := newTestIssuer(t)
 	asked, proceed := make(chan struct{}), make(chan struct{})
 	l := startServer(t, i, func(c *Config) { c.MaxConcurrent, c.MaxCalls, c.MCP = 3, 2, slowTools(asked, proceed) })
@@ -120,9 +120,9 @@ func TestA7OneUserCannotTakeAllCalls(t *testing.T) {
 	}
 }
 
-// A7: a stream of subscriptions/listen counts as a stream of its user, and is no
+// A stream of subscriptions/listen counts as a stream of its user, and is no
 // call.
-func TestA7ListenStreamsAreCounted(t *testing.T) {
+func TestListenStreamsAreCounted(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) {
 		c.MaxStreams, c.MaxCalls = 2, 1
@@ -155,9 +155,9 @@ func TestA7ListenStreamsAreCounted(t *testing.T) {
 	}
 }
 
-// A7: bodies under way are bounded in bytes, of one user and of all, and a body
+// Bodies under way are bounded in bytes, of one user and of all, and a body
 // that is over is refused with the right class whatever its length said.
-func TestA7BodyBytes(t *testing.T) {
+func TestBodyBytesAreBounded(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	l.limits.bodies = newQuota(8<<20+4<<10, 5<<20)
@@ -229,7 +229,7 @@ func TestA7BodyBytes(t *testing.T) {
 
 // A client of HTTP+SSE that reads nothing cannot have any number of answers
 // waiting: each keeps its place until it is written.
-func TestA7AnswersThatNobodyReads(t *testing.T) {
+func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 	i := newTestIssuer(t)
 	large := strings.Repeat("x", 1<<20)
 	l := startServer(t, i, func(c *Config) {

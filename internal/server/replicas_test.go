@@ -37,7 +37,7 @@ func wired(t *testing.T, i *testIssuer) (a, b *liveServer) {
 	return a, b
 }
 
-// Issue 7: a token that one replica finds revoked is forgotten by the others,
+// A token that one replica finds revoked is forgotten by the others,
 // however good it was there a moment ago.
 func TestRevocationReachesTheOtherReplica(t *testing.T) {
 	i := newTestIssuer(t)
@@ -95,10 +95,10 @@ type sharing struct {
 	*memorySessions
 }
 
-// W14: servers for two resources share a store and a bus. A session that a user
+// Servers for two resources share a store and a bus. A session that a user
 // began at one of them is none at the other, on both transports, though user,
 // issuer and application are the same.
-func TestW14SessionsAreOfOneResource(t *testing.T) {
+func TestSessionsAreOfOneResource(t *testing.T) {
 	i := newTestIssuer(t)
 	left, right := &wire{name: "a"}, &wire{name: "b"}
 	left.other, right.other = right, left

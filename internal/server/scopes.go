@@ -40,7 +40,7 @@ func (s *Server) checkToolScopes() error {
 // allowMessage reads a message and decides whether the caller may send it, or
 // answers itself and returns false. This must be done before mcp-go sees the
 // message: a client asks for more scopes because of a 403, not because of a
-// JSON-RPC error (S4).
+// JSON-RPC error.
 func allowMessage(w http.ResponseWriter, r *http.Request, body []byte) (message, bool) {
 	m, err := readMessage(body)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Server) ofUse(scope string) bool {
 
 // scoped is the second line of defence, around the tool itself: should a
 // message ever get past [allowMessage] by a way not thought of, the tool does
-// not run (S23).
+// not run.
 func (s *Server) scoped(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		id, _ := IdentityFrom(ctx)

@@ -20,10 +20,10 @@ func withToolScopes(c *Config) {
 	c.ToolScopes = map[string][]string{"whoami": {"whoami:read"}, "whoami_details": {"whoami:details", "whoami:audit"}}
 }
 
-// S4, S23: each tool needs its own scopes. The challenge names all that the
+// Each tool needs its own scopes. The challenge names all that the
 // client should have then: the server's, the tool's, and what it has already as
 // far as it is of use here.
-func TestS4ToolsNeedTheirScopes(t *testing.T) {
+func TestToolsNeedTheirScopes(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, withToolScopes)
 	all := "openid whoami:read whoami:details whoami:audit"
@@ -76,7 +76,7 @@ func TestS4ToolsNeedTheirScopes(t *testing.T) {
 }
 
 // The same on HTTP+SSE: the message that is posted gets the challenge.
-func TestS4ToolScopesOnLegacySSE(t *testing.T) {
+func TestToolScopesOnLegacySSE(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, withToolScopes)
 	token := i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "scope": "whoami:read"}})
@@ -206,7 +206,7 @@ func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
 	if resp := call(s, "POST", "/mcp", token, strings.Replace(honest, "tools/call", `tools\/call`, 1)); resp.StatusCode != 403 {
 		t.Errorf("escaped slash: %d", resp.StatusCode)
 	}
-	// S24: headers decide nothing.
+	// Headers decide nothing.
 	call(s, "POST", "/mcp", token, honest, "Mcp-Method", "ping", "Mcp-Name", "other", "Mcp-Protocol-Version", "2026-07-28")
 	t.Logf("%d ambiguous messages refused, the tool ran %d times", len(bodies), ran.Load())
 	if ran.Load() != 0 {

@@ -137,9 +137,9 @@ func TestCloseIsBounded(t *testing.T) {
 	wg.Wait()
 }
 
-// S22: whatever a client sends, no part of a token reaches the log; the id in
+// Whatever a client sends, no part of a token reaches the log; the id in
 // the answer is the one in the log.
-func TestS22NoTokenInTheLog(t *testing.T) {
+func TestNoTokenInTheLog(t *testing.T) {
 	i := newTestIssuer(t)
 	var buf bytes.Buffer
 	s := newServer(t, i, func(c *Config) {

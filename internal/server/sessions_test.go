@@ -10,9 +10,9 @@ import (
 
 const pingMessage = `{"jsonrpc":"2.0","id":7,"method":"ping"}`
 
-// S11, row 48: a session takes messages only from the principal that opened it.
+// A session takes messages only from the principal that opened it.
 // For everybody else it does not exist, and nothing reaches its stream.
-func TestS11SessionBelongsToItsOwner(t *testing.T) {
+func TestSessionBelongsToItsOwner(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	owner := clientWith(t, l.tokenFor(t, i, "alice"))
@@ -66,8 +66,8 @@ func withoutRequestID(resp *http.Response, body []byte) string {
 	return strings.ReplaceAll(string(body), resp.Header.Get(requestIDHeader), "")
 }
 
-// S11: session ids are random, and end with their stream.
-func TestS11SessionIDs(t *testing.T) {
+// Session ids are random, and end with their stream.
+func TestSessionIDsAreRandomAndEnd(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	c := clientWith(t, l.tokenFor(t, i, "alice"))
@@ -120,10 +120,10 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// S10, S15: on Streamable HTTP there are no sessions to steal. GET and DELETE
+// On Streamable HTTP there are no sessions to steal. GET and DELETE
 // are 405, with a guessed session id or Last-Event-ID as well, and a client's
 // session id is ignored.
-func TestS15StreamableHasNoSessions(t *testing.T) {
+func TestStreamableHasNoSessions(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	token := i.token(t, tokenParts{})

@@ -51,10 +51,10 @@ func (l *liveServer) send(t *testing.T, c *http.Client, method, body string, hea
 	return resp
 }
 
-// S11, rows 47-49: with sessions on, a session id does nothing in the hands of
+// With sessions on, a session id does nothing in the hands of
 // another principal, on no method, with or without Last-Event-ID, and cannot be
 // told from one that does not exist.
-func TestS11StatefulSessionBelongsToItsOwner(t *testing.T) {
+func TestStatefulSessionBelongsToItsOwner(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
 	alice := clientWith(t, l.tokenFor(t, i, "alice"))
@@ -148,9 +148,9 @@ func TestStatefulSessionEnds(t *testing.T) {
 	}
 }
 
-// S15: clients of 2026-07-28 have no sessions on the same endpoint: no id is
+// Clients of 2026-07-28 have no sessions on the same endpoint: no id is
 // minted or needed, GET and DELETE are 405.
-func TestS15ModernClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
+func TestModernClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
 	c := clientWith(t, l.tokenFor(t, i, "alice"))

@@ -14,8 +14,7 @@ import (
 const headerSessionID = "Mcp-Session-Id"
 
 // serveStreamable answers Streamable HTTP. Without sessions, and to clients of
-// 2026-07-28 in any case, GET and DELETE are 405 and a session id means nothing
-// (S15).
+// 2026-07-28 in any case, GET and DELETE are 405 and a session id means nothing.
 func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Identity) {
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 	sessions := s.ops.Stateful && !modern

@@ -67,7 +67,7 @@ func (s *Server) newMCP(version string) *server.MCPServer {
 		server.WithInputSchemaValidation(),
 		server.WithStrictInputSchemaDefault(),
 		// Only those with a token get here, so nothing may be shared between
-		// authorization contexts (S17).
+		// authorization contexts.
 		server.WithCacheHints(listTTL, mcp.CacheScopePrivate),
 	)
 	m.AddTool(mcp.NewTool("whoami",

@@ -30,9 +30,9 @@ func readPRM(t *testing.T, s http.Handler, path string) resourceMetadata {
 	return m
 }
 
-// S1, S2, S9: metadata at the path form and at the root, without a token, from
+// Metadata at the path form and at the root, without a token, from
 // any page; resource byte for byte; no offline_access.
-func TestS1S2S9ResourceMetadata(t *testing.T) {
+func TestResourceMetadata(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) { c.Scopes = []string{"openid", "offline_access", "openid", "email"} })
 	for _, path := range []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"} {
@@ -142,7 +142,7 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// C7, L11: the checks real clients make on the document of the endpoint they
+// The checks real clients make on the document of the endpoint they
 // were given. go-sdk and mcp-go want the identifier to equal the URL; the
 // TypeScript SDK wants a prefix on the same origin, which equality satisfies.
 func TestClientsAcceptTheMetadataOfBothEndpoints(t *testing.T) {

@@ -48,7 +48,7 @@ func TestQuick(t *testing.T) {
 			t.Errorf("the floor has no figure %s", key)
 		}
 	}
-	// Deterministic, unlike times: the round trips (issue 8, part 3).
+	// Deterministic, unlike times: the round trips.
 	for key, most := range map[string]float64{"requests.first": 2, "requests.known": 1, "login.first.requests": 8, "login.again.requests": 1} {
 		if v := got.Values[ours][key]; len(v) == 1 && v[0] != nil && *v[0] > most {
 			t.Errorf("%s: %v, at most %v are allowed", key, *v[0], most)

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { Main(m, nil) }
 
-// What mcp-login may weigh. The aim of issue 8 is 10 MB; the bound is a little
+// What mcp-login may weigh. The aim is 10 MB; the bound is a little
 // above what it is, so that one dependency too many is noticed. Two megabytes
 // more at once mean that something calls methods by name (text/template does),
 // because of which the linker keeps all of them; `go build -ldflags=-dumpdep`

@@ -34,9 +34,9 @@ func shown(t *testing.T, text, want string) {
 	}
 }
 
-// A1: members of documents and answers, each in its turn, those that are added
+// Members of documents and answers, each in its turn, those that are added
 // later as well.
-func TestA1CanaryInEveryMember(t *testing.T) {
+func TestCanaryInEveryMember(t *testing.T) {
 	for _, place := range []struct {
 		file, of string
 		put      func(l *lab, name string, value any)
@@ -66,9 +66,9 @@ func TestA1CanaryInEveryMember(t *testing.T) {
 	}
 }
 
-// A1: errors of token and registration endpoints, whose members may be in any
+// Errors of token and registration endpoints, whose members may be in any
 // answer.
-func TestA1CanaryInOAuthErrors(t *testing.T) {
+func TestCanaryInOAuthErrors(t *testing.T) {
 	for _, endpoint := range []string{"token_endpoint", "registration_endpoint", "device_authorization_endpoint"} {
 		for _, m := range members(t, "internal/oauth/answer.go", "oauthError") {
 			t.Run(endpoint+"/"+m.name, func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestA1CanaryInOAuthErrors(t *testing.T) {
 	}
 }
 
-// A1: the redirect that the browser brings.
-func TestA1CanaryInRedirect(t *testing.T) {
+// The redirect that the browser brings.
+func TestCanaryInRedirect(t *testing.T) {
 	t.Parallel()
 	for _, parameters := range []map[string]string{
 		{"code": "", "error": canary}, {"code": "", "error": "access_denied", "error_description": canary, "error_uri": canary}, {"iss": canary},
@@ -115,8 +115,8 @@ func TestA1CanaryInRedirect(t *testing.T) {
 	}
 }
 
-// A1: who the provider says has signed in.
-func TestA1CanaryInClaims(t *testing.T) {
+// Who the provider says has signed in.
+func TestCanaryInClaims(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, devidp.User{Subject: "s", Username: "alice", Name: canary, Email: canary, Claims: map[string]any{"preferred_username": canary}})
 	shown(t, l.look("login", "--scope", "openid profile email", l.url()), "CANARY")
@@ -126,8 +126,8 @@ func TestA1CanaryInClaims(t *testing.T) {
 	l.look("logout", "--all")
 }
 
-// A1: errors of JSON-RPC, at every step of a session.
-func TestA1CanaryInRPCErrors(t *testing.T) {
+// Errors of JSON-RPC, at every step of a session.
+func TestCanaryInRPCErrors(t *testing.T) {
 	for _, method := range []string{"initialize", "tools/list", "tools/call"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
@@ -148,8 +148,8 @@ func TestA1CanaryInRPCErrors(t *testing.T) {
 	}
 }
 
-// A1: what a server says of itself and its tools.
-func TestA1CanaryInToolsAndVersions(t *testing.T) {
+// What a server says of itself and its tools.
+func TestCanaryInToolsAndVersions(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	q := quoted(canary)
@@ -172,8 +172,8 @@ func TestA1CanaryInToolsAndVersions(t *testing.T) {
 	l.look("doctor", l.url())
 }
 
-// A1: results, which keep their lines on a terminal, and what comes before them.
-func TestA1CanaryInResults(t *testing.T) {
+// Results, which keep their lines on a terminal, and what comes before them.
+func TestCanaryInResults(t *testing.T) {
 	q := quoted(canary)
 	for name, result := range map[string]string{
 		"text":       `{"content":[{"type":"text","text":` + q + `}]}`,
@@ -206,9 +206,9 @@ func TestA1CanaryInResults(t *testing.T) {
 	}
 }
 
-// A1: headers, status texts and bodies of HTTP, for which a stranger needs no
+// Headers, status texts and bodies of HTTP, for which a stranger needs no
 // package net/http.
-func TestA1CanaryInHTTP(t *testing.T) {
+func TestCanaryInHTTP(t *testing.T) {
 	for _, line := range []string{inHeader, strings.NewReplacer("\r", "", "\n", "").Replace(canary) + "\x9b"} {
 		canaryInHTTP(t, line)
 	}
@@ -246,8 +246,8 @@ func canaryInHTTP(t *testing.T, line string) {
 	}
 }
 
-// A1: a bearer token of the person that is refused with words.
-func TestA1CanaryInRefusalOfGivenToken(t *testing.T) {
+// A bearer token of the person that is refused with words.
+func TestCanaryInRefusalOfGivenToken(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.takes = func(w http.ResponseWriter, _ *http.Request) bool {
@@ -264,8 +264,8 @@ func TestA1CanaryInRefusalOfGivenToken(t *testing.T) {
 	}
 }
 
-// A1: names in certificates that nobody vouches for.
-func TestA1CanaryInCertificates(t *testing.T) {
+// Names in certificates that nobody vouches for.
+func TestCanaryInCertificates(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -306,8 +306,8 @@ func TestA1CanaryInCertificates(t *testing.T) {
 	}
 }
 
-// A1: logins of mcp-remote that somebody else wrote.
-func TestA1CanaryInImport(t *testing.T) {
+// Logins of mcp-remote that somebody else wrote.
+func TestCanaryInImport(t *testing.T) {
 	for _, file := range []struct{ of, name string }{{"clientFile", "client_info.json"}, {"tokensFile", "tokens.json"}} {
 		for _, m := range members(t, "internal/mcpremote/login.go", file.of) {
 			t.Run(file.of+"/"+m.name, func(t *testing.T) {
@@ -342,9 +342,9 @@ func TestA1CanaryInImport(t *testing.T) {
 	}
 }
 
-// A1, W15: configurations that somebody else wrote, and things that only have
+// Configurations that somebody else wrote, and things that only have
 // their names.
-func TestA1CanaryInConfigurations(t *testing.T) {
+func TestCanaryInConfigurations(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	q := quoted(canary)

@@ -13,9 +13,9 @@ import (
 	"mcp-login/test/binary"
 )
 
-// A1: a bridge at a terminal, where no program reads its messages, and what it says
+// A bridge at a terminal, where no program reads its messages, and what it says
 // itself on stderr and in its own errors on a pipe.
-func TestA1CanaryThroughBridge(t *testing.T) {
+func TestCanaryThroughBridge(t *testing.T) {
 	t.Parallel()
 	q := quoted(canary)
 	l := newLab(t)
@@ -80,9 +80,9 @@ func TestA1CanaryThroughBridge(t *testing.T) {
 	}
 }
 
-// W11: a list of tools of 0.25 MB once printed 269 MiB: one long name made every
+// A list of tools of 0.25 MB once printed 269 MiB: one long name made every
 // row as long.
-func TestW11ToolsTable(t *testing.T) {
+func TestToolsTableStaysInProportion(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	tools := []string{`{"name":"` + strings.Repeat("n", 1<<17) + `","description":"` + strings.Repeat("d", 1000) + `"}`}
@@ -99,8 +99,8 @@ func TestW11ToolsTable(t *testing.T) {
 	}
 }
 
-// A1: the log of whoami-server, in both forms, and its errors at the start.
-func TestA1CanaryInServerLog(t *testing.T) {
+// The log of whoami-server, in both forms, and its errors at the start.
+func TestCanaryInServerLog(t *testing.T) {
 	for _, form := range []string{"text", "json"} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
@@ -150,9 +150,9 @@ func TestA1CanaryInServerLog(t *testing.T) {
 	}
 }
 
-// W3: a user code is short and made of letters and digits, and the page for it is
+// A user code is short and made of letters and digits, and the page for it is
 // https or on this machine; of others nothing is shown.
-func TestW3DeviceCodes(t *testing.T) {
+func TestOddDeviceCodesAreNotShown(t *testing.T) {
 	t.Parallel()
 	for _, member := range []map[string]any{
 		{"user_code": "CALL 555-1234 AND TELL THEM YOUR PASSWORD"},
@@ -170,7 +170,7 @@ func TestW3DeviceCodes(t *testing.T) {
 	}
 }
 
-// W15: 36,500 scopes once made an address of 180 kB.
+// 36,500 scopes once made an address of 180 kB.
 func TestW15ManyScopes(t *testing.T) {
 	t.Parallel()
 	var scopes []string

@@ -17,7 +17,7 @@ const (
 	atATime      = 4
 )
 
-// Issue 7: 10,000 calls of eight users over two replicas behind nginx, with
+// 10,000 calls of eight users over two replicas behind nginx, with
 // HTTP+SSE, sessions and without: none lost, none crossed between users, none
 // answered twice.
 func TestTenThousandCalls(t *testing.T) {
@@ -116,7 +116,7 @@ func TestForeignSessionsAcrossReplicas(t *testing.T) {
 
 const callsInTrouble = 400 // of each client
 
-// Issue 7: a replica is killed by SIGKILL, Redis is restarted, the replica comes
+// A replica is killed by SIGKILL, Redis is restarted, the replica comes
 // back, all in the middle of calls: every client gets all its answers by
 // reconnecting, and none is answered to another user or lost on a stream that
 // lives.

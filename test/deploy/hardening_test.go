@@ -34,9 +34,9 @@ func all(t *testing.T) map[string]string {
 	return files
 }
 
-// W14: nothing in deploy/ has a password, or takes one by default: what needs one
+// Nothing in deploy/ has a password, or takes one by default: what needs one
 // does not start without.
-func TestW14NoDefaultPasswords(t *testing.T) {
+func TestNoDefaultPasswords(t *testing.T) {
 	for name, text := range all(t) {
 		for _, use := range regexp.MustCompile(`\$\{?[A-Z_]*(?:PASSWORD|SECRET|AUTH|TOKEN)[^}\s"]*\}?`).FindAllString(text, -1) {
 			if strings.HasPrefix(use, "${") && !strings.Contains(use, ":?") {
@@ -101,8 +101,8 @@ func TestComposeRedisAsksForItsPassword(t *testing.T) {
 	}
 }
 
-// W16: images are named by what they are, not by whatever is newest.
-func TestW16ImagesArePinned(t *testing.T) {
+// Images are named by what they are, not by whatever is newest.
+func TestImagesArePinned(t *testing.T) {
 	for name, text := range all(t) {
 		for _, m := range regexp.MustCompile(`(?m)^\s*image: (\S+)$|^FROM (\S+)`).FindAllStringSubmatch(text, -1) {
 			image := m[1] + m[2]
@@ -118,9 +118,9 @@ func TestW16ImagesArePinned(t *testing.T) {
 	}
 }
 
-// W16: who is trusted to say who the client is are the proxies, not the network
+// Who is trusted to say who the client is are the proxies, not the network
 // that they are in.
-func TestW16FewAreTrusted(t *testing.T) {
+func TestOnlyProxiesAreTrusted(t *testing.T) {
 	compose := documents(t, read(t, "compose/compose.yaml"))[0]
 	trusted := []string{at(t, compose, "x-whoami", "environment", "WHOAMI_TRUSTED_PROXY").(string)}
 	for _, p := range at(t, settings(t), "trusted-proxy").([]any) {
@@ -155,9 +155,9 @@ func kind(t *testing.T, name string) map[string]any {
 	return nil
 }
 
-// W16: a pod has no rights that it does not use, as Kubernetes' own restricted
+// A pod has no rights that it does not use, as Kubernetes' own restricted
 // standard demands, and no credentials of the cluster.
-func TestW16PodHasNoRights(t *testing.T) {
+func TestPodHasNoRights(t *testing.T) {
 	pod := at(t, kind(t, "Deployment"), "spec", "template", "spec")
 	container := at(t, pod, "containers", 0)
 	for _, want := range []struct {
@@ -186,10 +186,10 @@ func TestW16PodHasNoRights(t *testing.T) {
 	}
 }
 
-// W16: the network policy is of these pods and of both directions, lets nobody in
+// The network policy is of these pods and of both directions, lets nobody in
 // whom it does not name, and lets nothing out into private networks or to the
 // metadata service of a cloud but what it names.
-func TestW16NetworkPolicy(t *testing.T) {
+func TestNetworkPolicyNamesWhoMayTalk(t *testing.T) {
 	spec := at(t, kind(t, "NetworkPolicy"), "spec")
 	label := at(t, kind(t, "Deployment"), "spec", "template", "metadata", "labels", "app.kubernetes.io/name")
 	if at(t, spec, "podSelector", "matchLabels", "app.kubernetes.io/name") != label {

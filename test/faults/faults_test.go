@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Issue 4 and security rows 34 and 35: 10,000 calls while every connection is
+// 10,000 calls while every connection is
 // cut 100 times. Each id is answered exactly once, each call is carried out at
 // most once, what belongs to a request comes in order and before its answer, and
 // no call fails but one that was under way at a cut.
@@ -54,9 +54,9 @@ func TestTenThousandCallsOverABadLine(t *testing.T) {
 	}
 }
 
-// Security row 35: 100 streams, each cut after an event with an id, are resumed:
+// 100 streams, each cut after an event with an id, are resumed:
 // nothing is lost and nothing comes twice.
-func TestRow35HundredCuts(t *testing.T) {
+func TestHundredCutStreamsAreResumed(t *testing.T) {
 	s := newServer(t)
 	c := start(t, s.URL+"/mcp")
 	for i := range 100 {
@@ -69,9 +69,9 @@ func TestRow35HundredCuts(t *testing.T) {
 	c.balance()
 }
 
-// Security rows 34 and 36: a server that restarts 20 times is found again by the
+// A server that restarts 20 times is found again by the
 // client's own initialize; calls before and after are answered.
-func TestRow36Restarts(t *testing.T) {
+func TestServerRestartsTwentyTimes(t *testing.T) {
 	s := newServer(t)
 	c := start(t, s.URL+"/mcp")
 	for range 20 {
@@ -97,9 +97,9 @@ func TestRow36Restarts(t *testing.T) {
 	}
 }
 
-// Security row 34: an answer that is cut, garbage or a refusal is one error, at
+// An answer that is cut, garbage or a refusal is one error, at
 // once, and the next call gets through.
-func TestRow34BadAnswers(t *testing.T) {
+func TestBadAnswerIsOneError(t *testing.T) {
 	s := newServer(t)
 	c := start(t, s.URL+"/mcp")
 	for kind, code := range map[string]int{"truncated": 1005, "garbage": 1004, "storm": 1003} {
@@ -133,10 +133,10 @@ func TestTenThousandNotifications(t *testing.T) {
 	c.balance()
 }
 
-// Security row 43: a client that does not read is waited for, in bounded memory,
+// A client that does not read is waited for, in bounded memory,
 // because what it does not read is left to the network; when it reads again,
 // every answer is there.
-func TestRow43ClientDoesNotRead(t *testing.T) {
+func TestClientThatDoesNotReadLosesNothing(t *testing.T) {
 	s := newServer(t)
 	c := start(t, s.URL+"/mcp")
 	c.pause.Lock()
@@ -165,10 +165,10 @@ func TestRow43ClientDoesNotRead(t *testing.T) {
 	}
 }
 
-// P5, security row 40: an answer of 100 MB passes whole, in bounded memory: next
+// An answer of 100 MB passes whole, in bounded memory: next
 // to nothing when it comes fast and is passed on, about its own size when it has
 // to be collected first.
-func TestRow40HundredMegabytes(t *testing.T) {
+func TestHundredMegabytesInBoundedMemory(t *testing.T) {
 	const size = 100 << 20
 	for _, kind := range []string{"large", "slow"} {
 		t.Run(kind, func(t *testing.T) {

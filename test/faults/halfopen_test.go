@@ -2,11 +2,11 @@ package faults
 
 import "testing"
 
-// Security row 39, through the binary: a connection whose other end is gone
+// Through the binary: a connection whose other end is gone
 // without a word (a laptop that slept, a NAT that forgot) costs one call an
 // error at the limit that was set, and the next call takes a new connection.
 // Before, between and after, nothing is carried out twice.
-func TestRow39HalfOpen(t *testing.T) {
+func TestHalfOpenConnectionCostsOneCall(t *testing.T) {
 	s := newServer(t)
 	line := newProxy(t, s.target())
 	c := start(t, line.url(), "--headers-timeout", "500ms")
@@ -32,8 +32,8 @@ func TestRow39HalfOpen(t *testing.T) {
 	s.once(t)
 }
 
-// Row 39: a server that falls silent in the middle of an answer.
-func TestRow39SilentBody(t *testing.T) {
+// A server that falls silent in the middle of an answer.
+func TestServerSilentInMidAnswer(t *testing.T) {
 	s := newServer(t)
 	line := newProxy(t, s.target())
 	c := start(t, line.url(), "--body-timeout", "500ms", "--headers-timeout", "2s")

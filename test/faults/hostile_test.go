@@ -58,7 +58,7 @@ var framings = map[string]func(w http.ResponseWriter, text string){
 // A call gets the answer that came for it, whole, or an error with its id, whatever
 // the server sends. Nothing that it sends in place of an answer is taken for one, and
 // least of all for that of a list of tools, which the client sees filtered.
-func TestA10HostileAnswers(t *testing.T) {
+func TestHostileAnswersAreNotTaken(t *testing.T) {
 	for _, size := range []int{10, 6 << 20} {
 		padding := strings.Repeat("y", size)
 		for framing, send := range framings {

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// Security row 46: while nothing is asked of it, the bridge listens on no port
+// While nothing is asked of it, the bridge listens on no port
 // and has no children.
-func TestRow46Idle(t *testing.T) {
+func TestIdleBridgeHasNoPortsAndNoChildren(t *testing.T) {
 	s := newServer(t)
 	c := start(t, s.URL+"/mcp")
 	c.ask("ping", `{}`)

@@ -226,7 +226,7 @@ func (p *pipe) preempt(h *holder, id string) (answer, cancel time.Duration) {
 
 // While a server holds 2,000 calls, more than are sent at once, it hears the answer to
 // its question, a cancel and a ping, and answers none of the calls before it has.
-func TestR1PreemptionUnderLoad(t *testing.T) {
+func TestCallsHoldUpNoAnswerAndNoCancel(t *testing.T) {
 	p, h := connect(t)
 	p.call("1", "ask")
 	p.hear(`"id":"q1"`)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Issue 4: ten minutes with 200 requests each second, a cut every ten seconds:
+// Ten minutes with 200 requests each second, a cut every ten seconds:
 // memory is flat, and the book balances.
 func TestSoak(t *testing.T) {
 	length := 10 * time.Minute

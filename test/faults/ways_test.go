@@ -13,7 +13,7 @@ import (
 // was resumed, on the stream of HTTP+SSE, on the server's own stream, and from a server
 // of another revision. None of them is taken for one; the answer that follows is, and
 // the list stays filtered. Odd fields of events change nothing.
-func TestSecondLookHostileWays(t *testing.T) {
+func TestHostileAnswersOnOtherStreams(t *testing.T) {
 	odd := ": comment\n\n\xef\xbb\xbfdata: x\n\nid: a\x00b\nretry: 99999999999999999999\nevent: \ndata\n\nid\n\nevent: message \ndata: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"wrong\":1}}\n\n" +
 		"data: \xff\n\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"id\":8,\"result\":{\"tools\":[{\"name\":\"hidden\"}]}}\n\ndata: " + strings.Repeat("[", 20_000) + "\n\ndata: {\"id\":" + strings.Repeat("7", 1_000_000) + ",\"result\":{}}\n\n"
 	var all strings.Builder

@@ -1,7 +1,6 @@
 package interop
 
-// The authorization endpoint (RFC 6749 section 4.1.1, 7636, 8252, 8707, 9207):
-// C30, C31, C34-C37.
+// The authorization endpoint (RFC 6749 section 4.1.1, 7636, 8252, 8707, 9207).
 var authorizeRows = []row{
 	{
 		name: "a login",

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// How clients prove who they are (RFC 6749 sections 2.3 and 4.4): C28, C29.
+// How clients prove who they are (RFC 6749 sections 2.3 and 4.4).
 var clientRows = []row{
 	{
 		name: "public",

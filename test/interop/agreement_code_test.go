@@ -2,8 +2,7 @@ package interop
 
 import "strings"
 
-// The code exchange (RFC 6749 sections 4.1.2 to 4.1.3, RFC 7636 section 4.6):
-// C30, C33, C38.
+// The code exchange (RFC 6749 sections 4.1.2 to 4.1.3, RFC 7636 section 4.6).
 var codeRows = []row{
 	{
 		name: "exchange",

@@ -2,7 +2,7 @@ package interop
 
 import "time"
 
-// The device grant (RFC 8628): C46.
+// The device grant (RFC 8628).
 var deviceRows = []row{
 	{
 		name: "codes",

@@ -9,7 +9,7 @@ import (
 )
 
 // What tokens, keys and discovery look like (RFC 9068, OpenID Connect Core
-// section 2, RFC 7517, OpenID Connect Discovery, RFC 8414): C11 to C17.
+// section 2, RFC 7517, OpenID Connect Discovery, RFC 8414).
 var formRows = []row{
 	{
 		name: "access token for a resource",

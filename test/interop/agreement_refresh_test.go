@@ -2,7 +2,7 @@ package interop
 
 import "net/url"
 
-// Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14): C43, C44.
+// Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14).
 var refreshRows = []row{
 	{
 		name: "refresh",
@@ -162,7 +162,7 @@ func reused(then func(p *party, first, second answer) answer) func(*party) answe
 	}
 }
 
-// Resource indicators (RFC 8707): C32, C45, and Logto section 3.
+// Resource indicators (RFC 8707).
 var resourceRows = []row{
 	{
 		name: "at both requests",

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Dynamic registration (RFC 7591), which Logto has not: C22 to C26, C28.
+// Dynamic registration (RFC 7591), which Logto has not.
 var registrationRows = []row{
 	{
 		name: "native and public",
@@ -164,7 +164,7 @@ func register(p *party, body string) answer {
 	return a
 }
 
-// Client ID metadata documents, which Logto can have: C19, C21.
+// Client ID metadata documents, which Logto can have.
 var documentRows = []row{
 	{
 		name: "a login",

@@ -9,7 +9,7 @@ import (
 )
 
 // row is one case of the one table that devidp and npm oidc-provider are both
-// held against. Requirements: C19-C55 of the MCP specification rest on a provider
+// held against. What the MCP specification demands of a login rests on a provider
 // that behaves so; the RFC is named where one decides.
 type row struct {
 	name string

@@ -2,7 +2,7 @@ package interop
 
 // What becomes of tokens: revocation (RFC 7009), introspection (RFC 7662),
 // userinfo (OpenID Connect Core section 5.3, RFC 6750), logout (OpenID Connect
-// RP-Initiated Logout section 2): C47.
+// RP-Initiated Logout section 2).
 var tokenRows = []row{
 	{
 		name: "revoke a refresh token",

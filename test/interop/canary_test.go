@@ -86,14 +86,14 @@ func watch(address string) int {
 	return binary.Browse("approve", "alice", address)
 }
 
-// Security row 24: a login, a refresh, an ID token in use, and a logout with
+// A login, a refresh, an ID token in use, and a logout with
 // revocation, all at the most verbose level: no token, code, verifier or client
 // secret on stderr, in the log, in a file of the store but the one that is chosen
 // to hold them, in an argument list, or in the environment of a child.
-func TestRow24Plain(t *testing.T) { canary(t, "file", ".plain") }
+func TestNoSecretOutsideTheStoreFile(t *testing.T) { canary(t, "file", ".plain") }
 
 // With the keyring no file at all holds one.
-func TestRow24SecretService(t *testing.T) {
+func TestNoSecretInFilesWithAKeyring(t *testing.T) {
 	if real.SecretService(t) {
 		canary(t, "keyring", "")
 	}

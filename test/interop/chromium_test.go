@@ -161,7 +161,7 @@ func TestChromiumDeny(t *testing.T) {
 	}
 }
 
-// A12: a whole login in a real browser by way of the address that the opener gets:
+// A whole login in a real browser by way of the address that the opener gets:
 // it redirects, the cookie survives the provider's pages and is there with the
 // answer. The same browser may open it again, as it does with tabs that it
 // restores.

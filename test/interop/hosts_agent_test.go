@@ -71,7 +71,7 @@ models:
     capabilities: [tool_use]
 `
 
-// Issue 6, real clients: whole hosts, with only their model played. They start
+// Real clients: whole hosts, with only their model played. They start
 // the entry from their own settings, JSON here and a list in YAML there, offer
 // the tool to the model, call it, and hand on what the server says about alice.
 func TestAgentsFromWrittenConfig(t *testing.T) {
@@ -104,7 +104,7 @@ base_url = "http://127.0.0.1:9/v1"
 wire_api = "responses"
 `
 
-// Issue 6, real clients: Codex, driven over the interface that its editors use.
+// Real clients: Codex, driven over the interface that its editors use.
 // It starts the entry from its config.toml, by the bare name on the PATH.
 func TestCodexFromWrittenConfig(t *testing.T) {
 	for login, home := range map[string]func(*testing.T) *desk{"kept": newDesk, "first": emptyDesk} {

@@ -2,7 +2,7 @@ package interop
 
 import "testing"
 
-// Issue 6, real clients: the official Inspector reads what mcp-login wrote for
+// Real clients: the official Inspector reads what mcp-login wrote for
 // three other clients.
 func TestInspectorFromWrittenConfig(t *testing.T) {
 	d := newDesk(t)

@@ -89,7 +89,7 @@ func visit(t *testing.T, browser context.Context, kind pageKind) {
 	}
 }
 
-// Issue 6, item 7: every kind of page at the width of a phone and of a desktop,
+// Item 7: every kind of page at the width of a phone and of a desktop,
 // in light and in dark, with scripts switched off: nothing is cut off or wider
 // than the window, and what the reader sees has the contrast that it needs.
 func TestChromiumPages(t *testing.T) {
@@ -152,7 +152,7 @@ const pale = `(() => {
 	return seen < 5 ? "only " + seen + " texts" : bad.join("; ");
 })()`
 
-// Issue 6, item 7: what a screen reader is told, by Chromium's own accessibility
+// Item 7: what a screen reader is told, by Chromium's own accessibility
 // tree: the document with its title, one main landmark, one heading of the first
 // level, the outcome as a status, values with what they are; and the language.
 func TestChromiumAccessibility(t *testing.T) {
@@ -208,7 +208,7 @@ func accessible(t *testing.T, browser context.Context) map[string][]string {
 	return roles
 }
 
-// C39, security row 5: the real page asks for nothing further and puts nothing of
+// The real page asks for nothing further and puts nothing of
 // its own address into what it shows.
 func TestChromiumPageIsAlone(t *testing.T) {
 	browser := chromium(t, 1280, 800, false)

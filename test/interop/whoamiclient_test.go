@@ -75,7 +75,7 @@ func whoamiClient(t *testing.T, url string) (call func(tool string) told) {
 }
 
 // The flow of mcp-auth's whoami tutorial with whoami-server in the sample's
-// place (issue 7): a client of the TypeScript SDK that knows the URL only finds
+// place: a client of the TypeScript SDK that knows the URL only finds
 // the provider, registers, signs in with PKCE and resource, and is told who it
 // is. With a tool that needs a scope of its own it asks for that one as well
 // when it is refused, which the sample's challenge does not let it do.

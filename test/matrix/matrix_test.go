@@ -17,7 +17,7 @@ import (
 // revisions are the rows of the matrix.
 var revisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"}
 
-// Issue 4: every client with every server, without a flag.
+// Every client with every server, without a flag.
 func TestEveryCell(t *testing.T) {
 	for _, p := range append(peers(t), typeScriptPeers(t)...) {
 		for _, revision := range revisions {

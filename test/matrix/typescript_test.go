@@ -126,7 +126,7 @@ func drive(t *testing.T, mode string, p *peer) (o outcome, said string, err erro
 	return o, failure.String(), nil
 }
 
-// Issue 4: the clients of the TypeScript SDK, versions 1 and 2, with the server
+// The clients of the TypeScript SDK, versions 1 and 2, with the server
 // of every revision and library. The one that is pinned to 2026-07-28 gives up
 // on servers without it by itself, and says so.
 func TestTypeScriptClients(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 // The notices are those of what the programs link: go.mod does not change without
 // them. The modules with a NOTICE of their own (Apache License 2.0, section 4d) have
 // it there.
-func TestW17NoticesAreUpToDate(t *testing.T) {
+func TestNoticesAreUpToDate(t *testing.T) {
 	for _, name := range []string{"../../go.mod", "../../go.sum", "../../" + file} { // for the cache of tests
 		if _, err := os.Stat(name); err != nil {
 			t.Fatal(err)

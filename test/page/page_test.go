@@ -127,7 +127,7 @@ const (
 	buttons    = `[...document.querySelectorAll("figure button")].filter(b => b.offsetParent !== null).length`
 )
 
-// Issue 7, item 6: in the policy that the page comes with its style applies and
+// Item 6: in the policy that the page comes with its style applies and
 // its buttons copy; both looks are there; nothing is loaded from anywhere; it
 // fits a phone.
 func TestPage(t *testing.T) {

@@ -316,7 +316,7 @@ func (want want) compare(o outcome, verb bool) (faults []string) {
 // examples are all cases; their names are unique.
 var examples = slices.Concat(discoveryCases, registrationCases, tokenCases, relayCases, refusedCases, failures(), providerCases, serverCases, requestCases, loginMembers, attackCases, further)
 
-// Issue 14: mcp-login at each of them.
+// Mcp-login at each of them.
 func TestProviders(t *testing.T) {
 	binary.Build(t, "mcp-login")
 	unknown := maps.Clone(known)

@@ -54,7 +54,7 @@ func (e example) theirs() (list []int) {
 	return list
 }
 
-// Issue 14: npm mcp-remote and the client of the TypeScript SDK at the same
+// Npm mcp-remote and the client of the TypeScript SDK at the same
 // fakes. What they do is written down and compared; where the reference says
 // how mcp-remote fares, the fake agrees, or the case says why not. Their own
 // starts make 350 steps a matter of minutes: without MCP_LOGIN_ALL_PEERS only the

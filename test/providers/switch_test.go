@@ -140,7 +140,7 @@ func (e example) with(env ...string) example {
 	return e
 }
 
-// Issue 14: the public argument lists of mcp-remote, and the inputs that it knew, with
+// The public argument lists of mcp-remote, and the inputs that it knew, with
 // mcp-login and with mcp-remote itself.
 func TestSwitch(t *testing.T) {
 	lists, all := 0, switchCases

@@ -47,7 +47,7 @@ var endlessBodies = map[string]func(w http.ResponseWriter, r *http.Request){
 
 // A 401 or a 403 whose body never ends does not hold up the login that it asks
 // for, nor the call behind it.
-func TestA8EndlessRefusals(t *testing.T) {
+func TestEndlessRefusals(t *testing.T) {
 	for kind, body := range endlessBodies {
 		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 			t.Run(fmt.Sprint(kind, " ", status), func(t *testing.T) {
@@ -119,7 +119,7 @@ func tooMuch(w io.Writer, head string) {
 
 // Without a flag a message of 300 MiB is answered with error 1006 under the id of
 // its request, in every direction, and the memory stays bounded.
-func TestW2DefaultMaxMessage(t *testing.T) {
+func TestDefaultMaxMessage(t *testing.T) {
 	streamable := answers(func(w http.ResponseWriter, _ *http.Request, body string) {
 		head := `{"jsonrpc":"2.0","id":2,"result":{"x":"`
 		switch {
@@ -217,7 +217,7 @@ func peakMemory(t *testing.T, pid int) (bytes int64) {
 
 // Two hundred thousand events that are no JSON, and as many answers that nobody
 // asked for, are some lines of the log with their number, and the answer passes.
-func TestW9LogOfGarbage(t *testing.T) {
+func TestGarbageIsFewLinesOfLog(t *testing.T) {
 	const events = 200_000
 	for name, event := range map[string]string{
 		"no JSON":   "data: x\n\n",

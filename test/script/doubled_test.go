@@ -17,7 +17,7 @@ func doubled(member string) string { return strings.Repeat(member+",", (1<<20)/(
 // A megabyte of doubled members costs what a megabyte costs: the answer is there
 // long before members that are cut one after the other, each by a new scan, would
 // be (343 KiB took 36 s, and four times as much takes sixteen times as long).
-func TestA9DoubledMembers(t *testing.T) {
+func TestMegabyteOfDoubledMembers(t *testing.T) {
 	const sessions, stateless = "2025-11-25", "2026-07-28"
 	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"` + stateless + `","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}`
 	for name, tc := range map[string]struct {

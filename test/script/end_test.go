@@ -97,7 +97,7 @@ func ways() map[string]func(*bridge) {
 	return all
 }
 
-// G4, P13, security row 44: however the client ends it, the session is deleted at
+// However the client ends it, the session is deleted at
 // the server and the exit code is 0.
 func TestEndDeletesTheSession(t *testing.T) {
 	for name, end := range ways() {
@@ -130,7 +130,7 @@ func TestEndDeletesTheSession(t *testing.T) {
 	}
 }
 
-// P14: in the middle of a login the bridge ends as well and answers the request
+// In the middle of a login the bridge ends as well and answers the request
 // that waits for it. A login of its own (--no-detach) ends with it and gives its
 // port back.
 func TestEndDuringLogin(t *testing.T) {

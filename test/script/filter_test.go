@@ -13,7 +13,7 @@ import (
 // With --ignore-tool no spelling of a hidden tool's call that some server could
 // read as one reaches the server; what is clear, passes, byte for byte. Without a
 // filter everything passes.
-func TestW12HiddenToolInEverySpelling(t *testing.T) {
+func TestHiddenToolInEverySpelling(t *testing.T) {
 	hidden := []string{
 		`"method":"tools/call","params":{"name":"delete"}`,
 		`"method":"tools/call","params":{"Name":"delete"}`,
@@ -92,7 +92,7 @@ func TestW12HiddenToolInEverySpelling(t *testing.T) {
 
 // A hidden tool is in no list in any spelling, and neither is a tool whose name can
 // be read in more than one way; the others keep their bytes.
-func TestW12HiddenToolIsNotListed(t *testing.T) {
+func TestHiddenToolIsNotListed(t *testing.T) {
 	const shown = `{"name" : "get","n":1.0}`
 	for _, result := range []string{
 		`{"tools":[` + shown + `,{"name":"delete"},{"Name":"delete"},{"name":"get","Name":"delete"},{"name":"delete","name":"get"},{"name":"delete "},{"name":"delete\u0000"},{"name":"\u0064elete"},{"name":"DELETE"},{"name":["delete"]},{"title":"delete"},"delete",{"name":"get","n\u0061me":"delete"}]}`,

@@ -76,7 +76,7 @@ func answers(before func(w http.ResponseWriter, r *http.Request, body string)) h
 	}
 }
 
-// Comparison row 27: cookies of the server, by which load balancers find their
+// Cookies of the server, by which load balancers find their
 // way, come back to it and to nobody else; --no-cookies keeps none.
 func TestCookies(t *testing.T) {
 	for flag, want := range map[string]string{"--log-level=warn": "a=1", "--no-cookies": ""} {
@@ -96,7 +96,7 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-// Comparison row 28: HTTP_PROXY is honoured without a flag, NO_PROXY as well.
+// HTTP_PROXY is honoured without a flag, NO_PROXY as well.
 func TestProxyVariables(t *testing.T) {
 	var asked seen
 	proxy := httptest.NewServer(answers(func(_ http.ResponseWriter, r *http.Request, _ string) { asked.add(r.URL.Host) }))
@@ -116,7 +116,7 @@ func TestProxyVariables(t *testing.T) {
 	}
 }
 
-// Comparison row 31: with --ipv4 a server at ::1 is not reached, and without it
+// With --ipv4 a server at ::1 is not reached, and without it
 // is.
 func TestIPv4(t *testing.T) {
 	six, err := net.Listen("tcp6", "[::1]:0")
@@ -142,7 +142,7 @@ func TestIPv4(t *testing.T) {
 	}
 }
 
-// Comparison row 32: the limits on the header and on silence within an answer, each
+// The limits on the header and on silence within an answer, each
 // with a server that would let it wait for ever.
 func TestTimeLimits(t *testing.T) {
 	release := make(chan struct{})
@@ -176,7 +176,7 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
-// Comparison row 50: resource in the authorization request is the server's, the
+// Resource in the authorization request is the server's, the
 // one given, or left out.
 func TestResourceParameter(t *testing.T) {
 	server := protected(t)

@@ -17,7 +17,7 @@ import (
 
 // What is no demand on stdin asks nobody; that of an earlier version, which has
 // fewer members, is fulfilled, and so is one with secrets that nothing reads.
-func TestSecondLookStoreHandover(t *testing.T) {
+func TestHandoverAsksOnlyForADemand(t *testing.T) {
 	const refused, fulfilled = 2, 0
 	for name, c := range map[string]struct {
 		stdin string
@@ -53,7 +53,7 @@ func TestSecondLookStoreHandover(t *testing.T) {
 
 // A challenge that is no UTF-8 and a time limit that no clock has do not keep the
 // login in the bridge, whose client may end it.
-func TestSecondLookStoreDetachedAnyway(t *testing.T) {
+func TestOddChallengeIsDetachedAnyway(t *testing.T) {
 	for name, change := range map[string]func(h *hostile) (args []string){
 		"a challenge of other bytes": func(h *hostile) []string { h.unauthorized = ", realm=\"\xff\xfe\", scope=\"read \xff\""; return nil },
 		"a long challenge": func(h *hostile) []string {
@@ -83,7 +83,7 @@ func TestSecondLookStoreDetachedAnyway(t *testing.T) {
 
 // A login that was ended with logout while the provider's metadata was read opens
 // no tab afterwards, and logout does not wait for it in vain.
-func TestSecondLookStoreLogoutBeforeTheTab(t *testing.T) {
+func TestLogoutBeforeTheTab(t *testing.T) {
 	h := newHostile(t)
 	h.reading, h.goOn = make(chan struct{}), make(chan struct{})
 	c := h.bridge()
@@ -112,7 +112,7 @@ func TestSecondLookStoreLogoutBeforeTheTab(t *testing.T) {
 // locks should be: a call has its answer at once, and no more tabs open than without
 // it. What cannot be a file of ours is named and never followed; the content of a
 // file is replaced.
-func TestSecondLookStoreHostileDirectory(t *testing.T) {
+func TestHostileStateDirectory(t *testing.T) {
 	future := `{"asked_at":"9999-12-31T23:59:59-23:59","identity":"x"}`
 	content := func(text string) func(path string) error {
 		return func(path string) error { return os.WriteFile(path, []byte(text), 0o600) }
@@ -166,7 +166,7 @@ func TestSecondLookStoreHostileDirectory(t *testing.T) {
 
 // A login that cannot be read, such as one of a later version, keeps logout --all
 // from none of the others, and is named with what to do.
-func TestSecondLookStoreLogoutAllWithADamagedLogin(t *testing.T) {
+func TestLogoutAllWithADamagedLogin(t *testing.T) {
 	h := newHostile(t)
 	if got := h.bridge().tool(1); !strings.Contains(got, `"result"`) {
 		t.Fatal(got)
@@ -190,7 +190,7 @@ func TestSecondLookStoreLogoutAllWithADamagedLogin(t *testing.T) {
 // Nobody who waits for a login asks again when it is ended with logout: neither the
 // bridge that started it, nor one that only follows it, in whichever order they
 // and logout find out.
-func TestSecondLookStoreLogoutEndsItForAll(t *testing.T) {
+func TestLogoutEndsALoginForAll(t *testing.T) {
 	h := newHostile(t)
 	h.silent = true
 	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`

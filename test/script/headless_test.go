@@ -12,10 +12,10 @@ import (
 	"mcp-login/test/binary"
 )
 
-// Security row 9: no browser, no DISPLAY, an SSH session, an empty PATH: where to
+// No browser, no DISPLAY, an SSH session, an empty PATH: where to
 // sign in is on stderr, before anything is waited for; with a code for another
 // device, as the provider offers that, and without where the address is wanted.
-func TestRow9NoBrowser(t *testing.T) {
+func TestNoBrowserPrintsTheAddress(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only here a missing display means that there is no browser")
 	}

@@ -170,9 +170,9 @@ func TestWinnerKilledAtEachStep(t *testing.T) {
 	}
 }
 
-// Security row 29: the holder of the lock is killed in mid-refresh, 50 times:
+// The holder of the lock is killed in mid-refresh, 50 times:
 // the kernel frees the lock, the next one refreshes, nobody is stuck or asked.
-func TestRow29HolderKilled(t *testing.T) {
+func TestLockHolderKilledInMidRefresh(t *testing.T) {
 	s, a := newKillingStorm(t, -1)
 	s.signIn()
 	const rounds = 50

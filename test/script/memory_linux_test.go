@@ -77,9 +77,9 @@ func coreLimit(t *testing.T, pid int) string {
 	return ""
 }
 
-// W5: while tokens are in memory no other process of the same user reads them
+// While tokens are in memory no other process of the same user reads them
 // there, or in the environment; nothing of it is inherited by the browser.
-func TestW5MemoryIsHidden(t *testing.T) {
+func TestMemoryIsHidden(t *testing.T) {
 	program := public(t, binary.Build(t, "mcp-login"))
 	const canary = "canary-of-a-given-token-0123456789"
 	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +112,7 @@ func TestW5MemoryIsHidden(t *testing.T) {
 }
 
 // The browser, and what it is started by, are as they would be without us.
-func TestW5BrowserIsNotHidden(t *testing.T) {
+func TestBrowserIsNotHidden(t *testing.T) {
 	program := public(t, binary.Build(t, "mcp-login"))
 	dir := filepath.Dir(program)
 	if err := os.Chmod(dir, 0o777); err != nil {

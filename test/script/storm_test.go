@@ -214,16 +214,16 @@ func surprise(t *testing.T, processes, calls, rounds int) {
 	}
 }
 
-// Security row 26: 8 real processes, 3 calls each, 50 surprises: 24 of 24
+// 8 real processes, 3 calls each, 50 surprises: 24 of 24
 // answered, one refresh, no browser (mcp-remote: 0 of 24, 14 windows).
-func TestRow26AcrossProcesses(t *testing.T) { surprise(t, 8, 3, 50) }
+func TestSurpriseRefusalsAcrossProcesses(t *testing.T) { surprise(t, 8, 3, 50) }
 
-// Security row 27: 32 processes, 20 calls each: 640 of 640, one refresh.
-func TestRow27AcrossProcesses(t *testing.T) { surprise(t, 32, 20, 1) }
+// 32 processes, 20 calls each: 640 of 640, one refresh.
+func TestManyCallsAcrossProcesses(t *testing.T) { surprise(t, 32, 20, 1) }
 
-// Security row 25, and the same with 20: bridges that start at once with a token
+// And the same with 20: bridges that start at once with a token
 // that has ended make one refresh and all succeed.
-func TestRow25ExpiredAtStart(t *testing.T) {
+func TestExpiredAtStartIsRefreshedOnce(t *testing.T) {
 	for _, processes := range []int{8, 20} {
 		s := newStorm(t, nil)
 		s.signIn()

@@ -78,7 +78,7 @@ func TestWhichAccountAtATerminal(t *testing.T) {
 
 // After three tabs that nobody answered a verb in a script opens none; the same
 // verb at a terminal is a person's, and opens one.
-func TestA4TabBudgetAtATerminal(t *testing.T) {
+func TestTabBudgetAtATerminal(t *testing.T) {
 	h := newHostile(t)
 	h.silent = true
 	for range 3 {

@@ -323,7 +323,7 @@ func (h *hostile) later(by time.Duration) {
 // A 403 for a scope that was requested before, granted or not, is the answer:
 // twenty calls open no tab after that of the login, each gets the 403, and the
 // words say what is missing. The same with tokens whose end nobody knows.
-func TestA4TabBudgetScopeRequestedBefore(t *testing.T) {
+func TestTabBudgetScopeRequestedBefore(t *testing.T) {
 	for _, granted := range []string{"", "other"} {
 		for _, withExpiry := range []bool{true, false} {
 			t.Run(fmt.Sprint(granted, withExpiry), func(t *testing.T) {
@@ -346,7 +346,7 @@ func TestA4TabBudgetScopeRequestedBefore(t *testing.T) {
 
 // A scope that the provider was asked for once and did not grant leads to one
 // step-up, not to one for each call.
-func TestA4TabBudgetScopeNotGranted(t *testing.T) {
+func TestTabBudgetScopeNotGranted(t *testing.T) {
 	h := newHostile(t)
 	h.granted = "read"
 	h.refuse = func(int) (int, string) { return 403, `, error="insufficient_scope", scope="admin"` }
@@ -366,7 +366,7 @@ func TestA4TabBudgetScopeNotGranted(t *testing.T) {
 
 // Whatever the server and its providers say, twenty calls open at most three
 // tabs, and every call has its answer.
-func TestA4TabBudget(t *testing.T) {
+func TestTabBudget(t *testing.T) {
 	newScope := func(call int) (int, string) {
 		return 403, fmt.Sprintf(`, error="insufficient_scope", scope="s%d"`, call)
 	}
@@ -415,7 +415,7 @@ func TestA4TabBudget(t *testing.T) {
 }
 
 // Twenty accounts of one server in twenty processes at once share the budget.
-func TestA4TabBudgetAcrossProcesses(t *testing.T) {
+func TestTabBudgetAcrossProcesses(t *testing.T) {
 	h := newHostile(t)
 	h.silent = true
 	var wg sync.WaitGroup
@@ -436,7 +436,7 @@ func TestA4TabBudgetAcrossProcesses(t *testing.T) {
 // After three tabs that nobody answered none opens: not an hour later, not after
 // a restart, not at another issuer, and not when a model calls the sign-in tool,
 // which then says what a person has to run. That works, and all begins anew.
-func TestA4TabBudgetWhenNobodyAnswers(t *testing.T) {
+func TestTabBudgetWhenNobodyAnswers(t *testing.T) {
 	h := newHostile(t)
 	h.silent, h.newIssuers = true, true
 	for range 5 {
@@ -479,7 +479,7 @@ func TestA4TabBudgetWhenNobodyAnswers(t *testing.T) {
 }
 
 // A code for another device counts like a tab.
-func TestA4TabBudgetOfDeviceCodes(t *testing.T) {
+func TestTabBudgetOfDeviceCodes(t *testing.T) {
 	h := newHostile(t)
 	h.newIssuers = true
 	for i := range 5 {
@@ -496,7 +496,7 @@ func TestA4TabBudgetOfDeviceCodes(t *testing.T) {
 
 // The process of the login is killed each time: once that is no repetition, and
 // the tab counts.
-func TestA4TabBudgetOfKilledProcesses(t *testing.T) {
+func TestTabBudgetOfKilledProcesses(t *testing.T) {
 	h := newHostile(t)
 	h.silent = true
 	for i := range 6 {
@@ -537,7 +537,7 @@ func (h *hostile) awaitTab() {
 
 // A person who runs login has acted, also when the kept login works and there is
 // nothing to ask: what the server wants more scopes for may be asked again.
-func TestA4TabBudgetActedWithoutATab(t *testing.T) {
+func TestTabBudgetActedWithoutATab(t *testing.T) {
 	h := newHostile(t)
 	c := h.bridge("--timeout", "1s")
 	if got := c.tool(1); !strings.Contains(got, `"result"`) {
@@ -566,7 +566,7 @@ func TestA4TabBudgetActedWithoutATab(t *testing.T) {
 }
 
 // logout takes what is known along.
-func TestA4TabBudgetEndsWithLogout(t *testing.T) {
+func TestTabBudgetEndsWithLogout(t *testing.T) {
 	h := newHostile(t)
 	h.silent, h.clientID = true, "mine"
 	for range 4 {
@@ -590,7 +590,7 @@ func TestA4TabBudgetEndsWithLogout(t *testing.T) {
 // A provider that sends the browser back at once with an error stands for no
 // person, whatever it says: after three such tabs none opens, hours later neither,
 // until a person acts.
-func TestSecondLookStoreBouncingProvider(t *testing.T) {
+func TestTabsOfABouncingProvider(t *testing.T) {
 	for name, change := range map[string]func(h *hostile){
 		"server_error":            func(h *hostile) { h.bounce = "error=server_error" },
 		"access_denied":           func(h *hostile) { h.bounce = "error=access_denied" },
@@ -629,7 +629,7 @@ func TestSecondLookStoreBouncingProvider(t *testing.T) {
 
 // Issuers of a quarter of a megabyte do not make the record of the tabs so large
 // that it is not read again.
-func TestSecondLookStoreLongIssuers(t *testing.T) {
+func TestTabsOfLongIssuers(t *testing.T) {
 	h := newHostile(t)
 	h.newIssuers, h.longIssuer = true, 250_000
 	h.refuse = func(int) (int, string) { return 401, "" }
@@ -658,7 +658,7 @@ func TestSecondLookStoreLongIssuers(t *testing.T) {
 
 // One server and profile has one budget, however the account and the address are
 // spelled.
-func TestSecondLookStoreSpellings(t *testing.T) {
+func TestTabsOfOneServerInManySpellings(t *testing.T) {
 	h := newHostile(t)
 	h.silent = true
 	upper := strings.Replace(h.URL, "http://", "HTTP://", 1) + "/mcp"

@@ -13,7 +13,7 @@ import (
 
 // version says on stderr when a Go with a known vulnerability built the program,
 // and on stdout what it always says.
-func TestW17VersionNamesAnOldGo(t *testing.T) {
+func TestVersionNamesAnOldGo(t *testing.T) {
 	cmd := exec.Command(binary.Build(t, "mcp-login"), "version")
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said

@@ -151,7 +151,7 @@ func TestHeaderFile(t *testing.T) {
 	}
 }
 
-// Security row 40: above --max-message only the one message is refused, in both
+// Above --max-message only the one message is refused, in both
 // directions, and the next one passes.
 func TestMaxMessage(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

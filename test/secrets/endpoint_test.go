@@ -31,7 +31,7 @@ const hostileQuery = "?keep=1&resource=https%3A%2F%2Fvictim.example&scope=admin&
 
 // Metadata of a hostile issuer points at an honest provider with a query of its
 // own: nothing that belongs to the request comes from there, on any endpoint.
-func TestA6HostileEndpointQuery(t *testing.T) {
+func TestHostileEndpointQuery(t *testing.T) {
 	for _, how := range []string{"--no-browser", "--device"} {
 		t.Run(how, func(t *testing.T) {
 			s := honest(t, func(base string, r *http.Request, _ string) string {
@@ -83,7 +83,7 @@ func TestA6HostileEndpointQuery(t *testing.T) {
 
 // A redirect, a challenge and metadata with a user name in their addresses: the
 // token is not replaced by what a stranger chose, and nothing is sent there.
-func TestW18UserInformation(t *testing.T) {
+func TestUserInformationIsNotSent(t *testing.T) {
 	withUser := func(base string) string { return strings.Replace(base, "http://", "http://evil:word@", 1) }
 	changes := map[string]func(base string, r *http.Request, body string) string{
 		"redirect": func(base string, r *http.Request, body string) string {

@@ -13,7 +13,7 @@ import (
 
 // No secret is in the environment of the browser, of its helpers, or of the
 // detached login: not those of ours, nor a variable that a header names.
-func TestW6Environment(t *testing.T) {
+func TestBrowserInheritsNoSecrets(t *testing.T) {
 	const key, other, file, literal = "KEY-IN-A-HEADER-0123456789", "KEY-IN-JSON-0123456789", "KEY-IN-A-FILE-0123456789", "LITERAL-IN-A-FILE-0123456789"
 	record, headers := filepath.Join(t.TempDir(), "record"), filepath.Join(t.TempDir(), "headers")
 	if err := os.WriteFile(headers, []byte("X-File: ${FILE_KEY}\nX-Literal: "+literal+"\n"), 0o600); err != nil {

@@ -29,7 +29,7 @@ func carriesSecret(heard string) bool {
 // Without a person the server alone names the provider that gets the client
 // secret: at first contact it goes to none but one of the server's own site, one
 // that the person named, or one that had it before.
-func TestA5SecretAtFirstContact(t *testing.T) {
+func TestClientSecretAtFirstContact(t *testing.T) {
 	const server = "https://mcp.victim.example/mcp"
 	ways := map[string][]string{
 		"client credentials": {"--client-credentials"},
@@ -101,7 +101,7 @@ func TestA5SecretAtFirstContact(t *testing.T) {
 // --issuer is the only provider: another one that the server names gets no request.
 // The variable, which other servers see as well, does not lead to its provider where
 // the server does not name it: that is refused with both names, and nobody is asked.
-func TestA5IssuerIsPinned(t *testing.T) {
+func TestIssuerIsPinned(t *testing.T) {
 	n := newInternet(t, pretender("login.evil.example"))
 	args := []string{"login", "https://mcp.victim.example/mcp", "--device", "--timeout=20s"}
 	_, stderr, code := newProgram(t, append(n.env, "MCP_LOGIN_ISSUER=https://login.honest.example")...).run(args...)
@@ -119,7 +119,7 @@ func TestA5IssuerIsPinned(t *testing.T) {
 
 // A client given by hand stays with the issuer that it was first used at, although
 // the login there came to nothing.
-func TestA6ClientOfAnAttempt(t *testing.T) {
+func TestClientOfAnAttempt(t *testing.T) {
 	second := honest(t, func(string, *http.Request, string) string { return "" })
 	var named string
 	first := honest(t, func(base string, r *http.Request, _ string) string {
@@ -150,7 +150,7 @@ func TestA6ClientOfAnAttempt(t *testing.T) {
 // The secret of a login goes on to the issuer that had it, also when the login is
 // made again and the issuer not named again; another issuer later gets neither the
 // secret nor the client id, whether the first one was named or not.
-func TestA6ClientStaysWithItsIssuer(t *testing.T) {
+func TestClientStaysWithItsIssuer(t *testing.T) {
 	const server = "https://mcp.victim.example/mcp"
 	named := "login.honest.example"
 	n := newInternet(t, func(host string, r *http.Request, body string) string { return pretender(named)(host, r, body) })

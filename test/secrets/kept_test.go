@@ -9,7 +9,7 @@ import (
 // Verbs that go through several logins build each from what is kept: no token,
 // header, certificate or client secret that was given for one server reaches
 // another server or its provider.
-func TestA2ForeignSecretsStayAway(t *testing.T) {
+func TestForeignSecretsStayAway(t *testing.T) {
 	n := newInternet(t, func(host string, r *http.Request, body string) string {
 		return world(func() string { return "https://" + host }, "-", nil)(r, body)
 	})
@@ -66,7 +66,7 @@ func TestA2ForeignSecretsStayAway(t *testing.T) {
 }
 
 // The secret of a variable is for the client of the variables.
-func TestA2SecretOfAnotherClient(t *testing.T) {
+func TestSecretOfAnotherClient(t *testing.T) {
 	s := honest(t, func(string, *http.Request, string) string { return "" })
 	p := newProgram(t, "MCP_LOGIN_CLIENT_SECRET="+secret, "MCP_LOGIN_CLIENT_ID=other")
 	_, stderr, _ := p.run("login", s.url+"/mcp", "--device", "--client-id=app", "--timeout=20s")

@@ -103,7 +103,7 @@ func world(base func() string, spoil string, spoiling func(string) string) answe
 // A provider, a server or a proxy that answers twice, or with more than it
 // announced, or in no form at all, does not make the program print what it sent:
 // net/http's global logger would have.
-func TestA3MisframedAnswersToMCPLogin(t *testing.T) {
+func TestMisframedAnswersToMCPLogin(t *testing.T) {
 	for name, spoil := range misframings {
 		endpoints := misframed[:7]
 		if surplus(name) { // the answer itself is good, so that all of them can be
@@ -139,7 +139,7 @@ func surplus(name string) bool {
 }
 
 // The same of whoami-server, whose peers are a provider and callers.
-func TestA3MisframedAnswersToWhoamiServer(t *testing.T) {
+func TestMisframedAnswersToWhoamiServer(t *testing.T) {
 	ways := map[string][]string{
 		"/userinfo":                         nil,
 		"/introspect":                       {introspecting},

@@ -10,7 +10,7 @@ import (
 // Metadata of a hostile issuer points the end of a session at an honest provider,
 // with members of its own: nothing that such a request owns comes from there, and
 // no address inside a network is shown or opened.
-func TestSecondLookOauthEndOfSession(t *testing.T) {
+func TestEndOfSessionOwnsItsRequest(t *testing.T) {
 	const hostile = "?keep=1&client_id=evil&id_token_hint=evil&post_logout_redirect_uri=https%3A%2F%2Fevil.example&Post_Logout_Redirect_Uri=evil&state=evil&logout_hint=evil&ui_locales=evil&client_id[]=evil&client%00_id=evil"
 	for endpoint, opened := range map[string]bool{"/logout" + hostile: true, "http://169.254.169.254/latest" + hostile: false, "https://169.254.169.254/" + hostile: false, "javascript:alert(1)": false} {
 		s := honest(t, func(base string, r *http.Request, _ string) string {
@@ -42,7 +42,7 @@ func TestSecondLookOauthEndOfSession(t *testing.T) {
 
 // Providers that only look like one of the server's own site, or like this machine,
 // get no client secret, through the program and by every grant.
-func TestSecondLookOauthLookAlikes(t *testing.T) {
+func TestLookAlikeProvidersGetNoSecret(t *testing.T) {
 	for _, named := range []string{"mcp.victim.example.evil.example", "xvictim.evil.example", "victim-example.evil.example", "localhost.evil.example", "127.evil.example"} {
 		t.Run(named, func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestSecondLookOauthLookAlikes(t *testing.T) {
 
 // A server that answers every token with 401 or 403, whatever its challenge says:
 // the verb ends, with a bounded number of requests and one sign-in at most.
-func TestSecondLookOauthRefusesEveryToken(t *testing.T) {
+func TestServerThatRefusesEveryToken(t *testing.T) {
 	for name, challenge := range map[string]string{
 		"401 without a challenge": "401 ", "401 of two schemes": "401 Basic realm=\"x\", Bearer error=\"invalid_token\"", "401 for scopes": "401 Bearer error=\"insufficient_scope\", scope=\"a b\"",
 		"403 for scopes": "403 Bearer error=\"insufficient_scope\", scope=\"a b\"", "403 for nothing": "403 Bearer error=\"insufficient_scope\"", "403 twice": "403 Bearer error=\"insufficient_scope\", scope=\"a\", error=\"invalid_token\", scope=\"b\"",
@@ -91,7 +91,7 @@ func TestSecondLookOauthRefusesEveryToken(t *testing.T) {
 
 // The browser of the person follows the one-time address although a page that it
 // loads before knows the port and knocks at all that can be guessed.
-func TestSecondLookOauthKnocking(t *testing.T) {
+func TestKnockingEndsNoLogin(t *testing.T) {
 	s := honest(t, func(_ string, r *http.Request, _ string) string {
 		if r.URL.Path != "/authorize" {
 			return ""

@@ -119,7 +119,7 @@ func (l *lab) stormOn(n int, suffix string, within time.Duration) (killed int, e
 	return killed, err
 }
 
-// Issue, "the holder killed by SIGKILL at random points", security row 29: at a
+// At a
 // random moment of a refresh, its process is killed. The kernel frees the lock,
 // the others refresh and are answered. The provider forgives a refresh token
 // that comes again, as Logto does: no login is lost, ever; the file is whole.

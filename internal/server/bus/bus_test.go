@@ -288,9 +288,9 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// W14: servers for two resources over one Redis have no sessions, no replicas
+// Servers for two resources over one Redis have no sessions, no replicas
 // and no news in common.
-func TestW14ResourcesShareNothing(t *testing.T) {
+func TestResourcesShareNothing(t *testing.T) {
 	service := real.Redis(t)
 	dialFor := func(resource string) *Redis {
 		r, err := Dial("redis://"+service.Address, resource, slog.New(slog.DiscardHandler))

@@ -1,4 +1,4 @@
-package script
+package test
 
 import (
 	"io/fs"
@@ -18,7 +18,7 @@ var proof = regexp.MustCompile("`(Test[A-Za-z0-9_]+|Fuzz[A-Za-z0-9_]+|[a-z0-9-]+
 // from 1, with as many cells as asked for.
 func table(t *testing.T, page string, cells int) [][]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+	text, err := os.ReadFile(filepath.Join("..", "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func proven(t *testing.T, row []string, cell string, known map[string]bool) int 
 	return len(names)
 }
 
-// Issue 6: the matrix has its 80 rows, each yes of ours names a test that exists,
+// The matrix has its 80 rows, each yes of ours names a test that exists,
 // each partly says what is missing, and the rows at the end are those of the noes.
 func TestComparison(t *testing.T) {
 	known := knownTests(t)
@@ -81,7 +81,7 @@ func TestComparison(t *testing.T) {
 			}
 		}
 	}
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "comparison.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "comparison.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ var attacks = map[string]struct {
 // is kept.
 func checkAttacks(t *testing.T, known map[string]bool) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "score-card.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "score-card.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func knownTests(t *testing.T) map[string]bool {
 	t.Helper()
 	known := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
-	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

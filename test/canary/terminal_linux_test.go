@@ -9,7 +9,7 @@ import (
 
 // Results, progress and errors in which the harm is hidden in the encoding: escapes
 // of JSON, halves of surrogate pairs, numbers that are none, what overwrites.
-func TestSecondLookTerminalAnswers(t *testing.T) {
+func TestAnswersWithEncodedEscapes(t *testing.T) {
 	t.Parallel()
 	text := func(s string) string { return `{"content":[{"type":"text","text":"CANARY` + s + `"}]}` }
 	for name, result := range map[string]string{
@@ -47,7 +47,7 @@ func TestSecondLookTerminalAnswers(t *testing.T) {
 
 // What a person types, and where things are, reaches the terminal past no filter
 // either: completion, help, unknown words and flags, folders with escapes.
-func TestSecondLookTerminalWords(t *testing.T) {
+func TestTypedWordsAreFiltered(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	word := strings.ReplaceAll(canary, "\x00", "")
@@ -80,7 +80,7 @@ func TestSecondLookTerminalWords(t *testing.T) {
 
 // Configurations of strangers that bite those who read them: nesting, aliases that
 // multiply, links, devices, names with escapes. All end at once, in bounds.
-func TestSecondLookHostileConfigurations(t *testing.T) {
+func TestHostileConfigurationsEndAtOnce(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	bomb := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
@@ -123,7 +123,7 @@ func TestSecondLookHostileConfigurations(t *testing.T) {
 
 // A window of any width: the real one is asked, and no row of it begins with a
 // stranger's words.
-func TestSecondLookTerminalWindow(t *testing.T) {
+func TestWindowOfAnyWidth(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.errors["tools/call"] = `{"code":-32000,"message":` + quoted(strings.Repeat("x", 30)+" "+strings.Repeat(forged+" ", 20)) + `}`

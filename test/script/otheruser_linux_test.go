@@ -84,10 +84,10 @@ func browserOf(t *testing.T) *http.Client {
 	return &http.Client{Jar: jar, Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 }
 
-// A12: what another user of the machine reads in the arguments of the browser's
+// What another user of the machine reads in the arguments of the browser's
 // helper is no authorization request: no state, no challenge, nothing of the
 // provider. The person's browser signs in with it.
-func TestA12NothingInArgv(t *testing.T) {
+func TestOpenerSeesNoAuthorizationRequest(t *testing.T) {
 	v := newVictim(t)
 	u, err := url.Parse(v.address())
 	if err != nil || u.Hostname() != "127.0.0.1" || u.RawQuery != "" {
@@ -106,10 +106,10 @@ func TestA12NothingInArgv(t *testing.T) {
 	}
 }
 
-// A12: whoever opens the address second, be it the stranger or the person, is not
+// Whoever opens the address second, be it the stranger or the person, is not
 // sent to the provider and ends the login: nobody knows which of them was first.
 // The person hears why, and starts again at once.
-func TestA12SecondUseEndsTheLogin(t *testing.T) {
+func TestSecondUseEndsTheLogin(t *testing.T) {
 	v := newVictim(t)
 	first, err := browserOf(t).Get(v.address())
 	if err != nil {
@@ -137,9 +137,9 @@ func TestA12SecondUseEndsTheLogin(t *testing.T) {
 	}
 }
 
-// A12: an answer of another browser is refused although it has the right state;
+// An answer of another browser is refused although it has the right state;
 // the person's own is taken after that.
-func TestA12AnswerOfAStranger(t *testing.T) {
+func TestAnswerOfAnotherBrowserIsRefused(t *testing.T) {
 	v := newVictim(t)
 	person := browserOf(t)
 	var request *url.URL
@@ -174,9 +174,9 @@ func TestA12AnswerOfAStranger(t *testing.T) {
 	}
 }
 
-// A12: a connection of another user of the machine is refused, whatever it asks
+// A connection of another user of the machine is refused, whatever it asks
 // for, and uses nothing up.
-func TestA12AnotherUser(t *testing.T) {
+func TestConnectionOfAnotherUserIsRefused(t *testing.T) {
 	if !real.Root(t) {
 		return
 	}
@@ -207,7 +207,7 @@ func TestA12AnotherUser(t *testing.T) {
 
 // Over SSH, and where the address is wanted, it is the whole one, for a browser on
 // another machine.
-func TestA12WholeAddressElsewhere(t *testing.T) {
+func TestWholeAddressForABrowserElsewhere(t *testing.T) {
 	h := newHouse(t, nil)
 	for name, tc := range map[string]struct {
 		args []string
@@ -236,9 +236,9 @@ func TestA12WholeAddressElsewhere(t *testing.T) {
 	}
 }
 
-// A12: nor is the code of a device grant in the arguments of the opener; the address
+// Nor is the code of a device grant in the arguments of the opener; the address
 // leads to it, once.
-func TestA12DeviceCode(t *testing.T) {
+func TestOpenerSeesNoDeviceCode(t *testing.T) {
 	v := newVictim(t, "--device")
 	if strings.Contains(v.argv, "user_code") || strings.Contains(v.argv, v.idp.Issuer()) {
 		t.Errorf("the opener was given %q", v.argv)
@@ -262,7 +262,7 @@ func TestA12DeviceCode(t *testing.T) {
 // Two logins at once in one browser, whose cookies know no ports: each answer comes
 // to its own login. Where the answers change places, or the mark of one is brought to
 // the other, nobody is signed in by that.
-func TestSecondLookOauthTwoLogins(t *testing.T) {
+func TestTwoLoginsInOneBrowser(t *testing.T) {
 	one, two := newVictim(t), newVictim(t)
 	person := browserOf(t)
 	for _, v := range []*victim{one, two, one} {
@@ -307,7 +307,7 @@ func mustPath(t *testing.T, address string) string {
 
 // A path of the redirect URI that cookies cannot be bound to is said before a person
 // is asked.
-func TestSecondLookOauthCallbackPath(t *testing.T) {
+func TestCallbackPathThatCookiesCannotHave(t *testing.T) {
 	h := newHouse(t, nil)
 	for _, path := range []string{"/a;b", "/a b", "callback", "/a?b"} {
 		cmd := h.command("login", h.url, "--callback-path", path)

@@ -35,16 +35,16 @@ const (
 	bothName  = "both.example"
 )
 
-// A11: a public server can neither have its login led into the private network
+// A public server can neither have its login led into the private network
 // nor the browser sent there, to this machine or to the metadata service of a
 // cloud. Its name may have a private address as well: what counts is where the
 // connection went. Only --issuer, which a person gives, lets a provider be private.
-func TestA11PublicServer(t *testing.T) {
+func TestPublicServerLeadsNowherePrivate(t *testing.T) {
 	if !real.Root(t) {
 		return
 	}
 	if os.Getenv("A11_INSIDE") == "" {
-		cmd := exec.Command(binary.Self(t), "-test.run=^TestA11PublicServer$", "-test.v")
+		cmd := exec.Command(binary.Self(t), "-test.run=^TestPublicServerLeadsNowherePrivate$", "-test.v")
 		cmd.Env = append(os.Environ(), "A11_INSIDE=1", "A11_PROGRAM="+binary.Build(t, "mcp-login"))
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
 		out, err := cmd.CombinedOutput()
