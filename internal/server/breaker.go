@@ -5,6 +5,10 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
+
+	"mcp-login/internal/retry"
 )
 
 const (
@@ -46,10 +50,10 @@ type breaker struct {
 	log  *slog.Logger
 
 	mu       sync.Mutex
-	failures int           // in a row
-	pause    time.Duration // of the opening under way or the last one
-	until    time.Time     // no call before; zero: closed
-	probing  bool          // the one call that may close it is under way
+	failures int       // in a row
+	openings int       // in a row
+	until    time.Time // no call before; zero: closed
+	probing  bool      // the one call that may close it is under way
 }
 
 // allow reports whether a call may be made. Each that may is followed by one
@@ -80,7 +84,7 @@ func (b *breaker) report(answered bool, alone time.Duration) {
 		if !b.until.IsZero() {
 			b.log.Info("provider answers again", "endpoint", b.name)
 		}
-		b.failures, b.pause, b.until, b.probing = 0, 0, time.Time{}, false
+		b.failures, b.openings, b.until, b.probing = 0, 0, time.Time{}, false
 		return
 	}
 	b.failures++
@@ -92,8 +96,9 @@ func (b *breaker) report(answered bool, alone time.Duration) {
 	if b.until.IsZero() {
 		b.log.Warn("provider is left alone for a while", "endpoint", b.name, "failures", b.failures)
 	}
-	b.pause = min(max(breakerPause, 2*b.pause), breakerMaxPause)
-	b.until = time.Now().Add(min(max(b.pause, alone), breakerMaxPause))
+	pause := retry.Doubled(b.openings, breakerPause, breakerMaxPause)
+	b.openings++
+	b.until = time.Now().Add(min(max(pause, alone), breakerMaxPause))
 }
 
 // isOpen reports whether calls are being held back.
@@ -106,29 +111,23 @@ func (b *breaker) isOpen() bool {
 // budget bounds what bad tokens may cost the provider: badBurst calls, and
 // badRate a second from then on.
 type budget struct {
+	all  *rate.Limiter
 	each *rateLimiter // what one address may spend
-
-	mu   sync.Mutex
-	left float64
-	at   time.Time
 }
 
 func newBudget() *budget {
 	each := newRateLimiter(badRate / 2.0)
 	each.burst = badBurst / 2
-	return &budget{each: each, left: badBurst, at: time.Now()}
+	return &budget{all: rate.NewLimiter(badRate, badBurst), each: each}
 }
 
 // allow reports whether a call may be made for a token nothing is known of, which
 // came from that address.
 func (b *budget) allow(client string) error {
-	if !b.each.open(client) {
+	switch {
+	case !b.each.open(client):
 		return busy("too many bad tokens of this address")
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.refill()
-	if b.left < 1 {
+	case b.all.Tokens() < 1:
 		return busy("too many bad tokens")
 	}
 	return nil
@@ -137,14 +136,5 @@ func (b *budget) allow(client string) error {
 // spend takes what a bad token from that address cost.
 func (b *budget) spend(client string) {
 	b.each.allow(client)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.refill()
-	b.left--
-}
-
-func (b *budget) refill() {
-	now := time.Now()
-	b.left = min(badBurst, b.left+badRate*now.Sub(b.at).Seconds())
-	b.at = now
+	b.all.Reserve() // calls under way may have spent more than there is
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 const (
@@ -60,21 +62,14 @@ type cache struct {
 	mu      sync.Mutex
 	good    *lru
 	refused *lru
-	checks  map[tokenKey]*pending
-}
-
-// pending is a check under way. Its results may be read once done is closed.
-type pending struct {
-	done     chan struct{}
-	identity Identity
-	err      error
+	checks  map[tokenKey]*retry.Call[Identity] // under way
 }
 
 func newCache(life context.Context, check Verifier, ttl, grace time.Duration) *cache {
 	return &cache{
 		check: check, life: life, ttl: ttl, grace: grace, revoked: func(tokenKey) {},
 		good: newLRU(maxGood, maxGoodBytes), refused: newLRU(maxRefused, 0),
-		checks: make(map[tokenKey]*pending), unknown: newChecksQuota(),
+		checks: make(map[tokenKey]*retry.Call[Identity]), unknown: newChecksQuota(),
 	}
 }
 
@@ -107,20 +102,20 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 		c.verdicts.known.Add(1)
 		return Identity{}, no.err
 	}
-	p := c.checks[key]
-	if p == nil {
-		p = &pending{done: make(chan struct{})}
+	check := c.checks[key]
+	if check == nil {
 		// Of tokens that were good there are no more than maxGood.
 		client := clientOf(ctx)
 		if known == nil && c.unknown.take(owner{subject: client}, 1) != nil {
 			c.mu.Unlock()
 			return Identity{}, errTooManyChecks
 		}
-		c.checks[key] = p
-		go c.run(key, token, p, known != nil, client)
+		check = retry.NewCall[Identity]()
+		c.checks[key] = check
+		go c.run(key, token, check, known != nil, client)
 	}
 	c.mu.Unlock()
-	return c.await(ctx, p, known)
+	return c.await(ctx, check, known)
 }
 
 // newChecksQuota bounds the checks of unknown tokens under way, in all and of
@@ -142,25 +137,25 @@ func boundedChecks(verify Verifier) Verifier {
 	}
 }
 
-// await waits for p. A token that was good does not wait long.
-func (c *cache) await(ctx context.Context, p *pending, known *entry) (Identity, error) {
-	var enough <-chan time.Time
+// await waits for a check. A token that was good does not wait long.
+func (c *cache) await(ctx context.Context, check *retry.Call[Identity], known *entry) (Identity, error) {
+	patience := ctx
 	if known != nil {
-		timer := time.NewTimer(staleWait)
-		defer timer.Stop()
-		enough = timer.C
+		var cancel context.CancelFunc
+		patience, cancel = context.WithTimeout(ctx, staleWait)
+		defer cancel()
 	}
-	select {
-	case <-p.done:
-		if p.err != nil {
-			return c.instead(known, p.err)
+	switch err := check.Wait(patience); {
+	case err == nil:
+		identity, err := check.Result()
+		if err != nil {
+			return c.instead(known, err)
 		}
-		return p.identity, nil
-	case <-enough:
+		return identity, nil
+	case ctx.Err() == nil:
 		return c.instead(known, busy("the provider takes long"))
-	case <-ctx.Done():
-		return Identity{}, fmt.Errorf("wait for the check of a token: %w: %w", ErrUnavailable, ctx.Err())
 	}
+	return Identity{}, fmt.Errorf("wait for the check of a token: %w: %w", ErrUnavailable, ctx.Err())
 }
 
 // instead is the answer where there is no new verdict: the last one, if it may
@@ -181,29 +176,29 @@ type knownKey struct{}
 func wasGood(ctx context.Context) bool { return ctx.Value(knownKey{}) != nil }
 
 // run performs one check and keeps what may be kept.
-func (c *cache) run(key tokenKey, token string, p *pending, known bool, client string) {
+func (c *cache) run(key tokenKey, token string, check *retry.Call[Identity], known bool, client string) {
 	ctx, cancel := context.WithTimeout(c.life, fetchTimeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{client: client}) // whom it is for
 	if known {
 		ctx = context.WithValue(ctx, knownKey{}, true)
 	}
-	p.identity, p.err = c.guarded(ctx, token)
-	c.verdicts.checked(p.err)
+	identity, err := c.guarded(ctx, token)
+	c.verdicts.checked(err)
 	now := time.Now()
 
 	c.mu.Lock()
 	var revoked bool
 	switch {
-	case p.err == nil:
-		c.good.put(c.kept(key, p.identity, now))
+	case err == nil:
+		c.good.put(c.kept(key, identity, now))
 		c.refused.Remove(key)
-	case lasting(p.err):
+	case lasting(err):
 		revoked = c.good.Remove(key)
 		if c.ttl > 0 {
-			c.refused.put(&entry{key: key, err: p.err, usable: now.Add(min(c.ttl, refusedTTL))})
+			c.refused.put(&entry{key: key, err: err, usable: now.Add(min(c.ttl, refusedTTL))})
 		}
-	case errors.Is(p.err, ErrInvalidToken):
+	case errors.Is(err, ErrInvalidToken):
 		revoked = c.good.Remove(key)
 	}
 	delete(c.checks, key)
@@ -214,7 +209,7 @@ func (c *cache) run(key tokenKey, token string, p *pending, known bool, client s
 	if revoked {
 		c.revoked(key)
 	}
-	close(p.done)
+	check.End(identity, err)
 }
 
 // guarded keeps a panic of the check, which runs outside of net/http's own

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"mcp-login/internal/retry"
 )
 
 // wire is a bus between two servers of this test, which are called a and b.
@@ -54,7 +56,7 @@ func TestRevocationReachesTheOtherReplica(t *testing.T) {
 		t.Fatalf("b does not remember: %d", resp.StatusCode)
 	}
 	key := keyOf("opaque")
-	a.results.run(key, "opaque", &pending{done: make(chan struct{})}, true, "") // as when its verdict has aged
+	a.results.run(key, "opaque", retry.NewCall[Identity](), true, "") // as when its verdict has aged
 	if resp := post(t, c, b.url+"/mcp", callWhoami); resp.StatusCode != 401 {
 		t.Errorf("at b after a has found out: %d", resp.StatusCode)
 	}
