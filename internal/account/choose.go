@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
 )
 
@@ -55,7 +57,7 @@ func (s Settings) Allow(e store.Entry) bool {
 		(s.Grant == "" || s.Grant == k.Grant) &&
 		(s.Scopes == nil || sameSet(s.Scopes, k.Scopes) || s.noScope() && k.Scopes == nil && len(e.Requested) == 0) &&
 		(len(s.Params) == 0 || sameSet(s.Params, k.Params)) &&
-		(s.Named == "" || s.Named == k.Issuer || oauth.Names(s.Named, e.Issuer, e.FoundAt))
+		(s.Named == "" || s.Named == k.Issuer || discovery.Provider{Issuer: e.Issuer, FoundAt: e.FoundAt}.HasName(s.Named))
 }
 
 // noScope reports whether no scope is to be asked for. Earlier versions had no account
@@ -124,7 +126,7 @@ func (e *SeveralError) UserHint() string {
 	}
 	lines := e.Commands()
 	if more := len(e.Kept) - len(lines); more > 0 {
-		lines = append(lines, fmt.Sprintf("or one of %d more that mcp-login status %s lists", more, oauth.Quoted(e.Server)))
+		lines = append(lines, fmt.Sprintf("or one of %d more that mcp-login status %s lists", more, hint.Quote(e.Server)))
 	}
 	return next + strings.Join(lines, "; ")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
 )
 
@@ -18,7 +19,9 @@ func kept(said Settings, issuer string) store.Entry {
 	return store.Entry{ID: k.ID(), Key: k, Issuer: issuer, SignedIn: true}
 }
 
-func issuer(named string) Settings { return Settings{IssuerChoice: oauth.IssuerChoice{Named: named}} }
+func issuer(named string) Settings {
+	return Settings{IssuerChoice: discovery.IssuerChoice{Named: named}}
+}
 
 // attempt is a sign-in that led to nothing.
 func attempt(e store.Entry) store.Entry {
@@ -158,13 +161,13 @@ func TestSeveralLines(t *testing.T) {
 
 // What is said wins, and the rest is as it was when the account signed in.
 func TestSettingsOf(t *testing.T) {
-	e := kept(Settings{ClientID: "app", Scopes: []string{"a"}, IssuerChoice: oauth.IssuerChoice{Named: idp}}, "https://name.example")
+	e := kept(Settings{ClientID: "app", Scopes: []string{"a"}, IssuerChoice: discovery.IssuerChoice{Named: idp}}, "https://name.example")
 	cred := oauth.Credential{Issuer: e.Issuer, FoundAt: idp, Choices: oauth.Choices{CallbackPort: 2}, Registration: oauth.Registration{Chosen: "x"}}
 	s := Settings{}.Of(e.Key).With(cred)
 	if s.ClientID != "app" || !slices.Equal(s.Scopes, []string{"a"}) || s.Named != idp || s.OnlyListed || s.Kept != "https://name.example" || s.KeptAt != idp || s.CallbackPort != 2 || s.Client != "x" {
 		t.Errorf("%+v", s)
 	}
-	s = Settings{IssuerChoice: oauth.IssuerChoice{Named: other, OnlyListed: true, Accepted: "x"}}.Of(e.Key).With(cred)
+	s = Settings{IssuerChoice: discovery.IssuerChoice{Named: other, OnlyListed: true, Accepted: "x"}}.Of(e.Key).With(cred)
 	if s.Named != other || !s.OnlyListed || s.Accepted != "x" || s.Kept != "" {
 		t.Errorf("%+v", s)
 	}

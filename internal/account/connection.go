@@ -10,6 +10,7 @@ import (
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/command"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/reach"
 )
 
@@ -44,8 +45,8 @@ type Connection struct {
 }
 
 // Guard judges and asks the provider of a server.
-func (c Connection) Guard(server *url.URL, s Settings) *oauth.Guard {
-	g := oauth.NewGuard(server, http.ProxyFromEnvironment, c.Roots, s.Named, s.TokenEndpoint)
+func (c Connection) Guard(server *url.URL, s Settings) *discovery.Guard {
+	g := discovery.NewGuard(server, http.ProxyFromEnvironment, c.Roots, s.Named, s.TokenEndpoint)
 	g.UserAgent = c.UserAgent
 	return g
 }

@@ -145,5 +145,5 @@ func (a *Account) EndSessionURL(ctx context.Context, cred oauth.Credential) (str
 	q := u.Query()
 	q.Set("client_id", cred.Registration.ClientID)
 	u.RawQuery = q.Encode()
-	return a.OAuth.ForBrowser(ctx, "end_session_endpoint", u.String())
+	return a.OAuth.BrowserURL(ctx, "end_session_endpoint", u.String())
 }

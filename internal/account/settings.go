@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Settings are what a person has said about an account, as plain values: by flags
@@ -22,7 +23,7 @@ type Settings struct {
 	Params   []string `json:"request_parameters,omitzero"`
 	// IssuerChoice is about the provider. Named makes another account unless one is
 	// kept that signed in there anyway.
-	oauth.IssuerChoice `json:"issuer,omitzero"`
+	discovery.IssuerChoice `json:"issuer,omitzero"`
 	// Client are the members of the registration that were chosen.
 	Client oauth.ClientMetadata `json:"client_metadata,omitzero"`
 	// Choices are all that is kept with a login besides.
@@ -54,7 +55,7 @@ func (s Settings) With(cred oauth.Credential) Settings {
 	if s.Named == "" {
 		s.Named = cred.Named
 	}
-	s.IssuerChoice, s.Choices = s.KeptIn(cred), s.Over(cred.Choices)
+	s.IssuerChoice, s.Choices = s.WithKept(cred.Provider()), s.Over(cred.Choices)
 	s.Client = cmp.Or(s.Client, cred.Registration.Chosen)
 	return s
 }

@@ -15,6 +15,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/terminal"
 	"mcp-login/internal/toolchain"
 )
@@ -124,7 +125,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitStore
 	case errors.Is(err, oauth.ErrLoginRequired), errors.Is(err, oauth.ErrDenied), errors.Is(err, oauth.ErrLoginTimeout), errors.Is(err, oauth.ErrNotFound):
 		return exitLogin
-	case errors.Is(err, oauth.ErrUnavailable), errors.As(err, &remote) && remote.Reason == upstream.Unreachable:
+	case errors.Is(err, discovery.ErrUnavailable), errors.As(err, &remote) && remote.Reason == upstream.Unreachable:
 		return exitUnreachable
 	}
 	return exitFailure

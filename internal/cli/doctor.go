@@ -16,6 +16,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/terminal"
 )
 
@@ -93,10 +94,10 @@ type examination struct {
 	client  *http.Client // for the provider
 
 	contact   *contact
-	challenge oauth.Challenge
-	resource  *oauth.ResourceMetadata
+	challenge discovery.Challenge
+	resource  *discovery.ResourceMetadata
 	issuer    string
-	provider  *oauth.ServerMetadata
+	provider  *discovery.ServerMetadata
 	cred      oauth.Credential
 	inquiry   oauth.Inquiry
 	wrongType bool // the client is of a type that has no such redirect URI

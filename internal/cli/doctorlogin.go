@@ -15,6 +15,7 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // challenged reads the WWW-Authenticate header (RFC 9110, section 11.6.1).
@@ -25,7 +26,7 @@ func (x *examination) challenged(context.Context) finding {
 	case x.contact.status != http.StatusUnauthorized:
 		return skipped("the server asks for no sign-in here")
 	}
-	c, ok := oauth.BearerChallenge(x.contact.header)
+	c, ok := discovery.BearerChallenge(x.contact.header)
 	switch {
 	case !ok && x.contact.header.Get("WWW-Authenticate") != "":
 		return failed("a key may be wanted instead: --header 'Name: ${VALUE}'", "it asks for %s, which is no OAuth", schemes(x.contact.header))
@@ -41,7 +42,7 @@ func (x *examination) challenged(context.Context) finding {
 
 func schemes(h http.Header) string {
 	var names []string
-	for _, c := range oauth.ParseChallenges(h.Values("WWW-Authenticate")) {
+	for _, c := range discovery.ParseChallenges(h.Values("WWW-Authenticate")) {
 		names = append(names, c.Scheme)
 	}
 	return strings.Join(names, ", ")
@@ -69,7 +70,7 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 		return skipped("no sign-in is asked for")
 	}
 	x.client = x.o.Guard(x.server, x.o.Settings).HTTPClient()
-	m, found, err := oauth.ChallengedResource(ctx, x.client, x.server, x.challenge, x.o.Resource != "")
+	m, found, err := discovery.FetchResource(ctx, x.client, x.server, x.challenge, x.o.Resource != "")
 	switch {
 	case err != nil:
 		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
@@ -85,7 +86,7 @@ func (x *examination) resourceMetadata(ctx context.Context) finding {
 	issuers := m.Issuers(x.server)
 	x.resource, x.issuer = &m, issuers[0]
 	if named := x.o.Named; named != "" {
-		listed := slices.ContainsFunc(issuers, func(one string) bool { return oauth.Names(named, one, "") })
+		listed := slices.ContainsFunc(issuers, func(one string) bool { return discovery.Provider{Issuer: one}.HasName(named) })
 		switch x.issuer = named; {
 		case listed:
 		case x.o.OnlyListed:
@@ -106,9 +107,9 @@ func (x *examination) providerMetadata(ctx context.Context) finding {
 	case x.issuer == "":
 		return skipped("no provider is known")
 	}
-	m, err := oauth.IssuerMetadata(ctx, x.client, x.issuer, x.o.IssuerChoice)
+	m, err := discovery.FetchServer(ctx, x.client, x.issuer, x.o.IssuerChoice)
 	if err != nil {
-		if x.resource == nil && !errors.Is(err, oauth.ErrOtherName) {
+		if x.resource == nil && !errors.Is(err, discovery.ErrIssuerMismatch) {
 			return failed("the server's operator has to publish protected-resource metadata (RFC 9728); or name the provider, with --issuer", "no metadata of a provider at %s: %v", x.issuer, err)
 		}
 		return failedBy(err, "can "+x.issuer+" be reached from here? Else its operator has to look at its metadata (RFC 8414)")
@@ -187,7 +188,7 @@ func (x *examination) login(ctx context.Context) finding {
 		return skipped("none")
 	case err != nil:
 		return failedBy(err, "")
-	case x.provider != nil && !x.cred.From(*x.provider):
+	case x.provider != nil && !x.cred.Provider().Same(x.provider.Provider()):
 		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
 	case x.cred.RefreshToken.IsZero() && x.o.Grant != oauth.GrantClientCredentials:
 		return passed("%s%s", account.Validity(x.cred, time.Now()), offlineHint(x.cred))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // asClient asks the provider about the client, and names what is wrong with it. Only what
@@ -25,7 +26,7 @@ func (x *examination) asClient(ctx context.Context) finding {
 		return skipped("see the callback port")
 	}
 	defer func() { _ = redirect.Close() }()
-	found := oauth.Discovery{Server: *x.provider}
+	found := discovery.Result{Server: *x.provider}
 	if x.resource != nil {
 		found.Resource, found.ScopesSupported = x.resource.Resource, x.resource.ScopesSupported
 	}
@@ -127,7 +128,7 @@ func (x *examination) deviceClient(i oauth.Inquiry) finding {
 	switch {
 	case i.Granted == nil:
 		return passed("%s may sign people in with a code on another device", i.ClientID)
-	case errors.Is(i.Granted, oauth.ErrUnavailable) || !errors.As(i.Granted, &refused):
+	case errors.Is(i.Granted, discovery.ErrUnavailable) || !errors.As(i.Granted, &refused):
 		return failedBy(i.Granted, "")
 	case refused.Code == "invalid_request" || refused.Code == "unauthorized_client":
 		return failed("create an application of the device flow there (in Logto: native, with Device flow) and use its id; or leave out --device", "the client %s may not use the device grant: %v", i.ClientID, refused)
@@ -141,7 +142,7 @@ func (x *examination) machine(i oauth.Inquiry) finding {
 	switch {
 	case i.Granted == nil:
 		return passed("%s signs in as itself", i.ClientID)
-	case errors.Is(i.Granted, oauth.ErrUnavailable) || !errors.As(i.Granted, &refused):
+	case errors.Is(i.Granted, discovery.ErrUnavailable) || !errors.As(i.Granted, &refused):
 		return failedBy(i.Granted, "")
 	case refused.Code == "invalid_client":
 		return failed("look at --client-id, and give the secret of exactly this application with --client-secret-file", "the provider does not know the client %s, or refuses its secret", i.ClientID)

@@ -22,6 +22,7 @@ import (
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -157,9 +158,9 @@ func TestExitCodeTable(t *testing.T) {
 		{t.Context(), account.ErrNoHandover, 2},
 		{ended, usageError{errors.New("x")}, 2},
 		{t.Context(), fmt.Errorf("x: %w", &upstream.Error{Err: errors.New("x"), Reason: upstream.Unreachable}), 3},
-		{t.Context(), &oauth.Error{Op: "x", Err: oauth.ErrUnavailable}, 3},
+		{t.Context(), &oauth.Error{Op: "x", Err: discovery.ErrUnavailable}, 3},
 		{t.Context(), &oauth.Error{Op: "x", Err: oauth.ErrLoginRequired}, 4},
-		{t.Context(), fmt.Errorf("x: %w", oauth.ErrUnavailable), 3},
+		{t.Context(), fmt.Errorf("x: %w", discovery.ErrUnavailable), 3},
 		{t.Context(), hint.With(fmt.Errorf("x: %w", oauth.ErrLoginRequired), "y"), 4},
 		{t.Context(), fmt.Errorf("x: %w", oauth.ErrDenied), 4},
 		{t.Context(), fmt.Errorf("x: %w", oauth.ErrLoginTimeout), 4},

@@ -62,11 +62,11 @@ func newImport(a *app) *cobra.Command {
 func importWords(cmd *cobra.Command, urls []string) (words string) {
 	for _, name := range []string{"profile", "store"} {
 		if flag := cmd.Flag(name); flag.Changed {
-			words += " --" + name + " " + oauth.Quoted(flag.Value.String())
+			words += " --" + name + " " + hint.Quote(flag.Value.String())
 		}
 	}
 	for _, raw := range urls {
-		words += " " + oauth.Quoted(raw)
+		words += " " + hint.Quote(raw)
 	}
 	return words
 }
@@ -165,7 +165,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 	i.term.Print("took over the login for %s%s", server, account.Name(cred))
 	i.term.Print("kept in %s", i.store.Describe(ctx, key))
 	if l.Identity.Resource != "" {
-		i.term.Note("hint: use it with --resource %s", oauth.Quoted(l.Identity.Resource))
+		i.term.Note("hint: use it with --resource %s", hint.Quote(l.Identity.Resource))
 	}
 	return i.plain(l)
 }

@@ -9,6 +9,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
 )
 
@@ -60,7 +61,7 @@ func (o *options) lead(c account.Choice, e store.Entry) {
 func (o *options) flagged() account.Settings {
 	s := o.Settings
 	if !o.said("issuer") {
-		s.IssuerChoice = oauth.IssuerChoice{}
+		s.IssuerChoice = discovery.IssuerChoice{}
 	}
 	if !o.said("client-id") {
 		s.ClientID = ""

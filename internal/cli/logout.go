@@ -14,6 +14,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
@@ -133,7 +134,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 		return a.logout(ctx, o, raw, with)
 	case errors.Is(err, oauth.ErrNotFound):
 		row.Outcome, text = logoutNone, "no login kept for"
-	case errors.Is(err, oauth.ErrUnavailable):
+	case errors.Is(err, discovery.ErrUnavailable):
 		row.Outcome, text = logoutForgotten, "forgot the login for"
 		row.Problem = "the provider could not be told: " + foreign.Message(err.Error()) + "; its tokens stay valid there until they expire"
 	case err != nil:

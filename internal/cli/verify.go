@@ -9,6 +9,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
 )
 
@@ -60,7 +61,7 @@ func (a *app) verdict(ctx context.Context, o options, server string) (verdict, p
 	switch {
 	case err == nil:
 		return verdictWorks, ""
-	case errors.Is(err, oauth.ErrLoginRequired), errors.As(err, &refused) && !errors.Is(err, oauth.ErrUnavailable):
+	case errors.Is(err, oauth.ErrLoginRequired), errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable):
 		return verdictRefused, foreign.Message(err.Error())
 	}
 	return verdictNoAnswer, foreign.Message(err.Error())

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -168,7 +169,7 @@ func TestProgramsOfPath(t *testing.T) {
 	}
 	for _, path := range []string{"", ".", list, "." + list + "/nowhere", there} {
 		t.Setenv("PATH", path)
-		if got, err := run("prints"); err == nil || !strings.Contains(oauth.HintOf(err), "whole path") {
+		if got, err := run("prints"); err == nil || !strings.Contains(hint.Of(err), "whole path") {
 			t.Errorf("PATH=%q: %q, %v", path, got, err)
 		}
 	}

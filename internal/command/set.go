@@ -14,7 +14,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/origin"
 )
 
@@ -193,7 +195,7 @@ func (t *transport) send(req *http.Request, printed []*Printed) (*http.Response,
 // aboutSignIn reports whether a 401 asks somebody to sign in who has not (RFC 9728,
 // section 5.1), and so says nothing about what a command printed.
 func (t *transport) aboutSignIn(req *http.Request, resp *http.Response) bool {
-	challenge, _ := oauth.BearerChallenge(resp.Header)
+	challenge, _ := discovery.BearerChallenge(resp.Header)
 	return challenge.ResourceMetadata() != "" && t.set.Authorization() == nil && req.Header.Get("Authorization") == ""
 }
 
@@ -217,7 +219,7 @@ func (t *transport) refused(req *http.Request, resp *http.Response) (*http.Respo
 
 // Refused is the error of a 401 to the Authorization header that a command printed.
 func (s *Set) Refused(server *url.URL, resp *http.Response) error {
-	challenge, _ := oauth.BearerChallenge(resp.Header)
+	challenge, _ := discovery.BearerChallenge(resp.Header)
 	cause := fmt.Errorf("the server refused what the command of %s printed", s.Authorization())
 	if text := challenge.Params["error_description"]; text != "" {
 		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
@@ -259,7 +261,7 @@ func (e explaining) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		err = &oauth.Error{
 			Op: "use what was printed by" + names[1:], Err: fmt.Errorf("the server answered 401: %w", err),
-			Hint: "run it in a terminal to see whether it prints what the server wants; if that is right, the server wants a sign-in as well: " + oauth.HintOf(err),
+			Hint: "run it in a terminal to see whether it prints what the server wants; if that is right, the server wants a sign-in as well: " + hint.Of(err),
 		}
 	}
 	return resp, err

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -202,7 +203,7 @@ func TestSignInAfterAKeyThatWasRefused(t *testing.T) {
 		return resp, err
 	})
 	_, err := post(t.Context(), s.Explain(signing), at.String())
-	if err == nil || !strings.Contains(err.Error(), "--header-command X-Key (sh): the server answered 401: sign in: no metadata") || !strings.Contains(oauth.HintOf(err), "look there") {
+	if err == nil || !strings.Contains(err.Error(), "--header-command X-Key (sh): the server answered 401: sign in: no metadata") || !strings.Contains(hint.Of(err), "look there") {
 		t.Error(err)
 	}
 	d.takes.Store("one")

@@ -18,6 +18,8 @@
 //     [ReadGiven] also a pipe, if a person has named it.
 //  8. [HTTPError] takes out of an error of net/http what the peer has sent.
 //  9. [LogLimit] bounds what strangers can make us write into a log.
+//  10. [ParseObject] reads a JSON object whose members may have other types than
+//     their specification says.
 //
 // What is dropped are characters that are not seen but do something: control
 // characters (ESC and DEL among them), what turns the direction of writing, line and

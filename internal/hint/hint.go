@@ -30,11 +30,18 @@ func (e *Error) UserHint() string { return e.Hint }
 // With adds what to do to err.
 func With(err error, next string) error { return &Error{Err: err, Hint: next} }
 
-// Of returns what to do about err: the outermost hint in it, "" for none.
+// Of returns what to do about err: the outermost hint in it that says something, ""
+// for none.
 func Of(err error) string {
-	var hinted interface{ UserHint() string }
-	if errors.As(err, &hinted) {
-		return hinted.UserHint()
+	var hinted interface {
+		error
+		UserHint() string
+	}
+	for errors.As(err, &hinted) {
+		if next := hinted.UserHint(); next != "" {
+			return next
+		}
+		err = errors.Unwrap(hinted)
 	}
 	return ""
 }

@@ -16,6 +16,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // metadataTimeout bounds the request for one metadata document.
@@ -23,7 +24,7 @@ const metadataTimeout = 30 * time.Second
 
 // Credential is what is kept of the login under key: what mcp-remote has stored, with the
 // endpoints that the provider publishes and the resource that the token is for. client
-// fetches metadata; no token is sent. Errors wrap oauth.ErrUnavailable where somebody
+// fetches metadata; no token is sent. Errors wrap discovery.ErrUnavailable where somebody
 // could not be reached, and most have a hint.
 func (l *Login) Credential(ctx context.Context, client *http.Client, server *url.URL, key oauth.Key) (oauth.Credential, error) {
 	cred, err := l.stored(key)
@@ -45,7 +46,7 @@ func (l *Login) Credential(ctx context.Context, client *http.Client, server *url
 
 // later adds a hint where somebody could not be reached.
 func later(err error) error {
-	if errors.Is(err, oauth.ErrUnavailable) {
+	if errors.Is(err, discovery.ErrUnavailable) {
 		return hint.With(err, "try again when it can be reached; nothing was changed")
 	}
 	return err
@@ -55,7 +56,7 @@ func later(err error) error {
 func addEndpoints(ctx context.Context, client *http.Client, cred *oauth.Credential) error {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
-	m, err := oauth.IssuerMetadata(ctx, client, cred.Issuer, oauth.IssuerChoice{})
+	m, err := discovery.FetchServer(ctx, client, cred.Issuer, discovery.IssuerChoice{})
 	if err != nil {
 		return later(err)
 	}
@@ -69,11 +70,11 @@ func addEndpoints(ctx context.Context, client *http.Client, cred *oauth.Credenti
 func (l *Login) resource(ctx context.Context, client *http.Client, server *url.URL, key oauth.Key, issuer string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
-	m, found, err := oauth.PublishedResource(ctx, client, server)
+	m, found, err := discovery.FetchResource(ctx, client, server, discovery.Challenge{}, false)
 	switch audience := l.audience(); {
 	case err != nil:
 		return "", later(err)
-	case found && !slices.ContainsFunc(m.Issuers(server), func(listed string) bool { return oauth.SameIssuer(listed, issuer) }):
+	case found && !slices.ContainsFunc(m.Issuers(server), func(listed string) bool { return discovery.SameIssuer(listed, issuer) }):
 		return "", hint.With(errors.New("the server trusts another provider now"), "run: "+oauth.LoginCommand(key, "", ""))
 	case found:
 		return m.Resource, nil
@@ -110,7 +111,7 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 		return oauth.Credential{}, hint.With(errors.New("its token has ended and cannot be renewed"), again)
 	case issuer == "":
 		return oauth.Credential{}, hint.With(errors.New("this release of mcp-remote did not note the provider, and a token goes to no other"), again)
-	case l.client.Issuer != "" && !oauth.SameIssuer(l.client.Issuer, issuer):
+	case l.client.Issuer != "" && !discovery.SameIssuer(l.client.Issuer, issuer):
 		return oauth.Credential{}, hint.With(errors.New("its registration and its token are of different providers"), again)
 	case l.client.ClientID == "":
 		return oauth.Credential{}, hint.With(errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), "run: "+oauth.LoginCommand(key, "", "", "--client-id", "ID"))
@@ -125,7 +126,7 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 		Server: key.Server, Issuer: issuer, Registration: l.registration(issuer),
 		AccessToken: oauth.NewSecret(l.tokens.AccessToken), RefreshToken: oauth.NewSecret(l.tokens.RefreshToken),
 		IDToken: oauth.NewSecret(l.tokens.IDToken), TokenType: l.tokens.TokenType, Expiry: expiry,
-		RequestedScopes: oauth.UsableScopes(strings.Fields(l.tokens.RequestedScope)), GrantedScopes: oauth.UsableScopes(strings.Fields(l.tokens.Scope)),
+		RequestedScopes: discovery.UsableScopes(strings.Fields(l.tokens.RequestedScope)), GrantedScopes: discovery.UsableScopes(strings.Fields(l.tokens.Scope)),
 		Account: l.account(),
 	}
 	if cred.TokenType == "" {

@@ -29,58 +29,58 @@ type oauthError struct {
 	Description string `json:"error_description"`
 }
 
-// refusal reads the error in an answer: in the words of RFC 6749, else in those
+// errorIn reads the error in an answer: in the words of RFC 6749, else in those
 // that providers have of their own, in the object itself, in error, or in the
 // first one of errors. coded is false when no code of an error is in it.
-func (o object) refusal() (e oauthError, coded bool) {
+func errorIn(o foreign.Object) (e oauthError, coded bool) {
 	inner := o
 	for _, name := range []string{"error", "errors", "detail"} {
-		value := o.members[name]
+		value := o.Members[name]
 		var list []jsontext.Value
 		if json.Unmarshal(value, &list) == nil && len(list) > 0 {
 			value = list[0]
 		}
-		if nested, err := decodeObject(value); err == nil {
+		if nested, err := foreign.ParseObject(value); err == nil {
 			inner = nested
 		} else if name != "error" && value.Kind() == '"' {
-			inner.members = maps.Clone(inner.members)
-			inner.members["detail"] = value
+			inner.Members = maps.Clone(inner.Members)
+			inner.Members["detail"] = value
 		}
 	}
 	e = newOAuthError(
-		inner.first("error", "error_code", "errorCode", "code", "type"),
-		inner.first("error_description", "message", "msg", "errorSummary", "errorMessage", "error_message", "errmsg", "detail", "title"),
+		firstOf(inner, "error", "error_code", "errorCode", "code", "type"),
+		firstOf(inner, "error_description", "message", "msg", "errorSummary", "errorMessage", "error_message", "errmsg", "detail", "title"),
 	)
-	e = e.naming(inner.text("scope"))
-	isStatus := inner.members["code"].Kind() == '0' && e.Code == string(inner.members["code"])
-	isType := inner.first("error", "error_code", "errorCode", "code") == "" && strings.Contains(e.Code, ":")
+	e = e.naming(inner.Text("scope"))
+	isStatus := inner.Members["code"].Kind() == '0' && e.Code == string(inner.Members["code"])
+	isType := firstOf(inner, "error", "error_code", "errorCode", "code") == "" && strings.Contains(e.Code, ":")
 	if isStatus || isType { // or the type of a problem (RFC 9457, section 3.1.1)
 		e.Code = ""
 	}
 	return e, e.Code != ""
 }
 
-// failed reports whether an object says that it is no success, in the words of
+// saysFailed reports whether an object says that it is no success, in the words of
 // those whose answers always have the status 200.
-func (o object) failed() bool {
+func saysFailed(o foreign.Object) bool {
 	for _, name := range []string{"ok", "success"} {
-		if !o.null(name) && !o.flag(name) {
+		if o.Has(name) && !o.Flag(name) {
 			return true
 		}
 	}
 	for _, name := range []string{"errcode", "code"} {
-		if value := o.members[name]; value.Kind() == '0' && string(value) != "0" && string(value) != "200" {
+		if value := o.Members[name]; value.Kind() == '0' && string(value) != "0" && string(value) != "200" {
 			return true
 		}
 	}
 	return false
 }
 
-// first is the first of the members that says something.
-func (o object) first(names ...string) string {
+// firstOf is the first of the members that says something.
+func firstOf(o foreign.Object, names ...string) string {
 	for _, name := range names {
-		if kind := o.members[name].Kind(); kind == '"' || kind == '0' {
-			if s := o.text(name); s != "" {
+		if kind := o.Members[name].Kind(); kind == '"' || kind == '0' {
+			if s := o.Text(name); s != "" {
 				return s
 			}
 		}
@@ -135,30 +135,30 @@ func newTokenAnswer(status int, header http.Header, body []byte, now time.Time) 
 }
 
 // object reads the members of the answer.
-func (a tokenAnswer) object() (object, error) {
-	if o, err := decodeObject(a.body); err == nil || !a.form {
+func (a tokenAnswer) object() (foreign.Object, error) {
+	if o, err := foreign.ParseObject(a.body); err == nil || !a.form {
 		return o, err
 	}
 	values, err := url.ParseQuery(string(a.body))
 	if err != nil {
-		return object{}, errNoObject
+		return foreign.Object{}, foreign.ErrNoObject
 	}
-	o := object{members: map[string]jsontext.Value{}, faults: map[string]error{}}
+	o := foreign.Object{Members: map[string]jsontext.Value{}, Faults: map[string]error{}}
 	for name, list := range values {
-		if o.members[name], err = jsontext.AppendQuote(nil, list[0]); err != nil || len(list) > 1 {
-			return object{}, errNoObject
+		if o.Members[name], err = jsontext.AppendQuote(nil, list[0]); err != nil || len(list) > 1 {
+			return foreign.Object{}, foreign.ErrNoObject
 		}
 	}
 	return o, nil
 }
 
-// told reads the error in the answer; see object.refusal.
+// told reads the error in the answer; see errorIn.
 func (a tokenAnswer) told() (e oauthError, coded bool) {
 	o, err := a.object()
 	if err != nil {
 		return oauthError{Description: a.plainRefusal()}, false
 	}
-	return o.refusal()
+	return errorIn(o)
 }
 
 // refreshWords are how a plain text names what it refuses. Nothing is compiled
@@ -179,7 +179,7 @@ func (a tokenAnswer) plainRefusal() string {
 // granted reports whether the answer is a success with a token in it.
 func (a tokenAnswer) granted() bool {
 	o, err := a.object()
-	return a.status/100 == 2 && err == nil && o.text("access_token") != ""
+	return a.status/100 == 2 && err == nil && o.Text("access_token") != ""
 }
 
 // refused reports whether the answer is about what was presented: a JSON answer
@@ -196,9 +196,9 @@ func (a tokenAnswer) refused() bool {
 	case http.StatusForbidden, http.StatusNotFound: // a firewall's, often
 		return coded
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusConflict, http.StatusGone, http.StatusUnprocessableEntity:
-		return coded || e.Description != "" || o.failed()
+		return coded || e.Description != "" || saysFailed(o)
 	}
-	return coded || a.status/100 == 2 && o.failed()
+	return coded || a.status/100 == 2 && saysFailed(o)
 }
 
 // busy reports whether the provider cannot answer now.
@@ -239,10 +239,10 @@ func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
 		return err
 	}
 	t := tokenResponse{
-		AccessToken: o.text("access_token"), TokenType: o.text("token_type"), ExpiresIn: o.members["expires_in"],
-		RefreshToken: o.text("refresh_token"), IDToken: o.text("id_token"), Scopes: o.list("scope"),
+		AccessToken: o.Text("access_token"), TokenType: o.Text("token_type"), ExpiresIn: o.Members["expires_in"],
+		RefreshToken: o.Text("refresh_token"), IDToken: o.Text("id_token"), Scopes: o.List("scope"),
 	}
-	if err := o.faults["access_token"]; err != nil {
+	if err := o.Faults["access_token"]; err != nil {
 		return err
 	}
 	return t.apply(cred, now)

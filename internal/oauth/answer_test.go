@@ -11,14 +11,16 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Issue 6, item 7: failures without an OAuth error code have a name for the page,
 // and stay what they are.
 func TestToldFailures(t *testing.T) {
-	_, foreign := checkAnswer(url.Values{"iss": {"https://evil.example"}, "code": {"c"}}, ServerMetadata{Issuer: "https://good.example"}, "")
+	_, foreign := checkAnswer(url.Values{"iss": {"https://evil.example"}, "code": {"c"}}, discovery.ServerMetadata{Issuer: "https://good.example"}, "")
 	for want, err := range map[string]error{
-		"foreign": foreign, "timeout": &Error{Op: "x", Err: ErrLoginTimeout}, "unavailable": fmt.Errorf("x: %w", ErrUnavailable), "": &Error{Op: "x", Code: "access_denied", Err: ErrDenied},
+		"foreign": foreign, "timeout": &Error{Op: "x", Err: ErrLoginTimeout}, "unavailable": fmt.Errorf("x: %w", discovery.ErrUnavailable), "": &Error{Op: "x", Code: "access_denied", Err: ErrDenied},
 	} {
 		if got := (told{err}).LoginFailure(); err == nil || got != want || !errors.Is(told{err}, err) {
 			t.Errorf("%v: %q, want %q", err, got, want)
@@ -59,7 +61,7 @@ func TestC35Issuer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code, err := checkAnswer(q, ServerMetadata{Issuer: issuer, IssParameterSupported: tc.advertised}, "")
+		code, err := checkAnswer(q, discovery.ServerMetadata{Issuer: issuer, IssParameterSupported: tc.advertised}, "")
 		if code != tc.code || (err == nil) != (tc.code != "") || errors.Is(err, ErrDenied) != tc.denied {
 			t.Errorf("%s: code %q, err %v", tc.name, code, err)
 		}
@@ -73,7 +75,7 @@ func TestC35Issuer(t *testing.T) {
 // to register.
 func TestInvalidTargetIsExplained(t *testing.T) {
 	q := url.Values{"error": {"invalid_target"}, "error_description": {"resource indicator is missing, or unknown"}}
-	_, err := checkAnswer(q, ServerMetadata{}, "https://mcp.example/mcp")
+	_, err := checkAnswer(q, discovery.ServerMetadata{}, "https://mcp.example/mcp")
 	var e *Error
 	if !errors.As(err, &e) || !strings.Contains(e.UserHint(), "https://mcp.example/mcp") || !strings.Contains(e.UserHint(), "--resource") {
 		t.Fatalf("%v", err)
@@ -86,15 +88,11 @@ func TestR4ProvidersTextInErrors(t *testing.T) {
 	evil := "a\x1b[31m\u009b\u202e\u200b\U000e0041\nmcp-login: hint: x" + strings.Repeat("x", 100_000)
 	quoted, _ := json.Marshal(evil)
 	answer := tokenAnswer{status: 400, body: []byte(`{"error":` + string(quoted) + `,"error_description":` + string(quoted) + `}`)}
-	_, callback := checkAnswer(url.Values{"error": {evil}, "error_description": {evil}}, ServerMetadata{}, evil)
+	_, callback := checkAnswer(url.Values{"error": {evil}, "error_description": {evil}}, discovery.ServerMetadata{}, evil)
 	for name, err := range map[string]error{
 		"token endpoint": answer.refusal("x", evil),
 		"callback":       callback,
 		"registration":   registrationRefused(400, answer.body, "http://127.0.0.1/", nil),
-		"issuer":         ServerMetadata{Issuer: evil}.otherName("https://as.example", &url.URL{Scheme: "https", Host: "as.example"}),
-		"other site":     ServerMetadata{Issuer: "https://as.example/x", TokenEndpoint: evil}.otherName("https://as.example", &url.URL{Scheme: "https", Host: "as.example"}),
-		"resource":       ResourceMetadata{Resource: evil}.checkFor(&url.URL{Scheme: "https", Host: "mcp.example"}),
-		"methods":        ServerMetadata{Issuer: evil, CodeChallengeMethods: []string{evil}}.checkPKCE(),
 		"own words":      tokenAnswer{status: 400, body: []byte(`{"errors":[{"message":` + string(quoted) + `}]}`)}.refusal("x", evil),
 		"any cause":      &Error{Op: "x", Code: evil, Err: errors.New(evil), Hint: evil},
 	} {
@@ -208,7 +206,7 @@ func TestAccountName(t *testing.T) {
 		"":                "",
 	}
 	for in, want := range cases {
-		if got := accountName(in, provider{issuer: "i"}, "c"); got != want {
+		if got := accountName(in, discovery.Provider{Issuer: "i"}, "c"); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

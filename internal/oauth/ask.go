@@ -3,6 +3,8 @@ package oauth
 import (
 	"slices"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Whether a person may be asked to sign in is decided here, for each server and
@@ -152,7 +154,7 @@ func (s AskState) same(q Question, now time.Time) (before Ask, found bool) {
 	latest := true
 	for _, a := range slices.Backward(s.Asks) {
 		if q.sameAccount(a) && now.Sub(a.Asked) < askWindow {
-			if !q.StepUp || latest && a.Ending.refused() || containsAll(a.Scopes, q.Scopes) {
+			if !q.StepUp || latest && a.Ending.refused() || discovery.HasScopes(a.Scopes, q.Scopes) {
 				return a, true
 			}
 			latest = false
@@ -171,7 +173,7 @@ func (s AskState) denied(q Question) (before Ask, found bool) {
 		switch {
 		case a.Person:
 			return Ask{}, false
-		case a.StepUp && a.Ending == AskDenied && q.sameAccount(a) && containsAll(a.Scopes, q.Scopes):
+		case a.StepUp && a.Ending == AskDenied && q.sameAccount(a) && discovery.HasScopes(a.Scopes, q.Scopes):
 			return a, true
 		}
 	}
@@ -179,11 +181,7 @@ func (s AskState) denied(q Question) (before Ask, found bool) {
 }
 
 func (q Question) sameAccount(a Ask) bool {
-	return a.Identity == q.Identity && (q.Issuer == "" || SameIssuer(a.Issuer, q.Issuer))
-}
-
-func containsAll(all, some []string) bool {
-	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+	return a.Identity == q.Identity && (q.Issuer == "" || discovery.SameIssuer(a.Issuer, q.Issuer))
 }
 
 // tabs returns the tabs that were opened within askWindow and not because a

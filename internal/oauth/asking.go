@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // notAskedError says why AskState has forbidden to ask anybody.
@@ -27,7 +29,7 @@ func (c *Client) question(issuer string, scopes []string, w want) Question {
 // anyQuestion is that wish before discovery: at whichever issuer it turns out to
 // be.
 func (c *Client) anyQuestion(cred Credential, w want) Question {
-	return c.question("", union(cred.RequestedScopes, w.challenge.Scopes()), w)
+	return c.question("", discovery.Union(cred.RequestedScopes, w.challenge.Scopes()), w)
 }
 
 // mayAsk returns why q may not be asked now, nil when it may. a is the attempt

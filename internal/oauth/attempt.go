@@ -4,6 +4,10 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Attempt is the latest time that a person was to sign in, kept with the
@@ -44,7 +48,7 @@ var kinds = []struct {
 	{"ended", ErrEnded},
 	{"denied", ErrDenied},
 	{"timeout", ErrLoginTimeout},
-	{"unavailable", ErrUnavailable},
+	{"unavailable", discovery.ErrUnavailable},
 	{"required", ErrLoginRequired},
 }
 
@@ -70,13 +74,17 @@ func sentinelOf(name string) error {
 
 // failed records err as the end of the attempt.
 func (a Attempt) failed(err error, now time.Time) Attempt {
-	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint, a.RefusedClient = now, kindOf(err), "sign in", "", err.Error(), HintOf(err), ""
-	var e *Error
-	if errors.As(err, &e) {
-		a.Op, a.Code, a.Text = e.Op, e.Code, ""
-		if e.Err != nil {
-			a.Text = e.Err.Error()
+	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint, a.RefusedClient = now, kindOf(err), "sign in", "", err.Error(), hint.Of(err), ""
+	var own *Error
+	var advised *hint.Error
+	switch {
+	case errors.As(err, &own) && own.Op != "":
+		a.Op, a.Code, a.Text = own.Op, own.Code, ""
+		if own.Err != nil {
+			a.Text = own.Err.Error()
 		}
+	case errors.As(err, &advised) && advised.Op != "":
+		a.Op, a.Text = advised.Op, foreign.Message(advised.Err.Error())
 	}
 	return a
 }
@@ -115,7 +123,7 @@ func (a Attempt) outcome() error {
 // was asked that it is not asked the same again; a person may. It is short where something
 // else than what is compared may have changed.
 func (a Attempt) registrationPause() time.Duration {
-	if errors.Is(sentinelOf(a.Kind), ErrUnavailable) || a.Code == "invalid_redirect_uri" || a.Code == "invalid_client" {
+	if errors.Is(sentinelOf(a.Kind), discovery.ErrUnavailable) || a.Code == "invalid_redirect_uri" || a.Code == "invalid_client" {
 		return 30 * time.Second
 	}
 	return askWindow

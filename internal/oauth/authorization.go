@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // newState returns 256 random bits (RFC 6749, section 10.10).
@@ -28,7 +29,7 @@ func newState() string {
 // section 4.3, RFC 8707 section 2.1). The endpoint was checked with the
 // metadata; it is parsed and written again here, so that nothing but a clean
 // https (or loopback http) URL ever reaches the program that opens it.
-func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier, state string) (string, error) {
+func (c *Client) authorizationURL(meta discovery.ServerMetadata, cred Credential, verifier, state string) (string, error) {
 	extra, err := c.extraParams(cred, meta.AuthorizationEndpoint)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
@@ -37,8 +38,8 @@ func (c *Client) authorizationURL(meta ServerMetadata, cred Credential, verifier
 }
 
 // requestURL is authorizationURL with these further parameters.
-func (c *Client) requestURL(meta ServerMetadata, cred Credential, verifier, state string, extra url.Values) (string, error) {
-	u, err := checkEndpoint("authorization_endpoint", meta.AuthorizationEndpoint)
+func (c *Client) requestURL(meta discovery.ServerMetadata, cred Credential, verifier, state string, extra url.Values) (string, error) {
+	u, err := discovery.CheckEndpoint("authorization_endpoint", meta.AuthorizationEndpoint)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
@@ -174,7 +175,7 @@ func CheckParam(name string) error {
 // been compared by the Redirect. The issuer is compared first, as plain text
 // (C35, C36, RFC 9207 section 2.4): of an answer from another issuer nothing is
 // used or shown, not even its error (C37).
-func checkAnswer(answer url.Values, meta ServerMetadata, resource string) (code string, err error) {
+func checkAnswer(answer url.Values, meta discovery.ServerMetadata, resource string) (code string, err error) {
 	const op = "check the provider's answer"
 	for _, name := range []string{"iss", "code", "error"} {
 		if len(answer[name]) > 1 {
@@ -183,7 +184,7 @@ func checkAnswer(answer url.Values, meta ServerMetadata, resource string) (code 
 	}
 	_, present := answer["iss"]
 	switch iss := answer.Get("iss"); {
-	case present && !meta.provider().isFrom(iss):
+	case present && !meta.Provider().Issued(iss):
 		return "", &Error{Op: op, Err: errForeignAnswer, Hint: "the login was stopped before anything was sent; if this happens again, somebody may be interfering with it"}
 	case !present && meta.IssParameterSupported:
 		return "", &Error{Op: op, Err: errors.New("it does not say which issuer it comes from, though the provider promises to"), Hint: "this is a fault of the provider (RFC 9207)"}

@@ -19,6 +19,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // hit is one request as the wire saw it.
@@ -158,7 +159,7 @@ func newBubble(t *testing.T, change func(*devidp.Config)) *bubble {
 func (b *bubble) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, *http.Client) {
 	b.t.Helper()
 	server := b.server()
-	network := oauth.NewHTTPClient(server, nil) // for its rules about redirects
+	network := discovery.NewHTTPClient(server, nil) // for its rules about redirects
 	network.Transport = b.wire
 	cfg := oauth.Config{
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s, HTTP: network,

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // DefaultLoginTimeout is how long a login waits for the person.
@@ -103,7 +105,7 @@ type Config struct {
 	HTTP *http.Client
 	// Guard judges what a person is shown and a browser is sent to; nil means
 	// one without a proxy and with the system's authorities.
-	Guard *Guard
+	Guard *discovery.Guard
 	// Store keeps the credential.
 	Store Store
 	// Listen binds the redirect listener for an answer of issuer, on port if
@@ -131,7 +133,7 @@ type Config struct {
 	Identity Identity
 	// IssuerChoice is what the person has said about the authorization server.
 	// Named is Key.Issuer, or "" there for a login that is kept without.
-	IssuerChoice
+	discovery.IssuerChoice
 	// LoginFlags are further words of the command that hints show, for a shell.
 	LoginFlags []string
 	// Choices are what the person has said besides; what is kept with the login holds
@@ -171,8 +173,8 @@ type Client struct {
 	cred     Credential
 	history  tokenHistory // of the token in cred
 	flight   *flight
-	prompt   *Prompt  // what a person is asked at this moment
-	secretAt provider // the one that had the client secret in a login that has ended
+	prompt   *Prompt            // what a person is asked at this moment
+	secretAt discovery.Provider // the one that had the client secret in a login that has ended
 	leftover Leftover
 
 	busy      error // of a provider that wants to be left alone
@@ -192,7 +194,7 @@ func New(cfg Config) *Client {
 		log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Guard == nil {
-		cfg.Guard = NewGuard(cfg.Server, nil, nil)
+		cfg.Guard = discovery.NewGuard(cfg.Server, nil, nil)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	asking, stopAsking := context.WithCancel(ctx)
@@ -230,9 +232,9 @@ func (c *Client) Awaiting() (Prompt, bool) {
 	return *c.prompt, true
 }
 
-// ForBrowser is Guard.ForBrowser of Config.Guard.
-func (c *Client) ForBrowser(ctx context.Context, name, address string) (string, error) {
-	return c.cfg.Guard.ForBrowser(ctx, name, address)
+// BrowserURL is discovery.Guard.BrowserURL of Config.Guard.
+func (c *Client) BrowserURL(ctx context.Context, name, address string) (string, error) {
+	return c.cfg.Guard.BrowserURL(ctx, name, address)
 }
 
 func (c *Client) setPrompt(p *Prompt) {

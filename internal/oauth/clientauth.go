@@ -17,9 +17,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Authentication by a signed assertion (RFC 7523, section 2.2).
@@ -92,7 +94,7 @@ type jwk struct {
 
 func parseJWK(data []byte) (*ClientKey, error) {
 	var k jwk
-	if err := decodeStrict(data, &k); err != nil {
+	if err := json.Unmarshal(data, &k); err != nil {
 		return nil, errNoKey
 	}
 	signer, err := k.signer()
@@ -247,4 +249,35 @@ func (r Registration) otherAuthMethods(methods []string) (others []string) {
 		others = append(others, authBasicPlain)
 	}
 	return others
+}
+
+// preferredAuthMethod is what registration asks for: a native application can
+// keep no secret, so none, unless the server offers only others (C28).
+func preferredAuthMethod(m discovery.ServerMetadata) string {
+	if len(m.TokenAuthMethods) == 0 {
+		return authNone
+	}
+	for _, method := range []string{authNone, authBasic, authPost} {
+		if slices.Contains(m.TokenAuthMethods, method) {
+			return method
+		}
+	}
+	return authNone
+}
+
+// authMethod decides how the client authenticates (C28): as the registration
+// answered, if that is a method we know; else, with a secret, as the metadata
+// says, where saying nothing means Basic (RFC 8414, section 2).
+func authMethod(m discovery.ServerMetadata, answered string, haveSecret bool) string {
+	switch {
+	case answered == authNone || !haveSecret:
+		return authNone
+	case answered == authBasic || answered == authPost:
+		return answered
+	case len(m.TokenAuthMethods) == 0 || slices.Contains(m.TokenAuthMethods, authBasic):
+		return authBasic
+	case slices.Contains(m.TokenAuthMethods, authPost):
+		return authPost
+	}
+	return authNone
 }

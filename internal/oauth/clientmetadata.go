@@ -13,6 +13,10 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/origin"
 )
 
 // ClientMetadata are the members of a registration that a person chose (RFC 7591,
@@ -32,17 +36,17 @@ func ParseClientMetadata(data []byte, redirectURI string) (ClientMetadata, error
 	if len(data) > maxClientMetadata {
 		return "", fmt.Errorf("it has more than %d bytes", maxClientMetadata)
 	}
-	o, err := decodeObject(data)
+	o, err := foreign.ParseObject(data)
 	if err != nil {
 		return "", errors.New("it is no JSON object")
 	}
-	maps.DeleteFunc(o.members, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
-	for _, name := range slices.Sorted(maps.Keys(o.members)) {
+	maps.DeleteFunc(o.Members, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
+	for _, name := range slices.Sorted(maps.Keys(o.Members)) {
 		if err := (choice{o, redirectURI}).check(name); err != nil {
 			return "", err
 		}
 	}
-	return o.clientMetadata()
+	return clientMetadataOf(o)
 }
 
 // With returns m with another member, which is text.
@@ -52,18 +56,18 @@ func (m ClientMetadata) With(name, value string) (ClientMetadata, error) {
 		return "", fmt.Errorf("%s is not text", name)
 	}
 	o := m.object()
-	o.members[name] = text
-	if err := (choice{object: o}).check(name); err != nil {
+	o.Members[name] = text
+	if err := (choice{Object: o}).check(name); err != nil {
 		return "", err
 	}
-	return o.clientMetadata()
+	return clientMetadataOf(o)
 }
 
-func (o object) clientMetadata() (ClientMetadata, error) {
-	if len(o.members) == 0 {
+func clientMetadataOf(o foreign.Object) (ClientMetadata, error) {
+	if len(o.Members) == 0 {
 		return "", nil
 	}
-	b, err := json.Marshal(o.members, json.Deterministic(true))
+	b, err := json.Marshal(o.Members, json.Deterministic(true))
 	if err != nil {
 		return "", errors.New("it is no JSON object")
 	}
@@ -71,10 +75,10 @@ func (o object) clientMetadata() (ClientMetadata, error) {
 }
 
 // object returns the members, none where m is damaged.
-func (m ClientMetadata) object() object {
-	o, err := decodeObject([]byte(m))
+func (m ClientMetadata) object() foreign.Object {
+	o, err := foreign.ParseObject([]byte(m))
 	if err != nil {
-		o.members = map[string]jsontext.Value{}
+		o.Members = map[string]jsontext.Value{}
 	}
 	return o
 }
@@ -82,12 +86,12 @@ func (m ClientMetadata) object() object {
 // Scope returns the scopes, separated by blanks; ok tells whether any were chosen.
 func (m ClientMetadata) Scope() (scope string, ok bool) {
 	o := m.object()
-	return o.text("scope"), !o.null("scope")
+	return o.Text("scope"), o.Has("scope")
 }
 
 // Redirects returns the redirect URIs that are of this machine.
 func (m ClientMetadata) Redirects() (list []*url.URL) {
-	for _, raw := range m.object().list("redirect_uris") {
+	for _, raw := range m.object().List("redirect_uris") {
 		if u, err := listenable(raw); err == nil {
 			list = append(list, u)
 		}
@@ -100,9 +104,9 @@ func (m ClientMetadata) Redirects() (list []*url.URL) {
 func (m ClientMetadata) unused() string {
 	o := m.object()
 	for _, name := range []string{"scope", "redirect_uris", "token_endpoint_auth_method"} {
-		delete(o.members, name)
+		delete(o.Members, name)
 	}
-	return strings.Join(slices.Sorted(maps.Keys(o.members)), ", ")
+	return strings.Join(slices.Sorted(maps.Keys(o.Members)), ", ")
 }
 
 // mark recognizes what was chosen for a registration that was refused.
@@ -114,11 +118,11 @@ func (m ClientMetadata) mark() string {
 // Flags are the words of a command line that say m.
 func (m ClientMetadata) Flags() []string {
 	o := m.object()
-	name := o.text("client_name")
+	name := o.Text("client_name")
 	switch {
 	case m == "":
 		return nil
-	case name != "" && len(o.members) == 1:
+	case name != "" && len(o.Members) == 1:
 		return []string{"--client-name", name}
 	}
 	return []string{"--client-metadata", string(m)}
@@ -127,7 +131,7 @@ func (m ClientMetadata) Flags() []string {
 // choice is an object that a person chose, with the redirect URI that is received
 // beside those of this machine.
 type choice struct {
-	object
+	foreign.Object
 	redirectURI string
 }
 
@@ -178,14 +182,14 @@ func folded(name string) string {
 }
 
 func (o choice) isText(name string) error {
-	if o.members[name].Kind() != '"' {
+	if o.Members[name].Kind() != '"' {
 		return fmt.Errorf("%s is not text", name)
 	}
 	return nil
 }
 
 func (o choice) isAddress(name string) error {
-	u, err := url.Parse(o.text(name))
+	u, err := url.Parse(o.Text(name))
 	if o.isText(name) != nil || err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return fmt.Errorf("%s is not the address of a page", name)
 	}
@@ -194,15 +198,15 @@ func (o choice) isAddress(name string) error {
 
 // isList makes a list of one text, too.
 func (o choice) isList(name string) error {
-	list := []string{o.text(name)}
-	if o.members[name].Kind() != '"' && json.Unmarshal(o.members[name], &list) != nil || len(list) == 0 || slices.Contains(list, "") {
+	list := []string{o.Text(name)}
+	if o.Members[name].Kind() != '"' && json.Unmarshal(o.Members[name], &list) != nil || len(list) == 0 || slices.Contains(list, "") {
 		return fmt.Errorf("%s is not a list of texts", name)
 	}
 	b, err := json.Marshal(list)
 	if err != nil {
 		return fmt.Errorf("%s is not a list of texts", name)
 	}
-	o.members[name] = b
+	o.Members[name] = b
 	return nil
 }
 
@@ -210,7 +214,7 @@ func (o choice) isListenable(name string) error {
 	if err := o.isList(name); err != nil {
 		return err
 	}
-	for _, raw := range o.list(name) {
+	for _, raw := range o.List(name) {
 		if _, err := listenable(raw); err != nil && raw != o.redirectURI {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -227,14 +231,14 @@ func listenable(raw string) (*url.URL, error) {
 		return nil, errors.New("the answer is received on this machine only, at http://127.0.0.1, http://localhost or http://[::1]; --redirect-uri takes another one, from where the answer is pasted")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(raw, "#"):
 		return nil, errors.New("it has a user name, a query or a fragment")
-	case !plainPort(u.Port()) || strings.HasSuffix(u.Host, ":") || u.Path == "":
+	case !origin.ValidPort(u.Port()) || strings.HasSuffix(u.Host, ":") || u.Path == "":
 		return nil, errors.New("it has no possible port, or no path")
 	}
 	return u, nil
 }
 
 func (o choice) isCode(name string) error {
-	if err := o.isList(name); err != nil || !slices.Equal(o.list(name), []string{"code"}) {
+	if err := o.isList(name); err != nil || !slices.Equal(o.List(name), []string{"code"}) {
 		return fmt.Errorf("%s can only be code", name)
 	}
 	return nil
@@ -243,8 +247,8 @@ func (o choice) isCode(name string) error {
 func (o choice) isPossible(name string) error {
 	first := []string{"authorization_code", grantDevice}
 	possible := append(first, "refresh_token")
-	err, list := o.isList(name), o.list(name)
-	if err != nil || !containsAll(possible, list) || !slices.ContainsFunc(list, func(grant string) bool { return slices.Contains(first, grant) }) {
+	err, list := o.isList(name), o.List(name)
+	if err != nil || !discovery.HasScopes(possible, list) || !slices.ContainsFunc(list, func(grant string) bool { return slices.Contains(first, grant) }) {
 		return fmt.Errorf("%s can only be of %s, and not the last alone", name, strings.Join(possible, ", "))
 	}
 	return nil
@@ -252,7 +256,7 @@ func (o choice) isPossible(name string) error {
 
 func (o choice) isMethod(name string) error {
 	possible := []string{authNone, authBasic, authPost}
-	if o.isText(name) != nil || !slices.Contains(possible, o.text(name)) {
+	if o.isText(name) != nil || !slices.Contains(possible, o.Text(name)) {
 		return fmt.Errorf("%s can only be one of %s; a client with a key is registered by hand: --client-id and --client-key", name, strings.Join(possible, ", "))
 	}
 	return nil
@@ -263,7 +267,7 @@ func (o choice) isKey(name string) error {
 }
 
 func (o choice) isOff(name string) error {
-	if o.flag(name) || o.faults[name] != nil {
+	if o.Flag(name) || o.Faults[name] != nil {
 		return fmt.Errorf("%s demands what this program does not do", name)
 	}
 	return nil

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // RFC 7591, section 2: every member that a person chose is in the request, as it
@@ -42,7 +45,7 @@ func TestClientMetadataIsSent(t *testing.T) {
 			m, err = ParseClientMetadata([]byte(chosen), "")
 		}
 		c := &Client{cfg: Config{Identity: Identity{Name: "ours"}}}
-		got, sent := c.registrationRequest(ServerMetadata{}, "http://127.0.0.1:7/callback", m)
+		got, sent := c.registrationRequest(discovery.ServerMetadata{}, "http://127.0.0.1:7/callback", m)
 		if err != nil || sent != nil || !strings.Contains(string(got), want) {
 			t.Errorf("%s: %v, %v\n%s\n%s", chosen, err, sent, got, want)
 		}
@@ -152,24 +155,24 @@ func FuzzClientMetadata(f *testing.F) {
 		if again, err := ParseClientMetadata([]byte(m), ""); m != "" && (err != nil || again != m) {
 			t.Fatalf("%q becomes %q, %v", m, again, err)
 		}
-		body, err := c.registrationRequest(ServerMetadata{}, here, m)
+		body, err := c.registrationRequest(discovery.ServerMetadata{}, here, m)
 		if err != nil {
 			t.Fatalf("%q: %v", m, err)
 		}
-		all, err := decodeObject(body)
+		all, err := foreign.ParseObject(body)
 		if err != nil {
 			t.Fatalf("%q: %v", body, err)
 		}
-		redirects := all.list("redirect_uris")
+		redirects := all.List("redirect_uris")
 		for _, raw := range redirects {
 			if u, err := url.Parse(raw); err != nil || !safeAddress(raw) || u.Scheme != "http" {
 				t.Errorf("registers %v", raw)
 			}
 		}
-		if len(redirects) == 0 || redirects[0] != here || len(m.Redirects()) != len(m.object().list("redirect_uris")) {
+		if len(redirects) == 0 || redirects[0] != here || len(m.Redirects()) != len(m.object().List("redirect_uris")) {
 			t.Errorf("registers %v", redirects)
 		}
-		if !slices.Equal(all.list("response_types"), []string{"code"}) || !all.null("jwks") || !all.null("jwks_uri") || !all.null("client_id") {
+		if !slices.Equal(all.List("response_types"), []string{"code"}) || all.Has("jwks") || all.Has("jwks_uri") || all.Has("client_id") {
 			t.Errorf("sends %s", body)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 )
 
@@ -24,7 +25,7 @@ func Command(verb string, key Key, issuer, accepted string, flags ...string) str
 		words = append(words, "--allow-http")
 	}
 	for _, word := range append(flags, key.Server) {
-		words = append(words, Quoted(word))
+		words = append(words, hint.Quote(word))
 	}
 	return strings.Join(words, " ")
 }
@@ -39,7 +40,7 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 		{"--accept-issuer", accepted},
 	} {
 		if flag.value != "" {
-			words = append(words, flag.name, Quoted(flag.value))
+			words = append(words, flag.name, hint.Quote(flag.value))
 		}
 	}
 	if key.Grant == GrantClientCredentials {
@@ -47,7 +48,7 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 	}
 	switch scopes := strings.Join(key.Scopes, " "); {
 	case scopes != "":
-		words = append(words, "--scope", Quoted(scopes))
+		words = append(words, "--scope", hint.Quote(scopes))
 	case key.Scopes != nil:
 		words = append(words, "--scope=") // some shells drop an argument that is empty
 	}
@@ -56,10 +57,10 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 	case NoResource:
 		words = append(words, "--no-resource")
 	default:
-		words = append(words, "--resource", Quoted(key.Resource))
+		words = append(words, "--resource", hint.Quote(key.Resource))
 	}
 	for _, param := range key.Params {
-		words = append(words, "--auth-param", Quoted(param))
+		words = append(words, "--auth-param", hint.Quote(param))
 	}
 	return words
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Whether prompt=consent is sent. OpenID Connect Core section 11 wants it with
@@ -28,7 +30,7 @@ const (
 // wantsConsent reports whether the request for cred at an authorization endpoint is
 // to have prompt=consent.
 func wantsConsent(cred Credential, endpoint string) bool {
-	return slices.Contains(cred.RequestedScopes, scopeOffline) && !atEntra(endpoint) && cred.Consents < maxConsents
+	return slices.Contains(cred.RequestedScopes, discovery.OfflineAccess) && !atEntra(endpoint) && cred.Consents < maxConsents
 }
 
 // atEntra names the provider where prompt=consent does harm: it gives refresh tokens

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // When a row of approval pages ends: with a token that has lived to its end, or an
@@ -32,7 +34,7 @@ func TestConsentsInARow(t *testing.T) {
 
 // What counts as a refusal of offline_access, and what a person chose is kept.
 func TestMayDropOffline(t *testing.T) {
-	requested := []string{"openid", scopeOffline, "read"}
+	requested := []string{"openid", discovery.OfflineAccess, "read"}
 	for _, tc := range []struct {
 		code, said string
 		scopes     []string // chosen
@@ -50,7 +52,7 @@ func TestMayDropOffline(t *testing.T) {
 		{"unauthorized_client", "", nil, requested, false},
 		{"invalid_request", "redirect_uri is wrong", nil, requested, false},
 		{"access_denied", "offline_access was declined", nil, requested, false},
-		{"invalid_scope", "offline_access", []string{scopeOffline}, requested, false},
+		{"invalid_scope", "offline_access", []string{discovery.OfflineAccess}, requested, false},
 		{"invalid_scope", "offline_access", []string{}, requested, false},
 		{"invalid_scope", "offline_access", nil, []string{"read"}, false},
 	} {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Key names one identity: everything a person chose that leads to a different
@@ -126,8 +128,8 @@ type Credential struct {
 	Registration       Registration `json:"registration,omitzero"`
 	// Metadata of the issuer as it was read at MetadataAt: a login soon
 	// afterwards need not read it again.
-	Metadata   ServerMetadata `json:"issuer_metadata,omitzero"`
-	MetadataAt time.Time      `json:"issuer_metadata_read_at,omitzero"`
+	Metadata   discovery.ServerMetadata `json:"issuer_metadata,omitzero"`
+	MetadataAt time.Time                `json:"issuer_metadata_read_at,omitzero"`
 	// Attempt is the latest time that the person was asked.
 	Attempt Attempt `json:"attempt,omitzero"`
 
@@ -162,6 +164,16 @@ type Credential struct {
 	// Account is a name for people, taken from the ID token: e-mail,
 	// preferred_username, username, name or sub. It decides nothing.
 	Account string `json:"account,omitzero"`
+}
+
+// Provider returns the authorization server that issued the tokens.
+func (c Credential) Provider() discovery.Provider {
+	return discovery.Provider{Issuer: c.Issuer, FoundAt: c.FoundAt}
+}
+
+// Provider returns the authorization server that knows the client.
+func (r Registration) Provider() discovery.Provider {
+	return discovery.Provider{Issuer: r.Issuer, FoundAt: r.FoundAt}
 }
 
 // withoutTokens is what remains of a login whose tokens have ended: the account, with

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Demand is what a login in another process is to achieve. It holds no secret.
@@ -24,7 +26,7 @@ type Demand struct {
 // Fulfil signs in as another process has demanded. ready is called when
 // LockLogin is held; that process waits for it.
 func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
-	w := want{failed: mark(d.Failed), challenge: Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
+	w := want{failed: mark(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
 	began := c.now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // grantDevice is the grant type of RFC 8628.
@@ -26,7 +27,7 @@ const (
 )
 
 // byDevice decides whether the login uses the device grant.
-func (c *Client) byDevice(meta ServerMetadata, previous Credential) (bool, error) {
+func (c *Client) byDevice(meta discovery.ServerMetadata, previous Credential) (bool, error) {
 	policy := c.devicePolicy(previous)
 	offered := meta.DeviceEndpoint != "" && (len(meta.GrantTypesSupported) == 0 || slices.Contains(meta.GrantTypesSupported, grantDevice))
 	switch {
@@ -34,7 +35,7 @@ func (c *Client) byDevice(meta ServerMetadata, previous Credential) (bool, error
 		return false, nil
 	case !offered:
 		return false, &Error{
-			Op: "sign in by device", Err: meta.without("device_authorization_endpoint", foreign.ShortAddress(meta.Issuer)+" does not offer the device grant"),
+			Op: "sign in by device", Err: meta.Missing("device_authorization_endpoint", foreign.ShortAddress(meta.Issuer)+" does not offer the device grant"),
 			Hint: "leave out --device and paste the address that the browser ends at, or forward the callback port",
 		}
 	}
@@ -62,7 +63,7 @@ type deviceAuthorization struct {
 
 // loginByDevice shows the person an address and a code and asks the provider
 // until they were used.
-func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Credential, w want) (Credential, error) {
+func (c *Client) loginByDevice(ctx context.Context, found discovery.Result, previous Credential, w want) (Credential, error) {
 	meta := found.Server
 	reg, err := c.register(ctx, meta, previous, "", w)
 	if err != nil {
@@ -111,7 +112,7 @@ func (c *Client) loginByDevice(ctx context.Context, found Discovery, previous Cr
 // himself. It is "" where there is no listener, and with a code that is for another
 // device anyway. A second browser that opens it ends the login by end; release ends
 // it all.
-func (c *Client) leadToCode(ctx context.Context, previous Credential, meta ServerMetadata, address string, end context.CancelCauseFunc) (local string, release func()) {
+func (c *Client) leadToCode(ctx context.Context, previous Credential, meta discovery.ServerMetadata, address string, end context.CancelCauseFunc) (local string, release func()) {
 	release = func() { end(nil) }
 	if c.devicePolicy(previous) != DeviceAlways || c.cfg.Listen == nil || address == "" {
 		return "", release
@@ -142,15 +143,15 @@ type deviceRefusedError struct{ error }
 func (e *deviceRefusedError) Unwrap() error { return e.error }
 
 func refusedDevice(err error) error {
-	if errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, discovery.ErrUnavailable) {
 		return err
 	}
 	return &deviceRefusedError{err}
 }
 
-func (c *Client) authorizeDevice(ctx context.Context, meta ServerMetadata, cred Credential) (deviceAuthorization, error) {
+func (c *Client) authorizeDevice(ctx context.Context, meta discovery.ServerMetadata, cred Credential) (deviceAuthorization, error) {
 	const op = "begin the login by device"
-	endpoint, err := checkEndpoint("device_authorization_endpoint", meta.DeviceEndpoint)
+	endpoint, err := discovery.CheckEndpoint("device_authorization_endpoint", meta.DeviceEndpoint)
 	if err != nil {
 		return deviceAuthorization{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -192,29 +193,29 @@ func (a tokenAnswer) device() (deviceAuthorization, error) {
 		return deviceAuthorization{}, err
 	}
 	for _, name := range []string{"device_code", "user_code"} { // a number may have lost its zeros
-		if !o.null(name) && o.members[name].Kind() != '"' {
-			return deviceAuthorization{}, errNoObject
+		if o.Has(name) && o.Members[name].Kind() != '"' {
+			return deviceAuthorization{}, foreign.ErrNoObject
 		}
 	}
 	d := deviceAuthorization{
-		DeviceCode: o.text("device_code"), UserCode: o.text("user_code"),
-		URI: o.text("verification_uri"), OldURI: o.text("verification_url"), CompleteURI: o.text("verification_uri_complete"),
+		DeviceCode: o.Text("device_code"), UserCode: o.Text("user_code"),
+		URI: o.Text("verification_uri"), OldURI: o.Text("verification_url"), CompleteURI: o.Text("verification_uri_complete"),
 	}
-	d.ExpiresIn, _ = secondsOf(o.members["expires_in"])
-	d.Interval, _ = secondsOf(o.members["interval"])
+	d.ExpiresIn, _ = secondsOf(o.Members["expires_in"])
+	d.Interval, _ = secondsOf(o.Members["interval"])
 	return d, nil
 }
 
 // check refuses addresses that must not be shown or opened, and takes what
 // is not needed for no reason to fail.
-func (d *deviceAuthorization) check(ctx context.Context, g *Guard, op string) (err error) {
+func (d *deviceAuthorization) check(ctx context.Context, g *discovery.Guard, op string) (err error) {
 	if d.URI == "" {
 		d.URI = d.OldURI
 	}
-	if d.URI, err = g.ForBrowser(ctx, "verification_uri", d.URI); err != nil {
+	if d.URI, err = g.BrowserURL(ctx, "verification_uri", d.URI); err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	if d.CompleteURI, err = g.ForBrowser(ctx, "verification_uri_complete", d.CompleteURI); err != nil {
+	if d.CompleteURI, err = g.BrowserURL(ctx, "verification_uri_complete", d.CompleteURI); err != nil {
 		d.CompleteURI = ""
 	}
 	if d.DeviceCode == "" || !usableUserCode(d.UserCode) {
@@ -230,12 +231,7 @@ const maxUserCode = 20
 // usableUserCode reports whether a code is one to be typed: letters and digits, in
 // groups.
 func usableUserCode(code string) bool {
-	for i := range len(code) {
-		if !isAlphanumeric(code[i]) && code[i] != '-' {
-			return false
-		}
-	}
-	return code != "" && len(code) <= maxUserCode
+	return code != "" && len(code) <= maxUserCode && strings.Trim(code, alphanumeric+"-") == ""
 }
 
 // pollDevice asks for the token until there is one, the person has declined or

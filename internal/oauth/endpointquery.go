@@ -37,14 +37,11 @@ func OwnQuery(endpoint *url.URL, also url.Values) *url.URL {
 	return &clean
 }
 
+const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // plainName reports whether name is one of a parameter (RFC 6749, section 8.2). What
 // holds anything else may be another name to a provider: one that is cut at a bracket
 // or a zero byte, trimmed, or folded to ASCII.
 func plainName(name string) bool {
-	for i := range len(name) {
-		if !isAlphanumeric(name[i]) && strings.IndexByte("-._", name[i]) < 0 {
-			return false
-		}
-	}
-	return name != ""
+	return name != "" && strings.Trim(name, alphanumeric+"-._") == ""
 }

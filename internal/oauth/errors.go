@@ -3,11 +3,11 @@ package oauth
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"strings"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/reach"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Sentinels that callers branch on.
@@ -24,9 +24,6 @@ var (
 	// ErrHeld means that another process holds a lock for longer than its work can
 	// take: it was stopped, or hangs.
 	ErrHeld = errors.New("another process of mcp-login is stopped or hangs")
-	// ErrUnavailable means that the provider could not be asked, or not now;
-	// nothing stored is lost and a later try may succeed.
-	ErrUnavailable = errors.New("provider unavailable")
 	// ErrNotDelegated is what Config.Delegate returns when the login cannot
 	// run in another process; it then runs in this one.
 	ErrNotDelegated = errors.New("no separate process for the login")
@@ -34,7 +31,7 @@ var (
 
 // Error is a failure with a next step for people.
 type Error struct {
-	// Op is what was being done, in the form "register client".
+	// Op is what was being done, in the form "register client"; "" where Err says it.
 	Op string
 	// Code is the OAuth error code (RFC 6749 sections 4.1.2.1 and 5.2,
 	// RFC 8707), "" when the failure has none.
@@ -48,7 +45,10 @@ type Error struct {
 // Error returns the operation, the code and the cause, without the hint, as one
 // line: providers have their say in it.
 func (e *Error) Error() string {
-	parts := []string{e.Op}
+	var parts []string
+	if e.Op != "" {
+		parts = append(parts, e.Op)
+	}
 	if e.Code != "" {
 		parts = append(parts, foreign.Line(e.Code))
 	}
@@ -69,26 +69,23 @@ func (e *Error) UserHint() string { return foreign.Message(e.Hint) }
 // sentence by it.
 func (e *Error) OAuthCode() string { return e.Code }
 
-// unavailable is the error for a provider that did not answer, with what stands
-// in the way where that is known.
-func unavailable(op string, err error) *Error {
-	err = reach.Explain(foreign.HTTPError(err))
-	e := &Error{Op: op, Err: fmt.Errorf("%w: %w", ErrUnavailable, err)}
-	var failure *reach.Error
-	if errors.As(err, &failure) {
-		e.Hint = failure.Next
+// asError makes a failure with a hint an *Error, by which callers know a failure of
+// the sign-in. Other errors stay as they are.
+func asError(err error) error {
+	if next := hint.Of(err); next != "" {
+		return &Error{Err: err, Hint: next}
 	}
-	var refused *refusedAddressError
-	if errors.As(err, &refused) {
-		e.Hint = refused.hint
-	}
-	return e
+	return err
 }
 
-// busy is the error for a provider that cannot answer now.
-func busy(op string, status int) *Error {
-	return &Error{Op: op, Err: fmt.Errorf("%w: status %d", ErrUnavailable, status), Hint: "the provider has a problem; try again later"}
+// unavailable is discovery.Unavailable as an *Error.
+func unavailable(op string, err error) error {
+	err = discovery.Unavailable(op, err)
+	return &Error{Err: err, Hint: hint.Of(err)}
 }
+
+// busy is discovery.Busy as an *Error.
+func busy(op string, status int) error { return asError(discovery.Busy(op, status)) }
 
 // signInError is err as an *Error with a next step, so that whoever waits for a
 // request takes it neither for one of the connection to the server nor for a stream
@@ -98,23 +95,8 @@ func (c *Client) signInError(err error) error {
 	if errors.As(err, &own) && own.Hint != "" {
 		return err
 	}
-	next := cmp.Or(HintOf(err), "to find out why, run: "+Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...))
+	next := cmp.Or(hint.Of(err), "to find out why, run: "+Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...))
 	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: next}
-}
-
-// HintOf is the first next step that an error or one of its causes has, "" for none.
-func HintOf(err error) string {
-	var advised interface {
-		error
-		UserHint() string
-	}
-	for errors.As(err, &advised) {
-		if next := advised.UserHint(); next != "" {
-			return next
-		}
-		err = errors.Unwrap(advised)
-	}
-	return ""
 }
 
 // errForeignAnswer is an answer with another issuer (RFC 9207, section 2.4).
@@ -143,7 +125,7 @@ func (t told) LoginFailure() string {
 		return "foreign"
 	case errors.Is(t.error, ErrLoginTimeout):
 		return "timeout"
-	case errors.Is(t.error, ErrUnavailable):
+	case errors.Is(t.error, discovery.ErrUnavailable):
 		return "unavailable"
 	}
 	return ""

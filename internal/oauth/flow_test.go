@@ -18,6 +18,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
 )
@@ -147,7 +148,7 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 	var people sync.WaitGroup
 	cfg := oauth.Config{
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s,
-		HTTP:     oauth.NewHTTPClient(server, nil),
+		HTTP:     discovery.NewHTTPClient(server, nil),
 		Identity: oauth.Identity{Name: "test"},
 		Listen: func(ctx context.Context, _, _ string, port int) (oauth.Redirect, error) {
 			return loopback.Listen(ctx, loopback.Options{Port: port})
@@ -309,7 +310,7 @@ func TestRow30ProviderTroubleKeepsTheLogin(t *testing.T) {
 		l.mustCall(h, "2")
 		l.idp.SetFaults(devidp.Faults{TokenStatus: status, TokenStatusTimes: 1000})
 		l.res.revokeSeen()
-		if _, _, err := l.call(h, "3"); !errors.Is(err, oauth.ErrUnavailable) {
+		if _, _, err := l.call(h, "3"); !errors.Is(err, discovery.ErrUnavailable) {
 			t.Errorf("%d: %v", status, err)
 		}
 		l.idp.SetFaults(devidp.Faults{})

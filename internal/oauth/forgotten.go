@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // clientUnknown reports whether the code of an error means that the provider does
@@ -25,7 +27,7 @@ var signs = []string{
 // forgotten asks the authorization endpoint whether it still knows a registration of an
 // earlier login. Where it does not, a new one costs nobody anything: so all signs count,
 // those of a provider's own error pages as well.
-func (c *Client) forgotten(ctx context.Context, meta ServerMetadata, cred Credential) bool {
+func (c *Client) forgotten(ctx context.Context, meta discovery.ServerMetadata, cred Credential) bool {
 	p, err := c.probe(ctx, meta, cred)
 	if err != nil {
 		return false

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 const ownRedirect = "http://127.0.0.1:7/callback"
@@ -85,7 +86,7 @@ func FuzzSaysUnknown(f *testing.F) {
 // redirect are ours, whatever the answer says.
 func TestRegistered(t *testing.T) {
 	now := time.Unix(2_000_000_000, 0)
-	meta := ServerMetadata{Issuer: "https://as.example"}
+	meta := discovery.ServerMetadata{Issuer: "https://as.example"}
 	for body, want := range map[string]Registration{
 		`{"client_id":"a"}`:                      {ClientID: "a", AuthMethod: authNone},
 		`{"client_id":7}`:                        {ClientID: "7", AuthMethod: authNone},

@@ -7,64 +7,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
-
-// quotedString spells s as RFC 9110 section 5.6.4 wants it.
-func quotedString(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-}
-
-// C5: whatever a header holds, what is read of it stays in its bounds; what a
-// server quotes is read back byte for byte and never taken for another
-// challenge.
-func FuzzChallenges(f *testing.F) {
-	for _, s := range []string{
-		`Bearer resource_metadata="https://a.example/m", scope="x y"`, `Basic realm="a", Negotiate abc==, Bearer`, `Bearer a="\`, `=,="`,
-		`Bearer scope="\"`, `Bearer, Bearer scope=s`, "Bearer scope=\"a\r\nX: y\"", `x", Bearer scope="y`, strings.Repeat(`Bearer a=1,`, 100), "Bearer\t\xff=\x00",
-	} {
-		f.Add(s)
-	}
-	many := "Bearer "
-	for i := range 2 * maxChallengeParams {
-		many += "p" + strconv.Itoa(i) + "=v, "
-	}
-	f.Add(many)
-	f.Fuzz(func(t *testing.T, s string) {
-		list, params := ParseChallenges([]string{s, s}), 0
-		for _, c := range list {
-			params += len(c.Params)
-			if c.Scheme == "" || c.Scheme != strings.ToLower(c.Scheme) || strings.ContainsAny(c.Scheme, " \t,=\"") || c.Params == nil {
-				t.Errorf("scheme %q", c.Scheme)
-			}
-			for name := range c.Params {
-				if name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, " \t,=\"") {
-					t.Errorf("parameter %q", name)
-				}
-			}
-		}
-		if len(list) > maxChallenges || params > maxChallengeParams {
-			t.Errorf("%d challenges, %d parameters", len(list), params)
-		}
-		if len(s) > maxChallengeBytes/4 {
-			return
-		}
-		if c, found := BearerChallenge(http.Header{"Www-Authenticate": {"Basic realm=" + quotedString(s)}}); found {
-			t.Errorf("a quoted realm became %+v", c)
-		}
-		c, _ := BearerChallenge(http.Header{"Www-Authenticate": {"Basic realm=" + quotedString(s) + ", Bearer scope=s, error=" + quotedString(s)}})
-		if c.ErrorCode() != s || len(c.Params) != 2 {
-			t.Errorf("%q was read as %q", s, c.ErrorCode())
-		}
-	})
-}
 
 // safeAddress repeats, by other means, what an address from metadata must be
 // (C18, C38): https, or http on this machine, without user and fragment.
@@ -76,76 +26,6 @@ func safeAddress(raw string) bool {
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	ip := net.ParseIP(host)
 	return u.Scheme == "https" || u.Scheme == "http" && (host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback())
-}
-
-// C6, C7, security row 11: metadata that is accepted is for this very origin
-// and a prefix of this path that ends with a segment.
-func FuzzResourceMetadata(f *testing.F) {
-	for _, s := range []string{
-		`{"resource":"https://mcp.example/a/mcp","authorization_servers":["https://as.example"]}`, `{"resource":"https://mcp.example/a","authorization_servers":["x"],"scopes_supported":["s"]}`,
-		`{"resource":"https://mcp.example","authorization_servers":["x"]}`, `{"resource":"https://mcp.example/a/m","authorization_servers":["x"]}`,
-		`{"resource":"https://mcp.example:443/a/mcp/","authorization_servers":["x"]}`, `{"resource":"HTTPS://MCP.EXAMPLE/","authorization_servers":["x"]}`,
-		`{"resource":"https://mcp.example@evil.example/a","authorization_servers":["x"]}`, `{"resource":"https://mcp.example/a","resource":"https://evil.example","authorization_servers":["x"]}`,
-		`{"resource":"https://mcp.example/%61","authorization_servers":["x"]}`, `{"resource":"//mcp.example/a","authorization_servers":["x"]}`, `{"resource":null}`, `[]`, `{"resource":7}`, `{"resource":"https://mcp.example/a","authorization_servers":"https://as.example"}`,
-		`{"resource":"https://mcp.example/a","authorization_servers":[1,null,"x",["y"]],"scopes_supported":"a b"}`, `{"resource":"https://mcp.example/a"}`,
-	} {
-		f.Add([]byte(s))
-	}
-	server := &url.URL{Scheme: "https", Host: "mcp.example", Path: "/a/mcp"}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := decodeResourceMetadata(body)
-		if err != nil || m.checkFor(server) != nil {
-			return
-		}
-		u, err := url.Parse(m.Resource)
-		if err != nil || !strings.EqualFold(u.Scheme, "https") || !strings.EqualFold(u.Hostname(), "mcp.example") || u.Port() != "" && u.Port() != "443" || u.Fragment != "" {
-			t.Fatalf("accepted %q", m.Resource)
-		}
-		switch strings.TrimSuffix(u.EscapedPath(), "/") {
-		case "", "/a", "/a/mcp":
-		default:
-			t.Errorf("accepted the path of %q", m.Resource)
-		}
-		if len(preferred(m.AuthorizationServers, "")) > maxAuthorizationServers || strings.ContainsFunc(m.Resource, unicode.IsControl) {
-			t.Errorf("accepted %+v", m)
-		}
-	})
-}
-
-// C15, C18, C38: metadata that is accepted calls itself as it was asked for,
-// and has a token endpoint and nothing but safe addresses.
-func FuzzServerMetadata(f *testing.F) {
-	const issuer = "https://as.example/oidc"
-	for _, s := range []string{
-		`{"issuer":"https://as.example/oidc","authorization_endpoint":"https://as.example/auth","token_endpoint":"https://as.example/token"}`,
-		`{"issuer":"https://as.example/oidc","token_endpoint":"http://127.0.0.1:1/token","registration_endpoint":"http://localhost/r","revocation_endpoint":"https://[::1]/"}`,
-		`{"issuer":"https://as.example/oidc","token_endpoint":"http://as.example/token"}`, `{"issuer":"https://as.example/oidc","token_endpoint":"javascript:alert(1)"}`,
-		`{"issuer":"https://as.example/oidc/","token_endpoint":"https://as.example/token"}`, `{"issuer":"https://as.example/oidc","token_endpoint":"https://a@as.example/"}`,
-		`{"issuer":"https://as.example/oidc","token_endpoint":"https://as.example/t#f","end_session_endpoint":"file:///etc/passwd"}`,
-		`{"issuer":"https://as.example/oidc","token_endpoint":"https://as.example/t","device_authorization_endpoint":"https://as.example /"}`,
-		`{"Issuer":"https://as.example/oidc","TOKEN_ENDPOINT":"https://as.example/token"}`, `{"issuer":["https://as.example/oidc"]}`, `{"issuer":"https://as.example/oidc","code_challenge_methods_supported":"S256"}`,
-		`{"issuer":"https://as.example/oidc","token_endpoint":"https://as.example/t","revocation_endpoint":1,"end_session_endpoint":"http://as.example/","scopes_supported":"a b","client_id_metadata_document_supported":"true"}`,
-		`{"issuer":"https://as.example/oidc","token_endpoint":"https://as.example/t","scopes_supported":[1,"a",null,["b"]],"grant_types_supported":{"a":1}}`,
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := decodeServerMetadata(body)
-		if err != nil || (IssuerChoice{}).identify(&m, issuer, &url.URL{Scheme: "https", Host: "as.example"}) != nil || m.check() != nil {
-			return
-		}
-		if m.Issuer != issuer || m.FoundAt != "" || m.assumed || m.TokenEndpoint == "" {
-			t.Fatalf("accepted %+v", m)
-		}
-		for _, address := range []string{m.TokenEndpoint, m.AuthorizationEndpoint, m.RegistrationEndpoint, m.RevocationEndpoint, m.DeviceEndpoint, m.EndSessionEndpoint} {
-			if address != "" && !safeAddress(address) {
-				t.Errorf("accepted %q", address)
-			}
-		}
-		if m.checkAuthorization() == nil && (m.AuthorizationEndpoint == "" || len(m.CodeChallengeMethods) > 0 && !slices.Contains(m.CodeChallengeMethods, "S256")) {
-			t.Errorf("a login without PKCE at %+v", m)
-		}
-	})
 }
 
 // A token that is accepted fits into a header as it is, and the end of its life
@@ -196,7 +76,7 @@ func FuzzCallbackQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string, advertised bool) {
 		answer, _ := url.ParseQuery(query)
-		code, err := checkAnswer(answer, ServerMetadata{Issuer: "https://as.example", IssParameterSupported: advertised}, "https://mcp.example/mcp")
+		code, err := checkAnswer(answer, discovery.ServerMetadata{Issuer: "https://as.example", IssParameterSupported: advertised}, "https://mcp.example/mcp")
 		if err != nil {
 			// An answer of another issuer is not even a refusal.
 			iss, named := answer["iss"]
@@ -230,7 +110,7 @@ func FuzzDeviceAuthorization(f *testing.F) {
 	}
 	ctx, cancel := context.WithCancel(f.Context())
 	cancel() // no look-ups
-	g := guardOf("93.184.216.34")
+	g := discovery.NewGuard(&url.URL{Scheme: "https", Host: "93.184.216.34"}, nil, nil)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		d, err := tokenAnswer{status: http.StatusOK, body: body}.device()
 		if err != nil || d.check(ctx, g, "begin") != nil {
@@ -282,7 +162,7 @@ func FuzzRegistration(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		reg, err := registered(ServerMetadata{Issuer: "https://as.example"}, body, time.Unix(1, 0))
+		reg, err := registered(discovery.ServerMetadata{Issuer: "https://as.example"}, body, time.Unix(1, 0))
 		if err != nil {
 			return
 		}

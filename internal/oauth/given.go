@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/origin"
 )
 
@@ -43,7 +44,7 @@ func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
 // GivenTokenRefused is the error of a 401 to a given token. That of GivenToken returns
 // a 401 without a challenge to a request with Mcp-Session-Id, as Client.Transport does.
 func GivenTokenRefused(server *url.URL, refused *http.Response) error {
-	challenge, _ := BearerChallenge(refused.Header)
+	challenge, _ := discovery.BearerChallenge(refused.Header)
 	cause := errors.New("the server refused the token that was given")
 	if text := challenge.Params["error_description"]; text != "" {
 		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // maxAccountName bounds the name shown to people.
@@ -32,7 +33,7 @@ func payloadOf(token string) []byte {
 // accountName reads from an ID token whom to greet, "" when it does not say.
 // The token came straight from the token endpoint, so its signature need not
 // be checked (OpenID Connect Core, section 3.1.3.7); the name decides nothing.
-func accountName(idToken string, issuer provider, clientID string) string {
+func accountName(idToken string, issuer discovery.Provider, clientID string) string {
 	var claims struct {
 		Issuer            string         `json:"iss"`
 		Audience          jsontext.Value `json:"aud"`
@@ -42,7 +43,7 @@ func accountName(idToken string, issuer provider, clientID string) string {
 		Name              string         `json:"name"`
 		Subject           string         `json:"sub"`
 	}
-	if decodeStrict(payloadOf(idToken), &claims) != nil || !issuer.isFrom(claims.Issuer) || !audienceHas(claims.Audience, clientID) {
+	if json.Unmarshal(payloadOf(idToken), &claims) != nil || !issuer.Issued(claims.Issuer) || !audienceHas(claims.Audience, clientID) {
 		return ""
 	}
 	for _, name := range []string{claims.Email, claims.PreferredUsername, claims.Username, claims.Name, claims.Subject} {
@@ -60,7 +61,7 @@ func TokenTimes(token Secret) (expiry, issued time.Time) {
 		Expiry float64 `json:"exp"`
 		Issued float64 `json:"iat"`
 	}
-	if decodeStrict(payloadOf(token.Reveal()), &claims) != nil {
+	if json.Unmarshal(payloadOf(token.Reveal()), &claims) != nil {
 		return time.Time{}, time.Time{}
 	}
 	at := func(seconds float64) time.Time {
@@ -74,11 +75,11 @@ func TokenTimes(token Secret) (expiry, issued time.Time) {
 
 // nonceIn returns the nonce of an ID token, "" where it has none.
 func nonceIn(token Secret) string {
-	claims, err := decodeObject(payloadOf(token.Reveal()))
+	claims, err := foreign.ParseObject(payloadOf(token.Reveal()))
 	if err != nil {
 		return ""
 	}
-	return claims.text("nonce")
+	return claims.Text("nonce")
 }
 
 // audienceHas reads the aud claim, one string or an array of them.

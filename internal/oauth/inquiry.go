@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Inquiry is what a provider says of a client before anybody signs in with it.
@@ -39,7 +40,7 @@ type Inquiry struct {
 // leads to is thrown away. ErrNotFound means that there is no client yet. The client
 // secret goes only where a login would send it; where it would not, the token endpoint
 // is not asked.
-func (c *Client) Inquire(ctx context.Context, found Discovery, challenge Challenge, redirectURI string) (Inquiry, error) {
+func (c *Client) Inquire(ctx context.Context, found discovery.Result, challenge discovery.Challenge, redirectURI string) (Inquiry, error) {
 	previous, err := c.load(ctx)
 	if err != nil {
 		return Inquiry{}, err
@@ -68,21 +69,21 @@ func (c *Client) Inquire(ctx context.Context, found Discovery, challenge Challen
 
 // inquired is the client to ask about, as a login would choose it. With an error that
 // is about its secret it is returned all the same.
-func (c *Client) inquired(meta ServerMetadata, previous Credential, redirectURI string) (Registration, error) {
+func (c *Client) inquired(meta discovery.ServerMetadata, previous Credential, redirectURI string) (Registration, error) {
 	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	switch id := c.cfg.Identity; {
 	case id.ClientID != "":
 		return c.givenClient(meta, stored, redirectURI)
 	case document != "" && meta.ClientIDMetadata:
 		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: document, RedirectURI: redirectURI, AuthMethod: authNone}, nil
-	case stored.ClientID != "" && stored.provider().is(meta.provider()):
+	case stored.ClientID != "" && stored.Provider().Same(meta.Provider()):
 		return stored, nil
 	}
 	return Registration{}, ErrNotFound
 }
 
 // inquireMachine signs in as the client itself, and throws the token away.
-func (c *Client) inquireMachine(ctx context.Context, found Discovery, previous Credential, w want) error {
+func (c *Client) inquireMachine(ctx context.Context, found discovery.Result, previous Credential, w want) error {
 	cred, form, err := c.machineRequest(found, previous, w)
 	if err != nil {
 		return err
@@ -91,7 +92,7 @@ func (c *Client) inquireMachine(ctx context.Context, found Discovery, previous C
 }
 
 // inquireCode asks about a login by redirect.
-func (c *Client) inquireCode(ctx context.Context, meta ServerMetadata, cred Credential, i *Inquiry, atToken bool) {
+func (c *Client) inquireCode(ctx context.Context, meta discovery.ServerMetadata, cred Credential, i *Inquiry, atToken bool) {
 	if meta.AuthorizationEndpoint == "" || cred.Registration.RedirectURI == "" {
 		return
 	}
@@ -128,7 +129,7 @@ func (c *Client) askToken(ctx context.Context, cred Credential, form url.Values)
 	if err != nil {
 		return Reply{Status: answer.status}
 	}
-	return newReply(answer.status, false, o.text)
+	return newReply(answer.status, false, o.Text)
 }
 
 // GrantRefused reports whether the token endpoint says that the client has not this
@@ -173,5 +174,5 @@ func similarRedirects(uri string) (all []string) {
 	for _, path := range []string{"/", "", "/callback", "/oauth/callback"} {
 		add(host, port, path)
 	}
-	return union(all)
+	return discovery.Union(all)
 }

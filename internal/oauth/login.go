@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // SignInAhead signs in although the server has not asked for it: some let everybody list
@@ -22,8 +24,8 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 		return err == nil, err
 	}
 	if !force {
-		if _, published, err := resourceMetadata(ctx, c.cfg.HTTP, c.cfg.Server, Challenge{}, c.cfg.Key.Resource != ""); err != nil || !published {
-			return false, err
+		if _, published, err := discovery.FetchResource(ctx, c.cfg.HTTP, c.cfg.Server, discovery.Challenge{}, c.cfg.Key.Resource != ""); err != nil || !published {
+			return false, asError(err)
 		}
 	}
 	_, err = c.renew(ctx, want{failed: markOf(c.bearer(cred))})
@@ -52,7 +54,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 			c.log.Debug("the provider does not know the registered client any more", "error", err)
 			c.noteEnding(outside, w, AskForgotten)
 			w.progress.unknown = true
-			previous.Registration, previous.Metadata = Registration{Chosen: previous.Registration.Chosen}, ServerMetadata{}
+			previous.Registration, previous.Metadata = Registration{Chosen: previous.Registration.Chosen}, discovery.ServerMetadata{}
 			continue
 		}
 		if errors.Is(context.Cause(ctx), ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
@@ -128,13 +130,13 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 		// either this grant or the other.
 		c.log.Debug("the device grant is refused to this client", "error", err)
 	}
-	if err := meta.checkAuthorization(); err != nil {
+	if err := meta.CheckAuthorization(); err != nil {
 		return Credential{}, err
 	}
 	if meta.SilentOnPKCE() && !c.cfg.AssumePKCE {
 		c.log.Warn("the provider does not say that it checks PKCE; S256 is sent all the same", "issuer", meta.Issuer)
 	}
-	if _, err := c.ForBrowser(ctx, "authorization_endpoint", meta.AuthorizationEndpoint); err != nil {
+	if _, err := c.BrowserURL(ctx, "authorization_endpoint", meta.AuthorizationEndpoint); err != nil {
 		return Credential{}, err
 	}
 	// Bound before anything is registered or shown: nobody else can have the
@@ -156,23 +158,8 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	return c.authorize(ctx, redirect, meta, cred, w)
 }
 
-// discover finds the authorization server that the refusal points to. The
-// resource's own metadata is read each time (C9); the metadata of an issuer
-// that was read a short time ago, in a login that did not fail, is not.
-func (c *Client) discover(ctx context.Context, previous Credential, w want) (Discovery, error) {
-	cached := previous.Metadata
-	if age := c.now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
-		cached = ServerMetadata{}
-	}
-	found, err := discover(ctx, c.cfg.HTTP, c.cfg.Server, w.challenge, c.cfg.Key.Resource, previous.provider().at(), c.cfg.KeptIn(previous), cached)
-	for _, reason := range found.Server.LeftOut() {
-		c.log.Debug("a member of the provider's metadata is left out", "reason", reason)
-	}
-	return found, err
-}
-
 // prepare builds the credential that the login is to fill.
-func (c *Client) prepare(found Discovery, reg Registration, previous Credential, w want) Credential {
+func (c *Client) prepare(found discovery.Result, reg Registration, previous Credential, w want) Credential {
 	meta := found.Server
 	cred := Credential{
 		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer, FoundAt: meta.FoundAt,
@@ -180,11 +167,11 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		Registration: reg, Metadata: meta, MetadataAt: c.now(),
 		Attempt: previous.Attempt, Choices: c.cfg.Over(previous.Choices),
 	}
-	if c.cfg.names() {
+	if c.cfg.Overrides() {
 		cred.Named = c.cfg.Named
 	}
-	if meta.assumed { // nothing was read
-		cred.Metadata = ServerMetadata{}
+	if meta.Assumed() { // nothing was read
+		cred.Metadata = discovery.ServerMetadata{}
 	}
 	switch c.cfg.Key.Resource {
 	case "":
@@ -194,7 +181,7 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 		cred.Resource = c.cfg.Key.Resource
 	}
 	cred.RequestedScopes = c.scopes(found, previous, w)
-	same := previous.provider().is(meta.provider())
+	same := previous.Provider().Same(meta.Provider())
 	cred.RepeatScopes, cred.WithoutOffline = previous.RepeatScopes && same, previous.WithoutOffline && same
 	if same {
 		cred.Consents = previous.consentsInARow(c.now())
@@ -203,20 +190,20 @@ func (c *Client) prepare(found Discovery, reg Registration, previous Credential,
 }
 
 // scopes are those to request.
-func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
+func (c *Client) scopes(found discovery.Result, previous Credential, w want) []string {
 	var earlier []string
-	if w.stepUp && previous.provider().is(found.Server.provider()) {
+	if w.stepUp && previous.Provider().Same(found.Server.Provider()) {
 		earlier = previous.RequestedScopes
 	}
-	scopes := found.Server.scopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
-	if previous.WithoutOffline && previous.provider().is(found.Server.provider()) && c.cfg.Key.Scopes == nil {
+	scopes := found.Server.SelectScopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
+	if previous.WithoutOffline && previous.Provider().Same(found.Server.Provider()) && c.cfg.Key.Scopes == nil {
 		scopes = withoutOffline(scopes)
 	}
 	if c.presentsIDToken(previous) {
-		scopes = union(scopes, []string{"openid"})
+		scopes = discovery.Union(scopes, []string{"openid"})
 	}
 	if c.chosenParam("organization_id") != "" && c.cfg.Key.Scopes == nil && slices.Contains(found.Server.ScopesSupported, scopeOrganizations) {
-		scopes = union(scopes, []string{scopeOrganizations})
+		scopes = discovery.Union(scopes, []string{scopeOrganizations})
 	}
 	return scopes
 }
@@ -224,7 +211,7 @@ func (c *Client) scopes(found Discovery, previous Credential, w want) []string {
 // authorize runs the authorization request of RFC 6749 section 4.1 with PKCE
 // and exchanges the code. Where the provider refuses offline_access, which we have
 // added, the tab that has brought the answer is sent there once more without it.
-func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential, w want) (Credential, error) {
+func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, w want) (Credential, error) {
 	finish := func(string, error) {} // the tab that waits
 	waiting, release := c.probing(ctx, meta, cred, w)
 	defer release()
@@ -284,10 +271,10 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta ServerMe
 
 // promptFor is what a person needs for the authorization request with verifier and
 // state.
-func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta ServerMetadata, cred Credential, verifier, state string) (Prompt, error) {
+func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, verifier, state string) (Prompt, error) {
 	address, err := c.authorizationURL(meta, cred, verifier, state)
 	if err == nil {
-		address, err = c.ForBrowser(ctx, "authorization_endpoint", address)
+		address, err = c.BrowserURL(ctx, "authorization_endpoint", address)
 	}
 	if err != nil {
 		return Prompt{}, err
@@ -357,7 +344,7 @@ func (c *Client) noteAsked(ctx context.Context, cred Credential, w want) {
 		next := stored.withoutTokens()
 		next.Server, next.Issuer, next.FoundAt, next.Named, next.Registration = cred.Server, cred.Issuer, cred.FoundAt, cred.Named, cred.Registration
 		next.Metadata, next.MetadataAt = cred.Metadata, cred.MetadataAt
-		if old := stored.Registration; old.Doubted && old.provider().is(cred.Registration.provider()) && !w.progress.remembered && !w.progress.unknown {
+		if old := stored.Registration; old.Doubted && old.Provider().Same(cred.Registration.Provider()) && !w.progress.remembered && !w.progress.unknown {
 			next.Registration = old // until the new one has led to a login
 		}
 		if !stored.RefreshToken.IsZero() || c.fresh(stored) {

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // clientCredentials signs in as the client itself (RFC 6749, section 4.4; the
@@ -34,7 +36,7 @@ func (c *Client) clientCredentials(ctx context.Context, previous Credential, w w
 }
 
 // machineRequest is the credential to fill, and the form to ask for its token with.
-func (c *Client) machineRequest(found Discovery, previous Credential, w want) (Credential, url.Values, error) {
+func (c *Client) machineRequest(found discovery.Result, previous Credential, w want) (Credential, url.Values, error) {
 	const op = "sign in as the client"
 	if c.cfg.Identity.ClientID == "" { // which no command line allows
 		return Credential{}, nil, fmt.Errorf("%s: no client is given", op)
@@ -49,7 +51,7 @@ func (c *Client) machineRequest(found Discovery, previous Credential, w want) (C
 	cred := c.prepare(found, reg, previous, w)
 	cred.Attempt = Attempt{}
 	if c.cfg.Key.Scopes == nil { // there is no refresh token to ask for, and nobody to identify
-		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == scopeOffline || s == "openid" || s == scopeOrganizations })
+		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == discovery.OfflineAccess || s == "openid" || s == scopeOrganizations })
 	}
 	form := url.Values{"grant_type": {GrantClientCredentials}}
 	if len(cred.RequestedScopes) > 0 {
@@ -60,21 +62,21 @@ func (c *Client) machineRequest(found Discovery, previous Credential, w want) (C
 
 // discoverForMachine finds the token endpoint: the one the person gave, the one
 // of the last time if the server has not spoken since, else by discovery.
-func (c *Client) discoverForMachine(ctx context.Context, previous Credential, w want) (Discovery, error) {
+func (c *Client) discoverForMachine(ctx context.Context, previous Credential, w want) (discovery.Result, error) {
 	if endpoint := c.cfg.Over(previous.Choices).TokenEndpoint; endpoint != "" {
-		u, err := checkEndpoint("token endpoint", endpoint)
+		u, err := discovery.CheckEndpoint("token endpoint", endpoint)
 		if err != nil {
-			return Discovery{}, &Error{Op: "read --token-endpoint", Err: err}
+			return discovery.Result{}, &Error{Op: "read --token-endpoint", Err: err}
 		}
 		// The endpoint stands for its issuer, which is the audience of assertions.
 		issuer := u.String()
 		if c.cfg.Named != "" {
-			issuer = issuerOf(c.cfg.Named)
+			issuer = discovery.IssuerOf(c.cfg.Named)
 		}
-		return Discovery{Resource: c.cfg.Server.String(), Server: ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
+		return discovery.Result{Resource: c.cfg.Server.String(), Server: discovery.ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
 	}
 	if w.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && c.now().Sub(previous.MetadataAt) < metadataLifetime {
-		return Discovery{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil
+		return discovery.Result{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil
 	}
 	return c.discover(ctx, previous, w)
 }

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"crypto/ed25519"
-	"net/url"
 	"testing"
 )
 
@@ -15,14 +14,5 @@ func TestEd25519PointMustFit(t *testing.T) {
 	}
 	if _, err := ParseClientKey(asJWK(t, without(edMembers(one, "k"), "x", ""))); err == nil {
 		t.Error("no point was taken")
-	}
-}
-
-func TestResourceWithUser(t *testing.T) {
-	server := &url.URL{Scheme: "https", Host: "mcp.example", Path: "/mcp"}
-	for _, r := range []string{"https://user:pw@mcp.example/mcp", "https://mcp.example/mcp#"} {
-		if (ResourceMetadata{Resource: r, AuthorizationServers: []string{"x"}}).checkFor(server) == nil {
-			t.Errorf("%q was taken", r)
-		}
 	}
 }

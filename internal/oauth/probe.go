@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // A provider that does not know the client, or its redirect URI, must not redirect
@@ -21,6 +22,9 @@ import (
 // probeTime is how long a person waits at most for what the provider says to that. The
 // answer still counts afterwards, while the person is at it.
 const probeTime = time.Second
+
+// probeTimeout is how long the answer is waited for in all.
+const probeTimeout = 10 * time.Second
 
 // maxProbe bounds how much of an answer is read.
 const maxProbe = 64 << 10
@@ -36,12 +40,12 @@ type probed struct {
 // (OpenID Connect Core, section 3.1.2.1), and without cookies and what the person has
 // added with --auth-param. Nothing behind the answer is followed, and a code in it is
 // not used.
-func (c *Client) probe(ctx context.Context, meta ServerMetadata, cred Credential) (probed, error) {
+func (c *Client) probe(ctx context.Context, meta discovery.ServerMetadata, cred Credential) (probed, error) {
 	address, err := c.requestURL(meta, cred, oauth2.GenerateVerifier(), newState(), url.Values{"prompt": {"none"}})
 	if err != nil {
 		return probed{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -80,11 +84,11 @@ func (p probed) reply() Reply {
 	if own, to := p.own(); own {
 		return newReply(p.status, true, to.Query().Get)
 	}
-	o, err := decodeObject(p.body)
+	o, err := foreign.ParseObject(p.body)
 	if err != nil || p.status/100 == 3 {
 		return Reply{Status: p.status}
 	}
-	return newReply(p.status, false, o.text)
+	return newReply(p.status, false, o.Text)
 }
 
 // own reports whether the answer is a redirect to the client.
@@ -115,7 +119,7 @@ func (r Reply) RedirectRefused() bool {
 // ready. The context that it returns ends when that is hopeless, with an *Error as its
 // cause. A client that has signed in like this before costs no time, and any other one
 // at most probeTime. release ends it.
-func (c *Client) probing(ctx context.Context, meta ServerMetadata, cred Credential, w want) (waiting context.Context, release func()) {
+func (c *Client) probing(ctx context.Context, meta discovery.ServerMetadata, cred Credential, w want) (waiting context.Context, release func()) {
 	if cred.Registration.Dynamic { // it has just been registered, or asked about
 		return ctx, func() {}
 	}
@@ -170,6 +174,6 @@ func redirectAdvice(uri string) string {
 // and the redirect URI of reg, any port on this machine being the same.
 func (r Registration) provenBy(previous Credential) bool {
 	before := previous.Registration
-	return previous.Attempt.Succeeded && before.ClientID == r.ClientID && before.provider().is(r.provider()) &&
+	return previous.Attempt.Succeeded && before.ClientID == r.ClientID && before.Provider().Same(r.Provider()) &&
 		withoutPort(before.RedirectURI) == withoutPort(r.RedirectURI)
 }

@@ -15,6 +15,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 const bubbleRedirectURI = "http://" + bubbleCallback + "/callback"
@@ -283,11 +284,11 @@ func TestInquire(t *testing.T) {
 				c.Identity.ClientID, c.Key.ClientID, c.Identity.ClientSecret = tc.id, tc.id, oauth.NewSecret(tc.secret)
 				c.Device = oauth.DeviceNever
 			})
-			meta, err := oauth.IssuerMetadata(t.Context(), &http.Client{Transport: b.wire}, *b.res.issuer.Load(), oauth.IssuerChoice{})
+			meta, err := discovery.FetchServer(t.Context(), &http.Client{Transport: b.wire}, *b.res.issuer.Load(), discovery.IssuerChoice{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			i, err := c.Inquire(t.Context(), oauth.Discovery{Server: meta, Resource: b.server().String()}, oauth.Challenge{}, bubbleRedirectURI)
+			i, err := c.Inquire(t.Context(), discovery.Result{Server: meta, Resource: b.server().String()}, discovery.Challenge{}, bubbleRedirectURI)
 			got := facts{i.Authorization.ClientRefused(), i.Authorization.RedirectRefused(), i.Code.SecretRefused(), i.Code.Unauthorized(), i.Code.GrantRefused(), i.Device.GrantRefused()}
 			if err != nil || got != tc.want || i.Similar != tc.similar || i.Secret != (tc.secret != "") {
 				t.Errorf("%s with %q: %+v, similar %q, secret %v, %v", tc.id, tc.secret, got, i.Similar, i.Secret, err)

@@ -14,6 +14,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Security row 28: eight processes and a provider that answers a refresh after
@@ -74,7 +75,7 @@ func TestRow30BusyProvider(t *testing.T) {
 				b.idp.SetFaults(devidp.Faults{TokenStatus: tc.status, TokenStatusTimes: 1000, TokenRetryAfter: tc.retryAfter})
 				before, start := b.stored(s), time.Now()
 				asked := len(b.wire.times(tokenPath))
-				if _, _, err := b.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+				if _, _, err := b.call(h, "1"); !errors.Is(err, discovery.ErrUnavailable) {
 					t.Errorf("%v", err)
 				}
 				tries, took := len(b.wire.times(tokenPath))-asked, time.Since(start)
@@ -153,7 +154,7 @@ func TestRow30Network(t *testing.T) {
 					}
 					return nil
 				}
-				if _, _, err := b.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+				if _, _, err := b.call(h, "1"); !errors.Is(err, discovery.ErrUnavailable) {
 					t.Errorf("%v", err)
 				}
 				if tries := len(b.wire.times(tokenPath)) - asked; tries != tc.tries {
@@ -211,7 +212,7 @@ func TestRow30Connections(t *testing.T) {
 			if err := s.Save(t.Context(), key, cred); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+			if _, _, err := l.call(h, "1"); !errors.Is(err, discovery.ErrUnavailable) {
 				t.Errorf("%v", err)
 			}
 			_ = ln.Close()
@@ -231,7 +232,7 @@ func TestRow30LostAnswer(t *testing.T) {
 		b, s := signedIn(t, "", func(c *devidp.Config) { c.ReuseLeeway = -1 })
 		_, h := b.client(s, nil)
 		b.idp.SetFaults(devidp.Faults{TokenAnswersLost: 1})
-		if _, _, err := b.call(h, "1"); !errors.Is(err, oauth.ErrUnavailable) {
+		if _, _, err := b.call(h, "1"); !errors.Is(err, discovery.ErrUnavailable) {
 			t.Errorf("%v", err)
 		}
 		if stats := b.idp.Stats(); stats.Refreshes != 1 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/retry"
 )
@@ -24,7 +25,7 @@ const (
 // refusal is what a response says about the token.
 type refusal struct {
 	kind      int
-	challenge Challenge
+	challenge discovery.Challenge
 	// stepUp tells that a 403 asks for scopes (insufficient_scope).
 	stepUp bool
 }
@@ -36,9 +37,9 @@ func readRefusal(req *http.Request, resp *http.Response, token Secret) refusal {
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		r.kind = unauthorized
-		r.challenge, _ = BearerChallenge(resp.Header)
+		r.challenge, _ = discovery.BearerChallenge(resp.Header)
 	case http.StatusForbidden:
-		r.challenge, _ = BearerChallenge(resp.Header)
+		r.challenge, _ = discovery.BearerChallenge(resp.Header)
 		r.stepUp = r.challenge.ErrorCode() == "insufficient_scope"
 		switch {
 		case !token.IsZero():
@@ -71,7 +72,7 @@ func (r refusal) doubtful(cred Credential) bool {
 	case sentAway:
 		return true
 	case forbidden:
-		return !r.stepUp || containsAll(union(cred.RequestedScopes, cred.GrantedScopes), r.challenge.Scopes())
+		return !r.stepUp || discovery.HasScopes(discovery.Union(cred.RequestedScopes, cred.GrantedScopes), r.challenge.Scopes())
 	}
 	return false
 }

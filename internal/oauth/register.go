@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +15,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/origin"
 )
 
@@ -57,11 +58,11 @@ type Identity struct {
 // registration if it is for this issuer, unexpired and for this redirect URI,
 // else a new dynamic registration. redirectURI is "" for a login by device. A
 // stored one that is in doubt serves where no other can be had.
-func (c *Client) register(ctx context.Context, meta ServerMetadata, previous Credential, redirectURI string, w want) (Registration, error) {
+func (c *Client) register(ctx context.Context, meta discovery.ServerMetadata, previous Credential, redirectURI string, w want) (Registration, error) {
 	id, stored, document := c.cfg.Identity, previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	chosen := c.chosen(stored)
 	w.progress.remembered = false
-	usable := stored.usableAt(meta.provider(), redirectURI, c.now()) && stored.Chosen == chosen
+	usable := stored.usableAt(meta.Provider(), redirectURI, c.now()) && stored.Chosen == chosen
 	switch {
 	case id.ClientID != "":
 		c.noteUnused("the client is registered already")
@@ -81,7 +82,7 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, previous Cre
 			w.progress.remembered = true
 			return stored, nil
 		}
-		return reg, meta.nothingPublished(err)
+		return reg, nothingPublished(meta, err)
 	}
 	where := "with the redirect URI " + withoutPort(redirectURI) + " (any port) or " + redirectURI
 	switch {
@@ -92,16 +93,16 @@ func (c *Client) register(ctx context.Context, meta ServerMetadata, previous Cre
 	}
 	return Registration{}, &Error{
 		Op:   "register client",
-		Err:  meta.without("registration_endpoint", foreign.ShortAddress(meta.Issuer)+" lets no client register itself"),
+		Err:  meta.Missing("registration_endpoint", foreign.ShortAddress(meta.Issuer)+" lets no client register itself"),
 		Hint: "register a native (public) application there by hand, " + where + ", and start again with --client-id ID",
 	}
 }
 
 // nothingPublished is a failure at an endpoint of which only the name was assumed:
 // what the server wants is no OAuth at all, or the way past it is to name the provider.
-func (m ServerMetadata) nothingPublished(err error) error {
+func nothingPublished(m discovery.ServerMetadata, err error) error {
 	var refused *Error
-	if m.assumed && errors.As(err, &refused) && !errors.Is(err, ErrUnavailable) {
+	if m.Assumed() && errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable) {
 		refused.Hint = "the server publishes nothing about its provider: if it, or a gateway before it, wants a key or a sign-in of its own, give it what it takes with --header 'Name: ${VARIABLE}'; else name the provider, as in --issuer https://login.example.com, or " + refused.Hint
 	}
 	return err
@@ -111,14 +112,14 @@ func (m ServerMetadata) nothingPublished(err error) error {
 // been given with an earlier login and be in the store since. It belongs to the
 // issuer of that login: when the server names another one, nothing of it is
 // presented there (C40).
-func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
+func (c *Client) givenClient(meta discovery.ServerMetadata, stored Registration, redirectURI string) (Registration, error) {
 	id := c.cfg.Identity
 	if stored.ClientID == id.ClientID && !stored.Dynamic {
-		if !stored.provider().is(meta.provider()) {
+		if !stored.Provider().Same(meta.Provider()) {
 			return Registration{}, &Error{
 				Op:   "register client",
-				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", foreign.Line(id.ClientID), stored.provider(), meta.provider()),
-				Hint: "if that is right, register a client at the new provider" + pinHint(", and name it: ", meta.provider().at()) + "; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
+				Err:  fmt.Errorf("the client %s belongs to %s, and the server now names %s", foreign.Line(id.ClientID), stored.Provider(), meta.Provider()),
+				Hint: "if that is right, register a client at the new provider" + pinHint(", and name it: ", meta.Provider().RequestedAs()) + "; mcp-login logout " + c.cfg.Server.Redacted() + " forgets the old one",
 			}
 		}
 		if id.ClientSecret.IsZero() {
@@ -126,9 +127,9 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 		}
 	}
 	r := Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI, Chosen: c.chosen(stored)}
-	r.AuthMethod = meta.authMethod(r.Chosen.object().text("token_endpoint_auth_method"), !id.ClientSecret.IsZero())
+	r.AuthMethod = authMethod(meta, r.Chosen.object().Text("token_endpoint_auth_method"), !id.ClientSecret.IsZero())
 	learned := stored.AuthMethod == authBasicPlain || stored.AuthMethod == authPost
-	if r.AuthMethod == authBasic && learned && stored.ClientID == id.ClientID && stored.provider().is(meta.provider()) {
+	if r.AuthMethod == authBasic && learned && stored.ClientID == id.ClientID && stored.Provider().Same(meta.Provider()) {
 		r.AuthMethod = stored.AuthMethod
 	}
 	switch {
@@ -147,25 +148,25 @@ func (c *Client) givenClient(meta ServerMetadata, stored Registration, redirectU
 // of its own: so the person names it as well, or it is of the server's own site,
 // which had the secret given to it, or of this machine. A name that was accepted
 // names nobody: there, everything that the secret is sent because of must be near.
-func (c *Client) maySendSecret(meta ServerMetadata) error {
-	p := meta.provider()
+func (c *Client) maySendSecret(meta discovery.ServerMetadata) error {
+	p := meta.Provider()
 	c.mu.Lock()
 	before := c.secretAt
 	c.mu.Unlock()
-	near := c.near(p.issuer)
-	if p.foundAt != "" {
-		for _, address := range []string{p.foundAt, meta.TokenEndpoint, meta.RevocationEndpoint, meta.DeviceEndpoint} {
+	near := c.near(p.Issuer)
+	if p.FoundAt != "" {
+		for _, address := range []string{p.FoundAt, meta.TokenEndpoint, meta.RevocationEndpoint, meta.DeviceEndpoint} {
 			near = near && (address == "" || c.near(address))
 		}
 	}
 	switch {
-	case near, c.cfg.Named != "" && Names(c.cfg.Named, p.issuer, p.foundAt), p.is(before), c.cfg.TokenEndpoint != "" && c.cfg.Key.Grant == GrantClientCredentials:
+	case near, c.cfg.Named != "" && p.HasName(c.cfg.Named), p.Same(before), c.cfg.TokenEndpoint != "" && c.cfg.Key.Grant == GrantClientCredentials:
 		return nil
 	}
 	return &Error{
 		Op:   "send the client secret",
 		Err:  fmt.Errorf("only the server %s names the provider %s, and it has not had the secret before: %w", c.cfg.Server.Host, p, ErrLoginRequired),
-		Hint: "if this is the provider where the client is registered" + pinHint(", add: ", p.at()),
+		Hint: "if this is the provider where the client is registered" + pinHint(", add: ", p.RequestedAs()),
 	}
 }
 
@@ -178,7 +179,7 @@ func (c *Client) near(address string) bool {
 // pinHint is the flag that names an issuer. One that needs quoting is described:
 // what a stranger wrote is not for a shell.
 func pinHint(add, issuer string) string {
-	if issuer != Quoted(issuer) {
+	if issuer != hint.Quote(issuer) {
 		return add + "--issuer with its exact address"
 	}
 	return add + "--issuer " + issuer
@@ -188,12 +189,12 @@ func pinHint(add, issuer string) string {
 // never at another issuer, not with an ended secret (RFC 7591, section 3.2.1), and
 // only with the redirect URI it was made for, port included, because many servers
 // compare the whole string.
-func (r Registration) usableAt(issuer provider, redirectURI string, now time.Time) bool {
+func (r Registration) usableAt(issuer discovery.Provider, redirectURI string, now time.Time) bool {
 	fits := r.RedirectURI == redirectURI
 	if redirectURI == "" {
 		fits = r.DeviceGrant
 	}
-	return r.Dynamic && r.ClientID != "" && r.provider().is(issuer) && fits &&
+	return r.Dynamic && r.ClientID != "" && r.Provider().Same(issuer) && fits &&
 		(r.SecretExpiry.IsZero() || now.Before(r.SecretExpiry))
 }
 
@@ -205,13 +206,13 @@ const deviceRedirectURI = "http://127.0.0.1/callback"
 // person chose, and else what suits. application_type native is what MCP demands of
 // loopback clients, and refresh_token among the grants what it recommends (MCP
 // 2026-07-28, Authorization, Dynamic Client Registration). The redirect URI is where we listen, whatever was chosen.
-func (c *Client) registrationRequest(meta ServerMetadata, redirectURI string, chosen ClientMetadata) ([]byte, error) {
+func (c *Client) registrationRequest(meta discovery.ServerMetadata, redirectURI string, chosen ClientMetadata) ([]byte, error) {
 	o := chosen.object()
 	redirects := []string{cmp.Or(redirectURI, deviceRedirectURI)}
 	for _, u := range chosen.Redirects() {
 		redirects = append(redirects, u.String())
 	}
-	grants := o.list("grant_types")
+	grants := o.List("grant_types")
 	if grants == nil {
 		grants = []string{"authorization_code", "refresh_token"}
 	}
@@ -219,15 +220,15 @@ func (c *Client) registrationRequest(meta ServerMetadata, redirectURI string, ch
 		grants = append(grants, grantDevice)
 	}
 	request := map[string]any{
-		"client_name": c.cfg.Identity.Name, "application_type": "native", "token_endpoint_auth_method": meta.preferredAuthMethod(),
+		"client_name": c.cfg.Identity.Name, "application_type": "native", "token_endpoint_auth_method": preferredAuthMethod(meta),
 	}
 	if strings.HasPrefix(redirectURI, "https:") { // which native clients must not have (OpenID Connect Registration, section 2)
 		request["application_type"] = "web"
 	}
-	for name, value := range o.members {
+	for name, value := range o.Members {
 		request[name] = value
 	}
-	request["redirect_uris"], request["grant_types"], request["response_types"] = union(redirects), union(grants), []string{"code"}
+	request["redirect_uris"], request["grant_types"], request["response_types"] = discovery.Union(redirects), discovery.Union(grants), []string{"code"}
 	return json.Marshal(request, json.Deterministic(true))
 }
 
@@ -235,7 +236,7 @@ func (c *Client) registrationRequest(meta ServerMetadata, redirectURI string, ch
 // server that says more (milliseconds, usually) means no near end.
 const lastSecond = 253402300799
 
-func (c *Client) registerDynamically(ctx context.Context, meta ServerMetadata, redirectURI string, chosen ClientMetadata) (Registration, error) {
+func (c *Client) registerDynamically(ctx context.Context, meta discovery.ServerMetadata, redirectURI string, chosen ClientMetadata) (Registration, error) {
 	const op = "register client"
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
@@ -277,20 +278,20 @@ type registrationResponse struct {
 // registered reads the answer to a registration (RFC 7591, section 3.2.1): all that
 // serves at the token endpoint. What is missing or makes no sense beside the
 // client_id is no reason to fail.
-func registered(meta ServerMetadata, answer []byte, now time.Time) (Registration, error) {
-	o, err := decodeObject(answer)
+func registered(meta discovery.ServerMetadata, answer []byte, now time.Time) (Registration, error) {
+	o, err := foreign.ParseObject(answer)
 	if err != nil {
 		return Registration{}, err
 	}
 	r := registrationResponse{
-		ClientID: o.text("client_id"), ClientSecret: o.text("client_secret"), SecretExpiry: o.members["client_secret_expires_at"],
-		AuthMethod: o.text("token_endpoint_auth_method"), ManageURI: o.endpoint("registration_client_uri"), ManageToken: o.text("registration_access_token"),
+		ClientID: o.Text("client_id"), ClientSecret: o.Text("client_secret"), SecretExpiry: o.Members["client_secret_expires_at"],
+		AuthMethod: o.Text("token_endpoint_auth_method"), ManageURI: manageURI(o), ManageToken: o.Text("registration_access_token"),
 	}
 	reg := Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret), Dynamic: true}
 	if reg.ClientID == "" {
 		return Registration{}, errors.New("the answer holds no client_id")
 	}
-	reg.AuthMethod = meta.authMethod(r.AuthMethod, !reg.ClientSecret.IsZero())
+	reg.AuthMethod = authMethod(meta, r.AuthMethod, !reg.ClientSecret.IsZero())
 	if r.ManageURI != "" && checkToken(r.ManageToken, "") == nil {
 		reg.ManageURI, reg.ManageToken = r.ManageURI, NewSecret(r.ManageToken)
 	}
@@ -300,6 +301,15 @@ func registered(meta ServerMetadata, answer []byte, now time.Time) (Registration
 		reg.SecretExpiry = time.Unix(int64(end), 0)
 	}
 	return reg, nil
+}
+
+// manageURI reads the address of the registration, "" where it must not be used.
+func manageURI(o foreign.Object) string {
+	address := o.Text("registration_client_uri")
+	if _, err := discovery.CheckEndpoint("registration_client_uri", address); err != nil {
+		return ""
+	}
+	return address
 }
 
 // unregister deletes a dynamic registration at its server (RFC 7592, section
@@ -343,37 +353,6 @@ func registrationRefused(status int, body []byte, redirectURI string, unread err
 		e.Hint = "the provider does not accept " + redirectURI + "; register a native client by hand and give it with --client-id, or name an https address of yours with --redirect-uri"
 	}
 	return e
-}
-
-// preferredAuthMethod is what registration asks for: a native application can
-// keep no secret, so none, unless the server offers only others (C28).
-func (m ServerMetadata) preferredAuthMethod() string {
-	if len(m.TokenAuthMethods) == 0 {
-		return authNone
-	}
-	for _, method := range []string{authNone, authBasic, authPost} {
-		if slices.Contains(m.TokenAuthMethods, method) {
-			return method
-		}
-	}
-	return authNone
-}
-
-// authMethod decides how the client authenticates (C28): as the registration
-// answered, if that is a method we know; else, with a secret, as the metadata
-// says, where saying nothing means Basic (RFC 8414, section 2).
-func (m ServerMetadata) authMethod(answered string, haveSecret bool) string {
-	switch {
-	case answered == authNone || !haveSecret:
-		return authNone
-	case answered == authBasic || answered == authPost:
-		return answered
-	case len(m.TokenAuthMethods) == 0 || slices.Contains(m.TokenAuthMethods, authBasic):
-		return authBasic
-	case slices.Contains(m.TokenAuthMethods, authPost):
-		return authPost
-	}
-	return authNone
 }
 
 // send performs a request of the OAuth side and reads its bounded answer.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/retry"
 )
 
@@ -29,7 +30,7 @@ type want struct {
 	// failed is the token that is of no use, "" when none was sent.
 	failed mark
 	// challenge is the server's, with 401 or 403.
-	challenge Challenge
+	challenge discovery.Challenge
 	// fresh demands a new login: a refreshed token was refused as well.
 	fresh bool
 	// stepUp demands more scopes (403 insufficient_scope).
@@ -218,7 +219,7 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 // be asked, and nothing is lost.
 func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want) (renewed Credential, done bool, err error) {
 	if since := c.now().Sub(cred.Unanswered); since >= 0 && since < doubtful {
-		return Credential{}, false, &Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", ErrUnavailable)}
+		return Credential{}, false, &Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
 	}
 	renewed, err = c.refreshPatiently(ctx, cred)
 	switch {
@@ -226,7 +227,7 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want)
 		c.log.Debug("access token refreshed", "issuer", cred.Issuer, "expires", renewed.Expiry)
 		c.save(ctx, renewed)
 		return renewed, c.usable(renewed), nil
-	case errors.Is(err, ErrUnavailable), errors.Is(err, errUnproven), ctx.Err() != nil:
+	case errors.Is(err, discovery.ErrUnavailable), errors.Is(err, errUnproven), ctx.Err() != nil:
 		if renewed.Unanswered.After(cred.Unanswered) {
 			c.save(ctx, renewed)
 		}

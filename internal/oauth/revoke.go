@@ -107,7 +107,7 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(Credentia
 	c.mu.Lock()
 	c.cred, c.loaded = Credential{}, true
 	if r := cred.Registration; !r.Dynamic && !r.ClientSecret.IsZero() {
-		c.secretAt = r.provider()
+		c.secretAt = r.Provider()
 	}
 	c.mu.Unlock()
 	if err == nil && revoked == nil && !cred.HasToken() && !cred.Established {

@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // What has become of the tokens is what the provider said, and a JWT goes on until it
@@ -28,7 +29,7 @@ func TestLeftoverOfALogout(t *testing.T) {
 		"an opaque token":             {resource: oauth.NoResource, want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked}},
 		"a JWT that was revoked":      {replace: says(http.StatusOK, ""), want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked, SelfContained: true}, lives: true},
 		"no refresh token":            {scopes: []string{"openid"}, want: oauth.Leftover{RefreshToken: oauth.NoToken, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
-		"a provider that is down":     {replace: never, want: oauth.Leftover{RefreshToken: oauth.UnknownFate, AccessToken: oauth.UnknownFate, SelfContained: true}, lives: true, failure: oauth.ErrUnavailable},
+		"a provider that is down":     {replace: never, want: oauth.Leftover{RefreshToken: oauth.UnknownFate, AccessToken: oauth.UnknownFate, SelfContained: true}, lives: true, failure: discovery.ErrUnavailable},
 		"a provider without a way to": {faults: devidp.Faults{MetadataMembers: map[string]any{"revocation_endpoint": nil}}, want: oauth.Leftover{RefreshToken: oauth.StillValid, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Row 12: after a login the server names another authorization server. What
@@ -152,7 +153,7 @@ func TestRow11ForeignResource(t *testing.T) {
 		srv, _ := ownServer(t, `{"resource":"`+resource+`","authorization_servers":["`+l.idp.Issuer()+`"]}`, true)
 		server, _ := url.Parse(srv.URL + "/mcp")
 		c, _ := l.client(l.store(""), func(c *oauth.Config) {
-			c.Server, c.Key.Server, c.HTTP = server, server.String(), oauth.NewHTTPClient(server, nil)
+			c.Server, c.Key.Server, c.HTTP = server, server.String(), discovery.NewHTTPClient(server, nil)
 		})
 		wire := &http.Transport{DisableKeepAlives: true}
 		resp, err := (&http.Client{Transport: c.Transport(wire)}).Get(server.String())

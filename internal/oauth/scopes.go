@@ -7,33 +7,8 @@ import (
 	"strings"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
-
-// Bounds of what strangers say about scopes. A request for maxScopes of them does
-// not fit into an address, and so is refused: none is left out in silence.
-const (
-	maxScopes     = 3000
-	maxScopeBytes = 1000
-)
-
-// UsableScopes returns the scopes of a challenge, a document or an answer that can
-// be asked for and shown: without those that hold what is not seen, which no scope
-// may (RFC 6749, section 3.3), and at most maxScopes. nil stays nil.
-func UsableScopes(all []string) []string {
-	if all == nil {
-		return nil
-	}
-	usable := []string{}
-	for _, scope := range all {
-		if len(usable) == maxScopes {
-			break
-		}
-		if len(scope) <= maxScopeBytes && foreign.LineOf(scope, maxScopeBytes) == scope {
-			usable = append(usable, scope)
-		}
-	}
-	return usable
-}
 
 // checkLength refuses an authorization request that no provider would read: length
 // is that of its address, or of the scopes in a form.
@@ -48,12 +23,9 @@ func checkLength(length int, scopes []string) error {
 	}
 }
 
-// scopeOffline asks for a refresh token (OpenID Connect Core, section 11).
-const scopeOffline = "offline_access"
-
 // withoutOffline returns the scopes without that one.
 func withoutOffline(scopes []string) []string {
-	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return scope == scopeOffline })
+	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return scope == discovery.OfflineAccess })
 }
 
 // mayDropOffline reports whether err is the provider's refusal of offline_access:
@@ -61,7 +33,7 @@ func withoutOffline(scopes []string) []string {
 // is not dropped.
 func (c *Client) mayDropOffline(cred Credential, err error) bool {
 	var refused *Error
-	if c.cfg.Key.Scopes != nil || !slices.Contains(cred.RequestedScopes, scopeOffline) || !errors.As(err, &refused) || refused.Err == nil {
+	if c.cfg.Key.Scopes != nil || !slices.Contains(cred.RequestedScopes, discovery.OfflineAccess) || !errors.As(err, &refused) || refused.Err == nil {
 		return false
 	}
 	said := strings.FieldsFunc(refused.Err.Error(), func(r rune) bool { return strings.ContainsRune(" \n\t\"'`,;()[]<>", r) })
@@ -70,9 +42,9 @@ func (c *Client) mayDropOffline(cred Credential, err error) bool {
 	}
 	switch refused.Code {
 	case "invalid_scope":
-		return named(scopeOffline) || !slices.ContainsFunc(cred.RequestedScopes, named)
+		return named(discovery.OfflineAccess) || !slices.ContainsFunc(cred.RequestedScopes, named)
 	case "invalid_request", "unauthorized_client":
-		return named(scopeOffline)
+		return named(discovery.OfflineAccess)
 	}
 	return false
 }

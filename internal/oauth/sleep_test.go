@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
 )
 
 // The time of day, which people and machines set, ends no login where the system has a
@@ -81,7 +83,7 @@ func TestFormsHaveConnectionsOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(Config{Server: server, HTTP: NewHTTPClient(server, nil)})
+	c := New(Config{Server: server, HTTP: discovery.NewHTTPClient(server, nil)})
 	defer c.Close()
 	for range 3 {
 		if _, err := c.postForm(t.Context(), srv.URL, Credential{}, url.Values{"code": {"c"}}); err != nil {

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
-	"mcp-login/internal/origin"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // Members of an endpoint's query that some provider would read as one that the
@@ -65,63 +64,6 @@ func FuzzEndpointQuery(f *testing.F) {
 	})
 }
 
-// Addresses that lead to this machine, to a neighbour or to the router by way of a
-// translation, and spellings that a browser may understand otherwise than we do.
-func TestSecondLookOauthHiddenAddresses(t *testing.T) {
-	names(t, map[string][]string{"translated.example": {"::ffff:0:7f00:1"}, "clat.example": {"192.0.0.4"}})
-	g := guardOf("93.184.216.34")
-	for _, address := range []string{
-		"https://[::ffff:0:7f00:1]/", "https://[::ffff:0:a00:1]/", "https://192.0.0.2/", "https://192.0.0.1/", "https://[64:ff9b::c000:2]/", "https://[64:ff9b:1:a9fe:a9:fe00::]/",
-		"https://translated.example/", "https://clat.example/", "https://clat.example:443/",
-		"https://0x7f.0x0.0x0.0x1/", "https://127.0.0.0x1/", "https://0300.0250.1/", "https://1.1.1.1.:443/", "https://x.0x7f/", "https://example.1/", "https://00000177.1/", "https://127.0.0.1:/", "https://[::1]:/", "https://[::1%25lo]/", "https://[0:0:0:0:0:0:0:1]/", "https://[::127.0.0.1]/",
-		"https://127.0.0.1%2f@good.example/", "https://good.example%2f@127.0.0.1/", "https://good.example\\@127.0.0.1/", "https://good.example%00.evil.example/", "https://good.example:443:80/", "https://[::1/", "https://::1/", "https://[127.0.0.1]/",
-		"https://\u24dbocalhost/", "https://localho\u017ft/", "https://local\u00adhost/", "https://127\uff0e0.0.1/", "https://\u2170.example/", "https://good.example\t/", "https://good.example\n.evil/", " https://good.example/", "https:good.example", "https:/good.example/", "https:///good.example", "https://@good.example/", "https://:@good.example/",
-		"HTTP://good.example/", "file:///etc/passwd", "mcp://good.example/", "view-source:https://good.example/", "https://*/", "https://-/..", "https://.example/", "https://a..b/",
-	} {
-		if got, err := g.ForBrowser(t.Context(), "e", address); err == nil {
-			u, parseErr := url.Parse(got)
-			if parseErr != nil || u.Hostname() != "-" {
-				t.Errorf("%q is opened as %s", address, got)
-			}
-		}
-	}
-	for _, ip := range []string{"::ffff:0:7f00:1", "192.0.0.2", "::ffff:0:a9fe:a9fe"} {
-		if origin.Classify(netip.MustParseAddr(ip)) == origin.Public {
-			t.Errorf("%s is public", ip)
-		}
-	}
-}
-
-// RFC 6761, section 6.3: a name below localhost is this machine. A resolver that
-// says otherwise leads nobody elsewhere, and least of all over plain http.
-func TestSecondLookOauthNamesBelowLocalhost(t *testing.T) {
-	s := newSite(t)
-	s.set("/m", "{}")
-	host := strings.Replace(s.URL, "127.0.0.1", "provider.localhost", 1)
-	server := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
-	for said, want := range map[string]bool{"93.184.216.34": false, "10.0.0.1": false, "127.0.0.1": true} {
-		names(t, map[string][]string{"provider.localhost": {said}})
-		_, err := fetchMetadata(t.Context(), NewHTTPClient(server, nil), host+"/m", nil)
-		if ok := err == nil; ok != want || !want && (err == nil || !strings.Contains(err.Error(), "refused to connect")) {
-			t.Errorf("the resolver says %s: %v, %v", said, ok, err)
-		}
-	}
-}
-
-// A proxy in the network is used however its address is written.
-func TestSecondLookOauthProxyAddress(t *testing.T) {
-	for _, proxy := range []string{"http://127.0.0.1", "http://127.0.0.1:80", "https://127.0.0.1", "socks5://127.0.0.1", "http://user:word@127.0.0.1", "http://LOCALHOST"} {
-		g := NewGuard(&url.URL{Scheme: "https", Host: "mcp.example"}, func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }, nil)
-		resp, err := g.HTTPClient().Get("https://provider.example/")
-		if err == nil {
-			_ = resp.Body.Close()
-			t.Error("somebody answers")
-		} else if strings.Contains(err.Error(), "refused to connect to 127") {
-			t.Errorf("%s: %v", proxy, err)
-		}
-	}
-}
-
 // A redirect of whatever code is followed nowhere: neither a code nor a secret, a
 // token or a device code is posted to where an endpoint points.
 func TestSecondLookOauthRedirectedForms(t *testing.T) {
@@ -136,10 +78,10 @@ func TestSecondLookOauthRedirectedForms(t *testing.T) {
 				w.WriteHeader(status)
 			}))
 			server := &url.URL{Scheme: "http", Host: strings.TrimPrefix(first.URL, "http://"), Path: "/mcp"}
-			c := New(Config{Server: server, HTTP: NewHTTPClient(server, nil), Identity: Identity{Name: "x"}, Key: Key{Server: server.String()}})
+			c := New(Config{Server: server, HTTP: discovery.NewHTTPClient(server, nil), Identity: Identity{Name: "x"}, Key: Key{Server: server.String()}})
 			reg := Registration{Issuer: first.URL, ClientID: "c", ClientSecret: NewSecret("s"), AuthMethod: authPost, ManageURI: first.URL + "/m", ManageToken: NewSecret("m")}
 			cred := Credential{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RevocationEndpoint: first.URL + "/revoke", Registration: reg, RefreshToken: NewSecret("r"), AccessToken: NewSecret("a")}
-			meta := ServerMetadata{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RegistrationEndpoint: first.URL + "/register", DeviceEndpoint: first.URL + "/device"}
+			meta := discovery.ServerMetadata{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RegistrationEndpoint: first.URL + "/register", DeviceEndpoint: first.URL + "/device"}
 			_, refreshed := c.refresh(t.Context(), cred)
 			_, registered := c.registerDynamically(t.Context(), meta, "http://127.0.0.1/callback", "")
 			_, device := c.authorizeDevice(t.Context(), meta, cred)
@@ -188,46 +130,13 @@ func TestSecondLookOauthSecretAtFirstContact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: IssuerChoice{Named: tc.pinned}})
+		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: discovery.IssuerChoice{Named: tc.pinned}})
 		var refused *Error
-		if err := c.maySendSecret(ServerMetadata{Issuer: tc.issuer}); (err == nil) != tc.want {
+		if err := c.maySendSecret(discovery.ServerMetadata{Issuer: tc.issuer}); (err == nil) != tc.want {
 			t.Errorf("%+v: %v", tc, err)
 		} else if err != nil && (strings.Contains(err.Error(), "\n") || !errors.As(err, &refused) || !strings.Contains(refused.Hint, "--issuer")) {
 			t.Errorf("%+v: %v", tc, err)
 		}
 		c.Close()
-	}
-}
-
-// Challenges that are doubled, malformed or endless: of two values the first
-// counts, nothing crosses from one scheme to another, and nothing is unbounded.
-func TestSecondLookOauthChallenges(t *testing.T) {
-	for _, tc := range []struct {
-		lines           []string
-		metadata, scope string
-		ok              bool
-	}{
-		{[]string{`Bearer resource_metadata="https://a", resource_metadata="https://evil"`}, "https://a", "", true},
-		{[]string{`Bearer resource_metadata="https://a"`, `Bearer resource_metadata="https://evil"`}, "https://a", "", true},
-		{[]string{`Basic realm="x, Bearer resource_metadata=\"https://evil\""`}, "", "", false},
-		{[]string{`Basic realm="x`, `Bearer resource_metadata="https://evil"`}, "", "", false},
-		{[]string{`Negotiate YII=, Bearer resource_metadata="https://a"`}, "https://a", "", true},
-		{[]string{`DPoP resource_metadata="https://evil", Bearer scope="a b"`}, "", "a b", true},
-		{[]string{`Bearer`, `bEARER scope=a`}, "", "a", true},
-		{[]string{`Bearer scope="a` + "\x00\x1b\u202e" + ` b"`}, "", "b", true},
-		{[]string{`Bearer resource_metadata = "https://a" , error = x`}, "https://a", "", true},
-		{[]string{`Bearer resource_metadata*=UTF-8''https%3A%2F%2Fevil`}, "", "", true},
-		{[]string{`Bearer RESOURCE_METADATA="https://a"`}, "https://a", "", true},
-		{[]string{`"Bearer" resource_metadata="https://evil"`, `=`, `,,,;`, `"`}, "https://evil", "", true},
-		{[]string{strings.Repeat("x ", 20_000) + `Bearer resource_metadata="https://evil"`}, "", "", false},
-		{[]string{strings.Repeat(`Basic realm="x",`, 100) + `Bearer resource_metadata="https://evil"`}, "", "", false},
-		{[]string{`Bearer scope="` + strings.Repeat("s ", 1<<20) + `"`}, "", strings.TrimSuffix(strings.Repeat("s ", maxScopes), " "), true},
-		{[]string{`Bearer scope="` + strings.Repeat("s", 1<<20) + `"`}, "", "", true},
-	} {
-		c, ok := BearerChallenge(http.Header{"Www-Authenticate": tc.lines})
-		got := strings.Join(c.Scopes(), " ")
-		if ok != tc.ok || c.ResourceMetadata() != tc.metadata || got != tc.scope {
-			t.Errorf("%.80q: %v, metadata %q, scope %.80q", tc.lines, ok, c.ResourceMetadata(), got)
-		}
 	}
 }

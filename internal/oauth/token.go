@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 )
 
 // tokenTimeout bounds one request to a token or revocation endpoint. It is
@@ -38,7 +39,7 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 	}
 	if checkToken(t.IDToken, "") == nil { // it may have to stand in a header as well
 		cred.IDToken = NewSecret(t.IDToken)
-		if name := accountName(t.IDToken, cred.provider(), cred.Registration.ClientID); name != "" {
+		if name := accountName(t.IDToken, cred.Provider(), cred.Registration.ClientID); name != "" {
 			cred.Account = name
 		}
 	}
@@ -47,7 +48,7 @@ func (t tokenResponse) apply(cred *Credential, now time.Time) error {
 	// what was asked for, or at a refresh the same as before (RFC 6749, sections 5.1
 	// and 6); one with an empty scope grants none.
 	if t.Scopes != nil {
-		cred.GrantedScopes = UsableScopes(t.Scopes)
+		cred.GrantedScopes = discovery.UsableScopes(t.Scopes)
 	}
 	return nil
 }
@@ -170,7 +171,7 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	case errors.As(err, &own):
 		return cred, err
 	case err != nil && neverSent(err):
-		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{}, err)}
+		return cred, &Error{Op: op, Err: errors.Join(discovery.ErrUnavailable, &notSpentError{}, err)}
 	case err != nil:
 		cred.Unanswered = c.now()
 		return cred, unavailable(op, err)
@@ -180,10 +181,10 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 		}
 		return renewed, nil
 	case answer.busy():
-		return cred, &Error{Op: op, Err: errors.Join(ErrUnavailable, &notSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
+		return cred, &Error{Op: op, Err: errors.Join(discovery.ErrUnavailable, &notSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
 	case !answer.refused():
 		return cred, &Error{
-			Op: op, Err: errors.Join(ErrUnavailable, fmt.Errorf("status %d without an OAuth error", answer.status)),
+			Op: op, Err: errors.Join(discovery.ErrUnavailable, fmt.Errorf("status %d without an OAuth error", answer.status)),
 			Hint: "if it stays so, sign in again: " + c.againCommand(),
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/origin"
 )
 
@@ -111,7 +112,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // some servers answer 401 without a challenge when it is gone.
 func PerhapsLost(req *http.Request, resp *http.Response) bool {
 	return resp.StatusCode == http.StatusUnauthorized && req.Header.Get("Mcp-Session-Id") != "" &&
-		len(ParseChallenges(resp.Header.Values("WWW-Authenticate"))) == 0
+		len(discovery.ParseChallenges(resp.Header.Values("WWW-Authenticate"))) == 0
 }
 
 // SignIn gets another token than the one of a request that was refused. It is for a
@@ -141,7 +142,7 @@ func (c *Client) current(ctx context.Context) (cred Credential, early, err error
 		return cred, nil, err
 	}
 	c.log.Debug("early refresh failed", "error", err)
-	if errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, discovery.ErrUnavailable) {
 		early = err
 	}
 	return cred, early, nil
@@ -168,7 +169,7 @@ func (c *Client) notRenewed(w want, err error) error {
 	return err
 }
 
-func (c *Client) refusedAgain(challenge Challenge) error {
+func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 	cause := "the server refused a token that was issued for it a moment ago"
 	if text := challenge.Params["error_description"]; text != "" {
 		cause += ": " + foreign.Line(text)

@@ -4,6 +4,7 @@
 // the same question has one answer.
 //
 //   - [Loopback] takes a host name or an IP literal and asks no DNS.
+//   - [ValidHost] and [ValidPort] say whether there can be such a host or port.
 //   - [SameOrigin] compares scheme, host and port (RFC 6454, section 5).
 //   - [SameSite] compares registrable domains, by the Public Suffix List
 //     (https://publicsuffix.org): who may register example.com owns all names

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"mcp-login/internal/hint"
-	"mcp-login/internal/oauth"
 )
 
 const useAnotherDirectory = "choose another directory with MCP_LOGIN_DIR"
@@ -58,7 +57,7 @@ func checkDirectory(dir string) error {
 // files. Any other might be shared on purpose (MCP_LOGIN_DIR=/tmp), and one
 // that others can write to may hold what they have planted.
 func tighten(dir string, mode fs.FileMode) error {
-	refused := unsafeFile(dir, fmt.Sprintf("its mode %04o lets other users in", mode.Perm()), "chmod 700 "+oauth.Quoted(dir)+", or choose another directory with MCP_LOGIN_DIR")
+	refused := unsafeFile(dir, fmt.Sprintf("its mode %04o lets other users in", mode.Perm()), "chmod 700 "+hint.Quote(dir)+", or choose another directory with MCP_LOGIN_DIR")
 	if mode.Perm()&0o022 != 0 {
 		return refused
 	}

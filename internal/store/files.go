@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"mcp-login/internal/hint"
-	"mcp-login/internal/oauth"
 )
 
 const (
@@ -68,7 +67,7 @@ func checkFile(path string, info fs.FileInfo) error {
 	}
 	if openToOthers(info.Mode()) {
 		return unsafeFile(path, fmt.Sprintf("its mode %04o lets other users in", info.Mode().Perm()),
-			"if nobody else can have read it: chmod 600 "+oauth.Quoted(path)+"; otherwise remove it and sign in again")
+			"if nobody else can have read it: chmod 600 "+hint.Quote(path)+"; otherwise remove it and sign in again")
 	}
 	return nil
 }

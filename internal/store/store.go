@@ -195,7 +195,7 @@ func (s *Store) Delete(ctx context.Context, key oauth.Key) error {
 
 // Files are those of the identity with this [Entry.ID], as a pattern for people and
 // their shells.
-func (s *Store) Files(id string) string { return oauth.Quoted(filepath.Join(s.dir, id)) + "*" }
+func (s *Store) Files(id string) string { return hint.Quote(filepath.Join(s.dir, id)) + "*" }
 
 // Describe says for people where the credential under key is kept, as the end
 // of a sentence that starts with "kept in". It asks no keyring.

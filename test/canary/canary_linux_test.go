@@ -42,8 +42,8 @@ func TestCanaryInEveryMember(t *testing.T) {
 		put      func(l *lab, name string, value any)
 		verbs    [][]string
 	}{
-		{"internal/oauth/metadata.go", "ResourceMetadata", func(l *lab, name string, value any) { l.resource[name] = value }, [][]string{{"login"}, {"login", "--json"}, {"doctor"}}},
-		{"internal/oauth/metadata.go", "ServerMetadata", func(l *lab, name string, value any) { l.faults.MetadataMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"doctor", "--json"}, {"status"}, {"logout", "--end-session"}}},
+		{"internal/oauth/discovery/resource.go", "ResourceMetadata", func(l *lab, name string, value any) { l.resource[name] = value }, [][]string{{"login"}, {"login", "--json"}, {"doctor"}}},
+		{"internal/oauth/discovery/server.go", "ServerMetadata", func(l *lab, name string, value any) { l.faults.MetadataMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"doctor", "--json"}, {"status"}, {"logout", "--end-session"}}},
 		{"internal/oauth/register.go", "registrationResponse", func(l *lab, name string, value any) { l.faults.RegistrationMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"status"}, {"logout", "--delete-registration"}}},
 		{"internal/oauth/answer.go", "tokenResponse", func(l *lab, name string, value any) { l.faults.TokenMembers = map[string]any{name: value} }, [][]string{{"login"}, {"login", "--json"}, {"status"}, {"status", "--json"}, {"token"}, {"token", "--json"}, {"logout"}}},
 		{"internal/oauth/device.go", "deviceAuthorization", func(l *lab, name string, value any) { l.faults.DeviceMembers = map[string]any{name: value} }, [][]string{{"login", "--device", "--timeout", "3s"}}},

@@ -1,17 +1,18 @@
-package oauth
+package hint
 
 import (
 	"runtime"
 	"strings"
 )
 
-// Quoted is a word for the shells of this system: sh and zsh, or cmd.exe and PowerShell.
-func Quoted(s string) string { return quoted(s, runtime.GOOS == "windows") }
+// Quote returns s as one word for the shells of this system: sh and zsh, or cmd.exe and
+// PowerShell. A word that means itself in all of them stays as it is.
+func Quote(s string) string { return quote(s, runtime.GOOS == "windows") }
 
-// quoted leaves a word as it is that means itself in all shells. On Windows both shells
-// take "…"; a $, a backtick or a typographic mark in it is PowerShell's, which alone can
-// be told not to read it, and so is a " itself.
-func quoted(s string, windows bool) string {
+// quote quotes for Windows with "…", which both shells take. A word with a $, a backtick,
+// a typographic mark or a " gets the single quotes of PowerShell, which would read them
+// otherwise; cmd.exe has no such quotes.
+func quote(s string, windows bool) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:/@%+=", r) && (!windows || r != '%' && r != '@')
 	}

@@ -1,4 +1,4 @@
-package oauth
+package discovery
 
 import (
 	"bytes"
@@ -20,53 +20,54 @@ const (
 	maxMetadataRedirects = 3
 )
 
-// errNotThere is an address without a document.
-var errNotThere = errors.New("there is no document")
+// errNotFound means that an address has no document.
+var errNotFound = errors.New("there is no document")
 
-// document is one that was read, and the address that it came from in the end.
+// document is a metadata document, and the address after redirects that it is from.
 type document struct {
 	body []byte
 	from *url.URL
 }
 
-// fetchMetadata gets one document. errNotThere says that it is not there (any
-// 4xx); an address that cannot be asked is another error, never «not there»:
-// otherwise an outage would look like a server without login. own is the
-// MCP server when it is asked about itself: the person has then allowed its
-// address, even one with plain http.
-func fetchMetadata(ctx context.Context, client *http.Client, address string, own *url.URL) (document, error) {
+// fetch gets one document, following at most maxMetadataRedirects redirects. Any 4xx
+// but 429 is errNotFound; an address that cannot be asked is another error, since an
+// outage must not look like a server without login. own is the MCP server when it is
+// asked about itself, nil otherwise: its address may be plain http, because the person
+// has allowed it.
+func fetch(ctx context.Context, client *http.Client, address string, own *url.URL) (document, error) {
 	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
 	u, err := url.Parse(address)
 	if err != nil || own == nil || !origin.SameOrigin(u, own) || u.User != nil {
-		if u, err = checkEndpoint("metadata address", address); err != nil {
+		if u, err = CheckEndpoint("metadata address", address); err != nil {
 			return document{}, err
 		}
 	}
 	for range maxMetadataRedirects + 1 {
+		op := "get " + foreign.ShortAddress(u.Redacted())
 		resp, err := getJSON(ctx, client, u) //nolint:bodyclose // foreign.ReadBody closes it
 		if err != nil {
-			return document{}, unavailable("get "+u.Redacted(), err)
+			return document{}, Unavailable(op, err)
 		}
 		body, readErr := foreign.ReadBody(resp, maxMetadataBytes, metadataTimeout)
 		switch {
 		case resp.StatusCode >= 300 && resp.StatusCode < 400:
 			if u, err = redirectTarget(u, resp); err != nil {
-				return document{}, err
+				return document{}, fmt.Errorf("%s: %w", op, err)
 			}
 			continue
 		case resp.StatusCode >= 400 && resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests:
-			return document{}, errNotThere
+			return document{}, errNotFound
 		case resp.StatusCode/100 != 2:
-			return document{}, busy("get "+u.Redacted(), resp.StatusCode)
+			return document{}, Busy(op, resp.StatusCode)
 		case errors.Is(readErr, foreign.ErrTooLarge):
-			return document{}, fmt.Errorf("get %s: document larger than %d KiB", u.Redacted(), maxMetadataBytes>>10)
+			return document{}, fmt.Errorf("%s: document larger than %d KiB", op, maxMetadataBytes>>10)
 		case readErr != nil:
-			return document{}, unavailable("get "+u.Redacted(), readErr)
+			return document{}, Unavailable(op, readErr)
 		}
-		return document{bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), u}, nil
+		return document{bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), u}, nil // byte order mark
 	}
-	return document{}, fmt.Errorf("get %s: too many redirects", u.Redacted())
+	return document{}, fmt.Errorf("get %s: too many redirects", foreign.ShortAddress(u.Redacted()))
 }
 
 func getJSON(ctx context.Context, client *http.Client, u *url.URL) (*http.Response, error) {
@@ -81,18 +82,18 @@ func getJSON(ctx context.Context, client *http.Client, u *url.URL) (*http.Respon
 	return client.Do(req)
 }
 
-// redirectTarget checks a redirect like any other address from metadata, and
-// does not let it go from https to http.
+// redirectTarget checks the target like any other address from metadata, and refuses
+// one that leads from https to http.
 func redirectTarget(from *url.URL, resp *http.Response) (*url.URL, error) {
 	to, err := resp.Location()
 	if err != nil {
-		return nil, fmt.Errorf("get %s: redirect without a usable location", from.Redacted())
+		return nil, errors.New("redirect without a usable location")
 	}
-	if _, err := checkEndpoint("redirect", to.String()); err != nil {
-		return nil, fmt.Errorf("get %s: %w", from.Redacted(), err)
+	if _, err := CheckEndpoint("redirect", to.String()); err != nil {
+		return nil, err
 	}
 	if from.Scheme == "https" && to.Scheme != "https" {
-		return nil, fmt.Errorf("get %s: redirect from https to http", from.Redacted())
+		return nil, errors.New("redirect from https to http")
 	}
 	return to, nil
 }

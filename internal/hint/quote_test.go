@@ -1,8 +1,8 @@
-package oauth
+package hint
 
 import "testing"
 
-func TestQuoted(t *testing.T) {
+func TestQuoteFitsTheShells(t *testing.T) {
 	for _, c := range []struct{ word, here, windows string }{
 		{"https://example.com/mcp?a=b", "'https://example.com/mcp?a=b'", `"https://example.com/mcp?a=b"`},
 		{"https://example.com/mcp", "https://example.com/mcp", "https://example.com/mcp"},
@@ -19,10 +19,10 @@ func TestQuoted(t *testing.T) {
 		{"100%", "100%", `"100%"`},
 		{"@file", "@file", `"@file"`}, // splatting, in PowerShell
 	} {
-		if got := quoted(c.word, false); got != c.here {
+		if got := quote(c.word, false); got != c.here {
 			t.Errorf("%q is %s, want %s", c.word, got, c.here)
 		}
-		if got := quoted(c.word, true); got != c.windows {
+		if got := quote(c.word, true); got != c.windows {
 			t.Errorf("%q is %s on Windows, want %s", c.word, got, c.windows)
 		}
 	}

@@ -1,7 +1,6 @@
-package oauth
+package discovery
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"mcp-login/internal/hint"
 )
 
 // site serves fixed documents and records which paths were asked for.
@@ -63,7 +64,7 @@ func metadataDoc(issuer string) string {
 	return `{"issuer":"$B` + issuer + `","authorization_endpoint":"$B/auth","token_endpoint":"$B/token","registration_endpoint":"$B/reg","code_challenge_methods_supported":["S256"]}`
 }
 
-func (s *site) discover(t *testing.T, path, challenge string) (Discovery, error) {
+func (s *site) discover(t *testing.T, path, challenge string) (Result, error) {
 	t.Helper()
 	server, err := url.Parse(s.URL + path)
 	if err != nil {
@@ -74,11 +75,12 @@ func (s *site) discover(t *testing.T, path, challenge string) (Discovery, error)
 		h.Set("WWW-Authenticate", strings.ReplaceAll(challenge, "$B", s.URL))
 	}
 	c, _ := BearerChallenge(h)
-	return discover(t.Context(), NewHTTPClient(server, nil), server, c, "", "", IssuerChoice{}, ServerMetadata{})
+	return Discover(t.Context(), NewHTTPClient(server, nil), Query{Server: server, Challenge: c})
 }
 
-// C3, C4, C13, C14: which addresses are asked, in which order.
-func TestC4C13DiscoveryOrder(t *testing.T) {
+// Which addresses are asked, in which order (RFC 9728, section 3.1; MCP 2025-11-25,
+// Authorization Server Metadata Discovery).
+func TestAddressesAreAskedInOrder(t *testing.T) {
 	cases := []struct {
 		name, mcpPath, prmPath, issuer, metaPath, challenge string
 		want                                                []string
@@ -119,10 +121,10 @@ func TestC4C13DiscoveryOrder(t *testing.T) {
 	}
 }
 
-// RFC 9728, section 5.1: the address in the challenge is used and no other, as long as it holds the
-// metadata; where it does not, the well-known ones are asked, and the error is
-// about the address in the challenge if they have nothing either.
-func TestC3ChallengeAddressFirst(t *testing.T) {
+// RFC 9728, section 5.1: the address in the challenge is used and no other, as long
+// as it holds the metadata; where it does not, the well-known ones are asked, and the
+// error is about the address in the challenge if they have nothing either.
+func TestChallengedAddressComesFirst(t *testing.T) {
 	s := newSite(t)
 	s.set("/custom/meta.json", `{"resource":"$B/mcp","authorization_servers":["$B"]}`)
 	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
@@ -144,9 +146,9 @@ func TestC3ChallengeAddressFirst(t *testing.T) {
 	}
 }
 
-// C7, security row 11: metadata of another resource stops the login before
-// the authorization server is even asked. The string is kept byte for byte.
-func TestC7ResourceMatch(t *testing.T) {
+// RFC 9728, section 3.3: metadata of another resource stops the login before the
+// authorization server is even asked. The string is kept byte for byte.
+func TestResourceMustBeTheServer(t *testing.T) {
 	cases := []struct {
 		resource string
 		ok       bool
@@ -160,11 +162,13 @@ func TestC7ResourceMatch(t *testing.T) {
 		{"$B/mcp/more", false},
 		{"https://evil.example/mcp", false},
 		{"$B/mcp#f", false},
+		{"$B/mcp#", false},
+		{"$U/mcp", false}, // with a user
 		{"", false},
 	}
 	for _, tc := range cases {
 		s := newSite(t)
-		s.set("/.well-known/oauth-protected-resource/mcp", `{"resource":"`+tc.resource+`","authorization_servers":["$B"]}`)
+		s.set("/.well-known/oauth-protected-resource/mcp", `{"resource":"`+strings.Replace(tc.resource, "$U", strings.Replace(s.URL, "//", "//user:pw@", 1), 1)+`","authorization_servers":["$B"]}`)
 		s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
 		d, err := s.discover(t, "/mcp", "")
 		if (err == nil) != tc.ok {
@@ -180,9 +184,9 @@ func TestC7ResourceMatch(t *testing.T) {
 	}
 }
 
-// C15, security row 13: a document that calls itself something else is not
-// used, at each of the addresses, not even with a slash more.
-func TestRow13IssuerIdentity(t *testing.T) {
+// RFC 8414, section 3.3: a document that calls itself something else is not used, at
+// each of the addresses, not even with a slash more.
+func TestDocumentOfAnotherIssuerIsNotUsed(t *testing.T) {
 	for _, path := range []string{"/.well-known/oauth-authorization-server/t", "/.well-known/openid-configuration/t", "/t/.well-known/openid-configuration"} {
 		for _, wrong := range []string{"", "/t/", "/T", "/other"} {
 			s := newSite(t)
@@ -228,8 +232,8 @@ func TestSameIssuer(t *testing.T) {
 	}
 }
 
-// C10: a server of 2025-03-26, with and without metadata.
-func TestC10WithoutResourceMetadata(t *testing.T) {
+// A server of MCP 2025-03-26, with and without metadata.
+func TestServerWithoutResourceMetadata(t *testing.T) {
 	s := newSite(t)
 	s.set("/.well-known/oauth-authorization-server", metadataDoc(""))
 	d, err := s.discover(t, "/mcp", "")
@@ -243,8 +247,8 @@ func TestC10WithoutResourceMetadata(t *testing.T) {
 	}
 }
 
-// C17: an HTML page with status 200 is passed over, an outage is not.
-func TestC17NotThereAndOutage(t *testing.T) {
+// An HTML page with status 200 is passed over, an outage is not.
+func TestOutageIsNotAbsence(t *testing.T) {
 	s := newSite(t)
 	s.set("/.well-known/oauth-protected-resource/mcp", "<html>welcome</html>")
 	s.prm("", "")
@@ -262,8 +266,8 @@ func TestC17NotThereAndOutage(t *testing.T) {
 	}
 }
 
-// A4: redirects of metadata are few and checked like any other address.
-func TestA4MetadataRedirects(t *testing.T) {
+// Redirects of metadata are few and checked like any other address.
+func TestMetadataRedirectsAreFewAndChecked(t *testing.T) {
 	s := newSite(t)
 	s.set("/.well-known/oauth-protected-resource/mcp", "302 /moved")
 	s.set("/moved", `{"resource":"$B/mcp","authorization_servers":["$B"]}`)
@@ -286,7 +290,7 @@ func TestA4MetadataRedirects(t *testing.T) {
 	}
 }
 
-// Security row 14: a document without end is not read to its end.
+// A document without end is not read to its end.
 func TestMetadataIsBounded(t *testing.T) {
 	sent := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -300,16 +304,16 @@ func TestMetadataIsBounded(t *testing.T) {
 		}
 	}))
 	u, _ := url.Parse(srv.URL)
-	_, err := fetchMetadata(t.Context(), NewHTTPClient(u, nil), srv.URL, nil)
+	_, err := fetch(t.Context(), NewHTTPClient(u, nil), srv.URL, nil)
 	srv.Close()
 	if err == nil || sent > 16<<20 {
 		t.Fatalf("err %v, %d bytes were sent", err, sent)
 	}
 }
 
-// C8: of several authorization servers the known one is preferred, and one
+// Of several authorization servers the known one is preferred, and one
 // that fails is passed over.
-func TestC8SeveralServers(t *testing.T) {
+func TestKnownServerIsPreferred(t *testing.T) {
 	s := newSite(t)
 	s.set("/.well-known/oauth-protected-resource/mcp", `{"resource":"$B/mcp","authorization_servers":["$B/dead","$B/one","$B/two"]}`)
 	s.set("/.well-known/oauth-authorization-server/one", metadataDoc("/one"))
@@ -319,7 +323,7 @@ func TestC8SeveralServers(t *testing.T) {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}
 	server, _ := url.Parse(s.URL + "/mcp")
-	d, err = discover(context.Background(), NewHTTPClient(server, nil), server, Challenge{}, "", s.URL+"/two", IssuerChoice{}, ServerMetadata{})
+	d, err = Discover(t.Context(), NewHTTPClient(server, nil), Query{Server: server, KnownIssuer: s.URL + "/two"})
 	if err != nil || d.Server.Issuer != s.URL+"/two" {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}
@@ -327,9 +331,9 @@ func TestC8SeveralServers(t *testing.T) {
 
 // A provider that lists methods without S256 is refused (MCP 2025-11-25,
 // Authorization Code Protection). One that lists none is used with S256.
-func TestC31RefuseWithoutS256(t *testing.T) {
+func TestProviderWithoutS256IsRefused(t *testing.T) {
 	for _, methods := range [][]string{{"plain"}, {"s256"}, {""}, {"plain", "S512"}} {
-		var advice *Error
+		var advice *hint.Error
 		err := ServerMetadata{Issuer: "https://a.example", CodeChallengeMethods: methods}.checkPKCE()
 		if !errors.As(err, &advice) || !strings.Contains(err.Error(), "S256") {
 			t.Errorf("%v: %v", methods, err)
@@ -342,44 +346,17 @@ func TestC31RefuseWithoutS256(t *testing.T) {
 	}
 }
 
-// C48, C49, C51, C43 and the Logto rule for refresh tokens.
-func TestC48Scopes(t *testing.T) {
-	logto := ServerMetadata{ScopesSupported: []string{"openid", "offline_access", "profile"}, GrantTypesSupported: []string{"authorization_code", "refresh_token"}}
-	plain := ServerMetadata{ScopesSupported: []string{"x"}}
-	cases := []struct {
-		name                                   string
-		meta                                   ServerMetadata
-		chosen, challenged, supported, earlier []string
-		want                                   string
-	}{
-		{"challenge wins", plain, nil, []string{"a"}, []string{"b", "c"}, nil, "a"},
-		{"else all supported", plain, nil, nil, []string{"b", "c"}, nil, "b c"},
-		{"else none", plain, nil, nil, nil, nil, ""},
-		{"never the server's own list", ServerMetadata{ScopesSupported: []string{"email"}}, nil, nil, nil, nil, ""},
-		{"offline_access where listed", logto, nil, []string{"mcp:read"}, nil, nil, "mcp:read openid offline_access"},
-		{"not doubled", logto, nil, []string{"offline_access", "openid"}, nil, nil, "offline_access openid"},
-		{"not without the refresh grant", ServerMetadata{ScopesSupported: []string{"offline_access"}, GrantTypesSupported: []string{"authorization_code"}}, nil, []string{"a"}, nil, nil, "a"},
-		{"the person's choice is literal", logto, []string{"z"}, []string{"a"}, nil, nil, "z"},
-		{"step-up adds", logto, nil, []string{"write"}, []string{"b"}, []string{"read", "openid"}, "read openid write"},
-		{"step-up adds to a choice", logto, []string{"z"}, []string{"write"}, nil, []string{"z"}, "z write"},
-	}
-	for _, tc := range cases {
-		if got := strings.Join(tc.meta.scopes(tc.chosen, tc.challenged, tc.supported, tc.earlier), " "); got != tc.want {
-			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+// Metadata that is elsewhere is fetched from there
+// only when that would be allowed at first hand.
+func TestRedirectsLeadToNoPrivateAddress(t *testing.T) {
+	names(t, map[string][]string{"cloud.example": {"169.254.169.254"}})
+	for _, target := range []string{"https://169.254.169.254/latest/meta-data", "https://[fe80::1]/x", "https://[::ffff:169.254.169.254]/x", "https://cloud.example/x"} {
+		for _, status := range []string{"301", "302", "303", "307", "308"} {
+			s := newSite(t)
+			s.set("/.well-known/oauth-protected-resource/mcp", status+" "+target)
+			if _, err := s.discover(t, "/mcp", ""); err == nil || !strings.Contains(err.Error(), "refused to connect") {
+				t.Errorf("%s to %s: %v", status, target, err)
+			}
 		}
-	}
-}
-
-// A hostile or careless document is refused, not half-read.
-func TestMetadataDecodingIsStrict(t *testing.T) {
-	var m ServerMetadata
-	for _, doc := range []string{`{"issuer":"a","issuer":"b"}`, `[]`, `{`, `{"issuer":1}`, strings.Repeat(`{"a":`, 20_000)} {
-		if err := decodeStrict([]byte(doc), &m); err == nil {
-			t.Errorf("accepted %.40s", doc)
-		}
-	}
-	m = ServerMetadata{}
-	if err := decodeStrict([]byte(`{"Issuer":"https://evil.example","unknown":{"a":[1]}}`), &m); err != nil || m.Issuer != "" {
-		t.Errorf("other case: %q, %v", m.Issuer, err)
 	}
 }

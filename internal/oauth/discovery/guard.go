@@ -1,4 +1,4 @@
-package oauth
+package discovery
 
 import (
 	"context"
@@ -16,18 +16,19 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/reach"
 )
 
-// Guard judges where the login of one MCP server may lead, for what is fetched
-// and for what a browser is sent to alike: a public server must not have its
-// metadata point into the person's network or at this machine (MCP security best
-// practices, SSRF). A server counts as private when a connection to it really was
-// to a private address, not because its name has one as well. It may then name
-// private addresses; one on this machine may name this machine; nobody names
-// link-local addresses, where clouds keep their secrets, but a server that has one
-// itself. Behind a proxy nothing is known of the server, and it counts as public.
+// Guard judges where the login of one MCP server may lead, both for what is fetched
+// and for what a browser is sent to: the metadata of a public server must not point
+// into the person's network or at this machine (MCP 2025-11-25, Security Best
+// Practices, SSRF). A server counts as private when a connection to it really was to a
+// private address, not because its name has one as well. It may then name private
+// addresses, and one on this machine may name this machine. Only a server at a
+// link-local address may name such addresses, where clouds serve their credentials.
+// Behind a proxy nothing is known of the server, and it counts as public.
 type Guard struct {
 	// UserAgent is what requests of HTTPClient say of the program, also to a proxy;
 	// "" is what net/http says. It is set before HTTPClient is called.
@@ -37,11 +38,11 @@ type Guard struct {
 	proxy   func(*http.Request) (*url.URL, error)
 	roots   *x509.CertPool
 	proxies sync.Map // host:port of the proxies in use
-	trusted []string // hosts that a person has vouched for
+	trusted []string // hosts that a person has named
 
 	mu    sync.Mutex
-	place origin.Class // of the MCP server
-	found bool
+	class origin.Class // of the MCP server's address
+	known bool         // whether class is
 }
 
 // Limits of what the guard itself does on the network.
@@ -50,7 +51,7 @@ const (
 	resolveTimeout = 3 * time.Second
 )
 
-// NewGuard returns the judge for server. proxy is consulted for each request, nil
+// NewGuard returns the guard for server. proxy is consulted for each request, nil
 // means none. roots are the authorities to trust, nil means the system's.
 // trusted are addresses that the person has named, as of an issuer, or "": their
 // hosts may be private.
@@ -68,7 +69,7 @@ func NewGuard(server *url.URL, proxy func(*http.Request) (*url.URL, error), root
 }
 
 // NewHTTPClient returns Guard.HTTPClient for server with the system's
-// authorities.
+// authorities. proxy may be nil.
 func NewHTTPClient(server *url.URL, proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	return NewGuard(server, proxy, nil).HTTPClient()
 }
@@ -77,9 +78,9 @@ func NewHTTPClient(server *url.URL, proxy func(*http.Request) (*url.URL, error))
 // behalf of the MCP server. It carries no cookies and follows no redirects;
 // discovery follows a few by itself, checking each. Addresses are judged when the
 // connection is made, after name resolution, so that a name that changes its
-// address between check and use gains nothing. A proxy's own address is never
-// refused, because it is the one that resolves names then; nor is that of the MCP
-// server, which is asked about itself.
+// address between check and use gains nothing. Never refused are the address of a
+// proxy, which resolves names itself, and that of the MCP server, which is asked about
+// itself.
 func (g *Guard) HTTPClient() *http.Client {
 	direct := net.Dialer{Timeout: locateTimeout}
 	guarded := net.Dialer{Timeout: locateTimeout, ControlContext: g.control}
@@ -90,12 +91,12 @@ func (g *Guard) HTTPClient() *http.Client {
 				return u, err
 			}
 			g.proxies.Store(proxyAuthority(u), true)
-			return u, g.throughProxy(r)
+			return u, g.checkProxied(r)
 		},
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			host, _, _ := net.SplitHostPort(addr)
 			dialer := guarded
-			if _, ok := g.proxies.Load(addr); ok || addr == authority(g.server) || g.vouched(host) {
+			if _, ok := g.proxies.Load(addr); ok || addr == authority(g.server) || g.isTrusted(host) {
 				dialer = direct
 			}
 			return origin.Dial(ctx, dialer, network, addr)
@@ -114,35 +115,35 @@ func (g *Guard) HTTPClient() *http.Client {
 		return &http.Client{Transport: transport, CheckRedirect: noRedirect}
 	}
 	transport.ProxyConnectHeader = http.Header{"User-Agent": {g.UserAgent}}
-	return &http.Client{Transport: identified{transport, g.UserAgent}, CheckRedirect: noRedirect}
+	return &http.Client{Transport: userAgentTransport{transport, g.UserAgent}, CheckRedirect: noRedirect}
 }
 
-// identified is a transport that says which program sends.
-type identified struct {
+// userAgentTransport sets the User-Agent of requests.
+type userAgentTransport struct {
 	*http.Transport
 	userAgent string
 }
 
 // RoundTrip implements http.RoundTripper.
-func (i identified) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t userAgentTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
-	req.Header.Set("User-Agent", i.userAgent)
-	return i.Transport.RoundTrip(req)
+	req.Header.Set("User-Agent", t.userAgent)
+	return t.Transport.RoundTrip(req)
 }
 
-// noRedirect keeps codes, verifiers, refresh tokens and secrets from being
-// posted again to wherever an endpoint points.
+// noRedirect keeps codes, verifiers, refresh tokens and secrets from being posted to
+// where an endpoint redirects.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// ForBrowser judges an address that a person is to see or a browser to open, as
+// BrowserURL judges an address that a person is to see or a browser to open, as
 // HTTPClient judges what it connects to: all addresses of its host, as they are
 // now. It returns the address with everything percent-encoded that means something
 // to a shell, a terminal or a program that opens addresses. A name that cannot be
 // resolved is no reason to refuse: behind a proxy none can. name is what the
 // address is called in an error.
-func (g *Guard) ForBrowser(ctx context.Context, name, address string) (string, error) {
+func (g *Guard) BrowserURL(ctx context.Context, name, address string) (string, error) {
 	const op = "judge what the browser is to open"
-	u, err := checkEndpoint(name, address)
+	u, err := CheckEndpoint(name, address)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", op, err)
 	}
@@ -150,28 +151,28 @@ func (g *Guard) ForBrowser(ctx context.Context, name, address string) (string, e
 	if len(clean) >= foreign.MaxAddress-len("...") { // it may have been cut
 		return "", fmt.Errorf("%s: %s has more than %d bytes", op, name, foreign.MaxAddress)
 	}
-	if origin.SameOrigin(u, g.server) || g.vouched(u.Hostname()) {
+	if origin.SameOrigin(u, g.server) || g.isTrusted(u.Hostname()) {
 		return clean, nil
 	}
 	if strings.Contains(u.Hostname(), "%") { // browsers take no zones
 		return "", fmt.Errorf("%s: the host of %s has a zone", op, name)
 	}
-	for _, ip := range addresses(ctx, u.Hostname()) {
-		if err := g.judge(ctx, ip, "send a browser to"); err != nil {
-			return "", &Error{Op: op, Err: fmt.Errorf("%s: %w", name, err), Hint: err.hint}
+	for _, ip := range lookUp(ctx, u.Hostname()) {
+		if err := g.check(ctx, ip, "send a browser to"); err != nil {
+			return "", fmt.Errorf("%s: %s: %w", op, name, err)
 		}
 	}
 	return clean, nil
 }
 
-// throughProxy judges what a proxy is asked for as far as the name goes; the rest
-// is the proxy's to keep.
-func (g *Guard) throughProxy(r *http.Request) error {
-	if origin.SameOrigin(r.URL, g.server) || g.vouched(r.URL.Hostname()) {
+// checkProxied judges the host that a proxy is asked for where its name is an address;
+// other names are for the proxy to resolve.
+func (g *Guard) checkProxied(r *http.Request) error {
+	if origin.SameOrigin(r.URL, g.server) || g.isTrusted(r.URL.Hostname()) {
 		return nil
 	}
-	for _, ip := range addressesByName(r.URL.Hostname()) {
-		if err := g.judge(r.Context(), ip, "connect to"); err != nil {
+	for _, ip := range literalAddresses(r.URL.Hostname()) {
+		if err := g.check(r.Context(), ip, "connect to"); err != nil {
 			return err
 		}
 	}
@@ -184,48 +185,36 @@ func (g *Guard) control(ctx context.Context, _, address string, _ syscall.RawCon
 	if err != nil {
 		return fmt.Errorf("refused to connect to %q: not an IP address", address)
 	}
-	if err := g.judge(ctx, ap.Addr(), "connect to"); err != nil {
-		return err
-	}
-	return nil
+	return g.check(ctx, ap.Addr(), "connect to")
 }
 
-// refusedAddressError is an address that metadata must not name.
-type refusedAddressError struct{ text, hint string }
-
-func (e *refusedAddressError) Error() string { return e.text }
-
-// judge decides about one address; do is what was to be done with it.
-func (g *Guard) judge(ctx context.Context, ip netip.Addr, do string) *refusedAddressError {
+// check returns an error with a hint where metadata must not name ip. action is what
+// was to be done with it.
+func (g *Guard) check(ctx context.Context, ip netip.Addr, action string) error {
 	class := origin.Classify(ip)
 	if class == origin.Public {
 		return nil
 	}
-	place, known := g.locate(ctx)
-	switch {
-	case class == origin.Unusable:
-	case known && place == class, known && place == origin.ThisMachine && class == origin.PrivateNetwork:
+	server, known := g.serverClass(ctx)
+	if class != origin.Unusable && known && (server == class || server == origin.ThisMachine && class == origin.PrivateNetwork) {
 		return nil
 	}
-	e := &refusedAddressError{
-		text: fmt.Sprintf("refused to %s %s: a public MCP server may not point its login at a private address", do, ip),
-		hint: "if the provider is meant to be in your network, or on this machine, name it: --issuer with its address",
-	}
+	reason := "a public MCP server may not point its login at a private address"
 	switch {
-	case known && place != origin.Public:
-		e.text = fmt.Sprintf("refused to %s %s: an MCP server in a private network may not point its login at this machine or its neighbours", do, ip)
+	case known && server != origin.Public:
+		reason = "an MCP server in a private network may not point its login at this machine or its neighbours"
 	case !known:
-		e.text = fmt.Sprintf("refused to %s %s: it is a private address, and whether the MCP server is at one cannot be seen, because it is behind a proxy or does not answer", do, ip)
+		reason = "it is a private address, and whether the MCP server is at one cannot be seen, because it is behind a proxy or does not answer"
 	}
-	return e
+	return hint.With(fmt.Errorf("refused to %s %s: %s", action, ip, reason), "if the provider is meant to be in your network, or on this machine, name it: --issuer with its address")
 }
 
-// vouched reports whether a person has named this host.
-func (g *Guard) vouched(host string) bool {
+// isTrusted reports whether a person has named this host.
+func (g *Guard) isTrusted(host string) bool {
 	return slices.ContainsFunc(g.trusted, func(t string) bool { return strings.EqualFold(t, host) })
 }
 
-// authority is host and port of u as a dialer gets them.
+// authority returns host and port of u as a dialer gets them.
 func authority(u *url.URL) string { return net.JoinHostPort(u.Hostname(), origin.Port(u)) }
 
 // proxyAuthority is authority for a proxy.
@@ -236,22 +225,22 @@ func proxyAuthority(u *url.URL) string {
 	return authority(u)
 }
 
-// locate tells where the MCP server is, if that can be known.
-func (g *Guard) locate(ctx context.Context) (place origin.Class, known bool) {
+// serverClass returns where the MCP server is, if that can be known.
+func (g *Guard) serverClass(ctx context.Context) (class origin.Class, known bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.found {
-		g.place, g.found = g.connect(ctx)
+	if !g.known {
+		g.class, g.known = g.locateServer(ctx)
 	}
-	return g.place, g.found
+	return g.class, g.known
 }
 
-// connect makes a connection to the MCP server and looks where it has led. Where
-// the server proves its name, the address that counts is one that did: a name may
-// have others, at which somebody else answers. Plain http proves nothing, so that
-// there every address of the name must be of the same kind.
-func (g *Guard) connect(ctx context.Context) (place origin.Class, known bool) {
-	if ips := addressesByName(g.server.Hostname()); ips != nil {
+// locateServer connects to the MCP server and looks at the address that answered. Over
+// TLS that address counts, because the server has proven its name there: the name may
+// have other addresses, at which somebody else answers. Plain http proves nothing, so
+// that every address of the name must be of the same class.
+func (g *Guard) locateServer(ctx context.Context) (class origin.Class, known bool) {
+	if ips := literalAddresses(g.server.Hostname()); ips != nil {
 		return origin.Classify(ips[0]), true
 	}
 	via, err := g.proxy(&http.Request{Method: http.MethodGet, URL: g.server})
@@ -261,7 +250,7 @@ func (g *Guard) connect(ctx context.Context) (place origin.Class, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
 	defer cancel()
 	if g.server.Scheme != "https" {
-		return sameClass(addresses(ctx, g.server.Hostname()))
+		return commonClass(lookUp(ctx, g.server.Hostname()))
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", authority(g.server))
 	if err != nil {
@@ -272,7 +261,7 @@ func (g *Guard) connect(ctx context.Context) (place origin.Class, known bool) {
 	if err != nil {
 		return 0, false
 	}
-	proven := false // also when it wants a certificate of ours after that
+	proven := false // true also where the handshake ends for want of a client certificate
 	_ = tls.Client(conn, &tls.Config{
 		ServerName: g.server.Hostname(), RootCAs: g.roots, MinVersion: tls.VersionTLS12,
 		VerifyConnection: func(tls.ConnectionState) error { proven = true; return nil },
@@ -280,8 +269,8 @@ func (g *Guard) connect(ctx context.Context) (place origin.Class, known bool) {
 	return origin.Classify(remote.Addr()), proven
 }
 
-// sameClass is the kind of all addresses, if they have one.
-func sameClass(ips []netip.Addr) (class origin.Class, ok bool) {
+// commonClass returns the class of all addresses, if they have one in common.
+func commonClass(ips []netip.Addr) (class origin.Class, ok bool) {
 	for i, ip := range ips {
 		if i > 0 && origin.Classify(ip) != class {
 			return 0, false
@@ -291,9 +280,9 @@ func sameClass(ips []netip.Addr) (class origin.Class, ok bool) {
 	return class, len(ips) > 0
 }
 
-// addresses are all addresses of a host, none when they cannot be found out.
-func addresses(ctx context.Context, host string) []netip.Addr {
-	if ips := addressesByName(host); ips != nil {
+// lookUp returns all addresses of a host, none when they cannot be found out.
+func lookUp(ctx context.Context, host string) []netip.Addr {
+	if ips := literalAddresses(host); ips != nil {
 		return ips
 	}
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
@@ -302,8 +291,8 @@ func addresses(ctx context.Context, host string) []netip.Addr {
 	return ips
 }
 
-// addressesByName are those that need no look-up, nil for other hosts.
-func addressesByName(host string) []netip.Addr {
+// literalAddresses returns those that need no look-up, nil for other hosts.
+func literalAddresses(host string) []netip.Addr {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{ip}
 	}

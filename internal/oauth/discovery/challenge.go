@@ -1,4 +1,4 @@
-package oauth
+package discovery
 
 import (
 	"net/http"
@@ -24,14 +24,14 @@ type Challenge struct {
 }
 
 // ResourceMetadata returns the address of the protected-resource metadata
-// (RFC 9728, section 5.1), "" when the challenge names none. What servers put
-// around it, blanks and other quotes, belongs to no address.
+// (RFC 9728, section 5.1), "" when the challenge names none. Blanks, angle brackets
+// and single quotes that servers put around it are removed.
 func (c Challenge) ResourceMetadata() string {
 	return strings.Trim(c.Params["resource_metadata"], " \t'<>")
 }
 
-// Scopes returns the scopes needed (RFC 6750, section 3), nil when none are
-// named.
+// Scopes returns the scopes needed (RFC 6750, section 3) that are usable, nil when
+// none are named.
 func (c Challenge) Scopes() []string { return UsableScopes(strings.Fields(c.Params["scope"])) }
 
 // ErrorCode returns the error parameter (RFC 6750, section 3.1), "" when no
@@ -39,8 +39,8 @@ func (c Challenge) Scopes() []string { return UsableScopes(strings.Fields(c.Para
 func (c Challenge) ErrorCode() string { return c.Params["error"] }
 
 // BearerChallenge returns the Bearer challenge of a response, preferring one that
-// names metadata, then one with parameters; ok is false when there is none. Servers put several schemes
-// into one or many header lines, in any order.
+// names metadata, then one with parameters; ok is false when there is none. Servers
+// put several schemes into one or many header lines, in any order.
 func BearerChallenge(h http.Header) (c Challenge, ok bool) {
 	for _, one := range ParseChallenges(h.Values("WWW-Authenticate")) {
 		if one.Scheme != "bearer" {
@@ -65,9 +65,11 @@ func ParseChallenges(lines []string) []Challenge {
 	return p.parse()
 }
 
+const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 type challengeParser struct {
 	s    string
-	i    int
+	i    int // the position in s
 	list []Challenge
 	n    int // parameters read
 }
@@ -136,9 +138,7 @@ func (p *challengeParser) token68() {
 	start := p.i
 	p.skip(" \t")
 	from := p.i
-	for p.i < len(p.s) && (isAlphanumeric(p.s[p.i]) || strings.IndexByte("-._~+/", p.s[p.i]) >= 0) {
-		p.i++
-	}
+	p.skip(alphanumeric + "-._~+/")
 	end := p.i
 	for end < len(p.s) && p.s[end] == '=' {
 		end++
@@ -171,9 +171,7 @@ func (p *challengeParser) quoted() string {
 
 func (p *challengeParser) token() string {
 	from := p.i
-	for p.i < len(p.s) && (isAlphanumeric(p.s[p.i]) || strings.IndexByte("!#$%&'*+-.^_`|~", p.s[p.i]) >= 0) {
-		p.i++
-	}
+	p.skip(alphanumeric + "!#$%&'*+-.^_`|~")
 	return p.s[from:p.i]
 }
 
@@ -181,8 +179,4 @@ func (p *challengeParser) skip(set string) {
 	for p.i < len(p.s) && strings.IndexByte(set, p.s[p.i]) >= 0 {
 		p.i++
 	}
-}
-
-func isAlphanumeric(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

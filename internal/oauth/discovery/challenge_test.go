@@ -1,0 +1,150 @@
+package discovery
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// RFC 9110, section 11.6.1: scheme and parameter names in any case, several challenges in one or
+// many lines, quoted commas and escapes, bare tokens, other schemes first.
+func TestBearerChallengeIsFound(t *testing.T) {
+	cases := []struct {
+		name     string
+		lines    []string
+		found    bool
+		metadata string
+		scope    string
+		code     string
+	}{
+		{"absent", nil, false, "", "", ""},
+		{"bare scheme", []string{"Bearer"}, true, "", "", ""},
+		{"quoted", []string{`Bearer resource_metadata="https://a.example/m", scope="x y", error="invalid_token"`}, true, "https://a.example/m", "x y", "invalid_token"},
+		{"any case", []string{`bEARER Resource_Metadata="https://a.example/m", SCOPE=x`}, true, "https://a.example/m", "x", ""},
+		{"comma and escape inside quotes", []string{`Bearer realm="a, b \"c\", error=x", scope="s"`}, true, "", "s", ""},
+		{"escaped value", []string{`Bearer scope="a\"b"`}, true, "", `a"b`, ""},
+		{"bare URL", []string{`Bearer resource_metadata=https://a.example/m?x=1, scope=s`}, true, "https://a.example/m?x=1", "s", ""},
+		{"Basic before, one line", []string{`Basic realm="x", Bearer scope="s"`}, true, "", "s", ""},
+		{"Negotiate before", []string{`Negotiate YWJj==, Bearer scope=s`}, true, "", "s", ""},
+		{"DPoP before with parameters", []string{`DPoP algs="ES256 RS256", error="use_dpop_nonce", Bearer error="invalid_token"`}, true, "", "", "invalid_token"},
+		{"two lines", []string{`Basic realm=x`, `Bearer scope="s"`}, true, "", "s", ""},
+		{"the one with parameters", []string{`Bearer, Bearer scope="s"`}, true, "", "s", ""},
+		{"blanks around the sign", []string{`Bearer scope = "s" , error = invalid_token`}, true, "", "s", "invalid_token"},
+		{"doubled parameter: first counts", []string{`Bearer scope="a", scope="b"`}, true, "", "a", ""},
+		{"no comma between parameters", []string{`Bearer realm="r" scope="s"`}, true, "", "s", ""},
+		{"unterminated quote", []string{`Bearer scope="a b`}, true, "", "a b", ""},
+		{"only others", []string{`Basic realm="Bearer scope=x"`}, false, "", "", ""},
+		{"leading commas", []string{`,, ,Bearer scope=s,,`}, true, "", "s", ""},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			c, found := BearerChallenge(http.Header{"Www-Authenticate": tc.lines})
+			if found != tc.found || c.ResourceMetadata() != tc.metadata || strings.Join(c.Scopes(), " ") != tc.scope || c.ErrorCode() != tc.code {
+				t.Errorf("got found=%v metadata=%q scope=%q error=%q", found, c.ResourceMetadata(), c.Scopes(), c.ErrorCode())
+			}
+		})
+	}
+}
+
+// RFC 9110, section 11.2: a Negotiate value is not taken for a parameter.
+func TestToken68IsNoParameter(t *testing.T) {
+	list := ParseChallenges([]string{"Negotiate abc/+==, Bearer"})
+	if len(list) != 2 || list[0].Token68 != "abc/+==" || list[1].Scheme != "bearer" {
+		t.Fatalf("got %+v", list)
+	}
+}
+
+func TestChallengesAreBounded(t *testing.T) {
+	many := strings.Repeat(`Bearer a=1, b=2, c=3, `, 10_000)
+	list := ParseChallenges([]string{many})
+	params := 0
+	for _, c := range list {
+		params += len(c.Params)
+	}
+	if len(list) > maxChallenges || params > maxChallengeParams {
+		t.Fatalf("%d challenges, %d parameters", len(list), params)
+	}
+}
+
+// Challenges that are doubled, malformed or endless: of two values the first
+// counts, nothing crosses from one scheme to another, and nothing is unbounded.
+func TestHostileChallengesAreRead(t *testing.T) {
+	for _, tc := range []struct {
+		lines           []string
+		metadata, scope string
+		ok              bool
+	}{
+		{[]string{`Bearer resource_metadata="https://a", resource_metadata="https://evil"`}, "https://a", "", true},
+		{[]string{`Bearer resource_metadata="https://a"`, `Bearer resource_metadata="https://evil"`}, "https://a", "", true},
+		{[]string{`Basic realm="x, Bearer resource_metadata=\"https://evil\""`}, "", "", false},
+		{[]string{`Basic realm="x`, `Bearer resource_metadata="https://evil"`}, "", "", false},
+		{[]string{`Negotiate YII=, Bearer resource_metadata="https://a"`}, "https://a", "", true},
+		{[]string{`DPoP resource_metadata="https://evil", Bearer scope="a b"`}, "", "a b", true},
+		{[]string{`Bearer`, `bEARER scope=a`}, "", "a", true},
+		{[]string{`Bearer scope="a` + "\x00\x1b\u202e" + ` b"`}, "", "b", true},
+		{[]string{`Bearer resource_metadata = "https://a" , error = x`}, "https://a", "", true},
+		{[]string{`Bearer resource_metadata*=UTF-8''https%3A%2F%2Fevil`}, "", "", true},
+		{[]string{`Bearer RESOURCE_METADATA="https://a"`}, "https://a", "", true},
+		{[]string{`"Bearer" resource_metadata="https://evil"`, `=`, `,,,;`, `"`}, "https://evil", "", true},
+		{[]string{strings.Repeat("x ", 20_000) + `Bearer resource_metadata="https://evil"`}, "", "", false},
+		{[]string{strings.Repeat(`Basic realm="x",`, 100) + `Bearer resource_metadata="https://evil"`}, "", "", false},
+		{[]string{`Bearer scope="` + strings.Repeat("s ", 1<<20) + `"`}, "", strings.TrimSuffix(strings.Repeat("s ", maxScopes), " "), true},
+		{[]string{`Bearer scope="` + strings.Repeat("s", 1<<20) + `"`}, "", "", true},
+	} {
+		c, ok := BearerChallenge(http.Header{"Www-Authenticate": tc.lines})
+		got := strings.Join(c.Scopes(), " ")
+		if ok != tc.ok || c.ResourceMetadata() != tc.metadata || got != tc.scope {
+			t.Errorf("%.80q: %v, metadata %q, scope %.80q", tc.lines, ok, c.ResourceMetadata(), got)
+		}
+	}
+}
+
+// quotedString spells s as RFC 9110 section 5.6.4 wants it.
+func quotedString(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// Whatever a header holds, what is read of it stays in its bounds; what a
+// server quotes is read back byte for byte and never taken for another
+// challenge.
+func FuzzChallenges(f *testing.F) {
+	for _, s := range []string{
+		`Bearer resource_metadata="https://a.example/m", scope="x y"`, `Basic realm="a", Negotiate abc==, Bearer`, `Bearer a="\`, `=,="`,
+		`Bearer scope="\"`, `Bearer, Bearer scope=s`, "Bearer scope=\"a\r\nX: y\"", `x", Bearer scope="y`, strings.Repeat(`Bearer a=1,`, 100), "Bearer\t\xff=\x00",
+	} {
+		f.Add(s)
+	}
+	many := "Bearer "
+	for i := range 2 * maxChallengeParams {
+		many += "p" + strconv.Itoa(i) + "=v, "
+	}
+	f.Add(many)
+	f.Fuzz(func(t *testing.T, s string) {
+		list, params := ParseChallenges([]string{s, s}), 0
+		for _, c := range list {
+			params += len(c.Params)
+			if c.Scheme == "" || c.Scheme != strings.ToLower(c.Scheme) || strings.ContainsAny(c.Scheme, " \t,=\"") || c.Params == nil {
+				t.Errorf("scheme %q", c.Scheme)
+			}
+			for name := range c.Params {
+				if name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, " \t,=\"") {
+					t.Errorf("parameter %q", name)
+				}
+			}
+		}
+		if len(list) > maxChallenges || params > maxChallengeParams {
+			t.Errorf("%d challenges, %d parameters", len(list), params)
+		}
+		if len(s) > maxChallengeBytes/4 {
+			return
+		}
+		if c, found := BearerChallenge(http.Header{"Www-Authenticate": {"Basic realm=" + quotedString(s)}}); found {
+			t.Errorf("a quoted realm became %+v", c)
+		}
+		c, _ := BearerChallenge(http.Header{"Www-Authenticate": {"Basic realm=" + quotedString(s) + ", Bearer scope=s, error=" + quotedString(s)}})
+		if c.ErrorCode() != s || len(c.Params) != 2 {
+			t.Errorf("%q was read as %q", s, c.ErrorCode())
+		}
+	})
+}
