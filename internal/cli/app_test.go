@@ -69,13 +69,13 @@ func TestOptions(t *testing.T) {
 	if o.ClientID != "from-env" || o.store != "file" || o.browser != "firefox" {
 		t.Errorf("%+v", o)
 	}
-	if err := o.settle(f); err != nil || o.Scopes != nil {
+	if err := o.resolve(f); err != nil || o.Scopes != nil {
 		t.Error("scopes without a flag")
 	}
 	if err := f.Parse([]string{"--scope", ""}); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.settle(f); err != nil || o.Scopes == nil {
+	if err := o.resolve(f); err != nil || o.Scopes == nil {
 		t.Error(`--scope "" is a choice`)
 	}
 	file := filepath.Join(t.TempDir(), "secret")

@@ -36,25 +36,24 @@ func newCall(a *app) *cobra.Command {
 			return serverArgument(cmd, args[:1])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			given, err := a.given(args[2:], arguments)
+			given, err := a.parseArguments(args[2:], arguments)
 			if err != nil {
 				return usageError{err}
 			}
 			return a.call(cmd.Context(), o, args[0], args[1], given, asJSON)
 		},
 	}
-	o.register(cmd.Flags(), a.getenv)
+	o.bind(cmd, a.getenv)
 	cmd.Flags().StringArrayVar(&arguments, "arg", nil, "one argument, as name=value, or name:=JSON; repeatable")
 	jsonFlag(cmd, &asJSON, " with the result as the server gave it")
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 
 // maxArguments bounds what is read from stdin.
 const maxArguments = 64 << 20
 
-// given is what the command line and stdin say about the arguments.
-type given struct {
+// toolArguments is what the command line and stdin say about the arguments of a tool.
+type toolArguments struct {
 	object jsontext.Value // nil when they are given one by one
 	single []argument
 }
@@ -64,8 +63,8 @@ type argument struct {
 	isJSON      bool
 }
 
-// given reads the arguments. Nothing is sent when they cannot be used.
-func (a *app) given(whole, single []string) (g given, err error) {
+// parseArguments reads the arguments. Nothing is sent when they cannot be used.
+func (a *app) parseArguments(whole, single []string) (g toolArguments, err error) {
 	for _, one := range single {
 		name, value, ok := strings.Cut(one, "=")
 		arg := argument{name: name, value: value}
@@ -101,7 +100,7 @@ func (a *app) given(whole, single []string) (g given, err error) {
 }
 
 // forTool gives each argument the type that the tool's schema has for it.
-func (g given) forTool(t tool) (jsontext.Value, error) {
+func (g toolArguments) forTool(t tool) (jsontext.Value, error) {
 	if g.object != nil {
 		return g.object, nil
 	}
@@ -130,7 +129,7 @@ type toolError struct{ name string }
 
 func (e toolError) Error() string { return "the tool " + foreign.Line(e.name) + " reports a failure" }
 
-func (a *app) call(ctx context.Context, o options, raw, name string, g given, asJSON bool) error {
+func (a *app) call(ctx context.Context, o options, raw, name string, g toolArguments, asJSON bool) error {
 	s, err := a.session(ctx, o, raw)
 	if err != nil {
 		return err
@@ -158,11 +157,13 @@ func (a *app) call(ctx context.Context, o options, raw, name string, g given, as
 }
 
 func noSuchTool(name string, list []tool, server string) error {
+	names := make([]string, len(list))
+	for i, t := range list {
+		names[i] = t.Name
+	}
 	next := "see: mcp-login tools " + server
-	for _, t := range list {
-		if editDistance(name, t.Name) < 4 {
-			next = "did you mean: " + foreign.Line(t.Name)
-		}
+	if best := nearest(name, names, 3); best != "" {
+		next = "did you mean: " + foreign.Line(best)
 	}
 	return usageError{hint.With(fmt.Errorf("the server has no tool %q", name), next)}
 }

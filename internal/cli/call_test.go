@@ -35,7 +35,7 @@ func TestArgumentsAreTyped(t *testing.T) {
 		"a=[1,2]": `{"a":[1,2]}`, `o={"x":1}`: `{"o":{"x":1}}`, "sn=7": `{"sn":"7"}`, "nn=null": `{"nn":null}`, "any=7": `{"any":"7"}`, "none=7": `{"none":"7"}`,
 		"unknown=7": `{"unknown":"7"}`, "s:=7": `{"s":7}`, "é=ü": `{"é":"ü"}`, "n=12345678901234567890123": `{"n":12345678901234567890123}`,
 	} {
-		g, err := (&app{}).given(nil, []string{arg})
+		g, err := (&app{}).parseArguments(nil, []string{arg})
 		if err != nil {
 			t.Fatal(arg, err)
 		}
@@ -45,7 +45,7 @@ func TestArgumentsAreTyped(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"n=seven"}, {"b=yes"}, {"s=1", "s=2"}} {
-		g, err := (&app{}).given(nil, args)
+		g, err := (&app{}).parseArguments(nil, args)
 		if err != nil {
 			t.Fatal(args, err)
 		}

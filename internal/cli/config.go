@@ -110,14 +110,12 @@ func (a *app) client(name string) (hosts.Client, error) {
 	if c, ok := hosts.Find(name); ok {
 		return c, nil
 	}
-	best, distance := "", 4
-	for _, c := range hosts.All {
-		if d := editDistance(strings.ToLower(name), c.ID); d < distance {
-			best, distance = c.ID, d
-		}
+	ids := make([]string, len(hosts.All))
+	for i, c := range hosts.All {
+		ids[i] = c.ID
 	}
 	next := "known clients: " + clientNames()
-	if best != "" {
+	if best := nearest(strings.ToLower(name), ids, 3); best != "" {
 		next = "did you mean " + best + "?"
 	}
 	return hosts.Client{}, usageError{hint.With(fmt.Errorf("%q is no client known here", name), next)}

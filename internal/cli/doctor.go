@@ -42,9 +42,8 @@ func newDoctor(a *app) *cobra.Command {
 			return a.doctor(cmd.Context(), o, strings.Join(args, ""), asJSON)
 		},
 	}
-	o.register(cmd.Flags(), a.getenv)
+	o.bind(cmd, a.getenv)
 	jsonFlag(cmd, &asJSON, "")
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

@@ -21,7 +21,7 @@ func TestOptionsCheck(t *testing.T) {
 		if err := f.Parse(args); err != nil {
 			t.Fatal(err)
 		}
-		return o, errors.Join(o.settle(f), o.check())
+		return o, errors.Join(o.resolve(f), o.check())
 	}
 	for _, bad := range [][]string{
 		{"--auth-param", "prompt"},

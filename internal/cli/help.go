@@ -65,17 +65,21 @@ func nearestCommand(parent *cobra.Command, word string) string {
 // similarCommand is the command that is up to two letters away, or begins with
 // word; "" if there is none.
 func similarCommand(parent *cobra.Command, word string) string {
-	best, distance := "", 3
+	var names []string
 	for _, c := range parent.Commands() {
-		d := editDistance(word, c.Name())
-		if len(word) > 1 && strings.HasPrefix(c.Name(), word) {
-			d = min(d, 2)
-		}
-		if d < distance && !c.Hidden {
-			best, distance = c.Name(), d
+		if !c.Hidden {
+			names = append(names, c.Name())
 		}
 	}
-	return best
+	if best := nearest(word, names, 1); best != "" {
+		return best
+	}
+	for _, name := range names {
+		if editDistance(word, name) == 2 || len(word) > 1 && strings.HasPrefix(name, word) {
+			return name
+		}
+	}
+	return ""
 }
 
 // group makes a command that only has commands below it refuse everything else:

@@ -34,7 +34,7 @@ func TestLoginCommandLeadsToTheAccount(t *testing.T) {
 		if err := f.Parse(strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if err := o.settle(f); err != nil {
+		if err := o.resolve(f); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
 		server, err := oauth.CanonicalServer(f.Arg(0), o.allowHTTP)

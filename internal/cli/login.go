@@ -30,13 +30,12 @@ func newLogin(a *app) *cobra.Command {
 			return a.login(cmd.Context(), o, args[0], again, force, asJSON)
 		},
 	}
-	o.register(cmd.Flags(), a.getenv)
+	o.bind(cmd, a.getenv)
 	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
 	cmd.Flags().BoolVar(&force, "force", false, "sign in although the server asks for no sign-in and publishes nothing about one")
 	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&detached, account.DetachedFlag, false, "")
 	_ = cmd.Flags().MarkHidden(account.DetachedFlag)
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

@@ -48,12 +48,11 @@ func newLogout(a *app) *cobra.Command {
 			return err
 		},
 	}
-	o.register(cmd.Flags(), a.getenv)
+	o.bind(cmd, a.getenv)
 	cmd.Flags().BoolVar(&all, "all", false, "every login kept here")
 	cmd.Flags().BoolVar(&with.session, "end-session", false, "also end the session at the provider, in the browser")
 	cmd.Flags().BoolVar(&with.registration, "delete-registration", false, "also delete the client that registered itself at the provider for this login")
 	jsonFlag(cmd, &asJSON, "")
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/account"
@@ -33,7 +34,7 @@ const cacheDirFlag = "cache-dir"
 // options are the flags that say for whom and how to talk to one server; all
 // verbs with a URL share them.
 type options struct {
-	account.Settings // see settle
+	account.Settings // see resolve
 	connectionFlags
 	clientSecretFile, clientKey           string
 	store, logLevel, browser              string
@@ -54,6 +55,12 @@ type options struct {
 	noBrowser, allowHTTP, assumePKCE      bool
 	noDetach                              bool
 	getenv                                func(string) string // nil: no variable is for this server
+}
+
+// bind gives a command the flags, and resolves them before it runs.
+func (o *options) bind(cmd *cobra.Command, getenv func(string) string) {
+	o.register(cmd.Flags(), getenv)
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.resolve(cmd.Flags()) }
 }
 
 // register declares the flags. A variable is the default of its flag, so that
@@ -115,10 +122,10 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")
 }
 
-// settle makes the Settings of what was said in several ways. It distinguishes
+// resolve makes the Settings of what was said in several ways. It distinguishes
 // --scope "" (ask for none) from no flag, and an issuer that was said for this server
 // from a variable, which may have been meant for another.
-func (o *options) settle(f *pflag.FlagSet) (err error) {
+func (o *options) resolve(f *pflag.FlagSet) (err error) {
 	o.flags, o.timeoutSet, o.patienceSet = f, f.Changed("timeout"), f.Changed("login-patience")
 	o.OnlyListed, o.saidClient = o.Named != "" && !f.Changed("issuer"), o.ClientID
 	if o.Client, err = o.chosen(); err != nil {

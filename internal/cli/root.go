@@ -62,13 +62,12 @@ func newBridge(a *app) *cobra.Command {
 			return a.bridge(cmd.Context(), o, args[0])
 		},
 	}
-	o.register(root.Flags(), a.getenv)
+	o.bind(root, a.getenv)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		if cmd != root {
 			a.verb = cmd.Name()
 		}
 	}
-	root.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	root.SetFlagErrorFunc(flagError)
 	return root
 }
@@ -109,35 +108,14 @@ func flagError(cmd *cobra.Command, err error) error {
 	if !errors.As(err, &unknown) {
 		return usageError{err}
 	}
-	best, distance := "", 4
+	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if d := editDistance(unknown.GetSpecifiedName(), f.Name); d < distance && !f.Hidden {
-			best, distance = f.Name, d
+		if !f.Hidden {
+			names = append(names, f.Name)
 		}
 	})
-	if best == "" {
-		return usageError{hint.With(err, "see "+cmd.CommandPath()+" --help")}
+	if best := nearest(unknown.GetSpecifiedName(), names, 3); best != "" {
+		return usageError{hint.With(err, "did you mean --"+best)}
 	}
-	return usageError{hint.With(err, "did you mean --"+best)}
-}
-
-// editDistance is the Levenshtein distance.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return usageError{hint.With(err, "see "+cmd.CommandPath()+" --help")}
 }

@@ -42,10 +42,9 @@ func newStatus(a *app) *cobra.Command {
 			return a.status(cmd.Context(), o, server, asJSON, offline)
 		},
 	}
-	o.register(cmd.Flags(), a.getenv)
+	o.bind(cmd, a.getenv)
 	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither server nor provider")
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

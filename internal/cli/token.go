@@ -23,10 +23,9 @@ func newToken(a *app) *cobra.Command {
 			return a.token(cmd.Context(), o, args[0], asHeader, asJSON)
 		},
 	}
-	o.register(cmd.Flags(), a.getenv)
+	o.bind(cmd, a.getenv)
 	cmd.Flags().BoolVar(&asHeader, "header-line", false, "print the whole Authorization header line")
 	jsonFlag(cmd, &asJSON, "")
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 

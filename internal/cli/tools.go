@@ -30,9 +30,8 @@ func newTools(a *app) *cobra.Command {
 			return a.tools(cmd.Context(), o, args[0], asJSON)
 		},
 	}
-	o.register(cmd.Flags(), a.getenv)
+	o.bind(cmd, a.getenv)
 	jsonFlag(cmd, &asJSON, ", with the tools as the server describes them")
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.settle(cmd.Flags()) }
 	return cmd
 }
 
