@@ -22,52 +22,52 @@ const (
 	maxField = 8 << 10
 )
 
-// Event is what stands between two blank lines.
+// Event is one event: the fields between two blank lines.
 type Event struct {
 	// Type is the event field, DefaultType when there is none.
 	Type string
 	// Data is the data lines joined by LF. It belongs to the caller.
 	Data []byte
-	// HasData tells an empty data line from none: events without data are
-	// never dispatched by a browser.
+	// HasData tells an empty data line from none. A browser drops events without
+	// data.
 	HasData bool
-	// LastID is the id in force after this event; it stays from event to
-	// event.
+	// LastID is the id in force after this event: its own, or that of an earlier
+	// one.
 	LastID string
 	// Retry is the reconnection time, when HasRetry.
 	Retry    time.Duration
 	HasRetry bool
 	// TooLarge says that the data passed the limit and was dropped.
 	TooLarge bool
-	// Taken is what took the data, nil when it is in Data. It is set also
-	// beside an error that ended the stream in the middle of the event.
-	Taken io.Writer
+	// SpilledTo is the writer that has the data, nil when it is in Data. It is also set
+	// beside the error of a stream that ended in the middle of the event.
+	SpilledTo io.Writer
 }
 
 // Reader reads events. It is not safe for concurrent use.
 type Reader struct {
-	// SpillAt and Spill let somebody else take the data of a large event:
-	// when it has come to more than SpillAt bytes, Spill is asked once for
-	// who takes all of it, piece by piece, beginning with what there is; nil
-	// leaves it in the event. The taker judges the size, and does not fail.
+	// SpillAt and Spill give the data of a large event to a writer: when more than
+	// SpillAt bytes of it have come, Spill is called once, and all of the data is
+	// written to what it returns; nil leaves the data in the event. The limit of the
+	// Reader does not hold then, and errors of the writer are ignored.
 	SpillAt int
 	Spill   func(e *Event) io.Writer
 
-	r          io.Reader
-	max        int64
-	buf        []byte
-	pooled     *[bufferSize]byte // the same, until the end
-	start, end int
-	err        error
-	skipLF     bool // the last line ended with CR; an LF that follows belongs to it
-	begun      bool
-	lastID     string
+	r        io.Reader
+	max      int64
+	buf      []byte
+	pooled   *[bufferSize]byte // buf, nil after the end
+	from, to int
+	err      error
+	skipLF   bool // the last line ended with CR; an LF after it belongs to it
+	started  bool
+	lastID   string
 
 	data foreign.Buffer // of the event that is being read
 }
 
-// NewReader returns a Reader that takes at most maxData bytes of data per
-// event; zero or less means no limit.
+// NewReader returns a Reader that accepts at most maxData bytes of data for each event; zero
+// or less means no limit.
 func NewReader(r io.Reader, maxData int64) *Reader {
 	if maxData <= 0 {
 		maxData = math.MaxInt64
@@ -76,49 +76,49 @@ func NewReader(r io.Reader, maxData int64) *Reader {
 	return &Reader{r: r, max: maxData, buf: buf[:], pooled: buf}
 }
 
-// buffers are those of streams that have ended: most have one short event each.
+// buffers are reused from one stream to the next: most streams have one short event.
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
 // release gives the buffer back, after the last byte.
 func (r *Reader) release() {
 	if r.pooled != nil {
 		buffers.Put(r.pooled)
-		r.buf, r.pooled, r.start, r.end = nil, nil, 0, 0
+		r.buf, r.pooled, r.from, r.to = nil, nil, 0, 0
 	}
 }
 
-// Next returns the next event, or the error of the underlying reader, io.EOF for
-// a clean end. An event that no blank line has completed then is returned beside
-// io.EOF. The standard drops it, because nobody knows whether more was to come:
-// who takes it judges that by its data, and takes neither its id nor its retry.
+// Next returns the next event, or the error of the underlying reader, io.EOF for a clean end.
+// An event that no blank line has completed then is returned beside io.EOF. The standard
+// drops such an event, because more of it may be missing: the caller has to judge that by
+// the data, and must not use its id and retry.
 func (r *Reader) Next() (Event, error) {
 	e := Event{Type: DefaultType, LastID: r.lastID}
 	r.data = foreign.Buffer{}
 	fields := false
 	for {
-		piece, whole, err := r.piece()
+		part, whole, err := r.linePart()
 		if err != nil {
-			return r.unfinished(e, err)
+			return r.incomplete(e, err)
 		}
-		if whole && len(piece) == 0 {
+		if whole && len(part) == 0 {
 			if !fields {
 				continue
 			}
 			e.Data = r.data.Take()
 			return e, nil
 		}
-		known, err := r.field(&e, piece, whole)
+		known, err := r.field(&e, part, whole)
 		if err != nil {
-			return r.unfinished(e, err)
+			return r.incomplete(e, err)
 		}
 		fields = fields || known
 	}
 }
 
-// unfinished is the event in the middle of which the stream ended.
-func (r *Reader) unfinished(e Event, err error) (Event, error) {
+// incomplete returns the event in the middle of which the stream ended.
+func (r *Reader) incomplete(e Event, err error) (Event, error) {
 	if !errors.Is(err, io.EOF) {
-		return Event{Taken: e.Taken}, err
+		return Event{SpilledTo: e.SpilledTo}, err
 	}
 	if r.data.Len() > 0 {
 		e.Data = r.data.Take()
@@ -126,9 +126,9 @@ func (r *Reader) unfinished(e Event, err error) (Event, error) {
 	return e, err
 }
 
-// field takes one line, whose rest is read here when piece is not the whole.
-func (r *Reader) field(e *Event, piece []byte, whole bool) (known bool, err error) {
-	name, value, colon := bytes.Cut(piece, []byte(":"))
+// field takes one line. part is its beginning, or all of it; the rest is read here.
+func (r *Reader) field(e *Event, part []byte, whole bool) (known bool, err error) {
+	name, value, colon := bytes.Cut(part, []byte(":"))
 	if colon && len(value) > 0 && value[0] == ' ' {
 		value = value[1:]
 	}
@@ -137,20 +137,21 @@ func (r *Reader) field(e *Event, piece []byte, whole bool) (known bool, err erro
 	}
 	value = bytes.Clone(value) // the rest overwrites the buffer
 	for !whole {
-		if piece, whole, err = r.piece(); err != nil {
+		if part, whole, err = r.linePart(); err != nil {
 			return false, err
 		}
 		if len(value) <= maxField {
-			value = append(value, piece...)
+			value = append(value, part...)
 		}
 	}
 	if len(value) > maxField {
 		return false, nil
 	}
-	return r.small(e, string(name), value), nil
+	return r.setField(e, string(name), value), nil
 }
 
-func (r *Reader) small(e *Event, name string, value []byte) (known bool) {
+// setField sets a field other than data. known reports whether the standard knows it.
+func (r *Reader) setField(e *Event, name string, value []byte) (known bool) {
 	switch name {
 	case "event":
 		if e.Type = string(value); e.Type == "" {
@@ -177,26 +178,28 @@ func (r *Reader) small(e *Event, name string, value []byte) (known bool) {
 // lineFeed stands between two data lines.
 var lineFeed = []byte("\n")
 
-// dataLine appends one data line, piece by piece.
+// dataLine appends one data line, of which value is the beginning or all.
 func (r *Reader) dataLine(e *Event, value []byte, whole bool) (err error) {
 	if e.HasData {
-		r.add(e, lineFeed)
+		r.appendData(e, lineFeed)
 	}
 	e.HasData = true
 	for {
-		r.add(e, value)
+		r.appendData(e, value)
 		if whole {
 			return nil
 		}
-		if value, whole, err = r.piece(); err != nil {
+		if value, whole, err = r.linePart(); err != nil {
 			return err
 		}
 	}
 }
 
-func (r *Reader) add(e *Event, b []byte) {
-	if e.Taken != nil {
-		_, _ = e.Taken.Write(b)
+// appendData adds to the data of the event, within the limit, or writes to what it is
+// spilled to.
+func (r *Reader) appendData(e *Event, b []byte) {
+	if e.SpilledTo != nil {
+		_, _ = e.SpilledTo.Write(b)
 		return
 	}
 	if e.TooLarge || int64(r.data.Len())+int64(len(b)) > r.max {
@@ -206,51 +209,50 @@ func (r *Reader) add(e *Event, b []byte) {
 	before := r.data.Len()
 	_, _ = r.data.Write(b)
 	if r.Spill != nil && before <= r.SpillAt && r.data.Len() > r.SpillAt {
-		if e.Taken = r.Spill(e); e.Taken != nil {
+		if e.SpilledTo = r.Spill(e); e.SpilledTo != nil {
 			for _, part := range r.data.Parts() {
-				_, _ = e.Taken.Write(part)
+				_, _ = e.SpilledTo.Write(part)
 			}
 			r.data = foreign.Buffer{}
 		}
 	}
 }
 
-// piece returns the next part of a line without its end: the whole line (or
-// its rest), or, when the buffer is full before the line ends, what is in it.
-// The end of the stream ends a line.
+// linePart returns the next part of a line, without the line end. whole says that the line
+// ends with it; else the line is longer than the buffer. The end of the stream ends a line.
 // The slice is valid until the next call.
-func (r *Reader) piece() (p []byte, whole bool, err error) {
+func (r *Reader) linePart() (part []byte, whole bool, err error) {
 	scanned := 0
 	for {
 		if r.pooled == nil {
 			return nil, false, r.err
 		}
-		if !r.begun && r.end-r.start >= 3 || r.err != nil {
-			r.begin()
+		if !r.started && r.to-r.from >= 3 || r.err != nil {
+			r.skipByteOrderMark()
 		}
-		if r.skipLF && r.start < r.end {
-			if r.buf[r.start] == '\n' {
-				r.start++
+		if r.skipLF && r.from < r.to {
+			if r.buf[r.from] == '\n' {
+				r.from++
 			}
 			r.skipLF = false
 		}
-		if r.begun {
-			window := r.buf[r.start:r.end]
+		if r.started {
+			window := r.buf[r.from:r.to]
 			if i := lineEnd(window[scanned:]); i >= 0 {
 				i += scanned
 				r.skipLF = window[i] == '\r'
-				r.start += i + 1
+				r.from += i + 1
 				return window[:i], true, nil
 			}
 			if len(window) == len(r.buf) {
-				r.start = r.end
+				r.from = r.to
 				return window, false, nil
 			}
 			scanned = len(window)
 		}
 		if r.err != nil {
-			if rest := r.buf[r.start:r.end]; len(rest) > 0 && errors.Is(r.err, io.EOF) { // a line without its end
-				r.start = r.end
+			if rest := r.buf[r.from:r.to]; len(rest) > 0 && errors.Is(r.err, io.EOF) { // a line without its end
+				r.from = r.to
 				return rest, true, nil
 			}
 			r.release()
@@ -260,19 +262,19 @@ func (r *Reader) piece() (p []byte, whole bool, err error) {
 	}
 }
 
-// begin drops a byte order mark.
-func (r *Reader) begin() {
-	if !r.begun {
-		r.begun = true
-		if bytes.HasPrefix(r.buf[r.start:r.end], []byte("\xef\xbb\xbf")) {
-			r.start += 3
+// skipByteOrderMark skips one at the beginning of the stream.
+func (r *Reader) skipByteOrderMark() {
+	if !r.started {
+		r.started = true
+		if bytes.HasPrefix(r.buf[r.from:r.to], []byte("\xef\xbb\xbf")) {
+			r.from += 3
 		}
 	}
 }
 
-// lineEnd finds the first LF or CR. It looks at a little first and at twice as
-// much each time: a search for LF alone would pass over the whole buffer for each
-// line that ends with CR.
+// lineEnd returns the index of the first LF or CR, -1 for none. It searches in a small part
+// first, and in one of twice the size each time: a search for LF alone would go through the
+// whole buffer for each line that ends with CR.
 func lineEnd(b []byte) int {
 	for from, n := 0, 512; from < len(b); from, n = from+n, 2*n {
 		part := b[from:min(from+n, len(b))]
@@ -290,13 +292,13 @@ func lineEnd(b []byte) int {
 	return -1
 }
 
-// fill reads once. What is left of the buffer moves to its front first.
+// fill reads once, after moving what is left to the front of the buffer.
 func (r *Reader) fill() {
-	if r.start > 0 {
-		r.end = copy(r.buf, r.buf[r.start:r.end])
-		r.start = 0
+	if r.from > 0 {
+		r.to = copy(r.buf, r.buf[r.from:r.to])
+		r.from = 0
 	}
-	n, err := r.r.Read(r.buf[r.end:])
-	r.end += n
+	n, err := r.r.Read(r.buf[r.to:])
+	r.to += n
 	r.err = err
 }

@@ -13,7 +13,7 @@ import (
 	gosse "github.com/tmaxmax/go-sse"
 )
 
-func all(t *testing.T, r *Reader) []Event {
+func readAll(t *testing.T, r *Reader) []Event {
 	t.Helper()
 	var list []Event
 	for {
@@ -28,8 +28,8 @@ func all(t *testing.T, r *Reader) []Event {
 	}
 }
 
-// L6: line ends, comments, byte order mark, multi-line data, ids and retry.
-func TestL6Events(t *testing.T) {
+// Line ends, comments, byte order mark, multi-line data, ids and retry.
+func TestEvents(t *testing.T) {
 	cases := []struct {
 		name, in string
 		want     []Event
@@ -52,7 +52,7 @@ func TestL6Events(t *testing.T) {
 	}
 	for _, tc := range cases {
 		for _, split := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader} {
-			got := all(t, NewReader(split(strings.NewReader(tc.in)), 0))
+			got := readAll(t, NewReader(split(strings.NewReader(tc.in)), 0))
 			if len(got) != len(tc.want) {
 				t.Errorf("%s: %+v", tc.name, got)
 				continue
@@ -70,46 +70,46 @@ func TestL6Events(t *testing.T) {
 	}
 }
 
-// The event that only its blank line is missing of comes beside the end, with
-// whatever end its last line has; not so where the stream broke.
-func TestUnfinishedEvent(t *testing.T) {
+// An event whose blank line is missing comes beside the clean end of the stream, whatever its
+// last line ends with; it does not where the stream broke.
+func TestIncompleteEventComesBesideTheEnd(t *testing.T) {
 	for _, in := range []string{"data: a", "data: a\n", "data: a\r", "data: a\r\n", "data: x\n\ndata: a", ": c\r\r\nid: 7\rdata: a", "\xef\xbb\xbfdata:a"} {
 		for _, split := range []func(io.Reader) io.Reader{func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.DataErrReader} {
-			e, err := last(NewReader(split(strings.NewReader(in)), 0))
+			e, err := readLast(NewReader(split(strings.NewReader(in)), 0))
 			if !errors.Is(err, io.EOF) || e.Type != DefaultType || string(e.Data) != "a" {
 				t.Errorf("%q: %+v %v", in, e, err)
 			}
 		}
 	}
-	e, err := last(NewReader(io.MultiReader(strings.NewReader("data: a\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), 0))
+	e, err := readLast(NewReader(io.MultiReader(strings.NewReader("data: a\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), 0))
 	if !errors.Is(err, io.ErrUnexpectedEOF) || len(e.Data) != 0 {
 		t.Errorf("broken: %+v %v", e, err)
 	}
-	if e, _ := last(NewReader(strings.NewReader("data: a\n\n"), 0)); len(e.Data) != 0 {
+	if e, _ := readLast(NewReader(strings.NewReader("data: a\n\n"), 0)); len(e.Data) != 0 {
 		t.Errorf("complete: %+v", e)
 	}
 	for _, n := range []int{bufferSize - 6, 3 * bufferSize, 3*bufferSize + 1} {
-		if e, _ := last(NewReader(strings.NewReader("data: "+strings.Repeat("x", n)), 0)); len(e.Data) != n {
+		if e, _ := readLast(NewReader(strings.NewReader("data: "+strings.Repeat("x", n)), 0)); len(e.Data) != n {
 			t.Errorf("%d bytes of %d", len(e.Data), n)
 		}
 	}
 }
 
-// last returns what comes beside the end.
-func last(r *Reader) (e Event, err error) {
+// readLast returns what comes beside the end.
+func readLast(r *Reader) (e Event, err error) {
 	for err == nil {
 		e, err = r.Next()
 	}
 	return e, err
 }
 
-// An unfinished event is what the blank line would have made of it.
-func FuzzUnfinished(f *testing.F) {
+// An incomplete event is the one that a blank line would have completed.
+func FuzzIncompleteEvent(f *testing.F) {
 	for _, s := range []string{"data: a", "data: a\r", "event: x\ndata: a\r\n", "data: a\ndat", "data: a\n\nid: 1", "\xef\xbb", "data"} {
 		f.Add([]byte(s), 1)
 	}
 	f.Fuzz(func(t *testing.T, in []byte, chunk int) {
-		whole := all(t, NewReader(bytes.NewReader(append(bytes.Clone(in), "\n\n"...)), 0))
+		whole := readAll(t, NewReader(bytes.NewReader(append(bytes.Clone(in), "\n\n"...)), 0))
 		r := NewReader(&chunked{in, max(1, chunk%17)}, 0)
 		for n := 0; ; n++ {
 			e, err := r.Next()
@@ -125,45 +125,33 @@ func FuzzUnfinished(f *testing.F) {
 	})
 }
 
-// P5: no size is too large; a limit drops that event alone.
-func TestLargeEvents(t *testing.T) {
+// No size is too large; a limit drops that event alone.
+func TestLargeEventsAreBoundedOneByOne(t *testing.T) {
 	for _, n := range []int{bufferSize - 7, bufferSize - 6, bufferSize - 5, bufferSize, 3*bufferSize + 1, 20 << 20} {
 		text := strings.Repeat("x", n)
-		got := all(t, NewReader(strings.NewReader("data: "+text+"\r\ndata: y\n\ndata: z\n\n"), 0))
+		got := readAll(t, NewReader(strings.NewReader("data: "+text+"\r\ndata: y\n\ndata: z\n\n"), 0))
 		if len(got) != 2 || string(got[0].Data) != text+"\ny" || string(got[1].Data) != "z" {
 			t.Fatalf("%d bytes: %d events", n, len(got))
 		}
 	}
-	got := all(t, NewReader(strings.NewReader("data: "+strings.Repeat("x", 100_000)+"\n\ndata: z\n\n"), 1000))
+	got := readAll(t, NewReader(strings.NewReader("data: "+strings.Repeat("x", 100_000)+"\n\ndata: z\n\n"), 1000))
 	if len(got) != 2 || !got[0].TooLarge || len(got[0].Data) != 0 || string(got[1].Data) != "z" || got[1].TooLarge {
 		t.Fatalf("%+v", got)
 	}
-	got = all(t, NewReader(strings.NewReader(strings.Repeat("f", 100_000)+": x\nid: "+strings.Repeat("i", 100_000)+"\ndata: z\n\n"), 0))
+	got = readAll(t, NewReader(strings.NewReader(strings.Repeat("f", 100_000)+": x\nid: "+strings.Repeat("i", 100_000)+"\ndata: z\n\n"), 0))
 	if len(got) != 1 || string(got[0].Data) != "z" || got[0].LastID != "" {
 		t.Fatalf("long fields: %d events", len(got))
 	}
 }
 
-// A broken stream is told from a clean end.
-func TestBrokenStream(t *testing.T) {
+// A broken stream returns its own error, not io.EOF.
+func TestBrokenStreamIsNoCleanEnd(t *testing.T) {
 	r := NewReader(io.MultiReader(strings.NewReader("data: a\n\ndata: b"), iotest.ErrReader(io.ErrUnexpectedEOF)), 0)
 	if e, err := r.Next(); err != nil || string(e.Data) != "a" {
 		t.Fatal(err)
 	}
 	if _, err := r.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatalf("%v", err)
-	}
-}
-
-func TestAppend(t *testing.T) {
-	in := []Event{{Type: "endpoint", Data: []byte("/x"), HasData: true}, {Type: DefaultType, Data: []byte("a\nb\n"), HasData: true, LastID: "4", Retry: time.Second, HasRetry: true}}
-	var stream []byte
-	for _, e := range in {
-		stream = Append(stream, e)
-	}
-	got := all(t, NewReader(bytes.NewReader(stream), 0))
-	if len(got) != 2 || got[0].Type != "endpoint" || string(got[1].Data) != "a\nb\n" || got[1].LastID != "4" || got[1].Retry != time.Second {
-		t.Errorf("%+v", got)
 	}
 }
 
@@ -242,9 +230,9 @@ func BenchmarkReader(b *testing.B) {
 	}
 }
 
-// The buffer of a stream that has ended goes to the next one: what was read
-// stays, and the end stays the end.
-func TestBuffersAreUsedAgain(t *testing.T) {
+// The buffer of a stream that has ended is reused by the next one: events that were read stay
+// as they are, and the first stream stays at its end.
+func TestBuffersAreReused(t *testing.T) {
 	first := NewReader(strings.NewReader("data: one\n\n"), 0)
 	one, err := first.Next()
 	if err != nil {
@@ -265,5 +253,45 @@ func TestBuffersAreUsedAgain(t *testing.T) {
 	}
 	if three, err := second.Next(); err != nil || string(three.Data) != "three" {
 		t.Errorf("%q %v", three.Data, err)
+	}
+}
+
+// The data of a large event goes to the writer that Spill returns, byte for byte; the events
+// around it are not affected.
+func TestLargeDataIsSpilled(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	stream := "data: a\n\nevent: e\nid: 7\ndata: " + long + "\ndata: " + long + "\n\ndata: b\n\ndata: " + long
+	for _, wanted := range []bool{true, false} {
+		r := NewReader(iotest.HalfReader(strings.NewReader(stream)), 0)
+		var taken bytes.Buffer
+		asked := 0
+		r.SpillAt = 1000
+		r.Spill = func(e *Event) io.Writer {
+			asked++
+			if asked == 1 && (e.Type != "e" || e.LastID != "7") {
+				t.Errorf("asked for %q %q", e.Type, e.LastID)
+			}
+			if !wanted {
+				return nil
+			}
+			return &taken
+		}
+		first, err1 := r.Next()
+		large, err2 := r.Next()
+		last, err3 := r.Next()
+		if err1 != nil || err2 != nil || err3 != nil || string(first.Data) != "a" || string(last.Data) != "b" || last.SpilledTo != nil {
+			t.Fatalf("%v %v %v", err1, err2, err3)
+		}
+		got := string(large.Data)
+		if wanted {
+			got = taken.String()
+		}
+		if got != long+"\n"+long || (large.SpilledTo != nil) != wanted || !large.HasData || asked != 1 {
+			t.Errorf("wanted %v: %d bytes, asked %d times", wanted, len(got), asked)
+		}
+		broken, err := r.Next()
+		if !errors.Is(err, io.EOF) || (broken.SpilledTo != nil) != wanted {
+			t.Errorf("at the end: %v, taken %v", err, broken.SpilledTo != nil)
+		}
 	}
 }

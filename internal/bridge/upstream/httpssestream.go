@@ -124,7 +124,7 @@ func (c *sseConn) read(s *sseStream, events *sse.Reader) error {
 			}
 			return unlessEOF(err)
 		}
-		discarded, _ := e.Taken.(*discardedMessage)
+		discarded, _ := e.SpilledTo.(*discardedMessage)
 		switch {
 		case discarded != nil:
 			c.u.log.Warn("dropped a message that is larger than allowed")

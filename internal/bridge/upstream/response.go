@@ -235,7 +235,7 @@ func (u *Upstream) readStream(events *sse.Reader, m jsonrpc.Message, sink jsonrp
 			return u.deliverLast(e, end, m, sink)
 		}
 		c.record(e)
-		switch large, _ := e.Taken.(*largeAnswer); {
+		switch large, _ := e.SpilledTo.(*largeAnswer); {
 		case large != nil:
 			answered, err = u.finishLarge(large, e.Type)
 		case e.TooLarge:
@@ -278,12 +278,12 @@ func (u *Upstream) finishLarge(l *largeAnswer, eventType string) (answered bool,
 // complete, which JSON tells, and answers m. Anything else may come again when the stream
 // is resumed.
 func (u *Upstream) deliverLast(e sse.Event, end error, m jsonrpc.Message, sink jsonrpc.Sink) (answered bool, err error) {
-	if e.Taken == nil && len(e.Data) == 0 { // the stream ended after an event
+	if e.SpilledTo == nil && len(e.Data) == 0 { // the stream ended after an event
 		return false, unlessEOF(end)
 	}
 	clean := errors.Is(end, io.EOF) && e.Type == sse.DefaultType
 	sink = filterSink{sink, func(one jsonrpc.Message) bool { return !one.Answers(m) }}
-	large, _ := e.Taken.(*largeAnswer)
+	large, _ := e.SpilledTo.(*largeAnswer)
 	switch {
 	case large != nil && clean && large.scan.End() == nil:
 		large.sink = sink
