@@ -20,7 +20,7 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
-	"internal/cli":             {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/sse", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/reach", "internal/pace", "internal/terminal", "docs"},
+	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/pace", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/reach"},
@@ -30,6 +30,7 @@ var rooms = map[string][]string{
 	"internal/oauth":           {"internal/oauth/discovery", "internal/reach"},
 	"internal/oauth/discovery": {"internal/reach"},
 	"internal/oauth/loopback":  {"internal/page"},
+	"internal/doctor":          {"internal/account", "internal/bridge/upstream", "internal/command", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/reach", "internal/store", "internal/terminal"},
 	"internal/account":         {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/command", "internal/store", "internal/reach", "internal/terminal"},
 	"internal/command":         {"internal/oauth", "internal/oauth/discovery"},
 	"internal/store":           {"internal/oauth"},

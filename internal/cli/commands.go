@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,7 +15,6 @@ import (
 	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/terminal"
 )
 
 // readCommands reads --header-command and --token-command. Nothing is run.
@@ -118,35 +115,4 @@ func (o *options) commands(header http.Header, getenv func(string) string, log *
 		o.set = command.NewSet(o.commanded, getenv("PATH"), log)
 	}
 	return o.set, nil
-}
-
-// commands runs what prints a header or a token.
-func (x *examination) commands(ctx context.Context) finding {
-	header, err := x.o.header(x.a.variables(x.o))
-	if err != nil {
-		return failedBy(err, "")
-	}
-	log, err := x.a.logger(x.o.logLevel)
-	if err != nil {
-		return failedBy(err, "")
-	}
-	if _, err = x.o.commands(header, x.a.variables(x.o), log); err != nil {
-		return failedBy(err, "leave out one of them")
-	}
-	var said []string
-	for _, v := range x.o.set.Values() {
-		p, err := v.Get(ctx)
-		now := time.Now()
-		switch {
-		case err != nil:
-			return failedBy(err, "")
-		case p.Expiry.IsZero():
-			said = append(said, v.String()+" printed a value of no known end, which is used until the server refuses it")
-		case !now.Before(p.Expiry):
-			return failed("let it print a new one, or set the clock of this machine", "the token that %s printed ended at %s", v, p.Expiry.UTC().Format(time.RFC3339))
-		default:
-			said = append(said, v.String()+" printed a token for "+terminal.Approximately(p.Expiry.Sub(now)))
-		}
-	}
-	return passed("%s", strings.Join(said, "; "))
 }

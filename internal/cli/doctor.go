@@ -3,20 +3,17 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/account"
-	"mcp-login/internal/foreign"
-	"mcp-login/internal/hint"
+	"mcp-login/internal/command"
+	"mcp-login/internal/doctor"
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
 
@@ -47,140 +44,38 @@ func newDoctor(a *app) *cobra.Command {
 	return cmd
 }
 
-// Outcomes of a check.
-const (
-	checkPassed  = "pass"
-	checkFailed  = "fail"
-	checkSkipped = "skip"
-)
-
-// finding is the outcome of one check.
-type finding struct {
-	Check   string `json:"check"`
-	Outcome string `json:"outcome"`
-	Detail  string `json:"detail"`
-	Next    string `json:"next,omitzero"`
-}
-
-func passed(format string, args ...any) finding {
-	return finding{Outcome: checkPassed, Detail: fmt.Sprintf(format, args...)}
-}
-
-func skipped(format string, args ...any) finding {
-	return finding{Outcome: checkSkipped, Detail: fmt.Sprintf(format, args...)}
-}
-
-func failed(next, format string, args ...any) finding {
-	return finding{Outcome: checkFailed, Detail: fmt.Sprintf(format, args...), Next: next}
-}
-
-// failedBy takes the next step out of the error, where it has one.
-func failedBy(err error, next string) finding {
-	if own := hint.Of(err); own != "" {
-		next = own
-	}
-	return finding{Outcome: checkFailed, Detail: err.Error(), Next: next}
-}
-
-// examination is what is known so far; what a check could not find out is nil
-// or zero, and what needs it is skipped.
-type examination struct {
-	a *app
-	o options
-
-	server  *url.URL
-	session *account.Account
-	client  *http.Client // for the provider
-
-	contact   *contact
-	challenge discovery.Challenge
-	resource  *discovery.ResourceMetadata
-	issuer    string
-	provider  *discovery.ServerMetadata
-	cred      oauth.Credential
-	inquiry   oauth.Inquiry
-	wrongType bool // the client is of a type that has no such redirect URI
-}
-
-// check is one step. It has its own deadline.
-type check struct {
-	name string
-	run  func(x *examination, ctx context.Context) finding
-}
-
-// checkTimeout bounds one check.
-const checkTimeout = 20 * time.Second
-
-// hereChecks need no server.
-var hereChecks = []check{
-	{"version", (*examination).version},
-	{"store", (*examination).store},
-	{"browser", (*examination).browser},
-	{"callback port", (*examination).callback},
-}
-
-// serverChecks are in the order of a real connection.
-var serverChecks = []check{
-	{"address", (*examination).address},
-	{"proxy", (*examination).proxy},
-	{"name", (*examination).resolve},
-	{"connection", (*examination).connect},
-	{"certificate", (*examination).certificate},
-	{"clock", (*examination).clock},
-	{"server", (*examination).answer},
-	{"challenge", (*examination).challenged},
-	{"resource metadata", (*examination).resourceMetadata},
-	{"provider", (*examination).providerMetadata},
-	{"registration", (*examination).registration},
-	{"PKCE", (*examination).pkce},
-	{"kept login", (*examination).login},
-	{"client", (*examination).asClient},
-	{"resource", (*examination).accepted},
-	{"session", (*examination).live},
-}
-
 type doctorReport struct {
-	SchemaVersion int       `json:"schema_version"`
-	Server        string    `json:"server,omitzero"`
-	Healthy       bool      `json:"healthy"`
-	Checks        []finding `json:"checks"`
+	SchemaVersion int              `json:"schema_version"`
+	Server        string           `json:"server,omitzero"`
+	Healthy       bool             `json:"healthy"`
+	Checks        []doctor.Finding `json:"checks"`
 }
 
-// errUnhealthy is the outcome of a doctor's visit with findings.
+// errUnhealthy says that a check has failed.
 var errUnhealthy = errors.New("something is wrong; see above")
 
 func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	x := &examination{a: a, o: o}
-	defer x.close()
-	checks := hereChecks
+	report := doctorReport{SchemaVersion: schemaVersion, Healthy: true, Checks: []doctor.Finding{}}
+	var server *url.URL
 	if raw != "" {
-		server, err := oauth.CanonicalServer(raw, true)
-		if err != nil {
+		var err error
+		if server, err = oauth.CanonicalServer(raw, true); err != nil {
 			return usageError{err}
 		}
-		x.server = server
-		checks = append(append([]check{}, hereChecks...), serverChecks...)
-		if len(o.commanded) > 0 {
-			checks = slices.Insert(checks, len(hereChecks), check{"commands", (*examination).commands})
-		}
+		report.Server = server.Redacted()
 	}
-	report := doctorReport{SchemaVersion: schemaVersion, Healthy: true, Checks: []finding{}}
-	if x.server != nil {
-		report.Server = x.server.Redacted()
-	}
-	for _, c := range checks {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		f := x.one(ctx, c)
+	for f := range doctor.Examine(ctx, a.subject(&o, server)) {
 		report.Checks = append(report.Checks, f)
-		report.Healthy = report.Healthy && f.Outcome != checkFailed
+		report.Healthy = report.Healthy && f.Outcome != doctor.Failed
 		if !asJSON {
 			a.printFinding(f)
 		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if asJSON {
 		if err := a.term.JSON(report); err != nil {
@@ -193,28 +88,43 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 	return nil
 }
 
-func (x *examination) one(ctx context.Context, c check) finding {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	f := c.run(x, ctx)
-	f.Check, f.Detail, f.Next = c.name, foreign.Message(f.Detail), foreign.Message(f.Next)
-	return f
-}
-
-func (x *examination) close() {
-	if x.session != nil {
-		x.session.Close()
+// subject is what doctor examines: the account of server that o is about, or nothing but
+// this machine.
+func (a *app) subject(o *options, server *url.URL) doctor.Subject {
+	s := doctor.Subject{
+		Version: programVersion(), Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(*o),
+		CallbackBind: o.callbackBind, Connection: o.Connection, Getenv: a.getenv,
+		Header: func() (http.Header, error) { return o.header(a.variables(*o)) },
+		Open: func(ctx context.Context) (*account.Account, error) {
+			return a.open(ctx, *o, server.String(), account.Inspect)
+		},
 	}
-	x.o.set.Close()
-	if x.contact != nil {
-		(&http.Client{Transport: x.contact.transport}).CloseIdleConnections()
+	s.Load = func(ctx context.Context) (doctor.Kept, error) {
+		st, entries, err := a.kept(ctx, *o)
+		if err == nil && server != nil {
+			var e store.Entry
+			if e, err = a.among(ctx, *o, entries, server, account.Inspect); err == nil {
+				o.lead(account.Load(ctx, st, server, o.Settings, e), e)
+			}
+		}
+		return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP}, err
 	}
+	if len(o.commanded) > 0 {
+		s.Commands = func(header http.Header) (*command.Set, error) {
+			log, err := a.logger(o.logLevel)
+			if err != nil {
+				return nil, err
+			}
+			return o.commands(header, a.variables(*o), log)
+		}
+	}
+	return s
 }
 
 // printFinding writes one finding, and the next step below it.
-func (a *app) printFinding(f finding) {
-	colour := map[string]string{checkPassed: terminal.Green, checkFailed: terminal.Red, checkSkipped: terminal.Dim}[f.Outcome]
-	word := a.term.Colour(colour, strings.ToUpper(f.Outcome))
+func (a *app) printFinding(f doctor.Finding) {
+	colour := map[doctor.Outcome]string{doctor.Passed: terminal.Green, doctor.Failed: terminal.Red, doctor.Skipped: terminal.Dim}[f.Outcome]
+	word := a.term.Colour(colour, strings.ToUpper(string(f.Outcome)))
 	a.term.Print("%s  %-17s  %s", word, f.Check, f.Detail)
 	if f.Next != "" {
 		a.term.Print("      %-17s  → %s", "", f.Next)

@@ -2,67 +2,35 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"mcp-login/internal/account"
-	"mcp-login/internal/foreign"
-	"mcp-login/internal/oauth"
-	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/doctor"
 	"mcp-login/internal/store"
 )
 
-// Verdicts of a real request with a kept login.
-const (
-	verdictWorks      = "works"
-	verdictRefused    = "refused"
-	verdictNoAnswer   = "no answer"
-	verdictNotChecked = ""
-)
+// maxVerified is how many logins are verified at the same time.
+const maxVerified = 8
 
-const (
-	// verifyTimeout bounds the proof of one login.
-	verifyTimeout = 15 * time.Second
-	// maxVerified is how many are proven at once.
-	maxVerified = 8
-)
-
-// verify proves kept logins with a real request each: what the provider once
-// said, or a date in a file, proves nothing. It renews tokens and asks nobody.
+// verify checks kept logins with a real request each, and writes into the rows of status
+// what came of it.
 func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(store.Entry) options, rows []loginRow) {
-	var all sync.WaitGroup
-	slots := make(chan struct{}, maxVerified)
-	for i := range rows {
-		if !entries[i].SignedIn || rows[i].Problem != "" {
+	var all errgroup.Group
+	all.SetLimit(maxVerified)
+	for i, e := range entries {
+		r := &rows[i]
+		if !e.SignedIn || r.Problem != "" {
 			continue
 		}
-		all.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			rows[i].Check, rows[i].Problem = a.verdict(ctx, settings(entries[i]), entries[i].Key.Server)
-			rows[i].NeedsLogin = rows[i].NeedsLogin || rows[i].Check == verdictRefused
+		all.Go(func() error {
+			verdict, problem := doctor.Verify(ctx, func(ctx context.Context) (*account.Account, error) {
+				return a.open(ctx, settings(e), e.Key.Server, account.Inspect)
+			})
+			r.Check, r.Problem = string(verdict), problem
+			r.NeedsLogin = r.NeedsLogin || verdict == doctor.Refused
+			return nil
 		})
 	}
-	all.Wait()
-}
-
-// verdict proves one login and says what is wrong with it.
-func (a *app) verdict(ctx context.Context, o options, server string) (verdict, problem string) {
-	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
-	defer cancel()
-	s, err := a.open(ctx, o, server, account.Inspect)
-	if err != nil {
-		return verdictNotChecked, foreign.Message(err.Error())
-	}
-	defer s.Close()
-	err = s.Probe(ctx)
-	var refused interface{ OAuthCode() string }
-	switch {
-	case err == nil:
-		return verdictWorks, ""
-	case errors.Is(err, oauth.ErrLoginRequired), errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable):
-		return verdictRefused, foreign.Message(err.Error())
-	}
-	return verdictNoAnswer, foreign.Message(err.Error())
+	_ = all.Wait() // no error is returned above
 }

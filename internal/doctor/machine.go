@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -14,29 +14,23 @@ import (
 	"mcp-login/internal/toolchain"
 )
 
-func (x *examination) version(context.Context) finding {
+func (x *examination) version(context.Context) Finding {
 	said := ""
 	if outdated := toolchain.Outdated(); outdated != "" {
 		said = "; " + outdated
 	}
-	return passed("mcp-login %s, %s/%s, %s%s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version(), said)
+	return passed("mcp-login %s, %s/%s, %s%s", x.Version, runtime.GOOS, runtime.GOARCH, runtime.Version(), said)
 }
 
-// store opens the store and reads what is kept.
-func (x *examination) store(ctx context.Context) finding {
-	st, entries, err := x.a.kept(ctx, x.o)
+// store looks at what is kept.
+func (x *examination) store(ctx context.Context) Finding {
+	kept, err := x.Load(ctx)
 	if err != nil {
 		return failedBy(err, "")
 	}
-	if x.server != nil {
-		e, err := x.a.among(ctx, x.o, entries, x.server, account.Inspect)
-		if err != nil {
-			return failedBy(err, "")
-		}
-		x.o.lead(account.Load(ctx, st, x.server, x.o.Settings, e), e)
-	}
-	broken, again, logins := "", "", 0
-	for _, e := range entries {
+	x.Settings, x.AllowHTTP = kept.Settings, kept.AllowHTTP
+	st, broken, again, logins := kept.Store, "", "", 0
+	for _, e := range kept.Entries {
 		if e.SignedIn {
 			logins++
 		}
@@ -48,7 +42,7 @@ func (x *examination) store(ctx context.Context) finding {
 		}
 	}
 	if broken != "" {
-		return failed(again, "one of %d logins cannot be read: %s", len(entries), broken)
+		return failed(again, "one of %d logins cannot be read: %s", len(kept.Entries), broken)
 	}
 	kind, err := st.Ready(ctx)
 	switch {
@@ -56,7 +50,7 @@ func (x *examination) store(ctx context.Context) finding {
 		return passed("in memory only: every start signs in anew")
 	case err != nil && kind == store.KindFile:
 		f := failedBy(err, "")
-		f.Outcome, f.Detail = checkPassed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(logins))
+		f.Outcome, f.Detail = Passed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(logins))
 		return f
 	case err != nil:
 		return failedBy(err, "")
@@ -78,13 +72,13 @@ func counted(logins int) string {
 	return fmt.Sprintf("%d logins", logins)
 }
 
-func (x *examination) browser(context.Context) finding {
+func (x *examination) browser(context.Context) Finding {
 	switch {
-	case x.a.browser(x.o).Command == account.NoBrowser:
+	case x.Browser.Command == account.NoBrowser:
 		return passed("none is opened, as configured; the address is printed")
-	case x.o.browser != "":
-		return passed("opened with %q", x.o.browser)
-	case x.a.browser(x.o).Available():
+	case x.Browser.Command != "":
+		return passed("opened with %q", x.Browser.Command)
+	case x.Browser.Available():
 		return passed("the system's own")
 	}
 	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted (docs/signing-in.md)")
@@ -92,16 +86,16 @@ func (x *examination) browser(context.Context) finding {
 
 // listen binds the redirect listener as a login would.
 func (x *examination) listen(ctx context.Context) (oauth.Redirect, error) {
-	c, err := account.CallbackOf(x.o.Choices, x.o.Client)
+	c, err := account.CallbackOf(x.Settings.Choices, x.Settings.Client)
 	if err != nil {
 		return nil, err
 	}
-	return c.Listen(ctx, loopback.Options{Bind: x.o.callbackBind})
+	return c.Listen(ctx, loopback.Options{Bind: x.CallbackBind})
 }
 
 // callback binds the redirect listener and gives it back.
-func (x *examination) callback(ctx context.Context) finding {
-	c, _ := account.CallbackOf(x.o.Choices, x.o.Client) // checked at the start
+func (x *examination) callback(ctx context.Context) Finding {
+	c, _ := account.CallbackOf(x.Settings.Choices, x.Settings.Client) // checked at the start
 	redirect, err := x.listen(ctx)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

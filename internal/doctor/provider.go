@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -8,28 +8,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"mcp-login/internal/account"
-	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 )
 
 // challenged reads the WWW-Authenticate header (RFC 9110, section 11.6.1).
-func (x *examination) challenged(context.Context) finding {
+func (x *examination) challenged(context.Context) Finding {
 	switch {
-	case x.contact == nil:
+	case x.response == nil:
 		return skipped("no connection")
-	case x.contact.status != http.StatusUnauthorized:
+	case x.response.status != http.StatusUnauthorized:
 		return skipped("the server asks for no sign-in here")
 	}
-	c, ok := discovery.BearerChallenge(x.contact.header)
+	c, ok := discovery.BearerChallenge(x.response.header)
 	switch {
-	case !ok && x.contact.header.Get("WWW-Authenticate") != "":
-		return failed("a key may be wanted instead: --header 'Name: ${VALUE}'", "it asks for %s, which is no OAuth", schemes(x.contact.header))
+	case !ok && x.response.header.Get("WWW-Authenticate") != "":
+		return failed("a key may be wanted instead: --header 'Name: ${VALUE}'", "it asks for %s, which is no OAuth", schemes(x.response.header))
 	case !ok:
 		return passed("401 without a challenge; the well-known addresses are tried")
 	}
@@ -37,7 +32,7 @@ func (x *examination) challenged(context.Context) finding {
 	if c.ResourceMetadata() == "" {
 		return passed("Bearer, without the address of its metadata; the well-known addresses are tried")
 	}
-	return passed("Bearer, metadata at %s%s", redacted(c.ResourceMetadata()), wanting(c.Scopes()))
+	return passed("Bearer, metadata at %s%s", redacted(c.ResourceMetadata()), scopeList(c.Scopes()))
 }
 
 func schemes(h http.Header) string {
@@ -48,7 +43,7 @@ func schemes(h http.Header) string {
 	return strings.Join(names, ", ")
 }
 
-func wanting(scopes []string) string {
+func scopeList(scopes []string) string {
 	if len(scopes) == 0 {
 		return ""
 	}
@@ -57,57 +52,57 @@ func wanting(scopes []string) string {
 
 // needsLogin reports whether the OAuth checks mean anything.
 func (x *examination) needsLogin() bool {
-	return x.contact != nil && x.contact.status == http.StatusUnauthorized
+	return x.response != nil && x.response.status == http.StatusUnauthorized
 }
 
 // resourceMetadata fetches what RFC 9728 describes. A server that lets everybody in
 // so far may want a sign-in for some of its tools, and then publishes it as well.
-func (x *examination) resourceMetadata(ctx context.Context) finding {
+func (x *examination) resourceMetadata(ctx context.Context) Finding {
 	switch {
-	case x.contact == nil:
+	case x.response == nil:
 		return skipped("no connection")
-	case !x.needsLogin() && x.contact.status != http.StatusOK:
+	case !x.needsLogin() && x.response.status != http.StatusOK:
 		return skipped("no sign-in is asked for")
 	}
-	x.client = x.o.Guard(x.server, x.o.Settings).HTTPClient()
-	m, found, err := discovery.FetchResource(ctx, x.client, x.server, x.challenge, x.o.Resource != "")
+	x.metadata = x.Connection.Guard(x.Server, x.Settings).HTTPClient()
+	m, found, err := discovery.FetchResource(ctx, x.metadata, x.Server, x.challenge, x.Settings.Resource != "")
 	switch {
 	case err != nil:
 		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
-	case !found && x.o.Named != "" && !x.o.OnlyListed:
-		x.issuer = x.o.Named
+	case !found && x.Settings.Named != "" && !x.Settings.OnlyListed:
+		x.issuer = x.Settings.Named
 		return passed("none; the provider is %s, by --issuer", x.issuer)
 	case !found && !x.needsLogin():
 		return skipped("none, and no sign-in is needed; if one of the tools does, add --force to mcp-login login")
 	case !found:
-		x.issuer = x.server.Scheme + "://" + x.server.Host
+		x.issuer = x.Server.Scheme + "://" + x.Server.Host
 		return passed("none; as a server of 2025-03-26 it is taken for its own provider")
 	}
-	issuers := m.Issuers(x.server)
+	issuers := m.Issuers(x.Server)
 	x.resource, x.issuer = &m, issuers[0]
-	if named := x.o.Named; named != "" {
+	if named := x.Settings.Named; named != "" {
 		listed := slices.ContainsFunc(issuers, func(one string) bool { return discovery.Provider{Issuer: one}.HasName(named) })
 		switch x.issuer = named; {
 		case listed:
-		case x.o.OnlyListed:
+		case x.Settings.OnlyListed:
 			x.issuer = ""
 			return failed("if this server is to be used with that provider all the same, say so for it alone, with --issuer", "the server names %s, and MCP_LOGIN_ISSUER is %s", strings.Join(issuers, ", "), named)
 		default:
 			return passed("resource %s, provider %s, but --issuer is %s, which is used", m.Resource, strings.Join(issuers, ", "), named)
 		}
 	}
-	return passed("resource %s, provider %s%s", m.Resource, strings.Join(issuers, ", "), wanting(m.ScopesSupported))
+	return passed("resource %s, provider %s%s", m.Resource, strings.Join(issuers, ", "), scopeList(m.ScopesSupported))
 }
 
 // providerMetadata fetches what RFC 8414 describes.
-func (x *examination) providerMetadata(ctx context.Context) finding {
+func (x *examination) providerMetadata(ctx context.Context) Finding {
 	switch {
-	case x.o.TokenEndpoint != "":
-		return skipped("not asked: the token endpoint is %s", x.o.TokenEndpoint)
+	case x.Settings.TokenEndpoint != "":
+		return skipped("not asked: the token endpoint is %s", x.Settings.TokenEndpoint)
 	case x.issuer == "":
 		return skipped("no provider is known")
 	}
-	m, err := discovery.FetchServer(ctx, x.client, x.issuer, x.o.IssuerChoice)
+	m, err := discovery.FetchServer(ctx, x.metadata, x.issuer, x.Settings.IssuerChoice)
 	if err != nil {
 		if x.resource == nil && !errors.Is(err, discovery.ErrIssuerMismatch) {
 			return failed("the server's operator has to publish protected-resource metadata (RFC 9728); or name the provider, with --issuer", "no metadata of a provider at %s: %v", x.issuer, err)
@@ -126,15 +121,15 @@ func (x *examination) providerMetadata(ctx context.Context) finding {
 }
 
 // registration tells how this client becomes known to the provider.
-func (x *examination) registration(context.Context) finding {
+func (x *examination) registration(context.Context) Finding {
 	if x.provider == nil {
 		return skipped("no provider is known")
 	}
 	switch m := x.provider; {
-	case x.o.ClientID != "":
-		return passed("client %s, registered by hand", x.o.ClientID)
-	case x.o.MetadataURL != "" && m.ClientIDMetadata:
-		return passed("by the client ID metadata document %s", x.o.MetadataURL)
+	case x.Settings.ClientID != "":
+		return passed("client %s, registered by hand", x.Settings.ClientID)
+	case x.Settings.MetadataURL != "" && m.ClientIDMetadata:
+		return passed("by the client ID metadata document %s", x.Settings.MetadataURL)
 	case m.RegistrationEndpoint != "":
 		return passed("dynamic (RFC 7591)")
 	}
@@ -143,7 +138,7 @@ func (x *examination) registration(context.Context) finding {
 
 // redirectURI is what a person has to enter at the provider.
 func (x *examination) redirectURI() string {
-	c, _ := account.CallbackOf(x.o.Choices, x.o.Client) // checked at the start
+	c, _ := account.CallbackOf(x.Settings.Choices, x.Settings.Client) // checked at the start
 	if c.URI != "" {
 		return c.URI
 	}
@@ -157,7 +152,7 @@ func (x *examination) redirectURI() string {
 	return (&url.URL{Scheme: "http", Host: host + ":" + strconv.Itoa(c.Port), Path: c.Path}).String()
 }
 
-func (x *examination) pkce(context.Context) finding {
+func (x *examination) pkce(context.Context) Finding {
 	switch {
 	case x.provider == nil:
 		return skipped("no provider is known")
@@ -167,64 +162,4 @@ func (x *examination) pkce(context.Context) finding {
 		return passed("S256 is sent, though %s does not say that it checks PKCE", x.provider.Issuer)
 	}
 	return failed("ask its operator to support S256", "%s offers only other methods of PKCE than S256", x.provider.Issuer)
-}
-
-// login looks at what is kept. Nothing is renewed and nobody asked.
-func (x *examination) login(ctx context.Context) finding {
-	s, err := x.a.open(ctx, x.o, x.server.String(), account.Inspect)
-	if err != nil {
-		return failedBy(err, "")
-	}
-	x.session = s
-	if instead := s.TokenSource(); instead != "" {
-		return passed("%s is used as it is", instead)
-	}
-	again := "run: " + s.LoginCommand()
-	x.cred, err = s.OAuth.Credential(ctx)
-	switch {
-	case (errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken()) && x.resource != nil && !x.needsLogin():
-		return skipped("none; for tools that want a sign-in, %s", again)
-	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
-		return skipped("none")
-	case err != nil:
-		return failedBy(err, "")
-	case x.provider != nil && !x.cred.Provider().Same(x.provider.Provider()):
-		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
-	case x.cred.RefreshToken.IsZero() && x.o.Grant != oauth.GrantClientCredentials:
-		return passed("%s%s", account.Validity(x.cred, time.Now()), offlineHint(x.cred))
-	}
-	return passed("%s%s", strings.TrimSpace(account.Validity(x.cred, time.Now())), account.Name(x.cred))
-}
-
-// offlineHint names what most providers, Logto among them, want before they
-// give a refresh token.
-func offlineHint(cred oauth.Credential) string {
-	if slices.Contains(cred.GrantedScopes, "offline_access") {
-		return ""
-	}
-	return "; offline_access was not granted (in Logto, the application's settings have to allow refresh tokens)"
-}
-
-// withoutItsPort is a redirect URI as it is registered where any port is taken.
-func withoutItsPort(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return uri
-	}
-	u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
-	return u.String()
-}
-
-func describeSession(result []byte) string {
-	var r struct {
-		ProtocolVersion string `json:"protocolVersion"`
-		ServerInfo      struct {
-			Name    string `json:"name"`
-			Version string `json:"version"`
-		} `json:"serverInfo"`
-	}
-	if json.Unmarshal(result, &r, jsontext.AllowDuplicateNames(true)) != nil {
-		return "open"
-	}
-	return strings.TrimSpace(r.ServerInfo.Name+" "+r.ServerInfo.Version) + " speaks to us in revision " + r.ProtocolVersion
 }

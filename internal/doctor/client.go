@@ -1,27 +1,29 @@
-package cli
+package doctor
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 )
 
-// asClient asks the provider about the client, and names what is wrong with it. Only what
-// the provider says as a JSON error about the client or its redirect URI is a fault:
-// whatever else providers answer to a request that asks nobody may be their custom.
-func (x *examination) asClient(ctx context.Context) finding {
+// client asks the provider about the client, and names what is wrong with it. Only a JSON
+// error about the client or its redirect URI is a fault: what else providers answer to a
+// request that asks nobody differs too much.
+func (x *examination) client(ctx context.Context) Finding {
 	switch {
 	case x.provider == nil:
 		return skipped("no provider is known")
-	case x.session == nil:
+	case x.account == nil:
 		return skipped("see the kept login")
-	case !x.session.Connection.Token.IsZero():
+	case !x.account.Connection.Token.IsZero():
 		return skipped("a token is given")
 	}
-	redirect, err := x.session.Listen(ctx, x.provider.Issuer, x.provider.FoundAt, 0)
+	redirect, err := x.account.Listen(ctx, x.provider.Issuer, x.provider.FoundAt, 0)
 	if err != nil {
 		return skipped("see the callback port")
 	}
@@ -30,7 +32,7 @@ func (x *examination) asClient(ctx context.Context) finding {
 	if x.resource != nil {
 		found.Resource, found.ScopesSupported = x.resource.Resource, x.resource.ScopesSupported
 	}
-	i, err := x.session.OAuth.Inquire(ctx, found, x.challenge, redirect.URI())
+	i, err := x.account.OAuth.Inquire(ctx, found, x.challenge, redirect.URI())
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
 		return skipped("can be asked about when a client is registered")
@@ -39,19 +41,19 @@ func (x *examination) asClient(ctx context.Context) finding {
 	}
 	x.inquiry = i
 	switch {
-	case x.o.Grant == oauth.GrantClientCredentials:
+	case x.Settings.Grant == oauth.GrantClientCredentials:
 		return x.machine(i)
-	case x.o.Device:
+	case x.Settings.Device:
 		return x.deviceClient(i)
 	}
 	return x.codeClient(i)
 }
 
-// native is what to make at a provider for a login by redirect.
-const native = "a native (public) application with the authorization code flow"
+// nativeApplication is what to register at a provider for a login by redirect.
+const nativeApplication = "a native (public) application with the authorization code flow"
 
 // codeClient judges a client of a login by redirect.
-func (x *examination) codeClient(i oauth.Inquiry) finding {
+func (x *examination) codeClient(i oauth.Inquiry) Finding {
 	unregistered := i.Authorization.RedirectRefused()
 	x.wrongType = unregistered && i.Code.Unauthorized()
 	switch {
@@ -62,17 +64,17 @@ func (x *examination) codeClient(i oauth.Inquiry) finding {
 	case i.Code.SecretRefused() && i.Secret:
 		return failed("give the secret of exactly this application, with --client-secret-file; a native application has none: leave it out", "the provider refuses the secret of the client %s", i.ClientID)
 	case i.Code.Unauthorized() && unregistered && i.Similar != withoutItsPort(i.RedirectURI):
-		return failed("create "+native+" there, with the redirect URI "+x.redirectURI()+", and use its id", "the client %s is a traditional web or a machine-to-machine application: it has a secret, and not the redirect URI", i.ClientID)
+		return failed("create "+nativeApplication+" there, with the redirect URI "+x.redirectURI()+", and use its id", "the client %s is a traditional web or a machine-to-machine application: it has a secret, and not the redirect URI", i.ClientID)
 	case i.Code.Unauthorized() && unregistered:
-		return failed("create "+native+" there and use its id", "the client %s is a traditional web application: it has a secret, and its redirect URI is compared with the port", i.ClientID)
+		return failed("create "+nativeApplication+" there and use its id", "the client %s is a traditional web application: it has a secret, and its redirect URI is compared with the port", i.ClientID)
 	case i.Code.Unauthorized():
-		return failed("create "+native+" there and use its id; or give the secret, with --client-secret-file", "the client %s has a secret, which is not given: it is a traditional web or a machine-to-machine application", i.ClientID)
+		return failed("create "+nativeApplication+" there and use its id; or give the secret, with --client-secret-file", "the client %s has a secret, which is not given: it is a traditional web or a machine-to-machine application", i.ClientID)
 	case i.Code.SecretRefused():
 		return failed("look at --client-id; if the client has a secret, give it with --client-secret-file", "the token endpoint does not take the client %s", i.ClientID)
 	case unregistered:
 		return x.unregistered(i)
 	case i.Code.GrantRefused():
-		return passed("%s; but its token endpoint says that it has not the grant of a login in the browser: if a login fails, create %s", i.ClientID, native)
+		return passed("%s; but its token endpoint says that it has not the grant of a login in the browser: if a login fails, create %s", i.ClientID, nativeApplication)
 	case i.Authorization.Status == 0:
 		return failed("can it be reached from here?", "the authorization endpoint does not answer")
 	case !i.Authorization.Redirected:
@@ -90,26 +92,26 @@ func secretTaken(i oauth.Inquiry) string {
 
 // unregistered names a type of application that has not the redirect URI of a login on
 // this machine; the check of the resource says the rest.
-func (x *examination) unregistered(i oauth.Inquiry) finding {
+func (x *examination) unregistered(i oauth.Inquiry) Finding {
 	x.wrongType = true
 	switch {
 	case i.Code.GrantRefused() && !i.Device.GrantRefused() && i.Device.Code != "":
-		return failed("add --device; or create "+native+" there and use its id", "the client %s is an application of the device flow, which has no redirect URI", i.ClientID)
+		return failed("add --device; or create "+nativeApplication+" there and use its id", "the client %s is an application of the device flow, which has no redirect URI", i.ClientID)
 	case i.Code.GrantRefused() && i.Secret:
-		return failed("add --client-credentials to sign in as the application itself; or create "+native+" there and use its id", "the client %s is a machine-to-machine application: nobody can sign in with it", i.ClientID)
+		return failed("add --client-credentials to sign in as the application itself; or create "+nativeApplication+" there and use its id", "the client %s is a machine-to-machine application: nobody can sign in with it", i.ClientID)
 	case i.Code.GrantRefused():
-		return failed("create "+native+" there and use its id", "the client %s is of a type that nobody can sign in with in a browser", i.ClientID)
+		return failed("create "+nativeApplication+" there and use its id", "the client %s is of a type that nobody can sign in with in a browser", i.ClientID)
 	case i.Dynamic, i.Similar == "", i.Similar != withoutItsPort(i.RedirectURI):
 		x.wrongType = false
 		return passed("%s is known to the provider%s", i.ClientID, secretTaken(i))
 	case i.Secret:
-		return failed("create "+native+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a traditional web application is", i.ClientID)
+		return failed("create "+nativeApplication+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a traditional web application is", i.ClientID)
 	}
-	return failed("create "+native+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a single-page application is", i.ClientID)
+	return failed("create "+nativeApplication+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a single-page application is", i.ClientID)
 }
 
 // redirectRefused says what the provider takes instead.
-func (x *examination) redirectRefused(i oauth.Inquiry) finding {
+func (x *examination) redirectRefused(i oauth.Inquiry) Finding {
 	next := "enter exactly this redirect URI at the provider: " + x.redirectURI()
 	switch {
 	case i.Similar != "":
@@ -123,7 +125,7 @@ func (x *examination) redirectRefused(i oauth.Inquiry) finding {
 }
 
 // deviceClient judges a client of --device.
-func (x *examination) deviceClient(i oauth.Inquiry) finding {
+func (x *examination) deviceClient(i oauth.Inquiry) Finding {
 	var refused *oauth.Error
 	switch {
 	case i.Granted == nil:
@@ -137,7 +139,7 @@ func (x *examination) deviceClient(i oauth.Inquiry) finding {
 }
 
 // machine judges a client of --client-credentials.
-func (x *examination) machine(i oauth.Inquiry) finding {
+func (x *examination) machine(i oauth.Inquiry) Finding {
 	var refused *oauth.Error
 	switch {
 	case i.Granted == nil:
@@ -152,10 +154,10 @@ func (x *examination) machine(i oauth.Inquiry) finding {
 	return failedBy(i.Granted, "look at the application at the provider")
 }
 
-// accepted judges the rest of what the authorization endpoint says: the resource and
+// resourceAccepted judges the rest of what the authorization endpoint says: the resource and
 // the scopes. prompt=none ends in an error by design (OpenID Connect Core 1.0, section
 // 3.1.2.1), and which one it is tells.
-func (x *examination) accepted(context.Context) finding {
+func (x *examination) resourceAccepted(context.Context) Finding {
 	r, resource := x.inquiry.Authorization, x.inquiry.Resource
 	switch {
 	case x.provider == nil:
@@ -171,9 +173,9 @@ func (x *examination) accepted(context.Context) finding {
 	case "invalid_target":
 		return failed("register an API resource with exactly the indicator "+resource+" at the provider (Logto: Console, API resources), or add --no-resource", "the provider does not know the resource %s", resource)
 	case "invalid_scope":
-		return failed("at a third-party application of Logto, add them under Permissions; or choose others with --scope", "the provider does not grant this client %s", scopesNamed(r))
+		return failed("at a third-party application of Logto, add them under Permissions; or choose others with --scope", "the provider does not grant this client %s", refusedScope(r))
 	case "unauthorized_client", "unsupported_response_type", "invalid_request":
-		return failed("look at the client's settings at the provider", "the provider answers %s", said(r))
+		return failed("look at the client's settings at the provider", "the provider answers %s", describeError(r))
 	}
 	if !r.Redirected {
 		return skipped("the provider does not say without a person (%d)", r.Status)
@@ -181,14 +183,14 @@ func (x *examination) accepted(context.Context) finding {
 	return passed("client, redirect URI%s are accepted", andResource(resource))
 }
 
-func scopesNamed(r oauth.Reply) string {
+func refusedScope(r oauth.Reply) string {
 	if r.Scope == "" {
 		return "the scopes that were asked for"
 	}
 	return "the scope " + r.Scope
 }
 
-func said(r oauth.Reply) string {
+func describeError(r oauth.Reply) string {
 	if r.Description == "" {
 		return r.Code
 	}
@@ -200,4 +202,14 @@ func andResource(resource string) string {
 		return ""
 	}
 	return " and resource " + resource
+}
+
+// withoutItsPort is a redirect URI as it is registered where any port is taken.
+func withoutItsPort(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri
+	}
+	u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	return u.String()
 }

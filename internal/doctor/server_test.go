@@ -1,7 +1,8 @@
-package cli
+package doctor
 
 import (
 	"net/url"
+	"slices"
 	"testing"
 )
 
@@ -29,7 +30,13 @@ func TestUnreadableProxy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := examination{a: &app{getenv: env(c.variables...)}, server: server}
+		getenv := func(name string) string {
+			if i := slices.Index(c.variables, name); i >= 0 {
+				return c.variables[i+1]
+			}
+			return ""
+		}
+		x := examination{Subject: Subject{Server: server, Getenv: getenv}}
 		if got := x.unreadableProxy(); got != c.want {
 			t.Errorf("%s with %q: %q, want %q", c.server, c.variables, got, c.want)
 		}

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"cmp"
@@ -22,8 +22,8 @@ import (
 	"mcp-login/internal/terminal"
 )
 
-// contact is the server's answer to a first request without a token.
-type contact struct {
+// response is the server's answer to a first request without a token.
+type response struct {
 	transport http.RoundTripper
 	status    int
 	header    http.Header
@@ -31,25 +31,25 @@ type contact struct {
 	tls       *tls.ConnectionState
 }
 
-func (x *examination) address(context.Context) finding {
+func (x *examination) address(context.Context) Finding {
 	switch {
-	case x.server.Scheme == "https":
-		return passed("%s", x.server.Redacted())
-	case x.o.allowHTTP:
-		return passed("%s, without encryption as allowed by --allow-http", x.server.Redacted())
+	case x.Server.Scheme == "https":
+		return passed("%s", x.Server.Redacted())
+	case x.AllowHTTP:
+		return passed("%s, without encryption as allowed by --allow-http", x.Server.Redacted())
 	}
-	if _, err := oauth.CanonicalServer(x.server.String(), false); err != nil {
+	if _, err := oauth.CanonicalServer(x.Server.String(), false); err != nil {
 		return failedBy(err, "")
 	}
-	return passed("%s, on this machine", x.server.Redacted())
+	return passed("%s, on this machine", x.Server.Redacted())
 }
 
 // viaProxy returns the proxy for the server, nil for none.
 func (x *examination) viaProxy() (*url.URL, error) {
-	return http.ProxyFromEnvironment(&http.Request{URL: x.server})
+	return http.ProxyFromEnvironment(&http.Request{URL: x.Server})
 }
 
-func (x *examination) proxy(context.Context) finding {
+func (x *examination) proxy(context.Context) Finding {
 	proxy, err := x.viaProxy()
 	switch {
 	case err != nil:
@@ -67,14 +67,14 @@ const proxyHint = "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 // unreadableProxy is the variable with a proxy that net/http ignores without a word
 // because it is not an address; "" for none.
 func (x *examination) unreadableProxy() string {
-	name := strings.ToUpper(x.server.Scheme) + "_PROXY"
-	if x.a.getenv(name) == "" {
+	name := strings.ToUpper(x.Server.Scheme) + "_PROXY"
+	if x.Getenv(name) == "" {
 		name = strings.ToLower(name)
 	}
-	if origin.Loopback(x.server.Hostname()) || x.mayGoDirect() {
+	if origin.Loopback(x.Server.Hostname()) || x.mayGoDirect() {
 		return ""
 	}
-	if _, err := url.Parse("http://" + strings.TrimPrefix(x.a.getenv(name), "http://")); err != nil {
+	if _, err := url.Parse("http://" + strings.TrimPrefix(x.Getenv(name), "http://")); err != nil {
 		return name
 	}
 	return ""
@@ -83,19 +83,19 @@ func (x *examination) unreadableProxy() string {
 // mayGoDirect reports whether NO_PROXY may be about the server. Of addresses it does
 // not judge.
 func (x *examination) mayGoDirect() bool {
-	list := cmp.Or(x.a.getenv("NO_PROXY"), x.a.getenv("no_proxy"))
-	host := "." + strings.ToLower(x.server.Hostname())
+	list := cmp.Or(x.Getenv("NO_PROXY"), x.Getenv("no_proxy"))
+	host := "." + strings.ToLower(x.Server.Hostname())
 	for entry := range strings.SplitSeq(strings.ToLower(list), ",") {
 		name, _, _ := strings.Cut(strings.TrimSpace(entry), ":")
 		if name == "*" || name != "" && strings.HasSuffix(host, "."+strings.TrimLeft(name, "*.")) {
 			return true
 		}
 	}
-	return list != "" && net.ParseIP(x.server.Hostname()) != nil
+	return list != "" && net.ParseIP(x.Server.Hostname()) != nil
 }
 
-func (x *examination) resolve(ctx context.Context) finding {
-	host := x.server.Hostname()
+func (x *examination) resolve(ctx context.Context) Finding {
+	host := x.Server.Hostname()
 	if proxy, _ := x.viaProxy(); proxy != nil {
 		return skipped("the proxy looks up %s", host)
 	}
@@ -114,19 +114,19 @@ func (x *examination) resolve(ctx context.Context) finding {
 }
 
 // connect sends the first request as the bridge would, without a token.
-func (x *examination) connect(ctx context.Context) finding {
-	header, err := x.o.header(x.a.variables(x.o))
+func (x *examination) connect(ctx context.Context) Finding {
+	header, err := x.Header()
 	if err != nil {
 		return failedBy(err, "")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.server.String(), strings.NewReader(account.InitializeRequest))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.Server.String(), strings.NewReader(account.InitializeRequest))
 	if err != nil {
 		return failedBy(err, "")
 	}
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	printed, err := x.o.set.Header(ctx)
+	printed, err := x.commands.Header(ctx)
 	if err != nil {
 		return failedBy(err, "")
 	}
@@ -135,23 +135,23 @@ func (x *examination) connect(ctx context.Context) finding {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	c, handshakes := &contact{transport: x.o.RoundTripper()}, atomic.Int32{}
+	c, handshakes := &response{transport: x.Connection.RoundTripper()}, atomic.Int32{}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { handshakes.Add(1) }}))
 	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
-		return x.unconnected(err, int(handshakes.Load()))
+		return x.connectFailure(err, int(handshakes.Load()))
 	}
 	foreign.Discard(resp)
 	c.status, c.header, c.tls, c.at = resp.StatusCode, resp.Header, resp.TLS, time.Now()
-	x.contact = c
+	x.response = c
 	return passed("%s, %s", resp.Proto, resp.Status)
 }
 
-// unconnected says what stands between here and the server. Where the server's TLS
-// handshake has not begun, behind the proxy's own, the proxy has not let us through.
-func (x *examination) unconnected(err error, handshakes int) finding {
+// connectFailure says what stands between here and the server. If the server's TLS
+// handshake has not begun, behind that of an https proxy, the proxy has refused.
+func (x *examination) connectFailure(err error, handshakes int) Finding {
 	err = foreign.HTTPError(err)
-	if proxy, _ := x.viaProxy(); proxy != nil && x.server.Scheme == "https" && (handshakes == 0 || handshakes == 1 && proxy.Scheme == "https") {
+	if proxy, _ := x.viaProxy(); proxy != nil && x.Server.Scheme == "https" && (handshakes == 0 || handshakes == 1 && proxy.Scheme == "https") {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return failed(reach.ProxyHint, "the proxy opens no way to the server within %v", checkTimeout)
 		}
@@ -166,30 +166,30 @@ func (x *examination) unconnected(err error, handshakes int) finding {
 	return failedBy(reach.Explain(err), "is the server running, and the port right?")
 }
 
-func (x *examination) certificate(context.Context) finding {
+func (x *examination) certificate(context.Context) Finding {
 	switch {
-	case x.contact == nil:
+	case x.response == nil:
 		return skipped("no connection")
-	case x.contact.tls == nil:
+	case x.response.tls == nil:
 		return skipped("the connection is not encrypted")
 	}
-	leaf := x.contact.tls.PeerCertificates[0]
-	return passed("%s, signed by %s, until %s", tls.VersionName(x.contact.tls.Version), leaf.Issuer.CommonName, leaf.NotAfter.UTC().Format(time.DateOnly))
+	leaf := x.response.tls.PeerCertificates[0]
+	return passed("%s, signed by %s, until %s", tls.VersionName(x.response.tls.Version), leaf.Issuer.CommonName, leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
 // maxSkew is by how much clocks may differ before tokens seem to be expired or
 // not yet valid.
 const maxSkew = time.Minute
 
-func (x *examination) clock(context.Context) finding {
-	if x.contact == nil {
+func (x *examination) clock(context.Context) Finding {
+	if x.response == nil {
 		return skipped("no connection")
 	}
-	at, err := http.ParseTime(x.contact.header.Get("Date"))
+	at, err := http.ParseTime(x.response.header.Get("Date"))
 	if err != nil {
 		return skipped("the server does not say what time it is")
 	}
-	skew := x.contact.at.Sub(at).Round(time.Second)
+	skew := x.response.at.Sub(at).Round(time.Second)
 	if skew.Abs() > maxSkew {
 		return failed("set the clock of this machine by the network", "this machine's clock and the server's differ by %v", skew)
 	}
@@ -198,11 +198,11 @@ func (x *examination) clock(context.Context) finding {
 
 // answer judges the first answer. Which transport and revision are spoken is
 // seen in the session, at the end.
-func (x *examination) answer(context.Context) finding {
-	if x.contact == nil {
+func (x *examination) answer(context.Context) Finding {
+	if x.response == nil {
 		return skipped("no connection")
 	}
-	c := x.contact
+	c := x.response
 	kind, _, _ := strings.Cut(c.header.Get("Content-Type"), ";")
 	switch {
 	case c.status == http.StatusUnauthorized:
@@ -242,28 +242,4 @@ func redacted(raw string) string {
 	}
 	u.RawQuery, u.Fragment = "", ""
 	return u.Redacted()
-}
-
-const operatorHint = "ask the server's operator"
-
-// live is a real session, with the kept login where one is needed.
-func (x *examination) live(ctx context.Context) finding {
-	switch {
-	case x.contact == nil:
-		return skipped("no connection")
-	case x.session == nil:
-		return skipped("see the store")
-	case x.contact.status == http.StatusUnauthorized && !x.cred.HasToken() && x.session.TokenSource() == "":
-		return skipped("nobody is signed in; run: %s", x.session.LoginCommand())
-	}
-	answer, err := x.session.Initialize(ctx)
-	switch {
-	case errors.Is(err, oauth.ErrLoginRequired):
-		return failed("run: "+x.session.LoginCommand(), "the kept login no longer works")
-	case err != nil:
-		return failedBy(err, operatorHint)
-	case answer.Error != nil:
-		return failed(operatorHint, "initialize was refused: %s", answer.Error)
-	}
-	return passed("%s", describeSession(answer.Result))
 }

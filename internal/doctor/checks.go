@@ -1,0 +1,193 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"mcp-login/internal/account"
+	"mcp-login/internal/command"
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/store"
+)
+
+// Subject is what is examined. Browser, Getenv and Load are required, and with a Server
+// all functions but Commands.
+type Subject struct {
+	// Version is that of this program.
+	Version string
+	// Server is nil where only this machine is examined.
+	Server *url.URL
+	// AllowHTTP and Settings are what was said. What is kept is added by Load.
+	AllowHTTP bool
+	Settings  account.Settings
+
+	Browser account.Browser
+	// CallbackBind is a further address to await the browser's answer at, "" for none.
+	CallbackBind string
+	// Connection is how the server is reached, but for Header and Commands.
+	Connection account.Connection
+	// Getenv returns a variable of the process.
+	Getenv func(name string) string
+
+	// Load opens the store and reads what is kept.
+	Load func(ctx context.Context) (Kept, error)
+	// Header reads the headers for the server.
+	Header func() (http.Header, error)
+	// Commands checks the programs that print headers against the others; nil where the
+	// person has given none.
+	Commands func(http.Header) (*command.Set, error)
+	// Open opens the account that Load has found, for looking at it.
+	Open func(ctx context.Context) (*account.Account, error)
+}
+
+// Kept is what is kept in the store.
+type Kept struct {
+	Store   *store.Store
+	Entries []store.Entry
+	// Settings and AllowHTTP are those of the Subject with what is kept for its server.
+	Settings  account.Settings
+	AllowHTTP bool
+}
+
+// Outcome is that of a check.
+type Outcome string
+
+// The outcomes.
+const (
+	Passed  Outcome = "pass"
+	Failed  Outcome = "fail"
+	Skipped Outcome = "skip"
+)
+
+// Finding is what came of one check. Its texts are filtered for people.
+type Finding struct {
+	Check   string  `json:"check"`
+	Outcome Outcome `json:"outcome"`
+	Detail  string  `json:"detail"`
+	// Next is what to do about it, "" where that is not known.
+	Next string `json:"next,omitzero"`
+}
+
+func passed(format string, args ...any) Finding {
+	return Finding{Outcome: Passed, Detail: fmt.Sprintf(format, args...)}
+}
+
+func skipped(format string, args ...any) Finding {
+	return Finding{Outcome: Skipped, Detail: fmt.Sprintf(format, args...)}
+}
+
+func failed(next, format string, args ...any) Finding {
+	return Finding{Outcome: Failed, Detail: fmt.Sprintf(format, args...), Next: next}
+}
+
+// failedBy is a failure with the hint of the error, else with next.
+func failedBy(err error, next string) Finding {
+	if own := hint.Of(err); own != "" {
+		next = own
+	}
+	return Finding{Outcome: Failed, Detail: err.Error(), Next: next}
+}
+
+// examination is what is known so far. What a check could not find out is nil or zero.
+type examination struct {
+	Subject
+
+	commands  *command.Set
+	response  *response
+	challenge discovery.Challenge
+	metadata  *http.Client // for documents of the server and its provider
+	resource  *discovery.ResourceMetadata
+	issuer    string
+	provider  *discovery.ServerMetadata
+	account   *account.Account
+	cred      oauth.Credential
+	inquiry   oauth.Inquiry
+	wrongType bool // the client is of a type that has no such redirect URI
+}
+
+// check is one step. It gets checkTimeout.
+type check struct {
+	name string
+	run  func(x *examination, ctx context.Context) Finding
+}
+
+const checkTimeout = 20 * time.Second
+
+// machineChecks need no server.
+var machineChecks = []check{
+	{"version", (*examination).version},
+	{"store", (*examination).store},
+	{"browser", (*examination).browser},
+	{"callback port", (*examination).callback},
+}
+
+// serverChecks are in the order of a connection.
+var serverChecks = []check{
+	{"address", (*examination).address},
+	{"proxy", (*examination).proxy},
+	{"name", (*examination).resolve},
+	{"connection", (*examination).connect},
+	{"certificate", (*examination).certificate},
+	{"clock", (*examination).clock},
+	{"server", (*examination).answer},
+	{"challenge", (*examination).challenged},
+	{"resource metadata", (*examination).resourceMetadata},
+	{"provider", (*examination).providerMetadata},
+	{"registration", (*examination).registration},
+	{"PKCE", (*examination).pkce},
+	{"kept login", (*examination).login},
+	{"client", (*examination).client},
+	{"resource", (*examination).resourceAccepted},
+	{"session", (*examination).session},
+}
+
+// checks are those of the subject.
+func (s Subject) checks() []check {
+	switch {
+	case s.Server == nil:
+		return machineChecks
+	case s.Commands == nil:
+		return slices.Concat(machineChecks, serverChecks)
+	}
+	return slices.Concat(machineChecks, []check{{"commands", (*examination).runCommands}}, serverChecks)
+}
+
+// Examine runs the checks of a subject in their order, until ctx ends, and yields what
+// each has found.
+func Examine(ctx context.Context, s Subject) iter.Seq[Finding] {
+	return func(yield func(Finding) bool) {
+		x := &examination{Subject: s}
+		defer x.close()
+		for _, c := range s.checks() {
+			if ctx.Err() != nil || !yield(x.run(ctx, c)) {
+				return
+			}
+		}
+	}
+}
+
+func (x *examination) run(ctx context.Context, c check) Finding {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	f := c.run(x, ctx)
+	f.Check, f.Detail, f.Next = c.name, foreign.Message(f.Detail), foreign.Message(f.Next)
+	return f
+}
+
+func (x *examination) close() {
+	if x.account != nil {
+		x.account.Close()
+	}
+	x.commands.Close()
+	if x.response != nil {
+		(&http.Client{Transport: x.response.transport}).CloseIdleConnections()
+	}
+}
