@@ -9,9 +9,9 @@ import (
 
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/command"
+	"mcp-login/internal/neterror"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
-	"mcp-login/internal/reach"
 )
 
 // TokenVariable is the variable with a bearer token to use as it is.
@@ -58,7 +58,7 @@ func (c Connection) RoundTripper() http.RoundTripper {
 	return newSleepAware(&http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		ProxyConnectHeader:     http.Header{"User-Agent": {c.UserAgent}},
-		OnProxyConnectResponse: reach.Tunnel,
+		OnProxyConnectResponse: neterror.OnProxyConnectResponse,
 		DialContext:            c.dialer(),
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        c.tlsConfig(),

@@ -16,9 +16,9 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/neterror"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/origin"
-	"mcp-login/internal/reach"
 	"mcp-login/internal/terminal"
 )
 
@@ -153,17 +153,17 @@ func (x *examination) connectFailure(err error, handshakes int) Finding {
 	err = foreign.HTTPError(err)
 	if proxy, _ := x.viaProxy(); proxy != nil && x.Server.Scheme == "https" && (handshakes == 0 || handshakes == 1 && proxy.Scheme == "https") {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return failed(reach.ProxyHint, "the proxy opens no way to the server within %v", checkTimeout)
+			return failed(neterror.ProxyHint, "the proxy opens no way to the server within %v", checkTimeout)
 		}
-		if explained := reach.Explain(err); !errors.Is(err, explained) {
-			return failedBy(explained, reach.ProxyHint)
+		if explained := neterror.Explain(err); !errors.Is(err, explained) {
+			return failedBy(explained, neterror.ProxyHint)
 		}
-		return failed(reach.ProxyHint, "the proxy opens no way to the server: %v", err)
+		return failed(neterror.ProxyHint, "the proxy opens no way to the server: %v", err)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return failed("is there a firewall in between? A proxy is set with HTTPS_PROXY", "no connection within %v", checkTimeout)
 	}
-	return failedBy(reach.Explain(err), "is the server running, and the port right?")
+	return failedBy(neterror.Explain(err), "is the server running, and the port right?")
 }
 
 func (x *examination) certificate(context.Context) Finding {
@@ -208,7 +208,7 @@ func (x *examination) answer(context.Context) Finding {
 	case c.status == http.StatusUnauthorized:
 		return passed("it asks for a sign-in (401)")
 	case c.status == http.StatusProxyAuthRequired:
-		return failed(reach.ProxyPasswordHint, "%s", reach.ProxyWantsPassword)
+		return failed(neterror.ProxyPasswordHint, "%s", neterror.ProxyWantsPassword)
 	case c.status == http.StatusForbidden:
 		return failed("an Origin check, or an account without permission; "+upstream.GatewayHint, "it refuses (403)")
 	case c.status == http.StatusBadRequest, c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:

@@ -10,7 +10,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
-	"mcp-login/internal/reach"
+	"mcp-login/internal/neterror"
 )
 
 // Reason tells failures apart for the code of the JSON-RPC error.
@@ -99,7 +99,7 @@ func unreachable(err error) error {
 	if errors.As(err, &hinted) {
 		return err
 	}
-	err = reach.Explain(err)
+	err = neterror.Explain(err)
 	next := cmp.Or(hint.Of(err), "check the address and the network; the next request tries again")
 	return &Error{Reason: Unreachable, Err: fmt.Errorf("cannot reach the server: %w", err), Hint: next}
 }

@@ -13,8 +13,8 @@ import (
 	"net/url"
 	"sync/atomic"
 
+	"mcp-login/internal/neterror"
 	"mcp-login/internal/origin"
-	"mcp-login/internal/reach"
 )
 
 // CheckRedirect is for the http.Client of a Config. It follows a redirect that stays on
@@ -108,9 +108,9 @@ func (u *Upstream) do(req *http.Request) (*http.Response, error) {
 	}
 	err = unreachable(err)
 	var e *Error
-	var failure *reach.Error
-	refusedBeforehand := errors.As(err, &failure) && failure.Refused
-	if errors.As(err, &e) && read && req.Method == http.MethodPost && !refusedBeforehand {
+	var failure *neterror.Error
+	unread := errors.As(err, &failure) && failure.Unread
+	if errors.As(err, &e) && read && req.Method == http.MethodPost && !unread {
 		return nil, interrupted(errors.Unwrap(e.Err))
 	}
 	return nil, err

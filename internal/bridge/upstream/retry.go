@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
-	"mcp-login/internal/reach"
+	"mcp-login/internal/neterror"
 	"mcp-login/internal/retry"
 )
 
@@ -106,6 +106,6 @@ func (a *attempts) next(resp *http.Response, err error) (pause time.Duration, ag
 // permanent reports a failure that waiting does not mend, such as an untrusted
 // certificate.
 func permanent(err error) bool {
-	var failure *reach.Error
-	return errors.As(err, &failure) && failure.Lasting
+	var failure *neterror.Error
+	return errors.As(err, &failure) && failure.Permanent
 }

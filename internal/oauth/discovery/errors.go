@@ -6,7 +6,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
-	"mcp-login/internal/reach"
+	"mcp-login/internal/neterror"
 )
 
 // ErrUnavailable means that the provider could not be asked, or not now; nothing
@@ -16,7 +16,7 @@ var ErrUnavailable = errors.New("provider unavailable")
 // Unavailable is the error for a request that brought no answer, with what stands in
 // the way where that is known. It wraps [ErrUnavailable] and err.
 func Unavailable(op string, err error) error {
-	err = reach.Explain(foreign.HTTPError(err))
+	err = neterror.Explain(foreign.HTTPError(err))
 	return &hint.Error{Op: op, Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Hint: hint.Of(err)}
 }
 

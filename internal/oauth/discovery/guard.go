@@ -17,8 +17,8 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
+	"mcp-login/internal/neterror"
 	"mcp-login/internal/origin"
-	"mcp-login/internal/reach"
 )
 
 // Guard judges where the login of one MCP server may lead, both for what is fetched
@@ -101,7 +101,7 @@ func (g *Guard) HTTPClient() *http.Client {
 			}
 			return origin.Dial(ctx, dialer, network, addr)
 		},
-		OnProxyConnectResponse: reach.Tunnel,
+		OnProxyConnectResponse: neterror.OnProxyConnectResponse,
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    locateTimeout,
 		MaxResponseHeaderBytes: 64 << 10,

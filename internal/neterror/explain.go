@@ -1,4 +1,4 @@
-package reach
+package neterror
 
 import (
 	"context"
@@ -18,58 +18,58 @@ import (
 
 // Error is a cause that a person can do something about.
 type Error struct {
-	// What stands in the way, lower case, without a full stop; one line.
-	What string
-	// Next is what to do about it, "" where that is not clear.
-	Next string
-	// Refused means that the other side ended the TLS handshake, and so has read
+	// Reason is what stands in the way, lower case, without a full stop; one line.
+	Reason string
+	// Hint is what to do about it, "" where that is not clear.
+	Hint string
+	// Unread means that the other side ended the TLS handshake, and so has read
 	// nothing of the request, although with TLS 1.3 it may have been sent already.
-	Refused bool
-	// Lasting means that waiting does not change it.
-	Lasting bool
+	Unread bool
+	// Permanent means that waiting does not change it.
+	Permanent bool
 	// Err is the error that says so.
 	Err error
 }
 
 // Error returns what stands in the way.
-func (f *Error) Error() string { return f.What }
+func (e *Error) Error() string { return e.Reason }
 
 // Unwrap returns the error that says so.
-func (f *Error) Unwrap() error { return f.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
-// UserHint returns the next step.
-func (f *Error) UserHint() string { return f.Next }
+// UserHint returns the next step, see package hint.
+func (e *Error) UserHint() string { return e.Hint }
 
-// judges know the causes, and whether they last. A proxy comes first: what is wrong
-// with it is not the host's fault.
-var judges = []struct {
-	judge func(error) (what, next string)
-	lasts bool
-}{{proxy, false}, {certificate, true}, {handshake, true}, {name, false}, {route, false}}
+// explanations know the causes, and whether they are permanent. A proxy comes first:
+// what is wrong with it is not the host's fault.
+var explanations = []struct {
+	explain   func(error) (reason, hint string)
+	permanent bool
+}{{proxy, false}, {certificate, true}, {handshake, true}, {lookup, false}, {dial, false}}
 
 const wantsCertificate = "it asks for a client certificate"
 
 // Explain returns a *Error around err, or err itself where nothing better can be
 // said. nil stays nil.
 func Explain(err error) error {
-	for _, j := range judges {
-		if what, next := j.judge(err); what != "" {
-			return &Error{What: foreign.Line(what), Next: next, Refused: what == wantsCertificate, Lasting: j.lasts, Err: err}
+	for _, x := range explanations {
+		if reason, hint := x.explain(err); reason != "" {
+			return &Error{Reason: foreign.Line(reason), Hint: hint, Unread: reason == wantsCertificate, Permanent: x.permanent, Err: err}
 		}
 	}
 	return err
 }
 
-func certificate(err error) (what, next string) {
+func certificate(err error) (reason, hint string) {
 	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
+	var otherName x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	var other *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &unknown):
 		return "its certificate is signed by an unknown authority", "if a company's proxy or an own authority signs here, add that authority's certificate with --ca-file"
-	case errors.As(err, &name):
-		return strings.TrimPrefix(name.Error(), "x509: "), "use the name that the certificate is for"
+	case errors.As(err, &otherName):
+		return strings.TrimPrefix(otherName.Error(), "x509: "), "use the name that the certificate is for"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "its certificate is not valid now: " + invalid.Error(), "check the clock of this machine; if it is right, the host's operator has to renew the certificate"
 	case errors.As(err, &other):
@@ -80,7 +80,7 @@ func certificate(err error) (what, next string) {
 
 // handshake goes by words where package tls has no type for what the other side
 // says.
-func handshake(err error) (what, next string) {
+func handshake(err error) (reason, hint string) {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &record), err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
@@ -107,17 +107,18 @@ func (e *proxyError) Error() string {
 	return fmt.Sprintf("the proxy opens no way to it: %d %s", e.status, http.StatusText(e.status))
 }
 
-// Tunnel is for http.Transport.OnProxyConnectResponse: net/http alone keeps no more
-// than the words of a refusal, and not that a proxy said them.
-func Tunnel(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+// OnProxyConnectResponse is for the field of http.Transport of this name: net/http
+// alone keeps no more than the words of a refusal, and not that a proxy said them.
+func OnProxyConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
 	return &proxyError{answer.StatusCode}
 }
 
-// proxy knows how net/http says that it is the proxy's fault, and what [Tunnel] says.
-func proxy(err error) (what, next string) {
+// proxy knows how net/http says that it is the proxy's fault, and what
+// [OnProxyConnectResponse] says.
+func proxy(err error) (reason, hint string) {
 	var op *net.OpError
 	var refused *proxyError
 	switch {
@@ -130,9 +131,9 @@ func proxy(err error) (what, next string) {
 	case errors.As(err, &op) && strings.HasPrefix(op.Op, "socks"):
 		return fmt.Sprintf("the proxy opens no way to it: %v", op.Err), ProxyHint
 	case errors.As(err, &op) && op.Op == "proxyconnect":
-		for _, judge := range []func(error) (what, next string){certificate, handshake} {
-			if what, _ := judge(op.Err); what != "" {
-				return "the proxy: " + what, ProxyHint
+		for _, explain := range []func(error) (reason, hint string){certificate, handshake} {
+			if reason, _ := explain(op.Err); reason != "" {
+				return "the proxy: " + reason, ProxyHint
 			}
 		}
 		return fmt.Sprintf("the proxy does not answer: %v", op.Err), ProxyHint
@@ -140,7 +141,7 @@ func proxy(err error) (what, next string) {
 	return "", ""
 }
 
-func name(err error) (what, next string) {
+func lookup(err error) (reason, hint string) {
 	var dns *net.DNSError
 	switch {
 	case !errors.As(err, &dns):
@@ -151,7 +152,7 @@ func name(err error) (what, next string) {
 	return fmt.Sprintf("the name %q could not be looked up: %s", dns.Name, dns.Err), "is this machine online? The next request tries again"
 }
 
-func route(err error) (what, next string) {
+func dial(err error) (reason, hint string) {
 	var op *net.OpError
 	where := ""
 	if errors.As(err, &op) && op.Op == "dial" && op.Addr != nil {

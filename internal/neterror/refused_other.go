@@ -1,6 +1,6 @@
 //go:build !windows
 
-package reach
+package neterror
 
 func isRefused(error) bool { return false }
 

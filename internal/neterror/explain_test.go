@@ -1,4 +1,4 @@
-package reach_test
+package neterror_test
 
 import (
 	"context"
@@ -20,15 +20,15 @@ import (
 	"testing"
 	"time"
 
-	"mcp-login/internal/reach"
+	"mcp-login/internal/neterror"
 )
 
 // Each failure is a real one, of a real server or of none.
-func TestExplain(t *testing.T) {
+func TestExplainNamesCauseAndNextStep(t *testing.T) {
 	for _, tc := range []struct {
-		name       string
-		err        error
-		what, next string
+		name         string
+		err          error
+		reason, hint string
 	}{
 		{"unknown authority", ask(secure(t, nil), &http.Transport{}), "its certificate is signed by an unknown authority", "--ca-file"},
 		{"another name", otherName(t), "certificate is not valid for any names, but wanted to match mcp.example", "the name that the certificate is for"},
@@ -49,25 +49,25 @@ func TestExplain(t *testing.T) {
 		{"no time", late(), "no connection in time at 127.0.0.1:9", "firewall"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := reach.Explain(tc.err)
-			var failure *reach.Error
-			if !errors.As(got, &failure) || !strings.Contains(failure.Error(), tc.what) || !strings.Contains(failure.UserHint(), tc.next) {
+			got := neterror.Explain(tc.err)
+			var failure *neterror.Error
+			if !errors.As(got, &failure) || !strings.Contains(failure.Error(), tc.reason) || !strings.Contains(failure.UserHint(), tc.hint) {
 				t.Fatalf("%v: %#v", tc.err, got)
 			}
 			if !errors.Is(got, tc.err) {
 				t.Error("the cause is lost")
 			}
-			if lasts := !strings.Contains(tc.name, "proxy") && (strings.Contains(failure.What, "certificate") || strings.Contains(failure.What, "TLS")); failure.Lasting != lasts || failure.Refused != (tc.name == "client certificate") {
-				t.Errorf("lasting %v, refused %v", failure.Lasting, failure.Refused)
+			if permanent := !strings.Contains(tc.name, "proxy") && (strings.Contains(failure.Reason, "certificate") || strings.Contains(failure.Reason, "TLS")); failure.Permanent != permanent || failure.Unread != (tc.name == "client certificate") {
+				t.Errorf("permanent %v, unread %v", failure.Permanent, failure.Unread)
 			}
 		})
 	}
 }
 
 // What nobody can do anything about stays as it is.
-func TestNothingToExplain(t *testing.T) {
+func TestExplainLeavesUnknownErrors(t *testing.T) {
 	for _, err := range []error{nil, io.ErrUnexpectedEOF, context.Canceled, context.DeadlineExceeded} {
-		if got := reach.Explain(err); !errors.Is(got, err) || errors.As(got, new(*reach.Error)) {
+		if got := neterror.Explain(err); !errors.Is(got, err) || errors.As(got, new(*neterror.Error)) {
 			t.Errorf("%v became %v", err, got)
 		}
 	}
@@ -97,7 +97,7 @@ func secure(t *testing.T, config *tls.Config) string {
 }
 
 func proxied(proxy string) *http.Transport {
-	return &http.Transport{OnProxyConnectResponse: reach.Tunnel, Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }}
+	return &http.Transport{OnProxyConnectResponse: neterror.OnProxyConnectResponse, Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }}
 }
 
 // unused is an address at which nobody listens.
