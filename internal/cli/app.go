@@ -2,20 +2,17 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/account"
-	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/mcpremote"
-	"mcp-login/internal/oauth"
-	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/terminal"
 	"mcp-login/internal/toolchain"
 )
@@ -32,16 +29,17 @@ type app struct {
 	verb     string            // of this run, "" for a bridge
 	handover *account.Handover // what a detached login is to do, else nil
 
-	logs []*foreign.LogLimit // what they left out is said at the end
+	logsMu sync.Mutex          // status proves several logins at once
+	logs   []*foreign.LogLimit // what they left out is said at the end
 }
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	given := args
-	args, err := a.native(args)
+	args, err := a.translate(args)
 	if err != nil {
 		a.term.Error(usageError{err})
-		a.unstarted(ctx, given, exitUsage, err)
+		a.answerUnstarted(ctx, given, exitUsage, err)
 		return exitUsage
 	}
 	a.args = args
@@ -71,64 +69,23 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err != nil {
 		a.term.Error(err)
 		a.reportJSON(cmd, err, code)
-		a.unstarted(ctx, args, code, err)
+		a.answerUnstarted(ctx, args, code, err)
 	}
 	return code
 }
 
-// native turns the command line of a bridge into our own words: one of
+// translate turns the command line of a bridge into our own words: one of
 // mcp-remote's works as well. A verb stands first, and is left alone.
-func (a *app) native(args []string) ([]string, error) {
+func (a *app) translate(args []string) ([]string, error) {
 	if !mayBeMCPRemote(args) {
 		return args, nil
 	}
-	return mcpremote.Translate(args, mcpremote.Environment{Getenv: a.getenv, ReadFile: readGiven})
+	return mcpremote.Translate(args, mcpremote.Environment{Getenv: a.getenv, ReadFile: readFlagFile})
 }
 
 // mayBeMCPRemote reports whether a command line begins with a flag or a URL.
 func mayBeMCPRemote(args []string) bool {
 	return len(args) > 0 && (strings.HasPrefix(args[0], "-") || strings.Contains(args[0], "://"))
-}
-
-// Exit codes, documented in docs/exit-codes.md.
-const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitUnreachable = 3
-	exitLogin       = 4
-	exitStore       = 5
-	exitInterrupted = 130
-)
-
-// errInterrupted is what is said of a verb that was told to stop.
-var errInterrupted = errors.New("interrupted")
-
-// usageError is a command line that makes no sense.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-// exitCode is the one place that turns an error into a number.
-func exitCode(ctx context.Context, err error) int {
-	var usage usageError
-	var store storeError
-	var remote *upstream.Error
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.As(err, &usage), errors.Is(err, account.ErrNoHandover):
-		return exitUsage
-	case ctx.Err() != nil:
-		return exitInterrupted
-	case errors.As(err, &store):
-		return exitStore
-	case errors.Is(err, oauth.ErrLoginRequired), errors.Is(err, oauth.ErrDenied), errors.Is(err, oauth.ErrLoginTimeout), errors.Is(err, oauth.ErrNotFound):
-		return exitLogin
-	case errors.Is(err, discovery.ErrUnavailable), errors.As(err, &remote) && remote.Reason == upstream.Unreachable:
-		return exitUnreachable
-	}
-	return exitFailure
 }
 
 // logger writes to stderr from the level asked for.
@@ -138,6 +95,8 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 		return nil, usageError{fmt.Errorf("log level %q is none of debug, info, warn, error", level)}
 	}
 	limit := foreign.NewLogLimit(slog.NewTextHandler(a.term.Err(), &slog.HandlerOptions{Level: l}))
+	a.logsMu.Lock()
+	defer a.logsMu.Unlock()
 	a.logs = append(a.logs, limit)
 	log := slog.New(limit)
 	if said := toolchain.Outdated(); said != "" && len(a.logs) == 1 {

@@ -86,7 +86,7 @@ func TestOptions(t *testing.T) {
 	if id, err := o.identity(env()); err != nil || id.ClientSecret.Reveal() != "s3cret" {
 		t.Errorf("%v", err)
 	}
-	o.ClientID, o.saidClient, o.clientSecretFile = "", "", ""
+	o.ClientID, o.givenClientID, o.clientSecretFile = "", "", ""
 	if _, err := o.identity(env("MCP_LOGIN_CLIENT_SECRET", "x")); err == nil {
 		t.Error("a secret without a client")
 	}

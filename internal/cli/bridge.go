@@ -28,27 +28,27 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 	return nil
 }
 
-// unstarted answers a client whose bridge cannot begin, because its command line or
+// answerUnstarted answers a client whose bridge cannot begin, because its command line or
 // its store is of no use: each request gets the reason until stdin ends. A person at
 // a terminal has read it.
-func (a *app) unstarted(ctx context.Context, args []string, code int, reason error) {
+func (a *app) answerUnstarted(ctx context.Context, args []string, code int, reason error) {
 	forClient := mayBeMCPRemote(args) && slices.ContainsFunc(args, func(word string) bool { return strings.Contains(word, "://") })
 	if stdin, ok := a.in.(*os.File); a.in == nil || ok && terminal.IsTerminal(stdin) || !forClient {
 		return
 	}
 	if code == exitUsage || code == exitStore {
-		_ = bridge.Run(ctx, a.in, a.term.Protocol(), bridge.Config{Upstream: noServer{reason}, MaxMessage: defaultMaxMessage})
+		_ = bridge.Run(ctx, a.in, a.term.Protocol(), bridge.Config{Upstream: refusingServer{reason}, MaxMessage: defaultMaxMessage})
 	}
 }
 
-// noServer is the server of a bridge that cannot begin.
-type noServer struct{ reason error }
+// refusingServer is the server of a bridge that cannot begin.
+type refusingServer struct{ reason error }
 
 // Send implements bridge.Remote.
-func (n noServer) Send(context.Context, jsonrpc.Message, jsonrpc.Sink) error { return n.reason }
+func (r refusingServer) Send(context.Context, jsonrpc.Message, jsonrpc.Sink) error { return r.reason }
 
 // Unasked implements bridge.Remote.
-func (noServer) Unasked(jsonrpc.Sink) {}
+func (refusingServer) Unasked(jsonrpc.Sink) {}
 
 // Close implements bridge.Remote.
-func (noServer) Close(context.Context) error { return nil }
+func (refusingServer) Close(context.Context) error { return nil }

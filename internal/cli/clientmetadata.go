@@ -31,7 +31,7 @@ func readClientMetadata(value, redirectURI string) (oauth.ClientMetadata, error)
 	data := []byte(value)
 	if path, isFile := strings.CutPrefix(value, "@"); isFile {
 		var err error
-		if data, err = readGiven(path); err != nil {
+		if data, err = readFlagFile(path); err != nil {
 			return "", err
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 // readCommands reads --header-command and --token-command. Nothing is run.
 func (o *options) readCommands() error {
-	o.commanded = nil
+	o.commandHeaders = nil
 	for _, line := range o.headerCommands {
 		name, line, ok := header.Split(line)
 		if !ok {
@@ -30,14 +30,14 @@ func (o *options) readCommands() error {
 		if err != nil {
 			return usageError{err}
 		}
-		o.commanded = append(o.commanded, command.Header{Name: name, Command: run, Check: forHeader(name)})
+		o.commandHeaders = append(o.commandHeaders, command.Header{Name: name, Command: run, Check: forHeader(name)})
 	}
 	if o.tokenCommand != "" {
 		run, err := command.Parse("--token-command", o.tokenCommand)
 		if err != nil {
 			return usageError{err}
 		}
-		o.commanded = append(o.commanded, command.Header{Name: "Authorization", Scheme: "Bearer ", Command: run, Check: checkPrinted})
+		o.commandHeaders = append(o.commandHeaders, command.Header{Name: "Authorization", Scheme: "Bearer ", Command: run, Check: checkPrinted})
 	}
 	return o.checkCommands()
 }
@@ -54,7 +54,7 @@ func checkCommandFlags(f *pflag.FlagSet) error {
 // checkCommands refuses what else says the same.
 func (o *options) checkCommands() error {
 	seen := map[string]bool{}
-	for _, h := range o.commanded {
+	for _, h := range o.commandHeaders {
 		name := http.CanonicalHeaderKey(h.Name)
 		if seen[name] {
 			return usageError{fmt.Errorf("two commands print the header %s", name)}
@@ -71,7 +71,7 @@ func (o *options) checkCommands() error {
 
 // printed reports whether a command prints a header.
 func (o *options) printed(name string) bool {
-	return slices.ContainsFunc(o.commanded, func(h command.Header) bool { return http.CanonicalHeaderKey(h.Name) == name })
+	return slices.ContainsFunc(o.commandHeaders, func(h command.Header) bool { return http.CanonicalHeaderKey(h.Name) == name })
 }
 
 // forHeader accepts what a header may have, by the rules of --header.
@@ -99,7 +99,7 @@ func checkPrinted(token oauth.Secret) error {
 // commands are those of o, which other parts of this run may have made already.
 func (o *options) commands(header http.Header, getenv func(string) string, log *slog.Logger) (*command.Set, error) {
 	token := getenv(account.TokenVariable)
-	for _, h := range o.commanded {
+	for _, h := range o.commandHeaders {
 		name := http.CanonicalHeaderKey(h.Name)
 		switch {
 		case len(header.Values(name)) > 0:
@@ -108,11 +108,11 @@ func (o *options) commands(header http.Header, getenv func(string) string, log *
 			return nil, usageError{hint.With(fmt.Errorf("both %s and %s give the token", account.TokenVariable, h.Command), "leave out the flag, or unset the variable")}
 		}
 	}
-	if len(o.commanded) == 0 {
+	if len(o.commandHeaders) == 0 {
 		return nil, nil
 	}
-	if o.set == nil {
-		o.set = command.NewSet(o.commanded, getenv("PATH"), log)
+	if o.commandSet == nil {
+		o.commandSet = command.NewSet(o.commandHeaders, getenv("PATH"), log)
 	}
-	return o.set, nil
+	return o.commandSet, nil
 }

@@ -57,8 +57,8 @@ func (c *connectionFlags) register(f *pflag.FlagSet, or func(name, otherwise str
 // more than twice the largest message that anybody is known to send (decision 10).
 const defaultMaxMessage = 256 << 20
 
-// forOthers are the flags that are not for one server only.
-func (c connectionFlags) forOthers() connectionFlags {
+// forAnyServer are the flags that are not for one server only.
+func (c connectionFlags) forAnyServer() connectionFlags {
 	return connectionFlags{
 		Connection: account.Connection{
 			ConnectTimeout: c.ConnectTimeout, HeadersTimeout: c.HeadersTimeout, BodyTimeout: c.BodyTimeout,
@@ -99,13 +99,13 @@ func (c *connectionFlags) loadCertificates() error {
 	if c.certificate == "" {
 		return nil
 	}
-	certificate, err := readGiven(c.certificate)
+	certificate, err := readFlagFile(c.certificate)
 	if err != nil {
 		return usageError{fmt.Errorf("read the client certificate: %w", err)}
 	}
 	key := certificate
 	if c.certKey != "" {
-		if key, err = readGiven(c.certKey); err != nil {
+		if key, err = readFlagFile(c.certKey); err != nil {
 			return usageError{fmt.Errorf("read the client certificate's key: %w", err)}
 		}
 	}
@@ -128,11 +128,11 @@ func (c *connectionFlags) loadRoots() error {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if pem, err := foreign.ReadFile(c.nodeFile, maxGiven); err == nil {
+	if pem, err := foreign.ReadFile(c.nodeFile, maxFlagFile); err == nil {
 		roots.AppendCertsFromPEM(pem)
 	}
 	for _, file := range c.caFiles {
-		pem, err := readGiven(file)
+		pem, err := readFlagFile(file)
 		if err != nil {
 			return usageError{fmt.Errorf("read --ca-file: %w", err)}
 		}

@@ -109,7 +109,7 @@ func (a *app) subject(o *options, server *url.URL) doctor.Subject {
 		}
 		return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP}, err
 	}
-	if len(o.commanded) > 0 {
+	if len(o.commandHeaders) > 0 {
 		s.Commands = func(header http.Header) (*command.Set, error) {
 			log, err := a.logger(o.logLevel)
 			if err != nil {

@@ -29,7 +29,7 @@ func newEnvironment(handover *account.Handover) *environment {
 	e := &environment{taken: map[string]string{}}
 	if handover != nil {
 		maps.Copy(e.taken, handover.Secrets)
-		givenPipes.keep(handover.Pipes)
+		flagPipes.keep(handover.Pipes)
 	}
 	for _, name := range secretNames {
 		e.hide(name)

@@ -53,7 +53,7 @@ func schemeAlone(name, value string) bool {
 func (o *options) headerLines() ([]string, error) {
 	var lines []string
 	for _, file := range o.headerFiles {
-		text, err := readGiven(file)
+		text, err := readFlagFile(file)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read --header-file: %w", err)}
 		}

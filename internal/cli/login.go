@@ -112,7 +112,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 // detachedLogin is the process that signs in for another one.
 func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	said := o.timeout
-	if !o.timeoutSet {
+	if !o.changed("timeout") {
 		said = 0
 	}
 	o.timeout = account.DetachedTimeout(said)

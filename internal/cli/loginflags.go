@@ -12,7 +12,7 @@ func (o *options) loginFlags() []string { return append(o.Flags(), o.connectionW
 // a placeholder, or its file.
 func (o *options) connectionWords() (words []string) {
 	add := func(name string, values ...string) {
-		if o.said(name) { // what variables say, they say again
+		if o.changed(name) { // what variables say, they say again
 			for _, value := range values {
 				words = append(words, "--"+name, value)
 			}
@@ -27,7 +27,7 @@ func (o *options) connectionWords() (words []string) {
 	add("header", headers...)
 	add("header-file", o.headerFiles...)
 	var commands []string
-	for _, h := range o.commanded {
+	for _, h := range o.commandHeaders {
 		commands = append(commands, h.Name+": "+h.Command.Placeholder())
 	}
 	add("header-command", commands...)

@@ -22,7 +22,7 @@ import (
 func newLogout(a *app) *cobra.Command {
 	var o options
 	var all, asJSON bool
-	var with ending
+	var with logoutOptions
 	cmd := &cobra.Command{
 		Use:     "logout URL",
 		Short:   "Revoke a login at its provider and forget it here",
@@ -36,7 +36,7 @@ func newLogout(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			with.quiet = asJSON
 			if len(args) == 0 {
-				if err := a.checkForAll(cmd.Flags()); err != nil {
+				if err := a.refuseServerFlags(cmd.Flags()); err != nil {
 					return err
 				}
 				return a.logoutAll(cmd.Context(), o, with)
@@ -84,9 +84,9 @@ type logoutRow struct {
 	Until        *time.Time `json:"access_token_usable_until,omitzero"`
 }
 
-// leftover adds what has become of the tokens, and returns what a person should know of
+// addLeftover adds what has become of the tokens, and returns what a person should know of
 // that, "" for nothing.
-func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
+func (r *logoutRow) addLeftover(left oauth.Leftover, now time.Time) string {
 	r.RefreshToken, r.AccessToken = left.RefreshToken, left.AccessToken
 	var said []string
 	if left.RefreshToken == oauth.StillValid {
@@ -108,7 +108,7 @@ func (r *logoutRow) leftover(left oauth.Leftover, now time.Time) string {
 }
 
 // logout ends one login, and says so unless the caller does.
-func (a *app) logout(ctx context.Context, o options, raw string, with ending) (logoutRow, error) {
+func (a *app) logout(ctx context.Context, o options, raw string, with logoutOptions) (logoutRow, error) {
 	o.allowHTTP = true // nothing is sent to the server
 	s, err := a.open(ctx, o, raw, account.Inspect)
 	if err != nil {
@@ -128,8 +128,8 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	switch err := s.OAuth.Logout(ctx, with.registration); {
 	case errors.Is(err, oauth.ErrNotFound) && ended:
 		row.Outcome, text = logoutEnded, "ended the sign-in to"
-	case errors.Is(err, oauth.ErrNotFound) && o.narrowed():
-		o.Settings = o.flagged()
+	case errors.Is(err, oauth.ErrNotFound) && o.narrowedByVariables():
+		o.Settings = o.withoutVariables()
 		return a.logout(ctx, o, raw, with)
 	case errors.Is(err, oauth.ErrNotFound):
 		row.Outcome, text = logoutNone, "no login kept for"
@@ -141,7 +141,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	default:
 		row.Outcome, text = logoutDone, "signed out of"
 	}
-	lives := row.leftover(s.OAuth.Leftover(), time.Now())
+	lives := row.addLeftover(s.OAuth.Leftover(), time.Now())
 	if !with.quiet {
 		of := ""
 		if with.several {
@@ -158,9 +158,9 @@ func (a *app) logout(ctx context.Context, o options, raw string, with ending) (l
 	return row, nil
 }
 
-// ending says what else a logout ends, whether it says so on stdout, and whether that
+// logoutOptions says what else a logout ends, whether it says so on stdout, and whether that
 // names the account among several of its server.
-type ending struct{ session, registration, quiet, several bool }
+type logoutOptions struct{ session, registration, quiet, several bool }
 
 // endSession prints where the person's session at the provider can be ended, and opens
 // it.
@@ -184,7 +184,7 @@ func (a *app) endSession(ctx context.Context, s *account.Account, cred oauth.Cre
 }
 
 // logoutAll goes on after a failure and reports all of them.
-func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
+func (a *app) logoutAll(ctx context.Context, o options, with logoutOptions) error {
 	st, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
@@ -204,7 +204,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with ending) error {
 		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool {
 			return other.SignedIn && other.Key.Server == e.Key.Server && other.ID != e.ID
 		})
-		row, err := a.logout(ctx, o.ofKept(e), e.Key.Server, one)
+		row, err := a.logout(ctx, o.forAnyServer(e), e.Key.Server, one)
 		if err == nil && row.Outcome != logoutNone {
 			report.Logouts = append(report.Logouts, row)
 		}

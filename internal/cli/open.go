@@ -50,7 +50,7 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 		Choice: choice, Purpose: purpose, Store: st, Log: log, Terminal: a.term, Lines: a.lines, Version: programVersion(), Browser: a.browser(o),
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, CallbackBind: o.callbackBind, SuccessURL: o.successURL, LoginFlags: o.connectionWords(),
 	}
-	if o.ofAnotherClient(a.variables(o)) {
+	if o.secretOfAnotherClient(a.variables(o)) {
 		log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, else of that of --client-id, and is not used for this one", "client_id", o.ClientID)
 	}
 	if c.Identity, err = o.identity(a.variables(o)); err != nil {
@@ -60,7 +60,7 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 		return nil, err
 	}
 	if a.handover == nil && !o.noDetach && a.env != nil {
-		c.Detach = &account.Detach{Args: a.args, Secrets: a.env.secrets, Pipes: givenPipes.all}
+		c.Detach = &account.Detach{Args: a.args, Secrets: a.env.secrets, Pipes: flagPipes.all}
 	}
 	opened, err := account.Open(c)
 	if err != nil {
@@ -106,7 +106,7 @@ func (a *app) among(ctx context.Context, o options, entries []store.Entry, serve
 	e, err := account.Choose(entries, o.Settings, o.Key(server), purpose)
 	var several *account.SeveralError
 	if errors.As(err, &several) {
-		e, err = a.which(ctx, several, o.loginFlags())
+		e, err = a.askWhich(ctx, several, o.loginFlags())
 	}
 	if err != nil {
 		return store.Entry{}, usageError{err}
@@ -114,9 +114,9 @@ func (a *app) among(ctx context.Context, o options, entries []store.Entry, serve
 	return e, nil
 }
 
-// which asks a person at a terminal which of several accounts is meant. Elsewhere it
+// askWhich asks a person at a terminal which of several accounts is meant. Elsewhere it
 // is the error, with the lines to choose from, which say again what was said.
-func (a *app) which(ctx context.Context, several *account.SeveralError, said []string) (store.Entry, error) {
+func (a *app) askWhich(ctx context.Context, several *account.SeveralError, said []string) (store.Entry, error) {
 	if several.Verb, several.Said = a.verb, said; a.verb == "" {
 		return store.Entry{}, several
 	}

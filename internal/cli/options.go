@@ -31,30 +31,39 @@ const clientInfoFlag = "client-info"
 // cacheDirFlag is one of mcp-remote, accepted for its configurations.
 const cacheDirFlag = "cache-dir"
 
-// options are the flags that say for whom and how to talk to one server; all
-// verbs with a URL share them.
+// options are the flags that say for whom and how to talk to one server; all verbs with
+// a URL share them. Where several flags say one thing, resolve puts it into Settings.
 type options struct {
-	account.Settings // see resolve
+	account.Settings
 	connectionFlags
+	flags  *pflag.FlagSet           // these, to tell a flag that was given from its default
+	getenv func(name string) string // nil: no variable is for this server
+	kept   *store.Entry             // the kept login that Settings are of, see use
+
+	// The client at the provider.
 	clientSecretFile, clientKey           string
-	store, logLevel, browser              string
-	callbackBind, successURL              string
-	clientInfo, cacheDir                  string
-	clientName, clientURI, clientMetadata string       // are Client
-	scope                                 string       // is Scopes
-	noResource, clientCredentials         bool         // are Resource and Grant
-	saidClient                            string       // is ClientID, before that of a kept login
-	kept                                  *store.Entry // that the Settings are of, see of
-	flags                                 *pflag.FlagSet
-	timeoutSet, patienceSet               bool
-	headers, headerFiles, headerCommands  []string
-	tokenCommand                          string
-	commanded                             []command.Header // what the commands are, once they are checked
-	set                                   *command.Set     // of them, once something has run one
-	timeout, patience                     time.Duration
-	noBrowser, allowHTTP, assumePKCE      bool
-	noDetach                              bool
-	getenv                                func(string) string // nil: no variable is for this server
+	clientInfo                            string
+	clientName, clientURI, clientMetadata string // become Settings.Client
+	givenClientID                         string // Settings.ClientID before it is that of a kept login
+
+	// The sign-in.
+	scope                         string // becomes Settings.Scopes
+	noResource, clientCredentials bool   // become Settings.Resource and Settings.Grant
+	callbackBind, successURL      string
+	browser                       string
+	noBrowser, assumePKCE         bool
+	timeout, patience             time.Duration
+	noDetach                      bool
+
+	// What is sent with requests.
+	headers, headerFiles, headerCommands []string
+	tokenCommand                         string
+	commandHeaders                       []command.Header // of the commands, once they are checked
+	commandSet                           *command.Set     // of them, once something has run one
+	allowHTTP                            bool
+
+	store, logLevel string
+	cacheDir        string
 }
 
 // bind gives a command the flags, and resolves them before it runs.
@@ -126,8 +135,8 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 // --scope "" (ask for none) from no flag, and an issuer that was said for this server
 // from a variable, which may have been meant for another.
 func (o *options) resolve(f *pflag.FlagSet) (err error) {
-	o.flags, o.timeoutSet, o.patienceSet = f, f.Changed("timeout"), f.Changed("login-patience")
-	o.OnlyListed, o.saidClient = o.Named != "" && !f.Changed("issuer"), o.ClientID
+	o.flags = f
+	o.OnlyListed, o.givenClientID = o.Named != "" && !f.Changed("issuer"), o.ClientID
 	if o.Client, err = o.chosen(); err != nil {
 		return usageError{err}
 	}
@@ -154,7 +163,7 @@ func (o *options) resolve(f *pflag.FlagSet) (err error) {
 
 // patienceOf is how long the client that calls itself name may wait.
 func (o *options) patienceOf(name string) time.Duration {
-	if o.patienceSet {
+	if o.changed("login-patience") {
 		return o.patience
 	}
 	return bridge.PatienceOf(name)
@@ -197,11 +206,11 @@ func (o *options) check() error {
 	return nil
 }
 
-// ofAnotherClient reports whether the variable with a secret is of another client than
+// secretOfAnotherClient reports whether the variable with a secret is of another client than
 // the one that signs in: it is of the one in the other variable, else of the one that
 // was said, and never of one that is only kept.
-func (o *options) ofAnotherClient(getenv func(string) string) bool {
-	return getenv(clientSecretName) != "" && cmp.Or(getenv("MCP_LOGIN_CLIENT_ID"), o.saidClient) != o.ClientID
+func (o *options) secretOfAnotherClient(getenv func(string) string) bool {
+	return getenv(clientSecretName) != "" && cmp.Or(getenv("MCP_LOGIN_CLIENT_ID"), o.givenClientID) != o.ClientID
 }
 
 // identity reads the client's secret from where secrets may be: a file or a
@@ -209,18 +218,18 @@ func (o *options) ofAnotherClient(getenv func(string) string) bool {
 func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	id := oauth.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client}
 	secret := getenv(clientSecretName)
-	if o.ofAnotherClient(getenv) {
+	if o.secretOfAnotherClient(getenv) {
 		secret = ""
 	}
 	if o.clientInfo != "" {
-		_, given, err := mcpremote.ParseClientInfo(o.clientInfo, mcpremote.Environment{Getenv: getenv, ReadFile: readGiven})
+		_, given, err := mcpremote.ParseClientInfo(o.clientInfo, mcpremote.Environment{Getenv: getenv, ReadFile: readFlagFile})
 		if err != nil {
 			return id, usageError{fmt.Errorf("read the client's data: %w", err)}
 		}
 		secret = given.Reveal()
 	}
 	if o.clientSecretFile != "" {
-		b, err := readGiven(o.clientSecretFile)
+		b, err := readFlagFile(o.clientSecretFile)
 		if err != nil {
 			return id, usageError{fmt.Errorf("read the client secret: %w", err)}
 		}
@@ -239,7 +248,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	if o.clientKey == "" {
 		return id, nil
 	}
-	b, err := readGiven(o.clientKey)
+	b, err := readFlagFile(o.clientKey)
 	if err != nil {
 		return id, usageError{fmt.Errorf("read the client's key: %w", err)}
 	}

@@ -36,7 +36,7 @@ func newStatus(a *app) *cobra.Command {
 			server := ""
 			if len(args) == 1 {
 				server = args[0]
-			} else if err := a.checkForAll(cmd.Flags(), "profile"); err != nil {
+			} else if err := a.refuseServerFlags(cmd.Flags(), "profile"); err != nil {
 				return err
 			}
 			return a.status(cmd.Context(), o, server, asJSON, offline)
@@ -105,7 +105,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		o.headerCommands, o.tokenCommand = nil, ""
 	}
 	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
-	wanted, said, asked := "", store.Entry{Named: o.Named}, o.flagged()
+	wanted, said, asked := "", store.Entry{Named: o.Named}, o.withoutVariables()
 	if raw != "" {
 		server, err := oauth.CanonicalServer(raw, true)
 		if err != nil {
@@ -133,9 +133,9 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		return false
 	})
 	if !offline {
-		settings := o.ofKept
+		settings := o.forAnyServer
 		if wanted != "" {
-			settings = o.ofServer
+			settings = o.forThisServer
 		}
 		a.verify(ctx, entries, settings, report.Logins)
 	}

@@ -9,11 +9,6 @@ import (
 	"mcp-login/internal/store"
 )
 
-// storeError marks what the store could not do, for the exit code.
-type storeError struct{ error }
-
-func (e storeError) Unwrap() error { return e.error }
-
 // openStore opens the store of this user. It does not touch the keyring yet.
 func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 	home, _ := os.UserHomeDir() // "" is judged by DefaultDir

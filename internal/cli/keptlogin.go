@@ -13,37 +13,34 @@ import (
 	"mcp-login/internal/store"
 )
 
-// A verb without a URL goes through all kept logins. Each of them is for another
-// server: a token, a header, a certificate, or the secret of a client that was
-// given for one of them, by a flag or a variable, must not reach the others. So
-// the options of each begin with nothing, and get what is kept and what is no
-// server's.
-
-// ofKept returns the options of one of several kept logins.
-func (o options) ofKept(e store.Entry) options {
+// forAnyServer returns the options for e, one of all kept logins. Each of them may be
+// for another server: a token, a header, a certificate, or the secret of a client that
+// was given for one of them, by a flag or a variable, must not reach the others. So
+// they begin with nothing, and get what is kept and what is not about a server.
+func (o options) forAnyServer(e store.Entry) options {
 	k := options{
-		connectionFlags: o.forOthers(),
+		connectionFlags: o.connectionFlags.forAnyServer(),
 		store:           o.store, logLevel: o.logLevel, browser: o.browser, noBrowser: o.noBrowser, timeout: o.timeout,
 	}
-	k.of(e)
+	k.use(e)
 	return k
 }
 
-// ofServer returns the options of a kept login of the server that a person has
+// forThisServer returns the options for e, a kept login of the server that a person has
 // named: what was given is for that server. The secret of a client is for the
 // client that it was given with.
-func (o options) ofServer(e store.Entry) options {
+func (o options) forThisServer(e store.Entry) options {
 	if e.Key.ClientID != o.ClientID {
 		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
 	}
 	o.Client, o.Choices = "", oauth.Choices{} // those of the login hold
-	o.of(e)
+	o.use(e)
 	return o
 }
 
-// of makes the options lead to a kept login. Its own settings hold where nothing is
+// use makes the options lead to a kept login. Its own settings hold where nothing is
 // said.
-func (o *options) of(e store.Entry) {
+func (o *options) use(e store.Entry) {
 	o.kept, o.allowHTTP = &e, true
 	o.Settings = o.Of(e.Key)
 }
@@ -57,38 +54,38 @@ func (o *options) lead(c account.Choice, e store.Entry) {
 	}
 }
 
-// flagged are the Settings without what variables say: those are about signing in.
-func (o *options) flagged() account.Settings {
+// withoutVariables are the Settings without what variables say: those are about signing in.
+func (o *options) withoutVariables() account.Settings {
 	s := o.Settings
-	if !o.said("issuer") {
+	if !o.changed("issuer") {
 		s.IssuerChoice = discovery.IssuerChoice{}
 	}
-	if !o.said("client-id") {
+	if !o.changed("client-id") {
 		s.ClientID = ""
 	}
 	return s
 }
 
-// narrowed reports whether variables say more about the account than flags.
-func (o *options) narrowed() bool {
-	s := o.flagged()
+// narrowedByVariables reports whether variables say more about the account than flags.
+func (o *options) narrowedByVariables() bool {
+	s := o.withoutVariables()
 	return o.kept == nil && (s.ClientID != o.ClientID || s.Named != o.Named)
 }
 
-// said reports whether a flag was given.
-func (o *options) said(flag string) bool { return o.flags != nil && o.flags.Changed(flag) }
+// changed reports whether a flag was given.
+func (o *options) changed(flag string) bool { return o.flags != nil && o.flags.Changed(flag) }
 
-// forAll are the flags that ofKept copies, and those of the verbs themselves.
-var forAll = []string{
+// generalFlags are the flags that forAnyServer copies, and those of the verbs themselves.
+var generalFlags = []string{
 	"store", "log-level", "user-agent", "browser-command", "no-browser", "allow-http", "connect-timeout", "headers-timeout", "body-timeout", "max-message", "ipv4", "no-cookies", "ca-file",
 	"json", "offline", "all", "end-session", "delete-registration", "help",
 }
 
-// checkForAll refuses flags that are for one server, and says which variables are
+// refuseServerFlags refuses flags that are for one server, and says which variables are
 // not used. also are further flags of the verb.
-func (a *app) checkForAll(f *pflag.FlagSet, also ...string) (err error) {
+func (a *app) refuseServerFlags(f *pflag.FlagSet, also ...string) (err error) {
 	f.Visit(func(flag *pflag.Flag) {
-		if err == nil && !slices.Contains(forAll, flag.Name) && !slices.Contains(also, flag.Name) {
+		if err == nil && !slices.Contains(generalFlags, flag.Name) && !slices.Contains(also, flag.Name) {
 			err = usageError{hint.With(fmt.Errorf("--%s is for one server, and this is about all of them", flag.Name), "add the URL of the server")}
 		}
 	})

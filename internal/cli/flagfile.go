@@ -9,20 +9,20 @@ import (
 	"mcp-login/internal/foreign"
 )
 
-// maxGiven bounds a file that a flag or a variable names.
-const maxGiven = 1 << 20
+// maxFlagFile bounds a file that a flag or a variable names.
+const maxFlagFile = 1 << 20
 
-// readGiven reads a file that a flag or a variable names, without the byte order
+// readFlagFile reads a file that a flag or a variable names, without the byte order
 // mark that some editors put in front.
-func readGiven(path string) ([]byte, error) {
-	data, err := givenPipes.read(path)
+func readFlagFile(path string) ([]byte, error) {
+	data, err := flagPipes.read(path)
 	return bytes.TrimPrefix(data, []byte("\ufeff")), err
 }
 
-// givenPipes is what came out of pipes that flags name, such as a shell's process
+// flagPipes is what came out of pipes that flags name, such as a shell's process
 // substitution: they give it once, and several parts of one run want it, as well as
 // the process that signs in for this one, which has the same flags.
-var givenPipes = pipes{held: map[string][]byte{}}
+var flagPipes = pipes{held: map[string][]byte{}}
 
 type pipes struct {
 	mu   sync.Mutex
@@ -36,9 +36,9 @@ func (p *pipes) read(path string) ([]byte, error) {
 		return data, nil
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
-		return foreign.ReadFile(path, maxGiven)
+		return foreign.ReadFile(path, maxFlagFile)
 	}
-	data, err := foreign.ReadGiven(path, maxGiven)
+	data, err := foreign.ReadGiven(path, maxFlagFile)
 	if err == nil {
 		p.held[path] = data
 	}
