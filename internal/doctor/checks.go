@@ -113,40 +113,57 @@ type examination struct {
 	wrongType bool // the client is of a type that has no such redirect URI
 }
 
-// check is one step. It gets checkTimeout.
+// check is one step.
 type check struct {
 	name string
 	run  func(x *examination, ctx context.Context) Finding
+	// needs says why the check is skipped, "" if it is not; nil skips nothing.
+	needs func(x *examination) (missing string)
 }
 
+// checkTimeout bounds one check.
 const checkTimeout = 20 * time.Second
+
+func needsResponse(x *examination) string {
+	if x.response == nil {
+		return "no connection"
+	}
+	return ""
+}
+
+func needsProvider(x *examination) string {
+	if x.provider == nil {
+		return "no provider is known"
+	}
+	return ""
+}
 
 // machineChecks need no server.
 var machineChecks = []check{
-	{"version", (*examination).version},
-	{"store", (*examination).store},
-	{"browser", (*examination).browser},
-	{"callback port", (*examination).callback},
+	{"version", (*examination).version, nil},
+	{"store", (*examination).store, nil},
+	{"browser", (*examination).browser, nil},
+	{"callback port", (*examination).callback, nil},
 }
 
 // serverChecks are in the order of a connection.
 var serverChecks = []check{
-	{"address", (*examination).address},
-	{"proxy", (*examination).proxy},
-	{"name", (*examination).resolve},
-	{"connection", (*examination).connect},
-	{"certificate", (*examination).certificate},
-	{"clock", (*examination).clock},
-	{"server", (*examination).answer},
-	{"challenge", (*examination).challenged},
-	{"resource metadata", (*examination).resourceMetadata},
-	{"provider", (*examination).providerMetadata},
-	{"registration", (*examination).registration},
-	{"PKCE", (*examination).pkce},
-	{"kept login", (*examination).login},
-	{"client", (*examination).client},
-	{"resource", (*examination).resourceAccepted},
-	{"session", (*examination).session},
+	{"address", (*examination).address, nil},
+	{"proxy", (*examination).proxy, nil},
+	{"name", (*examination).resolve, nil},
+	{"connection", (*examination).connect, nil},
+	{"certificate", (*examination).certificate, needsResponse},
+	{"clock", (*examination).clock, needsResponse},
+	{"server", (*examination).answer, needsResponse},
+	{"challenge", (*examination).challenged, needsResponse},
+	{"resource metadata", (*examination).resourceMetadata, needsResponse},
+	{"provider", (*examination).providerMetadata, nil},
+	{"registration", (*examination).registration, needsProvider},
+	{"PKCE", (*examination).pkce, needsProvider},
+	{"kept login", (*examination).login, nil},
+	{"client", (*examination).client, needsProvider},
+	{"resource", (*examination).resourceAccepted, needsProvider},
+	{"session", (*examination).session, needsResponse},
 }
 
 // checks are those of the subject.
@@ -157,7 +174,7 @@ func (s Subject) checks() []check {
 	case s.Commands == nil:
 		return slices.Concat(machineChecks, serverChecks)
 	}
-	return slices.Concat(machineChecks, []check{{"commands", (*examination).runCommands}}, serverChecks)
+	return slices.Concat(machineChecks, []check{{"commands", (*examination).runCommands, nil}}, serverChecks)
 }
 
 // Examine runs the checks of a subject in their order, until ctx ends, and yields what
@@ -177,7 +194,12 @@ func Examine(ctx context.Context, s Subject) iter.Seq[Finding] {
 func (x *examination) run(ctx context.Context, c check) Finding {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	f := c.run(x, ctx)
+	var f Finding
+	if c.needs != nil && c.needs(x) != "" {
+		f = skipped("%s", c.needs(x))
+	} else {
+		f = c.run(x, ctx)
+	}
 	f.Check, f.Detail, f.Next = c.name, foreign.Message(f.Detail), foreign.Message(f.Next)
 	return f
 }

@@ -16,8 +16,6 @@ import (
 // request that asks nobody differs too much.
 func (x *examination) client(ctx context.Context) Finding {
 	switch {
-	case x.provider == nil:
-		return skipped("no provider is known")
 	case x.account == nil:
 		return skipped("see the kept login")
 	case !x.account.Connection.Token.IsZero():
@@ -90,8 +88,8 @@ func secretTaken(i oauth.Inquiry) string {
 	return ""
 }
 
-// unregistered names a type of application that has not the redirect URI of a login on
-// this machine; the check of the resource says the rest.
+// unregistered judges a client without the redirect URI of a login on this machine, by
+// its type of application. If that is not the cause, the check of the resource says so.
 func (x *examination) unregistered(i oauth.Inquiry) Finding {
 	x.wrongType = true
 	switch {
@@ -110,7 +108,7 @@ func (x *examination) unregistered(i oauth.Inquiry) Finding {
 	return failed("create "+nativeApplication+" there and use its id; or add --callback-port 33418 and register that port as well", "the redirect URI of the client %s is compared with its port, as that of a single-page application is", i.ClientID)
 }
 
-// redirectRefused says what the provider takes instead.
+// redirectRefused says which redirect URI to register, or which one the provider takes.
 func (x *examination) redirectRefused(i oauth.Inquiry) Finding {
 	next := "enter exactly this redirect URI at the provider: " + x.redirectURI()
 	switch {
@@ -154,14 +152,13 @@ func (x *examination) machine(i oauth.Inquiry) Finding {
 	return failedBy(i.Granted, "look at the application at the provider")
 }
 
-// resourceAccepted judges the rest of what the authorization endpoint says: the resource and
-// the scopes. prompt=none ends in an error by design (OpenID Connect Core 1.0, section
-// 3.1.2.1), and which one it is tells.
+// resourceAccepted judges the rest of what the authorization endpoint answers: the
+// resource and the scopes. A request with prompt=none ends in an error by design (OpenID
+// Connect Core 1.0, section 3.1.2.1); the code of the error tells whether they are
+// accepted.
 func (x *examination) resourceAccepted(context.Context) Finding {
 	r, resource := x.inquiry.Authorization, x.inquiry.Resource
 	switch {
-	case x.provider == nil:
-		return skipped("no provider is known")
 	case x.inquiry.ClientID == "":
 		return skipped("can be asked about when a client is registered")
 	case r.Status == 0, r.ClientRefused(), x.wrongType:

@@ -43,7 +43,7 @@ func (x *examination) runCommands(ctx context.Context) Finding {
 	return passed("%s", strings.Join(said, "; "))
 }
 
-// login looks at what is kept. Nothing is renewed and nobody asked.
+// login looks at the kept login. Nothing is renewed, and nobody is asked.
 func (x *examination) login(ctx context.Context) Finding {
 	opened, err := x.Open(ctx)
 	if err != nil {
@@ -70,8 +70,8 @@ func (x *examination) login(ctx context.Context) Finding {
 	return passed("%s%s", strings.TrimSpace(account.Validity(x.cred, time.Now())), account.Name(x.cred))
 }
 
-// offlineHint names what most providers, Logto among them, want before they
-// give a refresh token.
+// offlineHint names the scope without which most providers, Logto among them, give no
+// refresh token.
 func offlineHint(cred oauth.Credential) string {
 	if slices.Contains(cred.GrantedScopes, "offline_access") {
 		return ""
@@ -84,8 +84,6 @@ const operatorHint = "ask the server's operator"
 // session begins a real session, with the kept login where one is needed.
 func (x *examination) session(ctx context.Context) Finding {
 	switch {
-	case x.response == nil:
-		return skipped("no connection")
 	case x.account == nil:
 		return skipped("see the store")
 	case x.response.status == http.StatusUnauthorized && !x.cred.HasToken() && x.account.TokenSource() == "":

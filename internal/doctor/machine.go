@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"mcp-login/internal/account"
-	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
 	"mcp-login/internal/toolchain"
@@ -84,24 +83,19 @@ func (x *examination) browser(context.Context) Finding {
 	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted (docs/signing-in.md)")
 }
 
-// listen binds the redirect listener as a login would.
-func (x *examination) listen(ctx context.Context) (oauth.Redirect, error) {
+// callback binds the redirect listener as a login would, and closes it.
+func (x *examination) callback(ctx context.Context) Finding {
+	const next = "look at --callback-host and --callback-port"
 	c, err := account.CallbackOf(x.Settings.Choices, x.Settings.Client)
 	if err != nil {
-		return nil, err
+		return failedBy(err, next)
 	}
-	return c.Listen(ctx, loopback.Options{Bind: x.CallbackBind})
-}
-
-// callback binds the redirect listener and gives it back.
-func (x *examination) callback(ctx context.Context) Finding {
-	c, _ := account.CallbackOf(x.Settings.Choices, x.Settings.Client) // checked at the start
-	redirect, err := x.listen(ctx)
+	redirect, err := c.Listen(ctx, loopback.Options{Bind: x.CallbackBind})
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return failed("end the other program, or choose another --callback-port and register it at the provider", "port %d is taken by another program", c.Port)
 	case err != nil:
-		return failedBy(err, "look at --callback-host and --callback-port")
+		return failedBy(err, next)
 	}
 	address := redirect.URI()
 	_ = redirect.Close()

@@ -15,10 +15,7 @@ import (
 
 // challenged reads the WWW-Authenticate header (RFC 9110, section 11.6.1).
 func (x *examination) challenged(context.Context) Finding {
-	switch {
-	case x.response == nil:
-		return skipped("no connection")
-	case x.response.status != http.StatusUnauthorized:
+	if x.response.status != http.StatusUnauthorized {
 		return skipped("the server asks for no sign-in here")
 	}
 	c, ok := discovery.BearerChallenge(x.response.header)
@@ -58,10 +55,7 @@ func (x *examination) needsLogin() bool {
 // resourceMetadata fetches what RFC 9728 describes. A server that lets everybody in
 // so far may want a sign-in for some of its tools, and then publishes it as well.
 func (x *examination) resourceMetadata(ctx context.Context) Finding {
-	switch {
-	case x.response == nil:
-		return skipped("no connection")
-	case !x.needsLogin() && x.response.status != http.StatusOK:
+	if !x.needsLogin() && x.response.status != http.StatusOK {
 		return skipped("no sign-in is asked for")
 	}
 	x.metadata = x.Connection.Guard(x.Server, x.Settings).HTTPClient()
@@ -122,9 +116,6 @@ func (x *examination) providerMetadata(ctx context.Context) Finding {
 
 // registration tells how this client becomes known to the provider.
 func (x *examination) registration(context.Context) Finding {
-	if x.provider == nil {
-		return skipped("no provider is known")
-	}
 	switch m := x.provider; {
 	case x.Settings.ClientID != "":
 		return passed("client %s, registered by hand", x.Settings.ClientID)
@@ -154,8 +145,6 @@ func (x *examination) redirectURI() string {
 
 func (x *examination) pkce(context.Context) Finding {
 	switch {
-	case x.provider == nil:
-		return skipped("no provider is known")
 	case slices.Contains(x.provider.CodeChallengeMethods, "S256"):
 		return passed("S256")
 	case x.provider.SilentOnPKCE():

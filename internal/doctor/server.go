@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -64,8 +65,8 @@ func (x *examination) proxy(context.Context) Finding {
 
 const proxyHint = "look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 
-// unreadableProxy is the variable with a proxy that net/http ignores without a word
-// because it is not an address; "" for none.
+// unreadableProxy is the variable whose proxy net/http ignores silently because it is no
+// address, "" for none.
 func (x *examination) unreadableProxy() string {
 	name := strings.ToUpper(x.Server.Scheme) + "_PROXY"
 	if x.Getenv(name) == "" {
@@ -80,8 +81,8 @@ func (x *examination) unreadableProxy() string {
 	return ""
 }
 
-// mayGoDirect reports whether NO_PROXY may be about the server. Of addresses it does
-// not judge.
+// mayGoDirect reports whether NO_PROXY may name the server. A server with an IP address
+// always may: ranges are not compared.
 func (x *examination) mayGoDirect() bool {
 	list := cmp.Or(x.Getenv("NO_PROXY"), x.Getenv("no_proxy"))
 	host := "." + strings.ToLower(x.Server.Hostname())
@@ -123,27 +124,23 @@ func (x *examination) connect(ctx context.Context) Finding {
 	if err != nil {
 		return failedBy(err, "")
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
 	printed, err := x.commands.Header(ctx)
 	if err != nil {
 		return failedBy(err, "")
 	}
-	for name, values := range printed {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
+	maps.Copy(req.Header, printed)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	c, handshakes := &response{transport: x.Connection.RoundTripper()}, atomic.Int32{}
+	first, handshakes := &response{transport: x.Connection.RoundTripper()}, atomic.Int32{}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { handshakes.Add(1) }}))
-	resp, err := (&http.Client{Transport: c.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
+	resp, err := (&http.Client{Transport: first.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
 		return x.connectFailure(err, int(handshakes.Load()))
 	}
 	foreign.Discard(resp)
-	c.status, c.header, c.tls, c.at = resp.StatusCode, resp.Header, resp.TLS, time.Now()
-	x.response = c
+	first.status, first.header, first.tls, first.at = resp.StatusCode, resp.Header, resp.TLS, time.Now()
+	x.response = first
 	return passed("%s, %s", resp.Proto, resp.Status)
 }
 
@@ -167,24 +164,18 @@ func (x *examination) connectFailure(err error, handshakes int) Finding {
 }
 
 func (x *examination) certificate(context.Context) Finding {
-	switch {
-	case x.response == nil:
-		return skipped("no connection")
-	case x.response.tls == nil:
+	if x.response.tls == nil {
 		return skipped("the connection is not encrypted")
 	}
 	leaf := x.response.tls.PeerCertificates[0]
 	return passed("%s, signed by %s, until %s", tls.VersionName(x.response.tls.Version), leaf.Issuer.CommonName, leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
-// maxSkew is by how much clocks may differ before tokens seem to be expired or
-// not yet valid.
+// maxSkew is how far clocks may be apart. With more, tokens may seem expired or not yet
+// valid.
 const maxSkew = time.Minute
 
 func (x *examination) clock(context.Context) Finding {
-	if x.response == nil {
-		return skipped("no connection")
-	}
 	at, err := http.ParseTime(x.response.header.Get("Date"))
 	if err != nil {
 		return skipped("the server does not say what time it is")
@@ -196,12 +187,9 @@ func (x *examination) clock(context.Context) Finding {
 	return passed("the server's and ours differ by less than %s", terminal.Approximately(maxSkew))
 }
 
-// answer judges the first answer. Which transport and revision are spoken is
-// seen in the session, at the end.
+// answer judges the first response. The session, at the end, shows which transport and
+// revision the server speaks.
 func (x *examination) answer(context.Context) Finding {
-	if x.response == nil {
-		return skipped("no connection")
-	}
 	c := x.response
 	kind, _, _ := strings.Cut(c.header.Get("Content-Type"), ";")
 	switch {

@@ -1,0 +1,64 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/account"
+)
+
+// With a server that nobody answers for, what needs a connection or a provider is skipped
+// with the reason, the rest is examined, and every finding names its check.
+func TestExamineWithoutAConnection(t *testing.T) {
+	server, err := url.Parse("http://127.0.0.1:1/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("a\x1b[2J\nb")
+	s := Subject{
+		Server: server, Getenv: func(string) string { return "" }, Browser: account.Browser{Command: account.NoBrowser},
+		Load:   func(context.Context) (Kept, error) { return Kept{}, broken },
+		Header: func() (http.Header, error) { return http.Header{}, nil },
+		Open:   func(context.Context) (*account.Account, error) { return nil, broken },
+	}
+	got := map[string]Finding{}
+	var order []string
+	for f := range Examine(t.Context(), s) {
+		got[f.Check] = f
+		order = append(order, f.Check)
+	}
+	for check, want := range map[string]Finding{
+		"store":       {Outcome: Failed, Detail: "a[2J; b"},
+		"address":     {Outcome: Passed, Detail: "on this machine"},
+		"connection":  {Outcome: Failed, Detail: "nothing listens"},
+		"certificate": {Outcome: Skipped, Detail: "no connection"},
+		"provider":    {Outcome: Skipped, Detail: "no provider is known"},
+		"PKCE":        {Outcome: Skipped, Detail: "no provider is known"},
+		"kept login":  {Outcome: Failed, Detail: "a[2J; b"},
+		"session":     {Outcome: Skipped, Detail: "no connection"},
+	} {
+		if f := got[check]; f.Outcome != want.Outcome || !strings.Contains(f.Detail, want.Detail) {
+			t.Errorf("%s: %+v", check, f)
+		}
+	}
+	if len(order) != len(machineChecks)+len(serverChecks) || order[0] != "version" || order[len(order)-1] != "session" {
+		t.Errorf("%q", order)
+	}
+	s.Server = nil
+	n := 0
+	for range Examine(t.Context(), s) {
+		n++
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for f := range Examine(ended, s) {
+		t.Errorf("after the end: %+v", f)
+	}
+	if n != len(machineChecks) {
+		t.Errorf("%d checks of this machine", n)
+	}
+}
