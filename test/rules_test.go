@@ -20,9 +20,10 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
-	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/pace", "internal/terminal", "docs"},
+	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/pace", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
 	"internal/bridge":          {"internal/jsonrpc"},
+	"internal/bridge/signin":   {"internal/jsonrpc"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/neterror"},
 	"internal/bridge/protover": {"internal/jsonrpc"},
 	"internal/jsonrpc":         {},
@@ -31,7 +32,7 @@ var rooms = map[string][]string{
 	"internal/oauth/discovery": {"internal/neterror"},
 	"internal/oauth/loopback":  {"internal/page"},
 	"internal/doctor":          {"internal/account", "internal/bridge/upstream", "internal/command", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/neterror", "internal/store", "internal/terminal"},
-	"internal/account":         {"internal/bridge", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/command", "internal/store", "internal/neterror", "internal/terminal"},
+	"internal/account":         {"internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/oauth", "internal/oauth/discovery", "internal/oauth/loopback", "internal/command", "internal/store", "internal/neterror", "internal/terminal"},
 	"internal/command":         {"internal/oauth", "internal/oauth/discovery"},
 	"internal/store":           {"internal/oauth"},
 	"internal/server":          {"internal/page"},

@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/protover"
+	"mcp-login/internal/bridge/signin"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
 )
@@ -23,23 +24,37 @@ func (a *Account) connect() (*protover.Link, error) {
 	return protover.New(protover.Config{Server: wire, Verdicts: revision{a}, Name: a.Server.Host, Log: a.Log}), nil
 }
 
-// Relay serves an MCP client on in and out until in ends. cfg holds what the person has
-// said about that; the rest is filled in here. What goes wrong with a request is
-// answered to the client; only what ends the whole run comes back as an error.
-func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, cfg bridge.Config) error {
+// RelayOptions is what the person has said about a relay.
+type RelayOptions struct {
+	// Tools says which tools of the server the client sees.
+	Tools bridge.Filter
+	// Patience is that of [signin.Config]; nil answers nothing for the server.
+	Patience func(client string) time.Duration
+	// PingInterval and MaxMessage are those of [bridge.Config].
+	PingInterval time.Duration
+	MaxMessage   int
+}
+
+// Relay serves an MCP client on in and out until in ends. What goes wrong with a request
+// is answered to the client; only what ends the whole run comes back as an error.
+func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o RelayOptions) error {
 	server, err := a.connect()
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, a.OAuth.AskNobody)()
-	cfg.Upstream, cfg.Ended, cfg.SignIn, cfg.Results, cfg.Log = nameReader{server, &a.client}, a.OAuth.AskNobody, a.awaitedLogin, initializeResults{ctx, a}, a.Log
-	return bridge.Run(ctx, in, out, cfg)
+	stack := o.Tools.Stage(server)
+	login := signin.New(signin.Config{Server: stack, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
+	if o.Patience != nil {
+		stack = login
+	}
+	return bridge.Run(ctx, in, out, bridge.Config{Server: stack, SignIn: login, Client: a.client.heard, Ended: a.OAuth.AskNobody, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log})
 }
 
 // awaitedLogin tells the bridge of a login that waits for its person.
-func (a *Account) awaitedLogin() (bridge.SignIn, bool) {
+func (a *Account) awaitedLogin() (signin.Pending, bool) {
 	p, ok := a.OAuth.Awaiting()
-	return bridge.SignIn{URL: a.address(p), UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer), Since: p.Began}, ok
+	return signin.Pending{URL: a.address(p), UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer), Since: p.Began}, ok
 }
 
 // revision keeps which revision a server speaks beside its login, so that the next
@@ -85,7 +100,7 @@ const maxInitializeResult = 64 << 10
 
 func initializeCache(version string) string { return "initialize-" + strings.ToLower(version) }
 
-// Recall implements bridge.Results.
+// Recall implements signin.Results.
 func (r initializeResults) Recall(version string) []byte {
 	b, err := r.a.Store.LoadCache(r.ctx, r.a.Key, initializeCache(version))
 	if err != nil {
@@ -94,7 +109,7 @@ func (r initializeResults) Recall(version string) []byte {
 	return b
 }
 
-// Remember implements bridge.Results. Only a server that a person signs in to
+// Remember implements signin.Results. Only a server that a person signs in to
 // can make anybody wait, so that of others nothing is kept.
 func (r initializeResults) Remember(version string, result []byte) {
 	if _, err := r.a.OAuth.Credential(r.ctx); err != nil || len(result) > maxInitializeResult {

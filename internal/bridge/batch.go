@@ -9,13 +9,13 @@ import (
 )
 
 // batch collects the answers to one array of requests. Only 2025-03-26 knows
-// arrays, so each of its messages is sent by itself (G10) and the answers are
+// arrays (JSON-RPC batching), so each of its messages is sent by itself and the answers are
 // joined again.
 type batch struct {
 	mu      sync.Mutex
 	open    int // requests without an answer
 	answers [][]byte
-	write   func([]byte)
+	out     *output
 }
 
 // add takes the answer to one request, nil for one that gets none.
@@ -29,14 +29,14 @@ func (b *batch) add(answer []byte) {
 		return
 	}
 	line := append([]byte("["), bytes.Join(b.answers, []byte(","))...)
-	b.write(append(line, ']'))
+	b.out.line(append(line, ']'))
 }
 
 // batch handles an array of messages.
 func (r *run) batch(m jsonrpc.Message) {
 	// One more than there are requests: nothing is written before all of them
 	// are known.
-	b := &batch{open: 1, write: r.out.line}
+	b := &batch{open: 1, out: r.out}
 	empty := true
 	for element := range jsonrpc.Elements(m.Raw) {
 		empty = false
@@ -61,5 +61,5 @@ func (r *run) batch(m jsonrpc.Message) {
 		r.refuse(nil, jsonrpc.CodeInvalidRequest, "the batch is empty")
 		return
 	}
-	r.say(b.add, nil)
+	r.say(b, nil)
 }

@@ -72,7 +72,7 @@ func benchmarkRelay(b *testing.B, server canned, flight int) {
 	in, client := io.Pipe()
 	answers, out := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- Run(context.Background(), in, out, Config{Upstream: remote}) }()
+	go func() { ended <- Run(context.Background(), in, out, Config{Server: remote}) }()
 	lines := bufio.NewReaderSize(answers, 256<<10)
 	ask := func(id int) {
 		if _, err := fmt.Fprintf(client, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"echo"}}`+"\n", id); err != nil {

@@ -22,41 +22,25 @@ const (
 	lastWords = time.Second
 	// lookInterval is how often a drain looks whether a person is awaited.
 	lookInterval = 20 * time.Millisecond
+	// maxLooked is how many requests are looked at for what the client is called.
+	maxLooked = 4
 )
 
-// Remote is the server as the bridge sees it: an [upstream.Upstream], or an
-// protover.Link in front of one.
-type Remote interface {
-	// Send carries one message. For a request it returns when the answer, and
-	// before it everything that belongs to the request, has gone to the sink.
-	Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
-	// Unasked says where messages go that belong to no request.
-	Unasked(sink jsonrpc.Sink)
-	// Close ends the session; ctx bounds the farewell.
-	Close(ctx context.Context) error
-}
-
-// Config of a run. Upstream is required.
+// Config of a run. Server is required.
 type Config struct {
-	// Upstream is the remote server. Run closes it.
-	Upstream Remote
+	// Server is the first of the stages to the server. Run closes it.
+	Server jsonrpc.Stage
 	// DrainTimeout is how long requests under way may take after stdin has
 	// ended; zero means DefaultDrainTimeout.
 	DrainTimeout time.Duration
 	// Ended is called once when nothing more comes from the client, before what is
 	// under way is waited for. May be nil.
 	Ended func()
-	// SignIn returns the login that requests wait for, ok false when there is
-	// none. They are not waited for after stdin has ended. May be nil.
-	SignIn func() (signIn SignIn, ok bool)
-	// Patience returns how long initialize may wait for a person before it is
-	// answered here, by the client's name in clientInfo, "" when it gives none;
-	// zero means for ever, and so does nil. See PatienceOf.
-	Patience func(client string) time.Duration
-	// Results keeps servers' answers to initialize for that. May be nil.
-	Results Results
-	// Tools says which tools of the server the client sees.
-	Tools Filter
+	// Client is told once what the client says about itself, as a raw object of MCP
+	// (Implementation). May be nil.
+	Client func(info []byte)
+	// SignIn is asked about a login that requests wait for. May be nil.
+	SignIn SignIn
 	// PingInterval is how often the server gets a ping; zero means never.
 	PingInterval time.Duration
 	// MaxMessage bounds one message from the client in bytes; 0 is no limit.
@@ -73,15 +57,18 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	if cfg.DrainTimeout == 0 {
 		cfg.DrainTimeout = DefaultDrainTimeout
 	}
+	if cfg.SignIn == nil {
+		cfg.SignIn = noSignIn{}
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(errClosing)
 	r := &run{cfg: cfg, ctx: ctx, cancel: cancel, done: make(chan struct{}), more: make(chan *message, maxSpare), closed: make(chan struct{})}
-	r.state = state{byID: map[string][]*message{}, standIn: standIn{cfg: &r.cfg}}
+	r.state = state{byID: map[string][]*message{}}
 	r.out = &output{w: out, failed: func(err error) { cancel(fmt.Errorf("%w: %w", errClientGone, err)) }}
-	cfg.Upstream.Unasked(jsonrpc.SinkFunc(r.unasked))
+	cfg.Server.Unasked(jsonrpc.SinkFunc(r.unasked))
 
 	stopPings := r.startPings()
 	r.read(in)
@@ -115,10 +102,31 @@ func (r *run) finish() {
 	}
 	farewell, stop := context.WithTimeout(context.WithoutCancel(r.ctx), farewellTimeout)
 	defer stop()
-	if err := r.cfg.Upstream.Close(farewell); err != nil {
+	if err := r.cfg.Server.Close(farewell); err != nil {
 		r.cfg.Log.Debug("the session was not ended at the server", "error", err)
 	}
 }
+
+// SignIn is what a bridge has to know about a login; package signin has the real one.
+// None of the methods waits.
+type SignIn interface {
+	// Awaited reports whether requests wait for a person to sign in. They are not
+	// waited for after stdin has ended.
+	Awaited() bool
+	// Provisional reports whether the client got an answer to an initialize that is
+	// still under way at the server. What it says then does not wait for that.
+	Provisional() bool
+	// Keep takes a notification of a client that has no session yet; false says that
+	// it is to be sent.
+	Keep(m jsonrpc.Message) bool
+}
+
+// noSignIn is that of a run without a login.
+type noSignIn struct{}
+
+func (noSignIn) Awaited() bool             { return false }
+func (noSignIn) Provisional() bool         { return false }
+func (noSignIn) Keep(jsonrpc.Message) bool { return false }
 
 // run is one Run. What is under way is in its state.
 type run struct {
@@ -126,6 +134,7 @@ type run struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	out    *output
+	looked int // requests that were looked at for what the client is called
 
 	mu       sync.Mutex
 	state    state
@@ -213,7 +222,7 @@ func (r *run) take(l line) {
 
 // refuse answers what is no message.
 func (r *run) refuse(id []byte, code int, message string) {
-	r.say(r.out.line, refusal(id, code, message))
+	r.say(nil, refusal(id, code, message))
 }
 
 // drain gives what is under way a little time after stdin has ended; a
@@ -232,7 +241,7 @@ func (r *run) drain() {
 		case <-r.ctx.Done():
 			return
 		case <-look.C:
-			if _, awaited := r.cfg.signIn(); awaited {
+			if r.cfg.SignIn.Awaited() {
 				return
 			}
 		}

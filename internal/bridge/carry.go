@@ -12,6 +12,7 @@ import (
 // does not wait itself.
 func (r *run) put(m *message) (ok bool) {
 	m.r = r
+	m.provisional = r.cfg.SignIn.Provisional()
 	r.update(func(s *state) { ok = s.put(m) })
 	return ok
 }
@@ -67,11 +68,13 @@ func (m *message) carry() {
 	case m.class == own:
 		m.reply(m.answer)
 	case m.isRequest():
-		err := m.r.cfg.Upstream.Send(m.ctx, m.m, m)
+		err := jsonrpc.First(m.r.cfg.Server, m.m).Send(m.ctx, m.m, m)
 		if err == nil {
 			err = errNoAnswer // unless it was answered
 		}
-		m.settle(func() []byte { return answerFor(m.m.ID, err) })
+		if m.claim() {
+			m.reply(answerFor(m.m.ID, err))
+		}
 		m.cancel(nil)
 	default:
 		m.r.tell(m)
@@ -87,42 +90,29 @@ var errNotTaken = errors.New("the server did not take it in time")
 func (r *run) tell(m *message) {
 	ctx, stop := context.WithCancelCause(r.ctx)
 	defer stop(nil)
-	if m.after != nil {
-		defer m.after()
+	if m.cuts != nil {
+		defer m.cuts.cancel(context.Canceled)
 	}
 	defer retry.Every(m.limit, func() bool {
-		_, awaited := r.cfg.signIn()
+		awaited := r.cfg.SignIn.Awaited()
 		if !awaited {
 			stop(errNotTaken)
 		}
 		return awaited
 	})()
-	r.forward(ctx, m.m)
-}
-
-func (r *run) forward(ctx context.Context, m jsonrpc.Message) {
-	err := r.cfg.Upstream.Send(ctx, m, jsonrpc.Discard)
+	err := jsonrpc.First(r.cfg.Server, m.m).Send(ctx, m.m, jsonrpc.Discard)
 	if err != nil && r.ctx.Err() == nil {
-		r.cfg.Log.Warn("a message of the client did not reach the server", "method", m.Method, "error", err)
+		r.cfg.Log.Warn("a message of the client did not reach the server", "method", m.m.Method, "error", err)
 	}
 }
 
-// background runs f, which does something for the client beside its messages.
-func (r *run) background(f func()) {
-	r.update(func(s *state) { s.others++ })
-	r.work.Go(func() {
-		defer r.update(func(s *state) { s.others-- })
-		f()
-	})
-}
-
-// settle gives the one answer to a request, unless there was one.
-func (m *message) settle(answer func() []byte) bool {
-	if !m.claim() {
-		return false
+// reply gives the client an answer, or the batch that the request came in.
+func (m *message) reply(answer []byte) {
+	if m.in != nil {
+		m.in.add(answer)
+		return
 	}
-	m.reply(answer())
-	return true
+	m.r.out.line(answer)
 }
 
 // claim takes the right to the one answer; only the first claim succeeds.

@@ -19,117 +19,76 @@ const (
 // server nor, but for one that reads nothing at all, for the client. The answer to a
 // request goes into the batch that it came in, if it did.
 func (r *run) dispatch(m jsonrpc.Message, in *batch) {
-	reply := r.out.line
-	if in != nil {
-		reply = in.add
-	}
-	if shown, clear := r.cfg.Tools.shows(m); !clear || m.Kind == jsonrpc.Notification && !shown {
-		if refused, ok := r.cfg.Tools.refuse(m); ok && m.Kind == jsonrpc.Request {
-			r.say(reply, refused)
-		}
-		return
-	}
-	cancels := m.Kind == jsonrpc.Notification && m.Method == "notifications/cancelled"
-	if m.Kind != jsonrpc.Response && m.Method != "initialize" && !cancels && r.speakFor(m, reply) {
-		return
-	}
 	switch {
 	case m.Kind == jsonrpc.Request:
-		r.dispatchRequest(m, reply, in != nil)
+		r.dispatchRequest(m, in)
 	case m.Kind == jsonrpc.Response:
 		r.answerQuestion(m)
-	case cancels:
+	case m.Method == "notifications/cancelled":
 		r.cancelRequest(m)
 	default:
 		r.notify(m)
 	}
 }
 
-func (r *run) dispatchRequest(m jsonrpc.Message, reply func([]byte), whole bool) {
+func (r *run) dispatchRequest(m jsonrpc.Message, in *batch) {
+	r.introduce(m)
 	switch {
 	case m.Method == "ping" && r.waiting():
 		// The client asks whether anybody is there while a person signs in or the
 		// server starts. It is the bridge that it asks.
-		r.say(reply, jsonrpc.Result(m.ID, "{}"))
+		r.say(in, jsonrpc.Result(m.ID, "{}"))
+		return
 	case m.Method == "initialize":
 		r.dropProbes()
-		r.initialize(m, reply)
-	case m.Method == "server/discover":
-		r.probe(m, reply)
-	default:
-		var answer []byte
-		if m.Method == "tools/call" {
-			r.update(func(s *state) { answer = s.standIn.late(m) })
-		}
-		if refused, ok := r.cfg.Tools.refuse(m); ok && answer == nil {
-			answer = refused
-		}
-		if answer != nil {
-			r.say(reply, answer)
-			return
-		}
-		r.request(m, reply, whole)
+	}
+	r.request(m, in)
+}
+
+// introduce looks for what the client says about itself. It is called by the reading
+// goroutine alone.
+func (r *run) introduce(m jsonrpc.Message) {
+	if r.cfg.Client == nil || r.looked == maxLooked {
+		return
+	}
+	r.looked++
+	if info := m.ClientInfo(); info != nil {
+		r.looked = maxLooked
+		r.cfg.Client(info)
 	}
 }
 
 // waiting reports whether messages are held up by initialize or a login.
 func (r *run) waiting() (behind bool) {
 	r.update(func(s *state) { behind = s.barrier != nil })
-	_, awaited := r.cfg.signIn()
-	return behind || awaited
+	return behind || r.cfg.SignIn.Awaited()
 }
 
-// speakFor answers for a server that waits for its person; false says that it does
-// not.
-func (r *run) speakFor(m jsonrpc.Message, reply func([]byte)) (speaks bool) {
-	var answer []byte
-	again := false
-	r.update(func(s *state) {
-		switch speaks = s.standIn.speaks(); {
-		case !speaks:
-		case m.Kind == jsonrpc.Notification:
-			s.standIn.keep(m)
-		default:
-			answer, again = s.standIn.response(m)
-		}
-	})
-	if again {
-		r.again()
-	}
-	if answer != nil {
-		r.say(reply, answer)
-	}
-	return speaks
-}
-
-// say gives the client an answer of the bridge's own. One that reads nothing of many
-// is waited for.
-func (r *run) say(reply func([]byte), answer []byte) {
-	if !r.put(&message{class: own, beside: true, reply: reply, answer: answer}) {
-		reply(answer)
+// say gives the client an answer of the bridge's own, in its batch if it has one. A
+// client that reads nothing of many is waited for.
+func (r *run) say(in *batch, answer []byte) {
+	if m := (&message{class: own, beside: true, in: in, answer: answer}); !r.put(m) {
+		m.reply(answer)
 	}
 }
 
-// request sends a request. whole says that the answer is wanted whole.
-func (r *run) request(m jsonrpc.Message, reply func([]byte), whole bool) *message {
-	one := &message{m: m, class: requests, reply: reply, whole: whole, key: jsonrpc.Key(m.ID), modern: m.Stateless()}
-	switch m.Method {
-	case "ping":
+// request sends a request.
+func (r *run) request(m jsonrpc.Message, in *batch) {
+	one := &message{m: m, class: requests, in: in, key: jsonrpc.Key(m.ID), stateless: m.Stateless()}
+	if m.Method == "ping" {
 		one.class = pings
-	case "initialize", "server/discover":
-		one.done = make(chan struct{}) // somebody watches over them
 	}
 	if !r.put(one) {
-		if one.settled = true; one.done != nil {
-			close(one.done)
-		}
-		r.say(reply, answerFor(m.ID, errBusy))
+		r.say(in, answerFor(m.ID, errBusy))
 	}
-	return one
 }
 
 // notify brings the server a notification, in its order.
 func (r *run) notify(m jsonrpc.Message) {
+	if r.cfg.SignIn.Keep(m) {
+		r.update(func(s *state) { s.standing = s.standing || m.Method == "notifications/initialized" })
+		return
+	}
 	if !r.put(&message{m: m, class: notifications, limit: takeTimeout}) {
 		r.cfg.Log.Warn("dropped a notification of the client: too many wait for the server", "method", m.Method)
 	}
@@ -150,34 +109,29 @@ func (r *run) answerQuestion(m jsonrpc.Message) {
 // Cancellation). The server is told with the client's own message, except by the
 // revision of 2026-07-28, where closing the stream says it (Transports), of
 // initialize, which that page forbids to cancel, and of a request that it never
-// got. An initialize that was answered here goes on: for the client it is over.
+// got.
 func (r *run) cancelRequest(m jsonrpc.Message) {
 	var c *message
-	var speaks bool
-	r.update(func(s *state) { c, speaks = s.find(jsonrpc.Key(m.Param("requestId"))), s.standIn.speaks() })
+	r.update(func(s *state) { c = s.find(jsonrpc.Key(m.Param("requestId"))) })
 	switch {
-	case speaks && (c == nil || c.m.Method == "initialize"):
-		return
 	case c == nil:
 		r.notify(m)
 		return
-	case !c.claim(): // its answer is being written, and is not to be cut
+	case !c.claim(): // it has its answer, which is not to be cut
 		return
-	case c.whole:
-		r.say(c.reply, nil) // somebody counts the answers
+	case c.in != nil:
+		r.say(c.in, nil) // the batch counts the answers
 	}
-	end := func() { c.cancel(context.Canceled) }
-	_, awaited := r.cfg.signIn()
 	switch {
 	case r.withdraw(c):
-	case c.modern, c.m.Method == "initialize":
-		end()
+	case c.stateless, c.m.Method == "initialize":
+		c.cancel(context.Canceled)
 	default:
-		if awaited {
-			end() // it must not be sent after all, when the login is over
+		if r.cfg.SignIn.Awaited() { // it must not be sent after all, when the login is over
+			c.cancel(context.Canceled)
 		}
-		if !r.put(&message{m: m, class: replies, beside: true, limit: cancelTimeout, after: end}) {
-			end()
+		if !r.put(&message{m: m, class: replies, beside: true, limit: cancelTimeout, cuts: c}) {
+			c.cancel(context.Canceled)
 		}
 	}
 }
@@ -207,15 +161,10 @@ func (r *run) dropProbes() {
 	})
 	for _, m := range probes {
 		if m.claim() {
-			r.say(m.reply, refusal(m.m.ID, jsonrpc.CodeMethodNotFound, "overtaken by initialize"))
-			r.abandon(m)
+			r.say(m.in, refusal(m.m.ID, jsonrpc.CodeMethodNotFound, "overtaken by initialize"))
+			if !r.withdraw(m) {
+				m.cancel(context.Canceled)
+			}
 		}
-	}
-}
-
-// abandon asks the server no further for what has been answered here.
-func (r *run) abandon(m *message) {
-	if !r.withdraw(m) {
-		m.cancel(context.Canceled)
 	}
 }

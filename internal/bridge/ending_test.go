@@ -56,7 +56,7 @@ func TestP13EndOfInput(t *testing.T) {
 	}
 	r = newRig(t, s, func(b *Config, _ *upstream.Config) {
 		b.DrainTimeout = time.Hour
-		b.SignIn = func() (SignIn, bool) { return SignIn{}, true }
+		b.SignIn = awaited(func() bool { return true })
 	})
 	r.send(`{"id":1,"method":"hang"}`)
 	_ = r.in.Close()

@@ -38,7 +38,7 @@ func newStateless() *stateless {
 // and every request has its headers.
 func TestE2ClientOfSessions(t *testing.T) {
 	s := newStateless()
-	r := newRig(t, s, withEra)
+	r := newRig(t, s, withTranslation)
 	r.send(initialize)
 	if got := r.line(); !strings.Contains(got, `"protocolVersion":"2025-06-18"`) {
 		t.Fatal(got)
@@ -59,7 +59,7 @@ func TestE2ClientOfSessions(t *testing.T) {
 // client no answer.
 func TestB10CancelClosesTheStream(t *testing.T) {
 	s := newStateless()
-	r := newRig(t, s, withEra)
+	r := newRig(t, s, withTranslation)
 	r.send(initialize)
 	r.line()
 	r.send(initialized, `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"t"}}`)
@@ -92,7 +92,7 @@ func TestOvertakenProbeIsAnswered(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 		},
 	}}
-	r := newRig(t, s, withEra)
+	r := newRig(t, s, withTranslation)
 	r.send(`{"jsonrpc":"2.0","id":"probe","method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`)
 	<-asked
 	r.send(initialize)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"mcp-login/internal/foreign"
-	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -55,12 +53,8 @@ func answerFor(id []byte, err error) []byte {
 	case errors.As(err, &login):
 		code = jsonrpc.CodeSignIn
 	}
-	message := foreign.Message(err.Error())
-	if next := hint.Of(err); next != "" {
-		// Most clients show the message and nothing else.
-		data.Hint = foreign.Message(next)
-		message += " (" + data.Hint + ")"
-	}
+	message, next := jsonrpc.Words(err)
+	data.Hint = next
 	return jsonrpc.ErrorResponse(id, code, message, data)
 }
 

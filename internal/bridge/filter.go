@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"strings"
 
 	"mcp-login/internal/jsonrpc"
@@ -16,7 +17,62 @@ type Filter struct {
 	Ignore []string
 }
 
-func (f Filter) empty() bool { return len(f.Allow)+len(f.Ignore) == 0 }
+// Stage returns a stage above below that hides tools, or below itself when there is
+// nothing to hide.
+func (f Filter) Stage(below jsonrpc.Stage) jsonrpc.Stage {
+	if len(f.Allow)+len(f.Ignore) == 0 {
+		return below
+	}
+	return filterStage{below, f}
+}
+
+// filterStage is a [jsonrpc.Stage] that lets no message pass that could reach a hidden
+// tool: what the filter and the server read differently is not let through.
+type filterStage struct {
+	jsonrpc.Stage
+	filter Filter
+}
+
+// Send implements jsonrpc.Stage.
+func (s filterStage) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	shown, clear := s.filter.shows(m)
+	switch {
+	case shown && clear && m.Kind == jsonrpc.Request && m.Method == methodList:
+		sink = listSink{m, s.filter, sink}
+	case shown && clear:
+	case m.Kind != jsonrpc.Request:
+		return nil
+	default:
+		text := "the user's configuration hides this tool"
+		if !clear {
+			text = "a call that can be read in more than one way does not pass a filter of tools"
+		}
+		sink.Message(jsonrpc.Built(jsonrpc.Refusal(m.ID, jsonrpc.CodeHidden, text, "look at --allow-tool and --ignore-tool")))
+		return nil
+	}
+	return jsonrpc.First(s.Stage, m).Send(ctx, m, sink)
+}
+
+// listSink takes the hidden tools out of the answer to tools/list, which has to be whole
+// for that.
+type listSink struct {
+	request jsonrpc.Message
+	filter  Filter
+	sink    jsonrpc.Sink
+}
+
+// Message implements jsonrpc.Sink.
+func (l listSink) Message(m jsonrpc.Message) {
+	if m.Answers(l.request) {
+		if raw := l.filter.shown(m); len(raw) != len(m.Raw) {
+			m = jsonrpc.Built(raw)
+		}
+	}
+	l.sink.Message(m)
+}
+
+// Pieces implements jsonrpc.Sink.
+func (listSink) Pieces() jsonrpc.Pieces { return nil }
 
 // Hides reports whether a tool is hidden.
 func (f Filter) Hides(tool string) bool {
@@ -50,26 +106,10 @@ func matches(pattern, name string) bool {
 	return strings.HasSuffix(name, parts[last])
 }
 
-// refuse answers a call of a hidden tool, and one that some server could read as a
-// call of a hidden tool: what the filter and the server read differently is not
-// let through.
-func (f Filter) refuse(m jsonrpc.Message) (answer []byte, ok bool) {
-	data := jsonrpc.ErrorData{Source: jsonrpc.Source, Hint: "look at --allow-tool and --ignore-tool"}
-	switch shown, clear := f.shows(m); {
-	case !clear:
-		return jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeHidden, "a call that can be read in more than one way does not pass a filter of tools", data), true
-	case !shown:
-		return jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeHidden, "the user's configuration hides this tool", data), true
-	}
-	return nil, false
-}
-
 // shows reports whether a message of the client may pass. clear is false for one
 // that can be read in more than one way.
 func (f Filter) shows(m jsonrpc.Message) (shown, clear bool) {
 	switch {
-	case f.empty():
-		return true, true
 	case m.Kind == jsonrpc.Response: // unless a server finds a method in it
 		_, found := readings(m.Raw, "method")
 		return true, found == 0
@@ -97,10 +137,10 @@ const (
 	methodList = "tools/list"
 )
 
-// shown is an answer to a request of method without the hidden tools, and without
+// shown is an answer to tools/list without the hidden tools, and without
 // those whose name can be read in more than one way; the others keep their bytes.
-func (f Filter) shown(method string, m jsonrpc.Message) []byte {
-	if method != methodList || f.empty() || m.Result == nil {
+func (f Filter) shown(m jsonrpc.Message) []byte {
+	if m.Result == nil {
 		return m.Raw
 	}
 	tools, clear := only(m.Result, "tools")

@@ -19,9 +19,7 @@ func TestFilterHidesTools(t *testing.T) {
 			answer(w, id, `{"tools":[{"name":"get_a","n":1.0}, {"name":"delete_a"},{"name":"get_secret"}],"nextCursor":"x"}`)
 		},
 	}}
-	r := newRig(t, s, func(c *Config, _ *upstream.Config) {
-		c.Tools = Filter{Allow: []string{"get_*", "other"}, Ignore: []string{"*secret"}}
-	})
+	r := newRig(t, s, hiding(Filter{Allow: []string{"get_*", "other"}, Ignore: []string{"*secret"}}))
 	r.send(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 	if got := r.line(); got != `{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"get_a","n":1.0}],"nextCursor":"x"}}` {
 		t.Error(got)
@@ -91,7 +89,7 @@ func TestA10ListIsFilteredEverywhere(t *testing.T) {
 				s := &server{get: answer, on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 					"tools/list": func(w http.ResponseWriter, r *http.Request, _ json.RawMessage) { answer(w, r) },
 				}}
-				r := newRig(t, s, passOn, func(c *Config, _ *upstream.Config) { c.Tools = Filter{Ignore: []string{"hidden"}} })
+				r := newRig(t, s, passOn, hiding(Filter{Ignore: []string{"hidden"}}))
 				r.send(line)
 				if got := r.line(); strings.Contains(got, "hidden") || !strings.Contains(got, `"tools":[{"name":"shown"}]`) {
 					t.Errorf("%s, %d bytes, asked by %s: %.200q", name, size, line, got)
@@ -124,10 +122,7 @@ func TestA10ListIsFilteredOverSSE(t *testing.T) {
 			said <- `[{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"hidden"},{"name":"shown"}]}}]`
 		}()
 	})
-	r := newRig(t, h, func(c *Config, u *upstream.Config) {
-		u.Transport = upstream.SSE
-		c.Tools = Filter{Ignore: []string{"hidden"}}
-	})
+	r := newRig(t, h, hiding(Filter{Ignore: []string{"hidden"}}), func(_ *Config, u *upstream.Config) { u.Transport = upstream.SSE })
 	r.send(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`)
 	if got := r.line(); got != `{"jsonrpc":"2.0","id":7,"result":{"tools":[{"name":"shown"}]}}` {
 		t.Errorf("%.200q", got)
@@ -140,7 +135,7 @@ func TestA10ListIsFilteredOverSSE(t *testing.T) {
 func TestSecondLookCallInDisguise(t *testing.T) {
 	deep := strings.Repeat("[", 9_998) + strings.Repeat("]", 9_998)
 	s := &server{}
-	r := newRig(t, s, func(c *Config, _ *upstream.Config) { c.Tools = Filter{Ignore: []string{"delete"}} })
+	r := newRig(t, s, hiding(Filter{Ignore: []string{"delete"}}))
 	for _, line := range []string{
 		`{"jsonrpc":"2.0","id":1,"Method":"tools/call","params":{"name":"delete"},"result":{}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","method":5,"params":{"name":"delete"},"result":{}}`,

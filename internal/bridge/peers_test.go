@@ -62,7 +62,7 @@ func TestRealPeers(t *testing.T) {
 				inR, inW := io.Pipe()
 				outR, outW := io.Pipe()
 				done := make(chan error, 1)
-				go func() { done <- Run(context.Background(), inR, outW, Config{Upstream: up}); _ = outW.Close() }()
+				go func() { done <- Run(context.Background(), inR, outW, Config{Server: up}); _ = outW.Close() }()
 				talk(t, name, outR, inW)
 				_ = inW.Close()
 				go func() { _, _ = io.Copy(io.Discard, outR) }()

@@ -41,12 +41,9 @@ func (r *run) keepAlive(ctx context.Context) {
 		if r.update(func(s *state) { standing = s.standing }); !standing {
 			continue
 		}
-		m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":"mcp-login-` + rand.Text() + `","method":"ping"}`))
-		if err != nil {
-			return
-		}
+		m := jsonrpc.NewRequest(jsonrpc.Quote("mcp-login-"+rand.Text()), "ping", nil)
 		limited, stop := context.WithTimeout(ctx, pingTimeout)
-		if err := r.cfg.Upstream.Send(limited, m, jsonrpc.Discard); err != nil {
+		if err := jsonrpc.First(r.cfg.Server, m).Send(limited, m, jsonrpc.Discard); err != nil {
 			r.cfg.Log.Debug("a ping was not answered", "error", err)
 		}
 		stop()

@@ -19,6 +19,7 @@ import (
 
 	"mcp-login/internal/bridge/protover"
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/jsonrpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,10 +34,15 @@ type rig struct {
 	once sync.Once
 }
 
-// viaEra in a Config stands for an protover.Link in front of the upstream.
-type viaEra struct{ Remote }
+// translated in a Config stands for a protover stage in front of the upstream.
+type translated struct{ jsonrpc.Stage }
 
-func withEra(c *Config, _ *upstream.Config) { c.Upstream = viaEra{} }
+func withTranslation(c *Config, _ *upstream.Config) { c.Server = translated{} }
+
+// hiding is a Filter in front of the upstream.
+func hiding(f Filter) rigOption {
+	return func(c *Config, _ *upstream.Config) { c.Server = filterStage{filter: f} }
+}
 
 type rigOption func(*Config, *upstream.Config)
 
@@ -64,10 +70,13 @@ func rigTo(t *testing.T, address string, options ...rigOption) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, translated := bc.Upstream.(viaEra); translated {
-		bc.Upstream = protover.New(protover.Config{Server: remote, Log: log})
-	} else {
-		bc.Upstream = remote
+	switch stage := bc.Server.(type) {
+	case translated:
+		bc.Server = protover.New(protover.Config{Server: remote, Log: log})
+	case filterStage:
+		bc.Server = stage.filter.Stage(remote)
+	default:
+		bc.Server = remote
 	}
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
@@ -176,3 +185,10 @@ const (
 	initialize  = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
 	initialized = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
 )
+
+// awaited is a SignIn that tells whether a person is awaited.
+type awaited func() bool
+
+func (a awaited) Awaited() bool           { return a() }
+func (awaited) Provisional() bool         { return false }
+func (awaited) Keep(jsonrpc.Message) bool { return false }

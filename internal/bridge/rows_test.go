@@ -41,7 +41,7 @@ func TestRow37OwnRequests(t *testing.T) {
 			}
 			asked <- r.Method
 		})
-		r := newRig(t, counted, withEra, func(_ *Config, u *upstream.Config) { u.Header = http.Header{"X-Key": {"canary"}} })
+		r := newRig(t, counted, withTranslation, func(_ *Config, u *upstream.Config) { u.Header = http.Header{"X-Key": {"canary"}} })
 		r.send(initialize)
 		r.line()
 		r.send(initialized)
@@ -113,7 +113,7 @@ func TestRow45InitializeFails(t *testing.T) {
 				answer(w, id, `{"protocolVersion":"2025-06-18","capabilities":{}}`)
 			},
 		}}
-		r := newRig(t, s, withEra)
+		r := newRig(t, s, withTranslation)
 		r.send(initialize)
 		if got := r.line(); !strings.Contains(got, fmt.Sprintf(`"httpStatus":%d`, code)) || !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":0,`) {
 			t.Errorf("%d: %s", code, got)

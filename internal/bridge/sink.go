@@ -8,17 +8,18 @@ func (c *message) Message(m jsonrpc.Message) {
 	switch {
 	case m.Kind != jsonrpc.Response:
 		c.r.pass(m)
-	case jsonrpc.Key(m.ID) != c.key || !c.settle(func() []byte { return c.r.cfg.Tools.shown(c.m.Method, m) }):
+	case jsonrpc.Key(m.ID) == c.key && c.claim():
+		c.reply(m.Raw)
+	default:
 		c.r.cfg.Log.Debug("dropped an answer that nobody waits for")
 	}
 }
 
-// Pieces implements jsonrpc.Sink. Answers that the bridge looks into, and those in a
-// batch, have to be whole. The client hears nothing else until the answer is
+// Pieces implements jsonrpc.Sink. Answers in a batch have to be whole. The client hears nothing else until the answer is
 // complete: messages on stdout are lines (MCP 2025-11-25, Transports, stdio).
 func (c *message) Pieces() jsonrpc.Pieces {
 	switch {
-	case c.whole, c.m.Method == "tools/list":
+	case c.in != nil:
 		return nil
 	case !c.claim():
 		return unwanted{}

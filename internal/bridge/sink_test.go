@@ -118,7 +118,7 @@ func TestLargeListIsFiltered(t *testing.T) {
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"tools":[{"name":"a","description":%q},{"name":"hidden"}]}}`, id, strings.Repeat("y", 8<<20))
 		},
 	}}
-	r := newRig(t, s, func(c *Config, _ *upstream.Config) { c.Tools = Filter{Ignore: []string{"hidden"}} })
+	r := newRig(t, s, hiding(Filter{Ignore: []string{"hidden"}}))
 	r.send(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 	if line := r.line(); !json.Valid([]byte(line)) || strings.Contains(line, "hidden") || len(line) < 8<<20 {
 		t.Errorf("%d bytes", len(line))

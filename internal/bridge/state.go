@@ -42,25 +42,25 @@ type message struct {
 	r     *run
 	m     jsonrpc.Message
 	class class
-	// beside is what does not wait for a barrier.
-	beside bool
+	// beside is what does not wait for a barrier, provisional what does not wait for
+	// one that has its answer: it came while SignIn.Provisional held.
+	beside, provisional bool
 
-	// Of a request, and of an own answer, reply takes the answer; whole says that it
-	// wants it in one piece.
-	reply  func([]byte)
-	whole  bool
-	key    string // of the id
-	modern bool   // of 2026-07-28, which cancels by closing the stream
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when it is over; nil when nobody waits for that
+	// in is the batch that takes the answer, of a request and of an own answer; nil
+	// when it is a line of its own.
+	in        *batch
+	key       string // of the id
+	stateless bool   // of 2026-07-28, which cancels by closing the stream
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
 
 	// Of an own answer.
 	answer []byte
 
-	// Of what is told the server: how long it may take, and what follows then.
+	// Of what is told the server: how long it may take, and of a cancel the request
+	// that is cut then.
 	limit time.Duration
-	after func() // may be nil
+	cuts  *message
 
 	// Changed by update alone.
 	carried bool // a goroutine has it
@@ -90,11 +90,9 @@ type state struct {
 	barrier *message   // not over, nil for none
 	behind  []*message // what came after it, in its order
 
-	standIn  standIn
 	asked    bool // the server has put a question to the client
 	standing bool // the session is there
 	ended    bool // nothing more comes from the client
-	others   int  // other goroutines that do something for the client
 	spare    int  // goroutines that have carried a message and wait for another
 }
 
@@ -115,13 +113,13 @@ func (s *state) idle() bool {
 			return false
 		}
 	}
-	return s.others == 0
+	return true
 }
 
 // put gives a message its place; false says that there is none left.
 func (s *state) put(m *message) bool {
 	q, limit := &s.queues[m.class], limits[m.class]
-	behind := s.barrier != nil && !m.beside
+	behind := s.barrier != nil && !m.beside && !(m.provisional && s.barrier.settled)
 	full := q.count >= limit.waiting || q.bytes > 0 && q.bytes+m.size() > limit.bytes
 	if full && (behind || q.carried >= limit.carried) && !s.spared(m) {
 		return false
@@ -147,7 +145,7 @@ func (s *state) spared(m *message) bool {
 
 // place starts a message, or lets it wait for others of its class.
 func (s *state) place(m *message) {
-	if m.barrier() {
+	if m.barrier() && s.barrier == nil {
 		s.barrier = m
 	}
 	q := &s.queues[m.class]
@@ -211,9 +209,6 @@ func shift(list *[]*message) *message {
 
 // forget takes a request out of those that are not over.
 func (s *state) forget(m *message) {
-	if m.done != nil {
-		close(m.done)
-	}
 	if same := s.byID[m.key]; len(same) == 1 && same[0] == m {
 		delete(s.byID, m.key)
 	} else if i := slices.Index(same, m); i >= 0 {

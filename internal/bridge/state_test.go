@@ -45,7 +45,7 @@ func (s *inHand) seen() string {
 // over runs a bridge to a server. talk is the client.
 func over(t *testing.T, s *inHand, cfg Config, talk func(say func(string), hear func() string)) {
 	t.Helper()
-	cfg.Upstream = s
+	cfg.Server = s
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	ended := make(chan error, 1)
@@ -218,15 +218,15 @@ func TestR1NotificationWaitsForLogin(t *testing.T) {
 			taken <- context.Cause(ctx)
 			return nil
 		}}
-		awaited := func() (SignIn, bool) {
+		pending := func() bool {
 			select {
 			case <-signed:
-				return SignIn{}, false
+				return false
 			default:
-				return SignIn{}, true
+				return true
 			}
 		}
-		over(t, s, Config{SignIn: awaited}, func(say func(string), _ func() string) {
+		over(t, s, Config{SignIn: awaited(pending)}, func(say func(string), _ func() string) {
 			say(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 			time.Sleep(10*takeTimeout + takeTimeout/2) // not at the moment of a look at the login
 			close(signed)
@@ -277,7 +277,7 @@ func TestR1EndOfInput(t *testing.T) {
 		inR, inW := io.Pipe()
 		var out strings.Builder
 		ended := make(chan error, 1)
-		go func() { ended <- Run(t.Context(), inR, &out, Config{Upstream: holding(make(chan struct{}))}) }()
+		go func() { ended <- Run(t.Context(), inR, &out, Config{Server: holding(make(chan struct{}))}) }()
 		for i := range room {
 			_, _ = fmt.Fprintf(inW, callLine+"\n", i)
 		}

@@ -6,9 +6,11 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge"
+	"mcp-login/internal/bridge/signin"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/terminal"
 )
@@ -21,11 +23,23 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 		return err
 	}
 	defer account.Close()
-	cfg := bridge.Config{Patience: o.patienceOf, Tools: o.tools(), PingInterval: o.pingInterval, MaxMessage: int(o.MaxMessage)}
-	if err := account.Relay(ctx, a.in, a.term.Protocol(), cfg); err != nil {
+	if err := account.Relay(ctx, a.in, a.term.Protocol(), o.relay()); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil
+}
+
+// relay is what was said about the relay.
+func (o *options) relay() account.RelayOptions {
+	said := account.RelayOptions{Patience: signin.PatienceOf, Tools: o.tools(), PingInterval: o.pingInterval, MaxMessage: int(o.MaxMessage)}
+	switch {
+	case !o.changed("login-patience"):
+	case o.patience > 0:
+		said.Patience = func(string) time.Duration { return o.patience }
+	default:
+		said.Patience = nil
+	}
+	return said
 }
 
 // answerUnstarted answers a client whose bridge cannot begin, because its command line or
@@ -37,18 +51,18 @@ func (a *app) answerUnstarted(ctx context.Context, args []string, code int, reas
 		return
 	}
 	if code == exitUsage || code == exitStore {
-		_ = bridge.Run(ctx, a.in, a.term.Protocol(), bridge.Config{Upstream: refusingServer{reason}, MaxMessage: defaultMaxMessage})
+		_ = bridge.Run(ctx, a.in, a.term.Protocol(), bridge.Config{Server: refusingServer{reason}, MaxMessage: defaultMaxMessage})
 	}
 }
 
 // refusingServer is the server of a bridge that cannot begin.
 type refusingServer struct{ reason error }
 
-// Send implements bridge.Remote.
+// Send implements jsonrpc.Stage.
 func (r refusingServer) Send(context.Context, jsonrpc.Message, jsonrpc.Sink) error { return r.reason }
 
-// Unasked implements bridge.Remote.
+// Unasked implements jsonrpc.Stage.
 func (refusingServer) Unasked(jsonrpc.Sink) {}
 
-// Close implements bridge.Remote.
+// Close implements jsonrpc.Stage.
 func (refusingServer) Close(context.Context) error { return nil }

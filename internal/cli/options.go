@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/account"
-	"mcp-login/internal/bridge"
+	"mcp-login/internal/bridge/signin"
 	"mcp-login/internal/command"
 	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
@@ -119,7 +119,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringVar(&o.RedirectURI, "redirect-uri", "", "redirect URI, instead of those of port, host and path; with https the answer is pasted")
 	f.StringVar(&o.successURL, "success-url", "", "page to send the browser to after a login, instead of ours")
 	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
-	f.DurationVar(&o.patience, "login-patience", bridge.DefaultPatience, "when to answer a client's initialize although a person is still signing in; 0 never; clients that are known have a default of their own")
+	f.DurationVar(&o.patience, "login-patience", signin.DefaultPatience, "when to answer a client's initialize although a person is still signing in; 0 never; clients that are known have a default of their own")
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
 	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "do not warn where the provider does not say that it supports PKCE")
@@ -159,14 +159,6 @@ func (o *options) resolve(f *pflag.FlagSet) (err error) {
 		o.Grant = oauth.GrantClientCredentials
 	}
 	return nil
-}
-
-// patienceOf is how long the client that calls itself name may wait.
-func (o *options) patienceOf(name string) time.Duration {
-	if o.changed("login-patience") {
-		return o.patience
-	}
-	return bridge.PatienceOf(name)
 }
 
 // check refuses flags that make no sense, before anything is opened.

@@ -3,6 +3,9 @@ package jsonrpc
 import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // ErrorData is the data member of the errors that mcp-login itself answers with.
@@ -23,6 +26,17 @@ const Source = "mcp-login"
 // a next step for people, "" for none.
 func Refusal(id []byte, code int, message, next string) []byte {
 	return ErrorResponse(id, code, message, ErrorData{Source: Source, Hint: next})
+}
+
+// Words returns what a client is told about err, each on one line: the message, and what
+// to do, "" when that is not known. Most clients show the message and nothing else, so
+// that it says both.
+func Words(err error) (message, next string) {
+	message, next = foreign.Message(err.Error()), foreign.Message(hint.Of(err))
+	if next != "" {
+		message += " (" + next + ")"
+	}
+	return message, next
 }
 
 // ErrorResponse builds an error answer on one line. id is the raw id of the

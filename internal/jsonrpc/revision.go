@@ -13,8 +13,11 @@ var SessionRevisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-
 // LatestSession is the newest of SessionRevisions.
 const LatestSession = "2025-11-25"
 
-// MetaRevision is the member of _meta in which a message names its revision.
-const MetaRevision = "io.modelcontextprotocol/protocolVersion"
+// Members of _meta in which a message of 2026-07-28 names its revision and its client.
+const (
+	MetaRevision   = "io.modelcontextprotocol/protocolVersion"
+	MetaClientInfo = "io.modelcontextprotocol/clientInfo"
+)
 
 // Revision returns the MCP revision that a message names in its _meta, "" for none, as
 // in those of the revisions with sessions.
@@ -32,3 +35,12 @@ func (m Message) Stateless() bool {
 
 // KeepsSession reports whether a revision is one of SessionRevisions.
 func KeepsSession(revision string) bool { return slices.Contains(SessionRevisions, revision) }
+
+// ClientInfo returns what a request says about its client, as a raw object, nil for
+// nothing: initialize in its params, a request of 2026-07-28 in its _meta.
+func (m Message) ClientInfo() []byte {
+	if m.Method == "initialize" {
+		return m.Param("clientInfo")
+	}
+	return m.Param("_meta", MetaClientInfo)
+}

@@ -96,7 +96,7 @@ func withoutMeta(params []byte) []byte {
 	if meta == nil {
 		return orEmpty(params)
 	}
-	meta = jsonrpc.Without(meta, jsonrpc.MetaRevision, metaClient, metaCapabilities, metaLogLevel)
+	meta = jsonrpc.Without(meta, jsonrpc.MetaRevision, jsonrpc.MetaClientInfo, metaCapabilities, metaLogLevel)
 	for range jsonrpc.Members(meta) {
 		return jsonrpc.With(params, "_meta", meta)
 	}
@@ -128,7 +128,7 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 		return nil
 	}
 	union = jsonrpc.Edited(union, more...)
-	session, err := c.open(ctx, union, m.Param("_meta", metaClient))
+	session, err := c.open(ctx, union, m.Param("_meta", jsonrpc.MetaClientInfo))
 	if err != nil {
 		if refused := new(Error); !stands && (unsupported(err) || errors.As(err, &refused)) {
 			c.l.forget(c) // it may no longer be what it was

@@ -14,7 +14,6 @@ const Lifetime = 24 * time.Hour
 // Members of _meta in 2026-07-28.
 const (
 	metaPrefix       = "io.modelcontextprotocol/"
-	metaClient       = metaPrefix + "clientInfo"
 	metaCapabilities = metaPrefix + "clientCapabilities"
 	metaLogLevel     = metaPrefix + "logLevel"
 	metaServer       = metaPrefix + "serverInfo"

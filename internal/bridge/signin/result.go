@@ -1,4 +1,4 @@
-package bridge
+package signin
 
 import (
 	"github.com/go-json-experiment/json"
@@ -9,7 +9,7 @@ import (
 
 // provisionalResult is the answer to initialize until the server gives its own:
 // the known one with lists that change, or one that promises only those.
-func provisionalResult(version string, known []byte, signIn SignIn) []byte {
+func provisionalResult(version string, known []byte, login Pending) []byte {
 	if !jsonrpc.KeepsSession(version) { // as servers do
 		version = jsonrpc.LatestSession
 	}
@@ -18,7 +18,7 @@ func provisionalResult(version string, known []byte, signIn SignIn) []byte {
 		result, capabilities = map[string]jsontext.Value{
 			"protocolVersion": quote(version),
 			"serverInfo":      jsontext.Value(`{"name":"mcp-login","title":"Sign-in pending","version":"1"}`),
-			"instructions":    quote("This server needs a sign-in before it can be used: open " + signIn.URL + " in a browser. If its tools do not appear afterwards, start a new session."),
+			"instructions":    quote("This server needs a sign-in before it can be used: open " + login.URL + " in a browser. If its tools do not appear afterwards, start a new session."),
 		}, nil
 	}
 	if capabilities == nil {

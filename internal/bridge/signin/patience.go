@@ -1,4 +1,4 @@
-package bridge
+package signin
 
 import (
 	"strings"
@@ -10,13 +10,13 @@ import (
 // DefaultPatience is that of a client that is not known.
 const DefaultPatience = 15 * time.Second
 
-// hosts are clients whose patience is known, by the name that they give themselves in
+// knownClients are those whose patience is known, by the name that they give themselves in
 // clientInfo, or by how it begins. docs/clients.md says where each figure is from. One
 // that gives up early is answered before. One that lists the tools once, and never
 // again, is answered as late as it waits: before that, its person may be through.
-var hosts = []struct {
+var knownClients = []struct {
 	name     string
-	begins   bool
+	prefix   bool
 	patience time.Duration
 }{
 	{"@cline/core", false, 2 * time.Second},
@@ -30,22 +30,19 @@ var hosts = []struct {
 // PatienceOf returns how long the client that calls itself name lets initialize wait,
 // with a margin.
 func PatienceOf(name string) time.Duration {
-	for _, h := range hosts {
-		if name == h.name || h.begins && strings.HasPrefix(name, h.name) {
-			return h.patience
+	for _, c := range knownClients {
+		if name == c.name || c.prefix && strings.HasPrefix(name, c.name) {
+			return c.patience
 		}
 	}
 	return DefaultPatience
 }
 
 // patience is Config.Patience for the client that has sent m.
-func (r *run) patience(m jsonrpc.Message) time.Duration {
-	if r.cfg.Patience == nil || r.cfg.SignIn == nil {
+func (s *Stage) patience(m jsonrpc.Message) time.Duration {
+	if s.cfg.Patience == nil {
 		return 0
 	}
-	name, _ := jsonrpc.Text(m.Param("clientInfo", "name"))
-	if m.Method != "initialize" { // of 2026-07-28
-		name, _ = jsonrpc.Text(m.Param("_meta", "io.modelcontextprotocol/clientInfo", "name"))
-	}
-	return r.cfg.Patience(name)
+	name, _ := jsonrpc.Text(jsonrpc.Member(m.ClientInfo(), "name"))
+	return s.cfg.Patience(name)
 }
