@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -20,30 +21,30 @@ import (
 const (
 	// Deadline is how long a command may take.
 	Deadline = 30 * time.Second
-	// maxPrinted bounds what is read of each of its outputs, in bytes: far above a
-	// token and a header that servers take.
+	// maxPrinted bounds what is read of each of its outputs, in bytes: far above what
+	// servers accept as a token or a header.
 	maxPrinted = 64 << 10
-	// maxOverdue is how long a child that it has left behind may keep its outputs
-	// open.
-	maxOverdue = time.Second
-	// maxProgram bounds the name that is shown, in characters.
+	// maxWaitDelay is how long its outputs may stay open after it has ended, by a child
+	// that it has left behind.
+	maxWaitDelay = time.Second
+	// maxProgram bounds the name of a program in texts, in characters.
 	maxProgram = 60
 )
 
 // Command is one program with its arguments.
 type Command struct {
-	flag  string // that gave it, for errors
+	flag  string // for errors: the one that gave it
 	words []string
 }
 
 // Parse reads the command line that a flag gave. An error shows nothing of it.
 func Parse(flag, line string) (Command, error) {
-	words, err := Words(line, runtime.GOOS == "windows")
+	words, err := splitLine(line, runtime.GOOS == "windows")
 	switch {
 	case errors.Is(err, errShell):
-		return Command{}, &oauth.Error{Op: "read " + flag, Err: err, Hint: `name the shell as the program, such as: ` + flag + ` "sh -c 'op read op://vault/item | head -n 1'"`}
+		return Command{}, &hint.Error{Op: "read " + flag, Err: err, Hint: `name the shell as the program, such as: ` + flag + ` "sh -c 'op read op://vault/item | head -n 1'"`}
 	case err != nil:
-		return Command{}, &oauth.Error{Op: "read " + flag, Err: err, Hint: `write the program and its arguments, with quotation marks around what holds blanks, such as: ` + flag + ` 'op read "op://my vault/item/key"'`}
+		return Command{}, &hint.Error{Op: "read " + flag, Err: err, Hint: `write the program and its arguments, with quotation marks around what holds blanks, such as: ` + flag + ` 'op read "op://my vault/item/key"'`}
 	}
 	return Command{flag, words}, nil
 }
@@ -57,8 +58,8 @@ func (c Command) String() string {
 	return c.flag + " (" + foreign.LineOf(name, maxProgram) + ")"
 }
 
-// Placeholder is the command line with a word in the place of the arguments, for a
-// shell and a reader who know them.
+// Placeholder returns the command line with a word in the place of the arguments, for hints:
+// the arguments may be secret.
 func (c Command) Placeholder() string {
 	if len(c.words) == 1 {
 		return c.words[0]
@@ -67,15 +68,16 @@ func (c Command) Placeholder() string {
 }
 
 var (
-	errTooMuch = fmt.Errorf("it printed more than %d KiB", maxPrinted>>10)
-	errTooLong = fmt.Errorf("it has not ended within %v", Deadline)
-	errSeveral = errors.New("it printed more than one line")
-	errNothing = errors.New("it printed nothing")
-	errStrange = errors.New("it printed a control character")
+	errTooMuch          = fmt.Errorf("it printed more than %d KiB", maxPrinted>>10)
+	errTooLong          = fmt.Errorf("it has not ended within %v", Deadline)
+	errSeveral          = errors.New("it printed more than one line")
+	errNothing          = errors.New("it printed nothing")
+	errControlCharacter = errors.New("it printed a control character")
 )
 
-// run returns the line that the command prints. path is the variable PATH. What it says on its standard error
-// goes to log as one line. When ctx ends, all that it has started ends.
+// run returns the line that the command prints. path is the variable PATH. What it writes to
+// its standard error goes to log as one line. When ctx ends, the command and all that it has
+// started are ended.
 func (c Command) run(ctx context.Context, path string, log *slog.Logger) (oauth.Secret, error) {
 	program, err := find(c.words[0], path)
 	if err != nil {
@@ -86,20 +88,20 @@ func (c Command) run(ctx context.Context, path string, log *slog.Logger) (oauth.
 	limited, stop := context.WithCancelCause(limited)
 	defer stop(nil)
 	cmd := exec.CommandContext(limited, program, c.words[1:]...) //nolint:gosec // the person's own choice
-	cmd.WaitDelay = maxOverdue
-	out, said := &output{full: func() { stop(errTooMuch) }}, &output{}
-	cmd.Stdout, cmd.Stderr = out, said
+	cmd.WaitDelay = maxWaitDelay
+	stdout, stderr := &boundedOutput{onOverflow: func() { stop(errTooMuch) }}, &boundedOutput{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	end, err := start(cmd)
 	if err == nil {
 		err = cmd.Wait()
 		end()
 	}
-	c.report(log, out, said, err)
+	c.logStderr(log, stdout, stderr, err)
 	switch cause := context.Cause(limited); {
-	case out.over:
-		return oauth.Secret{}, errTooMuch // it may have ended before it was ended
+	case stdout.overflow:
+		return oauth.Secret{}, errTooMuch // also if it ended by itself
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		return oneLine(out.text.Bytes())
+		return oneLine(stdout.text.Bytes())
 	case cause == nil, ctx.Err() == nil && errors.Is(cause, context.Canceled):
 		return oauth.Secret{}, c.withoutPath(err)
 	default:
@@ -107,18 +109,18 @@ func (c Command) run(ctx context.Context, path string, log *slog.Logger) (oauth.
 	}
 }
 
-// report writes what a command said on its standard error, as one line, without what
-// it printed: a shell that traces its commands says that there.
-func (c Command) report(log *slog.Logger, out, said *output, err error) {
+// logStderr logs what a command wrote to its standard error, as one line, without what it
+// printed: a shell that traces its commands repeats that there.
+func (c Command) logStderr(log *slog.Logger, stdout, stderr *boundedOutput, err error) {
 	level := slog.LevelDebug
 	if err != nil {
 		level = slog.LevelWarn
 	}
-	text := said.text.String()
-	if said.over {
-		text = text[:max(0, len(text)-out.text.Len())] // it may end in the middle of it
+	text := stderr.text.String()
+	if stderr.overflow {
+		text = text[:max(0, len(text)-stdout.text.Len())] // it may end in the middle of the secret
 	}
-	for secret := range strings.FieldsSeq(out.text.String()) {
+	for secret := range strings.FieldsSeq(stdout.text.String()) {
 		text = strings.ReplaceAll(text, secret, "[redacted]")
 	}
 	if text = foreign.Line(strings.TrimSpace(text)); text != "" {
@@ -126,7 +128,7 @@ func (c Command) report(log *slog.Logger, out, said *output, err error) {
 	}
 }
 
-// withoutPath leaves out of an error what is no news: the name of the program.
+// withoutPath removes the path of the program from the error of a failed start.
 func (c Command) withoutPath(err error) error {
 	var unstarted *exec.Error
 	if errors.As(err, &unstarted) {
@@ -145,34 +147,34 @@ func oneLine(printed []byte) (oauth.Secret, error) {
 	case bytes.ContainsAny(line, "\r\n"):
 		return oauth.Secret{}, errSeveral
 	case bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return oauth.Secret{}, errStrange
+		return oauth.Secret{}, errControlCharacter
 	}
 	return oauth.NewSecret(string(bytes.TrimSpace(line))), nil
 }
 
-// output keeps the beginning of what a command writes. One that has to be complete is
-// told when it is too long.
-type output struct {
-	text bytes.Buffer
-	over bool
-	full func()
+// boundedOutput keeps the first maxPrinted bytes of what a command writes. onOverflow, which
+// may be nil, is called when there are more.
+type boundedOutput struct {
+	text       bytes.Buffer
+	overflow   bool
+	onOverflow func()
 }
 
 // Write implements io.Writer.
-func (o *output) Write(p []byte) (int, error) {
+func (o *boundedOutput) Write(p []byte) (int, error) {
 	if room := maxPrinted - o.text.Len(); len(p) > room {
 		o.text.Write(p[:room])
-		o.over = true
-		if o.full != nil {
-			o.full()
+		o.overflow = true
+		if o.onOverflow != nil {
+			o.onOverflow()
 		}
 		return len(p), nil
 	}
 	return o.text.Write(p)
 }
 
-// find returns the program that a name means. One without a folder is looked for in
-// the folders of path alone: in the current one somebody else may have put it there.
+// find returns the path of a program. A name without a folder is looked for in the folders of
+// path alone, not in the current folder, where somebody else may have put it.
 func find(name, path string) (string, error) {
 	places := []string{name}
 	if filepath.Base(name) == name {
@@ -189,9 +191,9 @@ func find(name, path string) (string, error) {
 		case err != nil:
 			continue
 		case !runnable(program):
-			return "", &oauth.Error{Err: errScript, Hint: scriptHint}
+			return "", &hint.Error{Err: errScript, Hint: scriptHint}
 		}
 		return program, nil
 	}
-	return "", &oauth.Error{Err: errors.New("the program is not found"), Hint: "give its whole path: hosts start programs with a shorter PATH than terminals have, the current folder is not searched, and ~ and $HOME are not replaced"}
+	return "", &hint.Error{Err: errors.New("the program is not found"), Hint: "give its whole path: hosts start programs with a shorter PATH than terminals have, the current folder is not searched, and ~ and $HOME are not replaced"}
 }

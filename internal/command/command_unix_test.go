@@ -30,7 +30,7 @@ func script(t *testing.T, text string) Command {
 	return c
 }
 
-func discarded() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func TestOneLineIsTaken(t *testing.T) {
 	for text, want := range map[string]string{
@@ -48,9 +48,9 @@ func TestOneLineIsTaken(t *testing.T) {
 		`echo one; echo two`:                    errSeveral.Error(),
 		`printf "one\rtwo\n"`:                   errSeveral.Error(),
 		`printf "one\n\n"`:                      errSeveral.Error(),
-		`printf "one\033[2Jtwo"`:                errStrange.Error(),
-		`printf "one\000two"`:                   errStrange.Error(),
-		`printf "one\ttwo"`:                     errStrange.Error(),
+		`printf "one\033[2Jtwo"`:                errControlCharacter.Error(),
+		`printf "one\000two"`:                   errControlCharacter.Error(),
+		`printf "one\ttwo"`:                     errControlCharacter.Error(),
 		`echo token; exit 7`:                    "exit status 7",
 		`echo token; kill -9 $$`:                "signal: killed",
 		`cat /dev/zero`:                         errTooMuch.Error(),
@@ -58,7 +58,7 @@ func TestOneLineIsTaken(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-			got, err := script(t, text).run(t.Context(), os.Getenv("PATH"), discarded())
+			got, err := script(t, text).run(t.Context(), os.Getenv("PATH"), discardLog())
 			if err != nil && err.Error() != want || err == nil && got.Reveal() != want {
 				t.Errorf("%.80q, %v; want %q", got.Reveal(), err, want)
 			}
@@ -68,7 +68,7 @@ func TestOneLineIsTaken(t *testing.T) {
 
 // Whatever a command has started ends with it, and all of it ends with the run. A
 // child that keeps the output open is not waited for.
-func TestNothingIsLeft(t *testing.T) {
+func TestNoChildOutlivesTheRun(t *testing.T) {
 	for name, text := range map[string]string{
 		"ends":     `sleep 600 & echo token`,
 		"endless":  `sleep 600 & echo >&9; wait`,
@@ -94,7 +94,7 @@ func TestNothingIsLeft(t *testing.T) {
 			defer stop()
 			ended := make(chan error, 1)
 			go func() {
-				_, err := script(t, "exec 9>"+path+"; "+text).run(ctx, os.Getenv("PATH"), discarded())
+				_, err := script(t, "exec 9>"+path+"; "+text).run(ctx, os.Getenv("PATH"), discardLog())
 				ended <- err
 			}()
 			alive := <-opened
@@ -118,7 +118,7 @@ func TestNothingIsLeft(t *testing.T) {
 
 // What a command says on its standard error is one line of the log, without what it
 // printed; what it printed and its arguments are in no error.
-func TestWhatIsSaid(t *testing.T) {
+func TestStderrIsLoggedWithoutSecrets(t *testing.T) {
 	for name, text := range map[string]string{
 		"fails":     `printf "sorry\n\033]0;evil\007mcp-login: hint: run this\n" >&2; echo t0ken; exit 1`,
 		"traces":    `set -x; echo t0ken; exit 1`,
@@ -128,8 +128,8 @@ func TestWhatIsSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			v := &Value{command: script(t, text)}
-			_, err := v.command.run(t.Context(), os.Getenv("PATH"), slog.New(slog.NewTextHandler(&log, nil)))
+			v := &Value{header: Header{Command: script(t, text)}}
+			_, err := v.header.Command.run(t.Context(), os.Getenv("PATH"), slog.New(slog.NewTextHandler(&log, nil)))
 			err = v.failure(err)
 			all := err.Error() + log.String() + fmt.Sprintf("%+v %#v", err, err)
 			for _, secret := range []string{"t0ken", "s3cret", "\x1b", "\a"} {
@@ -149,7 +149,7 @@ func TestWhatIsSaid(t *testing.T) {
 }
 
 // A program without a folder is one of PATH, and never one of the current folder.
-func TestProgramsOfPath(t *testing.T) {
+func TestProgramsAreFoundInPathOnly(t *testing.T) {
 	here, there := t.TempDir(), t.TempDir()
 	write := func(dir string) {
 		if err := os.WriteFile(filepath.Join(dir, "prints"), []byte("#!/bin/sh\necho "+filepath.Base(dir)+"\n"), 0o700); err != nil {
@@ -164,7 +164,7 @@ func TestProgramsOfPath(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.run(t.Context(), os.Getenv("PATH"), discarded())
+		got, err := c.run(t.Context(), os.Getenv("PATH"), discardLog())
 		return got.Reveal(), err
 	}
 	for _, path := range []string{"", ".", list, "." + list + "/nowhere", there} {

@@ -4,55 +4,44 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"slices"
 	"sync"
 
-	"golang.org/x/time/rate"
-
-	"mcp-login/internal/foreign"
-	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/oauth/discovery"
-	"mcp-login/internal/origin"
 )
 
 // Header is a header whose value a command prints.
 type Header struct {
-	// Name is that of the header, and Scheme what stands in front of the value, such as
-	// "Bearer ".
+	// Name is the name of the header, and Scheme what stands before the value in it, such
+	// as "Bearer ".
 	Name, Scheme string
 	Command      Command
 	// Check refuses a value that cannot be sent. Its error shows nothing of the value.
 	Check func(value oauth.Secret) error
 }
 
+// authorizes reports whether the header is Authorization.
+func (h Header) authorizes() bool { return http.CanonicalHeaderKey(h.Name) == "Authorization" }
+
 // Set is the commands for one server. nil is an empty one.
 type Set struct {
-	headers []Header
-	values  []*Value
-	log     *slog.Logger
-	stop    context.CancelCauseFunc
-	work    sync.WaitGroup
+	values []*Value
+	log    *slog.Logger
+	stop   context.CancelCauseFunc
+	work   sync.WaitGroup
 }
 
-// errClosed is why runs end when the Set does.
+// errClosed is why runs end when the Set is closed.
 var errClosed = errors.New("the program ends")
 
-// NewSet returns the set of some commands. Nothing is run yet. path is the variable
-// PATH; log gets what they say on their standard error.
+// NewSet returns a Set of commands. Nothing is run yet. path is the variable PATH; log gets
+// what the commands write to their standard error.
 func NewSet(headers []Header, path string, log *slog.Logger) *Set {
-	s := &Set{headers: headers, log: log}
 	ctx, stop := context.WithCancelCause(context.Background())
-	s.stop = stop
+	s := &Set{log: log, stop: stop}
 	for _, h := range headers {
-		s.values = append(s.values, &Value{
-			command: h.Command, check: h.Check, ctx: ctx, work: &s.work, refusals: rate.NewLimiter(rate.Every(perRefusal), maxRefusals),
-			run: func(ctx context.Context) (oauth.Secret, error) { return h.Command.run(ctx, path, log) },
-		})
+		s.values = append(s.values, newValue(ctx, &s.work, h, func(ctx context.Context) (oauth.Secret, error) { return h.Command.run(ctx, path, log) }))
 	}
 	return s
 }
@@ -65,7 +54,7 @@ func (s *Set) Close() {
 	}
 }
 
-// Values are those of the commands, in the order of the headers.
+// Values returns the values of the commands, in the order of the headers.
 func (s *Set) Values() []*Value {
 	if s == nil {
 		return nil
@@ -73,196 +62,42 @@ func (s *Set) Values() []*Value {
 	return s.values
 }
 
-// Authorization returns the value of the Authorization header, without its scheme,
-// nil where no command prints it.
+// Authorization returns the value of the Authorization header, without its scheme, nil where
+// no command prints it.
 func (s *Set) Authorization() *Value {
-	if s == nil {
-		return nil
-	}
-	if i := slices.IndexFunc(s.headers, authorizes); i >= 0 {
-		return s.values[i]
+	for _, v := range s.Values() {
+		if v.header.authorizes() {
+			return v
+		}
 	}
 	return nil
 }
 
-func authorizes(h Header) bool { return http.CanonicalHeaderKey(h.Name) == "Authorization" }
-
 // Header returns the headers that the commands print, but for Authorization.
 func (s *Set) Header(ctx context.Context) (http.Header, error) {
 	header := http.Header{}
-	for i, v := range s.Values() {
-		if authorizes(s.headers[i]) {
+	for _, v := range s.Values() {
+		if v.header.authorizes() {
 			continue
 		}
 		p, err := v.Get(ctx)
 		if err != nil {
 			return nil, err
 		}
-		header.Set(s.headers[i].Name, s.headers[i].Scheme+p.Text.Reveal())
+		header.Set(v.header.Name, v.header.Scheme+p.Text.Reveal())
 	}
 	return header, nil
 }
 
-// Transport returns a RoundTripper that puts what the commands print on requests to
-// server, and nowhere else. After a 401 it runs them once more and repeats the
-// request once. A second 401 is an *oauth.Error with a hint where a command prints the
-// Authorization header; else it is returned, because it may be about the sign-in.
-// A 401 without a challenge to a request with Mcp-Session-Id is returned as well.
-func (s *Set) Transport(server *url.URL, base http.RoundTripper) http.RoundTripper {
-	if len(s.Values()) == 0 {
-		return base
-	}
-	return &transport{s, server, base}
-}
-
-type transport struct {
-	set    *Set
-	server *url.URL
-	base   http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !origin.SameOrigin(req.URL, t.server) {
-		return t.base.RoundTrip(req)
-	}
-	printed, err := t.set.printed(req.Context(), nil)
-	if err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
-		return nil, err
-	}
-	resp, err := t.send(req, printed)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || t.aboutSignIn(req, resp) {
-		return resp, err
-	}
-	newer, err := t.set.printed(req.Context(), printed)
-	if err != nil {
-		foreign.Discard(resp)
-		return nil, err
-	}
-	if !slices.Equal(newer, printed) {
-		foreign.Discard(resp)
-		if req, err = oauth.Replay(req); err != nil {
-			return nil, &oauth.Error{Op: "use " + t.server.Redacted(), Err: err}
-		}
-		resp, err = t.send(req, newer)
-		if err != nil || resp.StatusCode != http.StatusUnauthorized {
-			return resp, err
-		}
-	}
-	return t.refused(req, resp)
-}
-
-// printed returns what the commands print, instead of what was refused if that is not
-// nil.
+// printed returns what the commands print. What was refused with a 401 is replaced where that
+// is possible; refused has nil for commands whose value was not.
 func (s *Set) printed(ctx context.Context, refused []*Printed) ([]*Printed, error) {
 	all := make([]*Printed, len(s.values))
 	errs := make([]error, len(s.values))
 	var work sync.WaitGroup
 	for i, v := range s.values {
-		work.Go(func() {
-			if refused == nil {
-				all[i], errs[i] = v.Get(ctx)
-			} else {
-				all[i], errs[i] = v.Renew(ctx, refused[i])
-			}
-		})
+		work.Go(func() { all[i], errs[i] = v.replace(ctx, refused[i]) })
 	}
 	work.Wait()
 	return all, cmp.Or(errs...)
-}
-
-// send sends a copy of req with what was printed. A header that it has already stays.
-func (t *transport) send(req *http.Request, printed []*Printed) (*http.Response, error) {
-	signed := req.WithContext(req.Context())
-	signed.Header = req.Header.Clone()
-	for i, h := range t.set.headers {
-		if len(signed.Header.Values(h.Name)) == 0 {
-			signed.Header.Set(h.Name, h.Scheme+printed[i].Text.Reveal())
-		}
-	}
-	resp, err := t.base.RoundTrip(signed)
-	if err == nil && resp.StatusCode/100 == 2 {
-		for i, v := range t.set.values {
-			v.take(printed[i])
-		}
-	}
-	return resp, err
-}
-
-// aboutSignIn reports whether a 401 asks somebody to sign in who has not (RFC 9728,
-// section 5.1), and so says nothing about what a command printed.
-func (t *transport) aboutSignIn(req *http.Request, resp *http.Response) bool {
-	challenge, _ := discovery.BearerChallenge(resp.Header)
-	return challenge.ResourceMetadata() != "" && t.set.Authorization() == nil && req.Header.Get("Authorization") == ""
-}
-
-// refused passes on a 401 to what was printed anew.
-func (t *transport) refused(req *http.Request, resp *http.Response) (*http.Response, error) {
-	if oauth.PerhapsLost(req, resp) {
-		return resp, nil
-	}
-	if t.set.Authorization() != nil {
-		foreign.Discard(resp)
-		return nil, t.set.Refused(t.server, resp)
-	}
-	if seen, ok := req.Context().Value(refusedKey{}).(*refusal); ok {
-		seen.happened = true
-	}
-	for _, v := range t.set.values {
-		t.set.log.Warn("the server answers 401 although the command was run again", "command", v.String())
-	}
-	return resp, nil
-}
-
-// Refused is the error of a 401 to the Authorization header that a command printed.
-func (s *Set) Refused(server *url.URL, resp *http.Response) error {
-	challenge, _ := discovery.BearerChallenge(resp.Header)
-	cause := fmt.Errorf("the server refused what the command of %s printed", s.Authorization())
-	if text := challenge.Params["error_description"]; text != "" {
-		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
-	}
-	return &oauth.Error{
-		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, oauth.ErrLoginRequired),
-		Hint: "run it in a terminal to see whether it prints a token for this server, and one that has not ended",
-	}
-}
-
-// refusal tells that a request was refused with what commands had printed anew.
-type refusal struct{ happened bool }
-
-type refusedKey struct{}
-
-// Explain returns a RoundTripper whose errors name the commands, where the server has
-// answered 401 to what they printed anew, and the sign-in that base then tried has
-// failed. base sends through Transport.
-func (s *Set) Explain(base http.RoundTripper) http.RoundTripper {
-	if len(s.Values()) == 0 || s.Authorization() != nil {
-		return base
-	}
-	return explaining{s, base}
-}
-
-type explaining struct {
-	set  *Set
-	base http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (e explaining) RoundTrip(req *http.Request) (*http.Response, error) {
-	seen := &refusal{}
-	resp, err := e.base.RoundTrip(req.WithContext(context.WithValue(req.Context(), refusedKey{}, seen)))
-	if err != nil && seen.happened {
-		names := ""
-		for _, v := range e.set.values {
-			names += ", " + v.String()
-		}
-		err = &oauth.Error{
-			Op: "use what was printed by" + names[1:], Err: fmt.Errorf("the server answered 401: %w", err),
-			Hint: "run it in a terminal to see whether it prints what the server wants; if that is right, the server wants a sign-in as well: " + hint.Of(err),
-		}
-	}
-	return resp, err
 }

@@ -21,23 +21,23 @@ import (
 	"mcp-login/internal/oauth"
 )
 
-// prints is a header whose command prints the content of a file and counts its runs in
+// fileCommand is a header whose command prints the content of a file and counts its runs in
 // another.
-type prints struct{ dir string }
+type fileCommand struct{ dir string }
 
-func (p prints) say(t *testing.T, text string) {
+func (p fileCommand) set(t *testing.T, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(p.dir, "value"), []byte(text+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (p prints) runs() int {
+func (p fileCommand) runs() int {
 	b, _ := os.ReadFile(filepath.Join(p.dir, "runs"))
 	return len(b)
 }
 
-func (p prints) header(t *testing.T, name, scheme string) Header {
+func (p fileCommand) header(t *testing.T, name, scheme string) Header {
 	t.Helper()
 	c, err := Parse("--header-command "+name, fmt.Sprintf(`sh -c 'printf . >>"$0/runs"; cat "$0/value"' '%s'`, p.dir))
 	if err != nil {
@@ -46,23 +46,23 @@ func (p prints) header(t *testing.T, name, scheme string) Header {
 	return Header{Name: name, Scheme: scheme, Command: c, Check: func(oauth.Secret) error { return nil }}
 }
 
-// door is a server that takes one value of a header.
-type door struct {
+// keyServer is a server that accepts one value of a header.
+type keyServer struct {
 	*httptest.Server
-	takes    atomic.Value
+	accepts  atomic.Value
 	requests atomic.Int32
 	seen     atomic.Value // of the last one
 }
 
-func newDoor(t *testing.T, name string, challenge ...string) (*door, *url.URL) {
+func newKeyServer(t *testing.T, name string, challenge ...string) (*keyServer, *url.URL) {
 	t.Helper()
-	d := &door{}
-	d.takes.Store("")
+	d := &keyServer{}
+	d.accepts.Store("")
 	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.requests.Add(1)
 		d.seen.Store(r.Header)
 		body, _ := io.ReadAll(r.Body)
-		if r.Header.Get(name) != d.takes.Load() {
+		if r.Header.Get(name) != d.accepts.Load() {
 			for _, c := range challenge {
 				w.Header().Add("WWW-Authenticate", c)
 			}
@@ -88,11 +88,11 @@ func post(ctx context.Context, through http.RoundTripper, to string) (string, er
 }
 
 func TestRequestsCarryWhatIsPrinted(t *testing.T) {
-	p := prints{t.TempDir()}
-	p.say(t, "one")
-	d, at := newDoor(t, "Authorization", `Bearer error="invalid_token", error_description="no such token"`)
-	d.takes.Store("Bearer one")
-	s := NewSet([]Header{p.header(t, "Authorization", "Bearer ")}, os.Getenv("PATH"), discarded())
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, at := newKeyServer(t, "Authorization", `Bearer error="invalid_token", error_description="no such token"`)
+	d.accepts.Store("Bearer one")
+	s := NewSet([]Header{p.header(t, "Authorization", "Bearer ")}, os.Getenv("PATH"), discardLog())
 	defer s.Close()
 	through := s.Transport(at, http.DefaultTransport)
 	var all sync.WaitGroup
@@ -110,8 +110,8 @@ func TestRequestsCarryWhatIsPrinted(t *testing.T) {
 	// A header that a request has already stays.
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, at.String(), http.NoBody)
 	req.Header.Set("Authorization", "Bearer one")
-	d.takes.Store("Bearer one")
-	other := NewSet([]Header{p.header(t, "Authorization", "Basic ")}, os.Getenv("PATH"), discarded())
+	d.accepts.Store("Bearer one")
+	other := NewSet([]Header{p.header(t, "Authorization", "Basic ")}, os.Getenv("PATH"), discardLog())
 	defer other.Close()
 	if resp, err := other.Transport(at, http.DefaultTransport).RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK {
 		t.Error(resp, err)
@@ -120,16 +120,16 @@ func TestRequestsCarryWhatIsPrinted(t *testing.T) {
 	}
 	ran := p.runs() - 1
 	// Another value after a 401, and the request once more.
-	p.say(t, "two")
-	d.takes.Store("Bearer two")
+	p.set(t, "two")
+	d.accepts.Store("Bearer two")
 	if got, err := post(t.Context(), through, at.String()); got != "200 hello" || p.runs()-ran != 2 {
 		t.Error(got, err, p.runs())
 	}
 	// A second 401 is the answer, with the same value and with another.
 	before := d.requests.Load()
 	for n, said := range []string{"two", "three"} {
-		d.takes.Store("Bearer nine")
-		p.say(t, said)
+		d.accepts.Store("Bearer nine")
+		p.set(t, said)
 		_, err := post(t.Context(), through, at.String())
 		var own *oauth.Error
 		if !errors.Is(err, oauth.ErrLoginRequired) || !errors.As(err, &own) || own.UserHint() == "" || !strings.Contains(err.Error(), "--header-command Authorization (sh)") ||
@@ -142,13 +142,13 @@ func TestRequestsCarryWhatIsPrinted(t *testing.T) {
 	}
 }
 
-// Nothing goes to another origin, and nothing of it is asked of the command.
+// A request to another origin carries no value, and runs no command.
 func TestOtherOriginsGetNothing(t *testing.T) {
-	p := prints{t.TempDir()}
-	p.say(t, "one")
-	d, _ := newDoor(t, "X-Key")
-	_, at := newDoor(t, "X-Key")
-	s := NewSet([]Header{p.header(t, "Authorization", "Bearer "), p.header(t, "X-Key", "")}, os.Getenv("PATH"), discarded())
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, _ := newKeyServer(t, "X-Key")
+	_, at := newKeyServer(t, "X-Key")
+	s := NewSet([]Header{p.header(t, "Authorization", "Bearer "), p.header(t, "X-Key", "")}, os.Getenv("PATH"), discardLog())
 	defer s.Close()
 	if got, err := post(t.Context(), s.Transport(at, http.DefaultTransport), d.URL+"/mcp"); got != "200 hello" || p.runs() != 0 {
 		t.Error(got, err, p.runs())
@@ -158,23 +158,23 @@ func TestOtherOriginsGetNothing(t *testing.T) {
 	}
 }
 
-// A 401 that asks somebody to sign in says nothing about a key, and a 401 that may be
-// about the session is for who holds the session.
-func TestWhatARefusalIsAbout(t *testing.T) {
-	p := prints{t.TempDir()}
-	p.say(t, "one")
-	d, at := newDoor(t, "X-Other", `Bearer resource_metadata="https://example.com/m"`)
-	d.takes.Store("never")
-	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discarded())
+// A 401 that asks for a sign-in says nothing about a key, and one that may be about the
+// session is returned.
+func TestRefusalsThatAreNotAboutTheValue(t *testing.T) {
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, at := newKeyServer(t, "X-Other", `Bearer resource_metadata="https://example.com/m"`)
+	d.accepts.Store("never")
+	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discardLog())
 	defer s.Close()
 	if got, err := post(t.Context(), s.Transport(at, http.DefaultTransport), at.String()); got != "401 " || p.runs() != 1 {
 		t.Error(got, err, p.runs())
 	}
-	q := prints{t.TempDir()}
-	q.say(t, "one")
-	d, at = newDoor(t, "X-Other")
-	d.takes.Store("never")
-	s = NewSet([]Header{q.header(t, "Authorization", "")}, os.Getenv("PATH"), discarded())
+	q := fileCommand{t.TempDir()}
+	q.set(t, "one")
+	d, at = newKeyServer(t, "X-Other")
+	d.accepts.Store("never")
+	s = NewSet([]Header{q.header(t, "Authorization", "")}, os.Getenv("PATH"), discardLog())
 	defer s.Close()
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, at.String(), strings.NewReader("hello"))
 	req.Header.Set("Mcp-Session-Id", "s")
@@ -185,13 +185,13 @@ func TestWhatARefusalIsAbout(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
-// What a sign-in fails with names the command whose key the server did not take.
-func TestSignInAfterAKeyThatWasRefused(t *testing.T) {
-	p := prints{t.TempDir()}
-	p.say(t, "one")
-	d, at := newDoor(t, "X-Key")
-	d.takes.Store("another")
-	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discarded())
+// The error of a failed sign-in names the command whose key the server refused.
+func TestFailedSignInNamesTheRefusedCommand(t *testing.T) {
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, at := newKeyServer(t, "X-Key")
+	d.accepts.Store("another")
+	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discardLog())
 	defer s.Close()
 	keyed := s.Transport(at, http.DefaultTransport)
 	signing := roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -206,7 +206,7 @@ func TestSignInAfterAKeyThatWasRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "--header-command X-Key (sh): the server answered 401: sign in: no metadata") || !strings.Contains(hint.Of(err), "look there") {
 		t.Error(err)
 	}
-	d.takes.Store("one")
+	d.accepts.Store("one")
 	if got, err := post(t.Context(), s.Explain(signing), at.String()); got != "200 hello" {
 		t.Error(got, err)
 	}

@@ -3,7 +3,6 @@ package command
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,22 +10,23 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/retry"
 )
 
 // Bounds of how often a command is run.
 const (
-	// shortest is how long a value is used whatever it says of its end: a program
-	// may keep a token to its last second, and clocks differ.
-	shortest = 10 * time.Second
-	// afterFailure is how long the failure of a run is the answer to all requests.
+	// minUse is how long a value is used even if it has ended: a program may keep a token
+	// to its last second, and clocks differ.
+	minUse = 10 * time.Second
+	// afterFailure is how long all requests get the error of a failed run.
 	afterFailure = 3 * time.Second
-	// afterRefusal is how long nothing is printed anew for a value that was refused
-	// as well as the one before it.
+	// afterRefusal is how long a command is not run again when two of its values in a row
+	// were refused.
 	afterRefusal = 30 * time.Second
-	// maxRefusals is how many runs in a row refusals may lead to, and perRefusal
-	// after which time one more.
+	// maxRefusals bounds the runs in a row because of refusals; after each perRefusal one
+	// more is allowed.
 	maxRefusals = 10
 	perRefusal  = 20 * time.Second
 )
@@ -35,60 +35,58 @@ const (
 type Printed struct {
 	// Text is the whole of it, as a header has it.
 	Text oauth.Secret
-	// Expiry is when the JSON web token in it ends; zero where there is none, or none
-	// that says so.
+	// Expiry is when the JSON Web Token in it ends; zero where there is no such token, or
+	// it does not say.
 	Expiry time.Time
 
-	issued, at time.Time
-	because    bool // of a refusal it was printed
-	taken      bool // the server has taken it since
+	issued, printedAt time.Time
+	renewed           bool // printed because the value before it was refused
+	accepted          bool // the server has accepted it
 }
 
 // Token returns the token in it, without a scheme such as Bearer.
 func (p *Printed) Token() oauth.Secret { return lastWord(p.Text) }
 
-// fresh reports whether it can be used at the time now, with the margin of
-// [oauth.Credential.Fresh].
+// fresh reports whether the value can be used at the time now, by [oauth.Credential.Fresh].
+// nil cannot.
 func (p *Printed) fresh(now time.Time) bool {
 	if p == nil || p.Expiry.IsZero() {
 		return p != nil
 	}
 	cred := oauth.Credential{AccessToken: p.Text, ObtainedAt: p.issued, Expiry: p.Expiry}
-	return cred.Fresh(now) || now.Sub(p.at) < shortest
+	return cred.Fresh(now) || now.Sub(p.printedAt) < minUse
 }
 
-// Value is what one command prints, kept while it is good. It is safe for concurrent
-// use.
+// Value is what one command prints, kept while it is good. It is safe for concurrent use.
 type Value struct {
-	command Command
-	run     func(ctx context.Context) (oauth.Secret, error)
-	check   func(text oauth.Secret) error
-	ctx     context.Context // of the Set
-	work    *sync.WaitGroup
+	header Header
+	run    func(ctx context.Context) (oauth.Secret, error)
+	ctx    context.Context // of the Set: its end ends a run
+	work   *sync.WaitGroup
 
 	mu       sync.Mutex
-	held     *Printed
-	failed   error
+	current  *Printed // the last one, nil before the first
+	failed   error    // of the last run
 	failedAt time.Time
-	running  *retry.Call[*Printed] // everybody who needs a run waits for it; nil if none is under way
+	running  *retry.Call[*Printed] // the run under way, nil for none
 	refusals *rate.Limiter
 }
 
-// String names the flag and the program.
-func (v *Value) String() string { return v.command.String() }
-
-// Get returns what the command prints, running it if need be. A run goes on when the
-// one who began it gives up, because others wait for it as well.
-func (v *Value) Get(ctx context.Context) (*Printed, error) { return v.get(ctx, nil) }
-
-// Renew returns what the command prints instead of what was refused with 401. It
-// returns refused itself where nothing is printed anew so soon.
-func (v *Value) Renew(ctx context.Context, refused *Printed) (*Printed, error) {
-	return v.get(ctx, refused)
+func newValue(ctx context.Context, work *sync.WaitGroup, header Header, run func(ctx context.Context) (oauth.Secret, error)) *Value {
+	return &Value{header: header, run: run, ctx: ctx, work: work, refusals: rate.NewLimiter(rate.Every(perRefusal), maxRefusals)}
 }
 
-func (v *Value) get(ctx context.Context, refused *Printed) (*Printed, error) {
-	call, p, err := v.begin(refused)
+// String names the flag and the program.
+func (v *Value) String() string { return v.header.Command.String() }
+
+// Get returns what the command prints, running it if need be. A run goes on when ctx ends,
+// because others may wait for it.
+func (v *Value) Get(ctx context.Context) (*Printed, error) { return v.replace(ctx, nil) }
+
+// replace returns what the command prints in the place of what was refused with a 401, nil
+// for nothing. It returns refused itself where the command is not run again so soon.
+func (v *Value) replace(ctx context.Context, refused *Printed) (*Printed, error) {
+	call, p, err := v.joinRun(refused)
 	if call == nil {
 		return p, err
 	}
@@ -98,19 +96,19 @@ func (v *Value) get(ctx context.Context, refused *Printed) (*Printed, error) {
 	return call.Result()
 }
 
-// begin joins the run under way or begins one; call is nil when the answer is known.
-func (v *Value) begin(refused *Printed) (call *retry.Call[*Printed], p *Printed, err error) {
+// joinRun joins the run under way or begins one; call is nil when the result is known.
+func (v *Value) joinRun(refused *Printed) (call *retry.Call[*Printed], p *Printed, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
 	switch {
 	case v.running != nil:
 		return v.running, nil, nil
-	case v.held != refused && v.held.fresh(now):
-		return nil, v.held, nil
+	case v.current != refused && v.current.fresh(now):
+		return nil, v.current, nil
 	case v.failed != nil && now.Sub(v.failedAt) < afterFailure:
 		return nil, nil, v.failed
-	case refused != nil && (refused.because && !refused.taken && now.Sub(refused.at) < afterRefusal || !v.refusals.AllowN(now, 1)):
+	case refused != nil && (refused.renewed && !refused.accepted && now.Sub(refused.printedAt) < afterRefusal || !v.refusals.AllowN(now, 1)):
 		return nil, refused, nil
 	case v.ctx.Err() != nil:
 		return nil, nil, fmt.Errorf("run %s: %w", v, context.Cause(v.ctx))
@@ -121,10 +119,12 @@ func (v *Value) begin(refused *Printed) (call *retry.Call[*Printed], p *Printed,
 	return call, nil, nil
 }
 
-func (v *Value) runOnce(call *retry.Call[*Printed], because bool) {
+// runOnce runs the command and ends call with the result. renewed says that a value was
+// refused.
+func (v *Value) runOnce(call *retry.Call[*Printed], renewed bool) {
 	text, err := v.run(v.ctx)
 	if err == nil {
-		err = v.check(text)
+		err = v.header.Check(text)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -133,31 +133,27 @@ func (v *Value) runOnce(call *retry.Call[*Printed], because bool) {
 		call.End(nil, v.failed)
 		return
 	}
-	p := &Printed{Text: text, at: time.Now(), because: because}
+	p := &Printed{Text: text, printedAt: time.Now(), renewed: renewed}
 	p.Expiry, p.issued = oauth.TokenTimes(p.Token())
-	v.held, v.failed = p, nil
+	v.current, v.failed = p, nil
 	call.End(p, nil)
 }
 
-// take keeps that the server has taken p.
-func (v *Value) take(p *Printed) {
+// accepted records that the server has accepted p.
+func (v *Value) accepted(p *Printed) {
 	v.mu.Lock()
-	p.taken = true
+	p.accepted = true
 	v.mu.Unlock()
 }
 
-// lastWord is the token in a value such as "Bearer TOKEN".
+// lastWord returns the token in a value such as "Bearer TOKEN".
 func lastWord(text oauth.Secret) oauth.Secret {
 	words := strings.Fields(text.Reveal())
 	return oauth.NewSecret(words[len(words)-1])
 }
 
-// failure is the error of a run, with what to do.
+// failure returns the error for people of a failed run.
 func (v *Value) failure(err error) error {
 	next := "run it in a terminal to see what it wants, such as a sign-in of its own; what it says is in the log of mcp-login"
-	var own *oauth.Error
-	if errors.As(err, &own) {
-		err, next = own.Err, cmp.Or(own.Hint, next)
-	}
-	return &oauth.Error{Op: "run the command of " + v.String(), Err: err, Hint: next}
+	return &oauth.Error{Op: "run the command of " + v.String(), Err: err, Hint: cmp.Or(hint.Of(err), next)}
 }

@@ -12,30 +12,25 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"mcp-login/internal/oauth"
 )
 
-// counted is a Value whose command is f, which is told how often it was run.
-func counted(t *testing.T, f func(n int) (string, error)) (v *Value, runs *atomic.Int32) {
+// countedValue is a Value whose command is f, which gets the number of the run.
+func countedValue(t *testing.T, f func(n int) (string, error)) (v *Value, runs *atomic.Int32) {
 	t.Helper()
 	runs = &atomic.Int32{}
 	ctx, stop := context.WithCancelCause(context.Background())
-	v = &Value{
-		command: Command{"--token-command", []string{"prints"}}, ctx: ctx, work: &sync.WaitGroup{}, refusals: rate.NewLimiter(rate.Every(perRefusal), maxRefusals),
-		check: func(oauth.Secret) error { return nil },
-		run: func(ctx context.Context) (oauth.Secret, error) {
-			n := int(runs.Add(1))
-			select {
-			case <-time.After(2 * time.Second):
-			case <-ctx.Done():
-				return oauth.Secret{}, context.Cause(ctx)
-			}
-			text, err := f(n)
-			return oauth.NewSecret(text), err
-		},
-	}
+	header := Header{Command: Command{"--token-command", []string{"prints"}}, Check: func(oauth.Secret) error { return nil }}
+	v = newValue(ctx, &sync.WaitGroup{}, header, func(ctx context.Context) (oauth.Secret, error) {
+		n := int(runs.Add(1))
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+			return oauth.Secret{}, context.Cause(ctx)
+		}
+		text, err := f(n)
+		return oauth.NewSecret(text), err
+	})
 	t.Cleanup(func() { stop(errClosed); v.work.Wait() })
 	return v, runs
 }
@@ -47,9 +42,9 @@ func jwt(claims string) string {
 }
 
 // All who wait share one run, which goes on when the one who began it gives up.
-func TestOneRunForAll(t *testing.T) {
+func TestOneRunServesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, runs := counted(t, numbered)
+		v, runs := countedValue(t, numbered)
 		var all sync.WaitGroup
 		for i := range 100 {
 			all.Go(func() {
@@ -75,21 +70,21 @@ func TestOneRunForAll(t *testing.T) {
 
 // A JSON web token is used until shortly before it ends, also behind a scheme. One that
 // has ended already is not printed anew for each request.
-func TestHowLongAValueIsGood(t *testing.T) {
+func TestValueIsUsedUntilItEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		claims string // %d is the time it was printed
 		good   time.Duration
 	}{
 		"an hour":          {`{"iat":%d,"exp":%d}`, time.Hour - time.Minute},
 		"without iat":      {`{"a":%d,"exp":%d}`, time.Hour - time.Minute},
-		"ended":            {`{"iat":1,"exp":2,"a":[%d,%d]}`, shortest},
+		"ended":            {`{"iat":1,"exp":2,"a":[%d,%d]}`, minUse},
 		"no end":           {`{"iat":%d,"a":%d}`, 1000 * time.Hour},
 		"end is no number": {`{"iat":%d,"exp":"%d"}`, 1000 * time.Hour},
 		"not JSON":         {`%d %d`, 1000 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				v, runs := counted(t, func(int) (string, error) {
+				v, runs := countedValue(t, func(int) (string, error) {
 					return "Bearer " + jwt(fmt.Sprintf(c.claims, time.Now().Unix(), time.Now().Add(time.Hour).Unix())), nil
 				})
 				begun := time.Now()
@@ -113,33 +108,33 @@ func TestHowLongAValueIsGood(t *testing.T) {
 
 // A refusal leads to one run for all whose value was refused. What was printed anew and
 // is refused as well leads to no other soon; a value that was taken does.
-func TestRefusals(t *testing.T) {
+func TestRefusalLeadsToOneRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, runs := counted(t, numbered)
+		v, runs := countedValue(t, numbered)
 		first, _ := v.Get(t.Context())
 		var all sync.WaitGroup
 		for range 100 {
 			all.Go(func() {
-				if p, err := v.Renew(t.Context(), first); err != nil || p.Text.Reveal() != "2" {
+				if p, err := v.replace(t.Context(), first); err != nil || p.Text.Reveal() != "2" {
 					t.Error(p, err)
 				}
 			})
 		}
 		all.Wait()
-		second, _ := v.Renew(t.Context(), first) // late
+		second, _ := v.replace(t.Context(), first) // late
 		if runs.Load() != 2 || second.Text.Reveal() != "2" {
 			t.Fatalf("%d runs, %v", runs.Load(), second.Text.Reveal())
 		}
 		for range 1000 {
-			if p, err := v.Renew(t.Context(), second); err != nil || p != second {
+			if p, err := v.replace(t.Context(), second); err != nil || p != second {
 				t.Fatal(p, err)
 			}
 		}
 		if runs.Load() != 2 {
 			t.Errorf("%d runs for a value that was never taken", runs.Load())
 		}
-		v.take(second)
-		if third, err := v.Renew(t.Context(), second); err != nil || third.Text.Reveal() != "3" {
+		v.accepted(second)
+		if third, err := v.replace(t.Context(), second); err != nil || third.Text.Reveal() != "3" {
 			t.Error(third, err)
 		}
 	})
@@ -147,10 +142,10 @@ func TestRefusals(t *testing.T) {
 
 // A server that takes each value once, or refuses whatever comes, does not make the
 // program run for each request.
-func TestStormOfRefusals(t *testing.T) {
+func TestManyRefusalsLeadToFewRuns(t *testing.T) {
 	for _, taken := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			v, runs := counted(t, numbered)
+			v, runs := countedValue(t, numbered)
 			begun := time.Now()
 			for time.Since(begun) < 10*time.Minute {
 				p, err := v.Get(t.Context())
@@ -158,9 +153,9 @@ func TestStormOfRefusals(t *testing.T) {
 					t.Fatal(err)
 				}
 				if taken {
-					v.take(p)
+					v.accepted(p)
 				}
-				if _, err = v.Renew(t.Context(), p); err != nil {
+				if _, err = v.replace(t.Context(), p); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(100 * time.Millisecond)
@@ -174,9 +169,9 @@ func TestStormOfRefusals(t *testing.T) {
 
 // A failure is the answer to all who wait, and to those who come soon after; then the
 // command is run again.
-func TestFailures(t *testing.T) {
+func TestFailureIsTheAnswerForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		v, runs := counted(t, func(n int) (string, error) {
+		v, runs := countedValue(t, func(n int) (string, error) {
 			if n == 1 {
 				return "", errors.New("not signed in")
 			}

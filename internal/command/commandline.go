@@ -17,22 +17,22 @@ var (
 	errNoProgram = errors.New("it names no program")
 )
 
-// Words splits a command line as people write it for a shell, without running one:
+// splitLine splits a command line as people write it for a shell, without running one:
 //
 //   - blanks, tabs and line ends separate words;
 //   - between ' and ' all characters stand for themselves;
 //   - between " and " so they do, but \" is a quotation mark and \\ a backslash;
 //   - elsewhere a backslash makes the next character an ordinary one;
 //   - on Windows a backslash is an ordinary character everywhere, as paths need it;
-//   - nothing is replaced: no variables, no ~, no patterns.
+//   - nothing is expanded: no variables, no ~, no patterns.
 //
-// A word that begins, outside of quotation marks, with what only a shell can carry out
-// (| & ; < > ` $( ) is an error. The first word, the program, is never "".
-func Words(line string, windows bool) ([]string, error) {
+// A word that begins, outside of quotation marks, with an operator of a shell (| & ; < > `
+// $( ) is an error. The first word, the program, is never "".
+func splitLine(line string, windows bool) ([]string, error) {
 	switch {
 	case len(line) > maxLine:
 		return nil, errLong
-	case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && !blank(r) || r == 0x7f }):
+	case strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && !isBlank(r) || r == 0x7f }):
 		return nil, errControl
 	}
 	var words []string
@@ -41,14 +41,14 @@ func Words(line string, windows bool) ([]string, error) {
 	for i := 0; i < len(line); i++ {
 		c := line[i]
 		switch {
-		case quote == 0 && blank(rune(c)):
+		case quote == 0 && isBlank(rune(c)):
 			if begun {
 				words = append(words, word.String())
 				word.Reset()
 			}
 			begun = false
 			continue
-		case quote == 0 && !begun && forShell(line[i:]):
+		case quote == 0 && !begun && shellOperator(line[i:]):
 			return nil, errShell
 		case c == quote:
 			quote = 0
@@ -80,9 +80,9 @@ func Words(line string, windows bool) ([]string, error) {
 	return words, nil
 }
 
-func blank(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+func isBlank(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
-// forShell reports whether a word begins with an operator of a shell.
-func forShell(word string) bool {
+// shellOperator reports whether a word begins with an operator of a shell.
+func shellOperator(word string) bool {
 	return strings.IndexByte("|&;<>`", word[0]) >= 0 || strings.HasPrefix(word, "$(")
 }

@@ -1,14 +1,12 @@
-package command_test
+package command
 
 import (
 	"slices"
 	"strings"
 	"testing"
-
-	"mcp-login/internal/command"
 )
 
-func TestWords(t *testing.T) {
+func TestSplitLine(t *testing.T) {
 	for _, c := range []struct {
 		line  string
 		words []string // everywhere but on Windows; nil for an error
@@ -59,7 +57,7 @@ func TestWords(t *testing.T) {
 			if windows && c.there == nil && strings.Contains(c.line, `\`) && !strings.Contains(c.line, "'a\\'") {
 				continue
 			}
-			got, err := command.Words(c.line, windows)
+			got, err := splitLine(c.line, windows)
 			if !slices.Equal(got, want) || (err == nil) != (want != nil) {
 				t.Errorf("%.60q, Windows %v: %q, %v; want %q", c.line, windows, got, err, want)
 			}
@@ -69,13 +67,13 @@ func TestWords(t *testing.T) {
 
 // Words that were put between quotation marks come back as they were, everywhere. No
 // line makes a word with a control character that ends it elsewhere.
-func FuzzWords(f *testing.F) {
+func FuzzSplitLine(f *testing.F) {
 	for _, line := range []string{"", "a b", `a 'b c' "d"`, `a\ b`, `"\"\\"`, "a\x00", `C:\x`, "a | b", "'", `"`, "\xff\xfe", "a \u0085 b"} {
 		f.Add(line, true)
 		f.Add(line, false)
 	}
 	f.Fuzz(func(t *testing.T, line string, windows bool) {
-		words, err := command.Words(line, windows)
+		words, err := splitLine(line, windows)
 		if err != nil {
 			if words != nil {
 				t.Fatalf("%q: words and an error: %q", line, words)
@@ -105,7 +103,7 @@ func FuzzWords(f *testing.F) {
 		if total > len(line) {
 			t.Fatalf("%q became longer: %q", line, words)
 		}
-		if back, err := command.Words(strings.Join(again, " "), windows); err != nil || !slices.Equal(back, words) {
+		if back, err := splitLine(strings.Join(again, " "), windows); err != nil || !slices.Equal(back, words) {
 			t.Fatalf("%q, quoted %q: %q, %v", words, again, back, err)
 		}
 	})
