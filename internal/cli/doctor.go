@@ -103,8 +103,8 @@ func (a *app) subject(o *options, server *url.URL) doctor.Subject {
 		st, entries, err := a.kept(ctx, *o)
 		if err == nil && server != nil {
 			var e store.Entry
-			if e, err = a.among(ctx, *o, entries, server, account.Inspect); err == nil {
-				o.lead(account.Load(ctx, st, server, o.Settings, e), e)
+			if e, err = a.chooseAmong(ctx, *o, entries, server, account.Inspect); err == nil {
+				o.useChoice(account.Load(ctx, st, server, o.Settings, e), e)
 			}
 		}
 		return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP}, err

@@ -45,9 +45,9 @@ func (o *options) use(e store.Entry) {
 	o.Settings = o.Of(e.Key)
 }
 
-// lead makes the options lead to an account. e is its entry, without an ID for a new
+// useChoice makes the options lead to an account. e is its entry, without an ID for a new
 // one, or one that only the index names.
-func (o *options) lead(c account.Choice, e store.Entry) {
+func (o *options) useChoice(c account.Choice, e store.Entry) {
 	o.Settings = c.Settings
 	if e.ID != "" && c.Key.ID() == e.Key.ID() {
 		o.kept, o.allowHTTP = &e, true

@@ -93,16 +93,16 @@ func (a *app) choose(ctx context.Context, st *store.Store, o options, server *ur
 	looking, cancel := context.WithTimeout(ctx, lookTimeout)
 	entries, _ := st.ListIndexed(looking) // whoever reads the login says what is wrong
 	cancel()
-	e, err := a.among(ctx, o, entries, server, purpose)
+	e, err := a.chooseAmong(ctx, o, entries, server, purpose)
 	if err != nil {
 		return account.Choice{}, err
 	}
 	return account.Load(ctx, st, server, o.Settings, e), nil
 }
 
-// among finds the entry that the flags are about, of those that are kept. One without
+// chooseAmong finds the entry that the flags are about, of those that are kept. One without
 // an ID is a new account.
-func (a *app) among(ctx context.Context, o options, entries []store.Entry, server *url.URL, purpose account.Purpose) (store.Entry, error) {
+func (a *app) chooseAmong(ctx context.Context, o options, entries []store.Entry, server *url.URL, purpose account.Purpose) (store.Entry, error) {
 	e, err := account.Choose(entries, o.Settings, o.Key(server), purpose)
 	var several *account.SeveralError
 	if errors.As(err, &several) {
