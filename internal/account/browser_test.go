@@ -23,7 +23,7 @@ func env(pairs ...string) func(string) string {
 
 // What opens the browser: nothing, the person's program without a shell, or the
 // system's way where there is a screen; and nothing but web addresses.
-func TestBrowse(t *testing.T) {
+func TestBrowserIsOpenedWithoutAShell(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the stand-in program is a shell script")
 	}
@@ -67,7 +67,7 @@ func TestBrowse(t *testing.T) {
 }
 
 // Where the person's browser is, judged by the environment.
-func TestHasBrowser(t *testing.T) {
+func TestWhereABrowserCanBeOpened(t *testing.T) {
 	windows := func(path string) bool { return strings.HasPrefix(path, "/mnt/c/") }
 	nothing := func(string) bool { return false }
 	for _, tc := range []struct {
@@ -96,7 +96,7 @@ func TestHasBrowser(t *testing.T) {
 
 // Which way of signing in: a browser here, a code on another device, or an
 // address to print. A program that was named means that there is a browser.
-func TestWhenADeviceIsUsed(t *testing.T) {
+func TestWhenADeviceCodeIsUsed(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		said Config

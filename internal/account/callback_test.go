@@ -11,7 +11,7 @@ import (
 
 // --redirect-uri: https as it is, http on this machine for the listener, and
 // nothing else.
-func TestRedirectURI(t *testing.T) {
+func TestRedirectURIsThatCanBeAwaited(t *testing.T) {
 	for uri, want := range map[string]string{
 		"https://app.example/cb?x=1": "https://app.example/cb?x=1", "HTTPS://app.example/cb": "HTTPS://app.example/cb", "https://localhost/cb": "https://localhost/cb",
 		"http://localhost/cb": "http://localhost:PORT/cb", "http://127.0.0.1/a/b": "http://127.0.0.1:PORT/a/b",

@@ -44,7 +44,7 @@ func asked(e store.Entry, scopes ...string) store.Entry {
 
 // Which login a command leads to: want is its flags, "new" for an account that is not
 // kept yet, and "several".
-func TestChoose(t *testing.T) {
+func TestChooseFindsTheAccountThatIsMeant(t *testing.T) {
 	plain, app, web := kept(Settings{}, idp), kept(Settings{ClientID: "app"}, idp), kept(Settings{ClientID: "web"}, idp)
 	work, home := kept(Settings{Profile: "work"}, idp), kept(Settings{Profile: "home"}, idp)
 	narrow := kept(Settings{Scopes: []string{"read"}}, idp)
@@ -128,7 +128,7 @@ func TestChoose(t *testing.T) {
 }
 
 // Each line that is offered leads to its account and to no other, and all are there.
-func TestSeveralLines(t *testing.T) {
+func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 	all := []store.Entry{
 		kept(Settings{ClientID: "app"}, idp), kept(Settings{ClientID: "app", Resource: "none"}, idp), kept(Settings{Scopes: []string{"read", "write"}}, idp),
 		kept(Settings{Params: []string{"prompt=login consent"}}, idp), kept(issuer(idp), idp),
@@ -160,7 +160,7 @@ func TestSeveralLines(t *testing.T) {
 }
 
 // What is said wins, and the rest is as it was when the account signed in.
-func TestSettingsOf(t *testing.T) {
+func TestSettingsOfAKeptAccount(t *testing.T) {
 	e := kept(Settings{ClientID: "app", Scopes: []string{"a"}, IssuerChoice: discovery.IssuerChoice{Named: idp}}, "https://name.example")
 	cred := oauth.Credential{Issuer: e.Issuer, FoundAt: idp, Choices: oauth.Choices{CallbackPort: 2}, Registration: oauth.Registration{Chosen: "x"}}
 	s := Settings{}.Of(e.Key).With(cred)

@@ -7,7 +7,7 @@ import (
 
 // The page knows the client program by the name that it gave itself first, by its title
 // where it has one. Which requests are looked at is the bridge's to know.
-func TestClientNameIsHeard(t *testing.T) {
+func TestClientNameIsRead(t *testing.T) {
 	for _, tc := range []struct {
 		want  string
 		infos []string

@@ -8,7 +8,7 @@ import (
 
 // The last resort against a login that hangs goes by the clock that goes on while the
 // machine sleeps, and by the one that nobody sets back.
-func TestLastResortByBothClocks(t *testing.T) {
+func TestADetachedLoginEndsByBothClocks(t *testing.T) {
 	const life = time.Hour
 	for name, c := range map[string]struct{ jump, ends time.Duration }{
 		"no sleep": {0, life}, "slept": {2 * time.Hour, time.Minute}, "set back": {-24 * time.Hour, life},

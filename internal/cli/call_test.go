@@ -28,7 +28,7 @@ func describedTool(t *testing.T) tool {
 
 // Values take the type that the tool's schema has for them; what has none is
 // text, and := is JSON.
-func TestArgumentsAreTyped(t *testing.T) {
+func TestArgumentsTakeTheTypeOfTheSchema(t *testing.T) {
 	one := describedTool(t)
 	for arg, want := range map[string]string{
 		"s=7": `{"s":"7"}`, "s=a=b": `{"s":"a=b"}`, "s=": `{"s":""}`, "n=7.5": `{"n":7.5}`, "i=-3": `{"i":-3}`, "b=true": `{"b":true}`,
@@ -92,7 +92,7 @@ func TestProgressLine(t *testing.T) {
 }
 
 // What a tool says goes to stdout, and a failure of it is exit code 1.
-func TestResults(t *testing.T) {
+func TestResultsAreHandedOn(t *testing.T) {
 	for result, want := range map[string]string{
 		`{"content":[{"type":"text","text":"a\n"},{"type":"text","text":"b"}]}`:             "a\nb\n",
 		`{"content":[],"structuredContent":{"n":1.0}}`:                                      `{"n":1.0}` + "\n",

@@ -67,10 +67,9 @@ func TestFlagsInTheDocs(t *testing.T) {
 }
 
 // The client ID metadata document that we ship is one (draft-ietf-oauth-client-id-
-// metadata-document; MCP C21): its redirect URIs are those we listen at, with
-// the port left to us (RFC 8252, section 7.3), and it asks for refresh tokens
-// (C25).
-func TestClientMetadataDocument(t *testing.T) {
+// metadata-document): its redirect URIs are those we listen at, with
+// the port left to us (RFC 8252, section 7.3), and it asks for refresh tokens.
+func TestClientMetadataDocumentIsWhatWeRegister(t *testing.T) {
 	var doc struct {
 		ID        string   `json:"client_id"`
 		Name      string   `json:"client_name"`

@@ -55,9 +55,8 @@ func firstDifference(want, got string) string {
 	return fmt.Sprintf("%d lines, now %d", len(a), len(b))
 }
 
-// The help of every command is read by a person before it changes. (Issue 6:
-// golden help.)
-func TestGoldenHelp(t *testing.T) {
+// The help of every command is read by a person before it changes.
+func TestHelpChangesOnPurposeOnly(t *testing.T) {
 	var all bytes.Buffer
 	visit := func(path ...string) {
 		var out, errOut bytes.Buffer
@@ -83,7 +82,7 @@ func TestGoldenHelp(t *testing.T) {
 
 // The objects of --json: members may be added; what is there keeps its name and
 // type as long as schema_version is the same.
-func TestGoldenSchemas(t *testing.T) {
+func TestSchemasChangeOnPurposeOnly(t *testing.T) {
 	var all strings.Builder
 	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, versionReport{}, errorReport{}} {
 		typ := reflect.TypeOf(v)
@@ -140,7 +139,7 @@ func TestEveryVerbHasJSON(t *testing.T) {
 
 // Exit codes: what each kind of error ends with, and that docs/exit-codes.md
 // lists exactly these.
-func TestExitCodeTable(t *testing.T) {
+func TestExitCodesAreThoseOfTheDocs(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	seen := map[int]bool{}
@@ -191,7 +190,7 @@ func TestExitCodeTable(t *testing.T) {
 
 // A word that is no command, or no shell, or no topic, is never success, and
 // names its neighbour.
-func TestWordsThatAreNone(t *testing.T) {
+func TestUnknownWordsNameTheirNeighbour(t *testing.T) {
 	for _, tc := range []struct{ line, next string }{
 		{"helo", "did you mean: mcp-login help"},
 		{"stat", "did you mean: mcp-login status"},

@@ -9,8 +9,8 @@ import (
 )
 
 // A bridge starts without the verbs, and nobody can tell: what is refused, and
-// in which words, is the same with them. (Issue 8: start-up without work.)
-func TestBridgeWithoutVerbs(t *testing.T) {
+// in which words, is the same with them.
+func TestABridgeWithoutVerbsRefusesTheSame(t *testing.T) {
 	lines := [][]string{
 		{"https://mcp.example.com/mcp", "--nosuch"},
 		{"https://mcp.example.com/mcp", "--transprot=http"},

@@ -3,17 +3,50 @@ package cli
 import (
 	"errors"
 	"os"
-	"runtime"
+	"path/filepath"
 	"testing"
-
-	"mcp-login/internal/account"
 
 	"github.com/spf13/pflag"
 )
 
+// A flag wins over its variable, an empty variable counts as unset, and the
+// secret comes from a file or a variable only.
+func TestAFlagWinsOverItsVariable(t *testing.T) {
+	f := pflag.NewFlagSet("x", pflag.ContinueOnError)
+	var o options
+	o.register(f, env("MCP_LOGIN_CLIENT_ID", "from-env", "MCP_LOGIN_STORE", "", "MCP_LOGIN_BROWSER", "", "BROWSER", "firefox"))
+	if err := f.Parse([]string{"--store", "file"}); err != nil {
+		t.Fatal(err)
+	}
+	if o.ClientID != "from-env" || o.store != "file" || o.browser != "firefox" {
+		t.Errorf("%+v", o)
+	}
+	if err := o.resolve(f); err != nil || o.Scopes != nil {
+		t.Error("scopes without a flag")
+	}
+	if err := f.Parse([]string{"--scope", ""}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.resolve(f); err != nil || o.Scopes == nil {
+		t.Error(`--scope "" is a choice`)
+	}
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.clientSecretFile = file
+	if id, err := o.identity(env()); err != nil || id.ClientSecret.Reveal() != "s3cret" {
+		t.Errorf("%v", err)
+	}
+	o.ClientID, o.givenClientID, o.clientSecretFile = "", "", ""
+	if _, err := o.identity(env("MCP_LOGIN_CLIENT_SECRET", "x")); err == nil {
+		t.Error("a secret without a client")
+	}
+}
+
 // Flags that contradict each other are refused before anything is sent; those that want a
 // client when it is known whether one is kept.
-func TestOptionsCheck(t *testing.T) {
+func TestContradictoryFlagsAreRefused(t *testing.T) {
 	said := func(args ...string) (options, error) {
 		var o options
 		f := pflag.NewFlagSet("x", pflag.ContinueOnError)
@@ -44,32 +77,5 @@ func TestOptionsCheck(t *testing.T) {
 	}
 	if _, err := said("--auth-param", "prompt=select_account", "--auth-param", "audience=https://a.example/?x=y", "--no-resource", "--resource", "none", "--client-id", "x", "--client-key", "k", "--client-credentials", "--token-endpoint", "https://a.example/token"); err != nil {
 		t.Error(err)
-	}
-}
-
-// Secrets are found by us and by nobody that we start.
-func TestTakeSecrets(t *testing.T) {
-	t.Setenv(clientSecretName, "s3cret")
-	t.Setenv(account.TokenVariable, "")
-	t.Setenv("MY_KEY", "k3y")
-	e := newEnvironment(&account.Handover{Secrets: map[string]string{"HANDED": "over"}})
-	a := &app{env: e, getenv: e.get}
-	getenv := e.get
-	for _, name := range []string{"MY_KEY", "HOME"} { // a header names them
-		if got := a.variables(options{getenv: e.get})(name); got == "" && runtime.GOOS == "linux" {
-			t.Errorf("%s is lost", name)
-		}
-	}
-	if getenv(clientSecretName) != "s3cret" || getenv("HANDED") != "over" || getenv("MY_KEY") != "k3y" || e.secrets()["MY_KEY"] != "k3y" || os.Getenv("MY_KEY") != "" {
-		t.Errorf("%q", e.secrets())
-	}
-	if got := a.variables(options{})("MY_KEY"); got != "" {
-		t.Error("a variable reaches one of several servers")
-	}
-	if os.Getenv(clientSecretName) != "" {
-		t.Error("a browser would inherit the secret")
-	}
-	if got := env("x", "y")("x"); got != "y" || getenv("HOME") == "" && runtime.GOOS == "linux" {
-		t.Error("other variables are lost")
 	}
 }
