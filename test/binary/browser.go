@@ -15,20 +15,22 @@ import (
 )
 
 // Browse is a test binary in the role of the browser: at devidp it signs user in,
-// nobody for who is signed in already, and approves what address asks for, a device
-// code as well. With approve-cancel it cancels instead, with approve-forgetful it
-// keeps no cookies, and with approve-twice another browser opens the address first.
-// It returns the exit code.
+// nobody for who is signed in already, and approves what address asks for, but a
+// device code only if verb is approve-device. With approve-cancel it cancels instead,
+// with approve-forgetful it keeps no cookies, and with approve-twice another browser
+// opens the address first. It returns the exit code.
 func Browse(verb, user, address string) int {
 	if user == "nobody" {
 		user = ""
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	play, client := devidp.Approve, http.DefaultClient
+	play, client := devidp.Approve, &http.Client{CheckRedirect: notToDevices}
 	switch verb {
+	case "approve-device":
+		client.CheckRedirect = nil
 	case "approve-forgetful":
-		client = &http.Client{Jar: forgetful{}}
+		client.Jar = forgetful{}
 	case "approve-twice":
 		resp, err := client.Get(address)
 		if err != nil {
@@ -44,6 +46,14 @@ func Browse(verb, user, address string) int {
 		return 1
 	}
 	return 0
+}
+
+// notToDevices stops in front of the page that asks for the code of a device.
+func notToDevices(to *http.Request, _ []*http.Request) error {
+	if to.URL.Path == "/device" {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // cancelConsent plays a person who opens the authorization URL of a third-party
