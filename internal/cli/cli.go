@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"mcp-login/internal/account"
-	"mcp-login/internal/pace"
 	"mcp-login/internal/terminal"
 )
 
@@ -16,7 +15,7 @@ import (
 func Run(ctx context.Context, args []string) int {
 	handover := account.ReadHandover(args, os.Stdin)
 	env := newEnvironment(handover)
-	time.AfterFunc(afterStart, func() { pace.Follow(heapPace, env.get) })
+	time.AfterFunc(afterStart, func() { setHeapGrowth(env.get) })
 	a := &app{in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, handover: handover}
 	return a.run(ctx, args)
 }

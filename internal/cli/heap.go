@@ -1,17 +1,22 @@
 package cli
 
 import (
+	"runtime/debug"
 	"time"
-
-	"mcp-login/internal/pace"
 )
 
-// While little is in use, the collector is left to run half as often as usual:
-// with some two megabytes in use, as while short calls are relayed, Go starts it
-// at four, dozens of times a second, and here at six. What large messages need
-// is collected as usual, so that they have no larger peak. Measured in pairs:
-// docs/performance.md.
-var heapPace = pace.Rule{Little: 4 << 20, Small: 150, Large: 100}
+// heapGrowth is how far the heap may grow between two collections, in per cent of
+// what is in use (GOGC, see package runtime). While short calls are relayed some two
+// megabytes are in use, and Go's own 100 starts the collector dozens of times a
+// second. Measured in pairs: docs/performance.md.
+const heapGrowth = 150
 
-// afterStart is when it begins: it stops the world, and a start has better to do.
+// afterStart is when it is set: that stops the world, and a start has better to do.
 const afterStart = 200 * time.Millisecond
+
+// setHeapGrowth leaves a person's GOGC alone.
+func setHeapGrowth(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
+}
