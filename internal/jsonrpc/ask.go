@@ -1,6 +1,7 @@
 package jsonrpc
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"sync"
@@ -33,7 +34,7 @@ func Ask(ctx context.Context, send Send, request Message, others func(Message)) 
 
 // Answers reports whether m is the answer to request.
 func (m Message) Answers(request Message) bool {
-	return request.Kind == Request && m.Kind == Response && Key(m.ID) == Key(request.ID)
+	return request.Kind == Request && m.Kind == Response && (bytes.Equal(m.ID, request.ID) || Key(m.ID) == Key(request.ID))
 }
 
 var ids atomic.Uint64

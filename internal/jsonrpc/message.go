@@ -204,6 +204,9 @@ func Text(raw []byte) (s string, ok bool) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return "", false
 	}
+	if inside := raw[1:max(1, len(raw)-1)]; raw[len(raw)-1] == '"' && plain(inside) == len(inside) && utf8.Valid(inside) && len(raw) > 1 {
+		return string(inside), true // no escapes, as in most texts
+	}
 	b, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil && !bytes.Contains(b, []byte("\ufffd")) {
 		return "", false

@@ -193,3 +193,17 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+// A text is what its string stands for, with escapes and without; what is no JSON string is
+// none.
+func TestText(t *testing.T) {
+	for raw, want := range map[string]string{
+		`""`: "", `"a b"`: "a b", `"schlüssel 鍵"`: "schlüssel 鍵", `"a\nb\u00e9\/"`: "a\nbé/", "\"a\x7f\"": "a\x7f", "\"\xff\"": "\ufffd", `"\ud800"`: "\ufffd",
+		``: "-", `"`: "-", `"a`: "-", `7`: "-", `{}`: "-", `"a"b"`: "-", "\"a\tb\"": "-", `"a\x"`: "-",
+	} {
+		got, ok := Text([]byte(raw))
+		if ok != (want != "-") || ok && got != want {
+			t.Errorf("%q: %q, %v", raw, got, ok)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 
 	"mcp-login/internal/neterror"
@@ -57,6 +58,13 @@ func (v validLocation) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// withoutEmptyPort returns u with the host "name" where it has "name:", as net/http sends it.
+func withoutEmptyPort(u *url.URL) *url.URL {
+	sent := *u
+	sent.Host = strings.TrimSuffix(u.Host, ":")
+	return &sent
+}
+
 // newRequest builds a request with the headers that all requests have. Its body can be
 // sent again.
 func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, body []byte) (*http.Request, error) {
@@ -64,10 +72,11 @@ func (u *Upstream) newRequest(ctx context.Context, method string, to *url.URL, b
 	if body != nil {
 		reader = bytes.NewReader(body) // net/http sets GetBody for it
 	}
-	req, err := http.NewRequestWithContext(ctx, method, to.String(), reader)
+	req, err := http.NewRequestWithContext(ctx, method, "", reader)
 	if err != nil {
 		return nil, fmt.Errorf("build request: %w", err)
 	}
+	req.URL, req.Host = to, to.Host // parsed once, and not for each request
 	for name, values := range u.cfg.Header {
 		req.Header[name] = append([]string(nil), values...)
 	}

@@ -110,7 +110,7 @@ func (c *sseConn) endpoint(events *sse.Reader) (*url.URL, error) {
 		if !origin.SameOrigin(to, c.u.cfg.Endpoint) || to.User != nil {
 			return nil, errors.New("the endpoint is on another origin")
 		}
-		return to, nil
+		return withoutEmptyPort(to), nil
 	}
 }
 

@@ -96,6 +96,7 @@ func New(cfg Config) (*Upstream, error) {
 	if cfg.HTTP.Timeout != 0 {
 		return nil, errors.New("an HTTP client with a timeout would cut logins and long answers")
 	}
+	cfg.Endpoint = withoutEmptyPort(cfg.Endpoint)
 	cfg.StreamWithin = cmp.Or(cfg.StreamWithin, DefaultStreamWithin)
 	log := cfg.Log
 	if log == nil {
