@@ -235,7 +235,7 @@ func serveHTTP(ctx context.Context, l *listeners, handler *server.Group, drain t
 	case <-ctx.Done():
 	}
 	log.Info("stopping", slog.Duration("drain_delay", drain))
-	handler.Wane()
+	handler.Drain()
 	select {
 	case err := <-failed:
 		_ = handler.Close(context.WithoutCancel(ctx))

@@ -16,11 +16,11 @@ import (
 // nobody can write into the log.
 const requestIDHeader = "X-Request-Id"
 
-type exchangeKey struct{}
+type requestRecordKey struct{}
 
-// exchange is what is logged about one request. It is written only by the
+// requestRecord is what is logged about one request. It is written only by the
 // goroutine that serves the request.
-type exchange struct {
+type requestRecord struct {
 	http.ResponseWriter
 	client  string // address, see [clientAddress]
 	status  int
@@ -28,14 +28,14 @@ type exchange struct {
 	reason  error
 }
 
-func (e *exchange) WriteHeader(status int) {
+func (e *requestRecord) WriteHeader(status int) {
 	if e.status == 0 {
 		e.status = status
 	}
 	e.ResponseWriter.WriteHeader(status)
 }
 
-func (e *exchange) Write(b []byte) (int, error) {
+func (e *requestRecord) Write(b []byte) (int, error) {
 	if e.status == 0 {
 		e.status = http.StatusOK
 	}
@@ -43,32 +43,32 @@ func (e *exchange) Write(b []byte) (int, error) {
 }
 
 // Flush implements http.Flusher, which mcp-go looks for before it streams.
-func (e *exchange) Flush() {
+func (e *requestRecord) Flush() {
 	if f, ok := e.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (e *exchange) Unwrap() http.ResponseWriter { return e.ResponseWriter }
+func (e *requestRecord) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 
-// noteReason records why a request was refused, for the log only.
-func noteReason(ctx context.Context, err error) {
-	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok && err != nil {
+// recordReason records why a request was refused, for the log only.
+func recordReason(ctx context.Context, err error) {
+	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok && err != nil {
 		e.reason = err
 	}
 }
 
-// noteSubject records whom the token is of, for the log only.
-func noteSubject(ctx context.Context, subject string) {
-	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+// recordSubject records whom the token is of, for the log only.
+func recordSubject(ctx context.Context, subject string) {
+	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok {
 		e.subject = foreign.Line(subject)
 	}
 }
 
 // clientOf is the address that the request came from.
 func clientOf(ctx context.Context) string {
-	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok {
 		return e.client
 	}
 	return ""
@@ -76,7 +76,7 @@ func clientOf(ctx context.Context) string {
 
 // statusOf is the status that was answered so far; zero if there is none.
 func statusOf(ctx context.Context) int {
-	if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
+	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok {
 		return e.status
 	}
 	return 0
@@ -94,8 +94,8 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	method := knownMethod(r.Method)
 	r, span := s.startSpan(r, name, method, id)
-	e := &exchange{ResponseWriter: w, client: clientAddress(r, s.ops.TrustedProxies)}
-	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e))
+	e := &requestRecord{ResponseWriter: w, client: clientAddress(r, s.ops.TrustedProxies)}
+	r = r.WithContext(context.WithValue(r.Context(), requestRecordKey{}, e))
 	returned := false
 	defer func() {
 		took := time.Since(start)

@@ -39,7 +39,7 @@ func bearerToken(r *http.Request) (string, error) {
 		return "", errNoToken
 	}
 	if token = strings.Trim(token, " "); len(token) > maxTokenBytes {
-		return "", refusal("too long")
+		return "", invalidToken("too long")
 	}
 	if !isB64Token(token) {
 		return "", malformed("The Authorization header is not of the form: Bearer TOKEN.")
@@ -83,7 +83,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, metadataURL stri
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", strconv.Itoa(pauseAfter(err)))
 	}
-	noteReason(r.Context(), err)
+	recordReason(r.Context(), err)
 	p.write(w)
 }
 

@@ -53,7 +53,7 @@ func limitTimes(w http.ResponseWriter, r *http.Request) {
 type incoming struct {
 	message
 	body []byte
-	*holding
+	*reservation
 }
 
 // receive reads a message of a verified caller, takes a slot for it, and asks
@@ -63,7 +63,7 @@ type incoming struct {
 // it gets the body that was read. The slot is taken last: a body that is held
 // back must not keep others from being answered.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (in incoming, ok bool) {
-	in.holding = &holding{limits: s.limits, owner: ownerOf(id)}
+	in.reservation = &reservation{limits: s.limits, owner: ownerOf(id)}
 	defer func() {
 		if !ok {
 			in.release()
@@ -77,14 +77,14 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 		}.write(w)
 		return in, false
 	}
-	if in.body, err = readBody(w, r, in.holdBytes); err != nil {
+	if in.body, err = readBody(w, r, in.reserveBytes); err != nil {
 		s.refuseBody(w, r, err)
 		return in, false
 	}
-	if !s.holdCall(w, in.holding) {
+	if !s.reserveCall(w, in.reservation) {
 		return in, false
 	}
-	if err := holdValues(in.body, in.holdBytes); err != nil {
+	if err := reserveValues(in.body, in.reserveBytes); err != nil {
 		s.refuseBody(w, r, err)
 		return in, false
 	}
@@ -96,17 +96,17 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 	return in, true
 }
 
-// holdCall takes a slot for a request, which begins to be answered now, or
+// reserveCall takes a slot for a request, which begins to be answered now, or
 // answers itself and returns false.
-func (s *Server) holdCall(w http.ResponseWriter, h *holding) bool {
-	switch err := h.holdCall(); {
+func (s *Server) reserveCall(w http.ResponseWriter, h *reservation) bool {
+	switch err := h.reserveCall(); {
 	case errors.Is(err, errOwnerHasTooMuch):
 		s.metrics.refused(limitCalls)
 		tooMany(w, 1, "too_many_requests", "Too many requests of this user are being answered.")
 		return false
 	case err != nil:
 		s.metrics.refused(limitConcurrency)
-		comeBack(w, "The server is busy.")
+		retryLater(w, "The server is busy.")
 		return false
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
@@ -122,8 +122,8 @@ var (
 	errNoJSON       = errors.New("read message: no JSON")
 )
 
-// holdValues takes room for what the values of a message are decoded to.
-func holdValues(body []byte, hold func(int) error) error {
+// reserveValues takes room for what the values of a message are decoded to.
+func reserveValues(body []byte, hold func(int) error) error {
 	n := countValues(body)
 	switch {
 	case n <= maxValues:
@@ -164,7 +164,7 @@ func readBody(w http.ResponseWriter, r *http.Request, hold func(int) error) ([]b
 	if err := hold(leastBody); err != nil {
 		return nil, err
 	}
-	pace := newBodyPace(w)
+	pace := newBodyDeadline(w)
 	body, size := []byte(nil), min(limit, firstRoom)
 	for {
 		// One byte more shows whether the body ends there.
@@ -191,23 +191,23 @@ func readBody(w http.ResponseWriter, r *http.Request, hold func(int) error) ([]b
 	}
 }
 
-// bodyPace moves the read deadline of a connection while a body comes in.
-type bodyPace struct {
+// bodyDeadline moves the read deadline of a connection while a body comes in.
+type bodyDeadline struct {
 	conn *http.ResponseController
 	last time.Time // no deadline is later
 	step int       // bytes that came since the deadline was set
 }
 
-func newBodyPace(w http.ResponseWriter) *bodyPace {
+func newBodyDeadline(w http.ResponseWriter) *bodyDeadline {
 	now := time.Now()
-	p := &bodyPace{conn: http.NewResponseController(w), last: now.Add(bodyTimeout)}
+	p := &bodyDeadline{conn: http.NewResponseController(w), last: now.Add(bodyTimeout)}
 	p.extend(now)
 	return p
 }
 
 // extend gives the sender time for the next bytes. Not every ResponseWriter can
 // set a deadline; then there is none.
-func (p *bodyPace) extend(now time.Time) {
+func (p *bodyDeadline) extend(now time.Time) {
 	next := now.Add(bodyPause)
 	if next.After(p.last) {
 		next = p.last
@@ -216,16 +216,16 @@ func (p *bodyPace) extend(now time.Time) {
 	p.step = 0
 }
 
-func (p *bodyPace) came(n int) {
+func (p *bodyDeadline) came(n int) {
 	if p.step += n; p.step >= bodyStep {
 		p.extend(time.Now())
 	}
 }
 
 // end takes the deadline away: a stream may follow, and the next request.
-func (p *bodyPace) end() { _ = p.conn.SetReadDeadline(time.Time{}) }
+func (p *bodyDeadline) end() { _ = p.conn.SetReadDeadline(time.Time{}) }
 
-func (p *bodyPace) why(err error) error {
+func (p *bodyDeadline) why(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errBodyTooSlow
 	}
@@ -239,7 +239,7 @@ func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 		refuseMessage(w, r, err)
 		return
 	}
-	noteReason(r.Context(), err)
+	recordReason(r.Context(), err)
 	if r.ProtoMajor == 1 { // one of HTTP/2 may carry others' requests, and goes on
 		w.Header().Set("Connection", "close")
 	}
@@ -253,7 +253,7 @@ func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 		tooMany(w, 1, "too_many_requests", "Too many bytes of this user are under way.")
 	case errors.Is(err, errAllHaveTooMuch):
 		s.metrics.refused(limitBodies)
-		comeBack(w, "The server is busy.")
+		retryLater(w, "The server is busy.")
 	case errors.Is(err, errBodyTooSlow):
 		problem{http.StatusRequestTimeout, "invalid_request", "The message came too slowly."}.write(w)
 	default:

@@ -86,7 +86,7 @@ func keyOf(token string) tokenKey {
 // verify is the cache as a [Verifier].
 func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > maxTokenBytes {
-		return Identity{}, refusal("too long") // and not worth a hash
+		return Identity{}, invalidToken("too long") // and not worth a hash
 	}
 	key, now := keyOf(token), time.Now()
 	c.mu.Lock()
@@ -106,7 +106,7 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	if check == nil {
 		// Of tokens that were good there are no more than maxGood.
 		client := clientOf(ctx)
-		if known == nil && c.unknown.take(owner{subject: client}, 1) != nil {
+		if known == nil && c.unknown.acquire(owner{subject: client}, 1) != nil {
 			c.mu.Unlock()
 			return Identity{}, errTooManyChecks
 		}
@@ -129,10 +129,10 @@ func boundedChecks(verify Verifier) Verifier {
 	checks := newChecksQuota()
 	return func(ctx context.Context, token string) (Identity, error) {
 		o := owner{subject: clientOf(ctx)}
-		if checks.take(o, 1) != nil {
+		if checks.acquire(o, 1) != nil {
 			return Identity{}, errTooManyChecks
 		}
-		defer checks.give(o, 1)
+		defer checks.release(o, 1)
 		return verify(ctx, token)
 	}
 }
@@ -179,7 +179,7 @@ func wasGood(ctx context.Context) bool { return ctx.Value(knownKey{}) != nil }
 func (c *cache) run(key tokenKey, token string, check *retry.Call[Identity], known bool, client string) {
 	ctx, cancel := context.WithTimeout(c.life, fetchTimeout)
 	defer cancel()
-	ctx = context.WithValue(ctx, exchangeKey{}, &exchange{client: client}) // whom it is for
+	ctx = context.WithValue(ctx, requestRecordKey{}, &requestRecord{client: client}) // whom it is for
 	if known {
 		ctx = context.WithValue(ctx, knownKey{}, true)
 	}
@@ -204,7 +204,7 @@ func (c *cache) run(key tokenKey, token string, check *retry.Call[Identity], kno
 	delete(c.checks, key)
 	c.mu.Unlock()
 	if !known {
-		c.unknown.give(owner{subject: client}, 1)
+		c.unknown.release(owner{subject: client}, 1)
 	}
 	if revoked {
 		c.revoked(key)

@@ -189,7 +189,7 @@ func TestCacheIsPerTokenAndBounded(t *testing.T) {
 
 // from is a context as of a request of that address.
 func from(t *testing.T, address string) context.Context {
-	return context.WithValue(t.Context(), exchangeKey{}, &exchange{client: address})
+	return context.WithValue(t.Context(), requestRecordKey{}, &requestRecord{client: address})
 }
 
 // Checks outlive their requests, so there must not be any number of them. One

@@ -111,10 +111,10 @@ func (g *Group) Reload() {
 	}
 }
 
-// Wane is [Server.Wane] for all.
-func (g *Group) Wane() {
+// Drain is [Server.Drain] for all.
+func (g *Group) Drain() {
 	for _, s := range g.servers {
-		s.Wane()
+		s.Drain()
 	}
 }
 

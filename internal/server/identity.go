@@ -54,13 +54,13 @@ func (e *InsufficientScopeError) Error() string {
 	return "insufficient scope: need " + strings.Join(e.Scopes, " ")
 }
 
-// refusal is an ErrInvalidToken with a reason for the log. The reason is one of
+// invalidToken is an ErrInvalidToken with a reason for the log. The reason is one of
 // a fixed set of texts and never contains a part of the token.
-type refusal string
+type invalidToken string
 
-func (r refusal) Error() string { return "invalid token: " + string(r) }
+func (r invalidToken) Error() string { return "invalid token: " + string(r) }
 
-func (r refusal) Is(target error) bool { return target == ErrInvalidToken }
+func (r invalidToken) Is(target error) bool { return target == ErrInvalidToken }
 
 type identityKey struct{}
 

@@ -30,7 +30,7 @@ type metadata struct {
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
 
-	abilities
+	clientSupport
 
 	document []byte
 }
@@ -96,7 +96,7 @@ func (p *provider) fetchMetadata(ctx context.Context) (metadata, error) {
 		if err == nil {
 			if p.remarked != string(m.document) {
 				p.remarked = string(m.document)
-				p.remark(m)
+				p.logClientSupport(m)
 			}
 			return m, nil
 		}

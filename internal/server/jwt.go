@@ -91,19 +91,19 @@ func newJWTVerifier(p *provider, cfg *Config, audiences []string, slots chan str
 func (v *jwtVerifier) verify(ctx context.Context, token string, header jwtHeader, unverified accessClaims) (Identity, error) {
 	switch {
 	case !slices.Contains(v.algorithms, header.Algorithm):
-		return Identity{}, refusal("algorithm not accepted")
+		return Identity{}, invalidToken("algorithm not accepted")
 	case header.Critical != nil:
 		// RFC 7515 section 4.1.11: an extension that is not understood.
-		return Identity{}, refusal("critical header not understood")
+		return Identity{}, invalidToken("critical header not understood")
 	case !isAccessTokenType(header.Type) && (!v.allowUntyped || !isUntyped(header.Type)):
-		return Identity{}, refusal("not an access token (typ)")
+		return Identity{}, invalidToken("not an access token (typ)")
 	}
 	claims, err := v.parse(ctx, token, header.KeyID, unverified.issuedAt())
 	if err != nil {
 		return Identity{}, err
 	}
 	if !isAccessTokenType(header.Type) && claims.isIDToken() {
-		return Identity{}, refusal("an ID token")
+		return Identity{}, invalidToken("an ID token")
 	}
 	return v.identity(claims)
 }
@@ -148,7 +148,7 @@ func (v *jwtVerifier) parseWith(ctx context.Context, token string, set keySet) (
 		return accessClaims{}, claims.missing()
 	}
 	if err != nil {
-		return accessClaims{}, refusalFor(err)
+		return accessClaims{}, invalidTokenFor(err)
 	}
 	return claims, nil
 }
@@ -169,7 +169,7 @@ func isUntyped(typ string) bool {
 // errBound is a token that only who holds a key may use (RFC 7800, RFC 8705, RFC
 // 9449). To take it from anybody, because the proof cannot be checked here,
 // would make it worth stealing.
-const errBound = refusal("bound to a key")
+const errBound = invalidToken("bound to a key")
 
 func (c accessClaims) isBound() bool { return c.MapClaims["cnf"] != nil }
 
@@ -194,18 +194,18 @@ func (v *jwtVerifier) identity(claims accessClaims) (Identity, error) {
 // Refusals that others ask for: the first three may end with time or with a new
 // key of the provider.
 const (
-	errNotYet     = refusal("not valid yet")
-	errFuture     = refusal("issued in the future")
-	errUnknownKey = refusal("unknown signing key")
-	errSignature  = refusal("wrong signature")
+	errNotYet     = invalidToken("not valid yet")
+	errFuture     = invalidToken("issued in the future")
+	errUnknownKey = invalidToken("unknown signing key")
+	errSignature  = invalidToken("wrong signature")
 )
 
-// refusalFor turns the parser's error into a fixed text for the log: the
+// invalidTokenFor turns the parser's error into a fixed text for the log: the
 // original may quote parts of the token.
-func refusalFor(err error) error {
+func invalidTokenFor(err error) error {
 	for _, known := range []struct {
 		err    error
-		reason refusal
+		reason invalidToken
 	}{
 		{jwt.ErrTokenExpired, "expired"},
 		{jwt.ErrTokenNotValidYet, errNotYet},
@@ -221,7 +221,7 @@ func refusalFor(err error) error {
 			return known.reason
 		}
 	}
-	return refusal("not accepted")
+	return invalidToken("not accepted")
 }
 
 // accessClaims decodes like [decodeClaims] wherever the parser would use
@@ -229,7 +229,7 @@ func refusalFor(err error) error {
 type accessClaims struct{ jwt.MapClaims }
 
 // missing says which of the claims that the parser requires is not there.
-func (c accessClaims) missing() refusal {
+func (c accessClaims) missing() invalidToken {
 	for _, name := range []string{"exp", "iss", "aud"} {
 		if value := c.MapClaims[name]; value == nil || value == "" {
 			return missingClaim(name)
@@ -238,8 +238,10 @@ func (c accessClaims) missing() refusal {
 	return "a required claim is missing or empty"
 }
 
-// missingClaim is the refusal of a token without a claim; name is one of our own words.
-func missingClaim(name string) refusal { return refusal("a required claim is missing: " + name) }
+// missingClaim is the error for a token without a claim; name is one of our own words.
+func missingClaim(name string) invalidToken {
+	return invalidToken("a required claim is missing: " + name)
+}
 
 // UnmarshalJSON implements the interface the parser looks for.
 func (c *accessClaims) UnmarshalJSON(raw []byte) error {

@@ -113,17 +113,17 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
 	}
 	stream := newEventStream(w)
 	if err := stream.open(); err != nil {
-		noteReason(ctx, err)
+		recordReason(ctx, err)
 		return
 	}
 	s.legacy.add(session)
 	defer s.legacy.remove(session)
 	endpoint := s.layout.prefix + pathMessages + "?sessionId=" + session.id
 	if err := stream.event("endpoint", []byte(endpoint)); err != nil {
-		noteReason(ctx, err)
+		recordReason(ctx, err)
 		return
 	}
-	noteReason(ctx, s.pump(session, stream))
+	recordReason(ctx, s.pump(session, stream))
 }
 
 // pump writes answers and heartbeats until the stream ends. Its error says why,
@@ -198,8 +198,8 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identi
 	session := r.URL.Query().Get("sessionId")
 	outcome, err := s.deliver(r.Context(), session, id, in)
 	if err != nil {
-		noteReason(r.Context(), err)
-		comeBack(w, "The session cannot be reached at present. Try again.")
+		recordReason(r.Context(), err)
+		retryLater(w, "The session cannot be reached at present. Try again.")
 		return
 	}
 	switch outcome {
@@ -216,7 +216,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identi
 func (s *Server) deliver(ctx context.Context, session string, id Identity, in incoming) (acceptance, error) {
 	replica, _, named := strings.Cut(session, ".")
 	if s.ops.Bus == nil || !named || replica == s.ops.Bus.Self() {
-		return s.take(session, id, in.body, in.holding), nil
+		return s.acceptMessage(session, id, in.body, in.reservation), nil
 	}
 	defer in.release()
 	return s.forward(ctx, replica, forwarded{
@@ -224,11 +224,11 @@ func (s *Server) deliver(ctx context.Context, session string, id Identity, in in
 	})
 }
 
-// take starts to answer a message on a stream that this process holds. The
+// acceptMessage starts to answer a message on a stream that this process holds. The
 // answer is written there; how long it takes does not hold up the client's next
 // message, but what the message holds is released only then: a client that reads
 // slowly must not have any number of answers waiting.
-func (s *Server) take(session string, id Identity, message []byte, held *holding) acceptance {
+func (s *Server) acceptMessage(session string, id Identity, message []byte, held *reservation) acceptance {
 	l, ok := s.legacy.of(s.principal(id).key(), session)
 	if !ok {
 		held.release()
@@ -266,20 +266,20 @@ func (s *Server) take(session string, id Identity, message []byte, held *holding
 // openStream counts a new stream of owner, or answers itself and returns false.
 // A stream is written to for as long as it is open.
 func (s *Server) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
-	switch err := s.limits.streams.take(o, 1); {
+	switch err := s.limits.streams.acquire(o, 1); {
 	case errors.Is(err, errOwnerHasTooMuch):
 		s.metrics.refused(limitStreams)
 		tooMany(w, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")
 		return nil, false
 	case err != nil:
 		s.metrics.refused(limitStreams)
-		comeBack(w, "The server has too many open streams.")
+		retryLater(w, "The server has too many open streams.")
 		return nil, false
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	s.metrics.streamOpened(transport)
 	return func() {
-		s.limits.streams.give(o, 1)
+		s.limits.streams.release(o, 1)
 		s.metrics.streamClosed(transport)
 	}, true
 }

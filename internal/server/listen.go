@@ -12,9 +12,9 @@ import (
 
 // mcp-go 1.2.1 writes notifications in a goroutine of its own. One that it has
 // taken from its queue when the result is ready is dropped. With
-// subscriptions/listen that is the acknowledgement, which must come first (W12),
-// whenever nothing can be subscribed to, because then the result follows at once.
-// So here the result waits until something was written.
+// subscriptions/listen that is the acknowledgement, which must come first (MCP
+// 2026-07-28, subscriptions), whenever nothing can be subscribed to, because then
+// the result follows at once. So here the result waits until something was written.
 
 // ackPatience bounds that wait.
 const ackPatience = time.Second
@@ -48,16 +48,16 @@ func acknowledgeFirst(m *server.MCPServer) {
 func watchFirstWrite(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request) {
 	written := make(chan struct{})
 	ctx := context.WithValue(r.Context(), firstWriteKey{}, written)
-	return &firstWriter{ResponseWriter: w, tell: sync.OnceFunc(func() { close(written) })}, r.WithContext(ctx)
+	return &firstWriter{ResponseWriter: w, written: sync.OnceFunc(func() { close(written) })}, r.WithContext(ctx)
 }
 
 type firstWriter struct {
 	http.ResponseWriter
-	tell func()
+	written func()
 }
 
 func (f *firstWriter) Write(b []byte) (int, error) {
-	defer f.tell()
+	defer f.written()
 	return f.ResponseWriter.Write(b)
 }
 

@@ -157,7 +157,7 @@ func eachMember(dec *jsontext.Decoder, known []string, read func(name string) er
 // refuseMessage answers a message that cannot be read with JSON-RPC's own
 // error. Its id is not known for sure, so null (JSON-RPC 2.0 section 5).
 func refuseMessage(w http.ResponseWriter, r *http.Request, err error) {
-	noteReason(r.Context(), err)
+	recordReason(r.Context(), err)
 	code, text := -32700, "Parse error"
 	switch {
 	case errors.Is(err, errAmbiguous):

@@ -80,8 +80,8 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 	return id, err
 }
 
-// neither is the error for a status that says nothing about the token.
-func neither(endpoint string, status int, header http.Header) error {
+// noVerdict is the error for a status that says nothing about the token.
+func noVerdict(endpoint string, status int, header http.Header) error {
 	u := &unanswered{err: fmt.Errorf("%s answered %d", endpoint, status)}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		u.after = retry.After(header.Get("Retry-After"), time.Now())

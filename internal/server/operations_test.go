@@ -232,7 +232,7 @@ func TestOperationsHandler(t *testing.T) {
 	if problems, err := promlint.New(strings.NewReader(out)).Lint(); err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v, %v", problems, err)
 	}
-	l.Wane()
+	l.Drain()
 	if rec := httptestGet(ops, "/readyz"); rec.Code != 503 || rec.Header().Get("Retry-After") == "" {
 		t.Errorf("readiness of a server that stops: %d", rec.Code)
 	}

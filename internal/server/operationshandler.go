@@ -26,11 +26,11 @@ func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	if metrics != nil {
 		scrape, scrapes := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), newQuota(maxScrapes, maxScrapes)
 		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-			if scrapes.take(owner{}, 1) != nil {
-				comeBack(w, "The metrics are being read too often.")
+			if scrapes.acquire(owner{}, 1) != nil {
+				retryLater(w, "The metrics are being read too often.")
 				return
 			}
-			defer scrapes.give(owner{}, 1)
+			defer scrapes.release(owner{}, 1)
 			scrape.ServeHTTP(w, r)
 		})
 	}

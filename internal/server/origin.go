@@ -10,18 +10,18 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// gate decides which Host and Origin values may reach the endpoints, which
+// originGuard decides which Host and Origin values may reach the endpoints, which
 // keeps a web page from driving a server on its visitor's own machine by DNS
 // rebinding. mcp-go's own protection is off: it refuses every request
 // that a reverse proxy on the same machine passes on with its public Host.
-type gate struct {
+type originGuard struct {
 	scheme  string   // of the resource, decides which port is the default one
 	hosts   []string // authorities, see [authority]
 	origins []string // serialised origins, see [origin]
 }
 
-func newGate(cfg *Config) gate {
-	g := gate{
+func newOriginGuard(cfg *Config) originGuard {
+	g := originGuard{
 		scheme:  cfg.Resource.Scheme,
 		hosts:   []string{authority(cfg.Resource.Scheme, cfg.Resource.Host)},
 		origins: []string{originOf(cfg.Resource)},
@@ -43,7 +43,7 @@ func originOf(u *url.URL) string { return u.Scheme + "://" + authority(u.Scheme,
 // hostAllowed reports whether the Host header may be served. Loopback names of
 // any port are fine where the connection itself ends at a loopback address: a
 // port that is forwarded, or a proxy that rewrites Host.
-func (g gate) hostAllowed(r *http.Request) bool {
+func (g originGuard) hostAllowed(r *http.Request) bool {
 	if slices.Contains(g.hosts, authority(g.scheme, r.Host)) {
 		return true
 	}
@@ -60,7 +60,7 @@ func hostOnly(hostport string) string {
 
 // originAllowed reports whether the Origin header, if any, may be served. Only
 // browsers send one. "null" is refused, for any page can have that one.
-func (g gate) originAllowed(r *http.Request) bool {
+func (g originGuard) originAllowed(r *http.Request) bool {
 	values := r.Header.Values("Origin")
 	if len(values) == 0 {
 		return true

@@ -33,8 +33,8 @@ var (
 	errAllHaveTooMuch  = errors.New("too much under way")
 )
 
-// take holds n more for o if there is room.
-func (q *quota) take(o owner, n int) error {
+// acquire holds n more for o if there is room.
+func (q *quota) acquire(o owner, n int) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -48,8 +48,8 @@ func (q *quota) take(o owner, n int) error {
 	return nil
 }
 
-// give ends what take began.
-func (q *quota) give(o owner, n int) {
+// release ends what acquire began.
+func (q *quota) release(o owner, n int) {
 	if n == 0 {
 		return
 	}
@@ -78,25 +78,25 @@ func newLimits(o Operations) *limits {
 	}
 }
 
-// holding is what one message holds of the limits.
-type holding struct {
+// reservation is what one message holds of the limits.
+type reservation struct {
 	limits       *limits
 	owner        owner
 	bytes, calls int
 }
 
-// holdBytes takes room for n more bytes.
-func (h *holding) holdBytes(n int) error {
-	err := h.limits.bodies.take(h.owner, n)
+// reserveBytes takes room for n more bytes.
+func (h *reservation) reserveBytes(n int) error {
+	err := h.limits.bodies.acquire(h.owner, n)
 	if err == nil {
 		h.bytes += n
 	}
 	return err
 }
 
-// holdCall takes a slot.
-func (h *holding) holdCall() error {
-	err := h.limits.calls.take(h.owner, 1)
+// reserveCall takes a slot.
+func (h *reservation) reserveCall() error {
+	err := h.limits.calls.acquire(h.owner, 1)
 	if err == nil {
 		h.calls++
 	}
@@ -104,9 +104,9 @@ func (h *holding) holdCall() error {
 }
 
 // release gives everything back. It may be called again.
-func (h *holding) release() {
-	h.limits.calls.give(h.owner, h.calls)
+func (h *reservation) release() {
+	h.limits.calls.release(h.owner, h.calls)
 	h.calls = 0
-	h.limits.bodies.give(h.owner, h.bytes)
+	h.limits.bodies.release(h.owner, h.bytes)
 	h.bytes = 0
 }

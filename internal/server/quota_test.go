@@ -29,13 +29,13 @@ func TestQuota(t *testing.T) {
 	}{
 		{a, 4, nil}, {a, 1, errOwnerHasTooMuch}, {b, 4, nil}, {c, 3, errAllHaveTooMuch}, {c, 2, nil}, {c, 1, errAllHaveTooMuch}, {b, 5, errOwnerHasTooMuch},
 	} {
-		if got := q.take(step.o, step.n); !errors.Is(got, step.want) {
+		if got := q.acquire(step.o, step.n); !errors.Is(got, step.want) {
 			t.Errorf("%v takes %d: %v, want %v", step.o, step.n, got, step.want)
 		}
 	}
-	q.give(a, 4)
-	q.give(b, 4)
-	q.give(c, 2)
+	q.release(a, 4)
+	q.release(b, 4)
+	q.release(c, 2)
 	if q.used != 0 || len(q.of) != 0 {
 		t.Errorf("left: %d, %v", q.used, q.of)
 	}
@@ -44,8 +44,8 @@ func TestQuota(t *testing.T) {
 		wg.Go(func() {
 			o := owner{"i", fmt.Sprint(k % 3)}
 			for range 10_000 {
-				if q.take(o, 3) == nil {
-					q.give(o, 3)
+				if q.acquire(o, 3) == nil {
+					q.release(o, 3)
 				}
 			}
 		})

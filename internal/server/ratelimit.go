@@ -132,8 +132,8 @@ func tooMany(w http.ResponseWriter, retryAfter int, code, text string) {
 	problem{http.StatusTooManyRequests, code, text}.write(w)
 }
 
-// comeBack answers 503 with a time to come back.
-func comeBack(w http.ResponseWriter, text string) {
+// retryLater answers 503 with a time to come back.
+func retryLater(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")
 	problem{http.StatusServiceUnavailable, "temporarily_unavailable", text}.write(w)
 }

@@ -16,17 +16,17 @@ type Bus interface {
 	// Self names this replica by letters and digits; no two processes ever
 	// have the same name.
 	Self() string
-	// Ask hands a message to a replica and returns its reply. The error
+	// Request hands a message to a replica and returns its reply. The error
 	// matches ErrNoReplica when no such replica lives any more.
-	Ask(ctx context.Context, replica string, message []byte) ([]byte, error)
-	// Answer sets the function that replies to messages of other replicas.
+	Request(ctx context.Context, replica string, message []byte) ([]byte, error)
+	// HandleRequests sets the function that replies to messages of other replicas.
 	// It is called once, before the first request is served.
-	Answer(reply func(ctx context.Context, message []byte) []byte)
-	// Tell hands a message to all other replicas that can be reached, and does
-	// not wait for them. Hear sets the function that takes such messages; it is
+	HandleRequests(reply func(ctx context.Context, message []byte) []byte)
+	// Broadcast hands a message to all other replicas that can be reached, and does
+	// not wait for them. HandleBroadcasts sets the function that takes such messages; it is
 	// called once, before the first request is served.
-	Tell(message []byte)
-	Hear(take func(message []byte))
+	Broadcast(message []byte)
+	HandleBroadcasts(take func(message []byte))
 	// Healthy is nil while the bus works.
 	Healthy() error
 }
@@ -49,12 +49,12 @@ type forwarded struct {
 // everywhere with the first replica that checks it again. Only the token's hash
 // travels, and all that somebody who forges such a message can cause is a check.
 func (s *Server) joinReplicas(b Bus) {
-	b.Answer(s.answerReplica)
+	b.HandleRequests(s.answerReplica)
 	if s.results == nil {
 		return
 	}
-	s.results.revoked = func(key tokenKey) { b.Tell(key[:]) }
-	b.Hear(func(message []byte) {
+	s.results.revoked = func(key tokenKey) { b.Broadcast(key[:]) }
+	b.HandleBroadcasts(func(message []byte) {
 		var key tokenKey
 		if len(message) == len(key) {
 			copy(key[:], message)
@@ -69,7 +69,7 @@ func (s *Server) forward(ctx context.Context, replica string, f forwarded) (acce
 	if err != nil {
 		return "", fmt.Errorf("encode message for a replica: %w", err)
 	}
-	reply, err := s.ops.Bus.Ask(ctx, replica, request)
+	reply, err := s.ops.Bus.Request(ctx, replica, request)
 	switch {
 	case errors.Is(err, ErrNoReplica):
 		s.metrics.forwarded("no_replica")
@@ -100,10 +100,10 @@ func (s *Server) answerReplica(_ context.Context, request []byte) []byte {
 	if f.Resource != s.layout.resource {
 		return []byte(noSuchSession) // its sender was verified for another resource
 	}
-	held := &holding{limits: s.limits, owner: ownerOf(f.Identity)}
-	if held.holdBytes(max(len(f.Message), leastBody)) != nil || holdValues(f.Message, held.holdBytes) != nil || held.holdCall() != nil {
+	held := &reservation{limits: s.limits, owner: ownerOf(f.Identity)}
+	if held.reserveBytes(max(len(f.Message), leastBody)) != nil || reserveValues(f.Message, held.reserveBytes) != nil || held.reserveCall() != nil {
 		held.release()
 		return []byte(tooManyAtATime)
 	}
-	return []byte(s.take(f.Session, f.Identity, f.Message, held))
+	return []byte(s.acceptMessage(f.Session, f.Identity, f.Message, held))
 }

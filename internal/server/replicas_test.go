@@ -18,12 +18,12 @@ type wire struct {
 	answer func(context.Context, []byte) []byte
 }
 
-func (w *wire) Self() string                                  { return w.name }
-func (w *wire) Answer(f func(context.Context, []byte) []byte) { w.answer = f }
-func (w *wire) Hear(f func([]byte))                           { w.hear = f }
-func (w *wire) Tell(m []byte)                                 { w.other.hear(m) }
-func (w *wire) Healthy() error                                { return nil }
-func (w *wire) Ask(ctx context.Context, replica string, m []byte) ([]byte, error) {
+func (w *wire) Self() string                                          { return w.name }
+func (w *wire) HandleRequests(f func(context.Context, []byte) []byte) { w.answer = f }
+func (w *wire) HandleBroadcasts(f func([]byte))                       { w.hear = f }
+func (w *wire) Broadcast(m []byte)                                    { w.other.hear(m) }
+func (w *wire) Healthy() error                                        { return nil }
+func (w *wire) Request(ctx context.Context, replica string, m []byte) ([]byte, error) {
 	if replica != w.other.name {
 		return nil, ErrNoReplica
 	}

@@ -41,16 +41,16 @@ type Server struct {
 	verify   Verifier
 	provider *provider
 	// providers are all issuers, provider the first of them.
-	providers  []*provider
-	results    *cache          // nil with a verifier that is not the built-in one
-	opaque     *opaqueVerifier // nil without opaque tokens
-	signatures chan struct{}   // slots, see newSignatureSlots
-	toolScopes map[string][]string
-	nameless   profileless
-	about      About
-	gate       gate
-	layout     layout
-	log        *slog.Logger
+	providers   []*provider
+	results     *cache          // nil with a verifier that is not the built-in one
+	opaque      *opaqueVerifier // nil without opaque tokens
+	signatures  chan struct{}   // slots, see newSignatureSlots
+	toolScopes  map[string][]string
+	nameless    profileless
+	about       About
+	originGuard originGuard
+	layout      layout
+	log         *slog.Logger
 
 	routes     map[string]route
 	mcp        *server.MCPServer
@@ -84,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		toolScopes: maps.Clone(cfg.ToolScopes), scopes: cfg.advertised(), required: cfg.RequiredScopes,
-		verify: cfg.Verify, gate: newGate(&cfg), layout: newLayout(&cfg),
+		verify: cfg.Verify, originGuard: newOriginGuard(&cfg), layout: newLayout(&cfg),
 		log: cfg.Log, version: cfg.Version,
 	}
 	if s.log == nil {
@@ -183,9 +183,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // the server's own name.
 func (s *Server) public(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.gate.hostAllowed(r) {
+		if !s.originGuard.hostAllowed(r) {
 			// The name helps whoever sets up a proxy, so it is in the log.
-			noteReason(r.Context(), fmt.Errorf("host %.255q is not allowed", r.Host))
+			recordReason(r.Context(), fmt.Errorf("host %.255q is not allowed", r.Host))
 			forbidden(w, "This server is not known by the requested host name.")
 			return
 		}
@@ -199,8 +199,8 @@ func (s *Server) protected(metadataURL string,
 	serve func(http.ResponseWriter, *http.Request, Identity),
 ) http.HandlerFunc {
 	return s.public(func(w http.ResponseWriter, r *http.Request) {
-		if !s.gate.originAllowed(r) {
-			noteReason(r.Context(), fmt.Errorf("origin %.255q is not allowed", r.Header.Get("Origin")))
+		if !s.originGuard.originAllowed(r) {
+			recordReason(r.Context(), fmt.Errorf("origin %.255q is not allowed", r.Header.Get("Origin")))
 			forbidden(w, "Requests from pages of this origin are not allowed.")
 			return
 		}
@@ -225,7 +225,7 @@ func (s *Server) protected(metadataURL string,
 		if !ok {
 			return
 		}
-		noteSubject(ctx, id.Subject)
+		recordSubject(ctx, id.Subject)
 		if after, ok := s.subjectLimit.allow(id.Issuer + " " + id.Subject); !ok {
 			s.metrics.refused(limitSubject)
 			tooMany(w, after, "too_many_requests", "Too many requests of this user.")
@@ -255,7 +255,7 @@ func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
 	defer s.mu.Unlock()
 	if s.drained != nil {
 		w.Header().Set("Connection", "close")
-		comeBack(w, "The server is stopping.")
+		retryLater(w, "The server is stopping.")
 		return nil, false
 	}
 	s.active++
@@ -270,9 +270,9 @@ func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
 	}, true
 }
 
-// Wane turns readiness off and leaves everything else as it is. Who balances the
+// Drain turns readiness off and leaves everything else as it is. Who balances the
 // load is to send new clients elsewhere; Close follows once that had time.
-func (s *Server) Wane() {
+func (s *Server) Drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waning = true
@@ -294,7 +294,7 @@ func (s *Server) Ready() error {
 // at the latest. New requests get 503. It returns ctx's error if calls had to be
 // cut off. A second call returns nil.
 func (s *Server) Close(ctx context.Context) error {
-	s.Wane()
+	s.Drain()
 	s.mu.Lock()
 	if s.drained != nil {
 		s.mu.Unlock()

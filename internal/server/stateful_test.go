@@ -230,12 +230,12 @@ type failing struct{ Bus }
 
 var errStore = errors.New("no answer")
 
-func (failing) Self() string                                        { return "me" }
-func (failing) Answer(func(context.Context, []byte) []byte)         {}
-func (failing) Tell([]byte)                                         {}
-func (failing) Hear(func([]byte))                                   {}
-func (failing) Healthy() error                                      { return errStore }
-func (failing) Ask(context.Context, string, []byte) ([]byte, error) { return nil, errStore }
+func (failing) Self() string                                            { return "me" }
+func (failing) HandleRequests(func(context.Context, []byte) []byte)     {}
+func (failing) Broadcast([]byte)                                        {}
+func (failing) HandleBroadcasts(func([]byte))                           {}
+func (failing) Healthy() error                                          { return errStore }
+func (failing) Request(context.Context, string, []byte) ([]byte, error) { return nil, errStore }
 func (failing) Begin(context.Context, string, string, int, time.Duration) (bool, error) {
 	return false, errStore
 }

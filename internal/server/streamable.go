@@ -110,7 +110,7 @@ func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner prin
 	s.streamable.ServeHTTP(w, r)
 	if statusOf(r.Context()) >= http.StatusBadRequest {
 		_, err := s.sessions.End(r.Context(), owner.user(), owner.session(session))
-		noteReason(r.Context(), err)
+		recordReason(r.Context(), err)
 	}
 }
 
@@ -137,8 +137,8 @@ func (s *Server) hasSession(w http.ResponseWriter, r *http.Request, owner princi
 }
 
 func (s *Server) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
-	noteReason(r.Context(), err)
-	comeBack(w, "The session cannot be looked up at present. Try again.")
+	recordReason(r.Context(), err)
+	retryLater(w, "The session cannot be looked up at present. Try again.")
 }
 
 // serveStreamableGet holds a stream open for the session. This server never
@@ -161,7 +161,7 @@ func (s *Server) serveStreamableGet(w http.ResponseWriter, r *http.Request, id I
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer s.watchers.add(session, cancel)()
-	noteReason(ctx, s.keepAlive(ctx, newEventStream(w), owner.user(), owner.session(session)))
+	recordReason(ctx, s.keepAlive(ctx, newEventStream(w), owner.user(), owner.session(session)))
 }
 
 // keepAlive writes heartbeats until the stream, its session or the server ends.
@@ -192,9 +192,9 @@ func (s *Server) keepAlive(ctx context.Context, stream eventStream, owner, sessi
 // serveStreamableDelete ends the caller's session, and its streams: those of
 // other replicas at their next heartbeat.
 func (s *Server) serveStreamableDelete(w http.ResponseWriter, r *http.Request, id Identity) {
-	held := &holding{limits: s.limits, owner: ownerOf(id)}
+	held := &reservation{limits: s.limits, owner: ownerOf(id)}
 	defer held.release()
-	if !s.holdCall(w, held) {
+	if !s.reserveCall(w, held) {
 		return
 	}
 	owner, session := s.principal(id), r.Header.Get(headerSessionID)

@@ -57,7 +57,7 @@ func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
 // callers; mcp-go serves every protocol revision with it.
 func (s *Server) newMCP(version string) *server.MCPServer {
 	hooks := &server.Hooks{}
-	hooks.AddAfterCallTool(boundRefusal)
+	hooks.AddAfterCallTool(boundToolError)
 	m := server.NewMCPServer("whoami", version,
 		server.WithHooks(hooks),
 		server.WithTitle("Who am I"),
@@ -85,9 +85,9 @@ func (s *Server) newMCP(version string) *server.MCPServer {
 	return m
 }
 
-// boundRefusal keeps what mcp-go says about wrong arguments in bounds: it repeats
+// boundToolError keeps what mcp-go says about wrong arguments in bounds: it repeats
 // the names of all of them, which may be megabytes.
-func boundRefusal(_ context.Context, _ any, _ *mcp.CallToolRequest, result any) {
+func boundToolError(_ context.Context, _ any, _ *mcp.CallToolRequest, result any) {
 	r, ok := result.(*mcp.CallToolResult)
 	if !ok || !r.IsError {
 		return

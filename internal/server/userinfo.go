@@ -30,7 +30,7 @@ func newUserinfo(p *provider, scopes []string) *opaqueVerifier {
 
 func (u *userinfo) ask(ctx context.Context, meta metadata, token string) (Identity, error) {
 	if meta.UserinfoEndpoint == "" {
-		return Identity{}, refusal("opaque, and the issuer has no userinfo endpoint")
+		return Identity{}, invalidToken("opaque, and the issuer has no userinfo endpoint")
 	}
 	status, header, body, err := u.provider.read(ctx, meta.UserinfoEndpoint, token, maxUserinfoBytes)
 	if err != nil {
@@ -53,11 +53,11 @@ func (u *userinfo) judge(status int, header http.Header, body []byte) (Identity,
 			// same request.
 			return Identity{}, &InsufficientScopeError{Scopes: u.scopes}
 		}
-		return Identity{}, refusal("refused by userinfo (403)")
+		return Identity{}, invalidToken("refused by userinfo (403)")
 	case http.StatusBadRequest, http.StatusUnauthorized:
-		return Identity{}, refusal(fmt.Sprintf("refused by userinfo (%d)", status))
+		return Identity{}, invalidToken(fmt.Sprintf("refused by userinfo (%d)", status))
 	}
-	return Identity{}, neither("userinfo", status, header)
+	return Identity{}, noVerdict("userinfo", status, header)
 }
 
 // lacksScope reports insufficient_scope, from the body or the challenge.

@@ -168,7 +168,7 @@ func (s *Server) resourceMetadataHandler(resource string) (http.HandlerFunc, err
 func (s *Server) relayIssuerMetadata(w http.ResponseWriter, r *http.Request) {
 	meta, _, err := s.provider.metadata.get(r.Context())
 	if err != nil {
-		noteReason(r.Context(), err)
+		recordReason(r.Context(), err)
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Retry-After", strconv.Itoa(pauseAfter(err)))
 		problem{

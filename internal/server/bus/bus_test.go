@@ -54,24 +54,24 @@ func await(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// Many questions at once are each answered with their own reply.
+// Many requests at once are each answered with their own reply.
 func TestAsk(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
-	b.Answer(func(_ context.Context, m []byte) []byte { return append([]byte("re: "), m...) })
-	a.Answer(func(context.Context, []byte) []byte { return nil })
+	b.HandleRequests(func(_ context.Context, m []byte) []byte { return append([]byte("re: "), m...) })
+	a.HandleRequests(func(context.Context, []byte) []byte { return nil })
 	var wg sync.WaitGroup
 	for n := range 500 {
 		wg.Go(func() {
 			message := fmt.Sprintf("message %d \x00\n with blanks ", n)
-			got, err := a.Ask(t.Context(), b.Self(), []byte(message))
+			got, err := a.Request(t.Context(), b.Self(), []byte(message))
 			if err != nil || string(got) != "re: "+message {
 				t.Errorf("%q, %v", got, err)
 			}
 		})
 	}
 	wg.Wait()
-	if got, err := b.Ask(t.Context(), a.Self(), []byte("x")); err != nil || len(got) != 0 {
+	if got, err := b.Request(t.Context(), a.Self(), []byte("x")); err != nil || len(got) != 0 {
 		t.Errorf("an empty reply: %q, %v", got, err)
 	}
 }
@@ -83,15 +83,15 @@ func TestTell(t *testing.T) {
 	var all []*Redis
 	for n := range 3 {
 		r := dial(t, service)
-		r.Hear(func(m []byte) { heard <- fmt.Sprint(n, string(m)) })
+		r.HandleBroadcasts(func(m []byte) { heard <- fmt.Sprint(n, string(m)) })
 		all = append(all, r)
 	}
-	all[0].Tell([]byte("\x00 news \n"))
+	all[0].Broadcast([]byte("\x00 news \n"))
 	got := map[string]bool{<-heard: true, <-heard: true}
 	if !got["1\x00 news \n"] || !got["2\x00 news \n"] {
 		t.Errorf("heard %v", got)
 	}
-	all[1].Tell([]byte("more"))
+	all[1].Broadcast([]byte("more"))
 	if got = map[string]bool{<-heard: true, <-heard: true}; !got["0more"] || !got["2more"] {
 		t.Errorf("heard %v", got)
 	}
@@ -110,7 +110,7 @@ func TestNoReplica(t *testing.T) {
 	a.troubled = time.Time{} // as after some quiet seconds
 	a.mu.Unlock()
 	for _, replica := range []string{name, "0123456789abcdef", "", "*", "0123456789abcde ", strings.Repeat("x", 1000)} {
-		if _, err := a.Ask(t.Context(), replica, []byte("x")); !errors.Is(err, server.ErrNoReplica) {
+		if _, err := a.Request(t.Context(), replica, []byte("x")); !errors.Is(err, server.ErrNoReplica) {
 			t.Errorf("%.20q: %v", replica, err)
 		}
 	}
@@ -119,17 +119,17 @@ func TestNoReplica(t *testing.T) {
 	}
 }
 
-// While Redis is away questions fail, but nobody is declared dead; once it is
-// back everything works again, a question that comes early included.
+// While Redis is away requests fail, but nobody is declared dead; once it is
+// back everything works again, a request that comes early included.
 func TestRedisRestarts(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
-	b.Answer(func(_ context.Context, m []byte) []byte { return m })
+	b.HandleRequests(func(_ context.Context, m []byte) []byte { return m })
 	a.mu.Lock()
 	a.troubled = time.Time{}
 	a.mu.Unlock()
 	service.Kill(t)
-	if _, err := a.Ask(t.Context(), b.Self(), []byte("x")); err == nil || errors.Is(err, server.ErrNoReplica) {
+	if _, err := a.Request(t.Context(), b.Self(), []byte("x")); err == nil || errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("without Redis: %v", err)
 	}
 	if a.Healthy() == nil {
@@ -139,7 +139,7 @@ func TestRedisRestarts(t *testing.T) {
 		t.Error("a session was looked up in nothing")
 	}
 	service.Start(t)
-	got, err := a.Ask(t.Context(), b.Self(), []byte("early"))
+	got, err := a.Request(t.Context(), b.Self(), []byte("early"))
 	if err != nil || string(got) != "early" {
 		t.Errorf("right after the restart: %q, %v", got, err)
 	}
@@ -152,17 +152,17 @@ func TestReplyWaitsForTheAsker(t *testing.T) {
 	service := real.Redis(t)
 	b := dial(t, service)
 	answered := make(chan struct{})
-	b.Answer(func(context.Context, []byte) []byte { close(answered); return []byte("late") })
+	b.HandleRequests(func(context.Context, []byte) []byte { close(answered); return []byte("late") })
 	asker := dial(t, service).client
 	const name = "asker00000000000"
 	await(t, "the other replica", func() bool {
-		n, err := asker.Publish(t.Context(), b.channel(b.Self()), encode(question, "1", name, []byte("x"))).Result()
+		n, err := asker.Publish(t.Context(), b.channel(b.Self()), encode(request, "1", name, []byte("x"))).Result()
 		return err == nil && n == 1
 	})
 	<-answered
 	sub := asker.Subscribe(t.Context(), b.channel(name))
 	defer func() { _ = sub.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), askTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), requestTimeout)
 	defer cancel()
 	m, err := sub.ReceiveMessage(ctx)
 	if err != nil {
@@ -173,7 +173,7 @@ func TestReplyWaitsForTheAsker(t *testing.T) {
 	}
 }
 
-// A question that arrives twice is answered once: go-redis publishes again when
+// A request that arrives twice is answered once: go-redis publishes again when
 // a connection breaks at the wrong moment.
 func TestQuestionIsTakenOnce(t *testing.T) {
 	r := &Redis{seen: make(map[string]bool)}
@@ -196,7 +196,7 @@ func TestGarbage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Answer(func(context.Context, []byte) []byte { t.Error("answered"); return nil })
+	r.HandleRequests(func(context.Context, []byte) []byte { t.Error("answered"); return nil })
 	for _, data := range []string{"", "SECRET", "q 1", "x 1 2 SECRET", "q 1 bad-name SECRET", "r 1 2 SECRET"} {
 		r.receive(data)
 	}
@@ -260,16 +260,16 @@ func TestSilentReplica(t *testing.T) {
 	a.mu.Lock()
 	a.troubled = time.Time{}
 	a.mu.Unlock()
-	if err := a.whySilent(b.Self(), context.DeadlineExceeded); errors.Is(err, server.ErrNoReplica) {
+	if err := a.whyNoReply(b.Self(), context.DeadlineExceeded); errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("alive and slow: %v", err)
 	}
 	if err := a.client.Del(t.Context(), a.aliveKey(b.Self())).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.whySilent(b.Self(), context.DeadlineExceeded); !errors.Is(err, server.ErrNoReplica) {
+	if err := a.whyNoReply(b.Self(), context.DeadlineExceeded); !errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("silent: %v", err)
 	}
-	if ttl := a.client.PTTL(t.Context(), a.aliveKey(a.Self())).Val(); ttl <= 0 || ttl > silence {
+	if ttl := a.client.PTTL(t.Context(), a.aliveKey(a.Self())).Val(); ttl <= 0 || ttl > deadAfter {
 		t.Errorf("the sign of life lasts %s", ttl)
 	}
 }
@@ -302,10 +302,10 @@ func TestResourcesShareNothing(t *testing.T) {
 		return r
 	}
 	a, again, b := dialFor("https://h.example/a/mcp"), dialFor("https://h.example/a/mcp"), dialFor("https://h.example/b/mcp")
-	a.Answer(func(context.Context, []byte) []byte { return []byte("mine") })
+	a.HandleRequests(func(context.Context, []byte) []byte { return []byte("mine") })
 	heard := make(chan string, 2)
-	again.Hear(func([]byte) { heard <- "a" })
-	b.Hear(func([]byte) { heard <- "b" })
+	again.HandleBroadcasts(func([]byte) { heard <- "a" })
+	b.HandleBroadcasts(func([]byte) { heard <- "b" })
 	ctx := t.Context()
 	if ok, err := a.Begin(ctx, "owner", "id", 9, time.Minute); !ok || err != nil {
 		t.Fatal(ok, err)
@@ -316,7 +316,7 @@ func TestResourcesShareNothing(t *testing.T) {
 	if ok, err := b.Touch(ctx, "owner", "id", time.Minute); ok || err != nil {
 		t.Errorf("at another resource: %t, %v", ok, err)
 	}
-	if got, err := again.Ask(ctx, a.Self(), []byte("x")); err != nil || string(got) != "mine" {
+	if got, err := again.Request(ctx, a.Self(), []byte("x")); err != nil || string(got) != "mine" {
 		t.Errorf("asked by another replica: %q, %v", got, err)
 	}
 	for _, r := range []*Redis{a, b} {
@@ -324,10 +324,10 @@ func TestResourcesShareNothing(t *testing.T) {
 		r.troubled = time.Time{}
 		r.mu.Unlock()
 	}
-	if got, err := b.Ask(ctx, a.Self(), []byte("x")); !errors.Is(err, server.ErrNoReplica) {
+	if got, err := b.Request(ctx, a.Self(), []byte("x")); !errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("asked by another resource: %q, %v", got, err)
 	}
-	a.Tell([]byte("news"))
+	a.Broadcast([]byte("news"))
 	if who := <-heard; who != "a" {
 		t.Errorf("%s has heard it", who)
 	}

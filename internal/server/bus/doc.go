@@ -3,7 +3,7 @@
 //
 //  1. Every process has a name of its own, new at each start, and listens on
 //     one Redis channel of that name.
-//  2. Ask publishes a message on a replica's channel, with a number and the
+//  2. Request publishes a message on a replica's channel, with a number and the
 //     sender's name, and waits for the reply on the sender's own channel.
 //     Redis says how many processes listen: none means that the replica is
 //     dead, because a name is never used again.

@@ -22,20 +22,20 @@ import (
 const (
 	// prefix of all channels and keys, before the resource's own part.
 	prefix = "whoami:"
-	// askTimeout bounds one question to a replica.
-	askTimeout = 5 * time.Second
-	// silence is how long a replica may be unheard of before it is dead, and
-	// signOfLife how often it is heard of.
-	silence, signOfLife = 15 * time.Second, 5 * time.Second
+	// requestTimeout bounds one request to a replica.
+	requestTimeout = 5 * time.Second
+	// deadAfter is how long a replica may be unheard of before it is dead, and
+	// heartbeatPeriod how often it is heard of.
+	deadAfter, heartbeatPeriod = 15 * time.Second, 5 * time.Second
 	// reconnectPatience is how long nobody may listen on a replica's channel
 	// while Redis, or the way to it, has just come back.
 	reconnectPatience = 3 * time.Second
 	retryPause        = 100 * time.Millisecond
-	// maxAnswering bounds the questions of others that are being answered.
-	maxAnswering = 256
-	// maxNews may wait to be told; more are dropped.
-	maxNews = 1024
-	// maxSeen is how many questions are remembered in one of two generations.
+	// maxRequests bounds the requests of others that are being answered.
+	maxRequests = 256
+	// maxBroadcasts may wait to be sent; more are dropped.
+	maxBroadcasts = 1024
+	// maxSeen is how many requests are remembered in one of two generations.
 	maxSeen = 1 << 13
 )
 
@@ -51,14 +51,14 @@ type Redis struct {
 	end  context.CancelFunc
 	work sync.WaitGroup
 
-	answer atomic.Pointer[func(context.Context, []byte) []byte]
-	hear   atomic.Pointer[func([]byte)]
-	slots  chan struct{}
-	news   chan []byte // to be told to all
+	onRequest   atomic.Pointer[func(context.Context, []byte) []byte]
+	onBroadcast atomic.Pointer[func([]byte)]
+	slots       chan struct{}
+	broadcasts  chan []byte // to be sent to all
 
 	mu               sync.Mutex
-	waiting          map[string]chan []byte // by number of the question
-	seen, seenBefore map[string]bool        // numbers of questions taken
+	waiting          map[string]chan []byte // by number of the request
+	seen, seenBefore map[string]bool        // numbers of requests taken
 	err              error                  // of the last sign of life
 	troubled         time.Time              // when there last was one
 }
@@ -95,13 +95,13 @@ func Dial(address, resource string, log *slog.Logger) (*Redis, error) {
 	logging.Disable() // it writes to standard error on its own; what matters is logged here
 	r := &Redis{
 		client: redis.NewClient(o), space: space(resource), self: strings.ToLower(rand.Text()[:16]), log: log,
-		slots: make(chan struct{}, maxAnswering), news: make(chan []byte, maxNews), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
+		slots: make(chan struct{}, maxRequests), broadcasts: make(chan []byte, maxBroadcasts), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
 		err: errors.New("not connected yet"), troubled: time.Now(),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
 	r.work.Go(r.listen)
-	r.work.Go(r.live)
-	r.work.Go(r.tell)
+	r.work.Go(r.heartbeat)
+	r.work.Go(r.sendBroadcasts)
 	return r, nil
 }
 
@@ -124,11 +124,13 @@ func (r *Redis) Close() error {
 // Self is the name of this process.
 func (r *Redis) Self() string { return r.self }
 
-// Answer sets the function that answers questions of other replicas.
-func (r *Redis) Answer(f func(ctx context.Context, message []byte) []byte) { r.answer.Store(&f) }
+// HandleRequests sets the function that answers requests of other replicas.
+func (r *Redis) HandleRequests(f func(ctx context.Context, message []byte) []byte) {
+	r.onRequest.Store(&f)
+}
 
 // Hear sets the function that takes what others tell. It must not block.
-func (r *Redis) Hear(f func(message []byte)) { r.hear.Store(&f) }
+func (r *Redis) HandleBroadcasts(f func(message []byte)) { r.onBroadcast.Store(&f) }
 
 // Healthy is nil while Redis answers.
 func (r *Redis) Healthy() error {
@@ -150,13 +152,13 @@ func (r *Redis) channel(replica string) string { return r.space + "replica:" + r
 
 func (r *Redis) aliveKey(replica string) string { return r.space + "alive:" + replica }
 
-// live says again and again that this process is there, and thereby finds out
+// heartbeat says again and again that this process is there, and thereby finds out
 // whether Redis is.
-func (r *Redis) live() {
-	tick := time.NewTicker(signOfLife)
+func (r *Redis) heartbeat() {
+	tick := time.NewTicker(heartbeatPeriod)
 	defer tick.Stop()
 	for {
-		r.note(r.client.Set(r.life, r.aliveKey(r.self), 1, silence).Err())
+		r.record(r.client.Set(r.life, r.aliveKey(r.self), 1, deadAfter).Err())
 		pause := tick.C
 		if r.Healthy() != nil {
 			pause = time.After(time.Second)
@@ -169,8 +171,8 @@ func (r *Redis) live() {
 	}
 }
 
-// note keeps whether Redis answers, and logs when that changes.
-func (r *Redis) note(err error) {
+// record keeps whether Redis answers, and logs when that changes.
+func (r *Redis) record(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.life.Err() != nil {
@@ -201,5 +203,5 @@ func (r *Redis) restarted() {
 func (r *Redis) recentTrouble() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return time.Since(r.troubled) < silence
+	return time.Since(r.troubled) < deadAfter
 }

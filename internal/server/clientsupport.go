@@ -2,10 +2,10 @@ package server
 
 import "slices"
 
-// abilities are the parts of an issuer's metadata (RFC 8414 section 2) that MCP
+// clientSupport are the parts of an issuer's metadata (RFC 8414 section 2) that MCP
 // clients need. This server does not, so lacking ones are only logged: the
 // operator sees why nobody can sign in before anybody tries.
-type abilities struct {
+type clientSupport struct {
 	ResponseTypes    []string `json:"response_types_supported"`
 	GrantTypes       []string `json:"grant_types_supported"`
 	ChallengeMethods []string `json:"code_challenge_methods_supported"`
@@ -16,8 +16,8 @@ type abilities struct {
 	MetadataDocuments     bool   `json:"client_id_metadata_document_supported"`
 }
 
-// lacking lists what keeps MCP clients from signing in at all.
-func (a abilities) lacking() []string {
+// missing lists what keeps MCP clients from signing in at all.
+func (a clientSupport) missing() []string {
 	var all []string
 	lacks := func(yes bool, what string) {
 		if yes {
@@ -34,17 +34,19 @@ func (a abilities) lacking() []string {
 	return all
 }
 
-// registers reports whether a client that the issuer does not know can sign in.
-func (a abilities) registers() bool { return a.RegistrationEndpoint != "" || a.MetadataDocuments }
+// takesUnknownClients reports whether a client that the issuer does not know can sign in.
+func (a clientSupport) takesUnknownClients() bool {
+	return a.RegistrationEndpoint != "" || a.MetadataDocuments
+}
 
-// remark logs what clients will miss at the issuer, once for each version of
+// logClientSupport logs what clients will miss at the issuer, once for each version of
 // the document.
-func (p *provider) remark(m metadata) {
-	if lacking := m.lacking(); len(lacking) > 0 {
+func (p *provider) logClientSupport(m metadata) {
+	if lacking := m.missing(); len(lacking) > 0 {
 		p.log.Warn("MCP clients cannot sign in at this issuer", "issuer", p.issuer, "lacking", lacking)
 		return
 	}
-	if !m.registers() {
+	if !m.takesUnknownClients() {
 		p.log.Info("the issuer takes no clients that it does not know: they need a client id of it", "issuer", p.issuer)
 	}
 }

@@ -11,15 +11,16 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"mcp-login/internal/retry"
 	"mcp-login/internal/server"
 )
 
-// What goes over a channel: a kind, the number of the question, the name of the
+// What goes over a channel: a kind, the number of the request, the name of the
 // replica to answer, and the message.
 const (
-	question = "q"
-	reply    = "r"
-	tidings  = "t"
+	request   = "q"
+	reply     = "r"
+	broadcast = "t"
 )
 
 func encode(kind, number, from string, message []byte) string {
@@ -28,19 +29,19 @@ func encode(kind, number, from string, message []byte) string {
 
 func decode(s string) (kind, number, from string, message []byte, ok bool) {
 	parts := strings.SplitN(s, " ", 4)
-	if len(parts) != 4 || parts[0] != question && parts[0] != reply && parts[0] != tidings {
+	if len(parts) != 4 || parts[0] != request && parts[0] != reply && parts[0] != broadcast {
 		return "", "", "", nil, false
 	}
 	return parts[0], parts[1], parts[2], []byte(parts[3]), true
 }
 
-// Ask sends a message to a replica and returns its reply, within five seconds.
+// Request sends a message to a replica and returns its reply, within five seconds.
 // The error matches [server.ErrNoReplica] when the replica does not live any more.
-func (r *Redis) Ask(ctx context.Context, replica string, message []byte) ([]byte, error) {
+func (r *Redis) Request(ctx context.Context, replica string, message []byte) ([]byte, error) {
 	if !isName(replica) {
 		return nil, fmt.Errorf("ask replica: %w", server.ErrNoReplica)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	number := rand.Text()
 	answer := make(chan []byte, 1)
@@ -53,7 +54,7 @@ func (r *Redis) Ask(ctx context.Context, replica string, message []byte) ([]byte
 		delete(r.waiting, number)
 	}()
 
-	if err := r.publish(ctx, replica, encode(question, number, r.self, message)); err != nil {
+	if err := r.publish(ctx, replica, encode(request, number, r.self, message)); err != nil {
 		return nil, fmt.Errorf("ask replica: %w", err)
 	}
 	select {
@@ -62,7 +63,7 @@ func (r *Redis) Ask(ctx context.Context, replica string, message []byte) ([]byte
 	case <-ctx.Done():
 	case <-r.life.Done():
 	}
-	return nil, fmt.Errorf("ask replica: %w", r.whySilent(replica, ctx.Err()))
+	return nil, fmt.Errorf("ask replica: %w", r.whyNoReply(replica, ctx.Err()))
 }
 
 // isName keeps what a client invents out of channel names.
@@ -78,7 +79,7 @@ func (r *Redis) publish(ctx context.Context, replica, data string) error {
 	for deadline := time.Now().Add(reconnectPatience); ; {
 		listeners, err := r.client.Publish(ctx, r.channel(replica), data).Result()
 		if err != nil {
-			r.note(err)
+			r.record(err)
 			return err
 		}
 		if listeners > 0 {
@@ -87,9 +88,7 @@ func (r *Redis) publish(ctx context.Context, replica, data string) error {
 		if !r.recentTrouble() && r.listening(ctx) || time.Now().After(deadline) {
 			return server.ErrNoReplica
 		}
-		select {
-		case <-time.After(retryPause):
-		case <-ctx.Done():
+		if retry.Sleep(ctx, retryPause) != nil {
 			return ctx.Err()
 		}
 	}
@@ -106,8 +105,8 @@ func (r *Redis) listening(ctx context.Context) bool {
 	return false
 }
 
-// whySilent tells a replica that is dead from one that was slow.
-func (r *Redis) whySilent(replica string, why error) error {
+// whyNoReply tells a replica that is dead from one that was slow.
+func (r *Redis) whyNoReply(replica string, why error) error {
 	ctx, cancel := context.WithTimeout(r.life, time.Second)
 	defer cancel()
 	if n, err := r.client.Exists(ctx, r.aliveKey(replica)).Result(); err == nil && n == 0 && !r.recentTrouble() {
@@ -121,7 +120,7 @@ func (r *Redis) whySilent(replica string, why error) error {
 func (r *Redis) listen() {
 	sub := r.client.Subscribe(r.life, r.channel(r.self), r.all())
 	defer func() { _ = sub.Close() }()
-	incoming := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(time.Second), redis.WithChannelSize(maxAnswering))
+	incoming := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(time.Second), redis.WithChannelSize(maxRequests))
 	for {
 		select {
 		case m, ok := <-incoming:
@@ -147,9 +146,9 @@ func (r *Redis) receive(data string) {
 		return
 	}
 	switch kind {
-	case tidings:
-		if hear := r.hear.Load(); hear != nil && from != r.self {
-			(*hear)(message)
+	case broadcast:
+		if handle := r.onBroadcast.Load(); handle != nil && from != r.self {
+			(*handle)(message)
 		}
 		return
 	case reply:
@@ -161,7 +160,7 @@ func (r *Redis) receive(data string) {
 		}
 		return
 	}
-	answer := r.answer.Load()
+	answer := r.onRequest.Load()
 	if answer == nil || !isName(from) || !r.firstTime(number) {
 		return
 	}
@@ -172,7 +171,7 @@ func (r *Redis) receive(data string) {
 	}
 	r.work.Go(func() {
 		defer func() { <-r.slots }()
-		ctx, cancel := context.WithTimeout(r.life, askTimeout)
+		ctx, cancel := context.WithTimeout(r.life, requestTimeout)
 		defer cancel()
 		// Whoever asked may listen again only a moment later than we do, after
 		// Redis was away.
@@ -183,7 +182,7 @@ func (r *Redis) receive(data string) {
 	})
 }
 
-// firstTime reports whether a question is new: go-redis publishes again when the
+// firstTime reports whether a request is new: go-redis publishes again when the
 // connection breaks before Redis has confirmed, and no call may run twice.
 func (r *Redis) firstTime(number string) bool {
 	r.mu.Lock()
@@ -198,24 +197,24 @@ func (r *Redis) firstTime(number string) bool {
 	return true
 }
 
-// Tell hands a message to all other replicas that are there, soon. If too many
+// Broadcast hands a message to all other replicas that are there, soon. If too many
 // wait already, or Redis does not answer, it is lost.
-func (r *Redis) Tell(message []byte) {
+func (r *Redis) Broadcast(message []byte) {
 	select {
-	case r.news <- message:
+	case r.broadcasts <- message:
 	default:
 		r.log.Warn("too much to tell the other replicas")
 	}
 }
 
-// tell publishes what Tell was given.
-func (r *Redis) tell() {
+// sendBroadcasts publishes what Broadcast was given.
+func (r *Redis) sendBroadcasts() {
 	for {
 		select {
-		case message := <-r.news:
-			err := r.client.Publish(r.life, r.all(), encode(tidings, "-", r.self, message)).Err()
+		case message := <-r.broadcasts:
+			err := r.client.Publish(r.life, r.all(), encode(broadcast, "-", r.self, message)).Err()
 			if err != nil && r.life.Err() == nil {
-				r.note(err)
+				r.record(err)
 			}
 		case <-r.life.Done():
 			return
