@@ -12,32 +12,33 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// Bounds of one request's renewals.
+// Bounds of the renewals for one request.
 const (
-	// maxRenewals is one refresh (or the adoption of another process's token)
-	// and one login; a server that refuses both tokens refuses for another
-	// reason (C47).
+	// maxRenewals is one refresh (or the token that another process has stored) and one
+	// login: a server that refuses both tokens has another reason.
 	maxRenewals = 2
-	// maxAttempts is how often in all one request may lead to new tokens when
-	// it asks for more and more scopes (C52).
+	// maxAttempts bounds renewals and logins for more scopes together, for a server that
+	// asks for more and more of them.
 	maxAttempts = 3
 )
 
-// Transport returns a RoundTripper that puts the access token on requests to
-// the configured server and answers its refusals: 401 with a refresh or a
-// login, 403 insufficient_scope with a login for scopes that were not requested
-// before, and any other 403, or a redirect, with a refresh if the token may have
-// ended; each followed by one replay. Otherwise a 403 is the answer: the account
-// has no permission, which no login changes. A request to another origin, and one
-// that carries its own Authorization header, passes untouched. A 401 without a
-// challenge to a request with Mcp-Session-Id is returned when a refresh does not help:
-// who holds the session finds out what it means, and calls SignIn. Bodies are replayed
-// through GetBody; without it a refused request fails.
+// Transport returns a RoundTripper that puts the access token on requests to the configured
+// server and handles refusals of it, each with one replay of the request:
+//
+//   - 401: a refresh, and then a login.
+//   - 403 insufficient_scope for scopes that were not requested before: a login for them.
+//   - Any other 403, and a redirect: a refresh if the token may have ended. Else a 403 is
+//     the answer: the account lacks the permission, which no login changes.
+//
+// A request to another origin, and one that has an Authorization header, passes as it is. A
+// 401 without a challenge to a request with Mcp-Session-Id is returned when a refresh does
+// not help: it may be about the session, and the caller calls SignIn when it is not. Bodies
+// are replayed through GetBody; without it a refused request fails.
 //
 // An error of the sign-in is an *Error with a hint; others are those of base.
 //
-// A request may take as long as a person needs to sign in: limits belong into
-// its context, not into http.Client.Timeout.
+// A request may take as long as a person needs to sign in: limits belong into its context,
+// not into http.Client.Timeout.
 func (c *Client) Transport(base http.RoundTripper) http.RoundTripper {
 	return &transport{client: c, base: base}
 }
@@ -49,63 +50,91 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !origin.SameOrigin(req.URL, t.client.cfg.Server) || len(req.Header.Values("Authorization")) > 0 {
+	c := t.client
+	if !origin.SameOrigin(req.URL, c.cfg.Server) || len(req.Header.Values("Authorization")) > 0 {
 		return t.base.RoundTrip(req)
 	}
-	cred, early, err := t.client.current(req.Context())
+	cred, early, err := c.current(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, t.client.signInError(err)
+		return nil, c.signInError(err)
 	}
-	var renewals, stepUps int
-	var replayed bool
+	a := attempts{client: c, req: req, cred: cred, early: early}
 	for {
-		resp, err := t.base.RoundTrip(sign(req, t.client.bearer(cred)))
+		token := c.bearer(a.cred)
+		resp, err := t.base.RoundTrip(sign(a.req, token))
 		if err != nil {
 			return nil, err
 		}
-		r := readRefusal(req, resp, t.client.bearer(cred))
-		switch {
-		case r.kind == notRefused:
-			t.client.noteTaken(cred, resp)
+		r := readRefusal(a.req, resp, token)
+		if r.kind == notRefused {
+			c.noteTaken(a.cred, resp)
 			return resp, nil
-		case r.doubtful(cred), early == nil && PerhapsLost(req, resp):
-			newer, now := Credential{}, errNotRenewed
-			if !replayed {
-				newer, now = t.client.withoutAsking(req.Context(), cred, r, early != nil)
-			}
-			if now != nil || !r.unprocessed(req) {
-				return t.client.notReplaced(cred, r, resp, early, now)
-			}
-			cred, replayed = newer, true
-			foreign.Discard(resp)
-		case r.kind == unauthorized && early != nil:
-			// The refresh was tried a moment ago. A second one would knock at a
-			// busy provider again, or spend a refresh token a second time.
-			foreign.Discard(resp)
-			return nil, t.client.signInError(early)
-		case r.kind == forbidden && renewals+stepUps >= maxAttempts:
-			return resp, nil
-		case r.kind == unauthorized && renewals == maxRenewals:
-			foreign.Discard(resp)
-			return nil, t.client.refusedAgain(r.challenge)
-		default:
-			w := want{failed: markOf(t.client.bearer(cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && renewals > 0}
-			if w.stepUp {
-				stepUps++
-			} else {
-				renewals++
-			}
-			foreign.Discard(resp)
-			if cred, err = t.client.renew(req.Context(), w); err != nil {
-				return nil, t.client.signInError(t.client.notRenewed(w, err))
-			}
-			early = nil
 		}
-		if req, err = Replay(req); err != nil {
-			return nil, t.client.signInError(err)
+		if final, err := a.refused(r, resp); final != nil || err != nil {
+			return final, err
+		}
+		if a.req, err = Replay(a.req); err != nil {
+			return nil, c.signInError(err)
 		}
 	}
+}
+
+// attempts are the attempts at one request.
+type attempts struct {
+	client            *Client
+	req               *http.Request
+	cred              Credential
+	early             error // of the refresh before the first attempt, nil after another renewal
+	renewals, stepUps int
+	replayed          bool // after a refusal that did not have to be about the token
+}
+
+// refused handles a refusal: it returns what ends the request, or gets another credential
+// for one more attempt.
+func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response, err error) {
+	c := a.client
+	switch {
+	case r.doubtful(a.cred), a.early == nil && PerhapsLost(a.req, resp):
+		newer, now := Credential{}, errNotRenewed
+		if !a.replayed {
+			newer, now = c.withoutAsking(a.req.Context(), a.cred, r, a.early != nil)
+		}
+		if now != nil || !r.unprocessed(a.req) {
+			return c.notReplaced(a.cred, r, resp, a.early, now)
+		}
+		a.cred, a.replayed = newer, true
+		foreign.Discard(resp)
+		return nil, nil
+	case r.kind == unauthorized && a.early != nil:
+		// The refresh was tried a moment ago. A second one would ask a busy provider
+		// again, or spend a refresh token a second time.
+		foreign.Discard(resp)
+		return nil, c.signInError(a.early)
+	case r.kind == forbidden && a.renewals+a.stepUps >= maxAttempts:
+		return resp, nil
+	case r.kind == unauthorized && a.renewals == maxRenewals:
+		foreign.Discard(resp)
+		return nil, c.refusedAgain(r.challenge)
+	}
+	foreign.Discard(resp)
+	return nil, a.renew(r)
+}
+
+// renew gets a credential with another token, or with more scopes.
+func (a *attempts) renew(r refusal) (err error) {
+	c := a.client
+	w := want{failed: markOf(c.bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
+	if w.stepUp {
+		a.stepUps++
+	} else {
+		a.renewals++
+	}
+	a.early = nil
+	if a.cred, err = c.renew(a.req.Context(), w); err != nil {
+		return c.signInError(c.notRenewed(w, err))
+	}
+	return nil
 }
 
 // PerhapsLost reports whether a refusal may be about the MCP session of the request:
@@ -115,8 +144,8 @@ func PerhapsLost(req *http.Request, resp *http.Response) bool {
 		len(discovery.ParseChallenges(resp.Header.Values("WWW-Authenticate"))) == 0
 }
 
-// SignIn gets another token than the one of a request that was refused. It is for a
-// 401 that Transport has returned, when it was not about the session.
+// SignIn gets another token than that of a refused request. It is for a 401 that Transport
+// has returned, when it was not about the session.
 func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
 	token, _ := strings.CutPrefix(refused.Request.Header.Get("Authorization"), "Bearer ")
 	if _, err := c.renew(ctx, want{failed: markOf(NewSecret(token))}); err != nil {
@@ -125,9 +154,9 @@ func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
 	return nil
 }
 
-// current returns the credential to sign with. A token near its end is
-// refreshed first; when the provider cannot be asked, which early then tells,
-// the request goes out all the same and the server decides.
+// current returns the credential to sign with. A token near its end is refreshed first. When
+// the provider is not available, early says so: the request is sent all the same, and the
+// server decides.
 func (c *Client) current(ctx context.Context) (cred Credential, early, err error) {
 	cred, err = c.load(ctx)
 	renewable := !cred.RefreshToken.IsZero() || c.cfg.Key.Grant == GrantClientCredentials && cred.HasToken()
@@ -160,8 +189,8 @@ func sign(req *http.Request, token Secret) *http.Request {
 	return signed
 }
 
-// notRenewed is the error for a renewal that came to nothing: a new token that is
-// refused as well has another cause than that nobody is asked again.
+// notRenewed returns the error for a renewal that failed. When a new token was refused as
+// well, and the person is not asked again so soon, the refusal is the cause.
 func (c *Client) notRenewed(w want, err error) error {
 	if w.fresh && errors.Is(err, errAskedAlready) {
 		return c.refusedAgain(w.challenge)
@@ -180,7 +209,7 @@ func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 	}
 }
 
-// Replay returns the request with a new body, for the same one once more.
+// Replay returns a copy of req with its body from the start.
 func Replay(req *http.Request) (*http.Request, error) {
 	again := req.Clone(req.Context())
 	if req.Body == nil || req.Body == http.NoBody {
