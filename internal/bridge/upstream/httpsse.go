@@ -44,7 +44,7 @@ func (c *sseConn) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink
 	if m.Method == "initialize" {
 		c.record(m)
 	}
-	var refused *sessionRefusal
+	var refused *sessionRefusedError
 	for last := false; ; last = true {
 		stream, err := c.liveStream(ctx, m)
 		if err != nil {
@@ -171,7 +171,7 @@ func (c *sseConn) post(ctx context.Context, s *sseStream, m jsonrpc.Message, sin
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return true, nil
 	}
-	refused := &sessionRefusal{resp, errorBody(resp)}
+	refused := &sessionRefusedError{resp, errorBody(resp)}
 	gone := resp.StatusCode == http.StatusBadRequest && !last && m.Method != "initialize" && c.pingRefused(ctx, s, refused)
 	if gone || resp.StatusCode == http.StatusNotFound {
 		s.stop() // the server does not know this stream any more

@@ -18,14 +18,14 @@ import (
 // "Session Management").
 var errSessionLost = errors.New("the server no longer knows the session")
 
-// sessionRefusal is a refusal that may be about the session or about the message: many
+// sessionRefusedError is a refusal that may be about the session or about the message: many
 // servers answer 400 where the session is gone, and some 401.
-type sessionRefusal struct {
+type sessionRefusedError struct {
 	resp *http.Response
 	body []byte
 }
 
-func (*sessionRefusal) Error() string { return "the server refused a message of the session" }
+func (*sessionRefusedError) Error() string { return "the server refused a message of the session" }
 
 // mayMeanSessionLost reports whether an answer other than 404 may mean that the session is
 // gone. A 401 with a challenge means that a sign-in is needed.
@@ -39,17 +39,17 @@ const pingTimeout = 5 * time.Second
 // pingRefused reports whether the server refuses a ping in the session at as it has refused
 // a message. Nothing in a ping can be wrong, and every server has to answer it (MCP
 // 2025-11-25, Ping), so the refusal is about the session.
-func (s *streamableConn) pingRefused(ctx context.Context, at session, refused *sessionRefusal) bool {
+func (s *streamableConn) pingRefused(ctx context.Context, at session, refused *sessionRefusedError) bool {
 	ctx, stop := context.WithTimeout(ctx, pingTimeout)
 	defer stop()
 	at.retried = false
-	var other *sessionRefusal
+	var other *sessionRefusedError
 	return errors.As(s.post(ctx, &at, ownPing(), jsonrpc.Discard), &other) && refused.sameAs(other)
 }
 
 // pingRefused is the same for HTTP+SSE. The answer to a ping that is accepted comes on the
 // stream s, where no request waits for it.
-func (c *sseConn) pingRefused(ctx context.Context, s *sseStream, refused *sessionRefusal) bool {
+func (c *sseConn) pingRefused(ctx context.Context, s *sseStream, refused *sessionRefusedError) bool {
 	ctx, stop := context.WithTimeout(ctx, pingTimeout)
 	defer stop()
 	req, err := c.u.newRequest(ctx, http.MethodPost, s.endpoint, ownPing().Raw)
@@ -61,14 +61,14 @@ func (c *sseConn) pingRefused(ctx context.Context, s *sseStream, refused *sessio
 		return false
 	}
 	defer foreign.Discard(resp)
-	return refused.sameAs(&sessionRefusal{resp, errorBody(resp)})
+	return refused.sameAs(&sessionRefusedError{resp, errorBody(resp)})
 }
 
 // ownPing is a ping that no client sent.
 func ownPing() jsonrpc.Message { return jsonrpc.NewRequest(jsonrpc.NewID(""), "ping", nil) }
 
 // sameAs reports whether two refusals say the same.
-func (e *sessionRefusal) sameAs(other *sessionRefusal) bool {
+func (e *sessionRefusedError) sameAs(other *sessionRefusedError) bool {
 	return e.resp.StatusCode == other.resp.StatusCode && slices.Equal(gist(e.body), gist(other.body))
 }
 
@@ -96,7 +96,7 @@ func gist(body []byte) []string {
 // recoverSession handles the error err of sending m in the session at. Where it means that
 // the session is lost, m is sent once more in a new one: the server has not carried it out.
 func (s *streamableConn) recoverSession(ctx context.Context, at session, m jsonrpc.Message, sink jsonrpc.Sink, err error) error {
-	var refused *sessionRefusal
+	var refused *sessionRefusedError
 	if errors.As(err, &refused) && s.pingRefused(ctx, at, refused) || errors.Is(err, errSessionLost) {
 		var next session
 		if next, err = s.replace(ctx, at, refused); err == nil {
@@ -114,7 +114,7 @@ func (s *streamableConn) recoverSession(ctx context.Context, at session, m jsonr
 
 // refusedInSession handles a refusal that is not about the session: it is the answer to m,
 // or, if it is a 401, asks for a sign-in.
-func (s *streamableConn) refusedInSession(ctx context.Context, at session, refused *sessionRefusal, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (s *streamableConn) refusedInSession(ctx context.Context, at session, refused *sessionRefusedError, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if refused.resp.StatusCode == http.StatusUnauthorized && s.u.cfg.SignIn != nil {
 		if err := s.u.cfg.SignIn(ctx, refused.resp); err != nil {
 			return err
@@ -130,7 +130,7 @@ func (s *streamableConn) refusedInSession(ctx context.Context, at session, refus
 // messages that are refused in it wait here. When the server refuses a ping in the new
 // session as well, the ping in the lost one has proved nothing, and refused is returned;
 // it is nil for a 404.
-func (s *streamableConn) replace(ctx context.Context, lost session, refused *sessionRefusal) (session, error) {
+func (s *streamableConn) replace(ctx context.Context, lost session, refused *sessionRefusedError) (session, error) {
 	if s.replacing.Acquire(ctx, 1) != nil {
 		return session{}, context.Cause(ctx)
 	}

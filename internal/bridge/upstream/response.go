@@ -37,7 +37,7 @@ func (r *response) follow(ctx context.Context) error {
 	case r.resp.StatusCode == http.StatusNotFound && sessionKnown:
 		return errSessionLost
 	case mayMeanSessionLost(r.resp) && sessionKnown:
-		return &sessionRefusal{r.resp, errorBody(r.resp)}
+		return &sessionRefusedError{r.resp, errorBody(r.resp)}
 	case r.resp.StatusCode < 200 || r.resp.StatusCode >= 300:
 		return r.s.rejected(r.resp, r.m, r.sink)
 	}
