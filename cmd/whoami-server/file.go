@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // maxConfigBytes bounds the configuration file.
@@ -17,13 +18,13 @@ const maxConfigBytes = 1 << 20
 // readFile reads a configuration file: one YAML mapping from option names, as
 // the flags have them, to a value or a list of values. It sets every flag of fs
 // that is not in given, and returns all mistakes.
-func readFile(name string, fs *flag.FlagSet, given map[string]bool) []mistake {
-	const hint = "the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc"
+func readFile(name string, fs *flag.FlagSet, given map[string]bool) []error {
+	const next = "the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc"
 	root, err := parseFile(name)
 	if err != nil {
-		return []mistake{{fmt.Errorf("config %s: %w", name, err), hint}}
+		return []error{hint.With(fmt.Errorf("config %s: %w", name, err), next)}
 	}
-	var all []mistake
+	var all []error
 	seen := make(map[string]bool)
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
@@ -38,7 +39,7 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) []mistake {
 		}
 		seen[key.Value] = true
 		if err != nil {
-			all = append(all, mistake{fmt.Errorf("config %s, line %d: %w", name, key.Line, err), hint})
+			all = append(all, hint.With(fmt.Errorf("config %s, line %d: %w", name, key.Line, err), next))
 		} else if !given[key.Value] {
 			_ = fs.Set(key.Value, text) // neither kind of value refuses here
 		}

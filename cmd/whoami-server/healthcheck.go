@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // healthTimeout is how long a health check may take.
@@ -21,7 +22,7 @@ func healthcheck(ctx context.Context, o *options, stderr io.Writer) int {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	if err := checkHealth(ctx, o); err != nil {
-		report(stderr, mistake{err, "the address comes from --ops-listen or --listen, as for the server itself"})
+		report(stderr, hint.With(err, "the address comes from --ops-listen or --listen, as for the server itself"))
 		return exitFailure
 	}
 	return exitOK

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+
+	"mcp-login/internal/hint"
 )
 
 // listeners are where the server is reached.
@@ -20,7 +22,7 @@ func bind(ctx context.Context, o *options, getenv func(string) string, log *slog
 	l := &listeners{}
 	var err error
 	if l.clients, l.ops, err = passedListeners(getenv); err != nil {
-		return nil, mistake{err, "see whoami-server.socket in deploy/systemd"}
+		return nil, hint.With(err, "see whoami-server.socket in deploy/systemd")
 	}
 	if l.clients == nil {
 		if l.clients, err = listen(ctx, "listen", o.listen); err != nil {
@@ -57,7 +59,7 @@ func (l *listeners) onThisMachine() error {
 			continue
 		}
 		if a, ok := each.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
-			return mistake{fmt.Errorf("dev: listening on %s, which is not a loopback address", each.Addr()), devHint}
+			return hint.With(fmt.Errorf("dev: listening on %s, which is not a loopback address", each.Addr()), devHint)
 		}
 	}
 	return nil
@@ -66,7 +68,7 @@ func (l *listeners) onThisMachine() error {
 func listen(ctx context.Context, name, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, mistake{fmt.Errorf("%s: %w", name, err), "choose another --" + name + ", or stop what is using that one"}
+		return nil, hint.With(fmt.Errorf("%s: %w", name, err), "choose another --"+name+", or stop what is using that one")
 	}
 	return l, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 )
@@ -24,7 +25,7 @@ type options struct {
 	verificationOptions
 
 	file     string
-	mistakes []mistake // of the file
+	mistakes []error // of the file
 	level    slog.Level
 	isDev    bool
 	config   server.Config
@@ -40,12 +41,6 @@ func (b *boolText) Set(s string) error { *b = boolText(s); return nil }
 
 // IsBoolFlag makes the bare flag mean true.
 func (b *boolText) IsBoolFlag() bool { return true }
-
-// mistake is one wrong option and what to do about it.
-type mistake struct {
-	err  error
-	hint string
-}
 
 // variable is the environment variable of a flag.
 func variable(flagName string) string {
@@ -116,11 +111,11 @@ func (o *options) read(args []string, getenv func(string) string, out io.Writer)
 
 // parse turns the text into o.config and reports every mistake. The resource
 // stays nil if it is to follow from the address that will be bound.
-func (o *options) parse() []mistake {
+func (o *options) parse() []error {
 	all := o.mistakes
-	wrong := func(hint string, err error) {
+	wrong := func(next string, err error) {
 		if err != nil {
-			all = append(all, mistake{err, hint})
+			all = append(all, hint.With(err, next))
 		}
 	}
 	yes := func(name string, b boolText) bool {
@@ -158,10 +153,10 @@ func (o *options) parse() []mistake {
 
 func (o *options) parseIssuer(dev bool, wrong func(string, error)) {
 	if !dev {
-		const hint = "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev"
+		const next = "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev"
 		issuers := append(words(o.issuer), "")
 		o.config.Issuer = issuers[0]
-		wrong(hint, server.CheckIssuer(o.config.Issuer))
+		wrong(next, server.CheckIssuer(o.config.Issuer))
 		if len(issuers) > 2 {
 			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
 		}
@@ -220,10 +215,10 @@ func (o *options) parseAddresses(wrong func(string, error)) {
 }
 
 func parseResource(resource string, wrong func(string, error)) *url.URL {
-	const hint = "give the public URL that clients use, e.g. https://mcp.example.com/mcp"
+	const next = "give the public URL that clients use, e.g. https://mcp.example.com/mcp"
 	u, err := url.Parse(resource)
 	if err != nil {
-		wrong(hint, fmt.Errorf("resource: %w", err))
+		wrong(next, fmt.Errorf("resource: %w", err))
 		return nil
 	}
 	if u.String() != resource {
@@ -232,7 +227,7 @@ func parseResource(resource string, wrong func(string, error)) *url.URL {
 		wrong("write "+u.String(), fmt.Errorf("resource %s: not in its normal form", u.Redacted()))
 		return nil
 	}
-	wrong(hint, server.CheckResource(u))
+	wrong(next, server.CheckResource(u))
 	return u
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 	"mcp-login/internal/server/bus"
@@ -59,29 +60,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return healthcheck(ctx, &o, stderr)
 	}
 	if mistakes := o.parse(); len(mistakes) > 0 {
-		for _, m := range mistakes {
-			report(stderr, m)
+		for _, err := range mistakes {
+			report(stderr, err)
 		}
 		return exitUsage
 	}
 	if err := serve(ctx, &o, getenv, stdout, stderr); err != nil {
-		var m mistake
-		if !errors.As(err, &m) {
-			m = mistake{err: err}
-		}
-		report(stderr, m)
+		report(stderr, err)
 		return exitFailure
 	}
 	return exitOK
 }
 
-// Error implements error.
-func (m mistake) Error() string { return m.err.Error() }
-
-func report(w io.Writer, m mistake) {
-	_, _ = fmt.Fprintln(w, "error:", foreign.Message(m.err.Error()))
-	if m.hint != "" {
-		_, _ = fmt.Fprintln(w, "hint:", foreign.Message(m.hint))
+func report(w io.Writer, err error) {
+	_, _ = fmt.Fprintln(w, "error:", foreign.Message(err.Error()))
+	if next := hint.Of(err); next != "" {
+		_, _ = fmt.Fprintln(w, "hint:", foreign.Message(next))
 	}
 }
 
@@ -120,7 +114,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	if cfg.Issuer == "" { // only with --dev
 		provider, err := startDev(ctx, o.devListen, o.configs(cfg), log)
 		if err != nil {
-			return mistake{err, "choose another --dev-listen, or stop what is using that one"}
+			return hint.With(err, "choose another --dev-listen, or stop what is using that one")
 		}
 		defer func() { _ = provider.Close() }()
 		cfg.Issuer = provider.Issuer()
@@ -143,7 +137,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	cfg.Metrics = registry
 	handler, err := server.NewGroup(o.configs(cfg)...)
 	if err != nil {
-		return mistake{fmt.Errorf("start: %w", err), ""}
+		return fmt.Errorf("start: %w", err)
 	}
 	if l.ops != nil {
 		stop := serveOperations(l.ops, handler.OperationsHandler(registry), log)
@@ -178,10 +172,8 @@ func newRegistry() *prometheus.Registry {
 func resourceAt(address net.Addr, secure bool) (*url.URL, error) {
 	host, _, err := net.SplitHostPort(address.String())
 	if err != nil || !origin.Loopback(host) {
-		return nil, mistake{
-			fmt.Errorf("resource: missing, and %s is not a loopback address", address),
-			"give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
-		}
+		return nil, hint.With(fmt.Errorf("resource: missing, and %s is not a loopback address", address),
+			"give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp")
 	}
 	scheme := "http"
 	if secure {

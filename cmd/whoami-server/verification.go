@@ -48,7 +48,7 @@ func (v *verificationOptions) flags(text func(p *string, name, def, usage string
 }
 
 // parse fills cfg and reports every mistake.
-func (v *verificationOptions) parse(cfg *server.Config, wrong func(hint string, err error), yes func(string, boolText) bool) {
+func (v *verificationOptions) parse(cfg *server.Config, wrong func(next string, err error), yes func(string, boolText) bool) {
 	duration := func(name, text string, def time.Duration) time.Duration {
 		d, err := time.ParseDuration(text)
 		if text == "0" {
@@ -86,21 +86,21 @@ func (v *verificationOptions) parse(cfg *server.Config, wrong func(hint string, 
 	v.parseIntrospection(cfg, optional, wrong)
 }
 
-func (v *verificationOptions) parseIntrospection(cfg *server.Config, optional bool, wrong func(hint string, err error)) {
-	const hint = "give --introspection-client and " + secretVariable + " or --introspection-secret-file"
+func (v *verificationOptions) parseIntrospection(cfg *server.Config, optional bool, wrong func(next string, err error)) {
+	const next = "give --introspection-client and " + secretVariable + " or --introspection-secret-file"
 	if v.introspectionFile != "" {
 		if v.introspectionSecret != "" {
 			wrong("keep one of them", fmt.Errorf("introspection-secret-file: %s is set too", secretVariable))
 		}
 		secret, err := readSecret(v.introspectionFile)
-		wrong(hint, err)
+		wrong(next, err)
 		v.introspectionSecret = secret
 	}
 	if v.introspectionID == "" && v.introspectionSecret == "" && v.introspectionFile == "" {
 		return
 	}
 	if v.introspectionID == "" || v.introspectionSecret == "" {
-		wrong(hint, errors.New("introspection: client id and secret are both needed"))
+		wrong(next, errors.New("introspection: client id and secret are both needed"))
 		return
 	}
 	cfg.Introspection = &server.Introspection{

@@ -15,7 +15,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-func parsed(t *testing.T, env map[string]string, args ...string) (*options, []mistake) {
+func parsed(t *testing.T, env map[string]string, args ...string) (*options, []error) {
 	t.Helper()
 	var o options
 	if err := o.read(args, func(k string) string { return env[k] }, io.Discard); err != nil {
