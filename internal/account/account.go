@@ -212,7 +212,7 @@ func (a *Account) EndLogin(ctx context.Context) (ended bool, err error) {
 	a.Log.Debug("the login in progress is told to end")
 	wait, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	unlock, err := a.Store.LockLogin(wait, a.Key)
+	unlock, err := a.Store.LockLogin(wait, a.Key, nil)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // it was stopped, or hangs
 		unlock, err = func() {}, a.Store.BreakLoginLock(ctx, a.Key)
 	}

@@ -34,6 +34,17 @@ func (a *Account) show(ctx context.Context, p oauth.Prompt) {
 	}
 }
 
+// follow shows what the login of another process shows, while this one waits for it
+// until ctx ends.
+func (a *Account) follow(ctx context.Context, p oauth.Prompt) {
+	if !a.started.Load() {
+		a.present(ctx, p)
+	}
+	if a.personAsks() && !p.Resumed { // who has asked for it just now
+		a.openBrowser(p)
+	}
+}
+
 // present prints what the person needs. The address always stands on a line of
 // its own: the browser may be on another machine, and a helper's success says
 // nothing about a window.

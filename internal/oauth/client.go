@@ -115,10 +115,9 @@ type Config struct {
 	// Show gives the prompt to the person: prints it and opens a browser. It
 	// must not block.
 	Show func(ctx context.Context, p Prompt)
-	// Follow is called while another process asks the person. It reports what
-	// that one shows as soon as it is known and returns when ctx ends. May be
-	// nil.
-	Follow func(ctx context.Context, report func(Prompt))
+	// Follow gives what another process shows its person to the one of this process,
+	// which waits for that login until ctx ends. It must not block. May be nil.
+	Follow func(ctx context.Context, p Prompt)
 	// Wanted is asked twice a second whether a login of this process is to go
 	// on. nil means that it is.
 	Wanted func() bool

@@ -28,7 +28,7 @@ type Demand struct {
 func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
 	w := want{failed: mark(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
 	began := c.now()
-	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key)
+	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
 		return fmt.Errorf("wait for another login: %w", err)
 	}

@@ -281,20 +281,16 @@ func (c *Client) signIn(ctx context.Context, w want, began time.Time) (Credentia
 // lockLogin waits for the login of another process, if there is one, and
 // shows it meanwhile.
 func (c *Client) lockLogin(ctx context.Context) (unlock func(), err error) {
-	if c.cfg.Follow != nil && c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
-		following, stop := context.WithCancel(ctx)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			c.cfg.Follow(following, func(p Prompt) { c.setPrompt(&p) })
-		}()
-		defer func() {
-			stop()
-			<-done
-			c.setPrompt(nil)
-		}()
-	}
-	return c.cfg.Store.LockLogin(ctx, c.cfg.Key)
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	unlock, err = c.cfg.Store.LockLogin(ctx, c.cfg.Key, func(p Prompt) {
+		c.setPrompt(&p)
+		if c.cfg.Follow != nil {
+			c.cfg.Follow(following, p)
+		}
+	})
+	c.setPrompt(nil)
+	return unlock, err
 }
 
 // finished reads what a login has led to that ended since began. With

@@ -32,8 +32,9 @@ type Store interface {
 	// lock of a process that died is free at once. unlock may be called once.
 	Lock(ctx context.Context, key Key) (unlock func(), err error)
 	// LockLogin waits in the same way until this caller alone may ask the
-	// person to sign in.
-	LockLogin(ctx context.Context, key Key) (unlock func(), err error)
+	// person to sign in. Meanwhile follow is called with what another process shows
+	// its person, and again when that changes; it may be nil.
+	LockLogin(ctx context.Context, key Key, follow func(Prompt)) (unlock func(), err error)
 	// ChangeAsks replaces what is known of the server and profile of key, the
 	// rest of which does not matter, by what f makes of it. No other goroutine
 	// or process changes it meanwhile, and it is kept when ChangeAsks returns.

@@ -33,7 +33,7 @@ type wireAsks struct {
 // returned lasts as long as this Store.
 func (s *Store) ChangeAsks(ctx context.Context, key oauth.Key, f func(oauth.AskState) oauth.AskState) error {
 	id := oauth.Key{Server: key.Server, Profile: key.Profile}.ID()
-	release, err := s.lockIdentity(ctx, id+asksLockSuffix)
+	release, err := s.lockIdentity(ctx, id+asksLockSuffix, nil)
 	if err != nil {
 		return fmt.Errorf("lock what was asked: %w", err)
 	}

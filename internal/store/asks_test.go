@@ -187,7 +187,7 @@ func TestEndedLoginStaysEnded(t *testing.T) {
 	s, other := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})
 	key := keyFor("a")
 	for range 2 {
-		unlock, err := s.LockLogin(t.Context(), key)
+		unlock, err := s.LockLogin(t.Context(), key, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

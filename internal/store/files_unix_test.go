@@ -65,7 +65,7 @@ func helperUmask(args []string) error {
 	if err := s.Save(ctx, keyFor("a"), numbered(1)); err != nil {
 		return err
 	}
-	if _, err := s.LockLogin(ctx, keyFor("a")); err != nil {
+	if _, err := s.LockLogin(ctx, keyFor("a"), nil); err != nil {
 		return err
 	}
 	return s.SetPending(ctx, keyFor("a"), Pending{URL: "https://issuer.example"})

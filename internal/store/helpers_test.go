@@ -83,7 +83,7 @@ func helperHold(args []string) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := s.LockLogin(context.Background(), keyFor("held"))
+	unlock, err := s.LockLogin(context.Background(), keyFor("held"), nil)
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func TestSecretsInNoOtherFile(t *testing.T) {
 		}
 		ring.fail(&KeyringError{State: KeyringOther})
 		spoken := ""
-		unlock, err := s.LockLogin(t.Context(), keyFor("a"))
+		unlock, err := s.LockLogin(t.Context(), keyFor("a"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,11 +13,15 @@ import (
 	"github.com/gofrs/flock"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/retry"
 )
 
-// lockPause is the time between two tries at a lock that another process
-// holds: the kernel tells nobody that it has become free.
-const lockPause = 20 * time.Millisecond
+// The kernel tells nobody that a lock has become free. Who waits for one looks again
+// after a pause that doubles from firstPause to lockPause.
+const (
+	firstPause = time.Millisecond
+	lockPause  = 20 * time.Millisecond
+)
 
 // holdLimit bounds the wait for a process that renews a login: three requests to the
 // provider of two minutes, and the pauses between them.
@@ -32,7 +36,7 @@ func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err err
 	name := key.ID() + lockSuffix
 	ctx, cancel := context.WithTimeoutCause(ctx, holdLimit, oauth.ErrHeld)
 	defer cancel()
-	release, err := s.lockIdentity(ctx, name)
+	release, err := s.lockIdentity(ctx, name, nil)
 	if err != nil && errors.Is(context.Cause(ctx), oauth.ErrHeld) {
 		err = oauth.ErrHeld
 	}
@@ -49,9 +53,9 @@ func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err err
 // LockLogin implements oauth.Store, in the same way. unlock removes the Pending
 // record of this Store. The lock is taken away from a process that holds it longer
 // than the login it has published may take.
-func (s *Store) LockLogin(ctx context.Context, key oauth.Key) (unlock func(), err error) {
+func (s *Store) LockLogin(ctx context.Context, key oauth.Key, follow func(oauth.Prompt)) (unlock func(), err error) {
 	id := key.ID()
-	release, err := s.lockOverdue(ctx, id)
+	release, err := s.lockIdentity(ctx, id+loginSuffix, &loginWatch{store: s, id: id, follow: follow})
 	if err != nil {
 		return nil, fmt.Errorf("lock the login: %w", err)
 	}
@@ -91,18 +95,17 @@ func (s *Store) LoginUnderWay(ctx context.Context, key oauth.Key) bool {
 	return err == nil && !free
 }
 
-// lockIdentity takes one of the locks of an identity.
-func (s *Store) lockIdentity(ctx context.Context, name string) (release func(), err error) {
-	take := s.acquire
+// lockIdentity takes one of the locks of an identity. w is of a login.
+func (s *Store) lockIdentity(ctx context.Context, name string, w *loginWatch) (release func(), err error) {
 	if s.memory == nil {
 		if err := ensureDirectory(s.dir); unwritable(err) {
 			s.notifyUnwritable(err)
-			take = s.inProcess
+			return s.inProcess(ctx, name)
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	return take(ctx, name)
+	return s.acquire(ctx, name, w)
 }
 
 func (s *Store) setHeld(name string, held bool) {
@@ -123,12 +126,12 @@ func (s *Store) isHeld(name string) bool {
 }
 
 // acquire takes the lock name in this process and then among processes.
-func (s *Store) acquire(ctx context.Context, name string) (release func(), err error) {
+func (s *Store) acquire(ctx context.Context, name string, w *loginWatch) (release func(), err error) {
 	inside, err := s.inProcess(ctx, name)
 	if err != nil || s.memory != nil {
 		return inside, err
 	}
-	outside, err := s.amongProcesses(ctx, name)
+	outside, err := s.amongProcesses(ctx, name, w)
 	if err != nil {
 		inside()
 		return nil, err
@@ -157,28 +160,31 @@ func (s *Store) inProcess(ctx context.Context, name string) (release func(), err
 	}
 }
 
+// tryLock tries once to take the lock at path.
+type tryLock func(path string) (release func(), ok bool, err error)
+
 // amongProcesses takes the kernel's lock on a file of its own: the credential
-// file is replaced at each save, and a lock on it would go with the old one.
-func (s *Store) amongProcesses(ctx context.Context, name string) (release func(), err error) {
+// file is replaced at each save, and a lock on it would go with the old one. This is
+// the one loop that waits for another process; w looks at its login meanwhile, and is
+// nil for the other locks.
+func (s *Store) amongProcesses(ctx context.Context, name string, w *loginWatch) (release func(), err error) {
 	path := filepath.Join(s.dir, name)
-	for {
-		release, ok, err := s.tryKernelLock(path)
+	try, kernel := tryLock(s.tryKernelLock), true
+	for n := 0; ; n++ {
+		release, ok, err := w.try(ctx, try, path)
 		switch {
-		case err != nil && noLocks(err):
+		case kernel && noLocks(err):
 			s.notifyOnce(noLocksMarker, "the file system of "+s.dir+" has no locks: files stand for them, and a program that dies holds up the others for a while",
 				"set MCP_LOGIN_DIR to a directory on a local disk")
-			return s.acquireLockFile(ctx, path)
-		case err != nil && unwritable(err):
+			try, kernel = s.tryLockFile(), false
+			continue
+		case kernel && unwritable(err):
 			s.notifyUnwritable(err)
 			return func() {}, nil
-		case err != nil:
-			return nil, err
-		case ok:
-			return release, nil
+		case err != nil || ok:
+			return release, err
 		}
-		select {
-		case <-time.After(lockPause):
-		case <-ctx.Done():
+		if retry.Sleep(ctx, retry.Doubled(n, firstPause, lockPause)) != nil {
 			return nil, ctx.Err()
 		}
 	}
@@ -233,7 +239,7 @@ const writeWait = 5 * time.Second
 func (s *Store) withWriteLock(ctx context.Context, f func() error) error {
 	wait, cancel := context.WithTimeout(ctx, writeWait)
 	defer cancel()
-	release, err := s.acquire(wait, writeLockName)
+	release, err := s.acquire(wait, writeLockName, nil)
 	switch {
 	case err == nil:
 		defer release()

@@ -21,37 +21,33 @@ const (
 	staleAfter     = 15 * time.Second
 )
 
-// acquireLockFile takes the lock at path by creating a file beside it, and waits for
-// that until ctx ends.
-func (s *Store) acquireLockFile(ctx context.Context, path string) (release func(), err error) {
-	path += lockFileSuffix
+// tryLockFile returns what takes a lock by creating a file beside its path.
+func (s *Store) tryLockFile() tryLock {
 	owner := rand.Text()
-	var seen time.Time // the holder's latest touch
-	since := time.Now()
-	for {
-		err := createLockFile(path, owner)
-		if err == nil {
-			return s.keepFresh(path, owner), nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("lock with a file: %w", err)
-		}
-		info, err := os.Lstat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("lock with a file: %w", err)
-		case !info.ModTime().Equal(seen):
-			seen, since = info.ModTime(), time.Now()
-		case time.Since(since) >= staleAfter:
-			removeLockFile(path, owner)
-			continue
-		}
-		select {
-		case <-time.After(lockPause):
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	var touched, since time.Time // the holder's latest touch, and when it was seen
+	return func(path string) (release func(), ok bool, err error) {
+		path += lockFileSuffix
+		for {
+			err := createLockFile(path, owner)
+			if err == nil {
+				return s.keepFresh(path, owner), true, nil
+			}
+			if !errors.Is(err, fs.ErrExist) {
+				return nil, false, fmt.Errorf("lock with a file: %w", err)
+			}
+			info, err := os.Lstat(path)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				continue
+			case err != nil:
+				return nil, false, fmt.Errorf("lock with a file: %w", err)
+			case !info.ModTime().Equal(touched):
+				touched, since = info.ModTime(), time.Now()
+			case time.Since(since) >= staleAfter:
+				removeLockFile(path, owner)
+				continue
+			}
+			return nil, false, nil
 		}
 	}
 }

@@ -78,17 +78,17 @@ func TestLockFileOfADeadHolder(t *testing.T) {
 		if err := createLockFile(path+lockFileSuffix, "the dead"); err != nil {
 			t.Fatal(err)
 		}
-		release, err := s.acquireLockFile(t.Context(), path)
+		release, err := s.amongProcesses(t.Context(), "x.lock", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*staleAfter)
 		defer cancel()
-		if _, err := s.acquireLockFile(ctx, path); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.amongProcesses(ctx, "x.lock", nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a living holder was succeeded: %v", err)
 		}
 		release()
-		release, err = s.acquireLockFile(t.Context(), path)
+		release, err = s.amongProcesses(t.Context(), "x.lock", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

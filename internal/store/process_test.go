@@ -168,7 +168,7 @@ func TestLockOfKilledProcess(t *testing.T) {
 			t.Fatalf("what the waiter sees: %+v %v %v", got, ok, err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-		if _, err := s.LockLogin(ctx, key); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := s.LockLogin(ctx, key, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("two holders: %v", err)
 		}
 		cancel()
@@ -178,7 +178,7 @@ func TestLockOfKilledProcess(t *testing.T) {
 			t.Fatalf("a login in progress of a dead process: %v %v", ok, err)
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
-		unlock, err := s.LockLogin(ctx, key)
+		unlock, err := s.LockLogin(ctx, key, nil)
 		cancel()
 		if err != nil {
 			t.Fatalf("the lock of a dead process: %v", err)
@@ -198,7 +198,7 @@ func TestStalePendingIsRemoved(t *testing.T) {
 		t.Fatal("the killed process has left no record, the test shows nothing")
 	}
 	s := mustOpen(t, Options{Dir: dir, Kind: KindFile})
-	unlock, err := s.LockLogin(t.Context(), key)
+	unlock, err := s.LockLogin(t.Context(), key, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestLoginDied(t *testing.T) {
 	}
 	held := func(while func()) {
 		t.Helper()
-		unlock, err := s.LockLogin(t.Context(), key)
+		unlock, err := s.LockLogin(t.Context(), key, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,7 +89,7 @@ func (s *Store) ensureKey(ctx context.Context, want *[keyIDLength]byte) (*sealin
 	defer inside()
 	wait, cancel := context.WithTimeout(ctx, keyLockWait)
 	defer cancel()
-	outside, err := s.amongProcesses(wait, keyLockName)
+	outside, err := s.amongProcesses(wait, keyLockName, nil)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

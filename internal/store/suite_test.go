@@ -248,7 +248,7 @@ func suitePending(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	if _, ok, err := s.Pending(ctx, key); ok || err != nil {
 		t.Errorf("a login in progress before the lock: %v %v", ok, err)
 	}
-	unlock, err := s.LockLogin(ctx, key)
+	unlock, err := s.LockLogin(ctx, key, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

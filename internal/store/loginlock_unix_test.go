@@ -17,7 +17,7 @@ import (
 func stopped(t *testing.T, dir string, key oauth.Key, p Pending) (s *Store, unlock func()) {
 	t.Helper()
 	s = openDir(t, dir)
-	unlock, err := s.LockLogin(t.Context(), key)
+	unlock, err := s.LockLogin(t.Context(), key, nil)
 	if err == nil {
 		err = s.SetPending(t.Context(), key, p)
 	}
@@ -54,11 +54,11 @@ func TestOverdueLogin(t *testing.T) {
 				started := began.Add(-c.ahead)
 				held, unlock := stopped(t, dir, key, Pending{PID: 1, Started: started, Deadline: started.Add(c.life)})
 				next := openDir(t, dir)
-				unlockNext, err := next.LockLogin(t.Context(), key)
+				unlockNext, err := next.LockLogin(t.Context(), key, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if waited := time.Since(began); waited < c.waits+overdueAfter || waited > c.waits+overdueAfter+2*lookPause {
+				if waited := time.Since(began); waited < c.waits+overdueAfter || waited > c.waits+overdueAfter+2*time.Second {
 					t.Errorf("after %v", waited)
 				}
 				if !next.LoginDied(t.Context(), key) {
@@ -76,7 +76,7 @@ func TestOverdueLogin(t *testing.T) {
 				}
 				third, end := openDir(t, dir), time.Now()
 				go func() { time.Sleep(10 * time.Second); unlockNext() }()
-				unlockThird, err := third.LockLogin(t.Context(), key)
+				unlockThird, err := third.LockLogin(t.Context(), key, nil)
 				if err != nil || time.Since(end) < 10*time.Second {
 					t.Errorf("the lock excludes nobody: %v after %v", err, time.Since(end))
 				}
@@ -121,7 +121,7 @@ func TestHeldLock(t *testing.T) {
 		}
 		defer unlock()
 		began := time.Now()
-		if _, err := openDir(t, dir).Lock(t.Context(), key); !errors.Is(err, oauth.ErrHeld) || time.Since(began) > holdLimit+lookPause {
+		if _, err := openDir(t, dir).Lock(t.Context(), key); !errors.Is(err, oauth.ErrHeld) || time.Since(began) > holdLimit+time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})

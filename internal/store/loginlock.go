@@ -23,9 +23,77 @@ const (
 	// maxLife is the longest that a login may take, and unsaidLife one that does not say.
 	maxLife    = 24 * time.Hour
 	unsaidLife = 10 * time.Minute
-	// lookPause is how often a waiter looks at the record.
-	lookPause = time.Second
+	// deathPause is the longest time in which nobody tries the lock of a login whose
+	// record has not changed: its process may have died.
+	deathPause = 100 * time.Millisecond
 )
+
+// loginWatch is the wait for the login of another process. Who waits for its lock
+// looks at the record of the login alone, which is gone when it has ended: that is one
+// system call, where a try at the lock is four.
+type loginWatch struct {
+	store  *Store
+	id     string
+	follow func(oauth.Prompt) // is told what that process shows; may be nil
+
+	tried   time.Time   // when the lock was tried last
+	file    fs.FileInfo // the record as it was then, nil for none
+	record  pendingFile
+	readErr error
+	shown   string // Pending.URL that follow knows
+}
+
+// try tries the lock of the login if it may be free. w is nil for another lock, which
+// is always tried.
+func (w *loginWatch) try(ctx context.Context, lock tryLock, path string) (release func(), ok bool, err error) {
+	if w == nil {
+		return lock(path)
+	}
+	file, err := os.Lstat(filepath.Join(w.store.dir, w.id+pendingSuffix))
+	if err != nil {
+		file = nil
+	}
+	changed := !sameRecord(file, w.file)
+	if file != nil && !changed && time.Since(w.tried) < deathPause {
+		return nil, false, nil
+	}
+	first := w.tried.IsZero()
+	w.tried, w.file = time.Now(), file
+	if release, ok, err = lock(path); err != nil || ok {
+		return release, ok, err
+	}
+	if changed || first {
+		w.read(ctx)
+	}
+	if w.store.overdue(w.id, w.record, w.readErr) {
+		return nil, false, w.store.takeLogin(ctx, w.id)
+	}
+	return nil, false, nil
+}
+
+// sameRecord reports whether a record was not replaced between two looks.
+func sameRecord(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// read reads the record of the login, whose process has the lock, and tells what it
+// shows.
+func (w *loginWatch) read(ctx context.Context) {
+	w.record, w.readErr = w.store.readPending(ctx, w.id)
+	p := w.record.Pending
+	if w.readErr != nil || w.record.Died || p.URL == "" || p.URL == w.shown || w.follow == nil {
+		return
+	}
+	prompt := oauth.Prompt{
+		Issuer: p.Issuer, URL: p.URL, Local: p.LocalURL, Mark: p.Cookie, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom,
+		Began: p.Started, Deadline: p.Deadline, Resumed: w.shown != "",
+	}
+	w.shown = p.URL
+	w.follow(prompt)
+}
 
 // sighting is a login, and when this process saw it first, by the clock that nobody sets and
 // that stands still while the machine sleeps, as the login may.
@@ -39,47 +107,10 @@ type sighting struct {
 // process ids repeat.
 func (l sighting) is(r pendingFile) bool { return l.pid == r.PID && l.started.Equal(r.Started) }
 
-// lockOverdue takes the lock of the login of id, also from a process whose login is
-// overdue.
-func (s *Store) lockOverdue(ctx context.Context, id string) (release func(), err error) {
-	for {
-		wait, end := context.WithCancelCause(ctx)
-		if s.memory == nil {
-			go s.awaitOverdue(wait, id, end)
-		}
-		release, err = s.lockIdentity(wait, id+loginSuffix)
-		overdue := errors.Is(context.Cause(wait), oauth.ErrHeld)
-		end(nil)
-		if err == nil || !overdue || ctx.Err() != nil {
-			return release, err
-		}
-		if err := s.takeLogin(ctx, id); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// awaitOverdue calls end with oauth.ErrHeld when the login under way is overdue.
-func (s *Store) awaitOverdue(ctx context.Context, id string, end context.CancelCauseFunc) {
-	look := time.NewTicker(lookPause)
-	defer look.Stop()
-	for {
-		if s.overdue(ctx, id) {
-			end(oauth.ErrHeld)
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-	}
-}
-
-// overdue reports whether this process has seen the login under way for longer than it
-// may take. No time of day counts: the clock may have been set since the login began.
-func (s *Store) overdue(ctx context.Context, id string) bool {
-	r, err := s.readPending(ctx, id)
+// overdue reports whether this process has seen the login of the record r for longer
+// than it may take; err is that of reading it. No time of day counts: the clock may
+// have been set since the login began.
+func (s *Store) overdue(id string, r pendingFile, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil || r.Died {
@@ -102,7 +133,7 @@ func (s *Store) overdue(ctx context.Context, id string) bool {
 // that is not there any more excludes nobody. Of several waiters one does so.
 func (s *Store) takeLogin(ctx context.Context, id string) error {
 	return s.withWriteLock(ctx, func() error {
-		if !s.overdue(ctx, id) {
+		if r, err := s.readPending(ctx, id); !s.overdue(id, r, err) {
 			return nil
 		}
 		if err := s.breakLock(id); err != nil {
