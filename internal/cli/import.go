@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 type importOptions struct {
 	store, profile, logLevel string
 	remove                   bool
-	// words are those of the command line that hints say again.
+	// words are those of the command line that hints repeat.
 	words string
 }
 
@@ -41,24 +42,16 @@ func newImport(a *app) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	kind := a.getenv("MCP_LOGIN_STORE")
-	if kind == "" {
-		kind = string(store.KindAuto)
-	}
-	level := a.getenv("MCP_LOGIN_LOG")
-	if level == "" {
-		level = "warn"
-	}
-	f.StringVar(&o.store, "store", kind, "where to keep logins: auto, keyring, passphrase or file")
+	f.StringVar(&o.store, "store", cmp.Or(a.getenv("MCP_LOGIN_STORE"), string(store.KindAuto)), "where to keep logins: auto, keyring, passphrase or file")
 	f.StringVar(&o.profile, "profile", "", "account to take them over as")
 	f.BoolVar(&o.remove, "delete", false, "remove mcp-remote's files of each login that is kept here now")
-	f.StringVar(&o.logLevel, "log-level", level, "debug, info, warn or error")
+	f.StringVar(&o.logLevel, "log-level", cmp.Or(a.getenv("MCP_LOGIN_LOG"), "warn"), "debug, info, warn or error")
 	root.AddCommand(cmd)
 	return root
 }
 
-// importWords are the words, for a shell, that say again which logins are meant, and as
-// what they are kept.
+// importWords are the words of the command line, quoted for a shell, that say which logins
+// are meant, and where and as what they are kept.
 func importWords(cmd *cobra.Command, urls []string) (words string) {
 	for _, name := range []string{"profile", "store"} {
 		if flag := cmd.Flag(name); flag.Changed {
@@ -76,8 +69,8 @@ type importer struct {
 	*app
 	options importOptions
 	store   *store.Store
-	taken   int
-	kept    int // plain files of logins that are kept here now
+	taken   int // logins
+	left    int // files of mcp-remote whose login is kept here now
 }
 
 func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []string) error {
@@ -127,8 +120,8 @@ func (i *importer) run(ctx context.Context, found []*mcpremote.Login, known []mc
 	if i.taken > 0 {
 		i.term.Note("stop using mcp-remote for these servers: a provider may take the second use of a refresh token for theft")
 	}
-	if i.kept > 0 && !i.options.remove {
-		i.term.Note("%d plain files of mcp-remote are still there; to remove them: mcp-login import mcp-remote --delete%s", i.kept, i.options.words)
+	if i.left > 0 && !i.options.remove {
+		i.term.Note("%d plain files of mcp-remote are still there; to remove them: mcp-login import mcp-remote --delete%s", i.left, i.options.words)
 	}
 	return errors.Join(failures...)
 }
@@ -148,7 +141,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 	switch cred, err := i.store.Load(ctx, key); {
 	case err == nil && cred.HasToken():
 		i.term.Print("left %s alone: already signed in%s", server, account.Name(cred))
-		return i.plain(l)
+		return i.removeFiles(l)
 	case err != nil && !errors.Is(err, oauth.ErrNotFound):
 		return storeError{err}
 	}
@@ -167,13 +160,13 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 	if l.Identity.Resource != "" {
 		i.term.Note("hint: use it with --resource %s", hint.Quote(l.Identity.Resource))
 	}
-	return i.plain(l)
+	return i.removeFiles(l)
 }
 
-// plain removes or counts the files of a login that is kept here now.
-func (i *importer) plain(l *mcpremote.Login) error {
+// removeFiles removes the files of a login that is kept here now, or counts them.
+func (i *importer) removeFiles(l *mcpremote.Login) error {
 	if !i.options.remove {
-		i.kept += len(l.Files)
+		i.left += len(l.Files)
 		return nil
 	}
 	if err := l.Remove(); err != nil {

@@ -13,7 +13,7 @@ const MaxSize = 32 << 20
 
 // Errors that callers branch on. No error of this package holds content of a file.
 var (
-	// ErrBroken is a file that is not valid in its own format.
+	// ErrBroken is a file that is not valid in its format.
 	ErrBroken = errors.New("the file is broken")
 	// ErrLayout is a valid file that cannot be changed without touching more
 	// than the entry.
@@ -32,16 +32,11 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
 	}
-	bom, body := cutBOM(data)
-	if len(bytes.TrimSpace(body)) == 0 {
-		body = []byte(c.fresh)
-	}
-	c = c.formOf(body)
-	doc, err := c.parse(body)
+	f, err := c.open(data)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range doc.entries() {
+	for _, e := range f.doc.entries() {
 		if e.Name != s.Name || len(e.Group) > 0 {
 			continue
 		}
@@ -52,55 +47,38 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 			return nil, fmt.Errorf("%w: %q", ErrExists, s.Name)
 		}
 	}
-	edits, err := doc.set(s)
+	edits, err := f.doc.set(s)
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.verify(body, edits, intent{name: s.Name, want: &s})
-	if err != nil {
-		return nil, err
-	}
-	return append(bom, out...), nil
+	return f.edit(edits, intent{name: s.Name, want: &s})
 }
 
 // Remove takes the server of a name out, or says [ErrNotFound].
 func (c Client) Remove(data []byte, name string) ([]byte, error) {
-	bom, body := cutBOM(data)
-	if len(bytes.TrimSpace(body)) == 0 {
+	f, err := c.open(data)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(f.doc.entries(), func(e entry) bool { return e.Name == name && len(e.Group) == 0 }) {
 		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
 	}
-	c = c.formOf(body)
-	doc, err := c.parse(body)
+	edits, err := f.doc.remove(name)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(doc.entries(), func(e entry) bool { return e.Name == name && len(e.Group) == 0 }) {
-		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
-	}
-	edits, err := doc.remove(name)
-	if err != nil {
-		return nil, err
-	}
-	out, err := c.verify(body, edits, intent{name: name})
-	if err != nil {
-		return nil, err
-	}
-	return append(bom, out...), nil
+	return f.edit(edits, intent{name: name})
 }
 
 // List returns the servers of a file, in its order. Entries that are no servers
 // in any known form are left out.
 func (c Client) List(data []byte) ([]Server, error) {
-	_, body := cutBOM(data)
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil
-	}
-	doc, err := c.formOf(body).parse(body)
+	f, err := c.open(data)
 	if err != nil {
 		return nil, err
 	}
 	var all []Server
-	for _, e := range doc.entries() {
+	for _, e := range f.doc.entries() {
 		if e.Command != "" || e.URL != "" {
 			all = append(all, e.Server)
 		}
@@ -119,8 +97,35 @@ func (c Client) Snippet(s Server) ([]byte, error) {
 	return empty.Set(nil, s, false)
 }
 
-// formOf is the client with the form that a file has, if there are two. A broken
-// file is left for parse to refuse.
+// file is one file of a client.
+type file struct {
+	Client    // with the form that the file has
+	bom, body []byte
+	doc       document
+}
+
+// open parses a file. One without content is as the client would create it.
+func (c Client) open(data []byte) (f file, err error) {
+	f.bom, f.body = cutBOM(data)
+	if len(bytes.TrimSpace(f.body)) == 0 {
+		f.body = []byte(c.fresh)
+	}
+	f.Client = c.formOf(f.body)
+	f.doc, err = f.parse(f.body)
+	return f, err
+}
+
+// edit returns the file with edits made, see verify.
+func (f file) edit(edits []edit, intents ...intent) ([]byte, error) {
+	out, err := f.verify(f.body, edits, intents...)
+	if err != nil {
+		return nil, err
+	}
+	return append(f.bom, out...), nil
+}
+
+// formOf is the client with the form that a file has, if there are two. A broken file is
+// left for parse to refuse.
 func (c Client) formOf(body []byte) Client {
 	if c.newer == nil {
 		return c

@@ -160,7 +160,7 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 	for id, texts := range map[string][]string{
 		"cursor": {
 			`{"mcpServers": {"s3cret": `, `{"mcpServers": {} "s3cret": 1}`, `[]`, `{"s3cret": 1, "s3cret": 2}`, "{\"s3cret\": \"\xff\"}",
-			"{} s3cret", `{/* s3cret }`, `{'s3cret': 1}`, "\x00s3cret", `{"a": 01}`, `<<<<<<< s3cret`, `{,}`, `{"a": [1,,2]}`,
+			strings.Repeat(`{"s3cret":`, 20_000), "{} s3cret", `{/* s3cret }`, `{'s3cret': 1}`, "\x00s3cret", `{"a": 01}`, `<<<<<<< s3cret`, `{,}`, `{"a": [1,,2]}`,
 		},
 		"codex":    {"s3cret", "[mcp_servers", "a = 1\na = 2 # s3cret", "[a]\n[a]", "x = \"s3cret", "\xff = 1"},
 		"continue": {"a: b: s3cret", "- s3cret", "a: 1\na: 2", "\"s3cret", "a: [s3cret", "\tx: s3cret", "s3cret"},

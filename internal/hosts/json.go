@@ -25,21 +25,22 @@ type member struct {
 	value      *node
 }
 
-// strictJSON is JSON with comments as strict JSON. It keeps the offsets of the
-// trailing commas and of the line ends behind line comments.
+// strictJSON is a text with its comments and trailing commas replaced by blanks.
 type strictJSON struct {
-	plain           []byte
-	trailing, slash []int
+	// plain has the length of the text, so that offsets hold for both. It is JSON if the
+	// text was JSON with comments.
+	plain []byte
+	// Offsets of the trailing commas, and of the ends of line comments.
+	trailing, lineComments []int
 }
 
-// plainJSON returns the text with comments and trailing commas strictJSON out: the
-// same length, so that offsets hold for both, and strict JSON if the text was
-// JSON with comments.
+// toStrictJSON blanks comments and trailing commas. What else is no JSON stays for the
+// parser to refuse.
 func toStrictJSON(data []byte) (strictJSON, error) {
 	plain := bytes.Clone(data)
 	b := strictJSON{plain: plain}
-	comma := -1    // a comma with nothing but white space and comments behind it
-	value := false // one may stand in front of a comma
+	comma := -1    // the last comma, if only white space and comments have followed
+	value := false // the last token may stand in front of a comma
 	for i := 0; i < len(plain); {
 		switch c := plain[i]; {
 		case c == '"':
@@ -51,7 +52,7 @@ func toStrictJSON(data []byte) (strictJSON, error) {
 				return b, fmt.Errorf("%w: a comment does not end", ErrBroken)
 			}
 			if plain[min(i+1, len(plain)-1)] == '/' {
-				b.slash = append(b.slash, end)
+				b.lineComments = append(b.lineComments, end)
 			}
 			blank(plain[i:end])
 			i = end
@@ -86,8 +87,8 @@ func endOfString(data []byte, i int) int {
 	return len(data)
 }
 
-// endOfComment is the offset behind the comment at i, the line end not included;
-// i+1 if there is no comment, and negative if it never ends.
+// endOfComment is the offset behind the comment that begins at i, without its line end;
+// i+1 if there is none, and -1 if it does not end.
 func endOfComment(data []byte, i int) int {
 	switch {
 	case bytes.HasPrefix(data[i:], []byte("//")):

@@ -58,7 +58,7 @@ func (s style) render(value any, indent string) string {
 	case []field:
 		return s.object(value, indent)
 	}
-	panic(fmt.Sprintf("clients: a field of type %T", value))
+	panic(fmt.Sprintf("hosts: a field of type %T", value))
 }
 
 func (s style) object(fields []field, indent string) string {
@@ -225,8 +225,8 @@ func (d *jsonDocument) ownLine(at int) bool {
 
 // commentEnds reports whether a line comment ends at a line end.
 func (d *jsonDocument) commentEnds(at int) bool {
-	i, _ := slices.BinarySearch(d.slash, at)
-	return i < len(d.slash) && d.slash[i] <= at+1 // with a carriage return
+	i, _ := slices.BinarySearch(d.lineComments, at)
+	return i < len(d.lineComments) && d.lineComments[i] <= at+1 // with a carriage return
 }
 
 // lineEnds reports whether only white space is left on the line.

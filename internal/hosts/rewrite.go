@@ -3,7 +3,6 @@ package hosts
 import (
 	"errors"
 	"slices"
-	"strings"
 )
 
 // Rewriting is what [Client.Rewrite] did with one entry that runs mcp-remote.
@@ -20,35 +19,32 @@ type Rewriting struct {
 // Rewrite makes entries that run mcp-remote run a command instead, with the same
 // arguments and in the same environment: the words that start mcp-remote are
 // replaced by the command, what the client needs for a sign-in is added where the
-// entry sets no limit of its own (see Client.Flags), and every other byte stays. Of
-// each entry judge is asked why its arguments cannot stay; it may be nil, and says
-// nothing to rewrite the entry.
+// entry sets no limit of its own (see Client.Flags), and every other byte stays. judge
+// says why the arguments of an entry cannot stay, "" if they can; it may be nil.
 func (c Client) Rewrite(data []byte, command string, judge func(args []string) string) ([]byte, []Rewriting, error) {
-	bom, body := cutBOM(data)
-	if len(strings.TrimSpace(string(body))) == 0 {
-		return data, nil, nil
-	}
-	c = c.formOf(body)
-	doc, err := c.parse(body)
+	f, err := c.open(data)
 	if err != nil {
 		return nil, nil, err
 	}
-	out, all, err := c.rewriteAll(doc, body, command, judge)
-	if errors.Is(err, ErrLayout) && c.limit.name != "" { // the words alone have a place
-		c.limit = field{}
-		out, all, err = c.rewriteAll(doc, body, command, judge)
+	edits, intents, all := f.rewriteAll(command, judge)
+	if len(edits) == 0 {
+		return data, all, nil
+	}
+	out, err := f.edit(edits, intents...)
+	if errors.Is(err, ErrLayout) && f.limit.name != "" { // the layout may have no place for the limit
+		f.limit = field{}
+		edits, intents, all = f.rewriteAll(command, judge)
+		out, err = f.edit(edits, intents...)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	return append(bom, out...), all, nil
+	return out, all, nil
 }
 
-// rewriteAll is Rewrite of a file without its byte order mark.
-func (c Client) rewriteAll(doc document, body []byte, command string, judge func(args []string) string) (out []byte, all []Rewriting, err error) {
-	var edits []edit
-	var intents []intent
-	for _, e := range doc.entries() {
+// rewriteAll returns the edits that Rewrite makes, and what it reports.
+func (f file) rewriteAll(command string, judge func(args []string) string) (edits []edit, intents []intent, all []Rewriting) {
+	for _, e := range f.doc.entries() {
 		if e.Command == "" || e.Kind() != KindMCPRemote {
 			continue
 		}
@@ -57,7 +53,7 @@ func (c Client) rewriteAll(doc document, body []byte, command string, judge func
 		if why == "" && judge != nil {
 			why = judge(e.Args[rest-1:])
 		}
-		more, ok := e.rewrite(rest, doc.quote(command))
+		more, ok := e.rewrite(rest, f.doc.quote(command))
 		switch {
 		case why != "":
 			r.Skipped = why
@@ -66,8 +62,8 @@ func (c Client) rewriteAll(doc document, body []byte, command string, judge func
 		default:
 			r.Launcher = e.argv()[:rest]
 			want := Server{Name: e.Name, Command: command, Args: e.Args[rest-1:]}
-			if added, flags, ok := c.withLimit(doc, e, want.Args); ok {
-				r.Added, want.Args = c.limit.name, slices.Concat(want.Args, flags)
+			if added, flags, ok := f.withLimit(e, want.Args); ok {
+				r.Added, want.Args = f.limit.name, slices.Concat(want.Args, flags)
 				more = append(more, added...)
 			}
 			edits = append(edits, more...)
@@ -75,30 +71,26 @@ func (c Client) rewriteAll(doc document, body []byte, command string, judge func
 		}
 		all = append(all, r)
 	}
-	if len(edits) == 0 {
-		return body, all, nil
-	}
-	out, err = c.verify(body, edits, intents...)
-	return out, all, err
+	return edits, intents, all
 }
 
 // withLimit gives an entry that runs args the limit of the client, and the flags that
-// go with it. One that has a limit was given it by a person, and keeps it: with a
-// short one a bridge that waits would be ended.
-func (c Client) withLimit(doc document, e entry, args []string) (edits []edit, flags []string, ok bool) {
-	if c.limit.name == "" {
+// go with it. An entry that has a limit keeps it, without the flags: with a short limit
+// the client would end a bridge that waits.
+func (f file) withLimit(e entry, args []string) (edits []edit, flags []string, ok bool) {
+	if f.limit.name == "" {
 		return nil, nil, false
 	}
-	if _, given := e.view.member(c.limit.name); given {
+	if _, given := e.view.member(f.limit.name); given {
 		return nil, nil, false
 	}
-	if edits, ok = doc.add(e, c.limit); !ok {
+	if edits, ok = f.doc.add(e, f.limit); !ok {
 		return nil, nil, false
 	}
-	if flags = c.flagsBeside(args); len(flags) > 0 {
+	if flags = f.flagsBeside(args); len(flags) > 0 {
 		last, text := e.args[len(e.args)-1], ""
 		for _, flag := range flags {
-			text += ", " + doc.quote(flag)
+			text += ", " + f.doc.quote(flag)
 		}
 		edits = append([]edit{{last.end, last.end, text}}, edits...)
 	}

@@ -35,21 +35,21 @@ type Client struct {
 	newer     *variant   // another form that a file may already have
 	list      bool       // the servers are a list, with their names inside
 	shape     func(Server) []field
-	// limit is the time that a person needs to sign in, where the client gives up a
-	// server before that unless it is told: Codex after ten seconds, Cline for the
-	// terminal three, Qwen Code thirty, Crush ten or fifteen.
+	// limit is the member that gives a person time to sign in, for clients that give a
+	// server up sooner by default: Codex after 10 seconds, Cline for the terminal after 3,
+	// Qwen Code after 30, Crush after 10 or 15.
 	limit field
 	fresh string // the file before its first server
 
-	files    []string       // the usual place first; see System.expand
-	moved    []string       // the same with the variables that move it, of which the first that is set counts
-	programs []installation // instead of files: several programs of the client, each with its own
+	files    []string       // places, the usual one first; see System.expand
+	moved    []string       // the place by a variable; the first that is set counts
+	programs []installation // instead of files, where the client is several programs
 }
 
-// installation is one of several programs that go by the name of a client. Each has to
-// be told of a server.
+// installation is one of several programs with the name of a client. Each has a file of
+// its own.
 type installation struct {
-	folder string // is there where the program is
+	folder string // exists where the program is installed
 	files  []string
 }
 
@@ -65,13 +65,13 @@ const (
 	newStart = "start a new session"
 )
 
-// waits is for clients that never ask for the list of tools again: what they are
-// given first is what they have for the whole session, so it must be the server's.
-// Their limit gives a person the time to sign in.
+// waits are the flags for clients that never list tools again: the first list is theirs for
+// the whole session, so it must be the server's, and not the one of a bridge that still
+// waits for a sign-in. Their limit gives a person the time for it.
 var waits = []string{"--login-patience", "0"}
 
-// All is the table of clients, in the order people are shown. Locations and
-// forms are those the programs document (docs/clients.md).
+// All is the table of clients, in the order in which they are listed. Places and forms
+// are those that the programs document (docs/clients.md).
 var All = []Client{
 	{
 		ID: "claude-desktop", Title: "Claude Desktop", Reload: restart, path: []string{"mcpServers"}, shape: plain,
@@ -208,8 +208,8 @@ func (c Client) fields(s Server) []field {
 	return fields
 }
 
-// Find returns the client of an ID. What people call it is understood as well:
-// letter case, blanks and hyphens do not count, nor does "cli" at the end.
+// Find returns the client with an ID or a title. Letter case, blanks, hyphens and "cli" at
+// the end do not count.
 func Find(id string) (Client, bool) {
 	for _, name := range []string{normalize(id), strings.TrimSuffix(normalize(id), "cli")} {
 		for _, c := range All {
