@@ -24,7 +24,7 @@ type Session struct {
 	Notify func(m jsonrpc.Message)
 
 	a      *Account
-	remote *protover.Link
+	remote *protover.Adapter
 	lastID int
 }
 
@@ -62,7 +62,7 @@ func (a *Account) Start(ctx context.Context) (*Session, error) {
 func (s *Session) Close() { s.a.closeRemote(s.remote) }
 
 // closeRemote ends a session, whatever has become of the context of the command.
-func (a *Account) closeRemote(remote *protover.Link) {
+func (a *Account) closeRemote(remote *protover.Adapter) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := remote.Close(ctx); err != nil {

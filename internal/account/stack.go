@@ -16,12 +16,12 @@ import (
 
 // connect puts the stages of a connection together: the translation between revisions
 // and, below it, the wire. Nothing is sent yet.
-func (a *Account) connect() (*protover.Link, error) {
+func (a *Account) connect() (*protover.Adapter, error) {
 	wire, err := upstream.New(a.upstream)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection: %w", err)
 	}
-	return protover.New(protover.Config{Server: wire, Verdicts: revision{a}, Name: a.Server.Host, Log: a.Log}), nil
+	return protover.New(protover.Config{Server: wire, Memory: revision{a}, Name: a.Server.Host, Log: a.Log}), nil
 }
 
 // RelayOptions is what the person has said about a relay.
@@ -69,21 +69,21 @@ const (
 )
 
 // Recall implements protover.Verdicts.
-func (r revision) Recall() protover.Speaks {
+func (r revision) Recall() protover.Support {
 	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
 	defer stop()
 	b, err := r.a.Store.LoadCache(ctx, r.a.Key, revisionCache)
 	if err != nil {
 		r.a.Log.Debug("what the server speaks is not known from before", "reason", err)
 	}
-	return protover.Read(b, time.Now())
+	return protover.Decode(b, time.Now())
 }
 
 // Keep implements protover.Verdicts.
-func (r revision) Keep(speaks protover.Speaks) {
+func (r revision) Keep(speaks protover.Support) {
 	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
 	defer stop()
-	if err := r.a.Store.SaveCache(ctx, r.a.Key, revisionCache, protover.Note(speaks, time.Now())); err != nil {
+	if err := r.a.Store.SaveCache(ctx, r.a.Key, revisionCache, protover.Encode(speaks, time.Now())); err != nil {
 		r.a.Log.Debug("what the server speaks is not kept", "reason", err)
 	}
 }

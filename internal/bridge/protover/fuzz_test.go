@@ -58,13 +58,13 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 	}
 	l := New(Config{Server: r})
 	defer func() { _ = l.Close(context.Background()) }()
-	var s side = newStatelessClient(l)
+	var s translator = newStatelessClient(l)
 	if sessions {
 		c := newSessionClient(l, jsonrpc.Built([]byte(oldInitialize)))
-		c.begin(result([]byte("1"), []byte(`{}`)))
+		c.begin(newResult([]byte("1"), []byte(`{}`)))
 		s = c
 	}
-	l.settle(s)
+	l.use(s)
 	own := 0
 	err := s.send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		oneLine(t, reply)
@@ -100,8 +100,8 @@ func FuzzJudge(f *testing.F) {
 			return
 		}
 		found := New(Config{Server: &remote{}}).judge(context.Background(), code, answer, nil)
-		if refusesEverybody(code) && answer.Result == nil && (found.speaks != Unknown || found.err == nil) {
-			t.Fatalf("%d proved %q", code, found.speaks)
+		if refusesAnyRequest(code) && answer.Result == nil && (found.support != Unknown || found.err == nil) {
+			t.Fatalf("%d proved %q", code, found.support)
 		}
 	})
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // setLevel sets the server's log level to the most talkative that any request
-// has asked for (B25). Which request gets which log is decided when it comes.
+// has asked for. Which request gets which log is decided when it comes.
 func (c *statelessClient) setLevel(ctx context.Context, m jsonrpc.Message) error {
 	wanted, _ := jsonrpc.Text(m.Param("_meta", metaLogLevel))
 	rank := slices.Index(levels, wanted)
@@ -25,7 +25,7 @@ func (c *statelessClient) setLevel(ctx context.Context, m jsonrpc.Message) error
 	if now >= 0 && now <= rank {
 		return nil
 	}
-	if _, err := c.order(ctx, "logging/setLevel", "level", wanted); err != nil {
+	if _, err := c.request(ctx, "logging/setLevel", "level", wanted); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -35,7 +35,7 @@ func (c *statelessClient) setLevel(ctx context.Context, m jsonrpc.Message) error
 }
 
 // wantsLog reports whether the request has asked for such a log message.
-func (x *exchange) wantsLog(m jsonrpc.Message) bool {
+func (x *pendingCall) wantsLog(m jsonrpc.Message) bool {
 	wanted, _ := jsonrpc.Text(x.request.Param("_meta", metaLogLevel))
 	level, _ := jsonrpc.Text(m.Param("level"))
 	rank := slices.Index(levels, wanted)

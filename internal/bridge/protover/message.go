@@ -8,11 +8,11 @@ import (
 
 func number(n int) string { return strconv.Itoa(n) }
 
-// result builds an answer from a raw result.
-func result(id, raw []byte) jsonrpc.Message { return jsonrpc.Built(jsonrpc.Result(id, string(raw))) }
+// newResult builds an answer from a raw newResult.
+func newResult(id, raw []byte) jsonrpc.Message { return jsonrpc.Built(jsonrpc.Result(id, string(raw))) }
 
-// refusal builds an error answer.
-func refusal(id []byte, code int, message string) jsonrpc.Message {
+// newError builds an error answer.
+func newError(id []byte, code int, message string) jsonrpc.Message {
 	return jsonrpc.Built(jsonrpc.ErrorResponse(id, code, message, nil))
 }
 

@@ -95,7 +95,7 @@ func (e httpError) HTTPStatus() int { return int(e) }
 // client is the local side: what it was told, in order.
 type client struct {
 	t    *testing.T
-	link *Link
+	link *Adapter
 
 	news chan struct{} // holds one when something was told
 
@@ -103,9 +103,9 @@ type client struct {
 	told []jsonrpc.Message
 }
 
-func newClient(t *testing.T, r *remote, verdicts Verdicts) *client {
+func newClient(t *testing.T, r *remote, verdicts Memory) *client {
 	t.Helper()
-	c := &client{t: t, news: make(chan struct{}, 1), link: New(Config{Server: r, Verdicts: verdicts, Name: "host.example"})}
+	c := &client{t: t, news: make(chan struct{}, 1), link: New(Config{Server: r, Memory: verdicts, Name: "host.example"})}
 	c.link.Unasked(jsonrpc.SinkFunc(c.hear))
 	return c
 }
@@ -170,7 +170,7 @@ const (
 	oldResult     = `{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":true},"logging":{},"tasks":{}},"serverInfo":{"name":"s","version":"2"},"instructions":"hi"}`
 )
 
-func reply(m jsonrpc.Message, raw string) jsonrpc.Message { return result(m.ID, []byte(raw)) }
+func reply(m jsonrpc.Message, raw string) jsonrpc.Message { return newResult(m.ID, []byte(raw)) }
 
 func failure(m jsonrpc.Message, code int, data string) jsonrpc.Message {
 	raw := `{"code":` + number(code) + `,"message":"m"`

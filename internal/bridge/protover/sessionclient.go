@@ -10,9 +10,9 @@ import (
 
 // sessionClient speaks for a client of 2024-11-05 to 2025-11-25 to a server of
 // 2026-07-28: the session that the client believes in is played here
-// (section 1.5, rows B1 to B15).
+// .
 type sessionClient struct {
-	l       *Link
+	l       *Adapter
 	ctx     context.Context // ends with close
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -26,15 +26,15 @@ type sessionClient struct {
 	subscribing turn
 
 	mu       sync.Mutex
-	level    []byte   // raw log level, nil for none
-	uris     []string // subscribed resources, sorted
-	ear      *ear     // the stream in force, nil for none
-	asked    map[string]chan jsonrpc.Message
-	finished bool
+	level    []byte        // raw log level, nil for none
+	uris     []string      // subscribed resources, sorted
+	stream   *listenStream // the stream in force, nil for none
+	awaiting map[string]chan jsonrpc.Message
+	closed   bool
 }
 
-func newSessionClient(l *Link, initialize jsonrpc.Message) *sessionClient {
-	c := &sessionClient{l: l, opening: initialize, subscribing: newTurn(), asked: map[string]chan jsonrpc.Message{}}
+func newSessionClient(l *Adapter, initialize jsonrpc.Message) *sessionClient {
+	c := &sessionClient{l: l, opening: initialize, subscribing: newTurn(), awaiting: map[string]chan jsonrpc.Message{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.version, _ = jsonrpc.Text(initialize.Param("protocolVersion"))
 	if !slices.Contains(jsonrpc.SessionRevisions, c.version) {
@@ -48,7 +48,7 @@ func newSessionClient(l *Link, initialize jsonrpc.Message) *sessionClient {
 }
 
 // statelessCapabilities says in words of 2026-07-28 what a client of version
-// can do (B4, B6, B15): extensions as they are, tasks never.
+// can do: extensions as they are, tasks never.
 func statelessCapabilities(declared []byte, version string) []byte {
 	var out []jsonrpc.Edit
 	add := func(name string, value []byte) { out = append(out, jsonrpc.Edit{Name: name, Value: value}) }
@@ -91,7 +91,7 @@ func (c *sessionClient) offer() jsonrpc.Message {
 }
 
 // withMeta puts into params what every request of 2026-07-28 says about its
-// client (W2); what else stands in _meta stays.
+// client; what else stands in _meta stays.
 func (c *sessionClient) withMeta(params []byte) []byte {
 	return c.withMetaOf(jsonrpc.Stateless, params)
 }
@@ -108,7 +108,7 @@ func (c *sessionClient) withMetaOf(version string, params []byte) []byte {
 }
 
 // begin makes the answer to initialize out of the server's description of
-// itself (B1). It is called once.
+// itself. It is called once.
 func (c *sessionClient) begin(discovered jsonrpc.Message) jsonrpc.Message {
 	c.server = jsonrpc.Member(discovered.Result, "capabilities")
 	if !isObject(c.server) {
@@ -124,7 +124,7 @@ func (c *sessionClient) begin(discovered jsonrpc.Message) jsonrpc.Message {
 	if meta := jsonrpc.Member(discovered.Result, "_meta"); isObject(meta) {
 		answer = jsonrpc.With(answer, "_meta", meta)
 	}
-	return result(c.opening.ID, answer)
+	return newResult(c.opening.ID, answer)
 }
 
 // serverInfo is what the server says of itself. Sessions require it, 2026-07-28
@@ -149,25 +149,25 @@ func (c *sessionClient) serverInfo(discovered []byte) []byte {
 func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch m.Kind {
 	case jsonrpc.Response:
-		c.answered(m)
+		c.takeResponse(m)
 		return nil
 	case jsonrpc.Request:
 		return c.request(ctx, m, sink)
 	}
 	switch m.Method {
 	case "notifications/initialized":
-		c.listen() // B9
+		c.listen()
 		return nil
 	case "notifications/cancelled", "notifications/roots/list_changed", "notifications/progress":
-		return nil // B2, B10: the end of the request's stream says it
+		return nil // the end of the request's stream says it
 	}
 	return c.l.cfg.Server.Send(ctx, withParams(m, c.withMeta(m.Params)), sink)
 }
 
 func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch m.Method {
-	case "ping": // B3
-		sink.Message(result(m.ID, []byte("{}")))
+	case "ping":
+		sink.Message(newResult(m.ID, []byte("{}")))
 		return nil
 	case "logging/setLevel":
 		sink.Message(c.setLevel(m))
@@ -176,25 +176,25 @@ func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jso
 		return c.subscription(ctx, m, sink)
 	}
 	if m.Params != nil && !isObject(m.Params) {
-		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
+		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
 		return nil
 	}
-	return c.rounds(ctx, m, sink)
+	return c.roundTrips(ctx, m, sink)
 }
 
-// setLevel remembers the level for later requests (B7).
+// setLevel remembers the level for later requests.
 func (c *sessionClient) setLevel(m jsonrpc.Message) jsonrpc.Message {
 	if jsonrpc.Member(c.server, "logging") == nil {
-		return refusal(m.ID, jsonrpc.CodeMethodNotFound, "the server does not send logs")
+		return newError(m.ID, jsonrpc.CodeMethodNotFound, "the server does not send logs")
 	}
 	level := m.Param("level")
 	if name, _ := jsonrpc.Text(level); !slices.Contains(levels, name) {
-		return refusal(m.ID, jsonrpc.CodeInvalidParams, "unknown log level")
+		return newError(m.ID, jsonrpc.CodeInvalidParams, "unknown log level")
 	}
 	c.mu.Lock()
 	c.level = level
 	c.mu.Unlock()
-	return result(m.ID, []byte("{}"))
+	return newResult(m.ID, []byte("{}"))
 }
 
 // levels are those of RFC 5424, most talkative first.
@@ -203,13 +203,13 @@ var levels = []string{"debug", "info", "notice", "warning", "error", "critical",
 // unasked passes on; a server of 2026-07-28 says nothing by itself.
 func (c *sessionClient) unasked(m jsonrpc.Message) {
 	if m.Kind == jsonrpc.Notification {
-		c.l.say(m)
+		c.l.tellClient(m)
 	}
 }
 
 func (c *sessionClient) close() {
 	c.mu.Lock()
-	c.finished = true
+	c.closed = true
 	c.mu.Unlock()
 	c.stop()
 }

@@ -226,7 +226,7 @@ func TestB6RoundsEnd(t *testing.T) {
 		})
 		defer c.end()
 		err := c.send(t.Context(), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t"}}`)
-		if err == nil || len(r.sent) != maxRounds || string(r.nth(1).Param("requestState")) != `"again"` || r.nth(1).Param("inputResponses") != nil {
+		if err == nil || len(r.sent) != maxRoundTrips || string(r.nth(1).Param("requestState")) != `"again"` || r.nth(1).Param("inputResponses") != nil {
 			t.Error(err, len(r.sent))
 		}
 	})

@@ -9,9 +9,9 @@ import (
 )
 
 // statelessClient speaks for a client of 2026-07-28 to a server that wants a
-// session: it is opened and held here (section 1.6, rows B20 to B27).
+// session: it is opened and held here.
 type statelessClient struct {
-	l       *Link
+	l       *Adapter
 	ctx     context.Context // ends with close
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -19,21 +19,21 @@ type statelessClient struct {
 
 	subscribing turn
 
-	mu        sync.Mutex
-	closed    bool
-	session   []byte // raw result of initialize, nil before it
-	declared  []byte // raw capabilities said there: the union of all requests so far
-	level     string // that the server was set to
-	exchanges map[*exchange]bool
-	parked    map[string]*exchange // by requestState
-	listeners map[*listener]bool
-	watched   map[string]int // subscribed resources, and how many listen
+	mu            sync.Mutex
+	closed        bool
+	session       []byte // raw result of initialize, nil before it
+	declared      []byte // raw capabilities said there: the union of all requests so far
+	level         string // that the server was set to
+	calls         map[*pendingCall]bool
+	suspended     map[string]*pendingCall // by requestState
+	subscriptions map[*subscription]bool
+	watched       map[string]int // subscribed resources, and how many listen
 }
 
-func newStatelessClient(l *Link) *statelessClient {
+func newStatelessClient(l *Adapter) *statelessClient {
 	c := &statelessClient{
 		l: l, opening: newTurn(), subscribing: newTurn(), declared: []byte("{}"),
-		exchanges: map[*exchange]bool{}, parked: map[string]*exchange{}, listeners: map[*listener]bool{}, watched: map[string]int{},
+		calls: map[*pendingCall]bool{}, suspended: map[string]*pendingCall{}, subscriptions: map[*subscription]bool{}, watched: map[string]int{},
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
@@ -42,9 +42,9 @@ func newStatelessClient(l *Link) *statelessClient {
 func (c *statelessClient) close() {
 	c.mu.Lock()
 	c.closed = true
-	for handle, x := range c.parked {
+	for handle, x := range c.suspended {
 		x.expiry.Stop()
-		delete(c.parked, handle)
+		delete(c.suspended, handle)
 	}
 	c.mu.Unlock()
 	c.stop()
@@ -65,7 +65,7 @@ func (c *statelessClient) wait() { c.work.Wait() }
 func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch {
 	case m.Kind == jsonrpc.Response, m.Method == "notifications/cancelled":
-		return nil // P9, P10: nobody waits for it
+		return nil // nobody waits for it
 	case m.Kind != jsonrpc.Request:
 		return c.l.cfg.Server.Send(ctx, withParams(m, withoutMeta(m.Params)), sink)
 	}
@@ -75,14 +75,14 @@ func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, sink json
 	_, resumed := jsonrpc.Text(m.Param("requestState"))
 	switch {
 	case m.Method == "server/discover":
-		sink.Message(result(m.ID, c.discovered()))
+		sink.Message(newResult(m.ID, c.discovered()))
 		return nil
 	case m.Method == "subscriptions/listen":
 		return c.listen(ctx, m, sink)
 	case resumed:
 		return c.resume(ctx, m, sink)
 	case declined(m.Param("inputResponses")):
-		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "what the server needs first was declined"))
+		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "what the server needs first was declined"))
 		return nil
 	}
 	return c.call(ctx, m, sink)
@@ -105,7 +105,7 @@ func withoutMeta(params []byte) []byte {
 
 // ensure opens a session that covers what the client of m can do. A later
 // request that can do more opens another one, with all that was declared so far
-// (B20); what one request does not declare is not asked of it.
+// ; what one request does not declare is not asked of it.
 func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	if err := c.opening.take(ctx); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	union = jsonrpc.Edited(union, more...)
 	session, err := c.open(ctx, union, m.Param("_meta", jsonrpc.MetaClientInfo))
 	if err != nil {
-		if refused := new(Error); !stands && (unsupported(err) || errors.As(err, &refused)) {
+		if refused := new(Error); !stands && (notSupported(err) || errors.As(err, &refused)) {
 			c.l.forget(c) // it may no longer be what it was
 		}
 		return err
@@ -159,7 +159,7 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
 		return nil, &Error{Text: "the server speaks no revision of the client (" + jsonrpc.Stateless + "), and refused a session of " + jsonrpc.LatestSession + ": " + clip(text)}
 	case !jsonrpc.KeepsSession(version):
-		return nil, c.l.noCommon([]string{clip(version)})
+		return nil, c.l.noCommonRevision([]string{clip(version)})
 	}
 	if err := c.l.cfg.Server.Send(ctx, jsonrpc.NewNotification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	return answer.Result, nil
 }
 
-// discovered describes the server as server/discover does (B20).
+// discovered describes the server as server/discover does.
 func (c *statelessClient) discovered() []byte {
 	c.mu.Lock()
 	session := c.session

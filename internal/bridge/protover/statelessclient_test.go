@@ -175,7 +175,7 @@ func TestB22StateIsBoundAndExpires(t *testing.T) {
 		if jsonrpc.Member([]byte(again[0]), "result", "inputRequests", "q1") == nil {
 			t.Error(again)
 		}
-		time.Sleep(parkTime + time.Second)
+		time.Sleep(inputTimeout + time.Second)
 		synctest.Wait()
 		if !strings.HasSuffix(r.methods(), "tools/call notifications/cancelled") || string(r.nth(3).Param("requestId")) != string(r.nth(2).ID) {
 			t.Error(r.methods())
@@ -366,7 +366,7 @@ func TestE3SessionsNoLonger(t *testing.T) {
 		}
 		return nil
 	}
-	verdicts := &thisRun{speaks: Sessions}
+	verdicts := &memoryOfRun{support: Sessions}
 	c := newClient(t, r, verdicts)
 	defer c.end()
 	if err := c.send(t.Context(), modernCall("1", "")); err == nil || verdicts.Recall() != Unknown {

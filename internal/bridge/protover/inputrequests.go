@@ -6,19 +6,19 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// question is one thing that the server wants to know from the client.
-type question struct {
+// inputRequest is one thing that the server wants to know from the client.
+type inputRequest struct {
 	key, method string
 	id          []byte // of the request put to the client
 	reply       chan jsonrpc.Message
 }
 
-// ask puts the server's questions to the client and returns the raw object of
+// requestInput puts the server's questions to the client and returns the raw object of
 // answers. What the client cannot answer is cancelled, or, where the other era
 // has no word for that, ends the request. Questions that nobody waits for any
 // more are taken back.
-func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) (given []byte, err error) {
-	var list []question
+func (c *sessionClient) requestInput(ctx context.Context, raw []byte, sink jsonrpc.Sink) (given []byte, err error) {
+	var list []inputRequest
 	answered := 0
 	defer func() {
 		for i, q := range list {
@@ -29,21 +29,21 @@ func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) 
 		}
 	}()
 	for key, value := range jsonrpc.Members(raw) {
-		q := question{key: key, id: jsonrpc.NewID("ask"), reply: make(chan jsonrpc.Message, 1)}
+		q := inputRequest{key: key, id: jsonrpc.NewID("ask"), reply: make(chan jsonrpc.Message, 1)}
 		q.method, _ = jsonrpc.Text(jsonrpc.Member(value, "method"))
-		if len(list) == maxQuestions || !c.answers(q.method) {
+		if len(list) == maxInputRequests || !c.accepts(q.method) {
 			return nil, &Error{Text: "the server asked the client for something that it did not offer", Hint: "ask the server's operator"}
 		}
 		c.remember(q)
 		list = append(list, q)
-		sink.Message(jsonrpc.NewRequest(q.id, q.method, c.questionParams(q.method, jsonrpc.Member(value, "params"))))
+		sink.Message(jsonrpc.NewRequest(q.id, q.method, c.inputParams(q.method, jsonrpc.Member(value, "params"))))
 	}
 	edits := make([]jsonrpc.Edit, len(list))
 	for i, q := range list {
 		select {
 		case reply := <-q.reply:
 			answered++
-			answer, err := input(q.method, reply)
+			answer, err := inputResponse(q.method, reply)
 			if err != nil {
 				return nil, err
 			}
@@ -57,9 +57,9 @@ func (c *sessionClient) ask(ctx context.Context, raw []byte, sink jsonrpc.Sink) 
 	return jsonrpc.Edited([]byte("{}"), edits...), nil
 }
 
-// answers reports whether the client has said that it takes such requests. A
-// server must not ask for anything else (W10).
-func (c *sessionClient) answers(method string) bool {
+// accepts reports whether the client has said that it takes such requests. A
+// server must not ask for anything else.
+func (c *sessionClient) accepts(method string) bool {
 	switch method {
 	case "elicitation/create":
 		return jsonrpc.Member(c.capabilities, "elicitation") != nil
@@ -71,9 +71,9 @@ func (c *sessionClient) answers(method string) bool {
 	return false
 }
 
-// questionParams are the params of a question in words of the client's era: an
+// inputParams are the params of a question in words of the client's era: an
 // elicitation by URL needs an id there.
-func (c *sessionClient) questionParams(method string, params []byte) []byte {
+func (c *sessionClient) inputParams(method string, params []byte) []byte {
 	if !isObject(params) {
 		params = []byte("{}")
 	}
@@ -84,8 +84,8 @@ func (c *sessionClient) questionParams(method string, params []byte) []byte {
 	return params
 }
 
-// input is the client's answer to a question, as the server gets it.
-func input(method string, reply jsonrpc.Message) ([]byte, error) {
+// inputResponse is the client's answer to a question, as the server gets it.
+func inputResponse(method string, reply jsonrpc.Message) ([]byte, error) {
 	switch {
 	case reply.Result != nil:
 		return reply.Result, nil
@@ -106,26 +106,26 @@ func clip(s string) string {
 	return s
 }
 
-func (c *sessionClient) remember(q question) {
+func (c *sessionClient) remember(q inputRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.asked[jsonrpc.Key(q.id)] = q.reply
+	c.awaiting[jsonrpc.Key(q.id)] = q.reply
 }
 
-func (c *sessionClient) forget(q question) {
+func (c *sessionClient) forget(q inputRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.asked, jsonrpc.Key(q.id))
+	delete(c.awaiting, jsonrpc.Key(q.id))
 }
 
-// answered takes the client's answer to a question. A second one, and one to a
-// question nobody asked, is dropped: the server takes no answers (W1).
-func (c *sessionClient) answered(m jsonrpc.Message) {
+// takeResponse takes the client's answer to a question. A second one, and one to a
+// question nobody asked, is dropped: the server takes no answers.
+func (c *sessionClient) takeResponse(m jsonrpc.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := jsonrpc.Key(m.ID)
-	if reply := c.asked[key]; reply != nil {
-		delete(c.asked, key)
+	if reply := c.awaiting[key]; reply != nil {
+		delete(c.awaiting, key)
 		reply <- m
 	}
 }

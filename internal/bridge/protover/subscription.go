@@ -9,8 +9,8 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// listener is one subscriptions/listen of the client (B24).
-type listener struct {
+// subscription is one subscriptions/listen of the client.
+type subscription struct {
 	id     []byte // raw, stands in every message
 	agreed []byte // filter
 	uris   []string
@@ -29,7 +29,7 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink js
 			agreed = jsonrpc.With(agreed, list.filter, []byte("true"))
 		}
 	}
-	one := &listener{id: m.ID, sink: sink}
+	one := &subscription{id: m.ID, sink: sink}
 	if string(c.serverCan("resources", "subscribe")) == "true" {
 		if err := c.watch(ctx, one, texts(jsonrpc.Member(wanted, "resourceSubscriptions"))); err != nil {
 			return err
@@ -43,18 +43,18 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink js
 		}
 	}
 	one.agreed = agreed
-	one.mu.Lock() // nothing comes before the acknowledgement (P6)
+	one.mu.Lock() // nothing comes before the acknowledgement
 	c.mu.Lock()
-	c.listeners[one] = true
+	c.subscriptions[one] = true
 	c.mu.Unlock()
 	sink.Message(one.tagged(jsonrpc.NewNotification("notifications/subscriptions/acknowledged", jsonrpc.With(nil, "notifications", agreed))))
 	one.mu.Unlock()
 	<-ctx.Done()
 	c.mu.Lock()
-	delete(c.listeners, one)
+	delete(c.subscriptions, one)
 	c.mu.Unlock()
-	if !errors.Is(context.Cause(ctx), context.Canceled) { // the bridge ends, not the client: say so (W13)
-		sink.Message(result(m.ID, jsonrpc.With([]byte(`{"resultType":"complete"}`), "_meta", jsonrpc.With(nil, metaSubscription, m.ID))))
+	if !errors.Is(context.Cause(ctx), context.Canceled) { // the bridge ends, not the client: say so
+		sink.Message(newResult(m.ID, jsonrpc.With([]byte(`{"resultType":"complete"}`), "_meta", jsonrpc.With(nil, metaSubscription, m.ID))))
 		return nil
 	}
 	c.spawn(func() { c.unwatch(one) })
@@ -62,13 +62,13 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink js
 }
 
 // tagged says in a notification which subscription it belongs to.
-func (l *listener) tagged(m jsonrpc.Message) jsonrpc.Message {
+func (l *subscription) tagged(m jsonrpc.Message) jsonrpc.Message {
 	meta := jsonrpc.With(m.Param("_meta"), metaSubscription, l.id)
 	return withParams(m, jsonrpc.With(m.Params, "_meta", meta))
 }
 
 // wants reports whether the listener has asked for a notification.
-func (l *listener) wants(m jsonrpc.Message) bool {
+func (l *subscription) wants(m jsonrpc.Message) bool {
 	if m.Method == "notifications/resources/updated" {
 		return len(l.uris) > 0 // of what was subscribed to, or of parts of it
 	}
@@ -81,7 +81,7 @@ func (l *listener) wants(m jsonrpc.Message) bool {
 }
 
 // watch subscribes to resources at the server; those it refuses are left out.
-func (c *statelessClient) watch(ctx context.Context, one *listener, uris []string) error {
+func (c *statelessClient) watch(ctx context.Context, one *subscription, uris []string) error {
 	if err := c.subscribing.take(ctx); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (c *statelessClient) watch(ctx context.Context, one *listener, uris []strin
 			continue
 		}
 		if c.count(uri, 0) == 0 {
-			if ok, err := c.order(ctx, "resources/subscribe", "uri", uri); err != nil {
+			if ok, err := c.request(ctx, "resources/subscribe", "uri", uri); err != nil {
 				return err
 			} else if !ok {
 				continue
@@ -104,8 +104,8 @@ func (c *statelessClient) watch(ctx context.Context, one *listener, uris []strin
 }
 
 // unwatch ends the subscriptions that nobody else has.
-func (c *statelessClient) unwatch(one *listener) {
-	ctx, stop := context.WithTimeout(c.ctx, goodbye)
+func (c *statelessClient) unwatch(one *subscription) {
+	ctx, stop := context.WithTimeout(c.ctx, farewellTimeout)
 	defer stop()
 	if c.subscribing.take(ctx) != nil {
 		return
@@ -113,7 +113,7 @@ func (c *statelessClient) unwatch(one *listener) {
 	defer c.subscribing.give()
 	for _, uri := range one.uris {
 		if c.count(uri, -1) == 0 {
-			if _, err := c.order(ctx, "resources/unsubscribe", "uri", uri); err != nil {
+			if _, err := c.request(ctx, "resources/unsubscribe", "uri", uri); err != nil {
 				c.l.log.Debug("a subscription was not ended", "error", err)
 			}
 		}
@@ -130,8 +130,8 @@ func (c *statelessClient) count(uri string, change int) int {
 	return left
 }
 
-// order sends a request of our own with one parameter; ok is a result.
-func (c *statelessClient) order(ctx context.Context, method, name, value string) (ok bool, err error) {
+// request sends a request of our own with one parameter; ok is a result.
+func (c *statelessClient) request(ctx context.Context, method, name, value string) (ok bool, err error) {
 	m := jsonrpc.NewRequest(jsonrpc.NewID("order"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
 	answer, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, m, nil)
 	return answer.Result != nil, err
@@ -141,12 +141,12 @@ func (c *statelessClient) order(ctx context.Context, method, name, value string)
 func (c *statelessClient) unasked(m jsonrpc.Message) {
 	switch {
 	case m.Kind == jsonrpc.Request:
-		c.asked(nil, m)
+		c.takeRequest(nil, m)
 	case m.Kind != jsonrpc.Notification:
 	case m.Method == "notifications/cancelled":
 		c.mu.Lock()
-		under := make([]*exchange, 0, len(c.exchanges))
-		for x := range c.exchanges {
+		under := make([]*pendingCall, 0, len(c.calls))
+		for x := range c.calls {
 			under = append(under, x)
 		}
 		c.mu.Unlock()
@@ -155,17 +155,17 @@ func (c *statelessClient) unasked(m jsonrpc.Message) {
 		}
 	case m.Method == "notifications/progress":
 		token := jsonrpc.Key(m.Param("progressToken"))
-		if x := c.only(func(x *exchange) bool { return x.first == token }); x != nil {
-			x.tell(m)
+		if x := c.only(func(x *pendingCall) bool { return x.first == token }); x != nil {
+			x.notify(m)
 		}
 	case m.Method == "notifications/message":
-		if x := c.only(func(*exchange) bool { return true }); x != nil && x.wantsLog(m) {
-			x.tell(m)
+		if x := c.only(func(*pendingCall) bool { return true }); x != nil && x.wantsLog(m) {
+			x.notify(m)
 		}
 	default:
 		c.mu.Lock()
-		all := make([]*listener, 0, len(c.listeners))
-		for one := range c.listeners {
+		all := make([]*subscription, 0, len(c.subscriptions))
+		for one := range c.subscriptions {
 			all = append(all, one)
 		}
 		c.mu.Unlock()

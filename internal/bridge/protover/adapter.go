@@ -24,21 +24,21 @@ type Server interface {
 	Close(ctx context.Context) error
 }
 
-// Config of a Link. Server is required.
+// Config of an Adapter. Server is required.
 type Config struct {
 	// Server is the remote side.
 	Server Server
-	// Verdicts keeps what is known of the server; nil keeps it for this run
+	// Memory keeps what is known of the server; nil keeps it for this run
 	// only.
-	Verdicts Verdicts
+	Memory Memory
 	// Name is what the server is called where it does not say: its host.
 	Name string
 	// Log gets the decisions; nil discards them.
 	Log *slog.Logger
 }
 
-// side speaks to the server for one kind of client.
-type side interface {
+// translator speaks to the server for one kind of client.
+type translator interface {
 	// send carries a message of the client.
 	send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
 	// unasked takes what the server says by itself.
@@ -48,19 +48,19 @@ type side interface {
 	wait()
 }
 
-// Link stands between a client and a server that may be of different eras. It
+// Adapter stands between a client and a server that may be of different eras. It
 // has the methods of a Server and is used in its place. It is safe for
 // concurrent use.
-type Link struct {
-	cfg    Config
-	log    *slog.Logger
-	choose turn // while it is found out what the server speaks
+type Adapter struct {
+	cfg      Config
+	log      *slog.Logger
+	choosing turn // while it is found out what the server speaks
 
-	mu       sync.Mutex
-	toClient jsonrpc.Sink
-	side     side // nil until it is known
-	told     bool // the client's probe was answered with "sessions only"
-	closed   bool
+	mu           sync.Mutex
+	toClient     jsonrpc.Sink
+	translator   translator // nil until it is known
+	clientWarned bool       // the client's probe was answered with "sessions only"
+	closed       bool
 }
 
 // turn is a mutex whose wait ends with a context.
@@ -79,56 +79,56 @@ func (t turn) take(ctx context.Context) error {
 
 func (t turn) give() { <-t }
 
-// New returns a Link. Nothing is sent yet.
-func New(cfg Config) *Link {
-	l := &Link{cfg: cfg, log: cfg.Log, choose: newTurn(), toClient: jsonrpc.Discard}
+// New returns an Adapter. Nothing is sent yet.
+func New(cfg Config) *Adapter {
+	l := &Adapter{cfg: cfg, log: cfg.Log, choosing: newTurn(), toClient: jsonrpc.Discard}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
-	if l.cfg.Verdicts == nil {
-		l.cfg.Verdicts = &thisRun{}
+	if l.cfg.Memory == nil {
+		l.cfg.Memory = &memoryOfRun{}
 	}
-	cfg.Server.Unasked(jsonrpc.SinkFunc(l.fromServer))
+	cfg.Server.Unasked(jsonrpc.SinkFunc(l.takeUnasked))
 	return l
 }
 
 // Unasked says where messages go that belong to no request. It is called before
 // the first Send.
-func (l *Link) Unasked(sink jsonrpc.Sink) {
+func (l *Adapter) Unasked(sink jsonrpc.Sink) {
 	l.mu.Lock()
 	l.toClient = sink
 	l.mu.Unlock()
 }
 
-// say hands a message to the client that belongs to no request.
-func (l *Link) say(m jsonrpc.Message) {
+// tellClient hands a message to the client that belongs to no request.
+func (l *Adapter) tellClient(m jsonrpc.Message) {
 	l.mu.Lock()
 	sink := l.toClient
 	l.mu.Unlock()
 	sink.Message(m)
 }
 
-// fromServer takes what the server says by itself.
-func (l *Link) fromServer(m jsonrpc.Message) {
+// takeUnasked takes what the server says by itself.
+func (l *Adapter) takeUnasked(m jsonrpc.Message) {
 	if s := l.current(); s != nil {
 		s.unasked(m)
 		return
 	}
-	l.say(m)
+	l.tellClient(m)
 }
 
-func (l *Link) current() side {
+func (l *Adapter) current() translator {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.side
+	return l.translator
 }
 
-// settle puts a side in place of the one before; after Close none.
-func (l *Link) settle(s side) side {
+// use puts a side in place of the one before; after Close none.
+func (l *Adapter) use(s translator) translator {
 	l.mu.Lock()
-	before, closed := l.side, l.closed
+	before, closed := l.translator, l.closed
 	if !closed {
-		l.side = s
+		l.translator = s
 	}
 	l.mu.Unlock()
 	if before != nil && before != s {
@@ -142,26 +142,26 @@ func (l *Link) settle(s side) side {
 
 // forget gives up a side and the verdict that led to it; the client's next
 // request finds out anew.
-func (l *Link) forget(s side) {
-	l.cfg.Verdicts.Keep(Unknown)
+func (l *Adapter) forget(s translator) {
+	l.cfg.Memory.Keep(Unknown)
 	l.mu.Lock()
-	if l.side == s {
-		l.side, l.told = nil, false
+	if l.translator == s {
+		l.translator, l.clientWarned = nil, false
 	}
 	l.mu.Unlock()
 	s.close()
 }
 
 // keep keeps a verdict that is new.
-func (l *Link) keep(s Speaks) {
-	if l.cfg.Verdicts.Recall() != s {
-		l.cfg.Verdicts.Keep(s)
+func (l *Adapter) keep(s Support) {
+	if l.cfg.Memory.Recall() != s {
+		l.cfg.Memory.Keep(s)
 	}
 }
 
 // Call sends a request and returns its answer, for callers without a stream.
 // Other messages of the server go nowhere.
-func (l *Link) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, err error) {
+func (l *Adapter) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, err error) {
 	m, err := jsonrpc.Parse(raw)
 	if err != nil || m.Kind != jsonrpc.Request {
 		return jsonrpc.Message{}, errors.Join(errors.New("send what is no request"), err)
@@ -171,9 +171,9 @@ func (l *Link) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, er
 
 // Close ends the session and everything that is under way. ctx bounds the wait
 // for whoever still delivers a message.
-func (l *Link) Close(ctx context.Context) error {
+func (l *Adapter) Close(ctx context.Context) error {
 	l.mu.Lock()
-	s := l.side
+	s := l.translator
 	l.closed = true
 	l.mu.Unlock()
 	if s == nil {
@@ -194,12 +194,12 @@ func (l *Link) Close(ctx context.Context) error {
 // Send carries one message of the client. For a request it returns when the
 // answer was delivered. The first message decides: initialize is a client with
 // sessions, a revision inside _meta one of 2026-07-28 or of both kinds.
-func (l *Link) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (l *Adapter) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch {
 	case m.Kind == jsonrpc.Request && m.Method == "initialize":
-		return l.begin(ctx, m, sink)
+		return l.initialize(ctx, m, sink)
 	case m.Kind == jsonrpc.Request && m.Param("_meta", jsonrpc.MetaRevision) != nil:
-		return l.stateless(ctx, m, sink)
+		return l.sendStateless(ctx, m, sink)
 	}
 	if s := l.current(); s != nil {
 		return s.send(ctx, m, sink)
@@ -207,38 +207,38 @@ func (l *Link) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) e
 	return l.cfg.Server.Send(ctx, m, sink)
 }
 
-// begin opens a session for a client that asks for one. Where the server knows
-// none, it is played here (section 1.5).
-func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if err := l.choose.take(ctx); err != nil {
+// initialize opens a session for a client that asks for one. Where the server knows
+// none, it is played here.
+func (l *Adapter) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if err := l.choosing.take(ctx); err != nil {
 		return err
 	}
-	defer l.choose.give()
-	if l.cfg.Verdicts.Recall().knows(Sessions) {
-		wrong, err := l.open(ctx, m, sink)
+	defer l.choosing.give()
+	if l.cfg.Memory.Recall().includes(Sessions) {
+		wrong, err := l.trySession(ctx, m, sink)
 		if !wrong {
 			return err
 		}
-		l.cfg.Verdicts.Keep(Unknown) // it no longer is what it was
+		l.cfg.Memory.Keep(Unknown) // it no longer is what it was
 	}
 	played := newSessionClient(l, m)
-	found := l.find(ctx, played.discover())
-	if found.speaks == Unknown && found.err == nil {
+	found := l.probe(ctx, played.discover())
+	if found.support == Unknown && found.err == nil {
 		// The server may have been slow. If it refuses this too, it is awake
 		// now, and worth a second look.
-		wrong, err := l.open(ctx, m, sink)
+		wrong, err := l.trySession(ctx, m, sink)
 		if !wrong {
 			return err
 		}
-		found = l.find(ctx, played.discover())
+		found = l.probe(ctx, played.discover())
 	}
 	switch {
 	case found.err != nil:
 		return found.err
-	case found.speaks == Stateless && l.offer(ctx, played.offer(), sink):
+	case found.support == Stateless && l.offerSession(ctx, played.offer(), sink):
 		return nil
-	case found.speaks == Stateless:
-		l.play(played, m, found.answer, sink)
+	case found.support == Stateless:
+		l.emulateSession(played, m, found.answer, sink)
 		return nil
 	}
 	opened := false
@@ -247,8 +247,8 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 		sink.Message(reply)
 	}))
 	if err == nil && opened {
-		l.keep(found.speaks)
-		l.settle(relay{l})
+		l.keep(found.support)
+		l.use(passThrough{l})
 	}
 	return err
 }
@@ -257,12 +257,12 @@ func (l *Link) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 // over initialize.
 const offerTimeout = 10 * time.Second
 
-// offer sends the initialize m to a server that lists only revisions without sessions.
+// offerSession sends the initialize m to a server that lists only revisions without sessions.
 // Servers of both kinds made with version 2 of the TypeScript SDK do so: what begins
 // with initialize is not listed there. taken says that a session was opened, and the
 // answer delivered behind what the server has said before it; any other answer is
 // nobody's.
-func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (taken bool) {
+func (l *Adapter) offerSession(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (taken bool) {
 	ctx, stop := context.WithTimeout(ctx, offerTimeout)
 	defer stop()
 	var opened jsonrpc.Message
@@ -278,16 +278,16 @@ func (l *Link) offer(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 		return false
 	}
 	l.keep(Both)
-	l.settle(relay{l})
+	l.use(passThrough{l})
 	for _, one := range said {
 		sink.Message(one)
 	}
 	return true
 }
 
-// play answers initialize out of the server's answer to the probe, and stands
+// emulateSession answers initialize out of the server's answer to the probe, and stands
 // for the session from then on.
-func (l *Link) play(played *sessionClient, m, discovered jsonrpc.Message, sink jsonrpc.Sink) {
+func (l *Adapter) emulateSession(played *sessionClient, m, discovered jsonrpc.Message, sink jsonrpc.Sink) {
 	l.keep(Stateless)
 	if discovered.Result == nil {
 		sink.Message(jsonrpc.Built(jsonrpc.WithError(m.ID, discovered.Error)))
@@ -295,14 +295,14 @@ func (l *Link) play(played *sessionClient, m, discovered jsonrpc.Message, sink j
 	}
 	l.log.Debug("the server speaks only " + jsonrpc.Stateless + "; sessions are played for the client")
 	answer := played.begin(discovered)
-	l.settle(played)
+	l.use(played)
 	sink.Message(answer)
 }
 
-// open sends initialize to a server that should know sessions. wrong is an
+// trySession sends initialize to a server that should know sessions. wrong is an
 // answer that a server without them may give; then nothing was delivered.
-func (l *Link) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (wrong bool, err error) {
-	l.settle(relay{l})
+func (l *Adapter) trySession(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (wrong bool, err error) {
+	l.use(passThrough{l})
 	var refused jsonrpc.Message
 	err = l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if reply.Answers(m) && reply.Error != nil {
@@ -312,11 +312,11 @@ func (l *Link) open(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (
 		sink.Message(reply)
 	}))
 	switch {
-	case refused.Raw != nil && (recognised(refused.Error) || errorCode(refused.Error) == jsonrpc.CodeMethodNotFound || errorCode(refused.Error) == jsonrpc.CodeInvalidParams):
+	case refused.Raw != nil && (fromStatelessServer(refused.Error) || errorCode(refused.Error) == jsonrpc.CodeMethodNotFound || errorCode(refused.Error) == jsonrpc.CodeInvalidParams):
 		return true, nil
 	case refused.Raw != nil:
 		sink.Message(refused)
-	case err != nil && unsupported(err):
+	case err != nil && notSupported(err):
 		return true, nil
 	}
 	return false, err
@@ -334,9 +334,9 @@ func status(err error) int {
 	return 0
 }
 
-// unsupported reports whether an HTTP refusal says that what was sent is not
-// known there; logins, outages and broken lines say nothing (E8).
-func unsupported(err error) bool {
+// notSupported reports whether an HTTP refusal says that what was sent is not
+// known there; logins, outages and broken lines say nothing.
+func notSupported(err error) bool {
 	switch status(err) {
 	case 400, 404, 405, 406, 415, 422:
 		return true
@@ -344,15 +344,15 @@ func unsupported(err error) bool {
 	return false
 }
 
-// relay carries messages as they are.
-type relay struct{ l *Link }
+// passThrough carries messages as they are.
+type passThrough struct{ l *Adapter }
 
-func (r relay) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (r passThrough) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	return r.l.cfg.Server.Send(ctx, m, sink)
 }
 
-func (r relay) unasked(m jsonrpc.Message) { r.l.say(m) }
+func (r passThrough) unasked(m jsonrpc.Message) { r.l.tellClient(m) }
 
-func (relay) close() {}
+func (passThrough) close() {}
 
-func (relay) wait() {}
+func (passThrough) wait() {}

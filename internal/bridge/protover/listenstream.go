@@ -18,15 +18,15 @@ const (
 	maxURIs = 1024
 )
 
-// ear is one subscriptions/listen stream (W12) that is kept open.
-type ear struct {
+// listenStream is one subscriptions/listen stream that is kept open.
+type listenStream struct {
 	stop  context.CancelFunc
 	ready chan struct{} // closed when acknowledged or refused
 	ended chan struct{} // closed when it is given up
 
 	// Set before ready is closed.
-	agreed []byte // the filter that the server honours
-	err    error  // why there is none
+	granted []byte // the filter that the server honours
+	err     error  // why there is none
 }
 
 // lists are the three lists that may change, as the two eras name them.
@@ -61,52 +61,52 @@ func (c *sessionClient) listen() {
 	c.mu.Lock()
 	uris := c.uris
 	c.mu.Unlock()
-	c.replace(c.open(c.filter(uris)))
+	c.replaceStream(c.openStream(c.filter(uris)))
 }
 
-// replace puts a stream in place of the one before, which is closed: the new
-// one stands already, so that nothing is missed (B8).
-func (c *sessionClient) replace(e *ear) {
+// replaceStream puts a stream in place of the one before, which is closed: the new
+// one stands already, so that nothing is missed.
+func (c *sessionClient) replaceStream(e *listenStream) {
 	c.mu.Lock()
-	before := c.ear
-	c.ear = e
+	before := c.stream
+	c.stream = e
 	c.mu.Unlock()
 	if before != nil {
 		before.stop()
 	}
 }
 
-// open begins a stream; nil for an empty filter, or when the session is over.
-func (c *sessionClient) open(filter []byte) *ear {
+// openStream begins a stream; nil for an empty filter, or when the session is over.
+func (c *sessionClient) openStream(filter []byte) *listenStream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if filter == nil || c.finished {
+	if filter == nil || c.closed {
 		return nil
 	}
 	ctx, stop := context.WithCancel(c.ctx)
-	e := &ear{stop: stop, ready: make(chan struct{}), ended: make(chan struct{})}
+	e := &listenStream{stop: stop, ready: make(chan struct{}), ended: make(chan struct{})}
 	c.work.Go(func() {
 		defer stop()
 		defer close(e.ended)
-		c.hear(ctx, e, filter)
+		c.keepOpen(ctx, e, filter)
 	})
 	return e
 }
 
-// hear keeps the stream open until ctx ends or the server refuses it. After a
-// gap the client is told that everything may have changed (B9).
-func (c *sessionClient) hear(ctx context.Context, e *ear, filter []byte) {
+// keepOpen keeps the stream open until ctx ends or the server refuses it. After a
+// gap the client is told that everything may have changed.
+func (c *sessionClient) keepOpen(ctx context.Context, e *listenStream, filter []byte) {
 	var agreed []byte
 	quiet := 0 // streams since the last one that brought something
 	for gap := false; ; gap = true {
-		heard, brought, refused := c.hearOnce(ctx, filter, func(filter []byte) {
+		heard, brought, refused := c.receive(ctx, filter, func(filter []byte) {
 			if agreed == nil {
-				e.agreed = filter
+				e.granted = filter
 				close(e.ready)
 			}
 			agreed = filter
 			if gap {
-				c.changed(filter)
+				c.declareChanged(filter)
 			}
 		})
 		switch {
@@ -150,9 +150,9 @@ func (e *refusedError) Error() string {
 	return "the server refused the subscription: " + clip(text)
 }
 
-// hearOnce carries one stream to its end. heard reports whether it was
+// receive carries one stream to its end. heard reports whether it was
 // acknowledged, brought whether it had a message.
-func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, refused error) {
+func (c *sessionClient) receive(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, refused error) {
 	m := jsonrpc.NewRequest(jsonrpc.NewID("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
 	err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		switch {
@@ -165,7 +165,7 @@ func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledge
 			refused = &refusedError{reply.Error}
 		case reply.Kind == jsonrpc.Notification && reply.Method != "notifications/cancelled":
 			brought = true
-			c.l.say(reply)
+			c.l.tellClient(reply)
 		}
 	}))
 	if refused == nil {
@@ -177,23 +177,23 @@ func (c *sessionClient) hearOnce(ctx context.Context, filter []byte, acknowledge
 	return heard, brought, refused
 }
 
-// changed tells the client to look again at everything it listens to.
-func (c *sessionClient) changed(filter []byte) {
+// declareChanged tells the client to look again at everything it listens to.
+func (c *sessionClient) declareChanged(filter []byte) {
 	for _, list := range lists {
 		if string(jsonrpc.Member(filter, list.filter)) == "true" {
-			c.l.say(jsonrpc.NewNotification(list.changed, nil))
+			c.l.tellClient(jsonrpc.NewNotification(list.changed, nil))
 		}
 	}
 	for _, uri := range texts(jsonrpc.Member(filter, "resourceSubscriptions")) {
-		c.l.say(jsonrpc.NewNotification("notifications/resources/updated", jsonrpc.With(nil, "uri", jsonrpc.Quote(uri))))
+		c.l.tellClient(jsonrpc.NewNotification("notifications/resources/updated", jsonrpc.With(nil, "uri", jsonrpc.Quote(uri))))
 	}
 }
 
-// subscription changes the set of resources the client listens to (B8).
+// subscription changes the set of resources the client listens to.
 func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	uri, ok := jsonrpc.Text(m.Param("uri"))
 	if !ok {
-		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "uri is missing"))
+		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "uri is missing"))
 		return nil
 	}
 	if err := c.subscribing.take(ctx); err != nil {
@@ -209,31 +209,31 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 		slices.Sort(after)
 	}
 	if len(after) > maxURIs {
-		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "too many subscriptions"))
+		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "too many subscriptions"))
 		return nil
 	}
-	e := c.open(c.filter(after))
+	e := c.openStream(c.filter(after))
 	if e != nil {
 		if err := c.acknowledged(ctx, e); err != nil {
 			e.stop()
 			return err
 		}
-		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(e.agreed, "resourceSubscriptions")), uri) {
+		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(e.granted, "resourceSubscriptions")), uri) {
 			e.stop()
-			sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "the server does not send updates of this resource"))
+			sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "the server does not send updates of this resource"))
 			return nil
 		}
 	}
 	c.mu.Lock()
 	c.uris = after
 	c.mu.Unlock()
-	c.replace(e)
-	sink.Message(result(m.ID, []byte("{}")))
+	c.replaceStream(e)
+	sink.Message(newResult(m.ID, []byte("{}")))
 	return nil
 }
 
 // acknowledged waits for the server's word on a stream.
-func (c *sessionClient) acknowledged(ctx context.Context, e *ear) error {
+func (c *sessionClient) acknowledged(ctx context.Context, e *listenStream) error {
 	select {
 	case <-e.ready:
 	case <-ctx.Done():

@@ -18,7 +18,7 @@ func TestE2Judgement(t *testing.T) {
 		code   int
 		body   string // a result or an error object
 		err    error
-		speaks Speaks
+		speaks Support
 		failed bool
 	}{
 		"modern only":          {200, `{"supportedVersions":["2026-07-28"],"capabilities":{}}`, nil, Stateless, false},
@@ -55,11 +55,11 @@ func TestE2Judgement(t *testing.T) {
 		case jsonrpc.Member([]byte(c.body), "code") != nil:
 			answer = jsonrpc.Built(jsonrpc.WithError([]byte("1"), []byte(c.body)))
 		default:
-			answer = result([]byte("1"), []byte(c.body))
+			answer = newResult([]byte("1"), []byte(c.body))
 		}
 		found := l.judge(t.Context(), c.code, answer, c.err)
-		if found.speaks != c.speaks || (found.err != nil) != c.failed {
-			t.Errorf("%s: %q, %v", name, found.speaks, found.err)
+		if found.support != c.speaks || (found.err != nil) != c.failed {
+			t.Errorf("%s: %q, %v", name, found.support, found.err)
 		}
 	}
 }
@@ -97,7 +97,7 @@ func TestW5AskedOnceMore(t *testing.T) {
 func TestE3Verdicts(t *testing.T) {
 	for name, c := range map[string]struct {
 		probe  func(int, jsonrpc.Message) (int, jsonrpc.Message, error)
-		kept   Speaks
+		kept   Support
 		first  string
 		second int // probes of a second run
 	}{
@@ -107,7 +107,7 @@ func TestE3Verdicts(t *testing.T) {
 		"both": {discovers(`{}`, "2025-11-25", jsonrpc.Stateless), Both, "initialize", 0},
 		"new":  {discovers(`{}`, jsonrpc.Stateless), Stateless, "", 1}, // which refuses initialize
 	} {
-		verdicts := &thisRun{}
+		verdicts := &memoryOfRun{}
 		for run, probes := range []int{1, c.second} {
 			r := &remote{probe: c.probe, on: initializes}
 			client := newClient(t, r, verdicts)
@@ -139,7 +139,7 @@ func TestE8OutageProvesNothing(t *testing.T) {
 		}
 		return discovers(`{}`, jsonrpc.Stateless)(nth, m)
 	}
-	verdicts := &thisRun{}
+	verdicts := &memoryOfRun{}
 	c := newClient(t, r, verdicts)
 	defer c.end()
 	if err := c.send(t.Context(), oldInitialize); status(err) != 503 || verdicts.Recall() != Unknown {
@@ -159,7 +159,7 @@ func TestE3WrongVerdict(t *testing.T) {
 		sink.Message(failure(m, codeHeaderMismatch, ""))
 		return nil
 	}
-	verdicts := &thisRun{speaks: Sessions}
+	verdicts := &memoryOfRun{support: Sessions}
 	c := newClient(t, r, verdicts)
 	defer c.end()
 	got := c.ask(oldInitialize)
@@ -170,7 +170,7 @@ func TestE3WrongVerdict(t *testing.T) {
 	r = &remote{on: initializes, probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		return 200, failure(m, jsonrpc.CodeMethodNotFound, ""), nil
 	}}
-	verdicts = &thisRun{speaks: Stateless}
+	verdicts = &memoryOfRun{support: Stateless}
 	c = newClient(t, r, verdicts)
 	defer c.end()
 	if got := c.ask(oldInitialize); len(got) != 1 || r.methods() != "initialize" || verdicts.Recall() != Sessions {
@@ -183,7 +183,7 @@ func TestE3WrongVerdict(t *testing.T) {
 // no session is nobody's answer.
 func TestListsOnlyTheNewer(t *testing.T) {
 	r := &remote{on: initializes, both: true, probe: discovers(`{}`, jsonrpc.Stateless)}
-	verdicts := &thisRun{}
+	verdicts := &memoryOfRun{}
 	for run, probes := range []int{1, 1} {
 		c := newClient(t, r, verdicts)
 		expect(t, c.ask(oldInitialize), `{"jsonrpc":"2.0","id":1.0,"result":`+oldResult+`}`)
@@ -206,7 +206,7 @@ func TestListsOnlyTheNewer(t *testing.T) {
 		sink.Message(first)
 		return initializes(ctx, m, sink)
 	}}
-	c := newClient(t, r, &thisRun{})
+	c := newClient(t, r, &memoryOfRun{})
 	if got := c.ask(oldInitialize); len(got) != 2 || got[0] != log {
 		t.Errorf("%q", got)
 	}
@@ -234,7 +234,7 @@ func TestListsOnlyTheNewer(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &remote{on: on, both: true, probe: discovers(`{}`, jsonrpc.Stateless)}
-			verdicts := &thisRun{}
+			verdicts := &memoryOfRun{}
 			c := newClient(t, r, verdicts)
 			got := c.ask(oldInitialize)
 			if len(got) != 1 || string(jsonrpc.Member([]byte(got[0]), "result", "instructions")) != `"hi"` || verdicts.Recall() != Stateless || r.methods() != "initialize" {
@@ -286,18 +286,18 @@ func TestSameEraUntouched(t *testing.T) {
 // E10: a written verdict is trusted for its lifetime, and not from the future.
 func TestE10VerdictExpires(t *testing.T) {
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
-	for _, s := range []Speaks{Sessions, Stateless, Both} {
-		b := Note(s, now)
-		if Read(b, now.Add(Lifetime-time.Minute)) != s || Read(b, now.Add(Lifetime+time.Minute)) != Unknown || Read(b, now.Add(-time.Hour)) != Unknown {
+	for _, s := range []Support{Sessions, Stateless, Both} {
+		b := Encode(s, now)
+		if Decode(b, now.Add(Lifetime-time.Minute)) != s || Decode(b, now.Add(Lifetime+time.Minute)) != Unknown || Decode(b, now.Add(-time.Hour)) != Unknown {
 			t.Errorf("%s", b)
 		}
 	}
 	for _, b := range []string{"", "{", `{"speaks":"anything","at":"2026-08-01T12:00:00Z"}`, `{"speaks":"both"}`} {
-		if got := Read([]byte(b), now); got != Unknown {
+		if got := Decode([]byte(b), now); got != Unknown {
 			t.Errorf("%s: %q", b, got)
 		}
 	}
-	if Note(Unknown, now) != nil {
+	if Encode(Unknown, now) != nil {
 		t.Error("nothing known is worth a note")
 	}
 }

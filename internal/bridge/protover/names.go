@@ -20,7 +20,7 @@ const (
 	metaSubscription = metaPrefix + "subscriptionId"
 )
 
-// Codes of errors that both sides know (W17).
+// Codes of errors that both sides know.
 const (
 	codeHeaderMismatch     = -32020
 	codeMissingCapability  = -32021
@@ -41,9 +41,9 @@ func errorCode(raw []byte) int {
 	return 0
 }
 
-// recognised reports whether an error can only come from a server of
-// 2026-07-28 (E2).
-func recognised(rawError []byte) bool {
+// fromStatelessServer reports whether an error can only come from a server of
+// 2026-07-28.
+func fromStatelessServer(rawError []byte) bool {
 	switch errorCode(rawError) {
 	case codeHeaderMismatch, codeMissingCapability, codeUnsupportedVersion:
 		return true
@@ -65,8 +65,8 @@ func texts(raw []byte) []string {
 	return list
 }
 
-// hasSession reports whether a list names a revision with sessions.
-func hasSession(list []string) bool {
+// namesSession reports whether a list names a revision with sessions.
+func namesSession(list []string) bool {
 	return slices.ContainsFunc(list, jsonrpc.KeepsSession)
 }
 

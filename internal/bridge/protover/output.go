@@ -6,23 +6,23 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// plainly takes out of an answer what clients with sessions would refuse: output
-// that is no object, and a schema for it (B13). Everything else is additive and
-// stays (B5).
-func (c *sessionClient) plainly(m, reply jsonrpc.Message) jsonrpc.Message {
+// compatible takes out of an answer what clients with sessions would refuse: output
+// that is no object, and a schema for it. Everything else is additive and
+// stays.
+func (c *sessionClient) compatible(m, reply jsonrpc.Message) jsonrpc.Message {
 	switch m.Method {
 	case "tools/call":
 		if content := jsonrpc.Member(reply.Result, "structuredContent"); content != nil && !isObject(content) {
 			return withResult(reply, jsonrpc.Without(reply.Result, "structuredContent"))
 		}
 	case "tools/list":
-		return plainTools(reply)
+		return compatibleTools(reply)
 	}
 	return reply
 }
 
-// plainTools leaves out output schemas that are not for an object.
-func plainTools(reply jsonrpc.Message) jsonrpc.Message {
+// compatibleTools leaves out output schemas that are not for an object.
+func compatibleTools(reply jsonrpc.Message) jsonrpc.Message {
 	raw := jsonrpc.Member(reply.Result, "tools")
 	tools := jsonrpc.EditElements(raw, func(tool []byte) []byte {
 		schema := jsonrpc.Member(tool, "outputSchema")

@@ -12,43 +12,43 @@ import (
 
 // Bounds of a request that waits for its client.
 const (
-	// parkTime is how long a server's question waits for the client to come
+	// inputTimeout is how long a server's question waits for the client to come
 	// back with the answer.
-	parkTime = 10 * time.Minute
-	// maxParked is how many requests wait so at once.
-	maxParked = 256
-	// maxHeard bounds the notifications kept meanwhile.
-	maxHeard = 256
-	// goodbye bounds what is sent for a request that has ended.
-	goodbye = 5 * time.Second
+	inputTimeout = 10 * time.Minute
+	// maxSuspended is how many requests wait so at once.
+	maxSuspended = 256
+	// maxHeld bounds the notifications kept meanwhile.
+	maxHeld = 256
+	// farewellTimeout bounds what is sent for a request that has ended.
+	farewellTimeout = 5 * time.Second
 )
 
-// exchange is one request at the server. For the client it may be several: one
-// for each round of questions (B22).
-type exchange struct {
+// pendingCall is one request at the server. For the client it may be several: one
+// for each round of questions.
+type pendingCall struct {
 	c       *statelessClient
 	request jsonrpc.Message // the client's first
 	sent    jsonrpc.Message // as the server got it
 	first   string          // key of its progressToken, "" for none
 	cancel  context.CancelCauseFunc
-	news    chan struct{} // holds one when there is something to do
+	changed chan struct{} // holds one when there is something to do
 
-	mu        sync.Mutex
-	sink      jsonrpc.Sink // nil while the client is away
-	token     []byte       // raw progressToken of the client's latest request, nil for none
-	heard     []jsonrpc.Message
-	questions []jsonrpc.Message          // not put to the client yet
-	shown     map[string]jsonrpc.Message // put to the client, by key
-	answer    jsonrpc.Message
-	err       error
-	over      bool
-	expiry    *time.Timer
+	mu            sync.Mutex
+	sink          jsonrpc.Sink // nil while the client is away
+	token         []byte       // raw progressToken of the client's latest request, nil for none
+	held          []jsonrpc.Message
+	inputRequests []jsonrpc.Message          // not put to the client yet
+	put           map[string]jsonrpc.Message // put to the client, by key
+	answer        jsonrpc.Message
+	err           error
+	over          bool
+	expiry        *time.Timer
 }
 
 // call sends a request of the client and follows it.
 func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if m.Params != nil && !isObject(m.Params) {
-		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
+		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
 		return nil
 	}
 	if err := c.setLevel(ctx, m); err != nil {
@@ -56,14 +56,14 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink json
 	}
 	sent := jsonrpc.Built(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", jsonrpc.NewID("call")))
 	life, cancel := context.WithCancelCause(c.ctx)
-	x := &exchange{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, news: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), shown: map[string]jsonrpc.Message{}}
+	x := &pendingCall{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, changed: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), put: map[string]jsonrpc.Message{}}
 	c.mu.Lock()
-	c.exchanges[x] = true
+	c.calls[x] = true
 	c.mu.Unlock()
 	c.spawn(func() {
-		err := c.l.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(x.fromServer))
+		err := c.l.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(x.take))
 		c.mu.Lock()
-		delete(c.exchanges, x)
+		delete(c.calls, x)
 		c.mu.Unlock()
 		cancel(nil)
 		x.mu.Lock()
@@ -74,18 +74,18 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink json
 	return x.follow(ctx, m.ID)
 }
 
-func (x *exchange) wake() {
+func (x *pendingCall) wake() {
 	select {
-	case x.news <- struct{}{}:
+	case x.changed <- struct{}{}:
 	default:
 	}
 }
 
-// fromServer takes what belongs to the request.
-func (x *exchange) fromServer(m jsonrpc.Message) {
+// take takes what belongs to the request.
+func (x *pendingCall) take(m jsonrpc.Message) {
 	switch {
 	case m.Kind == jsonrpc.Request:
-		x.c.asked(x, m)
+		x.c.takeRequest(x, m)
 	case m.Kind == jsonrpc.Response:
 		if m.Answers(x.sent) {
 			x.mu.Lock()
@@ -93,26 +93,26 @@ func (x *exchange) fromServer(m jsonrpc.Message) {
 			x.mu.Unlock()
 		}
 	case m.Method != "notifications/message" || x.wantsLog(m):
-		x.tell(m)
+		x.notify(m)
 	}
 }
 
-// tell hands a notification to the client, or keeps it until the client is
+// notify hands a notification to the client, or keeps it until the client is
 // back.
-func (x *exchange) tell(m jsonrpc.Message) {
+func (x *pendingCall) notify(m jsonrpc.Message) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
 	case x.sink != nil:
-		x.pass(m)
-	case len(x.heard) < maxHeard:
-		x.heard = append(x.heard, m)
+		x.deliver(m)
+	case len(x.held) < maxHeld:
+		x.held = append(x.held, m)
 	}
 }
 
-// pass delivers a notification. The server goes on with the token of the first
+// deliver delivers a notification. The server goes on with the token of the first
 // request; the client knows only that of its latest. x is locked.
-func (x *exchange) pass(m jsonrpc.Message) {
+func (x *pendingCall) deliver(m jsonrpc.Message) {
 	if m.Method == "notifications/progress" && x.first != "" && x.first != jsonrpc.Key(x.token) && jsonrpc.Key(m.Param("progressToken")) == x.first {
 		if x.token == nil {
 			return // nobody asked to hear of it any more
@@ -122,11 +122,11 @@ func (x *exchange) pass(m jsonrpc.Message) {
 	x.sink.Message(m)
 }
 
-// question keeps what the server wants to know; ok is false if that is too much.
-func (x *exchange) question(m jsonrpc.Message) (ok bool) {
+// addInputRequest keeps what the server wants to know; ok is false if that is too much.
+func (x *pendingCall) addInputRequest(m jsonrpc.Message) (ok bool) {
 	x.mu.Lock()
-	if ok = len(x.questions)+len(x.shown) < maxQuestions; ok {
-		x.questions = append(x.questions, m)
+	if ok = len(x.inputRequests)+len(x.put) < maxInputRequests; ok {
+		x.inputRequests = append(x.inputRequests, m)
 	}
 	x.mu.Unlock()
 	x.wake()
@@ -134,20 +134,20 @@ func (x *exchange) question(m jsonrpc.Message) (ok bool) {
 }
 
 // withdraw forgets a question that the server has cancelled.
-func (x *exchange) withdraw(key string) {
+func (x *pendingCall) withdraw(key string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.questions = slices.DeleteFunc(x.questions, func(q jsonrpc.Message) bool { return jsonrpc.Key(q.ID) == key })
-	for name, q := range x.shown {
+	x.inputRequests = slices.DeleteFunc(x.inputRequests, func(q jsonrpc.Message) bool { return jsonrpc.Key(q.ID) == key })
+	for name, q := range x.put {
 		if jsonrpc.Key(q.ID) == key {
-			delete(x.shown, name)
+			delete(x.put, name)
 		}
 	}
 }
 
 // follow waits for the answer, or for questions, and delivers it under the raw
-// id. What the client cancels, the server hears of (B27).
-func (x *exchange) follow(ctx context.Context, id []byte) error {
+// id. What the client cancels, the server hears of.
+func (x *pendingCall) follow(ctx context.Context, id []byte) error {
 	for {
 		x.mu.Lock()
 		switch {
@@ -159,20 +159,20 @@ func (x *exchange) follow(ctx context.Context, id []byte) error {
 				return nil
 			}
 			return err
-		case len(x.questions) > 0:
+		case len(x.inputRequests) > 0:
 			sink := x.sink
-			asked, err := x.c.park(x)
+			asked, err := x.c.suspend(x)
 			x.mu.Unlock()
 			if err != nil {
 				x.end()
 				return err
 			}
-			sink.Message(result(id, x.c.complete(x.request.Method, asked)))
+			sink.Message(newResult(id, x.c.complete(x.request.Method, asked)))
 			return nil
 		}
 		x.mu.Unlock()
 		select {
-		case <-x.news:
+		case <-x.changed:
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), context.Canceled) {
 				x.end()
@@ -185,9 +185,9 @@ func (x *exchange) follow(ctx context.Context, id []byte) error {
 }
 
 // end tells the server that nobody waits any more, and cuts the request.
-func (x *exchange) end() {
+func (x *pendingCall) end() {
 	x.c.spawn(func() {
-		ctx, stop := context.WithTimeout(x.c.ctx, goodbye)
+		ctx, stop := context.WithTimeout(x.c.ctx, farewellTimeout)
 		defer stop()
 		defer x.cancel(context.Canceled)
 		m := jsonrpc.NewNotification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))

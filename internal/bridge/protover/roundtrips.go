@@ -10,23 +10,23 @@ import (
 
 // Bounds of one request that takes several rounds.
 const (
-	// maxRounds is how often a server may ask for more.
-	maxRounds = 64
-	// maxQuestions is how much it may ask at once.
-	maxQuestions = 64
+	// maxRoundTrips is how often a server may ask for more.
+	maxRoundTrips = 64
+	// maxInputRequests is how much it may ask at once.
+	maxInputRequests = 64
 	// firstWait and maxWait are the pauses before a request is repeated that
 	// the server only puts off.
 	firstWait = 250 * time.Millisecond
 	maxWait   = 10 * time.Second
 )
 
-// rounds sends a request and, as long as the server wants input, puts its
+// roundTrips sends a request and, as long as the server wants input, puts its
 // questions to the client as ordinary requests and repeats the request with the
-// answers, under a new id (B6, W10). The client sees one request and one answer.
-func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+// answers, under a new id. The client sees one request and one answer.
+func (c *sessionClient) roundTrips(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	params := c.withMeta(m.Params)
 	id, waits := m.ID, 0
-	for range maxRounds {
+	for range maxRoundTrips {
 		reply, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, jsonrpc.Built(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), func(other jsonrpc.Message) {
 			if other.Kind == jsonrpc.Notification {
 				sink.Message(other)
@@ -36,13 +36,13 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink json
 			return err
 		}
 		if kind, _ := jsonrpc.Text(jsonrpc.Member(reply.Result, "resultType")); kind != "input_required" {
-			sink.Message(c.plainly(m, withID(reply, m.ID)))
+			sink.Message(c.compatible(m, withID(reply, m.ID)))
 			return nil
 		}
 		questions, state := jsonrpc.Member(reply.Result, "inputRequests"), jsonrpc.Member(reply.Result, "requestState")
 		params = jsonrpc.Without(params, "inputResponses", "requestState")
 		if isObject(questions) {
-			given, err := c.ask(ctx, questions, sink)
+			given, err := c.requestInput(ctx, questions, sink)
 			if err != nil {
 				return err
 			}
@@ -57,5 +57,5 @@ func (c *sessionClient) rounds(ctx context.Context, m jsonrpc.Message, sink json
 		}
 		id = jsonrpc.NewID("round")
 	}
-	return &Error{Text: "the server asked for more input " + number(maxRounds) + " times and gave no answer", Hint: "ask the server's operator"}
+	return &Error{Text: "the server asked for more input " + number(maxRoundTrips) + " times and gave no answer", Hint: "ask the server's operator"}
 }

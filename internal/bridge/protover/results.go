@@ -2,14 +2,14 @@ package protover
 
 import "mcp-login/internal/jsonrpc"
 
-// cacheable are the methods whose results say for how long they hold (W16).
+// cacheable are the methods whose results say for how long they hold.
 var cacheable = map[string]bool{
 	"server/discover": true, "tools/list": true, "prompts/list": true, "resources/list": true,
 	"resources/templates/list": true, "resources/read": true,
 }
 
 // complete adds to a result of a server with sessions what 2026-07-28 wants to
-// see in it (B21); what stands there stays.
+// see in it; what stands there stays.
 func (c *statelessClient) complete(method string, raw []byte) []byte {
 	if !isObject(raw) {
 		return raw
@@ -41,18 +41,18 @@ func (c *statelessClient) translated(m, answer jsonrpc.Message, id []byte) jsonr
 		return withResult(withID(answer, id), c.complete(m.Method, answer.Result))
 	}
 	switch errorCode(answer.Error) {
-	case codeOldNotFound: // B26
+	case codeOldNotFound:
 		return jsonrpc.Built(jsonrpc.WithError(id, jsonrpc.With(answer.Error, "code", []byte(number(jsonrpc.CodeInvalidParams)))))
 	case codeOldURLNeeded:
-		if asked := elicitations(answer.Error); asked != nil && takesRounds(m.Method) && jsonrpc.Member(m.Params, "_meta", metaCapabilities, "elicitation", "url") != nil {
-			return result(id, c.complete(m.Method, jsonrpc.With([]byte(`{"resultType":"input_required"}`), "inputRequests", asked)))
+		if asked := elicitations(answer.Error); asked != nil && mayRequireInput(m.Method) && jsonrpc.Member(m.Params, "_meta", metaCapabilities, "elicitation", "url") != nil {
+			return newResult(id, c.complete(m.Method, jsonrpc.With([]byte(`{"resultType":"input_required"}`), "inputRequests", asked)))
 		}
 	}
 	return withID(answer, id)
 }
 
 // elicitations makes questions of the addresses that a server wants to have
-// visited first, nil for none (B26).
+// visited first, nil for none.
 func elicitations(rawError []byte) []byte {
 	list := jsonrpc.Member(rawError, "data", "elicitations")
 	if len(list) == 0 || list[0] != '[' {
@@ -60,11 +60,11 @@ func elicitations(rawError []byte) []byte {
 	}
 	var asked []jsonrpc.Edit
 	for params := range jsonrpc.Elements(list) {
-		if len(asked) == maxQuestions {
+		if len(asked) == maxInputRequests {
 			break
 		}
 		if isObject(params) {
-			asked = append(asked, jsonrpc.Edit{Name: "q" + number(len(asked)+1), Value: asQuestion("elicitation/create", params)})
+			asked = append(asked, jsonrpc.Edit{Name: "q" + number(len(asked)+1), Value: newInputRequest("elicitation/create", params)})
 		}
 	}
 	if asked == nil {
@@ -73,17 +73,17 @@ func elicitations(rawError []byte) []byte {
 	return jsonrpc.Edited(nil, asked...)
 }
 
-// asQuestion builds one entry of inputRequests.
-func asQuestion(method string, params []byte) []byte {
+// newInputRequest builds one entry of inputRequests.
+func newInputRequest(method string, params []byte) []byte {
 	params = orEmpty(params)
 	if method == "elicitation/create" {
-		params = jsonrpc.Without(params, "elicitationId") // unknown there (B6)
+		params = jsonrpc.Without(params, "elicitationId") // unknown there
 	}
 	return jsonrpc.Edited(nil, jsonrpc.Edit{Name: "method", Value: jsonrpc.Quote(method)}, jsonrpc.Edit{Name: "params", Value: params})
 }
 
-// takesRounds reports whether a request may be answered with questions (W10).
-func takesRounds(method string) bool {
+// mayRequireInput reports whether a request may be answered with questions.
+func mayRequireInput(method string) bool {
 	return method == "tools/call" || method == "prompts/get" || method == "resources/read"
 }
 

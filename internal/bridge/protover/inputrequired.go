@@ -11,27 +11,27 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// asked takes a request of the server. It becomes a question within a request
+// takeRequest takes a request of the server. It becomes a question within a request
 // of the client, x or the only one that may have caused it; what cannot is
-// refused, because the client takes no requests (B22, B23).
-func (c *statelessClient) asked(x *exchange, m jsonrpc.Message) {
+// refused, because the client takes no requests.
+func (c *statelessClient) takeRequest(x *pendingCall, m jsonrpc.Message) {
 	if x == nil {
-		x = c.only(func(x *exchange) bool { return takesRounds(x.request.Method) })
+		x = c.only(func(x *pendingCall) bool { return mayRequireInput(x.request.Method) })
 	}
 	switch {
 	case m.Method == "ping":
-		c.reply(result(m.ID, []byte("{}")))
-	case x == nil || !takesRounds(x.request.Method) || !x.declares(m.Method):
-		c.reply(refusal(m.ID, jsonrpc.CodeMethodNotFound, "the client cannot be asked this"))
-	case !x.question(m):
-		c.reply(refusal(m.ID, jsonrpc.CodeInvalidParams, "too many questions at once"))
+		c.reply(newResult(m.ID, []byte("{}")))
+	case x == nil || !mayRequireInput(x.request.Method) || !x.declares(m.Method):
+		c.reply(newError(m.ID, jsonrpc.CodeMethodNotFound, "the client cannot be asked this"))
+	case !x.addInputRequest(m):
+		c.reply(newError(m.ID, jsonrpc.CodeInvalidParams, "too many questions at once"))
 	}
 }
 
 // reply answers a request of the server.
 func (c *statelessClient) reply(answer jsonrpc.Message) {
 	c.spawn(func() {
-		ctx, stop := context.WithTimeout(c.ctx, goodbye)
+		ctx, stop := context.WithTimeout(c.ctx, farewellTimeout)
 		defer stop()
 		if err := c.l.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
 			c.l.log.Debug("an answer did not reach the server", "error", err)
@@ -40,11 +40,11 @@ func (c *statelessClient) reply(answer jsonrpc.Message) {
 }
 
 // only returns the one exchange under way that fits, nil for none or several.
-func (c *statelessClient) only(fits func(*exchange) bool) *exchange {
+func (c *statelessClient) only(fits func(*pendingCall) bool) *pendingCall {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var found *exchange
-	for x := range c.exchanges {
+	var found *pendingCall
+	for x := range c.calls {
 		if fits(x) {
 			if found != nil {
 				return nil
@@ -57,36 +57,36 @@ func (c *statelessClient) only(fits func(*exchange) bool) *exchange {
 
 // declares reports whether the client's request says that it takes such
 // questions.
-func (x *exchange) declares(method string) bool {
+func (x *pendingCall) declares(method string) bool {
 	name := map[string]string{"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}[method]
 	return name != "" && x.request.Param("_meta", metaCapabilities, name) != nil
 }
 
-// park makes one result of the server's questions and lets the client go. Its
+// suspend makes one result of the server's questions and lets the client go. Its
 // requestState is a random handle that is good for one return. x is locked.
-func (c *statelessClient) park(x *exchange) ([]byte, error) {
-	for _, q := range x.questions {
-		key := "q" + number(len(x.shown)+1)
-		x.shown[key] = q
+func (c *statelessClient) suspend(x *pendingCall) ([]byte, error) {
+	for _, q := range x.inputRequests {
+		key := "q" + number(len(x.put)+1)
+		x.put[key] = q
 	}
-	x.questions = nil
+	x.inputRequests = nil
 	var asked []jsonrpc.Edit
-	for i := range len(x.shown) {
+	for i := range len(x.put) {
 		key := "q" + number(i+1)
-		if q, ok := x.shown[key]; ok {
-			asked = append(asked, jsonrpc.Edit{Name: key, Value: asQuestion(q.Method, q.Params)})
+		if q, ok := x.put[key]; ok {
+			asked = append(asked, jsonrpc.Edit{Name: key, Value: newInputRequest(q.Method, q.Params)})
 		}
 	}
 	handle := rand.Text()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.parked) >= maxParked {
+	if len(c.suspended) >= maxSuspended {
 		return nil, &Error{Text: "too many requests wait for input", Hint: "answer or cancel some of them"}
 	}
-	c.parked[handle] = x
+	c.suspended[handle] = x
 	x.sink = nil
-	x.expiry = time.AfterFunc(parkTime, func() {
-		if c.unpark(handle) != nil {
+	x.expiry = time.AfterFunc(inputTimeout, func() {
+		if c.takeSuspended(handle) != nil {
 			x.end() // an answer that has come meanwhile is nobody's any more
 		}
 	})
@@ -95,29 +95,29 @@ func (c *statelessClient) park(x *exchange) ([]byte, error) {
 		jsonrpc.Edit{Name: "requestState", Value: jsonrpc.Quote(handle)}), nil
 }
 
-// byNumber puts q2 before q10.
-func byNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+// byKeyNumber puts q2 before q10.
+func byKeyNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
-// unpark takes the request that waits under a handle, nil when none does.
-func (c *statelessClient) unpark(handle string) *exchange {
+// takeSuspended takes the request that waits under a handle, nil when none does.
+func (c *statelessClient) takeSuspended(handle string) *pendingCall {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x := c.parked[handle]
-	delete(c.parked, handle)
+	x := c.suspended[handle]
+	delete(c.suspended, handle)
 	return x
 }
 
 // resume brings the client's answers to the server and follows the request on.
 func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	handle, _ := jsonrpc.Text(m.Param("requestState"))
-	x := c.unpark(handle)
+	x := c.takeSuspended(handle)
 	if x == nil || x.request.Method != m.Method || string(x.request.Param("name")) != string(m.Param("name")) || string(x.request.Param("uri")) != string(m.Param("uri")) {
 		if x != nil { // not this request's: it may still come
 			c.mu.Lock()
-			c.parked[handle] = x
+			c.suspended[handle] = x
 			c.mu.Unlock()
 		}
-		sink.Message(refusal(m.ID, jsonrpc.CodeInvalidParams, "the requestState is unknown, was used or has expired"))
+		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "the requestState is unknown, was used or has expired"))
 		return nil
 	}
 	x.expiry.Stop()
@@ -127,20 +127,20 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, sink js
 	}
 	var answers []jsonrpc.Message
 	x.mu.Lock()
-	for _, key := range slices.SortedFunc(maps.Keys(x.shown), byNumber) {
-		q := x.shown[key]
+	for _, key := range slices.SortedFunc(maps.Keys(x.put), byKeyNumber) {
+		q := x.put[key]
 		if given := responses[key]; isObject(given) {
-			answers = append(answers, result(q.ID, given))
+			answers = append(answers, newResult(q.ID, given))
 		} else { // asked again
-			x.questions = append(x.questions, q)
+			x.inputRequests = append(x.inputRequests, q)
 		}
 	}
-	clear(x.shown)
+	clear(x.put)
 	x.sink, x.token = sink, m.Param("_meta", "progressToken")
-	for _, n := range x.heard {
-		x.pass(n)
+	for _, n := range x.held {
+		x.deliver(n)
 	}
-	x.heard = nil
+	x.held = nil
 	x.mu.Unlock()
 	for _, answer := range answers {
 		if err := c.l.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
