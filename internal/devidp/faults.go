@@ -1,11 +1,12 @@
 package devidp
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"strconv"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 // Faults make the provider misbehave. The zero value is a good one. Maps and
@@ -133,22 +134,6 @@ func (p *Provider) accessTokenTTL() time.Duration {
 	return p.cfg.AccessTokenTTL
 }
 
-// wait is a fault's delay; false when the client has gone, or the server
-// closes.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // tokenFault acts out the faults of the token endpoint that come before its
 // work and reports whether it has answered.
 func (p *Provider) tokenFault(w http.ResponseWriter, r *http.Request) bool {
@@ -162,7 +147,7 @@ func (p *Provider) tokenFault(w http.ResponseWriter, r *http.Request) bool {
 		code, p.faults.TokenErrors = f.TokenErrors[0], f.TokenErrors[1:]
 	}
 	p.mu.Unlock()
-	if !wait(r.Context(), f.TokenDelay) {
+	if f.TokenDelay > 0 && retry.Sleep(r.Context(), f.TokenDelay) != nil { // the client has gone, or the server closes
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	}
@@ -211,7 +196,7 @@ func (p *Provider) answerFault(r *http.Request, answer map[string]any) bool {
 	if r.PostForm.Get("grant_type") == grantRefresh {
 		changed(answer, f.RefreshMembers)
 	}
-	if !wait(r.Context(), f.TokenAnswerDelay) {
+	if f.TokenAnswerDelay > 0 && retry.Sleep(r.Context(), f.TokenAnswerDelay) != nil {
 		return false
 	}
 	if f.TokenAnswersLost > 0 {
