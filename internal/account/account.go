@@ -12,6 +12,7 @@ import (
 
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
@@ -35,7 +36,7 @@ type Config struct {
 	Browser    Browser
 
 	// Identity is the client to be at the provider, with its secret.
-	Identity oauth.Identity
+	Identity grant.Identity
 	// AssumePKCE is that of [oauth.Config].
 	AssumePKCE bool
 	// LoginTimeout bounds one login.
@@ -161,23 +162,23 @@ func (a *Account) TokenSource() string {
 
 // Token returns what is put on requests, renewed if need be, and when the access token
 // ends, if that is known. Nobody is asked to sign in.
-func (a *Account) Token(ctx context.Context) (token oauth.Secret, expiry time.Time, err error) {
+func (a *Account) Token(ctx context.Context) (token grant.Secret, expiry time.Time, err error) {
 	if !a.Connection.Token.IsZero() {
 		return a.Connection.Token, time.Time{}, nil
 	}
 	if v := a.Connection.Commands.Authorization(); v != nil {
 		p, err := v.Get(ctx)
 		if err != nil {
-			return oauth.Secret{}, time.Time{}, err
+			return grant.Secret{}, time.Time{}, err
 		}
-		return p.Token(), p.Expiry, oauth.CheckToken(p.Token())
+		return p.Token(), p.Expiry, grant.CheckToken(p.Token())
 	}
 	cred, err := a.OAuth.Token(ctx)
 	if err != nil {
-		return oauth.Secret{}, time.Time{}, err
+		return grant.Secret{}, time.Time{}, err
 	}
 	token = a.OAuth.Bearer(cred)
-	return token, cred.Expiry, oauth.CheckToken(token)
+	return token, cred.Expiry, grant.CheckToken(token)
 }
 
 // SignIn lets the server say whether a login is needed, and whether the token it

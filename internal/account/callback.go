@@ -11,6 +11,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/origin"
 )
@@ -29,7 +30,7 @@ type Callback struct {
 // CallbackOf is where the answer is awaited by what was said: at --redirect-uri, else
 // at one of the redirect URIs that the client has chosen, else at --callback-host,
 // --callback-port and --callback-path.
-func CallbackOf(said oauth.Choices, chosen oauth.ClientMetadata) (Callback, error) {
+func CallbackOf(said oauth.Choices, chosen grant.ClientMetadata) (Callback, error) {
 	c := Callback{
 		Host: cmp.Or(said.CallbackHost, loopback.DefaultHost), Path: cmp.Or(said.CallbackPath, loopback.DefaultPath), Port: said.CallbackPort,
 	}

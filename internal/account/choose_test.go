@@ -8,6 +8,7 @@ import (
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 )
 
@@ -162,7 +163,7 @@ func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 // What is said wins, and the rest is as it was when the account signed in.
 func TestSettingsOfAKeptAccount(t *testing.T) {
 	e := kept(Settings{ClientID: "app", Scopes: []string{"a"}, IssuerChoice: discovery.IssuerChoice{Named: idp}}, "https://name.example")
-	cred := oauth.Credential{Issuer: e.Issuer, FoundAt: idp, Choices: oauth.Choices{CallbackPort: 2}, Registration: oauth.Registration{Chosen: "x"}}
+	cred := oauth.Credential{Issuer: e.Issuer, FoundAt: idp, Choices: oauth.Choices{CallbackPort: 2}, Registration: grant.Registration{Chosen: "x"}}
 	s := Settings{}.Of(e.Key).With(cred)
 	if s.ClientID != "app" || !slices.Equal(s.Scopes, []string{"a"}) || s.Named != idp || s.OnlyListed || s.Kept != "https://name.example" || s.KeptAt != idp || s.CallbackPort != 2 || s.Client != "x" {
 		t.Errorf("%+v", s)

@@ -10,8 +10,8 @@ import (
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/command"
 	"mcp-login/internal/neterror"
-	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // TokenVariable is the variable with a bearer token to use as it is.
@@ -28,7 +28,7 @@ type Connection struct {
 	// Commands print further headers, or the token; nil for none.
 	Commands *command.Set
 	// Token is used as it is, instead of a login; the zero Secret for none.
-	Token oauth.Secret
+	Token grant.Secret
 
 	ConnectTimeout time.Duration // for a connection
 	HeadersTimeout time.Duration // until an answer begins

@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
@@ -152,7 +153,7 @@ func (a *Account) EndSessionURL(ctx context.Context, cred oauth.Credential) (str
 	if err != nil {
 		return "", err
 	}
-	u = oauth.OwnQuery(u, url.Values{"client_id": nil, "id_token_hint": nil, "logout_hint": nil, "post_logout_redirect_uri": nil, "ui_locales": nil})
+	u = grant.EndpointURL(u, url.Values{"client_id": nil, "id_token_hint": nil, "logout_hint": nil, "post_logout_redirect_uri": nil, "ui_locales": nil})
 	q := u.Query()
 	q.Set("client_id", cred.Registration.ClientID)
 	u.RawQuery = q.Encode()

@@ -7,6 +7,7 @@ import (
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Settings are what a person has said about an account, as plain values: by flags
@@ -25,7 +26,7 @@ type Settings struct {
 	// kept that signed in there anyway.
 	discovery.IssuerChoice `json:"issuer,omitzero"`
 	// Client are the members of the registration that were chosen.
-	Client oauth.ClientMetadata `json:"client_metadata,omitzero"`
+	Client grant.ClientMetadata `json:"client_metadata,omitzero"`
 	// Choices are all that is kept with a login besides.
 	oauth.Choices `json:"choices,omitzero"`
 }

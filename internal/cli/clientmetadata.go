@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // chosen is what the person chose for the registration of this client:
 // --client-metadata, and its short forms, which win.
-func (o *options) chosen() (oauth.ClientMetadata, error) {
+func (o *options) chosen() (grant.ClientMetadata, error) {
 	chosen, err := readClientMetadata(o.clientMetadata, o.RedirectURI)
 	if err != nil {
 		return "", fmt.Errorf("--client-metadata: %w", err)
@@ -27,7 +27,7 @@ func (o *options) chosen() (oauth.ClientMetadata, error) {
 
 // readClientMetadata reads JSON, or the file behind an @; "" is none. redirectURI is
 // --redirect-uri.
-func readClientMetadata(value, redirectURI string) (oauth.ClientMetadata, error) {
+func readClientMetadata(value, redirectURI string) (grant.ClientMetadata, error) {
 	data := []byte(value)
 	if path, isFile := strings.CutPrefix(value, "@"); isFile {
 		var err error
@@ -38,5 +38,5 @@ func readClientMetadata(value, redirectURI string) (oauth.ClientMetadata, error)
 	if value == "" {
 		return "", nil
 	}
-	return oauth.ParseClientMetadata(data, redirectURI)
+	return grant.ParseClientMetadata(data, redirectURI)
 }

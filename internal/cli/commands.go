@@ -14,7 +14,7 @@ import (
 	"mcp-login/internal/command"
 	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // readCommands reads --header-command and --token-command. Nothing is run.
@@ -75,8 +75,8 @@ func (o *options) printed(name string) bool {
 }
 
 // forHeader accepts what a header may have, by the rules of --header.
-func forHeader(name string) func(oauth.Secret) error {
-	return func(value oauth.Secret) error {
+func forHeader(name string) func(grant.Secret) error {
+	return func(value grant.Secret) error {
 		switch {
 		case !header.ValidValue(value.Reveal()):
 			return errors.New("what it printed holds characters that no header may have")
@@ -89,9 +89,9 @@ func forHeader(name string) func(oauth.Secret) error {
 
 // checkPrinted accepts a bearer token (RFC 6750, section 2.1). The marks of JSON are in
 // none: the program has printed the whole of an answer, or a text with its quotes.
-func checkPrinted(token oauth.Secret) error {
-	if err := oauth.CheckToken(token); err != nil || strings.ContainsAny(token.Reveal(), "\"{}'`") {
-		return &oauth.Error{Err: errors.New("what it printed is no token"), Hint: "let it print the bare token, without the word Bearer and without quotes; with az that is -o tsv, with gcloud --format='value(token)'"}
+func checkPrinted(token grant.Secret) error {
+	if err := grant.CheckToken(token); err != nil || strings.ContainsAny(token.Reveal(), "\"{}'`") {
+		return &grant.Error{Err: errors.New("what it printed is no token"), Hint: "let it print the bare token, without the word Bearer and without quotes; with az that is -o tsv, with gcloud --format='value(token)'"}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // connectionFlags are the flags about the connection to the server and what is let
@@ -163,7 +163,7 @@ func (a *app) connection(o *options, log *slog.Logger) (c account.Connection, er
 		return c, err
 	}
 	if token := getenv(account.TokenVariable); token != "" {
-		c.Token = oauth.NewSecret(token)
+		c.Token = grant.NewSecret(token)
 	}
 	return c, nil
 }

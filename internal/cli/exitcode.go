@@ -8,6 +8,7 @@ import (
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Exit codes, documented in docs/exit-codes.md.
@@ -48,7 +49,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &store):
 		return exitStore
-	case errors.Is(err, oauth.ErrLoginRequired), errors.Is(err, oauth.ErrDenied), errors.Is(err, oauth.ErrLoginTimeout), errors.Is(err, oauth.ErrNotFound):
+	case errors.Is(err, oauth.ErrLoginRequired), errors.Is(err, grant.ErrDenied), errors.Is(err, grant.ErrLoginTimeout), errors.Is(err, oauth.ErrNotFound):
 		return exitLogin
 	case errors.Is(err, discovery.ErrUnavailable), errors.As(err, &remote) && remote.Reason == upstream.Unreachable:
 		return exitUnreachable

@@ -23,6 +23,7 @@ import (
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -157,12 +158,12 @@ func TestExitCodesAreThoseOfTheDocs(t *testing.T) {
 		{t.Context(), account.ErrNoHandover, 2},
 		{ended, usageError{errors.New("x")}, 2},
 		{t.Context(), fmt.Errorf("x: %w", &upstream.Error{Err: errors.New("x"), Reason: upstream.Unreachable}), 3},
-		{t.Context(), &oauth.Error{Op: "x", Err: discovery.ErrUnavailable}, 3},
-		{t.Context(), &oauth.Error{Op: "x", Err: oauth.ErrLoginRequired}, 4},
+		{t.Context(), &grant.Error{Op: "x", Err: discovery.ErrUnavailable}, 3},
+		{t.Context(), &grant.Error{Op: "x", Err: oauth.ErrLoginRequired}, 4},
 		{t.Context(), fmt.Errorf("x: %w", discovery.ErrUnavailable), 3},
 		{t.Context(), hint.With(fmt.Errorf("x: %w", oauth.ErrLoginRequired), "y"), 4},
-		{t.Context(), fmt.Errorf("x: %w", oauth.ErrDenied), 4},
-		{t.Context(), fmt.Errorf("x: %w", oauth.ErrLoginTimeout), 4},
+		{t.Context(), fmt.Errorf("x: %w", grant.ErrDenied), 4},
+		{t.Context(), fmt.Errorf("x: %w", grant.ErrLoginTimeout), 4},
 		{t.Context(), fmt.Errorf("x: %w", oauth.ErrNotFound), 4},
 		{t.Context(), storeError{fmt.Errorf("x: %w", oauth.ErrNotFound)}, 5},
 		{ended, errors.New("x"), 130},

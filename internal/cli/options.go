@@ -17,6 +17,7 @@ import (
 	"mcp-login/internal/hint"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
 )
@@ -168,7 +169,7 @@ func (o *options) check() error {
 		if !ok {
 			return usageError{hint.With(fmt.Errorf("--auth-param %q is not of the form name=value", name), "write it as --auth-param login_hint=alice@example.com")}
 		}
-		if err := oauth.CheckParam(name); err != nil {
+		if err := grant.CheckParam(name); err != nil {
 			return usageError{err}
 		}
 	}
@@ -207,8 +208,8 @@ func (o *options) secretOfAnotherClient(getenv func(string) string) bool {
 
 // identity reads the client's secret from where secrets may be: a file or a
 // variable, never the command line, which other users can see.
-func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
-	id := oauth.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client}
+func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
+	id := grant.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client}
 	secret := getenv(clientSecretName)
 	if o.secretOfAnotherClient(getenv) {
 		secret = ""
@@ -236,7 +237,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	case o.clientKey != "":
 		return id, usageError{hint.With(errors.New("a client key without a client id"), "add --client-id")}
 	}
-	id.ClientSecret = oauth.NewSecret(secret)
+	id.ClientSecret = grant.NewSecret(secret)
 	if o.clientKey == "" {
 		return id, nil
 	}
@@ -244,7 +245,7 @@ func (o *options) identity(getenv func(string) string) (oauth.Identity, error) {
 	if err != nil {
 		return id, usageError{fmt.Errorf("read the client's key: %w", err)}
 	}
-	if id.ClientKey, err = oauth.ParseClientKey(b); err != nil {
+	if id.ClientKey, err = grant.ParseClientKey(b); err != nil {
 		return id, usageError{err}
 	}
 	return id, nil

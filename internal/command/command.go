@@ -14,7 +14,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Bounds of one run.
@@ -78,10 +78,10 @@ var (
 // run returns the line that the command prints. path is the variable PATH. What it writes to
 // its standard error goes to log as one line. When ctx ends, the command and all that it has
 // started are ended.
-func (c Command) run(ctx context.Context, path string, log *slog.Logger) (oauth.Secret, error) {
+func (c Command) run(ctx context.Context, path string, log *slog.Logger) (grant.Secret, error) {
 	program, err := find(c.words[0], path)
 	if err != nil {
-		return oauth.Secret{}, err
+		return grant.Secret{}, err
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, Deadline, errTooLong)
 	defer cancel()
@@ -99,13 +99,13 @@ func (c Command) run(ctx context.Context, path string, log *slog.Logger) (oauth.
 	c.logStderr(log, stdout, stderr, err)
 	switch cause := context.Cause(limited); {
 	case stdout.overflow:
-		return oauth.Secret{}, errTooMuch // also if it ended by itself
+		return grant.Secret{}, errTooMuch // also if it ended by itself
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return oneLine(stdout.text.Bytes())
 	case cause == nil, ctx.Err() == nil && errors.Is(cause, context.Canceled):
-		return oauth.Secret{}, c.withoutPath(err)
+		return grant.Secret{}, c.withoutPath(err)
 	default:
-		return oauth.Secret{}, cause
+		return grant.Secret{}, cause
 	}
 }
 
@@ -138,18 +138,18 @@ func (c Command) withoutPath(err error) error {
 }
 
 // oneLine returns the line that a command printed, without its end.
-func oneLine(printed []byte) (oauth.Secret, error) {
+func oneLine(printed []byte) (grant.Secret, error) {
 	line := bytes.TrimPrefix(printed, []byte("\ufeff"))
 	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 	switch {
 	case len(bytes.TrimSpace(line)) == 0:
-		return oauth.Secret{}, errNothing
+		return grant.Secret{}, errNothing
 	case bytes.ContainsAny(line, "\r\n"):
-		return oauth.Secret{}, errSeveral
+		return grant.Secret{}, errSeveral
 	case bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return oauth.Secret{}, errControlCharacter
+		return grant.Secret{}, errControlCharacter
 	}
-	return oauth.NewSecret(string(bytes.TrimSpace(line))), nil
+	return grant.NewSecret(string(bytes.TrimSpace(line))), nil
 }
 
 // boundedOutput keeps the first maxPrinted bytes of what a command writes. onOverflow, which

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"mcp-login/internal/hint"
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // script returns the command that runs a script of sh.
@@ -140,7 +140,7 @@ func TestStderrIsLoggedWithoutSecrets(t *testing.T) {
 			if lines := strings.Count(log.String(), "\n"); lines > 1 || name != "two lines" && lines == 0 || len(log.String()) > 1000 {
 				t.Errorf("%d lines: %s", lines, log.String())
 			}
-			var own *oauth.Error
+			var own *grant.Error
 			if !errors.As(err, &own) || own.UserHint() == "" || !strings.Contains(err.Error(), "--token-command (sh)") {
 				t.Error(err)
 			}

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"sync"
 
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Header is a header whose value a command prints.
@@ -18,7 +18,7 @@ type Header struct {
 	Name, Scheme string
 	Command      Command
 	// Check refuses a value that cannot be sent. Its error shows nothing of the value.
-	Check func(value oauth.Secret) error
+	Check func(value grant.Secret) error
 }
 
 // authorizes reports whether the header is Authorization.
@@ -41,7 +41,7 @@ func NewSet(headers []Header, path string, log *slog.Logger) *Set {
 	ctx, stop := context.WithCancelCause(context.Background())
 	s := &Set{log: log, stop: stop}
 	for _, h := range headers {
-		s.values = append(s.values, newValue(ctx, &s.work, h, func(ctx context.Context) (oauth.Secret, error) { return h.Command.run(ctx, path, log) }))
+		s.values = append(s.values, newValue(ctx, &s.work, h, func(ctx context.Context) (grant.Secret, error) { return h.Command.run(ctx, path, log) }))
 	}
 	return s
 }

@@ -19,6 +19,7 @@ import (
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // fileCommand is a header whose command prints the content of a file and counts its runs in
@@ -43,7 +44,7 @@ func (p fileCommand) header(t *testing.T, name, scheme string) Header {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Header{Name: name, Scheme: scheme, Command: c, Check: func(oauth.Secret) error { return nil }}
+	return Header{Name: name, Scheme: scheme, Command: c, Check: func(grant.Secret) error { return nil }}
 }
 
 // keyServer is a server that accepts one value of a header.
@@ -131,7 +132,7 @@ func TestRequestsCarryWhatIsPrinted(t *testing.T) {
 		d.accepts.Store("Bearer nine")
 		p.set(t, said)
 		_, err := post(t.Context(), through, at.String())
-		var own *oauth.Error
+		var own *grant.Error
 		if !errors.Is(err, oauth.ErrLoginRequired) || !errors.As(err, &own) || own.UserHint() == "" || !strings.Contains(err.Error(), "--header-command Authorization (sh)") ||
 			!strings.Contains(err.Error(), "no such token") || strings.Contains(err.Error(), p.dir) || strings.Contains(err.Error(), said) {
 			t.Errorf("%d: %v", n, err)
@@ -198,7 +199,7 @@ func TestFailedSignInNamesTheRefusedCommand(t *testing.T) {
 		resp, err := keyed.RoundTrip(req)
 		if err == nil && resp.StatusCode == http.StatusUnauthorized {
 			_ = resp.Body.Close()
-			return nil, &oauth.Error{Op: "sign in", Err: errors.New("no metadata"), Hint: "look there"}
+			return nil, &grant.Error{Op: "sign in", Err: errors.New("no metadata"), Hint: "look there"}
 		}
 		return resp, err
 	})

@@ -12,12 +12,13 @@ import (
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/origin"
 )
 
 // Transport returns a RoundTripper that puts what the commands print on requests to server,
 // and on no others. After a 401 it runs them once more and repeats the request once. A second
-// 401 is an *oauth.Error with a hint where a command prints the Authorization header; else it
+// 401 is an *grant.Error with a hint where a command prints the Authorization header; else it
 // is returned, because it may be about the sign-in. A 401 without a challenge to a request
 // with Mcp-Session-Id is returned as well.
 func (s *Set) Transport(server *url.URL, base http.RoundTripper) http.RoundTripper {
@@ -57,7 +58,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !slices.Equal(newer, printed) {
 		foreign.Discard(resp)
 		if req, err = oauth.Replay(req); err != nil {
-			return nil, &oauth.Error{Op: "use " + t.server.Redacted(), Err: err}
+			return nil, &grant.Error{Op: "use " + t.server.Redacted(), Err: err}
 		}
 		resp, err = t.send(req, newer)
 		if err != nil || resp.StatusCode != http.StatusUnauthorized {
@@ -117,7 +118,7 @@ func (s *Set) Refused(server *url.URL, resp *http.Response) error {
 	if text := challenge.Params["error_description"]; text != "" {
 		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
 	}
-	return &oauth.Error{
+	return &grant.Error{
 		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, oauth.ErrLoginRequired),
 		Hint: "run it in a terminal to see whether it prints a token for this server, and one that has not ended",
 	}
@@ -153,7 +154,7 @@ func (e explaining) RoundTrip(req *http.Request) (*http.Response, error) {
 		for _, v := range e.set.values {
 			names += ", " + v.String()
 		}
-		err = &oauth.Error{
+		err = &grant.Error{
 			Op: "use what was printed by" + names[1:], Err: fmt.Errorf("the server answered 401: %w", err),
 			Hint: "run it in a terminal to see whether it prints what the server wants; if that is right, the server wants a sign-in as well: " + hint.Of(err),
 		}

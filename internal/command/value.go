@@ -12,6 +12,7 @@ import (
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/retry"
 )
 
@@ -34,7 +35,7 @@ const (
 // Printed is what a command has printed.
 type Printed struct {
 	// Text is the whole of it, as a header has it.
-	Text oauth.Secret
+	Text grant.Secret
 	// Expiry is when the JSON Web Token in it ends; zero where there is no such token, or
 	// it does not say.
 	Expiry time.Time
@@ -45,7 +46,7 @@ type Printed struct {
 }
 
 // Token returns the token in it, without a scheme such as Bearer.
-func (p *Printed) Token() oauth.Secret { return lastWord(p.Text) }
+func (p *Printed) Token() grant.Secret { return lastWord(p.Text) }
 
 // fresh reports whether the value can be used at the time now, by [oauth.Credential.Fresh].
 // nil cannot.
@@ -60,7 +61,7 @@ func (p *Printed) fresh(now time.Time) bool {
 // Value is what one command prints, kept while it is good. It is safe for concurrent use.
 type Value struct {
 	header Header
-	run    func(ctx context.Context) (oauth.Secret, error)
+	run    func(ctx context.Context) (grant.Secret, error)
 	ctx    context.Context // of the Set: its end ends a run
 	work   *sync.WaitGroup
 
@@ -72,7 +73,7 @@ type Value struct {
 	refusals *rate.Limiter
 }
 
-func newValue(ctx context.Context, work *sync.WaitGroup, header Header, run func(ctx context.Context) (oauth.Secret, error)) *Value {
+func newValue(ctx context.Context, work *sync.WaitGroup, header Header, run func(ctx context.Context) (grant.Secret, error)) *Value {
 	return &Value{header: header, run: run, ctx: ctx, work: work, refusals: rate.NewLimiter(rate.Every(perRefusal), maxRefusals)}
 }
 
@@ -134,7 +135,7 @@ func (v *Value) runOnce(call *retry.Call[*Printed], renewed bool) {
 		return
 	}
 	p := &Printed{Text: text, printedAt: time.Now(), renewed: renewed}
-	p.Expiry, p.issued = oauth.TokenTimes(p.Token())
+	p.Expiry, p.issued = grant.TokenTimes(p.Token())
 	v.current, v.failed = p, nil
 	call.End(p, nil)
 }
@@ -147,13 +148,13 @@ func (v *Value) accepted(p *Printed) {
 }
 
 // lastWord returns the token in a value such as "Bearer TOKEN".
-func lastWord(text oauth.Secret) oauth.Secret {
+func lastWord(text grant.Secret) grant.Secret {
 	words := strings.Fields(text.Reveal())
-	return oauth.NewSecret(words[len(words)-1])
+	return grant.NewSecret(words[len(words)-1])
 }
 
 // failure returns the error for people of a failed run.
 func (v *Value) failure(err error) error {
 	next := "run it in a terminal to see what it wants, such as a sign-in of its own; what it says is in the log of mcp-login"
-	return &oauth.Error{Op: "run the command of " + v.String(), Err: err, Hint: cmp.Or(hint.Of(err), next)}
+	return &grant.Error{Op: "run the command of " + v.String(), Err: err, Hint: cmp.Or(hint.Of(err), next)}
 }

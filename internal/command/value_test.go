@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // countedValue is a Value whose command is f, which gets the number of the run.
@@ -20,16 +20,16 @@ func countedValue(t *testing.T, f func(n int) (string, error)) (v *Value, runs *
 	t.Helper()
 	runs = &atomic.Int32{}
 	ctx, stop := context.WithCancelCause(context.Background())
-	header := Header{Command: Command{"--token-command", []string{"prints"}}, Check: func(oauth.Secret) error { return nil }}
-	v = newValue(ctx, &sync.WaitGroup{}, header, func(ctx context.Context) (oauth.Secret, error) {
+	header := Header{Command: Command{"--token-command", []string{"prints"}}, Check: func(grant.Secret) error { return nil }}
+	v = newValue(ctx, &sync.WaitGroup{}, header, func(ctx context.Context) (grant.Secret, error) {
 		n := int(runs.Add(1))
 		select {
 		case <-time.After(2 * time.Second):
 		case <-ctx.Done():
-			return oauth.Secret{}, context.Cause(ctx)
+			return grant.Secret{}, context.Cause(ctx)
 		}
 		text, err := f(n)
-		return oauth.NewSecret(text), err
+		return grant.NewSecret(text), err
 	})
 	t.Cleanup(func() { stop(errClosed); v.work.Wait() })
 	return v, runs

@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // client asks the provider about the client, and names what is wrong with it. Only a JSON
@@ -124,7 +125,7 @@ func (x *examination) redirectRefused(i oauth.Inquiry) Finding {
 
 // deviceClient judges a client of --device.
 func (x *examination) deviceClient(i oauth.Inquiry) Finding {
-	var refused *oauth.Error
+	var refused *grant.Error
 	switch {
 	case i.Granted == nil:
 		return passed("%s may sign people in with a code on another device", i.ClientID)
@@ -138,7 +139,7 @@ func (x *examination) deviceClient(i oauth.Inquiry) Finding {
 
 // machine judges a client of --client-credentials.
 func (x *examination) machine(i oauth.Inquiry) Finding {
-	var refused *oauth.Error
+	var refused *grant.Error
 	switch {
 	case i.Granted == nil:
 		return passed("%s signs in as itself", i.ClientID)
@@ -180,14 +181,14 @@ func (x *examination) resourceAccepted(context.Context) Finding {
 	return passed("client, redirect URI%s are accepted", andResource(resource))
 }
 
-func refusedScope(r oauth.Reply) string {
+func refusedScope(r grant.Reply) string {
 	if r.Scope == "" {
 		return "the scopes that were asked for"
 	}
 	return "the scope " + r.Scope
 }
 
-func describeError(r oauth.Reply) string {
+func describeError(r grant.Reply) string {
 	if r.Description == "" {
 		return r.Code
 	}

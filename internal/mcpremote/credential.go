@@ -17,6 +17,7 @@ import (
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // metadataTimeout bounds the request for one metadata document.
@@ -116,16 +117,16 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 	case l.client.ClientID == "":
 		return oauth.Credential{}, hint.With(errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), "run: "+oauth.LoginCommand(key, "", "", "--client-id", "ID"))
 	}
-	if err := oauth.CheckToken(oauth.NewSecret(l.tokens.AccessToken)); l.tokens.AccessToken != "" && err != nil {
+	if err := grant.CheckToken(grant.NewSecret(l.tokens.AccessToken)); l.tokens.AccessToken != "" && err != nil {
 		return oauth.Credential{}, hint.With(err, again)
 	}
-	if oauth.CheckToken(oauth.NewSecret(l.tokens.IDToken)) != nil {
+	if grant.CheckToken(grant.NewSecret(l.tokens.IDToken)) != nil {
 		l.tokens.IDToken = ""
 	}
 	cred := oauth.Credential{
 		Server: key.Server, Issuer: issuer, Registration: l.registration(issuer),
-		AccessToken: oauth.NewSecret(l.tokens.AccessToken), RefreshToken: oauth.NewSecret(l.tokens.RefreshToken),
-		IDToken: oauth.NewSecret(l.tokens.IDToken), TokenType: l.tokens.TokenType, Expiry: expiry,
+		AccessToken: grant.NewSecret(l.tokens.AccessToken), RefreshToken: grant.NewSecret(l.tokens.RefreshToken),
+		IDToken: grant.NewSecret(l.tokens.IDToken), TokenType: l.tokens.TokenType, Expiry: expiry,
 		RequestedScopes: discovery.UsableScopes(strings.Fields(l.tokens.RequestedScope)), GrantedScopes: discovery.UsableScopes(strings.Fields(l.tokens.Scope)),
 		Account: l.account(),
 	}
@@ -138,9 +139,9 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 	return cred, nil
 }
 
-func (l *Login) registration(issuer string) oauth.Registration {
-	r := oauth.Registration{
-		Issuer: issuer, ClientID: l.client.ClientID, ClientSecret: oauth.NewSecret(l.client.ClientSecret),
+func (l *Login) registration(issuer string) grant.Registration {
+	r := grant.Registration{
+		Issuer: issuer, ClientID: l.client.ClientID, ClientSecret: grant.NewSecret(l.client.ClientSecret),
 		AuthMethod: l.client.AuthMethod, Dynamic: true,
 	}
 	if len(l.client.RedirectURIs) > 0 {

@@ -14,6 +14,7 @@ import (
 
 	"mcp-login/internal/header"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 func isPort(word string) bool {
@@ -154,7 +155,7 @@ func (t *translation) clientMetadata(value string) error {
 		if err != nil {
 			return err
 		}
-		chosen, err := oauth.ParseClientMetadata(data, t.redirectURI)
+		chosen, err := grant.ParseClientMetadata(data, t.redirectURI)
 		if err != nil {
 			return err
 		}
@@ -182,7 +183,7 @@ func (t *translation) clientInfo(value string) error {
 // ParseClientInfo reads the client registered by hand from a value of
 // --static-oauth-client-info: JSON, or @FILE, with ${VAR} in its strings. No error shows
 // any of it.
-func ParseClientInfo(value string, env Environment) (id string, secret oauth.Secret, err error) {
+func ParseClientInfo(value string, env Environment) (id string, secret grant.Secret, err error) {
 	var info struct {
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
@@ -192,15 +193,15 @@ func ParseClientInfo(value string, env Environment) (id string, secret oauth.Sec
 		data, err = expandJSON(data, env.Getenv)
 	}
 	if err != nil {
-		return "", oauth.Secret{}, err
+		return "", grant.Secret{}, err
 	}
 	if json.Unmarshal(data, &info) != nil {
-		return "", oauth.Secret{}, errors.New("it is not JSON of the expected form")
+		return "", grant.Secret{}, errors.New("it is not JSON of the expected form")
 	}
 	if info.ID == "" {
-		return "", oauth.Secret{}, errors.New("it has no client_id")
+		return "", grant.Secret{}, errors.New("it has no client_id")
 	}
-	return info.ID, oauth.NewSecret(info.Secret), nil
+	return info.ID, grant.NewSecret(info.Secret), nil
 }
 
 // read returns the JSON of a value that is JSON or @FILE.

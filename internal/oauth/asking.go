@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // notAskedError says why AskState has forbidden to ask anybody.
@@ -22,13 +23,13 @@ var (
 )
 
 // question is the wish to ask for scopes at an issuer.
-func (c *Client) question(issuer string, scopes []string, w want) Question {
+func (c *Client) question(issuer string, scopes []string, w renewal) Question {
 	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: w.stepUp, Person: c.cfg.Insist || c.cfg.Brake < 0}
 }
 
 // anyQuestion is that wish before discovery: at whichever issuer it turns out to
 // be.
-func (c *Client) anyQuestion(cred Credential, w want) Question {
+func (c *Client) anyQuestion(cred Credential, w renewal) Question {
 	return c.question("", discovery.Union(cred.RequestedScopes, w.challenge.Scopes()), w)
 }
 
@@ -54,7 +55,7 @@ func (c *Client) judge(ctx context.Context, q Question, a Attempt) (verdict Verd
 // hopeless returns why nobody may be asked whichever issuer discovery leads to.
 // An account that has signed in, or whose process has died, is asked at another
 // issuer.
-func (c *Client) hopeless(ctx context.Context, cred Credential, w want) error {
+func (c *Client) hopeless(ctx context.Context, cred Credential, w renewal) error {
 	if err := c.refusedBefore(cred); err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (c *Client) hopeless(ctx context.Context, cred Credential, w want) error {
 func (c *Client) refusedBefore(cred Credential) error {
 	a := cred.Attempt
 	since := c.now().Sub(a.Ended)
-	if c.cfg.Insist || c.cfg.Brake < 0 || a.RefusedClient != c.chosen(cred.Registration).mark() || since < 0 || since >= a.registrationPause() {
+	if c.cfg.Insist || c.cfg.Brake < 0 || a.RefusedClient != c.chosenMetadata(cred.Registration).Hash() || since < 0 || since >= a.registrationPause() {
 		return nil
 	}
 	return a.err()
@@ -81,7 +82,7 @@ func (c *Client) refusedBefore(cred Credential) error {
 // noteAsk keeps that a person is asked to sign in, before that happens, or
 // returns why it must not. The attempt of cred, which is the earlier one, becomes
 // this one.
-func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
+func (c *Client) noteAsk(ctx context.Context, cred *Credential, w renewal) error {
 	if c.asking.Err() != nil {
 		return c.personNeeded(errNobodyWaits)
 	}
@@ -104,7 +105,7 @@ func (c *Client) noteAsk(ctx context.Context, cred *Credential, w want) error {
 }
 
 // noteEnding keeps how it ended that a person was asked, if one was.
-func (c *Client) noteEnding(ctx context.Context, w want, how Ending) {
+func (c *Client) noteEnding(ctx context.Context, w renewal, how Ending) {
 	if !w.progress.asked {
 		return
 	}
@@ -143,8 +144,8 @@ func (c *Client) loggedOut(ctx context.Context, cred Credential) error {
 
 // endingOf is how a login ended that failed with err.
 func endingOf(err error) Ending {
-	var refused *Error
-	if errors.Is(err, ErrDenied) && errors.As(err, &refused) && refused.Code == "access_denied" {
+	var refused *grant.Error
+	if errors.Is(err, grant.ErrDenied) && errors.As(err, &refused) && refused.Code == "access_denied" {
 		return AskDenied
 	}
 	return AskFailed
@@ -153,7 +154,7 @@ func endingOf(err error) Ending {
 // notAsked says why nobody is asked and what a person can do, nil when somebody
 // may be.
 func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
-	e := &Error{Op: "sign in to " + c.cfg.Server.Redacted()}
+	e := &grant.Error{Op: "sign in to " + c.cfg.Server.Redacted()}
 	wait := v.Wait.Round(time.Second).String()
 	switch v.Refusal {
 	case Allowed:

@@ -8,6 +8,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Attempt is the latest time that a person was to sign in, kept with the
@@ -46,8 +47,8 @@ var kinds = []struct {
 	sentinel error
 }{
 	{"ended", ErrEnded},
-	{"denied", ErrDenied},
-	{"timeout", ErrLoginTimeout},
+	{"denied", grant.ErrDenied},
+	{"timeout", grant.ErrLoginTimeout},
 	{"unavailable", discovery.ErrUnavailable},
 	{"required", ErrLoginRequired},
 }
@@ -75,7 +76,7 @@ func sentinelOf(name string) error {
 // failed records err as the end of the attempt.
 func (a Attempt) failed(err error, now time.Time) Attempt {
 	a.Ended, a.Kind, a.Op, a.Code, a.Text, a.Hint, a.RefusedClient = now, kindOf(err), "sign in", "", err.Error(), hint.Of(err), ""
-	var own *Error
+	var own *grant.Error
 	var advised *hint.Error
 	switch {
 	case errors.As(err, &own) && own.Op != "":
@@ -106,7 +107,7 @@ func (o outcome) Unwrap() error { return o.kind }
 
 // err rebuilds the failure for those who waited for another process's login.
 func (a Attempt) err() error {
-	return &Error{Op: a.Op, Code: a.Code, Hint: a.Hint, Err: outcome{a.Text, sentinelOf(a.Kind)}}
+	return &grant.Error{Op: a.Op, Code: a.Code, Hint: a.Hint, Err: outcome{a.Text, sentinelOf(a.Kind)}}
 }
 
 // outcome is err for an error that says itself that this is about a sign-in, and has

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"mcp-login/internal/oauth/grant"
 )
 
 // An error that matches several kinds is kept as one of them, the same each
@@ -14,7 +16,7 @@ func TestR3OneKindForAnError(t *testing.T) {
 		for _, second := range kinds[i:] {
 			for _, err := range []error{
 				errors.Join(second.sentinel, first.sentinel),
-				&Error{Op: "sign in", Err: fmt.Errorf("%w: %w", first.sentinel, second.sentinel)},
+				&grant.Error{Op: "sign in", Err: fmt.Errorf("%w: %w", first.sentinel, second.sentinel)},
 			} {
 				for range 32 { // a walk over a map begins anywhere
 					kept := Attempt{}.failed(err, time.Now())

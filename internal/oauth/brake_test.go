@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // braking is a client with the brake that programs have.
@@ -24,7 +25,7 @@ func TestBrakeAcrossRestarts(t *testing.T) {
 		dir := t.TempDir()
 		for range 5 {
 			_, h := l.client(l.store(dir), braking)
-			if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrDenied) {
+			if _, _, err := l.call(h, "1"); !errors.Is(err, grant.ErrDenied) {
 				t.Fatalf("%v", err)
 			}
 		}

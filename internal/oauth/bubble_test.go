@@ -20,6 +20,7 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // hit is one request as the wire saw it.
@@ -163,7 +164,7 @@ func (b *bubble) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Clien
 	network.Transport = b.wire
 	cfg := oauth.Config{
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s, HTTP: network,
-		Identity: oauth.Identity{Name: "test"}, Device: b.device, LoginTimeout: 30 * time.Minute, Brake: -1,
+		Identity: grant.Identity{Name: "test"}, Device: b.device, LoginTimeout: 30 * time.Minute, Brake: -1,
 		Listen: b.listen,
 		Show: func(ctx context.Context, p oauth.Prompt) {
 			b.tabs.Add(1)

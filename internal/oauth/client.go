@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // DefaultLoginTimeout is how long a login waits for the person.
@@ -129,7 +130,7 @@ type Config struct {
 	// Device says when to use the device grant.
 	Device DevicePolicy
 	// Identity is the client to be at the provider.
-	Identity Identity
+	Identity grant.Identity
 	// IssuerChoice is what the person has said about the authorization server.
 	// Named is Key.Issuer, or "" there for a login that is kept without.
 	discovery.IssuerChoice
@@ -155,10 +156,11 @@ type Config struct {
 // Client signs requests to one MCP server for one identity. It is safe for
 // concurrent use. Close ends what is under way.
 type Client struct {
-	cfg  Config
-	log  *slog.Logger
-	ctx  context.Context // ends with Close: a login outlives the request that began it
-	stop context.CancelFunc
+	cfg    Config
+	log    *slog.Logger
+	grants *grant.Client
+	ctx    context.Context // ends with Close: a login outlives the request that began it
+	stop   context.CancelFunc
 	// asking ends when nobody is to be asked any more.
 	asking     context.Context
 	stopAsking context.CancelFunc
@@ -197,7 +199,12 @@ func New(cfg Config) *Client {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	asking, stopAsking := context.WithCancel(ctx)
-	return &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, wall: Wall}
+	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, wall: Wall}
+	c.grants = &grant.Client{
+		HTTP: cfg.HTTP, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
+		SignInAgain: c.againCommand(),
+	}
+	return c
 }
 
 // Close cancels a login or refresh under way, waits until it has released its
@@ -233,7 +240,8 @@ func (c *Client) Awaiting() (Prompt, bool) {
 
 // BrowserURL is discovery.Guard.BrowserURL of Config.Guard.
 func (c *Client) BrowserURL(ctx context.Context, name, address string) (string, error) {
-	return c.cfg.Guard.BrowserURL(ctx, name, address)
+	address, err := c.cfg.Guard.BrowserURL(ctx, name, address)
+	return address, grant.AsError(err)
 }
 
 func (c *Client) setPrompt(p *Prompt) {
@@ -252,11 +260,11 @@ func (c *Client) Token(ctx context.Context) (Credential, error) {
 	if c.fresh(cred) {
 		return cred, nil
 	}
-	return c.renew(ctx, want{failed: markOf(c.bearer(cred)), quiet: true})
+	return c.renew(ctx, renewal{failed: markOf(c.bearer(cred)), quiet: true})
 }
 
 // bearer returns the token that is presented to the server.
-func (c *Client) bearer(cred Credential) Secret {
+func (c *Client) bearer(cred Credential) grant.Secret {
 	if c.presentsIDToken(cred) {
 		return cred.IDToken
 	}
@@ -267,7 +275,7 @@ func (c *Client) presentsIDToken(cred Credential) bool { return c.cfg.IDToken ||
 
 // Bearer returns the token of cred that is put on requests: the access token,
 // or the ID token where that was asked for.
-func (c *Client) Bearer(cred Credential) Secret { return c.bearer(cred) }
+func (c *Client) Bearer(cred Credential) grant.Secret { return c.bearer(cred) }
 
 // usable reports whether there is a token to present, valid or not.
 func (c *Client) usable(cred Credential) bool { return !c.bearer(cred).IsZero() }
@@ -275,7 +283,7 @@ func (c *Client) usable(cred Credential) bool { return !c.bearer(cred).IsZero() 
 // fresh reports whether the token can be presented now.
 func (c *Client) fresh(cred Credential) bool {
 	if c.presentsIDToken(cred) {
-		expiry, issued := TokenTimes(cred.IDToken)
+		expiry, issued := grant.TokenTimes(cred.IDToken)
 		cred.AccessToken, cred.Expiry = cred.IDToken, time.Time{}
 		if life := expiry.Sub(issued); !issued.IsZero() && life > 0 {
 			// By our own clock, which need not be the provider's.

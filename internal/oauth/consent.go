@@ -33,6 +33,16 @@ func wantsConsent(cred Credential, endpoint string) bool {
 	return slices.Contains(cred.RequestedScopes, discovery.OfflineAccess) && !atEntra(endpoint) && cred.Consents < maxConsents
 }
 
+// warnOfPrompt says what a chosen prompt costs.
+func (c *Client) warnOfPrompt(cred Credential, endpoint string) {
+	own := c.grants.Param("prompt")
+	if own == "" || slices.Contains(strings.Fields(own), "consent") || !wantsConsent(cred, endpoint) {
+		return
+	}
+	c.log.Warn("prompt is sent without consent, for which providers such as Logto give no refresh token: somebody has to sign in whenever the access token has ended",
+		"prompt", own, "keep_it_with", "--auth-param 'prompt="+own+" consent'")
+}
+
 // atEntra names the provider where prompt=consent does harm: it gives refresh tokens
 // anyway, and asking for consent there locks out everybody whose organization lets
 // only administrators consent.

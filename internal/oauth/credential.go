@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Key names one identity: everything a person chose that leads to a different
@@ -68,42 +70,6 @@ func (k Key) ID() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Registration is a client known to one authorization server, either given by
-// the person or obtained by dynamic registration (RFC 7591). It is never
-// presented to another issuer, nor to metadata that only bears its name.
-type Registration struct {
-	Issuer string `json:"issuer,omitzero"`
-	// FoundAt is ServerMetadata.FoundAt of that issuer.
-	FoundAt      string `json:"issuer_found_at,omitzero"`
-	ClientID     string `json:"client_id,omitzero"`
-	ClientSecret Secret `json:"client_secret,omitzero"`
-	// SecretExpiry is when the secret ends; zero means never
-	// (client_secret_expires_at = 0).
-	SecretExpiry time.Time `json:"client_secret_expires_at,omitzero"`
-	// RedirectURI is the redirect URI that was registered. An authorization
-	// server that grants the RFC 8252 port freedom takes it with any port.
-	RedirectURI string `json:"redirect_uri,omitzero"`
-	// AuthMethod is the token endpoint authentication method, one of none,
-	// client_secret_basic, client_secret_post, private_key_jwt, and
-	// client_secret_basic_plain for Basic without its form-encoding.
-	AuthMethod string `json:"token_endpoint_auth_method,omitzero"`
-	// DeviceGrant tells that the client may use the device grant (RFC 8628).
-	DeviceGrant bool `json:"device_grant,omitzero"`
-	// ManageURI and ManageToken let the registration be deleted at the server
-	// (RFC 7592); "" where it does not offer that.
-	ManageURI   string `json:"registration_client_uri,omitzero"`
-	ManageToken Secret `json:"registration_access_token,omitzero"`
-	// Dynamic tells a registration that can be repeated from one that a
-	// person gave.
-	Dynamic bool `json:"dynamic,omitzero"`
-	// Chosen are the members of the registration that the person chose.
-	Chosen ClientMetadata `json:"client_metadata,omitzero"`
-	// Doubted tells that a browser was sent to the provider with this registration
-	// of an earlier login, and no answer has come: the provider may have forgotten
-	// it and have shown a page that leads nowhere.
-	Doubted bool `json:"doubted,omitzero"`
-}
-
 // Credential is what one login leaves behind.
 type Credential struct {
 	// Server is the MCP endpoint the tokens are for, and Resource the value
@@ -124,8 +90,8 @@ type Credential struct {
 	RevocationEndpoint string `json:"revocation_endpoint,omitzero"`
 	// EndSessionEndpoint ends the person's session in the browser (OpenID
 	// Connect RP-Initiated Logout 1.0), "" when the issuer has none.
-	EndSessionEndpoint string       `json:"end_session_endpoint,omitzero"`
-	Registration       Registration `json:"registration,omitzero"`
+	EndSessionEndpoint string             `json:"end_session_endpoint,omitzero"`
+	Registration       grant.Registration `json:"registration,omitzero"`
 	// Metadata of the issuer as it was read at MetadataAt: a login soon
 	// afterwards need not read it again.
 	Metadata   discovery.ServerMetadata `json:"issuer_metadata,omitzero"`
@@ -133,13 +99,13 @@ type Credential struct {
 	// Attempt is the latest time that the person was asked.
 	Attempt Attempt `json:"attempt,omitzero"`
 
-	AccessToken  Secret `json:"access_token,omitzero"`
-	TokenType    string `json:"token_type,omitzero"`
-	RefreshToken Secret `json:"refresh_token,omitzero"`
+	AccessToken  grant.Secret `json:"access_token,omitzero"`
+	TokenType    string       `json:"token_type,omitzero"`
+	RefreshToken grant.Secret `json:"refresh_token,omitzero"`
 	// Unanswered is when the refresh token was sent and no answer came: whether
 	// it is spent is unknown.
-	Unanswered time.Time `json:"unanswered_at,omitzero"`
-	IDToken    Secret    `json:"id_token,omitzero"`
+	Unanswered time.Time    `json:"unanswered_at,omitzero"`
+	IDToken    grant.Secret `json:"id_token,omitzero"`
 	// Expiry is when the access token ends; zero when the issuer did not say.
 	Expiry time.Time `json:"expires_at,omitzero"`
 	// ObtainedAt is when the access token was issued, to scale the margin of
@@ -171,9 +137,37 @@ func (c Credential) Provider() discovery.Provider {
 	return discovery.Provider{Issuer: c.Issuer, FoundAt: c.FoundAt}
 }
 
-// Provider returns the authorization server that knows the client.
-func (r Registration) Provider() discovery.Provider {
-	return discovery.Provider{Issuer: r.Issuer, FoundAt: r.FoundAt}
+// target is what requests for the credential have in common. server is the metadata
+// that was discovered; what is kept of it is taken where it is zero.
+func (c Credential) target(server discovery.ServerMetadata) grant.Target {
+	if server.Issuer == "" {
+		server = c.Metadata
+		server.Issuer, server.FoundAt, server.TokenEndpoint, server.RevocationEndpoint = c.Issuer, c.FoundAt, c.TokenEndpoint, c.RevocationEndpoint
+	}
+	return grant.Target{Server: server, Registration: c.Registration, Resource: c.Resource, Scopes: c.RequestedScopes, RepeatScopes: c.RepeatScopes}
+}
+
+// apply puts a token into the credential, and what t has learned about the client. An
+// answer without a new refresh token keeps the old one (RFC 6749, section 6), and one
+// without scope the granted ones. Those are for show: they are not what the next refresh
+// asks for, since servers name fewer than they granted.
+func (c *Credential) apply(token grant.Token, t grant.Target, now time.Time) {
+	c.Registration.AuthMethod, c.RepeatScopes = t.Registration.AuthMethod, t.RepeatScopes
+	c.AccessToken, c.TokenType = token.AccessToken, "Bearer"
+	c.ObtainedAt, c.Expiry, c.Unanswered = now, time.Time{}, time.Time{}
+	if token.Lifetime > 0 {
+		c.Expiry = now.Add(token.Lifetime)
+	}
+	if !token.RefreshToken.IsZero() {
+		c.RefreshToken = token.RefreshToken
+	}
+	if !token.IDToken.IsZero() {
+		c.IDToken = token.IDToken
+	}
+	c.Account = cmp.Or(token.Account, c.Account)
+	if token.Scopes != nil {
+		c.GrantedScopes = token.Scopes
+	}
 }
 
 // withoutTokens is what remains of a login whose tokens have ended: the account, with

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/internal/oauth/grant"
+
 	"pgregory.net/rapid"
 )
 
@@ -65,7 +67,7 @@ func TestKeysOfEarlierVersions(t *testing.T) {
 // few seconds is not refreshed at every use.
 func TestFreshMargin(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	token := NewSecret("t")
+	token := grant.NewSecret("t")
 	cases := []struct {
 		name string
 		cred Credential
@@ -83,5 +85,26 @@ func TestFreshMargin(t *testing.T) {
 		if got := tc.cred.Fresh(now); got != tc.want {
 			t.Errorf("%s: %v", tc.name, got)
 		}
+	}
+}
+
+// An answer of the token endpoint keeps what it does not replace (RFC 6749, section 6).
+func TestTokenReplacesOnlyWhatItHolds(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	cred := Credential{
+		Issuer: "https://as.example", RefreshToken: grant.NewSecret("r0"), AccessToken: grant.NewSecret("a0"), IDToken: grant.NewSecret("i0"),
+		Expiry: now, Unanswered: now, GrantedScopes: []string{"x"}, Account: "alice",
+	}
+	next := cred
+	next.apply(grant.Token{AccessToken: grant.NewSecret("a1")}, grant.Target{}, now)
+	if next.AccessToken.Reveal() != "a1" || next.RefreshToken.Reveal() != "r0" || next.IDToken.Reveal() != "i0" || len(next.GrantedScopes) != 1 || next.Account != "alice" {
+		t.Errorf("what was not in the answer has changed: %+v", next)
+	}
+	if !next.Expiry.IsZero() || !next.Unanswered.IsZero() || !next.ObtainedAt.Equal(now) || next.TokenType != "Bearer" || next.Issuer != cred.Issuer {
+		t.Errorf("%+v", next)
+	}
+	next.apply(grant.Token{AccessToken: grant.NewSecret("a2"), RefreshToken: grant.NewSecret("r2"), Lifetime: time.Hour, Scopes: []string{}, Account: "bob"}, grant.Target{RepeatScopes: true}, now)
+	if next.RefreshToken.Reveal() != "r2" || !next.Expiry.Equal(now.Add(time.Hour)) || next.GrantedScopes == nil || len(next.GrantedScopes) != 0 || next.Account != "bob" || !next.RepeatScopes || !next.Fresh(now) {
+		t.Errorf("%+v", next)
 	}
 }

@@ -26,7 +26,7 @@ type Demand struct {
 // Fulfil signs in as another process has demanded. ready is called when
 // LockLogin is held; that process waits for it.
 func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
-	w := want{failed: mark(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
+	w := renewal{failed: mark(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
 	began := c.now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
 
 // delegate sees to it that another process asks the person, if that is how
 // this one is set up. An error says that nobody may be asked.
-func (c *Client) delegate(ctx context.Context, cred Credential, w want) (delegated bool, err error) {
+func (c *Client) delegate(ctx context.Context, cred Credential, w renewal) (delegated bool, err error) {
 	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
 		c.log.Debug("a login is under way")
 		return c.cfg.Delegate != nil, nil
@@ -64,7 +64,7 @@ func (c *Client) delegate(ctx context.Context, cred Credential, w want) (delegat
 
 // demand is handed over as JSON, which a challenge need not fit into: a scope with
 // bytes that are no UTF-8 is not usable there either.
-func (w want) demand() Demand {
+func (w renewal) demand() Demand {
 	params := map[string]string{}
 	for name, value := range w.challenge.Params {
 		if utf8.ValidString(name) {

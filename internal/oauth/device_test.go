@@ -15,6 +15,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // RFC 8628, Logto: a login by device leads to a token for the resource, and
@@ -128,15 +129,15 @@ func TestDeviceEnds(t *testing.T) {
 		want   error
 		within time.Duration
 	}{
-		"the person refuses":     {devidp.Faults{}, "", time.Second, oauth.ErrDenied, 5 * time.Second},
-		"the provider refuses":   {devidp.Faults{Deny: true}, "", -1, oauth.ErrDenied, 5 * time.Second},
-		"nobody comes":           {devidp.Faults{}, "", -1, oauth.ErrLoginTimeout, 10 * time.Minute},
-		"nobody comes in time":   {devidp.Faults{DeviceTTL: 30 * time.Second}, "", -1, oauth.ErrLoginTimeout, 30 * time.Second},
-		"ended, as the provider": {devidp.Faults{DeviceTTL: 12 * time.Second, DeviceMembers: map[string]any{"expires_in": 600}}, "", -1, oauth.ErrLoginTimeout, 15 * time.Second},
+		"the person refuses":     {devidp.Faults{}, "", time.Second, grant.ErrDenied, 5 * time.Second},
+		"the provider refuses":   {devidp.Faults{Deny: true}, "", -1, grant.ErrDenied, 5 * time.Second},
+		"nobody comes":           {devidp.Faults{}, "", -1, grant.ErrLoginTimeout, 10 * time.Minute},
+		"nobody comes in time":   {devidp.Faults{DeviceTTL: 30 * time.Second}, "", -1, grant.ErrLoginTimeout, 30 * time.Second},
+		"ended, as the provider": {devidp.Faults{DeviceTTL: 12 * time.Second, DeviceMembers: map[string]any{"expires_in": 600}}, "", -1, grant.ErrLoginTimeout, 15 * time.Second},
 		"a code that lives for ever": {
-			devidp.Faults{DeviceMembers: map[string]any{"expires_in": 1e300}}, "", -1, oauth.ErrLoginTimeout, 10*time.Minute + 5*time.Second,
+			devidp.Faults{DeviceMembers: map[string]any{"expires_in": 1e300}}, "", -1, grant.ErrLoginTimeout, 10*time.Minute + 5*time.Second,
 		},
-		"no life": {devidp.Faults{DeviceMembers: map[string]any{"expires_in": nil}}, "", -1, oauth.ErrLoginTimeout, 10*time.Minute + 5*time.Second},
+		"no life": {devidp.Faults{DeviceMembers: map[string]any{"expires_in": nil}}, "", -1, grant.ErrLoginTimeout, 10*time.Minute + 5*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // discover finds the authorization server that the refusal points to. The
 // resource's own metadata is read each time (C9); the metadata of an issuer
 // that was read a short time ago, in a login that did not fail, is not.
-func (c *Client) discover(ctx context.Context, previous Credential, w want) (discovery.Result, error) {
+func (c *Client) discover(ctx context.Context, previous Credential, w renewal) (discovery.Result, error) {
 	cached := previous.Metadata
 	if age := c.now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
 		cached = discovery.ServerMetadata{}
@@ -25,12 +26,12 @@ func (c *Client) discover(ctx context.Context, previous Credential, w want) (dis
 		c.log.Debug("a member of the provider's metadata is left out", "reason", reason)
 	}
 	if notListed := (*discovery.NotListedError)(nil); errors.As(err, &notListed) {
-		return found, &Error{
+		return found, &grant.Error{
 			Op: "find the authorization server", Err: fmt.Errorf("%w: %w", notListed, ErrLoginRequired),
-			Hint: "nothing was sent there; if this server is to be used with that provider all the same, say so for it alone" + pinHint(": ", notListed.Named),
+			Hint: "nothing was sent there; if this server is to be used with that provider all the same, say so for it alone" + issuerFlag(": ", notListed.Named),
 		}
 	}
-	return found, asError(err)
+	return found, grant.AsError(err)
 }
 
 // metadataLifetime is how long the metadata of an issuer is not read again.

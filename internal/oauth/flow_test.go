@@ -19,6 +19,7 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
 )
@@ -149,7 +150,7 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 	cfg := oauth.Config{
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s,
 		HTTP:     discovery.NewHTTPClient(server, nil),
-		Identity: oauth.Identity{Name: "test"},
+		Identity: grant.Identity{Name: "test"},
 		Listen: func(ctx context.Context, _, _ string, port int) (oauth.Redirect, error) {
 			return loopback.Listen(ctx, loopback.Options{Port: port})
 		},
@@ -406,14 +407,14 @@ func TestDeniedLoginIsNotRepeated(t *testing.T) {
 	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Brake = 0 })
 	for range 3 {
 		_, _, err := l.call(h, "1")
-		if !errors.Is(err, oauth.ErrDenied) {
+		if !errors.Is(err, grant.ErrDenied) {
 			t.Fatalf("%v", err)
 		}
 		// Each time what happened is said once, and what to do about that.
 		if said := err.Error(); strings.Count(said, "sign in") != 1 || strings.Count(said, "access_denied") != 1 {
 			t.Error(said)
 		}
-		var e *oauth.Error
+		var e *grant.Error
 		if !errors.As(err, &e) || !strings.Contains(e.UserHint(), "the login was refused, or the account may not use this server") {
 			t.Errorf("%v: the hint is %q", err, e.UserHint())
 		}

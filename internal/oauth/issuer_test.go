@@ -1,12 +1,15 @@
 package oauth
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Clients, their secrets and keys belong to the pair of what the metadata calls
@@ -19,13 +22,13 @@ func TestClientsBelongToThePair(t *testing.T) {
 	elsewhere.FoundAt = "https://evil.example.net/b"
 	server := &url.URL{Scheme: "https", Host: "mcp.example.com", Path: "/mcp"}
 	for _, tc := range []struct{ had, now discovery.ServerMetadata }{{own, stranger}, {stranger, own}, {stranger, elsewhere}} {
-		dynamic := Registration{Issuer: tc.had.Issuer, FoundAt: tc.had.FoundAt, ClientID: "app", ClientSecret: NewSecret("s3cret"), Dynamic: true, AuthMethod: authPost}
-		if dynamic.usableAt(tc.now.Provider(), "", time.Now()) {
+		dynamic := grant.Registration{Issuer: tc.had.Issuer, FoundAt: tc.had.FoundAt, ClientID: "app", ClientSecret: grant.NewSecret("s3cret"), Dynamic: true, AuthMethod: "client_secret_post"}
+		if dynamic.UsableAt(tc.now.Provider(), "", time.Now()) {
 			t.Errorf("%v: a registration is used at %v", tc.had.Provider(), tc.now.Provider())
 		}
 		given := dynamic
 		given.Dynamic = false
-		c := New(Config{Server: server, HTTP: http.DefaultClient, Identity: Identity{ClientID: "app"}})
+		c := New(Config{Server: server, HTTP: http.DefaultClient, Identity: grant.Identity{ClientID: "app"}})
 		if reg, err := c.givenClient(tc.now, given, ""); err == nil || !reg.ClientSecret.IsZero() {
 			t.Errorf("%v: a client is used at %v", tc.had.Provider(), tc.now.Provider())
 		}
@@ -66,6 +69,51 @@ func TestSecretsAtAnAcceptedName(t *testing.T) {
 		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: discovery.IssuerChoice{Named: tc.named, Accepted: near.Issuer}})
 		if err := c.maySendSecret(tc.meta); (err == nil) != tc.want {
 			t.Errorf("%s: %v", name, err)
+		}
+		c.Close()
+	}
+}
+
+// The first contact of a client secret: who is of the server's own site, and who
+// only looks like it.
+func TestSecretGoesToNobodyUnknown(t *testing.T) {
+	for _, tc := range []struct {
+		server, issuer, pinned string
+		want                   bool
+	}{
+		{"https://mcp.a.example/mcp", "https://login.a.example", "", true},
+		{"https://mcp.a.example/mcp", "https://A.EXAMPLE.:8443/x", "", true},
+		{"https://mcp.a.example/mcp", "https://mcp.a.example.evil.example", "", false},
+		{"https://mcp.a.example/mcp", "https://a.example.evil.example/a.example", "", false},
+		{"https://mcp.a.example/mcp", "https://eviла.example", "", false},
+		{"https://mcp.a.example/mcp", "https://evila.example", "", false},
+		{"https://mcp.a.example/mcp", "https://a.example@evil.example", "", false},
+		{"https://mcp.a.example/mcp", "https://example", "", false},
+		{"https://a.github.io/mcp", "https://b.github.io", "", false},
+		{"https://a.vercel.app/mcp", "https://b.vercel.app", "", false},
+		{"https://a.co.uk/mcp", "https://b.co.uk", "", false},
+		{"https://10.0.0.1/mcp", "https://10.0.0.2", "", false},
+		{"https://10.0.0.1/mcp", "https://10.0.0.1:9", "", true},
+		{"https://intranet/mcp", "https://login.intranet", "", false},
+		{"https://mcp.a.example/mcp", "https://p.example/x", "https://p.example/x", true},
+		// The pin is compared character for character.
+		{"https://mcp.a.example/mcp", "https://p.example/x/", "https://p.example/x", false},
+		{"https://mcp.a.example/mcp", "https://P.example/x", "https://p.example/x", false},
+		{"https://mcp.a.example/mcp", "https://p.example/y", "https://p.example/x", false},
+		{"https://mcp.a.example/mcp", "%", "", false},
+		{"https://mcp.a.example/mcp", "https://127.0.0.1.evil.example", "", false},
+		{"https://mcp.a.example/mcp", "https://localhost.evil.example", "", false},
+	} {
+		server, err := url.Parse(tc.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: discovery.IssuerChoice{Named: tc.pinned}})
+		var refused *grant.Error
+		if err := c.maySendSecret(discovery.ServerMetadata{Issuer: tc.issuer}); (err == nil) != tc.want {
+			t.Errorf("%+v: %v", tc, err)
+		} else if err != nil && (strings.Contains(err.Error(), "\n") || !errors.As(err, &refused) || !strings.Contains(refused.Hint, "--issuer")) {
+			t.Errorf("%+v: %v", tc, err)
 		}
 		c.Close()
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // SignInAhead signs in although the server has not asked for it: some let everybody list
@@ -25,10 +26,10 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 	}
 	if !force {
 		if _, published, err := discovery.FetchResource(ctx, c.cfg.HTTP, c.cfg.Server, discovery.Challenge{}, c.cfg.Key.Resource != ""); err != nil || !published {
-			return false, asError(err)
+			return false, grant.AsError(err)
 		}
 	}
-	_, err = c.renew(ctx, want{failed: markOf(c.bearer(cred))})
+	_, err = c.renew(ctx, renewal{failed: markOf(c.bearer(cred))})
 	return true, err
 }
 
@@ -36,9 +37,9 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 // forgotten the registration of an earlier login, one new registration is tried
 // (RFC 6749, section 5.2, invalid_client). How a login failed is kept for the
 // processes that wait for it.
-func (c *Client) login(ctx context.Context, previous Credential, w want) (Credential, error) {
+func (c *Client) login(ctx context.Context, previous Credential, w renewal) (Credential, error) {
 	outside := ctx
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, ErrLoginTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, grant.ErrLoginTimeout)
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -49,15 +50,15 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 		if err == nil {
 			return cred, nil
 		}
-		var refused *Error
-		if errors.As(err, &refused) && clientUnknown(refused.Code) && w.progress.remembered {
+		var refused *grant.Error
+		if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && w.progress.remembered {
 			c.log.Debug("the provider does not know the registered client any more", "error", err)
 			c.noteEnding(outside, w, AskForgotten)
 			w.progress.unknown = true
-			previous.Registration, previous.Metadata = Registration{Chosen: previous.Registration.Chosen}, discovery.ServerMetadata{}
+			previous.Registration, previous.Metadata = grant.Registration{Chosen: previous.Registration.Chosen}, discovery.ServerMetadata{}
 			continue
 		}
-		if errors.Is(context.Cause(ctx), ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
+		if errors.Is(context.Cause(ctx), grant.ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
 			err = c.notFinished(w)
 		}
 		if errors.Is(context.Cause(ctx), ErrEnded) {
@@ -73,9 +74,9 @@ func (c *Client) login(ctx context.Context, previous Credential, w want) (Creden
 
 // notFinished says that nobody has signed in in time, and what the next login does
 // about it. A provider that has forgotten its client says so to the browser alone.
-func (c *Client) notFinished(w want) error {
-	e := &Error{
-		Op: "sign in to " + c.cfg.Server.Redacted(), Err: ErrLoginTimeout,
+func (c *Client) notFinished(w renewal) error {
+	e := &grant.Error{
+		Op: "sign in to " + c.cfg.Server.Redacted(), Err: grant.ErrLoginTimeout,
 		Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
 	}
 	if w.progress.remembered {
@@ -102,12 +103,12 @@ func (c *Client) watch(ctx context.Context, end context.CancelCauseFunc, deadlin
 		case c.cfg.Wanted != nil && !c.cfg.Wanted():
 			end(ErrEnded)
 		case c.wall().After(deadline):
-			end(ErrLoginTimeout)
+			end(grant.ErrLoginTimeout)
 		}
 	}
 }
 
-func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Credential, error) {
+func (c *Client) loginOnce(ctx context.Context, previous Credential, w renewal) (Credential, error) {
 	found, err := c.discover(ctx, previous, w)
 	if err != nil {
 		return Credential{}, err
@@ -152,14 +153,14 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w want) (Cr
 	}
 	cred := c.prepare(found, reg, previous, w)
 	if w.progress.remembered && c.forgotten(ctx, meta, cred) {
-		return Credential{}, &Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
+		return Credential{}, &grant.Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
 	}
-	w.progress.proven = reg.provenBy(previous)
+	w.progress.proven = provenBy(reg, previous)
 	return c.authorize(ctx, redirect, meta, cred, w)
 }
 
 // prepare builds the credential that the login is to fill.
-func (c *Client) prepare(found discovery.Result, reg Registration, previous Credential, w want) Credential {
+func (c *Client) prepare(found discovery.Result, reg grant.Registration, previous Credential, w renewal) Credential {
 	meta := found.Server
 	cred := Credential{
 		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer, FoundAt: meta.FoundAt,
@@ -189,8 +190,11 @@ func (c *Client) prepare(found discovery.Result, reg Registration, previous Cred
 	return cred
 }
 
+// scopeOrganizations is what Logto wants with organization_id.
+const scopeOrganizations = "urn:logto:scope:organizations"
+
 // scopes are those to request.
-func (c *Client) scopes(found discovery.Result, previous Credential, w want) []string {
+func (c *Client) scopes(found discovery.Result, previous Credential, w renewal) []string {
 	var earlier []string
 	if w.stepUp && previous.Provider().Same(found.Server.Provider()) {
 		earlier = previous.RequestedScopes
@@ -202,7 +206,7 @@ func (c *Client) scopes(found discovery.Result, previous Credential, w want) []s
 	if c.presentsIDToken(previous) {
 		scopes = discovery.Union(scopes, []string{"openid"})
 	}
-	if c.chosenParam("organization_id") != "" && c.cfg.Key.Scopes == nil && slices.Contains(found.Server.ScopesSupported, scopeOrganizations) {
+	if c.grants.Param("organization_id") != "" && c.cfg.Key.Scopes == nil && slices.Contains(found.Server.ScopesSupported, scopeOrganizations) {
 		scopes = discovery.Union(scopes, []string{scopeOrganizations})
 	}
 	return scopes
@@ -211,16 +215,16 @@ func (c *Client) scopes(found discovery.Result, previous Credential, w want) []s
 // authorize runs the authorization request of RFC 6749 section 4.1 with PKCE
 // and exchanges the code. Where the provider refuses offline_access, which we have
 // added, the tab that has brought the answer is sent there once more without it.
-func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, w want) (Credential, error) {
+func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, w renewal) (Credential, error) {
 	finish := func(string, error) {} // the tab that waits
 	waiting, release := c.probing(ctx, meta, cred, w)
 	defer release()
 	if waiting.Err() != nil && ctx.Err() == nil {
-		w.progress.refusal = context.Cause(waiting) // it is not asked again at once
-		return Credential{}, w.progress.refusal
+		w.progress.clientRefusal = context.Cause(waiting) // it is not asked again at once
+		return Credential{}, w.progress.clientRefusal
 	}
 	for again := false; ; again = true {
-		verifier, state := oauth2.GenerateVerifier(), newState()
+		verifier, state := oauth2.GenerateVerifier(), grant.NewState()
 		p, err := c.promptFor(ctx, redirect, meta, cred, verifier, state)
 		if err == nil {
 			err = c.noteAsk(ctx, &cred, w)
@@ -247,9 +251,13 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discover
 			return Credential{}, unanswered(err)
 		}
 		w.progress.answered, waiting = true, ctx // it knows the client
-		code, err := checkAnswer(answer, meta, cred.Resource)
-		if err = c.explainParams(err); err == nil {
-			err = c.exchange(ctx, &cred, code, verifier)
+		t := cred.target(meta)
+		code, err := c.grants.CheckAnswer(answer, t)
+		if err == nil {
+			var token grant.Token
+			if token, err = c.grants.Exchange(ctx, &t, code, verifier); err == nil {
+				cred.apply(token, t, c.now())
+			}
 		}
 		switch {
 		case err == nil:
@@ -272,7 +280,9 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discover
 // promptFor is what a person needs for the authorization request with verifier and
 // state.
 func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, verifier, state string) (Prompt, error) {
-	address, err := c.authorizationURL(meta, cred, verifier, state)
+	t := cred.target(meta)
+	t.Consent = wantsConsent(cred, meta.AuthorizationEndpoint)
+	address, err := c.grants.AuthorizationURL(t, verifier, state)
 	if err == nil {
 		address, err = c.BrowserURL(ctx, "authorization_endpoint", address)
 	}
@@ -291,11 +301,11 @@ func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta discover
 // unanswered is a login that ended without an answer. What the redirect listener
 // has to say about it ends it as a refusal.
 func unanswered(err error) error {
-	if own := (*Error)(nil); errors.As(err, &own) {
+	if own := (*grant.Error)(nil); errors.As(err, &own) {
 		return err
 	}
 	if ended := asEnded(err); ended != nil {
-		return &Error{Op: "wait for the browser", Err: fmt.Errorf("%w: %w", ErrDenied, err), Hint: ended.UserHint()}
+		return &grant.Error{Op: "wait for the browser", Err: fmt.Errorf("%w: %w", grant.ErrDenied, err), Hint: ended.UserHint()}
 	}
 	return fmt.Errorf("wait for the browser: %w", err)
 }
@@ -315,7 +325,7 @@ func asEnded(err error) ended {
 }
 
 // ask shows p to the person.
-func (c *Client) ask(ctx context.Context, w want, p Prompt) {
+func (c *Client) ask(ctx context.Context, w renewal, p Prompt) {
 	p.Began = w.progress.began
 	if deadline, ok := ctx.Deadline(); ok && (p.Deadline.IsZero() || deadline.Before(p.Deadline)) {
 		p.Deadline = deadline
@@ -325,7 +335,7 @@ func (c *Client) ask(ctx context.Context, w want, p Prompt) {
 }
 
 // signedIn keeps what a login has led to.
-func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
+func (c *Client) signedIn(ctx context.Context, cred Credential, w renewal) {
 	cred.Attempt.Succeeded, cred.Registration.Doubted = true, false
 	c.change(ctx, func(Credential) Credential { return cred })
 	// Afterwards: a process that dies in between has asked without an answer, and
@@ -339,7 +349,7 @@ func (c *Client) signedIn(ctx context.Context, cred Credential, w want) {
 // which client was registered for that: a login that is given up must neither
 // register another one the next time nor open a second tab at once. Tokens that
 // still work stay with the client they belong to.
-func (c *Client) noteAsked(ctx context.Context, cred Credential, w want) {
+func (c *Client) noteAsked(ctx context.Context, cred Credential, w renewal) {
 	c.change(ctx, func(stored Credential) Credential {
 		next := stored.withoutTokens()
 		next.Server, next.Issuer, next.FoundAt, next.Named, next.Registration = cred.Server, cred.Issuer, cred.FoundAt, cred.Named, cred.Registration
@@ -360,15 +370,15 @@ func (c *Client) noteAsked(ctx context.Context, cred Credential, w want) {
 
 // noteFailure keeps how an attempt ended, if another process may be waiting to
 // hear of it, somebody was asked, or the provider was.
-func (c *Client) noteFailure(ctx context.Context, err error, w want) {
+func (c *Client) noteFailure(ctx context.Context, err error, w renewal) {
 	c.change(ctx, func(stored Credential) Credential {
-		refused := w.progress.refusal != nil && errors.Is(err, w.progress.refusal)
+		refused := w.progress.clientRefusal != nil && errors.Is(err, w.progress.clientRefusal)
 		if w.demanded || refused || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+DefaultBrake {
 			stored.Server = c.cfg.Server.String()
 			stored.Attempt = stored.Attempt.failed(err, c.now())
 		}
 		if refused {
-			stored.Attempt.RefusedClient = c.chosen(stored.Registration).mark()
+			stored.Attempt.RefusedClient = c.chosenMetadata(stored.Registration).Hash()
 		}
 		if w.progress.answered && !w.progress.unknown {
 			stored.Registration.Doubted = false // only a client that is known gets an answer

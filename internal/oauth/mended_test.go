@@ -16,6 +16,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Rows 28 and 30: a refresh whose answer was lost is sent again, by the same
@@ -100,8 +101,8 @@ func TestSiblingWithoutLockIsNotOverwritten(t *testing.T) {
 		b, s := signedIn(t, "", nil)
 		_, h := b.client(s, nil)
 		newer, tabs := b.stored(s), b.tabs.Load()
-		newer.RefreshToken, newer.ObtainedAt, newer.Expiry = oauth.NewSecret("of the sibling"), time.Now(), time.Now().Add(time.Hour)
-		newer.AccessToken = oauth.NewSecret("eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"sub":"s","aud":%q,"exp":%d}`, b.server().String(), newer.Expiry.Unix())) + ".AA")
+		newer.RefreshToken, newer.ObtainedAt, newer.Expiry = grant.NewSecret("of the sibling"), time.Now(), time.Now().Add(time.Hour)
+		newer.AccessToken = grant.NewSecret("eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"sub":"s","aud":%q,"exp":%d}`, b.server().String(), newer.Expiry.Unix())) + ".AA")
 		b.replace("/oidc/token", func(w http.ResponseWriter, r *http.Request) {
 			if err := s.Save(r.Context(), oauth.Key{Server: b.server().String()}, newer); err != nil {
 				t.Error(err)

@@ -16,6 +16,7 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 const bubbleRedirectURI = "http://" + bubbleCallback + "/callback"
@@ -92,8 +93,8 @@ func TestNobodyIsSentToAPageOfJSON(t *testing.T) {
 			log.watch(b, nil)
 			h := byHand(b, s, id, func(c *oauth.Config) { c.Key.Params = []string{"login_hint=alice@example.test"} })
 			_, _, err := b.call(h, "x")
-			var refused *oauth.Error
-			if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(refused.Hint, "mcp-login doctor --client-id "+id) || !errors.Is(err, oauth.ErrDenied) {
+			var refused *grant.Error
+			if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(refused.Hint, "mcp-login doctor --client-id "+id) || !errors.Is(err, grant.ErrDenied) {
 				t.Errorf("%s: %v", id, err)
 			}
 			if stats := b.idp.Stats(); b.tabs.Load() != 0 || stats.Logins != 0 || time.Since(began) > time.Second {
@@ -250,7 +251,7 @@ func TestRefusedScopeIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, applications)
 		_, _, err := b.call(byHand(b, b.store(""), "third", func(c *oauth.Config) { c.Key.Scopes = []string{"openid", "profile", "offline_access"} }), "x")
-		var refused *oauth.Error
+		var refused *grant.Error
 		if !errors.As(err, &refused) || refused.Code != "invalid_scope" || !strings.Contains(err.Error(), "profile") || b.tabs.Load() != 1 {
 			t.Errorf("%v, %d tabs", err, b.tabs.Load())
 		}
@@ -281,7 +282,7 @@ func TestInquire(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBubble(t, applications)
 			c, _ := b.client(b.store(""), func(c *oauth.Config) {
-				c.Identity.ClientID, c.Key.ClientID, c.Identity.ClientSecret = tc.id, tc.id, oauth.NewSecret(tc.secret)
+				c.Identity.ClientID, c.Key.ClientID, c.Identity.ClientSecret = tc.id, tc.id, grant.NewSecret(tc.secret)
 				c.Device = oauth.DeviceNever
 			})
 			meta, err := discovery.FetchServer(t.Context(), &http.Client{Transport: b.wire}, *b.res.issuer.Load(), discovery.IssuerChoice{})
@@ -303,7 +304,7 @@ func TestInquire(t *testing.T) {
 // The organization that a person chose is named where it counts: in token and refresh
 // requests, with the scope that Logto wants for it.
 func TestOrganizationOfATokenRequest(t *testing.T) {
-	for _, grant := range []string{"code", "device", oauth.GrantClientCredentials} {
+	for _, kind := range []string{"code", "device", oauth.GrantClientCredentials} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBubble(t, func(c *devidp.Config) {
 				c.AccessTokenTTL = time.Minute
@@ -318,12 +319,12 @@ func TestOrganizationOfATokenRequest(t *testing.T) {
 			s := b.store("")
 			var key oauth.Key
 			_, h := b.client(s, func(c *oauth.Config) {
-				c.Identity.ClientID, c.Key.ClientID, c.Key.Params = grant, grant, []string{"organization_id=org1"}
-				switch c.Device = oauth.DeviceNever; grant {
+				c.Identity.ClientID, c.Key.ClientID, c.Key.Params = kind, kind, []string{"organization_id=org1"}
+				switch c.Device = oauth.DeviceNever; kind {
 				case "device":
 					c.Device = oauth.DeviceAlways
 				case oauth.GrantClientCredentials:
-					c.Key.Grant, c.Identity.ClientSecret = grant, oauth.NewSecret("s")
+					c.Key.Grant, c.Identity.ClientSecret = kind, grant.NewSecret("s")
 				}
 				key = c.Key
 			})
@@ -331,10 +332,10 @@ func TestOrganizationOfATokenRequest(t *testing.T) {
 				b.mustCall(h, "x")
 				cred, err := s.Load(t.Context(), key)
 				if claims := claimsOf(t, cred.AccessToken); err != nil || claims["organization_id"] != "org1" {
-					t.Errorf("%s: %v, %v", grant, claims["organization_id"], err)
+					t.Errorf("%s: %v, %v", kind, claims["organization_id"], err)
 				}
-				if grant != oauth.GrantClientCredentials && !slices.Contains(cred.RequestedScopes, "urn:logto:scope:organizations") {
-					t.Errorf("%s: %v", grant, cred.RequestedScopes)
+				if kind != oauth.GrantClientCredentials && !slices.Contains(cred.RequestedScopes, "urn:logto:scope:organizations") {
+					t.Errorf("%s: %v", kind, cred.RequestedScopes)
 				}
 				time.Sleep(time.Hour)
 			}
@@ -347,7 +348,7 @@ func TestOrganizationOfSomebodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, applications)
 		_, _, err := b.call(byHand(b, b.store(""), "native", func(c *oauth.Config) { c.Key.Params = []string{"organization_id=org1"} }), "x")
-		var refused *oauth.Error
+		var refused *grant.Error
 		if !errors.As(err, &refused) || refused.Code != "access_denied" || !strings.Contains(refused.Hint, "org1") {
 			t.Errorf("%v", err)
 		}
@@ -369,7 +370,7 @@ func TestParametersOfAMachine(t *testing.T) {
 			idp.ServeHTTP(w, r)
 		})
 		_, h := b.client(b.store(""), func(c *oauth.Config) {
-			c.Identity.ClientID, c.Key.ClientID, c.Identity.ClientSecret, c.Key.Grant = "m2m", "m2m", oauth.NewSecret("s"), oauth.GrantClientCredentials
+			c.Identity.ClientID, c.Key.ClientID, c.Identity.ClientSecret, c.Key.Grant = "m2m", "m2m", grant.NewSecret("s"), oauth.GrantClientCredentials
 			c.Key.Params = []string{"audience=https://api.example", "prompt=login", "grant_type=password"}
 		})
 		b.mustCall(h, "x")
@@ -380,7 +381,7 @@ func TestParametersOfAMachine(t *testing.T) {
 }
 
 // claimsOf reads an access token without looking at its signature.
-func claimsOf(t *testing.T, token oauth.Secret) (claims jwt.MapClaims) {
+func claimsOf(t *testing.T, token grant.Secret) (claims jwt.MapClaims) {
 	t.Helper()
 	if _, _, err := jwt.NewParser().ParseUnverified(token.Reveal(), &claims); err != nil {
 		t.Error(err)

@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/retry"
 )
@@ -32,7 +33,7 @@ type refusal struct {
 
 // readRefusal reads a response to a request that presented token. Without a token
 // only a challenge asks for one: another 403, and a redirect, are the answer.
-func readRefusal(req *http.Request, resp *http.Response, token Secret) refusal {
+func readRefusal(req *http.Request, resp *http.Response, token grant.Secret) refusal {
 	var r refusal
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
@@ -151,7 +152,7 @@ func (c *Client) doubt(cred Credential, r refusal) bool {
 // cred's may have ended. ErrLoginRequired says that nothing renews the token.
 // tried says that the refresh was tried a moment ago.
 func (c *Client) withoutAsking(ctx context.Context, cred Credential, r refusal, tried bool) (newer Credential, err error) {
-	w := want{failed: markOf(c.bearer(cred)), quiet: true}
+	w := renewal{failed: markOf(c.bearer(cred)), quiet: true}
 	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
 	if err == nil && c.serves(stored, w) {
 		c.mu.Lock()
@@ -180,7 +181,7 @@ var errNotRenewed = errors.New("the token is not renewed for this")
 func (c *Client) notReplaced(cred Credential, r refusal, resp *http.Response, early, now error) (*http.Response, error) {
 	if r.kind == forbidden && r.saysEnded() && errors.Is(now, ErrLoginRequired) {
 		foreign.Discard(resp)
-		return nil, &Error{
+		return nil, &grant.Error{
 			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the server says (403) that the token has ended, and nothing renews it: %w", ErrLoginRequired),
 			Hint: "run: " + c.againCommand(),
 		}

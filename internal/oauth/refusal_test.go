@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/retry"
 )
 
@@ -199,7 +200,7 @@ func TestDoubtfulRefusalWithoutRefreshToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDoubting(t, dir, "403")
 		cred := d.stored(d.s)
-		cred.RefreshToken = oauth.Secret{}
+		cred.RefreshToken = grant.Secret{}
 		if err := d.s.Save(t.Context(), oauth.Key{Server: d.server().String()}, cred); err != nil {
 			t.Fatal(err)
 		}

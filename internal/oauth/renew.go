@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/retry"
 )
 
@@ -17,7 +18,7 @@ import (
 type mark string
 
 // markOf returns the mark of a token, "" for none.
-func markOf(token Secret) mark {
+func markOf(token grant.Secret) mark {
 	if token.IsZero() {
 		return ""
 	}
@@ -25,8 +26,8 @@ func markOf(token Secret) mark {
 	return mark(hex.EncodeToString(sum[:]))
 }
 
-// want says why a new access token is needed.
-type want struct {
+// renewal says why a new access token is needed.
+type renewal struct {
 	// failed is the token that is of no use, "" when none was sent.
 	failed mark
 	// challenge is the server's, with 401 or 403.
@@ -55,7 +56,7 @@ type progress struct {
 	// proven tells that the latest login worked with the same client.
 	proven bool
 	// refusal is why no client could be registered, or why the provider takes none.
-	refusal error
+	clientRefusal error
 }
 
 // flight is one renewal under way; everybody who needs one waits for it.
@@ -69,7 +70,7 @@ type flight struct {
 // renew returns a credential whose token is not the failed one. All callers of
 // the process share one renewal; it goes on when the one that began it gives
 // up, because the others and the person's browser still need it.
-func (c *Client) renew(ctx context.Context, w want) (Credential, error) {
+func (c *Client) renew(ctx context.Context, w renewal) (Credential, error) {
 	for {
 		f, cred, err := c.board(w)
 		if f == nil {
@@ -89,7 +90,7 @@ func (c *Client) renew(ctx context.Context, w want) (Credential, error) {
 
 // board joins the renewal under way or begins one. f is nil when the answer
 // is known already.
-func (c *Client) board(w want) (f *flight, cred Credential, err error) {
+func (c *Client) board(w renewal) (f *flight, cred Credential, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.usable(c.cred) && markOf(c.bearer(c.cred)) != w.failed {
@@ -110,13 +111,13 @@ func (c *Client) board(w want) (f *flight, cred Credential, err error) {
 	return f, Credential{}, nil
 }
 
-func (c *Client) fly(f *flight, w want) {
+func (c *Client) fly(f *flight, w renewal) {
 	f.cred, f.err = c.renewOnce(c.ctx, w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.flight, c.busy = nil, nil
-	if busy := new(notSpentError); errors.As(f.err, &busy) && busy.retryAfter > maxRetryAfter {
-		c.busy, c.busyUntil = f.err, c.now().Add(min(busy.retryAfter, maxBusy))
+	if busy := new(grant.NotSpentError); errors.As(f.err, &busy) && busy.RetryAfter > maxRetryAfter {
+		c.busy, c.busyUntil = f.err, c.now().Add(min(busy.RetryAfter, maxBusy))
 	}
 	if f.err == nil {
 		c.cred, c.loaded = f.cred, true
@@ -134,7 +135,7 @@ const delegations = 2
 
 // renewOnce is one renewal: with what is stored if that is enough, else with
 // the person, in this process or in the one that Delegate starts.
-func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
+func (c *Client) renewOnce(ctx context.Context, w renewal) (Credential, error) {
 	for try := range delegations {
 		began := c.now()
 		if try > 0 {
@@ -181,7 +182,7 @@ func (c *Client) renewOnce(ctx context.Context, w want) (Credential, error) {
 // token spent, once. errPersonNeeded says that this does not help; delegated
 // that a login in another process is then under way. It was started under the
 // lock, so that there is one.
-func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, delegated bool, err error) {
+func (c *Client) withoutPerson(ctx context.Context, w renewal) (cred Credential, delegated bool, err error) {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
 		return Credential{}, false, fmt.Errorf("wait for another process that renews the login: %w", err)
@@ -217,9 +218,9 @@ func (c *Client) withoutPerson(ctx context.Context, w want) (cred Credential, de
 // spendRefreshToken renews cred, under the lock. done is false where that has led
 // to nothing and only a login helps; an error means that the provider could not
 // be asked, and nothing is lost.
-func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want) (renewed Credential, done bool, err error) {
+func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w renewal) (renewed Credential, done bool, err error) {
 	if since := c.now().Sub(cred.Unanswered); since >= 0 && since < doubtful {
-		return Credential{}, false, &Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
+		return Credential{}, false, &grant.Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
 	}
 	renewed, err = c.refreshPatiently(ctx, cred)
 	switch {
@@ -227,7 +228,7 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want)
 		c.log.Debug("access token refreshed", "issuer", cred.Issuer, "expires", renewed.Expiry)
 		c.save(ctx, renewed)
 		return renewed, c.usable(renewed), nil
-	case errors.Is(err, discovery.ErrUnavailable), errors.Is(err, errUnproven), ctx.Err() != nil:
+	case errors.Is(err, discovery.ErrUnavailable), errors.Is(err, grant.ErrNotSent), ctx.Err() != nil:
 		if renewed.Unanswered.After(cred.Unanswered) {
 			c.save(ctx, renewed)
 		}
@@ -243,19 +244,19 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w want)
 
 // personNeeded says what to do about err, which nothing but a sign-in mends.
 func (c *Client) personNeeded(err error) error {
-	return &Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: "run: " + c.loginCommand()}
+	return &grant.Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: "run: " + c.loginCommand()}
 }
 
 // serves reports whether a credential from the store is what is wanted.
-func (c *Client) serves(cred Credential, w want) bool {
+func (c *Client) serves(cred Credential, w renewal) bool {
 	return c.fresh(cred) && markOf(c.bearer(cred)) != w.failed
 }
 
 // signIn asks the person in this process, unless somebody else has just done
 // so. The credential's lock is not held meanwhile: requests that can do with
 // what is stored go on.
-func (c *Client) signIn(ctx context.Context, w want, began time.Time) (Credential, error) {
-	wait, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, ErrLoginTimeout)
+func (c *Client) signIn(ctx context.Context, w renewal, began time.Time) (Credential, error) {
+	wait, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, grant.ErrLoginTimeout)
 	defer cancel()
 	followed := c.cfg.Store.LoginUnderWay(wait, c.cfg.Key)
 	unlock, err := c.lockLogin(wait)
@@ -295,7 +296,7 @@ func (c *Client) lockLogin(ctx context.Context) (unlock func(), err error) {
 
 // finished reads what a login has led to that ended since began. With
 // errPersonNeeded the stored credential is returned: nobody was asked.
-func (c *Client) finished(ctx context.Context, w want, began time.Time) (Credential, error) {
+func (c *Client) finished(ctx context.Context, w renewal, began time.Time) (Credential, error) {
 	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
 	switch {
 	case err != nil && !errors.Is(err, ErrNotFound):
@@ -321,9 +322,9 @@ func (c *Client) replaced(ctx context.Context, cred Credential) (newer Credentia
 func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) {
 	c.log.Debug("the refresh token is of no use any more", "error", err)
 	attempt := cred.Attempt
-	cred.RefreshToken, cred.Attempt = Secret{}, attempt.voided()
-	var refused *Error
-	if errors.As(err, &refused) && clientUnknown(refused.Code) && cred.Registration.Dynamic {
+	cred.RefreshToken, cred.Attempt = grant.Secret{}, attempt.voided()
+	var refused *grant.Error
+	if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && cred.Registration.Dynamic {
 		cred.Registration.Doubted = true
 	}
 	c.save(ctx, cred)
@@ -348,6 +349,20 @@ const (
 	maxBusy = time.Hour
 )
 
+// refresh spends the refresh token of cred and returns the new credential; nothing is
+// saved. With an error Unanswered may be set in it.
+func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, error) {
+	renewed, t := cred, cred.target(discovery.ServerMetadata{})
+	token, err := c.grants.Refresh(ctx, &t, cred.RefreshToken)
+	if lost := (*grant.LostAnswerError)(nil); errors.As(err, &lost) {
+		renewed.Unanswered = c.now()
+	}
+	if err == nil {
+		renewed.apply(token, t, c.now())
+	}
+	return renewed, err
+}
+
 // refreshPatiently repeats a refresh that the provider did not get, or refused
 // to look at. One whose answer was lost is not repeated: the provider may have
 // spent the refresh token, and a strict one takes a second use for theft and
@@ -355,12 +370,12 @@ const (
 func (c *Client) refreshPatiently(ctx context.Context, cred Credential) (Credential, error) {
 	for try := 1; ; try++ {
 		renewed, err := c.refresh(ctx, cred)
-		var busy *notSpentError
-		if err == nil || try == refreshTries || !errors.As(err, &busy) || busy.retryAfter > maxRetryAfter {
+		var busy *grant.NotSpentError
+		if err == nil || try == refreshTries || !errors.As(err, &busy) || busy.RetryAfter > maxRetryAfter {
 			return renewed, err
 		}
 		select {
-		case <-time.After(max(busy.retryAfter, retry.Backoff(try-1, firstRefreshPause, maxRetryAfter))):
+		case <-time.After(max(busy.RetryAfter, retry.Backoff(try-1, firstRefreshPause, maxRetryAfter))):
 		case <-ctx.Done():
 			return renewed, err
 		}

@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
+
+	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Fate is what has become of a token at its provider.
@@ -46,7 +47,7 @@ func (c *Client) Leftover() Leftover {
 }
 
 // selfContained reports whether a token has the form of a JWT (RFC 7519, section 3.1).
-func selfContained(token Secret) bool { return strings.Count(token.Reveal(), ".") == 2 }
+func selfContained(token grant.Secret) bool { return strings.Count(token.Reveal(), ".") == 2 }
 
 // Logout revokes the tokens at the issuer and deletes the credential. The
 // credential is deleted even when the provider cannot be reached; the error
@@ -69,7 +70,7 @@ func (c *Client) LogoutToReturn(ctx context.Context) error {
 			return c.cfg.Store.Delete(ctx, c.cfg.Key)
 		}
 		if kept.Registration.Dynamic {
-			kept.Registration = Registration{Chosen: kept.Registration.Chosen}
+			kept.Registration = grant.Registration{Chosen: kept.Registration.Chosen}
 		}
 		return c.cfg.Store.Save(ctx, c.cfg.Key, kept)
 	})
@@ -98,7 +99,7 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(Credentia
 	if err == nil {
 		revoked = c.revoke(ctx, cred)
 		if unregister && cred.Registration.Dynamic {
-			revoked = errors.Join(revoked, c.unregister(ctx, cred.Registration))
+			revoked = errors.Join(revoked, c.grants.Unregister(ctx, cred.Registration))
 		}
 	}
 	if failed := end(cred); failed != nil {
@@ -120,11 +121,10 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(Credentia
 // refresh token goes first: it ends the whole grant at most providers. What has become
 // of them is kept for Leftover.
 func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
-	const op = "revoke tokens"
 	left := Leftover{RefreshToken: NoToken, AccessToken: NoToken, SelfContained: selfContained(cred.AccessToken), Expiry: cred.Expiry}
 	for _, t := range []struct {
 		hint  string
-		token Secret
+		token grant.Secret
 		fate  *Fate
 	}{{"refresh_token", cred.RefreshToken, &left.RefreshToken}, {"access_token", cred.AccessToken, &left.AccessToken}} {
 		switch {
@@ -137,20 +137,16 @@ func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
 			*t.fate = UnknownFate
 			continue
 		}
-		form := url.Values{"token": {t.token.Reveal()}, "token_type_hint": {t.hint}}
-		answer, failed := c.postForm(ctx, cred.RevocationEndpoint, cred, form)
 		// A self-contained access token cannot be revoked at many providers
 		// (unsupported_token_type); with its refresh token gone it soon ends.
-		o, _ := answer.told()
-		switch {
-		case failed != nil:
-			*t.fate, err = UnknownFate, unavailable(op, failed)
-		case answer.status == http.StatusOK:
+		var revoked bool
+		switch revoked, err = c.grants.Revoke(ctx, cred.target(discovery.ServerMetadata{}), t.token, t.hint); {
+		case err != nil:
+			*t.fate = UnknownFate
+		case revoked:
 			*t.fate = Revoked
-		case o.Code == "unsupported_token_type":
-			*t.fate = StillValid
 		default:
-			*t.fate, err = UnknownFate, &Error{Op: op, Code: o.Code, Err: fmt.Errorf("status %d", answer.status)}
+			*t.fate = StillValid
 		}
 	}
 	c.mu.Lock()

@@ -15,6 +15,7 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Row 12: after a login the server names another authorization server. What
@@ -46,7 +47,7 @@ func TestRow12AnotherAuthorizationServer(t *testing.T) {
 		s := l.store("")
 		change := func(c *oauth.Config) {
 			if given {
-				c.Identity = oauth.Identity{ClientID: "given-at-the-first", ClientSecret: oauth.NewSecret("secret-of-the-first")}
+				c.Identity = grant.Identity{ClientID: "given-at-the-first", ClientSecret: grant.NewSecret("secret-of-the-first")}
 			}
 		}
 		_, h := l.client(s, change)

@@ -2,26 +2,12 @@ package oauth
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
-
-// checkLength refuses an authorization request that no provider would read: length
-// is that of its address, or of the scopes in a form.
-func checkLength(length int, scopes []string) error {
-	if length <= foreign.MaxAddress {
-		return nil
-	}
-	return &Error{
-		Op:   "build the authorization request",
-		Err:  fmt.Errorf("it would have %d bytes, and providers take %d; it asks for %d scopes", length, foreign.MaxAddress, len(scopes)),
-		Hint: "choose the scopes that are needed with --scope",
-	}
-}
 
 // withoutOffline returns the scopes without that one.
 func withoutOffline(scopes []string) []string {
@@ -32,7 +18,7 @@ func withoutOffline(scopes []string) []string {
 // it says so, or names no other scope of the request. What the person has chosen
 // is not dropped.
 func (c *Client) mayDropOffline(cred Credential, err error) bool {
-	var refused *Error
+	var refused *grant.Error
 	if c.cfg.Key.Scopes != nil || !slices.Contains(cred.RequestedScopes, discovery.OfflineAccess) || !errors.As(err, &refused) || refused.Err == nil {
 		return false
 	}

@@ -8,21 +8,23 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-login/internal/oauth/grant"
+
 	"github.com/go-json-experiment/json"
 )
 
 // A secret shows in no verb, encoder or log, however deep it lies.
 func TestSecretNeverPrints(t *testing.T) {
 	const canary = "canary-7f3a"
-	type hidden struct{ s Secret }
+	type hidden struct{ s grant.Secret }
 	type holder struct {
-		Open   Secret
+		Open   grant.Secret
 		hidden hidden
-		ptr    *Secret
-		m      map[string]Secret
+		ptr    *grant.Secret
+		m      map[string]grant.Secret
 	}
-	s := NewSecret(canary)
-	values := []any{s, &s, hidden{s}, &holder{Open: s, hidden: hidden{s}, ptr: &s, m: map[string]Secret{"k": s}}, []Secret{s}, Credential{AccessToken: s, Registration: Registration{ClientSecret: s}}}
+	s := grant.NewSecret(canary)
+	values := []any{s, &s, hidden{s}, &holder{Open: s, hidden: hidden{s}, ptr: &s, m: map[string]grant.Secret{"k": s}}, []grant.Secret{s}, Credential{AccessToken: s, Registration: grant.Registration{ClientSecret: s}}}
 	var out bytes.Buffer
 	for _, v := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%T"} {
@@ -38,10 +40,10 @@ func TestSecretNeverPrints(t *testing.T) {
 	if strings.Contains(out.String(), canary) || strings.Contains(out.String(), fmt.Sprintf("%x", canary)) {
 		t.Fatal("the secret was printed")
 	}
-	if !strings.Contains(out.String(), redacted) {
+	if !strings.Contains(out.String(), "[redacted]") {
 		t.Fatal("the marker is missing: is anything printed at all?")
 	}
-	if s.Reveal() != canary || NewSecret("").IsZero() == false || !s.Equal(NewSecret(canary)) {
+	if s.Reveal() != canary || grant.NewSecret("").IsZero() == false || !s.Equal(grant.NewSecret(canary)) {
 		t.Fatal("the secret itself is wrong")
 	}
 }

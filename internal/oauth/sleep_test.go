@@ -3,16 +3,12 @@ package oauth
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // The time of day, which people and machines set, ends no login where the system has a
@@ -54,40 +50,15 @@ func TestLoginEndsByTheWall(t *testing.T) {
 					}
 					return now
 				}}
-				ctx, cancel := context.WithTimeoutCause(t.Context(), life, ErrLoginTimeout)
+				ctx, cancel := context.WithTimeoutCause(t.Context(), life, grant.ErrLoginTimeout)
 				defer cancel()
 				ctx, end := context.WithCancelCause(ctx)
 				go client.watch(ctx, end, client.wall().Add(life))
 				<-ctx.Done()
-				if got := time.Since(began); got < c.ends || got > c.ends+2*watchInterval || !errors.Is(context.Cause(ctx), ErrLoginTimeout) {
+				if got := time.Since(began); got < c.ends || got > c.ends+2*watchInterval || !errors.Is(context.Cause(ctx), grant.ErrLoginTimeout) {
 					t.Errorf("ended after %v: %v", got, context.Cause(ctx))
 				}
 			})
 		})
-	}
-}
-
-// What can be sent once only goes over a connection that nobody has used before.
-func TestFormsHaveConnectionsOfTheirOwn(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if seen[r.RemoteAddr] {
-			t.Errorf("the connection of %s is used again", r.RemoteAddr)
-		}
-		seen[r.RemoteAddr] = true
-		_, _ = io.WriteString(w, `{"access_token":"a","token_type":"Bearer"}`)
-	}))
-	defer srv.Close()
-	server, err := url.Parse(srv.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := New(Config{Server: server, HTTP: discovery.NewHTTPClient(server, nil)})
-	defer c.Close()
-	for range 3 {
-		if _, err := c.postForm(t.Context(), srv.URL, Credential{}, url.Values{"code": {"c"}}); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

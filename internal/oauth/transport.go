@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/origin"
 )
 
@@ -35,7 +36,7 @@ const (
 // not help: it may be about the session, and the caller calls SignIn when it is not. Bodies
 // are replayed through GetBody; without it a refused request fails.
 //
-// An error of the sign-in is an *Error with a hint; others are those of base.
+// An error of the sign-in is an *grant.Error with a hint; others are those of base.
 //
 // A request may take as long as a person needs to sign in: limits belong into its context,
 // not into http.Client.Timeout.
@@ -124,7 +125,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 // renew gets a credential with another token, or with more scopes.
 func (a *attempts) renew(r refusal) (err error) {
 	c := a.client
-	w := want{failed: markOf(c.bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
+	w := renewal{failed: markOf(c.bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
 	if w.stepUp {
 		a.stepUps++
 	} else {
@@ -148,7 +149,7 @@ func PerhapsLost(req *http.Request, resp *http.Response) bool {
 // has returned, when it was not about the session.
 func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
 	token, _ := strings.CutPrefix(refused.Request.Header.Get("Authorization"), "Bearer ")
-	if _, err := c.renew(ctx, want{failed: markOf(NewSecret(token))}); err != nil {
+	if _, err := c.renew(ctx, renewal{failed: markOf(grant.NewSecret(token))}); err != nil {
 		return c.signInError(err)
 	}
 	return nil
@@ -163,7 +164,7 @@ func (c *Client) current(ctx context.Context) (cred Credential, early, err error
 	if err != nil || c.fresh(cred) || !renewable {
 		return cred, nil, err
 	}
-	renewed, err := c.renew(ctx, want{failed: markOf(c.bearer(cred)), quiet: true})
+	renewed, err := c.renew(ctx, renewal{failed: markOf(c.bearer(cred)), quiet: true})
 	if err == nil {
 		return renewed, nil, nil
 	}
@@ -179,7 +180,7 @@ func (c *Client) current(ctx context.Context) (cred Credential, early, err error
 
 // sign returns a copy of req that carries the token (RFC 6750, section 2.1), and
 // req where there is none. The request itself is never changed.
-func sign(req *http.Request, token Secret) *http.Request {
+func sign(req *http.Request, token grant.Secret) *http.Request {
 	if token.IsZero() {
 		return req
 	}
@@ -191,7 +192,7 @@ func sign(req *http.Request, token Secret) *http.Request {
 
 // notRenewed returns the error for a renewal that failed. When a new token was refused as
 // well, and the person is not asked again so soon, the refusal is the cause.
-func (c *Client) notRenewed(w want, err error) error {
+func (c *Client) notRenewed(w renewal, err error) error {
 	if w.fresh && errors.Is(err, errAskedAlready) {
 		return c.refusedAgain(w.challenge)
 	}
@@ -203,7 +204,7 @@ func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 	if text := challenge.Params["error_description"]; text != "" {
 		cause += ": " + foreign.Line(text)
 	}
-	return &Error{
+	return &grant.Error{
 		Op: "sign in to " + c.cfg.Server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.New(cause),
 		Hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits",
 	}

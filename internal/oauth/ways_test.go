@@ -19,9 +19,10 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
-func keyPair(t *testing.T, algorithm string) (*oauth.ClientKey, crypto.PublicKey) {
+func keyPair(t *testing.T, algorithm string) (*grant.ClientKey, crypto.PublicKey) {
 	t.Helper()
 	var private crypto.Signer
 	var err error
@@ -40,7 +41,7 @@ func keyPair(t *testing.T, algorithm string) (*oauth.ClientKey, crypto.PublicKey
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := oauth.ParseClientKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	key, err := grant.ParseClientKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +55,10 @@ func TestX1ClientCredentials(t *testing.T) {
 	for _, way := range []string{"client_secret_basic", "client_secret_post", "ES256", "RS256", "EdDSA"} {
 		t.Run(way, func(t *testing.T) {
 			client := devidp.Client{ID: "machine", GrantTypes: []string{"client_credentials"}}
-			identity := oauth.Identity{ClientID: "machine"}
+			identity := grant.Identity{ClientID: "machine"}
 			if strings.HasPrefix(way, "client_secret") {
 				client.AuthMethod, client.Secret = way, "s3cret/with:odd characters"
-				identity.ClientSecret = oauth.NewSecret(client.Secret)
+				identity.ClientSecret = grant.NewSecret(client.Secret)
 			} else {
 				key, public := keyPair(t, way)
 				client.AuthMethod, client.Keys, identity.ClientKey = "private_key_jwt", []devidp.Key{{Public: public}}, key
@@ -117,7 +118,7 @@ func TestClientCredentialsByHand(t *testing.T) {
 	with := func(secret, endpoint string) func(c *oauth.Config) {
 		return func(c *oauth.Config) {
 			c.Listen, c.Key.Grant, c.TokenEndpoint = nil, oauth.GrantClientCredentials, endpoint
-			c.Identity = oauth.Identity{ClientID: "machine", ClientSecret: oauth.NewSecret(secret)}
+			c.Identity = grant.Identity{ClientID: "machine", ClientSecret: grant.NewSecret(secret)}
 		}
 	}
 	_, h := l.client(l.store(""), with("s3cret", l.idp.Issuer()+"/token"))
@@ -149,7 +150,7 @@ func TestGivenToken(t *testing.T) {
 	}
 	wire := &http.Transport{}
 	defer wire.CloseIdleConnections()
-	given, err := oauth.GivenToken(l.server(), oauth.NewSecret(token), wire)
+	given, err := oauth.GivenToken(l.server(), grant.NewSecret(token), wire)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestGivenToken(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for _, bad := range []string{"", "two words", "a\r\nX-Evil: 1", "ü"} {
-		if _, err := oauth.GivenToken(l.server(), oauth.NewSecret(bad), wire); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
+		if _, err := oauth.GivenToken(l.server(), grant.NewSecret(bad), wire); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -227,7 +228,7 @@ func TestSecretIsKeptWithTheLogin(t *testing.T) {
 	s := l.store("")
 	for i, secret := range []string{"s3cret", ""} {
 		_, h := l.client(s, func(c *oauth.Config) {
-			c.Identity.ClientID, c.Identity.ClientSecret = "confidential", oauth.NewSecret(secret)
+			c.Identity.ClientID, c.Identity.ClientSecret = "confidential", grant.NewSecret(secret)
 		})
 		l.mustCall(h, "1")
 		l.res.revokeSeen()
@@ -236,7 +237,7 @@ func TestSecretIsKeptWithTheLogin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cred.RefreshToken = oauth.Secret{}
+		cred.RefreshToken = grant.Secret{}
 		if err := s.Save(t.Context(), key, cred); err != nil {
 			t.Fatal(err)
 		}
@@ -261,7 +262,7 @@ func TestC29ForgottenRegistration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cred.RefreshToken, cred.MetadataAt = oauth.Secret{}, time.Now().Add(-2*time.Hour)
+	cred.RefreshToken, cred.MetadataAt = grant.Secret{}, time.Now().Add(-2*time.Hour)
 	if err := s.Save(t.Context(), key, cred); err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +289,7 @@ func TestDiscoveryIsKept(t *testing.T) {
 	}
 	l.who = ""
 	_, h := l.client(s, nil)
-	if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrDenied) {
+	if _, _, err := l.call(h, "1"); !errors.Is(err, grant.ErrDenied) {
 		t.Fatal(err)
 	}
 	if n := l.idp.Stats().Metadata; n != first {

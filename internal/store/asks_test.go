@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // asksOf reads what is known without a change.
@@ -166,7 +167,7 @@ func TestNothingUnreadableIsWritten(t *testing.T) {
 	if known := asksOf(t, s, keyFor("a")); len(known.Asks) != 1 || known.Asks[0].Issuer != "i" {
 		t.Errorf("%d asks are known", len(known.Asks))
 	}
-	cred := oauth.Credential{Server: "https://s.example", AccessToken: oauth.NewSecret("token")}
+	cred := oauth.Credential{Server: "https://s.example", AccessToken: grant.NewSecret("token")}
 	if err := s.Save(t.Context(), keyFor("a"), cred); err != nil {
 		t.Fatal(err)
 	}

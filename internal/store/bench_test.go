@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // The credential of a provider with long tokens, about 12 KB.
 func benchCredential() oauth.Credential {
 	c := numbered(1)
-	c.AccessToken, c.IDToken = oauth.NewSecret(strings.Repeat("a", 6<<10)), oauth.NewSecret(strings.Repeat("i", 6<<10))
+	c.AccessToken, c.IDToken = grant.NewSecret(strings.Repeat("a", 6<<10)), grant.NewSecret(strings.Repeat("i", 6<<10))
 	return c
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // The index is a convenience: missing, broken, stale or of another version, it
@@ -128,8 +129,8 @@ func TestSecretsInNoOtherFile(t *testing.T) {
 	const canary = "CANARY"
 	cred := oauth.Credential{
 		Issuer: "https://issuer.example", Account: "alice",
-		AccessToken: oauth.NewSecret(canary + "-access"), RefreshToken: oauth.NewSecret(canary + "-refresh"), IDToken: oauth.NewSecret(canary + "-id"),
-		Registration: oauth.Registration{ClientID: "client", ClientSecret: oauth.NewSecret(canary + "-client")},
+		AccessToken: grant.NewSecret(canary + "-access"), RefreshToken: grant.NewSecret(canary + "-refresh"), IDToken: grant.NewSecret(canary + "-id"),
+		Registration: grant.Registration{ClientID: "client", ClientSecret: grant.NewSecret(canary + "-client")},
 	}
 	for _, kind := range []Kind{KindKeyring, KindFile, KindAuto, KindPassphrase} {
 		var log bytes.Buffer

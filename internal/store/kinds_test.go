@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 func TestMemoryStore(t *testing.T) {
@@ -111,7 +112,7 @@ func TestKeyIsCached(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile})
-	big := oauth.Credential{AccessToken: oauth.NewSecret(strings.Repeat("x", maxFile))}
+	big := oauth.Credential{AccessToken: grant.NewSecret(strings.Repeat("x", maxFile))}
 	if err := s.Save(t.Context(), keyFor("a"), big); err == nil {
 		t.Error("saved a credential that could not be read back")
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // helperVariable makes the test binary play another process of the user: its
@@ -217,8 +218,8 @@ func keyFor(name string) oauth.Key { return oauth.Key{Server: "https://" + name 
 func numbered(n int) oauth.Credential {
 	return oauth.Credential{
 		Server: "https://a.example/mcp", Issuer: fmt.Sprintf("https://issuer-%d.example", n),
-		AccessToken:  oauth.NewSecret(fmt.Sprintf("access-%d", n)),
-		RefreshToken: oauth.NewSecret(fmt.Sprintf("refresh-%d", n)),
+		AccessToken:  grant.NewSecret(fmt.Sprintf("access-%d", n)),
+		RefreshToken: grant.NewSecret(fmt.Sprintf("refresh-%d", n)),
 		Account:      fmt.Sprintf("account-%d", n),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // recordFormat is the version of the record inside a sealed or plain file.
@@ -21,17 +22,17 @@ type record struct {
 	SavedAt    time.Time        `json:"saved_at"`
 }
 
-// oauth.Secret redacts itself in every encoder. These options, which are used for a
+// grant.Secret redacts itself in every encoder. These options, which are used for a
 // record and nothing else, are the one way in which secrets are written out.
 var (
 	revealSecrets = json.WithMarshalers(json.JoinMarshalers(
-		json.MarshalToFunc(func(e *jsontext.Encoder, s oauth.Secret) error { return e.WriteToken(jsontext.String(s.Reveal())) }),
+		json.MarshalToFunc(func(e *jsontext.Encoder, s grant.Secret) error { return e.WriteToken(jsontext.String(s.Reveal())) }),
 		json.MarshalFunc(func(t time.Time) ([]byte, error) { return t.UTC().MarshalJSON() }),
 	))
-	readSecrets = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, s *oauth.Secret) error {
+	readSecrets = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, s *grant.Secret) error {
 		var value string
 		err := json.UnmarshalDecode(d, &value)
-		*s = oauth.NewSecret(value)
+		*s = grant.NewSecret(value)
 		return err
 	}))
 )

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // testStore is what every kind of store must do. open returns the
@@ -45,8 +46,8 @@ func fill(t testing.TB, v reflect.Value, name string) {
 	switch x := v.Addr().Interface().(type) {
 	case *string:
 		*x = "value of " + name + " \u00fc\U0001F511 \"\\"
-	case *oauth.ClientMetadata:
-		*x = oauth.ClientMetadata("value of " + name)
+	case *grant.ClientMetadata:
+		*x = grant.ClientMetadata("value of " + name)
 	case *bool:
 		*x = true
 	case *int:
@@ -55,8 +56,8 @@ func fill(t testing.TB, v reflect.Value, name string) {
 		*x = []string{name + " 1", name + " 2"}
 	case *time.Time:
 		*x = time.Date(2031, 2, 3, 4, 5, 6, 789, time.UTC)
-	case *oauth.Secret:
-		*x = oauth.NewSecret("secret " + name)
+	case *grant.Secret:
+		*x = grant.NewSecret("secret " + name)
 	default:
 		if v.Kind() != reflect.Struct {
 			t.Fatalf("field %s has a kind the store does not know", name)
@@ -79,7 +80,7 @@ func suiteRoundTrip(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	if _, err := s.Load(ctx, key); !errors.Is(err, oauth.ErrNotFound) {
 		t.Fatalf("before the first save: %v", err)
 	}
-	for _, want := range []oauth.Credential{cred, {}, {AccessToken: oauth.NewSecret(strings.Repeat("x", 300<<10))}, cred} {
+	for _, want := range []oauth.Credential{cred, {}, {AccessToken: grant.NewSecret(strings.Repeat("x", 300<<10))}, cred} {
 		if err := s.Save(ctx, key, want); err != nil {
 			t.Fatal(err)
 		}
@@ -276,8 +277,8 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	expiry := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	cred := oauth.Credential{
 		Issuer: "https://issuer.example", Resource: "https://list.example/", Account: "alice@example.com", Expiry: expiry,
-		AccessToken: oauth.NewSecret("a"), RefreshToken: oauth.NewSecret("r"),
-		Registration: oauth.Registration{ClientID: "registered"}, GrantedScopes: []string{"a"}, RequestedScopes: []string{"a", "b"},
+		AccessToken: grant.NewSecret("a"), RefreshToken: grant.NewSecret("r"),
+		Registration: grant.Registration{ClientID: "registered"}, GrantedScopes: []string{"a"}, RequestedScopes: []string{"a", "b"},
 	}
 	if err := s.Save(ctx, key, cred); err != nil {
 		t.Fatal(err)

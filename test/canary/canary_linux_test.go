@@ -44,9 +44,9 @@ func TestCanaryInEveryMember(t *testing.T) {
 	}{
 		{"internal/oauth/discovery/resource.go", "ResourceMetadata", func(l *lab, name string, value any) { l.resource[name] = value }, [][]string{{"login"}, {"login", "--json"}, {"doctor"}}},
 		{"internal/oauth/discovery/server.go", "ServerMetadata", func(l *lab, name string, value any) { l.faults.MetadataMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"doctor", "--json"}, {"status"}, {"logout", "--end-session"}}},
-		{"internal/oauth/register.go", "registrationResponse", func(l *lab, name string, value any) { l.faults.RegistrationMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"status"}, {"logout", "--delete-registration"}}},
-		{"internal/oauth/answer.go", "tokenResponse", func(l *lab, name string, value any) { l.faults.TokenMembers = map[string]any{name: value} }, [][]string{{"login"}, {"login", "--json"}, {"status"}, {"status", "--json"}, {"token"}, {"token", "--json"}, {"logout"}}},
-		{"internal/oauth/device.go", "deviceAuthorization", func(l *lab, name string, value any) { l.faults.DeviceMembers = map[string]any{name: value} }, [][]string{{"login", "--device", "--timeout", "3s"}}},
+		{"internal/oauth/grant/registration.go", "registrationResponse", func(l *lab, name string, value any) { l.faults.RegistrationMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"status"}, {"logout", "--delete-registration"}}},
+		{"internal/oauth/grant/token.go", "tokenResponse", func(l *lab, name string, value any) { l.faults.TokenMembers = map[string]any{name: value} }, [][]string{{"login"}, {"login", "--json"}, {"status"}, {"status", "--json"}, {"token"}, {"token", "--json"}, {"logout"}}},
+		{"internal/oauth/grant/device.go", "deviceAuthorization", func(l *lab, name string, value any) { l.faults.DeviceMembers = map[string]any{name: value} }, [][]string{{"login", "--device", "--timeout", "3s"}}},
 	} {
 		for _, m := range members(t, place.file, place.of) {
 			for kind, text := range map[string]string{"text": canary, "address": "http://127.0.0.1:9/x?y=" + inAddress} {
@@ -70,7 +70,7 @@ func TestCanaryInEveryMember(t *testing.T) {
 // answer.
 func TestCanaryInOAuthErrors(t *testing.T) {
 	for _, endpoint := range []string{"token_endpoint", "registration_endpoint", "device_authorization_endpoint"} {
-		for _, m := range members(t, "internal/oauth/answer.go", "oauthError") {
+		for _, m := range members(t, "internal/oauth/grant/response.go", "oauthError") {
 			t.Run(endpoint+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
 				l := newLab(t)

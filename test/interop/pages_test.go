@@ -10,8 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
-
-	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/oauth/loopback"
 )
 
@@ -45,7 +44,7 @@ type pageKind struct {
 }
 
 func failed(code string) error {
-	return fmt.Errorf("sign in: %w", &oauth.Error{Op: "sign in", Code: code, Err: errors.New("said by the provider")})
+	return fmt.Errorf("sign in: %w", &grant.Error{Op: "sign in", Code: code, Err: errors.New("said by the provider")})
 }
 
 // foreignError is an answer of another issuer, as the listener is told of it.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 )
 
@@ -47,7 +48,7 @@ func TestWhichAccountAtATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, client := range []string{"one", "two", "three"} {
-		cred := oauth.Credential{Server: h.url, Issuer: "https://idp.example", AccessToken: oauth.NewSecret("token-of-" + client), TokenType: "Bearer", Account: client + "@example.test"}
+		cred := oauth.Credential{Server: h.url, Issuer: "https://idp.example", AccessToken: grant.NewSecret("token-of-" + client), TokenType: "Bearer", Account: client + "@example.test"}
 		if err := st.Save(t.Context(), oauth.Key{Server: h.url, ClientID: client}, cred); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 	"mcp-login/test/binary"
 	"mcp-login/test/real"
@@ -198,7 +199,7 @@ func TestFiftyAccounts(t *testing.T) {
 			if key.Server = url; n == 0 && k > 0 || n == 1 && k != 4 { // one account; one with a name
 				continue
 			}
-			cred := oauth.Credential{Server: url, Issuer: l.idp.Issuer(), AccessToken: oauth.NewSecret("t"), TokenType: "Bearer", Account: fmt.Sprintf("p%d.%d@example.test", n, k), Registration: oauth.Registration{ClientID: "c"}}
+			cred := oauth.Credential{Server: url, Issuer: l.idp.Issuer(), AccessToken: grant.NewSecret("t"), TokenType: "Bearer", Account: fmt.Sprintf("p%d.%d@example.test", n, k), Registration: grant.Registration{ClientID: "c"}}
 			if err := st.Save(t.Context(), key, cred); err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +268,7 @@ func TestAccountOutlivesItsTokens(t *testing.T) {
 		"refused": func(l *lab, key oauth.Key) {
 			st := l.open()
 			cred, err := st.Load(t.Context(), key)
-			cred.Expiry, cred.ObtainedAt, cred.RefreshToken = time.Now().Add(-time.Minute), time.Now().Add(-time.Hour), oauth.NewSecret("unknown there")
+			cred.Expiry, cred.ObtainedAt, cred.RefreshToken = time.Now().Add(-time.Minute), time.Now().Add(-time.Hour), grant.NewSecret("unknown there")
 			if err = errors.Join(err, st.Save(t.Context(), key, cred)); err != nil {
 				t.Fatal(err)
 			}

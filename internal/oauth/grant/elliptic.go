@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"crypto/ecdsa"

@@ -8,6 +8,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/origin"
 )
 
@@ -15,16 +16,16 @@ import (
 // requests to server, and nowhere else. Nothing is refreshed or stored: when
 // the server refuses the token, that is the answer. A token that cannot stand
 // in a header is an error.
-func GivenToken(server *url.URL, token Secret, base http.RoundTripper) (http.RoundTripper, error) {
-	if err := checkToken(token.Reveal(), ""); err != nil {
-		return nil, &Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
+func GivenToken(server *url.URL, token grant.Secret, base http.RoundTripper) (http.RoundTripper, error) {
+	if err := grant.CheckToken(token); err != nil {
+		return nil, &grant.Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
 	}
 	return &given{server, token, base}, nil
 }
 
 type given struct {
 	server *url.URL
-	token  Secret
+	token  grant.Secret
 	base   http.RoundTripper
 }
 
@@ -49,7 +50,7 @@ func GivenTokenRefused(server *url.URL, refused *http.Response) error {
 	if text := challenge.Params["error_description"]; text != "" {
 		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
 	}
-	return &Error{
+	return &grant.Error{
 		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, ErrLoginRequired),
 		Hint: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
 	}

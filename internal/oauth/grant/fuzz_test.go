@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 )
 
 // safeAddress repeats, by other means, what an address from metadata must be
-// (C18, C38): https, or http on this machine, without user and fragment.
+// https, or http on this machine, without user and fragment.
 func safeAddress(raw string) bool {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.ContainsFunc(raw, unicode.IsControl) {
@@ -40,34 +40,28 @@ func FuzzTokenResponse(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	before := Credential{Issuer: "https://as.example", RefreshToken: NewSecret("r0"), AccessToken: NewSecret("a0"), Expiry: now}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		cred := before
-		if err := (tokenAnswer{status: 200, body: body}).apply(&cred, now); err != nil {
-			if !cred.AccessToken.Equal(before.AccessToken) || !cred.RefreshToken.Equal(before.RefreshToken) {
-				t.Error("a refused answer changed the credential")
+		got, err := response{status: 200, body: body}.token(Target{})
+		if err != nil {
+			if !got.AccessToken.IsZero() || !got.RefreshToken.IsZero() {
+				t.Error("a token and an error")
 			}
 			return
 		}
-		token := cred.AccessToken.Reveal()
+		token := got.AccessToken.Reveal()
 		if token == "" || len(token) > maxTokenBytes || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			t.Errorf("token %q", token)
 		}
-		if !cred.Expiry.IsZero() && (cred.Expiry.Before(now) || cred.Expiry.After(now.AddDate(11, 0, 0))) || !cred.ObtainedAt.Equal(now) {
-			t.Errorf("from %v to %v", cred.ObtainedAt, cred.Expiry)
+		if got.Lifetime < 0 || got.Lifetime > maxLifetime {
+			t.Errorf("it lives %v", got.Lifetime)
 		}
-		if cred.RefreshToken.IsZero() || cred.Issuer != before.Issuer || cred.TokenType != "Bearer" {
-			t.Errorf("%+v", cred)
+		if got.Account != foreign.Line(got.Account) || len([]rune(got.Account)) > maxAccountName {
+			t.Errorf("account %q", got.Account)
 		}
-		if cred.Account != foreign.Line(cred.Account) || len([]rune(cred.Account)) > maxAccountName {
-			t.Errorf("account %q", cred.Account)
-		}
-		_ = cred.Fresh(now)
 	})
 }
 
-// C35, C36, C37, security row 10: an answer leads to a code only when it
+// RFC 9207, section 2.4: an answer leads to a code only when it
 // holds exactly one, no error, and the issuer that was asked.
 func FuzzCallbackQuery(f *testing.F) {
 	for _, s := range []string{"code=c", "code=c&iss=https%3A%2F%2Fas.example", "code=c&iss=", "code=c&code=d", "code=c&error=x", "error=access_denied&error_description=%1b%5b2J", "iss=https%3A%2F%2Fas.example&iss=x&code=c", "code=%0d%0a&state=s", ";code=c"} {
@@ -112,15 +106,19 @@ func FuzzDeviceAuthorization(f *testing.F) {
 	cancel() // no look-ups
 	g := discovery.NewGuard(&url.URL{Scheme: "https", Host: "93.184.216.34"}, nil, nil)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d, err := tokenAnswer{status: http.StatusOK, body: body}.device()
-		if err != nil || d.check(ctx, g, "begin") != nil {
+		d, err := response{status: http.StatusOK, body: body}.deviceAuthorization()
+		if err != nil {
 			return
 		}
-		if !safeAddress(d.URI) || d.CompleteURI != "" && !safeAddress(d.CompleteURI) {
-			t.Errorf("addresses %q and %q", d.URI, d.CompleteURI)
+		device, err := d.check(ctx, g, "begin")
+		if err != nil {
+			return
 		}
-		if d.DeviceCode == "" || d.UserCode == "" || len(d.UserCode) > maxUserCode || strings.ContainsFunc(d.UserCode, func(r rune) bool { return r <= ' ' || r > 'z' }) {
-			t.Errorf("user code %q", d.UserCode)
+		if !safeAddress(device.URI) || device.CompleteURI != "" && !safeAddress(device.CompleteURI) {
+			t.Errorf("addresses %q and %q", device.URI, device.CompleteURI)
+		}
+		if device.code == "" || device.interval < minDeviceInterval || device.interval > maxDeviceInterval || device.Lifetime > maxDeviceLifetime || device.UserCode == "" || len(device.UserCode) > maxUserCode || strings.ContainsFunc(device.UserCode, func(r rune) bool { return r <= ' ' || r > 'z' }) {
+			t.Errorf("%+v", device)
 		}
 	})
 }
@@ -140,12 +138,12 @@ func FuzzRefusal(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, form bool, body []byte) {
-		a := tokenAnswer{status: status, form: form, body: body}
+		a := response{status: status, form: form, body: body}
 		switch {
-		case a.granted() && status/100 != 2, a.refused() && (a.busy() || status/100 != 2 && status/100 != 4), a.refused() && bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) && !form:
-			t.Errorf("%d: granted %v, refused %v, busy %v", status, a.granted(), a.refused(), a.busy())
+		case a.isGrant() && status/100 != 2, a.isRefusal() && (a.isBusy() || status/100 != 2 && status/100 != 4), a.isRefusal() && bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) && !form:
+			t.Errorf("%d: granted %v, refused %v, busy %v", status, a.isGrant(), a.isRefusal(), a.isBusy())
 		}
-		if said := a.refusal("op", "r").Error(); said != foreign.Message(said) || strings.ContainsAny(said, "\n\r\x1b") {
+		if said := a.asError("op", "r").Error(); said != foreign.Message(said) || strings.ContainsAny(said, "\n\r\x1b") {
 			t.Errorf("said %q", said)
 		}
 	})
@@ -162,7 +160,7 @@ func FuzzRegistration(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		reg, err := registered(discovery.ServerMetadata{Issuer: "https://as.example"}, body, time.Unix(1, 0))
+		reg, err := parseRegistration(discovery.ServerMetadata{Issuer: "https://as.example"}, body, time.Unix(1, 0))
 		if err != nil {
 			return
 		}

@@ -2,15 +2,12 @@ package oauth
 
 import (
 	"context"
-	"crypto/rand"
-	"net/http"
 	"net/url"
 	"strings"
 
-	"golang.org/x/oauth2"
-
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // Inquiry is what a provider says of a client before anybody signs in with it.
@@ -24,12 +21,12 @@ type Inquiry struct {
 	Secret bool
 	// Authorization is what the authorization endpoint says, and Similar a redirect URI
 	// that it takes where it refuses RedirectURI; "" for none.
-	Authorization Reply
+	Authorization grant.Reply
 	Similar       string
 	// Code and Device are what the token endpoint says to an authorization code and a
 	// device code that nobody has: which grants the client has, and whether its secret
 	// is right. Device is asked about where Code is not allowed.
-	Code, Device Reply
+	Code, Device grant.Reply
 	// Granted is how it ends to ask for a device code, or for a token of the client
 	// itself, where the login is of that kind; nil when it was granted.
 	Granted error
@@ -49,17 +46,17 @@ func (c *Client) Inquire(ctx context.Context, found discovery.Result, challenge 
 	if reg.ClientID == "" {
 		return Inquiry{}, err
 	}
-	w := want{challenge: challenge, progress: &progress{}}
+	w := renewal{challenge: challenge, progress: &progress{}}
 	cred := c.prepare(found, reg, previous, w)
-	i := Inquiry{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: cred.Resource, Secret: reg.AuthMethod != authNone}
+	i := Inquiry{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: cred.Resource, Secret: !reg.Public()}
 	switch {
 	case err != nil && c.cfg.Key.Grant == GrantClientCredentials:
 		i.Granted = err
 	case c.cfg.Key.Grant == GrantClientCredentials:
-		i.Granted = c.inquireMachine(ctx, found, previous, w)
+		_, i.Granted = c.requestAsClient(ctx, found, previous, w)
 	case c.devicePolicy(previous) == DeviceAlways:
 		if _, i.Granted = c.byDevice(found.Server, previous); i.Granted == nil {
-			_, i.Granted = c.authorizeDevice(ctx, found.Server, cred)
+			_, i.Granted = c.grants.AuthorizeDevice(ctx, c.deviceTarget(cred, found.Server))
 		}
 	default:
 		c.inquireCode(ctx, found.Server, cred, &i, err == nil && !reg.Dynamic)
@@ -69,26 +66,17 @@ func (c *Client) Inquire(ctx context.Context, found discovery.Result, challenge 
 
 // inquired is the client to ask about, as a login would choose it. With an error that
 // is about its secret it is returned all the same.
-func (c *Client) inquired(meta discovery.ServerMetadata, previous Credential, redirectURI string) (Registration, error) {
+func (c *Client) inquired(meta discovery.ServerMetadata, previous Credential, redirectURI string) (grant.Registration, error) {
 	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	switch id := c.cfg.Identity; {
 	case id.ClientID != "":
 		return c.givenClient(meta, stored, redirectURI)
 	case document != "" && meta.ClientIDMetadata:
-		return Registration{Issuer: meta.Issuer, FoundAt: meta.FoundAt, ClientID: document, RedirectURI: redirectURI, AuthMethod: authNone}, nil
+		return grant.DocumentClient(meta, document, redirectURI), nil
 	case stored.ClientID != "" && stored.Provider().Same(meta.Provider()):
 		return stored, nil
 	}
-	return Registration{}, ErrNotFound
-}
-
-// inquireMachine signs in as the client itself, and throws the token away.
-func (c *Client) inquireMachine(ctx context.Context, found discovery.Result, previous Credential, w want) error {
-	cred, form, err := c.machineRequest(found, previous, w)
-	if err != nil {
-		return err
-	}
-	return c.requestToken(ctx, "sign in as the client", &cred, form)
+	return grant.Registration{}, ErrNotFound
 }
 
 // inquireCode asks about a login by redirect.
@@ -96,16 +84,10 @@ func (c *Client) inquireCode(ctx context.Context, meta discovery.ServerMetadata,
 	if meta.AuthorizationEndpoint == "" || cred.Registration.RedirectURI == "" {
 		return
 	}
-	if p, err := c.probe(ctx, meta, cred); err == nil {
-		i.Authorization = p.reply()
-	}
+	i.Authorization, _ = c.grants.Probe(ctx, cred.target(meta))
 	if atToken && meta.TokenEndpoint != "" {
-		i.Code = c.askToken(ctx, cred, url.Values{
-			"grant_type": {"authorization_code"}, "code": {rand.Text()}, "code_verifier": {oauth2.GenerateVerifier()},
-			"redirect_uri": {cred.Registration.RedirectURI},
-		})
-		if i.Code.GrantRefused() {
-			i.Device = c.askToken(ctx, cred, url.Values{"grant_type": {grantDevice}, "device_code": {rand.Text()}})
+		if i.Code = c.grants.TryCode(ctx, cred.target(meta)); i.Code.GrantRefused() {
+			i.Device = c.grants.TryDeviceCode(ctx, cred.target(meta))
 		}
 	}
 	if !i.Authorization.RedirectRefused() {
@@ -113,38 +95,12 @@ func (c *Client) inquireCode(ctx context.Context, meta discovery.ServerMetadata,
 	}
 	for _, similar := range similarRedirects(cred.Registration.RedirectURI) {
 		cred.Registration.RedirectURI = similar
-		if p, err := c.probe(ctx, meta, cred); err == nil && p.reply().Redirected {
+		if reply, err := c.grants.Probe(ctx, cred.target(meta)); err == nil && reply.Redirected {
 			i.Similar = similar
 			return
 		}
 	}
 }
-
-func (c *Client) askToken(ctx context.Context, cred Credential, form url.Values) Reply {
-	answer, err := c.postToken(ctx, &cred, form)
-	if err != nil {
-		return Reply{}
-	}
-	o, err := answer.object()
-	if err != nil {
-		return Reply{Status: answer.status}
-	}
-	return newReply(answer.status, false, o.Text)
-}
-
-// GrantRefused reports whether the token endpoint says that the client has not this
-// grant (RFC 6749, section 5.2: unauthorized_client, or in the words of Logto).
-func (r Reply) GrantRefused() bool {
-	return r.direct() && (r.Code == "unauthorized_client" || r.Code == "invalid_request" && strings.Contains(r.Description, "not allowed for this client"))
-}
-
-// SecretRefused reports whether the token endpoint refuses the client, or how it has
-// authenticated.
-func (r Reply) SecretRefused() bool { return r.direct() && r.Code == "invalid_client" }
-
-// Unauthorized reports whether the refusal is about how the client has authenticated;
-// some say 400 of a client that they do not know.
-func (r Reply) Unauthorized() bool { return r.SecretRefused() && r.Status == http.StatusUnauthorized }
 
 // similarRedirects are other spellings of a redirect URI on this machine, the most
 // common first: without the port, which tells that the provider compares it, by another

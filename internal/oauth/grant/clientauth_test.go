@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"crypto"
@@ -371,7 +371,7 @@ func TestClientAuthentication(t *testing.T) {
 	if _, _, err := c.authenticate(form, "", reg, nil); err == nil || len(form) != 0 {
 		t.Errorf("no key: %v, %v", form, err)
 	}
-	c.cfg.Identity.ClientKey = key
+	c.Key = key
 	if _, _, err := c.authenticate(form, "", reg, nil); err != nil || form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || form.Has("client_secret") {
 		t.Errorf("key: %v, %v", form, err)
 	}
@@ -417,5 +417,17 @@ func TestOtherAuthMethods(t *testing.T) {
 		if got := strings.Join(r.otherAuthMethods(tc.listed), " "); got != tc.want {
 			t.Errorf("%+v: %q", tc, got)
 		}
+	}
+}
+
+// RFC 8037 section 2: the public point of an Ed25519 JWK must belong to d.
+func TestEd25519PointMustFit(t *testing.T) {
+	_, one, _ := ed25519.GenerateKey(nil)
+	_, two, _ := ed25519.GenerateKey(nil)
+	if _, err := ParseClientKey(asJWK(t, without(edMembers(one, "k"), "x", edMembers(two, "k")["x"]))); err == nil {
+		t.Error("another point was taken")
+	}
+	if _, err := ParseClientKey(asJWK(t, without(edMembers(one, "k"), "x", ""))); err == nil {
+		t.Error("no point was taken")
 	}
 }

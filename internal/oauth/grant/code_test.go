@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"errors"
@@ -26,8 +26,7 @@ func TestManyScopesMakeNoAddress(t *testing.T) {
 		if len(scopes) > 3000 {
 			t.Errorf("%s: %d scopes", name, len(scopes))
 		}
-		c := &Client{}
-		address, err := c.authorizationURL(meta, Credential{RequestedScopes: scopes}, "v", "s")
+		address, err := (&Client{}).AuthorizationURL(Target{Server: meta, Scopes: scopes}, "v", "s")
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(e.UserHint(), "--scope") || len(address) > foreign.MaxAddress {
 			t.Errorf("%s: an address of %d bytes, %v", name, len(address), err)
@@ -37,22 +36,18 @@ func TestManyScopesMakeNoAddress(t *testing.T) {
 
 func granted(t *testing.T, scope string) []string {
 	t.Helper()
-	return granting(t, tokenResponse{AccessToken: "a", Scopes: strings.Fields(scope)}).GrantedScopes
-}
-
-func granting(t *testing.T, r tokenResponse) (cred Credential) {
-	t.Helper()
-	if err := r.apply(&cred, cred.ObtainedAt); err != nil {
+	token, err := tokenResponse{AccessToken: "a", Scopes: strings.Fields(scope)}.token(Target{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	return cred
+	return token.Scopes
 }
 
 // What the endpoint's own query holds is encoded before a person or a browser gets
 // the address.
-func TestAddressForPeople(t *testing.T) {
+func TestAuthorizationURLIsEncoded(t *testing.T) {
 	meta := discovery.ServerMetadata{AuthorizationEndpoint: "https://as.example/a;$(id)?x=\u009b`id`\u202e|'\""}
-	address, err := (&Client{}).authorizationURL(meta, Credential{}, "v", "s")
+	address, err := (&Client{}).AuthorizationURL(Target{Server: meta}, "v", "s")
 	if err != nil || address != foreign.Address(address) || strings.ContainsAny(address, "\u009b\u202e`$;|'\"() ") {
 		t.Errorf("%q, %v", address, err)
 	}

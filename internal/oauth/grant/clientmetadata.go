@@ -1,7 +1,6 @@
-package oauth
+package grant
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -99,9 +98,9 @@ func (m ClientMetadata) Redirects() (list []*url.URL) {
 	return list
 }
 
-// unused names the members that say something about a client only while it is
+// Unused names the members that say something about a client only while it is
 // registered, in order.
-func (m ClientMetadata) unused() string {
+func (m ClientMetadata) Unused() string {
 	o := m.object()
 	for _, name := range []string{"scope", "redirect_uris", "token_endpoint_auth_method"} {
 		delete(o.Members, name)
@@ -109,8 +108,8 @@ func (m ClientMetadata) unused() string {
 	return strings.Join(slices.Sorted(maps.Keys(o.Members)), ", ")
 }
 
-// mark recognizes what was chosen for a registration that was refused.
-func (m ClientMetadata) mark() string {
+// Hash returns a short hash, by which what was chosen is recognized.
+func (m ClientMetadata) Hash() string {
 	sum := sha256.Sum256([]byte(m))
 	return hex.EncodeToString(sum[:8])
 }
@@ -245,7 +244,7 @@ func (o choice) isCode(name string) error {
 }
 
 func (o choice) isPossible(name string) error {
-	first := []string{"authorization_code", grantDevice}
+	first := []string{typeCode, TypeDevice}
 	possible := append(first, "refresh_token")
 	err, list := o.isList(name), o.List(name)
 	if err != nil || !discovery.HasScopes(possible, list) || !slices.ContainsFunc(list, func(grant string) bool { return slices.Contains(first, grant) }) {
@@ -275,17 +274,4 @@ func (o choice) isOff(name string) error {
 
 func (o choice) isAnswer(name string) error {
 	return fmt.Errorf("%s is what a provider answers to a registration; name a client that is registered with --client-id", name)
-}
-
-// chosen are the members of the registration that the person chose now, else when
-// the client was registered.
-func (c *Client) chosen(stored Registration) ClientMetadata {
-	return cmp.Or(c.cfg.Identity.Chosen, stored.Chosen)
-}
-
-// noteUnused says which of the members that the person chose have no effect.
-func (c *Client) noteUnused(reason string) {
-	if names := c.cfg.Identity.Chosen.unused(); names != "" {
-		c.log.Warn("members of the client metadata have no effect", "members", names, "reason", reason)
-	}
 }

@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"net/http"
@@ -14,7 +14,7 @@ const ownRedirect = "http://127.0.0.1:7/callback"
 
 // What an authorization endpoint says of a client that it does not know, and what
 // does not say that.
-func TestSaysUnknown(t *testing.T) {
+func TestUnknownClientIsRecognized(t *testing.T) {
 	const page = `<html><form><input name="client_id" value="c"><script>errors={invalid_client:"Unknown client"}</script></form></html>`
 	for _, tc := range []struct {
 		status         int
@@ -84,7 +84,7 @@ func FuzzSaysUnknown(f *testing.F) {
 
 // RFC 7591, section 3.2.1, and what providers make of it. The issuer and the
 // redirect are ours, whatever the answer says.
-func TestRegistered(t *testing.T) {
+func TestRegistrationIsReadLeniently(t *testing.T) {
 	now := time.Unix(2_000_000_000, 0)
 	meta := discovery.ServerMetadata{Issuer: "https://as.example"}
 	for body, want := range map[string]Registration{
@@ -108,7 +108,7 @@ func TestRegistered(t *testing.T) {
 		`{"client_id":"a","registration_client_uri":"https://as.example/r","registration_access_token":null}`:        {ClientID: "a", AuthMethod: authNone},
 	} {
 		want.Issuer, want.Dynamic = meta.Issuer, true
-		got, err := registered(meta, []byte(body), now)
+		got, err := parseRegistration(meta, []byte(body), now)
 		same := got.ClientSecret.Equal(want.ClientSecret) && got.ManageToken.Equal(want.ManageToken) && got.SecretExpiry.Equal(want.SecretExpiry)
 		got.ClientSecret, got.ManageToken, got.SecretExpiry = want.ClientSecret, want.ManageToken, want.SecretExpiry
 		if err != nil || !same || got != want {
@@ -116,7 +116,7 @@ func TestRegistered(t *testing.T) {
 		}
 	}
 	for _, body := range []string{`{}`, `{"client_id":null}`, `{"client_id":""}`, `{"client_id":{}}`, `{"client_id":true}`, `[]`, ``, `{"client_id":"a","client_id":"b"}`, `<html>`} {
-		if got, err := registered(meta, []byte(body), now); err == nil {
+		if got, err := parseRegistration(meta, []byte(body), now); err == nil {
 			t.Errorf("%s: %+v", body, got)
 		}
 	}
@@ -129,7 +129,7 @@ func FuzzReply(f *testing.F) {
 	f.Add(303, ownRedirect+"?error=invalid_scope&scope=profile", "")
 	f.Add(400, "", "{\"error\":\"invalid_request\",\"error_description\":\"redirect_uri\\u001b[2J\\n\"}")
 	f.Fuzz(func(t *testing.T, status int, location, body string) {
-		r := probed{status: status, location: location, redirectURI: ownRedirect, body: []byte(body)}.reply()
+		r := probeReply(status, location, []byte(body), ownRedirect)
 		for _, s := range []string{r.Code, r.Description, r.Scope} {
 			if s != foreign.Line(s) {
 				t.Errorf("not filtered: %q", s)

@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"crypto"
@@ -189,10 +189,6 @@ func (k *ClientKey) assertion(clientID, audience string, supported []string, now
 	return signed, nil
 }
 
-// errUnproven means that the client cannot prove itself, so that the provider was not
-// asked.
-var errUnproven = errors.New("nothing was sent")
-
 // authenticate adds what the client proves itself with to a form, and returns
 // the user name and password for Basic, both form-encoded (RFC 6749, section
 // 2.3.1), "" where there is none. endpoint is where the form goes.
@@ -206,9 +202,9 @@ func (c *Client) authenticate(form url.Values, endpoint string, reg Registration
 		form.Set("client_id", reg.ClientID)
 		form.Set("client_secret", reg.ClientSecret.Reveal())
 	case authKey:
-		key := c.cfg.Identity.ClientKey
+		key := c.Key
 		if key == nil {
-			return "", "", &Error{Op: "authenticate the client", Err: fmt.Errorf("%w: its private key is not given", errUnproven), Hint: "add --client-key FILE"}
+			return "", "", &Error{Op: "authenticate the client", Err: fmt.Errorf("%w: its private key is not given", ErrNotSent), Hint: "add --client-key FILE"}
 		}
 		audience := reg.Issuer
 		if reg.FoundAt != "" {
@@ -216,9 +212,9 @@ func (c *Client) authenticate(form url.Values, endpoint string, reg Registration
 			// at whoever owns the name (RFC 7523, section 3, number 3 allows both).
 			audience = endpoint
 		}
-		signed, err := key.assertion(reg.ClientID, audience, signing, c.now())
+		signed, err := key.assertion(reg.ClientID, audience, signing, time.Now())
 		if err != nil {
-			return "", "", &Error{Op: "authenticate the client", Err: fmt.Errorf("%w: %w", errUnproven, err), Hint: "use a key of another kind"}
+			return "", "", &Error{Op: "authenticate the client", Err: fmt.Errorf("%w: %w", ErrNotSent, err), Hint: "use a key of another kind"}
 		}
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", signed)
@@ -252,7 +248,7 @@ func (r Registration) otherAuthMethods(methods []string) (others []string) {
 }
 
 // preferredAuthMethod is what registration asks for: a native application can
-// keep no secret, so none, unless the server offers only others (C28).
+// keep no secret, so none, unless the server offers only others .
 func preferredAuthMethod(m discovery.ServerMetadata) string {
 	if len(m.TokenAuthMethods) == 0 {
 		return authNone
@@ -265,7 +261,7 @@ func preferredAuthMethod(m discovery.ServerMetadata) string {
 	return authNone
 }
 
-// authMethod decides how the client authenticates (C28): as the registration
+// authMethod decides how the client authenticates ): as the registration
 // answered, if that is a method we know; else, with a secret, as the metadata
 // says, where saying nothing means Basic (RFC 8414, section 2).
 func authMethod(m discovery.ServerMetadata, answered string, haveSecret bool) string {

@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"net/url"
@@ -44,7 +44,7 @@ func TestClientMetadataIsSent(t *testing.T) {
 		if chosen != "" {
 			m, err = ParseClientMetadata([]byte(chosen), "")
 		}
-		c := &Client{cfg: Config{Identity: Identity{Name: "ours"}}}
+		c := &Client{Name: "ours"}
 		got, sent := c.registrationRequest(discovery.ServerMetadata{}, "http://127.0.0.1:7/callback", m)
 		if err != nil || sent != nil || !strings.Contains(string(got), want) {
 			t.Errorf("%s: %v, %v\n%s\n%s", chosen, err, sent, got, want)
@@ -143,7 +143,7 @@ func FuzzClientMetadata(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	const here = "http://127.0.0.1:7/callback"
-	c := &Client{cfg: Config{Identity: Identity{Name: "ours"}}}
+	c := &Client{Name: "ours"}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := ParseClientMetadata(data, "")
 		if err != nil {

@@ -1,10 +1,9 @@
-package oauth
+package grant
 
 import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,21 +14,8 @@ import (
 	"mcp-login/internal/oauth/discovery"
 )
 
-// Issue 6, item 7: failures without an OAuth error code have a name for the page,
-// and stay what they are.
-func TestToldFailures(t *testing.T) {
-	_, foreign := checkAnswer(url.Values{"iss": {"https://evil.example"}, "code": {"c"}}, discovery.ServerMetadata{Issuer: "https://good.example"}, "")
-	for want, err := range map[string]error{
-		"foreign": foreign, "timeout": &Error{Op: "x", Err: ErrLoginTimeout}, "unavailable": fmt.Errorf("x: %w", discovery.ErrUnavailable), "": &Error{Op: "x", Code: "access_denied", Err: ErrDenied},
-	} {
-		if got := (told{err}).LoginFailure(); err == nil || got != want || !errors.Is(told{err}, err) {
-			t.Errorf("%v: %q, want %q", err, got, want)
-		}
-	}
-}
-
-// C35, C36, C37, security row 10: the issuer table for success and error.
-func TestC35Issuer(t *testing.T) {
+// RFC 9207, section 2.4: the issuer of an answer, for success and error.
+func TestAnswerOfAnotherIssuerIsRefused(t *testing.T) {
 	const issuer = "https://as.example/oidc"
 	cases := []struct {
 		name       string
@@ -71,7 +57,7 @@ func TestC35Issuer(t *testing.T) {
 	}
 }
 
-// Logto finding 1: an unregistered resource is explained with the very string
+// An unregistered resource is explained with the very string
 // to register.
 func TestInvalidTargetIsExplained(t *testing.T) {
 	q := url.Values{"error": {"invalid_target"}, "error_description": {"resource indicator is missing, or unknown"}}
@@ -84,16 +70,16 @@ func TestInvalidTargetIsExplained(t *testing.T) {
 
 // Text from a provider is one line without what is not seen, and bounded, whatever
 // member or header it comes from.
-func TestR4ProvidersTextInErrors(t *testing.T) {
+func TestErrorsFilterProvidersText(t *testing.T) {
 	evil := "a\x1b[31m\u009b\u202e\u200b\U000e0041\nmcp-login: hint: x" + strings.Repeat("x", 100_000)
 	quoted, _ := json.Marshal(evil)
-	answer := tokenAnswer{status: 400, body: []byte(`{"error":` + string(quoted) + `,"error_description":` + string(quoted) + `}`)}
+	answer := response{status: 400, body: []byte(`{"error":` + string(quoted) + `,"error_description":` + string(quoted) + `}`)}
 	_, callback := checkAnswer(url.Values{"error": {evil}, "error_description": {evil}}, discovery.ServerMetadata{}, evil)
 	for name, err := range map[string]error{
-		"token endpoint": answer.refusal("x", evil),
+		"token endpoint": answer.asError("x", evil),
 		"callback":       callback,
-		"registration":   registrationRefused(400, answer.body, "http://127.0.0.1/", nil),
-		"own words":      tokenAnswer{status: 400, body: []byte(`{"errors":[{"message":` + string(quoted) + `}]}`)}.refusal("x", evil),
+		"registration":   registrationError(answer, "http://127.0.0.1/", nil),
+		"own words":      response{status: 400, body: []byte(`{"errors":[{"message":` + string(quoted) + `}]}`)}.asError("x", evil),
 		"any cause":      &Error{Op: "x", Code: evil, Err: errors.New(evil), Hint: evil},
 	} {
 		text := err.Error()
@@ -107,17 +93,13 @@ func TestR4ProvidersTextInErrors(t *testing.T) {
 }
 
 // The token response: what is refused, what is kept.
-func TestTokenResponse(t *testing.T) {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	old := Credential{RefreshToken: NewSecret("r1"), Issuer: "https://as.example"}
-	read := func(doc string) (Credential, error) {
-		cred := old
-		err := tokenAnswer{status: 200, body: []byte(doc)}.apply(&cred, now)
-		return cred, err
+func TestTokenResponseIsReadLeniently(t *testing.T) {
+	read := func(doc string) (Token, error) {
+		return response{status: 200, body: []byte(doc)}.token(Target{})
 	}
-	cred, err := read(`{"access_token":"a","token_type":"bearer","expires_in":3600,"scope":"x y","code":"extra"}`)
-	if err != nil || cred.RefreshToken.Reveal() != "r1" || !cred.Expiry.Equal(now.Add(time.Hour)) || len(cred.GrantedScopes) != 2 {
-		t.Errorf("%+v, %v", cred, err)
+	token, err := read(`{"access_token":"a","token_type":"bearer","expires_in":3600,"scope":"x y","code":"extra"}`)
+	if err != nil || !token.RefreshToken.IsZero() || token.Lifetime != time.Hour || len(token.Scopes) != 2 {
+		t.Errorf("%+v, %v", token, err)
 	}
 	for doc, want := range map[string]time.Duration{
 		`{"access_token":"a","expires_in":"60"}`:                                    time.Minute,
@@ -129,12 +111,9 @@ func TestTokenResponse(t *testing.T) {
 		`{"access_token":"a","token_type":"user","scope":["x"],"id_token":{"a":1}}`: 0,
 		`{"access_token":"a","token_type":null,"error":null,"ok":true}`:             0,
 	} {
-		cred, err := read(doc)
-		if err != nil || cred.AccessToken.Reveal() != "a" || cred.RefreshToken.Reveal() != "r1" {
-			t.Errorf("%s: %v", doc, err)
-		}
-		if want == 0 && !cred.Expiry.IsZero() || want != 0 && !cred.Expiry.Equal(now.Add(want)) {
-			t.Errorf("%s: expiry %v", doc, cred.Expiry)
+		token, err := read(doc)
+		if err != nil || token.AccessToken.Reveal() != "a" || !token.RefreshToken.IsZero() || token.Lifetime != want {
+			t.Errorf("%s: %v, %+v", doc, err, token)
 		}
 	}
 	for _, bad := range []string{
@@ -149,7 +128,7 @@ func TestTokenResponse(t *testing.T) {
 
 // A refusal is an answer with an error in it, in whatever words; what stands
 // before the provider, or asks to come again, refuses no token.
-func TestRefusedOrOutage(t *testing.T) {
+func TestRefusalOutageOrGrant(t *testing.T) {
 	for _, tc := range []struct {
 		status        int
 		body          string
@@ -179,19 +158,19 @@ func TestRefusedOrOutage(t *testing.T) {
 		{503, `{"error":"invalid_grant"}`, false, true, "invalid_grant"},
 		{400, `{"error":"temporarily_unavailable"}`, false, true, "temporarily_unavailable"},
 	} {
-		a := tokenAnswer{status: tc.status, body: []byte(tc.body)}
-		if a.granted() || a.refused() != tc.refused || a.busy() != tc.busy || !strings.Contains(a.refusal("op", "").Error(), tc.said) {
-			t.Errorf("%d %s: granted %v, refused %v, busy %v, %v", tc.status, tc.body, a.granted(), a.refused(), a.busy(), a.refusal("op", ""))
+		a := response{status: tc.status, body: []byte(tc.body)}
+		if a.isGrant() || a.isRefusal() != tc.refused || a.isBusy() != tc.busy || !strings.Contains(a.asError("op", "").Error(), tc.said) {
+			t.Errorf("%d %s: granted %v, refused %v, busy %v, %v", tc.status, tc.body, a.isGrant(), a.isRefusal(), a.isBusy(), a.asError("op", ""))
 		}
 	}
-	form := newTokenAnswer(200, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}, []byte("access_token=a&scope=repo&token_type=bearer"), time.Now())
-	if !form.granted() || (tokenAnswer{status: 200, form: true, body: []byte("access_token=a&access_token=b")}).granted() {
+	form := newResponse(200, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}, []byte("access_token=a&scope=repo&token_type=bearer"), time.Now())
+	if !form.isGrant() || (response{status: 200, form: true, body: []byte("access_token=a&access_token=b")}).isGrant() {
 		t.Error("a form")
 	}
 }
 
 // The name shown to people comes only from an ID token that is for us.
-func TestAccountName(t *testing.T) {
+func TestAccountIsNamedByOurIDToken(t *testing.T) {
 	token := func(claims string) string {
 		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".sig"
 	}
@@ -214,7 +193,7 @@ func TestAccountName(t *testing.T) {
 
 // OpenID Connect Core, section 3.1.3.7, number 11: an ID token of another request
 // ends the login; the person's own nonce is the person's own matter.
-func TestNonce(t *testing.T) {
+func TestIDTokenOfAnotherRequestIsRefused(t *testing.T) {
 	token := func(claims string) Secret {
 		return NewSecret("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".sig")
 	}
@@ -222,7 +201,7 @@ func TestNonce(t *testing.T) {
 	if nonce := nonceFor(verifier); nonce == nonceFor(verifier+"x") || strings.Contains(nonce, "verifier") || len(nonce) != 43 {
 		t.Errorf("nonce %q", nonce)
 	}
-	plain, own := New(Config{}), New(Config{Key: Key{Params: []string{"nonce=mine"}}})
+	plain, own := &Client{}, &Client{Params: []string{"nonce=mine"}}
 	for claims, ok := range map[string]bool{
 		`{"nonce":"` + nonceFor(verifier) + `"}`: true, `{"sub":"s"}`: true, `{"nonce":null}`: true, `nonsense`: true,
 		`{"nonce":"` + nonceFor("another") + `"}`: false, `{"nonce":"mine"}`: false, `{"nonce":7}`: false,

@@ -1,4 +1,4 @@
-package oauth
+package grant
 
 import (
 	"bytes"
@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,9 +28,9 @@ type oauthError struct {
 	Description string `json:"error_description"`
 }
 
-// errorIn reads the error in an answer: in the words of RFC 6749, else in those
-// that providers have of their own, in the object itself, in error, or in the
-// first one of errors. coded is false when no code of an error is in it.
+// errorIn reads the error in an object: by the names of RFC 6749 section 5.2, else by
+// those of known providers, in the object itself, in its member error, or in the first
+// of its errors. coded is false when there is no error code.
 func errorIn(o foreign.Object) (e oauthError, coded bool) {
 	inner := o
 	for _, name := range []string{"error", "errors", "detail"} {
@@ -51,7 +50,7 @@ func errorIn(o foreign.Object) (e oauthError, coded bool) {
 		firstOf(inner, "error", "error_code", "errorCode", "code", "type"),
 		firstOf(inner, "error_description", "message", "msg", "errorSummary", "errorMessage", "error_message", "errmsg", "detail", "title"),
 	)
-	e = e.naming(inner.Text("scope"))
+	e = e.withScope(inner.Text("scope"))
 	isStatus := inner.Members["code"].Kind() == '0' && e.Code == string(inner.Members["code"])
 	isType := firstOf(inner, "error", "error_code", "errorCode", "code") == "" && strings.Contains(e.Code, ":")
 	if isStatus || isType { // or the type of a problem (RFC 9457, section 3.1.1)
@@ -60,8 +59,8 @@ func errorIn(o foreign.Object) (e oauthError, coded bool) {
 	return e, e.Code != ""
 }
 
-// saysFailed reports whether an object says that it is no success, in the words of
-// those whose answers always have the status 200.
+// saysFailed reports whether an object says that it is no success, by the members of
+// providers whose answers always have the status 200.
 func saysFailed(o foreign.Object) bool {
 	for _, name := range []string{"ok", "success"} {
 		if o.Has(name) && !o.Flag(name) {
@@ -93,9 +92,9 @@ func newOAuthError(code, description string) oauthError {
 	return oauthError{Code: foreign.Line(code), Description: foreign.Line(description)}
 }
 
-// naming adds the scope that a provider names beside invalid_scope, in a member or
+// withScope adds the scope that a provider names beside invalid_scope, in a member or
 // parameter of its own, as Logto does.
-func (o oauthError) naming(scope string) oauthError {
+func (o oauthError) withScope(scope string) oauthError {
 	if scope = foreign.Line(scope); o.Code == "invalid_scope" && scope != "" && !strings.Contains(o.Description, scope) {
 		o.Description = strings.TrimPrefix(o.Description+": "+scope, ": ")
 	}
@@ -109,33 +108,22 @@ func (o oauthError) describe() string {
 	return o.Description
 }
 
-// tokenResponse is the success answer of a token endpoint (RFC 6749, section
-// 5.1). expires_in is a number, but some servers send it as a string.
-type tokenResponse struct {
-	AccessToken  string         `json:"access_token"`
-	TokenType    string         `json:"token_type"`
-	ExpiresIn    jsontext.Value `json:"expires_in"`
-	RefreshToken string         `json:"refresh_token"`
-	IDToken      string         `json:"id_token"`
-	Scopes       []string       `json:"scope"` // nil: the answer does not say
-}
-
-// tokenAnswer is what a token endpoint answered.
-type tokenAnswer struct {
+// response is what an endpoint of an authorization server answered.
+type response struct {
 	status     int
 	body       []byte
 	form       bool // the body is a form, as GitHub's, whatever its type says
 	retryAfter time.Duration
 }
 
-func newTokenAnswer(status int, header http.Header, body []byte, now time.Time) tokenAnswer {
+func newResponse(status int, header http.Header, body []byte, now time.Time) response {
 	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	form := mediaType == "application/x-www-form-urlencoded" || bytes.HasPrefix(body, []byte("access_token="))
-	return tokenAnswer{status, body, form, retry.After(header.Get("Retry-After"), now)}
+	return response{status, body, form, retry.After(header.Get("Retry-After"), now)}
 }
 
 // object reads the members of the answer.
-func (a tokenAnswer) object() (foreign.Object, error) {
+func (a response) object() (foreign.Object, error) {
 	if o, err := foreign.ParseObject(a.body); err == nil || !a.form {
 		return o, err
 	}
@@ -152,8 +140,8 @@ func (a tokenAnswer) object() (foreign.Object, error) {
 	return o, nil
 }
 
-// told reads the error in the answer; see errorIn.
-func (a tokenAnswer) told() (e oauthError, coded bool) {
+// oauthError reads the error in the answer; see errorIn.
+func (a response) oauthError() (e oauthError, coded bool) {
 	o, err := a.object()
 	if err != nil {
 		return oauthError{Description: a.plainRefusal()}, false
@@ -161,37 +149,37 @@ func (a tokenAnswer) told() (e oauthError, coded bool) {
 	return errorIn(o)
 }
 
-// refreshWords are how a plain text names what it refuses. Nothing is compiled
-// before main.
+// refreshWords match a plain text about a refresh token. They are compiled at first
+// use, to keep the start of the program short.
 var refreshWords = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)^[^<>]*\b(refresh[ _-]?token|invalid_grant)\b[^<>]*$`)
 })
 
-// plainRefusal is a short text, or JSON string, of a token endpoint that is about a
-// refresh token; "" for what may be of somebody on the way.
-func (a tokenAnswer) plainRefusal() string {
+// plainRefusal returns a short text, or JSON string, that is about a refresh token; ""
+// for one that may come from a proxy or firewall.
+func (a response) plainRefusal() string {
 	if len(a.body) > 512 || !refreshWords().Match(a.body) {
 		return ""
 	}
 	return foreign.Line(strings.Trim(strings.TrimSpace(string(a.body)), `"`))
 }
 
-// granted reports whether the answer is a success with a token in it.
-func (a tokenAnswer) granted() bool {
+// isGrant reports whether the answer is a success with a token in it.
+func (a response) isGrant() bool {
 	o, err := a.object()
 	return a.status/100 == 2 && err == nil && o.Text("access_token") != ""
 }
 
-// refused reports whether the answer is about what was presented: a JSON answer
-// with an error in it, or words that name a refresh token. A page of a portal, a
-// firewall or a gateway, its JSON without the code of an error, and an answer that
-// asks to come again say nothing about a token.
-func (a tokenAnswer) refused() bool {
-	if a.busy() || a.status/100 != 2 && a.status/100 != 4 {
+// isRefusal reports whether the answer is about what was presented: a JSON answer
+// with an error in it, or text that names a refresh token. Pages of a portal, firewall
+// or gateway, their JSON without an error code, and an answer that asks to try later say
+// nothing about a token.
+func (a response) isRefusal() bool {
+	if a.isBusy() || a.status/100 != 2 && a.status/100 != 4 {
 		return false
 	}
 	o, _ := a.object()
-	e, coded := a.told()
+	e, coded := a.oauthError()
 	switch a.status {
 	case http.StatusForbidden, http.StatusNotFound: // a firewall's, often
 		return coded
@@ -201,56 +189,40 @@ func (a tokenAnswer) refused() bool {
 	return coded || a.status/100 == 2 && saysFailed(o)
 }
 
-// busy reports whether the provider cannot answer now.
-func (a tokenAnswer) busy() bool {
+// isBusy reports whether the provider cannot answer now.
+func (a response) isBusy() bool {
 	switch a.status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	}
-	e, _ := a.told()
+	e, _ := a.oauthError()
 	return a.status >= 500 || slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down"}, e.Code)
 }
 
-// invalidClient reports whether the client, and nothing else, was refused.
-func (a tokenAnswer) invalidClient() bool {
-	e, _ := a.told()
-	return !a.granted() && (e.Code == "invalid_client" || e.Code == "incorrect_client_credentials") // GitHub's
+// refusesClient reports whether the client, and nothing else, was refused.
+func (a response) refusesClient() bool {
+	e, _ := a.oauthError()
+	return !a.isGrant() && (e.Code == "invalid_client" || e.Code == "incorrect_client_credentials") // GitHub's
 }
 
-// doubtsClient reports whether the client may be what was refused: with 401 that is
+// mayRefuseClient reports whether the client may be what was refused: with 401 that is
 // so (RFC 6749, section 5.2), whatever the words, unless they are about the grant.
-func (a tokenAnswer) doubtsClient() bool {
-	e, _ := a.told()
+func (a response) mayRefuseClient() bool {
+	e, _ := a.oauthError()
 	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token"}, e.Code)
-	return a.invalidClient() || a.status == http.StatusUnauthorized && !aboutGrant
+	return a.refusesClient() || a.status == http.StatusUnauthorized && !aboutGrant
 }
 
-// wantsScope reports whether a refusal is about scopes that the request lacks.
-func (a tokenAnswer) wantsScope() bool {
-	e, _ := a.told()
+// wantsScopes reports whether a refusal is about scopes that the request lacks.
+func (a response) wantsScopes() bool {
+	e, _ := a.oauthError()
 	about := e.Code != "invalid_grant" && strings.Contains(strings.ToLower(e.Code+" "+e.Description), "scope")
-	return a.refused() && (about || strings.Contains(e.Description, "AADSTS90009"))
+	return a.isRefusal() && (about || strings.Contains(e.Description, "AADSTS90009"))
 }
 
-// apply puts a success into cred.
-func (a tokenAnswer) apply(cred *Credential, now time.Time) error {
-	o, err := a.object()
-	if err != nil {
-		return err
-	}
-	t := tokenResponse{
-		AccessToken: o.Text("access_token"), TokenType: o.Text("token_type"), ExpiresIn: o.Members["expires_in"],
-		RefreshToken: o.Text("refresh_token"), IDToken: o.Text("id_token"), Scopes: o.List("scope"),
-	}
-	if err := o.Faults["access_token"]; err != nil {
-		return err
-	}
-	return t.apply(cred, now)
-}
-
-// refusal is the error of an answer that is no success.
-func (a tokenAnswer) refusal(op, resource string) error {
-	switch e, coded := a.told(); {
+// asError is the error of an answer that is no success.
+func (a response) asError(op, resource string) error {
+	switch e, coded := a.oauthError(); {
 	case coded:
 		return &Error{Op: op, Code: e.Code, Err: errors.New(e.describe()), Hint: hintFor(e, resource)}
 	case e.Description != "":
@@ -261,15 +233,17 @@ func (a tokenAnswer) refusal(op, resource string) error {
 	return &Error{Op: op, Err: fmt.Errorf("status %d", a.status)}
 }
 
-var errNoToken = errors.New("the token response holds no access_token")
-
-// needsProof are the types of tokens that are of no use alone (RFC 9449, RFC
-// 8693, the drafts of MAC and PoP tokens). Any other token is a bearer token,
-// whatever a provider calls its kind: user, bot, or nothing.
-var needsProof = []string{"dpop", "mac", "pop", "hok", "n_a"}
-
-// secondsOf reads a number of seconds, or one in quotation marks.
-func secondsOf(value jsontext.Value) (float64, bool) {
-	seconds, err := strconv.ParseFloat(strings.Trim(string(value), `"`), 64)
-	return seconds, err == nil
+// hintFor explains the errors people meet most.
+func hintFor(o oauthError, resource string) string {
+	switch o.Code {
+	case "invalid_target":
+		return "the provider does not know the resource " + resource + ": register exactly this string there as an API resource, or give another one with --resource (none leaves it out)"
+	case "invalid_client", "unauthorized_client":
+		return "the provider does not accept this client: check the client id and, if it has one, its secret, and that it is a native application"
+	case "invalid_scope":
+		return "the provider does not grant this client a scope that was asked for: allow it there (in Logto: Permissions of a third-party application), or choose others with --scope"
+	case "access_denied":
+		return "the login was refused, or the account may not use this server"
+	}
+	return ""
 }

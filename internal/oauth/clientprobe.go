@@ -1,0 +1,116 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
+)
+
+// probeTime is how long a person waits at most for what the provider says to that. The
+// answer still counts afterwards, while the person is at it.
+const probeTime = time.Second
+
+// probing asks the provider whether it takes the request of cred, while the person gets
+// ready. The context that it returns ends when that is hopeless, with an *grant.Error as its
+// cause. A client that has signed in like this before costs no time, and any other one
+// at most probeTime. release ends it.
+func (c *Client) probing(ctx context.Context, meta discovery.ServerMetadata, cred Credential, w renewal) (waiting context.Context, release func()) {
+	if cred.Registration.Dynamic { // it has just been registered, or asked about
+		return ctx, func() {}
+	}
+	waiting, end := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if reply, err := c.grants.Probe(waiting, cred.target(meta)); err == nil {
+			if err := c.refusedUnseen(reply, cred); err != nil {
+				end(err)
+			}
+		}
+	}()
+	if !w.progress.proven {
+		soon := time.NewTimer(probeTime)
+		defer soon.Stop()
+		select {
+		case <-done:
+		case <-soon.C:
+		}
+	}
+	return waiting, func() { end(nil); <-done }
+}
+
+// refusedUnseen is the error of a login whose browser would show an error that leads
+// nowhere, nil for all other answers.
+func (c *Client) refusedUnseen(r grant.Reply, cred Credential) error {
+	e := &grant.Error{Op: "ask the provider about the client", Code: r.Code, Err: fmt.Errorf("%w: %s", grant.ErrDenied, cmp.Or(r.Description, "the provider gave no reason"))}
+	advice := "; to find out more, run: " + Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
+	switch {
+	case r.ClientRefused() && cred.Registration.ClientID == cred.Choices.MetadataURL && c.cfg.Identity.ClientID == "":
+		e.Hint = "the provider does not take the client ID metadata document; register a native (public) application there by hand and give its id with --client-id"
+	case r.ClientRefused():
+		e.Hint = "the provider does not know the client " + foreign.Line(cred.Registration.ClientID) + ": give the id of a native (public) application there with --client-id" + advice
+	case r.RedirectRefused():
+		e.Hint = "register " + redirectAdvice(cred.Registration.RedirectURI) + " for this client, which must be a native (public) application; an application of another kind is refused like this, too" + advice
+	default:
+		return nil
+	}
+	return e
+}
+
+// redirectAdvice is a redirect URI as a person registers it.
+func redirectAdvice(uri string) string {
+	if strings.HasPrefix(uri, "https:") {
+		return "the redirect URI " + uri
+	}
+	return "the redirect URI " + withoutPort(uri) + " (without a port, or " + uri + ")"
+}
+
+// provenBy reports whether the latest login of the account has worked with the client
+// and the redirect URI of reg, any port on this machine being the same.
+func provenBy(r grant.Registration, previous Credential) bool {
+	before := previous.Registration
+	return previous.Attempt.Succeeded && before.ClientID == r.ClientID && before.Provider().Same(r.Provider()) &&
+		withoutPort(before.RedirectURI) == withoutPort(r.RedirectURI)
+}
+
+// forgotten asks the authorization endpoint whether it still knows a registration of an
+// earlier login. Where it does not, a new one costs nobody anything.
+func (c *Client) forgotten(ctx context.Context, meta discovery.ServerMetadata, cred Credential) bool {
+	reply, err := c.grants.Probe(ctx, cred.target(meta))
+	if err != nil || !reply.ClientUnknown() {
+		return false
+	}
+	c.log.Debug("the provider has forgotten the registered client", "status", reply.Status)
+	return true
+}
+
+func redirectPort(uri string) int {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return 0
+	}
+	port, _ := strconv.Atoi(u.Port())
+	return port
+}
+
+// withoutPort returns the redirect URI as it is registered at providers that
+// grant any port on loopback (RFC 8252, section 7.3).
+func withoutPort(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri
+	}
+	if host, _, err := net.SplitHostPort(u.Host); err == nil {
+		u.Host = host
+	}
+	return u.String()
+}

@@ -1,0 +1,97 @@
+package grant
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"mcp-login/internal/foreign"
+)
+
+// repeatedParams are those a person chose that token and refresh requests repeat: they
+// choose the organization that a token is for (Logto, WorkOS).
+var repeatedParams = []string{"organization_id"}
+
+// addTokenParams adds the resource (RFC 8707, section 2.2) and what the person chose to
+// a token request. A client without a person makes no authorization request: there all
+// that was chosen is added.
+func (c *Client) addTokenParams(form url.Values, resource string) {
+	if resource != "" {
+		form.Set("resource", resource)
+	}
+	for _, param := range c.Params {
+		name, value, _ := strings.Cut(param, "=")
+		all := form.Get("grant_type") == typeClientCredentials && name != "prompt" && CheckParam(name) == nil
+		if all || slices.Contains(repeatedParams, name) {
+			form.Set(name, value)
+		}
+	}
+}
+
+// Param returns the value of a parameter that the person chose, "" for none.
+func (c *Client) Param(name string) (value string) {
+	for _, param := range c.Params {
+		if v, ok := strings.CutPrefix(param, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// chosenParams are the parameters of an authorization request that the protocol does
+// not need: prompt, for a refresh token, and what the person chose, which wins.
+func (c *Client) chosenParams(consent bool) (url.Values, error) {
+	params := url.Values{}
+	if consent {
+		params.Set("prompt", "consent")
+	}
+	for _, param := range c.Params {
+		name, value, _ := strings.Cut(param, "=")
+		if err := CheckParam(name); err != nil {
+			return nil, err
+		}
+		if params.Set(name, value); name == "prompt" && value == "" {
+			params.Del(name) // an empty one is refused by some, and means nothing
+		}
+	}
+	return params, nil
+}
+
+// explainParams replaces the hint of a refusal that a chosen parameter may be the
+// reason of.
+func (c *Client) explainParams(err error) error {
+	var refused *Error
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch organization := c.Param("organization_id"); {
+	case refused.Code == "access_denied" && organization != "":
+		refused.Hint = "the account may not be a member of the organization " + foreign.Line(organization) + ": leave out --auth-param organization_id, or sign in as somebody who is"
+	case refused.Code == "invalid_request" && refused.Hint == "" && len(c.Params) > 0:
+		refused.Hint = "the provider may not know what was given with --auth-param: leave it out, and see what differs"
+	}
+	return err
+}
+
+// reservedParams are the parameters that the login sets itself, and those that would
+// let somebody else decide about the request or receive the answer (response_mode,
+// request objects).
+var reservedParams = []string{
+	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "resource",
+	"response_mode", "request", "request_uri", "client_secret", "client_assertion", "client_assertion_type", "code", "code_verifier",
+	"grant_type", "refresh_token", "device_code", "assertion", // of token requests
+}
+
+// CheckParam refuses the name of a parameter that a person may not add to the
+// authorization request.
+func CheckParam(name string) error {
+	switch {
+	case name == "":
+		return &Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example login_hint=alice@example.com"}
+	case slices.Contains(reservedParams, name):
+		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", foreign.Line(name)), Hint: "see --scope, --resource and --client-id"}
+	}
+	return nil
+}

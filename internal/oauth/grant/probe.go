@@ -1,0 +1,145 @@
+package grant
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"mcp-login/internal/foreign"
+)
+
+// A provider that does not know the client, or its redirect URI, must not redirect
+// (RFC 6749, section 4.1.2.1): it shows the person an error that leads nowhere, often
+// as JSON, and mcp-login hears nothing of it. So it is asked before the person is.
+
+// probeTimeout is how long the answer is waited for in all.
+const probeTimeout = 10 * time.Second
+
+// maxProbe bounds how much of an answer is read.
+const maxProbe = 64 << 10
+
+// Reply is what an endpoint of a provider answers to a request that asks nobody.
+type Reply struct {
+	// Status is that of HTTP; 0 when nothing was asked or answered.
+	Status int
+	// Redirected tells that the error is in a redirect to the client.
+	Redirected bool
+	// Code and Description are the OAuth error, "" for none, and Scope the scopes that
+	// it names beside it; filtered.
+	Code, Description, Scope string
+
+	clientUnknown bool // see ClientUnknown
+}
+
+// newReply reads the members of a JSON object, or the query of a redirect.
+func newReply(status int, redirected bool, member func(name string) string) Reply {
+	e := newOAuthError(member("error"), member("error_description"))
+	return Reply{Status: status, Redirected: redirected, Code: e.Code, Description: e.Description, Scope: foreign.Line(member("scope"))}
+}
+
+// Probe sends the authorization request so that it asks nobody: with prompt=none
+// (OpenID Connect Core 1.0, section 3.1.2.1), and without cookies and what the person
+// has added with --auth-param. Nothing behind the answer is followed, and a code in it
+// is not used.
+func (c *Client) Probe(ctx context.Context, t Target) (Reply, error) {
+	address, err := authorizationURL(t, oauth2.GenerateVerifier(), NewState(), url.Values{"prompt": {"none"}})
+	if err != nil {
+		return Reply{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return Reply{}, err
+	}
+	req.Header.Set("Accept", "text/html, application/json;q=0.5") // as a browser asks
+	resp, err := c.HTTP.Do(req)                                   //nolint:bodyclose // foreign.ReadBody closes it
+	if err != nil {
+		return Reply{}, foreign.HTTPError(err)
+	}
+	body, err := foreign.ReadBody(resp, maxProbe, foreign.AnswerTime)
+	if err != nil && !errors.Is(err, foreign.ErrTooLarge) { // a page may be long
+		return Reply{}, err
+	}
+	return probeReply(resp.StatusCode, resp.Header.Get("Location"), body, t.Registration.RedirectURI), nil
+}
+
+// probeReply reads the answer to a probe.
+func probeReply(status int, location string, body []byte, redirectURI string) Reply {
+	r := Reply{Status: status}
+	if to, err := url.Parse(location); err == nil && status/100 == 3 && redirectURI != "" && strings.HasPrefix(location, redirectURI) {
+		r = newReply(status, true, to.Query().Get)
+	} else if o, err := foreign.ParseObject(body); err == nil && status/100 != 3 {
+		r = newReply(status, false, o.Text)
+	}
+	r.clientUnknown = saysUnknown(status, location, body, redirectURI)
+	return r
+}
+
+// TryCode asks the token endpoint about an authorization code that nobody has: whether
+// the client may use that grant, and whether its secret is right.
+func (c *Client) TryCode(ctx context.Context, t Target) Reply {
+	return c.tryToken(ctx, t, url.Values{
+		"grant_type": {typeCode}, "code": {rand.Text()}, "code_verifier": {oauth2.GenerateVerifier()}, "redirect_uri": {t.Registration.RedirectURI},
+	})
+}
+
+// TryDeviceCode is TryCode for a device code.
+func (c *Client) TryDeviceCode(ctx context.Context, t Target) Reply {
+	return c.tryToken(ctx, t, url.Values{"grant_type": {TypeDevice}, "device_code": {rand.Text()}})
+}
+
+func (c *Client) tryToken(ctx context.Context, t Target, form url.Values) Reply {
+	answer, err := c.postToken(ctx, &t, form)
+	if err != nil {
+		return Reply{}
+	}
+	o, err := answer.object()
+	if err != nil {
+		return Reply{Status: answer.status}
+	}
+	return newReply(answer.status, false, o.Text)
+}
+
+// direct reports whether the error is one that a browser shows as JSON, and that comes
+// again however often a person tries.
+func (r Reply) direct() bool {
+	return !r.Redirected && r.Status/100 == 4 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout
+}
+
+// ClientRefused reports whether the provider says that it does not know the client
+// (invalid_client as JSON). No other answer does: those of firewalls, and pages of a
+// provider's own, say nothing that can be relied on.
+func (r Reply) ClientRefused() bool { return r.direct() && r.Code == "invalid_client" }
+
+// RedirectRefused reports whether the provider says, as JSON, that the client has not
+// this redirect URI.
+func (r Reply) RedirectRefused() bool {
+	said := strings.ReplaceAll(strings.ToLower(r.Description), " ", "_")
+	return r.direct() && (r.Code == "invalid_redirect_uri" || r.Code == "redirect_uri_mismatch" || r.Code == "invalid_request" && strings.Contains(said, "redirect_uri"))
+}
+
+// ClientUnknown reports whether the provider seems not to know the client any more. For
+// a client that is registered anew at no cost all signs count, those of a provider's own
+// error pages as well.
+func (r Reply) ClientUnknown() bool { return r.RedirectRefused() || r.clientUnknown }
+
+// GrantRefused reports whether the token endpoint says that the client has not this
+// grant (RFC 6749, section 5.2: unauthorized_client, or in the words of Logto).
+func (r Reply) GrantRefused() bool {
+	return r.direct() && (r.Code == "unauthorized_client" || r.Code == "invalid_request" && strings.Contains(r.Description, "not allowed for this client"))
+}
+
+// SecretRefused reports whether the token endpoint refuses the client, or how it has
+// authenticated.
+func (r Reply) SecretRefused() bool { return r.direct() && r.Code == "invalid_client" }
+
+// Unauthorized reports whether the refusal is about how the client has authenticated;
+// some say 400 of a client that they do not know.
+func (r Reply) Unauthorized() bool { return r.SecretRefused() && r.Status == http.StatusUnauthorized }

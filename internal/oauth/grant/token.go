@@ -1,0 +1,109 @@
+package grant
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/oauth/discovery"
+)
+
+// Token is what a grant led to.
+type Token struct {
+	AccessToken Secret
+	// RefreshToken and IDToken are zero where the answer holds none.
+	RefreshToken, IDToken Secret
+	// Lifetime is that of the access token, 0 where the answer does not say.
+	Lifetime time.Duration
+	// Scopes are those granted, nil where the answer does not say: then those that were
+	// requested, or at a refresh the same as before (RFC 6749, sections 5.1 and 6). An
+	// empty list grants none.
+	Scopes []string
+	// Account is a name for people from the ID token, "" where it has none.
+	Account string
+}
+
+// tokenResponse is the success answer of a token endpoint (RFC 6749, section 5.1).
+type tokenResponse struct {
+	AccessToken  string   `json:"access_token"`
+	TokenType    string   `json:"token_type"`
+	ExpiresIn    float64  `json:"expires_in"` // 0: the answer does not say
+	RefreshToken string   `json:"refresh_token"`
+	IDToken      string   `json:"id_token"`
+	Scopes       []string `json:"scope"` // nil: the answer does not say
+}
+
+// token reads a success.
+func (a response) token(t Target) (Token, error) {
+	o, err := a.object()
+	if err != nil {
+		return Token{}, err
+	}
+	r := tokenResponse{
+		AccessToken: o.Text("access_token"), TokenType: o.Text("token_type"),
+		RefreshToken: o.Text("refresh_token"), IDToken: o.Text("id_token"), Scopes: o.List("scope"),
+	}
+	if err := o.Faults["access_token"]; err != nil {
+		return Token{}, err
+	}
+	if seconds, ok := o.Seconds("expires_in"); ok && seconds > 0 {
+		r.ExpiresIn = seconds
+	}
+	return r.token(t)
+}
+
+// maxLifetime bounds what a careless server may say, so that no time overflows.
+const maxLifetime = 10 * 365 * 24 * time.Hour
+
+func (r tokenResponse) token(t Target) (Token, error) {
+	if err := checkToken(r.AccessToken, r.TokenType); err != nil {
+		return Token{}, err
+	}
+	token := Token{AccessToken: NewSecret(r.AccessToken), RefreshToken: NewSecret(r.RefreshToken), Scopes: discovery.UsableScopes(r.Scopes)}
+	if r.ExpiresIn > 0 {
+		token.Lifetime = max(1, time.Duration(min(r.ExpiresIn, maxLifetime.Seconds())*float64(time.Second)))
+	}
+	if checkToken(r.IDToken, "") == nil { // it may have to stand in a header as well
+		token.IDToken = NewSecret(r.IDToken)
+		token.Account = accountName(r.IDToken, t.Server.Provider(), t.Registration.ClientID)
+	}
+	return token, nil
+}
+
+var errNoToken = errors.New("the token response holds no access_token")
+
+// needsProof are the types of tokens that cannot be presented alone (RFC 9449, RFC
+// 8693, the drafts of MAC and PoP tokens). A token of any other type is a bearer token,
+// whatever a provider calls it: user, bot, or nothing.
+var needsProof = []string{"dpop", "mac", "pop", "hok", "n_a"}
+
+// checkToken accepts a bearer token that can be put into a header as it is
+// (RFC 6750, section 2.1): visible ASCII, so that no line break in it can add
+// a header of its own.
+func checkToken(token, tokenType string) error {
+	if token == "" {
+		return errNoToken
+	}
+	if len(token) > maxTokenBytes {
+		return errors.New("the access token is too large to be sent in a header")
+	}
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] >= 0x7f {
+			return errors.New("the access token holds characters that no token may have")
+		}
+	}
+	if slices.Contains(needsProof, strings.ToLower(strings.TrimSpace(tokenType))) {
+		return fmt.Errorf("token type %q is not supported", foreign.Line(tokenType))
+	}
+	return nil
+}
+
+// CheckToken returns an error for what cannot be a bearer token, such as one with
+// a line break: for tokens that come from a file of somebody else.
+func CheckToken(token Secret) error { return checkToken(token.Reveal(), "") }
+
+// maxTokenBytes is far above real tokens and below common header limits.
+const maxTokenBytes = 64 << 10
