@@ -94,7 +94,7 @@ func TestReadUpToTakesNoMoreMemory(t *testing.T) {
 				body := io.MultiReader(bytes.NewReader(text[:size]), iotest.ErrReader(end))
 				got, err := readUpTo(around(body), most)
 				if !bytes.Equal(got, text[:min(size, len(got))]) || len(got) < min(size, most) || cap(got) != len(got)+1 {
-					t.Fatalf("%s of %d: %d bytes in a room for %d", name, size, len(got), cap(got))
+					t.Fatalf("%s of %d: %d bytes with capacity %d", name, size, len(got), cap(got))
 				}
 				if size < most && !errors.Is(err, end) || err != nil && len(got) != size {
 					t.Fatalf("%s of %d, ended by %v: %d bytes, %v", name, size, end, len(got), err)

@@ -60,7 +60,7 @@ func TestSlowBodiesGiveUpTheirSlots(t *testing.T) {
 			went = true
 		}()
 		if synctest.Wait(); went {
-			t.Error("one more than there are turns")
+			t.Error("more than there are slots")
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()

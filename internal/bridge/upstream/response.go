@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/sse"
 )
@@ -24,6 +25,7 @@ type response struct {
 	resp   *http.Response // the latest
 	events *sse.Reader
 	open   bool // answered, and the stream has not ended
+	atEnd  bool // the body was read to its end
 	cursor cursor
 
 	sniffed  bool // its media type says nothing
@@ -104,6 +106,16 @@ func (r *response) readJSON(ctx context.Context) error {
 	return nil
 }
 
+// release closes the response. What little is left of its body is read before, so that the
+// connection can be used again.
+func (r *response) release() {
+	if r.atEnd {
+		_ = r.resp.Body.Close()
+		return
+	}
+	foreign.Discard(r.resp)
+}
+
 // deliverBody delivers a JSON body: a small one when all of it is there, a large one
 // through a largeAnswer.
 func (r *response) deliverBody() (answered bool, err error) {
@@ -117,6 +129,7 @@ func (r *response) deliverBody() (answered bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		r.atEnd = r.resp.ProtoMajor == 1 // HTTP/2 may say later that this was all
 		return u.deliver(raw, r.m, r.sink)
 	}
 	l := u.newLargeAnswer(r.m, r.sink, false, r.cancel)
@@ -126,6 +139,7 @@ func (r *response) deliverBody() (answered bool, err error) {
 		case errors.Is(err, io.EOF) && limit > 0 && int64(len(start)) > limit:
 			return false, u.tooLarge()
 		case errors.Is(err, io.EOF):
+			r.atEnd = true
 			return u.deliver(start, r.m, r.sink)
 		case err != nil:
 			return false, brokenBody(r.resp, err)

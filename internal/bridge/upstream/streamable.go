@@ -135,7 +135,7 @@ func (s *streamableConn) post(ctx context.Context, at *session, m jsonrpc.Messag
 	err = r.follow(life)
 	unfollow()
 	if !r.open {
-		foreign.Discard(r.resp)
+		r.release()
 		end(nil)
 		return err
 	}
