@@ -17,7 +17,7 @@ func benchCredential() oauth.Credential {
 
 func benchStores(b *testing.B) map[string]*Store {
 	return map[string]*Store{
-		"sealed": mustOpen(b, Options{Dir: b.TempDir(), Kind: KindKeyring, Keyring: newRing()}),
+		"sealed": mustOpen(b, Options{Dir: b.TempDir(), Kind: KindKeyring, keyring: newRing()}),
 		"file":   mustOpen(b, Options{Dir: b.TempDir(), Kind: KindFile}),
 		"memory": mustOpen(b, Options{Kind: KindMemory}),
 	}

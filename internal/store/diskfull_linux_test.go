@@ -45,7 +45,7 @@ func helperDisk(args []string) error {
 	}
 	ctx, key := context.Background(), keyFor("a")
 	var told notices
-	o := Options{Dir: filepath.Join(dir, "store"), Keyring: newRing(), Notice: told.add}
+	o := Options{Dir: filepath.Join(dir, "store"), keyring: newRing(), Notice: told.add}
 	s, err := Open(o)
 	if err != nil {
 		return err

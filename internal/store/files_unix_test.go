@@ -188,7 +188,7 @@ func testPlanted(t *testing.T, plant func(path, victim string) error) {
 			t.Skipf("cannot be planted here: %v", err)
 		}
 		before, _ := os.Lstat(path)
-		s := mustOpen(t, Options{Dir: dir, Kind: kind, Keyring: newRing(), Getenv: environment(passphraseVariable, goodPassphrase)})
+		s := mustOpen(t, Options{Dir: dir, Kind: kind, keyring: newRing(), Getenv: environment(passphraseVariable, goodPassphrase)})
 		err = use(s)
 		if !errors.Is(err, ErrUnsafe) || errors.Is(err, oauth.ErrNotFound) || hint.Of(err) == "" {
 			t.Errorf("%s: %v", suffix, err)
@@ -215,7 +215,7 @@ func bothUnsafe(load, save error) error {
 func TestFileOpenToOthers(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{KindFile, KindKeyring} {
-		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: kind, Keyring: newRing()})
+		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: kind, keyring: newRing()})
 		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestNoLocks(t *testing.T) {
 	t.Parallel()
 	for _, errno := range []error{unix.ENOLCK, unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOSYS} {
 		var told notices
-		o := Options{Dir: t.TempDir(), Keyring: newRing(), Notice: told.add}
+		o := Options{Dir: t.TempDir(), keyring: newRing(), Notice: told.add}
 		open := func(t testing.TB) *Store {
 			s := mustOpen(t, o)
 			s.tryKernelLock = func(string) (func(), bool, error) { return nil, false, &fs.PathError{Op: "flock", Err: errno} }

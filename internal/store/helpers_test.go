@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // helpers are the parts that the test binary plays as another process.
@@ -33,8 +34,9 @@ func helperOpen(dir, kind, ring string) (*Store, error) {
 	o := Options{Dir: dir, Kind: Kind(kind), Getenv: environment(passphraseVariable, goodPassphrase), Notice: func(message, _ string) { fmt.Fprintln(os.Stderr, "notice:", message) }}
 	if ring == "os" {
 		o.Getenv = nil
+		o.keyringTimeout, _ = time.ParseDuration(os.Getenv(timeoutVariable))
 	} else {
-		o.Keyring = ringFiles(ring)
+		o.keyring = ringFiles(ring)
 	}
 	return Open(o)
 }
@@ -148,7 +150,7 @@ func helperState(args []string) error {
 	return nil
 }
 
-// ringFiles is a Keyring of files, shared by processes. Like a real one it has
+// ringFiles is a keyringBackend of files, shared by processes. Like a real one it has
 // no "create only": two first starts could overwrite each other's key. Each
 // Set leaves a line in the file "sets".
 type ringFiles string
@@ -180,8 +182,6 @@ func (r ringFiles) Set(service, account, secret string) error {
 	}
 	return os.Rename(temp, r.file(service, account))
 }
-
-func (r ringFiles) Delete(service, account string) error { return os.Remove(r.file(service, account)) }
 
 func (r ringFiles) sets() int {
 	b, _ := os.ReadFile(filepath.Join(string(r), "sets"))

@@ -20,7 +20,7 @@ import (
 func TestIndexRebuilt(t *testing.T) {
 	t.Parallel()
 	ring := newRing()
-	o := Options{Dir: t.TempDir(), Keyring: ring}
+	o := Options{Dir: t.TempDir(), keyring: ring}
 	s := mustOpen(t, o)
 	for i, name := range []string{"a", "b", "c"} {
 		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
@@ -58,7 +58,7 @@ func TestIndexRebuilt(t *testing.T) {
 func TestIndexBehind(t *testing.T) {
 	t.Parallel()
 	ring := newRing()
-	o := Options{Dir: t.TempDir(), Keyring: ring}
+	o := Options{Dir: t.TempDir(), keyring: ring}
 	s := mustOpen(t, o)
 	for i, name := range []string{"a", "b"} {
 		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
@@ -106,7 +106,7 @@ func TestIndexUnreadable(t *testing.T) {
 	if err := os.Remove(filepath.Join(s.dir, indexName)); err != nil {
 		t.Fatal(err)
 	}
-	list, err := mustOpen(t, Options{Dir: s.dir, Keyring: ring}).List(t.Context())
+	list, err := mustOpen(t, Options{Dir: s.dir, keyring: ring}).List(t.Context())
 	if err != nil || len(list) != 1 || !strings.Contains(list[0].Problem, "locked") || list[0].Store != KindKeyring || list[0].ID != keyFor("a").ID() {
 		t.Errorf("%+v %v", list, err)
 	}
@@ -137,7 +137,7 @@ func TestSecretsInNoOtherFile(t *testing.T) {
 		var told notices
 		ring := newRing()
 		s := mustOpen(t, Options{
-			Dir: t.TempDir(), Kind: kind, Keyring: ring, Notice: told.add, Getenv: environment(passphraseVariable, canary+" in the passphrase"),
+			Dir: t.TempDir(), Kind: kind, keyring: ring, Notice: told.add, Getenv: environment(passphraseVariable, canary+" in the passphrase"),
 			Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 4})),
 		})
 		if err := s.Save(t.Context(), keyFor("a"), cred); err != nil {
@@ -244,7 +244,7 @@ func TestLastUse(t *testing.T) {
 // not wait for a keyring.
 func TestListIndexedReadsNoLogin(t *testing.T) {
 	ring, dir := newRing(), t.TempDir()
-	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring})
+	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring})
 	if known, err := s.ListIndexed(t.Context()); len(known) != 0 || err != nil {
 		t.Errorf("of an empty store: %+v %v", known, err)
 	}
@@ -255,7 +255,7 @@ func TestListIndexedReadsNoLogin(t *testing.T) {
 	}
 	path := filepath.Join(dir, keyFor("a").ID()+sealedSuffix)
 	put(t, path, append(take(t, path), "behind"...))
-	s = mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring})
+	s = mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring})
 	ring.fail(&KeyringError{State: KeyringOther})
 	known, err := s.ListIndexed(t.Context())
 	if len(known) != 2 || err != nil || known[0].Problem+known[1].Problem != "" || known[0].Issuer != "https://issuer.example" {

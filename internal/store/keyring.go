@@ -19,17 +19,15 @@ const keyringTimeout = 3 * time.Second
 // computing, which twenty processes on a small machine may do at once.
 const passphraseTimeout = 30 * time.Second
 
-// Keyring keeps small secrets for the user: the OS keyring, or a stand-in. A
-// failure is best returned as a *KeyringError; any other error counts as
-// KeyringOther. Calls may block: the store puts a deadline on each.
-type Keyring interface {
+// keyringBackend keeps the key: the OS keyring, or a file under a passphrase. An
+// error that is no *KeyringError counts as KeyringOther. Calls may block: the store
+// puts a deadline on each.
+type keyringBackend interface {
 	// Get returns the secret of account, or a *KeyringError whose state is
 	// KeyringNotFound.
 	Get(service, account string) (string, error)
 	// Set creates or replaces the secret of account.
 	Set(service, account, secret string) error
-	// Delete removes the secret of account.
-	Delete(service, account string) error
 }
 
 // boundedKeyring puts a deadline on every call to a keyring. A call cannot be
@@ -37,7 +35,7 @@ type Keyring interface {
 // left behind; while it is overdue further calls fail at once, and when it
 // returns at last, because a person answered, the keyring is usable again.
 type boundedKeyring struct {
-	inner Keyring
+	inner keyringBackend
 	limit time.Duration
 	busy  chan struct{} // holds one value while a call runs
 
@@ -47,7 +45,7 @@ type boundedKeyring struct {
 	idle    []func() // to run when the running call returns
 }
 
-func newBoundedKeyring(inner Keyring, limit time.Duration) *boundedKeyring {
+func newBoundedKeyring(inner keyringBackend, limit time.Duration) *boundedKeyring {
 	return &boundedKeyring{inner: inner, limit: limit, busy: make(chan struct{}, 1)}
 }
 

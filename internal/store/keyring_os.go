@@ -12,7 +12,7 @@ import (
 // show what the process sees, because go-keyring looks there itself.
 type osKeyring struct{ getenv func(string) string }
 
-// Get implements Keyring.
+// Get implements keyringBackend.
 func (k osKeyring) Get(service, account string) (string, error) {
 	if err := reachable(k.getenv); err != nil {
 		return "", err
@@ -21,20 +21,12 @@ func (k osKeyring) Get(service, account string) (string, error) {
 	return v, classify(err)
 }
 
-// Set implements Keyring.
+// Set implements keyringBackend.
 func (k osKeyring) Set(service, account, secret string) error {
 	if err := reachable(k.getenv); err != nil {
 		return err
 	}
 	return classify(keyring.Set(service, account, secret))
-}
-
-// Delete implements Keyring.
-func (k osKeyring) Delete(service, account string) error {
-	if err := reachable(k.getenv); err != nil {
-		return err
-	}
-	return classify(keyring.Delete(service, account))
 }
 
 // classify names the state behind an error of go-keyring, which knows only

@@ -27,7 +27,7 @@ func TestKeyringFallback(t *testing.T) {
 			var told notices
 			ring, key := newRing(), keyFor("a")
 			ring.fail(&KeyringError{State: state})
-			o := Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add}
+			o := Options{Dir: t.TempDir(), keyring: ring, Notice: told.add}
 			plain, sealed := filepath.Join(o.Dir, key.ID()+plainSuffix), filepath.Join(o.Dir, key.ID()+sealedSuffix)
 			for range 3 { // three starts
 				s := mustOpen(t, o)
@@ -77,7 +77,7 @@ func TestExplicitKeyringFails(t *testing.T) {
 	for _, state := range allStates {
 		ring, key := newRing(), keyFor("a")
 		ring.fail(&KeyringError{State: state, Err: errors.New("because")})
-		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring, Notice: func(m, _ string) { t.Errorf("notice: %s", m) }})
+		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: ring, Notice: func(m, _ string) { t.Errorf("notice: %s", m) }})
 		err := s.Save(t.Context(), key, numbered(1))
 		if keyringState(err) != state || hint.Of(err) == "" {
 			t.Errorf("%s: %v", state, err)
@@ -110,7 +110,7 @@ func TestSealedWithoutKeyring(t *testing.T) {
 	for _, kind := range []Kind{KindAuto, KindKeyring} {
 		for _, state := range allStates {
 			ring := newRing()
-			o := Options{Dir: t.TempDir(), Kind: kind, Keyring: ring, Notice: func(string, string) {}}
+			o := Options{Dir: t.TempDir(), Kind: kind, keyring: ring, Notice: func(string, string) {}}
 			if err := mustOpen(t, o).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +133,7 @@ func TestKeyLost(t *testing.T) {
 	t.Parallel()
 	var told notices
 	ring, key := newRing(), keyFor("a")
-	o := Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add}
+	o := Options{Dir: t.TempDir(), keyring: ring, Notice: told.add}
 	running := mustOpen(t, o) // has the first key in memory all along
 	for _, name := range []string{"a", "b"} {
 		if err := running.Save(t.Context(), keyFor(name), numbered(1)); err != nil {
@@ -174,7 +174,7 @@ func TestKeyringItemIsNoKey(t *testing.T) {
 		if err := ring.Set(keyringService, s.account, item); err != nil {
 			t.Fatal(err)
 		}
-		fresh := mustOpen(t, Options{Dir: s.dir, Keyring: ring, Notice: func(string, string) {}})
+		fresh := mustOpen(t, Options{Dir: s.dir, keyring: ring, Notice: func(string, string) {}})
 		if _, err := fresh.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
 			t.Errorf("%q: %v", item, err)
 		}
@@ -192,20 +192,20 @@ func (forgetful) Set(string, string, string) error { return nil }
 
 func TestKeyIsReadBack(t *testing.T) {
 	t.Parallel()
-	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: forgetful{newRing()}})
+	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: forgetful{newRing()}})
 	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); keyringState(err) == "" {
 		t.Errorf("sealed with a key that is kept nowhere: %v", err)
 	}
 }
 
 // panicking stands for a keyring library that does not survive a lost bus.
-type panicking struct{ Keyring }
+type panicking struct{ keyringBackend }
 
 func (panicking) Get(string, string) (string, error) { panic("nil signal") }
 
 func TestKeyringPanic(t *testing.T) {
 	t.Parallel()
-	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: panicking{}})
+	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: panicking{}})
 	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); keyringState(err) != KeyringOther {
 		t.Error(err)
 	}
@@ -219,7 +219,7 @@ func TestKeyringHangs(t *testing.T) {
 		ring := newRing()
 		ring.gate = make(chan struct{})
 		var told notices
-		s := mustOpen(t, Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add})
+		s := mustOpen(t, Options{Dir: t.TempDir(), keyring: ring, Notice: told.add})
 		begin := time.Now()
 		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 			t.Fatal(err)
@@ -260,7 +260,7 @@ func TestKeyringCallAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ring := newRing()
 		ring.gate = make(chan struct{})
-		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring})
+		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: ring})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := s.Save(ctx, keyFor("a"), numbered(1)); !errors.Is(err, context.DeadlineExceeded) {
@@ -280,7 +280,7 @@ func TestOverdueWriteKeepsTheKeyLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ring := newRing()
 		ring.gate, ring.gateSet = make(chan struct{}), true
-		s := mustOpen(t, Options{Dir: t.TempDir(), Keyring: ring, Notice: func(string, string) {}})
+		s := mustOpen(t, Options{Dir: t.TempDir(), keyring: ring, Notice: func(string, string) {}})
 		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -288,7 +288,7 @@ func TestOverdueWriteKeepsTheKeyLock(t *testing.T) {
 		if _, free, err := tryKernelLock(lock); free || err != nil {
 			t.Errorf("free while the write is under way: %v %v", free, err)
 		}
-		other := mustOpen(t, Options{Dir: s.dir, Kind: KindKeyring, Keyring: ring})
+		other := mustOpen(t, Options{Dir: s.dir, Kind: KindKeyring, keyring: ring})
 		if err := other.Save(t.Context(), keyFor("b"), numbered(1)); keyringState(err) != KeyringTimeout {
 			t.Errorf("another process: %v", err)
 		}

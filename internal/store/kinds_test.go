@@ -27,7 +27,7 @@ func TestFileStore(t *testing.T) {
 func TestSealedStore(t *testing.T) {
 	t.Parallel()
 	dir, ring := filepath.Join(t.TempDir(), "deep", "er"), newRing()
-	testStore(t, func(t testing.TB) *Store { return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring}) })
+	testStore(t, func(t testing.TB) *Store { return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring}) })
 	if _, sets := ring.calls(); sets != 1 {
 		t.Errorf("%d keys were made for one directory", sets)
 	}
@@ -69,7 +69,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestOpenIsLazy(t *testing.T) {
 	t.Parallel()
 	dir, ring := filepath.Join(t.TempDir(), "not yet"), newRing()
-	s := mustOpen(t, Options{Dir: dir, Keyring: ring})
+	s := mustOpen(t, Options{Dir: dir, keyring: ring})
 	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, oauth.ErrNotFound) {
 		t.Error(err)
 	}
@@ -91,11 +91,11 @@ func TestOpenIsLazy(t *testing.T) {
 func TestKeyIsCached(t *testing.T) {
 	t.Parallel()
 	dir, ring := t.TempDir(), newRing()
-	if err := mustOpen(t, Options{Dir: dir, Keyring: ring}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+	if err := mustOpen(t, Options{Dir: dir, keyring: ring}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 		t.Fatal(err)
 	}
 	before, _ := ring.calls()
-	s := mustOpen(t, Options{Dir: dir, Keyring: ring})
+	s := mustOpen(t, Options{Dir: dir, keyring: ring})
 	for range 5 {
 		if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
 			t.Fatal(err)

@@ -23,6 +23,9 @@ import (
 // value names the part, see the helpers map.
 const helperVariable = "MCP_LOGIN_STORE_TEST_HELPER"
 
+// timeoutVariable is how long a call to a keyring may take there, "" for as long as usual.
+const timeoutVariable = "MCP_LOGIN_STORE_TEST_TIMEOUT"
+
 func TestMain(m *testing.M) {
 	if name := os.Getenv(helperVariable); name != "" {
 		if err := helpers()[name](os.Args[1:]); err != nil {
@@ -90,9 +93,12 @@ func start(t testing.TB, cmd *exec.Cmd) *started {
 	return p
 }
 
-// kill ends the process the hard way and returns its remaining lines.
-func (p *started) kill() (lines []string) {
-	_ = p.Process.Kill()
+// kill ends the process the hard way, and killAfter when d has passed. They return its
+// remaining lines.
+func (p *started) kill() (lines []string) { return p.killAfter(0) }
+
+func (p *started) killAfter(d time.Duration) (lines []string) {
+	defer time.AfterFunc(d, func() { _ = p.Process.Kill() }).Stop()
 	for p.lines.Scan() {
 		lines = append(lines, p.lines.Text())
 	}
@@ -100,7 +106,7 @@ func (p *started) kill() (lines []string) {
 	return lines
 }
 
-// ringMemory is a Keyring in memory. While failure is set every call fails
+// ringMemory is a keyringBackend in memory. While failure is set every call fails
 // with it; a call blocks while gate is not nil and open.
 type ringMemory struct {
 	mu      sync.Mutex
@@ -154,13 +160,6 @@ func (r *ringMemory) Set(service, account, secret string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.items[service+"\n"+account] = secret
-	return nil
-}
-
-func (r *ringMemory) Delete(service, account string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.items, service+"\n"+account)
 	return nil
 }
 

@@ -61,7 +61,7 @@ type passphraseKeyring struct {
 
 func (p *passphraseKeyring) path() string { return filepath.Join(p.disk.dir, passphraseKeyName) }
 
-// Get implements Keyring. A wrong or missing passphrase is ErrPassphrase, and
+// Get implements keyringBackend. A wrong or missing passphrase is ErrPassphrase, and
 // a file that is not a key counts as missing.
 func (p *passphraseKeyring) Get(string, string) (string, error) {
 	// Asked for first, so that a missing passphrase is known before a login.
@@ -92,7 +92,7 @@ func (p *passphraseKeyring) Get(string, string) (string, error) {
 	return string(secret), nil
 }
 
-// Set implements Keyring.
+// Set implements keyringBackend.
 func (p *passphraseKeyring) Set(_, _, secret string) error {
 	passphrase, err := p.ask()
 	if err != nil {
@@ -110,11 +110,6 @@ func (p *passphraseKeyring) Set(_, _, secret string) error {
 		return fmt.Errorf("keep the key: %w", err)
 	}
 	return nil
-}
-
-// Delete implements Keyring.
-func (p *passphraseKeyring) Delete(string, string) error {
-	return p.disk.remove(context.Background(), passphraseKeyName)
 }
 
 func (p *passphraseKeyring) unwrap(passphrase, salt, sealed []byte) ([]byte, error) {

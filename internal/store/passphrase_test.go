@@ -199,7 +199,7 @@ func TestPassphraseKindsApart(t *testing.T) {
 	t.Parallel()
 	dir, id := t.TempDir(), keyFor("a").ID()
 	ring := newRing()
-	keyringStore := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring, Notice: func(string, string) {}})
+	keyringStore := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring, Notice: func(string, string) {}})
 	if err := keyringStore.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestPassphraseKindsApart(t *testing.T) {
 	}
 }
 
-func keyringStoreAt(t testing.TB, dir string, ring Keyring) *Store {
+func keyringStoreAt(t testing.TB, dir string, ring keyringBackend) *Store {
 	t.Helper()
-	return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Keyring: ring, Notice: func(string, string) {}})
+	return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring, Notice: func(string, string) {}})
 }

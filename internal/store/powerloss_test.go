@@ -158,7 +158,7 @@ func TestPowerLoss(t *testing.T) {
 func testPowerLoss(t *testing.T, tc lossCase) {
 	ctx, key, dir, ring := context.Background(), keyFor("a"), t.TempDir(), newRing()
 	open := func(kind Kind) *Store {
-		return mustOpen(t, Options{Dir: dir, Kind: kind, Keyring: ring, Getenv: environment(passphraseVariable, goodPassphrase), Notice: func(string, string) {}})
+		return mustOpen(t, Options{Dir: dir, Kind: kind, keyring: ring, Getenv: environment(passphraseVariable, goodPassphrase), Notice: func(string, string) {}})
 	}
 	if tc.before != "" {
 		if err := open(tc.before).Save(ctx, key, numbered(1)); err != nil {

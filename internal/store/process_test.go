@@ -76,10 +76,8 @@ func TestKilledWhileSaving(t *testing.T) {
 			next, litter := 1, 0
 			for range rounds / 2 {
 				p := start(t, helper(t, "churn", dir, kind, ring, strconv.Itoa(next)))
-				// The moment of the fault, not a wait for anything.
-				time.Sleep(rand.N(5 * time.Millisecond))
 				saved := next
-				for _, line := range p.kill() {
+				for _, line := range p.killAfter(rand.N(5 * time.Millisecond)) {
 					n, err := strconv.Atoi(line)
 					if err == nil {
 						saved = n
@@ -167,7 +165,7 @@ func TestLockOfKilledProcess(t *testing.T) {
 		if got, ok, err := s.Pending(t.Context(), key); !ok || err != nil || got.PID != p.Process.Pid || got.URL == "" {
 			t.Fatalf("what the waiter sees: %+v %v %v", got, ok, err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 		if _, err := s.LockLogin(ctx, key, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("two holders: %v", err)
 		}

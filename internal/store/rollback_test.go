@@ -47,7 +47,7 @@ func TestRollback(t *testing.T) {
 
 	// Once the key was replaced no file from before opens.
 	ring.empty()
-	fresh := mustOpen(t, Options{Dir: s.dir, Kind: KindKeyring, Keyring: ring, Notice: func(string, string) {}})
+	fresh := mustOpen(t, Options{Dir: s.dir, Kind: KindKeyring, keyring: ring, Notice: func(string, string) {}})
 	if err := fresh.Save(t.Context(), keyFor("c"), numbered(3)); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestNoSealNoLogin(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{KindKeyring, KindPassphrase} {
 		dir := t.TempDir()
-		o := Options{Dir: dir, Kind: kind, Keyring: newRing(), Getenv: environment(passphraseVariable, goodPassphrase)}
+		o := Options{Dir: dir, Kind: kind, keyring: newRing(), Getenv: environment(passphraseVariable, goodPassphrase)}
 		if err := mustOpen(t, Options{Dir: dir, Kind: KindFile}).Save(t.Context(), keyFor("a"), numbered(9)); err != nil {
 			t.Fatal(err)
 		}

@@ -21,18 +21,9 @@ type Options struct {
 	Dir string
 	// Kind is where to keep credentials; "" is KindAuto.
 	Kind Kind
-	// Keyring holds the key; nil is the keyring of the operating system.
-	Keyring Keyring
-	// Passphrase returns the passphrase of KindPassphrase, which the store
-	// clears after use; nil reads the variable MCP_LOGIN_PASSPHRASE, or the
-	// file that MCP_LOGIN_PASSPHRASE_FILE names.
-	Passphrase func() ([]byte, error)
-	// KeyringTimeout is how long one call to the keyring may take; 0 is 3 s,
-	// and 30 s to open the key with a passphrase.
-	KeyringTimeout time.Duration
-	// Getenv shows the environment in which the OS keyring is looked for, and
-	// a passphrase; nil
-	// is the one of the process, which the keyring libraries read as well.
+	// Getenv shows the environment in which the OS keyring is looked for, and the
+	// passphrase: MCP_LOGIN_PASSPHRASE, or the file that MCP_LOGIN_PASSPHRASE_FILE
+	// names. nil is the one of the process, which the keyring libraries read as well.
 	Getenv func(string) string
 	// Notice tells the person something with a next step, where no call fails:
 	// the announcements of KindAuto and of a file system without locks, each
@@ -41,6 +32,11 @@ type Options struct {
 	Notice func(message, hint string)
 	// Log gets what helps to find faults, and never a secret; nil drops it.
 	Log *slog.Logger
+
+	// keyring stands for the one of the operating system, and keyringTimeout for how
+	// long one call to it may take, in tests.
+	keyring        keyringBackend
+	keyringTimeout time.Duration
 }
 
 // Store is an oauth.Store. Make one with Open.
@@ -109,22 +105,19 @@ func Open(o Options) (*Store, error) {
 
 // keyringFor returns what holds the key of a directory.
 func (o Options) keyringFor(kind Kind, d *disk) *boundedKeyring {
-	getenv, ask := o.Getenv, o.Passphrase
+	getenv := o.Getenv
 	if getenv == nil {
 		getenv = os.Getenv
 	}
-	if ask == nil {
-		ask = passphraseFrom(getenv)
-	}
-	inner, limit := o.Keyring, keyringTimeout
+	inner, limit := o.keyring, keyringTimeout
 	switch {
 	case kind == KindPassphrase:
-		inner, limit = &passphraseKeyring{disk: d, ask: ask}, passphraseTimeout
+		inner, limit = &passphraseKeyring{disk: d, ask: passphraseFrom(getenv)}, passphraseTimeout
 	case inner == nil:
 		inner = osKeyring{getenv}
 	}
-	if o.KeyringTimeout > 0 {
-		limit = o.KeyringTimeout
+	if o.keyringTimeout > 0 {
+		limit = o.keyringTimeout
 	}
 	return newBoundedKeyring(inner, limit)
 }

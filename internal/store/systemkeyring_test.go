@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	"testing"
+
+	"github.com/zalando/go-keyring"
 )
 
 // The shared suite over the keyring of the system itself: Credential Manager,
@@ -22,7 +24,7 @@ func TestSystemKeyring(t *testing.T) {
 		return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})
 	}
 	first := open(t)
-	defer func() { _ = first.keyring.inner.Delete(keyringService, first.account) }()
+	defer func() { _ = keyring.Delete(keyringService, first.account) }()
 	if err := first.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 		var ke *KeyringError
 		if runtime.GOOS == "darwin" && errors.As(err, &ke) {
@@ -32,7 +34,7 @@ func TestSystemKeyring(t *testing.T) {
 	}
 	t.Logf("real part: the keyring of %s", runtime.GOOS)
 	testStore(t, open)
-	if err := first.keyring.inner.Delete(keyringService, first.account); err != nil {
+	if err := keyring.Delete(keyringService, first.account); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := open(t).Load(t.Context(), keyFor("savers")); !errors.Is(err, ErrKeyLost) {

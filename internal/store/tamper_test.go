@@ -44,7 +44,7 @@ func take(t testing.TB, path string) []byte {
 func sealedStore(t testing.TB) (s *Store, path string, ring *ringMemory) {
 	t.Helper()
 	ring = newRing()
-	s = mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring})
+	s = mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: ring})
 	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestSealedSwapped(t *testing.T) {
 	refused(t, s, keyFor("c"), "a sealed file as a plain one")
 
 	// The same identity in another directory has another key.
-	elsewhere := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, Keyring: ring})
+	elsewhere := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: ring})
 	if err := elsewhere.Save(t.Context(), keyFor("b"), numbered(3)); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestAdditionalData(t *testing.T) {
 // the worst moment, is there all the same.
 func TestFoundWhileMoved(t *testing.T) {
 	t.Parallel()
-	o, key := Options{Dir: t.TempDir(), Keyring: newRing()}, keyFor("a")
+	o, key := Options{Dir: t.TempDir(), keyring: newRing()}, keyFor("a")
 	plain, sealed := mustOpen(t, Options{Dir: o.Dir, Kind: KindFile}), mustOpen(t, o)
 	if err := sealed.Save(t.Context(), key, numbered(1)); err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestDamagedIsReplaced(t *testing.T) {
 	t.Parallel()
 	var told notices
 	ring := newRing()
-	s := mustOpen(t, Options{Dir: t.TempDir(), Keyring: ring, Notice: told.add})
+	s := mustOpen(t, Options{Dir: t.TempDir(), keyring: ring, Notice: told.add})
 	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestLaterOfTwoFiles(t *testing.T) {
 	key, ring := keyFor("a"), newRing()
 	dir := t.TempDir()
 	plain := mustOpen(t, Options{Dir: dir, Kind: KindFile})
-	auto := mustOpen(t, Options{Dir: dir, Keyring: ring})
+	auto := mustOpen(t, Options{Dir: dir, keyring: ring})
 	files := map[string]string{"plain": filepath.Join(dir, key.ID()+plainSuffix), "sealed": filepath.Join(dir, key.ID()+sealedSuffix)}
 	savers := map[string]*Store{"plain": plain, "sealed": auto}
 	for _, order := range [][]string{{"plain", "sealed"}, {"sealed", "plain"}} {
