@@ -1,8 +1,9 @@
 package mcpremote
 
 import (
-	"crypto/md5" //nolint:gosec // mcp-remote names its files by it; nothing is protected by it here
+	"crypto/md5" //nolint:gosec // mcp-remote derives names and a port from it; it protects nothing
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -23,19 +24,31 @@ type Identity struct {
 
 // Hash is what the names of the files of its login begin with.
 func (r Identity) Hash() string {
-	parts := []string{r.Server}
-	if r.Resource != "" && r.Resource != oauth.NoResource {
-		parts = append(parts, r.Resource)
+	resource := r.Resource
+	if resource == oauth.NoResource {
+		resource = ""
 	}
-	if len(r.Headers) > 0 {
-		b, err := json.Marshal(r.Headers, json.Deterministic(true), jsontext.EscapeForHTML(false))
-		if err != nil {
-			return ""
-		}
-		parts = append(parts, string(b))
-	}
-	sum := md5.Sum([]byte(strings.Join(parts, "|"))) //nolint:gosec // see the import
+	sum := digest(r.Server, resource, sortedJSON(r.Headers))
 	return hex.EncodeToString(sum[:])
+}
+
+// digest is what mcp-remote makes of several parts, of which it leaves out the empty ones.
+func digest(parts ...string) [md5.Size]byte {
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	return md5.Sum([]byte(strings.Join(parts, "|"))) //nolint:gosec // see the import
+}
+
+// sortedJSON is what JSON.stringify makes of an object with its names sorted, "" for an
+// empty one.
+func sortedJSON(m map[string]string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(m, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return ""
+	}
+	return string(b)
 }
 
 // Identify finds what the login is for, among the known identities and by the audience of

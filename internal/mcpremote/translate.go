@@ -2,16 +2,12 @@ package mcpremote
 
 import (
 	"cmp"
-	"crypto/md5" //nolint:gosec // not for secrecy: mcp-remote derives a port from it
-	"encoding/hex"
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Environment is what values on a command line may refer to.
@@ -22,8 +18,8 @@ type Environment struct {
 	ReadFile func(path string) ([]byte, error)
 }
 
-// CallbackPath is the path of mcp-remote's redirect URI.
-const CallbackPath = "/oauth/callback"
+// callbackPath is the path of mcp-remote's redirect URI.
+const callbackPath = "/oauth/callback"
 
 // translation is a command line that is being translated.
 type translation struct {
@@ -148,7 +144,7 @@ func (t *translation) finish() []string {
 	}
 	if t.port != "" {
 		unlessGiven("--callback-port", t.port)
-		unlessGiven("--callback-path", CallbackPath)
+		unlessGiven("--callback-path", callbackPath)
 		if runtime.GOOS != "windows" { // where mcp-remote uses 127.0.0.1, as we do
 			unlessGiven("--callback-host", "localhost")
 		}
@@ -162,22 +158,6 @@ func (t *translation) derivedPort() int {
 	if t.noResource {
 		resource = ""
 	}
-	parts := []string{t.url, resource, sortedJSON(t.params), sortedJSON(t.headers), t.metadataURL, t.tokenEndpoint}
-	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
-	sum := md5.Sum([]byte(strings.Join(parts, "|"))) //nolint:gosec // see the import
-	n, _ := strconv.ParseUint(hex.EncodeToString(sum[:2]), 16, 16)
-	return 3335 + int(n)%45816
-}
-
-// sortedJSON is what JSON.stringify makes of an object with its names sorted, "" for an
-// empty one.
-func sortedJSON(m map[string]string) string {
-	if len(m) == 0 {
-		return ""
-	}
-	b, err := json.Marshal(m, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
-	if err != nil {
-		return ""
-	}
-	return string(b)
+	sum := digest(t.url, resource, sortedJSON(t.params), sortedJSON(t.headers), t.metadataURL, t.tokenEndpoint)
+	return 3335 + int(binary.BigEndian.Uint16(sum[:]))%45816
 }
