@@ -12,8 +12,8 @@ import (
 	"mcp-login/internal/bridge/upstream"
 )
 
-// P10, G9: a cancelled request is told to the server and gets no answer.
-func TestG9Cancel(t *testing.T) {
+// A cancelled request is told to the server and gets no answer.
+func TestCancelIsToldTheServer(t *testing.T) {
 	begun, gone := make(chan struct{}), make(chan struct{})
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"slow": func(_ http.ResponseWriter, r *http.Request, _ json.RawMessage) {
@@ -38,9 +38,9 @@ func TestG9Cancel(t *testing.T) {
 	}
 }
 
-// P13, P14: at the end of stdin what is under way is answered within the
+// At the end of stdin what is under way is answered within the
 // drain, what waits for a person is not waited for.
-func TestP13EndOfInput(t *testing.T) {
+func TestSessionEndsWithTheInput(t *testing.T) {
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"slow": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) { answer(w, id, `"late"`) },
 		"hang": func(_ http.ResponseWriter, r *http.Request, _ json.RawMessage) { <-r.Context().Done() },

@@ -33,10 +33,10 @@ func newStateless() *stateless {
 	return s
 }
 
-// E2, B1, B4, H3: a client with sessions at a server of 2026-07-28, over real
+// A client with sessions at a server of 2026-07-28, over real
 // HTTP: its initialize is offered once, in case the server knows sessions as well,
 // and every request has its headers.
-func TestE2ClientOfSessions(t *testing.T) {
+func TestClientWithSessionsAtAStatelessServer(t *testing.T) {
 	s := newStateless()
 	r := newRig(t, s, withTranslation)
 	r.send(initialize)
@@ -55,9 +55,9 @@ func TestE2ClientOfSessions(t *testing.T) {
 	}
 }
 
-// B10, W19: to cancel is to close the stream; the server gets no message, the
+// To cancel is to close the stream; the server gets no message, the
 // client no answer.
-func TestB10CancelClosesTheStream(t *testing.T) {
+func TestCancelClosesTheStreamOfAStatelessRequest(t *testing.T) {
 	s := newStateless()
 	r := newRig(t, s, withTranslation)
 	r.send(initialize)

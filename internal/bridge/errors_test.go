@@ -127,8 +127,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// Security row 37: nothing follows a redirect to another origin.
-func TestRow37Redirects(t *testing.T) {
+// Nothing follows a redirect to another origin.
+func TestRequestsFollowNoRedirectToAnotherOrigin(t *testing.T) {
 	var stranger bytes.Buffer
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _ = r.Write(&stranger) }))
 	defer other.Close()

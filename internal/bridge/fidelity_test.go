@@ -46,9 +46,9 @@ func TestFidelity(t *testing.T) {
 	}
 }
 
-// P2, P8, security row 41: what is no message is answered or passed over, and
+// Security row 41: what is no message is answered or passed over, and
 // the next one works.
-func TestP8BadLines(t *testing.T) {
+func TestBadLinesAreAnswered(t *testing.T) {
 	r := newRig(t, &server{})
 	for _, tc := range []struct{ line, code string }{
 		{"hello", "-32700"}, {`{"id":1`, "-32700"}, {"\x00", "-32700"}, {`{"id":null,"method":"m"}`, "-32600"}, {`"x"`, "-32600"}, {`{"id":7}`, `"id":7,"error":{"code":-32600`},
@@ -64,8 +64,8 @@ func TestP8BadLines(t *testing.T) {
 	}
 }
 
-// P5: a line and an answer of many megabytes.
-func TestP5LargeMessages(t *testing.T) {
+// A line and an answer of many megabytes.
+func TestLargeMessagesPassUnchanged(t *testing.T) {
 	text := strings.Repeat("x", 20<<20)
 	for _, asEvents := range []bool{false, true} {
 		s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
@@ -88,8 +88,8 @@ func TestP5LargeMessages(t *testing.T) {
 	}
 }
 
-// P1: pretty-printed answers and multi-line events become one line.
-func TestP1OneLine(t *testing.T) {
+// Pretty-printed answers and multi-line events become one line.
+func TestEachMessageIsOneLine(t *testing.T) {
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"a": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			answer(w, id, "{\r\n  \"a\": \"x\\ny\"\n}")
@@ -111,7 +111,7 @@ func TestP1OneLine(t *testing.T) {
 
 // A line of just the size that --max-message allows passes whatever ends it, and one
 // more byte does not; the refusal names the request.
-func TestSecondLookLineBorders(t *testing.T) {
+func TestLinesAtTheBordersOfTheReadBuffer(t *testing.T) {
 	const limit = 200 << 10 // several reads
 	begin, end := `{"jsonrpc":"2.0","id":"b","method":"`, `"}`
 	for _, lineEnd := range []string{"\n", "\r\n", ""} {

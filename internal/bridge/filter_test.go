@@ -11,7 +11,7 @@ import (
 	"mcp-login/internal/bridge/upstream"
 )
 
-// Issue 4, item 8: hidden tools are not listed and cannot be called; the others
+// Hidden tools are not listed and cannot be called; the others
 // come byte for byte, and the hidden call does not reach the server.
 func TestFilterHidesTools(t *testing.T) {
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
@@ -61,7 +61,7 @@ func TestFilterPatterns(t *testing.T) {
 }
 
 // A list of tools is filtered by what the client has asked, whichever way it comes.
-func TestA10ListIsFilteredEverywhere(t *testing.T) {
+func TestListIsFilteredWhicheverWayItComes(t *testing.T) {
 	for _, size := range []int{1, 6 << 20} {
 		tools := func(id string) string {
 			return `{"jsonrpc":"2.0","id":` + id + `,"result":{"x":"` + strings.Repeat("y", size) + `","tools":[{"name":"hidden"},{"name":"shown"}]}}`
@@ -100,7 +100,7 @@ func TestA10ListIsFilteredEverywhere(t *testing.T) {
 }
 
 // The same over the stream of HTTP+SSE, where the id alone says what an answer is to.
-func TestA10ListIsFilteredOverSSE(t *testing.T) {
+func TestListIsFilteredOverHTTPSSE(t *testing.T) {
 	said := make(chan string)
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
@@ -132,7 +132,7 @@ func TestA10ListIsFilteredOverSSE(t *testing.T) {
 // What looks like the client's answer to a question, but has a method for some server,
 // is no way around the filter; neither is a second name behind nesting that is as deep
 // as it may be.
-func TestSecondLookCallInDisguise(t *testing.T) {
+func TestFilterLetsNoDisguisedCallPass(t *testing.T) {
 	deep := strings.Repeat("[", 9_998) + strings.Repeat("]", 9_998)
 	s := &server{}
 	r := newRig(t, s, hiding(Filter{Ignore: []string{"delete"}}))

@@ -45,7 +45,7 @@ func peerServers() map[string]http.Handler {
 }
 
 // Both libraries' clients talk through the bridge to both libraries' servers,
-// with the transport found by itself (L8).
+// with the transport found by itself.
 func TestRealPeers(t *testing.T) {
 	for name, handler := range peerServers() {
 		srv := httptest.NewServer(handler)

@@ -16,9 +16,9 @@ import (
 	"mcp-login/internal/bridge/upstream"
 )
 
-// Security row 37: what the bridge sends by itself follows no redirect either:
+// What the bridge sends by itself follows no redirect either:
 // the probe, the server's stream and the end of the session.
-func TestRow37OwnRequests(t *testing.T) {
+func TestOwnRequestsFollowNoRedirect(t *testing.T) {
 	var stranger bytes.Buffer
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _ = r.Write(&stranger) }))
 	defer other.Close()
@@ -61,9 +61,9 @@ func TestRow37OwnRequests(t *testing.T) {
 	}
 }
 
-// Security row 40: whatever names a message has, in whatever spelling and how
+// Whatever names a message has, in whatever spelling and how
 // often, it is sent as it is or refused, and the answer finds the client.
-func TestRow40OddNames(t *testing.T) {
+func TestOddMemberNamesAreSentOrRefused(t *testing.T) {
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){}}
 	r := newRig(t, s)
 	names := rapid.SampledFrom([]string{"ID", "Id", "id", "method", "Method", "METHOD", "id\\u0000", "jsonrpc", "JSONRPC", "params", "Params", "result", "é", "\\u0069d2"})
@@ -97,9 +97,9 @@ func TestRow40OddNames(t *testing.T) {
 	})
 }
 
-// Security row 45: a server that fails at initialize is an answer to it; the
+// A server that fails at initialize is an answer to it; the
 // bridge stays, and the next attempt may work.
-func TestRow45InitializeFails(t *testing.T) {
+func TestFailedInitializeIsAnswered(t *testing.T) {
 	for _, code := range []int{400, 403, 404, 429, 500, 502, 503} {
 		fails := true
 		s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
@@ -129,7 +129,7 @@ func TestRow45InitializeFails(t *testing.T) {
 	}
 }
 
-// P2, row 41: any bytes, in any pieces: the reader ends, and its lines are those
+// Row 41: any bytes, in any pieces: the reader ends, and its lines are those
 // of the input.
 func FuzzLineReader(f *testing.F) {
 	f.Add([]byte("a\r\nb\n\n\xef\xbb\xbfc"), 0, 3)

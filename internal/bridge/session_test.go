@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// G1, G2, G4, G6: session and version go onto everything after initialize, the
+// Session and version go onto everything after initialize, the
 // GET stream is opened, and the session is deleted at the end.
-func TestG2Session(t *testing.T) {
+func TestSessionIDAndVersionOnEveryRequest(t *testing.T) {
 	opened := make(chan struct{})
 	s := &server{}
 	s.get = func(w http.ResponseWriter, r *http.Request) {
@@ -66,8 +66,8 @@ func TestInitializeIsABarrier(t *testing.T) {
 	}
 }
 
-// G3, security row 36: a forgotten session is replaced once for eight calls.
-func TestG3SessionLost(t *testing.T) {
+// Security row 36: a forgotten session is replaced once for eight calls.
+func TestLostSessionIsReplaced(t *testing.T) {
 	var mu sync.Mutex
 	session := 1
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){}}
@@ -143,9 +143,9 @@ func TestServerRequest(t *testing.T) {
 	}
 }
 
-// H3 to H5, H13, W1: a request of 2026-07-28 gets the headers of that revision and
+// A request of 2026-07-28 gets the headers of that revision and
 // no session.
-func TestH4ModernHeaders(t *testing.T) {
+func TestHeadersOfAStatelessRequest(t *testing.T) {
 	s := &server{}
 	r := newRig(t, s)
 	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`

@@ -34,7 +34,7 @@ func halves(size int, between func(w http.ResponseWriter, r *http.Request)) *ser
 	}}
 }
 
-// P6: while a large answer is passed on, what else is to be said waits for its
+// While a large answer is passed on, what else is to be said waits for its
 // end; lines stay lines.
 func TestLargeAnswerAlone(t *testing.T) {
 	other := make(chan struct{})
@@ -60,7 +60,7 @@ func TestLargeAnswerAlone(t *testing.T) {
 	}
 }
 
-// Row 34: what breaks off while it is passed on is a line that nobody can read,
+// What breaks off while it is passed on is a line that nobody can read,
 // and then one error for the request; the next one is answered.
 func TestLargeAnswerBreaksOff(t *testing.T) {
 	times := 0
@@ -87,7 +87,7 @@ func TestLargeAnswerBreaksOff(t *testing.T) {
 	}
 }
 
-// P10: a cancel that comes while the answer is passed on does not cut it.
+// A cancel that comes while the answer is passed on does not cut it.
 func TestLargeAnswerIsNotCut(t *testing.T) {
 	cancelled := make(chan struct{})
 	s := halves(10<<20, func(http.ResponseWriter, *http.Request) { <-cancelled })

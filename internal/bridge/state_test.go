@@ -98,7 +98,7 @@ func holding(free chan struct{}) *inHand {
 // What is read beyond the requests that are carried waits in a bounded queue; what
 // is beyond that is refused with its own id, and reading never stops. A cancel takes
 // a request out of the queue, so that there is room again.
-func TestR1QueueIsBounded(t *testing.T) {
+func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		s := holding(free)
@@ -134,7 +134,7 @@ func TestR1QueueIsBounded(t *testing.T) {
 }
 
 // The queue is bounded in bytes as well; one request may wait whatever its size.
-func TestR1QueueIsBoundedInBytes(t *testing.T) {
+func TestQueueIsBoundedInBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		over(t, holding(free), Config{}, func(say func(string), hear func() string) {
@@ -159,7 +159,7 @@ func TestR1QueueIsBoundedInBytes(t *testing.T) {
 
 // A server that takes no notification holds up those behind it for a while, not for
 // ever; nothing else waits for it.
-func TestR1SlowNotification(t *testing.T) {
+func TestSlowNotificationHoldsUpNothingElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := holding(nil)
 		taken, plain := make(chan string, 8), s.on
@@ -206,7 +206,7 @@ func TestR1SlowNotification(t *testing.T) {
 }
 
 // While a person signs in, a notification is not late.
-func TestR1NotificationWaitsForLogin(t *testing.T) {
+func TestNotificationIsNotLateDuringALogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		signed := make(chan struct{})
 		taken := make(chan error, 1)
@@ -238,7 +238,7 @@ func TestR1NotificationWaitsForLogin(t *testing.T) {
 }
 
 // A server may ask before it answers initialize, and waits for the answer to that.
-func TestR1AnswerDuringInitialize(t *testing.T) {
+func TestAnswerReachesTheServerDuringInitialize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answered := make(chan struct{})
 		s := &inHand{on: func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
@@ -271,7 +271,7 @@ func TestR1AnswerDuringInitialize(t *testing.T) {
 }
 
 // At the end of input every request gets its one answer, those that still wait too.
-func TestR1EndOfInput(t *testing.T) {
+func TestEveryRequestIsAnsweredAtTheEndOfInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		room := limits[requests].carried + limits[requests].waiting
 		inR, inW := io.Pipe()
@@ -292,7 +292,7 @@ func TestR1EndOfInput(t *testing.T) {
 }
 
 // Each request of a batch counts: those beyond the limit are refused in its answer.
-func TestR1BatchCounts(t *testing.T) {
+func TestRequestsOfABatchCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		over(t, holding(free), Config{}, func(say func(string), hear func() string) {
@@ -315,7 +315,7 @@ func TestR1BatchCounts(t *testing.T) {
 }
 
 // A client that does not read keeps neither a cancel nor an answer from the server.
-func TestR1ClientDoesNotRead(t *testing.T) {
+func TestClientThatDoesNotReadHoldsUpNoCancel(t *testing.T) {
 	asked, cancelled, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"slow": func(_ http.ResponseWriter, r *http.Request, _ json.RawMessage) {
@@ -348,7 +348,7 @@ func TestR1ClientDoesNotRead(t *testing.T) {
 }
 
 // A cancel ends the request that it names and no other, in whatever spelling and state.
-func TestSecondLookCancels(t *testing.T) {
+func TestCancelEndsTheRequestThatItNames(t *testing.T) {
 	for _, c := range []struct{ asked, named string }{
 		{`1`, `1.0`},
 		{`1.0`, `1`},
@@ -406,7 +406,7 @@ func TestSecondLookCancels(t *testing.T) {
 
 // Of two requests with one id a cancel ends the later one; each gets its own answer or
 // none, and a batch its own.
-func TestSecondLookOneIDTwice(t *testing.T) {
+func TestCancelOfAnIDUsedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		over(t, holding(free), Config{}, func(say func(string), hear func() string) {
@@ -431,7 +431,7 @@ func TestSecondLookOneIDTwice(t *testing.T) {
 
 // An initialize that is cancelled before it was sent holds nothing up, wherever it
 // waits: behind other requests, or behind another initialize.
-func TestSecondLookCancelledInitializeThatWaits(t *testing.T) {
+func TestCancelledInitializeThatWaitsHoldsUpNothing(t *testing.T) {
 	const cancel = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s}}`
 	for name, before := range map[string]int{"behind requests": limits[requests].carried, "alone": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -483,7 +483,7 @@ func TestSecondLookCancelledInitializeThatWaits(t *testing.T) {
 
 // The notification that the client is ready has a place in a full queue, once; what
 // only looks like it, or comes again, is bounded like everything else.
-func TestSecondLookNothingPassesTheQueue(t *testing.T) {
+func TestNothingPassesAFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := holding(nil)
 		s.on = func(ctx context.Context, _ jsonrpc.Message, _ jsonrpc.Sink) error {

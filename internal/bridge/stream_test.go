@@ -35,9 +35,9 @@ func TestNotificationsBeforeAnswer(t *testing.T) {
 	}
 }
 
-// G7, G8, security row 35: a stream that broke after an event id is resumed,
+// Security row 35: a stream that broke after an event id is resumed,
 // the call is not sent twice.
-func TestG7Resume(t *testing.T) {
+func TestBrokenStreamIsResumed(t *testing.T) {
 	for _, broken := range []bool{false, true} {
 		s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 			"x": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
@@ -65,9 +65,9 @@ func TestG7Resume(t *testing.T) {
 	}
 }
 
-// Security row 34: without an id it ends in an error at once, and the request
+// Without an id it ends in an error at once, and the request
 // is not repeated.
-func TestRow34CutStream(t *testing.T) {
+func TestCutStreamIsAnError(t *testing.T) {
 	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
 		"tools/call": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
 			events(w, ": hello\n\n")

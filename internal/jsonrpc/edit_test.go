@@ -46,7 +46,7 @@ func TestEditsCopy(t *testing.T) {
 	}
 }
 
-// Row 40: in large texts, too, a name is found in every spelling.
+// In large texts, too, a name is found in every spelling.
 func TestMemberInLargeText(t *testing.T) {
 	fill := `"fill":"` + strings.Repeat("x", 8<<10) + `",`
 	for _, c := range []struct{ raw, name, want string }{
@@ -87,7 +87,7 @@ var edits = map[string]func(raw []byte) int{
 // An object whose members are doubled costs in proportion to its length: with
 // twice as many the memory that passes through an edit doubles, and does not
 // become four times as much, as it does when they are cut one after the other.
-func TestA9EditsAreLinear(t *testing.T) {
+func TestEditsAreLinear(t *testing.T) {
 	for name, edit := range edits {
 		cost := func(n int) uint64 {
 			raw := doubled(n)
@@ -186,7 +186,7 @@ func FuzzWith(f *testing.F) {
 
 // Half a million elements of one byte take no list of half a million parts, neither to
 // be looked at nor to be left out.
-func TestSecondLookSmallElementsTakeNoRoom(t *testing.T) {
+func TestSmallElementsTakeNoRoom(t *testing.T) {
 	raw := []byte("[" + strings.Repeat("0,", 500_000) + "1]")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

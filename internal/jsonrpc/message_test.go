@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// P7, P8: what each line is, and that ids keep their bytes.
+// What each line is, and that ids keep their bytes.
 func TestParse(t *testing.T) {
 	long := `"` + strings.Repeat("x", 10_000) + `"`
 	cases := []struct {
@@ -119,7 +119,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// P1: one line, and no byte of a string or number touched.
+// One line, and no byte of a string or number touched.
 func TestSqueeze(t *testing.T) {
 	in := "\r\n{\n  \"a\": \"x\\ny\u2028\",\r\n\t\"n\": 1.0\n}\n"
 	want := "{  \"a\": \"x\\ny\u2028\",\t\"n\": 1.0}"

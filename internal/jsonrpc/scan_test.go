@@ -109,7 +109,7 @@ func TestScannerDepth(t *testing.T) {
 	}
 }
 
-// Security row 40: a differential fuzz.
+// A differential fuzz.
 func FuzzScanner(f *testing.F) {
 	for _, text := range texts {
 		f.Add([]byte(text), uint8(3))

@@ -5,23 +5,20 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"mcp-login/internal/jsonrpc"
 )
 
 // Server is the remote side; package upstream has the real one.
 type Server interface {
-	// Send carries one message; for a request it returns when the answer was
-	// delivered.
-	Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
+	jsonrpc.Stage
 	// Probe sends one request of 2026-07-28 and returns the HTTP status (0 for
 	// none) and the answer in JSON-RPC, if there was one; otherwise an error.
 	Probe(ctx context.Context, m jsonrpc.Message) (status int, answer jsonrpc.Message, err error)
-	// Unasked says where messages go that belong to no request.
-	Unasked(sink jsonrpc.Sink)
-	// Close ends the session.
-	Close(ctx context.Context) error
 }
 
 // Config of an Adapter. Server is required.
@@ -48,13 +45,16 @@ type translator interface {
 	wait()
 }
 
-// Adapter stands between a client and a server that may be of different eras. It
-// has the methods of a Server and is used in its place. It is safe for
-// concurrent use.
+// Adapter is the [jsonrpc.Stage] between a client and a server that may be of
+// different revisions.
 type Adapter struct {
 	cfg      Config
 	log      *slog.Logger
-	choosing turn // while it is found out what the server speaks
+	choosing *semaphore.Weighted // a mutex: held while it is found out what the server speaks
+
+	// done says that client and server keep a session with each other: nothing is left
+	// to translate.
+	done atomic.Bool
 
 	mu           sync.Mutex
 	toClient     jsonrpc.Sink
@@ -63,25 +63,9 @@ type Adapter struct {
 	closed       bool
 }
 
-// turn is a mutex whose wait ends with a context.
-type turn chan struct{}
-
-func newTurn() turn { return make(turn, 1) }
-
-func (t turn) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (t turn) give() { <-t }
-
 // New returns an Adapter. Nothing is sent yet.
 func New(cfg Config) *Adapter {
-	l := &Adapter{cfg: cfg, log: cfg.Log, choosing: newTurn(), toClient: jsonrpc.Discard}
+	l := &Adapter{cfg: cfg, log: cfg.Log, choosing: semaphore.NewWeighted(1), toClient: jsonrpc.Discard}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
@@ -92,12 +76,37 @@ func New(cfg Config) *Adapter {
 	return l
 }
 
-// Unasked says where messages go that belong to no request. It is called before
-// the first Send.
+// Unasked implements jsonrpc.Stage.
 func (l *Adapter) Unasked(sink jsonrpc.Sink) {
 	l.mu.Lock()
 	l.toClient = sink
 	l.mu.Unlock()
+}
+
+// Skip implements jsonrpc.Skipper: when client and server keep a session, the adapter has
+// to see what begins another one, and requests of 2026-07-28.
+func (l *Adapter) Skip(m jsonrpc.Message) jsonrpc.Stage {
+	if !l.done.Load() || m.Method == "initialize" || m.Revision() != "" {
+		return nil
+	}
+	return l.cfg.Server
+}
+
+// leave ends the part of the adapter: client and server keep a session.
+func (l *Adapter) leave() {
+	l.use(passThrough{l})
+	l.mu.Lock()
+	client := l.toClient
+	l.mu.Unlock()
+	l.cfg.Server.Unasked(client)
+	l.done.Store(true)
+}
+
+// enter begins it again.
+func (l *Adapter) enter() {
+	if l.done.Swap(false) {
+		l.cfg.Server.Unasked(jsonrpc.SinkFunc(l.takeUnasked))
+	}
 }
 
 // tellClient hands a message to the client that belongs to no request.
@@ -123,7 +132,7 @@ func (l *Adapter) current() translator {
 	return l.translator
 }
 
-// use puts a side in place of the one before; after Close none.
+// use puts a translator in place of the one before; after Close none.
 func (l *Adapter) use(s translator) translator {
 	l.mu.Lock()
 	before, closed := l.translator, l.closed
@@ -208,12 +217,13 @@ func (l *Adapter) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink
 }
 
 // initialize opens a session for a client that asks for one. Where the server knows
-// none, it is played here.
+// none, it is emulated.
 func (l *Adapter) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if err := l.choosing.take(ctx); err != nil {
-		return err
+	if l.choosing.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
 	}
-	defer l.choosing.give()
+	defer l.choosing.Release(1)
+	l.enter()
 	if l.cfg.Memory.Recall().includes(Sessions) {
 		wrong, err := l.trySession(ctx, m, sink)
 		if !wrong {
@@ -248,7 +258,7 @@ func (l *Adapter) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrp
 	}))
 	if err == nil && opened {
 		l.keep(found.support)
-		l.use(passThrough{l})
+		l.leave()
 	}
 	return err
 }
@@ -278,7 +288,7 @@ func (l *Adapter) offerSession(ctx context.Context, m jsonrpc.Message, sink json
 		return false
 	}
 	l.keep(Both)
-	l.use(passThrough{l})
+	l.leave()
 	for _, one := range said {
 		sink.Message(one)
 	}
@@ -304,14 +314,18 @@ func (l *Adapter) emulateSession(played *sessionClient, m, discovered jsonrpc.Me
 func (l *Adapter) trySession(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (wrong bool, err error) {
 	l.use(passThrough{l})
 	var refused jsonrpc.Message
+	opened := false
 	err = l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if reply.Answers(m) && reply.Error != nil {
 			refused = reply
 			return
 		}
+		opened = opened || reply.Answers(m)
 		sink.Message(reply)
 	}))
 	switch {
+	case opened:
+		l.leave()
 	case refused.Raw != nil && (fromStatelessServer(refused.Error) || errorCode(refused.Error) == jsonrpc.CodeMethodNotFound || errorCode(refused.Error) == jsonrpc.CodeInvalidParams):
 		return true, nil
 	case refused.Raw != nil:

@@ -14,22 +14,22 @@ func (l *Adapter) sendStateless(ctx context.Context, m jsonrpc.Message, sink jso
 	if s := l.current(); s != nil {
 		return l.sendVia(ctx, s, m, sink)
 	}
-	if err := l.choosing.take(ctx); err != nil {
-		return err
+	if l.choosing.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
 	}
 	s := l.current()
 	if s == nil {
 		if m.Method == "server/discover" && !l.warned() {
-			defer l.choosing.give()
+			defer l.choosing.Release(1)
 			return l.relayProbe(ctx, m, sink)
 		}
 		var err error
 		if s, err = l.translatorFor(ctx, m); err != nil {
-			l.choosing.give()
+			l.choosing.Release(1)
 			return err
 		}
 	}
-	l.choosing.give()
+	l.choosing.Release(1)
 	return l.sendVia(ctx, s, m, sink)
 }
 

@@ -196,10 +196,10 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "uri is missing"))
 		return nil
 	}
-	if err := c.subscribing.take(ctx); err != nil {
-		return err
+	if c.subscribing.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
 	}
-	defer c.subscribing.give()
+	defer c.subscribing.Release(1)
 	c.mu.Lock()
 	before := c.uris
 	c.mu.Unlock()

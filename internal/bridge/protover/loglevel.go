@@ -15,10 +15,10 @@ func (c *statelessClient) setLevel(ctx context.Context, m jsonrpc.Message) error
 	if rank < 0 || c.serverCan("logging") == nil {
 		return nil
 	}
-	if err := c.subscribing.take(ctx); err != nil {
-		return err
+	if c.subscribing.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
 	}
-	defer c.subscribing.give()
+	defer c.subscribing.Release(1)
 	c.mu.Lock()
 	now := slices.Index(levels, c.level)
 	c.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// E1, E2, E8, T3, W5: what each answer to the probe proves, and whether the
+// What each answer to the probe proves, and whether the
 // client's own request may go out after it.
-func TestE2Judgement(t *testing.T) {
+func TestProbeAnswersProveWhatTheServerSupports(t *testing.T) {
 	broken := errors.New("connection refused")
 	for name, c := range map[string]struct {
 		code   int
@@ -69,9 +69,9 @@ type quiet struct{}
 func (quiet) Error() string { return "quiet" }
 func (quiet) Silent() bool  { return true }
 
-// W5: a server that refuses its own revision is asked once more, under another
+// A server that refuses its own revision is asked once more, under another
 // id, and no third time.
-func TestW5AskedOnceMore(t *testing.T) {
+func TestProbeRefusedForItsRevisionIsSentAgain(t *testing.T) {
 	for _, stubborn := range []bool{false, true} {
 		r := &remote{}
 		r.probe = func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
@@ -92,9 +92,9 @@ func TestW5AskedOnceMore(t *testing.T) {
 	}
 }
 
-// E2, E3, E10: initialize meets the probe first, and never a server that knows
+// Initialize meets the probe first, and never a server that knows
 // no sessions; what was found out is kept, and costs nothing the next time.
-func TestE3Verdicts(t *testing.T) {
+func TestSupportIsRememberedAndNotAskedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		probe  func(int, jsonrpc.Message) (int, jsonrpc.Message, error)
 		kept   Support
@@ -129,9 +129,9 @@ func initializes(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error 
 	return nil
 }
 
-// E8: an outage at the probe is the client's answer, and leaves no verdict; the
+// An outage at the probe is the client's answer, and leaves no verdict; the
 // next initialize asks again.
-func TestE8OutageProvesNothing(t *testing.T) {
+func TestOutageProvesNothing(t *testing.T) {
 	r := &remote{on: initializes}
 	r.probe = func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		if nth == 1 {
@@ -151,9 +151,9 @@ func TestE8OutageProvesNothing(t *testing.T) {
 	}
 }
 
-// E3: a verdict that proves wrong is corrected within the client's first
+// A verdict that proves wrong is corrected within the client's first
 // request.
-func TestE3WrongVerdict(t *testing.T) {
+func TestWrongMemoryIsCorrected(t *testing.T) {
 	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless)}
 	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		sink.Message(failure(m, codeHeaderMismatch, ""))
@@ -181,7 +181,7 @@ func TestE3WrongVerdict(t *testing.T) {
 // A server that knows sessions and lists only 2026-07-28, as those of version 2 of the
 // TypeScript SDK do, is used in the client's era, and what it is is kept. What opens
 // no session is nobody's answer.
-func TestListsOnlyTheNewer(t *testing.T) {
+func TestServerThatListsOnlyStatelessIsOfferedASession(t *testing.T) {
 	r := &remote{on: initializes, both: true, probe: discovers(`{}`, jsonrpc.Stateless)}
 	verdicts := &memoryOfRun{}
 	for run, probes := range []int{1, 1} {
@@ -245,9 +245,9 @@ func TestListsOnlyTheNewer(t *testing.T) {
 	}
 }
 
-// 1.4: a client of both kinds decides by its own probe, and is served untouched
+// A client of both kinds decides by its own probe, and is served untouched
 // either way.
-func TestDualClientDecides(t *testing.T) {
+func TestClientOfBothKindsDecides(t *testing.T) {
 	r := &remote{on: initializes, probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		return 200, failure(m, jsonrpc.CodeMethodNotFound, ""), nil
 	}}
@@ -266,8 +266,36 @@ func TestDualClientDecides(t *testing.T) {
 	}
 }
 
-// 1.4: clients and servers that share an era are not translated, not by a byte.
-func TestSameEraUntouched(t *testing.T) {
+// Clients and servers that keep a session with each other need no adapter: what follows
+// goes past it, but what begins another session and requests of 2026-07-28.
+func TestAdapterLeavesASession(t *testing.T) {
+	call := `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"x"}}`
+	statelessCall := `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{` + modernMeta + `,"name":"x"}}`
+	for name, tc := range map[string]struct {
+		versions []string
+		skips    bool
+	}{"both": {[]string{jsonrpc.Stateless, "2025-11-25"}, true}, "stateless alone": {[]string{jsonrpc.Stateless}, false}} {
+		t.Run(name, func(t *testing.T) {
+			r := &remote{probe: discovers(`{}`, tc.versions...)}
+			r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+				sink.Message(newResult(m.ID, []byte(`{"protocolVersion":"2025-11-25"}`)))
+				return nil
+			}
+			c := newClient(t, r, nil)
+			defer c.end()
+			if c.skips(call) {
+				t.Error("before initialize")
+			}
+			c.ask(oldInitialize)
+			if c.skips(call) != tc.skips || c.skips(oldInitialize) || c.skips(statelessCall) {
+				t.Errorf("a call %t, initialize %t, a stateless call %t", c.skips(call), c.skips(oldInitialize), c.skips(statelessCall))
+			}
+		})
+	}
+}
+
+// Clients and servers that share an era are not translated, not by a byte.
+func TestSameRevisionPassesUntouched(t *testing.T) {
 	call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{` + modernMeta + `,"name":"x","n":1e0}}`
 	answer := `{"jsonrpc":"2.0","id":2.0,"result":{"resultType":"input_required","requestState":"s"},"x":1}`
 	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless, "2025-11-25")}
@@ -283,8 +311,8 @@ func TestSameEraUntouched(t *testing.T) {
 	}
 }
 
-// E10: a written verdict is trusted for its lifetime, and not from the future.
-func TestE10VerdictExpires(t *testing.T) {
+// A written verdict is trusted for its lifetime, and not from the future.
+func TestMemoryExpires(t *testing.T) {
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	for _, s := range []Support{Sessions, Stateless, Both} {
 		b := Encode(s, now)
@@ -302,9 +330,9 @@ func TestE10VerdictExpires(t *testing.T) {
 	}
 }
 
-// E8: a server that wakes up during the probe is looked at twice before a client
+// A server that wakes up during the probe is looked at twice before a client
 // with sessions is turned away; a client's own probe waits as long as the client.
-func TestE8SlowServer(t *testing.T) {
+func TestSlowServerProvesNothing(t *testing.T) {
 	r := &remote{}
 	r.probe = func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		if nth == 1 {

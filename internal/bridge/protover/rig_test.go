@@ -145,7 +145,7 @@ func (c *client) send(ctx context.Context, raw string) error {
 	if err != nil {
 		c.t.Fatal(raw, err)
 	}
-	return c.link.Send(ctx, m, jsonrpc.SinkFunc(c.hear))
+	return jsonrpc.First(c.link, m).Send(ctx, m, jsonrpc.SinkFunc(c.hear))
 }
 
 // ask sends a request and returns the lines that came for it.
@@ -185,4 +185,9 @@ func discovers(capabilities string, versions ...string) func(int, jsonrpc.Messag
 	return func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		return 200, reply(m, `{"supportedVersions":["`+strings.Join(versions, `","`)+`"],"capabilities":`+capabilities+`,"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","version":"2"}},"instructions":"hi"}`), nil
 	}
+}
+
+// skips reports whether a message of the client goes past the adapter.
+func (c *client) skips(raw string) bool {
+	return jsonrpc.First(c.link, jsonrpc.Built([]byte(raw))) != jsonrpc.Stage(c.link)
 }

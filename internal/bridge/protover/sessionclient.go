@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -23,7 +25,7 @@ type sessionClient struct {
 	capabilities []byte // raw, as 2026-07-28 has them
 	server       []byte // raw capabilities of the server
 
-	subscribing turn
+	subscribing *semaphore.Weighted // a mutex
 
 	mu       sync.Mutex
 	level    []byte        // raw log level, nil for none
@@ -34,7 +36,7 @@ type sessionClient struct {
 }
 
 func newSessionClient(l *Adapter, initialize jsonrpc.Message) *sessionClient {
-	c := &sessionClient{l: l, opening: initialize, subscribing: newTurn(), awaiting: map[string]chan jsonrpc.Message{}}
+	c := &sessionClient{l: l, opening: initialize, subscribing: semaphore.NewWeighted(1), awaiting: map[string]chan jsonrpc.Message{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.version, _ = jsonrpc.Text(initialize.Param("protocolVersion"))
 	if !slices.Contains(jsonrpc.SessionRevisions, c.version) {

@@ -27,9 +27,9 @@ func begun(t *testing.T, initialize string, capabilities string, on func(context
 	return c, r, got[0]
 }
 
-// B1: the answer to initialize, for a revision that is known and one that is
+// The answer to initialize, for a revision that is known and one that is
 // not; the id as it was spelled.
-func TestB1Initialize(t *testing.T) {
+func TestInitializeIsAnsweredFromDiscover(t *testing.T) {
 	c, r, got := begun(t, oldInitialize, capable, nil)
 	defer c.end()
 	want := `{"jsonrpc":"2.0","id":1.0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"logging":{},"resources":{"subscribe":true},"x":{"y":1}},"serverInfo":{"name":"s","version":"2"},"instructions":"hi","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","version":"2"}}}}`
@@ -47,9 +47,9 @@ func TestB1Initialize(t *testing.T) {
 	}
 }
 
-// B1: a server that does not say who it is gets a name, because sessions demand
+// A server that does not say who it is gets a name, because sessions demand
 // one.
-func TestB1ServerInfo(t *testing.T) {
+func TestServerInfoOfAnEmulatedSession(t *testing.T) {
 	r := &remote{probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		return 200, reply(m, `{"supportedVersions":["2026-07-28"]}`), nil
 	}}
@@ -61,8 +61,8 @@ func TestB1ServerInfo(t *testing.T) {
 	}
 }
 
-// B6: what did not exist in the client's revision is not declared for it.
-func TestB6DeclaredByRevision(t *testing.T) {
+// What did not exist in the client's revision is not declared for it.
+func TestCapabilitiesByRevision(t *testing.T) {
 	for version, want := range map[string]string{
 		"2024-11-05": `{"sampling":{}}`, "2025-03-26": `{"sampling":{}}`,
 		"2025-06-18": `{"elicitation":{},"sampling":{}}`, "2025-11-25": `{"elicitation":{"form":{},"url":{}},"sampling":{}}`,
@@ -73,8 +73,8 @@ func TestB6DeclaredByRevision(t *testing.T) {
 	}
 }
 
-// B2, B3, B10: what the other era has no word for does not reach the server.
-func TestB2Swallowed(t *testing.T) {
+// What the other era has no word for does not reach the server.
+func TestSessionMessagesThatStatelessServersDoNotKnow(t *testing.T) {
 	c, r, _ := begun(t, oldInitialize, `{}`, nil)
 	defer c.end()
 	for _, line := range []string{
@@ -89,9 +89,9 @@ func TestB2Swallowed(t *testing.T) {
 	}
 }
 
-// B4, B5, B11: a request gets its _meta and keeps all else; notifications and
+// A request gets its _meta and keeps all else; notifications and
 // answers pass as they are.
-func TestB4RequestsCarryMeta(t *testing.T) {
+func TestRequestsCarryMeta(t *testing.T) {
 	progress := `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7}}`
 	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		sink.Message(jsonrpc.Built([]byte(progress)))
@@ -109,8 +109,8 @@ func TestB4RequestsCarryMeta(t *testing.T) {
 	}
 }
 
-// B7: the log level is said with every later request, if the server has logs.
-func TestB7LogLevel(t *testing.T) {
+// The log level is said with every later request, if the server has logs.
+func TestLogLevelGoesIntoMeta(t *testing.T) {
 	set := `{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"warning"}}`
 	c, r, _ := begun(t, oldInitialize, capable, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		sink.Message(reply(m, `{}`))
@@ -132,10 +132,10 @@ func TestB7LogLevel(t *testing.T) {
 	}
 }
 
-// B6, W10, W11: the server's questions reach the client as requests; the
+// The server's questions reach the client as requests; the
 // request goes again under a new id, with the answers, the state to the byte,
 // or none when there was none.
-func TestB6Rounds(t *testing.T) {
+func TestInputRequestsBecomeRequests(t *testing.T) {
 	round := 0
 	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		round++
@@ -202,9 +202,9 @@ func (c *client) questions(n int) []jsonrpc.Message {
 	return list
 }
 
-// B6: what the client has not offered is not asked of it, what it refuses ends
+// What the client has not offered is not asked of it, what it refuses ends
 // the request, and a server that never ends is left.
-func TestB6RoundsEnd(t *testing.T) {
+func TestRoundTripsAreBounded(t *testing.T) {
 	for name, c := range map[string]struct{ initialize, question, want string }{
 		"not offered": {strings.Replace(oldInitialize, `"sampling":{},`, "", 1), `{"a":{"method":"sampling/createMessage"}}`, "did not offer"},
 		"unknown":     {oldInitialize, `{"a":{"method":"tools/call"}}`, "did not offer"},
@@ -232,9 +232,9 @@ func TestB6RoundsEnd(t *testing.T) {
 	})
 }
 
-// B10: when the client cancels, its open questions are taken back, and nothing
+// When the client cancels, its open questions are taken back, and nothing
 // is said to the server.
-func TestB10CancelTakesQuestionsBack(t *testing.T) {
+func TestCancelTakesInputRequestsBack(t *testing.T) {
 	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		sink.Message(reply(m, `{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}`))
 		return nil
@@ -256,9 +256,9 @@ func TestB10CancelTakesQuestionsBack(t *testing.T) {
 	}
 }
 
-// B13: output that clients with sessions would refuse is left out, the rest
+// Output that clients with sessions would refuse is left out, the rest
 // stays.
-func TestB13OutputThatIsNoObject(t *testing.T) {
+func TestOutputThatIsNoObjectIsLeftOut(t *testing.T) {
 	c, _, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Method == "tools/list" {
 			sink.Message(reply(m, `{"tools":[{"name":"a","outputSchema":{"type":"array"},"n":1.0},{"name":"b","outputSchema":{"type":"object"}}]}`))
@@ -272,9 +272,9 @@ func TestB13OutputThatIsNoObject(t *testing.T) {
 	expect(t, c.ask(`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"a"}}`), `{"jsonrpc":"2.0","id":3,"result":{"content":[]}}`)
 }
 
-// B8, B9, W12: one stream for everything the client listens to; it is replaced
+// One stream for everything the client listens to; it is replaced
 // before it is closed, and what may have been missed in a gap is said anew.
-func TestB8Subscriptions(t *testing.T) {
+func TestSubscriptionsShareOneListenStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		updated := `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"a:1","_meta":{"io.modelcontextprotocol/subscriptionId":"x"}}}`
 		open, lost := 0, make(chan struct{})
@@ -326,9 +326,9 @@ func TestB8Subscriptions(t *testing.T) {
 	})
 }
 
-// B8: a server that refuses subscriptions is an answer to the client, and is not
+// A server that refuses subscriptions is an answer to the client, and is not
 // asked for ever.
-func TestB8Refused(t *testing.T) {
+func TestRefusedSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 			sink.Message(failure(m, jsonrpc.CodeMethodNotFound, ""))
@@ -349,7 +349,7 @@ func TestB8Refused(t *testing.T) {
 
 // A server that opens every subscription and ends it at once is asked a few times,
 // however often it says yes.
-func TestW10Subscriptions(t *testing.T) {
+func TestResourceSubscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var streams atomic.Int32
 		c, _, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {

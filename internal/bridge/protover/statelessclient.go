@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -15,9 +17,9 @@ type statelessClient struct {
 	ctx     context.Context // ends with close
 	stop    context.CancelFunc
 	work    sync.WaitGroup
-	opening turn
+	opening *semaphore.Weighted // a mutex
 
-	subscribing turn
+	subscribing *semaphore.Weighted // a mutex
 
 	mu            sync.Mutex
 	closed        bool
@@ -32,7 +34,7 @@ type statelessClient struct {
 
 func newStatelessClient(l *Adapter) *statelessClient {
 	c := &statelessClient{
-		l: l, opening: newTurn(), subscribing: newTurn(), declared: []byte("{}"),
+		l: l, opening: semaphore.NewWeighted(1), subscribing: semaphore.NewWeighted(1), declared: []byte("{}"),
 		calls: map[*pendingCall]bool{}, suspended: map[string]*pendingCall{}, subscriptions: map[*subscription]bool{}, watched: map[string]int{},
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
@@ -107,10 +109,10 @@ func withoutMeta(params []byte) []byte {
 // request that can do more opens another one, with all that was declared so far
 // ; what one request does not declare is not asked of it.
 func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
-	if err := c.opening.take(ctx); err != nil {
-		return err
+	if c.opening.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
 	}
-	defer c.opening.give()
+	defer c.opening.Release(1)
 	c.mu.Lock()
 	stands, union := c.session != nil, c.declared
 	c.mu.Unlock()

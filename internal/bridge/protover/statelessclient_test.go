@@ -39,8 +39,8 @@ func modernCall(id, extra string) string {
 	return `{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t",` + extra + modernMeta + `}}`
 }
 
-// B20: a session is opened with what the first request says of the client, once.
-func TestB20SessionIsOpened(t *testing.T) {
+// A session is opened with what the first request says of the client, once.
+func TestSessionIsOpenedForAStatelessClient(t *testing.T) {
 	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Request {
 			sink.Message(reply(m, `{"content":[],"n":1.0}`))
@@ -62,9 +62,9 @@ func TestB20SessionIsOpened(t *testing.T) {
 	expect(t, []string{string(r.nth(4).Param("capabilities"))}, `{"elicitation":{},"sampling":{}}`)
 }
 
-// B20, B21: discover is answered from the session, for a client that goes on
+// Discover is answered from the session, for a client that goes on
 // after its probe was refused.
-func TestB20Discover(t *testing.T) {
+func TestDiscoverFromASession(t *testing.T) {
 	c := newClient(t, sessionServer(nil), nil)
 	defer c.end()
 	probe := `{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{` + modernMeta + `}}`
@@ -74,8 +74,8 @@ func TestB20Discover(t *testing.T) {
 	expect(t, c.ask(probe), `{"jsonrpc":"2.0","id":1,"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":true},"resources":{"subscribe":true},"logging":{}},"instructions":"hi","resultType":"complete","ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"s","version":"2"}}}}`)
 }
 
-// B20: a server that refuses the session too is refused by name.
-func TestB20NoCommonVersion(t *testing.T) {
+// A server that refuses the session too is refused by name.
+func TestNoCommonRevision(t *testing.T) {
 	for _, answer := range []string{`{"error":{"code":-32602,"message":"no"}}`, `{"result":{"protocolVersion":"1999-01-01"}}`} {
 		r := sessionServer(nil)
 		r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
@@ -91,9 +91,9 @@ func TestB20NoCommonVersion(t *testing.T) {
 	}
 }
 
-// B22: a server's question is the result of the client's request; the request
+// A server's question is the result of the client's request; the request
 // that brings the answer goes on where the first one stopped.
-func TestB22QuestionsAreResults(t *testing.T) {
+func TestServerRequestsBecomeInputRequired(t *testing.T) {
 	answered := make(chan jsonrpc.Message, 2)
 	r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind != jsonrpc.Request {
@@ -152,9 +152,9 @@ func TestB22QuestionsAreResults(t *testing.T) {
 	}
 }
 
-// B22: nobody gets at another request's state, and one that nobody comes back
+// Nobody gets at another request's state, and one that nobody comes back
 // for is cancelled at the server.
-func TestB22StateIsBoundAndExpires(t *testing.T) {
+func TestRequestStateIsBoundAndExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 			if m.Kind == jsonrpc.Request {
@@ -183,9 +183,9 @@ func TestB22StateIsBoundAndExpires(t *testing.T) {
 	})
 }
 
-// B22, B23: what the request has not declared, and what belongs to no request,
+// What the request has not declared, and what belongs to no request,
 // is refused at the server and never reaches the client; ping is answered.
-func TestB23NotForTheClient(t *testing.T) {
+func TestServerRequestsThatAreNotForTheClient(t *testing.T) {
 	answers := make(chan jsonrpc.Message, 1)
 	r := sessionServer(func(_ context.Context, r *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Response {
@@ -215,8 +215,8 @@ func TestB23NotForTheClient(t *testing.T) {
 	expect(t, c.heard())
 }
 
-// B27: what the client cancels, the server hears of by the id it knows.
-func TestB27Cancel(t *testing.T) {
+// What the client cancels, the server hears of by the id it knows.
+func TestCancelReachesTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := sessionServer(func(ctx context.Context, _ *remote, m jsonrpc.Message, _ jsonrpc.Sink) error {
 			if m.Kind == jsonrpc.Request {
@@ -238,8 +238,8 @@ func TestB27Cancel(t *testing.T) {
 	})
 }
 
-// B26, W17: errors that 2026-07-28 no longer has.
-func TestB26OldErrors(t *testing.T) {
+// Errors that 2026-07-28 no longer has.
+func TestErrorsOfSessionServersAreTranslated(t *testing.T) {
 	old, data := codeOldNotFound, ""
 	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Request {
@@ -266,8 +266,8 @@ func TestB26OldErrors(t *testing.T) {
 	}
 }
 
-// B24, W12, W13: subscriptions/listen is played with the session's own means.
-func TestB24Listen(t *testing.T) {
+// Subscriptions/listen is played with the session's own means.
+func TestListenOverASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := sessionServer(nil)
 		c := newClient(t, r, nil)
@@ -306,8 +306,8 @@ func TestB24Listen(t *testing.T) {
 	})
 }
 
-// B25, W15: logs reach only the request that asked for them, at its level.
-func TestB25Logs(t *testing.T) {
+// Logs reach only the request that asked for them, at its level.
+func TestLogsGoToTheRequestThatAskedForThem(t *testing.T) {
 	r := sessionServer(func(_ context.Context, r *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind != jsonrpc.Request {
 			return nil
@@ -338,7 +338,7 @@ func TestB25Logs(t *testing.T) {
 
 // 1.4, D-warning: a client whose probe was answered too late goes on as one with
 // sessions.
-func TestProbeThenInitialize(t *testing.T) {
+func TestStatelessClientAfterASessionsOnlyProbe(t *testing.T) {
 	r := sessionServer(nil)
 	c := newClient(t, r, nil)
 	defer c.end()
@@ -354,9 +354,9 @@ func TestProbeThenInitialize(t *testing.T) {
 	}
 }
 
-// E3: a server that was known for sessions and refuses one is looked at anew with
+// A server that was known for sessions and refuses one is looked at anew with
 // the client's next request.
-func TestE3SessionsNoLonger(t *testing.T) {
+func TestServerThatLosesSessionsIsAskedAgain(t *testing.T) {
 	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless)}
 	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Method == "initialize" {
@@ -378,9 +378,9 @@ func TestE3SessionsNoLonger(t *testing.T) {
 	}
 }
 
-// B11, B22: progress after a question carries the token of the request that the
+// Progress after a question carries the token of the request that the
 // client now waits for.
-func TestB22ProgressToken(t *testing.T) {
+func TestProgressTokenOfTheLatestRequest(t *testing.T) {
 	answered := make(chan struct{}, 1)
 	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Response {

@@ -82,10 +82,10 @@ func (l *subscription) wants(m jsonrpc.Message) bool {
 
 // watch subscribes to resources at the server; those it refuses are left out.
 func (c *statelessClient) watch(ctx context.Context, one *subscription, uris []string) error {
-	if err := c.subscribing.take(ctx); err != nil {
-		return err
+	if c.subscribing.Acquire(ctx, 1) != nil {
+		return context.Cause(ctx)
 	}
-	defer c.subscribing.give()
+	defer c.subscribing.Release(1)
 	for _, uri := range uris[:min(len(uris), maxURIs)] {
 		if slices.Contains(one.uris, uri) {
 			continue
@@ -107,10 +107,10 @@ func (c *statelessClient) watch(ctx context.Context, one *subscription, uris []s
 func (c *statelessClient) unwatch(one *subscription) {
 	ctx, stop := context.WithTimeout(c.ctx, farewellTimeout)
 	defer stop()
-	if c.subscribing.take(ctx) != nil {
+	if c.subscribing.Acquire(ctx, 1) != nil {
 		return
 	}
-	defer c.subscribing.give()
+	defer c.subscribing.Release(1)
 	for _, uri := range one.uris {
 		if c.count(uri, -1) == 0 {
 			if _, err := c.request(ctx, "resources/unsubscribe", "uri", uri); err != nil {
