@@ -3,25 +3,43 @@
 //
 // The flow of a [Store.Save] to disk:
 //
-//  1. The directory is made with mode 0700, or checked: its owner and its mode.
+//  1. The directory is made with mode 0700, or checked: its owner and its mode
+//     (directory.go).
 //  2. The credential becomes one JSON record, the only place where secrets are
-//     revealed.
+//     revealed (record.go).
 //  3. The record is sealed with AES-256-GCM under a random key that lives in
-//     the OS keyring. The format version, the kind of store and the identity
-//     are authenticated with it, so that a file that was changed, cut or moved
-//     to another identity does not open. Where no keyring works, a file of mode
-//     0600 takes its place, and the person is told once. On a server without a
-//     keyring the key may be in a file, sealed under a passphrase.
+//     the OS keyring (seal.go, sealingkey.go, keyring.go). The format version, the
+//     kind of store and the identity are authenticated with it, so that a file that
+//     was changed, cut or moved to another identity does not open. Where no keyring
+//     works, a file of mode 0600 takes its place, and the person is told once. On a
+//     server without a keyring the key may be in a file, sealed under a passphrase
+//     (passphrase.go).
 //  4. The file is written beside the old one, synced and renamed over it: a
-//     reader and a crash see the old credential or the new one.
-//  5. The index, which holds no secret, is brought up to date, and litter of
-//     writers that died is removed.
+//     reader and a crash see the old credential or the new one (files.go).
+//  5. The index, which holds no secret, is brought up to date (index.go), and
+//     temporary files of writers that died are removed.
 //
 // [Store.Load] runs it backwards and asks the keyring once per process.
-// [Store.Lock] is the lock under which a token is refreshed or a login made:
-// the kernel's own file lock, so that it is free the moment its holder dies,
-// and one lock inside the process. A login in progress stands beside the lock
-// as a [Pending] record, for those who wait.
+//
+// Every identity has two locks between processes: [Store.Lock] is held while a token
+// is refreshed, [Store.LockLogin] while a person is asked. Both are the kernel's file
+// locks, which are free the moment their holder dies, with a lock inside the process
+// around them; lockfile.go stands in where a file system has none. All waiting for
+// another process is one loop, in lock.go.
+//
+// A login of which other processes know:
+//
+//  1. Its process takes the login's lock and publishes a [Pending] record beside it,
+//     with [Store.SetPending], and again when it knows what to show the person.
+//  2. Who waits in LockLogin looks at the record, is told what is shown, and tries the
+//     lock when the record has changed or is gone, and now and then in case that the
+//     process has died (loginlock.go).
+//  3. The record is gone when the login has ended: by itself, or because somebody took
+//     it away ([Store.EndLogin]), which its process sees ([Store.Permitted]).
+//  4. Whoever gets the lock and finds a record knows that the process has died, and
+//     leaves a mark of that in its place ([Store.LoginDied]).
+//  5. The lock is taken away from a process that was stopped, when its login is
+//     overdue or does not end when it is told to ([Store.BreakLoginLock]).
 //
 // Requirements: MCP authorization, "Token Theft" (secure token storage) and
 // "Authorization Server Binding"; RFC 6749 sections 10.3 and 10.4; OAuth 2.1

@@ -28,8 +28,8 @@ const (
 const holdLimit = 7 * time.Minute
 
 // Lock implements oauth.Store: one holder among all goroutines and processes.
-// It ends with ctx, and with oauth.ErrHeld after holdLimit: who was stopped while it
-// spends a refresh token may go on, and nobody else may spend it meanwhile. Where
+// It ends with ctx, and with oauth.ErrHeld after holdLimit. The lock is never taken
+// away: a process that was stopped while it spends a refresh token may go on. Where
 // files cannot be locked, or nothing can be written at all, it holds among the
 // goroutines of this Store only, and the person is told; signing in still works then.
 func (s *Store) Lock(ctx context.Context, key oauth.Key) (unlock func(), err error) {
@@ -97,13 +97,14 @@ func (s *Store) LoginUnderWay(ctx context.Context, key oauth.Key) bool {
 
 // lockIdentity takes one of the locks of an identity. w is of a login.
 func (s *Store) lockIdentity(ctx context.Context, name string, w *loginWatch) (release func(), err error) {
-	if s.memory == nil {
-		if err := ensureDirectory(s.dir); unwritable(err) {
-			s.notifyUnwritable(err)
-			return s.inProcess(ctx, name)
-		} else if err != nil {
-			return nil, err
-		}
+	if s.memory != nil {
+		return s.inProcess(ctx, name)
+	}
+	if err := ensureDirectory(s.dir); unwritable(err) {
+		s.notifyUnwritable(err)
+		return s.inProcess(ctx, name)
+	} else if err != nil {
+		return nil, err
 	}
 	return s.acquire(ctx, name, w)
 }
@@ -128,8 +129,8 @@ func (s *Store) isHeld(name string) bool {
 // acquire takes the lock name in this process and then among processes.
 func (s *Store) acquire(ctx context.Context, name string, w *loginWatch) (release func(), err error) {
 	inside, err := s.inProcess(ctx, name)
-	if err != nil || s.memory != nil {
-		return inside, err
+	if err != nil {
+		return nil, err
 	}
 	outside, err := s.amongProcesses(ctx, name, w)
 	if err != nil {

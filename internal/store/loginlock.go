@@ -20,9 +20,10 @@ import (
 const (
 	// overdueAfter is how long a login may take to end behind its deadline.
 	overdueAfter = 30 * time.Second
-	// maxLife is the longest that a login may take, and unsaidLife one that does not say.
-	maxLife    = 24 * time.Hour
-	unsaidLife = 10 * time.Minute
+	// maxLife is the longest that a login may take, and defaultLife how long one may
+	// whose record has no deadline.
+	maxLife     = 24 * time.Hour
+	defaultLife = 10 * time.Minute
 	// deathPause is the longest time in which nobody tries the lock of a login whose
 	// record has not changed: its process may have died.
 	deathPause = 100 * time.Millisecond
@@ -95,9 +96,9 @@ func (w *loginWatch) read(ctx context.Context) {
 	w.follow(prompt)
 }
 
-// sighting is a login, and when this process saw it first, by the clock that nobody sets and
-// that stands still while the machine sleeps, as the login may.
-type sighting struct {
+// seenLogin is a login, and when this process saw it first by the monotonic clock: it
+// cannot be set, and stands still while the machine sleeps, as the login may.
+type seenLogin struct {
 	pid     int
 	started time.Time
 	at      time.Time
@@ -105,7 +106,7 @@ type sighting struct {
 
 // is reports whether r is the record of that login. In containers that share a folder
 // process ids repeat.
-func (l sighting) is(r pendingFile) bool { return l.pid == r.PID && l.started.Equal(r.Started) }
+func (l seenLogin) is(r pendingFile) bool { return l.pid == r.PID && l.started.Equal(r.Started) }
 
 // overdue reports whether this process has seen the login of the record r for longer
 // than it may take; err is that of reading it. No time of day counts: the clock may
@@ -119,10 +120,10 @@ func (s *Store) overdue(id string, r pendingFile, err error) bool {
 	}
 	first, known := s.seen[id]
 	if !known || !first.is(r) {
-		first = sighting{r.PID, r.Started, time.Now()}
+		first = seenLogin{r.PID, r.Started, time.Now()}
 		s.seen[id] = first
 	}
-	life := unsaidLife
+	life := defaultLife
 	if !r.Deadline.IsZero() {
 		life = min(max(r.Deadline.Sub(r.Started), 0), maxLife)
 	}

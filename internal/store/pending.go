@@ -78,7 +78,7 @@ func (s *Store) SetPending(ctx context.Context, key oauth.Key, p Pending) error 
 			return oauth.ErrEnded
 		}
 		s.mu.Lock()
-		s.published[id] = sighting{pid: p.PID, started: p.Started}
+		s.published[id] = seenLogin{pid: p.PID, started: p.Started}
 		s.mu.Unlock()
 		_, err := s.disk.write(ctx, id+pendingSuffix, b, false)
 		return err
@@ -141,8 +141,8 @@ func (s *Store) LoginDied(ctx context.Context, key oauth.Key) bool {
 	return err == nil && r.Died
 }
 
-// markDied is called by whoever holds the lock: who ends a login, or is told to,
-// takes its record away, so that one that is there is of a process that died.
+// markDied is called by whoever has just got the lock. The record of a login is gone
+// when it has ended, so that one that is there is of a process that died.
 func (s *Store) markDied(ctx context.Context, id string) {
 	if s.memory != nil || !exists(filepath.Join(s.dir, id+pendingSuffix)) {
 		return
@@ -156,8 +156,8 @@ func (s *Store) markDied(ctx context.Context, id string) {
 	}
 }
 
-// EndLogin asks whoever signs in under key to stop: the record is also the
-// login's permission to go on, and its process looks at it (see Permitted).
+// EndLogin ends the login in progress under key, if there is one: it removes the
+// record, and the process of the login stops when it sees that (see Permitted).
 func (s *Store) EndLogin(ctx context.Context, key oauth.Key) error {
 	if s.memory != nil {
 		s.removePending(key.ID())

@@ -64,10 +64,10 @@ type Store struct {
 	locks    map[string]chan struct{} // in-process locks by name
 	held     map[string]bool          // locks and pending records of this store
 	notified map[string]bool          // notices given by this process
-	// seen are the logins of other processes that were waited for, and published the
-	// processes in the records of this store, by identity.
-	seen      map[string]sighting
-	published map[string]sighting
+	// seen are the logins of other processes that were waited for, and published
+	// those that this store has published, by identity.
+	seen      map[string]seenLogin
+	published map[string]seenLogin
 }
 
 var _ oauth.Store = (*Store)(nil)
@@ -79,7 +79,7 @@ func Open(o Options) (*Store, error) {
 		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
 		tryKernelLock: tryKernelLock, betweenReads: func() {},
 		asks: map[string][]byte{}, locks: map[string]chan struct{}{}, held: map[string]bool{}, notified: map[string]bool{},
-		seen: map[string]sighting{}, published: map[string]sighting{},
+		seen: map[string]seenLogin{}, published: map[string]seenLogin{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
