@@ -77,7 +77,7 @@ func (f *finder) constant(n ast.Node) bool {
 	for _, spec := range general.Specs {
 		spec := spec.(*ast.ValueSpec)
 		for i, name := range spec.Names {
-			if i < len(spec.Values) {
+			if i < len(spec.Values) && !isHint(name.Name) { // a hint is found where it stands
 				if text := f.text(spec.Values[i]); text != unknown {
 					f.constants[name.Name] = text
 				}

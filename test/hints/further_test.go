@@ -17,7 +17,7 @@ func ofFaults() []row {
 	}
 	return []row{
 		{
-			hint: "run: mcp-login … (live)", lab: func(c *devidp.Config) {
+			hint: "run: mcp-login … (session)", lab: func(c *devidp.Config) {
 				closed(c)
 				c.AccessTokenTTL, c.Faults.TokenMembers = 3*time.Second, map[string]any{"refresh_token": nil}
 			},

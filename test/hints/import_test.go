@@ -36,8 +36,8 @@ func ofImport() []row {
 	return []row{
 		{hint: "use it with --resource …", lab: closed, before: named, when: `mcp-login import mcp-remote`, does: `mcp-login token --resource $URL $URL`, then: `mcp-login tools --resource $URL $URL`},
 		{hint: "name it: mcp-login import mcp-remote URL, as it was given to mcp-remote", lab: closed, before: refreshable, when: `mcp-login import mcp-remote; false`, does: `mcp-login import mcp-remote $URL`, then: token},
-		{hint: "run: mcp-login … (credential)", before: over, when: `mcp-login import mcp-remote $URL`, then: token},
-		{hint: "run: mcp-login … (credential)", lab: closed, before: nameless, when: `mcp-login import mcp-remote $URL`, does: `mcp-login login --client-id native-app $URL`, then: token},
+		{hint: "run: mcp-login … (stored)", before: over, when: `mcp-login import mcp-remote $URL`, then: token},
+		{hint: "run: mcp-login … (stored)", lab: closed, before: nameless, when: `mcp-login import mcp-remote $URL`, does: `mcp-login login --client-id native-app $URL`, then: token},
 		{hint: "try again when it can be reached; nothing was changed", lab: closed, needs: offline + "true", before: refreshable, when: offline + `mcp-login import mcp-remote $URL`, does: `mcp-login import mcp-remote $URL`, then: token},
 		{hint: "run: mcp-login … (resource)", lab: closed, before: refreshable, serve: another, when: `mcp-login import mcp-remote $URL`, mend: back, does: `mcp-login login --client-id native-app $URL`, then: token},
 	}
