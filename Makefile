@@ -7,8 +7,8 @@ help: ## list the targets
 build: ## both programs, into this folder
 	CGO_ENABLED=0 go build -trimpath -o . ./cmd/mcp-login ./cmd/whoami-server
 
-test: ## what a change needs: all tests that take no further programs
-	go test ./...
+test: ## go test ./..., and at the end what was skipped for want of what
+	go run ./test/tally ./...
 
 race: ## the same with the race detector
 	go test -race ./...

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/test/real"
 )
 
 // floodSize is 100,000, or a tenth of it with -short, as under the race
@@ -147,6 +149,7 @@ func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
 // 100,000 distinct forged JWTs, in five ways: no visit to the provider beyond
 // the first, no growth, and each is 401.
 func TestFloodOfForgedJWTs(t *testing.T) {
+	real.Long(t, "100,000 tokens")
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami)

@@ -12,6 +12,8 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"mcp-login/test/real"
 )
 
 // claimsOf checks that the text and the structured content say the same, and
@@ -163,6 +165,7 @@ func TestBothErasOnOneEndpoint(t *testing.T) {
 // 50 clients at once, 10,000 calls with equal request ids, on both
 // transports: each sees its own subject and nobody else's.
 func TestParallelClientsSeeThemselves(t *testing.T) {
+	real.Long(t, "10,000 calls")
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	const clients, calls = 50, 200

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mcp-login/test/bench/kernel"
+	"mcp-login/test/real"
 )
 
 // result is what --json writes.
@@ -23,6 +24,7 @@ type result struct {
 // notifications it makes is lost, and the report has all of them: the table in
 // docs/performance.md cannot lose a line without this test.
 func TestQuick(t *testing.T) {
+	real.Long(t, "measures")
 	got := bench(t)
 	for name, failures := range got.Failures {
 		for measure, why := range failures {

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mcp-login/test/real"
 )
 
 const (
@@ -121,6 +123,7 @@ const callsInTrouble = 400 // of each client
 // reconnecting, and none is answered to another user or lost on a stream that
 // lives.
 func TestReplicaDiesAndRedisRestarts(t *testing.T) {
+	real.Long(t, "restarts Redis")
 	c := newCluster(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()

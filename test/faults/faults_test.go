@@ -3,6 +3,8 @@ package faults
 import (
 	"sync"
 	"testing"
+
+	"mcp-login/test/real"
 )
 
 // 10,000 calls while every connection is
@@ -57,6 +59,7 @@ func TestTenThousandCallsOverABadLine(t *testing.T) {
 // 100 streams, each cut after an event with an id, are resumed:
 // nothing is lost and nothing comes twice.
 func TestHundredCutStreamsAreResumed(t *testing.T) {
+	real.Long(t, "a hundred streams pause half a second each")
 	s := newServer(t)
 	c := start(t, s.URL+"/mcp")
 	for i := range 100 {

@@ -94,6 +94,7 @@ func TestNoSecretOutsideTheStoreFile(t *testing.T) { canary(t, "file", ".plain")
 
 // With the keyring no file at all holds one.
 func TestNoSecretInFilesWithAKeyring(t *testing.T) {
+	real.Long(t, "a desktop session")
 	if real.SecretService(t) {
 		canary(t, "keyring", "")
 	}

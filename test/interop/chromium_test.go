@@ -107,6 +107,7 @@ func loginURL(t *testing.T, s *session) string {
 // to the loopback listener, and our page with the true outcome, styled as its
 // own policy must allow.
 func TestChromiumLogin(t *testing.T) {
+	real.Long(t, "Chromium")
 	for _, look := range []struct {
 		name          string
 		width, height int
@@ -142,6 +143,7 @@ func TestChromiumLogin(t *testing.T) {
 
 // The person declines: the page says so, the client gets the error.
 func TestChromiumDeny(t *testing.T) {
+	real.Long(t, "Chromium")
 	browser := chromium(t, 390, 844, false)
 	_, base := lab(t, func(*devidp.Config) {})
 	s := open(t, append(bridgeEnv(t), "MCP_LOGIN_BROWSER=none"), binary.Build(t, "mcp-login"), base+"/mcp")
@@ -166,6 +168,7 @@ func TestChromiumDeny(t *testing.T) {
 // answer. The same browser may open it again, as it does with tabs that it
 // restores.
 func TestChromiumLocalAddress(t *testing.T) {
+	real.Long(t, "Chromium")
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		t.Run(host, func(t *testing.T) {
 			browser := chromium(t, 1280, 800, false)
@@ -196,6 +199,7 @@ func TestChromiumLocalAddress(t *testing.T) {
 // Pages of another port of this machine, whose requests carry the mark of a real browser,
 // do not end a login; Cancel at the provider's page does, and both page and answer say so.
 func TestChromiumCancel(t *testing.T) {
+	real.Long(t, "Chromium")
 	browser := chromium(t, 1280, 800, false)
 	_, base := lab(t, func(c *devidp.Config) {
 		c.Clients = []devidp.Client{{ID: "third", ThirdParty: true, Scopes: []string{"profile", "email"}, RedirectURIs: []string{"http://127.0.0.1/callback"}}}

@@ -22,6 +22,7 @@ import (
 // A whole login with a real Secret Service: the credential is sealed on disk by
 // a key that only the keyring has, and the next start finds it.
 func TestSecretServiceLogin(t *testing.T) {
+	real.Long(t, "a desktop session")
 	if !real.SecretService(t) {
 		return
 	}
@@ -80,6 +81,7 @@ func secretServiceOwner(t *testing.T) (pid int) {
 // state of the keyring and a next step, nobody is sent to sign in again, and
 // once it goes on everything works.
 func TestSecretServiceStopped(t *testing.T) {
+	real.Long(t, "a desktop session")
 	if !real.SecretService(t) {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/oauth/loopback"
+	"mcp-login/test/real"
 )
 
 // devtools sends one command of the DevTools protocol to the page.
@@ -92,6 +93,7 @@ func visit(t *testing.T, browser context.Context, kind pageKind) {
 // in light and in dark, with scripts switched off: nothing is cut off or wider
 // than the window, and what the reader sees has the contrast that it needs.
 func TestChromiumPages(t *testing.T) {
+	real.Long(t, "Chromium")
 	browser := chromium(t, 1280, 800, false)
 	for _, width := range []int{390, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
@@ -117,6 +119,7 @@ func TestChromiumPages(t *testing.T) {
 // WCAG 2.2, 1.4.10: in no language does a page need to be scrolled sideways at a
 // width of 320 pixels, which is also what 1280 are when enlarged four times.
 func TestChromiumNarrowPages(t *testing.T) {
+	real.Long(t, "Chromium")
 	browser := chromium(t, 1280, 800, false)
 	for _, language := range []string{"en", "de", "fr", "es", "ja", "zh-Hans"} {
 		look(t, browser, 320, 640, "light", language)
@@ -155,6 +158,7 @@ const pale = `(() => {
 // tree: the document with its title, one main landmark, one heading of the first
 // level, the outcome as a status, values with what they are; and the language.
 func TestChromiumAccessibility(t *testing.T) {
+	real.Long(t, "Chromium")
 	browser := chromium(t, 1280, 800, false)
 	for language, heading := range map[string]string{
 		"en-US,en;q=0.9": "Signed in", "de-AT,de;q=0.9,en;q=0.5": "Angemeldet", "fr": "Connexion réussie", "es-419,es": "Sesión iniciada", "ja": "サインインしました", "zh-CN,zh;q=0.9": "已登录",
@@ -210,6 +214,7 @@ func accessible(t *testing.T, browser context.Context) map[string][]string {
 // The real page asks for nothing further and puts nothing of
 // its own address into what it shows.
 func TestChromiumPageIsAlone(t *testing.T) {
+	real.Long(t, "Chromium")
 	browser := chromium(t, 1280, 800, false)
 	look(t, browser, 390, 844, "light", "en")
 	visit(t, browser, pageKind{query: "?code=" + url.QueryEscape("<b id=x>c</b>") + "&state=wrong&error=access_denied&error_description=<script>1</script>"})

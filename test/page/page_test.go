@@ -131,6 +131,7 @@ const (
 // its buttons copy; both looks are there; nothing is loaded from anywhere; it
 // fits a phone.
 func TestPage(t *testing.T) {
+	real.Long(t, "Chromium")
 	base := serve(t)
 	for _, look := range []struct {
 		name, scheme, background, ink string
@@ -186,6 +187,7 @@ func copied(t *testing.T, page context.Context, base string) {
 
 // Without JavaScript everything is there but the buttons, which would do nothing.
 func TestPageWithoutScript(t *testing.T) {
+	real.Long(t, "Chromium")
 	base := serve(t)
 	page := open(t, base+"/", 1280, 800, "light", false)
 	if got := eval[int](t, page, buttons); got != 0 {

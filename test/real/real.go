@@ -13,6 +13,18 @@ import (
 // Require names the environment variable that makes missing parts errors.
 const Require = "MCP_LOGIN_REQUIRE_REAL"
 
+// LongVariable names the environment variable with which tests run that take long.
+const LongVariable = "MCP_LOGIN_TEST_LONG"
+
+// Long skips a test that takes long unless LongVariable, or Require, is set, as in
+// .ci/run. what says what takes the time. The words are looked for by test/tally.
+func Long(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv(LongVariable) == "" && os.Getenv(Require) == "" {
+		t.Skipf("ONLY WITH %s=1: %s", LongVariable, what)
+	}
+}
+
 // Missing ends the test for want of part: skipped here, with words that .ci/run looks
 // for, and failed where everything is required. how says what brings it.
 func Missing(t testing.TB, part, how string) {

@@ -11,11 +11,13 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // A bridge of an earlier version and one of ours wait for one login, whichever has
 // begun it: one lock, one record of the login in progress, one tab, one sign-in.
 func TestEarlierVersionFollows(t *testing.T) {
+	real.Long(t, "builds an earlier version")
 	versions := map[string]string{"c9a35dd": binary.Earlier(t, "c9a35dd", "mcp-login"), "ours": binary.Build(t, "mcp-login")}
 	for first, second := range map[string]string{"c9a35dd": "ours", "ours": "c9a35dd"} {
 		t.Run(first+" begins", func(t *testing.T) {
@@ -50,6 +52,7 @@ func TestEarlierVersionFollows(t *testing.T) {
 // A bridge goes on when its program is replaced by another version: what it starts then
 // is that one, with the arguments, the environment and the demand of its own.
 func TestEarlierVersionReplaced(t *testing.T) {
+	real.Long(t, "builds an earlier version")
 	versions := map[string]string{"c9a35dd": binary.Earlier(t, "c9a35dd", "mcp-login"), "ours": binary.Build(t, "mcp-login")}
 	for was, becomes := range map[string]string{"c9a35dd": "ours", "ours": "c9a35dd"} {
 		t.Run(was+" becomes "+becomes, func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/real"
 )
 
 // moment is a step of a refresh, as the provider sees it.
@@ -173,6 +174,7 @@ func TestWinnerKilledAtEachStep(t *testing.T) {
 // The holder of the lock is killed in mid-refresh, 50 times:
 // the kernel frees the lock, the next one refreshes, nobody is stuck or asked.
 func TestLockHolderKilledInMidRefresh(t *testing.T) {
+	real.Long(t, "kills 50 processes")
 	s, a := newKillingStorm(t, -1)
 	s.signIn()
 	const rounds = 50

@@ -40,6 +40,7 @@ const (
 // cloud. Its name may have a private address as well: what counts is where the
 // connection went. Only --issuer, which a person gives, lets a provider be private.
 func TestPublicServerLeadsNowherePrivate(t *testing.T) {
+	real.Long(t, "starts namespaces")
 	if !real.Root(t) {
 		return
 	}

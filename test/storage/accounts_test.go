@@ -51,6 +51,7 @@ func (l *lab) call(program string, args ...string) string {
 // Logins of an earlier version go on without another one, and both versions share
 // them: each renews what the other has written, and each goes on finding its accounts.
 func TestEarlierVersionShares(t *testing.T) {
+	real.Long(t, "builds an earlier version")
 	old := binary.Earlier(t, lastVersion, "mcp-login")
 	l := newLab(t, store.KindFile, 0)
 	must := func(program, want string, args ...string) {
@@ -91,6 +92,7 @@ func TestEarlierVersionShares(t *testing.T) {
 // without another login, and found again by the version that made it, whatever keeps
 // them; only in memory each process has its own.
 func TestEarlierVersionAccounts(t *testing.T) {
+	real.Long(t, "builds an earlier version")
 	for _, kind := range []store.Kind{store.KindFile, store.KindPassphrase} {
 		t.Run(string(kind), func(t *testing.T) { earlierAccounts(t, kind) })
 	}
@@ -106,6 +108,7 @@ func TestEarlierVersionAccounts(t *testing.T) {
 
 // The same with the key in a real Secret Service.
 func TestEarlierVersionAccountsSecretService(t *testing.T) {
+	real.Long(t, "builds an earlier version")
 	if !real.SecretService(t) {
 		return
 	}

@@ -13,6 +13,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/store"
+	"mcp-login/test/real"
 )
 
 // newSlowLab is a lab whose provider takes some time on both sides of its
@@ -124,6 +125,7 @@ func (l *lab) stormOn(n int, suffix string, within time.Duration) (killed int, e
 // the others refresh and are answered. The provider forgives a refresh token
 // that comes again, as Logto does: no login is lost, ever; the file is whole.
 func TestRefresherKilledAtRandom(t *testing.T) {
+	real.Long(t, "kills processes for ten seconds")
 	for _, kind := range []store.Kind{store.KindFile, store.KindPassphrase} {
 		t.Run(string(kind), func(t *testing.T) {
 			l := newSlowLab(t, kind, time.Hour)
@@ -198,6 +200,7 @@ func TestLoginKilledAtOnce(t *testing.T) {
 // moment. The others are answered by what it kept before, or by one more tab,
 // which serves all of them.
 func TestLoginKilledAtRandom(t *testing.T) {
+	real.Long(t, "kills processes for ten seconds")
 	kills, all := 0, rounds(t, 4)
 	for round := range all {
 		l := newSlowLab(t, store.KindFile, -1)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mcp-login/internal/store"
+	"mcp-login/test/real"
 )
 
 // wine runs Windows programs in a prefix of its own.
@@ -180,6 +181,7 @@ func windowsBuild(t *testing.T, args ...string) (path string) {
 
 // Issue, "The Windows build runs here under Wine".
 func TestWine(t *testing.T) {
+	real.Long(t, "builds for Windows and starts Wine")
 	w := newWine(t)
 	t.Run("store suite", func(t *testing.T) { wineSuite(t, w) })
 	t.Run("login", func(t *testing.T) { wineLogin(t, w) })

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"mcp-login/test/bench/kernel"
+	"mcp-login/test/real"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // stream has its heartbeats and still answers. Every figure is there,
 // so the tables in docs/performance.md cannot lose a line without this test.
 func TestQuick(t *testing.T) {
+	real.Long(t, "measures")
 	lookAtSources(t)
 	dir := t.TempDir()
 	page, record := filepath.Join(dir, "page.md"), filepath.Join(dir, "r.json")
