@@ -160,7 +160,7 @@ func newBubble(t *testing.T, change func(*devidp.Config)) *bubble {
 func (b *bubble) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, *http.Client) {
 	b.t.Helper()
 	server := b.server()
-	network := discovery.NewHTTPClient(server, nil) // for its rules about redirects
+	network := discovery.NewGuard(server, nil, nil).HTTPClient() // for its rules about redirects
 	network.Transport = b.wire
 	cfg := oauth.Config{
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s, HTTP: network,

@@ -149,7 +149,7 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 	var people sync.WaitGroup
 	cfg := oauth.Config{
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s,
-		HTTP:     discovery.NewHTTPClient(server, nil),
+		HTTP:     discovery.NewGuard(server, nil, nil).HTTPClient(),
 		Identity: grant.Identity{Name: "test"},
 		Listen: func(ctx context.Context, _, _ string, port int) (oauth.Redirect, error) {
 			return loopback.Listen(ctx, loopback.Options{Port: port})

@@ -154,7 +154,7 @@ func TestRow11ForeignResource(t *testing.T) {
 		srv, _ := ownServer(t, `{"resource":"`+resource+`","authorization_servers":["`+l.idp.Issuer()+`"]}`, true)
 		server, _ := url.Parse(srv.URL + "/mcp")
 		c, _ := l.client(l.store(""), func(c *oauth.Config) {
-			c.Server, c.Key.Server, c.HTTP = server, server.String(), discovery.NewHTTPClient(server, nil)
+			c.Server, c.Key.Server, c.HTTP = server, server.String(), discovery.NewGuard(server, nil, nil).HTTPClient()
 		})
 		wire := &http.Transport{DisableKeepAlives: true}
 		resp, err := (&http.Client{Transport: c.Transport(wire)}).Get(server.String())

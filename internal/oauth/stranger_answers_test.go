@@ -102,7 +102,7 @@ func TestSecondLookOauthAnswersOnTheWire(t *testing.T) {
 			defer mcp.Close()
 			server, _ := url.Parse(mcp.URL + "/mcp")
 			c := oauth.New(oauth.Config{
-				Server: server, Key: oauth.Key{Server: server.String()}, Store: (&lab{t: t}).store(""), HTTP: discovery.NewHTTPClient(server, nil), LoginTimeout: time.Minute,
+				Server: server, Key: oauth.Key{Server: server.String()}, Store: (&lab{t: t}).store(""), HTTP: discovery.NewGuard(server, nil, nil).HTTPClient(), LoginTimeout: time.Minute,
 				Listen: func(context.Context, string, string, int) (oauth.Redirect, error) {
 					t.Error("somebody is asked")
 					return nil, io.EOF

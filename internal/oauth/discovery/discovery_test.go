@@ -75,7 +75,7 @@ func (s *site) discover(t *testing.T, path, challenge string) (Result, error) {
 		h.Set("WWW-Authenticate", strings.ReplaceAll(challenge, "$B", s.URL))
 	}
 	c, _ := BearerChallenge(h)
-	return Discover(t.Context(), NewHTTPClient(server, nil), Query{Server: server, Challenge: c})
+	return Discover(t.Context(), NewGuard(server, nil, nil).HTTPClient(), Query{Server: server, Challenge: c})
 }
 
 // Which addresses are asked, in which order (RFC 9728, section 3.1; MCP 2025-11-25,
@@ -304,7 +304,7 @@ func TestMetadataIsBounded(t *testing.T) {
 		}
 	}))
 	u, _ := url.Parse(srv.URL)
-	_, err := fetch(t.Context(), NewHTTPClient(u, nil), srv.URL, nil)
+	_, err := fetch(t.Context(), NewGuard(u, nil, nil).HTTPClient(), srv.URL, nil)
 	srv.Close()
 	if err == nil || sent > 16<<20 {
 		t.Fatalf("err %v, %d bytes were sent", err, sent)
@@ -323,7 +323,7 @@ func TestKnownServerIsPreferred(t *testing.T) {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}
 	server, _ := url.Parse(s.URL + "/mcp")
-	d, err = Discover(t.Context(), NewHTTPClient(server, nil), Query{Server: server, KnownIssuer: s.URL + "/two"})
+	d, err = Discover(t.Context(), NewGuard(server, nil, nil).HTTPClient(), Query{Server: server, KnownIssuer: s.URL + "/two"})
 	if err != nil || d.Server.Issuer != s.URL+"/two" {
 		t.Fatalf("%v, %v", d.Server.Issuer, err)
 	}

@@ -68,12 +68,6 @@ func NewGuard(server *url.URL, proxy func(*http.Request) (*url.URL, error), root
 	return g
 }
 
-// NewHTTPClient returns Guard.HTTPClient for server with the system's
-// authorities. proxy may be nil.
-func NewHTTPClient(server *url.URL, proxy func(*http.Request) (*url.URL, error)) *http.Client {
-	return NewGuard(server, proxy, nil).HTTPClient()
-}
-
 // HTTPClient returns the client for metadata, registration and token requests on
 // behalf of the MCP server. It carries no cookies and follows no redirects;
 // discovery follows a few by itself, checking each. Addresses are judged when the

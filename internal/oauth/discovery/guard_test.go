@@ -61,7 +61,7 @@ func TestGuardJudgesRealConnections(t *testing.T) {
 	s := newSite(t)
 	s.set("/m", "{}")
 	server := &url.URL{Scheme: "https", Host: "93.184.216.34"}
-	_, err := fetch(t.Context(), NewHTTPClient(server, nil), s.URL+"/m", nil)
+	_, err := fetch(t.Context(), NewGuard(server, nil, nil).HTTPClient(), s.URL+"/m", nil)
 	if err == nil || !strings.Contains(err.Error(), "refused to connect") || len(s.asked) != 0 {
 		t.Fatalf("err %v, asked %q", err, s.asked)
 	}
@@ -270,7 +270,7 @@ func TestNamesBelowLocalhostStayOnThisMachine(t *testing.T) {
 	server := &url.URL{Scheme: "http", Host: "127.0.0.1:1"}
 	for said, want := range map[string]bool{"93.184.216.34": false, "10.0.0.1": false, "127.0.0.1": true} {
 		names(t, map[string][]string{"provider.localhost": {said}})
-		_, err := fetch(t.Context(), NewHTTPClient(server, nil), host+"/m", nil)
+		_, err := fetch(t.Context(), NewGuard(server, nil, nil).HTTPClient(), host+"/m", nil)
 		if ok := err == nil; ok != want || !want && (err == nil || !strings.Contains(err.Error(), "refused to connect")) {
 			t.Errorf("the resolver says %s: %v, %v", said, ok, err)
 		}
@@ -310,7 +310,7 @@ func TestNoConnectionToPrivateAddresses(t *testing.T) {
 	}
 	// To a browser, and to C, these are 169.254.169.254; here they are no names.
 	odd := []string{"2852039166", "0251.0376.0251.0376", "169.254.43518"}
-	client := NewHTTPClient(&url.URL{Scheme: "https", Host: "93.184.216.34"}, nil)
+	client := NewGuard(&url.URL{Scheme: "https", Host: "93.184.216.34"}, nil, nil).HTTPClient()
 	for _, host := range append(hosts, odd...) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+host+":9/token", nil)
 		if err != nil {
@@ -337,7 +337,7 @@ func TestAddressIsJudgedAtEachConnection(t *testing.T) {
 	s.set("/m", "{}")
 	port := s.URL[strings.LastIndex(s.URL, ":"):]
 	names(t, map[string][]string{"moving.example": {"127.0.0.1", "169.254.169.254"}})
-	client := NewHTTPClient(&url.URL{Scheme: "http", Host: "127.0.0.1"}, nil) // here 127.0.0.1 is harmless
+	client := NewGuard(&url.URL{Scheme: "http", Host: "127.0.0.1"}, nil, nil).HTTPClient() // here 127.0.0.1 is harmless
 	client.Transport.(*http.Transport).DisableKeepAlives = true
 	for i, want := range []bool{true, false} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://moving.example"+port+"/m", nil)

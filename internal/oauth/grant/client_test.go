@@ -63,7 +63,7 @@ func TestFormsHaveConnectionsOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Client{HTTP: discovery.NewHTTPClient(server, nil)}
+	c := &Client{HTTP: discovery.NewGuard(server, nil, nil).HTTPClient()}
 	defer c.HTTP.CloseIdleConnections()
 	for range 3 {
 		if _, err := c.postForm(t.Context(), srv.URL, Target{}, url.Values{"code": {"c"}}); err != nil {
