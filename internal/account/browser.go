@@ -25,9 +25,9 @@ type Browser struct {
 	system func(address string) error
 }
 
-// openBySystem opens an address the system's way. What opens a browser may write
-// neither into the MCP stream nor, what pages say, to a terminal; and a browser that
-// outlives us must not die of a closed pipe.
+// openBySystem opens an address the system's way. The output of browsers is dropped: it
+// must not get into the MCP stream, nor what pages print to a terminal, and a browser
+// that outlives us must not end because of a closed pipe.
 func openBySystem(address string) error {
 	silence()
 	return browser.OpenURL(address)
@@ -58,8 +58,8 @@ func (b Browser) Open(address string) error {
 	return openBySystem(address)
 }
 
-// windowsOpener opens an address in the default browser of the Windows around
-// a Linux in WSL; it takes the address as it is, with no shell in between.
+// windowsOpener opens an address in the default browser of Windows from
+// within WSL; it takes the address as it is, with no shell in between.
 const windowsOpener = "/mnt/c/Windows/System32/rundll32.exe url.dll,FileProtocolHandler"
 
 // openWith runs a command whose words are separated by blanks; %s stands for

@@ -12,9 +12,9 @@ import (
 	"mcp-login/internal/store"
 )
 
-// Choose returns the login that a command is about, of those that are kept. said is
-// what it says, and key the account that this makes: an Entry with nothing else than
-// that Key says that nothing is kept yet. Several that fit are a *SeveralError.
+// Choose returns the login that a command is about, of those that are kept. said are
+// the settings that it gives, and key is the account that they make: an Entry with that
+// Key alone means that nothing is kept yet. Several that fit are a *SeveralError.
 //
 // The login under key itself is always meant: no words could name it otherwise. So is
 // a login of an earlier version that knew no --issuer, if it is of the issuer that is
@@ -25,7 +25,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 		switch {
 		case e.ID == key.ID():
 			own, own.Key = e, key // the index may be lost, and the login damaged
-		case e.Key.Server != key.Server || !signedIn(e) || !said.Allow(e):
+		case e.Key.Server != key.Server || !signedIn(e) || !said.Allows(e):
 		case e.Key.Profile == said.Profile:
 			fits = append(fits, e)
 		case said.Profile == "":
@@ -45,12 +45,12 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 	return store.Entry{Key: key}, &SeveralError{Server: key.Server, Kept: fits}
 }
 
-// signedIn reports whether a sign-in has made the account, even if it is over, or is
-// about to.
+// signedIn reports whether a sign-in has made the account, even if that login has ended,
+// or is under way to make it.
 func signedIn(e store.Entry) bool { return e.SignedIn || e.Established || e.UnderWay }
 
-// Allow reports whether nothing that is said speaks against the account of e.
-func (s Settings) Allow(e store.Entry) bool {
+// Allows reports whether the account of e has all that s says, where s says anything.
+func (s Settings) Allows(e store.Entry) bool {
 	k := e.Key
 	return (s.ClientID == "" || s.ClientID == k.ClientID) &&
 		(s.Resource == "" || s.Resource == k.Resource) &&

@@ -161,14 +161,14 @@ func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 }
 
 // What is said wins, and the rest is as it was when the account signed in.
-func TestSettingsOfAKeptAccount(t *testing.T) {
+func TestSettingsForAKeptAccount(t *testing.T) {
 	e := kept(Settings{ClientID: "app", Scopes: []string{"a"}, IssuerChoice: discovery.IssuerChoice{Named: idp}}, "https://name.example")
 	cred := oauth.Credential{Issuer: e.Issuer, FoundAt: idp, Choices: oauth.Choices{CallbackPort: 2}, Registration: grant.Registration{Chosen: "x"}}
-	s := Settings{}.Of(e.Key).With(cred)
+	s := Settings{}.For(e.Key).With(cred)
 	if s.ClientID != "app" || !slices.Equal(s.Scopes, []string{"a"}) || s.Named != idp || s.OnlyListed || s.Kept != "https://name.example" || s.KeptAt != idp || s.CallbackPort != 2 || s.Client != "x" {
 		t.Errorf("%+v", s)
 	}
-	s = Settings{IssuerChoice: discovery.IssuerChoice{Named: other, OnlyListed: true, Accepted: "x"}}.Of(e.Key).With(cred)
+	s = Settings{IssuerChoice: discovery.IssuerChoice{Named: other, OnlyListed: true, Accepted: "x"}}.For(e.Key).With(cred)
 	if s.Named != other || !s.OnlyListed || s.Accepted != "x" || s.Kept != "" {
 		t.Errorf("%+v", s)
 	}

@@ -34,8 +34,8 @@ type Connection struct {
 	HeadersTimeout time.Duration // until an answer begins
 	BodyTimeout    time.Duration // of silence within an answer
 	MaxMessage     int64         // bytes of one message
-	IPv4           bool          // and no IPv6
-	NoCookies      bool          // are kept
+	IPv4           bool          // only, no IPv6
+	NoCookies      bool          // keep none of the server's
 
 	// Roots are the authorities to trust, nil for the system's alone.
 	Roots *x509.CertPool
@@ -53,7 +53,7 @@ func (c Connection) Guard(server *url.URL, s Settings) *discovery.Guard {
 
 // RoundTripper carries the MCP messages. There is no limit on a whole exchange: a
 // tool may run for an hour and a stream for days. Limits are on reaching the
-// server at all, and what the person wants.
+// server at all, and those that the person has set.
 func (c Connection) RoundTripper() http.RoundTripper {
 	return newSleepAware(&http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,

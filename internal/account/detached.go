@@ -23,7 +23,7 @@ import (
 
 // A bridge does not ask the person itself: its client may end it long before a
 // password, a second factor and a consent page are through. It starts one
-// detached process for the identity, which holds the redirect listener, opens
+// detached process for the account, which holds the redirect listener, opens
 // the browser, stores the result and exits; the bridge waits for the store's
 // login lock to become free. What the process is to achieve comes on its stdin,
 // which nobody else can read; on stdout it says that it holds the lock.
@@ -86,8 +86,8 @@ func (a *Account) delegate(ctx context.Context, d oauth.Demand) error {
 // errLoginKilled is a login that ended before it began, and not by itself.
 var errLoginKilled = fmt.Errorf("%w: its process was ended", oauth.ErrNotDelegated)
 
-// handOver tells the process what to do, once its parent is no process of the host's,
-// and waits until it has the lock.
+// handOver tells the process what to do, once its parent has ended, and waits until it
+// has the lock.
 func (p loginProcess) handOver(ctx context.Context, order []byte) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, handoverTimeout, oauth.ErrNotDelegated)
 	defer cancel()
@@ -100,7 +100,7 @@ func (p loginProcess) handOver(ctx context.Context, order []byte) error {
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		_ = p.stdin.Close() // told nothing, it asks nobody
+		_ = p.stdin.Close() // without instructions it asks nobody
 		return context.Cause(ctx)
 	}
 	go func() {
@@ -187,7 +187,7 @@ func RunDetached(ctx context.Context, h *Handover, timeout time.Duration, stdout
 	if h == nil {
 		return hint.With(ErrNoHandover, "leave out --"+DetachedFlag)
 	}
-	// Whatever hangs, this process ends.
+	// This process ends, whatever hangs.
 	var running atomic.Pointer[Account]
 	ctx, cancel := context.WithTimeout(ctx, timeout+time.Minute)
 	defer cancel()
@@ -204,7 +204,7 @@ func RunDetached(ctx context.Context, h *Handover, timeout time.Duration, stdout
 		now := time.Now()
 		unwritable = a.Store.SetPending(ctx, a.Key, store.Pending{Started: now, Deadline: now.Add(timeout), PID: os.Getpid()})
 		if unwritable != nil {
-			cancel() // the bridge does without us
+			cancel() // the bridge gets no ready line and signs in itself
 			return
 		}
 		a.published.Store(true)
@@ -215,9 +215,9 @@ func RunDetached(ctx context.Context, h *Handover, timeout time.Duration, stdout
 	return errors.Join(unwritable, err)
 }
 
-// after calls f when d has passed, by the clock that timers go by or by now: the first
-// stands still while the machine sleeps, and where the other one is the time of day
-// somebody may set it back.
+// after calls f when d has passed, by the clock of timers or by now, whichever is first:
+// timers stand still while the machine sleeps, and where now is the time of day somebody
+// may set it back.
 func after(d time.Duration, now func() time.Time, f func()) {
 	end, deadline := time.After(d), now().Add(d)
 	look := time.NewTicker(time.Second)
@@ -236,9 +236,9 @@ func after(d time.Duration, now func() time.Time, f func()) {
 	}
 }
 
-// abandonLogin ends the process of a login that hangs. a is nil where it has not
-// come to an account. The record may be that of another login, which has begun since
-// this process was stopped.
+// abandonLogin ends the process of a login that hangs. a is nil if no account was opened
+// yet. The record in the store may be that of another login, which has begun while this
+// process was stopped.
 func abandonLogin(a *Account) {
 	time.AfterFunc(handoverTimeout, func() { os.Exit(1) }) // in case the disk is what hangs
 	if a != nil && a.published.Load() && a.Store.Permitted(a.Key) {

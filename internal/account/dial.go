@@ -10,10 +10,10 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// A connection whose other end is gone without a word (the machine slept, the
-// network changed, a NAT forgot) is noticed in about a minute: when it is idle
-// by probes, and while something is under way by the limit on unacknowledged
-// data, which a living server never reaches, however long its tools run.
+// A connection whose other end has gone without closing it (the machine slept, the
+// network changed, a NAT dropped its entry) is noticed within about a minute: an idle one
+// by keep-alive probes, one with data under way by the limit on unacknowledged data,
+// which a running server never reaches, however long its tools take.
 const (
 	probeAfter   = 30 * time.Second
 	probeEvery   = 10 * time.Second
@@ -36,13 +36,13 @@ func (c Connection) dialer() func(ctx context.Context, network, address string) 
 	}
 }
 
-// sleepJump is by how much the clock on the wall may run ahead of the one that
-// stands still while the machine sleeps, before that is taken for a sleep.
+// sleepJump is how much more time may pass on the wall clock than on the monotonic one,
+// which stands still while the machine sleeps, before that is taken for a sleep.
 const sleepJump = 20 * time.Second
 
 // sleepAware is a transport that makes new connections after the machine has
-// slept: the old ones look alive, and the first request on one would wait for
-// its end.
+// slept: the old ones look open, and the first request on one would wait until it
+// times out.
 type sleepAware struct {
 	*http.Transport
 	// clock tells how much time has passed since the start: for this machine

@@ -23,13 +23,13 @@ type Choice struct {
 const loadTimeout = 5 * time.Second
 
 // Load returns the account of e, an entry that [Choose] or the list of the store has
-// returned. One without an ID is new. Whoever uses a login that cannot be read says so.
+// returned. One without an ID is new. A login that cannot be read is no error here: its use is.
 func Load(ctx context.Context, st *store.Store, server *url.URL, said Settings, e store.Entry) Choice {
 	c := Choice{Server: server, Key: e.Key, Settings: said}
 	if e.ID == "" {
 		return c
 	}
-	c.Settings = said.Of(e.Key)
+	c.Settings = said.For(e.Key)
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	cred, err := st.Load(ctx, e.Key)

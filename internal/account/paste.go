@@ -17,9 +17,9 @@ import (
 const pasteTimeout = 2 * time.Minute
 
 // takePasted hands the addresses that a person pastes to the listener of the login
-// that was shown last, in this process or in the one that is followed: where the
-// browser runs on another machine, that is where its last page would have gone. It judges nothing: the listener does.
-// The read that is under way when ctx ends is left behind.
+// that was shown last, in this process or in the one that is followed. Where the
+// browser runs on another machine, its last page did not get there. The listener judges
+// what is pasted. The read that is under way when ctx ends is left behind.
 func (a *Account) takePasted(ctx context.Context) {
 	lines := a.Lines()
 	for {
@@ -42,8 +42,8 @@ func (a *Account) takePasted(ctx context.Context) {
 
 var errNotTheAnswer = errors.New("that is not the address that the browser ended at after the sign-in; copy all of it, from http on")
 
-// deliverPasted sends the query of a pasted address to the listener, with the mark
-// of the browser: what a person pastes here is his own.
+// deliverPasted sends the query of a pasted address to the listener, with the cookie
+// of the browser: what a person pastes here comes from the browser of that person.
 func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 	u, err := url.Parse(line)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // show gives a login's prompt to the person. Other processes and status find it
-// beside the lock. What the detached process prints appears on the stderr of the
+// in the store. What the detached process prints appears on the stderr of the
 // bridge that started it.
 func (a *Account) show(ctx context.Context, p oauth.Prompt) {
 	record := store.Pending{URL: p.URL, LocalURL: p.Local, Cookie: p.Mark, Here: a.Browser.Local(), Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Started: p.Began, Deadline: p.Deadline, PID: os.Getpid()}
@@ -30,7 +30,7 @@ func (a *Account) show(ctx context.Context, p oauth.Prompt) {
 		a.published.Store(true)
 	}
 	a.present(ctx, p)
-	if !p.Resumed || p.PasteFrom != "" { // where no tab waits here
+	if !p.Resumed || p.PasteFrom != "" { // else a tab is open already
 		a.openBrowser(p)
 	}
 }
@@ -41,14 +41,14 @@ func (a *Account) follow(ctx context.Context, p oauth.Prompt) {
 	if !a.started.Load() {
 		a.present(ctx, p)
 	}
-	if a.personAsks() && !p.Resumed { // who has asked for it just now
+	if a.personAsks() && !p.Resumed { // a person has just run this command
 		a.openBrowser(p)
 	}
 }
 
 // present prints what the person needs. The address always stands on a line of
-// its own: the browser may be on another machine, and a helper's success says
-// nothing about a window.
+// its own: the browser may be on another machine, and that the program was started
+// does not mean that a window has opened.
 func (a *Account) present(ctx context.Context, p oauth.Prompt) {
 	issuer := foreign.ShortAddress(p.Issuer)
 	if p.FoundAt != "" {
@@ -77,7 +77,7 @@ func (a *Account) present(ctx context.Context, p oauth.Prompt) {
 	a.Terminal.Address(a.address(p))
 	a.shown.Store(&p)
 	switch {
-	case p.RedirectURI == "" || p.Resumed: // what follows is under way
+	case p.RedirectURI == "" || p.Resumed: // the rest has been said, and runs
 		return
 	case !a.ownClient() && p.PasteFrom != "": // stdin belongs to the client
 		a.Terminal.Note("the browser ends at %s…, which is not on this machine: at a terminal, run %s and paste that address there", p.PasteFrom, a.LoginCommand())
@@ -106,10 +106,10 @@ func (a *Account) openBrowser(p oauth.Prompt) {
 	case p.UserCode == "":
 	case a.Browser.Local() && p.Local != "":
 		address = p.Local
-	case !a.Browser.Local() && p.CompleteURL != "": // here, others see the code in it
+	case !a.Browser.Local() && p.CompleteURL != "": // on this machine others see the code, in the arguments
 		address = p.CompleteURL
 	}
-	go func() { // helpers may stay as long as the window is open
+	go func() { // it may last as long as the window is open
 		if err := a.Browser.Open(address); err != nil {
 			a.Log.Warn("no browser was opened; use the address above", "reason", err)
 		}
@@ -126,14 +126,13 @@ func (a *Account) devicePolicy() oauth.DevicePolicy {
 	case a.CallbackBind != "" || pasted:
 		return oauth.DeviceNever // the person has said how the answer comes
 	case a.Browser.Command == NoBrowser || a.Browser.Available():
-		return oauth.DeviceNever // the address is wanted, or enough
+		return oauth.DeviceNever // the person wants the address, or a browser opens it
 	}
 	return oauth.DeviceIfOffered
 }
 
 // address is where the person goes to sign in: where the browser runs on this
-// machine, by way of the address that only leads there once. A code is for any
-// device.
+// machine, by the local address that leads there once. A code is for any device.
 func (a *Account) address(p oauth.Prompt) string {
 	if a.Browser.Local() && p.Local != "" && p.UserCode == "" {
 		return p.Local

@@ -93,7 +93,7 @@ func (s *Session) send(ctx context.Context, raw []byte) error {
 }
 
 // Request sends a request and returns the raw result. Its id is its progress token.
-// When ctx ends the server is refused to stop.
+// When ctx ends the server is told to stop.
 func (s *Session) Request(ctx context.Context, method string, params map[string]any) (jsontext.Value, error) {
 	s.lastID++
 	id := strconv.Itoa(s.lastID)
@@ -146,7 +146,7 @@ func (a *Account) remoteError(err error) error {
 	return fmt.Errorf("ask %s: %w", a.Server.Host, err)
 }
 
-// InitializeRequest is the smallest real request of an MCP session.
+// InitializeRequest is the smallest request that begins an MCP session.
 const InitializeRequest = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcp-login","version":"1"}}}`
 
 // Initialize begins a session with the smallest real request, signing in on the way if

@@ -39,9 +39,9 @@ func (s Settings) Key(server *url.URL) oauth.Key {
 	}
 }
 
-// Of returns s for the account of key: what makes it is as it is there, and the
-// provider is the one of then where s names none.
-func (s Settings) Of(key oauth.Key) Settings {
+// For returns s for the account of key: what makes the account is taken from key, and
+// so is the provider where s names none.
+func (s Settings) For(key oauth.Key) Settings {
 	s.Profile, s.ClientID, s.Resource = key.Profile, key.ClientID, key.Resource
 	s.Scopes, s.Grant, s.Params = key.Scopes, key.Grant, key.Params
 	if s.Named == "" {
@@ -51,7 +51,7 @@ func (s Settings) Of(key oauth.Key) Settings {
 }
 
 // With returns s with what is kept in the login itself, where s says nothing else. The
-// index knows some of it as well, but who cannot write a login may write that.
+// index of the store has some of it as well, but it is not protected as a login is.
 func (s Settings) With(cred oauth.Credential) Settings {
 	if s.Named == "" {
 		s.Named = cred.Named

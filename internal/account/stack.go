@@ -88,8 +88,7 @@ func (r revision) Keep(speaks protover.Support) {
 	}
 }
 
-// initializeResults keeps what the server answered to initialize, for the next time
-// that a login takes long.
+// initializeResults keeps what the server answered to initialize, for the next login that takes long.
 type initializeResults struct {
 	ctx context.Context
 	a   *Account

@@ -13,9 +13,9 @@ import (
 const startWord = "start-detached"
 
 // StartDetached is the process that a detached login begins with, if args are of
-// that one, else ok is false: it starts this program once more, so that the parent of
-// the login is no process of the host's: hosts that end all that they started go from
-// parent to child, on Windows as well (taskkill /T). It reads nothing of stdin, where
+// that one, else ok is false. It starts this program once more and ends, so that the
+// login has no parent among the processes of the host: hosts that end all that they have
+// started go from parent to child, on Windows as well (taskkill /T). It reads nothing of stdin, where
 // the new process is told what to do when this one has ended.
 func StartDetached(args []string, stdin *os.File) (ok bool, err error) {
 	if len(args) == 0 || args[0] != startWord {
@@ -38,9 +38,9 @@ type loginProcess struct {
 	stdin, stdout *os.File
 }
 
-// startLogin begins the start of the detached login. What it says on stderr goes to
-// stderr as long as both run: through a pipe, since a host that waits for the end of
-// our stderr would wait for the login.
+// startLogin begins the start of the detached login. What that process writes to its
+// stderr is copied to stderr as long as both run. It goes through a pipe: a host that
+// waits for the end of our stderr would otherwise wait for the login.
 func startLogin(args []string, stderr io.Writer) (p loginProcess, err error) {
 	program, err := os.Executable()
 	if err != nil {

@@ -43,7 +43,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	a.args = args
-	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) { // whose complaints pass a.term by
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) { // cobra prints its own errors, past a.term
 		for i := range args {
 			args[i] = foreign.Line(args[i])
 		}
@@ -64,7 +64,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	code := exitCode(ctx, err)
 	if code == exitInterrupted {
-		err = errInterrupted // whatever else it was in the middle of
+		err = errInterrupted // other errors are its consequence
 	}
 	if err != nil {
 		a.term.Error(err)

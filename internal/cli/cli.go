@@ -21,7 +21,7 @@ func Run(ctx context.Context, args []string) int {
 }
 
 // StartDetached starts a detached login, if args are those of the process that does so,
-// and returns the code to end with; else ok is false. It comes before all else.
+// and returns the code to end with; else ok is false. Call it before anything else.
 func StartDetached(args []string) (code int, ok bool) {
 	ok, err := account.StartDetached(args, os.Stdin)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// chosen is what the person chose for the registration of this client:
+// chosen are the members of the registration that the person has chosen:
 // --client-metadata, and its short forms, which win.
 func (o *options) chosen() (grant.ClientMetadata, error) {
 	chosen, err := readClientMetadata(o.clientMetadata, o.RedirectURI)

@@ -42,8 +42,8 @@ func (o *options) readCommands() error {
 	return o.checkCommands()
 }
 
-// checkCommandFlags refuses commands that cannot be split, where they are only written
-// down.
+// checkCommandFlags refuses commands that cannot be split, before they are written into
+// a configuration.
 func checkCommandFlags(f *pflag.FlagSet) error {
 	var o options
 	o.headerCommands, _ = f.GetStringArray("header-command")
@@ -51,7 +51,8 @@ func checkCommandFlags(f *pflag.FlagSet) error {
 	return o.readCommands()
 }
 
-// checkCommands refuses what else says the same.
+// checkCommands refuses two sources of one header, and flags of a sign-in beside a
+// command that prints the token.
 func (o *options) checkCommands() error {
 	seen := map[string]bool{}
 	for _, h := range o.commandHeaders {
@@ -87,8 +88,9 @@ func forHeader(name string) func(grant.Secret) error {
 	}
 }
 
-// checkPrinted accepts a bearer token (RFC 6750, section 2.1). The marks of JSON are in
-// none: the program has printed the whole of an answer, or a text with its quotes.
+// checkPrinted accepts a bearer token (RFC 6750, section 2.1). Quotes and
+// braces are in none: a program that prints them has printed a whole JSON answer, or a
+// string with its quotes.
 func checkPrinted(token grant.Secret) error {
 	if err := grant.CheckToken(token); err != nil || strings.ContainsAny(token.Reveal(), "\"{}'`") {
 		return &grant.Error{Err: errors.New("what it printed is no token"), Hint: "let it print the bare token, without the word Bearer and without quotes; with az that is -o tsv, with gcloud --format='value(token)'"}
@@ -96,7 +98,7 @@ func checkPrinted(token grant.Secret) error {
 	return nil
 }
 
-// commands are those of o, which other parts of this run may have made already.
+// commands returns the set of the commands of o. It is made once in a run.
 func (o *options) commands(header http.Header, getenv func(string) string, log *slog.Logger) (*command.Set, error) {
 	token := getenv(account.TokenVariable)
 	for _, h := range o.commandHeaders {

@@ -21,7 +21,7 @@ import (
 // connectionFlags are the flags about the connection to the server and what is let
 // through it.
 type connectionFlags struct {
-	account.Connection // what flags say as it is; connection adds the rest
+	account.Connection // the part that flags fill as it is; connection adds the rest
 
 	transport, userAgent    string
 	caFiles                 []string

@@ -23,8 +23,8 @@ type environment struct {
 	taken map[string]string
 }
 
-// newEnvironment takes out what is known to be secret, and puts aside what another
-// process of ours has handed over, nil for nothing.
+// newEnvironment takes out what is known to be secret, and adds what the process that
+// waits for this login has handed over, nil for none.
 func newEnvironment(handover *account.Handover) *environment {
 	e := &environment{taken: map[string]string{}}
 	if handover != nil {

@@ -33,7 +33,7 @@ func (o options) forThisServer(e store.Entry) options {
 	if e.Key.ClientID != o.ClientID {
 		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
 	}
-	o.Client, o.Choices = "", oauth.Choices{} // those of the login hold
+	o.Client, o.Choices = "", oauth.Choices{} // those that are kept with the login hold
 	o.use(e)
 	return o
 }
@@ -42,7 +42,7 @@ func (o options) forThisServer(e store.Entry) options {
 // said.
 func (o *options) use(e store.Entry) {
 	o.kept, o.allowHTTP = &e, true
-	o.Settings = o.Of(e.Key)
+	o.Settings = o.For(e.Key)
 }
 
 // useChoice makes the options lead to an account. e is its entry, without an ID for a new
@@ -54,7 +54,8 @@ func (o *options) useChoice(c account.Choice, e store.Entry) {
 	}
 }
 
-// withoutVariables are the Settings without what variables say: those are about signing in.
+// withoutVariables are the Settings without what variables say: variables are for a new
+// sign-in, and must not hide a login that is kept.
 func (o *options) withoutVariables() account.Settings {
 	s := o.Settings
 	if !o.changed("issuer") {

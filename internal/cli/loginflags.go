@@ -12,7 +12,7 @@ func (o *options) loginFlags() []string { return append(o.Flags(), o.connectionW
 // a placeholder, or its file.
 func (o *options) connectionWords() (words []string) {
 	add := func(name string, values ...string) {
-		if o.changed(name) { // what variables say, they say again
+		if o.changed(name) { // variables are set for that command as well
 			for _, value := range values {
 				words = append(words, "--"+name, value)
 			}
@@ -31,7 +31,7 @@ func (o *options) connectionWords() (words []string) {
 		commands = append(commands, h.Name+": "+h.Command.Placeholder())
 	}
 	add("header-command", commands...)
-	if store.Kind(o.store) != store.KindMemory { // which no other program sees
+	if store.Kind(o.store) != store.KindMemory { // no other process sees that one
 		add("store", o.store)
 	}
 	add("ca-file", o.caFiles...)

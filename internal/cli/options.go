@@ -114,7 +114,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.IntVar(&o.CallbackPort, "callback-port", 0, "port of the redirect URI, for providers that compare it; 0 takes any")
 	f.StringVar(&o.CallbackHost, "callback-host", "", "host of the redirect URI: 127.0.0.1, localhost or ::1")
 	f.StringVar(&o.CallbackPath, "callback-path", "", "path of the redirect URI")
-	// Not said is not the same as said: what is kept with the account holds then.
+	// The defaults are shown, not set: without a flag, what is kept with the account holds.
 	f.Lookup("callback-host").DefValue, f.Lookup("callback-path").DefValue = loopback.DefaultHost, loopback.DefaultPath
 	f.StringVar(&o.callbackBind, "callback-bind", "", "further IP address to listen at, such as 0.0.0.0 in a container; other machines may reach it")
 	f.StringVar(&o.RedirectURI, "redirect-uri", "", "redirect URI, instead of those of port, host and path; with https the answer is pasted")
@@ -194,7 +194,7 @@ func (o *options) check() error {
 	case o.Grant == oauth.GrantClientCredentials && o.Device:
 		return usageError{errors.New("--client-credentials needs no person, and --device asks one")}
 	case o.Device && o.noBrowser:
-		o.noBrowser = false // both say that no browser is to open here
+		o.noBrowser = false // --device opens none here either
 	}
 	return nil
 }
@@ -228,7 +228,7 @@ func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
 		}
 		secret = strings.TrimSpace(string(b))
 	}
-	switch { // that is not kept either
+	switch { // o.ClientID may be that of the kept login
 	case o.ClientID != "":
 	case o.Grant == oauth.GrantClientCredentials:
 		return id, usageError{hint.With(errors.New("--client-credentials without a client id"), "add --client-id, and --client-secret-file or --client-key")}

@@ -39,7 +39,7 @@ func (a *app) reportJSON(cmd *cobra.Command, err error, code int) {
 	if a.term.WroteJSON() || asked == nil || asked.Value.String() != "true" {
 		return
 	}
-	_ = a.term.JSON(errorReport{schemaVersion, foreign.Message(err.Error()), foreign.Message(hint.Of(err)), code}) // the exit code tells all the same
+	_ = a.term.JSON(errorReport{schemaVersion, foreign.Message(err.Error()), foreign.Message(hint.Of(err)), code}) // a failure of stdout changes nothing: the exit code is as it is
 }
 
 // inUTC is a time for --json, to the second, nil when it is not known.

@@ -40,10 +40,10 @@ func newRoot(a *app) *cobra.Command {
 }
 
 // plainBridge reports whether a command line can only be the bridge's: then
-// the verbs and their flags, which every client's start would pay for, are not
+// the verbs and their flags, which would make every start of a client slower, are not
 // built.
 func plainBridge(args []string) bool {
-	wantsHelp := func(arg string) bool { return arg == "-h" || strings.HasPrefix(arg, "--help") } // which lists the verbs
+	wantsHelp := func(arg string) bool { return arg == "-h" || strings.HasPrefix(arg, "--help") } // help lists the verbs
 	return len(args) > 0 && strings.Contains(args[0], "://") && !slices.ContainsFunc(args, wantsHelp)
 }
 

@@ -63,8 +63,8 @@ type loginRow struct {
 	// for, "" where no resource was.
 	ClientID string `json:"client_id,omitzero"`
 	Resource string `json:"resource,omitzero"`
-	// RequestedScopes were asked for, and Scopes were granted. None are none, and not
-	// all that there are.
+	// RequestedScopes were asked for, and Scopes were granted. An empty list means no
+	// scopes, not all.
 	RequestedScopes []string `json:"requested_scopes"`
 	Scopes          []string `json:"scopes"`
 	// Flags set the account apart from others of its server, in the words of a shell.
@@ -115,7 +115,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	}
 	failure := ""
 	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
-		if wanted != "" && (e.Key.Server != wanted || !asked.Allow(e)) || o.Profile != "" && e.Key.Profile != o.Profile {
+		if wanted != "" && (e.Key.Server != wanted || !asked.Allows(e)) || o.Profile != "" && e.Key.Profile != o.Profile {
 			return true
 		}
 		r := row(e, time.Now())

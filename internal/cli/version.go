@@ -10,7 +10,7 @@ import (
 	"mcp-login/internal/toolchain"
 )
 
-// version can be set at link time: -ldflags "-X main.version=v1.2.3".
+// version can be set at link time: -ldflags "-X mcp-login/internal/cli.version=v1.2.3".
 var version string
 
 func newVersion(a *app) *cobra.Command {
@@ -54,7 +54,7 @@ func programVersion() string {
 	return "(devel)"
 }
 
-// projectAddress is where those who see our requests can read what sends them.
+// projectAddress is where operators who see our requests can read about the program.
 const projectAddress = "https://mcp-login.example/"
 
 // userAgentName is the variable of --user-agent.
