@@ -2,14 +2,18 @@ package upstream
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
 	"time"
+
+	"mcp-login/internal/jsonrpc"
 )
 
 // slowBody returns one byte for each read, after a while, even when it was closed meanwhile:
@@ -105,5 +109,64 @@ func TestReadUpToTakesNoMoreMemory(t *testing.T) {
 				before = got
 			}
 		}
+	}
+}
+
+// zipped compresses n bytes of white space around an answer.
+func zipped(n int) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, anAnswer)
+	chunk := bytes.Repeat([]byte(" "), 1<<20)
+	for ; n > 0; n -= len(chunk) {
+		_, _ = w.Write(chunk)
+	}
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// Compressed answers are inflated; one that grows out of all
+// proportion is an error before it fills the memory.
+func TestCompressedAnswersAreBounded(t *testing.T) {
+	for n, ok := range map[int]bool{0: true, 4 << 20: true, 24 << 20: false} {
+		body := zipped(n)
+		asked := ""
+		u := withTransport(t, Config{}, func(r *http.Request) (*http.Response, error) {
+			asked = r.Header.Get("Accept-Encoding")
+			return httpResponse(200, http.Header{"Content-Encoding": {"gzip"}}, io.NopCloser(bytes.NewReader(body))), nil
+		})
+		answer, err := call(t, u, rawCall("tools/call"))
+		var e *Error
+		switch {
+		case asked != "gzip":
+			t.Errorf("asked for %q", asked)
+		case ok && (err != nil || string(answer.Raw) != anAnswer):
+			t.Errorf("%d: %v", n, err)
+		case !ok && (!errors.As(err, &e) || e.Reason != TooLarge):
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+// A compressed event stream is delivered event by event, not at its end.
+func TestCompressedStreamComesEventByEvent(t *testing.T) {
+	delivered := make(chan struct{})
+	u := overHTTP(t, StreamableHTTP, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		event := func(data string) {
+			_, _ = io.WriteString(z, "data: "+data+"\n\n")
+			_ = z.Flush()
+			w.(http.Flusher).Flush()
+		}
+		event(`{"jsonrpc":"2.0","method":"notifications/progress"}`)
+		<-delivered
+		event(anAnswer)
+	}))
+	m, _ := jsonrpc.Parse(rawCall("tools/call"))
+	answer, err := jsonrpc.Ask(t.Context(), u.Send, m, func(jsonrpc.Message) { close(delivered) })
+	if err != nil || string(answer.Raw) != anAnswer {
+		t.Error(string(answer.Raw), err)
 	}
 }
