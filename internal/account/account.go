@@ -81,16 +81,16 @@ func Open(cfg Config) (*Account, error) {
 	oc := oauth.Config{
 		Server: cfg.Server, Key: cfg.Key, Store: cfg.Store, Identity: cfg.Identity, Log: cfg.Log,
 		HTTP: guard.HTTPClient(), Guard: guard,
-		AssumePKCE: cfg.AssumePKCE, LoginTimeout: cfg.LoginTimeout, Insist: a.personAsks(), Device: a.devicePolicy(),
+		AssumePKCE: cfg.AssumePKCE, LoginTimeout: cfg.LoginTimeout, Interactive: a.personAsks(), Device: a.devicePolicy(),
 		IssuerChoice: cfg.Settings.IssuerChoice, LoginFlags: a.loginFlags(), Choices: cfg.Settings.Choices,
 	}
 	if cfg.Purpose != Inspect {
 		oc.Listen = a.Listen
-		oc.Show, oc.Follow = a.show, a.follow
-		oc.Wanted = func() bool { return !a.published.Load() || a.Store.Permitted(a.Key) }
+		oc.ShowPrompt, oc.ShowOtherPrompt = a.show, a.follow
+		oc.StillWanted = func() bool { return !a.published.Load() || a.Store.Permitted(a.Key) }
 	}
 	if a.detaches() {
-		oc.Delegate = a.delegate
+		oc.StartDetached = a.delegate
 	}
 	a.OAuth = oauth.New(oc)
 	return a, a.prepare()
@@ -102,7 +102,7 @@ func (a *Account) prepare() (err error) {
 	plain := c.Commands.Transport(a.Server, c.RoundTripper())
 	signed, signIn := c.Commands.Explain(a.OAuth.Transport(plain)), a.OAuth.SignIn
 	if !c.Token.IsZero() {
-		if signed, err = oauth.GivenToken(a.Server, c.Token, plain); err != nil {
+		if signed, err = oauth.StaticToken(a.Server, c.Token, plain); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (a *Account) prepare() (err error) {
 		}
 	case !c.Token.IsZero():
 		signIn = func(_ context.Context, refused *http.Response) error {
-			return oauth.GivenTokenRefused(a.Server, refused)
+			return oauth.StaticTokenRefused(a.Server, refused)
 		}
 	}
 	a.upstream = upstream.Config{

@@ -64,32 +64,32 @@ func (a *Account) detaches() bool {
 
 // delegate starts the process, with the same flags. It gives up with the context, and
 // then no login begins.
-func (a *Account) delegate(ctx context.Context, d oauth.Demand) error {
-	order, err := json.Marshal(Handover{Demand: d, Program: a.client.String(), KeyIssuer: a.Key.Issuer, Settings: &a.Settings, Secrets: a.Detach.Secrets(), Pipes: a.Detach.Pipes()})
+func (a *Account) delegate(ctx context.Context, d oauth.LoginRequest) error {
+	order, err := json.Marshal(Handover{LoginRequest: d, Program: a.client.String(), KeyIssuer: a.Key.Issuer, Settings: &a.Settings, Secrets: a.Detach.Secrets(), Pipes: a.Detach.Pipes()})
 	if err != nil {
-		return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
+		return fmt.Errorf("%w: %w", oauth.ErrNotDetached, err)
 	}
 	p, err := startLogin(a.Detach.Args, a.Terminal.Err())
 	if err != nil {
-		return fmt.Errorf("%w: %w", oauth.ErrNotDelegated, err)
+		return fmt.Errorf("%w: %w", oauth.ErrNotDetached, err)
 	}
 	defer p.stdout.Close()
 	a.started.Store(true)
 	err = p.handOver(ctx, order)
 	if errors.Is(err, errLoginKilled) {
 		// Whoever has ended it may be about to end this process as well.
-		err = cmp.Or(oauth.AwaitEnd(ctx), err)
+		err = cmp.Or(oauth.AwaitShutdown(ctx), err)
 	}
 	return err
 }
 
 // errLoginKilled is a login that ended before it began, and not by itself.
-var errLoginKilled = fmt.Errorf("%w: its process was ended", oauth.ErrNotDelegated)
+var errLoginKilled = fmt.Errorf("%w: its process was ended", oauth.ErrNotDetached)
 
 // handOver tells the process what to do, once its parent has ended, and waits until it
 // has the lock.
 func (p loginProcess) handOver(ctx context.Context, order []byte) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, handoverTimeout, oauth.ErrNotDelegated)
+	ctx, cancel := context.WithTimeoutCause(ctx, handoverTimeout, oauth.ErrNotDetached)
 	defer cancel()
 	select {
 	case err := <-p.ended:
@@ -117,12 +117,12 @@ func (p loginProcess) handOver(ctx context.Context, order []byte) error {
 	case err != nil:
 		return errLoginKilled
 	}
-	return fmt.Errorf("%w: it ended before it began", oauth.ErrNotDelegated)
+	return fmt.Errorf("%w: it ended before it began", oauth.ErrNotDetached)
 }
 
 // Handover is what that process is told.
 type Handover struct {
-	oauth.Demand
+	oauth.LoginRequest
 	// Program is the name of the client program, "" when it is not known.
 	Program string `json:"program,omitzero"`
 	// Settings are what was said for the account, or kept with it; nil from a program
@@ -191,7 +191,7 @@ func RunDetached(ctx context.Context, h *Handover, timeout time.Duration, stdout
 	var running atomic.Pointer[Account]
 	ctx, cancel := context.WithTimeout(ctx, timeout+time.Minute)
 	defer cancel()
-	go after(timeout+2*time.Minute, oauth.Wall, func() { abandonLogin(running.Load()) })
+	go after(timeout+2*time.Minute, oauth.BootTime, func() { abandonLogin(running.Load()) })
 	a, err := open(ctx)
 	if err != nil {
 		return err
@@ -200,7 +200,7 @@ func RunDetached(ctx context.Context, h *Handover, timeout time.Duration, stdout
 	running.Store(a)
 	a.client.set(h.Program)
 	var unwritable error
-	err = a.OAuth.Fulfil(ctx, h.Demand, func() {
+	err = a.OAuth.RunDetached(ctx, h.LoginRequest, func() {
 		now := time.Now()
 		unwritable = a.Store.SetPending(ctx, a.Key, store.Pending{Started: now, Deadline: now.Add(timeout), PID: os.Getpid()})
 		if unwritable != nil {

@@ -22,7 +22,7 @@ func (a *Account) show(ctx context.Context, p oauth.Prompt) {
 	record := store.Pending{URL: p.URL, LocalURL: p.Local, Cookie: p.Mark, Here: a.Browser.Local(), Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Started: p.Began, Deadline: p.Deadline, PID: os.Getpid()}
 	err := a.Store.SetPending(ctx, a.Key, record)
 	if errors.Is(err, oauth.ErrEnded) {
-		return // with logout; Config.Wanted ends it
+		return // with logout; Config.StillWanted ends it
 	}
 	if err != nil {
 		a.Log.Debug("the login is not shown to other processes", "reason", err)

@@ -42,18 +42,18 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, a.OAuth.AskNobody)()
+	defer context.AfterFunc(ctx, a.OAuth.StopAsking)()
 	stack := o.Tools.Stage(server)
 	login := signin.New(signin.Config{Server: stack, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
 	if o.Patience != nil {
 		stack = login
 	}
-	return bridge.Run(ctx, in, out, bridge.Config{Server: stack, SignIn: login, Client: a.client.heard, Ended: a.OAuth.AskNobody, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log})
+	return bridge.Run(ctx, in, out, bridge.Config{Server: stack, SignIn: login, Client: a.client.heard, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log})
 }
 
 // awaitedLogin tells the bridge of a login that waits for its person.
 func (a *Account) awaitedLogin() (signin.Pending, bool) {
-	p, ok := a.OAuth.Awaiting()
+	p, ok := a.OAuth.CurrentPrompt()
 	return signin.Pending{URL: a.address(p), UserCode: p.UserCode, Issuer: foreign.ShortAddress(p.Issuer), Since: p.Began}, ok
 }
 

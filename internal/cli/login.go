@@ -71,11 +71,11 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 		return nil
 	}
 	if again {
-		if err := s.OAuth.LogoutToReturn(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		if err := s.OAuth.LogoutForNewLogin(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) {
 			return err
 		}
 	}
-	if err := s.OAuth.Acted(ctx); err != nil {
+	if err := s.OAuth.PersonActed(ctx); err != nil {
 		s.Log.Warn("earlier sign-ins that led to nothing still count", "error", err)
 	}
 	before, _ := s.OAuth.Credential(ctx)

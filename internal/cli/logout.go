@@ -79,14 +79,14 @@ type logoutRow struct {
 	Problem string `json:"problem,omitzero"`
 	// What has become of the tokens: none, revoked, valid or unknown. Until is when an
 	// access token ends that can still be used by whoever has a copy.
-	RefreshToken oauth.Fate `json:"refresh_token,omitzero"`
-	AccessToken  oauth.Fate `json:"access_token,omitzero"`
+	RefreshToken oauth.TokenStatus `json:"refresh_token,omitzero"`
+	AccessToken  oauth.TokenStatus `json:"access_token,omitzero"`
 	Until        *time.Time `json:"access_token_usable_until,omitzero"`
 }
 
 // addLeftover adds what has become of the tokens, and returns what a person should know of
 // that, "" for nothing.
-func (r *logoutRow) addLeftover(left oauth.Leftover, now time.Time) string {
+func (r *logoutRow) addLeftover(left oauth.LogoutResult, now time.Time) string {
 	r.RefreshToken, r.AccessToken = left.RefreshToken, left.AccessToken
 	var said []string
 	if left.RefreshToken == oauth.StillValid {
@@ -141,7 +141,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with logoutOpti
 	default:
 		row.Outcome, text = logoutDone, "signed out of"
 	}
-	lives := row.addLeftover(s.OAuth.Leftover(), time.Now())
+	lives := row.addLeftover(s.OAuth.LogoutResult(), time.Now())
 	if !with.quiet {
 		of := ""
 		if with.several {

@@ -95,7 +95,7 @@ func (t *transport) asksForSignIn(req *http.Request, resp *http.Response) bool {
 
 // refused handles a 401 to what was printed for a second time.
 func (t *transport) refused(req *http.Request, resp *http.Response) (*http.Response, error) {
-	if oauth.PerhapsLost(req, resp) {
+	if oauth.MayBeSessionLoss(req, resp) {
 		return resp, nil
 	}
 	if t.set.Authorization() != nil {

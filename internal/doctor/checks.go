@@ -109,7 +109,7 @@ type examination struct {
 	provider  *discovery.ServerMetadata
 	account   *account.Account
 	cred      oauth.Credential
-	inquiry   oauth.Inquiry
+	inquiry   oauth.ClientCheck
 	wrongType bool // the client is of a type that has no such redirect URI
 }
 

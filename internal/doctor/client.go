@@ -31,7 +31,7 @@ func (x *examination) client(ctx context.Context) Finding {
 	if x.resource != nil {
 		found.Resource, found.ScopesSupported = x.resource.Resource, x.resource.ScopesSupported
 	}
-	i, err := x.account.OAuth.Inquire(ctx, found, x.challenge, redirect.URI())
+	i, err := x.account.OAuth.CheckClient(ctx, found, x.challenge, redirect.URI())
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
 		return skipped("can be asked about when a client is registered")
@@ -52,7 +52,7 @@ func (x *examination) client(ctx context.Context) Finding {
 const nativeApplication = "a native (public) application with the authorization code flow"
 
 // codeClient judges a client of a login by redirect.
-func (x *examination) codeClient(i oauth.Inquiry) Finding {
+func (x *examination) codeClient(i oauth.ClientCheck) Finding {
 	unregistered := i.Authorization.RedirectRefused()
 	x.wrongType = unregistered && i.Code.Unauthorized()
 	switch {
@@ -82,7 +82,7 @@ func (x *examination) codeClient(i oauth.Inquiry) Finding {
 	return passed("%s is known to the provider%s", i.ClientID, secretTaken(i))
 }
 
-func secretTaken(i oauth.Inquiry) string {
+func secretTaken(i oauth.ClientCheck) string {
 	if i.Secret && i.Code.Code == "invalid_grant" {
 		return "; its secret is right"
 	}
@@ -91,7 +91,7 @@ func secretTaken(i oauth.Inquiry) string {
 
 // unregistered judges a client without the redirect URI of a login on this machine, by
 // its type of application. If that is not the cause, the check of the resource says so.
-func (x *examination) unregistered(i oauth.Inquiry) Finding {
+func (x *examination) unregistered(i oauth.ClientCheck) Finding {
 	x.wrongType = true
 	switch {
 	case i.Code.GrantRefused() && !i.Device.GrantRefused() && i.Device.Code != "":
@@ -110,7 +110,7 @@ func (x *examination) unregistered(i oauth.Inquiry) Finding {
 }
 
 // redirectRefused says which redirect URI to register, or which one the provider takes.
-func (x *examination) redirectRefused(i oauth.Inquiry) Finding {
+func (x *examination) redirectRefused(i oauth.ClientCheck) Finding {
 	next := "enter exactly this redirect URI at the provider: " + x.redirectURI()
 	switch {
 	case i.Similar != "":
@@ -124,7 +124,7 @@ func (x *examination) redirectRefused(i oauth.Inquiry) Finding {
 }
 
 // deviceClient judges a client of --device.
-func (x *examination) deviceClient(i oauth.Inquiry) Finding {
+func (x *examination) deviceClient(i oauth.ClientCheck) Finding {
 	var refused *grant.Error
 	switch {
 	case i.Granted == nil:
@@ -138,7 +138,7 @@ func (x *examination) deviceClient(i oauth.Inquiry) Finding {
 }
 
 // machine judges a client of --client-credentials.
-func (x *examination) machine(i oauth.Inquiry) Finding {
+func (x *examination) machine(i oauth.ClientCheck) Finding {
 	var refused *grant.Error
 	switch {
 	case i.Granted == nil:

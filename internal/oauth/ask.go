@@ -13,10 +13,10 @@ import (
 //
 //	the question                                     the answer
 //	of a person at a terminal                        yes
-//	while maxTabs were opened within askWindow       not before the oldest is that old
+//	while maxTabs were opened within AskWindow       not before the oldest is that old
 //	after maxInVain in a row that led to no login    not before a person acts
 //	other scopes or another issuer than before       yes
-//	the same within askWindow, whatever came of it   not before that has passed
+//	the same within AskWindow, whatever came of it   not before that has passed
 //	the same, when its process has died, or the      once
 //	  provider has ended the login since, or will
 //	  have it without offline_access
@@ -26,14 +26,13 @@ import (
 // sign-in that led to nothing is not proof of a person: it can send the browser
 // back with any error by itself, as often as it likes. So all of these count alike.
 
-// DefaultBrake is how long after a person was asked nobody asks the same again,
+// AskWindow is how long after a person was asked nobody asks the same again,
 // and the time within which at most three tabs open for one server and profile,
 // whatever starts and restarts the program and whatever the server says.
-const DefaultBrake = 3 * time.Minute
+const AskWindow = 3 * time.Minute
 
 const (
-	askWindow = DefaultBrake
-	// maxTabs is how many tabs may open within askWindow.
+	// maxTabs is how many tabs may open within AskWindow.
 	maxTabs = 3
 	// maxInVain is how many in a row may lead to no login.
 	maxInVain = 3
@@ -97,7 +96,7 @@ type Refusal string
 // The refusals.
 const (
 	Allowed          Refusal = ""
-	RefusedTabs      Refusal = "tabs"       // maxTabs within askWindow
+	RefusedTabs      Refusal = "tabs"       // maxTabs within AskWindow
 	RefusedInVain    Refusal = "in_vain"    // maxInVain in a row
 	RefusedRepeating Refusal = "repetition" // of what was asked a moment ago, or denied
 )
@@ -134,11 +133,11 @@ func (s AskState) judge(q Question, now time.Time) Verdict {
 	switch {
 	case q.Person:
 	case len(tabs) >= maxTabs:
-		return Verdict{Refusal: RefusedTabs, Wait: askWindow - now.Sub(tabs[len(tabs)-maxTabs].Asked)}
+		return Verdict{Refusal: RefusedTabs, Wait: AskWindow - now.Sub(tabs[len(tabs)-maxTabs].Asked)}
 	case s.inVain() >= maxInVain:
 		return Verdict{Refusal: RefusedInVain}
 	case within && !again:
-		return Verdict{Refusal: RefusedRepeating, Wait: askWindow - now.Sub(before.Asked), Before: before}
+		return Verdict{Refusal: RefusedRepeating, Wait: AskWindow - now.Sub(before.Asked), Before: before}
 	case q.StepUp:
 		if denied, found := s.denied(q); found {
 			return Verdict{Refusal: RefusedRepeating, Before: denied}
@@ -147,13 +146,13 @@ func (s AskState) judge(q Question, now time.Time) Verdict {
 	return Verdict{repeated: again}
 }
 
-// same returns the latest ask within askWindow that q would repeat. Of the same
+// same returns the latest ask within AskWindow that q would repeat. Of the same
 // account and issuer a login repeats any, and a step-up one that asked for the
 // same scopes, or at which somebody has just not signed in.
 func (s AskState) same(q Question, now time.Time) (before Ask, found bool) {
 	latest := true
 	for _, a := range slices.Backward(s.Asks) {
-		if q.sameAccount(a) && now.Sub(a.Asked) < askWindow {
+		if q.sameAccount(a) && now.Sub(a.Asked) < AskWindow {
 			if !q.StepUp || latest && a.Ending.refused() || discovery.HasScopes(a.Scopes, q.Scopes) {
 				return a, true
 			}
@@ -184,11 +183,11 @@ func (q Question) sameAccount(a Ask) bool {
 	return a.Identity == q.Identity && (q.Issuer == "" || discovery.SameIssuer(a.Issuer, q.Issuer))
 }
 
-// tabs returns the tabs that were opened within askWindow and not because a
+// tabs returns the tabs that were opened within AskWindow and not because a
 // person wanted it.
 func (s AskState) tabs(now time.Time) (list []Ask) {
 	for _, a := range s.Asks {
-		if !a.Person && now.Sub(a.Asked) < askWindow {
+		if !a.Person && now.Sub(a.Asked) < AskWindow {
 			list = append(list, a)
 		}
 	}
@@ -245,7 +244,7 @@ func (s AskState) Acted(now time.Time) AskState {
 // has made for identity: those keep it with the credential alone.
 func (s AskState) Knowing(identity string, a Attempt, now time.Time) AskState {
 	since := now.Sub(a.Asked)
-	if a.Asked.IsZero() || since < 0 || since >= askWindow || slices.ContainsFunc(s.Asks, func(known Ask) bool { return known.Identity == identity && !known.Asked.Before(a.Asked) }) {
+	if a.Asked.IsZero() || since < 0 || since >= AskWindow || slices.ContainsFunc(s.Asks, func(known Ask) bool { return known.Identity == identity && !known.Asked.Before(a.Asked) }) {
 		return s
 	}
 	earlier := Ask{Question: Question{Identity: identity, Issuer: a.Issuer}, Asked: a.Asked, Void: a.Void, Repeated: a.Repeated}

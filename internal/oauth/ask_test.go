@@ -241,10 +241,10 @@ func TestA4AskWithAClockThatJumps(t *testing.T) {
 	for _, back := range []time.Duration{time.Second, time.Hour, 365 * 24 * time.Hour} {
 		now := askStart.Add(-back)
 		state, v := full(askStart).Decide(q, now)
-		if v.Refusal != RefusedTabs || v.Wait > askWindow {
+		if v.Refusal != RefusedTabs || v.Wait > AskWindow {
 			t.Errorf("set back by %v: %+v", back, v)
 		}
-		if _, v := state.Decide(q, now.Add(askWindow)); v.Refusal != Allowed {
+		if _, v := state.Decide(q, now.Add(AskWindow)); v.Refusal != Allowed {
 			t.Errorf("set back by %v and three minutes later: %+v", back, v)
 		}
 	}

@@ -127,5 +127,5 @@ func (a Attempt) registrationPause() time.Duration {
 	if errors.Is(sentinelOf(a.Kind), discovery.ErrUnavailable) || a.Code == "invalid_redirect_uri" || a.Code == "invalid_client" {
 		return 30 * time.Second
 	}
-	return askWindow
+	return AskWindow
 }

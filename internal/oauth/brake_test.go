@@ -13,7 +13,7 @@ import (
 )
 
 // braking is a client with the brake that programs have.
-func braking(c *oauth.Config) { c.Brake = 0 }
+func braking(c *oauth.Config) { c.Interactive = false }
 
 // Whatever restarts a program, the same identity opens no second tab within the
 // brake: not after a refusal, not when a server refuses the token that was just
@@ -33,14 +33,14 @@ func TestBrakeAcrossRestarts(t *testing.T) {
 			t.Errorf("%d tabs", l.tabs.Load())
 		}
 		l.who = "alice"
-		_, h := l.client(l.store(dir), func(c *oauth.Config) { c.Brake, c.Insist = 0, true })
+		_, h := l.client(l.store(dir), func(c *oauth.Config) { c.Interactive = true })
 		l.mustCall(h, "2")
 	})
 	t.Run("a server that refuses what was issued for it", func(t *testing.T) {
 		l := newLab(t, nil)
 		dir := t.TempDir()
 		for range 3 {
-			_, h := l.client(l.store(dir), func(c *oauth.Config) { c.Brake, c.Key.Resource = 0, oauth.NoResource })
+			_, h := l.client(l.store(dir), func(c *oauth.Config) { c.Interactive, c.Key.Resource = false, oauth.NoResource })
 			var advice interface{ UserHint() string }
 			if _, _, err := l.call(h, "1"); !errors.As(err, &advice) || !strings.Contains(advice.UserHint(), "audience") {
 				t.Errorf("%v", err)
@@ -56,8 +56,8 @@ func TestBrakeAcrossRestarts(t *testing.T) {
 		for range 2 { // the death of a process is forgiven once
 			asked := make(chan struct{})
 			c, h := l.client(l.store(dir), func(c *oauth.Config) {
-				c.Brake = 0
-				c.Show = func(_ context.Context, _ oauth.Prompt) { l.tabs.Add(1); close(asked) }
+				c.Interactive = false
+				c.ShowPrompt = func(_ context.Context, _ oauth.Prompt) { l.tabs.Add(1); close(asked) }
 			})
 			done := make(chan error, 1)
 			go func() { _, _, err := l.call(h, "1"); done <- err }()

@@ -164,9 +164,9 @@ func (b *bubble) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Clien
 	network.Transport = b.wire
 	cfg := oauth.Config{
 		Server: server, Key: oauth.Key{Server: server.String()}, Store: s, HTTP: network,
-		Identity: grant.Identity{Name: "test"}, Device: b.device, LoginTimeout: 30 * time.Minute, Brake: -1,
+		Identity: grant.Identity{Name: "test"}, Device: b.device, LoginTimeout: 30 * time.Minute, Interactive: true,
 		Listen: b.listen,
-		Show: func(ctx context.Context, p oauth.Prompt) {
+		ShowPrompt: func(ctx context.Context, p oauth.Prompt) {
 			b.tabs.Add(1)
 			b.mu.Lock()
 			b.prompt = p

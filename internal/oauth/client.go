@@ -113,20 +113,20 @@ type Config struct {
 	// that is free and not 0, else on any. Without it nobody is asked: what
 	// needs a person fails with ErrLoginRequired.
 	Listen func(ctx context.Context, issuer, foundAt string, port int) (Redirect, error)
-	// Show gives the prompt to the person: prints it and opens a browser. It
+	// ShowPrompt gives the prompt to the person: prints it and opens a browser. It
 	// must not block.
-	Show func(ctx context.Context, p Prompt)
-	// Follow gives what another process shows its person to the one of this process,
+	ShowPrompt func(ctx context.Context, p Prompt)
+	// ShowOtherPrompt gives what another process shows its person to the one of this process,
 	// which waits for that login until ctx ends. It must not block. May be nil.
-	Follow func(ctx context.Context, p Prompt)
-	// Wanted is asked twice a second whether a login of this process is to go
+	ShowOtherPrompt func(ctx context.Context, p Prompt)
+	// StillWanted is asked twice a second whether a login of this process is to go
 	// on. nil means that it is.
-	Wanted func() bool
-	// Delegate starts a login in another process, which has taken
-	// Store.LockLogin when Delegate returns nil. ErrNotDelegated means that
-	// the login must run here. Its context ends with AskNobody. nil means that it
+	StillWanted func() bool
+	// StartDetached starts a login in another process, which has taken
+	// Store.LockLogin when StartDetached returns nil. ErrNotDetached means that
+	// the login must run here. Its context ends with StopAsking. nil means that it
 	// always does.
-	Delegate func(ctx context.Context, d Demand) error
+	StartDetached func(ctx context.Context, d LoginRequest) error
 	// Device says when to use the device grant.
 	Device DevicePolicy
 	// Identity is the client to be at the provider.
@@ -144,11 +144,9 @@ type Config struct {
 	AssumePKCE bool
 	// LoginTimeout bounds one login; zero means DefaultLoginTimeout.
 	LoginTimeout time.Duration
-	// Insist is set when a person at a terminal wants to be asked: then AskState
-	// does not forbid it. Brake below zero means the same, for tests of what
-	// else can go wrong.
-	Brake  time.Duration
-	Insist bool
+	// Interactive is set when a person at a terminal wants to be asked: then AskState
+	// does not forbid it.
+	Interactive bool
 	// Log gets the steps at debug level, never a secret. nil discards them.
 	Log *slog.Logger
 }
@@ -166,17 +164,17 @@ type Client struct {
 	stopAsking context.CancelFunc
 	// spread lengthens the margin before expiry, by a factor of its own in each
 	// process.
-	spread float64
-	wall   func() time.Time // Wall
+	spread   float64
+	bootTime func() time.Time // BootTime
 
-	mu       sync.Mutex
-	loaded   bool
-	cred     Credential
-	history  tokenHistory // of the token in cred
-	flight   *flight
-	prompt   *Prompt            // what a person is asked at this moment
-	secretAt discovery.Provider // the one that had the client secret in a login that has ended
-	leftover Leftover
+	mu           sync.Mutex
+	loaded       bool
+	cred         Credential
+	history      tokenHistory // of the token in cred
+	renewing     *sharedRenewal
+	prompt       *Prompt            // what a person is asked at this moment
+	secretAt     discovery.Provider // the one that had the client secret in a login that has ended
+	logoutResult LogoutResult
 
 	busy      error // of a provider that wants to be left alone
 	busyUntil time.Time
@@ -199,7 +197,7 @@ func New(cfg Config) *Client {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	asking, stopAsking := context.WithCancel(ctx)
-	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, wall: Wall}
+	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, bootTime: BootTime}
 	c.grants = &grant.Client{
 		HTTP: cfg.HTTP, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
 		SignInAgain: c.againCommand(),
@@ -227,9 +225,9 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 	return cred, err
 }
 
-// Awaiting returns what a person is asked at this moment, by this process or
+// CurrentPrompt returns what a person is asked at this moment, by this process or
 // by another one that is waited for.
-func (c *Client) Awaiting() (Prompt, bool) {
+func (c *Client) CurrentPrompt() (Prompt, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.prompt == nil {
@@ -260,7 +258,7 @@ func (c *Client) Token(ctx context.Context) (Credential, error) {
 	if c.fresh(cred) {
 		return cred, nil
 	}
-	return c.renew(ctx, renewal{failed: markOf(c.bearer(cred)), quiet: true})
+	return c.renew(ctx, renewal{failed: hashOf(c.bearer(cred)), quiet: true})
 }
 
 // bearer returns the token that is presented to the server.

@@ -10,8 +10,8 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// Inquiry is what a provider says of a client before anybody signs in with it.
-type Inquiry struct {
+// ClientCheck is what a provider says of a client before anybody signs in with it.
+type ClientCheck struct {
 	// ClientID is the client, and Dynamic tells that it registered itself.
 	ClientID string
 	Dynamic  bool
@@ -32,30 +32,30 @@ type Inquiry struct {
 	Granted error
 }
 
-// Inquire asks the provider of found about the client of c: without a person, and
+// CheckClient asks the provider of found about the client of c: without a person, and
 // nothing of it is kept. A device code or a token of a client without a person that it
 // leads to is thrown away. ErrNotFound means that there is no client yet. The client
 // secret goes only where a login would send it; where it would not, the token endpoint
 // is not asked.
-func (c *Client) Inquire(ctx context.Context, found discovery.Result, challenge discovery.Challenge, redirectURI string) (Inquiry, error) {
+func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challenge discovery.Challenge, redirectURI string) (ClientCheck, error) {
 	previous, err := c.load(ctx)
 	if err != nil {
-		return Inquiry{}, err
+		return ClientCheck{}, err
 	}
 	reg, err := c.inquired(found.Server, previous, redirectURI)
 	if reg.ClientID == "" {
-		return Inquiry{}, err
+		return ClientCheck{}, err
 	}
 	w := renewal{challenge: challenge, progress: &progress{}}
 	cred := c.prepare(found, reg, previous, w)
-	i := Inquiry{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: cred.Resource, Secret: !reg.Public()}
+	i := ClientCheck{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: cred.Resource, Secret: !reg.Public()}
 	switch {
 	case err != nil && c.cfg.Key.Grant == GrantClientCredentials:
 		i.Granted = err
 	case c.cfg.Key.Grant == GrantClientCredentials:
 		_, i.Granted = c.requestAsClient(ctx, found, previous, w)
 	case c.devicePolicy(previous) == DeviceAlways:
-		if _, i.Granted = c.byDevice(found.Server, previous); i.Granted == nil {
+		if _, i.Granted = c.usesDevice(found.Server, previous); i.Granted == nil {
 			_, i.Granted = c.grants.AuthorizeDevice(ctx, c.deviceTarget(cred, found.Server))
 		}
 	default:
@@ -80,7 +80,7 @@ func (c *Client) inquired(meta discovery.ServerMetadata, previous Credential, re
 }
 
 // inquireCode asks about a login by redirect.
-func (c *Client) inquireCode(ctx context.Context, meta discovery.ServerMetadata, cred Credential, i *Inquiry, atToken bool) {
+func (c *Client) inquireCode(ctx context.Context, meta discovery.ServerMetadata, cred Credential, i *ClientCheck, atToken bool) {
 	if meta.AuthorizationEndpoint == "" || cred.Registration.RedirectURI == "" {
 		return
 	}

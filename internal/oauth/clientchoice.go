@@ -23,7 +23,7 @@ import (
 func (c *Client) register(ctx context.Context, server discovery.ServerMetadata, previous Credential, redirectURI string, r renewal) (grant.Registration, error) {
 	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	chosen := c.chosenMetadata(stored)
-	r.progress.remembered = false
+	r.progress.clientReused = false
 	usable := stored.UsableAt(server.Provider(), redirectURI, c.now()) && stored.Chosen == chosen
 	switch {
 	case c.cfg.Identity.ClientID != "":
@@ -33,7 +33,7 @@ func (c *Client) register(ctx context.Context, server discovery.ServerMetadata, 
 		c.warnOfUnused("the client is known by its metadata document")
 		return grant.DocumentClient(server, document, redirectURI), nil
 	case usable && (!stored.Doubted || server.RegistrationEndpoint == ""):
-		r.progress.remembered = true
+		r.progress.clientReused = true
 		return stored, nil
 	case r.progress.clientRefusal != nil:
 		return grant.Registration{}, r.progress.clientRefusal
@@ -41,7 +41,7 @@ func (c *Client) register(ctx context.Context, server discovery.ServerMetadata, 
 		reg, err := c.grants.Register(ctx, server, redirectURI, chosen)
 		if r.progress.clientRefusal = err; err != nil && usable {
 			c.log.Debug("no new registration; the earlier one goes on", "error", err)
-			r.progress.remembered = true
+			r.progress.clientReused = true
 			return stored, nil
 		}
 		return reg, explainAssumed(server, err)

@@ -211,7 +211,7 @@ func TestDeviceCompleteAddressIsOptional(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		c, _ := b.client(b.store(""), nil)
-		if err := c.Fulfil(ctx, oauth.Demand{}, func() {}); err == nil || b.prompt.CompleteURL != "" || b.prompt.UserCode == "" {
+		if err := c.RunDetached(ctx, oauth.LoginRequest{}, func() {}); err == nil || b.prompt.CompleteURL != "" || b.prompt.UserCode == "" {
 			t.Errorf("%+v, %v", b.prompt, err)
 		}
 	})
@@ -227,7 +227,7 @@ func TestDeviceClose(t *testing.T) {
 		go func() { _, _, err := b.call(h, "1"); done <- err }()
 		time.Sleep(13 * time.Second)
 		start := time.Now()
-		if _, shown := c.Awaiting(); !shown {
+		if _, shown := c.CurrentPrompt(); !shown {
 			t.Error("nothing is awaited")
 		}
 		c.Close()

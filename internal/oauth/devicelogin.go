@@ -10,7 +10,7 @@ import (
 )
 
 // byDevice decides whether the login uses the device grant.
-func (c *Client) byDevice(meta discovery.ServerMetadata, previous Credential) (bool, error) {
+func (c *Client) usesDevice(meta discovery.ServerMetadata, previous Credential) (bool, error) {
 	policy := c.devicePolicy(previous)
 	offered := meta.DeviceEndpoint != "" && meta.Grants(grant.TypeDevice)
 	switch {
@@ -50,17 +50,17 @@ func (c *Client) loginByDevice(ctx context.Context, found discovery.Result, prev
 	if err != nil {
 		return Credential{}, refusedDevice(err)
 	}
-	w.progress.remembered = false // the provider knows the client
+	w.progress.clientReused = false // the provider knows the client
 
 	if device.Lifetime > 0 { // else the login has its own end, and the provider says when the code has ended
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, device.Lifetime, grant.ErrLoginTimeout)
 		defer cancel()
 	}
-	if err := c.noteAsk(ctx, &cred, w); err != nil {
+	if err := c.recordAsk(ctx, &cred, w); err != nil {
 		return Credential{}, err
 	}
-	c.noteAsked(ctx, cred, w)
+	c.saveAsked(ctx, cred, w)
 	c.warnOfPrompt(cred, meta.DeviceEndpoint)
 	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
 	ctx, end := context.WithCancelCause(ctx)

@@ -10,7 +10,7 @@
 //  3. A refresh token is used first (RFC 6749 section 6, RFC 8707), or the
 //     client's own credentials where they are what was asked for (section 4.4).
 //  4. A person is needed: the login lock is taken, by this process or by the one
-//     that Config.Delegate starts. Everybody else waits for it.
+//     that Config.StartDetached starts. Everybody else waits for it.
 //  5. Discovery: protected-resource metadata (RFC 9728), then the metadata of
 //     the authorization server (RFC 8414, OpenID Connect Discovery 1.0). Nobody
 //     is asked who was asked a short time ago (Attempt).

@@ -19,9 +19,9 @@ var (
 	// ErrHeld means that another process holds a lock for longer than its work can
 	// take: it was stopped, or hangs.
 	ErrHeld = errors.New("another process of mcp-login is stopped or hangs")
-	// ErrNotDelegated is what Config.Delegate returns when the login cannot
+	// ErrNotDetached is what Config.StartDetached returns when the login cannot
 	// run in another process; it then runs in this one.
-	ErrNotDelegated = errors.New("no separate process for the login")
+	ErrNotDetached = errors.New("no separate process for the login")
 )
 
 // signInError is err as an *grant.Error with a next step, so that whoever waits for a
@@ -45,21 +45,21 @@ func (resumeError) Error() string { return "the login goes on" }
 // ResumeAt returns where the tab is to go.
 func (r resumeError) ResumeAt() string { return r.to }
 
-// told is a failed login as the page in the browser is told of it.
-type told struct{ error }
+// pageError is a failed login as the page in the browser shows it.
+type pageError struct{ error }
 
 // Unwrap returns the failure.
-func (t told) Unwrap() error { return t.error }
+func (e pageError) Unwrap() error { return e.error }
 
 // LoginFailure names a failure that has no OAuth error code: foreign,
 // unavailable, timeout, or "".
-func (t told) LoginFailure() string {
+func (e pageError) LoginFailure() string {
 	switch {
-	case errors.Is(t.error, grant.ErrOtherIssuer):
+	case errors.Is(e.error, grant.ErrOtherIssuer):
 		return "foreign"
-	case errors.Is(t.error, grant.ErrLoginTimeout):
+	case errors.Is(e.error, grant.ErrLoginTimeout):
 		return "timeout"
-	case errors.Is(t.error, discovery.ErrUnavailable):
+	case errors.Is(e.error, discovery.ErrUnavailable):
 		return "unavailable"
 	}
 	return ""

@@ -154,12 +154,12 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 		Listen: func(ctx context.Context, _, _ string, port int) (oauth.Redirect, error) {
 			return loopback.Listen(ctx, loopback.Options{Port: port})
 		},
-		Show: func(_ context.Context, p oauth.Prompt) {
+		ShowPrompt: func(_ context.Context, p oauth.Prompt) {
 			l.tabs.Add(1)
 			people.Go(func() { l.person(p.URL) })
 		},
 		LoginTimeout: 20 * time.Second,
-		Brake:        -1, // brake_test.go has the tests with it
+		Interactive:  true, // brake_test.go has the tests without it
 	}
 	if change != nil {
 		change(&cfg)
@@ -404,7 +404,7 @@ func TestC35WrongIssuerSendsNothing(t *testing.T) {
 func TestDeniedLoginIsNotRepeated(t *testing.T) {
 	l := newLab(t, nil)
 	l.who = ""
-	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Brake = 0 })
+	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Interactive = false })
 	for range 3 {
 		_, _, err := l.call(h, "1")
 		if !errors.Is(err, grant.ErrDenied) {
@@ -492,7 +492,7 @@ func TestP14CloseDuringLogin(t *testing.T) {
 	l := newLab(t, nil)
 	shown := make(chan string, 1)
 	c, h := l.client(l.store(""), func(c *oauth.Config) {
-		c.Show = func(_ context.Context, p oauth.Prompt) { shown <- p.URL }
+		c.ShowPrompt = func(_ context.Context, p oauth.Prompt) { shown <- p.URL }
 	})
 	done := make(chan error, 1)
 	go func() { _, _, err := l.call(h, "1"); done <- err }()

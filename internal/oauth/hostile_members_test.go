@@ -68,8 +68,8 @@ func wrongType(t *testing.T, answer string, changes map[string]any, dir string) 
 	}
 	s := b.store(dir)
 	_, h := b.client(s, func(c *oauth.Config) {
-		c.LoginTimeout, c.Brake = time.Minute, oauth.DefaultBrake
-		c.Show = func(ctx context.Context, p oauth.Prompt) {
+		c.LoginTimeout, c.Interactive = time.Minute, false
+		c.ShowPrompt = func(ctx context.Context, p oauth.Prompt) {
 			b.tabs.Add(1)
 			b.people.Go(func() { b.tries(ctx, p) })
 		}

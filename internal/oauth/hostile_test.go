@@ -255,7 +255,7 @@ func TestPostsAreNeverRedirected(t *testing.T) {
 					b.wire.hosts["127.0.0.1:9666"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stranger++ })
 					c, h := b.client(b.store(""), func(c *oauth.Config) {
 						if tc.after { // nobody is there for another login
-							c.Wanted = func() bool { return b.tabs.Load() < 2 }
+							c.StillWanted = func() bool { return b.tabs.Load() < 2 }
 						}
 					})
 					if tc.after {

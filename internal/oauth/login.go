@@ -29,7 +29,7 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 			return false, grant.AsError(err)
 		}
 	}
-	_, err = c.renew(ctx, renewal{failed: markOf(c.bearer(cred))})
+	_, err = c.renew(ctx, renewal{failed: hashOf(c.bearer(cred))})
 	return true, err
 }
 
@@ -43,7 +43,7 @@ func (c *Client) login(ctx context.Context, previous Credential, w renewal) (Cre
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	go c.watch(ctx, end, c.wall().Add(c.cfg.LoginTimeout))
+	go c.watch(ctx, end, c.bootTime().Add(c.cfg.LoginTimeout))
 	w.progress = &progress{began: c.now()}
 	for {
 		cred, err := c.loginOnce(ctx, previous, w)
@@ -51,35 +51,35 @@ func (c *Client) login(ctx context.Context, previous Credential, w renewal) (Cre
 			return cred, nil
 		}
 		var refused *grant.Error
-		if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && w.progress.remembered {
+		if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && w.progress.clientReused {
 			c.log.Debug("the provider does not know the registered client any more", "error", err)
-			c.noteEnding(outside, w, AskForgotten)
-			w.progress.unknown = true
+			c.recordEnding(outside, w, AskForgotten)
+			w.progress.clientUnknown = true
 			previous.Registration, previous.Metadata = grant.Registration{Chosen: previous.Registration.Chosen}, discovery.ServerMetadata{}
 			continue
 		}
 		if errors.Is(context.Cause(ctx), grant.ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
-			err = c.notFinished(w)
+			err = c.timeoutError(w)
 		}
 		if errors.Is(context.Cause(ctx), ErrEnded) {
 			err = c.personNeeded(ErrEnded)
 		}
 		if forbidden := (*notAskedError)(nil); outside.Err() == nil && !errors.As(err, &forbidden) {
-			c.noteEnding(outside, w, endingOf(err))
-			c.noteFailure(outside, err, w)
+			c.recordEnding(outside, w, endingOf(err))
+			c.recordFailure(outside, err, w)
 		}
 		return Credential{}, err
 	}
 }
 
-// notFinished says that nobody has signed in in time, and what the next login does
+// timeoutError says that nobody has signed in in time, and what the next login does
 // about it. A provider that has forgotten its client says so to the browser alone.
-func (c *Client) notFinished(w renewal) error {
+func (c *Client) timeoutError(w renewal) error {
 	e := &grant.Error{
 		Op: "sign in to " + c.cfg.Server.Redacted(), Err: grant.ErrLoginTimeout,
 		Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
 	}
-	if w.progress.remembered {
+	if w.progress.clientReused {
 		e.Hint = "try again: in case the provider has forgotten this client and showed an error page, the next sign-in registers a new one"
 	}
 	return e
@@ -100,9 +100,9 @@ func (c *Client) watch(ctx context.Context, end context.CancelCauseFunc, deadlin
 		case <-look.C:
 		}
 		switch {
-		case c.cfg.Wanted != nil && !c.cfg.Wanted():
+		case c.cfg.StillWanted != nil && !c.cfg.StillWanted():
 			end(ErrEnded)
-		case c.wall().After(deadline):
+		case c.bootTime().After(deadline):
 			end(grant.ErrLoginTimeout)
 		}
 	}
@@ -117,7 +117,7 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w renewal) 
 	if err := c.mayAsk(ctx, c.question(meta.Issuer, c.scopes(found, previous, w), w), previous.Attempt); err != nil {
 		return Credential{}, err
 	}
-	byDevice, err := c.byDevice(meta, previous)
+	byDevice, err := c.usesDevice(meta, previous)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -152,10 +152,10 @@ func (c *Client) loginOnce(ctx context.Context, previous Credential, w renewal) 
 		return Credential{}, err
 	}
 	cred := c.prepare(found, reg, previous, w)
-	if w.progress.remembered && c.forgotten(ctx, meta, cred) {
+	if w.progress.clientReused && c.forgotten(ctx, meta, cred) {
 		return Credential{}, &grant.Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
 	}
-	w.progress.proven = provenBy(reg, previous)
+	w.progress.clientProven = provenBy(reg, previous)
 	return c.authorize(ctx, redirect, meta, cred, w)
 }
 
@@ -217,7 +217,7 @@ func (c *Client) scopes(found discovery.Result, previous Credential, w renewal) 
 // added, the tab that has brought the answer is sent there once more without it.
 func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, w renewal) (Credential, error) {
 	finish := func(string, error) {} // the tab that waits
-	waiting, release := c.probing(ctx, meta, cred, w)
+	waiting, release := c.startProbe(ctx, meta, cred, w)
 	defer release()
 	if waiting.Err() != nil && ctx.Err() == nil {
 		w.progress.clientRefusal = context.Cause(waiting) // it is not asked again at once
@@ -227,7 +227,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discover
 		verifier, state := oauth2.GenerateVerifier(), grant.NewState()
 		p, err := c.promptFor(ctx, redirect, meta, cred, verifier, state)
 		if err == nil {
-			err = c.noteAsk(ctx, &cred, w)
+			err = c.recordAsk(ctx, &cred, w)
 		}
 		consent := wantsConsent(cred, meta.AuthorizationEndpoint)
 		c.warnOfPrompt(cred, meta.AuthorizationEndpoint)
@@ -235,14 +235,14 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discover
 			cred.Consents++
 		}
 		if err != nil {
-			finish("", told{err})
+			finish("", pageError{err})
 			return Credential{}, err
 		}
 		p.Resumed = again
 		tab := finish
 		var answer url.Values
 		answer, finish, err = redirect.Receive(waiting, state, func() {
-			c.noteAsked(ctx, cred, w)
+			c.saveAsked(ctx, cred, w)
 			c.ask(ctx, w, p)
 			tab("", resumeError{cmp.Or(p.Local, p.URL)})
 		})
@@ -268,11 +268,11 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discover
 			finish(cred.Account, nil)
 			return cred, nil
 		case again || !c.mayDropOffline(cred, err):
-			finish("", told{err})
+			finish("", pageError{err})
 			return Credential{}, err
 		}
 		c.log.Debug("the provider refuses offline_access; asking once more without it", "reason", err)
-		c.noteEnding(ctx, w, AskScopeRefused)
+		c.recordEnding(ctx, w, AskScopeRefused)
 		cred.WithoutOffline, cred.RequestedScopes = true, withoutOffline(cred.RequestedScopes)
 	}
 }
@@ -331,7 +331,7 @@ func (c *Client) ask(ctx context.Context, w renewal, p Prompt) {
 		p.Deadline = deadline
 	}
 	c.setPrompt(&p)
-	c.cfg.Show(ctx, p)
+	c.cfg.ShowPrompt(ctx, p)
 }
 
 // signedIn keeps what a login has led to.
@@ -341,20 +341,20 @@ func (c *Client) signedIn(ctx context.Context, cred Credential, w renewal) {
 	// Afterwards: a process that dies in between has asked without an answer, and
 	// the login is there. The other way round nobody would be asked again for a
 	// login that nobody has.
-	c.noteEnding(ctx, w, AskSignedIn)
+	c.recordEnding(ctx, w, AskSignedIn)
 	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
 }
 
-// noteAsked keeps, before the address is shown, that a person is asked and
+// saveAsked keeps, before the address is shown, that a person is asked and
 // which client was registered for that: a login that is given up must neither
 // register another one the next time nor open a second tab at once. Tokens that
 // still work stay with the client they belong to.
-func (c *Client) noteAsked(ctx context.Context, cred Credential, w renewal) {
+func (c *Client) saveAsked(ctx context.Context, cred Credential, w renewal) {
 	c.change(ctx, func(stored Credential) Credential {
 		next := stored.withoutTokens()
 		next.Server, next.Issuer, next.FoundAt, next.Named, next.Registration = cred.Server, cred.Issuer, cred.FoundAt, cred.Named, cred.Registration
 		next.Metadata, next.MetadataAt = cred.Metadata, cred.MetadataAt
-		if old := stored.Registration; old.Doubted && old.Provider().Same(cred.Registration.Provider()) && !w.progress.remembered && !w.progress.unknown {
+		if old := stored.Registration; old.Doubted && old.Provider().Same(cred.Registration.Provider()) && !w.progress.clientReused && !w.progress.clientUnknown {
 			next.Registration = old // until the new one has led to a login
 		}
 		if !stored.RefreshToken.IsZero() || c.fresh(stored) {
@@ -363,24 +363,24 @@ func (c *Client) noteAsked(ctx context.Context, cred Credential, w renewal) {
 		next.Attempt, next.WithoutOffline, next.Consents = cred.Attempt, cred.WithoutOffline, cred.Consents
 		// Whoever is too slow with a new registration as well is slow, and the
 		// earlier one has its turn again.
-		next.Registration.Doubted = w.progress.remembered
+		next.Registration.Doubted = w.progress.clientReused
 		return next
 	})
 }
 
-// noteFailure keeps how an attempt ended, if another process may be waiting to
+// recordFailure keeps how an attempt ended, if another process may be waiting to
 // hear of it, somebody was asked, or the provider was.
-func (c *Client) noteFailure(ctx context.Context, err error, w renewal) {
+func (c *Client) recordFailure(ctx context.Context, err error, w renewal) {
 	c.change(ctx, func(stored Credential) Credential {
 		refused := w.progress.clientRefusal != nil && errors.Is(err, w.progress.clientRefusal)
-		if w.demanded || refused || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+DefaultBrake {
+		if w.demanded || refused || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+AskWindow {
 			stored.Server = c.cfg.Server.String()
 			stored.Attempt = stored.Attempt.failed(err, c.now())
 		}
 		if refused {
 			stored.Attempt.RefusedClient = c.chosenMetadata(stored.Registration).Hash()
 		}
-		if w.progress.answered && !w.progress.unknown {
+		if w.progress.answered && !w.progress.clientUnknown {
 			stored.Registration.Doubted = false // only a client that is known gets an answer
 		}
 		return stored

@@ -71,7 +71,7 @@ func slow(r *http.Request, d time.Duration) {
 func byHand(b *bubble, s oauth.Store, id string, change func(*oauth.Config)) *http.Client {
 	b.device = oauth.DeviceNever
 	_, h := b.client(s, func(c *oauth.Config) {
-		c.Identity.ClientID, c.Key.ClientID, c.Brake = id, id, 0
+		c.Identity.ClientID, c.Key.ClientID, c.Interactive = id, id, false
 		if change != nil {
 			change(c)
 		}
@@ -289,7 +289,7 @@ func TestInquire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			i, err := c.Inquire(t.Context(), discovery.Result{Server: meta, Resource: b.server().String()}, discovery.Challenge{}, bubbleRedirectURI)
+			i, err := c.CheckClient(t.Context(), discovery.Result{Server: meta, Resource: b.server().String()}, discovery.Challenge{}, bubbleRedirectURI)
 			got := facts{i.Authorization.ClientRefused(), i.Authorization.RedirectRefused(), i.Code.SecretRefused(), i.Code.Unauthorized(), i.Code.GrantRefused(), i.Device.GrantRefused()}
 			if err != nil || got != tc.want || i.Similar != tc.similar || i.Secret != (tc.secret != "") {
 				t.Errorf("%s with %q: %+v, similar %q, secret %v, %v", tc.id, tc.secret, got, i.Similar, i.Secret, err)

@@ -245,17 +245,17 @@ func TestRow30LostAnswer(t *testing.T) {
 // one directory find that out at once. One of them asks the provider, one
 // browser is opened, and all are answered.
 func TestRow31SiblingRotated(t *testing.T) {
-	for _, brake := range []time.Duration{-1, oauth.DefaultBrake} {
+	for _, interactive := range []bool{true, false} {
 		for round := range 3 {
 			dir := t.TempDir()
-			t.Run(fmt.Sprint(brake, round), func(t *testing.T) {
+			t.Run(fmt.Sprint(interactive, round), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					b, s := signedIn(t, dir, func(c *devidp.Config) { c.ReuseLeeway = -1 })
 					b.spend(b.stored(s))
 					before, tabs := b.idp.Stats(), b.tabs.Load()
 					var clients []*http.Client
 					for range 8 {
-						_, h := b.client(b.store(dir), func(c *oauth.Config) { c.Brake = brake })
+						_, h := b.client(b.store(dir), func(c *oauth.Config) { c.Interactive = interactive })
 						clients = append(clients, h)
 					}
 					if failures := b.all(clients); len(failures) != 0 {

@@ -14,22 +14,22 @@ import (
 	"mcp-login/internal/retry"
 )
 
-// mark recognizes a token without holding it.
-type mark string
+// tokenHash recognizes a token without holding it.
+type tokenHash string
 
-// markOf returns the mark of a token, "" for none.
-func markOf(token grant.Secret) mark {
+// hashOf returns the hash of a token, "" for none.
+func hashOf(token grant.Secret) tokenHash {
 	if token.IsZero() {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(token.Reveal()))
-	return mark(hex.EncodeToString(sum[:]))
+	return tokenHash(hex.EncodeToString(sum[:]))
 }
 
 // renewal says why a new access token is needed.
 type renewal struct {
 	// failed is the token that is of no use, "" when none was sent.
-	failed mark
+	failed tokenHash
 	// challenge is the server's, with 401 or 403.
 	challenge discovery.Challenge
 	// fresh demands a new login: a refreshed token was refused as well.
@@ -47,24 +47,21 @@ type renewal struct {
 // progress is what one login has done so far.
 type progress struct {
 	began time.Time
-	// asked tells that a person has been asked.
-	asked bool
-	// remembered tells that the client was registered in an earlier login,
-	// unknown that the provider has forgotten that one, and answered that the
-	// browser came back from the provider.
-	remembered, unknown, answered bool
-	// proven tells that the latest login worked with the same client.
-	proven bool
-	// refusal is why no client could be registered, or why the provider takes none.
+	// asked tells that a person has been asked, and answered that the browser came back
+	// from the provider.
+	asked, answered bool
+	// clientReused tells that the client was registered in an earlier login,
+	// clientUnknown that the provider has forgotten that one, and clientProven that the
+	// latest login worked with the same client.
+	clientReused, clientUnknown, clientProven bool
+	// clientRefusal is why no client could be registered, or why the provider takes none.
 	clientRefusal error
 }
 
-// flight is one renewal under way; everybody who needs one waits for it.
-type flight struct {
-	done  chan struct{}
-	quiet bool
-	cred  Credential
-	err   error
+// sharedRenewal is one renewal under way; everybody who needs one waits for it.
+type sharedRenewal struct {
+	*retry.Call[Credential]
+	quiet bool // it does not ask a person
 }
 
 // renew returns a credential whose token is not the failed one. All callers of
@@ -72,32 +69,31 @@ type flight struct {
 // up, because the others and the person's browser still need it.
 func (c *Client) renew(ctx context.Context, w renewal) (Credential, error) {
 	for {
-		f, cred, err := c.board(w)
-		if f == nil {
+		shared, cred, err := c.joinRenewal(w)
+		if shared == nil {
 			return cred, err
 		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
+		if err := shared.Wait(ctx); err != nil {
 			return Credential{}, fmt.Errorf("wait for the login: %w", ctx.Err())
 		}
-		if f.quiet && !w.quiet && errors.Is(f.err, ErrLoginRequired) {
+		cred, err = shared.Result()
+		if shared.quiet && !w.quiet && errors.Is(err, ErrLoginRequired) {
 			continue // that one was not allowed to ask a person, this one is
 		}
-		return f.cred, f.err
+		return cred, err
 	}
 }
 
-// board joins the renewal under way or begins one. f is nil when the answer
+// joinRenewal joins the renewal under way or begins one. shared is nil when the result
 // is known already.
-func (c *Client) board(w renewal) (f *flight, cred Credential, err error) {
+func (c *Client) joinRenewal(w renewal) (shared *sharedRenewal, cred Credential, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.usable(c.cred) && markOf(c.bearer(c.cred)) != w.failed {
-		return nil, c.cred, nil // somebody else was quicker
+	if c.usable(c.cred) && hashOf(c.bearer(c.cred)) != w.failed {
+		return nil, c.cred, nil // another request was quicker
 	}
-	if c.flight != nil {
-		return c.flight, Credential{}, nil
+	if c.renewing != nil {
+		return c.renewing, Credential{}, nil
 	}
 	if c.busy != nil && !w.fresh && !w.stepUp && c.now().Before(c.busyUntil) {
 		return nil, Credential{}, c.busy
@@ -105,25 +101,27 @@ func (c *Client) board(w renewal) (f *flight, cred Credential, err error) {
 	if err := c.ctx.Err(); err != nil {
 		return nil, Credential{}, fmt.Errorf("sign in: %w", err)
 	}
-	f = &flight{done: make(chan struct{}), quiet: w.quiet}
-	c.flight = f
-	c.work.Go(func() { c.fly(f, w) })
-	return f, Credential{}, nil
+	shared = &sharedRenewal{retry.NewCall[Credential](), w.quiet}
+	c.renewing = shared
+	c.work.Go(func() {
+		cred, err := c.renewOnce(c.ctx, w)
+		c.endRenewal(shared, cred, err)
+	})
+	return shared, Credential{}, nil
 }
 
-func (c *Client) fly(f *flight, w renewal) {
-	f.cred, f.err = c.renewOnce(c.ctx, w)
+func (c *Client) endRenewal(shared *sharedRenewal, cred Credential, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.flight, c.busy = nil, nil
-	if busy := new(grant.NotSpentError); errors.As(f.err, &busy) && busy.RetryAfter > maxRetryAfter {
-		c.busy, c.busyUntil = f.err, c.now().Add(min(busy.RetryAfter, maxBusy))
+	c.renewing, c.busy = nil, nil
+	if busy := new(grant.NotSpentError); errors.As(err, &busy) && busy.RetryAfter > maxRetryAfter {
+		c.busy, c.busyUntil = err, c.now().Add(min(busy.RetryAfter, maxBusy))
 	}
-	if f.err == nil {
-		c.cred, c.loaded = f.cred, true
+	if err == nil {
+		c.cred, c.loaded = cred, true
 		c.history = tokenHistory{got: c.now(), doubted: c.history.doubted}
 	}
-	close(f.done)
+	shared.End(cred, err)
 }
 
 // errPersonNeeded says that nothing else than a login helps.
@@ -134,13 +132,13 @@ var errPersonNeeded = errors.New("a person is needed")
 const delegations = 2
 
 // renewOnce is one renewal: with what is stored if that is enough, else with
-// the person, in this process or in the one that Delegate starts.
+// the person, in this process or in the one that StartDetached starts.
 func (c *Client) renewOnce(ctx context.Context, w renewal) (Credential, error) {
 	for try := range delegations {
 		began := c.now()
 		if try > 0 {
 			c.log.Debug("the login ended without a word; another one begins in a moment")
-			if err := AwaitEnd(c.asking); err != nil {
+			if err := AwaitShutdown(c.asking); err != nil {
 				return Credential{}, fmt.Errorf("sign in: %w", err)
 			}
 		}
@@ -249,7 +247,7 @@ func (c *Client) personNeeded(err error) error {
 
 // serves reports whether a credential from the store is what is wanted.
 func (c *Client) serves(cred Credential, w renewal) bool {
-	return c.fresh(cred) && markOf(c.bearer(cred)) != w.failed
+	return c.fresh(cred) && hashOf(c.bearer(cred)) != w.failed
 }
 
 // signIn asks the person in this process, unless somebody else has just done
@@ -268,11 +266,11 @@ func (c *Client) signIn(ctx context.Context, w renewal, began time.Time) (Creden
 	if !errors.Is(err, errPersonNeeded) {
 		return cred, err
 	}
-	if followed && !c.cfg.Insist {
+	if followed && !c.cfg.Interactive {
 		if err := c.loggedOut(ctx, cred); err != nil {
 			return Credential{}, err
 		}
-		if err := AwaitEnd(c.asking); err != nil {
+		if err := AwaitShutdown(c.asking); err != nil {
 			return Credential{}, fmt.Errorf("sign in: %w", err)
 		}
 	}
@@ -286,8 +284,8 @@ func (c *Client) lockLogin(ctx context.Context) (unlock func(), err error) {
 	defer stop()
 	unlock, err = c.cfg.Store.LockLogin(ctx, c.cfg.Key, func(p Prompt) {
 		c.setPrompt(&p)
-		if c.cfg.Follow != nil {
-			c.cfg.Follow(following, p)
+		if c.cfg.ShowOtherPrompt != nil {
+			c.cfg.ShowOtherPrompt(following, p)
 		}
 	})
 	c.setPrompt(nil)

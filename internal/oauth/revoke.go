@@ -12,20 +12,20 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// Fate is what has become of a token at its provider.
-type Fate string
+// TokenStatus is what has become of a token at its provider.
+type TokenStatus string
 
 // Fates of a token.
 const (
-	NoToken     Fate = "none"    // there was none
-	Revoked     Fate = "revoked" // the provider has ended it
-	StillValid  Fate = "valid"   // until it expires: the provider ends no such token
-	UnknownFate Fate = "unknown" // the provider could not be asked
+	NoToken       TokenStatus = "none"    // there was none
+	Revoked       TokenStatus = "revoked" // the provider has ended it
+	StillValid    TokenStatus = "valid"   // until it expires: the provider ends no such token
+	StatusUnknown TokenStatus = "unknown" // the provider could not be asked
 )
 
-// Leftover is what has become of the tokens of a login that was ended.
-type Leftover struct {
-	RefreshToken, AccessToken Fate
+// LogoutResult is what has become of the tokens of a login that was ended.
+type LogoutResult struct {
+	RefreshToken, AccessToken TokenStatus
 	// SelfContained tells that the access token is a JWT. Servers check those without
 	// their provider, so that one goes on until it expires even where it was revoked.
 	SelfContained bool
@@ -34,16 +34,16 @@ type Leftover struct {
 }
 
 // Lives reports whether whoever has a copy of the access token can still use it.
-func (l Leftover) Lives(now time.Time) bool {
-	alive := l.AccessToken == StillValid || l.AccessToken == UnknownFate || l.AccessToken == Revoked && l.SelfContained
+func (l LogoutResult) Lives(now time.Time) bool {
+	alive := l.AccessToken == StillValid || l.AccessToken == StatusUnknown || l.AccessToken == Revoked && l.SelfContained
 	return alive && (l.Expiry.IsZero() || now.Before(l.Expiry))
 }
 
-// Leftover returns what has become of the tokens with the latest Logout.
-func (c *Client) Leftover() Leftover {
+// LogoutResult returns what has become of the tokens with the latest Logout.
+func (c *Client) LogoutResult() LogoutResult {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.leftover
+	return c.logoutResult
 }
 
 // selfContained reports whether a token has the form of a JWT (RFC 7519, section 3.1).
@@ -59,11 +59,11 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 	return cmp.Or(err, revoked)
 }
 
-// LogoutToReturn is Logout for somebody who is about to sign in again: what was said
+// LogoutForNewLogin is Logout for somebody who is about to sign in again: what was said
 // for the account stays, and the secret of a client that was given with it. A provider
 // that does not revoke the tokens keeps nobody from that: it may have forgotten the
 // client, which is why somebody signs in again.
-func (c *Client) LogoutToReturn(ctx context.Context) error {
+func (c *Client) LogoutForNewLogin(ctx context.Context) error {
 	revoked, err := c.logout(ctx, false, func(cred Credential) error {
 		kept := cred.withoutTokens()
 		if !kept.Established {
@@ -119,13 +119,13 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(Credentia
 
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The
 // refresh token goes first: it ends the whole grant at most providers. What has become
-// of them is kept for Leftover.
+// of them is kept for LogoutResult.
 func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
-	left := Leftover{RefreshToken: NoToken, AccessToken: NoToken, SelfContained: selfContained(cred.AccessToken), Expiry: cred.Expiry}
+	left := LogoutResult{RefreshToken: NoToken, AccessToken: NoToken, SelfContained: selfContained(cred.AccessToken), Expiry: cred.Expiry}
 	for _, t := range []struct {
 		hint  string
 		token grant.Secret
-		fate  *Fate
+		fate  *TokenStatus
 	}{{"refresh_token", cred.RefreshToken, &left.RefreshToken}, {"access_token", cred.AccessToken, &left.AccessToken}} {
 		switch {
 		case t.token.IsZero():
@@ -134,7 +134,7 @@ func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
 			*t.fate = StillValid
 			continue
 		case err != nil:
-			*t.fate = UnknownFate
+			*t.fate = StatusUnknown
 			continue
 		}
 		// A self-contained access token cannot be revoked at many providers
@@ -142,7 +142,7 @@ func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
 		var revoked bool
 		switch revoked, err = c.grants.Revoke(ctx, cred.target(discovery.ServerMetadata{}), t.token, t.hint); {
 		case err != nil:
-			*t.fate = UnknownFate
+			*t.fate = StatusUnknown
 		case revoked:
 			*t.fate = Revoked
 		default:
@@ -151,6 +151,6 @@ func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leftover = left
+	c.logoutResult = left
 	return err
 }

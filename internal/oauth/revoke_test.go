@@ -21,16 +21,16 @@ func TestLeftoverOfALogout(t *testing.T) {
 		scopes   []string
 		faults   devidp.Faults
 		replace  http.HandlerFunc
-		want     oauth.Leftover
+		want     oauth.LogoutResult
 		lives    bool
 		failure  error
 	}{
-		"a JWT at Logto":              {want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
-		"an opaque token":             {resource: oauth.NoResource, want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked}},
-		"a JWT that was revoked":      {replace: says(http.StatusOK, ""), want: oauth.Leftover{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked, SelfContained: true}, lives: true},
-		"no refresh token":            {scopes: []string{"openid"}, want: oauth.Leftover{RefreshToken: oauth.NoToken, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
-		"a provider that is down":     {replace: never, want: oauth.Leftover{RefreshToken: oauth.UnknownFate, AccessToken: oauth.UnknownFate, SelfContained: true}, lives: true, failure: discovery.ErrUnavailable},
-		"a provider without a way to": {faults: devidp.Faults{MetadataMembers: map[string]any{"revocation_endpoint": nil}}, want: oauth.Leftover{RefreshToken: oauth.StillValid, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
+		"a JWT at Logto":              {want: oauth.LogoutResult{RefreshToken: oauth.Revoked, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
+		"an opaque token":             {resource: oauth.NoResource, want: oauth.LogoutResult{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked}},
+		"a JWT that was revoked":      {replace: says(http.StatusOK, ""), want: oauth.LogoutResult{RefreshToken: oauth.Revoked, AccessToken: oauth.Revoked, SelfContained: true}, lives: true},
+		"no refresh token":            {scopes: []string{"openid"}, want: oauth.LogoutResult{RefreshToken: oauth.NoToken, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
+		"a provider that is down":     {replace: never, want: oauth.LogoutResult{RefreshToken: oauth.StatusUnknown, AccessToken: oauth.StatusUnknown, SelfContained: true}, lives: true, failure: discovery.ErrUnavailable},
+		"a provider without a way to": {faults: devidp.Faults{MetadataMembers: map[string]any{"revocation_endpoint": nil}}, want: oauth.LogoutResult{RefreshToken: oauth.StillValid, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
@@ -43,7 +43,7 @@ func TestLeftoverOfALogout(t *testing.T) {
 			if err := c.Logout(t.Context(), false); !errors.Is(err, tc.failure) {
 				t.Errorf("%s: %v", name, err)
 			}
-			left := c.Leftover()
+			left := c.LogoutResult()
 			if time.Until(left.Expiry) != time.Hour {
 				t.Errorf("%s: it ends %v", name, left.Expiry)
 			}
@@ -66,7 +66,7 @@ func TestTokensThatCannotBeRevoked(t *testing.T) {
 		c, h := b.client(b.store(""), nil)
 		_, _, _ = b.call(h, "x")
 		b.replace("/oidc/token/revocation", says(http.StatusBadRequest, `{"error":"invalid_client"}`))
-		if err := c.LogoutToReturn(t.Context()); err != nil {
+		if err := c.LogoutForNewLogin(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if cred, err := c.Credential(t.Context()); err == nil && cred.HasToken() {

@@ -44,8 +44,8 @@ func disturbed(t *testing.T, logins int, stranger func(p oauth.Prompt, state str
 	l := newLab(t, nil)
 	for range logins {
 		_, h := l.client(l.store(""), func(c *oauth.Config) {
-			show := c.Show
-			c.Show = func(ctx context.Context, p oauth.Prompt) {
+			show := c.ShowPrompt
+			c.ShowPrompt = func(ctx context.Context, p oauth.Prompt) {
 				u, err := url.Parse(p.URL)
 				if err != nil {
 					t.Error(err)
@@ -128,7 +128,7 @@ func TestRow3SecondUse(t *testing.T) {
 	l := newLab(t, nil)
 	answers := make(chan int, 2)
 	_, h := l.client(l.store(""), func(c *oauth.Config) {
-		c.Show = func(_ context.Context, p oauth.Prompt) {
+		c.ShowPrompt = func(_ context.Context, p oauth.Prompt) {
 			go func() {
 				last := ""
 				browser := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -199,8 +199,8 @@ func TestRow7PortTaken(t *testing.T) {
 	s := l.store("")
 	var port int
 	_, h := l.client(s, func(c *oauth.Config) {
-		show := c.Show
-		c.Show = func(ctx context.Context, p oauth.Prompt) {
+		show := c.ShowPrompt
+		c.ShowPrompt = func(ctx context.Context, p oauth.Prompt) {
 			u, _ := url.Parse(p.RedirectURI)
 			_, _ = fmt.Sscan(u.Port(), &port)
 			show(ctx, p)
@@ -219,12 +219,12 @@ func TestRow7PortTaken(t *testing.T) {
 	l.idp.SetFaults(devidp.Faults{TokenErrors: []string{"invalid_grant"}})
 	bound := false
 	_, again := l.client(s, func(c *oauth.Config) {
-		listen, show := c.Listen, c.Show
+		listen, show := c.Listen, c.ShowPrompt
 		c.Listen = func(ctx context.Context, issuer, _ string, port int) (oauth.Redirect, error) {
 			bound = true
 			return listen(ctx, issuer, "", port)
 		}
-		c.Show = func(ctx context.Context, p oauth.Prompt) {
+		c.ShowPrompt = func(ctx context.Context, p oauth.Prompt) {
 			u, _ := url.Parse(p.URL)
 			if !bound || u.Query().Get("redirect_uri") != p.RedirectURI || strings.Contains(p.RedirectURI, fmt.Sprintf(":%d/", port)) {
 				t.Errorf("bound %v, redirect URI %s", bound, p.RedirectURI)
@@ -244,8 +244,8 @@ func TestRow8LocalhostByIPv6(t *testing.T) {
 	l := newLab(t, nil)
 	for range 10 {
 		_, h := l.client(l.store(""), func(c *oauth.Config) {
-			show := c.Show
-			c.Show = func(ctx context.Context, p oauth.Prompt) {
+			show := c.ShowPrompt
+			c.ShowPrompt = func(ctx context.Context, p oauth.Prompt) {
 				if !strings.HasPrefix(p.RedirectURI, "http://127.0.0.1:") {
 					t.Error(p.RedirectURI)
 				}

@@ -17,11 +17,11 @@ func TestWallIsNotSet(t *testing.T) {
 	t.Parallel()
 	switch runtime.GOOS {
 	case "linux", "darwin", "windows":
-		if now := Wall(); now.Year() > 2000 || now.Unix() <= 0 {
+		if now := BootTime(); now.Year() > 2000 || now.Unix() <= 0 {
 			t.Error(now)
 		}
 	default:
-		if now := Wall(); now.Year() < 2000 {
+		if now := BootTime(); now.Year() < 2000 {
 			t.Error(now)
 		}
 	}
@@ -43,7 +43,7 @@ func TestLoginEndsByTheWall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				client := &Client{wall: func() time.Time {
+				client := &Client{bootTime: func() time.Time {
 					now := time.Now().Round(0)
 					if time.Since(began) > time.Minute {
 						now = now.Add(c.jump)
@@ -53,7 +53,7 @@ func TestLoginEndsByTheWall(t *testing.T) {
 				ctx, cancel := context.WithTimeoutCause(t.Context(), life, grant.ErrLoginTimeout)
 				defer cancel()
 				ctx, end := context.WithCancelCause(ctx)
-				go client.watch(ctx, end, client.wall().Add(life))
+				go client.watch(ctx, end, client.bootTime().Add(life))
 				<-ctx.Done()
 				if got := time.Since(began); got < c.ends || got > c.ends+2*watchInterval || !errors.Is(context.Cause(ctx), grant.ErrLoginTimeout) {
 					t.Errorf("ended after %v: %v", got, context.Cause(ctx))

@@ -12,11 +12,11 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// GivenToken returns a RoundTripper that puts a token which the person gave on
+// StaticToken returns a RoundTripper that puts a token which the person gave on
 // requests to server, and nowhere else. Nothing is refreshed or stored: when
 // the server refuses the token, that is the answer. A token that cannot stand
 // in a header is an error.
-func GivenToken(server *url.URL, token grant.Secret, base http.RoundTripper) (http.RoundTripper, error) {
+func StaticToken(server *url.URL, token grant.Secret, base http.RoundTripper) (http.RoundTripper, error) {
 	if err := grant.CheckToken(token); err != nil {
 		return nil, &grant.Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
 	}
@@ -35,16 +35,16 @@ func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
 		return g.base.RoundTrip(req)
 	}
 	resp, err := g.base.RoundTrip(sign(req, g.token))
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || PerhapsLost(req, resp) {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || MayBeSessionLoss(req, resp) {
 		return resp, err
 	}
 	foreign.Discard(resp)
-	return nil, GivenTokenRefused(g.server, resp)
+	return nil, StaticTokenRefused(g.server, resp)
 }
 
-// GivenTokenRefused is the error of a 401 to a given token. That of GivenToken returns
+// StaticTokenRefused is the error of a 401 to a given token. That of StaticToken returns
 // a 401 without a challenge to a request with Mcp-Session-Id, as Client.Transport does.
-func GivenTokenRefused(server *url.URL, refused *http.Response) error {
+func StaticTokenRefused(server *url.URL, refused *http.Response) error {
 	challenge, _ := discovery.BearerChallenge(refused.Header)
 	cause := errors.New("the server refused the token that was given")
 	if text := challenge.Params["error_description"]; text != "" {

@@ -107,7 +107,7 @@ func TestSecondLookOauthAnswersOnTheWire(t *testing.T) {
 					t.Error("somebody is asked")
 					return nil, io.EOF
 				},
-				Show: func(context.Context, oauth.Prompt) { t.Error("somebody is asked") },
+				ShowPrompt: func(context.Context, oauth.Prompt) { t.Error("somebody is asked") },
 			})
 			defer c.Close()
 			resp, err := (&http.Client{Transport: c.Transport(http.DefaultTransport)}).Get(server.String())

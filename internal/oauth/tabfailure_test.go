@@ -17,7 +17,7 @@ func TestTabIsToldTheFailure(t *testing.T) {
 	for want, err := range map[string]error{
 		"foreign": foreign, "timeout": &grant.Error{Op: "x", Err: grant.ErrLoginTimeout}, "unavailable": fmt.Errorf("x: %w", discovery.ErrUnavailable), "": &grant.Error{Op: "x", Code: "access_denied", Err: grant.ErrDenied},
 	} {
-		if got := (told{err}).LoginFailure(); err == nil || got != want || !errors.Is(told{err}, err) {
+		if got := (pageError{err}).LoginFailure(); err == nil || got != want || !errors.Is(pageError{err}, err) {
 			t.Errorf("%v: %q, want %q", err, got, want)
 		}
 	}

@@ -69,7 +69,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		r := readRefusal(a.req, resp, token)
 		if r.kind == notRefused {
-			c.noteTaken(a.cred, resp)
+			c.recordAccepted(a.cred, resp)
 			return resp, nil
 		}
 		if final, err := a.refused(r, resp); final != nil || err != nil {
@@ -96,7 +96,7 @@ type attempts struct {
 func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response, err error) {
 	c := a.client
 	switch {
-	case r.doubtful(a.cred), a.early == nil && PerhapsLost(a.req, resp):
+	case r.doubtful(a.cred), a.early == nil && MayBeSessionLoss(a.req, resp):
 		newer, now := Credential{}, errNotRenewed
 		if !a.replayed {
 			newer, now = c.withoutAsking(a.req.Context(), a.cred, r, a.early != nil)
@@ -125,7 +125,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 // renew gets a credential with another token, or with more scopes.
 func (a *attempts) renew(r refusal) (err error) {
 	c := a.client
-	w := renewal{failed: markOf(c.bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
+	w := renewal{failed: hashOf(c.bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
 	if w.stepUp {
 		a.stepUps++
 	} else {
@@ -138,9 +138,9 @@ func (a *attempts) renew(r refusal) (err error) {
 	return nil
 }
 
-// PerhapsLost reports whether a refusal may be about the MCP session of the request:
+// MayBeSessionLoss reports whether a refusal may be about the MCP session of the request:
 // some servers answer 401 without a challenge when it is gone.
-func PerhapsLost(req *http.Request, resp *http.Response) bool {
+func MayBeSessionLoss(req *http.Request, resp *http.Response) bool {
 	return resp.StatusCode == http.StatusUnauthorized && req.Header.Get("Mcp-Session-Id") != "" &&
 		len(discovery.ParseChallenges(resp.Header.Values("WWW-Authenticate"))) == 0
 }
@@ -149,7 +149,7 @@ func PerhapsLost(req *http.Request, resp *http.Response) bool {
 // has returned, when it was not about the session.
 func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
 	token, _ := strings.CutPrefix(refused.Request.Header.Get("Authorization"), "Bearer ")
-	if _, err := c.renew(ctx, renewal{failed: markOf(grant.NewSecret(token))}); err != nil {
+	if _, err := c.renew(ctx, renewal{failed: hashOf(grant.NewSecret(token))}); err != nil {
 		return c.signInError(err)
 	}
 	return nil
@@ -164,7 +164,7 @@ func (c *Client) current(ctx context.Context) (cred Credential, early, err error
 	if err != nil || c.fresh(cred) || !renewable {
 		return cred, nil, err
 	}
-	renewed, err := c.renew(ctx, renewal{failed: markOf(c.bearer(cred)), quiet: true})
+	renewed, err := c.renew(ctx, renewal{failed: hashOf(c.bearer(cred)), quiet: true})
 	if err == nil {
 		return renewed, nil, nil
 	}

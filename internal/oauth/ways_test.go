@@ -150,7 +150,7 @@ func TestGivenToken(t *testing.T) {
 	}
 	wire := &http.Transport{}
 	defer wire.CloseIdleConnections()
-	given, err := oauth.GivenToken(l.server(), grant.NewSecret(token), wire)
+	given, err := oauth.StaticToken(l.server(), grant.NewSecret(token), wire)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestGivenToken(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for _, bad := range []string{"", "two words", "a\r\nX-Evil: 1", "ü"} {
-		if _, err := oauth.GivenToken(l.server(), grant.NewSecret(bad), wire); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
+		if _, err := oauth.StaticToken(l.server(), grant.NewSecret(bad), wire); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -205,8 +205,8 @@ func TestAuthorizationParameters(t *testing.T) {
 	shown := make(chan string, 1)
 	_, h := l.client(l.store(""), func(c *oauth.Config) {
 		c.Key.Params = []string{"prompt=login consent", "audience=https://a.example/?b=c&d", "ui_locales="}
-		show := c.Show
-		c.Show = func(ctx context.Context, p oauth.Prompt) { shown <- p.URL; show(ctx, p) }
+		show := c.ShowPrompt
+		c.ShowPrompt = func(ctx context.Context, p oauth.Prompt) { shown <- p.URL; show(ctx, p) }
 	})
 	l.mustCall(h, "1")
 	u, err := url.Parse(<-shown)

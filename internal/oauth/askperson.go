@@ -24,7 +24,7 @@ var (
 
 // question is the wish to ask for scopes at an issuer.
 func (c *Client) question(issuer string, scopes []string, w renewal) Question {
-	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: w.stepUp, Person: c.cfg.Insist || c.cfg.Brake < 0}
+	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: w.stepUp, Person: c.cfg.Interactive}
 }
 
 // anyQuestion is that wish before discovery: at whichever issuer it turns out to
@@ -52,10 +52,10 @@ func (c *Client) judge(ctx context.Context, q Question, a Attempt) (verdict Verd
 	return verdict, err
 }
 
-// hopeless returns why nobody may be asked whichever issuer discovery leads to.
+// mayNeverAsk returns why nobody may be asked whichever issuer discovery leads to.
 // An account that has signed in, or whose process has died, is asked at another
 // issuer.
-func (c *Client) hopeless(ctx context.Context, cred Credential, w renewal) error {
+func (c *Client) mayNeverAsk(ctx context.Context, cred Credential, w renewal) error {
 	if err := c.refusedBefore(cred); err != nil {
 		return err
 	}
@@ -73,16 +73,16 @@ func (c *Client) hopeless(ctx context.Context, cred Credential, w renewal) error
 func (c *Client) refusedBefore(cred Credential) error {
 	a := cred.Attempt
 	since := c.now().Sub(a.Ended)
-	if c.cfg.Insist || c.cfg.Brake < 0 || a.RefusedClient != c.chosenMetadata(cred.Registration).Hash() || since < 0 || since >= a.registrationPause() {
+	if c.cfg.Interactive || a.RefusedClient != c.chosenMetadata(cred.Registration).Hash() || since < 0 || since >= a.registrationPause() {
 		return nil
 	}
 	return a.err()
 }
 
-// noteAsk keeps that a person is asked to sign in, before that happens, or
+// recordAsk keeps that a person is asked to sign in, before that happens, or
 // returns why it must not. The attempt of cred, which is the earlier one, becomes
 // this one.
-func (c *Client) noteAsk(ctx context.Context, cred *Credential, w renewal) error {
+func (c *Client) recordAsk(ctx context.Context, cred *Credential, w renewal) error {
 	if c.asking.Err() != nil {
 		return c.personNeeded(errNobodyWaits)
 	}
@@ -104,8 +104,8 @@ func (c *Client) noteAsk(ctx context.Context, cred *Credential, w renewal) error
 	return nil
 }
 
-// noteEnding keeps how it ended that a person was asked, if one was.
-func (c *Client) noteEnding(ctx context.Context, w renewal, how Ending) {
+// recordEnding keeps how it ended that a person was asked, if one was.
+func (c *Client) recordEnding(ctx context.Context, w renewal, how Ending) {
 	if !w.progress.asked {
 		return
 	}
@@ -124,9 +124,9 @@ func (c *Client) changeAsks(ctx context.Context, f func(AskState) AskState) erro
 	return nil
 }
 
-// Acted keeps that a person at a terminal has done something about the server:
+// PersonActed keeps that a person at a terminal has done something about the server:
 // what was in vain so far counts no more.
-func (c *Client) Acted(ctx context.Context) error {
+func (c *Client) PersonActed(ctx context.Context) error {
 	return c.changeAsks(ctx, func(s AskState) AskState { return s.Acted(c.now()) })
 }
 
@@ -160,7 +160,7 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 	case Allowed:
 		return nil
 	case RefusedTabs:
-		e.Err = &notAskedError{fmt.Sprintf("%d sign-ins were opened for this server within %d minutes, and no other is", maxTabs, int(askWindow.Minutes()))}
+		e.Err = &notAskedError{fmt.Sprintf("%d sign-ins were opened for this server within %d minutes, and no other is", maxTabs, int(AskWindow.Minutes()))}
 		e.Hint = "to sign in now, run: " + c.loginCommand()
 		if q.StepUp { // that would find a login that works
 			e.Hint = "try again in " + wait

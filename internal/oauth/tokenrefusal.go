@@ -108,8 +108,8 @@ type tokenHistory struct {
 	doubted time.Time
 }
 
-// noteTaken keeps that the server has taken the token of cred.
-func (c *Client) noteTaken(cred Credential, resp *http.Response) {
+// recordAccepted keeps that the server has taken the token of cred.
+func (c *Client) recordAccepted(cred Credential, resp *http.Response) {
 	if token := c.bearer(cred); resp.StatusCode/100 == 2 && !token.IsZero() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -132,7 +132,7 @@ func (c *Client) doubt(cred Credential, r refusal) bool {
 		return since >= 0 && since < unknownLife
 	}
 	switch {
-	case c.flight != nil && c.flight.quiet, !c.bearer(c.cred).Equal(c.bearer(cred)):
+	case c.renewing != nil && c.renewing.quiet, !c.bearer(c.cred).Equal(c.bearer(cred)):
 		return true // another request is at it, or has been
 	case lately(c.history.doubted):
 		return false
@@ -152,7 +152,7 @@ func (c *Client) doubt(cred Credential, r refusal) bool {
 // cred's may have ended. ErrLoginRequired says that nothing renews the token.
 // tried says that the refresh was tried a moment ago.
 func (c *Client) withoutAsking(ctx context.Context, cred Credential, r refusal, tried bool) (newer Credential, err error) {
-	w := renewal{failed: markOf(c.bearer(cred)), quiet: true}
+	w := renewal{failed: hashOf(c.bearer(cred)), quiet: true}
 	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
 	if err == nil && c.serves(stored, w) {
 		c.mu.Lock()

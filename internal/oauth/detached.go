@@ -11,8 +11,8 @@ import (
 	"mcp-login/internal/oauth/discovery"
 )
 
-// Demand is what a login in another process is to achieve. It holds no secret.
-type Demand struct {
+// LoginRequest is what a login in another process is to achieve. It holds no secret.
+type LoginRequest struct {
 	// Failed recognizes the token that was of no use.
 	Failed string `json:"failed,omitzero"`
 	// Challenge are the parameters of the server's challenge.
@@ -23,10 +23,10 @@ type Demand struct {
 	StepUp bool `json:"step_up,omitzero"`
 }
 
-// Fulfil signs in as another process has demanded. ready is called when
+// RunDetached signs in as another process has demanded. ready is called when
 // LockLogin is held; that process waits for it.
-func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
-	w := renewal{failed: mark(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
+func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) error {
+	w := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
 	began := c.now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
@@ -46,16 +46,16 @@ func (c *Client) Fulfil(ctx context.Context, d Demand, ready func()) error {
 func (c *Client) delegate(ctx context.Context, cred Credential, w renewal) (delegated bool, err error) {
 	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
 		c.log.Debug("a login is under way")
-		return c.cfg.Delegate != nil, nil
+		return c.cfg.StartDetached != nil, nil
 	}
-	if err := c.hopeless(ctx, cred, w); err != nil || c.cfg.Delegate == nil {
+	if err := c.mayNeverAsk(ctx, cred, w); err != nil || c.cfg.StartDetached == nil {
 		return false, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.asking, cancel)()
-	err = c.cfg.Delegate(ctx, w.demand())
-	if errors.Is(err, ErrNotDelegated) {
+	err = c.cfg.StartDetached(ctx, w.demand())
+	if errors.Is(err, ErrNotDetached) {
 		c.log.Debug("the login runs in this process", "reason", err)
 		return false, nil
 	}
@@ -64,27 +64,27 @@ func (c *Client) delegate(ctx context.Context, cred Credential, w renewal) (dele
 
 // demand is handed over as JSON, which a challenge need not fit into: a scope with
 // bytes that are no UTF-8 is not usable there either.
-func (w renewal) demand() Demand {
+func (w renewal) demand() LoginRequest {
 	params := map[string]string{}
 	for name, value := range w.challenge.Params {
 		if utf8.ValidString(name) {
 			params[name] = strings.ToValidUTF8(value, "\x00")
 		}
 	}
-	return Demand{Failed: string(w.failed), Challenge: params, Fresh: w.fresh, StepUp: w.stepUp}
+	return LoginRequest{Failed: string(w.failed), Challenge: params, Fresh: w.fresh, StepUp: w.stepUp}
 }
 
-// AskNobody makes sure that no login begins from now on, neither here nor in another
+// StopAsking makes sure that no login begins from now on, neither here nor in another
 // process: who wanted one has ended. One that is under way goes on until Close.
-func (c *Client) AskNobody() { c.stopAsking() }
+func (c *Client) StopAsking() { c.stopAsking() }
 
 // lastMoment is how long hosts take to end all their processes, one after the other.
 const lastMoment = 2 * time.Second
 
-// AwaitEnd waits a moment for the end of ctx, and returns its error: who has ended the
+// AwaitShutdown waits a moment for the end of ctx, and returns its error: who has ended the
 // process of a login may be about to end this one, and it must not begin another
 // before. nil means that the moment has passed.
-func AwaitEnd(ctx context.Context) error {
+func AwaitShutdown(ctx context.Context) error {
 	select {
 	case <-time.After(lastMoment):
 	case <-ctx.Done():

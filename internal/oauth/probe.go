@@ -19,11 +19,11 @@ import (
 // answer still counts afterwards, while the person is at it.
 const probeTime = time.Second
 
-// probing asks the provider whether it takes the request of cred, while the person gets
-// ready. The context that it returns ends when that is hopeless, with an *grant.Error as its
+// startProbe asks the provider whether it takes the request of cred, while the person gets
+// ready. The context that it returns ends when that is mayNeverAsk, with an *grant.Error as its
 // cause. A client that has signed in like this before costs no time, and any other one
 // at most probeTime. release ends it.
-func (c *Client) probing(ctx context.Context, meta discovery.ServerMetadata, cred Credential, w renewal) (waiting context.Context, release func()) {
+func (c *Client) startProbe(ctx context.Context, meta discovery.ServerMetadata, cred Credential, w renewal) (waiting context.Context, release func()) {
 	if cred.Registration.Dynamic { // it has just been registered, or asked about
 		return ctx, func() {}
 	}
@@ -32,12 +32,12 @@ func (c *Client) probing(ctx context.Context, meta discovery.ServerMetadata, cre
 	go func() {
 		defer close(done)
 		if reply, err := c.grants.Probe(waiting, cred.target(meta)); err == nil {
-			if err := c.refusedUnseen(reply, cred); err != nil {
+			if err := c.probeRefusal(reply, cred); err != nil {
 				end(err)
 			}
 		}
 	}()
-	if !w.progress.proven {
+	if !w.progress.clientProven {
 		soon := time.NewTimer(probeTime)
 		defer soon.Stop()
 		select {
@@ -48,9 +48,9 @@ func (c *Client) probing(ctx context.Context, meta discovery.ServerMetadata, cre
 	return waiting, func() { end(nil); <-done }
 }
 
-// refusedUnseen is the error of a login whose browser would show an error that leads
+// probeRefusal is the error of a login whose browser would show an error that leads
 // nowhere, nil for all other answers.
-func (c *Client) refusedUnseen(r grant.Reply, cred Credential) error {
+func (c *Client) probeRefusal(r grant.Reply, cred Credential) error {
 	e := &grant.Error{Op: "ask the provider about the client", Code: r.Code, Err: fmt.Errorf("%w: %s", grant.ErrDenied, cmp.Or(r.Description, "the provider gave no reason"))}
 	advice := "; to find out more, run: " + Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
 	switch {
