@@ -120,41 +120,89 @@ func TestRooms(t *testing.T) {
 				}
 			}
 			for name, p := range all {
-				checkPackage(t, name, p)
+				for _, wrong := range wrongIn(name, p) {
+					t.Error(wrong)
+				}
 			}
 		})
 	}
 }
 
-// checkPackage checks one package; those below test are no rooms and may import
-// what they like, but not do without a name and a doc.go.
-func checkPackage(t *testing.T, name string, p pkg) {
-	t.Helper()
+// wrongIn lists what is wrong in one package; those below test are no rooms and may
+// import what they like, but not do without a name and a doc.go.
+func wrongIn(name string, p pkg) (wrong []string) {
 	if !slices.Contains(p.GoFiles, "doc.go") {
-		t.Errorf("%s has no doc.go", name)
+		wrong = append(wrong, name+" has no doc.go")
 	}
 	if slices.Contains([]string{"util", "utils", "common", "types", "config", "helpers"}, filepath.Base(name)) {
-		t.Errorf("%s: a package is named after what it does", name)
+		wrong = append(wrong, name+": a package is named after what it does")
 	}
 	if within(name, "test") {
-		return
+		return wrong
 	}
 	allowed, ok := rooms[name]
 	if !ok {
-		t.Errorf("%s is not a room of the design; add it there first", name)
+		wrong = append(wrong, name+" is not a room of the design; add it there first")
 	}
 	if !slices.Contains(leaves, name) && (within(name, "internal") || within(name, "cmd")) {
 		allowed = slices.Concat(allowed, leaves)
 	}
 	for _, path := range p.Imports {
 		if own, ok := strings.CutPrefix(path, module); ok && !slices.Contains(allowed, own) {
-			t.Errorf("%s imports %s, which the design does not allow", name, own)
+			wrong = append(wrong, name+" imports "+own+", which the design does not allow")
 		}
 		for pattern, owner := range onlyIn {
 			if within(path, pattern) && owner != name {
-				t.Errorf("%s imports %s; only %s may", name, path, owner)
+				wrong = append(wrong, name+" imports "+path+"; only "+owner+" may")
 			}
 		}
+	}
+	return wrong
+}
+
+// The rule refuses an arrow back up wherever one is planted: from each room to each
+// other that may reach it. So there is no circle in the table either.
+func TestRoomsRefuseArrowsBackUp(t *testing.T) {
+	for room := range rooms {
+		above := map[string]bool{}
+		for next := []string{room}; len(next) > 0; next = next[1:] {
+			for other, allowed := range rooms {
+				free := slices.Contains(leaves, next[0]) && !slices.Contains(leaves, other) && (within(other, "internal") || within(other, "cmd"))
+				if (free || slices.Contains(allowed, next[0])) && !above[other] {
+					above[other], next = true, append(next, other)
+				}
+			}
+		}
+		if len(above) == 0 && !within(room, "cmd") && !within(room, "examples") {
+			t.Errorf("nothing may import %s", room)
+		}
+		for other := range above {
+			planted := pkg{GoFiles: []string{"doc.go"}, Imports: []string{"fmt", module + other}}
+			if wrong := wrongIn(room, planted); len(wrong) != 1 || !strings.Contains(wrong[0], other) {
+				t.Errorf("an arrow from %s up to %s is not refused: %q", room, other, wrong)
+			}
+		}
+	}
+}
+
+// Every fuzz target is in a package that .ci/run asks for its targets.
+func TestFuzzTargetsAreRun(t *testing.T) {
+	const asked = "for pkg in $(go list ./internal/...); do\n    for target in $(go test -list '^Fuzz' \"$pkg\""
+	if !strings.Contains(string(readFile(t, "../.ci/run")), asked) {
+		t.Fatal(".ci/run asks other packages for fuzz targets than this test believes")
+	}
+	found := 0
+	for _, path := range sources(t) {
+		if !strings.HasSuffix(path, "_test.go") || !strings.Contains("\n"+string(readFile(t, path)), "\nfunc Fuzz") {
+			continue
+		}
+		found++
+		if !within(filepath.ToSlash(path), "../internal") {
+			t.Errorf("%s: .ci/run does not fuzz it", path)
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d files with fuzz targets", found)
 	}
 }
 
