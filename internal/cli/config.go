@@ -64,6 +64,16 @@ func clientNames() string {
 	return strings.Join(names, ", ")
 }
 
+// completeClient offers the shell the clients for the first argument.
+func completeClient(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		for _, c := range hosts.All {
+			names = append(names, c.ID+"\t"+c.Title)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 // config tells the four forms of the verb apart.
 func (a *app) config(o configOptions, args, extra []string) error {
 	forms := 0
@@ -132,6 +142,15 @@ func (a *app) configFiles(o configOptions, c hosts.Client) ([]string, error) {
 		return nil, hint.With(fmt.Errorf("where %s keeps its configuration is not known without a home folder", c.Title), "add --file")
 	}
 	return places, nil
+}
+
+// clientFiles are the files of a client to look into: the one asked for, or those of its
+// programs that are here.
+func (a *app) clientFiles(o configOptions, c hosts.Client) []string {
+	if o.file != "" {
+		return []string{o.file}
+	}
+	return c.Present(hosts.ThisSystem(a.getenv))
 }
 
 // configReport is what config CLIENT URL and --remove print with --json.

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mcp-login/internal/hosts"
+	"mcp-login/internal/mcpremote"
+)
+
+// migration is one file in config --from-mcp-remote.
+type migration struct {
+	Client  string         `json:"client"`
+	File    string         `json:"file"`
+	Entries []migrationRow `json:"entries"`
+	Written bool           `json:"written"`
+	Backup  string         `json:"backup,omitzero"`
+	Problem string         `json:"problem,omitzero"`
+}
+
+type migrationRow struct {
+	Name    string `json:"name"`
+	Project string `json:"project,omitzero"`
+	// Was are the words that mcp-login stands for.
+	Was []string `json:"was,omitzero"`
+	// Added is the client's time limit for a start, with room for a sign-in.
+	Added string `json:"added,omitzero"`
+	// Skipped says why the entry was left alone.
+	Skipped string `json:"skipped,omitzero"`
+}
+
+// configMigrate rewrites the entries that run mcp-remote. One broken file does
+// not keep the others from it.
+func (a *app) configMigrate(o configOptions, chosen []hosts.Client) error {
+	rows := []migration{}
+	var failures []error
+	for _, c := range chosen {
+		for _, path := range a.clientFiles(o, c) {
+			m, err := a.migrateOne(o, c, path)
+			if err != nil {
+				m.Problem = err.Error()
+				failures = append(failures, err)
+			}
+			if len(m.Entries) > 0 || err != nil {
+				rows = append(rows, m)
+			}
+		}
+	}
+	if o.asJSON {
+		err := a.term.JSON(struct {
+			SchemaVersion int         `json:"schema_version"`
+			Files         []migration `json:"files"`
+		}{schemaVersion, rows})
+		return errors.Join(append(failures, err)...)
+	}
+	a.printMigration(o, rows)
+	return errors.Join(failures...)
+}
+
+func (a *app) migrateOne(o configOptions, c hosts.Client, path string) (migration, error) {
+	m := migration{Client: c.ID, File: path, Entries: []migrationRow{}}
+	command := o.command
+	if command == "" {
+		var err error
+		if command, err = c.OwnCommand(); err != nil {
+			return m, err
+		}
+	}
+	var all []hosts.Rewriting
+	change, err := hosts.Plan(path, func(old []byte) (data []byte, err error) {
+		data, all, err = c.Rewrite(old, command, a.judgeArguments)
+		return data, configError(path, c, err)
+	})
+	if err != nil {
+		return m, err
+	}
+	for _, r := range all {
+		m.Entries = append(m.Entries, migrationRow{Name: r.Name, Project: r.Project, Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped})
+	}
+	if o.write && change.Changed() {
+		if m.Backup, err = change.Write(time.Now()); err != nil {
+			return m, err
+		}
+		m.Written = true
+	}
+	return m, nil
+}
+
+// judgeArguments says why mcp-login would not start with arguments that
+// mcp-remote takes, and nothing if it would. Nothing of a value is told.
+func (a *app) judgeArguments(args []string) string {
+	set := func(name string) string { return cmp.Or(a.getenv(name), "x") } // the client's entry may set it
+	native, err := mcpremote.Translate(args, mcpremote.Environment{Getenv: set, ReadFile: readFlagFile})
+	if err != nil {
+		return err.Error()
+	}
+	root := newRoot(a)
+	var unknown *pflag.NotExistError
+	switch err := root.ParseFlags(native); {
+	case errors.As(err, &unknown) && strings.HasPrefix(unknown.Error(), "unknown flag"):
+		return "there is no flag --" + unknown.GetSpecifiedName()
+	case err != nil:
+		return "its flags make no sense to mcp-login"
+	case len(root.Flags().Args()) != 1:
+		return "it has words that are neither flags nor the one address"
+	}
+	return ""
+}
+
+// withoutAddresses hides the address of a registry: it may hold a password.
+func withoutAddresses(words []string) []string {
+	shown := make([]string, len(words))
+	for i, w := range words {
+		if shown[i] = w; strings.Contains(w, "://") {
+			shown[i] = "…"
+		}
+	}
+	return shown
+}
+
+func (a *app) printMigration(o configOptions, rows []migration) {
+	found, skipped := 0, 0
+	for _, m := range rows {
+		for _, e := range m.Entries {
+			if e.Skipped != "" {
+				skipped++
+				a.term.Print("%s: %s: left alone: %s", m.Client, e.Name, e.Skipped)
+				continue
+			}
+			found++
+			with := ""
+			if e.Added != "" {
+				with = ", with " + e.Added
+			}
+			a.term.Print("%s: %s: %s -> mcp-login%s", m.Client, e.Name, strings.Join(e.Was, " "), with)
+		}
+		if m.Written {
+			a.term.Note("changed %s; the old file is %s", m.File, m.Backup)
+		}
+	}
+	switch {
+	case found+skipped == 0:
+		a.term.Note("no entry runs mcp-remote")
+	case found > 0 && !o.write:
+		a.term.Note("nothing is written yet; run again with --write")
+	case found > 0:
+		a.term.Note("restart the clients; each server asks for one new login")
+	}
+}
