@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"mcp-login/internal/hint"
@@ -41,7 +42,8 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 	case len(fits) == 1:
 		return fits[0], nil
 	}
-	slices.SortFunc(fits, func(a, b store.Entry) int { return cmp.Compare(Command("", a), Command("", b)) })
+	// Not slices.SortFunc, which the compiler makes anew for this large type: 20 KB.
+	sort.Slice(fits, func(i, j int) bool { return Command("", fits[i]) < Command("", fits[j]) })
 	return store.Entry{Key: key}, &SeveralError{Server: key.Server, Kept: fits}
 }
 

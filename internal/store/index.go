@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -209,8 +210,10 @@ func (s *Store) withUnderWay(ctx context.Context, e Entry) Entry {
 }
 
 func ordered(list []Entry) []Entry {
-	slices.SortFunc(list, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.Key.Server, b.Key.Server), cmp.Compare(a.Key.Profile, b.Key.Profile), cmp.Compare(a.ID, b.ID))
+	// Not slices.SortFunc, which the compiler makes anew for this large type: 20 KB.
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return cmp.Or(cmp.Compare(a.Key.Server, b.Key.Server), cmp.Compare(a.Key.Profile, b.Key.Profile), cmp.Compare(a.ID, b.ID)) < 0
 	})
 	return list
 }
