@@ -20,8 +20,8 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
-	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/pace", "internal/terminal", "docs"},
-	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/pace"},
+	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/terminal", "docs"},
+	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/signin":   {"internal/jsonrpc"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/neterror"},
@@ -42,7 +42,6 @@ var rooms = map[string][]string{
 	"internal/hosts":           {},
 	"internal/page":            {},
 	"internal/neterror":        {},
-	"internal/pace":            {},
 	"internal/header":          {},
 	"internal/mcpremote":       {"internal/header", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery"},
 	"internal/foreign":         {},

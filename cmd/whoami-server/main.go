@@ -10,7 +10,6 @@ import (
 	"syscall"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/pace"
 )
 
 // version can be set at link time: -ldflags "-X main.version=v1.2.3".
@@ -20,7 +19,7 @@ func main() {
 	// net/http and other libraries write there what a peer has sent: claims and
 	// keys of a provider, tokens of a caller.
 	log.SetOutput(io.Discard)
-	pace.Follow(heapPace, os.Getenv)
+	followHeap(os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on the next one has its usual effect.
 	context.AfterFunc(ctx, stop)

@@ -1,4 +1,4 @@
-package pace
+package main
 
 import (
 	"runtime"
@@ -9,9 +9,8 @@ import (
 )
 
 // The collector follows what is in use, and a person's GOGC is left alone.
-func TestFollow(t *testing.T) {
-	rule := Rule{Little: 16 << 20, Small: 170, Large: 90}
-	before := debug.SetGCPercent(100)
+func TestCollectorFollowsWhatIsInUse(t *testing.T) {
+	before := debug.SetGCPercent(120)
 	t.Cleanup(func() { debug.SetGCPercent(before) })
 	percent := func() uint64 {
 		now := []metrics.Sample{{Name: "/gc/gogc:percent"}}
@@ -26,24 +25,24 @@ func TestFollow(t *testing.T) {
 			}
 		}
 	}
-	Follow(rule, func(name string) string { return map[string]string{"GOGC": "50"}[name] })
-	if percent() != 100 {
+	followHeap(func(name string) string { return map[string]string{"GOGC": "50"}[name] })
+	if percent() != 120 {
 		t.Fatalf("%d: GOGC of a person is overruled", percent())
 	}
 	large := make([]byte, 64<<20)
 	runtime.GC()
-	Follow(rule, func(string) string { return "" })
-	if percent() != 90 {
+	followHeap(func(string) string { return "" })
+	if percent() != growthLarge {
 		t.Fatalf("%d at the start, with 64 MiB in use", percent())
 	}
-	reach(90, "with 64 MiB in use")
+	reach(growthLarge, "with 64 MiB in use")
 	runtime.KeepAlive(large)
-	reach(170, "after they are gone")
+	reach(growthSmall, "after they are gone")
 	large = make([]byte, 64<<20)
-	reach(90, "with 64 MiB in use again")
+	reach(growthLarge, "with 64 MiB in use again")
 	runtime.KeepAlive(large)
-	for live, want := range map[uint64]int{0: 170, 16 << 20: 170, 16<<20 + 1: 90} {
-		if got := rule.percent(live); got != want {
+	for live, want := range map[uint64]int{0: growthSmall, littleInUse: growthSmall, littleInUse + 1: growthLarge} {
+		if got := heapGrowth(live); got != want {
 			t.Errorf("%d with %d bytes in use, want %d", got, live, want)
 		}
 	}
