@@ -81,7 +81,7 @@ type logoutRow struct {
 	// access token ends that can still be used by whoever has a copy.
 	RefreshToken oauth.TokenStatus `json:"refresh_token,omitzero"`
 	AccessToken  oauth.TokenStatus `json:"access_token,omitzero"`
-	Until        *time.Time `json:"access_token_usable_until,omitzero"`
+	Until        *time.Time        `json:"access_token_usable_until,omitzero"`
 }
 
 // addLeftover adds what has become of the tokens, and returns what a person should know of

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Security row 23: spellings of one address share a login, odd addresses are
+// Spellings of one address share a login, odd addresses are
 // refused, and a refusal never repeats what may be a password.
 func TestCanonicalServer(t *testing.T) {
 	good := map[string]string{

@@ -23,7 +23,7 @@ type askStep struct {
 }
 
 // The table of transitions: for each state what is answered, and for how long.
-func TestA4AskTable(t *testing.T) {
+func TestAskTable(t *testing.T) {
 	login := Question{Identity: "a", Issuer: "i", Scopes: []string{"r"}}
 	at := func(issuer string) Question { q := login; q.Issuer = issuer; return q }
 	by := func(identity string) Question { q := login; q.Identity = identity; return q }
@@ -187,7 +187,7 @@ func TestA4AskTable(t *testing.T) {
 }
 
 // With an issuer that is not known yet any counts.
-func TestA4AskAtAnyIssuer(t *testing.T) {
+func TestAskBeforeTheIssuerIsKnown(t *testing.T) {
 	q := Question{Identity: "a", Issuer: "i"}
 	state, _ := AskState{}.Decide(q, askStart)
 	state = state.Ended("a", AskSignedIn)
@@ -198,7 +198,7 @@ func TestA4AskAtAnyIssuer(t *testing.T) {
 }
 
 // What an earlier version has asked for counts as a tab, once.
-func TestA4AskOfAnEarlierVersion(t *testing.T) {
+func TestAskOfAnEarlierVersionCounts(t *testing.T) {
 	now := askStart.Add(time.Minute)
 	for name, c := range map[string]struct {
 		attempt Attempt
@@ -227,7 +227,7 @@ func TestA4AskOfAnEarlierVersion(t *testing.T) {
 
 // A clock that is set back neither opens the budget nor locks for longer than it
 // would have; one that is set forward opens it once.
-func TestA4AskWithAClockThatJumps(t *testing.T) {
+func TestAskWithAClockThatJumps(t *testing.T) {
 	full := func(now time.Time) AskState {
 		var s AskState
 		for i := range maxTabs {
@@ -335,14 +335,14 @@ func play(t *testing.T, choose func(n int) int) {
 // Whatever is asked, and however it ends: never more than three tabs in any
 // three minutes that no person wanted, and never a fourth after three that led to
 // no login.
-func TestA4AskBudgetHolds(t *testing.T) {
+func TestAskBudgetHolds(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		play(t, r.IntN)
 	}
 }
 
-func FuzzA4AskBudget(f *testing.F) {
+func FuzzAskBudget(f *testing.F) {
 	f.Add([]byte("anything"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		i := 0
@@ -358,7 +358,7 @@ func FuzzA4AskBudget(f *testing.F) {
 
 // More scopes than fit into what is remembered of one ask: what a person has denied
 // is not asked again, in whichever order the server names them.
-func TestSecondLookStepUpForManyScopes(t *testing.T) {
+func TestStepUpForManyScopesAsksFew(t *testing.T) {
 	for _, n := range []int{1, 64, 65, 500} {
 		q := Question{Identity: "a", Issuer: "i", StepUp: true}
 		for i := range n {

@@ -11,7 +11,7 @@ import (
 
 // An error that matches several kinds is kept as one of them, the same each
 // time, and comes back as that one in another process.
-func TestR3OneKindForAnError(t *testing.T) {
+func TestErrorHasOneKind(t *testing.T) {
 	for i, first := range kinds {
 		for _, second := range kinds[i:] {
 			for _, err := range []error{

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Security row 23: two identities share an ID only when they are equal.
+// Two identities share an ID only when they are equal.
 func TestKeyIDInjective(t *testing.T) {
 	part := rapid.StringMatching(`[ab:0-9 ]{0,4}`)
 	key := rapid.Custom(func(t *rapid.T) Key {
@@ -63,7 +63,7 @@ func TestKeysOfEarlierVersions(t *testing.T) {
 	}
 }
 
-// Security row 32: the margin scales with the lifetime, so that a token of a
+// The margin scales with the lifetime, so that a token of a
 // few seconds is not refreshed at every use.
 func TestFreshMargin(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

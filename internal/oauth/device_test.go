@@ -217,7 +217,7 @@ func TestDeviceCompleteAddressIsOptional(t *testing.T) {
 	})
 }
 
-// Closing in the middle of the wait ends it at once (P14).
+// Closing in the middle of the wait ends it at once.
 func TestDeviceClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, nil)

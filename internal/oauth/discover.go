@@ -11,7 +11,7 @@ import (
 )
 
 // discover finds the authorization server that the refusal points to. The
-// resource's own metadata is read each time (C9); the metadata of an issuer
+// resource's own metadata is read each time; the metadata of an issuer
 // that was read a short time ago, in a login that did not fail, is not.
 func (c *Client) discover(ctx context.Context, previous Credential, w renewal) (discovery.Result, error) {
 	cached := previous.Metadata

@@ -159,7 +159,7 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 			people.Go(func() { l.person(p.URL) })
 		},
 		LoginTimeout: 20 * time.Second,
-		Interactive:  true, // brake_test.go has the tests without it
+		Interactive:  true, // askagain_test.go has the tests without it
 	}
 	if change != nil {
 		change(&cfg)
@@ -198,7 +198,7 @@ func (l *lab) mustCall(h *http.Client, body string) {
 	}
 }
 
-// The main job (C1, C2, C22, C30, C32, C33): a refused request leads to one
+// A refused request leads to one
 // login and one replay with the same body; the next process starts signed in
 // and sends nothing but its own request.
 func TestFirstLoginAndNextStart(t *testing.T) {
@@ -223,9 +223,9 @@ func TestFirstLoginAndNextStart(t *testing.T) {
 	}
 }
 
-// C32, C44, Logto finding 3: an expired token is refreshed with resource, so
+// An expired token is refreshed with resource, so
 // that the new one is again for this server. No tab.
-func TestC32ExpiredTokenIsRefreshedWithResource(t *testing.T) {
+func TestExpiredTokenIsRefreshedWithResource(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) { c.AccessTokenTTL = time.Second })
 	s := l.store("")
 	_, h := l.client(s, nil)
@@ -246,10 +246,10 @@ func waitExpired(t *testing.T, s oauth.Store, l *lab) {
 	<-time.After(time.Until(cred.Expiry)) // the provider's own clock decides
 }
 
-// Security row 26, inside one machine: eight clients with one store, three
+// Eight clients with one store, three
 // calls each, the server suddenly refuses a token that has an hour to live,
 // and the provider revokes everything when a refresh token comes twice.
-func TestRow26SurpriseRefusal(t *testing.T) {
+func TestRefusedTokenIsRefreshedOnceForAll(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) { c.ReuseLeeway = -1 })
 	dir := t.TempDir()
 	var clients []*http.Client
@@ -281,8 +281,8 @@ func TestRow26SurpriseRefusal(t *testing.T) {
 	}
 }
 
-// C47: fifty requests that meet one 401 share one tab and one code exchange.
-func TestC47ConcurrentRequestsShareOneLogin(t *testing.T) {
+// Fifty requests that meet one 401 share one tab and one code exchange.
+func TestConcurrentRequestsShareOneLogin(t *testing.T) {
 	l := newLab(t, nil)
 	_, h := l.client(l.store(""), nil)
 	var wg sync.WaitGroup
@@ -299,8 +299,8 @@ func TestC47ConcurrentRequestsShareOneLogin(t *testing.T) {
 	}
 }
 
-// Security row 30: a provider in trouble does not cost the login.
-func TestRow30ProviderTroubleKeepsTheLogin(t *testing.T) {
+// A provider in trouble does not cost the login.
+func TestProviderTroubleKeepsTheLogin(t *testing.T) {
 	for _, status := range []int{503, 429} {
 		l := newLab(t, nil)
 		s := l.store("")
@@ -322,8 +322,8 @@ func TestRow30ProviderTroubleKeepsTheLogin(t *testing.T) {
 	}
 }
 
-// C44: a refresh token that is over leads to one login, not to a loop.
-func TestC44DeadRefreshToken(t *testing.T) {
+// A refresh token that is over leads to one login, not to a loop.
+func TestRefusedRefreshTokenLeadsToOneLogin(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
 	_, h := l.client(l.store(""), nil)
 	l.mustCall(h, "1")
@@ -334,8 +334,8 @@ func TestC44DeadRefreshToken(t *testing.T) {
 	}
 }
 
-// C50, C51: 403 insufficient_scope asks for the union of scopes and repeats.
-func TestC50StepUp(t *testing.T) {
+// 403 insufficient_scope asks for the union of scopes and repeats.
+func TestStepUpAsksForMoreScopes(t *testing.T) {
 	l := newLab(t, nil)
 	s := l.store("")
 	_, h := l.client(s, nil)
@@ -352,7 +352,7 @@ func TestC50StepUp(t *testing.T) {
 
 // MCP 2025-11-25, Step-Up Authorization Flow: a scope that was requested and not granted leads to no second
 // authorization, in the same request or in a later one: the refusal is the answer.
-func TestC52StepUpIsBounded(t *testing.T) {
+func TestStepUpIsBounded(t *testing.T) {
 	for _, signedIn := range []bool{false, true} {
 		l := newLab(t, nil)
 		_, h := l.client(l.store(""), nil)
@@ -372,8 +372,8 @@ func TestC52StepUpIsBounded(t *testing.T) {
 	}
 }
 
-// C47: a server that refuses every token is not asked for ever.
-func TestC47ServerThatRefusesAllTokens(t *testing.T) {
+// A server that refuses every token is not asked for ever.
+func TestServerThatRefusesAllTokens(t *testing.T) {
 	l := newLab(t, nil)
 	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Key.Resource = oauth.NoResource })
 	_, _, err := l.call(h, "1")
@@ -386,8 +386,8 @@ func TestC47ServerThatRefusesAllTokens(t *testing.T) {
 	}
 }
 
-// C35: an answer of another issuer ends the login before any token request.
-func TestC35WrongIssuerSendsNothing(t *testing.T) {
+// An answer of another issuer ends the login before any token request.
+func TestWrongIssuerSendsNothing(t *testing.T) {
 	for name, faults := range map[string]devidp.Faults{"wrong": {RedirectIssuer: "https://evil.example"}, "missing": {OmitRedirectIssuer: true}} {
 		l := newLab(t, func(c *devidp.Config) { c.Faults = faults })
 		_, h := l.client(l.store(""), nil)
@@ -424,9 +424,9 @@ func TestDeniedLoginIsNotRepeated(t *testing.T) {
 	}
 }
 
-// C45: the token goes to the configured origin only, and a request with its
+// The token goes to the configured origin only, and a request with its
 // own Authorization header is left alone.
-func TestC45TokenStaysHome(t *testing.T) {
+func TestTokenGoesToItsServerOnly(t *testing.T) {
 	l := newLab(t, nil)
 	_, h := l.client(l.store(""), nil)
 	l.mustCall(h, "1")
@@ -487,8 +487,8 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// Closing in the middle of a login ends it at once and frees the port (P14).
-func TestP14CloseDuringLogin(t *testing.T) {
+// Closing in the middle of a login ends it at once and frees the port.
+func TestCloseEndsALogin(t *testing.T) {
 	l := newLab(t, nil)
 	shown := make(chan string, 1)
 	c, h := l.client(l.store(""), func(c *oauth.Config) {
@@ -508,9 +508,8 @@ func TestP14CloseDuringLogin(t *testing.T) {
 	}
 }
 
-// A provider where nobody can register says what to do and where (C19, Logto
-// finding 5).
-func TestC19NoWayToRegister(t *testing.T) {
+// A provider where nobody can register says what to do and where.
+func TestNoWayToRegisterIsExplained(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) { c.Registration = false })
 	_, h := l.client(l.store(""), nil)
 	_, _, err := l.call(h, "1")
@@ -520,8 +519,8 @@ func TestC19NoWayToRegister(t *testing.T) {
 	}
 }
 
-// C20: a client registered by hand, on any port (RFC 8252, section 7.3).
-func TestC20GivenClient(t *testing.T) {
+// A client registered by hand, on any port (RFC 8252, section 7.3).
+func TestGivenClientIsUsed(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) {
 		c.Registration = false
 		c.Clients = []devidp.Client{{ID: "native", ApplicationType: "native", RedirectURIs: []string{"http://127.0.0.1/callback"}}}

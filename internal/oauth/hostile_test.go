@@ -63,11 +63,11 @@ func newCountedLab(t *testing.T) (*lab, *atomic.Int64) {
 	return &lab{t: t, idp: &devidp.Server{Provider: idp}, res: res, who: "alice"}, sent
 }
 
-// Security row 14: 1 GiB, a body without end, 1 GiB in gzip and ten thousand
+// 1 GiB, a body without end, 1 GiB in gzip and ten thousand
 // arrays in one another, at each endpoint. Each ends the login with an error,
 // and the provider gets rid of no more than a connection holds on its way (of
 // gzip: no more is unpacked).
-func TestRow14HugeAnswers(t *testing.T) {
+func TestHugeAnswersAreNotRead(t *testing.T) {
 	const onTheWay = 32 << 20 // socket buffers on both sides, of 1 GiB
 	for bodyName, body := range map[string]devidp.Body{"endless": devidp.BodyEndless, "GiB": devidp.BodyGiB, "gzip": devidp.BodyGzipBomb, "nested": devidp.BodyNested, "cut": devidp.BodyCut} {
 		for name, tc := range map[string]struct {
@@ -109,8 +109,8 @@ func TestRow14HugeAnswers(t *testing.T) {
 	}
 }
 
-// Security row 14: the MCP server's own metadata is read no further either.
-func TestRow14HugeResourceMetadata(t *testing.T) {
+// The MCP server's own metadata is read no further either.
+func TestHugeResourceMetadataIsNotRead(t *testing.T) {
 	var sent atomic.Int64
 	var server *httptest.Server
 	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -191,7 +191,7 @@ func TestMetadataRedirectsAreBounded(t *testing.T) {
 	})
 }
 
-// Security row 16: metadata does not go from https to http, not even to this machine.
+// Metadata does not go from https to http, not even to this machine.
 func TestMetadataRedirectToHTTP(t *testing.T) {
 	for _, target := range []string{"http://127.0.0.1:9666/x", "http://as.example/x", "file:///etc/passwd", "//", "https://user@as.example/x", "ftp://as.example/x"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -231,7 +231,7 @@ func TestMetadataRedirectToHTTP(t *testing.T) {
 	}
 }
 
-// A4, security row 37: whatever code a provider redirects with, nothing that is
+// Whatever code a provider redirects with, nothing that is
 // posted to it goes anywhere else, and it is posted once.
 func TestPostsAreNeverRedirected(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -55,7 +55,7 @@ func (d *dribbled) Close() error {
 
 // An answer of the login that comes one byte a second ends it with an error soon:
 // what counts is the time of the whole body, not that something came.
-func TestA8DribblingAnswers(t *testing.T) {
+func TestDribblingAnswersEnd(t *testing.T) {
 	for name, tc := range map[string]struct {
 		path     string
 		device   oauth.DevicePolicy
@@ -95,7 +95,7 @@ func TestA8DribblingAnswers(t *testing.T) {
 }
 
 // A refusal whose body does not end is put away, and the login goes on.
-func TestA8DribblingRefusals(t *testing.T) {
+func TestDribblingRefusalsEnd(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			dir := t.TempDir()

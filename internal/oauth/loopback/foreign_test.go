@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// A1: what a provider says about an account, and a client about itself, is seen on
+// What a provider says about an account, and a client about itself, is seen on
 // the page or not there.
-func TestA1PageShowsNothingUnseen(t *testing.T) {
+func TestPageShowsNothingUnseen(t *testing.T) {
 	const evil = "CANARY\x1b[2J\u009b\u202e\u2066\u061c\u200b\ufeff\U000e0041\ufe0f\u115f\u2028\nEND"
 	p := newPages(Options{Server: evil, Program: evil})
 	w := httptest.NewRecorder()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// C39, security rows 1 and 2: only a query with exactly one state, the expected
+// Only a query with exactly one state, the expected
 // one, and with a code or an error is taken, and only once; any other leaves
 // the wait as it was.
 func FuzzCallbackQuery(f *testing.F) {

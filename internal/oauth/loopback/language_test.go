@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Issue 6, item 7: the page speaks the reader's language, as Accept-Language
+// The page speaks the reader's language, as Accept-Language
 // says with its weights (RFC 9110, section 12.5.4), and English otherwise.
 func TestChooseLanguage(t *testing.T) {
 	for header, want := range map[string]string{
@@ -51,7 +51,7 @@ func every(w *words) map[string]string {
 	return all
 }
 
-// Issue 6, item 7: every language is complete, nothing in it was left in
+// Every language is complete, nothing in it was left in
 // English, and the names of commands and flags are the same in all.
 func TestLanguagesAreComplete(t *testing.T) {
 	original := every(&english)

@@ -64,7 +64,7 @@ func get(t *testing.T, method, address, host string) (int, string, http.Header) 
 	return resp.StatusCode, string(body), resp.Header
 }
 
-// C39, security rows 1, 2 and 4: nothing but the right answer ends the wait,
+// Nothing but the right answer ends the wait,
 // however often it is tried, and the right one still works afterwards.
 func TestForgedAnswersChangeNothing(t *testing.T) {
 	l := listen(t, Options{})
@@ -129,7 +129,7 @@ func TestForgedAnswersChangeNothing(t *testing.T) {
 	if body := <-page; !strings.Contains(body, "Signed in") || !strings.Contains(body, "alice@example.test") {
 		t.Errorf("page: %s", body)
 	}
-	// Security row 3: a valid answer counts once.
+	// A valid answer counts once.
 	if status, _, _ := get(t, "GET", l.URI()+"?code=real&state=right", ""); status != 400 {
 		t.Errorf("second use: %d", status)
 	}
@@ -140,9 +140,9 @@ type coded struct{ code string }
 func (c coded) Error() string     { return "with <script>alert(1)</script> in it" }
 func (c coded) OAuthCode() string { return c.code }
 
-// C39, security row 5: pages are static per outcome and language; markup in parameters, in
+// Pages are static per outcome and language; markup in parameters, in
 // the error or in the account does not reach the tab as markup.
-func TestRow5PagesReflectNothing(t *testing.T) {
+func TestPagesReflectNothing(t *testing.T) {
 	const markup = "%3Cscript%3Ealert(1)%3C/script%3E"
 	l := listen(t, Options{Server: "mcp.example"})
 	bodies := map[string]int{}
@@ -179,7 +179,7 @@ func TestRow5PagesReflectNothing(t *testing.T) {
 	}
 }
 
-// Security row 7: a taken port is not waited for; another one is used and
+// A taken port is not waited for; another one is used and
 // named, unless the person insists.
 func TestTakenPort(t *testing.T) {
 	taken, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -251,7 +251,7 @@ func (l *Listener) expecting() bool {
 	return l.state != ""
 }
 
-// A14: the listener is on 127.0.0.1 only.
+// The listener is on 127.0.0.1 only.
 func TestBoundToLoopback(t *testing.T) {
 	l := listen(t, Options{})
 	u, _ := url.Parse(l.URI())

@@ -58,10 +58,10 @@ func led(t *testing.T, o Options) (l *Listener, here, mark string, ch <-chan rec
 	return l, here, mark, receive(ctx, l, "s")
 }
 
-// A12: the address leads to the provider for one browser, which may come again,
+// The address leads to the provider for one browser, which may come again,
 // and whose answer is taken. What fetches in advance, or asks for the head alone,
 // uses nothing up.
-func TestA12LeadsOneBrowser(t *testing.T) {
+func TestLocalAddressLeadsOneBrowser(t *testing.T) {
 	for _, o := range []Options{{}, {Host: "localhost"}, {Host: "::1"}, {Path: "/"}, {Path: "/oauth/callback/"}} {
 		l, here, mark, ch := led(t, o)
 		b, other := newBrowser(t), newBrowser(t)
@@ -101,9 +101,9 @@ func TestA12LeadsOneBrowser(t *testing.T) {
 	}
 }
 
-// A12: a second browser ends the login, learns nothing of it, and its words say
+// A second browser ends the login, learns nothing of it, and its words say
 // why.
-func TestA12SecondBrowserEndsIt(t *testing.T) {
+func TestSecondBrowserEndsTheLogin(t *testing.T) {
 	l, here, _, ch := led(t, Options{})
 	b, other := newBrowser(t), newBrowser(t)
 	if status, _, _ := b.open("GET", here); status != http.StatusSeeOther {
@@ -122,9 +122,9 @@ func TestA12SecondBrowserEndsIt(t *testing.T) {
 	}
 }
 
-// A12: the answer of another browser is refused, and the right one still counts;
+// The answer of another browser is refused, and the right one still counts;
 // so does one with the mark that was given to the person's own process.
-func TestA12OnlyTheMarkedMayAnswer(t *testing.T) {
+func TestOnlyTheMarkedBrowserMayAnswer(t *testing.T) {
 	for _, pasted := range []bool{false, true} {
 		l, here, mark, ch := led(t, Options{})
 		l.grace = time.Hour
@@ -156,8 +156,8 @@ func TestA12OnlyTheMarkedMayAnswer(t *testing.T) {
 	}
 }
 
-// A12: a browser that keeps no cookies hears of it, and so does the person.
-func TestA12NoCookies(t *testing.T) {
+// A browser that keeps no cookies hears of it, and so does the person.
+func TestBrowserWithoutCookies(t *testing.T) {
 	l, here, _, ch := led(t, Options{})
 	l.grace = time.Millisecond
 	b := newBrowser(t)
@@ -186,7 +186,7 @@ func TestUnopenedAddressMarksNobody(t *testing.T) {
 }
 
 // The pages that end a login are in every language.
-func TestA12Pages(t *testing.T) {
+func TestLocalPages(t *testing.T) {
 	for _, w := range languages {
 		for _, why := range []reason{reasonTwice, reasonUnmarked} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/callback/x", nil)
@@ -201,7 +201,7 @@ func TestA12Pages(t *testing.T) {
 }
 
 // Who may come, besides the user who signs in.
-func TestA12Peers(t *testing.T) {
+func TestPeersAreJudged(t *testing.T) {
 	for _, tc := range []struct {
 		peer peer
 		self int

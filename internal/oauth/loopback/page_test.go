@@ -38,7 +38,7 @@ type failureError string
 func (failureError) Error() string          { return "text of the provider" }
 func (f failureError) LoginFailure() string { return string(f) }
 
-// Issue 6, item 7: the page says who signed in, to which server and for which
+// The page says who signed in, to which server and for which
 // program, in every language.
 func TestPageSaysWho(t *testing.T) {
 	p := newPages(Options{Server: "mcp.example", Program: "Example Desktop"})
@@ -60,7 +60,7 @@ func TestPageSaysWho(t *testing.T) {
 	}
 }
 
-// Issue 6, item 7: each way to fail has its own page that says what to do; a code
+// Each way to fail has its own page that says what to do; a code
 // that is not known is not shown, as it is text from the provider.
 func TestPageSaysWhatToDo(t *testing.T) {
 	p := newPages(Options{Server: "mcp.example"})
@@ -102,7 +102,7 @@ func TestPageSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// Issue 6, item 7: a screen reader finds its way. Language, title, one main part,
+// A screen reader finds its way. Language, title, one main part,
 // one heading, the outcome as a status, nothing that needs a script, a mouse or
 // something from elsewhere.
 func TestPageStructure(t *testing.T) {
@@ -122,7 +122,7 @@ func TestPageStructure(t *testing.T) {
 	}
 }
 
-// C39, security row 5: what stands on the page is text and stays in its place,
+// What stands on the page is text and stays in its place,
 // whatever it holds.
 func TestPageEscapes(t *testing.T) {
 	evil := "\"'><script>alert(1)</script>{{details}}{program}\u202e\u2066\x1b[2J\n" + strings.Repeat("x", 1000)
@@ -135,7 +135,7 @@ func TestPageEscapes(t *testing.T) {
 	}
 }
 
-// Issue 6, item 7: WCAG 2.2, 1.4.3: text has a contrast of at least 4.5 to what
+// WCAG 2.2, 1.4.3: text has a contrast of at least 4.5 to what
 // is behind it, in light and in dark.
 func TestPageContrast(t *testing.T) {
 	schemes := regexp.MustCompile(`(?s):root \{([^}]*)\}`).FindAllStringSubmatch(pageCSS, -1)

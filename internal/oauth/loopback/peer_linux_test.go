@@ -34,9 +34,9 @@ func peerAt(c net.Conn) peer {
 	return peerOf(netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(c.RemoteAddr().String()))
 }
 
-// A12: the kernel says who is at the other end, for both families; who has closed
+// The kernel says who is at the other end, for both families; who has closed
 // or reset the connection already is nobody.
-func TestA12PeerOfTheKernel(t *testing.T) {
+func TestPeerIsTheKernelsWord(t *testing.T) {
 	for _, where := range [][2]string{{"tcp4", "127.0.0.1:0"}, {"tcp6", "[::1]:0"}} {
 		_, server := connected(t, where[0], where[1])
 		if p := peerAt(server); !p.known || p.uid != os.Geteuid() || p.gone {

@@ -31,7 +31,7 @@ func exchange(t *testing.T, l *Listener, request string) string {
 // What a page elsewhere, a program that guesses the port, or a faulty request can
 // bring: nothing is led anywhere, nothing is marked, no other origin may read it,
 // and the address and the answer of the person count as before.
-func TestSecondLookLoopbackStrangers(t *testing.T) {
+func TestStrangersGetNothing(t *testing.T) {
 	l, here, _, ch := led(t, Options{})
 	secret := strings.TrimPrefix(here, "http://"+l.host)
 	_, port, _ := net.SplitHostPort(l.host)
@@ -112,7 +112,7 @@ func answered(t *testing.T, b browser, l *Listener, ch <-chan received, code, st
 // Cookies know no ports: two logins at once in one browser, and programs on other
 // ports of this machine that set cookies of the same name, take nobody's mark away
 // and give nobody one.
-func TestSecondLookLoopbackSharedCookies(t *testing.T) {
+func TestCookiesOfOtherLoginsDoNotCount(t *testing.T) {
 	one, hereOne, markOne, chOne := led(t, Options{})
 	two, hereTwo, _, chTwo := led(t, Options{})
 	b, other := newBrowser(t), newBrowser(t)
@@ -144,7 +144,7 @@ func TestSecondLookLoopbackSharedCookies(t *testing.T) {
 
 // However many open the address at one time, one of them is led to the provider
 // and marked, and the login ends.
-func TestSecondLookLoopbackManyAtOnce(t *testing.T) {
+func TestManyAnswersAtOnce(t *testing.T) {
 	_, here, _, ch := led(t, Options{Host: "localhost"})
 	const all = 24
 	var ledThere, told [all]bool
@@ -173,7 +173,7 @@ func TestSecondLookLoopbackManyAtOnce(t *testing.T) {
 
 // Two tabs deliver answers at one time, one of them a copy with another code: one
 // is taken, and only its tab hears how it ended.
-func TestSecondLookLoopbackTwoAnswers(t *testing.T) {
+func TestTwoAnswersAtOnce(t *testing.T) {
 	l, here, _, ch := led(t, Options{})
 	b := newBrowser(t)
 	b.open("GET", here)
@@ -203,7 +203,7 @@ func TestSecondLookLoopbackTwoAnswers(t *testing.T) {
 
 // Before anybody waits nothing is used up, neither the address nor an answer; and
 // what was refused in one login does not end the next one of the same listener.
-func TestSecondLookLoopbackOrder(t *testing.T) {
+func TestOrderOfAnswers(t *testing.T) {
 	l := listen(t, Options{})
 	l.grace = time.Hour
 	here, _ := l.Local(provider)
@@ -234,7 +234,7 @@ func TestSecondLookLoopbackOrder(t *testing.T) {
 
 // A path that no cookie can be bound to, or that a browser writes otherwise, would
 // end every login: it is refused before one begins.
-func TestSecondLookLoopbackPath(t *testing.T) {
+func TestOnlyTheCallbackPath(t *testing.T) {
 	for _, path := range []string{"/a;b", "/a b", "/\u00e9", "/a\\b", "/%2e%2e/x", "/a%20b", "/a\r\nb", "/\"", "/a,<b>", "/a|b", "/x?y", "/x#y", "x"} {
 		if l, err := Listen(t.Context(), Options{Path: path}); err == nil {
 			_ = l.Close()

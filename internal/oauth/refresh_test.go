@@ -17,10 +17,10 @@ import (
 	"mcp-login/internal/oauth/discovery"
 )
 
-// Security row 28: eight processes and a provider that answers a refresh after
+// Eight processes and a provider that answers a refresh after
 // 35 and 90 s. Each waits, the refresh token is spent once, nobody is asked. The
 // delay lies before the provider's work and after it.
-func TestRow28SlowProvider(t *testing.T) {
+func TestSlowRefreshKeepsTheLogin(t *testing.T) {
 	for _, delay := range []time.Duration{35 * time.Second, 90 * time.Second} {
 		for name, faults := range map[string]devidp.Faults{"before": {TokenDelay: delay}, "after": {TokenAnswerDelay: delay}} {
 			for _, dir := range []string{"", t.TempDir()} {
@@ -53,10 +53,10 @@ func slowProvider(t *testing.T, delay time.Duration, faults devidp.Faults, dir s
 	}
 }
 
-// Security row 30, the answers: the token is kept, a request ends after at most
+// The token is kept, a request ends after at most
 // three tries, Retry-After is kept when it is short and ends the tries when it
 // is long, nobody is asked, and when the trouble is over the login works.
-func TestRow30BusyProvider(t *testing.T) {
+func TestBusyProviderKeepsTheLogin(t *testing.T) {
 	second := time.Second
 	for _, tc := range []struct {
 		status, retryAfter, tries int
@@ -96,9 +96,9 @@ func TestRow30BusyProvider(t *testing.T) {
 	}
 }
 
-// Security row 30: trouble that passes within the tries is not noticed at all;
+// Trouble that passes within the tries is not noticed at all;
 // a wish to be asked again at a date is granted as one in seconds is.
-func TestRow30TroubleThatPasses(t *testing.T) {
+func TestTroubleThatPassesIsNotNoticed(t *testing.T) {
 	for name, faults := range map[string]devidp.Faults{
 		"503 twice": {TokenStatus: 503, TokenStatusTimes: 2},
 		"429 once":  {TokenStatus: 429, TokenStatusTimes: 1, TokenRetryAfter: 2},
@@ -129,10 +129,10 @@ func TestRow30TroubleThatPasses(t *testing.T) {
 	})
 }
 
-// Security row 30, the network: what never reached the provider is tried three
+// What never reached the provider is tried three
 // times, what may have reached it once per try of the server's client; the
 // token is kept and nobody is asked.
-func TestRow30Network(t *testing.T) {
+func TestNetworkTroubleKeepsTheLogin(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for name, tc := range map[string]struct {
 		err   error
@@ -174,9 +174,9 @@ func TestRow30Network(t *testing.T) {
 	}
 }
 
-// Security row 30, with real connections: refused, cut at once, cut when the
+// Refused, cut at once, cut when the
 // request has arrived. Only a refused one is tried again.
-func TestRow30Connections(t *testing.T) {
+func TestBrokenConnectionsKeepTheLogin(t *testing.T) {
 	for name, tc := range map[string]struct {
 		listen, read    bool
 		connects, forms int64
@@ -225,9 +225,9 @@ func TestRow30Connections(t *testing.T) {
 	}
 }
 
-// Security row 30: an answer that was lost after the provider spent the token
+// An answer that was lost after the provider spent the token
 // ends the request, with no repeat and no browser.
-func TestRow30LostAnswer(t *testing.T) {
+func TestLostRefreshAnswerIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := signedIn(t, "", func(c *devidp.Config) { c.ReuseLeeway = -1 })
 		_, h := b.client(s, nil)
@@ -241,10 +241,10 @@ func TestRow30LostAnswer(t *testing.T) {
 	})
 }
 
-// Security row 31: a sibling rotated the refresh token and eight processes with
+// A sibling rotated the refresh token and eight processes with
 // one directory find that out at once. One of them asks the provider, one
 // browser is opened, and all are answered.
-func TestRow31SiblingRotated(t *testing.T) {
+func TestTokenRotatedBySiblingIsAdopted(t *testing.T) {
 	for _, interactive := range []bool{true, false} {
 		for round := range 3 {
 			dir := t.TempDir()
@@ -271,9 +271,9 @@ func TestRow31SiblingRotated(t *testing.T) {
 	}
 }
 
-// Security row 31: where the sibling keeps to the lock and the store, nobody is
+// Where the sibling keeps to the lock and the store, nobody is
 // asked at all: its token is taken.
-func TestRow31SiblingRenewed(t *testing.T) {
+func TestSiblingsRenewOnce(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := signedIn(t, dir, func(c *devidp.Config) { c.ReuseLeeway = -1 })
@@ -297,10 +297,10 @@ func TestRow31SiblingRenewed(t *testing.T) {
 	})
 }
 
-// Security row 32: with lifetimes far below a fixed margin three processes that
+// With lifetimes far below a fixed margin three processes that
 // are always busy refresh once per lifetime, before the server has to refuse,
 // and nobody is asked.
-func TestRow32ShortLifetimes(t *testing.T) {
+func TestShortLifetimesAreRefreshedRarely(t *testing.T) {
 	for _, life := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second} {
 		t.Run(fmt.Sprint(life), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -333,9 +333,9 @@ func TestRow32ShortLifetimes(t *testing.T) {
 	}
 }
 
-// Security row 32: the burst at a start with a token that has ended leads to
+// The burst at a start with a token that has ended leads to
 // one refresh, even when the answer takes most of the new token's life.
-func TestRow32Burst(t *testing.T) {
+func TestBurstLeadsToOneRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, func(c *devidp.Config) { c.AccessTokenTTL, c.ReuseLeeway = 5*time.Second, -1 })
 		b.device = oauth.DeviceNever
@@ -359,10 +359,10 @@ func TestRow32Burst(t *testing.T) {
 	})
 }
 
-// Security row 32: a login that was stored under another time than today's (the
+// A login that was stored under another time than today's (the
 // clock was ten minutes ahead, or behind) costs one refresh at most, no matter
 // how many processes and calls there are, and no browser.
-func TestRow32ClockSkew(t *testing.T) {
+func TestClockSkewLeadsToOneRefresh(t *testing.T) {
 	for _, life := range []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Hour} {
 		for _, skew := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
 			t.Run(fmt.Sprint(life, skew), func(t *testing.T) {

@@ -52,7 +52,7 @@ func TestLostAnswerIsNotRepeated(t *testing.T) {
 	}
 }
 
-// Row 30: at most three tries, and Retry-After kept, also when the token is
+// At most three tries, and Retry-After kept, also when the token is
 // known to have ended.
 func TestTriesWithEndedToken(t *testing.T) {
 	for _, tc := range []struct{ status, retryAfter, tries int }{{503, 0, 3}, {429, 3600, 1}} {
@@ -75,7 +75,7 @@ func TestTriesWithEndedToken(t *testing.T) {
 	}
 }
 
-// Row 30: what is no answer of RFC 6749 section 5.2 (a portal, a firewall, a
+// What is no answer of RFC 6749 section 5.2 (a portal, a firewall, a
 // gateway, a redirect) says nothing about the refresh token.
 func TestForeignAnswerKeepsTheLogin(t *testing.T) {
 	for _, status := range []int{200, 307, 400, 403, 404, 408} {
@@ -189,7 +189,7 @@ func TestSecretExpiryBeyondTime(t *testing.T) {
 	}
 }
 
-// Row 32: where the ID token is presented and the provider's clock is ten
+// Where the ID token is presented and the provider's clock is ten
 // minutes behind, every single request refreshes.
 func TestIDTokenClockSkew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -18,10 +18,10 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// Row 12: after a login the server names another authorization server. What
+// After a login the server names another authorization server. What
 // belongs to the first one, client, secret and refresh token, is never presented
 // to the second: a dynamic client registers anew, a given one is an error.
-func TestRow12AnotherAuthorizationServer(t *testing.T) {
+func TestAnotherAuthorizationServerGetsNothing(t *testing.T) {
 	for _, given := range []bool{false, true} {
 		l := newLab(t, func(c *devidp.Config) {
 			c.Clients = []devidp.Client{{ID: "given-at-the-first", Secret: "secret-of-the-first", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
@@ -78,10 +78,10 @@ func TestRow12AnotherAuthorizationServer(t *testing.T) {
 	}
 }
 
-// Row 16: endpoints with plain http elsewhere than on this machine are never
+// Endpoints with plain http elsewhere than on this machine are never
 // asked. Those that a login needs end it before anything is registered, and are
 // named; the others are left out.
-func TestRow16PlainHTTP(t *testing.T) {
+func TestPlainHTTPIsRefused(t *testing.T) {
 	l := newLab(t, nil)
 	for _, member := range []string{"authorization_endpoint", "token_endpoint", "registration_endpoint"} {
 		l.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{member: "http://provider.example/x"}})
@@ -112,9 +112,9 @@ func TestRow16PlainHTTP(t *testing.T) {
 	}
 }
 
-// Row 15: metadata that names the address of a cloud's metadata service is not
+// Metadata that names the address of a cloud's metadata service is not
 // followed: the connection is refused before it is made.
-func TestRow15MetadataService(t *testing.T) {
+func TestMetadataServiceOfACloudIsNotAsked(t *testing.T) {
 	l := newLab(t, nil)
 	for _, endpoint := range []string{"https://169.254.169.254/token", "https://[::ffff:169.254.169.254]/token", "https://[64:ff9b::a9fe:a9fe]/token", "https://[fe80::1]/token"} {
 		l.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{"token_endpoint": endpoint}})
@@ -146,9 +146,9 @@ func ownServer(t *testing.T, metadata string, login bool) (*httptest.Server, *at
 	return srv, &asked
 }
 
-// Row 11: the resource in the metadata is on another origin, or shares a prefix
+// The resource in the metadata is on another origin, or shares a prefix
 // that is no path segment: nobody is asked.
-func TestRow11ForeignResource(t *testing.T) {
+func TestForeignResourceEndsTheLogin(t *testing.T) {
 	for _, resource := range []string{"https://evil.example/mcp", "BASE/mc", "BASE/mcpx", "BASE/mcp/more", "BASE/other", "BASE.evil.example/mcp", "http://localhost:1/mcp", ""} {
 		l := newLab(t, nil)
 		srv, _ := ownServer(t, `{"resource":"`+resource+`","authorization_servers":["`+l.idp.Issuer()+`"]}`, true)
@@ -171,9 +171,9 @@ func TestRow11ForeignResource(t *testing.T) {
 	}
 }
 
-// Row 17: a server that needs no login may have well-known addresses that hang:
+// A server that needs no login may have well-known addresses that hang:
 // they are not asked.
-func TestRow17LazyDiscovery(t *testing.T) {
+func TestDiscoveryWaitsForARefusal(t *testing.T) {
 	l := newLab(t, nil)
 	srv, asked := ownServer(t, "", false)
 	server, _ := url.Parse(srv.URL + "/mcp")

@@ -48,10 +48,10 @@ func keyPair(t *testing.T, algorithm string) (*grant.ClientKey, crypto.PublicKey
 	return key, private.Public()
 }
 
-// X1: a client signs in as itself, with its secret in the header or in the body,
+// A client signs in as itself, with its secret in the header or in the body,
 // or with an assertion; the token is for the server; nobody is asked, a second
 // process uses it, and one that has ended is replaced before it is sent.
-func TestX1ClientCredentials(t *testing.T) {
+func TestClientCredentials(t *testing.T) {
 	for _, way := range []string{"client_secret_basic", "client_secret_post", "ES256", "RS256", "EdDSA"} {
 		t.Run(way, func(t *testing.T) {
 			client := devidp.Client{ID: "machine", GrantTypes: []string{"client_credentials"}}
@@ -218,7 +218,7 @@ func TestAuthorizationParameters(t *testing.T) {
 	}
 }
 
-// C20: the secret of a client given with one login is found again with it, and
+// The secret of a client given with one login is found again with it, and
 // need not be given to the next one.
 func TestSecretIsKeptWithTheLogin(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) {
@@ -247,10 +247,10 @@ func TestSecretIsKeptWithTheLogin(t *testing.T) {
 	}
 }
 
-// C29: a provider that has forgotten a registration shows the person an error
+// A provider that has forgotten a registration shows the person an error
 // page and tells the client nothing. A login that would use a kept registration
 // asks first, and registers again.
-func TestC29ForgottenRegistration(t *testing.T) {
+func TestForgottenRegistrationIsRepeatedOnce(t *testing.T) {
 	l := newLab(t, nil)
 	s := l.store("")
 	_, h := l.client(s, nil)
@@ -274,7 +274,7 @@ func TestC29ForgottenRegistration(t *testing.T) {
 }
 
 // The metadata of the issuer is read once for logins close together, the
-// resource's own each time (C9); after a login that failed all of it.
+// resource's own each time; after a login that failed all of it.
 func TestDiscoveryIsKept(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
 	s := l.store("")

@@ -65,9 +65,9 @@ func disturbed(t *testing.T, logins int, stranger func(p oauth.Prompt, state str
 	return succeeded
 }
 
-// Row 1: a wrong, empty, absent or doubled state comes first: 400, and the true
+// A wrong, empty, absent or doubled state comes first: 400, and the true
 // redirect succeeds. 100 of 100 (mcp-remote 0 of 3).
-func TestRow1WrongState(t *testing.T) {
+func TestWrongStateChangesNothing(t *testing.T) {
 	total := 0
 	for _, variant := range []string{"code=stolen&state=wrong", "code=stolen&state=", "code=stolen", "code=stolen&state=STATE&state=STATE"} {
 		total += disturbed(t, 25, func(p oauth.Prompt, state string) {
@@ -81,8 +81,8 @@ func TestRow1WrongState(t *testing.T) {
 	}
 }
 
-// Row 2: a forged error without the state is ignored. 25 of 25 (mcp-remote 0 of 1).
-func TestRow2ForgedError(t *testing.T) {
+// A forged error without the state is ignored. 25 of 25 (mcp-remote 0 of 1).
+func TestForgedErrorChangesNothing(t *testing.T) {
 	n := disturbed(t, 25, func(p oauth.Prompt, _ string) {
 		for _, query := range []string{"error=access_denied", "error=access_denied&state=wrong", "error=server_error&iss=https://evil.example"} {
 			if status := knock(t, http.MethodGet, p.RedirectURI+"?"+query, ""); status != http.StatusBadRequest {
@@ -95,9 +95,9 @@ func TestRow2ForgedError(t *testing.T) {
 	}
 }
 
-// Row 4: another Host, another method, another path: 403, 405, 404, no code is
+// Another Host, another method, another path: 403, 405, 404, no code is
 // accepted and the login goes on.
-func TestRow4OtherRequests(t *testing.T) {
+func TestOtherRequestsChangeNothing(t *testing.T) {
 	n := disturbed(t, 5, func(p oauth.Prompt, state string) {
 		query := "?code=stolen&state=" + state
 		base := strings.TrimSuffix(p.RedirectURI, "/callback")
@@ -122,9 +122,9 @@ func TestRow4OtherRequests(t *testing.T) {
 	}
 }
 
-// Row 3: the valid redirect comes twice: one is taken, the other refused, one
+// The valid redirect comes twice: one is taken, the other refused, one
 // token request.
-func TestRow3SecondUse(t *testing.T) {
+func TestAnswerCountsOnce(t *testing.T) {
 	l := newLab(t, nil)
 	answers := make(chan int, 2)
 	_, h := l.client(l.store(""), func(c *oauth.Config) {
@@ -169,9 +169,9 @@ var hostileEndpoints = []string{
 	"https://`id`.example/auth", "https://evil;id.example/auth", "https://[::1/auth", "https://evil.example:99999/auth",
 }
 
-// Row 6: a hostile authorization_endpoint is refused before anything is
+// A hostile authorization_endpoint is refused before anything is
 // registered; nothing is opened.
-func TestRow6HostileAuthorizationEndpoint(t *testing.T) {
+func TestHostileAuthorizationEndpointIsNotOpened(t *testing.T) {
 	if len(hostileEndpoints) < 40 {
 		t.Fatal("the table has shrunk")
 	}
@@ -191,10 +191,10 @@ func TestRow6HostileAuthorizationEndpoint(t *testing.T) {
 	}
 }
 
-// Row 7: the port of the registered redirect URI is taken by a stranger: the
+// The port of the registered redirect URI is taken by a stranger: the
 // login goes to another port, with a redirect URI that says so, and the stranger
 // hears nothing. Nothing is shown before the port is ours.
-func TestRow7PortTaken(t *testing.T) {
+func TestTakenPortIsNotWaitedFor(t *testing.T) {
 	l := newLab(t, nil)
 	s := l.store("")
 	var port int
@@ -238,9 +238,9 @@ func TestRow7PortTaken(t *testing.T) {
 	}
 }
 
-// Row 8: wherever localhost leads, the redirect is to a literal address, and one
+// Wherever localhost leads, the redirect is to a literal address, and one
 // to the name is taken at both. 10 of 10.
-func TestRow8LocalhostByIPv6(t *testing.T) {
+func TestLocalhostByIPv6(t *testing.T) {
 	l := newLab(t, nil)
 	for range 10 {
 		_, h := l.client(l.store(""), func(c *oauth.Config) {
@@ -272,9 +272,9 @@ func TestRow8LocalhostByIPv6(t *testing.T) {
 	}
 }
 
-// Row 10: six answers whose issuer is not the right one, good and bad news alike:
+// Six answers whose issuer is not the right one, good and bad news alike:
 // the login ends before any token request, and of bad news nothing is shown.
-func TestRow10Issuer(t *testing.T) {
+func TestIssuerOfAnAnswerIsCompared(t *testing.T) {
 	for name, tc := range map[string]struct {
 		faults func(issuer string) devidp.Faults
 		who    string

@@ -36,7 +36,7 @@ func bomb(t *testing.T) []byte {
 // Answers whose header or body is not what it says: compressed without an end,
 // many interim answers, headers without a bound. Each ends by itself, in an error of
 // one short line, and nobody is asked.
-func TestSecondLookOauthAnswersOnTheWire(t *testing.T) {
+func TestHostileAnswersOnTheWire(t *testing.T) {
 	compressed := bomb(t)
 	for name, answer := range map[string]func(c net.Conn){
 		"compressed":     func(c net.Conn) { head(c, "Content-Encoding: gzip", len(compressed)); _, _ = c.Write(compressed) },

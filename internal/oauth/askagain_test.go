@@ -12,19 +12,19 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// braking is a client with the brake that programs have.
-func braking(c *oauth.Config) { c.Interactive = false }
+// notInteractive makes a client as programs have it, where no person asked to be asked.
+func notInteractive(c *oauth.Config) { c.Interactive = false }
 
-// Whatever restarts a program, the same identity opens no second tab within the
-// brake: not after a refusal, not when a server refuses the token that was just
+// Whatever restarts a program, the same account opens no second tab within
+// AskWindow: not after a refusal, not when a server refuses the token that was just
 // issued. A person who insists is asked.
-func TestBrakeAcrossRestarts(t *testing.T) {
+func TestNobodyIsAskedAgainAcrossRestarts(t *testing.T) {
 	t.Run("after a refusal", func(t *testing.T) {
 		l := newLab(t, nil)
 		l.who = ""
 		dir := t.TempDir()
 		for range 5 {
-			_, h := l.client(l.store(dir), braking)
+			_, h := l.client(l.store(dir), notInteractive)
 			if _, _, err := l.call(h, "1"); !errors.Is(err, grant.ErrDenied) {
 				t.Fatalf("%v", err)
 			}
@@ -66,7 +66,7 @@ func TestBrakeAcrossRestarts(t *testing.T) {
 			<-done
 		}
 		for range 3 {
-			_, h := l.client(l.store(dir), braking)
+			_, h := l.client(l.store(dir), notInteractive)
 			if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrLoginRequired) {
 				t.Errorf("%v", err)
 			}
@@ -79,10 +79,10 @@ func TestBrakeAcrossRestarts(t *testing.T) {
 
 // A provider that ends the login it has just given is another matter: the person
 // is asked once more, and not a third time.
-func TestBrakeWhenTheProviderEndsTheLogin(t *testing.T) {
+func TestAskedAgainWhenTheProviderEndsTheLogin(t *testing.T) {
 	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
 	dir := t.TempDir()
-	_, h := l.client(l.store(dir), braking)
+	_, h := l.client(l.store(dir), notInteractive)
 	l.mustCall(h, "1")
 	l.res.revokeSeen()
 	l.mustCall(h, "2")
@@ -96,9 +96,9 @@ func TestBrakeWhenTheProviderEndsTheLogin(t *testing.T) {
 }
 
 // More scopes are another question than the one that was answered.
-func TestBrakeLetsStepUpPass(t *testing.T) {
+func TestStepUpIsAskedAfterALogin(t *testing.T) {
 	l := newLab(t, nil)
-	_, h := l.client(l.store(""), braking)
+	_, h := l.client(l.store(""), notInteractive)
 	l.mustCall(h, "1")
 	l.res.mu.Lock()
 	l.res.scope = "mcp:write"

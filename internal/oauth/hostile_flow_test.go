@@ -15,7 +15,7 @@ import (
 
 // A code whose life the provider does not say, or says as none, lives until the
 // login ends or the provider says so.
-func TestSecondLookOauthDeviceLife(t *testing.T) {
+func TestDeviceCodeLifetimeIsBounded(t *testing.T) {
 	for name, life := range map[string]any{"missing": nil, "zero": 0, "negative": -5, "tiny exponent": 0e-300, "an hour": 3600} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestSecondLookOauthDeviceLife(t *testing.T) {
 
 // A question for the token that is never answered ends by itself, and the next one
 // is answered: a connection that a NAT has forgotten does not cost the login.
-func TestSecondLookOauthDeviceSilence(t *testing.T) {
+func TestSilentDeviceEndpointEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, nil)
 		provider := b.wire.hosts[bubbleProvider]
@@ -49,7 +49,7 @@ func TestSecondLookOauthDeviceSilence(t *testing.T) {
 
 // Hostile answers to a refresh: what is no token for us is no login, what is shown
 // is bounded, and the refresh token that works is not lost.
-func TestSecondLookOauthRefreshAnswers(t *testing.T) {
+func TestOddRefreshAnswers(t *testing.T) {
 	const other = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtYWxsb3J5IiwiZW1haWwiOiJtYWxsb3J5QGV2aWwuZXhhbXBsZSIsImlzcyI6Imh0dHBzOi8vZXZpbC5leGFtcGxlIiwiYXVkIjoiZXZpbCJ9.x"
 	for name, tc := range map[string]struct {
 		members map[string]any
@@ -95,7 +95,7 @@ func TestSecondLookOauthRefreshAnswers(t *testing.T) {
 
 // What a provider's metadata says after the login moves none of its secrets: they
 // are refreshed and revoked where they were issued, and a new login reads it again.
-func TestSecondLookOauthMetadataMoves(t *testing.T) {
+func TestMetadataThatMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, s := signedIn(t, "", nil)
 		const evil = "127.0.0.1:9666"
@@ -111,7 +111,7 @@ func TestSecondLookOauthMetadataMoves(t *testing.T) {
 
 // Lists of authorization servers that name none, nobody, or the same one without
 // end: an error that says so, nothing registered, nobody asked.
-func TestSecondLookOauthAuthorizationServers(t *testing.T) {
+func TestHostileListOfAuthorizationServers(t *testing.T) {
 	for name, list := range map[string]string{
 		"an empty name": `[""]`, "empty names": `["","",""]`, "a blank": `[" "]`, "a number": `[7]`, "null": `[null]`, "none": `[]`, "an object": `{"0":"http://127.0.0.1:9001/oidc"}`,
 		"a fragment": `["http://127.0.0.1:9001/oidc#"]`, "a query": `["http://127.0.0.1:9001/oidc?"]`, "a slash more": `["http://127.0.0.1:9001/oidc/"]`, "another case": `["http://127.0.0.1:9001/OIDC"]`, "an encoded letter": `["http://127.0.0.1:9001/%6fidc"]`,
