@@ -14,8 +14,8 @@ import (
 	"mcp-login/internal/foreign"
 )
 
-// connect puts the stages of a connection together: the translation between revisions
-// and, below it, the wire. Nothing is sent yet.
+// connect puts the lower stages of a connection together: the translation between
+// revisions above the wire. Nothing is sent yet.
 func (a *Account) connect() (*protover.Adapter, error) {
 	wire, err := upstream.New(a.upstream)
 	if err != nil {
@@ -28,14 +28,16 @@ func (a *Account) connect() (*protover.Adapter, error) {
 type RelayOptions struct {
 	// Tools says which tools of the server the client sees.
 	Tools bridge.Filter
-	// Patience is that of [signin.Config]; nil answers nothing for the server.
+	// Patience is that of [signin.Config].
 	Patience func(client string) time.Duration
 	// PingInterval and MaxMessage are those of [bridge.Config].
 	PingInterval time.Duration
 	MaxMessage   int
 }
 
-// Relay serves an MCP client on in and out until in ends. What goes wrong with a request
+// Relay serves an MCP client on in and out until in ends. Above the stages of connect
+// stand the filter of tools and the stand-in for the server while a person signs in,
+// each only if this run has a use for it. What goes wrong with a request
 // is answered to the client; only what ends the whole run comes back as an error.
 func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o RelayOptions) error {
 	server, err := a.connect()
@@ -43,12 +45,17 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 		return err
 	}
 	defer context.AfterFunc(ctx, a.OAuth.StopAsking)()
-	stack := o.Tools.Stage(server)
-	login := signin.New(signin.Config{Server: stack, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
-	if o.Patience != nil {
-		stack = login
+	cfg := bridge.Config{Server: o.Tools.Stage(server), Client: a.client.heard, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log}
+	if a.signsIn() {
+		login := signin.New(signin.Config{Server: cfg.Server, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
+		cfg.Server, cfg.SignIn = login, login
 	}
-	return bridge.Run(ctx, in, out, bridge.Config{Server: stack, SignIn: login, Client: a.client.heard, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log})
+	return bridge.Run(ctx, in, out, cfg)
+}
+
+// signsIn reports whether a person may have to sign in: nothing else gives the token.
+func (a *Account) signsIn() bool {
+	return a.TokenSource() == "" && a.Connection.Header.Get("Authorization") == ""
 }
 
 // awaitedLogin tells the bridge of a login that waits for its person.
@@ -68,7 +75,7 @@ const (
 	revisionTimeout = time.Second
 )
 
-// Recall implements protover.Verdicts.
+// Recall implements protover.Memory.
 func (r revision) Recall() protover.Support {
 	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
 	defer stop()
@@ -79,7 +86,7 @@ func (r revision) Recall() protover.Support {
 	return protover.Decode(b, time.Now())
 }
 
-// Keep implements protover.Verdicts.
+// Keep implements protover.Memory.
 func (r revision) Keep(speaks protover.Support) {
 	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
 	defer stop()
@@ -88,7 +95,8 @@ func (r revision) Keep(speaks protover.Support) {
 	}
 }
 
-// initializeResults keeps what the server answered to initialize, for the next login that takes long.
+// initializeResults keeps what the server answered to initialize, for the next login
+// that takes long.
 type initializeResults struct {
 	ctx context.Context
 	a   *Account
