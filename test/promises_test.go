@@ -91,6 +91,27 @@ func TestComparison(t *testing.T) {
 	}
 }
 
+// Each requirement of the page has a test, and every name there is one.
+func TestRequirements(t *testing.T) {
+	known := knownTests(t)
+	rows := 0
+	for line := range strings.Lines(string(readFile(t, filepath.Join("..", "docs", "requirements.md")))) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---") || strings.HasPrefix(line, "| demanded") {
+			continue
+		}
+		rows++
+		if len(cells) != 3 {
+			t.Errorf("a row of %d cells: %s", len(cells), line)
+		} else if proven(t, cells, cells[2], known) == 0 {
+			t.Errorf("no test shows: %s", line)
+		}
+	}
+	if rows < 50 {
+		t.Errorf("only %d rows", rows)
+	}
+}
+
 // The score-card has its 50 rows, and each names the tests that give its figure;
 // a row that is not reached says so.
 func TestScoreCard(t *testing.T) {
