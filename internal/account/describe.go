@@ -7,8 +7,8 @@ import (
 	"mcp-login/internal/terminal"
 )
 
-// Name is " as NAME" for the person that cred is of, "" where that is not known.
-func Name(cred oauth.Credential) string {
+// As is " as NAME" for the person that cred is of, "" where that is not known.
+func As(cred oauth.Credential) string {
 	if cred.Account == "" {
 		return ""
 	}

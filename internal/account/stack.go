@@ -28,7 +28,7 @@ func (a *Account) connect() (*protover.Adapter, error) {
 type RelayOptions struct {
 	// Tools says which tools of the server the client sees.
 	Tools bridge.Filter
-	// Patience is that of [signin.Config].
+	// Patience is that of [signin.Config]; nil answers nothing for the server.
 	Patience func(client string) time.Duration
 	// PingInterval and MaxMessage are those of [bridge.Config].
 	PingInterval time.Duration
@@ -48,7 +48,10 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 	cfg := bridge.Config{Server: o.Tools.Stage(server), Client: a.client.heard, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log}
 	if a.signsIn() {
 		login := signin.New(signin.Config{Server: cfg.Server, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
-		cfg.Server, cfg.SignIn = login, login
+		cfg.SignIn = login
+		if o.Patience != nil {
+			cfg.Server = login
+		}
 	}
 	return bridge.Run(ctx, in, out, cfg)
 }

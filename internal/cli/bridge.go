@@ -29,17 +29,17 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 	return nil
 }
 
-// relay is what was said about the relay.
+// relay is what the flags say about the relay.
 func (o *options) relay() account.RelayOptions {
-	said := account.RelayOptions{Patience: signin.PatienceOf, Tools: o.tools(), PingInterval: o.pingInterval, MaxMessage: int(o.MaxMessage)}
+	r := account.RelayOptions{Patience: signin.PatienceOf, Tools: o.tools(), PingInterval: o.pingInterval, MaxMessage: int(o.MaxMessage)}
 	switch {
 	case !o.changed("login-patience"):
 	case o.patience > 0:
-		said.Patience = func(string) time.Duration { return o.patience }
+		r.Patience = func(string) time.Duration { return o.patience }
 	default:
-		said.Patience = nil
+		r.Patience = nil
 	}
-	return said
+	return r
 }
 
 // answerUnstarted answers a client whose bridge cannot begin, because its command line or

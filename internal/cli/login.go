@@ -103,7 +103,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 			Store: string(s.Store.KeptIn(s.Key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
 		})
 	}
-	a.term.Print("%s to %s%s", verb, s.Server, account.Name(cred))
+	a.term.Print("%s to %s%s", verb, s.Server, account.As(cred))
 	a.term.Print("kept in %s", s.Store.Describe(ctx, s.Key))
 	a.term.Print("%s", account.Validity(cred, time.Now()))
 	return nil
