@@ -55,7 +55,7 @@ func answer(body io.ReadCloser) *http.Response {
 	return &http.Response{Header: http.Header{}, Body: body}
 }
 
-func TestReadBodyWithinBytes(t *testing.T) {
+func TestReadBodyEndsAtTheLimitOfBytes(t *testing.T) {
 	body := &endless{}
 	got, err := foreign.ReadBody(answer(body), 1000, time.Minute)
 	if !errors.Is(err, foreign.ErrTooLarge) || len(got) != 1000 || !body.closed || body.read > 64<<10 {
@@ -70,7 +70,7 @@ func TestReadBodyWithinBytes(t *testing.T) {
 }
 
 // The time is that of the whole body: one byte a second does not begin it anew.
-func TestReadBodyWithinTime(t *testing.T) {
+func TestReadBodyEndsAtTheLimitOfTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		body, began := newDribble(), time.Now()
 		got, err := foreign.ReadBody(answer(body), 1000, 10*time.Second+time.Millisecond)
@@ -80,7 +80,7 @@ func TestReadBodyWithinTime(t *testing.T) {
 	})
 }
 
-func TestDiscardIsBounded(t *testing.T) {
+func TestDiscardReadsLittleAndNotLong(t *testing.T) {
 	body := &endless{}
 	foreign.Discard(answer(body))
 	if !body.closed || body.read > 128<<10 {

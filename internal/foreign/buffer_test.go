@@ -9,7 +9,7 @@ import (
 
 // What is written comes out again, whatever the sizes; nothing is held of what was
 // taken.
-func TestBuffer(t *testing.T) {
+func TestBufferGivesBackWhatWasWritten(t *testing.T) {
 	for _, sizes := range [][]int{nil, {0}, {1}, {7, 0, 9}, {1 << 20}, {600 << 10, 600 << 10, 3 << 20, 1}, {5 << 20, 5}} {
 		var b foreign.Buffer
 		var want []byte

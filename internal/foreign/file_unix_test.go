@@ -14,7 +14,7 @@ import (
 )
 
 // What has the name of a file and is none neither hangs nor fills the memory.
-func TestW15ReadFile(t *testing.T) {
+func TestReadFileTakesRegularFilesOnly(t *testing.T) {
 	dir := t.TempDir()
 	pipe, socket, file := filepath.Join(dir, "pipe"), filepath.Join(dir, "socket"), filepath.Join(dir, "file")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -45,7 +45,7 @@ func TestW15ReadFile(t *testing.T) {
 
 // What a person has named may be a pipe; neither one without a writer, nor one that
 // never ends, nor a device without an end is waited for.
-func TestReadGiven(t *testing.T) {
+func TestReadGivenTakesPipesAsWell(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	writer := func(name string, write func(f *os.File)) string {
@@ -93,7 +93,7 @@ func TestReadGiven(t *testing.T) {
 // What was opened as a regular file may have no end: a link of a stranger to
 // /proc/kmsg, whose bytes are not to be eaten by a test, or a file system that has
 // gone.
-func TestSecondLookRegularFileWithoutAnEnd(t *testing.T) {
+func TestReadFileEndsWhereTheFileDoesNot(t *testing.T) {
 	t.Parallel()
 	silent, w, err := os.Pipe()
 	if err != nil {

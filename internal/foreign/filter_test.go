@@ -43,7 +43,7 @@ func forbidden(r rune) bool {
 
 // Each character that does something and is not seen is dropped by every filter,
 // and every other one is kept.
-func TestEveryCharacter(t *testing.T) {
+func TestEachCharacterIsKeptOrDroppedAsUnicodeSays(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if r >= 0xd800 && r <= 0xdfff {
 			continue // surrogates are no characters
@@ -78,7 +78,7 @@ func TestEveryCharacter(t *testing.T) {
 	}
 }
 
-func TestLine(t *testing.T) {
+func TestLineIsOneLine(t *testing.T) {
 	for name, c := range map[string]struct{ in, out string }{
 		"ours":               {"the server has no such tool", "the server has no such tool"},
 		"empty":              {"", ""},
@@ -106,7 +106,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-func TestBounds(t *testing.T) {
+func TestLinesAndAddressesAreCut(t *testing.T) {
 	for name, c := range map[string]struct{ in, out string }{
 		"as long as it may be": {"12345", "12345"},
 		"one more":             {"123456", "1234…"},
@@ -127,13 +127,13 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-func TestText(t *testing.T) {
+func TestTextKeepsLinesAndTabs(t *testing.T) {
 	if got := Text("a\tb\r\nc\x1b[31m\u202ed\x9be\n"); got != "a\tb\nc[31md\ufffde\n" {
 		t.Errorf("text: %q", got)
 	}
 }
 
-func TestAddress(t *testing.T) {
+func TestAddressCanBeCopiedIntoAShell(t *testing.T) {
 	for in, out := range map[string]string{
 		"https://example.com/a?b=c&d=e%20f#g":    "https://example.com/a?b=c&d=e%20f#g",
 		"https://example.com/\u009b2J\u202e":     "https://example.com/%C2%9B2J%E2%80%AE",
@@ -151,7 +151,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-func TestJSON(t *testing.T) {
+func TestJSONEscapesAndLosesNothing(t *testing.T) {
 	for in, out := range map[string]string{
 		"{\n  \"a\": \"b\"\n}":             "{\n  \"a\": \"b\"\n}",
 		"{\t\"a\":\r\"\u009b\\\"\u202e\"}": `{ "a": "\u009b\"\u202e"}`,
@@ -165,7 +165,7 @@ func TestJSON(t *testing.T) {
 }
 
 // What is written in pieces is filtered as the whole is.
-func TestWriters(t *testing.T) {
+func TestWritersFilterAcrossWrites(t *testing.T) {
 	text := "a\x1b[2J\u009bé\U000e0041\n{\"k\\\"\u202e\": \"\\\\\", \"\u200b\":\t1}\n\xe2\x80"
 	for piece := 1; piece < len(text); piece++ {
 		var plain, encoded bytes.Buffer

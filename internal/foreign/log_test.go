@@ -14,7 +14,7 @@ import (
 
 // Whatever happens a thousand times is said ten times, once a minute more, and
 // how often it was at the end; what else happens is said all the same.
-func TestW9LogIsBounded(t *testing.T) {
+func TestLogLimitBoundsEachKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		limit := foreign.NewLogLimit(slog.NewTextHandler(&out, nil))

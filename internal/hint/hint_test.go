@@ -10,7 +10,7 @@ import (
 
 // The outermost hint is the one to follow, however deep it is wrapped, and the
 // error reads and unwraps as its cause.
-func TestOf(t *testing.T) {
+func TestTheOutermostHintCounts(t *testing.T) {
 	cause := errors.New("no route")
 	inner := &hint.Error{Op: "ask the server", Err: cause, Hint: "check the address"}
 	for _, c := range []struct {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestLoopback(t *testing.T) {
+func TestLoopbackNamesAndLiterals(t *testing.T) {
 	for _, host := range []string{"localhost", "LOCALHOST", "localhost.", "a.localhost", "127.0.0.1", "127.8.9.10", "::1", "[::1]", "::ffff:127.0.0.1"} {
 		if !Loopback(host) {
 			t.Errorf("%s is not loopback", host)
@@ -64,7 +64,7 @@ func TestSameOriginAndSite(t *testing.T) {
 	}
 }
 
-func TestClassify(t *testing.T) {
+func TestClassifySaysWhereAnAddressIs(t *testing.T) {
 	cases := map[Class][]string{
 		Public:         {"1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1", "2002:101:101::1"},
 		ThisMachine:    {"127.0.0.1", "::1", "::", "0.0.0.0", "0.1.2.3", "::ffff:127.0.0.1", "64:ff9b::127.0.0.1", "2002:7f00:1::", "::127.0.0.1", "::ffff:0:7f00:1"},

@@ -55,7 +55,7 @@ func await(t *testing.T, what string, cond func() bool) {
 }
 
 // Many requests at once are each answered with their own reply.
-func TestAsk(t *testing.T) {
+func TestRequestsGetTheirOwnReplies(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
 	b.HandleRequests(func(_ context.Context, m []byte) []byte { return append([]byte("re: "), m...) })
@@ -77,7 +77,7 @@ func TestAsk(t *testing.T) {
 }
 
 // What one tells all others hear, and not itself.
-func TestTell(t *testing.T) {
+func TestBroadcastReachesAllOthers(t *testing.T) {
 	service := real.Redis(t)
 	heard := make(chan string, 10)
 	var all []*Redis
@@ -99,7 +99,7 @@ func TestTell(t *testing.T) {
 
 // A replica that is gone, or that a client invents, is ErrNoReplica at once
 // when nothing else is wrong.
-func TestNoReplica(t *testing.T) {
+func TestRequestToADeadReplicaFails(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
 	name := b.Self()
@@ -121,7 +121,7 @@ func TestNoReplica(t *testing.T) {
 
 // While Redis is away requests fail, but nobody is declared dead; once it is
 // back everything works again, a request that comes early included.
-func TestRedisRestarts(t *testing.T) {
+func TestBusSurvivesARestartOfRedis(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
 	b.HandleRequests(func(_ context.Context, m []byte) []byte { return m })
@@ -148,7 +148,7 @@ func TestRedisRestarts(t *testing.T) {
 
 // After Redis was away the one who asks may be slower to listen again than the
 // one who answers: the reply waits for it.
-func TestReplyWaitsForTheAsker(t *testing.T) {
+func TestReplyWaitsForWhoAsked(t *testing.T) {
 	service := real.Redis(t)
 	b := dial(t, service)
 	answered := make(chan struct{})
@@ -175,7 +175,7 @@ func TestReplyWaitsForTheAsker(t *testing.T) {
 
 // A request that arrives twice is answered once: go-redis publishes again when
 // a connection breaks at the wrong moment.
-func TestQuestionIsTakenOnce(t *testing.T) {
+func TestRequestIsTakenOnce(t *testing.T) {
 	r := &Redis{seen: make(map[string]bool)}
 	if !r.firstTime("1") || r.firstTime("1") {
 		t.Error("taken twice, or never")
@@ -189,7 +189,7 @@ func TestQuestionIsTakenOnce(t *testing.T) {
 }
 
 // Garbage on the channel is dropped and logged without its text.
-func TestGarbage(t *testing.T) {
+func TestGarbageOnTheBusIsIgnored(t *testing.T) {
 	service := real.Redis(t)
 	var log bytes.Buffer
 	r, err := Dial("redis://"+service.Address, someResource, slog.New(slog.NewTextHandler(&log, nil)))
@@ -207,7 +207,7 @@ func TestGarbage(t *testing.T) {
 }
 
 // What [server.SessionStore] promises, with the clock of a real Redis.
-func TestSessions(t *testing.T) {
+func TestSessionsAreBoundedAndEnd(t *testing.T) {
 	a := dial(t, real.Redis(t))
 	b := &Redis{client: a.client, space: a.space} // another replica
 	ctx := t.Context()
@@ -254,7 +254,7 @@ func TestSessions(t *testing.T) {
 
 // A replica that dies without closing its connection is dead once its sign of
 // life has expired; until then it is slow.
-func TestSilentReplica(t *testing.T) {
+func TestSlowReplicaIsNotDead(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
 	a.mu.Lock()
@@ -275,7 +275,7 @@ func TestSilentReplica(t *testing.T) {
 }
 
 // The address is checked without repeating the password.
-func TestCheck(t *testing.T) {
+func TestCheckKeepsThePasswordToItself(t *testing.T) {
 	for _, good := range []string{"redis://h", "redis://h:1/2", "rediss://u:p@h:1"} {
 		if err := Check(good); err != nil {
 			t.Errorf("%s: %v", good, err)
