@@ -9,10 +9,10 @@ import (
 	"mcp-login/internal/oauth/discovery"
 )
 
-// Whether prompt=consent is sent. OpenID Connect Core section 11 wants it with
-// offline_access, and providers like Logto drop the scope without it. Others show
-// an approval page for it each time, at which a person may not get on: there it is
-// left out, by name or as learned.
+// OpenID Connect Core 1.0, section 11, wants prompt=consent with offline_access, and
+// providers like Logto drop the scope without it. Others show an approval page for it
+// each time, at which a person may be stuck: there prompt is left out, by the name of the
+// provider or because nobody got further.
 
 // entra are the sites of Microsoft Entra in all its clouds.
 var entra = []string{
@@ -22,9 +22,9 @@ var entra = []string{
 const (
 	// maxConsents is how many times in a row a person is sent to an approval page.
 	maxConsents = 2
-	// rowLife is how long a row lasts after a sign-in that led to no token, or to one
+	// consentRowLifetime is how long such a row lasts after a sign-in that led to no token, or to one
 	// whose issuer does not say when it ends.
-	rowLife = time.Hour
+	consentRowLifetime = time.Hour
 )
 
 // wantsConsent reports whether the request for cred at an authorization endpoint is
@@ -61,7 +61,7 @@ func atEntra(endpoint string) bool {
 func (c Credential) consentsInARow(now time.Time) int {
 	ends := c.Expiry
 	if !c.Attempt.Succeeded || ends.IsZero() {
-		ends = c.Attempt.Asked.Add(rowLife)
+		ends = c.Attempt.Asked.Add(consentRowLifetime)
 	}
 	if c.Consents < maxConsents && now.After(ends) {
 		return 0

@@ -13,7 +13,7 @@ import (
 
 // LoginRequest is what a login in another process is to achieve. It holds no secret.
 type LoginRequest struct {
-	// Failed recognizes the token that was of no use.
+	// Failed is the hash of the token that was of no use.
 	Failed string `json:"failed,omitzero"`
 	// Challenge are the parameters of the server's challenge.
 	Challenge map[string]string `json:"challenge,omitzero"`
@@ -23,10 +23,10 @@ type LoginRequest struct {
 	StepUp bool `json:"step_up,omitzero"`
 }
 
-// RunDetached signs in as another process has demanded. ready is called when
-// LockLogin is held; that process waits for it.
+// RunDetached signs in as another process has requested. ready is called when LockLogin
+// is held; that process waits for it.
 func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) error {
-	w := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, demanded: true}
+	w := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, awaited: true}
 	began := c.now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
@@ -41,9 +41,9 @@ func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) 
 	return c.notRenewed(w, err)
 }
 
-// delegate sees to it that another process asks the person, if that is how
-// this one is set up. An error says that nobody may be asked.
-func (c *Client) delegate(ctx context.Context, cred Credential, w renewal) (delegated bool, err error) {
+// startDetached makes another process ask the person, if Config.StartDetached is set. An
+// error says that nobody may be asked.
+func (c *Client) startDetached(ctx context.Context, cred Credential, w renewal) (detached bool, err error) {
 	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
 		c.log.Debug("a login is under way")
 		return c.cfg.StartDetached != nil, nil
@@ -54,7 +54,7 @@ func (c *Client) delegate(ctx context.Context, cred Credential, w renewal) (dele
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.asking, cancel)()
-	err = c.cfg.StartDetached(ctx, w.demand())
+	err = c.cfg.StartDetached(ctx, w.loginRequest())
 	if errors.Is(err, ErrNotDetached) {
 		c.log.Debug("the login runs in this process", "reason", err)
 		return false, nil
@@ -62,9 +62,9 @@ func (c *Client) delegate(ctx context.Context, cred Credential, w renewal) (dele
 	return err == nil, err
 }
 
-// demand is handed over as JSON, which a challenge need not fit into: a scope with
-// bytes that are no UTF-8 is not usable there either.
-func (w renewal) demand() LoginRequest {
+// loginRequest is handed over as JSON, which needs UTF-8: other bytes of a challenge are
+// replaced, and a scope with them is not usable anyway.
+func (w renewal) loginRequest() LoginRequest {
 	params := map[string]string{}
 	for name, value := range w.challenge.Params {
 		if utf8.ValidString(name) {

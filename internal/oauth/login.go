@@ -373,7 +373,7 @@ func (c *Client) saveAsked(ctx context.Context, cred Credential, w renewal) {
 func (c *Client) recordFailure(ctx context.Context, err error, w renewal) {
 	c.change(ctx, func(stored Credential) Credential {
 		refused := w.progress.clientRefusal != nil && errors.Is(err, w.progress.clientRefusal)
-		if w.demanded || refused || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+AskWindow {
+		if w.awaited || refused || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+AskWindow {
 			stored.Server = c.cfg.Server.String()
 			stored.Attempt = stored.Attempt.failed(err, c.now())
 		}

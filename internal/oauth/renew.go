@@ -32,14 +32,14 @@ type renewal struct {
 	failed tokenHash
 	// challenge is the server's, with 401 or 403.
 	challenge discovery.Challenge
-	// fresh demands a new login: a refreshed token was refused as well.
+	// fresh requires a new login: a refreshed token was refused as well.
 	fresh bool
-	// stepUp demands more scopes (403 insufficient_scope).
+	// stepUp requires more scopes (403 insufficient_scope).
 	stepUp bool
 	// quiet forbids asking a person.
 	quiet bool
-	// demanded says that another process waits for the outcome.
-	demanded bool
+	// awaited says that another process waits for the outcome.
+	awaited bool
 	// progress is what has come of it, in a login.
 	progress *progress
 }
@@ -127,14 +127,14 @@ func (c *Client) endRenewal(shared *sharedRenewal, cred Credential, err error) {
 // errPersonNeeded says that nothing else than a login helps.
 var errPersonNeeded = errors.New("a person is needed")
 
-// delegations is how often a login is handed to another process for one
-// renewal: the second time when that process died.
-const delegations = 2
+// maxDetached is how often a login is handed to another process for one renewal: the
+// second time when that process died.
+const maxDetached = 2
 
 // renewOnce is one renewal: with what is stored if that is enough, else with
 // the person, in this process or in the one that StartDetached starts.
 func (c *Client) renewOnce(ctx context.Context, w renewal) (Credential, error) {
-	for try := range delegations {
+	for try := range maxDetached {
 		began := c.now()
 		if try > 0 {
 			c.log.Debug("the login ended without a word; another one begins in a moment")
@@ -142,11 +142,11 @@ func (c *Client) renewOnce(ctx context.Context, w renewal) (Credential, error) {
 				return Credential{}, fmt.Errorf("sign in: %w", err)
 			}
 		}
-		cred, delegated, err := c.withoutPerson(ctx, w)
+		cred, detached, err := c.withoutPerson(ctx, w)
 		switch {
 		case !errors.Is(err, errPersonNeeded):
 			return cred, err
-		case !delegated:
+		case !detached:
 			return c.signIn(ctx, w, began)
 		}
 		unlock, err := c.lockLogin(ctx)
@@ -177,10 +177,10 @@ func (c *Client) renewOnce(ctx context.Context, w renewal) (Credential, error) {
 // withoutPerson is compare-and-adopt: under the lock that all processes share
 // the store is read again, and when its token is not the failed one, another
 // process has done the work and its token is used. Only then is a refresh
-// token spent, once. errPersonNeeded says that this does not help; delegated
+// token spent, once. errPersonNeeded says that this does not help; detached
 // that a login in another process is then under way. It was started under the
 // lock, so that there is one.
-func (c *Client) withoutPerson(ctx context.Context, w renewal) (cred Credential, delegated bool, err error) {
+func (c *Client) withoutPerson(ctx context.Context, w renewal) (cred Credential, detached bool, err error) {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
 		return Credential{}, false, fmt.Errorf("wait for another process that renews the login: %w", err)
@@ -207,17 +207,17 @@ func (c *Client) withoutPerson(ctx context.Context, w renewal) (cred Credential,
 	if w.quiet || c.cfg.Listen == nil || c.asking.Err() != nil {
 		return Credential{}, false, c.personNeeded(ErrLoginRequired)
 	}
-	if delegated, err = c.delegate(ctx, cred, w); err != nil {
+	if detached, err = c.startDetached(ctx, cred, w); err != nil {
 		return Credential{}, false, err
 	}
-	return Credential{}, delegated, errPersonNeeded
+	return Credential{}, detached, errPersonNeeded
 }
 
 // spendRefreshToken renews cred, under the lock. done is false where that has led
 // to nothing and only a login helps; an error means that the provider could not
 // be asked, and nothing is lost.
 func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w renewal) (renewed Credential, done bool, err error) {
-	if since := c.now().Sub(cred.Unanswered); since >= 0 && since < doubtful {
+	if since := c.now().Sub(cred.Unanswered); since >= 0 && since < lostAnswerPause {
 		return Credential{}, false, &grant.Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
 	}
 	renewed, err = c.refreshPatiently(ctx, cred)
@@ -334,8 +334,8 @@ func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) 
 	}
 }
 
-// doubtful is how long nobody repeats a refresh whose answer was lost.
-const doubtful = time.Minute
+// lostAnswerPause is how long nobody repeats a refresh whose answer was lost.
+const lostAnswerPause = time.Minute
 
 // refreshTries bounds how often a refresh is sent when the provider is busy or
 // out of reach, and maxRetryAfter for how long its wish to wait is granted.
