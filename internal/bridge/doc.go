@@ -9,14 +9,19 @@
 //     notifications do not wait for requests, and reading never waits for the
 //     server. Nothing overtakes initialize or notifications/initialized;
 //     notifications keep their order.
-//  3. Package upstream carries the bytes to the server and brings back what it
-//     says; each message becomes one line and one Write, except large answers,
-//     which are written in pieces while nothing else is.
-//  4. Every request ends in exactly one answer: the server's, or an error of
+//  3. Messages go through a stack of stages ([jsonrpc.Stage]), each of which passes on
+//     what it does not answer: the sign-in stand-in (package signin), the tool filter
+//     ([Filter]), the translation between revisions (package protover), the wire
+//     (package upstream). Whoever calls Run stacks those that the run needs; a message
+//     goes past a stage that has nothing to do with it ([jsonrpc.First]).
+//  4. What comes back has one way: the request's own [jsonrpc.Sink]. Each message
+//     becomes one line and one Write, except large answers, which are written in
+//     pieces while nothing else is.
+//  5. Every request ends in exactly one answer: the server's, or an error of
 //     the bridge with the request's own id and a hint (see the codes).
-//  5. When stdin ends, requests under way get a short time; then they are
+//  6. When stdin ends, requests under way get a short time; then they are
 //     answered, the session is ended at the server, and Run returns.
 //
-// The package sees no token and knows no OAuth: the http.Client inside the
-// Upstream signs requests. Advice in errors travels by the method UserHint.
+// The package sees no token and knows no OAuth and no HTTP. Errors of the stages say
+// their code by the method JSONRPCCode and what to do by UserHint.
 package bridge
