@@ -69,6 +69,10 @@ func syncDirectory(dir string) error {
 // retrySharing: only Windows refuses because another process has the file open.
 func retrySharing(_ context.Context, f func() error) error { return f() }
 
+// noProcess reports whether no process has this id here. It says no more than that a
+// lock may be free: in containers that share a folder process ids repeat.
+func noProcess(pid int) bool { return pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
+
 // noLocks reports whether err says that the file system has no locks.
 func noLocks(err error) bool {
 	return errors.Is(err, unix.ENOLCK) || errors.Is(err, errors.ErrUnsupported)

@@ -66,6 +66,9 @@ func sharing(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
 }
 
+// noProcess: Windows is not asked; deathPause is enough.
+func noProcess(int) bool { return false }
+
 // noLocks reports whether err says that the file system has no locks.
 func noLocks(err error) bool {
 	return errors.Is(err, windows.ERROR_NOT_SUPPORTED) || errors.Is(err, windows.ERROR_INVALID_FUNCTION) || errors.Is(err, errors.ErrUnsupported)

@@ -24,8 +24,8 @@ const (
 	// whose record has no deadline.
 	maxLife     = 24 * time.Hour
 	defaultLife = 10 * time.Minute
-	// deathPause is the longest time in which nobody tries the lock of a login whose
-	// record has not changed: its process may have died.
+	// deathPause is the longest time in which the lock of a login is not tried whose
+	// record has not changed: its process may have died, and not be looked for here.
 	deathPause = 100 * time.Millisecond
 )
 
@@ -55,7 +55,7 @@ func (w *loginWatch) try(ctx context.Context, lock tryLock, path string) (releas
 		file = nil
 	}
 	changed := !sameRecord(file, w.file)
-	if file != nil && !changed && time.Since(w.tried) < deathPause {
+	if file != nil && !changed && time.Since(w.tried) < deathPause && !noProcess(w.record.PID) {
 		return nil, false, nil
 	}
 	first := w.tried.IsZero()

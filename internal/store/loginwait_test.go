@@ -1,6 +1,7 @@
 package store
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -45,7 +46,7 @@ func testFollowed(t *testing.T, dir string, kernelLocks bool) {
 	began := time.Now()
 	show := func(after time.Duration, address string) {
 		time.Sleep(time.Until(began.Add(after)))
-		if err := s.SetPending(t.Context(), key, Pending{URL: address, UserCode: "U", PID: 1, Started: began, Deadline: began.Add(time.Minute)}); err != nil {
+		if err := s.SetPending(t.Context(), key, Pending{URL: address, UserCode: "U", PID: os.Getpid(), Started: began, Deadline: began.Add(time.Minute)}); err != nil {
 			t.Error(err)
 		}
 	}

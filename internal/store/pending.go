@@ -41,7 +41,7 @@ type Pending struct {
 	Started  time.Time `json:"started"`
 	Deadline time.Time `json:"deadline,omitzero"`
 	// PID is the process that asks, for people to look at. With Started it tells this
-	// login from the next one; no process is found by it.
+	// login from the next one. No process is judged by it: ids repeat in containers.
 	PID int `json:"pid,omitzero"`
 }
 
