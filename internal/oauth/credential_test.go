@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"mcp-login/internal/oauth/grant"
-
 	"pgregory.net/rapid"
+
+	"mcp-login/internal/oauth/grant"
 )
 
 // Two identities share an ID only when they are equal.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-login/internal/oauth/grant"
-
 	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/oauth/grant"
 )
 
 // A secret shows in no verb, encoder or log, however deep it lies.
