@@ -1,16 +1,13 @@
 package cluster
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"mcp-login/test/binary"
 	"mcp-login/test/issuer"
@@ -24,47 +21,31 @@ type replica struct {
 	listen, ops string
 	args        []string
 	cmd         *exec.Cmd
-	out         *buffer
-}
-
-// buffer can be written and read at the same time.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	out         *binary.Output
 }
 
 func (r *replica) start(t *testing.T) {
 	t.Helper()
-	r.out = &buffer{}
+	r.out = &binary.Output{}
 	r.cmd = exec.Command(binary.Build(t, "whoami-server"), r.args...)
 	r.cmd.Stderr = r.out
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if resp, err := http.Get("http://" + r.ops + "/readyz"); err == nil {
-			body, _ := io.ReadAll(resp.Body)
-			_ = resp.Body.Close()
-			if strings.Contains(string(body), `"bus":"up"`) {
-				return
-			}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the replica at %s:\n%s", r.listen, r.out)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the replica is not ready:\n%s", r.out)
+	})
+	binary.Until(t, "a replica that is ready", func() bool {
+		resp, err := http.Get("http://" + r.ops + "/readyz")
+		if err != nil {
+			return false
 		}
-	}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		return strings.Contains(string(body), `"bus":"up"`)
+	})
 }
 
 // kill ends the replica as a crash does.
@@ -130,13 +111,6 @@ func newCluster(t *testing.T) *cluster {
 		r.start(t)
 		t.Cleanup(r.kill)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			for n, r := range c.replicas {
-				t.Logf("replica %d:\n%s", n+1, r.out)
-			}
-		}
-	})
 	return c
 }
 

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"mcp-login/test/binary"
 	"mcp-login/test/real"
@@ -50,26 +49,25 @@ func TestRunsInAnEmptyRoot(t *testing.T) {
 		return cmd
 	}
 	server := inside()
-	var said strings.Builder
-	server.Stderr = &said
+	said := &binary.Output{}
+	server.Stderr = said
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	healthy := func() error { return inside("healthcheck").Run() }
-	for deadline := time.Now().Add(20 * time.Second); healthy() != nil; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			_ = server.Process.Kill()
-			_ = server.Wait()
-			t.Fatalf("never healthy: %s", &said)
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		if t.Failed() {
+			t.Logf("the server said: %s", said)
 		}
-	}
+	})
+	binary.Until(t, "a healthy server", func() bool { return inside("healthcheck").Run() == nil })
 	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := server.Wait(); err != nil {
-		t.Errorf("%v: %s", err, &said)
+		t.Errorf("%v: %s", err, said)
 	}
-	if healthy() == nil {
+	if inside("healthcheck").Run() == nil {
 		t.Error("healthy without a server")
 	}
 }

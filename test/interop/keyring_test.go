@@ -121,9 +121,7 @@ func TestSecretServiceStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The call that is overdue has to come back first.
-	for try := 0; try < 200 && stuck.call("tools/list", "{}")["error"] != nil; try++ {
-		time.Sleep(20 * time.Millisecond)
-	}
+	binary.Until(t, "an answer that is no error", func() bool { return stuck.call("tools/list", "{}")["error"] == nil })
 	if claims := stuck.whoami(); claims["email"] != "alice@example.test" {
 		t.Errorf("the same bridge, after it went on: %v", claims)
 	}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"mcp-login/internal/server"
+	"mcp-login/test/binary"
 	"mcp-login/test/real"
 )
 
@@ -38,20 +39,10 @@ func dial(t *testing.T, s *real.Service) *Redis {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	await(t, "the bus to work", func() bool {
+	binary.Until(t, "the bus to work", func() bool {
 		return r.Healthy() == nil && r.listening(t.Context())
 	})
 	return r
-}
-
-// await waits for something another process does.
-func await(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
 }
 
 // Many requests at once are each answered with their own reply.
@@ -143,7 +134,7 @@ func TestBusSurvivesARestartOfRedis(t *testing.T) {
 	if err != nil || string(got) != "early" {
 		t.Errorf("right after the restart: %q, %v", got, err)
 	}
-	await(t, "good health", func() bool { return a.Healthy() == nil })
+	binary.Until(t, "good health", func() bool { return a.Healthy() == nil })
 }
 
 // After Redis was away the one who asks may be slower to listen again than the
@@ -155,7 +146,7 @@ func TestReplyWaitsForWhoAsked(t *testing.T) {
 	b.HandleRequests(func(context.Context, []byte) []byte { close(answered); return []byte("late") })
 	asker := dial(t, service).client
 	const name = "asker00000000000"
-	await(t, "the other replica", func() bool {
+	binary.Until(t, "the other replica", func() bool {
 		n, err := asker.Publish(t.Context(), b.channel(b.Self()), encode(request, "1", name, []byte("x"))).Result()
 		return err == nil && n == 1
 	})
@@ -236,7 +227,7 @@ func TestSessionsAreBoundedAndEnd(t *testing.T) {
 	touch("not mine", false, "b", "1", time.Minute)
 	got, err := a.End(ctx, "b", "1")
 	check("end of another's", false, got, err)
-	await(t, "a session to expire", func() bool {
+	binary.Until(t, "a session to expire", func() bool {
 		ok, err := a.Begin(ctx, "a", "5", 2, time.Minute)
 		return ok && err == nil
 	})
@@ -298,7 +289,7 @@ func TestResourcesShareNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = r.Close() })
-		await(t, "the bus to work", func() bool { return r.Healthy() == nil && r.listening(t.Context()) })
+		binary.Until(t, "the bus to work", func() bool { return r.Healthy() == nil && r.listening(t.Context()) })
 		return r
 	}
 	a, again, b := dialFor("https://h.example/a/mcp"), dialFor("https://h.example/a/mcp"), dialFor("https://h.example/b/mcp")
