@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"mcp-login/internal/hint"
+	"mcp-login/internal/origin"
 )
 
 // listeners are where the server is reached.
@@ -58,7 +59,7 @@ func (l *listeners) onThisMachine() error {
 		if each == nil {
 			continue
 		}
-		if a, ok := each.Addr().(*net.TCPAddr); !ok || !a.IP.IsLoopback() {
+		if !origin.LoopbackAddr(each.Addr()) {
 			return hint.With(fmt.Errorf("dev: listening on %s, which is not a loopback address", each.Addr()), devHint)
 		}
 	}

@@ -22,7 +22,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Vary", "Accept-Encoding, Origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "SAMEORIGIN")
-	if !addressedToLoopback(r) || !arrivedOnLoopback(r) {
+	if !origin.LoopbackHostPort(r.Host) || !arrivedOnLoopback(r) {
 		// A page of another site whose name was pointed at this machine must
 		// not get to the login page (DNS rebinding).
 		http.Error(w, "This provider answers to loopback addresses only.", http.StatusMisdirectedRequest)
@@ -49,20 +49,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // listen anywhere.
 func arrivedOnLoopback(r *http.Request) bool {
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	return !ok || onLoopback(local)
-}
-
-func onLoopback(a net.Addr) bool {
-	tcp, ok := a.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
-}
-
-func addressedToLoopback(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		host = strings.Trim(r.Host, "[]")
-	}
-	return origin.Loopback(strings.ToLower(host))
+	return !ok || origin.LoopbackAddr(local)
 }
 
 func (p *Provider) serveOIDC(w http.ResponseWriter, r *http.Request, route string) {

@@ -35,7 +35,7 @@ func Start(ctx context.Context, addr string, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if !onLoopback(ln.Addr()) { // a name may stand for any address
+	if !origin.LoopbackAddr(ln.Addr()) { // a name may stand for any address
 		_ = ln.Close()
 		return nil, fmt.Errorf("devidp lets anybody in; it listens on loopback only, not on %s", ln.Addr())
 	}

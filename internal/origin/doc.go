@@ -3,7 +3,8 @@
 // address is. Whoever sends a secret or opens a connection asks here, so that
 // the same question has one answer.
 //
-//   - [Loopback] takes a host name or an IP literal and asks no DNS.
+//   - [Loopback] takes a host name or an IP literal and asks no DNS;
+//     [LoopbackHostPort] takes a Host header, [LoopbackAddr] what is bound.
 //   - [ValidHost] and [ValidPort] say whether there can be such a host or port.
 //   - [SameOrigin] compares scheme, host and port (RFC 6454, section 5).
 //   - [SameSite] compares registrable domains, by the Public Suffix List

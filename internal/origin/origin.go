@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -18,6 +19,21 @@ func Loopback(host string) bool {
 	}
 	ip, ok := literal(host)
 	return ok && ip.IsLoopback()
+}
+
+// LoopbackHostPort is [Loopback] for a Host header or an address, with or without a
+// port.
+func LoopbackHostPort(hostport string) bool {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		hostport = host
+	}
+	return Loopback(hostport)
+}
+
+// LoopbackAddr reports whether a listener or a connection is at a loopback address.
+func LoopbackAddr(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // SameOrigin compares scheme, host and port; a port that is the scheme's own may

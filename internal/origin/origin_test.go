@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"testing"
@@ -15,6 +16,25 @@ func TestLoopbackNamesAndLiterals(t *testing.T) {
 	for _, host := range []string{"", ".", "example.com", "localhost.example.com", "notlocalhost", "127.0.0.1.example.com", "128.0.0.1", "0.0.0.0", "::", "10.0.0.1", "2130706433", "0x7f.1", "127.1", "::ffff:10.0.0.1"} {
 		if Loopback(host) {
 			t.Errorf("%q is loopback", host)
+		}
+	}
+}
+
+func TestLoopbackWithAPort(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost:1": true, "localhost": true, "[::1]:80": true, "[::1]": true, "::1": true, "127.0.0.1:0": true,
+		"example.com:80": false, "10.0.0.1": false, "": false, ":80": false,
+	} {
+		if got := LoopbackHostPort(host); got != want {
+			t.Errorf("%q: %v", host, got)
+		}
+	}
+	for address, want := range map[net.Addr]bool{
+		&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}: true, &net.TCPAddr{IP: net.IPv6loopback}: true,
+		&net.TCPAddr{IP: net.IPv6unspecified}: false, &net.TCPAddr{}: false, &net.UnixAddr{}: false,
+	} {
+		if got := LoopbackAddr(address); got != want {
+			t.Errorf("%v: %v", address, got)
 		}
 	}
 }

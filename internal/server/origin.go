@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"mcp-login/internal/origin"
 )
@@ -48,14 +47,7 @@ func (g originGuard) hostAllowed(r *http.Request) bool {
 		return true
 	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && origin.Loopback(hostOnly(local.String())) && origin.Loopback(hostOnly(r.Host))
-}
-
-func hostOnly(hostport string) string {
-	if host, _, err := net.SplitHostPort(hostport); err == nil {
-		return host
-	}
-	return strings.Trim(hostport, "[]")
+	return ok && origin.LoopbackHostPort(local.String()) && origin.LoopbackHostPort(r.Host)
 }
 
 // originAllowed reports whether the Origin header, if any, may be served. Only
