@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 )
@@ -71,7 +72,7 @@ func (c *Client) loginByDevice(ctx context.Context, found discovery.Result, prev
 	t := cred.target(meta)
 	token, err := c.grants.PollDevice(ctx, &t, device)
 	if err != nil {
-		if asEnded(context.Cause(ctx)) != nil {
+		if hint.Of(context.Cause(ctx)) != "" {
 			err = unanswered(context.Cause(ctx))
 		}
 		return Credential{}, err

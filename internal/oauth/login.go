@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 )
@@ -304,24 +305,10 @@ func unanswered(err error) error {
 	if own := (*grant.Error)(nil); errors.As(err, &own) {
 		return err
 	}
-	if ended := asEnded(err); ended != nil {
-		return &grant.Error{Op: "wait for the browser", Err: fmt.Errorf("%w: %w", grant.ErrDenied, err), Hint: ended.UserHint()}
+	if next := hint.Of(err); next != "" {
+		return &grant.Error{Op: "wait for the browser", Err: fmt.Errorf("%w: %w", grant.ErrDenied, err), Hint: next}
 	}
 	return fmt.Errorf("wait for the browser: %w", err)
-}
-
-// ended is what a Redirect says when it ends a login, with what to do.
-type ended interface {
-	error
-	UserHint() string
-}
-
-func asEnded(err error) ended {
-	var e ended
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
 }
 
 // ask shows p to the person.

@@ -3,12 +3,14 @@ package loopback
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 )
 
@@ -37,30 +39,24 @@ const cookieLife = 25 * time.Hour
 // than the browser.
 const markGrace = 5 * time.Second
 
-// endedError is why a login ends without an answer, with what to do.
-type endedError struct{ what, next string }
-
-func (e *endedError) Error() string    { return e.what }
-func (e *endedError) UserHint() string { return e.next }
-
-// What ends a login besides its answer.
+// What ends a login besides its answer, with what to do.
 var (
 	// ErrOpenedTwice means that two browsers, or two people, have the address.
-	ErrOpenedTwice error = &endedError{
-		"its address was opened a second time, by another browser or by somebody else on this machine",
+	ErrOpenedTwice = hint.With(
+		errors.New("its address was opened a second time, by another browser or by somebody else on this machine"),
 		"start again, and open the address in one browser only; if you have not opened it twice, another user of this machine has read it",
-	}
+	)
 	// ErrUnmarked means that the answer came from a browser without the mark.
-	ErrUnmarked error = &endedError{
-		"the answer came from another browser than the one that was sent to the provider, or from one that keeps no cookies",
+	ErrUnmarked = hint.With(
+		errors.New("the answer came from another browser than the one that was sent to the provider, or from one that keeps no cookies"),
 		"start again and let the browser keep cookies of this machine, or sign in with --no-browser and open the address by hand",
-	}
+	)
 	// ErrReturned means that the marked browser came back from the provider with
 	// neither a code nor an error, as from Logto's consent page when a person cancels.
-	ErrReturned error = &endedError{
-		"the provider sent the browser back with neither a code nor an error, as some do when a person cancels",
+	ErrReturned = hint.With(
+		errors.New("the provider sent the browser back with neither a code nor an error, as some do when a person cancels"),
 		"start again, and agree to what the provider asks; if nobody has cancelled, the provider's log says why",
-	}
+	)
 )
 
 // Local makes the one-time address that leads to address, while Receive waits,
