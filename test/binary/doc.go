@@ -1,4 +1,5 @@
-// Package binary builds the project's programs for whole-program tests: once
-// per test process, without cgo, as a user gets them. It also plays the browser
-// that they open, and keeps what they say.
+// Package binary is the rig of whole-program tests: it builds the project's programs,
+// without cgo, as a user gets them, once for all test processes (Build), is TestMain
+// (Main), plays the browser that the programs open (Browse), keeps what they say
+// (Output), and waits for what they do (Until).
 package binary
