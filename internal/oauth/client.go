@@ -98,7 +98,7 @@ type Redirect interface {
 type Config struct {
 	// Server is the MCP endpoint, as CanonicalServer returns it.
 	Server *url.URL
-	// Key is the identity to keep the credential under. Its Server, ClientID
+	// Key is the account to keep the credential under. Its Server, ClientID
 	// and Scopes repeat what is configured here.
 	Key Key
 	// HTTP performs metadata, registration and token requests; see
@@ -151,7 +151,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Client signs requests to one MCP server for one identity. It is safe for
+// Client signs requests to one MCP server for one account. It is safe for
 // concurrent use. Close ends what is under way.
 type Client struct {
 	cfg    Config
@@ -176,7 +176,7 @@ type Client struct {
 	secretAt     discovery.Provider // the one that had the client secret in a login that has ended
 	logoutResult LogoutResult
 
-	busy      error // of a provider that wants to be left alone
+	busy      error // of a provider whose Retry-After is long
 	busyUntil time.Time
 
 	work sync.WaitGroup

@@ -12,9 +12,9 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// Key names one identity: everything a person chose that leads to a different
+// Key names one account: everything a person chose that leads to a different
 // token. What discovery finds (issuer, registration) belongs to the
-// Credential, because it can change under the same identity.
+// Credential, because it can change under the same account.
 type Key struct {
 	// Server is the MCP endpoint in the form CanonicalServer returns.
 	Server string `json:"server"`

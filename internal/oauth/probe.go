@@ -15,7 +15,7 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// probeTime is how long a person waits at most for what the provider says to that. The
+// probeTime is how long a person waits at most for the answer to a probe. The
 // answer still counts afterwards, while the person is at it.
 const probeTime = time.Second
 

@@ -15,7 +15,7 @@ var ErrNotFound = errors.New("no stored credential")
 // test suite holds for all of them. A Store is safe for concurrent use by
 // goroutines, and the durable ones by processes.
 //
-// It has two locks for each identity. Lock is held while a credential is read,
+// It has two locks for each account. Lock is held while a credential is read,
 // renewed and written, which takes as long as the provider needs; LockLogin
 // while a person is asked, which takes minutes. Who holds LockLogin may take
 // Lock, never the other way round.
