@@ -109,8 +109,7 @@ func matches(pattern, name string) bool {
 // shows reports whether a message of the client may pass. clear is false for one
 // that can be read in more than one way.
 func (f Filter) shows(m jsonrpc.Message) (shown, clear bool) {
-	switch {
-	case m.Kind == jsonrpc.Response: // unless a server finds a method in it
+	if m.Kind == jsonrpc.Response { // unless a server finds a method in it
 		_, found := readings(m.Raw, "method")
 		return true, found == 0
 	}

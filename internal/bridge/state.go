@@ -119,7 +119,7 @@ func (s *state) idle() bool {
 // put gives a message its place; false says that there is none left.
 func (s *state) put(m *message) bool {
 	q, limit := &s.queues[m.class], limits[m.class]
-	behind := s.barrier != nil && !m.beside && !(m.provisional && s.barrier.settled)
+	behind := s.barrier != nil && !m.beside && (!m.provisional || !s.barrier.settled)
 	full := q.count >= limit.waiting || q.bytes > 0 && q.bytes+m.size() > limit.bytes
 	if full && (behind || q.carried >= limit.carried) && !s.spared(m) {
 		return false
