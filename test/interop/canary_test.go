@@ -138,7 +138,7 @@ func canary(t *testing.T, kind, allowed string) {
 		s.whoami()
 		provider.RevokeAccessTokens()
 		s.end()
-		said.WriteString(s.errOut.output())
+		said.WriteString(s.errOut.String())
 		for _, verb := range [][]string{{"status"}, {"status", "--json"}, {"logout", base + "/mcp"}} {
 			cmd := exec.Command(binary.Build(t, "mcp-login"), verb...)
 			cmd.Env = append(os.Environ(), env...)

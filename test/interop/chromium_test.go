@@ -92,14 +92,14 @@ func picture(t *testing.T, name string, png []byte) {
 func loginURL(t *testing.T, s *session) string {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		for line := range strings.Lines(s.errOut.output()) {
+		for line := range strings.Lines(s.errOut.String()) {
 			if strings.HasPrefix(line, "http") && strings.HasSuffix(line, "\n") {
 				return strings.TrimSpace(line)
 			}
 		}
 		<-time.After(10 * time.Millisecond)
 	}
-	t.Fatalf("no address on stderr: %s", s.errOut.output())
+	t.Fatalf("no address on stderr: %s", s.errOut.String())
 	return ""
 }
 

@@ -168,7 +168,7 @@ func (d *desk) codex() *codex {
 		}
 		timer.Stop()
 		if d.t.Failed() {
-			d.t.Logf("codex said:\n%s", said.output())
+			d.t.Logf("codex said:\n%s", said.String())
 		}
 	})
 	return &codex{t: d.t, in: in, out: bufio.NewReader(out), kill: kill}

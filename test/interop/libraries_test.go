@@ -158,7 +158,7 @@ func TestOpaqueTokenThroughBridge(t *testing.T) {
 		t.Error("userinfo was not asked")
 	}
 	s.end()
-	if strings.Contains(s.errOut.output(), "WARN") {
-		t.Errorf("stderr: %s", s.errOut.output())
+	if strings.Contains(s.errOut.String(), "WARN") {
+		t.Errorf("stderr: %s", s.errOut.String())
 	}
 }

@@ -112,7 +112,7 @@ func TestOIDCProviderLikeLogto(t *testing.T) {
 		t.Errorf("after the refresh: %v", second)
 	}
 	s.end()
-	if n := strings.Count(s.errOut.output(), "/callback/"); n != 1 {
+	if n := strings.Count(s.errOut.String(), "/callback/"); n != 1 {
 		t.Errorf("%d logins", n)
 	}
 	// The next start: the stored refresh token has rotated, and still no login.
@@ -121,7 +121,7 @@ func TestOIDCProviderLikeLogto(t *testing.T) {
 		t.Errorf("claims %v", claims)
 	}
 	next.end()
-	if strings.Contains(next.errOut.output(), "/callback/") {
+	if strings.Contains(next.errOut.String(), "/callback/") {
 		t.Error("the next start asked for a login")
 	}
 }

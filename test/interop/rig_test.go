@@ -39,21 +39,7 @@ func TestMain(m *testing.M) {
 type program struct {
 	cmd  *exec.Cmd
 	done chan struct{}
-
-	mu  sync.Mutex
-	out bytes.Buffer
-}
-
-func (p *program) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.Write(b)
-}
-
-func (p *program) output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.String()
+	binary.Output
 }
 
 // start runs a program until the test ends and waits for a line that matches;
@@ -80,7 +66,7 @@ func start(t *testing.T, ready string, env []string, name string, args ...string
 			t.Errorf("%s did not end after SIGTERM", filepath.Base(name))
 		}
 		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(name), p.output())
+			t.Logf("%s said:\n%s", filepath.Base(name), p.String())
 		}
 	})
 	pattern := regexp.MustCompile(ready)
@@ -99,11 +85,11 @@ func start(t *testing.T, ready string, env []string, name string, args ...string
 	select {
 	case text, ok := <-found:
 		if !ok {
-			t.Fatalf("%s ended early:\n%s", filepath.Base(name), p.output())
+			t.Fatalf("%s ended early:\n%s", filepath.Base(name), p.String())
 		}
 		return text, p
 	case <-time.After(30 * time.Second):
-		t.Fatalf("%s is not ready:\n%s", filepath.Base(name), p.output())
+		t.Fatalf("%s is not ready:\n%s", filepath.Base(name), p.String())
 	}
 	return "", nil
 }
@@ -198,7 +184,7 @@ func open(t *testing.T, env []string, name string, args ...string) *session {
 		_ = s.wait()
 		timer.Stop()
 		if t.Failed() {
-			t.Logf("%s said on stderr:\n%s", filepath.Base(name), errOut.output())
+			t.Logf("%s said on stderr:\n%s", filepath.Base(name), errOut.String())
 		}
 	})
 	return s
@@ -214,7 +200,7 @@ func (s *session) call(method, params string) map[string]any {
 	for {
 		line, err := s.out.ReadString('\n')
 		if err != nil {
-			s.t.Fatalf("no answer to %s: %v\nstderr: %s", method, err, s.errOut.output())
+			s.t.Fatalf("no answer to %s: %v\nstderr: %s", method, err, s.errOut.String())
 		}
 		var m map[string]any
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
@@ -251,7 +237,7 @@ func (s *session) end() {
 	_ = s.in.Close()
 	_, _ = io.Copy(io.Discard, s.out)
 	if err := s.wait(); err != nil {
-		s.t.Errorf("ended with %v; stderr: %s", err, s.errOut.output())
+		s.t.Errorf("ended with %v; stderr: %s", err, s.errOut.String())
 	}
 }
 

@@ -55,7 +55,7 @@ func whoamiClient(t *testing.T, url string) (call func(tool string) told) {
 		_ = in.Close()
 		_, _ = io.Copy(io.Discard, out)
 		if err := cmd.Wait(); err != nil || t.Failed() {
-			t.Errorf("the client: %v: %s", err, said.output())
+			t.Errorf("the client: %v: %s", err, said.String())
 		}
 		kill.Stop()
 	})
@@ -65,7 +65,7 @@ func whoamiClient(t *testing.T, url string) (call func(tool string) told) {
 			t.Fatal(err)
 		}
 		if !lines.Scan() {
-			t.Fatalf("no word about %s: %s", tool, said.output())
+			t.Fatalf("no word about %s: %s", tool, said.String())
 		}
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			t.Fatalf("%s: %v", lines.Text(), err)
