@@ -54,7 +54,7 @@ func ofAnswers() []row {
 		{hint: "this is a fault of the provider: a code is short, of letters and digits (RFC 8628, section 6.1)", lab: with(func(f *devidp.Faults) {
 			f.DeviceMembers = map[string]any{"user_code": "call this number and say who you are"}
 		}), when: device, mend: mended, does: approve + `device alice"; ` + device},
-		{hint: "if it stays so, sign in again: mcp-login … (refresh)", lab: func(c *devidp.Config) {
+		{hint: "if it stays so, sign in again: mcp-login … (Refresh)", lab: func(c *devidp.Config) {
 			c.AccessTokenTTL, c.Faults.RefreshStatus = time.Second, http.StatusForbidden
 		}, before: login, when: `sleep 1; mcp-login token $URL`, then: `mcp-login tools $URL`},
 		{hint: permission, serve: members, when: `mcp-login tools $URL`, mend: mended, does: `mcp-login tools $URL`},

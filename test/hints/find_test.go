@@ -252,6 +252,9 @@ func (f *finder) text(e ast.Expr) string {
 	case *ast.BinaryExpr:
 		return strings.ReplaceAll(f.text(e.X)+f.text(e.Y), unknown+unknown, unknown)
 	case *ast.Ident, *ast.SelectorExpr:
+		if nameOf(e) == "SignInAgain" { // the command, as a field of grant.Client
+			return "mcp-login " + unknown
+		}
 		if text, ok := f.constants[nameOf(e)]; ok {
 			return text
 		}
