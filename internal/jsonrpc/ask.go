@@ -50,29 +50,14 @@ func NewID(purpose string) []byte {
 
 // NewRequest builds a request from a raw id and raw params; nil params are left out.
 func NewRequest(id []byte, method string, params []byte) Message {
-	return build(id, method, params)
+	return Built(Edited(version, Edit{"id", id}, Edit{"method", Quote(method)}, Edit{"params", params}))
 }
 
 // NewNotification builds a notification from raw params; nil params are left out.
-func NewNotification(method string, params []byte) Message {
-	return build(nil, method, params)
-}
-
-func build(id []byte, method string, params []byte) Message {
-	raw := make([]byte, 0, len(id)+len(method)+len(params)+64)
-	raw = append(raw, `{"jsonrpc":"2.0"`...)
-	if id != nil {
-		raw = append(append(raw, `,"id":`...), id...)
-	}
-	raw = append(append(raw, `,"method":`...), Quote(method)...)
-	if params != nil {
-		raw = append(append(raw, `,"params":`...), params...)
-	}
-	return Built(append(raw, '}'))
-}
+func NewNotification(method string, params []byte) Message { return NewRequest(nil, method, params) }
 
 // Built parses what was put together out of valid parts.
 func Built(raw []byte) Message {
-	m, _ := Parse(Squeeze(raw))
+	m, _ := Parse(squeeze(raw))
 	return m
 }

@@ -3,22 +3,31 @@ package jsonrpc
 import (
 	"bytes"
 	"iter"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // span is where one member of an object stands.
 type span struct {
-	name              string
-	start, value, end int // of the name, of the value, after the value
+	name       []byte // raw
+	value      []byte // raw
+	start, end int    // of the name, and after the value
+}
+
+// is reports whether the member has a name.
+func (s span) is(name string) bool {
+	if inside, ok := unescaped(s.name); ok {
+		return string(inside) == name
+	}
+	text, _ := Text(s.name)
+	return text == name
 }
 
 // spans yields the members of an object in their order. It yields none of
 // anything else, and stops where the text is broken.
 func spans(raw []byte) iter.Seq[span] {
 	return func(yield func(span) bool) {
-		if len(raw) == 0 || raw[0] != '{' {
+		if !isObject(raw) {
 			return
 		}
 		d := decoder(raw)
@@ -26,30 +35,17 @@ func spans(raw []byte) iter.Seq[span] {
 			return
 		}
 		for d.PeekKind() != jsontext.KindEndObject {
-			quoted, err := d.ReadValue()
+			name, err := rawValue(d, raw)
 			if err != nil {
 				return
 			}
-			start, name := int(d.InputOffset())-len(quoted), nameIn(quoted)
-			value, err := d.ReadValue()
-			if err != nil {
-				return
-			}
-			end := int(d.InputOffset())
-			if !yield(span{name, start, end - len(value), end}) {
+			start := int(d.InputOffset()) - len(name)
+			value, err := rawValue(d, raw)
+			if err != nil || !yield(span{name, value, start, int(d.InputOffset())}) {
 				return
 			}
 		}
 	}
-}
-
-// nameIn is the text of a raw name.
-func nameIn(quoted []byte) string {
-	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		return string(inner)
-	}
-	text, _ := Text(quoted)
-	return text
 }
 
 // Members yields the names and raw values of an object's members in their
@@ -58,10 +54,11 @@ func Members(raw []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		last := map[string]int{}
 		for s := range spans(raw) {
-			last[s.name] = s.start
+			name, _ := Text(s.name)
+			last[name] = s.start
 		}
 		for s := range spans(raw) {
-			if last[s.name] == s.start && !yield(s.name, raw[s.value:s.end:s.end]) {
+			if name, _ := Text(s.name); last[name] == s.start && !yield(name, s.value) {
 				return
 			}
 		}
@@ -73,7 +70,7 @@ func Members(raw []byte) iter.Seq2[string, []byte] {
 func AllMembers(raw []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for s := range spans(raw) {
-			if !yield(s.name, raw[s.value:s.end:s.end]) {
+			if name, _ := Text(s.name); !yield(name, s.value) {
 				return
 			}
 		}
@@ -130,6 +127,13 @@ type editor struct {
 	last  []int          // by edit: where the last member of its name begins, -1 for none
 }
 
+// edit returns the edit of a member.
+func (e *editor) edit(s span) (i int, ok bool) {
+	name, _ := Text(s.name)
+	i, ok = e.at[name]
+	return i, ok
+}
+
 // find looks where the edits' members stand. It reports whether there is
 // anything to do.
 func (e *editor) find() (some bool) {
@@ -139,7 +143,7 @@ func (e *editor) find() (some bool) {
 		some = some || edit.Value != nil
 	}
 	for s := range spans(e.raw) {
-		if i, ok := e.at[s.name]; ok {
+		if i, ok := e.edit(s); ok {
 			e.last[i], some = s.start, true
 		}
 	}
@@ -164,8 +168,8 @@ func (e *editor) write() []byte {
 			between = e.raw[tail:s.start]
 		}
 		tail = s.end
-		value := e.raw[s.value:s.end]
-		if i, ok := e.at[s.name]; ok && e.last[i] == s.start {
+		value := s.value
+		if i, ok := e.edit(s); ok && e.last[i] == s.start {
 			value = e.edits[i].Value
 		} else if ok {
 			value = nil
@@ -176,7 +180,7 @@ func (e *editor) write() []byte {
 		if kept++; kept > 1 {
 			out = append(out, between...)
 		}
-		out = append(append(out, e.raw[s.start:s.value]...), value...)
+		out = append(append(out, e.raw[s.start:s.end-len(s.value)]...), value...)
 	}
 	if tail == 1 {
 		out = append(out, '{')

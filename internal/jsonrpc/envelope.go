@@ -27,20 +27,24 @@ func (s *Scanner) Ambiguous() bool {
 	return s.doubled || s.seen[memberMethod] && (s.seen[memberResult] || s.seen[memberError])
 }
 
-// note keeps which members of the envelope the text has.
-func (s *Scanner) note(name []byte) {
+// named keeps which member of the envelope name is: exactly, for the value that follows
+// is wanted then, and in any case of its letters, for whether the message is ambiguous.
+func (s *Scanner) named(name []byte) {
+	s.member = memberNone
 	at := slices.Index(envelope[:], string(name)) // most often as it should be
-	if at < 0 {
+	if at >= 0 {
+		s.member = slot(at)
+	} else {
 		at = slices.IndexFunc(envelope[:], func(known string) bool { return strings.EqualFold(known, string(name)) })
 	}
-	if at > 0 {
+	if at > 0 && slot(at) != memberParams {
 		s.doubled = s.doubled || s.seen[at]
 		s.seen[at] = true
 	}
 }
 
-// envelope are the names of the members that tell messages apart.
-var envelope = [members]string{memberID: "id", memberMethod: "method", memberResult: "result", memberError: "error", memberVersion: "jsonrpc"}
+// envelope are the names of the members; those but params tell messages apart.
+var envelope = [members]string{memberID: "id", memberMethod: "method", memberParams: "params", memberResult: "result", memberError: "error", memberVersion: "jsonrpc"}
 
 // Method reports whether the text so far has a method: then it is a request or a
 // notification, whatever else stands there.

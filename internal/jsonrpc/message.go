@@ -84,7 +84,7 @@ func ParseLine(raw []byte) (Message, error) {
 	case scan.Ambiguous():
 		return Message{Raw: raw}, ErrInvalid
 	case scan.Breaks():
-		return Parse(Squeeze(raw))
+		return Parse(squeeze(raw))
 	}
 	return scan.message(raw)
 }
@@ -204,14 +204,25 @@ func Text(raw []byte) (s string, ok bool) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return "", false
 	}
-	if inside := raw[1:max(1, len(raw)-1)]; raw[len(raw)-1] == '"' && plain(inside) == len(inside) && utf8.Valid(inside) && len(raw) > 1 {
-		return string(inside), true // no escapes, as in most texts
+	if inside, ok := unescaped(raw); ok {
+		return string(inside), true
 	}
 	b, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil && !bytes.Contains(b, []byte("\ufffd")) {
 		return "", false
 	}
 	return string(b), true
+}
+
+// unescaped returns the text of a raw string without escapes and with valid UTF-8, as
+// most are; ok is false for others.
+func unescaped(raw []byte) (inside []byte, ok bool) {
+	last := len(raw) - 1
+	if last < 1 || raw[last] != '"' {
+		return nil, false
+	}
+	inside = raw[1:last]
+	return inside, plain(inside) == len(inside) && utf8.Valid(inside)
 }
 
 // Param returns a raw value inside the parameters, by the path of member
@@ -247,29 +258,14 @@ func absent(raw []byte, name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError })
 }
 
-func member(raw []byte, want string) (found []byte) {
-	if len(raw) == 0 || raw[0] != '{' {
-		return nil
-	}
-	d := decoder(raw)
-	if _, err := d.ReadToken(); err != nil {
-		return nil
-	}
-	for d.PeekKind() != jsontext.KindEndObject {
-		name, err := d.ReadToken()
-		if err != nil {
-			return nil
-		}
-		match := name.String() == want // before the next token voids it
-		value, err := rawValue(d, raw)
-		if err != nil {
-			return nil
-		}
-		if match {
-			found = value
+// member is the value of the last member of that name.
+func member(raw []byte, name string) (value []byte) {
+	for s := range spans(raw) {
+		if s.is(name) {
+			value = s.value
 		}
 	}
-	return found
+	return value
 }
 
 // Elements yields the raw elements of an array, one after the other: a list of them
@@ -289,9 +285,9 @@ func Elements(raw []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Squeeze returns the message without line breaks, and without white space
+// squeeze returns the message without line breaks, and without white space
 // around it. raw is returned itself when there is nothing to do.
-func Squeeze(raw []byte) []byte { return WithoutBreaks(bytes.Trim(raw, space)) }
+func squeeze(raw []byte) []byte { return WithoutBreaks(bytes.Trim(raw, space)) }
 
 // WithoutBreaks returns a part of a JSON text without line breaks. They stand
 // only between tokens, where none is needed, and never raw inside a string.

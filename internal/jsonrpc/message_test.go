@@ -123,7 +123,7 @@ func TestKey(t *testing.T) {
 func TestSqueeze(t *testing.T) {
 	in := "\r\n{\n  \"a\": \"x\\ny\u2028\",\r\n\t\"n\": 1.0\n}\n"
 	want := "{  \"a\": \"x\\ny\u2028\",\t\"n\": 1.0}"
-	if got := Squeeze([]byte(in)); string(got) != want {
+	if got := squeeze([]byte(in)); string(got) != want {
 		t.Errorf("%q", got)
 	}
 }
@@ -171,7 +171,7 @@ func FuzzParse(f *testing.F) {
 		m.Param("a", "b")
 		Key(m.ID)
 		if err == nil {
-			if again, err := Parse(Squeeze(raw)); err != nil || again.Kind != m.Kind {
+			if again, err := Parse(squeeze(raw)); err != nil || again.Kind != m.Kind {
 				t.Fatalf("squeezed: %v", err)
 			}
 		}

@@ -59,20 +59,13 @@ func WithError(id, rawError []byte) []byte {
 	if id == nil {
 		id = []byte("null")
 	}
-	out := make([]byte, 0, len(id)+len(rawError)+40)
-	out = append(out, `{"jsonrpc":"2.0","id":`...)
-	out = append(out, id...)
-	out = append(out, `,"error":`...)
-	out = append(out, Squeeze(rawError)...)
-	return append(out, '}')
+	return Edited(version, Edit{"id", id}, Edit{"error", squeeze(rawError)})
 }
 
 // Result builds an answer from a raw result that stands on one line.
 func Result(id []byte, result string) []byte {
-	out := make([]byte, 0, len(id)+len(result)+40)
-	out = append(out, `{"jsonrpc":"2.0","id":`...)
-	out = append(out, id...)
-	out = append(out, `,"result":`...)
-	out = append(out, result...)
-	return append(out, '}')
+	return Edited(version, Edit{"id", id}, Edit{"result", []byte(result)})
 }
+
+// version is what every message begins with.
+var version = []byte(`{"jsonrpc":"2.0"}`)

@@ -20,7 +20,7 @@ func (s *Scanner) str(p []byte) int {
 	case p[n] == '"' && s.inKey:
 		s.inKey, s.state = false, atColon
 		if s.depth == 1 {
-			s.named()
+			s.nameEnds()
 		}
 	case p[n] == '"':
 		s.valueEnds()
@@ -50,11 +50,11 @@ func plain(p []byte) int {
 	return n
 }
 
-// named finds out whether the value that follows is wanted. The last of several
-// members of one name counts, as in most parsers.
-func (s *Scanner) named() {
-	s.member = memberNone
+// nameEnds finds out which member follows. The last of several of one name counts, as
+// in most parsers.
+func (s *Scanner) nameEnds() {
 	if s.length == maxName {
+		s.member = memberNone
 		return
 	}
 	name := s.name[:s.length]
@@ -62,20 +62,7 @@ func (s *Scanner) named() {
 		text, _ := Text(name)
 		name = Quote(text)
 	}
-	name = name[1 : len(name)-1]
-	s.note(name)
-	switch string(name) {
-	case "id":
-		s.member = memberID
-	case "method":
-		s.member = memberMethod
-	case "params":
-		s.member = memberParams
-	case "result":
-		s.member = memberResult
-	case "error":
-		s.member = memberError
-	}
+	s.named(name[1 : len(name)-1])
 }
 
 func (s *Scanner) escape(c byte) {
