@@ -45,7 +45,7 @@ func (c *Client) requestAsClient(ctx context.Context, found discovery.Result, pr
 		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == discovery.OfflineAccess || s == "openid" || s == scopeOrganizations })
 	}
 	t := cred.target(found.Server)
-	token, err := c.grants.ClientCredentials(ctx, &t)
+	token, err := c.grants.ClientCredentials(ctx, t)
 	if err != nil {
 		return Credential{}, err
 	}

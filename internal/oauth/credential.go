@@ -139,19 +139,19 @@ func (c Credential) Provider() discovery.Provider {
 
 // target is what requests for the credential have in common. server is the metadata
 // that was discovered; what is kept of it is taken where it is zero.
-func (c Credential) target(server discovery.ServerMetadata) grant.Target {
+func (c *Credential) target(server discovery.ServerMetadata) *grant.Target {
 	if server.Issuer == "" {
 		server = c.Metadata
 		server.Issuer, server.FoundAt, server.TokenEndpoint, server.RevocationEndpoint = c.Issuer, c.FoundAt, c.TokenEndpoint, c.RevocationEndpoint
 	}
-	return grant.Target{Server: server, Registration: c.Registration, Resource: c.Resource, Scopes: c.RequestedScopes, RepeatScopes: c.RepeatScopes}
+	return &grant.Target{Server: server, Registration: c.Registration, Resource: c.Resource, Scopes: c.RequestedScopes, RepeatScopes: c.RepeatScopes}
 }
 
 // apply puts a token into the credential, and what t has learned about the client. An
 // answer without a new refresh token keeps the old one (RFC 6749, section 6), and one
 // without scope the granted ones. Those are for show: they are not what the next refresh
 // asks for, since servers name fewer than they granted.
-func (c *Credential) apply(token grant.Token, t grant.Target, now time.Time) {
+func (c *Credential) apply(token grant.Token, t *grant.Target, now time.Time) {
 	c.Registration.AuthMethod, c.RepeatScopes = t.Registration.AuthMethod, t.RepeatScopes
 	c.AccessToken, c.TokenType = token.AccessToken, "Bearer"
 	c.ObtainedAt, c.Expiry, c.Unanswered = now, time.Time{}, time.Time{}

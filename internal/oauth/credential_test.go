@@ -96,14 +96,14 @@ func TestTokenReplacesOnlyWhatItHolds(t *testing.T) {
 		Expiry: now, Unanswered: now, GrantedScopes: []string{"x"}, Account: "alice",
 	}
 	next := cred
-	next.apply(grant.Token{AccessToken: grant.NewSecret("a1")}, grant.Target{}, now)
+	next.apply(grant.Token{AccessToken: grant.NewSecret("a1")}, &grant.Target{}, now)
 	if next.AccessToken.Reveal() != "a1" || next.RefreshToken.Reveal() != "r0" || next.IDToken.Reveal() != "i0" || len(next.GrantedScopes) != 1 || next.Account != "alice" {
 		t.Errorf("what was not in the answer has changed: %+v", next)
 	}
 	if !next.Expiry.IsZero() || !next.Unanswered.IsZero() || !next.ObtainedAt.Equal(now) || next.TokenType != "Bearer" || next.Issuer != cred.Issuer {
 		t.Errorf("%+v", next)
 	}
-	next.apply(grant.Token{AccessToken: grant.NewSecret("a2"), RefreshToken: grant.NewSecret("r2"), Lifetime: time.Hour, Scopes: []string{}, Account: "bob"}, grant.Target{RepeatScopes: true}, now)
+	next.apply(grant.Token{AccessToken: grant.NewSecret("a2"), RefreshToken: grant.NewSecret("r2"), Lifetime: time.Hour, Scopes: []string{}, Account: "bob"}, &grant.Target{RepeatScopes: true}, now)
 	if next.RefreshToken.Reveal() != "r2" || !next.Expiry.Equal(now.Add(time.Hour)) || next.GrantedScopes == nil || len(next.GrantedScopes) != 0 || next.Account != "bob" || !next.RepeatScopes || !next.Fresh(now) {
 		t.Errorf("%+v", next)
 	}

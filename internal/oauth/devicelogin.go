@@ -70,7 +70,7 @@ func (c *Client) loginByDevice(ctx context.Context, found discovery.Result, prev
 	c.ask(ctx, w, Prompt{Issuer: meta.Issuer, FoundAt: meta.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
 	defer c.setPrompt(nil)
 	t := cred.target(meta)
-	token, err := c.grants.PollDevice(ctx, &t, device)
+	token, err := c.grants.PollDevice(ctx, t, device)
 	if err != nil {
 		if hint.Of(context.Cause(ctx)) != "" {
 			err = unanswered(context.Cause(ctx))
@@ -113,7 +113,7 @@ func (c *Client) leadToCode(ctx context.Context, previous Credential, meta disco
 }
 
 // deviceTarget is the target of a device authorization request.
-func (c *Client) deviceTarget(cred Credential, meta discovery.ServerMetadata) grant.Target {
+func (c *Client) deviceTarget(cred Credential, meta discovery.ServerMetadata) *grant.Target {
 	t := cred.target(meta)
 	t.Consent = wantsConsent(cred, meta.DeviceEndpoint)
 	return t

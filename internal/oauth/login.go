@@ -256,7 +256,7 @@ func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discover
 		code, err := c.grants.CheckAnswer(answer, t)
 		if err == nil {
 			var token grant.Token
-			if token, err = c.grants.Exchange(ctx, &t, code, verifier); err == nil {
+			if token, err = c.grants.Exchange(ctx, t, code, verifier); err == nil {
 				cred.apply(token, t, c.now())
 			}
 		}

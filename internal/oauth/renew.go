@@ -351,7 +351,7 @@ const (
 // saved. With an error Unanswered may be set in it.
 func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, error) {
 	renewed, t := cred, cred.target(discovery.ServerMetadata{})
-	token, err := c.grants.Refresh(ctx, &t, cred.RefreshToken)
+	token, err := c.grants.Refresh(ctx, t, cred.RefreshToken)
 	if lost := (*grant.LostAnswerError)(nil); errors.As(err, &lost) {
 		renewed.Unanswered = c.now()
 	}

@@ -77,7 +77,7 @@ func (c *Client) requestToken(ctx context.Context, op string, t *Target, form ur
 	case !answer.isGrant():
 		return Token{}, c.explainParams(answer.asError(op, t.Resource))
 	}
-	token, err := answer.token(*t)
+	token, err := answer.token(t)
 	if err != nil {
 		return Token{}, &Error{Op: op, Err: err}
 	}
@@ -88,14 +88,14 @@ func (c *Client) requestToken(ctx context.Context, op string, t *Target, form ur
 // sent once more with each other way to present the same secret, if there is one; the
 // way that worked is kept in t. A client that was refused has spent nothing.
 func (c *Client) postToken(ctx context.Context, t *Target, form url.Values) (response, error) {
-	answer, err := c.postForm(ctx, t.Server.TokenEndpoint, *t, maps.Clone(form))
+	answer, err := c.postForm(ctx, t.Server.TokenEndpoint, t, maps.Clone(form))
 	if err != nil || !answer.mayRefuseClient() {
 		return answer, err
 	}
 	for _, other := range t.Registration.otherAuthMethods(t.Server.TokenAuthMethods) {
 		again := *t
 		again.Registration.AuthMethod = other
-		next, err := c.postForm(ctx, t.Server.TokenEndpoint, again, maps.Clone(form))
+		next, err := c.postForm(ctx, t.Server.TokenEndpoint, &again, maps.Clone(form))
 		if err != nil {
 			return answer, err
 		}
@@ -112,7 +112,7 @@ func (c *Client) postToken(ctx context.Context, t *Target, form url.Values) (res
 // tokenTimeout at the latest. It uses a new connection: the other end of an idle one
 // may be gone unnoticed, when the machine has slept, and what the form holds can be
 // sent only once.
-func (c *Client) postForm(ctx context.Context, endpoint string, t Target, form url.Values) (response, error) {
+func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form url.Values) (response, error) {
 	user, password, err := c.authenticate(form, endpoint, t.Registration, t.Server.TokenAuthAlgorithms)
 	if err != nil {
 		return response{}, err
@@ -148,5 +148,5 @@ func (c *Client) send(req *http.Request) (response, error) {
 	if err != nil {
 		return response{}, fmt.Errorf("read answer: %w", err)
 	}
-	return newResponse(resp.StatusCode, resp.Header, body, time.Now()), nil
+	return newResponse(resp.StatusCode, resp.Header, body), nil
 }

@@ -30,11 +30,11 @@ func TestRedirectsOfFormsAreNotFollowed(t *testing.T) {
 			c := &Client{HTTP: guard.HTTPClient(), Guard: guard, Log: slog.New(slog.DiscardHandler), Name: "x"}
 			reg := Registration{Issuer: first.URL, ClientID: "c", ClientSecret: NewSecret("s"), AuthMethod: authPost, ManageURI: first.URL + "/m", ManageToken: NewSecret("m")}
 			meta := discovery.ServerMetadata{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RevocationEndpoint: first.URL + "/revoke", RegistrationEndpoint: first.URL + "/register", DeviceEndpoint: first.URL + "/device"}
-			target := Target{Server: meta, Registration: reg}
-			_, refreshed := c.Refresh(t.Context(), &target, NewSecret("r"))
+			target := &Target{Server: meta, Registration: reg}
+			_, refreshed := c.Refresh(t.Context(), target, NewSecret("r"))
 			_, registered := c.Register(t.Context(), meta, "http://127.0.0.1/callback", "")
 			_, device := c.AuthorizeDevice(t.Context(), target)
-			_, exchanged := c.Exchange(t.Context(), &target, "code", "verifier")
+			_, exchanged := c.Exchange(t.Context(), target, "code", "verifier")
 			_, revoked := c.Revoke(t.Context(), target, NewSecret("a"), "access_token")
 			for what, err := range map[string]error{"refresh": refreshed, "register": registered, "device": device, "exchange": exchanged, "revoke": revoked, "unregister": c.Unregister(t.Context(), reg)} {
 				if err == nil || strings.ContainsAny(err.Error(), "\r\n") && what != "refresh" {
@@ -66,7 +66,7 @@ func TestFormsHaveConnectionsOfTheirOwn(t *testing.T) {
 	c := &Client{HTTP: discovery.NewGuard(server, nil, nil).HTTPClient()}
 	defer c.HTTP.CloseIdleConnections()
 	for range 3 {
-		if _, err := c.postForm(t.Context(), srv.URL, Target{}, url.Values{"code": {"c"}}); err != nil {
+		if _, err := c.postForm(t.Context(), srv.URL, &Target{}, url.Values{"code": {"c"}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -28,7 +28,7 @@ func NewState() string {
 // section 4.3, RFC 8707 section 2.1). The endpoint was checked with the metadata; it is
 // parsed and written again here, so that nothing but a clean https (or loopback http)
 // URL ever reaches the program that opens it.
-func (c *Client) AuthorizationURL(t Target, verifier, state string) (string, error) {
+func (c *Client) AuthorizationURL(t *Target, verifier, state string) (string, error) {
 	params, err := c.chosenParams(t.Consent)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
@@ -37,7 +37,7 @@ func (c *Client) AuthorizationURL(t Target, verifier, state string) (string, err
 }
 
 // authorizationURL is AuthorizationURL with these further parameters.
-func authorizationURL(t Target, verifier, state string, params url.Values) (string, error) {
+func authorizationURL(t *Target, verifier, state string, params url.Values) (string, error) {
 	u, err := discovery.CheckEndpoint("authorization_endpoint", t.Server.AuthorizationEndpoint)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
@@ -95,7 +95,7 @@ func (c *Client) checkNonce(idToken Secret, verifier string) error {
 // has compared, and returns the code in it. The issuer is compared first (RFC 9207,
 // section 2.4): of an answer from another issuer nothing is used or shown, not even its
 // error, and the error wraps [ErrOtherIssuer]. The provider's refusal wraps [ErrDenied].
-func (c *Client) CheckAnswer(answer url.Values, t Target) (code string, err error) {
+func (c *Client) CheckAnswer(answer url.Values, t *Target) (code string, err error) {
 	code, err = checkAnswer(answer, t.Server, t.Resource)
 	return code, c.explainParams(err)
 }
@@ -124,7 +124,7 @@ func checkAnswer(answer url.Values, server discovery.ServerMetadata, resource st
 }
 
 func refusedAnswer(o oauthError, resource string) error {
-	return &Error{Op: "sign in", Code: o.Code, Err: errors.Join(ErrDenied, errors.New(o.describe())), Hint: hintFor(o, resource)}
+	return &Error{Op: "sign in", Code: o.Code, Err: errors.Join(ErrDenied, errors.New(o.describe())), Hint: hintFor(o.Code, resource)}
 }
 
 // Exchange spends the authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5,

@@ -26,7 +26,7 @@ func TestManyScopesMakeNoAddress(t *testing.T) {
 		if len(scopes) > 3000 {
 			t.Errorf("%s: %d scopes", name, len(scopes))
 		}
-		address, err := (&Client{}).AuthorizationURL(Target{Server: meta, Scopes: scopes}, "v", "s")
+		address, err := (&Client{}).AuthorizationURL(&Target{Server: meta, Scopes: scopes}, "v", "s")
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(e.UserHint(), "--scope") || len(address) > foreign.MaxAddress {
 			t.Errorf("%s: an address of %d bytes, %v", name, len(address), err)
@@ -36,7 +36,7 @@ func TestManyScopesMakeNoAddress(t *testing.T) {
 
 func granted(t *testing.T, scope string) []string {
 	t.Helper()
-	token, err := tokenResponse{AccessToken: "a", Scopes: strings.Fields(scope)}.token(Target{})
+	token, err := newResponse(200, nil, []byte(`{"access_token":"a","scope":"`+scope+`"}`)).token(&Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func granted(t *testing.T, scope string) []string {
 // the address.
 func TestAuthorizationURLIsEncoded(t *testing.T) {
 	meta := discovery.ServerMetadata{AuthorizationEndpoint: "https://as.example/a;$(id)?x=\u009b`id`\u202e|'\""}
-	address, err := (&Client{}).AuthorizationURL(Target{Server: meta}, "v", "s")
+	address, err := (&Client{}).AuthorizationURL(&Target{Server: meta}, "v", "s")
 	if err != nil || address != foreign.Address(address) || strings.ContainsAny(address, "\u009b\u202e`$;|'\"() ") {
 		t.Errorf("%q, %v", address, err)
 	}

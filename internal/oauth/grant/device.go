@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,17 +25,6 @@ const (
 	maxDeviceLifetime     = 24 * time.Hour
 )
 
-// deviceAuthorization is the answer of RFC 8628 section 3.2.
-type deviceAuthorization struct {
-	DeviceCode  string  `json:"device_code"`
-	UserCode    string  `json:"user_code"`
-	URI         string  `json:"verification_uri"`
-	OldURI      string  `json:"verification_url"` // of drafts, and Google still
-	CompleteURI string  `json:"verification_uri_complete"`
-	ExpiresIn   float64 `json:"expires_in"`
-	Interval    float64 `json:"interval"`
-}
-
 // Device is an answered device authorization request.
 type Device struct {
 	// UserCode is what the person enters at URI, and CompleteURI an address that holds
@@ -48,7 +38,7 @@ type Device struct {
 }
 
 // AuthorizeDevice requests a device code and a user code (RFC 8628, section 3.1).
-func (c *Client) AuthorizeDevice(ctx context.Context, t Target) (Device, error) {
+func (c *Client) AuthorizeDevice(ctx context.Context, t *Target) (Device, error) {
 	const op = "begin the login by device"
 	if _, err := discovery.CheckEndpoint("device_authorization_endpoint", t.Server.DeviceEndpoint); err != nil {
 		return Device{}, fmt.Errorf("%s: %w", op, err)
@@ -73,10 +63,9 @@ func (c *Client) AuthorizeDevice(ctx context.Context, t Target) (Device, error) 
 	case answer.status == http.StatusTooManyRequests || answer.status >= 500:
 		return Device{}, busy(op, answer.status)
 	}
-	device, err := answer.deviceAuthorization()
-	_, coded := answer.oauthError()
+	device, err := answer.device()
 	switch {
-	case answer.status/100 != 2, device.DeviceCode == "" && coded:
+	case answer.status/100 != 2, device.code == "" && answer.Code != "":
 		return Device{}, answer.asError(op, t.Resource)
 	case err != nil:
 		return Device{}, &Error{Op: op, Err: err}
@@ -84,49 +73,42 @@ func (c *Client) AuthorizeDevice(ctx context.Context, t Target) (Device, error) 
 	return device.check(ctx, c.Guard, op)
 }
 
-// deviceAuthorization reads the answer of a device authorization endpoint.
-func (a response) deviceAuthorization() (deviceAuthorization, error) {
-	o, err := a.object()
-	if err != nil {
-		return deviceAuthorization{}, err
-	}
+// device reads the answer of a device authorization endpoint (RFC 8628, section 3.2).
+func (a response) device() (Device, error) {
+	o := a.object
 	for _, name := range []string{"device_code", "user_code"} { // a number may have lost its zeros
 		if o.Has(name) && o.Members[name].Kind() != '"' {
-			return deviceAuthorization{}, foreign.ErrNoObject
+			return Device{}, foreign.ErrNoObject
 		}
 	}
-	d := deviceAuthorization{
-		DeviceCode: o.Text("device_code"), UserCode: o.Text("user_code"),
-		URI: o.Text("verification_uri"), OldURI: o.Text("verification_url"), CompleteURI: o.Text("verification_uri_complete"),
+	d := Device{
+		UserCode: o.Text("user_code"), code: o.Text("device_code"), CompleteURI: o.Text("verification_uri_complete"),
+		URI:      cmp.Or(o.Text("verification_uri"), o.Text("verification_url")), // of drafts, and Google still
+		interval: defaultDeviceInterval,
 	}
-	d.ExpiresIn, _ = o.Seconds("expires_in")
-	d.Interval, _ = o.Seconds("interval")
-	return d, nil
+	if life, _ := o.Seconds("expires_in"); life > 0 {
+		d.Lifetime = time.Duration(min(life, maxDeviceLifetime.Seconds()) * float64(time.Second))
+	}
+	if pause, _ := o.Seconds("interval"); pause > 0 {
+		d.interval = time.Duration(min(max(pause, minDeviceInterval.Seconds()), maxDeviceInterval.Seconds()) * float64(time.Second))
+	}
+	return d, a.unread
 }
 
 // check refuses an answer whose address must not be shown or whose code is of no use. A
 // complete address that must not be opened is left out.
-func (d deviceAuthorization) check(ctx context.Context, g *discovery.Guard, op string) (device Device, err error) {
-	if d.URI == "" {
-		d.URI = d.OldURI
-	}
+func (d Device) check(ctx context.Context, g *discovery.Guard, op string) (Device, error) {
+	var err error
 	if d.URI, err = g.BrowserURL(ctx, "verification_uri", d.URI); err != nil {
 		return Device{}, AsError(fmt.Errorf("%s: %w", op, err))
 	}
 	if d.CompleteURI, err = g.BrowserURL(ctx, "verification_uri_complete", d.CompleteURI); err != nil {
 		d.CompleteURI = ""
 	}
-	if d.DeviceCode == "" || !usableUserCode(d.UserCode) {
+	if d.code == "" || !usableUserCode(d.UserCode) {
 		return Device{}, &Error{Op: op, Err: errors.New("the answer holds no usable code"), Hint: "this is a fault of the provider: a code is short, of letters and digits (RFC 8628, section 6.1)"}
 	}
-	device = Device{UserCode: d.UserCode, URI: d.URI, CompleteURI: d.CompleteURI, code: d.DeviceCode, interval: defaultDeviceInterval}
-	if d.ExpiresIn > 0 {
-		device.Lifetime = time.Duration(min(d.ExpiresIn, maxDeviceLifetime.Seconds()) * float64(time.Second))
-	}
-	if d.Interval > 0 {
-		device.interval = time.Duration(min(max(d.Interval, minDeviceInterval.Seconds()), maxDeviceInterval.Seconds()) * float64(time.Second))
-	}
-	return device, nil
+	return d, nil
 }
 
 // maxUserCode is over twice the length that RFC 8628 section 6.1 recommends, and
@@ -158,20 +140,20 @@ func (c *Client) PollDevice(ctx context.Context, t *Target, device Device) (Toke
 			interval = min(max(2*interval, answer.retryAfter), maxDeviceInterval)
 			continue
 		case answer.isGrant():
-			token, err := answer.token(*t)
+			token, err := answer.token(t)
 			if err != nil {
 				return Token{}, &Error{Op: op, Err: err}
 			}
 			return token, nil
 		}
-		switch o, _ := answer.oauthError(); o.Code {
+		switch answer.Code {
 		case "authorization_pending":
 		case "slow_down":
 			interval = min(interval+slowDownStep, maxDeviceInterval)
 		case "access_denied":
-			return Token{}, refusedAnswer(o, t.Resource)
+			return Token{}, refusedAnswer(answer.oauthError, t.Resource)
 		case "expired_token":
-			return Token{}, &Error{Op: op, Code: o.Code, Err: ErrLoginTimeout, Hint: next}
+			return Token{}, &Error{Op: op, Code: answer.Code, Err: ErrLoginTimeout, Hint: next}
 		default:
 			return Token{}, c.explainParams(answer.asError(op, t.Resource))
 		}

@@ -41,7 +41,7 @@ func FuzzTokenResponse(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := response{status: 200, body: body}.token(Target{})
+		got, err := newResponse(200, nil, body).token(&Target{})
 		if err != nil {
 			if !got.AccessToken.IsZero() || !got.RefreshToken.IsZero() {
 				t.Error("a token and an error")
@@ -106,7 +106,7 @@ func FuzzDeviceAuthorization(f *testing.F) {
 	cancel() // no look-ups
 	g := discovery.NewGuard(&url.URL{Scheme: "https", Host: "93.184.216.34"}, nil, nil)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d, err := response{status: http.StatusOK, body: body}.deviceAuthorization()
+		d, err := newResponse(http.StatusOK, nil, body).device()
 		if err != nil {
 			return
 		}
@@ -138,7 +138,11 @@ func FuzzRefusal(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, form bool, body []byte) {
-		a := response{status: status, form: form, body: body}
+		header := http.Header{}
+		if form {
+			header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		a := newResponse(status, header, body)
 		switch {
 		case a.isGrant() && status/100 != 2, a.isRefusal() && (a.isBusy() || status/100 != 2 && status/100 != 4), a.isRefusal() && bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) && !form:
 			t.Errorf("%d: granted %v, refused %v, busy %v", status, a.isGrant(), a.isRefusal(), a.isBusy())

@@ -47,7 +47,7 @@ func newReply(status int, redirected bool, member func(name string) string) Repl
 // (OpenID Connect Core 1.0, section 3.1.2.1), and without cookies and what the person
 // has added with --auth-param. Nothing behind the answer is followed, and a code in it
 // is not used.
-func (c *Client) Probe(ctx context.Context, t Target) (Reply, error) {
+func (c *Client) Probe(ctx context.Context, t *Target) (Reply, error) {
 	address, err := authorizationURL(t, oauth2.GenerateVerifier(), NewState(), url.Values{"prompt": {"none"}})
 	if err != nil {
 		return Reply{}, err
@@ -84,27 +84,26 @@ func probeReply(status int, location string, body []byte, redirectURI string) Re
 
 // TryCode asks the token endpoint about an authorization code that nobody has: whether
 // the client may use that grant, and whether its secret is right.
-func (c *Client) TryCode(ctx context.Context, t Target) Reply {
+func (c *Client) TryCode(ctx context.Context, t *Target) Reply {
 	return c.tryToken(ctx, t, url.Values{
 		"grant_type": {typeCode}, "code": {rand.Text()}, "code_verifier": {oauth2.GenerateVerifier()}, "redirect_uri": {t.Registration.RedirectURI},
 	})
 }
 
 // TryDeviceCode is TryCode for a device code.
-func (c *Client) TryDeviceCode(ctx context.Context, t Target) Reply {
+func (c *Client) TryDeviceCode(ctx context.Context, t *Target) Reply {
 	return c.tryToken(ctx, t, url.Values{"grant_type": {TypeDevice}, "device_code": {rand.Text()}})
 }
 
-func (c *Client) tryToken(ctx context.Context, t Target, form url.Values) Reply {
-	answer, err := c.postToken(ctx, &t, form)
+func (c *Client) tryToken(ctx context.Context, t *Target, form url.Values) Reply {
+	answer, err := c.postToken(ctx, t, form)
 	if err != nil {
 		return Reply{}
 	}
-	o, err := answer.object()
-	if err != nil {
+	if answer.unread != nil {
 		return Reply{Status: answer.status}
 	}
-	return newReply(answer.status, false, o.Text)
+	return newReply(answer.status, false, answer.object.Text)
 }
 
 // direct reports whether the error is one that a browser shows as JSON, and that comes

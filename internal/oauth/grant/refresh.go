@@ -42,7 +42,7 @@ func (c *Client) Refresh(ctx context.Context, t *Target, refreshToken Secret) (T
 	case err != nil:
 		return Token{}, &LostAnswerError{unavailable(op, err)}
 	case answer.isGrant():
-		token, err := answer.token(*t)
+		token, err := answer.token(t)
 		if err != nil {
 			return Token{}, unavailable(op, err)
 		}

@@ -156,16 +156,6 @@ func (c *Client) Register(ctx context.Context, server discovery.ServerMetadata, 
 	return reg, nil
 }
 
-// registrationResponse is the part of the answer that is used.
-type registrationResponse struct {
-	ClientID     string  `json:"client_id"`
-	ClientSecret string  `json:"client_secret"`
-	SecretExpiry float64 `json:"client_secret_expires_at"`
-	AuthMethod   string  `json:"token_endpoint_auth_method"`
-	ManageURI    string  `json:"registration_client_uri"`
-	ManageToken  string  `json:"registration_access_token"`
-}
-
 // parseRegistration reads the answer to a registration (RFC 7591, section 3.2.1). Only
 // a missing client_id is an error; other members that are missing or of no use are left
 // out.
@@ -174,36 +164,21 @@ func parseRegistration(server discovery.ServerMetadata, answer []byte, now time.
 	if err != nil {
 		return Registration{}, err
 	}
-	r := registrationResponse{
-		ClientID: o.Text("client_id"), ClientSecret: o.Text("client_secret"),
-		AuthMethod: o.Text("token_endpoint_auth_method"), ManageURI: manageURI(o), ManageToken: o.Text("registration_access_token"),
-	}
-	if end, ok := o.Seconds("client_secret_expires_at"); ok {
-		r.SecretExpiry = end
-	}
-	reg := Registration{Issuer: server.Issuer, FoundAt: server.FoundAt, ClientID: r.ClientID, ClientSecret: NewSecret(r.ClientSecret), Dynamic: true}
+	reg := Registration{Issuer: server.Issuer, FoundAt: server.FoundAt, ClientID: o.Text("client_id"), ClientSecret: NewSecret(o.Text("client_secret")), Dynamic: true}
 	if reg.ClientID == "" {
 		return Registration{}, errors.New("the answer holds no client_id")
 	}
-	reg.AuthMethod = authMethod(server, r.AuthMethod, !reg.ClientSecret.IsZero())
-	if r.ManageURI != "" && checkToken(r.ManageToken, "") == nil {
-		reg.ManageURI, reg.ManageToken = r.ManageURI, NewSecret(r.ManageToken)
+	reg.AuthMethod = authMethod(server, o.Text("token_endpoint_auth_method"), !reg.ClientSecret.IsZero())
+	address, token := o.Text("registration_client_uri"), o.Text("registration_access_token")
+	if _, err := discovery.CheckEndpoint("registration_client_uri", address); err == nil && checkToken(token, "") == nil {
+		reg.ManageURI, reg.ManageToken = address, NewSecret(token)
 	}
 	// An end that is past already is ignored: the provider has just issued the secret,
 	// and would refuse it soon enough.
-	if end := r.SecretExpiry; end > float64(now.Unix()) && end <= lastSecond && !reg.ClientSecret.IsZero() {
+	if end, ok := o.Seconds("client_secret_expires_at"); ok && end > float64(now.Unix()) && end <= lastSecond && !reg.ClientSecret.IsZero() {
 		reg.SecretExpiry = time.Unix(int64(end), 0)
 	}
 	return reg, nil
-}
-
-// manageURI reads the address of the registration, "" where it must not be used.
-func manageURI(o foreign.Object) string {
-	address := o.Text("registration_client_uri")
-	if _, err := discovery.CheckEndpoint("registration_client_uri", address); err != nil {
-		return ""
-	}
-	return address
 }
 
 // Unregister deletes a dynamic registration at its server (RFC 7592, section
@@ -234,11 +209,11 @@ func (c *Client) Unregister(ctx context.Context, reg Registration) error {
 // that could not be parsed because of unread.
 func registrationError(answer response, redirectURI string, unread error) error {
 	e := &Error{Op: "register client", Err: fmt.Errorf("the provider answered with status %d", answer.status)}
-	switch o, coded := (response{body: answer.body}).oauthError(); {
-	case coded:
-		e.Code, e.Err = o.Code, errors.New(o.describe())
-	case o.Description != "":
-		e.Err = fmt.Errorf("%w: %s", e.Err, o.Description)
+	switch {
+	case answer.Code != "":
+		e.Code, e.Err = answer.Code, errors.New(answer.describe())
+	case answer.Description != "":
+		e.Err = fmt.Errorf("%w: %s", e.Err, answer.Description)
 	case answer.status/100 == 2:
 		e.Err = unread
 	}

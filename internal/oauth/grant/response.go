@@ -23,15 +23,12 @@ import (
 
 // oauthError is the error answer of token, registration and revocation
 // endpoints (RFC 6749, section 5.2), or one in a provider's own words.
-type oauthError struct {
-	Code        string `json:"error"`
-	Description string `json:"error_description"`
-}
+type oauthError struct{ Code, Description string }
 
 // errorIn reads the error in an object: by the names of RFC 6749 section 5.2, else by
 // those of known providers, in the object itself, in its member error, or in the first
-// of its errors. coded is false when there is no error code.
-func errorIn(o foreign.Object) (e oauthError, coded bool) {
+// of its errors.
+func errorIn(o foreign.Object) oauthError {
 	inner := o
 	for _, name := range []string{"error", "errors", "detail"} {
 		value := o.Members[name]
@@ -46,7 +43,7 @@ func errorIn(o foreign.Object) (e oauthError, coded bool) {
 			inner.Members["detail"] = value
 		}
 	}
-	e = newOAuthError(
+	e := newOAuthError(
 		firstOf(inner, "error", "error_code", "errorCode", "code", "type"),
 		firstOf(inner, "error_description", "message", "msg", "errorSummary", "errorMessage", "error_message", "errmsg", "detail", "title"),
 	)
@@ -56,7 +53,7 @@ func errorIn(o foreign.Object) (e oauthError, coded bool) {
 	if isStatus || isType { // or the type of a problem (RFC 9457, section 3.1.1)
 		e.Code = ""
 	}
-	return e, e.Code != ""
+	return e
 }
 
 // saysFailed reports whether an object says that it is no success, by the members of
@@ -110,24 +107,35 @@ func (o oauthError) describe() string {
 
 // response is what an endpoint of an authorization server answered.
 type response struct {
-	status     int
-	body       []byte
-	form       bool // the body is a form, as GitHub's, whatever its type says
+	status int
+	body   []byte
+	// object has the members of the answer; unread says why it is not one.
+	object foreign.Object
+	unread error
+	// oauthError is the error in it. Without a code, Description may be its text.
+	oauthError
 	retryAfter time.Duration
 }
 
-func newResponse(status int, header http.Header, body []byte, now time.Time) response {
+// newResponse reads an answer. A form, as GitHub's, is one whatever its type says.
+func newResponse(status int, header http.Header, body []byte) response {
+	a := response{status: status, body: body, retryAfter: retry.After(header.Get("Retry-After"), time.Now())}
+	a.object, a.unread = foreign.ParseObject(body)
 	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
-	form := mediaType == "application/x-www-form-urlencoded" || bytes.HasPrefix(body, []byte("access_token="))
-	return response{status, body, form, retry.After(header.Get("Retry-After"), now)}
+	if a.unread != nil && (mediaType == "application/x-www-form-urlencoded" || bytes.HasPrefix(body, []byte("access_token="))) {
+		a.object, a.unread = formObject(body)
+	}
+	if a.unread == nil {
+		a.oauthError = errorIn(a.object)
+	} else {
+		a.Description = plainRefusal(body)
+	}
+	return a
 }
 
-// object reads the members of the answer.
-func (a response) object() (foreign.Object, error) {
-	if o, err := foreign.ParseObject(a.body); err == nil || !a.form {
-		return o, err
-	}
-	values, err := url.ParseQuery(string(a.body))
+// formObject reads a form as an object.
+func formObject(body []byte) (foreign.Object, error) {
+	values, err := url.ParseQuery(string(body))
 	if err != nil {
 		return foreign.Object{}, foreign.ErrNoObject
 	}
@@ -140,15 +148,6 @@ func (a response) object() (foreign.Object, error) {
 	return o, nil
 }
 
-// oauthError reads the error in the answer; see errorIn.
-func (a response) oauthError() (e oauthError, coded bool) {
-	o, err := a.object()
-	if err != nil {
-		return oauthError{Description: a.plainRefusal()}, false
-	}
-	return errorIn(o)
-}
-
 // refreshWords match a plain text about a refresh token. They are compiled at first
 // use, to keep the start of the program short.
 var refreshWords = sync.OnceValue(func() *regexp.Regexp {
@@ -157,17 +156,16 @@ var refreshWords = sync.OnceValue(func() *regexp.Regexp {
 
 // plainRefusal returns a short text, or JSON string, that is about a refresh token; ""
 // for one that may come from a proxy or firewall.
-func (a response) plainRefusal() string {
-	if len(a.body) > 512 || !refreshWords().Match(a.body) {
+func plainRefusal(body []byte) string {
+	if len(body) > 512 || !refreshWords().Match(body) {
 		return ""
 	}
-	return foreign.Line(strings.Trim(strings.TrimSpace(string(a.body)), `"`))
+	return foreign.Line(strings.Trim(strings.TrimSpace(string(body)), `"`))
 }
 
 // isGrant reports whether the answer is a success with a token in it.
 func (a response) isGrant() bool {
-	o, err := a.object()
-	return a.status/100 == 2 && err == nil && o.Text("access_token") != ""
+	return a.status/100 == 2 && a.unread == nil && a.object.Text("access_token") != ""
 }
 
 // isRefusal reports whether the answer is about what was presented: a JSON answer
@@ -178,15 +176,13 @@ func (a response) isRefusal() bool {
 	if a.isBusy() || a.status/100 != 2 && a.status/100 != 4 {
 		return false
 	}
-	o, _ := a.object()
-	e, coded := a.oauthError()
 	switch a.status {
 	case http.StatusForbidden, http.StatusNotFound: // a firewall's, often
-		return coded
+		return a.Code != ""
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusConflict, http.StatusGone, http.StatusUnprocessableEntity:
-		return coded || e.Description != "" || saysFailed(o)
+		return a.Code != "" || a.Description != "" || saysFailed(a.object)
 	}
-	return coded || a.status/100 == 2 && saysFailed(o)
+	return a.Code != "" || a.status/100 == 2 && saysFailed(a.object)
 }
 
 // isBusy reports whether the provider cannot answer now.
@@ -195,38 +191,34 @@ func (a response) isBusy() bool {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	}
-	e, _ := a.oauthError()
-	return a.status >= 500 || slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down"}, e.Code)
+	return a.status >= 500 || slices.Contains([]string{"temporarily_unavailable", "server_error", "slow_down"}, a.Code)
 }
 
 // refusesClient reports whether the client, and nothing else, was refused.
 func (a response) refusesClient() bool {
-	e, _ := a.oauthError()
-	return !a.isGrant() && (e.Code == "invalid_client" || e.Code == "incorrect_client_credentials") // GitHub's
+	return !a.isGrant() && (a.Code == "invalid_client" || a.Code == "incorrect_client_credentials") // GitHub's
 }
 
 // mayRefuseClient reports whether the client may be what was refused: with 401 that is
 // so (RFC 6749, section 5.2), whatever the words, unless they are about the grant.
 func (a response) mayRefuseClient() bool {
-	e, _ := a.oauthError()
-	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token"}, e.Code)
+	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token"}, a.Code)
 	return a.refusesClient() || a.status == http.StatusUnauthorized && !aboutGrant
 }
 
 // wantsScopes reports whether a refusal is about scopes that the request lacks.
 func (a response) wantsScopes() bool {
-	e, _ := a.oauthError()
-	about := e.Code != "invalid_grant" && strings.Contains(strings.ToLower(e.Code+" "+e.Description), "scope")
-	return a.isRefusal() && (about || strings.Contains(e.Description, "AADSTS90009"))
+	about := a.Code != "invalid_grant" && strings.Contains(strings.ToLower(a.Code+" "+a.Description), "scope")
+	return a.isRefusal() && (about || strings.Contains(a.Description, "AADSTS90009"))
 }
 
 // asError is the error of an answer that is no success.
 func (a response) asError(op, resource string) error {
-	switch e, coded := a.oauthError(); {
-	case coded:
-		return &Error{Op: op, Code: e.Code, Err: errors.New(e.describe()), Hint: hintFor(e, resource)}
-	case e.Description != "":
-		return &Error{Op: op, Err: fmt.Errorf("status %d: %s", a.status, e.Description)}
+	switch {
+	case a.Code != "":
+		return &Error{Op: op, Code: a.Code, Err: errors.New(a.describe()), Hint: hintFor(a.Code, resource)}
+	case a.Description != "":
+		return &Error{Op: op, Err: fmt.Errorf("status %d: %s", a.status, a.Description)}
 	case a.status/100 == 2:
 		return &Error{Op: op, Err: errNoToken}
 	}
@@ -234,8 +226,8 @@ func (a response) asError(op, resource string) error {
 }
 
 // hintFor explains the errors people meet most.
-func hintFor(o oauthError, resource string) string {
-	switch o.Code {
+func hintFor(code, resource string) string {
+	switch code {
 	case "invalid_target":
 		return "the provider does not know the resource " + resource + ": register exactly this string there as an API resource, or give another one with --resource (none leaves it out)"
 	case "invalid_client", "unauthorized_client":

@@ -73,13 +73,13 @@ func TestInvalidTargetIsExplained(t *testing.T) {
 func TestErrorsFilterProvidersText(t *testing.T) {
 	evil := "a\x1b[31m\u009b\u202e\u200b\U000e0041\nmcp-login: hint: x" + strings.Repeat("x", 100_000)
 	quoted, _ := json.Marshal(evil)
-	answer := response{status: 400, body: []byte(`{"error":` + string(quoted) + `,"error_description":` + string(quoted) + `}`)}
+	answer := newResponse(400, nil, []byte(`{"error":`+string(quoted)+`,"error_description":`+string(quoted)+`}`))
 	_, callback := checkAnswer(url.Values{"error": {evil}, "error_description": {evil}}, discovery.ServerMetadata{}, evil)
 	for name, err := range map[string]error{
 		"token endpoint": answer.asError("x", evil),
 		"callback":       callback,
 		"registration":   registrationError(answer, "http://127.0.0.1/", nil),
-		"own words":      response{status: 400, body: []byte(`{"errors":[{"message":` + string(quoted) + `}]}`)}.asError("x", evil),
+		"own words":      newResponse(400, nil, []byte(`{"errors":[{"message":`+string(quoted)+`}]}`)).asError("x", evil),
 		"any cause":      &Error{Op: "x", Code: evil, Err: errors.New(evil), Hint: evil},
 	} {
 		text := err.Error()
@@ -95,7 +95,7 @@ func TestErrorsFilterProvidersText(t *testing.T) {
 // The token response: what is refused, what is kept.
 func TestTokenResponseIsReadLeniently(t *testing.T) {
 	read := func(doc string) (Token, error) {
-		return response{status: 200, body: []byte(doc)}.token(Target{})
+		return newResponse(200, nil, []byte(doc)).token(&Target{})
 	}
 	token, err := read(`{"access_token":"a","token_type":"bearer","expires_in":3600,"scope":"x y","code":"extra"}`)
 	if err != nil || !token.RefreshToken.IsZero() || token.Lifetime != time.Hour || len(token.Scopes) != 2 {
@@ -158,13 +158,13 @@ func TestRefusalOutageOrGrant(t *testing.T) {
 		{503, `{"error":"invalid_grant"}`, false, true, "invalid_grant"},
 		{400, `{"error":"temporarily_unavailable"}`, false, true, "temporarily_unavailable"},
 	} {
-		a := response{status: tc.status, body: []byte(tc.body)}
+		a := newResponse(tc.status, nil, []byte(tc.body))
 		if a.isGrant() || a.isRefusal() != tc.refused || a.isBusy() != tc.busy || !strings.Contains(a.asError("op", "").Error(), tc.said) {
 			t.Errorf("%d %s: granted %v, refused %v, busy %v, %v", tc.status, tc.body, a.isGrant(), a.isRefusal(), a.isBusy(), a.asError("op", ""))
 		}
 	}
-	form := newResponse(200, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}, []byte("access_token=a&scope=repo&token_type=bearer"), time.Now())
-	if !form.isGrant() || (response{status: 200, form: true, body: []byte("access_token=a&access_token=b")}).isGrant() {
+	form := newResponse(200, http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}, []byte("access_token=a&scope=repo&token_type=bearer"))
+	if !form.isGrant() || newResponse(200, nil, []byte("access_token=a&access_token=b")).isGrant() {
 		t.Error("a form")
 	}
 }

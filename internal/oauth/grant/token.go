@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,49 +27,26 @@ type Token struct {
 	Account string
 }
 
-// tokenResponse is the success answer of a token endpoint (RFC 6749, section 5.1).
-type tokenResponse struct {
-	AccessToken  string   `json:"access_token"`
-	TokenType    string   `json:"token_type"`
-	ExpiresIn    float64  `json:"expires_in"` // 0: the answer does not say
-	RefreshToken string   `json:"refresh_token"`
-	IDToken      string   `json:"id_token"`
-	Scopes       []string `json:"scope"` // nil: the answer does not say
-}
-
-// token reads a success.
-func (a response) token(t Target) (Token, error) {
-	o, err := a.object()
-	if err != nil {
-		return Token{}, err
-	}
-	r := tokenResponse{
-		AccessToken: o.Text("access_token"), TokenType: o.Text("token_type"),
-		RefreshToken: o.Text("refresh_token"), IDToken: o.Text("id_token"), Scopes: o.List("scope"),
-	}
-	if err := o.Faults["access_token"]; err != nil {
-		return Token{}, err
-	}
-	if seconds, ok := o.Seconds("expires_in"); ok && seconds > 0 {
-		r.ExpiresIn = seconds
-	}
-	return r.token(t)
-}
-
 // maxLifetime bounds what a careless server may say, so that no time overflows.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-func (r tokenResponse) token(t Target) (Token, error) {
-	if err := checkToken(r.AccessToken, r.TokenType); err != nil {
+// token reads a success (RFC 6749, section 5.1).
+func (a response) token(t *Target) (Token, error) {
+	if a.unread != nil {
+		return Token{}, a.unread
+	}
+	o := a.object
+	access, idToken := o.Text("access_token"), o.Text("id_token")
+	if err := cmp.Or(o.Faults["access_token"], checkToken(access, o.Text("token_type"))); err != nil {
 		return Token{}, err
 	}
-	token := Token{AccessToken: NewSecret(r.AccessToken), RefreshToken: NewSecret(r.RefreshToken), Scopes: discovery.UsableScopes(r.Scopes)}
-	if r.ExpiresIn > 0 {
-		token.Lifetime = max(1, time.Duration(min(r.ExpiresIn, maxLifetime.Seconds())*float64(time.Second)))
+	token := Token{AccessToken: NewSecret(access), RefreshToken: NewSecret(o.Text("refresh_token")), Scopes: discovery.UsableScopes(o.List("scope"))}
+	if seconds, ok := o.Seconds("expires_in"); ok && seconds > 0 {
+		token.Lifetime = max(1, time.Duration(min(seconds, maxLifetime.Seconds())*float64(time.Second)))
 	}
-	if checkToken(r.IDToken, "") == nil { // it may have to stand in a header as well
-		token.IDToken = NewSecret(r.IDToken)
-		token.Account = accountName(r.IDToken, t.Server.Provider(), t.Registration.ClientID)
+	if checkToken(idToken, "") == nil { // it may have to stand in a header as well
+		token.IDToken = NewSecret(idToken)
+		token.Account = accountName(idToken, t.Server.Provider(), t.Registration.ClientID)
 	}
 	return token, nil
 }

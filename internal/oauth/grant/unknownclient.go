@@ -35,8 +35,8 @@ func saysUnknown(status int, location string, body []byte, redirectURI string) b
 	case status/100 == 4:
 		return strings.Contains(text, "client_id") || saysClientUnknown(text)
 	}
-	e, coded := response{status: status, body: body}.oauthError()
-	return coded && (IsClientUnknown(e.Code) || saysClientUnknown(strings.ToLower(e.Description)))
+	a := newResponse(status, nil, body)
+	return a.Code != "" && (IsClientUnknown(a.Code) || saysClientUnknown(strings.ToLower(a.Description)))
 }
 
 func saysClientUnknown(text string) bool {
