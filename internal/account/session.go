@@ -157,7 +157,7 @@ func (a *Account) Initialize(ctx context.Context) (jsonrpc.Message, error) {
 		return jsonrpc.Message{}, err
 	}
 	defer a.closeRemote(remote)
-	return remote.Call(ctx, []byte(InitializeRequest))
+	return jsonrpc.Ask(ctx, remote.Send, jsonrpc.Built([]byte(InitializeRequest)), nil)
 }
 
 // Probe proves that the server accepts us, signing in on the way if it asks.

@@ -168,16 +168,6 @@ func (l *Adapter) keep(s Support) {
 	}
 }
 
-// Call sends a request and returns its answer, for callers without a stream.
-// Other messages of the server go nowhere.
-func (l *Adapter) Call(ctx context.Context, raw []byte) (answer jsonrpc.Message, err error) {
-	m, err := jsonrpc.Parse(raw)
-	if err != nil || m.Kind != jsonrpc.Request {
-		return jsonrpc.Message{}, errors.Join(errors.New("send what is no request"), err)
-	}
-	return jsonrpc.Ask(ctx, l.Send, m, nil)
-}
-
 // Close ends the session and everything that is under way. ctx bounds the wait
 // for whoever still delivers a message.
 func (l *Adapter) Close(ctx context.Context) error {
