@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -27,7 +28,7 @@ func (s span) is(name string) bool {
 // anything else, and stops where the text is broken.
 func spans(raw []byte) iter.Seq[span] {
 	return func(yield func(span) bool) {
-		if !isObject(raw) {
+		if !IsObject(raw) {
 			return
 		}
 		d := decoder(raw)
@@ -153,7 +154,7 @@ func (e *editor) find() (some bool) {
 // write copies what stays, each member with what stands between it and the next
 // one, and puts new members behind.
 func (e *editor) write() []byte {
-	if !isObject(e.raw) {
+	if !IsObject(e.raw) {
 		e.raw = []byte("{}")
 	}
 	out := e.room()
@@ -246,7 +247,8 @@ func EditElements(raw []byte, change func(element []byte) []byte) []byte {
 	return append(out, ']')
 }
 
-func isObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }
+// IsObject reports whether a raw value is an object.
+func IsObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }
 
 // Quote returns s as a JSON string; broken UTF-8 is replaced.
 func Quote(s string) []byte {
@@ -254,18 +256,8 @@ func Quote(s string) []byte {
 	return quoted
 }
 
-// Array returns the raw values as one array.
-func Array(elements [][]byte) []byte {
-	size := len("[]") + len(elements)
-	for _, e := range elements {
-		size += len(e)
-	}
-	out := append(make([]byte, 0, size), '[')
-	for i, e := range elements {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, e...)
-	}
-	return append(out, ']')
+// QuoteAll returns a list as a JSON array of strings; broken UTF-8 is replaced.
+func QuoteAll(list []string) []byte {
+	raw, _ := json.Marshal(list, jsontext.AllowInvalidUTF8(true)) // cannot fail
+	return raw
 }

@@ -28,7 +28,8 @@ func TestEditsTouchOneMember(t *testing.T) {
 		{string(Edited([]byte(`{"a":1, "b":2 , "c":3 }`), Edit{Name: "b"}, Edit{Name: "c"})), `{"a":1 }`},
 		{string(Edited(nil, Edit{"a", []byte("1")}, Edit{"b", []byte("2")}, Edit{"a", []byte("3")})), `{"b":2,"a":3}`},
 		{string(Edited(nil, Edit{Name: "a"})), ``},
-		{string(Array([][]byte{[]byte(`1`), []byte(`"b"`)})), `[1,"b"]`},
+		{string(QuoteAll([]string{"a/\n", "<b>\xff"})), `["a/\n","<b>` + "\ufffd" + `"]`},
+		{string(QuoteAll(nil)), `[]`},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %s, want %s", c.got, c.want)
@@ -139,7 +140,7 @@ func FuzzEdited(f *testing.F) {
 		m, err := Parse([]byte(raw))
 		clean1, _ := Text(Quote(one))
 		clean2, _ := Text(Quote(two))
-		if err != nil && !json.Valid([]byte(raw)) || clean1 == clean2 || !isObject(m.Raw) {
+		if err != nil && !json.Valid([]byte(raw)) || clean1 == clean2 || !IsObject(m.Raw) {
 			return
 		}
 		first := Edit{clean1, []byte("7")}

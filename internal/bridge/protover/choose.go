@@ -69,7 +69,7 @@ func (l *Adapter) translatorFor(ctx context.Context, m jsonrpc.Message) (transla
 // relayProbe puts the client's own server/discover through, and listens.
 func (l *Adapter) relayProbe(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	code, answer, err := l.cfg.Server.Probe(ctx, m)
-	switch speaks := l.judge(ctx, code, answer, err).support; speaks {
+	switch speaks := judge(ctx, code, answer, err).support; speaks {
 	case Stateless, Both:
 		l.keep(speaks)
 		l.use(passThrough{l})

@@ -14,8 +14,8 @@ type inputRequest struct {
 }
 
 // requestInput puts the server's questions to the client and returns the raw object of
-// answers. What the client cannot answer is cancelled, or, where the other era
-// has no word for that, ends the request. Questions that nobody waits for any
+// answers. What the client cannot answer is cancelled, or, where
+// 2026-07-28 has no word for that, ends the request. Questions that nobody waits for any
 // more are taken back.
 func (c *sessionClient) requestInput(ctx context.Context, raw []byte, sink jsonrpc.Sink) (given []byte, err error) {
 	var list []inputRequest
@@ -32,7 +32,7 @@ func (c *sessionClient) requestInput(ctx context.Context, raw []byte, sink jsonr
 		q := inputRequest{key: key, id: jsonrpc.NewID("ask"), reply: make(chan jsonrpc.Message, 1)}
 		q.method, _ = jsonrpc.Text(jsonrpc.Member(value, "method"))
 		if len(list) == maxInputRequests || !c.accepts(q.method) {
-			return nil, &Error{Text: "the server asked the client for something that it did not offer", Hint: "ask the server's operator"}
+			return nil, newFailure("the server asked the client for something that it did not offer", "ask the server's operator")
 		}
 		c.remember(q)
 		list = append(list, q)
@@ -71,12 +71,10 @@ func (c *sessionClient) accepts(method string) bool {
 	return false
 }
 
-// inputParams are the params of a question in words of the client's era: an
+// inputParams are the params of a question as the client's revision has them: an
 // elicitation by URL needs an id there.
 func (c *sessionClient) inputParams(method string, params []byte) []byte {
-	if !isObject(params) {
-		params = []byte("{}")
-	}
+	params = orEmpty(params)
 	mode, _ := jsonrpc.Text(jsonrpc.Member(params, "mode"))
 	if method == "elicitation/create" && mode == "url" && jsonrpc.Member(params, "elicitationId") == nil {
 		params = jsonrpc.With(params, "elicitationId", jsonrpc.NewID("elicitation"))
@@ -93,7 +91,7 @@ func inputResponse(method string, reply jsonrpc.Message) ([]byte, error) {
 		return []byte(`{"action":"cancel"}`), nil
 	}
 	text, _ := jsonrpc.Text(jsonrpc.Member(reply.Error, "message"))
-	return nil, &Error{Text: "the client did not answer the server's " + method + ": " + clip(text)}
+	return nil, newFailure("the client did not answer the server's "+method+": "+clip(text), "")
 }
 
 // maxClip bounds what is repeated of somebody's text.

@@ -1,11 +1,8 @@
 package protover
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
-	"maps"
-	"slices"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -65,23 +62,16 @@ func (x *pendingCall) declares(method string) bool {
 // suspend makes one result of the server's questions and lets the client go. Its
 // requestState is a random handle that is good for one return. x is locked.
 func (c *statelessClient) suspend(x *pendingCall) ([]byte, error) {
-	for _, q := range x.inputRequests {
-		key := "q" + number(len(x.put)+1)
-		x.put[key] = q
-	}
-	x.inputRequests = nil
+	x.put, x.inputRequests = x.inputRequests, nil
 	var asked []jsonrpc.Edit
-	for i := range len(x.put) {
-		key := "q" + number(i+1)
-		if q, ok := x.put[key]; ok {
-			asked = append(asked, jsonrpc.Edit{Name: key, Value: newInputRequest(q.Method, q.Params)})
-		}
+	for i, q := range x.put {
+		asked = append(asked, jsonrpc.Edit{Name: inputKey(i), Value: newInputRequest(q.Method, q.Params)})
 	}
 	handle := rand.Text()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.suspended) >= maxSuspended {
-		return nil, &Error{Text: "too many requests wait for input", Hint: "answer or cancel some of them"}
+		return nil, newFailure("too many requests wait for input", "answer or cancel some of them")
 	}
 	c.suspended[handle] = x
 	x.sink = nil
@@ -95,8 +85,8 @@ func (c *statelessClient) suspend(x *pendingCall) ([]byte, error) {
 		jsonrpc.Edit{Name: "requestState", Value: jsonrpc.Quote(handle)}), nil
 }
 
-// byKeyNumber puts q2 before q10.
-func byKeyNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+// inputKey is the key of the i-th question in inputRequests and inputResponses.
+func inputKey(i int) string { return "q" + number(i+1) }
 
 // takeSuspended takes the request that waits under a handle, nil when none does.
 func (c *statelessClient) takeSuspended(handle string) *pendingCall {
@@ -127,15 +117,16 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, sink js
 	}
 	var answers []jsonrpc.Message
 	x.mu.Lock()
-	for _, key := range slices.SortedFunc(maps.Keys(x.put), byKeyNumber) {
-		q := x.put[key]
-		if given := responses[key]; isObject(given) {
+	for i, q := range x.put {
+		switch given := responses[inputKey(i)]; {
+		case q.Raw == nil: // withdrawn
+		case jsonrpc.IsObject(given):
 			answers = append(answers, newResult(q.ID, given))
-		} else { // asked again
+		default: // asked again
 			x.inputRequests = append(x.inputRequests, q)
 		}
 	}
-	clear(x.put)
+	x.put = nil
 	x.sink, x.token = sink, m.Param("_meta", "progressToken")
 	for _, n := range x.held {
 		x.deliver(n)

@@ -1,11 +1,13 @@
 package protover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/retry"
 )
@@ -20,16 +22,12 @@ const (
 
 // listenStream is one subscriptions/listen stream that is kept open.
 type listenStream struct {
-	stop  context.CancelFunc
-	ready chan struct{} // closed when acknowledged or refused
-	ended chan struct{} // closed when it is given up
-
-	// Set before ready is closed.
-	granted []byte // the filter that the server honours
-	err     error  // why there is none
+	stop context.CancelFunc
+	// granted is the filter that the server honours, or why there is none.
+	granted *retry.Call[[]byte]
 }
 
-// lists are the three lists that may change, as the two eras name them.
+// lists are the three lists that may change, as the revisions name them.
 var lists = []struct{ capability, filter, changed string }{
 	{"tools", "toolsListChanged", "notifications/tools/list_changed"},
 	{"prompts", "promptsListChanged", "notifications/prompts/list_changed"},
@@ -46,11 +44,7 @@ func (c *sessionClient) filter(uris []string) []byte {
 		}
 	}
 	if len(uris) > 0 {
-		raw := make([][]byte, len(uris))
-		for i, uri := range uris {
-			raw[i] = jsonrpc.Quote(uri)
-		}
-		out = jsonrpc.With(out, "resourceSubscriptions", jsonrpc.Array(raw))
+		out = jsonrpc.With(out, "resourceSubscriptions", jsonrpc.QuoteAll(uris))
 	}
 	return out
 }
@@ -80,14 +74,13 @@ func (c *sessionClient) replaceStream(e *listenStream) {
 func (c *sessionClient) openStream(filter []byte) *listenStream {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if filter == nil || c.closed {
+	if filter == nil || c.ctx.Err() != nil {
 		return nil
 	}
 	ctx, stop := context.WithCancel(c.ctx)
-	e := &listenStream{stop: stop, ready: make(chan struct{}), ended: make(chan struct{})}
+	e := &listenStream{stop: stop, granted: retry.NewCall[[]byte]()}
 	c.work.Go(func() {
 		defer stop()
-		defer close(e.ended)
 		c.keepOpen(ctx, e, filter)
 	})
 	return e
@@ -96,32 +89,29 @@ func (c *sessionClient) openStream(filter []byte) *listenStream {
 // keepOpen keeps the stream open until ctx ends or the server refuses it. After a
 // gap the client is told that everything may have changed.
 func (c *sessionClient) keepOpen(ctx context.Context, e *listenStream, filter []byte) {
-	var agreed []byte
+	agreed := false
 	quiet := 0 // streams since the last one that brought something
 	for gap := false; ; gap = true {
-		heard, brought, refused := c.receive(ctx, filter, func(filter []byte) {
-			if agreed == nil {
-				e.granted = filter
-				close(e.ready)
+		heard, brought, ended := c.receive(ctx, filter, func(filter []byte) {
+			if !agreed {
+				agreed = true
+				e.granted.End(filter, nil)
 			}
-			agreed = filter
 			if gap {
 				c.declareChanged(filter)
 			}
 		})
+		if ctx.Err() != nil {
+			ended = context.Cause(ctx)
+		}
 		switch {
-		case agreed == nil && ctx.Err() == nil:
-			e.err = refused
-			close(e.ready)
+		case !agreed:
+			e.granted.End(nil, ended)
 			return
 		case ctx.Err() != nil:
-			if agreed == nil {
-				e.err = context.Cause(ctx)
-				close(e.ready)
-			}
 			return
-		case !heard && errors.As(refused, new(*refusedError)):
-			c.l.log.Debug("the server opens no subscription any more", "error", refused)
+		case !heard && errors.As(ended, new(*refusedError)):
+			c.l.log.Debug("the server opens no subscription any more", "error", ended)
 			return
 		}
 		if brought {
@@ -136,7 +126,7 @@ func (c *sessionClient) keepOpen(ctx context.Context, e *listenStream, filter []
 
 // orEmpty makes an object of what is none.
 func orEmpty(raw []byte) []byte {
-	if !isObject(raw) {
+	if !jsonrpc.IsObject(raw) {
 		return []byte("{}")
 	}
 	return raw
@@ -147,12 +137,12 @@ type refusedError struct{ raw []byte }
 
 func (e *refusedError) Error() string {
 	text, _ := jsonrpc.Text(jsonrpc.Member(e.raw, "message"))
-	return "the server refused the subscription: " + clip(text)
+	return foreign.Message("the server refused the subscription: " + clip(text))
 }
 
 // receive carries one stream to its end. heard reports whether it was
-// acknowledged, brought whether it had a message.
-func (c *sessionClient) receive(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, refused error) {
+// acknowledged, brought whether it had a message, and ended says why it is no more.
+func (c *sessionClient) receive(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, ended error) {
 	m := jsonrpc.NewRequest(jsonrpc.NewID("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
 	err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		switch {
@@ -162,19 +152,13 @@ func (c *sessionClient) receive(ctx context.Context, filter []byte, acknowledged
 				acknowledged(orEmpty(reply.Param("notifications")))
 			}
 		case reply.Answers(m) && reply.Error != nil:
-			refused = &refusedError{reply.Error}
+			ended = &refusedError{reply.Error}
 		case reply.Kind == jsonrpc.Notification && reply.Method != "notifications/cancelled":
 			brought = true
 			c.l.tellClient(reply)
 		}
 	}))
-	if refused == nil {
-		refused = err
-	}
-	if refused == nil {
-		refused = errors.New("the server ended the subscription")
-	}
-	return heard, brought, refused
+	return heard, brought, cmp.Or(ended, err, errors.New("the server ended the subscription"))
 }
 
 // declareChanged tells the client to look again at everything it listens to.
@@ -214,11 +198,16 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 	}
 	e := c.openStream(c.filter(after))
 	if e != nil {
-		if err := c.acknowledged(ctx, e); err != nil {
+		err := e.granted.Wait(ctx)
+		var granted []byte
+		if err == nil {
+			granted, err = e.granted.Result()
+		}
+		if err != nil {
 			e.stop()
 			return err
 		}
-		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(e.granted, "resourceSubscriptions")), uri) {
+		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(granted, "resourceSubscriptions")), uri) {
 			e.stop()
 			sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "the server does not send updates of this resource"))
 			return nil
@@ -230,18 +219,4 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 	c.replaceStream(e)
 	sink.Message(newResult(m.ID, []byte("{}")))
 	return nil
-}
-
-// acknowledged waits for the server's word on a stream.
-func (c *sessionClient) acknowledged(ctx context.Context, e *listenStream) error {
-	select {
-	case <-e.ready:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	var refused *refusedError
-	if errors.As(e.err, &refused) {
-		return &Error{Text: refused.Error()}
-	}
-	return e.err
 }

@@ -1,14 +1,23 @@
 package protover
 
 import (
+	"errors"
 	"strconv"
 
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
 )
 
+// newFailure is a request that was not carried over to the other revision, with a next
+// step for people, "" for none. It is one line: servers have their say in text.
+func newFailure(text, next string) error {
+	return &hint.Error{Err: errors.New(foreign.Message(text)), Hint: next}
+}
+
 func number(n int) string { return strconv.Itoa(n) }
 
-// newResult builds an answer from a raw newResult.
+// newResult builds an answer from a raw result.
 func newResult(id, raw []byte) jsonrpc.Message { return jsonrpc.Built(jsonrpc.Result(id, string(raw))) }
 
 // newError builds an error answer.
@@ -33,6 +42,3 @@ func withParams(m jsonrpc.Message, params []byte) jsonrpc.Message {
 func withResult(m jsonrpc.Message, raw []byte) jsonrpc.Message {
 	return jsonrpc.Built(jsonrpc.With(m.Raw, "result", raw))
 }
-
-// isObject reports whether raw is a JSON object.
-func isObject(raw []byte) bool { return len(raw) > 0 && raw[0] == '{' }

@@ -1,8 +1,7 @@
 package protover
 
 import (
-	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -30,15 +29,10 @@ const (
 	codeOldURLNeeded = -32042
 )
 
-// errorCode returns the code of a raw error object, 0 for none.
+// errorCode returns the code of a raw error object, 0 where it has none or no integer.
 func errorCode(raw []byte) int {
-	code := jsonrpc.Key(jsonrpc.Member(raw, "code"))
-	for _, known := range []int{jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams, codeHeaderMismatch, codeMissingCapability, codeUnsupportedVersion, codeOldNotFound, codeOldURLNeeded} {
-		if code == number(known) {
-			return known
-		}
-	}
-	return 0
+	code, _ := strconv.Atoi(jsonrpc.Key(jsonrpc.Member(raw, "code")))
+	return code
 }
 
 // fromStatelessServer reports whether an error can only come from a server of
@@ -54,9 +48,6 @@ func fromStatelessServer(rawError []byte) bool {
 // texts reads a raw list of strings.
 func texts(raw []byte) []string {
 	var list []string
-	if len(raw) == 0 || raw[0] != '[' {
-		return nil
-	}
 	for element := range jsonrpc.Elements(raw) {
 		if v, ok := jsonrpc.Text(element); ok {
 			list = append(list, v)
@@ -64,11 +55,3 @@ func texts(raw []byte) []string {
 	}
 	return list
 }
-
-// namesSession reports whether a list names a revision with sessions.
-func namesSession(list []string) bool {
-	return slices.ContainsFunc(list, jsonrpc.KeepsSession)
-}
-
-// since reports whether version is at least as new as first; both are dates.
-func since(version, first string) bool { return strings.Compare(version, first) >= 0 }

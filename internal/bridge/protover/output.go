@@ -12,7 +12,7 @@ import (
 func (c *sessionClient) compatible(m, reply jsonrpc.Message) jsonrpc.Message {
 	switch m.Method {
 	case "tools/call":
-		if content := jsonrpc.Member(reply.Result, "structuredContent"); content != nil && !isObject(content) {
+		if content := jsonrpc.Member(reply.Result, "structuredContent"); content != nil && !jsonrpc.IsObject(content) {
 			return withResult(reply, jsonrpc.Without(reply.Result, "structuredContent"))
 		}
 	case "tools/list":

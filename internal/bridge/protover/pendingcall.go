@@ -37,8 +37,8 @@ type pendingCall struct {
 	sink          jsonrpc.Sink // nil while the client is away
 	token         []byte       // raw progressToken of the client's latest request, nil for none
 	held          []jsonrpc.Message
-	inputRequests []jsonrpc.Message          // not put to the client yet
-	put           map[string]jsonrpc.Message // put to the client, by key
+	inputRequests []jsonrpc.Message // not put to the client yet
+	put           []jsonrpc.Message // put to the client, in the order of their keys; zero where withdrawn
 	answer        jsonrpc.Message
 	err           error
 	over          bool
@@ -47,7 +47,7 @@ type pendingCall struct {
 
 // call sends a request of the client and follows it.
 func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if m.Params != nil && !isObject(m.Params) {
+	if m.Params != nil && !jsonrpc.IsObject(m.Params) {
 		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
 		return nil
 	}
@@ -56,7 +56,7 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink json
 	}
 	sent := jsonrpc.Built(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", jsonrpc.NewID("call")))
 	life, cancel := context.WithCancelCause(c.ctx)
-	x := &pendingCall{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, changed: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken"), put: map[string]jsonrpc.Message{}}
+	x := &pendingCall{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, changed: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken")}
 	c.mu.Lock()
 	c.calls[x] = true
 	c.mu.Unlock()
@@ -138,9 +138,9 @@ func (x *pendingCall) withdraw(key string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.inputRequests = slices.DeleteFunc(x.inputRequests, func(q jsonrpc.Message) bool { return jsonrpc.Key(q.ID) == key })
-	for name, q := range x.put {
-		if jsonrpc.Key(q.ID) == key {
-			delete(x.put, name)
+	for i, q := range x.put {
+		if q.Raw != nil && jsonrpc.Key(q.ID) == key {
+			x.put[i] = jsonrpc.Message{}
 		}
 	}
 }

@@ -17,12 +17,12 @@ type probeResult struct {
 }
 
 // probe asks the server what it speaks. server/discover is the probe, because
-// every server of 2026-07-28 answers it, and none that expects a session
-// . Logins, outages and silence prove nothing.
+// every server of 2026-07-28 answers it, and none that expects a session.
+// Logins, outages and silence prove nothing.
 func (l *Adapter) probe(ctx context.Context, probe jsonrpc.Message) probeResult {
 	for again := false; ; again = true {
 		code, answer, err := l.cfg.Server.Probe(ctx, probe)
-		found := l.judge(ctx, code, answer, err)
+		found := judge(ctx, code, answer, err)
 		if again || errorCode(found.answer.Error) != codeUnsupportedVersion || found.err != nil {
 			return found
 		}
@@ -36,16 +36,16 @@ func (l *Adapter) probe(ctx context.Context, probe jsonrpc.Message) probeResult 
 }
 
 // judge draws the conclusion from one probe.
-func (l *Adapter) judge(ctx context.Context, code int, answer jsonrpc.Message, err error) probeResult {
+func judge(ctx context.Context, code int, answer jsonrpc.Message, err error) probeResult {
 	switch {
 	case ctx.Err() != nil:
 		return probeResult{err: context.Cause(ctx)}
 	case answer.Result != nil:
-		return l.discovered(answer)
+		return discovered(answer)
 	case refusesAnyRequest(code):
 		return probeResult{answer: answer, err: asError(answer, err)}
 	case answer.Error != nil && fromStatelessServer(answer.Error):
-		return l.refused(answer)
+		return refused(answer)
 	case answer.Error != nil && code != 500 && code != 501:
 		return probeResult{support: Sessions, answer: answer}
 	case answer.Error != nil:
@@ -61,42 +61,46 @@ func (l *Adapter) judge(ctx context.Context, code int, answer jsonrpc.Message, e
 }
 
 // discovered reads a result of server/discover.
-func (l *Adapter) discovered(answer jsonrpc.Message) probeResult {
+func discovered(answer jsonrpc.Message) probeResult {
 	raw := jsonrpc.Member(answer.Result, "supportedVersions")
-	list := texts(raw)
-	switch {
-	case raw == nil:
+	if raw == nil {
 		return probeResult{support: Sessions, answer: answer} // somebody who answers everything
-	case slices.Contains(list, jsonrpc.Stateless) && namesSession(list):
-		return probeResult{support: Both, answer: answer}
-	case slices.Contains(list, jsonrpc.Stateless):
-		return probeResult{support: Stateless, answer: answer}
-	case namesSession(list):
-		return probeResult{support: Sessions, answer: answer}
 	}
-	return probeResult{answer: answer, err: l.noCommonRevision(list)}
+	return listed(answer, texts(raw))
 }
 
 // refused reads an error that only a server of 2026-07-28 or later gives.
-func (l *Adapter) refused(answer jsonrpc.Message) probeResult {
-	if errorCode(answer.Error) == codeUnsupportedVersion {
-		list := texts(jsonrpc.Member(answer.Error, "data", "supported"))
-		switch {
-		case slices.Contains(list, jsonrpc.Stateless):
-			return probeResult{support: Stateless, answer: answer}
-		case namesSession(list):
-			return probeResult{support: Sessions, answer: answer}
-		}
-		return probeResult{answer: answer, err: l.noCommonRevision(list)}
+func refused(answer jsonrpc.Message) probeResult {
+	if errorCode(answer.Error) != codeUnsupportedVersion {
+		return probeResult{support: Stateless, answer: answer}
 	}
-	return probeResult{support: Stateless, answer: answer}
+	found := listed(answer, texts(jsonrpc.Member(answer.Error, "data", "supported")))
+	if found.support == Both {
+		found.support = Stateless
+	}
+	return found
 }
 
-func (l *Adapter) noCommonRevision(list []string) error {
-	return &Error{
-		Text: "the server speaks only other protocol revisions (" + strings.Join(list, ", ") + ") than this bridge (" + strings.Join(append(jsonrpc.SessionRevisions[:len(jsonrpc.SessionRevisions):len(jsonrpc.SessionRevisions)], jsonrpc.Stateless), ", ") + ")",
-		Hint: "update mcp-login",
+// listed is what an answer proves in which a server lists its revisions.
+func listed(answer jsonrpc.Message, revisions []string) probeResult {
+	found := probeResult{answer: answer}
+	sessions := slices.ContainsFunc(revisions, jsonrpc.KeepsSession)
+	switch stateless := slices.Contains(revisions, jsonrpc.Stateless); {
+	case stateless && sessions:
+		found.support = Both
+	case stateless:
+		found.support = Stateless
+	case sessions:
+		found.support = Sessions
+	default:
+		found.err = noCommonRevision(revisions)
 	}
+	return found
+}
+
+func noCommonRevision(list []string) error {
+	ours := append(slices.Clone(jsonrpc.SessionRevisions), jsonrpc.Stateless)
+	return newFailure("the server speaks only other protocol revisions ("+strings.Join(list, ", ")+") than this bridge ("+strings.Join(ours, ", ")+")", "update mcp-login")
 }
 
 // refusesAnyRequest reports whether a status is about the client's rights or
@@ -115,7 +119,7 @@ func asError(answer jsonrpc.Message, err error) error {
 		return err
 	}
 	text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
-	return &Error{Text: "the server refused: " + text}
+	return newFailure("the server refused: "+text, "")
 }
 
 // silent reports whether the server took the probe and said nothing.

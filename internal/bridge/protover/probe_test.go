@@ -48,7 +48,6 @@ func TestProbeAnswersProveWhatTheServerSupports(t *testing.T) {
 		"silence":              {0, "", quiet{}, Unknown, false},
 		"broken line":          {0, "", broken, Unknown, true},
 	} {
-		l := New(Config{Server: &remote{}})
 		var answer jsonrpc.Message
 		switch {
 		case c.body == "":
@@ -57,7 +56,7 @@ func TestProbeAnswersProveWhatTheServerSupports(t *testing.T) {
 		default:
 			answer = newResult([]byte("1"), []byte(c.body))
 		}
-		found := l.judge(t.Context(), c.code, answer, c.err)
+		found := judge(t.Context(), c.code, answer, c.err)
 		if found.support != c.speaks || (found.err != nil) != c.failed {
 			t.Errorf("%s: %q, %v", name, found.support, found.err)
 		}

@@ -11,7 +11,7 @@ var cacheable = map[string]bool{
 // complete adds to a result of a server with sessions what 2026-07-28 wants to
 // see in it; what stands there stays.
 func (c *statelessClient) complete(method string, raw []byte) []byte {
-	if !isObject(raw) {
+	if !jsonrpc.IsObject(raw) {
 		return raw
 	}
 	c.mu.Lock()
@@ -22,7 +22,7 @@ func (c *statelessClient) complete(method string, raw []byte) []byte {
 		raw = withDefault(raw, "ttlMs", "0")
 		raw = withDefault(raw, "cacheScope", `"private"`)
 	}
-	if meta := jsonrpc.Member(raw, "_meta"); isObject(server) && jsonrpc.Member(meta, metaServer) == nil {
+	if meta := jsonrpc.Member(raw, "_meta"); jsonrpc.IsObject(server) && jsonrpc.Member(meta, metaServer) == nil {
 		raw = jsonrpc.With(raw, "_meta", jsonrpc.With(meta, metaServer, server))
 	}
 	return raw
@@ -54,21 +54,14 @@ func (c *statelessClient) translated(m, answer jsonrpc.Message, id []byte) jsonr
 // elicitations makes questions of the addresses that a server wants to have
 // visited first, nil for none.
 func elicitations(rawError []byte) []byte {
-	list := jsonrpc.Member(rawError, "data", "elicitations")
-	if len(list) == 0 || list[0] != '[' {
-		return nil
-	}
 	var asked []jsonrpc.Edit
-	for params := range jsonrpc.Elements(list) {
+	for params := range jsonrpc.Elements(jsonrpc.Member(rawError, "data", "elicitations")) {
 		if len(asked) == maxInputRequests {
 			break
 		}
-		if isObject(params) {
+		if jsonrpc.IsObject(params) {
 			asked = append(asked, jsonrpc.Edit{Name: "q" + number(len(asked)+1), Value: newInputRequest("elicitation/create", params)})
 		}
-	}
-	if asked == nil {
-		return nil
 	}
 	return jsonrpc.Edited(nil, asked...)
 }

@@ -41,7 +41,7 @@ func (c *sessionClient) roundTrips(ctx context.Context, m jsonrpc.Message, sink 
 		}
 		questions, state := jsonrpc.Member(reply.Result, "inputRequests"), jsonrpc.Member(reply.Result, "requestState")
 		params = jsonrpc.Without(params, "inputResponses", "requestState")
-		if isObject(questions) {
+		if jsonrpc.IsObject(questions) {
 			given, err := c.requestInput(ctx, questions, sink)
 			if err != nil {
 				return err
@@ -57,5 +57,5 @@ func (c *sessionClient) roundTrips(ctx context.Context, m jsonrpc.Message, sink 
 		}
 		id = jsonrpc.NewID("round")
 	}
-	return &Error{Text: "the server asked for more input " + number(maxRoundTrips) + " times and gave no answer", Hint: "ask the server's operator"}
+	return newFailure("the server asked for more input "+number(maxRoundTrips)+" times and gave no answer", "ask the server's operator")
 }

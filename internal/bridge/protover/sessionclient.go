@@ -11,8 +11,8 @@ import (
 )
 
 // sessionClient speaks for a client of 2024-11-05 to 2025-11-25 to a server of
-// 2026-07-28: the session that the client believes in is played here
-// .
+// 2026-07-28: the session that the client believes in is
+// emulated here.
 type sessionClient struct {
 	l       *Adapter
 	ctx     context.Context // ends with close
@@ -32,7 +32,6 @@ type sessionClient struct {
 	uris     []string      // subscribed resources, sorted
 	stream   *listenStream // the stream in force, nil for none
 	awaiting map[string]chan jsonrpc.Message
-	closed   bool
 }
 
 func newSessionClient(l *Adapter, initialize jsonrpc.Message) *sessionClient {
@@ -42,7 +41,7 @@ func newSessionClient(l *Adapter, initialize jsonrpc.Message) *sessionClient {
 	if !slices.Contains(jsonrpc.SessionRevisions, c.version) {
 		c.version = jsonrpc.LatestSession
 	}
-	if c.info = initialize.Param("clientInfo"); !isObject(c.info) {
+	if c.info = initialize.Param("clientInfo"); !jsonrpc.IsObject(c.info) {
 		c.info = []byte(`{"name":"mcp-client","version":"unknown"}`)
 	}
 	c.capabilities = statelessCapabilities(initialize.Param("capabilities"), c.version)
@@ -55,7 +54,7 @@ func statelessCapabilities(declared []byte, version string) []byte {
 	var out []jsonrpc.Edit
 	add := func(name string, value []byte) { out = append(out, jsonrpc.Edit{Name: name, Value: value}) }
 	for name, value := range jsonrpc.Members(declared) {
-		if !isObject(value) {
+		if !jsonrpc.IsObject(value) {
 			continue
 		}
 		switch name {
@@ -65,8 +64,8 @@ func statelessCapabilities(declared []byte, version string) []byte {
 			add(name, []byte("{}"))
 		case "elicitation":
 			switch {
-			case !since(version, "2025-06-18"): // did not exist
-			case !since(version, "2025-11-25"): // knew forms only
+			case version < "2025-06-18": // did not exist
+			case version < "2025-11-25": // knew forms only
 				add(name, []byte("{}"))
 			default:
 				add(name, value)
@@ -112,18 +111,14 @@ func (c *sessionClient) withMetaOf(version string, params []byte) []byte {
 // begin makes the answer to initialize out of the server's description of
 // itself. It is called once.
 func (c *sessionClient) begin(discovered jsonrpc.Message) jsonrpc.Message {
-	c.server = jsonrpc.Member(discovered.Result, "capabilities")
-	if !isObject(c.server) {
-		c.server = []byte("{}")
-	}
-	c.server = jsonrpc.Without(c.server, "tasks")
+	c.server = jsonrpc.Without(orEmpty(jsonrpc.Member(discovered.Result, "capabilities")), "tasks")
 	answer := jsonrpc.With(nil, "protocolVersion", jsonrpc.Quote(c.version))
 	answer = jsonrpc.With(answer, "capabilities", c.server)
 	answer = jsonrpc.With(answer, "serverInfo", c.serverInfo(discovered.Result))
 	if text := jsonrpc.Member(discovered.Result, "instructions"); len(text) > 0 && text[0] == '"' {
 		answer = jsonrpc.With(answer, "instructions", text)
 	}
-	if meta := jsonrpc.Member(discovered.Result, "_meta"); isObject(meta) {
+	if meta := jsonrpc.Member(discovered.Result, "_meta"); jsonrpc.IsObject(meta) {
 		answer = jsonrpc.With(answer, "_meta", meta)
 	}
 	return newResult(c.opening.ID, answer)
@@ -177,7 +172,7 @@ func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jso
 	case "resources/subscribe", "resources/unsubscribe":
 		return c.subscription(ctx, m, sink)
 	}
-	if m.Params != nil && !isObject(m.Params) {
+	if m.Params != nil && !jsonrpc.IsObject(m.Params) {
 		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "params must be an object"))
 		return nil
 	}
@@ -211,9 +206,8 @@ func (c *sessionClient) unasked(m jsonrpc.Message) {
 
 func (c *sessionClient) close() {
 	c.mu.Lock()
-	c.closed = true
+	c.stop() // no stream is opened meanwhile
 	c.mu.Unlock()
-	c.stop()
 }
 
 func (c *sessionClient) wait() { c.work.Wait() }

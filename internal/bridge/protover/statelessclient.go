@@ -22,7 +22,6 @@ type statelessClient struct {
 	subscribing *semaphore.Weighted // a mutex
 
 	mu            sync.Mutex
-	closed        bool
 	session       []byte // raw result of initialize, nil before it
 	declared      []byte // raw capabilities said there: the union of all requests so far
 	level         string // that the server was set to
@@ -43,20 +42,19 @@ func newStatelessClient(l *Adapter) *statelessClient {
 
 func (c *statelessClient) close() {
 	c.mu.Lock()
-	c.closed = true
+	c.stop()
 	for handle, x := range c.suspended {
 		x.expiry.Stop()
 		delete(c.suspended, handle)
 	}
 	c.mu.Unlock()
-	c.stop()
 }
 
 // spawn runs f in a goroutine that wait waits for; after close it does nothing.
 func (c *statelessClient) spawn(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed {
+	if c.ctx.Err() == nil {
 		c.work.Go(f)
 	}
 }
@@ -106,8 +104,8 @@ func withoutMeta(params []byte) []byte {
 }
 
 // ensure opens a session that covers what the client of m can do. A later
-// request that can do more opens another one, with all that was declared so far
-// ; what one request does not declare is not asked of it.
+// request that can do more opens another one, with all that was declared so
+// far; what one request does not declare is not asked of it.
 func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	if c.opening.Acquire(ctx, 1) != nil {
 		return context.Cause(ctx)
@@ -122,7 +120,7 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	}
 	var more []jsonrpc.Edit
 	for name, value := range jsonrpc.Members(m.Param("_meta", metaCapabilities)) {
-		if isObject(value) && !known[name] {
+		if jsonrpc.IsObject(value) && !known[name] {
 			more = append(more, jsonrpc.Edit{Name: name, Value: value})
 		}
 	}
@@ -132,7 +130,7 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	union = jsonrpc.Edited(union, more...)
 	session, err := c.open(ctx, union, m.Param("_meta", jsonrpc.MetaClientInfo))
 	if err != nil {
-		if refused := new(Error); !stands && (notSupported(err) || errors.As(err, &refused)) {
+		if !stands && (notSupported(err) || errors.As(err, new(*noSessionError))) {
 			c.l.forget(c) // it may no longer be what it was
 		}
 		return err
@@ -143,9 +141,15 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	return nil
 }
 
+// noSessionError is a server's answer that opens no session.
+type noSessionError struct{ error }
+
+// Unwrap returns what people are told.
+func (e *noSessionError) Unwrap() error { return e.error }
+
 // open says initialize and notifications/initialized.
 func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (session []byte, err error) {
-	if !isObject(info) {
+	if !jsonrpc.IsObject(info) {
 		info = []byte(`{"name":"mcp-client","version":"unknown"}`)
 	}
 	params := jsonrpc.Edited(nil, jsonrpc.Edit{Name: "protocolVersion", Value: jsonrpc.Quote(jsonrpc.LatestSession)},
@@ -159,9 +163,9 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	switch {
 	case answer.Error != nil:
 		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
-		return nil, &Error{Text: "the server speaks no revision of the client (" + jsonrpc.Stateless + "), and refused a session of " + jsonrpc.LatestSession + ": " + clip(text)}
+		return nil, &noSessionError{newFailure("the server speaks no revision of the client ("+jsonrpc.Stateless+"), and refused a session of "+jsonrpc.LatestSession+": "+clip(text), "")}
 	case !jsonrpc.KeepsSession(version):
-		return nil, c.l.noCommonRevision([]string{clip(version)})
+		return nil, &noSessionError{noCommonRevision([]string{clip(version)})}
 	}
 	if err := c.l.cfg.Server.Send(ctx, jsonrpc.NewNotification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
 		return nil, err
@@ -174,7 +178,7 @@ func (c *statelessClient) discovered() []byte {
 	c.mu.Lock()
 	session := c.session
 	c.mu.Unlock()
-	out := jsonrpc.With(nil, "supportedVersions", jsonrpc.Array([][]byte{jsonrpc.Quote(jsonrpc.Stateless)}))
+	out := jsonrpc.With(nil, "supportedVersions", jsonrpc.QuoteAll([]string{jsonrpc.Stateless}))
 	out = jsonrpc.With(out, "capabilities", jsonrpc.Without(orEmpty(jsonrpc.Member(session, "capabilities")), "tasks"))
 	if text := jsonrpc.Member(session, "instructions"); len(text) > 0 && text[0] == '"' {
 		out = jsonrpc.With(out, "instructions", text)

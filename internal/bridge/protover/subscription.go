@@ -3,6 +3,7 @@ package protover
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -34,12 +35,8 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink js
 		if err := c.watch(ctx, one, texts(jsonrpc.Member(wanted, "resourceSubscriptions"))); err != nil {
 			return err
 		}
-		raw := make([][]byte, len(one.uris))
-		for i, uri := range one.uris {
-			raw[i] = jsonrpc.Quote(uri)
-		}
-		if len(raw) > 0 {
-			agreed = jsonrpc.With(agreed, "resourceSubscriptions", jsonrpc.Array(raw))
+		if len(one.uris) > 0 {
+			agreed = jsonrpc.With(agreed, "resourceSubscriptions", jsonrpc.QuoteAll(one.uris))
 		}
 	}
 	one.agreed = agreed
@@ -145,10 +142,7 @@ func (c *statelessClient) unasked(m jsonrpc.Message) {
 	case m.Kind != jsonrpc.Notification:
 	case m.Method == "notifications/cancelled":
 		c.mu.Lock()
-		under := make([]*pendingCall, 0, len(c.calls))
-		for x := range c.calls {
-			under = append(under, x)
-		}
+		under := slices.Collect(maps.Keys(c.calls))
 		c.mu.Unlock()
 		for _, x := range under {
 			x.withdraw(jsonrpc.Key(m.Param("requestId")))
@@ -164,10 +158,7 @@ func (c *statelessClient) unasked(m jsonrpc.Message) {
 		}
 	default:
 		c.mu.Lock()
-		all := make([]*subscription, 0, len(c.subscriptions))
-		for one := range c.subscriptions {
-			all = append(all, one)
-		}
+		all := slices.Collect(maps.Keys(c.subscriptions))
 		c.mu.Unlock()
 		for _, one := range all {
 			if one.wants(m) {
