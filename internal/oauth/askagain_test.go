@@ -20,7 +20,7 @@ func notInteractive(c *oauth.Config) { c.Interactive = false }
 // issued. A person who insists is asked.
 func TestNobodyIsAskedAgainAcrossRestarts(t *testing.T) {
 	t.Run("after a refusal", func(t *testing.T) {
-		l := newLab(t, nil)
+		l := newNetworkLab(t, nil)
 		l.who = ""
 		dir := t.TempDir()
 		for range 5 {
@@ -37,7 +37,7 @@ func TestNobodyIsAskedAgainAcrossRestarts(t *testing.T) {
 		l.mustCall(h, "2")
 	})
 	t.Run("a server that refuses what was issued for it", func(t *testing.T) {
-		l := newLab(t, nil)
+		l := newNetworkLab(t, nil)
 		dir := t.TempDir()
 		for range 3 {
 			_, h := l.client(l.store(dir), func(c *oauth.Config) { c.Interactive, c.Key.Resource = false, oauth.NoResource })
@@ -51,7 +51,7 @@ func TestNobodyIsAskedAgainAcrossRestarts(t *testing.T) {
 		}
 	})
 	t.Run("a login nobody finished, and its process died", func(t *testing.T) {
-		l := newLab(t, nil)
+		l := newNetworkLab(t, nil)
 		dir := t.TempDir()
 		for range 2 { // the death of a process is forgiven once
 			asked := make(chan struct{})
@@ -80,7 +80,7 @@ func TestNobodyIsAskedAgainAcrossRestarts(t *testing.T) {
 // A provider that ends the login it has just given is another matter: the person
 // is asked once more, and not a third time.
 func TestAskedAgainWhenTheProviderEndsTheLogin(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
 	dir := t.TempDir()
 	_, h := l.client(l.store(dir), notInteractive)
 	l.mustCall(h, "1")
@@ -97,12 +97,10 @@ func TestAskedAgainWhenTheProviderEndsTheLogin(t *testing.T) {
 
 // More scopes are another question than the one that was answered.
 func TestStepUpIsAskedAfterALogin(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	_, h := l.client(l.store(""), notInteractive)
 	l.mustCall(h, "1")
-	l.res.mu.Lock()
-	l.res.scope = "mcp:write"
-	l.res.mu.Unlock()
+	l.res.demand("mcp:write")
 	l.mustCall(h, "2")
 	if l.tabs.Load() != 2 {
 		t.Errorf("%d tabs", l.tabs.Load())

@@ -41,7 +41,7 @@ func knock(t *testing.T, method, address, host string) int {
 // those that succeed.
 func disturbed(t *testing.T, logins int, stranger func(p oauth.Prompt, state string)) (succeeded int) {
 	t.Helper()
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	for range logins {
 		_, h := l.client(l.store(""), func(c *oauth.Config) {
 			show := c.ShowPrompt
@@ -125,7 +125,7 @@ func TestOtherRequestsChangeNothing(t *testing.T) {
 // The valid redirect comes twice: one is taken, the other refused, one
 // token request.
 func TestAnswerCountsOnce(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	answers := make(chan int, 2)
 	_, h := l.client(l.store(""), func(c *oauth.Config) {
 		c.ShowPrompt = func(_ context.Context, p oauth.Prompt) {
@@ -175,7 +175,7 @@ func TestHostileAuthorizationEndpointIsNotOpened(t *testing.T) {
 	if len(hostileEndpoints) < 40 {
 		t.Fatal("the table has shrunk")
 	}
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	for _, endpoint := range hostileEndpoints {
 		l.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{"authorization_endpoint": endpoint}})
 		_, h := l.client(l.store(""), nil)
@@ -195,7 +195,7 @@ func TestHostileAuthorizationEndpointIsNotOpened(t *testing.T) {
 // login goes to another port, with a redirect URI that says so, and the stranger
 // hears nothing. Nothing is shown before the port is ours.
 func TestTakenPortIsNotWaitedFor(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	s := l.store("")
 	var port int
 	_, h := l.client(s, func(c *oauth.Config) {
@@ -241,7 +241,7 @@ func TestTakenPortIsNotWaitedFor(t *testing.T) {
 // Wherever localhost leads, the redirect is to a literal address, and one
 // to the name is taken at both. 10 of 10.
 func TestLocalhostByIPv6(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	for range 10 {
 		_, h := l.client(l.store(""), func(c *oauth.Config) {
 			show := c.ShowPrompt
@@ -286,7 +286,7 @@ func TestIssuerOfAnAnswerIsCompared(t *testing.T) {
 		"an error from elsewhere": {func(string) devidp.Faults { return devidp.Faults{RedirectIssuer: "https://evil.example"} }, ""},
 		"an error from nowhere":   {func(string) devidp.Faults { return devidp.Faults{OmitRedirectIssuer: true} }, ""},
 	} {
-		l := newLab(t, nil)
+		l := newNetworkLab(t, nil)
 		l.who = tc.who
 		l.idp.SetFaults(tc.faults(l.idp.Issuer()))
 		_, h := l.client(l.store(""), nil)

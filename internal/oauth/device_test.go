@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/devidp"
@@ -22,8 +21,8 @@ import (
 // shows the person address, code and complete address. Without interval five
 // seconds count.
 func TestDeviceLogin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		b.think = 12 * time.Second
 		s, start := b.store(""), time.Now()
 		_, h := b.client(s, nil)
@@ -46,19 +45,19 @@ func TestDeviceLogin(t *testing.T) {
 		if stats := b.idp.Stats(); b.tabs.Load() != 1 || stats.Registrations != 1 || stats.DeviceAuthorizations != 1 || stats.DevicePolls != 3 {
 			t.Errorf("%d tabs, %d registrations, %d polls", b.tabs.Load(), stats.Registrations, stats.DevicePolls)
 		}
-	})
+	})(t)
 }
 
 // A client registered by hand for the device grant, which in Logto excludes all
 // others.
 func TestDeviceLoginOfGivenClient(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, func(c *devidp.Config) {
-			c.Registration, c.Clients = false, []devidp.Client{{ID: "device", DeviceFlow: true}}
-		})
+	inBubble(func(c *devidp.Config) {
+		c.Registration, c.Clients = false, []devidp.Client{{ID: "device", DeviceFlow: true}}
+	}, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		_, h := b.client(b.store(""), func(c *oauth.Config) { c.Identity.ClientID = "device" })
 		b.mustCall(h, "1")
-	})
+	})(t)
 }
 
 // RFC 8628 section 3.5: slow_down lengthens the pause by five seconds, for good;
@@ -76,30 +75,28 @@ func TestDevicePauses(t *testing.T) {
 		"a very long interval": {devidp.Faults{DeviceMembers: map[string]any{"interval": 1e300}}, []int{60}},
 		"a negative interval":  {devidp.Faults{DeviceMembers: map[string]any{"interval": -1}}, []int{5, 5, 5, 5, 5, 5, 5, 5}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
-				b.think = 39 * time.Second // no question falls on it
-				start := time.Now()
-				_, h := b.client(b.store(""), nil)
-				b.mustCall(h, "1")
-				var got []int
-				for _, pause := range b.wire.pauses(tokenPath, start) {
-					got = append(got, int(pause.Seconds()))
-				}
-				if !slices.Equal(got, tc.want) || b.tabs.Load() != 1 {
-					t.Errorf("asked after %v s, want %v; %d prompts", got, tc.want, b.tabs.Load())
-				}
-			})
-		})
+		t.Run(name, inBubble(func(c *devidp.Config) { c.Faults = tc.faults }, func(t *testing.T, b *lab) {
+			b.device = oauth.DeviceAlways
+			b.think = 39 * time.Second // no question falls on it
+			start := time.Now()
+			_, h := b.client(b.store(""), nil)
+			b.mustCall(h, "1")
+			var got []int
+			for _, pause := range b.wire.pauses(tokenPath, start) {
+				got = append(got, int(pause.Seconds()))
+			}
+			if !slices.Equal(got, tc.want) || b.tabs.Load() != 1 {
+				t.Errorf("asked after %v s, want %v; %d prompts", got, tc.want, b.tabs.Load())
+			}
+		}))
 	}
 }
 
 // A connection that cannot be made, or is cut, in the middle of the wait does
 // not end it.
 func TestDeviceProviderOutOfReach(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		b.think = 20 * time.Second
 		polls := 0
 		b.wire.fail = func(r *http.Request) error {
@@ -116,7 +113,7 @@ func TestDeviceProviderOutOfReach(t *testing.T) {
 		if got, want := b.wire.pauses(tokenPath, start), []time.Duration{5e9, 5e9, 10e9, 20e9}; !slices.Equal(got, want) {
 			t.Errorf("asked after %v, want %v", got, want)
 		}
-	})
+	})(t)
 }
 
 // How a login by device ends without a token: with its cause, a next step, one
@@ -139,28 +136,26 @@ func TestDeviceEnds(t *testing.T) {
 		},
 		"no life": {devidp.Faults{DeviceMembers: map[string]any{"expires_in": nil}}, "", -1, grant.ErrLoginTimeout, 10*time.Minute + 5*time.Second},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
-				b.who, b.think = tc.who, tc.think
-				start := time.Now()
-				_, h := b.client(b.store(""), nil)
-				_, _, err := b.call(h, "1")
-				took := time.Since(start)
-				if !errors.Is(err, tc.want) || took > tc.within || b.tabs.Load() != 1 {
-					t.Errorf("after %v and %d prompts: %v", took, b.tabs.Load(), err)
-				}
-				var advice interface{ UserHint() string }
-				if !errors.As(err, &advice) || advice.UserHint() == "" {
-					t.Errorf("no advice: %v", err)
-				}
-				asked := len(b.wire.times(tokenPath))
-				time.Sleep(time.Hour)
-				if n := len(b.wire.times(tokenPath)) - asked; n != 0 {
-					t.Errorf("%d questions after the end", n)
-				}
-			})
-		})
+		t.Run(name, inBubble(func(c *devidp.Config) { c.Faults = tc.faults }, func(t *testing.T, b *lab) {
+			b.device = oauth.DeviceAlways
+			b.who, b.think = tc.who, tc.think
+			start := time.Now()
+			_, h := b.client(b.store(""), nil)
+			_, _, err := b.call(h, "1")
+			took := time.Since(start)
+			if !errors.Is(err, tc.want) || took > tc.within || b.tabs.Load() != 1 {
+				t.Errorf("after %v and %d prompts: %v", took, b.tabs.Load(), err)
+			}
+			var advice interface{ UserHint() string }
+			if !errors.As(err, &advice) || advice.UserHint() == "" {
+				t.Errorf("no advice: %v", err)
+			}
+			asked := len(b.wire.times(tokenPath))
+			time.Sleep(time.Hour)
+			if n := len(b.wire.times(tokenPath)) - asked; n != 0 {
+				t.Errorf("%d questions after the end", n)
+			}
+		}))
 	}
 }
 
@@ -184,29 +179,27 @@ func TestDeviceRefused(t *testing.T) {
 		"long page":                 {devidp.Faults{DeviceMembers: map[string]any{"verification_uri": "https://as.example/" + strings.Repeat("x", 9000)}}, "more than 8192 bytes"},
 		"code of a number":          {devidp.Faults{DeviceMembers: map[string]any{"user_code": 12345678}}, "not the JSON object"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
-				_, h := b.client(b.store(""), nil)
-				_, _, err := b.call(h, "1")
-				if err == nil || !strings.Contains(err.Error(), tc.said) {
-					t.Errorf("%v", err)
-				}
-				if stats := b.idp.Stats(); b.tabs.Load() != 0 || stats.DevicePolls != 0 || len(tc.faults.MetadataMembers) > 0 && stats.Registrations != 0 {
-					t.Errorf("%d prompts, %d registrations, %d polls", b.tabs.Load(), stats.Registrations, stats.DevicePolls)
-				}
-			})
-		})
+		t.Run(name, inBubble(func(c *devidp.Config) { c.Faults = tc.faults }, func(t *testing.T, b *lab) {
+			b.device = oauth.DeviceAlways
+			_, h := b.client(b.store(""), nil)
+			_, _, err := b.call(h, "1")
+			if err == nil || !strings.Contains(err.Error(), tc.said) {
+				t.Errorf("%v", err)
+			}
+			if stats := b.idp.Stats(); b.tabs.Load() != 0 || stats.DevicePolls != 0 || len(tc.faults.MetadataMembers) > 0 && stats.Registrations != 0 {
+				t.Errorf("%d prompts, %d registrations, %d polls", b.tabs.Load(), stats.Registrations, stats.DevicePolls)
+			}
+		}))
 	}
 }
 
 // A complete address that must not be opened is left out, and the login goes
 // on without it.
 func TestDeviceCompleteAddressIsOptional(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, func(c *devidp.Config) {
-			c.Faults.DeviceMembers = map[string]any{"verification_uri_complete": "file:///etc/passwd"}
-		})
+	inBubble(func(c *devidp.Config) {
+		c.Faults.DeviceMembers = map[string]any{"verification_uri_complete": "file:///etc/passwd"}
+	}, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		b.think = -1
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -214,13 +207,13 @@ func TestDeviceCompleteAddressIsOptional(t *testing.T) {
 		if err := c.RunDetached(ctx, oauth.LoginRequest{}, func() {}); err == nil || b.prompt.CompleteURL != "" || b.prompt.UserCode == "" {
 			t.Errorf("%+v, %v", b.prompt, err)
 		}
-	})
+	})(t)
 }
 
 // Closing in the middle of the wait ends it at once.
 func TestDeviceClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		b.think = -1
 		c, h := b.client(b.store(""), nil)
 		done := make(chan error, 1)
@@ -234,14 +227,14 @@ func TestDeviceClose(t *testing.T) {
 		if err := <-done; err == nil || time.Since(start) != 0 {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
-	})
+	})(t)
 }
 
 // offline_access that a provider refuses when a code is asked for is left out of the
 // next request for one, before anybody is asked.
 func TestDeviceLoginWithoutOfflineAccess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		idp, scopes := b.wire.hosts[bubbleProvider], []string{}
 		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if body, err := io.ReadAll(r.Body); err == nil {
@@ -264,5 +257,5 @@ func TestDeviceLoginWithoutOfflineAccess(t *testing.T) {
 		if cred := b.stored(s); !cred.WithoutOffline || b.tabs.Load() != 1 || len(scopes) != 2 || strings.Contains(scopes[1], "offline_access") {
 			t.Errorf("%q, %d tabs, kept %v", scopes, b.tabs.Load(), cred.WithoutOffline)
 		}
-	})
+	})(t)
 }

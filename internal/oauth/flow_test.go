@@ -3,7 +3,6 @@ package oauth_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,196 +12,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
-	"mcp-login/internal/oauth/loopback"
-	"mcp-login/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// resource is a protected MCP endpoint that wants JWTs made for it.
-type resource struct {
-	*httptest.Server
-	issuer   atomic.Pointer[string]
-	requests atomic.Int64
-	answered atomic.Int64
-
-	mu      sync.Mutex
-	revoked map[string]bool
-	seen    map[string]bool
-	scope   string // demanded by 403 insufficient_scope, "" for none
-	bodies  []string
-}
-
-func newResource(t *testing.T) *resource {
-	r := &resource{revoked: map[string]bool{}, seen: map[string]bool{}}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/.well-known/oauth-protected-resource/mcp", func(w http.ResponseWriter, _ *http.Request) {
-		r.requests.Add(1)
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"resource":"`+r.URL+`/mcp","authorization_servers":["`+*r.issuer.Load()+`"],"scopes_supported":["mcp:read"]}`)
-	})
-	mux.HandleFunc("/mcp", r.serve)
-	r.Server = httptest.NewServer(mux)
-	t.Cleanup(r.Close)
-	return r
-}
-
-func (r *resource) serve(w http.ResponseWriter, req *http.Request) {
-	r.requests.Add(1)
-	body, _ := io.ReadAll(req.Body)
-	token := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seen[token] = true
-	var claims jwt.MapClaims
-	_, _, err := jwt.NewParser().ParseUnverified(token, &claims)
-	aud, _ := claims.GetAudience()
-	exp, _ := claims.GetExpirationTime()
-	challenge := `Bearer resource_metadata="` + r.URL + `/.well-known/oauth-protected-resource/mcp"`
-	switch {
-	case err != nil || len(aud) != 1 || aud[0] != r.URL+"/mcp" || exp == nil || time.Now().After(exp.Time) || r.revoked[token]:
-		if token != "" {
-			challenge += `, error="invalid_token"`
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
-		w.WriteHeader(http.StatusUnauthorized)
-	case r.scope != "" && !strings.Contains(" "+scopeOf(claims)+" ", " "+r.scope+" "):
-		w.Header().Set("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+r.scope+`"`)
-		w.WriteHeader(http.StatusForbidden)
-	default:
-		r.bodies = append(r.bodies, string(body))
-		r.answered.Add(1)
-		_, _ = io.WriteString(w, "sub="+claims["sub"].(string))
-	}
-}
-
-func scopeOf(claims jwt.MapClaims) string { s, _ := claims["scope"].(string); return s }
-
-// revokeSeen makes the server refuse every token it has seen, as after a
-// server-side invalidation: nothing on the client's side knows.
-func (r *resource) revokeSeen() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for token := range r.seen {
-		r.revoked[token] = true
-	}
-}
-
-// lab is a provider, a protected server and a person who answers the browser.
-type lab struct {
-	t    *testing.T
-	idp  *devidp.Server
-	res  *resource
-	tabs atomic.Int64
-	who  string // "" denies
-}
-
-func newLab(t *testing.T, change func(*devidp.Config)) *lab {
-	t.Helper()
-	res := newResource(t)
-	cfg := devidp.Config{Registration: true, Resources: []devidp.Resource{{Indicator: res.URL + "/mcp", Scopes: []string{"mcp:read", "mcp:write"}}}}
-	if change != nil {
-		change(&cfg)
-	}
-	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = idp.Close() })
-	issuer := idp.Issuer()
-	res.issuer.Store(&issuer)
-	return &lab{t: t, idp: idp, res: res, who: "alice"}
-}
-
-func (l *lab) server() *url.URL {
-	u, err := url.Parse(l.res.URL + "/mcp")
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return u
-}
-
-func (l *lab) store(dir string) *store.Store {
-	l.t.Helper()
-	kind := store.Kind("memory")
-	if dir != "" {
-		kind = "file"
-	}
-	s, err := store.Open(store.Options{Dir: dir, Kind: kind})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return s
-}
-
-// client is what one mcp-login process has.
-func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, *http.Client) {
-	l.t.Helper()
-	server := l.server()
-	var people sync.WaitGroup
-	cfg := oauth.Config{
-		Server: server, Key: oauth.Key{Server: server.String()}, Store: s,
-		HTTP:     discovery.NewGuard(server, nil, nil).HTTPClient(),
-		Identity: grant.Identity{Name: "test"},
-		Listen: func(ctx context.Context, _, _ string, port int) (oauth.Redirect, error) {
-			return loopback.Listen(ctx, loopback.Options{Port: port})
-		},
-		ShowPrompt: func(_ context.Context, p oauth.Prompt) {
-			l.tabs.Add(1)
-			people.Go(func() { l.person(p.URL) })
-		},
-		LoginTimeout: 20 * time.Second,
-		Interactive:  true, // askagain_test.go has the tests without it
-	}
-	if change != nil {
-		change(&cfg)
-	}
-	c := oauth.New(cfg)
-	wire := &http.Transport{MaxIdleConnsPerHost: 64}
-	l.t.Cleanup(func() { c.Close(); people.Wait(); wire.CloseIdleConnections() })
-	return c, &http.Client{Transport: c.Transport(wire)}
-}
-
-// person plays the human in front of the browser.
-func (l *lab) person(address string) {
-	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	_, _ = devidp.Approve(context.Background(), browser, address, l.who)
-}
-
-// call sends one request and returns the status and the answer.
-func (l *lab) call(h *http.Client, body string) (int, string, error) {
-	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodPost, l.server().String(), strings.NewReader(body))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	resp, err := h.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer resp.Body.Close()
-	b, _ := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(b), nil
-}
-
-func (l *lab) mustCall(h *http.Client, body string) {
-	l.t.Helper()
-	if status, answer, err := l.call(h, body); err != nil || status != 200 || !strings.HasPrefix(answer, "sub=") {
-		l.t.Fatalf("status %d, answer %q, err %v", status, answer, err)
-	}
-}
 
 // A refused request leads to one
 // login and one replay with the same body; the next process starts signed in
 // and sends nothing but its own request.
 func TestFirstLoginAndNextStart(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	dir := t.TempDir()
 	_, h := l.client(l.store(dir), nil)
 	l.mustCall(h, "hello")
@@ -226,7 +50,7 @@ func TestFirstLoginAndNextStart(t *testing.T) {
 // An expired token is refreshed with resource, so
 // that the new one is again for this server. No tab.
 func TestExpiredTokenIsRefreshedWithResource(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.AccessTokenTTL = time.Second })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.AccessTokenTTL = time.Second })
 	s := l.store("")
 	_, h := l.client(s, nil)
 	l.mustCall(h, "1")
@@ -250,7 +74,7 @@ func waitExpired(t *testing.T, s oauth.Store, l *lab) {
 // calls each, the server suddenly refuses a token that has an hour to live,
 // and the provider revokes everything when a refresh token comes twice.
 func TestRefusedTokenIsRefreshedOnceForAll(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.ReuseLeeway = -1 })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.ReuseLeeway = -1 })
 	dir := t.TempDir()
 	var clients []*http.Client
 	for range 8 {
@@ -283,7 +107,7 @@ func TestRefusedTokenIsRefreshedOnceForAll(t *testing.T) {
 
 // Fifty requests that meet one 401 share one tab and one code exchange.
 func TestConcurrentRequestsShareOneLogin(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	_, h := l.client(l.store(""), nil)
 	var wg sync.WaitGroup
 	for range 50 {
@@ -302,7 +126,7 @@ func TestConcurrentRequestsShareOneLogin(t *testing.T) {
 // A provider in trouble does not cost the login.
 func TestProviderTroubleKeepsTheLogin(t *testing.T) {
 	for _, status := range []int{503, 429} {
-		l := newLab(t, nil)
+		l := newNetworkLab(t, nil)
 		s := l.store("")
 		_, h := l.client(s, nil)
 		l.mustCall(h, "1")
@@ -324,7 +148,7 @@ func TestProviderTroubleKeepsTheLogin(t *testing.T) {
 
 // A refresh token that is over leads to one login, not to a loop.
 func TestRefusedRefreshTokenLeadsToOneLogin(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
 	_, h := l.client(l.store(""), nil)
 	l.mustCall(h, "1")
 	l.res.revokeSeen()
@@ -336,13 +160,11 @@ func TestRefusedRefreshTokenLeadsToOneLogin(t *testing.T) {
 
 // 403 insufficient_scope asks for the union of scopes and repeats.
 func TestStepUpAsksForMoreScopes(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	s := l.store("")
 	_, h := l.client(s, nil)
 	l.mustCall(h, "1")
-	l.res.mu.Lock()
-	l.res.scope = "mcp:write"
-	l.res.mu.Unlock()
+	l.res.demand("mcp:write")
 	l.mustCall(h, "2")
 	cred, err := s.Load(t.Context(), oauth.Key{Server: l.server().String()})
 	if err != nil || l.tabs.Load() != 2 || !strings.Contains(strings.Join(cred.RequestedScopes, " "), "mcp:read") || !strings.Contains(strings.Join(cred.RequestedScopes, " "), "mcp:write") {
@@ -354,15 +176,13 @@ func TestStepUpAsksForMoreScopes(t *testing.T) {
 // authorization, in the same request or in a later one: the refusal is the answer.
 func TestStepUpIsBounded(t *testing.T) {
 	for _, signedIn := range []bool{false, true} {
-		l := newLab(t, nil)
+		l := newNetworkLab(t, nil)
 		_, h := l.client(l.store(""), nil)
 		tabs := int64(2)
 		if signedIn {
 			l.mustCall(h, "1")
 		}
-		l.res.mu.Lock()
-		l.res.scope = "never:granted"
-		l.res.mu.Unlock()
+		l.res.demand("never:granted")
 		for range 3 {
 			status, _, err := l.call(h, "2")
 			if err != nil || status != http.StatusForbidden || l.tabs.Load() != tabs {
@@ -374,7 +194,7 @@ func TestStepUpIsBounded(t *testing.T) {
 
 // A server that refuses every token is not asked for ever.
 func TestServerThatRefusesAllTokens(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Key.Resource = oauth.NoResource })
 	_, _, err := l.call(h, "1")
 	var advice interface{ UserHint() string }
@@ -389,7 +209,7 @@ func TestServerThatRefusesAllTokens(t *testing.T) {
 // An answer of another issuer ends the login before any token request.
 func TestWrongIssuerSendsNothing(t *testing.T) {
 	for name, faults := range map[string]devidp.Faults{"wrong": {RedirectIssuer: "https://evil.example"}, "missing": {OmitRedirectIssuer: true}} {
-		l := newLab(t, func(c *devidp.Config) { c.Faults = faults })
+		l := newNetworkLab(t, func(c *devidp.Config) { c.Faults = faults })
 		_, h := l.client(l.store(""), nil)
 		if _, _, err := l.call(h, "1"); err == nil {
 			t.Errorf("%s: accepted", name)
@@ -402,7 +222,7 @@ func TestWrongIssuerSendsNothing(t *testing.T) {
 
 // A person who declines is not asked again by the next request at once.
 func TestDeniedLoginIsNotRepeated(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	l.who = ""
 	_, h := l.client(l.store(""), func(c *oauth.Config) { c.Interactive = false })
 	for range 3 {
@@ -427,7 +247,7 @@ func TestDeniedLoginIsNotRepeated(t *testing.T) {
 // The token goes to the configured origin only, and a request with its
 // own Authorization header is left alone.
 func TestTokenGoesToItsServerOnly(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	_, h := l.client(l.store(""), nil)
 	l.mustCall(h, "1")
 	var got atomic.Value
@@ -454,7 +274,7 @@ func TestTokenGoesToItsServerOnly(t *testing.T) {
 
 // Without a person (token, status) a missing login is an error with a hint.
 func TestNobodyToAsk(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	c, h := l.client(l.store(""), func(c *oauth.Config) { c.Listen = nil })
 	if _, _, err := l.call(h, "1"); !errors.Is(err, oauth.ErrLoginRequired) {
 		t.Errorf("%v", err)
@@ -469,7 +289,7 @@ func TestNobodyToAsk(t *testing.T) {
 
 // Logout revokes at the provider and forgets here.
 func TestLogout(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	s := l.store("")
 	c, h := l.client(s, nil)
 	l.mustCall(h, "1")
@@ -489,7 +309,7 @@ func TestLogout(t *testing.T) {
 
 // Closing in the middle of a login ends it at once and frees the port.
 func TestCloseEndsALogin(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	shown := make(chan string, 1)
 	c, h := l.client(l.store(""), func(c *oauth.Config) {
 		c.ShowPrompt = func(_ context.Context, p oauth.Prompt) { shown <- p.URL }
@@ -510,7 +330,7 @@ func TestCloseEndsALogin(t *testing.T) {
 
 // A provider where nobody can register says what to do and where.
 func TestNoWayToRegisterIsExplained(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.Registration = false })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.Registration = false })
 	_, h := l.client(l.store(""), nil)
 	_, _, err := l.call(h, "1")
 	var advice interface{ UserHint() string }
@@ -521,7 +341,7 @@ func TestNoWayToRegisterIsExplained(t *testing.T) {
 
 // A client registered by hand, on any port (RFC 8252, section 7.3).
 func TestGivenClientIsUsed(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) {
+	l := newNetworkLab(t, func(c *devidp.Config) {
 		c.Registration = false
 		c.Clients = []devidp.Client{{ID: "native", ApplicationType: "native", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
 	})
@@ -532,7 +352,7 @@ func TestGivenClientIsUsed(t *testing.T) {
 // Logto finding 1: a resource that is not registered ends in the browser's
 // redirect, and the error names the string to register.
 func TestUnregisteredResource(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.Resources = nil })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.Resources = nil })
 	_, h := l.client(l.store(""), nil)
 	_, _, err := l.call(h, "1")
 	var advice interface{ UserHint() string }

@@ -23,7 +23,7 @@ import (
 // to the second: a dynamic client registers anew, a given one is an error.
 func TestAnotherAuthorizationServerGetsNothing(t *testing.T) {
 	for _, given := range []bool{false, true} {
-		l := newLab(t, func(c *devidp.Config) {
+		l := newNetworkLab(t, func(c *devidp.Config) {
 			c.Clients = []devidp.Client{{ID: "given-at-the-first", Secret: "secret-of-the-first", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
 		})
 		var mu sync.Mutex
@@ -82,7 +82,7 @@ func TestAnotherAuthorizationServerGetsNothing(t *testing.T) {
 // asked. Those that a login needs end it before anything is registered, and are
 // named; the others are left out.
 func TestPlainHTTPIsRefused(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	for _, member := range []string{"authorization_endpoint", "token_endpoint", "registration_endpoint"} {
 		l.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{member: "http://provider.example/x"}})
 		_, h := l.client(l.store(""), nil)
@@ -115,7 +115,7 @@ func TestPlainHTTPIsRefused(t *testing.T) {
 // Metadata that names the address of a cloud's metadata service is not
 // followed: the connection is refused before it is made.
 func TestMetadataServiceOfACloudIsNotAsked(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	for _, endpoint := range []string{"https://169.254.169.254/token", "https://[::ffff:169.254.169.254]/token", "https://[64:ff9b::a9fe:a9fe]/token", "https://[fe80::1]/token"} {
 		l.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{"token_endpoint": endpoint}})
 		_, h := l.client(l.store(""), nil)
@@ -150,7 +150,7 @@ func ownServer(t *testing.T, metadata string, login bool) (*httptest.Server, *at
 // that is no path segment: nobody is asked.
 func TestForeignResourceEndsTheLogin(t *testing.T) {
 	for _, resource := range []string{"https://evil.example/mcp", "BASE/mc", "BASE/mcpx", "BASE/mcp/more", "BASE/other", "BASE.evil.example/mcp", "http://localhost:1/mcp", ""} {
-		l := newLab(t, nil)
+		l := newNetworkLab(t, nil)
 		srv, _ := ownServer(t, `{"resource":"`+resource+`","authorization_servers":["`+l.idp.Issuer()+`"]}`, true)
 		server, _ := url.Parse(srv.URL + "/mcp")
 		c, _ := l.client(l.store(""), func(c *oauth.Config) {
@@ -174,7 +174,7 @@ func TestForeignResourceEndsTheLogin(t *testing.T) {
 // A server that needs no login may have well-known addresses that hang:
 // they are not asked.
 func TestDiscoveryWaitsForARefusal(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	srv, asked := ownServer(t, "", false)
 	server, _ := url.Parse(srv.URL + "/mcp")
 	c, _ := l.client(l.store(""), func(c *oauth.Config) { c.Server, c.Key.Server = server, server.String() })

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/devidp"
@@ -17,22 +16,20 @@ import (
 // login ends or the provider says so.
 func TestDeviceCodeLifetimeIsBounded(t *testing.T) {
 	for name, life := range map[string]any{"missing": nil, "zero": 0, "negative": -5, "tiny exponent": 0e-300, "an hour": 3600} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, func(c *devidp.Config) { c.Faults.DeviceMembers = map[string]any{"expires_in": life} })
-				b.think = 12 * time.Second
-				_, h := b.client(b.store(""), nil)
-				b.mustCall(h, "1")
-			})
-		})
+		t.Run(name, inBubble(func(c *devidp.Config) { c.Faults.DeviceMembers = map[string]any{"expires_in": life} }, func(t *testing.T, b *lab) {
+			b.device = oauth.DeviceAlways
+			b.think = 12 * time.Second
+			_, h := b.client(b.store(""), nil)
+			b.mustCall(h, "1")
+		}))
 	}
 }
 
 // A question for the token that is never answered ends by itself, and the next one
 // is answered: a connection that a NAT has forgotten does not cost the login.
 func TestSilentDeviceEndpointEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		provider := b.wire.hosts[bubbleProvider]
 		var asked atomic.Bool
 		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +41,7 @@ func TestSilentDeviceEndpointEnds(t *testing.T) {
 		})
 		_, h := b.client(b.store(""), nil)
 		b.mustCall(h, "1")
-	})
+	})(t)
 }
 
 // Hostile answers to a refresh: what is no token for us is no login, what is shown
@@ -67,37 +64,33 @@ func TestOddRefreshAnswers(t *testing.T) {
 		"an access token over all bounds": {map[string]any{"access_token": strings.Repeat("a", 70_000)}, true},
 		"a life before its beginning":     {map[string]any{"expires_in": -1e300}, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b, s := signedIn(t, "", nil)
-				before := b.stored(s)
-				b.idp.SetFaults(devidp.Faults{RefreshMembers: tc.members})
-				tabs := b.tabs.Load()
-				_, h := b.client(s, func(c *oauth.Config) { c.Listen = nil }) // nobody can be asked
-				_, _, err := b.call(h, "1")
-				after := b.stored(s)
-				if (err != nil) != tc.fails || b.tabs.Load() != tabs {
-					t.Errorf("%v, %d tabs", err, b.tabs.Load()-tabs)
-				}
-				if err != nil && (len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\r\x1b")) {
-					t.Errorf("the error: %.200q", err)
-				}
-				if after.Account != before.Account || len(after.GrantedScopes) > 3000 || len(strings.Join(after.GrantedScopes, "")) > 10_000 || after.TokenType != "Bearer" {
-					t.Errorf("kept: %s, %d scopes, %s", after.Account, len(after.GrantedScopes), after.TokenType)
-				}
-				if tc.fails && after.AccessToken != before.AccessToken {
-					t.Error("another access token is kept")
-				}
-			})
-		})
+		t.Run(name, signedIn(nil, func(t *testing.T, b *lab, s oauth.Store) {
+			before := b.stored(s)
+			b.idp.SetFaults(devidp.Faults{RefreshMembers: tc.members})
+			tabs := b.tabs.Load()
+			_, h := b.client(s, func(c *oauth.Config) { c.Listen = nil }) // nobody can be asked
+			_, _, err := b.call(h, "1")
+			after := b.stored(s)
+			if (err != nil) != tc.fails || b.tabs.Load() != tabs {
+				t.Errorf("%v, %d tabs", err, b.tabs.Load()-tabs)
+			}
+			if err != nil && (len(err.Error()) > 2000 || strings.ContainsAny(err.Error(), "\r\x1b")) {
+				t.Errorf("the error: %.200q", err)
+			}
+			if after.Account != before.Account || len(after.GrantedScopes) > 3000 || len(strings.Join(after.GrantedScopes, "")) > 10_000 || after.TokenType != "Bearer" {
+				t.Errorf("kept: %s, %d scopes, %s", after.Account, len(after.GrantedScopes), after.TokenType)
+			}
+			if tc.fails && after.AccessToken != before.AccessToken {
+				t.Error("another access token is kept")
+			}
+		}))
 	}
 }
 
 // What a provider's metadata says after the login moves none of its secrets: they
 // are refreshed and revoked where they were issued, and a new login reads it again.
 func TestMetadataThatMoves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, s := signedIn(t, "", nil)
+	signedIn(nil, func(t *testing.T, b *lab, s oauth.Store) {
 		const evil = "127.0.0.1:9666"
 		b.wire.hosts[evil] = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s went there", r.Method, r.URL.Path) })
 		b.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{"token_endpoint": "http://" + evil + "/token", "revocation_endpoint": "http://" + evil + "/revoke", "registration_endpoint": "http://" + evil + "/register"}})
@@ -106,7 +99,7 @@ func TestMetadataThatMoves(t *testing.T) {
 		if err := c.Logout(context.Background(), true); err != nil && !strings.Contains(err.Error(), "delete the registration") {
 			t.Error(err)
 		}
-	})
+	})(t)
 }
 
 // Lists of authorization servers that name none, nobody, or the same one without
@@ -117,25 +110,21 @@ func TestHostileListOfAuthorizationServers(t *testing.T) {
 		"a fragment": `["http://127.0.0.1:9001/oidc#"]`, "a query": `["http://127.0.0.1:9001/oidc?"]`, "a slash more": `["http://127.0.0.1:9001/oidc/"]`, "another case": `["http://127.0.0.1:9001/OIDC"]`, "an encoded letter": `["http://127.0.0.1:9001/%6fidc"]`,
 		"dots": `["http://127.0.0.1:9001/x/../oidc"]`, "another name": `["http://localhost:9001/oidc"]`, "a user": `["http://x@127.0.0.1:9001/oidc"]`, "the sixth": `["","","","","","http://127.0.0.1:9001/oidc"]`,
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, nil)
-				b.device = oauth.DeviceNever
-				old := b.wire.hosts[bubbleServer]
-				b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if strings.HasPrefix(r.URL.Path, "/.well-known/") {
-						says(http.StatusOK, `{"resource":"http://`+bubbleServer+`/mcp","authorization_servers":`+list+`}`)(w, r)
-						return
-					}
-					old.ServeHTTP(w, r)
-				})
-				b.wire.hosts["localhost:9001"] = b.wire.hosts[bubbleProvider]
-				_, h := b.client(b.store(""), nil)
-				_, _, err := b.call(h, "1")
-				if err == nil || strings.Contains(err.Error(), "authorization_endpoint") || b.tabs.Load() != 0 || b.idp.Stats().Registrations != 0 {
-					t.Errorf("%d tabs, %d registrations: %v", b.tabs.Load(), b.idp.Stats().Registrations, err)
+		t.Run(name, inBubble(nil, func(t *testing.T, b *lab) {
+			old := b.wire.hosts[bubbleServer]
+			b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/.well-known/") {
+					says(http.StatusOK, `{"resource":"http://`+bubbleServer+`/mcp","authorization_servers":`+list+`}`)(w, r)
+					return
 				}
+				old.ServeHTTP(w, r)
 			})
-		})
+			b.wire.hosts["localhost:9001"] = b.wire.hosts[bubbleProvider]
+			_, h := b.client(b.store(""), nil)
+			_, _, err := b.call(h, "1")
+			if err == nil || strings.Contains(err.Error(), "authorization_endpoint") || b.tabs.Load() != 0 || b.idp.Stats().Registrations != 0 {
+				t.Errorf("%d tabs, %d registrations: %v", b.tabs.Load(), b.idp.Stats().Registrations, err)
+			}
+		}))
 	}
 }

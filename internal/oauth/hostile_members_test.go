@@ -1,14 +1,12 @@
 package oauth_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/devidp"
@@ -26,54 +24,41 @@ var wrongTypes = map[string]any{
 // panic, a second tab, a request with another token, a credential that cannot
 // be read again.
 func TestWrongTypes(t *testing.T) {
-	for answer, members := range map[string][]string{
+	for answer, tc := range map[string]struct {
+		set     func(f *devidp.Faults, members map[string]any)
+		members string
+	}{
 		"metadata": {
-			"issuer", "authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "device_authorization_endpoint", "end_session_endpoint",
-			"scopes_supported", "grant_types_supported", "code_challenge_methods_supported", "token_endpoint_auth_methods_supported",
-			"token_endpoint_auth_signing_alg_values_supported", "authorization_response_iss_parameter_supported", "client_id_metadata_document_supported",
+			func(f *devidp.Faults, members map[string]any) { f.MetadataMembers = members },
+			`issuer authorization_endpoint token_endpoint registration_endpoint revocation_endpoint device_authorization_endpoint end_session_endpoint
+			scopes_supported grant_types_supported code_challenge_methods_supported token_endpoint_auth_methods_supported
+			token_endpoint_auth_signing_alg_values_supported authorization_response_iss_parameter_supported client_id_metadata_document_supported`,
 		},
-		"registration": {"client_id", "client_secret", "client_secret_expires_at", "token_endpoint_auth_method"},
-		"token":        {"access_token", "token_type", "expires_in", "refresh_token", "id_token", "scope", "error"},
-		"refresh":      {"access_token", "token_type", "expires_in", "refresh_token", "id_token", "scope", "error"},
-		"device":       {"device_code", "user_code", "verification_uri", "verification_url", "verification_uri_complete", "expires_in"},
+		"registration": {func(f *devidp.Faults, members map[string]any) { f.RegistrationMembers = members }, "client_id client_secret client_secret_expires_at token_endpoint_auth_method"},
+		"token":        {func(f *devidp.Faults, members map[string]any) { f.TokenMembers = members }, "access_token token_type expires_in refresh_token id_token scope error"},
+		"refresh":      {func(f *devidp.Faults, members map[string]any) { f.RefreshMembers = members }, "access_token token_type expires_in refresh_token id_token scope error"},
+		"device":       {func(f *devidp.Faults, members map[string]any) { f.DeviceMembers = members }, "device_code user_code verification_uri verification_url verification_uri_complete expires_in"},
 	} {
-		for _, member := range members {
+		for member := range strings.FieldsSeq(tc.members) {
 			for kind, value := range wrongTypes {
-				t.Run(answer+" "+member+" "+kind, func(t *testing.T) {
-					changes, dir := map[string]any{member: value}, t.TempDir()
-					synctest.Test(t, func(t *testing.T) { wrongType(t, answer, changes, dir) })
-				})
+				dir := t.TempDir()
+				t.Run(answer+" "+member+" "+kind, inBubble(nil, func(t *testing.T, b *lab) {
+					var faults devidp.Faults
+					tc.set(&faults, map[string]any{member: value})
+					wrongType(t, b, answer, faults, dir)
+				}))
 			}
 		}
 	}
 }
 
-func wrongType(t *testing.T, answer string, changes map[string]any, dir string) {
-	b := newBubble(t, nil)
-	if answer != "device" {
-		b.device = oauth.DeviceNever
+func wrongType(t *testing.T, b *lab, answer string, faults devidp.Faults, dir string) {
+	b.careless = true
+	if answer == "device" {
+		b.device = oauth.DeviceAlways
 	}
-	var faults devidp.Faults
-	switch answer {
-	case "metadata":
-		faults.MetadataMembers = changes
-	case "registration":
-		faults.RegistrationMembers = changes
-	case "token":
-		faults.TokenMembers = changes
-	case "refresh":
-		faults.RefreshMembers = changes
-	case "device":
-		faults.DeviceMembers = changes
-	}
-	s := b.store(dir)
-	_, h := b.client(s, func(c *oauth.Config) {
-		c.LoginTimeout, c.Interactive = time.Minute, false
-		c.ShowPrompt = func(ctx context.Context, p oauth.Prompt) {
-			b.tabs.Add(1)
-			b.people.Go(func() { b.tries(ctx, p) })
-		}
-	})
+	s := b.store("")
+	_, h := b.client(s, func(c *oauth.Config) { c.LoginTimeout, c.Interactive = time.Minute, false })
 	if answer == "refresh" {
 		b.mustCall(h, "1")
 		b.res.revokeSeen()
@@ -90,7 +75,8 @@ func wrongType(t *testing.T, answer string, changes map[string]any, dir string) 
 	if err != nil {
 		return
 	}
-	// What was a login is one for the next process as well.
+	// What was a login is one for the next process as well, once it has been a file.
+	b.save(b.store(dir), b.stored(s))
 	tabs = b.tabs.Load()
 	_, again := b.client(b.store(dir), nil)
 	b.mustCall(again, "3")
@@ -99,18 +85,8 @@ func wrongType(t *testing.T, answer string, changes map[string]any, dir string) 
 	}
 }
 
-// tries is a person who lets errors on pages be.
-func (b *bubble) tries(ctx context.Context, p oauth.Prompt) {
-	browser := &http.Client{Transport: b.wire}
-	if p.UserCode != "" {
-		_, _ = devidp.Approve(ctx, browser, p.CompleteURL, "alice")
-		return
-	}
-	_, _ = devidp.Approve(ctx, browser, p.URL, "alice")
-}
-
 // rewrite changes the text of the provider's answers at a path.
-func (b *bubble) rewrite(path string, change func(string) string) {
+func (b *lab) rewrite(path string, change func(string) string) {
 	old := b.wire.hosts[bubbleProvider]
 	b.replace(path, func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
@@ -141,26 +117,22 @@ func TestDoubledMembers(t *testing.T) {
 		"device token": {"/oidc/token", oauth.DeviceAlways, 1},
 	} {
 		for how, f := range change {
-			t.Run(name+" "+how, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					b := newBubble(t, nil)
-					b.device = tc.device
-					b.rewrite(tc.path, f)
-					_, h := b.client(b.store(""), nil)
-					_, _, err := b.call(h, "1")
-					if n := b.idp.Stats().DevicePolls; err == nil || b.tabs.Load() != int64(tc.polls) || n != tc.polls {
-						t.Errorf("%d prompts, %d polls: %v", b.tabs.Load(), n, err)
-					}
-				})
-			})
+			t.Run(name+" "+how, inBubble(nil, func(t *testing.T, b *lab) {
+				b.device = tc.device
+				b.rewrite(tc.path, f)
+				_, h := b.client(b.store(""), nil)
+				_, _, err := b.call(h, "1")
+				if n := b.idp.Stats().DevicePolls; err == nil || b.tabs.Load() != int64(tc.polls) || n != tc.polls {
+					t.Errorf("%d prompts, %d polls: %v", b.tabs.Load(), n, err)
+				}
+			}))
 		}
 	}
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
+	inBubble(nil, func(t *testing.T, b *lab) {
 		b.rewrite("/oidc/.well-known/openid-configuration", func(s string) string { return "\xef\xbb\xbf" + s })
 		_, h := b.client(b.store(""), nil)
 		b.mustCall(h, "1")
-	})
+	})(t)
 }
 
 // RFC 6750, section 2.1: an access token with a character that no token has is
@@ -169,32 +141,29 @@ func TestDoubledMembers(t *testing.T) {
 func TestTokenWithLineBreak(t *testing.T) {
 	for _, token := range []string{"a\rX-Injected: y", "a\nb", "a\r\n\r\nGET / HTTP/1.1", "a b", "a\x00", "a\x7f", "\u00e4", "\u2028", " a", ""} {
 		for _, how := range []string{"code", "refresh", "device"} {
-			t.Run(fmt.Sprintf("%s %q", how, token), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					b := newBubble(t, nil)
-					if how != "device" {
-						b.device = oauth.DeviceNever
+			t.Run(fmt.Sprintf("%s %q", how, token), inBubble(nil, func(t *testing.T, b *lab) {
+				if how == "device" {
+					b.device = oauth.DeviceAlways
+				}
+				s := b.store("")
+				_, h := b.client(s, nil)
+				if how == "refresh" {
+					b.mustCall(h, "1")
+					b.res.revokeSeen()
+				}
+				b.wire.fail = func(r *http.Request) error {
+					if got := r.Header.Get("Authorization"); token != "" && strings.Contains(got, token) || len(r.Header.Values("X-Injected")) > 0 {
+						t.Errorf("sent %q", got)
 					}
-					s := b.store("")
-					_, h := b.client(s, nil)
-					if how == "refresh" {
-						b.mustCall(h, "1")
-						b.res.revokeSeen()
-					}
-					b.wire.fail = func(r *http.Request) error {
-						if got := r.Header.Get("Authorization"); token != "" && strings.Contains(got, token) || len(r.Header.Values("X-Injected")) > 0 {
-							t.Errorf("sent %q", got)
-						}
-						return nil
-					}
-					b.idp.SetFaults(devidp.Faults{TokenMembers: map[string]any{"access_token": token}})
-					_, _, err := b.call(h, "2")
-					cred, _ := s.Load(t.Context(), oauth.Key{Server: b.server().String()})
-					if err == nil || strings.Contains(err.Error(), "Injected") || token != "" && cred.AccessToken.Reveal() == token || how != "refresh" && cred.HasToken() {
-						t.Errorf("%v", err)
-					}
-				})
-			})
+					return nil
+				}
+				b.idp.SetFaults(devidp.Faults{TokenMembers: map[string]any{"access_token": token}})
+				_, _, err := b.call(h, "2")
+				cred, _ := s.Load(t.Context(), oauth.Key{Server: b.server().String()})
+				if err == nil || strings.Contains(err.Error(), "Injected") || token != "" && cred.AccessToken.Reveal() == token || how != "refresh" && cred.HasToken() {
+					t.Errorf("%v", err)
+				}
+			}))
 		}
 	}
 }

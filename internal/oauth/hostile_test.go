@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
@@ -46,23 +45,6 @@ func (c counting) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController find the rest.
 func (c counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// newCountedLab is a lab whose provider counts the bytes of its answers.
-func newCountedLab(t *testing.T) (*lab, *atomic.Int64) {
-	t.Helper()
-	res, sent := newResource(t), new(atomic.Int64)
-	server := httptest.NewUnstartedServer(nil)
-	issuer := "http://" + server.Listener.Addr().String() + "/oidc"
-	idp, err := devidp.New(issuer, devidp.Config{Registration: true, Resources: []devidp.Resource{{Indicator: res.URL + "/mcp", Scopes: []string{"mcp:read"}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { idp.ServeHTTP(counting{w, sent}, r) })
-	server.Start()
-	t.Cleanup(server.Close)
-	res.issuer.Store(&issuer)
-	return &lab{t: t, idp: &devidp.Server{Provider: idp}, res: res, who: "alice"}, sent
-}
-
 // 1 GiB, a body without end, 1 GiB in gzip and ten thousand
 // arrays in one another, at each endpoint. Each ends the login with an error,
 // and the provider gets rid of no more than a connection holds on its way (of
@@ -82,7 +64,10 @@ func TestHugeAnswersAreNotRead(t *testing.T) {
 			"device":       {endpoint: "POST /device/auth", device: oauth.DeviceAlways},
 		} {
 			t.Run(bodyName+" "+name, func(t *testing.T) {
-				l, sent := newCountedLab(t)
+				var sent atomic.Int64
+				l := newNetworkLabBehind(t, nil, func(provider http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { provider.ServeHTTP(counting{w, &sent}, r) })
+				})
 				s := l.store("")
 				_, h := l.client(s, func(c *oauth.Config) { c.Device = tc.device })
 				if tc.signedIn {
@@ -127,7 +112,7 @@ func TestHugeResourceMetadataIsNotRead(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	l := &lab{t: t, res: &resource{Server: server}}
+	l := &lab{t: t, res: &resource{url: server.URL}}
 	_, h := l.client(l.store(""), nil)
 	if _, _, err := l.call(h, "1"); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("%v", err)
@@ -138,7 +123,7 @@ func TestHugeResourceMetadataIsNotRead(t *testing.T) {
 }
 
 // replace lets answer take the place of the provider at a path.
-func (b *bubble) replace(path string, answer http.HandlerFunc) {
+func (b *lab) replace(path string, answer http.HandlerFunc) {
 	old := b.wire.hosts[bubbleProvider]
 	b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == path {
@@ -161,10 +146,9 @@ func says(status int, doc string) http.HandlerFunc {
 // Metadata that redirects ten thousand times is given up after three, at
 // the provider and at the MCP server.
 func TestMetadataRedirectsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, func(c *devidp.Config) {
-			c.Faults.Bodies = map[string]devidp.Body{"GET /.well-known/openid-configuration": devidp.BodyRedirects}
-		})
+	inBubble(func(c *devidp.Config) {
+		c.Faults.Bodies = map[string]devidp.Body{"GET /.well-known/openid-configuration": devidp.BodyRedirects}
+	}, func(t *testing.T, b *lab) {
 		_, h := b.client(b.store(""), nil)
 		if _, _, err := b.call(h, "1"); err == nil || !strings.Contains(err.Error(), "too many redirects") {
 			t.Errorf("%v", err)
@@ -172,9 +156,8 @@ func TestMetadataRedirectsAreBounded(t *testing.T) {
 		if n := len(b.wire.times("GET /oidc/.well-known/openid-configuration")); n != 4 || b.tabs.Load() != 0 || b.idp.Stats().Registrations != 0 {
 			t.Errorf("asked %d times, %d tabs", n, b.tabs.Load())
 		}
-	})
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
+	})(t)
+	inBubble(nil, func(t *testing.T, b *lab) {
 		asked := 0
 		b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/mcp" {
@@ -188,14 +171,13 @@ func TestMetadataRedirectsAreBounded(t *testing.T) {
 		if _, _, err := b.call(h, "1"); err == nil || asked != 2*4 { // at both well-known addresses
 			t.Errorf("asked %d times: %v", asked, err)
 		}
-	})
+	})(t)
 }
 
 // Metadata does not go from https to http, not even to this machine.
 func TestMetadataRedirectToHTTP(t *testing.T) {
 	for _, target := range []string{"http://127.0.0.1:9666/x", "http://as.example/x", "file:///etc/passwd", "//", "https://user@as.example/x", "ftp://as.example/x"} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, nil)
+		inBubble(nil, func(t *testing.T, b *lab) {
 			stranger := 0
 			b.wire.hosts["127.0.0.1:9666"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stranger++ })
 			b.wire.hosts["as.example"] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -227,7 +209,7 @@ func TestMetadataRedirectToHTTP(t *testing.T) {
 			if err == nil || stranger != 0 || b.tabs.Load() != 0 {
 				t.Errorf("%s: asked %d times: %v", target, stranger, err)
 			}
-		})
+		})(t)
 	}
 }
 
@@ -247,40 +229,37 @@ func TestPostsAreNeverRedirected(t *testing.T) {
 		"revocation":   {"/oidc/token/revocation", oauth.DeviceNever, true},
 	} {
 		for _, code := range []int{301, 302, 303, 307, 308} {
-			t.Run(fmt.Sprint(name, code), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					b := newBubble(t, nil)
-					b.device = tc.device
-					stranger := 0
-					b.wire.hosts["127.0.0.1:9666"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stranger++ })
-					c, h := b.client(b.store(""), func(c *oauth.Config) {
-						if tc.after { // nobody is there for another login
-							c.StillWanted = func() bool { return b.tabs.Load() < 2 }
-						}
-					})
-					if tc.after {
-						b.mustCall(h, "1")
-						b.res.revokeSeen()
-					}
-					before := len(b.wire.times("POST " + tc.path))
-					b.replace(tc.path, func(w http.ResponseWriter, r *http.Request) {
-						http.Redirect(w, r, "http://127.0.0.1:9666/", code)
-					})
-					var err error
-					if name == "revocation" {
-						err = c.Logout(t.Context(), false)
-					} else {
-						_, _, err = b.call(h, "2")
-					}
-					if err == nil || stranger != 0 {
-						t.Errorf("the stranger was asked %d times: %v", stranger, err)
-					}
-					// After a refresh that failed the next login posts a code.
-					if n := len(b.wire.times("POST "+tc.path)) - before; n < 1 || n > 2 || n == 2 && name != "refresh" {
-						t.Errorf("posted %d times", n)
+			t.Run(fmt.Sprint(name, code), inBubble(nil, func(t *testing.T, b *lab) {
+				b.device = tc.device
+				stranger := 0
+				b.wire.hosts["127.0.0.1:9666"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { stranger++ })
+				c, h := b.client(b.store(""), func(c *oauth.Config) {
+					if tc.after { // nobody is there for another login
+						c.StillWanted = func() bool { return b.tabs.Load() < 2 }
 					}
 				})
-			})
+				if tc.after {
+					b.mustCall(h, "1")
+					b.res.revokeSeen()
+				}
+				before := len(b.wire.times("POST " + tc.path))
+				b.replace(tc.path, func(w http.ResponseWriter, r *http.Request) {
+					http.Redirect(w, r, "http://127.0.0.1:9666/", code)
+				})
+				var err error
+				if name == "revocation" {
+					err = c.Logout(t.Context(), false)
+				} else {
+					_, _, err = b.call(h, "2")
+				}
+				if err == nil || stranger != 0 {
+					t.Errorf("the stranger was asked %d times: %v", stranger, err)
+				}
+				// After a refresh that failed the next login posts a code.
+				if n := len(b.wire.times("POST "+tc.path)) - before; n < 1 || n > 2 || n == 2 && name != "refresh" {
+					t.Errorf("posted %d times", n)
+				}
+			}))
 		}
 	}
 }

@@ -63,7 +63,7 @@ func TestClientCredentials(t *testing.T) {
 				key, public := keyPair(t, way)
 				client.AuthMethod, client.Keys, identity.ClientKey = "private_key_jwt", []devidp.Key{{Public: public}}, key
 			}
-			l := newLab(t, func(c *devidp.Config) {
+			l := newNetworkLab(t, func(c *devidp.Config) {
 				c.Registration, c.Clients = false, []devidp.Client{client}
 				if way == "client_secret_post" {
 					c.Faults.MetadataMembers = map[string]any{"token_endpoint_auth_methods_supported": []string{way}}
@@ -114,7 +114,7 @@ func (l *lab) mustCallAs(h *http.Client, _ string) {
 // asked; a key of another kind, a missing secret and a wrong one say so.
 func TestClientCredentialsByHand(t *testing.T) {
 	client := devidp.Client{ID: "machine", Secret: "s3cret", AuthMethod: "client_secret_basic", GrantTypes: []string{"client_credentials"}}
-	l := newLab(t, func(c *devidp.Config) { c.Clients = []devidp.Client{client} })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.Clients = []devidp.Client{client} })
 	with := func(secret, endpoint string) func(c *oauth.Config) {
 		return func(c *oauth.Config) {
 			c.Listen, c.Key.Grant, c.TokenEndpoint = nil, oauth.GrantClientCredentials, endpoint
@@ -143,7 +143,7 @@ func TestClientCredentialsByHand(t *testing.T) {
 // A given token is used as it is, for its server only; when it is refused that
 // is the answer, and nobody is asked.
 func TestGivenToken(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	token, err := l.idp.IssueToken(devidp.TokenRequest{Username: "alice", Resource: l.server().String(), Scopes: []string{"mcp:read"}})
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestGivenToken(t *testing.T) {
 // The ID token is what goes out where that was asked for, openid is among the
 // scopes, and a login without one is made again.
 func TestIDTokenIsPresented(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	seen := ""
 	c, _ := l.client(l.store(""), func(c *oauth.Config) { c.IDToken = true })
 	h := &http.Client{Transport: c.Transport(roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -201,7 +201,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // What the person adds to the authorization request is in it, and wins over our
 // own prompt.
 func TestAuthorizationParameters(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	shown := make(chan string, 1)
 	_, h := l.client(l.store(""), func(c *oauth.Config) {
 		c.Key.Params = []string{"prompt=login consent", "audience=https://a.example/?b=c&d", "ui_locales="}
@@ -221,7 +221,7 @@ func TestAuthorizationParameters(t *testing.T) {
 // The secret of a client given with one login is found again with it, and
 // need not be given to the next one.
 func TestSecretIsKeptWithTheLogin(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) {
+	l := newNetworkLab(t, func(c *devidp.Config) {
 		c.Registration = false
 		c.Clients = []devidp.Client{{ID: "confidential", Secret: "s3cret", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
 	})
@@ -251,7 +251,7 @@ func TestSecretIsKeptWithTheLogin(t *testing.T) {
 // page and tells the client nothing. A login that would use a kept registration
 // asks first, and registers again.
 func TestForgottenRegistrationIsRepeatedOnce(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	s := l.store("")
 	_, h := l.client(s, nil)
 	l.mustCall(h, "1")
@@ -276,7 +276,7 @@ func TestForgottenRegistrationIsRepeatedOnce(t *testing.T) {
 // The metadata of the issuer is read once for logins close together, the
 // resource's own each time; after a login that failed all of it.
 func TestDiscoveryIsKept(t *testing.T) {
-	l := newLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
+	l := newNetworkLab(t, func(c *devidp.Config) { c.RefreshTokenTTL = -time.Second })
 	s := l.store("")
 	for range 3 {
 		_, h := l.client(s, nil)

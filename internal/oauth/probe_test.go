@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -42,7 +41,7 @@ type seen struct {
 }
 
 // watch lets s see them, and answer where it returns true.
-func (s *seen) watch(b *bubble, answer func(w http.ResponseWriter, r *http.Request) bool) {
+func (s *seen) watch(b *lab, answer func(w http.ResponseWriter, r *http.Request) bool) {
 	idp := b.wire.hosts[bubbleProvider]
 	b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/oidc/auth" {
@@ -68,8 +67,7 @@ func slow(r *http.Request, d time.Duration) {
 }
 
 // byHand is a client of one process with a client that was registered by hand.
-func byHand(b *bubble, s oauth.Store, id string, change func(*oauth.Config)) *http.Client {
-	b.device = oauth.DeviceNever
+func byHand(b *lab, s oauth.Store, id string, change func(*oauth.Config)) *http.Client {
 	_, h := b.client(s, func(c *oauth.Config) {
 		c.Identity.ClientID, c.Key.ClientID, c.Interactive = id, id, false
 		if change != nil {
@@ -87,8 +85,7 @@ func TestNobodyIsSentToAPageOfJSON(t *testing.T) {
 		"unknown": "invalid_client", "none": "invalid_redirect_uri", "elsewhere": "invalid_redirect_uri", "spa": "invalid_redirect_uri",
 		"traditional": "invalid_redirect_uri", "device": "invalid_redirect_uri", "m2m": "invalid_redirect_uri",
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, applications)
+		inBubble(applications, func(t *testing.T, b *lab) {
 			s, began, log := b.store(""), time.Now(), &seen{}
 			log.watch(b, nil)
 			h := byHand(b, s, id, func(c *oauth.Config) { c.Key.Params = []string{"login_hint=alice@example.test"} })
@@ -105,7 +102,7 @@ func TestNobodyIsSentToAPageOfJSON(t *testing.T) {
 					t.Errorf("%s: asked with %v", id, q)
 				}
 			}
-		})
+		})(t)
 	}
 }
 
@@ -142,8 +139,7 @@ func TestOnlyJSONEndsALogin(t *testing.T) {
 		"nothing":                              func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"no end":                               func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, applications)
+		inBubble(applications, func(t *testing.T, b *lab) {
 			log := &seen{}
 			log.watch(b, func(w http.ResponseWriter, r *http.Request) bool {
 				if silent(r) {
@@ -161,7 +157,7 @@ func TestOnlyJSONEndsALogin(t *testing.T) {
 			if n := len(log.asks); n != 2 || len(b.wire.times("GET /error")) > 0 || b.idp.Stats().CodeExchanges != 1 {
 				t.Errorf("%s: %d requests, %d exchanges", name, n, b.idp.Stats().CodeExchanges)
 			}
-		})
+		})(t)
 	}
 }
 
@@ -176,8 +172,7 @@ func TestJSONThatEndsALogin(t *testing.T) {
 		`{"error":"invalid_request","error_description":"redirections are not supported"}`:    false,
 		`{"error":"unauthorized_client","error_description":"redirect_uri and other things"}`: false,
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, applications)
+		inBubble(applications, func(t *testing.T, b *lab) {
 			(&seen{}).watch(b, func(w http.ResponseWriter, r *http.Request) bool {
 				if silent(r) {
 					says(http.StatusBadRequest, body)(w, r)
@@ -188,7 +183,7 @@ func TestJSONThatEndsALogin(t *testing.T) {
 			if got := err != nil; got != want || (b.tabs.Load() == 0) != want {
 				t.Errorf("%s: %v, %d tabs", body, err, b.tabs.Load())
 			}
-		})
+		})(t)
 	}
 }
 
@@ -196,8 +191,7 @@ func TestJSONThatEndsALogin(t *testing.T) {
 // where it says that the client is gone meanwhile, the wait of the person ends at once.
 func TestProvenClientCostsNoTime(t *testing.T) {
 	for _, gone := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, applications)
+		inBubble(applications, func(t *testing.T, b *lab) {
 			s := b.store("")
 			b.mustCall(byHand(b, s, "native", func(c *oauth.Config) { c.Key.Scopes = []string{"openid"} }), "first")
 			b.res.revokeSeen()
@@ -224,15 +218,14 @@ func TestProvenClientCostsNoTime(t *testing.T) {
 			if (err != nil) != gone || took != want || b.tabs.Load() != 2 {
 				t.Errorf("gone %v: %v after %v, %d tabs", gone, err, took, b.tabs.Load())
 			}
-		})
+		})(t)
 	}
 }
 
 // What a provider says too late changes nothing: the answer of the person has come, and
 // the login is finished with it.
 func TestLateRefusalBreaksNoLogin(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, applications)
+	inBubble(applications, func(t *testing.T, b *lab) {
 		(&seen{}).watch(b, func(w http.ResponseWriter, r *http.Request) bool {
 			if silent(r) {
 				slow(r, 3*time.Second)
@@ -242,20 +235,19 @@ func TestLateRefusalBreaksNoLogin(t *testing.T) {
 		})
 		b.idp.SetFaults(devidp.Faults{TokenDelay: 5 * time.Second})
 		b.mustCall(byHand(b, b.store(""), "native", nil), "x")
-	})
+	})(t)
 }
 
 // Logto names the scope that a third-party application was not granted in a parameter of
 // its own: the error says which, and nobody is sent there again without offline_access.
 func TestRefusedScopeIsNamed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, applications)
+	inBubble(applications, func(t *testing.T, b *lab) {
 		_, _, err := b.call(byHand(b, b.store(""), "third", func(c *oauth.Config) { c.Key.Scopes = []string{"openid", "profile", "offline_access"} }), "x")
 		var refused *grant.Error
 		if !errors.As(err, &refused) || refused.Code != "invalid_scope" || !strings.Contains(err.Error(), "profile") || b.tabs.Load() != 1 {
 			t.Errorf("%v, %d tabs", err, b.tabs.Load())
 		}
-	})
+	})(t)
 }
 
 // What doctor is told of each type of application, and of its secret, by behaviours of
@@ -279,8 +271,7 @@ func TestInquire(t *testing.T) {
 		{id: "m2m", secret: "s", want: facts{redirect: true, codeRefused: true, deviceRefused: true}},
 		{id: "m2m", want: facts{redirect: true, secretRefused: true, unauthorized: true}},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, applications)
+		inBubble(applications, func(t *testing.T, b *lab) {
 			c, _ := b.client(b.store(""), func(c *oauth.Config) {
 				c.Identity.ClientID, c.Key.ClientID, c.Identity.ClientSecret = tc.id, tc.id, grant.NewSecret(tc.secret)
 				c.Device = oauth.DeviceNever
@@ -297,7 +288,7 @@ func TestInquire(t *testing.T) {
 			if stats := b.idp.Stats(); b.tabs.Load() != 0 || stats.Logins != 0 || stats.DeviceAuthorizations != 0 || stats.Registrations != 0 {
 				t.Errorf("%s: %+v", tc.id, stats)
 			}
-		})
+		})(t)
 	}
 }
 
@@ -305,16 +296,15 @@ func TestInquire(t *testing.T) {
 // requests, with the scope that Logto wants for it.
 func TestOrganizationOfATokenRequest(t *testing.T) {
 	for _, kind := range []string{"code", "device", oauth.GrantClientCredentials} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, func(c *devidp.Config) {
-				c.AccessTokenTTL = time.Minute
-				c.Users = []devidp.User{{Subject: "a", Username: "alice", Organizations: []string{"org1"}}}
-				c.Clients = []devidp.Client{
-					{ID: "code", RedirectURIs: []string{"http://127.0.0.1/callback"}},
-					{ID: "device", DeviceFlow: true},
-					{ID: oauth.GrantClientCredentials, Secret: "s", GrantTypes: []string{"client_credentials"}, Organizations: []string{"org1"}},
-				}
-			})
+		inBubble(func(c *devidp.Config) {
+			c.AccessTokenTTL = time.Minute
+			c.Users = []devidp.User{{Subject: "a", Username: "alice", Organizations: []string{"org1"}}}
+			c.Clients = []devidp.Client{
+				{ID: "code", RedirectURIs: []string{"http://127.0.0.1/callback"}},
+				{ID: "device", DeviceFlow: true},
+				{ID: oauth.GrantClientCredentials, Secret: "s", GrantTypes: []string{"client_credentials"}, Organizations: []string{"org1"}},
+			}
+		}, func(t *testing.T, b *lab) {
 			b.think = 0
 			s := b.store("")
 			var key oauth.Key
@@ -339,27 +329,25 @@ func TestOrganizationOfATokenRequest(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 			}
-		})
+		})(t)
 	}
 }
 
 // Somebody who is not a member hears of the organization, not of the server.
 func TestOrganizationOfSomebodyElse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, applications)
+	inBubble(applications, func(t *testing.T, b *lab) {
 		_, _, err := b.call(byHand(b, b.store(""), "native", func(c *oauth.Config) { c.Key.Params = []string{"organization_id=org1"} }), "x")
 		var refused *grant.Error
 		if !errors.As(err, &refused) || refused.Code != "access_denied" || !strings.Contains(refused.Hint, "org1") {
 			t.Errorf("%v", err)
 		}
-	})
+	})(t)
 }
 
 // A client that signs in as itself makes no authorization request: what is chosen for
 // that goes into the token request, as audience does at some providers.
 func TestParametersOfAMachine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, applications)
+	inBubble(applications, func(t *testing.T, b *lab) {
 		var form url.Values
 		idp := b.wire.hosts[bubbleProvider]
 		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -377,7 +365,7 @@ func TestParametersOfAMachine(t *testing.T) {
 		if form.Get("audience") != "https://api.example" || form.Has("prompt") || form.Get("grant_type") != oauth.GrantClientCredentials {
 			t.Errorf("%v", form)
 		}
-	})
+	})(t)
 }
 
 // claimsOf reads an access token without looking at its signature.

@@ -1,12 +1,10 @@
 package oauth_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/oauth"
@@ -36,16 +34,19 @@ var refusals = map[string]struct {
 // doubting is a login whose token a server refuses in another way than with 401.
 // The server takes fresh tokens again unless always is set.
 type doubting struct {
-	*bubble
+	*lab
 	s             oauth.Store
 	always        atomic.Bool
 	posts, strays atomic.Int64
 }
 
-func newDoubting(t *testing.T, dir, refusal string) *doubting {
-	t.Helper()
-	b, s := signedIn(t, dir, nil)
-	d := &doubting{bubble: b, s: s}
+// inDoubt is a test with such a login.
+func inDoubt(refusal string, f func(t *testing.T, d *doubting)) func(*testing.T) {
+	return signedIn(nil, func(t *testing.T, b *lab, s oauth.Store) { f(t, newDoubting(b, s, refusal)) })
+}
+
+func newDoubting(b *lab, s oauth.Store, refusal string) *doubting {
+	d := &doubting{lab: b, s: s}
 	old, how := b.wire.hosts[bubbleServer], refusals[refusal]
 	b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.Header.Get("Authorization") == "" {
@@ -106,16 +107,12 @@ func (d *doubting) check(refreshes int) {
 // the request repeated: nobody is asked.
 func TestDoubtfulRefusalIsRefreshed(t *testing.T) {
 	for name := range refusals {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				d := newDoubting(t, dir, name)
-				if status := d.send(d.process(), true); status != http.StatusOK {
-					t.Errorf("status %d", status)
-				}
-				d.check(1)
-			})
-		})
+		t.Run(name, inDoubt(name, func(t *testing.T, d *doubting) {
+			if status := d.send(d.process(), true); status != http.StatusOK {
+				t.Errorf("status %d", status)
+			}
+			d.check(1)
+		}))
 	}
 }
 
@@ -123,24 +120,20 @@ func TestDoubtfulRefusalIsRefreshed(t *testing.T) {
 // in five minutes, in each process; nobody is asked.
 func TestDoubtfulRefusalForEver(t *testing.T) {
 	for name, how := range refusals {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				d := newDoubting(t, dir, name)
-				d.always.Store(true)
-				h := d.process()
-				for range 30 {
-					if status := d.send(h, true); status != how.status {
-						t.Fatalf("status %d", status)
-					}
-					time.Sleep(20 * time.Second) // ten minutes in all
+		t.Run(name, inDoubt(name, func(t *testing.T, d *doubting) {
+			d.always.Store(true)
+			h := d.process()
+			for range 30 {
+				if status := d.send(h, true); status != how.status {
+					t.Fatalf("status %d", status)
 				}
-				d.check(2)
-				if n := d.posts.Load(); n != 32 {
-					t.Errorf("%d requests", n)
-				}
-			})
-		})
+				time.Sleep(20 * time.Second) // ten minutes in all
+			}
+			d.check(2)
+			if n := d.posts.Load(); n != 32 {
+				t.Errorf("%d requests", n)
+			}
+		}))
 	}
 }
 
@@ -148,23 +141,19 @@ func TestDoubtfulRefusalForEver(t *testing.T) {
 // before, is the answer.
 func TestForbiddenIsTheAnswer(t *testing.T) {
 	for _, name := range []string{"403", "403 insufficient_scope", "403 for what was granted"} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				d := newDoubting(t, dir, name)
-				h := d.process()
-				d.send(h, true) // gets a token that is good
-				kept := d.process()
-				d.send(kept, true)
-				d.always.Store(true)
-				for _, h := range []*http.Client{h, kept} {
-					if status := d.send(h, true); status != http.StatusForbidden {
-						t.Errorf("status %d", status)
-					}
+		t.Run(name, inDoubt(name, func(t *testing.T, d *doubting) {
+			h := d.process()
+			d.send(h, true) // gets a token that is good
+			kept := d.process()
+			d.send(kept, true)
+			d.always.Store(true)
+			for _, h := range []*http.Client{h, kept} {
+				if status := d.send(h, true); status != http.StatusForbidden {
+					t.Errorf("status %d", status)
 				}
-				d.check(1)
-			})
-		})
+			}
+			d.check(1)
+		}))
 	}
 }
 
@@ -172,38 +161,30 @@ func TestForbiddenIsTheAnswer(t *testing.T) {
 // the answer to what was carried out; after a 403 it is, once.
 func TestDoubtfulRefusalOfACall(t *testing.T) {
 	for name, posts := range map[string]int64{"302": 1, "303 on the same origin": 1, "307": 1, "403": 2} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				d := newDoubting(t, dir, name)
-				h := d.process()
-				want := refusals[name].status
-				if posts == 2 {
-					want = http.StatusOK
-				}
-				if status := d.send(h, false); status != want || d.posts.Load() != posts {
-					t.Errorf("status %d, %d requests", status, d.posts.Load())
-				}
-				if status := d.send(h, false); status != http.StatusOK {
-					t.Errorf("the next one: status %d", status)
-				}
-				d.check(1)
-			})
-		})
+		t.Run(name, inDoubt(name, func(t *testing.T, d *doubting) {
+			h := d.process()
+			want := refusals[name].status
+			if posts == 2 {
+				want = http.StatusOK
+			}
+			if status := d.send(h, false); status != want || d.posts.Load() != posts {
+				t.Errorf("status %d, %d requests", status, d.posts.Load())
+			}
+			if status := d.send(h, false); status != http.StatusOK {
+				t.Errorf("the next one: status %d", status)
+			}
+			d.check(1)
+		}))
 	}
 }
 
 // Where nothing can be refreshed the 403 is the answer, and the person is not asked:
 // a 403 is no demand to sign in.
 func TestDoubtfulRefusalWithoutRefreshToken(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		d := newDoubting(t, dir, "403")
+	inDoubt("403", func(t *testing.T, d *doubting) {
 		cred := d.stored(d.s)
 		cred.RefreshToken = grant.Secret{}
-		if err := d.s.Save(t.Context(), oauth.Key{Server: d.server().String()}, cred); err != nil {
-			t.Fatal(err)
-		}
+		d.save(d.s, cred)
 		h := d.process()
 		for range 3 {
 			if status := d.send(h, true); status != http.StatusForbidden {
@@ -211,15 +192,13 @@ func TestDoubtfulRefusalWithoutRefreshToken(t *testing.T) {
 			}
 		}
 		d.check(0)
-	})
+	})(t)
 }
 
 // Many requests at once that meet the same refusal share one refresh, in one process
 // and in several.
 func TestDoubtfulRefusalIsShared(t *testing.T) {
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		d := newDoubting(t, dir, "403")
+	inDoubt("403", func(t *testing.T, d *doubting) {
 		provider := d.wire.hosts[bubbleProvider]
 		d.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second) // all of them meet the 403 before it answers
@@ -230,9 +209,7 @@ func TestDoubtfulRefusalIsShared(t *testing.T) {
 			h := d.process()
 			clients = append(clients, h, h, h, h)
 		}
-		if failures := d.all(clients); len(failures) != 0 {
-			t.Error(fmt.Sprint(failures))
-		}
+		d.mustAll(clients)
 		d.check(1)
-	})
+	})(t)
 }

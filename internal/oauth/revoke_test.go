@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/devidp"
@@ -32,9 +31,8 @@ func TestLeftoverOfALogout(t *testing.T) {
 		"a provider that is down":     {replace: never, want: oauth.LogoutResult{RefreshToken: oauth.StatusUnknown, AccessToken: oauth.StatusUnknown, SelfContained: true}, lives: true, failure: discovery.ErrUnavailable},
 		"a provider without a way to": {faults: devidp.Faults{MetadataMembers: map[string]any{"revocation_endpoint": nil}}, want: oauth.LogoutResult{RefreshToken: oauth.StillValid, AccessToken: oauth.StillValid, SelfContained: true}, lives: true},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, func(c *devidp.Config) { c.Faults = tc.faults })
-			b.device, b.think = oauth.DeviceNever, 0
+		inBubble(func(c *devidp.Config) { c.Faults = tc.faults }, func(t *testing.T, b *lab) {
+			b.think = 0
 			c, h := b.client(b.store(""), func(c *oauth.Config) { c.Key.Resource, c.Key.Scopes = tc.resource, tc.scopes })
 			_, _, _ = b.call(h, "x") // the server refuses an opaque token, and the login is there
 			if tc.replace != nil {
@@ -53,16 +51,15 @@ func TestLeftoverOfALogout(t *testing.T) {
 			if left.Expiry = (time.Time{}); left != tc.want {
 				t.Errorf("%s: %+v", name, left)
 			}
-		})
+		})(t)
 	}
 }
 
 // A provider that has forgotten the client revokes nothing, which keeps nobody from
 // signing in again.
 func TestTokensThatCannotBeRevoked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, nil)
-		b.device, b.think = oauth.DeviceNever, 0
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.think = 0
 		c, h := b.client(b.store(""), nil)
 		_, _, _ = b.call(h, "x")
 		b.replace("/oidc/token/revocation", says(http.StatusBadRequest, `{"error":"invalid_client"}`))
@@ -72,5 +69,5 @@ func TestTokensThatCannotBeRevoked(t *testing.T) {
 		if cred, err := c.Credential(t.Context()); err == nil && cred.HasToken() {
 			t.Error("the tokens are still there")
 		}
-	})
+	})(t)
 }

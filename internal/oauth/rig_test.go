@@ -2,17 +2,21 @@ package oauth_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -21,6 +25,8 @@ import (
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
+	"mcp-login/internal/oauth/loopback"
+	"mcp-login/internal/store"
 )
 
 // hit is one request as the wire saw it.
@@ -105,6 +111,80 @@ func (w *wire) pauses(path string, start time.Time) []time.Duration {
 	return list
 }
 
+// resource is a protected MCP endpoint that wants JWTs made for it.
+type resource struct {
+	url      string // of the server, without the path
+	issuer   atomic.Pointer[string]
+	requests atomic.Int64
+	answered atomic.Int64
+
+	mu      sync.Mutex
+	revoked map[string]bool
+	seen    map[string]bool
+	scope   string // demanded by 403 insufficient_scope, "" for none
+	bodies  []string
+}
+
+// ServeHTTP implements http.Handler.
+func (r *resource) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	switch req.URL.Path {
+	case "/.well-known/oauth-protected-resource/mcp":
+		r.requests.Add(1)
+		says(http.StatusOK, `{"resource":"`+r.url+`/mcp","authorization_servers":["`+*r.issuer.Load()+`"],"scopes_supported":["mcp:read"]}`)(w, req)
+	case "/mcp":
+		r.serve(w, req)
+	default:
+		http.NotFound(w, req)
+	}
+}
+
+func (r *resource) serve(w http.ResponseWriter, req *http.Request) {
+	r.requests.Add(1)
+	body, _ := io.ReadAll(req.Body)
+	token := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen[token] = true
+	var claims jwt.MapClaims
+	_, _, err := jwt.NewParser().ParseUnverified(token, &claims)
+	aud, _ := claims.GetAudience()
+	exp, _ := claims.GetExpirationTime()
+	granted, _ := claims["scope"].(string)
+	challenge := `Bearer resource_metadata="` + r.url + `/.well-known/oauth-protected-resource/mcp"`
+	switch {
+	case err != nil || len(aud) != 1 || aud[0] != r.url+"/mcp" || exp == nil || time.Now().After(exp.Time) || r.revoked[token]:
+		if token != "" {
+			challenge += `, error="invalid_token"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
+		w.WriteHeader(http.StatusUnauthorized)
+	case r.scope != "" && !slices.Contains(strings.Fields(granted), r.scope):
+		w.Header().Set("WWW-Authenticate", challenge+`, error="insufficient_scope", scope="`+r.scope+`"`)
+		w.WriteHeader(http.StatusForbidden)
+	default:
+		r.bodies = append(r.bodies, string(body))
+		r.answered.Add(1)
+		_, _ = io.WriteString(w, "sub="+claims["sub"].(string))
+	}
+}
+
+// revokeSeen makes the server refuse every token it has seen, as after a
+// server-side invalidation: nothing on the client's side knows.
+func (r *resource) revokeSeen() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for token := range r.seen {
+		r.revoked[token] = true
+	}
+}
+
+// demand makes the server want a scope.
+func (r *resource) demand(scope string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.scope = scope
+}
+
 const (
 	bubbleProvider = "127.0.0.1:9001"
 	bubbleServer   = "127.0.0.1:9002"
@@ -112,93 +192,179 @@ const (
 	tokenPath      = "POST /oidc/token"
 )
 
-// bubble is a lab without a network, to be used inside synctest.Test.
-type bubble struct {
-	*lab
-	wire   *wire
-	people sync.WaitGroup
+// lab is a provider, a protected server and a person who answers the browser.
+type lab struct {
+	t    *testing.T
+	idp  *devidp.Server
+	res  *resource
+	wire *wire // nil in a lab on the network
+	tabs atomic.Int64
+
+	who    string        // "" denies
 	think  time.Duration // how long the person takes; less than 0 for ever
 	device oauth.DevicePolicy
+	people sync.WaitGroup
+	// careless people let errors on pages be, as they all do on the network.
+	careless bool
 
 	mu       sync.Mutex
 	prompt   oauth.Prompt
 	redirect *bubbleRedirect // of the login by browser that is under way
 }
 
-func newBubble(t *testing.T, change func(*devidp.Config)) *bubble {
-	t.Helper()
-	res := &resource{Server: &httptest.Server{URL: "http://" + bubbleServer}, revoked: map[string]bool{}, seen: map[string]bool{}}
-	cfg := devidp.Config{
-		Registration: true,
-		Resources:    []devidp.Resource{{Indicator: res.URL + "/mcp", Scopes: []string{"mcp:read", "mcp:write"}}},
+// inBubble is a test with a lab that has its own clock and no network.
+func inBubble(change func(*devidp.Config), f func(t *testing.T, b *lab)) func(*testing.T) {
+	return func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { f(t, newLab(t, change)) })
 	}
+}
+
+// newLab is for use inside synctest.Test.
+func newLab(t *testing.T, change func(*devidp.Config)) *lab {
+	t.Helper()
+	l := labOf(t, "http://"+bubbleServer, "http://"+bubbleProvider+"/oidc", change)
+	l.wire = &wire{hosts: map[string]http.Handler{bubbleProvider: l.idp, bubbleServer: l.res, bubbleCallback: http.HandlerFunc(l.callback)}}
+	l.think = time.Second
+	return l
+}
+
+// newNetworkLab is a lab on the loopback interface, with the listener of programs.
+func newNetworkLab(t *testing.T, change func(*devidp.Config)) *lab {
+	t.Helper()
+	return newNetworkLabBehind(t, change, func(provider http.Handler) http.Handler { return provider })
+}
+
+// newNetworkLabBehind has a front before the provider.
+func newNetworkLabBehind(t *testing.T, change func(*devidp.Config), front func(http.Handler) http.Handler) *lab {
+	t.Helper()
+	provider, server := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
+	t.Cleanup(provider.Close)
+	t.Cleanup(server.Close)
+	l := labOf(t, "http://"+server.Listener.Addr().String(), "http://"+provider.Listener.Addr().String()+"/oidc", change)
+	provider.Config.Handler, server.Config.Handler = front(l.idp), l.res
+	l.careless = true
+	provider.Start()
+	server.Start()
+	return l
+}
+
+func labOf(t *testing.T, server, issuer string, change func(*devidp.Config)) *lab {
+	t.Helper()
+	cfg := devidp.Config{Registration: true, Resources: []devidp.Resource{{Indicator: server + "/mcp", Scopes: []string{"mcp:read", "mcp:write"}}}}
 	if change != nil {
 		change(&cfg)
 	}
-	issuer := "http://" + bubbleProvider + "/oidc"
 	idp, err := devidp.New(issuer, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	res.issuer.Store(&issuer)
-	mux := http.NewServeMux()
-	mux.HandleFunc("/.well-known/oauth-protected-resource/mcp", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"resource":"`+res.URL+`/mcp","authorization_servers":["`+issuer+`"],"scopes_supported":["mcp:read"]}`)
-	})
-	mux.HandleFunc("/mcp", res.serve)
-	b := &bubble{
-		lab:   &lab{t: t, idp: &devidp.Server{Provider: idp}, res: res, who: "alice"},
-		wire:  &wire{hosts: map[string]http.Handler{bubbleProvider: idp, bubbleServer: mux}},
-		think: time.Second, device: oauth.DeviceAlways,
-	}
-	b.wire.hosts[bubbleCallback] = http.HandlerFunc(b.callback)
-	t.Cleanup(b.people.Wait)
-	return b
+	l := &lab{t: t, idp: &devidp.Server{Provider: idp}, res: &resource{url: server, revoked: map[string]bool{}, seen: map[string]bool{}}, who: "alice"}
+	l.res.issuer.Store(&issuer)
+	t.Cleanup(l.people.Wait)
+	return l
 }
 
-// client is what one process has.
-func (b *bubble) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, *http.Client) {
-	b.t.Helper()
-	server := b.server()
-	network := discovery.NewGuard(server, nil, nil).HTTPClient() // for its rules about redirects
-	network.Transport = b.wire
+func (l *lab) server() *url.URL {
+	u, err := url.Parse(l.res.url + "/mcp")
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return u
+}
+
+func (l *lab) store(dir string) *store.Store {
+	l.t.Helper()
+	kind := store.KindMemory
+	if dir != "" {
+		kind = store.KindFile
+	}
+	s, err := store.Open(store.Options{Dir: dir, Kind: kind})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return s
+}
+
+// client is what one mcp-login process has.
+func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, *http.Client) {
+	l.t.Helper()
+	server := l.server()
 	cfg := oauth.Config{
-		Server: server, Key: oauth.Key{Server: server.String()}, Store: s, HTTP: network,
-		Identity: grant.Identity{Name: "test"}, Device: b.device, LoginTimeout: 30 * time.Minute, Interactive: true,
-		Listen: b.listen,
+		Server: server, Key: oauth.Key{Server: server.String()}, Store: s,
+		HTTP:     discovery.NewGuard(server, nil, nil).HTTPClient(), // in a bubble for its rules about redirects
+		Identity: grant.Identity{Name: "test"}, Device: l.device,
+		Interactive:  true, // askagain_test.go has the tests without it
+		LoginTimeout: 20 * time.Second,
+		Listen: func(ctx context.Context, _, _ string, port int) (oauth.Redirect, error) {
+			return loopback.Listen(ctx, loopback.Options{Port: port})
+		},
 		ShowPrompt: func(ctx context.Context, p oauth.Prompt) {
-			b.tabs.Add(1)
-			b.mu.Lock()
-			b.prompt = p
-			b.mu.Unlock()
-			if b.think >= 0 {
-				b.people.Go(func() { b.approve(ctx, p) })
+			l.tabs.Add(1)
+			l.mu.Lock()
+			l.prompt = p
+			l.mu.Unlock()
+			if l.think >= 0 {
+				l.people.Go(func() { l.approve(ctx, p) })
 			}
 		},
+	}
+	if l.wire != nil {
+		cfg.HTTP.Transport, cfg.Listen, cfg.LoginTimeout = l.wire, l.listen, 30*time.Minute
 	}
 	if change != nil {
 		change(&cfg)
 	}
 	c := oauth.New(cfg)
-	b.t.Cleanup(c.Close)
-	return c, &http.Client{Transport: c.Transport(b.wire)}
+	if l.wire != nil {
+		l.t.Cleanup(c.Close)
+		return c, &http.Client{Transport: c.Transport(l.wire)}
+	}
+	network := &http.Transport{MaxIdleConnsPerHost: 64}
+	l.t.Cleanup(func() { c.Close(); l.people.Wait(); network.CloseIdleConnections() })
+	return c, &http.Client{Transport: c.Transport(network)}
+}
+
+// call sends one request and returns the status and the answer.
+func (l *lab) call(h *http.Client, body string) (int, string, error) {
+	req, err := http.NewRequestWithContext(l.t.Context(), http.MethodPost, l.server().String(), strings.NewReader(body))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	resp, err := h.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), nil
+}
+
+func (l *lab) mustCall(h *http.Client, body string) {
+	l.t.Helper()
+	if status, answer, err := l.call(h, body); err != nil || status != 200 || !strings.HasPrefix(answer, "sub=") {
+		l.t.Fatalf("status %d, answer %q, err %v", status, answer, err)
+	}
 }
 
 // approve plays the person in front of the browser.
-func (b *bubble) approve(ctx context.Context, p oauth.Prompt) {
+func (b *lab) approve(ctx context.Context, p oauth.Prompt) {
 	select {
 	case <-time.After(b.think):
 	case <-ctx.Done():
 		return
 	}
-	address := p.URL
-	if p.UserCode != "" {
-		address = p.CompleteURL
-	}
 	// The browser is no part of the login: it goes on when that has ended.
-	if _, err := devidp.Approve(context.WithoutCancel(ctx), &http.Client{Transport: b.wire}, address, b.who); err != nil {
+	_, err := devidp.Approve(context.WithoutCancel(ctx), b.browser(), cmp.Or(p.CompleteURL, p.URL), b.who)
+	if err != nil && !b.careless {
 		b.t.Error(err)
 	}
+}
+
+func (b *lab) browser() *http.Client {
+	if b.wire != nil {
+		return &http.Client{Transport: b.wire}
+	}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 }
 
 // bubbleRedirect is an oauth.Redirect without a port.
@@ -207,14 +373,14 @@ type bubbleRedirect struct {
 	arrived chan url.Values
 }
 
-func (b *bubble) listen(context.Context, string, string, int) (oauth.Redirect, error) {
+func (b *lab) listen(context.Context, string, string, int) (oauth.Redirect, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.redirect = &bubbleRedirect{arrived: make(chan url.Values, 1)}
 	return b.redirect, nil
 }
 
-func (b *bubble) callback(w http.ResponseWriter, r *http.Request) {
+func (b *lab) callback(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r.URL.Path != "/callback" || b.redirect == nil || b.redirect.state == "" || r.URL.Query().Get("state") != b.redirect.state {
@@ -242,23 +408,27 @@ func (r *bubbleRedirect) Receive(ctx context.Context, state string, begin func()
 	}
 }
 
-// signedIn returns a bubble with a login by browser in s, whose token the
-// server refuses from now on: whatever comes next needs a refresh.
-func signedIn(t *testing.T, dir string, change func(*devidp.Config)) (*bubble, oauth.Store) {
-	t.Helper()
-	b := newBubble(t, change)
-	b.device = oauth.DeviceNever
-	s := b.store(dir)
-	_, h := b.client(s, nil)
-	b.mustCall(h, "login")
-	b.res.revokeSeen()
-	if cred := b.stored(s); cred.RefreshToken.IsZero() {
-		t.Fatal("the login has no refresh token")
-	}
-	return b, s
+// signedIn is a test in a bubble with a login by browser in s, whose token the server
+// refuses from now on: whatever comes next needs a refresh.
+func signedIn(change func(*devidp.Config), f func(t *testing.T, b *lab, s oauth.Store)) func(*testing.T) {
+	return signedInAt("", change, f)
 }
 
-func (b *bubble) stored(s oauth.Store) oauth.Credential {
+// signedInAt has the login in a directory, if that is not "".
+func signedInAt(dir string, change func(*devidp.Config), f func(t *testing.T, b *lab, s oauth.Store)) func(*testing.T) {
+	return inBubble(change, func(t *testing.T, b *lab) {
+		s := b.store(dir)
+		_, h := b.client(s, nil)
+		b.mustCall(h, "login")
+		b.res.revokeSeen()
+		if b.stored(s).RefreshToken.IsZero() {
+			t.Fatal("the login has no refresh token")
+		}
+		f(t, b, s)
+	})
+}
+
+func (b *lab) stored(s oauth.Store) oauth.Credential {
 	b.t.Helper()
 	cred, err := s.Load(b.t.Context(), oauth.Key{Server: b.server().String()})
 	if err != nil {
@@ -267,30 +437,54 @@ func (b *bubble) stored(s oauth.Store) oauth.Credential {
 	return cred
 }
 
-// all sends one request with each client at once and returns the errors.
-func (b *bubble) all(clients []*http.Client) (failures []error) {
+// save changes what is stored.
+func (b *lab) save(s oauth.Store, cred oauth.Credential) {
+	b.t.Helper()
+	if err := s.Save(b.t.Context(), oauth.Key{Server: b.server().String()}, cred); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// processes are n of one account: with the same store, or each with one of its own in
+// a directory, if that is not "".
+func (b *lab) processes(n int, s oauth.Store, dir string, change func(*oauth.Config)) (clients []*http.Client) {
+	for range n {
+		if dir != "" {
+			s = b.store(dir)
+		}
+		_, h := b.client(s, change)
+		clients = append(clients, h)
+	}
+	return clients
+}
+
+// all sends one request with each client at once and returns their errors.
+func (b *lab) all(clients []*http.Client) []error {
+	errs := make([]error, len(clients))
 	var wg sync.WaitGroup
-	var mu sync.Mutex
-	for _, h := range clients {
+	for i, h := range clients {
 		wg.Go(func() {
 			status, _, err := b.call(h, "x")
 			if err == nil && status != http.StatusOK {
 				err = fmt.Errorf("status %d", status)
 			}
-			if err != nil {
-				mu.Lock()
-				failures = append(failures, err)
-				mu.Unlock()
-			}
+			errs[i] = err
 		})
 	}
 	wg.Wait()
-	return failures
+	return errs
+}
+
+func (b *lab) mustAll(clients []*http.Client) {
+	b.t.Helper()
+	if err := errors.Join(b.all(clients)...); err != nil {
+		b.t.Fatalf("of %d: %v", len(clients), err)
+	}
 }
 
 // spend uses the stored refresh token as a sibling would that keeps the answer
 // for itself: another machine with a copy of the store, or an older program.
-func (b *bubble) spend(cred oauth.Credential) {
+func (b *lab) spend(cred oauth.Credential) {
 	b.t.Helper()
 	resp, err := (&http.Client{Transport: b.wire}).PostForm("http://"+bubbleProvider+"/oidc/token", url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {cred.RefreshToken.Reveal()}, "client_id": {cred.Registration.ClientID}, "resource": {cred.Resource},
@@ -303,7 +497,7 @@ func (b *bubble) spend(cred oauth.Credential) {
 
 // exact replaces the server by one that ends a token at its very moment, and
 // counts how often it has refused one.
-func (b *bubble) exact() (refused *atomic.Int64) {
+func (b *lab) exact() (refused *atomic.Int64) {
 	refused = new(atomic.Int64)
 	old := b.wire.hosts[bubbleServer]
 	b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 // session, and nobody is asked to sign in. SignIn does that. With a challenge, or
 // without a session, a login follows as ever.
 func TestRefusalOfSession(t *testing.T) {
-	l := newLab(t, nil)
+	l := newNetworkLab(t, nil)
 	bare, deaf := true, false // the 401 says nothing; no token helps
 	wire := &http.Transport{DisableKeepAlives: true}
 	c, _ := l.client(l.store(""), nil)

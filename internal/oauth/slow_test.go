@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/oauth"
@@ -71,12 +70,10 @@ func TestDribblingAnswersEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, nil)
+			inBubble(nil, func(t *testing.T, b *lab) {
 				b.device = tc.device
 				s := b.store(dir)
 				if tc.signedIn {
-					b.device = oauth.DeviceNever
 					_, h := b.client(s, nil)
 					b.mustCall(h, "1")
 					b.res.revokeSeen()
@@ -89,7 +86,7 @@ func TestDribblingAnswersEnd(t *testing.T) {
 				if took := time.Since(began); err == nil || took > tc.most {
 					t.Errorf("after %v: %v", took, err)
 				}
-			})
+			})(t)
 		})
 	}
 }
@@ -99,9 +96,7 @@ func TestDribblingRefusalsEnd(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				b := newBubble(t, nil)
-				b.device = oauth.DeviceNever
+			inBubble(nil, func(t *testing.T, b *lab) {
 				if status == http.StatusForbidden {
 					b.wire.hosts[bubbleServer] = forbidding(b.wire.hosts[bubbleServer])
 				}
@@ -112,7 +107,7 @@ func TestDribblingRefusalsEnd(t *testing.T) {
 				if took := time.Since(began); err != nil || code != http.StatusOK || took > 20*time.Second {
 					t.Errorf("after %v: %d, %v", took, code, err)
 				}
-			})
+			})(t)
 		})
 	}
 }

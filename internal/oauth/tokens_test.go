@@ -19,45 +19,11 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// Rows 28 and 30: a refresh whose answer was lost is sent again, by the same
-// request when the token is known to have ended, by the next process otherwise.
-func TestLostAnswerIsNotRepeated(t *testing.T) {
-	for name, tc := range map[string]struct {
-		faults  devidp.Faults
-		clients int
-		ended   bool
-	}{
-		"one client, token ended":     {devidp.Faults{TokenAnswersLost: 1}, 1, true},
-		"eight clients":               {devidp.Faults{TokenAnswersLost: 1}, 8, false},
-		"eight clients, 3 min answer": {devidp.Faults{TokenAnswerDelay: 3 * time.Minute}, 8, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b, s := signedIn(t, "", func(c *devidp.Config) { c.ReuseLeeway, c.AccessTokenTTL = -1, 5*time.Minute })
-				if tc.ended {
-					time.Sleep(6 * time.Minute)
-				}
-				var clients []*http.Client
-				for range tc.clients {
-					_, h := b.client(s, nil)
-					clients = append(clients, h)
-				}
-				b.idp.SetFaults(tc.faults)
-				_ = b.all(clients)
-				if stats := b.idp.Stats(); stats.Refreshes != 1 || stats.ReuseDetections != 0 || b.tabs.Load() != 1 {
-					t.Errorf("%d refreshes, %d reuses, %d tabs", stats.Refreshes, stats.ReuseDetections, b.tabs.Load())
-				}
-			})
-		})
-	}
-}
-
 // At most three tries, and Retry-After kept, also when the token is
 // known to have ended.
 func TestTriesWithEndedToken(t *testing.T) {
 	for _, tc := range []struct{ status, retryAfter, tries int }{{503, 0, 3}, {429, 3600, 1}} {
-		synctest.Test(t, func(t *testing.T) {
-			b, s := signedIn(t, "", func(c *devidp.Config) { c.AccessTokenTTL = 5 * time.Minute })
+		signedIn(func(c *devidp.Config) { c.AccessTokenTTL = 5 * time.Minute }, func(t *testing.T, b *lab, s oauth.Store) {
 			time.Sleep(6 * time.Minute)
 			_, h := b.client(s, nil)
 			asked := len(b.wire.times(tokenPath))
@@ -71,7 +37,7 @@ func TestTriesWithEndedToken(t *testing.T) {
 			if n := len(b.wire.times(tokenPath)) - asked; n > tc.tries {
 				t.Errorf("%d: %d token requests, want %d", tc.status, n, tc.tries)
 			}
-		})
+		})(t)
 	}
 }
 
@@ -79,8 +45,7 @@ func TestTriesWithEndedToken(t *testing.T) {
 // gateway, a redirect) says nothing about the refresh token.
 func TestForeignAnswerKeepsTheLogin(t *testing.T) {
 	for _, status := range []int{200, 307, 400, 403, 404, 408} {
-		synctest.Test(t, func(t *testing.T) {
-			b, s := signedIn(t, "", nil)
+		signedIn(nil, func(t *testing.T, b *lab, s oauth.Store) {
 			_, h := b.client(s, nil)
 			tabs, good := b.tabs.Load(), b.wire.hosts[bubbleProvider]
 			b.replace("/oidc/token", says(status, "<html>no provider here</html>"))
@@ -90,15 +55,14 @@ func TestForeignAnswerKeepsTheLogin(t *testing.T) {
 			if b.tabs.Load() != tabs {
 				t.Errorf("%d: %d more tabs; %v", status, b.tabs.Load()-tabs, err)
 			}
-		})
+		})(t)
 	}
 }
 
 // Rows 31 and 33: what a sibling has stored while we were asking is taken,
 // not written over ("reload once").
 func TestSiblingWithoutLockIsNotOverwritten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, s := signedIn(t, "", nil)
+	signedIn(nil, func(t *testing.T, b *lab, s oauth.Store) {
 		_, h := b.client(s, nil)
 		newer, tabs := b.stored(s), b.tabs.Load()
 		newer.RefreshToken, newer.ObtainedAt, newer.Expiry = grant.NewSecret("of the sibling"), time.Now(), time.Now().Add(time.Hour)
@@ -113,14 +77,14 @@ func TestSiblingWithoutLockIsNotOverwritten(t *testing.T) {
 		if err != nil || b.tabs.Load() != tabs || b.stored(s).RefreshToken.Reveal() != "of the sibling" {
 			t.Errorf("%d more tabs, %v", b.tabs.Load()-tabs, err)
 		}
-	})
+	})(t)
 }
 
 // RFC 8628 section 3.2: an interval of a billionth of a second must not lead
 // to a billion questions.
 func TestDeviceIntervalHasAFloor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, func(c *devidp.Config) { c.Faults.DeviceMembers = map[string]any{"interval": 1e-9} })
+	inBubble(func(c *devidp.Config) { c.Faults.DeviceMembers = map[string]any{"interval": 1e-9} }, func(t *testing.T, b *lab) {
+		b.device = oauth.DeviceAlways
 		b.think = -1
 		polls, start := 0, time.Now()
 		b.replace("/oidc/token", func(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +99,7 @@ func TestDeviceIntervalHasAFloor(t *testing.T) {
 		if took := time.Since(start); took < 99*time.Second {
 			t.Errorf("%d questions in %v", polls, took)
 		}
-	})
+	})(t)
 }
 
 // security.md, rule 6: the answer to a code is decoded as all others are.
@@ -144,26 +108,22 @@ func TestCodeAnswerIsDecodedStrictly(t *testing.T) {
 		"doubled":    func(s string) string { return `{"access_token":"evil",` + s[1:] },
 		"upper case": func(s string) string { return strings.Replace(s, `"access_token"`, `"ACCESS_TOKEN"`, 1) },
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, nil)
-			b.device = oauth.DeviceNever
+		inBubble(nil, func(t *testing.T, b *lab) {
 			b.rewrite("/oidc/token", change)
 			_, h := b.client(b.store(""), nil)
 			if _, _, err := b.call(h, "1"); err == nil {
 				t.Errorf("%s: taken", how)
 			}
-		})
+		})(t)
 	}
 	// And as kindly: expires_in is for show.
 	for _, value := range []any{3600.5, "soon", "", 1e300} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"expires_in": value} })
-			b.device = oauth.DeviceNever
+		inBubble(func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"expires_in": value} }, func(t *testing.T, b *lab) {
 			_, h := b.client(b.store(""), nil)
 			if _, _, err := b.call(h, "1"); err != nil {
 				t.Errorf("expires_in %v: %v", value, err)
 			}
-		})
+		})(t)
 	}
 }
 
@@ -172,12 +132,10 @@ func TestCodeAnswerIsDecodedStrictly(t *testing.T) {
 func TestSecretExpiryBeyondTime(t *testing.T) {
 	for _, at := range []any{1764000000000, 1e300} {
 		dir := t.TempDir()
-		synctest.Test(t, func(t *testing.T) {
-			b := newBubble(t, func(c *devidp.Config) {
-				c.Faults.RegisteredAuthMethod = "client_secret_basic"
-				c.Faults.RegistrationMembers = map[string]any{"client_secret_expires_at": at}
-			})
-			b.device = oauth.DeviceNever
+		inBubble(func(c *devidp.Config) {
+			c.Faults.RegisteredAuthMethod = "client_secret_basic"
+			c.Faults.RegistrationMembers = map[string]any{"client_secret_expires_at": at}
+		}, func(t *testing.T, b *lab) {
 			_, h := b.client(b.store(dir), nil)
 			b.mustCall(h, "1")
 			_, again := b.client(b.store(dir), nil)
@@ -185,7 +143,7 @@ func TestSecretExpiryBeyondTime(t *testing.T) {
 			if stats := b.idp.Stats(); b.tabs.Load() != 1 || stats.Registrations != 1 {
 				t.Errorf("%v: %d tabs, %d registrations", at, b.tabs.Load(), stats.Registrations)
 			}
-		})
+		})(t)
 	}
 }
 
@@ -194,8 +152,7 @@ func TestSecretExpiryBeyondTime(t *testing.T) {
 func TestIDTokenClockSkew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const skew, life = -10 * time.Minute, 5 * time.Minute
-		b := newBubble(t, nil)
-		b.device = oauth.DeviceNever
+		b := newLab(t, nil)
 		issued := 0
 		b.rewrite("/oidc/token", func(s string) string {
 			var m map[string]any
@@ -228,14 +185,12 @@ func TestIDTokenClockSkew(t *testing.T) {
 // Where the ID token is presented, it must fit into a header like any other
 // token; today each request fails until the login is removed by hand.
 func TestIDTokenWithLineBreak(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBubble(t, func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"id_token": "a\r\nX-Injected: y"} })
-		b.device = oauth.DeviceNever
+	inBubble(func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"id_token": "a\r\nX-Injected: y"} }, func(t *testing.T, b *lab) {
 		s := b.store("")
 		_, h := b.client(s, func(c *oauth.Config) { c.IDToken = true })
 		_, _, err := b.call(h, "1")
 		if cred, _ := s.Load(t.Context(), oauth.Key{Server: b.server().String()}); !cred.IDToken.IsZero() {
 			t.Errorf("stored a token that no header takes; %v", err)
 		}
-	})
+	})(t)
 }
