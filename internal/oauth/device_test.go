@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
 )
@@ -146,8 +147,7 @@ func TestDeviceEnds(t *testing.T) {
 			if !errors.Is(err, tc.want) || took > tc.within || b.tabs.Load() != 1 {
 				t.Errorf("after %v and %d prompts: %v", took, b.tabs.Load(), err)
 			}
-			var advice interface{ UserHint() string }
-			if !errors.As(err, &advice) || advice.UserHint() == "" {
+			if hint.Of(err) == "" {
 				t.Errorf("no advice: %v", err)
 			}
 			asked := len(b.wire.times(tokenPath))

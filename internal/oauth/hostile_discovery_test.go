@@ -1,7 +1,6 @@
 package oauth_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
@@ -161,8 +161,7 @@ func TestForeignResourceEndsTheLogin(t *testing.T) {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		var advice interface{ UserHint() string }
-		if !errors.As(err, &advice) {
+		if hint.Of(err) == "" {
 			t.Errorf("%q: %v", resource, err)
 		}
 		if n := l.idp.Stats().Authorizations; n != 0 || l.tabs.Load() != 0 {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
 )
@@ -74,14 +75,14 @@ func TestClientCredentials(t *testing.T) {
 				c.Listen, c.Identity, c.Key.Grant, c.Key.ClientID = nil, identity, oauth.GrantClientCredentials, "machine"
 			}
 			_, h := l.client(s, change)
-			l.mustCallAs(h, "machine")
+			l.mustCall(h, "x")
 			_, again := l.client(s, change)
-			l.mustCallAs(again, "machine")
+			l.mustCall(again, "x")
 			if n := l.idp.Stats().TokenRequests["client_credentials"]; n != 1 || l.tabs.Load() != 0 {
 				t.Errorf("%d token requests, %d tabs", n, l.tabs.Load())
 			}
 			l.res.revokeSeen()
-			l.mustCallAs(again, "machine")
+			l.mustCall(again, "x")
 			before := l.res.requests.Load()
 			key := oauth.Key{Server: l.server().String(), Grant: oauth.GrantClientCredentials, ClientID: "machine"}
 			cred, err := s.Load(t.Context(), key)
@@ -93,20 +94,11 @@ func TestClientCredentials(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, third := l.client(s, change)
-			l.mustCallAs(third, "machine")
+			l.mustCall(third, "x")
 			if n := l.res.requests.Load() - before; n != 1 {
 				t.Errorf("a token that has ended was sent: %d requests", n)
 			}
 		})
-	}
-}
-
-// mustCallAs sends one request and expects the server to have seen somebody.
-func (l *lab) mustCallAs(h *http.Client, _ string) {
-	l.t.Helper()
-	status, answer, err := l.call(h, "x")
-	if err != nil || status != http.StatusOK {
-		l.t.Fatalf("status %d, answer %q, err %v", status, answer, err)
 	}
 }
 
@@ -122,7 +114,7 @@ func TestClientCredentialsByHand(t *testing.T) {
 		}
 	}
 	_, h := l.client(l.store(""), with("s3cret", l.idp.Issuer()+"/token"))
-	l.mustCallAs(h, "machine")
+	l.mustCall(h, "x")
 	if stats := l.idp.Stats(); stats.Metadata != 0 {
 		t.Errorf("%d metadata requests", stats.Metadata)
 	}
@@ -157,8 +149,7 @@ func TestGivenToken(t *testing.T) {
 	l.mustCall(&http.Client{Transport: given}, "1")
 	l.res.revokeSeen()
 	_, _, err = l.call(&http.Client{Transport: given}, "2")
-	var advice interface{ UserHint() string }
-	if !errors.Is(err, oauth.ErrLoginRequired) || !errors.As(err, &advice) || !strings.Contains(advice.UserHint(), "MCP_LOGIN_TOKEN") {
+	if !errors.Is(err, oauth.ErrLoginRequired) || !strings.Contains(hint.Of(err), "MCP_LOGIN_TOKEN") {
 		t.Errorf("%v", err)
 	}
 	for _, bad := range []string{"", "two words", "a\r\nX-Evil: 1", "ü"} {
@@ -232,15 +223,9 @@ func TestSecretIsKeptWithTheLogin(t *testing.T) {
 		})
 		l.mustCall(h, "1")
 		l.res.revokeSeen()
-		key := oauth.Key{Server: l.server().String()}
-		cred, err := s.Load(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		cred := l.stored(s)
 		cred.RefreshToken = grant.Secret{}
-		if err := s.Save(t.Context(), key, cred); err != nil {
-			t.Fatal(err)
-		}
+		l.save(s, cred)
 		if n := l.idp.Stats().CodeExchanges; n != i+1 {
 			t.Errorf("%d logins", n)
 		}
@@ -257,15 +242,9 @@ func TestForgottenRegistrationIsRepeatedOnce(t *testing.T) {
 	l.mustCall(h, "1")
 	l.idp.ForgetRegistrations()
 	l.res.revokeSeen()
-	key := oauth.Key{Server: l.server().String()}
-	cred, err := s.Load(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cred := l.stored(s)
 	cred.RefreshToken, cred.MetadataAt = grant.Secret{}, time.Now().Add(-2*time.Hour)
-	if err := s.Save(t.Context(), key, cred); err != nil {
-		t.Fatal(err)
-	}
+	l.save(s, cred)
 	_, again := l.client(s, nil)
 	l.mustCall(again, "2")
 	if stats := l.idp.Stats(); stats.Registrations != 2 || l.tabs.Load() != 2 {

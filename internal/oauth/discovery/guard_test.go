@@ -3,7 +3,6 @@ package discovery
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 )
 
@@ -65,8 +65,7 @@ func TestGuardJudgesRealConnections(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "refused to connect") || len(s.asked) != 0 {
 		t.Fatalf("err %v, asked %q", err, s.asked)
 	}
-	var hinted interface{ UserHint() string }
-	if !errors.As(err, &hinted) || !strings.Contains(hinted.UserHint(), "--issuer") {
+	if !strings.Contains(hint.Of(err), "--issuer") {
 		t.Errorf("no hint: %v", err)
 	}
 }

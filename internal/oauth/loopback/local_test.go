@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/internal/hint"
 )
 
 // browser keeps cookies and follows no redirects.
@@ -113,8 +115,7 @@ func TestSecondBrowserEndsTheLogin(t *testing.T) {
 		t.Errorf("%d to %q, %q", status, to, cookie)
 	}
 	r := <-ch
-	var hinted interface{ UserHint() string }
-	if !errors.Is(r.err, ErrOpenedTwice) || !errors.As(r.err, &hinted) || hinted.UserHint() == "" {
+	if !errors.Is(r.err, ErrOpenedTwice) || hint.Of(r.err) == "" {
 		t.Errorf("%v", r.err)
 	}
 	if status, _, _ := b.open("GET", l.URI()+"?code=c&state=s"); status != http.StatusBadRequest {

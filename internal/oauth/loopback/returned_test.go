@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+
+	"mcp-login/internal/hint"
 )
 
 // comeBack opens the redirect URI in a browser that the login has marked, and returns
@@ -25,8 +27,7 @@ func comeBack(t *testing.T, ends bool, query string, header ...string) (status i
 		return status
 	}
 	r := <-ch
-	var hinted interface{ UserHint() string }
-	if !errors.Is(r.err, ErrReturned) || !errors.As(r.err, &hinted) || hinted.UserHint() == "" || r.query != nil {
+	if !errors.Is(r.err, ErrReturned) || hint.Of(r.err) == "" || r.query != nil {
 		t.Errorf("%q %v: %v", query, header, r.err)
 	}
 	return status
