@@ -1,12 +1,11 @@
 package store
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -21,9 +20,7 @@ import (
 func asksOf(t testing.TB, s *Store, key oauth.Key) (known oauth.AskState) {
 	t.Helper()
 	err := s.ChangeAsks(t.Context(), key, func(a oauth.AskState) oauth.AskState { known = a; return a })
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return known
 }
 
@@ -32,9 +29,7 @@ func suiteAsks(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	var want oauth.Ask
 	fillAsk(t, reflect.ValueOf(&want).Elem())
 	state := oauth.AskState{Asks: []oauth.Ask{want, {Asked: want.Asked.Add(time.Second)}}}
-	if err := s.ChangeAsks(t.Context(), key, func(oauth.AskState) oauth.AskState { return state }); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.ChangeAsks(t.Context(), key, func(oauth.AskState) oauth.AskState { return state }))
 	other := key
 	other.ClientID, other.Scopes = "another account", []string{"a"}
 	for _, same := range []oauth.Key{key, other} {
@@ -46,9 +41,7 @@ func suiteAsks(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	if got := asksOf(t, again(t), other); len(got.Asks) != 0 {
 		t.Errorf("known of another profile: %+v", got)
 	}
-	if err := again(t).ChangeAsks(t.Context(), key, func(oauth.AskState) oauth.AskState { return oauth.AskState{} }); err != nil {
-		t.Fatal(err)
-	}
+	must(t, again(t).ChangeAsks(t.Context(), key, func(oauth.AskState) oauth.AskState { return oauth.AskState{} }))
 	if got := asksOf(t, s, key); len(got.Asks) != 0 {
 		t.Errorf("known after it was forgotten: %+v", got)
 	}
@@ -78,9 +71,7 @@ func TestAsksThatCannotBeRead(t *testing.T) {
 	} {
 		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile, Notice: func(string, string) {}})
 		path := filepath.Join(s.dir, keyFor("a").ID()+asksSuffix)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(path, []byte(text), 0o600))
 		known := asksOf(t, s, keyFor("a"))
 		if want := map[string]int{"later": 1}[name]; len(known.Asks) != want {
 			t.Errorf("%s: %+v", name, known)
@@ -99,17 +90,8 @@ func TestAsksThatCannotBeRead(t *testing.T) {
 func TestAsksOfManyProcesses(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "store")
-	var all []*started
-	for i := range 20 {
-		all = append(all, start(t, helper(t, "ask", dir, fmt.Sprint("account", i))))
-	}
-	for _, p := range all {
-		if _, err := io.WriteString(p.pipe, "go\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
 	allowed := 0
-	for _, p := range all {
+	for _, p := range startTogether(t, 20, func(i int) *exec.Cmd { return helper(t, "ask", dir, "file", "os", fmt.Sprint("account", i)) }) {
 		if p.lines.Scan() && p.lines.Text() == "allowed" {
 			allowed++
 		}
@@ -122,20 +104,15 @@ func TestAsksOfManyProcesses(t *testing.T) {
 	}
 }
 
-// helperAsk waits for a line and says whether it may ask: DIR ACCOUNT.
-func helperAsk(args []string) error {
-	s, err := helperOpen(args[0], "file", "os")
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready")
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+// helperAsk says whether it may ask, together with others: ACCOUNT.
+func helperAsk(s *Store, args []string) error {
+	if err := awaitTheOthers(); err != nil {
 		return err
 	}
 	var verdict oauth.Verdict
 	key := keyFor("asked")
-	key.ClientID = args[1]
-	err = s.ChangeAsks(context.Background(), key, func(a oauth.AskState) oauth.AskState {
+	key.ClientID = args[0]
+	err := s.ChangeAsks(context.Background(), key, func(a oauth.AskState) oauth.AskState {
 		a, verdict = a.Decide(oauth.Question{Identity: key.ID(), Issuer: "https://issuer.example"}, time.Now())
 		return a
 	})
@@ -158,9 +135,7 @@ func TestNothingUnreadableIsWritten(t *testing.T) {
 			return a
 		})
 	}
-	if err := ask("i"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, ask("i"))
 	if err := ask(strings.Repeat("x", maxFile)); err == nil {
 		t.Error("written")
 	}
@@ -168,9 +143,7 @@ func TestNothingUnreadableIsWritten(t *testing.T) {
 		t.Errorf("%d asks are known", len(known.Asks))
 	}
 	cred := oauth.Credential{Server: "https://s.example", AccessToken: grant.NewSecret("token")}
-	if err := s.Save(t.Context(), keyFor("a"), cred); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Save(t.Context(), keyFor("a"), cred))
 	cred.Account = strings.Repeat("x", maxFile)
 	if err := s.Save(t.Context(), keyFor("a"), cred); err == nil {
 		t.Error("a credential was written that cannot be read")
@@ -185,21 +158,14 @@ func TestNothingUnreadableIsWritten(t *testing.T) {
 func TestEndedLoginStaysEnded(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "store")
-	s, other := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	s, other := fileStore(t, dir), fileStore(t, dir)
 	key := keyFor("a")
 	for range 2 {
-		unlock, err := s.LockLogin(t.Context(), key, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		unlock := lockLogin(t, s, key)
 		for range 2 { // without an address, and with it
-			if err := s.SetPending(t.Context(), key, Pending{PID: 1}); err != nil {
-				t.Fatal(err)
-			}
+			must(t, s.SetPending(t.Context(), key, Pending{PID: 1}))
 		}
-		if err := other.EndLogin(t.Context(), key); err != nil {
-			t.Fatal(err)
-		}
+		must(t, other.EndLogin(t.Context(), key))
 		if err := s.SetPending(t.Context(), key, Pending{PID: 1}); !errors.Is(err, oauth.ErrEnded) {
 			t.Errorf("published again: %v", err)
 		}

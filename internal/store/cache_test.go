@@ -20,9 +20,7 @@ func TestCache(t *testing.T) {
 			if b, err := s.LoadCache(ctx, key, "initialize-2025-06-18"); b != nil || err != nil {
 				t.Fatalf("%q, %v", b, err)
 			}
-			if err := s.SaveCache(ctx, key, "initialize-2025-06-18", []byte("x")); err != nil {
-				t.Fatal(err)
-			}
+			must(t, s.SaveCache(ctx, key, "initialize-2025-06-18", []byte("x")))
 			again := s
 			if name == "file" {
 				again = open()
@@ -42,9 +40,7 @@ func TestCache(t *testing.T) {
 				t.Error("a note of any size")
 			}
 			if name == "file" {
-				if err := s.Delete(ctx, key); err != nil {
-					t.Fatal(err)
-				}
+				must(t, s.Delete(ctx, key))
 				if b, _ := s.LoadCache(ctx, key, "initialize-2025-06-18"); b != nil {
 					t.Error("the note outlived the login")
 				}

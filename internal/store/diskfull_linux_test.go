@@ -21,7 +21,7 @@ import (
 func TestDiskFullOrReadOnly(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"full", "read-only"} {
-		cmd := helper(t, "disk", t.TempDir(), how)
+		cmd := helper(t, "disk", filepath.Join(t.TempDir(), "store"), "auto", t.TempDir(), how)
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
@@ -37,23 +37,22 @@ func TestDiskFullOrReadOnly(t *testing.T) {
 	}
 }
 
-// helperDisk: DIR HOW.
-func helperDisk(args []string) error {
-	dir := args[0]
+func init() { helpers["disk"] = helperDisk }
+
+// helperDisk spoils the disk below the store: HOW.
+func helperDisk(s *Store, args []string) error {
+	dir := filepath.Dir(s.dir)
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=64,mode=0700"); err != nil {
 		return fmt.Errorf("mount: %w", err)
 	}
 	ctx, key := context.Background(), keyFor("a")
 	var told notices
-	o := Options{Dir: filepath.Join(dir, "store"), keyring: newRing(), Notice: told.add}
-	s, err := Open(o)
-	if err != nil {
-		return err
-	}
+	o := Options{Dir: s.dir, keyring: s.keyring.inner, Notice: told.add}
+	s.notice = told.add
 	if err := s.Save(ctx, key, numbered(1)); err != nil {
 		return err
 	}
-	if err := spoil(dir, args[1]); err != nil {
+	if err := spoil(dir, args[0]); err != nil {
 		return err
 	}
 	if err := s.Save(ctx, key, numbered(2)); err == nil {
@@ -72,7 +71,7 @@ func helperDisk(args []string) error {
 		if err != nil {
 			return err
 		}
-		if args[1] == "read-only" || name == "another" {
+		if args[0] == "read-only" || name == "another" {
 			if len(told.all()) != 1 {
 				return fmt.Errorf("told: %v", &told)
 			}

@@ -27,7 +27,7 @@ func TestModesWhateverTheUmask(t *testing.T) {
 		for _, kind := range []string{"keyring", "passphrase", "file"} {
 			base, ring := t.TempDir(), t.TempDir()
 			dir := filepath.Join(base, "new", "store")
-			run(t, helper(t, "umask", umask, dir, kind, ring))
+			run(t, helper(t, "umask", dir, kind, ring, umask))
 			files := 0
 			err := filepath.WalkDir(filepath.Join(base, "new"), func(path string, d fs.DirEntry, err error) error {
 				if err != nil {
@@ -50,17 +50,15 @@ func TestModesWhateverTheUmask(t *testing.T) {
 	}
 }
 
-// helperUmask saves and locks under a umask: UMASK DIR KIND RING.
-func helperUmask(args []string) error {
+func init() { helpers["umask"] = helperUmask }
+
+// helperUmask saves and locks under a umask: UMASK.
+func helperUmask(s *Store, args []string) error {
 	var umask int
 	if _, err := fmt.Sscanf(args[0], "%o", &umask); err != nil {
 		return err
 	}
 	unix.Umask(umask)
-	s, err := helperOpen(args[1], args[2], args[3])
-	if err != nil {
-		return err
-	}
 	ctx := context.Background()
 	if err := s.Save(ctx, keyFor("a"), numbered(1)); err != nil {
 		return err
@@ -93,10 +91,8 @@ func TestDirectoryOpenToOthers(t *testing.T) {
 		if tc.file != "" {
 			put(t, filepath.Join(dir, tc.file), []byte("x"))
 		}
-		if err := os.Chmod(dir, tc.mode); err != nil {
-			t.Fatal(err)
-		}
-		s := mustOpen(t, Options{Dir: dir, Kind: KindFile})
+		must(t, os.Chmod(dir, tc.mode))
+		s := fileStore(t, dir)
 		err := s.Save(t.Context(), keyFor("a"), numbered(1))
 		info, _ := os.Stat(dir)
 		switch {
@@ -115,7 +111,7 @@ func TestDirectoryOpenToOthers(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	put(t, file, nil)
-	if err := mustOpen(t, Options{Dir: file, Kind: KindFile}).Save(t.Context(), keyFor("a"), numbered(1)); !errors.Is(err, ErrUnsafe) {
+	if err := fileStore(t, file).Save(t.Context(), keyFor("a"), numbered(1)); !errors.Is(err, ErrUnsafe) {
 		t.Errorf("a file as directory: %v", err)
 	}
 }
@@ -152,31 +148,22 @@ func TestPlantedFiles(t *testing.T) {
 
 func testPlanted(t *testing.T, plant func(path, victim string) error) {
 	ctx, key := t.Context(), keyFor("a")
+	loadAndSave := func(s *Store) error {
+		_, load := s.Load(ctx, key)
+		if save := s.Save(ctx, key, numbered(1)); !errors.Is(load, ErrUnsafe) || !errors.Is(save, ErrUnsafe) {
+			return fmt.Errorf("load: %v; save: %v", load, save)
+		}
+		return load
+	}
 	uses := map[string]func(s *Store) error{
-		plainSuffix: func(s *Store) error {
-			_, err := s.Load(ctx, key)
-			return bothUnsafe(err, s.Save(ctx, key, numbered(1)))
-		},
-		sealedSuffix: func(s *Store) error {
-			_, err := s.Load(ctx, key)
-			return bothUnsafe(err, s.Save(ctx, key, numbered(1)))
-		},
-		passphraseSuffix: func(s *Store) error {
-			_, err := s.Load(ctx, key)
-			return bothUnsafe(err, s.Save(ctx, key, numbered(1)))
-		},
-		lockSuffix: func(s *Store) error { _, err := s.Lock(ctx, key); return err },
-		pendingSuffix: func(s *Store) error {
-			_, _, err := s.Pending(ctx, key)
-			return err
-		},
+		plainSuffix: loadAndSave, sealedSuffix: loadAndSave, passphraseSuffix: loadAndSave,
+		lockSuffix:    func(s *Store) error { _, err := s.Lock(ctx, key); return err },
+		pendingSuffix: func(s *Store) error { _, _, err := s.Pending(ctx, key); return err },
 	}
 	for suffix, use := range uses {
 		// A short path: a socket's name must fit into 108 bytes.
 		dir, err := os.MkdirTemp("", "s")
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 		victim := filepath.Join(t.TempDir(), "victim")
 		put(t, victim, []byte("precious"))
@@ -202,42 +189,26 @@ func testPlanted(t *testing.T, plant func(path, victim string) error) {
 	}
 }
 
-// bothUnsafe returns the first error when both are ErrUnsafe, else what is odd.
-func bothUnsafe(load, save error) error {
-	if !errors.Is(load, ErrUnsafe) || !errors.Is(save, ErrUnsafe) {
-		return fmt.Errorf("load: %w; save: %v", oauth.ErrNotFound, errors.Join(load, save))
-	}
-	return load
-}
-
 // A stored login that others could read is not used, and the
 // hint names the command; after it, it is.
 func TestFileOpenToOthers(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []Kind{KindFile, KindKeyring} {
 		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: kind, keyring: newRing()})
-		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor("a"), 1)
 		path := filepath.Join(s.dir, keyFor("a").ID()+map[Kind]string{KindFile: plainSuffix, KindKeyring: sealedSuffix}[kind])
 		for _, mode := range []fs.FileMode{0o644, 0o640, 0o602, 0o777} {
-			if err := os.Chmod(path, mode); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.Chmod(path, mode))
 			_, err := s.Load(t.Context(), keyFor("a"))
 			if !errors.Is(err, ErrUnsafe) || !strings.Contains(hint.Of(err), "chmod 600 "+path) {
 				t.Errorf("%s, mode %04o: %v", kind, mode, err)
 			}
 		}
-		if err := os.Chmod(path, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Chmod(path, 0o600))
 		if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
 			t.Errorf("%s, after chmod: %v", kind, err)
 		}
-		if err := os.Chmod(path, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Chmod(path, 0o644))
 		if err := s.Delete(t.Context(), keyFor("a")); err != nil || exists(path) {
 			t.Errorf("%s: a refused file cannot be deleted: %v", kind, err)
 		}
@@ -251,23 +222,17 @@ func TestDirectoryOfAnotherUser(t *testing.T) {
 		t.Skip("only root can give a directory away")
 	}
 	foreign := filepath.Join(t.TempDir(), "foreign")
-	if err := errors.Join(os.Mkdir(foreign, 0o700), os.Chown(foreign, 54321, 54321)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(os.Mkdir(foreign, 0o700), os.Chown(foreign, 54321, 54321)))
 	mine, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
-	if err := errors.Join(os.Symlink(mine, link), os.Lchown(link, 54321, 54321)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(os.Symlink(mine, link), os.Lchown(link, 54321, 54321)))
 	for _, dir := range []string{foreign, link} {
-		if err := mustOpen(t, Options{Dir: dir, Kind: KindFile}).Save(t.Context(), keyFor("a"), numbered(1)); !errors.Is(err, ErrUnsafe) {
+		if err := fileStore(t, dir).Save(t.Context(), keyFor("a"), numbered(1)); !errors.Is(err, ErrUnsafe) {
 			t.Errorf("%s: %v", filepath.Base(dir), err)
 		}
 	}
 	own := filepath.Join(t.TempDir(), "own link")
-	if err := os.Symlink(mine, own); err != nil {
-		t.Fatal(err)
-	}
-	if err := mustOpen(t, Options{Dir: own, Kind: KindFile}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
+	must(t, os.Symlink(mine, own))
+	if err := fileStore(t, own).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 		t.Errorf("a link of one's own: %v", err)
 	}
 }
@@ -290,10 +255,7 @@ func TestNoLocks(t *testing.T) {
 		}
 		for range 2 {
 			s := open(t)
-			unlock, err := s.Lock(t.Context(), keyFor("a"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			unlock := lock(t, s, keyFor("a"))
 			if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 				t.Error(err)
 			}
@@ -318,9 +280,7 @@ func TestLockFileRemoved(t *testing.T) {
 	if current, err := isCurrent(l, path); !current || err != nil {
 		t.Errorf("the file that is there: %v %v", current, err)
 	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(path))
 	if current, err := isCurrent(l, path); current || err != nil {
 		t.Errorf("removed: %v %v", current, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,18 +13,15 @@ import (
 	"time"
 )
 
-// helpers are the parts that the test binary plays as another process.
-func helpers() map[string]func(args []string) error {
-	all := map[string]func([]string) error{
-		"save":  helperSave,
-		"churn": helperChurn,
-		"hold":  helperHold,
-		"count": helperCount,
-		"state": helperState,
-		"ask":   helperAsk,
-	}
-	maps.Copy(all, systemHelpers())
-	return all
+// helpers are the parts that the test binary plays as another process, with its store
+// and further words. Those that only some systems have add themselves.
+var helpers = map[string]func(s *Store, args []string) error{
+	"save":  helperSave,
+	"churn": helperChurn,
+	"hold":  helperHold,
+	"count": helperCount,
+	"state": helperState,
+	"ask":   helperAsk,
 }
 
 // helperOpen opens a store for a helper: its directory, its kind, and the
@@ -41,32 +37,26 @@ func helperOpen(dir, kind, ring string) (*Store, error) {
 	return Open(o)
 }
 
-// helperSave waits for a line on its input, so that many start as one, then
-// saves under a name: DIR KIND RING NAME NUMBER.
-func helperSave(args []string) error {
-	s, err := helperOpen(args[0], args[1], args[2])
-	if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(args[4])
-	if err != nil {
-		return err
-	}
+// awaitTheOthers waits for the line that startTogether writes.
+func awaitTheOthers() error {
 	fmt.Println("ready")
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+	_, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	return err
+}
+
+// helperSave saves together with others under a name: NAME NUMBER.
+func helperSave(s *Store, args []string) error {
+	n, err := strconv.Atoi(args[1])
+	if err := errors.Join(err, awaitTheOthers()); err != nil {
 		return err
 	}
-	return s.Save(context.Background(), keyFor(args[3]), numbered(n))
+	return s.Save(context.Background(), keyFor(args[0]), numbered(n))
 }
 
 // helperChurn saves ever higher numbers until it is killed, and says each
-// number once it is saved: DIR KIND RING FIRST.
-func helperChurn(args []string) error {
-	s, err := helperOpen(args[0], args[1], args[2])
-	if err != nil {
-		return err
-	}
-	first, err := strconv.Atoi(args[3])
+// number once it is saved: FIRST.
+func helperChurn(s *Store, args []string) error {
+	first, err := strconv.Atoi(args[0])
 	if err != nil {
 		return err
 	}
@@ -79,18 +69,15 @@ func helperChurn(args []string) error {
 }
 
 // helperHold takes the lock, publishes a login and holds both until its input
-// ends: DIR.
-func helperHold(args []string) error {
-	s, err := helperOpen(args[0], "file", "os")
-	if err != nil {
-		return err
-	}
+// ends.
+func helperHold(s *Store, _ []string) error {
 	unlock, err := s.LockLogin(context.Background(), keyFor("held"), nil)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := s.SetPending(context.Background(), keyFor("held"), Pending{URL: "https://issuer.example/auth", PID: os.Getpid()}); err != nil {
+	err = s.SetPending(context.Background(), keyFor("held"), Pending{URL: "https://issuer.example/auth", PID: os.Getpid()})
+	if err != nil {
 		return err
 	}
 	fmt.Println("held")
@@ -98,30 +85,16 @@ func helperHold(args []string) error {
 	return err
 }
 
-// helperCount adds to a number in a file, under the lock: DIR TIMES.
-func helperCount(args []string) error {
-	s, err := helperOpen(args[0], "file", "os")
-	if err != nil {
-		return err
-	}
-	times, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
-	}
-	file := filepath.Join(args[0], "..", "count")
-	for range times {
+// helperCount adds to a number in a file, 25 times, each under the lock.
+func helperCount(s *Store, _ []string) error {
+	file := filepath.Join(s.dir, "..", "count")
+	for range 25 {
 		unlock, err := s.Lock(context.Background(), keyFor("count"))
 		if err != nil {
 			return err
 		}
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		n, err := strconv.Atoi(string(b))
-		if err != nil {
-			return err
-		}
+		b, _ := os.ReadFile(file)
+		n, _ := strconv.Atoi(string(b))
 		if err := os.WriteFile(file, []byte(strconv.Itoa(n+1)), 0o600); err != nil {
 			return err
 		}
@@ -131,13 +104,9 @@ func helperCount(args []string) error {
 }
 
 // helperState saves with the keyring of the system and says how that went: its
-// state, or where the login is kept. DIR KIND.
-func helperState(args []string) error {
-	s, err := helperOpen(args[0], args[1], "os")
-	if err != nil {
-		return err
-	}
-	err = s.Save(context.Background(), keyFor("state"), numbered(1))
+// state, or where the login is kept.
+func helperState(s *Store, _ []string) error {
+	err := s.Save(context.Background(), keyFor("state"), numbered(1))
 	var ke *KeyringError
 	switch {
 	case errors.As(err, &ke):

@@ -23,9 +23,7 @@ func TestIndexRebuilt(t *testing.T) {
 	o := Options{Dir: t.TempDir(), keyring: ring}
 	s := mustOpen(t, o)
 	for i, name := range []string{"a", "b", "c"} {
-		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor(name), i)
 	}
 	path := filepath.Join(o.Dir, indexName)
 	want, err := s.List(t.Context())
@@ -37,9 +35,7 @@ func TestIndexRebuilt(t *testing.T) {
 		"missing": nil, "empty": {}, "cut": good[:len(good)/2], "rubbish": []byte("rubbish"), "too large": make([]byte, maxFile+1),
 		"duplicate member": append([]byte(`{"format":2,`), good[1:]...), "of a newer release": bytes.Replace(bytes.Replace(good, []byte(`"format":2`), []byte(`"format":3`), 1), []byte("account-0"), []byte("account-9"), 1), "without entries": []byte(`{"format":2,"entries":[]}`),
 	} {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Remove(path))
 		if bad != nil {
 			put(t, path, bad)
 		}
@@ -61,9 +57,7 @@ func TestIndexBehind(t *testing.T) {
 	o := Options{Dir: t.TempDir(), keyring: ring}
 	s := mustOpen(t, o)
 	for i, name := range []string{"a", "b"} {
-		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor(name), i)
 	}
 	before := take(t, filepath.Join(o.Dir, indexName))
 	gets, _ := ring.calls()
@@ -73,12 +67,8 @@ func TestIndexBehind(t *testing.T) {
 	if now, _ := ring.calls(); now != gets {
 		t.Error("the keyring was asked for a list that the index has")
 	}
-	if err := s.Save(t.Context(), keyFor("a"), numbered(70000)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(o.Dir, keyFor("b").ID()+sealedSuffix)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, keyFor("a"), 70000)
+	must(t, os.Remove(filepath.Join(o.Dir, keyFor("b").ID()+sealedSuffix)))
 	put(t, filepath.Join(o.Dir, indexName), before) // a writer died before it wrote the index
 	list, err := mustOpen(t, o).List(t.Context())
 	if err != nil || len(list) != 1 || list[0].Account != "account-70000" {
@@ -87,9 +77,7 @@ func TestIndexBehind(t *testing.T) {
 	if strings.Contains(string(take(t, filepath.Join(o.Dir, indexName))), "b.example") {
 		t.Error("the login that is gone is still in the index")
 	}
-	if err := os.Remove(filepath.Join(o.Dir, keyFor("a").ID()+sealedSuffix)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(filepath.Join(o.Dir, keyFor("a").ID()+sealedSuffix)))
 	if list, err := mustOpen(t, o).List(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("%+v %v", list, err)
 	}
@@ -103,14 +91,12 @@ func TestIndexUnreadable(t *testing.T) {
 	t.Parallel()
 	s, path, ring := sealedStore(t)
 	ring.fail(&KeyringError{State: KeyringLocked})
-	if err := os.Remove(filepath.Join(s.dir, indexName)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(filepath.Join(s.dir, indexName)))
 	list, err := mustOpen(t, Options{Dir: s.dir, keyring: ring}).List(t.Context())
 	if err != nil || len(list) != 1 || !strings.Contains(list[0].Problem, "locked") || list[0].Store != KindKeyring || list[0].ID != keyFor("a").ID() {
 		t.Errorf("%+v %v", list, err)
 	}
-	list, err = mustOpen(t, Options{Dir: s.dir, Kind: KindFile}).List(t.Context())
+	list, err = fileStore(t, s.dir).List(t.Context())
 	if err != nil || len(list) != 1 || list[0].Problem == "" {
 		t.Errorf("%+v %v", list, err)
 	}
@@ -140,18 +126,11 @@ func TestSecretsInNoOtherFile(t *testing.T) {
 			Dir: t.TempDir(), Kind: kind, keyring: ring, Notice: told.add, Getenv: environment(passphraseVariable, canary+" in the passphrase"),
 			Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 4})),
 		})
-		if err := s.Save(t.Context(), keyFor("a"), cred); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.Save(t.Context(), keyFor("a"), cred))
 		ring.fail(&KeyringError{State: KeyringOther})
 		spoken := ""
-		unlock, err := s.LockLogin(t.Context(), keyFor("a"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.SetPending(t.Context(), keyFor("a"), Pending{URL: "https://issuer.example/auth"}); err != nil {
-			t.Fatal(err)
-		}
+		unlock := lockLogin(t, s, keyFor("a"))
+		must(t, s.SetPending(t.Context(), keyFor("a"), Pending{URL: "https://issuer.example/auth"}))
 		seen := grep(t, s.dir, canary)
 		unlock()
 		for _, suffix := range []string{sealedSuffix, passphraseSuffix, plainSuffix} {
@@ -160,7 +139,7 @@ func TestSecretsInNoOtherFile(t *testing.T) {
 				put(t, path, append(take(t, path)[:60], canary...))
 			}
 		}
-		_, err = s.Load(t.Context(), keyFor("a"))
+		_, err := s.Load(t.Context(), keyFor("a"))
 		list, _ := s.List(t.Context())
 		spoken += fmt.Sprintf("%v %+v %#v %s", err, list, list, &told) + log.String()
 		if strings.Contains(spoken, canary) {
@@ -185,9 +164,7 @@ func TestSecretsInNoOtherFile(t *testing.T) {
 func grep(t testing.TB, dir, text string) (names []string) {
 	t.Helper()
 	files, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, f := range files {
 		if strings.HasSuffix(f.Name(), lockSuffix) { // empty; Windows does not let a held one be read
 			continue
@@ -203,14 +180,9 @@ func grep(t testing.TB, dir, text string) (names []string) {
 // minute, and a list shows it; looking at the list is no use.
 func TestLastUse(t *testing.T) {
 	t.Parallel()
-	s, key := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile}), keyFor("a")
-	unlock, err := s.Lock(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Save(t.Context(), key, numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	s, key := fileStore(t, t.TempDir()), keyFor("a")
+	unlock := lock(t, s, key)
+	save(t, s, key, 1)
 	unlock()
 	lock, hour := filepath.Join(s.dir, key.ID()+lockSuffix), time.Hour
 	listed := func() Entry {
@@ -221,9 +193,7 @@ func TestLastUse(t *testing.T) {
 		return list[0]
 	}
 	for _, at := range []time.Time{time.Now().Add(-hour), time.Now().Add(hour)} {
-		if err := os.Chtimes(lock, at, at); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Chtimes(lock, at, at))
 		e := listed()
 		if want := at.After(e.SavedAt); e.LastUsed.After(e.SavedAt) != want {
 			t.Errorf("used at %v, saved at %v, listed %v", at, e.SavedAt, e.LastUsed)
@@ -249,9 +219,7 @@ func TestListIndexedReadsNoLogin(t *testing.T) {
 		t.Errorf("of an empty store: %+v %v", known, err)
 	}
 	for _, name := range []string{"a", "b"} {
-		if err := s.Save(t.Context(), keyFor(name), oauth.Credential{Issuer: "https://issuer.example"}); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.Save(t.Context(), keyFor(name), oauth.Credential{Issuer: "https://issuer.example"}))
 	}
 	path := filepath.Join(dir, keyFor("a").ID()+sealedSuffix)
 	put(t, path, append(take(t, path), "behind"...))
@@ -264,9 +232,7 @@ func TestListIndexedReadsNoLogin(t *testing.T) {
 	if list, err := s.List(t.Context()); len(list) != 2 || err != nil || list[0].Problem+list[1].Problem == "" {
 		t.Errorf("List does not see the damage, the test shows nothing: %+v %v", list, err)
 	}
-	if err := os.Remove(filepath.Join(dir, indexName)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(filepath.Join(dir, indexName)))
 	if known, err := s.ListIndexed(t.Context()); len(known) != 2 || err != nil {
 		t.Errorf("without an index: %+v %v", known, err)
 	}

@@ -32,13 +32,9 @@ func TestKeyringFallback(t *testing.T) {
 			for range 3 { // three starts
 				s := mustOpen(t, o)
 				for n := range 2 {
-					if err := s.Save(t.Context(), key, numbered(n)); err != nil {
-						t.Fatal(err)
-					}
+					save(t, s, key, n)
 				}
-				if got, err := s.Load(t.Context(), key); err != nil || numberOf(t, got) != 1 {
-					t.Fatalf("%+v %v", got, err)
-				}
+				holds(t, s, key, 1)
 			}
 			if list := told.all(); len(list) != 1 || !strings.Contains(list[0], string(state)) || !strings.Contains(list[0], "--store file") {
 				t.Errorf("told: %v", &told)
@@ -54,18 +50,12 @@ func TestKeyringFallback(t *testing.T) {
 			if kind, err := s.Ready(t.Context()); kind != KindKeyring || err != nil {
 				t.Errorf("ready for %s: %v", kind, err)
 			}
-			if got, err := s.Load(t.Context(), key); err != nil || numberOf(t, got) != 1 {
-				t.Fatalf("the login that the fallback saved: %+v %v", got, err)
-			}
-			if err := s.Save(t.Context(), key, numbered(5)); err != nil {
-				t.Fatal(err)
-			}
+			holds(t, s, key, 1, "the login that the fallback saved")
+			save(t, s, key, 5)
 			if exists(plain) || !exists(sealed) {
 				t.Error("not moved behind the keyring")
 			}
-			if got, err := mustOpen(t, o).Load(t.Context(), key); err != nil || numberOf(t, got) != 5 {
-				t.Errorf("%+v %v", got, err)
-			}
+			holds(t, mustOpen(t, o), key, 5)
 		})
 	}
 }
@@ -91,10 +81,7 @@ func TestExplicitKeyringFails(t *testing.T) {
 		if _, err := s.Load(t.Context(), key); !errors.Is(err, oauth.ErrNotFound) {
 			t.Errorf("%s: a look without the lock: %v", state, err)
 		}
-		unlock, err := s.Lock(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		unlock := lock(t, s, key)
 		if _, err := s.Load(t.Context(), key); keyringState(err) != state || errors.Is(err, oauth.ErrNotFound) {
 			t.Errorf("%s: a look before a login: %v", state, err)
 		}
@@ -111,9 +98,7 @@ func TestSealedWithoutKeyring(t *testing.T) {
 		for _, state := range allStates {
 			ring := newRing()
 			o := Options{Dir: t.TempDir(), Kind: kind, keyring: ring, Notice: func(string, string) {}}
-			if err := mustOpen(t, o).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-				t.Fatal(err)
-			}
+			save(t, mustOpen(t, o), keyFor("a"), 1)
 			ring.fail(&KeyringError{State: state})
 			_, err := mustOpen(t, o).Load(t.Context(), keyFor("a"))
 			again := kind == KindAuto && state == KeyringUnavailable
@@ -121,9 +106,7 @@ func TestSealedWithoutKeyring(t *testing.T) {
 				t.Errorf("%s, %s: %v", kind, state, err)
 			}
 			ring.fail(nil)
-			if got, err := mustOpen(t, o).Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
-				t.Errorf("%s, after %s: %v", kind, state, err)
-			}
+			holds(t, mustOpen(t, o), keyFor("a"), 1, kind, "after", state)
 		}
 	}
 }
@@ -136,9 +119,7 @@ func TestKeyLost(t *testing.T) {
 	o := Options{Dir: t.TempDir(), keyring: ring, Notice: told.add}
 	running := mustOpen(t, o) // has the first key in memory all along
 	for _, name := range []string{"a", "b"} {
-		if err := running.Save(t.Context(), keyFor(name), numbered(1)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, running, keyFor(name), 1)
 	}
 	ring.empty()
 	s := mustOpen(t, o)
@@ -148,22 +129,14 @@ func TestKeyLost(t *testing.T) {
 	if list := told.all(); len(list) != 1 || !strings.Contains(list[0], "sign-in") {
 		t.Errorf("told: %v", &told)
 	}
-	if err := s.Save(t.Context(), key, numbered(2)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, key, 2)
 	if _, err := s.Load(t.Context(), keyFor("b")); !errors.Is(err, ErrKeyLost) {
 		t.Errorf("sealed with the first key: %v", err)
 	}
 	// The other process sees the new key, both to read and to write.
-	if got, err := running.Load(t.Context(), key); err != nil || numberOf(t, got) != 2 {
-		t.Errorf("a process with the first key in memory: %+v %v", got, err)
-	}
-	if err := running.Save(t.Context(), key, numbered(3)); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := mustOpen(t, o).Load(t.Context(), key); err != nil || numberOf(t, got) != 3 {
-		t.Errorf("saved by it: %+v %v", got, err)
-	}
+	holds(t, running, key, 2, "a process with the first key in memory")
+	save(t, running, key, 3)
+	holds(t, mustOpen(t, o), key, 3, "saved by it")
 }
 
 // An item that is no key, whoever put it there, counts as a lost one.
@@ -171,9 +144,7 @@ func TestKeyringItemIsNoKey(t *testing.T) {
 	t.Parallel()
 	for _, item := range []string{"", "not base64!", "c2hvcnQ="} {
 		s, _, ring := sealedStore(t)
-		if err := ring.Set(keyringService, s.account, item); err != nil {
-			t.Fatal(err)
-		}
+		must(t, ring.Set(keyringService, s.account, item))
 		fresh := mustOpen(t, Options{Dir: s.dir, keyring: ring, Notice: func(string, string) {}})
 		if _, err := fresh.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
 			t.Errorf("%q: %v", item, err)
@@ -221,9 +192,7 @@ func TestKeyringHangs(t *testing.T) {
 		var told notices
 		s := mustOpen(t, Options{Dir: t.TempDir(), keyring: ring, Notice: told.add})
 		begin := time.Now()
-		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor("a"), 1)
 		if waited := time.Since(begin); waited != 3*time.Second {
 			t.Errorf("the first save waited %v", waited)
 		}
@@ -281,9 +250,7 @@ func TestOverdueWriteKeepsTheKeyLock(t *testing.T) {
 		ring := newRing()
 		ring.gate, ring.gateSet = make(chan struct{}), true
 		s := mustOpen(t, Options{Dir: t.TempDir(), keyring: ring, Notice: func(string, string) {}})
-		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor("a"), 1)
 		lock := filepath.Join(s.dir, keyLockName)
 		if _, free, err := tryKernelLock(lock); free || err != nil {
 			t.Errorf("free while the write is under way: %v %v", free, err)

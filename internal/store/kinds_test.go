@@ -10,7 +10,6 @@ import (
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/oauth/grant"
 )
 
 func TestMemoryStore(t *testing.T) {
@@ -21,7 +20,7 @@ func TestMemoryStore(t *testing.T) {
 func TestFileStore(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "deep", "er")
-	testStore(t, func(t testing.TB) *Store { return mustOpen(t, Options{Dir: dir, Kind: KindFile}) })
+	testStore(t, func(t testing.TB) *Store { return fileStore(t, dir) })
 }
 
 func TestSealedStore(t *testing.T) {
@@ -91,29 +90,16 @@ func TestOpenIsLazy(t *testing.T) {
 func TestKeyIsCached(t *testing.T) {
 	t.Parallel()
 	dir, ring := t.TempDir(), newRing()
-	if err := mustOpen(t, Options{Dir: dir, keyring: ring}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, mustOpen(t, Options{Dir: dir, keyring: ring}), keyFor("a"), 1)
 	before, _ := ring.calls()
 	s := mustOpen(t, Options{Dir: dir, keyring: ring})
 	for range 5 {
 		if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor("a"), 2)
 	}
 	if after, _ := ring.calls(); after-before != 1 {
 		t.Errorf("the keyring was asked %d times", after-before)
-	}
-}
-
-func TestTooLarge(t *testing.T) {
-	t.Parallel()
-	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile})
-	big := oauth.Credential{AccessToken: grant.NewSecret(strings.Repeat("x", maxFile))}
-	if err := s.Save(t.Context(), keyFor("a"), big); err == nil {
-		t.Error("saved a credential that could not be read back")
 	}
 }

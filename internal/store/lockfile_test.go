@@ -51,7 +51,7 @@ func TestLockFilesExclude(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	cred, err := mustOpen(t, Options{Dir: dir, Kind: KindFile}).Load(t.Context(), key)
+	cred, err := fileStore(t, dir).Load(t.Context(), key)
 	if err != nil || len(cred.RequestedScopes) != stores*rounds {
 		t.Errorf("%d of %d renewals, %v", len(cred.RequestedScopes), stores*rounds, err)
 	}
@@ -72,16 +72,10 @@ func TestLockFileOfADeadHolder(t *testing.T) {
 		dir := t.TempDir()
 		s := withoutKernelLocks(t, Options{Dir: dir, Kind: KindFile})
 		path := filepath.Join(dir, "x.lock")
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := createLockFile(path+lockFileSuffix, "the dead"); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.MkdirAll(dir, 0o700))
+		must(t, createLockFile(path+lockFileSuffix, "the dead"))
 		release, err := s.amongProcesses(t.Context(), "x.lock", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*staleAfter)
 		defer cancel()
 		if _, err := s.amongProcesses(ctx, "x.lock", nil); !errors.Is(err, context.DeadlineExceeded) {
@@ -89,9 +83,7 @@ func TestLockFileOfADeadHolder(t *testing.T) {
 		}
 		release()
 		release, err = s.amongProcesses(t.Context(), "x.lock", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		release()
 	})
 }

@@ -16,24 +16,13 @@ import (
 // stopped is a store whose process holds the login of key and does not go on.
 func stopped(t *testing.T, dir string, key oauth.Key, p Pending) (s *Store, unlock func()) {
 	t.Helper()
-	s = openDir(t, dir)
+	s = fileStore(t, dir)
 	unlock, err := s.LockLogin(t.Context(), key, nil)
 	if err == nil {
 		err = s.SetPending(t.Context(), key, p)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return s, unlock
-}
-
-func openDir(t *testing.T, dir string) *Store {
-	t.Helper()
-	s, err := Open(Options{Dir: dir, Kind: KindFile})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // A login whose process was stopped is waited for as long as it may take, by no time of
@@ -53,20 +42,15 @@ func TestOverdueLogin(t *testing.T) {
 				began := time.Now()
 				started := began.Add(-c.ahead)
 				held, unlock := stopped(t, dir, key, Pending{PID: 1, Started: started, Deadline: started.Add(c.life)})
-				next := openDir(t, dir)
-				unlockNext, err := next.LockLogin(t.Context(), key, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
+				next := fileStore(t, dir)
+				unlockNext := lockLogin(t, next, key)
 				if waited := time.Since(began); waited < c.waits+overdueAfter || waited > c.waits+overdueAfter+2*time.Second {
 					t.Errorf("after %v", waited)
 				}
 				if !next.LoginDied(t.Context(), key) {
 					t.Error("it did not count as one whose process died")
 				}
-				if err := next.SetPending(t.Context(), key, Pending{PID: 1, Started: time.Now(), Deadline: time.Now().Add(time.Minute)}); err != nil {
-					t.Fatal(err)
-				}
+				must(t, next.SetPending(t.Context(), key, Pending{PID: 1, Started: time.Now(), Deadline: time.Now().Add(time.Minute)}))
 				if held.Permitted(key) {
 					t.Error("the one that was stopped may go on")
 				}
@@ -74,7 +58,7 @@ func TestOverdueLogin(t *testing.T) {
 				if p, ok, err := next.Pending(t.Context(), key); err != nil || !ok || p.Started.Equal(started) || !next.Permitted(key) {
 					t.Errorf("the next one: %+v, %v, %v", p, ok, err)
 				}
-				third, end := openDir(t, dir), time.Now()
+				third, end := fileStore(t, dir), time.Now()
 				go func() { time.Sleep(10 * time.Second); unlockNext() }()
 				unlockThird, err := third.LockLogin(t.Context(), key, nil)
 				if err != nil || time.Since(end) < 10*time.Second {
@@ -90,16 +74,12 @@ func TestOverdueLogin(t *testing.T) {
 func TestBreakLoginLock(t *testing.T) {
 	key, dir := oauth.Key{Server: "https://server.example/mcp"}, t.TempDir()
 	held, unlock := stopped(t, dir, key, Pending{PID: 1})
-	other := openDir(t, dir)
+	other := fileStore(t, dir)
 	if err := other.BreakLoginLock(t.Context(), key); err != nil || !other.LoginUnderWay(t.Context(), key) {
 		t.Errorf("a login that nobody has ended: %v", err)
 	}
-	if err := other.EndLogin(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
-	if err := other.BreakLoginLock(t.Context(), key); err != nil {
-		t.Fatal(err)
-	}
+	must(t, other.EndLogin(t.Context(), key))
+	must(t, other.BreakLoginLock(t.Context(), key))
 	_, unlockNext := stopped(t, dir, key, Pending{PID: 2})
 	if held.Permitted(key) {
 		t.Error("the one that was stopped may go on")
@@ -115,13 +95,10 @@ func TestBreakLoginLock(t *testing.T) {
 func TestHeldLock(t *testing.T) {
 	key, dir := oauth.Key{Server: "https://server.example/mcp"}, t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		unlock, err := openDir(t, dir).Lock(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		unlock := lock(t, fileStore(t, dir), key)
 		defer unlock()
 		began := time.Now()
-		if _, err := openDir(t, dir).Lock(t.Context(), key); !errors.Is(err, oauth.ErrHeld) || time.Since(began) > holdLimit+time.Second {
+		if _, err := fileStore(t, dir).Lock(t.Context(), key); !errors.Is(err, oauth.ErrHeld) || time.Since(began) > holdLimit+time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})

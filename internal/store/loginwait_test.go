@@ -39,10 +39,7 @@ func testFollowed(t *testing.T, dir string, kernelLocks bool) {
 		return s
 	}
 	s := open()
-	unlock, err := s.LockLogin(t.Context(), key, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	unlock := lockLogin(t, s, key)
 	began := time.Now()
 	show := func(after time.Duration, address string) {
 		time.Sleep(time.Until(began.Add(after)))
@@ -66,9 +63,7 @@ func testFollowed(t *testing.T, dir string, kernelLocks bool) {
 	unlockNext, err := open().LockLogin(t.Context(), key, func(p oauth.Prompt) {
 		shown, at = append(shown, p), append(at, time.Since(began))
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer unlockNext()
 	if waited := time.Since(ended); waited > lockPause {
 		t.Errorf("%v after the end of the login", waited)

@@ -17,6 +17,7 @@ import (
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
+	"mcp-login/test/real"
 )
 
 // helperVariable makes the test binary play another process of the user: its
@@ -28,7 +29,11 @@ const timeoutVariable = "MCP_LOGIN_STORE_TEST_TIMEOUT"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(helperVariable); name != "" {
-		if err := helpers()[name](os.Args[1:]); err != nil {
+		s, err := helperOpen(os.Args[1], os.Args[2], os.Args[3])
+		if err == nil {
+			err = helpers[name](s, os.Args[4:])
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "helper:", err)
 			os.Exit(1)
 		}
@@ -42,12 +47,13 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*signalChannelData).deferredDeliver"))
 }
 
-// helper prepares another process. It is killed when the test ends.
-func helper(t testing.TB, name string, args ...string) *exec.Cmd {
+// helper prepares another process, which uses a store as helperOpen does. It is killed
+// when the test ends.
+func helper(t testing.TB, name, dir, kind, ring string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd := exec.CommandContext(ctx, os.Args[0], append([]string{dir, kind, ring}, args...)...)
 	// A race-enabled program sleeps one second before it exits.
 	cmd.Env = append(os.Environ(), helperVariable+"="+name, "GORACE=atexit_sleep_ms=0")
 	return cmd
@@ -75,22 +81,38 @@ type started struct {
 func start(t testing.TB, cmd *exec.Cmd) *started {
 	t.Helper()
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, cmd.Start())
 	p := &started{cmd, bufio.NewScanner(out), in}
 	if !p.lines.Scan() {
 		t.Fatalf("%v said nothing", cmd.Args[1:])
 	}
 	return p
+}
+
+// startTogether starts n processes, and lets them go on when all have said a line.
+func startTogether(t testing.TB, n int, prepare func(i int) *exec.Cmd) (all []*started) {
+	t.Helper()
+	for i := range n {
+		all = append(all, start(t, prepare(i)))
+	}
+	for _, p := range all {
+		_, err := io.WriteString(p.pipe, "go\n")
+		must(t, err)
+	}
+	return all
+}
+
+// rounds is how often something is tried at a random moment: all times where tests run
+// that take long, as in .ci/run, and a fifth of them elsewhere.
+func rounds(all int) int {
+	if os.Getenv(real.LongVariable) != "" {
+		return all
+	}
+	return all / 5
 }
 
 // kill ends the process the hard way, and killAfter when d has passed. They return its
@@ -204,10 +226,50 @@ func (n *notices) String() string { return strings.Join(n.all(), "\n") }
 func mustOpen(t testing.TB, o Options) *Store {
 	t.Helper()
 	s, err := Open(o)
+	must(t, err)
+	return s
+}
+
+func fileStore(t testing.TB, dir string) *Store {
+	t.Helper()
+	return mustOpen(t, Options{Dir: dir, Kind: KindFile})
+}
+
+// must ends the test with an error of its set-up.
+func must(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+}
+
+// save keeps the credential with that number.
+func save(t testing.TB, s *Store, key oauth.Key, n int) {
+	t.Helper()
+	must(t, s.Save(t.Context(), key, numbered(n)))
+}
+
+// holds checks that the credential with that number is kept; when says at which point of
+// the test.
+func holds(t testing.TB, s *Store, key oauth.Key, n int, when ...any) {
+	t.Helper()
+	if got, err := s.Load(t.Context(), key); err != nil || numberOf(t, got) != n {
+		t.Errorf("%v: %+v %v, want number %d", when, got, err, n)
+	}
+}
+
+func lock(t testing.TB, s *Store, key oauth.Key) (unlock func()) {
+	t.Helper()
+	unlock, err := s.Lock(t.Context(), key)
+	must(t, err)
+	return unlock
+}
+
+func lockLogin(t testing.TB, s *Store, key oauth.Key) (unlock func()) {
+	t.Helper()
+	unlock, err := s.LockLogin(t.Context(), key, nil)
+	must(t, err)
+	return unlock
 }
 
 func keyFor(name string) oauth.Key { return oauth.Key{Server: "https://" + name + ".example/mcp"} }

@@ -56,9 +56,7 @@ func TestPassphraseStore(t *testing.T) {
 func TestPassphraseSources(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := passphraseStore(t, dir, passphraseVariable, goodPassphrase).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, passphraseStore(t, dir, passphraseVariable, goodPassphrase), keyFor("a"), 1)
 	file, link := filepath.Join(t.TempDir(), "secret"), filepath.Join(t.TempDir(), "link")
 	for _, end := range []string{"", "\n", "\r\n"} {
 		put(t, file, []byte(goodPassphrase+end))
@@ -84,9 +82,7 @@ func TestPassphraseSources(t *testing.T) {
 func TestPassphraseRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := passphraseStore(t, dir, passphraseVariable, goodPassphrase).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, passphraseStore(t, dir, passphraseVariable, goodPassphrase), keyFor("a"), 1)
 	before := take(t, filepath.Join(dir, keyFor("a").ID()+passphraseSuffix))
 	big := filepath.Join(t.TempDir(), "big")
 	put(t, big, make([]byte, maxPassphrase+1))
@@ -102,10 +98,7 @@ func TestPassphraseRefused(t *testing.T) {
 		s := passphraseStore(t, dir, pairs...)
 		_, load := s.Load(t.Context(), keyFor("a"))
 		save := s.Save(t.Context(), keyFor("a"), numbered(2))
-		unlock, err := s.Lock(t.Context(), keyFor("new"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		unlock := lock(t, s, keyFor("new"))
 		_, early := s.Load(t.Context(), keyFor("new"))
 		unlock()
 		for _, err := range []error{load, save, early} {
@@ -134,18 +127,14 @@ func TestPassphraseCorrected(t *testing.T) {
 	t.Parallel()
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "secret")
 	put(t, file, []byte(goodPassphrase))
-	if err := passphraseStore(t, dir, passphraseFileVariable, file).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, passphraseStore(t, dir, passphraseFileVariable, file), keyFor("a"), 1)
 	put(t, file, []byte("not the right one"))
 	s := passphraseStore(t, dir, passphraseFileVariable, file)
 	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrPassphrase) {
 		t.Fatal(err)
 	}
 	put(t, file, []byte(goodPassphrase))
-	if got, err := s.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
-		t.Errorf("%v", err)
-	}
+	holds(t, s, keyFor("a"), 1)
 }
 
 // Every byte of the key file: changed, it opens nothing and crashes nothing;
@@ -154,9 +143,7 @@ func TestPassphraseKeyFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := passphraseStore(t, dir, passphraseVariable, goodPassphrase)
-	if err := first.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, first, keyFor("a"), 1)
 	path := filepath.Join(dir, passphraseKeyName)
 	good := take(t, path)
 	if bytes.Contains(good, first.key.secret[:]) {
@@ -185,12 +172,8 @@ func TestPassphraseKeyFile(t *testing.T) {
 		}
 	}
 	s := passphraseStore(t, dir, passphraseVariable, goodPassphrase)
-	if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := passphraseStore(t, dir, passphraseVariable, goodPassphrase).Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 2 {
-		t.Errorf("after a new key: %v", err)
-	}
+	save(t, s, keyFor("a"), 2)
+	holds(t, passphraseStore(t, dir, passphraseVariable, goodPassphrase), keyFor("a"), 2, "after a new key")
 }
 
 // A sealed file of one kind is not taken for one of another, and a directory
@@ -200,17 +183,13 @@ func TestPassphraseKindsApart(t *testing.T) {
 	dir, id := t.TempDir(), keyFor("a").ID()
 	ring := newRing()
 	keyringStore := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring, Notice: func(string, string) {}})
-	if err := keyringStore.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, keyringStore, keyFor("a"), 1)
 	sealed := take(t, filepath.Join(dir, id+sealedSuffix))
 	s := passphraseStore(t, dir, passphraseVariable, goodPassphrase)
 	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, oauth.ErrNotFound) {
 		t.Errorf("the login behind the keyring: %v", err)
 	}
-	if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, keyFor("a"), 2)
 	if exists(filepath.Join(dir, id+sealedSuffix)) {
 		t.Error("the older form is still there")
 	}
@@ -225,9 +204,7 @@ func TestPassphraseKindsApart(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Store != KindPassphrase {
 		t.Errorf("status with another store: %+v %v", list, err)
 	}
-	if err := os.Remove(filepath.Join(dir, indexName)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(filepath.Join(dir, indexName)))
 	if list, err := keyringStore.List(t.Context()); err != nil || len(list) != 1 || !strings.Contains(list[0].Problem, "--store passphrase") {
 		t.Errorf("without an index: %+v %v", list, err)
 	}
@@ -235,9 +212,7 @@ func TestPassphraseKindsApart(t *testing.T) {
 	if err := os.Rename(dir, moved); err != nil {
 		t.Skipf("cannot be moved here: %v", err)
 	}
-	if got, err := passphraseStore(t, moved, passphraseVariable, goodPassphrase).Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 2 {
-		t.Errorf("in a moved directory: %v", err)
-	}
+	holds(t, passphraseStore(t, moved, passphraseVariable, goodPassphrase), keyFor("a"), 2, "in a moved directory")
 	if err := keyringStoreAt(t, moved, ring).Delete(t.Context(), keyFor("a")); err != nil || exists(filepath.Join(moved, id+passphraseSuffix)) {
 		t.Errorf("logout with another store leaves it: %v", err)
 	}

@@ -94,9 +94,7 @@ func contents(t testing.TB, dir string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, e := range entries {
 		files[e.Name()] = take(t, filepath.Join(dir, e.Name()))
 	}
@@ -109,9 +107,7 @@ func restore(t testing.TB, dir string, files map[string][]byte) {
 	now := contents(t, dir)
 	for name := range now {
 		if _, ok := files[name]; !ok {
-			if err := os.Remove(filepath.Join(dir, name)); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.Remove(filepath.Join(dir, name)))
 		}
 	}
 	for name, data := range files {
@@ -161,9 +157,7 @@ func testPowerLoss(t *testing.T, tc lossCase) {
 		return mustOpen(t, Options{Dir: dir, Kind: kind, keyring: ring, Getenv: environment(passphraseVariable, goodPassphrase), Notice: func(string, string) {}})
 	}
 	if tc.before != "" {
-		if err := open(tc.before).Save(ctx, key, numbered(1)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, open(tc.before), key, 1)
 	}
 	start := contents(t, dir)
 	var steps []step
@@ -176,9 +170,7 @@ func testPowerLoss(t *testing.T, tc lossCase) {
 	if tc.deletion {
 		change = func() error { return s.Delete(ctx, key) }
 	}
-	if err := change(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, change())
 	s.disk.observe = nil
 	if len(steps) < 3 {
 		t.Fatalf("only %d steps seen", len(steps))
@@ -231,7 +223,5 @@ func checkAfterLoss(t *testing.T, tc lossCase, s *Store, done bool) {
 	if err := s.Save(t.Context(), keyFor("a"), numbered(3)); err != nil {
 		t.Error(err)
 	}
-	if got, err := s.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 3 {
-		t.Errorf("the next login: %v", err)
-	}
+	holds(t, s, keyFor("a"), 3, "the next login")
 }

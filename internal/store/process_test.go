@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,24 +19,15 @@ import (
 // checks that each login can be read afterwards.
 func firstStart(t *testing.T, dir, ring string) {
 	const processes = 20
-	var all []*started
-	for i := range processes {
-		all = append(all, start(t, helper(t, "save", dir, "keyring", ring, fmt.Sprint("p", i), strconv.Itoa(i))))
-	}
-	for _, p := range all {
-		if _, err := io.WriteString(p.pipe, "go\n"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i, p := range all {
+	for i, p := range startTogether(t, processes, func(i int) *exec.Cmd {
+		return helper(t, "save", dir, "keyring", ring, fmt.Sprint("p", i), strconv.Itoa(i))
+	}) {
 		if err := p.Wait(); err != nil {
 			t.Errorf("process %d: %v", i, err)
 		}
 	}
 	s, err := helperOpen(dir, "keyring", ring)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for i := range processes {
 		got, err := s.Load(t.Context(), keyFor(fmt.Sprint("p", i)))
 		if err != nil || numberOf(t, got) != i {
@@ -60,21 +51,18 @@ func TestFirstStartMakesOneKey(t *testing.T) {
 	}
 }
 
-// A saver is killed at 200 random moments. What was reported
+// A saver is killed at random moments. What was reported
 // as saved is there, whole; nothing is left behind that the next save does not
 // remove.
 func TestKilledWhileSaving(t *testing.T) {
 	t.Parallel()
-	rounds := 200
-	if testing.Short() {
-		rounds = 20
-	}
+	kills := rounds(200)
 	for _, kind := range []string{"keyring", "file"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			dir, ring := filepath.Join(t.TempDir(), "store"), t.TempDir()
 			next, litter := 1, 0
-			for range rounds / 2 {
+			for range kills / 2 {
 				p := start(t, helper(t, "churn", dir, kind, ring, strconv.Itoa(next)))
 				saved := next
 				for _, line := range p.killAfter(rand.N(5 * time.Millisecond)) {
@@ -84,9 +72,7 @@ func TestKilledWhileSaving(t *testing.T) {
 					}
 				}
 				s, err := helperOpen(dir, kind, ring)
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				got, err := s.Load(t.Context(), keyFor("churn"))
 				if err != nil {
 					t.Fatalf("after the kill: %v", err)
@@ -103,16 +89,12 @@ func TestKilledWhileSaving(t *testing.T) {
 				}
 			}
 			s, err := helperOpen(dir, kind, ring)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Save(t.Context(), keyFor("churn"), numbered(next)); err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
+			save(t, s, keyFor("churn"), next)
 			if left, _ := filepath.Glob(filepath.Join(dir, "*"+tempSuffix)); len(left) != 0 {
 				t.Errorf("left behind: %v", left)
 			}
-			t.Logf("%d kills, %d temporary files left by them and removed since", rounds/2, litter)
+			t.Logf("%d kills, %d temporary files left by them and removed since", kills/2, litter)
 		})
 	}
 }
@@ -122,9 +104,7 @@ func TestKilledWhileSaving(t *testing.T) {
 func TestStaleTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	s := mustOpen(t, Options{Dir: filepath.Join(t.TempDir(), "store"), Kind: KindFile})
-	if err := ensureDirectory(s.dir); err != nil {
-		t.Fatal(err)
-	}
+	must(t, ensureDirectory(s.dir))
 	id, random := keyFor("a").ID(), strings.Repeat("0", tempRandom)
 	old := []string{id + plainSuffix + "." + random + tempSuffix, indexName + "." + random + tempSuffix}
 	keep := []string{"letter." + random + tempSuffix, id + plainSuffix + tempSuffix, id + ".other." + random + tempSuffix, id + sealedSuffix + "." + strings.Repeat("g", tempRandom) + tempSuffix}
@@ -132,14 +112,10 @@ func TestStaleTemporaryFiles(t *testing.T) {
 	for _, name := range append(append([]string{fresh}, old...), keep...) {
 		put(t, filepath.Join(s.dir, name), nil)
 		if age := time.Now().Add(-2 * staleTempAge); name != fresh {
-			if err := os.Chtimes(filepath.Join(s.dir, name), age, age); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.Chtimes(filepath.Join(s.dir, name), age, age))
 		}
 	}
-	if err := s.Save(t.Context(), keyFor("b"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, keyFor("b"), 1)
 	for _, name := range old {
 		if exists(filepath.Join(s.dir, name)) {
 			t.Errorf("still there: %s", name)
@@ -157,11 +133,11 @@ func TestStaleTemporaryFiles(t *testing.T) {
 func TestLockOfKilledProcess(t *testing.T) {
 	t.Parallel()
 	dir, key := t.TempDir(), keyFor("held")
-	const rounds = 50
+	kills := rounds(50)
 	longest := time.Duration(0)
-	for range rounds {
-		p := start(t, helper(t, "hold", dir))
-		s := mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	for range kills {
+		p := start(t, helper(t, "hold", dir, "file", "os"))
+		s := fileStore(t, dir)
 		if got, ok, err := s.Pending(t.Context(), key); !ok || err != nil || got.PID != p.Process.Pid || got.URL == "" {
 			t.Fatalf("what the waiter sees: %+v %v %v", got, ok, err)
 		}
@@ -184,26 +160,7 @@ func TestLockOfKilledProcess(t *testing.T) {
 		longest = max(longest, time.Since(begin))
 		unlock()
 	}
-	t.Logf("MEASURED %d holders killed, the lock taken after at most %v", rounds, longest.Round(time.Microsecond))
-}
-
-// The record of a holder that died does not outlive the next holder's lock.
-func TestStalePendingIsRemoved(t *testing.T) {
-	t.Parallel()
-	dir, key := t.TempDir(), keyFor("held")
-	start(t, helper(t, "hold", dir)).kill()
-	if !exists(filepath.Join(dir, key.ID()+pendingSuffix)) {
-		t.Fatal("the killed process has left no record, the test shows nothing")
-	}
-	s := mustOpen(t, Options{Dir: dir, Kind: KindFile})
-	unlock, err := s.LockLogin(t.Context(), key, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	if p, ok, err := s.Pending(t.Context(), key); ok || err != nil {
-		t.Errorf("an old record passes for ours: %+v %v", p, err)
-	}
+	t.Logf("MEASURED %d holders killed, the lock taken after at most %v", kills, longest.Round(time.Microsecond))
 }
 
 // Whoever waited for a login learns that its process died, until somebody signs in
@@ -211,21 +168,21 @@ func TestStalePendingIsRemoved(t *testing.T) {
 func TestLoginDied(t *testing.T) {
 	t.Parallel()
 	dir, key := t.TempDir(), keyFor("held")
-	s, other := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	s, other := fileStore(t, dir), fileStore(t, dir)
 	dies := func() {
 		t.Helper()
-		p := start(t, helper(t, "hold", dir))
+		p := start(t, helper(t, "hold", dir, "file", "os"))
 		if s.LoginDied(t.Context(), key) || !s.LoginUnderWay(t.Context(), key) {
 			t.Error("one that lives has died, or is not seen")
 		}
 		p.kill()
+		if !exists(filepath.Join(dir, key.ID()+pendingSuffix)) {
+			t.Fatal("the killed process has left no record, the test shows nothing")
+		}
 	}
 	held := func(while func()) {
 		t.Helper()
-		unlock, err := s.LockLogin(t.Context(), key, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		unlock := lockLogin(t, s, key)
 		while()
 		unlock()
 	}
@@ -235,15 +192,16 @@ func TestLoginDied(t *testing.T) {
 			if other.LoginUnderWay(t.Context(), key) {
 				t.Error("who has waited passes for who signs in")
 			}
+			if p, ok, err := s.Pending(t.Context(), key); ok || err != nil {
+				t.Errorf("the record of the dead passes for ours: %+v %v", p, err)
+			}
 		})
 		if !s.LoginDied(t.Context(), key) || !other.LoginDied(t.Context(), key) {
 			t.Error("a death was forgotten")
 		}
 	}
 	held(func() {
-		if err := s.SetPending(t.Context(), key, Pending{Started: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.SetPending(t.Context(), key, Pending{Started: time.Now()}))
 		if !other.LoginUnderWay(t.Context(), key) || other.LoginDied(t.Context(), key) {
 			t.Error("the next login is not seen")
 		}
@@ -265,7 +223,7 @@ func TestLockExcludesProcesses(t *testing.T) {
 	put(t, filepath.Join(base, "count"), []byte("0"))
 	done := make(chan error)
 	for range 8 {
-		cmd := helper(t, "count", filepath.Join(base, "store"), "25")
+		cmd := helper(t, "count", filepath.Join(base, "store"), "file", "os")
 		go func() { done <- cmd.Run() }()
 	}
 	for range 8 {
@@ -282,16 +240,14 @@ func TestLockExcludesProcesses(t *testing.T) {
 func TestStoppedWriter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile})
+		s := fileStore(t, t.TempDir())
 		release, ok, err := tryKernelLock(filepath.Join(s.dir, writeLockName))
 		if !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		defer release()
 		begin := time.Now()
-		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor("a"), 1)
 		if waited := time.Since(begin); waited != writeWait {
 			t.Errorf("waited %v", waited)
 		}

@@ -17,9 +17,7 @@ func TestRecordMembersAreNamed(t *testing.T) {
 	var key oauth.Key
 	fill(t, reflect.ValueOf(&key).Elem(), "key")
 	b, err := encodeRecord(key, cred, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, name := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(string(b), -1) {
 		if !regexp.MustCompile(`^[a-z][a-z0-9_]*$`).MatchString(name[1]) {
 			t.Errorf("a member is named %q", name[1])

@@ -15,18 +15,14 @@ func TestRollback(t *testing.T) {
 	t.Parallel()
 	s, path, ring := sealedStore(t)
 	first := take(t, path)
-	if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, keyFor("a"), 2)
 	second := take(t, path)
 
 	// The same identity under the same key: not detected. The refresh token in
 	// it has been spent, so that the provider refuses it, and one login
 	// follows; nobody else's login opens.
 	put(t, path, first)
-	if got, err := s.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
-		t.Errorf("the older file of the same identity: %v", err)
-	}
+	holds(t, s, keyFor("a"), 1, "the older file of the same identity")
 	if list, err := s.List(t.Context()); err != nil || len(list) != 1 || list[0].Account != "account-1" {
 		t.Errorf("status believes the index and not the file: %+v %v", list, err)
 	}
@@ -37,9 +33,7 @@ func TestRollback(t *testing.T) {
 
 	// After a logout it is not there, and a file that comes back opens again:
 	// what ends it is the revocation at the provider.
-	if err := s.Delete(t.Context(), keyFor("a")); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Delete(t.Context(), keyFor("a")))
 	put(t, path, second)
 	if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
 		t.Errorf("a file that came back after the logout: %v", err)
@@ -48,9 +42,7 @@ func TestRollback(t *testing.T) {
 	// Once the key was replaced no file from before opens.
 	ring.empty()
 	fresh := mustOpen(t, Options{Dir: s.dir, Kind: KindKeyring, keyring: ring, Notice: func(string, string) {}})
-	if err := fresh.Save(t.Context(), keyFor("c"), numbered(3)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, fresh, keyFor("c"), 3)
 	put(t, path, first)
 	if _, err := fresh.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
 		t.Errorf("a file from before the new key: %v", err)
@@ -64,17 +56,13 @@ func TestNoSealNoLogin(t *testing.T) {
 	for _, kind := range []Kind{KindKeyring, KindPassphrase} {
 		dir := t.TempDir()
 		o := Options{Dir: dir, Kind: kind, keyring: newRing(), Getenv: environment(passphraseVariable, goodPassphrase)}
-		if err := mustOpen(t, Options{Dir: dir, Kind: KindFile}).Save(t.Context(), keyFor("a"), numbered(9)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, fileStore(t, dir), keyFor("a"), 9)
 		plain := filepath.Join(dir, keyFor("a").ID()+plainSuffix)
 		planted := take(t, plain)
 		if _, err := mustOpen(t, o).Load(t.Context(), keyFor("a")); !errors.Is(err, oauth.ErrNotFound) {
 			t.Errorf("%s: a plain file alone: %v", kind, err)
 		}
-		if err := os.Remove(filepath.Join(dir, indexName)); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Remove(filepath.Join(dir, indexName)))
 		if list, err := mustOpen(t, o).List(t.Context()); err != nil || len(list) != 1 || list[0].Problem == "" {
 			t.Errorf("%s: status is silent about it: %+v %v", kind, list, err)
 		}
@@ -82,8 +70,6 @@ func TestNoSealNoLogin(t *testing.T) {
 			t.Errorf("%s: the plain file outlives a save: %v", kind, err)
 		}
 		put(t, plain, planted)
-		if got, err := mustOpen(t, o).Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
-			t.Errorf("%s: a planted plain file beside the sealed one: %v", kind, err)
-		}
+		holds(t, mustOpen(t, o), keyFor("a"), 1, kind, "a planted plain file beside the sealed one")
 	}
 }

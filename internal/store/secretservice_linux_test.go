@@ -46,9 +46,7 @@ func session(t *testing.T, home, script, part string) {
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "GORACE=atexit_sleep_ms=0", "TMPDIR=" + os.TempDir(), inSession + "=" + part,
 		"XDG_RUNTIME_DIR=" + filepath.Join(home, "run"),
 	}
-	if err := os.MkdirAll(filepath.Join(home, "run"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Join(home, "run"), 0o700))
 	out, err := real.Output(t, cmd)
 	if err != nil || !bytes.Contains(out, []byte("--- PASS: "+part)) {
 		t.Fatalf("%s: %v\n%s", part, err, out)
@@ -115,9 +113,7 @@ func TestSessionSuite(t *testing.T) {
 		t.Errorf("kept in %s", got)
 	}
 	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})
-	if err := keyring.Delete(keyringService, s.account); err != nil {
-		t.Fatal(err)
-	}
+	must(t, keyring.Delete(keyringService, s.account))
 	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
 		t.Errorf("after the item was removed from the keyring: %v", err)
 	}
@@ -139,9 +135,7 @@ func savedHere(t *testing.T, kind Kind) *Store {
 
 func TestSessionSaved(t *testing.T) {
 	part(t)
-	if err := savedHere(t, KindKeyring).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, savedHere(t, KindKeyring), keyFor("a"), 1)
 }
 
 func TestSessionSavedAgain(t *testing.T) {
@@ -194,9 +188,7 @@ func sessionRefuses(t *testing.T, state KeyringState) {
 		if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
 			t.Errorf("kind auto: %v", err)
 		}
-		if got, err := s.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
-			t.Errorf("kind auto: %v", err)
-		}
+		holds(t, s, keyFor("a"), 1, "kind auto")
 	}
 	if list := told.all(); len(list) != 1 || !strings.Contains(list[0], string(state)) {
 		t.Errorf("told: %v", &told)
@@ -207,19 +199,13 @@ func sessionRefuses(t *testing.T, state KeyringState) {
 func TestSessionStopped(t *testing.T) {
 	part(t)
 	dir := t.TempDir()
-	if err := mustOpen(t, Options{Dir: dir, Kind: KindKeyring}).Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, mustOpen(t, Options{Dir: dir, Kind: KindKeyring}), keyFor("a"), 1)
 	pid := serviceOwner(t)
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	must(t, syscall.Kill(pid, syscall.SIGSTOP))
 	waiting := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyringTimeout: soon})
 	_, err := waiting.Load(t.Context(), keyFor("a"))
 	sessionRefuses(t, KeyringTimeout)
-	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	must(t, syscall.Kill(pid, syscall.SIGCONT))
 	if keyringState(err) != KeyringTimeout {
 		t.Errorf("a sealed login behind a stopped daemon: %v", err)
 	}
@@ -229,23 +215,17 @@ func TestSessionStopped(t *testing.T) {
 	<-idle
 	waiting.keyring.busy <- struct{}{} // until the late call is wholly over
 	<-waiting.keyring.busy
-	if got, err := waiting.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 1 {
-		t.Errorf("after it went on: %v", err)
-	}
+	holds(t, waiting, keyFor("a"), 1, "after it went on")
 }
 
 // serviceOwner returns the process that owns the Secret Service's name.
 func serviceOwner(t *testing.T) (pid int) {
 	t.Helper()
 	conn, err := dbus.ConnectSessionBus()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer conn.Close()
 	var owner uint32
-	if err := conn.BusObject().Call("org.freedesktop.DBus.GetConnectionUnixProcessID", 0, "org.freedesktop.secrets").Store(&owner); err != nil {
-		t.Fatal(err)
-	}
+	must(t, conn.BusObject().Call("org.freedesktop.DBus.GetConnectionUnixProcessID", 0, "org.freedesktop.secrets").Store(&owner))
 	return int(owner)
 }
 
@@ -255,10 +235,8 @@ func stateOnBus(t *testing.T, kind, address string, env ...string) (said string,
 	t.Helper()
 	bin := t.TempDir()
 	trace := filepath.Join(bin, "launched")
-	if err := os.WriteFile(filepath.Join(bin, "dbus-launch"), []byte("#!/bin/sh\n: >"+trace+"\nexit 1\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	cmd := helper(t, "state", filepath.Join(t.TempDir(), "store"), kind)
+	must(t, os.WriteFile(filepath.Join(bin, "dbus-launch"), []byte("#!/bin/sh\n: >"+trace+"\nexit 1\n"), 0o700))
+	cmd := helper(t, "state", filepath.Join(t.TempDir(), "store"), kind, "os")
 	cmd.Env = append(env, helperVariable+"=state", "GORACE=atexit_sleep_ms=0", "PATH="+bin, "HOME="+t.TempDir(), "DBUS_SESSION_BUS_ADDRESS="+address)
 	said = run(t, cmd)
 	return said, exists(trace)
@@ -290,14 +268,10 @@ func TestNoBus(t *testing.T) {
 func TestSilentBus(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "bus") // a short path: a socket's name must fit into 108 bytes
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer os.RemoveAll(dir)
 	bus, err := net.Listen("unix", filepath.Join(dir, "bus"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer bus.Close() // ends the connections that nobody accepted
 	if said, _ := stateOnBus(t, "keyring", "unix:path="+bus.Addr().String(), timeoutVariable+"="+soon.String()); !strings.HasPrefix(said, string(KeyringTimeout)) {
 		t.Errorf("%s", said)

@@ -81,9 +81,7 @@ func suiteRoundTrip(t *testing.T, s *Store, again func(testing.TB) *Store) {
 		t.Fatalf("before the first save: %v", err)
 	}
 	for _, want := range []oauth.Credential{cred, {}, {AccessToken: grant.NewSecret(strings.Repeat("x", 300<<10))}, cred} {
-		if err := s.Save(ctx, key, want); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.Save(ctx, key, want))
 		for _, reader := range []*Store{s, again(t)} {
 			got, err := reader.Load(ctx, key)
 			if err != nil || !reflect.DeepEqual(got, want) {
@@ -127,9 +125,7 @@ func suiteIdentities(t *testing.T, s *Store) {
 		{Server: base.Server, Scopes: []string{"wo", "rk"}},
 	}
 	for i, k := range keys {
-		if err := s.Save(t.Context(), k, numbered(i)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, k, i)
 	}
 	for i, k := range keys {
 		got, err := s.Load(t.Context(), k)
@@ -144,12 +140,8 @@ func suiteDelete(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	if err := s.Delete(ctx, key); err != nil {
 		t.Fatalf("delete of nothing: %v", err)
 	}
-	if err := s.Save(ctx, key, numbered(1)); err != nil {
-		t.Fatal(err)
-	}
-	if err := again(t).Delete(ctx, key); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, key, 1)
+	must(t, again(t).Delete(ctx, key))
 	if _, err := s.Load(ctx, key); !errors.Is(err, oauth.ErrNotFound) {
 		t.Errorf("after delete: %v", err)
 	}
@@ -201,10 +193,7 @@ func suiteLock(t *testing.T, s *Store, again func(testing.TB) *Store) {
 
 // suiteLockHeld is what a held lock keeps out, and what its release lets in.
 func suiteLockHeld(t *testing.T, s *Store, again func(testing.TB) *Store, key oauth.Key) {
-	unlock, err := s.Lock(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	unlock := lock(t, s, key)
 	other, err := s.Lock(t.Context(), keyFor("another lock"))
 	if err != nil {
 		t.Fatalf("the lock of another identity: %v", err)
@@ -219,10 +208,7 @@ func suiteLockHeld(t *testing.T, s *Store, again func(testing.TB) *Store, key oa
 	}
 	unlock()
 	unlock() // the second call does not free somebody else's lock
-	third, err := again(t).Lock(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	third := lock(t, again(t), key)
 	unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -249,16 +235,11 @@ func suitePending(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	if _, ok, err := s.Pending(ctx, key); ok || err != nil {
 		t.Errorf("a login in progress before the lock: %v %v", ok, err)
 	}
-	unlock, err := s.LockLogin(ctx, key, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	unlock := lockLogin(t, s, key)
 	if _, ok, err := again(t).Pending(ctx, key); ok || err != nil {
 		t.Errorf("a login in progress before it was published: %v %v", ok, err)
 	}
-	if err := s.SetPending(ctx, key, want); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.SetPending(ctx, key, want))
 	want.Started, want.Deadline = utc(want.Started), utc(want.Deadline)
 	for _, waiter := range []*Store{s, again(t)} {
 		if got, ok, err := waiter.Pending(ctx, key); !ok || err != nil || got != want {
@@ -280,14 +261,10 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 		AccessToken: grant.NewSecret("a"), RefreshToken: grant.NewSecret("r"),
 		Registration: grant.Registration{ClientID: "registered"}, GrantedScopes: []string{"a"}, RequestedScopes: []string{"a", "b"},
 	}
-	if err := s.Save(ctx, key, cred); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Save(ctx, key, cred))
 	for _, reader := range []*Store{s, again(t)} {
 		list, err := reader.List(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		i := slices.IndexFunc(list, func(e Entry) bool { return e.ID == key.ID() })
 		if i < 0 {
 			t.Fatal("not listed")
@@ -312,9 +289,7 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 // Whoever reads while others save sees one of the saved credentials whole.
 func suiteSavers(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	ctx, key := t.Context(), keyFor("savers")
-	if err := s.Save(ctx, key, numbered(0)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, key, 0)
 	var all sync.WaitGroup
 	for saver := range 4 {
 		other := again(t)

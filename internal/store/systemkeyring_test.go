@@ -16,9 +16,7 @@ import (
 // Keychain that nobody can unlock, as over SSH, skips with its state.
 func TestSystemKeyring(t *testing.T) {
 	dir, err := os.MkdirTemp("", "system-keyring") //nolint:usetesting // Wine cannot remove it the way t.TempDir does
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer func() { _ = os.RemoveAll(dir) }()
 	open := func(t testing.TB) *Store {
 		return mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})
@@ -34,9 +32,7 @@ func TestSystemKeyring(t *testing.T) {
 	}
 	t.Logf("real part: the keyring of %s", runtime.GOOS)
 	testStore(t, open)
-	if err := keyring.Delete(keyringService, first.account); err != nil {
-		t.Fatal(err)
-	}
+	must(t, keyring.Delete(keyringService, first.account))
 	if _, err := open(t).Load(t.Context(), keyFor("savers")); !errors.Is(err, ErrKeyLost) {
 		t.Errorf("after the item was removed from the keyring: %v", err)
 	}

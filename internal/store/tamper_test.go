@@ -26,17 +26,13 @@ func refused(t *testing.T, s *Store, key oauth.Key, what string, args ...any) {
 
 func put(t testing.TB, path string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(path, data, 0o600))
 }
 
 func take(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return b
 }
 
@@ -45,9 +41,7 @@ func sealedStore(t testing.TB) (s *Store, path string, ring *ringMemory) {
 	t.Helper()
 	ring = newRing()
 	s = mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: ring})
-	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, keyFor("a"), 1)
 	return s, filepath.Join(s.dir, keyFor("a").ID()+sealedSuffix), ring
 }
 
@@ -92,9 +86,7 @@ func TestSealedCutOrLonger(t *testing.T) {
 func TestSealedSwapped(t *testing.T) {
 	t.Parallel()
 	s, path, ring := sealedStore(t)
-	if err := s.Save(t.Context(), keyFor("b"), numbered(2)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, keyFor("b"), 2)
 	other := filepath.Join(s.dir, keyFor("b").ID()+sealedSuffix)
 	a, b := take(t, path), take(t, other)
 	put(t, path, b)
@@ -106,9 +98,7 @@ func TestSealedSwapped(t *testing.T) {
 
 	// The same identity in another directory has another key.
 	elsewhere := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: ring})
-	if err := elsewhere.Save(t.Context(), keyFor("b"), numbered(3)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, elsewhere, keyFor("b"), 3)
 	put(t, filepath.Join(elsewhere.dir, keyFor("a").ID()+sealedSuffix), a)
 	refused(t, elsewhere, keyFor("a"), "a file of another directory")
 }
@@ -120,9 +110,7 @@ func TestAdditionalData(t *testing.T) {
 	id, other := keyFor("a").ID(), keyFor("b").ID()
 	k := newSealingKey(KindKeyring, bytes.Repeat([]byte{7}, keyLength))
 	file, err := seal(k, id, []byte("text"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if got, err := open(k, id, file); err != nil || string(got) != "text" {
 		t.Fatalf("%q %v", got, err)
 	}
@@ -138,9 +126,7 @@ func TestAdditionalData(t *testing.T) {
 		"format": "mcp-login sealed 2\nkeyring\n", "kind": sealedHeader + "passphrase\n", "nothing": "",
 	} {
 		gcm, err := newGCM(k.secret[:])
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		forged := slices.Concat([]byte(sealedHeader), k.id[:], gcm.Seal(nil, nil, []byte("text"), slices.Concat([]byte(ad), k.id[:], []byte(id))))
 		if _, err := open(k, id, forged); !errors.Is(err, ErrDamaged) {
 			t.Errorf("sealed for another %s: %v", what, err)
@@ -157,10 +143,8 @@ func TestAdditionalData(t *testing.T) {
 func TestFoundWhileMoved(t *testing.T) {
 	t.Parallel()
 	o, key := Options{Dir: t.TempDir(), keyring: newRing()}, keyFor("a")
-	plain, sealed := mustOpen(t, Options{Dir: o.Dir, Kind: KindFile}), mustOpen(t, o)
-	if err := sealed.Save(t.Context(), key, numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	plain, sealed := fileStore(t, o.Dir), mustOpen(t, o)
+	save(t, sealed, key, 1)
 	reader := mustOpen(t, o)
 	moves := 0
 	reader.betweenReads = func() {
@@ -170,18 +154,14 @@ func TestFoundWhileMoved(t *testing.T) {
 			}
 		}
 	}
-	if got, err := reader.Load(t.Context(), key); err != nil || numberOf(t, got) != 2 {
-		t.Errorf("%+v %v", got, err)
-	}
+	holds(t, reader, key, 2)
 }
 
 func TestPlainDamaged(t *testing.T) {
 	t.Parallel()
-	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile})
+	s := fileStore(t, t.TempDir())
 	for i, name := range []string{"a", "b"} {
-		if err := s.Save(t.Context(), keyFor(name), numbered(i)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, s, keyFor(name), i)
 	}
 	path := filepath.Join(s.dir, keyFor("a").ID()+plainSuffix)
 	good := take(t, path)
@@ -209,9 +189,7 @@ func TestDamagedIsReplaced(t *testing.T) {
 	var told notices
 	ring := newRing()
 	s := mustOpen(t, Options{Dir: t.TempDir(), keyring: ring, Notice: told.add})
-	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, keyFor("a"), 1)
 	put(t, filepath.Join(s.dir, keyFor("a").ID()+sealedSuffix), []byte("rubbish"))
 	for range 2 {
 		if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrDamaged) || !errors.Is(err, oauth.ErrNotFound) {
@@ -221,12 +199,8 @@ func TestDamagedIsReplaced(t *testing.T) {
 	if len(told.all()) != 1 {
 		t.Errorf("told: %v", &told)
 	}
-	if err := s.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := s.Load(t.Context(), keyFor("a")); err != nil || numberOf(t, got) != 2 {
-		t.Errorf("%+v %v", got, err)
-	}
+	save(t, s, keyFor("a"), 2)
+	holds(t, s, keyFor("a"), 2)
 }
 
 // A writer died between writing one kind of file and removing
@@ -236,25 +210,19 @@ func TestLaterOfTwoFiles(t *testing.T) {
 	t.Parallel()
 	key, ring := keyFor("a"), newRing()
 	dir := t.TempDir()
-	plain := mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	plain := fileStore(t, dir)
 	auto := mustOpen(t, Options{Dir: dir, keyring: ring})
 	files := map[string]string{"plain": filepath.Join(dir, key.ID()+plainSuffix), "sealed": filepath.Join(dir, key.ID()+sealedSuffix)}
 	savers := map[string]*Store{"plain": plain, "sealed": auto}
 	for _, order := range [][]string{{"plain", "sealed"}, {"sealed", "plain"}} {
-		if err := savers[order[0]].Save(t.Context(), key, numbered(1)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, savers[order[0]], key, 1)
 		earlier := take(t, files[order[0]])
-		if err := savers[order[1]].Save(t.Context(), key, numbered(2)); err != nil {
-			t.Fatal(err)
-		}
+		save(t, savers[order[1]], key, 2)
 		if exists(files[order[0]]) {
 			t.Fatalf("the %s file is still there after a save of the other kind", order[0])
 		}
 		put(t, files[order[0]], earlier)
-		if got, err := auto.Load(t.Context(), key); err != nil || numberOf(t, got) != 2 {
-			t.Errorf("%v: %+v %v", order, got, err)
-		}
+		holds(t, auto, key, 2, order)
 		list, err := auto.List(t.Context())
 		if err != nil || len(list) != 1 || list[0].Account != "account-2" {
 			t.Errorf("%v: %+v %v", order, list, err)

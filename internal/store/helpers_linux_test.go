@@ -1,5 +1,0 @@
-package store
-
-func systemHelpers() map[string]func([]string) error {
-	return map[string]func([]string) error{"umask": helperUmask, "disk": helperDisk}
-}

@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package store
-
-func systemHelpers() map[string]func([]string) error {
-	return map[string]func([]string) error{"umask": helperUmask}
-}

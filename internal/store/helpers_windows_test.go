@@ -1,3 +1,0 @@
-package store
-
-func systemHelpers() map[string]func([]string) error { return nil }
