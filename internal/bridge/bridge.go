@@ -148,65 +148,59 @@ type run struct {
 
 // read takes lines until they end or ctx does.
 func (r *run) read(in io.Reader) {
-	lines, failure := r.lines(in)
+	lines := r.lines(in)
 	for {
+		var l line
 		select {
-		case line, ok := <-lines:
-			if ok {
-				r.take(line)
-				continue
-			}
-			if err := <-failure; err != nil {
-				r.cfg.Log.Warn("reading from the client failed", "error", err)
-			}
-			return
+		case l = <-lines:
 		case <-r.ctx.Done():
 			return
 		}
-	}
-}
-
-// lines reads in a goroutine of its own, so that the end of ctx is noticed
-// while a read blocks.
-func (r *run) lines(in io.Reader) (<-chan line, <-chan error) {
-	lines, failure := make(chan line), make(chan error, 1)
-	go func() {
-		defer close(lines)
-		reader := newLineReader(in, r.cfg.MaxMessage)
-		for {
-			raw, err := reader.next()
-			var over *lineTooLongError
-			if err != nil && !errors.As(err, &over) {
-				if errors.Is(err, io.EOF) {
-					err = nil
-				}
-				failure <- err
-				return
-			}
-			select {
-			case lines <- line{raw, over}:
-			case <-r.ctx.Done():
-				failure <- nil
-				return
-			}
+		var over *lineTooLongError
+		switch {
+		case l.err == nil:
+			r.take(l.raw)
+		case errors.As(l.err, &over):
+			r.refuse(over.id, jsonrpc.CodeTooLarge, over.Error())
+		case errors.Is(l.err, io.EOF):
+			return
+		default:
+			r.cfg.Log.Warn("reading from the client failed", "error", l.err)
+			return
 		}
-	}()
-	return lines, failure
+	}
 }
 
 // line is one of the client, or says why it is none.
 type line struct {
-	raw  []byte
-	over *lineTooLongError
+	raw []byte
+	err error // of lineReader.next
+}
+
+// lines reads in a goroutine of its own, so that the end of ctx is noticed
+// while a read blocks.
+func (r *run) lines(in io.Reader) <-chan line {
+	lines := make(chan line)
+	go func() {
+		reader := newLineReader(in, r.cfg.MaxMessage)
+		for {
+			raw, err := reader.next()
+			select {
+			case lines <- line{raw, err}:
+			case <-r.ctx.Done():
+				return
+			}
+			if err != nil && !errors.As(err, new(*lineTooLongError)) {
+				return
+			}
+		}
+	}()
+	return lines
 }
 
 // take handles one line of the client.
-func (r *run) take(l line) {
-	if l.over != nil {
-		r.refuse(l.over.id, jsonrpc.CodeTooLarge, l.over.Error())
-		return
-	}
-	m, err := jsonrpc.Parse(l.raw)
+func (r *run) take(raw []byte) {
+	m, err := jsonrpc.Parse(raw)
 	switch {
 	case len(m.Raw) == 0: // a blank line
 	case errors.Is(err, jsonrpc.ErrSyntax):

@@ -157,18 +157,14 @@ func (f Filter) shown(m jsonrpc.Message) []byte {
 	if !list {
 		kept = []byte("[]")
 	}
-	others := map[string]bool{}
+	edits := []jsonrpc.Edit{{Name: "tools", Value: kept}}
 	for name := range jsonrpc.AllMembers(m.Result) {
 		if name != "tools" && spelled(name, "tools") {
-			others[name] = true
+			edits = append(edits, jsonrpc.Edit{Name: name})
 		}
 	}
-	if tools == nil && len(others) == 0 {
+	if tools == nil && len(edits) == 1 {
 		return m.Raw // no list at all
-	}
-	edits := []jsonrpc.Edit{{Name: "tools", Value: kept}}
-	for name := range others {
-		edits = append(edits, jsonrpc.Edit{Name: name})
 	}
 	return jsonrpc.With(m.Raw, "result", jsonrpc.Edited(m.Result, edits...))
 }

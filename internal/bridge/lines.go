@@ -10,23 +10,18 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// errLineTooLong is a line beyond the configured limit. It has been read to
-// its end; the next one can be read.
-var errLineTooLong = errors.New("the message is larger than --max-message allows")
-
 // maxKeptID bounds the id that is looked for in a line that is not kept.
 const maxKeptID = 64 << 10
 
-// lineTooLongError is errLineTooLong with the id of the request that the line was, nil
-// where none is known.
+// lineTooLongError is a line beyond the configured limit, with the id of the request that
+// it was, nil where none is known. It has been read to its end; the next one can be read.
 type lineTooLongError struct{ id []byte }
 
-func (*lineTooLongError) Error() string { return errLineTooLong.Error() }
-func (*lineTooLongError) Unwrap() error { return errLineTooLong }
+func (*lineTooLongError) Error() string { return "the message is larger than --max-message allows" }
 
-// lineReader cuts a stream into lines at LF, of any length. A CR before the LF
-// is dropped, a byte order mark at the start as well; every other byte,
-// U+2028 among them, is content (P2).
+// lineReader cuts a stream into lines at LF, of any length (MCP 2025-11-25, Transports,
+// stdio). A CR before the LF is dropped, a byte order mark at the start as well; every
+// other byte, U+2028 among them, is content.
 type lineReader struct {
 	r     *bufio.Reader
 	max   int

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// output writes lines, one Write each, whole or not at all (P6). After a
+// output writes lines, one Write each, so that no other output comes between. After a
 // failed Write nothing more is written: the client has gone.
 type output struct {
 	mu     sync.Mutex

@@ -145,7 +145,7 @@ func FuzzLineReader(f *testing.F) {
 			got, err := l.next()
 			cut := bytes.TrimSuffix(w, []byte("\r"))
 			switch {
-			case errors.Is(err, errLineTooLong):
+			case errors.As(err, new(*lineTooLongError)):
 				if limit == 0 || len(w) < limit {
 					t.Fatalf("line %d of %d bytes is too long", i, len(w))
 				}

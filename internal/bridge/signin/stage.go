@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mcp-login/internal/foreign"
@@ -161,24 +162,12 @@ func (s *Stage) begin(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink)
 type firstAnswer struct {
 	request jsonrpc.Message
 	sink    jsonrpc.Sink
-	taken   chan struct{} // holds one when there was an answer
-	real    jsonrpc.Message
-}
-
-// answeredBy returns a sink for the answer to request.
-func answeredBy(request jsonrpc.Message, sink jsonrpc.Sink) *firstAnswer {
-	return &firstAnswer{request: request, sink: sink, taken: make(chan struct{}, 1)}
+	taken   atomic.Bool
+	real    jsonrpc.Message // the server's
 }
 
 // take takes the right to the answer; only the first one succeeds.
-func (f *firstAnswer) take() bool {
-	select {
-	case f.taken <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
+func (f *firstAnswer) take() bool { return f.taken.CompareAndSwap(false, true) }
 
 // Message implements jsonrpc.Sink.
 func (f *firstAnswer) Message(m jsonrpc.Message) {
@@ -206,15 +195,9 @@ func (s *Stage) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrpc.
 	s.mu.Lock()
 	s.phase, s.request = passing, m
 	s.mu.Unlock()
-	first := answeredBy(m, sink)
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err = s.cfg.Server.Send(ctx, m, first)
-	}()
-	here := s.overdue(done, patience) && s.answerInitialize(first)
-	<-done
+	first := &firstAnswer{request: m, sink: sink}
+	here := false
+	err := s.watch(ctx, first, patience, func() { here = s.answerInitialize(first) })
 	s.remember(m, first.real)
 	if !here {
 		return err
@@ -264,16 +247,25 @@ func (s *Stage) remember(m, answer jsonrpc.Message) {
 func (s *Stage) discover(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, patience time.Duration) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	first := answeredBy(m, sink)
-	var err error
+	first := &firstAnswer{request: m, sink: sink}
+	return s.watch(ctx, first, patience, func() {
+		if first.take() {
+			sink.Message(jsonrpc.Built(jsonrpc.Refusal(m.ID, jsonrpc.CodeMethodNotFound, "not known while a person signs in; begin with initialize", "")))
+			cancel(context.Canceled)
+		}
+	})
+}
+
+// watch sends a request and returns when the server is done with it. late is called when
+// patience is over before that, and a person is awaited.
+func (s *Stage) watch(ctx context.Context, first *firstAnswer, patience time.Duration, late func()) (err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err = s.cfg.Server.Send(ctx, m, first)
+		err = s.cfg.Server.Send(ctx, first.request, first)
 	}()
-	if s.overdue(done, patience) && first.take() {
-		sink.Message(jsonrpc.Built(jsonrpc.Refusal(m.ID, jsonrpc.CodeMethodNotFound, "not known while a person signs in; begin with initialize", "")))
-		cancel(context.Canceled)
+	if s.overdue(done, patience) {
+		late()
 	}
 	<-done
 	return err
