@@ -65,81 +65,81 @@ type Adapter struct {
 
 // New returns an Adapter. Nothing is sent yet.
 func New(cfg Config) *Adapter {
-	l := &Adapter{cfg: cfg, log: cfg.Log, choosing: semaphore.NewWeighted(1), toClient: jsonrpc.Discard}
-	if l.log == nil {
-		l.log = slog.New(slog.DiscardHandler)
+	a := &Adapter{cfg: cfg, log: cfg.Log, choosing: semaphore.NewWeighted(1), toClient: jsonrpc.Discard}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
 	}
-	if l.cfg.Memory == nil {
-		l.cfg.Memory = &memoryOfRun{}
+	if a.cfg.Memory == nil {
+		a.cfg.Memory = &memoryOfRun{}
 	}
-	cfg.Server.Unasked(jsonrpc.SinkFunc(l.takeUnasked))
-	return l
+	cfg.Server.Unasked(jsonrpc.SinkFunc(a.takeUnasked))
+	return a
 }
 
 // Unasked implements jsonrpc.Stage.
-func (l *Adapter) Unasked(sink jsonrpc.Sink) {
-	l.mu.Lock()
-	l.toClient = sink
-	l.mu.Unlock()
+func (a *Adapter) Unasked(sink jsonrpc.Sink) {
+	a.mu.Lock()
+	a.toClient = sink
+	a.mu.Unlock()
 }
 
 // Skip implements jsonrpc.Skipper: when client and server keep a session, the adapter has
 // to see what begins another one, and requests of 2026-07-28.
-func (l *Adapter) Skip(m jsonrpc.Message) jsonrpc.Stage {
-	if !l.done.Load() || m.Method == "initialize" || m.Revision() != "" {
+func (a *Adapter) Skip(m jsonrpc.Message) jsonrpc.Stage {
+	if !a.done.Load() || m.Method == "initialize" || m.Revision() != "" {
 		return nil
 	}
-	return l.cfg.Server
+	return a.cfg.Server
 }
 
 // leave ends the part of the adapter: client and server keep a session.
-func (l *Adapter) leave() {
-	l.use(passThrough{l})
-	l.mu.Lock()
-	client := l.toClient
-	l.mu.Unlock()
-	l.cfg.Server.Unasked(client)
-	l.done.Store(true)
+func (a *Adapter) leave() {
+	a.use(passThrough{a})
+	a.mu.Lock()
+	client := a.toClient
+	a.mu.Unlock()
+	a.cfg.Server.Unasked(client)
+	a.done.Store(true)
 }
 
 // enter begins it again.
-func (l *Adapter) enter() {
-	if l.done.Swap(false) {
-		l.cfg.Server.Unasked(jsonrpc.SinkFunc(l.takeUnasked))
+func (a *Adapter) enter() {
+	if a.done.Swap(false) {
+		a.cfg.Server.Unasked(jsonrpc.SinkFunc(a.takeUnasked))
 	}
 }
 
 // tellClient hands a message to the client that belongs to no request.
-func (l *Adapter) tellClient(m jsonrpc.Message) {
-	l.mu.Lock()
-	sink := l.toClient
-	l.mu.Unlock()
+func (a *Adapter) tellClient(m jsonrpc.Message) {
+	a.mu.Lock()
+	sink := a.toClient
+	a.mu.Unlock()
 	sink.Message(m)
 }
 
 // takeUnasked takes what the server says by itself.
-func (l *Adapter) takeUnasked(m jsonrpc.Message) {
-	if s := l.current(); s != nil {
+func (a *Adapter) takeUnasked(m jsonrpc.Message) {
+	if s := a.current(); s != nil {
 		s.unasked(m)
 		return
 	}
-	l.tellClient(m)
+	a.tellClient(m)
 }
 
-func (l *Adapter) current() translator {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.translator
+func (a *Adapter) current() translator {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.translator
 }
 
 // use puts a translator in place of the one before; after Close none.
-func (l *Adapter) use(s translator) translator {
-	l.mu.Lock()
-	before, closed := l.translator, l.closed
+func (a *Adapter) use(s translator) translator {
+	a.mu.Lock()
+	before, closed := a.translator, a.closed
 	if !closed {
-		l.translator = s
+		a.translator = s
 	}
-	l.mu.Unlock()
+	a.mu.Unlock()
 	if before != nil && before != s {
 		before.close()
 	}
@@ -151,35 +151,35 @@ func (l *Adapter) use(s translator) translator {
 
 // forget gives up a side and the verdict that led to it; the client's next
 // request finds out anew.
-func (l *Adapter) forget(s translator) {
-	l.cfg.Memory.Keep(Unknown)
-	l.mu.Lock()
-	if l.translator == s {
-		l.translator, l.clientWarned = nil, false
+func (a *Adapter) forget(s translator) {
+	a.cfg.Memory.Keep(Unknown)
+	a.mu.Lock()
+	if a.translator == s {
+		a.translator, a.clientWarned = nil, false
 	}
-	l.mu.Unlock()
+	a.mu.Unlock()
 	s.close()
 }
 
 // keep keeps a verdict that is new.
-func (l *Adapter) keep(s Support) {
-	if l.cfg.Memory.Recall() != s {
-		l.cfg.Memory.Keep(s)
+func (a *Adapter) keep(s Support) {
+	if a.cfg.Memory.Recall() != s {
+		a.cfg.Memory.Keep(s)
 	}
 }
 
 // Close ends the session and everything that is under way. ctx bounds the wait
 // for whoever still delivers a message.
-func (l *Adapter) Close(ctx context.Context) error {
-	l.mu.Lock()
-	s := l.translator
-	l.closed = true
-	l.mu.Unlock()
+func (a *Adapter) Close(ctx context.Context) error {
+	a.mu.Lock()
+	s := a.translator
+	a.closed = true
+	a.mu.Unlock()
 	if s == nil {
-		return l.cfg.Server.Close(ctx)
+		return a.cfg.Server.Close(ctx)
 	}
 	s.close()
-	err := l.cfg.Server.Close(ctx)
+	err := a.cfg.Server.Close(ctx)
 	done := make(chan struct{})
 	go func() { s.wait(); close(done) }()
 	select {
@@ -193,62 +193,62 @@ func (l *Adapter) Close(ctx context.Context) error {
 // Send carries one message of the client. For a request it returns when the
 // answer was delivered. The first message decides: initialize is a client with
 // sessions, a revision inside _meta one of 2026-07-28 or of both kinds.
-func (l *Adapter) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+func (a *Adapter) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch {
 	case m.Kind == jsonrpc.Request && m.Method == "initialize":
-		return l.initialize(ctx, m, sink)
+		return a.initialize(ctx, m, sink)
 	case m.Kind == jsonrpc.Request && m.Param("_meta", jsonrpc.MetaRevision) != nil:
-		return l.sendStateless(ctx, m, sink)
+		return a.sendStateless(ctx, m, sink)
 	}
-	if s := l.current(); s != nil {
+	if s := a.current(); s != nil {
 		return s.send(ctx, m, sink)
 	}
-	return l.cfg.Server.Send(ctx, m, sink)
+	return a.cfg.Server.Send(ctx, m, sink)
 }
 
 // initialize opens a session for a client that asks for one. Where the server knows
 // none, it is emulated.
-func (l *Adapter) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	if l.choosing.Acquire(ctx, 1) != nil {
+func (a *Adapter) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if a.choosing.Acquire(ctx, 1) != nil {
 		return context.Cause(ctx)
 	}
-	defer l.choosing.Release(1)
-	l.enter()
-	if l.cfg.Memory.Recall().includes(Sessions) {
-		wrong, err := l.trySession(ctx, m, sink)
+	defer a.choosing.Release(1)
+	a.enter()
+	if a.cfg.Memory.Recall().includes(Sessions) {
+		wrong, err := a.trySession(ctx, m, sink)
 		if !wrong {
 			return err
 		}
-		l.cfg.Memory.Keep(Unknown) // it no longer is what it was
+		a.cfg.Memory.Keep(Unknown) // it no longer is what it was
 	}
-	played := newSessionClient(l, m)
-	found := l.probe(ctx, played.discover())
+	client := newSessionClient(a, m)
+	found := a.probe(ctx, client.discover())
 	if found.support == Unknown && found.err == nil {
 		// The server may have been slow. If it refuses this too, it is awake
 		// now, and worth a second look.
-		wrong, err := l.trySession(ctx, m, sink)
+		wrong, err := a.trySession(ctx, m, sink)
 		if !wrong {
 			return err
 		}
-		found = l.probe(ctx, played.discover())
+		found = a.probe(ctx, client.discover())
 	}
 	switch {
 	case found.err != nil:
 		return found.err
-	case found.support == Stateless && l.offerSession(ctx, played.offer(), sink):
+	case found.support == Stateless && a.offerSession(ctx, client.offer(), sink):
 		return nil
 	case found.support == Stateless:
-		l.emulateSession(played, m, found.answer, sink)
+		a.emulateSession(client, m, found.answer, sink)
 		return nil
 	}
 	opened := false
-	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+	err := a.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		opened = opened || reply.Answers(m) && reply.Result != nil
 		sink.Message(reply)
 	}))
 	if err == nil && opened {
-		l.keep(found.support)
-		l.leave()
+		a.keep(found.support)
+		a.leave()
 	}
 	return err
 }
@@ -262,12 +262,12 @@ const offerTimeout = 10 * time.Second
 // with initialize is not listed there. taken says that a session was opened, and the
 // answer delivered behind what the server has said before it; any other answer is
 // nobody's.
-func (l *Adapter) offerSession(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (taken bool) {
+func (a *Adapter) offerSession(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (taken bool) {
 	ctx, stop := context.WithTimeout(ctx, offerTimeout)
 	defer stop()
 	var opened jsonrpc.Message
 	var said []jsonrpc.Message
-	err := l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+	err := a.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 		said = append(said, one)
 		if one.Answers(m) {
 			opened = one
@@ -277,8 +277,8 @@ func (l *Adapter) offerSession(ctx context.Context, m jsonrpc.Message, sink json
 	if err != nil || !jsonrpc.KeepsSession(version) {
 		return false
 	}
-	l.keep(Both)
-	l.leave()
+	a.keep(Both)
+	a.leave()
 	for _, one := range said {
 		sink.Message(one)
 	}
@@ -287,25 +287,25 @@ func (l *Adapter) offerSession(ctx context.Context, m jsonrpc.Message, sink json
 
 // emulateSession answers initialize out of the server's answer to the probe, and stands
 // for the session from then on.
-func (l *Adapter) emulateSession(played *sessionClient, m, discovered jsonrpc.Message, sink jsonrpc.Sink) {
-	l.keep(Stateless)
+func (a *Adapter) emulateSession(client *sessionClient, m, discovered jsonrpc.Message, sink jsonrpc.Sink) {
+	a.keep(Stateless)
 	if discovered.Result == nil {
 		sink.Message(jsonrpc.Built(jsonrpc.WithError(m.ID, discovered.Error)))
 		return
 	}
-	l.log.Debug("the server speaks only " + jsonrpc.Stateless + "; sessions are played for the client")
-	answer := played.begin(discovered)
-	l.use(played)
+	a.log.Debug("the server speaks only " + jsonrpc.Stateless + "; a session is emulated for the client")
+	answer := client.begin(discovered)
+	a.use(client)
 	sink.Message(answer)
 }
 
 // trySession sends initialize to a server that should know sessions. wrong is an
 // answer that a server without them may give; then nothing was delivered.
-func (l *Adapter) trySession(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (wrong bool, err error) {
-	l.use(passThrough{l})
+func (a *Adapter) trySession(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) (wrong bool, err error) {
+	a.use(passThrough{a})
 	var refused jsonrpc.Message
 	opened := false
-	err = l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+	err = a.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if reply.Answers(m) && reply.Error != nil {
 			refused = reply
 			return
@@ -315,7 +315,7 @@ func (l *Adapter) trySession(ctx context.Context, m jsonrpc.Message, sink jsonrp
 	}))
 	switch {
 	case opened:
-		l.leave()
+		a.leave()
 	case refused.Raw != nil && (fromStatelessServer(refused.Error) || errorCode(refused.Error) == jsonrpc.CodeMethodNotFound || errorCode(refused.Error) == jsonrpc.CodeInvalidParams):
 		return true, nil
 	case refused.Raw != nil:
@@ -349,13 +349,13 @@ func notSupported(err error) bool {
 }
 
 // passThrough carries messages as they are.
-type passThrough struct{ l *Adapter }
+type passThrough struct{ *Adapter }
 
 func (r passThrough) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-	return r.l.cfg.Server.Send(ctx, m, sink)
+	return r.cfg.Server.Send(ctx, m, sink)
 }
 
-func (r passThrough) unasked(m jsonrpc.Message) { r.l.tellClient(m) }
+func (r passThrough) unasked(m jsonrpc.Message) { r.tellClient(m) }
 
 func (passThrough) close() {}
 

@@ -30,8 +30,8 @@ func (c *statelessClient) reply(answer jsonrpc.Message) {
 	c.spawn(func() {
 		ctx, stop := context.WithTimeout(c.ctx, farewellTimeout)
 		defer stop()
-		if err := c.l.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
-			c.l.log.Debug("an answer did not reach the server", "error", err)
+		if err := c.adapter.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
+			c.adapter.log.Debug("an answer did not reach the server", "error", err)
 		}
 	})
 }
@@ -134,7 +134,7 @@ func (c *statelessClient) resume(ctx context.Context, m jsonrpc.Message, sink js
 	x.held = nil
 	x.mu.Unlock()
 	for _, answer := range answers {
-		if err := c.l.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
+		if err := c.adapter.cfg.Server.Send(ctx, answer, jsonrpc.Discard); err != nil {
 			x.end()
 			return err
 		}

@@ -111,7 +111,7 @@ func (c *sessionClient) keepOpen(ctx context.Context, e *listenStream, filter []
 		case ctx.Err() != nil:
 			return
 		case !heard && errors.As(ended, new(*refusedError)):
-			c.l.log.Debug("the server opens no subscription any more", "error", ended)
+			c.adapter.log.Debug("the server opens no subscription any more", "error", ended)
 			return
 		}
 		if brought {
@@ -144,7 +144,7 @@ func (e *refusedError) Error() string {
 // acknowledged, brought whether it had a message, and ended says why it is no more.
 func (c *sessionClient) receive(ctx context.Context, filter []byte, acknowledged func([]byte)) (heard, brought bool, ended error) {
 	m := jsonrpc.NewRequest(jsonrpc.NewID("listen"), "subscriptions/listen", c.withMeta(jsonrpc.With(nil, "notifications", filter)))
-	err := c.l.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
+	err := c.adapter.cfg.Server.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		switch {
 		case reply.Method == "notifications/subscriptions/acknowledged":
 			if !heard {
@@ -155,7 +155,7 @@ func (c *sessionClient) receive(ctx context.Context, filter []byte, acknowledged
 			ended = &refusedError{reply.Error}
 		case reply.Kind == jsonrpc.Notification && reply.Method != "notifications/cancelled":
 			brought = true
-			c.l.tellClient(reply)
+			c.adapter.tellClient(reply)
 		}
 	}))
 	return heard, brought, cmp.Or(ended, err, errors.New("the server ended the subscription"))
@@ -165,11 +165,11 @@ func (c *sessionClient) receive(ctx context.Context, filter []byte, acknowledged
 func (c *sessionClient) declareChanged(filter []byte) {
 	for _, list := range lists {
 		if string(jsonrpc.Member(filter, list.filter)) == "true" {
-			c.l.tellClient(jsonrpc.NewNotification(list.changed, nil))
+			c.adapter.tellClient(jsonrpc.NewNotification(list.changed, nil))
 		}
 	}
 	for _, uri := range texts(jsonrpc.Member(filter, "resourceSubscriptions")) {
-		c.l.tellClient(jsonrpc.NewNotification("notifications/resources/updated", jsonrpc.With(nil, "uri", jsonrpc.Quote(uri))))
+		c.adapter.tellClient(jsonrpc.NewNotification("notifications/resources/updated", jsonrpc.With(nil, "uri", jsonrpc.Quote(uri))))
 	}
 }
 

@@ -61,7 +61,7 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink json
 	c.calls[x] = true
 	c.mu.Unlock()
 	c.spawn(func() {
-		err := c.l.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(x.take))
+		err := c.adapter.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(x.take))
 		c.mu.Lock()
 		delete(c.calls, x)
 		c.mu.Unlock()
@@ -191,8 +191,8 @@ func (x *pendingCall) end() {
 		defer stop()
 		defer x.cancel(context.Canceled)
 		m := jsonrpc.NewNotification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))
-		if err := x.c.l.cfg.Server.Send(ctx, m, jsonrpc.Discard); err != nil {
-			x.c.l.log.Debug("the server was not told of a cancelled request", "error", err)
+		if err := x.c.adapter.cfg.Server.Send(ctx, m, jsonrpc.Discard); err != nil {
+			x.c.adapter.log.Debug("the server was not told of a cancelled request", "error", err)
 		}
 	})
 }

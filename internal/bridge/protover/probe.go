@@ -19,9 +19,9 @@ type probeResult struct {
 // probe asks the server what it speaks. server/discover is the probe, because
 // every server of 2026-07-28 answers it, and none that expects a session.
 // Logins, outages and silence prove nothing.
-func (l *Adapter) probe(ctx context.Context, probe jsonrpc.Message) probeResult {
+func (a *Adapter) probe(ctx context.Context, probe jsonrpc.Message) probeResult {
 	for again := false; ; again = true {
-		code, answer, err := l.cfg.Server.Probe(ctx, probe)
+		code, answer, err := a.cfg.Server.Probe(ctx, probe)
 		found := judge(ctx, code, answer, err)
 		if again || errorCode(found.answer.Error) != codeUnsupportedVersion || found.err != nil {
 			return found

@@ -106,15 +106,15 @@ func TestSupportIsRememberedAndNotAskedAgain(t *testing.T) {
 		"both": {discovers(`{}`, "2025-11-25", jsonrpc.Stateless), Both, "initialize", 0},
 		"new":  {discovers(`{}`, jsonrpc.Stateless), Stateless, "", 1}, // which refuses initialize
 	} {
-		verdicts := &memoryOfRun{}
+		memory := &memoryOfRun{}
 		for run, probes := range []int{1, c.second} {
 			r := &remote{probe: c.probe, on: initializes}
-			client := newClient(t, r, verdicts)
+			client := newClient(t, r, memory)
 			if got := client.ask(oldInitialize); len(got) != 1 || jsonrpc.Member([]byte(got[0]), "result", "protocolVersion") == nil {
 				t.Errorf("%s: %v", name, got)
 			}
-			if len(r.probes) != probes || r.methods() != c.first || verdicts.Recall() != c.kept {
-				t.Errorf("%s, run %d: %d probes, sent %q, kept %q", name, run, len(r.probes), r.methods(), verdicts.Recall())
+			if len(r.probes) != probes || r.methods() != c.first || memory.Recall() != c.kept {
+				t.Errorf("%s, run %d: %d probes, sent %q, kept %q", name, run, len(r.probes), r.methods(), memory.Recall())
 			}
 			client.end()
 		}
@@ -138,15 +138,15 @@ func TestOutageProvesNothing(t *testing.T) {
 		}
 		return discovers(`{}`, jsonrpc.Stateless)(nth, m)
 	}
-	verdicts := &memoryOfRun{}
-	c := newClient(t, r, verdicts)
+	memory := &memoryOfRun{}
+	c := newClient(t, r, memory)
 	defer c.end()
-	if err := c.send(t.Context(), oldInitialize); status(err) != 503 || verdicts.Recall() != Unknown {
-		t.Fatal(err, verdicts.Recall())
+	if err := c.send(t.Context(), oldInitialize); status(err) != 503 || memory.Recall() != Unknown {
+		t.Fatal(err, memory.Recall())
 	}
 	c.ask(oldInitialize)
-	if verdicts.Recall() != Stateless || r.methods() != "" {
-		t.Error(verdicts.Recall(), r.methods())
+	if memory.Recall() != Stateless || r.methods() != "" {
+		t.Error(memory.Recall(), r.methods())
 	}
 }
 
@@ -158,33 +158,33 @@ func TestWrongMemoryIsCorrected(t *testing.T) {
 		sink.Message(failure(m, codeHeaderMismatch, ""))
 		return nil
 	}
-	verdicts := &memoryOfRun{support: Sessions}
-	c := newClient(t, r, verdicts)
+	memory := &memoryOfRun{support: Sessions}
+	c := newClient(t, r, memory)
 	defer c.end()
 	got := c.ask(oldInitialize)
-	if len(got) != 1 || jsonrpc.Member([]byte(got[0]), "result") == nil || verdicts.Recall() != Stateless {
-		t.Error(got, verdicts.Recall())
+	if len(got) != 1 || jsonrpc.Member([]byte(got[0]), "result") == nil || memory.Recall() != Stateless {
+		t.Error(got, memory.Recall())
 	}
 
 	r = &remote{on: initializes, probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		return 200, failure(m, jsonrpc.CodeMethodNotFound, ""), nil
 	}}
-	verdicts = &memoryOfRun{support: Stateless}
-	c = newClient(t, r, verdicts)
+	memory = &memoryOfRun{support: Stateless}
+	c = newClient(t, r, memory)
 	defer c.end()
-	if got := c.ask(oldInitialize); len(got) != 1 || r.methods() != "initialize" || verdicts.Recall() != Sessions {
-		t.Error(got, r.methods(), verdicts.Recall())
+	if got := c.ask(oldInitialize); len(got) != 1 || r.methods() != "initialize" || memory.Recall() != Sessions {
+		t.Error(got, r.methods(), memory.Recall())
 	}
 }
 
 // A server that knows sessions and lists only 2026-07-28, as those of version 2 of the
-// TypeScript SDK do, is used in the client's era, and what it is is kept. What opens
+// TypeScript SDK do, is used with the client's revision, and what it is is kept. What opens
 // no session is nobody's answer.
 func TestServerThatListsOnlyStatelessIsOfferedASession(t *testing.T) {
 	r := &remote{on: initializes, both: true, probe: discovers(`{}`, jsonrpc.Stateless)}
-	verdicts := &memoryOfRun{}
+	memory := &memoryOfRun{}
 	for run, probes := range []int{1, 1} {
-		c := newClient(t, r, verdicts)
+		c := newClient(t, r, memory)
 		expect(t, c.ask(oldInitialize), `{"jsonrpc":"2.0","id":1.0,"result":`+oldResult+`}`)
 		call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{"name":"x"}}`
 		c.ask(call)
@@ -193,8 +193,8 @@ func TestServerThatListsOnlyStatelessIsOfferedASession(t *testing.T) {
 		if said := r.nth(2*run).Param("_meta", jsonrpc.MetaRevision); string(said) != map[int]string{0: `"2025-11-25"`}[run] {
 			t.Errorf("run %d: initialize of %s", run, said)
 		}
-		if string(r.nth(2*run+1).Raw) != call || len(r.probes) != probes || verdicts.Recall() != Both {
-			t.Errorf("run %d: sent %q, %d probes, kept %q", run, r.methods(), len(r.probes), verdicts.Recall())
+		if string(r.nth(2*run+1).Raw) != call || len(r.probes) != probes || memory.Recall() != Both {
+			t.Errorf("run %d: sent %q, %d probes, kept %q", run, r.methods(), len(r.probes), memory.Recall())
 		}
 		c.end()
 	}
@@ -233,11 +233,11 @@ func TestServerThatListsOnlyStatelessIsOfferedASession(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &remote{on: on, both: true, probe: discovers(`{}`, jsonrpc.Stateless)}
-			verdicts := &memoryOfRun{}
-			c := newClient(t, r, verdicts)
+			memory := &memoryOfRun{}
+			c := newClient(t, r, memory)
 			got := c.ask(oldInitialize)
-			if len(got) != 1 || string(jsonrpc.Member([]byte(got[0]), "result", "instructions")) != `"hi"` || verdicts.Recall() != Stateless || r.methods() != "initialize" {
-				t.Errorf("%s: %q, kept %q, sent %q", name, got, verdicts.Recall(), r.methods())
+			if len(got) != 1 || string(jsonrpc.Member([]byte(got[0]), "result", "instructions")) != `"hi"` || memory.Recall() != Stateless || r.methods() != "initialize" {
+				t.Errorf("%s: %q, kept %q, sent %q", name, got, memory.Recall(), r.methods())
 			}
 			c.end()
 		})
@@ -293,7 +293,7 @@ func TestAdapterLeavesASession(t *testing.T) {
 	}
 }
 
-// Clients and servers that share an era are not translated, not by a byte.
+// Clients and servers that share a revision are not translated, not by a byte.
 func TestSameRevisionPassesUntouched(t *testing.T) {
 	call := `{"jsonrpc":"2.0","id":2.0,"method":"tools/call","params":{` + modernMeta + `,"name":"x","n":1e0}}`
 	answer := `{"jsonrpc":"2.0","id":2.0,"result":{"resultType":"input_required","requestState":"s"},"x":1}`

@@ -94,19 +94,19 @@ func (e httpError) HTTPStatus() int { return int(e) }
 
 // client is the local side: what it was told, in order.
 type client struct {
-	t    *testing.T
-	link *Adapter
+	t       *testing.T
+	adapter *Adapter
 
-	news chan struct{} // holds one when something was told
+	changed chan struct{} // holds one when something was told
 
 	mu   sync.Mutex
 	told []jsonrpc.Message
 }
 
-func newClient(t *testing.T, r *remote, verdicts Memory) *client {
+func newClient(t *testing.T, r *remote, memory Memory) *client {
 	t.Helper()
-	c := &client{t: t, news: make(chan struct{}, 1), link: New(Config{Server: r, Memory: verdicts, Name: "host.example"})}
-	c.link.Unasked(jsonrpc.SinkFunc(c.hear))
+	c := &client{t: t, changed: make(chan struct{}, 1), adapter: New(Config{Server: r, Memory: memory, Name: "host.example"})}
+	c.adapter.Unasked(jsonrpc.SinkFunc(c.hear))
 	return c
 }
 
@@ -115,13 +115,13 @@ func (c *client) hear(m jsonrpc.Message) {
 	defer c.mu.Unlock()
 	c.told = append(c.told, m)
 	select {
-	case c.news <- struct{}{}:
+	case c.changed <- struct{}{}:
 	default:
 	}
 }
 
 func (c *client) end() {
-	if err := c.link.Close(context.Background()); err != nil {
+	if err := c.adapter.Close(context.Background()); err != nil {
 		c.t.Error(err)
 	}
 }
@@ -145,7 +145,7 @@ func (c *client) send(ctx context.Context, raw string) error {
 	if err != nil {
 		c.t.Fatal(raw, err)
 	}
-	return jsonrpc.First(c.link, m).Send(ctx, m, jsonrpc.SinkFunc(c.hear))
+	return jsonrpc.First(c.adapter, m).Send(ctx, m, jsonrpc.SinkFunc(c.hear))
 }
 
 // ask sends a request and returns the lines that came for it.
@@ -189,5 +189,5 @@ func discovers(capabilities string, versions ...string) func(int, jsonrpc.Messag
 
 // skips reports whether a message of the client goes past the adapter.
 func (c *client) skips(raw string) bool {
-	return jsonrpc.First(c.link, jsonrpc.Built([]byte(raw))) != jsonrpc.Stage(c.link)
+	return jsonrpc.First(c.adapter, jsonrpc.Built([]byte(raw))) != jsonrpc.Stage(c.adapter)
 }

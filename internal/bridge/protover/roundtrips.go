@@ -27,7 +27,7 @@ func (c *sessionClient) roundTrips(ctx context.Context, m jsonrpc.Message, sink 
 	params := c.withMeta(m.Params)
 	id, waits := m.ID, 0
 	for range maxRoundTrips {
-		reply, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, jsonrpc.Built(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), func(other jsonrpc.Message) {
+		reply, err := jsonrpc.Ask(ctx, c.adapter.cfg.Server.Send, jsonrpc.Built(jsonrpc.With(jsonrpc.With(m.Raw, "id", id), "params", params)), func(other jsonrpc.Message) {
 			if other.Kind == jsonrpc.Notification {
 				sink.Message(other)
 			}

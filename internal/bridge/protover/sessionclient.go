@@ -14,7 +14,7 @@ import (
 // 2026-07-28: the session that the client believes in is
 // emulated here.
 type sessionClient struct {
-	l       *Adapter
+	adapter *Adapter
 	ctx     context.Context // ends with close
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -34,8 +34,8 @@ type sessionClient struct {
 	awaiting map[string]chan jsonrpc.Message
 }
 
-func newSessionClient(l *Adapter, initialize jsonrpc.Message) *sessionClient {
-	c := &sessionClient{l: l, opening: initialize, subscribing: semaphore.NewWeighted(1), awaiting: map[string]chan jsonrpc.Message{}}
+func newSessionClient(adapter *Adapter, initialize jsonrpc.Message) *sessionClient {
+	c := &sessionClient{adapter: adapter, opening: initialize, subscribing: semaphore.NewWeighted(1), awaiting: map[string]chan jsonrpc.Message{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.version, _ = jsonrpc.Text(initialize.Param("protocolVersion"))
 	if !slices.Contains(jsonrpc.SessionRevisions, c.version) {
@@ -75,7 +75,7 @@ func statelessCapabilities(declared []byte, version string) []byte {
 	return jsonrpc.Edited([]byte("{}"), out...)
 }
 
-// discover is the client's initialize, as the other era asks it.
+// discover is the client's initialize, as 2026-07-28 asks it.
 func (c *sessionClient) discover() jsonrpc.Message {
 	params := []byte(`{}`)
 	if token := c.opening.Param("_meta", "progressToken"); token != nil {
@@ -86,7 +86,7 @@ func (c *sessionClient) discover() jsonrpc.Message {
 
 // offer is the client's initialize, as a server of 2026-07-28 may get it: with what
 // every request there has to say (Basic Protocol, _meta), and the revision that the
-// client wants. Servers of both eras go by that revision.
+// client wants. Servers of both kinds go by that revision.
 func (c *sessionClient) offer() jsonrpc.Message {
 	return withParams(c.opening, c.withMetaOf(c.version, c.opening.Params))
 }
@@ -134,14 +134,14 @@ func (c *sessionClient) serverInfo(discovered []byte) []byte {
 			return info
 		}
 	}
-	name := c.l.cfg.Name
+	name := c.adapter.cfg.Name
 	if name == "" {
 		name = "remote server"
 	}
 	return jsonrpc.With(jsonrpc.With(nil, "name", jsonrpc.Quote(name)), "version", []byte(`"unknown"`))
 }
 
-// send carries one message of the client, or answers it where the other era
+// send carries one message of the client, or answers it where 2026-07-28
 // knows no such thing.
 func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	switch m.Kind {
@@ -158,7 +158,7 @@ func (c *sessionClient) send(ctx context.Context, m jsonrpc.Message, sink jsonrp
 	case "notifications/cancelled", "notifications/roots/list_changed", "notifications/progress":
 		return nil // the end of the request's stream says it
 	}
-	return c.l.cfg.Server.Send(ctx, withParams(m, c.withMeta(m.Params)), sink)
+	return c.adapter.cfg.Server.Send(ctx, withParams(m, c.withMeta(m.Params)), sink)
 }
 
 func (c *sessionClient) request(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
@@ -200,7 +200,7 @@ var levels = []string{"debug", "info", "notice", "warning", "error", "critical",
 // unasked passes on; a server of 2026-07-28 says nothing by itself.
 func (c *sessionClient) unasked(m jsonrpc.Message) {
 	if m.Kind == jsonrpc.Notification {
-		c.l.tellClient(m)
+		c.adapter.tellClient(m)
 	}
 }
 

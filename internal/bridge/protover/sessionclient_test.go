@@ -73,7 +73,7 @@ func TestCapabilitiesByRevision(t *testing.T) {
 	}
 }
 
-// What the other era has no word for does not reach the server.
+// What 2026-07-28 has no word for does not reach the server.
 func TestSessionMessagesThatStatelessServersDoNotKnow(t *testing.T) {
 	c, r, _ := begun(t, oldInitialize, `{}`, nil)
 	defer c.end()
@@ -189,7 +189,7 @@ func (c *client) questions(n int) []jsonrpc.Message {
 	var list []jsonrpc.Message
 	for len(list) < n {
 		select {
-		case <-c.news:
+		case <-c.changed:
 		case <-time.After(10 * time.Second):
 			c.t.Fatalf("%d questions, want %d", len(list), n)
 		}

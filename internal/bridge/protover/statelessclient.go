@@ -13,7 +13,7 @@ import (
 // statelessClient speaks for a client of 2026-07-28 to a server that wants a
 // session: it is opened and held here.
 type statelessClient struct {
-	l       *Adapter
+	adapter *Adapter
 	ctx     context.Context // ends with close
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -31,9 +31,9 @@ type statelessClient struct {
 	watched       map[string]int // subscribed resources, and how many listen
 }
 
-func newStatelessClient(l *Adapter) *statelessClient {
+func newStatelessClient(adapter *Adapter) *statelessClient {
 	c := &statelessClient{
-		l: l, opening: semaphore.NewWeighted(1), subscribing: semaphore.NewWeighted(1), declared: []byte("{}"),
+		adapter: adapter, opening: semaphore.NewWeighted(1), subscribing: semaphore.NewWeighted(1), declared: []byte("{}"),
 		calls: map[*pendingCall]bool{}, suspended: map[string]*pendingCall{}, subscriptions: map[*subscription]bool{}, watched: map[string]int{},
 	}
 	c.ctx, c.stop = context.WithCancel(context.Background())
@@ -67,7 +67,7 @@ func (c *statelessClient) send(ctx context.Context, m jsonrpc.Message, sink json
 	case m.Kind == jsonrpc.Response, m.Method == "notifications/cancelled":
 		return nil // nobody waits for it
 	case m.Kind != jsonrpc.Request:
-		return c.l.cfg.Server.Send(ctx, withParams(m, withoutMeta(m.Params)), sink)
+		return c.adapter.cfg.Server.Send(ctx, withParams(m, withoutMeta(m.Params)), sink)
 	}
 	if err := c.ensure(ctx, m); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 	session, err := c.open(ctx, union, m.Param("_meta", jsonrpc.MetaClientInfo))
 	if err != nil {
 		if !stands && (notSupported(err) || errors.As(err, new(*noSessionError))) {
-			c.l.forget(c) // it may no longer be what it was
+			c.adapter.forget(c) // it may no longer be what it was
 		}
 		return err
 	}
@@ -155,7 +155,7 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	params := jsonrpc.Edited(nil, jsonrpc.Edit{Name: "protocolVersion", Value: jsonrpc.Quote(jsonrpc.LatestSession)},
 		jsonrpc.Edit{Name: "capabilities", Value: capabilities}, jsonrpc.Edit{Name: "clientInfo", Value: info})
 	m := jsonrpc.NewRequest(jsonrpc.NewID("initialize"), "initialize", params)
-	answer, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, m, nil)
+	answer, err := jsonrpc.Ask(ctx, c.adapter.cfg.Server.Send, m, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	case !jsonrpc.KeepsSession(version):
 		return nil, &noSessionError{noCommonRevision([]string{clip(version)})}
 	}
-	if err := c.l.cfg.Server.Send(ctx, jsonrpc.NewNotification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
+	if err := c.adapter.cfg.Server.Send(ctx, jsonrpc.NewNotification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
 		return nil, err
 	}
 	return answer.Result, nil

@@ -266,7 +266,7 @@ func TestErrorsOfSessionServersAreTranslated(t *testing.T) {
 	}
 }
 
-// Subscriptions/listen is played with the session's own means.
+// Subscriptions/listen is served with the session's own means.
 func TestListenOverASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := sessionServer(nil)
@@ -366,15 +366,15 @@ func TestServerThatLosesSessionsIsAskedAgain(t *testing.T) {
 		}
 		return nil
 	}
-	verdicts := &memoryOfRun{support: Sessions}
-	c := newClient(t, r, verdicts)
+	memory := &memoryOfRun{support: Sessions}
+	c := newClient(t, r, memory)
 	defer c.end()
-	if err := c.send(t.Context(), modernCall("1", "")); err == nil || verdicts.Recall() != Unknown {
-		t.Fatal(err, verdicts.Recall())
+	if err := c.send(t.Context(), modernCall("1", "")); err == nil || memory.Recall() != Unknown {
+		t.Fatal(err, memory.Recall())
 	}
 	expect(t, c.ask(modernCall("2", "")), `{"jsonrpc":"2.0","id":2,"result":{"resultType":"complete"}}`)
-	if verdicts.Recall() != Stateless {
-		t.Error(verdicts.Recall())
+	if memory.Recall() != Stateless {
+		t.Error(memory.Recall())
 	}
 }
 

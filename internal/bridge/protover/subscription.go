@@ -59,19 +59,19 @@ func (c *statelessClient) listen(ctx context.Context, m jsonrpc.Message, sink js
 }
 
 // tagged says in a notification which subscription it belongs to.
-func (l *subscription) tagged(m jsonrpc.Message) jsonrpc.Message {
-	meta := jsonrpc.With(m.Param("_meta"), metaSubscription, l.id)
+func (s *subscription) tagged(m jsonrpc.Message) jsonrpc.Message {
+	meta := jsonrpc.With(m.Param("_meta"), metaSubscription, s.id)
 	return withParams(m, jsonrpc.With(m.Params, "_meta", meta))
 }
 
 // wants reports whether the listener has asked for a notification.
-func (l *subscription) wants(m jsonrpc.Message) bool {
+func (s *subscription) wants(m jsonrpc.Message) bool {
 	if m.Method == "notifications/resources/updated" {
-		return len(l.uris) > 0 // of what was subscribed to, or of parts of it
+		return len(s.uris) > 0 // of what was subscribed to, or of parts of it
 	}
 	for _, list := range lists {
 		if list.changed == m.Method {
-			return string(jsonrpc.Member(l.agreed, list.filter)) == "true"
+			return string(jsonrpc.Member(s.agreed, list.filter)) == "true"
 		}
 	}
 	return false
@@ -111,7 +111,7 @@ func (c *statelessClient) unwatch(one *subscription) {
 	for _, uri := range one.uris {
 		if c.count(uri, -1) == 0 {
 			if _, err := c.request(ctx, "resources/unsubscribe", "uri", uri); err != nil {
-				c.l.log.Debug("a subscription was not ended", "error", err)
+				c.adapter.log.Debug("a subscription was not ended", "error", err)
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (c *statelessClient) count(uri string, change int) int {
 // request sends a request of our own with one parameter; ok is a result.
 func (c *statelessClient) request(ctx context.Context, method, name, value string) (ok bool, err error) {
 	m := jsonrpc.NewRequest(jsonrpc.NewID("order"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
-	answer, err := jsonrpc.Ask(ctx, c.l.cfg.Server.Send, m, nil)
+	answer, err := jsonrpc.Ask(ctx, c.adapter.cfg.Server.Send, m, nil)
 	return answer.Result != nil, err
 }
 
