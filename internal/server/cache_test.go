@@ -28,10 +28,7 @@ func counted(s *Server) *atomic.Int64 {
 // A signature is verified once per token and TTL, and a token is never accepted
 // past its expiry because of that.
 func TestCacheJWTIsVerifiedOncePerTTL(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		checks := counted(s)
 		token := i.token(t, tokenParts{claims: map[string]any{"exp": time.Now().Add(95 * time.Second).Unix()}})
 		uses := 0
@@ -84,11 +81,8 @@ func TestCacheTTLIsTheRevocationDelay(t *testing.T) {
 		0: defaultCacheTTL, 3 * time.Minute: 3 * time.Minute, -1: 0,
 	} {
 		t.Run(ttl.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				i, client := newMemoryIssuer(t)
+			simulated(t, func(c *Config) { c.CacheTTL = ttl }, func(t *testing.T, i *testIssuer, s *Server) {
 				i.userinfo = answer(200, logtoClaims)
-				s := newServer(t, i, func(c *Config) { c.HTTP, c.CacheTTL = client, ttl })
-				defer func() { _ = s.Close(context.Background()) }()
 				if _, err := s.verify(t.Context(), "opaque"); err != nil {
 					t.Fatal(err)
 				}
@@ -111,10 +105,7 @@ func TestCacheTTLIsTheRevocationDelay(t *testing.T) {
 // A refusal is reused for a short time, so that a client that repeats a bad
 // token costs one call; the token may become good after that.
 func TestCacheOfRefusals(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		for range 1000 {
 			if _, err := s.verify(t.Context(), "opaque"); !errors.Is(err, ErrInvalidToken) {
 				t.Fatal(err)
@@ -133,10 +124,7 @@ func TestCacheOfRefusals(t *testing.T) {
 
 // What time or a new key can change is not remembered: no false 401.
 func TestCacheDoesNotKeepWhatTimeChanges(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		for _, claim := range []string{"nbf", "iat"} {
 			token := i.claim(t, claim, time.Now().Add(defaultLeeway+2*time.Second).Unix())
 			if _, err := s.verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
@@ -270,11 +258,8 @@ func TestCacheRevocations(t *testing.T) {
 
 // Reload makes what the provider has changed count at once.
 func TestReload(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = answer(200, logtoClaims)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		s.Reload() // at the start: everything is ready before the first request
 		synctest.Wait()
 		if m, k := i.metadataCalls.Load(), i.keyCalls.Load(); m != 1 || k != 1 {
@@ -304,17 +289,12 @@ func TestReload(t *testing.T) {
 
 // 1,000 first uses of one token at once: one call of the provider, one check.
 func TestStampedeIsOneUpstreamCall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	// How many of one user are at work at once is the scheduler's choice.
+	simulated(t, func(c *Config) { c.MaxCalls = 1000 }, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second) // so that all are there before the answer
 			answer(200, logtoClaims)(w, r)
 		}
-		s := newServer(t, i, func(c *Config) {
-			c.HTTP = client
-			c.MaxCalls = 1000 // of one user; how many are at work at once is the scheduler's choice
-		})
-		defer func() { _ = s.Close(context.Background()) }()
 		checks := counted(s)
 		for _, token := range []string{"opaque", i.token(t, tokenParts{})} {
 			var good atomic.Int64
@@ -369,8 +349,7 @@ func TestCacheExpiryDuringACheckThatHangs(t *testing.T) {
 // A reload while the provider is being read already reads it once more: what is
 // under way may have begun before the change that the reload is for.
 func TestReloadDuringAFetch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		var changed atomic.Bool
 		i.jwks = func(w http.ResponseWriter, r *http.Request) {
 			if changed.Load() {
@@ -380,8 +359,6 @@ func TestReloadDuringAFetch(t *testing.T) {
 			time.Sleep(time.Second)
 			answer(200, `{"keys":[]}`)(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		s.Reload()
 		time.Sleep(time.Second / 2)
 		changed.Store(true)

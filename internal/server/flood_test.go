@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -98,8 +96,7 @@ func TestFloodOfBadOpaqueTokens(t *testing.T) {
 // checked again: they are served throughout, and a revocation takes effect in
 // its time.
 func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		var revoked atomic.Bool
 		var checks atomic.Int64
 		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
@@ -112,8 +109,6 @@ func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
 			}
 			serveUnknownToken(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		ask := func(token string) int { return call(s, "POST", "/mcp", token, callWhoami).StatusCode }
 		if got := ask("known"); got != 200 {
 			t.Fatal(got)
@@ -200,10 +195,7 @@ func TestFloodOfForgedJWTs(t *testing.T) {
 // are served, and an unknown one waits its turn, at most for the time of a
 // check, and is then 503.
 func TestSignaturesLeaveRoomForKnownTokens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP, c.CacheTTL = client, time.Minute })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, func(c *Config) { c.CacheTTL = time.Minute }, func(t *testing.T, i *testIssuer, s *Server) {
 		known, unknown := i.token(t, tokenParts{}), i.claim(t, "jti", "2")
 		if resp := call(s, "POST", "/mcp", known, callWhoami); resp.StatusCode != 200 {
 			t.Fatal(resp.StatusCode)
@@ -282,8 +274,7 @@ func TestKnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
 // One address that sends bad opaque tokens as fast as it can spends what it may
 // and no more: the first token of somebody elsewhere is still checked.
 func TestBadTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer good") {
 				answer(200, logtoClaims)(w, r)
@@ -291,8 +282,6 @@ func TestBadTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 			}
 			serveUnknownToken(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		ask := func(address, token string) int {
 			r := httptest.NewRequest("POST", "/mcp", strings.NewReader(callWhoami))
 			r.Host, r.RemoteAddr = "127.0.0.1:3001", address+":1"

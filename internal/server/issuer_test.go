@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-login/test/binary"
@@ -25,8 +26,9 @@ import (
 
 // testIssuer is a small OpenID provider: metadata, keys and userinfo.
 type testIssuer struct {
-	url  string
-	keys sync.Map // kid → crypto.Signer
+	url    string
+	keys   sync.Map     // kid → crypto.Signer
+	client *http.Client // nil: any reaches it
 
 	metadataCalls, keyCalls, userinfoCalls, introspectionCalls atomic.Int64
 
@@ -49,13 +51,23 @@ func newTestIssuer(t testing.TB) *testIssuer {
 	return i
 }
 
-// newMemoryIssuer returns an issuer and a client that reaches it without a
-// network, for tests in which time is simulated.
-func newMemoryIssuer(t *testing.T) (*testIssuer, *http.Client) {
+// simulated runs f where time is simulated, with an issuer that is reached without a
+// network, and a server for it.
+func simulated(t *testing.T, change func(*Config), f func(*testing.T, *testIssuer, *Server)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		i := newMemoryIssuer(t)
+		f(t, i, newServer(t, i, change))
+	})
+}
+
+// newMemoryIssuer returns an issuer that is reached by its client alone.
+func newMemoryIssuer(t *testing.T) *testIssuer {
 	t.Helper()
 	i := &testIssuer{url: "http://127.0.0.1/oidc"}
+	i.client = &http.Client{Transport: inMemory{i}}
 	i.init(t)
-	return i, &http.Client{Transport: inMemory{i}}
+	return i
 }
 
 func (i *testIssuer) init(t testing.TB) {
@@ -173,15 +185,18 @@ func apply(to, change map[string]any) {
 	maps.DeleteFunc(to, func(_ string, v any) bool { return v == nil })
 }
 
-// inMemory calls the handler instead of a network.
+// inMemory calls the handler instead of a network, and answers like one: with an
+// error once the request has ended.
 type inMemory struct{ handler http.Handler }
 
 func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	if r.Context().Err() == nil {
+		m.handler.ServeHTTP(rec, r)
+	}
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	rec := httptest.NewRecorder()
-	m.handler.ServeHTTP(rec, r)
 	return rec.Result(), nil
 }
 
@@ -199,7 +214,7 @@ func newServer(t testing.TB, i *testIssuer, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
 		Resource: mustURL(t, testResource), Issuer: i.url,
-		Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true,
+		Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true, HTTP: i.client,
 	}
 	if change != nil {
 		change(&cfg)

@@ -16,10 +16,7 @@ import (
 // 10,000 tokens with made-up key ids cause at most one visit to the key
 // set per minute, and each is refused.
 func TestUnknownKeyFloodIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		token := i.token(t, tokenParts{claims: map[string]any{"iat": time.Now().Unix() - 60}})
 		_, rest, _ := strings.Cut(token, ".")
 		flood := func(n int) {
@@ -58,10 +55,7 @@ func TestUnknownKeyFloodIsBounded(t *testing.T) {
 // A key the provider starts to use is picked up by the first tokens signed
 // with it, all at once, with one visit.
 func TestKeyRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		if _, err := s.verify(t.Context(), i.token(t, tokenParts{})); err != nil {
 			t.Fatal(err)
 		}
@@ -88,10 +82,7 @@ func TestKeyRotation(t *testing.T) {
 
 // A withdrawn key is forgotten after keysMaxAge without anyone asking.
 func TestWithdrawnKeyIsForgotten(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		token := i.token(t, tokenParts{})
 		if _, err := s.verify(t.Context(), token); err != nil {
 			t.Fatal(err)
@@ -111,8 +102,7 @@ func TestWithdrawnKeyIsForgotten(t *testing.T) {
 // A provider that is down at the start does not stop the server; concurrent
 // first users share one attempt and get 503; later it works.
 func TestProviderDownAtStart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		var down atomic.Bool
 		down.Store(true)
 		i.metadata = func(w http.ResponseWriter, r *http.Request) {
@@ -123,8 +113,6 @@ func TestProviderDownAtStart(t *testing.T) {
 			}
 			i.serveMetadata(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		token := i.token(t, tokenParts{})
 		ask := func(want int) {
 			t.Helper()
@@ -154,12 +142,8 @@ func TestProviderDownAtStart(t *testing.T) {
 
 // A caller that goes away does not wait for a provider that hangs.
 func TestCallerNeedNotWaitForTheProvider(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-		client.Transport = abandoned{client.Transport}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -172,8 +156,7 @@ func TestCallerNeedNotWaitForTheProvider(t *testing.T) {
 
 // Keys stay in use while the provider is down, but not for more than a day.
 func TestKeysOutliveAnOutageForADay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		var down atomic.Bool
 		i.jwks = func(w http.ResponseWriter, r *http.Request) {
 			if down.Load() {
@@ -182,8 +165,6 @@ func TestKeysOutliveAnOutageForADay(t *testing.T) {
 			}
 			i.serveKeys(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		token := i.token(t, tokenParts{claims: map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix()}})
 		if _, err := s.verify(t.Context(), token); err != nil {
 			t.Fatal(err)

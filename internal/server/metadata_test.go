@@ -91,8 +91,8 @@ func TestMetadataAtTheInsertedLocation(t *testing.T) {
 	if strings.Join(got, " ") != want {
 		t.Errorf("got %v", got)
 	}
-	i, _ := newMemoryIssuer(t)
-	client := &http.Client{Transport: inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	i := newMemoryIssuer(t)
+	i.client = &http.Client{Transport: inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/.well-known/oauth-authorization-server/oidc":
 			i.serveMetadata(w, r)
@@ -102,7 +102,7 @@ func TestMetadataAtTheInsertedLocation(t *testing.T) {
 			http.NotFound(w, r)
 		}
 	})}}
-	s := newServer(t, i, func(c *Config) { c.HTTP = client })
+	s := newServer(t, i, nil)
 	if _, err := s.verify(t.Context(), i.token(t, tokenParts{})); err != nil {
 		t.Error(err)
 	}

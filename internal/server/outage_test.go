@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,8 +17,7 @@ import (
 // with Retry-After, and none gets 401. It is left alone after a few failures,
 // and used again soon after it is back.
 func TestOutageKnownTokensWorkUnknownGet503(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		var down atomic.Bool
 		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
 			if down.Load() {
@@ -28,8 +26,6 @@ func TestOutageKnownTokensWorkUnknownGet503(t *testing.T) {
 			}
 			answer(200, logtoClaims)(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		known := func(want int) {
 			t.Helper()
 			for _, token := range []string{"known", i.token(t, tokenParts{})} {
@@ -73,11 +69,8 @@ func TestOutageGrace(t *testing.T) {
 		0: defaultOutageGrace, time.Minute: time.Minute, -1: defaultCacheTTL,
 	} {
 		t.Run(grace.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				i, client := newMemoryIssuer(t)
+			simulated(t, func(c *Config) { c.OutageGrace = grace }, func(t *testing.T, i *testIssuer, s *Server) {
 				i.userinfo = answer(200, logtoClaims)
-				s := newServer(t, i, func(c *Config) { c.HTTP, c.OutageGrace = client, grace })
-				defer func() { _ = s.Close(context.Background()) }()
 				if _, err := s.verify(t.Context(), "known"); err != nil {
 					t.Fatal(err)
 				}
@@ -97,11 +90,8 @@ func TestOutageGrace(t *testing.T) {
 
 // A provider that was down and now refuses the token: no grace for that.
 func TestOutageGraceIsNotForRevokedTokens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = answer(200, logtoClaims)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		_, _ = s.verify(t.Context(), "known")
 		i.userinfo = serveUnknownToken
 		time.Sleep(defaultCacheTTL)
@@ -120,12 +110,8 @@ func TestOutageGraceIsNotForRevokedTokens(t *testing.T) {
 // an unknown one the time of one visit, and none of them any more once it is
 // clear that it hangs.
 func TestOutageProviderThatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = answer(200, logtoClaims)
-		client.Transport = abandoned{client.Transport}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		_, _ = s.verify(t.Context(), "known")
 		i.userinfo = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		time.Sleep(defaultCacheTTL)
@@ -163,14 +149,11 @@ func TestOutageProviderThatHangs(t *testing.T) {
 // A provider that asks to be left alone is left alone, for a minute at most.
 func TestRetryAfterOfTheProvider(t *testing.T) {
 	for header, want := range map[string]string{"17": "17", "3600": "60", "soon": "5", "": "5"} {
-		synctest.Test(t, func(t *testing.T) {
-			i, client := newMemoryIssuer(t)
+		simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 			i.userinfo = func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Retry-After", header)
 				answer(429, "")(w, r)
 			}
-			s := newServer(t, i, func(c *Config) { c.HTTP = client })
-			defer func() { _ = s.Close(context.Background()) }()
 			call(s, "POST", "/mcp", "one", callWhoami)
 			resp := call(s, "POST", "/mcp", "two", callWhoami)
 			if got := resp.Header.Get("Retry-After"); resp.StatusCode != 503 || got != want {

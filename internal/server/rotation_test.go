@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -43,10 +41,7 @@ func (i *testIssuer) signWith(t *testing.T, kid string, change map[string]any) s
 // The provider changes its key again and again while 8 clients call with tokens
 // that it has just issued: not one is refused, and each new key costs one visit.
 func TestRotationUnderLoadWithoutAFalse401(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		var current atomic.Value
 		current.Store("k1")
 		stop := make(chan struct{})
@@ -90,10 +85,7 @@ func TestRotationUnderLoadWithoutAFalse401(t *testing.T) {
 // ids: nobody can tell whether such a token is good, so it is 503 with the time
 // to come back and never 401. A token older than the key set is bad for sure.
 func TestKeyNewerThanTheKeySet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami)
 		time.Sleep(10 * time.Second)
 		i.addKey(t, "k2")
@@ -120,13 +112,10 @@ func TestKeyNewerThanTheKeySet(t *testing.T) {
 
 // A provider that names no keys in its tokens can change its key as well.
 func TestRotationWithoutKeyIDs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.jwks = func(w http.ResponseWriter, r *http.Request) {
 			i.serveKeys(replacing{w, `"kid":"k1",`, ""}, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		ask := func(token string, want error) {
 			t.Helper()
 			if _, err := s.verify(t.Context(), token); !errors.Is(err, want) {
@@ -138,7 +127,7 @@ func TestRotationWithoutKeyIDs(t *testing.T) {
 		i.addKey(t, "k1") // in place of the one before
 		ask(i.signWith(t, "-", nil), nil)
 		time.Sleep(10 * time.Second)
-		stranger, _ := newMemoryIssuer(t)
+		stranger := newMemoryIssuer(t)
 		ask(stranger.signWith(t, "-", map[string]any{"iat": time.Now().Unix() - 60}), ErrInvalidToken)
 		i.addKey(t, "k1")
 		young := i.signWith(t, "-", nil)
@@ -167,14 +156,11 @@ func (w replacing) Write(p []byte) (int, error) {
 // Keys that are renewed in the background take nothing from those who need a
 // newer set, and serve while they are renewed.
 func TestKeysAreRenewedInTheBackground(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.jwks = func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(5 * time.Second)
 			i.serveKeys(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		if _, err := s.verify(t.Context(), i.signWith(t, "k1", nil)); err != nil {
 			t.Fatal(err)
 		}

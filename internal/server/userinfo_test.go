@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -105,12 +104,8 @@ func TestJWTOnly(t *testing.T) {
 // A provider that hangs is 503 after a bounded time, also for a caller that
 // shares the call.
 func TestUserinfoTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-		client.Transport = abandoned{client.Transport}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		start := time.Now()
 		if _, err := s.verify(t.Context(), "opaque"); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("%v", err)
@@ -121,28 +116,14 @@ func TestUserinfoTimeout(t *testing.T) {
 	})
 }
 
-// abandoned answers like a network: with an error once the request has ended.
-type abandoned struct{ http.RoundTripper }
-
-func (a abandoned) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := a.RoundTripper.RoundTrip(r)
-	if r.Context().Err() != nil {
-		return nil, r.Context().Err()
-	}
-	return resp, err
-}
-
 // Many requests with one token cost the provider one call, and one more after
 // the short time for which the answer is reused.
 func TestUserinfoIsSharedAndReusedForAShortTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second)
 			answer(200, logtoClaims)(w, r)
 		}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		all := func() {
 			var wg sync.WaitGroup
 			for range 100 {
@@ -169,15 +150,11 @@ func TestUserinfoIsSharedAndReusedForAShortTime(t *testing.T) {
 
 // The first caller may go away: those who share its call get their answer.
 func TestSharedUserinfoCallOutlivesItsCaller(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(2 * time.Second)
 			answer(200, logtoClaims)(w, r)
 		}
-		client.Transport = abandoned{client.Transport}
-		s := newServer(t, i, func(c *Config) { c.HTTP = client })
-		defer func() { _ = s.Close(context.Background()) }()
 		gone, leave := context.WithTimeout(t.Context(), time.Second)
 		defer leave()
 		var wg sync.WaitGroup

@@ -1,12 +1,8 @@
 package server
 
 import (
-	"context"
-	"io"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,12 +10,9 @@ import (
 
 // What is counted about tokens is what happened to them.
 func TestTokenMetrics(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i, client := newMemoryIssuer(t)
+	registry := prometheus.NewRegistry()
+	simulated(t, func(c *Config) { c.Metrics = registry }, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = answer(200, logtoClaims)
-		registry := prometheus.NewRegistry()
-		s := newServer(t, i, func(c *Config) { c.HTTP, c.Metrics = client, registry })
-		defer func() { _ = s.Close(context.Background()) }()
 		ask := func(token string, want int) {
 			t.Helper()
 			if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
@@ -36,15 +29,13 @@ func TestTokenMetrics(t *testing.T) {
 		time.Sleep(defaultCacheTTL)
 		ask("opaque", 200)
 		ask("opaque", 200)
-		rec := httptest.NewRecorder()
-		s.OperationsHandler(registry).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
-		page, _ := io.ReadAll(rec.Body)
+		page := httptestGet(s.OperationsHandler(registry), "/metrics").Body.String()
 		for _, want := range []string{
 			"\nwhoami_tokens_known_total 1\n", "\nwhoami_tokens_kept_total 2\n", `whoami_token_checks_total{verdict="good"} 1`,
 			`whoami_token_checks_total{verdict="bad"} 1`, `whoami_token_checks_total{verdict="unknown"} 7`,
 			`whoami_tokens_remembered{verdict="good"} 1`, "\nwhoami_issuer_left_alone 1\n",
 		} {
-			if !strings.Contains(string(page), want) {
+			if !strings.Contains(page, want) {
 				t.Errorf("%q is missing in\n%s", want, page)
 			}
 		}
