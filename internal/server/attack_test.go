@@ -1,12 +1,10 @@
 package server
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -84,16 +82,16 @@ func TestTokenOf1MB(t *testing.T) {
 	head, _, _ := strings.Cut(i.token(t, tokenParts{}), ".")
 	checks := counted(s)
 	for name, token := range map[string]string{
-		"dots":    strings.Repeat(".", 1<<20),
-		"letters": strings.Repeat("a", 1<<20),
-		"a JWT":   head + "." + strings.Repeat("A", 1<<20) + "." + strings.Repeat("A", 86),
-		"padding": "a" + strings.Repeat("=", 1<<20),
+		"dots":                       strings.Repeat(".", 1<<20),
+		"letters":                    strings.Repeat("a", 1<<20),
+		"a JWT":                      head + "." + strings.Repeat("A", 1<<20) + "." + strings.Repeat("A", 86),
+		"padding":                    "a" + strings.Repeat("=", 1<<20),
+		"letters, one byte too many": strings.Repeat("a", maxTokenBytes+1),
 	} {
 		start := time.Now()
 		resp := call(s, "POST", "/mcp", token, callWhoami)
 		took := time.Since(start)
-		r := httptest.NewRequest("POST", "/mcp", http.NoBody)
-		r.Header.Set("Authorization", "Bearer "+token)
+		r := request("POST", "/mcp", token, http.NoBody)
 		allocations := testing.AllocsPerRun(100, func() {
 			if _, err := s.identify(r); !errors.Is(err, ErrInvalidToken) {
 				t.Fatal(err)
@@ -126,18 +124,14 @@ func TestBodyOf100MB(t *testing.T) {
 	token := i.token(t, tokenParts{})
 	for _, announced := range []bool{true, false} {
 		body := &zeros{}
-		r := httptest.NewRequest("POST", "/mcp", io.LimitReader(body, 100<<20))
-		r.Host = "127.0.0.1:3001"
-		r.ContentLength = -1
+		r := request("POST", "/mcp", token, io.LimitReader(body, 100<<20))
 		if announced {
 			r.ContentLength = 100 << 20
 		}
-		r.Header.Set("Authorization", "Bearer "+token)
-		r.Header.Set("Content-Type", "application/json")
-		rec := httptest.NewRecorder()
-		growth := heapGrowth(func() { s.ServeHTTP(rec, r) })
-		t.Logf("100 MB, announced %t: %d, %d KiB read, heap grew by %d KiB", announced, rec.Code, body.read.Load()>>10, growth>>10)
-		if rec.Code != 413 || body.read.Load() > 2*maxBodyBytes || growth > maxGrowth {
+		var status int
+		growth := heapGrowth(func() { status = serve(s, r).StatusCode })
+		t.Logf("100 MB, announced %t: %d, %d KiB read, heap grew by %d KiB", announced, status, body.read.Load()>>10, growth>>10)
+		if status != 413 || body.read.Load() > 2*maxBodyBytes || growth > maxGrowth {
 			t.Error("a bound is broken")
 		}
 	}
@@ -172,14 +166,10 @@ func TestIncidentNothingButATokenGetsIn(t *testing.T) {
 	i := newTestIssuer(t)
 	s = newServer(t, i, nil)
 	token := i.token(t, tokenParts{})
-	r := httptest.NewRequest("POST", "/mcp", bytes.NewReader([]byte("access_token="+token)))
-	r.Host = "127.0.0.1:3001"
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	rec := httptest.NewRecorder()
-	s.ServeHTTP(rec, r)
+	form := call(s, "POST", "/mcp", "", "access_token="+token, "Content-Type", "application/x-www-form-urlencoded")
 	resp := call(s, "POST", "/mcp", "", strings.Replace(callWhoami, `"params":{`, `"access_token":"`+token+`","params":{`, 1))
-	if rec.Code != 401 || resp.StatusCode != 401 || i.metadataCalls.Load() != 0 {
-		t.Errorf("token in a form: %d, in the message: %d", rec.Code, resp.StatusCode)
+	if form.StatusCode != 401 || resp.StatusCode != 401 || i.metadataCalls.Load() != 0 {
+		t.Errorf("token in a form: %d, in the message: %d", form.StatusCode, resp.StatusCode)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"fmt"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -101,17 +99,11 @@ func BenchmarkVerifyES384(b *testing.B) {
 func BenchmarkCallFromCache(b *testing.B) {
 	i := newTestIssuer(b)
 	s := newServer(b, i, nil)
-	token := "Bearer " + es384(b, i, "one")
+	token := es384(b, i, "one")
 	b.ReportAllocs()
 	for b.Loop() {
-		r := httptest.NewRequest("POST", "/mcp", strings.NewReader(callWhoami))
-		r.Host = "127.0.0.1:3001"
-		r.Header.Set("Authorization", token)
-		r.Header.Set("Content-Type", "application/json")
-		rec := httptest.NewRecorder()
-		s.ServeHTTP(rec, r)
-		if rec.Code != 200 {
-			b.Fatal(rec.Code)
+		if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != 200 {
+			b.Fatal(resp.StatusCode)
 		}
 	}
 }

@@ -2,13 +2,12 @@ package server
 
 import (
 	"io"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 )
 
-// What a web page could send without asking is 415, on both endpoints.
+// What a web page could send without asking is 415, on both endpoints (incident
+// CVE-2026-33252, cross-site text/plain).
 func TestContentTypeMustBeJSON(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
@@ -18,30 +17,13 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 			"text/plain", "text/plain; application/json", "application/x-www-form-urlencoded",
 			"multipart/form-data; boundary=x", "application/jsonp", "", "text/plain, application/json",
 		} {
-			r := httptest.NewRequest("POST", path, strings.NewReader(callWhoami))
-			r.Host = "127.0.0.1:3001"
-			r.Header.Set("Authorization", "Bearer "+token)
-			if contentType != "" {
-				r.Header.Set("Content-Type", contentType)
-			}
-			rec := httptest.NewRecorder()
-			s.ServeHTTP(rec, r)
-			if rec.Code != http.StatusUnsupportedMediaType {
-				t.Errorf("%s as %q: %d", path, contentType, rec.Code)
+			if resp := call(s, "POST", path, token, callWhoami, "Content-Type", contentType); resp.StatusCode != 415 {
+				t.Errorf("%s as %q: %d", path, contentType, resp.StatusCode)
 			}
 		}
 	}
-	if resp := call(s, "POST", "/mcp", token, callWhoami, "Content-Type", "x"); resp.StatusCode != 200 {
-		t.Errorf("first of two: %d", resp.StatusCode)
-	}
-	r := httptest.NewRequest("POST", "/mcp", strings.NewReader(callWhoami))
-	r.Host = "127.0.0.1:3001"
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Content-Type", "Application/JSON; charset=utf-8")
-	rec := httptest.NewRecorder()
-	s.ServeHTTP(rec, r)
-	if rec.Code != 200 {
-		t.Errorf("with a charset: %d", rec.Code)
+	if resp := call(s, "POST", "/mcp", token, callWhoami, "Content-Type", "Application/JSON; charset=utf-8"); resp.StatusCode != 200 {
+		t.Errorf("with a charset: %d", resp.StatusCode)
 	}
 }
 
@@ -49,41 +31,27 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 // allowed message passes; without a token nothing is read.
 func TestBodyLimit(t *testing.T) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, nil)
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
-	padded := func(size int) string {
-		return callWhoami + strings.Repeat(" ", size-len(callWhoami))
-	}
-	send := func(c *http.Client, body io.Reader) int {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), "POST", l.url+"/mcp", body)
-		if err != nil {
-			t.Fatal(err)
+	s := newServer(t, i, nil)
+	token := i.token(t, tokenParts{})
+	for _, tt := range []struct {
+		token     string
+		size      int
+		announced bool
+		want      int
+	}{
+		{token, maxBodyBytes, true, 200},
+		{token, maxBodyBytes + 1, true, 413},
+		{token, maxBodyBytes + 1, false, 413},
+		{"", maxBodyBytes, true, 401},
+	} {
+		read := &counting{r: strings.NewReader(callWhoami + strings.Repeat(" ", tt.size-len(callWhoami)))}
+		r := request("POST", "/mcp", tt.token, read)
+		if tt.announced {
+			r.ContentLength = int64(tt.size)
 		}
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := c.Do(req)
-		if err != nil {
-			t.Fatal(err)
+		if resp := serve(s, r); resp.StatusCode != tt.want || tt.token == "" && read.n != 0 {
+			t.Errorf("%+v: %d, %d bytes read", tt, resp.StatusCode, read.n)
 		}
-		_ = resp.Body.Close()
-		return resp.StatusCode
-	}
-	if got := send(c, strings.NewReader(padded(maxBodyBytes))); got != 200 {
-		t.Errorf("4 MiB: %d", got)
-	}
-	if got := send(c, strings.NewReader(padded(maxBodyBytes+1))); got != 413 {
-		t.Errorf("4 MiB and one byte, announced: %d", got)
-	}
-	if got := send(c, io.MultiReader(strings.NewReader(padded(maxBodyBytes+1)))); got != 413 {
-		t.Errorf("4 MiB and one byte, chunked: %d", got)
-	}
-	read := &counting{r: strings.NewReader(padded(maxBodyBytes))}
-	r := httptest.NewRequest("POST", "/mcp", read)
-	r.Host = strings.TrimPrefix(l.url, "http://")
-	rec := httptest.NewRecorder()
-	l.ServeHTTP(rec, r)
-	if rec.Code != 401 || read.n != 0 {
-		t.Errorf("without a token: %d, %d bytes read", rec.Code, read.n)
 	}
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"slices"
 	"strings"
@@ -33,12 +32,7 @@ func flood(s http.Handler, n int, token func(k int) string) *[600]atomic.Int64 {
 	for w := range 4 {
 		wg.Go(func() {
 			for k := w; k < n; k += 4 {
-				r := httptest.NewRequest("POST", "/mcp", http.NoBody)
-				r.Host = "127.0.0.1:3001"
-				r.Header.Set("Authorization", "Bearer "+token(k))
-				rec := httptest.NewRecorder()
-				s.ServeHTTP(rec, r)
-				statuses[rec.Code].Add(1)
+				statuses[call(s, "POST", "/mcp", token(k), "").StatusCode].Add(1)
 			}
 		})
 	}
@@ -283,13 +277,9 @@ func TestBadTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 			serveUnknownToken(w, r)
 		}
 		ask := func(address, token string) int {
-			r := httptest.NewRequest("POST", "/mcp", strings.NewReader(callWhoami))
-			r.Host, r.RemoteAddr = "127.0.0.1:3001", address+":1"
-			r.Header.Set("Authorization", "Bearer "+token)
-			r.Header.Set("Content-Type", "application/json")
-			rec := httptest.NewRecorder()
-			s.ServeHTTP(rec, r)
-			return rec.Code
+			r := request("POST", "/mcp", token, strings.NewReader(callWhoami))
+			r.RemoteAddr = address + ":1"
+			return serve(s, r).StatusCode
 		}
 		refused := map[int]int{}
 		for n := range 600 {

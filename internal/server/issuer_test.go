@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	stdjson "encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -227,26 +228,41 @@ func newServer(t testing.TB, i *testIssuer, change func(*Config)) *Server {
 	return s
 }
 
-// call sends one request straight to the handler.
-func call(s http.Handler, method, target, token, body string, header ...string) *http.Response {
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
+// request is a request as a client sends it: "" for a token or a Content-Type is none.
+func request(method, target, token string, body io.Reader, header ...string) *http.Request {
+	r := httptest.NewRequest(method, target, body)
 	r.Host = "127.0.0.1:3001"
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	if body != "" {
+	if r.ContentLength != 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for k := 0; k+1 < len(header); k += 2 {
-		if header[k] == "Host" {
-			r.Host = header[k+1]
-			continue
+		switch name, value := header[k], header[k+1]; {
+		case name == "Host":
+			r.Host = value
+		case name == "Content-Type" && value == "":
+			r.Header.Del(name)
+		case name == "Content-Type":
+			r.Header.Set(name, value)
+		default:
+			r.Header.Add(name, value)
 		}
-		r.Header.Add(header[k], header[k+1])
 	}
+	return r
+}
+
+// serve gives a request straight to the handler.
+func serve(s http.Handler, r *http.Request) *http.Response {
 	rec := httptest.NewRecorder()
 	s.ServeHTTP(rec, r)
 	return rec.Result()
+}
+
+// call does both.
+func call(s http.Handler, method, target, token, body string, header ...string) *http.Response {
+	return serve(s, request(method, target, token, strings.NewReader(body), header...))
 }
 
 const callWhoami = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}}`

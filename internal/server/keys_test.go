@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -136,20 +135,6 @@ func TestProviderDownAtStart(t *testing.T) {
 		ask(http.StatusOK)
 		if n, k := i.metadataCalls.Load(), i.keyCalls.Load(); n != 2 || k != 1 {
 			t.Errorf("%d metadata and %d key visits, want 2 and 1", n, k)
-		}
-	})
-}
-
-// A caller that goes away does not wait for a provider that hangs.
-func TestCallerNeedNotWaitForTheProvider(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		_, err := s.verify(ctx, i.token(t, tokenParts{}))
-		if !errors.Is(err, ErrUnavailable) || time.Since(start) != time.Second {
-			t.Errorf("%v after %s", err, time.Since(start))
 		}
 	})
 }

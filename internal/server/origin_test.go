@@ -4,14 +4,13 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 )
 
-// A foreign Host is 403 on every path but the health
-// check, with and without a token, and so is a foreign Origin on everything
-// that needs one.
+// A foreign Host is 403 on every path but the health check, with and without a
+// token, and so is a foreign Origin on everything that needs one (incidents
+// CVE-2025-66414, CVE-2025-66416 and CVE-2026-34742, DNS rebinding).
 func TestForeignHostAndOriginAre403(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
@@ -19,10 +18,17 @@ func TestForeignHostAndOriginAre403(t *testing.T) {
 	protected := []string{"/mcp", "/sse", "/messages?sessionId=x"}
 	open := []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/nothing"}
 	for _, path := range append(protected, open...) {
-		for _, host := range []string{"evil.example", "evil.example:3001", "127.0.0.1:3001.evil.example", "127.0.0.1", ""} {
-			for _, tok := range []string{"", token} {
-				if resp := call(s, "POST", path, tok, callWhoami, "Host", host); resp.StatusCode != 403 {
-					t.Errorf("%s with Host %q: %d", path, host, resp.StatusCode)
+		for _, host := range []string{
+			"evil.example", "evil.example:3001", "127.0.0.1:3001.evil.example", "127.0.0.1", "", "127.0.0.1.evil.example",
+			"localhost.evil.example:3001", "169.254.169.254",
+		} {
+			for _, method := range []string{"POST", "GET", "OPTIONS", "DELETE"} {
+				for _, header := range [][]string{{"Host", host}, {"Host", host, "Origin", "http://" + host}} {
+					for _, tok := range []string{"", token} {
+						if resp := call(s, method, path, tok, callWhoami, header...); resp.StatusCode != 403 {
+							t.Errorf("%s %s with %q: %d", method, path, header, resp.StatusCode)
+						}
+					}
 				}
 			}
 		}
@@ -30,7 +36,7 @@ func TestForeignHostAndOriginAre403(t *testing.T) {
 	for _, path := range protected {
 		for _, from := range []string{
 			"https://evil.example", "null", "http://127.0.0.1.evil.example", "file://", "http://",
-			"https://evil.example:3001", "chrome-extension://abc", "127.0.0.1:3001", "http://localhost@evil.example",
+			"https://evil.example:3001", "http://localhost.evil.example:3001", "http://169.254.169.254", "chrome-extension://abc", "127.0.0.1:3001", "http://localhost@evil.example",
 		} {
 			for _, method := range []string{"POST", "GET", "OPTIONS", "DELETE"} {
 				resp := call(s, method, path, token, callWhoami, "Origin", from, "Access-Control-Request-Method", "POST")
@@ -109,13 +115,11 @@ func TestHostsBehindAProxy(t *testing.T) {
 		{public, "whoami", false},
 	}
 	for _, tt := range tests {
-		r := httptest.NewRequest("POST", "/mcp", strings.NewReader(callWhoami))
+		r := request("POST", "/mcp", "", strings.NewReader(callWhoami), "Host", tt.host)
 		r = r.WithContext(context.WithValue(t.Context(), http.LocalAddrContextKey, tt.local))
-		r.Host = tt.host
-		rec := httptest.NewRecorder()
-		s.ServeHTTP(rec, r)
-		if ok := rec.Code == http.StatusUnauthorized; ok != tt.ok {
-			t.Errorf("Host %s at %s: %d, allowed should be %t", tt.host, tt.local, rec.Code, tt.ok)
+		resp := serve(s, r)
+		if ok := resp.StatusCode == http.StatusUnauthorized; ok != tt.ok {
+			t.Errorf("Host %s at %s: %d, allowed should be %t", tt.host, tt.local, resp.StatusCode, tt.ok)
 		}
 	}
 	if resp := call(s, "GET", "/healthz", "", "", "Host", "10.1.2.3:3001"); resp.StatusCode != 200 {

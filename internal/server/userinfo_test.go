@@ -101,53 +101,6 @@ func TestJWTOnly(t *testing.T) {
 	}
 }
 
-// A provider that hangs is 503 after a bounded time, also for a caller that
-// shares the call.
-func TestUserinfoTimeout(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-		start := time.Now()
-		if _, err := s.verify(t.Context(), "opaque"); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("%v", err)
-		}
-		if took := time.Since(start); took != fetchTimeout {
-			t.Errorf("took %s, want %s", took, fetchTimeout)
-		}
-	})
-}
-
-// Many requests with one token cost the provider one call, and one more after
-// the short time for which the answer is reused.
-func TestUserinfoIsSharedAndReusedForAShortTime(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
-			time.Sleep(time.Second)
-			answer(200, logtoClaims)(w, r)
-		}
-		all := func() {
-			var wg sync.WaitGroup
-			for range 100 {
-				wg.Go(func() {
-					if id, err := s.verify(t.Context(), "opaque"); err != nil || id.Subject != "u1" {
-						t.Errorf("%+v, %v", id, err)
-					}
-				})
-			}
-			wg.Wait()
-		}
-		all()
-		all()
-		if n := i.userinfoCalls.Load(); n != 1 {
-			t.Errorf("%d calls, want 1", n)
-		}
-		i.userinfo = serveUnknownToken // revoked meanwhile
-		time.Sleep(defaultCacheTTL + time.Second)
-		if _, err := s.verify(t.Context(), "opaque"); !errors.Is(err, ErrInvalidToken) {
-			t.Errorf("revoked token after the reuse time: %v", err)
-		}
-	})
-}
-
 // The first caller may go away: those who share its call get their answer.
 func TestSharedUserinfoCallOutlivesItsCaller(t *testing.T) {
 	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
