@@ -19,24 +19,6 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-const (
-	modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},` +
-		`"io.modelcontextprotocol/clientCapabilities":{}}`
-	listenStart = `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},` + modernMeta
-)
-
-// listen opens a stream of subscriptions/listen, and returns once it is open.
-func (l *liveServer) listen(t *testing.T, c *http.Client, body string) *http.Response {
-	t.Helper()
-	resp := post(t, c, l.url+"/mcp", body, "Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen")
-	if resp.StatusCode == 200 {
-		if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
-			t.Errorf("%q, %v", line, err)
-		}
-	}
-	return resp
-}
-
 // awaitHeld waits until the quotas hold so much, in bytes, calls and streams.
 func (l *liveServer) awaitHeld(t *testing.T, want [3]int) {
 	t.Helper()
@@ -45,33 +27,6 @@ func (l *liveServer) awaitHeld(t *testing.T, want [3]int) {
 			t.Fatalf("held: %v, want %v", held(l.Server), want)
 		}
 	}
-}
-
-// Streams that stay open for hours keep no room of messages: a few users could
-// take it all from everybody else. A message that is too large to be part of a
-// stream opens none.
-func TestListenHoldsNoRoom(t *testing.T) {
-	i := newTestIssuer(t)
-	l := startServer(t, i, func(c *Config) {
-		c.MCP = server.NewMCPServer("changes", "1", server.WithToolCapabilities(true))
-		c.MCP.AddTool(mcp.NewTool("x"), nil)
-	})
-	alice := clientWith(t, l.tokenFor(t, i, "alice"))
-	for range 3 {
-		if resp := l.listen(t, alice, listenStart+`}}`); resp.StatusCode != 200 {
-			t.Fatalf("listen: %d", resp.StatusCode)
-		}
-	}
-	l.awaitHeld(t, [3]int{0, 0, 3})
-	for name, body := range map[string]string{
-		"blanks": listenStart + strings.Repeat(" ", 1<<20) + `}}`,
-		"values": listenStart + `,"x":[0` + strings.Repeat(",0", 3000) + `]}}`,
-	} {
-		if resp := l.listen(t, alice, body); resp.StatusCode != 413 {
-			t.Errorf("%s: %d", name, resp.StatusCode)
-		}
-	}
-	l.awaitHeld(t, [3]int{0, 0, 3})
 }
 
 // Whatever a client does with one connection, the server holds nothing of it
@@ -317,55 +272,4 @@ func TestOwnersThatLookAlike(t *testing.T) {
 		t.Errorf("alice's own: %d", resp.StatusCode)
 	}
 	l.awaitHeld(t, [3]int{})
-}
-
-// What needs a scope cannot be named in a way that this server and mcp-go read
-// differently: the tool never runs without its scope.
-func TestToolsNamedInOtherWays(t *testing.T) {
-	i := newTestIssuer(t)
-	ran := make(chan string, 99)
-	l := startServer(t, i, func(c *Config) {
-		c.MCP = server.NewMCPServer("t", "1")
-		c.MCP.AddTool(mcp.NewTool("keys"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			ran <- "keys"
-			return mcp.NewToolResultText("done"), nil
-		})
-		c.ToolScopes = map[string][]string{"keys": {"keys:read"}}
-	})
-	alice := clientWith(t, l.tokenFor(t, i, "alice"))
-	stream := openStream(t, l.url, alice)
-	for _, params := range []string{
-		`"params":{"name":"keys"}`,
-		`"params":{"n\u0061me":"\u006beys"}`,
-		`"par\u0061ms":{"name":"keys"}`,
-		`"params":{"Name":"keys"}`,
-		`"params":{"NAME":"keys","name":"other"}`,
-		`"params":{"name":"other","name":"keys"}`,
-		`"params":{"name":"other"},"params":{"name":"keys"}`,
-		`"params":{"name":"other"},"PARAMS":{"name":"keys"}`,
-		`"params":{"name":"other"},"paramſ":{"name":"keys"}`,
-		`"params":{"name":["keys"]}`,
-		`"params":{"name":"keys\u0000"}`,
-		`"params":{"name":"Keys"}`,
-		`"params":{"name":"\u212aeys"}`,
-		`"params":{"name":"other","arguments":{"name":"keys"}}`,
-		`"params":[{"name":"keys"}]`,
-		`"METHOD":"ping","params":{"name":"keys"}`,
-		`"method":"ping","params":{"name":"keys"}`,
-	} {
-		body := `{"jsonrpc":"2.0","id":1,"method":"tools/call",` + params + `}`
-		for _, path := range []string{"/mcp", stream.endpoint} {
-			for _, header := range [][]string{nil, {"Mcp-Name", "other", "Mcp-Method", "ping"}} {
-				resp := post(t, alice, l.url+path, body, header...)
-				text, _ := io.ReadAll(resp.Body)
-				if strings.Contains(string(text), "done") || resp.StatusCode >= 500 {
-					t.Errorf("%s at %s: %d %s", params, path, resp.StatusCode, text)
-				}
-			}
-		}
-	}
-	l.awaitHeld(t, [3]int{0, 0, 1})
-	if n := len(ran); n != 0 {
-		t.Errorf("it ran %d times", n)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	stdjson "encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"reflect"
 	"strings"
 	"sync"
@@ -124,9 +125,8 @@ func TestInteropMCPGo(t *testing.T) {
 func TestBothErasOnOneEndpoint(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
-	read := func(body string, header ...string) (int, string) {
-		resp := post(t, c, l.url+"/mcp", body, header...)
+	c := l.clientFor(t, i, "alice")
+	read := func(resp *http.Response) (int, string) {
 		if resp.Header.Get("Mcp-Session-Id") != "" {
 			t.Error("a session id was given out")
 		}
@@ -137,26 +137,21 @@ func TestBothErasOnOneEndpoint(t *testing.T) {
 		return resp.StatusCode, string(out)
 	}
 	for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
-		status, out := read(fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":%q,`+
-			`"capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`, version))
+		status, out := read(post(t, c, l.url+"/mcp", strings.Replace(initialize, "2025-11-25", version, 1)))
 		if status != 200 || !strings.Contains(out, `"protocolVersion":"`+version+`"`) {
 			t.Errorf("initialize %s: %d %s", version, status, out)
 		}
 	}
-	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
-		`"io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
-	status, out := read(`{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{`+meta+`}}`,
-		"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "server/discover")
+	status, out := read(l.callModern(t, c, "server/discover", ""))
 	if status != 200 || !strings.Contains(out, `"2026-07-28"`) || !strings.Contains(out, `"cacheScope":"private"`) ||
 		!strings.Contains(out, `"ttlMs":300000`) {
 		t.Errorf("discover: %d %s", status, out)
 	}
-	status, out = read(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{},`+meta+`}}`,
-		"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "whoami")
+	status, out = read(l.callModern(t, c, "tools/call", `"name":"whoami","arguments":{},`, "Mcp-Name", "whoami"))
 	if status != 200 || !strings.Contains(out, `"sub":"alice"`) {
 		t.Errorf("modern call: %d %s", status, out)
 	}
-	status, out = read(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{"who":"bob"}}}`)
+	status, out = read(post(t, c, l.url+"/mcp", strings.Replace(callWhoami, "{}", `{"who":"bob"}`, 1)))
 	if status != 200 || !strings.Contains(out, `"isError":true`) {
 		t.Errorf("unknown argument: %d %s", status, out)
 	}

@@ -162,7 +162,8 @@ type tokenParts struct {
 	claims map[string]any
 }
 
-// token issues a good token with the changes applied; nil removes a member.
+// token issues a good token with the changes applied, signed with the key that its
+// header names, or k1; nil removes a member.
 func (i *testIssuer) token(t *testing.T, change tokenParts) string {
 	t.Helper()
 	now := time.Now()
@@ -174,7 +175,11 @@ func (i *testIssuer) token(t *testing.T, change tokenParts) string {
 	tok := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
 	tok.Header = map[string]any{"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
 	apply(tok.Header, change.header)
-	signed, err := tok.SignedString(i.key("k1"))
+	kid, _ := tok.Header["kid"].(string)
+	if _, ok := i.keys.Load(kid); !ok {
+		kid = "k1"
+	}
+	signed, err := tok.SignedString(i.key(kid))
 	if err != nil {
 		t.Fatal(err)
 	}

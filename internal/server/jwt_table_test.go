@@ -114,8 +114,14 @@ func wrongClaims(t *testing.T, i *testIssuer) map[string]string {
 		"http://127.0.0.1:3001/other", strings.ToUpper(testResource), strings.TrimSuffix(testResource, "p"),
 		"http://127.0.0.1:3001/mcp?x", "HTTP://127.0.0.1:3001/mcp", "app", testResource + " ", " " + testResource,
 		testResource + ",https://elsewhere.example/mcp", testResource + "\x00", 1, true,
-		[]string{}, []string{""}, []string{"https://elsewhere.example/mcp", "app"}, []any{nil}, []any{testResource, 1},
-		[]any{[]string{testResource}}, map[string]any{"0": testResource}, map[string]any{testResource: true},
+		[]string{},
+		[]string{""},
+		[]string{"https://elsewhere.example/mcp", "app"},
+		[]any{nil},
+		[]any{testResource, 1},
+		[]any{[]string{testResource}},
+		map[string]any{"0": testResource},
+		map[string]any{testResource: true},
 	} {
 		all[fmt.Sprintf("audience %#v", aud)] = i.claim(t, "aud", aud)
 	}

@@ -60,10 +60,7 @@ func TestKeyRotation(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		i.addKey(t, "k2")
-		old := i.key("k1")
-		i.keys.Store("k1", i.key("k2")) // sign with k2's key
-		token := i.token(t, tokenParts{header: map[string]any{"kid": "k2"}})
-		i.keys.Store("k1", old)
+		token := i.signWith(t, "k2", nil)
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {

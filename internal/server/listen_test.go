@@ -12,12 +12,9 @@ import (
 func TestListenIsAcknowledgedFirst(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	for n := range 1000 {
-		resp := post(t, c, l.url+"/mcp", `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{`+
-			`"notifications":{"promptsListChanged":true},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",`+
-			`"io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}`,
-			"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen")
+		resp := l.callModern(t, c, "subscriptions/listen", `"notifications":{"promptsListChanged":true},`)
 		text, err := io.ReadAll(resp.Body)
 		if err != nil {
 			t.Fatal(err)

@@ -109,15 +109,7 @@ type stream struct {
 
 func openStream(t *testing.T, base string, c *http.Client) *stream {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/sse", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = resp.Body.Close() })
+	resp := send(t, c, "GET", base+"/sse", "")
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("GET /sse: %d %s", resp.StatusCode, resp.Header.Get("Content-Type"))
 	}
@@ -158,16 +150,22 @@ func (s *stream) sessionID(t *testing.T) string {
 	return u.Query().Get("sessionId")
 }
 
-func post(t *testing.T, c *http.Client, target, body string, header ...string) *http.Response {
+// send sends one request over the network.
+func send(t *testing.T, c *http.Client, method, target, body string, header ...string) *http.Response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, target, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Content-Type", "application/json")
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	for k := 0; k+1 < len(header); k += 2 {
 		req.Header.Set(header[k], header[k+1])
+	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
 	}
 	resp, err := c.Do(req)
 	if err != nil {
@@ -175,4 +173,38 @@ func post(t *testing.T, c *http.Client, target, body string, header ...string) *
 	}
 	t.Cleanup(func() { _ = resp.Body.Close() })
 	return resp
+}
+
+func post(t *testing.T, c *http.Client, target, body string, header ...string) *http.Response {
+	t.Helper()
+	return send(t, c, "POST", target, body, header...)
+}
+
+// modernMeta is what params of 2026-07-28 have, and callModern sends a message of
+// that revision.
+const modernMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},` +
+	`"io.modelcontextprotocol/clientCapabilities":{}}`
+
+func (l *liveServer) callModern(t *testing.T, c *http.Client, method, params string, header ...string) *http.Response {
+	t.Helper()
+	return post(t, c, l.url+"/mcp", `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{`+params+modernMeta+`}}`,
+		append(header, "Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", method)...)
+}
+
+// listen opens a stream of subscriptions/listen, and returns once it is open.
+func (l *liveServer) listen(t *testing.T, c *http.Client, more string) *http.Response {
+	t.Helper()
+	resp := l.callModern(t, c, "subscriptions/listen", `"notifications":{"toolsListChanged":true},`+more)
+	if resp.StatusCode == 200 {
+		if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
+			t.Errorf("%q, %v", line, err)
+		}
+	}
+	return resp
+}
+
+// clientFor is a client with a token of subject for this server.
+func (l *liveServer) clientFor(t *testing.T, i *testIssuer, subject string) *http.Client {
+	t.Helper()
+	return clientWith(t, l.tokenFor(t, i, subject))
 }

@@ -164,7 +164,7 @@ func TestConcurrencyLimit(t *testing.T) {
 		answer(200, logtoClaims)(w, r)
 	}
 	l := startServer(t, i, func(c *Config) { c.MaxConcurrent, c.MCP = 1, slowTools(asked, proceed) })
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, c)
 	waits := make(chan *http.Response, 1)
 	go func() { waits <- post(t, clientWith(t, "opaque"), l.url+"/mcp", pingMessage) }()
@@ -204,7 +204,7 @@ func TestOperationsHandler(t *testing.T) {
 			t.Errorf("%s: %d", path, rec.Code)
 		}
 	}
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	post(t, c, l.url+"/mcp", callWhoami)
 	post(t, clientWith(t, "SeCrEt"), l.url+"/mcp", callWhoami)
 	if resp, err := c.Get(l.url + "/SeCrEt"); err != nil || resp.Body.Close() != nil {

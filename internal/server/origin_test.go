@@ -133,38 +133,24 @@ func TestHostsBehindAProxy(t *testing.T) {
 func TestProxyOnTheSameMachine(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.AllowedHosts = []string{"mcp.example"} })
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
-	send := func(method, path, body, origin string) *http.Response {
+	c := l.clientFor(t, i, "alice")
+	send := func(method, path, body string, header ...string) *http.Response {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, l.url+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = "mcp.example"
-		req.Header.Set("Content-Type", "application/json")
-		if origin != "" {
-			req.Header.Set("Origin", origin)
-		}
-		resp, err := c.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = resp.Body.Close() })
-		return resp
+		return send(t, c, method, l.url+path, body, append(header, "Host", "mcp.example")...)
 	}
-	if resp := send("POST", "/mcp", callWhoami, ""); resp.StatusCode != 200 {
+	if resp := send("POST", "/mcp", callWhoami); resp.StatusCode != 200 {
 		t.Errorf("POST /mcp: %d", resp.StatusCode)
 	}
-	stream := send("GET", "/sse", "", "")
+	stream := send("GET", "/sse", "")
 	if stream.StatusCode != 200 || stream.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("GET /sse: %d, %v", stream.StatusCode, stream.Header)
 	}
 	const page = "http://localhost:6274"
-	if got := send("GET", "/sse", "", page).Header.Values("Access-Control-Allow-Origin"); len(got) != 1 || got[0] != page {
+	if got := send("GET", "/sse", "", "Origin", page).Header.Values("Access-Control-Allow-Origin"); len(got) != 1 || got[0] != page {
 		t.Errorf("GET /sse from a page: %q", got)
 	}
 	s := openStream(t, l.url, c)
-	if resp := send("POST", s.endpoint, pingMessage, ""); resp.StatusCode != 202 {
+	if resp := send("POST", s.endpoint, pingMessage); resp.StatusCode != 202 {
 		t.Errorf("POST /messages: %d", resp.StatusCode)
 	}
 }

@@ -89,9 +89,8 @@ func TestOneUserCannotTakeAllCalls(t *testing.T) {
 		<-asked
 	}
 	const listen = "subscriptions/listen"
-	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
-	modernCall := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow",` + meta + `}}`
-	modernListen := `{"jsonrpc":"2.0","id":1,"method":"` + listen + `","params":{"notifications":{"toolsListChanged":true},` + meta + `}}`
+	modernCall := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow",` + modernMeta + `}}`
+	modernListen := `{"jsonrpc":"2.0","id":1,"method":"` + listen + `","params":{"notifications":{"toolsListChanged":true},` + modernMeta + `}}`
 	for name, try := range map[string]struct {
 		path, body string
 		header     []string
@@ -115,13 +114,12 @@ func TestOneUserCannotTakeAllCalls(t *testing.T) {
 	}
 	close(proceed)
 	wg.Wait()
-	for held(l.Server) != [3]int{0, 0, 1} {
-		runtime.Gosched() // until the handlers have returned
-	}
+	l.awaitHeld(t, [3]int{0, 0, 1}) // until the handlers have returned
 }
 
-// A stream of subscriptions/listen counts as a stream of its user, and is no
-// call.
+// A stream of subscriptions/listen counts as a stream of its user, and neither as a
+// call nor as a message, for as long as it is open: a few users could take all room
+// from everybody else. A message that is too large to be part of a stream opens none.
 func TestListenStreamsAreCounted(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) {
@@ -129,30 +127,24 @@ func TestListenStreamsAreCounted(t *testing.T) {
 		c.MCP = server.NewMCPServer("changes", "1", server.WithToolCapabilities(true))
 		c.MCP.AddTool(mcp.NewTool("x"), nil)
 	})
-	const body = `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},` +
-		`"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},` +
-		`"io.modelcontextprotocol/clientCapabilities":{}}}}`
-	listen := func(c *http.Client) *http.Response {
-		return post(t, c, l.url+"/mcp", body, "Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen")
-	}
-	alice, bob := clientWith(t, l.tokenFor(t, i, "alice")), clientWith(t, l.tokenFor(t, i, "bob"))
-	for n, want := range []int{200, 200, 429} {
-		resp := listen(alice)
-		if resp.StatusCode != want || want == 429 && resp.Header.Get("Retry-After") == "" {
-			t.Errorf("listen %d: %d, want %d", n, resp.StatusCode, want)
+	alice, bob := l.clientFor(t, i, "alice"), l.clientFor(t, i, "bob")
+	for _, tt := range []struct {
+		c    *http.Client
+		more string
+		want int
+	}{
+		{alice, "", 200},
+		{alice, "", 200},
+		{alice, "", 429},
+		{bob, strings.Repeat(" ", 1<<20), 413},
+		{bob, `"x":[0` + strings.Repeat(",0", 3000) + `],`, 413},
+		{bob, "", 200},
+	} {
+		if resp := l.listen(t, tt.c, tt.more); resp.StatusCode != tt.want || tt.want == 429 && resp.Header.Get("Retry-After") == "" {
+			t.Errorf("%.20q: %d, want %d", tt.more, resp.StatusCode, tt.want)
 		}
-		if want == 200 {
-			if line, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
-				t.Errorf("%q, %v", line, err)
-			}
-		}
 	}
-	if resp := listen(bob); resp.StatusCode != 200 {
-		t.Errorf("bob: %d", resp.StatusCode)
-	}
-	if got := held(l.Server); got[1] != 0 || got[2] != 3 {
-		t.Errorf("calls and streams: %v", got)
-	}
+	l.awaitHeld(t, [3]int{0, 0, 3})
 }
 
 // Bodies under way are bounded in bytes, of one user and of all, and a body
@@ -239,7 +231,7 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 			return mcp.NewToolResultText(large), nil
 		})
 	})
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, c)
 	taken, refused := 0, 0
 	for refused == 0 && taken < 200 {
@@ -256,13 +248,11 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 	if refused == 0 {
 		t.Error("none was refused")
 	}
-	if resp := post(t, clientWith(t, l.tokenFor(t, i, "bob")), l.url+"/mcp", pingMessage); resp.StatusCode != 200 {
+	if resp := post(t, l.clientFor(t, i, "bob"), l.url+"/mcp", pingMessage); resp.StatusCode != 200 {
 		t.Errorf("bob: %d", resp.StatusCode)
 	}
 	_ = s.resp.Body.Close()
-	for held(l.Server) != [3]int{} {
-		runtime.Gosched()
-	}
+	l.awaitHeld(t, [3]int{})
 }
 
 // Values are counted outside of strings, and never fewer than a decoder makes.
@@ -314,8 +304,7 @@ func TestNobodyCancelsCallsOfOthers(t *testing.T) {
 		return mcp.NewToolResultText("done"), nil
 	})
 	l := startServer(t, i, func(c *Config) { c.MCP = m })
-	alice, bob := clientWith(t, l.tokenFor(t, i, "alice")), clientWith(t, l.tokenFor(t, i, "bob"))
-	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}`
+	alice, bob := l.clientFor(t, i, "alice"), l.clientFor(t, i, "bob")
 	const cancel = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`
 	mine, others := openStream(t, l.url, alice), openStream(t, l.url, bob)
 	var wg sync.WaitGroup
@@ -323,8 +312,7 @@ func TestNobodyCancelsCallsOfOthers(t *testing.T) {
 		func() { post(t, alice, l.url+"/mcp", callSlow) },
 		func() { post(t, alice, l.url+mine.endpoint, callSlow) },
 		func() {
-			post(t, alice, l.url+"/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow",`+meta+`}}`,
-				"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "slow")
+			l.callModern(t, alice, "tools/call", `"name":"slow",`, "Mcp-Name", "slow")
 		},
 	} {
 		wg.Go(call)
@@ -337,7 +325,7 @@ func TestNobodyCancelsCallsOfOthers(t *testing.T) {
 		},
 		"HTTP+SSE": func() *http.Response { return post(t, bob, l.url+others.endpoint, cancel) },
 		"2026-07-28": func() *http.Response {
-			return post(t, bob, l.url+"/mcp", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,`+meta+`}}`,
+			return post(t, bob, l.url+"/mcp", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,`+modernMeta+`}}`,
 				"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "notifications/cancelled")
 		},
 	} {

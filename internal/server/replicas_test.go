@@ -107,7 +107,7 @@ func TestSessionsAreOfOneResource(t *testing.T) {
 	store := newMemorySessions()
 	a := startServer(t, i, func(c *Config) { c.Stateful, c.Bus = true, sharing{left, store} })
 	b := startServer(t, i, func(c *Config) { c.Stateful, c.Bus = true, sharing{right, store} })
-	atA, atB := clientWith(t, a.tokenFor(t, i, "alice")), clientWith(t, b.tokenFor(t, i, "alice"))
+	atA, atB := a.clientFor(t, i, "alice"), b.clientFor(t, i, "alice")
 	session, stream := a.begin(t, atA), openStream(t, a.url, atA)
 	for _, method := range []string{"POST", "GET", "DELETE"} {
 		body := ""

@@ -3,39 +3,23 @@ package server
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // signWith issues a good token with the changes applied, signed with the key
 // kid; "-" names the key k1 and leaves kid out of the header.
 func (i *testIssuer) signWith(t *testing.T, kid string, change map[string]any) string {
 	t.Helper()
-	now := time.Now()
-	claims := jwt.MapClaims{
-		"iss": i.url, "sub": "alice", "aud": testResource, "client_id": "app",
-		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-	}
-	maps.Copy(claims, change)
-	tok := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
-	tok.Header["typ"] = "at+jwt"
+	header := map[string]any{"kid": kid}
 	if kid == "-" {
-		kid = "k1"
-	} else {
-		tok.Header["kid"] = kid
+		header["kid"] = nil
 	}
-	signed, err := tok.SignedString(i.key(kid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed
+	return i.token(t, tokenParts{header: header, claims: change})
 }
 
 // The provider changes its key again and again while 8 clients call with tokens

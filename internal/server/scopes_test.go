@@ -146,6 +146,7 @@ func ambiguous(honest string) []string {
 		strings.Replace(honest, "params", `param\u017f`, 1),
 		strings.Replace(honest, `"name"`, `"Name"`, 1),
 		strings.Replace(honest, `"name"`, `"NAME"`, 1),
+		strings.Replace(honest, `"name"`, `"NAME":"secret","name":"other","x"`, 1),
 		strings.Replace(honest, `"arguments"`, `"argumentſ"`, 1),
 		strings.Replace(honest, `"jsonrpc"`, `"JSONRPC"`, 1),
 		`{"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"secret"}}`,
@@ -198,8 +199,14 @@ func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
 		strings.Replace(honest, `"secret"`, `"Secret"`, 1),
 		strings.Replace(honest, "tools/call", "Tools/Call", 1),
 		strings.Replace(honest, `"secret"`, `["secret"]`, 1),
+		strings.Replace(honest, `"secret"`, `"\u017fecret"`, 1), // long s folds to s
+		strings.Replace(honest, `"secret"`, `"\u0073ecret"`, 1),
+		strings.Replace(honest, `"name"`, `"n\u0061me"`, 1),
+		strings.Replace(honest, "params", `par\u0061ms`, 1),
+		strings.Replace(strings.Replace(honest, "secret", "other", 1), "{}", `{"name":"secret"}`, 1),
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[{"name":"secret"}]}`,
 	} {
-		if resp := call(s, "POST", "/mcp", token, body); resp.StatusCode == 500 {
+		if resp := call(s, "POST", "/mcp", token, body); resp.StatusCode >= 500 {
 			t.Errorf("%s: %d", body, resp.StatusCode)
 		}
 	}

@@ -24,12 +24,9 @@ func TestCloseEndsStreamsAndWaitsForCalls(t *testing.T) {
 		answer(200, logtoClaims)(w, r)
 	}
 	l := startServer(t, i, nil)
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	legacy := openStream(t, l.url, c)
-	listen := post(t, c, l.url+"/mcp", `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{`+
-		`"notifications":{"toolsListChanged":true},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",`+
-		`"io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}`,
-		"Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen")
+	listen := l.callModern(t, c, "subscriptions/listen", `"notifications":{"toolsListChanged":true},`)
 	if listen.Header.Get("Content-Type") != "text/event-stream" || listen.Header.Get("X-Accel-Buffering") != "no" ||
 		legacy.resp.Header.Get("X-Accel-Buffering") != "no" {
 		t.Fatalf("S21: %v and %v", listen.Header, legacy.resp.Header)

@@ -15,7 +15,7 @@ const pingMessage = `{"jsonrpc":"2.0","id":7,"method":"ping"}`
 func TestSessionBelongsToItsOwner(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
-	owner := clientWith(t, l.tokenFor(t, i, "alice"))
+	owner := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, owner)
 	target := l.url + s.endpoint
 
@@ -70,7 +70,7 @@ func withoutRequestID(resp *http.Response, body []byte) string {
 func TestSessionIDsAreRandomAndEnd(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	seen := map[string]bool{}
 	for range 5 {
 		s := openStream(t, l.url, c)
@@ -95,7 +95,7 @@ func TestSessionIDsAreRandomAndEnd(t *testing.T) {
 func TestStreamsAreBounded(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.MaxStreams, c.TotalStreams = 2, 3 })
-	greedy := clientWith(t, l.tokenFor(t, i, "greedy"))
+	greedy := l.clientFor(t, i, "greedy")
 	first := openStream(t, l.url, greedy)
 	openStream(t, l.url, greedy)
 	open := func(c *http.Client) *http.Response {
@@ -110,8 +110,8 @@ func TestStreamsAreBounded(t *testing.T) {
 	if resp := open(greedy); resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("one more than a caller may have: %d", resp.StatusCode)
 	}
-	openStream(t, l.url, clientWith(t, l.tokenFor(t, i, "other")))
-	if resp := open(clientWith(t, l.tokenFor(t, i, "third"))); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+	openStream(t, l.url, l.clientFor(t, i, "other"))
+	if resp := open(l.clientFor(t, i, "third")); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("one more than all may have: %d", resp.StatusCode)
 	}
 	_ = first.resp.Body.Close()

@@ -32,23 +32,7 @@ func (l *liveServer) begin(t *testing.T, c *http.Client) string {
 
 func (l *liveServer) send(t *testing.T, c *http.Client, method, body string, header ...string) *http.Response {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, l.url+"/mcp", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Header.Set("Accept", "application/json, text/event-stream")
-	for k := 0; k+1 < len(header); k += 2 {
-		req.Header.Set(header[k], header[k+1])
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
+	return send(t, c, method, l.url+"/mcp", body, header...)
 }
 
 // With sessions on, a session id does nothing in the hands of
@@ -57,7 +41,7 @@ func (l *liveServer) send(t *testing.T, c *http.Client, method, body string, hea
 func TestStatefulSessionBelongsToItsOwner(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
-	alice := clientWith(t, l.tokenFor(t, i, "alice"))
+	alice := l.clientFor(t, i, "alice")
 	session := l.begin(t, alice)
 	foreign := map[string]map[string]any{
 		"another user":        {"sub": "mallory"},
@@ -111,7 +95,7 @@ func TestStatefulSessionBelongsToItsOwner(t *testing.T) {
 func TestStatefulSessionEnds(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful, c.Heartbeat = true, time.Hour })
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	session, other := l.begin(t, c), l.begin(t, c)
 	stream := l.send(t, c, "GET", "", "Mcp-Session-Id", session, "Last-Event-ID", "7")
 	kept := l.send(t, c, "GET", "", "Mcp-Session-Id", other)
@@ -153,16 +137,13 @@ func TestStatefulSessionEnds(t *testing.T) {
 func TestModernClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
-	const modern = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{` +
-		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"x","version":"1"},` +
-		`"io.modelcontextprotocol/clientCapabilities":{}}}}`
-	resp := l.send(t, c, "POST", modern, "Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/list", "Mcp-Session-Id", "invented")
+	c := l.clientFor(t, i, "alice")
+	resp := l.callModern(t, c, "tools/list", "", "Mcp-Session-Id", "invented")
 	if resp.StatusCode != 200 || resp.Header.Get("Mcp-Session-Id") != "" {
 		body, _ := io.ReadAll(resp.Body)
 		t.Errorf("POST: %d %v %s", resp.StatusCode, resp.Header, body)
 	}
-	resp = l.send(t, c, "POST", modern, "Mcp-Method", "tools/list")
+	resp = l.send(t, c, "POST", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{`+modernMeta+`}}`, "Mcp-Method", "tools/list")
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 400 || !strings.Contains(string(body), "-32020") {
 		t.Errorf("S16, a modern message without the header: %d %s", resp.StatusCode, body)
 	}
@@ -249,7 +230,7 @@ func (failing) Touch(context.Context, string, string, time.Duration) (bool, erro
 func TestBusDown(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful, c.Bus = true, failing{} })
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	for what, resp := range map[string]*http.Response{
 		"initialize":     post(t, c, l.url+"/mcp", initialize),
 		"call":           post(t, c, l.url+"/mcp", callWhoami, "Mcp-Session-Id", "x"),
@@ -299,7 +280,7 @@ func TestLibrariesWithSessions(t *testing.T) {
 func TestLegacyStreamIsDrained(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, c)
 	session := l.legacySession(t, s.sessionID(t))
 	if session.enter() != accepted { // as a call under way
@@ -345,7 +326,7 @@ func (l *liveServer) legacySession(t *testing.T, id string) *legacySession {
 func TestMessagesInFlightAreBounded(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
-	c := clientWith(t, l.tokenFor(t, i, "alice"))
+	c := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, c)
 	session := l.legacySession(t, s.sessionID(t))
 	for range maxInFlight {
