@@ -109,17 +109,22 @@ func (a *attacked) head(path, token string, size int, header ...string) string {
 // call sends one ping with a connection of its own and returns the answer.
 func (a *attacked) call(t *testing.T, token string) *http.Response {
 	t.Helper()
-	c := a.dial(t)
-	defer c.Close()
-	if _, err := io.WriteString(c, a.head("/mcp", token, len(ping))+ping); err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	resp, err := a.ask(t, a.head("/mcp", token, len(ping))+ping)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
 	return resp
+}
+
+// ask sends a request on a connection of its own.
+func (a *attacked) ask(t *testing.T, request string) (*http.Response, error) {
+	t.Helper()
+	c := a.dial(t)
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	return http.ReadResponse(bufio.NewReader(c), nil)
 }
 
 func (a *attacked) dial(t *testing.T) net.Conn {
@@ -294,11 +299,7 @@ func TestTextOfStrangersInLogAndChallenge(t *testing.T) {
 				"\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
 			a.head("/mcp", token, len(ping), "Mcp-Session-Id", hidden, "Mcp-Method", hidden, "Mcp-Protocol-Version", hidden) + ping,
 		} {
-			c := a.dial(t)
-			if _, err := io.WriteString(c, request); err != nil {
-				t.Fatal(err)
-			}
-			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			resp, err := a.ask(t, request)
 			if err != nil {
 				t.Errorf("%q: %v", request, err)
 				continue
@@ -407,11 +408,7 @@ func TestAnswersAreBounded(t *testing.T) {
 		"level":               `{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"` + long + `"}}`,
 		"task":                `{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"` + long + `"}}`,
 	} {
-		c := a.dial(t)
-		if _, err := io.WriteString(c, a.head("/mcp", alice, len(body))+body); err != nil {
-			t.Fatal(err)
-		}
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		resp, err := a.ask(t, a.head("/mcp", alice, len(body))+body)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -116,15 +116,8 @@ func TestDevLoginOnBothTransports(t *testing.T) {
 
 	sse := "http://" + p.address + "/sse"
 	login := newLogin(t)
-	req, err := http.NewRequestWithContext(t.Context(), "GET", sse, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := login.Authorize(t.Context(), req, resp); err != nil {
+	resp, _ := get(t, sse)
+	if err := login.Authorize(t.Context(), resp.Request, resp); err != nil {
 		t.Fatal(err)
 	}
 	source, err := login.TokenSource(t.Context())

@@ -33,9 +33,11 @@ import (
 
 const someIssuer = "http://127.0.0.1:1/oidc"
 
-func get(t *testing.T, url string, header ...string) (*http.Response, string) {
+// send sends one request on a connection of its own, and returns the answer and its
+// body.
+func send(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +50,21 @@ func get(t *testing.T, url string, header ...string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
-	return resp, string(body)
+	text, _ := io.ReadAll(resp.Body)
+	return resp, string(text)
+}
+
+func get(t *testing.T, url string, header ...string) (*http.Response, string) {
+	t.Helper()
+	return send(t, "GET", url, "", header...)
+}
+
+// callTool calls a tool with a token, and returns the status.
+func callTool(t *testing.T, url, token, tool string) int {
+	t.Helper()
+	resp, _ := send(t, "POST", url, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`,
+		"Authorization", "Bearer "+token, "Content-Type", "application/json")
+	return resp.StatusCode
 }
 
 func write(t *testing.T, text string) string {
@@ -78,11 +93,8 @@ trusted-proxy:
 drain-delay: 3s
 `)
 	env := map[string]string{"WHOAMI_CONFIG": file, "WHOAMI_LISTEN": "127.0.0.1:2222", "WHOAMI_ISSUER": "https://env.example"}
-	var o options
-	if err := o.read([]string{"--issuer", "https://flag.example"}, func(k string) string { return env[k] }, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	if m := o.parse(); len(m) != 0 {
+	o, m := parsed(t, env, "--issuer", "https://flag.example")
+	if len(m) != 0 {
 		t.Fatal(m)
 	}
 	c := o.config
@@ -124,17 +136,12 @@ func TestMistakesOfOperationsAreReportedTogether(t *testing.T) {
 		t.Error("the password of the bus is shown")
 	}
 	for name, text := range map[string]string{"a list": "- a\n", "no YAML": "a: [", "large": strings.Repeat("#", maxConfigBytes+1)} {
-		var o options
-		if err := o.read([]string{"--config", write(t, text), "--issuer", "https://id.example"}, noEnv, io.Discard); err != nil {
-			t.Fatal(err)
-		}
-		if m := o.parse(); len(m) != 1 {
+		if _, m := parsed(t, nil, "--config", write(t, text), "--issuer", "https://id.example"); len(m) != 1 {
 			t.Errorf("%s: %v", name, m)
 		}
 	}
-	var o options
-	_ = o.read([]string{"--config", filepath.Join(t.TempDir(), "absent"), "--tls-cert", "no", "--tls-key", "no", "--issuer", "https://id.example"}, noEnv, io.Discard)
-	if m := o.parse(); len(m) != 2 {
+	_, m := parsed(t, nil, "--config", filepath.Join(t.TempDir(), "absent"), "--tls-cert", "no", "--tls-key", "no", "--issuer", "https://id.example")
+	if len(m) != 2 {
 		t.Errorf("absent files: %v", m)
 	}
 }
@@ -356,15 +363,20 @@ func (p pipes) Close() error {
 
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001} }
 
-// slowly connects to a server and gives the connection to client; it returns how
-// long the server put up with it, and what it said.
-func slowly(t *testing.T, verify server.Verifier, client func(net.Conn)) (took time.Duration, said string) {
+// connected is a connection to a server for which each token is alice's, and stop
+// ends both.
+func connected(t *testing.T) (c net.Conn, stop func()) {
 	t.Helper()
 	u, err := url.Parse("http://127.0.0.1:3001/mcp")
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := server.New(server.Config{Resource: u, Issuer: "https://id.example", Verify: verify})
+	handler, err := server.New(server.Config{
+		Resource: u, Issuer: "https://id.example",
+		Verify: func(context.Context, string) (server.Identity, error) {
+			return server.Identity{Subject: "alice", Issuer: "https://id.example"}, nil
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,25 +386,17 @@ func slowly(t *testing.T, verify server.Verifier, client func(net.Conn)) (took t
 	go func() { defer close(done); _ = srv.Serve(l) }()
 	ours, theirs := net.Pipe()
 	l.conns <- theirs
-	began := time.Now()
-	var dripping sync.WaitGroup
-	dripping.Go(func() { client(ours) })
-	text, _ := io.ReadAll(ours) // until the server ends it
-	took = time.Since(began)
-	_ = ours.Close()
-	dripping.Wait()
-	_ = srv.Close()
-	_ = handler.Close(context.Background())
-	<-done
-	return took, string(text)
+	return ours, func() {
+		_ = ours.Close()
+		_ = srv.Close()
+		_ = handler.Close(context.Background())
+		<-done
+	}
 }
 
 // Slow loris: a header that never ends, a body that never ends, a connection
 // that says nothing: each is ended after its time.
 func TestSlowClientsAreCutOff(t *testing.T) {
-	alice := func(context.Context, string) (server.Identity, error) {
-		return server.Identity{Subject: "alice", Issuer: "https://id.example"}, nil
-	}
 	drip := func(start, piece string) func(net.Conn) {
 		return func(c net.Conn) {
 			if _, err := io.WriteString(c, start); err != nil {
@@ -430,13 +434,19 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				took, said := slowly(t, alice, tt.client)
-				if took > tt.limit || took < time.Second {
+				c, stop := connected(t)
+				began := time.Now()
+				var dripping sync.WaitGroup
+				dripping.Go(func() { tt.client(c) })
+				said, _ := io.ReadAll(c) // until the server ends it
+				if took := time.Since(began); took > tt.limit || took < time.Second {
 					t.Errorf("cut off after %s", took)
 				}
-				if !strings.HasPrefix(said, tt.said) {
+				if !strings.HasPrefix(string(said), tt.said) {
 					t.Errorf("the server said %q", said)
 				}
+				stop()
+				dripping.Wait()
 			})
 		})
 	}
@@ -445,22 +455,8 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 // A client that opens a stream and does not read it is cut off, too.
 func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u, _ := url.Parse("http://127.0.0.1:3001/mcp")
-		handler, err := server.New(server.Config{
-			Resource: u, Issuer: "https://id.example",
-			Verify: func(context.Context, string) (server.Identity, error) {
-				return server.Identity{Subject: "alice", Issuer: "https://id.example"}, nil
-			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := newPipes()
-		srv := newHTTPServer(handler, slog.New(slog.DiscardHandler))
-		done := make(chan struct{})
-		go func() { defer close(done); _ = srv.Serve(l) }()
-		ours, theirs := net.Pipe()
-		l.conns <- theirs
+		ours, stop := connected(t)
+		defer stop()
 		if _, err := io.WriteString(ours, "GET /sse HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nAuthorization: Bearer x\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -476,13 +472,9 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute) // a heartbeat and the time to take it
 		_ = ours.SetReadDeadline(time.Now().Add(time.Minute))
-		if _, err = io.Copy(io.Discard, r); err != nil { // what was on its way, and the end
+		if _, err := io.Copy(io.Discard, r); err != nil { // what was on its way, and the end
 			t.Errorf("the connection is still open: %v", err)
 		}
-		_ = ours.Close()
-		_ = srv.Close()
-		_ = handler.Close(context.Background())
-		<-done
 	})
 }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -100,12 +98,8 @@ func TestFlagThenVariableThenDefault(t *testing.T) {
 		"WHOAMI_LOG_LEVEL": "error", "WHOAMI_JWT_ONLY": "1", "WHOAMI_ALLOW_HOST": "a b:1",
 		"WHOAMI_REQUIRED_SCOPE": "need", "WHOAMI_VERSION": "true",
 	}
-	var o options
-	err := o.read([]string{"--log-level", "debug", "--issuer=https://flag.example"}, func(k string) string { return env[k] }, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m := o.parse(); len(m) != 0 {
+	o, m := parsed(t, env, "--log-level", "debug", "--issuer=https://flag.example")
+	if len(m) != 0 {
 		t.Fatal(m)
 	}
 	c := o.config
@@ -138,36 +132,20 @@ func TestStartsWithoutItsIssuer(t *testing.T) {
 	if p.resource != "http://"+p.address+"/mcp" {
 		t.Errorf("resource %s at %s", p.resource, p.address)
 	}
-	get := func(path string, header ...string) int {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+p.address+path, nil)
-		if err != nil {
-			t.Fatal(err)
+	for _, tt := range []struct {
+		path   string
+		header []string
+		want   int
+	}{
+		{"/healthz", nil, 200},
+		{"/mcp", nil, 401},
+		{"/mcp", []string{"Authorization", "Bearer opaque"}, 503}, // the issuer is down
+		{"/mcp", []string{"Authorization", "Bearer " + strings.Repeat(".", 40<<10)}, 401},
+		{"/mcp", []string{"X", strings.Repeat("x", 2*maxHeaderBytes)}, 431},
+	} {
+		if resp, _ := get(t, "http://"+p.address+tt.path, tt.header...); resp.StatusCode != tt.want {
+			t.Errorf("%s with %.30q: %d, want %d", tt.path, tt.header, resp.StatusCode, tt.want)
 		}
-		for k := 0; k+1 < len(header); k += 2 {
-			req.Header.Set(header[k], header[k+1])
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode
-	}
-	if got := get("/healthz"); got != 200 {
-		t.Errorf("health: %d", got)
-	}
-	if got := get("/mcp"); got != 401 {
-		t.Errorf("no token: %d", got)
-	}
-	if got := get("/mcp", "Authorization", "Bearer opaque"); got != 503 {
-		t.Errorf("issuer down: %d", got)
-	}
-	if got := get("/mcp", "Authorization", "Bearer "+strings.Repeat(".", 40<<10)); got != 401 {
-		t.Errorf("long token: %d", got)
-	}
-	if got := get("/mcp", "X", strings.Repeat("x", 2*maxHeaderBytes)); got != 431 {
-		t.Errorf("headers over the limit: %d", got)
 	}
 	if code := p.stop(); code != exitOK {
 		t.Errorf("exit %d", code)

@@ -3,10 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
-	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,10 +23,7 @@ func parsed(t *testing.T, env map[string]string, args ...string) (*options, []er
 
 // The options about tokens become the configuration, with 0 meaning none.
 func TestVerificationOptions(t *testing.T) {
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("s3cret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	secret := write(t, "s3cret\n")
 	o, m := parsed(t, nil, "--issuer", "https://a.example https://b.example", "--resource", "https://h.example/a/mcp https://h.example/b/mcp",
 		"--cache-ttl", "0", "--outage-grace", "0", "--leeway", "0", "--algorithm", "ES384,RS256", "--client", "one two",
 		"--introspection-client", "me", "--introspection-secret-file", secret, "--introspection-audience-optional",
@@ -103,19 +97,7 @@ func TestTwoResources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequestWithContext(t.Context(), "POST", base+path,
-			strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":{}}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode
+		return callTool(t, base+path, token, tool)
 	}
 	for _, tt := range []struct {
 		path, resource, scope, tool string
@@ -152,28 +134,10 @@ func TestIntrospectionByFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = idp.Close() })
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("s3cret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	secret := write(t, "s3cret\n")
 	p := start(t, "--issuer", idp.Issuer(), "--listen", "127.0.0.1:0", "--cache-ttl", "0", "--required-scope", "openid",
 		"--introspection-client", "app", "--introspection-secret-file", secret, "--introspection-audience-optional")
-	ask := func(token string) int {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), "POST", p.resource,
-			strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{}}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode
-	}
+	ask := func(token string) int { return callTool(t, p.resource, token, "whoami") }
 	issue := func(client, scopes string) string {
 		t.Helper()
 		token, err := idp.IssueToken(devidp.TokenRequest{ClientID: client, Scopes: strings.Fields(scopes)})
