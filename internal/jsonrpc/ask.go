@@ -56,6 +56,14 @@ func NewRequest(id []byte, method string, params []byte) Message {
 // NewNotification builds a notification from raw params; nil params are left out.
 func NewNotification(method string, params []byte) Message { return NewRequest(nil, method, params) }
 
+// WithID returns m under another raw id.
+func (m Message) WithID(id []byte) Message {
+	if bytes.Equal(m.ID, id) {
+		return m
+	}
+	return Built(With(m.Raw, "id", id))
+}
+
 // Built parses what was put together out of valid parts.
 func Built(raw []byte) Message {
 	m, _ := Parse(squeeze(raw))

@@ -52,7 +52,7 @@ func carry(t *testing.T, m, back jsonrpc.Message, sessions bool) {
 			if calls++; calls == 3 {
 				cancel() // a server that asks for ever
 			}
-			sink.Message(withID(back, out.ID))
+			sink.Message(back.WithID(out.ID))
 		}
 		return nil
 	}

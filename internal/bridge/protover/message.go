@@ -25,14 +25,6 @@ func newError(id []byte, code int, message string) jsonrpc.Message {
 	return jsonrpc.Built(jsonrpc.ErrorResponse(id, code, message, nil))
 }
 
-// withID returns m under another raw id.
-func withID(m jsonrpc.Message, id []byte) jsonrpc.Message {
-	if string(m.ID) == string(id) {
-		return m
-	}
-	return jsonrpc.Built(jsonrpc.With(m.Raw, "id", id))
-}
-
 // withParams returns m with other raw params.
 func withParams(m jsonrpc.Message, params []byte) jsonrpc.Message {
 	return jsonrpc.Built(jsonrpc.With(m.Raw, "params", params))

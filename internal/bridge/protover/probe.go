@@ -31,7 +31,7 @@ func (a *Adapter) probe(ctx context.Context, probe jsonrpc.Message) probeResult 
 		if !slices.Contains(texts(jsonrpc.Member(answer.Error, "data", "supported")), jsonrpc.Stateless) {
 			return found
 		}
-		probe = withID(probe, jsonrpc.NewID("discover"))
+		probe = probe.WithID(jsonrpc.NewID("discover"))
 	}
 }
 

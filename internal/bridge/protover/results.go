@@ -38,7 +38,7 @@ func withDefault(raw []byte, name, value string) []byte {
 // translated is the server's answer in words of 2026-07-28, under the raw id.
 func (c *statelessClient) translated(m, answer jsonrpc.Message, id []byte) jsonrpc.Message {
 	if answer.Error == nil {
-		return withResult(withID(answer, id), c.complete(m.Method, answer.Result))
+		return withResult(answer.WithID(id), c.complete(m.Method, answer.Result))
 	}
 	switch errorCode(answer.Error) {
 	case codeOldNotFound:
@@ -48,7 +48,7 @@ func (c *statelessClient) translated(m, answer jsonrpc.Message, id []byte) jsonr
 			return newResult(id, c.complete(m.Method, jsonrpc.With([]byte(`{"resultType":"input_required"}`), "inputRequests", asked)))
 		}
 	}
-	return withID(answer, id)
+	return answer.WithID(id)
 }
 
 // elicitations makes questions of the addresses that a server wants to have

@@ -36,7 +36,7 @@ func (c *sessionClient) roundTrips(ctx context.Context, m jsonrpc.Message, sink 
 			return err
 		}
 		if kind, _ := jsonrpc.Text(jsonrpc.Member(reply.Result, "resultType")); kind != "input_required" {
-			sink.Message(c.compatible(m, withID(reply, m.ID)))
+			sink.Message(c.compatible(m, reply.WithID(m.ID)))
 			return nil
 		}
 		questions, state := jsonrpc.Member(reply.Result, "inputRequests"), jsonrpc.Member(reply.Result, "requestState")

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,11 +38,7 @@ func (u *Upstream) deliverHTTPError(resp *http.Response, body []byte, m jsonrpc.
 		u.log.Debug("the server refused a message", "method", m.Method, "status", resp.StatusCode)
 		return nil
 	}
-	own, err := jsonrpc.Parse(jsonrpc.WithError(m.ID, answer.Error))
-	if err != nil {
-		return statusError(resp, body)
-	}
-	sink.Message(own)
+	sink.Message(jsonrpc.Built(jsonrpc.WithError(m.ID, answer.Error)))
 	return nil
 }
 
@@ -115,28 +112,18 @@ func describeRedirect(resp *http.Response) (text, next string) {
 	return text, next
 }
 
-// notMCP is an answer with a status of success that is not an MCP server's.
-func notMCP(resp *http.Response) error {
+// notMCP is an answer with a status of success that is not an MCP server's. page says
+// that it is an HTML page, as its type does: a welcome page, or a sign-in.
+func notMCP(resp *http.Response, page bool) error {
+	e := &Error{Reason: NotMCP, Status: resp.StatusCode, Hint: AddressHint}
 	switch mediaType(resp) {
 	case "text/html", "application/xhtml+xml":
-		return notMCPPage(resp)
+		page = true
 	}
-	return notMCPWith(resp, AddressHint)
-}
-
-// notMCPPage is an HTML page in the place of an answer: a welcome page, or a sign-in.
-func notMCPPage(resp *http.Response) error {
-	return notMCPWith(resp, AddressHint+"; "+GatewayHint)
-}
-
-func notMCPWith(resp *http.Response, next string) error {
-	what := resp.Header.Get("Content-Type")
-	if what == "" {
-		what = "no content"
+	if page {
+		e.Hint += "; " + GatewayHint
 	}
-	return &Error{
-		Reason: NotMCP, Status: resp.StatusCode,
-		Err:  fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Line(what)),
-		Hint: next,
-	}
+	what := cmp.Or(resp.Header.Get("Content-Type"), "no content")
+	e.Err = fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Line(what))
+	return e
 }

@@ -84,7 +84,7 @@ func (c *sseConn) liveStream(ctx context.Context, m jsonrpc.Message) (*sseStream
 	c.mu.Lock()
 	stream, setup := c.stream, c.setup
 	c.mu.Unlock()
-	if stream != nil && stream.alive() {
+	if stream != nil && stream.life.Err() == nil {
 		return stream, nil
 	}
 	if stream != nil { // lost
@@ -108,7 +108,7 @@ func (c *sseConn) liveStream(ctx context.Context, m jsonrpc.Message) (*sseStream
 			return c.sendOn(ctx, stream, m, sink, true)
 		})
 		if err != nil {
-			stream.stop()
+			stream.end(context.Canceled)
 			return nil, err
 		}
 	}
@@ -133,7 +133,7 @@ func (c *sseConn) sendOn(ctx context.Context, s *sseStream, m jsonrpc.Message, s
 		_, err := c.post(ctx, s, m, sink, last)
 		return err
 	}
-	call := &pendingCall{m: m, sink: sink, done: make(chan struct{})}
+	call := &pendingCall{m: m, sink: sink, done: make(chan error, 1)}
 	key := jsonrpc.Key(m.ID)
 	s.register(key, call)
 	defer s.unregister(key, call)
@@ -142,14 +142,14 @@ func (c *sseConn) sendOn(ctx context.Context, s *sseStream, m jsonrpc.Message, s
 		return err
 	}
 	select {
-	case <-call.done:
-		return call.err
-	case <-s.ended:
+	case err := <-call.done:
+		return err
+	case <-s.life.Done():
 		select {
-		case <-call.done: // both: the answer was the last thing that came
-			return call.err
+		case err := <-call.done: // both: the answer was the last thing that came
+			return err
 		default:
-			return interrupted(s.cause)
+			return interrupted(unlessEOF(context.Cause(s.life)))
 		}
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -174,8 +174,7 @@ func (c *sseConn) post(ctx context.Context, s *sseStream, m jsonrpc.Message, sin
 	refused := &sessionRefusedError{resp, errorBody(resp)}
 	gone := resp.StatusCode == http.StatusBadRequest && !last && m.Method != "initialize" && c.pingRefused(ctx, s, refused)
 	if gone || resp.StatusCode == http.StatusNotFound {
-		s.stop() // the server does not know this stream any more
-		s.end(errSessionLost)
+		s.end(errSessionLost) // the server does not know this stream any more
 	}
 	switch {
 	case gone:
@@ -191,7 +190,7 @@ func (c *sseConn) close(context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stream != nil {
-		c.stream.stop()
+		c.stream.end(context.Canceled)
 	}
 	return nil
 }

@@ -19,11 +19,9 @@ import (
 
 // sseStream is one GET stream of HTTP+SSE, which is one session.
 type sseStream struct {
-	endpoint *url.URL // where messages are posted
-	stop     context.CancelFunc
-	ended    chan struct{} // closed when the stream has ended
-	cause    error         // why; set before ended is closed
-	once     sync.Once     // of the end
+	endpoint *url.URL                // where messages are posted
+	life     context.Context         // ends with the stream; its cause says why, io.EOF for a clean end
+	end      context.CancelCauseFunc // cuts the stream
 
 	mu      sync.Mutex
 	pending map[string][]*pendingCall // by id, the oldest first
@@ -33,8 +31,7 @@ type sseStream struct {
 type pendingCall struct {
 	m    jsonrpc.Message
 	sink jsonrpc.Sink
-	done chan struct{}
-	err  error // set before done is closed
+	done chan error // has room for the one result: nil when the sink has the answer
 }
 
 // open opens a stream and waits for its endpoint event. ctx bounds only the opening.
@@ -57,10 +54,10 @@ func (c *sseConn) open(ctx context.Context, timeout time.Duration) (*sseStream, 
 		stop(nil)
 		return nil, &Error{Reason: NotMCP, Err: fmt.Errorf("the server's event stream does not begin with its endpoint: %w", errors.Join(err, context.Cause(life)))}
 	}
-	s := &sseStream{endpoint: endpoint, ended: make(chan struct{}), pending: map[string][]*pendingCall{}, stop: func() { stop(context.Canceled) }}
+	s := &sseStream{endpoint: endpoint, life: life, end: stop, pending: map[string][]*pendingCall{}}
 	started := c.u.spawn(func() {
-		defer func() { _ = resp.Body.Close(); stop(nil) }()
-		s.end(c.read(s, events))
+		stop(c.read(s, events))
+		_ = resp.Body.Close()
 	})
 	if !started {
 		_ = resp.Body.Close()
@@ -87,7 +84,7 @@ func (c *sseConn) get(life context.Context) (*http.Response, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, statusError(resp, nil)
 	}
-	return nil, notMCP(resp)
+	return nil, notMCP(resp, false)
 }
 
 // endpoint reads the first event. Its address may be relative, but it must be on the
@@ -114,7 +111,7 @@ func (c *sseConn) endpoint(events *sse.Reader) (*url.URL, error) {
 	}
 }
 
-// read delivers the messages of a stream until it ends.
+// read delivers the messages of a stream until it ends, and returns why.
 func (c *sseConn) read(s *sseStream, events *sse.Reader) error {
 	for {
 		e, err := events.Next()
@@ -122,7 +119,7 @@ func (c *sseConn) read(s *sseStream, events *sse.Reader) error {
 			if errors.Is(err, io.EOF) && e.Type == sse.DefaultType && len(e.Data) > 0 { // only the blank line after it is missing
 				c.dispatch(s, e.Data, true)
 			}
-			return unlessEOF(err)
+			return err
 		}
 		discarded, _ := e.SpilledTo.(*discardedMessage)
 		switch {
@@ -158,26 +155,9 @@ func (c *sseConn) dispatch(s *sseStream, data []byte, incomplete bool) {
 			}
 		}
 		if c.u.deliverOne(m, call.m, call.sink) {
-			close(call.done)
+			call.done <- nil
 		}
 	}
-}
-
-func (s *sseStream) alive() bool {
-	select {
-	case <-s.ended:
-		return false
-	default:
-		return true
-	}
-}
-
-// end marks the stream as ended; the first cause counts.
-func (s *sseStream) end(cause error) {
-	s.once.Do(func() {
-		s.cause = cause
-		close(s.ended)
-	})
 }
 
 func (s *sseStream) register(key string, call *pendingCall) {
@@ -215,7 +195,6 @@ func (s *sseStream) remove(key string, call *pendingCall) {
 // fail ends the oldest call with this raw id with an error.
 func (s *sseStream) fail(id []byte, err error) {
 	if call := s.take(jsonrpc.Key(id)); call != nil {
-		call.err = err
-		close(call.done)
+		call.done <- err
 	}
 }

@@ -61,9 +61,9 @@ func (r *response) sniff(ctx context.Context) error {
 	case looksLikeEvents(start):
 		return r.readEvents(ctx)
 	case bytes.HasPrefix(start, []byte("<")):
-		return notMCPPage(r.resp)
+		return notMCP(r.resp, true)
 	}
-	return notMCP(r.resp)
+	return notMCP(r.resp, false)
 }
 
 // peek returns the first bytes of the body after a byte order mark and white space. It

@@ -42,7 +42,7 @@ type schemaWalk struct {
 
 // schema reads one schema. chained says that it was reached through properties alone.
 func (w *schemaWalk) schema(raw []byte, path []string, chained bool, depth int) error {
-	if depth > maxSchemaDepth || len(raw) == 0 || raw[0] != '{' {
+	if depth > maxSchemaDepth || !jsonrpc.IsObject(raw) {
 		return nil
 	}
 	for name, value := range jsonrpc.Members(raw) {

@@ -58,7 +58,7 @@ func (r *response) follow(ctx context.Context) error {
 	case "", "text/plain", "application/octet-stream", "binary/octet-stream":
 		return r.sniff(ctx)
 	}
-	return notMCP(r.resp)
+	return notMCP(r.resp, false)
 }
 
 // learnSession takes the session id and the protocol version from the answer to
@@ -99,7 +99,7 @@ func (r *response) readJSON(ctx context.Context) error {
 	case err != nil:
 		return &Error{Reason: NotMCP, Status: r.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err), Hint: AddressHint}
 	case r.sniffed && !r.answered:
-		return notMCP(r.resp)
+		return notMCP(r.resp, false)
 	case !answered:
 		return noAnswer(r.resp.StatusCode)
 	}
@@ -171,7 +171,7 @@ func (r *response) readEvents(ctx context.Context) error {
 		answered, err := r.s.u.readStream(r.events, r.m, r.sink, &r.cursor)
 		switch {
 		case answered && r.sniffed && !r.answered:
-			return notMCP(r.resp)
+			return notMCP(r.resp, false)
 		case answered:
 			r.open = true
 			return nil
@@ -180,7 +180,7 @@ func (r *response) readEvents(ctx context.Context) error {
 		case errors.As(err, new(*Error)):
 			return err // not the connection is at fault, but what came over it
 		case r.sniffed && err == nil:
-			return notMCP(r.resp)
+			return notMCP(r.resp, false)
 		case r.sniffed, r.cursor.lastID == "", r.m.Stateless():
 			return interrupted(err)
 		}

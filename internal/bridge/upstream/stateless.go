@@ -20,7 +20,7 @@ func (s *streamableConn) sendStateless(ctx context.Context, m jsonrpc.Message, s
 	err := s.postStateless(ctx, m, sink)
 	var e *Error
 	if errors.As(err, &e) && e.Reason == Interrupted && repeatable(m) && ctx.Err() == nil {
-		return s.postAgain(ctx, m, sink, err)
+		return s.postAgain(ctx, m, sink)
 	}
 	return err
 }
@@ -67,21 +67,16 @@ func (s *streamableConn) postStateless(ctx context.Context, m jsonrpc.Message, s
 	}))
 }
 
-// postAgain posts m, whose stream broke with the error broken, as a new request with an id
-// of its own; the answer gets the id of m.
-func (s *streamableConn) postAgain(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink, broken error) error {
-	second, err := jsonrpc.Parse(jsonrpc.With(m.Raw, "id", jsonrpc.NewID("")))
-	if err != nil {
-		return broken
-	}
+// postAgain posts m, whose stream broke, as a new request with an id of its own; the answer
+// gets the id of m.
+func (s *streamableConn) postAgain(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if err := retry.Sleep(ctx, firstReconnect); err != nil {
 		return err
 	}
+	second := m.WithID(jsonrpc.NewID(""))
 	return s.postStateless(ctx, second, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if reply.Answers(second) {
-			if renamed, err := jsonrpc.Parse(jsonrpc.With(reply.Raw, "id", m.ID)); err == nil {
-				reply = renamed
-			}
+			reply = reply.WithID(m.ID)
 		}
 		sink.Message(reply)
 	}))

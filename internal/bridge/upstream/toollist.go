@@ -66,12 +66,7 @@ func (l *toolList) learn(m jsonrpc.Message) jsonrpc.Message {
 	if bytes.Equal(kept, tools) {
 		return m
 	}
-	result := jsonrpc.With(m.Result, "tools", kept)
-	shorter, err := jsonrpc.Parse(jsonrpc.With(m.Raw, "result", result))
-	if err != nil {
-		return m
-	}
-	return shorter
+	return jsonrpc.Built(jsonrpc.With(m.Raw, "result", jsonrpc.With(m.Result, "tools", kept)))
 }
 
 // nextPage returns the raw cursor of the next page, nil after the last one.
