@@ -6,17 +6,19 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
+// writeJSON answers and returns nil, as an endpoint that has answered does.
+func writeJSON(w http.ResponseWriter, status int, v any) *oauthError {
 	body, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		http.Error(w, "cannot encode the answer", http.StatusInternalServerError)
-		return
+		return nil
 	}
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
+	return nil
 }
 
 // oauthError is an error answer in the form of Logto: with the members code
@@ -27,7 +29,7 @@ type oauthError struct {
 	members           map[string]string // more of them
 }
 
-func (e oauthError) write(w http.ResponseWriter) {
+func (e *oauthError) write(w http.ResponseWriter) {
 	body := map[string]any{"code": "oidc." + e.code, "message": e.description, "error": e.code, "error_description": e.description}
 	if e.code == "invalid_grant" {
 		body["error_uri"] = "https://openid.sh/debug/invalid_grant"
@@ -39,8 +41,10 @@ func (e oauthError) write(w http.ResponseWriter) {
 	writeJSON(w, e.status, body)
 }
 
-func writeError(w http.ResponseWriter, status int, code, description string) {
-	oauthError{status: status, code: code, description: description}.write(w)
+// naming adds the member scope to the answer.
+func (e *oauthError) naming(scope string) *oauthError {
+	e.members = map[string]string{"scope": scope}
+	return e
 }
 
 // badRequest is the common status.

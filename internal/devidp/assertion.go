@@ -77,11 +77,6 @@ func keyAlgorithm(public crypto.PublicKey) string {
 	return ""
 }
 
-// usedAssertion is an assertion that must not come again.
-type usedAssertion struct{ expires time.Time }
-
-func (u *usedAssertion) ended(now time.Time) bool { return now.After(u.expires) }
-
 // fromAssertion reads who the client says it is; nothing is verified yet.
 func (c credentials) fromAssertion(kind string) (credentials, *oauthError) {
 	claims := jwt.RegisteredClaims{}
@@ -120,11 +115,11 @@ func (p *Provider) asserted(client Client, assertion, endpoint string) bool {
 	id := string(sum[:])
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if used := p.assertions[id]; used != nil && !used.ended(time.Now()) {
+	if used, known := p.assertions[id]; known && !used.ended(time.Now()) {
 		return false
 	}
 	makeRoom(p.assertions, maxEntries)
-	p.assertions[id] = &usedAssertion{claims.ExpiresAt.Time}
+	p.assertions[id] = expiry{claims.ExpiresAt.Time}
 	return true
 }
 

@@ -26,12 +26,10 @@ type request struct {
 
 // interaction is a login page waiting for its person.
 type interaction struct {
-	req     request
-	expires time.Time
-	opened  bool // its login page
+	expiry
+	req    request
+	opened bool // its login page
 }
-
-func (i *interaction) ended(now time.Time) bool { return now.After(i.expires) }
 
 // interactionTTL is Logto's hour for a login page.
 const interactionTTL = time.Hour
@@ -39,11 +37,10 @@ const interactionTTL = time.Hour
 // authorize is the authorization endpoint (RFC 6749, section 4.1.1). What
 // concerns the client or its redirect URI is answered as JSON here, because
 // there is nowhere safe to redirect to; everything else goes back to the client.
-func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) *oauthError {
 	p.count(func(s *Stats) { s.Authorizations++ })
 	if err := r.ParseForm(); err != nil {
-		badRequest("invalid_request", "the request cannot be read").write(w)
-		return
+		return badRequest("invalid_request", "the request cannot be read")
 	}
 	q := r.Form
 	client, refusal := p.authorizeClient(r.Context(), q)
@@ -52,8 +49,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 		if q.Has("state") {
 			refusal.members["state"] = q.Get("state")
 		}
-		refusal.write(w)
-		return
+		return refusal
 	}
 	req := request{client: client, redirectURI: q.Get("redirect_uri"), state: q.Get("state"), nonce: q.Get("nonce"), loginHint: q.Get("login_hint"), challenge: q.Get("code_challenge")}
 	refusal = p.fill(&req, q)
@@ -63,15 +59,16 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	if refusal != nil {
 		p.cfg.Log.Debug("authorization request refused", "error", refusal.code)
 		p.redirect(w, r, req, url.Values{"error": {refusal.code}, "error_description": {refusal.description}, "scope": {refusal.members["scope"]}})
-		return
+		return nil
 	}
 	id := randomText(24)
 	p.mu.Lock()
 	makeRoom(p.interactions, maxPending)
-	p.interactions[id] = &interaction{req: req, expires: time.Now().Add(interactionTTL)}
+	p.interactions[id] = &interaction{req: req, expiry: in(interactionTTL)}
 	p.mu.Unlock()
 	w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(w, r, pathSignIn+"?"+url.Values{"interaction": {id}}.Encode(), http.StatusSeeOther)
+	return nil
 }
 
 // authorizeClient checks what must be right before anything is redirected.
@@ -95,9 +92,6 @@ func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *
 	}
 	client, refusal := p.client(ctx, q.Get("client_id"), true)
 	if refusal != nil {
-		if refusal.description == "" {
-			refusal.description = "invalid client " + q.Get("client_id")
-		}
 		return Client{}, refusal
 	}
 	p.count(func(s *Stats) { countBounded(s.AuthorizationsOf, client.ID) })
@@ -107,19 +101,28 @@ func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *
 	return client, nil
 }
 
+// repeated is the first parameter, in the order of the alphabet, that must not be given
+// several times and is; "" for none.
+func repeated(form url.Values) string {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		if len(form[name]) > 1 && name != "resource" {
+			return name
+		}
+	}
+	return ""
+}
+
 func twice(name string) *oauthError {
 	return badRequest("invalid_request", "'"+name+"' parameter must not be provided twice")
 }
 
 // fill checks the rest of the request in Logto's order.
 func (p *Provider) fill(req *request, q url.Values) *oauthError {
-	for _, name := range slices.Sorted(maps.Keys(q)) {
-		if len(q[name]) > 1 && name != "resource" {
-			if name == "state" {
-				req.state = "" // which one is nobody's guess
-			}
-			return twice(name)
+	if name := repeated(q); name != "" {
+		if name == "state" {
+			req.state = "" // which one is nobody's guess
 		}
+		return twice(name)
 	}
 	if refusal := checkResponse(req, q); refusal != nil {
 		return refusal
@@ -229,9 +232,7 @@ func (c Client) notGranted(scopes []string) *oauthError {
 	}
 	for _, scope := range scopes {
 		if slices.Contains(oidcScopes(), scope) && scope != "openid" && scope != "offline_access" && !slices.Contains(c.Scopes, scope) {
-			refusal := badRequest("invalid_scope", "requested scope is not allowed")
-			refusal.members = map[string]string{"scope": scope}
-			return refusal
+			return badRequest("invalid_scope", "requested scope is not allowed").naming(scope)
 		}
 	}
 	return nil

@@ -87,7 +87,7 @@ func TestClientTablesAreBounded(t *testing.T) {
 		}
 	}
 	for i := range maxEntries {
-		p.assertions[fmt.Sprint(i)] = &usedAssertion{expires: time.Now().Add(time.Hour)}
+		p.assertions[fmt.Sprint(i)] = in(time.Hour)
 	}
 	assertion, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
 		"iss": "keyed", "sub": "keyed", "aud": p.issuer, "jti": "j", "exp": time.Now().Add(time.Minute).Unix(),
@@ -113,13 +113,13 @@ func (documentOfAnybody) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // In a full table what has ended goes first.
 func TestRoomForNew(t *testing.T) {
-	now := time.Now()
-	table := map[string]*interaction{}
+	table := map[string]expiry{}
 	for i := range 10 {
-		table[fmt.Sprint(i)] = &interaction{expires: now.Add(time.Duration(i%2*2-1) * time.Hour)}
+		table[fmt.Sprint(i)] = in(time.Duration(i%2*2-1) * time.Hour)
 	}
 	makeRoom(table, 10)
-	if len(table) != 5 || table["1"] == nil || table["0"] != nil {
+	_, one := table["1"]
+	if _, zero := table["0"]; len(table) != 5 || !one || zero {
 		t.Errorf("%d left", len(table))
 	}
 	makeRoom(table, 3)
@@ -133,8 +133,8 @@ func TestTokenTablesAreBounded(t *testing.T) {
 	p := small(t, Config{})
 	g := &grant{user: p.cfg.Users[0]}
 	for range maxEntries + 10 {
-		p.opaqueToken(g, nil, time.Hour)
-		p.newRefreshToken(g, time.Now().Add(time.Hour))
+		p.store(p.access, g, nil, in(time.Hour))
+		p.store(p.refresh, g, nil, in(time.Hour))
 	}
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:3002/sign-in", http.NoBody)

@@ -22,10 +22,8 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request) (Client,
 		return Client{}, nil, badRequest("invalid_request", "the form cannot be read")
 	}
 	form := r.PostForm
-	for name, values := range form {
-		if len(values) > 1 && name != "resource" {
-			return Client{}, nil, twice(name)
-		}
+	if name := repeated(form); name != "" {
+		return Client{}, nil, twice(name)
 	}
 	given, refusal := clientCredentials(r, form)
 	if refusal != nil {
@@ -33,9 +31,6 @@ func (p *Provider) authenticate(w http.ResponseWriter, r *http.Request) (Client,
 	}
 	client, refusal := p.client(r.Context(), given.id, false)
 	if refusal != nil {
-		if refusal.description == "" {
-			refusal.description = "client is invalid"
-		}
 		return Client{}, nil, refusal
 	}
 	if p.proven(client, given, p.base.Scheme+"://"+p.base.Host+r.URL.Path) {

@@ -51,7 +51,7 @@ func (r *rig) machine(form url.Values, user, password string) answer {
 // the resource with its own ID as subject and the scopes that the resource has,
 // and neither refresh token nor ID token.
 func TestClientCredentials(t *testing.T) {
-	r := start(t, machines)
+	r := start(t, func(c *devidp.Config) { machines(c); c.TokenClaims = true })
 	ask := url.Values{"resource": {resource}, "scope": {"openid offline_access mcp:read mcp:admin"}}
 	for name, a := range map[string]answer{
 		"basic": r.machine(ask, "m2m", "m2m s3cret"),
@@ -66,7 +66,7 @@ func TestClientCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		claims, _ := token.Claims.(jwt.MapClaims)
-		if claims["sub"] != claims["client_id"] || !strings.HasPrefix(a.text("scope"), "mcp:read") || claims["aud"] != resource || claims["scope"] != "mcp:read" {
+		if claims["sub"] != claims["client_id"] || !strings.HasPrefix(a.text("scope"), "mcp:read") || claims["aud"] != resource || claims["scope"] != "mcp:read" || claims["username"] != nil {
 			t.Errorf("%s: claims %v", name, claims)
 		}
 		if members := slices.Sorted(maps.Keys(a.members())); !slices.Equal(members, []string{"access_token", "expires_in", "scope", "token_type"}) {
@@ -91,24 +91,6 @@ func TestClientCredentialsRefusals(t *testing.T) {
 	r.machine(url.Values{"resource": {resource}}, "web", "s3cret&").wantError(400, "invalid_request")
 	if a := r.authorize(params("client_id", "m2m")); a.status != 400 {
 		t.Errorf("a login for it: status %d", a.status)
-	}
-}
-
-// The switch: an opaque token for a client that names no resource. It is good
-// for nothing that a person's is.
-func TestOpaqueClientCredentials(t *testing.T) {
-	r := start(t, func(c *devidp.Config) { machines(c); c.OpaqueClientCredentials, c.TokenClaims = true, true })
-	a := r.machine(url.Values{"scope": {"openid"}}, "m2m", "m2m s3cret")
-	if _, there := a.members()["scope"]; a.status != 200 || len(a.text("access_token")) != 43 || there {
-		t.Fatalf("status %d, token of %d characters, scope %t", a.status, len(a.text("access_token")), there)
-	}
-	r.userinfo(a.text("access_token")).wantError(401, "invalid_token")
-	token, err := r.parse(r.machine(url.Values{"resource": {resource}}, "m2m", "m2m s3cret").text("access_token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if claims, _ := token.Claims.(jwt.MapClaims); claims["sub"] != "m2m" || claims["username"] != nil {
-		t.Errorf("claims %v", claims)
 	}
 }
 

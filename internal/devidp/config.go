@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,9 +79,7 @@ type Client struct {
 
 // withDefaults fills in what was left open.
 func (c Client) withDefaults() Client {
-	if c.ApplicationType == "" {
-		c.ApplicationType = "native"
-	}
+	c.ApplicationType = cmp.Or(c.ApplicationType, "native")
 	if c.AuthMethod == "" {
 		c.AuthMethod = authNone
 		switch {
@@ -129,10 +128,6 @@ type Config struct {
 	// it; nil is an ordinary one.
 	MetadataDocuments bool
 	DocumentTransport http.RoundTripper
-	// OpaqueClientCredentials answers client_credentials requests that name no
-	// resource with an opaque token, as other providers do. Logto refuses them
-	// with invalid_target.
-	OpaqueClientCredentials bool
 	// TokenClaims puts username, name and email into JWT access tokens, as
 	// Logto does with the custom JWT script of docs/logto.md. Without it they hold
 	// aud, client_id, exp, iat, iss, jti and sub, and scope where there is one.
@@ -155,15 +150,10 @@ func (c Config) withDefaults() Config {
 			{Subject: "bob000000001", Username: "bob", Name: "Bob Example", Email: "bob@example.test"},
 		}
 	}
-	def := func(d *time.Duration, otherwise time.Duration) {
-		if *d == 0 {
-			*d = otherwise
-		}
-	}
-	def(&c.AccessTokenTTL, time.Hour)
-	def(&c.RefreshTokenTTL, 14*24*time.Hour)
-	def(&c.CodeTTL, time.Minute)
-	def(&c.ReuseLeeway, 3*time.Second)
+	c.AccessTokenTTL = cmp.Or(c.AccessTokenTTL, time.Hour)
+	c.RefreshTokenTTL = cmp.Or(c.RefreshTokenTTL, 14*24*time.Hour)
+	c.CodeTTL = cmp.Or(c.CodeTTL, time.Minute)
+	c.ReuseLeeway = cmp.Or(c.ReuseLeeway, 3*time.Second)
 	if c.DocumentTransport == nil {
 		c.DocumentTransport = &http.Transport{
 			Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: documentTTL, MaxResponseHeaderBytes: maxDocument,

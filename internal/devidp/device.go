@@ -1,52 +1,45 @@
 package devidp
 
 import (
+	"cmp"
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
 // device is a login on another device (RFC 8628).
 type device struct {
+	expiry
 	req      request
 	userCode string
-	expires  time.Time
 	user     *User // who signed in
 	denied   bool
 }
-
-func (d *device) ended(now time.Time) bool { return now.After(d.expires) }
 
 // deviceTTL is Logto's life of a device code.
 const deviceTTL = 10 * time.Minute
 
 // deviceAuthorization gives out a device code and a user code (RFC 8628,
 // section 3.1). Like Logto it names no interval, unless a fault says so.
-func (p *Provider) deviceAuthorization(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) deviceAuthorization(w http.ResponseWriter, r *http.Request) *oauthError {
 	client, form, refusal := p.authenticate(w, r)
-	if refusal == nil && !client.may(grantDevice) {
-		refusal = badRequest("invalid_request", grantDevice+" is not allowed for this client")
+	switch {
+	case refusal != nil:
+		return refusal
+	case !client.may(grantDevice):
+		return badRequest("invalid_request", grantDevice+" is not allowed for this client")
 	}
-	req := request{client: client}
-	if refusal == nil {
-		for prompt := range strings.FieldsSeq(form.Get("prompt")) {
-			req.consent = req.consent || prompt == "consent"
-		}
-		refusal = p.fillScopes(&req, form)
-	}
-	if refusal != nil {
-		refusal.write(w)
-		return
+	req := request{client: client, consent: slices.Contains(strings.Fields(form.Get("prompt")), "consent")}
+	if refusal := p.fillScopes(&req, form); refusal != nil {
+		return refusal
 	}
 	deviceCode := randomText(32)
 	f := p.fault()
-	life := deviceTTL
-	if f.DeviceTTL != 0 {
-		life = f.DeviceTTL
-	}
-	d := &device{req: req, userCode: newUserCode(), expires: time.Now().Add(life)}
+	life := cmp.Or(f.DeviceTTL, deviceTTL)
+	d := &device{req: req, userCode: newUserCode(), expiry: in(life)}
 	p.mu.Lock()
 	d.denied = f.Deny
 	makeRoom(p.devices, maxPending)
@@ -63,7 +56,7 @@ func (p *Provider) deviceAuthorization(w http.ResponseWriter, r *http.Request) {
 	}
 	changed(answer, f.DeviceMembers)
 	w.Header().Set("Cache-Control", "no-store")
-	writeJSON(w, http.StatusOK, answer)
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 // newUserCode returns eight consonants, which spell no words, as XXXX-XXXX.
@@ -132,11 +125,7 @@ func (p *Provider) devicePoll(client Client, form url.Values) (map[string]any, *
 	if refusal != nil {
 		return nil, refusal
 	}
-	g := newGrant(d.req, *d.user)
-	if refusal := p.checkResource(g, form); refusal != nil {
-		return nil, refusal
-	}
-	return p.issueFirst(g, form)
+	return p.issueFirst(&grant{request: d.req, user: *d.user}, form)
 }
 
 // devicePolled takes a device out of the table when its person is done.

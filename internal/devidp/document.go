@@ -50,8 +50,7 @@ func documentAddress(id string) bool {
 }
 
 // client finds a client by its ID. A metadata document is fetched when there is
-// none yet, and when fresh is wanted. The refusal of an unknown client has no
-// description.
+// none yet, and when fresh is wanted, at the beginning of a login.
 func (p *Provider) client(ctx context.Context, id string, fresh bool) (Client, *oauthError) {
 	p.mu.Lock()
 	client, known := p.clients[id]
@@ -62,8 +61,11 @@ func (p *Provider) client(ctx context.Context, id string, fresh bool) (Client, *
 	switch {
 	case known:
 		return client, nil
-	case !p.cfg.MetadataDocuments || !documentAddress(id):
-		return Client{}, badRequest("invalid_client", "")
+	case p.cfg.MetadataDocuments && documentAddress(id):
+	case fresh:
+		return Client{}, badRequest("invalid_client", "invalid client "+id)
+	default:
+		return Client{}, badRequest("invalid_client", "client is invalid")
 	}
 	p.count(func(s *Stats) { s.Documents++ })
 	body, err := p.fetchDocument(ctx, id)

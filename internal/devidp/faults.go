@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"strconv"
@@ -13,24 +14,12 @@ import (
 // slices must not be changed once they were handed over. A map of members
 // replaces and adds members of a good answer; the value nil removes one.
 type Faults struct {
-	// RedirectIssuer replaces iss in redirects; OmitRedirectIssuer leaves it
-	// out although metadata promises it.
-	RedirectIssuer     string
-	OmitRedirectIssuer bool
-	// NoIssuerParameter leaves iss out of redirects and the promise out of
-	// metadata.
-	NoIssuerParameter bool
 	// RedirectParameters replaces and adds parameters of redirects to clients,
-	// state and code among them; "" removes one.
+	// state, code and iss among them; "" removes one.
 	RedirectParameters map[string]string
-	// NoPKCEMetadata leaves code_challenge_methods_supported out.
-	NoPKCEMetadata bool
-	// MetadataIssuer replaces issuer in the metadata, MetadataMembers any
-	// member, for example an endpoint by an address at 169.254.169.254.
-	MetadataIssuer  string
+	// MetadataMembers changes the metadata: another issuer, no
+	// code_challenge_methods_supported, an endpoint at 169.254.169.254.
 	MetadataMembers map[string]any
-	// MetadataRedirect answers discovery with 302 to this address.
-	MetadataRedirect string
 	// InsertedMetadata serves metadata at the RFC 8414 address as well.
 	InsertedMetadata bool
 	// Bodies answers endpoints, named by method and path below the issuer
@@ -47,9 +36,8 @@ type Faults struct {
 	TokenRetryAfterText string
 	// TokenErrors answers the next token requests with these error codes in
 	// turn, for example invalid_client from a provider that forgot the client;
-	// "" lets one pass. The status is 400, as Logto's, or TokenErrorStatus.
-	TokenErrors      []string
-	TokenErrorStatus int
+	// "" lets one pass. The status is 400, as Logto's.
+	TokenErrors []string
 	// TokenDelay holds every token request back.
 	TokenDelay time.Duration
 	// TokenAnswerDelay holds the good answers of the token endpoint back, and
@@ -61,27 +49,20 @@ type Faults struct {
 	// RefreshMembers, after that, those to refresh tokens: an access token with
 	// a line break, no scope, a token_type that nobody knows.
 	TokenMembers, RefreshMembers map[string]any
-	// TokenRedirect answers token requests with 307 to this address.
-	TokenRedirect string
 	// RefreshStatus answers refreshes with this status and no error of OAuth, as a
 	// firewall does.
 	RefreshStatus int
-	// UserinfoStatus and JWKSStatus answer those endpoints with this status.
-	UserinfoStatus, JWKSStatus int
-	// RefuseRegistration answers dynamic registration with an error, RegistrationNames
-	// unless client_name is one of these, and RefuseLoopback if a redirect URI is not
-	// https.
-	RefuseRegistration bool
-	RegistrationNames  []string
-	RefuseLoopback     bool
+	// RegistrationNames refuses dynamic registration unless client_name is one of these;
+	// nil lets all pass. RefuseLoopback refuses it if a redirect URI is not https.
+	RegistrationNames []string
+	RefuseLoopback    bool
 	// RegisteredAuthMethod gives dynamic clients a secret for this method.
 	RegisteredAuthMethod string
 	// RegistrationMembers changes the answers to registrations, for example
 	// client_secret_expires_at.
 	RegistrationMembers map[string]any
-	// StrictRotation takes a rotated refresh token at no time again;
-	// NoRotation keeps refresh tokens as they are.
-	StrictRotation, NoRotation bool
+	// StrictRotation takes a rotated refresh token at no time again.
+	StrictRotation bool
 	// DeviceInterval adds interval, in seconds, to device answers, and
 	// SlowDown answers the next so many polls with slow_down. DeviceTTL, unless
 	// zero, is the life of new device codes; a negative one has ended.
@@ -128,10 +109,7 @@ func changed(answer, members map[string]any) {
 
 // accessTokenTTL is how long a new access token lives.
 func (p *Provider) accessTokenTTL() time.Duration {
-	if short := p.fault().AccessTokenTTL; short != 0 {
-		return short
-	}
-	return p.cfg.AccessTokenTTL
+	return cmp.Or(p.fault().AccessTokenTTL, p.cfg.AccessTokenTTL)
 }
 
 // tokenFault acts out the faults of the token endpoint that come before its
@@ -157,13 +135,7 @@ func (p *Provider) tokenFault(w http.ResponseWriter, r *http.Request) bool {
 		w.WriteHeader(f.TokenStatus)
 	case code != "":
 		f.retryAfter(w)
-		status := http.StatusBadRequest
-		if f.TokenErrorStatus != 0 {
-			status = f.TokenErrorStatus
-		}
-		writeError(w, status, code, "this is a fault that was asked for")
-	case f.TokenRedirect != "":
-		http.Redirect(w, r, f.TokenRedirect, http.StatusTemporaryRedirect)
+		badRequest(code, "this is a fault that was asked for").write(w)
 	case f.RefreshStatus != 0 && r.PostFormValue("grant_type") == grantRefresh:
 		w.WriteHeader(f.RefreshStatus)
 	default:
@@ -183,8 +155,7 @@ func (f Faults) retryAfter(w http.ResponseWriter) {
 }
 
 // answerFault acts out the faults that come after the work of the token
-// endpoint; false when the client has gone, or the
-// server closes.
+// endpoint; false when the client has gone, or the server closes.
 func (p *Provider) answerFault(r *http.Request, answer map[string]any) bool {
 	p.mu.Lock()
 	f := p.faults

@@ -13,38 +13,7 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// Documents and redirects that a client must refuse.
-func TestMetadataAndIssuerFaults(t *testing.T) {
-	r := start(t, nil)
-	for name, c := range map[string]struct {
-		faults           devidp.Faults
-		metadata         string
-		methods, promise bool
-		redirect         string
-	}{
-		"none":            {devidp.Faults{}, r.idp.Issuer(), true, true, r.idp.Issuer()},
-		"PKCE":            {devidp.Faults{NoPKCEMetadata: true}, r.idp.Issuer(), false, true, r.idp.Issuer()},
-		"metadata issuer": {devidp.Faults{MetadataIssuer: "https://evil.example"}, "https://evil.example", true, true, r.idp.Issuer()},
-		"wrong iss":       {devidp.Faults{RedirectIssuer: "https://evil.example"}, r.idp.Issuer(), true, true, "https://evil.example"},
-		"missing iss":     {devidp.Faults{OmitRedirectIssuer: true}, r.idp.Issuer(), true, true, ""},
-		"no iss promised": {devidp.Faults{NoIssuerParameter: true}, r.idp.Issuer(), true, false, ""},
-	} {
-		r.idp.SetFaults(c.faults)
-		m := r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()
-		_, methods := m["code_challenge_methods_supported"]
-		_, promise := m["authorization_response_iss_parameter_supported"]
-		if m["issuer"] != c.metadata || methods != c.methods || promise != c.promise {
-			t.Errorf("%s: issuer %v, methods %t, promise %t", name, m["issuer"], methods, promise)
-		}
-		for _, user := range []string{"alice", ""} { // success and error
-			if q := r.signIn(params(), user); q.Get("iss") != c.redirect || q.Has("iss") != (c.redirect != "") {
-				t.Errorf("%s, user %q: iss %q", name, user, q.Get("iss"))
-			}
-		}
-	}
-}
-
-// Redirects with a state that is not the client's, or without.
+// Redirects with a state or an issuer that is another one, or without.
 func TestRedirectParameters(t *testing.T) {
 	r := start(t, nil)
 	r.idp.SetFaults(devidp.Faults{RedirectParameters: map[string]string{"state": "forged", "iss": "", "extra": "1"}})
@@ -57,8 +26,7 @@ func TestRedirectParameters(t *testing.T) {
 	}
 }
 
-// Status of the token endpoint for a number of times, its Retry-After, and its
-// redirect elsewhere.
+// Status of the token endpoint for a number of times, and its Retry-After.
 func TestTokenEndpointFaults(t *testing.T) {
 	r := start(t, nil)
 	code := r.code()
@@ -72,10 +40,6 @@ func TestTokenEndpointFaults(t *testing.T) {
 	}
 	if a := r.exchange(code); a.status != 200 {
 		t.Errorf("afterwards: status %d", a.status)
-	}
-	r.idp.SetFaults(devidp.Faults{TokenRedirect: "http://127.0.0.1:9/token"})
-	if a := r.exchange(code); a.status != 307 || a.header.Get("Location") != "http://127.0.0.1:9/token" {
-		t.Errorf("redirect: status %d", a.status)
 	}
 }
 
@@ -149,32 +113,23 @@ func TestContextEndsServer(t *testing.T) {
 	}
 }
 
-// Broken userinfo and keys, short tokens.
-func TestOtherFaults(t *testing.T) {
-	r := start(t, func(c *devidp.Config) {
-		c.Faults = devidp.Faults{UserinfoStatus: 503, JWKSStatus: 500, AccessTokenTTL: 2 * time.Second}
-	})
-	if a := r.userinfo("x"); a.status != 503 {
-		t.Errorf("userinfo: status %d", a.status)
-	}
-	if a := r.get(r.idp.Issuer() + "/jwks"); a.status != 500 {
-		t.Errorf("keys: status %d", a.status)
-	}
-	if a := r.exchange(r.code()); a.members()["expires_in"] != 2.0 {
-		t.Errorf("expires_in %v", a.members()["expires_in"])
-	}
+// Short tokens.
+func TestAccessTokenTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := inBubble(t, func(c *devidp.Config) { c.Faults.AccessTokenTTL = 2 * time.Second })
-		token := r.exchange(r.code()).text("access_token")
+		answer := r.exchange(r.code())
+		if answer.members()["expires_in"] != 2.0 {
+			t.Errorf("expires_in %v", answer.members()["expires_in"])
+		}
 		time.Sleep(2*time.Second + time.Nanosecond)
-		if a := r.userinfo(token); a.status != 401 {
+		if a := r.userinfo(answer.text("access_token")); a.status != 401 {
 			t.Errorf("short token after its end: status %d", a.status)
 		}
 	})
 }
 
-// A provider that forgets a client, or says that it did: invalid_client, with
-// either status, as often as asked for, and then no more.
+// A provider that forgets a client, or says that it did: invalid_client, as often as
+// asked for, and then no more.
 func TestForgottenClient(t *testing.T) {
 	r := start(t, registering)
 	code := r.code()
@@ -188,8 +143,6 @@ func TestForgottenClient(t *testing.T) {
 		t.Errorf("one that passes: status %d", a.status)
 	}
 	r.exchange(code).wantError(400, "temporarily_unavailable")
-	r.idp.SetFaults(devidp.Faults{TokenErrors: []string{"invalid_client"}, TokenErrorStatus: 401})
-	r.exchange(code).wantError(401, "invalid_client")
 	r.exchange(code).wantError(400, "invalid_grant") // as it should be
 
 	id := r.register(nativeMetadata).text("client_id")
@@ -253,7 +206,7 @@ func TestChangedMembers(t *testing.T) {
 		RegistrationMembers: map[string]any{"client_secret_expires_at": 1},
 		DeviceMembers:       map[string]any{"verification_uri": "javascript:alert(1)", "verification_uri_complete": nil},
 		DeviceTTL:           2 * time.Second,
-		MetadataMembers:     map[string]any{"token_endpoint": "http://169.254.169.254/oidc/token", "jwks_uri": nil},
+		MetadataMembers:     map[string]any{"token_endpoint": "http://169.254.169.254/oidc/token", "jwks_uri": nil, "issuer": "https://evil.example"},
 	})
 	a := r.login()
 	for name, got := range map[string]answer{"first": a, "refreshed": r.refresh(a.text("refresh_token"))} {
@@ -272,12 +225,8 @@ func TestChangedMembers(t *testing.T) {
 		t.Errorf("device: %v", m["verification_uri"])
 	}
 	m = r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()
-	if _, there := m["jwks_uri"]; m["token_endpoint"] != "http://169.254.169.254/oidc/token" || there || m["issuer"] != r.idp.Issuer() {
+	if _, there := m["jwks_uri"]; m["token_endpoint"] != "http://169.254.169.254/oidc/token" || there || m["issuer"] != "https://evil.example" {
 		t.Errorf("metadata: %v", m["token_endpoint"])
-	}
-	r.idp.SetFaults(devidp.Faults{MetadataRedirect: "http://169.254.169.254/"})
-	if a := r.get(r.idp.Issuer() + "/.well-known/openid-configuration"); a.status != 302 || a.header.Get("Location") != "http://169.254.169.254/" {
-		t.Errorf("status %d", a.status)
 	}
 }
 

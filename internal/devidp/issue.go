@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,23 +13,74 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// accessToken is an opaque one; a JWT needs no table.
-type accessToken struct {
-	grant           *grant
-	scopes          []string
-	issued, expires time.Time
+const (
+	// organizationAudience begins the audience of a token for an organization alone.
+	organizationAudience = "urn:logto:organization:"
+	// scopeOrganizations is what a login must have to get one.
+	scopeOrganizations = "urn:logto:scope:organizations"
+)
+
+// issuedToken is an opaque access token or a refresh token.
+type issuedToken struct {
+	expiry
+	grant   *grant
+	scopes  []string
+	issued  time.Time
+	rotated time.Time // of a refresh token: zero until it was used
 }
 
-func (t *accessToken) ended(now time.Time) bool { return now.After(t.expires) || t.grant.revoked }
+func (t *issuedToken) ended(now time.Time) bool { return t.expiry.ended(now) || t.grant.revoked }
+
+// goodFor reports whether there is such a token, it has not ended, and is the client's.
+func (t *issuedToken) goodFor(client Client, now time.Time) bool {
+	return t != nil && !t.ended(now) && t.grant.client.ID == client.ID
+}
+
+// store makes a token and keeps it in the table.
+func (p *Provider) store(table map[string]*issuedToken, g *grant, scopes []string, life expiry) string {
+	value := randomText(32)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	makeRoom(table, maxEntries)
+	table[value] = &issuedToken{grant: g, scopes: scopes, issued: time.Now(), expiry: life}
+	return value
+}
 
 // issueFirst makes the first answer for a grant, with a refresh token when the
 // grant has them.
 func (p *Provider) issueFirst(g *grant, form url.Values) (map[string]any, *oauthError) {
 	answer, refusal := p.issueFor(g, g.scopes, form)
 	if refusal == nil && g.refreshable() {
-		answer["refresh_token"] = p.newRefreshToken(g, time.Now().Add(p.cfg.RefreshTokenTTL))
+		answer["refresh_token"] = p.store(p.refresh, g, g.scopes, in(p.cfg.RefreshTokenTTL))
 	}
 	return answer, refusal
+}
+
+// issueFor is issue for the resource and the organization that a token request names.
+// The resource must be one that the login was for (RFC 8707, section 2.2); like Logto it
+// is judged after the code or refresh token is spent, and of several none counts (its
+// defaultResource decides, and there is no default API). At the authorization endpoint
+// organization_id has no effect, as in Logto. With a resource it becomes a claim; without
+// one the token is for the organization.
+func (p *Provider) issueFor(g *grant, scopes []string, form url.Values) (map[string]any, *oauthError) {
+	resource := ""
+	if asked := form["resource"]; len(asked) == 1 {
+		resource = asked[0]
+	}
+	p.mu.Lock()
+	_, known := p.resources[resource]
+	p.mu.Unlock()
+	organization, person := form.Get("organization_id"), g.user.Username != ""
+	switch {
+	case resource != "" && !(known && slices.Contains(g.resources, resource)):
+		return nil, invalidTarget()
+	case organization == "":
+	case person && !slices.Contains(g.scopes, scopeOrganizations):
+		return nil, (&oauthError{status: http.StatusForbidden, code: "insufficient_scope", description: "refresh token missing required scope"}).naming(scopeOrganizations)
+	case person && !slices.Contains(g.user.Organizations, organization), !person && !slices.Contains(g.client.Organizations, organization):
+		return nil, &oauthError{status: http.StatusForbidden, code: "access_denied", description: "user is not a member of the organization"}
+	}
+	return p.issue(g, scopes, resource, organization)
 }
 
 // issue makes the answer of the token endpoint (RFC 6749, section 5.1). With a
@@ -47,7 +99,7 @@ func (p *Provider) issue(g *grant, scopes []string, resource, organization strin
 		granted = nil
 		answer["access_token"], err = p.resourceToken(g, organizationAudience+organization, "", granted, life)
 	} else {
-		answer["access_token"] = p.opaqueToken(g, granted, life)
+		answer["access_token"] = p.store(p.access, g, granted, in(life))
 	}
 	answer["scope"] = strings.Join(granted, " ")
 	if err == nil && slices.Contains(scopes, "openid") {
@@ -87,24 +139,6 @@ func (p *Provider) resourceToken(g *grant, audience, organization string, scopes
 // seconds rounds up: a token of less than a second is good for the rest of it.
 func seconds(t time.Time) int64 { return t.Add(time.Second - 1).Unix() }
 
-func (p *Provider) opaqueToken(g *grant, scopes []string, life time.Duration) string {
-	value := randomText(32)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	makeRoom(p.access, maxEntries)
-	p.access[value] = &accessToken{grant: g, scopes: scopes, issued: time.Now(), expires: time.Now().Add(life)}
-	return value
-}
-
-func (p *Provider) newRefreshToken(g *grant, expires time.Time) string {
-	value := randomText(32)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	makeRoom(p.refresh, maxEntries)
-	p.refresh[value] = &refreshToken{grant: g, issued: time.Now(), expires: expires}
-	return value
-}
-
 // idToken is for the client (OpenID Connect Core, section 2), without typ,
 // at_hash and azp, as Logto's.
 func (p *Provider) idToken(g *grant, scopes []string) (string, error) {
@@ -133,19 +167,15 @@ type TokenRequest struct {
 // IssueToken makes an access token without a browser, for tests of servers. It
 // fails when there is no such user. The resource and the scopes need not exist.
 func (p *Provider) IssueToken(r TokenRequest) (string, error) {
-	if r.Username == "" {
-		r.Username = p.cfg.Users[0].Username
-	}
+	r.Username = cmp.Or(r.Username, p.cfg.Users[0].Username)
 	user, known := p.cfg.user(r.Username)
 	if !known {
 		return "", fmt.Errorf("issue a token: no user %q", r.Username)
 	}
-	if r.TTL == 0 {
-		r.TTL = p.accessTokenTTL()
-	}
-	g := &grant{client: Client{ID: r.ClientID}, user: user, scopes: r.Scopes}
+	r.TTL = cmp.Or(r.TTL, p.accessTokenTTL())
+	g := &grant{request: request{client: Client{ID: r.ClientID}, scopes: r.Scopes}, user: user}
 	if r.Resource != "" {
 		return p.resourceToken(g, r.Resource, "", r.Scopes, r.TTL)
 	}
-	return p.opaqueToken(g, r.Scopes, r.TTL), nil
+	return p.store(p.access, g, r.Scopes, in(r.TTL)), nil
 }

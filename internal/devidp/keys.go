@@ -57,15 +57,11 @@ func (p *Provider) sign(typ string, claims jwt.MapClaims) (string, error) {
 }
 
 // jwks publishes the keys (RFC 7517, section 5).
-func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
+func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) *oauthError {
 	p.mu.Lock()
 	p.stats.JWKS++
-	keys, status := p.keys, p.faults.JWKSStatus
+	keys := p.keys
 	p.mu.Unlock()
-	if status != 0 {
-		w.WriteHeader(status)
-		return
-	}
 	list := []map[string]string{}
 	for _, k := range keys {
 		// An uncompressed point: 4, then x and y of 48 bytes each.
@@ -80,5 +76,5 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
 	w.Header().Set("Content-Type", "application/jwk-set+json; charset=utf-8")
-	writeJSON(w, http.StatusOK, map[string]any{"keys": list})
+	return writeJSON(w, http.StatusOK, map[string]any{"keys": list})
 }

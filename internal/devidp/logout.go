@@ -15,36 +15,29 @@ import (
 // There is no session to end. The browser goes on to post_logout_redirect_uri
 // when the client is known, by id_token_hint or client_id, and has exactly this
 // address registered; when the client is not known the address is passed over.
-func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) *oauthError {
 	p.count(func(s *Stats) { s.Logouts++ })
 	w.Header().Set("Cache-Control", "no-store")
 	if err := r.ParseForm(); err != nil {
-		badRequest("invalid_request", "the request cannot be read").write(w)
-		return
+		return badRequest("invalid_request", "the request cannot be read")
 	}
-	for name, values := range r.Form {
-		if len(values) > 1 {
-			twice(name).write(w)
-			return
-		}
+	if name := repeated(r.Form); name != "" {
+		return twice(name)
 	}
 	client, known, refusal := p.leaving(r.Context(), r.Form)
 	to := r.Form.Get("post_logout_redirect_uri")
-	if refusal == nil && known && to != "" && !slices.Contains(client.PostLogoutRedirectURIs, to) {
-		refusal = badRequest("invalid_request", "post_logout_redirect_uri not registered")
-	}
-	if refusal != nil {
-		refusal.write(w)
-		return
-	}
-	if !known || to == "" {
+	switch {
+	case refusal != nil:
+		return refusal
+	case !known || to == "":
 		show(w, http.StatusOK, donePage("You are signed out", "This provider keeps no sessions."))
-		return
+		return nil
+	case !slices.Contains(client.PostLogoutRedirectURIs, to):
+		return badRequest("invalid_request", "post_logout_redirect_uri not registered")
 	}
 	address, err := url.Parse(to)
 	if err != nil {
-		badRequest("invalid_request", "post_logout_redirect_uri cannot be read").write(w)
-		return
+		return badRequest("invalid_request", "post_logout_redirect_uri cannot be read")
 	}
 	if state := r.Form.Get("state"); state != "" {
 		query := address.Query()
@@ -52,6 +45,7 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 		address.RawQuery = query.Encode()
 	}
 	http.Redirect(w, r, address.String(), http.StatusSeeOther) //nolint:gosec // one that the client has registered
+	return nil
 }
 
 // leaving finds the client that logs out, if the request names one.
@@ -71,9 +65,6 @@ func (p *Provider) leaving(ctx context.Context, form url.Values) (Client, bool, 
 		return Client{}, false, nil
 	}
 	client, refusal := p.client(ctx, id, false)
-	if refusal != nil && refusal.description == "" {
-		refusal.description = "client is invalid"
-	}
 	return client, refusal == nil, refusal
 }
 

@@ -13,19 +13,10 @@ func oidcScopes() []string {
 // metadata is the discovery document (OpenID Connect Discovery 1.0, section 3;
 // RFC 8414, section 2). It names what this provider can do, which is less than
 // Logto's.
-func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError {
 	p.count(func(s *Stats) { s.Metadata++ })
-	f := p.fault()
-	if f.MetadataRedirect != "" {
-		http.Redirect(w, r, f.MetadataRedirect, http.StatusFound)
-		return
-	}
-	issuer := p.issuer
-	if f.MetadataIssuer != "" {
-		issuer = f.MetadataIssuer
-	}
 	m := map[string]any{
-		"issuer":                                           issuer,
+		"issuer":                                           p.issuer,
 		"authorization_endpoint":                           p.issuer + "/auth",
 		"token_endpoint":                                   p.issuer + "/token",
 		"device_authorization_endpoint":                    p.issuer + "/device/auth",
@@ -49,18 +40,12 @@ func (p *Provider) metadata(w http.ResponseWriter, r *http.Request) {
 		"request_uri_parameter_supported":                  false,
 		"authorization_response_iss_parameter_supported":   true,
 	}
-	if f.NoPKCEMetadata {
-		delete(m, "code_challenge_methods_supported")
-	}
-	if f.NoIssuerParameter {
-		delete(m, "authorization_response_iss_parameter_supported")
-	}
 	if p.cfg.Registration {
 		m["registration_endpoint"] = p.issuer + "/reg"
 	}
 	if p.cfg.MetadataDocuments {
 		m["client_id_metadata_document_supported"] = true
 	}
-	changed(m, f.MetadataMembers)
-	writeJSON(w, http.StatusOK, m)
+	changed(m, p.fault().MetadataMembers)
+	return writeJSON(w, http.StatusOK, m)
 }

@@ -25,11 +25,11 @@ type Provider struct {
 	resources    map[string]Resource
 	interactions map[string]*interaction
 	codes        map[string]*code
-	access       map[string]*accessToken
-	refresh      map[string]*refreshToken
+	access       map[string]*issuedToken // the opaque ones; a JWT needs no table
+	refresh      map[string]*issuedToken
 	devices      map[string]*device
-	assertions   map[string]*usedAssertion
-	keys         []*signingKey // the first one signs
+	assertions   map[string]expiry // of those that must not come again
+	keys         []*signingKey     // the first one signs
 	stats        Stats
 }
 
@@ -67,8 +67,8 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	p := &Provider{
 		issuer: issuer, base: base, cfg: cfg, faults: cfg.Faults,
 		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{}, interactions: map[string]*interaction{},
-		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{},
-		devices: map[string]*device{}, assertions: map[string]*usedAssertion{}, keys: []*signingKey{key},
+		codes: map[string]*code{}, access: map[string]*issuedToken{}, refresh: map[string]*issuedToken{},
+		devices: map[string]*device{}, assertions: map[string]expiry{}, keys: []*signingKey{key},
 		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}, AuthorizationsOf: map[string]int{}},
 	}
 	for _, c := range cfg.Clients {
@@ -104,6 +104,13 @@ func (p *Provider) RevokeAccessTokens() {
 	defer p.mu.Unlock()
 	clear(p.access)
 }
+
+// expiry is when something in a table ends.
+type expiry struct{ expires time.Time }
+
+func in(d time.Duration) expiry { return expiry{time.Now().Add(d)} }
+
+func (e expiry) ended(now time.Time) bool { return now.After(e.expires) }
 
 // makeRoom makes place for one more in a table of at most limit: what has ended
 // goes, then anything.

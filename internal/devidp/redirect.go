@@ -41,13 +41,7 @@ func (p *Provider) redirect(w http.ResponseWriter, r *http.Request, req request,
 	if req.state != "" {
 		answer.Set("state", req.state)
 	}
-	switch f := p.fault(); {
-	case f.NoIssuerParameter || f.OmitRedirectIssuer:
-	case f.RedirectIssuer != "":
-		answer.Set("iss", f.RedirectIssuer)
-	default:
-		answer.Set("iss", p.issuer)
-	}
+	answer.Set("iss", p.issuer)
 	for name, value := range p.fault().RedirectParameters {
 		answer.Set(name, value)
 	}

@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -24,13 +25,12 @@ type metadataOf struct {
 }
 
 // register is dynamic client registration (RFC 7591, section 3.1).
-func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) register(w http.ResponseWriter, r *http.Request) *oauthError {
 	w.Header().Set("Cache-Control", "no-store")
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRegister+1))
 	answer := map[string]any{}
 	if err != nil || len(body) > maxRegister || json.Unmarshal(body, &answer) != nil || answer == nil {
-		badRequest("invalid_request", "client metadata must be a JSON object of moderate size").write(w)
-		return
+		return badRequest("invalid_request", "client metadata must be a JSON object of moderate size")
 	}
 	var meta metadataOf
 	if err := json.Unmarshal(body, &meta); err != nil {
@@ -38,19 +38,16 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 		if _, list := answer["redirect_uris"].([]any); !list && answer["redirect_uris"] != nil {
 			refusal.code = "invalid_redirect_uri"
 		}
-		refusal.write(w)
-		return
+		return refusal
 	}
 	f := p.fault()
 	name, _ := answer["client_name"].(string)
-	if f.RefuseRegistration || f.RegistrationNames != nil && !slices.Contains(f.RegistrationNames, name) {
-		writeError(w, http.StatusForbidden, "access_denied", "registration is not open to you")
-		return
+	if f.RegistrationNames != nil && !slices.Contains(f.RegistrationNames, name) {
+		return &oauthError{status: http.StatusForbidden, code: "access_denied", description: "registration is not open to you"}
 	}
 	c, refusal := newClient(meta, f)
 	if refusal != nil {
-		refusal.write(w)
-		return
+		return refusal
 	}
 	p.keep(c)
 	// Everything sent is echoed, but for what only the provider can say (RFC
@@ -68,7 +65,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) {
 		answer["client_secret"], answer["client_secret_expires_at"] = c.Secret, 0
 	}
 	changed(answer, f.RegistrationMembers)
-	writeJSON(w, http.StatusCreated, answer)
+	return writeJSON(w, http.StatusCreated, answer)
 }
 
 // newClient makes a client of its metadata, with the defaults of RFC 7591,
@@ -79,21 +76,14 @@ func newClient(meta metadataOf, f Faults) (Client, *oauthError) {
 		ID: randomText(16), ApplicationType: meta.ApplicationType, RedirectURIs: slices.Clone(meta.RedirectURIs), AuthMethod: meta.AuthMethod,
 		GrantTypes: only(meta.GrantTypes, []string{grantCode, grantRefresh, grantDevice, grantClient}),
 	}
-	if c.ApplicationType == "" {
-		c.ApplicationType = "web"
-	}
+	c.ApplicationType = cmp.Or(c.ApplicationType, "web")
 	if meta.GrantTypes == nil {
 		c.GrantTypes = []string{grantCode}
 	}
 	if c.RedirectURIs == nil {
 		c.RedirectURIs = []string{}
 	}
-	if f.RegisteredAuthMethod != "" {
-		c.AuthMethod = f.RegisteredAuthMethod
-	}
-	if c.AuthMethod == "" {
-		c.AuthMethod = authBasic
-	}
+	c.AuthMethod = cmp.Or(f.RegisteredAuthMethod, c.AuthMethod, authBasic)
 	switch {
 	case !slices.Contains([]string{"native", "web"}, c.ApplicationType):
 		return c, badRequest("invalid_client_metadata", "application_type must be native or web")

@@ -129,7 +129,7 @@ func TestRegistrationRefusals(t *testing.T) {
 // The switches: registration refused, a secret nobody asked for.
 func TestRegistrationFaults(t *testing.T) {
 	r := start(t, registering)
-	r.idp.SetFaults(devidp.Faults{RefuseRegistration: true})
+	r.idp.SetFaults(devidp.Faults{RegistrationNames: []string{"Another"}})
 	r.register(nativeMetadata).wantError(403, "access_denied")
 	for _, method := range []string{"client_secret_basic", "client_secret_post"} {
 		r.idp.SetFaults(devidp.Faults{RegisteredAuthMethod: method})

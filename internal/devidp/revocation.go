@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -26,62 +27,50 @@ func (p *Provider) ownToken(w http.ResponseWriter, r *http.Request, jwtRefusal s
 // revocation (RFC 7009): unknown tokens and those of others are no error, and
 // stay as they are. Either kind takes all opaque and refresh tokens of its
 // login with it.
-func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) *oauthError {
 	p.count(func(s *Stats) { s.Revocations++ })
 	client, token, refusal := p.ownToken(w, r, "Structured JWT Tokens cannot be revoked via the revocation_endpoint")
 	if refusal != nil {
-		refusal.write(w)
-		return
+		return refusal
 	}
-	p.revoke(client, token)
-	w.WriteHeader(http.StatusOK)
-}
-
-// revoke ends what token stands for, if it is the client's and has not ended.
-func (p *Provider) revoke(client Client, token string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if t := p.refresh[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
+	if t := p.refresh[token]; t.goodFor(client, time.Now()) {
 		t.grant.revoked = true
 		p.stats.RevokedRefreshTokens++
 	}
-	if t := p.access[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
+	if t := p.access[token]; t.goodFor(client, time.Now()) {
 		t.grant.revoked = true
 		p.stats.RevokedAccessTokens++
 	}
+	return nil // 200 without a body
 }
 
 // introspection (RFC 7662) of the client's own opaque tokens; those of others
 // are as good as unknown.
-func (p *Provider) introspection(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) introspection(w http.ResponseWriter, r *http.Request) *oauthError {
 	p.count(func(s *Stats) { s.Introspections++ })
 	client, token, refusal := p.ownToken(w, r, "Structured JWT Tokens cannot be introspected via the introspection_endpoint")
 	if refusal != nil {
-		refusal.write(w)
-		return
+		return refusal
 	}
-	writeJSON(w, http.StatusOK, p.introspect(client, token))
+	return writeJSON(w, http.StatusOK, p.introspect(client, token))
 }
 
 func (p *Provider) introspect(client Client, token string) map[string]any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if t := p.access[token]; t != nil && !t.ended(now) && t.grant.client.ID == client.ID {
-		a := p.active(t.grant, t.scopes, t.issued, t.expires)
-		a["token_type"] = "Bearer"
-		return a
+	access := p.access[token]
+	t := cmp.Or(access, p.refresh[token])
+	if !t.goodFor(client, time.Now()) || !t.rotated.IsZero() {
+		return map[string]any{"active": false}
 	}
-	if t := p.refresh[token]; t != nil && !t.ended(now) && t.rotated.IsZero() && t.grant.client.ID == client.ID {
-		return p.active(t.grant, t.grant.scopes, t.issued, t.expires)
+	answer := map[string]any{
+		"active": true, "iat": t.issued.Unix(), "sub": t.grant.user.Subject, "client_id": client.ID, "iss": p.issuer,
+		"exp": t.expires.Unix(), "scope": strings.Join(t.scopes, " "),
 	}
-	return map[string]any{"active": false}
-}
-
-func (p *Provider) active(g *grant, scopes []string, issued, expires time.Time) map[string]any {
-	return map[string]any{
-		"active": true, "iat": issued.Unix(), "sub": g.user.Subject, "client_id": g.client.ID, "iss": p.issuer,
-		"exp": expires.Unix(), "scope": strings.Join(scopes, " "),
+	if access != nil {
+		answer["token_type"] = "Bearer"
 	}
+	return answer
 }

@@ -38,7 +38,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.devicePage(w, r)
 	case r.URL.Path == "/.well-known/oauth-authorization-server"+p.base.Path && p.fault().InsertedMetadata:
 		w.Header().Set("Access-Control-Allow-Origin", "*")
-		p.metadata(w, r)
+		_ = p.metadata(w, r)
 	default:
 		http.Error(w, "Not Found", http.StatusNotFound)
 	}
@@ -66,16 +66,18 @@ func (p *Provider) serveOIDC(w http.ResponseWriter, r *http.Request, route strin
 		body.write(w, r)
 		return
 	}
-	if handle := p.handler(r.Method + " " + route); handle != nil {
-		handle(w, r)
-		return
+	refusal := &oauthError{status: http.StatusNotFound, code: "invalid_request", description: "unrecognized route or not allowed method (" + r.Method + " on " + route + ")"}
+	if answer := p.endpoint(r.Method + " " + route); answer != nil {
+		refusal = answer(w, r)
 	}
-	writeError(w, http.StatusNotFound, "invalid_request", "unrecognized route or not allowed method ("+r.Method+" on "+route+")")
+	if refusal != nil {
+		refusal.write(w)
+	}
 }
 
-// handler finds the endpoint; nil when there is none. Dynamic registration that
-// is off has none, as in Logto.
-func (p *Provider) handler(route string) http.HandlerFunc {
+// endpoint finds the function that answers, or returns why it does not; nil when there is
+// none. Dynamic registration that is off has none, as in Logto.
+func (p *Provider) endpoint(route string) func(http.ResponseWriter, *http.Request) *oauthError {
 	switch route {
 	case "GET /.well-known/openid-configuration", "GET /.well-known/oauth-authorization-server":
 		return p.metadata

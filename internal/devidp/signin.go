@@ -9,13 +9,10 @@ import (
 
 // code is an authorization code.
 type code struct {
-	req     request
-	user    User
-	expires time.Time
-	grant   *grant // set when the code is spent
+	expiry
+	grant *grant
+	spent bool
 }
-
-func (c *code) ended(now time.Time) bool { return now.After(c.expires) }
 
 // signIn shows who can sign in (GET) and takes the choice (POST).
 func (p *Provider) signIn(w http.ResponseWriter, r *http.Request) {
@@ -88,10 +85,11 @@ func (p *Provider) signedIn(w http.ResponseWriter, r *http.Request, req request,
 		return
 	}
 	value := randomText(32)
+	g := &grant{request: req, user: user}
+	g.state = "" // done with, and it may be long
 	p.mu.Lock()
 	makeRoom(p.codes, maxEntries)
-	p.codes[value] = &code{req: req, user: user, expires: time.Now().Add(p.cfg.CodeTTL)}
-	p.codes[value].req.state = "" // done with, and it may be long
+	p.codes[value] = &code{grant: g, expiry: in(p.cfg.CodeTTL)}
 	p.mu.Unlock()
 	p.redirect(w, r, req, url.Values{"code": {value}})
 }

@@ -11,18 +11,12 @@ import (
 	"time"
 )
 
-// grant ties the tokens of one login together.
+// grant ties the tokens of one login together: what was asked for, with the scopes as
+// granted, and who signed in.
 type grant struct {
-	client    Client
-	user      User
-	scopes    []string // as granted, of OIDC and resources
-	resources []string
-	nonce     string
-	revoked   bool
-}
-
-func newGrant(req request, user User) *grant {
-	return &grant{client: req.client, user: user, scopes: req.scopes, resources: req.resources, nonce: req.nonce}
+	request
+	user    User
+	revoked bool
 }
 
 // refreshable reports whether refresh tokens come with the grant. The scope is
@@ -31,32 +25,22 @@ func (g *grant) refreshable() bool {
 	return slices.Contains(g.scopes, "offline_access") && g.client.may(grantRefresh)
 }
 
-// refreshToken of a grant.
-type refreshToken struct {
-	grant           *grant
-	issued, expires time.Time
-	rotated         time.Time // zero until it was used
-}
-
-func (t *refreshToken) ended(now time.Time) bool { return now.After(t.expires) || t.grant.revoked }
-
 // token is the token endpoint (RFC 6749, section 3.2).
-func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) token(w http.ResponseWriter, r *http.Request) *oauthError {
 	w.Header().Set("Cache-Control", "no-store")
 	if p.tokenFault(w, r) {
-		return
+		return nil
 	}
 	answer, refusal := p.tokenAnswer(w, r)
 	if refusal != nil {
 		p.cfg.Log.Debug("token request refused", "error", refusal.code)
-		refusal.write(w)
-		return
+		return refusal
 	}
 	if !p.answerFault(r, answer) {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		return
+		return nil
 	}
-	writeJSON(w, http.StatusOK, answer)
+	return writeJSON(w, http.StatusOK, answer)
 }
 
 func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[string]any, *oauthError) {
@@ -66,25 +50,19 @@ func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[stri
 	}
 	grantType := form.Get("grant_type")
 	p.count(func(s *Stats) { s.tokenRequest(grantType) })
-	switch grantType {
-	case "":
+	grants := map[string]func(Client, url.Values) (map[string]any, *oauthError){
+		grantCode: p.exchange, grantRefresh: p.refreshGrant, grantDevice: p.devicePoll, grantClient: p.clientGrant,
+	}
+	switch give := grants[grantType]; {
+	case grantType == "":
 		return nil, missing("grant_type")
-	case grantCode, grantRefresh, grantDevice, grantClient:
-		if !client.may(grantType) {
-			return nil, badRequest("invalid_request", "requested grant type is not allowed for this client")
-		}
-	default:
+	case give == nil:
 		return nil, badRequest("unsupported_grant_type", "unsupported grant_type requested")
+	case !client.may(grantType):
+		return nil, badRequest("invalid_request", "requested grant type is not allowed for this client")
+	default:
+		return give(client, form)
 	}
-	switch grantType {
-	case grantCode:
-		return p.exchange(client, form)
-	case grantRefresh:
-		return p.refreshGrant(client, form)
-	case grantClient:
-		return p.clientGrant(client, form)
-	}
-	return p.devicePoll(client, form)
 }
 
 // exchange spends a code (RFC 6749, section 4.1.3). A wrong verifier does not
@@ -103,10 +81,6 @@ func (p *Provider) exchange(client Client, form url.Values) (map[string]any, *oa
 	if g == nil {
 		return nil, invalidGrant()
 	}
-	// Like Logto the resource is judged after the code is spent.
-	if refusal := p.checkResource(g, form); refusal != nil {
-		return nil, refusal
-	}
 	return p.issueFirst(g, form)
 }
 
@@ -116,53 +90,28 @@ func (p *Provider) spend(client Client, value, redirectURI, verifier string) *gr
 	defer p.mu.Unlock()
 	c := p.codes[value]
 	switch {
-	case c == nil || c.ended(time.Now()) || c.req.client.ID != client.ID || c.req.redirectURI != redirectURI || !c.verify(verifier):
+	case c == nil || c.ended(time.Now()) || c.grant.client.ID != client.ID || c.grant.redirectURI != redirectURI || !c.grant.verify(verifier):
 		return nil
-	case c.grant != nil:
+	case c.spent:
 		if !c.grant.revoked {
 			p.stats.ReuseDetections++
 		}
 		c.grant.revoked = true
 		return nil
 	}
-	c.grant = newGrant(c.req, c.user)
+	c.spent = true
 	return c.grant
 }
 
 // verify compares verifier and challenge (RFC 7636, section 4.6); without a
 // challenge there must be no verifier.
-func (c *code) verify(verifier string) bool {
-	if c.req.challenge == "" {
+func (req request) verify(verifier string) bool {
+	if req.challenge == "" {
 		return verifier == ""
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
-	return subtle.ConstantTimeCompare([]byte(challenge), []byte(c.req.challenge)) == 1
-}
-
-// resourceOf is the resource that a token request asks for. Of several Logto
-// takes none (its defaultResource decides, and there is no default API).
-func resourceOf(form url.Values) string {
-	if asked := form["resource"]; len(asked) == 1 {
-		return asked[0]
-	}
-	return ""
-}
-
-// checkResource wants a resource that the login was for (RFC 8707, section
-// 2.2).
-func (p *Provider) checkResource(g *grant, form url.Values) *oauthError {
-	asked := resourceOf(form)
-	if asked == "" {
-		return nil
-	}
-	p.mu.Lock()
-	_, known := p.resources[asked]
-	p.mu.Unlock()
-	if !known || !slices.Contains(g.resources, asked) {
-		return invalidTarget()
-	}
-	return nil
+	return subtle.ConstantTimeCompare([]byte(challenge), []byte(req.challenge)) == 1
 }
 
 // refreshGrant spends a refresh token (RFC 6749, section 6).
@@ -175,35 +124,27 @@ func (p *Provider) refreshGrant(client Client, form url.Values) (map[string]any,
 	if refusal != nil {
 		return nil, refusal
 	}
-	// Like Logto the resource is judged after the token is spent.
-	if refusal := p.checkResource(t.grant, form); refusal != nil {
-		return nil, refusal
-	}
 	answer, refusal := p.issueFor(t.grant, scopes, form)
 	if refusal != nil {
 		return nil, refusal
 	}
-	if p.fault().NoRotation {
-		answer["refresh_token"] = value
-		return answer, nil
-	}
-	expires := time.Now().Add(p.cfg.RefreshTokenTTL)
+	life := in(p.cfg.RefreshTokenTTL)
 	if g := t.grant; g.client.ApplicationType != "native" && g.client.AuthMethod == authNone {
-		expires = t.expires // the life of a web page's login is not extended
+		life = t.expiry // that of a web page's login is not extended
 	}
-	answer["refresh_token"] = p.newRefreshToken(t.grant, expires)
+	answer["refresh_token"] = p.store(p.refresh, t.grant, t.grant.scopes, life)
 	return answer, nil
 }
 
 // rotate marks the token as used and returns it with the scopes asked for. One
 // that was used longer ago than the leeway ends the whole grant: somebody else
 // may hold the newer one.
-func (p *Provider) rotate(client Client, value string, form url.Values) (*refreshToken, []string, *oauthError) {
+func (p *Provider) rotate(client Client, value string, form url.Values) (*issuedToken, []string, *oauthError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.refresh[value]
 	now := time.Now()
-	if t == nil || t.grant.client.ID != client.ID || t.ended(now) {
+	if !t.goodFor(client, now) {
 		return nil, nil, invalidGrant()
 	}
 	leeway := p.cfg.ReuseLeeway
@@ -220,14 +161,34 @@ func (p *Provider) rotate(client Client, value string, form url.Values) (*refres
 		scopes = strings.Fields(form.Get("scope"))
 		for _, s := range scopes {
 			if !slices.Contains(t.grant.scopes, s) {
-				refusal := badRequest("invalid_scope", "refresh token missing requested scope")
-				refusal.members = map[string]string{"scope": s}
-				return nil, nil, refusal
+				return nil, nil, badRequest("invalid_scope", "refresh token missing requested scope").naming(s)
 			}
 		}
 	}
-	if !p.faults.NoRotation && t.rotated.IsZero() {
+	if t.rotated.IsZero() {
 		t.rotated = now
 	}
 	return t, scopes, nil
+}
+
+// clientGrant lets a client act for itself (RFC 6749, section 4.4). The token
+// is a JWT for the resource, whose subject is the client, with those of the
+// scopes asked for that the resource has. There is never a refresh token or an
+// ID token. Logto wants a resource, or an organization.
+func (p *Provider) clientGrant(client Client, form url.Values) (map[string]any, *oauthError) {
+	asked := form["resource"]
+	if len(asked) > 1 || len(asked) == 0 && !form.Has("organization_id") {
+		return nil, invalidTarget()
+	}
+	g := &grant{request: request{client: client, resources: asked}, user: User{Subject: client.ID}}
+	for _, scope := range strings.Fields(form.Get("scope")) {
+		if scope != "openid" { // there is nobody to identify
+			g.scopes = append(g.scopes, scope)
+		}
+	}
+	answer, refusal := p.issueFor(g, g.scopes, form)
+	if refusal == nil && answer["scope"] == "" {
+		delete(answer, "scope") // unlike the answers about people
+	}
+	return answer, refusal
 }

@@ -9,33 +9,25 @@ import (
 
 // userinfo answers with the claims of an opaque access token (OpenID Connect
 // Core, section 5.3), and refuses as Logto does, JWTs among the refused.
-func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) *oauthError {
+	w.Header().Set("Cache-Control", "no-store")
+	token, refusal := bearer(r)
 	p.mu.Lock()
 	p.stats.Userinfo++
-	status := p.faults.UserinfoStatus
-	p.mu.Unlock()
-	w.Header().Set("Cache-Control", "no-store")
-	if status != 0 {
-		w.WriteHeader(status)
-		return
-	}
-	token, refusal := bearer(r)
-	if refusal != nil {
-		p.challenge(w, *refusal, "")
-		return
-	}
-	p.mu.Lock()
 	t := p.access[token]
 	alive := t != nil && !t.ended(time.Now()) && t.grant.user.Username != "" // not a client's own
 	p.mu.Unlock()
 	switch {
+	case refusal != nil:
 	case !alive:
-		p.challenge(w, oauthError{status: http.StatusUnauthorized, code: "invalid_token", description: "invalid token provided"}, "")
+		refusal = &oauthError{status: http.StatusUnauthorized, code: "invalid_token", description: "invalid token provided"}
 	case !slices.Contains(t.scopes, "openid"):
-		p.challenge(w, oauthError{status: http.StatusForbidden, code: "insufficient_scope", description: "access token missing openid scope"}, "openid")
+		refusal = (&oauthError{status: http.StatusForbidden, code: "insufficient_scope", description: "access token missing openid scope"}).naming("openid")
 	default:
-		writeJSON(w, http.StatusOK, userClaims(t.grant.user, t.scopes))
+		return writeJSON(w, http.StatusOK, userClaims(t.grant.user, t.scopes))
 	}
+	w.Header().Set("WWW-Authenticate", p.challenge(refusal))
+	return refusal
 }
 
 const noToken = "no access token provided"
@@ -59,16 +51,14 @@ func bearer(r *http.Request) (string, *oauthError) {
 	return token, nil
 }
 
-// challenge answers with WWW-Authenticate; without a token it names no error.
-func (p *Provider) challenge(w http.ResponseWriter, e oauthError, scope string) {
+// challenge is WWW-Authenticate; without a token it names no error.
+func (p *Provider) challenge(e *oauthError) string {
 	value := `Bearer realm="` + p.issuer + `"`
 	if e.description != noToken {
 		value += `, error="` + e.code + `", error_description="` + e.description + `"`
 	}
-	if scope != "" {
+	if scope := e.members["scope"]; scope != "" {
 		value += `, scope="` + scope + `"`
-		e.members = map[string]string{"scope": scope}
 	}
-	w.Header().Set("WWW-Authenticate", value)
-	e.write(w)
+	return value
 }

@@ -279,12 +279,20 @@ func TestIssuerOfAnAnswerIsCompared(t *testing.T) {
 		faults func(issuer string) devidp.Faults
 		who    string
 	}{
-		"missing":                 {func(string) devidp.Faults { return devidp.Faults{OmitRedirectIssuer: true} }, "alice"},
-		"wrong":                   {func(string) devidp.Faults { return devidp.Faults{RedirectIssuer: "https://evil.example"} }, "alice"},
-		"normalized":              {func(i string) devidp.Faults { return devidp.Faults{RedirectIssuer: i + "/"} }, "alice"},
-		"in capitals":             {func(i string) devidp.Faults { return devidp.Faults{RedirectIssuer: strings.ToUpper(i)} }, "alice"},
-		"an error from elsewhere": {func(string) devidp.Faults { return devidp.Faults{RedirectIssuer: "https://evil.example"} }, ""},
-		"an error from nowhere":   {func(string) devidp.Faults { return devidp.Faults{OmitRedirectIssuer: true} }, ""},
+		"missing": {func(string) devidp.Faults { return devidp.Faults{RedirectParameters: map[string]string{"iss": ""}} }, "alice"},
+		"wrong": {func(string) devidp.Faults {
+			return devidp.Faults{RedirectParameters: map[string]string{"iss": "https://evil.example"}}
+		}, "alice"},
+		"normalized": {func(i string) devidp.Faults {
+			return devidp.Faults{RedirectParameters: map[string]string{"iss": i + "/"}}
+		}, "alice"},
+		"in capitals": {func(i string) devidp.Faults {
+			return devidp.Faults{RedirectParameters: map[string]string{"iss": strings.ToUpper(i)}}
+		}, "alice"},
+		"an error from elsewhere": {func(string) devidp.Faults {
+			return devidp.Faults{RedirectParameters: map[string]string{"iss": "https://evil.example"}}
+		}, ""},
+		"an error from nowhere": {func(string) devidp.Faults { return devidp.Faults{RedirectParameters: map[string]string{"iss": ""}} }, ""},
 	} {
 		l := newNetworkLab(t, nil)
 		l.who = tc.who

@@ -49,8 +49,8 @@ func ofAnswers() []row {
 	return []row{
 		{hint: "start again and let the browser keep cookies of this machine, or sign in with --no-browser and open the address by hand", when: approve + `forgetful alice"; ` + login, does: login, then: byHand},
 		{hint: "start again, and open the address in one browser only; if you have not opened it twice, another user of this machine has read it", when: approve + `twice alice"; ` + login, does: login},
-		{hint: "the login was stopped before anything was sent; if this happens again, somebody may be interfering with it", lab: with(func(f *devidp.Faults) { f.RedirectIssuer = "https://login.example.com" }), when: login, mend: mended, does: login},
-		{hint: "this is a fault of the provider (RFC 9207)", lab: with(func(f *devidp.Faults) { f.OmitRedirectIssuer = true }), when: login, mend: mended, does: login},
+		{hint: "the login was stopped before anything was sent; if this happens again, somebody may be interfering with it", lab: with(func(f *devidp.Faults) { f.RedirectParameters = map[string]string{"iss": "https://login.example.com"} }), when: login, mend: mended, does: login},
+		{hint: "this is a fault of the provider (RFC 9207)", lab: with(func(f *devidp.Faults) { f.RedirectParameters = map[string]string{"iss": ""} }), when: login, mend: mended, does: login},
 		{hint: "this is a fault of the provider: a code is short, of letters and digits (RFC 8628, section 6.1)", lab: with(func(f *devidp.Faults) {
 			f.DeviceMembers = map[string]any{"user_code": "call this number and say who you are"}
 		}), when: device, mend: mended, does: approve + `device alice"; ` + device},

@@ -11,7 +11,9 @@ import (
 // called is a provider whose metadata, answers and tokens have another name than the
 // address that leads to it.
 func called(name string) func(*devidp.Config) {
-	return func(c *devidp.Config) { c.Faults.MetadataIssuer, c.Faults.RedirectIssuer = name, name }
+	return func(c *devidp.Config) {
+		c.Faults.MetadataMembers, c.Faults.RedirectParameters = map[string]any{"issuer": name}, map[string]string{"iss": name}
+	}
 }
 
 // lost is a server whose challenge leads to no document, and loops one whose document
@@ -97,7 +99,7 @@ func ofMetadata() []row {
 			hint: "if this is the provider where the client is registered…",
 			lab: func(c *devidp.Config) {
 				applications(c)
-				c.Faults.RedirectIssuer = "https://example.com"
+				c.Faults.RedirectParameters = map[string]string{"iss": "https://example.com"}
 			},
 			serve: farProvider, when: viaProxy + secret + `mcp-login login --ca-file $CA --client-id confidential $URL`, does: viaProxy + secret + `mcp-login login --ca-file $CA --client-id confidential --issuer https://example.com $URL`,
 		},
