@@ -36,7 +36,7 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range f.doc.entries() {
+	for _, e := range f.entries() {
 		if e.Name != s.Name || len(e.Group) > 0 {
 			continue
 		}
@@ -60,7 +60,7 @@ func (c Client) Remove(data []byte, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(f.doc.entries(), func(e entry) bool { return e.Name == name && len(e.Group) == 0 }) {
+	if !slices.ContainsFunc(f.entries(), func(e entry) bool { return e.Name == name && len(e.Group) == 0 }) {
 		return nil, fmt.Errorf("%w: %q", ErrNotFound, name)
 	}
 	edits, err := f.doc.remove(name)
@@ -78,7 +78,7 @@ func (c Client) List(data []byte) ([]Server, error) {
 		return nil, err
 	}
 	var all []Server
-	for _, e := range f.doc.entries() {
+	for _, e := range f.entries() {
 		if e.Command != "" || e.URL != "" {
 			all = append(all, e.Server)
 		}
@@ -99,57 +99,65 @@ func (c Client) Snippet(s Server) ([]byte, error) {
 
 // file is one file of a client.
 type file struct {
-	Client    // with the form that the file has
-	bom, body []byte
-	doc       document
+	*parsed
+	bom []byte
+	doc document
 }
 
 // open parses a file. One without content is as the client would create it.
 func (c Client) open(data []byte) (f file, err error) {
-	f.bom, f.body = cutBOM(data)
-	if len(bytes.TrimSpace(f.body)) == 0 {
-		f.body = []byte(c.fresh)
+	bom, body := cutBOM(data)
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte(c.fresh)
 	}
-	f.Client = c.formOf(f.body)
-	f.doc, err = f.parse(f.body)
-	return f, err
+	doc, err := c.parse(body)
+	if err != nil {
+		return file{}, err
+	}
+	f = file{doc.tree(), bom, doc}
+	f.client = c.formOf(f.root)
+	return f, nil
 }
 
 // edit returns the file with edits made, see verify.
 func (f file) edit(edits []edit, intents ...intent) ([]byte, error) {
-	out, err := f.verify(f.body, edits, intents...)
+	out, err := f.client.verify(f.data, edits, intents...)
 	if err != nil {
 		return nil, err
 	}
 	return append(f.bom, out...), nil
 }
 
-// formOf is the client with the form that a file has, if there are two. A broken file is
-// left for parse to refuse.
-func (c Client) formOf(body []byte) Client {
+// formOf is the client with the form that a file has, if there are two.
+func (c Client) formOf(root *node) Client {
 	if c.newer == nil {
 		return c
 	}
-	tree, err := c.decode(body)
 	for _, step := range c.newer.path {
-		m, ok := tree.(map[string]any)
-		if err != nil || !ok {
+		if root = root.member(step); root == nil || root.kind != '{' {
 			return c
 		}
-		tree = m[step]
 	}
-	if _, ok := tree.(map[string]any); ok {
-		c.path, c.shape = c.newer.path, c.newer.shape
-	}
+	c.path, c.shape = c.newer.path, c.newer.shape
 	return c
 }
 
 var emptyDocument = map[Format]string{JSON: "{}\n", TOML: "", YAML: ""}
 
-// document is a parsed file.
+// parsed is what has been read of a file.
+type parsed struct {
+	client Client // with the form that the file has
+	data   []byte
+	root   *node // an object
+}
+
+func (p *parsed) tree() *parsed { return p }
+
+func (p *parsed) entries() []entry { return p.client.entries(p.root) }
+
+// document is a parsed file that can be edited.
 type document interface {
-	// entries are all servers, those in other groups included.
-	entries() []entry
+	tree() *parsed
 	// set adds or replaces a server, remove takes it out.
 	set(s Server) ([]edit, error)
 	remove(name string) ([]edit, error)
@@ -157,21 +165,6 @@ type document interface {
 	add(e entry, f field) ([]edit, bool)
 	// quote writes one string so that it can stand in the place of another one.
 	quote(text string) string
-}
-
-// entry is a server with the places of its words.
-type entry struct {
-	Server
-	view    view // nil where it is no server
-	command word
-	args    []word
-}
-
-// word is one string of a command line. It begins at from, the place up to which
-// its predecessors in a list may be deleted, and its text is [start, end).
-type word struct {
-	text             string
-	from, start, end int
 }
 
 func (c Client) parse(body []byte) (document, error) {

@@ -5,25 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// node is a JSON value with the place of its bytes.
-type node struct {
-	start, end int
-	kind       jsontext.Kind
-	text       string // of a string; the bytes of any other scalar
-	members    []member
-	elems      []*node
-}
-
-type member struct {
-	name       string
-	start, end int // of the name
-	value      *node
-}
 
 // strictJSON is a text with its comments and trailing commas replaced by blanks.
 type strictJSON struct {
@@ -140,7 +124,7 @@ func readNode(dec *jsontext.Decoder) (*node, error) {
 			return nil, err
 		}
 		end := int(dec.InputOffset())
-		n := &node{start: end - len(raw), end: end, kind: kind, text: string(raw)}
+		n := &node{from: end - len(raw), start: end - len(raw), end: end, kind: kind, text: string(raw)}
 		if kind == '"' {
 			text, err := jsontext.AppendUnquote(nil, raw)
 			if err != nil {
@@ -161,7 +145,7 @@ func readNode(dec *jsontext.Decoder) (*node, error) {
 			if err != nil {
 				return nil, err
 			}
-			m = member{name: name.text, start: name.start, end: name.end}
+			m = member{name: name.text, start: name.start}
 		}
 		value, err := readNode(dec)
 		if err != nil {
@@ -178,36 +162,6 @@ func readNode(dec *jsontext.Decoder) (*node, error) {
 	}
 	n.end = int(dec.InputOffset())
 	return n, nil
-}
-
-func (n *node) find(name string) *member {
-	for i := range n.members {
-		if n.members[i].name == name {
-			return &n.members[i]
-		}
-	}
-	return nil
-}
-
-func (n *node) member(name string) (view, bool) {
-	if m := n.find(name); m != nil {
-		return m.value, true
-	}
-	return nil, false
-}
-
-func (n *node) words() ([]word, bool) {
-	if n.kind == '"' {
-		return []word{{n.text, n.start, n.start, n.end}}, true
-	}
-	var all []word
-	for _, e := range n.elems {
-		if e.kind != '"' {
-			return nil, false
-		}
-		all = append(all, word{e.text, e.start, e.start, e.end})
-	}
-	return all, n.kind == '['
 }
 
 // decode makes maps, slices and strings of a value; other scalars keep their
@@ -234,26 +188,20 @@ func (n *node) decode() any {
 }
 
 func decodeJSON(data []byte) (any, error) {
-	b, err := toStrictJSON(data)
+	d, err := parseJSON(Client{}, data)
 	if err != nil {
 		return nil, err
 	}
-	root, err := readJSON(b.plain)
-	if err != nil {
-		return nil, err
-	}
-	return root.decode(), nil
+	return d.root.decode(), nil
 }
 
 // jsonDocument is a file of JSON with comments.
 type jsonDocument struct {
 	strictJSON
-	client Client
-	data   []byte
-	root   *node
+	parsed
 }
 
-func parseJSON(c Client, data []byte) (document, error) {
+func parseJSON(c Client, data []byte) (*jsonDocument, error) {
 	b, err := toStrictJSON(data)
 	if err != nil {
 		return nil, err
@@ -265,39 +213,7 @@ func parseJSON(c Client, data []byte) (document, error) {
 	if root.kind != '{' {
 		return nil, fmt.Errorf("%w: it holds no object", ErrBroken)
 	}
-	return &jsonDocument{b, c, data, root}, nil
-}
-
-func (d *jsonDocument) entries() []entry {
-	all := collect(d.root, nil, nil, d.client.path, nil)
-	for _, path := range d.client.elsewhere {
-		all = collect(d.root, nil, []string{}, path, all)
-	}
-	return all
-}
-
-// collect gathers the servers below a path, in which * is every name. A group
-// that is not nil is where they are found.
-func collect(n *node, walked, group, path []string, all []entry) []entry {
-	if len(path) == 0 {
-		if group != nil {
-			group = slices.Clone(walked)
-		}
-		for _, m := range n.members {
-			if e, ok := serverOf(m.name, group, m.value); ok {
-				all = append(all, e)
-			} else {
-				all = append(all, entry{Server: Server{Name: m.name, Group: group}})
-			}
-		}
-		return all
-	}
-	for _, m := range n.members {
-		if m.name == path[0] || path[0] == "*" {
-			all = collect(m.value, append(slices.Clone(walked), m.name), group, path[1:], all)
-		}
-	}
-	return all
+	return &jsonDocument{b, parsed{c, data, root}}, nil
 }
 
 func (d *jsonDocument) quote(text string) string { return quoteJSON(text) }

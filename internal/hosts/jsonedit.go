@@ -42,23 +42,10 @@ func (d *jsonDocument) style() style {
 
 // render writes a value; indent is that of the line it begins on.
 func (s style) render(value any, indent string) string {
-	switch value := value.(type) {
-	case string:
-		return quoteJSON(value)
-	case bool:
-		return strconv.FormatBool(value)
-	case int:
-		return strconv.Itoa(value)
-	case []string:
-		quoted := make([]string, len(value))
-		for i, v := range value {
-			quoted[i] = quoteJSON(v)
-		}
-		return "[" + strings.Join(quoted, ", ") + "]"
-	case []field:
-		return s.object(value, indent)
+	if fields, ok := value.([]field); ok {
+		return s.object(fields, indent)
 	}
-	panic(fmt.Sprintf("hosts: a field of type %T", value))
+	return inline(value, quoteJSON)
 }
 
 func (s style) object(fields []field, indent string) string {
@@ -112,11 +99,7 @@ func (d *jsonDocument) set(s Server) ([]edit, error) {
 }
 
 func (d *jsonDocument) add(e entry, f field) ([]edit, bool) {
-	n, ok := e.view.(*node)
-	if !ok {
-		return nil, false
-	}
-	return d.insert(n, f.name, f.value), true
+	return d.insert(e.value, f.name, f.value), true
 }
 
 // insert adds a member at the end of an object, in the layout of the others.

@@ -31,8 +31,8 @@ func (c Client) Rewrite(data []byte, command string, judge func(args []string) s
 		return data, all, nil
 	}
 	out, err := f.edit(edits, intents...)
-	if errors.Is(err, ErrLayout) && f.limit.name != "" { // the layout may have no place for the limit
-		f.limit = field{}
+	if errors.Is(err, ErrLayout) && f.client.limit.name != "" { // the layout may have no place for the limit
+		f.client.limit = field{}
 		edits, intents, all = f.rewriteAll(command, judge)
 		out, err = f.edit(edits, intents...)
 	}
@@ -44,7 +44,7 @@ func (c Client) Rewrite(data []byte, command string, judge func(args []string) s
 
 // rewriteAll returns the edits that Rewrite makes, and what it reports.
 func (f file) rewriteAll(command string, judge func(args []string) string) (edits []edit, intents []intent, all []Rewriting) {
-	for _, e := range f.doc.entries() {
+	for _, e := range f.entries() {
 		if e.Command == "" || e.Kind() != KindMCPRemote {
 			continue
 		}
@@ -63,7 +63,7 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 			r.Launcher = e.argv()[:rest]
 			want := Server{Name: e.Name, Command: command, Args: e.Args[rest-1:]}
 			if added, flags, ok := f.withLimit(e, want.Args); ok {
-				r.Added, want.Args = f.limit.name, slices.Concat(want.Args, flags)
+				r.Added, want.Args = f.client.limit.name, slices.Concat(want.Args, flags)
 				more = append(more, added...)
 			}
 			edits = append(edits, more...)
@@ -78,16 +78,14 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 // go with it. An entry that has a limit keeps it, without the flags: with a short limit
 // the client would end a bridge that waits.
 func (f file) withLimit(e entry, args []string) (edits []edit, flags []string, ok bool) {
-	if f.limit.name == "" {
+	limit := f.client.limit
+	if limit.name == "" || e.value.member(limit.name) != nil {
 		return nil, nil, false
 	}
-	if _, given := e.view.member(f.limit.name); given {
+	if edits, ok = f.doc.add(e, limit); !ok {
 		return nil, nil, false
 	}
-	if edits, ok = f.doc.add(e, f.limit); !ok {
-		return nil, nil, false
-	}
-	if flags = f.flagsBeside(args); len(flags) > 0 {
+	if flags = f.client.flagsBeside(args); len(flags) > 0 {
 		last, text := e.args[len(e.args)-1], ""
 		for _, flag := range flags {
 			text += ", " + f.doc.quote(flag)

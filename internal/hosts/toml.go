@@ -16,24 +16,13 @@ type tomlItem struct {
 	path   []string // from the top; of a header, what it opens
 	header bool
 	array  bool // a header of an array of tables
-	value  *tomlValue
-}
-
-// tomlValue is a string, a list of strings, an inline table, or something else.
-type tomlValue struct {
-	start, end int // of a string
-	text       string
-	kind       unstable.Kind
-	elems      []*tomlValue
-	keys       []string // of an inline table, with elems; dotted keys are joined by NUL
 }
 
 // tomlDocument is a file as Codex writes it. Of its servers it edits those that
 // have a table of their own, and strings anywhere.
 type tomlDocument struct {
-	client Client
-	data   []byte
-	items  []tomlItem
+	parsed
+	items []tomlItem
 }
 
 func decodeTOML(data []byte) (any, error) {
@@ -57,21 +46,22 @@ func parseTOML(c Client, data []byte) (document, error) {
 	if _, err := decodeTOML(data); err != nil {
 		return nil, err
 	}
-	d := &tomlDocument{client: c, data: data}
+	t := tomlTree{}
+	d := &tomlDocument{parsed: parsed{c, data, &node{kind: '{'}}}
 	var p unstable.Parser
 	p.Reset(data)
-	var table []string
+	path, table := []string(nil), d.root
 	for p.NextExpression() {
 		x := p.Expression()
 		keys, at := tomlKeys(x.Key())
 		item := tomlItem{start: lineStart(data, at)}
 		switch x.Kind {
 		case unstable.Table, unstable.ArrayTable:
-			table = keys
+			path, table = keys, t.object(d.root, keys)
 			item.header, item.array, item.path = true, x.Kind == unstable.ArrayTable, keys
 		case unstable.KeyValue:
-			item.path = append(slices.Clone(table), keys...)
-			item.value = tomlRead(x.Value())
+			item.path = append(slices.Clone(path), keys...)
+			t.add(table, keys, x.Value())
 		default:
 			continue
 		}
@@ -93,50 +83,59 @@ func tomlKeys(it unstable.Iterator) (keys []string, at int) {
 	return keys, at
 }
 
-func tomlRead(n *unstable.Node) *tomlValue {
-	v := &tomlValue{kind: n.Kind}
-	switch n.Kind {
+// tomlTree finds the objects that keys with dots and headers name, wherever they stand.
+type tomlTree map[tomlName]*node
+
+type tomlName struct {
+	in   *node
+	name string
+}
+
+// object is the one at a path below n. What is missing is made; all tables of an array
+// are one object.
+func (t tomlTree) object(n *node, path []string) *node {
+	for _, name := range path {
+		child := t[tomlName{n, name}]
+		if child == nil {
+			child = &node{kind: '{'}
+			t[tomlName{n, name}] = child
+			n.members = append(n.members, member{name: name, value: child})
+		}
+		n = child
+	}
+	return n
+}
+
+func (t tomlTree) add(n *node, keys []string, value *unstable.Node) {
+	last := len(keys) - 1
+	n = t.object(n, keys[:last])
+	n.members = append(n.members, member{name: keys[last], value: t.read(value)})
+}
+
+func (t tomlTree) read(x *unstable.Node) *node {
+	n := &node{}
+	switch x.Kind {
 	case unstable.String:
-		v.start, v.end = int(n.Raw.Offset), int(n.Raw.Offset+n.Raw.Length)
-		v.text = string(n.Data)
+		n.kind, n.text = '"', string(x.Data)
+		n.start, n.end = int(x.Raw.Offset), int(x.Raw.Offset+x.Raw.Length)
+		n.from = n.start
 	case unstable.Array:
-		for it := n.Children(); it.Next(); {
+		n.kind = '['
+		for it := x.Children(); it.Next(); {
 			if it.Node().Kind != unstable.Comment {
-				v.elems = append(v.elems, tomlRead(it.Node()))
+				n.elems = append(n.elems, t.read(it.Node()))
 			}
 		}
 	case unstable.InlineTable:
-		for it := n.Children(); it.Next(); {
-			if it.Node().Kind != unstable.KeyValue {
-				continue
+		n.kind = '{'
+		for it := x.Children(); it.Next(); {
+			if it.Node().Kind == unstable.KeyValue {
+				keys, _ := tomlKeys(it.Node().Key())
+				t.add(n, keys, it.Node().Value())
 			}
-			keys, _ := tomlKeys(it.Node().Key())
-			v.keys = append(v.keys, strings.Join(keys, "\x00"))
-			v.elems = append(v.elems, tomlRead(it.Node().Value()))
 		}
 	}
-	return v
-}
-
-func (v *tomlValue) member(name string) (view, bool) {
-	if i := slices.Index(v.keys, name); i >= 0 {
-		return v.elems[i], true
-	}
-	return nil, false
-}
-
-func (v *tomlValue) words() ([]word, bool) {
-	if v.kind == unstable.String {
-		return []word{{v.text, v.start, v.start, v.end}}, true
-	}
-	var all []word
-	for _, e := range v.elems {
-		if e.kind != unstable.String {
-			return nil, false
-		}
-		all = append(all, word{e.text, e.start, e.start, e.end})
-	}
-	return all, v.kind == unstable.Array
+	return n
 }
 
 // below returns what of a path lies below the client's servers.
@@ -146,49 +145,6 @@ func (d *tomlDocument) below(path []string) ([]string, bool) {
 		return nil, false
 	}
 	return path[n:], true
-}
-
-func (d *tomlDocument) entries() []entry {
-	var names []string
-	tables := map[string]*tomlValue{}
-	table := func(name string) *tomlValue {
-		if tables[name] == nil {
-			names = append(names, name)
-			tables[name] = &tomlValue{kind: unstable.InlineTable}
-		}
-		return tables[name]
-	}
-	add := func(rest []string, v *tomlValue) {
-		t := table(rest[0])
-		if len(rest) == 1 {
-			if v != nil {
-				*t = *v
-			}
-			return
-		}
-		if v != nil {
-			t.keys = append(t.keys, strings.Join(rest[1:], "\x00"))
-			t.elems = append(t.elems, v)
-		}
-	}
-	for _, item := range d.items {
-		if rest, ok := d.below(item.path); ok {
-			add(rest, item.value)
-		} else if item.value != nil && slices.Equal(item.path, d.client.path) {
-			for i, key := range item.value.keys { // all servers in one inline table
-				add(strings.Split(key, "\x00"), item.value.elems[i])
-			}
-		}
-	}
-	all := make([]entry, 0, len(names))
-	for _, name := range names {
-		e, ok := serverOf(name, nil, tables[name])
-		if !ok {
-			e = entry{Server: Server{Name: name}}
-		}
-		all = append(all, e)
-	}
-	return all
 }
 
 // A TOML basic string has the escapes of JSON, and no bare DEL.
@@ -271,7 +227,7 @@ func (d *tomlDocument) add(e entry, f field) ([]edit, bool) {
 			continue
 		}
 		at, nl := d.end(i), newline(d.data)
-		text := fmt.Sprintf("%s = %v", f.name, f.value)
+		text := f.name + " = " + inline(f.value, d.quote)
 		if d.data[at-1] == '\n' {
 			return []edit{{at, at, text + nl}}, true
 		}
@@ -288,20 +244,7 @@ func (d *tomlDocument) render(s Server) string {
 	}
 	text := "[" + strings.Join(path, ".") + "]" + nl
 	for _, f := range d.client.fields(s) {
-		text += f.name + " = "
-		switch v := f.value.(type) {
-		case string:
-			text += d.quote(v)
-		case []string:
-			quoted := make([]string, len(v))
-			for i, x := range v {
-				quoted[i] = d.quote(x)
-			}
-			text += "[" + strings.Join(quoted, ", ") + "]"
-		default:
-			text += fmt.Sprint(v)
-		}
-		text += nl
+		text += f.name + " = " + inline(f.value, d.quote) + nl
 	}
 	return text
 }

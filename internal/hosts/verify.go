@@ -29,7 +29,7 @@ func (c Client) verify(body []byte, edits []edit, intents ...intent) ([]byte, er
 	if err != nil {
 		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
 	}
-	all := doc.entries()
+	all := doc.tree().entries()
 	for _, in := range intents {
 		i := slices.IndexFunc(all, func(e entry) bool { return e.Name == in.name && slices.Equal(e.Group, in.group) })
 		switch {

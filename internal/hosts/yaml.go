@@ -14,19 +14,20 @@ import (
 // yamlDocument is a file as Goose and Continue have it: servers in a block
 // mapping, or in a block sequence with names.
 type yamlDocument struct {
-	client Client
-	data   []byte
-	lines  []int      // offsets of the lines
-	root   *yaml.Node // a mapping, or nil in an empty file
-	items  []yamlItem
+	parsed
+	lines []int      // offsets of the lines
+	top   *yaml.Node // a mapping, or nil in an empty file
+	items []yamlItem
+	// The character that offset has found last: its line and column, from 1, and its
+	// place in bytes.
+	foundLine, foundColumn, found int
 }
 
 // yamlItem is a server with the place of its lines.
 type yamlItem struct {
-	name  string
-	line  int // of its key or dash, from 0
-	end   int // the line behind it
-	value *yaml.Node
+	name string
+	line int // of its key or dash, from 0
+	end  int // the line behind it
 }
 
 func decodeYAML(data []byte) (any, error) {
@@ -52,7 +53,7 @@ func parseYAML(c Client, data []byte) (document, error) {
 			return nil, fmt.Errorf("%w: uncommon line ends", ErrLayout)
 		}
 	}
-	d := &yamlDocument{client: c, data: data, lines: []int{0}}
+	d := &yamlDocument{parsed: parsed{c, data, &node{kind: '{'}}, lines: []int{0}}
 	for i, b := range data {
 		if b == '\n' {
 			d.lines = append(d.lines, i+1)
@@ -69,14 +70,14 @@ func parseYAML(c Client, data []byte) (document, error) {
 	if !errors.Is(dec.Decode(&second), io.EOF) {
 		return nil, fmt.Errorf("%w: several documents in one file", ErrLayout)
 	}
-	d.root = top.Content[0]
-	if d.root.Kind == yaml.ScalarNode && d.root.Tag == "!!null" {
-		d.root = nil
+	root := top.Content[0]
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
 		return d, nil
 	}
-	if d.root.Kind != yaml.MappingNode {
+	if root.Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%w: it holds no mapping", ErrBroken)
 	}
+	d.top, d.root = root, d.read(root, root)
 	d.items = d.find()
 	return d, nil
 }
@@ -93,15 +94,11 @@ func (d *yamlDocument) find() (all []yamlItem) {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(servers.Content); i += 2 {
 			key := servers.Content[i]
-			all = append(all, yamlItem{name: key.Value, line: key.Line - 1, value: servers.Content[i+1]})
+			all = append(all, yamlItem{name: key.Value, line: key.Line - 1})
 		}
 	case yaml.SequenceNode:
-		for _, value := range servers.Content {
-			item := yamlItem{line: value.Line - 1, value: value}
-			if name := yamlGet(value, "name"); name != nil {
-				item.name = name.Value
-			}
-			all = append(all, item)
+		for i, value := range servers.Content {
+			all = append(all, yamlItem{name: d.root.member(d.client.path[0]).elems[i].name(), line: value.Line - 1})
 		}
 	}
 	for i := range all {
@@ -137,129 +134,95 @@ func (d *yamlDocument) line(i int) []byte {
 // servers returns the key and the value of the servers, and the line of what
 // follows them.
 func (d *yamlDocument) servers() (key, value *yaml.Node, after int) {
-	if d.root == nil {
+	if d.top == nil {
 		return nil, nil, 0
 	}
 	after = len(d.lines)
 	if d.lines[len(d.lines)-1] == len(d.data) {
 		after--
 	}
-	for i := 0; i+1 < len(d.root.Content); i += 2 {
-		if d.root.Content[i].Value != d.client.path[0] {
+	for i := 0; i+1 < len(d.top.Content); i += 2 {
+		if d.top.Content[i].Value != d.client.path[0] {
 			continue
 		}
-		if i+2 < len(d.root.Content) {
-			after = d.root.Content[i+2].Line - 1
+		if i+2 < len(d.top.Content) {
+			after = d.top.Content[i+2].Line - 1
 		}
-		return d.root.Content[i], d.root.Content[i+1], after
+		return d.top.Content[i], d.top.Content[i+1], after
 	}
 	return nil, nil, after
 }
 
-func yamlGet(n *yaml.Node, name string) *yaml.Node {
-	if n.Kind != yaml.MappingNode {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return n.Content[i+1]
-		}
-	}
-	return nil
-}
-
-func (d *yamlDocument) entries() []entry {
-	all := make([]entry, 0, len(d.items))
-	for _, item := range d.items {
-		e, ok := serverOf(item.name, nil, yamlView{d, item.value})
-		if !ok {
-			e = entry{Server: Server{Name: item.name}}
-		}
-		all = append(all, e)
-	}
-	return all
-}
-
-// yamlView reads a node with the offsets of its words.
-type yamlView struct {
-	d *yamlDocument
-	n *yaml.Node
-}
-
-func (v yamlView) member(name string) (view, bool) {
-	if n := yamlGet(v.n, name); n != nil {
-		return yamlView{v.d, n}, true
-	}
-	return nil, false
-}
-
-func (v yamlView) words() ([]word, bool) {
-	switch v.n.Kind {
+// read makes a node of one of YAML, in the order of the file. What an alias stands for is
+// not looked at.
+func (d *yamlDocument) read(parent, n *yaml.Node) *node {
+	value := &node{}
+	switch n.Kind {
 	case yaml.ScalarNode:
-		return []word{v.d.word(v.n, v.n)}, true
+		value.kind, value.text = '"', n.Value
+		value.from, value.start, value.end = d.place(parent, n)
 	case yaml.SequenceNode:
-		all := []word{}
-		for _, e := range v.n.Content {
-			if e.Kind != yaml.ScalarNode {
-				return nil, false
-			}
-			all = append(all, v.d.word(v.n, e))
+		value.kind = '['
+		for _, e := range n.Content {
+			value.elems = append(value.elems, d.read(n, e))
 		}
-		return all, true
+	case yaml.MappingNode:
+		value.kind = '{'
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			value.members = append(value.members, member{name: n.Content[i].Value, value: d.read(n.Content[i+1], n.Content[i+1])})
+		}
 	}
-	return nil, false
+	return value
 }
 
-// word places a scalar. One whose end is not simple to see gets an empty place
-// at a negative offset, which no edit accepts.
-func (d *yamlDocument) word(parent, n *yaml.Node) word {
-	w := word{text: n.Value, from: -1, start: -1, end: -1}
-	start := d.offset(n)
+// place is where a scalar stands. One whose end is not simple to see has an empty place
+// at a negative offset.
+func (d *yamlDocument) place(parent, n *yaml.Node) (from, start, end int) {
+	start = d.offset(n)
 	if start < 0 || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
-		return w
+		return -1, -1, -1
 	}
-	rest := d.data[start:lineEnd(d.data, start)]
-	end := -1
+	rest, length := d.data[start:d.at(n.Line)], -1
 	switch {
 	case n.Style&yaml.DoubleQuotedStyle != 0:
 		if i := endOfString(rest, 0); i <= len(rest) && rest[i-1] == '"' {
-			end = i
+			length = i
 		}
 	case n.Style&yaml.SingleQuotedStyle != 0:
-		end = len("'" + strings.ReplaceAll(n.Value, "'", "''") + "'")
-	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0:
-		end = len(n.Value)
-		if !bytes.HasPrefix(rest, []byte(n.Value)) {
-			end = -1
-		}
+		length = len("'" + strings.ReplaceAll(n.Value, "'", "''") + "'")
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 && bytes.HasPrefix(rest, []byte(n.Value)):
+		length = len(n.Value)
 	}
-	if end < 0 || end > len(rest) {
-		return w
+	if length < 0 || length > len(rest) {
+		return -1, -1, -1
 	}
-	w.from, w.start, w.end = start, start, start+end
+	from = start
 	if parent.Kind == yaml.SequenceNode && parent.Style&yaml.FlowStyle == 0 {
-		w.from = lineStart(d.data, start) // with its dash
-		if dash := bytes.TrimSpace(d.data[w.from:start]); string(dash) != "-" {
-			w.from = -1
+		from = d.lines[n.Line-1] // with its dash
+		if dash := bytes.TrimSpace(d.data[from:start]); string(dash) != "-" {
+			from = -1
 		}
 	}
-	return w
+	return from, start, start + length
 }
 
-// offset turns the line and column of a node, which count characters, into bytes.
+// offset turns the line and column of a node, which count characters, into bytes. Nodes
+// are asked about in their order, so that no line is read twice.
 func (d *yamlDocument) offset(n *yaml.Node) int {
 	if n.Line < 1 || n.Line > len(d.lines) {
 		return -1
 	}
-	at := d.lines[n.Line-1]
-	for range n.Column - 1 {
-		_, size := utf8.DecodeRune(d.data[at:])
+	if n.Line != d.foundLine || n.Column < d.foundColumn {
+		d.foundLine, d.foundColumn, d.found = n.Line, 1, d.lines[n.Line-1]
+	}
+	for ; d.foundColumn < n.Column; d.foundColumn++ {
+		_, size := utf8.DecodeRune(d.data[d.found:])
 		if size == 0 {
 			return -1
 		}
-		at += size
+		d.found += size
 	}
-	return at
+	return d.found
 }
 
 // quote writes a word as YAML, plain where that cannot be misread.

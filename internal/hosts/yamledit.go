@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -44,28 +43,20 @@ func renderYAML(fields []field, indent, nl string) string {
 	var b strings.Builder
 	for _, f := range fields {
 		b.WriteString(indent + quoteYAML(f.name) + ":")
-		switch v := f.value.(type) {
-		case string:
-			b.WriteString(" " + quoteYAML(v) + nl)
-		case bool:
-			b.WriteString(" " + strconv.FormatBool(v) + nl)
-		case int:
-			b.WriteString(" " + strconv.Itoa(v) + nl)
-		case []string:
-			if len(v) == 0 {
-				b.WriteString(" []" + nl)
-				continue
-			}
+		list, _ := f.value.([]string)
+		fields, isObject := f.value.([]field)
+		switch {
+		case len(list) > 0:
 			b.WriteString(nl)
-			for _, x := range v {
+			for _, x := range list {
 				b.WriteString(indent + "  - " + quoteYAML(x) + nl)
 			}
-		case []field:
-			if len(v) == 0 {
-				b.WriteString(" {}" + nl)
-				continue
-			}
-			b.WriteString(nl + renderYAML(v, indent+"  ", nl))
+		case len(fields) > 0:
+			b.WriteString(nl + renderYAML(fields, indent+"  ", nl))
+		case isObject:
+			b.WriteString(" {}" + nl)
+		default:
+			b.WriteString(" " + inline(f.value, quoteYAML) + nl)
 		}
 	}
 	return b.String()
@@ -83,7 +74,7 @@ func (d *yamlDocument) renderEntry(s Server, indent string) string {
 
 func (d *yamlDocument) set(s Server) ([]edit, error) {
 	key, servers, _ := d.servers()
-	if d.root != nil && d.root.Style&yaml.FlowStyle != 0 {
+	if d.top != nil && d.top.Style&yaml.FlowStyle != 0 {
 		return nil, fmt.Errorf("%w: it is written in flow style", ErrLayout)
 	}
 	if key == nil {
