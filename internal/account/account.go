@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
@@ -230,4 +231,58 @@ func (a *Account) loginFlags() []string { return slices.Concat(a.Settings.Flags(
 // LoginCommand is what a person runs to sign in to the account.
 func (a *Account) LoginCommand() string {
 	return oauth.LoginCommand(a.Key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
+}
+
+// As is " as NAME" for the person that cred is of, "" where that is not known.
+func As(cred oauth.Credential) string {
+	if cred.Account == "" {
+		return ""
+	}
+	return " as " + cred.Account
+}
+
+// Validity says until when cred is of use, and whether that matters.
+func Validity(cred oauth.Credential, now time.Time) string {
+	until := "access token without a known end"
+	if !cred.Expiry.IsZero() {
+		until = "access token valid for " + terminal.Approximately(cred.Expiry.Sub(now))
+	}
+	if cred.RefreshToken.IsZero() {
+		return until + ", then you will be asked again (the provider gave no refresh token)"
+	}
+	return until + ", then renewed without asking"
+}
+
+// clientName is the name that the client program has given itself. The page in the
+// browser shows it; nothing is decided by it.
+type clientName struct {
+	name atomic.Pointer[string]
+}
+
+// maxClientName bounds the name in bytes.
+const maxClientName = 256
+
+// set keeps the first name.
+func (c *clientName) set(name string) {
+	if name != "" && len(name) <= maxClientName {
+		c.name.CompareAndSwap(nil, &name)
+	}
+}
+
+// String returns the name, "" while there is none.
+func (c *clientName) String() string {
+	if name := c.name.Load(); name != nil {
+		return *name
+	}
+	return ""
+}
+
+// heard takes what the client says about itself, a raw object of MCP (Implementation):
+// its title, or its name.
+func (c *clientName) heard(info []byte) {
+	for _, member := range []string{"title", "name"} {
+		if name, ok := jsonrpc.Text(jsonrpc.Member(info, member)); ok {
+			c.set(name)
+		}
+	}
 }

@@ -2,10 +2,14 @@ package account
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
@@ -149,3 +153,55 @@ func (e *SeveralError) Command(one store.Entry) string {
 // OAuthCode makes it an error about the sign-in for whoever tells those apart. It is
 // none of the codes of RFC 6749.
 func (e *SeveralError) OAuthCode() string { return "" }
+
+// Purpose says what an account is opened for. It decides who may be asked to sign in,
+// and which of the kept accounts a command means that names no profile.
+type Purpose int
+
+const (
+	// Inspect is for what only looks at a kept login or ends it. Nobody is asked to
+	// sign in; a profile that is not named is any.
+	Inspect Purpose = iota
+	// Login is for a person at a terminal who wants to sign in. What is not kept yet
+	// is a new account.
+	Login
+	// Call is for a command that talks to the server itself and signs in on the way
+	// if the server asks. A profile that is not named is any.
+	Call
+	// Relay is for an MCP client behind the bridge. Nothing is chosen between several
+	// accounts with other profiles: a person has to say whether one of them is meant.
+	Relay
+)
+
+// Choice is the account that a command is about.
+type Choice struct {
+	Server *url.URL
+	// Key is where its login is kept.
+	Key oauth.Key
+	// Settings are what was said, with what is kept where nothing is said.
+	Settings Settings
+}
+
+// loadTimeout bounds the look at a kept login.
+const loadTimeout = 5 * time.Second
+
+// Load returns the account of e, an entry that [Choose] or the list of the store has
+// returned. One without an ID is new. A login that cannot be read is no error here: its use is.
+func Load(ctx context.Context, st *store.Store, server *url.URL, said Settings, e store.Entry) Choice {
+	c := Choice{Server: server, Key: e.Key, Settings: said}
+	if e.ID == "" {
+		return c
+	}
+	c.Settings = said.For(e.Key)
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	cred, err := st.Load(ctx, e.Key)
+	if err == nil {
+		c.Settings = c.Settings.With(cred)
+	}
+	if broken := errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrKeyLost); broken && e.Key.Issuer != "" && said.Named == "" {
+		// Only the index says that this provider was named, and anybody may have written it.
+		return Choice{Server: server, Key: said.Key(server), Settings: said}
+	}
+	return c
+}

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -103,4 +106,41 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 		log.Debug("this program is outdated", "reason", said)
 	}
 	return log, nil
+}
+
+// Run carries out the command line args, without the program's name, and returns
+// the exit code (docs/exit-codes.md). It takes stdin, stdout and stderr of the
+// process, its environment, and the secrets in it; it ends early with ctx.
+func Run(ctx context.Context, args []string) int {
+	handover := account.ReadHandover(args, os.Stdin)
+	env := newEnvironment(handover)
+	time.AfterFunc(afterStart, func() { setHeapGrowth(env.get) })
+	a := &app{in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, handover: handover}
+	return a.run(ctx, args)
+}
+
+// StartDetached starts a detached login, if args are those of the process that does so,
+// and returns the code to end with; else ok is false. Call it before anything else.
+func StartDetached(args []string) (code int, ok bool) {
+	ok, err := account.StartDetached(args, os.Stdin)
+	if err != nil {
+		return exitFailure, ok
+	}
+	return exitOK, ok
+}
+
+// heapGrowth is how far the heap may grow between two collections, in per cent of
+// what is in use (GOGC, see package runtime). While short calls are relayed some two
+// megabytes are in use, and Go's own 100 starts the collector dozens of times a
+// second. Measured in pairs: docs/performance.md.
+const heapGrowth = 150
+
+// afterStart is when it is set: that stops the world, and a start has better to do.
+const afterStart = 200 * time.Millisecond
+
+// setHeapGrowth leaves a person's GOGC alone.
+func setHeapGrowth(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 }

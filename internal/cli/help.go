@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"strings"
 
-	"mcp-login/internal/hint"
-
 	"github.com/spf13/cobra"
+
+	"mcp-login/docs"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/mcpremote"
 )
 
 // newHelp replaces cobra's help, which answers a word it does not know with the
@@ -93,4 +95,115 @@ func group(cmd *cobra.Command) *cobra.Command {
 	}
 	cmd.RunE = func(*cobra.Command, []string) error { return nil }
 	return cmd
+}
+
+// newTopics are the texts that help prints beside those of the verbs: the
+// documentation itself.
+func newTopics(a *app) []*cobra.Command {
+	var list []*cobra.Command
+	for _, topic := range [][2]string{
+		{"environment", "Every flag and variable"},
+		{"exit-codes", "What the exit codes mean"},
+		{"storage", "Where logins are kept, and how safe that is"},
+		{"headless", "Signing in without a browser, or without a person"},
+		{"proxies", "Proxies, certificates, bad networks"},
+		{"logto", "Protecting a server with Logto"},
+	} {
+		cmd := &cobra.Command{Use: topic[0], Short: topic[1]}
+		cmd.SetHelpFunc(func(*cobra.Command, []string) { fmt.Fprint(a.term.Out(), docs.Topic(topic[0])) })
+		list = append(list, cmd)
+	}
+	return list
+}
+
+// newMCPRemoteTopic is "help mcp-remote".
+func newMCPRemoteTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:   "mcp-remote",
+		Short: "Every flag of mcp-remote, and how it is spelled here",
+		Long:  mcpRemoteHelp(),
+	}
+}
+
+// mcpRemoteHelp is the table for people, 80 columns wide: a word of mcp-remote,
+// its native spelling, and below it what there is to know.
+func mcpRemoteHelp() string {
+	var b strings.Builder
+	b.WriteString("How each word of a command line of mcp-remote 0.15.1 is spelled here. In the\nplace of mcp-remote, mcp-login takes either spelling.\n")
+	for _, part := range []struct {
+		title string
+		rows  []mcpremote.Flag
+	}{{"Arguments", mcpremote.Arguments}, {"Flags", mcpremote.Flags}, {"Environment", mcpremote.Variables}} {
+		fmt.Fprintf(&b, "\n%s:\n", part.title)
+		for _, row := range part.rows {
+			ours := wrap(row.Ours, "                                   ")
+			if ours == "" {
+				ours = "(nothing)"
+			}
+			if len(row.Theirs) < 32 {
+				fmt.Fprintf(&b, "  %-32s %s\n", row.Theirs, ours)
+			} else {
+				fmt.Fprintf(&b, "  %s\n  %-32s %s\n", row.Theirs, "", ours)
+			}
+			if row.Note != "" {
+				fmt.Fprintf(&b, "      %s\n", wrap(row.Note, "      "))
+			}
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// wrap breaks text into lines that end before column 80 when each, and the first
+// one too, stands behind indent.
+func wrap(text, indent string) string {
+	var b strings.Builder
+	column := len(indent)
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > 79:
+			b.WriteString("\n" + indent)
+			column = len(indent)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// nearest returns the name that was probably meant by word: the one that the fewest
+// edits make of it, of equals the first; "" if all are more than limit edits away.
+// cobra has such a search for commands alone, and takes the first name instead of the
+// nearest.
+func nearest(word string, names []string, limit int) (best string) {
+	for _, name := range names {
+		if d := editDistance(word, name); d <= limit {
+			best, limit = name, d-1
+		}
+	}
+	return best
+}
+
+// editDistance is the Levenshtein distance.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }

@@ -4,11 +4,11 @@
 // The flow of a [Store.Save] to disk:
 //
 //  1. The directory is made with mode 0700, or checked: its owner and its mode
-//     (directory.go).
+//     (files.go).
 //  2. The credential becomes one JSON record, the only place where secrets are
-//     revealed (record.go).
+//     revealed (credentialfile.go).
 //  3. The record is sealed with AES-256-GCM under a random key that lives in
-//     the OS keyring (seal.go, sealingkey.go, keyring.go). The format version, the
+//     the OS keyring (seal.go, keyring.go). The format version, the
 //     kind of store and the identity are authenticated with it, so that a file that
 //     was changed, cut or moved to another identity does not open. Where no keyring
 //     works, a file of mode 0600 takes its place, and the person is told once. On a

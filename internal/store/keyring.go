@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/zalando/go-keyring"
 
 	"mcp-login/internal/hint"
 )
@@ -154,4 +157,42 @@ func asKeyringError(op string, err error) error {
 		return &KeyringError{Op: op, State: ke.State, Err: ke.Err}
 	}
 	return &KeyringError{Op: op, State: KeyringOther, Err: err}
+}
+
+// osKeyring is the keyring of the operating system: macOS Keychain, Windows
+// Credential Manager, or the Secret Service of a D-Bus session. getenv must
+// show what the process sees, because go-keyring looks there itself.
+type osKeyring struct{ getenv func(string) string }
+
+// Get implements keyringBackend.
+func (k osKeyring) Get(service, account string) (string, error) {
+	if err := reachable(k.getenv); err != nil {
+		return "", err
+	}
+	v, err := keyring.Get(service, account)
+	return v, classify(err)
+}
+
+// Set implements keyringBackend.
+func (k osKeyring) Set(service, account, secret string) error {
+	if err := reachable(k.getenv); err != nil {
+		return err
+	}
+	return classify(keyring.Set(service, account, secret))
+}
+
+// classify names the state behind an error of go-keyring, which knows only
+// one of them by type.
+func classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	state := platformState(err)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound):
+		return &KeyringError{State: KeyringNotFound}
+	case errors.Is(err, keyring.ErrUnsupportedPlatform), errors.Is(err, exec.ErrNotFound):
+		state = KeyringUnavailable
+	}
+	return &KeyringError{State: state, Err: err}
 }
