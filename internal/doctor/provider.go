@@ -103,7 +103,7 @@ func (x *examination) providerMetadata(ctx context.Context) Finding {
 		}
 		return failedBy(err, "can "+x.issuer+" be reached from here? Else its operator has to look at its metadata (RFC 8414)")
 	}
-	x.provider = &m
+	x.provider = m
 	leftOut := ""
 	for _, reason := range m.LeftOut() {
 		leftOut += "; left out: " + reason.Error()

@@ -23,14 +23,14 @@ var (
 )
 
 // question is the wish to ask for scopes at an issuer.
-func (c *Client) question(issuer string, scopes []string, w renewal) Question {
-	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: w.stepUp, Person: c.cfg.Interactive}
+func (c *Client) question(issuer string, scopes []string, why renewal) Question {
+	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: why.stepUp, Person: c.cfg.Interactive}
 }
 
 // anyQuestion is that wish before discovery: at whichever issuer it turns out to
 // be.
-func (c *Client) anyQuestion(cred Credential, w renewal) Question {
-	return c.question("", discovery.Union(cred.RequestedScopes, w.challenge.Scopes()), w)
+func (c *Client) anyQuestion(cred *Credential, why renewal) Question {
+	return c.question("", discovery.Union(cred.RequestedScopes, why.challenge.Scopes()), why)
 }
 
 // mayAsk returns why q may not be asked now, nil when it may. a is the attempt
@@ -55,11 +55,11 @@ func (c *Client) judge(ctx context.Context, q Question, a Attempt) (verdict Verd
 // mayNeverAsk returns why nobody may be asked whichever issuer discovery leads to.
 // An account that has signed in, or whose process has died, is asked at another
 // issuer.
-func (c *Client) mayNeverAsk(ctx context.Context, cred Credential, w renewal) error {
+func (c *Client) mayNeverAsk(ctx context.Context, cred *Credential, why renewal) error {
 	if err := c.refusedBefore(cred); err != nil {
 		return err
 	}
-	q := c.anyQuestion(cred, w)
+	q := c.anyQuestion(cred, why)
 	verdict, err := c.judge(ctx, q, cred.Attempt)
 	if err != nil || verdict.Refusal == RefusedRepeating && !verdict.Before.Ending.refused() {
 		return err
@@ -70,7 +70,7 @@ func (c *Client) mayNeverAsk(ctx context.Context, cred Credential, w renewal) er
 // refusedBefore returns how the last attempt of the account ended, if the provider
 // has just refused the same registration: one attempt stands for all messages and
 // processes that want to sign in.
-func (c *Client) refusedBefore(cred Credential) error {
+func (c *Client) refusedBefore(cred *Credential) error {
 	a := cred.Attempt
 	since := c.now().Sub(a.Ended)
 	if c.cfg.Interactive || a.RefusedClient != c.chosenMetadata(cred.Registration).Hash() || since < 0 || since >= a.registrationPause() {
@@ -80,37 +80,36 @@ func (c *Client) refusedBefore(cred Credential) error {
 }
 
 // recordAsk keeps that a person is asked to sign in, before that happens, or
-// returns why it must not. The attempt of cred, which is the earlier one, becomes
+// returns why it must not. The attempt of the login, which is the earlier one, becomes
 // this one.
-func (c *Client) recordAsk(ctx context.Context, cred *Credential, w renewal) error {
-	if c.asking.Err() != nil {
-		return c.personNeeded(errNobodyWaits)
+func (l *login) recordAsk(ctx context.Context) error {
+	if l.asking.Err() != nil {
+		return l.personNeeded(errNobodyWaits)
 	}
-	q := c.question(cred.Issuer, cred.RequestedScopes, w)
-	now := c.now().UTC().Round(0)
+	q := l.question(l.next.Issuer, l.next.RequestedScopes, l.why)
+	now := l.now().UTC().Round(0)
 	var verdict Verdict
-	err := c.changeAsks(ctx, func(s AskState) AskState {
-		s, verdict = s.Knowing(q.Identity, cred.Attempt, now).Decide(q, now)
+	err := l.changeAsks(ctx, func(s AskState) AskState {
+		s, verdict = s.Knowing(q.Identity, l.next.Attempt, now).Decide(q, now)
 		return s
 	})
 	if err == nil {
-		err = c.notAsked(q, verdict, cred.Attempt)
+		err = l.notAsked(q, verdict, l.next.Attempt)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		l.asked = true
+		l.next.Attempt = Attempt{Issuer: l.next.Issuer, Asked: now, Repeated: verdict.repeated}
 	}
-	w.progress.asked = true
-	cred.Attempt = Attempt{Issuer: cred.Issuer, Asked: now, Repeated: verdict.repeated}
-	return nil
+	return err
 }
 
 // recordEnding keeps how it ended that a person was asked, if one was.
-func (c *Client) recordEnding(ctx context.Context, w renewal, how Ending) {
-	if !w.progress.asked {
+func (l *login) recordEnding(ctx context.Context, how Ending) {
+	if !l.asked {
 		return
 	}
-	if err := c.changeAsks(ctx, func(s AskState) AskState { return s.Ended(c.cfg.Key.ID(), how) }); err != nil {
-		c.log.Warn("cannot keep how the sign-in ended", "error", err)
+	if err := l.changeAsks(ctx, func(s AskState) AskState { return s.Ended(l.cfg.Key.ID(), how) }); err != nil {
+		l.log.Warn("cannot keep how the sign-in ended", "error", err)
 	}
 }
 
@@ -133,7 +132,7 @@ func (c *Client) PersonActed(ctx context.Context) error {
 // loggedOut returns ErrEnded if nothing at all is known after a login that was
 // waited for, and its process has not died: a person has run logout meanwhile, and
 // does not want to be asked.
-func (c *Client) loggedOut(ctx context.Context, cred Credential) error {
+func (c *Client) loggedOut(ctx context.Context, cred *Credential) error {
 	asked := true
 	err := c.changeAsks(ctx, func(s AskState) AskState { asked = len(s.Asks) > 0; return s })
 	if err != nil || asked || cred.Server != "" || c.cfg.Store.LoginDied(ctx, c.cfg.Key) {

@@ -169,7 +169,7 @@ type Client struct {
 
 	mu           sync.Mutex
 	loaded       bool
-	cred         Credential
+	cred         *Credential  // never nil, and never changed: another one takes its place
 	history      tokenHistory // of the token in cred
 	renewing     *sharedRenewal
 	prompt       *Prompt            // what a person is asked at this moment
@@ -197,7 +197,7 @@ func New(cfg Config) *Client {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	asking, stopAsking := context.WithCancel(ctx)
-	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, bootTime: BootTime}
+	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, bootTime: BootTime, cred: &Credential{}}
 	c.grants = &grant.Client{
 		HTTP: cfg.HTTP, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
 		SignInAgain: c.againCommand(),
@@ -219,10 +219,13 @@ func (c *Client) now() time.Time { return time.Now() }
 // ErrNotFound means that nobody signed in.
 func (c *Client) Credential(ctx context.Context) (Credential, error) {
 	cred, err := c.load(ctx)
-	if err == nil && !cred.HasToken() {
+	if err != nil {
+		return Credential{}, err
+	}
+	if !cred.HasToken() {
 		err = ErrNotFound
 	}
-	return cred, err
+	return *cred, err
 }
 
 // CurrentPrompt returns what a person is asked at this moment, by this process or
@@ -250,7 +253,7 @@ func (c *Client) setPrompt(p *Prompt) {
 
 // Token returns a credential with a fresh access token, refreshing it if need
 // be. It never asks a person: ErrLoginRequired says that one is needed.
-func (c *Client) Token(ctx context.Context) (Credential, error) {
+func (c *Client) Token(ctx context.Context) (*Credential, error) {
 	cred, err := c.load(ctx)
 	if err != nil {
 		return cred, err
@@ -258,72 +261,78 @@ func (c *Client) Token(ctx context.Context) (Credential, error) {
 	if c.fresh(cred) {
 		return cred, nil
 	}
-	return c.renew(ctx, renewal{failed: hashOf(c.bearer(cred)), quiet: true})
+	return c.renew(ctx, renewal{failed: hashOf(c.Bearer(cred)), quiet: true})
 }
 
-// bearer returns the token that is presented to the server.
-func (c *Client) bearer(cred Credential) grant.Secret {
+// Bearer returns the token of cred that is put on requests: the access token,
+// or the ID token where that was asked for.
+func (c *Client) Bearer(cred *Credential) grant.Secret {
 	if c.presentsIDToken(cred) {
 		return cred.IDToken
 	}
 	return cred.AccessToken
 }
 
-func (c *Client) presentsIDToken(cred Credential) bool { return c.cfg.IDToken || cred.Choices.IDToken }
-
-// Bearer returns the token of cred that is put on requests: the access token,
-// or the ID token where that was asked for.
-func (c *Client) Bearer(cred Credential) grant.Secret { return c.bearer(cred) }
+func (c *Client) presentsIDToken(cred *Credential) bool { return c.cfg.IDToken || cred.Choices.IDToken }
 
 // usable reports whether there is a token to present, valid or not.
-func (c *Client) usable(cred Credential) bool { return !c.bearer(cred).IsZero() }
+func (c *Client) usable(cred *Credential) bool { return !c.Bearer(cred).IsZero() }
 
 // fresh reports whether the token can be presented now.
-func (c *Client) fresh(cred Credential) bool {
-	if c.presentsIDToken(cred) {
-		expiry, issued := grant.TokenTimes(cred.IDToken)
-		cred.AccessToken, cred.Expiry = cred.IDToken, time.Time{}
-		if life := expiry.Sub(issued); !issued.IsZero() && life > 0 {
-			// By our own clock, which need not be the provider's.
-			cred.Expiry = cred.ObtainedAt.Add(life)
-		}
+func (c *Client) fresh(cred *Credential) bool {
+	if !c.presentsIDToken(cred) {
+		return cred.freshFor(c.now(), c.spread)
 	}
-	return cred.freshFor(c.now(), c.spread)
+	asAccess := Credential{AccessToken: cred.IDToken, ObtainedAt: cred.ObtainedAt}
+	expiry, issued := grant.TokenTimes(cred.IDToken)
+	if life := expiry.Sub(issued); !issued.IsZero() && life > 0 {
+		// By our own clock, which need not be the provider's.
+		asAccess.Expiry = cred.ObtainedAt.Add(life)
+	}
+	return asAccess.freshFor(c.now(), c.spread)
 }
 
 // load returns the credential in memory, reading the store the first time.
-func (c *Client) load(ctx context.Context) (Credential, error) {
+func (c *Client) load(ctx context.Context) (*Credential, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.loaded {
-		return c.cred, nil
+	if !c.loaded {
+		cred, err := c.stored(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.cred, c.loaded = cred, true
 	}
+	return c.cred, nil
+}
+
+// stored reads the credential in the store, an empty one if there is none.
+func (c *Client) stored(ctx context.Context) (*Credential, error) {
 	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Credential{}, fmt.Errorf("read the stored credential: %w", err)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound):
 		c.log.Debug("no stored credential", "reason", err)
+	case err != nil:
+		return nil, fmt.Errorf("read the stored credential: %w", err)
 	}
-	c.cred, c.loaded = cred, true
-	return cred, nil
+	return &cred, nil
 }
 
 // save stores cred; the caller holds the lock. A store that fails does not take
 // the token away from the requests that wait for it; the person hears of it
 // once more at the next start.
-func (c *Client) save(ctx context.Context, cred Credential) {
+func (c *Client) save(ctx context.Context, cred *Credential) {
 	// The credential was paid for with a single-use code or refresh token:
 	// it is saved even when the waiting caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	if err := c.cfg.Store.Save(ctx, c.cfg.Key, cred); err != nil {
+	if err := c.cfg.Store.Save(ctx, c.cfg.Key, *cred); err != nil {
 		c.log.Warn("cannot store the login; it lasts until this process ends", "error", err)
 	}
 }
 
-// change replaces what is stored, under the lock.
-func (c *Client) change(ctx context.Context, f func(stored Credential) Credential) {
+// change changes what is stored, under the lock.
+func (c *Client) change(ctx context.Context, f func(stored *Credential)) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
@@ -336,7 +345,7 @@ func (c *Client) change(ctx context.Context, f func(stored Credential) Credentia
 	if err != nil {
 		stored = Credential{}
 	}
-	if changed := f(stored); changed.Server != "" {
-		c.save(ctx, changed)
+	if f(&stored); stored.Server != "" {
+		c.save(ctx, &stored)
 	}
 }

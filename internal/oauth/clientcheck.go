@@ -42,31 +42,32 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 	if err != nil {
 		return ClientCheck{}, err
 	}
-	reg, err := c.inquired(found.Server, previous, redirectURI)
+	reg, err := c.inquired(&found.Server, previous, redirectURI)
 	if reg.ClientID == "" {
 		return ClientCheck{}, err
 	}
-	w := renewal{challenge: challenge, progress: &progress{}}
-	cred := c.prepare(found, reg, previous, w)
-	i := ClientCheck{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: cred.Resource, Secret: !reg.Public()}
+	l := c.newLogin(renewal{challenge: challenge}, previous)
+	l.found = found
+	l.prepare(reg)
+	check := ClientCheck{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: l.next.Resource, Secret: !reg.Public()}
 	switch {
 	case err != nil && c.cfg.Key.Grant == GrantClientCredentials:
-		i.Granted = err
+		check.Granted = err
 	case c.cfg.Key.Grant == GrantClientCredentials:
-		_, i.Granted = c.requestAsClient(ctx, found, previous, w)
+		check.Granted = l.asClient(ctx)
 	case c.devicePolicy(previous) == DeviceAlways:
-		if _, i.Granted = c.usesDevice(found.Server, previous); i.Granted == nil {
-			_, i.Granted = c.grants.AuthorizeDevice(ctx, c.deviceTarget(cred, found.Server))
+		if _, check.Granted = c.usesDevice(&found.Server, previous); check.Granted == nil {
+			_, check.Granted = c.grants.AuthorizeDevice(ctx, l.target(found.Server.DeviceEndpoint))
 		}
 	default:
-		c.inquireCode(ctx, found.Server, cred, &i, err == nil && !reg.Dynamic)
+		l.inquireCode(ctx, &check, err == nil && !reg.Dynamic)
 	}
-	return i, nil
+	return check, nil
 }
 
 // inquired is the client to ask about, as a login would choose it. With an error that
 // is about its secret it is returned all the same.
-func (c *Client) inquired(meta discovery.ServerMetadata, previous Credential, redirectURI string) (grant.Registration, error) {
+func (c *Client) inquired(meta *discovery.ServerMetadata, previous *Credential, redirectURI string) (grant.Registration, error) {
 	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	switch id := c.cfg.Identity; {
 	case id.ClientID != "":
@@ -80,23 +81,24 @@ func (c *Client) inquired(meta discovery.ServerMetadata, previous Credential, re
 }
 
 // inquireCode asks about a login by redirect.
-func (c *Client) inquireCode(ctx context.Context, meta discovery.ServerMetadata, cred Credential, i *ClientCheck, atToken bool) {
-	if meta.AuthorizationEndpoint == "" || cred.Registration.RedirectURI == "" {
+func (l *login) inquireCode(ctx context.Context, check *ClientCheck, atToken bool) {
+	server, reg := &l.found.Server, &l.next.Registration
+	if server.AuthorizationEndpoint == "" || reg.RedirectURI == "" {
 		return
 	}
-	i.Authorization, _ = c.grants.Probe(ctx, cred.target(meta))
-	if atToken && meta.TokenEndpoint != "" {
-		if i.Code = c.grants.TryCode(ctx, cred.target(meta)); i.Code.GrantRefused() {
-			i.Device = c.grants.TryDeviceCode(ctx, cred.target(meta))
+	check.Authorization, _ = l.grants.Probe(ctx, l.next.target(server))
+	if atToken && server.TokenEndpoint != "" {
+		if check.Code = l.grants.TryCode(ctx, l.next.target(server)); check.Code.GrantRefused() {
+			check.Device = l.grants.TryDeviceCode(ctx, l.next.target(server))
 		}
 	}
-	if !i.Authorization.RedirectRefused() {
+	if !check.Authorization.RedirectRefused() {
 		return
 	}
-	for _, similar := range similarRedirects(cred.Registration.RedirectURI) {
-		cred.Registration.RedirectURI = similar
-		if reply, err := c.grants.Probe(ctx, cred.target(meta)); err == nil && reply.Redirected {
-			i.Similar = similar
+	for _, similar := range similarRedirects(reg.RedirectURI) {
+		reg.RedirectURI = similar
+		if reply, err := l.grants.Probe(ctx, l.next.target(server)); err == nil && reply.Redirected {
+			check.Similar = similar
 			return
 		}
 	}

@@ -20,28 +20,28 @@ import (
 // registration if it is for this issuer, unexpired and for this redirect URI,
 // else a new dynamic registration. redirectURI is "" for a login by device. A
 // doubted registration is used where no other can be had.
-func (c *Client) register(ctx context.Context, server discovery.ServerMetadata, previous Credential, redirectURI string, r renewal) (grant.Registration, error) {
-	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
-	chosen := c.chosenMetadata(stored)
-	r.progress.clientReused = false
-	usable := stored.UsableAt(server.Provider(), redirectURI, c.now()) && stored.Chosen == chosen
+func (l *login) register(ctx context.Context, redirectURI string) (grant.Registration, error) {
+	server, stored, document := &l.found.Server, l.previous.Registration, l.cfg.Over(l.previous.Choices).MetadataURL
+	chosen := l.chosenMetadata(stored)
+	l.clientReused = false
+	usable := stored.UsableAt(server.Provider(), redirectURI, l.now()) && stored.Chosen == chosen
 	switch {
-	case c.cfg.Identity.ClientID != "":
-		c.warnOfUnused("the client is registered already")
-		return c.givenClient(server, stored, redirectURI)
+	case l.cfg.Identity.ClientID != "":
+		l.warnOfUnused("the client is registered already")
+		return l.givenClient(server, stored, redirectURI)
 	case document != "" && server.ClientIDMetadata:
-		c.warnOfUnused("the client is known by its metadata document")
+		l.warnOfUnused("the client is known by its metadata document")
 		return grant.DocumentClient(server, document, redirectURI), nil
 	case usable && (!stored.Doubted || server.RegistrationEndpoint == ""):
-		r.progress.clientReused = true
+		l.clientReused = true
 		return stored, nil
-	case r.progress.clientRefusal != nil:
-		return grant.Registration{}, r.progress.clientRefusal
+	case l.clientRefusal != nil:
+		return grant.Registration{}, l.clientRefusal
 	case server.RegistrationEndpoint != "":
-		reg, err := c.grants.Register(ctx, server, redirectURI, chosen)
-		if r.progress.clientRefusal = err; err != nil && usable {
-			c.log.Debug("no new registration; the earlier one goes on", "error", err)
-			r.progress.clientReused = true
+		reg, err := l.grants.Register(ctx, server, redirectURI, chosen)
+		if l.clientRefusal = err; err != nil && usable {
+			l.log.Debug("no new registration; the earlier one goes on", "error", err)
+			l.clientReused = true
 			return stored, nil
 		}
 		return reg, explainAssumed(server, err)
@@ -62,7 +62,7 @@ func (c *Client) register(ctx context.Context, server discovery.ServerMetadata, 
 
 // explainAssumed changes the hint of a refusal by an endpoint whose name was only
 // assumed: the server may want something else than OAuth, or the provider must be named.
-func explainAssumed(server discovery.ServerMetadata, err error) error {
+func explainAssumed(server *discovery.ServerMetadata, err error) error {
 	var refused *grant.Error
 	if server.Assumed() && errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable) {
 		refused.Hint = "the server publishes nothing about its provider: if it, or a gateway before it, wants a key or a sign-in of its own, give it what it takes with --header 'Name: ${VARIABLE}'; else name the provider, as in --issuer https://login.example.com, or " + refused.Hint
@@ -74,7 +74,7 @@ func explainAssumed(server discovery.ServerMetadata, err error) error {
 // been given with an earlier login and be in the store since. It belongs to the
 // issuer of that login: when the server names another one, nothing of it is
 // presented there. An error about a secret comes with the client.
-func (c *Client) givenClient(server discovery.ServerMetadata, stored grant.Registration, redirectURI string) (grant.Registration, error) {
+func (c *Client) givenClient(server *discovery.ServerMetadata, stored grant.Registration, redirectURI string) (grant.Registration, error) {
 	id := c.cfg.Identity
 	known := stored.ClientID == id.ClientID && !stored.Dynamic
 	if known && !stored.Provider().Same(server.Provider()) {
@@ -100,7 +100,7 @@ func (c *Client) givenClient(server discovery.ServerMetadata, stored grant.Regis
 // server's own site, to which the secret was given, or of this machine. Where the
 // person has accepted a name that is not the metadata's own, all addresses that the
 // secret is sent to must be of that site.
-func (c *Client) maySendSecret(server discovery.ServerMetadata) error {
+func (c *Client) maySendSecret(server *discovery.ServerMetadata) error {
 	p := server.Provider()
 	c.mu.Lock()
 	before := c.secretAt

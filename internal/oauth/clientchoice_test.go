@@ -29,10 +29,10 @@ func TestClientsBelongToThePair(t *testing.T) {
 		given := dynamic
 		given.Dynamic = false
 		c := New(Config{Server: server, HTTP: http.DefaultClient, Identity: grant.Identity{ClientID: "app"}})
-		if reg, err := c.givenClient(tc.now, given, ""); err == nil || !reg.ClientSecret.IsZero() {
+		if reg, err := c.givenClient(&tc.now, given, ""); err == nil || !reg.ClientSecret.IsZero() {
 			t.Errorf("%v: a client is used at %v", tc.had.Provider(), tc.now.Provider())
 		}
-		if (Credential{Issuer: tc.had.Issuer, FoundAt: tc.had.FoundAt}).Provider().Same(tc.now.Provider()) {
+		if (&Credential{Issuer: tc.had.Issuer, FoundAt: tc.had.FoundAt}).Provider().Same(tc.now.Provider()) {
 			t.Errorf("%v: tokens are of %v", tc.had.Provider(), tc.now.Provider())
 		}
 		c.Close()
@@ -67,7 +67,7 @@ func TestSecretsAtAnAcceptedName(t *testing.T) {
 		"the name, token far away":    {far, "https://slack.example", false},
 	} {
 		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: discovery.IssuerChoice{Named: tc.named, Accepted: near.Issuer}})
-		if err := c.maySendSecret(tc.meta); (err == nil) != tc.want {
+		if err := c.maySendSecret(&tc.meta); (err == nil) != tc.want {
 			t.Errorf("%s: %v", name, err)
 		}
 		c.Close()
@@ -110,7 +110,7 @@ func TestSecretGoesToNobodyUnknown(t *testing.T) {
 		}
 		c := New(Config{Server: server, HTTP: http.DefaultClient, IssuerChoice: discovery.IssuerChoice{Named: tc.pinned}})
 		var refused *grant.Error
-		if err := c.maySendSecret(discovery.ServerMetadata{Issuer: tc.issuer}); (err == nil) != tc.want {
+		if err := c.maySendSecret(&discovery.ServerMetadata{Issuer: tc.issuer}); (err == nil) != tc.want {
 			t.Errorf("%+v: %v", tc, err)
 		} else if err != nil && (strings.Contains(err.Error(), "\n") || !errors.As(err, &refused) || !strings.Contains(refused.Hint, "--issuer")) {
 			t.Errorf("%+v: %v", tc, err)

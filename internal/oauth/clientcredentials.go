@@ -13,49 +13,49 @@ import (
 // clientCredentials signs in as the client itself (RFC 6749, section 4.4; MCP extension
 // OAuth Client Credentials). There is no person and no refresh token: a new token is
 // requested when the old one ends. The caller holds the lock.
-func (c *Client) clientCredentials(ctx context.Context, previous Credential, w renewal) (Credential, error) {
-	found, err := c.discoverTokenEndpoint(ctx, previous, w)
-	if err != nil {
-		return Credential{}, err
+func (c *Client) clientCredentials(ctx context.Context, previous *Credential, why renewal) (*Credential, error) {
+	l := c.newLogin(why, previous)
+	var err error
+	if l.found, err = c.discoverTokenEndpoint(ctx, previous, why); err != nil {
+		return nil, err
 	}
-	cred, err := c.requestAsClient(ctx, found, previous, w)
-	if err != nil {
-		return Credential{}, err
+	if err := l.asClient(ctx); err != nil {
+		return nil, err
 	}
-	c.save(ctx, cred)
-	return cred, nil
+	c.save(ctx, &l.next)
+	return &l.next, nil
 }
 
-// requestAsClient returns the credential that the client itself gets; it is not saved.
-func (c *Client) requestAsClient(ctx context.Context, found discovery.Result, previous Credential, w renewal) (Credential, error) {
+// asClient gets a credential for the client itself; it is not saved.
+func (l *login) asClient(ctx context.Context) error {
 	const op = "sign in as the client"
-	if c.cfg.Identity.ClientID == "" { // which no command line allows
-		return Credential{}, fmt.Errorf("%s: no client is given", op)
+	if l.cfg.Identity.ClientID == "" { // which no command line allows
+		return fmt.Errorf("%s: no client is given", op)
 	}
-	reg, err := c.givenClient(found.Server, previous.Registration, "")
+	reg, err := l.givenClient(&l.found.Server, l.previous.Registration, "")
 	if err != nil {
-		return Credential{}, err
+		return err
 	}
 	if reg.Public() {
-		return Credential{}, &grant.Error{Op: op, Err: errors.New("the client has neither a secret nor a key"), Hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"}
+		return &grant.Error{Op: op, Err: errors.New("the client has neither a secret nor a key"), Hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"}
 	}
-	cred := c.prepare(found, reg, previous, w)
-	cred.Attempt = Attempt{}
-	if c.cfg.Key.Scopes == nil { // there is no refresh token to ask for, and nobody to identify
-		cred.RequestedScopes = slices.DeleteFunc(cred.RequestedScopes, func(s string) bool { return s == discovery.OfflineAccess || s == "openid" || s == scopeOrganizations })
+	l.prepare(reg)
+	l.next.Attempt = Attempt{}
+	if l.cfg.Key.Scopes == nil { // there is no refresh token to ask for, and nobody to identify
+		l.next.RequestedScopes = slices.DeleteFunc(l.next.RequestedScopes, func(s string) bool { return s == discovery.OfflineAccess || s == "openid" || s == scopeOrganizations })
 	}
-	t := cred.target(found.Server)
-	token, err := c.grants.ClientCredentials(ctx, t)
+	t := l.next.target(&l.found.Server)
+	token, err := l.grants.ClientCredentials(ctx, t)
 	if err != nil {
-		return Credential{}, err
+		return err
 	}
-	cred.apply(token, t, c.now())
-	return cred, nil
+	l.next.apply(token, t, l.now())
+	return nil
 }
 
 // discoverTokenEndpoint finds the token endpoint: the one the person gave, the one
 // of the last time if the server has not spoken since, else by discovery.
-func (c *Client) discoverTokenEndpoint(ctx context.Context, previous Credential, w renewal) (discovery.Result, error) {
+func (c *Client) discoverTokenEndpoint(ctx context.Context, previous *Credential, why renewal) (discovery.Result, error) {
 	if endpoint := c.cfg.Over(previous.Choices).TokenEndpoint; endpoint != "" {
 		u, err := discovery.CheckEndpoint("token endpoint", endpoint)
 		if err != nil {
@@ -68,8 +68,8 @@ func (c *Client) discoverTokenEndpoint(ctx context.Context, previous Credential,
 		}
 		return discovery.Result{Resource: c.cfg.Server.String(), Server: discovery.ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
 	}
-	if w.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && c.now().Sub(previous.MetadataAt) < metadataLifetime {
+	if why.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && c.now().Sub(previous.MetadataAt) < metadataLifetime {
 		return discovery.Result{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil
 	}
-	return c.discover(ctx, previous, w)
+	return c.discover(ctx, previous, why)
 }

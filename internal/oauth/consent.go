@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 )
 
 // OpenID Connect Core 1.0, section 11, wants prompt=consent with offline_access, and
@@ -29,14 +30,14 @@ const (
 
 // wantsConsent reports whether the request for cred at an authorization endpoint is
 // to have prompt=consent.
-func wantsConsent(cred Credential, endpoint string) bool {
+func wantsConsent(cred *Credential, endpoint string) bool {
 	return slices.Contains(cred.RequestedScopes, discovery.OfflineAccess) && !atEntra(endpoint) && cred.Consents < maxConsents
 }
 
 // warnOfPrompt says what a chosen prompt costs.
-func (c *Client) warnOfPrompt(cred Credential, endpoint string) {
+func (c *Client) warnOfPrompt(t *grant.Target) {
 	own := c.grants.Param("prompt")
-	if own == "" || slices.Contains(strings.Fields(own), "consent") || !wantsConsent(cred, endpoint) {
+	if own == "" || slices.Contains(strings.Fields(own), "consent") || !t.Consent {
 		return
 	}
 	c.log.Warn("prompt is sent without consent, for which providers such as Logto give no refresh token: somebody has to sign in whenever the access token has ended",
@@ -58,7 +59,7 @@ func atEntra(endpoint string) bool {
 // consentsInARow is Consents for the next sign-in. A row ends when a token has
 // lived to its end: then a person is asked because that is due. That prompt is left
 // out stays so.
-func (c Credential) consentsInARow(now time.Time) int {
+func (c *Credential) consentsInARow(now time.Time) int {
 	ends := c.Expiry
 	if !c.Attempt.Succeeded || ends.IsZero() {
 		ends = c.Attempt.Asked.Add(consentRowLifetime)

@@ -58,12 +58,12 @@ func TestMayDropOffline(t *testing.T) {
 		{"invalid_scope", "offline_access", nil, []string{"read"}, false},
 	} {
 		c := &Client{cfg: Config{Key: Key{Scopes: tc.scopes}}}
-		if got := c.mayDropOffline(Credential{RequestedScopes: tc.requested}, &grant.Error{Code: tc.code, Err: errors.New(tc.said)}); got != tc.want {
+		if got := c.mayDropOffline(&Credential{RequestedScopes: tc.requested}, &grant.Error{Code: tc.code, Err: errors.New(tc.said)}); got != tc.want {
 			t.Errorf("%s %q of %v: %v", tc.code, tc.said, tc.requested, got)
 		}
 	}
 	for _, err := range []error{nil, errors.New("invalid_scope"), &grant.Error{Code: "invalid_scope"}} {
-		if (&Client{}).mayDropOffline(Credential{RequestedScopes: requested}, err) {
+		if (&Client{}).mayDropOffline(&Credential{RequestedScopes: requested}, err) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -133,18 +133,19 @@ type Credential struct {
 }
 
 // Provider returns the authorization server that issued the tokens.
-func (c Credential) Provider() discovery.Provider {
+func (c *Credential) Provider() discovery.Provider {
 	return discovery.Provider{Issuer: c.Issuer, FoundAt: c.FoundAt}
 }
 
 // target is what requests for the credential have in common. server is the metadata
-// that was discovered; what is kept of it is taken where it is zero.
-func (c *Credential) target(server discovery.ServerMetadata) *grant.Target {
-	if server.Issuer == "" {
-		server = c.Metadata
-		server.Issuer, server.FoundAt, server.TokenEndpoint, server.RevocationEndpoint = c.Issuer, c.FoundAt, c.TokenEndpoint, c.RevocationEndpoint
+// that was discovered; what is kept of it is taken where it is nil.
+func (c *Credential) target(server *discovery.ServerMetadata) *grant.Target {
+	if server == nil {
+		kept := c.Metadata
+		kept.Issuer, kept.FoundAt, kept.TokenEndpoint, kept.RevocationEndpoint = c.Issuer, c.FoundAt, c.TokenEndpoint, c.RevocationEndpoint
+		server = &kept
 	}
-	return &grant.Target{Server: server, Registration: c.Registration, Resource: c.Resource, Scopes: c.RequestedScopes, RepeatScopes: c.RepeatScopes}
+	return &grant.Target{Server: *server, Registration: c.Registration, Resource: c.Resource, Scopes: c.RequestedScopes, RepeatScopes: c.RepeatScopes}
 }
 
 // apply puts a token into the credential, and what t has learned about the client. An
@@ -172,7 +173,7 @@ func (c *Credential) apply(token grant.Token, t *grant.Target, now time.Time) {
 
 // withoutTokens is what remains of a login whose tokens have ended: the account, with
 // what was said for it.
-func (c Credential) withoutTokens() Credential {
+func (c *Credential) withoutTokens() Credential {
 	return Credential{
 		Server: c.Server, Issuer: c.Issuer, FoundAt: c.FoundAt, Named: c.Named, Registration: c.Registration,
 		Choices: c.Choices, Account: c.Account, Established: c.Established || c.HasToken(),
@@ -180,7 +181,7 @@ func (c Credential) withoutTokens() Credential {
 }
 
 // HasToken reports whether there is an access token at all, valid or not.
-func (c Credential) HasToken() bool { return !c.AccessToken.IsZero() }
+func (c *Credential) HasToken() bool { return !c.AccessToken.IsZero() }
 
 // maxEarly is the longest time before expiry at which a token counts as used
 // up, so that it does not run out on the way.
@@ -189,11 +190,11 @@ const maxEarly = 60 * time.Second
 // Fresh reports whether the access token can be presented at the time now.
 // The margin is a tenth of the lifetime, at most one minute: a fixed margin
 // would refresh short-lived tokens on every use.
-func (c Credential) Fresh(now time.Time) bool { return c.freshFor(now, 1) }
+func (c *Credential) Fresh(now time.Time) bool { return c.freshFor(now, 1) }
 
 // freshFor is Fresh with the margin multiplied by spread, so that programs that
 // share a login do not all renew it in the same second.
-func (c Credential) freshFor(now time.Time, spread float64) bool {
+func (c *Credential) freshFor(now time.Time, spread float64) bool {
 	if !c.HasToken() {
 		return false
 	}

@@ -26,7 +26,7 @@ type LoginRequest struct {
 // RunDetached signs in as another process has requested. ready is called when LockLogin
 // is held; that process waits for it.
 func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) error {
-	w := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, awaited: true}
+	why := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, awaited: true}
 	began := c.now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
@@ -34,27 +34,27 @@ func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) 
 	}
 	defer unlock()
 	ready()
-	cred, err := c.finished(ctx, w, began)
+	cred, err := c.finished(ctx, why, began)
 	if errors.Is(err, errPersonNeeded) {
-		_, err = c.login(ctx, cred, w)
+		_, err = c.newLogin(why, cred).run(ctx)
 	}
-	return c.notRenewed(w, err)
+	return c.notRenewed(why, err)
 }
 
 // startDetached makes another process ask the person, if Config.StartDetached is set. An
 // error says that nobody may be asked.
-func (c *Client) startDetached(ctx context.Context, cred Credential, w renewal) (detached bool, err error) {
+func (c *Client) startDetached(ctx context.Context, cred *Credential, why renewal) (detached bool, err error) {
 	if c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
 		c.log.Debug("a login is under way")
 		return c.cfg.StartDetached != nil, nil
 	}
-	if err := c.mayNeverAsk(ctx, cred, w); err != nil || c.cfg.StartDetached == nil {
+	if err := c.mayNeverAsk(ctx, cred, why); err != nil || c.cfg.StartDetached == nil {
 		return false, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.asking, cancel)()
-	err = c.cfg.StartDetached(ctx, w.loginRequest())
+	err = c.cfg.StartDetached(ctx, why.loginRequest())
 	if errors.Is(err, ErrNotDetached) {
 		c.log.Debug("the login runs in this process", "reason", err)
 		return false, nil
@@ -64,14 +64,14 @@ func (c *Client) startDetached(ctx context.Context, cred Credential, w renewal) 
 
 // loginRequest is handed over as JSON, which needs UTF-8: other bytes of a challenge are
 // replaced, and a scope with them is not usable anyway.
-func (w renewal) loginRequest() LoginRequest {
+func (why renewal) loginRequest() LoginRequest {
 	params := map[string]string{}
-	for name, value := range w.challenge.Params {
+	for name, value := range why.challenge.Params {
 		if utf8.ValidString(name) {
 			params[name] = strings.ToValidUTF8(value, "\x00")
 		}
 	}
-	return LoginRequest{Failed: string(w.failed), Challenge: params, Fresh: w.fresh, StepUp: w.stepUp}
+	return LoginRequest{Failed: string(why.failed), Challenge: params, Fresh: why.fresh, StepUp: why.stepUp}
 }
 
 // StopAsking makes sure that no login begins from now on, neither here nor in another

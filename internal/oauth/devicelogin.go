@@ -10,8 +10,8 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// byDevice decides whether the login uses the device grant.
-func (c *Client) usesDevice(meta discovery.ServerMetadata, previous Credential) (bool, error) {
+// usesDevice decides whether the login uses the device grant.
+func (c *Client) usesDevice(meta *discovery.ServerMetadata, previous *Credential) (bool, error) {
 	policy := c.devicePolicy(previous)
 	offered := meta.DeviceEndpoint != "" && meta.Grants(grant.TypeDevice)
 	switch {
@@ -27,59 +27,60 @@ func (c *Client) usesDevice(meta discovery.ServerMetadata, previous Credential) 
 }
 
 // devicePolicy is what was said now, or when the account signed in.
-func (c *Client) devicePolicy(previous Credential) DevicePolicy {
+func (c *Client) devicePolicy(previous *Credential) DevicePolicy {
 	if c.cfg.Over(previous.Choices).Device {
 		return DeviceAlways
 	}
 	return c.cfg.Device
 }
 
-// loginByDevice shows the person an address and a code and asks the provider
-// until they were used.
-func (c *Client) loginByDevice(ctx context.Context, found discovery.Result, previous Credential, w renewal) (Credential, error) {
-	meta := found.Server
-	reg, err := c.register(ctx, meta, previous, "", w)
+// byDevice shows the person an address and a code and asks the provider until
+// they were used.
+func (l *login) byDevice(ctx context.Context) error {
+	reg, err := l.register(ctx, "")
 	if err != nil {
-		return Credential{}, refusedDevice(err)
+		return refusedDevice(err)
 	}
-	cred := c.prepare(found, reg, previous, w)
-	device, err := c.grants.AuthorizeDevice(ctx, c.deviceTarget(cred, meta))
-	if c.mayDropOffline(cred, err) {
-		cred.WithoutOffline, cred.RequestedScopes = true, withoutOffline(cred.RequestedScopes)
-		device, err = c.grants.AuthorizeDevice(ctx, c.deviceTarget(cred, meta))
+	l.prepare(reg)
+	endpoint := l.found.Server.DeviceEndpoint
+	t := l.target(endpoint)
+	device, err := l.grants.AuthorizeDevice(ctx, t)
+	if l.mayDropOffline(&l.next, err) {
+		l.next.dropOffline()
+		t = l.target(endpoint)
+		device, err = l.grants.AuthorizeDevice(ctx, t)
 	}
 	if err != nil {
-		return Credential{}, refusedDevice(err)
+		return refusedDevice(err)
 	}
-	w.progress.clientReused = false // the provider knows the client
+	l.clientReused = false // the provider knows the client
 
 	if device.Lifetime > 0 { // else the login has its own end, and the provider says when the code has ended
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, device.Lifetime, grant.ErrLoginTimeout)
 		defer cancel()
 	}
-	if err := c.recordAsk(ctx, &cred, w); err != nil {
-		return Credential{}, err
+	if err := l.recordAsk(ctx); err != nil {
+		return err
 	}
-	c.saveAsked(ctx, cred, w)
-	c.warnOfPrompt(cred, meta.DeviceEndpoint)
-	c.log.Debug("waiting for the person to enter the code", "issuer", meta.Issuer, "scopes", cred.RequestedScopes)
+	l.saveAsked(ctx)
+	l.warnOfPrompt(t)
+	l.log.Debug("waiting for the person to enter the code", "issuer", t.Server.Issuer, "scopes", t.Scopes)
 	ctx, end := context.WithCancelCause(ctx)
-	local, release := c.leadToCode(ctx, previous, meta, device.CompleteURI, end)
+	local, release := l.leadToCode(ctx, device.CompleteURI, end)
 	defer release()
-	c.ask(ctx, w, Prompt{Issuer: meta.Issuer, FoundAt: meta.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
-	defer c.setPrompt(nil)
-	t := cred.target(meta)
-	token, err := c.grants.PollDevice(ctx, t, device)
+	l.ask(ctx, Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
+	defer l.setPrompt(nil)
+	token, err := l.grants.PollDevice(ctx, t, device)
 	if err != nil {
 		if hint.Of(context.Cause(ctx)) != "" {
 			err = unanswered(context.Cause(ctx))
 		}
-		return Credential{}, err
+		return err
 	}
-	cred.apply(token, t, c.now())
-	c.signedIn(ctx, cred, w)
-	return cred, nil
+	l.next.apply(token, t, l.now())
+	l.signedIn(ctx)
+	return nil
 }
 
 // leadToCode makes an address of this machine that leads once to address, which
@@ -87,14 +88,14 @@ func (c *Client) loginByDevice(ctx context.Context, found discovery.Result, prev
 // himself. It is "" where there is no listener, and with a code that is for another
 // device anyway. A second browser that opens it ends the login by end; release ends
 // it all.
-func (c *Client) leadToCode(ctx context.Context, previous Credential, meta discovery.ServerMetadata, address string, end context.CancelCauseFunc) (local string, release func()) {
+func (l *login) leadToCode(ctx context.Context, address string, end context.CancelCauseFunc) (local string, release func()) {
 	release = func() { end(nil) }
-	if c.devicePolicy(previous) != DeviceAlways || c.cfg.Listen == nil || address == "" {
+	if l.devicePolicy(&l.previous) != DeviceAlways || l.cfg.Listen == nil || address == "" {
 		return "", release
 	}
-	redirect, err := c.cfg.Listen(ctx, meta.Issuer, meta.FoundAt, 0)
+	redirect, err := l.cfg.Listen(ctx, l.found.Server.Issuer, l.found.Server.FoundAt, 0)
 	if err != nil {
-		c.log.Debug("no address of this machine leads to the code", "error", err)
+		l.log.Debug("no address of this machine leads to the code", "error", err)
 		return "", release
 	}
 	local, _ = redirect.Local(address)
@@ -110,13 +111,6 @@ func (c *Client) leadToCode(ctx context.Context, previous Credential, meta disco
 		<-done
 		_ = redirect.Close()
 	}
-}
-
-// deviceTarget is the target of a device authorization request.
-func (c *Client) deviceTarget(cred Credential, meta discovery.ServerMetadata) *grant.Target {
-	t := cred.target(meta)
-	t.Consent = wantsConsent(cred, meta.DeviceEndpoint)
-	return t
 }
 
 // deviceRefusedError marks that the provider refused before anybody was asked.

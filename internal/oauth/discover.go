@@ -13,13 +13,13 @@ import (
 // discover finds the authorization server that the refusal points to. The
 // resource's own metadata is read each time; the metadata of an issuer
 // that was read a short time ago, in a login that did not fail, is not.
-func (c *Client) discover(ctx context.Context, previous Credential, w renewal) (discovery.Result, error) {
+func (c *Client) discover(ctx context.Context, previous *Credential, why renewal) (discovery.Result, error) {
 	cached := previous.Metadata
 	if age := c.now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
 		cached = discovery.ServerMetadata{}
 	}
 	found, err := discovery.Discover(ctx, c.cfg.HTTP, discovery.Query{
-		Server: c.cfg.Server, Challenge: w.challenge, ResourceChosen: c.cfg.Key.Resource != "",
+		Server: c.cfg.Server, Challenge: why.challenge, ResourceChosen: c.cfg.Key.Resource != "",
 		Choice: c.cfg.WithKept(previous.Provider()), KnownIssuer: previous.Provider().RequestedAs(), Cached: cached,
 	})
 	for _, reason := range found.Server.LeftOut() {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -30,57 +29,80 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 			return false, grant.AsError(err)
 		}
 	}
-	_, err = c.renew(ctx, renewal{failed: hashOf(c.bearer(cred))})
+	_, err = c.renew(ctx, renewal{failed: hashOf(c.Bearer(cred))})
 	return true, err
 }
 
-// login asks the person; the caller holds LockLogin. Where the provider has
+// login is one login of the account: why it is wanted, and how far it has come.
+type login struct {
+	*Client
+	why      renewal
+	previous Credential       // what is stored
+	found    discovery.Result // what this try is made with
+	next     Credential       // what it leads to
+	began    time.Time
+	// asked tells that a person has been asked, and answered that the browser came back
+	// from the provider.
+	asked, answered bool
+	// clientReused tells that the client was registered in an earlier login,
+	// clientUnknown that the provider has forgotten that one, and clientProven that the
+	// latest login worked with the same client.
+	clientReused, clientUnknown, clientProven bool
+	// clientRefusal is why no client could be registered, or why the provider takes none.
+	clientRefusal error
+}
+
+func (c *Client) newLogin(why renewal, previous *Credential) *login {
+	return &login{Client: c, why: why, previous: *previous, began: c.now()}
+}
+
+// run asks the person; the caller holds LockLogin. Where the provider has
 // forgotten the registration of an earlier login, one new registration is tried
 // (RFC 6749, section 5.2, invalid_client). How a login failed is kept for the
 // processes that wait for it.
-func (c *Client) login(ctx context.Context, previous Credential, w renewal) (Credential, error) {
+func (l *login) run(ctx context.Context) (*Credential, error) {
 	outside := ctx
-	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, grant.ErrLoginTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.LoginTimeout, grant.ErrLoginTimeout)
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	go c.watch(ctx, end, c.bootTime().Add(c.cfg.LoginTimeout))
-	w.progress = &progress{began: c.now()}
+	go l.watch(ctx, end, l.bootTime().Add(l.cfg.LoginTimeout))
 	for {
-		cred, err := c.loginOnce(ctx, previous, w)
+		err := l.try(ctx)
 		if err == nil {
-			return cred, nil
+			cred := l.next
+			return &cred, nil
 		}
 		var refused *grant.Error
-		if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && w.progress.clientReused {
-			c.log.Debug("the provider does not know the registered client any more", "error", err)
-			c.recordEnding(outside, w, AskForgotten)
-			w.progress.clientUnknown = true
-			previous.Registration, previous.Metadata = grant.Registration{Chosen: previous.Registration.Chosen}, discovery.ServerMetadata{}
+		if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && l.clientReused {
+			l.log.Debug("the provider does not know the registered client any more", "error", err)
+			l.recordEnding(outside, AskForgotten)
+			l.clientUnknown = true
+			l.previous.Registration, l.previous.Metadata = grant.Registration{Chosen: l.previous.Registration.Chosen}, discovery.ServerMetadata{}
 			continue
 		}
 		if errors.Is(context.Cause(ctx), grant.ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
-			err = c.timeoutError(w)
+			err = l.timeoutError()
 		}
 		if errors.Is(context.Cause(ctx), ErrEnded) {
-			err = c.personNeeded(ErrEnded)
+			err = l.personNeeded(ErrEnded)
 		}
 		if forbidden := (*notAskedError)(nil); outside.Err() == nil && !errors.As(err, &forbidden) {
-			c.recordEnding(outside, w, endingOf(err))
-			c.recordFailure(outside, err, w)
+			l.recordEnding(outside, endingOf(err))
+			l.recordFailure(outside, err)
 		}
-		return Credential{}, err
+		return nil, err
 	}
 }
 
 // timeoutError says that nobody has signed in in time, and what the next login does
 // about it. A provider that has forgotten its client says so to the browser alone.
-func (c *Client) timeoutError(w renewal) error {
+func (l *login) timeoutError() error {
 	e := &grant.Error{
-		Op: "sign in to " + c.cfg.Server.Redacted(), Err: grant.ErrLoginTimeout,
+		Op: "sign in to " + l.cfg.Server.Redacted(), Err: grant.ErrLoginTimeout,
 		Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
 	}
-	if w.progress.clientReused {
+	if l.clientReused {
 		e.Hint = "try again: in case the provider has forgotten this client and showed an error page, the next sign-in registers a new one"
 	}
 	return e
@@ -109,190 +131,179 @@ func (c *Client) watch(ctx context.Context, end context.CancelCauseFunc, deadlin
 	}
 }
 
-func (c *Client) loginOnce(ctx context.Context, previous Credential, w renewal) (Credential, error) {
-	found, err := c.discover(ctx, previous, w)
-	if err != nil {
-		return Credential{}, err
+// try is one attempt at the login; next is what it has led to.
+func (l *login) try(ctx context.Context) (err error) {
+	if l.found, err = l.discover(ctx, &l.previous, l.why); err != nil {
+		return err
 	}
-	meta := found.Server
-	if err := c.mayAsk(ctx, c.question(meta.Issuer, c.scopes(found, previous, w), w), previous.Attempt); err != nil {
-		return Credential{}, err
+	server := &l.found.Server
+	if err := l.mayAsk(ctx, l.question(server.Issuer, l.scopes(), l.why), l.previous.Attempt); err != nil {
+		return err
 	}
-	byDevice, err := c.usesDevice(meta, previous)
+	byDevice, err := l.usesDevice(server, &l.previous)
 	if err != nil {
-		return Credential{}, err
+		return err
 	}
 	if byDevice {
-		cred, err := c.loginByDevice(ctx, found, previous, w)
+		err := l.byDevice(ctx)
 		var refused *deviceRefusedError
-		if c.devicePolicy(previous) == DeviceAlways || !errors.As(err, &refused) {
-			return cred, err
+		if l.devicePolicy(&l.previous) == DeviceAlways || !errors.As(err, &refused) {
+			return err
 		}
 		// Offered, though not to this client: Logto's native applications have
 		// either this grant or the other.
-		c.log.Debug("the device grant is refused to this client", "error", err)
+		l.log.Debug("the device grant is refused to this client", "error", err)
 	}
-	if err := meta.CheckAuthorization(); err != nil {
-		return Credential{}, err
+	if err := server.CheckAuthorization(); err != nil {
+		return err
 	}
-	if meta.SilentOnPKCE() && !c.cfg.AssumePKCE {
-		c.log.Warn("the provider does not say that it checks PKCE; S256 is sent all the same", "issuer", meta.Issuer)
+	if server.SilentOnPKCE() && !l.cfg.AssumePKCE {
+		l.log.Warn("the provider does not say that it checks PKCE; S256 is sent all the same", "issuer", server.Issuer)
 	}
-	if _, err := c.BrowserURL(ctx, "authorization_endpoint", meta.AuthorizationEndpoint); err != nil {
-		return Credential{}, err
+	if _, err := l.BrowserURL(ctx, "authorization_endpoint", server.AuthorizationEndpoint); err != nil {
+		return err
 	}
 	// Bound before anything is registered or shown: nobody else can have the
 	// port then.
-	redirect, err := c.cfg.Listen(ctx, meta.Issuer, meta.FoundAt, redirectPort(previous.Registration.RedirectURI))
+	redirect, err := l.cfg.Listen(ctx, server.Issuer, server.FoundAt, redirectPort(l.previous.Registration.RedirectURI))
 	if err != nil {
-		return Credential{}, fmt.Errorf("listen for the redirect: %w", err)
+		return fmt.Errorf("listen for the redirect: %w", err)
 	}
 	defer func() { _ = redirect.Close() }()
-	reg, err := c.register(ctx, meta, previous, redirect.URI(), w)
+	reg, err := l.register(ctx, redirect.URI())
 	if err != nil {
-		return Credential{}, err
+		return err
 	}
-	cred := c.prepare(found, reg, previous, w)
-	if w.progress.clientReused && c.forgotten(ctx, meta, cred) {
-		return Credential{}, &grant.Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
+	l.prepare(reg)
+	if l.clientReused && l.forgotten(ctx) {
+		return &grant.Error{Op: "sign in", Code: "invalid_client", Err: errors.New("the provider does not know the registered client any more")}
 	}
-	w.progress.clientProven = provenBy(reg, previous)
-	return c.authorize(ctx, redirect, meta, cred, w)
+	l.clientProven = provenBy(reg, &l.previous)
+	return l.authorize(ctx, redirect)
 }
 
-// prepare builds the credential that the login is to fill.
-func (c *Client) prepare(found discovery.Result, reg grant.Registration, previous Credential, w renewal) Credential {
-	meta := found.Server
-	cred := Credential{
-		Server: c.cfg.Server.String(), Resource: found.Resource, Issuer: meta.Issuer, FoundAt: meta.FoundAt,
-		TokenEndpoint: meta.TokenEndpoint, RevocationEndpoint: meta.RevocationEndpoint, EndSessionEndpoint: meta.EndSessionEndpoint,
-		Registration: reg, Metadata: meta, MetadataAt: c.now(),
-		Attempt: previous.Attempt, Choices: c.cfg.Over(previous.Choices),
+// prepare makes next the credential that the login is to fill.
+func (l *login) prepare(reg grant.Registration) {
+	previous, server := &l.previous, &l.found.Server
+	same := previous.Provider().Same(server.Provider())
+	l.next = Credential{
+		Server: l.cfg.Server.String(), Resource: l.found.Resource, Issuer: server.Issuer, FoundAt: server.FoundAt,
+		TokenEndpoint: server.TokenEndpoint, RevocationEndpoint: server.RevocationEndpoint, EndSessionEndpoint: server.EndSessionEndpoint,
+		Registration: reg, Metadata: *server, MetadataAt: l.now(),
+		Attempt: previous.Attempt, Choices: l.cfg.Over(previous.Choices), RequestedScopes: l.scopes(),
+		RepeatScopes: previous.RepeatScopes && same, WithoutOffline: previous.WithoutOffline && same,
 	}
-	if c.cfg.Overrides() {
-		cred.Named = c.cfg.Named
+	if l.cfg.Overrides() {
+		l.next.Named = l.cfg.Named
 	}
-	if meta.Assumed() { // nothing was read
-		cred.Metadata = discovery.ServerMetadata{}
+	if server.Assumed() { // nothing was read
+		l.next.Metadata = discovery.ServerMetadata{}
 	}
-	switch c.cfg.Key.Resource {
+	switch l.cfg.Key.Resource {
 	case "":
 	case NoResource:
-		cred.Resource = ""
+		l.next.Resource = ""
 	default:
-		cred.Resource = c.cfg.Key.Resource
+		l.next.Resource = l.cfg.Key.Resource
 	}
-	cred.RequestedScopes = c.scopes(found, previous, w)
-	same := previous.Provider().Same(meta.Provider())
-	cred.RepeatScopes, cred.WithoutOffline = previous.RepeatScopes && same, previous.WithoutOffline && same
 	if same {
-		cred.Consents = previous.consentsInARow(c.now())
+		l.next.Consents = previous.consentsInARow(l.now())
 	}
-	return cred
 }
 
-// scopeOrganizations is what Logto wants with organization_id.
-const scopeOrganizations = "urn:logto:scope:organizations"
-
-// scopes are those to request.
-func (c *Client) scopes(found discovery.Result, previous Credential, w renewal) []string {
-	var earlier []string
-	if w.stepUp && previous.Provider().Same(found.Server.Provider()) {
-		earlier = previous.RequestedScopes
-	}
-	scopes := found.Server.SelectScopes(c.cfg.Key.Scopes, w.challenge.Scopes(), found.ScopesSupported, earlier)
-	if previous.WithoutOffline && previous.Provider().Same(found.Server.Provider()) && c.cfg.Key.Scopes == nil {
-		scopes = withoutOffline(scopes)
-	}
-	if c.presentsIDToken(previous) {
-		scopes = discovery.Union(scopes, []string{"openid"})
-	}
-	if c.grants.Param("organization_id") != "" && c.cfg.Key.Scopes == nil && slices.Contains(found.Server.ScopesSupported, scopeOrganizations) {
-		scopes = discovery.Union(scopes, []string{scopeOrganizations})
-	}
-	return scopes
+// target is what the requests of the login have in common. endpoint is the one that a
+// person is sent to.
+func (l *login) target(endpoint string) *grant.Target {
+	t := l.next.target(&l.found.Server)
+	t.Consent = wantsConsent(&l.next, endpoint)
+	return t
 }
 
 // authorize runs the authorization request of RFC 6749 section 4.1 with PKCE
 // and exchanges the code. Where the provider refuses offline_access, which we have
 // added, the tab that has brought the answer is sent there once more without it.
-func (c *Client) authorize(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, w renewal) (Credential, error) {
+func (l *login) authorize(ctx context.Context, redirect Redirect) error {
 	finish := func(string, error) {} // the tab that waits
-	waiting, release := c.startProbe(ctx, meta, cred, w)
+	waiting, release := l.startProbe(ctx)
 	defer release()
 	if waiting.Err() != nil && ctx.Err() == nil {
-		w.progress.clientRefusal = context.Cause(waiting) // it is not asked again at once
-		return Credential{}, w.progress.clientRefusal
+		l.clientRefusal = context.Cause(waiting) // it is not asked again at once
+		return l.clientRefusal
 	}
 	for again := false; ; again = true {
 		verifier, state := oauth2.GenerateVerifier(), grant.NewState()
-		p, err := c.promptFor(ctx, redirect, meta, cred, verifier, state)
+		t := l.target(l.found.Server.AuthorizationEndpoint)
+		p, err := l.promptFor(ctx, redirect, t, verifier, state)
 		if err == nil {
-			err = c.recordAsk(ctx, &cred, w)
+			err = l.recordAsk(ctx)
 		}
-		consent := wantsConsent(cred, meta.AuthorizationEndpoint)
-		c.warnOfPrompt(cred, meta.AuthorizationEndpoint)
-		if consent && !w.stepUp {
-			cred.Consents++
+		l.warnOfPrompt(t)
+		if t.Consent && !l.why.stepUp {
+			l.next.Consents++
 		}
 		if err != nil {
 			finish("", pageError{err})
-			return Credential{}, err
+			return err
 		}
 		p.Resumed = again
 		tab := finish
 		var answer url.Values
 		answer, finish, err = redirect.Receive(waiting, state, func() {
-			c.saveAsked(ctx, cred, w)
-			c.ask(ctx, w, p)
+			l.saveAsked(ctx)
+			l.ask(ctx, p)
 			tab("", resumeError{cmp.Or(p.Local, p.URL)})
 		})
-		c.setPrompt(nil)
+		l.setPrompt(nil)
 		if err != nil {
-			return Credential{}, unanswered(err)
+			return unanswered(err)
 		}
-		w.progress.answered, waiting = true, ctx // it knows the client
-		t := cred.target(meta)
-		code, err := c.grants.CheckAnswer(answer, t)
+		l.answered, waiting = true, ctx // it knows the client
+		err = l.exchange(ctx, t, answer, verifier)
 		if err == nil {
-			var token grant.Token
-			if token, err = c.grants.Exchange(ctx, t, code, verifier); err == nil {
-				cred.apply(token, t, c.now())
-			}
+			finish(l.next.Account, nil)
+			return nil
 		}
-		switch {
-		case err == nil:
-			if !consent && cred.RefreshToken.IsZero() {
-				cred.Consents = 0 // it is needed for one
-			}
-			c.signedIn(ctx, cred, w)
-			finish(cred.Account, nil)
-			return cred, nil
-		case again || !c.mayDropOffline(cred, err):
+		if again || !l.mayDropOffline(&l.next, err) {
 			finish("", pageError{err})
-			return Credential{}, err
+			return err
 		}
-		c.log.Debug("the provider refuses offline_access; asking once more without it", "reason", err)
-		c.recordEnding(ctx, w, AskScopeRefused)
-		cred.WithoutOffline, cred.RequestedScopes = true, withoutOffline(cred.RequestedScopes)
+		l.log.Debug("the provider refuses offline_access; asking once more without it", "reason", err)
+		l.recordEnding(ctx, AskScopeRefused)
+		l.next.dropOffline()
 	}
+}
+
+// exchange judges the answer to an authorization request and spends the code in it.
+func (l *login) exchange(ctx context.Context, t *grant.Target, answer url.Values, verifier string) error {
+	code, err := l.grants.CheckAnswer(answer, t)
+	if err != nil {
+		return err
+	}
+	token, err := l.grants.Exchange(ctx, t, code, verifier)
+	if err != nil {
+		return err
+	}
+	l.next.apply(token, t, l.now())
+	if !t.Consent && l.next.RefreshToken.IsZero() {
+		l.next.Consents = 0 // it is needed for one
+	}
+	l.signedIn(ctx)
+	return nil
 }
 
 // promptFor is what a person needs for the authorization request with verifier and
 // state.
-func (c *Client) promptFor(ctx context.Context, redirect Redirect, meta discovery.ServerMetadata, cred Credential, verifier, state string) (Prompt, error) {
-	t := cred.target(meta)
-	t.Consent = wantsConsent(cred, meta.AuthorizationEndpoint)
-	address, err := c.grants.AuthorizationURL(t, verifier, state)
+func (l *login) promptFor(ctx context.Context, redirect Redirect, t *grant.Target, verifier, state string) (Prompt, error) {
+	address, err := l.grants.AuthorizationURL(t, verifier, state)
 	if err == nil {
-		address, err = c.BrowserURL(ctx, "authorization_endpoint", address)
+		address, err = l.BrowserURL(ctx, "authorization_endpoint", address)
 	}
 	if err != nil {
 		return Prompt{}, err
 	}
-	c.log.Debug("waiting for the person to sign in", "issuer", meta.Issuer, "redirect", redirect.URI(), "scopes", cred.RequestedScopes)
+	l.log.Debug("waiting for the person to sign in", "issuer", t.Server.Issuer, "redirect", redirect.URI(), "scopes", t.Scopes)
 	local, mark := redirect.Local(address)
-	p := Prompt{Issuer: meta.Issuer, FoundAt: meta.FoundAt, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
+	p := Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
 	if uri := redirect.URI(); uri != p.RedirectURI {
 		p.PasteFrom = uri
 	}
@@ -312,64 +323,62 @@ func unanswered(err error) error {
 }
 
 // ask shows p to the person.
-func (c *Client) ask(ctx context.Context, w renewal, p Prompt) {
-	p.Began = w.progress.began
+func (l *login) ask(ctx context.Context, p Prompt) {
+	p.Began = l.began
 	if deadline, ok := ctx.Deadline(); ok && (p.Deadline.IsZero() || deadline.Before(p.Deadline)) {
 		p.Deadline = deadline
 	}
-	c.setPrompt(&p)
-	c.cfg.ShowPrompt(ctx, p)
+	l.setPrompt(&p)
+	l.cfg.ShowPrompt(ctx, p)
 }
 
-// signedIn keeps what a login has led to.
-func (c *Client) signedIn(ctx context.Context, cred Credential, w renewal) {
-	cred.Attempt.Succeeded, cred.Registration.Doubted = true, false
-	c.change(ctx, func(Credential) Credential { return cred })
+// signedIn keeps what the login has led to.
+func (l *login) signedIn(ctx context.Context) {
+	l.next.Attempt.Succeeded, l.next.Registration.Doubted = true, false
+	l.change(ctx, func(stored *Credential) { *stored = l.next })
 	// Afterwards: a process that dies in between has asked without an answer, and
 	// the login is there. The other way round nobody would be asked again for a
 	// login that nobody has.
-	c.recordEnding(ctx, w, AskSignedIn)
-	c.log.Debug("signed in", "issuer", cred.Issuer, "granted", cred.GrantedScopes, "expires", cred.Expiry, "refreshable", !cred.RefreshToken.IsZero())
+	l.recordEnding(ctx, AskSignedIn)
+	l.log.Debug("signed in", "issuer", l.next.Issuer, "granted", l.next.GrantedScopes, "expires", l.next.Expiry, "refreshable", !l.next.RefreshToken.IsZero())
 }
 
 // saveAsked keeps, before the address is shown, that a person is asked and
 // which client was registered for that: a login that is given up must neither
 // register another one the next time nor open a second tab at once. Tokens that
 // still work stay with the client they belong to.
-func (c *Client) saveAsked(ctx context.Context, cred Credential, w renewal) {
-	c.change(ctx, func(stored Credential) Credential {
-		next := stored.withoutTokens()
-		next.Server, next.Issuer, next.FoundAt, next.Named, next.Registration = cred.Server, cred.Issuer, cred.FoundAt, cred.Named, cred.Registration
-		next.Metadata, next.MetadataAt = cred.Metadata, cred.MetadataAt
-		if old := stored.Registration; old.Doubted && old.Provider().Same(cred.Registration.Provider()) && !w.progress.clientReused && !w.progress.clientUnknown {
-			next.Registration = old // until the new one has led to a login
+func (l *login) saveAsked(ctx context.Context) {
+	l.change(ctx, func(stored *Credential) {
+		if stored.RefreshToken.IsZero() && !l.fresh(stored) {
+			old := stored.Registration
+			*stored = stored.withoutTokens()
+			stored.Server, stored.Issuer, stored.FoundAt, stored.Named, stored.Registration = l.next.Server, l.next.Issuer, l.next.FoundAt, l.next.Named, l.next.Registration
+			stored.Metadata, stored.MetadataAt = l.next.Metadata, l.next.MetadataAt
+			if old.Doubted && old.Provider().Same(l.next.Registration.Provider()) && !l.clientReused && !l.clientUnknown {
+				stored.Registration = old // until the new one has led to a login
+			}
 		}
-		if !stored.RefreshToken.IsZero() || c.fresh(stored) {
-			next = stored
-		}
-		next.Attempt, next.WithoutOffline, next.Consents = cred.Attempt, cred.WithoutOffline, cred.Consents
+		stored.Attempt, stored.WithoutOffline, stored.Consents = l.next.Attempt, l.next.WithoutOffline, l.next.Consents
 		// Whoever is too slow with a new registration as well is slow, and the
 		// earlier one has its turn again.
-		next.Registration.Doubted = w.progress.clientReused
-		return next
+		stored.Registration.Doubted = l.clientReused
 	})
 }
 
 // recordFailure keeps how an attempt ended, if another process may be waiting to
 // hear of it, somebody was asked, or the provider was.
-func (c *Client) recordFailure(ctx context.Context, err error, w renewal) {
-	c.change(ctx, func(stored Credential) Credential {
-		refused := w.progress.clientRefusal != nil && errors.Is(err, w.progress.clientRefusal)
-		if w.awaited || refused || c.now().Sub(stored.Attempt.Asked) < c.cfg.LoginTimeout+AskWindow {
-			stored.Server = c.cfg.Server.String()
-			stored.Attempt = stored.Attempt.failed(err, c.now())
+func (l *login) recordFailure(ctx context.Context, err error) {
+	l.change(ctx, func(stored *Credential) {
+		refused := l.clientRefusal != nil && errors.Is(err, l.clientRefusal)
+		if l.why.awaited || refused || l.now().Sub(stored.Attempt.Asked) < l.cfg.LoginTimeout+AskWindow {
+			stored.Server = l.cfg.Server.String()
+			stored.Attempt = stored.Attempt.failed(err, l.now())
 		}
 		if refused {
-			stored.Attempt.RefusedClient = c.chosenMetadata(stored.Registration).Hash()
+			stored.Attempt.RefusedClient = l.chosenMetadata(stored.Registration).Hash()
 		}
-		if w.progress.answered && !w.progress.clientUnknown {
+		if l.answered && !l.clientUnknown {
 			stored.Registration.Doubted = false // only a client that is known gets an answer
 		}
-		return stored
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 )
 
@@ -23,21 +22,21 @@ const probeTime = time.Second
 // ready. The context that it returns ends when that is mayNeverAsk, with an *grant.Error as its
 // cause. A client that has signed in like this before costs no time, and any other one
 // at most probeTime. release ends it.
-func (c *Client) startProbe(ctx context.Context, meta discovery.ServerMetadata, cred Credential, w renewal) (waiting context.Context, release func()) {
-	if cred.Registration.Dynamic { // it has just been registered, or asked about
+func (l *login) startProbe(ctx context.Context) (waiting context.Context, release func()) {
+	if l.next.Registration.Dynamic { // it has just been registered, or asked about
 		return ctx, func() {}
 	}
 	waiting, end := context.WithCancelCause(ctx)
-	done := make(chan struct{})
+	t, done := l.next.target(&l.found.Server), make(chan struct{})
 	go func() {
 		defer close(done)
-		if reply, err := c.grants.Probe(waiting, cred.target(meta)); err == nil {
-			if err := c.probeRefusal(reply, cred); err != nil {
+		if reply, err := l.grants.Probe(waiting, t); err == nil {
+			if err := l.probeRefusal(reply); err != nil {
 				end(err)
 			}
 		}
 	}()
-	if !w.progress.clientProven {
+	if !l.clientProven {
 		soon := time.NewTimer(probeTime)
 		defer soon.Stop()
 		select {
@@ -50,16 +49,17 @@ func (c *Client) startProbe(ctx context.Context, meta discovery.ServerMetadata, 
 
 // probeRefusal is the error of a login whose browser would show an error that leads
 // nowhere, nil for all other answers.
-func (c *Client) probeRefusal(r grant.Reply, cred Credential) error {
+func (l *login) probeRefusal(r grant.Reply) error {
+	reg := &l.next.Registration
 	e := &grant.Error{Op: "ask the provider about the client", Code: r.Code, Err: fmt.Errorf("%w: %s", grant.ErrDenied, cmp.Or(r.Description, "the provider gave no reason"))}
-	advice := "; to find out more, run: " + Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
+	advice := "; to find out more, run: " + Command("doctor", l.cfg.Key, l.cfg.Named, l.cfg.Accepted, l.cfg.LoginFlags...)
 	switch {
-	case r.ClientRefused() && cred.Registration.ClientID == cred.Choices.MetadataURL && c.cfg.Identity.ClientID == "":
+	case r.ClientRefused() && reg.ClientID == l.next.Choices.MetadataURL && l.cfg.Identity.ClientID == "":
 		e.Hint = "the provider does not take the client ID metadata document; register a native (public) application there by hand and give its id with --client-id"
 	case r.ClientRefused():
-		e.Hint = "the provider does not know the client " + foreign.Line(cred.Registration.ClientID) + ": give the id of a native (public) application there with --client-id" + advice
+		e.Hint = "the provider does not know the client " + foreign.Line(reg.ClientID) + ": give the id of a native (public) application there with --client-id" + advice
 	case r.RedirectRefused():
-		e.Hint = "register " + redirectAdvice(cred.Registration.RedirectURI) + " for this client, which must be a native (public) application; an application of another kind is refused like this, too" + advice
+		e.Hint = "register " + redirectAdvice(reg.RedirectURI) + " for this client, which must be a native (public) application; an application of another kind is refused like this, too" + advice
 	default:
 		return nil
 	}
@@ -76,7 +76,7 @@ func redirectAdvice(uri string) string {
 
 // provenBy reports whether the latest login of the account has worked with the client
 // and the redirect URI of reg, any port on this machine being the same.
-func provenBy(r grant.Registration, previous Credential) bool {
+func provenBy(r grant.Registration, previous *Credential) bool {
 	before := previous.Registration
 	return previous.Attempt.Succeeded && before.ClientID == r.ClientID && before.Provider().Same(r.Provider()) &&
 		withoutPort(before.RedirectURI) == withoutPort(r.RedirectURI)
@@ -84,12 +84,12 @@ func provenBy(r grant.Registration, previous Credential) bool {
 
 // forgotten asks the authorization endpoint whether it still knows a registration of an
 // earlier login. Where it does not, a new one costs nobody anything.
-func (c *Client) forgotten(ctx context.Context, meta discovery.ServerMetadata, cred Credential) bool {
-	reply, err := c.grants.Probe(ctx, cred.target(meta))
+func (l *login) forgotten(ctx context.Context) bool {
+	reply, err := l.grants.Probe(ctx, l.next.target(&l.found.Server))
 	if err != nil || !reply.ClientUnknown() {
 		return false
 	}
-	c.log.Debug("the provider has forgotten the registered client", "status", reply.Status)
+	l.log.Debug("the provider has forgotten the registered client", "status", reply.Status)
 	return true
 }
 

@@ -40,44 +40,28 @@ type renewal struct {
 	quiet bool
 	// awaited says that another process waits for the outcome.
 	awaited bool
-	// progress is what has come of it, in a login.
-	progress *progress
-}
-
-// progress is what one login has done so far.
-type progress struct {
-	began time.Time
-	// asked tells that a person has been asked, and answered that the browser came back
-	// from the provider.
-	asked, answered bool
-	// clientReused tells that the client was registered in an earlier login,
-	// clientUnknown that the provider has forgotten that one, and clientProven that the
-	// latest login worked with the same client.
-	clientReused, clientUnknown, clientProven bool
-	// clientRefusal is why no client could be registered, or why the provider takes none.
-	clientRefusal error
 }
 
 // sharedRenewal is one renewal under way; everybody who needs one waits for it.
 type sharedRenewal struct {
-	*retry.Call[Credential]
+	*retry.Call[*Credential]
 	quiet bool // it does not ask a person
 }
 
 // renew returns a credential whose token is not the failed one. All callers of
 // the process share one renewal; it goes on when the one that began it gives
 // up, because the others and the person's browser still need it.
-func (c *Client) renew(ctx context.Context, w renewal) (Credential, error) {
+func (c *Client) renew(ctx context.Context, why renewal) (*Credential, error) {
 	for {
-		shared, cred, err := c.joinRenewal(w)
+		shared, cred, err := c.joinRenewal(why)
 		if shared == nil {
 			return cred, err
 		}
 		if err := shared.Wait(ctx); err != nil {
-			return Credential{}, fmt.Errorf("wait for the login: %w", ctx.Err())
+			return nil, fmt.Errorf("wait for the login: %w", ctx.Err())
 		}
 		cred, err = shared.Result()
-		if shared.quiet && !w.quiet && errors.Is(err, ErrLoginRequired) {
+		if shared.quiet && !why.quiet && errors.Is(err, ErrLoginRequired) {
 			continue // that one was not allowed to ask a person, this one is
 		}
 		return cred, err
@@ -86,31 +70,31 @@ func (c *Client) renew(ctx context.Context, w renewal) (Credential, error) {
 
 // joinRenewal joins the renewal under way or begins one. shared is nil when the result
 // is known already.
-func (c *Client) joinRenewal(w renewal) (shared *sharedRenewal, cred Credential, err error) {
+func (c *Client) joinRenewal(why renewal) (shared *sharedRenewal, cred *Credential, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.usable(c.cred) && hashOf(c.bearer(c.cred)) != w.failed {
+	if c.usable(c.cred) && hashOf(c.Bearer(c.cred)) != why.failed {
 		return nil, c.cred, nil // another request was quicker
 	}
 	if c.renewing != nil {
-		return c.renewing, Credential{}, nil
+		return c.renewing, nil, nil
 	}
-	if c.busy != nil && !w.fresh && !w.stepUp && c.now().Before(c.busyUntil) {
-		return nil, Credential{}, c.busy
+	if c.busy != nil && !why.fresh && !why.stepUp && c.now().Before(c.busyUntil) {
+		return nil, nil, c.busy
 	}
 	if err := c.ctx.Err(); err != nil {
-		return nil, Credential{}, fmt.Errorf("sign in: %w", err)
+		return nil, nil, fmt.Errorf("sign in: %w", err)
 	}
-	shared = &sharedRenewal{retry.NewCall[Credential](), w.quiet}
+	shared = &sharedRenewal{retry.NewCall[*Credential](), why.quiet}
 	c.renewing = shared
 	c.work.Go(func() {
-		cred, err := c.renewOnce(c.ctx, w)
+		cred, err := c.renewOnce(c.ctx, why)
 		c.endRenewal(shared, cred, err)
 	})
-	return shared, Credential{}, nil
+	return shared, nil, nil
 }
 
-func (c *Client) endRenewal(shared *sharedRenewal, cred Credential, err error) {
+func (c *Client) endRenewal(shared *sharedRenewal, cred *Credential, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.renewing, c.busy = nil, nil
@@ -133,45 +117,45 @@ const maxDetached = 2
 
 // renewOnce is one renewal: with what is stored if that is enough, else with
 // the person, in this process or in the one that StartDetached starts.
-func (c *Client) renewOnce(ctx context.Context, w renewal) (Credential, error) {
+func (c *Client) renewOnce(ctx context.Context, why renewal) (*Credential, error) {
 	for try := range maxDetached {
 		began := c.now()
 		if try > 0 {
 			c.log.Debug("the login ended without a word; another one begins in a moment")
 			if err := AwaitShutdown(c.asking); err != nil {
-				return Credential{}, fmt.Errorf("sign in: %w", err)
+				return nil, fmt.Errorf("sign in: %w", err)
 			}
 		}
-		cred, detached, err := c.withoutPerson(ctx, w)
+		cred, detached, err := c.withoutPerson(ctx, why)
 		switch {
 		case !errors.Is(err, errPersonNeeded):
 			return cred, err
 		case !detached:
-			return c.signIn(ctx, w, began)
+			return c.signIn(ctx, why, began)
 		}
 		unlock, err := c.lockLogin(ctx)
 		if err != nil {
-			return Credential{}, fmt.Errorf("wait for the login: %w", err)
+			return nil, fmt.Errorf("wait for the login: %w", err)
 		}
 		unlock()
-		cred, err = c.finished(ctx, w, began)
+		cred, err = c.finished(ctx, why, began)
 		if !errors.Is(err, errPersonNeeded) {
 			return cred, err
 		}
 		// It asked nobody, or died.
 		if err = c.loggedOut(ctx, cred); err == nil {
-			err = c.mayAsk(ctx, c.anyQuestion(cred, w), cred.Attempt)
+			err = c.mayAsk(ctx, c.anyQuestion(cred, why), cred.Attempt)
 		}
 		if err != nil && !c.cfg.Store.LoginUnderWay(ctx, c.cfg.Key) {
 			// What forbids it may be the login of another process that has
 			// come to its end just now.
-			if cred, newer := c.finished(ctx, w, began); !errors.Is(newer, errPersonNeeded) {
+			if cred, newer := c.finished(ctx, why, began); !errors.Is(newer, errPersonNeeded) {
 				return cred, newer
 			}
-			return Credential{}, err
+			return nil, err
 		}
 	}
-	return Credential{}, c.personNeeded(fmt.Errorf("the login ended without a result: %w", ErrLoginRequired))
+	return nil, c.personNeeded(fmt.Errorf("the login ended without a result: %w", ErrLoginRequired))
 }
 
 // withoutPerson is compare-and-adopt: under the lock that all processes share
@@ -180,45 +164,44 @@ func (c *Client) renewOnce(ctx context.Context, w renewal) (Credential, error) {
 // token spent, once. errPersonNeeded says that this does not help; detached
 // that a login in another process is then under way. It was started under the
 // lock, so that there is one.
-func (c *Client) withoutPerson(ctx context.Context, w renewal) (cred Credential, detached bool, err error) {
+func (c *Client) withoutPerson(ctx context.Context, why renewal) (cred *Credential, detached bool, err error) {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
-		return Credential{}, false, fmt.Errorf("wait for another process that renews the login: %w", err)
+		return nil, false, fmt.Errorf("wait for another process that renews the login: %w", err)
 	}
 	defer unlock()
-	cred, err = c.cfg.Store.Load(ctx, c.cfg.Key)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Credential{}, false, fmt.Errorf("read the stored credential: %w", err)
+	if cred, err = c.stored(ctx); err != nil {
+		return nil, false, err
 	}
-	if c.serves(cred, w) {
+	if c.serves(cred, why) {
 		c.log.Debug("another process has renewed the login")
 		return cred, false, nil
 	}
 	if c.cfg.Key.Grant == GrantClientCredentials {
-		cred, err = c.clientCredentials(ctx, cred, w)
+		cred, err = c.clientCredentials(ctx, cred, why)
 		return cred, false, err
 	}
-	if !w.fresh && !w.stepUp && !cred.RefreshToken.IsZero() {
-		renewed, done, err := c.spendRefreshToken(ctx, cred, w)
+	if !why.fresh && !why.stepUp && !cred.RefreshToken.IsZero() {
+		renewed, done, err := c.spendRefreshToken(ctx, cred, why)
 		if done || err != nil {
 			return renewed, false, err
 		}
 	}
-	if w.quiet || c.cfg.Listen == nil || c.asking.Err() != nil {
-		return Credential{}, false, c.personNeeded(ErrLoginRequired)
+	if why.quiet || c.cfg.Listen == nil || c.asking.Err() != nil {
+		return nil, false, c.personNeeded(ErrLoginRequired)
 	}
-	if detached, err = c.startDetached(ctx, cred, w); err != nil {
-		return Credential{}, false, err
+	if detached, err = c.startDetached(ctx, cred, why); err != nil {
+		return nil, false, err
 	}
-	return Credential{}, detached, errPersonNeeded
+	return nil, detached, errPersonNeeded
 }
 
 // spendRefreshToken renews cred, under the lock. done is false where that has led
 // to nothing and only a login helps; an error means that the provider could not
 // be asked, and nothing is lost.
-func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w renewal) (renewed Credential, done bool, err error) {
+func (c *Client) spendRefreshToken(ctx context.Context, cred *Credential, why renewal) (renewed *Credential, done bool, err error) {
 	if since := c.now().Sub(cred.Unanswered); since >= 0 && since < lostAnswerPause {
-		return Credential{}, false, &grant.Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
+		return nil, false, &grant.Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
 	}
 	renewed, err = c.refreshPatiently(ctx, cred)
 	switch {
@@ -230,14 +213,14 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred Credential, w renew
 		if renewed.Unanswered.After(cred.Unanswered) {
 			c.save(ctx, renewed)
 		}
-		return Credential{}, false, err // nothing is lost: the refresh token stays
+		return nil, false, err // nothing is lost: the refresh token stays
 	}
 	if newer, found := c.replaced(ctx, cred); found {
 		// A sibling that could not lock was quicker: its answer counts.
-		return newer, c.serves(newer, w), nil
+		return newer, c.serves(newer, why), nil
 	}
 	c.forgetRefused(ctx, cred, err)
-	return Credential{}, false, nil
+	return nil, false, nil
 }
 
 // personNeeded says what to do about err, which nothing but a sign-in mends.
@@ -246,35 +229,35 @@ func (c *Client) personNeeded(err error) error {
 }
 
 // serves reports whether a credential from the store is what is wanted.
-func (c *Client) serves(cred Credential, w renewal) bool {
-	return c.fresh(cred) && hashOf(c.bearer(cred)) != w.failed
+func (c *Client) serves(cred *Credential, why renewal) bool {
+	return c.fresh(cred) && hashOf(c.Bearer(cred)) != why.failed
 }
 
 // signIn asks the person in this process, unless somebody else has just done
 // so. The credential's lock is not held meanwhile: requests that can do with
 // what is stored go on.
-func (c *Client) signIn(ctx context.Context, w renewal, began time.Time) (Credential, error) {
+func (c *Client) signIn(ctx context.Context, why renewal, began time.Time) (*Credential, error) {
 	wait, cancel := context.WithTimeoutCause(ctx, c.cfg.LoginTimeout, grant.ErrLoginTimeout)
 	defer cancel()
 	followed := c.cfg.Store.LoginUnderWay(wait, c.cfg.Key)
 	unlock, err := c.lockLogin(wait)
 	if err != nil {
-		return Credential{}, c.personNeeded(fmt.Errorf("wait for another process that signs in: %w", cmp.Or(context.Cause(wait), err)))
+		return nil, c.personNeeded(fmt.Errorf("wait for another process that signs in: %w", cmp.Or(context.Cause(wait), err)))
 	}
 	defer unlock()
-	cred, err := c.finished(ctx, w, began)
+	cred, err := c.finished(ctx, why, began)
 	if !errors.Is(err, errPersonNeeded) {
 		return cred, err
 	}
 	if followed && !c.cfg.Interactive {
 		if err := c.loggedOut(ctx, cred); err != nil {
-			return Credential{}, err
+			return nil, err
 		}
 		if err := AwaitShutdown(c.asking); err != nil {
-			return Credential{}, fmt.Errorf("sign in: %w", err)
+			return nil, fmt.Errorf("sign in: %w", err)
 		}
 	}
-	return c.login(ctx, cred, w)
+	return c.newLogin(why, cred).run(ctx)
 }
 
 // lockLogin waits for the login of another process, if there is one, and
@@ -294,38 +277,38 @@ func (c *Client) lockLogin(ctx context.Context) (unlock func(), err error) {
 
 // finished reads what a login has led to that ended since began. With
 // errPersonNeeded the stored credential is returned: nobody was asked.
-func (c *Client) finished(ctx context.Context, w renewal, began time.Time) (Credential, error) {
-	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+func (c *Client) finished(ctx context.Context, why renewal, began time.Time) (*Credential, error) {
+	cred, err := c.stored(ctx)
 	switch {
-	case err != nil && !errors.Is(err, ErrNotFound):
-		return Credential{}, fmt.Errorf("read the stored credential: %w", err)
-	case c.serves(cred, w):
+	case err != nil:
+		return nil, err
+	case c.serves(cred, why):
 		c.log.Debug("another process has signed in")
 		return cred, nil
 	case cred.Attempt.Ended.After(began):
-		return Credential{}, cred.Attempt.err()
+		return nil, cred.Attempt.err()
 	}
 	return cred, errPersonNeeded
 }
 
 // replaced returns what is stored now, if somebody has replaced cred's refresh
 // token: with a file system that has no locks that happens.
-func (c *Client) replaced(ctx context.Context, cred Credential) (newer Credential, found bool) {
-	newer, err := c.cfg.Store.Load(ctx, c.cfg.Key)
-	return newer, err == nil && !newer.RefreshToken.IsZero() && !newer.RefreshToken.Equal(cred.RefreshToken)
+func (c *Client) replaced(ctx context.Context, cred *Credential) (newer *Credential, found bool) {
+	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
+	return &stored, err == nil && !stored.RefreshToken.IsZero() && !stored.RefreshToken.Equal(cred.RefreshToken)
 }
 
 // forgetRefused drops what the provider has refused for good, and keeps that
 // in the store: the refresh token, and a registration it does not know.
-func (c *Client) forgetRefused(ctx context.Context, cred Credential, err error) {
+func (c *Client) forgetRefused(ctx context.Context, cred *Credential, err error) {
 	c.log.Debug("the refresh token is of no use any more", "error", err)
-	attempt := cred.Attempt
-	cred.RefreshToken, cred.Attempt = grant.Secret{}, attempt.voided()
+	left, attempt := *cred, cred.Attempt
+	left.RefreshToken, left.Attempt = grant.Secret{}, attempt.voided()
 	var refused *grant.Error
-	if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && cred.Registration.Dynamic {
-		cred.Registration.Doubted = true
+	if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && left.Registration.Dynamic {
+		left.Registration.Doubted = true
 	}
-	c.save(ctx, cred)
+	c.save(ctx, &left)
 	err = c.changeAsks(ctx, func(s AskState) AskState {
 		return s.Knowing(c.cfg.Key.ID(), attempt, c.now()).Voided(c.cfg.Key.ID())
 	})
@@ -349,8 +332,8 @@ const (
 
 // refresh spends the refresh token of cred and returns the new credential; nothing is
 // saved. With an error Unanswered may be set in it.
-func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, error) {
-	renewed, t := cred, cred.target(discovery.ServerMetadata{})
+func (c *Client) refresh(ctx context.Context, cred *Credential) (*Credential, error) {
+	renewed, t := *cred, cred.target(nil)
 	token, err := c.grants.Refresh(ctx, t, cred.RefreshToken)
 	if lost := (*grant.LostAnswerError)(nil); errors.As(err, &lost) {
 		renewed.Unanswered = c.now()
@@ -358,14 +341,14 @@ func (c *Client) refresh(ctx context.Context, cred Credential) (Credential, erro
 	if err == nil {
 		renewed.apply(token, t, c.now())
 	}
-	return renewed, err
+	return &renewed, err
 }
 
 // refreshPatiently repeats a refresh that the provider did not get, or refused
 // to look at. One whose answer was lost is not repeated: the provider may have
 // spent the refresh token, and a strict one takes a second use for theft and
 // ends the whole login.
-func (c *Client) refreshPatiently(ctx context.Context, cred Credential) (Credential, error) {
+func (c *Client) refreshPatiently(ctx context.Context, cred *Credential) (*Credential, error) {
 	for try := 1; ; try++ {
 		renewed, err := c.refresh(ctx, cred)
 		var busy *grant.NotSpentError

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 )
 
@@ -55,7 +54,7 @@ func selfContained(token grant.Secret) bool { return strings.Count(token.Reveal(
 // unregister the client that was registered for the login is deleted at the
 // provider as well (RFC 7592).
 func (c *Client) Logout(ctx context.Context, unregister bool) error {
-	revoked, err := c.logout(ctx, unregister, func(Credential) error { return c.cfg.Store.Delete(ctx, c.cfg.Key) })
+	revoked, err := c.logout(ctx, unregister, func(*Credential) error { return c.cfg.Store.Delete(ctx, c.cfg.Key) })
 	return cmp.Or(err, revoked)
 }
 
@@ -64,7 +63,7 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 // that does not revoke the tokens keeps nobody from that: it may have forgotten the
 // client, which is why somebody signs in again.
 func (c *Client) LogoutForNewLogin(ctx context.Context) error {
-	revoked, err := c.logout(ctx, false, func(cred Credential) error {
+	revoked, err := c.logout(ctx, false, func(cred *Credential) error {
 		kept := cred.withoutTokens()
 		if !kept.Established {
 			return c.cfg.Store.Delete(ctx, c.cfg.Key)
@@ -82,7 +81,7 @@ func (c *Client) LogoutForNewLogin(ctx context.Context) error {
 
 // logout does what Logout says; end replaces what is kept. revoked is why the provider
 // has not revoked or deleted something.
-func (c *Client) logout(ctx context.Context, unregister bool, end func(Credential) error) (revoked, err error) {
+func (c *Client) logout(ctx context.Context, unregister bool, end func(*Credential) error) (revoked, err error) {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
 		return nil, fmt.Errorf("lock the credential: %w", err)
@@ -97,16 +96,16 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(Credentia
 		return nil, errors.Join(err, c.cfg.Store.Delete(ctx, c.cfg.Key))
 	}
 	if err == nil {
-		revoked = c.revoke(ctx, cred)
+		revoked = c.revoke(ctx, &cred)
 		if unregister && cred.Registration.Dynamic {
 			revoked = errors.Join(revoked, c.grants.Unregister(ctx, cred.Registration))
 		}
 	}
-	if failed := end(cred); failed != nil {
+	if failed := end(&cred); failed != nil {
 		return revoked, fmt.Errorf("delete the credential: %w", failed)
 	}
 	c.mu.Lock()
-	c.cred, c.loaded = Credential{}, true
+	c.cred, c.loaded = &Credential{}, true
 	if r := cred.Registration; !r.Dynamic && !r.ClientSecret.IsZero() {
 		c.secretAt = r.Provider()
 	}
@@ -120,7 +119,7 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(Credentia
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The
 // refresh token goes first: it ends the whole grant at most providers. What has become
 // of them is kept for LogoutResult.
-func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
+func (c *Client) revoke(ctx context.Context, cred *Credential) (err error) {
 	left := LogoutResult{RefreshToken: NoToken, AccessToken: NoToken, SelfContained: selfContained(cred.AccessToken), Expiry: cred.Expiry}
 	for _, t := range []struct {
 		hint  string
@@ -140,7 +139,7 @@ func (c *Client) revoke(ctx context.Context, cred Credential) (err error) {
 		// A self-contained access token cannot be revoked at many providers
 		// (unsupported_token_type); with its refresh token gone it soon ends.
 		var revoked bool
-		switch revoked, err = c.grants.Revoke(ctx, cred.target(discovery.ServerMetadata{}), t.token, t.hint); {
+		switch revoked, err = c.grants.Revoke(ctx, cred.target(nil), t.token, t.hint); {
 		case err != nil:
 			*t.fate = StatusUnknown
 		case revoked:

@@ -9,15 +9,44 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
+// scopeOrganizations is what Logto wants with organization_id.
+const scopeOrganizations = "urn:logto:scope:organizations"
+
+// scopes are those to request.
+func (l *login) scopes() []string {
+	server, chosen := &l.found.Server, l.cfg.Key.Scopes
+	same := l.previous.Provider().Same(server.Provider())
+	var earlier []string
+	if l.why.stepUp && same {
+		earlier = l.previous.RequestedScopes
+	}
+	scopes := server.SelectScopes(chosen, l.why.challenge.Scopes(), l.found.ScopesSupported, earlier)
+	if l.previous.WithoutOffline && same && chosen == nil {
+		scopes = withoutOffline(scopes)
+	}
+	if l.presentsIDToken(&l.previous) {
+		scopes = discovery.Union(scopes, []string{"openid"})
+	}
+	if l.grants.Param("organization_id") != "" && chosen == nil && slices.Contains(server.ScopesSupported, scopeOrganizations) {
+		scopes = discovery.Union(scopes, []string{scopeOrganizations})
+	}
+	return scopes
+}
+
 // withoutOffline returns the scopes without that one.
 func withoutOffline(scopes []string) []string {
 	return slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return scope == discovery.OfflineAccess })
 }
 
+// dropOffline takes offline_access, which the provider refuses, out of what is requested.
+func (c *Credential) dropOffline() {
+	c.WithoutOffline, c.RequestedScopes = true, withoutOffline(c.RequestedScopes)
+}
+
 // mayDropOffline reports whether err is the provider's refusal of offline_access:
 // it says so, or names no other scope of the request. What the person has chosen
 // is not dropped.
-func (c *Client) mayDropOffline(cred Credential, err error) bool {
+func (c *Client) mayDropOffline(cred *Credential, err error) bool {
 	var refused *grant.Error
 	if c.cfg.Key.Scopes != nil || !slices.Contains(cred.RequestedScopes, discovery.OfflineAccess) || !errors.As(err, &refused) || refused.Err == nil {
 		return false

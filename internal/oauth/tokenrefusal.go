@@ -68,7 +68,7 @@ func followed(req *http.Request, resp *http.Response) bool {
 // is the answer: a redirect, and a 403 that names no scope which the account has
 // neither requested nor been granted. Those that a provider was asked for and did
 // not grant are not asked for again because a server wants them.
-func (r refusal) doubtful(cred Credential) bool {
+func (r refusal) doubtful(cred *Credential) bool {
 	switch r.kind {
 	case sentAway:
 		return true
@@ -109,11 +109,11 @@ type tokenHistory struct {
 }
 
 // recordAccepted keeps that the server has taken the token of cred.
-func (c *Client) recordAccepted(cred Credential, resp *http.Response) {
-	if token := c.bearer(cred); resp.StatusCode/100 == 2 && !token.IsZero() {
+func (c *Client) recordAccepted(cred *Credential, resp *http.Response) {
+	if token := c.Bearer(cred); resp.StatusCode/100 == 2 && !token.IsZero() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.bearer(c.cred).Equal(token) {
+		if c.Bearer(c.cred).Equal(token) {
 			c.history.taken = c.now()
 		}
 	}
@@ -123,7 +123,7 @@ func (c *Client) recordAccepted(cred Credential, resp *http.Response) {
 // 401, and is to be replaced. That the provider said it to be good for longer does not
 // count: it can have been ended before. A server that goes on refusing has one refresh
 // in [unknownLife].
-func (c *Client) doubt(cred Credential, r refusal) bool {
+func (c *Client) doubt(cred *Credential, r refusal) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
@@ -132,7 +132,7 @@ func (c *Client) doubt(cred Credential, r refusal) bool {
 		return since >= 0 && since < unknownLife
 	}
 	switch {
-	case c.renewing != nil && c.renewing.quiet, !c.bearer(c.cred).Equal(c.bearer(cred)):
+	case c.renewing != nil && c.renewing.quiet, !c.Bearer(c.cred).Equal(c.Bearer(cred)):
 		return true // another request is at it, or has been
 	case lately(c.history.doubted):
 		return false
@@ -151,22 +151,22 @@ func (c *Client) doubt(cred Credential, r refusal) bool {
 // person: the one that another process has stored since, or a refreshed one where
 // cred's may have ended. ErrLoginRequired says that nothing renews the token.
 // tried says that the refresh was tried a moment ago.
-func (c *Client) withoutAsking(ctx context.Context, cred Credential, r refusal, tried bool) (newer Credential, err error) {
-	w := renewal{failed: hashOf(c.bearer(cred)), quiet: true}
+func (c *Client) withoutAsking(ctx context.Context, cred *Credential, r refusal, tried bool) (newer *Credential, err error) {
+	why := renewal{failed: hashOf(c.Bearer(cred)), quiet: true}
 	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
-	if err == nil && c.serves(stored, w) {
+	if err == nil && c.serves(&stored, why) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.cred, c.history = stored, tokenHistory{got: c.now(), doubted: c.history.doubted}
-		return stored, nil
+		c.cred, c.history = &stored, tokenHistory{got: c.now(), doubted: c.history.doubted}
+		return &stored, nil
 	}
-	if tried || w.failed == "" || r.kind != unauthorized && !c.doubt(cred, r) {
+	if tried || why.failed == "" || r.kind != unauthorized && !c.doubt(cred, r) {
 		if err == nil && stored.RefreshToken.IsZero() && c.cfg.Key.Grant != GrantClientCredentials {
-			return Credential{}, ErrLoginRequired
+			return nil, ErrLoginRequired
 		}
-		return Credential{}, errNotRenewed
+		return nil, errNotRenewed
 	}
-	newer, err = c.renew(ctx, w)
+	newer, err = c.renew(ctx, why)
 	if err != nil {
 		c.log.Debug("a token that may have ended was not refreshed", "error", err)
 	}
@@ -178,7 +178,7 @@ var errNotRenewed = errors.New("the token is not renewed for this")
 
 // notReplaced passes a refusal on, or the reason why a token that has ended was not
 // renewed: early, or now.
-func (c *Client) notReplaced(cred Credential, r refusal, resp *http.Response, early, now error) (*http.Response, error) {
+func (c *Client) notReplaced(cred *Credential, r refusal, resp *http.Response, early, now error) (*http.Response, error) {
 	if r.kind == forbidden && r.saysEnded() && errors.Is(now, ErrLoginRequired) {
 		foreign.Discard(resp)
 		return nil, &grant.Error{

@@ -62,7 +62,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	a := attempts{client: c, req: req, cred: cred, early: early}
 	for {
-		token := c.bearer(a.cred)
+		token := c.Bearer(a.cred)
 		resp, err := t.base.RoundTrip(sign(a.req, token))
 		if err != nil {
 			return nil, err
@@ -85,7 +85,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 type attempts struct {
 	client            *Client
 	req               *http.Request
-	cred              Credential
+	cred              *Credential
 	early             error // of the refresh before the first attempt, nil after another renewal
 	renewals, stepUps int
 	replayed          bool // after a refusal that did not have to be about the token
@@ -97,7 +97,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 	c := a.client
 	switch {
 	case r.doubtful(a.cred), a.early == nil && MayBeSessionLoss(a.req, resp):
-		newer, now := Credential{}, errNotRenewed
+		now, newer := errNotRenewed, (*Credential)(nil)
 		if !a.replayed {
 			newer, now = c.withoutAsking(a.req.Context(), a.cred, r, a.early != nil)
 		}
@@ -125,15 +125,15 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 // renew gets a credential with another token, or with more scopes.
 func (a *attempts) renew(r refusal) (err error) {
 	c := a.client
-	w := renewal{failed: hashOf(c.bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
-	if w.stepUp {
+	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
+	if why.stepUp {
 		a.stepUps++
 	} else {
 		a.renewals++
 	}
 	a.early = nil
-	if a.cred, err = c.renew(a.req.Context(), w); err != nil {
-		return c.signInError(c.notRenewed(w, err))
+	if a.cred, err = c.renew(a.req.Context(), why); err != nil {
+		return c.signInError(c.notRenewed(why, err))
 	}
 	return nil
 }
@@ -158,13 +158,14 @@ func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
 // current returns the credential to sign with. A token near its end is refreshed first. When
 // the provider is not available, early says so: the request is sent all the same, and the
 // server decides.
-func (c *Client) current(ctx context.Context) (cred Credential, early, err error) {
-	cred, err = c.load(ctx)
-	renewable := !cred.RefreshToken.IsZero() || c.cfg.Key.Grant == GrantClientCredentials && cred.HasToken()
-	if err != nil || c.fresh(cred) || !renewable {
+func (c *Client) current(ctx context.Context) (cred *Credential, early, err error) {
+	if cred, err = c.load(ctx); err != nil || c.fresh(cred) {
 		return cred, nil, err
 	}
-	renewed, err := c.renew(ctx, renewal{failed: hashOf(c.bearer(cred)), quiet: true})
+	if cred.RefreshToken.IsZero() && (c.cfg.Key.Grant != GrantClientCredentials || !cred.HasToken()) {
+		return cred, nil, nil
+	}
+	renewed, err := c.renew(ctx, renewal{failed: hashOf(c.Bearer(cred)), quiet: true})
 	if err == nil {
 		return renewed, nil, nil
 	}
@@ -192,9 +193,9 @@ func sign(req *http.Request, token grant.Secret) *http.Request {
 
 // notRenewed returns the error for a renewal that failed. When a new token was refused as
 // well, and the person is not asked again so soon, the refusal is the cause.
-func (c *Client) notRenewed(w renewal, err error) error {
-	if w.fresh && errors.Is(err, errAskedAlready) {
-		return c.refusedAgain(w.challenge)
+func (c *Client) notRenewed(why renewal, err error) error {
+	if why.fresh && errors.Is(err, errAskedAlready) {
+		return c.refusedAgain(why.challenge)
 	}
 	return err
 }

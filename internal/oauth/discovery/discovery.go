@@ -66,7 +66,7 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 	}
 	var failures []error
 	for _, issuer := range issuers {
-		if q.Choice.allowsCached(q.Cached, issuer) {
+		if q.Choice.allowsCached(&q.Cached, issuer) {
 			r.Server = q.Cached
 			return r, nil
 		}
@@ -74,7 +74,9 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 		if len(resource.AuthorizationServers) == 0 && SameIssuer(issuer, originOf(q.Server)) {
 			fetchServer = legacyServerMetadata
 		}
-		if r.Server, err = fetchServer(ctx, client, issuer, q.Choice); err == nil {
+		server, err := fetchServer(ctx, client, issuer, q.Choice)
+		if err == nil {
+			r.Server = *server
 			return r, nil
 		}
 		failures = append(failures, err)
@@ -88,26 +90,26 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 // [ErrUnavailable] where the server could not be asked, and [ErrIssuerMismatch] where
 // the document calls itself something that choice does not accept. client is one of
 // [Guard.HTTPClient].
-func FetchServer(ctx context.Context, client *http.Client, issuer string, choice IssuerChoice) (ServerMetadata, error) {
+func FetchServer(ctx context.Context, client *http.Client, issuer string, choice IssuerChoice) (*ServerMetadata, error) {
 	op := "read metadata of the authorization server " + foreign.ShortAddress(issuer)
 	u, err := CheckEndpoint("issuer", issuer)
 	if err != nil { // the address may hold a password
-		return ServerMetadata{}, fmt.Errorf("read metadata of the authorization server: %w", err)
+		return nil, fmt.Errorf("read metadata of the authorization server: %w", err)
 	}
 	addresses := issuerAddresses(u)
 	if _, ok := issuerOfDocument(u); ok {
 		addresses = []string{issuer}
 	} else if u.RawQuery != "" {
-		return ServerMetadata{}, fmt.Errorf("%s: the issuer has a query (RFC 8414, section 2)", op)
+		return nil, fmt.Errorf("%s: the issuer has a query (RFC 8414, section 2)", op)
 	}
 	m, err := firstServerMetadata(ctx, client, issuer, addresses, choice)
 	switch {
 	case errors.Is(err, errNotFound) && issuer == choice.Named:
-		return ServerMetadata{}, &hint.Error{Op: op, Err: errors.New("there is none"), Hint: "is --issuer right, and does the provider answer? It takes the address of the metadata itself as well, as in --issuer " + u.Scheme + "://" + u.Host + "/.well-known/openid-configuration"}
+		return nil, &hint.Error{Op: op, Err: errors.New("there is none"), Hint: "is --issuer right, and does the provider answer? It takes the address of the metadata itself as well, as in --issuer " + u.Scheme + "://" + u.Host + "/.well-known/openid-configuration"}
 	case errors.Is(err, errNotFound):
-		return ServerMetadata{}, &hint.Error{Op: op, Err: errors.New("none of its well-known addresses has it"), Hint: "is the issuer in the MCP server's metadata right, and does the provider answer?"}
+		return nil, &hint.Error{Op: op, Err: errors.New("none of its well-known addresses has it"), Hint: "is the issuer in the MCP server's metadata right, and does the provider answer?"}
 	case err != nil:
-		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	return m, nil
 }
@@ -115,7 +117,7 @@ func FetchServer(ctx context.Context, client *http.Client, issuer string, choice
 // firstServerMetadata returns the first document that is this issuer's and can be
 // used. Otherwise the error is the first fault; a page for people counts as one only if
 // there is no other, and errNotFound means that there is nothing at all.
-func firstServerMetadata(ctx context.Context, client *http.Client, issuer string, addresses []string, choice IssuerChoice) (ServerMetadata, error) {
+func firstServerMetadata(ctx context.Context, client *http.Client, issuer string, addresses []string, choice IssuerChoice) (*ServerMetadata, error) {
 	fault := errNotFound
 	for _, address := range addresses {
 		m, err := readServer(ctx, client, address, issuer, choice)
@@ -127,20 +129,20 @@ func firstServerMetadata(ctx context.Context, client *http.Client, issuer string
 			fault = err
 		}
 	}
-	return ServerMetadata{}, fault
+	return nil, fault
 }
 
 // readServer reads and checks the document at one address.
-func readServer(ctx context.Context, client *http.Client, address, issuer string, choice IssuerChoice) (ServerMetadata, error) {
+func readServer(ctx context.Context, client *http.Client, address, issuer string, choice IssuerChoice) (*ServerMetadata, error) {
 	doc, err := fetch(ctx, client, address, nil)
 	if err != nil {
-		return ServerMetadata{}, err
+		return nil, err
 	}
 	m, err := parseServerMetadata(doc.body)
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", foreign.ShortAddress(address), err)
 	}
-	if err := choice.checkIssuer(&m, issuer, doc.from); err != nil {
+	if err := choice.checkIssuer(m, issuer, doc.from); err != nil {
 		return m, err
 	}
 	return m, m.check()
@@ -168,11 +170,11 @@ func issuerAddresses(issuer *url.URL) []string {
 // protected-resource metadata (Authorization, Server Metadata Discovery): the origin of
 // the MCP server is the issuer, and where it publishes nothing the endpoints have fixed
 // names.
-func legacyServerMetadata(ctx context.Context, client *http.Client, origin string, choice IssuerChoice) (ServerMetadata, error) {
+func legacyServerMetadata(ctx context.Context, client *http.Client, origin string, choice IssuerChoice) (*ServerMetadata, error) {
 	const op = "find the authorization server"
 	u, err := url.Parse(origin)
 	if err != nil {
-		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	origin = originOf(u)
 	m, err := firstServerMetadata(ctx, client, origin, issuerAddresses(u), choice)
@@ -180,9 +182,9 @@ func legacyServerMetadata(ctx context.Context, client *http.Client, origin strin
 	case err == nil:
 		return m, nil
 	case !errors.Is(err, errNotFound) && !errors.Is(err, foreign.ErrNoObject):
-		return ServerMetadata{}, fmt.Errorf("%s: %w", op, err)
+		return nil, fmt.Errorf("%s: %w", op, err)
 	}
-	m = ServerMetadata{
+	m = &ServerMetadata{
 		Issuer:                origin,
 		AuthorizationEndpoint: origin + "/authorize",
 		TokenEndpoint:         origin + "/token",

@@ -334,13 +334,13 @@ func TestKnownServerIsPreferred(t *testing.T) {
 func TestProviderWithoutS256IsRefused(t *testing.T) {
 	for _, methods := range [][]string{{"plain"}, {"s256"}, {""}, {"plain", "S512"}} {
 		var advice *hint.Error
-		err := ServerMetadata{Issuer: "https://a.example", CodeChallengeMethods: methods}.checkPKCE()
+		err := (&ServerMetadata{Issuer: "https://a.example", CodeChallengeMethods: methods}).checkPKCE()
 		if !errors.As(err, &advice) || !strings.Contains(err.Error(), "S256") {
 			t.Errorf("%v: %v", methods, err)
 		}
 	}
 	for _, methods := range [][]string{nil, {}, {"plain", "S256"}} {
-		if err := (ServerMetadata{CodeChallengeMethods: methods}).checkPKCE(); err != nil {
+		if err := (&ServerMetadata{CodeChallengeMethods: methods}).checkPKCE(); err != nil {
 			t.Errorf("%v: %v", methods, err)
 		}
 	}

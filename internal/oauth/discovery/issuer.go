@@ -47,7 +47,7 @@ func (ch IssuerChoice) accepts(at, issuer string) bool {
 func isNameOf(at, issuer string) bool { return issuer != "" && Provider{Issuer: issuer}.HasName(at) }
 
 // allowsCached reports whether cached, read before, is what would be requested as at.
-func (ch IssuerChoice) allowsCached(cached ServerMetadata, at string) bool {
+func (ch IssuerChoice) allowsCached(cached *ServerMetadata, at string) bool {
 	if cached.FoundAt == "" {
 		return isNameOf(at, cached.Issuer)
 	}
@@ -123,7 +123,7 @@ var ErrIssuerMismatch = errors.New("metadata of another name")
 // issuerMismatch is the error for a document that calls itself something else, with
 // what a person can do. The name is offered for copying only where everything that the
 // document names is of one site and needs no quoting.
-func (m ServerMetadata) issuerMismatch(at string, from *url.URL) error {
+func (m *ServerMetadata) issuerMismatch(at string, from *url.URL) error {
 	e := &hint.Error{
 		Op: "check the issuer", Err: errors.New("the document at " + foreign.ShortAddress(from.String()) + " does not say what it calls itself"),
 		Hint: "this is a fault of the provider (RFC 8414, section 2, requires issuer): tell its operator",
@@ -147,7 +147,7 @@ func (m ServerMetadata) issuerMismatch(at string, from *url.URL) error {
 
 // otherSite names a part of the document that is of another site than from, where it
 // was found; "" where there is none.
-func (m ServerMetadata) otherSite(at string, from *url.URL) string {
+func (m *ServerMetadata) otherSite(at string, from *url.URL) string {
 	for _, part := range []struct{ name, address string }{
 		{"it was asked for as", at},
 		{"it calls itself", m.Issuer},

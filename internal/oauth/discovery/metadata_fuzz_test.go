@@ -62,7 +62,7 @@ func FuzzServerMetadata(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, err := parseServerMetadata(body)
-		if err != nil || (IssuerChoice{}).checkIssuer(&m, issuer, &url.URL{Scheme: "https", Host: "as.example"}) != nil || m.check() != nil {
+		if err != nil || (IssuerChoice{}).checkIssuer(m, issuer, &url.URL{Scheme: "https", Host: "as.example"}) != nil || m.check() != nil {
 			return
 		}
 		if m.Issuer != issuer || m.FoundAt != "" || m.assumed || m.TokenEndpoint == "" {

@@ -78,10 +78,10 @@ func TestAcceptedNameHoldsWhereItWasAccepted(t *testing.T) {
 		if (err == nil) != tc.ok || m.FoundAt != tc.foundAt {
 			t.Errorf("%s: %v, found at %q", name, err, m.FoundAt)
 		}
-		if err == nil && !tc.choice.allowsCached(m, tc.at) {
+		if err == nil && !tc.choice.allowsCached(&m, tc.at) {
 			t.Errorf("%s: read again a moment later", name)
 		}
-		if tc.foundAt != "" && (IssuerChoice{Named: tc.choice.Named}).allowsCached(m, tc.at) {
+		if tc.foundAt != "" && (IssuerChoice{Named: tc.choice.Named}).allowsCached(&m, tc.at) {
 			t.Errorf("%s: what was read is used where the name is not accepted", name)
 		}
 	}

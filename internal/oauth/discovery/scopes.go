@@ -43,7 +43,7 @@ func UsableScopes(all []string) []string {
 // added only where the server lists it, since such servers issue no refresh token
 // without it; it is a scope of OpenID requests only, so openid is added with it where
 // listed.
-func (m ServerMetadata) SelectScopes(chosen, challenged, supported, earlier []string) []string {
+func (m *ServerMetadata) SelectScopes(chosen, challenged, supported, earlier []string) []string {
 	if len(earlier) > 0 {
 		return Union(earlier, challenged)
 	}
@@ -65,7 +65,7 @@ func (m ServerMetadata) SelectScopes(chosen, challenged, supported, earlier []st
 
 // Grants reports whether the server offers a grant type. One that lists none counts as
 // offering all: the defaults of RFC 8414 section 2 are narrower than what is common.
-func (m ServerMetadata) Grants(grantType string) bool {
+func (m *ServerMetadata) Grants(grantType string) bool {
 	return len(m.GrantTypesSupported) == 0 || slices.Contains(m.GrantTypesSupported, grantType)
 }
 

@@ -36,15 +36,15 @@ type ServerMetadata struct {
 }
 
 // Provider returns what identifies the server.
-func (m ServerMetadata) Provider() Provider { return Provider{m.Issuer, m.FoundAt} }
+func (m *ServerMetadata) Provider() Provider { return Provider{m.Issuer, m.FoundAt} }
 
 // Assumed reports whether nothing was published: the metadata is made up of the default
 // endpoints for a server of MCP 2025-03-26.
-func (m ServerMetadata) Assumed() bool { return m.assumed }
+func (m *ServerMetadata) Assumed() bool { return m.assumed }
 
 // LeftOut returns why members of the published document were left out, in the order of
 // their names. Such a fault alone does not end a login.
-func (m ServerMetadata) LeftOut() (reasons []error) {
+func (m *ServerMetadata) LeftOut() (reasons []error) {
 	for _, name := range slices.Sorted(maps.Keys(m.leftOut)) {
 		reasons = append(reasons, m.leftOut[name])
 	}
@@ -56,12 +56,12 @@ func (m ServerMetadata) LeftOut() (reasons []error) {
 // left out, before anything is registered and before a browser sees them; whether a
 // login needs one of them is known only later. A document that holds nothing of
 // metadata is foreign.ErrNoObject.
-func parseServerMetadata(body []byte) (ServerMetadata, error) {
+func parseServerMetadata(body []byte) (*ServerMetadata, error) {
 	o, err := foreign.ParseObject(body)
 	if err != nil {
-		return ServerMetadata{}, err
+		return nil, err
 	}
-	m := ServerMetadata{
+	m := &ServerMetadata{
 		Issuer:                o.Text("issuer"),
 		AuthorizationEndpoint: endpoint(o, "authorization_endpoint"),
 		TokenEndpoint:         endpoint(o, "token_endpoint"),
@@ -99,7 +99,7 @@ func endpoint(o foreign.Object, name string) string {
 
 // check refuses metadata without a token endpoint. An authorization server that only
 // has clients without a person may have no authorization endpoint.
-func (m ServerMetadata) check() error {
+func (m *ServerMetadata) check() error {
 	if m.TokenEndpoint == "" {
 		return m.Missing("token_endpoint", "the authorization server has no token_endpoint")
 	}
@@ -108,7 +108,7 @@ func (m ServerMetadata) check() error {
 
 // Missing returns the error cause for a member that is needed, with the reason why it
 // was left out, if it was published.
-func (m ServerMetadata) Missing(name, cause string) error {
+func (m *ServerMetadata) Missing(name, cause string) error {
 	if err := m.leftOut[name]; err != nil {
 		return fmt.Errorf("%s: %w", cause, err)
 	}
@@ -117,7 +117,7 @@ func (m ServerMetadata) Missing(name, cause string) error {
 
 // CheckAuthorization returns an error with a hint for a server where no login by
 // browser is possible: one without authorization endpoint or without PKCE.
-func (m ServerMetadata) CheckAuthorization() error {
+func (m *ServerMetadata) CheckAuthorization() error {
 	if m.AuthorizationEndpoint == "" {
 		return &hint.Error{
 			Op: "check " + foreign.ShortAddress(m.Issuer), Err: m.Missing("authorization_endpoint", "the authorization server has no authorization_endpoint"),
@@ -132,7 +132,7 @@ func (m ServerMetadata) CheckAuthorization() error {
 // without PKCE a code that leaks from the browser can be spent by anyone. A server that
 // lists nothing is sent S256 as well; most of them check it. An empty list counts as
 // none (RFC 8414, section 3.2).
-func (m ServerMetadata) checkPKCE() error {
+func (m *ServerMetadata) checkPKCE() error {
 	if m.assumed || m.SilentOnPKCE() || slices.Contains(m.CodeChallengeMethods, "S256") {
 		return nil
 	}
@@ -144,4 +144,4 @@ func (m ServerMetadata) checkPKCE() error {
 }
 
 // SilentOnPKCE reports whether the metadata was published and lists no method of PKCE.
-func (m ServerMetadata) SilentOnPKCE() bool { return !m.assumed && len(m.CodeChallengeMethods) == 0 }
+func (m *ServerMetadata) SilentOnPKCE() bool { return !m.assumed && len(m.CodeChallengeMethods) == 0 }

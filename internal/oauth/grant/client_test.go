@@ -29,8 +29,8 @@ func TestRedirectsOfFormsAreNotFollowed(t *testing.T) {
 			guard := discovery.NewGuard(server, nil, nil)
 			c := &Client{HTTP: guard.HTTPClient(), Guard: guard, Log: slog.New(slog.DiscardHandler), Name: "x"}
 			reg := Registration{Issuer: first.URL, ClientID: "c", ClientSecret: NewSecret("s"), AuthMethod: authPost, ManageURI: first.URL + "/m", ManageToken: NewSecret("m")}
-			meta := discovery.ServerMetadata{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RevocationEndpoint: first.URL + "/revoke", RegistrationEndpoint: first.URL + "/register", DeviceEndpoint: first.URL + "/device"}
-			target := &Target{Server: meta, Registration: reg}
+			meta := &discovery.ServerMetadata{Issuer: first.URL, TokenEndpoint: first.URL + "/token", RevocationEndpoint: first.URL + "/revoke", RegistrationEndpoint: first.URL + "/register", DeviceEndpoint: first.URL + "/device"}
+			target := &Target{Server: *meta, Registration: reg}
 			_, refreshed := c.Refresh(t.Context(), target, NewSecret("r"))
 			_, registered := c.Register(t.Context(), meta, "http://127.0.0.1/callback", "")
 			_, device := c.AuthorizeDevice(t.Context(), target)

@@ -45,7 +45,7 @@ func TestClientMetadataIsSent(t *testing.T) {
 			m, err = ParseClientMetadata([]byte(chosen), "")
 		}
 		c := &Client{Name: "ours"}
-		got, sent := c.registrationRequest(discovery.ServerMetadata{}, "http://127.0.0.1:7/callback", m)
+		got, sent := c.registrationRequest(&discovery.ServerMetadata{}, "http://127.0.0.1:7/callback", m)
 		if err != nil || sent != nil || !strings.Contains(string(got), want) {
 			t.Errorf("%s: %v, %v\n%s\n%s", chosen, err, sent, got, want)
 		}
@@ -155,7 +155,7 @@ func FuzzClientMetadata(f *testing.F) {
 		if again, err := ParseClientMetadata([]byte(m), ""); m != "" && (err != nil || again != m) {
 			t.Fatalf("%q becomes %q, %v", m, again, err)
 		}
-		body, err := c.registrationRequest(discovery.ServerMetadata{}, here, m)
+		body, err := c.registrationRequest(&discovery.ServerMetadata{}, here, m)
 		if err != nil {
 			t.Fatalf("%q: %v", m, err)
 		}

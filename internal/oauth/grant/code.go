@@ -96,11 +96,11 @@ func (c *Client) checkNonce(idToken Secret, verifier string) error {
 // section 2.4): of an answer from another issuer nothing is used or shown, not even its
 // error, and the error wraps [ErrOtherIssuer]. The provider's refusal wraps [ErrDenied].
 func (c *Client) CheckAnswer(answer url.Values, t *Target) (code string, err error) {
-	code, err = checkAnswer(answer, t.Server, t.Resource)
+	code, err = checkAnswer(answer, &t.Server, t.Resource)
 	return code, c.explainParams(err)
 }
 
-func checkAnswer(answer url.Values, server discovery.ServerMetadata, resource string) (code string, err error) {
+func checkAnswer(answer url.Values, server *discovery.ServerMetadata, resource string) (code string, err error) {
 	const op = "check the provider's answer"
 	for _, name := range []string{"iss", "code", "error"} {
 		if len(answer[name]) > 1 {

@@ -70,7 +70,7 @@ func FuzzCallbackQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string, advertised bool) {
 		answer, _ := url.ParseQuery(query)
-		code, err := checkAnswer(answer, discovery.ServerMetadata{Issuer: "https://as.example", IssParameterSupported: advertised}, "https://mcp.example/mcp")
+		code, err := checkAnswer(answer, &discovery.ServerMetadata{Issuer: "https://as.example", IssParameterSupported: advertised}, "https://mcp.example/mcp")
 		if err != nil {
 			// An answer of another issuer is not even a refusal.
 			iss, named := answer["iss"]
@@ -164,7 +164,7 @@ func FuzzRegistration(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		reg, err := parseRegistration(discovery.ServerMetadata{Issuer: "https://as.example"}, body, time.Unix(1, 0))
+		reg, err := parseRegistration(&discovery.ServerMetadata{Issuer: "https://as.example"}, body, time.Unix(1, 0))
 		if err != nil {
 			return
 		}

@@ -86,7 +86,7 @@ func FuzzSaysUnknown(f *testing.F) {
 // redirect are ours, whatever the answer says.
 func TestRegistrationIsReadLeniently(t *testing.T) {
 	now := time.Unix(2_000_000_000, 0)
-	meta := discovery.ServerMetadata{Issuer: "https://as.example"}
+	meta := &discovery.ServerMetadata{Issuer: "https://as.example"}
 	for body, want := range map[string]Registration{
 		`{"client_id":"a"}`:                      {ClientID: "a", AuthMethod: authNone},
 		`{"client_id":7}`:                        {ClientID: "7", AuthMethod: authNone},

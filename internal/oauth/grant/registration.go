@@ -47,7 +47,7 @@ type Identity struct {
 // metadata. stored is the registration of an earlier login, or zero: the way that its
 // secret was taken is kept. chosen are the members of the registration that the person
 // chose, now or earlier. The secret is left out where it would not be sent.
-func (id Identity) Registration(server discovery.ServerMetadata, stored Registration, redirectURI string, chosen ClientMetadata) Registration {
+func (id Identity) Registration(server *discovery.ServerMetadata, stored Registration, redirectURI string, chosen ClientMetadata) Registration {
 	r := Registration{Issuer: server.Issuer, FoundAt: server.FoundAt, ClientID: id.ClientID, ClientSecret: id.ClientSecret, RedirectURI: redirectURI, Chosen: chosen}
 	r.AuthMethod = authMethod(server, chosen.object().Text("token_endpoint_auth_method"), !id.ClientSecret.IsZero())
 	learned := stored.AuthMethod == authBasicPlain || stored.AuthMethod == authPost
@@ -65,7 +65,7 @@ func (id Identity) Registration(server discovery.ServerMetadata, stored Registra
 
 // DocumentClient returns the client with this client ID metadata document as its
 // identifier (draft-ietf-oauth-client-id-metadata-document).
-func DocumentClient(server discovery.ServerMetadata, document, redirectURI string) Registration {
+func DocumentClient(server *discovery.ServerMetadata, document, redirectURI string) Registration {
 	return Registration{Issuer: server.Issuer, FoundAt: server.FoundAt, ClientID: document, RedirectURI: redirectURI, AuthMethod: authNone}
 }
 
@@ -95,7 +95,7 @@ const deviceRedirectURI = "http://127.0.0.1/callback"
 // loopback clients, and refresh_token among the grants what it recommends (MCP
 // 2026-07-28, Authorization, Dynamic Client Registration). The first redirect URI is
 // where we listen, whatever was chosen.
-func (c *Client) registrationRequest(server discovery.ServerMetadata, redirectURI string, chosen ClientMetadata) ([]byte, error) {
+func (c *Client) registrationRequest(server *discovery.ServerMetadata, redirectURI string, chosen ClientMetadata) ([]byte, error) {
 	o := chosen.object()
 	redirects := []string{cmp.Or(redirectURI, deviceRedirectURI)}
 	for _, u := range chosen.Redirects() {
@@ -127,7 +127,7 @@ const lastSecond = 253402300799
 
 // Register registers the client dynamically (RFC 7591). redirectURI is "" for a login by
 // device.
-func (c *Client) Register(ctx context.Context, server discovery.ServerMetadata, redirectURI string, chosen ClientMetadata) (Registration, error) {
+func (c *Client) Register(ctx context.Context, server *discovery.ServerMetadata, redirectURI string, chosen ClientMetadata) (Registration, error) {
 	const op = "register client"
 	ctx, cancel := context.WithTimeout(ctx, registrationTimeout)
 	defer cancel()
@@ -159,7 +159,7 @@ func (c *Client) Register(ctx context.Context, server discovery.ServerMetadata, 
 // parseRegistration reads the answer to a registration (RFC 7591, section 3.2.1). Only
 // a missing client_id is an error; other members that are missing or of no use are left
 // out.
-func parseRegistration(server discovery.ServerMetadata, answer []byte, now time.Time) (Registration, error) {
+func parseRegistration(server *discovery.ServerMetadata, answer []byte, now time.Time) (Registration, error) {
 	o, err := foreign.ParseObject(answer)
 	if err != nil {
 		return Registration{}, err

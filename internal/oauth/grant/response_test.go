@@ -47,7 +47,7 @@ func TestAnswerOfAnotherIssuerIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code, err := checkAnswer(q, discovery.ServerMetadata{Issuer: issuer, IssParameterSupported: tc.advertised}, "")
+		code, err := checkAnswer(q, &discovery.ServerMetadata{Issuer: issuer, IssParameterSupported: tc.advertised}, "")
 		if code != tc.code || (err == nil) != (tc.code != "") || errors.Is(err, ErrDenied) != tc.denied {
 			t.Errorf("%s: code %q, err %v", tc.name, code, err)
 		}
@@ -61,7 +61,7 @@ func TestAnswerOfAnotherIssuerIsRefused(t *testing.T) {
 // to register.
 func TestInvalidTargetIsExplained(t *testing.T) {
 	q := url.Values{"error": {"invalid_target"}, "error_description": {"resource indicator is missing, or unknown"}}
-	_, err := checkAnswer(q, discovery.ServerMetadata{}, "https://mcp.example/mcp")
+	_, err := checkAnswer(q, &discovery.ServerMetadata{}, "https://mcp.example/mcp")
 	var e *Error
 	if !errors.As(err, &e) || !strings.Contains(e.UserHint(), "https://mcp.example/mcp") || !strings.Contains(e.UserHint(), "--resource") {
 		t.Fatalf("%v", err)
@@ -74,7 +74,7 @@ func TestErrorsFilterProvidersText(t *testing.T) {
 	evil := "a\x1b[31m\u009b\u202e\u200b\U000e0041\nmcp-login: hint: x" + strings.Repeat("x", 100_000)
 	quoted, _ := json.Marshal(evil)
 	answer := newResponse(400, nil, []byte(`{"error":`+string(quoted)+`,"error_description":`+string(quoted)+`}`))
-	_, callback := checkAnswer(url.Values{"error": {evil}, "error_description": {evil}}, discovery.ServerMetadata{}, evil)
+	_, callback := checkAnswer(url.Values{"error": {evil}, "error_description": {evil}}, &discovery.ServerMetadata{}, evil)
 	for name, err := range map[string]error{
 		"token endpoint": answer.asError("x", evil),
 		"callback":       callback,
