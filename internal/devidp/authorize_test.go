@@ -9,39 +9,22 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// Logto: success is a 303 with a code of 43 characters, state and iss.
-func TestRedirectWithIssuer(t *testing.T) {
-	r := start(t, nil)
-	q := r.signIn(params(), "alice")
-	if len(q.Get("code")) != 43 || q.Get("state") != "st&te" || q.Get("iss") != r.idp.Issuer() || q.Has("error") {
-		t.Errorf("code of %d characters, state %q, iss %q, error %q", len(q.Get("code")), q.Get("state"), q.Get("iss"), q.Get("error"))
-	}
-}
-
-// Logto: refusals that go to the client, as a 303 with error,
-// state and iss.
+// Refusals that go to the client, as a 303 with error, state and iss, beside those of the
+// transcripts.
 func TestAuthorizeRefusals(t *testing.T) {
 	r := start(t, nil)
 	for name, c := range map[string]struct {
 		change      []string
 		code, about string
 	}{
-		"no PKCE":                     {[]string{"code_challenge", "", "code_challenge_method", ""}, "invalid_request", "requires PKCE"},
-		"PKCE plain":                  {[]string{"code_challenge_method", "plain"}, "invalid_request", "not supported value of code_challenge_method"},
-		"challenge without method":    {[]string{"code_challenge_method", ""}, "invalid_request", "code_challenge_method must be provided"},
 		"method without challenge":    {[]string{"code_challenge", ""}, "invalid_request", "code_challenge must be provided"},
 		"challenge too short":         {[]string{"code_challenge", "abc"}, "invalid_request", "43"},
 		"no response_type":            {[]string{"response_type", ""}, "invalid_request", "response_type"},
 		"response_type none":          {[]string{"response_type", "none"}, "unsupported_response_type", ""},
 		"response_mode":               {[]string{"response_mode", "smoke"}, "unsupported_response_mode", ""},
 		"prompt":                      {[]string{"prompt", "dance"}, "invalid_request", "prompt"},
-		"prompt none":                 {[]string{"prompt", "none"}, "login_required", ""},
 		"prompt none and another":     {[]string{"prompt", "none login"}, "invalid_request", "alone"},
-		"resource unregistered":       {[]string{"resource", "http://localhost:8080/wrong"}, "invalid_target", "resource indicator is missing, or unknown"},
-		"resource with a slash more":  {[]string{"resource", resource + "/"}, "invalid_target", "resource indicator is missing, or unknown"},
 		"resource in another case":    {[]string{"resource", "http://LOCALHOST:8080/mcp"}, "invalid_target", "resource indicator is missing, or unknown"},
-		"resource with a fragment":    {[]string{"resource", resource + "#x"}, "invalid_target", "must not contain a fragment component"},
-		"resource relative":           {[]string{"resource", "/mcp"}, "invalid_target", "must be an absolute URI"},
 		"resource before prompt none": {[]string{"resource", "http://localhost:8080/wrong", "prompt", "none"}, "invalid_target", ""},
 	} {
 		q := r.authorize(params(c.change...)).location().Query()
@@ -69,19 +52,13 @@ func TestRefusalInFragment(t *testing.T) {
 	}
 }
 
-// Logto: an unknown client or redirect URI is 400 with JSON, and no redirect.
+// What concerns the redirect URI is 400 with JSON, and no redirect.
 func TestAuthorizeDirectErrors(t *testing.T) {
 	r := start(t, nil)
 	for name, c := range map[string]struct {
 		q    url.Values
 		code string
 	}{
-		"unknown client":      {params("client_id", "nobody"), "invalid_client"},
-		"URL as client":       {params("client_id", "https://client.example/meta.json"), "invalid_client"},
-		"no client":           {params("client_id", ""), "invalid_request"},
-		"no redirect URI":     {params("redirect_uri", ""), "invalid_request"},
-		"wrong redirect URI":  {params("redirect_uri", "http://127.0.0.1:9/else"), "invalid_redirect_uri"},
-		"client of devices":   {params("client_id", "device"), "invalid_redirect_uri"},
 		"too large":           {params("nonce", strings.Repeat("n", 20_000)), "invalid_request"},
 		"doubled redirect_ur": {url.Values{"client_id": {"native"}, "redirect_uri": {callback, "http://evil.example/"}}, "invalid_request"},
 	} {
@@ -116,23 +93,17 @@ func TestRedirectMatching(t *testing.T) {
 		{"native", "http://localhost:65535/callback", true},
 		{"native", "http://127.0.0.1:9/oauth/callback", true},
 		{"native", "io.example.app://callback", true},
-		{"native", "http://localhost:9/oauth/callback", false},
-		{"native", "http://[::1]:9/callback", false},
-		{"native", "http://127.0.0.1:9/callback/", false},
 		{"native", "http://127.0.0.1:9/callback?x=1", false},
 		{"native", "http://127.0.0.1:9/callback?", false},
 		{"native", "http://127.0.0.1:9/callback#x", false},
 		{"native", "http://127.0.0.1:9/callback#", false},
 		{"native", "http://127.0.0.1:9/%63allback", false},
 		{"native", "http://u@127.0.0.1:9/callback", false},
-		{"native", "https://127.0.0.1:9/callback", false},
 		{"native", "http://127.0.0.2:9/callback", false},
 		{"native", "http://LOCALHOST:9/callback", false},
 		{"native", "http://127.0.0.1.evil.example/callback", false},
 		{"native", "io.example.app:/callback", false},
 		{"spa", callback, true},
-		{"spa", "http://127.0.0.1:49153/callback", false},
-		{"web", "http://127.0.0.1/callback", false},
 	} {
 		if got := r.authorize(params("client_id", c.client, "redirect_uri", c.uri)).status == http.StatusSeeOther; got != c.ok {
 			t.Errorf("%s, %s: accepted %t", c.client, c.uri, got)
@@ -145,7 +116,6 @@ func TestRedirectMatching(t *testing.T) {
 func TestLoginWithoutScope(t *testing.T) {
 	r := start(t, nil)
 	for name, change := range map[string][]string{
-		"none":                           {"scope", ""},
 		"unknown":                        {"scope", "foo:bar"},
 		"of a resource not asked for":    {"scope", "mcp:read"},
 		"offline_access without consent": {"scope", "offline_access"},

@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -38,13 +37,7 @@ func machines(c *devidp.Config) {
 
 func (r *rig) machine(form url.Values, user, password string) answer {
 	r.t.Helper()
-	form = with(form, "grant_type", "client_credentials")
-	req := r.request(http.MethodPost, r.idp.Issuer()+"/token", form.Encode())
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if user != "" {
-		req.SetBasicAuth(url.QueryEscape(user), url.QueryEscape(password))
-	}
-	return r.do(req)
+	return r.tokenAs(with(form, "grant_type", "client_credentials"), user, password)
 }
 
 // RFC 6749 section 4.4, Logto: a client that proves who it is gets a JWT for
@@ -61,11 +54,7 @@ func TestClientCredentials(t *testing.T) {
 			t.Errorf("%s: status %d", name, a.status)
 			continue
 		}
-		token, err := r.parse(a.text("access_token"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		claims, _ := token.Claims.(jwt.MapClaims)
+		claims := r.claims(a.text("access_token"))
 		if claims["sub"] != claims["client_id"] || !strings.HasPrefix(a.text("scope"), "mcp:read") || claims["aud"] != resource || claims["scope"] != "mcp:read" || claims["username"] != nil {
 			t.Errorf("%s: claims %v", name, claims)
 		}
@@ -78,12 +67,10 @@ func TestClientCredentials(t *testing.T) {
 	}
 }
 
-// Logto: without a resource, with an unknown one or with two the answer is
-// invalid_target; a public client has no business here, nor has one that is
+// Logto: with an unknown resource or with two the answer is invalid_target; a public client has no business here, nor has one that is
 // registered for other grants.
 func TestClientCredentialsRefusals(t *testing.T) {
 	r := start(t, machines)
-	r.machine(url.Values{}, "m2m", "m2m s3cret").wantError(400, "invalid_target")
 	r.machine(url.Values{"resource": {resource + "/"}}, "m2m", "m2m s3cret").wantError(400, "invalid_target")
 	r.machine(url.Values{"resource": {resource, "http://localhost:8080/other"}}, "m2m", "m2m s3cret").wantError(400, "invalid_target")
 	r.machine(url.Values{"resource": {resource}}, "m2m", "wrong").wantError(401, "invalid_client")
@@ -169,7 +156,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 			t.Errorf("%s without kid: status %d", alg, a.status)
 		}
 	}
-	m := r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()
+	m := r.metadata()
 	has := func(name, value string) bool {
 		list, _ := m[name].([]any)
 		return slices.Contains(list, any(value))

@@ -59,7 +59,7 @@ func TestMetadataDocument(t *testing.T) {
 					c.DocumentTransport = host.Client().Transport
 				}
 			})
-			if m := r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members(); m["client_id_metadata_document_supported"] != true {
+			if m := r.metadata(); m["client_id_metadata_document_supported"] != true {
 				t.Error("metadata does not say so")
 			}
 			a := r.exchange(r.code("client_id", address, "scope", "openid offline_access", "prompt", "consent"), "client_id", address)
@@ -91,7 +91,7 @@ func TestMetadataDocumentsOff(t *testing.T) {
 	r := start(t, nil)
 	r.authorize(params("client_id", address)).wantError(400, "invalid_client")
 	r.token("client_id", address).wantError(400, "invalid_client")
-	if _, there := r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()["client_id_metadata_document_supported"]; there {
+	if _, there := r.metadata()["client_id_metadata_document_supported"]; there {
 		t.Error("metadata says that it is on")
 	}
 }

@@ -66,9 +66,7 @@ func TestTokenDelay(t *testing.T) {
 
 // Close ends a delayed request instead of waiting for it.
 func TestCloseEndsDelay(t *testing.T) {
-	cfg := config()
-	cfg.Faults.TokenDelay = time.Hour
-	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", cfg)
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", config(func(c *devidp.Config) { c.Faults.TokenDelay = time.Hour }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +92,7 @@ func TestCloseEndsDelay(t *testing.T) {
 // The end of the context ends the server as well.
 func TestContextEndsServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	idp, err := devidp.Start(ctx, "127.0.0.1:0", config())
+	idp, err := devidp.Start(ctx, "127.0.0.1:0", config(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +104,7 @@ func TestContextEndsServer(t *testing.T) {
 	if err := idp.Close(); err != nil {
 		t.Error(err)
 	}
-	if again, err := devidp.Start(t.Context(), address, config()); err != nil {
+	if again, err := devidp.Start(t.Context(), address, config(nil)); err != nil {
 		t.Errorf("the address is not free: %v", err)
 	} else if err := again.Close(); err != nil {
 		t.Error(err)
@@ -160,8 +158,7 @@ func TestLostAnswer(t *testing.T) {
 	r := start(t, nil)
 	token := r.login().text("refresh_token")
 	r.idp.SetFaults(devidp.Faults{TokenAnswersLost: 1, StrictRotation: true})
-	req := r.request(http.MethodPost, r.idp.Issuer()+"/token", url.Values{"client_id": {"native"}, "grant_type": {"refresh_token"}, "refresh_token": {token}}.Encode())
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req := r.form(r.idp.Issuer()+"/token", url.Values{"client_id": {"native"}, "grant_type": {"refresh_token"}, "refresh_token": {token}})
 	if resp, err := r.http.Do(req); err == nil {
 		t.Errorf("status %d, want a cut connection", resp.StatusCode)
 		resp.Body.Close()
@@ -185,10 +182,9 @@ func TestLateAnswer(t *testing.T) {
 		r.refresh(token).wantError(400, "invalid_grant")
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		req := r.request(http.MethodPost, r.idp.Issuer()+"/token", url.Values{
+		req := r.form(r.idp.Issuer()+"/token", url.Values{
 			"client_id": {"native"}, "grant_type": {"authorization_code"}, "code": {r.code()}, "redirect_uri": {callback}, "code_verifier": {verifier},
-		}.Encode()).WithContext(ctx)
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}).WithContext(ctx)
 		begin = time.Now()
 		if resp, _ := (direct{r.idp}).RoundTrip(req); resp.StatusCode != 503 || time.Since(begin) != 5*time.Second {
 			t.Errorf("status %d after %v", resp.StatusCode, time.Since(begin))
@@ -224,7 +220,7 @@ func TestChangedMembers(t *testing.T) {
 	if _, there := m["verification_uri_complete"]; m["verification_uri"] != "javascript:alert(1)" || there || m["expires_in"] != 2.0 {
 		t.Errorf("device: %v", m["verification_uri"])
 	}
-	m = r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()
+	m = r.metadata()
 	if _, there := m["jwks_uri"]; m["token_endpoint"] != "http://169.254.169.254/oidc/token" || there || m["issuer"] != "https://evil.example" {
 		t.Errorf("metadata: %v", m["token_endpoint"])
 	}
@@ -235,5 +231,5 @@ func TestShortDeviceCode(t *testing.T) {
 	r := start(t, nil)
 	r.idp.SetFaults(devidp.Faults{DeviceTTL: -time.Second})
 	a := r.device("client_id", "device")
-	r.token("client_id", "device", "grant_type", "urn:ietf:params:oauth:grant-type:device_code", "device_code", a.text("device_code")).wantError(400, "expired_token")
+	r.poll(a.text("device_code")).wantError(400, "expired_token")
 }

@@ -78,10 +78,7 @@ func TestEndSessionRefusals(t *testing.T) {
 	r.logout("client_id", "nobody").wantError(400, "invalid_client")
 	r.get(r.idp.Issuer()+"/session/end?state=a&state=b").wantError(400, "invalid_request")
 	r.get(r.idp.Issuer()+"/session/end?%zz").wantError(400, "invalid_request")
-	access, err := r.idp.IssueToken(devidp.TokenRequest{ClientID: "native", Resource: resource})
-	if err != nil {
-		t.Fatal(err)
-	}
+	access := r.issue(devidp.TokenRequest{ClientID: "native", Resource: resource})
 	r.logout("id_token_hint", access).wantError(400, "invalid_client") // its audience is no client
 }
 

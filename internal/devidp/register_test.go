@@ -2,7 +2,6 @@ package devidp_test
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -23,22 +22,11 @@ func registering(c *devidp.Config) { c.Registration = true }
 const nativeMetadata = `{"client_name":"An MCP client","redirect_uris":["http://127.0.0.1:4000/callback"],"grant_types":["authorization_code","refresh_token","implicit"],
 	"response_types":["code"],"token_endpoint_auth_method":"none","application_type":"native","client_uri":"https://client.example","client_id":"mine","client_secret":"mine"}`
 
-// Logto has no dynamic registration: 404 with JSON, under both names.
-func TestNoDynamicRegistration(t *testing.T) {
-	r := start(t, nil)
-	for _, path := range []string{"/reg", "/register"} {
-		r.post(r.idp.Issuer()+path, url.Values{}).wantError(404, "invalid_request")
-	}
-	if n := r.idp.Stats().Registrations; n != 0 {
-		t.Errorf("%d registrations", n)
-	}
-}
-
 // RFC 7591 section 3.2.1: what was sent comes back, with an ID, and
 // without what only the provider can say or does not have.
 func TestRegistration(t *testing.T) {
 	r := start(t, registering)
-	if got := r.get(r.idp.Issuer() + "/.well-known/openid-configuration").text("registration_endpoint"); got != r.idp.Issuer()+"/reg" {
+	if got := r.metadata()["registration_endpoint"]; got != r.idp.Issuer()+"/reg" {
 		t.Errorf("registration_endpoint %q", got)
 	}
 	a := r.register(nativeMetadata)

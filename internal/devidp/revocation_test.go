@@ -75,10 +75,7 @@ func TestIntrospection(t *testing.T) {
 // client and a token.
 func TestRevocationErrors(t *testing.T) {
 	r := start(t, nil)
-	jwt, err := r.idp.IssueToken(devidp.TokenRequest{ClientID: "native", Resource: resource})
-	if err != nil {
-		t.Fatal(err)
-	}
+	jwt := r.issue(devidp.TokenRequest{ClientID: "native", Resource: resource})
 	for _, path := range []string{"/token/revocation", "/token/introspection"} {
 		r.post(r.idp.Issuer()+path, url.Values{"client_id": {"native"}, "token": {jwt}}).wantError(400, "unsupported_token_type")
 		r.post(r.idp.Issuer()+path, url.Values{"token": {"x"}}).wantError(400, "invalid_request")

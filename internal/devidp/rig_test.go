@@ -37,8 +37,8 @@ type rig struct {
 	http *http.Client // follows no redirects
 }
 
-func config() devidp.Config {
-	return devidp.Config{
+func config(change func(*devidp.Config)) devidp.Config {
+	cfg := devidp.Config{
 		Clients: []devidp.Client{
 			{ID: "native", RedirectURIs: []string{"http://127.0.0.1/callback", "http://localhost/callback", "http://127.0.0.1:3334/oauth/callback", "io.example.app://callback"}},
 			{ID: "other", RedirectURIs: []string{"http://127.0.0.1/callback"}},
@@ -48,16 +48,16 @@ func config() devidp.Config {
 		},
 		Resources: []devidp.Resource{{Indicator: resource, Scopes: []string{"mcp:read", "mcp:write"}}, {Indicator: "http://localhost:8080/other"}},
 	}
+	if change != nil {
+		change(&cfg)
+	}
+	return cfg
 }
 
 // start runs a provider on loopback.
 func start(t *testing.T, change func(*devidp.Config)) *rig {
 	t.Helper()
-	cfg := config()
-	if change != nil {
-		change(&cfg)
-	}
-	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", cfg)
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", config(change))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,11 +86,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 // inBubble makes a rig for testing/synctest.
 func inBubble(t *testing.T, change func(*devidp.Config)) *rig {
 	t.Helper()
-	cfg := config()
-	if change != nil {
-		change(&cfg)
-	}
-	idp, err := devidp.New("http://127.0.0.1:3002/oidc", cfg)
+	idp, err := devidp.New("http://127.0.0.1:3002/oidc", config(change))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,10 +139,16 @@ func (r *rig) get(address string) answer {
 	return r.do(r.request(http.MethodGet, address, ""))
 }
 
-func (r *rig) post(address string, form url.Values, headers ...string) answer {
+func (r *rig) form(address string, form url.Values) *http.Request {
 	r.t.Helper()
 	req := r.request(http.MethodPost, address, form.Encode())
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return req
+}
+
+func (r *rig) post(address string, form url.Values, headers ...string) answer {
+	r.t.Helper()
+	req := r.form(address, form)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
@@ -245,6 +247,22 @@ func (r *rig) code(pairs ...string) string {
 func (r *rig) token(pairs ...string) answer {
 	r.t.Helper()
 	return r.post(r.idp.Issuer()+"/token", with(url.Values{"client_id": {"native"}}, pairs...))
+}
+
+// tokenAs sends a token request of a client that says who it is in the header, in the
+// form where user is empty.
+func (r *rig) tokenAs(form url.Values, user, password string) answer {
+	r.t.Helper()
+	req := r.form(r.idp.Issuer()+"/token", form)
+	if user != "" {
+		req.SetBasicAuth(url.QueryEscape(user), url.QueryEscape(password))
+	}
+	return r.do(req)
+}
+
+func (r *rig) metadata() map[string]any {
+	r.t.Helper()
+	return r.get(r.idp.Issuer() + "/.well-known/openid-configuration").members()
 }
 
 // exchange sends the code with everything in order but for pairs.

@@ -10,17 +10,11 @@ import (
 	"mcp-login/internal/devidp"
 )
 
-// Logto, RFC 6750 section 3: status, challenge and error of every refusal of
-// userinfo.
+// Logto, RFC 6750 section 3: status, challenge and error of refusals of userinfo, beside
+// those of the transcripts.
 func TestUserinfoRefusals(t *testing.T) {
 	r := start(t, nil)
-	issue := func(req devidp.TokenRequest) string {
-		token, err := r.idp.IssueToken(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return "Bearer " + token
-	}
+	issue := func(req devidp.TokenRequest) string { return "Bearer " + r.issue(req) }
 	revoked := issue(devidp.TokenRequest{Scopes: []string{"openid"}})
 	r.idp.RevokeAccessTokens()
 	invalid := `, error="invalid_token", error_description="invalid token provided"`
@@ -30,13 +24,9 @@ func TestUserinfoRefusals(t *testing.T) {
 		status          int
 		code, challenge string
 	}{
-		"no token":     {"", "", 401, "invalid_token", ""},
-		"unknown":      {"", "Bearer unknown", 401, "invalid_token", invalid},
 		"expired":      {"", issue(devidp.TokenRequest{Scopes: []string{"openid"}, TTL: -time.Second}), 401, "invalid_token", invalid},
 		"revoked":      {"", revoked, 401, "invalid_token", invalid},
-		"JWT":          {"", issue(devidp.TokenRequest{Resource: resource, Scopes: []string{"openid"}}), 401, "invalid_token", invalid},
 		"no openid":    {"", issue(devidp.TokenRequest{Scopes: []string{"profile"}}), 403, "insufficient_scope", `, error="insufficient_scope", error_description="access token missing openid scope", scope="openid"`},
-		"other scheme": {"", "DPoP abc", 400, "invalid_request", badRequest("authorization header scheme must be `Bearer`")},
 		"empty":        {"", "Bearer ", 400, "invalid_request", badRequest("invalid authorization header value format")},
 		"two words":    {"", "Bearer a b", 400, "invalid_request", badRequest("invalid authorization header value format")},
 		"in the query": {"?access_token=abc", "", 400, "invalid_request", badRequest("access tokens must not be provided via query parameter")},
@@ -88,10 +78,7 @@ func TestUserinfoClaims(t *testing.T) {
 // Userinfo takes POST as well.
 func TestUserinfoPost(t *testing.T) {
 	r := start(t, nil)
-	token, err := r.idp.IssueToken(devidp.TokenRequest{Username: "bob", Scopes: []string{"openid"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := r.issue(devidp.TokenRequest{Username: "bob", Scopes: []string{"openid"}})
 	if a := r.post(r.idp.Issuer()+"/me", url.Values{}, "Authorization", "bearer "+token); a.status != 200 || a.text("sub") != "bob000000001" {
 		t.Errorf("status %d, sub %q", a.status, a.text("sub"))
 	}
@@ -100,21 +87,11 @@ func TestUserinfoPost(t *testing.T) {
 // IssueToken makes what a login would have, with the life asked for.
 func TestIssueToken(t *testing.T) {
 	r := start(t, nil)
-	token, err := r.idp.IssueToken(devidp.TokenRequest{Username: "bob", ClientID: "c", Resource: "http://anything/", Scopes: []string{"x", "y"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := r.parse(token)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sub, _ := parsed.Claims.GetSubject(); sub != "bob000000001" {
+	token := r.issue(devidp.TokenRequest{Username: "bob", ClientID: "c", Resource: "http://anything/", Scopes: []string{"x", "y"}})
+	if sub := r.claims(token)["sub"]; sub != "bob000000001" {
 		t.Errorf("sub %q", sub)
 	}
-	ended, err := r.idp.IssueToken(devidp.TokenRequest{Resource: "http://anything/", TTL: -time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ended := r.issue(devidp.TokenRequest{Resource: "http://anything/", TTL: -time.Minute})
 	if _, err := r.parse(ended); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("ended token: %v", err)
 	}
