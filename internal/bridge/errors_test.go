@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,7 +27,7 @@ func TestHTTPErrors(t *testing.T) {
 			_, _ = io.WriteString(w, body)
 		}
 	}
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"html":  status(200, "text/html", "<html>welcome</html>"),
 		"202":   status(202, "", ""),
 		"500":   status(500, "text/plain", "boom\x1b[31m"),
@@ -127,29 +126,9 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// Nothing follows a redirect to another origin.
-func TestRequestsFollowNoRedirectToAnotherOrigin(t *testing.T) {
-	var stranger bytes.Buffer
-	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _ = r.Write(&stranger) }))
-	defer other.Close()
-	for _, code := range []int{301, 302, 303, 307, 308} {
-		s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
-			"away": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
-				w.Header().Set("Location", other.URL)
-				w.WriteHeader(code)
-			},
-		}}
-		r := newRig(t, s, func(_ *Config, u *upstream.Config) { u.Header = http.Header{"X-Key": {"canary"}} })
-		r.send(`{"id":1,"method":"away","params":"canary"}`)
-		if got := r.line(); !strings.Contains(got, `"code":1003`) {
-			t.Errorf("%d: %s", code, got)
-		}
-	}
-	if stranger.Len() != 0 {
-		t.Errorf("the stranger got: %s", stranger.String())
-	}
-	mux := http.NewServeMux() // on the same origin it is followed, with the body
-	s := &server{}
+// A redirect on the same origin that keeps the method is followed, with the body.
+func TestRedirectOnTheSameOriginIsFollowed(t *testing.T) {
+	mux, s := http.NewServeMux(), &server{}
 	mux.Handle("/new", s)
 	mux.Handle("/mcp", http.RedirectHandler("/new", http.StatusTemporaryRedirect))
 	r := newRig(t, mux)

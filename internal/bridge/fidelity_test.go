@@ -19,7 +19,7 @@ func TestFidelity(t *testing.T) {
 		`{"jsonrpc":"2.0","id":"` + strings.Repeat("k", 10_000) + `","method":"x"}`,
 		`{"jsonrpc" : "2.0", "z":1, "id":"a\u0062\/","method":"x","params":{"dup":1,"dup":2,"<&>":"\u2028 é"},"unknown":{"a":[ 1 ,2]}}`,
 	}
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"x": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 			fmt.Fprintf(w, `{"extra":1.0,"id":%s,"jsonrpc":"2.0","result":{"big":12345678901234567890,"dup":1,"dup":2}}`, id)
@@ -68,7 +68,7 @@ func TestBadLinesAreAnswered(t *testing.T) {
 func TestLargeMessagesPassUnchanged(t *testing.T) {
 	text := strings.Repeat("x", 20<<20)
 	for _, asEvents := range []bool{false, true} {
-		s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+		s := &server{on: handlers{
 			"x": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 				if asEvents {
 					events(w, `data: {"id":`+string(id)+`,"result":"`+text+"\"}\n\n")
@@ -90,10 +90,8 @@ func TestLargeMessagesPassUnchanged(t *testing.T) {
 
 // Pretty-printed answers and multi-line events become one line.
 func TestEachMessageIsOneLine(t *testing.T) {
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
-		"a": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
-			answer(w, id, "{\r\n  \"a\": \"x\\ny\"\n}")
-		},
+	s := &server{on: handlers{
+		"a": results("{\r\n  \"a\": \"x\\ny\"\n}"),
 		"b": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			events(w, "data: {\"id\":"+string(id)+",\ndata: \"result\":{}}\n\n")
 		},

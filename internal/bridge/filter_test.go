@@ -14,10 +14,8 @@ import (
 // Hidden tools are not listed and cannot be called; the others
 // come byte for byte, and the hidden call does not reach the server.
 func TestFilterHidesTools(t *testing.T) {
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
-		"tools/list": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
-			answer(w, id, `{"tools":[{"name":"get_a","n":1.0}, {"name":"delete_a"},{"name":"get_secret"}],"nextCursor":"x"}`)
-		},
+	s := &server{on: handlers{
+		"tools/list": results(`{"tools":[{"name":"get_a","n":1.0}, {"name":"delete_a"},{"name":"get_secret"}],"nextCursor":"x"}`),
 	}}
 	r := newRig(t, s, hiding(Filter{Allow: []string{"get_*", "other"}, Ignore: []string{"*secret"}}))
 	r.send(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
@@ -86,7 +84,7 @@ func TestListIsFilteredWhicheverWayItComes(t *testing.T) {
 		} {
 			asked := []string{`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`, `[{"jsonrpc":"2.0","id":7,"method":"tools/list"}]`, `{"jsonrpc":"2.0","method":"tools\/list","id":7}`}
 			for _, line := range asked[:min(len(asked), 1+len(asked)*1000/size)] {
-				s := &server{get: answer, on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+				s := &server{get: answer, on: handlers{
 					"tools/list": func(w http.ResponseWriter, r *http.Request, _ json.RawMessage) { answer(w, r) },
 				}}
 				r := newRig(t, s, passOn, hiding(Filter{Ignore: []string{"hidden"}}))
@@ -155,10 +153,7 @@ func TestFilterLetsNoDisguisedCallPass(t *testing.T) {
 	}
 	r.send(`{"jsonrpc":"2.0","id":1,"result":{"method":"tools/call","name":"delete"}}`, `{"jsonrpc":"2.0","id":9,"method":"x"}`)
 	r.line()
-	_ = r.in.Close()
-	if err := r.end(); err != nil {
-		t.Error(err)
-	}
+	r.close()
 	if got := strings.Join(s.seen(), ","); got != "POST ,POST x" && got != "POST x,POST ," && got != "POST x,POST" && got != "POST,POST x" {
 		t.Error(got)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +13,6 @@ import (
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	gosdk "github.com/modelcontextprotocol/go-sdk/mcp"
-
-	"mcp-login/internal/bridge/upstream"
 )
 
 // peerServers are real servers of two libraries over both transports.
@@ -48,25 +44,13 @@ func peerServers() map[string]http.Handler {
 // with the transport found by itself.
 func TestRealPeers(t *testing.T) {
 	for name, handler := range peerServers() {
-		srv := httptest.NewServer(handler)
-		t.Cleanup(srv.Close)
 		for client, talk := range map[string]func(*testing.T, string, io.ReadCloser, io.WriteCloser){"mcp-go": talkMCPGo, "go-sdk": talkGoSDK} {
 			t.Run(client+" to "+name, func(t *testing.T) {
-				endpoint, _ := url.Parse(srv.URL + "/mcp")
-				wire := &http.Transport{}
-				t.Cleanup(wire.CloseIdleConnections)
-				up, err := upstream.New(upstream.Config{Endpoint: endpoint, HTTP: &http.Client{Transport: wire, CheckRedirect: upstream.CheckRedirect}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				inR, inW := io.Pipe()
-				outR, outW := io.Pipe()
-				done := make(chan error, 1)
-				go func() { done <- Run(context.Background(), inR, outW, Config{Server: up}); _ = outW.Close() }()
-				talk(t, name, outR, inW)
-				_ = inW.Close()
-				go func() { _, _ = io.Copy(io.Discard, outR) }()
-				if err := <-done; err != nil {
+				r := newRig(t, handler)
+				talk(t, name, r.pipe, r.in)
+				_ = r.in.Close()
+				go func() { _, _ = io.Copy(io.Discard, r.pipe) }()
+				if err := r.end(); err != nil {
 					t.Error(err)
 				}
 			})

@@ -14,7 +14,7 @@ import (
 // answers go nowhere.
 func TestPings(t *testing.T) {
 	pinged := make(chan string, 64)
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"ping": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			answer(w, id, `{}`)
 			pinged <- string(id)

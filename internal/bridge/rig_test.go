@@ -78,12 +78,18 @@ func rigTo(t *testing.T, address string, options ...rigOption) *rig {
 	default:
 		bc.Server = remote
 	}
+	t.Cleanup(wire.CloseIdleConnections)
+	return start(t, bc)
+}
+
+// start runs a bridge until the test ends.
+func start(t *testing.T, cfg Config) *rig {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	r := &rig{t: t, in: inW, out: bufio.NewReader(outR), pipe: outR, done: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		err := Run(ctx, inR, outW, bc)
+		err := Run(ctx, inR, outW, cfg)
 		_ = outW.Close()
 		r.done <- err
 	}()
@@ -92,7 +98,6 @@ func rigTo(t *testing.T, address string, options ...rigOption) *rig {
 		_ = inW.Close()
 		_ = outR.Close()
 		r.end()
-		wire.CloseIdleConnections()
 	})
 	return r
 }
@@ -120,13 +125,30 @@ func (r *rig) end() (err error) {
 	return err
 }
 
+// close ends the input and waits for the run.
+func (r *rig) close() {
+	r.t.Helper()
+	_ = r.in.Close()
+	if err := r.end(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// handlers answer requests by their method.
+type handlers map[string]func(w http.ResponseWriter, r *http.Request, id json.RawMessage)
+
+// results answers each request with a result.
+func results(result string) func(http.ResponseWriter, *http.Request, json.RawMessage) {
+	return func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) { answer(w, id, result) }
+}
+
 // server answers POSTs by method; what it does not know gets its id back.
 type server struct {
 	mu      sync.Mutex
 	bodies  []string
 	headers []http.Header
 	methods []string // HTTP method and JSON-RPC method
-	on      map[string]func(w http.ResponseWriter, r *http.Request, id json.RawMessage)
+	on      handlers
 	get     http.HandlerFunc
 }
 

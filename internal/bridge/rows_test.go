@@ -16,9 +16,9 @@ import (
 	"mcp-login/internal/bridge/upstream"
 )
 
-// What the bridge sends by itself follows no redirect either:
-// the probe, the server's stream and the end of the session.
-func TestOwnRequestsFollowNoRedirect(t *testing.T) {
+// Nothing follows a redirect to another origin: no request of the client, and not what
+// the bridge sends by itself, the probe, the server's stream and the end of the session.
+func TestNothingFollowsARedirectToAnotherOrigin(t *testing.T) {
 	var stranger bytes.Buffer
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _ = r.Write(&stranger) }))
 	defer other.Close()
@@ -30,8 +30,9 @@ func TestOwnRequestsFollowNoRedirect(t *testing.T) {
 	}
 	for _, code := range []int{301, 302, 303, 307, 308} {
 		asked := make(chan string, 16)
-		s := &server{get: away(code), on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+		s := &server{get: away(code), on: handlers{
 			"server/discover": func(w http.ResponseWriter, r *http.Request, _ json.RawMessage) { away(code)(w, r) },
+			"away":            func(w http.ResponseWriter, r *http.Request, _ json.RawMessage) { away(code)(w, r) },
 		}}
 		counted := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodDelete {
@@ -48,10 +49,12 @@ func TestOwnRequestsFollowNoRedirect(t *testing.T) {
 		for range 4 { // probe, initialize, initialized, GET
 			<-asked
 		}
-		_ = r.in.Close()
-		if err := r.end(); err != nil {
-			t.Error(err)
+		r.send(`{"id":1,"method":"away","params":"canary"}`)
+		if got := r.line(); !strings.Contains(got, `"code":1003`) {
+			t.Errorf("%d: %s", code, got)
 		}
+		<-asked
+		r.close()
 		if got := <-asked; got != http.MethodDelete {
 			t.Error(got)
 		}
@@ -64,7 +67,7 @@ func TestOwnRequestsFollowNoRedirect(t *testing.T) {
 // Whatever names a message has, in whatever spelling and how
 // often, it is sent as it is or refused, and the answer finds the client.
 func TestOddMemberNamesAreSentOrRefused(t *testing.T) {
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){}}
+	s := &server{on: handlers{}}
 	r := newRig(t, s)
 	names := rapid.SampledFrom([]string{"ID", "Id", "id", "method", "Method", "METHOD", "id\\u0000", "jsonrpc", "JSONRPC", "params", "Params", "result", "é", "\\u0069d2"})
 	values := rapid.SampledFrom([]string{"1", "1.0", "9007199254740993", `"a"`, "null", "[1e400]", `{"x":1,"x":2}`, "true", `"\u2028"`})
@@ -102,7 +105,7 @@ func TestOddMemberNamesAreSentOrRefused(t *testing.T) {
 func TestFailedInitializeIsAnswered(t *testing.T) {
 	for _, code := range []int{400, 403, 404, 429, 500, 502, 503} {
 		fails := true
-		s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+		s := &server{on: handlers{
 			"server/discover": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) { w.WriteHeader(code) },
 			"initialize": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 				if fails {

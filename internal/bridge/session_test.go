@@ -28,10 +28,7 @@ func TestSessionIDAndVersionOnEveryRequest(t *testing.T) {
 	if !strings.Contains(got, "list_changed") || !strings.Contains(got, `"id":1`) {
 		t.Error(got)
 	}
-	_ = r.in.Close()
-	if err := r.end(); err != nil {
-		t.Error(err)
-	}
+	r.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if last := s.methods[len(s.methods)-1]; last != http.MethodDelete {
@@ -50,7 +47,7 @@ func TestSessionIDAndVersionOnEveryRequest(t *testing.T) {
 // Messages after initialize wait for it, and what follows initialized for that.
 func TestInitializeIsABarrier(t *testing.T) {
 	release := make(chan struct{})
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"initialize": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			<-release
 			answer(w, id, `{"protocolVersion":"2025-06-18"}`)
@@ -70,7 +67,7 @@ func TestInitializeIsABarrier(t *testing.T) {
 func TestLostSessionIsReplaced(t *testing.T) {
 	var mu sync.Mutex
 	session := 1
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){}}
+	s := &server{on: handlers{}}
 	s.on["initialize"] = func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -118,7 +115,7 @@ func TestLostSessionIsReplaced(t *testing.T) {
 // answer is posted.
 func TestServerRequest(t *testing.T) {
 	answered := make(chan string, 1)
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"x": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			events(w, `data: {"jsonrpc":"2.0","id":"srv","method":"elicitation/create"}`+"\n\n")
 			<-answered

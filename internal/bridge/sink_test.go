@@ -20,7 +20,7 @@ func passOn(_ *Config, c *upstream.Config) { c.StreamWithin = time.Hour }
 // halves is a server whose tools/call sends the half of a large answer, then
 // what between does, then the rest.
 func halves(size int, between func(w http.ResponseWriter, r *http.Request)) *server {
-	return &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	return &server{on: handlers{
 		"tools/call": func(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
 			w.Header().Set("Content-Type", "application/json")
 			text := `{"jsonrpc":"2.0","id":` + string(id) + `,"result":{"x":"` + strings.Repeat("y", size) + `"}}`
@@ -54,10 +54,7 @@ func TestLargeAnswerAlone(t *testing.T) {
 	if len(first) < 10<<20 || !strings.HasPrefix(first, `{"jsonrpc":"2.0","id":1,`) || second != `{"jsonrpc":"2.0","id":2,"result":{}}` {
 		t.Errorf("%d bytes beginning with %.40q, then %.80q", len(first), first, second)
 	}
-	_ = r.in.Close()
-	if err := r.end(); err != nil {
-		t.Error(err)
-	}
+	r.close()
 }
 
 // What breaks off while it is passed on is a line that nobody can read,
@@ -81,10 +78,7 @@ func TestLargeAnswerBreaksOff(t *testing.T) {
 	if line := r.line(); !json.Valid([]byte(line)) || !strings.HasPrefix(line, `{"jsonrpc":"2.0","id":2,`) {
 		t.Errorf("%d bytes", len(line))
 	}
-	_ = r.in.Close()
-	if err := r.end(); err != nil {
-		t.Error(err)
-	}
+	r.close()
 }
 
 // A cancel that comes while the answer is passed on does not cut it.
@@ -104,23 +98,5 @@ func TestLargeAnswerIsNotCut(t *testing.T) {
 	if line := r.line(); !strings.HasPrefix(line, `{"jsonrpc":"2.0","id":2,`) {
 		t.Errorf("%.100q", line)
 	}
-	_ = r.in.Close()
-	if err := r.end(); err != nil {
-		t.Error(err)
-	}
-}
-
-// A large list of tools is looked into, like a small one.
-func TestLargeListIsFiltered(t *testing.T) {
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
-		"tools/list": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
-			w.Header().Set("Content-Type", "application/json")
-			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"tools":[{"name":"a","description":%q},{"name":"hidden"}]}}`, id, strings.Repeat("y", 8<<20))
-		},
-	}}
-	r := newRig(t, s, hiding(Filter{Ignore: []string{"hidden"}}))
-	r.send(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
-	if line := r.line(); !json.Valid([]byte(line)) || strings.Contains(line, "hidden") || len(line) < 8<<20 {
-		t.Errorf("%d bytes", len(line))
-	}
+	r.close()
 }

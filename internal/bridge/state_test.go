@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,29 +45,11 @@ func (s *inHand) seen() string {
 func over(t *testing.T, s *inHand, cfg Config, talk func(say func(string), hear func() string)) {
 	t.Helper()
 	cfg.Server = s
-	inR, inW := io.Pipe()
-	outR, outW := io.Pipe()
-	ended := make(chan error, 1)
-	go func() {
-		err := Run(t.Context(), inR, outW, cfg)
-		_ = outW.Close()
-		ended <- err
-	}()
-	lines := bufio.NewReader(outR)
-	talk(func(line string) {
-		if _, err := io.WriteString(inW, line+"\n"); err != nil {
-			t.Error(err)
-		}
-	}, func() string {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			t.Error(err)
-		}
-		return strings.TrimSpace(line)
-	})
-	_ = inW.Close()
-	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	if err := <-ended; err != nil {
+	r := start(t, cfg)
+	talk(func(line string) { r.send(line) }, r.line)
+	_ = r.in.Close()
+	go func() { _, _ = io.Copy(io.Discard, r.out) }()
+	if err := r.end(); err != nil {
 		t.Error(err)
 	}
 }
@@ -317,7 +298,7 @@ func TestRequestsOfABatchCount(t *testing.T) {
 // A client that does not read keeps neither a cancel nor an answer from the server.
 func TestClientThatDoesNotReadHoldsUpNoCancel(t *testing.T) {
 	asked, cancelled, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"slow": func(_ http.ResponseWriter, r *http.Request, _ json.RawMessage) {
 			close(asked)
 			<-r.Context().Done()

@@ -16,14 +16,12 @@ type stateless struct {
 
 func newStateless() *stateless {
 	s := &stateless{cut: make(chan struct{})}
-	s.on = map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s.on = handlers{
 		"initialize": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32020,"message":"no version header"}}`, id)
 		},
-		"server/discover": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
-			answer(w, id, `{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}`)
-		},
+		"server/discover": results(`{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}`),
 		"tools/call": func(w http.ResponseWriter, r *http.Request, _ json.RawMessage) {
 			events(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}\n\n")
 			<-r.Context().Done()
@@ -81,7 +79,7 @@ func TestCancelClosesTheStreamOfAStatelessRequest(t *testing.T) {
 // an answer to the probe before that to initialize, and no late one.
 func TestOvertakenProbeIsAnswered(t *testing.T) {
 	asked, first := make(chan struct{}), true
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"server/discover": func(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
 			if first {
 				first = false

@@ -13,7 +13,7 @@ import (
 
 // Order: notifications of a request come before its answer, as they came.
 func TestNotificationsBeforeAnswer(t *testing.T) {
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"x": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			var b strings.Builder
 			for i := range 1000 {
@@ -39,7 +39,7 @@ func TestNotificationsBeforeAnswer(t *testing.T) {
 // the call is not sent twice.
 func TestBrokenStreamIsResumed(t *testing.T) {
 	for _, broken := range []bool{false, true} {
-		s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+		s := &server{on: handlers{
 			"x": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
 				events(w, "id: e1\nretry: 10\ndata:\n\n")
 				if broken {
@@ -68,7 +68,7 @@ func TestBrokenStreamIsResumed(t *testing.T) {
 // Without an id it ends in an error at once, and the request
 // is not repeated.
 func TestCutStreamIsAnError(t *testing.T) {
-	s := &server{on: map[string]func(http.ResponseWriter, *http.Request, json.RawMessage){
+	s := &server{on: handlers{
 		"tools/call": func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
 			events(w, ": hello\n\n")
 			panic(http.ErrAbortHandler)
