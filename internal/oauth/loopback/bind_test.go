@@ -126,14 +126,7 @@ func TestChosenURI(t *testing.T) {
 	if status, _, _ := get(t, "GET", l.Here()+"?code=c&state=right", ""); status != 400 {
 		t.Errorf("the first state is answered with %d", status)
 	}
-	shown := make(chan struct{})
-	go func() { b.open("GET", l.Here()+"?code=c&state=second"); close(shown) }()
-	r = <-again
-	if r.query.Get("code") != "c" {
-		t.Errorf("%v, %v", r.query, r.err)
-	}
-	r.finish("", nil)
-	<-shown
+	answered(t, b, l, again, "c", "second")
 }
 
 type resume string

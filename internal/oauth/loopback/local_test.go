@@ -24,7 +24,7 @@ func newBrowser(t *testing.T) browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return browser{t, &http.Client{Jar: jar, Timeout: patience, Transport: wire, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return browser{t, &http.Client{Jar: jar, Timeout: patience, Transport: direct{}, CheckRedirect: client.CheckRedirect}}
 }
 
 // open returns the status, where the browser is sent, and the cookie it gets.
@@ -84,19 +84,7 @@ func TestLocalAddressLeadsOneBrowser(t *testing.T) {
 				t.Fatalf("%d to %q, %q", status, to, cookie)
 			}
 		}
-		done := make(chan int, 1)
-		go func() {
-			status, _, _ := b.open("GET", l.URI()+"?code=c&state=s")
-			done <- status
-		}()
-		r := <-ch
-		if r.err != nil || r.query.Get("code") != "c" {
-			t.Fatal(r.err)
-		}
-		r.finish("a", nil)
-		if status := <-done; status != http.StatusOK {
-			t.Errorf("the answer: %d", status)
-		}
+		answered(t, b, l, ch, "c", "s")
 		if status, to, _ := other.open("GET", here); status != http.StatusBadRequest || to != "" {
 			t.Errorf("after the login: %d to %q", status, to)
 		}
@@ -139,21 +127,11 @@ func TestOnlyTheMarkedBrowserMayAnswer(t *testing.T) {
 		if status, _, _ := other.open("GET", l.URI()+"?code=evil&state=t"); status != http.StatusBadRequest {
 			t.Errorf("another state: %d", status)
 		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			if pasted {
-				other.open("GET", l.URI()+"?code=c&state=s", "Cookie", mark)
-			} else {
-				b.open("GET", l.URI()+"?code=c&state=s")
-			}
-		}()
-		r := <-ch
-		if r.err != nil || r.query.Get("code") != "c" {
-			t.Fatal(r.err)
+		if pasted {
+			answered(t, other, l, ch, "c", "s", "Cookie", mark)
+		} else {
+			answered(t, b, l, ch, "c", "s")
 		}
-		r.finish("", nil)
-		<-done
 	}
 }
 
@@ -176,14 +154,7 @@ func TestBrowserWithoutCookies(t *testing.T) {
 // every browser may answer.
 func TestUnopenedAddressMarksNobody(t *testing.T) {
 	l, _, _, ch := led(t, Options{})
-	done := make(chan struct{})
-	go func() { defer close(done); newBrowser(t).open("GET", l.URI()+"?code=c&state=s") }()
-	r := <-ch
-	if r.err != nil {
-		t.Fatal(r.err)
-	}
-	r.finish("", nil)
-	<-done
+	answered(t, newBrowser(t), l, ch, "c", "s")
 }
 
 // The pages that end a login are in every language.

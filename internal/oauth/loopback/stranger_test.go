@@ -92,11 +92,11 @@ func TestStrangersGetNothing(t *testing.T) {
 }
 
 // answered delivers an answer and looks that it is the one that is taken.
-func answered(t *testing.T, b browser, l *Listener, ch <-chan received, code, state string) {
+func answered(t *testing.T, b browser, l *Listener, ch <-chan received, code, state string, header ...string) {
 	t.Helper()
 	status := make(chan int, 1)
 	go func() {
-		got, _, _ := b.open("GET", l.URI()+"?"+url.Values{"code": {code}, "state": {state}}.Encode())
+		got, _, _ := b.open("GET", l.Here()+"?"+url.Values{"code": {code}, "state": {state}}.Encode(), header...)
 		status <- got
 	}()
 	r := <-ch
