@@ -101,11 +101,11 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 func (s *Server) reserveCall(w http.ResponseWriter, h *reservation) bool {
 	switch err := h.reserveCall(); {
 	case errors.Is(err, errOwnerHasTooMuch):
-		s.metrics.refused(limitCalls)
+		s.metrics.limited.WithLabelValues(limitCalls).Inc()
 		tooMany(w, 1, "too_many_requests", "Too many requests of this user are being answered.")
 		return false
 	case err != nil:
-		s.metrics.refused(limitConcurrency)
+		s.metrics.limited.WithLabelValues(limitConcurrency).Inc()
 		retryLater(w, "The server is busy.")
 		return false
 	}
@@ -249,10 +249,10 @@ func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errManyValues):
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message has more than 65536 values."}.write(w)
 	case errors.Is(err, errOwnerHasTooMuch):
-		s.metrics.refused(limitBodies)
+		s.metrics.limited.WithLabelValues(limitBodies).Inc()
 		tooMany(w, 1, "too_many_requests", "Too many bytes of this user are under way.")
 	case errors.Is(err, errAllHaveTooMuch):
-		s.metrics.refused(limitBodies)
+		s.metrics.limited.WithLabelValues(limitBodies).Inc()
 		retryLater(w, "The server is busy.")
 	case errors.Is(err, errBodyTooSlow):
 		problem{http.StatusRequestTimeout, "invalid_request", "The message came too slowly."}.write(w)

@@ -69,7 +69,7 @@ func newCache(life context.Context, check Verifier, ttl, grace time.Duration) *c
 	return &cache{
 		check: check, life: life, ttl: ttl, grace: grace, revoked: func(tokenKey) {},
 		good: newLRU(maxGood, maxGoodBytes), refused: newLRU(maxRefused, 0),
-		checks: make(map[tokenKey]*retry.Call[Identity]), unknown: newChecksQuota(),
+		checks: make(map[tokenKey]*retry.Call[Identity]), unknown: newChecksQuota(), verdicts: newVerdicts(),
 	}
 }
 
@@ -94,12 +94,12 @@ func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	if known != nil && now.Before(known.fresh) {
 		identity := known.identity
 		c.mu.Unlock()
-		c.verdicts.known.Add(1)
+		c.verdicts.known.Inc()
 		return identity, nil
 	}
 	if no := c.refused.get(key, now); no != nil {
 		c.mu.Unlock()
-		c.verdicts.known.Add(1)
+		c.verdicts.known.Inc()
 		return Identity{}, no.err
 	}
 	check := c.checks[key]
@@ -162,7 +162,7 @@ func (c *cache) await(ctx context.Context, check *retry.Call[Identity], known *e
 // still be used, and only where nobody said anything else.
 func (c *cache) instead(known *entry, err error) (Identity, error) {
 	if known != nil && errors.Is(err, ErrUnavailable) && time.Now().Before(known.usable) {
-		c.verdicts.keptDespiteAnOutage.Add(1)
+		c.verdicts.keptDespiteAnOutage.Inc()
 		return known.identity, nil
 	}
 	return Identity{}, err

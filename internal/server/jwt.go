@@ -143,7 +143,7 @@ func (v *jwtVerifier) parseWith(ctx context.Context, token string, set keySet) (
 		return accessClaims{}, busy("too many signatures to verify")
 	}
 	var claims accessClaims
-	_, err := v.parser.ParseWithClaims(token, &claims, set.find(ctx))
+	_, err := v.parser.ParseWithClaims(token, &claims, set.find)
 	if errors.Is(err, jwt.ErrTokenRequiredClaimMissing) {
 		return accessClaims{}, claims.missing()
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
-	"github.com/MicahParks/keyfunc/v3"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
@@ -42,7 +41,6 @@ type keySet struct {
 	ids       map[string]bool
 	anonymous bool // some key has no id, so tokens may name none
 	all       []jwkset.JWK
-	keys      keyfunc.Keyfunc
 	asked     time.Time // before the provider was asked for it
 	version   int       // of the remote copy
 }
@@ -70,12 +68,12 @@ func (p *provider) readKeys(ctx context.Context) (keySet, error) {
 	if err != nil {
 		return keySet{}, fmt.Errorf("%s: %w", foreign.ShortAddress(meta.JWKSURI), err)
 	}
-	set, err := parseKeys(ctx, body)
+	set, err := parseKeys(body)
 	set.asked = asked
 	return set, err
 }
 
-func parseKeys(ctx context.Context, body []byte) (keySet, error) {
+func parseKeys(body []byte) (keySet, error) {
 	var doc struct {
 		Keys []jsontext.Value `json:"keys"`
 	}
@@ -83,34 +81,23 @@ func parseKeys(ctx context.Context, body []byte) (keySet, error) {
 		return keySet{}, fmt.Errorf("decode key set: %w", err)
 	}
 	set := keySet{ids: make(map[string]bool)}
-	storage := jwkset.NewMemoryStorage()
-	count := 0
 	for _, raw := range doc.Keys {
 		key, err := parseKey(raw)
 		if err != nil {
 			continue
 		}
-		if count++; count > maxKeys {
+		if set.all = append(set.all, key); len(set.all) > maxKeys {
 			return keySet{}, fmt.Errorf("key set has more than %d keys", maxKeys)
 		}
-		if err := storage.KeyWrite(ctx, key); err != nil {
-			return keySet{}, fmt.Errorf("keep key: %w", err)
-		}
-		set.all = append(set.all, key)
 		if id := key.Marshal().KID; id != "" {
 			set.ids[id] = true
 		} else {
 			set.anonymous = true
 		}
 	}
-	if count == 0 {
+	if len(set.all) == 0 {
 		return keySet{}, errors.New("key set has no usable signing key")
 	}
-	keys, err := keyfunc.New(keyfunc.Options{Storage: storage})
-	if err != nil {
-		return keySet{}, fmt.Errorf("use key set: %w", err)
-	}
-	set.keys = keys
 	return set, nil
 }
 
@@ -176,20 +163,16 @@ func (p *provider) noKey(set keySet, arrival, iat time.Time) error {
 	return errUnknownKey
 }
 
-// find returns the keys that may have made a token's signature: the one it
-// names, or each that its algorithm fits.
-func (s keySet) find(ctx context.Context) jwt.Keyfunc {
-	named := s.keys.KeyfuncCtx(ctx)
-	return func(token *jwt.Token) (any, error) {
-		if _, ok := token.Header["kid"]; ok {
-			return named(token)
+// find returns the keys that may have made a token's signature: those that its
+// algorithm fits, of the id that it names, or of any if it names none.
+func (s keySet) find(token *jwt.Token) (any, error) {
+	kid, named := token.Header["kid"]
+	var fitting jwt.VerificationKeySet
+	for _, key := range s.all {
+		m := key.Marshal()
+		if (!named || m.KID == kid) && (m.ALG == "" || m.ALG.String() == token.Method.Alg()) {
+			fitting.Keys = append(fitting.Keys, key.Key())
 		}
-		var fitting jwt.VerificationKeySet
-		for _, key := range s.all {
-			if a := key.Marshal().ALG.String(); a == "" || a == token.Method.Alg() {
-				fitting.Keys = append(fitting.Keys, key.Key())
-			}
-		}
-		return fitting, nil
 	}
+	return fitting, nil
 }

@@ -187,7 +187,7 @@ func TestParseKeys(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			set, err := parseKeys(t.Context(), []byte(tt.body))
+			set, err := parseKeys([]byte(tt.body))
 			if (err == nil) != (tt.ids > 0) || len(set.ids) != tt.ids {
 				t.Errorf("%d keys, %v; want %d", len(set.ids), err, tt.ids)
 			}

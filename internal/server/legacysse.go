@@ -268,18 +268,18 @@ func (s *Server) acceptMessage(session string, id Identity, message []byte, held
 func (s *Server) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
 	switch err := s.limits.streams.acquire(o, 1); {
 	case errors.Is(err, errOwnerHasTooMuch):
-		s.metrics.refused(limitStreams)
+		s.metrics.limited.WithLabelValues(limitStreams).Inc()
 		tooMany(w, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")
 		return nil, false
 	case err != nil:
-		s.metrics.refused(limitStreams)
+		s.metrics.limited.WithLabelValues(limitStreams).Inc()
 		retryLater(w, "The server has too many open streams.")
 		return nil, false
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-	s.metrics.streamOpened(transport)
+	s.metrics.streams.WithLabelValues(transport).Inc()
 	return func() {
 		s.limits.streams.release(o, 1)
-		s.metrics.streamClosed(transport)
+		s.metrics.streams.WithLabelValues(transport).Dec()
 	}, true
 }

@@ -8,23 +8,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics counts what an operator watches. A nil one counts nothing. No label
-// has a value that a client can choose.
+// metrics counts what an operator watches. No label has a value that a client can
+// choose.
 type metrics struct {
-	requests  *prometheus.CounterVec
-	duration  *prometheus.HistogramVec
-	inFlight  prometheus.Gauge
-	streams   *prometheus.GaugeVec
-	limited   *prometheus.CounterVec
-	forwards  *prometheus.CounterVec
-	draining  prometheus.Gauge
-	buildInfo *prometheus.GaugeVec
+	requests *prometheus.CounterVec   // by route, method and status
+	duration *prometheus.HistogramVec // by route
+	inFlight prometheus.Gauge
+	streams  *prometheus.GaugeVec   // by transport
+	limited  *prometheus.CounterVec // by limit
+	forwards *prometheus.CounterVec // by outcome
+	draining prometheus.Gauge
 }
 
+// newMetrics returns metrics that are registered with to; with nil nobody reads them.
 func newMetrics(to prometheus.Registerer, version string, bus Bus) (*metrics, error) {
-	if to == nil {
-		return nil, nil
-	}
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "whoami_requests_total", Help: "Requests answered.",
@@ -48,29 +45,19 @@ func newMetrics(to prometheus.Registerer, version string, bus Bus) (*metrics, er
 		draining: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "whoami_draining", Help: "1 once the server has begun to stop.",
 		}),
-		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "whoami_build_info", Help: "Always 1.",
-		}, []string{"version"}),
 	}
 	all := []prometheus.Collector{
-		m.requests, m.duration, m.inFlight, m.streams, m.limited, m.forwards, m.draining, m.buildInfo,
+		m.requests, m.duration, m.inFlight, m.streams, m.limited, m.forwards, m.draining,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "whoami_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
+		}, func() float64 { return 1 }),
 	}
 	if bus != nil {
-		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "whoami_bus_up", Help: "1 while the bus between replicas works.",
-		}, func() float64 {
-			if bus.Healthy() != nil {
-				return 0
-			}
-			return 1
-		}))
+		all = append(all, gaugeOf("whoami_bus_up", "1 while the bus between replicas works.", func() bool { return bus.Healthy() == nil }))
 	}
-	for _, c := range all {
-		if err := to.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
+	if err := register(to, all); err != nil {
+		return nil, err
 	}
-	m.buildInfo.WithLabelValues(version).Set(1)
 	for _, transport := range []string{"sse", "streamable"} {
 		m.streams.WithLabelValues(transport)
 	}
@@ -90,48 +77,33 @@ const (
 	limitStreams     = "streams"
 )
 
+// answered counts a request that was answered.
 func (m *metrics) answered(route, method string, status int, took time.Duration, stream bool) {
-	if m == nil {
-		return
-	}
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	if !stream {
 		m.duration.WithLabelValues(route).Observe(took.Seconds())
 	}
 }
 
-func (m *metrics) underWay(n float64) {
-	if m != nil {
-		m.inFlight.Add(n)
-	}
+// gaugeOf is 1 while is returns true.
+func gaugeOf(name, help string, is func() bool) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+		if is() {
+			return 1
+		}
+		return 0
+	})
 }
 
-func (m *metrics) streamOpened(transport string) {
-	if m != nil {
-		m.streams.WithLabelValues(transport).Inc()
+// register registers all with to, if there is one.
+func register(to prometheus.Registerer, all []prometheus.Collector) error {
+	if to == nil {
+		return nil
 	}
-}
-
-func (m *metrics) streamClosed(transport string) {
-	if m != nil {
-		m.streams.WithLabelValues(transport).Dec()
+	for _, c := range all {
+		if err := to.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
 	}
-}
-
-func (m *metrics) refused(limit string) {
-	if m != nil {
-		m.limited.WithLabelValues(limit).Inc()
-	}
-}
-
-func (m *metrics) forwarded(outcome string) {
-	if m != nil {
-		m.forwards.WithLabelValues(outcome).Inc()
-	}
-}
-
-func (m *metrics) drain() {
-	if m != nil {
-		m.draining.Set(1)
-	}
+	return nil
 }

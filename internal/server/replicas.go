@@ -72,18 +72,18 @@ func (s *Server) forward(ctx context.Context, replica string, f forwarded) (acce
 	reply, err := s.ops.Bus.Request(ctx, replica, request)
 	switch {
 	case errors.Is(err, ErrNoReplica):
-		s.metrics.forwarded("no_replica")
+		s.metrics.forwards.WithLabelValues("no_replica").Inc()
 		return noSuchSession, nil
 	case err != nil:
-		s.metrics.forwarded("error")
+		s.metrics.forwards.WithLabelValues("error").Inc()
 		return "", fmt.Errorf("forward message: %w", err)
 	}
 	switch verdict := acceptance(reply); verdict {
 	case accepted, noSuchSession, tooManyAtATime:
-		s.metrics.forwarded(string(verdict))
+		s.metrics.forwards.WithLabelValues(string(verdict)).Inc()
 		return verdict, nil
 	}
-	s.metrics.forwarded("error")
+	s.metrics.forwards.WithLabelValues("error").Inc()
 	return "", errors.New("forward message: the replica's reply is not understood")
 }
 

@@ -208,7 +208,7 @@ func (s *Server) protected(metadataURL string,
 			return
 		}
 		if after, ok := s.addressLimit.allow(clientOf(r.Context())); !ok {
-			s.metrics.refused(limitAddress)
+			s.metrics.limited.WithLabelValues(limitAddress).Inc()
 			tooMany(w, after, "too_many_requests", "Too many requests from this address.")
 			return
 		}
@@ -227,7 +227,7 @@ func (s *Server) protected(metadataURL string,
 		}
 		recordSubject(ctx, id.Subject)
 		if after, ok := s.subjectLimit.allow(id.Issuer + " " + id.Subject); !ok {
-			s.metrics.refused(limitSubject)
+			s.metrics.limited.WithLabelValues(limitSubject).Inc()
 			tooMany(w, after, "too_many_requests", "Too many requests of this user.")
 			return
 		}
@@ -259,9 +259,9 @@ func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
 		return nil, false
 	}
 	s.active++
-	s.metrics.underWay(1)
+	s.metrics.inFlight.Inc()
 	return func() {
-		s.metrics.underWay(-1)
+		s.metrics.inFlight.Dec()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.active--; s.active == 0 && s.drained != nil {
@@ -276,7 +276,7 @@ func (s *Server) Drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waning = true
-	s.metrics.drain()
+	s.metrics.draining.Set(1)
 }
 
 // Ready is nil as long as new clients are welcome.
