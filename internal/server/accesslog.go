@@ -52,35 +52,24 @@ func (e *requestRecord) Flush() {
 // Unwrap lets http.ResponseController reach the connection.
 func (e *requestRecord) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 
-// recordReason records why a request was refused, for the log only.
-func recordReason(ctx context.Context, err error) {
-	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok && err != nil {
-		e.reason = err
+// recordOf is the record of the request that ctx belongs to; where there is none,
+// one that nobody reads.
+func recordOf(ctx context.Context) *requestRecord {
+	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok {
+		return e
 	}
+	return &requestRecord{}
 }
 
-// recordSubject records whom the token is of, for the log only.
-func recordSubject(ctx context.Context, subject string) {
-	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok {
-		e.subject = foreign.Line(subject)
+// recordReason records why a request was refused, for the log only.
+func recordReason(ctx context.Context, err error) {
+	if err != nil {
+		recordOf(ctx).reason = err
 	}
 }
 
 // clientOf is the address that the request came from.
-func clientOf(ctx context.Context) string {
-	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok {
-		return e.client
-	}
-	return ""
-}
-
-// statusOf is the status that was answered so far; zero if there is none.
-func statusOf(ctx context.Context) int {
-	if e, ok := ctx.Value(requestRecordKey{}).(*requestRecord); ok {
-		return e.status
-	}
-	return 0
-}
+func clientOf(ctx context.Context) string { return recordOf(ctx).client }
 
 // logged runs serve with a correlation id and writes one line afterwards. The
 // line has the name of the route and never the URL, since a token may have

@@ -101,8 +101,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 func (s *Server) reserveCall(w http.ResponseWriter, h *reservation) bool {
 	switch err := h.reserveCall(); {
 	case errors.Is(err, errOwnerHasTooMuch):
-		s.metrics.limited.WithLabelValues(limitCalls).Inc()
-		tooMany(w, 1, "too_many_requests", "Too many requests of this user are being answered.")
+		s.refuseMore(w, limitCalls, 1, "too_many_requests", "Too many requests of this user are being answered.")
 		return false
 	case err != nil:
 		s.metrics.limited.WithLabelValues(limitConcurrency).Inc()
@@ -249,8 +248,7 @@ func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errManyValues):
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message has more than 65536 values."}.write(w)
 	case errors.Is(err, errOwnerHasTooMuch):
-		s.metrics.limited.WithLabelValues(limitBodies).Inc()
-		tooMany(w, 1, "too_many_requests", "Too many bytes of this user are under way.")
+		s.refuseMore(w, limitBodies, 1, "too_many_requests", "Too many bytes of this user are under way.")
 	case errors.Is(err, errAllHaveTooMuch):
 		s.metrics.limited.WithLabelValues(limitBodies).Inc()
 		retryLater(w, "The server is busy.")

@@ -17,15 +17,30 @@ type problem struct {
 // write answers with the problem as JSON, in the shape OAuth uses for errors,
 // with the id by which the operator finds the request in the log.
 func (p problem) write(w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(p.status)
 	answer := map[string]string{"error": p.code, "error_description": p.text}
-	if id := h.Get(requestIDHeader); id != "" {
+	if id := w.Header().Get(requestIDHeader); id != "" {
 		answer["request_id"] = id
 	}
-	_ = stdjson.NewEncoder(w).Encode(answer)
+	writeJSON(w, p.status, answer)
+}
+
+// writeJSON answers with a JSON document that no cache keeps.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = stdjson.NewEncoder(w).Encode(v)
+}
+
+// onlyGET answers every method but GET and HEAD with 405.
+func onlyGET(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			methodNotAllowed(w, "GET, HEAD")
+			return
+		}
+		serve(w, r)
+	}
 }
 
 // challenge builds a Bearer challenge (RFC 6750 section 3, RFC 9728 section

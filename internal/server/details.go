@@ -2,12 +2,10 @@ package server
 
 import (
 	"context"
-	stdjson "encoding/json"
 	"errors"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 )
 
 // details is what whoami_details answers: not who the caller is, but what the
@@ -35,21 +33,6 @@ const detailsOutput = `{
 	"required": ["sub", "iss", "scopes", "resource"],
 	"additionalProperties": false
 }`
-
-func (s *Server) addDetails(m *server.MCPServer) {
-	m.AddTool(mcp.NewTool(toolDetails,
-		mcp.WithDescription("Returns how the current call is authorized: issuer, application, scopes and expiry "+
-			"of the access token, never the token itself. Needs a scope that whoami does not need."),
-		mcp.WithToolTitle("How am I signed in"),
-		mcp.WithTitleAnnotation("How am I signed in"),
-		mcp.WithReadOnlyHintAnnotation(true),
-		mcp.WithDestructiveHintAnnotation(false),
-		mcp.WithIdempotentHintAnnotation(true),
-		mcp.WithOpenWorldHintAnnotation(false),
-		mcp.WithRawOutputSchema(stdjson.RawMessage(detailsOutput)),
-		withoutArguments,
-	), s.whoamiDetails)
-}
 
 func (s *Server) whoamiDetails(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	id, ok := IdentityFrom(ctx)

@@ -268,8 +268,7 @@ func (s *Server) acceptMessage(session string, id Identity, message []byte, held
 func (s *Server) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
 	switch err := s.limits.streams.acquire(o, 1); {
 	case errors.Is(err, errOwnerHasTooMuch):
-		s.metrics.limited.WithLabelValues(limitStreams).Inc()
-		tooMany(w, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")
+		s.refuseMore(w, limitStreams, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")
 		return nil, false
 	case err != nil:
 		s.metrics.limited.WithLabelValues(limitStreams).Inc()

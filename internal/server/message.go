@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -165,13 +164,9 @@ func refuseMessage(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errLongName):
 		code, text = -32600, "Invalid request: an id or a name is longer than 8 KiB"
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(http.StatusBadRequest)
-	_ = stdjson.NewEncoder(w).Encode(map[string]any{
+	writeJSON(w, http.StatusBadRequest, map[string]any{
 		"jsonrpc": "2.0", "id": nil, "error": map[string]any{
-			"code": code, "message": text, "data": map[string]string{"requestId": h.Get(requestIDHeader)},
+			"code": code, "message": text, "data": map[string]string{"requestId": w.Header().Get(requestIDHeader)},
 		},
 	})
 }

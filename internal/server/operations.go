@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -105,23 +106,14 @@ func (o *Operations) checkOperations() error {
 
 // withDefaults returns o with every zero replaced by what it means.
 func (o Operations) withDefaults() Operations {
-	set := func(p *int, def int) {
-		if *p == 0 {
-			*p = def
-		}
-	}
-	set(&o.MaxSessions, defaultMaxSessions)
-	set(&o.MaxStreams, defaultMaxStreams)
-	set(&o.TotalStreams, defaultTotalStreams)
-	set(&o.MaxConcurrent, defaultMaxConcurrent)
-	set(&o.MaxCalls, defaultMaxCalls)
-	set(&o.MaxBodyBytes, defaultMaxBodies)
-	set(&o.TotalBodyBytes, defaultTotalBodies)
-	if o.SessionIdle == 0 {
-		o.SessionIdle = defaultSessionIdle
-	}
-	if o.Heartbeat == 0 {
-		o.Heartbeat = defaultHeartbeat
-	}
+	o.MaxSessions = cmp.Or(o.MaxSessions, defaultMaxSessions)
+	o.MaxStreams = cmp.Or(o.MaxStreams, defaultMaxStreams)
+	o.TotalStreams = cmp.Or(o.TotalStreams, defaultTotalStreams)
+	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, defaultMaxConcurrent)
+	o.MaxCalls = cmp.Or(o.MaxCalls, defaultMaxCalls)
+	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, defaultMaxBodies)
+	o.TotalBodyBytes = cmp.Or(o.TotalBodyBytes, defaultTotalBodies)
+	o.SessionIdle = cmp.Or(o.SessionIdle, defaultSessionIdle)
+	o.Heartbeat = cmp.Or(o.Heartbeat, defaultHeartbeat)
 	return o
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	stdjson "encoding/json"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,8 +20,8 @@ const maxScrapes = 4
 // the same time. What is down is named in the answer and in the metrics.
 func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc(pathHealth, serveHealth)
-	mux.HandleFunc("/readyz", s.serveReady)
+	mux.HandleFunc(pathHealth, onlyGET(serveHealth))
+	mux.HandleFunc("/readyz", onlyGET(s.serveReady))
 	if metrics != nil {
 		scrape, scrapes := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), newQuota(maxScrapes, maxScrapes)
 		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
@@ -37,11 +36,7 @@ func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	return mux
 }
 
-func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		methodNotAllowed(w, "GET, HEAD")
-		return
-	}
+func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	answer := map[string]string{"status": "ready"}
 	if s.ops.Bus != nil {
 		answer["bus"] = "up"
@@ -49,12 +44,10 @@ func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
 			answer["bus"] = "down"
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
+	status := http.StatusOK
 	if s.Ready() != nil {
-		answer["status"] = "stopping"
+		answer["status"], status = "stopping", http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = stdjson.NewEncoder(w).Encode(answer)
+	writeJSON(w, status, answer)
 }

@@ -51,17 +51,13 @@ func (s *Server) pageHandler(cfg *Config) (http.HandlerFunc, error) {
 		"Health": page.Text(s.layout.origin + s.layout.prefix + pathHealth), "Version": page.Text(s.version),
 		"Bridge": page.Text(bridge), "VSCode": page.Text(vscode), "Claude": page.Text("claude mcp add --transport http whoami " + resource),
 	})
-	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			methodNotAllowed(w, "GET, HEAD")
-			return
-		}
+	return onlyGET(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		template.Headers(h)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "public, max-age=300")
 		_, _ = io.WriteString(w, body)
-	}, nil
+	}), nil
 }
 
 // snippet is JSON as people write it.

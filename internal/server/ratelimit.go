@@ -132,6 +132,12 @@ func tooMany(w http.ResponseWriter, retryAfter int, code, text string) {
 	problem{http.StatusTooManyRequests, code, text}.write(w)
 }
 
+// refuseMore counts what one caller has too much of, and answers 429.
+func (s *Server) refuseMore(w http.ResponseWriter, limit string, retryAfter int, code, text string) {
+	s.metrics.limited.WithLabelValues(limit).Inc()
+	tooMany(w, retryAfter, code, text)
+}
+
 // retryLater answers 503 with a time to come back.
 func retryLater(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"mcp-login/internal/foreign"
 	"net/http"
 	"sync"
 	"time"
@@ -140,7 +141,7 @@ func (s *Server) mount(cfg *Config) error {
 	if err != nil {
 		return err
 	}
-	s.routes = map[string]route{pathHealth: {routeHealth, serveHealth}}
+	s.routes = map[string]route{pathHealth: {routeHealth, onlyGET(serveHealth)}}
 	for _, prefix := range []string{"", s.layout.prefix} {
 		s.routes[prefix+"/"] = route{"page", s.public(page)}
 		s.routes[prefix+pathHealth] = s.routes[pathHealth]
@@ -208,8 +209,7 @@ func (s *Server) protected(metadataURL string,
 			return
 		}
 		if after, ok := s.addressLimit.allow(clientOf(r.Context())); !ok {
-			s.metrics.limited.WithLabelValues(limitAddress).Inc()
-			tooMany(w, after, "too_many_requests", "Too many requests from this address.")
+			s.refuseMore(w, limitAddress, after, "too_many_requests", "Too many requests from this address.")
 			return
 		}
 		leave, ok := s.enter(w)
@@ -225,10 +225,9 @@ func (s *Server) protected(metadataURL string,
 		if !ok {
 			return
 		}
-		recordSubject(ctx, id.Subject)
+		recordOf(ctx).subject = foreign.Line(id.Subject)
 		if after, ok := s.subjectLimit.allow(id.Issuer + " " + id.Subject); !ok {
-			s.metrics.limited.WithLabelValues(limitSubject).Inc()
-			tooMany(w, after, "too_many_requests", "Too many requests of this user.")
+			s.refuseMore(w, limitSubject, after, "too_many_requests", "Too many requests of this user.")
 			return
 		}
 		// A proxy that buffers would hold back events; a cache must keep none
@@ -323,14 +322,8 @@ func forbidden(w http.ResponseWriter, text string) {
 // serveHealth says that the process answers. It takes any Host, because
 // probes address a server by its bare address, and asks nobody: a provider
 // that is down is no reason to restart this server.
-func serveHealth(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		methodNotAllowed(w, "GET, HEAD")
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
+func serveHealth(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 var _ http.Handler = (*Server)(nil)

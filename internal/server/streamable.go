@@ -108,7 +108,7 @@ func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner prin
 	}
 	w.Header().Set(headerSessionID, session)
 	s.streamable.ServeHTTP(w, r)
-	if statusOf(r.Context()) >= http.StatusBadRequest {
+	if recordOf(r.Context()).status >= http.StatusBadRequest {
 		_, err := s.sessions.End(r.Context(), owner.user(), owner.session(session))
 		recordReason(r.Context(), err)
 	}

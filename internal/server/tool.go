@@ -34,9 +34,12 @@ const whoamiOutput = `{
 	"additionalProperties": true
 }`
 
-// toolDetails is the name of the tool that is there only if it has a scope of
-// its own, to show how a client gets more rights when it needs them.
-const toolDetails = "whoami_details"
+// The tools. whoami_details is there only if it has a scope of its own, to show how a
+// client gets more rights when it needs them.
+const (
+	toolWhoami  = "whoami"
+	toolDetails = "whoami_details"
+)
 
 // tools returns the MCP server to serve, with the check of scopes around its
 // tools.
@@ -45,7 +48,8 @@ func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
 	if m == nil {
 		m = s.newMCP(version)
 		if len(cfg.ToolScopes[toolDetails]) > 0 {
-			s.addDetails(m)
+			addTool(m, toolDetails, "How am I signed in", "Returns how the current call is authorized: issuer, application, scopes and expiry "+
+				"of the access token, never the token itself. Needs a scope that whoami does not need.", detailsOutput, s.whoamiDetails)
 		}
 	}
 	m.Use(s.scoped)
@@ -70,18 +74,8 @@ func (s *Server) newMCP(version string) *server.MCPServer {
 		// authorization contexts.
 		server.WithCacheHints(listTTL, mcp.CacheScopePrivate),
 	)
-	m.AddTool(mcp.NewTool("whoami",
-		mcp.WithDescription("Returns the identity claims of the signed-in user: subject, and as far as "+
-			"known user name, name, e-mail address and whatever else the identity provider says."),
-		mcp.WithToolTitle("Who am I"),
-		mcp.WithTitleAnnotation("Who am I"), // of 2025-03-26
-		mcp.WithReadOnlyHintAnnotation(true),
-		mcp.WithDestructiveHintAnnotation(false),
-		mcp.WithIdempotentHintAnnotation(true),
-		mcp.WithOpenWorldHintAnnotation(false),
-		mcp.WithRawOutputSchema(stdjson.RawMessage(whoamiOutput)),
-		withoutArguments,
-	), s.whoami)
+	addTool(m, toolWhoami, "Who am I", "Returns the identity claims of the signed-in user: subject, and as far as "+
+		"known user name, name, e-mail address and whatever else the identity provider says.", whoamiOutput, s.whoami)
 	return m
 }
 
@@ -100,13 +94,25 @@ func boundToolError(_ context.Context, _ any, _ *mcp.CallToolRequest, result any
 	}
 }
 
-// noArguments is the input schema of both tools.
+// noArguments is the input schema of both tools. It is given as text: mcp-go encodes
+// any other anew for each call, to find what it has compiled of it.
 const noArguments = `{"additionalProperties":false,"properties":{},"required":[],"type":"object"}`
 
-// withoutArguments gives a tool that schema as text: mcp-go encodes any other
-// anew for each call, to find what it has compiled of it.
-func withoutArguments(t *mcp.Tool) {
-	t.InputSchema, t.RawInputSchema = mcp.ToolInputSchema{}, stdjson.RawMessage(noArguments)
+// addTool adds a tool that only reads. It answers with an object of the schema output.
+func addTool(m *server.MCPServer, name, title, description, output string, answer server.ToolHandlerFunc) {
+	m.AddTool(mcp.NewTool(name,
+		mcp.WithDescription(description),
+		mcp.WithToolTitle(title),
+		mcp.WithTitleAnnotation(title), // of 2025-03-26
+		mcp.WithReadOnlyHintAnnotation(true),
+		mcp.WithDestructiveHintAnnotation(false),
+		mcp.WithIdempotentHintAnnotation(true),
+		mcp.WithOpenWorldHintAnnotation(false),
+		mcp.WithRawOutputSchema(stdjson.RawMessage(output)),
+		func(t *mcp.Tool) {
+			t.InputSchema, t.RawInputSchema = mcp.ToolInputSchema{}, stdjson.RawMessage(noArguments)
+		},
+	), answer)
 }
 
 // whoami answers with the caller's claims, as structured content and as the
