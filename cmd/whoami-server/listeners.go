@@ -36,7 +36,7 @@ func bind(ctx context.Context, o *options, getenv func(string) string, log *slog
 			return nil, err
 		}
 	}
-	if o.isDev {
+	if o.dev {
 		if err := l.onThisMachine(); err != nil {
 			l.close()
 			return nil, err

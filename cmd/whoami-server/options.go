@@ -10,25 +10,110 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 )
 
-// options is the whole configuration, as text until [options.parse].
+// options is the whole configuration. What is a string stays one until
+// [options.parse]; the rest is filled there.
 type options struct {
-	issuer, resource, listen, scope, requiredScope string
-	allowHost, allowOrigin, logLevel, devListen    string
-	relay, jwtOnly, allowUntyped, dev, version     boolText
-	operationOptions
-	verificationOptions
+	issuer, resource, listen, devListen, opsListen string
+	logFormat, tlsCert, tlsKey, trustedProxy       string
+	busURL, collector, file                        string
+	whoamiScope, detailsScope                      string
+	introspectionID, introspectionFile             string
+	introspectionSecret                            string // of the environment
+	version                                        string
+	dev, introspectionAudienceOptional             bool
+	level                                          slog.Level
+	drain                                          time.Duration
+	ratio                                          float64
+	config                                         server.Config
+	others                                         []*url.URL // the resources after the first
 
-	file     string
 	mistakes []error // of the file
-	level    slog.Level
-	isDev    bool
-	config   server.Config
+	settings []func(wrong func(next string, err error))
+}
+
+// kind is how the text of an option is read.
+type kind[T any] struct {
+	parse func(text string) (T, error)
+	what  string // what a text that cannot be read is not
+	next  string // what to do then
+}
+
+// setting is an option that parse turns into what it means. A boolean one may be given
+// without a value.
+func setting[T any](o *options, fs *flag.FlagSet, to *T, k kind[T], name, def, usage string) {
+	value := &def
+	usage += " [" + variable(name) + "]"
+	if _, boolean := any(to).(*bool); boolean {
+		fs.Var((*boolText)(value), name, usage)
+	} else {
+		fs.StringVar(value, name, def, usage)
+	}
+	o.settings = append(o.settings, func(wrong func(string, error)) {
+		var err error
+		if *to, err = k.parse(*value); err != nil {
+			wrong(k.next, fmt.Errorf("%s: %q is not %s", name, *value, k.what))
+		}
+	})
+}
+
+// text is an option that stays as it is.
+func text(fs *flag.FlagSet, to *string, name, def, usage string) {
+	fs.StringVar(to, name, def, usage+" ["+variable(name)+"]")
+}
+
+var (
+	boolean = kind[bool]{strconv.ParseBool, "a boolean", "write true or false"}
+	list    = kind[[]string]{parse: func(text string) ([]string, error) { return words(text), nil }}
+	level   = kind[slog.Level]{func(text string) (l slog.Level, err error) {
+		err = l.UnmarshalText([]byte(text))
+		return l, err
+	}, "a level", "write debug, info, warn or error"}
+	period = kind[time.Duration]{func(text string) (time.Duration, error) {
+		d, err := time.ParseDuration(text)
+		if d < 0 {
+			err = errRange
+		}
+		return d, err
+	}, "a time", "write a time like 90s or 30m"}
+	count = kind[int]{func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if n < 1 {
+			err = errRange
+		}
+		return max(n, 0), err
+	}, "a number from 1 on", "write a whole number from 1 on"}
+	rate = kind[float64]{func(text string) (float64, error) {
+		r, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(r >= 0) {
+			return 0, errRange
+		}
+		return r, nil
+	}, "a rate", "write requests a second, e.g. 20 or 0.5; 0 is no limit"}
+)
+
+// errRange is a number that an option does not take.
+var errRange = errors.New("out of range")
+
+// orNone reads a duration of which zero means none: in the configuration zero stands
+// for the default, and none for no time at all.
+func orNone(none time.Duration) kind[time.Duration] {
+	return kind[time.Duration]{func(text string) (time.Duration, error) {
+		d, err := time.ParseDuration(text)
+		if err == nil && d < 0 {
+			err = errRange
+		}
+		if err != nil || d == 0 {
+			return none, err
+		}
+		return d, nil
+	}, "a duration", "write a duration, e.g. 30s, 5m or 0"}
 }
 
 // boolText is a boolean flag whose value is judged later, together with all
@@ -50,30 +135,26 @@ func variable(flagName string) string {
 func (o *options) flags(out io.Writer) *flag.FlagSet {
 	fs := flag.NewFlagSet("whoami-server", flag.ContinueOnError)
 	fs.SetOutput(out)
-	text := func(p *string, name, def, usage string) {
-		fs.StringVar(p, name, def, usage+" ["+variable(name)+"]")
-	}
-	boolean := func(p *boolText, name, def, usage string) {
-		*p = boolText(def)
-		fs.Var(p, name, usage+" ["+variable(name)+"]")
-	}
-	text(&o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it; JWTs of\nfurther ones are accepted as well")
-	text(&o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp); several\nresources each have their own tokens")
-	text(&o.listen, "listen", "127.0.0.1:3001", "`address` to listen on")
-	text(&o.scope, "scope", "openid profile email", "`scopes` that clients are told to ask for")
-	text(&o.requiredScope, "required-scope", "", "`scopes` a token must have; opaque tokens are refused then")
-	boolean(&o.relay, "relay-issuer-metadata", "true", "serve the issuer's metadata for clients of MCP 2025-03-26")
-	boolean(&o.jwtOnly, "jwt-only", "false", "refuse opaque tokens, which are not bound to this server")
-	boolean(&o.allowUntyped, "allow-untyped-jwt", "false", "accept JWTs whose typ is not at+jwt, for providers that set none")
-	text(&o.allowHost, "allow-host", "", "further Host `names` to accept, separated by spaces")
-	text(&o.allowOrigin, "allow-origin", "", "further browser `origins` to accept, separated by spaces")
-	o.verificationOptions.flags(text, boolean)
-	text(&o.logLevel, "log-level", "info", "debug, info, warn or error")
-	boolean(&o.dev, "dev", "false", "run with a provider that lets anybody in; for this machine only")
-	text(&o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
-	o.operationOptions.flags(text, boolean)
-	text(&o.file, "config", "", "YAML `file` with any of these options")
-	boolean(&o.version, "version", "false", "print the version and exit")
+	c := &o.config
+	text(fs, &o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it; JWTs of\nfurther ones are accepted as well")
+	text(fs, &o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp); several\nresources each have their own tokens")
+	text(fs, &o.listen, "listen", "127.0.0.1:3001", "`address` to listen on")
+	setting(o, fs, &c.Scopes, list, "scope", "openid profile email", "`scopes` that clients are told to ask for")
+	setting(o, fs, &c.RequiredScopes, list, "required-scope", "", "`scopes` a token must have; opaque tokens are refused then")
+	setting(o, fs, &c.RelayIssuerMetadata, boolean, "relay-issuer-metadata", "true", "serve the issuer's metadata for clients of MCP 2025-03-26")
+	setting(o, fs, &c.JWTOnly, boolean, "jwt-only", "false", "refuse opaque tokens, which are not bound to this server")
+	setting(o, fs, &c.AllowUntypedJWT, boolean, "allow-untyped-jwt", "false", "accept JWTs whose typ is not at+jwt, for providers that set none")
+	setting(o, fs, &c.AllowedHosts, list, "allow-host", "", "further Host `names` to accept, separated by spaces")
+	setting(o, fs, &c.AllowedOrigins, list, "allow-origin", "", "further browser `origins` to accept, separated by spaces")
+	setting(o, fs, &o.dev, boolean, "dev", "false", "run with a provider that lets anybody in; for this machine only")
+	text(fs, &o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
+	o.verificationFlags(fs)
+	o.settings = append(o.settings, o.parseIntrospection)
+	setting(o, fs, &o.level, level, "log-level", "info", "debug, info, warn or error")
+	o.operationFlags(fs)
+	text(fs, &o.file, "config", "", "YAML `file` with any of these options")
+	o.version = "false"
+	fs.Var((*boolText)(&o.version), "version", "print the version and exit ["+variable("version")+"]")
 	fs.Usage = func() {
 		_, _ = fmt.Fprint(out, "whoami-server: an MCP server that tells who is signed in.\n\n"+
 			"  whoami-server --issuer URL --resource URL\n  whoami-server --dev\n"+
@@ -118,41 +199,26 @@ func (o *options) parse() []error {
 			all = append(all, hint.With(err, next))
 		}
 	}
-	yes := func(name string, b boolText) bool {
-		v, err := strconv.ParseBool(string(b))
-		if err != nil {
-			wrong("write true or false", fmt.Errorf("%s: %q is not a boolean", name, b))
-		}
-		return v
+	for _, set := range o.settings {
+		set(wrong)
 	}
-	o.config = server.Config{
-		Scopes: words(o.scope), RequiredScopes: words(o.requiredScope),
-		AllowedHosts: words(o.allowHost), AllowedOrigins: words(o.allowOrigin),
-		RelayIssuerMetadata: yes("relay-issuer-metadata", o.relay),
-		JWTOnly:             yes("jwt-only", o.jwtOnly), AllowUntypedJWT: yes("allow-untyped-jwt", o.allowUntyped),
-		Version: programVersion(),
-	}
-	dev := yes("dev", o.dev)
-	if dev && o.detailsScope == "" {
+	o.config.Version = programVersion()
+	if o.dev && o.detailsScope == "" {
 		o.detailsScope = "whoami:details" // to show how a client gets more rights
 	}
-	o.verificationOptions.parse(&o.config, wrong, yes)
-	if err := o.level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		wrong("write debug, info, warn or error", fmt.Errorf("log-level: %q is not a level", o.logLevel))
-	}
-	o.operationOptions.parse(&o.config.Operations, yes, wrong)
-	o.isDev = dev
-	o.parseIssuer(dev, wrong)
+	o.parseToolScopes()
+	o.parseOperations(wrong)
+	o.parseIssuer(wrong)
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
 	o.parseAddresses(wrong)
-	if dev {
+	if o.dev {
 		o.keepToThisMachine(wrong)
 	}
 	return all
 }
 
-func (o *options) parseIssuer(dev bool, wrong func(string, error)) {
-	if !dev {
+func (o *options) parseIssuer(wrong func(string, error)) {
+	if !o.dev {
 		const next = "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev"
 		issuers := append(words(o.issuer), "")
 		o.config.Issuer = issuers[0]
@@ -195,7 +261,7 @@ func (o *options) parseAddresses(wrong func(string, error)) {
 	host, err := checkAddress("listen", o.listen)
 	wrong("write host:port, e.g. 127.0.0.1:3001", err)
 	if o.resource == "" {
-		if err == nil && !o.isDev && !origin.Loopback(host) {
+		if err == nil && !o.dev && !origin.Loopback(host) {
 			wrong("give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
 				fmt.Errorf("resource: missing, and %s is not a loopback address", o.listen))
 		}

@@ -2,8 +2,8 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,17 +14,6 @@ import (
 	"mcp-login/internal/server"
 )
 
-// verificationOptions are those about tokens and scopes, as text.
-type verificationOptions struct {
-	cacheTTL, outageGrace, leeway, algorithm, client        string
-	introspectionID, introspectionFile, introspectionSecret string
-	whoamiScope, detailsScope                               string
-	introspectionAudienceOptional                           boolText
-
-	// others are the resources after the first.
-	others []*url.URL
-}
-
 // secretVariable is the one option without a flag: arguments can be read by
 // everybody on the machine.
 const secretVariable = "WHOAMI_INTROSPECTION_SECRET" //nolint:gosec // the name of a secret is none
@@ -32,79 +21,51 @@ const secretVariable = "WHOAMI_INTROSPECTION_SECRET" //nolint:gosec // the name 
 // maxSecretBytes bounds the file that has the secret.
 const maxSecretBytes = 4 << 10
 
-func (v *verificationOptions) flags(text func(p *string, name, def, usage string),
-	boolean func(p *boolText, name, def, usage string),
-) {
-	text(&v.cacheTTL, "cache-ttl", "30s", "`duration` for which a checked token is not checked again, so for which a revoked one\nmay still be accepted; 0 checks every request")
-	text(&v.outageGrace, "outage-grace", "5m", "`duration` for which a token stays good after its last check while the issuer cannot\nbe asked; 0 not at all")
-	text(&v.leeway, "leeway", "30s", "tolerated `difference` of clocks")
-	text(&v.algorithm, "algorithm", "", "accepted signature `algorithms`, e.g. ES384; empty: those of the issuer's keys")
-	text(&v.client, "client", "", "`ids` of the applications whose tokens are accepted; empty: all")
-	text(&v.introspectionID, "introspection-client", "", "client `id` for the issuer's introspection endpoint, which opaque tokens are\nshown to then; its secret is in "+secretVariable)
-	text(&v.introspectionFile, "introspection-secret-file", "", "`file` with the secret instead")
-	boolean(&v.introspectionAudienceOptional, "introspection-audience-optional", "false", "accept opaque tokens for which introspection names no audience")
-	text(&v.whoamiScope, "whoami-scope", "", "`scopes` that the tool whoami needs; clients are told to ask for them")
-	text(&v.detailsScope, "details-scope", "", "`scopes` that the tool whoami_details needs; without any it is not there")
+// verificationFlags are those about tokens and scopes.
+func (o *options) verificationFlags(fs *flag.FlagSet) {
+	c := &o.config
+	setting(o, fs, &c.CacheTTL, orNone(-1), "cache-ttl", "30s", "`duration` for which a checked token is not checked again, so for which a revoked one\nmay still be accepted; 0 checks every request")
+	setting(o, fs, &c.OutageGrace, orNone(-1), "outage-grace", "5m", "`duration` for which a token stays good after its last check while the issuer cannot\nbe asked; 0 not at all")
+	setting(o, fs, &c.Leeway, orNone(time.Nanosecond), "leeway", "30s", "tolerated `difference` of clocks")
+	setting(o, fs, &c.Algorithms, list, "algorithm", "", "accepted signature `algorithms`, e.g. ES384; empty: those of the issuer's keys")
+	setting(o, fs, &c.Clients, list, "client", "", "`ids` of the applications whose tokens are accepted; empty: all")
+	text(fs, &o.introspectionID, "introspection-client", "", "client `id` for the issuer's introspection endpoint, which opaque tokens are\nshown to then; its secret is in "+secretVariable)
+	text(fs, &o.introspectionFile, "introspection-secret-file", "", "`file` with the secret instead")
+	setting(o, fs, &o.introspectionAudienceOptional, boolean, "introspection-audience-optional", "false", "accept opaque tokens for which introspection names no audience")
+	text(fs, &o.whoamiScope, "whoami-scope", "", "`scopes` that the tool whoami needs; clients are told to ask for them")
+	text(fs, &o.detailsScope, "details-scope", "", "`scopes` that the tool whoami_details needs; without any it is not there")
 }
 
-// parse fills cfg and reports every mistake.
-func (v *verificationOptions) parse(cfg *server.Config, wrong func(next string, err error), yes func(string, boolText) bool) {
-	duration := func(name, text string, def time.Duration) time.Duration {
-		d, err := time.ParseDuration(text)
-		if text == "0" {
-			d, err = 0, nil
-		}
-		if err != nil || d < 0 {
-			wrong("write a duration, e.g. 30s, 5m or 0", fmt.Errorf("%s: %q is not a duration", name, text))
-			return def
-		}
-		return d
+func (o *options) parseToolScopes() {
+	o.config.ToolScopes = make(map[string][]string)
+	if scopes := words(o.whoamiScope); len(scopes) > 0 {
+		o.config.ToolScopes["whoami"] = scopes
+		o.config.Scopes = append(o.config.Scopes, scopes...)
 	}
-	// In the configuration zero means the default, here it means none.
-	none := func(d time.Duration) time.Duration {
-		if d == 0 {
-			return -1
-		}
-		return d
+	if scopes := words(o.detailsScope); len(scopes) > 0 {
+		o.config.ToolScopes["whoami_details"] = scopes
 	}
-	cfg.CacheTTL = none(duration("cache-ttl", v.cacheTTL, 0))
-	cfg.OutageGrace = none(duration("outage-grace", v.outageGrace, 0))
-	cfg.Leeway = duration("leeway", v.leeway, 0)
-	if cfg.Leeway == 0 {
-		cfg.Leeway = time.Nanosecond // zero would be the default
-	}
-	cfg.Algorithms, cfg.Clients = words(v.algorithm), words(v.client)
-	cfg.ToolScopes = make(map[string][]string)
-	if scopes := words(v.whoamiScope); len(scopes) > 0 {
-		cfg.ToolScopes["whoami"] = scopes
-		cfg.Scopes = append(cfg.Scopes, scopes...)
-	}
-	if scopes := words(v.detailsScope); len(scopes) > 0 {
-		cfg.ToolScopes["whoami_details"] = scopes
-	}
-	optional := yes("introspection-audience-optional", v.introspectionAudienceOptional)
-	v.parseIntrospection(cfg, optional, wrong)
 }
 
-func (v *verificationOptions) parseIntrospection(cfg *server.Config, optional bool, wrong func(next string, err error)) {
+func (o *options) parseIntrospection(wrong func(next string, err error)) {
 	const next = "give --introspection-client and " + secretVariable + " or --introspection-secret-file"
-	if v.introspectionFile != "" {
-		if v.introspectionSecret != "" {
+	if o.introspectionFile != "" {
+		if o.introspectionSecret != "" {
 			wrong("keep one of them", fmt.Errorf("introspection-secret-file: %s is set too", secretVariable))
 		}
-		secret, err := readSecret(v.introspectionFile)
+		secret, err := readSecret(o.introspectionFile)
 		wrong(next, err)
-		v.introspectionSecret = secret
+		o.introspectionSecret = secret
 	}
-	if v.introspectionID == "" && v.introspectionSecret == "" && v.introspectionFile == "" {
+	if o.introspectionID == "" && o.introspectionSecret == "" && o.introspectionFile == "" {
 		return
 	}
-	if v.introspectionID == "" || v.introspectionSecret == "" {
+	if o.introspectionID == "" || o.introspectionSecret == "" {
 		wrong(next, errors.New("introspection: client id and secret are both needed"))
 		return
 	}
-	cfg.Introspection = &server.Introspection{
-		ClientID: v.introspectionID, ClientSecret: v.introspectionSecret, AudienceOptional: optional,
+	o.config.Introspection = &server.Introspection{
+		ClientID: o.introspectionID, ClientSecret: o.introspectionSecret, AudienceOptional: o.introspectionAudienceOptional,
 	}
 }
 
