@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"mcp-login/internal/oauth"
 )
@@ -119,5 +121,55 @@ func TestWhenADeviceCodeIsUsed(t *testing.T) {
 	a := &Account{Config: Config{Browser: Browser{Getenv: env("SSH_CONNECTION", "1 2 3 4")}}}
 	if got := a.devicePolicy(); got != oauth.DeviceIfOffered {
 		t.Errorf("SSH: %v", got)
+	}
+}
+
+// The page knows the client program by the name that it gave itself first, by its title
+// where it has one. Which requests are looked at is the bridge's to know.
+func TestClientNameIsRead(t *testing.T) {
+	for _, tc := range []struct {
+		want  string
+		infos []string
+	}{
+		{"plain", []string{`{"name":"plain"}`}},
+		{"With Title", []string{`{"name":"plain","title":"With Title"}`}},
+		{"plain", []string{`{"name":"plain","title":""}`}},
+		{"first", []string{`{"name":"first"}`, `{"name":"second"}`}},
+		{"", []string{`{"name":7}`, `"x"`}},
+		{"", []string{`{"name":"` + strings.Repeat("x", maxClientName+1) + `"}`}},
+	} {
+		var name clientName
+		for _, info := range tc.infos {
+			name.heard([]byte(info))
+		}
+		if got := name.String(); got != tc.want {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}
+
+// The last resort against a login that hangs goes by the clock that goes on while the
+// machine sleeps, and by the one that nobody sets back.
+func TestADetachedLoginEndsByBothClocks(t *testing.T) {
+	const life = time.Hour
+	for name, c := range map[string]struct{ jump, ends time.Duration }{
+		"no sleep": {0, life}, "slept": {2 * time.Hour, time.Minute}, "set back": {-24 * time.Hour, life},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				clock := func() time.Time {
+					if time.Since(began) > time.Minute {
+						return time.Now().Round(0).Add(c.jump)
+					}
+					return time.Now().Round(0)
+				}
+				var ended time.Duration
+				after(life, clock, func() { ended = time.Since(began) })
+				if ended < c.ends || ended > c.ends+2*time.Second {
+					t.Errorf("after %v", ended)
+				}
+			})
+		})
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mcp-login/internal/oauth/grant"
 )
 
 // After a sleep the next request takes a new connection; a long
@@ -79,5 +81,23 @@ func TestUserAgentAtProxy(t *testing.T) {
 	}
 	if len(seen) != 1 || seen[0] != "CONNECT Desktop/7" {
 		t.Errorf("the proxy saw %q", seen)
+	}
+}
+
+// Where something else gives the token nobody is asked to sign in, and the stage that
+// stands in for the server meanwhile is left out.
+func TestOnlyALoginNeedsTheStandIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		connection Connection
+		want       bool
+	}{
+		"a login":                 {Connection{}, true},
+		"another header":          {Connection{Header: http.Header{"X-Key": {"k"}}}, true},
+		"an Authorization header": {Connection{Header: http.Header{"Authorization": {"Basic x"}}}, false},
+		"a token of the variable": {Connection{Token: grant.NewSecret("t")}, false},
+	} {
+		if got := (&Account{Config: Config{Connection: c.connection}}).signsIn(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -20,9 +20,7 @@ const described = `{"name":"t","description":" first line \nsecond","inputSchema
 func describedTool(t *testing.T) tool {
 	t.Helper()
 	var one tool
-	if err := json.Unmarshal([]byte(described), &one); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal([]byte(described), &one))
 	return one
 }
 
@@ -73,9 +71,7 @@ func TestToolInATable(t *testing.T) {
 // Progress is drawn on a terminal only, on one line that is gone at the end.
 func TestProgressLine(t *testing.T) {
 	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":3,"total":10,"message":"half\u001b[2J"}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, visible := range []bool{true, false} {
 		var said bytes.Buffer
 		a := &app{term: terminal.New(terminal.Config{Out: io.Discard, Err: &said, ErrIsTerminal: visible})}

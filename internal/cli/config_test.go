@@ -1,53 +1,22 @@
 package cli
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 )
-
-// The shapes of --json: a change here is a new schema_version.
-func TestConfigSchemas(t *testing.T) {
-	for _, tc := range []struct {
-		v    any
-		want string
-	}{
-		{configReport{}, "schema_version client file name command entry changed written backup also"},
-		{fileReport{}, "file changed written backup"},
-		{clientRow{}, "client title file exists servers problem"},
-		{serverRow{}, "name kind address project"},
-		{migration{}, "client file entries written backup problem"},
-		{migrationRow{}, "name project was added skipped"},
-	} {
-		var names []string
-		typ := reflect.TypeOf(tc.v)
-		for i := range typ.NumField() {
-			if name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ","); name != "" {
-				names = append(names, name)
-			}
-		}
-		if got := strings.Join(names, " "); got != tc.want {
-			t.Errorf("%s: %s", typ.Name(), got)
-		}
-	}
-}
 
 // What a file says reaches the terminal without its control characters.
 func TestListPrintsNoControls(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "mcp.json")
-	if err := os.WriteFile(file, []byte(`{"mcpServers":{"a\u001b[2Jb\nc":{"command":"mcp-login","args":["https://a.example/"]}}}`), 0o600); err != nil {
-		t.Fatal(err)
+	must(t, os.WriteFile(file, []byte(`{"mcpServers":{"a\u001b[2Jb\nc":{"command":"mcp-login","args":["https://a.example/"]}}}`), 0o600))
+	code, got, said := runWith(t, "", []string{"config", "--list", "cursor", "--file", file}, "HOME", dir)
+	if code != 0 {
+		t.Fatalf("%d: %s", code, said)
 	}
-	var out, errOut bytes.Buffer
-	a := &app{term: onPipes(&out, &errOut), getenv: env("HOME", dir)}
-	if code := a.run(t.Context(), []string{"config", "--list", "cursor", "--file", file}); code != 0 {
-		t.Fatalf("%d: %s", code, errOut.String())
-	}
-	if got := out.String(); strings.Count(got, "\n") != 2 || strings.Contains(got, "\x1b") || !strings.Contains(got, "a[2Jb; c") {
+	if strings.Count(got, "\n") != 2 || strings.Contains(got, "\x1b") || !strings.Contains(got, "a[2Jb; c") {
 		t.Errorf("%q", got)
 	}
 }

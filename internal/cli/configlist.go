@@ -24,6 +24,11 @@ type serverRow struct {
 	Project string `json:"project,omitzero"`
 }
 
+type configListReport struct {
+	SchemaVersion int         `json:"schema_version"`
+	Clients       []clientRow `json:"clients"`
+}
+
 // configList shows the clients that are here: those with a file, or with a
 // folder of their own.
 func (a *app) configList(o configOptions, chosen []hosts.Client) error {
@@ -34,10 +39,7 @@ func (a *app) configList(o configOptions, chosen []hosts.Client) error {
 		}
 	}
 	if o.asJSON {
-		return a.term.JSON(struct {
-			SchemaVersion int         `json:"schema_version"`
-			Clients       []clientRow `json:"clients"`
-		}{schemaVersion, rows})
+		return a.term.JSON(configListReport{schemaVersion, rows})
 	}
 	if len(rows) == 0 {
 		a.term.Note("no client found; known are %s", clientNames())

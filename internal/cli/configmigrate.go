@@ -33,6 +33,11 @@ type migrationRow struct {
 	Skipped string `json:"skipped,omitzero"`
 }
 
+type migrationReport struct {
+	SchemaVersion int         `json:"schema_version"`
+	Files         []migration `json:"files"`
+}
+
 // configMigrate rewrites the entries that run mcp-remote. One broken file does
 // not keep the others from it.
 func (a *app) configMigrate(o configOptions, chosen []hosts.Client) error {
@@ -51,10 +56,7 @@ func (a *app) configMigrate(o configOptions, chosen []hosts.Client) error {
 		}
 	}
 	if o.asJSON {
-		err := a.term.JSON(struct {
-			SchemaVersion int         `json:"schema_version"`
-			Files         []migration `json:"files"`
-		}{schemaVersion, rows})
+		err := a.term.JSON(migrationReport{schemaVersion, rows})
 		return errors.Join(append(failures, err)...)
 	}
 	a.printMigration(o, rows)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,7 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/upstream"
@@ -24,6 +29,8 @@ import (
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
+	"mcp-login/internal/oauth/loopback"
+	"mcp-login/internal/terminal"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -33,14 +40,10 @@ func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
 	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(file, []byte(got), 0o600))
 	}
 	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if clean := strings.ReplaceAll(string(want), "\r\n", "\n"); got != clean {
 		t.Errorf("%s has changed; if that is wanted: go test ./internal/cli -run %s -update\n%s", file, t.Name(), firstDifference(clean, got))
 	}
@@ -60,12 +63,11 @@ func firstDifference(want, got string) string {
 func TestHelpChangesOnPurposeOnly(t *testing.T) {
 	var all bytes.Buffer
 	visit := func(path ...string) {
-		var out, errOut bytes.Buffer
-		a := &app{in: strings.NewReader(""), term: onPipes(&out, &errOut), getenv: env()}
-		if code := a.run(t.Context(), append([]string{"help"}, path...)); code != exitOK || errOut.Len() > 0 {
-			t.Errorf("help %s: %d %s", path, code, errOut.String())
+		code, out, said := runWith(t, "", append([]string{"help"}, path...))
+		if code != exitOK || said != "" {
+			t.Errorf("help %s: %d %s", path, code, said)
 		}
-		fmt.Fprintf(&all, "$ mcp-login help %s\n%s\n", strings.Join(path, " "), out.String())
+		fmt.Fprintf(&all, "$ mcp-login help %s\n%s\n", strings.Join(path, " "), out)
 	}
 	visit()
 	root := newRoot(&app{getenv: env()})
@@ -85,7 +87,7 @@ func TestHelpChangesOnPurposeOnly(t *testing.T) {
 // type as long as schema_version is the same.
 func TestSchemasChangeOnPurposeOnly(t *testing.T) {
 	var all strings.Builder
-	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, versionReport{}, errorReport{}} {
+	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, configListReport{}, migrationReport{}, versionReport{}, errorReport{}} {
 		typ := reflect.TypeOf(v)
 		if first := typ.Field(0); first.Tag.Get("json") != "schema_version" {
 			t.Errorf("%s begins with %s", typ.Name(), first.Name)
@@ -177,9 +179,7 @@ func TestExitCodesAreThoseOfTheDocs(t *testing.T) {
 	table, _, _ := strings.Cut(page(t, "docs/exit-codes.md"), "\n\n| code")
 	for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \| \S`).FindAllStringSubmatch(table, -1) {
 		code, err := strconv.Atoi(m[1])
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if code < 1000 {
 			listed[code] = true
 		}
@@ -207,14 +207,167 @@ func TestUnknownWordsNameTheirNeighbour(t *testing.T) {
 		{"doctor --jsn", "did you mean --json"},
 		{"token --json --header-line https://example.com/mcp", ""},
 	} {
-		var out, errOut bytes.Buffer
-		a := &app{in: strings.NewReader(""), term: onPipes(&out, &errOut), getenv: env("MCP_LOGIN_DIR", t.TempDir())}
-		code := a.run(t.Context(), strings.Fields(tc.line))
-		if code != exitUsage || !strings.Contains(errOut.String(), "mcp-login: error: ") || !strings.Contains(errOut.String(), tc.next) {
-			t.Errorf("%s: %d\n%s", tc.line, code, errOut.String())
+		code, out, said := runWith(t, "", strings.Fields(tc.line), "MCP_LOGIN_DIR", t.TempDir())
+		if code != exitUsage || !strings.Contains(said, "mcp-login: error: ") || !strings.Contains(said, tc.next) {
+			t.Errorf("%s: %d\n%s", tc.line, code, said)
 		}
-		if out.Len() > 0 && !strings.Contains(tc.line, "--json") {
-			t.Errorf("%s: stdout has %s", tc.line, out.String())
+		if out != "" && !strings.Contains(tc.line, "--json") {
+			t.Errorf("%s: stdout has %s", tc.line, out)
+		}
+	}
+}
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i+1 < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+// must ends the test with an error of its set-up.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runWith runs a command line in a process with these variables, whose stdin is in. It
+// returns the exit code, and what is on stdout and stderr.
+func runWith(t *testing.T, in string, args []string, variables ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, said bytes.Buffer
+	a := &app{in: strings.NewReader(in), term: onPipes(&out, &said), getenv: env(variables...)}
+	code = a.run(t.Context(), args)
+	return code, out.String(), said.String()
+}
+
+// onPipes is a terminal whose output nobody sees but a test.
+func onPipes(out, err io.Writer) *terminal.Terminal {
+	return terminal.New(terminal.Config{Out: out, Err: err})
+}
+
+func TestAnErrorAndItsHintAreOneLineEach(t *testing.T) {
+	var b bytes.Buffer
+	a := &app{term: onPipes(io.Discard, &b)}
+	a.term.Error(usageError{hint.With(errors.New("one\ntwo"), "do\nthis")})
+	if got := b.String(); got != "mcp-login: error: one; two\nmcp-login: hint: do; this\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+func page(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
+	must(t, err)
+	return string(b)
+}
+
+// flags returns the flags that people see of a command and those below it, but
+// for the commands named.
+func flags(c *cobra.Command, but ...string) map[string]bool {
+	all := map[string]bool{"help": true, "version": true}
+	for _, one := range append(c.Commands(), c) {
+		if slices.Contains(but, one.Name()) {
+			continue
+		}
+		one.Flags().VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				all[f.Name] = true
+			}
+		})
+	}
+	return all
+}
+
+// Every flag is in the list of flags, and every flag that the pages on signing in
+// and on variables name exists.
+func TestFlagsInTheDocs(t *testing.T) {
+	root := newRoot(&app{getenv: env()})
+	real := flags(root)
+	listed := page(t, "docs/environment.md")
+	// docs/clients.md and docs/coming-from-mcp-remote.md are about these two.
+	for name := range flags(root, "config", "import") {
+		if name != "help" && name != "version" && !strings.Contains(listed, "--"+name) {
+			t.Errorf("docs/environment.md does not name --%s", name)
+		}
+	}
+	flag := regexp.MustCompile("`[^`]*--([a-z][a-z0-9-]*)")
+	for _, name := range []string{"docs/environment.md", "docs/signing-in.md", "docs/troubleshooting.md", "docs/storage.md", "README.md"} {
+		for _, m := range flag.FindAllStringSubmatch(page(t, name), -1) {
+			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete"}, m[1]) {
+				t.Errorf("%s names --%s, which does not exist", name, m[1])
+			}
+		}
+	}
+}
+
+// The client ID metadata document that we ship is one (draft-ietf-oauth-client-id-
+// metadata-document): its redirect URIs are those we listen at, with
+// the port left to us (RFC 8252, section 7.3), and it asks for refresh tokens.
+func TestClientMetadataDocumentIsWhatWeRegister(t *testing.T) {
+	var doc struct {
+		ID        string   `json:"client_id"`
+		Name      string   `json:"client_name"`
+		Redirects []string `json:"redirect_uris"`
+		Grants    []string `json:"grant_types"`
+		Method    string   `json:"token_endpoint_auth_method"`
+		Type      string   `json:"application_type"`
+	}
+	must(t, json.Unmarshal([]byte(page(t, "docs/client-metadata.json")), &doc))
+	id, err := url.Parse(doc.ID)
+	if err != nil || id.Scheme != "https" || len(id.Path) < 2 || doc.Name == "" || doc.Method != "none" || doc.Type != "native" {
+		t.Errorf("%+v", doc)
+	}
+	if !slices.Equal(doc.Grants, []string{"authorization_code", "refresh_token"}) {
+		t.Errorf("grants %q", doc.Grants)
+	}
+	for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
+		where, err := account.CallbackOf(oauth.Choices{CallbackHost: host}, "")
+		must(t, err)
+		redirect, err := where.Listen(t.Context(), loopback.Options{})
+		if err != nil {
+			t.Log(err) // a machine without IPv6
+			continue
+		}
+		u, _ := url.Parse(redirect.URI())
+		_ = redirect.Close()
+		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+		if !slices.Contains(doc.Redirects, u.String()) {
+			t.Errorf("%s is not among %q", u, doc.Redirects)
+		}
+	}
+}
+
+// README's steps alone end with whoami's four claims: the script for Logto's console that
+// adds them stands there and on the page, with all of them.
+func TestLogtoScriptInTheDocs(t *testing.T) {
+	script := func(name string) string {
+		_, rest, _ := strings.Cut(page(t, name), "   ```js\n")
+		text, _, found := strings.Cut(rest, "   ```\n")
+		if !found {
+			t.Errorf("%s has no script", name)
+		}
+		return text
+	}
+	readme := script("README.md")
+	if readme != script("docs/logto.md") {
+		t.Error("two scripts")
+	}
+	for _, claim := range []string{"username: context.user.username", "name: context.user.name", "email: context.user.primaryEmail"} {
+		if !strings.Contains(readme, " "+claim+",\n") {
+			t.Errorf("the script does not return %s", claim)
+		}
+	}
+	for _, trap := range []string{"Input-limited app / CLI", "Device flow (e.g., TVs, CLI)", "Create app without framework"} {
+		for _, name := range []string{"README.md", "docs/logto.md"} {
+			if !strings.Contains(strings.Join(strings.Fields(page(t, name)), " "), trap) {
+				t.Errorf("%s does not name %q", name, trap)
+			}
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -49,12 +48,8 @@ func newImportLab(t *testing.T) *importLab {
 func (l *importLab) put(layout, name, content string) string {
 	l.t.Helper()
 	path := filepath.Join(l.folder, layout, mcpremote.Identity{Server: l.url}.Hash()+"_"+name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		l.t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		l.t.Fatal(err)
-	}
+	must(l.t, os.MkdirAll(filepath.Dir(path), 0o700))
+	must(l.t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -67,21 +62,18 @@ func (l *importLab) good(layout string) {
 // that was said.
 func (l *importLab) run(args ...string) (int, string) {
 	l.t.Helper()
-	var out bytes.Buffer
-	a := &app{in: strings.NewReader(""), term: onPipes(&out, &out), getenv: env("HOME", l.home, "USERPROFILE", l.home, "MCP_LOGIN_DIR", l.dir, "MCP_LOGIN_STORE", "file", "MCP_REMOTE_CONFIG_DIR", l.folder)}
-	code := a.run(l.t.Context(), append([]string{"import", "mcp-remote"}, args...))
-	if strings.Contains(out.String(), "CANARY") || strings.Contains(out.String(), "s3cret") {
-		l.t.Errorf("a secret was said: %s", &out)
+	code, out, said := runWith(l.t, "", append([]string{"import", "mcp-remote"}, args...),
+		"HOME", l.home, "USERPROFILE", l.home, "MCP_LOGIN_DIR", l.dir, "MCP_LOGIN_STORE", "file", "MCP_REMOTE_CONFIG_DIR", l.folder)
+	if all := out + said; strings.Contains(all, "CANARY") || strings.Contains(all, "s3cret") {
+		l.t.Errorf("a secret was said: %s", all)
 	}
-	return code, out.String()
+	return code, out + said
 }
 
 func (l *importLab) stored() (oauth.Credential, error) {
 	l.t.Helper()
 	s, err := store.Open(store.Options{Dir: l.dir, Kind: store.KindFile})
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	must(l.t, err)
 	return s.Load(l.t.Context(), oauth.Key{Server: l.url})
 }
 
@@ -95,9 +87,7 @@ func TestImportCredential(t *testing.T) {
 			t.Fatalf("%s: %d %s", layout, code, said)
 		}
 		cred, err := l.stored()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		r := cred.Registration
 		if cred.Issuer != l.issuer || cred.TokenEndpoint != l.issuer+"/token" || cred.RevocationEndpoint != l.issuer+"/revoke" || cred.Resource != l.url ||
 			cred.AccessToken.Reveal() != "CANARY-a" || cred.RefreshToken.Reveal() != "CANARY-r" || !cred.Fresh(time.Now()) ||
@@ -169,16 +159,10 @@ func TestImportFindsTheServer(t *testing.T) {
 		t.Errorf("%d %s", code, said)
 	}
 	stranger := filepath.Join(l.folder, "mcp-remote-v1", "notes.txt")
-	if err := os.WriteFile(stranger, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(stranger, nil, 0o600))
 	cursor := filepath.Join(l.home, ".cursor", "mcp.json")
-	if err := os.MkdirAll(filepath.Dir(cursor), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(cursor, fmt.Appendf(nil, `{"mcpServers":{"x":{"command":"npx","args":["-y","mcp-remote",%q]}}}`, l.url), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Dir(cursor), 0o700))
+	must(t, os.WriteFile(cursor, fmt.Appendf(nil, `{"mcpServers":{"x":{"command":"npx","args":["-y","mcp-remote",%q]}}}`, l.url), 0o600))
 	if code, said := l.run("--delete"); code != exitOK || !strings.Contains(said, "took over") || !strings.Contains(said, "removed 2 plain files") {
 		t.Errorf("%d %s", code, said)
 	}

@@ -2,11 +2,17 @@ package cli
 
 import (
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"mcp-login/internal/account"
+	"mcp-login/internal/header"
 )
 
 // A flag wins over its variable, an empty variable counts as unset, and the
@@ -15,25 +21,19 @@ func TestAFlagWinsOverItsVariable(t *testing.T) {
 	f := pflag.NewFlagSet("x", pflag.ContinueOnError)
 	var o options
 	o.register(f, env("MCP_LOGIN_CLIENT_ID", "from-env", "MCP_LOGIN_STORE", "", "MCP_LOGIN_BROWSER", "", "BROWSER", "firefox"))
-	if err := f.Parse([]string{"--store", "file"}); err != nil {
-		t.Fatal(err)
-	}
+	must(t, f.Parse([]string{"--store", "file"}))
 	if o.ClientID != "from-env" || o.store != "file" || o.browser != "firefox" {
 		t.Errorf("%+v", o)
 	}
 	if err := o.resolve(f); err != nil || o.Scopes != nil {
 		t.Error("scopes without a flag")
 	}
-	if err := f.Parse([]string{"--scope", ""}); err != nil {
-		t.Fatal(err)
-	}
+	must(t, f.Parse([]string{"--scope", ""}))
 	if err := o.resolve(f); err != nil || o.Scopes == nil {
 		t.Error(`--scope "" is a choice`)
 	}
 	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
 	o.clientSecretFile = file
 	if id, err := o.identity(env()); err != nil || id.ClientSecret.Reveal() != "s3cret" {
 		t.Errorf("%v", err)
@@ -51,9 +51,7 @@ func TestContradictoryFlagsAreRefused(t *testing.T) {
 		var o options
 		f := pflag.NewFlagSet("x", pflag.ContinueOnError)
 		o.register(f, env())
-		if err := f.Parse(args); err != nil {
-			t.Fatal(err)
-		}
+		must(t, f.Parse(args))
 		return o, errors.Join(o.resolve(f), o.check())
 	}
 	for _, bad := range [][]string{
@@ -77,5 +75,124 @@ func TestContradictoryFlagsAreRefused(t *testing.T) {
 	}
 	if _, err := said("--auth-param", "prompt=select_account", "--auth-param", "audience=https://a.example/?x=y", "--no-resource", "--resource", "none", "--client-id", "x", "--client-key", "k", "--client-credentials", "--token-endpoint", "https://a.example/token"); err != nil {
 		t.Error(err)
+	}
+}
+
+// ${NAME} in header values; nothing of a refused header is shown; no header can
+// smuggle in another one.
+func TestHeaders(t *testing.T) {
+	getenv := env("KEY", "s3cret", "EVIL", "a\r\nX: y")
+	o := options{headers: []string{"X-Key: ${KEY}", "X-Plain:a$b${", "X-Key: two"}}
+	h, err := o.header(getenv)
+	if err != nil || strings.Join(h["X-Key"], ",") != "s3cret,two" || h.Get("X-Plain") != "a$b${" {
+		t.Errorf("%v, %v", h, err)
+	}
+	for _, bad := range []string{"no colon s3cret", ": s3cret", "X Y: s3cret", "X\r\nY: s3cret", "X: ${EVIL}", "X: a\x00b"} {
+		o.headers = []string{bad}
+		if _, err := o.header(getenv); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// Names end at a colon or an equals sign; variables have either spelling, and one
+// that is missing is named without a word of the others.
+func TestHeaderLinesAsPeopleWriteThem(t *testing.T) {
+	getenv := env("KEY", "s3cret", "BLANK", " \n", "LINE", "abc\n")
+	for line, want := range map[string]string{
+		"X-Key=abc": "abc", "X-Key = a:b=c": "a:b=c", "X-Key:a=b": "a=b", "X-Key: ${env:KEY}": "s3cret", "X-Key:": "", "X-Key: ${}$KEY${": "${}$KEY${", "X-Key: ${LINE}": "abc",
+		"X-Key: ${KEY}${KEY}": "s3crets3cret",
+	} {
+		h, err := (&options{headers: []string{line}}).header(getenv)
+		if err != nil || h.Get("X-Key") != want || len(h.Values("X-Key")) != 1 {
+			t.Errorf("%q: %v, %v", line, h, err)
+		}
+	}
+	for line, named := range map[string]string{
+		"X-Key: ${NOPE}": "NOPE", "X-Key: ${KEY} ${NOPE}": "NOPE", "X-Key: ${BLANK}": "BLANK", "X-Key: ${env:NOPE}": "NOPE", "X-Key: ${s3cret!}": "X-Key",
+		"Authorization: Bearer": "Bearer", "authorization=Basic ": "Basic",
+	} {
+		_, err := (&options{headers: []string{line}}).header(getenv)
+		if err == nil || !strings.Contains(err.Error(), named) || strings.Contains(err.Error(), "s3cret") || exitCode(t.Context(), err) != exitUsage {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
+// The User-Agent is the program's, with the address that the client ID metadata
+// document has, unless the person chose one; what would begin another header is
+// refused.
+func TestUserAgentIsOursUnlessOneIsChosen(t *testing.T) {
+	o := options{}
+	own, address, _ := strings.Cut(strings.TrimSuffix(agent(""), ")"), " (+")
+	u, err := url.Parse(address)
+	if !strings.HasPrefix(own, "mcp-login/") || strings.ContainsAny(own, " ()") || err != nil || !strings.Contains(page(t, "docs/client-metadata.json"), u.Scheme+"://"+u.Host+"/") {
+		t.Errorf("%q", agent(""))
+	}
+	for value, want := range map[string]string{"Desktop/7 (X11; Linux)": "Desktop/7 (X11; Linux)", "": agent(""), "  ": agent("")} {
+		chosen := options{connectionFlags: connectionFlags{userAgent: value}}
+		h, err := chosen.header(env())
+		if err != nil || chosen.check() != nil || h.Get("User-Agent") != want {
+			t.Errorf("%q: %q, %v", value, h.Get("User-Agent"), err)
+		}
+	}
+	for _, bad := range []string{"a\r\nX-Evil: 1", "a\nb", "a\x00", "a\x7f"} {
+		if err := (&options{connectionFlags: connectionFlags{userAgent: bad}}).check(); err == nil || strings.Contains(err.Error(), "a") && strings.Contains(err.Error(), "Evil") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	o.headers = []string{"user-agent: Desktop/7"}
+	if h, err := o.header(env()); err != nil || len(h.Values("User-Agent")) != 1 || h.Get("User-Agent") != "Desktop/7" {
+		t.Errorf("%v, %v", h, err)
+	}
+}
+
+// FuzzHeader: whatever stands in a line and a variable, one header comes of it, in a
+// form that can be sent, or an error.
+func FuzzHeader(f *testing.F) {
+	for _, line := range []string{"X-Key: ${A}", "X=${env:A}:", "Authorization: Bearer ${A}${", "a\r\nb: c", "${A}: x", "=x", ":", "X: ${${A}}"} {
+		f.Add(line, "value")
+		f.Add(line, "a\r\nX-Evil: 1")
+	}
+	f.Fuzz(func(t *testing.T, line, value string) {
+		h, err := (&options{headers: []string{line}, connectionFlags: connectionFlags{userAgent: "x"}}).header(func(string) string { return value })
+		if err != nil {
+			return
+		}
+		if len(h) > 2 {
+			t.Fatalf("%q: %v", line, h)
+		}
+		for name, values := range h {
+			if !header.ValidName(name) || !header.ValidValue(strings.Join(values, "")) {
+				t.Errorf("%q: %q: %q", line, name, values)
+			}
+		}
+	})
+}
+
+// Secrets are found by us and by nobody that we start.
+func TestSecretsAreFoundByNobodyThatWeStart(t *testing.T) {
+	t.Setenv(clientSecretName, "s3cret")
+	t.Setenv(account.TokenVariable, "")
+	t.Setenv("MY_KEY", "k3y")
+	e := newEnvironment(&account.Handover{Secrets: map[string]string{"HANDED": "over"}})
+	a := &app{env: e, getenv: e.get}
+	getenv := e.get
+	for _, name := range []string{"MY_KEY", "HOME"} { // a header names them
+		if got := a.variables(options{getenv: e.get})(name); got == "" && runtime.GOOS == "linux" {
+			t.Errorf("%s is lost", name)
+		}
+	}
+	if getenv(clientSecretName) != "s3cret" || getenv("HANDED") != "over" || getenv("MY_KEY") != "k3y" || e.secrets()["MY_KEY"] != "k3y" || os.Getenv("MY_KEY") != "" {
+		t.Errorf("%q", e.secrets())
+	}
+	if got := a.variables(options{})("MY_KEY"); got != "" {
+		t.Error("a variable reaches one of several servers")
+	}
+	if os.Getenv(clientSecretName) != "" {
+		t.Error("a browser would inherit the secret")
+	}
+	if got := env("x", "y")("x"); got != "y" || getenv("HOME") == "" && runtime.GOOS == "linux" {
+		t.Error("other variables are lost")
 	}
 }

@@ -3,9 +3,14 @@ package cli
 import (
 	"bytes"
 	"io"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"mcp-login/internal/mcpremote"
+	"mcp-login/internal/terminal"
 )
 
 // A bridge starts without the verbs, and nobody can tell: what is refused, and
@@ -55,4 +60,72 @@ func refusal(t *testing.T, build func(*app) *cobra.Command, line []string) strin
 	}
 	a.term.Error(failed)
 	return err.String() + out.String()
+}
+
+// A client whose bridge cannot begin gets an answer to each request; a verb, and a
+// word that is no server, ends at once.
+func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
+	requests := `{"jsonrpc":"2.0","id":"a","method":"initialize","params":{}}` + "\n" + `{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n" + `{"jsonrpc":"2.0","id":2,"method":"tools/list"}` + "\n"
+	for line, answers := range map[string]int{
+		"https://example.com/mcp --header X-Key:${NOPE}": 2, "https://example.com/mcp --nonsense": 2, "--header X-Key:${NOPE} https://example.com/mcp": 2,
+		`https://example.com/mcp --static-oauth-client-info {"client_id":"${NOPE}"}`: 2,
+		"https://example.com/mcp --store none":                                       2,
+		"tools https://example.com/mcp --header X-Key:${NOPE}":                       0, "--nonsense": 0, "nonsense": 0,
+	} {
+		code, out, said := runWith(t, requests, strings.Fields(line), "MCP_LOGIN_DIR", filepath.Join(t.TempDir(), "x"))
+		want := exitUsage
+		if strings.Contains(line, "--store") {
+			want = exitStore
+		}
+		if code != want || strings.Count(out, `"code":1000`) != answers || strings.Count(out, "\n") != answers || !strings.Contains(said, "error: ") {
+			t.Errorf("%s: %d\n%s%s", line, code, out, said)
+		}
+		if answers > 0 && (!strings.Contains(out, `"id":"a"`) || strings.Contains(line, "NOPE") && !strings.Contains(out, "NOPE")) {
+			t.Errorf("%s: %s", line, out)
+		}
+	}
+	if terminal.IsTerminal(nil) {
+		t.Error("no file is no terminal")
+	}
+}
+
+// A value of mcp-remote's that cannot be used is a usage error.
+func TestMCPRemoteValueIsUsage(t *testing.T) {
+	if code, _, said := runWith(t, "", []string{"https://example.com/mcp", "--protocol", "modern"}); code != exitUsage || !strings.Contains(said, "--protocol") {
+		t.Errorf("%d %s", code, said)
+	}
+}
+
+// Every flag that the table of mcp-remote names as ours exists.
+func TestMCPRemoteTableNamesRealFlags(t *testing.T) {
+	root := newRoot(&app{getenv: env()})
+	root.InitDefaultHelpFlag()
+	for _, row := range mcpremote.Flags {
+		for _, word := range strings.Fields(row.Ours) {
+			name := strings.TrimRight(word, ",'")
+			if strings.HasPrefix(name, "--") && root.Flags().Lookup(name[2:]) == nil {
+				t.Errorf("%s: there is no %s", row.Theirs, name)
+			}
+		}
+	}
+}
+
+// help mcp-remote fits 80 columns and has every row of the tables.
+func TestMCPRemoteHelpHasEveryRow(t *testing.T) {
+	text := newMCPRemoteTopic().Long
+	words := strings.Join(strings.Fields(text), " ")
+	for _, rows := range [][]mcpremote.Flag{mcpremote.Arguments, mcpremote.Flags, mcpremote.Variables} {
+		for _, row := range rows {
+			for _, part := range []string{row.Theirs, row.Ours, row.Note} {
+				if !strings.Contains(words, part) {
+					t.Errorf("%s is missing: %s", row.Theirs, part)
+				}
+			}
+		}
+	}
+	for line := range strings.Lines(text) {
+		if len(line) > 80 {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
 }

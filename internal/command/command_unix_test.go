@@ -24,9 +24,7 @@ import (
 func script(t *testing.T, text string) Command {
 	t.Helper()
 	c, err := Parse("--token-command", "sh -c '"+text+"' sh argument-with-a-s3cret")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return c
 }
 
@@ -79,9 +77,7 @@ func TestNoChildOutlivesTheRun(t *testing.T) {
 			t.Parallel()
 			// All that is started has the writing end of a pipe, which ends with the last.
 			path := filepath.Join(t.TempDir(), "alive")
-			if err := syscall.Mkfifo(path, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must(t, syscall.Mkfifo(path, 0o600))
 			opened := make(chan *os.File, 1)
 			go func() {
 				alive, err := os.Open(path) // waits for a writer
@@ -152,18 +148,14 @@ func TestStderrIsLoggedWithoutSecrets(t *testing.T) {
 func TestProgramsAreFoundInPathOnly(t *testing.T) {
 	here, there := t.TempDir(), t.TempDir()
 	write := func(dir string) {
-		if err := os.WriteFile(filepath.Join(dir, "prints"), []byte("#!/bin/sh\necho "+filepath.Base(dir)+"\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(filepath.Join(dir, "prints"), []byte("#!/bin/sh\necho "+filepath.Base(dir)+"\n"), 0o700))
 	}
 	write(here)
 	t.Chdir(here)
 	list := string(os.PathListSeparator)
 	run := func(line string) (string, error) {
 		c, err := Parse("--token-command", line)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		got, err := c.run(t.Context(), os.Getenv("PATH"), discardLog())
 		return got.Reveal(), err
 	}

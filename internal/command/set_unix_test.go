@@ -28,9 +28,7 @@ type fileCommand struct{ dir string }
 
 func (p fileCommand) set(t *testing.T, text string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(p.dir, "value"), []byte(text+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(filepath.Join(p.dir, "value"), []byte(text+"\n"), 0o600))
 }
 
 func (p fileCommand) runs() int {
@@ -41,9 +39,7 @@ func (p fileCommand) runs() int {
 func (p fileCommand) header(t *testing.T, name, scheme string) Header {
 	t.Helper()
 	c, err := Parse("--header-command "+name, fmt.Sprintf(`sh -c 'printf . >>"$0/runs"; cat "$0/value"' '%s'`, p.dir))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return Header{Name: name, Scheme: scheme, Command: c, Check: func(grant.Secret) error { return nil }}
 }
 

@@ -35,6 +35,14 @@ func countedValue(t *testing.T, f func(n int) (string, error)) (v *Value, runs *
 	return v, runs
 }
 
+// must ends the test with an error of its set-up.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func numbered(n int) (string, error) { return strconv.Itoa(n), nil }
 
 func jwt(claims string) string {
@@ -149,9 +157,7 @@ func TestManyRefusalsLeadToFewRuns(t *testing.T) {
 			begun := time.Now()
 			for time.Since(begun) < 10*time.Minute {
 				p, err := v.Get(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				if taken {
 					v.accepted(p)
 				}

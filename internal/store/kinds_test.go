@@ -3,13 +3,17 @@ package store
 import (
 	"errors"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zalando/go-keyring"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 func TestMemoryStore(t *testing.T) {
@@ -101,5 +105,66 @@ func TestKeyIsCached(t *testing.T) {
 	}
 	if after, _ := ring.calls(); after-before != 1 {
 		t.Errorf("the keyring was asked %d times", after-before)
+	}
+}
+
+// The credential of a provider with long tokens, about 12 KB.
+func benchCredential() oauth.Credential {
+	c := numbered(1)
+	c.AccessToken, c.IDToken = grant.NewSecret(strings.Repeat("a", 6<<10)), grant.NewSecret(strings.Repeat("i", 6<<10))
+	return c
+}
+
+func benchStores(b *testing.B) map[string]*Store {
+	return map[string]*Store{
+		"sealed": mustOpen(b, Options{Dir: b.TempDir(), Kind: KindKeyring, keyring: newRing()}),
+		"file":   mustOpen(b, Options{Dir: b.TempDir(), Kind: KindFile}),
+		"memory": mustOpen(b, Options{Kind: KindMemory}),
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	for name, s := range benchStores(b) {
+		if err := s.Save(b.Context(), keyFor("a"), benchCredential()); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Load(b.Context(), keyFor("a")); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkSave(b *testing.B) {
+	cred := benchCredential()
+	for name, s := range benchStores(b) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.Save(b.Context(), keyFor("a"), cred); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// A field that somebody adds to a credential has a name of its own in the file, not
+// the one it happens to have in Go.
+func TestRecordMembersAreNamed(t *testing.T) {
+	var cred oauth.Credential
+	fill(t, reflect.ValueOf(&cred).Elem(), "cred")
+	var key oauth.Key
+	fill(t, reflect.ValueOf(&key).Elem(), "key")
+	b, err := encodeRecord(key, cred, time.Now())
+	must(t, err)
+	for _, name := range regexp.MustCompile(`"(\w+)":`).FindAllStringSubmatch(string(b), -1) {
+		if !regexp.MustCompile(`^[a-z][a-z0-9_]*$`).MatchString(name[1]) {
+			t.Errorf("a member is named %q", name[1])
+		}
 	}
 }

@@ -34,6 +34,7 @@ func testStore(t *testing.T, open func(t testing.TB) *Store) {
 	t.Run("lock", func(t *testing.T) { suiteLock(t, s, again) })
 	t.Run("pending", func(t *testing.T) { suitePending(t, s, again) })
 	t.Run("asks", func(t *testing.T) { suiteAsks(t, s, again) })
+	t.Run("cache", func(t *testing.T) { suiteCache(t, s, again) })
 	t.Run("list", func(t *testing.T) { suiteList(t, s, again) })
 	t.Run("savers", func(t *testing.T) { suiteSavers(t, s, again) })
 	t.Run("model", func(t *testing.T) { suiteModel(t, s, again) })
@@ -249,6 +250,40 @@ func suitePending(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	unlock()
 	if _, ok, err := again(t).Pending(ctx, key); ok || err != nil {
 		t.Errorf("a login in progress after the lock: %v %v", ok, err)
+	}
+}
+
+// What is known about a server outlives the process, belongs to one identity,
+// is bounded, and goes with the credential.
+func suiteCache(t *testing.T, s *Store, again func(testing.TB) *Store) {
+	ctx, key, name := t.Context(), keyFor("cache"), "initialize-2025-06-18"
+	known := func(key oauth.Key) string {
+		t.Helper()
+		b, err := again(t).LoadCache(ctx, key, name)
+		must(t, err)
+		return string(b)
+	}
+	if got := known(key); got != "" {
+		t.Errorf("before anything is kept: %q", got)
+	}
+	must(t, s.SaveCache(ctx, key, name, []byte("x")))
+	if got := known(key); got != "x" {
+		t.Errorf("%q", got)
+	}
+	if got := known(keyFor("b")); got != "" {
+		t.Error("another identity's note")
+	}
+	for _, bad := range []string{"", "../x", "A", "a b", "a.lock", strings.Repeat("a", 41)} {
+		if s.SaveCache(ctx, key, bad, nil) == nil {
+			t.Errorf("name %q", bad)
+		}
+	}
+	if s.SaveCache(ctx, key, "big", make([]byte, maxCache+1)) == nil {
+		t.Error("a note of any size")
+	}
+	must(t, s.Delete(ctx, key))
+	if got := known(key); s.kind != KindMemory && got != "" {
+		t.Error("the note outlived the login")
 	}
 }
 
