@@ -94,7 +94,6 @@ func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *
 	if refusal != nil {
 		return Client{}, refusal
 	}
-	p.count(func(s *Stats) { countBounded(s.AuthorizationsOf, client.ID) })
 	if !client.may(grantCode) || !client.allows(q.Get("redirect_uri")) {
 		return Client{}, badRequest("invalid_redirect_uri", "redirect_uri did not match any of the client's registered redirect_uris")
 	}

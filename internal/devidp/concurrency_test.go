@@ -75,12 +75,9 @@ func TestConcurrentUse(t *testing.T) {
 		func() { r.ask("/reg", nil) },
 		func() { r.ask("/token", url.Values{"client_id": {"native"}, "grant_type": {"client_credentials"}}) },
 		func() { r.ask("/session/end", url.Values{"client_id": {"native"}}) },
-		func() { r.idp.RotateKey(); r.idp.RevokeAccessTokens(); r.idp.ForgetRegistrations() },
+		func() { r.idp.RevokeAccessTokens(); r.idp.ForgetRegistrations() },
 		func() { r.idp.SetFaults(devidp.Faults{SlowDown: 1}); _ = r.idp.Stats() },
-		func() {
-			r.idp.AddClient(devidp.Client{ID: "x"})
-			r.idp.AddResource(devidp.Resource{Indicator: "http://x/"})
-		},
+		func() { r.idp.AddResource(devidp.Resource{Indicator: "http://x/"}) },
 		func() {
 			if _, err := r.idp.IssueToken(devidp.TokenRequest{Resource: resource}); err != nil {
 				t.Error(err)

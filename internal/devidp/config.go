@@ -132,9 +132,9 @@ type Config struct {
 	// Logto does with the custom JWT script of docs/logto.md. Without it they hold
 	// aud, client_id, exp, iat, iss, jti and sub, and scope where there is one.
 	TokenClaims bool
-	// Lifetimes; zero means Logto's 1 h, 14 days and 60 s. A negative one
-	// makes what has ended already.
-	AccessTokenTTL, RefreshTokenTTL, CodeTTL time.Duration
+	// Lifetimes; zero means Logto's 1 h and 14 days. A negative one makes what has
+	// ended already.
+	AccessTokenTTL, RefreshTokenTTL time.Duration
 	// ReuseLeeway is how long a rotated refresh token is still taken; zero
 	// means Logto's 3 s, a negative value no time at all.
 	ReuseLeeway time.Duration
@@ -152,7 +152,6 @@ func (c Config) withDefaults() Config {
 	}
 	c.AccessTokenTTL = cmp.Or(c.AccessTokenTTL, time.Hour)
 	c.RefreshTokenTTL = cmp.Or(c.RefreshTokenTTL, 14*24*time.Hour)
-	c.CodeTTL = cmp.Or(c.CodeTTL, time.Minute)
 	c.ReuseLeeway = cmp.Or(c.ReuseLeeway, 3*time.Second)
 	if c.DocumentTransport == nil {
 		c.DocumentTransport = &http.Transport{

@@ -2,7 +2,6 @@ package devidp
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,7 +15,6 @@ import (
 // when the client is known, by id_token_hint or client_id, and has exactly this
 // address registered; when the client is not known the address is passed over.
 func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) *oauthError {
-	p.count(func(s *Stats) { s.Logouts++ })
 	w.Header().Set("Cache-Control", "no-store")
 	if err := r.ParseForm(); err != nil {
 		return badRequest("invalid_request", "the request cannot be read")
@@ -72,20 +70,10 @@ func (p *Provider) leaving(ctx context.Context, form url.Values) (Client, bool, 
 // returns the client it is for.
 func (p *Provider) hinted(token string) (clientID string, valid bool) {
 	claims := jwt.RegisteredClaims{}
-	_, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES384"}), jwt.WithoutClaimsValidation()).ParseWithClaims(token, &claims, p.ownKey)
+	ownKey := func(*jwt.Token) (any, error) { return &p.key.private.PublicKey, nil }
+	_, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES384"}), jwt.WithoutClaimsValidation()).ParseWithClaims(token, &claims, ownKey)
 	if err != nil || len(claims.Audience) != 1 {
 		return "", false
 	}
 	return claims.Audience[0], true
-}
-
-// ownKey is the published key that a token names.
-func (p *Provider) ownKey(t *jwt.Token) (any, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := slices.IndexFunc(p.keys, func(k *signingKey) bool { return k.id == t.Header["kid"] })
-	if i < 0 {
-		return nil, errors.New("no such key")
-	}
-	return &p.keys[i].private.PublicKey, nil
 }

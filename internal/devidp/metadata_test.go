@@ -116,23 +116,6 @@ func (r *rig) issue(request devidp.TokenRequest) string {
 	return token
 }
 
-// Logto: after a rotation the old key is published for a while; then tokens
-// signed with it are done.
-func TestRotateKey(t *testing.T) {
-	r := start(t, nil)
-	request := devidp.TokenRequest{ClientID: "native", Resource: resource}
-	old := r.issue(request)
-	r.idp.RotateKey()
-	if r.verified(old).Header["kid"] == r.verified(r.issue(request)).Header["kid"] {
-		t.Error("the key did not change")
-	}
-	r.idp.RotateKey()
-	r.idp.RotateKey()
-	if _, err := r.parse(old); err == nil {
-		t.Error("a key is published for ever")
-	}
-}
-
 // Logto: a request id on every answer, JSON 404 for routes under the issuer
 // that do not exist, CORS preflight.
 func TestCommonAnswers(t *testing.T) {

@@ -16,6 +16,7 @@ type Provider struct {
 	issuer string
 	base   *url.URL
 	cfg    Config
+	key    signingKey
 
 	mu           sync.Mutex
 	faults       Faults
@@ -29,7 +30,6 @@ type Provider struct {
 	refresh      map[string]*issuedToken
 	devices      map[string]*device
 	assertions   map[string]expiry // of those that must not come again
-	keys         []*signingKey     // the first one signs
 	stats        Stats
 }
 
@@ -65,14 +65,14 @@ func New(issuer string, cfg Config) (*Provider, error) {
 		return nil, err
 	}
 	p := &Provider{
-		issuer: issuer, base: base, cfg: cfg, faults: cfg.Faults,
+		issuer: issuer, base: base, cfg: cfg, key: key, faults: cfg.Faults,
 		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*issuedToken{}, refresh: map[string]*issuedToken{},
-		devices: map[string]*device{}, assertions: map[string]expiry{}, keys: []*signingKey{key},
-		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}, AuthorizationsOf: map[string]int{}},
+		devices: map[string]*device{}, assertions: map[string]expiry{},
+		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}},
 	}
 	for _, c := range cfg.Clients {
-		p.AddClient(c)
+		p.clients[c.ID] = c.withDefaults()
 	}
 	for _, r := range cfg.Resources {
 		p.AddResource(r)
@@ -82,13 +82,6 @@ func New(issuer string, cfg Config) (*Provider, error) {
 
 // Issuer returns the issuer identifier.
 func (p *Provider) Issuer() string { return p.issuer }
-
-// AddClient registers a client, replacing one with its ID.
-func (p *Provider) AddClient(c Client) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clients[c.ID] = c.withDefaults()
-}
 
 // AddResource registers an API resource, replacing one with its indicator.
 func (p *Provider) AddResource(r Resource) {

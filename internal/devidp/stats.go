@@ -13,9 +13,6 @@ type Stats struct {
 	// those of them whose login page was opened: a client may ask whether it is
 	// known, and look at no page.
 	Authorizations, Logins int
-	// AuthorizationsOf counts those requests by the ID of their client, where
-	// there is such a client. Clients beyond a bounded number are "other".
-	AuthorizationsOf map[string]int
 	// Registrations is the clients registered over the wire, Documents how
 	// often a client ID metadata document was asked for.
 	Registrations, Documents int
@@ -32,17 +29,12 @@ type Stats struct {
 	DeviceAuthorizations        int
 	Userinfo, JWKS, Metadata    int
 	Revocations, Introspections int
-	// RevokedRefreshTokens and RevokedAccessTokens is how many of those
-	// revocations ended a login, by a token of which kind.
-	RevokedRefreshTokens, RevokedAccessTokens int
-	// Logouts is the requests to the end session endpoint.
-	Logouts int
 	// Paths counts all requests by method and path ("GET /oidc/jwks"). Paths
 	// beyond a bounded number are counted as "other".
 	Paths map[string]int
 }
 
-// Bounds of the maps in Stats.
+// Bounds of Stats.Paths.
 const (
 	maxPaths      = 256
 	maxPathLength = 256
@@ -53,7 +45,7 @@ func (p *Provider) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.stats
-	s.TokenRequests, s.Paths, s.AuthorizationsOf = maps.Clone(s.TokenRequests), maps.Clone(s.Paths), maps.Clone(s.AuthorizationsOf)
+	s.TokenRequests, s.Paths = maps.Clone(s.TokenRequests), maps.Clone(s.Paths)
 	return s
 }
 
@@ -66,15 +58,11 @@ func (p *Provider) count(change func(*Stats)) {
 
 func (s *Stats) request(r *http.Request) {
 	s.Requests++
-	countBounded(s.Paths, r.Method+" "+r.URL.Path)
-}
-
-// countBounded counts under a name that a stranger chose.
-func countBounded(counts map[string]int, name string) {
-	if _, known := counts[name]; !known && (len(counts) >= maxPaths || len(name) > maxPathLength) {
+	name := r.Method + " " + r.URL.Path
+	if s.Paths[name] == 0 && (len(s.Paths) >= maxPaths || len(name) > maxPathLength) {
 		name = "other"
 	}
-	counts[name]++
+	s.Paths[name]++
 }
 
 func (s *Stats) tokenRequest(grantType string) {
