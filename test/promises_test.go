@@ -112,6 +112,30 @@ func TestRequirements(t *testing.T) {
 	}
 }
 
+// The page on the architecture has a row for each room, and the files that it names
+// are there.
+func TestArchitecture(t *testing.T) {
+	text := string(readFile(t, filepath.Join("..", "docs", "architecture.md")))
+	for room := range rooms {
+		if !strings.Contains(text, "\n| `"+room+"` |") {
+			t.Errorf("no row for %s", room)
+		}
+	}
+	var files []string
+	for _, path := range sources(t) {
+		files = append(files, strings.TrimPrefix(filepath.ToSlash(path), ".."))
+	}
+	named := regexp.MustCompile("`([a-z_/]+\\.go)`").FindAllStringSubmatch(text, -1)
+	for _, m := range named {
+		if !slices.ContainsFunc(files, func(file string) bool { return strings.HasSuffix(file, "/"+m[1]) }) {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	if len(named) < 40 {
+		t.Errorf("only %d files found on the page", len(named))
+	}
+}
+
 // The score-card has its 50 rows, and each names the tests that give its figure;
 // a row that is not reached says so.
 func TestScoreCard(t *testing.T) {
