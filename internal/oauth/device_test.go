@@ -1,12 +1,9 @@
 package oauth_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -235,21 +232,17 @@ func TestDeviceClose(t *testing.T) {
 func TestDeviceLoginWithoutOfflineAccess(t *testing.T) {
 	inBubble(nil, func(t *testing.T, b *lab) {
 		b.device = oauth.DeviceAlways
-		idp, scopes := b.wire.hosts[bubbleProvider], []string{}
-		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if body, err := io.ReadAll(r.Body); err == nil {
-				r.Body = io.NopCloser(bytes.NewReader(body))
-				form, _ := url.ParseQuery(string(body))
-				if form.Has("scope") && !form.Has("grant_type") {
-					scopes = append(scopes, form.Get("scope"))
-				}
-				if strings.Contains(form.Get("scope"), "offline_access") {
-					w.WriteHeader(http.StatusBadRequest)
-					_, _ = io.WriteString(w, `{"error":"invalid_scope"}`)
-					return
-				}
+		var scopes []string
+		b.wire.before(bubbleProvider, func(w http.ResponseWriter, r *http.Request) bool {
+			_ = r.ParseForm()
+			if r.PostForm.Has("scope") && !r.PostForm.Has("grant_type") {
+				scopes = append(scopes, r.PostForm.Get("scope"))
 			}
-			idp.ServeHTTP(w, r)
+			refused := strings.Contains(r.PostForm.Get("scope"), "offline_access")
+			if refused {
+				says(http.StatusBadRequest, `{"error":"invalid_scope"}`)(w, r)
+			}
+			return refused
 		})
 		s := b.store("")
 		_, h := b.client(s, nil)

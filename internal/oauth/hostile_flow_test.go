@@ -30,14 +30,13 @@ func TestDeviceCodeLifetimeIsBounded(t *testing.T) {
 func TestSilentDeviceEndpointEnds(t *testing.T) {
 	inBubble(nil, func(t *testing.T, b *lab) {
 		b.device = oauth.DeviceAlways
-		provider := b.wire.hosts[bubbleProvider]
 		var asked atomic.Bool
-		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/oidc/token" && !asked.Swap(true) {
+		b.wire.before(bubbleProvider, func(_ http.ResponseWriter, r *http.Request) bool {
+			silent := r.URL.Path == "/oidc/token" && !asked.Swap(true)
+			if silent {
 				<-r.Context().Done()
-				return
 			}
-			provider.ServeHTTP(w, r)
+			return silent
 		})
 		_, h := b.client(b.store(""), nil)
 		b.mustCall(h, "1")
@@ -111,14 +110,7 @@ func TestHostileListOfAuthorizationServers(t *testing.T) {
 		"dots": `["http://127.0.0.1:9001/x/../oidc"]`, "another name": `["http://localhost:9001/oidc"]`, "a user": `["http://x@127.0.0.1:9001/oidc"]`, "the sixth": `["","","","","","http://127.0.0.1:9001/oidc"]`,
 	} {
 		t.Run(name, inBubble(nil, func(t *testing.T, b *lab) {
-			old := b.wire.hosts[bubbleServer]
-			b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if strings.HasPrefix(r.URL.Path, "/.well-known/") {
-					says(http.StatusOK, `{"resource":"http://`+bubbleServer+`/mcp","authorization_servers":`+list+`}`)(w, r)
-					return
-				}
-				old.ServeHTTP(w, r)
-			})
+			b.replace(bubbleServer, "/.well-known/oauth-protected-resource/mcp", says(http.StatusOK, `{"resource":"http://`+bubbleServer+`/mcp","authorization_servers":`+list+`}`))
 			b.wire.hosts["localhost:9001"] = b.wire.hosts[bubbleProvider]
 			_, h := b.client(b.store(""), nil)
 			_, _, err := b.call(h, "1")

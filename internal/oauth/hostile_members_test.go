@@ -88,7 +88,7 @@ func wrongType(t *testing.T, b *lab, answer string, faults devidp.Faults, dir st
 // rewrite changes the text of the provider's answers at a path.
 func (b *lab) rewrite(path string, change func(string) string) {
 	old := b.wire.hosts[bubbleProvider]
-	b.replace(path, func(w http.ResponseWriter, r *http.Request) {
+	b.replace(bubbleProvider, path, func(w http.ResponseWriter, r *http.Request) {
 		rec := httptest.NewRecorder()
 		old.ServeHTTP(rec, r)
 		says(rec.Code, change(rec.Body.String()))(w, r)

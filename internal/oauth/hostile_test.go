@@ -122,15 +122,13 @@ func TestHugeResourceMetadataIsNotRead(t *testing.T) {
 	}
 }
 
-// replace lets answer take the place of the provider at a path.
-func (b *lab) replace(path string, answer http.HandlerFunc) {
-	old := b.wire.hosts[bubbleProvider]
-	b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// replace lets answer take the place of a host at a path.
+func (b *lab) replace(host, path string, answer http.HandlerFunc) {
+	b.wire.before(host, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == path {
 			answer(w, r)
-			return
 		}
-		old.ServeHTTP(w, r)
+		return r.URL.Path == path
 	})
 }
 
@@ -243,7 +241,7 @@ func TestPostsAreNeverRedirected(t *testing.T) {
 					b.res.revokeSeen()
 				}
 				before := len(b.wire.times("POST " + tc.path))
-				b.replace(tc.path, func(w http.ResponseWriter, r *http.Request) {
+				b.replace(bubbleProvider, tc.path, func(w http.ResponseWriter, r *http.Request) {
 					http.Redirect(w, r, "http://127.0.0.1:9666/", code)
 				})
 				var err error

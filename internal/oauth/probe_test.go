@@ -40,19 +40,19 @@ type seen struct {
 	asks []*http.Request
 }
 
-// watch lets s see them, and answer where it returns true.
+// watch lets s see them, and answer those that ask nobody, where it returns true.
 func (s *seen) watch(b *lab, answer func(w http.ResponseWriter, r *http.Request) bool) {
-	idp := b.wire.hosts[bubbleProvider]
-	b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/oidc/auth" {
-			s.mu.Lock()
-			s.asks = append(s.asks, r)
-			s.mu.Unlock()
-			if answer != nil && answer(w, r) {
-				return
-			}
+	b.wire.before(bubbleProvider, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/oidc/auth" {
+			return false
 		}
-		idp.ServeHTTP(w, r)
+		s.mu.Lock()
+		s.asks = append(s.asks, r)
+		s.mu.Unlock()
+		if answer != nil && silent(r) {
+			return answer(w, r)
+		}
+		return false
 	})
 }
 
@@ -141,12 +141,7 @@ func TestOnlyJSONEndsALogin(t *testing.T) {
 	} {
 		inBubble(applications, func(t *testing.T, b *lab) {
 			log := &seen{}
-			log.watch(b, func(w http.ResponseWriter, r *http.Request) bool {
-				if silent(r) {
-					answer(w, r)
-				}
-				return silent(r)
-			})
+			log.watch(b, func(w http.ResponseWriter, r *http.Request) bool { answer(w, r); return true })
 			b.think = time.Minute
 			h := byHand(b, b.store(""), "native", nil)
 			began := time.Now()
@@ -174,10 +169,8 @@ func TestJSONThatEndsALogin(t *testing.T) {
 	} {
 		inBubble(applications, func(t *testing.T, b *lab) {
 			(&seen{}).watch(b, func(w http.ResponseWriter, r *http.Request) bool {
-				if silent(r) {
-					says(http.StatusBadRequest, body)(w, r)
-				}
-				return silent(r)
+				says(http.StatusBadRequest, body)(w, r)
+				return true
 			})
 			_, _, err := b.call(byHand(b, b.store(""), "native", nil), "x")
 			if got := err != nil; got != want || (b.tabs.Load() == 0) != want {
@@ -197,9 +190,6 @@ func TestProvenClientCostsNoTime(t *testing.T) {
 			b.res.revokeSeen()
 			time.Sleep(time.Hour)
 			(&seen{}).watch(b, func(w http.ResponseWriter, r *http.Request) bool {
-				if !silent(r) {
-					return false
-				}
 				slow(r, 5*time.Second)
 				if gone {
 					says(http.StatusBadRequest, `{"error":"invalid_client"}`)(w, r)
@@ -227,11 +217,9 @@ func TestProvenClientCostsNoTime(t *testing.T) {
 func TestLateRefusalBreaksNoLogin(t *testing.T) {
 	inBubble(applications, func(t *testing.T, b *lab) {
 		(&seen{}).watch(b, func(w http.ResponseWriter, r *http.Request) bool {
-			if silent(r) {
-				slow(r, 3*time.Second)
-				says(http.StatusBadRequest, `{"error":"invalid_client"}`)(w, r)
-			}
-			return silent(r)
+			slow(r, 3*time.Second)
+			says(http.StatusBadRequest, `{"error":"invalid_client"}`)(w, r)
+			return true
 		})
 		b.idp.SetFaults(devidp.Faults{TokenDelay: 5 * time.Second})
 		b.mustCall(byHand(b, b.store(""), "native", nil), "x")
@@ -349,13 +337,12 @@ func TestOrganizationOfSomebodyElse(t *testing.T) {
 func TestParametersOfAMachine(t *testing.T) {
 	inBubble(applications, func(t *testing.T, b *lab) {
 		var form url.Values
-		idp := b.wire.hosts[bubbleProvider]
-		b.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.wire.before(bubbleProvider, func(_ http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/oidc/token" {
 				_ = r.ParseForm()
 				form = r.PostForm
 			}
-			idp.ServeHTTP(w, r)
+			return false
 		})
 		_, h := b.client(b.store(""), func(c *oauth.Config) {
 			c.Identity.ClientID, c.Key.ClientID, c.Identity.ClientSecret, c.Key.Grant = "m2m", "m2m", grant.NewSecret("s"), oauth.GrantClientCredentials

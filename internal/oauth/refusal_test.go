@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -47,24 +48,23 @@ func inDoubt(refusal string, f func(t *testing.T, d *doubting)) func(*testing.T)
 
 func newDoubting(b *lab, s oauth.Store, refusal string) *doubting {
 	d := &doubting{lab: b, s: s}
-	old, how := b.wire.hosts[bubbleServer], refusals[refusal]
-	b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	how := refusals[refusal]
+	b.wire.before(bubbleServer, func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPost || r.Header.Get("Authorization") == "" {
-			old.ServeHTTP(w, r)
-			return
+			return false
 		}
 		d.posts.Add(1)
 		b.res.mu.Lock()
 		ended := b.res.revoked[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 		b.res.mu.Unlock()
 		if !ended && !d.always.Load() {
-			old.ServeHTTP(w, r)
-			return
+			return false
 		}
 		if how.name != "" {
 			w.Header().Set(how.name, how.value)
 		}
 		w.WriteHeader(how.status)
+		return true
 	})
 	b.wire.hosts["sso.example.com"] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { d.strays.Add(1) })
 	return d
@@ -199,17 +199,11 @@ func TestDoubtfulRefusalWithoutRefreshToken(t *testing.T) {
 // and in several.
 func TestDoubtfulRefusalIsShared(t *testing.T) {
 	inDoubt("403", func(t *testing.T, d *doubting) {
-		provider := d.wire.hosts[bubbleProvider]
-		d.wire.hosts[bubbleProvider] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.wire.before(bubbleProvider, func(http.ResponseWriter, *http.Request) bool {
 			time.Sleep(time.Second) // all of them meet the 403 before it answers
-			provider.ServeHTTP(w, r)
+			return false
 		})
-		var clients []*http.Client
-		for range 4 {
-			h := d.process()
-			clients = append(clients, h, h, h, h)
-		}
-		d.mustAll(clients)
+		d.mustAll(slices.Repeat(d.processes(4, d.s, "", nil), 4))
 		d.check(1)
 	})(t)
 }

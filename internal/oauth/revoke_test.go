@@ -36,7 +36,7 @@ func TestLeftoverOfALogout(t *testing.T) {
 			c, h := b.client(b.store(""), func(c *oauth.Config) { c.Key.Resource, c.Key.Scopes = tc.resource, tc.scopes })
 			_, _, _ = b.call(h, "x") // the server refuses an opaque token, and the login is there
 			if tc.replace != nil {
-				b.replace("/oidc/token/revocation", tc.replace)
+				b.replace(bubbleProvider, "/oidc/token/revocation", tc.replace)
 			}
 			if err := c.Logout(t.Context(), false); !errors.Is(err, tc.failure) {
 				t.Errorf("%s: %v", name, err)
@@ -62,7 +62,7 @@ func TestTokensThatCannotBeRevoked(t *testing.T) {
 		b.think = 0
 		c, h := b.client(b.store(""), nil)
 		_, _, _ = b.call(h, "x")
-		b.replace("/oidc/token/revocation", says(http.StatusBadRequest, `{"error":"invalid_client"}`))
+		b.replace(bubbleProvider, "/oidc/token/revocation", says(http.StatusBadRequest, `{"error":"invalid_client"}`))
 		if err := c.LogoutForNewLogin(t.Context()); err != nil {
 			t.Error(err)
 		}

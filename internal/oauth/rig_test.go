@@ -482,6 +482,17 @@ func (b *lab) mustAll(clients []*http.Client) {
 	}
 }
 
+// before lets answer see the requests to a host; what it returns true for it has
+// answered itself.
+func (w *wire) before(host string, answer func(http.ResponseWriter, *http.Request) bool) {
+	next := w.hosts[host]
+	w.hosts[host] = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !answer(rw, r) {
+			next.ServeHTTP(rw, r)
+		}
+	})
+}
+
 // spend uses the stored refresh token as a sibling would that keeps the answer
 // for itself: another machine with a copy of the store, or an older program.
 func (b *lab) spend(cred oauth.Credential) {
@@ -499,14 +510,13 @@ func (b *lab) spend(cred oauth.Credential) {
 // counts how often it has refused one.
 func (b *lab) exact() (refused *atomic.Int64) {
 	refused = new(atomic.Int64)
-	old := b.wire.hosts[bubbleServer]
-	b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b.wire.before(bubbleServer, func(w http.ResponseWriter, r *http.Request) bool {
 		var claims jwt.MapClaims
 		_, _, err := jwt.NewParser().ParseUnverified(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), &claims)
 		end, _ := claims["exp"].(float64)
 		switch {
 		case r.URL.Path != "/mcp" || err != nil:
-			old.ServeHTTP(w, r)
+			return false
 		case float64(time.Now().UnixMicro())/1e6 > end:
 			refused.Add(1)
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
@@ -514,6 +524,7 @@ func (b *lab) exact() (refused *atomic.Int64) {
 		default:
 			_, _ = io.WriteString(w, "sub="+fmt.Sprint(claims["sub"]))
 		}
+		return true
 	})
 	return refused
 }

@@ -68,60 +68,40 @@ func TestDribblingAnswersEnd(t *testing.T) {
 		"refresh":           {path: "POST /token", signedIn: true, most: 2 * time.Minute},
 		"device":            {path: "POST /device/auth", device: oauth.DeviceAlways, most: 40 * time.Second},
 	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			inBubble(nil, func(t *testing.T, b *lab) {
-				b.device = tc.device
-				s := b.store(dir)
-				if tc.signedIn {
-					_, h := b.client(s, nil)
-					b.mustCall(h, "1")
-					b.res.revokeSeen()
-				}
-				_, h := b.client(s, func(c *oauth.Config) {
-					c.HTTP.Transport = &dribbling{RoundTripper: b.wire, path: tc.path}
-				})
-				began := time.Now()
-				_, _, err := b.call(h, "2")
-				if took := time.Since(began); err == nil || took > tc.most {
-					t.Errorf("after %v: %v", took, err)
-				}
-			})(t)
-		})
+		t.Run(name, inBubble(nil, func(t *testing.T, b *lab) {
+			b.device = tc.device
+			s := b.store("")
+			if tc.signedIn {
+				_, h := b.client(s, nil)
+				b.mustCall(h, "1")
+				b.res.revokeSeen()
+			}
+			_, h := b.client(s, func(c *oauth.Config) {
+				c.HTTP.Transport = &dribbling{RoundTripper: b.wire, path: tc.path}
+			})
+			began := time.Now()
+			_, _, err := b.call(h, "2")
+			if took := time.Since(began); err == nil || took > tc.most {
+				t.Errorf("after %v: %v", took, err)
+			}
+		}))
 	}
 }
 
 // A refusal whose body does not end is put away, and the login goes on.
 func TestDribblingRefusalsEnd(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
-		t.Run(http.StatusText(status), func(t *testing.T) {
-			dir := t.TempDir()
-			inBubble(nil, func(t *testing.T, b *lab) {
-				if status == http.StatusForbidden {
-					b.wire.hosts[bubbleServer] = forbidding(b.wire.hosts[bubbleServer])
-				}
-				c, _ := b.client(b.store(dir), nil)
-				h := &http.Client{Transport: c.Transport(&dribbling{RoundTripper: b.wire, path: "POST /mcp", status: status})}
-				began := time.Now()
-				code, _, err := b.call(h, "1")
-				if took := time.Since(began); err != nil || code != http.StatusOK || took > 20*time.Second {
-					t.Errorf("after %v: %d, %v", took, code, err)
-				}
-			})(t)
-		})
+		t.Run(http.StatusText(status), inBubble(nil, func(t *testing.T, b *lab) {
+			if status == http.StatusForbidden {
+				b.res.demand("mcp:write")
+			}
+			c, _ := b.client(b.store(""), nil)
+			h := &http.Client{Transport: c.Transport(&dribbling{RoundTripper: b.wire, path: "POST /mcp", status: status})}
+			began := time.Now()
+			code, _, err := b.call(h, "1")
+			if took := time.Since(began); err != nil || code != http.StatusOK || took > 20*time.Second {
+				t.Errorf("after %v: %d, %v", took, code, err)
+			}
+		}))
 	}
-}
-
-// forbidding asks the first token for a scope more.
-func forbidding(next http.Handler) http.Handler {
-	asked := false
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/mcp" && r.Header.Get("Authorization") != "" && !asked {
-			asked = true
-			w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_scope", scope="mcp:write"`)
-			w.WriteHeader(http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/devidp"
@@ -48,7 +47,7 @@ func TestForeignAnswerKeepsTheLogin(t *testing.T) {
 		signedIn(nil, func(t *testing.T, b *lab, s oauth.Store) {
 			_, h := b.client(s, nil)
 			tabs, good := b.tabs.Load(), b.wire.hosts[bubbleProvider]
-			b.replace("/oidc/token", says(status, "<html>no provider here</html>"))
+			b.replace(bubbleProvider, "/oidc/token", says(status, "<html>no provider here</html>"))
 			_, _, err := b.call(h, "1")
 			b.wire.hosts[bubbleProvider] = good
 			b.mustCall(h, "2")
@@ -67,7 +66,7 @@ func TestSiblingWithoutLockIsNotOverwritten(t *testing.T) {
 		newer, tabs := b.stored(s), b.tabs.Load()
 		newer.RefreshToken, newer.ObtainedAt, newer.Expiry = grant.NewSecret("of the sibling"), time.Now(), time.Now().Add(time.Hour)
 		newer.AccessToken = grant.NewSecret("eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"sub":"s","aud":%q,"exp":%d}`, b.server().String(), newer.Expiry.Unix())) + ".AA")
-		b.replace("/oidc/token", func(w http.ResponseWriter, r *http.Request) {
+		b.replace(bubbleProvider, "/oidc/token", func(w http.ResponseWriter, r *http.Request) {
 			if err := s.Save(r.Context(), oauth.Key{Server: b.server().String()}, newer); err != nil {
 				t.Error(err)
 			}
@@ -87,7 +86,7 @@ func TestDeviceIntervalHasAFloor(t *testing.T) {
 		b.device = oauth.DeviceAlways
 		b.think = -1
 		polls, start := 0, time.Now()
-		b.replace("/oidc/token", func(w http.ResponseWriter, r *http.Request) {
+		b.replace(bubbleProvider, "/oidc/token", func(w http.ResponseWriter, r *http.Request) {
 			if polls++; polls < 100 {
 				says(http.StatusBadRequest, `{"error":"authorization_pending"}`)(w, r)
 				return
@@ -150,9 +149,8 @@ func TestSecretExpiryBeyondTime(t *testing.T) {
 // Where the ID token is presented and the provider's clock is ten
 // minutes behind, every single request refreshes.
 func TestIDTokenClockSkew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	inBubble(nil, func(t *testing.T, b *lab) {
 		const skew, life = -10 * time.Minute, 5 * time.Minute
-		b := newLab(t, nil)
 		issued := 0
 		b.rewrite("/oidc/token", func(s string) string {
 			var m map[string]any
@@ -163,13 +161,12 @@ func TestIDTokenClockSkew(t *testing.T) {
 			out, _ := json.Marshal(m)
 			return string(out)
 		})
-		old := b.wire.hosts[bubbleServer]
-		b.wire.hosts[bubbleServer] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/mcp" || r.Header.Get("Authorization") == "" {
-				old.ServeHTTP(w, r)
-				return
+		b.wire.before(bubbleServer, func(w http.ResponseWriter, r *http.Request) bool {
+			taken := r.URL.Path == "/mcp" && r.Header.Get("Authorization") != ""
+			if taken {
+				_, _ = io.WriteString(w, "sub=s")
 			}
-			_, _ = io.WriteString(w, "sub=s")
+			return taken
 		})
 		_, h := b.client(b.store(""), func(c *oauth.Config) { c.IDToken = true })
 		for range 24 { // within one lifetime
@@ -179,7 +176,7 @@ func TestIDTokenClockSkew(t *testing.T) {
 		if n := b.idp.Stats().Refreshes; n > 1 {
 			t.Errorf("%d refreshes in one lifetime", n)
 		}
-	})
+	})(t)
 }
 
 // Where the ID token is presented, it must fit into a header like any other

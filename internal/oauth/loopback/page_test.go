@@ -122,14 +122,16 @@ func TestPageStructure(t *testing.T) {
 	}
 }
 
-// What stands on the page is text and stays in its place,
-// whatever it holds.
+// What stands on the page is text and stays in its place, whatever it holds; what
+// a provider says about an account, and a client about itself, is seen there or is not
+// there.
 func TestPageEscapes(t *testing.T) {
-	evil := "\"'><script>alert(1)</script>{{details}}{program}\u202e\u2066\x1b[2J\n" + strings.Repeat("x", 1000)
+	const unseen = "\x1b\u009b\u202e\u2066\u061c\u200b\ufeff\U000e0041\ufe0f\u115f\u2028"
+	evil := "CANARY\x1b[2J\u009b\u202e\u2066\u061c\u200b\ufeff\U000e0041\ufe0f\u115f\u2028\nEND\"'><script>alert(1)</script>{{details}}{program}" + strings.Repeat("x", 1000)
 	p := newPages(Options{Server: evil, Program: evil})
 	for _, w := range languages {
 		body := rendered(t, p, w.tag, outcome{account: evil})
-		if strings.Contains(body, "<script") || strings.ContainsAny(body, "\u202e\u2066\x1b") || strings.Count(body, "<dl>") != 1 || strings.Count(body, "x") > 600 {
+		if strings.Contains(body, "<script") || !strings.Contains(body, "CANARY[2J; END") || strings.ContainsAny(body, unseen) || strings.Count(body, "<dl>") != 1 || strings.Count(body, "x") > 600 {
 			t.Errorf("%s: %s", w.tag, body)
 		}
 	}
