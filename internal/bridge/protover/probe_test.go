@@ -154,10 +154,7 @@ func TestOutageProvesNothing(t *testing.T) {
 // request.
 func TestWrongMemoryIsCorrected(t *testing.T) {
 	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless)}
-	r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-		sink.Message(failure(m, codeHeaderMismatch, ""))
-		return nil
-	}
+	r.on = fails(codeHeaderMismatch)
 	memory := &memoryOfRun{support: Sessions}
 	c := newClient(t, r, memory)
 	defer c.end()
@@ -201,8 +198,7 @@ func TestServerThatListsOnlyStatelessIsOfferedASession(t *testing.T) {
 	// What the server says before it answers is not lost.
 	const log = `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"hello"}}`
 	r = &remote{both: true, probe: discovers(`{}`, jsonrpc.Stateless), on: func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-		first, _ := jsonrpc.Parse([]byte(log))
-		sink.Message(first)
+		sink.Message(jsonrpc.Built([]byte(log)))
 		return initializes(ctx, m, sink)
 	}}
 	c := newClient(t, r, &memoryOfRun{})
@@ -210,22 +206,15 @@ func TestServerThatListsOnlyStatelessIsOfferedASession(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	c.end()
-	for name, on := range map[string]func(context.Context, jsonrpc.Message, jsonrpc.Sink) error{
+	for name, on := range map[string]handler{
 		"error": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			first, _ := jsonrpc.Parse([]byte(log))
-			sink.Message(first)
+			sink.Message(jsonrpc.Built([]byte(log)))
 			sink.Message(failure(m, -32000, ""))
 			return nil
 		},
-		"HTTP error": func(context.Context, jsonrpc.Message, jsonrpc.Sink) error { return httpError(500) },
-		"another result": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			sink.Message(reply(m, `{"protocolVersion":"2026-07-28"}`))
-			return nil
-		},
-		"no result": func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			sink.Message(reply(m, `{}`))
-			return nil
-		},
+		"HTTP error":     func(context.Context, jsonrpc.Message, jsonrpc.Sink) error { return httpError(500) },
+		"another result": replies(`{"protocolVersion":"2026-07-28"}`),
+		"no result":      replies(`{}`),
 		"silence": func(ctx context.Context, _ jsonrpc.Message, _ jsonrpc.Sink) error {
 			<-ctx.Done()
 			return context.Cause(ctx)

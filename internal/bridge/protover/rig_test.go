@@ -24,7 +24,7 @@ type remote struct {
 	closed  bool
 
 	both  bool // it knows sessions all the same
-	on    func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
+	on    handler
 	probe func(nth int, m jsonrpc.Message) (int, jsonrpc.Message, error)
 }
 
@@ -178,6 +178,25 @@ func failure(m jsonrpc.Message, code int, data string) jsonrpc.Message {
 		raw += `,"data":` + data
 	}
 	return jsonrpc.Built(jsonrpc.WithError(m.ID, []byte(raw+"}")))
+}
+
+// handler is what a remote does with a message.
+type handler func(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error
+
+// replies answers each message with a result.
+func replies(result string) handler {
+	return func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(reply(m, result))
+		return nil
+	}
+}
+
+// fails answers each message with an error.
+func fails(code int) handler {
+	return func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+		sink.Message(failure(m, code, ""))
+		return nil
+	}
 }
 
 // discovers is a probe function for a server of 2026-07-28.

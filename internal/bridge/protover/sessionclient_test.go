@@ -16,7 +16,7 @@ const capable = `{"tools":{},"logging":{},"resources":{"subscribe":true},"tasks"
 
 // begun is a client with sessions at a server of 2026-07-28 that has answered
 // initialize.
-func begun(t *testing.T, initialize string, capabilities string, on func(context.Context, jsonrpc.Message, jsonrpc.Sink) error) (*client, *remote, string) {
+func begun(t *testing.T, initialize string, capabilities string, on handler) (*client, *remote, string) {
 	t.Helper()
 	r := &remote{probe: discovers(capabilities, jsonrpc.Stateless), on: on}
 	c := newClient(t, r, nil)
@@ -112,10 +112,7 @@ func TestRequestsCarryMeta(t *testing.T) {
 // The log level is said with every later request, if the server has logs.
 func TestLogLevelGoesIntoMeta(t *testing.T) {
 	set := `{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"warning"}}`
-	c, r, _ := begun(t, oldInitialize, capable, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-		sink.Message(reply(m, `{}`))
-		return nil
-	})
+	c, r, _ := begun(t, oldInitialize, capable, replies(`{}`))
 	defer c.end()
 	expect(t, c.ask(set), `{"jsonrpc":"2.0","id":2,"result":{}}`)
 	c.ask(`{"jsonrpc":"2.0","id":3,"method":"tools/list"}`)
@@ -209,10 +206,7 @@ func TestRoundTripsAreBounded(t *testing.T) {
 		"not offered": {strings.Replace(oldInitialize, `"sampling":{},`, "", 1), `{"a":{"method":"sampling/createMessage"}}`, "did not offer"},
 		"unknown":     {oldInitialize, `{"a":{"method":"tools/call"}}`, "did not offer"},
 	} {
-		client, r, _ := begun(t, c.initialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			sink.Message(reply(m, `{"resultType":"input_required","inputRequests":`+c.question+`}`))
-			return nil
-		})
+		client, r, _ := begun(t, c.initialize, `{}`, replies(`{"resultType":"input_required","inputRequests":`+c.question+`}`))
 		err := client.send(t.Context(), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t"}}`)
 		if err == nil || !strings.Contains(err.Error(), c.want) || r.methods() != "tools/call" || len(client.heard()) != 0 {
 			t.Errorf("%s: %v", name, err)
@@ -220,10 +214,7 @@ func TestRoundTripsAreBounded(t *testing.T) {
 		client.end()
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			sink.Message(reply(m, `{"resultType":"input_required","requestState":"again"}`))
-			return nil
-		})
+		c, r, _ := begun(t, oldInitialize, `{}`, replies(`{"resultType":"input_required","requestState":"again"}`))
 		defer c.end()
 		err := c.send(t.Context(), `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t"}}`)
 		if err == nil || len(r.sent) != maxRoundTrips || string(r.nth(1).Param("requestState")) != `"again"` || r.nth(1).Param("inputResponses") != nil {
@@ -235,10 +226,7 @@ func TestRoundTripsAreBounded(t *testing.T) {
 // When the client cancels, its open questions are taken back, and nothing
 // is said to the server.
 func TestCancelTakesInputRequestsBack(t *testing.T) {
-	c, r, _ := begun(t, oldInitialize, `{}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-		sink.Message(reply(m, `{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}`))
-		return nil
-	})
+	c, r, _ := begun(t, oldInitialize, `{}`, replies(`{"resultType":"input_required","inputRequests":{"a":{"method":"roots/list"}}}`))
 	defer c.end()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -330,10 +318,7 @@ func TestSubscriptionsShareOneListenStream(t *testing.T) {
 // asked for ever.
 func TestRefusedSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
-			sink.Message(failure(m, jsonrpc.CodeMethodNotFound, ""))
-			return nil
-		})
+		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, fails(jsonrpc.CodeMethodNotFound))
 		defer c.end()
 		c.ask(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 		time.Sleep(time.Hour)

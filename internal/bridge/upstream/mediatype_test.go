@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -85,19 +84,17 @@ func TestSniff(t *testing.T) {
 			}
 			for _, size := range []int64{-1, int64(len(c.body))} {
 				got, err := sniffedCall(t, around(strings.NewReader(c.body)), size)
-				var e *Error
 				switch {
 				case c.taken != "" && (err != nil || len(got) != 1 || got[0] != c.taken):
 					t.Errorf("%s, %s: %.80q %v", name, how, got, err)
-				case c.taken == "" && (len(got) > 0 || !errors.As(err, &e) || e.Reason != c.reason):
+				case c.taken == "" && (len(got) > 0 || reasonOf(err) != c.reason):
 					t.Errorf("%s, %s: %.80q %v", name, how, got, err)
 				}
 			}
 		}
 	}
 	broken := io.MultiReader(strings.NewReader(anAnswer[:20]), iotest.ErrReader(io.ErrUnexpectedEOF))
-	var e *Error
-	if got, err := sniffedCall(t, broken, -1); len(got) > 0 || !errors.As(err, &e) || e.Reason != Interrupted {
+	if got, err := sniffedCall(t, broken, -1); len(got) > 0 || reasonOf(err) != Interrupted {
 		t.Errorf("broken: %q %v", got, err)
 	}
 }
@@ -109,8 +106,7 @@ func TestMediaTypeIsNotSecondGuessed(t *testing.T) {
 			_ = r.Body.Close()
 			return httpResponse(200, http.Header{"Content-Type": {typ}}, bodyOf(anAnswer)), nil
 		})
-		var e *Error
-		if _, err := call(t, u, rawCall("tools/call")); !errors.As(err, &e) || e.Reason != NotMCP {
+		if _, err := call(t, u, rawCall("tools/call")); reasonOf(err) != NotMCP {
 			t.Errorf("%s: %v", typ, err)
 		}
 	}
@@ -130,8 +126,7 @@ func TestStreamsAreNotSniffed(t *testing.T) {
 				_, _ = io.WriteString(w, "id: 1\nretry: 1\ndata:\n\n")
 			}
 		}))
-		var e *Error
-		if _, err := call(t, u, rawCall("tools/call")); !errors.As(err, &e) || e.Reason != Interrupted {
+		if _, err := call(t, u, rawCall("tools/call")); reasonOf(err) != Interrupted {
 			t.Errorf("%q: %v", typ, err)
 		}
 	}

@@ -129,8 +129,7 @@ func TestSilentStreamEndsAtTheIdleTimeout(t *testing.T) {
 		})
 		begun := time.Now()
 		_, err := call(t, u, rawCall("tools/call"))
-		var e *Error
-		if !errors.As(err, &e) || e.Reason != Interrupted || time.Since(begun) != time.Minute {
+		if reasonOf(err) != Interrupted || time.Since(begun) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
 		if _, err := call(t, u, rawCall("tools/call")); err != nil {
@@ -150,8 +149,7 @@ func TestHeaderTimeoutIsNotRepeated(t *testing.T) {
 	}))
 	u.cfg.HeaderTimeout = 50 * time.Millisecond
 	_, err := call(t, u, rawCall("tools/call"))
-	var e *Error
-	if !errors.As(err, &e) || e.Reason != Interrupted || !errors.Is(err, errNoHeader) || len(requests) != 1 {
+	if reasonOf(err) != Interrupted || !errors.Is(err, errNoHeader) || len(requests) != 1 {
 		t.Errorf("%v after %d requests", err, len(requests))
 	}
 }
@@ -165,8 +163,7 @@ func TestDNSAndCertificateErrors(t *testing.T) {
 			return nil, &net.DNSError{Err: "no such host", Name: "server.example", IsNotFound: true}
 		})
 		_, err := call(t, u, rawCall("tools/call"))
-		var e *Error
-		if !errors.As(err, &e) || e.Reason != Unreachable || !strings.Contains(err.Error(), "no such host") {
+		if reasonOf(err) != Unreachable || !strings.Contains(err.Error(), "no such host") {
 			t.Error(err)
 		}
 	})
@@ -177,8 +174,7 @@ func TestDNSAndCertificateErrors(t *testing.T) {
 	defer wire.CloseIdleConnections()
 	u := newUpstream(t, srv.URL, wire, Config{Patience: time.Hour})
 	_, err := call(t, u, rawCall("tools/call"))
-	var e *Error
-	if !errors.As(err, &e) || e.Reason != Unreachable || !strings.Contains(err.Error(), "certificate") {
+	if reasonOf(err) != Unreachable || !strings.Contains(err.Error(), "certificate") {
 		t.Error(err)
 	}
 }

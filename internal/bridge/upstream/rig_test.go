@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -28,6 +29,14 @@ func call(t *testing.T, u *Upstream, request []byte) (jsonrpc.Message, error) {
 		t.Fatalf("%s is no request: %v", request, err)
 	}
 	return jsonrpc.Ask(t.Context(), u.Send, m, nil)
+}
+
+// reasonOf returns the reason of an *Error in err, 0 for none.
+func reasonOf(err error) Reason {
+	if e := new(Error); errors.As(err, &e) {
+		return e.Reason
+	}
+	return 0
 }
 
 func mustURL(t *testing.T, s string) *url.URL {
@@ -126,11 +135,7 @@ func (p *recorder) Write(b []byte) (int, error) { return p.text.Write(b) }
 func (p *recorder) End(err error) { p.ends = append(p.ends, err) }
 
 func requestWithID(id string) jsonrpc.Message {
-	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`))
-	if err != nil {
-		panic(err)
-	}
-	return m
+	return jsonrpc.Built([]byte(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"t"}}`))
 }
 
 // streamingUpstream passes on every answer that is large enough, however slow.

@@ -43,10 +43,7 @@ func TestReconnectionsAreBounded(t *testing.T) {
 					streams.Add(1)
 					return httpResponse(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, bodyOf(tc.opened+tc.events)), nil
 				})
-				m, err := jsonrpc.Parse([]byte(tc.message))
-				if err != nil {
-					t.Fatal(err)
-				}
+				m := jsonrpc.Built([]byte(tc.message))
 				ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 				defer stop()
 				for ctx.Err() == nil {

@@ -155,8 +155,7 @@ func TestBrokenStatelessStream(t *testing.T) {
 		t.Errorf("asked as %v", s.ids)
 	}
 	_, err = call(t, u, statelessRequest("2", "tools/call", `,"name":"x"`))
-	var e *Error
-	if !errors.As(err, &e) || e.Reason != Interrupted || s.counts["tools/call"] != 1 {
+	if reasonOf(err) != Interrupted || s.counts["tools/call"] != 1 {
 		t.Errorf("%v after %v", err, s.ids)
 	}
 }
@@ -183,10 +182,7 @@ func TestProbeTellsAnswerFromRefusal(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = io.WriteString(w, c.body)
 		}}
-		m, err := jsonrpc.Parse(statelessRequest("1", "server/discover", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := jsonrpc.Built(statelessRequest("1", "server/discover", ""))
 		status, answer, err := s.upstream(t).Probe(t.Context(), m)
 		var e *Error
 		switch {

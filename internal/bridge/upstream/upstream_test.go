@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -75,8 +74,7 @@ func TestEndpointOnAnotherOriginIsRefused(t *testing.T) {
 			<-r.Context().Done()
 		}))
 		_, err := call(t, u, []byte(initializeRequest))
-		var e *Error
-		if !errors.As(err, &e) || e.Reason != NotMCP || posts.Load() != 0 {
+		if reasonOf(err) != NotMCP || posts.Load() != 0 {
 			t.Errorf("%s: %v, %d posts", endpoint, err, posts.Load())
 		}
 	}
@@ -164,12 +162,9 @@ func TestUnfinishedLastEventCountsIfItAnswers(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, tc.tail)
 		}))
-		m, err := jsonrpc.Parse([]byte(initializeRequest))
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := jsonrpc.Built([]byte(initializeRequest))
 		got, answered := 0, false
-		err = u.Send(t.Context(), m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
+		err := u.Send(t.Context(), m, jsonrpc.SinkFunc(func(one jsonrpc.Message) {
 			got++
 			answered = answered || one.Answers(m)
 		}))
@@ -198,8 +193,7 @@ func TestTooLargeAnswerFailsItsRequestAlone(t *testing.T) {
 		_, _ = io.WriteString(w, `{"id":1,"result":"`+text+`"}`)
 	}))
 	for _, method := range []string{"events", "json"} {
-		var e *Error
-		if _, err := call(t, u, []byte(`{"id":1,"method":"`+method+`"}`)); !errors.As(err, &e) || e.Reason != TooLarge {
+		if _, err := call(t, u, []byte(`{"id":1,"method":"`+method+`"}`)); reasonOf(err) != TooLarge {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
