@@ -33,7 +33,6 @@ type filterStage struct {
 	filter Filter
 }
 
-// Send implements jsonrpc.Stage.
 func (s filterStage) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	shown, clear := s.filter.shows(m)
 	switch {
@@ -61,7 +60,6 @@ type listSink struct {
 	sink    jsonrpc.Sink
 }
 
-// Message implements jsonrpc.Sink.
 func (l listSink) Message(m jsonrpc.Message) {
 	if m.Answers(l.request) {
 		if raw := l.filter.shown(m); len(raw) != len(m.Raw) {
@@ -71,7 +69,6 @@ func (l listSink) Message(m jsonrpc.Message) {
 	l.sink.Message(m)
 }
 
-// Pieces implements jsonrpc.Sink.
 func (listSink) Pieces() jsonrpc.Pieces { return nil }
 
 // Hides reports whether a tool is hidden.

@@ -15,8 +15,9 @@ func (c *message) Message(m jsonrpc.Message) {
 	}
 }
 
-// Pieces implements jsonrpc.Sink. Answers in a batch have to be whole. The client hears nothing else until the answer is
-// complete: messages on stdout are lines (MCP 2025-11-25, Transports, stdio).
+// Pieces implements jsonrpc.Sink. Answers in a batch have to be whole. The client hears
+// nothing else until the answer is complete: messages on stdout are lines (MCP 2025-11-25,
+// Transports, stdio).
 func (c *message) Pieces() jsonrpc.Pieces {
 	switch {
 	case c.in != nil:
@@ -31,7 +32,6 @@ func (c *message) Pieces() jsonrpc.Pieces {
 // inPieces writes an answer to the output, whose lock is held.
 type inPieces struct{ c *message }
 
-// Write implements jsonrpc.Pieces.
 func (p inPieces) Write(b []byte) (int, error) {
 	p.c.r.out.write(b)
 	return len(b), nil
@@ -52,10 +52,8 @@ func (p inPieces) End(err error) {
 // unwanted takes the answer to a request that was cancelled.
 type unwanted struct{}
 
-// Write implements jsonrpc.Pieces.
 func (unwanted) Write(b []byte) (int, error) { return len(b), nil }
 
-// End implements jsonrpc.Pieces.
 func (unwanted) End(error) {}
 
 // unasked takes what the server says by itself; no answer is among it.

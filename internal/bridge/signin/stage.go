@@ -169,7 +169,6 @@ type firstAnswer struct {
 // take takes the right to the answer; only the first one succeeds.
 func (f *firstAnswer) take() bool { return f.taken.CompareAndSwap(false, true) }
 
-// Message implements jsonrpc.Sink.
 func (f *firstAnswer) Message(m jsonrpc.Message) {
 	if !m.Answers(f.request) {
 		f.sink.Message(m)
@@ -181,7 +180,6 @@ func (f *firstAnswer) Message(m jsonrpc.Message) {
 	}
 }
 
-// Pieces implements jsonrpc.Sink.
 func (*firstAnswer) Pieces() jsonrpc.Pieces { return nil }
 
 // initialize sends the client's initialize, and answers it when patience is over and a

@@ -54,7 +54,6 @@ type gzipBody struct {
 	finished error
 }
 
-// Read implements io.Reader.
 func (b *gzipBody) Read(p []byte) (int, error) {
 	if b.finished != nil {
 		return 0, b.finished
@@ -75,7 +74,6 @@ func (b *gzipBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements io.Closer.
 func (b *gzipBody) Close() error { return b.in.Close() }
 
 // countingReader counts the compressed bytes.
@@ -93,7 +91,6 @@ type prefixedBody struct {
 	prefix []byte
 }
 
-// Read implements io.Reader.
 func (b *prefixedBody) Read(p []byte) (int, error) {
 	if len(b.prefix) > 0 {
 		n := copy(p, b.prefix)
@@ -124,7 +121,6 @@ func (b *idleBody) expire() {
 	_ = b.Close()
 }
 
-// Read implements io.Reader.
 func (b *idleBody) Read(p []byte) (int, error) {
 	b.timer.Reset(b.limit)
 	n, err := b.ReadCloser.Read(p)

@@ -62,7 +62,6 @@ type filterSink struct {
 	drop func(jsonrpc.Message) bool
 }
 
-// Message implements jsonrpc.Sink.
 func (f filterSink) Message(m jsonrpc.Message) {
 	if !f.drop(m) {
 		f.Sink.Message(m)

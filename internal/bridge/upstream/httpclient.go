@@ -47,7 +47,6 @@ func restricted(client http.Client) *http.Client {
 // response into an error that looks like a broken connection.
 type validLocation struct{ next http.RoundTripper }
 
-// RoundTrip implements http.RoundTripper.
 func (v validLocation) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := v.next.RoundTrip(req)
 	if err == nil && resp.StatusCode/100 == 3 {

@@ -133,10 +133,9 @@ func (c *sseConn) sendOn(ctx context.Context, s *sseStream, m jsonrpc.Message, s
 		_, err := c.post(ctx, s, m, sink, last)
 		return err
 	}
-	call := &pendingCall{m: m, sink: sink, done: make(chan error, 1)}
-	key := jsonrpc.Key(m.ID)
-	s.register(key, call)
-	defer s.unregister(key, call)
+	call := &pendingCall{m: m, key: jsonrpc.Key(m.ID), sink: sink, done: make(chan error, 1)}
+	s.register(call)
+	defer s.unregister(call)
 	accepted, err := c.post(ctx, s, m, sink, last)
 	if err != nil || !accepted {
 		return err

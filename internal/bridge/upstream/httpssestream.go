@@ -24,12 +24,13 @@ type sseStream struct {
 	end      context.CancelCauseFunc // cuts the stream
 
 	mu      sync.Mutex
-	pending map[string][]*pendingCall // by id, the oldest first
+	pending []*pendingCall // the oldest first
 }
 
 // pendingCall is a request that waits for its answer on the stream.
 type pendingCall struct {
 	m    jsonrpc.Message
+	key  string // of its id
 	sink jsonrpc.Sink
 	done chan error // has room for the one result: nil when the sink has the answer
 }
@@ -54,7 +55,7 @@ func (c *sseConn) open(ctx context.Context, timeout time.Duration) (*sseStream, 
 		stop(nil)
 		return nil, &Error{Reason: NotMCP, Err: fmt.Errorf("the server's event stream does not begin with its endpoint: %w", errors.Join(err, context.Cause(life)))}
 	}
-	s := &sseStream{endpoint: endpoint, life: life, end: stop, pending: map[string][]*pendingCall{}}
+	s := &sseStream{endpoint: endpoint, life: life, end: stop}
 	started := c.u.spawn(func() {
 		stop(c.read(s, events))
 		_ = resp.Body.Close()
@@ -126,7 +127,9 @@ func (c *sseConn) read(s *sseStream, events *sse.Reader) error {
 		case discarded != nil:
 			c.u.log.Warn("dropped a message that is larger than allowed")
 			if id, ok := discarded.answeredID(); ok {
-				s.fail(id, c.u.tooLarge())
+				if call := s.take(id); call != nil {
+					call.done <- c.u.tooLarge()
+				}
 			}
 		case e.Type == sse.DefaultType && len(e.Data) > 0:
 			c.mu.Lock()
@@ -150,7 +153,7 @@ func (c *sseConn) dispatch(s *sseStream, data []byte, incomplete bool) {
 		}
 		call := &pendingCall{sink: c.u.unaskedSink()}
 		if m.Kind == jsonrpc.Response {
-			if waiting := s.take(jsonrpc.Key(m.ID)); waiting != nil {
+			if waiting := s.take(m.ID); waiting != nil {
 				call = waiting
 			}
 		}
@@ -160,41 +163,28 @@ func (c *sseConn) dispatch(s *sseStream, data []byte, incomplete bool) {
 	}
 }
 
-func (s *sseStream) register(key string, call *pendingCall) {
+func (s *sseStream) register(call *pendingCall) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending[key] = append(s.pending[key], call)
+	s.pending = append(s.pending, call)
 }
 
-func (s *sseStream) unregister(key string, call *pendingCall) {
+func (s *sseStream) unregister(call *pendingCall) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(key, call)
+	s.pending = slices.DeleteFunc(s.pending, func(other *pendingCall) bool { return other == call })
 }
 
-// take removes the oldest call with this id, and returns it; nil if there is none.
-func (s *sseStream) take(key string) *pendingCall {
+// take removes the oldest call with this raw id, and returns it; nil if there is none.
+func (s *sseStream) take(id []byte) *pendingCall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.pending[key]) == 0 {
+	key := jsonrpc.Key(id)
+	at := slices.IndexFunc(s.pending, func(call *pendingCall) bool { return call.key == key })
+	if at < 0 {
 		return nil
 	}
-	call := s.pending[key][0]
-	s.remove(key, call)
+	call := s.pending[at]
+	s.pending = slices.Delete(s.pending, at, at+1)
 	return call
-}
-
-// remove is called with mu held.
-func (s *sseStream) remove(key string, call *pendingCall) {
-	left := slices.DeleteFunc(s.pending[key], func(other *pendingCall) bool { return other == call })
-	if s.pending[key] = left; len(left) == 0 {
-		delete(s.pending, key)
-	}
-}
-
-// fail ends the oldest call with this raw id with an error.
-func (s *sseStream) fail(id []byte, err error) {
-	if call := s.take(jsonrpc.Key(id)); call != nil {
-		call.done <- err
-	}
 }
