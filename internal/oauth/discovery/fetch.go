@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/neterror"
 	"mcp-login/internal/origin"
 )
 
@@ -96,4 +98,47 @@ func redirectTarget(from *url.URL, resp *http.Response) (*url.URL, error) {
 		return nil, errors.New("redirect from https to http")
 	}
 	return to, nil
+}
+
+// CheckEndpoint parses an address from metadata. It must be absolute, https or http
+// on loopback (MCP 2025-11-25, Authorization, Communication Security), without user
+// name or fragment (RFC 6749, section 3.1), and of at most foreign.MaxAddress bytes,
+// so that what is stored of a login stays small. name is what the address is called
+// in the error, which does not quote it.
+func CheckEndpoint(name, raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case len(raw) > foreign.MaxAddress:
+		return nil, fmt.Errorf("%s has more than %d bytes", name, foreign.MaxAddress)
+	case err != nil || u.Opaque != "" || u.Hostname() == "":
+		return nil, fmt.Errorf("%s is not an absolute URL", name)
+	case u.Scheme != "https" && (u.Scheme != "http" || !origin.Loopback(u.Hostname())):
+		return nil, fmt.Errorf("%s is neither https nor http on loopback", name)
+	case u.User != nil:
+		return nil, fmt.Errorf("%s carries a user name", name)
+	case u.Fragment != "":
+		return nil, fmt.Errorf("%s has a fragment", name)
+	case !origin.ValidHost(u.Hostname()):
+		return nil, fmt.Errorf("%s has unusual characters in its host", name)
+	case !origin.ValidPort(u.Port()):
+		return nil, fmt.Errorf("%s has no possible port", name)
+	}
+	return u, nil
+}
+
+// ErrUnavailable means that the provider could not be asked, or not now; nothing
+// stored is lost and a later try may succeed.
+var ErrUnavailable = errors.New("provider unavailable")
+
+// Unavailable is the error for a request that brought no answer, with what stands in
+// the way where that is known. It wraps [ErrUnavailable] and err.
+func Unavailable(op string, err error) error {
+	err = neterror.Explain(foreign.HTTPError(err))
+	return &hint.Error{Op: op, Err: fmt.Errorf("%w: %w", ErrUnavailable, err), Hint: hint.Of(err)}
+}
+
+// Busy is the error for a provider that answered with a status that says it cannot
+// answer now. It wraps [ErrUnavailable].
+func Busy(op string, status int) error {
+	return &hint.Error{Op: op, Err: fmt.Errorf("%w: status %d", ErrUnavailable, status), Hint: "the provider has a problem; try again later"}
 }

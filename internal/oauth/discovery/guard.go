@@ -203,12 +203,10 @@ func (g *Guard) check(ctx context.Context, ip netip.Addr, action string) error {
 	return hint.With(fmt.Errorf("refused to %s %s: %s", action, ip, reason), "if the provider is meant to be in your network, or on this machine, name it: --issuer with its address")
 }
 
-// isTrusted reports whether a person has named this host.
 func (g *Guard) isTrusted(host string) bool {
 	return slices.ContainsFunc(g.trusted, func(t string) bool { return strings.EqualFold(t, host) })
 }
 
-// authority returns host and port of u as a dialer gets them.
 func authority(u *url.URL) string { return net.JoinHostPort(u.Hostname(), origin.Port(u)) }
 
 // proxyAuthority is authority for a proxy.

@@ -136,7 +136,6 @@ func (m ResourceMetadata) checkResource(server *url.URL) error {
 	return nil
 }
 
-// resourceFlags is the advice for a resource that does not fit.
 func resourceFlags(server *url.URL) string {
 	return "or say what to ask a token for: --resource " + server.Redacted() + ", or --no-resource to leave it out"
 }

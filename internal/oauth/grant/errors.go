@@ -72,13 +72,11 @@ func AsError(err error) error {
 	return err
 }
 
-// unavailable is discovery.Unavailable as an *Error.
 func unavailable(op string, err error) error {
 	err = discovery.Unavailable(op, err)
 	return &Error{Err: err, Hint: hint.Of(err)}
 }
 
-// busy is discovery.Busy as an *Error.
 func busy(op string, status int) error { return AsError(discovery.Busy(op, status)) }
 
 // NotSpentError marks a refresh that the provider has not looked at, so that it may be

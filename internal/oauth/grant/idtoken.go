@@ -73,7 +73,6 @@ func TokenTimes(token Secret) (expiry, issued time.Time) {
 	return at(claims.Expiry), at(claims.Issued)
 }
 
-// nonceIn returns the nonce of an ID token, "" where it has none.
 func nonceIn(token Secret) string {
 	claims, err := foreign.ParseObject(payloadOf(token.Reveal()))
 	if err != nil {
@@ -82,7 +81,6 @@ func nonceIn(token Secret) string {
 	return claims.Text("nonce")
 }
 
-// audienceHas reads the aud claim, one string or an array of them.
 func audienceHas(aud jsontext.Value, clientID string) bool {
 	var one string
 	if json.Unmarshal(aud, &one) == nil {

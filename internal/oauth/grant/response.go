@@ -163,7 +163,6 @@ func plainRefusal(body []byte) string {
 	return foreign.Line(strings.Trim(strings.TrimSpace(string(body)), `"`))
 }
 
-// isGrant reports whether the answer is a success with a token in it.
 func (a response) isGrant() bool {
 	return a.status/100 == 2 && a.unread == nil && a.object.Text("access_token") != ""
 }
@@ -206,7 +205,6 @@ func (a response) mayRefuseClient() bool {
 	return a.refusesClient() || a.status == http.StatusUnauthorized && !aboutGrant
 }
 
-// wantsScopes reports whether a refusal is about scopes that the request lacks.
 func (a response) wantsScopes() bool {
 	about := a.Code != "invalid_grant" && strings.Contains(strings.ToLower(a.Code+" "+a.Description), "scope")
 	return a.isRefusal() && (about || strings.Contains(a.Description, "AADSTS90009"))
