@@ -1,6 +1,8 @@
 package loopback
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,7 +21,7 @@ func choose(header string) *words {
 		header = header[:maxLanguage]
 	}
 	var best *words
-	most := 0
+	most := 0.0
 	var refused []*words
 	for i, element := range strings.Split(header, ",") {
 		if i == maxLanguages {
@@ -35,49 +37,27 @@ func choose(header string) *words {
 			best, most = w, weight
 		}
 	}
-	for _, w := range refused {
-		if w == best {
-			best = nil // a header that contradicts itself
-		}
-	}
-	if best == nil {
+	if best == nil || slices.Contains(refused, best) { // a header may contradict itself
 		return &english
 	}
 	return best
 }
 
-// languageRange reads one element: a range and its weight in thousandths.
-func languageRange(element string) (tag string, weight int, ok bool) {
+// languageRange reads one element: a range and its weight, 0 to 1 with at most three
+// digits behind the point (RFC 9110, section 12.4.2).
+func languageRange(element string) (tag string, weight float64, ok bool) {
 	tag, params, weighted := strings.Cut(element, ";")
 	tag = strings.ToLower(strings.Trim(tag, " \t"))
 	if !weighted {
-		return tag, 1000, tag != ""
+		return tag, 1, tag != ""
 	}
 	name, value, _ := strings.Cut(strings.Trim(params, " \t"), "=")
-	if !strings.EqualFold(name, "q") {
+	whole, _, _ := strings.Cut(value, ".")
+	if !strings.EqualFold(name, "q") || whole != "0" && whole != "1" || len(value) > len("0.000") || strings.Trim(value, "0123456789.") != "" {
 		return "", 0, false
 	}
-	weight, ok = qvalue(value)
-	return tag, weight, ok && tag != ""
-}
-
-// qvalue reads a weight of RFC 9110, section 12.4.2: 0 to 1 with at most three
-// digits behind the point.
-func qvalue(s string) (thousandths int, ok bool) {
-	whole, part, _ := strings.Cut(s, ".")
-	if whole != "0" && whole != "1" || len(part) > 3 {
-		return 0, false
-	}
-	for _, r := range part + "000"[len(part):] {
-		if r < '0' || r > '9' {
-			return 0, false
-		}
-		thousandths = thousandths*10 + int(r-'0')
-	}
-	if whole == "1" {
-		return 1000, thousandths == 0
-	}
-	return thousandths, true
+	weight, err := strconv.ParseFloat(value, 64)
+	return tag, weight, err == nil && weight <= 1 && tag != ""
 }
 
 // spoken returns the words for a language range in lower case, nil if there are

@@ -123,7 +123,6 @@ func prefetched(r *http.Request) bool {
 	return false
 }
 
-// marks reports whether a request comes from the browser that opened the address.
 func (l *local) marks(r *http.Request) bool {
 	for _, c := range r.CookiesNamed(l.cookie.Name) {
 		if subtle.ConstantTimeCompare([]byte(c.Value), []byte(l.cookie.Value)) == 1 {
