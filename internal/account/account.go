@@ -230,7 +230,7 @@ func (a *Account) loginFlags() []string { return slices.Concat(a.Settings.Flags(
 
 // LoginCommand is what a person runs to sign in to the account.
 func (a *Account) LoginCommand() string {
-	return oauth.LoginCommand(a.Key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
+	return oauth.Command("login", a.Key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
 }
 
 // As is " as NAME" for the person that cred is of, "" where that is not known.

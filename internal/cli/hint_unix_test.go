@@ -22,7 +22,7 @@ func TestLoginCommandLeadsToTheAccount(t *testing.T) {
 		{Server: "https://example.com/mcp", ClientID: "c", Grant: oauth.GrantClientCredentials, Resource: "https://example.com/", Params: []string{"prompt=login", "x=\"`\n"}},
 	} {
 		const accepted = "https://login.example.com/{tenantid}/v2.0"
-		line := oauth.LoginCommand(key, key.Issuer, accepted)
+		line := oauth.Command("login", key, key.Issuer, accepted)
 		args, ok := strings.CutPrefix(line, "mcp-login login ")
 		out, err := exec.Command("/bin/sh", "-c", `printf '%s\000' `+args).Output()
 		if !ok || err != nil {

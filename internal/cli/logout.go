@@ -125,7 +125,8 @@ func (a *app) logout(ctx context.Context, o options, raw string, with logoutOpti
 		defer a.endSession(ctx, s, before, with.quiet)
 	}
 	var text string
-	switch err := s.OAuth.Logout(ctx, with.registration); {
+	result, err := s.OAuth.Logout(ctx, with.registration)
+	switch {
 	case errors.Is(err, oauth.ErrNotFound) && ended:
 		row.Outcome, text = logoutEnded, "ended the sign-in to"
 	case errors.Is(err, oauth.ErrNotFound) && o.narrowedByVariables():
@@ -141,7 +142,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with logoutOpti
 	default:
 		row.Outcome, text = logoutDone, "signed out of"
 	}
-	lives := row.addLeftover(s.OAuth.LogoutResult(), time.Now())
+	lives := row.addLeftover(result, time.Now())
 	if !with.quiet {
 		of := ""
 		if with.several {

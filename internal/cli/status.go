@@ -152,7 +152,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		if failure != "" {
 			err = fmt.Errorf("%w; the last sign-in failed: %s", err, failure)
 		}
-		return hint.With(err, "run: "+oauth.LoginCommand(said.Key, said.Named, cmp.Or(account.Accepted(said), o.Accepted), o.loginFlags()...))
+		return hint.With(err, "run: "+oauth.Command("login", said.Key, said.Named, cmp.Or(account.Accepted(said), o.Accepted), o.loginFlags()...))
 	}
 	return nil
 }

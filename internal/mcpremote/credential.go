@@ -76,7 +76,7 @@ func (l *Login) resource(ctx context.Context, client *http.Client, server *url.U
 	case err != nil:
 		return "", later(err)
 	case found && !slices.ContainsFunc(m.Issuers(server), func(listed string) bool { return discovery.SameIssuer(listed, issuer) }):
-		return "", hint.With(errors.New("the server trusts another provider now"), "run: "+oauth.LoginCommand(key, "", ""))
+		return "", hint.With(errors.New("the server trusts another provider now"), "run: "+oauth.Command("login", key, "", ""))
 	case found:
 		return m.Resource, nil
 	case covers(audience, server):
@@ -106,7 +106,7 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 		expiry = time.UnixMilli(int64(l.tokens.ExpiresAt)).UTC()
 	}
 	usable := l.tokens.AccessToken != "" && (expiry.IsZero() || time.Now().Before(expiry)) || l.tokens.RefreshToken != ""
-	again := "run: " + oauth.LoginCommand(key, "", "")
+	again := "run: " + oauth.Command("login", key, "", "")
 	switch {
 	case !usable:
 		return oauth.Credential{}, hint.With(errors.New("its token has ended and cannot be renewed"), again)
@@ -115,7 +115,7 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 	case l.client.Issuer != "" && !discovery.SameIssuer(l.client.Issuer, issuer):
 		return oauth.Credential{}, hint.With(errors.New("its registration and its token are of different providers"), again)
 	case l.client.ClientID == "":
-		return oauth.Credential{}, hint.With(errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), "run: "+oauth.LoginCommand(key, "", "", "--client-id", "ID"))
+		return oauth.Credential{}, hint.With(errors.New("mcp-remote got its client by --static-oauth-client-info and did not keep it"), "run: "+oauth.Command("login", key, "", "", "--client-id", "ID"))
 	}
 	if err := grant.CheckToken(grant.NewSecret(l.tokens.AccessToken)); l.tokens.AccessToken != "" && err != nil {
 		return oauth.Credential{}, hint.With(err, again)

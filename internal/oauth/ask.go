@@ -56,7 +56,6 @@ const (
 	AskScopeRefused Ending = "scope_refused"
 )
 
-// refused reports whether somebody was asked and did not sign in.
 func (e Ending) refused() bool { return e == AskDenied || e == AskFailed }
 
 // Question is a wish to ask a person to sign in.

@@ -22,7 +22,6 @@ var (
 	errNobodyWaits  = &notAskedError{"the program that wanted it has ended"}
 )
 
-// question is the wish to ask for scopes at an issuer.
 func (c *Client) question(issuer string, scopes []string, why renewal) Question {
 	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: why.stepUp, Person: c.cfg.Interactive}
 }
@@ -45,8 +44,8 @@ func (c *Client) mayAsk(ctx context.Context, q Question, a Attempt) error {
 
 func (c *Client) judge(ctx context.Context, q Question, a Attempt) (verdict Verdict, err error) {
 	err = c.changeAsks(ctx, func(s AskState) AskState {
-		s = s.Knowing(q.Identity, a, c.now()).until(c.now())
-		verdict = s.judge(q, c.now())
+		s = s.Knowing(q.Identity, a, time.Now()).until(time.Now())
+		verdict = s.judge(q, time.Now())
 		return s
 	})
 	return verdict, err
@@ -72,7 +71,7 @@ func (c *Client) mayNeverAsk(ctx context.Context, cred *Credential, why renewal)
 // processes that want to sign in.
 func (c *Client) refusedBefore(cred *Credential) error {
 	a := cred.Attempt
-	since := c.now().Sub(a.Ended)
+	since := time.Now().Sub(a.Ended)
 	if c.cfg.Interactive || a.RefusedClient != c.chosenMetadata(cred.Registration).Hash() || since < 0 || since >= a.registrationPause() {
 		return nil
 	}
@@ -87,7 +86,7 @@ func (l *login) recordAsk(ctx context.Context) error {
 		return l.personNeeded(errNobodyWaits)
 	}
 	q := l.question(l.next.Issuer, l.next.RequestedScopes, l.why)
-	now := l.now().UTC().Round(0)
+	now := time.Now().UTC().Round(0)
 	var verdict Verdict
 	err := l.changeAsks(ctx, func(s AskState) AskState {
 		s, verdict = s.Knowing(q.Identity, l.next.Attempt, now).Decide(q, now)
@@ -113,7 +112,6 @@ func (l *login) recordEnding(ctx context.Context, how Ending) {
 	}
 }
 
-// changeAsks changes what is known of the server and profile.
 func (c *Client) changeAsks(ctx context.Context, f func(AskState) AskState) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
@@ -126,7 +124,7 @@ func (c *Client) changeAsks(ctx context.Context, f func(AskState) AskState) erro
 // PersonActed keeps that a person at a terminal has done something about the server:
 // what was in vain so far counts no more.
 func (c *Client) PersonActed(ctx context.Context) error {
-	return c.changeAsks(ctx, func(s AskState) AskState { return s.Acted(c.now()) })
+	return c.changeAsks(ctx, func(s AskState) AskState { return s.Acted(time.Now()) })
 }
 
 // loggedOut returns ErrEnded if nothing at all is known after a login that was
@@ -160,22 +158,22 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 		return nil
 	case RefusedTabs:
 		e.Err = &notAskedError{fmt.Sprintf("%d sign-ins were opened for this server within %d minutes, and no other is", maxTabs, int(AskWindow.Minutes()))}
-		e.Hint = "to sign in now, run: " + c.loginCommand()
+		e.Hint = "to sign in now, run: " + c.command("login")
 		if q.StepUp { // that would find a login that works
 			e.Hint = "try again in " + wait
 		}
 	case RefusedInVain:
 		e.Err = &notAskedError{fmt.Sprintf("the last %d sign-ins to this server led to nothing, and no other is opened", maxInVain)}
-		e.Hint = "to sign in, run: " + c.loginCommand()
+		e.Hint = "to sign in, run: " + c.command("login")
 	case RefusedRepeating:
 		e.Err = errAskedAlready
-		e.Hint = fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: %s", int(c.now().Sub(v.Before.Asked).Seconds()), c.loginCommand())
+		e.Hint = fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: %s", int(time.Now().Sub(v.Before.Asked).Seconds()), c.command("login"))
 	}
 	if a.Ended.After(a.Asked) { // what it came to explains more
 		if v.Refusal == RefusedRepeating {
 			e.Code, e.Err = a.Code, fmt.Errorf("%w: %w", a.outcome(), errAskedAlready)
 		}
-		if a.Hint != "" && !strings.Contains(a.Hint, c.loginCommand()) {
+		if a.Hint != "" && !strings.Contains(a.Hint, c.command("login")) {
 			e.Hint = a.Hint + "; " + e.Hint
 		}
 	}

@@ -53,7 +53,6 @@ var kinds = []struct {
 	{"required", ErrLoginRequired},
 }
 
-// kindOf returns the name of the first sentinel that err matches, "" for none.
 func kindOf(err error) string {
 	for _, k := range kinds {
 		if errors.Is(err, k.sentinel) {
@@ -63,7 +62,6 @@ func kindOf(err error) string {
 	return ""
 }
 
-// sentinelOf returns the sentinel of a name, nil for none.
 func sentinelOf(name string) error {
 	for _, k := range kinds {
 		if k.name == name {
@@ -90,7 +88,6 @@ func (a Attempt) failed(err error, now time.Time) Attempt {
 	return a
 }
 
-// voided records that the provider has ended the login.
 func (a Attempt) voided() Attempt {
 	a.Void = !a.Repeated
 	return a

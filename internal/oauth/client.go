@@ -167,14 +167,13 @@ type Client struct {
 	spread   float64
 	bootTime func() time.Time // BootTime
 
-	mu           sync.Mutex
-	loaded       bool
-	cred         *Credential  // never nil, and never changed: another one takes its place
-	history      tokenHistory // of the token in cred
-	renewing     *sharedRenewal
-	prompt       *Prompt            // what a person is asked at this moment
-	secretAt     discovery.Provider // the one that had the client secret in a login that has ended
-	logoutResult LogoutResult
+	mu       sync.Mutex
+	loaded   bool
+	cred     *Credential  // never nil, and never changed: another one takes its place
+	history  tokenHistory // of the token in cred
+	renewing *sharedRenewal
+	prompt   *Prompt            // what a person is asked at this moment
+	secretAt discovery.Provider // the one that had the client secret in a login that has ended
 
 	busy      error // of a provider whose Retry-After is long
 	busyUntil time.Time
@@ -200,7 +199,7 @@ func New(cfg Config) *Client {
 	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, bootTime: BootTime, cred: &Credential{}}
 	c.grants = &grant.Client{
 		HTTP: cfg.HTTP, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
-		SignInAgain: c.againCommand(),
+		SignInAgain: c.command("login", "--again"),
 	}
 	return c
 }
@@ -212,8 +211,6 @@ func (c *Client) Close() {
 	c.work.Wait()
 	c.cfg.HTTP.CloseIdleConnections()
 }
-
-func (c *Client) now() time.Time { return time.Now() }
 
 // Credential returns the stored credential, without asking anybody.
 // ErrNotFound means that nobody signed in.
@@ -275,13 +272,12 @@ func (c *Client) Bearer(cred *Credential) grant.Secret {
 
 func (c *Client) presentsIDToken(cred *Credential) bool { return c.cfg.IDToken || cred.Choices.IDToken }
 
-// usable reports whether there is a token to present, valid or not.
 func (c *Client) usable(cred *Credential) bool { return !c.Bearer(cred).IsZero() }
 
 // fresh reports whether the token can be presented now.
 func (c *Client) fresh(cred *Credential) bool {
 	if !c.presentsIDToken(cred) {
-		return cred.freshFor(c.now(), c.spread)
+		return cred.freshFor(time.Now(), c.spread)
 	}
 	asAccess := Credential{AccessToken: cred.IDToken, ObtainedAt: cred.ObtainedAt}
 	expiry, issued := grant.TokenTimes(cred.IDToken)
@@ -289,7 +285,7 @@ func (c *Client) fresh(cred *Credential) bool {
 		// By our own clock, which need not be the provider's.
 		asAccess.Expiry = cred.ObtainedAt.Add(life)
 	}
-	return asAccess.freshFor(c.now(), c.spread)
+	return asAccess.freshFor(time.Now(), c.spread)
 }
 
 // load returns the credential in memory, reading the store the first time.

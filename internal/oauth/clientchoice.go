@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
@@ -24,7 +25,7 @@ func (l *login) register(ctx context.Context, redirectURI string) (grant.Registr
 	server, stored, document := &l.found.Server, l.previous.Registration, l.cfg.Over(l.previous.Choices).MetadataURL
 	chosen := l.chosenMetadata(stored)
 	l.clientReused = false
-	usable := stored.UsableAt(server.Provider(), redirectURI, l.now()) && stored.Chosen == chosen
+	usable := stored.UsableAt(server.Provider(), redirectURI, time.Now()) && stored.Chosen == chosen
 	switch {
 	case l.cfg.Identity.ClientID != "":
 		l.warnOfUnused("the client is registered already")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
@@ -49,7 +50,7 @@ func (l *login) asClient(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.next.apply(token, t, l.now())
+	l.next.apply(token, t, time.Now())
 	return nil
 }
 
@@ -68,7 +69,7 @@ func (c *Client) discoverTokenEndpoint(ctx context.Context, previous *Credential
 		}
 		return discovery.Result{Resource: c.cfg.Server.String(), Server: discovery.ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
 	}
-	if why.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && c.now().Sub(previous.MetadataAt) < metadataLifetime {
+	if why.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && time.Now().Sub(previous.MetadataAt) < metadataLifetime {
 		return discovery.Result{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil
 	}
 	return c.discover(ctx, previous, why)

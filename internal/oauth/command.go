@@ -9,11 +9,6 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// LoginCommand is Command to sign in to the account.
-func LoginCommand(key Key, issuer, accepted string, flags ...string) string {
-	return Command("login", key, issuer, accepted, flags...)
-}
-
 // Command is what a person runs to do verb with the account of key, at issuer if key
 // names none; "" is whichever the server names. accepted is what its metadata may
 // call itself besides, or "". Without a verb it is the line of a client's
@@ -65,12 +60,6 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 	return words
 }
 
-// againCommand is loginCommand where a login is kept that is of no use.
-func (c *Client) againCommand() string {
-	return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, append([]string{"--again"}, c.cfg.LoginFlags...)...)
-}
-
-// loginCommand is LoginCommand for the account of c.
-func (c *Client) loginCommand() string {
-	return LoginCommand(c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...)
+func (c *Client) command(verb string, flags ...string) string {
+	return Command(verb, c.cfg.Key, c.cfg.Named, c.cfg.Accepted, append(flags, c.cfg.LoginFlags...)...)
 }

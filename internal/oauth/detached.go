@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/retry"
 )
 
 // LoginRequest is what a login in another process is to achieve. It holds no secret.
@@ -27,7 +28,7 @@ type LoginRequest struct {
 // is held; that process waits for it.
 func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) error {
 	why := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, awaited: true}
-	began := c.now()
+	began := time.Now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
 		return fmt.Errorf("wait for another login: %w", err)
@@ -78,16 +79,13 @@ func (why renewal) loginRequest() LoginRequest {
 // process: who wanted one has ended. One that is under way goes on until Close.
 func (c *Client) StopAsking() { c.stopAsking() }
 
-// lastMoment is how long hosts take to end all their processes, one after the other.
-const lastMoment = 2 * time.Second
+// shutdownTime is how long hosts take to end all their processes, one after the other.
+const shutdownTime = 2 * time.Second
 
 // AwaitShutdown waits a moment for the end of ctx, and returns its error: who has ended the
 // process of a login may be about to end this one, and it must not begin another
 // before. nil means that the moment has passed.
 func AwaitShutdown(ctx context.Context) error {
-	select {
-	case <-time.After(lastMoment):
-	case <-ctx.Done():
-	}
+	_ = retry.Sleep(ctx, shutdownTime)
 	return ctx.Err()
 }

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"time"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
@@ -78,7 +79,7 @@ func (l *login) byDevice(ctx context.Context) error {
 		}
 		return err
 	}
-	l.next.apply(token, t, l.now())
+	l.next.apply(token, t, time.Now())
 	l.signedIn(ctx)
 	return nil
 }

@@ -32,7 +32,7 @@ func (c *Client) signInError(err error) error {
 	if errors.As(err, &own) && own.Hint != "" {
 		return err
 	}
-	next := cmp.Or(hint.Of(err), "to find out why, run: "+Command("doctor", c.cfg.Key, c.cfg.Named, c.cfg.Accepted, c.cfg.LoginFlags...))
+	next := cmp.Or(hint.Of(err), "to find out why, run: "+c.command("doctor"))
 	return &grant.Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: next}
 }
 

@@ -248,7 +248,7 @@ func TestLogout(t *testing.T) {
 	s := l.store("")
 	c, h := l.client(s, nil)
 	l.mustCall(h, "1")
-	if err := c.Logout(t.Context(), false); err != nil {
+	if _, err := c.Logout(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Load(t.Context(), oauth.Key{Server: l.server().String()}); !errors.Is(err, oauth.ErrNotFound) {
@@ -257,7 +257,7 @@ func TestLogout(t *testing.T) {
 	if n := l.idp.Stats().Revocations; n < 1 {
 		t.Errorf("%d revocations", n)
 	}
-	if err := c.Logout(t.Context(), false); !errors.Is(err, oauth.ErrNotFound) {
+	if _, err := c.Logout(t.Context(), false); !errors.Is(err, oauth.ErrNotFound) {
 		t.Errorf("second logout: %v", err)
 	}
 }

@@ -95,7 +95,7 @@ func TestMetadataThatMoves(t *testing.T) {
 		b.idp.SetFaults(devidp.Faults{MetadataMembers: map[string]any{"token_endpoint": "http://" + evil + "/token", "revocation_endpoint": "http://" + evil + "/revoke", "registration_endpoint": "http://" + evil + "/register"}})
 		c, h := b.client(s, nil)
 		b.mustCall(h, "1")
-		if err := c.Logout(context.Background(), true); err != nil && !strings.Contains(err.Error(), "delete the registration") {
+		if _, err := c.Logout(context.Background(), true); err != nil && !strings.Contains(err.Error(), "delete the registration") {
 			t.Error(err)
 		}
 	})(t)

@@ -246,7 +246,7 @@ func TestPostsAreNeverRedirected(t *testing.T) {
 				})
 				var err error
 				if name == "revocation" {
-					err = c.Logout(t.Context(), false)
+					_, err = c.Logout(t.Context(), false)
 				} else {
 					_, _, err = b.call(h, "2")
 				}

@@ -53,7 +53,7 @@ type login struct {
 }
 
 func (c *Client) newLogin(why renewal, previous *Credential) *login {
-	return &login{Client: c, why: why, previous: *previous, began: c.now()}
+	return &login{Client: c, why: why, previous: *previous, began: time.Now()}
 }
 
 // run asks the person; the caller holds LockLogin. Where the provider has
@@ -189,7 +189,7 @@ func (l *login) prepare(reg grant.Registration) {
 	l.next = Credential{
 		Server: l.cfg.Server.String(), Resource: l.found.Resource, Issuer: server.Issuer, FoundAt: server.FoundAt,
 		TokenEndpoint: server.TokenEndpoint, RevocationEndpoint: server.RevocationEndpoint, EndSessionEndpoint: server.EndSessionEndpoint,
-		Registration: reg, Metadata: *server, MetadataAt: l.now(),
+		Registration: reg, Metadata: *server, MetadataAt: time.Now(),
 		Attempt: previous.Attempt, Choices: l.cfg.Over(previous.Choices), RequestedScopes: l.scopes(),
 		RepeatScopes: previous.RepeatScopes && same, WithoutOffline: previous.WithoutOffline && same,
 	}
@@ -207,7 +207,7 @@ func (l *login) prepare(reg grant.Registration) {
 		l.next.Resource = l.cfg.Key.Resource
 	}
 	if same {
-		l.next.Consents = previous.consentsInARow(l.now())
+		l.next.Consents = previous.consentsInARow(time.Now())
 	}
 }
 
@@ -283,7 +283,7 @@ func (l *login) exchange(ctx context.Context, t *grant.Target, answer url.Values
 	if err != nil {
 		return err
 	}
-	l.next.apply(token, t, l.now())
+	l.next.apply(token, t, time.Now())
 	if !t.Consent && l.next.RefreshToken.IsZero() {
 		l.next.Consents = 0 // it is needed for one
 	}
@@ -322,7 +322,6 @@ func unanswered(err error) error {
 	return fmt.Errorf("wait for the browser: %w", err)
 }
 
-// ask shows p to the person.
 func (l *login) ask(ctx context.Context, p Prompt) {
 	p.Began = l.began
 	if deadline, ok := ctx.Deadline(); ok && (p.Deadline.IsZero() || deadline.Before(p.Deadline)) {
@@ -370,9 +369,9 @@ func (l *login) saveAsked(ctx context.Context) {
 func (l *login) recordFailure(ctx context.Context, err error) {
 	l.change(ctx, func(stored *Credential) {
 		refused := l.clientRefusal != nil && errors.Is(err, l.clientRefusal)
-		if l.why.awaited || refused || l.now().Sub(stored.Attempt.Asked) < l.cfg.LoginTimeout+AskWindow {
+		if l.why.awaited || refused || time.Now().Sub(stored.Attempt.Asked) < l.cfg.LoginTimeout+AskWindow {
 			stored.Server = l.cfg.Server.String()
-			stored.Attempt = stored.Attempt.failed(err, l.now())
+			stored.Attempt = stored.Attempt.failed(err, time.Now())
 		}
 		if refused {
 			stored.Attempt.RefusedClient = l.chosenMetadata(stored.Registration).Hash()

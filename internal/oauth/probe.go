@@ -52,7 +52,7 @@ func (l *login) startProbe(ctx context.Context) (waiting context.Context, releas
 func (l *login) probeRefusal(r grant.Reply) error {
 	reg := &l.next.Registration
 	e := &grant.Error{Op: "ask the provider about the client", Code: r.Code, Err: fmt.Errorf("%w: %s", grant.ErrDenied, cmp.Or(r.Description, "the provider gave no reason"))}
-	advice := "; to find out more, run: " + Command("doctor", l.cfg.Key, l.cfg.Named, l.cfg.Accepted, l.cfg.LoginFlags...)
+	advice := "; to find out more, run: " + l.command("doctor")
 	switch {
 	case r.ClientRefused() && reg.ClientID == l.next.Choices.MetadataURL && l.cfg.Identity.ClientID == "":
 		e.Hint = "the provider does not take the client ID metadata document; register a native (public) application there by hand and give its id with --client-id"

@@ -17,7 +17,6 @@ import (
 // tokenHash recognizes a token without holding it.
 type tokenHash string
 
-// hashOf returns the hash of a token, "" for none.
 func hashOf(token grant.Secret) tokenHash {
 	if token.IsZero() {
 		return ""
@@ -79,7 +78,7 @@ func (c *Client) joinRenewal(why renewal) (shared *sharedRenewal, cred *Credenti
 	if c.renewing != nil {
 		return c.renewing, nil, nil
 	}
-	if c.busy != nil && !why.fresh && !why.stepUp && c.now().Before(c.busyUntil) {
+	if c.busy != nil && !why.fresh && !why.stepUp && time.Now().Before(c.busyUntil) {
 		return nil, nil, c.busy
 	}
 	if err := c.ctx.Err(); err != nil {
@@ -99,11 +98,11 @@ func (c *Client) endRenewal(shared *sharedRenewal, cred *Credential, err error) 
 	defer c.mu.Unlock()
 	c.renewing, c.busy = nil, nil
 	if busy := new(grant.NotSpentError); errors.As(err, &busy) && busy.RetryAfter > maxRetryAfter {
-		c.busy, c.busyUntil = err, c.now().Add(min(busy.RetryAfter, maxBusy))
+		c.busy, c.busyUntil = err, time.Now().Add(min(busy.RetryAfter, maxBusy))
 	}
 	if err == nil {
 		c.cred, c.loaded = cred, true
-		c.history = tokenHistory{got: c.now(), doubted: c.history.doubted}
+		c.history = tokenHistory{got: time.Now(), doubted: c.history.doubted}
 	}
 	shared.End(cred, err)
 }
@@ -119,7 +118,7 @@ const maxDetached = 2
 // the person, in this process or in the one that StartDetached starts.
 func (c *Client) renewOnce(ctx context.Context, why renewal) (*Credential, error) {
 	for try := range maxDetached {
-		began := c.now()
+		began := time.Now()
 		if try > 0 {
 			c.log.Debug("the login ended without a word; another one begins in a moment")
 			if err := AwaitShutdown(c.asking); err != nil {
@@ -200,7 +199,7 @@ func (c *Client) withoutPerson(ctx context.Context, why renewal) (cred *Credenti
 // to nothing and only a login helps; an error means that the provider could not
 // be asked, and nothing is lost.
 func (c *Client) spendRefreshToken(ctx context.Context, cred *Credential, why renewal) (renewed *Credential, done bool, err error) {
-	if since := c.now().Sub(cred.Unanswered); since >= 0 && since < lostAnswerPause {
+	if since := time.Now().Sub(cred.Unanswered); since >= 0 && since < lostAnswerPause {
 		return nil, false, &grant.Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
 	}
 	renewed, err = c.refreshPatiently(ctx, cred)
@@ -225,7 +224,7 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred *Credential, why re
 
 // personNeeded says what to do about err, which nothing but a sign-in mends.
 func (c *Client) personNeeded(err error) error {
-	return &grant.Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: "run: " + c.loginCommand()}
+	return &grant.Error{Op: "sign in to " + c.cfg.Server.Redacted(), Err: err, Hint: "run: " + c.command("login")}
 }
 
 // serves reports whether a credential from the store is what is wanted.
@@ -310,7 +309,7 @@ func (c *Client) forgetRefused(ctx context.Context, cred *Credential, err error)
 	}
 	c.save(ctx, &left)
 	err = c.changeAsks(ctx, func(s AskState) AskState {
-		return s.Knowing(c.cfg.Key.ID(), attempt, c.now()).Voided(c.cfg.Key.ID())
+		return s.Knowing(c.cfg.Key.ID(), attempt, time.Now()).Voided(c.cfg.Key.ID())
 	})
 	if err != nil {
 		c.log.Warn("cannot keep that the provider has ended the login", "error", err)
@@ -336,10 +335,10 @@ func (c *Client) refresh(ctx context.Context, cred *Credential) (*Credential, er
 	renewed, t := *cred, cred.target(nil)
 	token, err := c.grants.Refresh(ctx, t, cred.RefreshToken)
 	if lost := (*grant.LostAnswerError)(nil); errors.As(err, &lost) {
-		renewed.Unanswered = c.now()
+		renewed.Unanswered = time.Now()
 	}
 	if err == nil {
-		renewed.apply(token, t, c.now())
+		renewed.apply(token, t, time.Now())
 	}
 	return &renewed, err
 }
@@ -355,9 +354,7 @@ func (c *Client) refreshPatiently(ctx context.Context, cred *Credential) (*Crede
 		if err == nil || try == refreshTries || !errors.As(err, &busy) || busy.RetryAfter > maxRetryAfter {
 			return renewed, err
 		}
-		select {
-		case <-time.After(max(busy.RetryAfter, retry.Backoff(try-1, firstRefreshPause, maxRetryAfter))):
-		case <-ctx.Done():
+		if retry.Sleep(ctx, max(busy.RetryAfter, retry.Backoff(try-1, firstRefreshPause, maxRetryAfter))) != nil {
 			return renewed, err
 		}
 	}

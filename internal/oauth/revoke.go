@@ -38,13 +38,6 @@ func (l LogoutResult) Lives(now time.Time) bool {
 	return alive && (l.Expiry.IsZero() || now.Before(l.Expiry))
 }
 
-// LogoutResult returns what has become of the tokens with the latest Logout.
-func (c *Client) LogoutResult() LogoutResult {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.logoutResult
-}
-
 // selfContained reports whether a token has the form of a JWT (RFC 7519, section 3.1).
 func selfContained(token grant.Secret) bool { return strings.Count(token.Reveal(), ".") == 2 }
 
@@ -53,9 +46,9 @@ func selfContained(token grant.Secret) bool { return strings.Count(token.Reveal(
 // then wraps ErrUnavailable. ErrNotFound means that there was none. With
 // unregister the client that was registered for the login is deleted at the
 // provider as well (RFC 7592).
-func (c *Client) Logout(ctx context.Context, unregister bool) error {
-	revoked, err := c.logout(ctx, unregister, func(*Credential) error { return c.cfg.Store.Delete(ctx, c.cfg.Key) })
-	return cmp.Or(err, revoked)
+func (c *Client) Logout(ctx context.Context, unregister bool) (LogoutResult, error) {
+	result, revoked, err := c.logout(ctx, unregister, func(*Credential) error { return c.cfg.Store.Delete(ctx, c.cfg.Key) })
+	return result, cmp.Or(err, revoked)
 }
 
 // LogoutForNewLogin is Logout for somebody who is about to sign in again: what was said
@@ -63,7 +56,7 @@ func (c *Client) Logout(ctx context.Context, unregister bool) error {
 // that does not revoke the tokens keeps nobody from that: it may have forgotten the
 // client, which is why somebody signs in again.
 func (c *Client) LogoutForNewLogin(ctx context.Context) error {
-	revoked, err := c.logout(ctx, false, func(cred *Credential) error {
+	_, revoked, err := c.logout(ctx, false, func(cred *Credential) error {
 		kept := cred.withoutTokens()
 		if !kept.Established {
 			return c.cfg.Store.Delete(ctx, c.cfg.Key)
@@ -81,10 +74,10 @@ func (c *Client) LogoutForNewLogin(ctx context.Context) error {
 
 // logout does what Logout says; end replaces what is kept. revoked is why the provider
 // has not revoked or deleted something.
-func (c *Client) logout(ctx context.Context, unregister bool, end func(*Credential) error) (revoked, err error) {
+func (c *Client) logout(ctx context.Context, unregister bool, end func(*Credential) error) (result LogoutResult, revoked, err error) {
 	unlock, err := c.cfg.Store.Lock(ctx, c.cfg.Key)
 	if err != nil {
-		return nil, fmt.Errorf("lock the credential: %w", err)
+		return result, nil, fmt.Errorf("lock the credential: %w", err)
 	}
 	defer unlock()
 	// A person has acted, and all of it is forgotten.
@@ -93,16 +86,16 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(*Credenti
 	}
 	cred, err := c.cfg.Store.Load(ctx, c.cfg.Key)
 	if errors.Is(err, ErrNotFound) {
-		return nil, errors.Join(err, c.cfg.Store.Delete(ctx, c.cfg.Key))
+		return result, nil, errors.Join(err, c.cfg.Store.Delete(ctx, c.cfg.Key))
 	}
 	if err == nil {
-		revoked = c.revoke(ctx, &cred)
+		result, revoked = c.revoke(ctx, &cred)
 		if unregister && cred.Registration.Dynamic {
 			revoked = errors.Join(revoked, c.grants.Unregister(ctx, cred.Registration))
 		}
 	}
 	if failed := end(&cred); failed != nil {
-		return revoked, fmt.Errorf("delete the credential: %w", failed)
+		return result, revoked, fmt.Errorf("delete the credential: %w", failed)
 	}
 	c.mu.Lock()
 	c.cred, c.loaded = &Credential{}, true
@@ -113,14 +106,13 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(*Credenti
 	if err == nil && revoked == nil && !cred.HasToken() && !cred.Established {
 		err = ErrNotFound // a sign-in that led to nothing
 	}
-	return revoked, err
+	return result, revoked, err
 }
 
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The
-// refresh token goes first: it ends the whole grant at most providers. What has become
-// of them is kept for LogoutResult.
-func (c *Client) revoke(ctx context.Context, cred *Credential) (err error) {
-	left := LogoutResult{RefreshToken: NoToken, AccessToken: NoToken, SelfContained: selfContained(cred.AccessToken), Expiry: cred.Expiry}
+// refresh token goes first: it ends the whole grant at most providers.
+func (c *Client) revoke(ctx context.Context, cred *Credential) (left LogoutResult, err error) {
+	left = LogoutResult{RefreshToken: NoToken, AccessToken: NoToken, SelfContained: selfContained(cred.AccessToken), Expiry: cred.Expiry}
 	for _, t := range []struct {
 		hint  string
 		token grant.Secret
@@ -148,8 +140,5 @@ func (c *Client) revoke(ctx context.Context, cred *Credential) (err error) {
 			*t.fate = StillValid
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.logoutResult = left
-	return err
+	return left, err
 }

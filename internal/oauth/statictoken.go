@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -46,12 +45,8 @@ func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
 // a 401 without a challenge to a request with Mcp-Session-Id, as Client.Transport does.
 func StaticTokenRefused(server *url.URL, refused *http.Response) error {
 	challenge, _ := discovery.BearerChallenge(refused.Header)
-	cause := errors.New("the server refused the token that was given")
-	if text := challenge.Params["error_description"]; text != "" {
-		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
-	}
 	return &grant.Error{
-		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, ErrLoginRequired),
+		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(refusedBy(challenge, "the server refused the token that was given"), ErrLoginRequired),
 		Hint: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
 	}
 }

@@ -114,7 +114,7 @@ func (c *Client) recordAccepted(cred *Credential, resp *http.Response) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.Bearer(c.cred).Equal(token) {
-			c.history.taken = c.now()
+			c.history.taken = time.Now()
 		}
 	}
 }
@@ -126,7 +126,7 @@ func (c *Client) recordAccepted(cred *Credential, resp *http.Response) {
 func (c *Client) doubt(cred *Credential, r refusal) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.now()
+	now := time.Now()
 	lately := func(at time.Time) bool {
 		since := now.Sub(at)
 		return since >= 0 && since < unknownLife
@@ -157,7 +157,7 @@ func (c *Client) withoutAsking(ctx context.Context, cred *Credential, r refusal,
 	if err == nil && c.serves(&stored, why) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.cred, c.history = &stored, tokenHistory{got: c.now(), doubted: c.history.doubted}
+		c.cred, c.history = &stored, tokenHistory{got: time.Now(), doubted: c.history.doubted}
 		return &stored, nil
 	}
 	if tried || why.failed == "" || r.kind != unauthorized && !c.doubt(cred, r) {
@@ -183,10 +183,10 @@ func (c *Client) notReplaced(cred *Credential, r refusal, resp *http.Response, e
 		foreign.Discard(resp)
 		return nil, &grant.Error{
 			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the server says (403) that the token has ended, and nothing renews it: %w", ErrLoginRequired),
-			Hint: "run: " + c.againCommand(),
+			Hint: "run: " + c.command("login", "--again"),
 		}
 	}
-	if early != nil && !cred.Expiry.IsZero() && !c.now().Before(cred.Expiry) {
+	if early != nil && !cred.Expiry.IsZero() && !time.Now().Before(cred.Expiry) {
 		foreign.Discard(resp)
 		return nil, c.signInError(early)
 	}

@@ -201,14 +201,18 @@ func (c *Client) notRenewed(why renewal, err error) error {
 }
 
 func (c *Client) refusedAgain(challenge discovery.Challenge) error {
-	cause := "the server refused a token that was issued for it a moment ago"
+	return &grant.Error{
+		Op: "sign in to " + c.cfg.Server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: refusedBy(challenge, "the server refused a token that was issued for it a moment ago"),
+		Hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits",
+	}
+}
+
+// refusedBy is cause with what the server says of it.
+func refusedBy(challenge discovery.Challenge, cause string) error {
 	if text := challenge.Params["error_description"]; text != "" {
 		cause += ": " + foreign.Line(text)
 	}
-	return &grant.Error{
-		Op: "sign in to " + c.cfg.Server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.New(cause),
-		Hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits",
-	}
+	return errors.New(cause)
 }
 
 // Replay returns a copy of req with its body from the start.
