@@ -92,9 +92,8 @@ func (c Client) Snippet(s Server) ([]byte, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
 	}
-	empty := c
-	empty.fresh = emptyDocument[c.Format]
-	return empty.Set(nil, s, false)
+	c.fresh = ""
+	return c.Set(nil, s, false)
 }
 
 // file is one file of a client.
@@ -108,7 +107,9 @@ type file struct {
 func (c Client) open(data []byte) (f file, err error) {
 	bom, body := cutBOM(data)
 	if len(bytes.TrimSpace(body)) == 0 {
-		body = []byte(c.fresh)
+		if body = []byte(c.fresh); c.Format == JSON {
+			body = []byte("{}\n")
+		}
 	}
 	doc, err := c.parse(body)
 	if err != nil {
@@ -141,8 +142,6 @@ func (c Client) formOf(root *node) Client {
 	c.path, c.shape = c.newer.path, c.newer.shape
 	return c
 }
-
-var emptyDocument = map[Format]string{JSON: "{}\n", TOML: "", YAML: ""}
 
 // parsed is what has been read of a file.
 type parsed struct {

@@ -96,64 +96,64 @@ func launcher(argv []string, i int) (int, string) {
 	return 0, notRecognised
 }
 
-// viaRunner reads the options of a runner, the package, and with -p its program.
-func viaRunner(argv []string, i int) (int, string) {
-	flags := []string{"-y", "--yes", "-q", "--quiet", "-s", "--silent", "--bun", "--prefer-online", "--prefer-offline", "--offline", "--ignore-existing", "-A", "--allow-all", "--"}
-	withValue := []string{"-p", "--package", "--registry", "--cache", "--loglevel", "--userconfig"}
-	wanted := false
+// options reads the options of a launcher from i on, and returns the place of the word
+// behind them, or why it cannot. given is asked about each option with a value, and says
+// why it cannot be dropped.
+func options(argv []string, i int, whose string, isFlag func(word string) bool, withValue []string, given func(name, value string) (why string)) (int, string) {
 	for ; i < len(argv); i++ {
 		word := argv[i]
 		name, value, joined := strings.Cut(word, "=")
 		switch {
-		case slices.Contains(flags, word), strings.HasPrefix(word, "--allow-"):
+		case isFlag(word):
 		case slices.Contains(withValue, name) && (joined || i+1 < len(argv)):
 			if !joined {
 				i++
 				value = argv[i]
 			}
-			if name == "-p" || name == "--package" {
-				wanted = wanted || isPackage(value)
+			if why := given(name, value); why != "" {
+				return 0, why
 			}
 		case strings.HasPrefix(word, "-"):
-			return 0, fmt.Sprintf("the option %s of its launcher is not recognised", name)
-		case isPackage(word) || wanted && word == "mcp-remote":
-			return i + 1, ""
+			return 0, fmt.Sprintf("the option %s of its %s is not recognised", name, whose)
 		default:
-			return 0, notRecognised
+			return i, ""
 		}
 	}
 	return 0, notRecognised
 }
 
-// container reads "docker run": only options that make no difference outside.
+// viaRunner reads the options of a runner, the package, and with -p its program.
+func viaRunner(argv []string, i int) (int, string) {
+	flags := []string{"-y", "--yes", "-q", "--quiet", "-s", "--silent", "--bun", "--prefer-online", "--prefer-offline", "--offline", "--ignore-existing", "-A", "--allow-all", "--"}
+	withValue := []string{"-p", "--package", "--registry", "--cache", "--loglevel", "--userconfig"}
+	isFlag := func(word string) bool { return slices.Contains(flags, word) || strings.HasPrefix(word, "--allow-") }
+	wanted := false
+	i, why := options(argv, i, "launcher", isFlag, withValue, func(name, value string) string {
+		wanted = wanted || (name == "-p" || name == "--package") && isPackage(value)
+		return ""
+	})
+	switch {
+	case why != "":
+		return 0, why
+	case isPackage(argv[i]), wanted && argv[i] == "mcp-remote":
+		return i + 1, ""
+	}
+	return 0, notRecognised
+}
+
+// viaContainer reads "docker run": only options that make no difference outside.
 func viaContainer(argv []string, i int) (int, string) {
 	flags := []string{"--rm", "-i", "-t", "-it", "-ti", "--interactive", "--tty", "--init"}
 	withValue := []string{"-p", "--publish", "--name", "--network", "--net", "--pull", "--platform", "-e", "--env", "-v", "--volume"}
-	for ; i < len(argv); i++ {
-		word := argv[i]
-		name, value, joined := strings.Cut(word, "=")
-		switch {
-		case slices.Contains(flags, word):
-			continue
-		case slices.Contains(withValue, name) && (joined || i+1 < len(argv)):
-			if !joined {
-				i++
-				value = argv[i]
-			}
-			if why := insideOnly(name, value); why != "" {
-				return 0, why
-			}
-			continue
-		case strings.HasPrefix(word, "-"):
-			return 0, fmt.Sprintf("the option %s of its container is not recognised", name)
-		}
-		image, _, _ := strings.Cut(word[strings.LastIndexByte(word, '/')+1:], "@")
-		if image, _, _ = strings.Cut(image, ":"); image == "mcp-remote" {
-			return i + 1, ""
-		}
-		return launcher(argv, i+1)
+	i, why := options(argv, i, "container", func(word string) bool { return slices.Contains(flags, word) }, withValue, insideOnly)
+	if why != "" {
+		return 0, why
 	}
-	return 0, notRecognised
+	image, _, _ := strings.Cut(argv[i][strings.LastIndexByte(argv[i], '/')+1:], "@")
+	if image, _, _ = strings.Cut(image, ":"); image == "mcp-remote" {
+		return i + 1, ""
+	}
+	return launcher(argv, i+1)
 }
 
 // insideOnly says why a container's option cannot be dropped.

@@ -1,6 +1,9 @@
 package hosts
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Format is the language of a file.
 type Format string
@@ -189,13 +192,7 @@ var All = []Client{
 
 func init() {
 	for i := range All {
-		c := &All[i]
-		if c.Format == "" {
-			c.Format = JSON
-		}
-		if c.fresh == "" {
-			c.fresh = emptyDocument[c.Format]
-		}
+		All[i].Format = cmp.Or(All[i].Format, JSON)
 	}
 }
 

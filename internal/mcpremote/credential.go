@@ -1,6 +1,7 @@
 package mcpremote
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -97,10 +98,7 @@ func covers(resource string, server *url.URL) bool {
 
 // stored is the credential as far as mcp-remote has stored it.
 func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
-	issuer := l.tokens.Issuer
-	if issuer == "" {
-		issuer = l.client.Issuer
-	}
+	issuer := cmp.Or(l.tokens.Issuer, l.client.Issuer)
 	expiry := time.Time{}
 	if l.tokens.ExpiresAt > 0 {
 		expiry = time.UnixMilli(int64(l.tokens.ExpiresAt)).UTC()
@@ -126,12 +124,9 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 	cred := oauth.Credential{
 		Server: key.Server, Issuer: issuer, Registration: l.registration(issuer),
 		AccessToken: grant.NewSecret(l.tokens.AccessToken), RefreshToken: grant.NewSecret(l.tokens.RefreshToken),
-		IDToken: grant.NewSecret(l.tokens.IDToken), TokenType: l.tokens.TokenType, Expiry: expiry,
+		IDToken: grant.NewSecret(l.tokens.IDToken), TokenType: cmp.Or(l.tokens.TokenType, "Bearer"), Expiry: expiry,
 		RequestedScopes: discovery.UsableScopes(strings.Fields(l.tokens.RequestedScope)), GrantedScopes: discovery.UsableScopes(strings.Fields(l.tokens.Scope)),
 		Account: l.account(),
-	}
-	if cred.TokenType == "" {
-		cred.TokenType = "Bearer"
 	}
 	if life := time.Duration(l.tokens.ExpiresIn * float64(time.Second)); !expiry.IsZero() && life > 0 {
 		cred.ObtainedAt = expiry.Add(-life)
@@ -142,20 +137,16 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 func (l *Login) registration(issuer string) grant.Registration {
 	r := grant.Registration{
 		Issuer: issuer, ClientID: l.client.ClientID, ClientSecret: grant.NewSecret(l.client.ClientSecret),
-		AuthMethod: l.client.AuthMethod, Dynamic: true,
+		AuthMethod: cmp.Or(l.client.AuthMethod, "client_secret_basic"), Dynamic: true, // the default of RFC 7591, section 2
+	}
+	if l.client.AuthMethod == "" && r.ClientSecret.IsZero() {
+		r.AuthMethod = "none"
 	}
 	if len(l.client.RedirectURIs) > 0 {
 		r.RedirectURI = l.client.RedirectURIs[0]
 	}
 	if l.client.SecretExpiry > 0 {
 		r.SecretExpiry = time.Unix(int64(l.client.SecretExpiry), 0).UTC()
-	}
-	switch { // RFC 7591, section 2: the default is client_secret_basic
-	case r.AuthMethod != "":
-	case r.ClientSecret.IsZero():
-		r.AuthMethod = "none"
-	default:
-		r.AuthMethod = "client_secret_basic"
 	}
 	return r
 }

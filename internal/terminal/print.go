@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 )
@@ -125,3 +128,18 @@ func (t *Terminal) Colour(colour, text string) any {
 func (t *Terminal) write(w io.Writer, text string) {
 	_, _ = io.WriteString(w, text)
 }
+
+// JSON prints v on stdout as the one object of --json. Invisible characters and
+// control characters are escaped, also inside raw JSON values.
+func (t *Terminal) JSON(v any) error {
+	b, err := json.Marshal(v, jsontext.WithIndent("  "), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	t.wroteJSON.Store(true)
+	t.write(t.stdout(), string(foreign.JSON(b))+"\n")
+	return nil
+}
+
+// WroteJSON reports whether [Terminal.JSON] has printed.
+func (t *Terminal) WroteJSON() bool { return t.wroteJSON.Load() }
