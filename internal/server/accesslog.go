@@ -26,6 +26,7 @@ type requestRecord struct {
 	status  int
 	subject string
 	reason  error
+	written func() // called with the first bytes of the answer; nil: nobody asks
 }
 
 func (e *requestRecord) WriteHeader(status int) {
@@ -38,6 +39,9 @@ func (e *requestRecord) WriteHeader(status int) {
 func (e *requestRecord) Write(b []byte) (int, error) {
 	if e.status == 0 {
 		e.status = http.StatusOK
+	}
+	if e.written != nil {
+		defer e.written()
 	}
 	return e.ResponseWriter.Write(b)
 }

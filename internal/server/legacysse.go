@@ -29,11 +29,7 @@ type legacySession struct {
 	owner  string
 	ctx    context.Context // ends with the stream
 	events chan []byte
-
-	mu       sync.Mutex
-	inFlight int
-	closing  bool
-	idle     chan struct{} // closed once closing and nothing is in flight
+	underWay
 }
 
 // The session is a [server.ClientSession] of mcp-go for its id only: what is under
@@ -109,7 +105,7 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
 	defer cancel()
 	session := &legacySession{
 		id: s.newSessionID(), owner: s.principal(id).key(), ctx: ctx,
-		events: make(chan []byte), idle: make(chan struct{}),
+		events: make(chan []byte), underWay: underWay{limit: maxInFlight},
 	}
 	stream := newEventStream(w)
 	if err := stream.open(); err != nil {
@@ -142,8 +138,8 @@ func (s *Server) pump(session *legacySession, stream eventStream) error {
 			err = stream.heartbeat()
 		case <-hangUp:
 			// What is being answered is waited for, nothing new is taken.
-			session.close()
-			hangUp, idle = nil, session.idle
+			hangUp = nil
+			idle, _ = session.close()
 		case <-idle:
 			return stream.farewell()
 		case <-session.ctx.Done():
@@ -152,35 +148,6 @@ func (s *Server) pump(session *legacySession, stream eventStream) error {
 		if err != nil {
 			return err
 		}
-	}
-}
-
-func (l *legacySession) enter() acceptance {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.closing:
-		return noSuchSession
-	case l.inFlight >= maxInFlight:
-		return tooManyAtATime
-	}
-	l.inFlight++
-	return accepted
-}
-
-func (l *legacySession) exit() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.inFlight--; l.inFlight == 0 && l.closing {
-		close(l.idle)
-	}
-}
-
-func (l *legacySession) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closing = true; l.inFlight == 0 {
-		close(l.idle)
 	}
 }
 

@@ -44,29 +44,9 @@ func acknowledgeFirst(m *server.MCPServer) {
 	})
 }
 
-// watchFirstWrite returns w and r so that acknowledgeFirst sees the first write.
-func watchFirstWrite(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request) {
+// watchFirstWrite returns r so that acknowledgeFirst sees the first write of its answer.
+func watchFirstWrite(r *http.Request) *http.Request {
 	written := make(chan struct{})
-	ctx := context.WithValue(r.Context(), firstWriteKey{}, written)
-	return &firstWriter{ResponseWriter: w, written: sync.OnceFunc(func() { close(written) })}, r.WithContext(ctx)
+	recordOf(r.Context()).written = sync.OnceFunc(func() { close(written) })
+	return r.WithContext(context.WithValue(r.Context(), firstWriteKey{}, written))
 }
-
-type firstWriter struct {
-	http.ResponseWriter
-	written func()
-}
-
-func (f *firstWriter) Write(b []byte) (int, error) {
-	defer f.written()
-	return f.ResponseWriter.Write(b)
-}
-
-// Flush implements http.Flusher, which mcp-go looks for before it streams.
-func (f *firstWriter) Flush() {
-	if flusher, ok := f.ResponseWriter.(http.Flusher); ok {
-		flusher.Flush()
-	}
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (f *firstWriter) Unwrap() http.ResponseWriter { return f.ResponseWriter }

@@ -11,19 +11,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// What [Operations] means where it says nothing.
-const (
-	defaultSessionIdle   = 30 * time.Minute
-	defaultHeartbeat     = 25 * time.Second
-	defaultMaxSessions   = 256
-	defaultMaxStreams    = 256
-	defaultTotalStreams  = 50_000
-	defaultMaxConcurrent = 1024
-	defaultMaxCalls      = 256
-	defaultMaxBodies     = largestMessage
-	defaultTotalBodies   = 64 << 20
-)
-
 // Operations is the part of [Config] about load, sessions and replicas. The zero
 // value is good: no sessions on Streamable HTTP, no rate limits, one process.
 type Operations struct {
@@ -106,14 +93,14 @@ func (o *Operations) checkOperations() error {
 
 // withDefaults returns o with every zero replaced by what it means.
 func (o Operations) withDefaults() Operations {
-	o.MaxSessions = cmp.Or(o.MaxSessions, defaultMaxSessions)
-	o.MaxStreams = cmp.Or(o.MaxStreams, defaultMaxStreams)
-	o.TotalStreams = cmp.Or(o.TotalStreams, defaultTotalStreams)
-	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, defaultMaxConcurrent)
-	o.MaxCalls = cmp.Or(o.MaxCalls, defaultMaxCalls)
-	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, defaultMaxBodies)
-	o.TotalBodyBytes = cmp.Or(o.TotalBodyBytes, defaultTotalBodies)
-	o.SessionIdle = cmp.Or(o.SessionIdle, defaultSessionIdle)
-	o.Heartbeat = cmp.Or(o.Heartbeat, defaultHeartbeat)
+	o.MaxSessions = cmp.Or(o.MaxSessions, 256)
+	o.MaxStreams = cmp.Or(o.MaxStreams, 256)
+	o.TotalStreams = cmp.Or(o.TotalStreams, 50_000)
+	o.MaxConcurrent = cmp.Or(o.MaxConcurrent, 1024)
+	o.MaxCalls = cmp.Or(o.MaxCalls, 256)
+	o.MaxBodyBytes = cmp.Or(o.MaxBodyBytes, largestMessage)
+	o.TotalBodyBytes = cmp.Or(o.TotalBodyBytes, 64<<20)
+	o.SessionIdle = cmp.Or(o.SessionIdle, 30*time.Minute)
+	o.Heartbeat = cmp.Or(o.Heartbeat, 25*time.Second)
 	return o
 }

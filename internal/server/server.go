@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"mcp-login/internal/foreign"
 	"net/http"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"mcp-login/internal/foreign"
 
 	"github.com/mark3labs/mcp-go/server"
 )
@@ -71,10 +72,8 @@ type Server struct {
 	streams context.Context // ends open streams
 	hangUp  context.CancelFunc
 
-	mu      sync.Mutex
-	waning  bool          // not ready for new clients any more
-	active  int           // protected requests under way
-	drained chan struct{} // closed by the last of them once Close has begun
+	waning atomic.Bool // not ready for new clients any more
+	active underWay    // protected requests
 }
 
 // New returns a server for cfg, or everything that is wrong with it in one
@@ -250,39 +249,28 @@ func endedBy(ctx, end context.Context) (context.Context, context.CancelFunc) {
 // enter admits a protected request, or answers it itself and returns false. What
 // it may hold is decided once it is known whose it is.
 func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.drained != nil {
+	if s.active.enter() != accepted {
 		w.Header().Set("Connection", "close")
 		retryLater(w, "The server is stopping.")
 		return nil, false
 	}
-	s.active++
 	s.metrics.inFlight.Inc()
 	return func() {
 		s.metrics.inFlight.Dec()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.active--; s.active == 0 && s.drained != nil {
-			close(s.drained)
-		}
+		s.active.exit()
 	}, true
 }
 
 // Drain turns readiness off and leaves everything else as it is. Who balances the
 // load is to send new clients elsewhere; Close follows once that had time.
 func (s *Server) Drain() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waning = true
+	s.waning.Store(true)
 	s.metrics.draining.Set(1)
 }
 
 // Ready is nil as long as new clients are welcome.
 func (s *Server) Ready() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.waning || s.drained != nil {
+	if s.waning.Load() {
 		return errors.New("the server is stopping")
 	}
 	return nil
@@ -294,21 +282,14 @@ func (s *Server) Ready() error {
 // cut off. A second call returns nil.
 func (s *Server) Close(ctx context.Context) error {
 	s.Drain()
-	s.mu.Lock()
-	if s.drained != nil {
-		s.mu.Unlock()
+	drained, first := s.active.close()
+	if !first {
 		return nil
 	}
-	s.drained = make(chan struct{})
-	if s.active == 0 {
-		close(s.drained)
-	}
-	s.mu.Unlock()
-
 	defer s.endLife()
 	s.hangUp()
 	select {
-	case <-s.drained:
+	case <-drained:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("close server: %w", ctx.Err())

@@ -288,13 +288,8 @@ func TestLegacyStreamIsDrained(t *testing.T) {
 	}
 	closed := make(chan error, 1)
 	go func() { closed <- l.Close(context.Background()) }()
-	for {
-		session.mu.Lock()
-		closing := session.closing
-		session.mu.Unlock()
-		if closing {
-			break
-		}
+	for session.enter() == accepted { // until it is closing
+		session.exit()
 		runtime.Gosched()
 	}
 	if got := session.enter(); got != noSuchSession {

@@ -90,8 +90,7 @@ func (s *Server) serveListen(w http.ResponseWriter, r *http.Request, in incoming
 	in.release()
 	ctx, cancel := endedBy(r.Context(), s.streams)
 	defer cancel()
-	w, r = watchFirstWrite(w, r.WithContext(ctx))
-	s.streamable.ServeHTTP(w, r)
+	s.streamable.ServeHTTP(w, watchFirstWrite(r.WithContext(ctx)))
 }
 
 // beginSession answers initialize and names the caller's new session.
