@@ -3,6 +3,7 @@
 //
 // Whoever knows the next step wraps the error with [With] or [Error]; whoever shows
 // an error asks [Of] for it, however deep it is wrapped. A hint can be copied and
-// works: [Quote] makes its words safe for a shell, and secrets in it are placeholders. What a stranger has said reaches a hint only
-// through internal/foreign.
+// works: [Quote] makes its words safe for a shell, and secrets in it are
+// placeholders. What a stranger has said reaches a hint only through
+// internal/foreign.
 package hint

@@ -21,6 +21,8 @@ func TestTheOutermostHintCounts(t *testing.T) {
 		{inner, "ask the server: no route", "check the address"},
 		{fmt.Errorf("sign in: %w", inner), "sign in: ask the server: no route", "check the address"},
 		{hint.With(inner, "use a proxy"), "ask the server: no route", "use a proxy"},
+		{hint.With(inner, ""), "ask the server: no route", "check the address"}, // one that says nothing is not the outermost
+		{&hint.Error{Op: "sign in", Err: fmt.Errorf("again: %w", inner)}, "sign in: again: ask the server: no route", "check the address"},
 		{errors.Join(cause, inner), "no route\nask the server: no route", "check the address"},
 	} {
 		if c.err.Error() != c.text || hint.Of(c.err) != c.next || !errors.Is(c.err, cause) {
