@@ -19,9 +19,8 @@ type listeners struct {
 }
 
 // bind opens the listeners, or takes those that systemd has opened.
-func bind(ctx context.Context, o *options, getenv func(string) string, log *slog.Logger) (*listeners, error) {
-	l := &listeners{}
-	var err error
+func bind(ctx context.Context, o *options, getenv func(string) string, log *slog.Logger) (l *listeners, err error) {
+	l = &listeners{}
 	if l.clients, l.ops, err = passedListeners(getenv); err != nil {
 		return nil, hint.With(err, "see whoami-server.socket in deploy/systemd")
 	}
@@ -30,25 +29,25 @@ func bind(ctx context.Context, o *options, getenv func(string) string, log *slog
 			return nil, err
 		}
 	}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
 	if l.ops == nil && o.opsListen != "" {
 		if l.ops, err = listen(ctx, "ops-listen", o.opsListen); err != nil {
-			l.close()
-			return nil, err
+			return l, err
 		}
 	}
 	if o.dev {
-		if err := l.onThisMachine(); err != nil {
-			l.close()
-			return nil, err
+		if err = l.onThisMachine(); err != nil {
+			return l, err
 		}
 	}
 	if o.tlsCert != "" {
-		if l.certificate, err = newCertificate(o.tlsCert, o.tlsKey, log); err != nil {
-			l.close()
-			return nil, err
-		}
+		l.certificate, err = newCertificate(o.tlsCert, o.tlsKey, log)
 	}
-	return l, nil
+	return l, err
 }
 
 // onThisMachine reports a listener of --dev that others can reach: a name may

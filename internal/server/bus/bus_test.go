@@ -34,7 +34,12 @@ const someResource = "https://mcp.example.com/mcp"
 
 func dial(t *testing.T, s *real.Service) *Redis {
 	t.Helper()
-	r, err := Dial("redis://"+s.Address+"/0", someResource, slog.New(slog.DiscardHandler))
+	return dialFor(t, s, someResource)
+}
+
+func dialFor(t *testing.T, s *real.Service, resource string) *Redis {
+	t.Helper()
+	r, err := Dial("redis://"+s.Address+"/0", resource, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +48,13 @@ func dial(t *testing.T, s *real.Service) *Redis {
 		return r.Healthy() == nil && r.listening(t.Context())
 	})
 	return r
+}
+
+// quiet makes r believe that all has been well for some seconds.
+func quiet(r *Redis) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.troubled = time.Time{}
 }
 
 // Many requests at once are each answered with their own reply.
@@ -97,9 +109,7 @@ func TestRequestToADeadReplicaFails(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a.mu.Lock()
-	a.troubled = time.Time{} // as after some quiet seconds
-	a.mu.Unlock()
+	quiet(a)
 	for _, replica := range []string{name, "0123456789abcdef", "", "*", "0123456789abcde ", strings.Repeat("x", 1000)} {
 		if _, err := a.Request(t.Context(), replica, []byte("x")); !errors.Is(err, server.ErrNoReplica) {
 			t.Errorf("%.20q: %v", replica, err)
@@ -116,9 +126,7 @@ func TestBusSurvivesARestartOfRedis(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
 	b.HandleRequests(func(_ context.Context, m []byte) []byte { return m })
-	a.mu.Lock()
-	a.troubled = time.Time{}
-	a.mu.Unlock()
+	quiet(a)
 	service.Kill(t)
 	if _, err := a.Request(t.Context(), b.Self(), []byte("x")); err == nil || errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("without Redis: %v", err)
@@ -248,9 +256,7 @@ func TestSessionsAreBoundedAndEnd(t *testing.T) {
 func TestSlowReplicaIsNotDead(t *testing.T) {
 	service := real.Redis(t)
 	a, b := dial(t, service), dial(t, service)
-	a.mu.Lock()
-	a.troubled = time.Time{}
-	a.mu.Unlock()
+	quiet(a)
 	if err := a.whyNoReply(b.Self(), context.DeadlineExceeded); errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("alive and slow: %v", err)
 	}
@@ -283,16 +289,7 @@ func TestCheckKeepsThePasswordToItself(t *testing.T) {
 // and no news in common.
 func TestResourcesShareNothing(t *testing.T) {
 	service := real.Redis(t)
-	dialFor := func(resource string) *Redis {
-		r, err := Dial("redis://"+service.Address, resource, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = r.Close() })
-		binary.Until(t, "the bus to work", func() bool { return r.Healthy() == nil && r.listening(t.Context()) })
-		return r
-	}
-	a, again, b := dialFor("https://h.example/a/mcp"), dialFor("https://h.example/a/mcp"), dialFor("https://h.example/b/mcp")
+	a, again, b := dialFor(t, service, "https://h.example/a/mcp"), dialFor(t, service, "https://h.example/a/mcp"), dialFor(t, service, "https://h.example/b/mcp")
 	a.HandleRequests(func(context.Context, []byte) []byte { return []byte("mine") })
 	heard := make(chan string, 2)
 	again.HandleBroadcasts(func([]byte) { heard <- "a" })
@@ -310,11 +307,8 @@ func TestResourcesShareNothing(t *testing.T) {
 	if got, err := again.Request(ctx, a.Self(), []byte("x")); err != nil || string(got) != "mine" {
 		t.Errorf("asked by another replica: %q, %v", got, err)
 	}
-	for _, r := range []*Redis{a, b} {
-		r.mu.Lock()
-		r.troubled = time.Time{}
-		r.mu.Unlock()
-	}
+	quiet(a)
+	quiet(b)
 	if got, err := b.Request(ctx, a.Self(), []byte("x")); !errors.Is(err, server.ErrNoReplica) {
 		t.Errorf("asked by another resource: %q, %v", got, err)
 	}

@@ -129,7 +129,7 @@ func (r *Redis) HandleRequests(f func(ctx context.Context, message []byte) []byt
 	r.onRequest.Store(&f)
 }
 
-// Hear sets the function that takes what others tell. It must not block.
+// HandleBroadcasts sets the function that takes messages for all. It must not block.
 func (r *Redis) HandleBroadcasts(f func(message []byte)) { r.onBroadcast.Store(&f) }
 
 // Healthy is nil while Redis answers.
