@@ -38,86 +38,78 @@ func claimsOf(t *testing.T, structured any, text string) map[string]any {
 	return a
 }
 
-func checkTool(t *testing.T, name string, readOnly bool, schema any) {
+// interop lists the tools and calls whoami with a client of one library, over both
+// transports, with a JWT and an opaque token.
+func interop(t *testing.T, ask func(t *testing.T, l *liveServer, c *http.Client, sse bool) (tools, structured any, text string)) {
 	t.Helper()
-	raw, err := stdjson.Marshal(schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if name != "whoami" || !readOnly || !strings.Contains(string(raw), `"type":"object"`) {
-		t.Errorf("tool %q, read only %t, output schema %s", name, readOnly, raw)
+	i := newTestIssuer(t)
+	i.userinfo = answer(200, logtoClaims)
+	l := startServer(t, i, nil)
+	for token, want := range map[string]string{l.tokenFor(t, i, "alice"): "alice", "opaque-token": "u1"} {
+		for name, sse := range map[string]bool{"streamable": false, "sse": true} {
+			t.Run(want+" "+name, func(t *testing.T) {
+				tools, structured, text := ask(t, l, clientWith(t, token), sse)
+				list, err := stdjson.Marshal(tools)
+				if err != nil || strings.Count(string(list), `"annotations"`) != 1 {
+					t.Fatalf("tools: %s, %v", list, err)
+				}
+				for _, want := range []string{`"name":"whoami"`, `"readOnlyHint":true`, `"outputSchema":{`, `"type":"object"`} {
+					if !strings.Contains(string(list), want) {
+						t.Errorf("no %s in %s", want, list)
+					}
+				}
+				if claims := claimsOf(t, structured, text); claims["sub"] != want {
+					t.Errorf("sub %v, want %s", claims["sub"], want)
+				}
+			})
+		}
 	}
 }
 
-// The go-sdk's client, over both transports, with a JWT and an opaque token.
 func TestInteropGoSDK(t *testing.T) {
-	i := newTestIssuer(t)
-	i.userinfo = answer(200, logtoClaims)
-	l := startServer(t, i, nil)
-	for tokenKind, token := range map[string]string{"jwt": l.tokenFor(t, i, "alice"), "opaque": "opaque-token"} {
-		want := map[string]string{"jwt": "alice", "opaque": "u1"}[tokenKind]
-		c := clientWith(t, token)
-		for name, tr := range map[string]mcp.Transport{
-			"streamable": &mcp.StreamableClientTransport{Endpoint: l.url + "/mcp", HTTPClient: c},
-			"sse":        &mcp.SSEClientTransport{Endpoint: l.url + "/sse", HTTPClient: c},
-		} {
-			t.Run(tokenKind+" "+name, func(t *testing.T) {
-				session := connectSDK(t, tr)
-				tools, err := session.ListTools(t.Context(), nil)
-				if err != nil || len(tools.Tools) != 1 {
-					t.Fatalf("tools: %+v, %v", tools, err)
-				}
-				checkTool(t, tools.Tools[0].Name, tools.Tools[0].Annotations.ReadOnlyHint, tools.Tools[0].OutputSchema)
-				result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "whoami"})
-				if err != nil || result.IsError {
-					t.Fatalf("call: %+v, %v", result, err)
-				}
-				claims := claimsOf(t, result.StructuredContent, result.Content[0].(*mcp.TextContent).Text)
-				if claims["sub"] != want {
-					t.Errorf("sub %v, want %s", claims["sub"], want)
-				}
-			})
+	interop(t, func(t *testing.T, l *liveServer, c *http.Client, sse bool) (tools, structured any, text string) {
+		var tr mcp.Transport = &mcp.StreamableClientTransport{Endpoint: l.url + "/mcp", HTTPClient: c}
+		if sse {
+			tr = &mcp.SSEClientTransport{Endpoint: l.url + "/sse", HTTPClient: c}
 		}
-	}
+		session := connectSDK(t, tr)
+		list, err := session.ListTools(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "whoami"})
+		if err != nil || result.IsError {
+			t.Fatalf("call: %+v, %v", result, err)
+		}
+		return list.Tools, result.StructuredContent, result.Content[0].(*mcp.TextContent).Text
+	})
 }
 
-// mcp-go's client, over both transports.
 func TestInteropMCPGo(t *testing.T) {
-	i := newTestIssuer(t)
-	i.userinfo = answer(200, logtoClaims)
-	l := startServer(t, i, nil)
-	for tokenKind, token := range map[string]string{"jwt": l.tokenFor(t, i, "alice"), "opaque": "opaque-token"} {
-		want := map[string]string{"jwt": "alice", "opaque": "u1"}[tokenKind]
-		c := clientWith(t, token)
-		streamable, err := transport.NewStreamableHTTP(l.url+"/mcp", transport.WithHTTPBasicClient(c))
+	interop(t, func(t *testing.T, l *liveServer, c *http.Client, sse bool) (tools, structured any, text string) {
+		var tr transport.Interface
+		var err error
+		if sse {
+			tr, err = transport.NewSSE(l.url+"/sse", transport.WithHTTPClient(c))
+		} else {
+			tr, err = transport.NewStreamableHTTP(l.url+"/mcp", transport.WithHTTPBasicClient(c))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		legacy, err := transport.NewSSE(l.url+"/sse", transport.WithHTTPClient(c))
+		client := connectMCPGo(t, tr)
+		list, err := client.ListTools(t.Context(), mcpgo.ListToolsRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, tr := range map[string]transport.Interface{"streamable": streamable, "sse": legacy} {
-			t.Run(tokenKind+" "+name, func(t *testing.T) {
-				c := connectMCPGo(t, tr)
-				tools, err := c.ListTools(t.Context(), mcpgo.ListToolsRequest{})
-				if err != nil || len(tools.Tools) != 1 {
-					t.Fatalf("tools: %+v, %v", tools, err)
-				}
-				checkTool(t, tools.Tools[0].Name, *tools.Tools[0].Annotations.ReadOnlyHint, tools.Tools[0].OutputSchema)
-				var req mcpgo.CallToolRequest
-				req.Params.Name = "whoami"
-				result, err := c.CallTool(t.Context(), req)
-				if err != nil || result.IsError {
-					t.Fatalf("call: %+v, %v", result, err)
-				}
-				claims := claimsOf(t, result.StructuredContent, result.Content[0].(mcpgo.TextContent).Text)
-				if claims["sub"] != want {
-					t.Errorf("sub %v, want %s", claims["sub"], want)
-				}
-			})
+		var req mcpgo.CallToolRequest
+		req.Params.Name = "whoami"
+		result, err := client.CallTool(t.Context(), req)
+		if err != nil || result.IsError {
+			t.Fatalf("call: %+v, %v", result, err)
 		}
-	}
+		return list.Tools, result.StructuredContent, result.Content[0].(mcpgo.TextContent).Text
+	})
 }
 
 // Both eras on one endpoint, and bad input of a tool as a tool
