@@ -8,8 +8,8 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// batch collects the answers to one array of requests. Only 2025-03-26 knows
-// arrays (JSON-RPC batching), so each of its messages is sent by itself and the answers are
+// batch collects the answers to one array of requests. Only MCP 2025-03-26 knows arrays
+// (Base Protocol, Batching), so each message in one is sent by itself, and the answers are
 // joined again.
 type batch struct {
 	mu      sync.Mutex

@@ -42,8 +42,8 @@ type message struct {
 	r     *run
 	m     jsonrpc.Message
 	class class
-	// beside is what does not wait for a barrier, provisional what does not wait for
-	// one that has its answer: it came while SignIn.Provisional held.
+	// beside says that the message does not wait for a barrier, provisional that it does
+	// not wait for one that was answered already: it came while SignIn.Provisional held.
 	beside, provisional bool
 
 	// in is the batch that takes the answer, of a request and of an own answer; nil
@@ -70,7 +70,7 @@ type message struct {
 func (m *message) isRequest() bool { return m.class <= pings }
 
 // barrier reports whether what comes later waits for m: servers refuse what comes
-// before the session stands.
+// before the session stands (MCP 2025-11-25, Lifecycle).
 func (m *message) barrier() bool {
 	return m.m.Method == "initialize" && m.class == requests || m.m.Method == "notifications/initialized" && m.class == notifications
 }
@@ -187,7 +187,7 @@ func (s *state) over(m *message) {
 	}
 }
 
-// lift lets go on what has waited for m.
+// lift starts what has waited for m, if m was the barrier.
 func (s *state) lift(m *message) {
 	if s.barrier != m {
 		return

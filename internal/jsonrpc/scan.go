@@ -36,8 +36,8 @@ type Scanner struct {
 	kept []byte // it
 }
 
-// slot is one of the envelope, or none of them.
-type slot uint8
+// slot is a member of the envelope, memberNone for any other one.
+type slot int
 
 const (
 	memberNone slot = iota

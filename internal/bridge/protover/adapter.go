@@ -149,7 +149,7 @@ func (a *Adapter) use(s translator) translator {
 	return s
 }
 
-// forget gives up a side and the verdict that led to it; the client's next
+// forget gives up a translator and what was known of the server; the client's next
 // request finds out anew.
 func (a *Adapter) forget(s translator) {
 	a.cfg.Memory.Keep(Unknown)

@@ -1,6 +1,6 @@
 // Package protover translates between MCP revisions with sessions (2024-11-05 to
 // 2025-11-25, which begin with initialize) and 2026-07-28, where every request stands for
-// itself.
+// itself. Which of them a server knows is found out as MCP 2026-07-28 says (Versioning).
 //
 //  1. [Adapter] is a stage in front of the server. The client's first message shows which
 //     kind the client is of; [Memory], or one server/discover, shows the server's. Logins,

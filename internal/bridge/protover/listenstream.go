@@ -20,7 +20,8 @@ const (
 	maxURIs = 1024
 )
 
-// listenStream is one subscriptions/listen stream that is kept open.
+// listenStream is one subscriptions/listen stream that is kept open (MCP 2026-07-28,
+// Subscriptions).
 type listenStream struct {
 	stop context.CancelFunc
 	// granted is the filter that the server honours, or why there is none.

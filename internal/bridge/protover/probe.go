@@ -16,8 +16,8 @@ type probeResult struct {
 	err     error           // why the client's request must not be sent either
 }
 
-// probe asks the server what it speaks. server/discover is the probe, because
-// every server of 2026-07-28 answers it, and none that expects a session.
+// probe asks the server what it speaks (MCP 2026-07-28, Versioning). server/discover is the
+// probe, because every server of 2026-07-28 answers it, and none that expects a session.
 // Logins, outages and silence prove nothing.
 func (a *Adapter) probe(ctx context.Context, probe jsonrpc.Message) probeResult {
 	for again := false; ; again = true {

@@ -75,7 +75,8 @@ func newInputRequest(method string, params []byte) []byte {
 	return jsonrpc.Edited(nil, jsonrpc.Edit{Name: "method", Value: jsonrpc.Quote(method)}, jsonrpc.Edit{Name: "params", Value: params})
 }
 
-// mayRequireInput reports whether a request may be answered with questions.
+// mayRequireInput reports whether a request may be answered with questions (MCP
+// 2026-07-28, Multi Round-Trip Requests).
 func mayRequireInput(method string) bool {
 	return method == "tools/call" || method == "prompts/get" || method == "resources/read"
 }

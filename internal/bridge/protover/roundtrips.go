@@ -22,7 +22,8 @@ const (
 
 // roundTrips sends a request and, as long as the server wants input, puts its
 // questions to the client as ordinary requests and repeats the request with the
-// answers, under a new id. The client sees one request and one answer.
+// answers, under a new id (MCP 2026-07-28, Multi Round-Trip Requests; SEP-2322). The client
+// sees one request and one answer.
 func (c *sessionClient) roundTrips(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	params := c.withMeta(m.Params)
 	id, waits := m.ID, 0

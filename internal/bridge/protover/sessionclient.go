@@ -91,8 +91,8 @@ func (c *sessionClient) offer() jsonrpc.Message {
 	return withParams(c.opening, c.withMetaOf(c.version, c.opening.Params))
 }
 
-// withMeta puts into params what every request of 2026-07-28 says about its
-// client; what else stands in _meta stays.
+// withMeta puts into params what every request of 2026-07-28 says about its client (Base
+// Protocol, _meta); what else stands in _meta stays.
 func (c *sessionClient) withMeta(params []byte) []byte {
 	return c.withMetaOf(jsonrpc.Stateless, params)
 }

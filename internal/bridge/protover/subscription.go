@@ -10,7 +10,7 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// subscription is one subscriptions/listen of the client.
+// subscription is one subscriptions/listen of the client (MCP 2026-07-28, Subscriptions).
 type subscription struct {
 	id     []byte // raw, stands in every message
 	agreed []byte // filter
