@@ -2,10 +2,8 @@ package bridge
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -60,54 +58,6 @@ func TestInitializeIsABarrier(t *testing.T) {
 	r.line()
 	if got := strings.Join(s.seen(), ", "); !strings.HasPrefix(got, "POST initialize, POST notifications/initialized, ") {
 		t.Error(got)
-	}
-}
-
-// Security row 36: a forgotten session is replaced once for eight calls.
-func TestLostSessionIsReplaced(t *testing.T) {
-	var mu sync.Mutex
-	session := 1
-	s := &server{on: handlers{}}
-	s.on["initialize"] = func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
-		mu.Lock()
-		defer mu.Unlock()
-		w.Header().Set("Mcp-Session-Id", fmt.Sprintf("s%d", session))
-		answer(w, id, `{"protocolVersion":"2025-06-18"}`)
-	}
-	s.on["x"] = func(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
-		mu.Lock()
-		current := fmt.Sprintf("s%d", session)
-		mu.Unlock()
-		if r.Header.Get("Mcp-Session-Id") != current {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		answer(w, id, `{}`)
-	}
-	r := newRig(t, s)
-	r.send(initialize)
-	r.line()
-	r.send(initialized, `{"id":"a","method":"x"}`)
-	r.line()
-	mu.Lock()
-	session = 2
-	mu.Unlock()
-	for i := range 8 {
-		r.send(fmt.Sprintf(`{"id":%d,"method":"x"}`, i))
-	}
-	for range 8 {
-		if got := r.line(); !strings.Contains(got, `"result"`) {
-			t.Error(got)
-		}
-	}
-	n := 0
-	for _, m := range s.seen() {
-		if m == "POST initialize" {
-			n++
-		}
-	}
-	if n != 2 {
-		t.Errorf("%d times initialize", n)
 	}
 }
 

@@ -44,7 +44,7 @@ const (
 	discoverAs   = `{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":%q,"version":"1"}}}}`
 )
 
-// How long a client waits goes by its name, in both eras; what the login has been
+// How long a client waits goes by its name, with sessions or without; what the login has been
 // pending already counts, so that a second process of a host does not wait again.
 func TestPatienceByNameAndAge(t *testing.T) {
 	for name, c := range map[string]struct {

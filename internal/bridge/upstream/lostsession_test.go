@@ -103,12 +103,13 @@ func refusing(status int, body string) func(jsonrpc.Message) (int, string) {
 	return func(jsonrpc.Message) (int, string) { return status, body }
 }
 
-// In whatever words a server says that a session is gone, with 400 or 401: a ping
-// proves it, another session is opened, and the message is sent once more. Many
+// A server says that a session is gone with 404, or in whatever words with 400 or 401,
+// which a ping proves: another session is opened, and the message is sent once more. Many
 // messages at once share that session.
 func TestLostSessionIsReplaced(t *testing.T) {
 	ids := 0
 	for name, refusal := range map[string]func(jsonrpc.Message) (int, string){
+		"404":          refusing(404, ""),
 		"TypeScript":   refusing(400, `{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}`),
 		"Python":       refusing(400, `{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request: No valid session ID provided"}}`),
 		"mcp-go":       refusing(400, `{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"Invalid session ID"}}`),
