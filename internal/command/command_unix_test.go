@@ -9,14 +9,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"mcp-login/internal/hint"
+	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
 )
 
@@ -174,3 +180,194 @@ func TestProgramsAreFoundInPathOnly(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// fileCommand is a header whose command prints the content of a file and counts its runs in
+// another.
+type fileCommand struct{ dir string }
+
+func (p fileCommand) set(t *testing.T, text string) {
+	t.Helper()
+	must(t, os.WriteFile(filepath.Join(p.dir, "value"), []byte(text+"\n"), 0o600))
+}
+
+func (p fileCommand) runs() int {
+	b, _ := os.ReadFile(filepath.Join(p.dir, "runs"))
+	return len(b)
+}
+
+func (p fileCommand) header(t *testing.T, name, scheme string) Header {
+	t.Helper()
+	c, err := Parse("--header-command "+name, fmt.Sprintf(`sh -c 'printf . >>"$0/runs"; cat "$0/value"' '%s'`, p.dir))
+	must(t, err)
+	return Header{Name: name, Scheme: scheme, Command: c, Check: func(grant.Secret) error { return nil }}
+}
+
+// keyServer is a server that accepts one value of a header.
+type keyServer struct {
+	*httptest.Server
+	accepts  atomic.Value
+	requests atomic.Int32
+	seen     atomic.Value // of the last one
+}
+
+func newKeyServer(t *testing.T, name string, challenge ...string) (*keyServer, *url.URL) {
+	t.Helper()
+	d := &keyServer{}
+	d.accepts.Store("")
+	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.requests.Add(1)
+		d.seen.Store(r.Header)
+		body, _ := io.ReadAll(r.Body)
+		if r.Header.Get(name) != d.accepts.Load() {
+			for _, c := range challenge {
+				w.Header().Add("WWW-Authenticate", c)
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(d.Close)
+	at, _ := url.Parse(d.URL + "/mcp")
+	return d, at
+}
+
+func post(ctx context.Context, through http.RoundTripper, to string) (string, error) {
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader("hello"))
+	resp, err := through.RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return fmt.Sprintf("%d %s", resp.StatusCode, body), err
+}
+
+func TestRequestsCarryWhatIsPrinted(t *testing.T) {
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, at := newKeyServer(t, "Authorization", `Bearer error="invalid_token", error_description="no such token"`)
+	d.accepts.Store("Bearer one")
+	s := NewSet([]Header{p.header(t, "Authorization", "Bearer ")}, os.Getenv("PATH"), discardLog())
+	defer s.Close()
+	through := s.Transport(at, http.DefaultTransport)
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			if got, err := post(t.Context(), through, at.String()); got != "200 hello" {
+				t.Error(got, err)
+			}
+		})
+	}
+	all.Wait()
+	if p.runs() != 1 {
+		t.Errorf("%d runs for 100 requests", p.runs())
+	}
+	// A header that a request has already stays.
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, at.String(), http.NoBody)
+	req.Header.Set("Authorization", "Bearer one")
+	d.accepts.Store("Bearer one")
+	other := NewSet([]Header{p.header(t, "Authorization", "Basic ")}, os.Getenv("PATH"), discardLog())
+	defer other.Close()
+	if resp, err := other.Transport(at, http.DefaultTransport).RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK {
+		t.Error(resp, err)
+	} else {
+		_ = resp.Body.Close()
+	}
+	ran := p.runs() - 1
+	// Another value after a 401, and the request once more.
+	p.set(t, "two")
+	d.accepts.Store("Bearer two")
+	if got, err := post(t.Context(), through, at.String()); got != "200 hello" || p.runs()-ran != 2 {
+		t.Error(got, err, p.runs())
+	}
+	// A second 401 is the answer, with the same value and with another.
+	before := d.requests.Load()
+	for n, said := range []string{"two", "three"} {
+		d.accepts.Store("Bearer nine")
+		p.set(t, said)
+		_, err := post(t.Context(), through, at.String())
+		var own *grant.Error
+		if !errors.Is(err, oauth.ErrLoginRequired) || !errors.As(err, &own) || own.UserHint() == "" || !strings.Contains(err.Error(), "--header-command Authorization (sh)") ||
+			!strings.Contains(err.Error(), "no such token") || strings.Contains(err.Error(), p.dir) || strings.Contains(err.Error(), said) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	if sent := d.requests.Load() - before; sent > 4 || p.runs()-ran > 4 {
+		t.Errorf("%d requests and %d runs", sent, p.runs())
+	}
+}
+
+// A request to another origin carries no value, and runs no command.
+func TestOtherOriginsGetNothing(t *testing.T) {
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, _ := newKeyServer(t, "X-Key")
+	_, at := newKeyServer(t, "X-Key")
+	s := NewSet([]Header{p.header(t, "Authorization", "Bearer "), p.header(t, "X-Key", "")}, os.Getenv("PATH"), discardLog())
+	defer s.Close()
+	if got, err := post(t.Context(), s.Transport(at, http.DefaultTransport), d.URL+"/mcp"); got != "200 hello" || p.runs() != 0 {
+		t.Error(got, err, p.runs())
+	}
+	if seen := d.seen.Load().(http.Header); seen.Get("X-Key")+seen.Get("Authorization") != "" {
+		t.Error(seen)
+	}
+}
+
+// A 401 that asks for a sign-in says nothing about a key, and one that may be about the
+// session is returned.
+func TestRefusalsThatAreNotAboutTheValue(t *testing.T) {
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, at := newKeyServer(t, "X-Other", `Bearer resource_metadata="https://example.com/m"`)
+	d.accepts.Store("never")
+	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discardLog())
+	defer s.Close()
+	if got, err := post(t.Context(), s.Transport(at, http.DefaultTransport), at.String()); got != "401 " || p.runs() != 1 {
+		t.Error(got, err, p.runs())
+	}
+	q := fileCommand{t.TempDir()}
+	q.set(t, "one")
+	d, at = newKeyServer(t, "X-Other")
+	d.accepts.Store("never")
+	s = NewSet([]Header{q.header(t, "Authorization", "")}, os.Getenv("PATH"), discardLog())
+	defer s.Close()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, at.String(), strings.NewReader("hello"))
+	req.Header.Set("Mcp-Session-Id", "s")
+	resp, err := s.Transport(at, http.DefaultTransport).RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || q.runs() != 2 || d.requests.Load() != 2 {
+		t.Fatal(resp, err, q.runs())
+	}
+	_ = resp.Body.Close()
+}
+
+// The error of a failed sign-in names the command whose key the server refused.
+func TestFailedSignInNamesTheRefusedCommand(t *testing.T) {
+	p := fileCommand{t.TempDir()}
+	p.set(t, "one")
+	d, at := newKeyServer(t, "X-Key")
+	d.accepts.Store("another")
+	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discardLog())
+	defer s.Close()
+	keyed := s.Transport(at, http.DefaultTransport)
+	signing := roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := keyed.RoundTrip(req)
+		if err == nil && resp.StatusCode == http.StatusUnauthorized {
+			_ = resp.Body.Close()
+			return nil, &grant.Error{Op: "sign in", Err: errors.New("no metadata"), Hint: "look there"}
+		}
+		return resp, err
+	})
+	_, err := post(t.Context(), s.Explain(signing), at.String())
+	if err == nil || !strings.Contains(err.Error(), "--header-command X-Key (sh): the server answered 401: sign in: no metadata") || !strings.Contains(hint.Of(err), "look there") {
+		t.Error(err)
+	}
+	d.accepts.Store("one")
+	if got, err := post(t.Context(), s.Explain(signing), at.String()); got != "200 hello" {
+		t.Error(got, err)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

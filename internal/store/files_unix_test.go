@@ -205,9 +205,7 @@ func TestFileOpenToOthers(t *testing.T) {
 			}
 		}
 		must(t, os.Chmod(path, 0o600))
-		if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
-			t.Errorf("%s, after chmod: %v", kind, err)
-		}
+		holds(t, s, keyFor("a"), 1, kind, "after chmod")
 		must(t, os.Chmod(path, 0o644))
 		if err := s.Delete(t.Context(), keyFor("a")); err != nil || exists(path) {
 			t.Errorf("%s: a refused file cannot be deleted: %v", kind, err)

@@ -78,9 +78,7 @@ func TestExplicitKeyringFails(t *testing.T) {
 		if list, err := s.List(t.Context()); err != nil || len(list) != 0 {
 			t.Errorf("%s: kept all the same: %v %v", state, list, err)
 		}
-		if _, err := s.Load(t.Context(), key); !errors.Is(err, oauth.ErrNotFound) {
-			t.Errorf("%s: a look without the lock: %v", state, err)
-		}
+		fails(t, s, key, oauth.ErrNotFound, state, "a look without the lock")
 		unlock := lock(t, s, key)
 		if _, err := s.Load(t.Context(), key); keyringState(err) != state || errors.Is(err, oauth.ErrNotFound) {
 			t.Errorf("%s: a look before a login: %v", state, err)
@@ -130,9 +128,7 @@ func TestKeyLost(t *testing.T) {
 		t.Errorf("told: %v", &told)
 	}
 	save(t, s, key, 2)
-	if _, err := s.Load(t.Context(), keyFor("b")); !errors.Is(err, ErrKeyLost) {
-		t.Errorf("sealed with the first key: %v", err)
-	}
+	fails(t, s, keyFor("b"), ErrKeyLost, "sealed with the first key")
 	// The other process sees the new key, both to read and to write.
 	holds(t, running, key, 2, "a process with the first key in memory")
 	save(t, running, key, 3)
@@ -146,9 +142,7 @@ func TestKeyringItemIsNoKey(t *testing.T) {
 		s, _, ring := sealedStore(t)
 		must(t, ring.Set(keyringService, s.account, item))
 		fresh := mustOpen(t, Options{Dir: s.dir, keyring: ring, Notice: func(string, string) {}})
-		if _, err := fresh.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
-			t.Errorf("%q: %v", item, err)
-		}
+		fails(t, fresh, keyFor("a"), ErrKeyLost, item)
 		if err := fresh.Save(t.Context(), keyFor("a"), numbered(2)); err != nil {
 			t.Errorf("%q: %v", item, err)
 		}

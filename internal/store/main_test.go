@@ -261,6 +261,14 @@ func holds(t testing.TB, s *Store, key oauth.Key, n int, when ...any) {
 	}
 }
 
+// fails checks that no credential is read, and why.
+func fails(t testing.TB, s *Store, key oauth.Key, want error, when ...any) {
+	t.Helper()
+	if cred, err := s.Load(t.Context(), key); !errors.Is(err, want) || cred.HasToken() {
+		t.Errorf("%v: %v, want %v", when, err, want)
+	}
+}
+
 func lock(t testing.TB, s *Store, key oauth.Key) (unlock func()) {
 	t.Helper()
 	unlock, err := s.Lock(t.Context(), key)

@@ -67,14 +67,10 @@ func TestPassphraseSources(t *testing.T) {
 	}
 	_ = os.Symlink(file, link)
 	if _, err := os.Stat(link); err == nil { // not everywhere on Windows
-		if _, err := passphraseStore(t, dir, passphraseFileVariable, link).Load(t.Context(), keyFor("a")); err != nil {
-			t.Errorf("through a link: %v", err)
-		}
+		holds(t, passphraseStore(t, dir, passphraseFileVariable, link), keyFor("a"), 1, "through a link")
 	}
 	put(t, file, []byte("something else entirely"))
-	if _, err := passphraseStore(t, dir, passphraseVariable, goodPassphrase, passphraseFileVariable, file).Load(t.Context(), keyFor("a")); err != nil {
-		t.Errorf("the variable before the file: %v", err)
-	}
+	holds(t, passphraseStore(t, dir, passphraseVariable, goodPassphrase, passphraseFileVariable, file), keyFor("a"), 1, "the variable before the file")
 }
 
 // A missing, short or wrong passphrase is an error with a next step, never a
@@ -167,9 +163,7 @@ func TestPassphraseKeyFile(t *testing.T) {
 	for what, content := range map[string][]byte{"empty": {}, "rubbish": []byte("rubbish"), "cut": good[:len(wrapHeader)+3]} {
 		put(t, path, content)
 		s := passphraseStore(t, dir, passphraseVariable, goodPassphrase)
-		if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
-			t.Errorf("%s: %v", what, err)
-		}
+		fails(t, s, keyFor("a"), ErrKeyLost, what)
 	}
 	s := passphraseStore(t, dir, passphraseVariable, goodPassphrase)
 	save(t, s, keyFor("a"), 2)
@@ -186,9 +180,7 @@ func TestPassphraseKindsApart(t *testing.T) {
 	save(t, keyringStore, keyFor("a"), 1)
 	sealed := take(t, filepath.Join(dir, id+sealedSuffix))
 	s := passphraseStore(t, dir, passphraseVariable, goodPassphrase)
-	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, oauth.ErrNotFound) {
-		t.Errorf("the login behind the keyring: %v", err)
-	}
+	fails(t, s, keyFor("a"), oauth.ErrNotFound, "the login behind the keyring")
 	save(t, s, keyFor("a"), 2)
 	if exists(filepath.Join(dir, id+sealedSuffix)) {
 		t.Error("the older form is still there")
@@ -196,9 +188,7 @@ func TestPassphraseKindsApart(t *testing.T) {
 	mine := filepath.Join(dir, id+passphraseSuffix)
 	good := take(t, mine)
 	put(t, mine, sealed)
-	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
-		t.Errorf("a file of the keyring's: %v", err)
-	}
+	fails(t, s, keyFor("a"), ErrKeyLost, "a file of the keyring's")
 	put(t, mine, good)
 	list, err := keyringStore.List(t.Context())
 	if err != nil || len(list) != 1 || list[0].Store != KindPassphrase {

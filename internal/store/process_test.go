@@ -251,8 +251,6 @@ func TestStoppedWriter(t *testing.T) {
 		if waited := time.Since(begin); waited != writeWait {
 			t.Errorf("waited %v", waited)
 		}
-		if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
-			t.Errorf("not saved: %v", err)
-		}
+		holds(t, s, keyFor("a"), 1, "not saved")
 	})
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -114,9 +113,7 @@ func TestSessionSuite(t *testing.T) {
 	}
 	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})
 	must(t, keyring.Delete(keyringService, s.account))
-	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
-		t.Errorf("after the item was removed from the keyring: %v", err)
-	}
+	fails(t, s, keyFor("a"), ErrKeyLost, "after the item was removed from the keyring")
 }
 
 func TestSessionFirstStart(t *testing.T) {

@@ -78,9 +78,7 @@ func suiteRoundTrip(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	fill(t, reflect.ValueOf(&cred).Elem(), "cred")
 	var key oauth.Key
 	fill(t, reflect.ValueOf(&key).Elem(), "key")
-	if _, err := s.Load(ctx, key); !errors.Is(err, oauth.ErrNotFound) {
-		t.Fatalf("before the first save: %v", err)
-	}
+	fails(t, s, key, oauth.ErrNotFound, "before the first save")
 	for _, want := range []oauth.Credential{cred, {}, {AccessToken: grant.NewSecret(strings.Repeat("x", 300<<10))}, cred} {
 		must(t, s.Save(ctx, key, want))
 		for _, reader := range []*Store{s, again(t)} {
@@ -143,9 +141,7 @@ func suiteDelete(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	}
 	save(t, s, key, 1)
 	must(t, again(t).Delete(ctx, key))
-	if _, err := s.Load(ctx, key); !errors.Is(err, oauth.ErrNotFound) {
-		t.Errorf("after delete: %v", err)
-	}
+	fails(t, s, key, oauth.ErrNotFound, "after delete")
 	list, err := s.List(ctx)
 	if err != nil || slices.ContainsFunc(list, func(e Entry) bool { return e.ID == key.ID() }) {
 		t.Errorf("still listed after delete: %v %v", list, err)

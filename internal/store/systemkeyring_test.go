@@ -33,7 +33,5 @@ func TestSystemKeyring(t *testing.T) {
 	t.Logf("real part: the keyring of %s", runtime.GOOS)
 	testStore(t, open)
 	must(t, keyring.Delete(keyringService, first.account))
-	if _, err := open(t).Load(t.Context(), keyFor("savers")); !errors.Is(err, ErrKeyLost) {
-		t.Errorf("after the item was removed from the keyring: %v", err)
-	}
+	fails(t, open(t), keyFor("savers"), ErrKeyLost, "after the item was removed from the keyring")
 }

@@ -59,9 +59,7 @@ func TestSealedBytesFlipped(t *testing.T) {
 		}
 	}
 	put(t, path, good)
-	if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
-		t.Errorf("the unchanged file: %v", err)
-	}
+	holds(t, s, keyFor("a"), 1, "the unchanged file")
 }
 
 func TestSealedCutOrLonger(t *testing.T) {
@@ -174,13 +172,9 @@ func TestPlainDamaged(t *testing.T) {
 	put(t, path, slices.Replace(slices.Clone(good), 0, 1, []byte(`{"format":1,`)...))
 	refused(t, s, keyFor("a"), "a member given twice")
 	put(t, path, []byte(`{"format":9}`))
-	if _, err := s.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrNewer) {
-		t.Errorf("a file of a newer release: %v", err)
-	}
+	fails(t, s, keyFor("a"), ErrNewer, "a file of a newer release")
 	put(t, path, good)
-	if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
-		t.Errorf("the unchanged file: %v", err)
-	}
+	holds(t, s, keyFor("a"), 0, "the unchanged file")
 }
 
 // A damaged login is told once, and the next save replaces it.
@@ -280,18 +274,14 @@ func TestRollback(t *testing.T) {
 	// what ends it is the revocation at the provider.
 	must(t, s.Delete(t.Context(), keyFor("a")))
 	put(t, path, second)
-	if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
-		t.Errorf("a file that came back after the logout: %v", err)
-	}
+	holds(t, s, keyFor("a"), 2, "a file that came back after the logout")
 
 	// Once the key was replaced no file from before opens.
 	ring.empty()
 	fresh := mustOpen(t, Options{Dir: s.dir, Kind: KindKeyring, keyring: ring, Notice: func(string, string) {}})
 	save(t, fresh, keyFor("c"), 3)
 	put(t, path, first)
-	if _, err := fresh.Load(t.Context(), keyFor("a")); !errors.Is(err, ErrKeyLost) {
-		t.Errorf("a file from before the new key: %v", err)
-	}
+	fails(t, fresh, keyFor("a"), ErrKeyLost, "a file from before the new key")
 }
 
 // Where the seal was asked for by name, a file without one is not taken for a
@@ -304,9 +294,7 @@ func TestNoSealNoLogin(t *testing.T) {
 		save(t, fileStore(t, dir), keyFor("a"), 9)
 		plain := filepath.Join(dir, keyFor("a").ID()+plainSuffix)
 		planted := take(t, plain)
-		if _, err := mustOpen(t, o).Load(t.Context(), keyFor("a")); !errors.Is(err, oauth.ErrNotFound) {
-			t.Errorf("%s: a plain file alone: %v", kind, err)
-		}
+		fails(t, mustOpen(t, o), keyFor("a"), oauth.ErrNotFound, kind, "a plain file alone")
 		must(t, os.Remove(filepath.Join(dir, indexName)))
 		if list, err := mustOpen(t, o).List(t.Context()); err != nil || len(list) != 1 || list[0].Problem == "" {
 			t.Errorf("%s: status is silent about it: %+v %v", kind, list, err)
