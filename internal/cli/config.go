@@ -56,13 +56,14 @@ func newConfig(a *app) *cobra.Command {
 	return cmd
 }
 
-func clientNames() string {
-	names := make([]string, len(hosts.All))
-	for i, c := range hosts.All {
-		names[i] = c.ID
+func clientIDs() (ids []string) {
+	for _, c := range hosts.All {
+		ids = append(ids, c.ID)
 	}
-	return strings.Join(names, ", ")
+	return ids
 }
+
+func clientNames() string { return strings.Join(clientIDs(), ", ") }
 
 // completeClient offers the shell the clients for the first argument.
 func completeClient(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
@@ -120,12 +121,8 @@ func (a *app) client(name string) (hosts.Client, error) {
 	if c, ok := hosts.Find(name); ok {
 		return c, nil
 	}
-	ids := make([]string, len(hosts.All))
-	for i, c := range hosts.All {
-		ids[i] = c.ID
-	}
 	next := "known clients: " + clientNames()
-	if best := nearest(strings.ToLower(name), ids, 3); best != "" {
+	if best := nearest(strings.ToLower(name), clientIDs(), 3); best != "" {
 		next = "did you mean " + best + "?"
 	}
 	return hosts.Client{}, usageError{hint.With(fmt.Errorf("%q is no client known here", name), next)}

@@ -159,8 +159,9 @@ func (a *app) connection(o *options, log *slog.Logger) (c account.Connection, er
 	if c.Header, err = o.header(getenv); err != nil {
 		return c, err
 	}
-	if c.Transport, err = parseTransport(o.transport); err != nil {
-		return c, err
+	var known bool
+	if c.Transport, known = transports[o.transport]; !known {
+		return c, usageError{fmt.Errorf("transport %q is none of auto, http, sse", o.transport)}
 	}
 	if c.Commands, err = o.commands(c.Header, getenv, log); err != nil {
 		return c, err
@@ -171,18 +172,8 @@ func (a *app) connection(o *options, log *slog.Logger) (c account.Connection, er
 	return c, nil
 }
 
-// parseTransport reads --transport.
-func parseTransport(name string) (upstream.Transport, error) {
-	switch name {
-	case "auto":
-		return upstream.Auto, nil
-	case "http":
-		return upstream.StreamableHTTP, nil
-	case "sse":
-		return upstream.SSE, nil
-	}
-	return upstream.Auto, usageError{fmt.Errorf("transport %q is none of auto, http, sse", name)}
-}
+// transports are the values of --transport.
+var transports = map[string]upstream.Transport{"auto": upstream.Auto, "http": upstream.StreamableHTTP, "sse": upstream.SSE}
 
 // byteSize is a flag with a number of bytes, as 64MiB or 1000000.
 type byteSize int64

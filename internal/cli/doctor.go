@@ -29,12 +29,7 @@ func newDoctor(a *app) *cobra.Command {
 			"is asked to sign in, and nothing is registered. --json is made for bug reports: it holds\n" +
 			"no secret.",
 		Example: "  $ mcp-login doctor https://example.com/mcp",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return serverArgument(cmd, args)
-		},
+		Args:    serverOrNone,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.doctor(cmd.Context(), o, strings.Join(args, ""), asJSON)
 		},

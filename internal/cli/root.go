@@ -94,6 +94,14 @@ func serverArgument(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// serverOrNone takes one URL or nothing.
+func serverOrNone(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return serverArgument(cmd, args)
+}
+
 // noArguments takes none.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

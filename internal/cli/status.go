@@ -28,12 +28,7 @@ func newStatus(a *app) *cobra.Command {
 		Short:   "Show the logins kept here, and until when they are valid",
 		Long:    "status lists the logins kept here and proves each with a real request, renewing its\ntoken if need be. With a URL it shows that one, and exits with 4 when a person would have\nto sign in. With --offline it asks nobody and says what is on record.",
 		Example: "  $ mcp-login status\n  $ mcp-login status --json https://example.com/mcp",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return serverArgument(cmd, args)
-		},
+		Args:    serverOrNone,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			server := ""
 			if len(args) == 1 {
@@ -144,7 +139,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	if err := a.printStatus(report, asJSON); err != nil {
 		return err
 	}
-	if wanted != "" && !anyUsable(report.Logins) {
+	if wanted != "" && !slices.ContainsFunc(report.Logins, func(r loginRow) bool { return !r.NeedsLogin }) {
 		if len(entries) == 1 { // kept with what it was signed in with
 			said = entries[0]
 		}
@@ -172,15 +167,6 @@ func row(e store.Entry, now time.Time) loginRow {
 		r.NeedsLogin = r.NeedsLogin || !e.Refreshable && !now.Before(e.Expiry)
 	}
 	return r
-}
-
-func anyUsable(rows []loginRow) bool {
-	for _, r := range rows {
-		if !r.NeedsLogin {
-			return true
-		}
-	}
-	return false
 }
 
 func (a *app) printStatus(report statusReport, asJSON bool) error {
@@ -214,7 +200,7 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 		case r.Pending != nil:
 			a.term.Note("%s waits for a sign-in at %s since %s: %s", r.Server, foreign.ShortAddress(r.Pending.Issuer), r.Pending.Started.Local().Format(time.TimeOnly), terminal.Address(r.Pending.URL))
 		case r.Problem != "":
-			a.term.Note("%s: %s", dash(r.Server), r.Problem)
+			a.term.Note("%s: %s", cmp.Or(r.Server, "-"), r.Problem)
 		}
 	}
 	return nil
@@ -263,13 +249,6 @@ func (r loginRow) scopes() string {
 		return granted
 	}
 	return granted + " (asked for: " + cmp.Or(strings.Join(r.RequestedScopes, " "), "none") + ")"
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
 }
 
 // maxVerified is how many logins are verified at the same time.
