@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 )
@@ -252,6 +251,3 @@ func (s *Store) fetchKey(ctx context.Context) (*sealingKey, error) {
 	defer clear(secret)
 	return newSealingKey(s.sealedKind(), secret), nil
 }
-
-// accountOf is keyringAccount on this system.
-func accountOf(dir string) string { return keyringAccount(dir, runtime.GOOS) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -98,7 +99,7 @@ func Open(o Options) (*Store, error) {
 		return nil, &hint.Error{Op: "open the store", Err: errors.New("its directory is not an absolute path"), Hint: useAbsolutePath}
 	}
 	s.dir = filepath.Clean(s.dir)
-	s.account, s.disk = accountOf(s.dir), &disk{dir: s.dir}
+	s.account, s.disk = keyringAccount(s.dir, runtime.GOOS), &disk{dir: s.dir}
 	s.keyring = o.keyringFor(s.kind, s.disk)
 	return s, nil
 }
