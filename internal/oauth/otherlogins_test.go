@@ -23,27 +23,22 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
+// signers make a private key of each kind.
+var signers = map[string]func() (crypto.Signer, error){
+	"ES256": func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) },
+	"RS256": func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) },
+	"EdDSA": func() (crypto.Signer, error) {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	},
+}
+
 func keyPair(t *testing.T, algorithm string) (*grant.ClientKey, crypto.PublicKey) {
 	t.Helper()
-	var private crypto.Signer
-	var err error
-	switch algorithm {
-	case "ES256":
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "RS256":
-		private, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "EdDSA":
-		_, private, err = ed25519.GenerateKey(rand.Reader)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := grant.ParseClientKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	if err != nil {
+	private, err1 := signers[algorithm]()
+	der, err2 := x509.MarshalPKCS8PrivateKey(private)
+	key, err3 := grant.ParseClientKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
 	return key, private.Public()
