@@ -2,9 +2,7 @@ package devidp
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
 )
 
@@ -70,7 +69,7 @@ func (p *Provider) client(ctx context.Context, id string, fresh bool) (Client, *
 	p.count(func(s *Stats) { s.Documents++ })
 	body, err := p.fetchDocument(ctx, id)
 	if err != nil {
-		p.cfg.Log.Debug("client ID metadata document", "error", err)
+		p.cfg.Log.Debug("client ID metadata document", "error", fmt.Errorf("fetch a client: %w", err))
 		return Client{}, badRequest("invalid_client", "client_id metadata document fetch failed")
 	}
 	client, refusal := documentClient(id, body)
@@ -90,25 +89,18 @@ func (p *Provider) fetchDocument(ctx context.Context, address string) ([]byte, e
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // the address is the stranger's to choose; only its form is checked
 	if err != nil {
-		return nil, fmt.Errorf("fetch a client: %w", err)
+		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := p.cfg.DocumentTransport.RoundTrip(req)
 	if err != nil {
-		return nil, fmt.Errorf("fetch a client: %w", err)
+		return nil, err
 	}
-	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("fetch a client: status %d", resp.StatusCode)
+		foreign.Discard(resp)
+		return nil, fmt.Errorf("status %d", resp.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("fetch a client: %w", err)
-	case len(body) > maxDocument:
-		return nil, errors.New("fetch a client: the document is too large")
-	}
-	return body, nil
+	return foreign.ReadBody(resp, maxDocument, documentTTL)
 }
 
 // documentClient makes a client of a document. Like Logto it lets a loopback

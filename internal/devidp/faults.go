@@ -22,10 +22,9 @@ type Faults struct {
 	MetadataMembers map[string]any
 	// InsertedMetadata serves metadata at the RFC 8414 address as well.
 	InsertedMetadata bool
-	// Bodies answers endpoints, named by method and path below the issuer
-	// ("POST /token"), with something else than they should. Nothing else
-	// happens there then.
-	Bodies map[string]Body
+	// Endpoints takes the place of endpoints, named by method and path below the issuer
+	// ("POST /token").
+	Endpoints map[string]http.HandlerFunc
 	// AccessTokenTTL, unless zero, shortens the life of new access tokens.
 	AccessTokenTTL time.Duration
 	// TokenStatus answers the next TokenStatusTimes token requests with this

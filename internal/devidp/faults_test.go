@@ -233,3 +233,17 @@ func TestShortDeviceCode(t *testing.T) {
 	a := r.device("client_id", "device")
 	r.poll(a.text("device_code")).wantError(400, "expired_token")
 }
+
+// What stands in for an endpoint does all that happens there: a code is not spent.
+func TestOtherEndpoint(t *testing.T) {
+	r := start(t, nil)
+	code := r.code()
+	r.idp.SetFaults(devidp.Faults{Endpoints: map[string]http.HandlerFunc{"POST /token": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }}})
+	if a := r.exchange(code); a.status != http.StatusTeapot {
+		t.Errorf("status %d", a.status)
+	}
+	r.idp.SetFaults(devidp.Faults{})
+	if a := r.exchange(code); a.status != 200 || a.text("access_token") == "" {
+		t.Errorf("afterwards: status %d", a.status)
+	}
+}

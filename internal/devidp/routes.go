@@ -62,8 +62,8 @@ func (p *Provider) serveOIDC(w http.ResponseWriter, r *http.Request, route strin
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	if body, broken := p.fault().Bodies[r.Method+" "+route]; broken {
-		body.write(w, r)
+	if other := p.fault().Endpoints[r.Method+" "+route]; other != nil {
+		other(w, r)
 		return
 	}
 	refusal := &oauthError{status: http.StatusNotFound, code: "invalid_request", description: "unrecognized route or not allowed method (" + r.Method + " on " + route + ")"}

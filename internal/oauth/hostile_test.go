@@ -51,7 +51,7 @@ func (c counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 // gzip: no more is unpacked).
 func TestHugeAnswersAreNotRead(t *testing.T) {
 	const onTheWay = 32 << 20 // socket buffers on both sides, of 1 GiB
-	for bodyName, body := range map[string]devidp.Body{"endless": devidp.BodyEndless, "GiB": devidp.BodyGiB, "gzip": devidp.BodyGzipBomb, "nested": devidp.BodyNested, "cut": devidp.BodyCut} {
+	for answer := range hostileAnswers {
 		for name, tc := range map[string]struct {
 			endpoint string
 			device   oauth.DevicePolicy
@@ -63,7 +63,7 @@ func TestHugeAnswersAreNotRead(t *testing.T) {
 			"refresh":      {endpoint: "POST /token", signedIn: true},
 			"device":       {endpoint: "POST /device/auth", device: oauth.DeviceAlways},
 		} {
-			t.Run(bodyName+" "+name, func(t *testing.T) {
+			t.Run(answer+" "+name, func(t *testing.T) {
 				var sent atomic.Int64
 				l := newNetworkLabBehind(t, nil, func(provider http.Handler) http.Handler {
 					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { provider.ServeHTTP(counting{w, &sent}, r) })
@@ -78,7 +78,7 @@ func TestHugeAnswersAreNotRead(t *testing.T) {
 				sent.Store(0)
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
-				l.idp.SetFaults(devidp.Faults{Bodies: map[string]devidp.Body{tc.endpoint: body}})
+				l.idp.SetFaults(devidp.Faults{Endpoints: map[string]http.HandlerFunc{tc.endpoint: hostile(answer)}})
 				if _, _, err := l.call(h, "2"); err == nil {
 					t.Error("that was a login")
 				}
@@ -145,7 +145,7 @@ func says(status int, doc string) http.HandlerFunc {
 // the provider and at the MCP server.
 func TestMetadataRedirectsAreBounded(t *testing.T) {
 	inBubble(func(c *devidp.Config) {
-		c.Faults.Bodies = map[string]devidp.Body{"GET /.well-known/openid-configuration": devidp.BodyRedirects}
+		c.Faults.Endpoints = map[string]http.HandlerFunc{"GET /.well-known/openid-configuration": redirectsOn}
 	}, func(t *testing.T, b *lab) {
 		_, h := b.client(b.store(""), nil)
 		if _, _, err := b.call(h, "1"); err == nil || !strings.Contains(err.Error(), "too many redirects") {
