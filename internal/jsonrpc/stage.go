@@ -10,7 +10,7 @@ type Stage interface {
 	// before it everything that belongs to the request, has gone to the sink.
 	Send(ctx context.Context, m Message, sink Sink) error
 	// Unasked says where messages go that belong to no request. It is called before
-	// the first Send, and again when a stage above leaves.
+	// the first Send.
 	Unasked(sink Sink)
 	// Close ends what is under way, and the session at the server; ctx bounds that.
 	Close(ctx context.Context) error

@@ -95,18 +95,7 @@ func (a *Adapter) Skip(m jsonrpc.Message) jsonrpc.Stage {
 // leave ends the part of the adapter: client and server keep a session.
 func (a *Adapter) leave() {
 	a.use(passThrough{a})
-	a.mu.Lock()
-	client := a.toClient
-	a.mu.Unlock()
-	a.cfg.Server.Unasked(client)
 	a.done.Store(true)
-}
-
-// enter begins it again.
-func (a *Adapter) enter() {
-	if a.done.Swap(false) {
-		a.cfg.Server.Unasked(jsonrpc.SinkFunc(a.takeUnasked))
-	}
 }
 
 // tellClient hands a message to the client that belongs to no request.
@@ -213,7 +202,7 @@ func (a *Adapter) initialize(ctx context.Context, m jsonrpc.Message, sink jsonrp
 		return context.Cause(ctx)
 	}
 	defer a.choosing.Release(1)
-	a.enter()
+	a.done.Store(false)
 	if a.cfg.Memory.Recall().includes(Sessions) {
 		wrong, err := a.trySession(ctx, m, sink)
 		if !wrong {
