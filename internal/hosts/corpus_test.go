@@ -48,9 +48,8 @@ func read(t testing.TB, file string) []byte {
 	return data
 }
 
-// Adding a server touches nothing else. Removing it gives the file back byte for byte,
-// where there was a server before; adding it twice is adding it once; it is listed as it
-// was given.
+// Adding a server touches nothing else; adding it twice is adding it once; it is listed as
+// it was given. That removing it gives the file back shows TestBytesOutsideTheEntryStay.
 func TestSetChangesOneEntry(t *testing.T) {
 	for file, c := range corpus(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -74,13 +73,6 @@ func TestSetChangesOneEntry(t *testing.T) {
 			again, err := c.Set(out, sample, false)
 			if err != nil || !bytes.Equal(again, out) {
 				t.Errorf("not idempotent: %v", err)
-			}
-			back, err := c.Remove(out, sample.Name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(before) > 0 && !bytes.Equal(back, data) {
-				t.Errorf("not given back:\n%s\nafter\n%s", back, out)
 			}
 			other := sample
 			other.Args = []string{"https://example.org/"}
