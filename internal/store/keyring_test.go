@@ -150,29 +150,22 @@ func TestKeyringItemIsNoKey(t *testing.T) {
 }
 
 // forgetful accepts a key and does not keep it, as macOS' security in its
-// interactive mode can.
-type forgetful struct{ *ringMemory }
+// interactive mode can; panicking is a library that does not survive a lost bus.
+type (
+	forgetful struct{ *ringMemory }
+	panicking struct{ keyringBackend }
+)
 
-func (forgetful) Set(string, string, string) error { return nil }
-
-func TestKeyIsReadBack(t *testing.T) {
-	t.Parallel()
-	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: forgetful{newRing()}})
-	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); keyringState(err) == "" {
-		t.Errorf("sealed with a key that is kept nowhere: %v", err)
-	}
-}
-
-// panicking stands for a keyring library that does not survive a lost bus.
-type panicking struct{ keyringBackend }
-
+func (forgetful) Set(string, string, string) error   { return nil }
 func (panicking) Get(string, string) (string, error) { panic("nil signal") }
 
-func TestKeyringPanic(t *testing.T) {
+func TestKeyringOfNoUse(t *testing.T) {
 	t.Parallel()
-	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: panicking{}})
-	if err := s.Save(t.Context(), keyFor("a"), numbered(1)); keyringState(err) != KeyringOther {
-		t.Error(err)
+	for _, bad := range []keyringBackend{forgetful{newRing()}, panicking{}} {
+		err := keyringStoreAt(t, t.TempDir(), bad).Save(t.Context(), keyFor("a"), numbered(1))
+		if _, panics := bad.(panicking); keyringState(err) == "" || panics && keyringState(err) != KeyringOther {
+			t.Errorf("%T: sealed with a key that is kept nowhere: %v", bad, err)
+		}
 	}
 }
 

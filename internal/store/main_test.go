@@ -316,7 +316,6 @@ var helpers = map[string]func(s *Store, args []string) error{
 	"save":  helperSave,
 	"churn": helperChurn,
 	"hold":  helperHold,
-	"count": helperCount,
 	"state": helperState,
 	"ask":   helperAsk,
 }
@@ -380,24 +379,6 @@ func helperHold(s *Store, _ []string) error {
 	fmt.Println("held")
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
-}
-
-// helperCount adds to a number in a file, 25 times, each under the lock.
-func helperCount(s *Store, _ []string) error {
-	file := filepath.Join(s.dir, "..", "count")
-	for range 25 {
-		unlock, err := s.Lock(context.Background(), keyFor("count"))
-		if err != nil {
-			return err
-		}
-		b, _ := os.ReadFile(file)
-		n, _ := strconv.Atoi(string(b))
-		if err := os.WriteFile(file, []byte(strconv.Itoa(n+1)), 0o600); err != nil {
-			return err
-		}
-		unlock()
-	}
-	return nil
 }
 
 // helperState saves with the keyring of the system and says how that went: its

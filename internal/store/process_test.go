@@ -216,26 +216,6 @@ func TestLoginDied(t *testing.T) {
 	}
 }
 
-// One holder among processes: no count is lost.
-func TestLockExcludesProcesses(t *testing.T) {
-	t.Parallel()
-	base := t.TempDir()
-	put(t, filepath.Join(base, "count"), []byte("0"))
-	done := make(chan error)
-	for range 8 {
-		cmd := helper(t, "count", filepath.Join(base, "store"), "file", "os")
-		go func() { done <- cmd.Run() }()
-	}
-	for range 8 {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-	if got := string(take(t, filepath.Join(base, "count"))); got != "200" {
-		t.Errorf("%s of 200", got)
-	}
-}
-
 // A writer that was stopped in the middle does not stop the others for ever.
 func TestStoppedWriter(t *testing.T) {
 	t.Parallel()

@@ -73,30 +73,24 @@ func TestSecretService(t *testing.T) {
 		version, _, _ := strings.Cut(string(out), "\n")
 		t.Logf("real part: %s", version)
 	}
-	t.Run("suite", func(t *testing.T) {
-		t.Parallel()
-		session(t, t.TempDir(), unlocked, "TestSessionSuite")
-	})
-	t.Run("first start", func(t *testing.T) {
-		t.Parallel()
-		session(t, t.TempDir(), unlocked, "TestSessionFirstStart")
-	})
-	t.Run("stopped", func(t *testing.T) {
-		t.Parallel()
-		session(t, t.TempDir(), unlocked, "TestSessionStopped")
-	})
-	t.Run("locked", func(t *testing.T) {
-		t.Parallel()
-		session(t, t.TempDir(), notUnlocked, "TestSessionLocked")
-	})
-	t.Run("wrong password", func(t *testing.T) {
-		t.Parallel()
-		home := t.TempDir()
-		session(t, home, unlocked, "TestSessionSaved")
-		session(t, home, unlocked, "TestSessionSavedAgain") // the same password opens it again
-		session(t, home, fmt.Sprintf(unlockedWith, "wrong"), "TestSessionLocked")
-		session(t, home, fmt.Sprintf(unlockedWith, "wrong"), "TestSessionSavedButLocked")
-	})
+	wrong := fmt.Sprintf(unlockedWith, "wrong")
+	for name, parts := range map[string][][2]string{ // each how the keyring is brought up, and the part; one home
+		"suite":       {{unlocked, "TestSessionSuite"}},
+		"first start": {{unlocked, "TestSessionFirstStart"}},
+		"stopped":     {{unlocked, "TestSessionStopped"}},
+		"locked":      {{notUnlocked, "TestSessionLocked"}},
+		"wrong password": { // the same password opens it again, and another does not
+			{unlocked, "TestSessionSaved"}, {unlocked, "TestSessionSavedAgain"}, {wrong, "TestSessionLocked"}, {wrong, "TestSessionSavedButLocked"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			home := t.TempDir()
+			for _, p := range parts {
+				session(t, home, p[0], p[1])
+			}
+		})
+	}
 }
 
 func TestSessionSuite(t *testing.T) {
