@@ -189,8 +189,8 @@ func TestExitCodesAreThoseOfTheDocs(t *testing.T) {
 	}
 }
 
-// A word that is no command, or no shell, or no topic, is never success, and
-// names its neighbour.
+// A word that is no command, or no shell, or no topic, or no value, is never success,
+// and names its neighbour.
 func TestUnknownWordsNameTheirNeighbour(t *testing.T) {
 	for _, tc := range []struct{ line, next string }{
 		{"helo", "did you mean: mcp-login help"},
@@ -206,6 +206,7 @@ func TestUnknownWordsNameTheirNeighbour(t *testing.T) {
 		{"version x", "see mcp-login version --help"},
 		{"doctor --jsn", "did you mean --json"},
 		{"token --json --header-line https://example.com/mcp", ""},
+		{"https://example.com/mcp --protocol modern", "--protocol"}, // a value of mcp-remote's
 	} {
 		code, out, said := runWith(t, "", strings.Fields(tc.line), "MCP_LOGIN_DIR", t.TempDir())
 		if code != exitUsage || !strings.Contains(said, "mcp-login: error: ") || !strings.Contains(said, tc.next) {

@@ -89,13 +89,6 @@ func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 	}
 }
 
-// A value of mcp-remote's that cannot be used is a usage error.
-func TestMCPRemoteValueIsUsage(t *testing.T) {
-	if code, _, said := runWith(t, "", []string{"https://example.com/mcp", "--protocol", "modern"}); code != exitUsage || !strings.Contains(said, "--protocol") {
-		t.Errorf("%d %s", code, said)
-	}
-}
-
 // Every flag that the table of mcp-remote names as ours exists.
 func TestMCPRemoteTableNamesRealFlags(t *testing.T) {
 	root := newRoot(&app{getenv: env()})
