@@ -151,9 +151,9 @@ func TestSessionLocked(t *testing.T) {
 	sessionRefuses(t, KeyringLocked)
 }
 
-// soon is how long a keyring has here; that it has 3 s is the promise of
-// TestKeyringHangs.
-const soon = 500 * time.Millisecond
+// soon is how long a keyring has here that does not answer; that it has 3 s is the
+// promise of TestKeyringHangs.
+const soon = 150 * time.Millisecond
 
 // sessionRefuses checks what a keyring in this state gives: a named error where
 // it was asked for, a private file and one notice where it was not.
@@ -206,6 +206,7 @@ func TestSessionStopped(t *testing.T) {
 	<-idle
 	waiting.keyring.busy <- struct{}{} // until the late call is wholly over
 	<-waiting.keyring.busy
+	waiting.keyring.limit = keyringTimeout
 	holds(t, waiting, keyFor("a"), 1, "after it went on")
 }
 
