@@ -15,7 +15,7 @@ import (
 const (
 	// maxBodyBytes is the largest message accepted, 4 MiB.
 	maxBodyBytes = 4 << 20
-	// leastBody is what a message counts as at least: its connection and its
+	// leastBody is what even an empty message counts as: its connection and its
 	// request take about as much.
 	leastBody = 8 << 10
 	// maxValues is how many values a message may have, and decodedValue what one
@@ -25,7 +25,7 @@ const (
 	maxValues      = 1 << 16
 	decodedValue   = 192
 	largestMessage = maxBodyBytes + maxValues*decodedValue
-	// firstRoom is the room that is made before a byte has come.
+	// firstRoom is the size of the buffer before anything was read.
 	firstRoom = 4 << 10
 	// bodyTimeout is how long a client may take to send its message, and
 	// bodyPause how long for each bodyStep bytes of it, and for the rest: a
@@ -163,7 +163,7 @@ func readBody(w http.ResponseWriter, r *http.Request, hold func(int) error) ([]b
 	if err := hold(leastBody); err != nil {
 		return nil, err
 	}
-	pace := newBodyDeadline(w)
+	deadline := newBodyDeadline(w)
 	body, size := []byte(nil), min(limit, firstRoom)
 	for {
 		// One byte more shows whether the body ends there.
@@ -175,12 +175,12 @@ func readBody(w http.ResponseWriter, r *http.Request, hold func(int) error) ([]b
 			case len(body) > limit:
 				return nil, errBodyTooLarge
 			case errors.Is(err, io.EOF):
-				pace.end()
+				deadline.end()
 				return body, nil
 			case err != nil:
-				return nil, pace.why(err)
+				return nil, deadline.reasonOf(err)
 			}
-			pace.came(n)
+			deadline.received(n)
 		}
 		larger := min(limit, 2*size)
 		if err := hold(max(larger, leastBody) - max(size, leastBody)); err != nil {
@@ -215,7 +215,7 @@ func (p *bodyDeadline) extend(now time.Time) {
 	p.step = 0
 }
 
-func (p *bodyDeadline) came(n int) {
+func (p *bodyDeadline) received(n int) {
 	if p.step += n; p.step >= bodyStep {
 		p.extend(time.Now())
 	}
@@ -224,7 +224,7 @@ func (p *bodyDeadline) came(n int) {
 // end takes the deadline away: a stream may follow, and the next request.
 func (p *bodyDeadline) end() { _ = p.conn.SetReadDeadline(time.Time{}) }
 
-func (p *bodyDeadline) why(err error) error {
+func (p *bodyDeadline) reasonOf(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errBodyTooSlow
 	}

@@ -149,18 +149,18 @@ func (c *cache) await(ctx context.Context, check *retry.Call[Identity], known *e
 	case err == nil:
 		identity, err := check.Result()
 		if err != nil {
-			return c.instead(known, err)
+			return c.lastVerdict(known, err)
 		}
 		return identity, nil
 	case ctx.Err() == nil:
-		return c.instead(known, busy("the provider takes long"))
+		return c.lastVerdict(known, busy("the provider takes long"))
 	}
 	return Identity{}, fmt.Errorf("wait for the check of a token: %w: %w", ErrUnavailable, ctx.Err())
 }
 
-// instead is the answer where there is no new verdict: the last one, if it may
+// lastVerdict is the answer where there is no new verdict: the last one, if it may
 // still be used, and only where nobody said anything else.
-func (c *cache) instead(known *entry, err error) (Identity, error) {
+func (c *cache) lastVerdict(known *entry, err error) (Identity, error) {
 	if known != nil && errors.Is(err, ErrUnavailable) && time.Now().Before(known.usable) {
 		c.verdicts.keptDespiteAnOutage.Inc()
 		return known.identity, nil
@@ -183,7 +183,7 @@ func (c *cache) run(key tokenKey, token string, check *retry.Call[Identity], kno
 	if known {
 		ctx = context.WithValue(ctx, knownKey{}, true)
 	}
-	identity, err := c.guarded(ctx, token)
+	identity, err := c.checkSafely(ctx, token)
 	c.verdicts.checked(err)
 	now := time.Now()
 
@@ -191,7 +191,7 @@ func (c *cache) run(key tokenKey, token string, check *retry.Call[Identity], kno
 	var revoked bool
 	switch {
 	case err == nil:
-		c.good.put(c.kept(key, identity, now))
+		c.good.put(c.entryOf(key, identity, now))
 		c.refused.Remove(key)
 	case lasting(err):
 		revoked = c.good.Remove(key)
@@ -212,9 +212,9 @@ func (c *cache) run(key tokenKey, token string, check *retry.Call[Identity], kno
 	check.End(identity, err)
 }
 
-// guarded keeps a panic of the check, which runs outside of net/http's own
+// checkSafely keeps a panic of the check, which runs outside of net/http's own
 // protection, from ending the process.
-func (c *cache) guarded(ctx context.Context, token string) (id Identity, err error) {
+func (c *cache) checkSafely(ctx context.Context, token string) (id Identity, err error) {
 	defer func() {
 		if what := recover(); what != nil {
 			// What was thrown may quote the token, so only its kind is kept.
@@ -224,9 +224,9 @@ func (c *cache) guarded(ctx context.Context, token string) (id Identity, err err
 	return c.check(ctx, token)
 }
 
-// kept is the entry for a good token: never past its expiry, however long the
+// entryOf is the entry for a good token: never past its expiry, however long the
 // outage.
-func (c *cache) kept(key tokenKey, id Identity, now time.Time) *entry {
+func (c *cache) entryOf(key tokenKey, id Identity, now time.Time) *entry {
 	e := &entry{key: key, identity: id, weight: weigh(id), fresh: now.Add(c.ttl), usable: now}
 	if c.ttl > 0 {
 		e.usable = now.Add(max(c.ttl, c.grace))

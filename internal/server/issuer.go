@@ -42,9 +42,9 @@ type provider struct {
 	log      *slog.Logger
 	metadata *remote[metadata]
 	keys     *remote[keySet]
-	// remarked is the document that was last remarked on. There is one fetch at
-	// a time, so it needs no lock.
-	remarked string
+	// lastDocument is the one of which the log knows what clients miss in it. There is
+	// one fetch at a time, so it needs no lock.
+	lastDocument string
 }
 
 // newProvider prepares, and fetches nothing: the server must be able to start
@@ -94,8 +94,8 @@ func (p *provider) fetchMetadata(ctx context.Context) (metadata, error) {
 	for _, location := range locations {
 		m, err := p.readMetadata(ctx, location)
 		if err == nil {
-			if p.remarked != string(m.document) {
-				p.remarked = string(m.document)
+			if p.lastDocument != string(m.document) {
+				p.lastDocument = string(m.document)
 				p.logClientSupport(m)
 			}
 			return m, nil

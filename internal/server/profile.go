@@ -9,7 +9,7 @@ import (
 	"mcp-login/internal/foreign"
 )
 
-// Where it stands why a token names nobody, and what to do.
+// profileSection explains why a token names nobody, and what to do.
 const profileSection = "docs/logto.md#no-name-in-the-answer (mcp-login help logto)"
 
 // profileMeta is the member of an answer's _meta that says so (MCP 2025-11-25, Basic
@@ -23,15 +23,16 @@ var profileClaims = []string{"username", "preferred_username", "name", "email"}
 // maxProfileKinds bounds how many kinds of tokens are told of in the log.
 const maxProfileKinds = 16
 
-// profileless remembers which kinds of tokens without a profile the log knows of: the
-// first one of an issuer, as a JWT or as an opaque token, says all.
-type profileless struct {
+// profileLog remembers which kinds of tokens without a profile were logged. A kind is
+// an issuer, and whether the token is a JWT or opaque: what the log says of the first
+// token holds for the others.
+type profileLog struct {
 	mu   sync.Mutex
 	told map[string]bool
 }
 
 // first reports whether a kind has not been told of yet.
-func (p *profileless) first(kind string) bool {
+func (p *profileLog) first(kind string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.told[kind] || len(p.told) >= maxProfileKinds {
@@ -65,7 +66,7 @@ func (s *Server) noteProfile(id Identity, result *mcp.CallToolResult) {
 	if id.Scopes == nil {
 		kind, reason = "opaque", "the provider's userinfo gave no user name, name or e-mail address; the login has to ask for the scopes profile and email"
 	}
-	if s.nameless.first(kind + " " + id.Issuer) {
+	if s.profiles.first(kind + " " + id.Issuer) {
 		s.log.Warn("a token brings no profile, so that the answer has little more than a subject", slog.String("token", kind),
 			slog.String("issuer", foreign.Line(id.Issuer)), slog.String("reason", reason), slog.String("see", profileSection))
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -94,7 +95,7 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 		return r.RemoteAddr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && within(addr, trusted); i-- {
+	for i := len(hops) - 1; i >= 0 && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) }); i-- {
 		hop, ok := parseAddress(strings.TrimSpace(hops[i]))
 		if !ok {
 			break
@@ -107,15 +108,6 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 		}
 	}
 	return addr.String()
-}
-
-func within(addr netip.Addr, prefixes []netip.Prefix) bool {
-	for _, p := range prefixes {
-		if p.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }
 
 func parseAddress(s string) (netip.Addr, bool) {

@@ -48,7 +48,7 @@ type Server struct {
 	opaque      *opaqueVerifier // nil without opaque tokens
 	signatures  chan struct{}   // slots, see newSignatureSlots
 	toolScopes  map[string][]string
-	nameless    profileless
+	profiles    profileLog
 	about       About
 	originGuard originGuard
 	layout      layout
@@ -72,8 +72,8 @@ type Server struct {
 	streams context.Context // ends open streams
 	hangUp  context.CancelFunc
 
-	waning atomic.Bool // not ready for new clients any more
-	active underWay    // protected requests
+	draining atomic.Bool // not ready for new clients any more
+	active   underWay    // protected requests
 }
 
 // New returns a server for cfg, or everything that is wrong with it in one
@@ -261,16 +261,16 @@ func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
 	}, true
 }
 
-// Drain turns readiness off and leaves everything else as it is. Who balances the
-// load is to send new clients elsewhere; Close follows once that had time.
+// Drain turns readiness off and leaves everything else as it is, so that a load
+// balancer sends new clients elsewhere before Close is called.
 func (s *Server) Drain() {
-	s.waning.Store(true)
+	s.draining.Store(true)
 	s.metrics.draining.Set(1)
 }
 
 // Ready is nil as long as new clients are welcome.
 func (s *Server) Ready() error {
-	if s.waning.Load() {
+	if s.draining.Load() {
 		return errors.New("the server is stopping")
 	}
 	return nil

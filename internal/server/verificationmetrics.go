@@ -8,10 +8,10 @@ import (
 
 // verdicts counts how requests with a token ended.
 type verdicts struct {
-	known               prometheus.Counter // answered from memory
-	keptDespiteAnOutage prometheus.Counter
-	good, bad, untold   prometheus.Counter // checks, by their verdict
-	checks              *prometheus.CounterVec
+	known                  prometheus.Counter // answered from memory
+	keptDespiteAnOutage    prometheus.Counter
+	good, bad, unavailable prometheus.Counter // checks, by their verdict
+	checks                 *prometheus.CounterVec
 }
 
 func newVerdicts() verdicts {
@@ -25,7 +25,7 @@ func newVerdicts() verdicts {
 		keptDespiteAnOutage: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "whoami_tokens_kept_total", Help: "Requests with a token that was good before the issuer could not be asked.",
 		}),
-		checks: checks, good: checks.WithLabelValues("good"), bad: checks.WithLabelValues("bad"), untold: checks.WithLabelValues("unknown"),
+		checks: checks, good: checks.WithLabelValues("good"), bad: checks.WithLabelValues("bad"), unavailable: checks.WithLabelValues("unknown"),
 	}
 }
 
@@ -37,7 +37,7 @@ func (v *verdicts) checked(err error) {
 	case errors.Is(err, ErrInvalidToken), errors.As(err, &scope):
 		v.bad.Inc()
 	default:
-		v.untold.Inc()
+		v.unavailable.Inc()
 	}
 }
 
