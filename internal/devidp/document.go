@@ -92,7 +92,7 @@ func (p *Provider) fetchDocument(ctx context.Context, address string) ([]byte, e
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
-	resp, err := p.cfg.DocumentTransport.RoundTrip(req)
+	resp, err := p.cfg.DocumentTransport.RoundTrip(req) //nolint:bodyclose // foreign.ReadBody and Discard close it
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (p *Provider) issueFor(g *grant, scopes []string, form url.Values) (map[str
 	p.mu.Unlock()
 	organization, person := form.Get("organization_id"), g.user.Username != ""
 	switch {
-	case resource != "" && !(known && slices.Contains(g.resources, resource)):
+	case resource != "" && (!known || !slices.Contains(g.resources, resource)):
 		return nil, invalidTarget()
 	case organization == "":
 	case person && !slices.Contains(g.scopes, scopeOrganizations):
