@@ -50,16 +50,22 @@ func TestSealedDamaged(t *testing.T) {
 	t.Parallel()
 	s, path, _ := sealedStore(t)
 	good := take(t, path)
+	unopened := func(bad []byte, what string, args ...any) {
+		t.Helper()
+		if _, err := s.openSealed(t.Context(), keyFor("a").ID(), bad); !errors.Is(err, oauth.ErrNotFound) && !errors.Is(err, ErrNewer) {
+			t.Fatalf(what+": %v", append(args, err)...)
+		}
+	}
 	for i := range good {
 		for bit := range 8 {
 			bad := slices.Clone(good)
 			bad[i] ^= 1 << bit
-			put(t, path, bad)
-			refused(t, s, keyFor("a"), "bit %d of byte %d of %d", bit, i, len(good))
+			unopened(bad, "bit %d of byte %d of %d", bit, i, len(good))
 		}
-		put(t, path, good[:i])
-		refused(t, s, keyFor("a"), "cut to %d bytes", i)
+		unopened(good[:i], "cut to %d bytes", i)
 	}
+	put(t, path, good[:len(good)/2])
+	refused(t, s, keyFor("a"), "half a file")
 	for what, bad := range map[string][]byte{"one byte longer": append(slices.Clone(good), 0), "larger than any credential": make([]byte, maxFile+1)} {
 		put(t, path, bad)
 		refused(t, s, keyFor("a"), what)
