@@ -58,7 +58,7 @@ func TestDeviceLoginOfGivenClient(t *testing.T) {
 	})(t)
 }
 
-// RFC 8628 section 3.5: slow_down lengthens the pause by five seconds, for good;
+// RFC 8628, sections 3.2 and 3.5: the interval has a floor; slow_down lengthens the pause by five seconds, for good;
 // a provider out of reach doubles it. Neither ends the login.
 func TestDevicePauses(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -71,11 +71,13 @@ func TestDevicePauses(t *testing.T) {
 		"503 twice":            {devidp.Faults{TokenStatus: 503, TokenStatusTimes: 2}, []int{5, 10, 20, 20}},
 		"429 with Retry-After": {devidp.Faults{TokenStatus: 429, TokenStatusTimes: 1, TokenRetryAfter: 33}, []int{5, 33, 33}},
 		"a very long interval": {devidp.Faults{DeviceMembers: map[string]any{"interval": 1e300}}, []int{60}},
-		"a negative interval":  {devidp.Faults{DeviceMembers: map[string]any{"interval": -1}}, []int{5, 5, 5, 5, 5, 5, 5, 5}},
+		// A billionth of a second must not lead to a billion questions.
+		"a tiny interval":     {devidp.Faults{DeviceMembers: map[string]any{"interval": 1e-9}}, slices.Repeat([]int{1}, 40)},
+		"a negative interval": {devidp.Faults{DeviceMembers: map[string]any{"interval": -1}}, []int{5, 5, 5, 5, 5, 5, 5, 5}},
 	} {
 		t.Run(name, inBubble(func(c *devidp.Config) { c.Faults = tc.faults }, func(t *testing.T, b *lab) {
 			b.device = oauth.DeviceAlways
-			b.think = 39 * time.Second // no question falls on it
+			b.think = 39*time.Second + time.Second/2 // no question falls on it
 			start := time.Now()
 			_, h := b.client(b.store(""), nil)
 			b.mustCall(h, "1")

@@ -79,28 +79,6 @@ func TestSiblingWithoutLockIsNotOverwritten(t *testing.T) {
 	})(t)
 }
 
-// RFC 8628 section 3.2: an interval of a billionth of a second must not lead
-// to a billion questions.
-func TestDeviceIntervalHasAFloor(t *testing.T) {
-	inBubble(func(c *devidp.Config) { c.Faults.DeviceMembers = map[string]any{"interval": 1e-9} }, func(t *testing.T, b *lab) {
-		b.device = oauth.DeviceAlways
-		b.think = -1
-		polls, start := 0, time.Now()
-		b.replace(bubbleProvider, "/oidc/token", func(w http.ResponseWriter, r *http.Request) {
-			if polls++; polls < 100 {
-				says(http.StatusBadRequest, `{"error":"authorization_pending"}`)(w, r)
-				return
-			}
-			says(http.StatusBadRequest, `{"error":"access_denied"}`)(w, r)
-		})
-		_, h := b.client(b.store(""), nil)
-		_, _, _ = b.call(h, "1")
-		if took := time.Since(start); took < 99*time.Second {
-			t.Errorf("%d questions in %v", polls, took)
-		}
-	})(t)
-}
-
 // security.md, rule 6: the answer to a code is decoded as all others are.
 func TestCodeAnswerIsDecodedStrictly(t *testing.T) {
 	for how, change := range map[string]func(string) string{
