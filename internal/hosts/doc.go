@@ -5,9 +5,9 @@
 //
 //  1. [All] is the table of clients (table.go), [Find] looks a name up in it;
 //     [Client.Present] and [Client.Written] say where its files are on a [System].
-//  2. A file is parsed into a document: JSON with comments and trailing commas
-//     (json.go), TOML (toml.go) or YAML (yaml.go). A document knows the byte
-//     range of every word of every server's command line. What cannot be parsed
+//  2. A file is read into one tree of nodes with their byte ranges (tree.go), by a reader
+//     for JSON with comments and trailing commas (json.go), TOML (toml.go) or YAML
+//     (yaml.go). Servers are found in the tree, whatever the format. What cannot be parsed
 //     is refused with [ErrBroken]; what is valid but laid out in a way that
 //     cannot be edited safely, with [ErrLayout].
 //  3. [Client.Set], [Client.Remove] and [Client.Rewrite] make a few edits of byte
