@@ -39,7 +39,7 @@ func bearerToken(r *http.Request) (string, error) {
 		return "", errNoToken
 	}
 	if token = strings.Trim(token, " "); len(token) > maxTokenBytes {
-		return "", invalidToken("too long")
+		return "", invalidTokenError("too long")
 	}
 	if !isB64Token(token) {
 		return "", malformed("The Authorization header is not of the form: Bearer TOKEN.")

@@ -86,7 +86,7 @@ func keyOf(token string) tokenKey {
 // verify is the cache as a [Verifier].
 func (c *cache) verify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > maxTokenBytes {
-		return Identity{}, invalidToken("too long") // and not worth a hash
+		return Identity{}, invalidTokenError("too long") // and not worth a hash
 	}
 	key, now := keyOf(token), time.Now()
 	c.mu.Lock()

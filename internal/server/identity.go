@@ -54,13 +54,13 @@ func (e *InsufficientScopeError) Error() string {
 	return "insufficient scope: need " + strings.Join(e.Scopes, " ")
 }
 
-// invalidToken is an ErrInvalidToken with a reason for the log. The reason is one of
+// invalidTokenError is an ErrInvalidToken with a reason for the log. The reason is one of
 // a fixed set of texts and never contains a part of the token.
-type invalidToken string
+type invalidTokenError string
 
-func (r invalidToken) Error() string { return "invalid token: " + string(r) }
+func (r invalidTokenError) Error() string { return "invalid token: " + string(r) }
 
-func (r invalidToken) Is(target error) bool { return target == ErrInvalidToken }
+func (r invalidTokenError) Is(target error) bool { return target == ErrInvalidToken }
 
 type identityKey struct{}
 

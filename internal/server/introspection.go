@@ -85,7 +85,7 @@ func (i *introspector) judge(body []byte) (Identity, error) {
 		return Identity{}, &unanswered{err: errors.New("introspection has no active")}
 	}
 	if !active {
-		return Identity{}, invalidToken("not active")
+		return Identity{}, invalidTokenError("not active")
 	}
 	if err := i.check(claims); err != nil {
 		return Identity{}, err
@@ -96,7 +96,7 @@ func (i *introspector) judge(body []byte) (Identity, error) {
 	}
 	id.Subject, _ = claims["sub"].(string)
 	if id.Subject == "" {
-		return Identity{}, invalidToken("no subject")
+		return Identity{}, invalidTokenError("no subject")
 	}
 	if exp, ok := seconds(claims["exp"]); ok {
 		id.Expiry = exp
@@ -108,18 +108,18 @@ func (i *introspector) judge(body []byte) (Identity, error) {
 // this server knows: whom the token is meant for.
 func (i *introspector) check(claims map[string]any) error {
 	if iss, given := claims["iss"]; given && iss != i.provider.issuer {
-		return invalidToken("another issuer")
+		return invalidTokenError("another issuer")
 	}
 	if kind, ok := claims["token_type"].(string); ok && !strings.EqualFold(kind, "Bearer") &&
 		!strings.EqualFold(kind, "access_token") {
-		return invalidToken("not a bearer token")
+		return invalidTokenError("not a bearer token")
 	}
 	if (accessClaims{claims}).isBound() {
 		return errBound
 	}
 	now := time.Now()
 	if exp, ok := seconds(claims["exp"]); ok && !now.Before(exp.Add(i.leeway)) {
-		return invalidToken("expired")
+		return invalidTokenError("expired")
 	}
 	if nbf, ok := seconds(claims["nbf"]); ok && now.Add(i.leeway).Before(nbf) {
 		return errNotYet
@@ -129,7 +129,7 @@ func (i *introspector) check(claims map[string]any) error {
 		return nil
 	}
 	if !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(i.audiences, a) }) {
-		return invalidToken("another audience")
+		return invalidTokenError("another audience")
 	}
 	return nil
 }

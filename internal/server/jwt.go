@@ -91,19 +91,19 @@ func newJWTVerifier(p *provider, cfg *Config, audiences []string, slots chan str
 func (v *jwtVerifier) verify(ctx context.Context, token string, header jwtHeader, unverified accessClaims) (Identity, error) {
 	switch {
 	case !slices.Contains(v.algorithms, header.Algorithm):
-		return Identity{}, invalidToken("algorithm not accepted")
+		return Identity{}, invalidTokenError("algorithm not accepted")
 	case header.Critical != nil:
 		// RFC 7515 section 4.1.11: an extension that is not understood.
-		return Identity{}, invalidToken("critical header not understood")
+		return Identity{}, invalidTokenError("critical header not understood")
 	case !isAccessTokenType(header.Type) && (!v.allowUntyped || !isUntyped(header.Type)):
-		return Identity{}, invalidToken("not an access token (typ)")
+		return Identity{}, invalidTokenError("not an access token (typ)")
 	}
 	claims, err := v.parse(ctx, token, header.KeyID, unverified.issuedAt())
 	if err != nil {
 		return Identity{}, err
 	}
 	if !isAccessTokenType(header.Type) && claims.isIDToken() {
-		return Identity{}, invalidToken("an ID token")
+		return Identity{}, invalidTokenError("an ID token")
 	}
 	return v.identity(claims)
 }
@@ -169,7 +169,7 @@ func isUntyped(typ string) bool {
 // errBound is a token that only who holds a key may use (RFC 7800, RFC 8705, RFC
 // 9449). To take it from anybody, because the proof cannot be checked here,
 // would make it worth stealing.
-const errBound = invalidToken("bound to a key")
+const errBound = invalidTokenError("bound to a key")
 
 func (c accessClaims) isBound() bool { return c.MapClaims["cnf"] != nil }
 
@@ -194,10 +194,10 @@ func (v *jwtVerifier) identity(claims accessClaims) (Identity, error) {
 // Refusals that others ask for: the first three may end with time or with a new
 // key of the provider.
 const (
-	errNotYet     = invalidToken("not valid yet")
-	errFuture     = invalidToken("issued in the future")
-	errUnknownKey = invalidToken("unknown signing key")
-	errSignature  = invalidToken("wrong signature")
+	errNotYet     = invalidTokenError("not valid yet")
+	errFuture     = invalidTokenError("issued in the future")
+	errUnknownKey = invalidTokenError("unknown signing key")
+	errSignature  = invalidTokenError("wrong signature")
 )
 
 // invalidTokenFor turns the parser's error into a fixed text for the log: the
@@ -205,7 +205,7 @@ const (
 func invalidTokenFor(err error) error {
 	for _, known := range []struct {
 		err    error
-		reason invalidToken
+		reason invalidTokenError
 	}{
 		{jwt.ErrTokenExpired, "expired"},
 		{jwt.ErrTokenNotValidYet, errNotYet},
@@ -221,7 +221,7 @@ func invalidTokenFor(err error) error {
 			return known.reason
 		}
 	}
-	return invalidToken("not accepted")
+	return invalidTokenError("not accepted")
 }
 
 // accessClaims decodes like [decodeClaims] wherever the parser would use
@@ -229,7 +229,7 @@ func invalidTokenFor(err error) error {
 type accessClaims struct{ jwt.MapClaims }
 
 // missing says which of the claims that the parser requires is not there.
-func (c accessClaims) missing() invalidToken {
+func (c accessClaims) missing() invalidTokenError {
 	for _, name := range []string{"exp", "iss", "aud"} {
 		if value := c.MapClaims[name]; value == nil || value == "" {
 			return missingClaim(name)
@@ -239,8 +239,8 @@ func (c accessClaims) missing() invalidToken {
 }
 
 // missingClaim is the error for a token without a claim; name is one of our own words.
-func missingClaim(name string) invalidToken {
-	return invalidToken("a required claim is missing: " + name)
+func missingClaim(name string) invalidTokenError {
+	return invalidTokenError("a required claim is missing: " + name)
 }
 
 // UnmarshalJSON implements the interface the parser looks for.

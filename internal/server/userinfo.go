@@ -30,7 +30,7 @@ func newUserinfo(p *provider, scopes []string) *opaqueVerifier {
 
 func (u *userinfo) ask(ctx context.Context, meta metadata, token string) (Identity, error) {
 	if meta.UserinfoEndpoint == "" {
-		return Identity{}, invalidToken("opaque, and the issuer has no userinfo endpoint")
+		return Identity{}, invalidTokenError("opaque, and the issuer has no userinfo endpoint")
 	}
 	status, header, body, err := u.provider.read(ctx, meta.UserinfoEndpoint, token, maxUserinfoBytes)
 	if err != nil {
@@ -53,9 +53,9 @@ func (u *userinfo) judge(status int, header http.Header, body []byte) (Identity,
 			// same request.
 			return Identity{}, &InsufficientScopeError{Scopes: u.scopes}
 		}
-		return Identity{}, invalidToken("refused by userinfo (403)")
+		return Identity{}, invalidTokenError("refused by userinfo (403)")
 	case http.StatusBadRequest, http.StatusUnauthorized:
-		return Identity{}, invalidToken(fmt.Sprintf("refused by userinfo (%d)", status))
+		return Identity{}, invalidTokenError(fmt.Sprintf("refused by userinfo (%d)", status))
 	}
 	return Identity{}, noVerdict("userinfo", status, header)
 }

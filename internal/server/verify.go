@@ -19,11 +19,11 @@ type tokenVerifier struct {
 
 func (v *tokenVerifier) verify(ctx context.Context, token string) (Identity, error) {
 	if len(token) > maxTokenBytes {
-		return Identity{}, invalidToken("too long")
+		return Identity{}, invalidTokenError("too long")
 	}
 	id, err := v.identify(ctx, token)
 	if err == nil && len(v.clients) > 0 && !v.clientAllowed(id) {
-		return Identity{}, invalidToken("another application")
+		return Identity{}, invalidTokenError("another application")
 	}
 	return id, err
 }
@@ -32,13 +32,13 @@ func (v *tokenVerifier) identify(ctx context.Context, token string) (Identity, e
 	header, ok := parseJWTHeader(token)
 	if !ok {
 		if v.opaque == nil {
-			return Identity{}, invalidToken("opaque")
+			return Identity{}, invalidTokenError("opaque")
 		}
 		return v.opaque.verify(ctx, token)
 	}
 	claims, err := readClaims(token)
 	if err != nil {
-		return Identity{}, invalidToken("claims cannot be decoded")
+		return Identity{}, invalidTokenError("claims cannot be decoded")
 	}
 	iss, _ := claims.MapClaims["iss"].(string)
 	if iss == "" {
@@ -46,7 +46,7 @@ func (v *tokenVerifier) identify(ctx context.Context, token string) (Identity, e
 	}
 	issuer := v.jwt[iss]
 	if issuer == nil {
-		return Identity{}, invalidToken("another issuer")
+		return Identity{}, invalidTokenError("another issuer")
 	}
 	return issuer.verify(ctx, token, header, claims)
 }
