@@ -23,6 +23,7 @@ func withoutKernelLocks(t testing.TB, o Options) *Store {
 // Without kernel locks the lock still excludes: 8 stores, as of
 // 8 processes, 50 renewals each, none of them overlaps and none is lost.
 func TestLockFilesExclude(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	const stores, rounds = 8, 50
 	key := keyFor("a")
