@@ -60,7 +60,7 @@ func (x *examination) codeClient(i oauth.ClientCheck) Finding {
 		return failed("forget the login (mcp-login logout), so that a client is registered anew", "the provider does not know the client %s", i.ClientID)
 	case i.Authorization.ClientRefused():
 		return failed("look at --client-id: it is the one of another provider or tenant, or its application was deleted", "the provider does not know the client %s", i.ClientID)
-	case i.Code.SecretRefused() && i.Secret:
+	case i.Code.ClientRefused() && i.Secret:
 		return failed("give the secret of exactly this application, with --client-secret-file; a native application has none: leave it out", "the provider refuses the secret of the client %s", i.ClientID)
 	case i.Code.Unauthorized() && unregistered && i.Similar != withoutItsPort(i.RedirectURI):
 		return failed("create "+nativeApplication+" there, with the redirect URI "+x.redirectURI()+", and use its id", "the client %s is a traditional web or a machine-to-machine application: it has a secret, and not the redirect URI", i.ClientID)
@@ -68,7 +68,7 @@ func (x *examination) codeClient(i oauth.ClientCheck) Finding {
 		return failed("create "+nativeApplication+" there and use its id", "the client %s is a traditional web application: it has a secret, and its redirect URI is compared with the port", i.ClientID)
 	case i.Code.Unauthorized():
 		return failed("create "+nativeApplication+" there and use its id; or give the secret, with --client-secret-file", "the client %s has a secret, which is not given: it is a traditional web or a machine-to-machine application", i.ClientID)
-	case i.Code.SecretRefused():
+	case i.Code.ClientRefused():
 		return failed("look at --client-id; if the client has a secret, give it with --client-secret-file", "the token endpoint does not take the client %s", i.ClientID)
 	case unregistered:
 		return x.unregistered(i)

@@ -8,8 +8,8 @@ import (
 )
 
 // Whether a person may be asked to sign in is decided here, for each server and
-// profile, from what is known of the times before. Nothing in this file reads a
-// clock or a disk: the table in ask_test.go is the whole of it.
+// profile, from the earlier times that somebody was asked. Nothing in this file reads
+// a clock or a disk; ask_test.go tests each line of this table:
 //
 //	the question                                     the answer
 //	of a person at a terminal                        yes
@@ -22,13 +22,13 @@ import (
 //	  have it without offline_access
 //	for more scopes that a person did not grant      not before a person acts
 //
-// A code for another device counts like a browser tab. What a provider says of a
-// sign-in that led to nothing is not proof of a person: it can send the browser
-// back with any error by itself, as often as it likes. So all of these count alike.
+// A code for another device counts like a browser tab. A sign-in that failed counts
+// whatever error the provider returned: a provider can send the browser back with any
+// error, as often as it likes, and no person need have been there.
 
-// AskWindow is how long after a person was asked nobody asks the same again,
-// and the time within which at most three tabs open for one server and profile,
-// whatever starts and restarts the program and whatever the server says.
+// AskWindow is the time after a person was asked in which the same is not asked
+// again, and in which at most maxTabs open for one server and profile, however often
+// the program is started and whatever the server answers.
 const AskWindow = 3 * time.Minute
 
 const (
@@ -36,9 +36,8 @@ const (
 	maxTabs = 3
 	// maxInVain is how many in a row may lead to no login.
 	maxInVain = 3
-	// maxAsks is how many are remembered of those that count as tabs, and as
-	// many of those that people wanted. It is above maxTabs and maxInVain, so
-	// that none is forgotten that counts.
+	// maxAsks is how many are kept of those that count as tabs, and of those that a
+	// person wanted. It is above maxTabs and maxInVain, so that all that count are kept.
 	maxAsks = 8
 )
 
@@ -228,9 +227,9 @@ func (s AskState) change(identity string, f func(*Ask)) AskState {
 	return s
 }
 
-// Acted returns the state after a person has done something about the server at
-// a terminal without being asked: what was in vain counts no more, nor what
-// somebody denied. The tabs of the last minutes do.
+// Acted returns the state after a person has run a command about the server at a
+// terminal: sign-ins in vain, and denied ones, no longer count. The tabs opened within
+// AskWindow still do.
 func (s AskState) Acted(now time.Time) AskState {
 	if len(s.Asks) == 0 || s.Asks[len(s.Asks)-1].Person {
 		return s

@@ -71,7 +71,7 @@ func (c *Client) mayNeverAsk(ctx context.Context, cred *Credential, why renewal)
 // processes that want to sign in.
 func (c *Client) refusedBefore(cred *Credential) error {
 	a := cred.Attempt
-	since := time.Now().Sub(a.Ended)
+	since := time.Since(a.Ended)
 	if c.cfg.Interactive || a.RefusedClient != c.chosenMetadata(cred.Registration).Hash() || since < 0 || since >= a.registrationPause() {
 		return nil
 	}
@@ -167,7 +167,7 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 		e.Hint = "to sign in, run: " + c.command("login")
 	case RefusedRepeating:
 		e.Err = errAskedAlready
-		e.Hint = fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: %s", int(time.Now().Sub(v.Before.Asked).Seconds()), c.command("login"))
+		e.Hint = fmt.Sprintf("somebody was asked to sign in %d s ago; to be asked again now, run: %s", int(time.Since(v.Before.Asked).Seconds()), c.command("login"))
 	}
 	if a.Ended.After(a.Asked) { // what it came to explains more
 		if v.Refusal == RefusedRepeating {

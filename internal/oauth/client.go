@@ -162,8 +162,7 @@ type Client struct {
 	// asking ends when nobody is to be asked any more.
 	asking     context.Context
 	stopAsking context.CancelFunc
-	// spread lengthens the margin before expiry, by a factor of its own in each
-	// process.
+	// spread is a random factor for the margin before expiry (see freshFor).
 	spread   float64
 	bootTime func() time.Time // BootTime
 
@@ -314,9 +313,8 @@ func (c *Client) stored(ctx context.Context) (*Credential, error) {
 	return &cred, nil
 }
 
-// save stores cred; the caller holds the lock. A store that fails does not take
-// the token away from the requests that wait for it; the person hears of it
-// once more at the next start.
+// save stores cred; the caller holds the lock. Where that fails, the requests that wait
+// get the token all the same, and a warning is logged.
 func (c *Client) save(ctx context.Context, cred *Credential) {
 	// The credential was paid for with a single-use code or refresh token:
 	// it is saved even when the waiting caller has gone.

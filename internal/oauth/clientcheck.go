@@ -42,7 +42,7 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 	if err != nil {
 		return ClientCheck{}, err
 	}
-	reg, err := c.inquired(&found.Server, previous, redirectURI)
+	reg, err := c.clientToCheck(&found.Server, previous, redirectURI)
 	if reg.ClientID == "" {
 		return ClientCheck{}, err
 	}
@@ -60,14 +60,14 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 			_, check.Granted = c.grants.AuthorizeDevice(ctx, l.target(found.Server.DeviceEndpoint))
 		}
 	default:
-		l.inquireCode(ctx, &check, err == nil && !reg.Dynamic)
+		l.checkCode(ctx, &check, err == nil && !reg.Dynamic)
 	}
 	return check, nil
 }
 
-// inquired is the client to ask about, as a login would choose it. With an error that
+// clientToCheck is the client to ask about, as a login would choose it. With an error that
 // is about its secret it is returned all the same.
-func (c *Client) inquired(meta *discovery.ServerMetadata, previous *Credential, redirectURI string) (grant.Registration, error) {
+func (c *Client) clientToCheck(meta *discovery.ServerMetadata, previous *Credential, redirectURI string) (grant.Registration, error) {
 	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	switch id := c.cfg.Identity; {
 	case id.ClientID != "":
@@ -80,8 +80,8 @@ func (c *Client) inquired(meta *discovery.ServerMetadata, previous *Credential, 
 	return grant.Registration{}, ErrNotFound
 }
 
-// inquireCode asks about a login by redirect.
-func (l *login) inquireCode(ctx context.Context, check *ClientCheck, atToken bool) {
+// checkCode asks about a login by redirect.
+func (l *login) checkCode(ctx context.Context, check *ClientCheck, atToken bool) {
 	server, reg := &l.found.Server, &l.next.Registration
 	if server.AuthorizationEndpoint == "" || reg.RedirectURI == "" {
 		return

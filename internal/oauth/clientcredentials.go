@@ -69,7 +69,7 @@ func (c *Client) discoverTokenEndpoint(ctx context.Context, previous *Credential
 		}
 		return discovery.Result{Resource: c.cfg.Server.String(), Server: discovery.ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
 	}
-	if why.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && time.Now().Sub(previous.MetadataAt) < metadataLifetime {
+	if why.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && time.Since(previous.MetadataAt) < metadataLifetime {
 		return discovery.Result{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil
 	}
 	return c.discover(ctx, previous, why)

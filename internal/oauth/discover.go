@@ -15,7 +15,7 @@ import (
 // that was read a short time ago, in a login that did not fail, is not.
 func (c *Client) discover(ctx context.Context, previous *Credential, why renewal) (discovery.Result, error) {
 	cached := previous.Metadata
-	if age := time.Now().Sub(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
+	if age := time.Since(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
 		cached = discovery.ServerMetadata{}
 	}
 	found, err := discovery.Discover(ctx, c.cfg.HTTP, discovery.Query{

@@ -369,7 +369,7 @@ func (l *login) saveAsked(ctx context.Context) {
 func (l *login) recordFailure(ctx context.Context, err error) {
 	l.change(ctx, func(stored *Credential) {
 		refused := l.clientRefusal != nil && errors.Is(err, l.clientRefusal)
-		if l.why.awaited || refused || time.Now().Sub(stored.Attempt.Asked) < l.cfg.LoginTimeout+AskWindow {
+		if l.why.awaited || refused || time.Since(stored.Attempt.Asked) < l.cfg.LoginTimeout+AskWindow {
 			stored.Server = l.cfg.Server.String()
 			stored.Attempt = stored.Attempt.failed(err, time.Now())
 		}

@@ -269,7 +269,7 @@ func TestInquire(t *testing.T) {
 				t.Fatal(err)
 			}
 			i, err := c.CheckClient(t.Context(), discovery.Result{Server: *meta, Resource: b.server().String()}, discovery.Challenge{}, bubbleRedirectURI)
-			got := facts{i.Authorization.ClientRefused(), i.Authorization.RedirectRefused(), i.Code.SecretRefused(), i.Code.Unauthorized(), i.Code.GrantRefused(), i.Device.GrantRefused()}
+			got := facts{i.Authorization.ClientRefused(), i.Authorization.RedirectRefused(), i.Code.ClientRefused(), i.Code.Unauthorized(), i.Code.GrantRefused(), i.Device.GrantRefused()}
 			if err != nil || got != tc.want || i.Similar != tc.similar || i.Secret != (tc.secret != "") {
 				t.Errorf("%s with %q: %+v, similar %q, secret %v, %v", tc.id, tc.secret, got, i.Similar, i.Secret, err)
 			}

@@ -199,7 +199,7 @@ func (c *Client) withoutPerson(ctx context.Context, why renewal) (cred *Credenti
 // to nothing and only a login helps; an error means that the provider could not
 // be asked, and nothing is lost.
 func (c *Client) spendRefreshToken(ctx context.Context, cred *Credential, why renewal) (renewed *Credential, done bool, err error) {
-	if since := time.Now().Sub(cred.Unanswered); since >= 0 && since < lostAnswerPause {
+	if since := time.Since(cred.Unanswered); since >= 0 && since < lostAnswerPause {
 		return nil, false, &grant.Error{Op: "refresh the access token", Err: fmt.Errorf("%w: it did not answer a moment ago", discovery.ErrUnavailable)}
 	}
 	renewed, err = c.refreshPatiently(ctx, cred)
@@ -320,12 +320,12 @@ func (c *Client) forgetRefused(ctx context.Context, cred *Credential, err error)
 const lostAnswerPause = time.Minute
 
 // refreshTries bounds how often a refresh is sent when the provider is busy or
-// out of reach, and maxRetryAfter for how long its wish to wait is granted.
+// out of reach, and maxRetryAfter the Retry-After that a request waits for.
 const (
 	refreshTries      = 3
 	firstRefreshPause = 400 * time.Millisecond
 	maxRetryAfter     = 20 * time.Second
-	// maxBusy is how long a provider that wants to be left alone is.
+	// maxBusy bounds how long a provider is not asked because of its Retry-After.
 	maxBusy = time.Hour
 )
 

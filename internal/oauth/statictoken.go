@@ -19,26 +19,26 @@ func StaticToken(server *url.URL, token grant.Secret, base http.RoundTripper) (h
 	if err := grant.CheckToken(token); err != nil {
 		return nil, &grant.Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
 	}
-	return &given{server, token, base}, nil
+	return &staticToken{server, token, base}, nil
 }
 
-type given struct {
+type staticToken struct {
 	server *url.URL
 	token  grant.Secret
 	base   http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
-func (g *given) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !origin.SameOrigin(req.URL, g.server) || len(req.Header.Values("Authorization")) > 0 {
-		return g.base.RoundTrip(req)
+func (t *staticToken) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !origin.SameOrigin(req.URL, t.server) || len(req.Header.Values("Authorization")) > 0 {
+		return t.base.RoundTrip(req)
 	}
-	resp, err := g.base.RoundTrip(sign(req, g.token))
+	resp, err := t.base.RoundTrip(sign(req, t.token))
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || MayBeSessionLoss(req, resp) {
 		return resp, err
 	}
 	foreign.Discard(resp)
-	return nil, StaticTokenRefused(g.server, resp)
+	return nil, StaticTokenRefused(t.server, resp)
 }
 
 // StaticTokenRefused is the error of a 401 to a given token. That of StaticToken returns

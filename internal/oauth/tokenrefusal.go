@@ -20,7 +20,7 @@ const (
 	notRefused   = iota
 	unauthorized // 401: another token is needed (RFC 6750, section 3.1)
 	forbidden    // 403
-	sentAway     // a redirect that is not followed
+	redirected   // a redirect that is not followed
 )
 
 // refusal is what a response says about the token.
@@ -50,7 +50,7 @@ func readRefusal(req *http.Request, resp *http.Response, token grant.Secret) ref
 		}
 	case http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect:
 		if !token.IsZero() && !followed(req, resp) {
-			r.kind = sentAway
+			r.kind = redirected
 		}
 	}
 	return r
@@ -64,13 +64,13 @@ func followed(req *http.Request, resp *http.Response) bool {
 	return err == nil && same && origin.SameOrigin(to, req.URL) && to.User == nil
 }
 
-// doubtful reports whether the refusal may mean that the token has ended, and else
-// is the answer: a redirect, and a 403 that names no scope which the account has
-// neither requested nor been granted. Those that a provider was asked for and did
-// not grant are not asked for again because a server wants them.
+// doubtful reports whether the refusal may mean that the token has ended, and is the
+// answer to the request otherwise: a redirect, and a 403, unless it names a scope that the
+// account has neither requested nor been granted. A scope that was requested and not
+// granted is not requested again.
 func (r refusal) doubtful(cred *Credential) bool {
 	switch r.kind {
-	case sentAway:
+	case redirected:
 		return true
 	case forbidden:
 		return !r.stepUp || discovery.HasScopes(discovery.Union(cred.RequestedScopes, cred.GrantedScopes), r.challenge.Scopes())
@@ -90,12 +90,12 @@ func (r refusal) saysEnded() bool {
 // to one that was carried out (section 15.4.4), so that only a request is repeated
 // that may be carried out twice.
 func (r refusal) unprocessed(req *http.Request) bool {
-	return r.kind != sentAway || req.Method == http.MethodGet || retry.MayRepeat(req.Context())
+	return r.kind != redirected || req.Method == http.MethodGet || retry.MayRepeat(req.Context())
 }
 
-// unknownLife is how long a token is taken to be good of which only that is known
-// that it was good: the provider did not say when it ends, or the server refuses it
-// with a status that also has other reasons.
+// unknownLife is how long a token counts as valid after it was seen to be valid, where
+// the provider did not say when it ends, or the server refuses it with a status that has
+// other reasons as well.
 const unknownLife = 5 * time.Minute
 
 // tokenHistory is what this process knows of the token of the credential in memory,
@@ -119,10 +119,9 @@ func (c *Client) recordAccepted(cred *Credential, resp *http.Response) {
 	}
 }
 
-// doubt decides whether the token of cred may be the reason of a refusal that is no
-// 401, and is to be replaced. That the provider said it to be good for longer does not
-// count: it can have been ended before. A server that goes on refusing has one refresh
-// in [unknownLife].
+// doubt decides whether the token of cred is to be replaced after a refusal that is no
+// 401. The lifetime that the provider stated does not decide that: the token can have been
+// revoked. A server that goes on refusing causes one refresh in [unknownLife].
 func (c *Client) doubt(cred *Credential, r refusal) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,8 +19,6 @@ type Challenge struct {
 	Scheme string
 	// Params by lower-case name, unquoted. Of a doubled name the first counts.
 	Params map[string]string
-	// Token68 is the single value some schemes use instead of parameters.
-	Token68 string
 }
 
 // ResourceMetadata returns the address of the protected-resource metadata
@@ -132,7 +130,7 @@ func (p *challengeParser) paramValue() (string, bool) {
 	return p.s[from:p.i], true
 }
 
-// token68 reads the value of schemes like Negotiate when one follows: a run
+// token68 passes over the value of schemes like Negotiate when one follows: a run
 // of its characters that ends at a comma or at the end of the header.
 func (p *challengeParser) token68() {
 	start := p.i
@@ -145,7 +143,6 @@ func (p *challengeParser) token68() {
 	}
 	rest := strings.TrimLeft(p.s[end:], " \t")
 	if end > from && (rest == "" || rest[0] == ',') {
-		p.list[len(p.list)-1].Token68 = p.s[from:end]
 		p.i = end
 		return
 	}

@@ -38,8 +38,8 @@ type ServerMetadata struct {
 // Provider returns what identifies the server.
 func (m *ServerMetadata) Provider() Provider { return Provider{m.Issuer, m.FoundAt} }
 
-// Assumed reports whether nothing was published: the metadata is made up of the default
-// endpoints for a server of MCP 2025-03-26.
+// Assumed reports whether nothing was published: the endpoints are the default ones for
+// a server of MCP 2025-03-26.
 func (m *ServerMetadata) Assumed() bool { return m.assumed }
 
 // LeftOut returns why members of the published document were left out, in the order of

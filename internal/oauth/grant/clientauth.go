@@ -249,7 +249,7 @@ func (r Registration) otherAuthMethods(methods []string) (others []string) {
 }
 
 // preferredAuthMethod is what registration asks for: a native application can
-// keep no secret, so none, unless the server offers only others .
+// keep no secret, so none, unless the server offers only others.
 func preferredAuthMethod(m *discovery.ServerMetadata) string {
 	if len(m.TokenAuthMethods) == 0 {
 		return authNone
@@ -262,7 +262,7 @@ func preferredAuthMethod(m *discovery.ServerMetadata) string {
 	return authNone
 }
 
-// authMethod decides how the client authenticates ): as the registration
+// authMethod decides how the client authenticates: as the registration
 // answered, if that is a method we know; else, with a secret, as the metadata
 // says, where saying nothing means Basic (RFC 8414, section 2).
 func authMethod(m *discovery.ServerMetadata, answered string, haveSecret bool) string {

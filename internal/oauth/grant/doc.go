@@ -5,8 +5,8 @@
 //     need: the metadata of the server, the client there, the resource and the scopes.
 //  2. [Client.Register] registers the client (RFC 7591), with the members that a person
 //     chose ([ClientMetadata]); [Client.Unregister] deletes it (RFC 7592).
-//  3. The client authenticates with a secret or a signed assertion ([ClientKey], RFC
-//  7523. at each request to the token endpoint. Where the server refuses the way the
+//  3. The client authenticates with a secret or a signed assertion ([ClientKey];
+//     RFC 7523) at each request to the token endpoint. Where the server refuses the way the
 //     secret was presented, the other ways are tried.
 //  4. Authorization code: [Client.AuthorizationURL], [CheckAnswer], [Client.Exchange]
 //     (RFC 6749, section 4.1; RFC 7636; RFC 8707; RFC 9207).

@@ -112,8 +112,8 @@ func (r Reply) direct() bool {
 	return !r.Redirected && r.Status/100 == 4 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout
 }
 
-// ClientRefused reports whether the provider says that it does not know the client
-// (invalid_client as JSON). No other answer does: those of firewalls, and pages of a
+// ClientRefused reports whether the provider says that it does not know the client, or
+// refuses how it has authenticated (invalid_client as JSON). No other answer does: those of firewalls, and pages of a
 // provider's own, say nothing that can be relied on.
 func (r Reply) ClientRefused() bool { return r.direct() && r.Code == "invalid_client" }
 
@@ -135,13 +135,9 @@ func (r Reply) GrantRefused() bool {
 	return r.direct() && (r.Code == "unauthorized_client" || r.Code == "invalid_request" && strings.Contains(r.Description, "not allowed for this client"))
 }
 
-// SecretRefused reports whether the token endpoint refuses the client, or how it has
-// authenticated.
-func (r Reply) SecretRefused() bool { return r.direct() && r.Code == "invalid_client" }
-
 // Unauthorized reports whether the refusal is about how the client has authenticated;
 // some say 400 of a client that they do not know.
-func (r Reply) Unauthorized() bool { return r.SecretRefused() && r.Status == http.StatusUnauthorized }
+func (r Reply) Unauthorized() bool { return r.ClientRefused() && r.Status == http.StatusUnauthorized }
 
 // IsClientUnknown reports whether an OAuth error code means that the provider does not
 // know the client: the one of RFC 6749 section 5.2, and the one that providers

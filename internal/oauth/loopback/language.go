@@ -13,10 +13,10 @@ const (
 	maxLanguage  = 1024
 )
 
-// choose returns the words of the language that an Accept-Language header
+// wordsFor returns the words of the language that an Accept-Language header
 // prefers (RFC 9110, section 12.5.4), English if it names none that there is. Of
 // equal weights the first wins; a weight of 0 takes a language out.
-func choose(header string) *words {
+func wordsFor(header string) *words {
 	if len(header) > maxLanguage {
 		header = header[:maxLanguage]
 	}
@@ -28,7 +28,7 @@ func choose(header string) *words {
 			break
 		}
 		tag, weight, ok := languageRange(element)
-		w := spoken(tag)
+		w := wordsIn(tag)
 		switch {
 		case !ok || w == nil:
 		case weight == 0:
@@ -60,9 +60,9 @@ func languageRange(element string) (tag string, weight float64, ok bool) {
 	return tag, weight, err == nil && weight <= 1 && tag != ""
 }
 
-// spoken returns the words for a language range in lower case, nil if there are
+// wordsIn returns the words for a language range in lower case, nil if there are
 // none. Chinese in traditional characters is another language to readers.
-func spoken(tag string) *words {
+func wordsIn(tag string) *words {
 	primary, rest, _ := strings.Cut(tag, "-")
 	switch primary {
 	case "en", "*":

@@ -23,7 +23,7 @@ func TestChooseLanguage(t *testing.T) {
 		strings.Repeat("x-", maxLanguage) + ",de":     "en",
 		"de" + strings.Repeat("-x", 100) + ",fr;q=.5": "de",
 	} {
-		if got := choose(header).tag; got != want {
+		if got := wordsFor(header).tag; got != want {
 			t.Errorf("%.60q: %s, want %s", header, got, want)
 		}
 	}
@@ -65,7 +65,7 @@ func TestLanguagesAreComplete(t *testing.T) {
 			t.Errorf("%s twice", w.tag)
 		}
 		tags[w.tag] = true
-		if got := choose(w.tag); got != w {
+		if got := wordsFor(w.tag); got != w {
 			t.Errorf("%s is never chosen", w.tag)
 		}
 		for name, text := range every(w) {
@@ -104,7 +104,7 @@ func FuzzAcceptLanguage(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		got := choose(header)
+		got := wordsFor(header)
 		named := got == &english
 		for _, w := range languages {
 			named = named || w == got && strings.Contains(strings.ToLower(header), strings.ToLower(w.tag[:2]))
@@ -113,10 +113,10 @@ func FuzzAcceptLanguage(f *testing.F) {
 			t.Errorf("%q: %s", header, got.tag)
 		}
 		if len(header) < maxLanguage/2 && isASCII(header) {
-			if again := choose(strings.ToUpper(header)); again != got {
+			if again := wordsFor(strings.ToUpper(header)); again != got {
 				t.Errorf("%q: %s in small letters, %s in capitals", header, got.tag, again.tag)
 			}
-			if again := choose(strings.ReplaceAll(header, ",", " ,\t")); again != got && strings.Count(header, ",") < maxLanguages {
+			if again := wordsFor(strings.ReplaceAll(header, ",", " ,\t")); again != got && strings.Count(header, ",") < maxLanguages {
 				t.Errorf("%q: %s, with blanks %s", header, got.tag, again.tag)
 			}
 		}

@@ -14,14 +14,13 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// An opener and the browser that it starts show what they open to every user of
-// the machine, in their list of arguments. Whoever reads the authorization request
-// there can sign in as himself and deliver the answer, and the person is signed in
-// to a stranger's account. So the opener gets an address on this listener instead.
-// It leads to the provider once, for the browser that comes first, which is marked
-// by a cookie; only that one may bring the answer. It may come again: with tabs
-// restored, or a person who starts over. A second browser without the mark means
-// that somebody else has the address, and nobody can tell who was first.
+// All users of a machine can read the arguments of its processes, and so the address
+// that a browser is started with. Whoever reads the authorization request there can sign
+// in to an account of his own and deliver the answer, and the person would use that
+// account. So the browser is started with an address of this listener, which redirects
+// to the provider and sets a cookie. From then on only requests with the cookie may use
+// the address again or bring the answer. A request to the address without the cookie
+// means that somebody else has it, and the login ends: nobody can tell who was first.
 
 // local is the one-time address.
 type local struct {
@@ -34,9 +33,9 @@ type local struct {
 // cookieLife is longer than a login may wait for its person.
 const cookieLife = 25 * time.Hour
 
-// markGrace is how long an answer without the mark may be followed by the one with
-// it, before the login ends: software that looks at what a browser opens is faster
-// than the browser.
+// markGrace is how long the answer with the mark may come after one without it, before
+// the login ends: software that checks what a browser opens can be faster than the
+// browser.
 const markGrace = 5 * time.Second
 
 // What ends a login besides its answer, with what to do.

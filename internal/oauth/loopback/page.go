@@ -92,7 +92,7 @@ func (p pages) show(w http.ResponseWriter, r *http.Request, o outcome) {
 		p.redirect(w, resume.ResumeAt())
 		return
 	}
-	words := choose(r.Header.Get("Accept-Language"))
+	words := wordsFor(r.Header.Get("Accept-Language"))
 	m := message{words: words, details: []detail{{words.account, shown(o.account)}, {words.server, p.server}, {words.issuer, p.issuer}, {words.foundAt, p.foundAt}, {words.program, p.program}}}
 	if o.err == nil {
 		m.good, m.title, m.text = true, words.signedIn, words.back
@@ -121,7 +121,7 @@ func (p pages) redirect(w http.ResponseWriter, to string) {
 
 // fail says why a request was refused that belongs to the login.
 func (p pages) fail(w http.ResponseWriter, r *http.Request, status int, why reason) {
-	words := choose(r.Header.Get("Accept-Language"))
+	words := wordsFor(r.Header.Get("Accept-Language"))
 	p.render(w, status, message{words: words, title: words.failed, text: words.reasons[why].what, next: words.reasons[why].next, details: []detail{{words.server, p.server}, {words.program, p.program}}})
 }
 
@@ -155,7 +155,7 @@ func judge(err error) (why reason, code string) {
 // refuse answers what is not the expected redirect. It does not say which
 // login is awaited: anybody may have asked.
 func (p pages) refuse(w http.ResponseWriter, r *http.Request, status int) {
-	words := choose(r.Header.Get("Accept-Language"))
+	words := wordsFor(r.Header.Get("Accept-Language"))
 	m := message{words: words, title: words.nothing, text: words.elsewhere.what, next: words.elsewhere.next}
 	if status == http.StatusBadRequest {
 		m.title, m.text, m.next = words.notAwaited, words.awaited.what, words.awaited.next

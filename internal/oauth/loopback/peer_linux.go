@@ -35,7 +35,7 @@ func peerOf(here, remote netip.AddrPort) peer {
 			theirs = b
 		}
 	}
-	return judgeEnds(listed, ours, theirs, strangers())
+	return peerFrom(listed, ours, theirs, overflowUser())
 }
 
 // States of include/net/tcp_states.h.
@@ -44,12 +44,12 @@ const (
 	listening   = "0A"
 )
 
-// judgeEnds says who is at the other end. A socket that its process has closed
+// peerFrom says who is at the other end. A socket that its process has closed
 // belongs to root by the table, and one that was reset is in none, so that only
 // open ones tell. listed says that our listener is in the table: where it is not,
 // the table is none of ours; where our end is open without another one, the other
 // one is not of this machine.
-func judgeEnds(listed bool, ours, theirs entry, nobody int) peer {
+func peerFrom(listed bool, ours, theirs entry, nobody int) peer {
 	switch {
 	case !listed:
 		return peer{}
@@ -61,9 +61,9 @@ func judgeEnds(listed bool, ours, theirs entry, nobody int) peer {
 	return peer{uid: theirs.uid, known: true}
 }
 
-// strangers is the user that stands for all whom this process's user namespace
+// overflowUser is the user that stands for all whom this process's user namespace
 // does not know, -1 if it knows everybody.
-func strangers() int {
+func overflowUser() int {
 	mapping, err := os.ReadFile("/proc/self/uid_map")
 	if f := strings.Fields(string(mapping)); err != nil || len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == "4294967295" {
 		return -1

@@ -55,13 +55,13 @@ func TestPeerIsTheKernelsWord(t *testing.T) {
 		}
 	}
 	// A table that does not list us, and a connection that ends elsewhere.
-	if p := judgeEnds(false, entry{}, entry{}, -1); p.known || p.gone {
+	if p := peerFrom(false, entry{}, entry{}, -1); p.known || p.gone {
 		t.Errorf("%+v", p)
 	}
-	if p := judgeEnds(true, entry{true, established, 0}, entry{}, -1); p.known || p.gone {
+	if p := peerFrom(true, entry{true, established, 0}, entry{}, -1); p.known || p.gone {
 		t.Errorf("%+v", p)
 	}
-	if p := judgeEnds(true, entry{true, established, 0}, entry{true, established, 65534}, 65534); p.known {
+	if p := peerFrom(true, entry{true, established, 0}, entry{true, established, 65534}, 65534); p.known {
 		t.Errorf("%+v", p)
 	}
 }
