@@ -30,7 +30,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 		switch {
 		case e.ID == key.ID():
 			own, own.Key = e, key // the index may be lost, and the login damaged
-		case e.Key.Server != key.Server || !signedIn(e) || !said.Allows(e):
+		case e.Key.Server != key.Server || !isLogin(e) || !said.Allows(e):
 		case e.Key.Profile == said.Profile:
 			fits = append(fits, e)
 		case said.Profile == "":
@@ -41,7 +41,7 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 		fits = others
 	}
 	switch {
-	case signedIn(own) || own.Problem != "" || len(fits) == 0:
+	case isLogin(own) || own.Problem != "" || len(fits) == 0:
 		return own, nil
 	case len(fits) == 1:
 		return fits[0], nil
@@ -51,9 +51,9 @@ func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 	return store.Entry{Key: key}, &SeveralError{Server: key.Server, Kept: fits}
 }
 
-// signedIn reports whether a sign-in has made the account, even if that login has ended,
+// isLogin reports whether a sign-in has made the account, even if that login has ended,
 // or is under way to make it.
-func signedIn(e store.Entry) bool { return e.SignedIn || e.Established || e.UnderWay }
+func isLogin(e store.Entry) bool { return e.HasToken || e.Established || e.UnderWay }
 
 // Allows reports whether the account of e has all that s says, where s says anything.
 func (s Settings) Allows(e store.Entry) bool {

@@ -19,7 +19,7 @@ const server, idp, other = "https://mcp.example/mcp", "https://idp.example", "ht
 // kept is a login, made with settings, of an issuer.
 func kept(said Settings, issuer string) store.Entry {
 	k := oauth.Key{Server: server, Profile: said.Profile, ClientID: said.ClientID, Resource: said.Resource, Scopes: said.Scopes, Grant: said.Grant, Issuer: said.Named, Params: said.Params}
-	return store.Entry{ID: k.ID(), Key: k, Issuer: issuer, SignedIn: true}
+	return store.Entry{ID: k.ID(), Key: k, Issuer: issuer, HasToken: true}
 }
 
 func issuer(named string) Settings {
@@ -28,7 +28,7 @@ func issuer(named string) Settings {
 
 // attempt is a sign-in that led to nothing.
 func attempt(e store.Entry) store.Entry {
-	e.SignedIn = false
+	e.HasToken = false
 	return e
 }
 
@@ -119,7 +119,7 @@ func TestChooseFindsTheAccountThatIsMeant(t *testing.T) {
 		switch {
 		case errors.As(err, &several):
 			got = "several"
-		case e.ID == "" || !e.SignedIn && !e.UnderWay && e.Problem == "":
+		case e.ID == "" || !e.HasToken && !e.UnderWay && e.Problem == "":
 			if got = "new"; e.Key.ID() != key.ID() {
 				t.Errorf("%s: the new account is %+v", name, e.Key)
 			}
@@ -186,7 +186,7 @@ func TestChooseKeepsTheKey(t *testing.T) {
 	key := oauth.Key{Server: "https://example.com/mcp", Scopes: []string{}}
 	for name, kept := range map[string]store.Entry{
 		"unreadable": {ID: key.ID(), Problem: "its mode lets other users in"},
-		"no scopes":  {ID: key.ID(), Key: oauth.Key{Server: key.Server}, SignedIn: true},
+		"no scopes":  {ID: key.ID(), Key: oauth.Key{Server: key.Server}, HasToken: true},
 	} {
 		e, err := Choose([]store.Entry{kept}, Settings{}, key, Login)
 		if err != nil || e.Key.Server != key.Server || e.Key.Scopes == nil {

@@ -201,9 +201,9 @@ func (a *app) logoutAll(ctx context.Context, o options, with logoutOptions) erro
 			continue
 		}
 		one := with
-		one.quiet = with.quiet || !e.SignedIn && !e.Established // a sign-in that led to nothing is no login
+		one.quiet = with.quiet || !e.HasToken && !e.Established // a sign-in that led to nothing is no login
 		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool {
-			return other.SignedIn && other.Key.Server == e.Key.Server && other.ID != e.ID
+			return other.HasToken && other.Key.Server == e.Key.Server && other.ID != e.ID
 		})
 		row, err := a.logout(ctx, o.forAnyServer(e), e.Key.Server, one)
 		if err == nil && row.Outcome != logoutNone {

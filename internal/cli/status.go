@@ -122,7 +122,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 			}
 			r.Pending = &pendingRow{URL: p.URL, Issuer: p.Issuer, UserCode: p.UserCode, Started: p.Started.UTC().Truncate(time.Second)}
 		}
-		if !e.SignedIn && !e.Established && e.Problem == "" && r.Pending == nil { // a sign-in that led to nothing
+		if !e.HasToken && !e.Established && e.Problem == "" && r.Pending == nil { // a sign-in that led to nothing
 			failure = cmp.Or(e.LastError, failure)
 			return true
 		}
@@ -157,10 +157,10 @@ func row(e store.Entry, now time.Time) loginRow {
 		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer, IssuerFoundAt: e.FoundAt, IssuerNamed: cmp.Or(e.Key.Issuer, e.Named),
 		ClientID: e.ClientID, Resource: e.Resource, RequestedScopes: append([]string{}, e.Requested...), Scopes: append([]string{}, e.Scopes...),
 		Flags: strings.Join(account.Flags(e), " "), Store: string(e.Store), Refreshable: e.Refreshable,
-		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.SignedIn,
+		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.HasToken,
 		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
 	}
-	if r.Problem == "" && !e.SignedIn && e.LastError != "" {
+	if r.Problem == "" && !e.HasToken && e.LastError != "" {
 		r.Problem = "the last sign-in failed: " + e.LastError
 	}
 	if !e.Expiry.IsZero() {
@@ -261,7 +261,7 @@ func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(s
 	slots := make(chan struct{}, maxVerified)
 	for i, e := range entries {
 		r := &rows[i]
-		if !e.SignedIn || r.Problem != "" {
+		if !e.HasToken || r.Problem != "" {
 			continue
 		}
 		all.Go(func() {

@@ -41,7 +41,7 @@ func (x *examination) client(ctx context.Context) Finding {
 	x.inquiry = i
 	switch {
 	case x.Settings.Grant == oauth.GrantClientCredentials:
-		return x.machine(i)
+		return x.clientCredentials(i)
 	case x.Settings.Device:
 		return x.deviceClient(i)
 	}
@@ -137,8 +137,8 @@ func (x *examination) deviceClient(i oauth.ClientCheck) Finding {
 	return failedBy(i.Granted, "look at --client-id and at the application at the provider")
 }
 
-// machine judges a client of --client-credentials.
-func (x *examination) machine(i oauth.ClientCheck) Finding {
+// clientCredentials judges a client of --client-credentials.
+func (x *examination) clientCredentials(i oauth.ClientCheck) Finding {
 	var refused *grant.Error
 	switch {
 	case i.Granted == nil:

@@ -30,7 +30,7 @@ func (x *examination) store(ctx context.Context) Finding {
 	x.Settings, x.AllowHTTP = kept.Settings, kept.AllowHTTP
 	st, broken, again, logins := kept.Store, "", "", 0
 	for _, e := range kept.Entries {
-		if e.SignedIn {
+		if e.HasToken {
 			logins++
 		}
 		if e.Problem != "" {

@@ -92,7 +92,7 @@ func (c Client) Snippet(s Server) ([]byte, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
 	}
-	c.fresh = ""
+	c.emptyFile = ""
 	return c.Set(nil, s, false)
 }
 
@@ -107,7 +107,7 @@ type file struct {
 func (c Client) open(data []byte) (f file, err error) {
 	bom, body := cutBOM(data)
 	if len(bytes.TrimSpace(body)) == 0 {
-		if body = []byte(c.fresh); c.Format == JSON {
+		if body = []byte(c.emptyFile); c.Format == JSON {
 			body = []byte("{}\n")
 		}
 	}
@@ -131,15 +131,15 @@ func (f file) edit(edits []edit, intents ...intent) ([]byte, error) {
 
 // formOf is the client with the form that a file has, if there are two.
 func (c Client) formOf(root *node) Client {
-	if c.newer == nil {
+	if c.alternative == nil {
 		return c
 	}
-	for _, step := range c.newer.path {
+	for _, step := range c.alternative.path {
 		if root = root.member(step); root == nil || root.kind != '{' {
 			return c
 		}
 	}
-	c.path, c.shape = c.newer.path, c.newer.shape
+	c.path, c.shape = c.alternative.path, c.alternative.shape
 	return c
 }
 

@@ -151,7 +151,7 @@ func (c Client) withoutLimits(data []byte, all []Rewriting) []byte {
 	for _, flag := range c.Flags {
 		data = bytes.ReplaceAll(data, []byte(`, "`+flag+`"`), nil)
 	}
-	limit := regexp.MustCompile(fmt.Sprintf(`,?\s*"?%s"?(:| =) %v`, c.limit.name, c.limit.value))
+	limit := regexp.MustCompile(fmt.Sprintf(`,?\s*"?%s"?(:| =) %v`, c.startTimeout.name, c.startTimeout.value))
 	return limit.ReplaceAll(data, nil)
 }
 
@@ -161,15 +161,15 @@ func TestRewriteSetsTheTimeLimit(t *testing.T) {
 	remote := Server{Name: "n", Command: "npx", Args: []string{"mcp-remote", "https://example.com/mcp"}}
 	for _, c := range All {
 		bare := c
-		bare.limit, bare.Flags = field{}, nil
+		bare.startTimeout, bare.Flags = field{}, nil
 		was, err := bare.Snippet(remote)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for limit, data := range map[string][]byte{c.limit.name: was, "": nil} {
+		for limit, data := range map[string][]byte{c.startTimeout.name: was, "": nil} {
 			client := c
 			if limit == "" { // a person has set it
-				client.limit.value = 7
+				client.startTimeout.value = 7
 				if data, err = client.Snippet(remote); err != nil {
 					t.Fatal(err)
 				}

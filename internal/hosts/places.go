@@ -90,7 +90,7 @@ func (s System) missing(p installation) string {
 
 // on are the programs of a client with the files that they may have on a system.
 func (c Client) on(s System) (all []installation) {
-	for _, template := range c.moved {
+	for _, template := range c.byVariable {
 		if path := s.expand(template); path != "" {
 			return []installation{{files: []string{path}}}
 		}

@@ -31,8 +31,8 @@ func (c Client) Rewrite(data []byte, command string, judge func(args []string) s
 		return data, all, nil
 	}
 	out, err := f.edit(edits, intents...)
-	if errors.Is(err, ErrLayout) && f.client.limit.name != "" { // the layout may have no place for the limit
-		f.client.limit = field{}
+	if errors.Is(err, ErrLayout) && f.client.startTimeout.name != "" { // the layout may have no place for the limit
+		f.client.startTimeout = field{}
 		edits, intents, all = f.rewriteAll(command, judge)
 		out, err = f.edit(edits, intents...)
 	}
@@ -63,7 +63,7 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 			r.Launcher = e.argv()[:rest]
 			want := Server{Name: e.Name, Command: command, Args: e.Args[rest-1:]}
 			if added, flags, ok := f.withLimit(e, want.Args); ok {
-				r.Added, want.Args = f.client.limit.name, slices.Concat(want.Args, flags)
+				r.Added, want.Args = f.client.startTimeout.name, slices.Concat(want.Args, flags)
 				more = append(more, added...)
 			}
 			edits = append(edits, more...)
@@ -78,7 +78,7 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 // go with it. An entry that has a limit keeps it, without the flags: with a short limit
 // the client would end a bridge that waits.
 func (f file) withLimit(e entry, args []string) (edits []edit, flags []string, ok bool) {
-	limit := f.client.limit
+	limit := f.client.startTimeout
 	if limit.name == "" || e.value.member(limit.name) != nil {
 		return nil, nil, false
 	}

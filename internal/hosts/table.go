@@ -33,20 +33,20 @@ type Client struct {
 	// value: what the client cannot be told in its own settings.
 	Flags []string
 
-	path      []string   // to the servers
-	elsewhere [][]string // further places that are read and rewritten; * is any name
-	newer     *variant   // another form that a file may already have
-	list      bool       // the servers are a list, with their names inside
-	shape     func(Server) []field
-	// limit is the member that gives a person time to sign in, for clients that give a
+	path         []string   // to the servers
+	furtherPaths [][]string // further places that are read and rewritten; * is any name
+	alternative  *variant   // another form that a file may already have
+	list         bool       // the servers are a list, with their names inside
+	shape        func(Server) []field
+	// startTimeout is the member that gives a person time to sign in, for clients that give a
 	// server up sooner by default: Codex after 10 seconds, Cline for the terminal after 3,
 	// Qwen Code after 30, Crush after 10 or 15.
-	limit field
-	fresh string // the file before its first server
+	startTimeout field
+	emptyFile    string // the file before its first server
 
-	files    []string       // places, the usual one first; see System.expand
-	moved    []string       // the place by a variable; the first that is set counts
-	programs []installation // instead of files, where the client is several programs
+	files      []string       // places, the usual one first; see System.expand
+	byVariable []string       // the place by a variable; the first that is set counts
+	programs   []installation // instead of files, where the client is several programs
 }
 
 // installation is one of several programs with the name of a client. Each has a file of
@@ -68,10 +68,10 @@ const (
 	newStart = "start a new session"
 )
 
-// waits are the flags for clients that never list tools again: the first list is theirs for
+// patienceFlags are those for clients that never list tools again: the first list is theirs for
 // the whole session, so it must be the server's, and not the one of a bridge that still
 // waits for a sign-in. Their limit gives a person the time for it.
-var waits = []string{"--login-patience", "0"}
+var patienceFlags = []string{"--login-patience", "0"}
 
 // All is the table of clients, in the order in which they are listed. Places and forms
 // are those that the programs document (docs/clients.md).
@@ -82,8 +82,8 @@ var All = []Client{
 	},
 	{
 		ID: "claude-code", Title: "Claude Code", InheritsPath: true, Reload: newStart, Project: ".mcp.json",
-		path: []string{"mcpServers"}, elsewhere: [][]string{{"projects", "*", "mcpServers"}}, shape: typedStdio,
-		files: []string{"{home}/.claude.json"}, moved: []string{"{CLAUDE_CONFIG_DIR}/.claude.json"},
+		path: []string{"mcpServers"}, furtherPaths: [][]string{{"projects", "*", "mcpServers"}}, shape: typedStdio,
+		files: []string{"{home}/.claude.json"}, byVariable: []string{"{CLAUDE_CONFIG_DIR}/.claude.json"},
 	},
 	{
 		ID: "cursor", Title: "Cursor", Reload: atOnce, Project: ".cursor/mcp.json",
@@ -107,21 +107,21 @@ var All = []Client{
 	},
 	{
 		ID: "codex", Title: "Codex", Format: TOML, InheritsPath: true, Reload: newStart, Project: ".codex/config.toml",
-		path: []string{"mcp_servers"}, shape: plain, limit: field{"startup_timeout_sec", 300}, Flags: waits,
-		files: []string{"{home}/.codex/config.toml"}, moved: []string{"{CODEX_HOME}/config.toml"},
+		path: []string{"mcp_servers"}, shape: plain, startTimeout: field{"startup_timeout_sec", 300}, Flags: patienceFlags,
+		files: []string{"{home}/.codex/config.toml"}, byVariable: []string{"{CODEX_HOME}/config.toml"},
 	},
 	{
 		ID: "gemini", Title: "Gemini CLI", InheritsPath: true, Reload: newStart, Project: ".gemini/settings.json",
 		path: []string{"mcpServers"}, shape: plain, files: []string{"{home}/.gemini/settings.json"},
-		moved: []string{"{GEMINI_CLI_HOME}/.gemini/settings.json"},
+		byVariable: []string{"{GEMINI_CLI_HOME}/.gemini/settings.json"},
 	},
 	{
-		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, limit: field{"timeout", 300}, Flags: waits,
+		ID: "cline", Title: "Cline", Reload: atOnce, path: []string{"mcpServers"}, shape: plain, startTimeout: field{"timeout", 300}, Flags: patienceFlags,
 		programs: []installation{
 			{"{home}/.cline", []string{"{home}/.cline/data/settings/cline_mcp_settings.json"}},
 			{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev", []string{"{user}/Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"}},
 		},
-		moved: []string{"{CLINE_MCP_SETTINGS_PATH}", "{CLINE_DATA_DIR}/settings/cline_mcp_settings.json", "{CLINE_DIR}/data/settings/cline_mcp_settings.json"},
+		byVariable: []string{"{CLINE_MCP_SETTINGS_PATH}", "{CLINE_DATA_DIR}/settings/cline_mcp_settings.json", "{CLINE_DIR}/data/settings/cline_mcp_settings.json"},
 	},
 	{
 		ID: "roo", Title: "Roo Code", Reload: atOnce, Project: ".roo/mcp.json", path: []string{"mcpServers"}, shape: plain,
@@ -139,7 +139,7 @@ var All = []Client{
 	},
 	{
 		ID: "continue", Title: "Continue", Format: YAML, Reload: atOnce, path: []string{"mcpServers"}, list: true, shape: named,
-		fresh: "name: Local Config\nversion: 1.0.0\nschema: v1\n", files: []string{"{home}/.continue/config.yaml"},
+		emptyFile: "name: Local Config\nversion: 1.0.0\nschema: v1\n", files: []string{"{home}/.continue/config.yaml"},
 	},
 	{
 		ID: "goose", Title: "Goose", Format: YAML, Reload: newStart, path: []string{"extensions"}, shape: goose,
@@ -159,11 +159,11 @@ var All = []Client{
 	{
 		ID: "copilot-cli", Title: "GitHub Copilot CLI", InheritsPath: true, Reload: newStart,
 		path: []string{"mcpServers"}, shape: copilot, files: []string{"{home}/.copilot/mcp-config.json"},
-		moved: []string{"{COPILOT_HOME}/mcp-config.json"},
+		byVariable: []string{"{COPILOT_HOME}/mcp-config.json"},
 	},
 	{
 		ID: "opencode", Title: "opencode", InheritsPath: true, Reload: newStart, Project: "opencode.json",
-		path: []string{"mcp"}, shape: oneCommand, newer: &variant{[]string{"mcp", "servers"}, oneCommandNewer},
+		path: []string{"mcp"}, shape: oneCommand, alternative: &variant{[]string{"mcp", "servers"}, oneCommandNewer},
 		files: []string{"{xdg}/opencode/opencode.json", "{xdg}/opencode/opencode.jsonc", "{xdg}/opencode/config.json"},
 	},
 	{
@@ -172,13 +172,13 @@ var All = []Client{
 	},
 	{
 		ID: "crush", Title: "Crush", InheritsPath: true, Reload: newStart, Project: ".crush.json",
-		path: []string{"mcp"}, shape: typedStdio, limit: field{"timeout", 120}, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
-		moved: []string{"{CRUSH_GLOBAL_CONFIG}/crush.json"},
+		path: []string{"mcp"}, shape: typedStdio, startTimeout: field{"timeout", 120}, files: []string{"unix:{xdg}/crush/crush.json", "windows:{local}/crush/crush.json"},
+		byVariable: []string{"{CRUSH_GLOBAL_CONFIG}/crush.json"},
 	},
 	{
 		ID: "qwen", Title: "Qwen Code", InheritsPath: true, Reload: newStart, Project: ".qwen/settings.json",
-		path: []string{"mcpServers"}, shape: plain, limit: field{"discoveryTimeoutMs", 300_000}, Flags: waits,
-		files: []string{"{home}/.qwen/settings.json"}, moved: []string{"{QWEN_HOME}/settings.json"},
+		path: []string{"mcpServers"}, shape: plain, startTimeout: field{"discoveryTimeoutMs", 300_000}, Flags: patienceFlags,
+		files: []string{"{home}/.qwen/settings.json"}, byVariable: []string{"{QWEN_HOME}/settings.json"},
 	},
 	{
 		ID: "junie", Title: "Junie", Reload: atOnce, Project: ".junie/mcp/mcp.json",
@@ -199,8 +199,8 @@ func init() {
 // fields are the members of an entry.
 func (c Client) fields(s Server) []field {
 	fields := c.shape(s)
-	if c.limit.name != "" {
-		fields = append(fields, c.limit)
+	if c.startTimeout.name != "" {
+		fields = append(fields, c.startTimeout)
 	}
 	return fields
 }

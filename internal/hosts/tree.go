@@ -70,7 +70,7 @@ type entry struct {
 // entries are all servers of a file, those in other groups included.
 func (c Client) entries(root *node) []entry {
 	all := c.collect(root, nil, nil, c.path, nil)
-	for _, path := range c.elsewhere {
+	for _, path := range c.furtherPaths {
 		all = c.collect(root, nil, []string{}, path, all)
 	}
 	return all

@@ -144,9 +144,9 @@ func (s AskState) judge(q Question, now time.Time) Verdict {
 	return Verdict{repeated: again}
 }
 
-// same returns the latest ask within AskWindow that q would repeat. Of the same
-// account and issuer a login repeats any, and a step-up one that asked for the
-// same scopes, or at which somebody has just not signed in.
+// same returns the latest ask within AskWindow that q would repeat, of the same account
+// and issuer. A login repeats any of them. A step-up repeats one that asked for the same
+// scopes, and the latest one if the person did not finish it.
 func (s AskState) same(q Question, now time.Time) (before Ask, found bool) {
 	latest := true
 	for _, a := range slices.Backward(s.Asks) {

@@ -11,9 +11,9 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// Attempt is the latest time that a person was to sign in, kept with the
-// credential: so those who waited hear how it ended, and programs of earlier
-// versions know that somebody was asked. Whether somebody may be asked again is
+// Attempt is the latest sign-in by a person, finished or not. It is kept with the
+// credential, so that other processes that waited learn how it ended, and programs of
+// earlier versions that somebody was asked. Whether somebody may be asked again is
 // decided by AskState.
 type Attempt struct {
 	// Issuer is the authorization server the person was sent to.

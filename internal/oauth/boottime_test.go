@@ -13,7 +13,7 @@ import (
 
 // The time of day, which people and machines set, ends no login where the system has a
 // clock that goes on in sleep.
-func TestWallIsNotSet(t *testing.T) {
+func TestTheTimeOfDayEndsNoLogin(t *testing.T) {
 	t.Parallel()
 	switch runtime.GOOS {
 	case "linux", "darwin", "windows":
@@ -27,12 +27,12 @@ func TestWallIsNotSet(t *testing.T) {
 	}
 }
 
-// The clock of timers stands still while a machine sleeps, and the one on the wall may
-// be set back. A login ends when either says that its time is over, and not before.
-func TestLoginEndsByTheWall(t *testing.T) {
+// The clock of timers stands still while a machine sleeps, and a clock that goes on then may be
+// the time of day, which is set back. A login ends when either says that its time is over, and not before.
+func TestSleepEndsALoginInTime(t *testing.T) {
 	const life = 10 * time.Minute
 	for name, c := range map[string]struct {
-		jump time.Duration // of the wall, after a minute
+		jump time.Duration // of bootTime, after a minute
 		ends time.Duration // awake
 	}{
 		"no sleep":             {0, life},

@@ -27,7 +27,7 @@ type LoginRequest struct {
 // RunDetached signs in as another process has requested. ready is called when LockLogin
 // is held; that process waits for it.
 func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) error {
-	why := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, fresh: d.Fresh, stepUp: d.StepUp, awaited: true}
+	why := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, signIn: d.Fresh, stepUp: d.StepUp, awaited: true}
 	began := time.Now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
@@ -72,7 +72,7 @@ func (why renewal) loginRequest() LoginRequest {
 			params[name] = strings.ToValidUTF8(value, "\x00")
 		}
 	}
-	return LoginRequest{Failed: string(why.failed), Challenge: params, Fresh: why.fresh, StepUp: why.stepUp}
+	return LoginRequest{Failed: string(why.failed), Challenge: params, Fresh: why.signIn, StepUp: why.stepUp}
 }
 
 // StopAsking makes sure that no login begins from now on, neither here nor in another

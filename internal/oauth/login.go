@@ -335,9 +335,9 @@ func (l *login) ask(ctx context.Context, p Prompt) {
 func (l *login) signedIn(ctx context.Context) {
 	l.next.Attempt.Succeeded, l.next.Registration.Doubted = true, false
 	l.change(ctx, func(stored *Credential) { *stored = l.next })
-	// Afterwards: a process that dies in between has asked without an answer, and
-	// the login is there. The other way round nobody would be asked again for a
-	// login that nobody has.
+	// Only after the credential is saved. A process that dies in between leaves an
+	// unanswered ask and a login that works. In the other order it would leave a
+	// record of success without a login, and nobody would be asked again.
 	l.recordEnding(ctx, AskSignedIn)
 	l.log.Debug("signed in", "issuer", l.next.Issuer, "granted", l.next.GrantedScopes, "expires", l.next.Expiry, "refreshable", !l.next.RefreshToken.IsZero())
 }

@@ -18,10 +18,10 @@ import (
 // answer still counts afterwards, while the person is at it.
 const probeTime = time.Second
 
-// startProbe asks the provider whether it takes the request of cred, while the person gets
-// ready. The context that it returns ends when that is mayNeverAsk, with an *grant.Error as its
-// cause. A client that has signed in like this before costs no time, and any other one
-// at most probeTime. release ends it.
+// startProbe asks the provider whether it takes the authorization request, while the
+// person gets ready. The context that it returns ends when the provider refuses the client
+// for good, with a *grant.Error as its cause. A client that has signed in like this before
+// costs no time, any other one at most probeTime. release ends it.
 func (l *login) startProbe(ctx context.Context) (waiting context.Context, release func()) {
 	if l.next.Registration.Dynamic { // it has just been registered, or asked about
 		return ctx, func() {}

@@ -31,8 +31,8 @@ type renewal struct {
 	failed tokenHash
 	// challenge is the server's, with 401 or 403.
 	challenge discovery.Challenge
-	// fresh requires a new login: a refreshed token was refused as well.
-	fresh bool
+	// signIn requires a new login: a refreshed token was refused as well.
+	signIn bool
 	// stepUp requires more scopes (403 insufficient_scope).
 	stepUp bool
 	// quiet forbids asking a person.
@@ -78,7 +78,7 @@ func (c *Client) joinRenewal(why renewal) (shared *sharedRenewal, cred *Credenti
 	if c.renewing != nil {
 		return c.renewing, nil, nil
 	}
-	if c.busy != nil && !why.fresh && !why.stepUp && time.Now().Before(c.busyUntil) {
+	if c.busy != nil && !why.signIn && !why.stepUp && time.Now().Before(c.busyUntil) {
 		return nil, nil, c.busy
 	}
 	if err := c.ctx.Err(); err != nil {
@@ -180,7 +180,7 @@ func (c *Client) withoutPerson(ctx context.Context, why renewal) (cred *Credenti
 		cred, err = c.clientCredentials(ctx, cred, why)
 		return cred, false, err
 	}
-	if !why.fresh && !why.stepUp && !cred.RefreshToken.IsZero() {
+	if !why.signIn && !why.stepUp && !cred.RefreshToken.IsZero() {
 		renewed, done, err := c.spendRefreshToken(ctx, cred, why)
 		if done || err != nil {
 			return renewed, false, err

@@ -27,8 +27,8 @@ const (
 type refusal struct {
 	kind      int
 	challenge discovery.Challenge
-	// stepUp tells that a 403 asks for scopes (insufficient_scope).
-	stepUp bool
+	// needsScope tells that a 403 asks for scopes (insufficient_scope).
+	needsScope bool
 }
 
 // readRefusal reads a response to a request that presented token. Without a token
@@ -41,11 +41,11 @@ func readRefusal(req *http.Request, resp *http.Response, token grant.Secret) ref
 		r.challenge, _ = discovery.BearerChallenge(resp.Header)
 	case http.StatusForbidden:
 		r.challenge, _ = discovery.BearerChallenge(resp.Header)
-		r.stepUp = r.challenge.ErrorCode() == "insufficient_scope"
+		r.needsScope = r.challenge.ErrorCode() == "insufficient_scope"
 		switch {
 		case !token.IsZero():
 			r.kind = forbidden
-		case r.stepUp:
+		case r.needsScope:
 			r.kind = unauthorized
 		}
 	case http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect:
@@ -64,16 +64,16 @@ func followed(req *http.Request, resp *http.Response) bool {
 	return err == nil && same && origin.SameOrigin(to, req.URL) && to.User == nil
 }
 
-// doubtful reports whether the refusal may mean that the token has ended, and is the
-// answer to the request otherwise: a redirect, and a 403, unless it names a scope that the
-// account has neither requested nor been granted. A scope that was requested and not
-// granted is not requested again.
+// doubtful reports whether the refusal may mean that the token has ended, so that one
+// refresh is worth a try; if that changes nothing, the refusal is the answer. It may for a
+// redirect, and for a 403 whose scopes were all requested or granted before. A 403 that
+// names a new scope asks for a step-up instead.
 func (r refusal) doubtful(cred *Credential) bool {
 	switch r.kind {
 	case redirected:
 		return true
 	case forbidden:
-		return !r.stepUp || discovery.HasScopes(discovery.Union(cred.RequestedScopes, cred.GrantedScopes), r.challenge.Scopes())
+		return !r.needsScope || discovery.HasScopes(discovery.Union(cred.RequestedScopes, cred.GrantedScopes), r.challenge.Scopes())
 	}
 	return false
 }
@@ -189,7 +189,7 @@ func (c *Client) notReplaced(cred *Credential, r refusal, resp *http.Response, e
 		foreign.Discard(resp)
 		return nil, c.signInError(early)
 	}
-	if r.stepUp {
+	if r.needsScope {
 		c.log.Warn("the signed-in account lacks a permission that the server wants; signing in again would not change that",
 			"scopes", foreign.Line(strings.Join(r.challenge.Scopes(), " ")), "account", foreign.Line(cred.Account))
 	}

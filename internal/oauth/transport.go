@@ -125,7 +125,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 // renew gets a credential with another token, or with more scopes.
 func (a *attempts) renew(r refusal) (err error) {
 	c := a.client
-	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, fresh: r.kind == unauthorized && a.renewals > 0}
+	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, signIn: r.kind == unauthorized && a.renewals > 0}
 	if why.stepUp {
 		a.stepUps++
 	} else {
@@ -194,7 +194,7 @@ func sign(req *http.Request, token grant.Secret) *http.Request {
 // notRenewed returns the error for a renewal that failed. When a new token was refused as
 // well, and the person is not asked again so soon, the refusal is the cause.
 func (c *Client) notRenewed(why renewal, err error) error {
-	if why.fresh && errors.Is(err, errAskedAlready) {
+	if why.signIn && errors.Is(err, errAskedAlready) {
 		return c.refusedAgain(why.challenge)
 	}
 	return err

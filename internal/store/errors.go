@@ -46,7 +46,7 @@ const (
 
 // KeyringError is a failed keyring call.
 type KeyringError struct {
-	// Op is the call: read, write or delete.
+	// Op is the call: read or write.
 	Op    string
 	State KeyringState
 	// Err is the cause, nil when the state says it all.

@@ -38,12 +38,12 @@ type Entry struct {
 	// the same where the issuer has named none.
 	Requested []string `json:"requested_scopes,omitempty"`
 	Scopes    []string `json:"scopes,omitempty"`
-	// Store is where the login is kept: KindKeyring, KindFile or KindMemory.
+	// Store is the kind of store that the login is kept in.
 	Store Kind `json:"store"`
-	// SignedIn tells that there is a token at all: a login that was begun and
+	// HasToken tells that there is a token at all: a login that was begun and
 	// not finished leaves an entry without. LastError is how the latest one
 	// failed, "" when it did not.
-	SignedIn  bool   `json:"signed_in"`
+	HasToken  bool   `json:"signed_in"`
 	LastError string `json:"last_error,omitzero"`
 	// Established is that of oauth.Credential: a login was finished before.
 	Established bool `json:"established,omitzero"`
@@ -71,7 +71,7 @@ func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind)
 	return Entry{
 		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, ClientID: cred.Registration.ClientID,
 		Resource: cred.Resource, Requested: slices.Clone(cred.RequestedScopes), Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
-		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), SignedIn: cred.HasToken(), Established: cred.Established, LastError: cred.Attempt.Text,
+		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), HasToken: cred.HasToken(), Established: cred.Established, LastError: cred.Attempt.Text,
 	}
 }
 
@@ -85,8 +85,10 @@ func stampOf(info fs.FileInfo) stamp { return stamp{utc(info.ModTime()), info.Si
 
 const (
 	indexFormat = 2
-	// entryFormat is the version of an entry. Programs of earlier versions write
-	// entries without what they do not know, and without the number.
+	// entryFormat is the version of an entry. Programs of earlier versions drop the
+	// members that they do not know and the number, so that an entry without it is
+	// read again from its credential. A new member that must not be lost needs a
+	// higher number.
 	entryFormat = 1
 )
 
@@ -205,7 +207,7 @@ func (s *Store) ListIndexed(ctx context.Context) ([]Entry, error) {
 
 // withUnderWay fills in UnderWay, which is not written down.
 func (s *Store) withUnderWay(ctx context.Context, e Entry) Entry {
-	e.UnderWay = !e.SignedIn && !e.Established && e.Key.Server != "" && s.LoginUnderWay(ctx, e.Key)
+	e.UnderWay = !e.HasToken && !e.Established && e.Key.Server != "" && s.LoginUnderWay(ctx, e.Key)
 	return e
 }
 

@@ -17,7 +17,7 @@ import (
 	"mcp-login/internal/hint"
 )
 
-// Where a passphrase comes from when Options.Passphrase is nil.
+// Where a passphrase comes from.
 const (
 	passphraseVariable     = "MCP_LOGIN_PASSPHRASE"      // #nosec G101 -- the name of a variable
 	passphraseFileVariable = "MCP_LOGIN_PASSPHRASE_FILE" // #nosec G101 -- the name of a variable

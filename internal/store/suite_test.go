@@ -306,7 +306,7 @@ func suiteList(t *testing.T, s *Store, again func(testing.TB) *Store) {
 		}
 		want := Entry{
 			ID: key.ID(), Key: key, Account: "alice@example.com", Issuer: "https://issuer.example", ClientID: "registered", Resource: "https://list.example/",
-			Requested: []string{"a", "b"}, Scopes: []string{"a"}, Store: got.Store, SignedIn: true, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt, LastUsed: got.LastUsed,
+			Requested: []string{"a", "b"}, Scopes: []string{"a"}, Store: got.Store, HasToken: true, Refreshable: true, Expiry: expiry, SavedAt: got.SavedAt, LastUsed: got.LastUsed,
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("listed\n%+v, want\n%+v", got, want)

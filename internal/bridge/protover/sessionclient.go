@@ -11,8 +11,7 @@ import (
 )
 
 // sessionClient speaks for a client of 2024-11-05 to 2025-11-25 to a server of
-// 2026-07-28: the session that the client believes in is
-// emulated here.
+// 2026-07-28, which knows no sessions: the client's session is emulated here.
 type sessionClient struct {
 	adapter *Adapter
 	ctx     context.Context // ends with close

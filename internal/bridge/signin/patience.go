@@ -11,9 +11,10 @@ import (
 const DefaultPatience = 15 * time.Second
 
 // knownClients are those whose patience is known, by the name that they give themselves in
-// clientInfo, or by how it begins. docs/clients.md says where each figure is from. One
-// that gives up early is answered before. One that lists the tools once, and never
-// again, is answered as late as it waits: before that, its person may be through.
+// clientInfo, or by how it begins. docs/clients.md says where each figure is from. A
+// client that gives up early is answered before it does. A client that lists the tools
+// only once is answered as late as it waits, because until then the sign-in may be over
+// and the real list be known.
 var knownClients = []struct {
 	name     string
 	prefix   bool
