@@ -129,7 +129,8 @@ type Handover struct {
 	Program string `json:"program,omitzero"`
 	// Settings are what was said for the account, or kept with it; nil from a program
 	// of an earlier version, where the arguments say it. KeyIssuer is Key.Issuer of
-	// the account, which is not the issuer that was said where it was kept without.
+	// the account: an account that was made without --issuer has none, even where
+	// the settings name one by now.
 	Settings  *Settings `json:"settings,omitzero"`
 	KeyIssuer string    `json:"key_issuer,omitzero"`
 	// Secrets are the variables that are in no environment: other processes of

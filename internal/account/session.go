@@ -47,7 +47,7 @@ func (a *Account) Start(ctx context.Context) (*Session, error) {
 	}
 	s := &Session{a: a, remote: remote}
 	remote.Unasked(jsonrpc.SinkFunc(func(m jsonrpc.Message) { s.take(ctx, m) }))
-	_, err = s.Request(ctx, "initialize", map[string]any{"protocolVersion": "2025-11-25", "capabilities": struct{}{}, "clientInfo": map[string]string{"name": programName, "version": a.Version}})
+	_, err = s.Request(ctx, "initialize", map[string]any{"protocolVersion": jsonrpc.LatestSession, "capabilities": struct{}{}, "clientInfo": map[string]string{"name": programName, "version": a.Version}})
 	if err == nil {
 		err = s.send(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
 	}
@@ -147,7 +147,7 @@ func (a *Account) remoteError(err error) error {
 }
 
 // InitializeRequest is the smallest request that begins an MCP session.
-const InitializeRequest = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcp-login","version":"1"}}}`
+const InitializeRequest = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"` + jsonrpc.LatestSession + `","capabilities":{},"clientInfo":{"name":"mcp-login","version":"1"}}}`
 
 // Initialize begins a session with the smallest real request, signing in on the way if
 // the server asks, and ends it again. It returns what the server has answered.

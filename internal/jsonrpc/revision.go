@@ -26,11 +26,12 @@ func (m Message) Revision() string {
 	return revision
 }
 
-// Stateless reports whether m is of 2026-07-28 or later. An initialize that names an
-// earlier revision in its _meta begins a session all the same.
+// Stateless reports whether m needs no session: it names its revision in its _meta. An
+// initialize that names one with sessions, or one before 2026-07-28, begins a session all
+// the same.
 func (m Message) Stateless() bool {
 	revision := m.Revision()
-	return revision != "" && (m.Method != "initialize" || revision >= Stateless)
+	return revision != "" && (m.Method != "initialize" || revision >= Stateless && !KeepsSession(revision))
 }
 
 // KeepsSession reports whether a revision is one of SessionRevisions.
