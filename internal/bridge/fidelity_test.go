@@ -46,7 +46,7 @@ func TestFidelity(t *testing.T) {
 	}
 }
 
-// Security row 41: what is no message is answered or passed over, and
+// What is no message is answered or passed over, and
 // the next one works.
 func TestBadLinesAreAnswered(t *testing.T) {
 	r := newRig(t, &server{})

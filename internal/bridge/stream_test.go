@@ -35,7 +35,7 @@ func TestNotificationsBeforeAnswer(t *testing.T) {
 	}
 }
 
-// Security row 35: a stream that broke after an event id is resumed,
+// A stream that broke after an event id is resumed,
 // the call is not sent twice.
 func TestBrokenStreamIsResumed(t *testing.T) {
 	for _, broken := range []bool{false, true} {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"golang.org/x/sync/semaphore"
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/retry"
@@ -146,19 +147,17 @@ func (s *Store) inProcess(ctx context.Context, name string) (release func(), err
 	s.mu.Lock()
 	lock, ok := s.locks[name]
 	if !ok {
-		lock = make(chan struct{}, 1)
+		lock = semaphore.NewWeighted(1)
 		s.locks[name] = lock
 	}
 	s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	select {
-	case lock <- struct{}{}:
-		return func() { <-lock }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := lock.Acquire(ctx, 1); err != nil {
+		return nil, err
 	}
+	return func() { lock.Release(1) }, nil
 }
 
 // tryLock tries once to take the lock at path.

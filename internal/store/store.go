@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
@@ -61,10 +63,10 @@ type Store struct {
 	key *sealingKey
 
 	mu       sync.Mutex
-	asks     map[string][]byte        // what ChangeAsks could not write, by identity
-	locks    map[string]chan struct{} // in-process locks by name
-	held     map[string]bool          // locks and pending records of this store
-	notified map[string]bool          // notices given by this process
+	asks     map[string][]byte              // what ChangeAsks could not write, by identity
+	locks    map[string]*semaphore.Weighted // in-process locks by name
+	held     map[string]bool                // locks and pending records of this store
+	notified map[string]bool                // notices given by this process
 	// seen are the logins of other processes that were waited for, and published
 	// those that this store has published, by identity.
 	seen      map[string]seenLogin
@@ -79,7 +81,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		dir: o.Dir, kind: o.Kind, notice: o.Notice, log: o.Log,
 		tryKernelLock: tryKernelLock, betweenReads: func() {},
-		asks: map[string][]byte{}, locks: map[string]chan struct{}{}, held: map[string]bool{}, notified: map[string]bool{},
+		asks: map[string][]byte{}, locks: map[string]*semaphore.Weighted{}, held: map[string]bool{}, notified: map[string]bool{},
 		seen: map[string]seenLogin{}, published: map[string]seenLogin{},
 	}
 	if s.log == nil {

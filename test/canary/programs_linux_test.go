@@ -171,7 +171,7 @@ func TestOddDeviceCodesAreNotShown(t *testing.T) {
 }
 
 // 36,500 scopes once made an address of 180 kB.
-func TestW15ManyScopes(t *testing.T) {
+func TestManyScopesMakeNoLongAddress(t *testing.T) {
 	t.Parallel()
 	var scopes []string
 	for i := range 36_500 {
