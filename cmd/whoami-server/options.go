@@ -69,33 +69,33 @@ func text(fs *flag.FlagSet, to *string, name, def, usage string) {
 }
 
 var (
-	boolean = kind[bool]{strconv.ParseBool, "a boolean", "write true or false"}
+	boolean = kind[bool]{parse: strconv.ParseBool, what: "a boolean", next: "write true or false"}
 	list    = kind[[]string]{parse: func(text string) ([]string, error) { return words(text), nil }}
-	level   = kind[slog.Level]{func(text string) (l slog.Level, err error) {
+	level   = kind[slog.Level]{parse: func(text string) (l slog.Level, err error) {
 		err = l.UnmarshalText([]byte(text))
 		return l, err
-	}, "a level", "write debug, info, warn or error"}
-	period = kind[time.Duration]{func(text string) (time.Duration, error) {
+	}, what: "a level", next: "write debug, info, warn or error"}
+	period = kind[time.Duration]{parse: func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
 		if d < 0 {
 			err = errRange
 		}
 		return d, err
-	}, "a time", "write a time like 90s or 30m"}
-	count = kind[int]{func(text string) (int, error) {
+	}, what: "a time", next: "write a time like 90s or 30m"}
+	count = kind[int]{parse: func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
 		if n < 1 {
 			err = errRange
 		}
 		return max(n, 0), err
-	}, "a number from 1 on", "write a whole number from 1 on"}
-	rate = kind[float64]{func(text string) (float64, error) {
+	}, what: "a number from 1 on", next: "write a whole number from 1 on"}
+	rate = kind[float64]{parse: func(text string) (float64, error) {
 		r, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(r >= 0) {
 			return 0, errRange
 		}
 		return r, nil
-	}, "a rate", "write requests a second, e.g. 20 or 0.5; 0 is no limit"}
+	}, what: "a rate", next: "write requests a second, e.g. 20 or 0.5; 0 is no limit"}
 )
 
 // errRange is a number that an option does not take.
@@ -104,7 +104,7 @@ var errRange = errors.New("out of range")
 // orNone reads a duration of which zero means none: in the configuration zero stands
 // for the default, and none for no time at all.
 func orNone(none time.Duration) kind[time.Duration] {
-	return kind[time.Duration]{func(text string) (time.Duration, error) {
+	return kind[time.Duration]{parse: func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
 		if err == nil && d < 0 {
 			err = errRange
@@ -113,7 +113,7 @@ func orNone(none time.Duration) kind[time.Duration] {
 			return none, err
 		}
 		return d, nil
-	}, "a duration", "write a duration, e.g. 30s, 5m or 0"}
+	}, what: "a duration", next: "write a duration, e.g. 30s, 5m or 0"}
 }
 
 // boolText is a boolean flag whose value is judged later, together with all
