@@ -46,7 +46,7 @@ func ofAccounts() (all []row) {
 	return append(all,
 		row{hint: "run one of: ", before: two, when: "mcp-login token $URL", does: "mcp-login token --profile 'my work' $URL", then: "mcp-login token --profile home $URL"},
 		row{hint: "put one of these into the client's configuration: ", before: two, when: "$TALK mcp-login $URL", does: "$TALK mcp-login --profile 'my work' $URL", then: "$TALK mcp-login --profile home $URL"},
-		row{hint: "sign in again: …", before: "mcp-login login --profile a $URL; for f in $MCP_LOGIN_DIR/*.plain; do echo x >$f; done", when: "mcp-login doctor --profile a $URL", then: "mcp-login token --profile a $URL"},
+		row{hint: "sign in again: mcp-login … (store)", before: "mcp-login login --profile a $URL; for f in $MCP_LOGIN_DIR/*.plain; do echo x >$f; done", when: "mcp-login doctor --profile a $URL", then: "mcp-login token --profile a $URL"},
 	)
 }
 

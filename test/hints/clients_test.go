@@ -146,7 +146,7 @@ func ofInquiries() []row {
 	}
 	return []row{
 		{hint: "nobody is signed in; run: …", lab: applications, when: native, then: native},
-		{hint: "; to find out more, run: …", lab: applications, when: `mcp-login login --client-id nobody $URL`, still: "the provider does not know the client nobody"},
+		{hint: "; to find out more, run: mcp-login … (probeRefusal)", lab: applications, when: `mcp-login login --client-id nobody $URL`, still: "the provider does not know the client nobody"},
 		{hint: "none, and no sign-in is needed; if one of the tools does, add --force to mcp-login login", site: http.HandlerFunc(plain), when: `mcp-login doctor $URL`, does: `mcp-login login --force --issuer $ISSUER $URL`, then: `mcp-login token --issuer $ISSUER $URL`},
 		{hint: "create a native (public) application with the authorization code flow there and use its id", lab: applications, when: `mcp-login doctor --client-id portless $URL`, does: native, then: `mcp-login login --client-id native $URL`},
 		{hint: "look at --client-id; if the client has a secret, give it with --client-secret-file", lab: with(func(f *devidp.Faults) { f.TokenErrors = []string{"invalid_client"} }), when: `mcp-login doctor --client-id confidential $URL`, does: `echo s3cret >s; mcp-login doctor --issuer $ISSUER --client-id confidential --client-secret-file s $URL`},

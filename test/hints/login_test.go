@@ -39,6 +39,6 @@ func ofTheLogin() []row {
 		{hint: "try again in …", before: "mcp-login login $URL; " + three, serve: untilAnew(more), when: `mcp-login tools $URL || ` + talk, does: long + `mcp-login tools $URL`},
 		{hint: "run: mcp-login … (notReplaced)", lab: only, before: "mcp-login login $URL", serve: untilAnew(over), when: "mcp-login tools $URL", then: "mcp-login tools $URL"},
 		{hint: "run: mcp-login … (login)", before: "mcp-login login $URL", meanwhile: moved, serve: func(w *world) http.Handler { return w.whoami }, when: "mcp-login doctor $URL", then: "mcp-login doctor $URL"},
-		{hint: "to find out why, run: …", lab: func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"access_token": nil} }, when: "mcp-login tools $URL"},
+		{hint: "to find out why, run: mcp-login … (signInError)", lab: func(c *devidp.Config) { c.Faults.TokenMembers = map[string]any{"access_token": nil} }, when: "mcp-login tools $URL"},
 	}
 }

@@ -71,7 +71,7 @@ func ofMetadata() []row {
 		// Where it is.
 		{hint: "is the issuer in the MCP server's metadata right, and does the provider answer?", serve: lists(func(w *world) string { return w.idp.Issuer() + "/wrong" }), when: login, mend: mended, does: login},
 		{hint: "can … be reached from here? Else its operator has to look at its metadata (RFC 8414)", lab: metadata(map[string]any{"token_endpoint": nil}), when: doctor, mend: mended, does: doctor},
-		{hint: "to find out why, run: …", lab: metadata(map[string]any{"token_endpoint": nil}), when: `mcp-login tools $URL`, still: "has no token_endpoint"},
+		{hint: "to find out why, run: mcp-login … (signInError)", lab: metadata(map[string]any{"token_endpoint": nil}), when: `mcp-login tools $URL`, still: "has no token_endpoint"},
 		{hint: "can it be reached from here?", lab: func(c *devidp.Config) {
 			applications(c)
 			metadata(map[string]any{"authorization_endpoint": "http://127.0.0.1:9/auth"})(c)

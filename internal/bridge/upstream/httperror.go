@@ -121,7 +121,7 @@ func notMCP(resp *http.Response, page bool) error {
 		page = true
 	}
 	if page {
-		e.Hint += "; " + GatewayHint
+		e.Hint = AddressHint + "; " + GatewayHint
 	}
 	what := cmp.Or(resp.Header.Get("Content-Type"), "no content")
 	e.Err = fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Line(what))
