@@ -44,9 +44,9 @@ func TestCanaryInEveryMember(t *testing.T) {
 	}{
 		{"internal/oauth/discovery/resource.go", "ResourceMetadata", func(l *lab, name string, value any) { l.resource[name] = value }, [][]string{{"login"}, {"login", "--json"}, {"doctor"}}},
 		{"internal/oauth/discovery/server.go", "ServerMetadata", func(l *lab, name string, value any) { l.faults.MetadataMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"doctor", "--json"}, {"status"}, {"logout", "--end-session"}}},
-		{"internal/oauth/grant/registration.go", "registrationResponse", func(l *lab, name string, value any) { l.faults.RegistrationMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"status"}, {"logout", "--delete-registration"}}},
-		{"internal/oauth/grant/token.go", "tokenResponse", func(l *lab, name string, value any) { l.faults.TokenMembers = map[string]any{name: value} }, [][]string{{"login"}, {"login", "--json"}, {"status"}, {"status", "--json"}, {"token"}, {"token", "--json"}, {"logout"}}},
-		{"internal/oauth/grant/device.go", "deviceAuthorization", func(l *lab, name string, value any) { l.faults.DeviceMembers = map[string]any{name: value} }, [][]string{{"login", "--device", "--timeout", "3s"}}},
+		{"internal/oauth/grant/registration.go", "parseRegistration", func(l *lab, name string, value any) { l.faults.RegistrationMembers = map[string]any{name: value} }, [][]string{{"login", "--timeout", "1s"}, {"status"}, {"logout", "--delete-registration"}}},
+		{"internal/oauth/grant/token.go", "token", func(l *lab, name string, value any) { l.faults.TokenMembers = map[string]any{name: value} }, [][]string{{"login"}, {"login", "--json"}, {"status"}, {"status", "--json"}, {"token"}, {"token", "--json"}, {"logout"}}},
+		{"internal/oauth/grant/device.go", "device", func(l *lab, name string, value any) { l.faults.DeviceMembers = map[string]any{name: value} }, [][]string{{"login", "--device", "--timeout", "3s"}}},
 	} {
 		for _, m := range members(t, place.file, place.of) {
 			for kind, text := range map[string]string{"text": canary, "address": "http://127.0.0.1:9/x?y=" + inAddress} {
@@ -70,11 +70,11 @@ func TestCanaryInEveryMember(t *testing.T) {
 // answer.
 func TestCanaryInOAuthErrors(t *testing.T) {
 	for _, endpoint := range []string{"token_endpoint", "registration_endpoint", "device_authorization_endpoint"} {
-		for _, m := range members(t, "internal/oauth/grant/response.go", "oauthError") {
+		for _, m := range members(t, "internal/oauth/grant/response.go", "errorIn") {
 			t.Run(endpoint+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
 				l := newLab(t)
-				answer := map[string]any{"error": "invalid_request"}
+				answer := map[string]any{"code": "invalid_request"} // which gives way to all other names
 				answer[m.name] = m.hostile(canary)
 				l.takes = func(w http.ResponseWriter, r *http.Request) bool {
 					if r.URL.Path != "/refuse" {
@@ -89,7 +89,10 @@ func TestCanaryInOAuthErrors(t *testing.T) {
 				if strings.HasPrefix(endpoint, "device") {
 					args = []string{"login", "--device", l.url()}
 				}
-				shown(t, l.look(args...), "CANARY")
+				text := l.look(args...)
+				if m.name != "type" && m.name != "scope" { // which are of use beside other errors alone
+					shown(t, text, "CANARY")
+				}
 				l.look(append(args, "--json")...)
 				l.look("status")
 				l.look("status", "--json")

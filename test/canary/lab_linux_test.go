@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -227,7 +229,7 @@ func (m member) hostile(text string) any {
 }
 
 // members reads from the source which members a type takes from JSON, those of
-// types inside included.
+// types inside included, or which members a function reads of an object.
 func members(t *testing.T, file, name string) (all []member) {
 	t.Helper()
 	path := filepath.Join("..", "..", filepath.FromSlash(file))
@@ -236,15 +238,20 @@ func members(t *testing.T, file, name string) (all []member) {
 		t.Fatal(err)
 	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.Name == name {
-			if s, ok := spec.Type.(*ast.StructType); ok {
+		switch n := n.(type) {
+		case *ast.TypeSpec:
+			if s, ok := n.Type.(*ast.StructType); ok && n.Name.Name == name {
 				all = membersOf(s)
+			}
+		case *ast.FuncDecl:
+			if n.Name.Name == name {
+				all = membersRead(n)
 			}
 		}
 		return true
 	})
 	if len(all) == 0 {
-		t.Fatalf("%s has no type %s with members: the canary must follow it", file, name)
+		t.Fatalf("%s has no type or function %s with members: the canary must follow it", file, name)
 	}
 	return all
 }
@@ -261,6 +268,37 @@ func membersOf(s *ast.StructType) (all []member) {
 			all = append(all, membersOf(inner)...)
 		}
 	}
+	return all
+}
+
+// membersRead are those that a function reads of an object by name.
+func membersRead(function *ast.FuncDecl) (all []member) {
+	seen := map[string]bool{}
+	ast.Inspect(function.Body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		reader := ""
+		switch f := call.Fun.(type) {
+		case *ast.Ident:
+			reader = f.Name
+		case *ast.SelectorExpr:
+			reader = f.Sel.Name
+		}
+		if !slices.Contains([]string{"Text", "List", "Seconds", "Flag", "firstOf"}, reader) {
+			return true
+		}
+		for _, arg := range call.Args {
+			if literal, ok := arg.(*ast.BasicLit); ok {
+				if name, err := strconv.Unquote(literal.Value); err == nil && !seen[name] {
+					seen[name] = true
+					all = append(all, member{name, reader == "List"})
+				}
+			}
+		}
+		return true
+	})
 	return all
 }
 
