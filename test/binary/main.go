@@ -1,7 +1,10 @@
 package binary
 
 import (
+	"flag"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -23,9 +26,21 @@ func Main(m *testing.M, roles map[string]Role) {
 			os.Exit(Browse(args[0], args[1], args[2]))
 		}
 	}
+	atOnce()
 	code := m.Run()
 	clean()
 	os.Exit(code)
+}
+
+// atOnce lets more tests run at once than there are processors, unless -parallel says
+// how many: they wait for programs, which wait for each other.
+func atOnce() {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	}
 }
 
 // Self returns the path of the test binary, to be started in one of its roles.
