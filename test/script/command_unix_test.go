@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // A bridge that ends, however, ends the commands that run for it, with all that they
@@ -85,6 +86,9 @@ func TestCommandsWithoutEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name == "never ends" {
+				real.Long(t, "the 30 s that a command has")
+			}
 			srv := httptest.NewServer(http.HandlerFunc(minimal))
 			defer srv.Close()
 			b := startBridge(t, "--token-command", c.line, srv.URL+"/mcp")
