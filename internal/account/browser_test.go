@@ -1,6 +1,7 @@
 package account
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,7 +11,24 @@ import (
 	"time"
 
 	"mcp-login/internal/oauth"
+	"mcp-login/test/binary"
 )
+
+// The test binary is the program that a person has named as the browser: it writes down
+// its arguments.
+func TestMain(m *testing.M) {
+	binary.Main(m, map[string]binary.Role{"record": func(args []string) int {
+		text := ""
+		for _, arg := range args[1:] {
+			text += "<" + arg + ">\n"
+		}
+		fmt.Println("noise")
+		if os.WriteFile(args[0], []byte(text), 0o600) != nil {
+			return 1
+		}
+		return 0
+	}})
+}
 
 func env(pairs ...string) func(string) string {
 	return func(name string) string {
@@ -26,14 +44,8 @@ func env(pairs ...string) func(string) string {
 // What opens the browser: nothing, the person's program without a shell, or the
 // system's way where there is a screen; and nothing but web addresses.
 func TestBrowserIsOpenedWithoutAShell(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the stand-in program is a shell script")
-	}
-	dir := t.TempDir()
-	program, record := filepath.Join(dir, "browser"), filepath.Join(dir, "record")
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nfor a; do echo \"<$a>\" >> '"+record+"'; done\necho noise\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	record := filepath.Join(t.TempDir(), "record")
+	program := binary.Self(t) + " record " + record
 	const address = "https://a.example/auth?x=$(touch%20pwned)&y=`id`;z"
 	opened := ""
 	b := Browser{Getenv: env("DISPLAY", ":0"), system: func(u string) error { opened = u; return nil }}

@@ -114,7 +114,7 @@ func TestUserAgentIsOursUnlessOneIsChosen(t *testing.T) {
 	if !strings.HasPrefix(own, "mcp-login/") || strings.ContainsAny(own, " ()") || err != nil || !strings.Contains(page(t, "docs/client-metadata.json"), u.Scheme+"://"+u.Host+"/") {
 		t.Errorf("%q", agent(""))
 	}
-	for value, want := range map[string]string{"Desktop/7 (X11; Linux)": "Desktop/7 (X11; Linux)", "": agent(""), "  ": agent("")} {
+	for value, want := range map[string]string{"Desktop/7 (Linux)": "Desktop/7 (Linux)", "": agent(""), "  ": agent("")} {
 		chosen := options{connectionFlags: connectionFlags{userAgent: value}}
 		h, err := chosen.header(env())
 		if err != nil || chosen.check() != nil || h.Get("User-Agent") != want {

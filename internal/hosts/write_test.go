@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	realpart "mcp-login/test/real"
 )
 
 var now = time.Date(2026, 11, 23, 1, 2, 3, 4e6, time.UTC)
@@ -96,7 +98,7 @@ func TestWriteFollowsLinks(t *testing.T) {
 	real, link, dangling := filepath.Join(dir, "dotfiles.json"), filepath.Join(dir, "mcp.json"), filepath.Join(dir, "dangling.json")
 	put(t, real, "old", 0o644)
 	if err := os.Symlink("dotfiles.json", link); err != nil {
-		t.Skip(err)
+		realpart.Missing(t, "symbolic links: "+err.Error(), "run it as a user who may make them")
 	}
 	backup, err := write(link, []byte("old"), []byte("new"), now)
 	if err != nil || content(t, real) != "new" || !strings.HasSuffix(filepath.Dir(backup), filepath.Base(dir)) {
