@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/test/lines"
 )
 
 // evil is what a provider or server may say; hidden are its characters that
@@ -30,30 +31,13 @@ func TestWordsOfTheBridgeAreFiltered(t *testing.T) {
 		if err := json.Unmarshal(answer, &value); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		eachText(value, func(text string) {
+		lines.EachText(value, func(text string) {
 			if strings.ContainsAny(text, hidden) {
 				t.Errorf("%s: %q", name, text)
 			}
 		})
 		if len(answer) > 40_000 {
 			t.Errorf("%s: %d bytes", name, len(answer))
-		}
-	}
-}
-
-// eachText calls see for every string in a JSON value.
-func eachText(v any, see func(string)) {
-	switch v := v.(type) {
-	case string:
-		see(v)
-	case []any:
-		for _, one := range v {
-			eachText(one, see)
-		}
-	case map[string]any:
-		for name, one := range v {
-			see(name)
-			eachText(one, see)
 		}
 	}
 }

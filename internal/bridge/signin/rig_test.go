@@ -16,6 +16,7 @@ import (
 
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/test/lines"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -55,23 +56,9 @@ func newRig(t *testing.T, cfg Config) *rig {
 	return r
 }
 
-func (r *rig) send(lines ...string) {
-	r.t.Helper()
-	for _, line := range lines {
-		if _, err := io.WriteString(r.in, line+"\n"); err != nil {
-			r.t.Fatal(err)
-		}
-	}
-}
+func (r *rig) send(each ...string) { r.t.Helper(); lines.Send(r.t, r.in, each...) }
 
-func (r *rig) line() string {
-	r.t.Helper()
-	line, err := r.out.ReadString('\n')
-	if err != nil {
-		r.t.Fatalf("no line: %v", err)
-	}
-	return strings.TrimSuffix(line, "\n")
-}
+func (r *rig) line() string { r.t.Helper(); return lines.Read(r.t, r.out) }
 
 // listsChange reads the notifications that the lists have changed.
 func (r *rig) listsChange() {

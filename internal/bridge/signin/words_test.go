@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/test/lines"
 )
 
 // words returns all that the stage says for a login, by where it says it.
@@ -73,27 +74,10 @@ func TestWordsAreFiltered(t *testing.T) {
 		if len(text) > 40_000 {
 			t.Errorf("%s: %d bytes", what, len(text))
 		}
-		eachText(value, func(said string) {
+		lines.EachText(value, func(said string) {
 			if strings.ContainsAny(said, hidden) {
 				t.Errorf("%s: %q", what, said)
 			}
 		})
-	}
-}
-
-// eachText calls see for every string in a JSON value.
-func eachText(v any, see func(string)) {
-	switch v := v.(type) {
-	case string:
-		see(v)
-	case []any:
-		for _, one := range v {
-			eachText(one, see)
-		}
-	case map[string]any:
-		for name, one := range v {
-			see(name)
-			eachText(one, see)
-		}
 	}
 }
