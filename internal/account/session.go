@@ -49,7 +49,7 @@ func (a *Account) Start(ctx context.Context) (*Session, error) {
 	remote.Unasked(jsonrpc.SinkFunc(func(m jsonrpc.Message) { s.take(ctx, m) }))
 	_, err = s.Request(ctx, "initialize", map[string]any{"protocolVersion": jsonrpc.LatestSession, "capabilities": struct{}{}, "clientInfo": map[string]string{"name": programName, "version": a.Version}})
 	if err == nil {
-		err = s.send(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`))
+		err = s.send(ctx, jsonrpc.NewNotification("notifications/initialized", nil))
 	}
 	if err != nil {
 		s.Close()
@@ -77,18 +77,14 @@ func (s *Session) take(ctx context.Context, m jsonrpc.Message) {
 	case m.Kind == jsonrpc.Notification && s.Notify != nil:
 		s.Notify(m)
 	case m.Kind == jsonrpc.Request && m.Method == "ping":
-		_ = s.send(ctx, jsonrpc.Result(m.ID, "{}"))
+		_ = s.send(ctx, jsonrpc.Built(jsonrpc.Result(m.ID, "{}")))
 	case m.Kind == jsonrpc.Request:
-		_ = s.send(ctx, jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeMethodNotFound, "not offered", nil))
+		_ = s.send(ctx, jsonrpc.Built(jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeMethodNotFound, "not offered", nil)))
 	}
 }
 
 // send sends what asks for no answer.
-func (s *Session) send(ctx context.Context, raw []byte) error {
-	m, err := jsonrpc.Parse(raw)
-	if err != nil {
-		return fmt.Errorf("build a message: %w", err)
-	}
+func (s *Session) send(ctx context.Context, m jsonrpc.Message) error {
 	return s.a.remoteError(s.remote.Send(ctx, m, jsonrpc.Discard))
 }
 
@@ -100,22 +96,12 @@ func (s *Session) Request(ctx context.Context, method string, params map[string]
 	if method != "initialize" {
 		params["_meta"] = map[string]int{"progressToken": s.lastID}
 	}
-	raw, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": s.lastID, "method": method, "params": params}, json.Deterministic(true))
+	raw, err := json.Marshal(params, json.Deterministic(true))
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", method, err)
 	}
-	m, err := jsonrpc.Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("build %s: %w", method, err)
-	}
-	var answer jsonrpc.Message
-	err = s.remote.Send(ctx, m, jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
-		if reply.Kind == jsonrpc.Response && string(reply.ID) == id {
-			answer = reply
-			return
-		}
-		s.take(ctx, reply)
-	}))
+	request := jsonrpc.NewRequest([]byte(id), method, raw)
+	answer, err := jsonrpc.Ask(ctx, s.remote.Send, request, func(m jsonrpc.Message) { s.take(ctx, m) })
 	switch {
 	case ctx.Err() != nil && method != "initialize":
 		s.cancel(id)
@@ -135,7 +121,7 @@ func (s *Session) Request(ctx context.Context, method string, params map[string]
 func (s *Session) cancel(id string) {
 	ctx, stop := context.WithTimeout(context.Background(), closeTimeout)
 	defer stop()
-	_ = s.send(ctx, []byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`+id+`}}`))
+	_ = s.send(ctx, jsonrpc.NewNotification("notifications/cancelled", []byte(`{"requestId":`+id+`}`)))
 }
 
 // remoteError says which server an error is about.
