@@ -111,8 +111,8 @@ func (l *login) timeoutError() error {
 // watchInterval is how often a login looks whether it is to go on.
 const watchInterval = 500 * time.Millisecond
 
-// watch ends a login that is not wanted any more, and one whose time is over on the
-// wall: the clock of timers stands still while the machine sleeps.
+// watch ends a login that is not wanted any more, and one whose time is over by
+// bootTime: timers stand still while the machine sleeps.
 func (c *Client) watch(ctx context.Context, end context.CancelCauseFunc, deadline time.Time) {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
