@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -268,10 +269,21 @@ func StartDetached(args []string, stdin *os.File) (ok bool, err error) {
 		return true, err
 	}
 	cmd := exec.Command(program, args[1:]...) //nolint:gosec,noctx // our own program, and it is to outlive this one
-	detached(cmd)
 	cmd.Stdin = stdin
 	cmd.Stdout, cmd.Stderr = terminal.Files()
-	return true, start(cmd)
+	return true, start(cmd, detachments())
+}
+
+// start starts cmd in the first of ways that the system lets it. A command that could not
+// be started cannot be started again: each way gets a new one of the same words and files.
+func start(cmd *exec.Cmd, ways []*syscall.SysProcAttr) (err error) {
+	for _, way := range ways {
+		*cmd = exec.Cmd{Path: cmd.Path, Args: cmd.Args, Err: cmd.Err, Stdin: cmd.Stdin, Stdout: cmd.Stdout, Stderr: cmd.Stderr, SysProcAttr: way}
+		if err = cmd.Start(); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // loginProcess is a detached login on its way.
@@ -290,7 +302,6 @@ func startLogin(args []string, stderr io.Writer) (p loginProcess, err error) {
 	}
 	// Not bound to a context: it is to outlive this process.
 	cmd := exec.Command(program, append([]string{startWord, "login", "--" + DetachedFlag}, args...)...) //nolint:gosec,noctx // our own program, see above
-	detached(cmd)
 	var ours, theirs [3]*os.File
 	for i := range ours {
 		read, write, err := os.Pipe()
@@ -302,7 +313,7 @@ func startLogin(args []string, stderr io.Writer) (p loginProcess, err error) {
 	}
 	ours[0], theirs[0] = theirs[0], ours[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs[0], theirs[1], theirs[2]
-	err = start(cmd)
+	err = start(cmd, detachments())
 	closeAll(theirs[:])
 	if err != nil {
 		closeAll(ours[:])

@@ -2,16 +2,8 @@
 
 package account
 
-import (
-	"os/exec"
-	"syscall"
-)
+import "syscall"
 
-// detached puts cmd into a session of its own, so that what ends this process
-// and its group does not end it.
-func detached(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-}
-
-// start starts cmd.
-func start(cmd *exec.Cmd) error { return cmd.Start() }
+// detachments are ways to start a process that goes on when this one ends: in a session
+// of its own, so that what ends this process and its group does not end it.
+func detachments() []*syscall.SysProcAttr { return []*syscall.SysProcAttr{{Setsid: true}} }

@@ -3,29 +3,18 @@
 package account
 
 import (
-	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/windows"
 )
 
-// detached gives cmd a process group and no console, and takes it out of the
-// job in which hosts put the programs that they end together.
-func detached(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		HideWindow:    true,
-		CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | windows.DETACHED_PROCESS | windows.CREATE_BREAKAWAY_FROM_JOB,
+// detachments are ways to start a process that goes on when this one ends, the best first:
+// in a process group of its own, with no console, and out of the job in which hosts put
+// the programs that they end together; where that job lets nobody out, within it.
+func detachments() []*syscall.SysProcAttr {
+	const apart = windows.CREATE_NEW_PROCESS_GROUP | windows.DETACHED_PROCESS
+	return []*syscall.SysProcAttr{
+		{HideWindow: true, CreationFlags: apart | windows.CREATE_BREAKAWAY_FROM_JOB},
+		{HideWindow: true, CreationFlags: apart},
 	}
-}
-
-// start starts cmd; where the job lets nobody out, within the job.
-func start(cmd *exec.Cmd) error {
-	err := cmd.Start()
-	if err == nil {
-		return nil
-	}
-	again := *cmd
-	again.SysProcAttr.CreationFlags &^= windows.CREATE_BREAKAWAY_FROM_JOB
-	*cmd = again
-	return cmd.Start()
 }
