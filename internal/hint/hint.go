@@ -1,7 +1,5 @@
 package hint
 
-import "errors"
-
 // Error is an error of which it is known what to do.
 type Error struct {
 	// Op is what was under way, such as "renew the token"; "" where Err says it.
@@ -27,21 +25,29 @@ func (e *Error) Unwrap() error { return e.Err }
 // than a text have this method as well.
 func (e *Error) UserHint() string { return e.Hint }
 
-// With adds what to do to err.
-func With(err error, next string) error { return &Error{Err: err, Hint: next} }
-
-// Of returns what to do about err: the outermost hint in it that says something, ""
-// for none.
-func Of(err error) string {
-	var hinted interface {
-		error
-		UserHint() string
+// With adds what to do to err; "" adds nothing.
+func With(err error, next string) error {
+	if next == "" {
+		return err
 	}
-	for errors.As(err, &hinted) {
-		if next := hinted.UserHint(); next != "" {
-			return next
+	return &Error{Err: err, Hint: next}
+}
+
+// Of returns what to do about err: the outermost hint in it that says something, of
+// errors that are joined that of the first, "" for none.
+func Of(err error) string {
+	if hinted, ok := err.(interface{ UserHint() string }); ok && hinted.UserHint() != "" { //nolint:errorlint // each error of the tree is looked at below
+		return hinted.UserHint()
+	}
+	switch wrapper := err.(type) { //nolint:errorlint // as above
+	case interface{ Unwrap() error }:
+		return Of(wrapper.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range wrapper.Unwrap() {
+			if next := Of(one); next != "" {
+				return next
+			}
 		}
-		err = errors.Unwrap(hinted)
 	}
 	return ""
 }
