@@ -20,11 +20,9 @@ const programName = "mcp-login"
 // Session is an MCP session in which mcp-login itself is the client. It offers nothing
 // that a server could ask for. Its methods are for one goroutine.
 type Session struct {
-	// Notify gets the server's notifications; may be nil.
-	Notify func(m jsonrpc.Message)
-
 	a      *Account
 	remote *protover.Adapter
+	notify func(m jsonrpc.Message)
 	lastID int
 }
 
@@ -39,13 +37,14 @@ func (e *ServerError) Error() string { return fmt.Sprintf("%s (%d)", foreign.Lin
 // closeTimeout bounds what is said to a server at the end.
 const closeTimeout = 2 * time.Second
 
-// Start begins a session, signing in on the way if the server asks. Close it in the end.
-func (a *Account) Start(ctx context.Context) (*Session, error) {
+// Start begins a session, signing in on the way if the server asks. notify gets the
+// server's notifications, from any goroutine; may be nil. Close the session in the end.
+func (a *Account) Start(ctx context.Context, notify func(m jsonrpc.Message)) (*Session, error) {
 	remote, err := a.connect()
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{a: a, remote: remote}
+	s := &Session{a: a, remote: remote, notify: notify}
 	remote.Unasked(jsonrpc.SinkFunc(func(m jsonrpc.Message) { s.take(ctx, m) }))
 	_, err = s.Request(ctx, "initialize", map[string]any{"protocolVersion": jsonrpc.LatestSession, "capabilities": struct{}{}, "clientInfo": map[string]string{"name": programName, "version": a.Version}})
 	if err == nil {
@@ -74,8 +73,8 @@ func (a *Account) closeRemote(remote *protover.Adapter) {
 // not offered is refused.
 func (s *Session) take(ctx context.Context, m jsonrpc.Message) {
 	switch {
-	case m.Kind == jsonrpc.Notification && s.Notify != nil:
-		s.Notify(m)
+	case m.Kind == jsonrpc.Notification && s.notify != nil:
+		s.notify(m)
 	case m.Kind == jsonrpc.Request && m.Method == "ping":
 		_ = s.send(ctx, jsonrpc.Built(jsonrpc.Result(m.ID, "{}")))
 	case m.Kind == jsonrpc.Request:

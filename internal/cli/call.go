@@ -130,7 +130,7 @@ type toolError struct{ name string }
 func (e toolError) Error() string { return "the tool " + foreign.Line(e.name) + " reports a failure" }
 
 func (a *app) call(ctx context.Context, o options, raw, name string, g toolArguments, asJSON bool) error {
-	s, err := a.session(ctx, o, raw)
+	s, err := a.session(ctx, o, raw, func(m jsonrpc.Message) { a.progress(ctx, m) })
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,6 @@ func (a *app) call(ctx context.Context, o options, raw, name string, g toolArgum
 	if err != nil {
 		return err
 	}
-	s.Notify = func(m jsonrpc.Message) { a.progress(ctx, m) }
 	result, err := s.Request(ctx, "tools/call", map[string]any{"name": name, "arguments": arguments})
 	a.term.Clear()
 	if err != nil {

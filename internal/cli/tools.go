@@ -15,6 +15,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/jsonrpc"
 )
 
 func newTools(a *app) *cobra.Command {
@@ -41,13 +42,14 @@ type session struct {
 	*account.Session
 }
 
-// session begins a session, signing in on the way if the server asks.
-func (a *app) session(ctx context.Context, o options, raw string) (*session, error) {
+// session begins a session, signing in on the way if the server asks. notify gets the
+// server's notifications; may be nil.
+func (a *app) session(ctx context.Context, o options, raw string, notify func(jsonrpc.Message)) (*session, error) {
 	opened, err := a.open(ctx, o, raw, account.Call)
 	if err != nil {
 		return nil, err
 	}
-	s, err := opened.Start(ctx)
+	s, err := opened.Start(ctx, notify)
 	if err != nil {
 		opened.Close()
 		return nil, err
@@ -100,7 +102,7 @@ type toolsReport struct {
 }
 
 func (a *app) tools(ctx context.Context, o options, raw string, asJSON bool) error {
-	s, err := a.session(ctx, o, raw)
+	s, err := a.session(ctx, o, raw, nil)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,82 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
+)
+
+// opened is an account of the server at address, with a store in memory.
+func opened(t *testing.T, address string, purpose Purpose) *Account {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(store.Options{Kind: store.KindMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Open(Config{
+		Choice: Choice{Server: u, Key: Settings{}.Key(u)}, Purpose: purpose, Store: st, Log: slog.New(slog.DiscardHandler), Version: "1.2.3",
+		Terminal: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard}), Browser: Browser{Command: NoBrowser},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Close)
+	return a
+}
+
+// A server may notify as soon as it is spoken to, beside all requests: nothing of that is
+// lost, and nothing is written meanwhile (which the race detector shows).
+func TestNotificationsArriveFromTheBeginning(t *testing.T) {
+	const event = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s\"}\n\n"
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		m, err := jsonrpc.Parse(body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		switch {
+		case r.Method == http.MethodGet:
+			fmt.Fprintf(w, event, "beside")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		case err != nil || m.Kind != jsonrpc.Request:
+			w.WriteHeader(http.StatusAccepted)
+		case m.Method == "initialize":
+			w.Header().Set("Mcp-Session-Id", "s")
+			fmt.Fprintf(w, event, "within")
+			fmt.Fprintf(w, "data: %s\n\n", jsonrpc.Result(m.ID, `{"protocolVersion":"`+jsonrpc.LatestSession+`","capabilities":{},"serverInfo":{"name":"t","version":"1"}}`))
+		default:
+			fmt.Fprintf(w, "data: %s\n\n", jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeMethodNotFound, "no", nil))
+		}
+	}))
+	t.Cleanup(srv.CloseClientConnections)
+	t.Cleanup(srv.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	heard := make(chan string, 10)
+	s, err := opened(t, srv.URL, Call).Start(ctx, func(m jsonrpc.Message) { heard <- m.Method })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for missing := map[string]bool{"notifications/within": true, "notifications/beside": true}; len(missing) > 0; {
+		select {
+		case method := <-heard:
+			delete(missing, method)
+		case <-ctx.Done():
+			t.Fatalf("never heard: %v", missing)
+		}
+	}
+}
