@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/command"
 )
 
 // With a server that nobody answers for, what needs a connection or a provider is skipped
@@ -48,6 +49,12 @@ func TestExamineWithoutAConnection(t *testing.T) {
 	}
 	if len(order) != len(machineChecks)+len(serverChecks) || order[0] != "version" || order[len(order)-1] != "session" {
 		t.Errorf("%q", order)
+	}
+	s.Commands = func(http.Header) (*command.Set, error) { return nil, broken }
+	for f := range Examine(t.Context(), s) {
+		if f.Check == "commands" && (f.Outcome != Failed || f.Next != "") { // only the error knows what to do
+			t.Errorf("%+v", f)
+		}
 	}
 	s.Server = nil
 	n := 0

@@ -25,7 +25,7 @@ func (x *examination) runCommands(ctx context.Context) Finding {
 		return failedBy(err, "")
 	}
 	if x.commands, err = x.Commands(header); err != nil {
-		return failedBy(err, "leave out one of them")
+		return failedBy(err, "")
 	}
 	var said []string
 	for _, v := range x.commands.Values() {
