@@ -74,27 +74,37 @@ type revision struct{ a *Account }
 const (
 	// revisionCache is the name that earlier versions have given it in the store.
 	revisionCache = "era"
-	// revisionTimeout bounds a look at the disk; without it the server is asked.
-	revisionTimeout = time.Second
+	// cacheTimeout bounds a look at the disk; without it the server is asked.
+	cacheTimeout = time.Second
 )
 
 // Recall implements protover.Memory.
 func (r revision) Recall() protover.Support {
-	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
-	defer stop()
-	b, err := r.a.Store.LoadCache(ctx, r.a.Key, revisionCache)
-	if err != nil {
-		r.a.Log.Debug("what the server speaks is not known from before", "reason", err)
-	}
-	return protover.Decode(b, time.Now())
+	return protover.Decode(r.a.loadCache(revisionCache), time.Now())
 }
 
 // Keep implements protover.Memory.
 func (r revision) Keep(speaks protover.Support) {
-	ctx, stop := context.WithTimeout(context.Background(), revisionTimeout)
+	r.a.saveCache(revisionCache, protover.Encode(speaks, time.Now()))
+}
+
+// loadCache returns what saveCache has kept under name, nil for nothing.
+func (a *Account) loadCache(name string) []byte {
+	ctx, stop := context.WithTimeout(context.Background(), cacheTimeout)
 	defer stop()
-	if err := r.a.Store.SaveCache(ctx, r.a.Key, revisionCache, protover.Encode(speaks, time.Now())); err != nil {
-		r.a.Log.Debug("what the server speaks is not kept", "reason", err)
+	b, err := a.Store.LoadCache(ctx, a.Key, name)
+	if err != nil {
+		a.Log.Debug("what the server said the last time is not known", "about", name, "reason", err)
+	}
+	return b
+}
+
+// saveCache keeps what the server has said, for the next start.
+func (a *Account) saveCache(name string, b []byte) {
+	ctx, stop := context.WithTimeout(context.Background(), cacheTimeout)
+	defer stop()
+	if err := a.Store.SaveCache(ctx, a.Key, name, b); err != nil {
+		a.Log.Debug("what the server says is not kept", "about", name, "reason", err)
 	}
 }
 
@@ -112,20 +122,13 @@ func initializeCache(version string) string { return "initialize-" + strings.ToL
 
 // Recall implements signin.Results.
 func (r initializeResults) Recall(version string) []byte {
-	b, err := r.a.Store.LoadCache(r.ctx, r.a.Key, initializeCache(version))
-	if err != nil {
-		r.a.Log.Debug("what the server answered the last time is not known", "reason", err)
-	}
-	return b
+	return r.a.loadCache(initializeCache(version))
 }
 
 // Remember implements signin.Results. Only a server that a person signs in to
 // can make anybody wait, so that of others nothing is kept.
 func (r initializeResults) Remember(version string, result []byte) {
-	if _, err := r.a.OAuth.Credential(r.ctx); err != nil || len(result) > maxInitializeResult {
-		return
-	}
-	if err := r.a.Store.SaveCache(r.ctx, r.a.Key, initializeCache(version), result); err != nil {
-		r.a.Log.Debug("the server's answer to initialize is not kept", "reason", err)
+	if _, err := r.a.OAuth.Credential(r.ctx); err == nil && len(result) <= maxInitializeResult {
+		r.a.saveCache(initializeCache(version), result)
 	}
 }
