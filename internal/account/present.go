@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"mcp-login/internal/foreign"
@@ -119,11 +118,11 @@ func (a *Account) openBrowser(p oauth.Prompt) {
 // devicePolicy decides when a login asks for a code on another device: when the
 // person wants that, or when no browser can be opened here.
 func (a *Account) devicePolicy() oauth.DevicePolicy {
-	pasted := strings.HasPrefix(strings.ToLower(a.Settings.RedirectURI), "https:") // the browser ends elsewhere
+	where, _ := CallbackOf(a.Settings.Choices, a.Settings.Client) // Listen says what is wrong
 	switch {
 	case a.Settings.Device:
 		return oauth.DeviceAlways
-	case a.CallbackBind != "" || pasted:
+	case a.CallbackBind != "" || where.URI != "":
 		return oauth.DeviceNever // the person has said how the answer comes
 	case a.Browser.Command == NoBrowser || a.Browser.Available():
 		return oauth.DeviceNever // the person wants the address, or a browser opens it
