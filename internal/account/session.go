@@ -46,7 +46,7 @@ func (a *Account) Start(ctx context.Context, notify func(m jsonrpc.Message)) (*S
 	}
 	s := &Session{a: a, remote: remote, notify: notify}
 	remote.Unasked(jsonrpc.SinkFunc(func(m jsonrpc.Message) { s.take(ctx, m) }))
-	_, err = s.Request(ctx, "initialize", map[string]any{"protocolVersion": jsonrpc.LatestSession, "capabilities": struct{}{}, "clientInfo": map[string]string{"name": programName, "version": a.Version}})
+	_, err = s.Request(ctx, "initialize", initializeParams(a.Version))
 	if err == nil {
 		err = s.send(ctx, jsonrpc.NewNotification("notifications/initialized", nil))
 	}
@@ -131,8 +131,16 @@ func (a *Account) remoteError(err error) error {
 	return fmt.Errorf("ask %s: %w", a.Server.Host, err)
 }
 
+// initializeParams begin an MCP session of this program, in its version.
+func initializeParams(version string) map[string]any {
+	return map[string]any{"protocolVersion": jsonrpc.LatestSession, "capabilities": struct{}{}, "clientInfo": map[string]string{"name": programName, "version": version}}
+}
+
 // InitializeRequest is the smallest request that begins an MCP session.
-const InitializeRequest = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"` + jsonrpc.LatestSession + `","capabilities":{},"clientInfo":{"name":"mcp-login","version":"1"}}}`
+func InitializeRequest(version string) jsonrpc.Message {
+	params, _ := json.Marshal(initializeParams(version), json.Deterministic(true)) // text alone
+	return jsonrpc.NewRequest([]byte("1"), "initialize", params)
+}
 
 // Initialize begins a session with the smallest real request, signing in on the way if
 // the server asks, and ends it again. It returns what the server has answered.
@@ -142,7 +150,7 @@ func (a *Account) Initialize(ctx context.Context) (jsonrpc.Message, error) {
 		return jsonrpc.Message{}, err
 	}
 	defer a.closeRemote(remote)
-	return jsonrpc.Ask(ctx, remote.Send, jsonrpc.Built([]byte(InitializeRequest)), nil)
+	return jsonrpc.Ask(ctx, remote.Send, InitializeRequest(a.Version), nil)
 }
 
 // Probe proves that the server accepts us, signing in on the way if it asks.

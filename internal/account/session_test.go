@@ -38,9 +38,9 @@ func opened(t *testing.T, address string, purpose Purpose) *Account {
 	return a
 }
 
-// A server may notify as soon as it is spoken to, beside all requests: nothing of that is
-// lost, and nothing is written meanwhile (which the race detector shows).
-func TestNotificationsArriveFromTheBeginning(t *testing.T) {
+// newServer begins a session with everybody, and notifies within the answer and beside it.
+// initialized gets what the clients say of themselves.
+func newServer(t *testing.T, initialized func(clientInfo []byte)) *httptest.Server {
 	const event = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/%s\"}\n\n"
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -54,6 +54,7 @@ func TestNotificationsArriveFromTheBeginning(t *testing.T) {
 		case err != nil || m.Kind != jsonrpc.Request:
 			w.WriteHeader(http.StatusAccepted)
 		case m.Method == "initialize":
+			initialized(m.ClientInfo())
 			w.Header().Set("Mcp-Session-Id", "s")
 			fmt.Fprintf(w, event, "within")
 			fmt.Fprintf(w, "data: %s\n\n", jsonrpc.Result(m.ID, `{"protocolVersion":"`+jsonrpc.LatestSession+`","capabilities":{},"serverInfo":{"name":"t","version":"1"}}`))
@@ -61,12 +62,18 @@ func TestNotificationsArriveFromTheBeginning(t *testing.T) {
 			fmt.Fprintf(w, "data: %s\n\n", jsonrpc.ErrorResponse(m.ID, jsonrpc.CodeMethodNotFound, "no", nil))
 		}
 	}))
-	t.Cleanup(srv.CloseClientConnections)
 	t.Cleanup(srv.Close)
+	t.Cleanup(srv.CloseClientConnections)
+	return srv
+}
+
+// A server may notify as soon as it is spoken to, beside all requests: nothing of that is
+// lost, and nothing is written meanwhile (which the race detector shows).
+func TestNotificationsAreHeardFromTheBeginning(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	heard := make(chan string, 10)
-	s, err := opened(t, srv.URL, Call).Start(ctx, func(m jsonrpc.Message) { heard <- m.Method })
+	s, err := opened(t, newServer(t, func([]byte) {}).URL, Call).Start(ctx, func(m jsonrpc.Message) { heard <- m.Method })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +84,27 @@ func TestNotificationsArriveFromTheBeginning(t *testing.T) {
 			delete(missing, method)
 		case <-ctx.Done():
 			t.Fatalf("never heard: %v", missing)
+		}
+	}
+}
+
+// A server that looks at who asks hears the same of a session and of a check.
+func TestASessionAndAProbeNameTheSameClient(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	infos := make(chan string, 2)
+	a := opened(t, newServer(t, func(info []byte) { infos <- string(info) }).URL, Call)
+	s, err := a.Start(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if err := a.Probe(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := <-infos; got != `{"name":"mcp-login","version":"1.2.3"}` {
+			t.Error(got)
 		}
 	}
 }

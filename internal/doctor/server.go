@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -120,7 +121,7 @@ func (x *examination) connect(ctx context.Context) Finding {
 	if err != nil {
 		return failedBy(err, "")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.Server.String(), strings.NewReader(account.InitializeRequest))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.Server.String(), bytes.NewReader(account.InitializeRequest(x.Version).Raw))
 	if err != nil {
 		return failedBy(err, "")
 	}
