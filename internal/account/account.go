@@ -28,7 +28,7 @@ type Config struct {
 	// Terminal shows what a person needs to sign in.
 	Terminal *terminal.Terminal
 	// Lines returns the lines that a person types, for the answer of a browser on
-	// another machine. nil while stdin belongs to somebody else.
+	// another machine. It is not called for a Relay, whose stdin is its client's.
 	Lines func() <-chan string
 	// Version is that of this program, as the server is told.
 	Version string

@@ -47,10 +47,10 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 	defer context.AfterFunc(ctx, a.OAuth.StopAsking)()
 	cfg := bridge.Config{Server: o.Tools.Stage(server), Client: a.client.heard, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log}
 	if a.signsIn() {
-		login := signin.New(signin.Config{Server: cfg.Server, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
-		cfg.SignIn = login
+		cfg.SignIn = bridge.AwaitedOnly(func() bool { _, ok := a.awaitedLogin(); return ok })
 		if o.Patience != nil {
-			cfg.Server = login
+			login := signin.New(signin.Config{Server: cfg.Server, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
+			cfg.Server, cfg.SignIn = login, login
 		}
 	}
 	return bridge.Run(ctx, in, out, cfg)

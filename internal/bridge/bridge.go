@@ -58,7 +58,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 		cfg.DrainTimeout = DefaultDrainTimeout
 	}
 	if cfg.SignIn == nil {
-		cfg.SignIn = noSignIn{}
+		cfg.SignIn = AwaitedOnly(func() bool { return false })
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -121,12 +121,17 @@ type SignIn interface {
 	Keep(m jsonrpc.Message) bool
 }
 
-// noSignIn is that of a run without a login.
-type noSignIn struct{}
+// AwaitedOnly is the SignIn of a run in which nothing answers for the server.
+type AwaitedOnly func() bool
 
-func (noSignIn) Awaited() bool             { return false }
-func (noSignIn) Provisional() bool         { return false }
-func (noSignIn) Keep(jsonrpc.Message) bool { return false }
+// Awaited implements SignIn.
+func (f AwaitedOnly) Awaited() bool { return f() }
+
+// Provisional implements SignIn.
+func (AwaitedOnly) Provisional() bool { return false }
+
+// Keep implements SignIn.
+func (AwaitedOnly) Keep(jsonrpc.Message) bool { return false }
 
 // run is one Run. What is under way is in its state.
 type run struct {

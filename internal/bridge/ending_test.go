@@ -29,7 +29,7 @@ func TestSessionEndsWithTheInput(t *testing.T) {
 	}
 	r = newRig(t, s, func(b *Config, _ *upstream.Config) {
 		b.DrainTimeout = time.Hour
-		b.SignIn = awaited(func() bool { return true })
+		b.SignIn = AwaitedOnly(func() bool { return true })
 	})
 	r.send(`{"id":1,"method":"hang"}`)
 	_ = r.in.Close()

@@ -194,10 +194,3 @@ const (
 	initialize  = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`
 	initialized = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
 )
-
-// awaited is a SignIn that tells whether a person is awaited.
-type awaited func() bool
-
-func (a awaited) Awaited() bool           { return a() }
-func (awaited) Provisional() bool         { return false }
-func (awaited) Keep(jsonrpc.Message) bool { return false }

@@ -207,7 +207,7 @@ func TestNotificationIsNotLateDuringALogin(t *testing.T) {
 				return true
 			}
 		}
-		over(t, s, Config{SignIn: awaited(pending)}, func(say func(string), _ func() string) {
+		over(t, s, Config{SignIn: AwaitedOnly(pending)}, func(say func(string), _ func() string) {
 			say(`{"jsonrpc":"2.0","method":"notifications/x"}`)
 			time.Sleep(10*takeTimeout + takeTimeout/2) // not at the moment of a look at the login
 			close(signed)
