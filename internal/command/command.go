@@ -19,8 +19,8 @@ import (
 
 // Bounds of one run.
 const (
-	// Deadline is how long a command may take.
-	Deadline = 30 * time.Second
+	// runTimeout is how long a command may take.
+	runTimeout = 30 * time.Second
 	// maxPrinted bounds what is read of each of its outputs, in bytes: far above what
 	// servers accept as a token or a header.
 	maxPrinted = 64 << 10
@@ -69,7 +69,7 @@ func (c Command) Placeholder() string {
 
 var (
 	errTooMuch          = fmt.Errorf("it printed more than %d KiB", maxPrinted>>10)
-	errTooLong          = fmt.Errorf("it has not ended within %v", Deadline)
+	errTooLong          = fmt.Errorf("it has not ended within %v", runTimeout)
 	errSeveral          = errors.New("it printed more than one line")
 	errNothing          = errors.New("it printed nothing")
 	errControlCharacter = errors.New("it printed a control character")
@@ -83,7 +83,7 @@ func (c Command) run(ctx context.Context, path string, log *slog.Logger) (grant.
 	if err != nil {
 		return grant.Secret{}, err
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, Deadline, errTooLong)
+	limited, cancel := context.WithTimeoutCause(ctx, runTimeout, errTooLong)
 	defer cancel()
 	limited, stop := context.WithCancelCause(limited)
 	defer stop(nil)

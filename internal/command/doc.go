@@ -2,7 +2,7 @@
 // value of a header. gcloud, az, vault and op are such programs.
 //
 //  1. [Parse] splits a command line into a [Command], by rules of its own: there is no shell.
-//  2. A command runs without input, for at most [Deadline], in a process group of its own that
+//  2. A command runs without input, for half a minute at most, in a process group of its own that
 //     ends with it. Only one line of its output counts.
 //  3. [Value] is what it printed, kept while it is good. One run serves all requests that wait.
 //  4. [Set] puts the values on the requests to one server. After a 401 the commands are run

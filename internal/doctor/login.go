@@ -122,10 +122,10 @@ type Verdict string
 
 // The verdicts.
 const (
-	Works      Verdict = "works"
+	works      Verdict = "works"
 	Refused    Verdict = "refused"
-	NoAnswer   Verdict = "no answer"
-	NotChecked Verdict = ""
+	noAnswer   Verdict = "no answer"
+	notChecked Verdict = ""
 )
 
 // verifyTimeout bounds the check of one login.
@@ -139,16 +139,16 @@ func Verify(ctx context.Context, open func(ctx context.Context) (*account.Accoun
 	defer cancel()
 	opened, err := open(ctx)
 	if err != nil {
-		return NotChecked, foreign.Message(err.Error())
+		return notChecked, foreign.Message(err.Error())
 	}
 	defer opened.Close()
 	err = opened.Probe(ctx)
 	var refused interface{ OAuthCode() string }
 	switch {
 	case err == nil:
-		return Works, ""
+		return works, ""
 	case errors.Is(err, oauth.ErrLoginRequired), errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable):
 		return Refused, foreign.Message(err.Error())
 	}
-	return NoAnswer, foreign.Message(err.Error())
+	return noAnswer, foreign.Message(err.Error())
 }
