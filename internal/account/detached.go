@@ -142,7 +142,7 @@ type Handover struct {
 }
 
 // ErrNoHandover is a detached login that was not told what to do.
-var ErrNoHandover = errors.New("no demand on stdin")
+var ErrNoHandover = errors.New("no login request on stdin")
 
 // ReadHandover reads what a detached login is told, before flags look at variables; nil
 // if args are not of one, or what it is told makes no sense.

@@ -126,8 +126,8 @@ func describeType(b *strings.Builder, typ reflect.Type, indent string) {
 	}
 }
 
-// Every verb that answers has --json. The bridge, completion, help and config of
-// clients, which has its own, are named here.
+// Every verb that answers has --json, but for help, completion and import, whose answer
+// is text.
 func TestEveryVerbHasJSON(t *testing.T) {
 	root := newRoot(&app{getenv: env()})
 	for _, c := range root.Commands() {
