@@ -15,7 +15,7 @@ import (
 	"mcp-login/test/binary"
 )
 
-// What is no demand on stdin asks nobody; that of an earlier version, which has
+// What is no login request on stdin asks nobody; that of an earlier version, which has
 // fewer members, is fulfilled, and so is one with secrets that nothing reads.
 func TestHandoverAsksOnlyForADemand(t *testing.T) {
 	const refused, fulfilled = 2, 0
