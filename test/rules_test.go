@@ -109,7 +109,7 @@ func list(t *testing.T, system string, args ...string) map[string]pkg {
 
 // Every room stands, explains itself in a doc.go, and imports only what the
 // design allows.
-func TestRooms(t *testing.T) {
+func TestRoomsImportOnlyWhatTheDesignAllows(t *testing.T) {
 	for _, system := range systems {
 		t.Run(system, func(t *testing.T) {
 			all := list(t, system, "./...")
@@ -211,7 +211,7 @@ func within(path, of string) bool {
 }
 
 // What a program must not contain is not in it by way of others either.
-func TestPrograms(t *testing.T) {
+func TestProgramsLinkNothingForbidden(t *testing.T) {
 	for _, system := range systems {
 		all := list(t, system, "./cmd/...")
 		for program, forbidden := range neverLinked {
@@ -230,7 +230,7 @@ func TestPrograms(t *testing.T) {
 // maxLines is where a file is asked to become two; tests may be longer.
 const maxLines = 400
 
-func TestFileSizes(t *testing.T) {
+func TestNoFileIsLongerThan400Lines(t *testing.T) {
 	files := sources(t)
 	if len(files) < len(rooms) {
 		t.Fatalf("only %d files found", len(files))

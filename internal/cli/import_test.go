@@ -103,7 +103,7 @@ func TestImportCredential(t *testing.T) {
 
 // What is not taken over, why, and that nothing is kept or removed then, not
 // even with --delete.
-func TestImportRefuses(t *testing.T) {
+func TestARefusedImportKeepsAndRemovesNothing(t *testing.T) {
 	tokens := func(l *importLab, expires time.Duration, refresh, issuer string) {
 		l.put("mcp-remote-v1", "tokens.json", fmt.Sprintf(`{"access_token":"CANARY-a","refresh_token":%q,"expires_at":%d,"issuer":%q}`, refresh, time.Now().Add(expires).UnixMilli(), issuer))
 	}

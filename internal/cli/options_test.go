@@ -81,7 +81,7 @@ func TestContradictoryFlagsAreRefused(t *testing.T) {
 // Names end at a colon or an equals sign; variables have either spelling, and one
 // that is missing is named. Nothing of a refused header is shown, and no header can
 // smuggle in another one. internal/header has more of what lines may be.
-func TestHeaders(t *testing.T) {
+func TestAHeaderLineBecomesOneHeaderOrIsRefused(t *testing.T) {
 	getenv := env("KEY", "s3cret", "EVIL", "a\r\nX: y", "BLANK", " \n", "LINE", "abc\n")
 	for line, want := range map[string]string{
 		"X-Key=abc": "abc", "X-Key = a:b=c": "a:b=c", "X-Key:a=b": "a=b", "X-Key: ${env:KEY}": "s3cret", "X-Key:": "", "X-Key: ${}$KEY${": "${}$KEY${", "X-Key: ${LINE}": "abc",
