@@ -17,41 +17,27 @@ import (
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/grant"
 )
 
-// connectionFlags are the flags about the connection to the server and what is let
+// connectionFlags are the flags about the connection to one server and what is let
 // through it.
 type connectionFlags struct {
-	account.Connection // the part that flags fill as it is; connection adds the rest
-
-	transport, userAgent    string
-	caFiles                 []string
-	nodeFile                string // what Node programs are told to trust, mcp-remote among them
 	certificate, certKey    string // files
 	ignoreTools, allowTools []string
 	pingInterval            time.Duration
+	conn                    account.Connection // of the flags, once they are checked; connection adds the rest
 }
 
-// register declares the flags.
-func (c *connectionFlags) register(f *pflag.FlagSet, or func(name, otherwise string) string) {
+// register declares the flags. add is that of options.
+func (c *connectionFlags) register(f *pflag.FlagSet, or func(name, otherwise string) string, add func(names ...string)) {
 	f.StringArrayVar(&c.ignoreTools, "ignore-tool", nil, "tools to hide from the client, * stands for anything; repeatable")
 	f.StringArrayVar(&c.allowTools, "allow-tool", nil, "the only tools to show to the client, * stands for anything; repeatable")
-	f.DurationVar(&c.ConnectTimeout, "connect-timeout", 30*time.Second, "how long to wait for a connection to the server")
-	f.DurationVar(&c.HeadersTimeout, "headers-timeout", 0, "how long the server may take to begin an answer; 0 as long as it needs")
-	f.DurationVar(&c.BodyTimeout, "body-timeout", 0, "how long the server may be silent within an answer; 0 as long as it likes")
+	add("connect-timeout", "headers-timeout", "body-timeout")
 	f.DurationVar(&c.pingInterval, "ping-interval", 0, "how often to send the server a ping, so that nothing on the way hangs up; 0 never")
-	c.MaxMessage = defaultMaxMessage
-	f.Var((*byteSize)(&c.MaxMessage), "max-message", "largest message to relay, as 64MiB; a larger one is answered with an error; 0 no limit")
-	f.BoolVar(&c.IPv4, "ipv4", false, "connect to the server by IPv4 only")
-	f.BoolVar(&c.NoCookies, "no-cookies", false, "do not keep the server's cookies, which load balancers use")
-	var files []string
-	if file := or("MCP_LOGIN_CA_FILE", ""); file != "" {
-		files = []string{file}
-	}
-	c.nodeFile = or("NODE_EXTRA_CA_CERTS", "")
-	f.StringArrayVar(&c.caFiles, "ca-file", files, "file with certificates of authorities to trust besides the system's, PEM; repeatable")
+	add("max-message", "ipv4", "no-cookies", "ca-file")
 	f.StringVar(&c.certificate, "client-cert", or("MCP_LOGIN_CLIENT_CERT", ""), "file with a certificate to show to the server, PEM, with those of its issuers")
 	f.StringVar(&c.certKey, "client-cert-key", or("MCP_LOGIN_CLIENT_CERT_KEY", ""), "file with its private key, PEM; the certificate's file when left out")
 }
@@ -60,29 +46,28 @@ func (c *connectionFlags) register(f *pflag.FlagSet, or func(name, otherwise str
 // more than twice the largest message that anybody is known to send (decision 10).
 const defaultMaxMessage = 256 << 20
 
-// forAnyServer are the flags that are not for one server only.
-func (c connectionFlags) forAnyServer() connectionFlags {
-	return connectionFlags{
-		Connection: account.Connection{
-			ConnectTimeout: c.ConnectTimeout, HeadersTimeout: c.HeadersTimeout, BodyTimeout: c.BodyTimeout,
-			MaxMessage: c.MaxMessage, IPv4: c.IPv4, NoCookies: c.NoCookies,
-		},
-		transport: "auto", userAgent: c.userAgent, caFiles: c.caFiles, nodeFile: c.nodeFile,
-	}
-}
-
-// check refuses what makes no sense, and reads the files with certificates.
-func (c *connectionFlags) check() error {
+// checkConnection refuses what makes no sense, and reads the files with certificates.
+func (o *options) checkConnection() (err error) {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"connect-timeout", c.ConnectTimeout}, {"headers-timeout", c.HeadersTimeout}, {"body-timeout", c.BodyTimeout}, {"ping-interval", c.pingInterval}} {
+	}{{"connect-timeout", o.connectTimeout}, {"headers-timeout", o.headersTimeout}, {"body-timeout", o.bodyTimeout}, {"ping-interval", o.pingInterval}} {
 		if d.value < 0 {
 			return usageError{fmt.Errorf("--%s must not be negative", d.name)}
 		}
 	}
-	c.UserAgent = agent(c.userAgent)
-	return c.loadCertificates()
+	if !header.ValidValue(o.userAgent) {
+		return usageError{errors.New("--user-agent holds characters that no header may have")}
+	}
+	o.conn = account.Connection{
+		UserAgent: agent(o.userAgent), ConnectTimeout: o.connectTimeout, HeadersTimeout: o.headersTimeout, BodyTimeout: o.bodyTimeout,
+		MaxMessage: int64(o.maxMessage), IPv4: o.ipv4, NoCookies: o.noCookies,
+	}
+	if o.conn.Certificates, err = o.certificates(); err != nil {
+		return err
+	}
+	o.conn.Roots, err = o.roots()
+	return err
 }
 
 // tools says which tools the client sees.
@@ -90,61 +75,56 @@ func (c *connectionFlags) tools() bridge.Filter {
 	return bridge.Filter{Allow: c.allowTools, Ignore: c.ignoreTools}
 }
 
-// loadCertificates reads the files. Certificates that cannot be used are an error here,
+// certificates reads those of --client-cert. One that cannot be used is an error here,
 // where the person looks, and not a handshake that fails later.
-func (c *connectionFlags) loadCertificates() error {
-	if c.certKey != "" && c.certificate == "" {
-		return usageError{hint.With(errors.New("--client-cert-key without --client-cert"), "add the certificate that belongs to the key")}
-	}
-	if err := c.loadRoots(); err != nil {
-		return err
-	}
-	if c.certificate == "" {
-		return nil
+func (c *connectionFlags) certificates() ([]tls.Certificate, error) {
+	switch {
+	case c.certificate == "" && c.certKey != "":
+		return nil, usageError{hint.With(errors.New("--client-cert-key without --client-cert"), "add the certificate that belongs to the key")}
+	case c.certificate == "":
+		return nil, nil
 	}
 	certificate, err := readFlagFile(c.certificate)
 	if err != nil {
-		return usageError{fmt.Errorf("read the client certificate: %w", err)}
+		return nil, usageError{fmt.Errorf("read the client certificate: %w", err)}
 	}
 	key := certificate
 	if c.certKey != "" {
 		if key, err = readFlagFile(c.certKey); err != nil {
-			return usageError{fmt.Errorf("read the client certificate's key: %w", err)}
+			return nil, usageError{fmt.Errorf("read the client certificate's key: %w", err)}
 		}
 	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
-		return usageError{hint.With(fmt.Errorf("use the client certificate: %w", err), "both files are PEM; a key with a passphrase is not supported")}
+		return nil, usageError{hint.With(fmt.Errorf("use the client certificate: %w", err), "both files are PEM; a key with a passphrase is not supported")}
 	}
-	c.Certificates = []tls.Certificate{pair}
-	return nil
+	return []tls.Certificate{pair}, nil
 }
 
-// loadRoots adds the files to the system's authorities. The variable of Node is
-// meant for another program: Node only warns of a file that it cannot use, and
-// here it is left out.
-func (c *connectionFlags) loadRoots() error {
-	if len(c.caFiles) == 0 && c.nodeFile == "" {
-		return nil
+// roots returns the system's authorities with those of the files, nil for the system's
+// alone. The variable of Node is meant for another program: Node only warns of a file that
+// it cannot use, and here it is left out.
+func (g *generalOptions) roots() (*x509.CertPool, error) {
+	if len(g.caFiles) == 0 && g.nodeFile == "" {
+		return nil, nil
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	if pem, err := foreign.ReadFile(c.nodeFile, maxFlagFile); err == nil {
+	if pem, err := foreign.ReadFile(g.nodeFile, maxFlagFile); err == nil {
 		roots.AppendCertsFromPEM(pem)
 	}
-	for _, file := range c.caFiles {
+	for _, file := range g.caFiles {
 		pem, err := readFlagFile(file)
 		if err != nil {
-			return usageError{fmt.Errorf("read --ca-file: %w", err)}
+			return nil, usageError{fmt.Errorf("read --ca-file: %w", err)}
 		}
 		if !roots.AppendCertsFromPEM(pem) {
-			return usageError{hint.With(fmt.Errorf("%s holds no certificate", file), "it must be PEM: -----BEGIN CERTIFICATE-----")}
+			return nil, usageError{hint.With(fmt.Errorf("%s holds no certificate", file), "it must be PEM: -----BEGIN CERTIFICATE-----")}
 		}
 	}
-	c.Roots = roots
-	return nil
+	return roots, nil
 }
 
 // warmRoots makes crypto/x509 read the system's authorities, which takes some
@@ -155,7 +135,7 @@ func warmRoots() { _, _ = x509.SystemCertPool() }
 
 // connection is how the server of o is reached. Variables that headers name are read.
 func (a *app) connection(o *options, log *slog.Logger) (c account.Connection, err error) {
-	c, getenv := o.Connection, a.variables(*o)
+	c, getenv := o.conn, a.variables(*o)
 	if c.Header, err = o.header(getenv); err != nil {
 		return c, err
 	}

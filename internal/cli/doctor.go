@@ -88,7 +88,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 func (a *app) subject(o *options, server *url.URL) doctor.Subject {
 	s := doctor.Subject{
 		Version: programVersion(), Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(*o),
-		CallbackBind: o.callbackBind, Connection: o.Connection, Getenv: a.getenv,
+		CallbackBind: o.callbackBind, Connection: o.conn, Getenv: a.getenv,
 		Header: func() (http.Header, error) { return o.header(a.variables(*o)) },
 		Open: func(ctx context.Context) (*account.Account, error) {
 			return a.open(ctx, *o, server.String(), account.Inspect)

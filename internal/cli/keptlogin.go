@@ -1,31 +1,12 @@
 package cli
 
 import (
-	"fmt"
-	"slices"
-
-	"github.com/spf13/pflag"
-
 	"mcp-login/internal/account"
 	"mcp-login/internal/header"
-	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
 )
-
-// forAnyServer returns the options for e, one of all kept logins. Each of them may be
-// for another server: a token, a header, a certificate, or the secret of a client that
-// was given for one of them, by a flag or a variable, must not reach the others. So
-// they begin with nothing, and get what is kept and what is not about a server.
-func (o options) forAnyServer(e store.Entry) options {
-	k := options{
-		connectionFlags: o.connectionFlags.forAnyServer(),
-		store:           o.store, logLevel: o.logLevel, browser: o.browser, noBrowser: o.noBrowser, timeout: o.timeout,
-	}
-	k.use(e)
-	return k
-}
 
 // forThisServer returns the options for e, a kept login of the server that a person has
 // named: what was given is for that server. The secret of a client is for the
@@ -76,28 +57,6 @@ func (o *options) narrowedByVariables() bool {
 
 // changed reports whether a flag was given.
 func (o *options) changed(flag string) bool { return o.flags != nil && o.flags.Changed(flag) }
-
-// generalFlags are the flags that forAnyServer copies, and those of the verbs themselves.
-var generalFlags = []string{
-	"store", "log-level", "user-agent", "browser-command", "no-browser", "allow-http", "connect-timeout", "headers-timeout", "body-timeout", "max-message", "ipv4", "no-cookies", "ca-file",
-	"json", "offline", "all", "end-session", "delete-registration", "help",
-}
-
-// refuseServerFlags refuses flags that are for one server, and says which variables are
-// not used. also are further flags of the verb.
-func (a *app) refuseServerFlags(f *pflag.FlagSet, also ...string) (err error) {
-	f.Visit(func(flag *pflag.Flag) {
-		if err == nil && !slices.Contains(generalFlags, flag.Name) && !slices.Contains(also, flag.Name) {
-			err = usageError{hint.With(fmt.Errorf("--%s is for one server, and this is about all of them", flag.Name), "add the URL of the server")}
-		}
-	})
-	for _, name := range []string{account.TokenVariable, clientSecretName, "MCP_LOGIN_CLIENT_CERT"} {
-		if err == nil && a.getenv(name) != "" {
-			a.term.Note("%s is for one server, and is not used for all of them", name)
-		}
-	}
-	return err
-}
 
 // loginFlags are what a login needs beside what makes its account.
 func (o *options) loginFlags() []string { return append(o.Flags(), o.connectionWords()...) }

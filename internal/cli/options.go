@@ -13,7 +13,6 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/signin"
 	"mcp-login/internal/command"
-	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
@@ -36,6 +35,7 @@ const cacheDirFlag = "cache-dir"
 // a URL share them. Where several flags say one thing, resolve puts it into Settings.
 type options struct {
 	account.Settings
+	generalOptions
 	connectionFlags
 	flags  *pflag.FlagSet           // these, to tell a flag that was given from its default
 	getenv func(name string) string // nil: no variable is for this server
@@ -51,20 +51,16 @@ type options struct {
 	scope                         string // becomes Settings.Scopes
 	noResource, clientCredentials bool   // become Settings.Resource and Settings.Grant
 	callbackBind, successURL      string
-	browser                       string
-	noBrowser, assumePKCE         bool
+	assumePKCE, noDetach          bool
 	timeout, patience             time.Duration
-	noDetach                      bool
 
 	// What is sent with requests.
 	headers, headerFiles, headerCommands []string
-	tokenCommand                         string
+	tokenCommand, transport              string
 	commandHeaders                       []command.Header // of the commands, once they are checked
 	commandSet                           *command.Set     // of them, once something has run one
-	allowHTTP                            bool
 
-	store, logLevel string
-	cacheDir        string
+	cacheDir string
 }
 
 // bind gives a command the flags, and resolves them before it runs.
@@ -73,15 +69,17 @@ func (o *options) bind(cmd *cobra.Command, getenv func(string) string) {
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.resolve(cmd.Flags()) }
 }
 
-// register declares the flags. A variable is the default of its flag, so that
-// the flag wins; an empty variable counts as unset.
-func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
-	or := func(name, otherwise string) string {
-		if v := getenv(name); v != "" {
-			return v
+// register declares the flags, in the order of the help. A variable is the default of its
+// flag, so that the flag wins. It returns those that are right for any server.
+func (o *options) register(f *pflag.FlagSet, getenv func(string) string) (general *pflag.FlagSet) {
+	general = pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.generalOptions.register(general, getenv)
+	add := func(names ...string) {
+		for _, name := range names {
+			f.AddFlag(general.Lookup(name))
 		}
-		return otherwise
 	}
+	or := variableOr(getenv)
 	o.getenv = getenv
 	f.SortFlags = false
 	f.StringVar(&o.Profile, "profile", "", "account to use, when there are several on one server")
@@ -105,11 +103,9 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.StringArrayVar(&o.headerFiles, "header-file", nil, "file with such headers, one on a line; # begins a comment; repeatable")
 	f.StringArrayVar(&o.headerCommands, "header-command", nil, "header whose value a program prints, as 'Name: PROGRAM ARGUMENT…'; repeatable")
 	f.StringVar(&o.tokenCommand, "token-command", "", "program that prints the bearer token, with its arguments, instead of a login")
-	f.StringVar(&o.userAgent, "user-agent", or(userAgentName, ""), "User-Agent of all requests, instead of the program's name and version")
+	add("user-agent")
 	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
-	f.StringVar(&o.store, "store", or("MCP_LOGIN_STORE", "auto"), "where to keep logins: auto, keyring, passphrase, file or memory")
-	f.StringVar(&o.browser, "browser-command", or("MCP_LOGIN_BROWSER", getenv("BROWSER")), "program that gets the login URL as its argument; none opens nothing")
-	f.BoolVar(&o.noBrowser, "no-browser", getenv("MCP_LOGIN_NO_BROWSER") != "", "only print the login URL")
+	add("store", "browser-command", "no-browser")
 	f.BoolVar(&o.Device, "device", false, "sign in with a code on another device")
 	f.IntVar(&o.CallbackPort, "callback-port", 0, "port of the redirect URI, for providers that compare it; 0 takes any")
 	f.StringVar(&o.CallbackHost, "callback-host", "", "host of the redirect URI: 127.0.0.1, localhost or ::1")
@@ -122,14 +118,15 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) {
 	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
 	f.DurationVar(&o.patience, "login-patience", signin.DefaultPatience, "when to answer a client's initialize although a person is still signing in; 0 never; clients that are known have a default of their own")
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
-	f.BoolVar(&o.allowHTTP, "allow-http", false, "allow plain http to a host that is not this machine")
+	add("allow-http")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "do not warn where the provider does not say that it supports PKCE")
-	o.connectionFlags.register(f, or)
+	o.connectionFlags.register(f, or, add)
 	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
 	_ = f.MarkHidden(clientInfoFlag)
 	f.StringVar(&o.cacheDir, cacheDirFlag, "", "")
 	_ = f.MarkHidden(cacheDirFlag)
-	f.StringVar(&o.logLevel, "log-level", or("MCP_LOGIN_LOG", "warn"), "debug, info, warn or error")
+	add("log-level")
+	return general
 }
 
 // resolve makes the Settings of what was said in several ways. It distinguishes
@@ -173,7 +170,7 @@ func (o *options) check() error {
 			return usageError{err}
 		}
 	}
-	if err := o.connectionFlags.check(); err != nil {
+	if err := o.checkConnection(); err != nil {
 		return err
 	}
 	if err := o.readCommands(); err != nil {
@@ -184,9 +181,6 @@ func (o *options) check() error {
 	}
 	if _, err := account.CallbackOf(o.Choices, o.Client); err != nil {
 		return usageError{err}
-	}
-	if !header.ValidValue(o.userAgent) {
-		return usageError{errors.New("--user-agent holds characters that no header may have")}
 	}
 	switch {
 	case o.TokenEndpoint != "" && o.Grant != oauth.GrantClientCredentials:

@@ -115,14 +115,14 @@ func TestUserAgentIsOursUnlessOneIsChosen(t *testing.T) {
 		t.Errorf("%q", agent(""))
 	}
 	for value, want := range map[string]string{"Desktop/7 (Linux)": "Desktop/7 (Linux)", "": agent(""), "  ": agent("")} {
-		chosen := options{connectionFlags: connectionFlags{userAgent: value}}
+		chosen := options{generalOptions: generalOptions{userAgent: value}}
 		h, err := chosen.header(env())
 		if err != nil || chosen.check() != nil || h.Get("User-Agent") != want {
 			t.Errorf("%q: %q, %v", value, h.Get("User-Agent"), err)
 		}
 	}
 	for _, bad := range []string{"a\r\nX-Evil: 1", "a\nb", "a\x00", "a\x7f"} {
-		if err := (&options{connectionFlags: connectionFlags{userAgent: bad}}).check(); err == nil || strings.Contains(err.Error(), "a") && strings.Contains(err.Error(), "Evil") {
+		if err := (&options{generalOptions: generalOptions{userAgent: bad}}).check(); err == nil || strings.Contains(err.Error(), "a") && strings.Contains(err.Error(), "Evil") {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -140,7 +140,7 @@ func FuzzHeader(f *testing.F) {
 		f.Add(line, "a\r\nX-Evil: 1")
 	}
 	f.Fuzz(func(t *testing.T, line, value string) {
-		h, err := (&options{headers: []string{line}, connectionFlags: connectionFlags{userAgent: "x"}}).header(func(string) string { return value })
+		h, err := (&options{headers: []string{line}, generalOptions: generalOptions{userAgent: "x"}}).header(func(string) string { return value })
 		if err != nil {
 			return
 		}
