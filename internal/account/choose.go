@@ -17,14 +17,23 @@ import (
 	"mcp-login/internal/store"
 )
 
-// Choose returns the login that a command is about, of those that are kept. said are
-// the settings that it gives, and key is the account that they make: an Entry with that
-// Key alone means that nothing is kept yet. Several that fit are a *SeveralError.
+// Find returns the account of server that a command is about, of those that are kept in
+// st. said are the settings that it gives. Several that fit are a *SeveralError.
+func Find(ctx context.Context, st *store.Store, kept []store.Entry, said Settings, server *url.URL, purpose Purpose) (Choice, error) {
+	e, err := choose(kept, said, said.Key(server), purpose)
+	if err != nil {
+		return Choice{}, err
+	}
+	return Load(ctx, st, server, said, e), nil
+}
+
+// choose returns the login that a command is about. key is the account that said makes:
+// an Entry with that Key alone means that nothing is kept yet.
 //
 // The login under key itself is always meant: no words could name it otherwise. So is
 // a login of an earlier version that knew no --issuer, if it is of the issuer that is
 // named now: it stays where those versions find it.
-func Choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (store.Entry, error) {
+func choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (store.Entry, error) {
 	own, fits, others := store.Entry{Key: key}, []store.Entry{}, []store.Entry{}
 	for _, e := range kept {
 		switch {
@@ -178,6 +187,8 @@ type Choice struct {
 	Server *url.URL
 	// Key is where its login is kept.
 	Key oauth.Key
+	// Kept tells that the account is not new.
+	Kept bool
 	// Settings are what was said, with what is kept where nothing is said.
 	Settings Settings
 }
@@ -185,14 +196,14 @@ type Choice struct {
 // loadTimeout bounds the look at a kept login.
 const loadTimeout = 5 * time.Second
 
-// Load returns the account of e, an entry that [Choose] or the list of the store has
-// returned. One without an ID is new. A login that cannot be read is no error here: its use is.
+// Load returns the account of e, an entry of the store or one without an ID, which is
+// new. A login that cannot be read is no error here: its use is.
 func Load(ctx context.Context, st *store.Store, server *url.URL, said Settings, e store.Entry) Choice {
 	c := Choice{Server: server, Key: e.Key, Settings: said}
 	if e.ID == "" {
 		return c
 	}
-	c.Settings = said.For(e.Key)
+	c.Kept, c.Settings = true, said.For(e.Key)
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	cred, err := st.Load(ctx, e.Key)

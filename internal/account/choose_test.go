@@ -113,7 +113,7 @@ func TestChooseFindsTheAccountThatIsMeant(t *testing.T) {
 		"issuer, of a kept client":            {[]store.Entry{app}, issuer(idp), Login, "--client-id app"},
 	} {
 		key := kept(tc.said, "").Key
-		e, err := Choose(tc.kept, tc.said, key, tc.purpose)
+		e, err := choose(tc.kept, tc.said, key, tc.purpose)
 		got := strings.Join(Flags(e), " ")
 		var several *SeveralError
 		switch {
@@ -136,7 +136,7 @@ func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 		kept(Settings{ClientID: "app"}, idp), kept(Settings{ClientID: "app", Resource: "none"}, idp), kept(Settings{Scopes: []string{"read", "write"}}, idp),
 		kept(Settings{Params: []string{"prompt=login consent"}}, idp), kept(issuer(idp), idp),
 	}
-	_, err := Choose(all, Settings{}, oauth.Key{Server: server}, Inspect)
+	_, err := choose(all, Settings{}, oauth.Key{Server: server}, Inspect)
 	var several *SeveralError
 	if !errors.As(err, &several) || len(several.Commands()) != len(all) {
 		t.Fatalf("%v", err)
@@ -156,7 +156,7 @@ func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 	for range 20 {
 		all = append(all, kept(Settings{Params: []string{"n=" + strings.Repeat("x", len(all))}}, idp))
 	}
-	_, err = Choose(all, Settings{}, oauth.Key{Server: server}, Inspect)
+	_, err = choose(all, Settings{}, oauth.Key{Server: server}, Inspect)
 	if errors.As(err, &several); !strings.HasSuffix(several.UserHint(), "or one of 15 more that mcp-login status "+server+" lists") {
 		t.Error(several.UserHint())
 	}
@@ -188,7 +188,7 @@ func TestChooseKeepsTheKey(t *testing.T) {
 		"unreadable": {ID: key.ID(), Problem: "its mode lets other users in"},
 		"no scopes":  {ID: key.ID(), Key: oauth.Key{Server: key.Server}, HasToken: true},
 	} {
-		e, err := Choose([]store.Entry{kept}, Settings{}, key, Login)
+		e, err := choose([]store.Entry{kept}, Settings{}, key, Login)
 		if err != nil || e.Key.Server != key.Server || e.Key.Scopes == nil {
 			t.Errorf("%s: %+v, %v", name, e.Key, err)
 		}

@@ -3,12 +3,12 @@
 //
 //  1. Package cli fills [Settings], [Connection] and [Browser] from flags and variables.
 //     Nobody else does.
-//  2. [Choose] compares the settings with the logins that are kept. What is not said is
+//  2. [Find] compares the settings with the logins that are kept. What is not said is
 //     free: a command that names only a server finds the one account that is kept there.
 //     Several that fit are an error, a [SeveralError], with the lines that name each;
 //     nothing is ever chosen for the person. None that fits: the settings themselves
 //     make an account, and a login there keeps them.
-//  3. [Load] reads what is kept, which holds where nothing else is said.
+//  3. [Find] and [Load] read what is kept, which holds where nothing else is said.
 //  4. [Open] makes an [Account] of it. Nothing is sent yet.
 //  5. [Account.Relay] serves an MCP client, and [Account.Start] begins a session in which
 //     mcp-login is the client itself. Both stack what a connection needs: the wire of

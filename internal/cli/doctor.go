@@ -13,7 +13,6 @@ import (
 	"mcp-login/internal/command"
 	"mcp-login/internal/doctor"
 	"mcp-login/internal/oauth"
-	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
 
@@ -62,7 +61,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 		}
 		report.Server = server.Redacted()
 	}
-	for f := range doctor.Examine(ctx, a.subject(&o, server)) {
+	for f := range doctor.Examine(ctx, a.subject(o, server)) {
 		report.Checks = append(report.Checks, f)
 		report.Healthy = report.Healthy && f.Outcome != doctor.Failed
 		if !asJSON {
@@ -85,24 +84,12 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 
 // subject is what doctor examines: the account of server that o is about, or nothing but
 // this machine.
-func (a *app) subject(o *options, server *url.URL) doctor.Subject {
+func (a *app) subject(o options, server *url.URL) doctor.Subject {
 	s := doctor.Subject{
-		Version: programVersion(), Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(*o),
+		Version: programVersion(), Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(o),
 		CallbackBind: o.callbackBind, Connection: o.conn, Getenv: a.getenv,
-		Header: func() (http.Header, error) { return o.header(a.variables(*o)) },
-		Open: func(ctx context.Context) (*account.Account, error) {
-			return a.open(ctx, *o, server.String(), account.Inspect)
-		},
-	}
-	s.Load = func(ctx context.Context) (doctor.Kept, error) {
-		st, entries, err := a.kept(ctx, *o)
-		if err == nil && server != nil {
-			var e store.Entry
-			if e, err = a.chooseAmong(ctx, *o, entries, server, account.Inspect); err == nil {
-				o.useChoice(account.Load(ctx, st, server, o.Settings, e), e)
-			}
-		}
-		return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP}, err
+		Header: func() (http.Header, error) { return o.header(a.variables(o)) },
+		Load:   func(ctx context.Context) (doctor.Kept, error) { return a.keptFor(ctx, o, server) },
 	}
 	if len(o.commandHeaders) > 0 {
 		s.Commands = func(header http.Header) (*command.Set, error) {
@@ -110,10 +97,27 @@ func (a *app) subject(o *options, server *url.URL) doctor.Subject {
 			if err != nil {
 				return nil, err
 			}
-			return o.commands(header, a.variables(*o), log)
+			return o.commands(header, a.variables(o), log)
 		}
 	}
 	return s
+}
+
+// keptFor is what doctor learns of the store, and how it opens the account of server that
+// o is about.
+func (a *app) keptFor(ctx context.Context, o options, server *url.URL) (doctor.Kept, error) {
+	st, entries, err := a.kept(ctx, o)
+	if err == nil && server != nil {
+		var c account.Choice
+		if c, err = a.find(ctx, st, entries, o, server, account.Inspect); err == nil {
+			o.choice, o.Settings, o.allowHTTP = &c, c.Settings, o.allowHTTP || c.Kept
+		}
+	}
+	open := func(ctx context.Context, commands *command.Set) (*account.Account, error) {
+		o.commandSet = commands
+		return a.open(ctx, o, server.String(), account.Inspect)
+	}
+	return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP, Open: open}, err
 }
 
 // printFinding writes one finding, and the next step below it.

@@ -27,15 +27,6 @@ func (o *options) use(e store.Entry) {
 	o.Settings = o.For(e.Key)
 }
 
-// useChoice makes the options lead to an account. e is its entry, without an ID for a new
-// one, or one that only the index names.
-func (o *options) useChoice(c account.Choice, e store.Entry) {
-	o.Settings = c.Settings
-	if e.ID != "" && c.Key.ID() == e.Key.ID() {
-		o.kept, o.allowHTTP = &e, true
-	}
-}
-
 // withoutVariables are the Settings without what variables say: variables are for a new
 // sign-in, and must not hide a login that is kept.
 func (o *options) withoutVariables() account.Settings {

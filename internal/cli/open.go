@@ -89,31 +89,31 @@ func (a *app) choose(ctx context.Context, st *store.Store, o options, server *ur
 	switch {
 	case a.handover != nil:
 		return a.handover.Choice(server, o.Settings), nil
+	case o.choice != nil:
+		return *o.choice, nil
 	case o.kept != nil:
 		return account.Load(ctx, st, server, o.Settings, *o.kept), nil
 	}
 	looking, cancel := context.WithTimeout(ctx, lookTimeout)
 	entries, _ := st.ListIndexed(looking) // whoever reads the login says what is wrong
 	cancel()
-	e, err := a.chooseAmong(ctx, o, entries, server, purpose)
-	if err != nil {
-		return account.Choice{}, err
-	}
-	return account.Load(ctx, st, server, o.Settings, e), nil
+	return a.find(ctx, st, entries, o, server, purpose)
 }
 
-// chooseAmong finds the entry that the flags are about, of those that are kept. One without
-// an ID is a new account.
-func (a *app) chooseAmong(ctx context.Context, o options, entries []store.Entry, server *url.URL, purpose account.Purpose) (store.Entry, error) {
-	e, err := account.Choose(entries, o.Settings, o.Key(server), purpose)
+// find finds the account that the flags are about, of those that are kept.
+func (a *app) find(ctx context.Context, st *store.Store, entries []store.Entry, o options, server *url.URL, purpose account.Purpose) (account.Choice, error) {
+	c, err := account.Find(ctx, st, entries, o.Settings, server, purpose)
 	var several *account.SeveralError
 	if errors.As(err, &several) {
-		e, err = a.askWhich(ctx, several, o.loginFlags())
+		var e store.Entry
+		if e, err = a.askWhich(ctx, several, o.loginFlags()); err == nil {
+			c = account.Load(ctx, st, server, o.Settings, e)
+		}
 	}
 	if err != nil {
-		return store.Entry{}, usageError{err}
+		return account.Choice{}, usageError{err}
 	}
-	return e, nil
+	return c, nil
 }
 
 // askWhich asks a person at a terminal which of several accounts is meant. Elsewhere it

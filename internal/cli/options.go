@@ -40,6 +40,7 @@ type options struct {
 	flags  *pflag.FlagSet           // these, to tell a flag that was given from its default
 	getenv func(name string) string // nil: no variable is for this server
 	kept   *store.Entry             // the kept login that Settings are of, see use
+	choice *account.Choice          // the account, once it is found
 
 	// The client at the provider.
 	clientSecretFile, clientKey           string

@@ -19,7 +19,7 @@ import (
 )
 
 // Subject is what is examined. Browser, Getenv and Load are required, and with a Server
-// all functions but Commands.
+// Header.
 type Subject struct {
 	// Version is that of this program.
 	Version string
@@ -44,17 +44,18 @@ type Subject struct {
 	// Commands checks the programs that print headers against the others; nil where the
 	// person has given none.
 	Commands func(http.Header) (*command.Set, error)
-	// Open opens the account that Load has found, for looking at it.
-	Open func(ctx context.Context) (*account.Account, error)
 }
 
-// Kept is what is kept in the store.
+// Kept is what is kept in the store. With an error of Load only Open means anything.
 type Kept struct {
 	Store   *store.Store
 	Entries []store.Entry
 	// Settings and AllowHTTP are those of the Subject with what is kept for its server.
 	Settings  account.Settings
 	AllowHTTP bool
+	// Open opens the account of the Server, for looking at it. It takes what Commands has
+	// returned.
+	Open func(ctx context.Context, commands *command.Set) (*account.Account, error)
 }
 
 // Outcome is that of a check.
@@ -100,6 +101,7 @@ func failedBy(err error, next string) Finding {
 type examination struct {
 	Subject
 
+	open      func(ctx context.Context, commands *command.Set) (*account.Account, error) // that of Kept
 	commands  *command.Set
 	response  *response
 	challenge discovery.Challenge

@@ -23,9 +23,10 @@ func TestExamineWithoutAConnection(t *testing.T) {
 	broken := errors.New("a\x1b[2J\nb")
 	s := Subject{
 		Server: server, Getenv: func(string) string { return "" }, Browser: account.Browser{Command: account.NoBrowser},
-		Load:   func(context.Context) (Kept, error) { return Kept{}, broken },
+		Load: func(context.Context) (Kept, error) {
+			return Kept{Open: func(context.Context, *command.Set) (*account.Account, error) { return nil, broken }}, broken
+		},
 		Header: func() (http.Header, error) { return http.Header{}, nil },
-		Open:   func(context.Context) (*account.Account, error) { return nil, broken },
 	}
 	got := map[string]Finding{}
 	var order []string

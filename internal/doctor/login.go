@@ -47,7 +47,7 @@ func (x *examination) runCommands(ctx context.Context) Finding {
 
 // login looks at the kept login. Nothing is renewed, and nobody is asked.
 func (x *examination) login(ctx context.Context) Finding {
-	opened, err := x.Open(ctx)
+	opened, err := x.open(ctx, x.commands)
 	if err != nil {
 		return failedBy(err, "")
 	}

@@ -24,6 +24,7 @@ func (x *examination) version(context.Context) Finding {
 // store looks at what is kept.
 func (x *examination) store(ctx context.Context) Finding {
 	kept, err := x.Load(ctx)
+	x.open = kept.Open
 	if err != nil {
 		return failedBy(err, "")
 	}
