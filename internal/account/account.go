@@ -28,7 +28,7 @@ type Config struct {
 	// Terminal shows what a person needs to sign in.
 	Terminal *terminal.Terminal
 	// Lines returns the lines that a person types, for the answer of a browser on
-	// another machine. It is not called for a Relay, whose stdin is its client's.
+	// another machine. It is not called for a relay, whose stdin is its client's.
 	Lines func() <-chan string
 	// Version is that of this program, as the server is told.
 	Version string
@@ -85,7 +85,7 @@ func Open(cfg Config) (*Account, error) {
 		AssumePKCE: cfg.AssumePKCE, LoginTimeout: cfg.LoginTimeout, Interactive: a.personAsks(), Device: a.devicePolicy(),
 		IssuerChoice: cfg.Settings.IssuerChoice, LoginFlags: a.loginFlags(), Choices: cfg.Settings.Choices,
 	}
-	if cfg.Purpose != Inspect {
+	if cfg.Purpose != ForInspect {
 		oc.Listen = a.Listen
 		oc.ShowPrompt, oc.ShowOtherPrompt = a.show, a.follow
 		oc.StillWanted = func() bool { return !a.published.Load() || a.Store.Permitted(a.Key) }
@@ -128,11 +128,11 @@ func (a *Account) prepare() (err error) {
 }
 
 // ownClient reports whether mcp-login itself is the MCP client.
-func (a *Account) ownClient() bool { return a.Purpose == Login || a.Purpose == Call }
+func (a *Account) ownClient() bool { return a.Purpose == ForLogin || a.Purpose == ForCall }
 
 // personAsks reports whether somebody at a terminal wants to sign in.
 func (a *Account) personAsks() bool {
-	return a.Purpose == Login || a.Purpose == Call && a.Terminal.Interactive()
+	return a.Purpose == ForLogin || a.Purpose == ForCall && a.Terminal.Interactive()
 }
 
 // serverPatience is how long a server that takes no connections is waited for on

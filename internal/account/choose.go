@@ -46,7 +46,7 @@ func choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 			others = append(others, e)
 		}
 	}
-	if anyProfile := purpose == Inspect || purpose == Call; len(fits) == 0 && (anyProfile || purpose == Relay && len(others) > 1) {
+	if anyProfile := purpose == ForInspect || purpose == ForCall; len(fits) == 0 && (anyProfile || purpose == ForRelay && len(others) > 1) {
 		fits = others
 	}
 	switch {
@@ -168,18 +168,18 @@ func (e *SeveralError) OAuthCode() string { return "" }
 type Purpose int
 
 const (
-	// Inspect is for what only looks at a kept login or ends it. Nobody is asked to
+	// ForInspect is for what only looks at a kept login or ends it. Nobody is asked to
 	// sign in; a profile that is not named is any.
-	Inspect Purpose = iota
-	// Login is for a person at a terminal who wants to sign in. What is not kept yet
+	ForInspect Purpose = iota
+	// ForLogin is for a person at a terminal who wants to sign in. What is not kept yet
 	// is a new account.
-	Login
-	// Call is for a command that talks to the server itself and signs in on the way
+	ForLogin
+	// ForCall is for a command that talks to the server itself and signs in on the way
 	// if the server asks. A profile that is not named is any.
-	Call
-	// Relay is for an MCP client behind the bridge. Nothing is chosen between several
+	ForCall
+	// ForRelay is for an MCP client behind the bridge. Nothing is chosen between several
 	// accounts with other profiles: a person has to say whether one of them is meant.
-	Relay
+	ForRelay
 )
 
 // Choice is the account that a command is about.

@@ -64,53 +64,53 @@ func TestChooseFindsTheAccountThatIsMeant(t *testing.T) {
 		purpose Purpose
 		want    string
 	}{
-		"nothing is kept":                     {nil, Settings{}, Inspect, "new"},
-		"the same":                            {[]store.Entry{plain}, Settings{}, Login, ""},
-		"one with a client":                   {[]store.Entry{app}, Settings{}, Login, "--client-id app"},
-		"one with scopes":                     {[]store.Entry{narrow}, Settings{}, Login, "--scope read"},
-		"of another server":                   {[]store.Entry{elsewhere}, Settings{}, Login, "new"},
-		"two with clients":                    {[]store.Entry{app, web}, Settings{}, Login, "several"},
-		"one of two is named":                 {[]store.Entry{app, web}, Settings{ClientID: "web"}, Login, "--client-id web"},
-		"another is named":                    {[]store.Entry{app, web}, Settings{ClientID: "x"}, Login, "new"},
-		"the plain one is named by nothing":   {[]store.Entry{plain, app}, Settings{}, Inspect, ""},
-		"an attempt beside one":               {[]store.Entry{attempt(plain), app}, Settings{}, Login, "--client-id app"},
-		"an attempt beside two":               {[]store.Entry{attempt(plain), app, web}, Settings{}, Login, "several"},
-		"one that cannot be read":             {[]store.Entry{damaged, app}, Settings{}, Login, ""},
-		"its entry is lost as well":           {[]store.Entry{{ID: plain.ID, Problem: "damaged"}, app}, Settings{}, Login, ""},
-		"one that is under way":               {[]store.Entry{underWay(app)}, Settings{}, Login, "--client-id app"},
-		"one under way beside its own":        {[]store.Entry{underWay(app), plain}, Settings{}, Inspect, ""},
-		"its own is under way":                {[]store.Entry{underWay(plain), app}, Settings{}, Login, ""},
-		"no scopes":                           {[]store.Entry{kept(Settings{Scopes: oauth.NoScopes()}, idp)}, Settings{}, Login, "--scope="},
-		"no scopes, beside a plain one":       {[]store.Entry{asked(plain, "openid")}, Settings{Scopes: oauth.NoScopes()}, Login, "new"},
-		"no scopes, by an earlier version":    {[]store.Entry{plain}, Settings{Scopes: oauth.NoScopes()}, Login, ""},
-		"an attempt with a client":            {[]store.Entry{attempt(app)}, Settings{}, Login, "new"},
-		"other scopes are said":               {[]store.Entry{plain, narrow}, Settings{Scopes: []string{"write"}}, Login, "new"},
-		"a part is said":                      {[]store.Entry{kept(Settings{ClientID: "app", Resource: "none"}, idp), web}, Settings{Resource: "none"}, Login, "--client-id app --no-resource"},
-		"parameters in another order":         {[]store.Entry{kept(Settings{ClientID: "app", Params: []string{"a=1", "b=2"}}, idp)}, Settings{Params: []string{"b=2", "a=1"}}, Login, "--client-id app --auth-param a=1 --auth-param b=2"},
-		"the client itself, beside a person":  {[]store.Entry{app, kept(Settings{ClientID: "app", Grant: oauth.GrantClientCredentials}, idp)}, Settings{ClientID: "app"}, Login, "--client-id app"},
-		"a login does not take a profile":     {[]store.Entry{work}, Settings{}, Login, "new"},
-		"a login beside two profiles":         {[]store.Entry{work, home}, Settings{}, Login, "new"},
-		"a bridge does not take a profile":    {[]store.Entry{work}, Settings{}, Relay, "new"},
-		"a bridge beside two profiles":        {[]store.Entry{work, home}, Settings{}, Relay, "several"},
-		"a bridge beside its own and others":  {[]store.Entry{app, work, home}, Settings{}, Relay, "--client-id app"},
-		"what needs a login takes a profile":  {[]store.Entry{work}, Settings{}, Inspect, "--profile work"},
-		"and asks which of two":               {[]store.Entry{work, home}, Settings{}, Inspect, "several"},
-		"and prefers the one without":         {[]store.Entry{work, home, app}, Settings{}, Inspect, "--client-id app"},
-		"another profile is said":             {[]store.Entry{work, home}, Settings{Profile: "x"}, Inspect, "new"},
-		"issuer, kept without":                {[]store.Entry{plain}, issuer(idp), Login, ""},
-		"issuer, with a slash":                {[]store.Entry{plain}, issuer(idp + "/"), Login, ""},
-		"issuer, by its document":             {[]store.Entry{plain}, issuer(idp + "/.well-known/openid-configuration"), Login, ""},
-		"issuer, another":                     {[]store.Entry{kept(Settings{}, other)}, issuer(idp), Login, "new"},
-		"issuer, after an attempt":            {[]store.Entry{attempt(kept(Settings{}, ""))}, issuer(idp), Login, "new"},
-		"issuer, not named again":             {[]store.Entry{kept(issuer(idp), idp)}, Settings{}, Login, "--issuer " + idp},
-		"issuer, attempt without":             {[]store.Entry{attempt(kept(Settings{}, "")), kept(issuer(idp), idp)}, Settings{}, Login, "--issuer " + idp},
-		"issuer, with and without":            {[]store.Entry{kept(Settings{}, other), kept(issuer(idp), idp)}, Settings{}, Login, ""},
-		"issuer, two":                         {[]store.Entry{kept(issuer(other), other), kept(issuer(idp), idp)}, Settings{}, Login, "several"},
-		"issuer, attempt with":                {[]store.Entry{attempt(kept(issuer(idp), ""))}, Settings{}, Login, "new"},
-		"issuer, another spelling":            {[]store.Entry{kept(issuer(idp+"/"), idp)}, issuer(idp), Login, "--issuer " + idp + "/"},
-		"issuer, the accepted name is not it": {[]store.Entry{pair}, issuer(idp), Login, "new"},
-		"issuer, the place is":                {[]store.Entry{pair}, issuer(other), Login, "--accept-issuer " + idp},
-		"issuer, of a kept client":            {[]store.Entry{app}, issuer(idp), Login, "--client-id app"},
+		"nothing is kept":                     {nil, Settings{}, ForInspect, "new"},
+		"the same":                            {[]store.Entry{plain}, Settings{}, ForLogin, ""},
+		"one with a client":                   {[]store.Entry{app}, Settings{}, ForLogin, "--client-id app"},
+		"one with scopes":                     {[]store.Entry{narrow}, Settings{}, ForLogin, "--scope read"},
+		"of another server":                   {[]store.Entry{elsewhere}, Settings{}, ForLogin, "new"},
+		"two with clients":                    {[]store.Entry{app, web}, Settings{}, ForLogin, "several"},
+		"one of two is named":                 {[]store.Entry{app, web}, Settings{ClientID: "web"}, ForLogin, "--client-id web"},
+		"another is named":                    {[]store.Entry{app, web}, Settings{ClientID: "x"}, ForLogin, "new"},
+		"the plain one is named by nothing":   {[]store.Entry{plain, app}, Settings{}, ForInspect, ""},
+		"an attempt beside one":               {[]store.Entry{attempt(plain), app}, Settings{}, ForLogin, "--client-id app"},
+		"an attempt beside two":               {[]store.Entry{attempt(plain), app, web}, Settings{}, ForLogin, "several"},
+		"one that cannot be read":             {[]store.Entry{damaged, app}, Settings{}, ForLogin, ""},
+		"its entry is lost as well":           {[]store.Entry{{ID: plain.ID, Problem: "damaged"}, app}, Settings{}, ForLogin, ""},
+		"one that is under way":               {[]store.Entry{underWay(app)}, Settings{}, ForLogin, "--client-id app"},
+		"one under way beside its own":        {[]store.Entry{underWay(app), plain}, Settings{}, ForInspect, ""},
+		"its own is under way":                {[]store.Entry{underWay(plain), app}, Settings{}, ForLogin, ""},
+		"no scopes":                           {[]store.Entry{kept(Settings{Scopes: oauth.NoScopes()}, idp)}, Settings{}, ForLogin, "--scope="},
+		"no scopes, beside a plain one":       {[]store.Entry{asked(plain, "openid")}, Settings{Scopes: oauth.NoScopes()}, ForLogin, "new"},
+		"no scopes, by an earlier version":    {[]store.Entry{plain}, Settings{Scopes: oauth.NoScopes()}, ForLogin, ""},
+		"an attempt with a client":            {[]store.Entry{attempt(app)}, Settings{}, ForLogin, "new"},
+		"other scopes are said":               {[]store.Entry{plain, narrow}, Settings{Scopes: []string{"write"}}, ForLogin, "new"},
+		"a part is said":                      {[]store.Entry{kept(Settings{ClientID: "app", Resource: "none"}, idp), web}, Settings{Resource: "none"}, ForLogin, "--client-id app --no-resource"},
+		"parameters in another order":         {[]store.Entry{kept(Settings{ClientID: "app", Params: []string{"a=1", "b=2"}}, idp)}, Settings{Params: []string{"b=2", "a=1"}}, ForLogin, "--client-id app --auth-param a=1 --auth-param b=2"},
+		"the client itself, beside a person":  {[]store.Entry{app, kept(Settings{ClientID: "app", Grant: oauth.GrantClientCredentials}, idp)}, Settings{ClientID: "app"}, ForLogin, "--client-id app"},
+		"a login does not take a profile":     {[]store.Entry{work}, Settings{}, ForLogin, "new"},
+		"a login beside two profiles":         {[]store.Entry{work, home}, Settings{}, ForLogin, "new"},
+		"a bridge does not take a profile":    {[]store.Entry{work}, Settings{}, ForRelay, "new"},
+		"a bridge beside two profiles":        {[]store.Entry{work, home}, Settings{}, ForRelay, "several"},
+		"a bridge beside its own and others":  {[]store.Entry{app, work, home}, Settings{}, ForRelay, "--client-id app"},
+		"what needs a login takes a profile":  {[]store.Entry{work}, Settings{}, ForInspect, "--profile work"},
+		"and asks which of two":               {[]store.Entry{work, home}, Settings{}, ForInspect, "several"},
+		"and prefers the one without":         {[]store.Entry{work, home, app}, Settings{}, ForInspect, "--client-id app"},
+		"another profile is said":             {[]store.Entry{work, home}, Settings{Profile: "x"}, ForInspect, "new"},
+		"issuer, kept without":                {[]store.Entry{plain}, issuer(idp), ForLogin, ""},
+		"issuer, with a slash":                {[]store.Entry{plain}, issuer(idp + "/"), ForLogin, ""},
+		"issuer, by its document":             {[]store.Entry{plain}, issuer(idp + "/.well-known/openid-configuration"), ForLogin, ""},
+		"issuer, another":                     {[]store.Entry{kept(Settings{}, other)}, issuer(idp), ForLogin, "new"},
+		"issuer, after an attempt":            {[]store.Entry{attempt(kept(Settings{}, ""))}, issuer(idp), ForLogin, "new"},
+		"issuer, not named again":             {[]store.Entry{kept(issuer(idp), idp)}, Settings{}, ForLogin, "--issuer " + idp},
+		"issuer, attempt without":             {[]store.Entry{attempt(kept(Settings{}, "")), kept(issuer(idp), idp)}, Settings{}, ForLogin, "--issuer " + idp},
+		"issuer, with and without":            {[]store.Entry{kept(Settings{}, other), kept(issuer(idp), idp)}, Settings{}, ForLogin, ""},
+		"issuer, two":                         {[]store.Entry{kept(issuer(other), other), kept(issuer(idp), idp)}, Settings{}, ForLogin, "several"},
+		"issuer, attempt with":                {[]store.Entry{attempt(kept(issuer(idp), ""))}, Settings{}, ForLogin, "new"},
+		"issuer, another spelling":            {[]store.Entry{kept(issuer(idp+"/"), idp)}, issuer(idp), ForLogin, "--issuer " + idp + "/"},
+		"issuer, the accepted name is not it": {[]store.Entry{pair}, issuer(idp), ForLogin, "new"},
+		"issuer, the place is":                {[]store.Entry{pair}, issuer(other), ForLogin, "--accept-issuer " + idp},
+		"issuer, of a kept client":            {[]store.Entry{app}, issuer(idp), ForLogin, "--client-id app"},
 	} {
 		key := kept(tc.said, "").Key
 		e, err := choose(tc.kept, tc.said, key, tc.purpose)
@@ -136,7 +136,7 @@ func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 		kept(Settings{ClientID: "app"}, idp), kept(Settings{ClientID: "app", Resource: "none"}, idp), kept(Settings{Scopes: []string{"read", "write"}}, idp),
 		kept(Settings{Params: []string{"prompt=login consent"}}, idp), kept(issuer(idp), idp),
 	}
-	_, err := choose(all, Settings{}, oauth.Key{Server: server}, Inspect)
+	_, err := choose(all, Settings{}, oauth.Key{Server: server}, ForInspect)
 	var several *SeveralError
 	if !errors.As(err, &several) || len(several.Commands()) != len(all) {
 		t.Fatalf("%v", err)
@@ -156,7 +156,7 @@ func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 	for range 20 {
 		all = append(all, kept(Settings{Params: []string{"n=" + strings.Repeat("x", len(all))}}, idp))
 	}
-	_, err = choose(all, Settings{}, oauth.Key{Server: server}, Inspect)
+	_, err = choose(all, Settings{}, oauth.Key{Server: server}, ForInspect)
 	if errors.As(err, &several); !strings.HasSuffix(several.UserHint(), "or one of 15 more that mcp-login status "+server+" lists") {
 		t.Error(several.UserHint())
 	}
@@ -188,7 +188,7 @@ func TestChooseKeepsTheKey(t *testing.T) {
 		"unreadable": {ID: key.ID(), Problem: "its mode lets other users in"},
 		"no scopes":  {ID: key.ID(), Key: oauth.Key{Server: key.Server}, HasToken: true},
 	} {
-		e, err := choose([]store.Entry{kept}, Settings{}, key, Login)
+		e, err := choose([]store.Entry{kept}, Settings{}, key, ForLogin)
 		if err != nil || e.Key.Server != key.Server || e.Key.Scopes == nil {
 			t.Errorf("%s: %+v, %v", name, e.Key, err)
 		}

@@ -62,7 +62,7 @@ type Detach struct {
 // only is of no use to another process, and all processes of a container end with its
 // first one.
 func (a *Account) detaches() bool {
-	return a.Detach != nil && a.Purpose == Relay && !a.Store.InMemory() && os.Getpid() != 1
+	return a.Detach != nil && a.Purpose == ForRelay && !a.Store.InMemory() && os.Getpid() != 1
 }
 
 // delegate starts the process, with the same flags. It gives up with the context, and
@@ -183,7 +183,7 @@ func DetachedTimeout(said time.Duration) time.Duration {
 
 // RunDetached is the process of a detached login. h is what it was told, nil for nothing,
 // timeout is that of the login, and the process that waits for it reads stdout. open
-// opens the account, whose purpose is Relay.
+// opens the account, whose purpose is ForRelay.
 func RunDetached(ctx context.Context, h *Handover, timeout time.Duration, stdout io.Writer, open func(context.Context) (*Account, error)) error {
 	line := endedLine
 	say := sync.OnceFunc(func() { _, _ = io.WriteString(stdout, line+"\n") })

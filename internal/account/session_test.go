@@ -73,7 +73,7 @@ func TestNotificationsAreHeardFromTheBeginning(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	heard := make(chan string, 10)
-	s, err := opened(t, newServer(t, func([]byte) {}).URL, Call).Start(ctx, func(m jsonrpc.Message) { heard <- m.Method })
+	s, err := opened(t, newServer(t, func([]byte) {}).URL, ForCall).Start(ctx, func(m jsonrpc.Message) { heard <- m.Method })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestASessionAndAProbeNameTheSameClient(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	infos := make(chan string, 2)
-	a := opened(t, newServer(t, func(info []byte) { infos <- string(info) }).URL, Call)
+	a := opened(t, newServer(t, func(info []byte) { infos <- string(info) }).URL, ForCall)
 	s, err := a.Start(ctx, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -18,12 +18,12 @@ import (
 // bridge relays until stdin ends. What goes wrong with a request is answered
 // to the client there; only what ends the whole run comes back as an error.
 func (a *app) bridge(ctx context.Context, o options, raw string) error {
-	account, err := a.open(ctx, o, raw, account.Relay)
+	acc, err := a.open(ctx, o, raw, account.ForRelay)
 	if err != nil {
 		return err
 	}
-	defer account.Close()
-	if err := account.Relay(ctx, a.in, a.term.Protocol(), o.relay()); err != nil {
+	defer acc.Close()
+	if err := acc.Relay(ctx, a.in, a.term.Protocol(), o.relay()); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil

@@ -109,13 +109,13 @@ func (a *app) keptFor(ctx context.Context, o options, server *url.URL) (doctor.K
 	st, entries, err := a.kept(ctx, o)
 	if err == nil && server != nil {
 		var c account.Choice
-		if c, err = a.find(ctx, st, entries, o, server, account.Inspect); err == nil {
+		if c, err = a.find(ctx, st, entries, o, server, account.ForInspect); err == nil {
 			o.choice, o.Settings, o.allowHTTP = &c, c.Settings, o.allowHTTP || c.Kept
 		}
 	}
 	open := func(ctx context.Context, commands *command.Set) (*account.Account, error) {
 		o.commandSet = commands
-		return a.open(ctx, o, server.String(), account.Inspect)
+		return a.open(ctx, o, server.String(), account.ForInspect)
 	}
 	return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP, Open: open}, err
 }

@@ -55,39 +55,39 @@ type loginReport struct {
 }
 
 func (a *app) login(ctx context.Context, o options, raw string, again, force, asJSON bool) error {
-	s, err := a.open(ctx, o, raw, account.Login)
+	acc, err := a.open(ctx, o, raw, account.ForLogin)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	if instead := s.TokenSource(); instead != "" {
-		if err := s.Probe(ctx); err != nil {
+	defer acc.Close()
+	if instead := acc.TokenSource(); instead != "" {
+		if err := acc.Probe(ctx); err != nil {
 			return err
 		}
 		if asJSON {
-			return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.Server.String(), Outcome: "token_given"})
+			return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: acc.Server.String(), Outcome: "token_given"})
 		}
-		a.term.Print("%s takes %s", s.Server, instead)
+		a.term.Print("%s takes %s", acc.Server, instead)
 		return nil
 	}
 	if again {
-		if err := s.OAuth.LogoutForNewLogin(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		if err := acc.OAuth.LogoutForNewLogin(ctx); err != nil && !errors.Is(err, oauth.ErrNotFound) {
 			return err
 		}
 	}
-	if err := s.OAuth.PersonActed(ctx); err != nil {
-		s.Log.Warn("earlier sign-ins that led to nothing still count", "error", err)
+	if err := acc.OAuth.PersonActed(ctx); err != nil {
+		acc.Log.Warn("earlier sign-ins that led to nothing still count", "error", err)
 	}
-	before, _ := s.OAuth.Credential(ctx)
-	if err := s.SignIn(ctx, force); err != nil {
+	before, _ := acc.OAuth.Credential(ctx)
+	if err := acc.SignIn(ctx, force); err != nil {
 		return err
 	}
-	cred, err := s.OAuth.Credential(ctx)
+	cred, err := acc.OAuth.Credential(ctx)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound) && asJSON:
-		return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: s.Server.String(), Outcome: "not_needed"})
+		return a.term.JSON(loginReport{SchemaVersion: schemaVersion, Server: acc.Server.String(), Outcome: "not_needed"})
 	case errors.Is(err, oauth.ErrNotFound):
-		a.term.Print("%s needs no sign-in; if one of its tools does, add --force", s.Server)
+		a.term.Print("%s needs no sign-in; if one of its tools does, add --force", acc.Server)
 		return nil
 	case err != nil:
 		return err
@@ -98,13 +98,13 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 	}
 	if asJSON {
 		return a.term.JSON(loginReport{
-			SchemaVersion: schemaVersion, Server: s.Server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
-			Profile: s.Key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
-			Store: string(s.Store.KeptIn(s.Key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
+			SchemaVersion: schemaVersion, Server: acc.Server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
+			Profile: acc.Key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
+			Store: string(acc.Store.KeptIn(acc.Key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
 		})
 	}
-	a.term.Print("%s to %s%s", verb, s.Server, account.As(cred))
-	a.term.Print("kept in %s", s.Store.Describe(ctx, s.Key))
+	a.term.Print("%s to %s%s", verb, acc.Server, account.As(cred))
+	a.term.Print("kept in %s", acc.Store.Describe(ctx, acc.Key))
 	a.term.Print("%s", account.Validity(cred, time.Now()))
 	return nil
 }
@@ -117,6 +117,6 @@ func (a *app) detachedLogin(ctx context.Context, o options, raw string) error {
 	}
 	o.timeout = account.DetachedTimeout(said)
 	return account.RunDetached(ctx, a.handover, o.timeout, a.term.Protocol(), func(ctx context.Context) (*account.Account, error) {
-		return a.open(ctx, o, raw, account.Relay)
+		return a.open(ctx, o, raw, account.ForRelay)
 	})
 }

@@ -110,22 +110,22 @@ func (r *logoutRow) addLeftover(left oauth.LogoutResult, now time.Time) string {
 // logout ends one login, and says so unless the caller does.
 func (a *app) logout(ctx context.Context, o options, raw string, with logoutOptions) (logoutRow, error) {
 	o.allowHTTP = true // nothing is sent to the server
-	s, err := a.open(ctx, o, raw, account.Inspect)
+	acc, err := a.open(ctx, o, raw, account.ForInspect)
 	if err != nil {
 		return logoutRow{}, err
 	}
-	defer s.Close()
-	row := logoutRow{Server: s.Server.String(), Profile: s.Key.Profile, Flags: strings.Join(oauth.AccountFlags(s.Key, "", ""), " ")}
-	ended, err := s.EndLogin(ctx)
+	defer acc.Close()
+	row := logoutRow{Server: acc.Server.String(), Profile: acc.Key.Profile, Flags: strings.Join(oauth.AccountFlags(acc.Key, "", ""), " ")}
+	ended, err := acc.EndLogin(ctx)
 	if err != nil {
 		return row, storeError{err}
 	}
-	before, err := s.OAuth.Credential(ctx)
+	before, err := acc.OAuth.Credential(ctx)
 	if err == nil && with.session {
-		defer a.endSession(ctx, s, before, with.quiet)
+		defer a.endSession(ctx, acc, before, with.quiet)
 	}
 	var text string
-	result, err := s.OAuth.Logout(ctx, with.registration)
+	result, err := acc.OAuth.Logout(ctx, with.registration)
 	switch {
 	case errors.Is(err, oauth.ErrNotFound) && ended:
 		row.Outcome, text = logoutEnded, "ended the sign-in to"
@@ -148,7 +148,7 @@ func (a *app) logout(ctx context.Context, o options, raw string, with logoutOpti
 		if with.several {
 			of = " " + row.Flags
 		}
-		a.term.Print("%s %s%s", text, s.Server, of)
+		a.term.Print("%s %s%s", text, acc.Server, of)
 	}
 	if lives != "" && row.Problem == "" {
 		a.term.Note("%s", lives)
@@ -165,8 +165,8 @@ type logoutOptions struct{ session, registration, quiet, several bool }
 
 // endSession prints where the person's session at the provider can be ended, and opens
 // it.
-func (a *app) endSession(ctx context.Context, s *account.Account, cred oauth.Credential, quiet bool) {
-	address, err := s.EndSessionURL(ctx, cred)
+func (a *app) endSession(ctx context.Context, acc *account.Account, cred oauth.Credential, quiet bool) {
+	address, err := acc.EndSessionURL(ctx, cred)
 	switch {
 	case err != nil:
 		a.term.Note("the session in the browser is not ended: %v", err)
@@ -179,8 +179,8 @@ func (a *app) endSession(ctx context.Context, s *account.Account, cred oauth.Cre
 	default:
 		a.term.Print("end the session in the browser: %s", address)
 	}
-	if err := s.Browser.Open(address); err != nil {
-		s.Log.Debug("no browser was opened", "reason", err)
+	if err := acc.Browser.Open(address); err != nil {
+		acc.Log.Debug("no browser was opened", "reason", err)
 	}
 }
 

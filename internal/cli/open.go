@@ -64,11 +64,11 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 	if a.handover == nil && !o.noDetach && a.env != nil {
 		c.Detach = &account.Detach{Args: a.args, Secrets: a.env.secrets, Pipes: flagPipes.all}
 	}
-	opened, err := account.Open(c)
+	acc, err := account.Open(c)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return opened, nil
+	return acc, nil
 }
 
 // browser is how a browser is opened.

@@ -268,7 +268,7 @@ func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(s
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			verdict, problem := doctor.Verify(ctx, func(ctx context.Context) (*account.Account, error) {
-				return a.open(ctx, settings(e), e.Key.Server, account.Inspect)
+				return a.open(ctx, settings(e), e.Key.Server, account.ForInspect)
 			})
 			r.Check, r.Problem = string(verdict), problem
 			r.NeedsLogin = r.NeedsLogin || verdict == doctor.Refused

@@ -43,17 +43,17 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON
 		return usageError{errors.New("--json and --header-line contradict each other")}
 	}
 	o.allowHTTP = true // nothing is sent to the server
-	s, err := a.open(ctx, o, raw, account.Inspect)
+	acc, err := a.open(ctx, o, raw, account.ForInspect)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	token, expiry, err := s.Token(ctx)
+	defer acc.Close()
+	token, expiry, err := acc.Token(ctx)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return a.term.JSON(tokenReport{schemaVersion, s.Server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
+		return a.term.JSON(tokenReport{schemaVersion, acc.Server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
 	}
 	line := token.Reveal()
 	if asHeader {

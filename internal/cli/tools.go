@@ -45,16 +45,16 @@ type session struct {
 // session begins a session, signing in on the way if the server asks. notify gets the
 // server's notifications; may be nil.
 func (a *app) session(ctx context.Context, o options, raw string, notify func(jsonrpc.Message)) (*session, error) {
-	opened, err := a.open(ctx, o, raw, account.Call)
+	acc, err := a.open(ctx, o, raw, account.ForCall)
 	if err != nil {
 		return nil, err
 	}
-	s, err := opened.Start(ctx, notify)
+	s, err := acc.Start(ctx, notify)
 	if err != nil {
-		opened.Close()
+		acc.Close()
 		return nil, err
 	}
-	return &session{opened, s}, nil
+	return &session{acc, s}, nil
 }
 
 // Close ends the session, and what the account has under way.

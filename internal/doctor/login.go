@@ -47,16 +47,16 @@ func (x *examination) runCommands(ctx context.Context) Finding {
 
 // login looks at the kept login. Nothing is renewed, and nobody is asked.
 func (x *examination) login(ctx context.Context) Finding {
-	opened, err := x.open(ctx, x.commands)
+	acc, err := x.open(ctx, x.commands)
 	if err != nil {
 		return failedBy(err, "")
 	}
-	x.account = opened
-	if source := opened.TokenSource(); source != "" {
+	x.account = acc
+	if source := acc.TokenSource(); source != "" {
 		return passed("%s is used as it is", source)
 	}
-	again := "run: " + opened.LoginCommand()
-	x.cred, err = opened.OAuth.Credential(ctx)
+	again := "run: " + acc.LoginCommand()
+	x.cred, err = acc.OAuth.Credential(ctx)
 	switch {
 	case (errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken()) && x.resource != nil && !x.needsLogin():
 		return skipped("none; for tools that want a sign-in, %s", again)
@@ -137,12 +137,12 @@ const verifyTimeout = 15 * time.Second
 func Verify(ctx context.Context, open func(ctx context.Context) (*account.Account, error)) (v Verdict, problem string) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	opened, err := open(ctx)
+	acc, err := open(ctx)
 	if err != nil {
 		return notChecked, foreign.Message(err.Error())
 	}
-	defer opened.Close()
-	err = opened.Probe(ctx)
+	defer acc.Close()
+	err = acc.Probe(ctx)
 	var refused interface{ OAuthCode() string }
 	switch {
 	case err == nil:
