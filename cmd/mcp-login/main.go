@@ -13,7 +13,7 @@ import (
 
 func main() {
 	hideMemory() // before there is anything in it
-	if code, ok := cli.StartDetached(os.Args[1:]); ok {
+	if code, ok := cli.RunStarter(os.Args[1:]); ok {
 		os.Exit(code)
 	}
 	// net/http and other libraries write there what a peer has sent, tokens among

@@ -87,18 +87,18 @@ func Open(cfg Config) (*Account, error) {
 	}
 	if cfg.Purpose != ForInspect {
 		oc.Listen = a.Listen
-		oc.ShowPrompt, oc.ShowOtherPrompt = a.show, a.follow
+		oc.ShowPrompt, oc.ShowOtherPrompt = a.showOwn, a.showOther
 		oc.StillWanted = func() bool { return !a.published.Load() || a.Store.Permitted(a.Key) }
 	}
 	if a.detaches() {
-		oc.StartDetached = a.delegate
+		oc.StartDetached = a.startDetached
 	}
 	a.OAuth = oauth.New(oc)
-	return a, a.prepare()
+	return a, a.setUpstream()
 }
 
-// prepare sets up how requests to the server are signed.
-func (a *Account) prepare() (err error) {
+// setUpstream sets up how requests to the server are signed.
+func (a *Account) setUpstream() (err error) {
 	c := a.Connection
 	plain := c.Commands.Transport(a.Server, c.RoundTripper())
 	signed, signIn := c.Commands.Explain(a.OAuth.Transport(plain)), a.OAuth.SignIn
@@ -233,8 +233,8 @@ func (a *Account) LoginCommand() string {
 	return oauth.Command("login", a.Key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
 }
 
-// As is " as NAME" for the person that cred is of, "" where that is not known.
-func As(cred oauth.Credential) string {
+// AsAccount is " as NAME" for the person that cred is of, "" where that is not known.
+func AsAccount(cred oauth.Credential) string {
 	if cred.Account == "" {
 		return ""
 	}
@@ -277,9 +277,9 @@ func (c *clientName) String() string {
 	return ""
 }
 
-// heard takes what the client says about itself, a raw object of MCP (Implementation):
+// learn takes what the client says about itself, a raw object of MCP (Implementation):
 // its title, or its name.
-func (c *clientName) heard(info []byte) {
+func (c *clientName) learn(info []byte) {
 	for _, member := range []string{"title", "name"} {
 		if name, ok := jsonrpc.Text(jsonrpc.Member(info, member)); ok {
 			c.set(name)

@@ -152,7 +152,7 @@ func TestClientNameIsRead(t *testing.T) {
 	} {
 		var name clientName
 		for _, info := range tc.infos {
-			name.heard([]byte(info))
+			name.learn([]byte(info))
 		}
 		if got := name.String(); got != tc.want {
 			t.Errorf("%q, want %q", got, tc.want)

@@ -65,9 +65,9 @@ func (a *Account) detaches() bool {
 	return a.Detach != nil && a.Purpose == ForRelay && !a.Store.InMemory() && os.Getpid() != 1
 }
 
-// delegate starts the process, with the same flags. It gives up with the context, and
+// startDetached starts the process, with the same flags. It gives up with the context, and
 // then no login begins.
-func (a *Account) delegate(ctx context.Context, d oauth.LoginRequest) error {
+func (a *Account) startDetached(ctx context.Context, d oauth.LoginRequest) error {
 	order, err := json.Marshal(Handover{LoginRequest: d, Program: a.client.String(), KeyIssuer: a.Key.Issuer, Settings: &a.Settings, Secrets: a.Detach.Secrets(), Pipes: a.Detach.Pipes()})
 	if err != nil {
 		return fmt.Errorf("%w: %w", oauth.ErrNotDetached, err)
@@ -255,12 +255,12 @@ func abandonLogin(a *Account) {
 // login. It is not for people.
 const startWord = "start-detached"
 
-// StartDetached is the process that a detached login begins with, if args are of
+// RunStarter is the process that a detached login begins with, if args are of
 // that one, else ok is false. It starts this program once more and ends, so that the
 // login has no parent among the processes of the host: hosts that end all that they have
 // started go from parent to child, on Windows as well (taskkill /T). It reads nothing of stdin, where
 // the new process is told what to do when this one has ended.
-func StartDetached(args []string, stdin *os.File) (ok bool, err error) {
+func RunStarter(args []string, stdin *os.File) (ok bool, err error) {
 	if len(args) == 0 || args[0] != startWord {
 		return false, nil
 	}

@@ -14,10 +14,10 @@ import (
 	"mcp-login/internal/terminal"
 )
 
-// show gives a login's prompt to the person. Other processes and status find it
+// showOwn gives a login's prompt to the person. Other processes and status find it
 // in the store. What the detached process prints appears on the stderr of the
 // bridge that started it.
-func (a *Account) show(ctx context.Context, p oauth.Prompt) {
+func (a *Account) showOwn(ctx context.Context, p oauth.Prompt) {
 	record := store.Pending{URL: p.URL, LocalURL: p.Local, Cookie: p.Mark, Here: a.Browser.Local(), Issuer: p.Issuer, UserCode: p.UserCode, RedirectURI: p.RedirectURI, PasteFrom: p.PasteFrom, Started: p.Began, Deadline: p.Deadline, PID: os.Getpid()}
 	err := a.Store.SetPending(ctx, a.Key, record)
 	if errors.Is(err, oauth.ErrEnded) {
@@ -28,27 +28,27 @@ func (a *Account) show(ctx context.Context, p oauth.Prompt) {
 	} else {
 		a.published.Store(true)
 	}
-	a.present(ctx, p)
+	a.printPrompt(ctx, p)
 	if !p.Resumed || p.PasteFrom != "" { // else a tab is open already
 		a.openBrowser(p)
 	}
 }
 
-// follow shows what the login of another process shows, while this one waits for it
+// showOther shows what the login of another process shows, while this one waits for it
 // until ctx ends.
-func (a *Account) follow(ctx context.Context, p oauth.Prompt) {
+func (a *Account) showOther(ctx context.Context, p oauth.Prompt) {
 	if !a.started.Load() {
-		a.present(ctx, p)
+		a.printPrompt(ctx, p)
 	}
 	if a.personAsks() && !p.Resumed { // a person has just run this command
 		a.openBrowser(p)
 	}
 }
 
-// present prints what the person needs. The address always stands on a line of
+// printPrompt prints what the person needs. The address always stands on a line of
 // its own: the browser may be on another machine, and that the program was started
 // does not mean that a window has opened.
-func (a *Account) present(ctx context.Context, p oauth.Prompt) {
+func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 	issuer := foreign.ShortAddress(p.Issuer)
 	if p.FoundAt != "" {
 		issuer += ", as the metadata of " + foreign.ShortAddress(p.FoundAt) + " calls itself,"

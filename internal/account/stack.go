@@ -45,7 +45,7 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 		return err
 	}
 	defer context.AfterFunc(ctx, a.OAuth.StopAsking)()
-	cfg := bridge.Config{Server: o.Tools.Stage(server), Client: a.client.heard, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log}
+	cfg := bridge.Config{Server: o.Tools.Stage(server), Client: a.client.learn, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log}
 	if a.signsIn() {
 		cfg.SignIn = bridge.AwaitedOnly(func() bool { _, ok := a.awaitedLogin(); return ok })
 		if o.Patience != nil {

@@ -119,10 +119,10 @@ func Run(ctx context.Context, args []string) int {
 	return a.run(ctx, args)
 }
 
-// StartDetached starts a detached login, if args are those of the process that does so,
+// RunStarter starts a detached login, if args are those of the process that does so,
 // and returns the code to end with; else ok is false. Call it before anything else.
-func StartDetached(args []string) (code int, ok bool) {
-	ok, err := account.StartDetached(args, os.Stdin)
+func RunStarter(args []string) (code int, ok bool) {
+	ok, err := account.RunStarter(args, os.Stdin)
 	if err != nil {
 		return exitFailure, ok
 	}

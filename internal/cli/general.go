@@ -59,9 +59,9 @@ func variableOr(getenv func(string) string) func(name, otherwise string) string 
 	}
 }
 
-// forAnyServer returns the options for e, one of all kept logins. Each of them may be for
+// forKept returns the options for e, one of all kept logins. Each of them may be for
 // another server: they begin with what is right for any, and get what is kept.
-func (o options) forAnyServer(e store.Entry) options {
+func (o options) forKept(e store.Entry) options {
 	k := options{generalOptions: o.generalOptions}
 	k.transport = "auto"
 	k.use(e)

@@ -140,7 +140,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 	defer unlock()
 	switch cred, err := i.store.Load(ctx, key); {
 	case err == nil && cred.HasToken():
-		i.term.Print("left %s alone: already signed in%s", server, account.As(cred))
+		i.term.Print("left %s alone: already signed in%s", server, account.AsAccount(cred))
 		return i.removeFiles(l)
 	case err != nil && !errors.Is(err, oauth.ErrNotFound):
 		return storeError{err}
@@ -155,7 +155,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 		return storeError{err}
 	}
 	i.taken++
-	i.term.Print("took over the login for %s%s", server, account.As(cred))
+	i.term.Print("took over the login for %s%s", server, account.AsAccount(cred))
 	i.term.Print("kept in %s", i.store.Describe(ctx, key))
 	if l.Identity.Resource != "" {
 		i.term.Note("hint: use it with --resource %s", hint.Quote(l.Identity.Resource))

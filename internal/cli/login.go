@@ -103,7 +103,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 			Store: string(acc.Store.KeptIn(acc.Key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
 		})
 	}
-	a.term.Print("%s to %s%s", verb, acc.Server, account.As(cred))
+	a.term.Print("%s to %s%s", verb, acc.Server, account.AsAccount(cred))
 	a.term.Print("kept in %s", acc.Store.Describe(ctx, acc.Key))
 	a.term.Print("%s", account.Validity(cred, time.Now()))
 	return nil

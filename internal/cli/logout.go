@@ -205,7 +205,7 @@ func (a *app) logoutAll(ctx context.Context, o options, with logoutOptions) erro
 		one.several = slices.ContainsFunc(entries, func(other store.Entry) bool {
 			return other.HasToken && other.Key.Server == e.Key.Server && other.ID != e.ID
 		})
-		row, err := a.logout(ctx, o.forAnyServer(e), e.Key.Server, one)
+		row, err := a.logout(ctx, o.forKept(e), e.Key.Server, one)
 		if err == nil && row.Outcome != logoutNone {
 			report.Logouts = append(report.Logouts, row)
 		}

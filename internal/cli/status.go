@@ -130,7 +130,7 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		return false
 	})
 	if !offline {
-		settings := o.forAnyServer
+		settings := o.forKept
 		if wanted != "" {
 			settings = o.forThisServer
 		}

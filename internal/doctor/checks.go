@@ -101,18 +101,18 @@ func failedBy(err error, next string) Finding {
 type examination struct {
 	Subject
 
-	open      func(ctx context.Context, commands *command.Set) (*account.Account, error) // that of Kept
-	commands  *command.Set
-	response  *response
-	challenge discovery.Challenge
-	metadata  *http.Client // for documents of the server and its provider
-	resource  *discovery.ResourceMetadata
-	issuer    string
-	provider  *discovery.ServerMetadata
-	account   *account.Account
-	cred      oauth.Credential
-	inquiry   oauth.ClientCheck
-	wrongType bool // the client is of a type that has no such redirect URI
+	open           func(ctx context.Context, commands *command.Set) (*account.Account, error) // that of Kept
+	commands       *command.Set
+	response       *response
+	challenge      discovery.Challenge
+	metadataClient *http.Client // for documents of the server and its provider
+	resource       *discovery.ResourceMetadata
+	issuer         string
+	provider       *discovery.ServerMetadata
+	account        *account.Account
+	cred           oauth.Credential
+	clientCheck    oauth.ClientCheck
+	wrongType      bool // the client is of a type that has no such redirect URI
 }
 
 // check is one step.

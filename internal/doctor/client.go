@@ -38,7 +38,7 @@ func (x *examination) client(ctx context.Context) Finding {
 	case err != nil:
 		return failedBy(err, "")
 	}
-	x.inquiry = i
+	x.clientCheck = i
 	switch {
 	case x.Settings.Grant == oauth.GrantClientCredentials:
 		return x.clientCredentials(i)
@@ -158,14 +158,14 @@ func (x *examination) clientCredentials(i oauth.ClientCheck) Finding {
 // Connect Core 1.0, section 3.1.2.1); the code of the error tells whether they are
 // accepted.
 func (x *examination) resourceAccepted(context.Context) Finding {
-	r, resource := x.inquiry.Authorization, x.inquiry.Resource
+	r, resource := x.clientCheck.Authorization, x.clientCheck.Resource
 	switch {
-	case x.inquiry.ClientID == "":
+	case x.clientCheck.ClientID == "":
 		return skipped("can be asked about when a client is registered")
 	case r.Status == 0, r.ClientRefused(), x.wrongType:
 		return skipped("see the client")
 	case r.RedirectRefused():
-		return x.redirectRefused(x.inquiry)
+		return x.redirectRefused(x.clientCheck)
 	}
 	switch r.Code {
 	case "invalid_target":

@@ -69,7 +69,7 @@ func (x *examination) login(ctx context.Context) Finding {
 	case x.cred.RefreshToken.IsZero() && x.Settings.Grant != oauth.GrantClientCredentials:
 		return passed("%s%s", account.Validity(x.cred, time.Now()), offlineHint(x.cred))
 	}
-	return passed("%s%s", strings.TrimSpace(account.Validity(x.cred, time.Now())), account.As(x.cred))
+	return passed("%s%s", strings.TrimSpace(account.Validity(x.cred, time.Now())), account.AsAccount(x.cred))
 }
 
 // offlineHint names the scope without which most providers, Logto among them, give no

@@ -58,8 +58,8 @@ func (x *examination) resourceMetadata(ctx context.Context) Finding {
 	if !x.needsLogin() && x.response.status != http.StatusOK {
 		return skipped("no sign-in is asked for")
 	}
-	x.metadata = x.Connection.Guard(x.Server, x.Settings).HTTPClient()
-	m, found, err := discovery.FetchResource(ctx, x.metadata, x.Server, x.challenge, x.Settings.Resource != "")
+	x.metadataClient = x.Connection.Guard(x.Server, x.Settings).HTTPClient()
+	m, found, err := discovery.FetchResource(ctx, x.metadataClient, x.Server, x.challenge, x.Settings.Resource != "")
 	switch {
 	case err != nil:
 		return failedBy(err, "the server's operator has to look at its protected-resource metadata (RFC 9728)")
@@ -96,7 +96,7 @@ func (x *examination) providerMetadata(ctx context.Context) Finding {
 	case x.issuer == "":
 		return skipped("no provider is known")
 	}
-	m, err := discovery.FetchServer(ctx, x.metadata, x.issuer, x.Settings.IssuerChoice)
+	m, err := discovery.FetchServer(ctx, x.metadataClient, x.issuer, x.Settings.IssuerChoice)
 	if err != nil {
 		if x.resource == nil && !errors.Is(err, discovery.ErrIssuerMismatch) {
 			return failed("the server's operator has to publish protected-resource metadata (RFC 9728); or name the provider, with --issuer", "no metadata of a provider at %s: %v", x.issuer, err)
