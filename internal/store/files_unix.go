@@ -69,6 +69,9 @@ func syncDirectory(dir string) error {
 // retrySharing: only Windows refuses because another process has the file open.
 func retrySharing(_ context.Context, f func() error) error { return f() }
 
+// sameFile reports whether two looks at a path found one file.
+func sameFile(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
+
 // noProcess reports whether no process has this id here. It says no more than that a
 // lock may be free: in containers that share a folder process ids repeat.
 func noProcess(pid int) bool { return pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) }

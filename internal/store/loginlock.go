@@ -31,17 +31,18 @@ const (
 
 // loginWatch is the wait for the login of another process. Who waits for its lock
 // looks at the record of the login alone, which is gone when it has ended: that is one
-// system call, where a try at the lock is four.
+// system call, where a try at the lock is four. While there is none, the lock is tried
+// each time.
 type loginWatch struct {
 	store  *Store
 	id     string
 	follow func(oauth.Prompt) // is told what that process shows; may be nil
 
-	tried   time.Time   // when the lock was tried last
+	tried   time.Time   // when the lock was last found taken
 	file    fs.FileInfo // the record as it was then, nil for none
-	record  pendingFile
-	readErr error
-	shown   string // Pending.URL that follow knows
+	record  pendingFile // what was read of it
+	readErr error       // why that was not possible
+	shown   string      // Pending.URL that follow knows
 }
 
 // try tries the lock of the login if it may be free. w is nil for another lock, which
@@ -58,12 +59,14 @@ func (w *loginWatch) try(ctx context.Context, lock tryLock, path string) (releas
 	if file != nil && !changed && time.Since(w.tried) < deathPause && !noProcess(w.record.PID) {
 		return nil, false, nil
 	}
-	first := w.tried.IsZero()
-	w.tried, w.file = time.Now(), file
+	// Nothing is noted of a try that failed: without kernel locks another kind of lock is
+	// tried next, and the record is still to be read.
 	if release, ok, err = lock(path); err != nil || ok {
 		return release, ok, err
 	}
-	if changed || first {
+	first := w.tried.IsZero()
+	w.tried, w.file = time.Now(), file
+	if changed || first || file != nil && w.readErr != nil {
 		w.read(ctx)
 	}
 	if w.store.overdue(w.id, w.record, w.readErr) {
@@ -72,12 +75,13 @@ func (w *loginWatch) try(ctx context.Context, lock tryLock, path string) (releas
 	return nil, false, nil
 }
 
-// sameRecord reports whether a record was not replaced between two looks.
+// sameRecord reports whether a record was not replaced between two looks. It is replaced
+// by another file, whose size and time may be the same where times are coarse.
 func sameRecord(a, b fs.FileInfo) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
 	}
-	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	return sameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // read reads the record of the login, whose process has the lock, and tells what it

@@ -5,7 +5,12 @@
 package store
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,6 +70,71 @@ func TestOverdueLogin(t *testing.T) {
 					t.Errorf("the lock excludes nobody: %v after %v", err, time.Since(end))
 				}
 				unlockThird()
+			})
+		})
+	}
+}
+
+// Who waits for a login is told what its record says, whenever it was published, and
+// even where it could not be read at first or looks as it did before.
+func TestWaiterReadsTheRecordOfALogin(t *testing.T) {
+	key, at := keyFor("a"), time.Now().Add(-time.Hour)
+	const first, second = "https://issuer.example/1", "https://issuer.example/2"
+	unreadable := func(t *testing.T, path string) (mend func()) {
+		good := take(t, path)
+		put(t, path, bytes.Repeat([]byte("x"), len(good)))
+		return func() { put(t, path, good) }
+	}
+	for name, c := range map[string]struct {
+		open   func(t testing.TB, o Options) *Store
+		before func(t *testing.T, path string) (after func())
+		then   string // what is published meanwhile
+		want   []string
+	}{
+		"published before":                       {open: mustOpen, want: []string{first}},
+		"published before, without kernel locks": {open: withoutKernelLocks, want: []string{first}},
+		"not to be read at first":                {open: mustOpen, before: unreadable, want: []string{first}},
+		"replaced at the same coarse time":       {open: mustOpen, then: second, want: []string{first, second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, key.ID()+pendingSuffix)
+			synctest.Test(t, func(t *testing.T) {
+				o := Options{Dir: dir, Kind: KindFile, Notice: func(string, string) {}}
+				holder, waiter, began := c.open(t, o), c.open(t, o), time.Now()
+				unlock := lockLogin(t, holder, key)
+				defer unlock()
+				touch := func() { must(t, os.Chtimes(path, at, at)) }
+				publish := func(address string) {
+					must(t, holder.SetPending(t.Context(), key, Pending{URL: address, PID: os.Getpid(), Started: began}))
+					touch()
+				}
+				publish(first)
+				after := func() {}
+				if c.before != nil {
+					after = c.before(t, path)
+					touch()
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var shown []string
+				go func() {
+					_, err := waiter.LockLogin(ctx, key, func(p oauth.Prompt) { shown = append(shown, p.URL) })
+					if !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+				}()
+				time.Sleep(time.Second)
+				if after(); c.then != "" {
+					publish(c.then)
+				}
+				touch()
+				time.Sleep(time.Second)
+				cancel()
+				synctest.Wait()
+				if !slices.Equal(shown, c.want) {
+					t.Errorf("shown %q, want %q", shown, c.want)
+				}
 			})
 		})
 	}
