@@ -124,8 +124,9 @@ func (s *Store) readIndex(ctx context.Context) index {
 	for _, e := range file.Entries {
 		e.ID = e.Key.ID()
 		if e.Format < entryFormat {
-			e.Format, e.stamp = entryFormat, stamp{} // List reads the login itself
+			e.stamp = stamp{} // List reads the login itself
 		}
+		e.Format = entryFormat // members of a later one are not kept
 		x[e.ID] = e
 	}
 	return x

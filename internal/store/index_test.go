@@ -86,6 +86,24 @@ func TestIndexBehind(t *testing.T) {
 	}
 }
 
+// An entry of a later release, which loses its members here, is read again there: it does
+// not keep that release's number.
+func TestIndexEntryOfALaterRelease(t *testing.T) {
+	s := fileStore(t, t.TempDir())
+	save(t, s, keyFor("a"), 1)
+	path := filepath.Join(s.dir, indexName)
+	good := take(t, path)
+	later := bytes.Replace(good, []byte(`[{"format":1,`), []byte(`[{"format":2,"later":true,`), 1)
+	if bytes.Equal(later, good) {
+		t.Fatalf("no entry with a format: %s", good)
+	}
+	put(t, path, later)
+	save(t, s, keyFor("b"), 2)
+	if now := take(t, path); bytes.Contains(now, []byte("later")) || bytes.Count(now, []byte(`{"format":1,`)) != 2 {
+		t.Errorf("%s", now)
+	}
+}
+
 // A login that cannot be read is listed with its problem, not left out.
 func TestIndexUnreadable(t *testing.T) {
 	t.Parallel()
