@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zalando/go-keyring"
+	"golang.org/x/sync/semaphore"
 
 	"mcp-login/internal/hint"
 )
@@ -40,7 +41,7 @@ type keyringBackend interface {
 type boundedKeyring struct {
 	inner keyringBackend
 	limit time.Duration
-	busy  chan struct{} // holds one value while a call runs
+	busy  *semaphore.Weighted // of the call that runs
 
 	mu      sync.Mutex
 	running bool
@@ -49,7 +50,7 @@ type boundedKeyring struct {
 }
 
 func newBoundedKeyring(inner keyringBackend, limit time.Duration) *boundedKeyring {
-	return &boundedKeyring{inner: inner, limit: limit, busy: make(chan struct{}, 1)}
+	return &boundedKeyring{inner: inner, limit: limit, busy: semaphore.NewWeighted(1)}
 }
 
 type keyringAnswer struct {
@@ -65,14 +66,10 @@ func (b *boundedKeyring) call(ctx context.Context, op string, f func() (string, 
 	if overdue {
 		return "", &KeyringError{Op: op, State: KeyringTimeout}
 	}
-	timer := time.NewTimer(b.limit)
-	defer timer.Stop()
-	select {
-	case b.busy <- struct{}{}:
-	case <-timer.C:
-		return "", b.timedOut(op)
-	case <-ctx.Done():
-		return "", ctx.Err()
+	wait, cancel := context.WithTimeout(ctx, b.limit)
+	defer cancel()
+	if b.busy.Acquire(wait, 1) != nil {
+		return "", b.unanswered(ctx, op)
 	}
 	b.mu.Lock()
 	b.running = true
@@ -85,10 +82,8 @@ func (b *boundedKeyring) call(ctx context.Context, op string, f func() (string, 
 	select {
 	case a := <-answer:
 		return a.value, asKeyringError(op, a.err)
-	case <-timer.C:
-		return "", b.timedOut(op)
-	case <-ctx.Done():
-		return "", ctx.Err()
+	case <-wait.Done():
+		return "", b.unanswered(ctx, op)
 	}
 }
 
@@ -104,8 +99,12 @@ func recovered(f func() (string, error)) (a keyringAnswer) {
 	return a
 }
 
-// timedOut marks the running call as overdue.
-func (b *boundedKeyring) timedOut(op string) error {
+// unanswered is the error of a call that has had no answer. Unless ctx has ended, the
+// running call is overdue.
+func (b *boundedKeyring) unanswered(ctx context.Context, op string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.overdue = b.running
@@ -121,7 +120,7 @@ func (b *boundedKeyring) finish() {
 	for _, f := range idle {
 		f()
 	}
-	<-b.busy
+	b.busy.Release(1)
 }
 
 // whenIdle runs f now, or when the call that is still running has returned.

@@ -204,8 +204,8 @@ func TestSessionStopped(t *testing.T) {
 	idle := make(chan struct{})
 	waiting.keyring.whenIdle(func() { close(idle) })
 	<-idle
-	waiting.keyring.busy <- struct{}{} // until the late call is wholly over
-	<-waiting.keyring.busy
+	must(t, waiting.keyring.busy.Acquire(t.Context(), 1)) // until the late call is wholly over
+	waiting.keyring.busy.Release(1)
 	waiting.keyring.limit = keyringTimeout
 	holds(t, waiting, keyFor("a"), 1, "after it went on")
 }
