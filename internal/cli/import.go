@@ -156,7 +156,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 	}
 	i.taken++
 	i.term.Print("took over the login for %s%s", server, account.AsAccount(cred))
-	i.term.Print("kept in %s", i.store.Describe(ctx, key))
+	i.term.Print("kept in %s", i.store.Describe(key))
 	if l.Identity.Resource != "" {
 		i.term.Note("hint: use it with --resource %s", hint.Quote(l.Identity.Resource))
 	}

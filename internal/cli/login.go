@@ -104,7 +104,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 		})
 	}
 	a.term.Print("%s to %s%s", verb, acc.Server, account.AsAccount(cred))
-	a.term.Print("kept in %s", acc.Store.Describe(ctx, acc.Key))
+	a.term.Print("kept in %s", acc.Store.Describe(acc.Key))
 	a.term.Print("%s", account.Validity(cred, time.Now()))
 	return nil
 }

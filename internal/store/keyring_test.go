@@ -201,7 +201,7 @@ func TestKeyringHangs(t *testing.T) {
 		}
 		close(ring.gate)
 		synctest.Wait()
-		if err := s.Save(t.Context(), keyFor("a"), numbered(3)); err != nil || !strings.Contains(s.Describe(t.Context(), keyFor("a")), "encrypted") {
+		if err := s.Save(t.Context(), keyFor("a"), numbered(3)); err != nil || !strings.Contains(s.Describe(keyFor("a")), "encrypted") {
 			t.Errorf("after it answered: %v", err)
 		}
 		if gets, _ := ring.calls(); gets > 4 {

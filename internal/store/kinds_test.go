@@ -49,7 +49,7 @@ func TestSealedStoreGoKeyring(t *testing.T) {
 	}
 	s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindAuto, Getenv: bus, Notice: func(message, _ string) { t.Errorf("notice: %s", message) }})
 	testStore(t, func(testing.TB) *Store { return s })
-	if got := s.Describe(t.Context(), keyFor("savers")); !strings.Contains(got, "encrypted") {
+	if got := s.Describe(keyFor("savers")); !strings.Contains(got, "encrypted") {
 		t.Errorf("kept in %s", got)
 	}
 	keyring.MockInitWithError(errors.New("exit status 36"))

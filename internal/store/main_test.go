@@ -393,7 +393,7 @@ func helperState(s *Store, _ []string) error {
 	case err != nil:
 		return err
 	}
-	fmt.Println("kept in", s.Describe(context.Background(), keyFor("state")))
+	fmt.Println("kept in", s.Describe(keyFor("state")))
 	return nil
 }
 

@@ -46,7 +46,7 @@ func TestPassphraseStore(t *testing.T) {
 	if _, err := fresh.Load(t.Context(), keyFor("savers")); err != nil {
 		t.Errorf("a new process: %v", err)
 	}
-	if got := fresh.Describe(t.Context(), keyFor("savers")); !strings.Contains(got, "passphrase") {
+	if got := fresh.Describe(keyFor("savers")); !strings.Contains(got, "passphrase") {
 		t.Errorf("kept in %s", got)
 	}
 }

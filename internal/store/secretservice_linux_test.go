@@ -102,7 +102,7 @@ func TestSessionSuite(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("MEASURED first save of a process, key read from gnome-keyring: %v", time.Since(begin).Round(100*time.Microsecond))
-	if got := mustOpen(t, Options{Dir: dir}).Describe(t.Context(), keyFor("a")); !strings.Contains(got, "encrypted") {
+	if got := mustOpen(t, Options{Dir: dir}).Describe(keyFor("a")); !strings.Contains(got, "encrypted") {
 		t.Errorf("kept in %s", got)
 	}
 	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})

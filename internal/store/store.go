@@ -195,7 +195,7 @@ func (s *Store) Files(id string) string { return hint.Quote(filepath.Join(s.dir,
 
 // Describe says for people where the credential under key is kept, as the end
 // of a sentence that starts with "kept in". It asks no keyring.
-func (s *Store) Describe(_ context.Context, key oauth.Key) string {
+func (s *Store) Describe(key oauth.Key) string {
 	switch path, kind := s.locate(key); kind {
 	case KindMemory:
 		return "memory, until this program ends"

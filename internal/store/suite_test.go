@@ -88,7 +88,7 @@ func suiteRoundTrip(t *testing.T, s *Store, again func(testing.TB) *Store) {
 			}
 		}
 	}
-	if text := s.Describe(ctx, key); text == "" || strings.Contains(text, "nothing") {
+	if text := s.Describe(key); text == "" || strings.Contains(text, "nothing") {
 		t.Errorf("Describe: %q", text)
 	}
 	if kind := s.KeptIn(key); kind == "" || kind == KindAuto || s.kind != KindAuto && kind != s.kind {
@@ -97,7 +97,7 @@ func suiteRoundTrip(t *testing.T, s *Store, again func(testing.TB) *Store) {
 	if kind := s.KeptIn(keyFor("unknown")); s.kind != KindMemory && kind != "" {
 		t.Errorf("nothing is kept in %q", kind)
 	}
-	if text := s.Describe(ctx, keyFor("unknown")); s.kind != KindMemory && !strings.Contains(text, "nothing") {
+	if text := s.Describe(keyFor("unknown")); s.kind != KindMemory && !strings.Contains(text, "nothing") {
 		t.Errorf("Describe of nothing: %q", text)
 	}
 	gone, cancel := context.WithCancel(ctx)
