@@ -33,7 +33,7 @@ func isCacheName(name string) bool {
 // the credential.
 func (s *Store) LoadCache(ctx context.Context, key oauth.Key, name string) ([]byte, error) {
 	if !isCacheName(name) {
-		return nil, fmt.Errorf("read a note: %q is no name for one", name)
+		return nil, fmt.Errorf("read the cached value: %q is no name for one", name)
 	}
 	if s.memory != nil {
 		s.memory.mu.Lock()
@@ -44,14 +44,14 @@ func (s *Store) LoadCache(ctx context.Context, key oauth.Key, name string) ([]by
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
-		return nil, fmt.Errorf("read a note: %w", err)
+		return nil, fmt.Errorf("read the cached value: %w", err)
 	}
 	b, err := readPrivate(ctx, filepath.Join(s.dir, key.ID()+cacheSuffix+name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read a note: %w", err)
+		return nil, fmt.Errorf("read the cached value: %w", err)
 	}
 	return b, nil
 }
@@ -65,7 +65,7 @@ func (s *Store) SaveCache(ctx context.Context, key oauth.Key, name string, data 
 	case !isCacheName(name):
 		return err
 	case len(data) > maxCache:
-		return errors.New("keep a note: it is larger than 256 KiB")
+		return errors.New("cache the value: it is larger than 256 KiB")
 	}
 	if s.memory != nil {
 		s.memory.mu.Lock()
@@ -74,10 +74,10 @@ func (s *Store) SaveCache(ctx context.Context, key oauth.Key, name string, data 
 		return nil
 	}
 	if err := ensureDirectory(s.dir); err != nil {
-		return fmt.Errorf("keep a note: %w", err)
+		return fmt.Errorf("cache the value: %w", err)
 	}
 	if _, err := s.disk.write(ctx, key.ID()+cacheSuffix+name, data, false); err != nil {
-		return fmt.Errorf("keep a note: %w", err)
+		return fmt.Errorf("cache the value: %w", err)
 	}
 	return nil
 }

@@ -267,7 +267,7 @@ func suiteCache(t *testing.T, s *Store, again func(testing.TB) *Store) {
 		t.Errorf("%q", got)
 	}
 	if got := known(keyFor("b")); got != "" {
-		t.Error("another identity's note")
+		t.Error("another identity's value")
 	}
 	for _, bad := range []string{"", "../x", "A", "a b", "a.lock", strings.Repeat("a", 41)} {
 		if s.SaveCache(ctx, key, bad, nil) == nil {
@@ -275,11 +275,11 @@ func suiteCache(t *testing.T, s *Store, again func(testing.TB) *Store) {
 		}
 	}
 	if s.SaveCache(ctx, key, "big", make([]byte, maxCache+1)) == nil {
-		t.Error("a note of any size")
+		t.Error("a value of any size")
 	}
 	must(t, s.Delete(ctx, key))
 	if got := known(key); s.kind != KindMemory && got != "" {
-		t.Error("the note outlived the login")
+		t.Error("the cached value outlived the login")
 	}
 }
 
