@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -98,6 +99,21 @@ func TestPlainHTTPIsRefused(t *testing.T) {
 					t.Errorf("%s %v: logout: %v", member, value, err)
 				}
 			}
+		}
+	})(t)
+}
+
+// That a provider does not offer PKCE with S256 is said like all that discovery finds:
+// without another sentence around it.
+func TestProviderWithoutS256IsSaidAlone(t *testing.T) {
+	inBubble(func(c *devidp.Config) {
+		c.Faults.MetadataMembers = map[string]any{"code_challenge_methods_supported": []string{"plain"}}
+	}, func(t *testing.T, b *lab) {
+		_, h := b.client(b.store(""), nil)
+		_, _, err := b.call(h, "x")
+		var own *grant.Error
+		if !errors.As(err, &own) || !strings.Contains(own.Error(), "S256") || strings.Contains(own.Error(), "sign in to") || own.UserHint() == "" {
+			t.Errorf("%v", err)
 		}
 	})(t)
 }

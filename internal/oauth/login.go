@@ -155,7 +155,7 @@ func (l *login) try(ctx context.Context) (err error) {
 		l.log.Debug("the device grant is refused to this client", "error", err)
 	}
 	if err := server.CheckAuthorization(); err != nil {
-		return err
+		return grant.AsError(err)
 	}
 	if server.SilentOnPKCE() && !l.cfg.AssumePKCE {
 		l.log.Warn("the provider does not say that it checks PKCE; S256 is sent all the same", "issuer", server.Issuer)
