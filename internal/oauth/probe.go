@@ -27,11 +27,12 @@ func (l *login) startProbe(ctx context.Context) (waiting context.Context, releas
 		return ctx, func() {}
 	}
 	waiting, end := context.WithCancelCause(ctx)
-	t, done := l.next.target(&l.found.Server), make(chan struct{})
+	next := l.next // as it is now: authorize changes it meanwhile
+	t, done := next.target(&l.found.Server), make(chan struct{})
 	go func() {
 		defer close(done)
 		if reply, err := l.grants.Probe(waiting, t); err == nil {
-			if err := l.probeRefusal(reply); err != nil {
+			if err := l.probeRefusal(&next, reply); err != nil {
 				end(err)
 			}
 		}
@@ -47,14 +48,14 @@ func (l *login) startProbe(ctx context.Context) (waiting context.Context, releas
 	return waiting, func() { end(nil); <-done }
 }
 
-// probeRefusal is the error of a login whose browser would show an error that leads
-// nowhere, nil for all other answers.
-func (l *login) probeRefusal(r grant.Reply) error {
-	reg := &l.next.Registration
+// probeRefusal is the error of a login for next whose browser would show an error that
+// leads nowhere, nil for all other answers.
+func (c *Client) probeRefusal(next *Credential, r grant.Reply) error {
+	reg := &next.Registration
 	e := &grant.Error{Op: "ask the provider about the client", Code: r.Code, Err: fmt.Errorf("%w: %s", grant.ErrDenied, cmp.Or(r.Description, "the provider gave no reason"))}
-	advice := "; to find out more, run: " + l.command("doctor")
+	advice := "; to find out more, run: " + c.command("doctor")
 	switch {
-	case r.ClientRefused() && reg.ClientID == l.next.Choices.MetadataURL && l.cfg.Identity.ClientID == "":
+	case r.ClientRefused() && reg.ClientID == next.Choices.MetadataURL && c.cfg.Identity.ClientID == "":
 		e.Hint = "the provider does not take the client ID metadata document; register a native (public) application there by hand and give its id with --client-id"
 	case r.ClientRefused():
 		e.Hint = "the provider does not know the client " + foreign.Line(reg.ClientID) + ": give the id of a native (public) application there with --client-id" + advice
