@@ -149,7 +149,7 @@ func forHeader(name string) func(grant.Secret) error {
 // string with its quotes.
 func checkPrinted(token grant.Secret) error {
 	if err := grant.CheckToken(token); err != nil || strings.ContainsAny(token.Reveal(), "\"{}'`") {
-		return &grant.Error{Err: errors.New("what it printed is no token"), Hint: "let it print the bare token, without the word Bearer and without quotes; with az that is -o tsv, with gcloud --format='value(token)'"}
+		return hint.With(errors.New("what it printed is no token"), "let it print the bare token, without the word Bearer and without quotes; with az that is -o tsv, with gcloud --format='value(token)'")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -66,13 +67,22 @@ func refusal(t *testing.T, build func(*app) *cobra.Command, line []string) strin
 // word that is no server, ends at once.
 func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 	requests := `{"jsonrpc":"2.0","id":"a","method":"initialize","params":{}}` + "\n" + `{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n" + `{"jsonrpc":"2.0","id":2,"method":"tools/list"}` + "\n"
+	badKey := filepath.Join(t.TempDir(), "key")
+	must(t, os.WriteFile(badKey, []byte("no key"), 0o600))
 	for line, answers := range map[string]int{
 		"https://example.com/mcp --header X-Key:${NOPE}": 2, "https://example.com/mcp --nonsense": 2, "--header X-Key:${NOPE} https://example.com/mcp": 2,
 		`https://example.com/mcp --static-oauth-client-info {"client_id":"${NOPE}"}`: 2,
 		"https://example.com/mcp --store none":                                       2,
+		"https://example.com/mcp --auth-param state=1":                               2,
+		"https://example.com/mcp --client-id x --client-key " + badKey:               2,
+		"MCP_LOGIN_TOKEN=ü https://example.com/mcp":                                  2,
 		"tools https://example.com/mcp --header X-Key:${NOPE}":                       0, "--nonsense": 0, "nonsense": 0,
 	} {
-		code, out, said := runWith(t, requests, strings.Fields(line), "MCP_LOGIN_DIR", filepath.Join(t.TempDir(), "x"))
+		words, variables := strings.Fields(line), []string{"MCP_LOGIN_DIR", filepath.Join(t.TempDir(), "x")}
+		if value, ok := strings.CutPrefix(words[0], "MCP_LOGIN_TOKEN="); ok {
+			words, variables = words[1:], append(variables, "MCP_LOGIN_TOKEN", value)
+		}
+		code, out, said := runWith(t, requests, words, variables...)
 		want := exitUsage
 		if strings.Contains(line, "--store") {
 			want = exitStore

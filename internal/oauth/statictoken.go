@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/origin"
@@ -17,7 +18,7 @@ import (
 // in a header is an error.
 func StaticToken(server *url.URL, token grant.Secret, base http.RoundTripper) (http.RoundTripper, error) {
 	if err := grant.CheckToken(token); err != nil {
-		return nil, &grant.Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
+		return nil, &hint.Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
 	}
 	return &staticToken{server, token, base}, nil
 }

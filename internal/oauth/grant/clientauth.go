@@ -22,6 +22,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/discovery"
 )
 
@@ -43,16 +44,16 @@ type ClientKey struct {
 // error never quotes the input.
 func ParseClientKey(data []byte) (*ClientKey, error) {
 	const op = "read the client's key"
-	const hint = "give an unencrypted private key as PEM or JWK: RSA (2048 bits or more), P-256, P-384, P-521 or Ed25519"
+	const next = "give an unencrypted private key as PEM or JWK: RSA (2048 bits or more), P-256, P-384, P-521 or Ed25519"
 	key, err := parsePEM(data)
 	if err != nil {
 		key, err = parseJWK(data)
 	}
 	if err != nil {
-		return nil, &Error{Op: op, Err: err, Hint: hint}
+		return nil, &hint.Error{Op: op, Err: err, Hint: next}
 	}
 	if len(key.algorithms()) == 0 {
-		return nil, &Error{Op: op, Err: errors.New("the key is of an unsuitable kind or size"), Hint: hint}
+		return nil, &hint.Error{Op: op, Err: errors.New("the key is of an unsuitable kind or size"), Hint: next}
 	}
 	return key, nil
 }

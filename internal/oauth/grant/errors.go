@@ -24,8 +24,10 @@ var (
 	ErrOtherIssuer = errors.New("it comes from another issuer than the one that was asked")
 )
 
-// Error is a failure of a sign-in. It is the type by which others tell such a failure
-// from one of the connection to the MCP server.
+// Error is a failure of a sign-in, with what hint.Error has and the OAuth error code. That
+// it is about the sign-in, and not about the connection to the MCP server, others tell by
+// its method OAuthCode: the bridge answers 1002 then. What is wrong before anything is asked
+// of a provider, such as a flag, is a *hint.Error.
 type Error struct {
 	// Op is what was being done, in the form "register client"; "" where Err says it.
 	Op string

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // repeatedParams are those a person chose that token and refresh requests repeat: they
@@ -89,9 +90,9 @@ var reservedParams = []string{
 func CheckParam(name string) error {
 	switch {
 	case name == "":
-		return &Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example login_hint=alice@example.com"}
+		return &hint.Error{Op: "read an authorization parameter", Err: errors.New("it has no name"), Hint: "write it as name=value, for example login_hint=alice@example.com"}
 	case slices.Contains(reservedParams, name):
-		return &Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", foreign.Line(name)), Hint: "see --scope, --resource and --client-id"}
+		return &hint.Error{Op: "read an authorization parameter", Err: fmt.Errorf("%s is set by the login itself", foreign.Line(name)), Hint: "see --scope, --resource and --client-id"}
 	}
 	return nil
 }
