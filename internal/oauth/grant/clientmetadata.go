@@ -14,7 +14,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/origin"
 )
 
@@ -27,10 +26,10 @@ type ClientMetadata string
 // maxClientMetadata bounds the object in bytes.
 const maxClientMetadata = 64 << 10
 
-// ParseClientMetadata reads such an object. What would take a protection away from
-// the login, and what cannot have an effect here, is an error that names the
-// member; it tells nothing else of the input. redirectURI is one that is received
-// although it is not of this machine, "" for none.
+// ParseClientMetadata reads such an object. A member that would weaken the login, or
+// that this program cannot honour, is an error with the member's name and nothing else
+// of the input. redirectURI is accepted in redirect_uris although it is not on
+// loopback; "" is none.
 func ParseClientMetadata(data []byte, redirectURI string) (ClientMetadata, error) {
 	if len(data) > maxClientMetadata {
 		return "", fmt.Errorf("it has more than %d bytes", maxClientMetadata)
@@ -41,7 +40,7 @@ func ParseClientMetadata(data []byte, redirectURI string) (ClientMetadata, error
 	}
 	maps.DeleteFunc(o.Members, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
 	for _, name := range slices.Sorted(maps.Keys(o.Members)) {
-		if err := (choice{o, redirectURI}).check(name); err != nil {
+		if err := (candidate{o, redirectURI}).check(name); err != nil {
 			return "", err
 		}
 	}
@@ -56,7 +55,7 @@ func (m ClientMetadata) With(name, value string) (ClientMetadata, error) {
 	}
 	o := m.object()
 	o.Members[name] = text
-	if err := (choice{Object: o}).check(name); err != nil {
+	if err := (candidate{Object: o}).check(name); err != nil {
 		return "", err
 	}
 	return clientMetadataOf(o)
@@ -127,38 +126,38 @@ func (m ClientMetadata) Flags() []string {
 	return []string{"--client-metadata", string(m)}
 }
 
-// choice is an object that a person chose, with the redirect URI that is received
-// beside those of this machine.
-type choice struct {
+// candidate is an object under check, with the redirect URI that is accepted beside
+// those on loopback.
+type candidate struct {
 	foreign.Object
 	redirectURI string
 }
 
-// chosenMembers judges the members that mean something to a login; others are for
-// the provider alone. With a language behind # stand those of RFC 7591 section 2.2.
-var chosenMembers = map[string]func(o choice, name string) error{
-	"client_name": choice.isText, "client_name#": choice.isText,
-	"client_uri": choice.isAddress, "client_uri#": choice.isAddress,
-	"logo_uri": choice.isAddress, "logo_uri#": choice.isAddress,
-	"tos_uri": choice.isAddress, "tos_uri#": choice.isAddress,
-	"policy_uri": choice.isAddress, "policy_uri#": choice.isAddress,
-	"software_id": choice.isText, "software_version": choice.isText, "software_statement": choice.isText,
-	"scope": choice.isText, "application_type": choice.isText, "contacts": choice.isList,
+// chosenMembers has the check of each known member; others go to the provider
+// unchecked. name# is the member with a language tag, as client_name#de (RFC 7591,
+// section 2.2).
+var chosenMembers = map[string]func(o candidate, name string) error{
+	"client_name": candidate.isText, "client_name#": candidate.isText,
+	"client_uri": candidate.isAddress, "client_uri#": candidate.isAddress,
+	"logo_uri": candidate.isAddress, "logo_uri#": candidate.isAddress,
+	"tos_uri": candidate.isAddress, "tos_uri#": candidate.isAddress,
+	"policy_uri": candidate.isAddress, "policy_uri#": candidate.isAddress,
+	"software_id": candidate.isText, "software_version": candidate.isText, "software_statement": candidate.isText,
+	"scope": candidate.isText, "application_type": candidate.isText, "contacts": candidate.isList,
 
-	"redirect_uris": choice.isListenable, "response_types": choice.isCode, "grant_types": choice.isPossible, "token_endpoint_auth_method": choice.isMethod,
-	"jwks": choice.isKey, "jwks_uri": choice.isKey,
+	"redirect_uris": candidate.isListenable, "response_types": candidate.isCode, "grant_types": candidate.isKnownGrants, "token_endpoint_auth_method": candidate.isMethod,
+	"jwks": candidate.isKey, "jwks_uri": candidate.isKey,
 
-	"dpop_bound_access_tokens": choice.isOff, "tls_client_certificate_bound_access_tokens": choice.isOff,
-	"require_pushed_authorization_requests": choice.isOff, "require_signed_request_object": choice.isOff,
+	"dpop_bound_access_tokens": candidate.mustBeFalse, "tls_client_certificate_bound_access_tokens": candidate.mustBeFalse,
+	"require_pushed_authorization_requests": candidate.mustBeFalse, "require_signed_request_object": candidate.mustBeFalse,
 
-	"client_id": choice.isAnswer, "client_secret": choice.isAnswer, "client_id_issued_at": choice.isAnswer, "client_secret_expires_at": choice.isAnswer,
-	"registration_access_token": choice.isAnswer, "registration_client_uri": choice.isAnswer,
+	"client_id": candidate.isSetByProvider, "client_secret": candidate.isSetByProvider, "client_id_issued_at": candidate.isSetByProvider, "client_secret_expires_at": candidate.isSetByProvider,
+	"registration_access_token": candidate.isSetByProvider, "registration_client_uri": candidate.isSetByProvider,
 }
 
-// check judges one member. One that is only written otherwise is refused: a
-// provider that reads names without regard to their case would take it for the
-// member, and we would not.
-func (o choice) check(name string) error {
+// check judges one member. A name that differs from a known one only in case,
+// underscores or a final s is refused: a lenient provider would read it as that member.
+func (o candidate) check(name string) error {
 	base, _, tagged := strings.Cut(name, "#")
 	known := base
 	if tagged {
@@ -175,19 +174,19 @@ func (o choice) check(name string) error {
 	return nil
 }
 
-// folded is a name without what people write otherwise.
+// folded is a name without case, underscores and a final s.
 func folded(name string) string {
 	return strings.TrimRight(strings.ToLower(strings.ReplaceAll(name, "_", "")), "s#")
 }
 
-func (o choice) isText(name string) error {
+func (o candidate) isText(name string) error {
 	if o.Members[name].Kind() != '"' {
 		return fmt.Errorf("%s is not text", name)
 	}
 	return nil
 }
 
-func (o choice) isAddress(name string) error {
+func (o candidate) isAddress(name string) error {
 	u, err := url.Parse(o.Text(name))
 	if o.isText(name) != nil || err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
 		return fmt.Errorf("%s is not the address of a page", name)
@@ -195,8 +194,8 @@ func (o choice) isAddress(name string) error {
 	return nil
 }
 
-// isList makes a list of one text, too.
-func (o choice) isList(name string) error {
+// isList replaces a single string by a list of one.
+func (o candidate) isList(name string) error {
 	list := []string{o.Text(name)}
 	if o.Members[name].Kind() != '"' && json.Unmarshal(o.Members[name], &list) != nil || len(list) == 0 || slices.Contains(list, "") {
 		return fmt.Errorf("%s is not a list of texts", name)
@@ -209,7 +208,7 @@ func (o choice) isList(name string) error {
 	return nil
 }
 
-func (o choice) isListenable(name string) error {
+func (o candidate) isListenable(name string) error {
 	if err := o.isList(name); err != nil {
 		return err
 	}
@@ -236,24 +235,24 @@ func listenable(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-func (o choice) isCode(name string) error {
+func (o candidate) isCode(name string) error {
 	if err := o.isList(name); err != nil || !slices.Equal(o.List(name), []string{"code"}) {
 		return fmt.Errorf("%s can only be code", name)
 	}
 	return nil
 }
 
-func (o choice) isPossible(name string) error {
+func (o candidate) isKnownGrants(name string) error {
 	first := []string{typeCode, TypeDevice}
-	possible := append(first, "refresh_token")
-	err, list := o.isList(name), o.List(name)
-	if err != nil || !discovery.HasScopes(possible, list) || !slices.ContainsFunc(list, func(grant string) bool { return slices.Contains(first, grant) }) {
-		return fmt.Errorf("%s can only be of %s, and not the last alone", name, strings.Join(possible, ", "))
+	err := o.isList(name)
+	rest := slices.DeleteFunc(o.List(name), func(grant string) bool { return grant == "refresh_token" })
+	if err != nil || len(rest) == 0 || slices.ContainsFunc(rest, func(grant string) bool { return !slices.Contains(first, grant) }) {
+		return fmt.Errorf("%s can only be of %s, refresh_token, and not the last alone", name, strings.Join(first, ", "))
 	}
 	return nil
 }
 
-func (o choice) isMethod(name string) error {
+func (o candidate) isMethod(name string) error {
 	possible := []string{authNone, authBasic, authPost}
 	if o.isText(name) != nil || !slices.Contains(possible, o.Text(name)) {
 		return fmt.Errorf("%s can only be one of %s; a client with a key is registered by hand: --client-id and --client-key", name, strings.Join(possible, ", "))
@@ -261,17 +260,17 @@ func (o choice) isMethod(name string) error {
 	return nil
 }
 
-func (o choice) isKey(name string) error {
+func (o candidate) isKey(name string) error {
 	return fmt.Errorf("%s is of no use without the private key; a client with one is registered by hand: --client-id and --client-key", name)
 }
 
-func (o choice) isOff(name string) error {
+func (o candidate) mustBeFalse(name string) error {
 	if o.Flag(name) || o.Faults[name] != nil {
 		return fmt.Errorf("%s demands what this program does not do", name)
 	}
 	return nil
 }
 
-func (o choice) isAnswer(name string) error {
+func (o candidate) isSetByProvider(name string) error {
 	return fmt.Errorf("%s is what a provider answers to a registration; name a client that is registered with --client-id", name)
 }
