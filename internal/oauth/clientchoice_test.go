@@ -15,7 +15,7 @@ import (
 // Clients, their secrets and keys belong to the pair of what the metadata calls
 // itself and where it was found: a stranger's document with a known name gets
 // nothing that is of the name's owner, and the other way round.
-func TestClientsBelongToThePair(t *testing.T) {
+func TestClientsBelongToIssuerAndPlaceOfItsMetadata(t *testing.T) {
 	own := discovery.ServerMetadata{Issuer: "https://login.example.com", TokenEndpoint: "https://login.example.com/token"}
 	stranger := discovery.ServerMetadata{Issuer: "https://login.example.com", FoundAt: "https://evil.example.net", TokenEndpoint: "https://evil.example.net/token"}
 	elsewhere := stranger

@@ -118,7 +118,7 @@ func TestDeviceProviderOutOfReach(t *testing.T) {
 
 // How a login by device ends without a token: with its cause, a next step, one
 // prompt and no further question.
-func TestDeviceEnds(t *testing.T) {
+func TestFailedDeviceLoginAsksNothingMore(t *testing.T) {
 	for name, tc := range map[string]struct {
 		faults devidp.Faults
 		who    string
@@ -210,7 +210,7 @@ func TestDeviceCompleteAddressIsOptional(t *testing.T) {
 }
 
 // Closing in the middle of the wait ends it at once.
-func TestDeviceClose(t *testing.T) {
+func TestCloseEndsADeviceLoginAtOnce(t *testing.T) {
 	inBubble(nil, func(t *testing.T, b *lab) {
 		b.device = oauth.DeviceAlways
 		b.think = -1

@@ -129,7 +129,7 @@ func TestClientCredentialsByHand(t *testing.T) {
 
 // A given token is used as it is, for its server only; when it is refused that
 // is the answer, and nobody is asked.
-func TestGivenToken(t *testing.T) {
+func TestStaticTokenGoesToItsServerOnly(t *testing.T) {
 	l := newNetworkLab(t, nil)
 	token, err := l.idp.IssueToken(devidp.TokenRequest{Username: "alice", Resource: l.server().String(), Scopes: []string{"mcp:read"}})
 	if err != nil {

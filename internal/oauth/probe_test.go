@@ -240,7 +240,7 @@ func TestRefusedScopeIsNamed(t *testing.T) {
 
 // What doctor is told of each type of application, and of its secret, by behaviours of
 // Logto that were recorded.
-func TestInquire(t *testing.T) {
+func TestCheckClientAsksWithoutAPerson(t *testing.T) {
 	type facts struct{ client, redirect, secretRefused, unauthorized, codeRefused, deviceRefused bool }
 	for _, tc := range []struct {
 		id, secret, similar string
@@ -334,7 +334,7 @@ func TestOrganizationOfSomebodyElse(t *testing.T) {
 
 // A client that signs in as itself makes no authorization request: what is chosen for
 // that goes into the token request, as audience does at some providers.
-func TestParametersOfAMachine(t *testing.T) {
+func TestClientCredentialsSendChosenParameters(t *testing.T) {
 	inBubble(applications, func(t *testing.T, b *lab) {
 		var form url.Values
 		b.wire.before(bubbleProvider, func(_ http.ResponseWriter, r *http.Request) bool {

@@ -13,7 +13,7 @@ import (
 
 // What has become of the tokens is what the provider said, and a JWT goes on until it
 // expires, whatever it said.
-func TestLeftoverOfALogout(t *testing.T) {
+func TestLogoutSaysWhichTokensLive(t *testing.T) {
 	never := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	for name, tc := range map[string]struct {
 		resource string

@@ -237,7 +237,7 @@ func TestDirectoryOfAnotherUser(t *testing.T) {
 
 // A file system without locks is told once per directory;
 // goroutines still exclude each other, and everything else works.
-func TestNoLocks(t *testing.T) {
+func TestStoreWorksWithoutKernelLocks(t *testing.T) {
 	t.Parallel()
 	for _, errno := range []error{unix.ENOLCK, unix.ENOTSUP, unix.EOPNOTSUPP, unix.ENOSYS} {
 		var told notices

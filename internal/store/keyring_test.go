@@ -110,7 +110,7 @@ func TestSealedWithoutKeyring(t *testing.T) {
 }
 
 // A clear message, one new login, never a crash.
-func TestKeyLost(t *testing.T) {
+func TestLostKeyCostsOneLogin(t *testing.T) {
 	t.Parallel()
 	var told notices
 	ring, key := newRing(), keyFor("a")

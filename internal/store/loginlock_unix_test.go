@@ -162,7 +162,7 @@ func TestBreakLoginLock(t *testing.T) {
 }
 
 // A process that was stopped while it renews a login holds up nobody for ever.
-func TestHeldLock(t *testing.T) {
+func TestHeldLockIsNotAwaitedForEver(t *testing.T) {
 	key, dir := oauth.Key{Server: "https://server.example/mcp"}, t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		unlock := lock(t, fileStore(t, dir), key)

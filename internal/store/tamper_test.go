@@ -248,7 +248,7 @@ func FuzzStoredFile(f *testing.F) {
 
 // What is detected when an older version of a file comes
 // back, from a backup or by somebody's hand, and what is not.
-func TestRollback(t *testing.T) {
+func TestOlderFileOpensOnlyWithItsIdentityAndKey(t *testing.T) {
 	t.Parallel()
 	s, path, ring := sealedStore(t)
 	first := take(t, path)
