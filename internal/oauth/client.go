@@ -43,10 +43,10 @@ type Prompt struct {
 	Issuer, FoundAt string
 	// URL is the address to open.
 	URL string
-	// Local is an address of this machine that leads once to URL, or with a
-	// device authorization to CompleteURL, for a browser on this machine: others
-	// see what it is started with. Mark is the Cookie header of the browser that
-	// has opened it. Both may be "".
+	// Local is an address of the loopback listener that redirects once to URL
+	// (with a device code: to CompleteURL). A browser on this machine is started
+	// with it, because other users can read a process's arguments. Mark is the
+	// Cookie header of the browser that opened it. Both may be "".
 	Local, Mark string
 	// UserCode is what to enter there, of a device authorization (RFC 8628,
 	// section 3.2), and CompleteURL an address that holds it already; "" where
@@ -58,8 +58,8 @@ type Prompt struct {
 	// PasteFrom is the redirect URI where that is another address: the browser ends
 	// there, and the person pastes the address it ended at.
 	PasteFrom string
-	// Resumed tells that the tab that has brought an answer is sent to this
-	// address by itself, and no other is to be opened.
+	// Resumed says that the open tab is redirected to this address: no other is
+	// to be opened.
 	Resumed bool
 	// Began is when the login began, and Deadline when it is given up.
 	Began, Deadline time.Time
@@ -98,11 +98,11 @@ type Redirect interface {
 type Config struct {
 	// Server is the MCP endpoint, as CanonicalServer returns it.
 	Server *url.URL
-	// Key is the account to keep the credential under. Its Server, ClientID
-	// and Scopes repeat what is configured here.
+	// Key is the account to keep the credential under. Its Server and ClientID
+	// equal Server and Identity.ClientID; its Scopes are the scopes to request.
 	Key Key
 	// HTTP performs metadata, registration and token requests; see
-	// Guard.HTTPClient. It follows no redirects.
+	// discovery.Guard.HTTPClient. It follows no redirects.
 	HTTP *http.Client
 	// Guard judges what a person is shown and a browser is sent to; nil means
 	// one without a proxy and with the system's authorities.
@@ -124,20 +124,21 @@ type Config struct {
 	StillWanted func() bool
 	// StartDetached starts a login in another process, which has taken
 	// Store.LockLogin when StartDetached returns nil. ErrNotDetached means that
-	// the login must run here. Its context ends with StopAsking. nil means that it
-	// always does.
+	// the login must run here. Its context ends with StopAsking. nil: every login
+	// runs in this process.
 	StartDetached func(ctx context.Context, d LoginRequest) error
 	// Device says when to use the device grant.
 	Device DevicePolicy
 	// Identity is the client to be at the provider.
 	Identity grant.Identity
 	// IssuerChoice is what the person has said about the authorization server.
-	// Named is Key.Issuer, or "" there for a login that is kept without.
+	// Named equals Key.Issuer, except for an account kept before the person named
+	// its issuer: there Key.Issuer is "".
 	discovery.IssuerChoice
 	// LoginFlags are further words of the command that hints show, for a shell.
 	LoginFlags []string
-	// Choices are what the person has said besides; what is kept with the login holds
-	// in the place of what they do not say.
+	// Choices are the remaining flags; what is not set is taken from the stored
+	// login (Choices.Over).
 	Choices
 	// AssumePKCE says that the person knows that the provider checks PKCE, though
 	// it does not say so: there is no warning.
@@ -172,7 +173,7 @@ type Client struct {
 	history  tokenHistory // of the token in cred
 	renewing *sharedRenewal
 	prompt   *Prompt            // what a person is asked at this moment
-	secretAt discovery.Provider // the one that had the client secret in a login that has ended
+	secretAt discovery.Provider // of the login that Logout has ended: it has had the client secret
 
 	busy      error // of a provider whose Retry-After is long
 	busyUntil time.Time

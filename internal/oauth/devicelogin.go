@@ -70,7 +70,7 @@ func (l *login) byDevice(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	local, release := l.leadToCode(ctx, device.CompleteURI, end)
 	defer release()
-	l.ask(ctx, Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
+	l.showPrompt(ctx, Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: device.URI, UserCode: device.UserCode, CompleteURL: device.CompleteURI, Local: local})
 	defer l.setPrompt(nil)
 	token, err := l.grants.PollDevice(ctx, t, device)
 	if err != nil {

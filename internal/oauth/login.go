@@ -15,8 +15,8 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// SignInAhead signs in although the server has not asked for it: some let everybody list
-// their tools, and want a token for calls. A token that can be presented is enough.
+// SignInAhead signs in although the server has not asked for it. Some servers list their
+// tools to anybody and want a token only for calls. A token that can be presented is enough.
 // Unless force is set, the server must publish protected-resource metadata: wanted
 // is false where it does not.
 func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err error) {
@@ -37,9 +37,9 @@ func (c *Client) SignInAhead(ctx context.Context, force bool) (wanted bool, err 
 type login struct {
 	*Client
 	why      renewal
-	previous Credential       // what is stored
-	found    discovery.Result // what this try is made with
-	next     Credential       // what it leads to
+	previous Credential       // the stored credential
+	found    discovery.Result // the metadata this attempt uses
+	next     Credential       // the credential being built
 	began    time.Time
 	// asked tells that a person has been asked, and answered that the browser came back
 	// from the provider.
@@ -131,7 +131,7 @@ func (c *Client) watch(ctx context.Context, end context.CancelCauseFunc, deadlin
 	}
 }
 
-// try is one attempt at the login; next is what it has led to.
+// try is one attempt at the login, which fills next.
 func (l *login) try(ctx context.Context) (err error) {
 	if l.found, err = l.discover(ctx, &l.previous, l.why); err != nil {
 		return err
@@ -250,14 +250,14 @@ func (l *login) authorize(ctx context.Context, redirect Redirect) error {
 		var answer url.Values
 		answer, finish, err = redirect.Receive(waiting, state, func() {
 			l.saveAsked(ctx)
-			l.ask(ctx, p)
+			l.showPrompt(ctx, p)
 			tab("", resumeError{cmp.Or(p.Local, p.URL)})
 		})
 		l.setPrompt(nil)
 		if err != nil {
 			return unanswered(err)
 		}
-		l.answered, waiting = true, ctx // it knows the client
+		l.answered, waiting = true, ctx // the provider knows the client: the probe no longer counts
 		err = l.exchange(ctx, t, answer, verifier)
 		if err == nil {
 			finish(l.next.Account, nil)
@@ -285,7 +285,7 @@ func (l *login) exchange(ctx context.Context, t *grant.Target, answer url.Values
 	}
 	l.next.apply(token, t, time.Now())
 	if !t.Consent && l.next.RefreshToken.IsZero() {
-		l.next.Consents = 0 // it is needed for one
+		l.next.Consents = 0 // without prompt=consent there was no refresh token: send it again
 	}
 	l.signedIn(ctx)
 	return nil
@@ -310,8 +310,8 @@ func (l *login) promptFor(ctx context.Context, redirect Redirect, t *grant.Targe
 	return p, nil
 }
 
-// unanswered is a login that ended without an answer. What the redirect listener
-// has to say about it ends it as a refusal.
+// unanswered turns an error of Receive into the login's. One with a hint counts as a
+// refusal (ErrDenied).
 func unanswered(err error) error {
 	if own := (*grant.Error)(nil); errors.As(err, &own) {
 		return err
@@ -322,7 +322,7 @@ func unanswered(err error) error {
 	return fmt.Errorf("wait for the browser: %w", err)
 }
 
-func (l *login) ask(ctx context.Context, p Prompt) {
+func (l *login) showPrompt(ctx context.Context, p Prompt) {
 	p.Began = l.began
 	if deadline, ok := ctx.Deadline(); ok && (p.Deadline.IsZero() || deadline.Before(p.Deadline)) {
 		p.Deadline = deadline
@@ -358,14 +358,14 @@ func (l *login) saveAsked(ctx context.Context) {
 			}
 		}
 		stored.Attempt, stored.WithoutOffline, stored.Consents = l.next.Attempt, l.next.WithoutOffline, l.next.Consents
-		// Whoever is too slow with a new registration as well is slow, and the
-		// earlier one has its turn again.
+		// If the new registration times out as well, the registration was not the
+		// cause: the earlier one is used again.
 		stored.Registration.Doubted = l.clientReused
 	})
 }
 
 // recordFailure keeps how an attempt ended, if another process may be waiting to
-// hear of it, somebody was asked, or the provider was.
+// hear of it, somebody was asked, or the provider refused the client.
 func (l *login) recordFailure(ctx context.Context, err error) {
 	l.change(ctx, func(stored *Credential) {
 		refused := l.clientRefusal != nil && errors.Is(err, l.clientRefusal)

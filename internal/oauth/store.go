@@ -33,7 +33,8 @@ type Store interface {
 	Lock(ctx context.Context, key Key) (unlock func(), err error)
 	// LockLogin waits in the same way until this caller alone may ask the
 	// person to sign in. Meanwhile follow is called with what another process shows
-	// its person, and again when that changes; it may be nil.
+	// its person, and again when that changes; it may be nil. Stores in memory never
+	// call it, nor does a Store whose own process holds the lock.
 	LockLogin(ctx context.Context, key Key, follow func(Prompt)) (unlock func(), err error)
 	// ChangeAsks replaces what is known of the server and profile of key, the
 	// rest of which does not matter, by what f makes of it. No other goroutine

@@ -41,7 +41,8 @@ type Pending struct {
 	Started  time.Time `json:"started"`
 	Deadline time.Time `json:"deadline,omitzero"`
 	// PID is the process that asks, for people to look at. With Started it tells this
-	// login from the next one. No process is judged by it: ids repeat in containers.
+	// login from the next one. A waiter tries the lock at once where no such process
+	// exists here; nothing else depends on it, since ids repeat in containers.
 	PID int `json:"pid,omitzero"`
 }
 

@@ -79,7 +79,8 @@ func getJSON(ctx context.Context, client *http.Client, u *url.URL) (*http.Respon
 	}
 	req.Header.Set("Accept", "application/json")
 	// MCP 2025-03-26, Authorization, Server Metadata Discovery: servers may tell
-	// their metadata apart by it.
+	// their metadata apart by it. It is the revision of the pages that are cited here, not
+	// the newest one of the messages.
 	req.Header.Set("MCP-Protocol-Version", "2025-11-25")
 	return client.Do(req)
 }

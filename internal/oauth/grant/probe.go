@@ -112,9 +112,9 @@ func (r Reply) direct() bool {
 	return !r.Redirected && r.Status/100 == 4 && r.Status != http.StatusTooManyRequests && r.Status != http.StatusRequestTimeout
 }
 
-// ClientRefused reports whether the provider says that it does not know the client, or
-// refuses how it has authenticated (invalid_client as JSON). No other answer does: those of firewalls, and pages of a
-// provider's own, say nothing that can be relied on.
+// ClientRefused reports whether the provider refuses the client (invalid_client as JSON):
+// it does not know it, or refuses how it has authenticated; see Unauthorized. No other
+// answer counts: those of firewalls, and a provider's own pages, cannot be relied on.
 func (r Reply) ClientRefused() bool { return r.direct() && r.Code == "invalid_client" }
 
 // RedirectRefused reports whether the provider says, as JSON, that the client has not

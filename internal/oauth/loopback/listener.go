@@ -50,9 +50,8 @@ type Options struct {
 	Host string
 	// Path of the redirect URI; "" means DefaultPath.
 	Path string
-	// Bind is a further address of this machine to listen at, for a browser that
-	// reaches the redirect URI from another one, as that of a container; all of
-	// them if it is unspecified, none if it is "".
+	// Bind is another address to listen at, for a browser on another machine, such
+	// as the host of a container; 0.0.0.0 and :: are all, "" is none.
 	Bind string
 	// URI is the redirect URI where it is not an address of the listener, "" where
 	// it is: the answer is then pasted.
@@ -174,8 +173,8 @@ func hostOf(host string) (string, error) {
 	return "", fmt.Errorf("callback host %q is none of 127.0.0.1, localhost, ::1", host)
 }
 
-// addressesOf returns where to listen: further, which may be "", and the loopback
-// addresses of host, as far as that does not stand for them.
+// addressesOf returns where to listen: at further, which may be "", and at those
+// loopback addresses of host that further does not cover.
 func addressesOf(host, further string) ([]netip.Addr, error) {
 	var extra netip.Addr
 	if further != "" {
@@ -198,8 +197,8 @@ func addressesOf(host, further string) ([]netip.Addr, error) {
 	return all, nil
 }
 
-// bind listens on all addresses with one port. An IPv6 one may be missing behind
-// another one, as on machines without IPv6.
+// bind listens on all addresses with one port. [::1] may be missing where it is not the
+// first, as on machines without IPv6.
 func bind(ctx context.Context, addresses []netip.Addr, port int) (bound []net.Listener, err error) {
 	var lc net.ListenConfig
 	for i, a := range addresses {
@@ -213,8 +212,8 @@ func bind(ctx context.Context, addresses []netip.Addr, port int) (bound []net.Li
 			if missing != nil {
 				continue
 			}
-			// There is such an address, and somebody else would get what the
-			// browser sends there.
+			// [::1] exists, so another program has the port there and would get
+			// the redirect.
 			_ = probe.Close()
 		}
 		for _, ln := range bound {
@@ -288,8 +287,8 @@ func (l *Listener) Close() error {
 	return err
 }
 
-// serve refuses everything but the answer. The order of checks does not
-// matter for safety; a browser's favicon request is the common case.
+// serve refuses everything but the answer; a browser's favicon request is the common
+// case.
 func (l *Listener) serve(w http.ResponseWriter, r *http.Request) {
 	leading := l.leading(r.URL.Path)
 	switch {
