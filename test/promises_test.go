@@ -55,7 +55,7 @@ func proven(t *testing.T, row []string, cell string, known map[string]bool) int 
 
 // The matrix has its 80 rows, each yes of ours names a test that exists,
 // each partly says what is missing, and the rows at the end are those of the noes.
-func TestComparison(t *testing.T) {
+func TestTheComparisonNamesTestsThatExist(t *testing.T) {
 	known := knownTests(t)
 	rows := table(t, "comparison.md", 11)
 	if len(rows) != 80 {
@@ -92,7 +92,7 @@ func TestComparison(t *testing.T) {
 }
 
 // Each requirement of the page has a test, and every name there is one.
-func TestRequirements(t *testing.T) {
+func TestEachRequirementHasATest(t *testing.T) {
 	known := knownTests(t)
 	rows := 0
 	for line := range strings.Lines(string(readFile(t, filepath.Join("..", "docs", "requirements.md")))) {
@@ -114,7 +114,7 @@ func TestRequirements(t *testing.T) {
 
 // The page on the architecture has a row for each room, and the files that it names
 // are there.
-func TestArchitecture(t *testing.T) {
+func TestTheArchitecturePageHasEveryRoom(t *testing.T) {
 	text := string(readFile(t, filepath.Join("..", "docs", "architecture.md")))
 	for room := range rooms {
 		if !strings.Contains(text, "\n| `"+room+"` |") {
@@ -138,7 +138,7 @@ func TestArchitecture(t *testing.T) {
 
 // The score-card has its 50 rows, and each names the tests that give its figure;
 // a row that is not reached says so.
-func TestScoreCard(t *testing.T) {
+func TestTheScoreCardNamesTestsThatExist(t *testing.T) {
 	known := knownTests(t)
 	rows := table(t, "score-card.md", 5)
 	if len(rows) != 50 {

@@ -163,7 +163,7 @@ func TestEachOfferedLineLeadsToItsAccount(t *testing.T) {
 }
 
 // What is said wins, and the rest is as it was when the account signed in.
-func TestSettingsForAKeptAccount(t *testing.T) {
+func TestWhatIsSaidWinsOverWhatIsKept(t *testing.T) {
 	e := kept(Settings{ClientID: "app", Scopes: []string{"a"}, IssuerChoice: discovery.IssuerChoice{Named: idp}}, "https://name.example")
 	cred := oauth.Credential{Issuer: e.Issuer, FoundAt: idp, Choices: oauth.Choices{CallbackPort: 2}, Registration: grant.Registration{Chosen: "x"}}
 	s := Settings{}.For(e.Key).With(cred)

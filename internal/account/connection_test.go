@@ -54,7 +54,7 @@ func TestNewConnectionAfterSleep(t *testing.T) {
 }
 
 // A proxy is asked for a tunnel by the same name, for the server and its provider.
-func TestUserAgentAtProxy(t *testing.T) {
+func TestAProxyHearsTheUserAgentToo(t *testing.T) {
 	var seen []string
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen = append(seen, r.Method+" "+r.Header.Get("User-Agent"))

@@ -54,7 +54,7 @@ func TestArgumentsTakeTheTypeOfTheSchema(t *testing.T) {
 	}
 }
 
-func TestToolInATable(t *testing.T) {
+func TestAToolIsOneRowOfTheTable(t *testing.T) {
 	one := describedTool(t)
 	if got := one.arguments(); got != "s [a] [any] [b] [i] [n] [nn] [none] [o] [sn]" {
 		t.Error(got)
@@ -69,7 +69,7 @@ func TestToolInATable(t *testing.T) {
 }
 
 // Progress is drawn on a terminal only, on one line that is gone at the end.
-func TestProgressLine(t *testing.T) {
+func TestProgressIsDrawnOnATerminalOnly(t *testing.T) {
 	m, err := jsonrpc.Parse([]byte(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":3,"total":10,"message":"half\u001b[2J"}}`))
 	must(t, err)
 	for _, visible := range []bool{true, false} {

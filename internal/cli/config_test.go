@@ -23,7 +23,7 @@ func TestListPrintsNoControls(t *testing.T) {
 
 // An entry that mcp-login would refuse to start with stays with mcp-remote, and
 // the reason tells no value.
-func TestJudgeArguments(t *testing.T) {
+func TestAnEntryThatCannotStartStaysWithMCPRemote(t *testing.T) {
 	a := &app{getenv: env()}
 	for _, tc := range []struct{ args, why string }{
 		{"U", ""},

@@ -79,7 +79,7 @@ func (l *importLab) stored() (oauth.Credential, error) {
 
 // All that a later refresh needs is taken over, and what cannot be known from
 // mcp-remote's files comes from the provider itself.
-func TestImportCredential(t *testing.T) {
+func TestImportTakesOverWhatARefreshNeeds(t *testing.T) {
 	for _, layout := range []string{"mcp-remote-v1", "mcp-remote-0.1.38"} {
 		l := newImportLab(t)
 		l.good(layout)

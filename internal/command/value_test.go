@@ -205,7 +205,7 @@ func TestFailureIsTheAnswerForAWhile(t *testing.T) {
 	})
 }
 
-func TestSplitLine(t *testing.T) {
+func TestACommandLineIsSplitWithoutAShell(t *testing.T) {
 	for _, c := range []struct {
 		line  string
 		words []string // everywhere but on Windows; nil for an error

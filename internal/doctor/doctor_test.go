@@ -15,7 +15,7 @@ import (
 
 // With a server that nobody answers for, what needs a connection or a provider is skipped
 // with the reason, the rest is examined, and every finding names its check.
-func TestExamineWithoutAConnection(t *testing.T) {
+func TestWhatNeedsAConnectionIsSkippedWithTheReason(t *testing.T) {
 	server, err := url.Parse("http://127.0.0.1:1/mcp")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestExamineWithoutAConnection(t *testing.T) {
 
 // A proxy variable that cannot be read is no fault for a host that NO_PROXY, or its
 // being on this machine, keeps from the proxy.
-func TestUnreadableProxy(t *testing.T) {
+func TestAnUnreadableProxyIsNamedWhereItCounts(t *testing.T) {
 	const broken = "[::1"
 	for _, c := range []struct {
 		server    string
