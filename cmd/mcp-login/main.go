@@ -11,6 +11,9 @@ import (
 	"mcp-login/internal/cli"
 )
 
+// version can be set at link time: -ldflags "-X main.version=v1.2.3".
+var version string
+
 func main() {
 	hideMemory() // before there is anything in it
 	if code, ok := cli.RunStarter(os.Args[1:]); ok {
@@ -23,7 +26,7 @@ func main() {
 	// the session at the server is still to be ended.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code := cli.Run(ctx, os.Args[1:])
+	code := cli.Run(ctx, version, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -22,10 +22,11 @@ import (
 
 // app is the process as the verbs see it. Tests hand in buffers.
 type app struct {
-	in     io.Reader
-	term   *terminal.Terminal // stdout and stderr
-	getenv func(string) string
-	lines  func() <-chan string // of in, for all that read it by lines
+	version string // of the program
+	in      io.Reader
+	term    *terminal.Terminal // stdout and stderr
+	getenv  func(string) string
+	lines   func() <-chan string // of in, for all that read it by lines
 
 	env      *environment      // where getenv is from, nil in tests
 	args     []string          // of this run
@@ -109,13 +110,14 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 }
 
 // Run carries out the command line args, without the program's name, and returns
-// the exit code (docs/exit-codes.md). It takes stdin, stdout and stderr of the
-// process, its environment, and the secrets in it; it ends early with ctx.
-func Run(ctx context.Context, args []string) int {
+// the exit code (docs/exit-codes.md). version is what was linked in, "" for nothing.
+// It takes stdin, stdout and stderr of the process, its environment, and the secrets
+// in it; it ends early with ctx.
+func Run(ctx context.Context, version string, args []string) int {
 	handover := account.ReadHandover(args, os.Stdin)
 	env := newEnvironment(handover)
 	time.AfterFunc(afterStart, func() { setHeapGrowth(env.get) })
-	a := &app{in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, handover: handover}
+	a := &app{version: programVersion(version), in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, handover: handover}
 	return a.run(ctx, args)
 }
 

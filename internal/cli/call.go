@@ -43,7 +43,7 @@ func newCall(a *app) *cobra.Command {
 			return a.call(cmd.Context(), o, args[0], args[1], given, asJSON)
 		},
 	}
-	o.bind(cmd, a.getenv)
+	o.bind(cmd, a)
 	cmd.Flags().StringArrayVar(&arguments, "arg", nil, "one argument, as name=value, or name:=JSON; repeatable")
 	jsonFlag(cmd, &asJSON, " with the result as the server gave it")
 	return cmd

@@ -60,7 +60,7 @@ func (o *options) checkConnection() (err error) {
 		return usageError{errors.New("--user-agent holds characters that no header may have")}
 	}
 	o.conn = account.Connection{
-		UserAgent: agent(o.userAgent), ConnectTimeout: o.connectTimeout, HeadersTimeout: o.headersTimeout, BodyTimeout: o.bodyTimeout,
+		UserAgent: agent(o.userAgent, o.version), ConnectTimeout: o.connectTimeout, HeadersTimeout: o.headersTimeout, BodyTimeout: o.bodyTimeout,
 		MaxMessage: int64(o.maxMessage), IPv4: o.ipv4, NoCookies: o.noCookies,
 	}
 	if o.conn.Certificates, err = o.certificates(); err != nil {

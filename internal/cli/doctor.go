@@ -33,7 +33,7 @@ func newDoctor(a *app) *cobra.Command {
 			return a.doctor(cmd.Context(), o, strings.Join(args, ""), asJSON)
 		},
 	}
-	o.bind(cmd, a.getenv)
+	o.bind(cmd, a)
 	jsonFlag(cmd, &asJSON, "")
 	return cmd
 }
@@ -86,7 +86,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 // this machine.
 func (a *app) subject(o options, server *url.URL) doctor.Subject {
 	s := doctor.Subject{
-		Version: programVersion(), Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(o),
+		Version: a.version, Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(o),
 		CallbackBind: o.callbackBind, Connection: o.conn, Getenv: a.getenv,
 		Header: func() (http.Header, error) { return o.header(a.variables(o)) },
 		Load:   func(ctx context.Context) (doctor.Kept, error) { return a.keptFor(ctx, o, server) },

@@ -16,6 +16,7 @@ import (
 // logins takes. A header, a token, a certificate or the secret of a client is for the
 // server that it was given for, and for no other.
 type generalOptions struct {
+	version                                     string // of this program
 	store, logLevel, userAgent, browser         string
 	noBrowser, allowHTTP, ipv4, noCookies       bool
 	connectTimeout, headersTimeout, bodyTimeout time.Duration

@@ -45,7 +45,7 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 		h.Add(name, value)
 	}
 	if h.Get("User-Agent") == "" && !o.printed("User-Agent") {
-		h.Set("User-Agent", agent(o.userAgent))
+		h.Set("User-Agent", agent(o.userAgent, o.version))
 	}
 	return h, nil
 }

@@ -145,7 +145,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 	case err != nil && !errors.Is(err, oauth.ErrNotFound):
 		return storeError{err}
 	}
-	client := account.Connection{UserAgent: agent(i.getenv(userAgentName))}.Guard(server, account.Settings{}).HTTPClient()
+	client := account.Connection{UserAgent: agent(i.getenv(userAgentName), i.version)}.Guard(server, account.Settings{}).HTTPClient()
 	defer client.CloseIdleConnections()
 	cred, err := l.Credential(ctx, client, server, key)
 	if err != nil {

@@ -49,7 +49,7 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 	}
 	o.Settings = choice.Settings
 	c := account.Config{
-		Choice: choice, Purpose: purpose, Store: st, Log: log, Terminal: a.term, Lines: a.lines, Version: programVersion(), Browser: a.browser(o),
+		Choice: choice, Purpose: purpose, Store: st, Log: log, Terminal: a.term, Lines: a.lines, Version: a.version, Browser: a.browser(o),
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, CallbackBind: o.callbackBind, SuccessURL: o.successURL, LoginFlags: o.connectionWords(),
 	}
 	if o.secretOfAnotherClient(a.variables(o)) {

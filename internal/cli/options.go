@@ -65,8 +65,9 @@ type options struct {
 }
 
 // bind gives a command the flags, and resolves them before it runs.
-func (o *options) bind(cmd *cobra.Command, getenv func(string) string) {
-	o.register(cmd.Flags(), getenv)
+func (o *options) bind(cmd *cobra.Command, a *app) {
+	o.version = a.version
+	o.register(cmd.Flags(), a.getenv)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.resolve(cmd.Flags()) }
 }
 

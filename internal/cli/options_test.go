@@ -108,14 +108,15 @@ func TestAHeaderLineBecomesOneHeaderOrIsRefused(t *testing.T) {
 // document has, unless the person chose one; what would begin another header is
 // refused.
 func TestUserAgentIsOursUnlessOneIsChosen(t *testing.T) {
-	o := options{}
-	own, address, _ := strings.Cut(strings.TrimSuffix(agent(""), ")"), " (+")
+	o := options{generalOptions: generalOptions{version: "(devel)"}}
+	ours := agent("", o.version)
+	own, address, _ := strings.Cut(strings.TrimSuffix(ours, ")"), " (+")
 	u, err := url.Parse(address)
 	if !strings.HasPrefix(own, "mcp-login/") || strings.ContainsAny(own, " ()") || err != nil || !strings.Contains(page(t, "docs/client-metadata.json"), u.Scheme+"://"+u.Host+"/") {
-		t.Errorf("%q", agent(""))
+		t.Errorf("%q", ours)
 	}
-	for value, want := range map[string]string{"Desktop/7 (Linux)": "Desktop/7 (Linux)", "": agent(""), "  ": agent("")} {
-		chosen := options{generalOptions: generalOptions{userAgent: value}}
+	for value, want := range map[string]string{"Desktop/7 (Linux)": "Desktop/7 (Linux)", "": ours, "  ": ours} {
+		chosen := options{generalOptions: generalOptions{userAgent: value, version: o.version}}
 		h, err := chosen.header(env())
 		if err != nil || chosen.check() != nil || h.Get("User-Agent") != want {
 			t.Errorf("%q: %q, %v", value, h.Get("User-Agent"), err)

@@ -62,7 +62,7 @@ func newBridge(a *app) *cobra.Command {
 			return a.bridge(cmd.Context(), o, args[0])
 		},
 	}
-	o.bind(root, a.getenv)
+	o.bind(root, a)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		if cmd != root {
 			a.verb = cmd.Name()

@@ -39,7 +39,7 @@ func newStatus(a *app) *cobra.Command {
 			return a.status(cmd.Context(), o, server, asJSON, offline)
 		},
 	}
-	o.bind(cmd, a.getenv)
+	o.bind(cmd, a)
 	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither server nor provider")
 	return cmd

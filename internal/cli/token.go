@@ -23,7 +23,7 @@ func newToken(a *app) *cobra.Command {
 			return a.token(cmd.Context(), o, args[0], asHeader, asJSON)
 		},
 	}
-	o.bind(cmd, a.getenv)
+	o.bind(cmd, a)
 	cmd.Flags().BoolVar(&asHeader, "header-line", false, "print the whole Authorization header line")
 	jsonFlag(cmd, &asJSON, "")
 	return cmd

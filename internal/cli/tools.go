@@ -31,7 +31,7 @@ func newTools(a *app) *cobra.Command {
 			return a.tools(cmd.Context(), o, args[0], asJSON)
 		},
 	}
-	o.bind(cmd, a.getenv)
+	o.bind(cmd, a)
 	jsonFlag(cmd, &asJSON, ", with the tools as the server describes them")
 	return cmd
 }

@@ -10,9 +10,6 @@ import (
 	"mcp-login/internal/toolchain"
 )
 
-// version can be set at link time: -ldflags "-X mcp-login/internal/cli.version=v1.2.3".
-var version string
-
 func newVersion(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -21,9 +18,9 @@ func newVersion(a *app) *cobra.Command {
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
-				return a.term.JSON(versionReport{schemaVersion, programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version(), toolchain.Outdated()})
+				return a.term.JSON(versionReport{schemaVersion, a.version, runtime.GOOS, runtime.GOARCH, runtime.Version(), toolchain.Outdated()})
 			}
-			a.term.Print("mcp-login %s %s/%s %s", programVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+			a.term.Print("mcp-login %s %s/%s %s", a.version, runtime.GOOS, runtime.GOARCH, runtime.Version())
 			if said := toolchain.Outdated(); said != "" {
 				a.term.Note("%s", said)
 			}
@@ -43,10 +40,10 @@ type versionReport struct {
 	Outdated      string `json:"outdated,omitempty"` // what is wrong with that Go
 }
 
-// programVersion falls back to what go install recorded.
-func programVersion() string {
-	if version != "" {
-		return version
+// programVersion falls back from what was linked in to what go install recorded.
+func programVersion(linked string) string {
+	if linked != "" {
+		return linked
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -62,9 +59,9 @@ const userAgentName = "MCP_LOGIN_USER_AGENT"
 
 // agent is the User-Agent of every request: what the person has chosen, else the name
 // of the program with its version (RFC 9110, section 10.1.5).
-func agent(chosen string) string {
+func agent(chosen, version string) string {
 	if chosen = strings.TrimSpace(chosen); chosen != "" {
 		return chosen
 	}
-	return "mcp-login/" + strings.Trim(programVersion(), "()") + " (+" + projectAddress + ")"
+	return "mcp-login/" + strings.Trim(version, "()") + " (+" + projectAddress + ")"
 }
