@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/hint"
@@ -67,10 +68,11 @@ func importWords(cmd *cobra.Command, urls []string) (words string) {
 // importer is one run of the import.
 type importer struct {
 	*app
-	options importOptions
-	store   *store.Store
-	taken   int // logins
-	left    int // files of mcp-remote whose login is kept here now
+	options    importOptions
+	store      *store.Store
+	connection account.Connection // by which metadata is fetched
+	taken      int                // logins
+	left       int                // files of mcp-remote whose login is kept here now
 }
 
 func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []string) error {
@@ -100,7 +102,11 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 		a.term.Print("no login of mcp-remote in %s", folder)
 		return nil
 	}
-	i := &importer{app: a, options: o, store: st}
+	connection, err := a.connectionOfVariables()
+	if err != nil {
+		return err
+	}
+	i := &importer{app: a, options: o, store: st, connection: connection}
 	return i.run(ctx, found, a.identities(urls))
 }
 
@@ -133,26 +139,18 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 		return err
 	}
 	key := oauth.Key{Server: server.String(), Profile: i.options.profile, Resource: l.Identity.Resource}
-	unlock, err := i.store.Lock(ctx, key)
-	if err != nil {
+	client := i.connection.Guard(server, account.Settings{}).HTTPClient()
+	defer client.CloseIdleConnections()
+	cred, taken, err := l.TakeOver(ctx, i.store, client, server, key)
+	var failed mcpremote.StoreError
+	switch {
+	case errors.As(err, &failed):
 		return storeError{err}
-	}
-	defer unlock()
-	switch cred, err := i.store.Load(ctx, key); {
-	case err == nil && cred.HasToken():
+	case err != nil:
+		return err
+	case !taken:
 		i.term.Print("left %s alone: already signed in%s", server, account.AsAccount(cred))
 		return i.removeFiles(l)
-	case err != nil && !errors.Is(err, oauth.ErrNotFound):
-		return storeError{err}
-	}
-	client := account.Connection{UserAgent: agent(i.getenv(userAgentName), i.version)}.Guard(server, account.Settings{}).HTTPClient()
-	defer client.CloseIdleConnections()
-	cred, err := l.Credential(ctx, client, server, key)
-	if err != nil {
-		return err
-	}
-	if err := i.store.Save(ctx, key, cred); err != nil {
-		return storeError{err}
 	}
 	i.taken++
 	i.term.Print("took over the login for %s%s", server, account.AsAccount(cred))
@@ -161,6 +159,14 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 		i.term.Note("hint: use it with --resource %s", hint.Quote(l.Identity.Resource))
 	}
 	return i.removeFiles(l)
+}
+
+// connectionOfVariables is what variables say about the connection to any server.
+func (a *app) connectionOfVariables() (account.Connection, error) {
+	general := generalOptions{version: a.version}
+	general.register(pflag.NewFlagSet("", pflag.ContinueOnError), a.getenv)
+	roots, err := general.roots()
+	return account.Connection{UserAgent: agent(general.userAgent, general.version), Roots: roots}, err
 }
 
 // removeFiles removes the files of a login that is kept here now, or counts them.

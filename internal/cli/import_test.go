@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,17 +22,19 @@ import (
 type importLab struct {
 	t              *testing.T
 	url, issuer    string
+	certificate    *x509.Certificate // with which it answers, nil for none
 	folder, dir    string
 	home           string
 	metadataIssuer string // what the provider calls itself
 	trusts         string // the provider that the server names
 }
 
-func newImportLab(t *testing.T) *importLab {
+func newImportLab(t *testing.T, start func(http.Handler) *httptest.Server) *importLab {
 	l := &importLab{t: t, folder: t.TempDir(), dir: filepath.Join(t.TempDir(), "state"), home: t.TempDir()}
 	mux := http.NewServeMux()
-	srv := httptest.NewServer(mux)
+	srv := start(mux)
 	t.Cleanup(srv.Close)
+	l.certificate = srv.Certificate()
 	l.url, l.issuer = srv.URL+"/mcp", srv.URL+"/oidc"
 	l.metadataIssuer, l.trusts = l.issuer, l.issuer
 	mux.HandleFunc("GET /oidc/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
@@ -62,8 +66,14 @@ func (l *importLab) good(layout string) {
 // that was said.
 func (l *importLab) run(args ...string) (int, string) {
 	l.t.Helper()
+	return l.runWith(nil, args...)
+}
+
+// runWith is run with further variables.
+func (l *importLab) runWith(variables []string, args ...string) (int, string) {
+	l.t.Helper()
 	code, out, said := runWith(l.t, "", append([]string{"import", "mcp-remote"}, args...),
-		"HOME", l.home, "USERPROFILE", l.home, "MCP_LOGIN_DIR", l.dir, "MCP_LOGIN_STORE", "file", "MCP_REMOTE_CONFIG_DIR", l.folder)
+		append(variables, "HOME", l.home, "USERPROFILE", l.home, "MCP_LOGIN_DIR", l.dir, "MCP_LOGIN_STORE", "file", "MCP_REMOTE_CONFIG_DIR", l.folder)...)
 	if all := out + said; strings.Contains(all, "CANARY") || strings.Contains(all, "s3cret") {
 		l.t.Errorf("a secret was said: %s", all)
 	}
@@ -81,7 +91,7 @@ func (l *importLab) stored() (oauth.Credential, error) {
 // mcp-remote's files comes from the provider itself.
 func TestImportTakesOverWhatARefreshNeeds(t *testing.T) {
 	for _, layout := range []string{"mcp-remote-v1", "mcp-remote-0.1.38"} {
-		l := newImportLab(t)
+		l := newImportLab(t, httptest.NewServer)
 		l.good(layout)
 		if code, said := l.run(l.url); code != exitOK || !strings.Contains(said, "took over") {
 			t.Fatalf("%s: %d %s", layout, code, said)
@@ -133,7 +143,7 @@ func TestARefusedImportKeepsAndRemovesNothing(t *testing.T) {
 			tokens(l, time.Hour, "", "http://127.0.0.1:1")
 		}, exitUnreachable, "nothing was changed"},
 	} {
-		l := newImportLab(t)
+		l := newImportLab(t, httptest.NewServer)
 		l.good("mcp-remote-v1")
 		tc.spoil(l)
 		before, _ := filepath.Glob(filepath.Join(l.folder, "*", "*"))
@@ -150,10 +160,24 @@ func TestARefusedImportKeepsAndRemovesNothing(t *testing.T) {
 	}
 }
 
+// A provider whose certificate an authority of the company has signed is asked as by
+// every other verb.
+func TestImportTrustsTheAuthoritiesThatVariablesName(t *testing.T) {
+	for _, variable := range []string{"MCP_LOGIN_CA_FILE", "NODE_EXTRA_CA_CERTS"} {
+		l := newImportLab(t, httptest.NewTLSServer)
+		l.good("mcp-remote-v1")
+		file := filepath.Join(t.TempDir(), "ca.pem")
+		must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: l.certificate.Raw}), 0o600))
+		if code, said := l.runWith([]string{variable, file}, l.url); code != exitOK || !strings.Contains(said, "took over") {
+			t.Errorf("%s: %d %s", variable, code, said)
+		}
+	}
+}
+
 // The server comes from the configuration of a client; without any it is
 // asked for, and other people's files in the folder are left alone.
 func TestImportFindsTheServer(t *testing.T) {
-	l := newImportLab(t)
+	l := newImportLab(t, httptest.NewServer)
 	l.good("mcp-remote-v1")
 	if code, said := l.run(); code != exitOK || !strings.Contains(said, "is not known") || !strings.Contains(said, "mcp-login import mcp-remote URL") {
 		t.Errorf("%d %s", code, said)

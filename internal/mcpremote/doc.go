@@ -11,8 +11,8 @@
 //     be meant; [Identities] finds them in command lines of mcp-remote.
 //  3. [Login.Credential] makes a credential of a login. What mcp-remote does not store
 //     comes from metadata that the provider and the server publish (RFC 8414, RFC 9728).
-//     No token is sent to anybody.
+//     No token is sent to anybody. [Login.TakeOver] keeps it in the store, unless
+//     there is a login already.
 //
-// It does not read configuration files of MCP hosts (package hosts), and does not write
-// to the store: the verb import does.
+// It does not read configuration files of MCP hosts (package hosts).
 package mcpremote
