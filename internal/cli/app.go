@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
@@ -84,7 +85,25 @@ func (a *app) translate(args []string) ([]string, error) {
 	if !mayBeMCPRemote(args) {
 		return args, nil
 	}
-	return mcpremote.Translate(args, mcpremote.Environment{Getenv: a.getenv, ReadFile: readFlagFile})
+	return mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: a.getenv, ReadFile: readFlagFile})
+}
+
+// takesValue returns what tells a flag of the bridge whose value is the next word. The
+// flags are declared at the first word that may be one: most bridges have none.
+func takesValue() func(word string) bool {
+	flags := sync.OnceValue(func() *pflag.FlagSet {
+		f := pflag.NewFlagSet("", pflag.ContinueOnError)
+		new(options).register(f, func(string) string { return "" })
+		return f
+	})
+	return func(word string) bool {
+		name, isFlag := strings.CutPrefix(word, "--")
+		if !isFlag {
+			return false
+		}
+		f := flags().Lookup(name)
+		return f != nil && f.NoOptDefVal == ""
+	}
 }
 
 // mayBeMCPRemote reports whether a command line begins with a flag or a URL.

@@ -5,10 +5,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/terminal"
@@ -42,6 +44,23 @@ func TestABridgeWithoutVerbsRefusesTheSame(t *testing.T) {
 			t.Errorf("%q is taken for a bridge's", line)
 		}
 	}
+}
+
+// Behind whatever flag of ours an address stands, it is that flag's value and not the
+// server, and the port of mcp-remote is found behind the server.
+func TestValuesOfOurFlagsAreNotTheServer(t *testing.T) {
+	a := &app{getenv: env()}
+	newBridge(a).Flags().VisitAll(func(f *pflag.Flag) {
+		flag := "--" + f.Name
+		if f.NoOptDefVal != "" || slices.ContainsFunc(mcpremote.Flags, func(row mcpremote.Flag) bool { return row.Name() == flag }) {
+			return
+		}
+		got, err := a.translate([]string{flag, "https://value.example", "https://mcp.example.com/mcp", "9696"})
+		i := slices.Index(got, flag)
+		if err != nil || i < 0 || !slices.Contains(got, "--callback-port=9696") != (flag == "--callback-port") || got[i+1] != "https://value.example" {
+			t.Errorf("%s: %q, %v", flag, got, err)
+		}
+	})
 }
 
 // refusal runs a command line that makes no sense and returns what is said.

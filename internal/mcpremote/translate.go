@@ -44,7 +44,9 @@ type translation struct {
 // be applied to every command line of a bridge, and again to its own result. A value
 // that mcp-remote would ignore with a warning is an error, which names the flag and
 // shows no value that may be secret. The files of @FILE and --header-file are read.
-func Translate(args []string, env Environment) ([]string, error) {
+// takesValue tells of a word that it is a flag of ours whose value is the next word,
+// which then is neither the server's address nor a port.
+func Translate(args []string, takesValue func(word string) bool, env Environment) ([]string, error) {
 	t := &translation{env: env, headers: map[string]string{}, params: map[string]string{}, redirectURI: valueOf("--redirect-uri", args)}
 	expectPort := false
 	for i := 0; i < len(args); i++ {
@@ -52,9 +54,9 @@ func Translate(args []string, env Environment) ([]string, error) {
 		name, value, joined := strings.Cut(word, "=")
 		f := slices.IndexFunc(Flags, func(f Flag) bool { return f.Name() == name && (!joined || f.takesValue()) })
 		switch {
-		case slices.Contains(addressFlags, word) && i+1 < len(args):
+		case f < 0 && i+1 < len(args) && takesValue(word):
 			i++
-			t.out = append(t.out, word+"="+args[i])
+			t.out = append(t.out, word, args[i])
 		case f < 0 && expectPort && isPort(word):
 			t.port, t.mcpRemote = word, true
 		case f < 0 && t.url == "" && strings.Contains(word, "://") && !strings.HasPrefix(word, "-"):
@@ -79,9 +81,6 @@ func Translate(args []string, env Environment) ([]string, error) {
 	}
 	return t.finish(), nil
 }
-
-// addressFlags are flags of ours whose value may look like the address of the server.
-var addressFlags = []string{"--issuer", "--accept-issuer", "--redirect-uri", "--client-uri", "--client-metadata", "--header-command", "--token-command"}
 
 // valueOf is the last value of a flag, "" for none.
 func valueOf(flag string, args []string) (value string) {

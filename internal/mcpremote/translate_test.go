@@ -31,6 +31,11 @@ func env(pairs ...string) Environment {
 	}
 }
 
+// ours reports whether a word is a flag of ours with a value, of those that tests use.
+func ours(word string) bool {
+	return slices.Contains([]string{"--auth-param", "--callback-port", "--profile", "--scope"}, word)
+}
+
 const remoteURL = "https://example.com/mcp"
 
 // redirect is what mcp-remote's redirect URI looks like in our words.
@@ -126,7 +131,7 @@ func TestTranslateEveryFlag(t *testing.T) {
 		theirs := words(tc.theirs)
 		name, _, _ := strings.Cut(theirs[0], "=")
 		covered[name] = true
-		got, err := Translate(append([]string{remoteURL}, theirs...), getenv)
+		got, err := Translate(append([]string{remoteURL}, theirs...), ours, getenv)
 		want := append([]string{remoteURL}, words(tc.ours)...)
 		if err != nil || !sameWords(got, want) {
 			t.Errorf("%s:\n%q, %v\n%q", tc.theirs, got, err, want)
@@ -144,34 +149,36 @@ func TestTranslateEveryFlag(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	if got, err := Translate([]string{"--debug", "--version", remoteURL}, env()); err != nil || !slices.Equal(got, []string{"version"}) {
+	if got, err := Translate([]string{"--debug", "--version", remoteURL}, ours, env()); err != nil || !slices.Equal(got, []string{"version"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
 // The port behind the URL, and where mcp-remote itself would not take it for one.
 func TestPortBehindTheURL(t *testing.T) {
-	for theirs, ours := range map[string]string{
-		"U 9696":                           "U " + redirect("9696"),
-		"U --header X:y 9696":              "U --header=X:y " + redirect("9696"),
-		"--header X:y U 9696 --allow-http": "--header=X:y U --allow-http " + redirect("9696"),
-		"U 9696 --callback-path /x":        "U --callback-path=/x --callback-port=9696 --callback-host=localhost",
-		"U 9696 --host 127.0.0.1":          "U --callback-host=127.0.0.1 --callback-port=9696 --callback-path=/oauth/callback",
-		"U --allow-http 9696":              "U --allow-http 9696",
-		"U 96960":                          "U 96960",
-		"U 0":                              "U 0",
-		"login U":                          "login U",
-		"U":                                "U",
-		"":                                 "",
-		"9696 U":                           "9696 U",
-		"U --callback-port 1 --profile x":  "U --callback-port 1 --profile x",
+	for theirs, want := range map[string]string{
+		"U 9696":                            "U " + redirect("9696"),
+		"U --header X:y 9696":               "U --header=X:y " + redirect("9696"),
+		"--header X:y U 9696 --allow-http":  "--header=X:y U --allow-http " + redirect("9696"),
+		"U 9696 --callback-path /x":         "U --callback-path=/x --callback-port=9696 --callback-host=localhost",
+		"U 9696 --host 127.0.0.1":           "U --callback-host=127.0.0.1 --callback-port=9696 --callback-path=/oauth/callback",
+		"U --allow-http 9696":               "U --allow-http 9696",
+		"U 96960":                           "U 96960",
+		"U 0":                               "U 0",
+		"login U":                           "login U",
+		"U":                                 "U",
+		"":                                  "",
+		"9696 U":                            "9696 U",
+		"U --profile 9696":                  "U --profile 9696",
+		"--scope https://x/.default U 9696": "--scope https://x/.default U " + redirect("9696"),
+		"U --callback-port 1 --profile x":   "U --callback-port 1 --profile x",
 	} {
 		words := func(s string) []string {
 			return strings.Fields(strings.ReplaceAll(s, "U", remoteURL))
 		}
-		got, err := Translate(words(theirs), env())
-		if err != nil || !sameWords(got, words(ours)) {
-			if runtime.GOOS == "windows" && strings.Contains(ours, "localhost") {
+		got, err := Translate(words(theirs), ours, env())
+		if err != nil || !sameWords(got, words(want)) {
+			if runtime.GOOS == "windows" && strings.Contains(want, "localhost") {
 				continue
 			}
 			t.Errorf("%s: %q, %v", theirs, got, err)
@@ -186,13 +193,14 @@ func TestDerivedPort(t *testing.T) {
 		port string
 	}{
 		{[]string{remoteURL}, "37931"},
+		{[]string{"--auth-param", "audience=https://api.x", remoteURL}, "37931"},
 		{[]string{
 			remoteURL, "--resource", "https://r.example/", "--header", `X-B:2 <&>`, "--header", "Authorization: Bearer ${K} \"é\u2028", "--authorize-param", "prompt=consent",
 			"--authorize-param", "audience=https://a/?x=1", "--client-metadata-url", "https://c.example/doc", "--token-endpoint", "https://t.example/token",
 		}, "8363"},
 		{[]string{"http://127.0.0.1:1/mcp", "--resource", "https://r.example/", "--authorize-param", "prompt=consent", "--header", `X-B: 2 "q"`}, "12278"},
 	} {
-		got, err := Translate(append(tc.args, "--static-oauth-client-info", `{"client_id":"x"}`), env("K", "s3cret"))
+		got, err := Translate(append(tc.args, "--static-oauth-client-info", `{"client_id":"x"}`), ours, env("K", "s3cret"))
 		if err != nil || !slices.Contains(got, "--callback-port="+tc.port) {
 			t.Errorf("%q: %q, %v", tc.args, got, err)
 		}
@@ -233,7 +241,7 @@ func TestUnusableValuesAreRefused(t *testing.T) {
 		{"--static-oauth-client-metadata", `{"redirect_uris":["https://s3cret.example/"]}`},
 		{"--static-oauth-client-metadata", `{"jwks_uri":"https://s3cret.example/"}`},
 	} {
-		got, err := Translate(append([]string{remoteURL}, args...), env())
+		got, err := Translate(append([]string{remoteURL}, args...), ours, env())
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), args[0]) {
 			t.Errorf("%q: %q, %v", args, got, err)
 		}
@@ -257,11 +265,11 @@ func FuzzTranslate(f *testing.F) {
 		if strings.Contains(text, "@") || strings.Contains(text, "--header-file") {
 			return // names files
 		}
-		once, err := Translate(strings.Split(text, "\n"), env("X", "y"))
+		once, err := Translate(strings.Split(text, "\n"), ours, env("X", "y"))
 		if err != nil || slices.ContainsFunc(once, isPort) {
 			return // a number too many, which is refused later
 		}
-		twice, err := Translate(once, env("X", "y"))
+		twice, err := Translate(once, ours, env("X", "y"))
 		if err != nil || !sameWords(once, twice) {
 			t.Fatalf("%v\n%q\n%q\n%q", err, text, once, twice)
 		}
