@@ -64,10 +64,8 @@ func (o *options) headerLines() ([]string, error) {
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read --header-file: %w", err)}
 		}
-		for line := range strings.SplitSeq(string(text), "\n") {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-				lines = append(lines, line)
-			}
+		for _, line := range header.Lines(text) {
+			lines = append(lines, line)
 		}
 	}
 	return append(lines, o.headers...), nil

@@ -268,15 +268,12 @@ func (o *options) chosen() (grant.ClientMetadata, error) {
 // readClientMetadata reads JSON, or the file behind an @; "" is none. redirectURI is
 // --redirect-uri.
 func readClientMetadata(value, redirectURI string) (grant.ClientMetadata, error) {
-	data := []byte(value)
-	if path, isFile := strings.CutPrefix(value, "@"); isFile {
-		var err error
-		if data, err = readFlagFile(path); err != nil {
-			return "", err
-		}
-	}
 	if value == "" {
 		return "", nil
+	}
+	data, err := mcpremote.Environment{ReadFile: readFlagFile}.Read(value)
+	if err != nil {
+		return "", err
 	}
 	return grant.ParseClientMetadata(data, redirectURI)
 }

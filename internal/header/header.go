@@ -2,6 +2,7 @@ package header
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"mcp-login/internal/hint"
@@ -16,14 +17,28 @@ func Split(line string) (name, value string, ok bool) {
 		return "", "", false
 	}
 	name, value = strings.TrimSpace(line[:end]), strings.TrimSpace(line[end+1:])
-	return name, value, ValidName(name)
+	return name, value, validName(name)
+}
+
+// Lines are the header lines of a file, trimmed, with their numbers from 1: without
+// blank lines, and without comments, which begin with #.
+func Lines(data []byte) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for line := range strings.SplitSeq(string(data), "\n") {
+			number++
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !yield(number, line) {
+				return
+			}
+		}
+	}
 }
 
 // Placeholder is a line as a hint shows it: a value that is not a variable may be a
 // secret, and is left out.
 func Placeholder(line string) string {
 	name, value, _ := Split(line)
-	name, secret := strings.TrimSpace(name), strings.TrimPrefix(value, "Bearer ")
+	secret := strings.TrimPrefix(value, "Bearer ")
 	if isVariable := strings.HasPrefix(secret, "${") && strings.IndexByte(secret, '}') == len(secret)-1; !isVariable {
 		value = "VALUE"
 	}
@@ -70,9 +85,9 @@ func unset(name string) error {
 	return hint.With(fmt.Errorf("the variable %s is not set", name), "set it where this program is started: in the environment, or in \"env\" of the client's entry")
 }
 
-// ValidName reports whether s can be the name of a header: a token (RFC 9110, section
+// validName reports whether s can be the name of a header: a token (RFC 9110, section
 // 5.6.2).
-func ValidName(s string) bool {
+func validName(s string) bool {
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("()<>@,;:\\\"/[]?={}", c) >= 0 {
 			return false

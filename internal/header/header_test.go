@@ -1,14 +1,27 @@
 package header_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"mcp-login/internal/header"
 )
 
+// A file has one header on a line, which keeps its number.
+func TestBlankLinesAndCommentsAreNoHeaders(t *testing.T) {
+	var got []string
+	for number, line := range header.Lines([]byte("# a\r\n\r\n X: 1 \r\nno header\n\t#\nY: #2")) {
+		got = append(got, fmt.Sprint(number, " ", line))
+	}
+	if want := []string{"3 X: 1", "4 no header", "6 Y: #2"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
 // A line is split at the first colon or equals sign, and a name must be a token.
-func TestSplit(t *testing.T) {
+func TestALineIsSplitAtTheFirstColonOrEqualsSign(t *testing.T) {
 	for line, want := range map[string][2]string{
 		"X-Key: value": {"X-Key", "value"}, "X-Key=a:b": {"X-Key", "a:b"}, " X : a=b ": {"X", "a=b"}, "X:": {"X", ""},
 		"X Key: v": {}, ": v": {}, "X-Key": {}, "\u00fc: v": {}, "X\rY: v": {}, "": {},
@@ -22,7 +35,7 @@ func TestSplit(t *testing.T) {
 
 // Variables are replaced in one pass. One that is missing or blank is an error, which
 // shows no name that may be a secret.
-func TestExpand(t *testing.T) {
+func TestVariablesAreReplacedInOnePass(t *testing.T) {
 	variables := map[string]string{"A": "1", "NESTED": "${A}", "BLANK": " "}
 	for text, want := range map[string]string{
 		"plain": "plain", "${A}${env:A}": "11", "x ${ A } y": "x 1 y", "${NESTED}": "${A}", "$A ${} ${A": "$A ${} ${A",
@@ -39,7 +52,7 @@ func TestExpand(t *testing.T) {
 }
 
 // A value is shown only where it is a variable.
-func TestPlaceholder(t *testing.T) {
+func TestOnlyAVariableIsShown(t *testing.T) {
 	for line, want := range map[string]string{
 		"X-Key: s3cret": "X-Key: VALUE", "X-Key: ${KEY}": "X-Key: ${KEY}", "Authorization: Bearer ${T}": "Authorization: Bearer ${T}",
 		"X-Key: ${KEY}s3cret": "X-Key: VALUE", "Authorization: Bearer s3cret": "Authorization: VALUE",

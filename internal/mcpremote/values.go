@@ -67,13 +67,9 @@ func (t *translation) headerFile(path string) error {
 	if err != nil {
 		return err
 	}
-	for i, line := range strings.Split(string(data), "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
+	for number, line := range header.Lines(data) {
 		if _, _, ok := header.Split(line); !ok {
-			return fmt.Errorf("line %d of %s is not of the form Name: value", i+1, path)
+			return fmt.Errorf("line %d of %s is not of the form Name: value", number, path)
 		}
 		t.noteHeader(line)
 	}
@@ -151,7 +147,7 @@ func (t *translation) setTokenEndpoint(value string) error {
 
 func (t *translation) clientMetadata(value string) error {
 	if value != "" {
-		data, err := t.env.read(value)
+		data, err := t.env.Read(value)
 		if err != nil {
 			return err
 		}
@@ -188,7 +184,7 @@ func ParseClientInfo(value string, env Environment) (id string, secret grant.Sec
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
 	}
-	data, err := env.read(value)
+	data, err := env.Read(value)
 	if err == nil {
 		data, err = expandJSON(data, env.Getenv)
 	}
@@ -204,8 +200,8 @@ func ParseClientInfo(value string, env Environment) (id string, secret grant.Sec
 	return info.ID, grant.NewSecret(info.Secret), nil
 }
 
-// read returns the JSON of a value that is JSON or @FILE.
-func (e Environment) read(value string) ([]byte, error) {
+// Read returns the JSON of a value that is JSON or @FILE.
+func (e Environment) Read(value string) ([]byte, error) {
 	if path, isFile := strings.CutPrefix(value, "@"); isFile {
 		return e.ReadFile(path)
 	}
