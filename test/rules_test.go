@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"internal/page":            {},
 	"internal/neterror":        {},
 	"internal/header":          {},
-	"internal/mcpremote":       {"internal/header", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/store"},
+	"internal/mcpremote":       {"internal/header", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/store"},
 	"internal/foreign":         {},
 	"internal/hint":            {},
 	"internal/retry":           {},

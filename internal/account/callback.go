@@ -61,10 +61,6 @@ func (c Callback) at(raw string) (Callback, error) {
 	return c.listening(u, u.EscapedPath()), nil
 }
 
-// mcpRemoteCallbackPath is the path of mcp-remote's redirect URI, which a command line
-// of mcp-remote implies.
-const mcpRemoteCallbackPath = "/oauth/callback"
-
 // listening is c at the host and port of u.
 func (c Callback) listening(u *url.URL, path string) Callback {
 	c.Host, c.Path = u.Hostname(), path
@@ -89,7 +85,7 @@ func (c Callback) among(list []*url.URL) Callback {
 	if c.Port != 0 && u.Port() != "" && u.Port() != strconv.Itoa(c.Port) {
 		c.overridden = append(c.overridden, "--callback-port")
 	}
-	if c.Path != u.Path && c.Path != loopback.DefaultPath && c.Path != mcpRemoteCallbackPath {
+	if c.Path != u.Path && c.Path != loopback.DefaultPath && c.Path != loopback.MCPRemotePath {
 		c.overridden = append(c.overridden, "--callback-path")
 	}
 	return c.listening(u, u.Path)

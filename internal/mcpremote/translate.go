@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"mcp-login/internal/oauth/loopback"
 )
 
 // Environment is what values on a command line may refer to.
@@ -17,9 +19,6 @@ type Environment struct {
 	// ReadFile returns the file of @FILE and of --header-file.
 	ReadFile func(path string) ([]byte, error)
 }
-
-// callbackPath is the path of mcp-remote's redirect URI.
-const callbackPath = "/oauth/callback"
 
 // translation is a command line that is being translated.
 type translation struct {
@@ -143,7 +142,7 @@ func (t *translation) finish() []string {
 	}
 	if t.port != "" {
 		unlessGiven("--callback-port", t.port)
-		unlessGiven("--callback-path", callbackPath)
+		unlessGiven("--callback-path", loopback.MCPRemotePath)
 		if runtime.GOOS != "windows" { // where mcp-remote uses 127.0.0.1, as we do
 			unlessGiven("--callback-host", "localhost")
 		}

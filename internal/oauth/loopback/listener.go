@@ -24,6 +24,8 @@ import (
 const (
 	DefaultHost = "127.0.0.1"
 	DefaultPath = "/callback"
+	// MCPRemotePath is the path of mcp-remote: a command line of it implies this one.
+	MCPRemotePath = "/oauth/callback"
 )
 
 // Bounds of one connection. The answer is one short GET.
