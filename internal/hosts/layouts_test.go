@@ -5,6 +5,8 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // layouts are what editors and systems make of a file: each changes bytes, and
@@ -120,6 +122,19 @@ func TestRewriteAndLayoutCommute(t *testing.T) {
 			if err1 != nil || err2 != nil || !bytes.Equal(layout(one), two) {
 				t.Errorf("%s, %s, rewritten: %v, %v\n%q\n%q", file, name, err1, err2, layout(one), two)
 			}
+		}
+	}
+}
+
+// A YAML parser that counts a column behind the end of its line makes the scalar one that
+// is not edited, at any line and in any style.
+func TestAColumnBehindItsLineIsNoPlace(t *testing.T) {
+	d := &yamlDocument{parsed: parsed{data: []byte("a: b\n\"c\": d")}, lines: []int{0, 5}}
+	for _, n := range []yaml.Node{
+		{Line: 1, Column: 9, Value: "d"}, {Line: 1, Column: 6, Style: yaml.DoubleQuotedStyle}, {Line: 2, Column: 7, Style: yaml.DoubleQuotedStyle}, {Line: 2, Column: 9}, {Line: 9, Column: 1},
+	} {
+		if from, start, end := d.place(&yaml.Node{}, &n); from >= 0 || start >= 0 || end >= 0 {
+			t.Errorf("line %d, column %d: %d, %d, %d", n.Line, n.Column, from, start, end)
 		}
 	}
 }

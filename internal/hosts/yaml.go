@@ -182,10 +182,14 @@ func (d *yamlDocument) place(parent, n *yaml.Node) (from, start, end int) {
 	if start < 0 || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
 		return -1, -1, -1
 	}
-	rest, length := d.data[start:d.at(n.Line)], -1
+	end = d.at(n.Line)
+	if start > end {
+		return -1, -1, -1 // a column behind the line
+	}
+	rest, length := d.data[start:end], -1
 	switch {
 	case n.Style&yaml.DoubleQuotedStyle != 0:
-		if i := endOfString(rest, 0); i <= len(rest) && rest[i-1] == '"' {
+		if i := endOfString(rest, 0); i > 0 && rest[i-1] == '"' {
 			length = i
 		}
 	case n.Style&yaml.SingleQuotedStyle != 0:
