@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 const (
@@ -36,11 +38,11 @@ type remote[T any] struct {
 	value   T
 	version int // counts good fetches; 0 means there is no value yet
 	err     error
-	tried   time.Time     // end of the last attempt
-	asked   time.Time     // end of the last attempt that somebody waited for
-	loaded  time.Time     // end of the last good one
-	running chan struct{} // closed when the fetch under way ends; nil if none
-	next    chan struct{} // closed when the one that follows it ends; nil if none does
+	tried   time.Time             // end of the last attempt
+	asked   time.Time             // end of the last attempt that somebody waited for
+	loaded  time.Time             // end of the last good one
+	running *retry.Call[struct{}] // the fetch under way, nil if there is none
+	next    *retry.Call[struct{}] // the one that follows it, nil if none does
 }
 
 // get returns the document and its version. Its error matches ErrUnavailable.
@@ -73,11 +75,9 @@ func (r *remote[T]) newer(ctx context.Context, version int) (T, int, error) {
 	running := r.running
 	r.mu.Unlock()
 
-	select {
-	case <-running:
-	case <-ctx.Done():
+	if err := running.Wait(ctx); err != nil {
 		var zero T
-		return zero, 0, fmt.Errorf("wait for %s: %w: %w", r.name, ErrUnavailable, ctx.Err())
+		return zero, 0, fmt.Errorf("wait for %s: %w: %w", r.name, ErrUnavailable, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,8 +87,8 @@ func (r *remote[T]) newer(ctx context.Context, version int) (T, int, error) {
 // pausing is called with mu held.
 func (r *remote[T]) pausing() bool { return r.pause() > 0 }
 
-// pause is called with mu held. A copy renewed in the background, which nobody
-// can bring about, takes nothing from those who need a newer one.
+// pause is called with mu held. Background renewals do not count against minInterval,
+// since no caller can cause them.
 func (r *remote[T]) pause() time.Duration {
 	switch {
 	case r.tried.IsZero():
@@ -107,9 +107,8 @@ func (r *remote[T]) wait() time.Duration {
 }
 
 // renew fetches a new copy in the background, once more if that is being done
-// already, since the one under way may have begun too early. What it returns is
-// closed when that has ended.
-func (r *remote[T]) renew() <-chan struct{} {
+// already, since the one under way may have begun too early. It returns that fetch.
+func (r *remote[T]) renew() *retry.Call[struct{}] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running == nil {
@@ -117,7 +116,7 @@ func (r *remote[T]) renew() <-chan struct{} {
 		return r.running
 	}
 	if r.next == nil {
-		r.next = make(chan struct{})
+		r.next = retry.NewCall[struct{}]()
 	}
 	return r.next
 }
@@ -136,11 +135,11 @@ func (r *remote[T]) result(version int) (T, int, error) {
 // does not end with the request that caused it, since others may be waiting for
 // it too.
 func (r *remote[T]) start(demanded bool) {
-	done := make(chan struct{})
-	if r.next != nil {
-		done, r.next = r.next, nil
+	call := r.next
+	if call == nil {
+		call = retry.NewCall[struct{}]()
 	}
-	r.running = done
+	r.running, r.next = call, nil
 	go func() {
 		ctx, cancel := context.WithTimeout(r.life, fetchTimeout)
 		defer cancel()
@@ -156,7 +155,7 @@ func (r *remote[T]) start(demanded bool) {
 		if demanded {
 			r.asked = r.tried
 		}
-		close(done)
+		call.End(struct{}{}, nil)
 		if r.next != nil {
 			r.start(false)
 		}

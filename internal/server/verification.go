@@ -47,10 +47,11 @@ func (c *Config) issuers() []string { return append([]string{c.Issuer}, c.OtherI
 // fetches nothing.
 func (s *Server) Reload() {
 	for _, p := range s.providers {
-		done := p.metadata.renew()
+		metadata := p.metadata.renew()
 		go func() {
-			<-done // it names the place of the keys
-			p.keys.renew()
+			if metadata.Wait(s.life) == nil { // it names the place of the keys
+				p.keys.renew()
+			}
 		}()
 	}
 	if s.results != nil {
