@@ -201,9 +201,12 @@ func (s *Server) acceptMessage(session string, id Identity, message []byte, held
 		held.release()
 		return noSuchSession
 	}
-	if verdict := l.enter(); verdict != accepted {
+	if err := l.enter(); err != nil {
 		held.release()
-		return verdict
+		if errors.Is(err, errTooManyAtATime) {
+			return tooManyAtATime
+		}
+		return noSuchSession // its stream ends
 	}
 	go func() {
 		defer l.exit()

@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mcp-login/internal/foreign"
-
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/internal/foreign"
 )
 
 const (
@@ -249,7 +249,7 @@ func endedBy(ctx, end context.Context) (context.Context, context.CancelFunc) {
 // enter admits a protected request, or answers it itself and returns false. What
 // it may hold is decided once it is known whose it is.
 func (s *Server) enter(w http.ResponseWriter) (leave func(), ok bool) {
-	if s.active.enter() != accepted {
+	if s.active.enter() != nil {
 		w.Header().Set("Connection", "close")
 		retryLater(w, "The server is stopping.")
 		return nil, false

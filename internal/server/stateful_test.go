@@ -156,7 +156,7 @@ func TestModernClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
 }
 
 // A session ends when it is not used, and its caller cannot have any number.
-func TestMemorySessions(t *testing.T) {
+func TestSessionsInMemoryAreBoundedAndEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { testSessionStore(t, newMemorySessions(), time.Sleep) })
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemorySessions()
@@ -227,7 +227,7 @@ func (failing) Touch(context.Context, string, string, time.Duration) (bool, erro
 
 // A bus that is down is 503 with a time to come back, never 404: the client
 // must not throw its session away. Stateless requests go on.
-func TestBusDown(t *testing.T) {
+func TestABusThatIsDownIs503(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful, c.Bus = true, failing{} })
 	c := l.clientFor(t, i, "alice")
@@ -283,16 +283,16 @@ func TestLegacyStreamIsDrained(t *testing.T) {
 	c := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, c)
 	session := l.legacySession(t, s.sessionID(t))
-	if session.enter() != accepted { // as a call under way
+	if session.enter() != nil { // as a call under way
 		t.Fatal("not taken")
 	}
 	closed := make(chan error, 1)
 	go func() { closed <- l.Close(context.Background()) }()
-	for session.enter() == accepted { // until it is closing
+	for session.enter() == nil { // until it is closing
 		session.exit()
 		runtime.Gosched()
 	}
-	if got := session.enter(); got != noSuchSession {
+	if got := session.enter(); got != errClosed {
 		t.Errorf("a new message: %s", got)
 	}
 	session.events <- []byte(`{"id":"late"}`)

@@ -1,6 +1,15 @@
 package server
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
+
+// Why nothing more may begin.
+var (
+	errClosed         = errors.New("closed")
+	errTooManyAtATime = errors.New("too many at a time")
+)
 
 // underWay counts what is under way until it is closed; then it is done once nothing
 // is left.
@@ -12,18 +21,18 @@ type underWay struct {
 	done chan struct{} // nil until it is closed
 }
 
-// enter begins something, if that may still begin.
-func (u *underWay) enter() acceptance {
+// enter begins something, unless that is errClosed or errTooManyAtATime.
+func (u *underWay) enter() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
 	case u.done != nil:
-		return noSuchSession
+		return errClosed
 	case u.limit > 0 && u.n >= u.limit:
-		return tooManyAtATime
+		return errTooManyAtATime
 	}
 	u.n++
-	return accepted
+	return nil
 }
 
 // exit ends what enter began.
