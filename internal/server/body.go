@@ -15,8 +15,8 @@ import (
 const (
 	// maxBodyBytes is the largest message accepted, 4 MiB.
 	maxBodyBytes = 4 << 20
-	// leastBody is what even an empty message counts as: its connection and its
-	// request take about as much.
+	// leastBody is counted even for an empty message: its connection and its request
+	// take about as much.
 	leastBody = 8 << 10
 	// maxValues is how many values a message may have, and decodedValue what one
 	// of them takes once it is decoded, which mcp-go does more than once: a

@@ -19,11 +19,9 @@ const (
 	breakerPause    = retryPause
 	breakerMaxPause = time.Minute
 
-	// badBurst calls may be spent on tokens that turn out bad before they are
-	// limited to badRate a second, half of that for those of one address. A good
-	// token costs nothing, so nobody who has one is limited unless addresses
-	// without flood the server, more than one, and then only until it has been
-	// checked once.
+	// badBurst calls may be spent on bad tokens, then badRate a second; one address
+	// gets half. Good tokens cost nothing. Only a token not seen before waits, while
+	// its own address or several others flood the server.
 	badBurst = 200
 	badRate  = 10
 )

@@ -124,7 +124,8 @@ func newChecksQuota() *quota { return newQuota(maxChecks, maxChecks/2) }
 
 var errTooManyChecks = busy("too many checks under way")
 
-// boundedChecks is a verifier of which no more checks are under way at a time.
+// boundedChecks limits how many checks of verify run at a time, in all and for one
+// address.
 func boundedChecks(verify Verifier) Verifier {
 	checks := newChecksQuota()
 	return func(ctx context.Context, token string) (Identity, error) {

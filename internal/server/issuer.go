@@ -42,8 +42,8 @@ type provider struct {
 	log      *slog.Logger
 	metadata *remote[metadata]
 	keys     *remote[keySet]
-	// lastDocument is the one of which the log knows what clients miss in it. There is
-	// one fetch at a time, so it needs no lock.
+	// lastDocument is the document that logClientSupport last reported on. There is one
+	// fetch at a time, so it needs no lock.
 	lastDocument string
 }
 

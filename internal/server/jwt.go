@@ -191,8 +191,7 @@ func (v *jwtVerifier) identity(claims accessClaims) (Identity, error) {
 	}, nil
 }
 
-// Refusals that others ask for: the first three may end with time or with a new
-// key of the provider.
+// Errors that other code tests for. The first three may go away with time or a new key.
 const (
 	errNotYet     = invalidTokenError("not valid yet")
 	errFuture     = invalidTokenError("issued in the future")

@@ -10,11 +10,10 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 )
 
-// mcp-go 1.2.1 writes notifications in a goroutine of its own. One that it has
-// taken from its queue when the result is ready is dropped. With
-// subscriptions/listen that is the acknowledgement, which must come first (MCP
-// 2026-07-28, subscriptions), whenever nothing can be subscribed to, because then
-// the result follows at once. So here the result waits until something was written.
+// mcp-go 1.2.1 writes notifications in a goroutine of its own, and drops one that it
+// has not written when the result is ready. An empty subscriptions/listen ends at once,
+// so its acknowledgement, which must come first (MCP 2026-07-28, Subscriptions), would
+// be lost: the result waits for the first write.
 
 // ackPatience bounds that wait.
 const ackPatience = time.Second

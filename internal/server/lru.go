@@ -54,7 +54,7 @@ func (l *lru) put(e *entry) {
 	}
 }
 
-// What Go needs for a value beside its text, roughly and rather too much.
+// Rough overhead of a Go value beside its text, rounded up.
 const (
 	entryBytes = 512
 	valueBytes = 64

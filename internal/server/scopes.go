@@ -59,9 +59,8 @@ func allowMessage(w http.ResponseWriter, r *http.Request, body []byte) (message,
 }
 
 // mayCall returns an *InsufficientScopeError if id lacks a scope that the tool
-// needs. It names all scopes the client should have then: those of the server,
-// those of the tool, and of those it has already each that is of any use here, so
-// that a client that asks for exactly these loses nothing.
+// needs. It names the scopes the client should ask for next: the server's, the
+// tool's, and those it has that some tool uses, so that it loses none.
 func (s *Server) mayCall(id Identity, tool string) error {
 	need := s.toolScopes[tool]
 	if !slices.ContainsFunc(need, func(scope string) bool { return !slices.Contains(id.Scopes, scope) }) {
