@@ -1,7 +1,7 @@
 // Package hosts knows the configuration files of MCP hosts, the programs that people
 // call their MCP clients: where the files are, how a server is written into them, and how
-// to change one entry and nothing else. All but [Read], [Plan] and [Change.Write] are
-// functions from bytes to bytes.
+// to change one entry and nothing else. Reading and editing go from bytes to bytes;
+// places.go, server.go and write.go touch the disk.
 //
 //  1. [All] is the table of clients (table.go), [Find] looks a name up in it;
 //     [Client.Present] and [Client.Written] say where its files are on a [System].

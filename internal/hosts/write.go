@@ -12,8 +12,8 @@ import (
 	"mcp-login/internal/foreign"
 )
 
-// ErrChanged is a file that somebody else has changed since it was read.
-var ErrChanged = errors.New("the file has changed meanwhile")
+// errChanged is a file that somebody else has changed since it was read.
+var errChanged = errors.New("the file has changed meanwhile")
 
 // Read returns the content of a client's file, and nothing if there is none.
 func Read(path string) ([]byte, error) {
@@ -29,8 +29,8 @@ func Read(path string) ([]byte, error) {
 
 // Change is a file and what it is to become.
 type Change struct {
-	File     string
-	Old, New []byte
+	file      string
+	old, data []byte
 }
 
 // Plan reads a file and returns what edit makes of it. Nothing is written. An error of
@@ -44,20 +44,20 @@ func Plan(path string, edit func(old []byte) ([]byte, error)) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	return Change{File: path, Old: old, New: data}, nil
+	return Change{file: path, old: old, data: data}, nil
 }
 
 // Changed reports whether the file is to become another.
-func (c Change) Changed() bool { return !bytes.Equal(c.Old, c.New) }
+func (c Change) Changed() bool { return !bytes.Equal(c.old, c.data) }
 
 // Write puts the new content in the place of the old, in one step: readers see the one or
 // the other. It keeps the old content beside the file, under the name that it returns, ""
 // for a file that is new. A link stays a link, and the file that it leads to is replaced;
 // permissions and owner stay. What is not writable, or has changed since it was read
-// ([ErrChanged]), is left alone. A new file, and folders on the way to it, are for their
+// (errChanged), is left alone. A new file, and folders on the way to it, are for their
 // owner only.
 func (c Change) Write(now time.Time) (backup string, err error) {
-	if backup, err = write(c.File, c.Old, c.New, now); err != nil {
+	if backup, err = write(c.file, c.old, c.data, now); err != nil {
 		return "", fmt.Errorf("write the configuration: %w", err)
 	}
 	return backup, nil
@@ -71,7 +71,7 @@ func write(path string, old, data []byte, now time.Time) (backup string, err err
 			return "", fmt.Errorf("%s is a link that leads nowhere", path)
 		}
 		if len(old) > 0 {
-			return "", fmt.Errorf("%s: %w", path, ErrChanged)
+			return "", fmt.Errorf("%s: %w", path, errChanged)
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return "", fmt.Errorf("make the folder: %w", err)
@@ -89,7 +89,7 @@ func write(path string, old, data []byte, now time.Time) (backup string, err err
 		return "", err
 	}
 	if !bytes.Equal(current, old) {
-		return "", fmt.Errorf("%s: %w", path, ErrChanged)
+		return "", fmt.Errorf("%s: %w", path, errChanged)
 	}
 	if len(old) > 0 {
 		backup = target + "." + now.UTC().Format("20060102T150405.000Z") + ".bak"

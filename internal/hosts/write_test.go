@@ -61,12 +61,12 @@ func TestWriteKeepsACopy(t *testing.T) {
 func TestWriteLeavesAChangedFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mcp.json")
-	if _, err := write(path, []byte("read"), []byte("new"), now); !errors.Is(err, ErrChanged) {
+	if _, err := write(path, []byte("read"), []byte("new"), now); !errors.Is(err, errChanged) {
 		t.Errorf("vanished: %v", err)
 	}
 	put(t, path, "theirs", 0o600)
 	for _, old := range []string{"", "read"} {
-		if _, err := write(path, []byte(old), []byte("new"), now); !errors.Is(err, ErrChanged) {
+		if _, err := write(path, []byte(old), []byte("new"), now); !errors.Is(err, errChanged) {
 			t.Errorf("%q: %v", old, err)
 		}
 	}
