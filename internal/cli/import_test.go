@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/md5"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 )
@@ -51,7 +51,7 @@ func newImportLab(t *testing.T, start func(http.Handler) *httptest.Server) *impo
 // put writes one file of mcp-remote's for the server of the lab.
 func (l *importLab) put(layout, name, content string) string {
 	l.t.Helper()
-	path := filepath.Join(l.folder, layout, mcpremote.Identity{Server: l.url}.Hash()+"_"+name)
+	path := filepath.Join(l.folder, layout, fmt.Sprintf("%x_%s", md5.Sum([]byte(l.url)), name)) // as mcp-remote names it
 	must(l.t, os.MkdirAll(filepath.Dir(path), 0o700))
 	must(l.t, os.WriteFile(path, []byte(content), 0o600))
 	return path

@@ -174,8 +174,8 @@ type Identity struct {
 	Headers map[string]string
 }
 
-// Hash is what the names of the files of its login begin with.
-func (r Identity) Hash() string {
+// filePrefix is what the names of the files of its login begin with: a hash.
+func (r Identity) filePrefix() string {
 	resource := r.Resource
 	if resource == oauth.NoResource {
 		resource = ""
@@ -209,7 +209,7 @@ func (l *Login) Identify(known []Identity) bool {
 	for _, k := range append(known, Identity{Server: l.audience()}) {
 		for _, spelling := range []string{k.Server, strings.TrimSuffix(k.Server, "/"), k.Server + "/"} {
 			k.Server = spelling
-			if spelling != "" && k.Hash() == l.hash {
+			if spelling != "" && k.filePrefix() == l.hash {
 				l.Identity = k
 				return true
 			}

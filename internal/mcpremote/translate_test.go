@@ -54,7 +54,7 @@ func sameWords(a, b []string) bool {
 
 // Every flag of mcp-remote 0.15.1 in our words. The first word of a case is the row of
 // the table that it tests; every row has one. A blank in a value is written as ~.
-func TestTranslateEveryFlag(t *testing.T) {
+func TestEveryFlagIsTranslated(t *testing.T) {
 	dir := t.TempDir()
 	headers, info := filepath.Join(dir, "headers"), filepath.Join(dir, "info.json")
 	for path, text := range map[string]string{
@@ -137,7 +137,7 @@ func TestTranslateEveryFlag(t *testing.T) {
 			t.Errorf("%s:\n%q, %v\n%q", tc.theirs, got, err, want)
 		}
 	}
-	covered["--version"] = true // TestVersion
+	covered["--version"] = true // TestVersionIsAVerbHere
 	for _, row := range Flags {
 		if !covered[row.Name()] {
 			t.Errorf("%s is not tested", row.Name())
@@ -148,14 +148,14 @@ func TestTranslateEveryFlag(t *testing.T) {
 	}
 }
 
-func TestVersion(t *testing.T) {
+func TestVersionIsAVerbHere(t *testing.T) {
 	if got, err := Translate([]string{"--debug", "--version", remoteURL}, ours, env()); err != nil || !slices.Equal(got, []string{"version"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
 // The port behind the URL, and where mcp-remote itself would not take it for one.
-func TestPortBehindTheURL(t *testing.T) {
+func TestPortIsTakenBehindTheURLAlone(t *testing.T) {
 	for theirs, want := range map[string]string{
 		"U 9696":                            "U " + redirect("9696"),
 		"U --header X:y 9696":               "U --header=X:y " + redirect("9696"),
@@ -187,7 +187,7 @@ func TestPortBehindTheURL(t *testing.T) {
 }
 
 // The port that mcp-remote 0.15.1 derives, as it says itself with --debug.
-func TestDerivedPort(t *testing.T) {
+func TestPortIsTheOneMCPRemoteDerives(t *testing.T) {
 	for _, tc := range []struct {
 		args []string
 		port string
@@ -249,7 +249,7 @@ func TestUnusableValuesAreRefused(t *testing.T) {
 }
 
 // The value of a variable cannot end its string in the JSON.
-func TestParseClientInfo(t *testing.T) {
+func TestAVariableCannotEndItsStringInTheClientInfo(t *testing.T) {
 	id, secret, err := ParseClientInfo(`{"client_id":"a","client_secret":"${S}"}`, env("S", `x","client_id":"evil`))
 	if err != nil || id != "a" || secret.Reveal() != `x","client_id":"evil` {
 		t.Errorf("%q, %v", id, err)
@@ -300,25 +300,25 @@ func TestDocumentedTables(t *testing.T) {
 }
 
 // The hashes were made by mcp-remote's own function.
-func TestHash(t *testing.T) {
+func TestFilesAreNamedByTheHashOfMCPRemote(t *testing.T) {
 	const server = "https://example.com/mcp"
 	for want, r := range map[string]Identity{
 		"8724945d3c4865fe12d6890203193588": {Server: server},
 		"6b2dc2acf96330bd28ca9b858bf4090a": {Server: server, Resource: "https://example.com/"},
 		"665f84bd9f84149c9b5588d74a8df0f5": {Server: server, Headers: map[string]string{"X-B": "<b> & \"q\" ü \u2028", "Authorization": "Bearer ${TOKEN}"}},
 	} {
-		if got := r.Hash(); got != want {
+		if got := r.filePrefix(); got != want {
 			t.Errorf("%+v: %s, want %s", r, got, want)
 		}
 	}
 	args := []string{"-y", "mcp-remote", server, "--header", "X-B: <b> & \"q\" ü \u2028", "--header", "Authorization:Bearer ${TOKEN}"}
-	if all := Identities(args); len(all) != 2 || all[0].Hash() != "665f84bd9f84149c9b5588d74a8df0f5" || all[1].Hash() != "8724945d3c4865fe12d6890203193588" {
+	if all := Identities(args); len(all) != 2 || all[0].filePrefix() != "665f84bd9f84149c9b5588d74a8df0f5" || all[1].filePrefix() != "8724945d3c4865fe12d6890203193588" {
 		t.Errorf("%+v", all)
 	}
 }
 
 // A resource covers the server if it is its address, or a path above it.
-func TestCovers(t *testing.T) {
+func TestAResourceCoversThePathsBelowIt(t *testing.T) {
 	server, err := url.Parse("https://a.example/x/mcp")
 	if err != nil {
 		t.Fatal(err)
