@@ -37,7 +37,7 @@ func (s *lockedBuffer) Reset() {
 
 // A live line shows the time left; what is written takes its place, and none is
 // drawn after the end.
-func TestCountDown(t *testing.T) {
+func TestALiveLineShowsTheTimeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var screen lockedBuffer
 		s := New(Config{Out: &screen, Err: &screen, OutIsTerminal: true, ErrIsTerminal: true})
@@ -78,7 +78,7 @@ func TestCountDown(t *testing.T) {
 }
 
 // Where there is no terminal no line is drawn, and output is as it was.
-func TestNoLiveLine(t *testing.T) {
+func TestNoLiveLineOnAPipe(t *testing.T) {
 	for _, c := range []Config{{}, {ErrIsTerminal: true, Plain: true}} {
 		var out bytes.Buffer
 		c.Out, c.Err = &out, &out

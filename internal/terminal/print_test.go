@@ -19,9 +19,9 @@ const evil = "a\x1b]52;c;eA==\x07\x9b\u009b2J\u202e\u200b\U000e0041\ufe0f\u2028\
 // unwanted are the characters of evil that may not be printed.
 const unwanted = "\x1b\x07\u009b\u202e\u200b\U000e0041\ufe0f\u2028\r\t"
 
-// Whatever the arguments are, a line stays one line without what is not unwanted, on
-// a terminal and on a pipe.
-func TestLines(t *testing.T) {
+// Whatever the arguments are, a line stays one line without unwanted characters, on a
+// terminal and on a pipe.
+func TestEveryLineIsOneFilteredLine(t *testing.T) {
 	address := &url.URL{Scheme: "https", Host: "example.com", RawQuery: evil}
 	for _, onTerminal := range []bool{true, false} {
 		var out, err bytes.Buffer
@@ -47,7 +47,7 @@ func TestLines(t *testing.T) {
 }
 
 // A tool's result keeps its lines on a terminal; a pipe gets it as it is.
-func TestResults(t *testing.T) {
+func TestAPipeGetsResultsUnchanged(t *testing.T) {
 	for _, onTerminal := range []bool{true, false} {
 		var out bytes.Buffer
 		s := New(Config{Out: &out, Err: &out, OutIsTerminal: onTerminal})
@@ -64,8 +64,8 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// --json says everything, in characters that are unwanted.
-func TestJSON(t *testing.T) {
+// --json says everything, with unwanted characters escaped.
+func TestJSONEscapesUnwantedCharacters(t *testing.T) {
 	var out bytes.Buffer
 	s := New(Config{Out: &out})
 	if s.WroteJSON() {
@@ -80,7 +80,7 @@ func TestJSON(t *testing.T) {
 }
 
 // What programs read is theirs byte for byte, but not where a person sees it.
-func TestProtocol(t *testing.T) {
+func TestAPipeGetsTheProtocolByteForByte(t *testing.T) {
 	var pipe, tty bytes.Buffer
 	message := []byte("{\"a\":\"\u202e\x1b\"}\n")
 	_, _ = New(Config{Out: &pipe}).Protocol().Write(message)
@@ -91,7 +91,7 @@ func TestProtocol(t *testing.T) {
 }
 
 // Colours are ours alone, and only where they are wanted.
-func TestColour(t *testing.T) {
+func TestOnlyOurOwnColoursReachATerminal(t *testing.T) {
 	for _, c := range []Config{{OutIsTerminal: true}, {OutIsTerminal: true, Plain: true}, {}} {
 		var out bytes.Buffer
 		c.Out, c.Err = &out, &out
@@ -125,7 +125,7 @@ func TestTableSizeIsBounded(t *testing.T) {
 
 // Columns stand below each other, also with characters that take two columns or
 // none.
-func TestTable(t *testing.T) {
+func TestColumnsStandBelowEachOther(t *testing.T) {
 	var out bytes.Buffer
 	New(Config{Out: &out}).Table([]string{"NAME", "X"}, [][]string{{"größe", "1"}, {"名前", "2"}, {"e\u0301", ""}, {strings.Repeat("long", 20), "4"}})
 	want := "NAME    X\ngröße   1\n名前    2\ne\u0301       -\n" + strings.Repeat("long", 20) + "   4\n"

@@ -25,7 +25,7 @@ type Config struct {
 // Terminal prints for people. Its methods may be used by several goroutines.
 type Terminal struct {
 	config             Config
-	mu                 sync.Mutex // guards the writers of config, and drawn
+	mu                 sync.Mutex // guards what is on the screen, and drawn
 	drawn              bool       // the live line is on the screen
 	wroteJSON          atomic.Bool
 	out, err, protocol io.Writer
