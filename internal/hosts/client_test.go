@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A variable moves a file. Where the files are without, on each system, docs/clients.md
 // shows, see TestDocumentedClients.
-func TestLocationsByVariables(t *testing.T) {
+func TestAVariableMovesAFile(t *testing.T) {
 	moved := System{OS: "linux", Home: "/home/ada", Getenv: func(name string) string {
 		return map[string]string{
 			"CODEX_HOME": "/x", "CLAUDE_CONFIG_DIR": "/y", "XDG_CONFIG_HOME": "/z", "CLINE_DATA_DIR": "/c", "COPILOT_HOME": "/p", "QWEN_HOME": "/q", "GEMINI_CLI_HOME": "/g",
@@ -46,7 +46,7 @@ func TestLocationsByVariables(t *testing.T) {
 
 // A server goes into one file of each program that is here: the one it has, or the
 // one it would make. With none here it is the usual place.
-func TestWrittenAndPresent(t *testing.T) {
+func TestAServerGoesIntoOneFileOfEachProgram(t *testing.T) {
 	const vscode = "/h/.config/Code/User/globalStorage/saoudrizwan.claude-dev"
 	const cli, extension = "/h/.cline/data/settings/cline_mcp_settings.json", vscode + "/settings/cline_mcp_settings.json"
 	for _, tc := range []struct {
@@ -82,7 +82,7 @@ func TestWrittenAndPresent(t *testing.T) {
 
 // What a client cannot be told in its settings is in the entry, unless the person
 // says otherwise.
-func TestEntryFlags(t *testing.T) {
+func TestAnEntryHasTheFlagsOfItsHost(t *testing.T) {
 	c, _ := Find("codex")
 	for _, tc := range []struct{ flags, want string }{
 		{"", "u --login-patience 0"},

@@ -10,7 +10,7 @@ import (
 )
 
 // Names of entries, made from addresses people have.
-func TestNameOf(t *testing.T) {
+func TestNamesAreMadeFromAddresses(t *testing.T) {
 	for address, want := range map[string]string{
 		"https://mcp.linear.app/sse":        "linear",
 		"https://mcp.atlassian.com/v1/sse":  "atlassian",
@@ -34,7 +34,7 @@ func TestNameOf(t *testing.T) {
 
 // A client without the person's PATH gets the place on the PATH, not the one a
 // package manager moves; another program of the name is not taken for this one.
-func TestOwnCommand(t *testing.T) {
+func TestOwnCommandIsTheOneThatStays(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

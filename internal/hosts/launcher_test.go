@@ -7,7 +7,7 @@ import (
 
 // The ways people start mcp-remote, and those that cannot be replaced by one word without
 // changing what runs.
-func TestLaunchers(t *testing.T) {
+func TestOnlyReplaceableLaunchersAreRewritten(t *testing.T) {
 	for _, tc := range []struct {
 		line  string
 		words int // 0: not rewritten
@@ -69,7 +69,7 @@ func TestLaunchers(t *testing.T) {
 }
 
 // The address that is shown of a server holds no key.
-func TestKindAndAddress(t *testing.T) {
+func TestTheAddressShownHoldsNoKey(t *testing.T) {
 	for _, tc := range []struct {
 		s       Server
 		kind    Kind

@@ -172,7 +172,7 @@ func TestMissingScopeIs403(t *testing.T) {
 }
 
 // A verifier of one's own: its errors become the right answers.
-func TestVerifierErrors(t *testing.T) {
+func TestEachVerifierErrorGetsItsAnswer(t *testing.T) {
 	issuer := newTestIssuer(t)
 	var result error
 	s := newServer(t, issuer, func(c *Config) {
@@ -225,7 +225,7 @@ func TestIdentityWithoutSubjectIsRefused(t *testing.T) {
 
 // RFC 9110 section 5.6.4: quotes and backslashes survive a quoted string, and
 // nothing in a value can start another parameter or header.
-func TestChallengeQuoting(t *testing.T) {
+func TestNothingInAChallengeStartsAnotherParameter(t *testing.T) {
 	const text = `say "no", error="x" \ end`
 	header := challenge("https://h/a", []string{"x"}, "invalid_token", text+"\r\nX-Evil: 1")
 	if strings.ContainsAny(header, "\r\n") {

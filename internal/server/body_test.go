@@ -29,7 +29,7 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 
 // At most 4 MiB, whether the length is announced or not; the largest
 // allowed message passes; without a token nothing is read.
-func TestBodyLimit(t *testing.T) {
+func TestBodiesAreReadUpTo4MiB(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	token := i.token(t, tokenParts{})
@@ -67,7 +67,7 @@ func (c *counting) Read(p []byte) (int, error) {
 }
 
 // Not JSON is a JSON-RPC parse error, not a crash.
-func TestMalformedMessages(t *testing.T) {
+func TestAMalformedMessageIsAParseError(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	token := i.token(t, tokenParts{})

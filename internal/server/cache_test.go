@@ -104,7 +104,7 @@ func TestCacheTTLIsTheRevocationDelay(t *testing.T) {
 
 // A refusal is reused for a short time, so that a client that repeats a bad
 // token costs one call; the token may become good after that.
-func TestCacheOfRefusals(t *testing.T) {
+func TestCacheReusesARefusalForAShortTime(t *testing.T) {
 	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		for range 1000 {
 			if _, err := s.verify(t.Context(), "opaque"); !errors.Is(err, ErrInvalidToken) {
@@ -227,7 +227,7 @@ func TestCacheSurvivesAPanic(t *testing.T) {
 
 // A token that was good and is refused is reported once, for other replicas to
 // forget it, and forgotten at once when another replica says so.
-func TestCacheRevocations(t *testing.T) {
+func TestCacheReportsARevocationOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var result error
 		var checks int
@@ -257,7 +257,7 @@ func TestCacheRevocations(t *testing.T) {
 }
 
 // Reload makes what the provider has changed count at once.
-func TestReload(t *testing.T) {
+func TestReloadCountsAtOnce(t *testing.T) {
 	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = answer(200, logtoClaims)
 		s.Reload() // at the start: everything is ready before the first request

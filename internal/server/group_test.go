@@ -103,7 +103,7 @@ func TestGroupKeepsResourcesApart(t *testing.T) {
 }
 
 // Resources of different hosts may have the same path.
-func TestGroupByHost(t *testing.T) {
+func TestGroupServesOnePathOfSeveralHosts(t *testing.T) {
 	i := newTestIssuer(t)
 	g := newGroup(t,
 		Config{Resource: mustURL(t, "https://a.example/mcp"), Issuer: i.url, MCP: named("a")},
@@ -123,7 +123,7 @@ func TestGroupByHost(t *testing.T) {
 }
 
 // A real client on HTTP+SSE below a prefix, and an orderly end.
-func TestGroupOverSSE(t *testing.T) {
+func TestGroupWorksOverSSE(t *testing.T) {
 	i := newTestIssuer(t)
 	srv := httptest.NewUnstartedServer(nil)
 	base := "http://" + srv.Listener.Addr().String()
@@ -152,7 +152,7 @@ func TestGroupOverSSE(t *testing.T) {
 }
 
 // Resources that could not be told apart are refused, with every mistake.
-func TestGroupConfigCheck(t *testing.T) {
+func TestGroupRefusesResourcesThatCannotBeToldApart(t *testing.T) {
 	const issuer = "https://id.example"
 	config := func(resource string) Config { return Config{Resource: mustURL(t, resource), Issuer: issuer} }
 	for name, configs := range map[string][]Config{

@@ -107,7 +107,7 @@ func TestAcceptedAlgorithms(t *testing.T) {
 
 // The switch for providers without at+jwt accepts untyped access tokens and
 // still no ID token, not even one whose audience is this server.
-func TestAllowUntypedJWT(t *testing.T) {
+func TestAllowUntypedJWTAcceptsNoIDToken(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) { c.AllowUntypedJWT = true })
 	for _, typ := range []any{nil, "JWT", "jwt", "at+jwt"} {

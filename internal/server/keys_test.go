@@ -53,7 +53,7 @@ func TestUnknownKeyFloodIsBounded(t *testing.T) {
 
 // A key the provider starts to use is picked up by the first tokens signed
 // with it, all at once, with one visit.
-func TestKeyRotation(t *testing.T) {
+func TestANewKeyCostsOneVisit(t *testing.T) {
 	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
 		if _, err := s.verify(t.Context(), i.token(t, tokenParts{})); err != nil {
 			t.Fatal(err)
@@ -166,7 +166,7 @@ func TestKeysOutliveAnOutageForADay(t *testing.T) {
 
 // Bad key sets: refused whole when they say nothing usable or too much, and
 // unusable keys are skipped.
-func TestParseKeys(t *testing.T) {
+func TestBadKeySetsAreRefusedWhole(t *testing.T) {
 	const ec = `{"kty":"EC","crv":"P-256","kid":"a","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`
 	tests := map[string]struct {
 		body string

@@ -26,7 +26,7 @@ func httptestGet(h http.Handler, path string) *httptest.ResponseRecorder {
 
 // A token bucket: the burst passes, then one request for each interval; the
 // time to come back is true; others are not affected.
-func TestRateLimiter(t *testing.T) {
+func TestABurstPassesThenOneRequestAnInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newRateLimiter(0.5) // a burst of 5
 		for n := range 5 {
@@ -68,7 +68,7 @@ func TestRateLimiterIsBounded(t *testing.T) {
 
 // The address behind trusted proxies is the last one that none of them wrote:
 // a client cannot choose its own.
-func TestClientAddress(t *testing.T) {
+func TestAClientCannotChooseItsAddress(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	tests := []struct {
 		remote, forwarded, want string
@@ -101,7 +101,7 @@ func TestClientAddress(t *testing.T) {
 
 // Token floods: an address is slowed down before its tokens are looked at, and
 // a page can read why.
-func TestAddressLimit(t *testing.T) {
+func TestAnAddressIsLimitedBeforeItsTokensAreLookedAt(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) { c.AddressRate = 0.1 }) // a burst of 1
 	if resp := call(s, "POST", "/mcp", "bad", callWhoami); resp.StatusCode != 401 {
@@ -122,7 +122,7 @@ func TestAddressLimit(t *testing.T) {
 }
 
 // A subject is limited whatever token or address it comes with; others are not.
-func TestSubjectLimit(t *testing.T) {
+func TestASubjectIsLimitedWhateverItsTokenAndAddress(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) { c.SubjectRate = 0.1 })
 	alice := func(jti string) string {
@@ -155,7 +155,7 @@ const callSlow = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name"
 
 // Calls that are answered are bounded; streams do not count, nor does a request
 // whose token is being checked.
-func TestConcurrencyLimit(t *testing.T) {
+func TestCallsAtATimeAreBounded(t *testing.T) {
 	i := newTestIssuer(t)
 	asked, proceed, checking, checked := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
@@ -194,7 +194,7 @@ func TestConcurrencyLimit(t *testing.T) {
 
 // The operations handler: health always, readiness until the server begins to
 // stop, metrics that say what happened and in which no client's text appears.
-func TestOperationsHandler(t *testing.T) {
+func TestOperationsTellHealthReadinessAndMetrics(t *testing.T) {
 	i := newTestIssuer(t)
 	registry := prometheus.NewPedanticRegistry()
 	l := startServer(t, i, func(c *Config) { c.Metrics = registry })
@@ -290,7 +290,7 @@ func TestStreamEndsWithItsSession(t *testing.T) {
 }
 
 // Every mistake in the limits is reported.
-func TestOperationsCheck(t *testing.T) {
+func TestEveryMistakeInTheLimitsIsReported(t *testing.T) {
 	o := Operations{MaxCalls: -1, MaxBodyBytes: 4 << 20, MaxSessions: -1, TotalStreams: -1, AddressRate: -1, SessionIdle: time.Millisecond, Heartbeat: -1}
 	err := o.checkOperations()
 	for _, want := range []string{"max calls", "body bytes", "max sessions", "total streams", "rate", "session idle", "heartbeat"} {

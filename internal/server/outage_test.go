@@ -64,7 +64,7 @@ func TestOutageKnownTokensWorkUnknownGet503(t *testing.T) {
 }
 
 // The grace of an outage ends, and can be turned off.
-func TestOutageGrace(t *testing.T) {
+func TestOutageGraceEnds(t *testing.T) {
 	for grace, ends := range map[time.Duration]time.Duration{
 		0: defaultOutageGrace, time.Minute: time.Minute, -1: defaultCacheTTL,
 	} {
@@ -172,7 +172,7 @@ func TestRetryAfterOfTheProvider(t *testing.T) {
 
 // The breaker by itself: it takes some failures in a row, lets one call try
 // after a pause that grows, and one good answer closes it.
-func TestBreaker(t *testing.T) {
+func TestBreakerClosesAfterOneGoodAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &breaker{name: "x", log: slog.New(slog.DiscardHandler)}
 		for k := range breakerLimit - 1 {

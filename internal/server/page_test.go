@@ -8,7 +8,7 @@ import (
 
 // The page for people names this server and nothing from elsewhere, needs no
 // token and no provider, and its policy allows nothing but what is on it.
-func TestPage(t *testing.T) {
+func TestPageHasNothingFromElsewhere(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) {
 		c.Resource = mustURL(t, "https://h.example/sub/mcp")

@@ -65,7 +65,7 @@ func TestProfileKindsAreBounded(t *testing.T) {
 }
 
 // The section that both name is on the page.
-func TestProfileSection(t *testing.T) {
+func TestPageHasTheProfileSection(t *testing.T) {
 	page, err := os.ReadFile("../../docs/logto.md")
 	if err != nil || !strings.HasPrefix(profileSection, "docs/logto.md#no-name-in-the-answer") || !strings.Contains(string(page), "\n### No name in the answer\n") {
 		t.Errorf("%s: %v", profileSection, err)

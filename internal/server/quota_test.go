@@ -19,7 +19,7 @@ import (
 
 // A quota keeps both bounds under any order of events, gives back everything,
 // and remembers nobody who holds nothing.
-func TestQuota(t *testing.T) {
+func TestQuotaKeepsBothBounds(t *testing.T) {
 	q := newQuota(10, 4)
 	a, b, c := owner{"i", "a"}, owner{"i", "b"}, owner{"i", "c"}
 	for _, step := range []struct {
@@ -256,7 +256,7 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 }
 
 // Values are counted outside of strings, and never fewer than a decoder makes.
-func TestCountValues(t *testing.T) {
+func TestNoFewerValuesAreCountedThanADecoderMakes(t *testing.T) {
 	for text, want := range map[string]int{
 		"": 0, `{}`: 1, `[]`: 1, `[0,0,0]`: 3, `{"a":1,"b":[2]}`: 5, `"[,{:"`: 0, `["\",[",1]`: 2, `["\\",[]]`: 3, `"`: 0, `"\`: 0, `[[[`: 3,
 	} {

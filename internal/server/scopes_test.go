@@ -110,7 +110,7 @@ func TestToolScopesOfAToolThatIsNotThere(t *testing.T) {
 
 // The second tool: there only if it has a scope, and it tells how the call is
 // authorized.
-func TestDetailsTool(t *testing.T) {
+func TestDetailsToolIsThereOnlyWithAScope(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, withToolScopes)
 	token := i.token(t, tokenParts{claims: map[string]any{

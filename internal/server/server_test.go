@@ -180,7 +180,7 @@ func TestNoTokenInTheLog(t *testing.T) {
 }
 
 // Every configuration mistake is reported, in one error.
-func TestConfigCheck(t *testing.T) {
+func TestEveryConfigMistakeIsReported(t *testing.T) {
 	good := func() Config {
 		return Config{Resource: mustURL(t, "https://h.example/mcp"), Issuer: "https://id.example"}
 	}

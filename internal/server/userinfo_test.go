@@ -89,7 +89,7 @@ func TestUserinfoRedirectIsNotFollowed(t *testing.T) {
 
 // JWTOnly closes the gap that userinfo leaves: nothing opaque gets in, and
 // nothing is sent anywhere.
-func TestJWTOnly(t *testing.T) {
+func TestJWTOnlySendsNoTokenAnywhere(t *testing.T) {
 	i := newTestIssuer(t)
 	i.userinfo = answer(200, logtoClaims)
 	s := newServer(t, i, func(c *Config) { c.JWTOnly = true })

@@ -9,7 +9,7 @@ import (
 )
 
 // What is counted about tokens is what happened to them.
-func TestTokenMetrics(t *testing.T) {
+func TestMetricsCountWhatHappenedToTokens(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	simulated(t, func(c *Config) { c.Metrics = registry }, func(t *testing.T, i *testIssuer, s *Server) {
 		i.userinfo = answer(200, logtoClaims)

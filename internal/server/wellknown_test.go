@@ -32,7 +32,7 @@ func readPRM(t *testing.T, s http.Handler, path string) resourceMetadata {
 
 // Metadata at the path form and at the root, without a token, from
 // any page; resource byte for byte; no offline_access.
-func TestResourceMetadata(t *testing.T) {
+func TestResourceMetadataIsInBothPlaces(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) { c.Scopes = []string{"openid", "offline_access", "openid", "email"} })
 	for _, path := range []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"} {
@@ -103,7 +103,7 @@ func layoutCases() []layoutCase {
 // Where the documents and endpoints are, for every kind of resource URL. The
 // challenge's URL must be one the server answers, and the path form of RFC
 // 9728 section 3.1.
-func TestLayout(t *testing.T) {
+func TestEveryKindOfResourceHasItsPlaces(t *testing.T) {
 	i := newTestIssuer(t)
 	for _, tt := range layoutCases() {
 		t.Run(tt.resource, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestClientsAcceptTheMetadataOfBothEndpoints(t *testing.T) {
 
 // The issuer's metadata is relayed byte for byte for clients of 2025-03-26,
 // 503 while it cannot be had, 404 when the operator turned it off.
-func TestIssuerMetadataRelay(t *testing.T) {
+func TestIssuerMetadataIsRelayedByteForByte(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, nil)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
