@@ -27,7 +27,7 @@ func newConfig(a *app) *cobra.Command {
 		Short: "Put a server into the configuration of an MCP client",
 		Long: "config prints what to paste into a client's configuration, or writes it there with --write:\n" +
 			"one entry is changed, every other byte stays, and the old file is kept beside the new one.\n" +
-			"Flags behind -- go into the entry.\n\nClients: " + clientNames() + ".",
+			"Flags behind -- go into the entry.\n\nClients: " + hostNames() + ".",
 		Example: "  $ mcp-login config claude-desktop https://example.com/mcp --write\n" +
 			"  $ mcp-login config --list\n" +
 			"  $ mcp-login config --from-mcp-remote --write\n" +
@@ -56,14 +56,14 @@ func newConfig(a *app) *cobra.Command {
 	return cmd
 }
 
-func clientIDs() (ids []string) {
+func hostIDs() (ids []string) {
 	for _, c := range hosts.All {
 		ids = append(ids, c.ID)
 	}
 	return ids
 }
 
-func clientNames() string { return strings.Join(clientIDs(), ", ") }
+func hostNames() string { return strings.Join(hostIDs(), ", ") }
 
 // completeClient offers the shell the clients for the first argument.
 func completeClient(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
@@ -100,11 +100,11 @@ func (a *app) config(o configOptions, args, extra []string) error {
 	}
 	chosen := hosts.All
 	if len(args) > 0 {
-		c, err := a.client(args[0])
+		c, err := a.host(args[0])
 		if err != nil {
 			return err
 		}
-		chosen = []hosts.Client{c}
+		chosen = []hosts.Host{c}
 	}
 	switch {
 	case o.list:
@@ -117,20 +117,20 @@ func (a *app) config(o configOptions, args, extra []string) error {
 	return a.configAdd(o, chosen[0], args[1], extra)
 }
 
-func (a *app) client(name string) (hosts.Client, error) {
+func (a *app) host(name string) (hosts.Host, error) {
 	if c, ok := hosts.Find(name); ok {
 		return c, nil
 	}
-	next := "known clients: " + clientNames()
-	if best := nearest(strings.ToLower(name), clientIDs(), 3); best != "" {
+	next := "known clients: " + hostNames()
+	if best := nearest(strings.ToLower(name), hostIDs(), 3); best != "" {
 		next = "did you mean " + best + "?"
 	}
-	return hosts.Client{}, usageError{hint.With(fmt.Errorf("%q is no client known here", name), next)}
+	return hosts.Host{}, usageError{hint.With(fmt.Errorf("%q is no client known here", name), next)}
 }
 
 // configFiles are the files of a client that a server goes into: the one asked for,
 // or one for each of its programs that is here.
-func (a *app) configFiles(o configOptions, c hosts.Client) ([]string, error) {
+func (a *app) configFiles(o configOptions, c hosts.Host) ([]string, error) {
 	if o.file != "" {
 		return []string{o.file}, nil
 	}
@@ -141,9 +141,9 @@ func (a *app) configFiles(o configOptions, c hosts.Client) ([]string, error) {
 	return places, nil
 }
 
-// clientFiles are the files of a client to look into: the one asked for, or those of its
+// hostFiles are the files of a client to look into: the one asked for, or those of its
 // programs that are here.
-func (a *app) clientFiles(o configOptions, c hosts.Client) []string {
+func (a *app) hostFiles(o configOptions, c hosts.Host) []string {
 	if o.file != "" {
 		return []string{o.file}
 	}
@@ -180,7 +180,7 @@ type fileChange struct {
 	change hosts.Change
 }
 
-func (a *app) configAdd(o configOptions, c hosts.Client, raw string, extra []string) error {
+func (a *app) configAdd(o configOptions, c hosts.Host, raw string, extra []string) error {
 	s, err := a.configEntry(o, c, raw, extra)
 	if err != nil {
 		return err
@@ -214,8 +214,8 @@ func (a *app) configAdd(o configOptions, c hosts.Client, raw string, extra []str
 }
 
 // configRemove takes an entry out of all files of a client that have it.
-func (a *app) configRemove(o configOptions, c hosts.Client) error {
-	paths := a.clientFiles(o, c)
+func (a *app) configRemove(o configOptions, c hosts.Host) error {
+	paths := a.hostFiles(o, c)
 	if len(paths) == 0 {
 		var err error
 		if paths, err = a.configFiles(o, c); err != nil {
@@ -243,7 +243,7 @@ func (a *app) configRemove(o configOptions, c hosts.Client) error {
 
 // planChanges says what edit makes of a client's files. Nothing is written: if one
 // file cannot be changed, none is.
-func planChanges(c hosts.Client, paths []string, edit func([]byte) ([]byte, error)) (files []fileChange, err error) {
+func planChanges(c hosts.Host, paths []string, edit func([]byte) ([]byte, error)) (files []fileChange, err error) {
 	for _, path := range paths {
 		change, err := hosts.Plan(path, func(old []byte) ([]byte, error) {
 			data, err := edit(old)
@@ -259,7 +259,7 @@ func planChanges(c hosts.Client, paths []string, edit func([]byte) ([]byte, erro
 
 // configWrite writes the files, or says what it would do. What is done is said with
 // the name of the entry and its file.
-func (a *app) configWrite(o configOptions, c hosts.Client, r configReport, done string, files []fileChange) error {
+func (a *app) configWrite(o configOptions, c hosts.Host, r configReport, done string, files []fileChange) error {
 	for i := range files {
 		f := &files[i]
 		if f.Changed && o.write {
@@ -301,7 +301,7 @@ func (a *app) configWrite(o configOptions, c hosts.Client, r configReport, done 
 }
 
 // configError says what to do about a file that was left alone; nil stays nil.
-func configError(path string, c hosts.Client, err error) error {
+func configError(path string, c hosts.Host, err error) error {
 	next := ""
 	switch {
 	case err == nil:
@@ -319,7 +319,7 @@ func configError(path string, c hosts.Client, err error) error {
 }
 
 // configEntry is the entry for a server.
-func (a *app) configEntry(o configOptions, c hosts.Client, raw string, extra []string) (hosts.Server, error) {
+func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []string) (hosts.Server, error) {
 	server, err := oauth.CanonicalServer(raw, true)
 	if err != nil {
 		return hosts.Server{}, usageError{err}

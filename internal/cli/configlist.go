@@ -31,10 +31,10 @@ type configListReport struct {
 
 // configList shows the clients that are here: those with a file, or with a
 // folder of their own.
-func (a *app) configList(o configOptions, chosen []hosts.Client) error {
+func (a *app) configList(o configOptions, chosen []hosts.Host) error {
 	rows := []clientRow{}
 	for _, c := range chosen {
-		for _, path := range a.clientFiles(o, c) {
+		for _, path := range a.hostFiles(o, c) {
 			rows = append(rows, a.listOne(c, path))
 		}
 	}
@@ -42,7 +42,7 @@ func (a *app) configList(o configOptions, chosen []hosts.Client) error {
 		return a.term.JSON(configListReport{schemaVersion, rows})
 	}
 	if len(rows) == 0 {
-		a.term.Note("no client found; known are %s", clientNames())
+		a.term.Note("no client found; known are %s", hostNames())
 		return nil
 	}
 	var table [][]string
@@ -70,7 +70,7 @@ func (a *app) configList(o configOptions, chosen []hosts.Client) error {
 	return nil
 }
 
-func (a *app) listOne(c hosts.Client, path string) clientRow {
+func (a *app) listOne(c hosts.Host, path string) clientRow {
 	r := clientRow{Client: c.ID, Title: c.Title, File: path, Exists: hosts.ThisSystem(a.getenv).Exists(path), Servers: []serverRow{}}
 	data, err := hosts.Read(path)
 	if err == nil {

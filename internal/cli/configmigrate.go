@@ -40,11 +40,11 @@ type migrationReport struct {
 
 // configMigrate rewrites the entries that run mcp-remote. One broken file does
 // not keep the others from it.
-func (a *app) configMigrate(o configOptions, chosen []hosts.Client) error {
+func (a *app) configMigrate(o configOptions, chosen []hosts.Host) error {
 	rows := []migration{}
 	var failures []error
 	for _, c := range chosen {
-		for _, path := range a.clientFiles(o, c) {
+		for _, path := range a.hostFiles(o, c) {
 			m, err := a.migrateOne(o, c, path)
 			if err != nil {
 				m.Problem = err.Error()
@@ -63,7 +63,7 @@ func (a *app) configMigrate(o configOptions, chosen []hosts.Client) error {
 	return errors.Join(failures...)
 }
 
-func (a *app) migrateOne(o configOptions, c hosts.Client, path string) (migration, error) {
+func (a *app) migrateOne(o configOptions, c hosts.Host, path string) (migration, error) {
 	m := migration{Client: c.ID, File: path, Entries: []migrationRow{}}
 	command := o.command
 	if command == "" {

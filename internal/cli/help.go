@@ -132,7 +132,7 @@ func mcpRemoteHelp() string {
 	b.WriteString("How each word of a command line of mcp-remote 0.15.1 is spelled here. In the\nplace of mcp-remote, mcp-login takes either spelling.\n")
 	for _, part := range []struct {
 		title string
-		rows  []mcpremote.Flag
+		rows  []mcpremote.Row
 	}{{"Arguments", mcpremote.Arguments}, {"Flags", mcpremote.Flags}, {"Environment", mcpremote.Variables}} {
 		fmt.Fprintf(&b, "\n%s:\n", part.title)
 		for _, row := range part.rows {

@@ -52,7 +52,7 @@ func TestValuesOfOurFlagsAreNotTheServer(t *testing.T) {
 	a := &app{getenv: env()}
 	newBridge(a).Flags().VisitAll(func(f *pflag.Flag) {
 		flag := "--" + f.Name
-		if f.NoOptDefVal != "" || slices.ContainsFunc(mcpremote.Flags, func(row mcpremote.Flag) bool { return row.Name() == flag }) {
+		if f.NoOptDefVal != "" || slices.ContainsFunc(mcpremote.Flags, func(row mcpremote.Row) bool { return row.Name() == flag }) {
 			return
 		}
 		got, err := a.translate([]string{flag, "https://value.example", "https://mcp.example.com/mcp", "9696"})
@@ -136,7 +136,7 @@ func TestMCPRemoteTableNamesRealFlags(t *testing.T) {
 func TestMCPRemoteHelpHasEveryRow(t *testing.T) {
 	text := newMCPRemoteTopic().Long
 	words := strings.Join(strings.Fields(text), " ")
-	for _, rows := range [][]mcpremote.Flag{mcpremote.Arguments, mcpremote.Flags, mcpremote.Variables} {
+	for _, rows := range [][]mcpremote.Row{mcpremote.Arguments, mcpremote.Flags, mcpremote.Variables} {
 		for _, row := range rows {
 			for _, part := range []string{row.Theirs, row.Ours, row.Note} {
 				if !strings.Contains(words, part) {

@@ -16,15 +16,15 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var sample = Server{Name: "new one", Command: `C:\Program Files\mcp-login.exe`, Args: []string{"https://example.com/mcp?a=1&b=<2>", "--header", `X: "é" # ${KEY}`}}
 
-// corpus returns the real-shaped files of testdata/corpus with their clients. A
-// file is named after its client.
-func corpus(t testing.TB) map[string]Client {
+// corpus returns the real-shaped files of testdata/corpus with their hosts. A
+// file is named after its host.
+func corpus(t testing.TB) map[string]Host {
 	t.Helper()
 	files, err := filepath.Glob("testdata/corpus/*.*")
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
-	all := map[string]Client{}
+	all := map[string]Host{}
 	for _, file := range files {
 		if strings.HasSuffix(file, ".want") || strings.HasSuffix(file, ".added") {
 			continue
@@ -32,7 +32,7 @@ func corpus(t testing.TB) map[string]Client {
 		id, _, _ := strings.Cut(filepath.Base(file), ".")
 		c, ok := Find(id)
 		if !ok {
-			t.Fatalf("%s belongs to no client", file)
+			t.Fatalf("%s belongs to no host", file)
 		}
 		all[file] = c
 	}
@@ -144,14 +144,14 @@ func TestRewriteChangesOnlyMCPRemote(t *testing.T) {
 }
 
 // withoutLimits takes out what a rewriting says that it has added.
-func (c Client) withoutLimits(data []byte, all []Rewriting) []byte {
+func (h Host) withoutLimits(data []byte, all []Rewriting) []byte {
 	if !slices.ContainsFunc(all, func(r Rewriting) bool { return r.Added != "" }) {
 		return data
 	}
-	for _, flag := range c.Flags {
+	for _, flag := range h.Flags {
 		data = bytes.ReplaceAll(data, []byte(`, "`+flag+`"`), nil)
 	}
-	limit := regexp.MustCompile(fmt.Sprintf(`,?\s*"?%s"?(:| =) %v`, c.startTimeout.name, c.startTimeout.value))
+	limit := regexp.MustCompile(fmt.Sprintf(`,?\s*"?%s"?(:| =) %v`, h.startTimeout.name, h.startTimeout.value))
 	return limit.ReplaceAll(data, nil)
 }
 
@@ -167,10 +167,10 @@ func TestRewriteSetsTheTimeLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		for limit, data := range map[string][]byte{c.startTimeout.name: was, "": nil} {
-			client := c
+			host := c
 			if limit == "" { // a person has set it
-				client.startTimeout.value = 7
-				if data, err = client.Snippet(remote); err != nil {
+				host.startTimeout.value = 7
+				if data, err = host.Snippet(remote); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// section is what docs/clients.md must say of a client: where its file is on
+// section is what docs/clients.md must say of a host: where its file is on
 // each system, and the entry.
-func section(t *testing.T, c Client) string {
+func section(t *testing.T, h Host) string {
 	t.Helper()
 	names := func(name string) string {
 		return map[string]string{"APPDATA": "%APPDATA%", "LOCALAPPDATA": "%LOCALAPPDATA%"}[name]
@@ -18,7 +18,7 @@ func section(t *testing.T, c Client) string {
 	for _, s := range []System{{OS: "darwin", Home: "~"}, {OS: "linux", Home: "~"}, {OS: "windows", Home: "%USERPROFILE%", Getenv: names}} {
 		title := map[string]string{"darwin": "macOS", "linux": "Linux", "windows": "Windows"}[s.OS]
 		var programs []string
-		for _, p := range c.on(s) {
+		for _, p := range h.installations(s) {
 			programs = append(programs, "`"+strings.Join(p.files, "` or `")+"`")
 		}
 		line := strings.Join(programs, " and ")
@@ -29,22 +29,22 @@ func section(t *testing.T, c Client) string {
 		}
 	}
 	command := "/usr/local/bin/mcp-login"
-	if c.InheritsPath {
+	if h.InheritsPath {
 		command = "mcp-login"
 	}
-	entry, err := c.Snippet(c.Entry("example", command, "https://example.com/mcp", nil))
+	entry, err := h.Snippet(h.Entry("example", command, "https://example.com/mcp", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("## %s\n\n`mcp-login config %s https://example.com/mcp --write`\n\n- %s\n", c.Title, c.ID, strings.Join(lines, "\n- "))
-	if c.Project != "" {
-		text += "- one project: `" + c.Project + "`\n"
+	text := fmt.Sprintf("## %s\n\n`mcp-login config %s https://example.com/mcp --write`\n\n- %s\n", h.Title, h.ID, strings.Join(lines, "\n- "))
+	if h.Project != "" {
+		text += "- one project: `" + h.Project + "`\n"
 	}
-	language := strings.ToLower(string(c.Format))
-	return text + fmt.Sprintf("- afterwards: %s\n\n```%s\n%s```\n", c.Reload, language, entry)
+	language := strings.ToLower(string(h.Format))
+	return text + fmt.Sprintf("- afterwards: %s\n\n```%s\n%s```\n", h.Reload, language, entry)
 }
 
-// docs/clients.md has a block for every client, as the table has it.
+// docs/clients.md has a block for every host, as the table has it.
 func TestDocumentedClients(t *testing.T) {
 	const file = "../../docs/clients.md"
 	page, err := os.ReadFile(file)

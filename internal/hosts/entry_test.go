@@ -32,7 +32,7 @@ func TestNamesAreMadeFromAddresses(t *testing.T) {
 	}
 }
 
-// A client without the person's PATH gets the place on the PATH, not the one a
+// A host without the person's PATH gets the place on the PATH, not the one a
 // package manager moves; another program of the name is not taken for this one.
 func TestOwnCommandIsTheOneThatStays(t *testing.T) {
 	self, err := os.Executable()
@@ -46,7 +46,7 @@ func TestOwnCommandIsTheOneThatStays(t *testing.T) {
 	}
 	t.Setenv("PATH", dir)
 	for inherits, want := range map[bool]string{true: "mcp-login", false: link} {
-		if got, err := (Client{InheritsPath: inherits}).OwnCommand(); err != nil || got != want {
+		if got, err := (Host{InheritsPath: inherits}).OwnCommand(); err != nil || got != want {
 			t.Errorf("PATH inherited %v: %q, %v", inherits, got, err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestOwnCommandIsTheOneThatStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, inherits := range []bool{true, false} {
-		if got, err := (Client{InheritsPath: inherits}).OwnCommand(); err != nil || got != self {
+		if got, err := (Host{InheritsPath: inherits}).OwnCommand(); err != nil || got != self {
 			t.Errorf("another mcp-login: %q, %v", got, err)
 		}
 	}

@@ -60,38 +60,38 @@ func fuzz(f *testing.F, id string) {
 
 // checkLayouts checks that neither the line ends nor a byte order mark matter to
 // what is changed.
-func checkLayouts(t *testing.T, c Client, text string, s Server, out []byte) {
+func checkLayouts(t *testing.T, h Host, text string, s Server, out []byte) {
 	t.Helper()
-	marked, err := c.Set(withBOM([]byte(text)), s, true)
+	marked, err := h.Set(withBOM([]byte(text)), s, true)
 	if err != nil || !bytes.Equal(marked, withBOM(out)) {
 		t.Fatalf("with a byte order mark: %v\n%q\n%q", err, marked, out)
 	}
 	if strings.Contains(text, "\r") || !strings.Contains(strings.TrimSpace(text), "\n") {
 		return // no line ends to keep, or nothing that they are the ends of
 	}
-	ended, err := c.Set(toCRLF([]byte(text)), s, true)
+	ended, err := h.Set(toCRLF([]byte(text)), s, true)
 	if err != nil || !bytes.Equal(ended, toCRLF(out)) {
 		t.Fatalf("with CRLF: %v\n%q\n%q", err, ended, toCRLF(out))
 	}
 }
 
-func checkSet(t *testing.T, c Client, out []byte, s Server, before int) {
+func checkSet(t *testing.T, h Host, out []byte, s Server, before int) {
 	t.Helper()
-	after, err := c.List(out)
+	after, err := h.List(out)
 	if err != nil || !has(after, s) || len(after) < before {
 		t.Fatalf("%v: %q", err, out)
 	}
-	if again, err := c.Set(out, s, true); err != nil || !bytes.Equal(again, out) {
+	if again, err := h.Set(out, s, true); err != nil || !bytes.Equal(again, out) {
 		t.Fatalf("not idempotent: %v\n%q\n%q", err, out, again)
 	}
-	back, err := c.Remove(out, s.Name)
+	back, err := h.Remove(out, s.Name)
 	if errors.Is(err, ErrLayout) { // such as an anchor at the servers
 		return
 	}
 	if err != nil {
 		t.Fatalf("set, but not removed: %v\n%q", err, out)
 	}
-	if rest, err := c.List(back); err != nil || has(rest, s) {
+	if rest, err := h.List(back); err != nil || has(rest, s) {
 		t.Fatalf("%v: %q", err, back)
 	}
 }

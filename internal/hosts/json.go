@@ -103,7 +103,7 @@ func blank(b []byte) {
 }
 
 // readJSON parses strict JSON. Duplicate names and invalid UTF-8 are refused:
-// clients would not agree on what such a file says.
+// hosts would not agree on what such a file says.
 func readJSON(plain []byte) (*node, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(plain))
 	root, err := readNode(dec)
@@ -188,7 +188,7 @@ func (n *node) decode() any {
 }
 
 func decodeJSON(data []byte) (any, error) {
-	d, err := parseJSON(Client{}, data)
+	d, err := parseJSON(Host{}, data)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ type jsonDocument struct {
 	parsed
 }
 
-func parseJSON(c Client, data []byte) (*jsonDocument, error) {
+func parseJSON(h Host, data []byte) (*jsonDocument, error) {
 	b, err := toStrictJSON(data)
 	if err != nil {
 		return nil, err
@@ -213,7 +213,7 @@ func parseJSON(c Client, data []byte) (*jsonDocument, error) {
 	if root.kind != '{' {
 		return nil, fmt.Errorf("%w: it holds no object", ErrBroken)
 	}
-	return &jsonDocument{b, parsed{c, data, root}}, nil
+	return &jsonDocument{b, parsed{h, data, root}}, nil
 }
 
 func (d *jsonDocument) quote(text string) string { return quoteJSON(text) }

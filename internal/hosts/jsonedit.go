@@ -75,8 +75,8 @@ func (s style) object(fields []field, indent string) string {
 }
 
 func (d *jsonDocument) set(s Server) ([]edit, error) {
-	parent, path := d.root, append(slices.Clone(d.client.path), s.Name)
-	var value any = d.client.fields(s)
+	parent, path := d.root, append(slices.Clone(d.host.path), s.Name)
+	var value any = d.host.fields(s)
 	for {
 		m := parent.find(path[0])
 		if m == nil {
@@ -151,7 +151,7 @@ func (d *jsonDocument) insertFirst(n *node, s style, text func(string) string) [
 
 func (d *jsonDocument) remove(name string) ([]edit, error) {
 	n := d.root
-	for _, step := range d.client.path {
+	for _, step := range d.host.path {
 		m := n.find(step)
 		if m == nil {
 			return nil, ErrNotFound

@@ -72,9 +72,9 @@ func TestBytesOutsideTheEntryStay(t *testing.T) {
 // checkOutside writes another server in the place of s and checks that nothing
 // else has changed: what is left without the one is what was left without the
 // other.
-func checkOutside(t *testing.T, c Client, data []byte, s Server) {
+func checkOutside(t *testing.T, h Host, data []byte, s Server) {
 	t.Helper()
-	without, err := c.Remove(data, s.Name)
+	without, err := h.Remove(data, s.Name)
 	if errors.Is(err, ErrLayout) {
 		return // refused untouched; TestRemoveChangesOneEntry knows which
 	}
@@ -84,12 +84,12 @@ func checkOutside(t *testing.T, c Client, data []byte, s Server) {
 	checkLayout(t, data, without)
 	other := sample
 	other.Name = s.Name
-	out, err := c.Set(data, other, true)
+	out, err := h.Set(data, other, true)
 	if err != nil {
 		t.Fatalf("%s: %v", s.Name, err)
 	}
 	checkLayout(t, data, out)
-	again, err := c.Remove(out, s.Name)
+	again, err := h.Remove(out, s.Name)
 	if err != nil || !bytes.Equal(again, without) {
 		t.Errorf("%s: replacing it changed something else: %v\n%q\n%q", s.Name, err, without, again)
 	}

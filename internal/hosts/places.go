@@ -29,24 +29,24 @@ func ThisSystem(getenv func(name string) string) System {
 	}}
 }
 
-// Locations are all places where a client's own files may be, the usual one first. It is
-// empty where the client does not exist on the system.
-func (c Client) Locations(s System) (all []string) {
-	for _, p := range c.on(s) {
+// Locations are all places where a host's own files may be, the usual one first. It is
+// empty where the host does not exist on the system.
+func (h Host) Locations(s System) (all []string) {
+	for _, p := range h.installations(s) {
 		all = append(all, p.files...)
 	}
 	return all
 }
 
-// Written are the files that a new server goes into: of each program of the client that
+// Written are the files that a new server goes into: of each program of the host that
 // is installed, the first file that exists, else the one that the program would create.
 // Where none is installed it is the usual place of the first.
-func (c Client) Written(s System) (all []string) {
-	programs := c.on(s)
+func (h Host) Written(s System) (all []string) {
+	programs := h.installations(s)
 	for _, p := range programs {
 		if i := slices.IndexFunc(p.files, s.Exists); i >= 0 {
 			all = append(all, p.files[i])
-		} else if path := s.missing(p); path != "" {
+		} else if path := s.wouldCreate(p); path != "" {
 			all = append(all, path)
 		}
 	}
@@ -56,12 +56,12 @@ func (c Client) Written(s System) (all []string) {
 	return all
 }
 
-// Present are the files of a client that exist; of an installed program that has none, the
-// one that it would create. It is empty where the client is not installed.
-func (c Client) Present(s System) (all []string) {
-	for _, p := range c.on(s) {
+// Present are the files of a host that exist; of an installed program that has none, the
+// one that it would create. It is empty where the host is not installed.
+func (h Host) Present(s System) (all []string) {
+	for _, p := range h.installations(s) {
 		found := slices.DeleteFunc(slices.Clone(p.files), func(path string) bool { return !s.Exists(path) })
-		if path := s.missing(p); len(found) == 0 && path != "" {
+		if path := s.wouldCreate(p); len(found) == 0 && path != "" {
 			found = []string{path}
 		}
 		all = append(all, found...)
@@ -69,9 +69,9 @@ func (c Client) Present(s System) (all []string) {
 	return all
 }
 
-// missing is the file that an installed program without any would create, "" if the
+// wouldCreate is the file that an installed program without any would create, "" if the
 // program is not installed: it is if its folder exists, or one that no other program has.
-func (s System) missing(p installation) string {
+func (s System) wouldCreate(p installation) string {
 	if p.folder != "" {
 		if s.Exists(p.folder) {
 			return p.files[0]
@@ -88,16 +88,16 @@ func (s System) missing(p installation) string {
 	return ""
 }
 
-// on are the programs of a client with the files that they may have on a system.
-func (c Client) on(s System) (all []installation) {
-	for _, template := range c.byVariable {
+// installations are the programs of a host with the files that they may have on a system.
+func (h Host) installations(s System) (all []installation) {
+	for _, template := range h.byVariable {
 		if path := s.expand(template); path != "" {
 			return []installation{{files: []string{path}}}
 		}
 	}
-	programs := c.programs
+	programs := h.programs
 	if len(programs) == 0 {
-		programs = []installation{{files: c.files}}
+		programs = []installation{{files: h.files}}
 	}
 	for _, p := range programs {
 		var files []string

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Rewriting is what [Client.Rewrite] did with one entry that runs mcp-remote.
+// Rewriting is what [Host.Rewrite] did with one entry that runs mcp-remote.
 type Rewriting struct {
 	Name, Project string // of the entry
 	// Launcher are the words that stood in front of mcp-remote's own arguments.
@@ -18,11 +18,11 @@ type Rewriting struct {
 
 // Rewrite makes entries that run mcp-remote run a command instead, with the same
 // arguments and in the same environment: the words that start mcp-remote are
-// replaced by the command, what the client needs for a sign-in is added where the
-// entry sets no limit of its own (see Client.Flags), and every other byte stays. judge
+// replaced by the command, what the host needs for a sign-in is added where the
+// entry sets no limit of its own (see Host.Flags), and every other byte stays. judge
 // says why the arguments of an entry cannot stay, "" if they can; it may be nil.
-func (c Client) Rewrite(data []byte, command string, judge func(args []string) string) ([]byte, []Rewriting, error) {
-	f, err := c.open(data)
+func (h Host) Rewrite(data []byte, command string, judge func(args []string) string) ([]byte, []Rewriting, error) {
+	f, err := h.open(data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -31,8 +31,8 @@ func (c Client) Rewrite(data []byte, command string, judge func(args []string) s
 		return data, all, nil
 	}
 	out, err := f.edit(edits, intents...)
-	if errors.Is(err, ErrLayout) && f.client.startTimeout.name != "" { // the layout may have no place for the limit
-		f.client.startTimeout = field{}
+	if errors.Is(err, ErrLayout) && f.host.startTimeout.name != "" { // the layout may have no place for the limit
+		f.host.startTimeout = field{}
 		edits, intents, all = f.rewriteAll(command, judge)
 		out, err = f.edit(edits, intents...)
 	}
@@ -63,7 +63,7 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 			r.Launcher = e.argv()[:rest]
 			want := Server{Name: e.Name, Command: command, Args: e.Args[rest-1:]}
 			if added, flags, ok := f.withLimit(e, want.Args); ok {
-				r.Added, want.Args = f.client.startTimeout.name, slices.Concat(want.Args, flags)
+				r.Added, want.Args = f.host.startTimeout.name, slices.Concat(want.Args, flags)
 				more = append(more, added...)
 			}
 			edits = append(edits, more...)
@@ -74,18 +74,18 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 	return edits, intents, all
 }
 
-// withLimit gives an entry that runs args the limit of the client, and the flags that
+// withLimit gives an entry that runs args the limit of the host, and the flags that
 // go with it. An entry that has a limit keeps it, without the flags: with a short limit
-// the client would end a bridge that waits.
+// the host would end a bridge that waits.
 func (f file) withLimit(e entry, args []string) (edits []edit, flags []string, ok bool) {
-	limit := f.client.startTimeout
+	limit := f.host.startTimeout
 	if limit.name == "" || e.value.member(limit.name) != nil {
 		return nil, nil, false
 	}
 	if edits, ok = f.doc.add(e, limit); !ok {
 		return nil, nil, false
 	}
-	if flags = f.client.flagsBeside(args); len(flags) > 0 {
+	if flags = f.host.flagsBeside(args); len(flags) > 0 {
 		last, text := e.args[len(e.args)-1], ""
 		for _, flag := range flags {
 			text += ", " + f.doc.quote(flag)

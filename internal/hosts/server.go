@@ -16,14 +16,14 @@ import (
 	"mcp-login/internal/hint"
 )
 
-// Server is one entry of a client's configuration.
+// Server is one entry of a host's configuration.
 type Server struct {
-	// Name is what the client calls the server.
+	// Name is what the host calls the server.
 	Name string
-	// Command and Args are what the client runs; empty where it connects itself.
+	// Command and Args are what the host runs; empty where it connects itself.
 	Command string
 	Args    []string
-	// URL is the address the client connects to by itself, if it does.
+	// URL is the address the host connects to by itself, if it does.
 	URL string
 	// Group is where the entry stands, when that is not the usual place: the
 	// keys from the top to the object of servers.
@@ -46,7 +46,7 @@ type Kind string
 const (
 	KindOwn       Kind = "mcp-login"  // runs mcp-login
 	KindMCPRemote Kind = "mcp-remote" // runs mcp-remote, in any of its forms
-	KindRemote    Kind = "remote"     // the client connects by itself
+	KindRemote    Kind = "remote"     // the host connects by itself
 	KindOther     Kind = "program"    // some other program
 )
 
@@ -66,7 +66,7 @@ func (s Server) Kind() Kind {
 
 func (s Server) argv() []string { return append([]string{s.Command}, s.Args...) }
 
-// Address is the server that mcp-login, mcp-remote or the client connects to,
+// Address is the server that mcp-login, mcp-remote or the host connects to,
 // fit to be shown: without user, query and fragment, and with … for parts of the
 // path that are long enough to be a key. It is empty for other programs.
 func (s Server) Address() string {
@@ -107,21 +107,21 @@ func (s Server) valid() error {
 }
 
 // Entry is the entry for a server of mcp-login: its address, with flags. Those that
-// the client needs are added, unless they are given.
-func (c Client) Entry(name, command, address string, flags []string) Server {
-	args := append([]string{address}, c.flagsBeside(flags)...)
+// the host needs are added, unless they are given.
+func (h Host) Entry(name, command, address string, flags []string) Server {
+	args := append([]string{address}, h.flagsBeside(flags)...)
 	return Server{Name: name, Command: command, Args: append(args, flags...)}
 }
 
-// flagsBeside are Client.Flags, unless they are among args.
-func (c Client) flagsBeside(args []string) []string {
+// flagsBeside are Host.Flags, unless they are among args.
+func (h Host) flagsBeside(args []string) []string {
 	given := func(arg string) bool {
-		return len(c.Flags) > 0 && (arg == c.Flags[0] || strings.HasPrefix(arg, c.Flags[0]+"="))
+		return len(h.Flags) > 0 && (arg == h.Flags[0] || strings.HasPrefix(arg, h.Flags[0]+"="))
 	}
 	if slices.ContainsFunc(args, given) {
 		return nil
 	}
-	return c.Flags
+	return h.Flags
 }
 
 // NameOf makes a name for an entry of the address of its server: the label of the host that
@@ -144,10 +144,10 @@ func NameOf(server *url.URL) string {
 	return labels[len(labels)-1]
 }
 
-// OwnCommand is how the client starts this program: by its name, where the client searches
+// OwnCommand is how the host starts this program: by its name, where the host searches
 // the PATH of the person's shell, else by its path. A link on the PATH is preferred to the
 // file that it leads to, because package managers keep the link and move the file.
-func (c Client) OwnCommand() (string, error) {
+func (h Host) OwnCommand() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", hint.With(fmt.Errorf("find this program: %w", err), "add --command")
@@ -156,7 +156,7 @@ func (c Client) OwnCommand() (string, error) {
 	if missing != nil || !filepath.IsAbs(found) || !sameFile(self, found) {
 		return self, nil //nolint:nilerr // it is not on the PATH
 	}
-	if c.InheritsPath {
+	if h.InheritsPath {
 		return "mcp-login", nil
 	}
 	return found, nil

@@ -12,7 +12,7 @@ type field struct {
 	value any
 }
 
-// Shapes of an entry that runs a program. Every client documents its own.
+// Shapes of an entry that runs a program. Every host documents its own.
 
 func plain(s Server) []field {
 	return []field{{"command", s.Command}, {"args", s.Args}}

@@ -15,22 +15,22 @@ const (
 	YAML Format = "YAML"
 )
 
-// Client is a program that runs MCP servers, and how it is configured.
-type Client struct {
+// Host is a program that runs MCP servers, and how it is configured.
+type Host struct {
 	// ID is its name on the command line, Title its name for people.
 	ID, Title string
 	Format    Format
-	// InheritsPath says that the client sees the PATH of the person's shell, so
+	// InheritsPath says that the host sees the PATH of the person's shell, so
 	// that a bare command name is found. Programs with a window, started from a
 	// dock or a menu, mostly do not.
 	InheritsPath bool
-	// Reload says how the client comes to know of a change.
+	// Reload says how the host comes to know of a change.
 	Reload string
 	// Project is the file of one project, relative to its folder, if there is one
 	// in the same form.
 	Project string
 	// Flags go into every entry, unless the person gives the first of them another
-	// value: what the client cannot be told in its own settings.
+	// value: what the host cannot be told in its own settings.
 	Flags []string
 
 	path         []string   // to the servers
@@ -38,7 +38,7 @@ type Client struct {
 	alternative  *variant   // another form that a file may already have
 	list         bool       // the servers are a list, with their names inside
 	shape        func(Server) []field
-	// startTimeout is the member that gives a person time to sign in, for clients that give a
+	// startTimeout is the member that gives a person time to sign in, for hosts that give a
 	// server up sooner by default: Codex after 10 seconds, Cline for the terminal after 3,
 	// Qwen Code after 30, Crush after 10 or 15.
 	startTimeout field
@@ -46,17 +46,17 @@ type Client struct {
 
 	files      []string       // places, the usual one first; see System.expand
 	byVariable []string       // the place by a variable; the first that is set counts
-	programs   []installation // instead of files, where the client is several programs
+	programs   []installation // instead of files, where the host is several programs
 }
 
-// installation is one of several programs with the name of a client. Each has a file of
+// installation is one of several programs with the name of a host. Each has a file of
 // its own.
 type installation struct {
 	folder string // exists where the program is installed
 	files  []string
 }
 
-// variant is a second form of one client's file. It is kept where it is found.
+// variant is a second form of one host's file. It is kept where it is found.
 type variant struct {
 	path  []string
 	shape func(Server) []field
@@ -68,14 +68,14 @@ const (
 	newStart = "start a new session"
 )
 
-// patienceFlags are those for clients that never list tools again: the first list is theirs for
+// patienceFlags are those for hosts that never list tools again: the first list is theirs for
 // the whole session, so it must be the server's, and not the one of a bridge that still
 // waits for a sign-in. Their limit gives a person the time for it.
 var patienceFlags = []string{"--login-patience", "0"}
 
-// All is the table of clients, in the order in which they are listed. Places and forms
+// All is the table of hosts, in the order in which they are listed. Places and forms
 // are those that the programs document (docs/clients.md).
-var All = []Client{
+var All = []Host{
 	{
 		ID: "claude-desktop", Title: "Claude Desktop", Reload: restart, path: []string{"mcpServers"}, shape: plain,
 		files: []string{"{user}/Claude/claude_desktop_config.json", "windows:{local}/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude/claude_desktop_config.json"},
@@ -197,17 +197,17 @@ func init() {
 }
 
 // fields are the members of an entry.
-func (c Client) fields(s Server) []field {
-	fields := c.shape(s)
-	if c.startTimeout.name != "" {
-		fields = append(fields, c.startTimeout)
+func (h Host) fields(s Server) []field {
+	fields := h.shape(s)
+	if h.startTimeout.name != "" {
+		fields = append(fields, h.startTimeout)
 	}
 	return fields
 }
 
-// Find returns the client with an ID or a title. Letter case, blanks, hyphens and "cli" at
+// Find returns the host with an ID or a title. Letter case, blanks, hyphens and "cli" at
 // the end do not count.
-func Find(id string) (Client, bool) {
+func Find(id string) (Host, bool) {
 	for _, name := range []string{normalize(id), strings.TrimSuffix(normalize(id), "cli")} {
 		for _, c := range All {
 			if name == normalize(c.ID) || name == normalize(c.Title) {
@@ -215,7 +215,7 @@ func Find(id string) (Client, bool) {
 			}
 		}
 	}
-	return Client{}, false
+	return Host{}, false
 }
 
 func normalize(s string) string {

@@ -42,12 +42,12 @@ func tomlLine(err error) string {
 	return ""
 }
 
-func parseTOML(c Client, data []byte) (document, error) {
+func parseTOML(h Host, data []byte) (document, error) {
 	if _, err := decodeTOML(data); err != nil {
 		return nil, err
 	}
 	t := tomlTree{}
-	d := &tomlDocument{parsed: parsed{c, data, &node{kind: '{'}}}
+	d := &tomlDocument{parsed: parsed{h, data, &node{kind: '{'}}}
 	var p unstable.Parser
 	p.Reset(data)
 	path, table := []string(nil), d.root
@@ -138,10 +138,10 @@ func (t tomlTree) read(x *unstable.Node) *node {
 	return n
 }
 
-// below returns what of a path lies below the client's servers.
+// below returns what of a path lies below the host's servers.
 func (d *tomlDocument) below(path []string) ([]string, bool) {
-	n := len(d.client.path)
-	if len(path) <= n || !slices.Equal(path[:n], d.client.path) {
+	n := len(d.host.path)
+	if len(path) <= n || !slices.Equal(path[:n], d.host.path) {
 		return nil, false
 	}
 	return path[n:], true
@@ -239,11 +239,11 @@ func (d *tomlDocument) add(e entry, f field) ([]edit, bool) {
 func (d *tomlDocument) render(s Server) string {
 	nl := newline(d.data)
 	path := make([]string, 0, 3)
-	for _, key := range append(slices.Clone(d.client.path), s.Name) {
+	for _, key := range append(slices.Clone(d.host.path), s.Name) {
 		path = append(path, d.key(key))
 	}
 	text := "[" + strings.Join(path, ".") + "]" + nl
-	for _, f := range d.client.fields(s) {
+	for _, f := range d.host.fields(s) {
 		text += f.name + " = " + inline(f.value, d.quote) + nl
 	}
 	return text

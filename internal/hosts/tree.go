@@ -68,21 +68,21 @@ type entry struct {
 }
 
 // entries are all servers of a file, those in other groups included.
-func (c Client) entries(root *node) []entry {
-	all := c.collect(root, nil, nil, c.path, nil)
-	for _, path := range c.furtherPaths {
-		all = c.collect(root, nil, []string{}, path, all)
+func (h Host) entries(root *node) []entry {
+	all := h.collect(root, nil, nil, h.path, nil)
+	for _, path := range h.furtherPaths {
+		all = h.collect(root, nil, []string{}, path, all)
 	}
 	return all
 }
 
 // collect gathers the servers below a path, in which * is every name. A group
 // that is not nil is where they are found.
-func (c Client) collect(n *node, walked, group, path []string, all []entry) []entry {
+func (h Host) collect(n *node, walked, group, path []string, all []entry) []entry {
 	if len(path) > 0 {
 		for _, m := range n.members {
 			if m.name == path[0] || path[0] == "*" {
-				all = c.collect(m.value, append(slices.Clone(walked), m.name), group, path[1:], all)
+				all = h.collect(m.value, append(slices.Clone(walked), m.name), group, path[1:], all)
 			}
 		}
 		return all
@@ -93,7 +93,7 @@ func (c Client) collect(n *node, walked, group, path []string, all []entry) []en
 	for _, m := range n.members {
 		all = append(all, serverOf(m.name, group, m.value))
 	}
-	if c.list {
+	if h.list {
 		for _, e := range n.elems {
 			all = append(all, serverOf(e.name(), group, e))
 		}
@@ -101,13 +101,13 @@ func (c Client) collect(n *node, walked, group, path []string, all []entry) []en
 	return all
 }
 
-// Names under which clients keep what is looked for.
+// Names under which hosts keep what is looked for.
 var (
 	commandNames = []string{"command", "cmd"}
 	urlNames     = []string{"url", "serverUrl", "httpUrl", "uri"}
 )
 
-// serverOf reads a server from an entry, whatever the client: a command with
+// serverOf reads a server from an entry, whatever the host: a command with
 // args, a list that holds both, or an object with path and args; or an address.
 func serverOf(name string, group []string, v *node) entry {
 	e := entry{Server: Server{Name: name, Group: group}}

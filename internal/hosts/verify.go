@@ -20,12 +20,12 @@ type intent struct {
 
 // verify applies edits, and returns the result only if it differs from body in what is
 // intended and in nothing else.
-func (c Client) verify(body []byte, edits []edit, intents ...intent) ([]byte, error) {
+func (h Host) verify(body []byte, edits []edit, intents ...intent) ([]byte, error) {
 	out, err := apply(body, edits)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := c.parse(out)
+	doc, err := h.parse(out)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
 	}
@@ -39,16 +39,16 @@ func (c Client) verify(body []byte, edits []edit, intents ...intent) ([]byte, er
 			return nil, fmt.Errorf("%w: the entry would not be what was wished", ErrLayout)
 		}
 	}
-	before, err := c.decode(body)
+	before, err := h.decode(body)
 	if err != nil {
 		return nil, err
 	}
-	after, err := c.decode(out)
+	after, err := h.decode(out)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the change would break it", ErrLayout)
 	}
 	for _, in := range intents {
-		before, after = c.without(before, intent{group: in.group, name: in.name, words: in.words}), c.without(after, in)
+		before, after = h.without(before, intent{group: in.group, name: in.name, words: in.words}), h.without(after, in)
 	}
 	if !reflect.DeepEqual(before, after) {
 		return nil, fmt.Errorf("%w: the change would touch more than the entry", ErrLayout)
@@ -57,8 +57,8 @@ func (c Client) verify(body []byte, edits []edit, intents ...intent) ([]byte, er
 }
 
 // decode reads a file into maps and slices.
-func (c Client) decode(body []byte) (any, error) {
-	switch c.Format {
+func (h Host) decode(body []byte) (any, error) {
+	switch h.Format {
 	case TOML:
 		return decodeTOML(body)
 	case YAML:
@@ -70,10 +70,10 @@ func (c Client) decode(body []byte) (any, error) {
 // without takes the changed entry, or only its command line, out of a decoded
 // file. Objects of servers that are empty then are taken out as well: adding the
 // first server may have made them.
-func (c Client) without(tree any, in intent) any {
+func (h Host) without(tree any, in intent) any {
 	path := in.group
 	if len(path) == 0 {
-		path = c.path
+		path = h.path
 	}
 	return descend(tree, path, func(servers any) any {
 		switch servers := servers.(type) {

@@ -15,7 +15,7 @@ import (
 // errChanged is a file that somebody else has changed since it was read.
 var errChanged = errors.New("the file has changed meanwhile")
 
-// Read returns the content of a client's file, and nothing if there is none.
+// Read returns the content of a host's file, and nothing if there is none.
 func Read(path string) ([]byte, error) {
 	data, err := foreign.ReadFile(path, MaxSize)
 	switch {

@@ -41,7 +41,7 @@ func decodeYAML(data []byte) (any, error) {
 	return v, nil
 }
 
-func parseYAML(c Client, data []byte) (document, error) {
+func parseYAML(h Host, data []byte) (document, error) {
 	if _, err := decodeYAML(data); err != nil { // duplicate keys among others
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func parseYAML(c Client, data []byte) (document, error) {
 			return nil, fmt.Errorf("%w: uncommon line ends", ErrLayout)
 		}
 	}
-	d := &yamlDocument{parsed: parsed{c, data, &node{kind: '{'}}, lines: []int{0}}
+	d := &yamlDocument{parsed: parsed{h, data, &node{kind: '{'}}, lines: []int{0}}
 	for i, b := range data {
 		if b == '\n' {
 			d.lines = append(d.lines, i+1)
@@ -98,7 +98,7 @@ func (d *yamlDocument) find() (all []yamlItem) {
 		}
 	case yaml.SequenceNode:
 		for i, value := range servers.Content {
-			all = append(all, yamlItem{name: d.root.member(d.client.path[0]).elems[i].name(), line: value.Line - 1})
+			all = append(all, yamlItem{name: d.root.member(d.host.path[0]).elems[i].name(), line: value.Line - 1})
 		}
 	}
 	for i := range all {
@@ -142,7 +142,7 @@ func (d *yamlDocument) servers() (key, value *yaml.Node, after int) {
 		after--
 	}
 	for i := 0; i+1 < len(d.top.Content); i += 2 {
-		if d.top.Content[i].Value != d.client.path[0] {
+		if d.top.Content[i].Value != d.host.path[0] {
 			continue
 		}
 		if i+2 < len(d.top.Content) {

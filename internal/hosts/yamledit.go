@@ -65,10 +65,10 @@ func renderYAML(fields []field, indent, nl string) string {
 // renderEntry writes the lines of one server.
 func (d *yamlDocument) renderEntry(s Server, indent string) string {
 	nl := newline(d.data)
-	if !d.client.list {
-		return renderYAML([]field{{s.Name, d.client.fields(s)}}, indent, nl)
+	if !d.host.list {
+		return renderYAML([]field{{s.Name, d.host.fields(s)}}, indent, nl)
 	}
-	body := renderYAML(d.client.fields(s), indent+"  ", nl)
+	body := renderYAML(d.host.fields(s), indent+"  ", nl)
 	return indent + "- " + body[len(indent)+2:]
 }
 
@@ -79,23 +79,23 @@ func (d *yamlDocument) set(s Server) ([]edit, error) {
 	}
 	if key == nil {
 		at := len(d.data)
-		text := quoteYAML(d.client.path[0]) + ":" + newline(d.data) + d.renderEntry(s, "  ")
+		text := quoteYAML(d.host.path[0]) + ":" + newline(d.data) + d.renderEntry(s, "  ")
 		if at > 0 && d.data[at-1] != '\n' {
 			text = newline(d.data) + text
 		}
 		return []edit{{at, at, text}}, nil
 	}
 	wrong := yaml.MappingNode
-	if d.client.list {
+	if d.host.list {
 		wrong = yaml.SequenceNode
 	}
 	switch empty := len(servers.Content) == 0; {
 	case empty && (servers.Kind == wrong || servers.Tag == "!!null"):
 		return d.setFirst(key, servers, s)
 	case servers.Kind != wrong:
-		return nil, fmt.Errorf("%w: %q has another form than expected", ErrLayout, d.client.path[0])
+		return nil, fmt.Errorf("%w: %q has another form than expected", ErrLayout, d.host.path[0])
 	case servers.Style&yaml.FlowStyle != 0:
-		return nil, fmt.Errorf("%w: %q is written in flow style", ErrLayout, d.client.path[0])
+		return nil, fmt.Errorf("%w: %q is written in flow style", ErrLayout, d.host.path[0])
 	}
 	for _, item := range d.items {
 		if item.name == s.Name {
@@ -115,7 +115,7 @@ func (d *yamlDocument) set(s Server) ([]edit, error) {
 	return []edit{{at, at, text}}, nil
 }
 
-// No client with such a file needs it.
+// No host with such a file needs it.
 func (d *yamlDocument) add(entry, field) ([]edit, bool) { return nil, false }
 
 // setFirst writes into "servers:", "servers: {}" and the like.
@@ -123,13 +123,13 @@ func (d *yamlDocument) setFirst(key, servers *yaml.Node, s Server) ([]edit, erro
 	line := d.line(key.Line - 1)
 	colon := bytes.IndexByte(line, ':')
 	if colon < 0 {
-		return nil, fmt.Errorf("%w: %q has another form than expected", ErrLayout, d.client.path[0])
+		return nil, fmt.Errorf("%w: %q has another form than expected", ErrLayout, d.host.path[0])
 	}
 	value, comment, _ := strings.Cut(strings.TrimRight(string(line[colon+1:]), "\r\n"), "#")
 	switch strings.ReplaceAll(strings.TrimSpace(value), " ", "") {
 	case "", "{}", "[]", "null", "~":
 	default:
-		return nil, fmt.Errorf("%w: %q has another form than expected", ErrLayout, d.client.path[0])
+		return nil, fmt.Errorf("%w: %q has another form than expected", ErrLayout, d.host.path[0])
 	}
 	if comment != "" {
 		comment = " #" + comment
@@ -146,7 +146,7 @@ func (d *yamlDocument) indent(item yamlItem) (string, error) {
 	line := d.line(item.line)
 	indent := indentOf(d.data, d.lines[item.line])
 	isDash := bytes.HasPrefix(line[len(indent):], []byte("- "))
-	if item.end == 0 || isDash != d.client.list || strings.Contains(indent, "\t") {
+	if item.end == 0 || isDash != d.host.list || strings.Contains(indent, "\t") {
 		return "", fmt.Errorf("%w: %q", ErrLayout, item.name)
 	}
 	return indent, nil
@@ -187,7 +187,7 @@ func (d *yamlDocument) remove(name string) ([]edit, error) {
 		}
 		// The last one leaves an empty mapping or list behind the key.
 		empty := " {}"
-		if d.client.list {
+		if d.host.list {
 			empty = " []"
 		}
 		key, _, _ := d.servers()

@@ -2,9 +2,9 @@ package mcpremote
 
 import "strings"
 
-// Flag is one word of mcp-remote's command line, or one variable, and how it is
+// Row is one word of mcp-remote's command line, or one variable, and how it is
 // spelled here.
-type Flag struct {
+type Row struct {
 	Theirs string // with a placeholder for its value, if it takes one
 	Ours   string // "" where nothing corresponds
 	Note   string // for people
@@ -15,16 +15,16 @@ type Flag struct {
 }
 
 // Name is the word without the placeholder.
-func (f Flag) Name() string {
-	name, _, _ := strings.Cut(f.Theirs, " ")
+func (r Row) Name() string {
+	name, _, _ := strings.Cut(r.Theirs, " ")
 	return name
 }
 
-func (f Flag) takesValue() bool { return strings.Contains(f.Theirs, " ") }
+func (r Row) takesValue() bool { return strings.Contains(r.Theirs, " ") }
 
 // Flags are all flags of mcp-remote 0.15.1, in the order of its documentation, and
 // --cache-dir, which public configurations still have.
-var Flags = []Flag{
+var Flags = []Row{
 	{Theirs: "--header NAME:VALUE", Ours: "--header 'NAME: VALUE'", Note: "NAME=VALUE as well; ${VAR} is replaced in the value", translate: (*translation).header},
 	{Theirs: "--header-file FILE", Ours: "--header-file FILE", Note: "# begins a comment; a line that is no header is an error here", translate: (*translation).headerFile},
 	{Theirs: "--transport STRATEGY", Ours: "--transport auto|http|sse", Note: "http-first and sse-first are auto, http-only is http, sse-only is sse", translate: (*translation).transport},
@@ -62,12 +62,12 @@ var Flags = []Flag{
 }
 
 // Arguments and Variables are the rest of what mcp-remote reads.
-var Arguments = []Flag{
+var Arguments = []Row{
 	{Theirs: "URL", Ours: "URL", Note: "flags may stand in front of it"},
 	{Theirs: "PORT", Ours: "--callback-port PORT --callback-host localhost --callback-path /oauth/callback", Note: "the redirect URI that mcp-remote has with a port; so also with a static client, with the port that mcp-remote derives"},
 }
 
-var Variables = []Flag{
+var Variables = []Row{
 	{Theirs: "MCP_REMOTE_CONFIG_DIR", Ours: "MCP_LOGIN_DIR", Note: "mcp-login import mcp-remote reads logins from the old place"},
 	{Theirs: "HTTPS_PROXY, HTTP_PROXY, NO_PROXY", Ours: "the same", Note: "without --enable-proxy"},
 	{Theirs: "NODE_EXTRA_CA_CERTS", Ours: "the same, or --ca-file FILE", Note: "seldom needed: the certificates of the system are trusted"},

@@ -51,7 +51,7 @@ func Translate(args []string, takesValue func(word string) bool, env Environment
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		name, value, joined := strings.Cut(word, "=")
-		f := slices.IndexFunc(Flags, func(f Flag) bool { return f.Name() == name && (!joined || f.takesValue()) })
+		f := slices.IndexFunc(Flags, func(row Row) bool { return row.Name() == name && (!joined || row.takesValue()) })
 		switch {
 		case f < 0 && i+1 < len(args) && takesValue(word):
 			i++
@@ -94,15 +94,15 @@ func valueOf(flag string, args []string) (value string) {
 }
 
 // flag translates one flag of the table.
-func (t *translation) flag(f Flag, value string) error {
-	ours, _, _ := strings.Cut(f.Ours, " ")
-	if f.Name() != ours {
+func (t *translation) flag(row Row, value string) error {
+	ours, _, _ := strings.Cut(row.Ours, " ")
+	if row.Name() != ours {
 		t.mcpRemote = true
 	}
-	switch ours = cmp.Or(ours, f.Name()); {
-	case f.translate != nil:
-		return f.translate(t, value)
-	case f.takesValue():
+	switch ours = cmp.Or(ours, row.Name()); {
+	case row.translate != nil:
+		return row.translate(t, value)
+	case row.takesValue():
 		t.add(ours, value)
 	default:
 		t.out = append(t.out, ours)

@@ -288,7 +288,7 @@ func TestDocumentedTables(t *testing.T) {
 		}
 		return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
 	}
-	for _, rows := range [][]Flag{Arguments, Flags, Variables} {
+	for _, rows := range [][]Row{Arguments, Flags, Variables} {
 		table := ""
 		for _, row := range rows {
 			table += "| " + code(row.Theirs) + " | " + code(row.Ours) + " | " + row.Note + " |\n"

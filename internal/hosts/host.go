@@ -28,11 +28,11 @@ var (
 // Without replace another server of that name is [ErrExists]. A server that is
 // there already, with the same command line, leaves the file as it is. An empty
 // file is one without servers.
-func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
+func (h Host) Set(data []byte, s Server, replace bool) ([]byte, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
 	}
-	f, err := c.open(data)
+	f, err := h.open(data)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +55,8 @@ func (c Client) Set(data []byte, s Server, replace bool) ([]byte, error) {
 }
 
 // Remove takes the server of a name out, or says [ErrNotFound].
-func (c Client) Remove(data []byte, name string) ([]byte, error) {
-	f, err := c.open(data)
+func (h Host) Remove(data []byte, name string) ([]byte, error) {
+	f, err := h.open(data)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +72,8 @@ func (c Client) Remove(data []byte, name string) ([]byte, error) {
 
 // List returns the servers of a file, in its order. Entries that are no servers
 // in any known form are left out.
-func (c Client) List(data []byte) ([]Server, error) {
-	f, err := c.open(data)
+func (h Host) List(data []byte) ([]Server, error) {
+	f, err := h.open(data)
 	if err != nil {
 		return nil, err
 	}
@@ -88,71 +88,71 @@ func (c Client) List(data []byte) ([]Server, error) {
 
 // Snippet is what a person pastes into an empty file: the whole way from the top
 // to the entry.
-func (c Client) Snippet(s Server) ([]byte, error) {
+func (h Host) Snippet(s Server) ([]byte, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
 	}
-	c.emptyFile = ""
-	return c.Set(nil, s, false)
+	h.emptyFile = ""
+	return h.Set(nil, s, false)
 }
 
-// file is one file of a client.
+// file is one file of a host.
 type file struct {
 	*parsed
 	bom []byte
 	doc document
 }
 
-// open parses a file. One without content is as the client would create it.
-func (c Client) open(data []byte) (f file, err error) {
+// open parses a file. One without content is as the host would create it.
+func (h Host) open(data []byte) (f file, err error) {
 	bom, body := cutBOM(data)
 	if len(bytes.TrimSpace(body)) == 0 {
-		if body = []byte(c.emptyFile); c.Format == JSON {
+		if body = []byte(h.emptyFile); h.Format == JSON {
 			body = []byte("{}\n")
 		}
 	}
-	doc, err := c.parse(body)
+	doc, err := h.parse(body)
 	if err != nil {
 		return file{}, err
 	}
 	f = file{doc.tree(), bom, doc}
-	f.client = c.formOf(f.root)
+	f.host = h.formOf(f.root)
 	return f, nil
 }
 
 // edit returns the file with edits made, see verify.
 func (f file) edit(edits []edit, intents ...intent) ([]byte, error) {
-	out, err := f.client.verify(f.data, edits, intents...)
+	out, err := f.host.verify(f.data, edits, intents...)
 	if err != nil {
 		return nil, err
 	}
 	return append(f.bom, out...), nil
 }
 
-// formOf is the client with the form that a file has, if there are two.
-func (c Client) formOf(root *node) Client {
-	if c.alternative == nil {
-		return c
+// formOf is the host with the form that a file has, if there are two.
+func (h Host) formOf(root *node) Host {
+	if h.alternative == nil {
+		return h
 	}
-	for _, step := range c.alternative.path {
+	for _, step := range h.alternative.path {
 		if root = root.member(step); root == nil || root.kind != '{' {
-			return c
+			return h
 		}
 	}
-	c.path, c.shape = c.alternative.path, c.alternative.shape
-	return c
+	h.path, h.shape = h.alternative.path, h.alternative.shape
+	return h
 }
 
 // parsed is what has been read of a file.
 type parsed struct {
-	client Client // with the form that the file has
-	data   []byte
-	root   *node // an object
+	host Host // with the form that the file has
+	data []byte
+	root *node // an object
 }
 
 func (p *parsed) tree() *parsed { return p }
 
-func (p *parsed) entries() []entry { return p.client.entries(p.root) }
+func (p *parsed) entries() []entry { return p.host.entries(p.root) }
 
 // document is a parsed file that can be edited.
 type document interface {
@@ -166,17 +166,17 @@ type document interface {
 	quote(text string) string
 }
 
-func (c Client) parse(body []byte) (document, error) {
+func (h Host) parse(body []byte) (document, error) {
 	if len(body) > MaxSize {
 		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrBroken, MaxSize)
 	}
-	switch c.Format {
+	switch h.Format {
 	case TOML:
-		return parseTOML(c, body)
+		return parseTOML(h, body)
 	case YAML:
-		return parseYAML(c, body)
+		return parseYAML(h, body)
 	}
-	return parseJSON(c, body)
+	return parseJSON(h, body)
 }
 
 // edit replaces the bytes [start, end) with text.

@@ -80,7 +80,7 @@ func TestAServerGoesIntoOneFileOfEachProgram(t *testing.T) {
 	}
 }
 
-// What a client cannot be told in its settings is in the entry, unless the person
+// What a host cannot be told in its settings is in the entry, unless the person
 // says otherwise.
 func TestAnEntryHasTheFlagsOfItsHost(t *testing.T) {
 	c, _ := Find("codex")
@@ -173,7 +173,7 @@ func TestUnsafeLayoutsAreRefused(t *testing.T) {
 	}
 }
 
-// What to paste reads back as what was given, for every client.
+// What to paste reads back as what was given, for every host.
 func TestSnippetReadsBack(t *testing.T) {
 	for _, c := range All {
 		b, err := c.Snippet(sample)
