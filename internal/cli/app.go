@@ -30,6 +30,7 @@ type app struct {
 	lines   func() <-chan string // of in, for all that read it by lines
 
 	env      *environment      // where getenv is from, nil in tests
+	files    *flagFiles        // what the flags of this run name
 	args     []string          // of this run
 	verb     string            // of this run, "" for a bridge
 	handover *account.Handover // what a detached login is to do, else nil
@@ -85,7 +86,7 @@ func (a *app) translate(args []string) ([]string, error) {
 	if !mayBeMCPRemote(args) {
 		return args, nil
 	}
-	return mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: a.getenv, ReadFile: readFlagFile})
+	return mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: a.getenv, ReadFile: a.files.read})
 }
 
 // takesValue returns what tells a flag of the bridge whose value is the next word. The
@@ -136,7 +137,7 @@ func Run(ctx context.Context, version string, args []string) int {
 	handover := account.ReadHandover(args, os.Stdin)
 	env := newEnvironment(handover)
 	time.AfterFunc(afterStart, func() { setHeapGrowth(env.get) })
-	a := &app{version: programVersion(version), in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, handover: handover}
+	a := &app{version: programVersion(version), in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, files: newFlagFiles(handover), handover: handover}
 	return a.run(ctx, args)
 }
 

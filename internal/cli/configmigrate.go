@@ -96,7 +96,7 @@ func (a *app) migrateOne(o configOptions, c hosts.Host, path string) (migration,
 // mcp-remote takes, and nothing if it would. Nothing of a value is told.
 func (a *app) judgeArguments(args []string) string {
 	set := func(name string) string { return cmp.Or(a.getenv(name), "x") } // the client's entry may set it
-	native, err := mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: set, ReadFile: readFlagFile})
+	native, err := mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: set, ReadFile: a.files.read})
 	if err != nil {
 		return err.Error()
 	}

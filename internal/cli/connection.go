@@ -77,20 +77,20 @@ func (c *connectionFlags) tools() bridge.Filter {
 
 // certificates reads those of --client-cert. One that cannot be used is an error here,
 // where the person looks, and not a handshake that fails later.
-func (c *connectionFlags) certificates() ([]tls.Certificate, error) {
+func (o *options) certificates() ([]tls.Certificate, error) {
 	switch {
-	case c.certificate == "" && c.certKey != "":
+	case o.certificate == "" && o.certKey != "":
 		return nil, usageError{hint.With(errors.New("--client-cert-key without --client-cert"), "add the certificate that belongs to the key")}
-	case c.certificate == "":
+	case o.certificate == "":
 		return nil, nil
 	}
-	certificate, err := readFlagFile(c.certificate)
+	certificate, err := o.files.read(o.certificate)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("read the client certificate: %w", err)}
 	}
 	key := certificate
-	if c.certKey != "" {
-		if key, err = readFlagFile(c.certKey); err != nil {
+	if o.certKey != "" {
+		if key, err = o.files.read(o.certKey); err != nil {
 			return nil, usageError{fmt.Errorf("read the client certificate's key: %w", err)}
 		}
 	}
@@ -116,7 +116,7 @@ func (g *generalOptions) roots() (*x509.CertPool, error) {
 		roots.AppendCertsFromPEM(pem)
 	}
 	for _, file := range g.caFiles {
-		pem, err := readFlagFile(file)
+		pem, err := g.files.read(file)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read --ca-file: %w", err)}
 		}

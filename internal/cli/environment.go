@@ -31,7 +31,6 @@ func newEnvironment(handover *account.Handover) *environment {
 	e := &environment{taken: map[string]string{}}
 	if handover != nil {
 		maps.Copy(e.taken, handover.Secrets)
-		flagPipes.keep(handover.Pipes)
 	}
 	for _, name := range secretNames {
 		e.hide(name)
@@ -86,27 +85,37 @@ func (a *app) variables(o options) func(name string) string {
 // maxFlagFile bounds a file that a flag or a variable names.
 const maxFlagFile = 1 << 20
 
-// readFlagFile reads a file that a flag or a variable names, without the byte order
-// mark that some editors put in front.
-func readFlagFile(path string) ([]byte, error) {
-	data, err := flagPipes.read(path)
+// flagFiles reads the files that flags and variables name. What comes out of a pipe, such as
+// a shell's process substitution, is kept: it comes once, and several parts of one run
+// want it, as well as the process that signs in for this one, which has the same flags. nil
+// keeps nothing.
+type flagFiles struct {
+	mu    sync.Mutex
+	piped map[string][]byte
+}
+
+// newFlagFiles begins with what the process that waits for this login has read of pipes.
+func newFlagFiles(handover *account.Handover) *flagFiles {
+	f := &flagFiles{piped: map[string][]byte{}}
+	if handover != nil {
+		maps.Copy(f.piped, handover.Pipes)
+	}
+	return f
+}
+
+// read reads a file, without the byte order mark that some editors put in front.
+func (f *flagFiles) read(path string) ([]byte, error) {
+	data, err := f.content(path)
 	return bytes.TrimPrefix(data, []byte("\ufeff")), err
 }
 
-// flagPipes is what came out of pipes that flags name, such as a shell's process
-// substitution: they give it once, and several parts of one run want it, as well as
-// the process that signs in for this one, which has the same flags.
-var flagPipes = pipes{held: map[string][]byte{}}
-
-type pipes struct {
-	mu   sync.Mutex
-	held map[string][]byte
-}
-
-func (p *pipes) read(path string) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if data, ok := p.held[path]; ok {
+func (f *flagFiles) content(path string) ([]byte, error) {
+	if f == nil {
+		f = newFlagFiles(nil)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if data, ok := f.piped[path]; ok {
 		return data, nil
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
@@ -114,21 +123,14 @@ func (p *pipes) read(path string) ([]byte, error) {
 	}
 	data, err := foreign.ReadGiven(path, maxFlagFile)
 	if err == nil {
-		p.held[path] = data
+		f.piped[path] = data
 	}
 	return data, err
 }
 
-// keep adds what another process has read.
-func (p *pipes) keep(held map[string][]byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	maps.Copy(p.held, held)
-}
-
-// all returns what was read.
-func (p *pipes) all() map[string][]byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return maps.Clone(p.held)
+// pipes returns what came out of pipes.
+func (f *flagFiles) pipes() map[string][]byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.piped)
 }

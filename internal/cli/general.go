@@ -22,7 +22,8 @@ type generalOptions struct {
 	connectTimeout, headersTimeout, bodyTimeout time.Duration
 	maxMessage                                  byteSize
 	caFiles                                     []string
-	nodeFile                                    string // what Node programs are told to trust, mcp-remote among them
+	files                                       *flagFiles // reads what flags name
+	nodeFile                                    string     // what Node programs are told to trust, mcp-remote among them
 }
 
 // register declares the flags.

@@ -60,7 +60,7 @@ func schemeAlone(name, value string) bool {
 func (o *options) headerLines() ([]string, error) {
 	var lines []string
 	for _, file := range o.headerFiles {
-		text, err := readFlagFile(file)
+		text, err := o.files.read(file)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read --header-file: %w", err)}
 		}

@@ -163,7 +163,7 @@ func (i *importer) one(ctx context.Context, l *mcpremote.Login) error {
 
 // connectionOfVariables is what variables say about the connection to any server.
 func (a *app) connectionOfVariables() (account.Connection, error) {
-	general := generalOptions{version: a.version}
+	general := generalOptions{version: a.version, files: a.files}
 	general.register(pflag.NewFlagSet("", pflag.ContinueOnError), a.getenv)
 	roots, err := general.roots()
 	return account.Connection{UserAgent: agent(general.userAgent, general.version), Roots: roots}, err

@@ -62,7 +62,7 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 		return nil, err
 	}
 	if a.handover == nil && !o.noDetach && a.env != nil {
-		c.Detach = &account.Detach{Args: a.args, Secrets: a.env.secrets, Pipes: flagPipes.all}
+		c.Detach = &account.Detach{Args: a.args, Secrets: a.env.secrets, Pipes: a.files.pipes}
 	}
 	acc, err := account.Open(c)
 	if err != nil {

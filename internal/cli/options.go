@@ -66,7 +66,7 @@ type options struct {
 
 // bind gives a command the flags, and resolves them before it runs.
 func (o *options) bind(cmd *cobra.Command, a *app) {
-	o.version = a.version
+	o.files, o.version = a.files, a.version
 	o.register(cmd.Flags(), a.getenv)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.resolve(cmd.Flags()) }
 }
@@ -211,14 +211,14 @@ func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
 		secret = ""
 	}
 	if o.clientInfo != "" {
-		_, given, err := mcpremote.ParseClientInfo(o.clientInfo, mcpremote.Environment{Getenv: getenv, ReadFile: readFlagFile})
+		_, given, err := mcpremote.ParseClientInfo(o.clientInfo, mcpremote.Environment{Getenv: getenv, ReadFile: o.files.read})
 		if err != nil {
 			return id, usageError{fmt.Errorf("read the client's data: %w", err)}
 		}
 		secret = given.Reveal()
 	}
 	if o.clientSecretFile != "" {
-		b, err := readFlagFile(o.clientSecretFile)
+		b, err := o.files.read(o.clientSecretFile)
 		if err != nil {
 			return id, usageError{fmt.Errorf("read the client secret: %w", err)}
 		}
@@ -237,7 +237,7 @@ func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
 	if o.clientKey == "" {
 		return id, nil
 	}
-	b, err := readFlagFile(o.clientKey)
+	b, err := o.files.read(o.clientKey)
 	if err != nil {
 		return id, usageError{fmt.Errorf("read the client's key: %w", err)}
 	}
@@ -250,7 +250,7 @@ func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
 // chosen are the members of the registration that the person has chosen:
 // --client-metadata, and its short forms, which win.
 func (o *options) chosen() (grant.ClientMetadata, error) {
-	chosen, err := readClientMetadata(o.clientMetadata, o.RedirectURI)
+	chosen, err := o.readClientMetadata()
 	if err != nil {
 		return "", fmt.Errorf("--client-metadata: %w", err)
 	}
@@ -265,15 +265,14 @@ func (o *options) chosen() (grant.ClientMetadata, error) {
 	return chosen, nil
 }
 
-// readClientMetadata reads JSON, or the file behind an @; "" is none. redirectURI is
-// --redirect-uri.
-func readClientMetadata(value, redirectURI string) (grant.ClientMetadata, error) {
-	if value == "" {
+// readClientMetadata reads --client-metadata: JSON, or the file behind an @; "" is none.
+func (o *options) readClientMetadata() (grant.ClientMetadata, error) {
+	if o.clientMetadata == "" {
 		return "", nil
 	}
-	data, err := mcpremote.Environment{ReadFile: readFlagFile}.Read(value)
+	data, err := mcpremote.Environment{ReadFile: o.files.read}.Read(o.clientMetadata)
 	if err != nil {
 		return "", err
 	}
-	return grant.ParseClientMetadata(data, redirectURI)
+	return grant.ParseClientMetadata(data, o.RedirectURI)
 }
