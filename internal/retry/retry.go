@@ -75,6 +75,22 @@ func Every(d time.Duration, f func() (again bool)) (stop func()) {
 	}
 }
 
+// Await calls wait, and returns when it has, or with the cause when ctx ends before: then
+// wait goes on by itself.
+func Await(ctx context.Context, wait func()) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Sleep waits for d, or until ctx ends: then it returns the cause.
 func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

@@ -130,3 +130,18 @@ func TestAllWhoWaitGetTheResultOfACall(t *testing.T) {
 		waiters.Wait()
 	})
 }
+
+func TestAwaitEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if err := retry.Await(t.Context(), func() { time.Sleep(time.Hour) }); err != nil {
+			t.Error(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		began := time.Now()
+		if err := retry.Await(ctx, func() { time.Sleep(time.Hour) }); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		time.Sleep(2 * time.Hour)
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // Server is the remote side; package upstream has the real one.
@@ -169,14 +170,7 @@ func (a *Adapter) Close(ctx context.Context) error {
 	}
 	s.close()
 	err := a.cfg.Server.Close(ctx)
-	done := make(chan struct{})
-	go func() { s.wait(); close(done) }()
-	select {
-	case <-done:
-		return err
-	case <-ctx.Done():
-		return errors.Join(err, context.Cause(ctx))
-	}
+	return errors.Join(err, retry.Await(ctx, s.wait))
 }
 
 // Send carries one message of the client. For a request it returns when the

@@ -105,14 +105,16 @@ func newServer() *server {
 	return s
 }
 
-func (s *server) rig(t *testing.T) *rig {
-	return newRig(t, Config{
+func (s *server) rig(t *testing.T) *rig { return newRig(t, s.config()) }
+
+func (s *server) config() Config {
+	return Config{
 		Server: s, Results: &s.results,
 		Patience: func(string) time.Duration { return time.Nanosecond },
 		Pending: func() (Pending, bool) {
 			return Pending{URL: "https://login.example/a?b=1&c=2", UserCode: "WDJB-MJHT"}, s.pending.Load()
 		},
-	})
+	}
 }
 
 func (s *server) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {

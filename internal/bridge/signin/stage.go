@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // Pending is a login that waits for its person.
@@ -97,8 +98,8 @@ func (s *Stage) Unasked(sink jsonrpc.Sink) {
 func (s *Stage) Close(ctx context.Context) error {
 	s.stop()
 	err := s.cfg.Server.Close(ctx)
-	s.work.Wait() // what it did has ended with the stage below
-	return err
+	// What is under way has ended with the stage below, unless the client does not read.
+	return errors.Join(err, retry.Await(ctx, s.work.Wait))
 }
 
 // Awaited implements bridge.SignIn: it reports whether a person is to sign in.

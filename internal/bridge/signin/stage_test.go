@@ -1,9 +1,15 @@
 package signin
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"mcp-login/internal/jsonrpc"
 )
 
 // A login that outlasts the client's patience: initialize is answered here, one
@@ -206,5 +212,40 @@ func TestEachInitializeGetsOneAnswer(t *testing.T) {
 		if l.heard("initialize") != 1 {
 			t.Errorf("the server heard %v", l.methods)
 		}
+	})
+}
+
+// A login that the tool has begun again may be over when the client no longer reads what
+// it is told of that: Close waits as long as it may, and not for the client.
+func TestCloseEndsForAClientThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newServer()
+		stage := New(l.config())
+		reads := make(chan struct{})
+		stage.Unasked(jsonrpc.SinkFunc(func(jsonrpc.Message) { <-reads }))
+		go func() {
+			_ = stage.Send(t.Context(), jsonrpc.Built([]byte(initializeLine(1))), jsonrpc.Discard)
+		}()
+		time.Sleep(time.Second) // patience is over
+		l.signed <- ""
+		synctest.Wait()
+		_ = stage.Send(t.Context(), jsonrpc.Built([]byte(callSignIn)), jsonrpc.Discard)
+		l.signed <- realResult
+		synctest.Wait()
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		closed := make(chan error, 1)
+		go func() { closed <- stage.Close(ctx) }()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		select {
+		case err := <-closed:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		default:
+			t.Error("still waiting after a minute")
+		}
+		close(reads)
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/retry"
 )
 
 // Transport names one of the two transports, or leaves the choice open.
@@ -223,12 +224,5 @@ func (u *Upstream) Close(ctx context.Context) error {
 	u.mu.Lock()
 	u.closed = true
 	u.mu.Unlock()
-	done := make(chan struct{})
-	go func() { u.work.Wait(); close(done) }()
-	select {
-	case <-done:
-		return err
-	case <-ctx.Done():
-		return errors.Join(err, context.Cause(ctx))
-	}
+	return errors.Join(err, retry.Await(ctx, u.work.Wait))
 }
