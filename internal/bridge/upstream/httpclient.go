@@ -97,13 +97,36 @@ var errNoHeader = errors.New("the server did not begin to answer")
 // do sends a request. Its error is ready for the client: Unreachable when the server
 // cannot have read the request, Interrupted when it may have carried it out.
 func (u *Upstream) do(req *http.Request) (*http.Response, error) {
-	ctx, stopTimer := req.Context(), func() {}
-	if u.cfg.HeaderTimeout > 0 {
-		timed, timer, _ := u.withFirstByteTimer(ctx, u.cfg.HeaderTimeout, errNoHeader) // ends with ctx, as the body does
-		ctx, stopTimer = timed, timer.stop
+	if u.cfg.HeaderTimeout <= 0 {
+		return u.doWithin(req.Context(), req)
 	}
+	ctx, timer, end := u.withFirstByteTimer(req.Context(), u.cfg.HeaderTimeout, errNoHeader)
+	resp, err := u.doWithin(ctx, req)
+	timer.stop()
+	if err != nil {
+		end(nil)
+		return nil, err
+	}
+	resp.Body = &endingBody{resp.Body, end}
+	return resp, nil
+}
+
+// endingBody ends the context of its request when it is closed. Otherwise the context of
+// the server's own stream, which lasts as long as the session, would keep one for each time
+// that it was asked for.
+type endingBody struct {
+	io.ReadCloser
+	end context.CancelCauseFunc
+}
+
+func (b *endingBody) Close() error {
+	defer b.end(nil)
+	return b.ReadCloser.Close()
+}
+
+// doWithin is do in a context of the request's.
+func (u *Upstream) doWithin(ctx context.Context, req *http.Request) (*http.Response, error) {
 	resp, read, err := u.roundTrip(ctx, req)
-	stopTimer()
 	if err == nil {
 		u.limitBody(resp)
 		return resp, nil

@@ -2,7 +2,10 @@ package upstream
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -58,4 +61,36 @@ func TestReconnectionsAreBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// However often a stream is asked for in a session, nothing of what bounds the wait for
+// its header stays.
+func TestHeaderTimeoutLeavesNoContextBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var contexts []context.Context
+		u := withTransport(t, Config{HeaderTimeout: time.Minute}, func(r *http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			contexts = append(contexts, r.Context())
+			switch {
+			case r.Method == http.MethodPost:
+				return httpResponse(http.StatusAccepted, nil, bodyOf("")), nil
+			case len(contexts)%2 == 0:
+				return nil, io.ErrUnexpectedEOF
+			}
+			return httpResponse(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, bodyOf("")), nil
+		})
+		if err := u.Send(t.Context(), jsonrpc.NewNotification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		left := slices.DeleteFunc(slices.Clone(contexts), func(ctx context.Context) bool { return ctx.Err() != nil })
+		if len(contexts) < 10 || len(left) > 0 {
+			t.Errorf("%d of %d are left", len(left), len(contexts))
+		}
+	})
 }
