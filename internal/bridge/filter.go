@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
@@ -62,7 +63,7 @@ type listSink struct {
 
 func (l listSink) Message(m jsonrpc.Message) {
 	if m.Answers(l.request) {
-		if raw := l.filter.shown(m); len(raw) != len(m.Raw) {
+		if raw := l.filter.shown(m); !bytes.Equal(raw, m.Raw) {
 			m = jsonrpc.Built(raw)
 		}
 	}

@@ -33,6 +33,18 @@ func TestFilterHidesTools(t *testing.T) {
 	}
 }
 
+// What stands in the place of the list and is none has no tools, however long it is.
+func TestListThatIsNoneIsEmpty(t *testing.T) {
+	for _, tools := range []string{`{}`, `""`, `12`, `{"name":"hidden"}`, `"hidden"`, `null`} {
+		s := &server{on: handlers{"tools/list": results(`{"tools":` + tools + `}`)}}
+		r := newRig(t, s, hiding(Filter{Ignore: []string{"hidden"}}))
+		r.send(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+		if got := r.line(); got != `{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}` {
+			t.Errorf("%s: %s", tools, got)
+		}
+	}
+}
+
 func TestFilterPatterns(t *testing.T) {
 	for _, c := range []struct {
 		pattern, name string
