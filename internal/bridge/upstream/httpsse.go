@@ -143,7 +143,7 @@ func (c *sseConn) sendOn(ctx context.Context, s *sseStream, m jsonrpc.Message, s
 	select {
 	case err := <-call.done:
 		return err
-	case <-s.life.Done():
+	case <-s.done:
 		select {
 		case err := <-call.done: // both: the answer was the last thing that came
 			return err

@@ -22,6 +22,7 @@ type sseStream struct {
 	endpoint *url.URL                // where messages are posted
 	life     context.Context         // ends with the stream; its cause says why, io.EOF for a clean end
 	end      context.CancelCauseFunc // cuts the stream
+	done     chan struct{}           // closed when nothing of it is delivered any more
 
 	mu      sync.Mutex
 	pending []*pendingCall // the oldest first
@@ -55,9 +56,10 @@ func (c *sseConn) open(ctx context.Context, timeout time.Duration) (*sseStream, 
 		stop(nil)
 		return nil, &Error{Reason: NotMCP, Err: fmt.Errorf("the server's event stream does not begin with its endpoint: %w", errors.Join(err, context.Cause(life)))}
 	}
-	s := &sseStream{endpoint: endpoint, life: life, end: stop}
+	s := &sseStream{endpoint: endpoint, life: life, end: stop, done: make(chan struct{})}
 	started := c.u.spawn(func() {
 		stop(c.read(s, events))
+		close(s.done)
 		_ = resp.Body.Close()
 	})
 	if !started {

@@ -1,12 +1,14 @@
 package upstream
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -207,4 +209,36 @@ func TestNewRefusesClientWithTimeout(t *testing.T) {
 	if _, err := New(Config{Endpoint: &url.URL{}, HTTP: &http.Client{Timeout: time.Second}}); err == nil {
 		t.Error("accepted")
 	}
+}
+
+// A stream of HTTP+SSE that is cut while the sink takes an answer: the request ends when
+// the sink has it, and not before.
+func TestSendEndsAfterItsSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body, stream := io.Pipe()
+		say := func(s string) { _, _ = io.WriteString(stream, s) }
+		u := withTransport(t, Config{Transport: SSE}, func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodPost {
+				go say("data: " + anAnswer + "\n\n")
+				return httpResponse(http.StatusAccepted, nil, bodyOf("")), nil
+			}
+			go say("event: endpoint\ndata: /post\n\n")
+			context.AfterFunc(r.Context(), func() { _ = stream.Close() })
+			return httpResponse(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, body), nil
+		})
+		taken, sent := make(chan struct{}), make(chan error, 1)
+		go func() {
+			sent <- u.Send(t.Context(), requestWithID("1"), jsonrpc.SinkFunc(func(jsonrpc.Message) { <-taken }))
+		}()
+		synctest.Wait()
+		late, stop := context.WithCancel(t.Context())
+		stop()
+		_ = u.Close(late)
+		synctest.Wait()
+		ended := len(sent) > 0
+		close(taken)
+		if err := <-sent; err != nil || ended {
+			t.Errorf("%v, before the sink had the answer: %v", err, ended)
+		}
+	})
 }
