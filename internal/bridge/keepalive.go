@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"crypto/rand"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -27,7 +26,8 @@ func (r *run) startPings() (stop func()) {
 
 // keepAlive sends the server a ping now and then, for those on the way who hang
 // up on a quiet connection. The answers are for nobody; the ids cannot be the
-// client's. It begins when the session stands and ends with the client's input.
+// client's. It begins with notifications/initialized and ends with the client's input;
+// while a person signs in, package signin answers.
 func (r *run) keepAlive(ctx context.Context) {
 	tick := time.NewTicker(r.cfg.PingInterval)
 	defer tick.Stop()
@@ -41,7 +41,7 @@ func (r *run) keepAlive(ctx context.Context) {
 		if r.update(func(s *state) { standing = s.standing }); !standing {
 			continue
 		}
-		m := jsonrpc.NewRequest(jsonrpc.Quote("mcp-login-"+rand.Text()), "ping", nil)
+		m := jsonrpc.NewRequest(jsonrpc.NewID("ping"), "ping", nil)
 		limited, stop := context.WithTimeout(ctx, pingTimeout)
 		if err := jsonrpc.First(r.cfg.Server, m).Send(limited, m, jsonrpc.Discard); err != nil {
 			r.cfg.Log.Debug("a ping was not answered", "error", err)
