@@ -3,6 +3,7 @@ package protover
 import (
 	"context"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -91,17 +92,7 @@ func inputResponse(method string, reply jsonrpc.Message) ([]byte, error) {
 		return []byte(`{"action":"cancel"}`), nil
 	}
 	text, _ := jsonrpc.Text(jsonrpc.Member(reply.Error, "message"))
-	return nil, newFailure("the client did not answer the server's "+method+": "+clip(text), "")
-}
-
-// maxClip bounds what is repeated of somebody's text.
-const maxClip = 200
-
-func clip(s string) string {
-	if runes := []rune(s); len(runes) > maxClip {
-		return string(runes[:maxClip]) + "…"
-	}
-	return s
+	return nil, newFailure("the client did not answer the server's "+method+": "+foreign.Line(text), "")
 }
 
 func (c *sessionClient) remember(q inputRequest) {

@@ -2,7 +2,6 @@ package protover
 
 import (
 	"errors"
-	"strconv"
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
@@ -14,8 +13,6 @@ import (
 func newFailure(text, next string) error {
 	return &hint.Error{Err: errors.New(foreign.Message(text)), Hint: next}
 }
-
-func number(n int) string { return strconv.Itoa(n) }
 
 // newResult builds an answer from a raw result.
 func newResult(id, raw []byte) jsonrpc.Message { return jsonrpc.Built(jsonrpc.Result(id, string(raw))) }

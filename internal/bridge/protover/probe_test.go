@@ -3,6 +3,7 @@ package protover
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,7 +129,19 @@ func initializes(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error 
 	return nil
 }
 
-// An outage at the probe is the client's answer, and leaves no verdict; the
+// However long a server's words are, of a refusal the client gets a sentence.
+func TestWordsOfARefusedProbeAreCut(t *testing.T) {
+	r := &remote{probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
+		return 403, newError(m.ID, 1, strings.Repeat("no\n", 1000)), nil
+	}}
+	c := newClient(t, r, nil)
+	defer c.end()
+	if err := c.send(t.Context(), oldInitialize); err == nil || !strings.HasPrefix(err.Error(), "the server refused: no; no; ") || len(err.Error()) > 400 {
+		t.Error(err)
+	}
+}
+
+// An outage at the probe is the client's answer, and nothing is kept; the
 // next initialize asks again.
 func TestOutageProvesNothing(t *testing.T) {
 	r := &remote{on: initializes}

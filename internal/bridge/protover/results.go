@@ -1,6 +1,10 @@
 package protover
 
-import "mcp-login/internal/jsonrpc"
+import (
+	"strconv"
+
+	"mcp-login/internal/jsonrpc"
+)
 
 // cacheable are the methods whose results say for how long they hold.
 var cacheable = map[string]bool{
@@ -42,7 +46,7 @@ func (c *statelessClient) translated(m, answer jsonrpc.Message, id []byte) jsonr
 	}
 	switch errorCode(answer.Error) {
 	case codeOldNotFound:
-		return jsonrpc.Built(jsonrpc.WithError(id, jsonrpc.With(answer.Error, "code", []byte(number(jsonrpc.CodeInvalidParams)))))
+		return jsonrpc.Built(jsonrpc.WithError(id, jsonrpc.With(answer.Error, "code", []byte(strconv.Itoa(jsonrpc.CodeInvalidParams)))))
 	case codeOldURLNeeded:
 		if asked := elicitations(answer.Error); asked != nil && mayRequireInput(m.Method) && jsonrpc.Member(m.Params, "_meta", metaCapabilities, "elicitation", "url") != nil {
 			return newResult(id, c.complete(m.Method, jsonrpc.With([]byte(`{"resultType":"input_required"}`), "inputRequests", asked)))
@@ -60,7 +64,7 @@ func elicitations(rawError []byte) []byte {
 			break
 		}
 		if jsonrpc.IsObject(params) {
-			asked = append(asked, jsonrpc.Edit{Name: "q" + number(len(asked)+1), Value: newInputRequest("elicitation/create", params)})
+			asked = append(asked, jsonrpc.Edit{Name: "q" + strconv.Itoa(len(asked)+1), Value: newInputRequest("elicitation/create", params)})
 		}
 	}
 	return jsonrpc.Edited(nil, asked...)

@@ -2,6 +2,7 @@ package protover
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -173,7 +174,7 @@ const (
 func reply(m jsonrpc.Message, raw string) jsonrpc.Message { return newResult(m.ID, []byte(raw)) }
 
 func failure(m jsonrpc.Message, code int, data string) jsonrpc.Message {
-	raw := `{"code":` + number(code) + `,"message":"m"`
+	raw := `{"code":` + strconv.Itoa(code) + `,"message":"m"`
 	if data != "" {
 		raw += `,"data":` + data
 	}

@@ -2,6 +2,7 @@ package protover
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"mcp-login/internal/jsonrpc"
@@ -58,5 +59,5 @@ func (c *sessionClient) roundTrips(ctx context.Context, m jsonrpc.Message, sink 
 		}
 		id = jsonrpc.NewID("round")
 	}
-	return newFailure("the server asked for more input "+number(maxRoundTrips)+" times and gave no answer", "ask the server's operator")
+	return newFailure("the server asked for more input "+strconv.Itoa(maxRoundTrips)+" times and gave no answer", "ask the server's operator")
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -163,9 +164,9 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	switch {
 	case answer.Error != nil:
 		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
-		return nil, &noSessionError{newFailure("the server speaks no revision of the client ("+jsonrpc.Stateless+"), and refused a session of "+jsonrpc.LatestSession+": "+clip(text), "")}
+		return nil, &noSessionError{newFailure("the server speaks no revision of the client ("+jsonrpc.Stateless+"), and refused a session of "+jsonrpc.LatestSession+": "+foreign.Line(text), "")}
 	case !jsonrpc.KeepsSession(version):
-		return nil, &noSessionError{noCommonRevision([]string{clip(version)})}
+		return nil, &noSessionError{noCommonRevision([]string{foreign.Line(version)})}
 	}
 	if err := c.adapter.cfg.Server.Send(ctx, jsonrpc.NewNotification("notifications/initialized", nil), jsonrpc.Discard); err != nil {
 		return nil, err
