@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Promise 1, P7: bytes travel both ways unchanged.
+// Bytes travel both ways unchanged.
 func TestFidelity(t *testing.T) {
 	corpus := []string{
 		`{"jsonrpc":"2.0","id":9007199254740993,"method":"x","params":{"n":12345678901234567890,"f":1.0,"e":1e400}}`,

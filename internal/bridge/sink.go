@@ -4,47 +4,47 @@ import "mcp-login/internal/jsonrpc"
 
 // Message implements jsonrpc.Sink: it takes what the server sends for the request.
 // Of answers only the first passes, and none to what the client has cancelled.
-func (c *message) Message(m jsonrpc.Message) {
+func (m *message) Message(got jsonrpc.Message) {
 	switch {
-	case m.Kind != jsonrpc.Response:
-		c.r.pass(m)
-	case jsonrpc.Key(m.ID) == c.key && c.claim():
-		c.reply(m.Raw)
+	case got.Kind != jsonrpc.Response:
+		m.r.pass(got)
+	case jsonrpc.Key(got.ID) == m.key && m.claim():
+		m.reply(got.Raw)
 	default:
-		c.r.cfg.Log.Debug("dropped an answer that nobody waits for")
+		m.r.cfg.Log.Debug("dropped an answer that nobody waits for")
 	}
 }
 
 // Pieces implements jsonrpc.Sink. Answers in a batch have to be whole. The client hears
 // nothing else until the answer is complete: messages on stdout are lines (MCP 2025-11-25,
 // Transports, stdio).
-func (c *message) Pieces() jsonrpc.Pieces {
+func (m *message) Pieces() jsonrpc.Pieces {
 	switch {
-	case c.in != nil:
+	case m.in != nil:
 		return nil
-	case !c.claim():
+	case !m.claim():
 		return unwanted{}
 	}
-	c.r.out.mu.Lock()
-	return inPieces{c}
+	m.r.out.mu.Lock()
+	return inPieces{m}
 }
 
 // inPieces writes an answer to the output, whose lock is held.
-type inPieces struct{ c *message }
+type inPieces struct{ m *message }
 
 func (p inPieces) Write(b []byte) (int, error) {
-	p.c.r.out.write(b)
+	p.m.r.out.write(b)
 	return len(b), nil
 }
 
 // End implements jsonrpc.Pieces. What cannot be completed is a line that no client
 // can read, and then the answer that the request gets instead.
 func (p inPieces) End(err error) {
-	out := p.c.r.out
+	out := p.m.r.out
 	out.write([]byte("\n"))
 	if err != nil {
-		p.c.r.cfg.Log.Warn("an answer broke off while it was passed on", "error", err)
-		out.write(append(answerFor(p.c.m.ID, err), '\n'))
+		p.m.r.cfg.Log.Warn("an answer broke off while it was passed on", "error", err)
+		out.write(append(answerFor(p.m.m.ID, err), '\n'))
 	}
 	out.mu.Unlock()
 }

@@ -75,7 +75,7 @@ func TestCancelClosesTheStreamOfAStatelessRequest(t *testing.T) {
 	}
 }
 
-// 1.4, D-warning: a client that begins a session while its probe is under way gets
+// A client that begins a session while its probe is under way gets
 // an answer to the probe before that to initialize, and no late one.
 func TestOvertakenProbeIsAnswered(t *testing.T) {
 	asked, first := make(chan struct{}), true

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Promise 1: an edit touches the named member and no other byte.
+// An edit touches the named member and no other byte.
 func TestEditsTouchOneMember(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{string(With([]byte(`{"id":1.0, "a" : [1, 2],"z":"\u0041"}`), "id", []byte(`"x"`))), `{"id":"x", "a" : [1, 2],"z":"\u0041"}`},

@@ -151,7 +151,7 @@ func (a *Adapter) forget(s translator) {
 	s.close()
 }
 
-// keep keeps a verdict that is new.
+// keep keeps a Support that is new.
 func (a *Adapter) keep(s Support) {
 	if a.cfg.Memory.Recall() != s {
 		a.cfg.Memory.Keep(s)

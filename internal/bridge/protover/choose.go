@@ -33,7 +33,7 @@ func (a *Adapter) sendStateless(ctx context.Context, m jsonrpc.Message, sink jso
 	return a.sendVia(ctx, s, m, sink)
 }
 
-// sendVia sends m, and forgets the verdict where it proves wrong.
+// sendVia sends m, and forgets what the server supports where that proves wrong.
 func (a *Adapter) sendVia(ctx context.Context, s translator, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	err := s.send(ctx, m, sink)
 	if _, plain := s.(passThrough); plain && err != nil && notSupported(err) {

@@ -86,7 +86,7 @@ func oneLine(t *testing.T, m jsonrpc.Message) {
 	}
 }
 
-// Any answer to the probe: no panic, and a verdict or a reason.
+// Any answer to the probe: no panic, and a Support or a reason.
 func FuzzJudge(f *testing.F) {
 	f.Add(200, `{"supportedVersions":["2026-07-28"]}`, true)
 	f.Add(400, `{"code":-32022,"data":{"supported":{}}}`, false)

@@ -61,10 +61,10 @@ func (c *sessionClient) listen() {
 
 // replaceStream puts a stream in place of the one before, which is closed: the new
 // one stands already, so that nothing is missed.
-func (c *sessionClient) replaceStream(e *listenStream) {
+func (c *sessionClient) replaceStream(stream *listenStream) {
 	c.mu.Lock()
 	before := c.stream
-	c.stream = e
+	c.stream = stream
 	c.mu.Unlock()
 	if before != nil {
 		before.stop()
@@ -79,24 +79,24 @@ func (c *sessionClient) openStream(filter []byte) *listenStream {
 		return nil
 	}
 	ctx, stop := context.WithCancel(c.ctx)
-	e := &listenStream{stop: stop, granted: retry.NewCall[[]byte]()}
+	stream := &listenStream{stop: stop, granted: retry.NewCall[[]byte]()}
 	c.work.Go(func() {
 		defer stop()
-		c.keepOpen(ctx, e, filter)
+		c.keepOpen(ctx, stream, filter)
 	})
-	return e
+	return stream
 }
 
 // keepOpen keeps the stream open until ctx ends or the server refuses it. After a
 // gap the client is told that everything may have changed.
-func (c *sessionClient) keepOpen(ctx context.Context, e *listenStream, filter []byte) {
+func (c *sessionClient) keepOpen(ctx context.Context, stream *listenStream, filter []byte) {
 	agreed := false
 	quiet := 0 // streams since the last one that brought something
 	for gap := false; ; gap = true {
 		heard, brought, ended := c.receive(ctx, filter, func(filter []byte) {
 			if !agreed {
 				agreed = true
-				e.granted.End(filter, nil)
+				stream.granted.End(filter, nil)
 			}
 			if gap {
 				c.declareChanged(filter)
@@ -107,7 +107,7 @@ func (c *sessionClient) keepOpen(ctx context.Context, e *listenStream, filter []
 		}
 		switch {
 		case !agreed:
-			e.granted.End(nil, ended)
+			stream.granted.End(nil, ended)
 			return
 		case ctx.Err() != nil:
 			return
@@ -197,19 +197,19 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 		sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "too many subscriptions"))
 		return nil
 	}
-	e := c.openStream(c.filter(after))
-	if e != nil {
-		err := e.granted.Wait(ctx)
+	stream := c.openStream(c.filter(after))
+	if stream != nil {
+		err := stream.granted.Wait(ctx)
 		var granted []byte
 		if err == nil {
-			granted, err = e.granted.Result()
+			granted, err = stream.granted.Result()
 		}
 		if err != nil {
-			e.stop()
+			stream.stop()
 			return err
 		}
 		if m.Method == "resources/subscribe" && !slices.Contains(texts(jsonrpc.Member(granted, "resourceSubscriptions")), uri) {
-			e.stop()
+			stream.stop()
 			sink.Message(newError(m.ID, jsonrpc.CodeInvalidParams, "the server does not send updates of this resource"))
 			return nil
 		}
@@ -217,7 +217,7 @@ func (c *sessionClient) subscription(ctx context.Context, m jsonrpc.Message, sin
 	c.mu.Lock()
 	c.uris = after
 	c.mu.Unlock()
-	c.replaceStream(e)
+	c.replaceStream(stream)
 	sink.Message(newResult(m.ID, []byte("{}")))
 	return nil
 }

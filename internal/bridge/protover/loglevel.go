@@ -35,8 +35,8 @@ func (c *statelessClient) setLevel(ctx context.Context, m jsonrpc.Message) error
 }
 
 // wantsLog reports whether the request has asked for such a log message.
-func (x *pendingCall) wantsLog(m jsonrpc.Message) bool {
-	wanted, _ := jsonrpc.Text(x.request.Param("_meta", metaLogLevel))
+func (p *pendingCall) wantsLog(m jsonrpc.Message) bool {
+	wanted, _ := jsonrpc.Text(p.request.Param("_meta", metaLogLevel))
 	level, _ := jsonrpc.Text(m.Param("level"))
 	rank := slices.Index(levels, wanted)
 	return rank >= 0 && slices.Index(levels, level) >= rank

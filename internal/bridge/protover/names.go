@@ -7,7 +7,7 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-// Lifetime is how long a verdict may be trusted.
+// Lifetime is how long a kept Support may be trusted.
 const Lifetime = 24 * time.Hour
 
 // Members of _meta in 2026-07-28.

@@ -56,128 +56,128 @@ func (c *statelessClient) call(ctx context.Context, m jsonrpc.Message, sink json
 	}
 	sent := jsonrpc.Built(jsonrpc.With(withParams(m, withoutMeta(m.Params)).Raw, "id", jsonrpc.NewID("call")))
 	life, cancel := context.WithCancelCause(c.ctx)
-	x := &pendingCall{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, changed: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken")}
+	call := &pendingCall{c: c, request: m, sent: sent, first: jsonrpc.Key(m.Param("_meta", "progressToken")), cancel: cancel, changed: make(chan struct{}, 1), sink: sink, token: m.Param("_meta", "progressToken")}
 	c.mu.Lock()
-	c.calls[x] = true
+	c.calls[call] = true
 	c.mu.Unlock()
 	c.spawn(func() {
-		err := c.adapter.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(x.take))
+		err := c.adapter.cfg.Server.Send(life, sent, jsonrpc.SinkFunc(call.take))
 		c.mu.Lock()
-		delete(c.calls, x)
+		delete(c.calls, call)
 		c.mu.Unlock()
 		cancel(nil)
-		x.mu.Lock()
-		x.err, x.over = err, true
-		x.mu.Unlock()
-		x.wake()
+		call.mu.Lock()
+		call.err, call.over = err, true
+		call.mu.Unlock()
+		call.wake()
 	})
-	return x.follow(ctx, m.ID)
+	return call.follow(ctx, m.ID)
 }
 
-func (x *pendingCall) wake() {
+func (p *pendingCall) wake() {
 	select {
-	case x.changed <- struct{}{}:
+	case p.changed <- struct{}{}:
 	default:
 	}
 }
 
 // take takes what belongs to the request.
-func (x *pendingCall) take(m jsonrpc.Message) {
+func (p *pendingCall) take(m jsonrpc.Message) {
 	switch {
 	case m.Kind == jsonrpc.Request:
-		x.c.takeRequest(x, m)
+		p.c.takeRequest(p, m)
 	case m.Kind == jsonrpc.Response:
-		if m.Answers(x.sent) {
-			x.mu.Lock()
-			x.answer = m
-			x.mu.Unlock()
+		if m.Answers(p.sent) {
+			p.mu.Lock()
+			p.answer = m
+			p.mu.Unlock()
 		}
-	case m.Method != "notifications/message" || x.wantsLog(m):
-		x.notify(m)
+	case m.Method != "notifications/message" || p.wantsLog(m):
+		p.notify(m)
 	}
 }
 
 // notify hands a notification to the client, or keeps it until the client is
 // back.
-func (x *pendingCall) notify(m jsonrpc.Message) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+func (p *pendingCall) notify(m jsonrpc.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch {
-	case x.sink != nil:
-		x.deliver(m)
-	case len(x.held) < maxHeld:
-		x.held = append(x.held, m)
+	case p.sink != nil:
+		p.deliver(m)
+	case len(p.held) < maxHeld:
+		p.held = append(p.held, m)
 	}
 }
 
 // deliver delivers a notification. The server goes on with the token of the first
-// request; the client knows only that of its latest. x is locked.
-func (x *pendingCall) deliver(m jsonrpc.Message) {
-	if m.Method == "notifications/progress" && x.first != "" && x.first != jsonrpc.Key(x.token) && jsonrpc.Key(m.Param("progressToken")) == x.first {
-		if x.token == nil {
+// request; the client knows only that of its latest. p is locked.
+func (p *pendingCall) deliver(m jsonrpc.Message) {
+	if m.Method == "notifications/progress" && p.first != "" && p.first != jsonrpc.Key(p.token) && jsonrpc.Key(m.Param("progressToken")) == p.first {
+		if p.token == nil {
 			return // nobody asked to hear of it any more
 		}
-		m = withParams(m, jsonrpc.With(m.Params, "progressToken", x.token))
+		m = withParams(m, jsonrpc.With(m.Params, "progressToken", p.token))
 	}
-	x.sink.Message(m)
+	p.sink.Message(m)
 }
 
 // addInputRequest keeps what the server wants to know; ok is false if that is too much.
-func (x *pendingCall) addInputRequest(m jsonrpc.Message) (ok bool) {
-	x.mu.Lock()
-	if ok = len(x.inputRequests)+len(x.put) < maxInputRequests; ok {
-		x.inputRequests = append(x.inputRequests, m)
+func (p *pendingCall) addInputRequest(m jsonrpc.Message) (ok bool) {
+	p.mu.Lock()
+	if ok = len(p.inputRequests)+len(p.put) < maxInputRequests; ok {
+		p.inputRequests = append(p.inputRequests, m)
 	}
-	x.mu.Unlock()
-	x.wake()
+	p.mu.Unlock()
+	p.wake()
 	return ok
 }
 
 // withdraw forgets a question that the server has cancelled.
-func (x *pendingCall) withdraw(key string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.inputRequests = slices.DeleteFunc(x.inputRequests, func(q jsonrpc.Message) bool { return jsonrpc.Key(q.ID) == key })
-	for i, q := range x.put {
+func (p *pendingCall) withdraw(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inputRequests = slices.DeleteFunc(p.inputRequests, func(q jsonrpc.Message) bool { return jsonrpc.Key(q.ID) == key })
+	for i, q := range p.put {
 		if q.Raw != nil && jsonrpc.Key(q.ID) == key {
-			x.put[i] = jsonrpc.Message{}
+			p.put[i] = jsonrpc.Message{}
 		}
 	}
 }
 
 // follow waits for the answer, or for questions, and delivers it under the raw
 // id. What the client cancels, the server hears of.
-func (x *pendingCall) follow(ctx context.Context, id []byte) error {
+func (p *pendingCall) follow(ctx context.Context, id []byte) error {
 	for {
-		x.mu.Lock()
+		p.mu.Lock()
 		switch {
-		case x.over:
-			sink, answer, err := x.sink, x.answer, x.err
-			x.mu.Unlock()
+		case p.over:
+			sink, answer, err := p.sink, p.answer, p.err
+			p.mu.Unlock()
 			if answer.Raw != nil {
-				sink.Message(x.c.translated(x.request, answer, id))
+				sink.Message(p.c.translated(p.request, answer, id))
 				return nil
 			}
 			return err
-		case len(x.inputRequests) > 0:
-			sink := x.sink
-			asked, err := x.c.suspend(x)
-			x.mu.Unlock()
+		case len(p.inputRequests) > 0:
+			sink := p.sink
+			asked, err := p.c.suspend(p)
+			p.mu.Unlock()
 			if err != nil {
-				x.end()
+				p.end()
 				return err
 			}
-			sink.Message(newResult(id, x.c.complete(x.request.Method, asked)))
+			sink.Message(newResult(id, p.c.complete(p.request.Method, asked)))
 			return nil
 		}
-		x.mu.Unlock()
+		p.mu.Unlock()
 		select {
-		case <-x.changed:
+		case <-p.changed:
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), context.Canceled) {
-				x.end()
+				p.end()
 			} else {
-				x.cancel(context.Cause(ctx))
+				p.cancel(context.Cause(ctx))
 			}
 			return context.Cause(ctx)
 		}
@@ -185,14 +185,14 @@ func (x *pendingCall) follow(ctx context.Context, id []byte) error {
 }
 
 // end tells the server that nobody waits any more, and cuts the request.
-func (x *pendingCall) end() {
-	x.c.spawn(func() {
-		ctx, stop := context.WithTimeout(x.c.ctx, farewellTimeout)
+func (p *pendingCall) end() {
+	p.c.spawn(func() {
+		ctx, stop := context.WithTimeout(p.c.ctx, farewellTimeout)
 		defer stop()
-		defer x.cancel(context.Canceled)
-		m := jsonrpc.NewNotification("notifications/cancelled", jsonrpc.With(nil, "requestId", x.sent.ID))
-		if err := x.c.adapter.cfg.Server.Send(ctx, m, jsonrpc.Discard); err != nil {
-			x.c.adapter.log.Debug("the server was not told of a cancelled request", "error", err)
+		defer p.cancel(context.Canceled)
+		m := jsonrpc.NewNotification("notifications/cancelled", jsonrpc.With(nil, "requestId", p.sent.ID))
+		if err := p.c.adapter.cfg.Server.Send(ctx, m, jsonrpc.Discard); err != nil {
+			p.c.adapter.log.Debug("the server was not told of a cancelled request", "error", err)
 		}
 	})
 }

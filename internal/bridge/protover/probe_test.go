@@ -163,7 +163,7 @@ func TestOutageProvesNothing(t *testing.T) {
 	}
 }
 
-// A verdict that proves wrong is corrected within the client's first
+// What is kept and proves wrong is corrected within the client's first
 // request.
 func TestWrongMemoryIsCorrected(t *testing.T) {
 	r := &remote{probe: discovers(`{}`, jsonrpc.Stateless)}
@@ -312,7 +312,7 @@ func TestSameRevisionPassesUntouched(t *testing.T) {
 	}
 }
 
-// A written verdict is trusted for its lifetime, and not from the future.
+// What is written down is trusted for its lifetime, and not from the future.
 func TestMemoryExpires(t *testing.T) {
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	for _, s := range []Support{Sessions, Stateless, Both} {

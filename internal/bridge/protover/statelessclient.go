@@ -44,8 +44,8 @@ func newStatelessClient(adapter *Adapter) *statelessClient {
 func (c *statelessClient) close() {
 	c.mu.Lock()
 	c.stop()
-	for handle, x := range c.suspended {
-		x.expiry.Stop()
+	for handle, call := range c.suspended {
+		call.expiry.Stop()
 		delete(c.suspended, handle)
 	}
 	c.mu.Unlock()

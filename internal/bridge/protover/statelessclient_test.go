@@ -336,8 +336,7 @@ func TestLogsGoToTheRequestThatAskedForThem(t *testing.T) {
 	}
 }
 
-// 1.4, D-warning: a client whose probe was answered too late goes on as one with
-// sessions.
+// A client whose probe was answered too late goes on as one with sessions.
 func TestStatelessClientAfterASessionsOnlyProbe(t *testing.T) {
 	r := sessionServer(nil)
 	c := newClient(t, r, nil)

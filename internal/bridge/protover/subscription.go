@@ -64,7 +64,7 @@ func (s *subscription) tagged(m jsonrpc.Message) jsonrpc.Message {
 	return withParams(m, jsonrpc.With(m.Params, "_meta", meta))
 }
 
-// wants reports whether the listener has asked for a notification.
+// wants reports whether the subscription asks for a notification.
 func (s *subscription) wants(m jsonrpc.Message) bool {
 	if m.Method == "notifications/resources/updated" {
 		return len(s.uris) > 0 // of what was subscribed to, or of parts of it
@@ -129,7 +129,7 @@ func (c *statelessClient) count(uri string, change int) int {
 
 // request sends a request of our own with one parameter; ok is a result.
 func (c *statelessClient) request(ctx context.Context, method, name, value string) (ok bool, err error) {
-	m := jsonrpc.NewRequest(jsonrpc.NewID("order"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
+	m := jsonrpc.NewRequest(jsonrpc.NewID("request"), method, jsonrpc.With(nil, name, jsonrpc.Quote(value)))
 	answer, err := jsonrpc.Ask(ctx, c.adapter.cfg.Server.Send, m, nil)
 	return answer.Result != nil, err
 }
@@ -144,17 +144,17 @@ func (c *statelessClient) unasked(m jsonrpc.Message) {
 		c.mu.Lock()
 		under := slices.Collect(maps.Keys(c.calls))
 		c.mu.Unlock()
-		for _, x := range under {
-			x.withdraw(jsonrpc.Key(m.Param("requestId")))
+		for _, call := range under {
+			call.withdraw(jsonrpc.Key(m.Param("requestId")))
 		}
 	case m.Method == "notifications/progress":
 		token := jsonrpc.Key(m.Param("progressToken"))
-		if x := c.only(func(x *pendingCall) bool { return x.first == token }); x != nil {
-			x.notify(m)
+		if call := c.only(func(call *pendingCall) bool { return call.first == token }); call != nil {
+			call.notify(m)
 		}
 	case m.Method == "notifications/message":
-		if x := c.only(func(*pendingCall) bool { return true }); x != nil && x.wantsLog(m) {
-			x.notify(m)
+		if call := c.only(func(*pendingCall) bool { return true }); call != nil && call.wantsLog(m) {
+			call.notify(m)
 		}
 	default:
 		c.mu.Lock()

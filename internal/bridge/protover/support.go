@@ -23,45 +23,45 @@ const (
 )
 
 // Memory keeps what is known of one server from run to run, so that later
-// starts need not ask. Implementations let a verdict expire after [Lifetime],
+// starts need not ask. Implementations let it expire after [Lifetime],
 // because "sessions" stays plausible for ever: a server that learns the newer
 // protocol goes on answering the older one. They are safe for concurrent
 // use; what they cannot keep they forget.
 type Memory interface {
-	// Recall returns the verdict, Unknown for none.
+	// Recall returns what was kept, Unknown for nothing.
 	Recall() Support
-	// Keep replaces the verdict; Unknown deletes it.
+	// Keep replaces it; Unknown deletes it.
 	Keep(Support)
 }
 
-// memoryOfRun keeps a verdict until the process ends.
+// memoryOfRun is a Memory until the process ends.
 type memoryOfRun struct {
 	mu      sync.Mutex
 	support Support
 }
 
-func (v *memoryOfRun) Recall() Support {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.support
+func (m *memoryOfRun) Recall() Support {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.support
 }
 
-func (v *memoryOfRun) Keep(s Support) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.support = s
+func (m *memoryOfRun) Keep(s Support) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.support = s
 }
 
-// includes reports whether a verdict includes one of the two protocols.
+// includes reports whether s includes one of the two protocols.
 func (s Support) includes(other Support) bool { return s == other || s == Both }
 
-// record is a verdict as it is written down.
+// record is a Support as it is written down.
 type record struct {
 	Support Support   `json:"speaks"`
 	At      time.Time `json:"at"`
 }
 
-// Encode writes a verdict down for [Decode]; nil for Unknown.
+// Encode writes s down for [Decode]; nil for Unknown.
 func Encode(s Support, now time.Time) []byte {
 	if s == Unknown {
 		return nil
@@ -70,8 +70,8 @@ func Encode(s Support, now time.Time) []byte {
 	return b
 }
 
-// Decode returns a verdict that was written down, Unknown when it has expired, or
-// when there is none.
+// Decode returns what was written down, Unknown when it has expired, or when there is
+// nothing.
 func Decode(b []byte, now time.Time) Support {
 	var n record
 	if json.Unmarshal(b, &n) != nil || n.At.After(now) || now.Sub(n.At) > Lifetime {

@@ -27,53 +27,53 @@ type sessionSetup struct {
 const maxSettings = 256
 
 // record keeps m if a new session needs it.
-func (b *sessionSetup) record(m jsonrpc.Message) {
+func (s *sessionSetup) record(m jsonrpc.Message) {
 	switch m.Method {
 	case "initialize":
-		*b = sessionSetup{initialize: m}
+		*s = sessionSetup{initialize: m}
 	case "notifications/initialized":
-		b.initialized = m
+		s.initialized = m
 	case "logging/setLevel":
-		b.drop("logging/setLevel", nil)
-		b.keep(m)
+		s.drop("logging/setLevel", nil)
+		s.keep(m)
 	case "resources/subscribe":
-		b.drop("resources/subscribe", m.Param("uri"))
-		b.keep(m)
+		s.drop("resources/subscribe", m.Param("uri"))
+		s.keep(m)
 	case "resources/unsubscribe":
-		b.drop("resources/subscribe", m.Param("uri"))
+		s.drop("resources/subscribe", m.Param("uri"))
 	}
 }
 
-func (b *sessionSetup) keep(m jsonrpc.Message) {
-	if len(b.settings) < maxSettings {
-		b.settings = append(b.settings, m)
+func (s *sessionSetup) keep(m jsonrpc.Message) {
+	if len(s.settings) < maxSettings {
+		s.settings = append(s.settings, m)
 	}
 }
 
-func (b *sessionSetup) drop(method string, uri []byte) {
-	kept := make([]jsonrpc.Message, 0, len(b.settings)+1) // a copy: a replay may read the old one
-	for _, m := range b.settings {
+func (s *sessionSetup) drop(method string, uri []byte) {
+	kept := make([]jsonrpc.Message, 0, len(s.settings)+1) // a copy: a replay may read the old one
+	for _, m := range s.settings {
 		if m.Method != method || string(m.Param("uri")) != string(uri) {
 			kept = append(kept, m)
 		}
 	}
-	b.settings = kept
+	s.settings = kept
 }
 
 // replay begins a new session through send, which carries one message and delivers its
 // answer. Only initialize and notifications/initialized have to succeed.
-func (b sessionSetup) replay(log func(string, ...any), send func(m jsonrpc.Message, sink jsonrpc.Sink) error) error {
-	if b.initialize.Raw == nil {
+func (s sessionSetup) replay(log func(string, ...any), send func(m jsonrpc.Message, sink jsonrpc.Sink) error) error {
+	if s.initialize.Raw == nil {
 		return errSessionLost
 	}
 	var refused []byte
-	err := send(b.initialize, jsonrpc.SinkFunc(func(answer jsonrpc.Message) {
-		if answer.Answers(b.initialize) {
+	err := send(s.initialize, jsonrpc.SinkFunc(func(answer jsonrpc.Message) {
+		if answer.Answers(s.initialize) {
 			refused = answer.Error
 		}
 	}))
-	if err == nil && b.initialized.Raw != nil && refused == nil {
-		err = send(b.initialized, jsonrpc.Discard)
+	if err == nil && s.initialized.Raw != nil && refused == nil {
+		err = send(s.initialized, jsonrpc.Discard)
 	}
 	switch {
 	case err != nil:
@@ -81,10 +81,10 @@ func (b sessionSetup) replay(log func(string, ...any), send func(m jsonrpc.Messa
 	case refused != nil:
 		text, _ := jsonrpc.Text(jsonrpc.Member(refused, "message"))
 		return &Error{Reason: Refused, Err: fmt.Errorf("open a new session: the server refused: %s", foreign.Line(text)), Hint: restartHint}
-	case b.initialized.Raw == nil:
+	case s.initialized.Raw == nil:
 		return nil
 	}
-	for _, m := range b.settings {
+	for _, m := range s.settings {
 		if err := send(m, jsonrpc.Discard); err != nil {
 			log("the new session is not set up as the old one", "method", m.Method, "error", err)
 		}
