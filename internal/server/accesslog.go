@@ -29,32 +29,32 @@ type requestRecord struct {
 	written func() // called with the first bytes of the answer; nil: nobody asks
 }
 
-func (e *requestRecord) WriteHeader(status int) {
-	if e.status == 0 {
-		e.status = status
+func (r *requestRecord) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
 	}
-	e.ResponseWriter.WriteHeader(status)
+	r.ResponseWriter.WriteHeader(status)
 }
 
-func (e *requestRecord) Write(b []byte) (int, error) {
-	if e.status == 0 {
-		e.status = http.StatusOK
+func (r *requestRecord) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
 	}
-	if e.written != nil {
-		defer e.written()
+	if r.written != nil {
+		defer r.written()
 	}
-	return e.ResponseWriter.Write(b)
+	return r.ResponseWriter.Write(b)
 }
 
 // Flush implements http.Flusher, which mcp-go looks for before it streams.
-func (e *requestRecord) Flush() {
-	if f, ok := e.ResponseWriter.(http.Flusher); ok {
+func (r *requestRecord) Flush() {
+	if f, ok := r.ResponseWriter.(http.Flusher); ok {
 		f.Flush()
 	}
 }
 
 // Unwrap lets http.ResponseController reach the connection.
-func (e *requestRecord) Unwrap() http.ResponseWriter { return e.ResponseWriter }
+func (r *requestRecord) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // recordOf is the record of the request that ctx belongs to; where there is none,
 // one that nobody reads.

@@ -199,32 +199,32 @@ type bodyDeadline struct {
 
 func newBodyDeadline(w http.ResponseWriter) *bodyDeadline {
 	now := time.Now()
-	p := &bodyDeadline{conn: http.NewResponseController(w), last: now.Add(bodyTimeout)}
-	p.extend(now)
-	return p
+	d := &bodyDeadline{conn: http.NewResponseController(w), last: now.Add(bodyTimeout)}
+	d.extend(now)
+	return d
 }
 
 // extend gives the sender time for the next bytes. Not every ResponseWriter can
 // set a deadline; then there is none.
-func (p *bodyDeadline) extend(now time.Time) {
+func (d *bodyDeadline) extend(now time.Time) {
 	next := now.Add(bodyPause)
-	if next.After(p.last) {
-		next = p.last
+	if next.After(d.last) {
+		next = d.last
 	}
-	_ = p.conn.SetReadDeadline(next)
-	p.step = 0
+	_ = d.conn.SetReadDeadline(next)
+	d.step = 0
 }
 
-func (p *bodyDeadline) received(n int) {
-	if p.step += n; p.step >= bodyStep {
-		p.extend(time.Now())
+func (d *bodyDeadline) received(n int) {
+	if d.step += n; d.step >= bodyStep {
+		d.extend(time.Now())
 	}
 }
 
 // end takes the deadline away: a stream may follow, and the next request.
-func (p *bodyDeadline) end() { _ = p.conn.SetReadDeadline(time.Time{}) }
+func (d *bodyDeadline) end() { _ = d.conn.SetReadDeadline(time.Time{}) }
 
-func (p *bodyDeadline) reasonOf(err error) error {
+func (d *bodyDeadline) reasonOf(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errBodyTooSlow
 	}

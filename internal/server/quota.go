@@ -86,27 +86,27 @@ type reservation struct {
 }
 
 // reserveBytes takes room for n more bytes.
-func (h *reservation) reserveBytes(n int) error {
-	err := h.limits.bodies.acquire(h.owner, n)
+func (r *reservation) reserveBytes(n int) error {
+	err := r.limits.bodies.acquire(r.owner, n)
 	if err == nil {
-		h.bytes += n
+		r.bytes += n
 	}
 	return err
 }
 
 // reserveCall takes a slot.
-func (h *reservation) reserveCall() error {
-	err := h.limits.calls.acquire(h.owner, 1)
+func (r *reservation) reserveCall() error {
+	err := r.limits.calls.acquire(r.owner, 1)
 	if err == nil {
-		h.calls++
+		r.calls++
 	}
 	return err
 }
 
 // release gives everything back. It may be called again.
-func (h *reservation) release() {
-	h.limits.calls.release(h.owner, h.calls)
-	h.calls = 0
-	h.limits.bodies.release(h.owner, h.bytes)
-	h.bytes = 0
+func (r *reservation) release() {
+	r.limits.calls.release(r.owner, r.calls)
+	r.calls = 0
+	r.limits.bodies.release(r.owner, r.bytes)
+	r.bytes = 0
 }
