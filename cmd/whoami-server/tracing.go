@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"mcp-login/internal/origin"
 )
 
 // flushTimeout is how long spans may take to be sent when the server stops.
@@ -40,7 +42,7 @@ func startTracing(ctx context.Context, address string, ratio float64, version st
 		http: &http.Client{
 			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 1},
 			Timeout:       flushTimeout,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			CheckRedirect: origin.NoRedirect,
 		},
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {

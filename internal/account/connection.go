@@ -83,7 +83,7 @@ func (c Connection) tlsConfig() *tls.Config {
 
 // httpClient is the HTTP client of the relay.
 func (c Connection) httpClient(signed http.RoundTripper) *http.Client {
-	h := &http.Client{Transport: signed, CheckRedirect: upstream.CheckRedirect}
+	h := &http.Client{Transport: signed}
 	if c.NoCookies {
 		h.Jar = emptyJar{}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/origin"
 )
 
 // pasteTimeout is how long a pasted answer may take: the listener answers with
@@ -69,7 +70,7 @@ func deliverPasted(ctx context.Context, p oauth.Prompt, line string) error {
 	}
 	direct := &http.Client{
 		Transport:     &http.Transport{Proxy: nil, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // where a browser goes on
+		CheckRedirect: origin.NoRedirect, // where a browser goes on
 	}
 	resp, err := direct.Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {

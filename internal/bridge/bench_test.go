@@ -65,7 +65,7 @@ func BenchmarkRelay(b *testing.B) {
 
 func benchmarkRelay(b *testing.B, server canned, flight int) {
 	endpoint, _ := url.Parse("https://mcp.example.com/mcp")
-	remote, err := upstream.New(upstream.Config{Endpoint: endpoint, Transport: upstream.StreamableHTTP, HTTP: &http.Client{Transport: server, CheckRedirect: upstream.CheckRedirect}})
+	remote, err := upstream.New(upstream.Config{Endpoint: endpoint, Transport: upstream.StreamableHTTP, HTTP: &http.Client{Transport: server}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func rigTo(t *testing.T, address string, options ...rigOption) *rig {
 	}
 	wire := &http.Transport{}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	uc := upstream.Config{Endpoint: endpoint, HTTP: &http.Client{Transport: wire, CheckRedirect: upstream.CheckRedirect}, Log: log}
+	uc := upstream.Config{Endpoint: endpoint, HTTP: &http.Client{Transport: wire}, Log: log}
 	bc := Config{Log: log, DrainTimeout: 5 * time.Second}
 	for _, o := range options {
 		o(&bc, &uc)

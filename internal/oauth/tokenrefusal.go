@@ -61,7 +61,7 @@ func readRefusal(req *http.Request, resp *http.Response, token grant.Secret) ref
 func followed(req *http.Request, resp *http.Response) bool {
 	to, err := req.URL.Parse(resp.Header.Get("Location"))
 	same := resp.StatusCode == http.StatusTemporaryRedirect || req.Method == http.MethodGet
-	return err == nil && same && origin.SameOrigin(to, req.URL) && to.User == nil
+	return err == nil && same && origin.SafeRedirect(req.URL, to)
 }
 
 // doubtful reports whether the refusal may mean that the token has ended, so that one

@@ -7,6 +7,8 @@
 //     [LoopbackHostPort] takes a Host header, [LoopbackAddr] what is bound.
 //   - [ValidHost] and [ValidPort] say whether there can be such a host or port.
 //   - [SameOrigin] compares scheme, host and port (RFC 6454, section 5).
+//   - [SafeRedirect] says whether a redirect may take the headers of a request along;
+//     [NoRedirect] follows none.
 //   - [SameSite] compares registrable domains, by the Public Suffix List
 //     (https://publicsuffix.org): who may register example.com owns all names
 //     below it.

@@ -24,6 +24,6 @@
 // revision and no session.
 //
 // The package never sees a token: the http.Client that it is given puts it on requests and
-// handles refusals of it. The client must have no Timeout, and CheckRedirect set to
-// [CheckRedirect].
+// handles refusals of it. The client must have no Timeout. A copy of it is used, with
+// [CheckRedirect] unless it has a rule of its own.
 package upstream

@@ -18,15 +18,16 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// CheckRedirect is for the http.Client of a Config. It follows a redirect that stays on
-// the origin and keeps the method and the body, at most three in a row. Any other one
-// would carry headers, session and message to a stranger: net/http strips only some
-// headers. One with a user name is not followed either, because net/http would send the
-// name as an Authorization header, in the place of the token.
+// maxRedirects bounds the redirects in a row that are followed.
+const maxRedirects = 3
+
+// CheckRedirect is that of the http.Client of a Config. It follows a redirect that is safe
+// and keeps the method and the body. Any other one would carry headers, session and
+// message to a stranger: net/http strips only some headers.
 func CheckRedirect(req *http.Request, via []*http.Request) error {
 	first := via[0]
-	if len(via) > 3 || req.Method != first.Method || !origin.SameOrigin(req.URL, first.URL) || req.URL.User != nil {
-		return http.ErrUseLastResponse
+	if len(via) > maxRedirects || req.Method != first.Method || !origin.SafeRedirect(first.URL, req.URL) {
+		return origin.NoRedirect(req, via)
 	}
 	return nil
 }

@@ -106,10 +106,10 @@ func (g *Guard) HTTPClient() *http.Client {
 		transport.TLSClientConfig = &tls.Config{RootCAs: g.roots, MinVersion: tls.VersionTLS12}
 	}
 	if g.UserAgent == "" {
-		return &http.Client{Transport: transport, CheckRedirect: noRedirect}
+		return &http.Client{Transport: transport, CheckRedirect: origin.NoRedirect}
 	}
 	transport.ProxyConnectHeader = http.Header{"User-Agent": {g.UserAgent}}
-	return &http.Client{Transport: userAgentTransport{transport, g.UserAgent}, CheckRedirect: noRedirect}
+	return &http.Client{Transport: userAgentTransport{transport, g.UserAgent}, CheckRedirect: origin.NoRedirect}
 }
 
 // userAgentTransport sets the User-Agent of requests.
@@ -124,10 +124,6 @@ func (t userAgentTransport) RoundTrip(req *http.Request) (*http.Response, error)
 	req.Header.Set("User-Agent", t.userAgent)
 	return t.Transport.RoundTrip(req)
 }
-
-// noRedirect keeps codes, verifiers, refresh tokens and secrets from being posted to
-// where an endpoint redirects.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // BrowserURL judges an address that a person is to see or a browser to open, as
 // HTTPClient judges what it connects to: all addresses of its host, as they are
