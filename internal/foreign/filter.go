@@ -106,6 +106,10 @@ func keptInText(r rune) rune {
 	return r
 }
 
+// Alphanumeric are the letters and digits of ASCII, which the names and tokens of most
+// protocols are made of, together with a few more characters.
+const Alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // plain reports whether s is printable ASCII, which no filter changes.
 func plain(s string) bool {
 	for i := range len(s) {

@@ -3,6 +3,8 @@ package discovery
 import (
 	"net/http"
 	"strings"
+
+	"mcp-login/internal/foreign"
 )
 
 // Bounds of a WWW-Authenticate header; what is beyond them is not read.
@@ -62,8 +64,6 @@ func ParseChallenges(lines []string) []Challenge {
 	}
 	return p.parse()
 }
-
-const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 type challengeParser struct {
 	s    string
@@ -136,7 +136,7 @@ func (p *challengeParser) token68() {
 	start := p.i
 	p.skip(" \t")
 	from := p.i
-	p.skip(alphanumeric + "-._~+/")
+	p.skip(foreign.Alphanumeric + "-._~+/")
 	end := p.i
 	for end < len(p.s) && p.s[end] == '=' {
 		end++
@@ -168,7 +168,7 @@ func (p *challengeParser) quoted() string {
 
 func (p *challengeParser) token() string {
 	from := p.i
-	p.skip(alphanumeric + "!#$%&'*+-.^_`|~")
+	p.skip(foreign.Alphanumeric + "!#$%&'*+-.^_`|~")
 	return p.s[from:p.i]
 }
 

@@ -241,7 +241,7 @@ func (p Provider) Issued(iss string) bool {
 }
 
 func isTenant(segment string) bool {
-	return segment != "" && len(segment) <= 64 && strings.Trim(segment, alphanumeric+"-") == ""
+	return segment != "" && len(segment) <= 64 && strings.Trim(segment, foreign.Alphanumeric+"-") == ""
 }
 
 const wellKnown = "/.well-known/"

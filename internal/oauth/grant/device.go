@@ -118,7 +118,7 @@ const maxUserCode = 20
 // usableUserCode reports whether a code is one to be typed: letters and digits, in
 // groups.
 func usableUserCode(code string) bool {
-	return code != "" && len(code) <= maxUserCode && strings.Trim(code, alphanumeric+"-") == ""
+	return code != "" && len(code) <= maxUserCode && strings.Trim(code, foreign.Alphanumeric+"-") == ""
 }
 
 // PollDevice asks for the token until there is one, the person has declined or ctx

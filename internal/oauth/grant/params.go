@@ -128,11 +128,9 @@ func EndpointURL(endpoint *url.URL, also url.Values) *url.URL {
 	return &clean
 }
 
-const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
 // plainName reports whether name is that of a parameter (RFC 6749, section 8.2). With any
 // other character it may be another name to a provider, which cuts it at a bracket or a
 // zero byte, trims it, or folds it to ASCII.
 func plainName(name string) bool {
-	return name != "" && strings.Trim(name, alphanumeric+"-._") == ""
+	return name != "" && strings.Trim(name, foreign.Alphanumeric+"-._") == ""
 }
