@@ -45,9 +45,8 @@ func ReadBody(resp *http.Response, limit int64, within time.Duration) ([]byte, e
 	return body, HTTPError(err)
 }
 
-// Discard closes the body of resp. What little is left of it is read before, so
-// that the connection can be used again; a body that does not end soon ends with
-// its connection, and so does an event stream, whose end may be far.
+// Discard closes the body of resp. A little of it is read first, so that the connection
+// can be reused; a longer body, and every event stream, ends with its connection.
 func Discard(resp *http.Response) {
 	defer func() { _ = resp.Body.Close() }()
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {

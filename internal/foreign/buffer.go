@@ -2,8 +2,8 @@ package foreign
 
 import "slices"
 
-// partSize is how much a [Buffer] holds in one room: large rooms that are outgrown
-// would take several times the size of what is in them.
+// partSize is the size of one part of a [Buffer]: growing a single large slice would need
+// several times its size.
 const partSize = 1 << 20
 
 // Buffer takes what comes in pieces and whose size nobody knows. The zero value is
@@ -35,8 +35,8 @@ func (b *Buffer) Len() int { return b.size }
 // Parts returns all of it, piece by piece.
 func (b *Buffer) Parts() [][]byte { return append(b.parts, b.last) }
 
-// Take returns all of it in one room, most often with place for a line end, and
-// leaves the buffer empty. nil is nothing.
+// Take returns all of it in one slice, usually with capacity for a line end, and leaves
+// the buffer empty. nil is nothing.
 func (b *Buffer) Take() []byte {
 	whole := b.last
 	if b.parts != nil {

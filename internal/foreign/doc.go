@@ -1,6 +1,7 @@
 // Package foreign is the one filter for what strangers say: servers, providers,
 // certificates, files that somebody else wrote. Whatever of it reaches a terminal,
-// a page, a log or a model goes through here first.
+// a page, a log or a model goes through here first. What is read of them is bounded
+// here as well, and what our own log says of them.
 //
 //  1. [Line] makes it a piece of one line: for errors, notes, hints and tables,
 //     where a newline of a stranger would begin a line that looks like ours.
@@ -20,6 +21,7 @@
 //  9. [LogLimit] bounds what strangers can make us write into a log.
 //  10. [ParseObject] reads a JSON object whose members may have other types than
 //     their specification says.
+//  11. [Buffer] holds what comes in parts, and in any size that its caller allows.
 //
 // What is dropped are characters that are not seen but do something: control
 // characters (ESC and DEL among them), what turns the direction of writing, line and

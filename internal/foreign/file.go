@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ErrNoFile is a name that stands for no regular file.
+// ErrNoFile says that a name is not that of a regular file.
 var ErrNoFile = errors.New("not a regular file")
 
 // How long a read waits. A shell opens both ends of a pipe at once; behind it there
@@ -58,8 +58,8 @@ func readWithin(path string, limit int64, open func(string) (*os.File, error), t
 	opened, done := make(chan struct{}), make(chan struct{})
 	var read []byte
 	var failed error
-	// Nothing ends a system call that waits for such a file: what is left there
-	// ends with the process.
+	// A blocked open or read cannot be interrupted: its goroutine stays until the
+	// process ends.
 	go func() {
 		defer close(done)
 		f, err := open(path)

@@ -39,8 +39,8 @@ func (m Message) Answers(request Message) bool {
 
 var ids atomic.Uint64
 
-// NewID returns the raw id of a request that no client made. It is long enough to be
-// nobody else's; purpose, which may be "", is there for people who read logs.
+// NewID returns the raw id of a request that no client made. Its prefix tells it from the
+// ids of clients; purpose, which may be "", is there for people who read logs.
 func NewID(purpose string) []byte {
 	if purpose != "" {
 		purpose += "-"

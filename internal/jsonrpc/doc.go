@@ -12,5 +12,6 @@
 //  5. [Sink] takes what comes back: whole messages, or a large answer in pieces.
 //  6. [Ask] sends a request and returns the answer; [NewRequest] and [NewID] build one.
 //
-// Of MCP the package knows the revisions alone, and it knows no transport.
+// It also has what all stages share: the stack itself ([Stage]), the MCP revisions, and the
+// codes of mcp-login's own errors. It knows no transport.
 package jsonrpc

@@ -27,8 +27,8 @@ func (s *Scanner) Ambiguous() bool {
 	return s.doubled || s.seen[memberMethod] && (s.seen[memberResult] || s.seen[memberError])
 }
 
-// named keeps which member of the envelope name is: exactly, for the value that follows
-// is wanted then, and in any case of its letters, for whether the message is ambiguous.
+// named sets which member of the envelope name is, if it is spelled exactly; in any case of
+// its letters it counts for Ambiguous.
 func (s *Scanner) named(name []byte) {
 	s.member = memberNone
 	at := slices.Index(envelope[:], string(name)) // most often as it should be

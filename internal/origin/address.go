@@ -8,13 +8,13 @@ type Class int
 const (
 	// Public addresses can be reached from the Internet.
 	Public Class = iota
-	// ThisMachine are loopback addresses, and those that mean no host, which
-	// lead here as well.
+	// ThisMachine are loopback addresses and the unspecified ones (0.0.0.0/8, ::), to
+	// which a connection ends here too.
 	ThisMachine
 	// PrivateNetwork addresses can be reached from a network only.
 	PrivateNetwork
-	// LinkLocal addresses reach the next cable only, and the metadata services
-	// of clouds (RFC 3927, RFC 4291 section 2.5.6).
+	// LinkLocal addresses are valid on one link only; clouds serve instance metadata
+	// there (RFC 3927, RFC 4291 section 2.5.6).
 	LinkLocal
 	// Unusable addresses are no destination: multicast, reserved, none at all.
 	Unusable
@@ -22,8 +22,8 @@ const (
 
 // Ranges that net/netip does not classify: shared address space (RFC 6598),
 // benchmark and reserved ranges of RFC 6890, the site-local addresses of RFC
-// 3879, the NAT64 prefix for local use (RFC 8215), and the addresses by which
-// machines in networks of IPv6 alone have themselves and their router (RFC 7335).
+// 3879, the NAT64 prefix for local use (RFC 8215), and the IETF protocol assignments,
+// the IPv4 service continuity prefix (RFC 7335) among them.
 var (
 	sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
@@ -34,7 +34,7 @@ var (
 	localNAT64  = netip.MustParsePrefix("64:ff9b:1::/48")
 )
 
-// Prefixes whose addresses hold an IPv4 address that counts: NAT64 (RFC 6052),
+// Prefixes whose embedded IPv4 address is the one to classify: NAT64 (RFC 6052),
 // 6to4 (RFC 3056), the translated addresses of RFC 2765 section 2.1 and the
 // compatible ones of RFC 4291 section 2.5.5.1.
 var embedded = []struct {

@@ -8,9 +8,8 @@ import (
 	"syscall"
 )
 
-// Dial is d.DialContext, which never leads from a name of this machine to another
-// one: who asks [Loopback] relies on such a name, and a resolver that does not keep
-// to RFC 6761 section 6.3 may say what it likes.
+// Dial is d.DialContext, but refuses to connect to another machine for a name that
+// [Loopback] accepts: a resolver may break RFC 6761, section 6.3.
 func Dial(ctx context.Context, d net.Dialer, network, address string) (net.Conn, error) {
 	host, _, _ := net.SplitHostPort(address)
 	if Loopback(host) {

@@ -13,7 +13,7 @@ func TestLoopbackNamesAndLiterals(t *testing.T) {
 			t.Errorf("%s is not loopback", host)
 		}
 	}
-	for _, host := range []string{"", ".", "example.com", "localhost.example.com", "notlocalhost", "127.0.0.1.example.com", "128.0.0.1", "0.0.0.0", "::", "10.0.0.1", "2130706433", "0x7f.1", "127.1", "::ffff:10.0.0.1"} {
+	for _, host := range []string{"", ".", "example.com", "localhost.example.com", "notlocalhost", "127.0.0.1.example.com", "128.0.0.1", "0.0.0.0", "::", "[localhost]", "10.0.0.1", "2130706433", "0x7f.1", "127.1", "::ffff:10.0.0.1"} {
 		if Loopback(host) {
 			t.Errorf("%q is loopback", host)
 		}
