@@ -42,7 +42,7 @@ func TestSessionEndsWithTheInput(t *testing.T) {
 }
 
 // EPIPE: a client that has gone ends the run.
-func TestClientGone(t *testing.T) {
+func TestRunEndsWhenTheClientHasGone(t *testing.T) {
 	r := newRig(t, &server{})
 	_ = r.pipe.CloseWithError(errors.New("gone"))
 	r.send(`{"id":1,"method":"x"}`)

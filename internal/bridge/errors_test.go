@@ -16,7 +16,7 @@ import (
 )
 
 // What a server says wrongly or not at all becomes one clear error.
-func TestHTTPErrors(t *testing.T) {
+func TestEachBadHTTPAnswerIsOneClearError(t *testing.T) {
 	status := func(code int, kind, body string) func(http.ResponseWriter, *http.Request, json.RawMessage) {
 		return func(w http.ResponseWriter, _ *http.Request, _ json.RawMessage) {
 			w.Header().Set("Content-Type", kind)
@@ -113,7 +113,7 @@ func TestClassOfEachError(t *testing.T) {
 }
 
 // A host that is not there is an error for the request alone.
-func TestUnreachable(t *testing.T) {
+func TestUnreachableServerIsAnErrorOfTheRequest(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	address := srv.URL
 	srv.Close()

@@ -10,7 +10,7 @@ import (
 )
 
 // Bytes travel both ways unchanged.
-func TestFidelity(t *testing.T) {
+func TestBytesPassUnchangedBothWays(t *testing.T) {
 	corpus := []string{
 		`{"jsonrpc":"2.0","id":9007199254740993,"method":"x","params":{"n":12345678901234567890,"f":1.0,"e":1e400}}`,
 		`{"id":123456789012345678901234567890,"method":"x","jsonrpc":"2.0"}`,

@@ -45,7 +45,7 @@ func TestListThatIsNoneIsEmpty(t *testing.T) {
 	}
 }
 
-func TestFilterPatterns(t *testing.T) {
+func TestStarStandsForAnyCharacters(t *testing.T) {
 	for _, c := range []struct {
 		pattern, name string
 		want          bool

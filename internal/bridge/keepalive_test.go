@@ -12,7 +12,7 @@ import (
 
 // Pings begin when the session stands, have ids that no client uses, and their
 // answers go nowhere.
-func TestPings(t *testing.T) {
+func TestPingsBeginWithTheSession(t *testing.T) {
 	pinged := make(chan string, 64)
 	s := &server{on: handlers{
 		"ping": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {

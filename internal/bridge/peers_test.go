@@ -42,7 +42,7 @@ func peerServers() map[string]http.Handler {
 
 // Both libraries' clients talk through the bridge to both libraries' servers,
 // with the transport found by itself.
-func TestRealPeers(t *testing.T) {
+func TestOtherSDKsTalkThroughTheBridge(t *testing.T) {
 	for name, handler := range peerServers() {
 		for client, talk := range map[string]func(*testing.T, string, io.ReadCloser, io.WriteCloser){"mcp-go": talkMCPGo, "go-sdk": talkGoSDK} {
 			t.Run(client+" to "+name, func(t *testing.T) {

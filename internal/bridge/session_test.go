@@ -63,7 +63,7 @@ func TestInitializeIsABarrier(t *testing.T) {
 
 // Server-to-client requests travel on the stream of the call, the client's
 // answer is posted.
-func TestServerRequest(t *testing.T) {
+func TestServerRequestsPassBothWays(t *testing.T) {
 	answered := make(chan string, 1)
 	s := &server{on: handlers{
 		"x": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
@@ -92,7 +92,7 @@ func TestServerRequest(t *testing.T) {
 
 // A request of 2026-07-28 gets the headers of that revision and
 // no session.
-func TestHeadersOfAStatelessRequest(t *testing.T) {
+func TestStatelessRequestHasItsHeadersAndNoSession(t *testing.T) {
 	s := &server{}
 	r := newRig(t, s)
 	meta := `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`

@@ -36,7 +36,7 @@ func halves(size int, between func(w http.ResponseWriter, r *http.Request)) *ser
 
 // While a large answer is passed on, what else is to be said waits for its
 // end; lines stay lines.
-func TestLargeAnswerAlone(t *testing.T) {
+func TestNothingIsWrittenIntoALargeAnswer(t *testing.T) {
 	other := make(chan struct{})
 	s := halves(10<<20, func(http.ResponseWriter, *http.Request) { <-other })
 	s.on["other"] = func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {

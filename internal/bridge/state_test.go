@@ -387,7 +387,7 @@ func TestCancelEndsTheRequestThatItNames(t *testing.T) {
 
 // Of two requests with one id a cancel ends the later one; each gets its own answer or
 // none, and a batch its own.
-func TestCancelOfAnIDUsedTwice(t *testing.T) {
+func TestCancelEndsTheLaterOfTwoRequestsWithOneID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		over(t, holding(free), Config{}, func(say func(string), hear func() string) {

@@ -34,7 +34,7 @@ func newStateless() *stateless {
 // A client with sessions at a server of 2026-07-28, over real
 // HTTP: its initialize is offered once, in case the server knows sessions as well,
 // and every request has its headers.
-func TestClientWithSessionsAtAStatelessServer(t *testing.T) {
+func TestSessionClientIsServedByAStatelessServer(t *testing.T) {
 	s := newStateless()
 	r := newRig(t, s, withTranslation)
 	r.send(initialize)

@@ -12,7 +12,7 @@ import (
 )
 
 // Order: notifications of a request come before its answer, as they came.
-func TestNotificationsBeforeAnswer(t *testing.T) {
+func TestNotificationsComeBeforeTheAnswer(t *testing.T) {
 	s := &server{on: handlers{
 		"x": func(w http.ResponseWriter, _ *http.Request, id json.RawMessage) {
 			var b strings.Builder

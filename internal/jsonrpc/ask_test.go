@@ -8,7 +8,7 @@ import (
 )
 
 // The first answer to the request is the answer; everything else goes to others.
-func TestAsk(t *testing.T) {
+func TestAskReturnsTheFirstAnswer(t *testing.T) {
 	request := jsonrpc.NewRequest([]byte("1.0"), "x", nil)
 	var others []string
 	answer, err := jsonrpc.Ask(t.Context(), func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
@@ -23,7 +23,7 @@ func TestAsk(t *testing.T) {
 }
 
 // A message is of 2026-07-28 when its _meta names that revision or a later one.
-func TestStateless(t *testing.T) {
+func TestStatelessMessageNamesItsRevision(t *testing.T) {
 	for raw, want := range map[string]bool{
 		`{"jsonrpc":"2.0","id":1,"method":"x"}`: false,
 		`{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`:          true,

@@ -38,7 +38,7 @@ func TestEditsTouchOneMember(t *testing.T) {
 }
 
 // The bytes given in are never changed: they may be on their way elsewhere.
-func TestEditsCopy(t *testing.T) {
+func TestEditsLeaveTheirInputAlone(t *testing.T) {
 	raw := append(make([]byte, 0, 100), `{"a":1,"b":2}`...)
 	With(raw, "a", []byte(`"longer than before"`))
 	Without(raw, "a")
@@ -48,7 +48,7 @@ func TestEditsCopy(t *testing.T) {
 }
 
 // In large texts, too, a name is found in every spelling.
-func TestMemberInLargeText(t *testing.T) {
+func TestMemberIsFoundInLargeTexts(t *testing.T) {
 	fill := `"fill":"` + strings.Repeat("x", 8<<10) + `",`
 	for _, c := range []struct{ raw, name, want string }{
 		{`{` + fill + `"a/b":1}`, "a/b", "1"},
@@ -207,7 +207,7 @@ func TestSmallElementsTakeNoRoom(t *testing.T) {
 	}
 }
 
-func TestEditElements(t *testing.T) {
+func TestEditElementsChangesOnlyWhatItIsTold(t *testing.T) {
 	upper := func(element []byte) []byte {
 		switch string(element) {
 		case "1":

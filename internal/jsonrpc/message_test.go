@@ -10,7 +10,7 @@ import (
 )
 
 // What each line is, and that ids keep their bytes.
-func TestParse(t *testing.T) {
+func TestParseTellsKindsApartAndKeepsIDs(t *testing.T) {
 	long := `"` + strings.Repeat("x", 10_000) + `"`
 	cases := []struct {
 		raw    string
@@ -82,7 +82,7 @@ func TestPartsAliasRaw(t *testing.T) {
 	}
 }
 
-func TestKey(t *testing.T) {
+func TestKeyIsTheSameForTheSameID(t *testing.T) {
 	same := [][2]string{
 		{`"a"`, `"\u0061"`},
 		{`1`, `1`},
@@ -120,7 +120,7 @@ func TestKey(t *testing.T) {
 }
 
 // One line, and no byte of a string or number touched.
-func TestSqueeze(t *testing.T) {
+func TestLineBreaksBetweenTokensAreRemoved(t *testing.T) {
 	in := "\r\n{\n  \"a\": \"x\\ny\u2028\",\r\n\t\"n\": 1.0\n}\n"
 	want := "{  \"a\": \"x\\ny\u2028\",\t\"n\": 1.0}"
 	if got := squeeze([]byte(in)); string(got) != want {
@@ -128,14 +128,14 @@ func TestSqueeze(t *testing.T) {
 	}
 }
 
-func TestElements(t *testing.T) {
+func TestElementsKeepTheirBytes(t *testing.T) {
 	got := slices.Collect(Elements([]byte(` [ {"id":1.0} , 2 ,[3]] `)))
 	if len(got) != 3 || string(got[0]) != `{"id":1.0}` || string(got[2]) != "[3]" || slices.Collect(Elements([]byte("{}"))) != nil {
 		t.Errorf("%q", got)
 	}
 }
 
-func TestErrorResponse(t *testing.T) {
+func TestErrorResponseIsOneValidLine(t *testing.T) {
 	got := ErrorResponse([]byte("1.0"), 5, "a\n\"b\" \xff", map[string]string{"hint": "h"})
 	if bytes.ContainsAny(got, "\n\r") || !stdjson.Valid(got) || !bytes.Contains(got, []byte(`"id":1.0`)) {
 		t.Errorf("%s", got)
@@ -196,7 +196,7 @@ func BenchmarkParse(b *testing.B) {
 
 // A text is what its string stands for, with escapes and without; what is no JSON string is
 // none.
-func TestText(t *testing.T) {
+func TestTextIsWhatItsStringStandsFor(t *testing.T) {
 	for raw, want := range map[string]string{
 		`""`: "", `"a b"`: "a b", `"schlüssel 鍵"`: "schlüssel 鍵", `"a\nb\u00e9\/"`: "a\nbé/", "\"a\x7f\"": "a\x7f", "\"\xff\"": "\ufffd", `"\ud800"`: "\ufffd",
 		``: "-", `"`: "-", `"a`: "-", `7`: "-", `{}`: "-", `"a"b"`: "-", "\"a\tb\"": "-", `"a\x"`: "-",

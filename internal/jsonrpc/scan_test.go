@@ -87,7 +87,7 @@ var texts = []string{
 
 // RFC 8259, and the envelope of JSON-RPC: the scanner takes what another reader
 // takes, and finds the same values, however the text is cut.
-func TestScannerAgrees(t *testing.T) {
+func TestScannerAgreesWithAnotherReader(t *testing.T) {
 	for _, text := range texts {
 		for _, n := range []int{1, 2, 3, 7, 8, 9, 1000} {
 			agree(t, []byte(text), n)
@@ -96,7 +96,7 @@ func TestScannerAgrees(t *testing.T) {
 }
 
 // Nesting is bounded.
-func TestScannerDepth(t *testing.T) {
+func TestScannerBoundsNesting(t *testing.T) {
 	for _, c := range []struct {
 		depth int
 		ok    bool

@@ -23,7 +23,7 @@ var wrongTypes = map[string]any{
 // leads to a token that the server takes, and in no case to anything else: a
 // panic, a second tab, a request with another token, a credential that cannot
 // be read again.
-func TestWrongTypes(t *testing.T) {
+func TestMembersOfAWrongTypeAreHarmless(t *testing.T) {
 	for answer, tc := range map[string]struct {
 		set     func(f *devidp.Faults, members map[string]any)
 		members string

@@ -114,7 +114,7 @@ func TestInteropMCPGo(t *testing.T) {
 
 // Both eras on one endpoint, and bad input of a tool as a tool
 // result. Raw messages, so that no client helps.
-func TestBothErasOnOneEndpoint(t *testing.T) {
+func TestAllRevisionsAreServedOnOneEndpoint(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")

@@ -134,7 +134,7 @@ func TestStatefulSessionEnds(t *testing.T) {
 
 // Clients of 2026-07-28 have no sessions on the same endpoint: no id is
 // minted or needed, GET and DELETE are 405.
-func TestModernClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
+func TestStatelessClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
 	c := l.clientFor(t, i, "alice")
@@ -277,7 +277,7 @@ func TestLibrariesWithSessions(t *testing.T) {
 
 // While the server stops, an HTTP+SSE session still gets the answer to what was
 // posted to it, takes nothing new, and is told to reconnect.
-func TestLegacyStreamIsDrained(t *testing.T) {
+func TestHTTPSSESessionIsDrained(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")

@@ -29,7 +29,7 @@ func readAll(t *testing.T, r *Reader) []Event {
 }
 
 // Line ends, comments, byte order mark, multi-line data, ids and retry.
-func TestEvents(t *testing.T) {
+func TestEventsAreReadAsTheStandardSays(t *testing.T) {
 	cases := []struct {
 		name, in string
 		want     []Event

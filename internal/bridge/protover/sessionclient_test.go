@@ -49,7 +49,7 @@ func TestInitializeIsAnsweredFromDiscover(t *testing.T) {
 
 // A server that does not say who it is gets a name, because sessions demand
 // one.
-func TestServerInfoOfAnEmulatedSession(t *testing.T) {
+func TestEmulatedSessionAlwaysNamesTheServer(t *testing.T) {
 	r := &remote{probe: func(_ int, m jsonrpc.Message) (int, jsonrpc.Message, error) {
 		return 200, reply(m, `{"supportedVersions":["2026-07-28"]}`), nil
 	}}
@@ -62,7 +62,7 @@ func TestServerInfoOfAnEmulatedSession(t *testing.T) {
 }
 
 // What did not exist in the client's revision is not declared for it.
-func TestCapabilitiesByRevision(t *testing.T) {
+func TestCapabilitiesUnknownToARevisionAreNotDeclared(t *testing.T) {
 	for version, want := range map[string]string{
 		"2024-11-05": `{"sampling":{}}`, "2025-03-26": `{"sampling":{}}`,
 		"2025-06-18": `{"elicitation":{},"sampling":{}}`, "2025-11-25": `{"elicitation":{"form":{},"url":{}},"sampling":{}}`,
@@ -74,7 +74,7 @@ func TestCapabilitiesByRevision(t *testing.T) {
 }
 
 // What 2026-07-28 has no word for does not reach the server.
-func TestSessionMessagesThatStatelessServersDoNotKnow(t *testing.T) {
+func TestSessionMessagesDoNotReachAStatelessServer(t *testing.T) {
 	c, r, _ := begun(t, oldInitialize, `{}`, nil)
 	defer c.end()
 	for _, line := range []string{
@@ -316,7 +316,7 @@ func TestSubscriptionsShareOneListenStream(t *testing.T) {
 
 // A server that refuses subscriptions is an answer to the client, and is not
 // asked for ever.
-func TestRefusedSubscription(t *testing.T) {
+func TestRefusedSubscriptionIsNotAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, r, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, fails(jsonrpc.CodeMethodNotFound))
 		defer c.end()
@@ -334,7 +334,7 @@ func TestRefusedSubscription(t *testing.T) {
 
 // A server that opens every subscription and ends it at once is asked a few times,
 // however often it says yes.
-func TestResourceSubscriptions(t *testing.T) {
+func TestReopenedSubscriptionsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var streams atomic.Int32
 		c, _, _ := begun(t, oldInitialize, `{"tools":{"listChanged":true}}`, func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {

@@ -64,7 +64,7 @@ func TestSessionIsOpenedForAStatelessClient(t *testing.T) {
 
 // Discover is answered from the session, for a client that goes on
 // after its probe was refused.
-func TestDiscoverFromASession(t *testing.T) {
+func TestDiscoverIsAnsweredFromTheSession(t *testing.T) {
 	c := newClient(t, sessionServer(nil), nil)
 	defer c.end()
 	probe := `{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{` + modernMeta + `}}`
@@ -75,7 +75,7 @@ func TestDiscoverFromASession(t *testing.T) {
 }
 
 // A server that refuses the session too is refused by name.
-func TestNoCommonRevision(t *testing.T) {
+func TestServerWithoutACommonRevisionIsRefused(t *testing.T) {
 	for _, answer := range []string{`{"error":{"code":-32602,"message":"no"}}`, `{"result":{"protocolVersion":"1999-01-01"}}`} {
 		r := sessionServer(nil)
 		r.on = func(_ context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
@@ -267,7 +267,7 @@ func TestErrorsOfSessionServersAreTranslated(t *testing.T) {
 }
 
 // Subscriptions/listen is served with the session's own means.
-func TestListenOverASession(t *testing.T) {
+func TestListenIsServedFromTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := sessionServer(nil)
 		c := newClient(t, r, nil)
@@ -337,7 +337,7 @@ func TestLogsGoToTheRequestThatAskedForThem(t *testing.T) {
 }
 
 // A client whose probe was answered too late goes on as one with sessions.
-func TestStatelessClientAfterASessionsOnlyProbe(t *testing.T) {
+func TestStatelessClientGoesOnWithASession(t *testing.T) {
 	r := sessionServer(nil)
 	c := newClient(t, r, nil)
 	defer c.end()
@@ -379,7 +379,7 @@ func TestServerThatLosesSessionsIsAskedAgain(t *testing.T) {
 
 // Progress after a question carries the token of the request that the
 // client now waits for.
-func TestProgressTokenOfTheLatestRequest(t *testing.T) {
+func TestProgressCarriesTheTokenOfTheLatestRequest(t *testing.T) {
 	answered := make(chan struct{}, 1)
 	r := sessionServer(func(_ context.Context, _ *remote, m jsonrpc.Message, sink jsonrpc.Sink) error {
 		if m.Kind == jsonrpc.Response {

@@ -13,7 +13,7 @@ import (
 
 // Clients that are known get an answer before they give up, by the name that they
 // send; what they send is in docs/clients.md.
-func TestPatienceOf(t *testing.T) {
+func TestKnownClientsAreAnsweredBeforeTheyGiveUp(t *testing.T) {
 	for name, gives := range map[string]time.Duration{
 		"@cline/core": 3 * time.Second, "stdio: mcp-login": 5 * time.Second, "opencode": 5 * time.Second,
 		"codex-mcp-client": 10 * time.Second, "crush": 10 * time.Second, "qwen-cli-mcp-client-example": 30 * time.Second,
@@ -79,7 +79,7 @@ func TestPatienceByNameAndAge(t *testing.T) {
 }
 
 // 0 never answers for the server.
-func TestPatienceForEver(t *testing.T) {
+func TestServerIsNeverSpokenForWithoutALimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Config{
 			Server:   silent{},

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestAnnouncedIdle(t *testing.T) {
+func TestAnnouncedIdleTimeIsKeptWithinBounds(t *testing.T) {
 	for lines, want := range map[string]time.Duration{
 		"timeout=5": 4 * time.Second, "timeout=5, max=1000": 4 * time.Second, "max=5, Timeout = 72": 71 * time.Second, `timeout="5"`: 4 * time.Second,
 		"timeout=0": minIdle, "timeout=1": minIdle, "timeout=2": time.Second, "timeout=91": maxIdle, "timeout=92": maxIdle,
@@ -47,7 +47,7 @@ func FuzzAnnouncedIdle(f *testing.F) {
 // A connection that was idle for longer than the server announced, less a second, is
 // not used again; one that was not, is. A stream that goes on is not idle. The call
 // is carried out once in any case.
-func TestIdleConnections(t *testing.T) {
+func TestConnectionIsNotUsedAfterItsAnnouncedTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		header string
 		idle   time.Duration

@@ -84,7 +84,7 @@ func TestClosedConnectionIsNotUsed(t *testing.T) {
 
 // A reused connection is closed before a request when the server has ended or reset it, or
 // has sent something on it; a good one and a new one are not.
-func TestCloseStale(t *testing.T) {
+func TestStaleConnectionIsClosedBeforeUse(t *testing.T) {
 	end := func(c *net.TCPConn) { _ = c.CloseWrite() }
 	for name, tc := range map[string]struct {
 		before func(*net.TCPConn)

@@ -100,7 +100,7 @@ func TestLargeAnswerIsTheSameInPieces(t *testing.T) {
 	}
 }
 
-func FuzzLarge(f *testing.F) {
+func FuzzLargeAnswerIsTheSameInPieces(f *testing.F) {
 	for _, text := range largeAnswers {
 		f.Add(text, uint8(7), uint8(5), uint8(20))
 	}
@@ -111,7 +111,7 @@ func FuzzLarge(f *testing.F) {
 
 // A large answer over real sockets, in each form: what the client gets is one
 // answer, whole; and what breaks off in the middle is one error.
-func TestLargeAnswersOverHTTP(t *testing.T) {
+func TestLargeAnswerArrivesWholeOrAsAnError(t *testing.T) {
 	const size = 8 << 20
 	body := strings.Repeat("y", size)
 	answer := `{"jsonrpc":"2.0","id":7,"result":{"x":"` + body + `"}}`
@@ -218,7 +218,7 @@ func TestStalledLargeAnswerIsCut(t *testing.T) {
 }
 
 // A large event whose type stands behind its data is as little a message as a small one.
-func TestEventTypeBehindLargeData(t *testing.T) {
+func TestEventTypeBehindLargeDataCounts(t *testing.T) {
 	for _, spillAt := range []int{1, 1 << 20} {
 		u, p := streamingUpstream(), &recorder{}
 		events := sse.NewReader(strings.NewReader("data: "+largeAnswers[0]+"\nevent: other\n\n"), 0)

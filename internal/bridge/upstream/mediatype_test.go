@@ -10,7 +10,7 @@ import (
 	"mcp-login/internal/jsonrpc"
 )
 
-func TestMediaType(t *testing.T) {
+func TestMediaTypeIsReadLeniently(t *testing.T) {
 	for header, want := range map[string]string{
 		"application/json": typeJSON, "Application/JSON": typeJSON, "application/json;charset=utf-8": typeJSON, "application/json; charset": typeJSON, "application/json;": typeJSON,
 		"application/json charset=utf-8": typeJSON, "application/json, text/html": typeJSON, "text/event-stream;charset=\"utf-8": typeSSE,
@@ -36,7 +36,7 @@ func sniffedCall(t *testing.T, body io.Reader, size int64) (got []string, err er
 
 // A body without a media type is the answer if it is that alone, whatever pieces it
 // comes in; with anything else it is no MCP server, or an answer that broke off.
-func TestSniff(t *testing.T) {
+func TestBodyWithoutMediaTypeIsTheAnswerAloneOrAnError(t *testing.T) {
 	large := `{"jsonrpc":"2.0","id":1,"result":{"x":"` + strings.Repeat("y", 600<<10) + `"}}`
 	const note = `{"jsonrpc":"2.0","method":"notifications/message"}`
 	for name, c := range map[string]struct {

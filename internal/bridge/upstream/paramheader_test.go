@@ -11,7 +11,7 @@ import (
 )
 
 // Schemas that must not be offered.
-func TestInvalidParamHeaders(t *testing.T) {
+func TestInvalidParamHeadersAreRefused(t *testing.T) {
 	property := func(p string) string { return `{"type":"object","properties":{"a":` + p + `}}` }
 	for name, schema := range map[string]string{
 		"empty":       property(`{"type":"string","x-mcp-header":""}`),
@@ -41,7 +41,7 @@ func TestInvalidParamHeaders(t *testing.T) {
 }
 
 // The headers of a valid schema, each with its path.
-func TestValidParamHeaders(t *testing.T) {
+func TestParamHeadersAreFoundWithTheirPaths(t *testing.T) {
 	schema := `{"properties":{"a":{"type":"string","x-mcp-header":"Region"},
 		"x-mcp-header":{"type":"string","default":{"x-mcp-header":""}},
 		"o":{"type":"object","properties":{"n":{"type":["null","integer"],"x-mcp-header":"Deep"}}}}}`
@@ -55,7 +55,7 @@ func TestValidParamHeaders(t *testing.T) {
 }
 
 // How an argument is written.
-func TestParamHeaderValues(t *testing.T) {
+func TestParamHeaderValueIsWrittenAsSpecified(t *testing.T) {
 	for argument, want := range map[string]string{
 		`"us-west1"`: "us-west1", `""`: "", `42`: "42", `42.0`: "42", `-7`: "-7", `true`: "true", `false`: "false",
 		`" padded "`: "=?base64?IHBhZGRlZCA=?=", `"a\tb"`: "=?base64?YQli?=", `"us west 1"`: "us west 1", `9007199254740993`: "9007199254740993",

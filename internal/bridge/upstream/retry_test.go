@@ -157,7 +157,7 @@ func TestHeaderTimeoutIsNotRepeated(t *testing.T) {
 // A name that does not resolve and a certificate nobody
 // vouches for are one clear error each; the second at once, because waiting
 // does not help.
-func TestDNSAndCertificateErrors(t *testing.T) {
+func TestDNSAndCertificateErrorsAreClear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := withTransport(t, Config{}, func(*http.Request) (*http.Response, error) {
 			return nil, &net.DNSError{Err: "no such host", Name: "server.example", IsNotFound: true}

@@ -132,7 +132,7 @@ func TestHeaderMismatchIsRetriedOnce(t *testing.T) {
 
 // A request that only reads is sent again under a new id when its stream breaks, and answered
 // under the old one; a call is not, because it may have run.
-func TestBrokenStatelessStream(t *testing.T) {
+func TestOnlyReadsAreRepeatedWhenAStatelessStreamBreaks(t *testing.T) {
 	s := &statelessServer{answer: func(w http.ResponseWriter, method string, nth int, id json.RawMessage) {
 		switch {
 		case nth == 1:

@@ -15,7 +15,7 @@ import (
 )
 
 // A value that a header can carry stays as it is; every other one is encoded.
-func TestHeaderValueEncoding(t *testing.T) {
+func TestHeaderValueIsEncodedOnlyWhereNeeded(t *testing.T) {
 	for in, out := range map[string]string{
 		"echo":               "echo",
 		"a b":                "a b",
@@ -94,7 +94,7 @@ func TestStreamMustBeginWithItsEndpoint(t *testing.T) {
 }
 
 // Only 400, 404 and 405 without JSON-RPC in them lead to HTTP+SSE.
-func TestFallbackToHTTPSSE(t *testing.T) {
+func TestOnlyRefusedPostsLeadToHTTPSSE(t *testing.T) {
 	for _, tc := range []struct {
 		status int
 		body   string
