@@ -36,10 +36,10 @@ func With(err error, next string) error {
 // Of returns what to do about err: the outermost hint in it that says something, of
 // errors that are joined that of the first, "" for none.
 func Of(err error) string {
-	if hinted, ok := err.(interface{ UserHint() string }); ok && hinted.UserHint() != "" { //nolint:errorlint // each error of the tree is looked at below
+	if hinted, ok := err.(interface{ UserHint() string }); ok && hinted.UserHint() != "" {
 		return hinted.UserHint()
 	}
-	switch wrapper := err.(type) { //nolint:errorlint // as above
+	switch wrapper := err.(type) { //nolint:errorlint // each error of the tree is looked at
 	case interface{ Unwrap() error }:
 		return Of(wrapper.Unwrap())
 	case interface{ Unwrap() []error }:
