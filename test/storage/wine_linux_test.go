@@ -183,7 +183,10 @@ func windowsBuild(t *testing.T, args ...string) (path string) {
 func TestWine(t *testing.T) {
 	real.Long(t, "builds for Windows and starts Wine")
 	w := newWine(t)
-	t.Run("store suite", func(t *testing.T) { wineSuite(t, w) })
+	t.Run("store suite", func(t *testing.T) { wineTest(t, w, "mcp-login/internal/store", "TestSystemKeyring") })
+	t.Run("job", func(t *testing.T) {
+		wineTest(t, w, "mcp-login/internal/account", "TestAProcessIsStartedWithinAJobThatLetsNobodyOut")
+	})
 	t.Run("login", func(t *testing.T) { wineLogin(t, w) })
 	t.Run("bridge", func(t *testing.T) { wineBridge(t, w) })
 }
@@ -220,14 +223,14 @@ func wineBridge(t *testing.T, w *wine) {
 	}
 }
 
-// wineSuite is the shared store suite on Wine's Credential Manager.
-func wineSuite(t *testing.T, w *wine) {
-	suite := windowsBuild(t, "test", "-c", "mcp-login/internal/store")
-	out, err := w.run(t, "", suite, "-test.v", "-test.run", "^TestSystemKeyring$")
-	if err != nil || !strings.Contains(out, "--- PASS: TestSystemKeyring") {
+// wineTest runs one test of a room: the shared store suite on Wine's Credential Manager,
+// and the start of a detached login within a job.
+func wineTest(t *testing.T, w *wine, room, name string) {
+	out, err := w.run(t, "", windowsBuild(t, "test", "-c", room), "-test.v", "-test.run", "^"+name+"$")
+	if err != nil || !strings.Contains(out, "--- PASS: "+name) {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	t.Logf("MEASURED %d parts of the suite passed", strings.Count(out, "    --- PASS"))
+	t.Logf("MEASURED %d tests passed", strings.Count(out, "--- PASS"))
 }
 
 // wineLogin is one whole login of the Windows build, its token behind
