@@ -12,6 +12,7 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/command"
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/header"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/grant"
@@ -43,6 +44,7 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 			return nil, usageError{hint.With(fmt.Errorf("header %s: nothing stands behind %s", name, value), "the client has put an empty variable there; set it, or leave the header out to sign in")}
 		}
 		h.Add(name, value)
+		foreign.Withhold(value[strings.LastIndexByte(value, ' ')+1:])
 	}
 	if h.Get("User-Agent") == "" && !o.printed("User-Agent") {
 		h.Set("User-Agent", agent(o.userAgent, o.version))

@@ -19,7 +19,8 @@
 //     [ReadGiven] also a pipe, if a person has named it.
 //  8. [HTTPError] takes out of an error of net/http what the peer has sent.
 //  9. [LogLimit] bounds what strangers can make us write into a log.
-//  10. [ParseObject] reads a JSON object whose members may have other types than
+//  10. [Withhold] keeps a secret out of all that [Line] and its kin return.
+//  11. [ParseObject] reads a JSON object whose members may have other types than
 //     their specification says.
 //  11. [Buffer] holds what comes in parts, and in any size that its caller allows.
 //

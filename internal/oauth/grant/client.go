@@ -134,8 +134,19 @@ func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form 
 	if user != "" {
 		req.SetBasicAuth(user, password)
 	}
+	withholdRequest(req, form)
 	c.HTTP.CloseIdleConnections()
 	return c.send(req)
+}
+
+// withholdRequest withholds what is secret in a request with this form.
+func withholdRequest(req *http.Request, form url.Values) {
+	for _, name := range []string{"code", "code_verifier", "device_code", "client_assertion", "client_secret"} {
+		foreign.Withhold(form.Get(name))
+		foreign.Withhold(url.QueryEscape(form.Get(name)))
+	}
+	_, basic, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	foreign.Withhold(basic)
 }
 
 // send performs a request and reads its bounded answer.

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-)
 
-// redacted is what every encoder and formatter sees instead of a secret.
-const redacted = "[redacted]"
+	"mcp-login/internal/foreign"
+)
 
 // Secret holds a token, a client secret or another value that must never be
 // printed. No fmt verb, slog handler or text encoder shows its value, not even
@@ -16,11 +15,13 @@ const redacted = "[redacted]"
 // print a plain string there. The zero Secret is empty.
 type Secret struct{ value *string }
 
-// NewSecret wraps value. An empty value gives the zero Secret.
+// NewSecret wraps value, and withholds it where a peer sends it back ([foreign.Withhold]).
+// An empty value gives the zero Secret.
 func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}
 	}
+	foreign.Withhold(value)
 	return Secret{value: &value}
 }
 
@@ -44,7 +45,7 @@ func (s Secret) String() string {
 	if s.value == nil {
 		return ""
 	}
-	return redacted
+	return foreign.Redacted
 }
 
 // Format implements fmt.Formatter, so that %#v and %d redact as well.
