@@ -1,12 +1,12 @@
 package matrix
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -22,6 +22,7 @@ type peer struct {
 	changing  bool          // and sends changes over it
 	samples   bool          // it also asks for samples and roots
 	spaced    bool          // its progress comes well before its answer
+	apart     bool          // its progress may come by another stream than the answer, and after it
 	old       bool          // it knows no 2026-07-28
 	noSession bool          // towards clients of 2025 it has no sessions
 }
@@ -94,17 +95,25 @@ func text(s string) *mcp.CallToolResult {
 // mcpGo is a server of mcp-go, which offers all revisions on one endpoint.
 func mcpGo(t *testing.T) *peer {
 	t.Helper()
-	p := &peer{name: "all (mcp-go)", cancelled: make(chan struct{}, 1)}
+	p := &peer{name: "all (mcp-go)", cancelled: make(chan struct{}, 1), apart: true}
 	s := mcpserver.NewMCPServer("peer", "1", mcpserver.WithToolCapabilities(true), mcpserver.WithElicitation())
+	written := make(chan struct{}, 100)
 	progress := func(ctx context.Context, r mcpgo.CallToolRequest, i int) {
-		if r.Params.Meta != nil && r.Params.Meta.ProgressToken != nil {
-			_ = mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{"progressToken": r.Params.Meta.ProgressToken, "progress": i})
+		if r.Params.Meta == nil || r.Params.Meta.ProgressToken == nil {
+			return
+		}
+		if err := mcpserver.ServerFromContext(ctx).SendNotificationToClient(ctx, "notifications/progress", map[string]any{"progressToken": r.Params.Meta.ProgressToken, "progress": i}); err != nil {
+			t.Error(err)
+			return
+		}
+		select { // its writer drops what comes together with the answer
+		case <-written:
+		case <-ctx.Done():
 		}
 	}
 	s.AddTool(mcpgo.NewTool("progress"), func(ctx context.Context, r mcpgo.CallToolRequest) (*mcpgo.CallToolResult, error) {
 		for i := range 3 {
 			progress(ctx, r, i)
-			time.Sleep(time.Millisecond) // its writer drops what comes together with the answer
 		}
 		return mcpgo.NewToolResultText("done"), nil
 	})
@@ -117,9 +126,28 @@ func mcpGo(t *testing.T) *peer {
 		}
 		return nil, ctx.Err()
 	})
-	p.serve(t, mcpserver.NewStreamableHTTPServer(s))
+	h := mcpserver.NewStreamableHTTPServer(s)
+	p.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(progressWriter{w, written}, r) }))
 	return p
 }
+
+// progressWriter tells of each notification of progress that is written.
+type progressWriter struct {
+	http.ResponseWriter
+	written chan struct{}
+}
+
+// Write implements io.Writer; an event is written at once.
+func (w progressWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p)
+	if bytes.Contains(p, []byte("notifications/progress")) {
+		w.written <- struct{}{}
+	}
+	return n, err
+}
+
+// Flush implements http.Flusher.
+func (w progressWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 
 // peers are the columns of the matrix.
 func peers(t *testing.T) []*peer {
