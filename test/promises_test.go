@@ -112,8 +112,8 @@ func TestEachRequirementHasATest(t *testing.T) {
 	}
 }
 
-// The page on the architecture has a row for each room, and the files that it names
-// are there.
+// The page on the architecture has a row for each room, the files that it names are
+// there, and its drawing has the arrows of the table.
 func TestTheArchitecturePageHasEveryRoom(t *testing.T) {
 	text := string(readFile(t, filepath.Join("..", "docs", "architecture.md")))
 	for room := range rooms {
@@ -134,6 +134,49 @@ func TestTheArchitecturePageHasEveryRoom(t *testing.T) {
 	if len(named) < 40 {
 		t.Errorf("only %d files found on the page", len(named))
 	}
+	if got, want := drawnArrows(text), arrows(); !slices.Equal(got, want) {
+		t.Errorf("the drawing has\n%s\nand the table\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// notDrawn are the rooms that many others import, and those that nothing comes of.
+var notDrawn = append([]string{"internal/terminal", "internal/page", "internal/neterror", "internal/header", "docs", "examples/whoami"}, leaves...)
+
+// drawnArrows are those of the first drawing on a page. A box says the name of its
+// room up to the first line break.
+func drawnArrows(page string) (all []string) {
+	_, drawing, _ := strings.Cut(page, "flowchart TD")
+	drawing, _, _ = strings.Cut(drawing, "```")
+	room := map[string]string{}
+	for _, m := range regexp.MustCompile(`(\w+)\["([\w/-]+)`).FindAllStringSubmatch(drawing, -1) {
+		if room[m[1]] = m[2]; !within(m[2], "cmd") {
+			room[m[1]] = "internal/" + m[2]
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ *(\w+)(?:\[.*\])? --> (\w+)`).FindAllStringSubmatch(drawing, -1) {
+		all = append(all, room[m[1]]+" -> "+room[m[2]])
+	}
+	slices.Sort(all)
+	return all
+}
+
+// arrows are the imports of the table, but for those beside a longer way.
+func arrows() (all []string) {
+	for from, imported := range rooms {
+		for _, to := range imported {
+			further := func(by string) bool { return by != to && leadsTo(by, to) }
+			if !slices.Contains(notDrawn, from) && !slices.Contains(notDrawn, to) && !slices.ContainsFunc(imported, further) {
+				all = append(all, from+" -> "+to)
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// leadsTo reports whether imports lead from one room to another.
+func leadsTo(from, to string) bool {
+	return slices.ContainsFunc(rooms[from], func(next string) bool { return next == to || leadsTo(next, to) })
 }
 
 // The score-card has its 50 rows, and each names the tests that give its figure;
