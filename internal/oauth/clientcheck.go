@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"mcp-login/internal/foreign"
@@ -118,7 +119,7 @@ func similarRedirects(uri string) (all []string) {
 		if port != "" {
 			other.Host += ":" + port
 		}
-		if s := other.String(); s != uri {
+		if s := other.String(); s != uri && !slices.Contains(all, s) {
 			all = append(all, s)
 		}
 	}
@@ -132,5 +133,5 @@ func similarRedirects(uri string) (all []string) {
 	for _, path := range []string{"/", "", "/callback", "/oauth/callback"} {
 		add(host, port, path)
 	}
-	return discovery.Union(all)
+	return all
 }
