@@ -292,7 +292,7 @@ func TestHTTPSSESessionIsDrained(t *testing.T) {
 		session.exit()
 		runtime.Gosched()
 	}
-	if got := session.enter(); got != errClosed {
+	if got := session.enter(); !errors.Is(got, errClosed) {
 		t.Errorf("a new message: %s", got)
 	}
 	session.events <- []byte(`{"id":"late"}`)
