@@ -232,7 +232,7 @@ func TestBodiesOfOneByte(t *testing.T) {
 	}
 }
 
-// A13: --dev listens where this machine can reach it and nowhere else, whatever
+// --dev listens where this machine can reach it and nowhere else, whatever
 // is said beside it, and however an address is written.
 func TestDevOnThisMachineOnly(t *testing.T) {
 	program := binary.Build(t, "whoami-server")

@@ -260,7 +260,7 @@ func keyPair(t *testing.T, serial int64, certFile, keyFile string) {
 }
 
 // TLS from files, HTTP/2 included; the resource follows.
-func TestTLS(t *testing.T) {
+func TestTLSFromFiles(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 	keyPair(t, 1, cert, key)

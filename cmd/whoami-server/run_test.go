@@ -61,7 +61,7 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 }
 
 // Each kind of mistake by itself, with what its text must name.
-func TestMistakes(t *testing.T) {
+func TestEachMistakeIsNamed(t *testing.T) {
 	issuer := []string{"--issuer", "https://id.example"}
 	tests := map[string]struct {
 		args []string

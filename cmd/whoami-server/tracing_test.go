@@ -50,7 +50,7 @@ func collected(t *testing.T) (url string, spans func() ([]*tracepb.Span, string)
 
 const someTrace, someParent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
-// Item 5: with a traceparent that is trusted, a request's span belongs
+// With a traceparent that is trusted, a request's span belongs
 // to the trace that it names, arrives at the collector at the latest when the
 // server stops, and has nothing of the URL or a header in it. What the caller does
 // not want kept is not.

@@ -128,7 +128,7 @@ func TestLoginWithoutScope(t *testing.T) {
 }
 
 // The Deny button and the fault give access_denied, the fault without a page.
-func TestDeny(t *testing.T) {
+func TestDenyGivesAccessDenied(t *testing.T) {
 	r := start(t, nil)
 	if q := r.signIn(params(), ""); q.Get("error") != "access_denied" || q.Get("state") != "st&te" || q.Get("iss") != r.idp.Issuer() {
 		t.Errorf("button: error %q", q.Get("error"))

@@ -61,7 +61,7 @@ func TestDeviceFlow(t *testing.T) {
 }
 
 // The person can refuse, mistype, and come too late.
-func TestDevicePerson(t *testing.T) {
+func TestADeviceCodeCanBeRefusedMistypedAndLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := inBubble(t, nil)
 		a, late := r.device(), r.device()

@@ -154,7 +154,7 @@ func TestForgottenClient(t *testing.T) {
 }
 
 // The answer to a refresh is lost on its way, the token is spent.
-func TestLostAnswer(t *testing.T) {
+func TestALostAnswerHasSpentTheToken(t *testing.T) {
 	r := start(t, nil)
 	token := r.login().text("refresh_token")
 	r.idp.SetFaults(devidp.Faults{TokenAnswersLost: 1, StrictRotation: true})
@@ -170,7 +170,7 @@ func TestLostAnswer(t *testing.T) {
 }
 
 // An answer that is late: the token is spent while it is under way.
-func TestLateAnswer(t *testing.T) {
+func TestALateAnswerHasSpentTheToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := inBubble(t, nil)
 		token := r.login().text("refresh_token")
@@ -194,7 +194,7 @@ func TestLateAnswer(t *testing.T) {
 
 // Members of answers: replaced, added, and removed; those for refresh tokens do
 // not touch the first answer.
-func TestChangedMembers(t *testing.T) {
+func TestMembersOfAnswersAreChanged(t *testing.T) {
 	r := start(t, registering)
 	r.idp.SetFaults(devidp.Faults{
 		TokenMembers:        map[string]any{"access_token": "a\r\nEvil: b", "token_type": nil, "extra": 1},

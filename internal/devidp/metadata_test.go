@@ -63,7 +63,7 @@ func TestDiscoveryDocument(t *testing.T) {
 }
 
 // Logto: one ES384 key, its own media type, no caching.
-func TestJWKS(t *testing.T) {
+func TestOneKeyIsPublishedAndNotCached(t *testing.T) {
 	r := start(t, nil)
 	a := r.get(r.idp.Issuer() + "/jwks")
 	if a.header.Get("Content-Type") != "application/jwk-set+json; charset=utf-8" || a.header.Get("Cache-Control") != "no-cache, max-age=0, must-revalidate" {

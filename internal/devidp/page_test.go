@@ -35,7 +35,7 @@ func TestPagesEscape(t *testing.T) {
 }
 
 // The user whom the client has named is set apart, by name or address.
-func TestHint(t *testing.T) {
+func TestTheUserNamedByTheClientIsSetApart(t *testing.T) {
 	users := []User{{Username: "alice", Email: "a@example.test"}, {Username: "bob", Email: "b@example.test"}}
 	for hint, want := range map[string]string{"bob": "bob", "a@example.test": "alice", "": "", "carol": ""} {
 		body := string(choices(users, hint))

@@ -107,7 +107,7 @@ func TestRefreshTokenLifetime(t *testing.T) {
 }
 
 // Logto: scope may shrink for one answer; that it never grows the transcripts show.
-func TestRefreshScope(t *testing.T) {
+func TestScopeShrinksForOneAnswer(t *testing.T) {
 	r := start(t, func(c *devidp.Config) { c.ReuseLeeway = -1 })
 	a := r.login("scope", "openid profile email offline_access")
 	narrow := r.refresh(a.text("refresh_token"), "scope", "openid email")

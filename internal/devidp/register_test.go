@@ -24,7 +24,7 @@ const nativeMetadata = `{"client_name":"An MCP client","redirect_uris":["http://
 
 // RFC 7591 section 3.2.1: what was sent comes back, with an ID, and
 // without what only the provider can say or does not have.
-func TestRegistration(t *testing.T) {
+func TestWhatWasRegisteredComesBackWithAnID(t *testing.T) {
 	r := start(t, registering)
 	if got := r.metadata()["registration_endpoint"]; got != r.idp.Issuer()+"/reg" {
 		t.Errorf("registration_endpoint %q", got)

@@ -9,7 +9,7 @@ import (
 
 // Logto, RFC 7009: 200 without text for any token but a JWT, an effect on the
 // client's own tokens only; with either kind the whole login ends.
-func TestRevocation(t *testing.T) {
+func TestRevocationEndsTheWholeLogin(t *testing.T) {
 	r := start(t, nil)
 	revoke := func(client, token string) answer {
 		return r.post(r.idp.Issuer()+"/token/revocation", url.Values{"client_id": {client}, "token": {token}})
@@ -42,7 +42,7 @@ func TestRevocation(t *testing.T) {
 
 // Logto, RFC 7662: a public client may look at its own opaque tokens; those of
 // others look unknown.
-func TestIntrospection(t *testing.T) {
+func TestTokensOfOthersLookUnknown(t *testing.T) {
 	r := start(t, nil)
 	introspect := func(client, token string) map[string]any {
 		a := r.post(r.idp.Issuer()+"/token/introspection", url.Values{"client_id": {client}, "token": {token}})

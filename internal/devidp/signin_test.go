@@ -154,7 +154,7 @@ func TestConfigRefused(t *testing.T) {
 }
 
 // Approve plays the person, to the client's redirect URI and its page.
-func TestApprove(t *testing.T) {
+func TestApprovePlaysThePerson(t *testing.T) {
 	r := start(t, nil)
 	var got url.Values
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

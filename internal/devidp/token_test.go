@@ -105,7 +105,7 @@ func TestAccessTokenClaims(t *testing.T) {
 
 // Logto: the ID token has no typ, a string aud, the nonce that was sent, claims
 // by scope, and not at_hash, azp or auth_time. Without openid there is none.
-func TestIDToken(t *testing.T) {
+func TestIDTokenHasTheClaimsOfItsScopes(t *testing.T) {
 	r := start(t, nil)
 	a := r.exchange(r.code("nonce", "n-1", "scope", "openid profile email custom_data roles"))
 	token := r.verified(a.text("id_token"))
@@ -128,7 +128,7 @@ func TestIDToken(t *testing.T) {
 
 // Logto, RFC 6749 section 4.1.2: a code is good once; its second use ends what
 // the first one gave, refresh token included.
-func TestCodeReplay(t *testing.T) {
+func TestTheSecondUseOfACodeEndsTheFirst(t *testing.T) {
 	r := start(t, nil)
 	code := r.code("scope", "openid offline_access", "prompt", "consent")
 	a := r.exchange(code)

@@ -45,7 +45,7 @@ func TestUserinfoRefusals(t *testing.T) {
 
 // Logto: claims by scope, times in milliseconds, null for an email address and
 // a phone number that are not set, absence of profile claims that are not.
-func TestUserinfoClaims(t *testing.T) {
+func TestUserinfoHasTheClaimsOfItsScopes(t *testing.T) {
 	r := start(t, func(c *devidp.Config) {
 		c.Users = []devidp.User{
 			{Subject: "a", Username: "alice", Name: "Alice Example", Email: "alice@example.test", Claims: map[string]any{
@@ -76,7 +76,7 @@ func TestUserinfoClaims(t *testing.T) {
 }
 
 // Userinfo takes POST as well.
-func TestUserinfoPost(t *testing.T) {
+func TestUserinfoTakesPOST(t *testing.T) {
 	r := start(t, nil)
 	token := r.issue(devidp.TokenRequest{Username: "bob", Scopes: []string{"openid"}})
 	if a := r.post(r.idp.Issuer()+"/me", url.Values{}, "Authorization", "bearer "+token); a.status != 200 || a.text("sub") != "bob000000001" {
@@ -85,7 +85,7 @@ func TestUserinfoPost(t *testing.T) {
 }
 
 // IssueToken makes what a login would have, with the life asked for.
-func TestIssueToken(t *testing.T) {
+func TestIssuedTokensAreAsOfALogin(t *testing.T) {
 	r := start(t, nil)
 	token := r.issue(devidp.TokenRequest{Username: "bob", ClientID: "c", Resource: "http://anything/", Scopes: []string{"x", "y"}})
 	if sub := r.claims(token)["sub"]; sub != "bob000000001" {
