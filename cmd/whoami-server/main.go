@@ -19,7 +19,6 @@ func main() {
 	// net/http and other libraries write there what a peer has sent: claims and
 	// keys of a provider, tokens of a caller.
 	log.SetOutput(io.Discard)
-	followHeap(os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// From the first signal on the next one has its usual effect.
 	context.AfterFunc(ctx, stop)
