@@ -32,7 +32,7 @@ type ServerError struct {
 	Message string `json:"message"`
 }
 
-func (e *ServerError) Error() string { return fmt.Sprintf("%s (%d)", foreign.Line(e.Message), e.Code) }
+func (e *ServerError) Error() string { return fmt.Sprintf("%s (%d)", foreign.Quote(e.Message), e.Code) }
 
 // closeTimeout bounds what is said to a server at the end.
 const closeTimeout = 2 * time.Second
@@ -160,7 +160,7 @@ func (a *Account) Probe(ctx context.Context) error {
 		return a.remoteError(err)
 	}
 	if answer.Error != nil {
-		return fmt.Errorf("%s answered with an error: %s", a.Server.Host, answer.Error)
+		return fmt.Errorf("%s answered with an error: %s", a.Server.Host, foreign.Quote(string(answer.Error)))
 	}
 	return nil
 }

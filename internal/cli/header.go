@@ -44,7 +44,9 @@ func (o *options) header(getenv func(string) string) (http.Header, error) {
 			return nil, usageError{hint.With(fmt.Errorf("header %s: nothing stands behind %s", name, value), "the client has put an empty variable there; set it, or leave the header out to sign in")}
 		}
 		h.Add(name, value)
-		foreign.Withhold(value[strings.LastIndexByte(value, ' ')+1:])
+		for _, part := range append(strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" ;,=", r) }), value) {
+			foreign.Withhold(part) // as long as the program runs
+		}
 	}
 	if h.Get("User-Agent") == "" && !o.printed("User-Agent") {
 		h.Set("User-Agent", agent(o.userAgent, o.version))

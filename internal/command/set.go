@@ -210,10 +210,10 @@ func (s *Set) Refused(server *url.URL, resp *http.Response) error {
 	challenge, _ := discovery.BearerChallenge(resp.Header)
 	cause := fmt.Errorf("the server refused what the command of %s printed", s.Authorization())
 	if text := challenge.Params["error_description"]; text != "" {
-		cause = fmt.Errorf("%w: %s", cause, foreign.Line(text))
+		cause = fmt.Errorf("%w: %s", cause, foreign.Quote(text))
 	}
 	return &grant.Error{
-		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(cause, oauth.ErrLoginRequired),
+		Op: "use " + server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()), Err: errors.Join(cause, oauth.ErrLoginRequired),
 		Hint: "run it in a terminal to see whether it prints a token for this server, and one that has not ended",
 	}
 }

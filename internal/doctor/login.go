@@ -98,7 +98,7 @@ func (x *examination) session(ctx context.Context) Finding {
 	case err != nil:
 		return failedBy(err, operatorHint)
 	case answer.Error != nil:
-		return failed(operatorHint, "initialize was refused: %s", answer.Error)
+		return failed(operatorHint, "initialize was refused: %s", foreign.Quote(string(answer.Error)))
 	}
 	return passed("%s", describeSession(answer.Result))
 }

@@ -8,7 +8,7 @@ const MaxAddress = 8192
 
 // ShortAddress is [Address] with [MaxLine] as its bound: for an address inside one
 // of our sentences, where it is read and not copied.
-func ShortAddress(s string) string { return addressOf(redact(s), MaxLine) }
+func ShortAddress(s string) string { return addressOf(s, MaxLine) }
 
 // Address returns an address for people to read and copy: whatever is not
 // printable ASCII, blanks, quotes, and characters that a shell acts on are

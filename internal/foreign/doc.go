@@ -19,10 +19,11 @@
 //     [ReadGiven] also a pipe, if a person has named it.
 //  8. [HTTPError] takes out of an error of net/http what the peer has sent.
 //  9. [LogLimit] bounds what strangers can make us write into a log.
-//  10. [Withhold] keeps a secret out of all that [Line] and its kin return.
+//  10. [Quote] is [Line] for what a peer says in an answer, without the secrets that
+//     [Withhold] has named: many an answer quotes its request.
 //  11. [ParseObject] reads a JSON object whose members may have other types than
 //     their specification says.
-//  11. [Buffer] holds what comes in parts, and in any size that its caller allows.
+//  12. [Buffer] holds what comes in parts, and in any size that its caller allows.
 //
 // What is dropped are characters that are not seen but do something: control
 // characters (ESC and DEL among them), what turns the direction of writing, line and

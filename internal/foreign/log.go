@@ -76,16 +76,13 @@ func (l *LogLimit) Handle(ctx context.Context, r slog.Record) error {
 	return l.next.Handle(ctx, r)
 }
 
-// bounded returns the record with long values cut, and without what is withheld.
+// bounded returns the record with long values cut.
 func bounded(r slog.Record) slog.Record {
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Value = a.Value.Resolve(); a.Value.Kind() == slog.KindString || a.Value.Kind() == slog.KindAny {
-			text := a.Value.String()
-			if kept := redact(text); len(kept) > MaxLine {
-				a.Value = slog.StringValue(Message(kept))
-			} else if kept != text {
-				a.Value = slog.StringValue(kept)
+			if text := a.Value.String(); len(text) > MaxLine {
+				a.Value = slog.StringValue(Message(text))
 			}
 		}
 		out.AddAttrs(a)

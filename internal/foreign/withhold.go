@@ -2,6 +2,8 @@ package foreign
 
 import (
 	"cmp"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -10,57 +12,65 @@ import (
 // Redacted stands where a secret would.
 const Redacted = "[redacted]"
 
-const (
-	// minWithheld is the shortest value that is withheld, in bytes. A shorter one could
-	// be a word of any sentence, and no token or code is that short.
-	minWithheld = 12
-	// maxWithheld bounds the values that are withheld: those of some fifty accounts, or
-	// of days of refreshes.
-	maxWithheld = 256
-)
+// minWithheld is the shortest value that is withheld, in bytes: a shorter one could be a
+// word of any sentence.
+const minWithheld = 12
 
-// withheld are the values of [Withhold].
+// withheld counts who withholds a value.
 var withheld struct {
 	sync.Mutex
-	values []string // the newest last
-	redact *strings.Replacer
+	values map[string]int
+	redact *strings.Replacer // nil when the values have changed
 }
 
-// Withhold makes [Line], [Message], [LineOf], [ShortAddress] and [LogLimit] put
-// [Redacted] where value stands: a peer that quotes a request in its answer to it sends
-// back the secrets in the request. A value of less than 12 bytes is not withheld. The last
-// 256 values are.
-func Withhold(value string) {
+// Withhold keeps a secret out of what [Quote] returns until release is called, which may
+// be never. A value of less than 12 bytes is not withheld.
+func Withhold(value string) (release func()) {
 	if len(value) < minWithheld {
-		return
+		return func() {}
 	}
+	count(value, 1)
+	return sync.OnceFunc(func() { count(value, -1) })
+}
+
+func count(value string, by int) {
 	withheld.Lock()
 	defer withheld.Unlock()
-	if at := slices.Index(withheld.values, value); at >= 0 {
-		return
+	if withheld.values == nil {
+		withheld.values = map[string]int{}
 	}
-	if len(withheld.values) == maxWithheld {
-		withheld.values = slices.Delete(withheld.values, 0, 1)
+	if withheld.values[value] += by; withheld.values[value] == 0 {
+		delete(withheld.values, value)
 	}
-	withheld.values = append(withheld.values, value)
 	withheld.redact = nil
 }
 
-// redact returns s without what is withheld.
-func redact(s string) string {
+// Quote returns what a peer says, as [Line] does, with [Redacted] for the secrets in it:
+// many an answer quotes the request that it refuses. It is for a peer's words alone. In a
+// sentence of ours a peer could choose what is left out, by giving it to us as a secret.
+func Quote(s string) string {
 	if len(s) < minWithheld {
-		return s
+		return Line(s)
 	}
 	withheld.Lock()
-	if withheld.redact == nil { // made when it is needed: a secret is seen far more often than an error
-		longest := slices.SortedFunc(slices.Values(withheld.values), func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-		pairs := make([]string, 0, 2*len(longest))
-		for _, value := range longest {
-			pairs = append(pairs, value, Redacted)
-		}
-		withheld.redact = strings.NewReplacer(pairs...)
+	if withheld.redact == nil { // made when it is needed: there are many more secrets than errors
+		withheld.redact = replacer(slices.Collect(maps.Keys(withheld.values)))
 	}
 	r := withheld.redact
 	withheld.Unlock()
-	return r.Replace(s)
+	return Line(r.Replace(s))
+}
+
+// replacer redacts values, also in the spelling of a form and of JSON with escaped
+// slashes. The longest come first: one may begin with another.
+func replacer(values []string) *strings.Replacer {
+	var spellings, pairs []string
+	for _, value := range values {
+		spellings = append(spellings, value, url.QueryEscape(value), strings.ReplaceAll(value, "/", `\/`))
+	}
+	slices.SortFunc(spellings, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, spelling := range spellings {
+		pairs = append(pairs, spelling, Redacted)
+	}
+	return strings.NewReplacer(pairs...)
 }

@@ -47,7 +47,7 @@ func (t *staticToken) RoundTrip(req *http.Request) (*http.Response, error) {
 func StaticTokenRefused(server *url.URL, refused *http.Response) error {
 	challenge, _ := discovery.BearerChallenge(refused.Header)
 	return &grant.Error{
-		Op: "use " + server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: errors.Join(refusedBy(challenge, "the server refused the token that was given"), ErrLoginRequired),
+		Op: "use " + server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()), Err: errors.Join(refusedBy(challenge, "the server refused the token that was given"), ErrLoginRequired),
 		Hint: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
 	}
 }

@@ -202,7 +202,7 @@ func (c *Client) notRenewed(why renewal, err error) error {
 
 func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 	return &grant.Error{
-		Op: "sign in to " + c.cfg.Server.Redacted(), Code: foreign.Line(challenge.ErrorCode()), Err: refusedBy(challenge, "the server refused a token that was issued for it a moment ago"),
+		Op: "sign in to " + c.cfg.Server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()), Err: refusedBy(challenge, "the server refused a token that was issued for it a moment ago"),
 		Hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits",
 	}
 }
@@ -210,7 +210,7 @@ func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 // refusedBy is cause with what the server says of it.
 func refusedBy(challenge discovery.Challenge, cause string) error {
 	if text := challenge.Params["error_description"]; text != "" {
-		cause += ": " + foreign.Line(text)
+		cause += ": " + foreign.Quote(text)
 	}
 	return errors.New(cause)
 }

@@ -16,31 +16,37 @@ import (
 	"mcp-login/test/binary"
 )
 
-const canary = "CANARY-0123456789"
+// canary stands for all secrets; a form spells it otherwise. added is no secret: it is
+// what a faulty peer adds.
+const (
+	canary  = "CANARY/0123456789+"
+	added = "SURPLUS-0123456789"
+)
 
 // misframings are what a faulty or hostile peer or proxy adds to a good answer.
 var misframings = map[string]func(good string) string{
 	"twice": func(good string) string { return good + good },
-	"more":  func(good string) string { return good + `{"access_token":"` + canary + `"}` },
-	"head":  func(good string) string { return good + "HTTP/1.1 200 OK\r\nX-Token: " + canary + "\r\nX " + canary },
+	"more":  func(good string) string { return good + `{"access_token":"` + added + `"}` },
+	"head":  func(good string) string { return good + "HTTP/1.1 200 OK\r\nX-Token: " + added + "\r\nX " + added },
 	"timeout": func(good string) string {
-		return good + "HTTP/1.1 408 Request Timeout\r\nX: " + canary + "\r\n\r\n" + canary
+		// Without a body: net/http may take it for the answer to the next request.
+		return good + "HTTP/1.1 408 Request Timeout\r\nX: " + added + "\r\nContent-Length: 0\r\n\r\n"
 	},
-	"no http": func(string) string { return canary + "\r\n\r\n" + canary },
+	"no http": func(string) string { return added + "\r\n\r\n" + added },
 	"two sizes": func(good string) string {
-		return strings.Replace(good, "Content-Length", "Content-Length: 1"+canary+"\r\nContent-Length", 1)
+		return strings.Replace(good, "Content-Length", "Content-Length: 1"+added+"\r\nContent-Length", 1)
 	},
 	"chunks": func(good string) string {
-		return strings.Replace(good, "Content-Length", "Transfer-Encoding: chunked\r\nX-Length", 1) + canary + "\r\n"
+		return strings.Replace(good, "Content-Length", "Transfer-Encoding: chunked\r\nX-Length", 1) + added + "\r\n"
 	},
 	"encoding": func(good string) string {
-		return strings.Replace(good, "Content-Length", "Transfer-Encoding: "+canary+"\r\nX-Length", 1) + canary
+		return strings.Replace(good, "Content-Length", "Transfer-Encoding: "+added+"\r\nX-Length", 1) + added
 	},
 	"header": func(good string) string {
-		return strings.Replace(good, "Content-Length", "X-Bad "+canary+"\r\nContent-Length", 1)
+		return strings.Replace(good, "Content-Length", "X-Bad "+added+"\r\nContent-Length", 1)
 	},
 	"cookie": func(good string) string {
-		return strings.Replace(good, "Content-Length", "Set-Cookie: a=\""+canary+"\x01\"; Domain="+canary+"\r\nContent-Length", 1)
+		return strings.Replace(good, "Content-Length", "Set-Cookie: a=\""+added+"\x01\"; Domain="+added+"\r\nContent-Length", 1)
 	},
 }
 
@@ -121,7 +127,7 @@ func TestMisframedAnswersToMCPLogin(t *testing.T) {
 					{"login", s.url + "/mcp", "--device", "--timeout=3s", "--log-level=debug"},
 				} {
 					_, stderr, _ := p.run(args...)
-					if strings.Contains(stderr, canary) {
+					if strings.Contains(stderr, canary) || strings.Contains(stderr, added) {
 						t.Errorf("%v: stderr holds what a peer sent:\n%s", args, stderr)
 					}
 				}
@@ -158,7 +164,7 @@ func TestMisframedAnswersToWhoamiServer(t *testing.T) {
 						ask(t, url, token)
 					}
 				}
-				if text := stderr(); strings.Contains(text, canary) {
+				if text := stderr(); strings.Contains(text, canary) || strings.Contains(text, added) {
 					t.Errorf("stderr holds what a peer sent:\n%s", text)
 				}
 			})

@@ -138,7 +138,7 @@ type refusedError struct{ raw []byte }
 
 func (e *refusedError) Error() string {
 	text, _ := jsonrpc.Text(jsonrpc.Member(e.raw, "message"))
-	return foreign.Message("the server refused the subscription: " + foreign.Line(text))
+	return foreign.Message("the server refused the subscription: " + foreign.Quote(text))
 }
 
 // receive carries one stream to its end. heard reports whether it was

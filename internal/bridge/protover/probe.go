@@ -120,7 +120,7 @@ func asError(answer jsonrpc.Message, err error) error {
 		return err
 	}
 	text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
-	return newFailure("the server refused: "+foreign.Line(text), "")
+	return newFailure("the server refused: "+foreign.Quote(text), "")
 }
 
 // silent reports whether the server took the probe and said nothing.

@@ -164,7 +164,7 @@ func (c *statelessClient) open(ctx context.Context, capabilities, info []byte) (
 	switch {
 	case answer.Error != nil:
 		text, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
-		return nil, &noSessionError{newFailure("the server speaks no revision of the client ("+jsonrpc.Stateless+"), and refused a session of "+jsonrpc.LatestSession+": "+foreign.Line(text), "")}
+		return nil, &noSessionError{newFailure("the server speaks no revision of the client ("+jsonrpc.Stateless+"), and refused a session of "+jsonrpc.LatestSession+": "+foreign.Quote(text), "")}
 	case !jsonrpc.KeepsSession(version):
 		return nil, &noSessionError{noCommonRevision([]string{foreign.Line(version)})}
 	}

@@ -77,12 +77,29 @@ func statusError(resp *http.Response, body []byte) error {
 		e.Hint = "the server, or a gateway before it, is not well; try again later"
 	}
 	if !page {
-		if short := foreign.Line(string(body)); short != "" {
+		if short := quote(resp, body); short != "" {
 			text += ": " + short
 		}
 	}
 	e.Err = errors.New(text)
 	return e
+}
+
+// quote is what an answer says, without what is secret in its request.
+func quote(resp *http.Response, body []byte) string {
+	if req := resp.Request; req != nil {
+		secrets := []string{req.Header.Get(headerSession)}
+		for _, values := range req.URL.Query() {
+			secrets = append(secrets, values...)
+		}
+		for _, cookie := range req.Cookies() {
+			secrets = append(secrets, cookie.Value)
+		}
+		for _, secret := range secrets {
+			defer foreign.Withhold(secret)()
+		}
+	}
+	return foreign.Quote(string(body))
 }
 
 // notFoundHere reports whether a status says that no MCP server has this address.
@@ -103,7 +120,7 @@ func describeRedirect(resp *http.Response) (text, next string) {
 		return text, GatewayHint
 	}
 	to.RawQuery, to.Fragment = "", ""
-	place := foreign.ShortAddress(to.Redacted())
+	place := foreign.ShortAddress(foreign.Quote(to.Redacted()))
 	text = fmt.Sprintf("the server redirects (%d) to %s, which was not followed", resp.StatusCode, place)
 	next = "if that is the right address, use it in the configuration"
 	if !moved {
@@ -124,6 +141,6 @@ func notMCP(resp *http.Response, page bool) error {
 		e.Hint = AddressHint + "; " + GatewayHint
 	}
 	what := cmp.Or(resp.Header.Get("Content-Type"), "no content")
-	e.Err = fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Line(what))
+	e.Err = fmt.Errorf("this does not look like an MCP server: it answered a request with %s", foreign.Quote(what))
 	return e
 }

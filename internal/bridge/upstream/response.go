@@ -65,7 +65,6 @@ func (r *response) follow(ctx context.Context) error {
 // initialize before it is delivered.
 func (r *response) learnSession() {
 	r.session.id = visibleASCII(r.resp.Header.Get(headerSession))
-	foreign.Withhold(r.session.id) // who has it may use the session
 	sink := r.sink
 	r.sink = jsonrpc.SinkFunc(func(reply jsonrpc.Message) {
 		if reply.Answers(r.m) {

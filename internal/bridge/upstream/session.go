@@ -80,7 +80,7 @@ func (s sessionSetup) replay(log func(string, ...any), send func(m jsonrpc.Messa
 		return fmt.Errorf("open a new session: %w", err)
 	case refused != nil:
 		text, _ := jsonrpc.Text(jsonrpc.Member(refused, "message"))
-		return &Error{Reason: Refused, Err: fmt.Errorf("open a new session: the server refused: %s", foreign.Line(text)), Hint: restartHint}
+		return &Error{Reason: Refused, Err: fmt.Errorf("open a new session: the server refused: %s", foreign.Quote(text)), Hint: restartHint}
 	case s.initialized.Raw == nil:
 		return nil
 	}

@@ -134,19 +134,28 @@ func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form 
 	if user != "" {
 		req.SetBasicAuth(user, password)
 	}
-	withholdRequest(req, form)
+	defer withholdRequest(req, form)()
 	c.HTTP.CloseIdleConnections()
 	return c.send(req)
 }
 
-// withholdRequest withholds what is secret in a request with this form.
-func withholdRequest(req *http.Request, form url.Values) {
-	for _, name := range []string{"code", "code_verifier", "device_code", "client_assertion", "client_secret"} {
-		foreign.Withhold(form.Get(name))
-		foreign.Withhold(url.QueryEscape(form.Get(name)))
-	}
+// withholdRequest withholds what is secret in a request with this form, until its answer
+// is read.
+func withholdRequest(req *http.Request, form url.Values) (release func()) {
 	_, basic, _ := strings.Cut(req.Header.Get("Authorization"), " ")
-	foreign.Withhold(basic)
+	secrets := []string{basic}
+	for _, name := range []string{"code", "code_verifier", "device_code", "client_assertion", "client_secret", "refresh_token", "token"} {
+		secrets = append(secrets, form.Get(name))
+	}
+	var releases []func()
+	for _, secret := range secrets {
+		releases = append(releases, foreign.Withhold(secret))
+	}
+	return func() {
+		for _, release := range releases {
+			release()
+		}
+	}
 }
 
 // send performs a request and reads its bounded answer.

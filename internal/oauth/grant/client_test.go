@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
 )
 
@@ -70,4 +72,24 @@ func TestFormsHaveConnectionsOfTheirOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A secret is withheld from quotations as long as it is in use, and no longer: a process
+// that refreshes for months keeps none of the tokens that have ended.
+func TestSecretIsWithheldWhileInUse(t *testing.T) {
+	const value = "withheld-while-in-use"
+	s := NewSecret(value)
+	if got := foreign.Quote("you sent " + value); got != "you sent [redacted]" {
+		t.Error(got)
+	}
+	runtime.KeepAlive(s.value)
+	s = Secret{}
+	for range 1000 {
+		runtime.GC()
+		if foreign.Quote("you sent "+value) == "you sent "+value {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Error("it is withheld for ever")
 }

@@ -86,7 +86,16 @@ func firstOf(o foreign.Object, names ...string) string {
 
 // newOAuthError filters what a provider says of a refusal.
 func newOAuthError(code, description string) oauthError {
-	return oauthError{Code: foreign.Line(code), Description: foreign.Line(description)}
+	return oauthError{Code: ErrorCode(code), Description: foreign.Quote(description)}
+}
+
+// ErrorCode filters the code of a refusal. One in the form of the registered codes (RFC
+// 6749, section 5.2) stays as it is, whatever is withheld: it is compared with them.
+func ErrorCode(code string) string {
+	if strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") == "" {
+		return foreign.Line(code)
+	}
+	return foreign.Quote(code)
 }
 
 // withScope adds the scope that a provider names beside invalid_scope, in a member or
@@ -160,7 +169,7 @@ func plainRefusal(body []byte) string {
 	if len(body) > 512 || !refreshWords().Match(body) {
 		return ""
 	}
-	return foreign.Line(strings.Trim(strings.TrimSpace(string(body)), `"`))
+	return foreign.Quote(strings.Trim(strings.TrimSpace(string(body)), `"`))
 }
 
 func (a response) isGrant() bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 
 	"mcp-login/internal/foreign"
 )
@@ -15,14 +16,15 @@ import (
 // print a plain string there. The zero Secret is empty.
 type Secret struct{ value *string }
 
-// NewSecret wraps value, and withholds it where a peer sends it back ([foreign.Withhold]).
-// An empty value gives the zero Secret.
+// NewSecret wraps value. As long as the Secret is in use, its value is withheld where a
+// peer sends it back ([foreign.Quote]). An empty value gives the zero Secret.
 func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}
 	}
-	foreign.Withhold(value)
-	return Secret{value: &value}
+	s := Secret{value: &value}
+	runtime.AddCleanup(s.value, func(release func()) { release() }, foreign.Withhold(value))
+	return s
 }
 
 // Reveal returns the secret itself. Its callers are few on purpose: the
