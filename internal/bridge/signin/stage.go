@@ -96,7 +96,9 @@ func (s *Stage) Unasked(sink jsonrpc.Sink) {
 
 // Close implements jsonrpc.Stage.
 func (s *Stage) Close(ctx context.Context) error {
-	s.stop()
+	s.mu.Lock()
+	s.stop() // again begins nothing from now on
+	s.mu.Unlock()
 	err := s.cfg.Server.Close(ctx)
 	// What is under way has ended with the stage below, unless the client does not read.
 	return errors.Join(err, retry.Await(ctx, s.work.Wait))
@@ -364,6 +366,11 @@ func (s *Stage) forward(ctx context.Context, m *jsonrpc.Message) {
 
 // again repeats initialize for a client that has had its answer.
 func (s *Stage) again(m jsonrpc.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return
+	}
 	s.work.Go(func() {
 		answer, err := jsonrpc.Ask(s.ctx, s.cfg.Server.Send, m, s.pass)
 		s.remember(m, answer)

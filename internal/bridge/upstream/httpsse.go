@@ -143,15 +143,21 @@ func (c *sseConn) sendOn(ctx context.Context, s *sseStream, m jsonrpc.Message, s
 	select {
 	case err := <-call.done:
 		return err
-	case <-s.done:
-		select {
-		case err := <-call.done: // both: the answer was the last thing that came
-			return err
-		default:
-			return interrupted(unlessEOF(context.Cause(s.life)))
-		}
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-s.life.Done():
+	}
+	if !s.unregister(call) { // its answer is being delivered, or has been
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+		}
+	}
+	select {
+	case err := <-call.done:
+		return err
+	default:
+		return interrupted(unlessEOF(context.Cause(s.life)))
 	}
 }
 

@@ -99,7 +99,7 @@ func (c *sseConn) endpoint(events *sse.Reader) (*url.URL, error) {
 		case err != nil:
 			return nil, err
 		case e.Type != "endpoint":
-			return nil, fmt.Errorf("the first event is of type %q", foreign.Line(e.Type))
+			return nil, fmt.Errorf("the first event is of type %q", foreign.Quote(e.Type))
 		case !e.HasData:
 			continue
 		}
@@ -171,10 +171,15 @@ func (s *sseStream) register(call *pendingCall) {
 	s.pending = append(s.pending, call)
 }
 
-func (s *sseStream) unregister(call *pendingCall) {
+// unregister removes a call, and reports whether no answer to it has come.
+func (s *sseStream) unregister(call *pendingCall) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pending = slices.DeleteFunc(s.pending, func(other *pendingCall) bool { return other == call })
+	at := slices.Index(s.pending, call)
+	if at >= 0 {
+		s.pending = slices.Delete(s.pending, at, at+1)
+	}
+	return at >= 0
 }
 
 // take removes the oldest call with this raw id, and returns it; nil if there is none.
