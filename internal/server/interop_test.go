@@ -112,8 +112,8 @@ func TestInteropMCPGo(t *testing.T) {
 	})
 }
 
-// Both eras on one endpoint, and bad input of a tool as a tool
-// result. Raw messages, so that no client helps.
+// Clients with sessions and without them on one endpoint, and bad input of a tool as a
+// tool result. Raw messages, so that no client helps.
 func TestAllRevisionsAreServedOnOneEndpoint(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startServer(t, i, nil)

@@ -15,16 +15,16 @@ import (
 
 // peer is a running server.
 type peer struct {
-	name, url string
-	changes   func()        // changes a list and a resource
-	cancelled chan struct{} // gets one when the slow tool was cancelled
-	asks      bool          // its library can ask the client over this transport
-	changing  bool          // and sends changes over it
-	samples   bool          // it also asks for samples and roots
-	spaced    bool          // its progress comes well before its answer
-	apart     bool          // its progress may come by another stream than the answer, and after it
-	old       bool          // it knows no 2026-07-28
-	noSession bool          // towards clients of 2025 it has no sessions
+	name, url   string
+	changes     func()        // changes a list and a resource
+	cancelled   chan struct{} // gets one when the slow tool was cancelled
+	asks        bool          // its library can ask the client over this transport
+	changing    bool          // and sends changes over it
+	samples     bool          // it also asks for samples and roots
+	spaced      bool          // its progress comes well before its answer
+	otherStream bool          // its progress may come by another stream than the answer, and after it
+	old         bool          // it knows no 2026-07-28
+	noSession   bool          // towards clients of 2025 it has no sessions
 }
 
 type none struct{}
@@ -95,7 +95,7 @@ func text(s string) *mcp.CallToolResult {
 // mcpGo is a server of mcp-go, which offers all revisions on one endpoint.
 func mcpGo(t *testing.T) *peer {
 	t.Helper()
-	p := &peer{name: "all (mcp-go)", cancelled: make(chan struct{}, 1), apart: true}
+	p := &peer{name: "all (mcp-go)", cancelled: make(chan struct{}, 1), otherStream: true}
 	s := mcpserver.NewMCPServer("peer", "1", mcpserver.WithToolCapabilities(true), mcpserver.WithElicitation())
 	written := make(chan struct{}, 100)
 	progress := func(ctx context.Context, r mcpgo.CallToolRequest, i int) {

@@ -50,7 +50,7 @@ func TestEarlierVersionFollows(t *testing.T) {
 }
 
 // A bridge goes on when its program is replaced by another version: what it starts then
-// is that one, with the arguments, the environment and the demand of its own.
+// is that one, with the arguments, the environment and the login request of its own.
 func TestEarlierVersionReplaced(t *testing.T) {
 	real.Long(t, "builds an earlier version")
 	versions := map[string]string{"c9a35dd": binary.Earlier(t, "c9a35dd", "mcp-login"), "ours": binary.Build(t, "mcp-login")}

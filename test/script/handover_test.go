@@ -17,7 +17,7 @@ import (
 
 // What is no login request on stdin asks nobody; that of an earlier version, which has
 // fewer members, is fulfilled, and so is one with secrets that nothing reads.
-func TestHandoverAsksOnlyForADemand(t *testing.T) {
+func TestHandoverAsksOnlyForALoginRequest(t *testing.T) {
 	const refused, fulfilled = 2, 0
 	for name, c := range map[string]struct {
 		stdin string

@@ -27,7 +27,7 @@ import (
 	"mcp-login/test/binary"
 )
 
-// Addresses of the network that TestA11 makes for itself: one that counts as
+// Addresses of the network that this test makes for itself: one that counts as
 // public (of RFC 5737, so that it is nobody's) and one of a private network.
 const (
 	publicIP  = "203.0.113.5"
