@@ -19,8 +19,8 @@ import (
 // canary stands for all secrets; a form spells it otherwise. added is no secret: it is
 // what a faulty peer adds.
 const (
-	canary  = "CANARY/0123456789+"
-	added = "SURPLUS-0123456789"
+	canary = "CANARY/0123456789+"
+	added  = "SURPLUS-0123456789"
 )
 
 // misframings are what a faulty or hostile peer or proxy adds to a good answer.
