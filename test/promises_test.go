@@ -18,7 +18,7 @@ var proof = regexp.MustCompile("`(Test[A-Za-z0-9_]+|Fuzz[A-Za-z0-9_]+|[a-z0-9-]+
 // from 1, with as many cells as asked for.
 func table(t *testing.T, page string, cells int) [][]string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", page))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "evidence", page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestTheComparisonNamesTestsThatExist(t *testing.T) {
 			}
 		}
 	}
-	text, err := os.ReadFile(filepath.Join("..", "docs", "comparison.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "evidence", "comparison.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestTheComparisonNamesTestsThatExist(t *testing.T) {
 func TestEachRequirementHasATest(t *testing.T) {
 	known := knownTests(t)
 	rows := 0
-	for line := range strings.Lines(string(readFile(t, filepath.Join("..", "docs", "requirements.md")))) {
+	for line := range strings.Lines(string(readFile(t, filepath.Join("..", "docs", "evidence", "requirements.md")))) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| ---") || strings.HasPrefix(line, "| demanded") {
 			continue
@@ -209,7 +209,7 @@ var attacks = map[string]struct {
 // is kept.
 func checkAttacks(t *testing.T, known map[string]bool) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "score-card.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "evidence", "score-card.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

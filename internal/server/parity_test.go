@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// docs/mcp-auth-parity.md names tests that exist, gives every case a test or a
+// docs/evidence/mcp-auth-parity.md names tests that exist, gives every case a test or a
 // reason, and has as many cases as its headings say.
 func TestParityTableNamesRealTests(t *testing.T) {
-	page, err := os.ReadFile("../../docs/mcp-auth-parity.md")
+	page, err := os.ReadFile("../../docs/evidence/mcp-auth-parity.md")
 	if err != nil {
 		t.Fatal(err)
 	}

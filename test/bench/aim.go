@@ -14,7 +14,7 @@ type aim struct {
 	of string
 }
 
-// aims are those of the project; see docs/performance.md.
+// aims are those of the project; see docs/evidence/performance.md.
 var aims = []aim{
 	{key: "cpu.first", most: 1.0 / 60, of: peerRemote},
 	{key: "start.first", most: 1.3, of: floor},

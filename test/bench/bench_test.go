@@ -22,7 +22,7 @@ type result struct {
 
 // Every measure brings its figures for mcp-login, none of the calls and
 // notifications it makes is lost, and the report has all of them: the table in
-// docs/performance.md cannot lose a line without this test.
+// docs/evidence/performance.md cannot lose a line without this test.
 func TestQuick(t *testing.T) {
 	real.Long(t, "measures")
 	got := bench(t)

@@ -43,7 +43,7 @@ type sizes struct {
 	limit         time.Duration // of one measure
 }
 
-// whole is what docs/performance.md is made with, quick what CI looks at.
+// whole is what docs/evidence/performance.md is made with, quick what CI looks at.
 var (
 	whole = sizes{
 		starts: 7, calls: 9000, warm: 300, flights: []int{1, 16, 64}, large: map[int]int{1: 24, 16: 4, 64: 2},

@@ -26,7 +26,7 @@ type sizes struct {
 	opening     int           // streams that are being opened at a time
 }
 
-// whole is what docs/performance.md is made with, quick what CI looks at.
+// whole is what docs/evidence/performance.md is made with, quick what CI looks at.
 var (
 	whole = sizes{connections: 32, warm: 60, calls: 1500, slower: 8, settle: time.Second, streams: 10_000, beat: 5 * time.Second, beats: 2, opening: 16}
 	quick = sizes{connections: 8, warm: 4, calls: 25, slower: 1, settle: 10 * time.Millisecond, streams: 200, beat: time.Second, beats: 1, opening: 16}

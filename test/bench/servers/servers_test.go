@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // The whole run without the sample: every call is answered with its own user,
 // the provider is asked and a signature verified once for each token, each idle
 // stream has its heartbeats and still answers. Every figure is there,
-// so the tables in docs/performance.md cannot lose a line without this test.
+// so the tables in docs/evidence/performance.md cannot lose a line without this test.
 func TestQuick(t *testing.T) {
 	real.Long(t, "measures")
 	lookAtSources(t)
