@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ func newHelp(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND | TOPIC]",
 		Short: "Explain a command, or a topic",
-		Long:  "help explains a command, or one of the topics environment, exit-codes, storage, headless,\nproxies, logto and mcp-remote.",
+		Long:  "help explains a command, or one of the topics that mcp-login --help lists.",
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var words []string
 			if at, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
@@ -101,19 +102,27 @@ func group(cmd *cobra.Command) *cobra.Command {
 // documentation itself.
 func newTopics(a *app) []*cobra.Command {
 	var list []*cobra.Command
-	for _, topic := range [][2]string{
-		{"environment", "Every flag and variable"},
-		{"exit-codes", "What the exit codes mean"},
-		{"storage", "Where logins are kept, and how safe that is"},
-		{"headless", "Signing in without a browser, or without a person"},
-		{"proxies", "Proxies, certificates, bad networks"},
-		{"logto", "Protecting a server with Logto"},
-	} {
-		cmd := &cobra.Command{Use: topic[0], Short: topic[1]}
-		cmd.SetHelpFunc(func(*cobra.Command, []string) { fmt.Fprint(a.term.Out(), docs.Topic(topic[0])) })
+	for _, topic := range docs.Topics {
+		cmd := &cobra.Command{Use: topic.Word, Short: topic.Short}
+		cmd.SetHelpFunc(func(*cobra.Command, []string) { a.term.Page(topic.Text(), linkOfTopic) })
 		list = append(list, cmd)
 	}
 	return list
+}
+
+// linkOfTopic is what help says for an address in a page: what prints that page, else where it
+// is in the source.
+func linkOfTopic(address string) string {
+	file, _, _ := strings.Cut(address, "#")
+	if file == "" || strings.Contains(file, "://") {
+		return file
+	}
+	for _, topic := range docs.Topics {
+		if topic.File == file {
+			return "mcp-login help " + topic.Word
+		}
+	}
+	return path.Join("docs", file)
 }
 
 // newMCPRemoteTopic is "help mcp-remote".
