@@ -298,7 +298,10 @@ func TestFlagsInTheDocs(t *testing.T) {
 		}
 	}
 	flag := regexp.MustCompile("`[^`]*--([a-z][a-z0-9-]*)")
-	for _, name := range []string{"docs/environment.md", "docs/signing-in.md", "docs/troubleshooting.md", "docs/storage.md", "README.md"} {
+	for _, name := range []string{
+		"docs/environment.md", "docs/signing-in.md", "docs/troubleshooting.md", "docs/storage.md", "README.md", "docs/desktop.md", "docs/terminal.md",
+		"docs/install.md", "docs/faq.md", "docs/glossary.md", "docs/proxies.md", "docs/clients.md", "docs/transports.md", "docs/exit-codes.md",
+	} {
 		for _, m := range flag.FindAllStringSubmatch(page(t, name), -1) {
 			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete"}, m[1]) {
 				t.Errorf("%s names --%s, which does not exist", name, m[1])

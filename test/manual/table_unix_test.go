@@ -1,0 +1,47 @@
+//go:build !windows
+
+package manual
+
+// notRun are the commands that are not run, by how they begin, and why.
+var notRun = []struct{ command, why string }{
+	{"go run ./examples/whoami", "TestDemo runs it, and TestRecordingIsOfToday compares what it prints"},
+	{"go install ./cmd/", "it writes into the folder of Go's programs; every command here is run by what the same packages build to"},
+	{"CGO_ENABLED=0 go build -trimpath -o /usr/local/bin", "it writes into the system; TestSize builds the same packages"},
+	{"go build", "it is a part of a command"},
+	{"go env ", "it is Go's"},
+	{"git pull", "it needs the network"},
+	{"go test", "tests are run by .ci/run"},
+	{"MCP_LOGIN_TEST_LONG=1", "tests are run by .ci/run"},
+	{"go run ./test/", "the tests of these programs run them"},
+	{"make ", "short for commands that .ci/run runs"},
+	{"bash .ci/run", "it runs this test"},
+	{"npm ", "it downloads 2 GB; .ci/run runs it"},
+	{"npx mcp-remote", "it is what is replaced; test/interop runs it"},
+	{"npx @modelcontextprotocol/inspector", "test/interop runs the Inspector"},
+	{"apt-get ", "it changes the system; .ci/run runs it"},
+	{"docker build", "it needs a container engine; test/deploy reads the file"},
+	{"openssl rand", "it is another program's"},
+	{"secret-tool clear", "it changes the keyring of whoever runs the tests"},
+	{"security delete-generic-password", "macOS only, and it changes the Keychain"},
+	{"mcp-login completion zsh >", "the file's name is a variable of zsh; help.txtar prints the script"},
+	{"mcp-login completion powershell |", "PowerShell only; help.txtar prints the script"},
+	{"whoami-server healthcheck", "it asks a running server; TestHealthcheck does"},
+	{"mcp-login logout --delete-registration", "the provider here does not offer that; TestOIDCProviderDeletesRegistration runs it with one that does"},
+	{"mcp-login login --detached-login", "a decision names it; bridges run it, and no person"},
+}
+
+// shows are what some commands print, as regular expressions. All end with exit code 0.
+var shows = map[string]string{
+	"curl -i -X POST https://mcp.example.com/mcp":                                                `(?s)HTTP/1.1 401.*resource_metadata="`,
+	"curl -i -X POST http://127.0.0.1:3001/mcp":                                                  `(?s)HTTP/1.1 401.*resource_metadata="`,
+	"curl https://mcp.example.com/.well-known/oauth-protected-resource/mcp":                      `"authorization_servers"`,
+	"mcp-login doctor --client-id APP_ID https://mcp.example.com/mcp":                            `PASS +resource`,
+	"mcp-login login https://example.com/mcp":                                                    `signed in to .* as alice@example.test`,
+	"mcp-login call https://example.com/mcp whoami":                                              `you are alice@example.test`,
+	"mcp-login call https://example.com/mcp search --arg query=weather --arg limit=3":            `3 results for weather`,
+	"mcp-login call https://example.com/mcp search - < arguments.json":                           `3 results for weather`,
+	`curl -H "$(mcp-login token --header-line https://example.com/mcp)" https://example.com/api`: `the answer of the API`,
+	"mcp-login config --list":                                                                    `cursor`,
+	"mcp-login config claude-desktop https://example.com/mcp --write":                            `claude_desktop_config.json`,
+	"mcp-login logout https://example.com/mcp":                                                   `signed out of`,
+}
