@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -23,8 +24,8 @@ var (
 // builtEnv names the folder of what the process that started this one has built.
 const builtEnv = "MCP_LOGIN_TEST_BINARIES"
 
-// Build returns the path of the program cmd/name, building it at the first
-// call. TestMain is Main.
+// Build returns the path of the program cmd/name, or of the one in the folder name if
+// that has a slash, building it at the first call. TestMain is Main.
 func Build(t testing.TB, name string) string {
 	t.Helper()
 	mu.Lock()
@@ -40,7 +41,11 @@ func Build(t testing.TB, name string) string {
 		// Tests look into /proc of what they start, as only root may otherwise.
 		_ = os.Setenv("MCP_LOGIN_DUMPABLE", "1")
 	}
-	path := filepath.Join(folder(t), name)
+	pkg := "mcp-login/cmd/" + name
+	if strings.Contains(name, "/") {
+		pkg = "mcp-login/" + name
+	}
+	path := filepath.Join(folder(t), filepath.Base(name))
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
@@ -49,7 +54,7 @@ func Build(t testing.TB, name string) string {
 	if kept == "" {
 		kept = path
 	}
-	compile(t, "", kept, "mcp-login/cmd/"+name)
+	compile(t, "", kept, pkg)
 	built[name] = own(kept, path)
 	return built[name]
 }
@@ -124,7 +129,7 @@ func Inherited(t testing.TB, names ...string) string {
 // test's result until a file that the test looked at has changed. Without it, a
 // program could be broken and its tests still pass from the cache.
 func lookAtSources(t testing.TB) {
-	for _, part := range []string{"cmd", "internal", "go.mod", "go.sum"} {
+	for _, part := range []string{"cmd", "internal", "examples", "go.mod", "go.sum"} {
 		err := filepath.WalkDir(filepath.Join(root(), part), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)

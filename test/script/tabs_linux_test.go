@@ -4,41 +4,15 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
+	"mcp-login/test/binary"
 )
-
-// pseudoTerminal returns the end of a pseudo-terminal that a person has, and the one
-// that programs get.
-func pseudoTerminal(t *testing.T) (control, end *os.File) {
-	t.Helper()
-	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = control.Close() })
-	if err := unix.IoctlSetPointerInt(int(control.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(control.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	end, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = end.Close() })
-	return control, end
-}
 
 // At a terminal somebody is asked which of several accounts is meant.
 func TestWhichAccountAtATerminal(t *testing.T) {
@@ -54,7 +28,7 @@ func TestWhichAccountAtATerminal(t *testing.T) {
 		}
 	}
 	for typed, want := range map[string]string{"2\n": "token-of-three\n", " 3 \n": "token-of-two\n", "4\n": "", "0\n": "", "\n": "", "one\n": "", "\x04": ""} {
-		control, end := pseudoTerminal(t)
+		control, end := binary.PseudoTerminal(t)
 		cmd := h.command("token", h.url)
 		var out strings.Builder
 		cmd.Stdin, cmd.Stderr, cmd.Stdout = end, end, &out
@@ -93,7 +67,7 @@ func TestTabBudgetAtATerminal(t *testing.T) {
 		t.Fatalf("in a script: %d tabs, %v: %s", h.opened(), err, out)
 	}
 	cmd := h.command("call", h.URL+"/mcp", "x")
-	_, end := pseudoTerminal(t)
+	_, end := binary.PseudoTerminal(t)
 	cmd.Stderr = end
 	_ = cmd.Run() // the server has no tools
 	if h.opened() != 4 {
