@@ -51,7 +51,7 @@ var rooms = map[string][]string{
 	"internal/terminal":        {},
 	"internal/origin":          {},
 	"docs":                     {},
-	"examples/whoami":          {"internal/server", "internal/devidp"},
+	"examples/whoami":          {"internal/server", "internal/devidp", "internal/terminal", "internal/hint"},
 }
 
 // leaves are rooms that import nothing of the project and that all rooms below

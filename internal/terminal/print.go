@@ -111,6 +111,7 @@ func (t *Terminal) ResultJSON(encoded []byte) {
 const (
 	Green = "32"
 	Red   = "31"
+	Bold  = "1"
 	Dim   = "2"
 )
 

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// buildOfGoRun is the folder in which go run has built this program, "" if it was built
+// otherwise or comes out of the go command's cache.
+func buildOfGoRun() string {
+	program, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	exe := filepath.Dir(program) // go-build123/b001/exe
+	folder := filepath.Dir(filepath.Dir(exe))
+	if filepath.Base(exe) != "exe" || !strings.HasPrefix(filepath.Base(folder), "go-build") {
+		return ""
+	}
+	return folder
+}
+
+// removeBuild removes what go run has built, if that is no longer there to do so: a closed
+// terminal ends it at once. parent was its process.
+func removeBuild(parent int) {
+	if folder := buildOfGoRun(); folder != "" && os.Getppid() != parent {
+		_ = os.RemoveAll(folder)
+	}
+}

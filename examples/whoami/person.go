@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"mcp-login/internal/devidp"
+)
+
+// person is who signs in: somebody in front of a browser, or the demo in their place.
+// It hears what mcp-login says on stderr, and shows it.
+type person struct {
+	show     *show
+	auto     bool            // the demo signs in, without showing the address
+	enter    <-chan struct{} // somebody has pressed Enter at the terminal; nil where there is none
+	provider string          // its host and port
+	ctx      context.Context // of the sign-in
+	work     sync.WaitGroup
+	code     string // to be typed in on the page, "" for none
+}
+
+// userCode is what a person types in on another device (RFC 8628, section 6.1).
+var userCode = regexp.MustCompile(`\b[A-Z]{4}-[A-Z]{4}\b`)
+
+// hear takes a line of mcp-login. With -auto nobody needs an address, nor the line that
+// announces one.
+func (p *person) hear(line string) {
+	if code := userCode.FindString(line); code != "" {
+		p.code = code
+	}
+	switch address := strings.HasPrefix(line, "http"); {
+	case !address && (!p.auto || !strings.HasSuffix(line, ":")):
+		p.show.quote(line)
+	case address && !p.auto:
+		p.show.address(line)
+		p.show.blank()
+	}
+	if strings.HasPrefix(line, "http") {
+		p.asked(line)
+	}
+}
+
+// asked is called with each address where to sign in.
+func (p *person) asked(address string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return
+	}
+	elsewhere := u.Host == p.provider // no browser was opened: it would get an address of the bridge
+	if p.code != "" && u.RawQuery == "" {
+		u.RawQuery = url.Values{"user_code": {p.code}}.Encode()
+	}
+	switch {
+	case p.auto:
+		p.show.text("The demo signs in as alice (-auto). Without -auto you do, in your browser.")
+	case !elsewhere:
+		p.show.text("Choose alice or bob on the page that opens in your browser.")
+	default:
+		p.show.text("No browser can be opened here. Open the address in one on this machine.")
+		if os.Getenv("SSH_CONNECTION") != "" {
+			p.show.text("From another machine, first: ssh -L %[1]s:%[2]s HOST", u.Port(), u.Host)
+		}
+	}
+	switch {
+	case p.auto:
+	case p.enter != nil:
+		p.show.text("Or press Enter here: then the demo signs in as alice.")
+	case elsewhere:
+		p.show.text("Nobody can press Enter here, so the demo signs in as alice.")
+	default:
+		return
+	}
+	p.work.Go(func() { p.signIn(u.String()) })
+}
+
+// signIn plays the person in front of the browser, at once or when somebody has
+// pressed Enter.
+func (p *person) signIn(address string) {
+	if p.enter != nil {
+		select {
+		case <-p.enter:
+		case <-p.ctx.Done():
+			return
+		}
+	}
+	browser := &http.Client{Timeout: time.Minute}
+	if _, err := devidp.Approve(p.ctx, browser, address, "alice"); err != nil && p.ctx.Err() == nil {
+		p.show.text("The demo cannot sign in (%s). Go on in the browser.", err)
+	}
+}
+
+// linesOf sends for each line that somebody types, and calls gone when no more come. It
+// reads until the demo ends.
+func linesOf(stdin io.Reader, gone func()) <-chan struct{} {
+	typed := make(chan struct{}, 1)
+	go func() {
+		defer gone()
+		for lines := bufio.NewScanner(stdin); lines.Scan(); {
+			select {
+			case typed <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return typed
+}
