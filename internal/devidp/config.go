@@ -47,6 +47,9 @@ type User struct {
 // Client is an application registered beforehand.
 type Client struct {
 	ID, Secret string
+	// Name is the client_name, which the pages for people call the application by; ""
+	// for one without a name.
+	Name string
 	// ApplicationType is native (any port on a loopback redirect URI, RFC
 	// 8252 section 7.3) or web (exact comparison); "" is native.
 	ApplicationType string

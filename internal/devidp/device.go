@@ -78,7 +78,7 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request) {
 	}
 	userCode := strings.ToUpper(strings.TrimSpace(r.Form.Get("user_code")))
 	if r.Method == http.MethodGet {
-		show(w, http.StatusOK, devicePage(userCode, "", p.cfg.Users))
+		show(w, http.StatusOK, devicePage(userCode, "", p.deviceRequest(userCode), p.cfg.Users))
 		return
 	}
 	user, known := p.cfg.user(r.PostForm.Get("user"))
@@ -87,7 +87,7 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !p.decide(userCode, user, known) {
-		show(w, http.StatusBadRequest, devicePage(userCode, "No device waits with this code.", p.cfg.Users))
+		show(w, http.StatusBadRequest, devicePage(userCode, "No device waits with this code.", nil, p.cfg.Users))
 		return
 	}
 	title := "You are signed in as " + user.Username
@@ -97,21 +97,42 @@ func (p *Provider) devicePage(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, donePage(title, "You can close this page and go back to the other device."))
 }
 
+// waiting finds the device that waits with a code; nil for none. The caller holds mu.
+func (p *Provider) waiting(userCode string) *device {
+	for _, d := range p.devices {
+		if d.userCode == userCode && !d.ended(time.Now()) && d.user == nil && !d.denied {
+			return d
+		}
+	}
+	return nil
+}
+
+// deviceRequest is what the device with the code asks for; nil where none waits.
+func (p *Provider) deviceRequest(userCode string) *request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.waiting(userCode)
+	if d == nil {
+		return nil
+	}
+	req := d.req
+	return &req
+}
+
 // decide notes the person's choice for the device that waits with the code.
 func (p *Provider) decide(userCode string, user User, known bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, d := range p.devices {
-		if d.userCode == userCode && !d.ended(time.Now()) && d.user == nil && !d.denied {
-			d.req.scopes = user.granted(d.req.scopes)
-			d.denied = !known || len(d.req.scopes) == 0
-			if known {
-				d.user = &user
-			}
-			return true
-		}
+	d := p.waiting(userCode)
+	if d == nil {
+		return false
 	}
-	return false
+	d.req.scopes = user.granted(d.req.scopes)
+	d.denied = !known || len(d.req.scopes) == 0
+	if known {
+		d.user = &user
+	}
+	return true
 }
 
 // devicePoll answers a device that asks whether its person is done (RFC 8628,

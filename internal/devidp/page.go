@@ -33,25 +33,40 @@ func donePage(title, body string) page.HTML {
 
 // signInPage asks who the person is.
 func signInPage(id string, req request, users []User) page.HTML {
-	content := "<h1>Who are you?</h1>\n<p>Client " + text(req.client.ID) + " wants to sign you in"
-	for _, r := range req.resources {
-		content += ", to use " + text(r)
-	}
-	if len(req.scopes) > 0 {
-		content += ", with: " + text(strings.Join(req.scopes, " "))
-	}
-	return content + "</p>\n" +
+	return "<h1>Who are you?</h1>\n<p>" + asks(req) + "</p>\n" +
 		`<form method="post" action="` + pathSignIn + `">` + "\n" +
 		`<input type="hidden" name="interaction" value="` + text(id) + `">` + "\n" +
 		choices(users, req.loginHint) + cancel(req) + "</form>\n"
 }
 
-// devicePage asks for the code of another device, and who the person is.
-func devicePage(userCode, problem string, users []User) page.HTML {
-	if problem != "" {
-		problem += " "
+// asks says which program wants to sign somebody in, and for what. Programs name
+// themselves (RFC 7591 section 2); one that has not done so is called by its id.
+func asks(req request) page.HTML {
+	content := "A program with the client id <strong>" + text(req.client.ID) + "</strong>"
+	if name := strings.TrimSpace(foreign.Line(req.client.Name)); name != "" {
+		content = "<strong>" + text(name) + "</strong>"
 	}
-	return "<h1>Sign in another device</h1>\n<p>" + text(problem) +
+	content += " wants to sign you in"
+	if len(req.resources) > 0 {
+		content += " to use " + text(strings.Join(req.resources, " and "))
+	}
+	if len(req.scopes) > 0 {
+		content += ", with the scopes " + text(strings.Join(req.scopes, " "))
+	}
+	return content + "."
+}
+
+// devicePage asks for the code of another device, and who the person is. req is what
+// waits with the code, if something does.
+func devicePage(userCode, problem string, req *request, users []User) page.HTML {
+	said := text(problem)
+	switch {
+	case req != nil:
+		said = asks(*req) + " "
+	case problem != "":
+		said += " "
+	}
+	return "<h1>Sign in another device</h1>\n<p>" + said +
 		"Compare the code with the one the other device shows, then choose who you are.</p>\n" +
 		`<form method="post" action="` + pathDevice + `">` + "\n" +
 		`<label>Code <input name="user_code" value="` + text(userCode) +

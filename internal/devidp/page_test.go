@@ -15,9 +15,10 @@ func TestPagesEscape(t *testing.T) {
 	users := []User{{Subject: evil, Username: evil, Name: evil, Email: evil}}
 	for name, content := range map[string]page.HTML{
 		"done":        donePage(evil, evil),
-		"sign-in":     signInPage(evil, request{client: Client{ID: evil}, scopes: []string{evil}, resources: []string{evil}, loginHint: evil}, users),
-		"device":      devicePage(evil, "", users),
-		"device, bad": devicePage(evil, evil, users),
+		"sign-in":     signInPage(evil, request{client: Client{ID: evil, Name: evil}, scopes: []string{evil}, resources: []string{evil}, loginHint: evil}, users),
+		"unnamed":     signInPage(evil, request{client: Client{ID: evil}}, users),
+		"device":      devicePage(evil, "", &request{client: Client{ID: evil, Name: evil}}, users),
+		"device, bad": devicePage(evil, evil, nil, users),
 	} {
 		rec := httptest.NewRecorder()
 		show(rec, 200, content)

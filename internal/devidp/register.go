@@ -12,11 +12,13 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/origin"
 )
 
 // metadataOf is what is read of a client's metadata (RFC 7591, section 2).
 type metadataOf struct {
+	Name            string         `json:"client_name"`
 	RedirectURIs    []string       `json:"redirect_uris"`
 	ApplicationType string         `json:"application_type"`
 	AuthMethod      string         `json:"token_endpoint_auth_method"`
@@ -73,7 +75,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) *oauthError 
 // Grant types that do not exist here are left out.
 func newClient(meta metadataOf, f Faults) (Client, *oauthError) {
 	c := Client{
-		ID: randomText(16), ApplicationType: meta.ApplicationType, RedirectURIs: slices.Clone(meta.RedirectURIs), AuthMethod: meta.AuthMethod,
+		ID: randomText(16), Name: foreign.Line(meta.Name), ApplicationType: meta.ApplicationType, RedirectURIs: slices.Clone(meta.RedirectURIs), AuthMethod: meta.AuthMethod,
 		GrantTypes: only(meta.GrantTypes, []string{grantCode, grantRefresh, grantDevice, grantClient}),
 	}
 	c.ApplicationType = cmp.Or(c.ApplicationType, "web")

@@ -198,3 +198,44 @@ func TestApproveErrors(t *testing.T) {
 		}
 	}
 }
+
+// The pages for people name the program that asks, however it came to be known, by the
+// name that it has given itself, and one without a name by its id. Nothing of a name acts.
+func TestPagesNameTheProgram(t *testing.T) {
+	address, _ := documents(t, httptest.NewServer, mcpDocument)
+	r := start(t, func(c *devidp.Config) {
+		registering(c)
+		withDocuments(c)
+		c.Clients = append(c.Clients, devidp.Client{ID: "named", Name: "A configured one", RedirectURIs: []string{callback}})
+	})
+	page := func(id string) string {
+		t.Helper()
+		return r.get(r.host() + r.authorize(params("client_id", id)).location().String()).body
+	}
+	const nameless = "A program with the client id <strong>"
+	registered := func(name string) string {
+		t.Helper()
+		return r.register(strings.Replace(nativeMetadata, `"An MCP client"`, name, 1)).text("client_id")
+	}
+	unnamed := registered(`" \u200b\t"`)
+	for id, want := range map[string]string{
+		registered(`"Example Desktop"`):                   "<p><strong>Example Desktop</strong> wants to sign you in",
+		registered(`"a\u202eb\u001b[2J\n<i>c</i>"`):       "<p><strong>ab[2J; &lt;i&gt;c&lt;/i&gt;</strong> wants to sign you in",
+		registered(`"` + strings.Repeat("x", 2000) + `"`): "<p><strong>" + strings.Repeat("x", 299) + "…</strong> wants to sign you in",
+		unnamed:  nameless + unnamed + "</strong> wants to sign you in",
+		address:  "<p><strong>An MCP client</strong> wants to sign you in",
+		"named":  "<p><strong>A configured one</strong> wants to sign you in",
+		"native": nameless + "native</strong> wants to sign you in",
+	} {
+		if body := page(id); !strings.Contains(body, want) {
+			t.Errorf("%s: %q is missing in\n%s", id, want, body)
+		}
+	}
+	r.register(strings.Replace(nativeMetadata, `"An MCP client"`, "1", 1)).wantError(400, "invalid_client_metadata")
+	code := r.device().text("user_code")
+	for query, want := range map[string]string{"?user_code=" + code: nameless + "device</strong> wants to sign you in", "?user_code=NONE": "<p>Compare", "": "<p>Compare"} {
+		if body := r.get(r.host() + "/device" + query).body; !strings.Contains(body, want) {
+			t.Errorf("%s: %q is missing in\n%s", query, want, body)
+		}
+	}
+}
