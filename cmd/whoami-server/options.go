@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,6 +139,8 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	c := &o.config
 	text(fs, &o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it; JWTs of\nfurther ones are accepted as well")
 	text(fs, &o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp); several\nresources each have their own tokens")
+	text(fs, &o.config.PublicClient, "public-client", "", "client `id` that people's programs use at the issuer, shown on the page at /; empty\nwhere they register themselves")
+	text(fs, &o.config.InstallPage, "install-page", "", "`URL` of a page about how to get mcp-login, linked on the page at /")
 	text(fs, &o.listen, "listen", "127.0.0.1:3001", "`address` to listen on")
 	setting(o, fs, &c.Scopes, list, "scope", "openid profile email", "`scopes` that clients are told to ask for")
 	setting(o, fs, &c.RequiredScopes, list, "required-scope", "", "`scopes` a token must have; opaque tokens are refused then")
@@ -209,6 +212,7 @@ func (o *options) parse() []error {
 	o.parseToolScopes()
 	o.parseOperations(wrong)
 	o.parseIssuer(wrong)
+	o.parsePage(wrong)
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
 	o.parseAddresses(wrong)
 	if o.dev {
@@ -233,6 +237,21 @@ func (o *options) parseIssuer(wrong func(string, error)) {
 	}
 	_, err := checkAddress("dev-listen", o.devListen)
 	wrong("write host:port, e.g. 127.0.0.1:3002", err)
+}
+
+// parsePage judges what stands on the page for people.
+func (o *options) parsePage(wrong func(string, error)) {
+	id, clients := o.config.PublicClient, o.config.Clients
+	switch {
+	case id == "":
+	case o.dev:
+		wrong("leave out --public-client or --dev", errors.New("public-client: programs register themselves at the provider of --dev"))
+	case len(words(id)) > 1:
+		wrong("give one client id", fmt.Errorf("public-client: %q is more than one", id))
+	case len(clients) > 0 && !slices.Contains(clients, id):
+		wrong("name it there as well", fmt.Errorf("public-client: %s is not among those of --client, so its tokens are refused", id))
+	}
+	wrong("give the address of a page, e.g. https://example.com/mcp-login", server.CheckPage("install-page", o.config.InstallPage))
 }
 
 // devHint is what to do about an address of --dev that others can reach.

@@ -1,6 +1,10 @@
 package server
 
-import "slices"
+import (
+	"context"
+	"slices"
+	"time"
+)
 
 // clientSupport are the parts of an issuer's metadata (RFC 8414 section 2) that MCP
 // clients need. This server does not, so lacking ones are only logged: the
@@ -37,6 +41,23 @@ func (a clientSupport) missing() []string {
 // takesUnknownClients reports whether a client that the issuer does not know can sign in.
 func (a clientSupport) takesUnknownClients() bool {
 	return a.RegistrationEndpoint != "" || a.MetadataDocuments
+}
+
+// registrationWait bounds how long the page for people waits for an issuer of which
+// nothing is known yet.
+const registrationWait = 2 * time.Second
+
+// needsClientID reports whether a program must have been registered beforehand to sign
+// in here, where tokens of clients are accepted, or of all if there are none; known is
+// false while the issuer cannot be asked.
+func (s *Server) needsClientID(ctx context.Context, clients []string) (needs, known bool) {
+	if len(clients) > 0 { // tokens of all others are refused
+		return true, true
+	}
+	ctx, cancel := context.WithTimeout(ctx, registrationWait)
+	defer cancel()
+	m, _, err := s.provider.metadata.get(ctx)
+	return err == nil && !m.takesUnknownClients(), err == nil
 }
 
 // logClientSupport logs what clients will miss at the issuer, once for each version of

@@ -93,6 +93,13 @@ type Config struct {
 	Leeway time.Duration
 	// Operations are limits, sessions and replicas.
 	Operations
+	// PublicClient is the client_id that the programs of people have at Issuer, a
+	// public client (RFC 6749 section 2.1). The page for people puts it into what is
+	// copied from there; "" where programs register themselves.
+	PublicClient string
+	// InstallPage is the address of a page about how to get mcp-login, for people who
+	// read the page of this server; "" for none.
+	InstallPage string
 	// Version is the program's version for MCP's serverInfo.
 	Version string
 	// Log receives one line per request and per provider failure; nil
@@ -105,11 +112,11 @@ type Config struct {
 // Check reports everything that is wrong with the configuration, joined into
 // one error; nil when [New] will accept it.
 func (c *Config) Check() error {
-	return errors.Join(CheckResource(c.Resource), CheckIssuer(c.Issuer), c.CheckOptional())
+	return errors.Join(CheckResource(c.Resource), CheckIssuer(c.Issuer), CheckPage("install page", c.InstallPage), c.CheckOptional())
 }
 
-// CheckOptional is Check for all fields but Resource and Issuer, which may be
-// known only later.
+// CheckOptional is Check for all fields but Resource, Issuer and InstallPage: the first
+// two may be known only later, and the last has a check of its own.
 func (c *Config) CheckOptional() error {
 	errs := []error{c.checkOperations()}
 	if c.Leeway < 0 || c.Leeway > 5*time.Minute {

@@ -1,14 +1,20 @@
 package server
 
 import (
+	"cmp"
 	_ "embed" // the page's parts
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/page"
 )
 
@@ -21,43 +27,121 @@ var (
 	pageScript string
 )
 
-// pageHandler serves the page for people. It is rendered once: nothing on it
-// depends on the request. Its policy allows its own style and script, by their
-// hashes, and nothing else, from nowhere.
+// unknownClientID stands on the page where a client_id is needed and the operator has
+// named none.
+const unknownClientID = "CLIENT_ID"
+
+// pageHandler serves the page for people. Nothing on it depends on the request, but
+// what the issuer's metadata say of unknown clients decides which of two it is: both
+// are rendered once. Its policy allows its own style and script, by their hashes, and
+// nothing else, from nowhere.
 func (s *Server) pageHandler(cfg *Config) (http.HandlerFunc, error) {
-	resource := s.layout.resource
-	type program struct {
-		Command string   `json:"command"`
-		Args    []string `json:"args"`
-	}
-	bridge, err := snippet(map[string]any{
-		"mcpServers": map[string]any{"whoami": program{"mcp-login", []string{resource}}},
-	})
-	if err != nil {
-		return nil, err
-	}
-	type remoteServer struct {
-		Type string `json:"type"`
-		URL  string `json:"url"`
-	}
-	vscode, err := snippet(map[string]any{"servers": map[string]any{"whoami": remoteServer{"http", resource}}})
-	if err != nil {
-		return nil, err
-	}
 	template := page.New(pageHTML, pageStyle, pageScript)
-	body := template.Render(map[string]page.HTML{
-		"Host": page.Text(cfg.Resource.Host), "Issuer": page.Text(cfg.Issuer), "Resource": page.Text(resource),
-		"SSE": page.Text(s.layout.origin + s.layout.prefix + pathSSE), "Metadata": page.Text(s.layout.metadataURL()),
-		"Health": page.Text(s.layout.origin + s.layout.prefix + pathHealth), "Version": page.Text(s.version),
-		"Bridge": page.Text(bridge), "VSCode": page.Text(vscode), "Claude": page.Text("claude mcp add --transport http whoami " + resource),
-	})
-	return onlyGET(func(w http.ResponseWriter, _ *http.Request) {
+	usual, err1 := s.renderPage(template, cfg, cfg.PublicClient)
+	closed, err2 := s.renderPage(template, cfg, cmp.Or(cfg.PublicClient, unknownClientID))
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	settled, clients := cfg.PublicClient != "", cfg.Clients
+	return onlyGET(func(w http.ResponseWriter, r *http.Request) {
+		body, known, needed := usual, true, false
+		if !settled {
+			needed, known = s.needsClientID(r.Context(), clients)
+		}
+		if needed {
+			body = closed
+		}
 		h := w.Header()
 		template.Headers(h)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "public, max-age=300")
+		if h.Set("Cache-Control", "public, max-age=300"); !known {
+			h.Set("Cache-Control", "no-store")
+		}
 		_, _ = io.WriteString(w, body)
 	}), nil
+}
+
+// renderPage renders the page with a client_id in what is copied from it; "" for none.
+func (s *Server) renderPage(template page.Template, cfg *Config, clientID string) (string, error) {
+	resource, flags, oauth := s.layout.resource, []string(nil), (*remoteOAuth)(nil)
+	values := map[string]page.HTML{"Note": "", "Redirects": "", "InstallPage": ""}
+	if clientID != "" {
+		flags, oauth = []string{"--client-id", clientID}, &remoteOAuth{clientID}
+		values["Redirects"] = "They have redirect URIs of their own, which the application at the provider must allow. " +
+			"Where it does not, use mcp-login."
+	}
+	if clientID == unknownClientID {
+		values["Note"] = `<p class="note">Programs cannot register themselves at the provider of this server. Ask the people who run ` +
+			"it for a client id, and write that in place of <code>" + unknownClientID + "</code>.</p>\n"
+	}
+	if cfg.InstallPage != "" {
+		values["InstallPage"] = ` Here is <a href="` + page.Text(cfg.InstallPage) + `">how to get it</a>.`
+	}
+	entry, err1 := snippet(map[string]any{"mcpServers": map[string]any{
+		"whoami": program{"mcp-login", append(slices.Clone(flags), resource)},
+	}})
+	vscode, err2 := snippet(map[string]any{"servers": map[string]any{"whoami": remoteServer{"http", resource, oauth}}})
+	if err := errors.Join(err1, err2); err != nil {
+		return "", err
+	}
+	behind := flags
+	if len(flags) > 0 {
+		behind = append([]string{"--"}, flags...)
+	}
+	for name, f := range map[string]struct{ what, code string }{
+		"Login":   {"Sign in", command([]string{"mcp-login", "login"}, flags, []string{resource})},
+		"Call":    {"Ask who you are", command([]string{"mcp-login", "call", resource, "whoami"})},
+		"Config":  {"Put it into a client's configuration, for example Cursor's", command([]string{"mcp-login", "config", "cursor", resource, "--write"}, behind)},
+		"Entry":   {"Or put it there yourself", entry},
+		"VSCode":  {"Visual Studio Code, in .vscode/mcp.json", vscode},
+		"Claude":  {"Claude Code", command([]string{"claude", "mcp", "add", "--transport", "http"}, flags, []string{"whoami", resource})},
+		"Install": {"At a terminal", "go install ./cmd/mcp-login"},
+	} {
+		values[name] = figure(strings.ToLower(name), f.what, f.code)
+	}
+	for name, text := range map[string]string{
+		"Host": cfg.Resource.Host, "Issuer": cfg.Issuer, "Resource": resource, "SSE": s.layout.origin + s.layout.prefix + pathSSE,
+		"Metadata": s.layout.metadataURL(), "Health": s.layout.origin + s.layout.prefix + pathHealth, "Version": s.version,
+	} {
+		values[name] = page.Text(text)
+	}
+	return template.Render(values), nil
+}
+
+// program is an entry of a client that starts one.
+type program struct {
+	Command string   `json:"command"`
+	Args    []string `json:"args"`
+}
+
+// remoteServer is an entry of a client that connects by itself.
+type remoteServer struct {
+	Type  string       `json:"type"`
+	URL   string       `json:"url"`
+	OAuth *remoteOAuth `json:"oauth,omitzero"`
+}
+
+type remoteOAuth struct {
+	ClientID string `json:"clientId"`
+}
+
+// figure is something to copy, below what it is for and the button that copies it.
+func figure(id, what, code string) page.HTML {
+	return page.HTML(`<figure><figcaption><span id="`+id+`">`) + page.Text(what) +
+		page.HTML(`</span><button type="button" aria-describedby="`+id+`" hidden>Copy</button></figcaption><pre><code>`) +
+		page.HTML(words.ReplaceAllString(string(page.Text(code)), "<span>$0</span>")) + "</code></pre></figure>\n"
+}
+
+// words are what figure keeps together: browsers else break a flag at its hyphens.
+var words = regexp.MustCompile(`\S+`)
+
+// command is a line for a shell.
+func command(parts ...[]string) string {
+	line := slices.Concat(parts...)
+	for k, word := range line {
+		line[k] = hint.Quote(word)
+	}
+	return strings.Join(line, " ")
 }
 
 // snippet is JSON as people write it.

@@ -1,5 +1,5 @@
 for (const button of document.querySelectorAll("figure button")) {
-  const code = button.parentElement.querySelector("code");
+  const code = button.closest("figure").querySelector("code");
   button.setAttribute("aria-live", "polite");
   button.hidden = false;
   button.addEventListener("click", async () => {

@@ -1,13 +1,16 @@
 package server
 
 import (
+	"cmp"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The page for people names this server and nothing from elsewhere, needs no
-// token and no provider, and its policy allows nothing but what is on it.
+// token, and its policy allows nothing but what is on it. The provider is asked once.
 func TestPageHasNothingFromElsewhere(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, func(c *Config) {
@@ -16,8 +19,7 @@ func TestPageHasNothingFromElsewhere(t *testing.T) {
 	})
 	for _, path := range []string{"/", "/sub/"} {
 		resp := call(s, "GET", path, "", "")
-		raw, _ := io.ReadAll(resp.Body)
-		body := string(raw)
+		body := readPage(t, resp)
 		if resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
 			t.Fatalf("%s: %d %v", path, resp.StatusCode, resp.Header)
 		}
@@ -51,8 +53,113 @@ func TestPageHasNothingFromElsewhere(t *testing.T) {
 	if resp := call(s, "GET", "/", "", "", "Host", "evil.example"); resp.StatusCode != 403 {
 		t.Errorf("S13, a foreign Host: %d", resp.StatusCode)
 	}
-	if i.metadataCalls.Load() != 0 {
-		t.Error("the provider was asked")
+	if n := i.metadataCalls.Load(); n > 1 {
+		t.Errorf("the provider was asked %d times", n)
+	}
+}
+
+// readPage returns the page without what keeps words together.
+func readPage(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer("<span>", "", "</span>", "").Replace(string(raw))
+}
+
+// What is copied from the page has the client id that the issuer needs: the operator's,
+// or a place for one where programs cannot register themselves. Nothing is invented
+// while the issuer cannot be asked, and that is not remembered by anybody.
+func TestPageClientID(t *testing.T) {
+	const registration, documents = `"registration_endpoint":"https://id.example/reg"`, `"client_id_metadata_document_supported":true`
+	for name, tt := range map[string]struct {
+		members, public string
+		clients         []string
+		down            bool
+		id, cache       string // as they come
+		asks            bool
+	}{
+		"registration":          {members: registration},
+		"metadata documents":    {members: documents},
+		"neither":               {members: `"x":1`, id: "CLIENT_ID", asks: true},
+		"only some":             {members: registration, clients: []string{"a"}, id: "CLIENT_ID", asks: true},
+		"named":                 {members: `"x":1`, public: "app-1", id: "app-1"},
+		"named for some":        {members: registration, public: "a", clients: []string{"a", "b"}, id: "a"},
+		"named, and down":       {down: true, public: "app-1", id: "app-1"},
+		"named, for a shell":    {members: registration, public: "sb-app!t1", id: "&#39;sb-app!t1&#39;"},
+		"named, and no markup":  {members: registration, public: "<b>", id: "&#39;&lt;b&gt;&#39;"},
+		"down":                  {down: true, cache: "no-store"},
+		"down, with known ones": {down: true, clients: []string{"a"}, id: "CLIENT_ID", asks: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newTestIssuer(t)
+			i.metadata = func(w http.ResponseWriter, r *http.Request) {
+				if tt.down {
+					http.Error(w, "down", http.StatusInternalServerError)
+					return
+				}
+				answer(200, `{"issuer":"`+i.url+`","jwks_uri":"`+i.url+`/jwks",`+tt.members+`}`)(w, r)
+			}
+			s := newServer(t, i, func(c *Config) { c.PublicClient, c.Clients = tt.public, tt.clients })
+			resp := call(s, "GET", "/", "", "")
+			body := readPage(t, resp)
+			lines := []string{
+				"mcp-login login --client-id " + tt.id + " " + testResource + "<", " --write -- --client-id " + tt.id + "<",
+				"claude mcp add --transport http --client-id " + tt.id + " whoami " + testResource + "<",
+			}
+			if tt.id == "" {
+				lines = []string{"mcp-login login " + testResource + "<", " --write<", "http whoami " + testResource + "<"}
+			}
+			for _, want := range lines {
+				if !strings.Contains(body, want) {
+					t.Errorf("%q is missing in\n%s", want, body)
+				}
+			}
+			if n := strings.Count(body, "client-id") + strings.Count(body, "clientId"); tt.id == "" && n != 0 || tt.id != "" && n != 5 {
+				t.Errorf("%d client ids in\n%s", n, body)
+			}
+			if got := strings.Contains(body, "cannot register themselves"); got != tt.asks {
+				t.Errorf("the reader is told to ask: %t", got)
+			}
+			if got := resp.Header.Get("Cache-Control"); got != cmp.Or(tt.cache, "public, max-age=300") {
+				t.Errorf("Cache-Control %q", got)
+			}
+			if tt.public != "" && i.metadataCalls.Load() != 0 {
+				t.Error("the provider was asked for nothing")
+			}
+		})
+	}
+}
+
+// A provider that does not answer delays the page no longer than it may.
+func TestPageOfSilentIssuer(t *testing.T) {
+	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		began := time.Now()
+		resp := call(s, "GET", "/", "", "")
+		if waited := time.Since(began); resp.StatusCode != 200 || waited != registrationWait {
+			t.Errorf("%d after %s", resp.StatusCode, waited)
+		}
+	})
+}
+
+// Where the operator says how people get mcp-login, the page leads there.
+func TestPageOfInstalling(t *testing.T) {
+	for address, want := range map[string]string{
+		"":                              "With Go, in a clone of its repository",
+		"https://h.example/get?a=1&b=2": `<a href="https://h.example/get?a=1&amp;b=2">`,
+	} {
+		s := newServer(t, newTestIssuer(t), func(c *Config) { c.InstallPage = address })
+		body, _ := io.ReadAll(call(s, "GET", "/", "", "").Body)
+		if !strings.Contains(string(body), want) || !strings.Contains(string(body), `href="#install"`) {
+			t.Errorf("%q: %q is missing in\n%s", address, want, body)
+		}
+	}
+	for _, address := range []string{"javascript:alert(1)", "mcp-login", "/install", "ftp://h.example/"} {
+		if _, err := New(Config{Resource: mustURL(t, testResource), Issuer: "https://id.example", InstallPage: address}); err == nil {
+			t.Errorf("%s was taken", address)
+		}
 	}
 }
 

@@ -43,12 +43,18 @@ type About struct {
 func (a About) check() error {
 	var errs []error
 	for name, page := range map[string]string{"documentation": a.Documentation, "policy": a.Policy, "terms": a.Terms} {
-		u, err := url.Parse(page)
-		if page != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-			errs = append(errs, fmt.Errorf("%s %q: must be an http or https URL", name, page))
-		}
+		errs = append(errs, CheckPage(name, page))
 	}
 	return errors.Join(errs...)
+}
+
+// CheckPage reports why address cannot be that of a page for people; nil when it can,
+// or is not given. The error begins with name.
+func CheckPage(name, address string) error {
+	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("%s %q: must be an http or https URL", name, address)
+	}
+	return nil
 }
 
 // layout is where things are: the public URLs clients see and the paths this

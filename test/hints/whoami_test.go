@@ -73,6 +73,9 @@ func ofWhoami() (all []row) {
 		{"the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc", "--config bad.yaml", "--config good.yaml"},
 		{"give --introspection-client and WHOAMI_INTROSPECTION_SECRET or --introspection-secret-file", "--introspection-client c", "--introspection-client c --introspection-secret-file secret"},
 		{"leave out --issuer or --dev", "--dev", ""},
+		{"give one client id", "--public-client 'a b'", "--public-client a"},
+		{"name it there as well", "--client a --public-client b", "--client 'a b' --public-client b"},
+		{"give the address of a page, e.g. https://example.com/mcp-login", "--install-page mcp-login", "--install-page https://example.com/mcp-login"},
 	} {
 		all = append(all, row{
 			hint: r.hint, before: certificate + `; echo 'max-calls: 3' >good.yaml; echo 'calls: 3' >bad.yaml; echo s >secret`,
@@ -85,6 +88,7 @@ func ofWhoami() (all []row) {
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c --introspection-secret-file secret`, does: start + `--introspection-client c --introspection-secret-file secret`, then: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c`},
 		row{hint: "write host:port, e.g. 127.0.0.1:3001", when: `$UP --issuer $ISSUER --listen 3001`, does: start},
 		row{hint: "write host:port, e.g. 127.0.0.1:3002", when: `$UP --dev --listen 127.0.0.1:0 --dev-listen 3002`, does: dev},
+		row{hint: "leave out --public-client or --dev", when: dev + `--public-client a`, does: dev, then: start + `--public-client a`},
 		row{hint: "use 127.0.0.1: the provider of --dev lets anybody in", when: `$UP --dev --listen 0.0.0.0:0 --dev-listen 127.0.0.1:0`, does: dev},
 		row{hint: "choose another --dev-listen, or stop what is using that one", when: `$UP --dev --listen 127.0.0.1:0 --dev-listen $HOST`, does: dev},
 		row{hint: "choose another --…, or stop what is using that one", when: `$UP --issuer $ISSUER --listen $HOST`, does: start},
