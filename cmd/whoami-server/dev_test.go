@@ -102,7 +102,7 @@ func TestDevLoginOnBothTransports(t *testing.T) {
 	out := p.stdout.String()
 	for _, want := range []string{
 		"not for production", `{"mcpServers":{"whoami":{"command":"mcp-login","args":["` + p.resource + `"]}}}`,
-		"mcp-login " + p.resource + "\n",
+		"  mcp-login login " + p.resource + "\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in %s", want, out)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -118,7 +119,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		}
 		defer func() { _ = provider.Close() }()
 		cfg.Issuer = provider.Issuer()
-		printDev(stdout, cfg.Resource.String())
+		printDev(stdout, cfg.Resource)
 	}
 	if o.busURL != "" {
 		connection, err := bus.Dial(o.busURL, cfg.Resource.String(), log)
@@ -197,13 +198,26 @@ func startDev(ctx context.Context, address string, resources []server.Config, lo
 	return provider, nil
 }
 
-// printDev says how to try it, for copying.
-func printDev(w io.Writer, resource string) {
-	_, _ = fmt.Fprintf(w, "Development mode, not for production: anybody who reaches it may sign in as anybody.\n\n"+
-		"In a client's configuration:\n"+
-		`  {"mcpServers":{"whoami":{"command":"mcp-login","args":["%[1]s"]}}}`+"\n"+
-		"At a terminal:\n  mcp-login %[1]s\n"+
-		"The tool whoami_details needs a scope that the first login does not ask for.\n", resource)
+// printDev says how to try it. Each line that begins with two blanks works as it is when
+// it is pasted where the line above says.
+func printDev(w io.Writer, resource *url.URL) {
+	page := url.URL{Scheme: resource.Scheme, Host: resource.Host, Path: "/"}
+	_, _ = fmt.Fprintf(w, `Development mode, not for production: anybody who reaches it may sign in as anybody.
+
+At another terminal, one after the other:
+  mcp-login login %[1]s
+  mcp-login tools %[1]s
+  mcp-login call %[1]s whoami
+
+This tool needs a scope that the first sign-in does not ask for, so you sign in once more:
+  mcp-login call %[1]s whoami_details
+
+In the configuration of a client that starts programs:
+  {"mcpServers":{"whoami":{"command":"mcp-login","args":[%[2]s]}}}
+
+In a browser, for other clients:
+  %[3]s
+`, hint.Quote(resource.String()), strconv.Quote(resource.String()), &page)
 }
 
 // serveHTTP serves until ctx ends. Then it is not ready any more, but goes on for
