@@ -136,6 +136,27 @@ func TestChromiumNarrowPages(t *testing.T) {
 	}
 }
 
+// axe-core has nothing to say against a page, with all its rules, in any language, in
+// light and in dark.
+func TestChromiumAxe(t *testing.T) {
+	real.Long(t, "Chromium")
+	axe := real.Axe(t)
+	browser := chromium(t, 1280, 800, false)
+	for _, reader := range [][2]string{{"en", "light"}, {"en", "dark"}, {"de", "light"}, {"fr", "light"}, {"es", "light"}, {"ja", "light"}, {"zh-Hans", "light"}} {
+		look(t, browser, 390, 844, reader[1], reader[0])
+		devtools(t, browser, "Emulation.setScriptExecutionDisabled", map[string]any{"value": false}) // for axe-core
+		for _, kind := range pageKinds {
+			visit(t, browser, kind)
+			do(t, browser, chromedp.Evaluate[bool](axe+"; true"))
+			found := devtools(t, browser, "Runtime.evaluate", map[string]any{"expression": real.Violations, "awaitPromise": true, "returnByValue": true})
+			result, _ := found["result"].(map[string]any)
+			if said, ok := result["value"].(string); !ok || said != "" {
+				t.Errorf("%s, %s: %v", reader, kind.name, found)
+			}
+		}
+	}
+}
+
 // pale returns the texts whose contrast to what is behind them is below 4.5, or
 // that stick out of the window, or are smaller than 13 pixels.
 const pale = `(() => {

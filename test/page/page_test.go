@@ -23,9 +23,9 @@ import (
 func TestMain(m *testing.M) { binary.Main(m, nil) }
 
 // serve starts whoami-server and returns its base URL.
-func serve(t *testing.T) string {
+func serve(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(binary.Build(t, "whoami-server"), "--issuer", "http://127.0.0.1:1/oidc", "--listen", "127.0.0.1:0")
+	cmd := exec.Command(binary.Build(t, "whoami-server"), append([]string{"--issuer", "http://127.0.0.1:1/oidc", "--listen", "127.0.0.1:0"}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestPage(t *testing.T) {
 			if got := eval[string](t, page, ink); got != look.ink {
 				t.Errorf("text %s", got)
 			}
-			if got := eval[int](t, page, buttons); got != 3 {
+			if got := eval[int](t, page, buttons); got != 7 {
 				t.Errorf("%d buttons: does the script run?", got)
 			}
 			if eval[bool](t, page, `document.documentElement.scrollWidth > innerWidth`) {
@@ -163,26 +163,45 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// copied presses the first button and looks into the clipboard.
+// copied presses the buttons and looks into the clipboard.
 func copied(t *testing.T, page context.Context, base string) {
+	t.Helper()
+	allowClipboard(t, page)
+	if got, want := copyFrom(t, page, "login"), "mcp-login login "+base+"/mcp"; got != want {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+	if pasted := copyFrom(t, page, "entry"); !strings.Contains(pasted, `"command": "mcp-login"`) || !strings.Contains(pasted, base+"/mcp") {
+		t.Errorf("copied %q", pasted)
+	}
+	// What is selected by hand is the same.
+	if got := eval[string](t, page, `getSelection().selectAllChildren(document.querySelector("figure code")), getSelection().toString().trim()`); got != "mcp-login login "+base+"/mcp" {
+		t.Errorf("selected %q", got)
+	}
+	if !eval[bool](t, page, `JSON.parse(window.pasted).mcpServers.whoami.args.length === 1`) {
+		t.Error("what was copied is not a configuration")
+	}
+}
+
+func allowClipboard(t *testing.T, page context.Context) {
 	t.Helper()
 	for _, name := range []string{"clipboard-read", "clipboard-write"} {
 		command(t, page, browser.SetPermission, browser.SetPermissionParams{
 			Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingGranted,
 		})
 	}
-	eval[bool](t, page, `document.querySelector("figure button").click(), true`)
-	until(t, page, `document.querySelector("figure button").textContent === "Copied"`)
+}
+
+// copyFrom presses the button of one figure and returns what is in the clipboard then.
+func copyFrom(t *testing.T, page context.Context, id string) string {
+	t.Helper()
+	button := `document.querySelector("button[aria-describedby=` + id + `]")`
+	eval[bool](t, page, `window.pasted = undefined, `+button+`.click(), true`)
+	until(t, page, button+`.textContent === "Copied"`)
 	eval[bool](t, page, `navigator.clipboard.readText().then(text => { window.pasted = text; }), true`)
 	until(t, page, `window.pasted !== undefined`)
 	pasted := eval[string](t, page, `window.pasted`)
-	if !strings.Contains(pasted, `"command": "mcp-login"`) || !strings.Contains(pasted, base+"/mcp") {
-		t.Errorf("copied %q", pasted)
-	}
-	if !eval[bool](t, page, `JSON.parse(window.pasted).mcpServers.whoami.args.length === 1`) {
-		t.Error("what was copied is not a configuration")
-	}
-	until(t, page, `document.querySelector("figure button").textContent === "Copy"`)
+	until(t, page, button+`.textContent === "Copy"`)
+	return pasted
 }
 
 // Without JavaScript everything is there but the buttons, which would do nothing.

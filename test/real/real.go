@@ -120,6 +120,21 @@ func (n Node) Package(t testing.TB, name string) string {
 	return dir
 }
 
+// Axe returns the source of axe-core, which judges the accessibility of the page that it
+// is evaluated on.
+func Axe(t testing.TB) string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(NodeModules(t).Package(t, "axe-core"), "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(source)
+}
+
+// Violations is an expression for a page with axe-core: a promise of what all its rules
+// say against the page, "" for nothing.
+const Violations = `axe.run().then(r => r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.html).join(" ")).join("\n"))`
+
 // root is the folder of go.mod.
 func root(t testing.TB) string {
 	t.Helper()
