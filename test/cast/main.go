@@ -39,18 +39,18 @@ func run(file string, args []string) error {
 		if err != nil {
 			return fmt.Errorf("make a folder: %w", err)
 		}
-		defer os.RemoveAll(folder)
+		defer func() { _ = os.RemoveAll(folder) }()
 		program, err := build(ctx, folder)
 		if err != nil {
 			return err
 		}
 		args, shown = []string{program, "-auto"}, demo
 	}
-	lines, err := record(exec.CommandContext(ctx, args[0], args[1:]...)) //nolint:gosec // what the person says to record
+	lines, err := record(exec.CommandContext(ctx, args[0], args[1:]...))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, draw(shown, lines), 0o644); err != nil { //nolint:gosec // a picture that is published
+	if err := os.WriteFile(file, draw(shown, lines), 0o644); err != nil {
 		return fmt.Errorf("write the picture: %w", err)
 	}
 	return nil
@@ -59,7 +59,7 @@ func run(file string, args []string) error {
 // build builds the demo; its path is not part of the recording.
 func build(ctx context.Context, folder string) (string, error) {
 	program := filepath.Join(folder, "whoami")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "mcp-login/examples/whoami").CombinedOutput(); err != nil { //nolint:gosec // a path of our own
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "mcp-login/examples/whoami").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the demo: %w\n%s", err, out)
 	}
 	return program, nil
