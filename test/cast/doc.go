@@ -6,7 +6,8 @@
 //     again (screen.go).
 //  3. Ports are replaced by fixed ones, and pauses are all the same, so that two recordings
 //     differ only in identifiers and times, or where the demo says something else (svg.go).
-//  4. Where nothing is animated, all lines are seen.
+//  4. A picture has 30 lines at once; more scroll. Where nothing is animated, the last ones
+//     are seen.
 //
 // A test compares the file with what the demo prints today.
 //

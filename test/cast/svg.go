@@ -14,11 +14,15 @@ const (
 	charWidth  = 8.4
 	lineHeight = 20
 	padding    = 16
-	top        = 44 // of the first line; above it is the bar of the window
+	top        = 40 // of the first line; above it is the bar of the window
 )
 
-// pause is the time between two lines, in seconds.
-const pause = 0.35
+const (
+	// shown is how many lines the picture has at once; more scroll, as in a terminal.
+	shown = 30
+	// pause is the time between two lines, in seconds.
+	pause = 0.25
+)
 
 // colours of SGR on the dark ground of the picture, each with a contrast of 4.5 at least.
 var colours = map[int]string{
@@ -39,7 +43,9 @@ func draw(command string, lines []line) []byte {
 	prompt.write("\x1b[32m$\x1b[0m \x1b[1m" + command + "\x1b[0m")
 	all := append(prompt.lines, lines...)
 
-	width, height := int(columns*charWidth)+2*padding, top+len(all)*lineHeight+padding/2
+	rows := min(len(all), shown)
+	scrolled := len(all) - rows
+	width, height := int(columns*charWidth)+2*padding, top+rows*lineHeight+padding/2
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="t">
 <title id="t">A terminal that runs %s</title>
@@ -48,26 +54,34 @@ text { font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mo
 .b { font-weight: 600 }
 .d { fill: #9198a1 }
 g { animation: appear .01s backwards }
+#l { transform: translateY(-%dpx); animation: scroll %ss steps(%d) %ss backwards }
 @keyframes appear { from { opacity: 0 } }
-@media (prefers-reduced-motion: reduce) { g { animation: none } }
+@keyframes scroll { from { transform: none } }
+@media (prefers-reduced-motion: reduce) { g, #l { animation: none } }
 </style>
 <rect width="%d" height="%d" rx="8" fill="#0d1117"/>
 <circle cx="20" cy="18" r="6" fill="#ff5f57"/><circle cx="40" cy="18" r="6" fill="#febc2e"/><circle cx="60" cy="18" r="6" fill="#28c840"/>
-`, width, height, width, height, html.EscapeString(command), width, height)
+<svg y="%d" width="%d" height="%d">
+<g id="l">
+`, width, height, width, height, html.EscapeString(command), scrolled*lineHeight, seconds(scrolled), max(scrolled, 1), seconds(rows-1),
+		width, height, top, width, rows*lineHeight)
 	for i, l := range all {
 		if len(l) == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, `<g style="animation-delay:%ss"><text x="%d" y="%d" xml:space="preserve">`,
-			strconv.FormatFloat(float64(i)*pause, 'f', 2, 64), padding, top+i*lineHeight+14)
+			seconds(i), padding, i*lineHeight+14)
 		for _, run := range runs(l) {
 			b.WriteString(span(run))
 		}
 		b.WriteString("</text></g>\n")
 	}
-	b.WriteString("</svg>\n")
+	b.WriteString("</g>\n</svg>\n</svg>\n")
 	return b.Bytes()
 }
+
+// seconds is how long so many lines take.
+func seconds(lines int) string { return strconv.FormatFloat(float64(lines)*pause, 'f', -1, 64) }
 
 // runs divides a line into pieces of one style.
 func runs(l line) (all []line) {

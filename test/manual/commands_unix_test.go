@@ -33,7 +33,7 @@ func TestBlocks(t *testing.T) {
 	lab, seen := newLab(t), 0
 	for _, p := range pages(t) {
 		commands := slices.DeleteFunc(p.blocks(), func(command string) bool { seen++; return isNotRun(command) })
-		if len(commands) == 0 {
+		if p.path == "docs/logto.md" || len(commands) == 0 { // TestLogtoPage runs that page, and compares its outputs
 			continue
 		}
 		t.Run(p.path, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestInlineCommands(t *testing.T) {
 			}
 		}
 	}
-	if len(where) < 60 {
+	if len(where) < 50 {
 		t.Errorf("only %d commands found", len(where))
 	}
 	lab := newLab(t)
@@ -159,6 +159,9 @@ func (h *home) typed(command string) string {
 		"https://TENANT.logto.app/oidc", h.lab.issuer, "https://mcp.example.com", h.lab.registered,
 		"https://example.com", h.lab.example, "http://127.0.0.1:3001", h.lab.example, "M2M_ID", id,
 	).Replace(command)
+	if regexp.MustCompile(`^mcp-login (login|logout|token|tools)( --[a-z-]+)+$`).MatchString(command) && !strings.HasSuffix(command, "--all") {
+		command += " URL" // it is about flags
+	}
 	command = regexp.MustCompile(`\bURL\b|…`).ReplaceAllString(command, h.lab.example+"/mcp")
 	return regexp.MustCompile(`\bID\b`).ReplaceAllString(command, id)
 }
