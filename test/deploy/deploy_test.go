@@ -136,7 +136,13 @@ func expand(s string) string {
 // starts runs the program on other ports until it says that it listens.
 func starts(t *testing.T, args []string, env ...string) {
 	t.Helper()
-	cmd := exec.Command(binary.Build(t, "whoami-server"), append(args, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")...)
+	runs(t, append(args, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"), env...)
+}
+
+// runs runs the program until the test ends, and returns when it says that it listens.
+func runs(t *testing.T, args []string, env ...string) {
+	t.Helper()
+	cmd := exec.Command(binary.Build(t, "whoami-server"), args...)
 	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.StderrPipe()
 	if err != nil {
@@ -145,10 +151,10 @@ func starts(t *testing.T, args []string, env ...string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}()
+	})
 	var said bytes.Buffer
 	buf := make([]byte, 1024)
 	for !strings.Contains(said.String(), " listening on ") {

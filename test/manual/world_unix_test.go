@@ -144,7 +144,7 @@ func (l *lab) newHome(t *testing.T) *home {
 	certificatePEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
 	for name, text := range map[string]string{
 		"arguments.json": `{"query": "weather", "limit": 3}`, "FILE": "s3cret\n", "key.pem": keyPEM,
-		"company.pem": certificatePEM, "me.pem": certificatePEM, "me.key": keyPEM,
+		"fullchain.pem": certificatePEM, "privkey.pem": keyPEM, "company.pem": certificatePEM, "me.pem": certificatePEM, "me.key": keyPEM,
 		".config/fish/completions/README": "fish is here\n",
 		".cursor/mcp.json":                `{"mcpServers": {"old": {"command": "npx", "args": ["-y", "mcp-remote", "https://example.com/old"]}}}`,
 	} {

@@ -1,0 +1,179 @@
+package deploy
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/test/real"
+)
+
+// The Ingress leads to a port of the service, by the name in the resource, and lets event
+// streams be quiet for longer than the server is.
+func TestIngressFitsTogether(t *testing.T) {
+	ingress := documents(t, read(t, "kubernetes/ingress.yaml"))[0]
+	rule := at(t, ingress, "spec", "rules", 0)
+	host, backend := at(t, rule, "host").(string), at(t, rule, "http", "paths", 0, "backend", "service")
+	if at(t, ingress, "spec", "tls", 0, "hosts", 0) != host {
+		t.Error("the certificate is for another host")
+	}
+	for _, doc := range documents(t, read(t, "kubernetes/whoami-server.yaml")) {
+		switch at(t, doc, "kind") {
+		case "Service":
+			if at(t, doc, "metadata", "name") != at(t, backend, "name") || at(t, doc, "spec", "ports", 0, "name") != at(t, backend, "port", "name") {
+				t.Errorf("it leads to %v", backend)
+			}
+		case "ConfigMap":
+			if config, _ := at(t, doc, "data", "whoami-server.yaml").(string); !strings.Contains(config, "resource: https://"+host+"/") {
+				t.Errorf("the resource is not at %s", host)
+			}
+		}
+	}
+	quiet, err := time.ParseDuration(at(t, ingress, "metadata", "annotations", "nginx.ingress.kubernetes.io/proxy-read-timeout").(string) + "s")
+	if err != nil || quiet < 2*25*time.Second { // --heartbeat
+		t.Errorf("streams are cut after %v, %v", quiet, err)
+	}
+}
+
+// metrics are the names of all metrics that the server registers.
+func metrics(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	for _, source := range serverSources(t) {
+		for _, m := range regexp.MustCompile(`(?:Name: |gaugeOf\()"(whoami_[a-z_]+)"`).FindAllStringSubmatch(source, -1) {
+			names[m[1]] = true
+		}
+	}
+	if len(names) < 14 {
+		t.Fatalf("only %d metrics found", len(names))
+	}
+	return names
+}
+
+func serverSources(t *testing.T) (texts []string) {
+	t.Helper()
+	files, err := filepath.Glob("../../internal/server/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
+// The page has a row for each metric.
+func TestMetricsInTheDocs(t *testing.T) {
+	page := read(t, "../docs/deploying.md")
+	for name := range metrics(t) {
+		if !strings.Contains(page, "| `"+name+"`") {
+			t.Errorf("docs/deploying.md does not explain %s", name)
+		}
+	}
+}
+
+// Alerts ask for metrics that are there, for values of labels that the server writes, and
+// say what to do.
+func TestAlertsNameWhatIsThere(t *testing.T) {
+	known, sources := metrics(t), strings.Join(serverSources(t), "\n")
+	rules, _ := at(t, documents(t, read(t, "prometheus/alerts.yaml"))[0], "groups", 0, "rules").([]any)
+	if len(rules) < 5 {
+		t.Fatalf("%d alerts", len(rules))
+	}
+	for _, rule := range rules {
+		name, expr := at(t, rule, "alert"), at(t, rule, "expr").(string)
+		for _, metric := range regexp.MustCompile(`whoami_[a-z_]+`).FindAllString(expr, -1) {
+			if !known[strings.TrimSuffix(metric, "_bucket")] {
+				t.Errorf("%v asks for %s", name, metric)
+			}
+		}
+		for _, m := range regexp.MustCompile(`(?:verdict|limit)=~?"([^"]+)"`).FindAllStringSubmatch(expr, -1) {
+			for value := range strings.SplitSeq(m[1], "|") {
+				if !strings.Contains(sources, `"`+value+`"`) {
+					t.Errorf("%v asks for %s, which no label has", name, value)
+				}
+			}
+		}
+		for _, part := range [][]any{{"for"}, {"labels", "severity"}, {"annotations", "summary"}, {"annotations", "description"}} {
+			at(t, rule, part...) // fails where nothing is
+		}
+	}
+}
+
+// nginx as it is on the page ends TLS before one server: a client is told to sign in, with
+// the address that it knows, and plain HTTP leads to https.
+func TestNginxEndsTLS(t *testing.T) {
+	folder, server, plain := t.TempDir(), real.FreeAddress(t), real.FreeAddress(t)
+	certify(t, folder)
+	site := strings.NewReplacer("listen 443 ssl;", "listen %s ssl;", "listen 80;", "listen "+plain+";",
+		"127.0.0.1:3001", server, "/etc/letsencrypt/live/mcp.example.com", folder).Replace(read(t, "nginx/whoami-server.conf"))
+	nginx := real.Nginx(t, "events {}\nhttp {\naccess_log off;\n"+site+"}\n")
+	runs(t, []string{"--issuer", "https://tenant.logto.app/oidc", "--resource", "https://mcp.example.com/mcp", "--listen", server, "--trusted-proxy", "127.0.0.1"})
+
+	client := http.Client{
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // the certificate is that of this test
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	defer client.CloseIdleConnections()
+	for address, want := range map[string][2]string{
+		"https://" + nginx.Address + "/mcp": {"Www-Authenticate", `resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"`},
+		"http://" + plain + "/mcp":          {"Location", "https://mcp.example.com/mcp"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "mcp.example.com"
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if got := resp.Header.Get(want[0]); !strings.Contains(got, want[1]) {
+			t.Errorf("%s: %s, %s %q\n%s", address, resp.Status, want[0], got, body)
+		}
+	}
+}
+
+// certify puts a certificate and its key into a folder, as certbot names them.
+func certify(t *testing.T, folder string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"mcp.example.com"}, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"fullchain.pem": {Type: "CERTIFICATE", Bytes: certificate}, "privkey.pem": {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
