@@ -19,7 +19,7 @@ lint: ## go vet, staticcheck, gofumpt, golangci-lint
 	test -z "$$(go run mvdan.cc/gofumpt@v0.12.0 -l .)"
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
-demo: ## a provider, a server and a sign-in on this machine
+demo: ## a provider, a server, two clients and one sign-in on this machine
 	go run ./examples/whoami
 
 bench: ## speed and size beside npm mcp-remote and supergateway

@@ -68,34 +68,44 @@ const (
 // changed as soon as it has (MCP 2025-11-25, server/tools, List Changed Notification).
 // meanwhile is called once if it comes to that.
 func (c *client) ready(ctx context.Context, meanwhile func()) error {
+	tool, err := c.firstTool(ctx)
+	if err != nil || tool.Name == whoamiTool {
+		return err
+	}
+	meanwhile()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
 	for {
-		list, err := c.ListTools(ctx, mcp.ListToolsRequest{})
-		if err != nil {
-			return fmt.Errorf("list the tools: %w", err)
-		}
-		if slices.ContainsFunc(list.Tools, func(t mcp.Tool) bool { return t.Name == whoamiTool }) {
-			return nil
-		}
-		if len(list.Tools) != 1 || list.Tools[0].Name != standInTool {
-			return errors.New("list the tools: neither that of the server nor the one to sign in with")
-		}
-		// A failure is not announced.
-		if text := list.Tools[0].Description; strings.Contains(text, refusedWords) {
-			return errors.New(text)
-		}
-		if meanwhile != nil {
-			meanwhile()
-			meanwhile = nil
-		}
+		announced := false
 		select {
 		case <-c.changed:
-		case <-look.C:
+			announced = true
+		case <-look.C: // a failure is not announced
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+		switch tool, err = c.firstTool(ctx); {
+		case err != nil:
+			return err
+		case tool.Name == whoamiTool && announced:
+			return nil
+		case tool.Name == standInTool && strings.Contains(tool.Description, refusedWords):
+			return errors.New(tool.Description)
+		}
 	}
+}
+
+// firstTool is the first tool that the client sees: that of the server, or the one to
+// sign in with.
+func (c *client) firstTool(ctx context.Context) (mcp.Tool, error) {
+	list, err := c.ListTools(ctx, mcp.ListToolsRequest{})
+	switch {
+	case err != nil:
+		return mcp.Tool{}, fmt.Errorf("list the tools: %w", err)
+	case len(list.Tools) == 0 || list.Tools[0].Name != whoamiTool && list.Tools[0].Name != standInTool:
+		return mcp.Tool{}, errors.New("list the tools: neither that of the server nor the one to sign in with")
+	}
+	return list.Tools[0], nil
 }
 
 // whoami calls the tool and returns the claims.

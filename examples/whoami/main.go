@@ -16,8 +16,14 @@ import (
 
 const exitInterrupted = 130 // as by mcp-login
 
+const usage = `usage: go run ./examples/whoami [-auto]
+
+  -auto   sign in as alice without asking anybody
+`
+
 func main() {
-	auto := flag.Bool("auto", false, "sign in as alice without asking anybody")
+	auto := flag.Bool("auto", false, "")
+	flag.Usage = func() { _, _ = io.WriteString(flag.CommandLine.Output(), usage) }
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()

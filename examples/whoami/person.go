@@ -9,7 +9,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"mcp-login/internal/devidp"
@@ -23,8 +22,7 @@ type person struct {
 	enter    <-chan struct{} // somebody has pressed Enter at the terminal; nil where there is none
 	provider string          // its host and port
 	ctx      context.Context // of the sign-in
-	work     sync.WaitGroup
-	code     string // to be typed in on the page, "" for none
+	code     string          // to be typed in on the page, "" for none
 }
 
 // userCode is what a person types in on another device (RFC 8628, section 6.1).
@@ -64,9 +62,9 @@ func (p *person) asked(address string) {
 	case !elsewhere:
 		p.show.text("Choose alice or bob on the page that opens in your browser.")
 	default:
-		p.show.text("No browser can be opened here. Open the address in one on this machine.")
+		p.show.text("No browser opens from here: open the address yourself, on this machine.")
 		if os.Getenv("SSH_CONNECTION") != "" {
-			p.show.text("From another machine, first: ssh -L %[1]s:%[2]s HOST", u.Port(), u.Host)
+			p.show.text("From your own machine, after: ssh -L %[1]s:%[2]s THIS-HOST", u.Port(), u.Host)
 		}
 	}
 	switch {
@@ -78,7 +76,7 @@ func (p *person) asked(address string) {
 	default:
 		return
 	}
-	p.work.Go(func() { p.signIn(u.String()) })
+	go p.signIn(u.String())
 }
 
 // signIn plays the person in front of the browser, at once or when somebody has

@@ -27,7 +27,7 @@ type program struct {
 
 // build compiles mcp-login into folder, as go install does for a user. What the go
 // command writes beside goes there as well, so that it is removed even if that one is
-// killed.
+// killed, as it is on Windows.
 func build(ctx context.Context, folder string, errOut io.Writer) (program, error) {
 	p := program{path: filepath.Join(folder, "mcp-login")}
 	if runtime.GOOS == "windows" {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"mcp-login/internal/hint"
 )
 
 const (
@@ -118,7 +120,7 @@ func (d *demo) session(ctx context.Context) error {
 
 // firstStart starts a client when nobody is signed in.
 func (d *demo) firstStart(ctx context.Context) (*client, error) {
-	ctx, cancel := context.WithTimeout(ctx, signInTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, signInTimeout, errors.New("nobody has signed in"))
 	defer cancel()
 	d.show.step("First start: an MCP client runs")
 	d.show.text("mcp-login %s", d.stage.endpoint)
@@ -128,22 +130,21 @@ func (d *demo) firstStart(ctx context.Context) (*client, error) {
 	d.show.blank()
 	began := time.Now()
 	who := &person{show: d.show, auto: d.auto, enter: d.enter, provider: host(d.stage.provider.Issuer()), ctx: ctx}
-	defer func() {
-		cancel()
-		who.work.Wait()
-	}()
 	c, err := d.start(ctx, "demo-editor", who.hear)
-	if err != nil {
-		return nil, err
-	}
-	err = c.ready(ctx, func() {
-		d.show.text("The client waits no longer, but you may. Until you have signed in, mcp-login")
-		d.show.text("gives it one tool, %s, which says where to do so.", standInTool)
-	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = c.ready(ctx, func() {
+			d.show.text("Take your time. Clients do not wait long for a first answer: until you have")
+			d.show.text("signed in, mcp-login shows this one a single tool, %s.", standInTool)
+		})
 	}
 	d.show.blank()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
+		d.show.quote(err.Error())
+		return nil, hint.With(errors.New("nobody has signed in"), "start the demo again, and choose alice or bob on the page")
+	}
 	d.show.done(time.Since(began), "signed in")
 	return c, nil
 }
@@ -163,7 +164,7 @@ func (d *demo) start(ctx context.Context, name string, hear func(line string)) (
 func (d *demo) started(ctx context.Context, name string, as map[string]any) (*client, error) {
 	c, err := d.start(ctx, name, d.show.quote)
 	if err == nil {
-		err = c.ready(ctx, nil)
+		err = c.ready(ctx, func() { d.show.text("Somebody is to sign in again.") })
 	}
 	if err == nil {
 		err = sameClaims(ctx, c, as)
