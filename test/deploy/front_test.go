@@ -130,7 +130,7 @@ func TestNginxEndsTLS(t *testing.T) {
 	runs(t, []string{"--issuer", "https://tenant.logto.app/oidc", "--resource", "https://mcp.example.com/mcp", "--listen", server, "--trusted-proxy", "127.0.0.1"})
 
 	client := http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // the certificate is that of this test
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	defer client.CloseIdleConnections()
