@@ -12,8 +12,9 @@
 //     characters escaped, on a terminal and on a pipe.
 //  4. [Terminal.Result], [Terminal.ResultAddress] and [Terminal.ResultJSON] print
 //     what a tool said. It keeps its lines, and a pipe gets it unchanged.
-//  5. [Terminal.Live] and [Terminal.CountDown] draw the live line, a last line that
+//  5. [Terminal.Page] sets a page of the documentation.
+//  6. [Terminal.Live] and [Terminal.CountDown] draw the live line, a last line that
 //     is redrawn in place. All other output erases it first.
-//  6. [Terminal.Out], [Terminal.Err] and [Terminal.Protocol] are writers for help,
+//  7. [Terminal.Out], [Terminal.Err] and [Terminal.Protocol] are writers for help,
 //     for logs, and for JSON-RPC.
 package terminal
