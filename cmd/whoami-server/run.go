@@ -202,14 +202,14 @@ func startDev(ctx context.Context, address string, resources []server.Config, lo
 // it is pasted where the line above says.
 func printDev(w io.Writer, resource *url.URL) {
 	page := url.URL{Scheme: resource.Scheme, Host: resource.Host, Path: "/"}
-	_, _ = fmt.Fprintf(w, `Development mode, not for production: anybody who reaches it may sign in as anybody.
+	_, _ = fmt.Fprintf(w, `Development mode, not for production: anybody may sign in as anybody.
 
-At another terminal, one after the other:
+At another terminal:
   mcp-login login %[1]s
   mcp-login tools %[1]s
   mcp-login call %[1]s whoami
 
-This tool needs a scope that the first sign-in does not ask for, so you sign in once more:
+A tool that needs one more scope, for which you sign in again:
   mcp-login call %[1]s whoami_details
 
 In the configuration of a client that starts programs:
