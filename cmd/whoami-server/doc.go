@@ -20,6 +20,8 @@
 //  4. SIGTERM or SIGINT turns readiness off and, after --drain-delay, tells open
 //     streams to reconnect, lets calls finish for up to ten seconds, and exits
 //     with 0, or with 1 if calls were cut off. A second signal ends it at once.
+//     SIGHUP reads the issuers' metadata again; with --dev it means that the
+//     terminal was closed, and is as SIGTERM.
 //     Failures at run time exit with 1.
 //
 // As whoami-server healthcheck it asks a running one whether it is ready.

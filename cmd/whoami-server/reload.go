@@ -8,6 +8,19 @@ import (
 	"syscall"
 )
 
+// onHangup fetches the issuers' metadata and keys, and lets SIGHUP do what it is for. With
+// --dev it means that the terminal was closed, and ends the context that is returned.
+func onHangup(ctx context.Context, dev bool, reload func(), log *slog.Logger) context.Context {
+	if !dev {
+		reloadOnHangup(ctx, reload, log)
+		return ctx
+	}
+	reload()
+	open, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	return open
+}
+
 // reloadOnHangup fetches the issuers' metadata and keys now, and again with
 // every SIGHUP until ctx ends.
 func reloadOnHangup(ctx context.Context, reload func(), log *slog.Logger) {

@@ -5,8 +5,11 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"syscall"
 	"testing"
+
+	"mcp-login/test/binary"
 )
 
 // The issuer's metadata is read at the start, before any request, and again with
@@ -31,5 +34,22 @@ func TestMetadataIsReadAtStartAndOnHangup(t *testing.T) {
 	}
 	if code := p.stop(); code != exitOK {
 		t.Errorf("exit %d", code)
+	}
+}
+
+// With --dev there is nothing to read again: a closed terminal leaves nothing behind.
+func TestDevEndsWithItsTerminal(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), binary.Build(t, "whoami-server"), "--dev", "--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0")
+	said := &binary.Output{}
+	cmd.Stderr = said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said.Await(t, ` listening on `)
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %s", err, said)
 	}
 }

@@ -145,7 +145,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		defer stop()
 		_, _ = fmt.Fprintf(stderr, "operations on %s\n", l.ops.Addr())
 	}
-	reloadOnHangup(ctx, handler.Reload, log)
+	ctx = onHangup(ctx, o.dev, handler.Reload, log)
 	_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n",
 		cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
 	notify(getenv, "READY=1")
