@@ -32,6 +32,7 @@ type performance struct {
 	t           *testing.T
 	cmd         *exec.Cmd
 	temp, home  string
+	width       int // of its window
 	out, errOut binary.Output
 }
 
@@ -57,7 +58,7 @@ func goFolders(t *testing.T) []string {
 // environment.
 func prepare(t *testing.T, env []string, args ...string) *performance {
 	t.Helper()
-	p := &performance{t: t, temp: t.TempDir(), home: t.TempDir()}
+	p := &performance{t: t, temp: t.TempDir(), home: t.TempDir(), width: columns}
 	p.cmd = exec.Command(binary.Build(t, "examples/whoami"), args...)
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -117,7 +118,7 @@ func (p *performance) fits() {
 	p.t.Helper()
 	for line := range strings.Lines(p.out.String()) {
 		line = strings.TrimRight(attribute.ReplaceAllString(line, ""), "\r\n")
-		if utf8.RuneCountInString(line) > columns && !strings.HasPrefix(strings.TrimSpace(line), "http") || strings.TrimRight(line, " ") != line {
+		if utf8.RuneCountInString(line) > min(p.width, columns) && !strings.HasPrefix(strings.TrimSpace(line), "http") || strings.TrimRight(line, " ") != line {
 			p.t.Errorf("%q", line)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"mcp-login/internal/devidp"
 	"mcp-login/test/binary"
 )
@@ -65,6 +67,9 @@ func TestStopped(t *testing.T) {
 func atTerminal(t *testing.T, p *performance) (control *os.File) {
 	t.Helper()
 	control, end := binary.PseudoTerminal(t)
+	if err := unix.IoctlSetWinsize(int(end.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: uint16(p.width)}); err != nil {
+		t.Fatal(err)
+	}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = end, end, end
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
@@ -135,25 +140,28 @@ func TestClosedTerminalEndsGoRun(t *testing.T) {
 }
 
 // Without a display, somebody at a terminal opens the address on this machine and types
-// the code, or presses Enter. Colours are there, unless they are not wanted.
+// the code, or presses Enter. Colours are there, unless they are not wanted, and lines fit
+// into a narrow window.
 func TestNoDisplayAtATerminal(t *testing.T) {
 	for name, c := range map[string]struct {
 		env      []string
 		coloured bool
+		width    int
 		person   func(p *performance, control *os.File)
 	}{
-		"code": {nil, true, func(p *performance, _ *os.File) {
+		"code": {nil, true, 100, func(p *performance, _ *os.File) {
 			address := p.out.Await(t, `(http://127\.0\.0\.1:\d+/device)`)[1]
 			code := p.out.Await(t, userCode.String())[0]
 			if _, err := devidp.Approve(p.t.Context(), http.DefaultClient, address+"?"+url.Values{"user_code": {code}}.Encode(), "bob"); err != nil {
 				p.t.Error(err)
 			}
 		}},
-		"Enter": {[]string{"NO_COLOR=1"}, false, func(_ *performance, control *os.File) { _, _ = control.WriteString("\n") }},
+		"Enter": {[]string{"NO_COLOR=1"}, false, 60, func(_ *performance, control *os.File) { _, _ = control.WriteString("\n") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := prepare(t, c.env)
+			p.width = c.width
 			control := atTerminal(t, p)
 			p.out.Await(t, "press Enter")
 			c.person(p, control)

@@ -55,12 +55,10 @@ func perform(auto bool) int {
 	defer restore()
 	ctx, cancel := context.WithCancelCause(stopped)
 	defer cancel(nil)
-	out := watchedWriter{os.Stdout, func() { cancel(errUnread) }}
-	t := terminal.New(terminal.Config{
-		Out: out, Err: os.Stderr, OutIsTerminal: terminal.IsTerminal(os.Stdout), ErrIsTerminal: terminal.IsTerminal(os.Stderr),
-		Plain: os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb",
-	})
-	d := &demo{show: &show{terminal: t}, auto: auto}
+	config := terminal.SystemConfig(os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb")
+	config.Out = watchedWriter{config.Out, func() { cancel(errUnread) }}
+	t := terminal.New(config)
+	d := &demo{show: &show{terminal: t, window: config.Columns}, auto: auto}
 	if !auto && terminal.IsTerminal(os.Stdin) {
 		d.enter = linesOf(os.Stdin, func() { cancel(errGone) })
 	}

@@ -125,16 +125,14 @@ func (d *demo) firstStart(ctx context.Context) (*client, error) {
 	d.show.step("First start: an MCP client runs")
 	d.show.text("mcp-login %s", d.stage.endpoint)
 	d.show.blank()
-	d.show.text("The server answers 401. mcp-login finds the provider, registers itself there")
-	d.show.text("and asks for a sign-in.")
+	d.show.text("The server answers 401. mcp-login finds the provider, registers itself there and asks for a sign-in.")
 	d.show.blank()
 	began := time.Now()
 	who := &person{show: d.show, auto: d.auto, enter: d.enter, provider: host(d.stage.provider.Issuer()), ctx: ctx}
 	c, err := d.start(ctx, "demo-editor", who.hear)
 	if err == nil {
 		err = c.ready(ctx, func() {
-			d.show.text("Take your time. Clients do not wait long for a first answer: until you have")
-			d.show.text("signed in, mcp-login shows this one a single tool, %s.", standInTool)
+			d.show.text("Take your time. Clients do not wait long for a first answer: until you have signed in, mcp-login shows this one a single tool, %s.", standInTool)
 		})
 	}
 	d.show.blank()

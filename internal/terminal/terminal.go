@@ -44,10 +44,13 @@ func New(c Config) *Terminal {
 // Files returns the stdout and stderr of this process, for a child that inherits them.
 func Files() (stdout, stderr *os.File) { return os.Stdout, os.Stderr }
 
-// System returns the Terminal of this process.
-func System(plain bool) *Terminal {
-	return New(Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: IsTerminal(os.Stdout), ErrIsTerminal: IsTerminal(os.Stderr), Plain: plain, Columns: columns})
+// SystemConfig is the Config of this process's output.
+func SystemConfig(plain bool) Config {
+	return Config{Out: os.Stdout, Err: os.Stderr, OutIsTerminal: IsTerminal(os.Stdout), ErrIsTerminal: IsTerminal(os.Stderr), Plain: plain, Columns: columns}
 }
+
+// System returns the Terminal of this process.
+func System(plain bool) *Terminal { return New(SystemConfig(plain)) }
 
 // columns is the width of the window that shows this process's output, 0 if there is
 // none or it is not known.
