@@ -14,8 +14,13 @@ import (
 	"mcp-login/internal/server"
 )
 
-// tokenLife is how long an access token lives here. An hour is usual.
+// tokenLife is how long an access token lives here until its end has been shown. An hour
+// is usual.
 const tokenLife = 3 * time.Second
+
+// deviceInterval is how often mcp-login asks whether a code was typed in, in seconds.
+// Without one it would be 5 (RFC 8628, section 3.2).
+const deviceInterval = 1
 
 // stage is the provider and the server.
 type stage struct {
@@ -39,7 +44,7 @@ func open(ctx context.Context) (*stage, error) {
 	provider, err := devidp.Start(context.WithoutCancel(ctx), "127.0.0.1:0", devidp.Config{
 		Registration: true, TokenClaims: true, AccessTokenTTL: tokenLife,
 		Resources: []devidp.Resource{{Indicator: resource.String()}},
-		Faults:    devidp.Faults{DeviceInterval: 1}, // without an interval it would be 5 s (RFC 8628, section 3.2)
+		Faults:    devidp.Faults{DeviceInterval: deviceInterval},
 	})
 	if err != nil {
 		_ = ln.Close()
@@ -75,10 +80,15 @@ func (s *stage) close() error {
 	return err
 }
 
-// asked is how often anybody was asked to sign in: in a browser, or with a code.
-func (s *stage) asked() int {
+// lastLonger lets tokens that are issued from now on live as long as is usual.
+func (s *stage) lastLonger() {
+	s.provider.SetFaults(devidp.Faults{DeviceInterval: deviceInterval, AccessTokenTTL: time.Hour})
+}
+
+// signIns is how often somebody has signed in, in a browser or with a code.
+func (s *stage) signIns() int {
 	stats := s.provider.Stats()
-	return stats.Authorizations + stats.DeviceAuthorizations
+	return stats.CodeExchanges + stats.DeviceAuthorizations
 }
 
 func (s *stage) renewals() int { return s.provider.Stats().Refreshes }
