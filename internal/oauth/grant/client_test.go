@@ -83,7 +83,6 @@ func TestSecretIsWithheldWhileInUse(t *testing.T) {
 		t.Error(got)
 	}
 	runtime.KeepAlive(s.value)
-	s = Secret{}
 	for range 1000 {
 		runtime.GC()
 		if foreign.Quote("you sent "+value) == "you sent "+value {
