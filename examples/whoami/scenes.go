@@ -64,7 +64,7 @@ func (d *demo) close() (err error) {
 func (d *demo) build(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
-	d.show.step("Build mcp-login from this clone")
+	d.show.step("Build mcp-login from this clone (about a minute the first time)")
 	began := time.Now()
 	folder, err := os.MkdirTemp("", "mcp-login-demo-")
 	if err != nil {
