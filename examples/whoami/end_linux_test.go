@@ -14,6 +14,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // idle is a browser that opens and in which nobody signs in.
@@ -38,6 +39,7 @@ var stages = []struct {
 // Ctrl-C and a closed terminal stop the demo wherever it is, and nothing is left. The
 // last scene is short: the signal may come after it.
 func TestStopped(t *testing.T) {
+	real.Long(t, "builds mcp-login 18 times")
 	for _, stage := range stages {
 		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
 			t.Run(stage.name+", "+signal.String(), func(t *testing.T) {
