@@ -16,6 +16,9 @@ func onHangup(ctx context.Context, dev bool, reload func(), log *slog.Logger) co
 		return ctx
 	}
 	reload()
+	if signal.Ignored(syscall.SIGHUP) { // by nohup
+		return ctx
+	}
 	open, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
 	return open

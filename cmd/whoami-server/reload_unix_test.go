@@ -3,9 +3,11 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"os/signal"
 	"syscall"
 	"testing"
 
@@ -51,5 +53,18 @@ func TestDevEndsWithItsTerminal(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// Under nohup, which ignores SIGHUP, --dev goes on when its terminal is closed.
+func TestDevUnderNohupOutlivesItsTerminal(t *testing.T) {
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	ctx := onHangup(t.Context(), true, func() {}, slog.New(slog.DiscardHandler))
+	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if !signal.Ignored(syscall.SIGHUP) || ctx.Err() != nil {
+		t.Error("SIGHUP is not ignored any more")
 	}
 }

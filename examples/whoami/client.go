@@ -26,7 +26,7 @@ type client struct {
 // the server's URL as its only argument.
 func (p program) start(ctx context.Context, name, endpoint string, hear func(line string)) (*client, error) {
 	launch := func(context.Context, string, []string, []string) (*exec.Cmd, error) {
-		return p.command(hear, endpoint), nil
+		return p.command(context.Background(), hear, endpoint), nil // Close ends it
 	}
 	c := &client{changed: make(chan struct{}, 1)}
 	c.Client = mcpclient.NewClient(transport.NewStdioWithOptions(p.path, nil, nil, transport.WithCommandFunc(launch), transport.WithCommandLogger(slog.New(slog.DiscardHandler))))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +16,9 @@ func buildOfGoRun() string {
 	}
 	exe := filepath.Dir(program) // go-build123/b001/exe
 	folder := filepath.Dir(filepath.Dir(exe))
-	if filepath.Base(exe) != "exe" || !strings.HasPrefix(filepath.Base(folder), "go-build") {
+	number, found := strings.CutPrefix(filepath.Base(folder), "go-build")
+	ours := found && number != "" && strings.Trim(number, "0123456789") == "" && filepath.Base(exe) == "exe"
+	if !ours || filepath.Dir(folder) != filepath.Clean(cmp.Or(os.Getenv("GOTMPDIR"), os.TempDir())) {
 		return ""
 	}
 	return folder

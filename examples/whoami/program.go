@@ -74,13 +74,14 @@ func environment(folder string, auto bool) (env []string) {
 	return env
 }
 
-// command is mcp-login with arguments. It gets no signal of the terminal: the demo ends
-// it. Each line on its stderr goes to hear.
-func (p program) command(hear func(line string), args ...string) *exec.Cmd {
-	cmd := exec.Command(p.path, args...) //nolint:gosec,noctx // built a moment ago; whoever starts it ends it
+// command is mcp-login with arguments, until ctx ends. It gets no signal of the terminal:
+// the demo ends it. Each line on its stderr goes to hear.
+func (p program) command(ctx context.Context, hear func(line string), args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.path, args...) //nolint:gosec // built a moment ago
 	cmd.Env = p.env
 	cmd.Stderr = &lineWriter{line: hear}
-	cmd.WaitDelay = endTimeout // for its stderr, which a browser may have inherited
+	cmd.Cancel = func() error { return interrupt(cmd) }
+	cmd.WaitDelay = endTimeout // and for its stderr, which a browser may have inherited
 	inOwnGroup(cmd)
 	return cmd
 }
@@ -89,14 +90,9 @@ func (p program) command(hear func(line string), args ...string) *exec.Cmd {
 // are with them.
 func (p program) run(ctx context.Context, args ...string) (lines []string, err error) {
 	var notes []string
-	cmd := p.command(func(line string) { notes = append(notes, line) }, args...)
+	cmd := p.command(ctx, func(line string) { notes = append(notes, line) }, args...)
 	cmd.Stdout = &lineWriter{line: func(line string) { lines = append(lines, line) }}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start mcp-login: %w", err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = interrupt(cmd) })
-	defer stop()
-	if err := cmd.Wait(); err != nil {
+	if err := cmd.Run(); err != nil {
 		return append(lines, notes...), errors.Join(context.Cause(ctx), fmt.Errorf("mcp-login %s: %w", args[0], err))
 	}
 	return lines, nil
