@@ -69,7 +69,7 @@ func FuzzPage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.ContainsAny(text, "\x00\x1b") || len(text) > 10000 {
-			t.Skip()
+			return
 		}
 		if strings.Contains(set(text, 0), "\x1b") {
 			t.Error("an escape sequence on a pipe")

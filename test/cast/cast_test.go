@@ -57,15 +57,16 @@ func drawnText(svg string) string {
 
 // A terminal's screen: lines that are drawn again, colours, a full line.
 func TestScreen(t *testing.T) {
-	for in, want := range map[string]string{
-		"a\r\nb":                   "a\nb\n",
-		"one\rtwo\x1b[K\r\n":       "two\n",
-		"long line\r\x1b[2Kx":      "x\n",
-		"a\r\nb\r\n\x1b[2A\x1b[Jc": "c\n",
-		"\x1b[1;32mgreen\x1b[0m \x1b]0;title\aend": "green end\n",
-		"é\b\x1b[Cx":                       "éx\n",
-		strings.Repeat("x", columns) + "y": strings.Repeat("x", columns) + "\ny\n",
+	for _, c := range [][2]string{
+		{"a\r\nb", "a\nb\n"},
+		{"one\rtwo\x1b[K\r\n", "two\n"},
+		{"long line\r\x1b[2Kx", "x\n"},
+		{"a\r\nb\r\n\x1b[2A\x1b[Jc", "c\n"},
+		{"\x1b[1;32mgreen\x1b[0m \x1b]0;title\aend", "green end\n"},
+		{"é\b\x1b[Cx", "éx\n"},
+		{strings.Repeat("x", columns) + "y", strings.Repeat("x", columns) + "\ny\n"},
 	} {
+		in, want := c[0], c[1]
 		s := newScreen()
 		s.write(in)
 		if got := text(s.lines); got != want {
