@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -265,46 +264,4 @@ func TestVariablesOfThePerson(t *testing.T) {
 	p := prepare(t, []string{"MCP_LOGIN_TOKEN=x", "MCP_LOGIN_ISSUER=https://idp.example", "MCP_LOGIN_STORE=keyring", "MCP_LOGIN_CLIENT_ID=x"}, "-auto").start()
 	p.ends(0)
 	p.says(whole...)
-}
-
-// Without a display the address and the code are shown. Where nobody can press Enter,
-// the demo signs in.
-func TestNoDisplay(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only here a missing display means that there is no browser")
-	}
-	t.Parallel()
-	p := prepare(t, []string{"SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22"}).start()
-	p.ends(0)
-	p.says(whole...)
-	p.says("No browser opens from here", "the demo signs in as alice")
-	said := p.out.String()
-	address := regexp.MustCompile(`(?m)^ *http://(127\.0\.0\.1:(\d+))/device$`).FindStringSubmatch(said)
-	if !userCode.MatchString(said) || address == nil || !strings.Contains(said, "ssh -L "+address[2]+":"+address[1]+" ") {
-		t.Errorf("%q in:\n%s", address, said)
-	}
-}
-
-// A reader that goes away ends the demo.
-func TestClosedStdout(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a pipe without a reader is no error there until it is full")
-	}
-	t.Parallel()
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := prepare(t, nil, "-auto")
-	p.cmd.Stdout = write
-	p.start()
-	_ = write.Close()
-	if _, err := read.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	_ = read.Close()
-	p.ends(1)
-	if said := p.errOut.String(); said != "" {
-		t.Errorf("on stderr: %s", said)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -173,5 +174,20 @@ func TestNoDisplayAtATerminal(t *testing.T) {
 				t.Errorf("colours: %v\n%s", got, &p.out)
 			}
 		})
+	}
+}
+
+// Without a display the address and the code are shown. Where nobody can press Enter,
+// the demo signs in.
+func TestNoDisplay(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, []string{"SSH_CONNECTION=192.0.2.1 5 192.0.2.2 22"}).start()
+	p.ends(0)
+	p.says(whole...)
+	p.says("No browser opens from here", "the demo signs in as alice")
+	said := p.out.String()
+	address := regexp.MustCompile(`(?m)^ *http://(127\.0\.0\.1:(\d+))/device$`).FindStringSubmatch(said)
+	if !userCode.MatchString(said) || address == nil || !strings.Contains(said, "ssh -L "+address[2]+":"+address[1]+" ") {
+		t.Errorf("%q in:\n%s", address, said)
 	}
 }
