@@ -117,7 +117,7 @@ func (h *home) run(t *testing.T, command string) (stdout string) {
 	command = comment.ReplaceAllString(command, "")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	typed := h.typed(command)
+	typed := h.typed(t, command)
 	cmd := exec.CommandContext(ctx, "bash", "-c", typed)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = h.folder, h.env, time.Second
 	if strings.HasPrefix(command, "whoami-server ") && !strings.Contains(command, "--issuer") && !strings.Contains(command, "--dev") {
@@ -142,8 +142,13 @@ func (h *home) run(t *testing.T, command string) (stdout string) {
 	return out
 }
 
+// callbackPort is a port that a page names. Here it may be taken: it is one of those that
+// the system gives to connections.
+var callbackPort = regexp.MustCompile(`--callback-port \d+`)
+
 // typed is a command with what the reader puts into it.
-func (h *home) typed(command string) string {
+func (h *home) typed(t *testing.T, command string) string {
+	t.Helper()
 	if strings.HasPrefix(command, "mcp-login config ") { // asks no server
 		return strings.NewReplacer("CLIENT", "vscode", " URL", " https://example.com/mcp").Replace(command)
 	}
@@ -162,6 +167,7 @@ func (h *home) typed(command string) string {
 	if regexp.MustCompile(`^mcp-login (login|logout|token|tools)( --[a-z-]+)+$`).MatchString(command) && !strings.HasSuffix(command, "--all") {
 		command += " URL" // it is about flags
 	}
+	command = callbackPort.ReplaceAllStringFunc(command, func(string) string { return fmt.Sprint("--callback-port ", binary.FreePort(t)) })
 	command = regexp.MustCompile(`\bURL\b|…`).ReplaceAllString(command, h.lab.example+"/mcp")
 	return regexp.MustCompile(`\bID\b`).ReplaceAllString(command, id)
 }
