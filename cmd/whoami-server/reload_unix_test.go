@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 	"testing"
+	"time"
 
 	"mcp-login/test/binary"
 )
@@ -41,7 +43,9 @@ func TestMetadataIsReadAtStartAndOnHangup(t *testing.T) {
 
 // With --dev there is nothing to read again: a closed terminal leaves nothing behind.
 func TestDevEndsWithItsTerminal(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), binary.Build(t, "whoami-server"), "--dev", "--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary.Build(t, "whoami-server"), "--dev", "--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0")
 	said := &binary.Output{}
 	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {

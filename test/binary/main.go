@@ -26,6 +26,7 @@ func Main(m *testing.M, roles map[string]Role) {
 			os.Exit(Browse(args[0], args[1], args[2]))
 		}
 	}
+	hearHangups()
 	atOnce()
 	code := m.Run()
 	clean()

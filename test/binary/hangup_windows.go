@@ -1,0 +1,4 @@
+package binary
+
+// hearHangups does nothing: there are none.
+func hearHangups() {}
