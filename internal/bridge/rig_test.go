@@ -15,15 +15,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"mcp-login/internal/bridge/protover"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/test/leak"
 	"mcp-login/test/lines"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // rig is a bridge between a test and an HTTP handler.
 type rig struct {

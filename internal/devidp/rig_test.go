@@ -13,16 +13,12 @@ import (
 	"testing"
 
 	"github.com/go-json-experiment/json"
-	"go.uber.org/goleak"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/leak"
 )
 
-// After a request body that is too large net/http keeps the connection for
-// half a second, and nobody can wait for that.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
-}
+func TestMain(m *testing.M) { leak.Main(m) }
 
 const (
 	resource = "http://localhost:8080/mcp" // as in the measurements of Logto

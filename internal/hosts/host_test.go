@@ -8,11 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"mcp-login/test/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // A variable moves a file. Where the files are without, on each system, docs/clients.md
 // shows, see TestDocumentedClients.

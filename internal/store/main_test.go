@@ -20,6 +20,7 @@ import (
 
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
+	"mcp-login/test/leak"
 	"mcp-login/test/real"
 )
 
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m,
+	leak.Main(m,
 		// The D-Bus library keeps one shared connection for the process.
 		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.(*Conn).inWorker"),
 		goleak.IgnoreAnyFunction("github.com/godbus/dbus/v5.newConn.func1"),

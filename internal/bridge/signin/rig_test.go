@@ -12,14 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/test/leak"
 	"mcp-login/test/lines"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // rig is a client of a bridge whose server is behind a Stage.
 type rig struct {

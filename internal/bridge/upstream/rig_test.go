@@ -14,12 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/test/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // call sends a raw request and returns its answer.
 func call(t *testing.T, u *Upstream, request []byte) (jsonrpc.Message, error) {

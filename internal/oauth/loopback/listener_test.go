@@ -15,10 +15,10 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
+	"mcp-login/test/leak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 type received struct {
 	query  url.Values

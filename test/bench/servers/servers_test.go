@@ -13,13 +13,12 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"mcp-login/test/bench/kernel"
+	"mcp-login/test/leak"
 	"mcp-login/test/real"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // The whole run without the sample: every call is answered with its own user,
 // the provider is asked and a signature verified once for each token, each idle
