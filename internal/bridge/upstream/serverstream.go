@@ -16,8 +16,8 @@ import (
 
 // Pauses before a stream is asked for again.
 const (
-	// firstReconnect is the first pause where the server's retry field names none. Later
-	// ones double, up to maxReconnect.
+	// firstReconnect is the first pause where the server's retry field names none, or 0.
+	// Later ones double, up to maxReconnect.
 	firstReconnect = time.Second
 	maxReconnect   = 30 * time.Second
 	// minReconnect is the least pause, whatever the server says, and silentReconnect
@@ -29,10 +29,10 @@ const (
 	maxResumes = 8
 )
 
-// pause returns how long to wait before the next attempt. The server's retry is a lower
-// bound, and exact the first time unless it is below minReconnect. Only a message ends the
-// growth: in the end a server that opens streams and says nothing on them is asked as
-// seldom as one that opens none.
+// pause returns how long to wait before the next attempt: right after a message as long as
+// the server's retry says, or firstReconnect where that says nothing or 0, but at least
+// minReconnect. While no message comes, the pauses grow: in the end a server that opens
+// streams and says nothing on them is asked as seldom as one that opens none.
 func (c *cursor) pause() time.Duration {
 	base := firstReconnect
 	if c.retry > 0 {
