@@ -6,10 +6,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// verdicts counts how requests with a token ended.
+// verdicts counts the checks of tokens, of which one may serve many requests, and the
+// requests that were answered without one.
 type verdicts struct {
 	known                  prometheus.Counter // answered from memory
-	keptDespiteAnOutage    prometheus.Counter
+	keptDespiteAnOutage    prometheus.Counter // answered by the last verdict
 	good, bad, unavailable prometheus.Counter // checks, by their verdict
 	checks                 *prometheus.CounterVec
 }
