@@ -138,7 +138,7 @@ func newMCPRemoteTopic() *cobra.Command {
 // its native spelling, and below it what there is to know.
 func mcpRemoteHelp() string {
 	var b strings.Builder
-	b.WriteString("How each word of a command line of mcp-remote 0.15.1 is spelled here. In the\nplace of mcp-remote, mcp-login takes either spelling.\n")
+	b.WriteString("How each word of a command line of mcp-remote " + mcpremote.Version + " is spelled here. In the\nplace of mcp-remote, mcp-login takes either spelling.\n")
 	for _, part := range []struct {
 		title string
 		rows  []mcpremote.Row

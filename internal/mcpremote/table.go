@@ -2,6 +2,9 @@ package mcpremote
 
 import "strings"
 
+// Version is the release of mcp-remote that Flags, Arguments and Variables are of.
+const Version = "0.15.1"
+
 // Row is one word of mcp-remote's command line, or one variable, and how it is
 // spelled here.
 type Row struct {
@@ -9,8 +12,9 @@ type Row struct {
 	Ours   string // "" where nothing corresponds
 	Note   string // for people
 
-	// translate adds the flag to a translation; nil is the first word of Ours, or the
-	// word itself, with the same value.
+	// translate adds the flag to a translation. nil adds the first word of Ours, with the
+	// same value. Where Ours is "" as well, mcp-remote's own word is passed on, and refused
+	// unless it is one of our flags: a word that is only to be dropped needs ignore.
 	translate func(t *translation, value string) error
 }
 
@@ -22,7 +26,7 @@ func (r Row) Name() string {
 
 func (r Row) takesValue() bool { return strings.Contains(r.Theirs, " ") }
 
-// Flags are all flags of mcp-remote 0.15.1, in the order of its documentation, and
+// Flags are all flags of mcp-remote in that [Version], in the order of its documentation, and
 // --cache-dir, which public configurations still have.
 var Flags = []Row{
 	{Theirs: "--header NAME:VALUE", Ours: "--header 'NAME: VALUE'", Note: "NAME=VALUE as well; ${VAR} is replaced in the value", translate: (*translation).header},

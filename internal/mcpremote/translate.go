@@ -38,7 +38,7 @@ type translation struct {
 	staticClient, staticRedirects         bool
 }
 
-// Translate turns a command line of mcp-remote 0.15.1 into one of mcp-login. Words that
+// Translate turns a command line of mcp-remote ([Version]) into one of mcp-login. Words that
 // mean the same here, and words that it does not know, stay as they are, so that it can
 // be applied to every command line of a bridge, and again to its own result. A value
 // that mcp-remote would ignore with a warning is an error, which names the flag and

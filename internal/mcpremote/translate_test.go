@@ -52,7 +52,7 @@ func sameWords(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-// Every flag of mcp-remote 0.15.1 in our words. The first word of a case is the row of
+// Every flag of mcp-remote in our words. The first word of a case is the row of
 // the table that it tests; every row has one. A blank in a value is written as ~.
 func TestEveryFlagIsTranslated(t *testing.T) {
 	dir := t.TempDir()
@@ -144,7 +144,7 @@ func TestEveryFlagIsTranslated(t *testing.T) {
 		}
 	}
 	if len(Flags) != 34 {
-		t.Errorf("%d flags; mcp-remote 0.15.1 has 31, -h and --version, and --cache-dir is in its configurations", len(Flags))
+		t.Errorf("%d flags; mcp-remote %s has 33, with --help, -h and --version, and --cache-dir is in configurations", len(Flags), Version)
 	}
 }
 
@@ -186,7 +186,7 @@ func TestPortIsTakenBehindTheURLAlone(t *testing.T) {
 	}
 }
 
-// The port that mcp-remote 0.15.1 derives, as it says itself with --debug.
+// The port that mcp-remote derives, as it says itself with --debug.
 func TestPortIsTheOneMCPRemoteDerives(t *testing.T) {
 	for _, tc := range []struct {
 		args []string
@@ -276,7 +276,7 @@ func FuzzTranslate(f *testing.F) {
 	})
 }
 
-// The tables of docs/coming-from-mcp-remote.md are those of the program.
+// The tables of docs/coming-from-mcp-remote.md are those of the program, and of the same release.
 func TestDocumentedTables(t *testing.T) {
 	page, err := os.ReadFile("../../docs/coming-from-mcp-remote.md")
 	if err != nil {
@@ -287,6 +287,9 @@ func TestDocumentedTables(t *testing.T) {
 			return ""
 		}
 		return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
+	}
+	if !strings.Contains(string(page), "all words that mcp-remote "+Version+" knows") {
+		t.Errorf("the page does not say that it is about %s", Version)
 	}
 	for _, rows := range [][]Row{Arguments, Flags, Variables} {
 		table := ""
