@@ -139,6 +139,33 @@ func TestTheArchitecturePageHasEveryRoom(t *testing.T) {
 	}
 }
 
+// The files that a doc.go names stand beside it, and in a room of many files it names
+// them: whoever has read of a step looks for its code there.
+func TestEveryDocNamesFilesOfItsRoom(t *testing.T) {
+	for room := range rooms {
+		folder := filepath.Join("..", filepath.FromSlash(room))
+		text, err := os.ReadFile(filepath.Join(folder, "doc.go"))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		named := regexp.MustCompile(`\b[a-z_]+\.go\b`).FindAllString(string(text), -1)
+		for _, name := range named {
+			if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
+				t.Errorf("%s: doc.go names %s, which is not there", room, name)
+			}
+		}
+		all, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = slices.DeleteFunc(all, func(file string) bool { return strings.HasSuffix(file, "_test.go") })
+		if len(all) > 8 && len(named) == 0 {
+			t.Errorf("%s has %d files, and its doc.go names none", room, len(all))
+		}
+	}
+}
+
 // notDrawn are the rooms that many others import, and those that nothing comes of.
 var notDrawn = append([]string{"internal/terminal", "internal/page", "internal/neterror", "internal/header", "docs", "examples/whoami"}, leaves...)
 

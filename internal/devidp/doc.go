@@ -5,28 +5,29 @@
 // loopback, answers requests addressed to loopback names only, and keeps
 // everything in memory, in tables of bounded size.
 //
-//  1. [Start] binds an address; [New] makes the bare handler. The issuer has the
-//     path /oidc, and only discovery appended to it answers.
-//  2. Clients and resources are given in [Config], added later, or, when the
-//     configuration allows it, registered over the wire or described by a
-//     document at the address that is their ID.
-//  3. The authorization endpoint checks the request as Logto does and shows a
-//     page with the users to choose from ([Approve] plays the person). There is
-//     no session: every login shows the page.
-//  4. The token endpoint wants S256 PKCE. A token is a JWT for a registered
+//  1. [Start] binds an address (start.go); [New] makes the bare handler (provider.go,
+//     routes.go). The issuer has the path /oidc, and only discovery appended to it
+//     answers (metadata.go).
+//  2. Clients and resources are given in [Config] (config.go), added later, or, when the
+//     configuration allows it, registered over the wire (register.go) or described by a
+//     document at the address that is their ID (document.go).
+//  3. The authorization endpoint checks the request as Logto does (authorize.go) and
+//     shows a page with the users to choose from (signin.go, page.go; [Approve] plays the
+//     person). There is no session: every login shows the page.
+//  4. The token endpoint wants S256 PKCE (token.go). A token is a JWT for a registered
 //     resource when both requests name it, and an opaque one for userinfo
-//     otherwise.
+//     otherwise (issue.go, userinfo.go).
 //  5. Refresh tokens come with offline_access and prompt=consent, rotate with
 //     every use, and end the whole grant when one is used again later than the
-//     leeway.
+//     leeway (token.go).
 //  6. The device grant is there for clients registered for it
-//     ([Approve] plays the person).
+//     (device.go; [Approve] plays the person).
 //  7. client_credentials is there for clients registered for it that prove who
-//     they are, with a secret or with assertions signed by a [Key].
-//  8. Tokens can be revoked and looked at, and a browser sent to the end session
-//     endpoint comes back to the client.
-//  9. [Faults] make it misbehave, [Provider.Stats] tells what it was asked,
-//     [Provider.IssueToken] makes tokens without a login.
+//     they are, with a secret or with assertions signed by a [Key] (clientauth.go).
+//  8. Tokens can be revoked and looked at (revocation.go), and a browser sent to the end
+//     session endpoint comes back to the client (logout.go).
+//  9. [Faults] make it misbehave (faults.go), [Provider.Stats] tells what it was asked
+//     (stats.go), [Provider.IssueToken] makes tokens without a login (issue.go).
 //
 // Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
 // 8628, 8707, 9068, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout

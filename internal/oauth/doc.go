@@ -7,26 +7,32 @@
 // One login runs in these steps:
 //
 //  1. The server answers 401 with a challenge (RFC 9110 section 11.6.1, RFC 6750 section
-//     3, RFC 9728 section 5.1). All requests of this process share one renewal.
+//     3, RFC 9728 section 5.1; tokenrefusal.go). All requests of this process share one
+//     renewal (renew.go).
 //  2. The lock of the account is taken and the store read again: another process may
-//     have finished the login meanwhile.
-//  3. A refresh token is used first (RFC 6749 section 6), or the client's own
-//     credentials where they are what was asked for (section 4.4).
-//  4. A person is needed: [AskState] decides whether one may be asked. The login lock is
-//     taken, by this process or by the one that Config.StartDetached starts. Everybody
-//     else waits for it.
-//  5. Discovery finds the authorization server.
+//     have finished the login meanwhile (renew.go).
+//  3. A refresh token is used first (RFC 6749 section 6; renew.go), or the client's own
+//     credentials where they are what was asked for (section 4.4; clientcredentials.go).
+//  4. A person is needed: [AskState] decides whether one may be asked (ask.go,
+//     askperson.go). The login lock is taken, by this process or by the one that
+//     Config.StartDetached starts (detached.go). Everybody else waits for it.
+//  5. Discovery finds the authorization server (discover.go).
 //  6. The redirect listener is bound, before anything is registered or shown, so that
-//     nobody else can hold the port (RFC 8252 section 7.3). The device grant (RFC 8628)
-//     needs none.
+//     nobody else can hold the port (RFC 8252 section 7.3; try in login.go). The device
+//     grant (RFC 8628) needs none (devicelogin.go).
 //  7. The client is the one that the person named, else a client ID metadata document,
-//     else one that is registered dynamically (RFC 7591).
+//     else one that is registered dynamically (RFC 7591; clientchoice.go). Whether the
+//     provider knows it is asked first (probe.go).
 //  8. The authorization request with S256 PKCE (RFC 7636), state and resource (RFC 8707)
-//     is shown; exactly one valid answer is awaited, its issuer compared (RFC 9207).
+//     is shown (authorize in login.go; its scopes and prompt: request.go); exactly one
+//     valid answer is awaited, its issuer compared (RFC 9207).
 //  9. The code is exchanged, the credential saved, and only then is the browser tab told
-//     that the login succeeded.
+//     that the login succeeded (login.go). What is kept: credential.go, choices.go, and of
+//     one that failed attempt.go.
 //
 // [Client.Transport] hides all of this behind an http.RoundTripper that replays the
-// refused request once. The package opens no browser, touches no keyring and prints
+// refused request once (transport.go). [Client] holds it together (client.go),
+// [Client.Logout] ends a login (revoke.go), and [Client.CheckClient] is for doctor
+// (clientcheck.go). The package opens no browser, touches no keyring and prints
 // nothing: the redirect listener and the store are handed in as [Redirect] and [Store].
 package oauth

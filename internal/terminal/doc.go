@@ -6,15 +6,17 @@
 //  1. [Terminal.Note], [Terminal.Error] and [Terminal.Print] print one line; each
 //     argument of their formats is filtered by itself, as a piece of that line. An
 //     [Address] or *url.URL is re-encoded. Only what [Terminal.Colour] returns
-//     keeps its escape sequences. On a terminal, lines are wrapped with an indent.
-//  2. [Terminal.Table] prints rows whose columns stay within bounds.
+//     keeps its escape sequences (print.go). On a terminal, lines are wrapped with an
+//     indent (wrap.go).
+//  2. [Terminal.Table] prints rows whose columns stay within bounds (table.go).
 //  3. [Terminal.JSON] prints the one object of --json, with invisible and control
-//     characters escaped, on a terminal and on a pipe.
+//     characters escaped, on a terminal and on a pipe (print.go).
 //  4. [Terminal.Result], [Terminal.ResultAddress] and [Terminal.ResultJSON] print
-//     what a tool said. It keeps its lines, and a pipe gets it unchanged.
-//  5. [Terminal.Page] sets a page of the documentation.
+//     what a tool said (print.go). It keeps its lines, and a pipe gets it unchanged.
+//  5. [Terminal.Page] sets a page of the documentation (page.go), [Terminal.QR] a code
+//     (qr.go).
 //  6. [Terminal.Live] and [Terminal.CountDown] draw the live line, a last line that
-//     is redrawn in place. All other output erases it first.
+//     is redrawn in place (live.go). All other output erases it first.
 //  7. [Terminal.Out], [Terminal.Err] and [Terminal.Protocol] are writers for help,
-//     for logs, and for JSON-RPC.
+//     for logs, and for JSON-RPC (terminal.go).
 package terminal
