@@ -113,7 +113,8 @@ func TestEachRequirementHasATest(t *testing.T) {
 }
 
 // The page on the architecture has a row for each room, the files that it names are
-// there, and its drawing has the arrows of the table.
+// there and have the names that it says are in them, and its drawing has the arrows of the
+// table.
 func TestTheArchitecturePageHasEveryRoom(t *testing.T) {
 	text := string(readFile(t, filepath.Join("..", "docs", "architecture.md")))
 	for room := range rooms {
@@ -125,18 +126,40 @@ func TestTheArchitecturePageHasEveryRoom(t *testing.T) {
 	for _, path := range sources(t) {
 		files = append(files, strings.TrimPrefix(filepath.ToSlash(path), ".."))
 	}
-	named := regexp.MustCompile("`([a-z_/]+\\.go)`").FindAllStringSubmatch(text, -1)
+	named := regexp.MustCompile("`([a-z_/*-]+\\.go)`").FindAllStringSubmatch(text, -1)
 	for _, m := range named {
-		if !slices.ContainsFunc(files, func(file string) bool { return strings.HasSuffix(file, "/"+m[1]) }) {
+		if len(filesNamed(files, m[1])) == 0 {
 			t.Errorf("there is no %s", m[1])
 		}
 	}
-	if len(named) < 40 {
-		t.Errorf("only %d files found on the page", len(named))
+	inside := regexp.MustCompile("(?:`(\\w+)` and )?`(\\w+)` in `([a-z_/-]+\\.go)`").FindAllStringSubmatch(text, -1)
+	for _, m := range inside {
+		for _, name := range strings.Fields(m[1] + " " + m[2]) {
+			word := regexp.MustCompile(`\b` + name + `\b`)
+			if !slices.ContainsFunc(filesNamed(files, m[3]), func(found string) bool { return word.Match(readFile(t, filepath.Join("..", found))) }) {
+				t.Errorf("%s has no %s", m[3], name)
+			}
+		}
+	}
+	if len(named) < 40 || len(inside) < 20 {
+		t.Errorf("only %d files and %d names in them found on the page", len(named), len(inside))
 	}
 	if got, want := drawnArrows(text), arrows(); !slices.Equal(got, want) {
 		t.Errorf("the drawing has\n%s\nand the table\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+}
+
+// filesNamed are those whose path ends with a name, in which * stands for anything but a
+// slash.
+func filesNamed(files []string, name string) (found []string) {
+	for _, file := range files {
+		parts := strings.Split(file, "/")
+		end := parts[max(0, len(parts)-1-strings.Count(name, "/")):]
+		if ok, err := filepath.Match(name, strings.Join(end, "/")); err == nil && ok {
+			found = append(found, file)
+		}
+	}
+	return found
 }
 
 // The files that a doc.go names stand beside it, and in a room of many files it names
