@@ -54,6 +54,7 @@ func TestHandoverAsksOnlyForALoginRequest(t *testing.T) {
 // A challenge that is no UTF-8 and a time limit that no clock has do not keep the
 // login in the bridge, whose client may end it.
 func TestOddChallengeIsDetachedAnyway(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(h *hostile) (args []string){
 		"a challenge of other bytes": func(h *hostile) []string { h.unauthorized = ", realm=\"\xff\xfe\", scope=\"read \xff\""; return nil },
 		"a long challenge": func(h *hostile) []string {

@@ -40,6 +40,7 @@ func TestLoginGoesOnAfterAStop(t *testing.T) {
 // One whose time passed meanwhile ends when it goes on, with words that say so, and
 // leaves neither a record nor a lock.
 func TestLoginEndsAfterAStopThatWasTooLong(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent = true
 	c := h.bridge("--timeout", "2s")
@@ -64,6 +65,7 @@ func TestLoginEndsAfterAStopThatWasTooLong(t *testing.T) {
 // A login whose process was stopped for good is taken for one that died: by a logout at
 // once, and the next start has a tab of its own that works.
 func TestLogoutOfAStoppedLogin(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent = true
 	c := h.bridge()

@@ -54,6 +54,7 @@ func TestWhichAccountAtATerminal(t *testing.T) {
 // After three tabs that nobody answered a verb in a script opens none; the same
 // verb at a terminal is a person's, and opens one.
 func TestTabBudgetAtATerminal(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent = true
 	for range 3 {

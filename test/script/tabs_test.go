@@ -324,6 +324,7 @@ func (h *hostile) later(by time.Duration) {
 // twenty calls open no tab after that of the login, each gets the 403, and the
 // words say what is missing. The same with tokens whose end nobody knows.
 func TestTabBudgetScopeRequestedBefore(t *testing.T) {
+	t.Parallel()
 	for _, granted := range []string{"", "other"} {
 		for _, withExpiry := range []bool{true, false} {
 			t.Run(fmt.Sprint(granted, withExpiry), func(t *testing.T) {
@@ -347,6 +348,7 @@ func TestTabBudgetScopeRequestedBefore(t *testing.T) {
 // A scope that the provider was asked for once and did not grant leads to one
 // step-up, not to one for each call.
 func TestTabBudgetScopeNotGranted(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.granted = "read"
 	h.refuse = func(int) (int, string) { return 403, `, error="insufficient_scope", scope="admin"` }
@@ -367,6 +369,7 @@ func TestTabBudgetScopeNotGranted(t *testing.T) {
 // Whatever the server and its providers say, twenty calls open at most three
 // tabs, and every call has its answer.
 func TestTabBudget(t *testing.T) {
+	t.Parallel()
 	newScope := func(call int) (int, string) {
 		return 403, fmt.Sprintf(`, error="insufficient_scope", scope="s%d"`, call)
 	}
@@ -416,6 +419,7 @@ func TestTabBudget(t *testing.T) {
 
 // Twenty accounts of one server in twenty processes at once share the budget.
 func TestTabBudgetAcrossProcesses(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent = true
 	var wg sync.WaitGroup
@@ -437,6 +441,7 @@ func TestTabBudgetAcrossProcesses(t *testing.T) {
 // a restart, not at another issuer, and not when a model calls the sign-in tool,
 // which then says what a person has to run. That works, and all begins anew.
 func TestTabBudgetWhenNobodyAnswers(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent, h.newIssuers = true, true
 	for range 5 {
@@ -480,6 +485,7 @@ func TestTabBudgetWhenNobodyAnswers(t *testing.T) {
 
 // A code for another device counts like a tab.
 func TestTabBudgetOfDeviceCodes(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.newIssuers = true
 	for i := range 5 {
@@ -497,6 +503,7 @@ func TestTabBudgetOfDeviceCodes(t *testing.T) {
 // The process of the login is killed each time: once that is no repetition, and
 // the tab counts.
 func TestTabBudgetOfKilledProcesses(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent = true
 	for i := range 6 {
@@ -538,6 +545,7 @@ func (h *hostile) awaitTab() {
 // A person who runs login has acted, also when the kept login works and there is
 // nothing to ask: what the server wants more scopes for may be asked again.
 func TestTabBudgetActedWithoutATab(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	c := h.bridge("--timeout", "1s")
 	if got := c.tool(1); !strings.Contains(got, `"result"`) {
@@ -567,6 +575,7 @@ func TestTabBudgetActedWithoutATab(t *testing.T) {
 
 // logout takes what is known along.
 func TestTabBudgetEndsWithLogout(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent, h.clientID = true, "mine"
 	for range 4 {
@@ -630,6 +639,7 @@ func TestTabsOfABouncingProvider(t *testing.T) {
 // Issuers of a quarter of a megabyte do not make the record of the tabs so large
 // that it is not read again.
 func TestTabsOfLongIssuers(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.newIssuers, h.longIssuer = true, 250_000
 	h.refuse = func(int) (int, string) { return 401, "" }
@@ -659,6 +669,7 @@ func TestTabsOfLongIssuers(t *testing.T) {
 // One server and profile has one budget, however the account and the address are
 // spelled.
 func TestTabsOfOneServerInManySpellings(t *testing.T) {
+	t.Parallel()
 	h := newHostile(t)
 	h.silent = true
 	upper := strings.Replace(h.URL, "http://", "HTTP://", 1) + "/mcp"
