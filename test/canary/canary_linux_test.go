@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/real"
 )
 
 // shown fails where a canary never got as far as a person: such a test would hold
@@ -55,6 +56,9 @@ func TestCanaryInEveryMember(t *testing.T) {
 				}
 				t.Run(place.of+"/"+m.name+"/"+kind, func(t *testing.T) {
 					t.Parallel()
+					if kind == "address" {
+						real.Long(t, "the same members, with an address in them")
+					}
 					l := newLab(t)
 					place.put(l, m.name, m.hostile(text))
 					for _, verb := range place.verbs {

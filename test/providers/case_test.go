@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // example is one case: a fake, and what happens there.
@@ -313,8 +314,13 @@ func (want want) compare(o outcome, verb bool) (faults []string) {
 	return faults
 }
 
-// examples are all cases; their names are unique.
-var examples = slices.Concat(discoveryCases, registrationCases, tokenCases, relayCases, refusedCases, failures(), providerCases, serverCases, requestCases, loginMembers, attackCases, further)
+// inputs are what providers and servers were seen to send, and attacks; members are more
+// of the same kinds. Names are unique among both.
+var (
+	inputs   = slices.Concat(discoveryCases, registrationCases, tokenCases, relayCases, refusedCases, providerCases, serverCases, requestCases, attackCases)
+	members  = slices.Concat(failures(), loginMembers, further)
+	examples = slices.Concat(inputs, members)
+)
 
 // Mcp-login at each of them.
 func TestProviders(t *testing.T) {
@@ -323,9 +329,12 @@ func TestProviders(t *testing.T) {
 	for _, e := range slices.Concat(examples, switchCases) {
 		delete(unknown, e.name)
 	}
-	for _, e := range examples {
+	for n, e := range examples {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
+			if n >= len(inputs) {
+				real.Long(t, "a few hundred further members of the same kinds")
+			}
 			e.judge(t)
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // canary stands for all secrets; a form spells it otherwise. added is no secret: it is
@@ -118,6 +119,9 @@ func TestMisframedAnswersToMCPLogin(t *testing.T) {
 		for _, endpoint := range endpoints {
 			t.Run(strings.Trim(endpoint, "/")+" "+name, func(t *testing.T) {
 				t.Parallel()
+				if endpoint != endpoints[0] {
+					real.Long(t, "three verbs for each endpoint and way of misframing")
+				}
 				var s *stranger
 				s = newStranger(t, world(func() string { return s.url }, endpoint, spoil))
 				p := newProgram(t, "MCP_LOGIN_BROWSER="+self(t))

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mcp-login/test/real"
 )
 
 // ofHeader is what a person has put into --header.
@@ -58,6 +60,9 @@ func TestQuotedRequests(t *testing.T) {
 		for _, endpoint := range []string{"/mcp", "/token", "/device", "/register", "/revoke"} {
 			t.Run(strings.Trim(endpoint, "/")+" "+name, func(t *testing.T) {
 				t.Parallel()
+				if endpoint != "/mcp" && endpoint != "/token" {
+					real.Long(t, "six verbs for each endpoint and way of quoting")
+				}
 				s := honest(t, func(_ string, r *http.Request, body string) string {
 					if r.URL.Path != endpoint || endpoint == "/mcp" && r.Header.Get("Authorization") == "" {
 						return ""
