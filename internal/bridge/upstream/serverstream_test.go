@@ -28,6 +28,7 @@ func TestReconnectionsAreBounded(t *testing.T) {
 	}{
 		"own, nothing":         {StreamableHTTP, notification, "", "", 60},
 		"own, retry alone":     {StreamableHTTP, notification, "retry: 1\n\n", "", 150},
+		"own, retry of 0":      {StreamableHTTP, notification, "retry: 0\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n", "", 630},
 		"own, ids alone":       {StreamableHTTP, notification, "id: x\nretry: 1\ndata:\n\n", "", 150},
 		"own, garbage":         {StreamableHTTP, notification, "retry: 1\ndata: x\n\n", "", 150},
 		"own, messages":        {StreamableHTTP, notification, "retry: 1\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n", "", 1250},
