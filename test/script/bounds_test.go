@@ -120,7 +120,6 @@ func tooMuch(w io.Writer, head string) {
 // Without a flag a message of 300 MiB is answered with error 1006 under the id of
 // its request, in every direction, and the memory stays bounded.
 func TestDefaultMaxMessage(t *testing.T) {
-	t.Parallel()
 	streamable := answers(func(w http.ResponseWriter, _ *http.Request, body string) {
 		head := `{"jsonrpc":"2.0","id":2,"result":{"x":"`
 		switch {

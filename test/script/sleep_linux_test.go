@@ -25,7 +25,7 @@ func TestLoginGoesOnAfterAStop(t *testing.T) {
 	c := h.bridge()
 	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
 	<-p.tab
-	login, _ := h.pending()
+	login := h.login()
 	for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
 		if err := syscall.Kill(login.PID, signal); err != nil {
 			t.Fatal(err)
@@ -43,10 +43,10 @@ func TestLoginEndsAfterAStopThatWasTooLong(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t)
 	h.silent = true
-	c := h.bridge("--timeout", "2s")
+	c := h.bridge("--timeout", brief)
 	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
 	h.awaitTab()
-	login, _ := h.pending()
+	login := h.login()
 	if err := syscall.Kill(login.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -71,10 +71,7 @@ func TestLogoutOfAStoppedLogin(t *testing.T) {
 	c := h.bridge()
 	fmt.Fprintln(c.in, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x"}}`)
 	h.awaitTab()
-	login, _ := h.pending()
-	if login.PID == 0 { // kill takes that for everybody
-		t.Fatal("no record of the login")
-	}
+	login := h.login()
 	if err := syscall.Kill(login.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -92,11 +89,7 @@ func TestLogoutOfAStoppedLogin(t *testing.T) {
 	if err := syscall.Kill(login.PID, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(20 * time.Second); running(strconv.Itoa(login.PID)); {
-		if time.Now().After(deadline) {
-			t.Fatal("the process did not end")
-		}
-	}
+	binary.Until(t, "the end of the process", func() bool { return !running(strconv.Itoa(login.PID)) })
 }
 
 // Whatever hangs, the process of a login ends with its time, and leaves neither a
@@ -152,11 +145,7 @@ func TestLoginEndsWhateverHangs(t *testing.T) {
 			if p, underWay := h.pending(); underWay || p.PID != 0 {
 				t.Errorf("left: a record of %d, under way: %v", p.PID, underWay)
 			}
-			for deadline := time.Now().Add(20 * time.Second); running(strconv.Itoa(pid)); {
-				if time.Now().After(deadline) {
-					t.Fatal("the process did not end")
-				}
-			}
+			binary.Until(t, "the end of the process", func() bool { return !running(strconv.Itoa(pid)) })
 		})
 	}
 }

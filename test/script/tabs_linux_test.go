@@ -58,7 +58,7 @@ func TestTabBudgetAtATerminal(t *testing.T) {
 	h := newHostile(t)
 	h.silent = true
 	for range 3 {
-		c := h.bridge("--timeout", "1s")
+		c := h.bridge("--timeout", brief)
 		c.tool(1)
 		c.end()
 		h.later(time.Hour)

@@ -23,6 +23,10 @@ import (
 	"mcp-login/test/binary"
 )
 
+// brief is the time limit of a login that nobody answers: enough for its tab to open on a
+// busy machine as well.
+const brief = "4s"
+
 // hostile is an MCP server and a provider in one that want as many browser tabs
 // as they can get. Its issuers are /i/N on one host. They sign everybody in
 // without a question; while silent, they show a page that leads nowhere.
@@ -424,7 +428,7 @@ func TestTabBudgetAcrossProcesses(t *testing.T) {
 	h.silent = true
 	var wg sync.WaitGroup
 	for i := range 20 {
-		c := h.bridge("--client-id", fmt.Sprint("client", i), "--timeout", "3s")
+		c := h.bridge("--client-id", fmt.Sprint("client", i), "--timeout", "10s")
 		wg.Go(func() {
 			if got := c.tool(1); !strings.Contains(got, `"code":1002`) {
 				t.Error(got)
@@ -445,7 +449,7 @@ func TestTabBudgetWhenNobodyAnswers(t *testing.T) {
 	h := newHostile(t)
 	h.silent, h.newIssuers = true, true
 	for range 5 {
-		c := h.bridge("--timeout", "1s")
+		c := h.bridge("--timeout", brief)
 		if got := c.tool(1); !strings.Contains(got, `"code":1002`) {
 			t.Fatal(got)
 		}
@@ -489,7 +493,7 @@ func TestTabBudgetOfDeviceCodes(t *testing.T) {
 	h := newHostile(t)
 	h.newIssuers = true
 	for i := range 5 {
-		c := h.bridge("--device", "--timeout", "1s", "--client-id", fmt.Sprint("client", i))
+		c := h.bridge("--device", "--timeout", brief, "--client-id", fmt.Sprint("client", i))
 		if got := c.tool(1); !strings.Contains(got, `"code":1002`) {
 			t.Fatal(got)
 		}
@@ -547,7 +551,7 @@ func (h *hostile) awaitTab() {
 func TestTabBudgetActedWithoutATab(t *testing.T) {
 	t.Parallel()
 	h := newHostile(t)
-	c := h.bridge("--timeout", "1s")
+	c := h.bridge("--timeout", brief)
 	if got := c.tool(1); !strings.Contains(got, `"result"`) {
 		t.Fatal(got)
 	}
@@ -579,7 +583,7 @@ func TestTabBudgetEndsWithLogout(t *testing.T) {
 	h := newHostile(t)
 	h.silent, h.clientID = true, "mine"
 	for range 4 {
-		c := h.bridge("--timeout", "1s", "--client-id", "mine")
+		c := h.bridge("--timeout", brief, "--client-id", "mine")
 		c.tool(1)
 		c.end()
 		h.later(4 * time.Minute)

@@ -152,6 +152,17 @@ func (h *hostile) pending() (p store.Pending, underWay bool) {
 	return p, st.LoginUnderWay(h.t.Context(), key)
 }
 
+// login is the login under way. Its process is there: a signal to process 0 would be one
+// to all of ours.
+func (h *hostile) login() store.Pending {
+	h.t.Helper()
+	p, _ := h.pending()
+	if p.PID == 0 {
+		h.t.Fatal("no record of the login")
+	}
+	return p
+}
+
 // ends are how a host ends a bridge.
 func ends() map[string]func(c *client) {
 	all := map[string]func(*client){"stdin": func(c *client) { _ = c.in.Close() }}
