@@ -101,6 +101,10 @@ func localRedirect(w *world) string {
 }
 
 var attackCases = []example{
+	{name: "attack/member-listed-document-of-another", seen: "a listed address of a document yields its own issuer", fake: listed(idp+"/t/.well-known/openid-configuration", map[string]any{idp + "/t/.well-known/openid-configuration": metadata(idp)}), steps: []step{
+		{want: refused("--accept-issuer "+idp, idp), check: []check{came("register", 0)}, ours: true},
+		{words: "--accept-issuer " + idp, ours: true},
+	}},
 	{name: "attack/known-issuer", seen: "metadata of a stranger that claims a known issuer", fake: claiming(""), steps: secondLogin()},
 	{name: "attack/known-issuer-iss", seen: "the same with the iss that it claims", fake: claiming(idp), steps: secondLogin()},
 	{

@@ -315,10 +315,10 @@ func (want want) compare(o outcome, verb bool) (faults []string) {
 }
 
 // inputs are what providers and servers were seen to send, and attacks; members are more
-// of the same kinds. Names are unique among both.
+// of those kinds, or the same in another place. Names are unique among both.
 var (
-	inputs   = slices.Concat(discoveryCases, registrationCases, tokenCases, relayCases, refusedCases, providerCases, serverCases, requestCases, attackCases)
-	members  = slices.Concat(failures(), loginMembers, further)
+	inputs   = slices.Concat(discoveryCases, registrationCases, tokenCases, relayCases, refusedCases, providerCases, serverCases, requestCases, attackCases, failures(""), furtherBodies)
+	members  = slices.Concat(failures("--no-detach"), loginMembers, further)
 	examples = slices.Concat(inputs, members)
 )
 
@@ -333,7 +333,7 @@ func TestProviders(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			if n >= len(inputs) {
-				real.Long(t, "a few hundred further members of the same kinds")
+				real.Long(t, "more of what the other cases are of")
 			}
 			e.judge(t)
 		})

@@ -18,9 +18,9 @@ type failing struct {
 	code  int // 0 is that of a failed sign-in
 }
 
-// failures makes two cases of each: the login in a process of its own, and in the
-// bridge.
-func failures() (list []example) {
+// failures are cases of all failures of the login: in a process of its own, or with
+// --no-detach in the bridge.
+func failures(in string) (list []example) {
 	for _, f := range slices.Concat(failuresOfDiscovery, failuresOfTheClient, failuresOfThePerson, failuresOfTheToken) {
 		if f.code == 0 {
 			f.code = 1002
@@ -29,16 +29,14 @@ func failures() (list []example) {
 		if w.hint == "" {
 			w.hint = "mcp-login (doctor|login)"
 		}
-		for _, in := range []string{"", "--no-detach"} {
-			name := "relay/failure-" + strings.TrimSuffix(f.name+in, "--no-detach")
-			if in != "" {
-				name += "-in-the-bridge"
-			}
-			list = append(list, example{
-				name: name, seen: "any failure of the login inside a call", fake: halfOpen(f.fake),
-				steps: []step{{words: f.words + " " + in, env: f.env, want: w, ours: true}},
-			})
+		name := "relay/failure-" + f.name
+		if in != "" {
+			name += "-in-the-bridge"
 		}
+		list = append(list, example{
+			name: name, seen: "any failure of the login inside a call", fake: halfOpen(f.fake),
+			steps: []step{{words: f.words + " " + in, env: f.env, want: w, ours: true}},
+		})
 	}
 	return list
 }

@@ -276,4 +276,4 @@ var furtherLogin = []example{
 	}(), steps: []step{{check: []check{tabs(1), ran("1", 1)}}, {verb: "login URL", want: want{not: []string{"needs no sign-in"}}}}},
 }
 
-var further = slices.Concat(furtherLost, furtherTypes(), furtherBodies, furtherExpired, furtherGates, furtherUnset, furtherLogin)
+var further = slices.Concat(furtherLost, furtherTypes(), furtherExpired, furtherGates, furtherUnset, furtherLogin)

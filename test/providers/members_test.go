@@ -372,10 +372,6 @@ var deviceMembers = []example{
 		{env: []string{"MCP_LOGIN_ISSUER=" + idp}, check: []check{tabs(1)}, ours: true},
 		{before: (*world).endGrants, check: []check{tabs(2), came("register", 1)}, ours: true},
 	}},
-	{name: "attack/member-listed-document-of-another", seen: "a listed address of a document yields its own issuer", fake: listed(idp+"/t/.well-known/openid-configuration", map[string]any{idp + "/t/.well-known/openid-configuration": metadata(idp)}), steps: []step{
-		{want: refused("--accept-issuer "+idp, idp), check: []check{came("register", 0)}, ours: true},
-		{words: "--accept-issuer " + idp, ours: true},
-	}},
 }
 
 // registersN is a provider that registers everybody as the client n, with a secret.
