@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"os/signal"
 	"syscall"
@@ -63,7 +64,7 @@ func TestDevEndsWithItsTerminal(t *testing.T) {
 // Under nohup, which ignores SIGHUP, --dev goes on when its terminal is closed.
 func TestDevUnderNohupOutlivesItsTerminal(t *testing.T) {
 	signal.Ignore(syscall.SIGHUP)
-	defer signal.Reset(syscall.SIGHUP)
+	defer signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // later programs hear it, below nohup as well
 	ctx := onHangup(t.Context(), true, func() {}, slog.New(slog.DiscardHandler))
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
