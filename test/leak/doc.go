@@ -1,2 +1,2 @@
-// Package leak ends the tests of a package as failed when goroutines outlive them.
+// Package leak fails the tests of a package when goroutines outlive them.
 package leak
