@@ -19,8 +19,8 @@
 //  3. One line on standard error says where it listens and as what; a service
 //     manager that waits for it is told (systemd.go).
 //  4. SIGTERM or SIGINT turns readiness off and, after --drain-delay, tells open
-//     streams to reconnect, lets calls finish for up to ten seconds, and exits
-//     with 0, or with 1 if calls were cut off. A second signal ends it at once.
+//     streams to reconnect, lets calls finish for up to ten seconds, and exits with 0, or
+//     with 1 if calls were cut off (main.go, run.go). A second signal ends it at once.
 //     SIGHUP reads the issuers' metadata again (reload.go); with --dev it means that the
 //     terminal was closed, and is as SIGTERM.
 //     Failures at run time exit with 1.

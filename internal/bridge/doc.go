@@ -3,10 +3,10 @@
 //
 //  1. [Run] reads one message per line (bridge.go, lines.go). What is not JSON-RPC is
 //     answered with an error, and reading goes on. An array is taken apart (batch.go).
-//  2. What is under way is one state, changed in one place (state.go). Each kind of
-//     message goes its way from there (dispatch.go): requests run side by side, so many
-//     at once (carry.go); further ones wait in a bounded queue, and beyond that
-//     are refused. Cancels, answers to the server's questions, pings and
+//  2. What is under way is one state, changed in one place, with its limits (state.go).
+//     Each kind of message goes its way from there (dispatch.go): requests run side by
+//     side, so many at once, each in a goroutine (carry.go); further ones wait in a bounded
+//     queue, and beyond that are refused. Cancels, answers to the server's questions, pings and
 //     notifications do not wait for requests, and reading never waits for the
 //     server. Nothing overtakes initialize or notifications/initialized;
 //     notifications keep their order.

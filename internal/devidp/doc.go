@@ -21,7 +21,7 @@
 //     every use, and end the whole grant when one is used again later than the
 //     leeway (token.go).
 //  6. The device grant is there for clients registered for it
-//     (device.go; [Approve] plays the person).
+//     (device.go; [Approve] plays the person, approve.go).
 //  7. client_credentials is there for clients registered for it that prove who
 //     they are, with a secret or with assertions signed by a [Key] (clientauth.go).
 //  8. Tokens can be revoked and looked at (revocation.go), and a browser sent to the end

@@ -2,7 +2,7 @@ package mcpremote
 
 import "strings"
 
-// Version is the release of mcp-remote that Flags, Arguments and Variables are of.
+// Version is the release of mcp-remote that Flags, Arguments and Variables describe.
 const Version = "0.15.1"
 
 // Row is one word of mcp-remote's command line, or one variable, and how it is

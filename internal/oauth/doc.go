@@ -14,7 +14,7 @@
 //  3. A refresh token is used first (RFC 6749 section 6; renew.go), or the client's own
 //     credentials where they are what was asked for (section 4.4; clientcredentials.go).
 //  4. A person is needed: [AskState] decides whether one may be asked (ask.go,
-//     askperson.go). The login lock is taken, by this process or by the one that
+//     askperson.go). The login lock is taken, by this process (renew.go) or by the one that
 //     Config.StartDetached starts (detached.go). Everybody else waits for it.
 //  5. Discovery finds the authorization server (discover.go).
 //  6. The redirect listener is bound, before anything is registered or shown, so that

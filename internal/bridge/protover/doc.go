@@ -17,7 +17,7 @@
 //     (statelessclient.go). Requests of the server become input_required results of the
 //     client's request (inputrequired.go), which waits at the server until the client comes
 //     back (pendingcall.go). Results get what the newer revision wants (results.go);
-//     subscription.go and loglevel.go do the same for subscriptions and log messages.
+//     subscriptions and log levels are translated (subscription.go, loglevel.go).
 //  5. A client that knows both is let through to the server with its own
 //     server/discover and decides by itself (choose.go). One that goes on without a session
 //     after a refusal is served as in 4.

@@ -8,10 +8,10 @@
 //  2. Streamable HTTP (streamable.go): the response is one JSON text or an event stream
 //     (response.go); where its media type says nothing, the first bytes of its body do
 //     (mediatype.go). The session id and the protocol version of the answer to initialize
-//     go onto every later request (session.go).
+//     go onto every later request.
 //  3. A server that has forgotten the session answers 404, or another refusal that a ping
 //     proves to be about the session (lostsession.go). It gets the client's own initialize
-//     again, and then the message that failed.
+//     and settings again (session.go), and then the message that failed.
 //  4. A stream that breaks before the answer is resumed with GET and Last-Event-ID if the
 //     server gave event ids (serverstream.go); else the request ends in an error, never in
 //     silence (errors.go; a status in words: httperror.go).
