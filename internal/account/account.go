@@ -123,8 +123,24 @@ func (a *Account) setUpstream() (err error) {
 	a.upstream = upstream.Config{
 		Endpoint: a.Server, Header: c.Header, Transport: c.Transport, Log: a.Log, SignIn: signIn, HTTP: c.httpClient(signed),
 		HeaderTimeout: c.HeadersTimeout, IdleTimeout: c.BodyTimeout, Patience: a.serverPatience(), MaxMessage: c.MaxMessage,
+		Elsewhere: a.elsewhere,
 	}
 	return nil
+}
+
+// elsewhere names another address at which a server answers, and the line to use. An address
+// that somebody has signed in to was the right one.
+func (a *Account) elsewhere(ctx context.Context) (next string) {
+	if cred, err := a.OAuth.Credential(ctx); err == nil && cred.HasToken() {
+		return ""
+	}
+	found := a.Connection.FindServer(ctx, a.Server, a.Version)
+	if found == nil {
+		return ""
+	}
+	verb, key := map[Purpose]string{ForLogin: "login", ForCall: "tools", ForInspect: "doctor"}[a.Purpose], a.Key
+	key.Server = found.String()
+	return "an MCP server answers at another path of this host; use this line instead: " + oauth.Command(verb, key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
 }
 
 // ownClient reports whether mcp-login itself is the MCP client.

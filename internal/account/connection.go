@@ -73,6 +73,14 @@ func (c Connection) RoundTripper() http.RoundTripper {
 	})
 }
 
+// FindServer looks for an MCP server at the other usual addresses on the origin of server;
+// see [upstream.FindServer]. They get no header but the name of this program in its version.
+func (c Connection) FindServer(ctx context.Context, server *url.URL, version string) *url.URL {
+	plain := c.RoundTripper()
+	defer (&http.Client{Transport: plain}).CloseIdleConnections()
+	return upstream.FindServer(ctx, plain, server, http.Header{"User-Agent": {c.UserAgent}}, InitializeRequest(version))
+}
+
 // tlsConfig is towards the MCP server, nil for the usual one.
 func (c Connection) tlsConfig() *tls.Config {
 	if c.Roots == nil && c.Certificates == nil {

@@ -59,6 +59,7 @@ func well(w *world) { w.site = http.HandlerFunc(plain) }
 func ofTheNetwork() []row {
 	const gateway = "if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
 	const address = "is this the address of an MCP server? It usually ends in /mcp or /sse"
+	const elsewhereThere = "an MCP server answers at another path of this host; use this line instead: mcp-login … (elsewhere)"
 	const key = `export K=k; mcp-login tools --header 'X-Gate: ${K}' $URL`
 	const token = `export MCP_LOGIN_TOKEN=k; mcp-login tools $URL`
 	elsewhere := gated(func(w http.ResponseWriter, r *http.Request) {
@@ -93,6 +94,10 @@ func ofTheNetwork() []row {
 		{hint: gateway, site: gated(says(403, "")), when: `mcp-login tools $URL`, does: key, then: token},
 		{hint: gateway + "; …", site: elsewhere, when: `mcp-login tools $URL`, does: key, then: token},
 		{hint: "if that is the right address, use it in the configuration", site: http.HandlerFunc(moved), when: `mcp-login tools $URL`, does: `mcp-login tools $(echo $URL | sed s/127.0.0.1/localhost/)`},
+		{hint: elsewhereThere, when: `mcp-login tools http://$HOST/wrong`},
+		{hint: elsewhereThere, when: `mcp-login login http://$HOST`},
+		{hint: elsewhereThere, when: `mcp-login doctor http://$HOST/mcp/`},
+		{hint: elsewhereThere, when: call + `$TALK mcp-login http://$HOST/sse/mcp`, does: call + `$TALK mcp-login $URL`},
 		{hint: "the server is busy; try again later", site: says(503, ""), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: "the server is busy; try again in …", site: says(429, "", "Retry-After", "60"), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: "the server, or a gateway before it, is not well; try again later", site: page(500), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},

@@ -14,7 +14,8 @@
 //     and settings again (session.go), and then the message that failed.
 //  4. A stream that breaks before the answer is resumed with GET and Last-Event-ID if the
 //     server gave event ids (serverstream.go); else the request ends in an error, never in
-//     silence (errors.go; a status in words: httperror.go).
+//     silence (errors.go; a status in words: httperror.go). Where no MCP server answers, the
+//     usual paths are asked for one (elsewhere.go).
 //  5. What comes back goes to the sink of its request; the answer to another request is
 //     dropped (deliver.go). A large answer is held in pieces, and passed on while it comes
 //     if it comes fast and names its request first (largeanswer.go). What the client has

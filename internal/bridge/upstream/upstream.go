@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -56,6 +57,10 @@ type Config struct {
 	// Patience is for how long connecting to the server is tried again; 0 is not at
 	// all.
 	Patience time.Duration
+	// Elsewhere looks for the server at another address, once, after the first answer that
+	// is no MCP server's, and returns what to do; "" where it finds none. It has a limit of
+	// time; nil looks nowhere.
+	Elsewhere func(ctx context.Context) (next string)
 	// Log gets the steps at debug level; nil discards them.
 	Log *slog.Logger
 }
@@ -87,6 +92,9 @@ type Upstream struct {
 	closed  bool
 	conn    conn // nil until the transport is known
 	unasked jsonrpc.Sink
+
+	worked atomic.Bool // the server has taken a message
+	search *retry.Call[string]
 }
 
 // New returns an Upstream. Nothing is sent yet.
@@ -146,6 +154,15 @@ func (u *Upstream) unaskedSink() jsonrpc.Sink {
 // to the sink; for other messages when the server has accepted the message. Its errors are
 // an *Error, the errors of Config.HTTP's sign-in, and the cause of the end of ctx.
 func (u *Upstream) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	err := u.send(ctx, m, sink)
+	if err == nil {
+		u.worked.Store(true)
+		return nil
+	}
+	return u.orElsewhere(ctx, err)
+}
+
+func (u *Upstream) send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	if c := u.chosenConn(); c != nil {
 		return c.send(ctx, m, sink)
 	}
