@@ -124,6 +124,8 @@ type Credential struct {
 	Consents       int  `json:"consents_in_a_row,omitzero"`
 	// Choices are what the person said when the account signed in.
 	Choices Choices `json:"choices,omitzero"`
+	// SignedIn is when a person signed in to this account; a renewal does not change it.
+	SignedIn time.Time `json:"signed_in_at,omitzero"`
 	// Established tells that somebody has signed in to this account, whose tokens are
 	// gone: what was said for it holds on.
 	Established bool `json:"established,omitzero"`
@@ -176,8 +178,22 @@ func (c *Credential) apply(token grant.Token, t *grant.Target, now time.Time) {
 func (c *Credential) withoutTokens() Credential {
 	return Credential{
 		Server: c.Server, Issuer: c.Issuer, FoundAt: c.FoundAt, Named: c.Named, Registration: c.Registration,
-		Choices: c.Choices, Account: c.Account, Established: c.Established || c.HasToken(),
+		Choices: c.Choices, Account: c.Account, SignedIn: c.SignedIn, Established: c.Established || c.HasToken(),
 	}
+}
+
+// Login tells one sign-in to the account from another, whoever it was that signed in; "" is
+// no sign-in, or one of which that is not known. Earlier versions have kept only when a person
+// was asked.
+func (c *Credential) Login() string {
+	at := c.SignedIn
+	if at.IsZero() {
+		at = c.Attempt.Asked
+	}
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
 }
 
 // HasToken reports whether there is an access token at all, valid or not.

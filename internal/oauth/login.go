@@ -333,7 +333,7 @@ func (l *login) showPrompt(ctx context.Context, p Prompt) {
 
 // signedIn keeps what the login has led to.
 func (l *login) signedIn(ctx context.Context) {
-	l.next.Attempt.Succeeded, l.next.Registration.Doubted = true, false
+	l.next.Attempt.Succeeded, l.next.Registration.Doubted, l.next.SignedIn = true, false, time.Now()
 	l.change(ctx, func(stored *Credential) { *stored = l.next })
 	// Only after the credential is saved. A process that dies in between leaves an
 	// unanswered ask and a login that works. In the other order it would leave a

@@ -58,6 +58,7 @@ func (c *Client) Logout(ctx context.Context, unregister bool) (LogoutResult, err
 func (c *Client) LogoutForNewLogin(ctx context.Context) error {
 	_, revoked, err := c.logout(ctx, false, func(cred *Credential) error {
 		kept := cred.withoutTokens()
+		kept.SignedIn = time.Time{} // what is kept for the login that ends is for nobody
 		if !kept.Established {
 			return c.cfg.Store.Delete(ctx, c.cfg.Key)
 		}

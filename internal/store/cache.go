@@ -67,6 +67,11 @@ func (s *Store) SaveCache(ctx context.Context, key oauth.Key, name string, data 
 	case len(data) > maxCache:
 		return errors.New("cache the value: it is larger than 256 KiB")
 	}
+	return s.writeCache(ctx, key, name, data)
+}
+
+// writeCache is SaveCache for a value that was looked at.
+func (s *Store) writeCache(ctx context.Context, key oauth.Key, name string, data []byte) error {
 	if s.memory != nil {
 		s.memory.mu.Lock()
 		defer s.memory.mu.Unlock()
@@ -80,6 +85,50 @@ func (s *Store) SaveCache(ctx context.Context, key oauth.Key, name string, data 
 		return fmt.Errorf("cache the value: %w", err)
 	}
 	return nil
+}
+
+// ErrNoSeal means that a store has no key to seal with: one of plain files, or in memory.
+var ErrNoSeal = errors.New("this store does not encrypt what it keeps")
+
+// LoadSealed returns what SaveSealed kept under key and name, nil for nothing. What was
+// changed, moved, or sealed with a key that is gone is an error.
+func (s *Store) LoadSealed(ctx context.Context, key oauth.Key, name string) ([]byte, error) {
+	if s.memory != nil || s.kind == KindFile {
+		return nil, nil
+	}
+	file, err := s.LoadCache(ctx, key, name)
+	if err != nil || file == nil {
+		return nil, err
+	}
+	data, err := s.unseal(ctx, key.ID()+cacheSuffix+name, file)
+	if err != nil {
+		return nil, fmt.Errorf("open the cached value: %w", err)
+	}
+	return data, nil
+}
+
+// SaveSealed is SaveCache for what only the person of this account may read: it is
+// sealed as a credential is, and bound to key and name. Together with the seal it may have
+// 1 MiB. A store that does not seal keeps nothing and returns ErrNoSeal.
+func (s *Store) SaveSealed(ctx context.Context, key oauth.Key, name string, data []byte) error {
+	switch {
+	case s.memory != nil || s.kind == KindFile:
+		return ErrNoSeal
+	case !isCacheName(name):
+		return fmt.Errorf("seal the value: %q is no name for one", name)
+	}
+	if err := ensureDirectory(s.dir); err != nil {
+		return fmt.Errorf("seal the value: %w", err)
+	}
+	k, err := s.ensureKey(ctx, s.currentKeyID(ctx, key.ID()))
+	if err != nil {
+		return fmt.Errorf("seal the value: %w", err)
+	}
+	file, err := seal(k, key.ID()+cacheSuffix+name, data)
+	if err != nil {
+		return fmt.Errorf("seal the value: %w", err)
+	}
+	return s.writeCache(ctx, key, name, file)
 }
 
 // removeCache removes the cached values of the identity id.

@@ -109,6 +109,16 @@ func (s *Store) readPlain(ctx context.Context, id string) (*record, error) {
 }
 
 func (s *Store) openSealed(ctx context.Context, id string, file []byte) (*record, error) {
+	plaintext, err := s.unseal(ctx, id, file)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plaintext)
+	return decodeRecord(plaintext, id)
+}
+
+// unseal opens a sealed file of what id names, with the key that it was sealed with.
+func (s *Store) unseal(ctx context.Context, id string, file []byte) ([]byte, error) {
 	keyID, err := sealedKeyID(file)
 	if err != nil {
 		return nil, err
@@ -120,12 +130,7 @@ func (s *Store) openSealed(ctx context.Context, id string, file []byte) (*record
 	if k.id != keyID {
 		return nil, ErrKeyLost
 	}
-	plaintext, err := open(k, id, file)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(plaintext)
-	return decodeRecord(plaintext, id)
+	return open(k, id, file)
 }
 
 // saveFile writes the credential as the kind of store says.
