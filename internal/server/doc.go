@@ -10,11 +10,11 @@
 //     connection, or configured; Origin, when present, must be the resource's
 //     own, a loopback origin, or configured. Otherwise 403 (MCP transports,
 //     DNS rebinding; origin.go).
-//  3. Discovery documents (wellknown.go), the page for people (page.go) and /healthz are
-//     answered without a token. A browser's preflight is answered, too (origin.go).
-//  4. An address with too many requests gets 429 (ratelimit.go), and everyone 503 while
-//     the server stops (underway.go).
-//  5. For all else exactly one Authorization header with one bearer token is
+//  3. An address with too many requests gets 429 (ratelimit.go), whatever it asks for but
+//     /healthz and a browser's preflight of an endpoint (origin.go).
+//  4. Discovery documents (wellknown.go), the page for people (page.go) and /healthz are
+//     answered without a token. For all else there is 503 while the server stops (underway.go).
+//  5. There exactly one Authorization header with one bearer token is
 //     expected (bearer.go), on every request of every method. A malformed request is
 //     400, a missing or bad token 401, a token that lacks a required scope 403,
 //     an unreachable provider 503; 401 and 403 carry the challenge of RFC 6750

@@ -116,8 +116,41 @@ func TestAnAddressIsLimitedBeforeItsTokensAreLookedAt(t *testing.T) {
 	if i.userinfoCalls.Load() != visits {
 		t.Error("a refused request reached the provider")
 	}
-	if resp := call(s, "GET", "/.well-known/oauth-protected-resource", "", ""); resp.StatusCode != 200 {
-		t.Errorf("public document: %d", resp.StatusCode)
+}
+
+// The rate of an address is that of all it asks for, and counted where it is exceeded; a
+// probe of the server's health is never too much.
+func TestAnAddressIsLimitedWhateverItAsksFor(t *testing.T) {
+	i := newTestIssuer(t)
+	registry := prometheus.NewRegistry()
+	s := newServer(t, i, func(c *Config) {
+		c.AddressRate = 0.1 // a burst of 1
+		c.Metrics = registry
+	})
+	if resp := call(s, "GET", "/", "", ""); resp.StatusCode != 200 {
+		t.Fatalf("first: %d", resp.StatusCode)
+	}
+	limited := 0
+	for path := range s.routes {
+		for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
+			resp := call(s, method, path, "", "")
+			if path == pathHealth {
+				if resp.StatusCode == 429 {
+					t.Errorf("%s %s is limited", method, path)
+				}
+				continue
+			}
+			if limited++; resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" || resp.Header.Get("Access-Control-Allow-Origin") != "*" {
+				t.Errorf("%s %s: %d %v", method, path, resp.StatusCode, resp.Header)
+			}
+		}
+	}
+	if resp := call(s, "GET", "/favicon.ico", "", ""); resp.StatusCode != 429 {
+		t.Errorf("a path that is not there: %d", resp.StatusCode)
+	}
+	want := fmt.Sprintf(`whoami_limited_total{limit="address"} %d`, limited+1)
+	if text := httptestGet(s.OperationsHandler(registry), "/metrics").Body.String(); !strings.Contains(text, want) {
+		t.Errorf("no %s in the metrics", want)
 	}
 }
 

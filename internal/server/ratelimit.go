@@ -130,6 +130,19 @@ func (s *Server) refuseMore(w http.ResponseWriter, limit string, retryAfter int,
 	tooMany(w, retryAfter, code, text)
 }
 
+// withinRate counts a request of its address, and answers it itself and returns false if
+// there are too many. Any page may read that answer, as it may the public documents.
+func (s *Server) withinRate(w http.ResponseWriter, r *http.Request) bool {
+	after, ok := s.addressLimit.allow(clientOf(r.Context()))
+	if !ok {
+		if h := w.Header(); h.Get("Access-Control-Allow-Origin") == "" {
+			h.Set("Access-Control-Allow-Origin", "*")
+		}
+		s.refuseMore(w, limitAddress, after, "too_many_requests", "Too many requests from this address.")
+	}
+	return ok
+}
+
 // retryLater answers 503 with a time to come back.
 func retryLater(w http.ResponseWriter, text string) {
 	w.Header().Set("Retry-After", "1")

@@ -179,9 +179,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.logged(w, r, to.name, to.serve)
 }
 
-// public wraps a document that anyone may read, from any page, but only under
-// the server's own name.
+// public wraps a document that anyone may read, from any page.
 func (s *Server) public(serve http.HandlerFunc) http.HandlerFunc {
+	return s.named(func(w http.ResponseWriter, r *http.Request) {
+		if s.withinRate(w, r) {
+			serve(w, r)
+		}
+	})
+}
+
+// named wraps what is served under the server's own name only.
+func (s *Server) named(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.originGuard.hostAllowed(r) {
 			// The name helps whoever sets up a proxy, so it is in the log.
@@ -198,7 +206,7 @@ func (s *Server) public(serve http.HandlerFunc) http.HandlerFunc {
 func (s *Server) protected(metadataURL string,
 	serve func(http.ResponseWriter, *http.Request, Identity),
 ) http.HandlerFunc {
-	return s.public(func(w http.ResponseWriter, r *http.Request) {
+	return s.named(func(w http.ResponseWriter, r *http.Request) {
 		if !s.originGuard.originAllowed(r) {
 			recordReason(r.Context(), fmt.Errorf("origin %.255q is not allowed", r.Header.Get("Origin")))
 			forbidden(w, "Requests from pages of this origin are not allowed.")
@@ -207,8 +215,7 @@ func (s *Server) protected(metadataURL string,
 		if allowBrowser(w, r) {
 			return
 		}
-		if after, ok := s.addressLimit.allow(clientOf(r.Context())); !ok {
-			s.refuseMore(w, limitAddress, after, "too_many_requests", "Too many requests from this address.")
+		if !s.withinRate(w, r) {
 			return
 		}
 		leave, ok := s.enter(w)
