@@ -240,7 +240,7 @@ func serveHTTP(ctx context.Context, l *listeners, handler *server.Group, drain t
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping", slog.Duration("drain_delay", drain))
+	log.Info("stopping", slog.Int64("drain_delay_ms", drain.Milliseconds()))
 	handler.Drain()
 	select {
 	case err := <-failed:

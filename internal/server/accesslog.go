@@ -112,7 +112,7 @@ func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
 		attrs := []slog.Attr{
 			slog.String("request_id", id), slog.String("method", method),
 			slog.String("route", name), slog.Int("status", e.status),
-			slog.Duration("duration", took), slog.String("client", e.client),
+			slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("client", e.client),
 		}
 		if span.SpanContext().IsSampled() {
 			attrs = append(attrs, slog.String("trace_id", span.SpanContext().TraceID().String()))
