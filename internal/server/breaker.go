@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -45,7 +44,6 @@ func busy(reason string) error { return &unavailable{reason, time.Second} }
 // fail at once instead of queueing up and the provider can recover.
 type breaker struct {
 	name string
-	log  *slog.Logger
 
 	mu       sync.Mutex
 	failures int       // in a row
@@ -79,9 +77,6 @@ func (b *breaker) report(answered bool, alone time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if answered {
-		if !b.until.IsZero() {
-			b.log.Info("provider answers again", "endpoint", b.name)
-		}
 		b.failures, b.openings, b.until, b.probing = 0, 0, time.Time{}, false
 		return
 	}
@@ -90,9 +85,6 @@ func (b *breaker) report(answered bool, alone time.Duration) {
 	b.probing = false
 	if !open {
 		return
-	}
-	if b.until.IsZero() {
-		b.log.Warn("provider is left alone for a while", "endpoint", b.name, "failures", b.failures)
 	}
 	pause := retry.Doubled(b.openings, breakerPause, breakerMaxPause)
 	b.openings++

@@ -43,6 +43,9 @@ type provider struct {
 	log      *slog.Logger
 	metadata *remote[metadata]
 	keys     *remote[keySet]
+
+	metadataOutage, keyOutage *outage
+
 	// lastDocument is the document that logClientSupport last reported on. There is one
 	// fetch at a time, so it needs no lock.
 	lastDocument string
@@ -52,6 +55,7 @@ type provider struct {
 // while its provider is down. life ends whatever is under way.
 func newProvider(life context.Context, issuer string, client *http.Client, log *slog.Logger) *provider {
 	p := &provider{issuer: issuer, client: plainClient(client), log: log}
+	p.metadataOutage, p.keyOutage = p.outage("metadata"), p.outage("keys")
 	p.metadata = &remote[metadata]{
 		name: "issuer metadata", life: life, fetch: p.fetchMetadata,
 		maxAge: metadataMaxAge, minInterval: metadataMaxAge,
@@ -61,6 +65,10 @@ func newProvider(life context.Context, issuer string, client *http.Client, log *
 		maxAge: keysMaxAge, minInterval: keysMinInterval,
 	}
 	return p
+}
+
+func (p *provider) outage(endpoint string) *outage {
+	return &outage{log: p.log.With("endpoint", endpoint, "issuer", p.issuer)}
 }
 
 // plainClient returns a client that follows no redirect: a bearer token must
@@ -84,9 +92,19 @@ func plainClient(c *http.Client) *http.Client {
 	return &plain
 }
 
-// fetchMetadata tries the issuer's well-known locations in turn. A document is
-// used only when it names this very issuer (RFC 8414 section 3.3).
 func (p *provider) fetchMetadata(ctx context.Context) (metadata, error) {
+	m, err := p.findMetadata(ctx)
+	p.metadataOutage.report(err)
+	if err == nil && p.lastDocument != string(m.document) {
+		p.lastDocument = string(m.document)
+		p.logClientSupport(m)
+	}
+	return m, err
+}
+
+// findMetadata tries the issuer's well-known locations in turn. A document is
+// used only when it names this very issuer (RFC 8414 section 3.3).
+func (p *provider) findMetadata(ctx context.Context) (metadata, error) {
 	locations, err := wellKnown(p.issuer)
 	if err != nil {
 		return metadata{}, err
@@ -95,17 +113,11 @@ func (p *provider) fetchMetadata(ctx context.Context) (metadata, error) {
 	for _, location := range locations {
 		m, err := p.readMetadata(ctx, location)
 		if err == nil {
-			if p.lastDocument != string(m.document) {
-				p.lastDocument = string(m.document)
-				p.logClientSupport(m)
-			}
 			return m, nil
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", location, err))
 	}
-	err = errors.Join(errs...)
-	p.log.Warn("issuer metadata could not be read", "issuer", p.issuer, "error", err)
-	return metadata{}, err
+	return metadata{}, errors.Join(errs...)
 }
 
 // wellKnown lists where the issuer's metadata may be: the OpenID Connect

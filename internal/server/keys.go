@@ -48,18 +48,16 @@ type keySet struct {
 // fetchKeys reads the issuer's key set. A key this server cannot use is left
 // out, because a provider may publish more kinds than it signs with.
 func (p *provider) fetchKeys(ctx context.Context) (keySet, error) {
-	set, err := p.readKeys(ctx)
+	meta, _, err := p.metadata.get(ctx)
 	if err != nil {
-		p.log.Warn("signing keys could not be read", "issuer", p.issuer, "error", err)
+		return keySet{}, err // has been reported
 	}
+	set, err := p.readKeys(ctx, meta)
+	p.keyOutage.report(err)
 	return set, err
 }
 
-func (p *provider) readKeys(ctx context.Context) (keySet, error) {
-	meta, _, err := p.metadata.get(ctx)
-	if err != nil {
-		return keySet{}, err
-	}
+func (p *provider) readKeys(ctx context.Context, meta metadata) (keySet, error) {
 	if meta.JWKSURI == "" {
 		return keySet{}, errors.New("issuer metadata has no jwks_uri")
 	}

@@ -19,6 +19,7 @@ const maxOpaqueCalls = 64
 type opaqueVerifier struct {
 	provider *provider
 	ask      func(ctx context.Context, meta metadata, token string) (Identity, error)
+	outage   *outage
 	breaker  *breaker
 	budget   *budget
 	slots    chan struct{}
@@ -28,8 +29,8 @@ func newOpaqueVerifier(p *provider, endpoint string,
 	ask func(context.Context, metadata, string) (Identity, error),
 ) *opaqueVerifier {
 	return &opaqueVerifier{
-		provider: p, ask: ask, breaker: &breaker{name: endpoint, log: p.log}, budget: newBudget(),
-		slots: make(chan struct{}, maxOpaqueCalls),
+		provider: p, ask: ask, outage: p.outage(endpoint), breaker: &breaker{name: endpoint},
+		budget: newBudget(), slots: make(chan struct{}, maxOpaqueCalls),
 	}
 }
 
@@ -69,10 +70,11 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 	id, err := v.ask(ctx, meta, token)
 	var silent *unanswered
 	if errors.As(err, &silent) {
-		v.provider.log.Warn("no answer about a token", "endpoint", v.breaker.name, "issuer", v.provider.issuer, "error", err)
+		v.outage.report(err)
 		v.breaker.report(false, silent.after)
 		return Identity{}, err
 	}
+	v.outage.report(nil)
 	v.breaker.report(true, 0)
 	if errors.Is(err, ErrInvalidToken) {
 		v.budget.spend(clientOf(ctx))

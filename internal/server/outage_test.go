@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -174,7 +173,7 @@ func TestRetryAfterOfTheProvider(t *testing.T) {
 // after a pause that grows, and one good answer closes it.
 func TestBreakerClosesAfterOneGoodAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &breaker{name: "x", log: slog.New(slog.DiscardHandler)}
+		b := &breaker{name: "x"}
 		for k := range breakerLimit - 1 {
 			if err := b.allow(); err != nil {
 				t.Fatal(err)
