@@ -221,12 +221,13 @@ func (o *options) parse() []error {
 	return all
 }
 
+const issuerHint = "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev"
+
 func (o *options) parseIssuer(wrong func(string, error)) {
 	if !o.dev {
-		const next = "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev"
 		issuers := append(words(o.issuer), "")
 		o.config.Issuer = issuers[0]
-		wrong(next, server.CheckIssuer(o.config.Issuer))
+		wrong(issuerHint, server.CheckIssuer(o.config.Issuer))
 		if len(issuers) > 2 {
 			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
 		}

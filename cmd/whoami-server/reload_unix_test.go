@@ -4,12 +4,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -71,5 +74,51 @@ func TestDevUnderNohupOutlivesItsTerminal(t *testing.T) {
 	}
 	if !signal.Ignored(syscall.SIGHUP) || ctx.Err() != nil {
 		t.Error("SIGHUP is not ignored any more")
+	}
+}
+
+// Whoever reads the log with a program knows what its numbers are: durations have their unit
+// in their name, and all else is a count or a status.
+func TestNumbersInTheLogHaveAUnit(t *testing.T) {
+	began := time.Now()
+	var up atomic.Bool
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !up.Load() {
+			http.NotFound(w, r)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": "http://" + r.Host})
+	}))
+	t.Cleanup(provider.Close)
+	p := start(t, "--issuer", provider.URL, "--listen", "127.0.0.1:0", "--log-format", "json", "--log-level", "debug")
+	get(t, "http://"+p.address+"/")
+	up.Store(true)
+	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	p.stderr.Await(t, "the issuer answers again")
+	p.stop()
+	seen := map[string]bool{}
+	for line := range strings.Lines(p.stderr.String()) {
+		var entry map[string]any
+		if json.Unmarshal([]byte(line), &entry) != nil {
+			continue // what is said to whoever starts it
+		}
+		for name, value := range entry {
+			number, is := value.(float64)
+			unit := strings.HasSuffix(name, "_ms")
+			if !is {
+				continue
+			}
+			seen[name] = true
+			if !unit && name != "status" && name != "failures" || unit && number > float64(time.Since(began).Milliseconds()) {
+				t.Errorf("%s in %s", name, line)
+			}
+		}
+	}
+	for _, name := range []string{"status", "failures", "duration_ms", "drain_delay_ms"} {
+		if !seen[name] {
+			t.Errorf("nothing says %s in\n%s", name, p.stderr)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,6 +32,8 @@ const (
 
 	// stopTimeout is how long calls may go on after a signal.
 	stopTimeout = 10 * time.Second
+	// issuerTimeout is how long a start waits for the issuer's metadata.
+	issuerTimeout = 5 * time.Second
 	// maxHeaderBytes leaves room for the longest token accepted.
 	maxHeaderBytes = 64 << 10
 	// headerTimeout is how long a client may take for the header of a request,
@@ -140,17 +143,37 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	ctx = onHangup(ctx, o.dev, handler.Reload, log)
+	if err := checkIssuers(ctx, handler, cfg); err != nil {
+		return err
+	}
 	if l.ops != nil {
 		stop := serveOperations(l.ops, handler.OperationsHandler(registry), log)
 		defer stop()
 		_, _ = fmt.Fprintf(stderr, "operations on %s\n", l.ops.Addr())
 	}
-	ctx = onHangup(ctx, o.dev, handler.Reload, log)
 	_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n",
 		cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
 	notify(getenv, "READY=1")
 	defer notify(getenv, "STOPPING=1")
 	return serveHTTP(ctx, l, handler, o.drain, log)
+}
+
+// checkIssuers ends a start with an issuer in another spelling than its own: each request
+// would be 503. It does not wait long for one that is down, which comes back.
+func checkIssuers(ctx context.Context, handler *server.Group, cfg server.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, issuerTimeout)
+	defer cancel()
+	err := handler.CheckIssuers(ctx)
+	var misnamed *server.MisnamedIssuerError
+	if !errors.As(err, &misnamed) {
+		return err
+	}
+	name := misnamed.Named
+	if !misnamed.Found || hint.Quote(name) != name {
+		return hint.With(err, issuerHint)
+	}
+	return hint.With(err, "write --issuer "+hint.Quote(strings.Join(append([]string{name}, cfg.OtherIssuers...), " ")))
 }
 
 func newLog(o *options, to io.Writer) *slog.Logger {

@@ -3,10 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"mcp-login/internal/hint"
 	"mcp-login/test/binary"
 )
 
@@ -171,4 +176,48 @@ func TestAddressInUse(t *testing.T) {
 			t.Errorf("%s: exit %d, %s", name, code, stderr.String())
 		}
 	}
+}
+
+// An issuer in another spelling than its metadata has ends the start, and what the hint says
+// works. One that is down, or that is not the first, does not.
+func TestAMisnamedIssuerEndsTheStart(t *testing.T) {
+	var name atomic.Value // what the metadata says
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/oidc/.well-known/openid-configuration" {
+			http.NotFound(w, r)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": name.Load(), "jwks_uri": "http://" + r.Host + "/keys"})
+	}))
+	t.Cleanup(provider.Close)
+	base := provider.URL
+	atLocalhost := strings.Replace(base, "127.0.0.1", "localhost", 1)
+	other := base + "/other"
+	for what, tt := range map[string]struct{ configured, named, hint string }{
+		"a slash too many":       {base + "/oidc/", base + "/oidc", "write --issuer " + base + "/oidc\n"},
+		"a slash too few":        {base + "/oidc", base + "/oidc/", "write --issuer " + base + "/oidc/\n"},
+		"another case":           {strings.ToUpper(atLocalhost[:16]) + atLocalhost[16:] + "/oidc", atLocalhost + "/oidc", "write --issuer " + atLocalhost + "/oidc\n"},
+		"another name":           {base + "/oidc", atLocalhost + "/oidc", "write --issuer " + atLocalhost + "/oidc\n"},
+		"the first of two":       {base + "/oidc/ " + other, base + "/oidc", "write --issuer " + hint.Quote(base+"/oidc "+other) + "\n"},
+		"nowhere to be found":    {base + "/oidc", base + "/gone", issuerHint},
+		"for all tenants":        {base + "/oidc", base + "/{tenantid}/v2.0", issuerHint},
+		"nothing":                {base + "/oidc", "", issuerHint},
+		"words for the terminal": {base + "/oidc", base + "/oidc\x1b[2J;id", issuerHint},
+	} {
+		name.Store(tt.named)
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"--issuer", tt.configured, "--listen", "127.0.0.1:0"}, noEnv, &stdout, &stderr)
+		said := stderr.String()
+		if code != exitFailure || !strings.Contains(said, "hint: "+tt.hint) || strings.Contains(said, "listening on") {
+			t.Errorf("%s: exit %d, want the hint %q in\n%s", what, code, tt.hint, said)
+		}
+		if strings.HasPrefix(tt.hint, "write ") {
+			start(t, "--issuer", strings.Join(append([]string{tt.named}, strings.Fields(tt.configured)[1:]...), " "), "--listen", "127.0.0.1:0")
+		}
+	}
+	good := base + "/oidc"
+	name.Store(good)
+	p := start(t, "--issuer", good+" "+good+"/", "--listen", "127.0.0.1:0")
+	p.stderr.Await(t, `level=WARN .*endpoint=metadata issuer=`+good+`/ .*its metadata calls it`)
+	start(t, "--issuer", other+" "+good, "--listen", "127.0.0.1:0") // has no metadata now
 }

@@ -104,6 +104,19 @@ func (g *Group) serverFor(r *http.Request) *Server {
 // Servers are the group's servers, in the order of their configurations.
 func (g *Group) Servers() []*Server { return g.servers }
 
+// CheckIssuers waits until ctx ends for the metadata of each [Config.Issuer], and returns a
+// [MisnamedIssuerError] if one has another name than it was configured with. Issuers that
+// cannot be asked are no error, nor are [Config.OtherIssuers]: without them the tokens of
+// the first are accepted all the same. What is wrong with those is in the log.
+func (g *Group) CheckIssuers(ctx context.Context) error {
+	for _, s := range g.servers {
+		if err := s.provider.checkName(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Reload is [Server.Reload] for all.
 func (g *Group) Reload() {
 	for _, s := range g.servers {

@@ -71,6 +71,36 @@ func (p *provider) outage(endpoint string) *outage {
 	return &outage{log: p.log.With("endpoint", endpoint, "issuer", p.issuer)}
 }
 
+// MisnamedIssuerError is an issuer whose metadata names another one, so that no token of it
+// will ever be accepted (RFC 8414 section 3.3).
+type MisnamedIssuerError struct {
+	Configured string
+	// Named is what the metadata says.
+	Named string
+	// Found reports that metadata found by Named does name it: configured so, it works.
+	Found bool
+}
+
+func (e *MisnamedIssuerError) Error() string {
+	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.Configured, foreign.ShortAddress(e.Named))
+}
+
+// checkName returns a [MisnamedIssuerError] if the issuer's metadata, once it is there, has
+// another name. An issuer that cannot be asked until ctx ends is no error.
+func (p *provider) checkName(ctx context.Context) error {
+	_, _, err := p.metadata.newer(ctx, 0)
+	var misnamed *MisnamedIssuerError
+	if !errors.As(err, &misnamed) {
+		return nil
+	}
+	said := *misnamed
+	if CheckIssuer(said.Named) == nil {
+		_, err := (&provider{issuer: said.Named, client: p.client}).findMetadata(ctx)
+		said.Found = err == nil
+	}
+	return &said
+}
+
 // plainClient returns a client that follows no redirect: a bearer token must
 // not travel to where an endpoint points, and metadata that moved is for the
 // operator to look at.
@@ -146,7 +176,7 @@ func (p *provider) readMetadata(ctx context.Context, location string) (metadata,
 		return metadata{}, fmt.Errorf("decode: %w", err)
 	}
 	if m.Issuer != p.issuer {
-		return metadata{}, fmt.Errorf("issuer is %q, configured is %q", foreign.ShortAddress(m.Issuer), p.issuer)
+		return metadata{}, &MisnamedIssuerError{Configured: p.issuer, Named: m.Issuer}
 	}
 	for _, endpoint := range []string{m.JWKSURI, m.UserinfoEndpoint, m.IntrospectionEndpoint} {
 		if err := p.checkEndpoint(endpoint); err != nil {

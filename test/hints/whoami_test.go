@@ -85,6 +85,7 @@ func ofWhoami() (all []row) {
 	return append(all,
 		row{hint: "see whoami-server.socket in deploy/systemd", when: `LISTEN_PID=$$ LISTEN_FDS=9 exec whoami-server --issuer $ISSUER`, does: "SOCKET=1; export SOCKET; " + start},
 		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},
+		row{hint: "write --issuer …", when: `$UP --listen 127.0.0.1:0 --issuer $ISSUER/`, does: start},
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c --introspection-secret-file secret`, does: start + `--introspection-client c --introspection-secret-file secret`, then: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c`},
 		row{hint: "write host:port, e.g. 127.0.0.1:3001", when: `$UP --issuer $ISSUER --listen 3001`, does: start},
 		row{hint: "write host:port, e.g. 127.0.0.1:3002", when: `$UP --dev --listen 127.0.0.1:0 --dev-listen 3002`, does: dev},
