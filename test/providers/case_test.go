@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,9 +105,10 @@ func ran(text string, n int) check {
 }
 
 // sent is that each request of a role had this parameter (member of a
-// registration); "" is that none had it.
+// registration); "" is that none had it, and PORT in it is the case's own port.
 func sent(role, name, value string) check {
 	return func(w *world) string {
+		value := strings.ReplaceAll(value, "PORT", strconv.Itoa(w.port))
 		list := asking(w.requests(role))
 		if len(list) == 0 {
 			return "no request of " + role
@@ -182,11 +184,10 @@ func (w *world) safe() (faults []string) {
 
 // home is where a program keeps what it keeps.
 type home struct {
-	t    *testing.T
-	dir  string
-	env  []string
-	w    *world
-	port int // for redirects, where one must be named
+	t   *testing.T
+	dir string
+	env []string
+	w   *world
 }
 
 func newHome(t *testing.T, w *world, files map[string]string) *home {
@@ -198,7 +199,8 @@ func newHome(t *testing.T, w *world, files map[string]string) *home {
 			t.Fatal(err)
 		}
 	}
-	h, opener := &home{t: t, dir: dir, w: w, port: binary.FreePort(t)}, openerDir(t, self, ca)
+	w.port = binary.FreePort(t)
+	h, opener := &home{t: t, dir: dir, w: w}, openerDir(t, self, ca)
 	h.env = []string{
 		"HOME=" + dir, "MCP_LOGIN_DIR=" + filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_CA_FILE=" + ca, "NODE_EXTRA_CA_CERTS=" + ca,
 		"MCP_LOGIN_BROWSER=" + self + " follow " + ca, "PATH=" + opener + string(os.PathListSeparator) + os.Getenv("PATH"), "BROWSER=" + filepath.Join(opener, "xdg-open"),
@@ -211,8 +213,9 @@ func newHome(t *testing.T, w *world, files map[string]string) *home {
 	return h
 }
 
-// words splits a command line; ~ stands for a blank in a word, and URL for the
-// server's address, which comes first where the line does not name it.
+// words splits a command line; ~ stands for a blank in a word, PORT for a port of
+// the case's own, and URL for the server's address, which comes first where the line
+// does not name it.
 func (h *home) words(s step, line string) []string {
 	address := h.w.url
 	if s.url != "" {
@@ -223,7 +226,7 @@ func (h *home) words(s step, line string) []string {
 		list = append([]string{"URL"}, list...)
 	}
 	for i := range list {
-		list[i] = strings.ReplaceAll(strings.ReplaceAll(list[i], "~", " "), "URL", address)
+		list[i] = strings.NewReplacer("~", " ", "URL", address, "PORT", strconv.Itoa(h.w.port)).Replace(list[i])
 	}
 	return list
 }
@@ -235,10 +238,10 @@ func (h *home) more(s step) (words string) {
 		return ""
 	}
 	if !strings.Contains(s.words, "timeout") {
-		words = " --timeout 6s"
+		words = " --timeout 8s"
 	}
-	if strings.Contains(s.words, "client-info") && !strings.Contains(s.words, "--callback-port") && !regexp.MustCompile(`^\d`).MatchString(s.words) {
-		words += fmt.Sprintf(" --callback-port %d", h.port)
+	if strings.Contains(s.words, "client-info") && !strings.Contains(s.words, "--callback-port") && !regexp.MustCompile(`^(\d|PORT)`).MatchString(s.words) {
+		words += " --callback-port PORT"
 	}
 	return words
 }

@@ -115,7 +115,7 @@ var failuresOfThePerson = []failing{
 		return redirectBack(r, "error", "E1234", "error_description", "not today")
 	}), says: []string{"not today", "E1234"}},
 	{name: "other-issuer", fake: authorizing(func(r *request) answer { return redirectBack(r, "code", "c", "iss", stray) }), says: []string{"another issuer"}, hint: "."},
-	{name: "time-is-up", fake: authorizing(func(*request) answer { return loginPage }), words: "--timeout 1s", says: []string{"not finished in time"}, hint: "."},
+	{name: "time-is-up", fake: authorizing(func(*request) answer { return loginPage }), words: "--timeout 4s", says: []string{"not finished in time"}, hint: "."},
 }
 
 var failuresOfTheToken = []failing{

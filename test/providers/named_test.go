@@ -293,7 +293,7 @@ var providerCases = []example{
 		}(),
 		steps: []step{
 			{want: want{says: []string{"PKCE"}}},
-			{before: (*world).forgetClients, words: "--timeout 2s", want: refused(`regist`, "not finished in time")},
+			{before: (*world).forgetClients, words: "--timeout 5s", want: refused(`regist`, "not finished in time")},
 			{verb: "login URL", check: []check{came("register", 2)}, ours: true},
 		},
 		row: &row{"AWS Sign-In (AWS MCP)", "no methods of PKCE listed; forgets registered clients after weeks, and says so only behind the password", "sends S256 and says that it was not promised; registers anew after a sign-in that nobody could finish", ""},

@@ -146,8 +146,8 @@ func (e example) peers(t *testing.T, node, proxy, sdk string) map[string]peerRes
 			s.before(h.w)
 		}
 		words := regexp.MustCompile(`--timeout \S+`).ReplaceAllString(s.words, "")
-		if !regexp.MustCompile(`^\d|--callback-port`).MatchString(words) {
-			words = fmt.Sprintf("%d %s", h.port, words)
+		if !regexp.MustCompile(`^(\d|PORT)|--callback-port`).MatchString(words) {
+			words = "PORT " + words
 		}
 		o := h.talk(append([]string{node, proxy}, h.words(s, words+" --enable-proxy --auth-timeout 20")...), s)
 		t.Logf("%s: mcp-remote: %s", e.key(i), o.brief())

@@ -97,8 +97,8 @@ var registrationCases = []example{
 	{
 		name: "registration/member-redirect-uris", seen: figma, fake: usual(),
 		steps: []step{{
-			words: `--static-oauth-client-metadata {"client_name":"Codex","redirect_uris":["http://localhost:29696/callback"]}`,
-			check: []check{sent("register", "redirect_uris", "[http://localhost:29696/callback]"), sent("authorize", "redirect_uri", "http://localhost:29696/callback")},
+			words: `--static-oauth-client-metadata {"client_name":"Codex","redirect_uris":["http://localhost:PORT/callback"]}`,
+			check: []check{sent("register", "redirect_uris", "[http://localhost:PORT/callback]"), sent("authorize", "redirect_uri", "http://localhost:PORT/callback")},
 		}},
 	},
 	{
@@ -152,7 +152,7 @@ var registrationCases = []example{
 		name: "registration/purged-after-password", seen: purged, fake: purging(loginPage),
 		steps: []step{
 			{check: []check{came("register", 1)}},
-			{before: (*world).forgetClients, words: "--timeout 2s", want: refused(`regist`, "not finished in time")},
+			{before: (*world).forgetClients, words: "--timeout 5s", want: refused(`regist`, "not finished in time")},
 			{verb: "login URL", check: []check{came("register", 2)}, ours: true},
 			{check: []check{came("register", 2)}, ours: true},
 		},
@@ -194,16 +194,16 @@ var registrationCases = []example{
 	{
 		name: "registration/redirect-uris-kept", seen: "what was chosen is kept with the login", fake: purging(*oauthError(400, "invalid_client", "")),
 		steps: []step{
-			{words: `--client-metadata {"redirect_uris":["http://localhost:29694/kept"]}`, ours: true},
-			{before: (*world).forgetClients, check: []check{came("register", 2), sent("authorize", "redirect_uri", "http://localhost:29694/kept")}, ours: true},
+			{words: `--client-metadata {"redirect_uris":["http://localhost:PORT/kept"]}`, ours: true},
+			{before: (*world).forgetClients, check: []check{came("register", 2), sent("authorize", "redirect_uri", "http://localhost:PORT/kept")}, ours: true},
 		},
 	},
 	{
 		name: "registration/slow-twice", seen: "a person who was slow twice does not lose the registration that worked", fake: slow(),
 		steps: []step{
 			{check: []check{came("register", 1)}},
-			{before: slower, words: "--timeout 1s", want: refused("registers a new one", "not finished in time"), check: []check{came("register", 1)}},
-			{verb: "login URL", words: "--timeout 1s", want: want{exit: 4, says: []string{"not finished in time"}}, check: []check{came("register", 2)}, ours: true},
+			{before: slower, words: "--timeout 4s", want: refused("registers a new one", "not finished in time"), check: []check{came("register", 1)}},
+			{verb: "login URL", words: "--timeout 4s", want: want{exit: 4, says: []string{"not finished in time"}}, check: []check{came("register", 2)}, ours: true},
 			{verb: "login URL", before: quicker, check: []check{came("register", 2), lastSent("authorize", "client_id", "client-1"), lastSent("token", "client_id", "client-1")}, ours: true},
 			{before: (*world).endGrants, check: []check{came("register", 2)}, ours: true},
 		},
@@ -221,7 +221,7 @@ var registrationCases = []example{
 		}(),
 		steps: []step{
 			{},
-			{before: slower, words: "--timeout 1s", want: refused("registers a new one")},
+			{before: slower, words: "--timeout 4s", want: refused("registers a new one")},
 			{verb: "login URL", before: quicker, check: []check{came("register", 2), lastSent("token", "client_id", "client-1")}, ours: true},
 			{check: []check{came("register", 2)}, ours: true},
 		},
@@ -234,7 +234,7 @@ var registrationCases = []example{
 		}(),
 		steps: []step{
 			{words: "--client-id app", ours: true},
-			{before: slower, words: "--client-id app --timeout 1s", want: refused("client id"), check: []check{came("register", 0)}, ours: true},
+			{before: slower, words: "--client-id app --timeout 4s", want: refused("client id"), check: []check{came("register", 0)}, ours: true},
 			{verb: "login URL", before: quicker, words: "--client-id app", check: []check{came("register", 0), sent("authorize", "client_id", "app")}, ours: true},
 		},
 	},

@@ -120,8 +120,8 @@ var requestCases = []example{
 	}(), steps: []step{{want: refused("--scope", "openid is not allowed"), check: []check{came("authorize", 1), tabs(1)}, ours: true}}},
 
 	{name: "token/double-approval-page", seen: loops, fake: approving(), steps: []step{
-		{verb: "login URL", words: "--timeout 1s", want: want{exit: 4}, check: prompted("consent"), ours: true},
-		{verb: "login URL", words: "--timeout 1s", want: want{exit: 4}, check: prompted("consent"), ours: true},
+		{verb: "login URL", words: "--timeout 4s", want: want{exit: 4}, check: prompted("consent"), ours: true},
+		{verb: "login URL", words: "--timeout 4s", want: want{exit: 4}, check: prompted("consent"), ours: true},
 		{verb: "login URL", check: prompted(""), ours: true},
 		{verb: "login URL", before: (*world).endGrants, check: append(prompted(""), tabs(4)), ours: true},
 	}},
@@ -186,10 +186,10 @@ var requestCases = []example{
 		verb: "login URL", words: "--redirect-uri " + app, paste: app, check: []check{came("authorize", 2), came("token", 1), tabs(2)}, ours: true,
 	}}},
 	{name: "token/redirect-uri-loopback", seen: outside, fake: usual(), steps: []step{
-		{words: "--redirect-uri http://localhost:29698/signed/in", check: []check{redirected("http://localhost:29698/signed/in"), tabs(1)}, ours: true},
+		{words: "--redirect-uri http://localhost:PORT/signed/in", check: []check{redirected("http://localhost:PORT/signed/in"), tabs(1)}, ours: true},
 	}},
 	{name: "token/redirect-uri-at-a-client", seen: "the client's own person cannot paste into it", fake: redirecting(), steps: []step{
-		{words: toApp + " --timeout 1s", want: want{code: 1002, says: []string{"mcp-login login", app}}, ours: true},
+		{words: toApp + " --timeout 4s", want: want{code: 1002, says: []string{"mcp-login login", app}}, ours: true},
 	}},
 
 	{name: "relay/unset-variable-file", seen: unset, fake: free(), steps: []step{
@@ -227,7 +227,7 @@ var requestCases = []example{
 		{words: "--scope more", want: refused(""), check: []check{atMost(3)}, ours: true},
 	}},
 	{name: "attack/pasted-of-another-login", seen: "a pasted answer must have this sign-in's state", fake: redirecting("state", "of-another-sign-in"), steps: []step{
-		{verb: "login URL", words: toApp + " --timeout 2s", paste: app, want: want{exit: 4, says: []string{"another sign-in"}}, check: []check{came("token", 0)}, ours: true},
+		{verb: "login URL", words: toApp + " --timeout 5s", paste: app, want: want{exit: 4, says: []string{"another sign-in"}}, check: []check{came("token", 0)}, ours: true},
 	}},
 	{name: "attack/pasted-of-another-issuer", seen: "a pasted answer must come from this issuer", fake: redirecting("code", "code-1", "iss", stray), steps: []step{
 		{verb: "login URL", words: toApp, paste: app, want: want{exit: 1, says: []string{"another issuer"}}, check: []check{came("token", 0)}, ours: true},

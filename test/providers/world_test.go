@@ -74,6 +74,7 @@ type world struct {
 	fake
 	proxy  string
 	routes map[string]string
+	port   int // for redirects, where one must be named
 
 	mu    sync.Mutex
 	seen  []*request
