@@ -101,29 +101,29 @@ func Open(cfg Config) (*Account, error) {
 func (a *Account) setUpstream() (err error) {
 	c := a.Connection
 	plain := c.Commands.Transport(a.Server, c.RoundTripper())
-	signed, signIn := c.Commands.Explain(a.OAuth.Transport(plain)), a.OAuth.SignIn
-	if !c.Token.IsZero() {
-		if signed, err = oauth.StaticToken(a.Server, c.Token, plain); err != nil {
-			return err
-		}
-	}
+	plain, explained := c.explain(plain)
+	signed, signIn := explained(a.OAuth.Transport(plain)), a.OAuth.SignIn
+	var given *oauth.Given
 	switch {
 	case c.Header.Get("Authorization") != "":
-		signIn = nil
+		given = oauth.GivenHeader(a.Server, plain)
 	case c.Commands.Authorization() != nil:
 		signed = plain
 		signIn = func(_ context.Context, refused *http.Response) error {
 			return c.Commands.Refused(a.Server, refused)
 		}
 	case !c.Token.IsZero():
-		signIn = func(_ context.Context, refused *http.Response) error {
-			return oauth.StaticTokenRefused(a.Server, refused)
+		if given, err = oauth.StaticToken(a.Server, c.Token, plain); err != nil {
+			return err
 		}
+	}
+	if given != nil {
+		signed, signIn = given, func(_ context.Context, refused *http.Response) error { return given.Refused(refused) }
 	}
 	a.upstream = upstream.Config{
 		Endpoint: a.Server, Header: c.Header, Transport: c.Transport, Log: a.Log, SignIn: signIn, HTTP: c.httpClient(signed),
 		HeaderTimeout: c.HeadersTimeout, IdleTimeout: c.BodyTimeout, Patience: a.serverPatience(), MaxMessage: c.MaxMessage,
-		Elsewhere: a.elsewhere,
+		Elsewhere: a.elsewhere, Given: c.given(),
 	}
 	return nil
 }

@@ -11,6 +11,8 @@
 //  3. [Find] and [Load] read what is kept, which holds where nothing else is said
 //     (choose.go).
 //  4. [Open] makes an [Account] of it (account.go). Nothing is sent yet.
+//     What the person gave to the server beside a login is named when it is refused
+//     (given.go).
 //  5. [Account.Relay] serves an MCP client (stack.go), and [Account.Start] begins a session
 //     in which mcp-login is the client itself (session.go). Both stack what a connection
 //     needs: the wire of bridge/upstream, signed by oauth, and the translation of

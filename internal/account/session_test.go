@@ -19,6 +19,11 @@ import (
 // opened is an account of the server at address, with a store in memory.
 func opened(t *testing.T, address string, purpose Purpose) *Account {
 	t.Helper()
+	return openedWith(t, address, purpose, Connection{})
+}
+
+func openedWith(t *testing.T, address string, purpose Purpose, c Connection) *Account {
+	t.Helper()
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +34,7 @@ func opened(t *testing.T, address string, purpose Purpose) *Account {
 	}
 	a, err := Open(Config{
 		Choice: Choice{Server: u, Key: Settings{}.Key(u)}, Purpose: purpose, Store: st, Log: slog.New(slog.DiscardHandler), Version: "1.2.3",
-		Terminal: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard}), Browser: Browser{Command: NoBrowser},
+		Terminal: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard}), Browser: Browser{Command: NoBrowser}, Connection: c,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -340,34 +340,3 @@ func TestRefusalsThatAreNotAboutTheValue(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 }
-
-// The error of a failed sign-in names the command whose key the server refused.
-func TestFailedSignInNamesTheRefusedCommand(t *testing.T) {
-	p := fileCommand{t.TempDir()}
-	p.set(t, "one")
-	d, at := newKeyServer(t, "X-Key")
-	d.accepts.Store("another")
-	s := NewSet([]Header{p.header(t, "X-Key", "")}, os.Getenv("PATH"), discardLog())
-	defer s.Close()
-	keyed := s.Transport(at, http.DefaultTransport)
-	signing := roundTripper(func(req *http.Request) (*http.Response, error) {
-		resp, err := keyed.RoundTrip(req)
-		if err == nil && resp.StatusCode == http.StatusUnauthorized {
-			_ = resp.Body.Close()
-			return nil, &grant.Error{Op: "sign in", Err: errors.New("no metadata"), Hint: "look there"}
-		}
-		return resp, err
-	})
-	_, err := post(t.Context(), s.Explain(signing), at.String())
-	if err == nil || !strings.Contains(err.Error(), "--header-command X-Key (sh): the server answered 401: sign in: no metadata") || !strings.Contains(hint.Of(err), "look there") {
-		t.Error(err)
-	}
-	d.accepts.Store("one")
-	if got, err := post(t.Context(), s.Explain(signing), at.String()); got != "200 hello" {
-		t.Error(got, err)
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

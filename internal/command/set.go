@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
@@ -111,8 +110,8 @@ func (s *Set) printed(ctx context.Context, refused []*Printed) ([]*Printed, erro
 }
 
 // Transport returns a RoundTripper that puts what the commands print on requests to server,
-// and on no others. After a 401 it runs them once more and repeats the request once. A second
-// 401 is an *grant.Error with a hint where a command prints the Authorization header; else it
+// and on no others. After a refusal it runs them once more and repeats the request once. A second
+// one is an *grant.Error with a hint where a command prints the Authorization header; else it
 // is returned, because it may be about the sign-in. A 401 without a challenge to a request
 // with Mcp-Session-Id is returned as well.
 func (s *Set) Transport(server *url.URL, base http.RoundTripper) http.RoundTripper {
@@ -141,7 +140,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.send(req, printed)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || t.asksForSignIn(req, resp) {
+	if err != nil || !t.refusesPrinted(resp) || t.asksForSignIn(req, resp) {
 		return resp, err
 	}
 	newer, err := t.set.printed(req.Context(), printed)
@@ -155,7 +154,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, &grant.Error{Op: "use " + t.server.Redacted(), Err: err}
 		}
 		resp, err = t.send(req, newer)
-		if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		if err != nil || !t.refusesPrinted(resp) {
 			return resp, err
 		}
 	}
@@ -180,6 +179,11 @@ func (t *transport) send(req *http.Request, printed []*Printed) (*http.Response,
 	return resp, err
 }
 
+// refusesPrinted reports whether a response refuses what was printed.
+func (t *transport) refusesPrinted(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusUnauthorized || t.set.Authorization() != nil && oauth.RefusesToken(resp)
+}
+
 // asksForSignIn reports whether a 401 asks for a sign-in (RFC 9728, section 5.1) where nothing
 // signs the request, so that it says nothing about what a command printed.
 func (t *transport) asksForSignIn(req *http.Request, resp *http.Response) bool {
@@ -187,7 +191,7 @@ func (t *transport) asksForSignIn(req *http.Request, resp *http.Response) bool {
 	return challenge.ResourceMetadata() != "" && t.set.Authorization() == nil && req.Header.Get("Authorization") == ""
 }
 
-// refused handles a 401 to what was printed for a second time.
+// refused handles a refusal of what was printed for a second time.
 func (t *transport) refused(req *http.Request, resp *http.Response) (*http.Response, error) {
 	if oauth.MayBeSessionLoss(req, resp) {
 		return resp, nil
@@ -196,62 +200,14 @@ func (t *transport) refused(req *http.Request, resp *http.Response) (*http.Respo
 		foreign.Discard(resp)
 		return nil, t.set.Refused(t.server, resp)
 	}
-	if seen, ok := req.Context().Value(refusalKey{}).(*refusal); ok {
-		seen.happened = true
-	}
 	for _, v := range t.set.values {
 		t.set.log.Warn("the server answers 401 although the command was run again", "command", v.String())
 	}
 	return resp, nil
 }
 
-// Refused returns the error for a 401 to the Authorization header that a command printed.
+// Refused returns the error for a refusal of the Authorization header that a command printed.
 func (s *Set) Refused(server *url.URL, resp *http.Response) error {
-	challenge, _ := discovery.BearerChallenge(resp.Header)
-	cause := fmt.Errorf("the server refused what the command of %s printed", s.Authorization())
-	if text := challenge.Params["error_description"]; text != "" {
-		cause = fmt.Errorf("%w: %s", cause, foreign.Quote(text))
-	}
-	return &grant.Error{
-		Op: "use " + server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()), Err: errors.Join(cause, oauth.ErrLoginRequired),
-		Hint: "run it in a terminal to see whether it prints a token for this server, and one that has not ended",
-	}
-}
-
-// refusal says whether a request was refused although the commands were run again. Transport
-// sets it in the context of the request, for Explain.
-type refusal struct{ happened bool }
-
-type refusalKey struct{}
-
-// Explain returns a RoundTripper around a sign-in, base, that sends through Transport. Where
-// the server answers 401 although the commands were run again, and the sign-in that follows
-// fails, its error names the commands.
-func (s *Set) Explain(base http.RoundTripper) http.RoundTripper {
-	if len(s.Values()) == 0 || s.Authorization() != nil {
-		return base
-	}
-	return explaining{s, base}
-}
-
-type explaining struct {
-	set  *Set
-	base http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (e explaining) RoundTrip(req *http.Request) (*http.Response, error) {
-	seen := &refusal{}
-	resp, err := e.base.RoundTrip(req.WithContext(context.WithValue(req.Context(), refusalKey{}, seen)))
-	if err != nil && seen.happened {
-		names := ""
-		for _, v := range e.set.values {
-			names += ", " + v.String()
-		}
-		err = &grant.Error{
-			Op: "use what was printed by" + names[1:], Err: fmt.Errorf("the server answered 401: %w", err),
-			Hint: "run it in a terminal to see whether it prints what the server wants; if that is right, the server wants a sign-in as well: " + hint.Of(err),
-		}
-	}
-	return resp, err
+	return oauth.CredentialRefused(server, resp, fmt.Sprintf("what the command of %s printed", s.Authorization()),
+		"run it in a terminal to see whether it prints a token for this server, and one that has not ended")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -79,6 +80,9 @@ func newValue(ctx context.Context, work *sync.WaitGroup, header Header, run func
 
 // String names the flag and the program.
 func (v *Value) String() string { return v.header.Command.String() }
+
+// Name is that of the header.
+func (v *Value) Name() string { return http.CanonicalHeaderKey(v.header.Name) }
 
 // Get returns what the command prints, running it if need be. A run goes on when ctx ends,
 // because others may wait for it.

@@ -78,11 +78,11 @@ func (r refusal) doubtful(cred *Credential) bool {
 	return false
 }
 
-// saysEnded reports whether a 403 itself says that the token has ended: servers
+// saysEnded reports whether the challenge of a 403 says that the token has ended: servers
 // that put the wrong status on it often have the right words.
-func (r refusal) saysEnded() bool {
-	said := strings.ToLower(r.challenge.Params["error_description"])
-	return r.challenge.ErrorCode() == "invalid_token" || strings.Contains(said, "expired")
+func saysEnded(challenge discovery.Challenge) bool {
+	said := strings.ToLower(challenge.Params["error_description"])
+	return challenge.ErrorCode() == "invalid_token" || strings.Contains(said, "expired")
 }
 
 // unprocessed reports whether the request may be sent again. Who answers 401 or 403
@@ -135,7 +135,7 @@ func (c *Client) doubt(cred *Credential, r refusal) bool {
 		return true // another request is at it, or has been
 	case lately(c.history.doubted):
 		return false
-	case !c.fresh(cred), r.saysEnded():
+	case !c.fresh(cred), saysEnded(r.challenge):
 	case lately(c.history.got):
 		return false
 	case cred.Expiry.IsZero() && !lately(cred.ObtainedAt):
@@ -178,7 +178,7 @@ var errNotRenewed = errors.New("the token is not renewed for this")
 // notReplaced passes a refusal on, or the reason why a token that has ended was not
 // renewed: early, or now.
 func (c *Client) notReplaced(cred *Credential, r refusal, resp *http.Response, early, now error) (*http.Response, error) {
-	if r.kind == forbidden && r.saysEnded() && errors.Is(now, ErrLoginRequired) {
+	if r.kind == forbidden && saysEnded(r.challenge) && errors.Is(now, ErrLoginRequired) {
 		foreign.Discard(resp)
 		return nil, &grant.Error{
 			Op: "sign in to " + c.cfg.Server.Redacted(), Err: fmt.Errorf("the server says (403) that the token has ended, and nothing renews it: %w", ErrLoginRequired),

@@ -103,7 +103,10 @@ func ofTheNetwork() []row {
 		{hint: "the server, or a gateway before it, is not well; try again later", site: page(500), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: "if it has to be so large, raise --max-message", site: http.HandlerFunc(plain), when: `mcp-login tools --max-message 100B $URL`, does: `mcp-login tools --max-message 1MiB $URL`},
 		{hint: "write it as JSON", site: http.HandlerFunc(plain), when: `mcp-login call $URL count --arg n=three`, does: `mcp-login call $URL count --arg n:=3`},
-		{hint: "run it in a terminal to see whether it prints what the server wants; if that is right, the server wants a sign-in as well: …", site: gated(says(401, "")), before: `echo j >key`, when: `mcp-login tools --header-command 'X-Gate: cat key' $URL`, does: `echo k >key; mcp-login tools --header-command 'X-Gate: cat key' $URL`},
+		{hint: "give a valid one with --header, or leave it out to sign in", site: gated(says(401, "")), when: `mcp-login tools --header 'Authorization: Bearer j' $URL`, does: `mcp-login tools --header 'Authorization: Bearer k' $URL`},
+		{hint: "look at its value: is it meant for this server, and is it still valid?", site: gated(says(403, "the API key is invalid")), when: `mcp-login tools --header 'X-Gate: j' $URL`, does: `mcp-login tools --header 'X-Gate: k' $URL`},
+		{hint: "look at the value that was given, or that the command prints; if it is right, the server wants a sign-in as well: …", site: gated(says(401, "")), when: `mcp-login tools --header 'X-Gate: j' $URL`, does: `mcp-login tools --header 'X-Gate: k' $URL`},
+		{hint: "look at the value that was given, or that the command prints; if it is right, the server wants a sign-in as well: …", site: gated(says(401, "")), before: `echo j >key`, when: `mcp-login tools --header-command 'X-Gate: cat key' $URL`, does: `echo k >key; mcp-login tools --header-command 'X-Gate: cat key' $URL`},
 		// What doctor finds.
 		{hint: "an Origin check, or an account without permission; " + gateway, site: gated(says(403, "")), when: `mcp-login doctor $URL`, does: `export K=k; mcp-login doctor --header 'X-Gate: ${K}' $URL`},
 		{hint: "use the address it leads to, if that is right; " + gateway, site: elsewhere, when: `mcp-login doctor $URL`, does: `export K=k; mcp-login doctor --header 'X-Gate: ${K}' $URL`, still: "PASS  session"},

@@ -5,8 +5,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mcp-login/internal/foreign"
@@ -32,7 +36,7 @@ func errorBody(resp *http.Response) []byte {
 func (u *Upstream) deliverHTTPError(resp *http.Response, body []byte, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	answer, _ := jsonrpc.Parse(body) // its id may be null, absent, or that of m
 	if !isErrorObject(answer.Error) {
-		return statusError(resp, body)
+		return u.statusError(resp, body)
 	}
 	if m.Kind != jsonrpc.Request { // nothing answers a notification or a response
 		u.log.Debug("the server refused a message", "method", m.Method, "status", resp.StatusCode)
@@ -50,7 +54,7 @@ func isErrorObject(raw []byte) bool {
 }
 
 // statusError describes an HTTP error whose body is not JSON-RPC, with a little of it.
-func statusError(resp *http.Response, body []byte) error {
+func (u *Upstream) statusError(resp *http.Response, body []byte) error {
 	e := &Error{Reason: Refused, Status: resp.StatusCode, RetryAfter: retry.After(resp.Header.Get("Retry-After"), time.Now())}
 	text := fmt.Sprintf("the server answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	page := mediaType(resp) == "text/html"
@@ -62,6 +66,9 @@ func statusError(resp *http.Response, body []byte) error {
 	case resp.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
 		text += ": the account that is signed in lacks a permission that this needs (insufficient_scope)"
 		e.Hint = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
+	case resp.StatusCode == http.StatusForbidden && u.refusesGiven(resp, body) != "":
+		text += ": it refuses " + u.refusesGiven(resp, body)
+		e.Hint = "look at its value: is it meant for this server, and is it still valid?"
 	case resp.StatusCode == http.StatusForbidden:
 		e.Hint = GatewayHint
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable:
@@ -83,6 +90,29 @@ func statusError(resp *http.Response, body []byte) error {
 	}
 	e.Err = errors.New(text)
 	return e
+}
+
+// refusesGiven names what the person gave, if an answer says that a credential is at fault.
+// Where the request has another token, of a login, that may be meant.
+func (u *Upstream) refusesGiven(resp *http.Response, body []byte) string {
+	signedIn := u.cfg.Given["Authorization"] == "" && resp.Request != nil && resp.Request.Header.Get("Authorization") != ""
+	if signedIn || !blamesCredential(body) {
+		return ""
+	}
+	return strings.Join(slices.Sorted(maps.Values(u.cfg.Given)), " or ")
+}
+
+// credentialAtFault matches what servers say of a key or a token that they refuse.
+var credentialAtFault = sync.OnceValue(func() *regexp.Regexp {
+	const credential, fault = `(access |bearer |auth\w* )?(token|api ?keys?|key|credentials?)`, `(invalid|expired|revoked|unknown|incorrect|wrong|bad|not valid|malformed)`
+	return regexp.MustCompile(fault + ` ` + credential + `\b|\b` + credential + ` (is |was |has |has been )?` + fault + `\b`)
+})
+
+// blamesCredential reports whether a text says that a key or a token is at fault. Those
+// against forged requests (CSRF) are not meant.
+func blamesCredential(body []byte) bool {
+	text := strings.ToLower(strings.NewReplacer("_", " ", "-", " ").Replace(string(body)))
+	return credentialAtFault().MatchString(text) && !strings.Contains(text, "csrf") && !strings.Contains(text, "xsrf")
 }
 
 // quote is what an answer says, without what is secret in its request.

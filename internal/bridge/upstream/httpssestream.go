@@ -85,7 +85,7 @@ func (c *sseConn) get(life context.Context) (*http.Response, error) {
 	}
 	defer foreign.Discard(resp)
 	if resp.StatusCode != http.StatusOK {
-		return nil, statusError(resp, nil)
+		return nil, c.u.statusError(resp, errorBody(resp))
 	}
 	return nil, notMCP(resp, false)
 }

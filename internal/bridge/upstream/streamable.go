@@ -173,7 +173,7 @@ func (s *streamableConn) postWithRetries(ctx context.Context, at session, m json
 func (s *streamableConn) rejected(resp *http.Response, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	body := errorBody(resp)
 	if s.probing && resp.StatusCode == http.StatusMethodNotAllowed {
-		return statusError(resp, body) // no POST is accepted here, whatever the body says
+		return s.u.statusError(resp, body) // no POST is accepted here, whatever the body says
 	}
 	return s.u.deliverHTTPError(resp, body, m, sink)
 }

@@ -242,3 +242,22 @@ func TestSendEndsAfterItsSink(t *testing.T) {
 		}
 	})
 }
+
+// Where the request has the token of a login as well, a refused token may be that one.
+func TestARefusedLoginIsNotBlamedOnAHeader(t *testing.T) {
+	for signedIn, blamed := range map[bool]bool{true: false, false: true} {
+		u := withTransport(t, Config{Given: map[string]string{"X-Api-Key": "the header X-Api-Key"}}, func(r *http.Request) (*http.Response, error) {
+			sent := r.Clone(r.Context())
+			if signedIn {
+				sent.Header.Set("Authorization", "Bearer t")
+			}
+			resp := httpResponse(403, nil, bodyOf("invalid token"))
+			resp.Request = sent
+			return resp, nil
+		})
+		_, err := call(t, u, []byte(initializeRequest))
+		if err == nil || strings.Contains(err.Error(), "X-Api-Key") != blamed {
+			t.Errorf("signed in: %v: %v", signedIn, err)
+		}
+	}
+}
