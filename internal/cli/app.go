@@ -41,6 +41,10 @@ type app struct {
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	if len(args) == 0 {
+		_, _ = io.WriteString(a.term.Err(), shortHelp)
+		return exitUsage
+	}
 	given := args
 	args, err := a.translate(args)
 	if err != nil {

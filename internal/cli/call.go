@@ -28,7 +28,7 @@ func newCall(a *app) *cobra.Command {
 			"Arguments are given one by one with --arg, as one JSON object, or as one on stdin\n" +
 			"with -. A value of --arg is text unless the tool's schema says number, integer,\n" +
 			"boolean, array or object; --arg name:=VALUE takes VALUE as JSON whatever it says.",
-		Example: "  $ mcp-login call https://example.com/mcp search --arg query=weather --arg limit=3\n  $ mcp-login call https://example.com/mcp search - < arguments.json",
+		Example: "  $ mcp-login call https://example.com/mcp search \\\n      --arg query=weather --arg limit=3\n  $ mcp-login call https://example.com/mcp search - < arguments.json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 2 || len(args) > 3 {
 				return usageError{hint.With(errors.New("a call needs a URL and the name of a tool"), "run: mcp-login call URL TOOL, or mcp-login tools URL to see which there are")}
@@ -43,7 +43,7 @@ func newCall(a *app) *cobra.Command {
 			return a.call(cmd.Context(), o, args[0], args[1], given, asJSON)
 		},
 	}
-	o.bind(cmd, a)
+	o.bind(cmd, a, ^(relays | entries))
 	cmd.Flags().StringArrayVar(&arguments, "arg", nil, "one argument, as name=value, or name:=JSON; repeatable")
 	jsonFlag(cmd, &asJSON, " with the result as the server gave it")
 	return cmd

@@ -31,7 +31,7 @@ func newConfig(a *app) *cobra.Command {
 		Example: "  $ mcp-login config claude-desktop https://example.com/mcp --write\n" +
 			"  $ mcp-login config --list\n" +
 			"  $ mcp-login config --from-mcp-remote --write\n" +
-			"  $ mcp-login config cursor https://example.com/mcp --name example -- --header 'X-Key: ${KEY}'",
+			"  $ mcp-login config cursor https://example.com/mcp -- \\\n      --header 'X-Key: ${KEY}'",
 		Args:              cobra.ArbitraryArgs, // judged by the form of the command, in config
 		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -31,13 +31,11 @@ type connectionFlags struct {
 	conn                    account.Connection // of the flags, once they are checked; connection adds the rest
 }
 
-// register declares the flags. add is that of options.
-func (c *connectionFlags) register(f *pflag.FlagSet, or func(name, otherwise string) string, add func(names ...string)) {
+// register declares the flags.
+func (c *connectionFlags) register(f *pflag.FlagSet, or func(name, otherwise string) string) {
 	f.StringArrayVar(&c.ignoreTools, "ignore-tool", nil, "tools to hide from the client, * stands for anything; repeatable")
 	f.StringArrayVar(&c.allowTools, "allow-tool", nil, "the only tools to show to the client, * stands for anything; repeatable")
-	add("connect-timeout", "headers-timeout", "body-timeout")
 	f.DurationVar(&c.pingInterval, "ping-interval", 0, "how often to send the server a ping, so that nothing on the way hangs up; 0 never")
-	add("max-message", "ipv4", "no-cookies", "ca-file")
 	f.StringVar(&c.certificate, "client-cert", or("MCP_LOGIN_CLIENT_CERT", ""), "file with a certificate to show to the server, PEM, with those of its issuers")
 	f.StringVar(&c.certKey, "client-cert-key", or("MCP_LOGIN_CLIENT_CERT_KEY", ""), "file with its private key, PEM; the certificate's file when left out")
 }
@@ -191,5 +189,5 @@ func (b *byteSize) String() string {
 	return strconv.FormatInt(int64(*b), 10)
 }
 
-// Type implements pflag.Value: what stands behind the flag in the help.
+// Type implements pflag.Value.
 func (b *byteSize) Type() string { return "size" }

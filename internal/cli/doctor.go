@@ -33,7 +33,7 @@ func newDoctor(a *app) *cobra.Command {
 			return a.doctor(cmd.Context(), o, strings.Join(args, ""), asJSON)
 		},
 	}
-	o.bind(cmd, a)
+	o.bind(cmd, a, ^(signIns | filters | relays))
 	jsonFlag(cmd, &asJSON, "")
 	return cmd
 }

@@ -70,6 +70,7 @@ func TestHelpChangesOnPurposeOnly(t *testing.T) {
 		fmt.Fprintf(&all, "$ mcp-login help %s\n%s\n", strings.Join(path, " "), out)
 	}
 	visit()
+	visit("flags")
 	root := newRoot(&app{getenv: env()})
 	for _, c := range root.Commands() {
 		if c.Hidden || c.RunE == nil && c.Run == nil || c.Name() == "completion" { // topics are files; the shells are cobra's
@@ -78,6 +79,9 @@ func TestHelpChangesOnPurposeOnly(t *testing.T) {
 		visit(c.Name())
 		for _, below := range c.Commands() {
 			visit(c.Name(), below.Name())
+		}
+		if c.Flags().Lookup("profile") != nil {
+			visit("flags", c.Name())
 		}
 	}
 	golden(t, "help.golden", all.String())

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -17,10 +18,13 @@ import (
 // main page and success.
 func newHelp(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND | TOPIC]",
-		Short: "Explain a command, or a topic",
-		Long:  "help explains a command, or one of the topics that mcp-login --help lists.",
+		Use:   "help [COMMAND | TOPIC | flags [COMMAND]]",
+		Short: "Explain a command, a topic, or all flags",
+		Long:  "help explains a command, or one of the topics that mcp-login --help lists. help flags lists all flags of the bridge, or of a command.",
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 && args[0] == flagsTopic {
+				args = args[1:]
+			}
 			var words []string
 			if at, rest, err := cmd.Root().Find(args); err == nil && len(rest) == 0 {
 				for _, c := range at.Commands() {
@@ -32,8 +36,12 @@ func newHelp(a *app) *cobra.Command {
 			return words, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			at := cmd.Root()
-			for _, word := range args {
+			at, help := cmd.Root(), (*cobra.Command).Help
+			for i, word := range args {
+				if i == 0 && word == flagsTopic {
+					help = helpOnFlags
+					continue
+				}
 				next := child(at, word)
 				if next == nil {
 					return usageError{hint.With(fmt.Errorf("there is no help on %q", word), nearestCommand(at, word))}
@@ -41,10 +49,28 @@ func newHelp(a *app) *cobra.Command {
 				at = next
 			}
 			at.SetOut(a.term.Out())
-			at.InitDefaultHelpFlag()
-			return at.Help()
+			return help(at)
 		},
 	}
+}
+
+// flagsTopic is the topic that is made of the flags themselves.
+const flagsTopic = "flags"
+
+// newFlagsTopic is "help flags".
+func newFlagsTopic() *cobra.Command {
+	topic := &cobra.Command{Use: flagsTopic, Short: "Every flag; with a command behind it, the flags of that"}
+	topic.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = helpOnFlags(cmd.Root()) })
+	return topic
+}
+
+// helpOnFlags prints all flags of a command.
+func helpOnFlags(cmd *cobra.Command) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "All flags of %s\n", strings.TrimSuffix(usageLine(cmd), " [FLAGS]"))
+	flagSections(&b, cmd.Flags(), true)
+	_, err := io.WriteString(cmd.OutOrStdout(), b.String())
+	return err
 }
 
 func child(parent *cobra.Command, word string) *cobra.Command {

@@ -30,7 +30,7 @@ func newLogin(a *app) *cobra.Command {
 			return a.login(cmd.Context(), o, args[0], again, force, asJSON)
 		},
 	}
-	o.bind(cmd, a)
+	o.bind(cmd, a, ^(filters | relays))
 	cmd.Flags().BoolVar(&again, "again", false, "sign in again although a login is kept, for example as somebody else")
 	cmd.Flags().BoolVar(&force, "force", false, "sign in although the server asks for no sign-in and publishes nothing about one")
 	jsonFlag(cmd, &asJSON, "")

@@ -48,7 +48,7 @@ func newLogout(a *app) *cobra.Command {
 			return err
 		},
 	}
-	o.bind(cmd, a)
+	o.bind(cmd, a, accounts|browsers)
 	cmd.Flags().BoolVar(&all, "all", false, "every login kept here")
 	cmd.Flags().BoolVar(&with.session, "end-session", false, "also end the session at the provider, in the browser")
 	cmd.Flags().BoolVar(&with.registration, "delete-registration", false, "also delete the client that registered itself at the provider for this login")

@@ -64,26 +64,30 @@ type options struct {
 	cacheDir string
 }
 
-// bind gives a command the flags, and resolves them before it runs.
-func (o *options) bind(cmd *cobra.Command, a *app) {
+// bind gives a command the flags, of which it offers those about uses, and resolves them
+// before it runs.
+func (o *options) bind(cmd *cobra.Command, a *app, uses subject) {
 	o.files, o.version = a.files, a.version
 	o.register(cmd.Flags(), a.getenv)
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error { return o.resolve(cmd.Flags()) }
+	unused(cmd.Flags(), uses, func(f *pflag.Flag) { f.Hidden = true })
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := refuseUnused(cmd, uses); err != nil {
+			return err
+		}
+		return o.resolve(cmd.Flags())
+	}
 }
 
-// register declares the flags, in the order of the help. A variable is the default of its
-// flag, so that the flag wins. It returns those that are right for any server.
+// register declares the flags; flagtable.go has their order in the help, and which verbs they
+// have an effect in. A variable is the default of its flag, so that the flag wins. It returns
+// those that are right for any server.
 func (o *options) register(f *pflag.FlagSet, getenv func(string) string) (general *pflag.FlagSet) {
 	general = pflag.NewFlagSet("", pflag.ContinueOnError)
 	o.generalOptions.register(general, getenv)
-	add := func(names ...string) {
-		for _, name := range names {
-			f.AddFlag(general.Lookup(name))
-		}
-	}
+	f.AddFlagSet(general)
 	or := variableOr(getenv)
+	o.connectionFlags.register(f, or)
 	o.getenv = getenv
-	f.SortFlags = false
 	f.StringVar(&o.Profile, "profile", "", "account to use, when there are several on one server")
 	f.StringVar(&o.scope, "scope", "", "scopes to ask for, separated by blanks, instead of those the server names")
 	f.StringVar(&o.Named, "issuer", or("MCP_LOGIN_ISSUER", ""), "provider to sign in at, whatever the server lists: its issuer, or the address of its metadata")
@@ -105,9 +109,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) (genera
 	f.StringArrayVar(&o.headerFiles, "header-file", nil, "file with such headers, one on a line; # begins a comment; repeatable")
 	f.StringArrayVar(&o.headerCommands, "header-command", nil, "header whose value a program prints, as 'Name: PROGRAM ARGUMENT…'; repeatable")
 	f.StringVar(&o.tokenCommand, "token-command", "", "program that prints the bearer token, with its arguments, instead of a login")
-	add("user-agent")
 	f.StringVar(&o.transport, "transport", "auto", "auto, http (Streamable HTTP) or sse (HTTP+SSE of 2024-11-05)")
-	add("store", "browser-command", "no-browser")
 	f.BoolVar(&o.Device, "device", false, "sign in with a code on another device")
 	f.IntVar(&o.CallbackPort, "callback-port", 0, "port of the redirect URI, for providers that compare it; 0 takes any")
 	f.StringVar(&o.CallbackHost, "callback-host", "", "host of the redirect URI: 127.0.0.1, localhost or ::1")
@@ -120,14 +122,11 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) (genera
 	f.DurationVar(&o.timeout, "timeout", oauth.DefaultLoginTimeout, "how long to wait for a person to sign in; 10m when a client waits")
 	f.DurationVar(&o.patience, "login-patience", signin.DefaultPatience, "when to answer a client's initialize although a person is still signing in; 0 never; clients that are known have a default of their own")
 	f.BoolVar(&o.noDetach, "no-detach", getenv("MCP_LOGIN_NO_DETACH") != "", "let a login end with the client that asked for it")
-	add("allow-http")
 	f.BoolVar(&o.assumePKCE, "assume-pkce", false, "do not warn where the provider does not say that it supports PKCE")
-	o.connectionFlags.register(f, or, add)
 	f.StringVar(&o.clientInfo, clientInfoFlag, "", "")
 	_ = f.MarkHidden(clientInfoFlag)
 	f.StringVar(&o.cacheDir, cacheDirFlag, "", "")
 	_ = f.MarkHidden(cacheDirFlag)
-	add("log-level")
 	return general
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -14,20 +15,24 @@ import (
 )
 
 const rootExample = `  # in the configuration of an MCP client
-  {"mcpServers": {"example": {"command": "mcp-login", "args": ["https://example.com/mcp"]}}}
+  {"mcpServers": {"example": {
+    "command": "mcp-login", "args": ["https://example.com/mcp"]}}}
 
   # at a terminal
+  $ mcp-login config cursor https://example.com/mcp --write
   $ mcp-login login https://example.com/mcp
-  $ mcp-login status
-  $ curl -H "Authorization: Bearer $(mcp-login token https://example.com/mcp)" https://example.com/api`
+  $ mcp-login status`
 
 // newRoot builds the command tree. The root with a URL is the bridge.
 func newRoot(a *app) *cobra.Command {
 	root := newBridge(a)
-	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newDoctor(a), newConfig(a), newVersion(a), newMCPRemoteTopic())
+	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newDoctor(a), newConfig(a), newVersion(a), newMCPRemoteTopic(), newFlagsTopic())
 	root.AddCommand(newImport(a))
 	root.AddCommand(newTopics(a)...)
 	root.SetHelpCommand(newHelp(a))
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		_, _ = io.WriteString(cmd.OutOrStdout(), helpText(cmd, false))
+	})
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	if c := child(root, "completion"); c != nil {
@@ -62,7 +67,7 @@ func newBridge(a *app) *cobra.Command {
 			return a.bridge(cmd.Context(), o, args[0])
 		},
 	}
-	o.bind(root, a)
+	o.bind(root, a, ^entries)
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		if cmd != root {
 			a.verb = cmd.Name()

@@ -39,7 +39,7 @@ func newStatus(a *app) *cobra.Command {
 			return a.status(cmd.Context(), o, server, asJSON, offline)
 		},
 	}
-	o.bind(cmd, a)
+	o.bind(cmd, a, accounts|choices|browsers|servers)
 	jsonFlag(cmd, &asJSON, "")
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither server nor provider")
 	return cmd
@@ -96,10 +96,6 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 	st, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err
-	}
-	if len(o.headerCommands) > 0 || o.tokenCommand != "" {
-		a.term.Note("status shows what is kept, and runs no command; mcp-login doctor does")
-		o.headerCommands, o.tokenCommand = nil, ""
 	}
 	report := statusReport{SchemaVersion: schemaVersion, Logins: []loginRow{}}
 	wanted, said, asked := "", store.Entry{Named: o.Named}, o.withoutVariables()

@@ -17,13 +17,13 @@ func newToken(a *app) *cobra.Command {
 		Use:     "token URL",
 		Short:   "Print a valid access token, renewing it if need be",
 		Long:    "token prints the access token of a kept login, renewing it first when it is near its end,\nor the one that --token-command prints.\nIt never opens a browser: exit code 4 says that a sign-in is needed.",
-		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" https://example.com/mcp",
+		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" \\\n      https://example.com/mcp",
 		Args:    serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.token(cmd.Context(), o, args[0], asHeader, asJSON)
 		},
 	}
-	o.bind(cmd, a)
+	o.bind(cmd, a, accounts|choices|programs)
 	cmd.Flags().BoolVar(&asHeader, "header-line", false, "print the whole Authorization header line")
 	jsonFlag(cmd, &asJSON, "")
 	return cmd

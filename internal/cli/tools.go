@@ -31,7 +31,7 @@ func newTools(a *app) *cobra.Command {
 			return a.tools(cmd.Context(), o, args[0], asJSON)
 		},
 	}
-	o.bind(cmd, a)
+	o.bind(cmd, a, ^(relays | entries))
 	jsonFlag(cmd, &asJSON, ", with the tools as the server describes them")
 	return cmd
 }

@@ -2,6 +2,7 @@ package hints
 
 import (
 	"fmt"
+	"strings"
 
 	"mcp-login/internal/devidp"
 )
@@ -33,14 +34,16 @@ var settings = []struct {
 func ofAccounts() (all []row) {
 	for _, s := range settings {
 		u := s.flags + " $URL"
-		all = append(all,
-			row{hint: "run: mcp-login … (personNeeded)", lab: s.lab, when: "mcp-login token " + u, then: "mcp-login token " + u},
-			row{hint: "run: mcp-login … (status)", lab: s.lab, when: "mcp-login status " + u, then: "mcp-login status " + u},
-			row{
-				hint: "somebody was asked to sign in … s ago; to be asked again now, run: …", lab: s.lab,
-				before: refuse(u), when: "$TALK mcp-login " + u, then: "$TALK mcp-login " + u,
-			},
-		)
+		all = append(all, row{
+			hint: "somebody was asked to sign in … s ago; to be asked again now, run: …", lab: s.lab,
+			before: refuse(u), when: "$TALK mcp-login " + u, then: "$TALK mcp-login " + u,
+		})
+		if !strings.HasPrefix(u, "--header ") { // token asks no server
+			all = append(all, row{hint: "run: mcp-login … (personNeeded)", lab: s.lab, when: "mcp-login token " + u, then: "mcp-login token " + u})
+		}
+		if !strings.HasPrefix(u, "--header-command ") { // status runs no program
+			all = append(all, row{hint: "run: mcp-login … (status)", lab: s.lab, when: "mcp-login status " + u, then: "mcp-login status " + u})
+		}
 	}
 	const two = "mcp-login login --profile 'my work' $URL; mcp-login login --profile home $URL"
 	return append(all,

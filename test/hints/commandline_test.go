@@ -25,6 +25,7 @@ func ofTheCommandLine() []row {
 		{hint: "give an address like https://example.com/mcp", when: `mcp-login login example`, does: `mcp-login login $URL`},
 		{hint: "did you mean: … …", when: `mcp-login lgoin`, does: `mcp-login login $URL`},
 		{hint: "see … --help", when: `mcp-login version x`},
+		{hint: "leave out …", when: `mcp-login logout --ping-interval 5s $URL`, does: `mcp-login logout $URL`},
 		{hint: "did you mean --…", when: `mcp-login login --profil a $URL`, does: `mcp-login login --profile a $URL`},
 		{hint: "did you mean: …", when: `mcp-login import mcp-remot`, does: `mcp-login import mcp-remote`},
 		{hint: "add the URL of the server", when: `mcp-login status --client-id native-app`, lab: closed, before: `mcp-login login --client-id native-app $URL`, does: `mcp-login status --client-id native-app $URL`},
