@@ -20,8 +20,8 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
-	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/mcpremote", "internal/terminal", "docs"},
-	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp"},
+	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/commandline", "internal/mcpremote", "internal/terminal", "docs"},
+	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/commandline"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/signin":   {"internal/jsonrpc"},
 	"internal/bridge/upstream": {"internal/jsonrpc", "internal/sse", "internal/neterror"},
@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"internal/page":            {},
 	"internal/neterror":        {},
 	"internal/header":          {},
+	"internal/commandline":     {},
 	"internal/mcpremote":       {"internal/header", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/store"},
 	"internal/foreign":         {},
 	"internal/hint":            {},

@@ -32,6 +32,7 @@ type app struct {
 	env      *environment      // where getenv is from, nil in tests
 	files    *flagFiles        // what the flags of this run name
 	args     []string          // of this run
+	given    []string          // args as they were given, before they were translated
 	verb     string            // of this run, "" for a bridge
 	handover *account.Handover // what a detached login is to do, else nil
 
@@ -45,11 +46,11 @@ func (a *app) run(ctx context.Context, args []string) int {
 		_, _ = io.WriteString(a.term.Err(), shortHelp)
 		return exitUsage
 	}
-	given := args
+	a.given = args
 	args, err := a.translate(args)
 	if err != nil {
 		a.term.Error(usageError{err})
-		a.answerUnstarted(ctx, given, exitUsage, err)
+		a.answerUnstarted(ctx, a.given, exitUsage, err)
 		return exitUsage
 	}
 	a.args = args

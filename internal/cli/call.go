@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/commandline"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
@@ -33,7 +34,7 @@ func newCall(a *app) *cobra.Command {
 			if len(args) < 2 || len(args) > 3 {
 				return usageError{hint.With(errors.New("a call needs a URL and the name of a tool"), "run: mcp-login call URL TOOL, or mcp-login tools URL to see which there are")}
 			}
-			return serverArgument(cmd, args[:1])
+			return a.serverArgument(cmd, args[:1])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			given, err := a.parseArguments(args[2:], arguments)
@@ -161,8 +162,8 @@ func noSuchTool(name string, list []tool, server string) error {
 		names[i] = t.Name
 	}
 	next := "see: mcp-login tools " + server
-	if best := nearest(name, names, 3); best != "" {
-		next = "did you mean: " + foreign.Line(best)
+	if similar := commandline.Similar(name, names); len(similar) > 0 {
+		next = "did you mean: " + foreign.Line(strings.Join(similar[:min(len(similar), 3)], ", "))
 	}
 	return usageError{hint.With(fmt.Errorf("the server has no tool %q", name), next)}
 }

@@ -93,7 +93,7 @@ func (a *app) config(o configOptions, args, extra []string) error {
 		wanted = len(args) // a client, or all of them
 	}
 	if len(args) != wanted || forms > 0 && len(extra) > 0 {
-		return usageError{hint.With(errors.New("the arguments fit no form of config"), "run: mcp-login config CLIENT URL, config --list, or config --help")}
+		return a.mistake(hint.With(errors.New("the arguments fit no form of config"), "run: mcp-login config CLIENT URL, config --list, or config --help"))
 	}
 	if forms == 1 && len(args) == 0 && o.file != "" {
 		return usageError{hint.With(errors.New("--file without a client"), "name the client whose form the file has")}
@@ -121,11 +121,7 @@ func (a *app) host(name string) (hosts.Host, error) {
 	if c, ok := hosts.Find(name); ok {
 		return c, nil
 	}
-	next := "known clients: " + hostNames()
-	if best := nearest(strings.ToLower(name), hostIDs(), 3); best != "" {
-		next = "did you mean " + best + "?"
-	}
-	return hosts.Host{}, usageError{hint.With(fmt.Errorf("%q is no client known here", name), next)}
+	return hosts.Host{}, a.mistake(hint.With(fmt.Errorf("%q is no client known here", name), "known clients: "+hostNames()))
 }
 
 // configFiles are the files of a client that a server goes into: the one asked for,
@@ -322,15 +318,15 @@ func configError(path string, c hosts.Host, err error) error {
 func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []string) (hosts.Server, error) {
 	server, err := oauth.CanonicalServer(raw, true)
 	if err != nil {
-		return hosts.Server{}, usageError{err}
+		return hosts.Server{}, a.mistake(err)
 	}
 	// What the client is going to run is judged now, while somebody reads it.
 	root := newRoot(a)
 	if err := root.ParseFlags(extra); err != nil {
-		return hosts.Server{}, flagError(root, err)
+		return hosts.Server{}, a.mistake(err)
 	}
 	if rest := root.Flags().Args(); len(rest) > 0 {
-		return hosts.Server{}, usageError{hint.With(fmt.Errorf("%q behind -- is no flag", rest[0]), "only flags of mcp-login go there")}
+		return hosts.Server{}, a.mistake(hint.With(fmt.Errorf("%q behind -- is no flag", rest[0]), "only flags of mcp-login go there"))
 	}
 	if err := checkCommandFlags(root.Flags()); err != nil {
 		return hosts.Server{}, err

@@ -28,7 +28,7 @@ func newDoctor(a *app) *cobra.Command {
 			"is asked to sign in, and nothing is registered. --json is made for bug reports: it holds\n" +
 			"no secret.",
 		Example: "  $ mcp-login doctor https://example.com/mcp",
-		Args:    serverOrNone,
+		Args:    a.serverOrNone,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.doctor(cmd.Context(), o, strings.Join(args, ""), asJSON)
 		},

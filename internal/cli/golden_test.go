@@ -199,16 +199,16 @@ func TestUnknownWordsNameTheirNeighbour(t *testing.T) {
 	for _, tc := range []struct{ line, next string }{
 		{"helo", "did you mean: mcp-login help"},
 		{"stat", "did you mean: mcp-login status"},
-		{"help doctr", "did you mean: doctor"},
-		{"help exit-code", "did you mean: exit-codes"},
+		{"help doctr", "did you mean: mcp-login help doctor"},
+		{"help exit-code", "did you mean: mcp-login help exit-codes"},
 		{"help nosuchthing", "see mcp-login --help"},
 		{"completion", "see mcp-login completion --help"},
-		{"completion bsh", "did you mean: bash"},
+		{"completion bsh", "did you mean: mcp-login completion bash"},
 		{"completion bash x", "see mcp-login completion bash --help"},
-		{"import mcp-remot", "did you mean: mcp-remote"},
+		{"import mcp-remot", "did you mean: mcp-login import mcp-remote"},
 		{"import", "see mcp-login import --help"},
 		{"version x", "see mcp-login version --help"},
-		{"doctor --jsn", "did you mean --json"},
+		{"doctor --jsn", "did you mean: mcp-login doctor --json"},
 		{"token --json --header-line https://example.com/mcp", ""},
 		{"https://example.com/mcp --protocol modern", "--protocol"}, // a value of mcp-remote's
 	} {

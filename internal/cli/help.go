@@ -44,7 +44,7 @@ func newHelp(a *app) *cobra.Command {
 				}
 				next := child(at, word)
 				if next == nil {
-					return usageError{hint.With(fmt.Errorf("there is no help on %q", word), nearestCommand(at, word))}
+					return usageError{hint.With(fmt.Errorf("there is no help on %q", word), helpOn(at, word))}
 				}
 				at = next
 			}
@@ -82,43 +82,24 @@ func child(parent *cobra.Command, word string) *cobra.Command {
 	return nil
 }
 
-// nearestCommand names the command that was probably meant, else where they are
-// listed.
-func nearestCommand(parent *cobra.Command, word string) string {
-	if best := similarCommand(parent, word); best != "" {
-		return "did you mean: " + best
+// helpOn is what to do about a word that there is no help on.
+func helpOn(parent *cobra.Command, word string) string {
+	names := (&repair{cmd: parent}).similarCommands(word)
+	if len(names) == 0 {
+		return "see " + parent.CommandPath() + " --help"
 	}
-	return "see " + parent.CommandPath() + " --help"
-}
-
-// similarCommand is the command that is up to two letters away, or begins with
-// word; "" if there is none.
-func similarCommand(parent *cobra.Command, word string) string {
-	var names []string
-	for _, c := range parent.Commands() {
-		if !c.Hidden {
-			names = append(names, c.Name())
-		}
-	}
-	if best := nearest(word, names, 1); best != "" {
-		return best
-	}
-	for _, name := range names {
-		if editDistance(word, name) == 2 || len(word) > 1 && strings.HasPrefix(name, word) {
-			return name
-		}
-	}
-	return ""
+	root := parent.Root().Name()
+	return "did you mean: " + root + " help" + strings.TrimPrefix(parent.CommandPath(), root) + " " + strings.Join(names, ", or: "+root+" help ")
 }
 
 // group makes a command that only has commands below it refuse everything else:
 // cobra would print its help and call that success.
-func group(cmd *cobra.Command) *cobra.Command {
+func (a *app) group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return usageError{hint.With(errors.New(cmd.CommandPath()+" needs a further word"), "see "+cmd.CommandPath()+" --help")}
 		}
-		return usageError{hint.With(fmt.Errorf("%s does not know %q", cmd.CommandPath(), args[0]), nearestCommand(cmd, args[0]))}
+		return a.mistake(hint.With(fmt.Errorf("%s does not know %q", cmd.CommandPath(), args[0]), "see "+cmd.CommandPath()+" --help"))
 	}
 	cmd.RunE = func(*cobra.Command, []string) error { return nil }
 	return cmd
@@ -207,38 +188,4 @@ func wrap(text, indent string) string {
 		column += len(word)
 	}
 	return b.String()
-}
-
-// nearest returns the name that was probably meant by word: the one that the fewest
-// edits make of it, of equals the first; "" if all are more than limit edits away.
-// cobra has such a search for commands alone, and takes the first name instead of the
-// nearest.
-func nearest(word string, names []string, limit int) (best string) {
-	for _, name := range names {
-		if d := editDistance(word, name); d <= limit {
-			best, limit = name, d-1
-		}
-	}
-	return best
-}
-
-// editDistance is the Levenshtein distance.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

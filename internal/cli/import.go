@@ -27,7 +27,7 @@ type importOptions struct {
 }
 
 func newImport(a *app) *cobra.Command {
-	root := group(&cobra.Command{
+	root := a.group(&cobra.Command{
 		Use:   "import",
 		Short: "Take over logins from another program",
 	})
@@ -78,7 +78,7 @@ type importer struct {
 func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []string) error {
 	for _, raw := range urls {
 		if _, err := oauth.CanonicalServer(raw, true); err != nil {
-			return usageError{err}
+			return a.mistake(err)
 		}
 	}
 	if store.Kind(o.store) == store.KindMemory {

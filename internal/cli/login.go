@@ -22,7 +22,7 @@ func newLogin(a *app) *cobra.Command {
 			"A server that lets everybody in so far, and wants a sign-in for some of its tools, is signed\n" +
 			"in to if it publishes protected-resource metadata (RFC 9728), or with --force.",
 		Example: "  $ mcp-login login https://example.com/mcp",
-		Args:    serverArgument,
+		Args:    a.serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if detached {
 				return a.detachedLogin(cmd.Context(), o, args[0])

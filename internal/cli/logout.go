@@ -31,7 +31,7 @@ func newLogout(a *app) *cobra.Command {
 			if all && len(args) == 0 {
 				return nil
 			}
-			return serverArgument(cmd, args)
+			return a.serverArgument(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			with.quiet = asJSON

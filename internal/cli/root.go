@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -8,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
@@ -36,7 +36,7 @@ func newRoot(a *app) *cobra.Command {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	if c := child(root, "completion"); c != nil {
-		group(c)
+		a.group(c)
 		for _, shell := range c.Commands() {
 			shell.Args = noArguments
 		}
@@ -60,7 +60,7 @@ func newBridge(a *app) *cobra.Command {
 		Short:         "Use a remote MCP server from a local client, signing in when it asks",
 		Long:          "mcp-login relays between an MCP client on stdin and stdout and a remote MCP server,\nand signs in with OAuth when the server asks for it. Put it into the client's configuration.",
 		Example:       rootExample,
-		Args:          serverArgument,
+		Args:          a.serverArgument,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -73,38 +73,33 @@ func newBridge(a *app) *cobra.Command {
 			a.verb = cmd.Name()
 		}
 	}
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return a.mistake(err) })
 	return root
 }
 
 // serverArgument takes exactly one absolute URL. A mistyped verb must not
 // become a server to bridge to.
-func serverArgument(cmd *cobra.Command, args []string) error {
-	switch {
-	case len(args) == 0:
-		return usageError{hint.With(errors.New("no server URL"), "run: "+cmd.CommandPath()+" https://example.com/mcp, or "+cmd.CommandPath()+" --help")}
-	case len(args) > 1:
-		return usageError{hint.With(fmt.Errorf("%d arguments where one URL is expected", len(args)), "quote the URL if it holds blanks or &")}
-	case !strings.Contains(args[0], "://"):
-		next := "give an address like https://example.com/mcp"
-		if similar := similarCommand(cmd.Root(), args[0]); similar != "" {
-			next = "did you mean: " + cmd.Root().Name() + " " + similar
-		}
-		return usageError{hint.With(fmt.Errorf("%q is neither a URL nor a command", args[0]), next)}
+func (a *app) serverArgument(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return a.mistake(hint.With(errors.New("no server URL"), "run: "+cmd.CommandPath()+" https://example.com/mcp, or "+cmd.CommandPath()+" --help"))
 	}
 	// Plain http is judged with the flags, when the session is opened.
-	if _, err := oauth.CanonicalServer(args[0], true); err != nil {
-		return usageError{err}
+	_, err := oauth.CanonicalServer(args[0], true)
+	if err != nil || len(args) > 1 {
+		return a.mistake(cmp.Or(err, errArguments))
 	}
 	return nil
 }
 
+// errArguments is a command line with words that nothing is made of.
+var errArguments = errors.New("the command line has words that do not belong there")
+
 // serverOrNone takes one URL or nothing.
-func serverOrNone(cmd *cobra.Command, args []string) error {
+func (a *app) serverOrNone(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return serverArgument(cmd, args)
+	return a.serverArgument(cmd, args)
 }
 
 // noArguments takes none.
@@ -113,22 +108,4 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	return usageError{hint.With(fmt.Errorf("%s does not take %q", cmd.CommandPath(), args[0]), "see "+cmd.CommandPath()+" --help")}
-}
-
-// flagError names the flag that was probably meant.
-func flagError(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return usageError{err}
-	}
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden {
-			names = append(names, f.Name)
-		}
-	})
-	if best := nearest(unknown.GetSpecifiedName(), names, 3); best != "" {
-		return usageError{hint.With(err, "did you mean --"+best)}
-	}
-	return usageError{hint.With(err, "see "+cmd.CommandPath()+" --help")}
 }

@@ -67,7 +67,7 @@ func TestValuesOfOurFlagsAreNotTheServer(t *testing.T) {
 func refusal(t *testing.T, build func(*app) *cobra.Command, line []string) string {
 	t.Helper()
 	var out, err bytes.Buffer
-	a := &app{in: bytes.NewReader(nil), term: onPipes(io.Discard, &err), getenv: func(string) string { return "" }}
+	a := &app{in: bytes.NewReader(nil), term: onPipes(io.Discard, &err), getenv: func(string) string { return "" }, given: line}
 	root := build(a)
 	root.SetArgs(line)
 	root.SetIn(a.in)

@@ -28,7 +28,7 @@ func newStatus(a *app) *cobra.Command {
 		Short:   "Show the logins kept here, and until when they are valid",
 		Long:    "status lists the logins kept here and proves each with a real request, renewing its\ntoken if need be. With a URL it shows that one, and exits with 4 when a person would have\nto sign in. With --offline it asks nobody and says what is on record.",
 		Example: "  $ mcp-login status\n  $ mcp-login status --json https://example.com/mcp",
-		Args:    serverOrNone,
+		Args:    a.serverOrNone,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			server := ""
 			if len(args) == 1 {

@@ -18,7 +18,7 @@ func newToken(a *app) *cobra.Command {
 		Short:   "Print a valid access token, renewing it if need be",
 		Long:    "token prints the access token of a kept login, renewing it first when it is near its end,\nor the one that --token-command prints.\nIt never opens a browser: exit code 4 says that a sign-in is needed.",
 		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" \\\n      https://example.com/mcp",
-		Args:    serverArgument,
+		Args:    a.serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.token(cmd.Context(), o, args[0], asHeader, asJSON)
 		},

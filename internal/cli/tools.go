@@ -26,7 +26,7 @@ func newTools(a *app) *cobra.Command {
 		Short:   "List the tools of a server",
 		Long:    "tools lists the tools of a server with their arguments, those in brackets optional,\nsigning in first if the server asks for it. --allow-tool and --ignore-tool show what a\nclient with these flags would see.",
 		Example: "  $ mcp-login tools https://example.com/mcp",
-		Args:    serverArgument,
+		Args:    a.serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.tools(cmd.Context(), o, args[0], asJSON)
 		},

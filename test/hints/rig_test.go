@@ -148,7 +148,7 @@ func pattern(hint string) *regexp.Regexp {
 }
 
 // command is the one that a printed hint says to run.
-var command = regexp.MustCompile(`(?m)(?:run|again|see|them|instead): (mcp-login .*)$|see (mcp-login .*--help)|(chmod \d+ (?:'[^']*'|\S+))|remove the files ((?:'[^']*'|\S+)\*)`)
+var command = regexp.MustCompile(`(?m)(?:run|again|see|them|instead|mean): (mcp-login .*)$|see (mcp-login .*--help)|(chmod \d+ (?:'[^']*'|\S+))|remove the files ((?:'[^']*'|\S+)\*)`)
 
 // printed returns the command in what was said where the hint stands.
 func printed(said string, at []int) string {

@@ -1,0 +1,63 @@
+package commandline
+
+import (
+	"slices"
+	"strings"
+)
+
+// Similar returns the names that word probably stands for: one that is one edit away,
+// else those that begin with the word, or have it in them, or that the word begins
+// with; else the one that the fewest edits make of it. A word of one letter is similar
+// to nothing, because a short name is a few edits away from all words.
+func Similar(word string, names []string) []string {
+	word = strings.ToLower(word)
+	if len(word) < 2 {
+		return nil
+	}
+	for _, alike := range []func(name string) bool{
+		func(name string) bool { return len(word) > 3 && distance(word, name) < 2 },
+		func(name string) bool { return strings.HasPrefix(name, word) },
+		func(name string) bool { return len(word) > 2 && strings.Contains(name, word) },
+		func(name string) bool { return len(name) > 2 && strings.HasPrefix(word, name) },
+	} {
+		if all := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !alike(strings.ToLower(name)) }); len(all) > 0 {
+			return all
+		}
+	}
+	best, limit := "", min(1+len(word)/4, 3)
+	for _, name := range names {
+		if d := distance(word, strings.ToLower(name)); d <= limit {
+			best, limit = name, d-1
+		}
+	}
+	if best == "" {
+		return nil
+	}
+	return []string{best}
+}
+
+// distance is how many letters have to be inserted, removed, replaced or exchanged with
+// their neighbour to make b of a (optimal string alignment).
+func distance(a, b string) int {
+	var before []int
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
+		for j := range len(b) {
+			cost := row[j]
+			if a[i] != b[j] {
+				cost++
+			}
+			next[j+1] = min(cost, next[j]+1, row[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
+		}
+		before, row = row, next
+	}
+	return row[len(b)]
+}
