@@ -44,13 +44,14 @@ type app struct {
 func (a *app) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
 		_, _ = io.WriteString(a.term.Err(), shortHelp)
+		a.answerUnstarted(ctx, exitUsage, errNoURL)
 		return exitUsage
 	}
 	a.given = args
 	args, err := a.translate(args)
 	if err != nil {
 		a.term.Error(usageError{err})
-		a.answerUnstarted(ctx, a.given, exitUsage, err)
+		a.answerUnstarted(ctx, exitUsage, err)
 		return exitUsage
 	}
 	a.args = args
@@ -80,7 +81,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err != nil {
 		a.term.Error(err)
 		a.reportJSON(cmd, err, code)
-		a.answerUnstarted(ctx, args, code, err)
+		if cmd == root {
+			a.answerUnstarted(ctx, code, err)
+		}
 	}
 	return code
 }

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -44,15 +46,53 @@ func (o *options) relay() account.RelayOptions {
 
 // answerUnstarted answers a client whose bridge cannot begin, because its command line or
 // its store is of no use: each request gets the reason until stdin ends. A person at
-// a terminal has read it.
-func (a *app) answerUnstarted(ctx context.Context, args []string, code int, reason error) {
-	forClient := mayBeMCPRemote(args) && slices.ContainsFunc(args, func(word string) bool { return strings.Contains(word, "://") })
-	if stdin, ok := a.in.(*os.File); a.in == nil || ok && terminal.IsTerminal(stdin) || !forClient {
+// a terminal has read it. Without an address on the line somebody may have meant a verb:
+// then a client is one that sends a message.
+func (a *app) answerUnstarted(ctx context.Context, code int, reason error) {
+	stdin, isFile := a.in.(*os.File)
+	if a.in == nil || isFile && terminal.IsTerminal(stdin) || code != exitUsage && code != exitStore {
 		return
 	}
-	if code == exitUsage || code == exitStore {
-		_ = bridge.Run(ctx, a.in, a.term.Protocol(), bridge.Config{Server: refusingServer{reason}, MaxMessage: defaultMaxMessage})
+	in := a.in
+	hasAddress := func(word string) bool { return strings.Contains(word, "://") }
+	if !mayBeMCPRemote(a.given) || !slices.ContainsFunc(a.given, hasAddress) {
+		if in = spoken(ctx, in); in == nil {
+			return
+		}
 	}
+	_ = bridge.Run(ctx, in, a.term.Protocol(), bridge.Config{Server: refusingServer{reason}, MaxMessage: defaultMaxMessage})
+}
+
+// firstMessage is how long a client may take to send its first message. Clients do so as
+// soon as they have started a server.
+const firstMessage = 2 * time.Second
+
+// spoken returns what can be read from in, with its beginning, if that is JSON; else nil.
+func spoken(ctx context.Context, in io.Reader) io.Reader {
+	r, isJSON := bufio.NewReader(in), make(chan bool, 1)
+	go func() { // it may wait as long as the process lives
+		for {
+			switch b, err := r.Peek(1); {
+			case err != nil:
+				isJSON <- false
+				return
+			case strings.ContainsRune(" \t\r\n", rune(b[0])):
+				_, _ = r.Discard(1)
+			default:
+				isJSON <- b[0] == '{' || b[0] == '['
+				return
+			}
+		}
+	}()
+	select {
+	case is := <-isJSON:
+		if is {
+			return r
+		}
+	case <-time.After(firstMessage):
+	case <-ctx.Done():
+	}
+	return nil
 }
 
 // refusingServer is the server of a bridge that cannot begin.

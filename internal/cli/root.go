@@ -81,7 +81,7 @@ func newBridge(a *app) *cobra.Command {
 // become a server to bridge to.
 func (a *app) serverArgument(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return a.mistake(hint.With(errors.New("no server URL"), "run: "+cmd.CommandPath()+" https://example.com/mcp, or "+cmd.CommandPath()+" --help"))
+		return a.mistake(hint.With(errNoURL, "run: "+cmd.CommandPath()+" https://example.com/mcp, or "+cmd.CommandPath()+" --help"))
 	}
 	// Plain http is judged with the flags, when the session is opened.
 	_, err := oauth.CanonicalServer(args[0], true)
@@ -90,6 +90,9 @@ func (a *app) serverArgument(cmd *cobra.Command, args []string) error {
 	}
 	return nil
 }
+
+// errNoURL is a command line without a server.
+var errNoURL = errors.New("no server URL")
 
 // errArguments is a command line with words that nothing is made of.
 var errArguments = errors.New("the command line has words that do not belong there")

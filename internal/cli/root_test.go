@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -82,8 +83,8 @@ func refusal(t *testing.T, build func(*app) *cobra.Command, line []string) strin
 	return err.String() + out.String()
 }
 
-// A client whose bridge cannot begin gets an answer to each request; a verb, and a
-// word that is no server, ends at once.
+// A client whose bridge cannot begin gets an answer to each request, whatever is wrong
+// with its command line; a verb ends at once.
 func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 	requests := `{"jsonrpc":"2.0","id":"a","method":"initialize","params":{}}` + "\n" + `{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n" + `{"jsonrpc":"2.0","id":2,"method":"tools/list"}` + "\n"
 	badKey := filepath.Join(t.TempDir(), "key")
@@ -95,10 +96,11 @@ func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 		"https://example.com/mcp --auth-param state=1":                               2,
 		"https://example.com/mcp --client-id x --client-key " + badKey:               2,
 		"MCP_LOGIN_TOKEN=ü https://example.com/mcp":                                  2,
-		"tools https://example.com/mcp --header X-Key:${NOPE}":                       0, "--nonsense": 0, "nonsense": 0,
+		"tools https://example.com/mcp --header X-Key:${NOPE}":                       0, "tools --nonsense": 0, "config nonsense": 0,
+		"--nonsense": 2, "nonsense": 2, "example.com/mcp": 2, "logn https://example.com/mcp": 2, "": 2,
 	} {
 		words, variables := strings.Fields(line), []string{"MCP_LOGIN_DIR", filepath.Join(t.TempDir(), "x")}
-		if value, ok := strings.CutPrefix(words[0], "MCP_LOGIN_TOKEN="); ok {
+		if value, ok := strings.CutPrefix(strings.Join(words[:min(len(words), 1)], ""), "MCP_LOGIN_TOKEN="); ok {
 			words, variables = words[1:], append(variables, "MCP_LOGIN_TOKEN", value)
 		}
 		code, out, said := runWith(t, requests, words, variables...)
@@ -106,7 +108,7 @@ func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 		if strings.Contains(line, "--store") {
 			want = exitStore
 		}
-		if code != want || strings.Count(out, `"code":1000`) != answers || strings.Count(out, "\n") != answers || !strings.Contains(said, "error: ") {
+		if code != want || strings.Count(out, `"code":1000`) != answers || strings.Count(out, "\n") != answers || !strings.Contains(said, "error: ") && line != "" {
 			t.Errorf("%s: %d\n%s%s", line, code, out, said)
 		}
 		if answers > 0 && (!strings.Contains(out, `"id":"a"`) || strings.Contains(line, "NOPE") && !strings.Contains(out, "NOPE")) {
@@ -116,6 +118,22 @@ func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 	if terminal.IsTerminal(nil) {
 		t.Error("no file is no terminal")
 	}
+}
+
+// Who is no client is not waited for: neither a stdin that says something else, nor one
+// that stays open and says nothing.
+func TestAScriptWithAWrongCommandLineEnds(t *testing.T) {
+	if code, out, _ := runWith(t, "hello\n{}", []string{"nonsense"}); code != exitUsage || out != "" {
+		t.Errorf("%d %s", code, out)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		silent, end := io.Pipe()
+		a := &app{in: silent, term: onPipes(io.Discard, io.Discard), getenv: env()}
+		if code := a.run(t.Context(), []string{"nonsense"}); code != exitUsage {
+			t.Errorf("%d", code)
+		}
+		must(t, end.Close())
+	})
 }
 
 // Every flag that the table of mcp-remote names as ours exists.
