@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"mcp-login/internal/command"
 	"mcp-login/internal/doctor"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
 
@@ -24,9 +25,9 @@ func newDoctor(a *app) *cobra.Command {
 		Short: "Find out why something does not work",
 		Long: "doctor checks what a connection needs, in its order: this machine first and, with a URL,\n" +
 			"the way to the server, what it asks for, its provider, the kept login and a live session.\n" +
-			"Each check passes, fails with a next step, or is skipped because of one before it. Nobody\n" +
-			"is asked to sign in, and nothing is registered. --json is made for bug reports: it holds\n" +
-			"no secret.",
+			"A check passes (PASS), warns (WARN), fails (FAIL) or is skipped because of one before it\n" +
+			"(SKIP). The line below it says what to do. Nobody is asked to sign in, and nothing is\n" +
+			"registered. --json is made for bug reports: it holds no secret.",
 		Example: "  $ mcp-login doctor https://example.com/mcp",
 		Args:    a.serverOrNone,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,17 +43,30 @@ type doctorReport struct {
 	SchemaVersion int              `json:"schema_version"`
 	Server        string           `json:"server,omitzero"`
 	Healthy       bool             `json:"healthy"`
+	Summary       doctorSummary    `json:"summary"`
 	Checks        []doctor.Finding `json:"checks"`
 }
 
-// errUnhealthy says that a check has failed.
-var errUnhealthy = errors.New("something is wrong; see above")
+// doctorSummary counts the checks by their outcome.
+type doctorSummary struct {
+	Passed   int `json:"passed"`
+	Warnings int `json:"warnings"`
+	Failed   int `json:"failed"`
+	Skipped  int `json:"skipped"`
+	// First is what to do first, after the name of its check.
+	First string `json:"first,omitzero"`
+}
+
+// unhealthyError names the checks that have failed.
+type unhealthyError []string
+
+func (e unhealthyError) Error() string { return "failed: " + strings.Join(e, ", ") }
 
 func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	report := doctorReport{SchemaVersion: schemaVersion, Healthy: true, Checks: []doctor.Finding{}}
+	report := doctorReport{SchemaVersion: schemaVersion, Checks: []doctor.Finding{}}
 	var server *url.URL
 	if raw != "" {
 		var err error
@@ -63,7 +77,6 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 	}
 	for f := range doctor.Examine(ctx, a.subject(o, server)) {
 		report.Checks = append(report.Checks, f)
-		report.Healthy = report.Healthy && f.Outcome != doctor.Failed
 		if !asJSON {
 			a.printFinding(f)
 		}
@@ -71,15 +84,38 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if asJSON {
-		if err := a.term.JSON(report); err != nil {
-			return err
-		}
+	var failures unhealthyError
+	report.Summary, failures = summarize(report.Checks)
+	report.Healthy = len(failures) == 0
+	if !asJSON {
+		a.printSummary(report.Summary)
+	} else if err := a.term.JSON(report); err != nil {
+		return err
 	}
 	if !report.Healthy {
-		return errUnhealthy
+		return failures
 	}
 	return nil
+}
+
+// summarize counts the checks, and names those that have failed. What has failed is done
+// before what is only better done.
+func summarize(checks []doctor.Finding) (s doctorSummary, failures unhealthyError) {
+	first := map[doctor.Outcome]string{}
+	count := map[doctor.Outcome]int{}
+	for _, f := range checks {
+		count[f.Outcome]++
+		if f.Outcome == doctor.Failed {
+			failures = append(failures, f.Check)
+		}
+		if f.Next != "" && first[f.Outcome] == "" {
+			first[f.Outcome] = f.Check + ": " + f.Next
+		}
+	}
+	return doctorSummary{
+		count[doctor.Passed], count[doctor.Warned], count[doctor.Failed], count[doctor.Skipped],
+		cmp.Or(first[doctor.Failed], first[doctor.Warned]),
+	}, failures
 }
 
 // subject is what doctor examines: the account of server that o is about, or nothing but
@@ -117,15 +153,44 @@ func (a *app) keptFor(ctx context.Context, o options, server *url.URL) (doctor.K
 		o.commandSet = commands
 		return a.open(ctx, o, server.String(), account.ForInspect)
 	}
-	return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP, Open: open}, err
+	line := func(verb string, e store.Entry, more ...string) string {
+		switch {
+		case e.Key.Server == "" && o.choice != nil:
+			return oauth.Command(verb, o.choice.Key, o.Named, o.Accepted, append(more, o.loginFlags()...)...)
+		case e.Key.Server == "":
+			return oauth.Command(verb, o.Key(server), o.Named, o.Accepted, append(more, o.loginFlags()...)...)
+		case server != nil && e.Key.Server == server.String():
+			more = append(more, o.connectionWords()...)
+		default:
+			more = append(more, o.storeWords()...)
+		}
+		return oauth.Command(verb, e.Key, e.Named, account.Accepted(e), more...)
+	}
+	return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP, Open: open, Command: line}, err
+}
+
+// colours are those of the outcomes.
+var colours = map[doctor.Outcome]string{
+	doctor.Passed: terminal.Green, doctor.Warned: terminal.Yellow, doctor.Failed: terminal.Red, doctor.Skipped: terminal.Dim,
 }
 
 // printFinding writes one finding, and the next step below it.
 func (a *app) printFinding(f doctor.Finding) {
-	colour := map[doctor.Outcome]string{doctor.Passed: terminal.Green, doctor.Failed: terminal.Red, doctor.Skipped: terminal.Dim}[f.Outcome]
-	word := a.term.Colour(colour, strings.ToUpper(string(f.Outcome)))
-	a.term.Print("%s  %-17s  %s", word, f.Check, f.Detail)
+	a.term.Print("%s  %-17s  %s", a.term.Colour(colours[f.Outcome], strings.ToUpper(string(f.Outcome))), f.Check, f.Detail)
 	if f.Next != "" {
-		a.term.Print("      %-17s  → %s", "", f.Next)
+		a.term.Print("      → %s", f.Next)
+	}
+}
+
+// printSummary counts the checks, and says what to do first.
+func (a *app) printSummary(s doctorSummary) {
+	warnings := "warnings"
+	if s.Warnings == 1 {
+		warnings = "warning"
+	}
+	all := s.Passed + s.Warnings + s.Failed + s.Skipped
+	a.term.Print("%d checks: %d passed, %d %s, %d failed, %d skipped", all, s.Passed, s.Warnings, warnings, s.Failed, s.Skipped)
+	if s.First != "" {
+		a.term.Print("first: %s", s.First)
 	}
 }

@@ -159,7 +159,7 @@ func TestExitCodesAreThoseOfTheDocs(t *testing.T) {
 		{ended, nil, 0}, // the bridge's input ended while it was told to stop
 		{t.Context(), errors.New("x"), 1},
 		{t.Context(), toolError{"x"}, 1},
-		{t.Context(), errUnhealthy, 1},
+		{t.Context(), unhealthyError{"x"}, 1},
 		{t.Context(), usageError{errors.New("x")}, 2},
 		{t.Context(), account.ErrNoHandover, 2},
 		{ended, usageError{errors.New("x")}, 2},

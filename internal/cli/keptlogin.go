@@ -52,6 +52,14 @@ func (o *options) changed(flag string) bool { return o.flags != nil && o.flags.C
 // loginFlags are what a login needs beside what makes its account.
 func (o *options) loginFlags() []string { return append(o.Flags(), o.connectionWords()...) }
 
+// storeWords say where to keep logins.
+func (o *options) storeWords() []string {
+	if !o.changed("store") || store.Kind(o.store) == store.KindMemory { // no other process sees that one
+		return nil
+	}
+	return []string{"--store", o.store}
+}
+
 // connectionWords say how to reach the server and where to keep the result. A secret is
 // a placeholder, or its file.
 func (o *options) connectionWords() (words []string) {
@@ -75,9 +83,7 @@ func (o *options) connectionWords() (words []string) {
 		commands = append(commands, h.Name+": "+h.Command.Placeholder())
 	}
 	add("header-command", commands...)
-	if store.Kind(o.store) != store.KindMemory { // no other process sees that one
-		add("store", o.store)
-	}
+	words = append(words, o.storeWords()...)
 	add("ca-file", o.caFiles...)
 	add("client-cert", o.certificate)
 	add("client-cert-key", o.certKey)

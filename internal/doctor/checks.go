@@ -56,14 +56,20 @@ type Kept struct {
 	// Open opens the account of the Server, for looking at it. It takes what Commands has
 	// returned.
 	Open func(ctx context.Context, commands *command.Set) (*account.Account, error)
+	// Command is a line to copy, for the account of e; without one for that of the Server.
+	// It repeats the flags that were given, as far as they are for that server. more are
+	// further words.
+	Command func(verb string, e store.Entry, more ...string) string
 }
 
 // Outcome is that of a check.
 type Outcome string
 
-// The outcomes.
+// The outcomes. What a person had better do makes a check Warned; what keeps something
+// from working makes it Failed.
 const (
 	Passed  Outcome = "pass"
+	Warned  Outcome = "warn"
 	Failed  Outcome = "fail"
 	Skipped Outcome = "skip"
 )
@@ -73,7 +79,7 @@ type Finding struct {
 	Check   string  `json:"check"`
 	Outcome Outcome `json:"outcome"`
 	Detail  string  `json:"detail"`
-	// Next is what to do about it, "" where that is not known.
+	// Next is what to do about it, "" where that is not known. What has passed has none.
 	Next string `json:"next,omitzero"`
 }
 
@@ -83,6 +89,16 @@ func passed(format string, args ...any) Finding {
 
 func skipped(format string, args ...any) Finding {
 	return Finding{Outcome: Skipped, Detail: fmt.Sprintf(format, args...)}
+}
+
+func warned(next, format string, args ...any) Finding {
+	return Finding{Outcome: Warned, Detail: fmt.Sprintf(format, args...), Next: next}
+}
+
+// then adds what a person may want to do to a check that was skipped.
+func (f Finding) then(next string) Finding {
+	f.Next = next
+	return f
 }
 
 func failed(next, format string, args ...any) Finding {
@@ -101,15 +117,19 @@ func failedBy(err error, next string) Finding {
 type examination struct {
 	Subject
 
-	open           func(ctx context.Context, commands *command.Set) (*account.Account, error) // that of Kept
+	kept           Kept
 	commands       *command.Set
 	response       *response
+	badCertificate error // why the server's is not accepted
 	challenge      discovery.Challenge
 	metadataClient *http.Client // for documents of the server and its provider
 	resource       *discovery.ResourceMetadata
 	issuer         string
 	provider       *discovery.ServerMetadata
-	account        *account.Account
+	account        *account.Account // see opened
+	openErr        error
+	begun          *session // what the server has said to initialize, nil for not yet
+	notMCP         bool     // what answers is no MCP server
 	cred           oauth.Credential
 	clientCheck    oauth.ClientCheck
 	wrongType      bool // the client is of a type that has no such redirect URI
@@ -154,7 +174,7 @@ var serverChecks = []check{
 	{"proxy", (*examination).proxy, nil},
 	{"name", (*examination).resolve, nil},
 	{"connection", (*examination).connect, nil},
-	{"certificate", (*examination).certificate, needsResponse},
+	{"certificate", (*examination).certificate, nil},
 	{"clock", (*examination).clock, needsResponse},
 	{"server", (*examination).answer, needsResponse},
 	{"challenge", (*examination).challenged, needsResponse},

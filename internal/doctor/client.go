@@ -18,13 +18,13 @@ import (
 func (x *examination) client(ctx context.Context) Finding {
 	switch {
 	case x.account == nil:
-		return skipped("see the kept login")
+		return skipped("the account cannot be opened")
 	case !x.account.Connection.Token.IsZero():
 		return skipped("a token is given")
 	}
 	redirect, err := x.account.Listen(ctx, x.provider.Issuer, x.provider.FoundAt, 0)
 	if err != nil {
-		return skipped("see the callback port")
+		return skipped("nothing can listen for the redirect")
 	}
 	defer func() { _ = redirect.Close() }()
 	found := discovery.Result{Server: *x.provider}
@@ -57,7 +57,7 @@ func (x *examination) codeClient(i oauth.ClientCheck) Finding {
 	x.wrongType = unregistered && i.Code.Unauthorized()
 	switch {
 	case i.Authorization.ClientRefused() && i.Dynamic:
-		return failed("forget the login (mcp-login logout), so that a client is registered anew", "the provider does not know the client %s", i.ClientID)
+		return failed(x.registerAnew(), "the provider does not know the client %s", i.ClientID)
 	case i.Authorization.ClientRefused():
 		return failed("look at --client-id: it is the one of another provider or tenant, or its application was deleted", "the provider does not know the client %s", i.ClientID)
 	case i.Code.ClientRefused() && i.Secret:
@@ -73,7 +73,7 @@ func (x *examination) codeClient(i oauth.ClientCheck) Finding {
 	case unregistered:
 		return x.unregistered(i)
 	case i.Code.GrantRefused():
-		return passed("%s; but its token endpoint says that it has not the grant of a login in the browser: if a login fails, create %s", i.ClientID, nativeApplication)
+		return warned("if a login fails, create "+nativeApplication+" there and use its id", "%s is known to the provider, whose token endpoint says that it has not the grant of a login in the browser", i.ClientID)
 	case i.Authorization.Status == 0:
 		return failed("can it be reached from here?", "the authorization endpoint does not answer")
 	case !i.Authorization.Redirected:
@@ -87,6 +87,11 @@ func secretTaken(i oauth.ClientCheck) string {
 		return "; its secret is right"
 	}
 	return ""
+}
+
+// registerAnew is what to do where a provider has forgotten a client.
+func (x *examination) registerAnew() (next string) {
+	return "to register a client anew, run: " + x.command("login", "--again")
 }
 
 // unregistered judges a client without the redirect URI of a login on this machine, by
@@ -116,7 +121,7 @@ func (x *examination) redirectRefused(i oauth.ClientCheck) Finding {
 	case i.Similar != "":
 		next += "; it takes " + i.Similar + ", which is another spelling"
 	case i.Dynamic:
-		next = "forget the login (mcp-login logout), so that a client is registered anew"
+		next = x.registerAnew()
 	default:
 		next += "; the application must be a native one: of a single-page or traditional one the port is compared, too"
 	}
@@ -163,7 +168,7 @@ func (x *examination) resourceAccepted(context.Context) Finding {
 	case x.clientCheck.ClientID == "":
 		return skipped("can be asked about when a client is registered")
 	case r.Status == 0, r.ClientRefused(), x.wrongType:
-		return skipped("see the client")
+		return skipped("the client is not accepted")
 	case r.RedirectRefused():
 		return x.redirectRefused(x.clientCheck)
 	}

@@ -1,6 +1,6 @@
 // Package doctor examines a connection: what it needs, in the order in which a
-// connection needs it. Each check passes, fails with a next step, or is skipped because
-// of one before it. The package prints nothing.
+// connection needs it. Each check passes, warns or fails with a next step, or is skipped
+// because of one before it. The package prints nothing.
 //
 //  1. The caller says what is to be examined, a [Subject]: plain values, and functions
 //     that read the person's files, so that a fault in one is a finding and no end.

@@ -3,14 +3,23 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/command"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
+	"mcp-login/internal/store"
+	"mcp-login/internal/terminal"
 )
 
 // With a server that nobody answers for, what needs a connection or a provider is skipped
@@ -69,6 +78,70 @@ func TestWhatNeedsAConnectionIsSkippedWithTheReason(t *testing.T) {
 	}
 	if n != len(machineChecks) {
 		t.Errorf("%d checks of this machine", n)
+	}
+}
+
+// What has passed needs nothing to be done, what warns or fails says what to do: a login
+// without a refresh token warns where that matters to its person, and only there.
+func TestALoginThatEndsWarns(t *testing.T) {
+	server, err := url.Parse("https://mcp.example.com/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon := time.Now().Add(time.Hour)
+	for name, c := range map[string]struct {
+		cred oauth.Credential
+		kind string
+		want Outcome
+	}{
+		"renewed":                {oauth.Credential{Expiry: soon, RefreshToken: grant.NewSecret("r")}, "", Passed},
+		"no known end":           {oauth.Credential{}, "", Passed},
+		"ends":                   {oauth.Credential{Expiry: soon}, "", Warned},
+		"ends as it was granted": {oauth.Credential{Expiry: soon, GrantedScopes: []string{"offline_access"}}, "", Passed},
+		"of the client itself":   {oauth.Credential{Expiry: soon}, oauth.GrantClientCredentials, Passed},
+	} {
+		c.cred.AccessToken = grant.NewSecret("t")
+		st, err := store.Open(store.Options{Kind: store.KindMemory})
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings := account.Settings{Grant: c.kind}
+		if err := st.Save(t.Context(), settings.Key(server), c.cred); err != nil {
+			t.Fatal(err)
+		}
+		x := examination{Subject: Subject{Server: server, Settings: settings}, kept: Kept{
+			Open: func(context.Context, *command.Set) (*account.Account, error) {
+				return account.Open(account.Config{
+					Choice: account.Choice{Server: server, Key: settings.Key(server), Settings: settings},
+					Store:  st, Browser: account.Browser{Command: account.NoBrowser}, Log: slog.New(slog.DiscardHandler), Terminal: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard}),
+				})
+			},
+			Command: func(string, store.Entry, ...string) string { return "mcp-login login --again" },
+		}}
+		if f := x.login(t.Context()); f.Outcome != c.want || (f.Next != "") != (c.want == Warned) {
+			t.Errorf("%s: %+v", name, f)
+		}
+		x.close()
+	}
+}
+
+// A certificate that is not accepted fails by itself, with the reason and the way out; the
+// connection to the host has passed.
+func TestABadCertificateFails(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	server, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := examination{Subject: Subject{Server: server, Header: func() (http.Header, error) { return http.Header{}, nil }}}
+	if f := x.connect(t.Context()); f.Outcome != Passed {
+		t.Errorf("connection: %+v", f)
+	}
+	if f := x.certificate(t.Context()); f.Outcome != Failed || !strings.Contains(f.Detail, "unknown authority") || !strings.Contains(f.Next, "--ca-file") {
+		t.Errorf("certificate: %+v", f)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
 
@@ -45,13 +46,25 @@ func (x *examination) runCommands(ctx context.Context) Finding {
 	return passed("%s", strings.Join(said, "; "))
 }
 
+// opened is the account of the server, which is opened once.
+func (x *examination) opened(ctx context.Context) (*account.Account, error) {
+	if x.account == nil && x.openErr == nil {
+		x.account, x.openErr = x.kept.Open(ctx, x.commands)
+	}
+	return x.account, x.openErr
+}
+
+// command is a line to copy about the account of the server, with the flags that were given.
+func (x *examination) command(verb string, more ...string) string {
+	return x.kept.Command(verb, store.Entry{}, more...)
+}
+
 // login looks at the kept login. Nothing is renewed, and nobody is asked.
 func (x *examination) login(ctx context.Context) Finding {
-	acc, err := x.open(ctx, x.commands)
+	acc, err := x.opened(ctx)
 	if err != nil {
 		return failedBy(err, "")
 	}
-	x.account = acc
 	if source := acc.TokenSource(); source != "" {
 		return passed("%s is used as it is", source)
 	}
@@ -59,48 +72,66 @@ func (x *examination) login(ctx context.Context) Finding {
 	x.cred, err = acc.OAuth.Credential(ctx)
 	switch {
 	case (errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken()) && x.resource != nil && !x.needsLogin():
-		return skipped("none; for tools that want a sign-in, %s", again)
+		return skipped("none").then("for tools that want a sign-in, run: " + acc.LoginCommand())
 	case errors.Is(err, oauth.ErrNotFound) || err == nil && !x.cred.HasToken():
 		return skipped("none")
 	case err != nil:
 		return failedBy(err, "")
 	case x.provider != nil && !x.cred.Provider().Same(x.provider.Provider()):
 		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
-	case x.cred.RefreshToken.IsZero() && x.Settings.Grant != oauth.GrantClientCredentials:
-		return passed("%s%s", account.Validity(x.cred, time.Now()), offlineHint(x.cred))
 	}
-	return passed("%s%s", strings.TrimSpace(account.Validity(x.cred, time.Now())), account.AsAccount(x.cred))
-}
-
-// offlineHint names the scope without which most providers, Logto among them, give no
-// refresh token.
-func offlineHint(cred oauth.Credential) string {
-	if slices.Contains(cred.GrantedScopes, "offline_access") {
-		return ""
+	f := passed("%s%s", account.Validity(x.cred, time.Now()), account.AsAccount(x.cred))
+	asked := x.Settings.Grant != oauth.GrantClientCredentials && x.cred.RefreshToken.IsZero() && !x.cred.Expiry.IsZero()
+	if asked && !slices.Contains(x.cred.GrantedScopes, "offline_access") {
+		// Most providers, Logto among them, give no refresh token without that scope.
+		f.Outcome, f.Next = Warned, "let the provider grant offline_access (in Logto, the application's settings have to allow refresh tokens), then run: "+x.command("login", "--again")
 	}
-	return "; offline_access was not granted (in Logto, the application's settings have to allow refresh tokens)"
+	return f
 }
 
 const operatorHint = "ask the server's operator"
 
-// session begins a real session, with the kept login where one is needed.
+// session is what the server has said to initialize.
+type session struct {
+	result, refusal []byte // one of them
+	err             error
+}
+
+// begin begins a real session, once, with the kept login where one is needed.
+func (x *examination) begin(ctx context.Context) session {
+	if x.begun == nil {
+		acc, err := x.opened(ctx)
+		x.begun = &session{err: err}
+		if err == nil {
+			answer, err := acc.Initialize(ctx)
+			*x.begun = session{answer.Result, answer.Error, err}
+		}
+	}
+	return *x.begun
+}
+
+// session begins a session.
 func (x *examination) session(ctx context.Context) Finding {
 	switch {
 	case x.account == nil:
-		return skipped("see the store")
+		return skipped("the account cannot be opened")
+	case x.notMCP:
+		return skipped("no MCP server answers")
 	case x.response.status == http.StatusUnauthorized && !x.cred.HasToken() && x.account.TokenSource() == "":
-		return skipped("nobody is signed in; run: %s", x.account.LoginCommand())
+		return skipped("nobody is signed in").then("run: " + x.account.LoginCommand())
 	}
-	answer, err := x.account.Initialize(ctx)
+	s := x.begin(ctx)
 	switch {
-	case errors.Is(err, oauth.ErrLoginRequired):
+	case errors.Is(s.err, oauth.ErrLoginRequired) && !x.cred.HasToken():
+		return skipped("nobody is signed in").then("run: " + x.account.LoginCommand())
+	case errors.Is(s.err, oauth.ErrLoginRequired):
 		return failed("run: "+x.account.LoginCommand(), "the kept login no longer works")
-	case err != nil:
-		return failedBy(err, operatorHint)
-	case answer.Error != nil:
-		return failed(operatorHint, "initialize was refused: %s", foreign.Quote(string(answer.Error)))
+	case s.err != nil:
+		return failedBy(s.err, operatorHint)
+	case s.refusal != nil:
+		return failed(operatorHint, "initialize was refused: %s", foreign.Quote(string(s.refusal)))
 	}
-	return passed("%s", describeSession(answer.Result))
+	return passed("%s", describeSession(s.result))
 }
 
 func describeSession(result []byte) string {

@@ -8,23 +8,24 @@ import (
 	"syscall"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
 	"mcp-login/internal/toolchain"
 )
 
 func (x *examination) version(context.Context) Finding {
-	said := ""
+	f := passed("mcp-login %s, %s/%s, %s", x.Version, runtime.GOOS, runtime.GOARCH, runtime.Version())
 	if outdated := toolchain.Outdated(); outdated != "" {
-		said = "; " + outdated
+		f.Outcome, f.Next = Warned, outdated
 	}
-	return passed("mcp-login %s, %s/%s, %s%s", x.Version, runtime.GOOS, runtime.GOARCH, runtime.Version(), said)
+	return f
 }
 
-// store looks at what is kept.
+// store looks at what is kept, and finds out whether a login could be.
 func (x *examination) store(ctx context.Context) Finding {
 	kept, err := x.Load(ctx)
-	x.open = kept.Open
+	x.kept = kept
 	if err != nil {
 		return failedBy(err, "")
 	}
@@ -37,23 +38,21 @@ func (x *examination) store(ctx context.Context) Finding {
 		if e.Problem != "" {
 			broken, again = e.Problem, "remove the files "+st.Files(e.ID)
 			if e.Key.Server != "" {
-				broken, again = e.Key.Server+": "+e.Problem, "sign in again: "+account.Command("login", e)
+				broken, again = e.Key.Server+": "+e.Problem, "sign in again: "+kept.Command("login", e)
 			}
 		}
 	}
 	if broken != "" {
 		return failed(again, "one of %d logins cannot be read: %s", len(kept.Entries), broken)
 	}
-	kind, err := st.Ready(ctx)
+	kind, fallback, err := st.Probe(ctx)
 	switch {
 	case st.InMemory():
 		return passed("in memory only: every start signs in anew")
-	case err != nil && kind == store.KindFile:
-		f := failedBy(err, "")
-		f.Outcome, f.Detail = Passed, fmt.Sprintf("plain files, readable for you only (%v), %s", err, counted(logins))
-		return f
 	case err != nil:
 		return failedBy(err, "")
+	case fallback != nil:
+		return warned(hint.Of(fallback), "%s (%v), %s", places[kind], fallback, counted(logins))
 	}
 	return passed("%s, %s", places[kind], counted(logins))
 }
@@ -81,7 +80,7 @@ func (x *examination) browser(context.Context) Finding {
 	case x.Browser.Available():
 		return passed("the system's own")
 	}
-	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted (docs/signing-in.md)")
+	return passed("none here; a code for another device is used where the provider offers it, else the address can be pasted")
 }
 
 // callback binds the redirect listener as a login would, and closes it.

@@ -67,7 +67,7 @@ func (x *examination) resourceMetadata(ctx context.Context) Finding {
 		x.issuer = x.Settings.Named
 		return passed("none; the provider is %s, by --issuer", x.issuer)
 	case !found && !x.needsLogin():
-		return skipped("none, and no sign-in is needed; if one of the tools does, add --force to mcp-login login")
+		return skipped("none, and no sign-in is needed").then("if a tool needs one, run: " + x.command("login", "--force"))
 	case !found:
 		x.issuer = x.Server.Scheme + "://" + x.Server.Host
 		return passed("none; as a server of 2025-03-26 it is taken for its own provider")

@@ -18,6 +18,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/neterror"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/origin"
@@ -30,20 +31,22 @@ type response struct {
 	status    int
 	header    http.Header
 	at        time.Time
-	tls       *tls.ConnectionState
+	// authorized tells that the request had an Authorization header, which was given.
+	authorized bool
+	tls        *tls.ConnectionState
 }
 
 func (x *examination) address(context.Context) Finding {
+	_, err := oauth.CanonicalServer(x.Server.String(), false)
 	switch {
 	case x.Server.Scheme == "https":
 		return passed("%s", x.Server.Redacted())
+	case err == nil:
+		return passed("%s, on this machine", x.Server.Redacted())
 	case x.AllowHTTP:
 		return passed("%s, without encryption as allowed by --allow-http", x.Server.Redacted())
 	}
-	if _, err := oauth.CanonicalServer(x.Server.String(), false); err != nil {
-		return failedBy(err, "")
-	}
-	return passed("%s, on this machine", x.Server.Redacted())
+	return failedBy(err, "")
 }
 
 // viaProxy returns the proxy for the server, nil for none.
@@ -133,7 +136,7 @@ func (x *examination) connect(ctx context.Context) Finding {
 	maps.Copy(req.Header, printed)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	first, handshakes := &response{transport: x.Connection.RoundTripper()}, atomic.Int32{}
+	first, handshakes := &response{transport: x.Connection.RoundTripper(), authorized: req.Header.Get("Authorization") != ""}, atomic.Int32{}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { handshakes.Add(1) }}))
 	resp, err := (&http.Client{Transport: first.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
@@ -158,6 +161,10 @@ func (x *examination) connectFailure(err error, handshakes int) Finding {
 		}
 		return failed(neterror.ProxyHint, "the proxy opens no way to the server: %v", err)
 	}
+	if bad := (*tls.CertificateVerificationError)(nil); errors.As(err, &bad) {
+		x.badCertificate = neterror.Explain(err)
+		return passed("%s answers", x.Server.Host)
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return failed("is there a firewall in between? A proxy is set with HTTPS_PROXY", "no connection within %v", checkTimeout)
 	}
@@ -165,7 +172,12 @@ func (x *examination) connectFailure(err error, handshakes int) Finding {
 }
 
 func (x *examination) certificate(context.Context) Finding {
-	if x.response.tls == nil {
+	switch {
+	case x.badCertificate != nil:
+		return failedBy(x.badCertificate, "")
+	case x.response == nil:
+		return skipped("no connection")
+	case x.response.tls == nil:
 		return skipped("the connection is not encrypted")
 	}
 	leaf := x.response.tls.PeerCertificates[0]
@@ -188,12 +200,13 @@ func (x *examination) clock(context.Context) Finding {
 	return passed("the server's and ours differ by less than %s", terminal.Approximately(maxSkew))
 }
 
-// answer judges the first response. The session, at the end, shows which transport and
-// revision the server speaks.
-func (x *examination) answer(context.Context) Finding {
+// answer judges the first response.
+func (x *examination) answer(ctx context.Context) Finding {
 	c := x.response
 	kind, _, _ := strings.Cut(c.header.Get("Content-Type"), ";")
 	switch {
+	case c.status == http.StatusUnauthorized && c.authorized:
+		return failed("look at the value that is given for Authorization; without one, a sign-in in the browser is tried", "it refuses the header Authorization that is given (401)")
 	case c.status == http.StatusUnauthorized:
 		return passed("it asks for a sign-in (401)")
 	case c.status == http.StatusProxyAuthRequired:
@@ -201,19 +214,37 @@ func (x *examination) answer(context.Context) Finding {
 	case c.status == http.StatusForbidden:
 		return failed("an Origin check, or an account without permission; "+upstream.GatewayHint, "it refuses (403)")
 	case c.status == http.StatusBadRequest, c.status == http.StatusNotFound, c.status == http.StatusMethodNotAllowed:
-		return passed("%d to a POST: HTTP+SSE of 2024-11-05, another revision, or the wrong address; the session below tells", c.status)
+		return x.oddAnswer(ctx)
 	case c.status >= 300 && c.status < 400:
-		return failed("use the address it leads to, if that is right; "+upstream.GatewayHint, "it redirects (%d) to %s", c.status, redacted(c.header.Get("Location")))
+		return x.noServer(ctx, "it redirects (%d) to %s", c.status, redacted(c.header.Get("Location")))
 	case c.status == http.StatusTooManyRequests || c.status >= 500:
 		return failed(retryHint(c.header), "it is not well (%d)", c.status)
 	case c.status == http.StatusOK && (kind == "application/json" || kind == "text/event-stream"):
 		return passed("it answers without a sign-in")
 	}
-	next := upstream.AddressHint
-	if kind == "text/html" {
-		next += "; " + upstream.GatewayHint
+	return x.noServer(ctx, "this does not look like an MCP server (%d, %s)", c.status, kind)
+}
+
+// noServer is the finding where no MCP server answers; a real request knows what to do.
+func (x *examination) noServer(ctx context.Context, format string, args ...any) Finding {
+	x.notMCP = true
+	return failed(cmp.Or(hint.Of(x.begin(ctx).err), upstream.AddressHint), format, args...)
+}
+
+// oddAnswer judges a status by which servers of HTTP+SSE (2024-11-05) and of other revisions
+// refuse a first POST, and so do addresses where there is no server: a session tells.
+func (x *examination) oddAnswer(ctx context.Context) Finding {
+	s := x.begin(ctx)
+	switch {
+	case x.account == nil:
+		return skipped("%d to a POST; the account cannot be opened", x.response.status)
+	case errors.Is(s.err, oauth.ErrLoginRequired):
+		return passed("it asks for a sign-in")
+	case s.err != nil:
+		x.notMCP = true
+		return failedBy(s.err, upstream.AddressHint)
 	}
-	return failed(next, "this does not look like an MCP server (%d, %s)", c.status, kind)
+	return passed("it answers, to another request than the first (%d)", x.response.status)
 }
 
 func retryHint(h http.Header) string {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -77,6 +78,9 @@ func helperDisk(s *Store, args []string) error {
 			}
 		}
 		unlock()
+	}
+	if _, _, err := again.Probe(ctx); !unwritable(err) || hint.Of(err) != useWritable(err) {
+		return fmt.Errorf("probed: %w", err)
 	}
 	// What was asked is kept at least in this process.
 	asked := oauth.AskState{Asks: []oauth.Ask{{Asked: time.Unix(1, 0).UTC()}}}

@@ -13,6 +13,7 @@ const (
 	loginSuffix      = ".login"   // empty; locked by who asks the person
 	pendingSuffix    = ".pending" // the login in progress
 	cacheSuffix      = ".note-"   // and a name: what is known of the server
+	probeSuffix      = cacheSuffix + "probe"
 
 	indexName         = "index.json"
 	writeLockName     = "write.lock"     // locked while a credential and the index are written

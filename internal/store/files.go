@@ -196,13 +196,18 @@ func (d *disk) removeStaleTemps(now time.Time) {
 		return
 	}
 	for _, e := range entries {
-		if _, ok := tempOf(e.Name()); !ok || !isStoreFile(e.Name()) {
-			continue
-		}
-		if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > staleTempAge {
+		if info, err := e.Info(); err == nil && isStaleTemp(info, now) {
 			_ = os.Remove(filepath.Join(d.dir, e.Name()))
 		}
 	}
+}
+
+// isStaleTemp reports whether a file of the directory, or that of a probe, was left
+// behind by a writer that died.
+func isStaleTemp(info fs.FileInfo, now time.Time) bool {
+	_, suffix, _ := identityOf(info.Name())
+	_, temp := tempOf(info.Name())
+	return (temp && isStoreFile(info.Name()) || suffix == probeSuffix) && now.Sub(info.ModTime()) > staleTempAge
 }
 
 const useAnotherDirectory = "choose another directory with MCP_LOGIN_DIR"
@@ -213,12 +218,13 @@ func ensureDirectory(dir string) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return &hint.Error{Op: "make the store's directory", Err: err, Hint: useAnotherDirectory}
-	}
 	// The umask can only take bits away; a parallel start may be first.
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return &hint.Error{Op: "make the store's directory", Err: err, Hint: useAnotherDirectory}
+	err = os.MkdirAll(filepath.Dir(dir), 0o700)
+	if err == nil {
+		err = os.Mkdir(dir, 0o700)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return &hint.Error{Err: fmt.Errorf("%w: %w", errNoDirectory, err), Hint: useWritable(err)}
 	}
 	return checkDirectory(dir)
 }

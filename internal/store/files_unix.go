@@ -81,7 +81,10 @@ func noLocks(err error) bool {
 	return errors.Is(err, unix.ENOLCK) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// unwritable reports whether err says that nothing can be created on this disk.
+// unwritable reports whether err says that nothing can be created here.
 func unwritable(err error) bool {
-	return errors.Is(err, unix.EROFS) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, fs.ErrPermission)
+	return errors.Is(err, errNoDirectory) || errors.Is(err, unix.EROFS) || diskFull(err) || errors.Is(err, fs.ErrPermission)
 }
+
+// diskFull reports whether err says that there is no room.
+func diskFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }

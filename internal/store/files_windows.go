@@ -78,7 +78,10 @@ func noLocks(err error) bool {
 	return errors.Is(err, windows.ERROR_NOT_SUPPORTED) || errors.Is(err, windows.ERROR_INVALID_FUNCTION) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// unwritable reports whether err says that nothing can be created on this disk.
+// unwritable reports whether err says that nothing can be created here.
 func unwritable(err error) bool {
-	return errors.Is(err, windows.ERROR_WRITE_PROTECT) || errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, fs.ErrPermission)
+	return errors.Is(err, errNoDirectory) || errors.Is(err, windows.ERROR_WRITE_PROTECT) || diskFull(err) || errors.Is(err, fs.ErrPermission)
 }
+
+// diskFull reports whether err says that there is no room.
+func diskFull(err error) bool { return errors.Is(err, windows.ERROR_DISK_FULL) }

@@ -180,6 +180,11 @@ func (k osKeyring) Set(service, account, secret string) error {
 	return classify(keyring.Set(service, account, secret))
 }
 
+// Delete removes the secret of account. Only a probe makes one that is removed.
+func (osKeyring) Delete(service, account string) error {
+	return classify(keyring.Delete(service, account))
+}
+
 // classify names the state behind an error of go-keyring, which knows only
 // one of them by type.
 func classify(err error) error {

@@ -42,12 +42,12 @@ func TestKeyringFallback(t *testing.T) {
 			if !exists(plain) || exists(sealed) {
 				t.Error("not one plain file")
 			}
-			if kind, err := mustOpen(t, o).Ready(t.Context()); kind != KindFile || keyringState(err) != state {
+			if kind, err, failed := mustOpen(t, o).Probe(t.Context()); kind != KindFile || keyringState(err) != state || failed != nil {
 				t.Errorf("ready for %s: %v", kind, err)
 			}
 			ring.fail(nil)
 			s := mustOpen(t, o)
-			if kind, err := s.Ready(t.Context()); kind != KindKeyring || err != nil {
+			if kind, fallback, err := s.Probe(t.Context()); kind != KindKeyring || fallback != nil || err != nil {
 				t.Errorf("ready for %s: %v", kind, err)
 			}
 			holds(t, s, key, 1, "the login that the fallback saved")
@@ -72,7 +72,7 @@ func TestExplicitKeyringFails(t *testing.T) {
 		if keyringState(err) != state || hint.Of(err) == "" {
 			t.Errorf("%s: %v", state, err)
 		}
-		if kind, err := s.Ready(t.Context()); kind != KindKeyring || keyringState(err) != state {
+		if kind, fallback, err := s.Probe(t.Context()); kind != KindKeyring || fallback != nil || keyringState(err) != state {
 			t.Errorf("%s: ready for %s: %v", state, kind, err)
 		}
 		if list, err := s.List(t.Context()); err != nil || len(list) != 0 {

@@ -189,6 +189,13 @@ func (r *ringMemory) Set(service, account, secret string) error {
 	return nil
 }
 
+func (r *ringMemory) Delete(service, account string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.items, service+"\n"+account)
+	return nil
+}
+
 func (r *ringMemory) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

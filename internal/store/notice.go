@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"mcp-login/internal/oauth"
 )
@@ -44,10 +45,15 @@ func (s *Store) notifyOnce(marker, message, hint string) {
 	s.notify(message, hint)
 }
 
-// notifyUnwritable announces, once per process, that logins cannot be kept.
+// notifyUnwritable announces, once per process, that logins cannot be kept. All else
+// works.
 func (s *Store) notifyUnwritable(err error) {
-	if s.firstTime("no room") {
-		s.notify(fmt.Sprintf("nothing can be written to %s (%v): logins last until this program ends", s.dir, err), "make room, or set MCP_LOGIN_DIR to another directory")
+	if s.firstTime("unwritable") {
+		cause := err
+		if number := syscall.Errno(0); errors.As(err, &number) { // the path stands in the message
+			cause = number
+		}
+		s.notify(fmt.Sprintf("logins cannot be kept in %s (%v): a sign-in holds until this program ends", s.dir, cause), useWritable(err))
 	}
 }
 

@@ -113,7 +113,7 @@ func TestSessionSuite(t *testing.T) {
 func TestSessionFirstStart(t *testing.T) {
 	part(t)
 	empty := Options{Dir: filepath.Join(t.TempDir(), "none")}
-	if kind, err := mustOpen(t, empty).Ready(t.Context()); kind != KindKeyring || err != nil || exists(empty.Dir) {
+	if kind, _, err := mustOpen(t, empty).Probe(t.Context()); kind != KindKeyring || err != nil {
 		t.Errorf("ready for %s: %v", kind, err)
 	}
 	firstStart(t, filepath.Join(t.TempDir(), "store"), "os")
@@ -171,7 +171,7 @@ func sessionRefuses(t *testing.T, state KeyringState) {
 	}
 	var told notices
 	o := Options{Dir: t.TempDir(), Notice: told.add, keyringTimeout: limit}
-	if kind, err := mustOpen(t, o).Ready(t.Context()); kind != KindFile || keyringState(err) != state {
+	if kind, err, failed := mustOpen(t, o).Probe(t.Context()); kind != KindFile || keyringState(err) != state || failed != nil {
 		t.Errorf("ready for %s: %v", kind, err)
 	}
 	for range 2 {

@@ -300,29 +300,6 @@ func (s *Store) unreadReason(kind Kind) string {
 	return "kept behind the OS keyring, which --store " + string(s.kind) + " does not ask"
 }
 
-// Ready finds out in which kind of store a login made now would be kept. It asks
-// the keyring, or for the passphrase, within the deadline of such a call, and
-// writes nothing. With KindAuto the kind is KindFile when the keyring does not
-// work, and the error says why; with a kind asked for by name an error means that
-// no login can be kept. Errors are *KeyringError, those of a passphrase, and that
-// of ctx.
-func (s *Store) Ready(ctx context.Context) (Kind, error) {
-	if s.memory != nil || s.kind == KindFile {
-		return s.kind, nil
-	}
-	_, err := s.fetchKey(ctx)
-	if keyringState(err) == KeyringNotFound { // it works, and makes the key at the first login
-		err = nil
-	}
-	switch {
-	case s.kind != KindAuto:
-		return s.kind, err
-	case err != nil:
-		return KindFile, err
-	}
-	return KindKeyring, nil
-}
-
 // InMemory reports whether logins are kept for this process only: what another
 // one keeps is not seen then.
 func (s *Store) InMemory() bool { return s.memory != nil }

@@ -109,10 +109,11 @@ func (t *Terminal) ResultJSON(encoded []byte) {
 
 // Colours of [Terminal.Colour] (ECMA-48, SGR).
 const (
-	Green = "32"
-	Red   = "31"
-	Bold  = "1"
-	Dim   = "2"
+	Green  = "32"
+	Yellow = "33"
+	Red    = "31"
+	Bold   = "1"
+	Dim    = "2"
 )
 
 // Colour returns an argument for Print that shows text in a colour, where colours

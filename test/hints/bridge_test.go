@@ -104,7 +104,7 @@ func ofTheBridge() []row {
 		// Nothing here is newer than this program: the server goes back to a revision of today.
 		{hint: "update mcp-login", site: http.HandlerFunc(future), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: operator, site: refused, when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
-		{hint: operator, site: says(400, ""), when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
+		{hint: address, site: says(400, ""), when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
 		{hint: address, site: says(404, `{"message":"no route"}`, "Content-Type", "application/json"), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: address, site: says(405, ""), when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
 		{hint: notWell, site: says(500, `{"message":"out of memory"}`, "Content-Type", "application/json"), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},

@@ -123,7 +123,7 @@ func ofClients() []row {
 			closed(c)
 			c.Clients[0].ApplicationType, c.Clients[0].RedirectURIs = "web", []string{"http://127.0.0.1:$PORT/callback"}
 		}, when: `mcp-login doctor $URL`, does: `mcp-login doctor --client-id native-app --callback-port $PORT $URL`, then: `mcp-login login --client-id native-app --callback-port $PORT $URL`},
-		{hint: "forget the login (mcp-login logout), so that a client is registered anew", before: login, meanwhile: func(w *world) { w.idp.ForgetRegistrations() }, when: `mcp-login doctor $URL`, does: `mcp-login logout $URL; mcp-login login $URL`, then: `mcp-login doctor $URL`},
+		{hint: "to register a client anew, run: mcp-login … (registerAnew)", before: login, meanwhile: func(w *world) { w.idp.ForgetRegistrations() }, when: `mcp-login doctor $URL`, then: `mcp-login doctor $URL`},
 		{hint: "try again: in case the provider has forgotten this client and showed an error page, the next sign-in registers a new one", meanwhile: forgets, serve: func(w *world) http.Handler { return http.HandlerFunc(w.forgetful) }, when: nobody, does: login},
 		{hint: "if that is right, register a client at the new provider…; mcp-login logout … forgets the old one", lab: closed, before: byHand, meanwhile: moved, serve: func(w *world) http.Handler { return w.whoami }, when: `mcp-login login --again --client-id native-app $URL`, does: `mcp-login logout $URL; mcp-login login --client-id new-app --issuer $NEW $URL`, then: `mcp-login token $URL`},
 		{hint: "add --client-key FILE", lab: keyed, before: keys + `mcp-login login --client-id keyed --client-key ec.pem $URL`, when: `sleep 1; mcp-login token $URL`, does: `mcp-login token --client-key ec.pem $URL`},
@@ -145,9 +145,9 @@ func ofInquiries() []row {
 		}
 	}
 	return []row{
-		{hint: "nobody is signed in; run: …", lab: applications, when: native, then: native},
+		{hint: "if a login fails, create a native (public) application with the authorization code flow there and use its id", lab: with(func(f *devidp.Faults) { f.TokenErrors = []string{"unauthorized_client"} }), when: native, mend: mended, does: native},
 		{hint: "; to find out more, run: mcp-login … (probeRefusal)", lab: applications, when: `mcp-login login --client-id nobody $URL`, still: "the provider does not know the client nobody"},
-		{hint: "none, and no sign-in is needed; if one of the tools does, add --force to mcp-login login", site: http.HandlerFunc(plain), when: `mcp-login doctor $URL`, does: `mcp-login login --force --issuer $ISSUER $URL`, then: `mcp-login token --issuer $ISSUER $URL`},
+		{hint: "if a tool needs one, run: mcp-login … (resourceMetadata)", site: http.HandlerFunc(plain), when: `mcp-login doctor $URL`, does: `mcp-login login --force --issuer $ISSUER $URL`, then: `mcp-login token --issuer $ISSUER $URL`},
 		{hint: "create a native (public) application with the authorization code flow there and use its id", lab: applications, when: `mcp-login doctor --client-id portless $URL`, does: native, then: `mcp-login login --client-id native $URL`},
 		{hint: "look at --client-id; if the client has a secret, give it with --client-secret-file", lab: with(func(f *devidp.Faults) { f.TokenErrors = []string{"invalid_client"} }), when: `mcp-login doctor --client-id confidential $URL`, does: `echo s3cret >s; mcp-login doctor --issuer $ISSUER --client-id confidential --client-secret-file s $URL`},
 		{hint: "look at the client's settings at the provider", lab: with(func(f *devidp.Faults) { f.RedirectParameters = map[string]string{"error": "unauthorized_client"} }), when: native, mend: mended, does: native},

@@ -59,6 +59,7 @@ func find(t *testing.T) []found {
 	for _, file := range parsed {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if function, ok := n.(*ast.FuncDecl); ok && f.gives[function.Name.Name] {
+				f.function = function.Name.Name
 				f.results(function)
 			}
 			return true
