@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mcp-login/internal/bridge"
+	"mcp-login/internal/bridge/lazy"
 	"mcp-login/internal/bridge/protover"
 	"mcp-login/internal/bridge/signin"
 	"mcp-login/internal/bridge/upstream"
@@ -30,14 +31,16 @@ type RelayOptions struct {
 	Tools bridge.Filter
 	// Patience is that of [signin.Config]; nil answers nothing for the server.
 	Patience func(client string) time.Duration
+	// Lazy answers a client's start with what the server has said the last time.
+	Lazy bool
 	// PingInterval and MaxMessage are those of [bridge.Config].
 	PingInterval time.Duration
 	MaxMessage   int
 }
 
 // Relay serves an MCP client on in and out until in ends. Above the stages of connect
-// stand the filter of tools and the stand-in for the server while a person signs in,
-// each only if this run has a use for it. What goes wrong with a request
+// stand the filter of tools, the stand-in for the server while a person signs in, and the lazy
+// start, each only if this run has a use for it. What goes wrong with a request
 // is answered to the client; only what ends the whole run comes back as an error.
 func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o RelayOptions) error {
 	server, err := a.connect()
@@ -46,12 +49,19 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 	}
 	defer context.AfterFunc(ctx, a.OAuth.StopAsking)()
 	cfg := bridge.Config{Server: o.Tools.Stage(server), Client: a.client.learn, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log}
+	kept := lazy.Config{Memory: &answers{a: a, tools: o.Tools}, Log: a.Log}
 	if a.signsIn() {
 		cfg.SignIn = bridge.AwaitedOnly(func() bool { _, ok := a.awaitedLogin(); return ok })
 		if o.Patience != nil {
 			login := signin.New(signin.Config{Server: cfg.Server, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
-			cfg.Server, cfg.SignIn = login, login
+			cfg.Server, cfg.SignIn, kept.Provisional = login, login, login.Provisional
 		}
+	}
+	if kept.Server = cfg.Server; o.Lazy {
+		if a.Connection.Commands != nil {
+			a.Log.Warn("--lazy has no effect where a program prints a header or the token: whose answers the server then gives is not known")
+		}
+		cfg.Server = lazy.New(kept)
 	}
 	return bridge.Run(ctx, in, out, cfg)
 }

@@ -33,7 +33,7 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 
 // relay is what the flags say about the relay.
 func (o *options) relay() account.RelayOptions {
-	r := account.RelayOptions{Patience: signin.PatienceOf, Tools: o.tools(), PingInterval: o.pingInterval, MaxMessage: int(o.maxMessage)}
+	r := account.RelayOptions{Patience: signin.PatienceOf, Tools: o.tools(), Lazy: o.lazy, PingInterval: o.pingInterval, MaxMessage: int(o.maxMessage)}
 	switch {
 	case !o.changed("login-patience"):
 	case o.patience > 0:

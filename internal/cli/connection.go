@@ -28,6 +28,7 @@ type connectionFlags struct {
 	certificate, certKey    string // files
 	ignoreTools, allowTools []string
 	pingInterval            time.Duration
+	lazy                    bool
 	conn                    account.Connection // of the flags, once they are checked; connection adds the rest
 }
 
@@ -36,6 +37,7 @@ func (c *connectionFlags) register(f *pflag.FlagSet, or func(name, otherwise str
 	f.StringArrayVar(&c.ignoreTools, "ignore-tool", nil, "tools to hide from the client, * stands for anything; repeatable")
 	f.StringArrayVar(&c.allowTools, "allow-tool", nil, "the only tools to show to the client, * stands for anything; repeatable")
 	f.DurationVar(&c.pingInterval, "ping-interval", 0, "how often to send the server a ping, so that nothing on the way hangs up; 0 never")
+	f.BoolVar(&c.lazy, "lazy", false, "answer a client's start with what the server said the last time; connect and sign in with the first call")
 	f.StringVar(&c.certificate, "client-cert", or("MCP_LOGIN_CLIENT_CERT", ""), "file with a certificate to show to the server, PEM, with those of its issuers")
 	f.StringVar(&c.certKey, "client-cert-key", or("MCP_LOGIN_CLIENT_CERT_KEY", ""), "file with its private key, PEM; the certificate's file when left out")
 }

@@ -78,6 +78,7 @@ var flagGroups = []flagGroup{
 	{"Flags about the relay", []flagRow{
 		{"ignore-tool", "PATTERN", filters},
 		{"allow-tool", "PATTERN", filters},
+		{"lazy", "", relays},
 		{"login-patience", "DURATION", relays},
 		{"no-detach", "", relays},
 		{"ping-interval", "DURATION", relays},

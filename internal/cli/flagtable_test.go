@@ -81,9 +81,9 @@ func TestEveryFlagSaysWhatItsValueIs(t *testing.T) {
 // have one; login and doctor take a whole entry of a client.
 func TestAVerbRefusesFlagsWithoutEffect(t *testing.T) {
 	for verb, want := range map[string]struct{ offered, hidden string }{
-		"login":  {"header device timeout success-url token-command max-message callback-port", "ignore-tool ping-interval login-patience no-detach"},
-		"tools":  {"header device timeout ignore-tool allow-tool max-message", "ping-interval login-patience no-detach"},
-		"call":   {"header device timeout ignore-tool allow-tool max-message", "ping-interval login-patience no-detach"},
+		"login":  {"header device timeout success-url token-command max-message callback-port", "ignore-tool ping-interval lazy login-patience no-detach"},
+		"tools":  {"header device timeout ignore-tool allow-tool max-message", "ping-interval lazy login-patience no-detach"},
+		"call":   {"header device timeout ignore-tool allow-tool max-message", "ping-interval lazy login-patience no-detach"},
 		"doctor": {"header callback-port callback-bind token-command client-cert device", "success-url timeout assume-pkce ignore-tool ping-interval"},
 		"status": {"header transport id-token client-key no-browser connect-timeout callback-port", "token-command header-command callback-bind timeout ignore-tool"},
 		"token":  {"token-command header-command id-token token-endpoint ca-file client-key device", "header transport no-browser timeout connect-timeout client-cert ping-interval"},

@@ -13,10 +13,12 @@ var SessionRevisions = []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-
 // LatestSession is the newest of SessionRevisions.
 const LatestSession = "2025-11-25"
 
-// Members of _meta in which a message of 2026-07-28 names its revision and its client.
+// Members of _meta in which a message of 2026-07-28 names its revision and its client, and
+// what that can do.
 const (
-	MetaRevision   = "io.modelcontextprotocol/protocolVersion"
-	MetaClientInfo = "io.modelcontextprotocol/clientInfo"
+	MetaRevision     = "io.modelcontextprotocol/protocolVersion"
+	MetaClientInfo   = "io.modelcontextprotocol/clientInfo"
+	MetaCapabilities = "io.modelcontextprotocol/clientCapabilities"
 )
 
 // Revision returns the MCP revision that a message names in its _meta, "" for none, as

@@ -57,7 +57,7 @@ func (c *statelessClient) only(fits func(*pendingCall) bool) *pendingCall {
 // questions.
 func (p *pendingCall) declares(method string) bool {
 	name := map[string]string{"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}[method]
-	return name != "" && p.request.Param("_meta", metaCapabilities, name) != nil
+	return name != "" && p.request.Param("_meta", jsonrpc.MetaCapabilities, name) != nil
 }
 
 // suspend makes one result of the server's questions and lets the client go. Its

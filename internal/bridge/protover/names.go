@@ -13,7 +13,6 @@ const Lifetime = 24 * time.Hour
 // Members of _meta in 2026-07-28.
 const (
 	metaPrefix       = "io.modelcontextprotocol/"
-	metaCapabilities = metaPrefix + "clientCapabilities"
 	metaLogLevel     = metaPrefix + "logLevel"
 	metaServer       = metaPrefix + "serverInfo"
 	metaSubscription = metaPrefix + "subscriptionId"

@@ -48,7 +48,7 @@ func (c *statelessClient) translated(m, answer jsonrpc.Message, id []byte) jsonr
 	case codeOldNotFound:
 		return jsonrpc.Built(jsonrpc.WithError(id, jsonrpc.With(answer.Error, "code", []byte(strconv.Itoa(jsonrpc.CodeInvalidParams)))))
 	case codeOldURLNeeded:
-		if asked := elicitations(answer.Error); asked != nil && mayRequireInput(m.Method) && jsonrpc.Member(m.Params, "_meta", metaCapabilities, "elicitation", "url") != nil {
+		if asked := elicitations(answer.Error); asked != nil && mayRequireInput(m.Method) && jsonrpc.Member(m.Params, "_meta", jsonrpc.MetaCapabilities, "elicitation", "url") != nil {
 			return newResult(id, c.complete(m.Method, jsonrpc.With([]byte(`{"resultType":"input_required"}`), "inputRequests", asked)))
 		}
 	}

@@ -97,7 +97,7 @@ func (c *sessionClient) withMeta(params []byte) []byte {
 }
 
 func (c *sessionClient) withMetaOf(version string, params []byte) []byte {
-	meta := []jsonrpc.Edit{{Name: jsonrpc.MetaRevision, Value: jsonrpc.Quote(version)}, {Name: jsonrpc.MetaClientInfo, Value: c.info}, {Name: metaCapabilities, Value: c.capabilities}}
+	meta := []jsonrpc.Edit{{Name: jsonrpc.MetaRevision, Value: jsonrpc.Quote(version)}, {Name: jsonrpc.MetaClientInfo, Value: c.info}, {Name: jsonrpc.MetaCapabilities, Value: c.capabilities}}
 	c.mu.Lock()
 	level := c.level
 	c.mu.Unlock()

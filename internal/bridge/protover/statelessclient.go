@@ -97,7 +97,7 @@ func withoutMeta(params []byte) []byte {
 	if meta == nil {
 		return orEmpty(params)
 	}
-	meta = jsonrpc.Without(meta, jsonrpc.MetaRevision, jsonrpc.MetaClientInfo, metaCapabilities, metaLogLevel)
+	meta = jsonrpc.Without(meta, jsonrpc.MetaRevision, jsonrpc.MetaClientInfo, jsonrpc.MetaCapabilities, metaLogLevel)
 	for range jsonrpc.Members(meta) {
 		return jsonrpc.With(params, "_meta", meta)
 	}
@@ -120,7 +120,7 @@ func (c *statelessClient) ensure(ctx context.Context, m jsonrpc.Message) error {
 		known[name] = true
 	}
 	var more []jsonrpc.Edit
-	for name, value := range jsonrpc.Members(m.Param("_meta", metaCapabilities)) {
+	for name, value := range jsonrpc.Members(m.Param("_meta", jsonrpc.MetaCapabilities)) {
 		if jsonrpc.IsObject(value) && !known[name] {
 			more = append(more, jsonrpc.Edit{Name: name, Value: value})
 		}

@@ -1,0 +1,84 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"mcp-login/internal/bridge"
+	"mcp-login/internal/oauth"
+)
+
+// answers keeps what the server has said, for a lazy start.
+type answers struct {
+	a *Account
+	// tools are those that the client sees: what it is told has been filtered.
+	tools  bridge.Filter
+	warned atomic.Bool
+}
+
+// Owner implements lazy.Memory. It is the sign-in whose token this process uses, as long as no
+// other one is in the store; and headers, a token or a certificate that were given. What a
+// program prints may be another person's each time.
+func (k *answers) Owner() string {
+	login, known := k.a.loginInUse()
+	if !known {
+		return ""
+	}
+	c, hash := k.a.Connection, sha256.New()
+	fmt.Fprintf(hash, "login %q tools %q token %q\n", login, k.tools, c.Token.Reveal())
+	_ = c.Header.Write(hash) // a hash takes everything
+	for _, certificate := range c.Certificates {
+		for _, der := range certificate.Certificate {
+			_, _ = hash.Write(der)
+		}
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// loginInUse tells one sign-in to the account from another. known is false where it is not
+// known who signs in, or where that is changing.
+func (a *Account) loginInUse() (login string, known bool) {
+	switch {
+	case a.Connection.Commands != nil:
+		return "", false
+	case !a.signsIn():
+		return "", true
+	}
+	ctx, stop := context.WithTimeout(context.Background(), loadTimeout)
+	defer stop()
+	used, err := a.OAuth.Credential(ctx)
+	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		return "", false
+	}
+	stored, err := a.Store.Load(ctx, a.Key)
+	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		return "", false
+	}
+	nobody := !stored.HasToken() && !stored.Established || a.Key.Grant == oauth.GrantClientCredentials
+	login = stored.Login()
+	return login, used.Login() == login && (login != "" || nobody)
+}
+
+// Recall implements lazy.Memory.
+func (k *answers) Recall(name string) []byte {
+	ctx, stop := context.WithTimeout(context.Background(), loadTimeout)
+	defer stop()
+	b, err := k.a.Store.LoadSealed(ctx, k.a.Key, name)
+	if err != nil {
+		k.a.Log.Debug("what the server said the last time is not known", "about", name, "reason", err)
+	}
+	return b
+}
+
+// Keep implements lazy.Memory.
+func (k *answers) Keep(name string, record []byte) {
+	ctx, stop := context.WithTimeout(context.Background(), loadTimeout)
+	defer stop()
+	if err := k.a.Store.SaveSealed(ctx, k.a.Key, name, record); err != nil && !k.warned.Swap(true) {
+		k.a.Log.Warn("the next start will not be lazy: what the server says is not kept", "reason", err)
+	}
+}

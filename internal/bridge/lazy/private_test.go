@@ -1,0 +1,318 @@
+package lazy
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// What was said to one is shown to nobody else: another sign-in, another client, the same
+// client with other capabilities or of another version. It hears the server, as without a lazy
+// start, and the next time what that has said.
+func TestKeptAnswersBelongToOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		owner, params string
+		known         bool
+	}{
+		"the same":           {"alice", clientParams, true},
+		"another owner":      {"bob", clientParams, false},
+		"nobody known":       {"", clientParams, false},
+		"another revision":   {"alice", strings.Replace(clientParams, "06-18", "03-26", 1), false},
+		"other capabilities": {"alice", strings.Replace(clientParams, `"capabilities":{}`, `"capabilities":{"roots":{}}`, 1), false},
+		"another version":    {"alice", strings.Replace(clientParams, `"version":"1"`, `"version":"2"`, 1), false},
+		"another client":     {"alice", strings.Replace(clientParams, `"name":"t"`, `"name":"u"`, 1), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer()
+				m := learned(t, s)
+				m.is(c.owner)
+				for round := range 2 {
+					client := run(t, s, m)
+					client.ask("initialize", c.params)
+					client.notify("notifications/initialized", "{}")
+					client.lists()
+					client.end()
+					if asked, known := len(s.methods()) > 0, c.known || round == 1 && c.owner != ""; asked == known {
+						t.Errorf("start %d: the server was asked: %v", round+1, asked)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Clients of one account do not take each other's place.
+func TestClientsSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		for round := range 2 {
+			for _, name := range []string{"a", "b", "c", ""} {
+				client := run(t, s, m)
+				client.ask("initialize", strings.Replace(clientParams, `"t"`, `"`+name+`"`, 1))
+				client.ask("prompts/list", "{}")
+				client.end()
+			}
+			if asked := len(s.methods()) > 0; asked != (round == 0) {
+				t.Errorf("round %d: the server was asked: %v", round, asked)
+			}
+		}
+	})
+}
+
+// When somebody else signs in while the client runs, nothing is kept for either of them that
+// the other was told: not in a list on its way, nor in those that are compared.
+func TestAnotherSignInMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		c := run(t, s, m)
+		c.begin()
+		m.is("bob")
+		s.set("prompts/list", `"result":{"prompts":[{"name":"of bob"}]}`)
+		c.ask("prompts/list", "{}")
+		c.end()
+		for _, raw := range m.records {
+			if r := decode(raw); r.Owner != "alice" || len(r.Lists) > 0 {
+				t.Errorf("kept of a list on its way: %+v", r)
+			}
+		}
+
+		s = newServer()
+		m = learned(t, s)
+		s.set("prompts/list", `"result":{"prompts":[{"name":"of bob"}]}`)
+		c = run(t, s, m)
+		c.begin()
+		c.lists()
+		m.is("bob") // signed in with the first call
+		c.ask("tools/call", "{}")
+		if got := c.told(); !slices.Equal(got, []string{"notifications/prompts/list_changed"}) {
+			t.Errorf("%v", got)
+		}
+		c.end()
+		s.methods()
+		for _, owner := range []string{"bob", "alice"} {
+			m.is(owner)
+			next := run(t, s, m)
+			next.begin()
+			next.ask("prompts/list", "{}")
+			if got := s.methods(); (len(got) == 0) != (owner == "bob") {
+				t.Errorf("%s is answered from what was said to bob, or bob is not: %v", owner, got)
+			}
+			next.end()
+		}
+	})
+}
+
+// Another description of the server is another version of it: lists that are not requested again
+// are not believed.
+func TestAnotherVersionOfTheServer(t *testing.T) {
+	for name, change := range map[string]*strings.Replacer{
+		"version":      strings.NewReplacer(`"version":"9"`, `"version":"10"`),
+		"capabilities": strings.NewReplacer(`"x":1`, `"x":2`),
+		"protocol":     strings.NewReplacer("2025-06-18", "2025-03-26"),
+		"instructions": strings.NewReplacer(`"serverInfo"`, `"instructions":"be kind","serverInfo"`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer()
+				m := learned(t, s)
+				s.set("initialize", `"result":`+change.Replace(description))
+				c := run(t, s, m)
+				c.begin()
+				c.ask("tools/list", "{}")
+				c.ask("tools/call", "{}")
+				synctest.Wait()
+				c.end()
+				s.methods()
+				next := run(t, s, m)
+				if got, want := next.begin(), jsonrpc.Member([]byte(change.Replace(description)), "serverInfo"); !strings.Contains(got, string(want)) {
+					t.Errorf("initialize: %s", got)
+				}
+				next.ask("tools/list", "{}")
+				if got := s.methods(); len(got) > 0 {
+					t.Errorf("the list that was told before is asked for: %v", got)
+				}
+				next.ask("prompts/list", "{}")
+				synctest.Wait()
+				if got := s.methods(); !slices.Contains(got, "prompts/list") {
+					t.Errorf("a list of the version before is believed: %v", got)
+				}
+				next.end()
+			})
+		})
+	}
+}
+
+// A list is kept whole or not at all, and within a bound; an error only if it is about the
+// server.
+func TestWhatIsKeptOfLists(t *testing.T) {
+	large := `"result":{"tools":[{"name":"` + strings.Repeat("x", maxRecord) + `"}]}`
+	for name, c := range map[string]struct {
+		answers map[string]string
+		params  []string
+		kept    bool
+	}{
+		"one page":         {map[string]string{"tools/list": `"result":{"tools":[]}`}, []string{`{}`}, true},
+		"an empty cursor":  {map[string]string{"tools/list": `"result":{"tools":[],"nextCursor":""}`}, []string{`{}`}, true},
+		"all pages":        {nil, []string{`{}`, `{"cursor":"p2"}`}, true},
+		"again from above": {nil, []string{`{}`, `{}`, `{"cursor":"p2"}`}, true},
+		"the first page":   {nil, []string{`{}`}, false},
+		"the last page":    {nil, []string{`{"cursor":"p2"}`}, false},
+		"another page":     {nil, []string{`{}`, `{"cursor":"p3"}`, `{"cursor":"p2"}`}, false},
+		"a filtered list":  {map[string]string{"tools/list": `"result":{"tools":[]}`}, []string{`{"filter":1}`}, false},
+		"too large":        {map[string]string{"tools/list": large}, []string{`{}`}, false},
+		"no such list":     {map[string]string{"tools/list": `"error":{"code":-32601,"message":"none"}`}, []string{`{}`}, true},
+		"trouble":          {map[string]string{"tools/list": `"error":{"code":-32603,"message":"busy"}`}, []string{`{}`}, false},
+		"one of ours":      {map[string]string{"tools/list": `"error":{"code":1003,"message":"refused"}`}, []string{`{}`}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, m := newServer(), newMemory()
+				for key, answer := range c.answers {
+					s.set(key, answer)
+				}
+				first := run(t, s, m)
+				first.begin()
+				for _, params := range c.params {
+					first.ask("tools/list", params)
+				}
+				first.end()
+				s.methods()
+				second := run(t, s, m)
+				second.begin()
+				second.ask("tools/list", "{}")
+				synctest.Wait()
+				if got := s.methods(); (len(got) == 0) != c.kept {
+					t.Errorf("the server heard %v", got)
+				}
+				second.end()
+			})
+		})
+	}
+}
+
+const meta = `{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{},"traceparent":"TRACE"}}`
+
+// Without sessions (MCP 2026-07-28) there is nothing to open: the first call is sent as it is.
+// What is kept says that it may be used once only; other _meta of a request does not matter.
+func TestWithoutSessions(t *testing.T) {
+	for _, discovers := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s, m := newServer(), newMemory()
+			s.set("server/discover", `"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":60000,"cacheScope":"public"}`)
+			s.set("tools/list", `"result":{"tools":[{"name":"a"}],"ttlMs":60000}`)
+			start := func(c *client, trace string) (said []string) {
+				params := strings.Replace(meta, "TRACE", trace, 1)
+				if discovers {
+					said = append(said, c.ask("server/discover", params))
+				}
+				return append(said, c.ask("tools/list", params), c.ask("prompts/list", params))
+			}
+			first := run(t, s, m)
+			said := start(first, "1")
+			first.end()
+			s.methods()
+
+			second := run(t, s, m)
+			got := start(second, "2")
+			second.notify("notifications/cancelled", `{"requestId":9}`)
+			if heard := s.methods(); len(heard) > 0 {
+				t.Errorf("the server heard %v", heard)
+			}
+			for k := range said {
+				want := strings.Replace(said[k], "60000", "0", 1)
+				if !strings.Contains(said[k], "ttlMs") {
+					want = strings.TrimSuffix(want, "}") + `,"ttlMs":0}`
+				}
+				if got[k] != want {
+					t.Errorf("%s, want %s", got[k], want)
+				}
+			}
+			s.set("tools/list", `"result":{"tools":[{"name":"new"}],"ttlMs":60000}`)
+			second.ask("tools/call", meta)
+			if told := second.told(); len(told) > 0 {
+				t.Errorf("a client that has subscribed to nothing hears %v", told)
+			}
+			heard := s.methods()
+			slices.Sort(heard)
+			if !slices.Equal(heard, []string{"prompts/list", "tools/call", "tools/list"}) {
+				t.Errorf("the call leads to %v", heard)
+			}
+			second.end()
+			third := run(t, s, m)
+			if got := start(third, "3"); !strings.Contains(got[len(got)-2], "new") || len(s.methods()) > 0 {
+				t.Errorf("the next start: %v", got)
+			}
+			third.end()
+		})
+	}
+}
+
+// A client of both generations at a server with sessions begins a session, as it did before.
+func TestAServerThatIsNotDiscovered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		s.set("server/discover", `"error":{"code":-32000,"message":"Bad Request: no session"}`)
+		first := run(t, s, m)
+		first.ask("server/discover", meta)
+		first.begin()
+		first.ask("prompts/list", "{}")
+		first.end()
+		s.methods()
+		for range 2 {
+			c := run(t, s, m)
+			if got := c.ask("server/discover", meta); !strings.Contains(got, `"code":-32601`) {
+				t.Error(got)
+			}
+			if got := c.begin(); !strings.Contains(got, "listChanged") {
+				t.Error(got)
+			}
+			c.ask("prompts/list", "{}")
+			if got := s.methods(); len(got) > 0 {
+				t.Errorf("the server heard %v", got)
+			}
+			c.ask("tools/call", "{}")
+			synctest.Wait()
+			s.methods()
+			c.end()
+		}
+		other := run(t, s, m) // that has never been refused
+		if other.ask("server/discover", strings.Replace(meta, `"version":"1"`, `"version":"2"`, 1)); len(s.methods()) != 1 {
+			t.Error("a client that has not asked before is not let through")
+		}
+		other.end()
+	})
+}
+
+// Whatever is found in the place of a record, what is believed of it can be said to a client.
+func FuzzRecord(f *testing.F) {
+	r := record{Owner: "o", Client: "c", Refused: "r", Opening: []byte(description), Lists: map[string]outcome{"tools/list": {Result: []byte(`{"tools":[]}`)}, "prompts/list": {Error: []byte(`{"code":-32601}`)}}}
+	f.Add(r.encode())
+	for _, raw := range []string{"", "{}", "null", `{"Format":1}`, `{"Format":2,"Owner":"o"}`, `{"Format":1,"Opening":"bm8="}`, `{"Format":1,"Lists":{"tools/list":{}}}`, `{"Format":1,"Lists":{"tools/list":{"Result":"W10="}}}`} {
+		f.Add([]byte(raw))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r := decode(raw)
+		if r.Format != recordFormat && (r.Opening != nil || r.Lists != nil || r.Owner != "") {
+			t.Fatal("another format is believed")
+		}
+		for _, method := range []string{"initialize", "server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list"} {
+			m := jsonrpc.NewRequest([]byte("1"), method, nil)
+			answer := r.answer(m, r.Client)
+			if answer == nil {
+				continue
+			}
+			if got := jsonrpc.Built(answer); !got.Answers(m) || !json.Valid(got.Raw) && json.Valid(raw) {
+				t.Errorf("%s: %q", method, answer)
+			}
+		}
+		again := decode(r.encode())
+		if string(again.encode()) != string(r.encode()) {
+			t.Errorf("%s is not read again", raw)
+		}
+	})
+}

@@ -1,0 +1,380 @@
+package lazy
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"mcp-login/internal/jsonrpc"
+)
+
+// The second start of a client sends nothing to the server, and is answered as the first one
+// was: but for lists on pages, which come whole, and for the promise that lists can change.
+func TestSecondStartSendsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		first := run(t, s, m)
+		if got := first.begin(); got != `"result":`+description {
+			t.Errorf("the first start is answered by the server: %s", got)
+		}
+		real := first.lists()
+		first.end()
+		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized", "tools/list", "tools/list", "prompts/list", "resources/list", "resources/templates/list"}) {
+			t.Errorf("the first start sends what the client says: %v", got)
+		}
+
+		second := run(t, s, m)
+		want := strings.NewReplacer(`"tools":{}`, `"tools":{"listChanged":true}`, `"listChanged":false`, `"listChanged":true`, `{"subscribe":true}`, `{"subscribe":true,"listChanged":true}`).Replace(description)
+		if got := second.begin(); got != `"result":`+want {
+			t.Errorf("initialize: %s", got)
+		}
+		if got := second.ask("ping", "{}"); got != `"result":{}` {
+			t.Errorf("ping: %s", got)
+		}
+		if got := second.lists(); !slices.Equal(got, real) {
+			t.Errorf("the lists\n%v\nwere\n%v", got, real)
+		}
+		second.notify("notifications/roots/list_changed", "{}")
+		second.notify("notifications/cancelled", `{"requestId":7}`)
+		if got := second.ask("tools/list", `{"_meta":{"progressToken":1}}`); !strings.HasPrefix(got, `"result":{"tools":[{"name":"a","n":1.0},{"name":"b"},{"name":"c"}],"x":1`) {
+			t.Errorf("tools on two pages, whole: %s", got)
+		}
+		second.end()
+		if got := s.methods(); len(got) > 0 {
+			t.Errorf("the server heard %v", got)
+		}
+	})
+}
+
+// The first request of any other kind opens the session as the client would have, and is sent
+// once, behind it. Then the server is asked for the lists that the client was told, and for no
+// others.
+func TestFirstOtherRequestConnects(t *testing.T) {
+	for _, c := range []struct{ method, params string }{
+		{"tools/call", `{"name":"a"}`},
+		{"prompts/get", `{"name":"p"}`},
+		{"resources/read", `{"uri":"r:1"}`},
+		{"resources/subscribe", `{"uri":"r:1"}`},
+		{"completion/complete", `{}`},
+		{"logging/setLevel", `{"level":"info"}`},
+		{"tasks/list", `{}`},
+		{"experimental/anything", `{}`},
+		{"tools/list", `{"cursor":"p2"}`},
+		{"tools/list", `{"filter":"x"}`},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newServer()
+			m := learned(t, s)
+			client := run(t, s, m)
+			client.begin()
+			client.ask("prompts/list", "{}")
+			client.ask(c.method, c.params)
+			synctest.Wait()
+			first := s.heard[0]
+			if got, want := s.methods(), []string{"initialize", "notifications/initialized", c.method, "prompts/list"}; !slices.Equal(got[:2], want[:2]) || !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+				t.Errorf("%s %s: %v", c.method, c.params, got)
+			}
+			if first != `{"jsonrpc":"2.0","id":1,"method":"initialize","params":`+clientParams+`}` {
+				t.Errorf("%s: not the client's own initialize: %s", c.method, first)
+			}
+			if got := client.told(); len(got) > 0 {
+				t.Errorf("%s: nothing has changed, and %v", c.method, got)
+			}
+			client.ask(c.method, c.params)
+			client.ask("prompts/list", "{}")
+			client.ask("ping", "{}")
+			if got := s.methods(); !slices.Equal(got, []string{c.method, "prompts/list", "ping"}) {
+				t.Errorf("%s: afterwards the server answers: %v", c.method, got)
+			}
+			client.end()
+		})
+	}
+}
+
+// When nothing is left to do but to look at what is kept, all else goes past the stage.
+func TestStageLeavesThePath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		for _, m := range []*memory{newMemory(), learned(t, s)} {
+			c := run(t, s, m)
+			c.begin()
+			c.ask("tools/call", "{}")
+			synctest.Wait()
+			for method, sees := range map[string]bool{"tools/call": false, "ping": false, "notifications/x": false, "tools/list": true, "resources/templates/list": true, "initialize": true, "server/discover": true} {
+				message := jsonrpc.NewRequest([]byte("1"), method, nil)
+				if _, past := jsonrpc.First(c.stage, message).(*server); past == sees {
+					t.Errorf("%s goes past: %v", method, past)
+				}
+			}
+			c.end()
+		}
+	})
+}
+
+// A list that is another one than the client was told is declared changed, if it was told that
+// the server has such a list; and is what the next start is answered with.
+func TestChangedListsAreAnnounced(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, answer string
+		want           string
+	}{
+		"tools":           {"tools/list p2", `"result":{"tools":[{"name":"d"}]}`, "tools"},
+		"fewer pages":     {"tools/list", `"result":{"tools":[{"name":"a"}]}`, "tools"},
+		"another cursor":  {"tools/list", `"result":{"tools":[{"name":"a","n":1.0},{"name":"b"},{"name":"c"}],"x":2}`, ""},
+		"prompts":         {"prompts/list", `"result":{"prompts":[]}`, "prompts"},
+		"no prompts":      {"prompts/list", `"error":{"code":-32601,"message":"gone"}`, "prompts"},
+		"resources":       {"resources/list", `"result":{"resources":[]}`, "resources"},
+		"templates":       {"resources/templates/list", `"result":{"resourceTemplates":[]}`, "resources"},
+		"trouble":         {"tools/list", `"error":{"code":-32603,"message":"in a moment"}`, ""},
+		"an endless list": {"tools/list p2", `"result":{"tools":[{"name":"a"}],"nextCursor":"p2"}`, ""},
+		"another _meta":   {"prompts/list", `"result":{"prompts":[{"name":"p"}],"_meta":{"at":2}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer()
+				m := learned(t, s)
+				s.set(c.method, c.answer)
+				client := run(t, s, m)
+				client.begin()
+				client.lists()
+				client.ask("tools/call", "{}")
+				var want []string
+				if c.want != "" {
+					want = []string{"notifications/" + c.want + "/list_changed"}
+				}
+				if got := client.told(); !slices.Equal(got, want) {
+					t.Errorf("%v, want %v", got, want)
+				}
+				if c.want == "" {
+					client.end()
+					return
+				}
+				s.methods()
+				changed := client.lists()
+				client.end()
+				if got := s.methods(); len(got) == 0 {
+					t.Error("the client asks again, and the server does not hear of it")
+				}
+				next := run(t, s, m)
+				next.begin()
+				if got := next.lists(); !slices.Equal(got, changed) || len(s.methods()) > 0 {
+					t.Errorf("the next start: %v, want %v", got, changed)
+				}
+				next.end()
+			})
+		})
+	}
+}
+
+// What the server does not say it has is not declared changed.
+func TestUndeclaredListsAreNotAnnounced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		s.set("initialize", `"result":{"protocolVersion":"2025-06-18","capabilities":{"prompts":{}},"serverInfo":{"name":"real","version":"9"}}`)
+		m := learned(t, s)
+		s.set("tools/list", `"result":{"tools":[]}`)
+		c := run(t, s, m)
+		c.begin()
+		c.lists()
+		c.ask("tools/call", "{}")
+		if got := c.told(); len(got) > 0 {
+			t.Error(got)
+		}
+		c.end()
+	})
+}
+
+// All calls that come while the session is opened wait for the one initialize; each is sent
+// once.
+func TestCallsShareOneConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		open := make(chan struct{})
+		s.before = func(_ context.Context, m jsonrpc.Message) error {
+			if m.Method == "initialize" {
+				<-open
+			}
+			return nil
+		}
+		c := run(t, s, m)
+		c.begin()
+		var calls sync.WaitGroup
+		for id := range 20 {
+			calls.Go(func() {
+				call := jsonrpc.NewRequest(jsonrpc.Quote(string(rune('a'+id))), "tools/call", nil)
+				if got := c.send(t.Context(), call); got != `"result":{}` {
+					t.Errorf("%d: %s", id, got)
+				}
+			})
+		}
+		synctest.Wait()
+		if got := c.ask("prompts/list", "{}"); !strings.Contains(got, `"name":"p"`) {
+			t.Errorf("a list meanwhile: %s", got)
+		}
+		if got := s.methods(); !slices.Equal(got, []string{"initialize"}) {
+			t.Errorf("%v", got)
+		}
+		close(open)
+		calls.Wait()
+		synctest.Wait()
+		got := s.methods()
+		count := map[string]int{}
+		for _, method := range got {
+			count[method]++
+		}
+		if got[0] != "notifications/initialized" || count["tools/call"] != 20 || count["notifications/initialized"] != 1 || count["prompts/list"] != 1 || len(got) != 22 {
+			t.Errorf("%v", got)
+		}
+		c.end()
+	})
+}
+
+// Why there is no session is the answer to the call, which is not sent. The next one tries
+// again.
+func TestAFailedConnectionIsTheAnswer(t *testing.T) {
+	refusal := `"error":{"code":-32000,"message":"not now","data":{"x":1}}`
+	for name, c := range map[string]struct {
+		fail error
+		set  string
+		want string
+	}{
+		"no connection": {errors.New("cannot reach the server"), "", "error: cannot reach the server"},
+		"a refusal":     {nil, refusal, refusal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer()
+				m := learned(t, s)
+				real := s.answers["initialize"]
+				if c.set != "" {
+					s.set("initialize", c.set)
+				}
+				s.before = func(context.Context, jsonrpc.Message) error { return c.fail }
+				client := run(t, s, m)
+				client.begin()
+				client.ask("tools/list", "{}")
+				for range 2 {
+					if got := client.ask("tools/call", "{}"); got != c.want {
+						t.Errorf("%s, want %s", got, c.want)
+					}
+				}
+				if got := client.ask("tools/list", "{}"); !strings.Contains(got, `"name":"c"`) {
+					t.Errorf("a list: %s", got)
+				}
+				s.set("initialize", real)
+				s.before = nil
+				if got := client.ask("tools/call", "{}"); got != `"result":{}` {
+					t.Errorf("when it works again: %s", got)
+				}
+				synctest.Wait()
+				if got := s.methods(); !slices.Equal(got[:4], []string{"initialize", "initialize", "initialize", "notifications/initialized"}) || slices.Index(got[4:], "tools/call") < 0 {
+					t.Errorf("%v", got)
+				}
+				client.end()
+			})
+		})
+	}
+}
+
+// A call that is cancelled while the session is opened is never sent; the session is opened
+// for the others.
+func TestACancelledCallIsNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		open := make(chan struct{})
+		s.before = func(_ context.Context, m jsonrpc.Message) error {
+			if m.Method == "initialize" {
+				<-open
+			}
+			return nil
+		}
+		c := run(t, s, m)
+		c.begin()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		answer := make(chan string)
+		go func() { answer <- c.send(ctx, jsonrpc.NewRequest([]byte("7"), "tools/call", nil)) }()
+		synctest.Wait()
+		c.notify("notifications/cancelled", `{"requestId":7}`)
+		cancel(errors.New("cancelled"))
+		if got := <-answer; got != "error: cancelled" {
+			t.Error(got)
+		}
+		close(open)
+		synctest.Wait()
+		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized"}) {
+			t.Errorf("%v", got)
+		}
+		c.end()
+	})
+}
+
+// The end of the client ends a connection under way, and whoever waits for it.
+func TestCloseEndsAConnectionUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		s.before = func(ctx context.Context, _ jsonrpc.Message) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		c := run(t, s, m)
+		c.begin()
+		answer := make(chan string)
+		go func() { answer <- c.ask("tools/call", "{}") }()
+		synctest.Wait()
+		c.end()
+		if got := <-answer; got != "error: context canceled" {
+			t.Error(got)
+		}
+		if got := c.ask("tools/call", "{}"); got != "error: context canceled" {
+			t.Errorf("after the end: %s", got)
+		}
+	})
+}
+
+// While the stand-in for a sign-in answers, the client hears it: nothing of that is kept, and
+// what was kept stays for the one it belongs to.
+func TestTheStandInIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		before := m.kept
+		standing := true
+		signed := make(chan struct{})
+		s.set("tools/list", `"result":{"tools":[{"name":"mcp_login_sign_in"}]}`)
+		c := run(t, standIn{s, signed}, m, func(cfg *Config) { cfg.Provisional = func() bool { return standing } })
+		c.begin()
+		c.lists()
+		s.methods()
+		c.ask("tools/call", "{}")
+		if got := c.told(); !slices.Equal(got, []string{"notifications/tools/list_changed", "notifications/prompts/list_changed", "notifications/resources/list_changed"}) {
+			t.Errorf("the client asks for the tool to sign in with only if it hears of it: %v", got)
+		}
+		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized", "tools/call"}) {
+			t.Errorf("%v", got)
+		}
+		if got := c.ask("tools/list", "{}"); !strings.Contains(got, "sign_in") {
+			t.Errorf("the tools: %s", got)
+		}
+		standing = false // it came to nothing
+		close(signed)
+		synctest.Wait()
+		c.ask("tools/list", "{}")
+		c.end()
+		if m.kept != before {
+			t.Error("the stand-in's words were kept")
+		}
+		next := run(t, s, m)
+		next.begin()
+		if got := next.ask("tools/list", "{}"); strings.Contains(got, "sign_in") {
+			t.Error(got)
+		}
+		next.end()
+	})
+}
