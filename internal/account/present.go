@@ -45,18 +45,28 @@ func (a *Account) showOther(ctx context.Context, p oauth.Prompt) {
 	}
 }
 
-// printPrompt prints what the person needs. The address always stands on a line of
-// its own: the browser may be on another machine, and that the program was started
-// does not mean that a window has opened.
+// rounded is a time limit without the moments that have passed since it began.
+func rounded(limit time.Duration) time.Duration {
+	if limit > time.Minute {
+		return limit.Round(time.Minute)
+	}
+	return max(limit.Round(time.Second), time.Second)
+}
+
+// printPrompt prints what the person needs. The address and the code always stand on a
+// line of their own: the browser may be on another machine, and that the program was
+// started does not mean that a window has opened.
 func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 	issuer := foreign.ShortAddress(p.Issuer)
 	if p.FoundAt != "" {
 		issuer += ", as the metadata of " + foreign.ShortAddress(p.FoundAt) + " calls itself,"
 	}
-	within := terminal.Approximately(time.Until(p.Deadline).Round(time.Minute))
+	within := terminal.Approximately(rounded(time.Until(p.Deadline)))
 	if p.UserCode != "" {
-		a.Terminal.Note("to sign in to %s at %s, open this address on any device and enter the code %s (within %s):", a.Server.Host, issuer, p.UserCode, within)
+		a.Terminal.Note("to sign in to %s at %s, open this address on any device (within %s):", a.Server.Host, issuer, within)
 		a.Terminal.Address(p.URL)
+		a.Terminal.Note("and enter the code:")
+		a.Terminal.Address(p.UserCode)
 		if address := p.CompleteURL; address != "" {
 			a.Terminal.QR(address)
 		}
@@ -79,7 +89,7 @@ func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 	case p.RedirectURI == "" || p.Resumed: // the rest has been said, and runs
 		return
 	case !a.ownClient() && p.PasteFrom != "": // stdin belongs to the client
-		a.Terminal.Note("the browser ends at %s…, which is not on this machine: at a terminal, run %s and paste that address there", p.PasteFrom, a.LoginCommand())
+		a.Terminal.Note("the browser ends at %s…, which is not on this machine. Paste that address at a terminal, into: %s", p.PasteFrom, terminal.Command(a.LoginCommand()))
 		return
 	case !a.ownClient():
 		return

@@ -36,8 +36,16 @@ type app struct {
 	verb     string            // of this run, "" for a bridge
 	handover *account.Handover // what a detached login is to do, else nil
 
-	logsMu sync.Mutex          // status proves several logins at once
-	logs   []*foreign.LogLimit // what they left out is said at the end
+	mu   sync.Mutex          // status proves several logins at once
+	logs []*foreign.LogLimit // what they left out is said at the end
+	last []string            // notes for after the result
+}
+
+// addLast adds a note for after the result of the verb.
+func (a *app) addLast(message string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = append(a.last, message)
 }
 
 // run executes one command line and returns the exit code.
@@ -71,6 +79,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.term.Err())
 	cmd, err := root.ExecuteContextC(ctx)
 	a.term.Clear()
+	for _, message := range a.last {
+		a.term.Note("%s", message)
+	}
 	for _, log := range a.logs {
 		log.Close()
 	}
@@ -127,8 +138,8 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 		return nil, usageError{fmt.Errorf("log level %q is none of debug, info, warn, error", level)}
 	}
 	limit := foreign.NewLogLimit(slog.NewTextHandler(a.term.Err(), &slog.HandlerOptions{Level: l}))
-	a.logsMu.Lock()
-	defer a.logsMu.Unlock()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.logs = append(a.logs, limit)
 	log := slog.New(limit)
 	if said := toolchain.Outdated(); said != "" && len(a.logs) == 1 {

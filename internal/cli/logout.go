@@ -175,9 +175,11 @@ func (a *app) endSession(ctx context.Context, acc *account.Account, cred oauth.C
 		a.term.Note("%s publishes no address to end the session in the browser", cred.Issuer)
 		return
 	case quiet:
-		a.term.Note("end the session in the browser: %s", address)
+		a.term.Note("end the session in the browser:")
+		a.term.Address(address)
 	default:
-		a.term.Print("end the session in the browser: %s", address)
+		a.term.Print("end the session in the browser:")
+		a.term.ResultAddress(address)
 	}
 	if err := acc.Browser.Open(address); err != nil {
 		acc.Log.Debug("no browser was opened", "reason", err)

@@ -127,7 +127,7 @@ func (a *app) askWhich(ctx context.Context, several *account.SeveralError, said 
 	}
 	a.term.Note("%s", several)
 	for n, e := range several.Kept {
-		a.term.Note("%d: %s  %s", n+1, e.Account, several.Command(e))
+		a.term.Note("%d: %s  %s", n+1, e.Account, terminal.Command(several.Command(e)))
 	}
 	a.term.Note("type the number of one:")
 	select {
@@ -178,6 +178,10 @@ func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 	s, err := store.Open(store.Options{
 		Dir: dir, Kind: store.Kind(kind), Log: log, Getenv: a.getenv,
 		Notice: func(message, next string) {
+			if next == "" && a.verb != "" && a.handover == nil { // a bridge, and the login for one, have no end to wait for
+				a.addLast(message)
+				return
+			}
 			a.term.Note("%s", message)
 			if next != "" {
 				a.term.Note("hint: %s", next)

@@ -194,7 +194,12 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 		}
 		switch {
 		case r.Pending != nil:
-			a.term.Note("%s waits for a sign-in at %s since %s: %s", r.Server, foreign.ShortAddress(r.Pending.Issuer), r.Pending.Started.Local().Format(time.TimeOnly), terminal.Address(r.Pending.URL))
+			a.term.Note("%s waits for a sign-in at %s since %s:", r.Server, foreign.ShortAddress(r.Pending.Issuer), r.Pending.Started.Local().Format(time.TimeOnly))
+			a.term.Address(r.Pending.URL)
+			if r.Pending.UserCode != "" {
+				a.term.Note("with the code:")
+				a.term.Address(r.Pending.UserCode)
+			}
 		case r.Problem != "":
 			a.term.Note("%s: %s", cmp.Or(r.Server, "-"), r.Problem)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,6 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge"
-	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
 )
 
@@ -180,19 +180,7 @@ func (t tool) arguments() string {
 	return strings.Join(names, " ")
 }
 
-// maxSummary is how much of a description a table shows, in characters.
-const maxSummary = 80
-
-// summary is the first line of the description.
+// summary is the description on one line.
 func (t tool) summary() string {
-	text := t.Description
-	if text == "" {
-		text = t.Title
-	}
-	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
-	short := foreign.LineOf(strings.TrimSpace(line), maxSummary)
-	if more && !strings.HasSuffix(short, "…") {
-		short += " …"
-	}
-	return short
+	return strings.Join(strings.Fields(cmp.Or(t.Description, t.Title)), " ")
 }

@@ -190,9 +190,7 @@ func (s *Store) keyToSave(ctx context.Context, id string) (*sealingKey, error) {
 		return k, err
 	}
 	s.log.Debug("the keyring does not work", "error", ke)
-	s.notifyOnce(fallbackMarker,
-		"no working OS keyring ("+string(ke.State)+"): logins are kept in plain files in "+s.dir+", readable for you only",
-		ke.UserHint()+"; to choose plain files and not be asked again: --store file")
+	s.notifyOnce(fallbackMarker, "no working OS keyring ("+string(ke.State)+"): logins are kept in plain files", "")
 	return nil, nil
 }
 

@@ -36,7 +36,7 @@ func TestKeyringFallback(t *testing.T) {
 				}
 				holds(t, s, key, 1)
 			}
-			if list := told.all(); len(list) != 1 || !strings.Contains(list[0], string(state)) || !strings.Contains(list[0], "--store file") {
+			if list := told.all(); len(list) != 1 || !strings.Contains(list[0], string(state)) || !strings.Contains(list[0], "plain files") {
 				t.Errorf("told: %v", &told)
 			}
 			if !exists(plain) || exists(sealed) {

@@ -28,7 +28,8 @@ type Options struct {
 	// passphrase: MCP_LOGIN_PASSPHRASE, or the file that MCP_LOGIN_PASSPHRASE_FILE
 	// names. nil is the one of the process, which the keyring libraries read as well.
 	Getenv func(string) string
-	// Notice tells the person something with a next step, where no call fails:
+	// Notice tells the person something, where no call fails. What has a hint is trouble;
+	// without one it can wait for the end of the command:
 	// the announcements of KindAuto and of a file system without locks, each
 	// once per directory, and a login that can no longer be read. It may be
 	// called from any goroutine. nil logs a warning instead.

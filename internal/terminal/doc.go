@@ -7,8 +7,9 @@
 //     argument of their formats is filtered by itself, as a piece of that line. An
 //     [Address] or *url.URL is re-encoded. Only what [Terminal.Colour] returns
 //     keeps its escape sequences (print.go). On a terminal, lines are wrapped with an
-//     indent (wrap.go).
-//  2. [Terminal.Table] prints rows whose columns stay within bounds (table.go).
+//     indent; an address, and a command to copy, stay whole (wrap.go).
+//  2. [Terminal.Table] prints rows whose columns stay within bounds; in a window that is
+//     too narrow, as cards (table.go).
 //  3. [Terminal.JSON] prints the one object of --json, with invisible and control
 //     characters escaped, on a terminal and on a pipe (print.go).
 //  4. [Terminal.Result], [Terminal.ResultAddress] and [Terminal.ResultJSON] print

@@ -24,12 +24,14 @@ const maxArgument = 2000
 // Address is an address as an argument of a line.
 type Address string
 
+// Command is a command to copy, as an argument of a line. It is not broken.
+type Command string
+
 // styled is text with escape sequences of this package, which are not filtered.
 type styled string
 
-// filterArguments replaces the arguments of a format by filtered ones. It reports
-// whether one of them holds several words, which may be a stranger's text.
-func filterArguments(args []any) (words bool) {
+// filterArguments replaces the arguments of a format by filtered ones.
+func filterArguments(args []any) {
 	for i, arg := range args {
 		switch arg := arg.(type) {
 		case bool, int, int64, uint, uint32, uint64, float64, styled:
@@ -37,25 +39,25 @@ func filterArguments(args []any) (words bool) {
 			args[i] = foreign.Address(string(arg))
 		case *url.URL:
 			args[i] = foreign.Address(arg.String())
+		case Command:
+			args[i] = strings.ReplaceAll(foreign.LineOf(string(arg), maxArgument), " ", kept)
 		default:
-			line := foreign.LineOf(fmt.Sprint(arg), maxArgument)
-			words = words || strings.Contains(line, " ")
-			args[i] = line
+			args[i] = foreign.LineOf(fmt.Sprint(arg), maxArgument)
 		}
 	}
-	return words
 }
 
-// line formats one line with filtered arguments. It is wrapped if a stranger's text
-// may be in it; a hint is not, because people copy it.
+// line formats one line with filtered arguments. On a terminal it is wrapped.
 func (t *Terminal) line(onTerminal bool, prefix, format string, args []any) string {
-	words := filterArguments(args)
-	text := prefix + fmt.Sprintf(format, args...)
-	if words && !strings.HasPrefix(format, "hint: ") {
-		text = wrap(text, t.columns(onTerminal))
+	filterArguments(args)
+	text := fmt.Sprintf(format, args...)
+	if strings.HasPrefix(format, hintPrefix) {
+		text = hintPrefix + keepWhole(text[len(hintPrefix):])
 	}
-	return text + "\n"
+	return wrap(prefix+text, t.columns(onTerminal)) + "\n"
 }
+
+const hintPrefix = "hint: "
 
 // Note prints one line on stderr. Each argument is filtered.
 func (t *Terminal) Note(format string, args ...any) {
@@ -71,13 +73,13 @@ func (t *Terminal) Print(format string, args ...any) {
 func (t *Terminal) Error(err error) {
 	lines := wrap(program+"error: "+foreign.Message(err.Error()), t.columns(t.config.ErrIsTerminal)) + "\n"
 	if next := hint.Of(err); next != "" {
-		lines += program + "hint: " + foreign.Message(next) + "\n"
+		lines += wrap(program+hintPrefix+keepWhole(foreign.Message(next)), t.columns(t.config.ErrIsTerminal)) + "\n"
 	}
 	t.write(t.stderr(), lines)
 }
 
-// Address prints an address on a line of its own on stderr, without the program's
-// name, so that it can be copied.
+// Address prints an address, or a code to type at one, on a line of its own on stderr,
+// without the program's name, so that it can be copied.
 func (t *Terminal) Address(address string) {
 	t.write(t.stderr(), foreign.Address(address)+"\n")
 }

@@ -12,46 +12,125 @@ const (
 	// maxPadded bounds the width of a column. A wider cell is not cut, but shifts the
 	// rest of its own row: padding all rows to one long cell could cost gigabytes.
 	maxPadded = 48
-	// maxCell bounds a cell on a terminal, in characters; on a pipe foreign.MaxLine
+	// maxCell bounds a cell on a terminal, in characters; on a pipe foreign.MaxMessage
 	// does.
-	maxCell = 100
+	maxCell = 400
 	gap     = 3 // blanks between two columns
+	// minLast is the narrowest last column whose cells are broken.
+	minLast = 24
 )
 
 // Table prints rows under the names of their columns on stdout, "-" for an empty
-// cell. Each cell is one line, bounded.
+// cell. Each cell is bounded, and one line; in a window that is too narrow the last
+// column is broken, or each row becomes a card: its first cell, and the others below it
+// with their names.
 func (t *Terminal) Table(columns []string, rows [][]string) {
-	limit := foreign.MaxLine
+	limit := foreign.MaxMessage
 	if t.config.OutIsTerminal {
 		limit = maxCell
 	}
-	widths := make([]int, len(columns))
-	all := append([][]string{columns}, rows...)
-	for i, row := range all {
-		cells := make([]string, len(row))
-		for j, cell := range row {
-			if cells[j] = foreign.LineOf(cell, limit); cells[j] == "" {
-				cells[j] = "-"
-			}
-			if w := width(cells[j]); w <= maxPadded {
-				widths[j] = max(widths[j], w)
-			}
-		}
-		all[i] = cells
+	w := table{window: t.columns(t.config.OutIsTerminal), widths: make([]int, len(columns))}
+	for _, row := range append([][]string{columns}, rows...) {
+		w.add(row, limit)
 	}
-	var b strings.Builder
-	window := t.columns(t.config.OutIsTerminal)
-	for _, row := range all {
+	switch {
+	case w.window < minColumns || w.fits(func(cell string) int { return maxWidth(cell) }):
+		w.print(0)
+	case w.fits(longestWord) && w.window-w.left() >= minLast:
+		w.print(w.window)
+	default:
+		w.cards()
+	}
+	t.write(t.stdout(), w.out.String())
+}
+
+// table is a table that is being set; its first row are the names of the columns.
+type table struct {
+	window int
+	widths []int
+	rows   [][]string
+	out    strings.Builder
+}
+
+func (w *table) add(row []string, limit int) {
+	cells := make([]string, len(row))
+	for j, cell := range row {
+		if cells[j] = foreign.LineOf(cell, limit); cells[j] == "" {
+			cells[j] = "-"
+		}
+		if n := width(cells[j]); n <= maxPadded {
+			w.widths[j] = max(w.widths[j], n)
+		}
+	}
+	w.rows = append(w.rows, cells)
+}
+
+// left is how many columns stand before the last one.
+func (w *table) left() (columns int) {
+	for _, n := range w.widths[:len(w.widths)-1] {
+		columns += n + gap
+	}
+	return columns
+}
+
+// fits reports whether all rows are as wide as the window at most, if their last cells
+// have a width of so many columns.
+func (w *table) fits(last func(cell string) int) bool {
+	for _, row := range w.rows {
+		columns := 0
+		for j, cell := range row[:len(row)-1] {
+			columns += max(w.widths[j], maxWidth(cell)) + gap
+		}
+		if columns+last(row[len(row)-1]) > w.window {
+			return false
+		}
+	}
+	return true
+}
+
+// print sets the rows side by side, and breaks the last cells at the window; 0 is none.
+func (w *table) print(window int) {
+	below := strings.Repeat(" ", w.left())
+	for _, row := range w.rows {
 		var line strings.Builder
-		for j, cell := range row {
-			line.WriteString(cell)
-			if j < len(row)-1 {
-				line.WriteString(strings.Repeat(" ", max(widths[j]-width(cell), 0)+gap))
+		for j, cell := range row[:len(row)-1] {
+			line.WriteString(cell + strings.Repeat(" ", max(w.widths[j]-width(cell), 0)+gap))
+		}
+		w.out.WriteString(hang(line.String()+row[len(row)-1], window, below) + "\n")
+	}
+}
+
+// cards sets each row as a card. Empty cells are left out.
+func (w *table) cards() {
+	names, widest := w.rows[0], 0
+	for _, name := range names[1:] {
+		widest = max(widest, width(name))
+	}
+	for i, row := range w.rows[1:] {
+		if i > 0 {
+			w.out.WriteByte('\n')
+		}
+		w.out.WriteString(wrap(row[0], w.window) + "\n")
+		for j, cell := range row[1:] {
+			name := indent + strings.ToLower(names[j+1])
+			below := strings.Repeat(" ", len(indent)+widest+gap-1)
+			switch {
+			case cell == "-":
+			case len(below)+longestWord(cell) > w.window:
+				w.out.WriteString(name + "\n" + hang(indent+indent+cell, w.window, indent+indent) + "\n")
+			default:
+				w.out.WriteString(hang(name+strings.Repeat(" ", len(below)-width(name))+cell, w.window, below) + "\n")
 			}
 		}
-		b.WriteString(wrap(line.String(), window) + "\n")
 	}
-	t.write(t.stdout(), b.String())
+}
+
+// longestWord is how many columns the longest word of a text can take.
+func longestWord(text string) (columns int) {
+	for word := range strings.SplitSeq(text, " ") {
+		columns = max(columns, maxWidth(word))
+	}
+	return columns
 }
 
 // width is how many columns a text takes on most terminals: combining marks take

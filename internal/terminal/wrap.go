@@ -2,7 +2,9 @@ package terminal
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -14,16 +16,20 @@ const (
 	minColumns = 20
 )
 
-// wrap breaks a line at blanks before the window would, and indents the rows below
-// the first. Without the indent a stranger could pad his text so that a row of the
-// screen begins like a line of this program. Words stay whole, so that addresses can
-// be copied. A window of unknown width has 0 columns.
-func wrap(line string, columns int) string {
+// wrap breaks a line at blanks before the window would, and begins the rows below the
+// first with an indent. Without it a stranger could pad his text so that a row of the
+// screen begins like a line of this program. Words stay whole, so that addresses can be
+// copied, and one that is too long has a row of its own; so has a command, if the line has
+// to be broken at all. A window of unknown width has 0 columns.
+func wrap(line string, columns int) string { return hang(line, columns, indent) }
+
+// hang is wrap with another indent.
+func hang(line string, columns int, indent string) string {
 	if columns < minColumns || maxWidth(line) <= columns {
-		return line
+		return strings.ReplaceAll(line, kept, " ")
 	}
 	var b strings.Builder
-	row, blanks := 0, ""
+	row, blanks, alone := 0, "", false
 	for i, word := range strings.Split(line, " ") {
 		if i > 0 {
 			blanks += " "
@@ -31,20 +37,48 @@ func wrap(line string, columns int) string {
 		if word == "" {
 			continue
 		}
-		if row > 0 && row+len(blanks)+maxWidth(word) > columns {
+		command := strings.HasPrefix(word, commandWord+kept)
+		if command {
+			word = strings.TrimSuffix(word, ";")
+		}
+		if row > 0 && (command || alone || row+len(blanks)+maxWidth(word) > columns) {
 			b.WriteString("\n")
 			row, blanks = 0, indent
 		}
 		b.WriteString(blanks + word)
 		row += len(blanks) + maxWidth(word)
-		blanks = ""
+		blanks, alone = "", command
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), kept, " ")
 }
+
+// commandWord begins the commands in our texts.
+const commandWord = "mcp-login"
+
+// keepWhole marks what a person copies out of a hint, so that it is not broken: commands,
+// which stand behind a colon or a semicolon and end with a semicolon, and what is quoted.
+func keepWhole(text string) string {
+	return whole().ReplaceAllStringFunc(text, func(found string) string {
+		copied := strings.TrimLeft(found, ":; ")
+		return found[:len(found)-len(copied)] + strings.ReplaceAll(copied, " ", kept)
+	})
+}
+
+var whole = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[:;] )` + commandWord + ` (?:'[^']*'|"[^"]*"|[^;'"]|;\S)+|(?:^| )(?:'[^']{1,48}'|"[^"]{1,48}")`)
+})
 
 // maxWidth is the most columns that a text can take: terminals differ about the
 // width of characters outside ASCII.
-func maxWidth(s string) int { return 2*utf8.RuneCountInString(s) - ascii(s) }
+func maxWidth(s string) int {
+	if strings.Contains(s, "\x1b") {
+		s = sequence().ReplaceAllString(s, "")
+	}
+	return 2*utf8.RuneCountInString(s) - ascii(s)
+}
+
+// sequence matches the escape sequences of this package, which take no columns.
+var sequence = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("\x1b\\[[0-9;]*m") })
 
 func ascii(s string) (n int) {
 	for i := range len(s) {

@@ -126,7 +126,7 @@ func TestOIDCProviderDevice(t *testing.T) {
 	}
 	defer func() { _ = cmd.Process.Kill() }()
 	said := make([]byte, 0, 4096)
-	prompt := regexp.MustCompile(`enter the code (\S+) \(within [^)]*\):\n(\S+)\n`)
+	prompt := regexp.MustCompile(`\(within [^)]*\):\n(\S+)\nmcp-login: and enter the code:\n(\S+)\n`)
 	var found [][]byte
 	for found == nil {
 		chunk := make([]byte, 1024)
@@ -137,7 +137,7 @@ func TestOIDCProviderDevice(t *testing.T) {
 		found = prompt.FindSubmatch(said)
 	}
 	p := &party{T: t, provider: &provider{issuer: issuer}}
-	p.browse(string(found[2])+"?user_code="+string(found[1]), "alice")
+	p.browse(string(found[1])+"?user_code="+string(found[2]), "alice")
 	rest, _ := io.ReadAll(errOut)
 	if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), "signed in") {
 		t.Errorf("%v: %s%s%s", err, out.String(), said, rest)

@@ -124,7 +124,7 @@ func TestAnswerIsPastedForABridge(t *testing.T) {
 	go func() { _, _ = io.Copy(&said, b.errOut) }()
 	b.initialize()
 	address := said.Await(t, `\n(http\S+)\n`)[1]
-	line := said.Await(t, `at a terminal, run (mcp-login .*) and paste that address there`)[1]
+	line := said.Await(t, `Paste that address at a terminal, into: (mcp-login .*)`)[1]
 	r := h.terminal(exec.Command("sh", "-c", strings.Replace(line, "mcp-login", binary.Build(t, "mcp-login"), 1)))
 	if again := r.said.Await(t, `\n(http\S+)\n`)[1]; again != address {
 		t.Errorf("the terminal shows %s, the bridge %s", again, address)

@@ -37,7 +37,7 @@ func TestNoBrowserPrintsTheAddress(t *testing.T) {
 			said := ""
 			for lines := bufio.NewScanner(b.errOut); lines.Scan(); {
 				said += lines.Text() + "\n"
-				if strings.HasPrefix(lines.Text(), "http") {
+				if strings.Contains(said, "\nhttp") && strings.Contains(said, tc.want) {
 					break
 				}
 			}
