@@ -178,7 +178,7 @@ var colours = map[doctor.Outcome]string{
 func (a *app) printFinding(f doctor.Finding) {
 	a.term.Print("%s  %-17s  %s", a.term.Colour(colours[f.Outcome], strings.ToUpper(string(f.Outcome))), f.Check, f.Detail)
 	if f.Next != "" {
-		a.term.Print("      → %s", f.Next)
+		a.term.Print("      → %s", terminal.Advice(f.Next))
 	}
 }
 
@@ -191,6 +191,6 @@ func (a *app) printSummary(s doctorSummary) {
 	all := s.Passed + s.Warnings + s.Failed + s.Skipped
 	a.term.Print("%d checks: %d passed, %d %s, %d failed, %d skipped", all, s.Passed, s.Warnings, warnings, s.Failed, s.Skipped)
 	if s.First != "" {
-		a.term.Print("first: %s", s.First)
+		a.term.Print("first: %s", terminal.Advice(s.First))
 	}
 }

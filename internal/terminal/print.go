@@ -27,6 +27,10 @@ type Address string
 // Command is a command to copy, as an argument of a line. It is not broken.
 type Command string
 
+// Advice says what to do, as an argument of a line. What a person copies out of it is not
+// broken.
+type Advice string
+
 // styled is text with escape sequences of this package, which are not filtered.
 type styled string
 
@@ -41,6 +45,8 @@ func filterArguments(args []any) {
 			args[i] = foreign.Address(arg.String())
 		case Command:
 			args[i] = strings.ReplaceAll(foreign.LineOf(string(arg), maxArgument), " ", kept)
+		case Advice:
+			args[i] = keepWhole(foreign.Message(string(arg)))
 		default:
 			args[i] = foreign.LineOf(fmt.Sprint(arg), maxArgument)
 		}
