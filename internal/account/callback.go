@@ -91,6 +91,11 @@ func (c Callback) among(list []*url.URL) Callback {
 	return c.listening(u, u.Path)
 }
 
+// Check says why nothing can listen there, nor at bind, as far as that is known before.
+func (c Callback) Check(bind string) error {
+	return loopback.Options{Host: c.Host, Path: c.Path, Port: c.Port, Bind: bind}.Check()
+}
+
 // Listen binds the redirect listener. o has what is left to say: for whom, and what
 // else the listener is to do.
 func (c Callback) Listen(ctx context.Context, o loopback.Options) (oauth.Redirect, error) {

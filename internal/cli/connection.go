@@ -51,9 +51,16 @@ func (o *options) checkConnection() (err error) {
 	for _, d := range []struct {
 		name  string
 		value time.Duration
-	}{{"connect-timeout", o.connectTimeout}, {"headers-timeout", o.headersTimeout}, {"body-timeout", o.bodyTimeout}, {"ping-interval", o.pingInterval}} {
+	}{
+		{"connect-timeout", o.connectTimeout},
+		{"headers-timeout", o.headersTimeout},
+		{"body-timeout", o.bodyTimeout},
+		{"ping-interval", o.pingInterval},
+		{"login-patience", o.patience},
+		{"timeout", o.timeout},
+	} {
 		if d.value < 0 {
-			return usageError{fmt.Errorf("--%s must not be negative", d.name)}
+			return usageError{hint.With(fmt.Errorf("--%s must not be negative", d.name), "write it as --"+d.name+" 5m")}
 		}
 	}
 	if !header.ValidValue(o.userAgent) {

@@ -348,6 +348,9 @@ func (r *repair) replaceValue(v int, meant string, ok bool, wrong, next string) 
 func shownValue(flag, value string) string {
 	switch flag {
 	case "header":
+		if _, _, ok := header.Split(value); !ok {
+			return "NAME: VALUE"
+		}
 		return header.Placeholder(value)
 	case "header-command":
 		name, line, _ := header.Split(value)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,7 +30,7 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 	if server.Scheme == "https" {
 		go warmRoots()
 	}
-	if err := o.check(); err != nil {
+	if err := cmp.Or(o.check(), o.checkCallback()); err != nil {
 		return nil, err
 	}
 	if o.cacheDir != "" && a.handover == nil {

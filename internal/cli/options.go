@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/signin"
 	"mcp-login/internal/command"
+	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/oauth"
@@ -180,6 +182,9 @@ func (o *options) check() error {
 	if err := loopback.CheckSuccess(o.successURL); err != nil {
 		return usageError{err}
 	}
+	if err := o.checkAddresses(); err != nil {
+		return usageError{err}
+	}
 	if _, err := account.CallbackOf(o.Choices, o.Client); err != nil {
 		return usageError{err}
 	}
@@ -190,6 +195,36 @@ func (o *options) check() error {
 		return usageError{errors.New("--client-credentials needs no person, and --device asks one")}
 	case o.Device && o.noBrowser:
 		o.noBrowser = false // --device opens none here either
+	}
+	return nil
+}
+
+// checkCallback refuses a place for the answer of the browser where nothing can listen.
+func (o *options) checkCallback() error {
+	where, err := account.CallbackOf(o.Choices, o.Client)
+	if err == nil {
+		err = where.Check(o.callbackBind)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// checkAddresses refuses addresses that are none, before the server is asked for anything.
+func (o *options) checkAddresses() error {
+	for _, flag := range []struct{ name, value string }{
+		{"--issuer", o.Named}, {"--client-metadata-url", o.MetadataURL}, {"--token-endpoint", o.TokenEndpoint},
+	} {
+		u, err := url.Parse(flag.value)
+		if flag.value == "" || err == nil && u.Hostname() != "" && (u.Scheme == "https" || u.Scheme == "http") {
+			continue
+		}
+		err = fmt.Errorf("%s %q is not an absolute http or https URL", flag.name, flag.value)
+		if meant, ok := commandline.Address(flag.value); ok {
+			return hint.With(err, "write it as "+flag.name+" "+hint.Quote(meant))
+		}
+		return hint.With(err, "write it as "+flag.name+" https://id.example.com")
 	}
 	return nil
 }

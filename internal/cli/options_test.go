@@ -78,6 +78,56 @@ func TestContradictoryFlagsAreRefused(t *testing.T) {
 	}
 }
 
+// What a flag says that no sign-in can be made with is refused at the start, whoever reads
+// it later; nothing is sent before.
+func TestValuesAreJudgedBeforeAnythingIsSent(t *testing.T) {
+	const url = "http://127.0.0.1:1/mcp" // nobody listens
+	for _, bad := range [][]string{
+		{"--callback-host", "0.0.0.0"},
+		{"--callback-host", "example.com"},
+		{"--callback-host", "127.0.0.2"},
+		{"--callback-port", "99999"},
+		{"--callback-port", "-1"},
+		{"--callback-path", "x"},
+		{"--callback-path", "/a b"},
+		{"--callback-bind", "localhost"},
+		{"--redirect-uri", "http://example.com/cb"},
+		{"--success-url", "done"},
+		{"--issuer", "id.example.com"},
+		{"--issuer", "x"},
+		{"--client-metadata-url", "ftp://a.example/b"},
+		{"--client-uri", "x"},
+		{"--client-credentials", "--client-id", "x", "--token-endpoint", "id.example.com/token"},
+		{"--timeout", "-5s"},
+		{"--login-patience", "-1s"},
+		{"--connect-timeout", "-1s"},
+		{"--ping-interval", "-1s"},
+		{"--client-metadata", "x"},
+		{"--client-cert", "/nope"},
+		{"--ca-file", "/nope"},
+		{"--header-file", "/nope"},
+		{"--transport", "x"},
+		{"--log-level", "x"},
+		{"--auth-param", "x"},
+		{"--header", "x"},
+		{"--token-command", "'"},
+	} {
+		code, _, said := runWith(t, "", append([]string{"login", url}, bad...), "MCP_LOGIN_DIR", t.TempDir())
+		if code != exitUsage || strings.Contains(said, "127.0.0.1:1") {
+			t.Errorf("%q: %d %s", bad, code, said)
+		}
+	}
+	for _, good := range [][]string{
+		{"--callback-host", "::1", "--callback-port", "65535", "--callback-path", "/a/b", "--callback-bind", "0.0.0.0"},
+		{"--issuer", "https://id.example.com", "--client-metadata-url", "https://a.example/b", "--timeout", "1ms", "--login-patience", "0"},
+	} {
+		code, _, said := runWith(t, "", append([]string{"login", url}, good...), "MCP_LOGIN_DIR", t.TempDir())
+		if code != exitUnreachable {
+			t.Errorf("%q: %d %s", good, code, said)
+		}
+	}
+}
+
 // Names end at a colon or an equals sign; variables have either spelling, and one
 // that is missing is named. Nothing of a refused header is shown, and no header can
 // smuggle in another one. internal/header has more of what lines may be.

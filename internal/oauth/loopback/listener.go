@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // DefaultHost and DefaultPath are those of the redirect URI.
@@ -110,17 +112,8 @@ type outcome struct {
 // Listen binds the listener and begins to serve. Until Receive is called every
 // request is refused.
 func Listen(ctx context.Context, o Options) (*Listener, error) {
-	if o.Path == "" {
-		o.Path = DefaultPath
-	}
-	if !strings.HasPrefix(o.Path, "/") || strings.ContainsAny(o.Path, "?#%") || foreign.Address(o.Path) != o.Path {
-		return nil, fmt.Errorf("callback path %q must begin with / and hold nothing that browsers or cookies write otherwise, such as blanks, ; ? # and %%", o.Path)
-	}
-	host, err := hostOf(o.Host)
-	if err != nil {
-		return nil, err
-	}
-	addresses, err := addressesOf(host, o.Bind)
+	o.Path = cmp.Or(o.Path, DefaultPath)
+	host, addresses, err := o.where()
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +153,29 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 	}
 	go func() { serving.Wait(); close(l.done) }()
 	return l, nil
+}
+
+// Check says why no listener can be where o wants it, as far as that is known without one.
+func (o Options) Check() error {
+	_, _, err := o.where()
+	return err
+}
+
+// where returns the host of the redirect URI and the addresses to listen at.
+func (o Options) where() (host string, addresses []netip.Addr, err error) {
+	path := cmp.Or(o.Path, DefaultPath)
+	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#%") || foreign.Address(path) != path {
+		err := fmt.Errorf("callback path %q must begin with / and hold nothing that browsers or cookies write otherwise, such as blanks, ; ? # and %%", path)
+		return "", nil, hint.With(err, "write it as --callback-path /callback")
+	}
+	if o.Port < 0 || o.Port > math.MaxUint16 {
+		return "", nil, hint.With(fmt.Errorf("%d is no possible callback port", o.Port), "ports are numbers from 1 to 65535")
+	}
+	if host, err = hostOf(o.Host); err != nil {
+		return "", nil, hint.With(err, "leave out --callback-host; if the browser runs outside of this container, use --callback-bind 0.0.0.0")
+	}
+	addresses, err = addressesOf(host, o.Bind)
+	return host, addresses, err
 }
 
 // hostOf accepts what stays on this machine.
