@@ -245,8 +245,11 @@ func (a *Account) EndLogin(ctx context.Context) (ended bool, err error) {
 func (a *Account) loginFlags() []string { return slices.Concat(a.Settings.Flags(), a.LoginFlags) }
 
 // LoginCommand is what a person runs to sign in to the account.
-func (a *Account) LoginCommand() string {
-	return oauth.Command("login", a.Key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
+func (a *Account) LoginCommand() string { return a.CommandFor("login") }
+
+// CommandFor is what a person runs to do verb, one that signs in, with the account.
+func (a *Account) CommandFor(verb string) string {
+	return oauth.Command(verb, a.Key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
 }
 
 // AsAccount is " as NAME" for the person that cred is of, "" where that is not known.

@@ -13,6 +13,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/signin"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/terminal"
 )
@@ -25,10 +26,26 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 		return err
 	}
 	defer acc.Close()
+	if a.typed() {
+		a.introduce(acc)
+	}
 	if err := acc.Relay(ctx, a.in, a.term.Protocol(), o.relay()); err != nil {
 		return fmt.Errorf("relay: %w", err)
 	}
 	return nil
+}
+
+// introduce tells a person who runs the bridge at a terminal what it waits for, and which
+// command may have been meant. Each is a line of its own, to be copied.
+func (a *app) introduce(acc *account.Account) {
+	setUp := "mcp-login config CLIENT " + hint.Quote(acc.Server.String()) + " --write"
+	if len(a.args) > 1 {
+		setUp += " -- FLAGS"
+	}
+	a.term.Note("this is the bridge; it waits for an MCP client on stdin. Ctrl-C ends it.")
+	a.term.Note("To set up a client, sign in, list the tools, find out what is wrong:")
+	lines := []string{setUp, acc.CommandFor("login"), acc.CommandFor("tools"), acc.CommandFor("doctor")}
+	_, _ = io.WriteString(a.term.Err(), "  "+strings.Join(lines, "\n  ")+"\n")
 }
 
 // relay is what the flags say about the relay.

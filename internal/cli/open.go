@@ -123,7 +123,7 @@ func (a *app) askWhich(ctx context.Context, several *account.SeveralError, said 
 	if several.Verb, several.Said = a.verb, said; a.verb == "" {
 		return store.Entry{}, several
 	}
-	if stdin, ok := a.in.(*os.File); !ok || !terminal.IsTerminal(stdin) || !a.term.Interactive() {
+	if !a.typed() || !a.term.Interactive() {
 		return store.Entry{}, several
 	}
 	a.term.Note("%s", several)
@@ -141,6 +141,12 @@ func (a *app) askWhich(ctx context.Context, several *account.SeveralError, said 
 		}
 		return several.Kept[n-1], nil
 	}
+}
+
+// typed reports whether a person types what is read from stdin.
+func (a *app) typed() bool {
+	stdin, ok := a.in.(*os.File)
+	return ok && terminal.IsTerminal(stdin)
 }
 
 // maxLine bounds one line that a person types, in bytes.
