@@ -1,9 +1,13 @@
 package server
 
 import (
+	"context"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -147,4 +151,24 @@ func TestVerificationConfigCheck(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
+}
+
+// An issuer that does not answer holds up a start for as long as it is given, and then
+// the server starts.
+func TestTheNameOfAnIssuerIsNotWaitedForLongerThanAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newMemoryIssuer(t)
+		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		g, err := NewGroup(Config{Resource: mustURL(t, testResource), Issuer: i.url, HTTP: i.client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = g.Close(t.Context()) }()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if err := g.CheckIssuers(ctx); err != nil || time.Since(began) != 3*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
 }
