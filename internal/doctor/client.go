@@ -42,7 +42,7 @@ func (x *examination) client(ctx context.Context) Finding {
 	switch {
 	case x.Settings.Grant == oauth.GrantClientCredentials:
 		return x.clientCredentials(i)
-	case x.Settings.Device:
+	case i.ByDevice:
 		return x.deviceClient(i)
 	}
 	return x.codeClient(i)
@@ -167,6 +167,8 @@ func (x *examination) resourceAccepted(context.Context) Finding {
 	switch {
 	case x.clientCheck.ClientID == "":
 		return skipped("can be asked about when a client is registered")
+	case x.clientCheck.ByDevice && x.clientCheck.Granted == nil:
+		return skipped("the provider judges it when somebody signs in with a code")
 	case r.Status == 0, r.ClientRefused(), x.wrongType:
 		return skipped("the client is not accepted")
 	case r.RedirectRefused():

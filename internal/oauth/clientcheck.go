@@ -20,6 +20,9 @@ type ClientCheck struct {
 	RedirectURI, Resource string
 	// Secret tells that a secret or a key was presented at the token endpoint.
 	Secret bool
+	// ByDevice tells that people sign in with a code on another device: so they said, or
+	// the client was registered for nothing else.
+	ByDevice bool
 	// Authorization is what the authorization endpoint says, and Similar a redirect URI
 	// that it takes where it refuses RedirectURI; "" for none.
 	Authorization grant.Reply
@@ -51,12 +54,13 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 	l.found = found
 	l.prepare(reg)
 	check := ClientCheck{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: l.next.Resource, Secret: !reg.Public()}
+	check.ByDevice = c.devicePolicy(previous) == DeviceAlways || reg.DeviceGrant && reg.RedirectURI == "" && found.Server.DeviceEndpoint != ""
 	switch {
 	case err != nil && c.cfg.Key.Grant == GrantClientCredentials:
 		check.Granted = err
 	case c.cfg.Key.Grant == GrantClientCredentials:
 		check.Granted = l.asClient(ctx)
-	case c.devicePolicy(previous) == DeviceAlways:
+	case check.ByDevice:
 		if _, check.Granted = c.usesDevice(&found.Server, previous); check.Granted == nil {
 			_, check.Granted = c.grants.AuthorizeDevice(ctx, l.target(found.Server.DeviceEndpoint))
 		}

@@ -53,3 +53,37 @@ func TestNoBrowserPrintsTheAddress(t *testing.T) {
 		})
 	}
 }
+
+// A client that registered itself for the device grant alone has no redirect to ask about:
+// doctor finds nothing wrong with the login that it has.
+func TestDoctorKnowsALoginByCode(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only here a missing display means that there is no browser")
+	}
+	dir, server, program := t.TempDir(), protected(t), binary.Build(t, "mcp-login")
+	command := func(verb string) (*exec.Cmd, *binary.Output) {
+		cmd, out := exec.Command(program, verb, server), &binary.Output{}
+		cmd.Env = []string{"PATH=", "HOME=" + dir, "MCP_LOGIN_STORE=file", "NO_PROXY=127.0.0.1"}
+		cmd.Stdout, cmd.Stderr = out, out
+		return cmd, out
+	}
+	login, said := command("login")
+	if err := login.Start(); err != nil {
+		t.Fatal(err)
+	}
+	address := said.Await(t, `(?m)^ *(http://\S+/device)$`)[1]
+	code := said.Await(t, `\b[A-Z]{4}-[A-Z]{4}\b`)[0]
+	if exit := binary.Browse("approve-device", "alice", address+"?user_code="+code); exit != 0 {
+		t.Errorf("exit code %d of the browser", exit)
+	}
+	if err := login.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	doctor, found := command("doctor")
+	if err := doctor.Run(); err != nil {
+		t.Errorf("%v: %s", err, found)
+	}
+	for _, want := range []string{`(?m)^PASS +client +\S+ may sign people in with a code`, `(?m)^SKIP +resource +the provider judges it when`} {
+		found.Await(t, want)
+	}
+}
