@@ -42,6 +42,9 @@ func newLogout(a *app) *cobra.Command {
 				return a.logoutAll(cmd.Context(), o, with)
 			}
 			one, err := a.logout(cmd.Context(), o, args[0], with)
+			if err == nil {
+				err = a.forgetFailed(cmd.Context(), o, one)
+			}
 			if err == nil && with.quiet {
 				return a.term.JSON(logoutReport{schemaVersion, []logoutRow{one}})
 			}
@@ -184,6 +187,20 @@ func (a *app) endSession(ctx context.Context, acc *account.Account, cred oauth.C
 	if err := acc.Browser.Open(address); err != nil {
 		acc.Log.Debug("no browser was opened", "reason", err)
 	}
+}
+
+// forgetFailed forgets the sign-ins to the server of done that led to nothing, whatever other
+// flags they had, except those of another profile.
+func (a *app) forgetFailed(ctx context.Context, o options, done logoutRow) error {
+	_, entries, err := a.kept(ctx, o)
+	for _, e := range entries {
+		failed := !e.HasToken && !e.Established && !e.UnderWay && e.Problem == ""
+		if e.Key.Server == done.Server && failed && (o.Profile == "" || o.Profile == e.Key.Profile) {
+			_, failure := a.logout(ctx, o.forKept(e), e.Key.Server, logoutOptions{quiet: true})
+			err = errors.Join(err, failure)
+		}
+	}
+	return err
 }
 
 // logoutAll goes on after a failure and reports all of them.
