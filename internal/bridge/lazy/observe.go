@@ -67,7 +67,7 @@ func (s *Stage) describe(m, answer jsonrpc.Message) {
 	switch {
 	case answer.Result != nil:
 		s.record = record{Owner: owner, Client: who, Refused: s.refused, Opening: answer.Result}
-		if before.Owner == owner && before.Client == who && bytes.Equal(before.Opening, answer.Result) {
+		if before.Owner == owner && before.Client == who && (before.Opening == nil || bytes.Equal(before.Opening, answer.Result)) {
 			s.record.Refused, s.record.Lists = cmp.Or(s.refused, before.Refused), before.Lists
 		}
 	case m.Method == "server/discover":

@@ -1,9 +1,11 @@
 package lazy
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -250,6 +252,38 @@ func TestWithoutSessions(t *testing.T) {
 			third.end()
 		})
 	}
+}
+
+// Lists that are answered before the description that was requested with them are kept.
+func TestListsBesideTheDescription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		open := make(chan struct{})
+		s.before = func(_ context.Context, m jsonrpc.Message) error {
+			if m.Method == "server/discover" {
+				<-open
+			}
+			return nil
+		}
+		first := run(t, s, m)
+		var discover sync.WaitGroup
+		discover.Go(func() {
+			first.send(t.Context(), jsonrpc.Built([]byte(`{"jsonrpc":"2.0","id":"d","method":"server/discover","params":`+meta+`}`)))
+		})
+		synctest.Wait()
+		first.ask("prompts/list", meta)
+		close(open)
+		discover.Wait()
+		first.end()
+		s.methods()
+		second := run(t, s, m)
+		second.ask("server/discover", meta)
+		second.ask("prompts/list", meta)
+		if got := s.methods(); len(got) > 0 {
+			t.Errorf("the server heard %v", got)
+		}
+		second.end()
+	})
 }
 
 // A client of both generations at a server with sessions begins a session, as it did before.
