@@ -28,7 +28,7 @@ var (
 	// errBusy is a request beyond what may be under way and wait.
 	errBusy error = &codedError{jsonrpc.CodeBusy, "too many requests are under way", "wait for answers before you ask for more; this one was not sent"}
 	// errNoAnswer is a request that the server's side calls done without an answer.
-	errNoAnswer error = &codedError{jsonrpc.CodeInterrupted, "the server's reply does not hold the answer", ""}
+	errNoAnswer error = &codedError{jsonrpc.CodeInterrupted, "the server's response does not contain the answer", ""}
 )
 
 // answerFor turns err into the answer to the request with the raw id. The code is what

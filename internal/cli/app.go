@@ -135,7 +135,7 @@ func mayBeMCPRemote(args []string) bool {
 func (a *app) logger(level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, usageError{fmt.Errorf("log level %q is none of debug, info, warn, error", level)}
+		return nil, usageError{fmt.Errorf("log level %q is not debug, info, warn or error", level)}
 	}
 	limit := foreign.NewLogLimit(slog.NewTextHandler(a.term.Err(), &slog.HandlerOptions{Level: l}))
 	a.mu.Lock()

@@ -303,7 +303,7 @@ func configError(path string, c hosts.Host, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, hosts.ErrBroken):
-		next = "mend the file first; " + c.Title + " cannot read it either"
+		next = "repair the file first; " + c.Title + " cannot read it either"
 	case errors.Is(err, hosts.ErrLayout):
 		next = "change it by hand; run the command without --write to see the entry"
 	case errors.Is(err, hosts.ErrExists):

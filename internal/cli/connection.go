@@ -148,7 +148,7 @@ func (a *app) connection(o *options, log *slog.Logger) (c account.Connection, er
 	}
 	var known bool
 	if c.Transport, known = transports[o.transport]; !known {
-		return c, usageError{fmt.Errorf("transport %q is none of auto, http, sse", o.transport)}
+		return c, usageError{fmt.Errorf("transport %q is not auto, http or sse", o.transport)}
 	}
 	if c.Commands, err = o.commands(c.Header, getenv, log); err != nil {
 		return c, err

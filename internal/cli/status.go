@@ -210,7 +210,7 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 func (r loginRow) tokenState(now time.Time) string {
 	switch {
 	case r.NeedsLogin:
-		return "none of use; sign in again"
+		return "unusable; sign in again"
 	case r.ExpiresAt == nil:
 		return "no known end"
 	case now.Before(*r.ExpiresAt):
@@ -218,7 +218,7 @@ func (r loginRow) tokenState(now time.Time) string {
 	case r.Refreshable:
 		return "renewed at next use"
 	}
-	return "over; sign in again"
+	return "expired; sign in again"
 }
 
 // used says how long ago the login was used.

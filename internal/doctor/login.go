@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -145,7 +146,7 @@ func describeSession(result []byte) string {
 	if json.Unmarshal(result, &r, jsontext.AllowDuplicateNames(true)) != nil {
 		return "open"
 	}
-	return strings.TrimSpace(r.ServerInfo.Name+" "+r.ServerInfo.Version) + " speaks to us in revision " + r.ProtocolVersion
+	return "connected to " + cmp.Or(strings.TrimSpace(r.ServerInfo.Name+" "+r.ServerInfo.Version), "the server") + ", protocol " + r.ProtocolVersion
 }
 
 // Verdict is what a real request with a kept login has shown.

@@ -218,7 +218,7 @@ func (x *examination) answer(ctx context.Context) Finding {
 	case c.status >= 300 && c.status < 400:
 		return x.noServer(ctx, "it redirects (%d) to %s", c.status, redacted(c.header.Get("Location")))
 	case c.status == http.StatusTooManyRequests || c.status >= 500:
-		return failed(retryHint(c.header), "it is not well (%d)", c.status)
+		return failed(retryHint(c.header), "it answers %d %s", c.status, http.StatusText(c.status))
 	case c.status == http.StatusOK && (kind == "application/json" || kind == "text/event-stream"):
 		return passed("it answers without a sign-in")
 	}

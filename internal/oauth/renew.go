@@ -300,7 +300,7 @@ func (c *Client) replaced(ctx context.Context, cred *Credential) (newer *Credent
 // forgetRefused drops what the provider has refused for good, and keeps that
 // in the store: the refresh token, and a registration it does not know.
 func (c *Client) forgetRefused(ctx context.Context, cred *Credential, err error) {
-	c.log.Debug("the refresh token is of no use any more", "error", err)
+	c.log.Debug("the refresh token no longer works", "error", err)
 	left, attempt := *cred, cred.Attempt
 	left.RefreshToken, left.Attempt = grant.Secret{}, attempt.voided()
 	var refused *grant.Error

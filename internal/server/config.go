@@ -161,7 +161,7 @@ func (c *Config) checkVerification() error {
 		errs = append(errs, errors.New("introspection: client id and client secret are both needed"))
 	}
 	if c.Introspection != nil && c.JWTOnly {
-		errs = append(errs, errors.New("introspection: of no use where only JWTs are accepted"))
+		errs = append(errs, errors.New("introspection: has no effect where only JWTs are accepted"))
 	}
 	return errors.Join(append(errs, c.About.check())...)
 }

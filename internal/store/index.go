@@ -117,7 +117,7 @@ func (s *Store) readIndex(ctx context.Context) index {
 	}
 	if err != nil || file.Format != indexFormat {
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.log.Debug("the index of the store is of no use and is made anew", "error", err)
+			s.log.Debug("the index of the store is unreadable and is written again", "error", err)
 		}
 		return x
 	}

@@ -74,7 +74,7 @@ func ofTheBridge() []row {
 	const done = "the server may have done what it was asked; look before you repeat it"
 	const operator = "ask the server's operator"
 	const address = "is this the address of an MCP server? It usually ends in /mcp or /sse"
-	const notWell = "the server, or a gateway before it, is not well; try again later"
+	const notWell = "the server, or a gateway in front of it, has a problem; try again later"
 	const talk = call + `$TALK mcp-login $URL`
 	refused := says(200, `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"not today"}}`, "Content-Type", "application/json")
 	// A server of a revision that nobody knows yet.

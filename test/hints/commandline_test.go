@@ -79,7 +79,7 @@ func ofTheCommandLine() []row {
 		{hint: "run: mcp-login config CLIENT URL, config --list, or config --help", when: `mcp-login config`, does: `mcp-login config cursor $URL`, then: `mcp-login config --list`},
 		{hint: "name the client whose form the file has", when: `mcp-login config --list --file f`, does: `echo '{}' >f; mcp-login config cursor --list --file f`},
 		{hint: "known clients: …", when: `mcp-login config nobodys $URL`, does: `mcp-login config zed $URL`},
-		{hint: "mend the file first; … cannot read it either", before: `echo '{"mcpServers":' >f`, when: `mcp-login config cursor $URL --write --file f`, does: `echo '{}' >f; mcp-login config cursor $URL --write --file f`},
+		{hint: "repair the file first; … cannot read it either", before: `echo '{"mcpServers":' >f`, when: `mcp-login config cursor $URL --write --file f`, does: `echo '{}' >f; mcp-login config cursor $URL --write --file f`},
 		{hint: "change it by hand; run the command without --write to see the entry", before: `echo '{"mcpServers":[]}' >f`, when: `mcp-login config cursor $URL --write --file f`, does: `mcp-login config cursor $URL --file f`},
 		{hint: "choose another --name, or add --replace", before: `echo '{}' >f; mcp-login config cursor https://a.example/mcp --name x --write --file f`, when: `mcp-login config cursor $URL --name x --write --file f`, does: `mcp-login config cursor $URL --name y --write --file f`, then: `mcp-login config cursor $URL --name x --replace --write --file f`},
 		{hint: "run: mcp-login config --list …", before: `echo '{}' >f`, when: `mcp-login config cursor --remove x --write --file f`},

@@ -57,7 +57,7 @@ func well(w *world) { w.site = http.HandlerFunc(plain) }
 
 // ofTheNetwork are the hints about the way to a server, and about what answers there.
 func ofTheNetwork() []row {
-	const gateway = "if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
+	const gateway = "if a gateway or a firewall in front of the server has its own sign-in, give it what it accepts: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
 	const address = "is this the address of an MCP server? It usually ends in /mcp or /sse"
 	const elsewhereThere = "an MCP server answers at another path of this host; use this line instead: mcp-login … (elsewhere)"
 	const key = `export K=k; mcp-login tools --header 'X-Gate: ${K}' $URL`
@@ -100,7 +100,7 @@ func ofTheNetwork() []row {
 		{hint: elsewhereThere, when: call + `$TALK mcp-login http://$HOST/sse/mcp`, does: call + `$TALK mcp-login $URL`},
 		{hint: "the server is busy; try again later", site: says(503, ""), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: "the server is busy; try again in …", site: says(429, "", "Retry-After", "60"), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
-		{hint: "the server, or a gateway before it, is not well; try again later", site: page(500), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
+		{hint: "the server, or a gateway in front of it, has a problem; try again later", site: page(500), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: "if it has to be so large, raise --max-message", site: http.HandlerFunc(plain), when: `mcp-login tools --max-message 100B $URL`, does: `mcp-login tools --max-message 1MiB $URL`},
 		{hint: "write it as JSON", site: http.HandlerFunc(plain), when: `mcp-login call $URL count --arg n=three`, does: `mcp-login call $URL count --arg n:=3`},
 		{hint: "give a valid one with --header, or leave it out to sign in", site: gated(says(401, "")), when: `mcp-login tools --header 'Authorization: Bearer j' $URL`, does: `mcp-login tools --header 'Authorization: Bearer k' $URL`},

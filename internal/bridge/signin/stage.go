@@ -345,7 +345,7 @@ func (s *Stage) fail(answer jsonrpc.Message, err error) {
 	reason, _ := jsonrpc.Text(jsonrpc.Member(answer.Error, "message"))
 	if answer.Error == nil {
 		if err == nil {
-			err = errors.New("the server's reply does not hold the answer")
+			err = errors.New("the server's response does not contain the answer")
 		}
 		reason, _ = jsonrpc.Words(err)
 	}

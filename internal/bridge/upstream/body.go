@@ -21,7 +21,7 @@ const (
 )
 
 // errOverinflated is a compressed body that grows beyond maxCompression.
-var errOverinflated = errors.New("the server's compressed answer is out of all proportion")
+var errOverinflated = errors.New("the server's compressed answer is far too large once it is unpacked")
 
 // errIdle is a body of which nothing came for Config.IdleTimeout.
 var errIdle = errors.New("nothing came from the server")

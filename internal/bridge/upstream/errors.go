@@ -84,7 +84,7 @@ const (
 	AddressHint = "is this the address of an MCP server? It usually ends in /mcp or /sse"
 	// GatewayHint is for what a gateway answers in the place of the server: it has a
 	// sign-in of its own, which no OAuth login of the server satisfies.
-	GatewayHint = "if a gateway or a firewall before the server wants its own sign-in, give it what it takes: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
+	GatewayHint = "if a gateway or a firewall in front of the server has its own sign-in, give it what it accepts: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
 	// restartHint is for a server that takes neither the session nor a new one.
 	restartHint = "restart the client"
 	// doneHint is for a request whose answer is lost.
@@ -123,7 +123,7 @@ func brokenBody(resp *http.Response, err error) error {
 
 // noAnswer is a response that ended well and did not hold the answer.
 func noAnswer(status int) error {
-	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's reply does not hold the answer"), Hint: doneHint}
+	return &Error{Reason: Interrupted, Status: status, Err: errors.New("the server's response does not contain the answer"), Hint: doneHint}
 }
 
 func (u *Upstream) tooLarge() error {

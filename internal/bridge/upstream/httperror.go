@@ -81,7 +81,7 @@ func (u *Upstream) statusError(resp *http.Response, body []byte) error {
 	case page && resp.StatusCode < 500, !hasSession && notFoundHere(resp.StatusCode):
 		e.Hint = AddressHint
 	case resp.StatusCode >= 500:
-		e.Hint = "the server, or a gateway before it, is not well; try again later"
+		e.Hint = "the server, or a gateway in front of it, has a problem; try again later"
 	}
 	if !page {
 		if short := quote(resp, body); short != "" {

@@ -97,7 +97,7 @@ func (r *response) readJSON(ctx context.Context) error {
 	case errors.As(err, new(*Error)):
 		return err
 	case err != nil:
-		return &Error{Reason: NotMCP, Status: r.resp.StatusCode, Err: fmt.Errorf("the server's answer is no JSON-RPC: %w", err), Hint: AddressHint}
+		return &Error{Reason: NotMCP, Status: r.resp.StatusCode, Err: fmt.Errorf("the server's answer is not JSON-RPC: %w", err), Hint: AddressHint}
 	case r.sniffed && !r.answered:
 		return notMCP(r.resp, false)
 	case !answered:

@@ -261,7 +261,7 @@ func (o candidate) isMethod(name string) error {
 }
 
 func (o candidate) isKey(name string) error {
-	return fmt.Errorf("%s is of no use without the private key; a client with one is registered by hand: --client-id and --client-key", name)
+	return fmt.Errorf("%s is unusable without the private key; a client with one is registered by hand: --client-id and --client-key", name)
 }
 
 func (o candidate) mustBeFalse(name string) error {

@@ -90,7 +90,7 @@ var english = words{
 		reasonClient:      {"The provider does not know this client.", "Check the client ID that mcp-login was given, then start again."},
 		reasonNotAllowed:  {"The provider does not allow this client to sign people in.", "Whoever runs the provider has to register it as a native application."},
 		reasonSpent:       {"The provider did not accept the sign-in: it was used before, or took too long.", "Start it again from your program."},
-		reasonRequest:     {"The provider takes the request for a wrong one.", "The program that asked for the sign-in shows more. Whoever runs the provider can use the error code."},
+		reasonRequest:     {"The provider rejected the request as invalid.", "The program that asked for the sign-in shows more. Whoever runs the provider can use the error code."},
 		reasonInteraction: {"The provider had a question for you and could not ask it.", "Sign in to the provider in this browser, then start again from your program."},
 		reasonBroken:      {"The provider has a problem.", "Wait a few minutes, then start again from your program."},
 		reasonBusy:        {"The provider is overloaded or being maintained.", "Wait a few minutes, then start again from your program."},
