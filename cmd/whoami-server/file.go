@@ -27,11 +27,14 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) []error {
 	var all []error
 	seen := make(map[string]bool)
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		key, value := root.Content[i], root.Content[i+1]
+		key, value, next := root.Content[i], root.Content[i+1], next
 		text, err := valueOf(value)
 		switch {
 		case fs.Lookup(key.Value) == nil || key.Value == "config" || key.Value == "version":
 			err = fmt.Errorf("%q is not an option", key.Value)
+			if names := similarFlags(fs, strings.ReplaceAll(key.Value, "_", "-")); len(names) == 1 {
+				next = "did you mean " + names[0] + "?"
+			}
 		case seen[key.Value]:
 			err = fmt.Errorf("%s is given twice", key.Value)
 		case err != nil:

@@ -56,8 +56,8 @@ func (o *options) parseProxies(wrong func(string, error)) {
 // parseOperations judges what was said as text.
 func (o *options) parseOperations(wrong func(string, error)) {
 	if o.opsListen != "" {
-		_, err := checkAddress("ops-listen", o.opsListen)
-		wrong("write host:port, e.g. 127.0.0.1:9464", err)
+		_, err := checkAddress("ops-listen", o.opsListen, "9464")
+		wrong("", err)
 	}
 	if o.logFormat != "text" && o.logFormat != "json" {
 		wrong("write text or json", fmt.Errorf("log-format: %q is neither text nor json", o.logFormat))

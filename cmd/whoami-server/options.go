@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
@@ -36,14 +38,16 @@ type options struct {
 	others                                         []*url.URL // the resources after the first
 
 	mistakes []error // of the file
+	unknown  []error // variables that are none of ours, and nearly are
 	settings []func(wrong func(next string, err error))
 }
 
 // kind is how the text of an option is read.
 type kind[T any] struct {
 	parse func(text string) (T, error)
-	what  string // what a text that cannot be read is not
-	next  string // what to do then
+	what  string                           // what a text that cannot be read is not
+	next  string                           // what to do then
+	meant func(text string) (string, bool) // the text that was meant; may be nil
 }
 
 // setting is an option that parse turns into what it means. A boolean one may be given
@@ -59,9 +63,25 @@ func setting[T any](o *options, fs *flag.FlagSet, to *T, k kind[T], name, def, u
 	o.settings = append(o.settings, func(wrong func(string, error)) {
 		var err error
 		if *to, err = k.parse(*value); err != nil {
-			wrong(k.next, fmt.Errorf("%s: %q is not %s", name, *value, k.what))
+			next := k.next
+			if meant, ok := k.meaning(*value); ok {
+				next = "write " + meant
+			}
+			wrong(next, fmt.Errorf("%s: %q is not %s", name, *value, k.what))
 		}
 	})
+}
+
+// meaning is the text that was meant, if that is known and can be read.
+func (k kind[T]) meaning(text string) (string, bool) {
+	if k.meant == nil {
+		return "", false
+	}
+	meant, ok := k.meant(text)
+	if _, err := k.parse(meant); err != nil {
+		return "", false
+	}
+	return meant, ok
 }
 
 // text is an option that stays as it is.
@@ -70,9 +90,12 @@ func text(fs *flag.FlagSet, to *string, name, def, usage string) {
 }
 
 var (
-	boolean = kind[bool]{parse: strconv.ParseBool, what: "a boolean", next: "write true or false"}
-	list    = kind[[]string]{parse: func(text string) ([]string, error) { return words(text), nil }}
-	level   = kind[slog.Level]{parse: func(text string) (l slog.Level, err error) {
+	boolean = kind[bool]{parse: strconv.ParseBool, what: "a boolean", next: "write true or false", meant: func(text string) (string, bool) {
+		value, ok := commandline.Boolean(text)
+		return strconv.FormatBool(value), ok
+	}}
+	list  = kind[[]string]{parse: func(text string) ([]string, error) { return words(text), nil }}
+	level = kind[slog.Level]{parse: func(text string) (l slog.Level, err error) {
 		err = l.UnmarshalText([]byte(text))
 		return l, err
 	}, what: "a level", next: "write debug, info, warn or error"}
@@ -82,7 +105,7 @@ var (
 			err = errRange
 		}
 		return d, err
-	}, what: "a time", next: "write a time like 90s or 30m"}
+	}, what: "a time", next: "write a time like 90s or 30m", meant: commandline.Duration}
 	count = kind[int]{parse: func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
 		if n < 1 {
@@ -114,7 +137,7 @@ func orNone(none time.Duration) kind[time.Duration] {
 			return none, err
 		}
 		return d, nil
-	}, what: "a duration", next: "write a duration, e.g. 30s, 5m or 0"}
+	}, what: "a duration", next: "write a duration, e.g. 30s, 5m or 0", meant: commandline.Duration}
 }
 
 // boolText is a boolean flag whose value is judged later, together with all
@@ -168,11 +191,11 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 }
 
 // read fills o from args, for flags not given from the environment, and for the
-// rest from the file. Its error has been reported to out already.
-func (o *options) read(args []string, getenv func(string) string, out io.Writer) error {
-	fs := o.flags(out)
-	if err := fs.Parse(args); err != nil {
-		return fmt.Errorf("read options: %w", err)
+// rest from the file. program is what stands in front of args.
+func (o *options) read(program string, args []string, getenv func(string) string) error {
+	fs := o.flags(io.Discard)
+	if err := fs.Parse(args); err != nil || fs.NArg() > 0 {
+		return mistaken(program, fs, args)
 	}
 	given := make(map[string]bool)
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -186,10 +209,7 @@ func (o *options) read(args []string, getenv func(string) string, out io.Writer)
 		o.mistakes = readFile(o.file, fs, given)
 	}
 	o.introspectionSecret = getenv(secretVariable)
-	if fs.NArg() > 0 {
-		_, _ = fmt.Fprintf(out, "error: unexpected argument %q\nhint: see whoami-server --help\n", fs.Arg(0))
-		return errors.New("unexpected argument")
-	}
+	o.unknown = misspelled(fs, os.Environ())
 	return nil
 }
 
@@ -236,8 +256,8 @@ func (o *options) parseIssuer(wrong func(string, error)) {
 	if o.issuer != "" {
 		wrong("leave out --issuer or --dev", errors.New("issuer: --dev brings its own"))
 	}
-	_, err := checkAddress("dev-listen", o.devListen)
-	wrong("write host:port, e.g. 127.0.0.1:3002", err)
+	_, err := checkAddress("dev-listen", o.devListen, "3002")
+	wrong("", err)
 }
 
 // parsePage judges what stands on the page for people.
@@ -265,7 +285,7 @@ func (o *options) keepToThisMachine(wrong func(string, error)) {
 	for _, a := range []struct{ name, address string }{
 		{"listen", o.listen}, {"dev-listen", o.devListen}, {"ops-listen", o.opsListen},
 	} {
-		host, err := checkAddress(a.name, a.address)
+		host, err := checkAddress(a.name, a.address, "")
 		if a.address != "" && err == nil && !origin.Loopback(host) {
 			wrong(devHint, fmt.Errorf("%s: %s is not a loopback address", a.name, a.address))
 		}
@@ -278,8 +298,8 @@ func (o *options) keepToThisMachine(wrong func(string, error)) {
 }
 
 func (o *options) parseAddresses(wrong func(string, error)) {
-	host, err := checkAddress("listen", o.listen)
-	wrong("write host:port, e.g. 127.0.0.1:3001", err)
+	host, err := checkAddress("listen", o.listen, "3001")
+	wrong("", err)
 	if o.resource == "" {
 		if err == nil && !o.dev && !origin.Loopback(host) {
 			wrong("give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
@@ -317,13 +337,18 @@ func parseResource(resource string, wrong func(string, error)) *url.URL {
 	return u
 }
 
-func checkAddress(name, address string) (host string, err error) {
+// checkAddress takes an address to listen on apart. usual is the port of the example.
+func checkAddress(name, address, usual string) (host string, err error) {
+	next := "write host:port, e.g. 127.0.0.1:" + usual
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
+		if isNumber(address) {
+			next = "write 127.0.0.1:" + address
+		}
+		return "", hint.With(fmt.Errorf("%s: %q is not host:port", name, address), next)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("%s: %q is not a port", name, port)
+		return "", hint.With(fmt.Errorf("%s: %q is not a port", name, port), next)
 	}
 	return host, nil
 }

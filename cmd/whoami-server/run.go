@@ -49,11 +49,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		o.flags(stdout).Usage()
 		return exitOK
 	}
-	check := len(args) > 0 && args[0] == "healthcheck"
+	program, check := "whoami-server", len(args) > 0 && args[0] == "healthcheck"
 	if check {
-		args = args[1:]
+		program, args = program+" healthcheck", args[1:]
 	}
-	if err := o.read(args, getenv, stderr); err != nil {
+	if err := o.read(program, args, getenv); err != nil {
+		report(stderr, err)
 		return exitUsage
 	}
 	if o.version == "true" {
@@ -64,7 +65,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return healthcheck(ctx, &o, stderr)
 	}
 	if mistakes := o.parse(); len(mistakes) > 0 {
-		for _, err := range mistakes {
+		for _, err := range append(mistakes, o.unknown...) {
 			report(stderr, err)
 		}
 		return exitUsage
@@ -102,6 +103,9 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	log := newLog(o, stderr)
 	if said := toolchain.Outdated(); said != "" {
 		log.Warn("this program is outdated", "reason", said)
+	}
+	for _, err := range o.unknown {
+		log.Warn(err.Error(), "hint", hint.Of(err))
 	}
 	l, err := bind(ctx, o, getenv, log)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 func parsed(t *testing.T, env map[string]string, args ...string) (*options, []error) {
 	t.Helper()
 	var o options
-	if err := o.read(args, func(k string) string { return env[k] }, io.Discard); err != nil {
+	if err := o.read("whoami-server", args, func(k string) string { return env[k] }); err != nil {
 		t.Fatal(err)
 	}
 	return &o, o.parse()

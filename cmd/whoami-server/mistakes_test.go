@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/hint"
+)
+
+// A command line that package flag refuses is answered with the line that was probably
+// meant, which it takes, and not with the whole help.
+func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
+	const url = "https://id.example"
+	for given, want := range map[string]string{
+		"-isuer " + url:                       "--issuer " + url,
+		"--issuerr=" + url:                    "--issuer=" + url,
+		"-addr 8080 --dev":                    "--listen 127.0.0.1:8080 --dev",
+		"--port 8080 --issuer " + url:         "--listen 127.0.0.1:8080 --issuer " + url,
+		"--dev 8080":                          "--dev --listen=127.0.0.1:8080",
+		"--dev true":                          "--dev=true",
+		"--jwt-only no --issuer " + url:       "--jwt-only=false --issuer " + url,
+		"serve --dev":                         "--dev",
+		url:                                   "--issuer=" + url,
+		"--issuer " + url + " -- --dev=false": "--issuer " + url + " --dev=false",
+		"--dev --drain_delay 5s":              "--dev --drain-delay 5s",
+		"--bus redis://:s3cret@redis --isuer " + url: "--bus URL --issuer " + url,
+		"health-check":      "healthcheck",
+		"--dev --listen":    "",
+		"--zzz":             "",
+		"--tls x --dev":     "",
+		"--dev s3cret-word": "",
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), strings.Fields(given), noEnv, &stdout, &stderr)
+		_, line, proposed := strings.Cut(strings.TrimSpace(stderr.String()), "hint: did you mean: whoami-server ")
+		if code != exitUsage || stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 2 || line != want || proposed != (want != "") {
+			t.Errorf("%s\n got %d %s\nwant %s", given, code, stderr.String(), want)
+		}
+		if strings.Contains(stderr.String(), "s3cret@") {
+			t.Errorf("%s: a password is shown", given)
+		}
+		if proposed && line != "healthcheck" {
+			if err := new(options).flags(io.Discard).Parse(strings.Fields(line)); err != nil {
+				t.Errorf("%s: %s is not taken: %v", given, line, err)
+			}
+		}
+	}
+}
+
+// A value that is nearly right is named as it is to be written.
+func TestAValueIsNamedAsItWasMeant(t *testing.T) {
+	for given, want := range map[string]string{
+		"--drain-delay 5": "write 5s", "--heartbeat 1,5min": "write 1m30s", "--leeway 5sec": "write 5s", "--jwt-only=yes": "write true", "--relay-issuer-metadata=off": "write false",
+		"--listen 8080": "write 127.0.0.1:8080", "--ops-listen 9464": "write 127.0.0.1:9464", "--listen localhost": "write host:port, e.g. 127.0.0.1:3001",
+		"--drain-delay soon": "write a time like 90s or 30m", "--heartbeat -5": "write a time like 90s or 30m",
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), append([]string{"--issuer", "https://id.example"}, strings.Fields(given)...), noEnv, &stdout, &stderr)
+		if code != exitUsage || !strings.Contains(stderr.String(), "hint: "+want+"\n") || strings.Contains(stderr.String(), "strconv") || strings.Contains(stderr.String(), "time:") {
+			t.Errorf("%s: %d %s", given, code, stderr.String())
+		}
+	}
+}
+
+// A variable that is nearly one of ours is named; what Kubernetes sets is not.
+func TestAMisspelledVariableIsNamed(t *testing.T) {
+	var said []string
+	for _, err := range misspelled(new(options).flags(io.Discard), []string{
+		"WHOAMI_ISUER=x", "WHOAMI_ISSUER=x", "WHOAMI_JWT_ONYL=1", "whoami_listen=x", "WHOAMI_INTROSPECTION_SECRET=s", "HOME=/", "ISSUER=x",
+		"WHOAMI_PORT=tcp://10.0.0.1:3001", "WHOAMI_PORT_3001_TCP=x", "WHOAMI_SERVICE_HOST=10.0.0.1", "WHOAMI_SERVICE_PORT=1", "WHOAMI_ZZZ=1",
+	}) {
+		said = append(said, err.Error()+" "+hint.Of(err))
+	}
+	want := "the variable WHOAMI_ISUER is not known did you mean WHOAMI_ISSUER?|the variable WHOAMI_JWT_ONYL is not known did you mean WHOAMI_JWT_ONLY?|the variable whoami_listen is not known did you mean WHOAMI_LISTEN?"
+	if got := strings.Join(said, "|"); got != want {
+		t.Error(got)
+	}
+	t.Setenv("WHOAMI_ISUER", "https://id.example")
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), nil, noEnv, &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "did you mean WHOAMI_ISSUER?") {
+		t.Errorf("%d %s", code, stderr.String())
+	}
+}
