@@ -63,7 +63,8 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	a.args = args
-	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) { // cobra prints its own errors, past a.term
+	completes := len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
+	if completes { // cobra prints its own errors, past a.term
 		for i := range args {
 			args[i] = foreign.Line(args[i])
 		}
@@ -73,6 +74,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 		build = newBridge
 	}
 	root := build(a)
+	if completes {
+		a.complete(root)
+	}
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.term.Out())

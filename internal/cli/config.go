@@ -33,7 +33,7 @@ func newConfig(a *app) *cobra.Command {
 			"  $ mcp-login config --from-mcp-remote --write\n" +
 			"  $ mcp-login config cursor https://example.com/mcp -- \\\n      --header 'X-Key: ${KEY}'",
 		Args:              cobra.ArbitraryArgs, // judged by the form of the command, in config
-		ValidArgsFunction: completeClient,
+		ValidArgsFunction: a.completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var extra []string
 			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
@@ -65,14 +65,18 @@ func hostIDs() (ids []string) {
 
 func hostNames() string { return strings.Join(hostIDs(), ", ") }
 
-// completeClient offers the shell the clients for the first argument.
-func completeClient(_ *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
-	if len(args) == 0 {
+// completeConfig offers the shell the clients for the first argument, and servers for the
+// second.
+func (a *app) completeConfig(cmd *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
 		for _, c := range hosts.All {
-			names = append(names, c.ID+"\t"+c.Title)
+			words = append(words, c.ID+"\t"+c.Title)
 		}
+	case 1:
+		words = a.keptServers(cmd)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 // config tells the four forms of the verb apart.

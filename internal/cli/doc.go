@@ -10,7 +10,8 @@
 //  2. A cobra command, one file each, listed in root.go, reads its flags into options
 //     (options.go; general.go has those that are right for any server, connection.go
 //     those about the connection; what headers they make is in header.go). Which flags a
-//     verb takes, and where they stand in its help, is in flagtable.go and helptext.go.
+//     verb takes, and where they stand in its help, is in flagtable.go and helptext.go; what a
+//     shell may offer for a word is in complete.go.
 //  3. open makes an account of them (open.go; package account): kept login (keptlogin.go),
 //     OAuth client, connection (connection.go).
 //  4. The verb does its job and returns an error or nil.

@@ -206,6 +206,18 @@ func (s *Store) ListIndexed(ctx context.Context) ([]Entry, error) {
 	return list, nil
 }
 
+// Indexed returns the logins as the index has them, and reads nothing else: some may be
+// missing, or gone.
+func (s *Store) Indexed(ctx context.Context) (list []Entry) {
+	if s.memory != nil {
+		return nil
+	}
+	for _, e := range s.readIndex(ctx) {
+		list = append(list, e.Entry)
+	}
+	return ordered(list)
+}
+
 // withUnderWay fills in UnderWay, which is not written down.
 func (s *Store) withUnderWay(ctx context.Context, e Entry) Entry {
 	e.UnderWay = !e.HasToken && !e.Established && e.Key.Server != "" && s.LoginUnderWay(ctx, e.Key)
