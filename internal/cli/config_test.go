@@ -44,3 +44,37 @@ func TestAnEntryThatCannotStartStaysWithMCPRemote(t *testing.T) {
 		}
 	}
 }
+
+// Who moves entries is told what does not hold any more, and how the logins come along.
+func TestMovingNamesWhatIsLostAndHowLoginsAreKept(t *testing.T) {
+	home, theirs := t.TempDir(), t.TempDir()
+	file := filepath.Join(home, "mcp.json")
+	move := func(text string, flags ...string) (out, said string) {
+		must(t, os.WriteFile(file, []byte(text), 0o600))
+		args := append([]string{"config", "--from-mcp-remote", "cursor", "--file", file, "--command", "mcp-login"}, flags...)
+		code, out, said := runWith(t, "", args, "HOME", home, "MCP_REMOTE_CONFIG_DIR", theirs)
+		if code != exitOK {
+			t.Fatalf("%d %s", code, said)
+		}
+		return out, said
+	}
+	const plain = `{"mcpServers":{"a":{"command":"npx","args":["mcp-remote","https://a.example/mcp"]}}}`
+	unchecked := strings.Replace(plain, `]}`, `],"env":{"NODE_TLS_REJECT_UNAUTHORIZED":"0"}}`, 1)
+	for _, flags := range [][]string{nil, {"--write"}} {
+		if _, said := move(unchecked, flags...); !strings.Contains(said, "cursor: a: NODE_TLS_REJECT_UNAUTHORIZED=0 of the entry has no effect") || !strings.Contains(said, "--ca-file FILE") {
+			t.Errorf("%q: %s", flags, said)
+		}
+		if _, said := move(plain, flags...); strings.Contains(said, "NODE_TLS") || strings.Contains(said, "import mcp-remote") {
+			t.Errorf("%q: %s", flags, said)
+		}
+	}
+	if out, _ := move(unchecked, "--json"); !strings.Contains(out, `"warning": "NODE_TLS`) {
+		t.Error(out)
+	}
+	folder := filepath.Join(theirs, "mcp-remote-v1")
+	must(t, os.Mkdir(folder, 0o700))
+	must(t, os.WriteFile(filepath.Join(folder, strings.Repeat("a", 32)+"_tokens.json"), []byte(`{"access_token":"s3cret"}`), 0o600))
+	if _, said := move(plain, "--write"); !strings.Contains(said, "to take them over run: mcp-login import mcp-remote") || strings.Contains(said, "s3cret") {
+		t.Error(said)
+	}
+}

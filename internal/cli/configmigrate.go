@@ -29,6 +29,8 @@ type migrationRow struct {
 	Was []string `json:"was,omitzero"`
 	// Added is the client's time limit for a start, with room for a sign-in.
 	Added string `json:"added,omitzero"`
+	// Warning is what does not hold any more.
+	Warning string `json:"warning,omitzero"`
 	// Skipped says why the entry was left alone.
 	Skipped string `json:"skipped,omitzero"`
 }
@@ -81,7 +83,11 @@ func (a *app) migrateOne(o configOptions, c hosts.Host, path string) (migration,
 		return m, err
 	}
 	for _, r := range all {
-		m.Entries = append(m.Entries, migrationRow{Name: r.Name, Project: r.Project, Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped})
+		row := migrationRow{Name: r.Name, Project: r.Project, Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped}
+		if r.Unchecked {
+			row.Warning = "NODE_TLS_REJECT_UNAUTHORIZED=0 of the entry has no effect: certificates are always checked. If the server has one of its own, add --ca-file FILE to the args, with its authority"
+		}
+		m.Entries = append(m.Entries, row)
 	}
 	if o.write && change.Changed() {
 		if m.Backup, err = change.Write(time.Now()); err != nil {
@@ -139,6 +145,9 @@ func (a *app) printMigration(o configOptions, rows []migration) {
 				with = ", with " + e.Added
 			}
 			a.term.Print("%s: %s: %s -> mcp-login%s", m.Client, e.Name, strings.Join(e.Was, " "), with)
+			if e.Warning != "" {
+				a.term.Note("%s: %s: %s", m.Client, e.Name, e.Warning)
+			}
 		}
 		if m.Written {
 			a.term.Note("changed %s; the old file is %s", m.File, m.Backup)
@@ -150,6 +159,9 @@ func (a *app) printMigration(o configOptions, rows []migration) {
 	case found > 0 && !o.write:
 		a.term.Note("nothing is written yet; run again with --write")
 	case found > 0:
-		a.term.Note("restart the clients; each server asks for one new login")
+		if logins, err := mcpremote.Logins(a.mcpRemoteFolder()); err == nil && len(logins) > 0 {
+			a.term.Note("mcp-remote has kept logins here; to take them over run: mcp-login import mcp-remote")
+		}
+		a.term.Note("restart the clients; each server without a login asks for one")
 	}
 }

@@ -92,8 +92,7 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 	if err != nil {
 		return err
 	}
-	home, _ := os.UserHomeDir() // "" finds nothing
-	folder := mcpremote.Folder(a.getenv, home)
+	folder := a.mcpRemoteFolder()
 	found, err := mcpremote.Logins(folder)
 	if err != nil {
 		return fmt.Errorf("look into mcp-remote's folder: %w", err)
@@ -108,6 +107,12 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 	}
 	i := &importer{app: a, options: o, store: st, connection: connection}
 	return i.run(ctx, found, a.identities(urls))
+}
+
+// mcpRemoteFolder is where mcp-remote keeps its logins.
+func (a *app) mcpRemoteFolder() string {
+	home, _ := os.UserHomeDir() // "" finds nothing
+	return mcpremote.Folder(a.getenv, home)
 }
 
 // run takes over what it can, and reports the rest.

@@ -296,3 +296,28 @@ func anyObject(t *rapid.T, kind string, n, depth int) string {
 	}
 	return "{" + strings.Join(members, ",") + end + gap(t) + "}"
 }
+
+// An entry that switches the check of certificates off is told from others, in every
+// format and under every name that hosts have for variables.
+func TestEntriesThatCheckNoCertificatesAreTold(t *testing.T) {
+	const args = `"args":["mcp-remote","https://a.example/mcp"]`
+	for text, want := range map[string]bool{
+		`cursor {"mcpServers":{"x":{"command":"npx",` + args + `,"env":{"A":"1","NODE_TLS_REJECT_UNAUTHORIZED":"0"}}}}`:                                               true,
+		`cursor {"mcpServers":{"x":{"command":"npx",` + args + `,"env":{"NODE_TLS_REJECT_UNAUTHORIZED":0}}}}`:                                                         true,
+		`cursor {"mcpServers":{"x":{"command":"npx",` + args + `,"env":{"NODE_TLS_REJECT_UNAUTHORIZED":"1"}}}}`:                                                       false,
+		`cursor {"mcpServers":{"x":{"command":"npx",` + args + `,"env":"NODE_TLS_REJECT_UNAUTHORIZED"}}}`:                                                             false,
+		`cursor {"mcpServers":{"x":{"command":"npx",` + args + `}}}`:                                                                                                  false,
+		`opencode {"mcp":{"x":{"type":"local","command":["npx","mcp-remote","https://a.example/mcp"],"environment":{"NODE_TLS_REJECT_UNAUTHORIZED":"0"}}}}`:           true,
+		"codex [mcp_servers.x]\ncommand = \"npx\"\nargs = [\"mcp-remote\", \"https://a.example/mcp\"]\n[mcp_servers.x.env]\nNODE_TLS_REJECT_UNAUTHORIZED = \"0\"\n":   true,
+		"codex [mcp_servers.x]\ncommand = \"npx\"\nargs = [\"mcp-remote\", \"https://a.example/mcp\"]\nenv = { NODE_TLS_REJECT_UNAUTHORIZED = \"0\" }\n":              true,
+		"goose extensions:\n  x:\n    cmd: npx\n    args:\n      - mcp-remote\n      - https://a.example/mcp\n    envs:\n      NODE_TLS_REJECT_UNAUTHORIZED: \"0\"\n": true,
+		"goose extensions:\n  x:\n    cmd: npx\n    args:\n      - mcp-remote\n      - https://a.example/mcp\n    envs:\n      NODE_TLS_REJECT_UNAUTHORIZED: 0\n":     true,
+	} {
+		id, data, _ := strings.Cut(text, " ")
+		h, _ := Find(id)
+		_, all, err := h.Rewrite([]byte(data), "mcp-login", nil)
+		if err != nil || len(all) != 1 || all[0].Skipped != "" || all[0].Unchecked != want {
+			t.Errorf("%s: %+v, %v", text, all, err)
+		}
+	}
+}

@@ -12,6 +12,9 @@ type Rewriting struct {
 	Launcher []string
 	// Added is the time limit that the entry was given, "" for none.
 	Added string
+	// Unchecked tells that the entry's environment keeps Node from checking certificates,
+	// which has no effect on us.
+	Unchecked bool
 	// Skipped says why the entry was left alone; empty if it was rewritten.
 	Skipped string
 }
@@ -60,7 +63,7 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 		case !ok:
 			r.Skipped = "its command line is written in an uncommon way"
 		default:
-			r.Launcher = e.argv()[:rest]
+			r.Launcher, r.Unchecked = e.argv()[:rest], e.variable("NODE_TLS_REJECT_UNAUTHORIZED") == "0"
 			want := Server{Name: e.Name, Command: command, Args: e.Args[rest-1:]}
 			if added, flags, ok := f.withLimit(e, want.Args); ok {
 				r.Added, want.Args = f.host.startTimeout.name, slices.Concat(want.Args, flags)

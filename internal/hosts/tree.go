@@ -67,6 +67,18 @@ type entry struct {
 	args           []*node
 }
 
+// variable is the value of a variable that the entry sets, "" for none.
+func (e entry) variable(name string) string {
+	for _, key := range []string{"env", "envs", "environment"} {
+		if variables := e.value.member(key); variables != nil {
+			if value := variables.member(name); value != nil {
+				return value.text
+			}
+		}
+	}
+	return ""
+}
+
 // entries are all servers of a file, those in other groups included.
 func (h Host) entries(root *node) []entry {
 	all := h.collect(root, nil, nil, h.path, nil)

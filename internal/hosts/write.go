@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mcp-login/internal/foreign"
@@ -51,8 +52,8 @@ func Plan(path string, edit func(old []byte) ([]byte, error)) (Change, error) {
 func (c Change) Changed() bool { return !bytes.Equal(c.old, c.data) }
 
 // Write puts the new content in the place of the old, in one step: readers see the one or
-// the other. It keeps the old content beside the file, under the name that it returns, ""
-// for a file that is new. A link stays a link, and the file that it leads to is replaced;
+// the other. It keeps the old content beside the file, for its owner only, under the name
+// that it returns, "" for a file that is new; of earlier such copies only the first stays. A link stays a link, and the file that it leads to is replaced;
 // permissions and owner stay. What is not writable, or has changed since it was read
 // (errChanged), is left alone. A new file, and folders on the way to it, are for their
 // owner only.
@@ -92,12 +93,41 @@ func write(path string, old, data []byte, now time.Time) (backup string, err err
 		return "", fmt.Errorf("%s: %w", path, errChanged)
 	}
 	if len(old) > 0 {
-		backup = target + "." + now.UTC().Format("20060102T150405.000Z") + ".bak"
-		if err := place(backup, old, info.Mode().Perm(), info); err != nil {
+		backup = target + "." + now.UTC().Format(backupTime) + ".bak"
+		if err := place(backup, old, 0o600, info); err != nil {
 			return "", fmt.Errorf("keep a copy: %w", err)
 		}
+		removeBackups(target)
 	}
 	return backup, place(target, data, info.Mode().Perm(), info)
+}
+
+// backupTime is how the name of a copy tells when it was made.
+const backupTime = "20060102T150405.000Z"
+
+// removeBackups removes the copies of a file but the first, which is from before our first
+// change, and the last: they may hold secrets. The first is for its owner only, as the
+// last is.
+func removeBackups(target string) {
+	files, err := os.ReadDir(filepath.Dir(target)) // by name, and so by time
+	if err != nil {
+		return
+	}
+	var ours []string
+	for _, file := range files {
+		when, isCopy := strings.CutPrefix(file.Name(), filepath.Base(target)+".")
+		when, named := strings.CutSuffix(when, ".bak")
+		if _, err := time.Parse(backupTime, when); err == nil && isCopy && named && file.Type().IsRegular() {
+			ours = append(ours, filepath.Join(filepath.Dir(target), file.Name()))
+		}
+	}
+	if len(ours) < 2 {
+		return
+	}
+	_ = os.Chmod(ours[0], 0o600)
+	for _, path := range ours[1 : len(ours)-1] {
+		_ = os.Remove(path) // one that stays is no worse than before
+	}
 }
 
 // writable opens the file as an editor would: a file that its owner has protected is left

@@ -33,8 +33,8 @@ func content(t *testing.T, path string) string {
 	return string(data)
 }
 
-// A write keeps the old content beside the file, with the file's permissions,
-// and leaves nothing else behind.
+// A write keeps the old content beside the file, for its owner only: it may hold
+// secrets. The file keeps its permissions, and nothing else is left behind.
 func TestWriteKeepsACopy(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "mcp.json")
@@ -46,13 +46,46 @@ func TestWriteKeepsACopy(t *testing.T) {
 	if backup != path+".20261123T010203.004Z.bak" {
 		t.Errorf("%s", backup)
 	}
-	for _, file := range []string{path, backup} {
-		if info, err := os.Stat(file); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o640 {
+	for file, mode := range map[string]os.FileMode{path: 0o640, backup: 0o600} {
+		if info, err := os.Stat(file); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != mode {
 			t.Errorf("%s: %v %v", file, info.Mode(), err)
 		}
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 2 {
 		t.Errorf("%v", files)
+	}
+}
+
+// Copies do not pile up: the first, from before all changes, and the last stay, and what
+// others keep under similar names.
+func TestTheFirstAndTheLastCopyStay(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mcp.json")
+	others := []string{"mcp.json.bak", "mcp.json.20261123.bak", "other.json.20261123T010203.004Z.bak", "mcp.json.20261123T010203.005Z.bak.old", "mcp.json.20261123T010203.005Z"}
+	for _, name := range others {
+		put(t, filepath.Join(dir, name), name, 0o644)
+	}
+	put(t, path, "0", 0o644)
+	first := path + "." + now.Format(backupTime) + ".bak"
+	for i, text := range []string{"1", "2", "3", "4"} {
+		backup, err := write(path, []byte(content(t, path)), []byte(text), now.Add(time.Duration(i)*time.Second))
+		if err != nil || content(t, backup) != string('0'+rune(i)) {
+			t.Fatalf("%s: %v", backup, err)
+		}
+		if i == 0 && os.Chmod(first, 0o644) != nil { // by an earlier release
+			t.Fatal("chmod")
+		}
+		if files, _ := os.ReadDir(dir); len(files) != 1+len(others)+min(i+1, 2) {
+			t.Errorf("%v", files)
+		}
+	}
+	if info, err := os.Stat(first); err != nil || content(t, first) != "0" || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the first copy: %v", err)
+	}
+	for _, name := range others {
+		if content(t, filepath.Join(dir, name)) != name {
+			t.Errorf("%s is not as it was", name)
+		}
 	}
 }
 
