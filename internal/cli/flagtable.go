@@ -1,14 +1,6 @@
 package cli
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"mcp-login/internal/hint"
-)
+import "github.com/spf13/pflag"
 
 // subject is what a flag is about. A verb names the subjects that it has to do with: flags
 // about others have no effect there, and are neither offered nor taken.
@@ -130,39 +122,31 @@ func rowOf(flag string) *flagRow {
 	return nil
 }
 
-// unused calls f for each flag of the table that has no effect where uses are the subjects.
-func unused(flags *pflag.FlagSet, uses subject, f func(*pflag.Flag)) {
+// noEffect marks flags that have no effect in a verb, which it refuses.
+const noEffect = "no effect"
+
+// offer hides the flags of the table that have no effect where uses are the subjects.
+func offer(flags *pflag.FlagSet, uses subject) {
 	for _, group := range flagGroups {
 		for _, row := range group.flags {
-			if row.about&uses == 0 {
-				f(flags.Lookup(row.name))
+			if row.about&uses != 0 {
+				continue
+			}
+			flags.Lookup(row.name).Hidden = true
+			if uses&entries == 0 {
+				_ = flags.SetAnnotation(row.name, noEffect, nil) // it exists
 			}
 		}
 	}
 }
 
-// refuseUnused refuses flags that have no effect in a verb, and says where they have one.
-func refuseUnused(cmd *cobra.Command, uses subject) error {
-	var names, where []string
-	unused(cmd.Flags(), uses, func(f *pflag.Flag) {
-		if f.Changed {
-			names = append(names, "--"+f.Name)
-			where = append(where, "--"+f.Name+" (it is for "+strings.Join(usersOf(f.Name, cmd.Root()), ", ")+")")
-		}
-	})
-	if len(names) == 0 || uses&entries != 0 {
-		return nil
-	}
-	return usageError{hint.With(fmt.Errorf("no effect in %s: %s", cmd.CommandPath(), strings.Join(names, ", ")), "leave out "+strings.Join(where, " and "))}
+func hasNoEffect(f *pflag.Flag) bool {
+	_, marked := f.Annotations[noEffect]
+	return marked
 }
 
-// usersOf names the command lines in which a flag has an effect.
-func usersOf(flag string, root *cobra.Command) []string {
-	users := []string{root.Use}
-	for _, c := range root.Commands() {
-		if f := c.Flags().Lookup(flag); f != nil && !f.Hidden {
-			users = append(users, c.Name())
-		}
-	}
-	return users
+// refused reports whether a flag was given that has no effect.
+func refused(flags *pflag.FlagSet) (found bool) {
+	flags.Visit(func(f *pflag.Flag) { found = found || hasNoEffect(f) })
+	return found
 }

@@ -91,26 +91,26 @@ func TestAVerbRefusesFlagsWithoutEffect(t *testing.T) {
 	} {
 		takesEntries := slices.Contains([]string{"login", "doctor"}, verb)
 		for _, name := range strings.Fields("profile store log-level " + want.offered) {
-			if err := refused(t, verb, name); err != nil || child(newRoot(&app{getenv: env()}), verb).Flags().Lookup(name).Hidden {
+			if err := refusalOf(t, verb, name); err != nil || child(newRoot(&app{getenv: env()}), verb).Flags().Lookup(name).Hidden {
 				t.Errorf("%s does not offer --%s: %v", verb, name, err)
 			}
 		}
 		for _, name := range strings.Fields(want.hidden) {
-			err := refused(t, verb, name)
+			err := refusalOf(t, verb, name)
 			if !child(newRoot(&app{getenv: env()}), verb).Flags().Lookup(name).Hidden || (err == nil) != takesEntries {
 				t.Errorf("%s: --%s: %v", verb, name, err)
 			}
 		}
 	}
 	code, out, said := runWith(t, "", []string{"logout", "--ping-interval", "5s", "--header", "X: s3cret", "https://example.com/mcp"}, "MCP_LOGIN_DIR", t.TempDir())
-	if code != exitUsage || out != "" || strings.Contains(said, "s3cret") || !strings.Contains(said, "error: no effect in mcp-login logout: --header, --ping-interval\n") ||
-		!strings.Contains(said, "hint: leave out --header (it is for mcp-login URL, call, doctor, login, status, tools) and --ping-interval (it is for mcp-login URL)\n") {
+	const reason = "--ping-interval has no effect here: it is a flag of mcp-login URL; --header has no effect here: it is a flag of mcp-login URL, mcp-login call, mcp-login doctor\n"
+	if code != exitUsage || out != "" || strings.Contains(said, "s3cret") || !strings.Contains(said, reason) || !strings.HasSuffix(said, "did you mean: mcp-login logout https://example.com/mcp\n") {
 		t.Errorf("%d\n%s%s", code, out, said)
 	}
 }
 
-// refused is what a verb says of a flag before it runs, if it says that it has no effect.
-func refused(t *testing.T, verb, flag string) error {
+// refusalOf is what a verb says of a flag before it runs, if it says that it has no effect.
+func refusalOf(t *testing.T, verb, flag string) error {
 	t.Helper()
 	c := child(newRoot(&app{getenv: env()}), verb)
 	value := map[string]string{"DURATION": "=1s", "SIZE": "=1", "PORT": "=1", "": ""}

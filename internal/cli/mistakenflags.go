@@ -128,6 +128,10 @@ func (r *repair) checkFlags() {
 			if r.unknown(i); i >= len(r.line) || r.line[i] != w { // there is another word now
 				i--
 			}
+		case f != nil && hasNoEffect(f):
+			_, in := r.elsewhere(f.Name)
+			r.found(w.Text+" has no effect here: it is a flag of "+pathsOf(in), r.line.Replace(i))
+			i--
 		case f != nil && len(f.Name) > 1 && !strings.HasPrefix(w.Text, "--") && len(w.Name()) > 1:
 			mended := slices.Clone(r.line)
 			mended[i].Text = "--" + f.Name
@@ -230,7 +234,11 @@ func cutValue(flag string) string {
 func pathsOf(commands []*cobra.Command) string {
 	var paths []string
 	for _, c := range commands[:min(len(commands), 3)] {
-		paths = append(paths, c.CommandPath())
+		if c.HasParent() {
+			paths = append(paths, c.CommandPath())
+		} else {
+			paths = append(paths, c.Use)
+		}
 	}
 	return strings.Join(paths, ", ")
 }

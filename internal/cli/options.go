@@ -71,10 +71,10 @@ type options struct {
 func (o *options) bind(cmd *cobra.Command, a *app, uses subject) {
 	o.files, o.version = a.files, a.version
 	o.register(cmd.Flags(), a.getenv)
-	unused(cmd.Flags(), uses, func(f *pflag.Flag) { f.Hidden = true })
+	offer(cmd.Flags(), uses)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := refuseUnused(cmd, uses); err != nil {
-			return err
+		if refused(cmd.Flags()) {
+			return a.mistake(errors.New("a flag has no effect here"))
 		}
 		return o.resolve(cmd.Flags())
 	}

@@ -26,7 +26,6 @@ func ofTheCommandLine() []row {
 		{hint: "did you mean: …", when: `mcp-login lgoin $URL`},
 		{hint: "did you mean: … help… …", when: `mcp-login help doctr`},
 		{hint: "see … --help", when: `mcp-login version x`},
-		{hint: "leave out …", when: `mcp-login logout --ping-interval 5s $URL`, does: `mcp-login logout $URL`},
 		{hint: "did you mean: …", when: `mcp-login login --profil a $URL`},
 		{hint: "did you mean --…?", when: `mcp-login login --client native-app $URL`, lab: closed, does: `mcp-login login --client-id native-app $URL`},
 		{hint: "did you mean: …", when: `mcp-login login --timeout 5 ${URL#http://}`},
