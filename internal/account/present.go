@@ -10,6 +10,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
+	"mcp-login/internal/origin"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
@@ -63,11 +64,15 @@ func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 	}
 	within := terminal.Approximately(rounded(time.Until(p.Deadline)))
 	if p.UserCode != "" {
-		a.Terminal.Note("to sign in to %s at %s, open this address on any device (within %s):", a.Server.Host, issuer, within)
+		where, here := "on any device", onlyHere(p.URL)
+		if here {
+			where = "in a browser on this machine"
+		}
+		a.Terminal.Note("to sign in to %s at %s, open this address %s (within %s):", a.Server.Host, issuer, where, within)
 		a.Terminal.Address(p.URL)
 		a.Terminal.Note("and enter the code:")
 		a.Terminal.Address(p.UserCode)
-		if address := p.CompleteURL; address != "" {
+		if address := p.CompleteURL; address != "" && !here {
 			a.Terminal.QR(address)
 		}
 		if a.ownClient() {
@@ -103,6 +108,13 @@ func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 	default:
 		a.Terminal.Note("a browser on another machine ends at an address that it cannot reach, %s…: paste that address here", p.RedirectURI)
 	}
+}
+
+// onlyHere reports whether other devices cannot reach an address, as that of a provider for
+// development.
+func onlyHere(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && origin.Loopback(u.Hostname())
 }
 
 // openBrowser opens a browser for the prompt, if there is one here.
