@@ -22,40 +22,41 @@ type person struct {
 	enter    <-chan struct{} // somebody has pressed Enter at the terminal; nil where there is none
 	provider string          // its host and port
 	ctx      context.Context // of the sign-in
-	code     string          // to be typed in on the page, "" for none
+	address  *url.URL        // the last that was heard
 }
 
 // userCode is what a person types in on another device (RFC 8628, section 6.1).
-var userCode = regexp.MustCompile(`\b[A-Z]{4}-[A-Z]{4}\b`)
+var userCode = regexp.MustCompile(`^[A-Z]{4}-[A-Z]{4}$`)
 
-// hear takes a line of mcp-login. With -auto nobody needs an address, nor the line that
-// announces one.
+// hear takes a line of mcp-login. With -auto nobody needs an address or a code, nor the line
+// that announces one.
 func (p *person) hear(line string) {
-	if code := userCode.FindString(line); code != "" {
-		p.code = code
-	}
-	switch address := strings.HasPrefix(line, "http"); {
-	case !address && (!p.auto || !strings.HasSuffix(line, ":")):
-		p.show.quote(line)
-	case address && !p.auto:
-		p.show.address(line)
-		p.show.blank()
-	}
-	if strings.HasPrefix(line, "http") {
-		p.asked(line)
-	}
-}
-
-// asked is called with each address where to sign in.
-func (p *person) asked(address string) {
-	u, err := url.Parse(address)
-	if err != nil {
+	switch u, err := url.Parse(line); {
+	case userCode.MatchString(line) && p.address != nil:
+		p.address.RawQuery = url.Values{"user_code": {line}}.Encode()
+	case strings.HasPrefix(line, "http") && err == nil:
+		p.address = u
+	default:
+		if !p.auto || !strings.HasSuffix(line, ":") {
+			p.show.quote(line)
+		}
 		return
 	}
-	elsewhere := u.Host == p.provider // no browser was opened: it would get an address of the bridge
-	if p.code != "" && u.RawQuery == "" {
-		u.RawQuery = url.Values{"user_code": {p.code}}.Encode()
+	if !p.auto {
+		p.show.address(line)
 	}
+	if p.address.Host == p.provider && p.address.RawQuery == "" {
+		return // a code follows
+	}
+	if !p.auto {
+		p.show.blank()
+	}
+	p.asked(p.address)
+}
+
+// asked is called when the person knows where to sign in.
+func (p *person) asked(u *url.URL) {
+	elsewhere := u.Host == p.provider // no browser was opened: it would get an address of the bridge
 	switch {
 	case p.auto:
 		p.show.text("The demo signs in as alice (-auto). Without -auto you do, in your browser.")
