@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/command"
 	"mcp-login/internal/doctor"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
@@ -19,7 +21,7 @@ import (
 
 func newDoctor(a *app) *cobra.Command {
 	var o options
-	var asJSON bool
+	var with doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor [URL]",
 		Short: "Find out why something does not work",
@@ -27,23 +29,31 @@ func newDoctor(a *app) *cobra.Command {
 			"the way to the server, what it asks for, its provider, the kept login and a live session.\n" +
 			"A check passes (PASS), warns (WARN), fails (FAIL) or is skipped because of one before it\n" +
 			"(SKIP). The line below it says what to do. Nobody is asked to sign in, and nothing is\n" +
-			"registered. --json is made for bug reports: it holds no secret.",
-		Example: "  $ mcp-login doctor https://example.com/mcp",
+			"registered. --fix first mends what is safe to mend: permissions, what programs that died have\n" +
+			"left, and entries of clients whose program is gone. --json is made for bug reports: it holds\n" +
+			"no secret.",
+		Example: "  $ mcp-login doctor https://example.com/mcp\n  $ mcp-login doctor --fix",
 		Args:    a.serverOrNone,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.doctor(cmd.Context(), o, strings.Join(args, ""), asJSON)
+			return a.doctor(cmd.Context(), o, strings.Join(args, ""), with)
 		},
 	}
 	o.bind(cmd, a, ^(signIns | filters | relays))
-	jsonFlag(cmd, &asJSON, "")
+	cmd.Flags().BoolVar(&with.fix, "fix", false, "first mend what is safe to mend on this machine; each change is shown, and asked for")
+	cmd.Flags().BoolVar(&with.yes, "yes", false, "with --fix: do not ask")
+	jsonFlag(cmd, &with.json, "")
 	return cmd
 }
+
+// doctorOptions are the flags of doctor alone.
+type doctorOptions struct{ fix, yes, json bool }
 
 type doctorReport struct {
 	SchemaVersion int              `json:"schema_version"`
 	Server        string           `json:"server,omitzero"`
 	Healthy       bool             `json:"healthy"`
 	Summary       doctorSummary    `json:"summary"`
+	Repairs       []repairRow      `json:"repairs,omitzero"`
 	Checks        []doctor.Finding `json:"checks"`
 }
 
@@ -62,7 +72,10 @@ type unhealthyError []string
 
 func (e unhealthyError) Error() string { return "failed: " + strings.Join(e, ", ") }
 
-func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) error {
+func (a *app) doctor(ctx context.Context, o options, raw string, with doctorOptions) error {
+	if with.yes && !with.fix {
+		return usageError{hint.With(errors.New("--yes without --fix"), "add --fix, or leave it out")}
+	}
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -75,9 +88,15 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 		}
 		report.Server = server.Redacted()
 	}
+	if with.fix {
+		var err error
+		if report.Repairs, err = a.fix(ctx, o, with); err != nil {
+			return err
+		}
+	}
 	for f := range doctor.Examine(ctx, a.subject(o, server)) {
 		report.Checks = append(report.Checks, f)
-		if !asJSON {
+		if !with.json {
 			a.printFinding(f)
 		}
 	}
@@ -87,7 +106,7 @@ func (a *app) doctor(ctx context.Context, o options, raw string, asJSON bool) er
 	var failures unhealthyError
 	report.Summary, failures = summarize(report.Checks)
 	report.Healthy = len(failures) == 0
-	if !asJSON {
+	if !with.json {
 		a.printSummary(report.Summary)
 	} else if err := a.term.JSON(report); err != nil {
 		return err

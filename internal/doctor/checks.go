@@ -163,6 +163,8 @@ func needsProvider(x *examination) string {
 // machineChecks need no server.
 var machineChecks = []check{
 	{"version", (*examination).version, nil},
+	{"installation", (*examination).installation, nil},
+	{"clients", (*examination).clients, nil},
 	{"store", (*examination).store, nil},
 	{"browser", (*examination).browser, nil},
 	{"callback port", (*examination).callback, nil},

@@ -5,7 +5,7 @@
 //  1. The caller says what is to be examined, a [Subject]: plain values, and functions
 //     that read the person's files, so that a fault in one is a finding and no end.
 //  2. [Examine] runs the checks (checks.go) and yields a [Finding] for each: first this
-//     machine (machine.go), then the way to the server and its first answer (server.go),
+//     machine (machine.go, installation.go), then the way to the server and its first answer (server.go),
 //     what it says of its authorization server (provider.go), the kept login and a
 //     session (login.go), and what the provider thinks of the client (client.go).
 //  3. A check writes down what it has found out in one struct, the examination; a later

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"mcp-login/internal/account"
@@ -15,7 +16,11 @@ import (
 )
 
 func (x *examination) version(context.Context) Finding {
-	f := passed("mcp-login %s, %s/%s, %s", x.Version, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	built := x.Version
+	if from := commit(); from != "" && !strings.Contains(built, from) {
+		built += ", commit " + from
+	}
+	f := passed("mcp-login %s, %s/%s, %s", built, runtime.GOOS, runtime.GOARCH, runtime.Version())
 	if outdated := toolchain.Outdated(); outdated != "" {
 		f.Outcome, f.Next = Warned, outdated
 	}
@@ -52,9 +57,9 @@ func (x *examination) store(ctx context.Context) Finding {
 	case err != nil:
 		return failedBy(err, "")
 	case fallback != nil:
-		return warned(hint.Of(fallback), "%s (%v), %s", places[kind], fallback, counted(logins))
+		return warned(hint.Of(fallback), "%s (%v), %s", places[kind], fallback, counted(logins, "login", "logins"))
 	}
-	return passed("%s, %s", places[kind], counted(logins))
+	return passed("%s, %s", places[kind], counted(logins, "login", "logins"))
 }
 
 // places say where each kind of store keeps logins.
@@ -64,11 +69,11 @@ var places = map[store.Kind]string{
 	store.KindFile:       "plain files, readable for you only",
 }
 
-func counted(logins int) string {
-	if logins == 1 {
-		return "1 login"
+func counted(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d logins", logins)
+	return fmt.Sprintf("%d %s", n, several)
 }
 
 func (x *examination) browser(context.Context) Finding {

@@ -45,6 +45,35 @@ func (h Host) Rewrite(data []byte, command string, judge func(args []string) str
 	return out, all, nil
 }
 
+// Repoint makes the entries that wrong is true of run command instead, with the same
+// arguments; every other byte stays. It returns them as they were. An entry that is written
+// in an uncommon way stays as it is, and keeps no other from it.
+func (h Host) Repoint(data []byte, command string, wrong func(Server) bool) (out []byte, were []Server, err error) {
+	f, err := h.open(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := f.entries()
+	for i := range all { // their order stays
+		e := all[i]
+		edits, ok := e.rewrite(1, f.doc.quote(command))
+		if !ok || e.Command == command || !wrong(e.Server) {
+			continue
+		}
+		want := Server{Name: e.Name, Command: command, Args: e.Args}
+		changed, err := f.edit(edits, intent{group: e.Group, name: e.Name, want: &want, words: true})
+		if err != nil {
+			continue
+		}
+		again, err := h.open(changed)
+		if err != nil {
+			return nil, nil, err
+		}
+		f, all, data, were = again, again.entries(), changed, append(were, e.Server)
+	}
+	return data, were, nil
+}
+
 // rewriteAll returns the edits that Rewrite makes, and what it reports.
 func (f file) rewriteAll(command string, judge func(args []string) string) (edits []edit, intents []intent, all []Rewriting) {
 	for _, e := range f.entries() {

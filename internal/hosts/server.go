@@ -153,7 +153,7 @@ func (h Host) OwnCommand() (string, error) {
 		return "", hint.With(fmt.Errorf("find this program: %w", err), "add --command")
 	}
 	found, missing := exec.LookPath("mcp-login")
-	if missing != nil || !filepath.IsAbs(found) || !sameFile(self, found) {
+	if missing != nil || !filepath.IsAbs(found) || !SameFile(self, found) {
 		return self, nil //nolint:nilerr // it is not on the PATH
 	}
 	if h.InheritsPath {
@@ -162,11 +162,11 @@ func (h Host) OwnCommand() (string, error) {
 	return found, nil
 }
 
-func sameFile(a, b string) bool {
-	one, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	two, err := os.Stat(b)
-	return err == nil && os.SameFile(one, two)
+// SameFile reports whether a path leads to one of the files that others lead to.
+func SameFile(path string, others ...string) bool {
+	one, err := os.Stat(path)
+	return err == nil && slices.ContainsFunc(others, func(other string) bool {
+		two, err := os.Stat(other)
+		return err == nil && os.SameFile(one, two)
+	})
 }

@@ -1,0 +1,172 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/hosts"
+)
+
+// commit is what this program was built from, "" where that is not known.
+func commit() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) > 12 {
+			return s.Value[:12]
+		}
+	}
+	return ""
+}
+
+// installation says where this program lies, and what else has its name.
+func (x *examination) installation(ctx context.Context) Finding {
+	self, err := os.Executable()
+	if err != nil {
+		return skipped("it is not known where this program lies: %v", err)
+	}
+	others, differ := x.copies(ctx, self)
+	also := ""
+	if len(others) > 0 {
+		also = "; also on the PATH: " + strings.Join(others, ", ")
+	}
+	switch {
+	case hosts.InCache(self):
+		return warned("install it: mcp-login help install", "%s lies in a cache or a temporary folder%s", self, also)
+	case differ:
+		return warned("remove or update the copies that you do not use", "%s%s", self, also)
+	}
+	return passed("%s%s", self, also)
+}
+
+const (
+	// maxCopies bounds the programs that are asked for their version.
+	maxCopies = 5
+	// copyTimeout bounds one of them.
+	copyTimeout = 2 * time.Second
+)
+
+// copies are other programs with this name on the PATH, each with its version. differ tells
+// that one of them has another version than this program.
+func (x *examination) copies(ctx context.Context, self string) (others []string, differ bool) {
+	known := []string{self}
+	for _, dir := range filepath.SplitList(x.Getenv("PATH")) {
+		path, err := exec.LookPath(filepath.Join(dir, "mcp-login"))
+		if err != nil || !filepath.IsAbs(path) || len(known) > maxCopies || hosts.SameFile(path, known...) {
+			continue
+		}
+		known = append(known, path)
+		version := x.versionOf(ctx, path)
+		differ = differ || version != x.Version
+		others = append(others, fmt.Sprintf("%s (%s)", path, version))
+	}
+	return others, differ
+}
+
+// versionOf asks a program for its version. It gets nothing of our environment that may be
+// a secret.
+func (x *examination) versionOf(ctx context.Context, path string) string {
+	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "version", "--json")
+	for _, name := range []string{"HOME", "PATH", "SystemRoot", "TEMP", "TMPDIR"} {
+		cmd.Env = append(cmd.Env, name+"="+x.Getenv(name))
+	}
+	cmd.WaitDelay = copyTimeout
+	said, err := cmd.Output()
+	var answer struct {
+		Version string `json:"version"`
+	}
+	if err != nil || json.Unmarshal(said, &answer) != nil || answer.Version == "" {
+		return "it does not say its version"
+	}
+	return foreign.Line(answer.Version)
+}
+
+// entry is one server in the configuration of an MCP client.
+type entry struct {
+	host hosts.Host
+	file string
+	hosts.Server
+	hosts.Trouble
+}
+
+func (e entry) String() string { return e.host.Title + ", " + e.Name + ": " + e.Text }
+
+// entries are all servers in the configurations of the clients of this machine. err is of a
+// file that cannot be read; the others come all the same.
+func entries(getenv func(string) string) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		system := hosts.ThisSystem(getenv)
+		for _, h := range hosts.All {
+			for _, file := range h.Present(system) {
+				data, err := hosts.Read(file)
+				var list []hosts.Server
+				if err == nil {
+					list, err = h.List(data)
+				}
+				if err != nil && !yield(entry{host: h, file: file}, err) {
+					return
+				}
+				for _, s := range list {
+					if !yield(entry{h, file, s, h.Trouble(system, s)}, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// clients looks for entries of MCP clients that do not start mcp-login.
+func (x *examination) clients(context.Context) Finding {
+	var said []string
+	own, broken, doubtful, remote, unreadable := 0, 0, 0, 0, 0
+	for e, err := range entries(x.Getenv) {
+		switch {
+		case err != nil:
+			unreadable++
+			said = append(said, fmt.Sprintf("%s: %s: %v", e.host.Title, e.file, err))
+			continue
+		case e.Broken:
+			broken++
+		case e.Text != "":
+			doubtful++
+		case e.Kind() == hosts.KindMCPRemote:
+			remote++
+			e.Text = "starts mcp-remote"
+		}
+		if e.Kind() == hosts.KindOwn {
+			own++
+		}
+		if e.Text != "" {
+			said = append(said, e.String())
+		}
+	}
+	detail := strings.Join(said, "; ")
+	switch {
+	case broken > 0:
+		return failed("run: mcp-login doctor --fix", "%s", detail)
+	case doubtful > 0:
+		return warned("run: mcp-login doctor --fix", "%s", detail)
+	case remote > 0:
+		return warned("to let them start mcp-login, run: mcp-login config --from-mcp-remote --write", "%s", detail)
+	case unreadable > 0:
+		return warned("mend the file; its client cannot read it either", "%s", detail)
+	case own == 0:
+		return skipped("no client here has an entry that starts mcp-login")
+	}
+	return passed("%s that start mcp-login", counted(own, "entry", "entries"))
+}

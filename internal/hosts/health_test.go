@@ -1,0 +1,100 @@
+package hosts
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// An entry is in trouble when its host cannot start it, or soon may not be able to.
+func TestTroubleOfAnEntry(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("TMPDIR", filepath.Join(bin, "system-temp"))
+	t.Setenv("TMP", filepath.Join(bin, "system-temp"))
+	t.Setenv("PATH", bin)
+	put := func(parts ...string) string {
+		path := filepath.Join(append(append([]string{bin}, parts...), "mcp-login.exe")...)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o700); err != nil { //nolint:gosec // a program
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := put()
+	noProgram := filepath.Join(bin, "folder", "mcp-login")
+	if err := os.MkdirAll(noProgram, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	desktop, shell := mustFind(t, "claude-desktop"), mustFind(t, "codex")
+	for _, c := range []struct {
+		host    Host
+		command string
+		want    string
+		broken  bool
+	}{
+		{desktop, good, "", false},
+		{shell, "mcp-login.exe", "", false},
+		{desktop, "mcp-login.exe", "may not have the PATH", false},
+		{desktop, filepath.Join(bin, "gone", "mcp-login"), "is missing", true},
+		{desktop, noProgram, "is no program", true},
+		{shell, "MCP-LOGIN.cmd", "is not on the PATH", true},
+		{desktop, put(".npm", "_npx", "abc", "node_modules", ".bin"), "a cache", false},
+		{desktop, put("go-build123", "b001", "exe"), "a cache", false},
+		{desktop, put(".cache", "x"), "a cache", false},
+		{desktop, put("Library", "Caches", "x"), "a cache", false},
+		{desktop, put("dlx-1234"), "a cache", false},
+		{desktop, put("bunx-1000-x"), "a cache", false},
+		{desktop, put("system-temp", "x"), "a cache", false},
+		{desktop, put("my-cache-tools", "tmp"), "", false},
+		{desktop, "${HOME}/bin/mcp-login", "", false},
+		{desktop, "~/bin/mcp-login", "", false},
+		{desktop, "./mcp-login", "", false},
+		{desktop, filepath.Join(bin, "other"), "", false}, // runs something else
+	} {
+		e := Server{Name: "example", Command: c.command, Args: []string{"https://example.com/mcp"}}
+		got := c.host.Trouble(System{OS: "linux"}, e)
+		if got.Broken != c.broken || (got.Text != "") != (c.want != "") || !strings.Contains(got.Text, c.want) {
+			t.Errorf("%s, %s: %+v", c.host.ID, c.command, got)
+		}
+	}
+}
+
+func mustFind(t *testing.T, id string) Host {
+	t.Helper()
+	h, ok := Find(id)
+	if !ok {
+		t.Fatal(id)
+	}
+	return h
+}
+
+// Only the command of the entries that are meant changes; an odd entry keeps none from it.
+func TestRepointChangesTheCommandAlone(t *testing.T) {
+	t.Parallel()
+	wrong := func(s Server) bool { return s.Kind() == KindOwn }
+	for _, c := range []struct{ host, before, after string }{
+		{
+			"cursor",
+			"{ // mine\n \"mcpServers\": {\n  \"a\": {\"command\": \"/old/mcp-login\", \"args\": [\"https://a.example/mcp\"], \"env\": {\"K\": \"s\"}},\n  \"odd\": {\"command\": \"/old/mcp-login\", \"args\": \"\"},\n  \"none\": {\"command\": \"/old/mcp-login\"},\n  \"b\": {\"command\": \"node\", \"args\": [\"x\"]},\n  \"c\": {\"args\": [\"https://c.example/mcp\",], \"command\": \"mcp-login\"},\n }\n}\n",
+			"{ // mine\n \"mcpServers\": {\n  \"a\": {\"command\": \"/new/mcp-login\", \"args\": [\"https://a.example/mcp\"], \"env\": {\"K\": \"s\"}},\n  \"odd\": {\"command\": \"/new/mcp-login\", \"args\": \"\"},\n  \"none\": {\"command\": \"/old/mcp-login\"},\n  \"b\": {\"command\": \"node\", \"args\": [\"x\"]},\n  \"c\": {\"args\": [\"https://c.example/mcp\",], \"command\": \"/new/mcp-login\"},\n }\n}\n",
+		},
+		{"codex", "[mcp_servers.a]\ncommand = \"/old/mcp-login\" # here\nargs = [\"https://a.example/mcp\"]\n", "[mcp_servers.a]\ncommand = \"/new/mcp-login\" # here\nargs = [\"https://a.example/mcp\"]\n"},
+		{"goose", "extensions:\n  a:\n    cmd: /old/mcp-login\n    args: [\"https://a.example/mcp\"]\n", "extensions:\n  a:\n    cmd: \"/new/mcp-login\"\n    args: [\"https://a.example/mcp\"]\n"},
+		{"opencode", "{\"mcp\": {\"a\": {\"type\": \"local\", \"command\": [\"/old/mcp-login\", \"https://a.example/mcp\"]}}}", "{\"mcp\": {\"a\": {\"type\": \"local\", \"command\": [\"/new/mcp-login\", \"https://a.example/mcp\"]}}}"},
+	} {
+		h := mustFind(t, c.host)
+		out, were, err := h.Repoint([]byte(c.before), "/new/mcp-login", wrong)
+		if string(out) != c.after || err != nil || len(were) == 0 || were[0].Command != "/old/mcp-login" {
+			t.Errorf("%s: %v, %v\n%s", c.host, were, err, out)
+		}
+		if again, were, err := h.Repoint(out, "/new/mcp-login", wrong); string(again) != string(out) || len(were) != 0 || err != nil {
+			t.Errorf("%s, once more: %v, %v", c.host, were, err)
+		}
+	}
+	if _, _, err := mustFind(t, "cursor").Repoint([]byte("{"), "x", wrong); err == nil {
+		t.Error("a broken file is taken")
+	}
+}
