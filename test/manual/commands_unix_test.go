@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,15 +87,27 @@ func TestInlineCommands(t *testing.T) {
 	}
 }
 
-// What is not run is still in a page, and what is looked for in the output as well.
+// What is not run is still in a page, the test that its reason names is there, and what is
+// looked for in the output is in a page as well.
 func TestTables(t *testing.T) {
 	var all []string
 	for _, p := range pages(t) {
 		all = append(all, append(p.blocks(), p.inline()...)...)
 	}
+	used := map[string]bool{}
+	for _, command := range all {
+		if k := notRunEntry(command); k >= 0 {
+			used[notRun[k].command] = true
+		}
+	}
 	for _, entry := range notRun {
-		if !slices.ContainsFunc(all, func(command string) bool { return strings.HasPrefix(command, entry.command) }) || entry.why == "" {
+		if !used[entry.command] || entry.why == "" {
 			t.Errorf("no page has %q", entry.command)
+		}
+		for _, name := range regexp.MustCompile(`\bTest[A-Z]\w*`).FindAllString(entry.why, -1) {
+			if !isATest(t, name) {
+				t.Errorf("%s: there is no %s", entry.command, name)
+			}
 		}
 	}
 	for command := range shows {
@@ -102,13 +117,34 @@ func TestTables(t *testing.T) {
 	}
 }
 
-func isNotRun(command string) bool {
-	for _, entry := range notRun {
-		if strings.HasPrefix(command, entry.command) {
-			return true
+func isNotRun(command string) bool { return notRunEntry(command) >= 0 }
+
+// notRunEntry is the index of the entry of notRun that command falls under, -1 for none.
+func notRunEntry(command string) int {
+	return slices.IndexFunc(notRun, func(entry struct{ command, why string }) bool { return strings.HasPrefix(command, entry.command) })
+}
+
+// isATest reports whether a package of this repository has a test of this name.
+func isATest(t *testing.T, name string) bool {
+	t.Helper()
+	found := false
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || found:
+			return err
+		case d.IsDir() && d.Name() == "node_modules":
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
 		}
+		text, err := os.ReadFile(path)
+		found = bytes.Contains(text, []byte("\nfunc "+name+"(t *testing.T)"))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return false
+	return found
 }
 
 // run runs a command of a page. It has to end with 0 and to print what it is known to show.

@@ -2,24 +2,31 @@
 
 package manual
 
-// notRun are the commands that are not run, by how they begin, and why.
+// notRun are the commands that are not run, by how they begin, and why; the first that fits
+// counts.
 var notRun = []struct{ command, why string }{
 	{"go run ./examples/whoami", "TestDemo runs it, and TestRecordingIsOfToday compares what it prints"},
 	{"go install ./cmd/", "it writes into the folder of Go's programs; every command here is run by what the same packages build to"},
 	{"CGO_ENABLED=0 go build -trimpath -o /usr/local/bin", "it writes into the system; TestSize builds the same packages"},
-	{"go build", "it is a part of a command"},
+	{"go build", "it is the name of a command of Go; .ci/run builds for all the systems that are named there"},
 	{"go env ", "it is Go's"},
 	{"git pull", "it needs the network"},
+	{"go test -run '^$' -bench", "it measures for minutes"},
+	{"go test -tags soak", "it runs for ten minutes"},
 	{"go test", "tests are run by .ci/run"},
+	{"MCP_LOGIN_TEST_LONG=1 MCP_LOGIN_STORM_ROUNDS=100", "it runs for many minutes; .ci/run runs the same test with fewer rounds"},
 	{"MCP_LOGIN_TEST_LONG=1", "tests are run by .ci/run"},
 	{"go run ./test/", "the tests of these programs run them"},
+	{"make bench", "it measures for minutes; the tests of test/bench run the program"},
+	{"make pages", "it writes into the clone; TestHelpChangesOnPurposeOnly and TestDocumentedClients compare what it would write"},
+	{"make demo", "TestDemo runs it"},
 	{"make ", "short for commands that .ci/run runs"},
 	{"bash .ci/run", "it runs this test"},
 	{"npm ", "it downloads 2 GB; .ci/run runs it"},
 	{"npx mcp-remote", "it is what is replaced; test/interop runs it"},
 	{"npx @modelcontextprotocol/inspector", "test/interop runs the Inspector"},
 	{"apt-get ", "it changes the system; .ci/run runs it"},
-	{"docker build", "it needs a container engine; test/deploy reads the file"},
+	{"docker build", "it needs a container engine; TestDockerfile reads the file"},
 	{"openssl rand", "it is another program's"},
 	{"secret-tool clear", "it changes the keyring of whoever runs the tests"},
 	{"security delete-generic-password", "macOS only, and it changes the Keychain"},
