@@ -16,11 +16,14 @@ const quietZone = 2
 const maxCode = 61
 
 // QR prints an address as a QR code of half blocks on stderr, dark on light
-// whatever the terminal's colours are. What is too long for a screen is not
-// printed, nor anything where there is no terminal.
+// whatever the terminal's colours are. What is too large for a screen or for the
+// window is not printed, nor anything where there is no terminal.
 func (t *Terminal) QR(address string) {
 	code, err := qr.Encode(foreign.Address(address), qr.L)
 	if err != nil || code.Size > maxCode || !t.config.ErrIsTerminal {
+		return
+	}
+	if window := t.columns(true); window > 0 && code.Size+2*quietZone > window {
 		return
 	}
 	t.write(t.stderr(), halfBlocks(code.Size, code.Black))

@@ -31,3 +31,14 @@ func TestQRCodeIsDrawnWhole(t *testing.T) {
 		}
 	}
 }
+
+// A code that the window would break into two is not printed.
+func TestACodeFitsTheWindow(t *testing.T) {
+	for columns, printed := range map[int]bool{0: true, 20: false, 32: false, 33: true, 80: true} {
+		var b strings.Builder
+		New(Config{Err: &b, ErrIsTerminal: true, Columns: func() int { return columns }}).QR("https://example.com/device?user_code=A")
+		if (b.Len() > 0) != printed {
+			t.Errorf("%d columns: %q", columns, b.String())
+		}
+	}
+}
