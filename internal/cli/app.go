@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -107,6 +108,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 // mcp-remote's works as well. A verb stands first, and is left alone.
 func (a *app) translate(args []string) ([]string, error) {
 	if !mayBeMCPRemote(args) {
+		if len(args) > 0 && args[0] == "mcp-remote" && slices.ContainsFunc(args, func(word string) bool { return strings.Contains(word, "://") }) {
+			return nil, a.mistake(errArguments) // that is a page of the help, and no command
+		}
 		return args, nil
 	}
 	return mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: a.getenv, ReadFile: a.files.read})

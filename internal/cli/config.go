@@ -320,9 +320,12 @@ func configError(path string, c hosts.Host, err error) error {
 
 // configEntry is the entry for a server.
 func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []string) (hosts.Server, error) {
+	if err := checkURL(raw); err != nil {
+		return hosts.Server{}, a.mistake(err)
+	}
 	server, err := oauth.CanonicalServer(raw, true)
 	if err != nil {
-		return hosts.Server{}, a.mistake(err)
+		return hosts.Server{}, usageError{err}
 	}
 	// What the client is going to run is judged now, while somebody reads it.
 	root := newRoot(a)

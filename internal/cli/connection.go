@@ -182,7 +182,7 @@ func (b *byteSize) Set(text string) error {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64/2/factor {
-		return fmt.Errorf("%q is no size; write it as 64MiB, 500kB or 1000000", text)
+		return fmt.Errorf("%q is not a size", text)
 	}
 	*b = byteSize(n * factor)
 	return nil

@@ -77,7 +77,7 @@ type importer struct {
 
 func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []string) error {
 	for _, raw := range urls {
-		if _, err := oauth.CanonicalServer(raw, true); err != nil {
+		if err := checkURL(raw); err != nil {
 			return a.mistake(err)
 		}
 	}

@@ -307,7 +307,10 @@ func (r *repair) checkValue(i int, f *pflag.Flag) {
 	case "int":
 		number := strings.Trim(text, ": ,.")
 		ok := number != "" && strings.Trim(number, "0123456789") == ""
-		r.replaceValue(v, number, ok, "is not a number", "write a whole number, in digits")
+		r.replaceValue(slices.Clone(r.line), v, text, number, ok, "is not a number", "write a whole number, in digits")
+	case "size":
+		meant, ok := commandline.Size(text)
+		r.replaceValue(slices.Clone(r.line), v, text, meant, ok, "is not a size", "write it as 64MiB, 500kB or 1000000")
 	default: // its own words
 		r.stuck(fmt.Sprintf("%s: %v", w.Text, f.Value.Set(text)), "see "+r.cmd.CommandPath()+" --help")
 	}
@@ -315,14 +318,15 @@ func (r *repair) checkValue(i int, f *pflag.Flag) {
 
 // checkDuration mends a duration; its unit may stand in a word of its own.
 func (r *repair) checkDuration(v int) {
+	text, mended := r.line[v].Text, slices.Clone(r.line)
 	if v+1 < len(r.line) && r.line[v+1].Kind == commandline.Argument {
 		if _, isUnit := commandline.Duration("1" + r.line[v+1].Text); isUnit {
-			r.line[v].Text += r.line[v+1].Text
-			r.line = slices.Delete(r.line, v+1, v+2)
+			text += " " + r.line[v+1].Text
+			mended = mended.Replace(v + 1)
 		}
 	}
-	meant, ok := commandline.Duration(r.line[v].Text)
-	r.replaceValue(v, meant, ok, "is not a duration", "write a number and a unit, such as 30s, 10m or 1h30m")
+	meant, ok := commandline.Duration(text)
+	r.replaceValue(mended, v, text, meant, ok, "is not a duration", "write a number and a unit, such as 30s, 10m or 1h30m")
 }
 
 // checkBoolean takes away a value that says no more than the flag.
@@ -340,14 +344,13 @@ func (r *repair) checkBoolean(v int) {
 	r.found(flag+" takes no value", mended)
 }
 
-// replaceValue puts what was meant in the place of the value at v, if that is known.
-func (r *repair) replaceValue(v int, meant string, ok bool, wrong, next string) {
-	wrong = fmt.Sprintf("%s %q %s", r.line[v-1].Text, r.line[v].Text, wrong)
+// replaceValue puts what was meant by text in the place of the value at v, if that is known.
+func (r *repair) replaceValue(mended commandline.Line, v int, text, meant string, ok bool, wrong, next string) {
+	wrong = fmt.Sprintf("%s %q %s", r.line[v-1].Text, text, wrong)
 	if !ok {
 		r.stuck(wrong, next)
 		return
 	}
-	mended := slices.Clone(r.line)
 	mended[v].Text = meant
 	r.found(wrong, mended)
 }

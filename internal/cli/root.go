@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
@@ -84,9 +85,20 @@ func (a *app) serverArgument(cmd *cobra.Command, args []string) error {
 		return a.mistake(hint.With(errNoURL, "run: "+cmd.CommandPath()+" https://example.com/mcp, or "+cmd.CommandPath()+" --help"))
 	}
 	// Plain http is judged with the flags, when the session is opened.
-	_, err := oauth.CanonicalServer(args[0], true)
+	err := checkURL(args[0])
 	if err != nil || len(args) > 1 {
 		return a.mistake(cmp.Or(err, errArguments))
+	}
+	return nil
+}
+
+// checkURL refuses what is not the address of a server, or hardly can be meant.
+func checkURL(raw string) error {
+	if _, err := oauth.CanonicalServer(raw, true); err != nil {
+		return err
+	}
+	if commandline.Doubtful(raw) {
+		return errArguments
 	}
 	return nil
 }

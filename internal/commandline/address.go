@@ -15,6 +15,9 @@ import (
 func Address(text string) (address string, ok bool) {
 	text = bare(text)
 	scheme, rest := cutScheme(text)
+	for again, further := cutScheme(rest); again != ""; again, further = cutScheme(rest) { // https://https://example.com
+		scheme, rest, text = again, further, rest
+	}
 	if scheme == "" && !looksLikeHost(rest) {
 		return "", false
 	}
@@ -29,6 +32,16 @@ func Address(text string) (address string, ok bool) {
 		return "http://" + rest, true
 	}
 	return "https://" + rest, true
+}
+
+// Doubtful reports whether an address that can be read as one has something in it that
+// nobody means: a blank or a quotation mark at its end, or a second scheme.
+func Doubtful(address string) bool {
+	behind := func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsGraphic(r) || strings.ContainsRune("\"'`“”‘’<>", r)
+	}
+	_, rest, _ := strings.Cut(address, "://")
+	return strings.TrimFunc(address, behind) != address || strings.HasPrefix(rest, "http:/") || strings.HasPrefix(rest, "https:/")
 }
 
 // bare takes off what is copied along with an address: blanks, quotation marks, brackets,

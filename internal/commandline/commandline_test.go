@@ -42,6 +42,7 @@ func TestAddressFindsWhatWasMeant(t *testing.T) {
 		"https:/example.com/mcp": https, "https:///example.com/mcp": https, "https:example.com/mcp": https, "https//example.com/mcp": https, "https;//example.com/mcp": https, `https:\\example.com\mcp`: https,
 		"http:/example.com/mcp": https, "htps://example.com/mcp": https, "htpps://example.com/mcp": https, "hptts://example.com/mcp": https, "ttps://example.com/mcp": https, "HTTPS//example.com/mcp": https,
 		"httpss://example.com/mcp": https, "wss://example.com/mcp": https, "ws://example.com/mcp": https, "mcp://example.com/mcp": https, "//example.com/mcp": https, "://example.com/mcp": https,
+		"https://https://example.com/mcp": https, "https://http://example.com/mcp": "http://example.com/mcp", "http://localhost/https://example.com": "http://localhost/https://example.com",
 		"http://example.com/mcp":   "http://example.com/mcp", // its own mistake, if it is one
 		"http://localhost:80/mcp":  "http://localhost:80/mcp",
 		"localhost:8080/mcp":       "http://localhost:8080/mcp",
@@ -69,6 +70,20 @@ func TestAddressFindsWhatWasMeant(t *testing.T) {
 	}
 }
 
+func TestDoubtfulAddresses(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://a.example/mcp ": true, "https://a.example/mcp\u200b": true, "https://a.example/mcp\"": true, "https://a.example/mcp”": true, "https://a.example/mcp\n": true, "https://https://a.example/mcp": true, "https://http:/a.example": true,
+		"https://a.example/mcp": false, "https://a.example/?q=(x)": false, "https://a.example/?q=a b": false, "https://a.example/https://b.example": false, "https://https.example/mcp": false, "http://a.example/mcp.": false, "http://a.example/é": false,
+	} {
+		if Doubtful(address) != want {
+			t.Errorf("%q: %v", address, !want)
+		}
+		if meant, ok := Address(address); want && (!ok || Doubtful(meant)) {
+			t.Errorf("%q: %q, %v", address, meant, ok)
+		}
+	}
+}
+
 func TestDurationFindsWhatWasMeant(t *testing.T) {
 	for text, want := range map[string]string{
 		"5": "5s", "5s": "5s", "5 s": "5s", "5sec": "5s", "5 seconds": "5s", "5S": "5s", "1,5s": "1.5s", "0.5": "500ms", "90": "1m30s", "120s": "2m", "5m30": "5m30s", "5 min": "5m", "1h30": "1h30m", "2hours": "2h",
@@ -81,6 +96,17 @@ func TestDurationFindsWhatWasMeant(t *testing.T) {
 		}
 		if _, err := time.ParseDuration(got); ok && err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestSizeFindsWhatWasMeant(t *testing.T) {
+	for text, want := range map[string]string{
+		"64mib": "64MiB", "64 MiB": "64MiB", "64M": "64MB", "500k": "500kB", "1,000,000": "1000000", "1_000": "1000", "2gb": "2GB", "5 bytes": "5B",
+		"": "", "big": "", "5x": "", "-1": "", "1.5MB": "", "MB": "",
+	} {
+		if got, ok := Size(text); ok != (want != "") || ok && got != want {
+			t.Errorf("%q is taken for %q, %v, want %q", text, got, ok, want)
 		}
 	}
 }

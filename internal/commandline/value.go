@@ -59,6 +59,25 @@ func short(d time.Duration) string {
 	return text
 }
 
+// sizes are what people write for units of bytes, and how their program is told.
+var sizes = map[string]string{
+	"": "", "b": "B", "bytes": "B", "k": "kB", "kb": "kB", "kib": "KiB", "m": "MB", "mb": "MB", "mib": "MiB", "g": "GB", "gb": "GB", "gib": "GiB",
+}
+
+// Size returns the number of bytes that text was to be, with a unit as B, kB or MiB.
+func Size(text string) (size string, ok bool) {
+	text = strings.ToLower(strings.Join(strings.Fields(text), ""))
+	unit := strings.TrimLeft(text, "0123456789_,.")
+	number := strings.Map(func(r rune) rune {
+		if r == '_' || r == ',' {
+			return -1
+		}
+		return r
+	}, text[:len(text)-len(unit)])
+	short, ok := sizes[unit]
+	return number + short, ok && number != "" && !strings.Contains(number, ".")
+}
+
 // Boolean returns what a word for yes or no says.
 func Boolean(text string) (value, ok bool) {
 	switch strings.ToLower(text) {

@@ -38,6 +38,7 @@ func ofTheCommandLine() []row {
 		{hint: "run it once for each of them; a client has one entry for each", when: `mcp-login login $URL $URL`, does: `mcp-login login $URL`},
 		{hint: "set HTTPS_PROXY to the proxy's address, such as http://proxy.example.com:3128", when: `mcp-login login --proxy http://proxy.example.com:3128 $URL`, does: `export HTTPS_PROXY=http://proxy.example.com:3128; mcp-login login $URL`},
 		{hint: "write a number and a unit, such as 30s, 10m or 1h30m", when: `mcp-login login --timeout soon $URL`, does: `mcp-login login --timeout 30s $URL`},
+		{hint: "write it as 64MiB, 500kB or 1000000", when: `mcp-login login --max-message big $URL`, does: `mcp-login login --max-message 64MiB $URL`},
 		{hint: "write a whole number, in digits", when: `mcp-login login --callback-port any $URL`, does: `mcp-login login --callback-port 3397 $URL`},
 		{hint: "write it as … …", when: `mcp-login login $URL --profile`, does: `mcp-login login $URL --profile NAME`},
 		{hint: "write it as …", when: `mcp-login tools --static-oauth-client-info '{"client_id":"m2m","client_secret":"s3cret"}' $URL`, lab: machine, does: `echo s3cret >secret; mcp-login tools --client-credentials --client-id m2m --client-secret-file secret --issuer $ISSUER $URL`},
