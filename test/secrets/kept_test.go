@@ -42,7 +42,9 @@ func TestForeignSecretsStayAway(t *testing.T) {
 	nothing("status")
 	for _, flag := range []string{"--header=X-Key: ${KEY}", "--client-secret-file=/dev/null", "--client-key=/dev/null", "--client-id=app", "--client-cert=/dev/null", "--token-endpoint=https://x.evil.example", "--issuer=https://x.evil.example", "--resource=x", "--header-file=/dev/null", "--id-token"} {
 		for _, verb := range [][]string{{"status", flag}, {"logout", "--all", flag}} {
-			if _, stderr, code := p.run(verb...); code != 2 || !strings.Contains(stderr, "is for one server") || strings.Contains(stderr, token) {
+			_, stderr, code := p.run(verb...)
+			refused := strings.Contains(stderr, "is for one server") || strings.Contains(stderr, "has no effect here")
+			if code != 2 || !refused || strings.Contains(stderr, token) {
 				t.Errorf("%v: exit %d: %s", verb, code, stderr)
 			}
 		}
