@@ -13,7 +13,7 @@ import (
 func (o *options) operationFlags(fs *flag.FlagSet) {
 	c := &o.config.Operations
 	setting(o, fs, &c.Stateful, boolean, "stateful", "false", "give clients of revisions before 2026-07-28 a session")
-	setting(o, fs, &c.TrustTraceparent, boolean, "trust-traceparent", "false", "let the traceparent of a request name its trace and decide whether it is kept; only\nbehind a proxy that writes it")
+	setting(o, fs, &c.TrustTraceparent, boolean, "trust-traceparent", "false", "let the traceparent of a request name its trace and decide whether it is kept; only behind a proxy that writes it")
 	setting(o, fs, &c.SessionIdle, period, "session-idle", "30m", "`time` after which an unused session ends")
 	setting(o, fs, &c.Heartbeat, period, "heartbeat", "25s", "`time` between signs of life on an idle stream")
 	setting(o, fs, &c.MaxSessions, count, "max-sessions", "256", "`number` of sessions of one user")
@@ -29,7 +29,7 @@ func (o *options) operationFlags(fs *flag.FlagSet) {
 	o.settings = append(o.settings, o.parseProxies)
 	setting(o, fs, &o.drain, period, "drain-delay", "0s", "`time` to go on serving, not ready any more, before it stops")
 	text(fs, &o.opsListen, "ops-listen", "", "`address` for /healthz, /readyz and /metrics, which clients must not reach")
-	text(fs, &o.logFormat, "log-format", "text", "text or json")
+	text(fs, &o.logFormat, "log-format", "text", "`format` of the log: text or json")
 	text(fs, &o.busURL, "bus", "", "redis:// or rediss:// `URL` that connects the replicas")
 	text(fs, &o.collector, "otlp-endpoint", "", "`URL` of an OpenTelemetry collector that takes traces, e.g. http://127.0.0.1:4318")
 	setting(o, fs, &o.ratio, rate, "trace-ratio", "1", "`share` of the traces to keep, 0 to 1")

@@ -54,7 +54,7 @@ type kind[T any] struct {
 // without a value.
 func setting[T any](o *options, fs *flag.FlagSet, to *T, k kind[T], name, def, usage string) {
 	value := &def
-	usage += " [" + variable(name) + "]"
+	usage = withVariable(name, def, usage)
 	if _, boolean := any(to).(*bool); boolean {
 		fs.Var((*boolText)(value), name, usage)
 	} else {
@@ -86,7 +86,36 @@ func (k kind[T]) meaning(text string) (string, bool) {
 
 // text is an option that stays as it is.
 func text(fs *flag.FlagSet, to *string, name, def, usage string) {
-	fs.StringVar(to, name, def, usage+" ["+variable(name)+"]")
+	fs.StringVar(to, name, def, withVariable(name, def, usage))
+}
+
+// helpColumns is how wide a usage may be, so that the help, which indents it, has 80 columns.
+const helpColumns = 72
+
+// withVariable adds the variable of an option to its usage, and breaks it into lines. The
+// help adds the default to the last one.
+func withVariable(name, def, usage string) string {
+	var b strings.Builder
+	column := 0
+	words := append(strings.Fields(usage), "["+variable(name)+"]")
+	for i, word := range words {
+		width := len(word)
+		if i == len(words)-1 && def != "" {
+			width += len(` (default "` + def + `")`)
+		}
+		switch {
+		case i == 0:
+		case column+1+width > helpColumns:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
 }
 
 var (
@@ -160,9 +189,9 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	fs := flag.NewFlagSet("whoami-server", flag.ContinueOnError)
 	fs.SetOutput(out)
 	c := &o.config
-	text(fs, &o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it; JWTs of\nfurther ones are accepted as well")
-	text(fs, &o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp); several\nresources each have their own tokens")
-	text(fs, &o.config.PublicClient, "public-client", "", "client `id` that people's programs use at the issuer, shown on the page at /; empty\nwhere they register themselves")
+	text(fs, &o.issuer, "issuer", "", "issuer `URL` of the OpenID provider, exactly as its metadata spells it; JWTs of further ones are accepted as well")
+	text(fs, &o.resource, "resource", "", "public `URL` of this server's MCP endpoint (default http://LISTEN/mcp); several resources each have their own tokens")
+	text(fs, &o.config.PublicClient, "public-client", "", "client `id` that people's programs use at the issuer, shown on the page at /; empty where they register themselves")
 	text(fs, &o.config.InstallPage, "install-page", "", "`URL` of a page about how to get mcp-login, linked on the page at /")
 	text(fs, &o.listen, "listen", "127.0.0.1:3001", "`address` to listen on")
 	setting(o, fs, &c.Scopes, list, "scope", "openid profile email", "`scopes` that clients are told to ask for")
@@ -176,11 +205,11 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	text(fs, &o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
 	o.verificationFlags(fs)
 	o.settings = append(o.settings, o.parseIntrospection)
-	setting(o, fs, &o.level, level, "log-level", "info", "debug, info, warn or error")
+	setting(o, fs, &o.level, level, "log-level", "info", "`level` of the log: debug, info, warn or error")
 	o.operationFlags(fs)
 	text(fs, &o.file, "config", "", "YAML `file` with any of these options")
 	o.version = "false"
-	fs.Var((*boolText)(&o.version), "version", "print the version and exit ["+variable("version")+"]")
+	fs.Var((*boolText)(&o.version), "version", withVariable("version", "", "print the version and exit"))
 	fs.Usage = func() {
 		_, _ = fmt.Fprint(out, "whoami-server: an MCP server that tells who is signed in.\n\n"+
 			"  whoami-server --issuer URL --resource URL\n  whoami-server --dev\n"+

@@ -127,6 +127,11 @@ func TestVersionAndHelpGoToStdout(t *testing.T) {
 		if code != exitOK || !strings.Contains(stdout.String(), want) || stderr.Len() != 0 {
 			t.Errorf("%s: exit %d, %q, %q", arg, code, stdout.String(), stderr.String())
 		}
+		for line := range strings.Lines(stdout.String()) {
+			if wide := strings.ReplaceAll(line, "    \t", "        "); len(strings.TrimSpace(wide)) > 72 || strings.HasSuffix(strings.TrimSpace(line), " string") {
+				t.Errorf("%s: %s", arg, line)
+			}
+		}
 	}
 }
 

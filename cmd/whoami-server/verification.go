@@ -24,12 +24,12 @@ const maxSecretBytes = 4 << 10
 // verificationFlags are those about tokens and scopes.
 func (o *options) verificationFlags(fs *flag.FlagSet) {
 	c := &o.config
-	setting(o, fs, &c.CacheTTL, orNone(-1), "cache-ttl", "30s", "`duration` for which a checked token is not checked again, so for which a revoked one\nmay still be accepted; 0 checks every request")
-	setting(o, fs, &c.OutageGrace, orNone(-1), "outage-grace", "5m", "`duration` for which a token stays good after its last check while the issuer cannot\nbe asked; 0 not at all")
+	setting(o, fs, &c.CacheTTL, orNone(-1), "cache-ttl", "30s", "`duration` for which a checked token is not checked again, so for which a revoked one may still be accepted; 0 checks every request")
+	setting(o, fs, &c.OutageGrace, orNone(-1), "outage-grace", "5m", "`duration` for which a token stays good after its last check while the issuer cannot be asked; 0 not at all")
 	setting(o, fs, &c.Leeway, orNone(time.Nanosecond), "leeway", "30s", "tolerated `difference` of clocks")
 	setting(o, fs, &c.Algorithms, list, "algorithm", "", "accepted signature `algorithms`, e.g. ES384; empty: those of the issuer's keys")
 	setting(o, fs, &c.Clients, list, "client", "", "`ids` of the applications whose tokens are accepted; empty: all")
-	text(fs, &o.introspectionID, "introspection-client", "", "client `id` for the issuer's introspection endpoint, which opaque tokens are\nshown to then; its secret is in "+secretVariable)
+	text(fs, &o.introspectionID, "introspection-client", "", "client `id` for the issuer's introspection endpoint, which opaque tokens are shown to then; its secret is in "+secretVariable)
 	text(fs, &o.introspectionFile, "introspection-secret-file", "", "`file` with the secret instead")
 	setting(o, fs, &o.introspectionAudienceOptional, boolean, "introspection-audience-optional", "false", "accept opaque tokens for which introspection names no audience")
 	text(fs, &o.whoamiScope, "whoami-scope", "", "`scopes` that the tool whoami needs; clients are told to ask for them")
