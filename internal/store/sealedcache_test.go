@@ -21,7 +21,7 @@ func TestSealedValues(t *testing.T) {
 		"keyring":            {Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: newRing()}, true},
 		"auto":               {Options{Dir: t.TempDir(), keyring: newRing()}, true},
 		"passphrase":         {Options{Dir: t.TempDir(), Kind: KindPassphrase, Getenv: environment(passphraseVariable, goodPassphrase)}, true},
-		"file":               {Options{Dir: t.TempDir(), Kind: KindFile}, false},
+		"file":               {Options{Dir: t.TempDir(), Kind: KindFile, keyring: newRing()}, false},
 		"memory":             {Options{Kind: KindMemory}, false},
 		"auto, no keyring":   {Options{Dir: t.TempDir(), keyring: failingRing(KeyringUnavailable)}, false},
 		"auto, locked":       {Options{Dir: t.TempDir(), keyring: failingRing(KeyringLocked)}, false},

@@ -212,6 +212,7 @@ func (w *lazyWorld) endLogin() {
 		w.t.Fatal(err)
 	}
 	cred.AccessToken, cred.RefreshToken, cred.Attempt = grant.NewSecret("ended"), grant.Secret{}, oauth.Attempt{}
+	cred.Expiry, cred.ObtainedAt = time.Now().Add(-time.Minute), time.Now().Add(-time.Hour)
 	if err := st.Save(ctx, key, cred); err != nil {
 		w.t.Fatal(err)
 	}
@@ -277,6 +278,19 @@ func TestLazyStartIsPrivate(t *testing.T) {
 	if lazily("--header", "X-Tenant: other") {
 		t.Error("what was said without a header is shown with it")
 	}
+	if lazily("--ignore-tool", "nothing") {
+		t.Error("what was said without a filter is shown behind it")
+	}
+	if lazily() || !lazily() {
+		t.Error("the start without flags")
+	}
+	again := w.command("login", "--again", "--no-browser", "--timeout", "1s", w.url)
+	if err := again.Run(); err == nil {
+		t.Error("somebody has signed in")
+	}
+	if out, _ := w.talk(lazyStart, "--lazy", "--no-detach", "--no-browser", "--login-patience", "100ms", w.url); strings.Contains(out["2"], `"whoami"`) {
+		t.Errorf("shown although its login was ended: %s", out["2"])
+	}
 	w.verb("logout", w.url)
 	if files := kept(); len(files) != 1 {
 		t.Errorf("after logout: %v", files)
@@ -304,6 +318,23 @@ func TestLazyStartNeedsASeal(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(filepath.Join(w.state, "*.note-lazy-*")); len(files) > 0 {
 		t.Errorf("kept: %v", files)
+	}
+}
+
+// Whose token a program prints is not known: nothing is kept, and it is said.
+func TestLazyStartWithAProgram(t *testing.T) {
+	t.Parallel()
+	c := &changing{version: "1", tool: "private"}
+	srv := httptest.NewServer(c)
+	t.Cleanup(srv.Close)
+	for _, flag := range [][]string{{"--token-command", "go env GOOS"}, {"--header-command", "X-Key: go env GOOS"}} {
+		w := &lazyWorld{t: t, state: filepath.Join(t.TempDir(), "state"), store: "passphrase"}
+		for range 2 {
+			c.take()
+			if _, said := w.talk(lazyStart, append(flag, "--lazy", srv.URL+"/mcp")...); len(c.take()) == 0 || !strings.Contains(said, "--lazy has no effect where a program prints") {
+				t.Errorf("%s: %s", flag[0], said)
+			}
+		}
 	}
 }
 

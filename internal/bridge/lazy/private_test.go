@@ -88,7 +88,7 @@ func TestAnotherSignInMeanwhile(t *testing.T) {
 		s.set("prompts/list", `"result":{"prompts":[{"name":"of bob"}]}`)
 		c = run(t, s, m)
 		c.begin()
-		c.lists()
+		c.ask("prompts/list", "{}")
 		m.is("bob") // signed in with the first call
 		c.ask("tools/call", "{}")
 		if got := c.told(); !slices.Equal(got, []string{"notifications/prompts/list_changed"}) {
@@ -103,6 +103,10 @@ func TestAnotherSignInMeanwhile(t *testing.T) {
 			next.ask("prompts/list", "{}")
 			if got := s.methods(); (len(got) == 0) != (owner == "bob") {
 				t.Errorf("%s is answered from what was said to bob, or bob is not: %v", owner, got)
+			}
+			next.ask("resources/list", "{}")
+			if got := s.methods(); !slices.Contains(got, "resources/list") {
+				t.Errorf("%s is answered from what was said to alice: %v", owner, got)
 			}
 			next.end()
 		}
@@ -252,6 +256,25 @@ func TestWithoutSessions(t *testing.T) {
 			third.end()
 		})
 	}
+}
+
+// A client of 2026-07-28 may say with each request that it can do something else: what it is told
+// then is another list.
+func TestOtherCapabilitiesInOneRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		c := run(t, s, m)
+		c.ask("prompts/list", meta)
+		s.set("prompts/list", `"result":{"prompts":[{"name":"for sampling"}]}`)
+		c.ask("prompts/list", strings.Replace(meta, `Capabilities":{}`, `Capabilities":{"sampling":{}}`, 1))
+		c.end()
+		s.methods()
+		next := run(t, s, m)
+		if got := next.ask("prompts/list", meta); strings.Contains(got, "sampling") || len(s.methods()) > 0 {
+			t.Error(got)
+		}
+		next.end()
+	})
 }
 
 // Lists that are answered before the description that was requested with them are kept.

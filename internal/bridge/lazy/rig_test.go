@@ -243,7 +243,10 @@ type standIn struct {
 func (s standIn) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
 	err := s.server.Send(ctx, m, sink)
 	if m.Method == "initialize" {
-		<-s.signed
+		select {
+		case <-s.signed:
+		case <-ctx.Done():
+		}
 	}
 	return err
 }

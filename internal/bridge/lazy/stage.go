@@ -235,7 +235,7 @@ func (s *Stage) remember(m jsonrpc.Message) {
 	owner, name := s.cfg.Memory.Owner(), nameOf(m)
 	raw := s.cfg.Memory.Recall(name)
 	kept := decode(raw)
-	if owner == "" || kept.Owner != owner {
+	if kept.Owner != owner {
 		kept = record{}
 	}
 	s.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -332,9 +333,31 @@ func TestCloseEndsAConnectionUnderWay(t *testing.T) {
 		if got := <-answer; got != "error: context canceled" {
 			t.Error(got)
 		}
-		if got := c.ask("tools/call", "{}"); got != "error: context canceled" {
+		s.methods()
+		if got := c.ask("tools/call", "{}"); got != "error: context canceled" || len(s.methods()) > 0 {
 			t.Errorf("after the end: %s", got)
 		}
+	})
+}
+
+// A client that begins again as another one is left to the server, and what it was told before
+// is not asked for in the new session.
+func TestAClientThatBeginsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		c := run(t, s, m)
+		c.begin()
+		c.lists()
+		if got := c.begin(); !strings.Contains(got, "listChanged") || len(s.methods()) > 0 {
+			t.Errorf("the same again: %s", got)
+		}
+		c.ask("initialize", `{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"other","version":"1"}}`)
+		synctest.Wait()
+		if got := s.methods(); !slices.Equal(got, []string{"initialize"}) {
+			t.Errorf("%v", got)
+		}
+		c.end()
 	})
 }
 
@@ -373,6 +396,41 @@ func TestTheStandInIsNotKept(t *testing.T) {
 		next := run(t, s, m)
 		next.begin()
 		if got := next.ask("tools/list", "{}"); strings.Contains(got, "sign_in") {
+			t.Error(got)
+		}
+		next.end()
+	})
+}
+
+// The same holds for a session that is begun again when the login has ended.
+func TestTheStandInOfALaterSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		var standing atomic.Bool
+		signed := make(chan struct{})
+		close(signed)
+		c := run(t, standIn{s, signed}, m, func(cfg *Config) { cfg.Provisional = standing.Load })
+		c.begin()
+		c.lists()
+		standing.Store(true)
+		c.stage.cfg.Server = standIn{s, make(chan struct{})} // whose person does not come
+		ctx, leave := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			c.send(ctx, jsonrpc.NewRequest([]byte("9"), "initialize", []byte(clientParams)))
+		}()
+		synctest.Wait()
+		s.set("prompts/list", `"result":{"prompts":[{"name":"of the stand-in"}]}`)
+		c.ask("prompts/list", "{}")
+		standing.Store(false) // it came to nothing, and the stand-in goes on
+		c.ask("prompts/list", "{}")
+		leave()
+		<-over
+		c.end()
+		next := run(t, s, m)
+		next.begin()
+		if got := next.ask("prompts/list", "{}"); strings.Contains(got, "stand-in") {
 			t.Error(got)
 		}
 		next.end()
