@@ -193,11 +193,17 @@ var colours = map[doctor.Outcome]string{
 	doctor.Passed: terminal.Green, doctor.Warned: terminal.Yellow, doctor.Failed: terminal.Red, doctor.Skipped: terminal.Dim,
 }
 
+// Where details and advice begin.
+const (
+	detailColumn = 4 + 2 + 17 + 2
+	adviceColumn = 8
+)
+
 // printFinding writes one finding, and the next step below it.
 func (a *app) printFinding(f doctor.Finding) {
-	a.term.Print("%s  %-17s  %s", a.term.Colour(colours[f.Outcome], strings.ToUpper(string(f.Outcome))), f.Check, f.Detail)
+	a.term.PrintIndented(detailColumn, "%s  %-17s  %s", a.term.Colour(colours[f.Outcome], strings.ToUpper(string(f.Outcome))), f.Check, f.Detail)
 	if f.Next != "" {
-		a.term.Print("      → %s", terminal.Advice(f.Next))
+		a.term.PrintIndented(adviceColumn, "      → %s", terminal.Advice(f.Next))
 	}
 }
 

@@ -3,7 +3,7 @@
 //
 // Results go to stdout, all else to stderr with the program's name in front:
 //
-//  1. [Terminal.Note], [Terminal.Error] and [Terminal.Print] print one line; each
+//  1. [Terminal.Note], [Terminal.Error], [Terminal.Print] and [Terminal.PrintIndented] print one line; each
 //     argument of their formats is filtered by itself, as a piece of that line. An
 //     [Address] or *url.URL is re-encoded. Only what [Terminal.Colour] returns
 //     keeps its escape sequences (print.go). On a terminal, lines are wrapped with an

@@ -75,6 +75,17 @@ func (t *Terminal) Print(format string, args ...any) {
 	t.write(t.stdout(), t.line(t.config.OutIsTerminal, "", format, args))
 }
 
+// PrintIndented is Print whose rows below the first begin in a column of their own, where
+// the window leaves room for that.
+func (t *Terminal) PrintIndented(columns int, format string, args ...any) {
+	filterArguments(args)
+	window, below := t.columns(t.config.OutIsTerminal), indent
+	if columns <= window/2 {
+		below = strings.Repeat(" ", columns)
+	}
+	t.write(t.stdout(), hang(fmt.Sprintf(format, args...), window, below)+"\n")
+}
+
 // Error prints an error, and below it the hint in it, if there is one.
 func (t *Terminal) Error(err error) {
 	lines := wrap(program+"error: "+foreign.Message(err.Error()), t.columns(t.config.ErrIsTerminal)) + "\n"

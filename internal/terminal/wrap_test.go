@@ -22,6 +22,7 @@ func TestWrappedRowsForgeNoLine(t *testing.T) {
 					"error": func(s *Terminal) { s.Error(errors.New(text)) },
 					"note":  func(s *Terminal) { s.Note("%s", text) },
 					"print": func(s *Terminal) { s.Print("found %s", text) },
+					"below": func(s *Terminal) { s.PrintIndented(25, "found %s", text) },
 					"table": func(s *Terminal) { s.Table([]string{"A", "B"}, [][]string{{"a", text}}) },
 					"cards": func(s *Terminal) { s.Table([]string{"A", "B", "C"}, [][]string{{"a", strings.Repeat("b", 150), text}}) },
 					"live":  func(s *Terminal) { s.Live(t.Context(), "%s", text) },

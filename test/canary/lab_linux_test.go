@@ -65,7 +65,7 @@ func hidden(r rune) bool {
 
 // ours are the sequences that mcp-login draws with itself: the live line, colours,
 // and QR codes.
-var ours = regexp.MustCompile("\r\x1b\\[K|\x1b\\[(30;107|32|31|2|0)m")
+var ours = regexp.MustCompile("\r\x1b\\[K|\x1b\\[(30;107|3[1-3]|1|2|0)m")
 
 // check looks at what was printed. A tool's result keeps its lines.
 func check(t *testing.T, what, text string, keepsLines bool) {
