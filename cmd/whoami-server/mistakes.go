@@ -117,8 +117,8 @@ func shownValue(flag, value string) string {
 }
 
 // misspelled are variables that are none of ours and nearly are, as WHOAMI_ISUER, with
-// those that were meant. Kubernetes sets WHOAMI_PORT and WHOAMI_SERVICE_HOST for a
-// service of that name.
+// those that were meant. Others are no mistake: Kubernetes sets WHOAMI_PORT and
+// WHOAMI_SERVICE_HOST for a service of that name.
 func misspelled(fs *flag.FlagSet, environ []string) (all []error) {
 	const prefix = "WHOAMI_"
 	names := []string{strings.TrimPrefix(secretVariable, prefix)}
@@ -126,7 +126,7 @@ func misspelled(fs *flag.FlagSet, environ []string) (all []error) {
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
 		short, ours := strings.CutPrefix(strings.ToUpper(name), prefix)
-		if !ours || slices.Contains(names, strings.TrimPrefix(name, prefix)) || strings.HasPrefix(short, "PORT") || strings.HasPrefix(short, "SERVICE") {
+		if !ours || slices.Contains(names, strings.TrimPrefix(name, prefix)) {
 			continue
 		}
 		if meant := commandline.Similar(short, names); len(meant) == 1 {

@@ -69,7 +69,8 @@ func TestAMisspelledVariableIsNamed(t *testing.T) {
 	var said []string
 	for _, err := range misspelled(new(options).flags(io.Discard), []string{
 		"WHOAMI_ISUER=x", "WHOAMI_ISSUER=x", "WHOAMI_JWT_ONYL=1", "whoami_listen=x", "WHOAMI_INTROSPECTION_SECRET=s", "HOME=/", "ISSUER=x",
-		"WHOAMI_PORT=tcp://10.0.0.1:3001", "WHOAMI_PORT_3001_TCP=x", "WHOAMI_SERVICE_HOST=10.0.0.1", "WHOAMI_SERVICE_PORT=1", "WHOAMI_ZZZ=1",
+		"WHOAMI_PORT=tcp://10.0.0.1:3001", "WHOAMI_PORT_3001_TCP=x", "WHOAMI_PORT_3001_TCP_ADDR=x", "WHOAMI_PORT_3001_TCP_PROTO=tcp", "WHOAMI_SERVICE_PORT_HTTP=1",
+		"WHOAMI_SERVICE_HOST=10.0.0.1", "WHOAMI_SERVICE_PORT=1", "WHOAMI_ZZZ=1",
 	}) {
 		said = append(said, err.Error()+" "+hint.Of(err))
 	}

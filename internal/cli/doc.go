@@ -16,7 +16,9 @@
 //     OAuth client, connection (connection.go).
 //  4. The verb does its job and returns an error or nil.
 //  5. run turns the error into an exit code, an error line with a hint, and an
-//     object for whoever asked for JSON (app.go, output.go).
+//     object for whoever asked for JSON (app.go, output.go). A command line that cannot be
+//     parsed is answered with the one that was probably meant (mistakes.go,
+//     mistakenflags.go, mistakenarguments.go; package commandline).
 //
 // In bridge mode stdout carries JSON-RPC lines and nothing else; everything
 // for people goes to stderr.

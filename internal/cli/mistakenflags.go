@@ -199,7 +199,7 @@ func (r *repair) unknown(i int) {
 	switch {
 	case name == "y":
 		r.found(w.Text+" is a flag of npx", slices.Delete(slices.Clone(r.line), i, i+1))
-	case isTheirs && r.translated(i, wrong):
+	case isTheirs && r.translated(i):
 	case known && other.next != "":
 		r.stuck(wrong, other.next)
 	case known && lookup(cmd, strings.TrimPrefix(cutValue(other.flag), "--")) != nil:
@@ -265,7 +265,7 @@ func (r *repair) renamed(i int, wrong, flag string) {
 
 // translated puts our spelling in the place of mcp-remote's flag at i, unless its value
 // cannot be translated.
-func (r *repair) translated(i int, wrong string) bool {
+func (r *repair) translated(i int) bool {
 	end := max(r.line.ValueOf(i), i) + 1
 	environment := mcpremote.Environment{
 		Getenv:   func(string) string { return "x" },

@@ -10,11 +10,11 @@ import (
 // One edit beats a beginning, that beats a part of the name, and that beats several
 // edits; a letter alone is like nothing.
 func TestSimilarNamesComeInTheOrderOfTheirLikeness(t *testing.T) {
-	names := []string{"claude-desktop", "claude-code", "cline", "header", "headers-timeout", "vscode", "Search_Issues"}
+	names := []string{"claude-desktop", "claude-code", "cline", "header", "headers-timeout", "vscode", "Search_Issues", "login", "logout", "catalog"}
 	for word, want := range map[string]string{
 		"claude": "claude-desktop claude-code", "desktop": "claude-desktop", "code": "claude-code vscode", "clnie": "cline", "headers": "header",
 		"head": "header headers-timeout", "cline2": "cline", "hedaer": "header", "vscode-oss": "vscode", "heaedr": "header", "search_isues": "Search_Issues",
-		"v": "", "": "", "xy": "", "zzzzzzz": "",
+		"log": "login logout", "cat": "catalog", "v": "", "": "", "xy": "", "zzzzzzz": "",
 	} {
 		if got := strings.Join(Similar(word, names), " "); got != want {
 			t.Errorf("%q is like %q, want %q", word, got, want)
