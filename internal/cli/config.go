@@ -329,11 +329,15 @@ func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []str
 	}
 	// What the client is going to run is judged now, while somebody reads it.
 	root := newRoot(a)
-	if err := root.ParseFlags(extra); err != nil {
+	native, err := a.translateEntry(append([]string{raw}, extra...))
+	if err == nil {
+		err = root.ParseFlags(native)
+	}
+	if err != nil {
 		return hosts.Server{}, a.mistake(err)
 	}
-	if rest := root.Flags().Args(); len(rest) > 0 {
-		return hosts.Server{}, a.mistake(hint.With(fmt.Errorf("%q behind -- is no flag", rest[0]), "only flags of mcp-login go there"))
+	if rest := root.Flags().Args(); len(rest) > 1 {
+		return hosts.Server{}, a.mistake(hint.With(fmt.Errorf("%q behind -- is no flag", rest[1]), "only flags of mcp-login go there"))
 	}
 	if err := checkCommandFlags(root.Flags()); err != nil {
 		return hosts.Server{}, err

@@ -101,8 +101,7 @@ func (a *app) migrateOne(o configOptions, c hosts.Host, path string) (migration,
 // judgeArguments says why mcp-login would not start with arguments that
 // mcp-remote takes, and nothing if it would. Nothing of a value is told.
 func (a *app) judgeArguments(args []string) string {
-	set := func(name string) string { return cmp.Or(a.getenv(name), "x") } // the client's entry may set it
-	native, err := mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: set, ReadFile: a.files.read})
+	native, err := a.translateEntry(args)
 	if err != nil {
 		return err.Error()
 	}
@@ -117,6 +116,12 @@ func (a *app) judgeArguments(args []string) string {
 		return "it has words that are neither flags nor the one address"
 	}
 	return ""
+}
+
+// translateEntry turns the arguments of a client's entry into our own words.
+func (a *app) translateEntry(args []string) ([]string, error) {
+	set := func(name string) string { return cmp.Or(a.getenv(name), "x") } // the entry may set it
+	return mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: set, ReadFile: a.files.read})
 }
 
 // withoutAddresses hides the address of a registry: it may hold a password.

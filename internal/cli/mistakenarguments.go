@@ -118,7 +118,7 @@ func (r *repair) placeURL(place int) {
 		if all := mended.Arguments(); len(all) > r.depth+place {
 			to = all[r.depth+place]
 		}
-		if dashes := mended.Dashes(); dashes >= 0 {
+		if dashes := mended.Separator(); dashes >= 0 {
 			to = min(to, dashes)
 			word.Behind = false
 		}
@@ -211,8 +211,12 @@ func (r *repair) checkFurther(at, place int) {
 	case number && !isPort(word):
 		r.found(word+" is no port; behind the URL mcp-remote takes that of the redirect URI", without)
 	case number:
-		if f := r.flag("callback-port"); f != nil && !f.Hidden {
-			without = append(without, r.callback(r.line[r.argument(place)].Text, word)...)
+		flags := r.callback(r.line[r.argument(place)].Text, word)
+		switch f := r.flag("callback-port"); {
+		case f != nil && !f.Hidden:
+			without = append(without, flags...)
+		case r.hasEntry() && without.Separator() < 0:
+			without = append(append(without, commandline.Word{Kind: commandline.Separator, Text: "--"}), flags...)
 		}
 		r.found("a port behind the URL is that of the redirect URI for mcp-remote, and a flag here", without)
 	case isAddress(word):

@@ -147,11 +147,14 @@ func (r *repair) checkFlags() {
 	}
 }
 
+// hasEntry reports whether flags behind -- are those of a client's entry.
+func (r *repair) hasEntry() bool { return strings.Contains(r.cmd.Use, "[-- FLAGS]") }
+
 // misplaced moves the flag at i to its side of the -- of config, and reports whether it
 // was on the other.
 func (r *repair) misplaced(i int) bool {
 	w := r.line[i]
-	if !strings.Contains(r.cmd.Use, "[-- FLAGS]") || !strings.HasPrefix(w.Text, "--") {
+	if !r.hasEntry() || !strings.HasPrefix(w.Text, "--") {
 		return false
 	}
 	own, entry := r.flag(w.Name()) != nil, r.root.Flags().Lookup(w.Name()) != nil
@@ -166,7 +169,7 @@ func (r *repair) misplaced(i int) bool {
 		moved[k].Behind = entry
 	}
 	rest := r.line.Replace(i)
-	dashes := rest.Dashes()
+	dashes := rest.Separator()
 	switch {
 	case entry && dashes < 0:
 		rest = append(rest, commandline.Word{Kind: commandline.Separator, Text: "--"})

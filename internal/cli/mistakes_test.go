@@ -40,8 +40,10 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 		"config cursor -- " + url:                 "mcp-login config cursor " + url,
 		"login --max-message 5m " + url:           "mcp-login login --max-message 5MB " + url,
 		"login --max-message 5x " + url:           "",
-		"logn logn":                               "",
-		"log " + url:                              "mcp-login login " + url + ", or: mcp-login logout " + url,
+		"config cursor " + url + " 3334":          "mcp-login config cursor " + url + " -- --callback-port=3334 --callback-path=/oauth/callback --callback-host=localhost",
+		"config cursor " + url + " --host localhost --debug": "mcp-login config cursor " + url + " -- --host localhost --debug",
+		"logn logn":  "",
+		"log " + url: "mcp-login login " + url + ", or: mcp-login logout " + url,
 		// An address that is nearly one.
 		"example.com/mcp":                               "mcp-login " + url,
 		"example.com/mcp 3334":                          "mcp-login " + url + " 3334",

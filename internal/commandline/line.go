@@ -68,8 +68,8 @@ func (l Line) ValueOf(i int) int {
 	return -1
 }
 
-// Dashes returns the place of the --, -1 for none.
-func (l Line) Dashes() int {
+// Separator returns the place of the --, -1 for none.
+func (l Line) Separator() int {
 	return slices.IndexFunc(l, func(w Word) bool { return w.Kind == Separator })
 }
 
