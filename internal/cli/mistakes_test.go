@@ -120,7 +120,8 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 	} {
 		a := &app{getenv: env(), given: strings.Fields(given)}
 		err := a.mistake(errArguments)
-		next, proposed := strings.CutPrefix(hint.Of(err), "did you mean: ")
+		said := strings.ReplaceAll(hint.Of(err), `"`, "'") // quoted for Windows, else for sh
+		next, proposed := strings.CutPrefix(said, "did you mean: ")
 		if want == "" && (proposed || hint.Of(err) == "") || want != "" && next != want {
 			t.Errorf("%s\n got %s (%v)\nwant %s", given, hint.Of(err), err, want)
 		}
@@ -162,4 +163,33 @@ func taken(t *testing.T, line string) error {
 	}
 	root.SetArgs(words)
 	return root.ExecuteContext(t.Context())
+}
+
+// FuzzMistake: whatever stands on a command line, something is said about it, and the
+// value of a header is not; in the line that is proposed nothing is to be mended.
+func FuzzMistake(f *testing.F) {
+	for _, line := range []string{
+		"logn example.com/mcp 3334 --timeout 5 s", "config cursor -- --header a:s3cret https://x.example", "--again --login -y npx mcp-remote@1 a.example",
+		"call x https://a.example --device no --", "import mcp-remot // https://", "config -- -- --write", "--version=x -- --header=X:s3cret", "help logn",
+	} {
+		f.Add(line)
+	}
+	a := &app{getenv: env()}
+	f.Fuzz(func(t *testing.T, line string) {
+		a.given = strings.Fields(line)
+		err := a.mistake(errArguments)
+		if err == nil || exitCode(t.Context(), err) != exitUsage {
+			t.Errorf("%q: %v", line, err)
+		}
+		if r := judge(newRoot(a), a.given); r.next == "" && len(r.wrong) > 0 {
+			if again := judge(newRoot(a), r.line.Words()); len(again.wrong) > 0 {
+				t.Errorf("%q becomes %q, with %q", line, r.line.Words(), again.wrong)
+			}
+		}
+		for _, w := range a.given {
+			if header, ok := strings.CutPrefix(w, "--header="); ok && strings.HasPrefix(header, "X:s3cret") && strings.Contains(hint.Of(err), "s3cret") {
+				t.Errorf("%q: %s", line, hint.Of(err))
+			}
+		}
+	})
 }
