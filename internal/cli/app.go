@@ -52,7 +52,7 @@ func (a *app) addLast(message string) {
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
-		_, _ = io.WriteString(a.term.Err(), shortHelp)
+		_, _ = io.WriteString(a.term.Err(), shortHelp(a.term.PageColumns()))
 		a.answerUnstarted(ctx, exitUsage, errNoURL)
 		return exitUsage
 	}

@@ -39,7 +39,7 @@ func newHelp(a *app) *cobra.Command {
 			at, help := cmd.Root(), (*cobra.Command).Help
 			for i, word := range args {
 				if i == 0 && word == flagsTopic {
-					help = helpOnFlags
+					help = a.helpOnFlags
 					continue
 				}
 				next := child(at, word)
@@ -58,18 +58,18 @@ func newHelp(a *app) *cobra.Command {
 const flagsTopic = "flags"
 
 // newFlagsTopic is "help flags".
-func newFlagsTopic() *cobra.Command {
+func newFlagsTopic(a *app) *cobra.Command {
 	topic := &cobra.Command{Use: flagsTopic, Short: "Every flag; with a command behind it, the flags of that"}
-	topic.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = helpOnFlags(cmd.Root()) })
+	topic.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = a.helpOnFlags(cmd.Root()) })
 	return topic
 }
 
 // helpOnFlags prints all flags of a command.
-func helpOnFlags(cmd *cobra.Command) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "All flags of %s\n", strings.TrimSuffix(usageLine(cmd), " [FLAGS]"))
-	flagSections(&b, cmd.Flags(), true)
-	_, err := io.WriteString(cmd.OutOrStdout(), b.String())
+func (a *app) helpOnFlags(cmd *cobra.Command) error {
+	w := helpWriter{columns: a.term.PageColumns()}
+	w.text("All flags of " + strings.TrimSuffix(usageLine(cmd), " [FLAGS]"))
+	w.flags(cmd.Flags(), true)
+	_, err := io.WriteString(cmd.OutOrStdout(), w.String())
 	return err
 }
 
@@ -152,7 +152,7 @@ func mcpRemoteHelp() string {
 	}{{"Arguments", mcpremote.Arguments}, {"Flags", mcpremote.Flags}, {"Environment", mcpremote.Variables}} {
 		fmt.Fprintf(&b, "\n%s:\n", part.title)
 		for _, row := range part.rows {
-			ours := wrap(row.Ours, "                                   ")
+			ours := wrap(row.Ours, "                                   ", 80)
 			if ours == "" {
 				ours = "(nothing)"
 			}
@@ -162,22 +162,22 @@ func mcpRemoteHelp() string {
 				fmt.Fprintf(&b, "  %s\n  %-32s %s\n", row.Theirs, "", ours)
 			}
 			if row.Note != "" {
-				fmt.Fprintf(&b, "      %s\n", wrap(row.Note, "      "))
+				fmt.Fprintf(&b, "      %s\n", wrap(row.Note, "      ", 80))
 			}
 		}
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// wrap breaks text into lines that end before column 80 when each, and the first
-// one too, stands behind indent.
-func wrap(text, indent string) string {
+// wrap breaks text into lines of less than columns when each, and the first one too, stands
+// behind indent.
+func wrap(text, indent string, columns int) string {
 	var b strings.Builder
 	column := len(indent)
 	for i, word := range strings.Fields(text) {
 		switch {
 		case i == 0:
-		case column+1+len(word) > 79:
+		case column+1+len(word) >= columns:
 			b.WriteString("\n" + indent)
 			column = len(indent)
 		default:

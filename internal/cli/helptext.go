@@ -9,43 +9,49 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// helpWriter writes help that is at most so many columns wide.
+type helpWriter struct {
+	strings.Builder
+	columns int
+}
+
 // shortHelp is what mcp-login says when it is run without a word.
-const shortHelp = `mcp-login lets an MCP client on this machine use a remote MCP server, and signs
-you in where the server asks for it.
+func shortHelp(columns int) string {
+	w := helpWriter{columns: columns}
+	w.text("mcp-login lets an MCP client on this machine use a remote MCP server, and signs you in where the server asks for it.")
+	w.table("Start with", [][2]string{
+		{"mcp-login config CLIENT URL", "set up a client: cursor, claude-desktop …"},
+		{"mcp-login login URL", "sign in now"},
+		{"mcp-login doctor URL", "find out why something does not work"},
+	})
+	w.WriteString("\nRead more: mcp-login --help\n")
+	return w.String()
+}
 
-  mcp-login config CLIENT URL --write   set up a client: cursor, claude-desktop …
-  mcp-login login URL                   sign in now
-  mcp-login doctor URL                  find out why something does not work
-
-Read more: mcp-login --help
-`
-
-// helpText is what help says about a command, in at most 80 columns. every adds the flags
-// that few people need.
-func helpText(cmd *cobra.Command, every bool) string {
-	var b strings.Builder
+// helpText is what help says about a command. Of the flags in the table it has those that
+// many people need.
+func helpText(cmd *cobra.Command, columns int) string {
 	if !cmd.Runnable() && !cmd.HasSubCommands() {
 		return cmd.Long + "\n" // a topic
 	}
+	w := helpWriter{columns: columns}
 	text := cmd.Long
 	if text == "" {
 		text = cmd.Short + "."
 	}
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
-		if !strings.HasPrefix(paragraph, "\t") { // code of cobra's
-			paragraph = wrap(paragraph, "")
-		}
-		b.WriteString(paragraph + "\n\n")
+		w.text(paragraph)
+		w.WriteString("\n")
 	}
-	b.WriteString("Usage:\n")
+	w.WriteString("Usage:\n")
 	if !cmd.HasParent() || !cmd.HasSubCommands() {
-		fmt.Fprintf(&b, "  %s\n", usageLine(cmd))
+		fmt.Fprintf(&w, "  %s\n", usageLine(cmd))
 	}
 	if cmd.HasSubCommands() {
-		fmt.Fprintf(&b, "  %s COMMAND …\n", cmd.CommandPath())
+		fmt.Fprintf(&w, "  %s COMMAND …\n", cmd.CommandPath())
 	}
 	if cmd.Example != "" {
-		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
+		fmt.Fprintf(&w, "\nExamples:\n%s\n", cmd.Example)
 	}
 	var commands, topics [][2]string
 	for _, c := range cmd.Commands() {
@@ -56,11 +62,11 @@ func helpText(cmd *cobra.Command, every bool) string {
 			commands = append(commands, [2]string{c.Name(), c.Short})
 		}
 	}
-	columns(&b, "Commands", commands)
-	more := flagSections(&b, cmd.Flags(), every)
-	columns(&b, "Topics", topics)
-	b.WriteString(pointers(cmd, more))
-	return b.String()
+	w.table("Commands", commands)
+	more := w.flags(cmd.Flags(), false)
+	w.table("Topics", topics)
+	w.table("Read more", pointers(cmd, more))
+	return w.String()
 }
 
 // usageLine is how a command is called.
@@ -72,33 +78,31 @@ func usageLine(cmd *cobra.Command) string {
 	return line
 }
 
-// pointers say where there is more to read.
-func pointers(cmd *cobra.Command, flags bool) string {
-	var lines [][2]string
+// pointers say where there is more to read. flags tells that there are more of them.
+func pointers(cmd *cobra.Command, flags bool) (lines [][2]string) {
+	path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name())
 	if cmd.HasSubCommands() {
-		lines = append(lines, [2]string{"mcp-login help" + strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()) + " COMMAND", "a command"})
+		lines = append(lines, [2]string{"mcp-login help" + path + " COMMAND", "a command"})
 	}
 	if !cmd.HasParent() {
 		lines = append(lines, [2]string{"mcp-login help TOPIC", "a topic"})
 	}
 	if flags {
-		lines = append(lines, [2]string{strings.TrimSuffix("mcp-login help flags "+cmd.Name(), " mcp-login"), "all flags"})
+		lines = append(lines, [2]string{"mcp-login help flags" + path, "all flags"})
 	}
-	var b strings.Builder
-	columns(&b, "Read more", lines)
-	return b.String()
+	return lines
 }
 
-// flagSections writes the flags of a command: its own, and of those in the table the first
-// group, or every one. It reports whether there are more.
-func flagSections(b *strings.Builder, flags *pflag.FlagSet, every bool) (more bool) {
+// flags writes the flags of a command: its own, and of those in the table the first group, or
+// every one. It reports whether there are more.
+func (w *helpWriter) flags(flags *pflag.FlagSet, every bool) (more bool) {
 	var own [][2]string
 	flags.VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden && rowOf(f.Name) == nil {
 			own = append(own, flagLine(f))
 		}
 	})
-	columns(b, "Flags", own)
+	w.table("Flags", own)
 	for i, group := range flagGroups {
 		var rows [][2]string
 		for _, row := range group.flags {
@@ -110,7 +114,7 @@ func flagSections(b *strings.Builder, flags *pflag.FlagSet, every bool) (more bo
 			more = more || len(rows) > 0
 			continue
 		}
-		columns(b, group.title, rows)
+		w.table(group.title, rows)
 	}
 	return more
 }
@@ -128,27 +132,33 @@ func flagLine(f *pflag.Flag) [2]string {
 	return [2]string{strings.TrimSpace(name + " " + valueName(f.Name)), usage}
 }
 
-// maxFirstColumn bounds the first of two columns; what is longer has a line for itself.
-const maxFirstColumn = 30
+// text writes a paragraph. One that begins with a tab is code of cobra's, and stays as it is.
+func (w *helpWriter) text(paragraph string) {
+	if !strings.HasPrefix(paragraph, "\t") {
+		paragraph = wrap(paragraph, "", w.columns)
+	}
+	w.WriteString(paragraph + "\n")
+}
 
-// columns writes a section with two columns, unless it is empty.
-func columns(b *strings.Builder, title string, rows [][2]string) {
+// table writes a section with two columns, unless it is empty. What does not fit into the
+// first one has a line for itself.
+func (w *helpWriter) table(title string, rows [][2]string) {
 	if len(rows) == 0 {
 		return
 	}
-	wide := 0
+	wide, limit := 0, w.columns*3/8
 	for _, row := range rows {
-		if n := len(row[0]); n <= maxFirstColumn {
+		if n := len(row[0]); n <= limit {
 			wide = max(wide, n)
 		}
 	}
-	fmt.Fprintf(b, "\n%s:\n", title)
+	fmt.Fprintf(w, "\n%s:\n", title)
 	indent := strings.Repeat(" ", wide+4)
 	for _, row := range rows {
+		first := fmt.Sprintf("  %-*s  ", wide, row[0])
 		if len(row[0]) > wide {
-			fmt.Fprintf(b, "  %s\n%s%s\n", row[0], indent, wrap(row[1], indent))
-			continue
+			first = "  " + row[0] + "\n" + indent
 		}
-		fmt.Fprintf(b, "  %-*s  %s\n", wide, row[0], wrap(row[1], indent))
+		w.WriteString(first + wrap(row[1], indent, w.columns) + "\n")
 	}
 }

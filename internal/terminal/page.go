@@ -22,15 +22,20 @@ const (
 // stands for an address behind the words of a link, "" for nothing. Escape sequences are
 // written where colours are wanted.
 func (t *Terminal) Page(markdown string, link func(address string) string) {
-	p := page{columns: pageColumns, styled: t.config.OutIsTerminal && !t.config.Plain, link: link}
-	if window := t.columns(t.config.OutIsTerminal); window >= minColumns {
-		p.columns = min(window, pageColumns)
-	}
+	p := page{columns: t.PageColumns(), styled: t.config.OutIsTerminal && !t.config.Plain, link: link}
 	lines := strings.Split(strings.ReplaceAll(markdown, "\r\n", "\n"), "\n")
 	for len(lines) > 0 {
 		lines = lines[min(p.block(lines), len(lines)):]
 	}
 	t.write(t.stdout(), strings.ReplaceAll(p.out.String(), kept, " "))
+}
+
+// PageColumns is how wide a page on stdout is: as the window, at most 80 columns.
+func (t *Terminal) PageColumns() int {
+	if window := t.columns(t.config.OutIsTerminal); window >= minColumns {
+		return min(window, pageColumns)
+	}
+	return pageColumns
 }
 
 // page is a page that is being set.

@@ -70,6 +70,9 @@ func TestNothingIsWiderThanTheWindow(t *testing.T) {
 		{"an unknown tool", nil, append(verb("call", other...), "whomai"), "", `hint: `},
 		{"several accounts", nil, verb("tools"), "\n", `mcp-login tools --scope 'openid profile' .*` + h.url + `$`},
 		{"a mistake", nil, verb("login", "--timeout", "5"), "", `hint: `},
+		{"no word", nil, nil, "", `^  mcp-login doctor URL  +find out`},
+		{"help", nil, []string{"login", "--help"}, "", `^Common flags:$`},
+		{"all flags", nil, []string{"help", "flags"}, "", `^  --ping-interval DURATION`},
 		{"clients", nil, []string{"config", "--list"}, "", `no client found`},
 		{"logout", nil, verb("logout", "--profile", "COLUMNS"), "", `^signed out of`},
 	} {
