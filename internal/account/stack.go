@@ -59,7 +59,7 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 	}
 	if kept.Server = cfg.Server; o.Lazy {
 		if a.Connection.Commands != nil {
-			a.Log.Warn("--lazy has no effect where a program prints a header or the token: whose answers the server then gives is not known")
+			a.Log.Warn("--lazy has no effect where a program prints a header or the token: nobody knows whose that is")
 		}
 		cfg.Server = lazy.New(kept)
 	}

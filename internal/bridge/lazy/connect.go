@@ -60,20 +60,13 @@ func (s *Stage) open() (opened jsonrpc.Message, err error) {
 		s.mu.Unlock()
 		return t.answer, err
 	}
-	if was, is := jsonrpc.Member(told, "protocolVersion"), jsonrpc.Member(t.answer.Result, "protocolVersion"); !bytes.Equal(was, is) {
-		s.cfg.Log.Warn("the server speaks another protocol version than the client was told", "told", string(was), "server", string(is))
+	was, is := jsonrpc.Member(told, "protocolVersion"), jsonrpc.Member(t.answer.Result, "protocolVersion")
+	if !bytes.Equal(was, is) {
+		s.cfg.Log.Warn("the client was told another protocol version", "told", string(was), "server", string(is))
 	}
 	s.describe(m, t.answer)
 	s.enter()
 	return t.answer, nil
-}
-
-// forget drops what is kept and what the client was told: what it hears from now on is not the
-// server's.
-func (s *Stage) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.record, s.told = record{}, map[string]told{}
 }
 
 // enter brings the server the client's notification that it is ready, if that has come, and

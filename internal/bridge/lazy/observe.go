@@ -67,7 +67,8 @@ func (s *Stage) describe(m, answer jsonrpc.Message) {
 	switch {
 	case answer.Result != nil:
 		s.record = record{Owner: owner, Client: who, Refused: s.refused, Opening: answer.Result}
-		if before.Owner == owner && before.Client == who && (before.Opening == nil || bytes.Equal(before.Opening, answer.Result)) {
+		same := before.Opening == nil || bytes.Equal(before.Opening, answer.Result)
+		if same && before.Owner == owner && before.Client == who {
 			s.record.Refused, s.record.Lists = cmp.Or(s.refused, before.Refused), before.Lists
 		}
 	case m.Method == "server/discover":

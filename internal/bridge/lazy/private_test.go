@@ -113,6 +113,31 @@ func TestAnotherSignInMeanwhile(t *testing.T) {
 	})
 }
 
+// So it is before the first call: who has signed in since the client began is not shown what is
+// kept for another.
+func TestAnotherSignInBeforeTheFirstCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		c := run(t, s, m)
+		c.begin()
+		c.ask("prompts/list", "{}")
+		m.is("bob")
+		s.set("resources/list", `"result":{"resources":[{"uri":"bob:1"}]}`)
+		if got := c.ask("ping", "{}"); got != `"result":{}` {
+			t.Error(got)
+		}
+		if got := c.ask("resources/list", "{}"); !strings.Contains(got, "bob:1") {
+			t.Errorf("bob is shown %s", got)
+		}
+		synctest.Wait()
+		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized", "resources/list"}) {
+			t.Errorf("%v", got)
+		}
+		c.end()
+	})
+}
+
 // Another description of the server is another version of it: lists that are not requested again
 // are not believed.
 func TestAnotherVersionOfTheServer(t *testing.T) {

@@ -98,7 +98,8 @@ func nameOf(m jsonrpc.Message) string {
 func (r *record) answer(m jsonrpc.Message, who string) []byte {
 	switch l, listed := listOf(m); {
 	case m.Method == "server/discover" && r.Refused == who:
-		return jsonrpc.Refusal(m.ID, jsonrpc.CodeMethodNotFound, "the server has refused this the last time; begin with initialize", "")
+		const text = "the server has refused this the last time; begin with initialize"
+		return jsonrpc.Refusal(m.ID, jsonrpc.CodeMethodNotFound, text, "")
 	case r.Client != who:
 	case opens(m) && r.Opening != nil:
 		return jsonrpc.Result(m.ID, string(stale(m, r.Opening)))
@@ -147,7 +148,8 @@ func (r *record) keep(l list, o outcome) {
 
 // same reports whether a list has the same entries. Where none is, both have none.
 func (o outcome) same(other outcome, l list) bool {
-	return (o.Error == nil) == (other.Error == nil) && bytes.Equal(jsonrpc.Member(o.Result, l.member), jsonrpc.Member(other.Result, l.member))
+	was, is := jsonrpc.Member(o.Result, l.member), jsonrpc.Member(other.Result, l.member)
+	return (o.Error == nil) == (other.Error == nil) && bytes.Equal(was, is)
 }
 
 // lasting reports whether an error is about the server, not about this moment.
@@ -168,7 +170,8 @@ func (l list) join(before, page []byte) []byte {
 		}
 	}
 	entries := append(append([]byte("["), bytes.Join(all, []byte(","))...), ']')
-	return jsonrpc.Edited(before, jsonrpc.Edit{Name: l.member, Value: entries}, jsonrpc.Edit{Name: "nextCursor", Value: jsonrpc.Member(page, "nextCursor")})
+	next := jsonrpc.Edit{Name: "nextCursor", Value: jsonrpc.Member(page, "nextCursor")}
+	return jsonrpc.Edited(before, jsonrpc.Edit{Name: l.member, Value: entries}, next)
 }
 
 // nextPage is the cursor of the page behind a result, "" for none.

@@ -128,6 +128,10 @@ func (s *Stage) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 		return s.pass(ctx, m, sink)
 	}
 	answer, connect := s.answer(m)
+	if answer != nil && !s.owned() {
+		s.forget()
+		answer, connect = s.answer(m)
+	}
 	switch {
 	case answer != nil:
 		sink.Message(jsonrpc.Built(answer))
@@ -145,6 +149,23 @@ func (s *Stage) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 		}
 	}
 	return s.observe(ctx, m, sink)
+}
+
+// owned reports whether it is still the same one whose answers are kept: somebody else may have
+// signed in since the client began.
+func (s *Stage) owned() bool {
+	s.mu.Lock()
+	owner := s.owner
+	s.mu.Unlock()
+	return s.cfg.Memory.Owner() == owner
+}
+
+// forget drops what is kept and what the client was told: what it hears from now on is another
+// one's, or not the server's.
+func (s *Stage) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record, s.told = record{}, map[string]told{}
 }
 
 // pass carries a message to the server.
