@@ -68,6 +68,9 @@ func (a *Account) detaches() bool {
 // startDetached starts the process, with the same flags. It gives up with the context, and
 // then no login begins.
 func (a *Account) startDetached(ctx context.Context, d oauth.LoginRequest) error {
+	if a.Store.Unwritable() {
+		return fmt.Errorf("%w: %w", oauth.ErrNotDetached, oauth.ErrUnwritable)
+	}
 	order, err := json.Marshal(Handover{LoginRequest: d, Program: a.client.String(), KeyIssuer: a.Key.Issuer, Settings: &a.Settings, Secrets: a.Detach.Secrets(), Pipes: a.Detach.Pipes()})
 	if err != nil {
 		return fmt.Errorf("%w: %w", oauth.ErrNotDetached, err)

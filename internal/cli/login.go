@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
@@ -92,6 +93,10 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 	case err != nil:
 		return err
 	}
+	kind := acc.Store.KeptIn(acc.Key)
+	if kind == "" {
+		return storeError{hint.With(errors.New("signed in for this program alone, which ends now: the login could not be kept"), "to find out why, run: mcp-login doctor")}
+	}
 	verb := "signed in"
 	if before.HasToken() && before.ObtainedAt.Equal(cred.ObtainedAt) {
 		verb = "already signed in"
@@ -100,7 +105,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 		return a.term.JSON(loginReport{
 			SchemaVersion: schemaVersion, Server: acc.Server.String(), Outcome: strings.ReplaceAll(verb, " ", "_"),
 			Profile: acc.Key.Profile, Account: cred.Account, Issuer: cred.Issuer, Scopes: cred.GrantedScopes,
-			Store: string(acc.Store.KeptIn(acc.Key)), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
+			Store: string(kind), ExpiresAt: inUTC(cred.Expiry), Refreshable: !cred.RefreshToken.IsZero(),
 		})
 	}
 	a.term.Print("%s to %s%s", verb, acc.Server, account.AsAccount(cred))

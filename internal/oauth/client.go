@@ -321,7 +321,10 @@ func (c *Client) save(ctx context.Context, cred *Credential) {
 	// it is saved even when the waiting caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	if err := c.cfg.Store.Save(ctx, c.cfg.Key, *cred); err != nil {
+	switch err := c.cfg.Store.Save(ctx, c.cfg.Key, *cred); {
+	case errors.Is(err, ErrUnwritable):
+		c.log.Debug("the login lasts until this process ends", "error", err)
+	case err != nil:
 		c.log.Warn("cannot store the login; it lasts until this process ends", "error", err)
 	}
 }

@@ -19,6 +19,8 @@ var (
 	// ErrHeld means that another process holds a lock for longer than its work can
 	// take: it was stopped, or hangs.
 	ErrHeld = errors.New("another process of mcp-login is stopped or hangs")
+	// ErrUnwritable means that a store can keep nothing, and that the person knows.
+	ErrUnwritable = errors.New("logins cannot be kept")
 	// ErrNotDetached is what Config.StartDetached returns when the login cannot
 	// run in another process; it then runs in this one.
 	ErrNotDetached = errors.New("no separate process for the login")

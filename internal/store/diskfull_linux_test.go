@@ -56,8 +56,10 @@ func helperDisk(s *Store, args []string) error {
 	if err := spoil(dir, args[0]); err != nil {
 		return err
 	}
-	if err := s.Save(ctx, key, numbered(2)); err == nil {
-		return errors.New("a save that had no room went well")
+	var saying notices
+	s.notice = saying.add
+	if err := s.Save(ctx, key, numbered(2)); !errors.Is(err, oauth.ErrUnwritable) || len(saying.all()) != 1 {
+		return fmt.Errorf("a save that had no room: %w, %v", err, &saying)
 	}
 	again, err := Open(o)
 	if err != nil {

@@ -22,7 +22,7 @@ var (
 	// ErrPassphrase means that the passphrase of KindPassphrase is missing,
 	// unfit or not the right one.
 	ErrPassphrase = errors.New("no usable passphrase")
-	// errNoDirectory means that the store's directory is not there and cannot be made.
+	// errNoDirectory means that the store's directory is not there, and could not be made.
 	errNoDirectory = errors.New("the store's directory cannot be made")
 	// ErrNewer means that a newer release wrote the credential.
 	ErrNewer = errors.New("written by a newer release")

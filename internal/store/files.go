@@ -137,6 +137,9 @@ func (d *disk) write(ctx context.Context, name string, data []byte, durable bool
 	}
 	if err != nil {
 		_ = os.Remove(filepath.Join(d.dir, temp))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %w", errNoDirectory, err)
+		}
 		return nil, fmt.Errorf("write %s: %w", target, err)
 	}
 	d.done(step{op: stepRename, name: temp, to: name})

@@ -178,7 +178,7 @@ func (s *Store) amongProcesses(ctx context.Context, name string, w *loginWatch) 
 				"set MCP_LOGIN_DIR to a directory on a local disk")
 			try, kernel = s.tryLockFile(), false
 			continue
-		case kernel && unwritable(err):
+		case kernel && (unwritable(err) || errors.Is(err, fs.ErrNotExist)): // there is no directory
 			s.notifyUnwritable(err)
 			return func() {}, nil
 		case err != nil || ok:

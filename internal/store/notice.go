@@ -45,16 +45,26 @@ func (s *Store) notifyOnce(marker, message, hint string) {
 	s.notify(message, hint)
 }
 
+// unwritableNotice is the name of what notifyUnwritable says.
+const unwritableNotice = "unwritable"
+
 // notifyUnwritable announces, once per process, that logins cannot be kept. All else
 // works.
 func (s *Store) notifyUnwritable(err error) {
-	if s.firstTime("unwritable") {
+	if s.firstTime(unwritableNotice) {
 		cause := err
 		if number := syscall.Errno(0); errors.As(err, &number) { // the path stands in the message
 			cause = number
 		}
 		s.notify(fmt.Sprintf("logins cannot be kept in %s (%v): a sign-in holds until this program ends", s.dir, cause), useWritable(err))
 	}
+}
+
+// Unwritable reports whether the person has been told that logins cannot be kept.
+func (s *Store) Unwritable() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notified[unwritableNotice]
 }
 
 // notifyUnreadable announces that a login is there but lost: the caller sees

@@ -147,7 +147,8 @@ func (s *Store) Load(ctx context.Context, key oauth.Key) (oauth.Credential, erro
 }
 
 // Save implements oauth.Store. With KindAuto a keyring that fails for any
-// reason leads to a plain file: what a login has just led to is not lost.
+// reason leads to a plain file: what a login has just led to is not lost. Where nothing
+// can be written it is oauth.ErrUnwritable, and the person has been told.
 func (s *Store) Save(ctx context.Context, key oauth.Key, cred oauth.Credential) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -156,10 +157,15 @@ func (s *Store) Save(ctx context.Context, key oauth.Key, cred oauth.Credential) 
 		s.memory.save(key, cred, time.Now())
 		return nil
 	}
-	if err := s.saveFile(ctx, key, cred); err != nil {
-		return fmt.Errorf("save the credential: %w", err)
+	err := s.saveFile(ctx, key, cred)
+	switch {
+	case err == nil:
+		return nil
+	case unwritable(err):
+		s.notifyUnwritable(err)
+		err = fmt.Errorf("%w: %w", oauth.ErrUnwritable, err)
 	}
-	return nil
+	return fmt.Errorf("save the credential: %w", err)
 }
 
 // Delete implements oauth.Store. It removes the sealed and the plain file and

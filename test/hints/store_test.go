@@ -15,6 +15,7 @@ func ofTheStore() []row {
 		{hint: "set MCP_LOGIN_DIR to a private directory, or choose --store memory", when: `unset HOME MCP_LOGIN_DIR MCP_LOGIN_STORE; mcp-login login --timeout 1s --no-browser $URL`, does: `unset HOME MCP_LOGIN_DIR; mcp-login login --store memory $URL`, then: `unset HOME; mcp-login login $URL`},
 		{hint: "start a keyring (on Linux a Secret Service such as gnome-keyring on a D-Bus session), or choose --store file or --store memory", when: `export DBUS_SESSION_BUS_ADDRESS=unix:path=$PWD/none; mcp-login login --store keyring $URL`, does: `mcp-login login --store file $URL`, then: `mcp-login login --store memory $URL`},
 		{hint: "make room on the disk, or set MCP_LOGIN_DIR to a directory on another one", needs: `unshare -rm true`, when: `unshare -rm sh -c 'mkdir full; mount -t tmpfs -o size=16k none full; head -c 99999 /dev/zero >full/big; MCP_LOGIN_DIR=$PWD/full/state mcp-login doctor'`, does: `MCP_LOGIN_DIR=$PWD/other mcp-login doctor`},
+		{hint: "to find out why, run: mcp-login doctor", when: `unset MCP_LOGIN_DIR; HOME=/proc mcp-login login $URL`, does: `unset MCP_LOGIN_DIR; HOME=/proc mcp-login doctor`, still: "set MCP_LOGIN_DIR to a directory that you can write to", then: `MCP_LOGIN_DIR=$PWD/other mcp-login login $URL`},
 		{hint: "set MCP_LOGIN_DIR to a directory that you can write to", when: `unset MCP_LOGIN_DIR; HOME=/proc mcp-login doctor`, does: `MCP_LOGIN_DIR=$PWD/other mcp-login doctor`},
 	}
 }
