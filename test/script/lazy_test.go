@@ -445,3 +445,42 @@ func TestLazyStartOfAChangedServer(t *testing.T) {
 		t.Errorf("the next start sent %v, and was answered %v", asked, out)
 	}
 }
+
+// A client with sessions at a server of 2026-07-28 has an emulated one: its start is lazy as well,
+// and so is the first call's connection.
+func TestLazyStartAtAServerWithoutSessions(t *testing.T) {
+	t.Parallel()
+	requests := &ledger{inner: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		m, _ := jsonrpc.Parse(body)
+		results := map[string]string{
+			"server/discover": `{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"},"ttlMs":0,"cacheScope":"private"}`,
+			"tools/list":      `{"resultType":"complete","tools":[{"name":"whoami","inputSchema":{"type":"object"}}],"ttlMs":0,"cacheScope":"private"}`,
+			"tools/call":      `{"resultType":"complete","content":[{"type":"text","text":"alice@example.test"}]}`,
+		}
+		w.Header().Set("Content-Type", "application/json")
+		result, known := results[m.Method]
+		switch {
+		case r.Method != http.MethodPost:
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		case !known || !m.Stateless():
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write(jsonrpc.Refusal(m.ID, jsonrpc.CodeMethodNotFound, "not known", ""))
+		default:
+			_, _ = w.Write(jsonrpc.Result(m.ID, result))
+		}
+	})}
+	srv := httptest.NewServer(requests)
+	t.Cleanup(srv.Close)
+	w := &lazyWorld{t: t, state: filepath.Join(t.TempDir(), "state"), store: "passphrase"}
+	first, _ := w.talk(lazyStart, "--lazy", srv.URL+"/mcp")
+	requests.take()
+	second, _ := w.talk(lazyStart, "--lazy", srv.URL+"/mcp")
+	if asked := requests.take(); len(asked) > 0 || second["2"] != first["2"] || !strings.Contains(second["1"], `"protocolVersion":"2025-06-18"`) {
+		t.Errorf("a lazy start sent %v, and was answered %v", asked, second)
+	}
+	third, _ := w.talk(lazyStart+lazyCall, "--lazy", srv.URL+"/mcp")
+	if !strings.Contains(third["4"], "alice@example.test") || third["notifications/tools/list_changed"] != "" {
+		t.Errorf("%v", third)
+	}
+}
