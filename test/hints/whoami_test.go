@@ -79,7 +79,7 @@ func ofWhoami() (all []row) {
 		{"give the address of a page, e.g. https://example.com/mcp-login", "--install-page mcp-login", "--install-page https://example.com/mcp-login"},
 	} {
 		all = append(all, row{
-			hint: r.hint, before: certificate + `; echo 'max-calls: 3' >good.yaml; echo 'calls: 3' >bad.yaml; echo s >secret`,
+			hint: r.hint, before: certificate + `; echo 'max-calls: 3' >good.yaml; echo 'nonsense: 3' >bad.yaml; echo s >secret`,
 			when: start + r.wrong, does: start + r.right,
 		})
 	}
