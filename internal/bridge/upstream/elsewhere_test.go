@@ -107,6 +107,7 @@ func TestFindServerNamesThePlaceThatAnswersLikeAnMCPServer(t *testing.T) {
 		"one that wants a token":            {"/", site{"/mcp": bearerOnly}, "/mcp"},
 		"a server of another revision":      {"/", site{"/mcp": newer}, "/mcp"},
 		"an MCP server before any API":      {"/", site{"/mcp": bearerOnly, "/api/mcp": streamable}, "/api/mcp"},
+		"a sign-in of MCP before any API":   {"/", site{"/mcp": bearerOnly, "/api/mcp": protected}, "/api/mcp"},
 		"a redirect on the same origin":     {"/", site{"/mcp": moved, "/mcp/": streamable}, "/mcp"},
 		"a site with a gateway of its own":  {"/", site{"/mcp": basicOnly}, ""},
 		"a server of another protocol":      {"/", site{"/mcp": otherRPC}, ""},
@@ -249,9 +250,9 @@ func TestAServerThatHasWorkedIsNotSearchedFor(t *testing.T) {
 
 // A request that is given up does not end the search, and the end of the run does.
 func TestTheSearchLastsAsLongAsTheRun(t *testing.T) {
-	began, ended := make(chan struct{}), make(chan error, 1)
+	began, ended := make(chan context.Context), make(chan error, 1)
 	u := withTransport(t, Config{Elsewhere: func(ctx context.Context) string {
-		close(began)
+		began <- ctx
 		<-ctx.Done()
 		ended <- ctx.Err()
 		return ""
@@ -260,15 +261,13 @@ func TestTheSearchLastsAsLongAsTheRun(t *testing.T) {
 	m, _ := jsonrpc.Parse([]byte(initializeRequest))
 	first := make(chan error, 1)
 	go func() { _, err := jsonrpc.Ask(ctx, u.Send, m, nil); first <- err }()
-	<-began
+	searching := <-began
 	giveUp()
 	if err := <-first; reasonOf(err) != Refused {
 		t.Error(err)
 	}
-	select {
-	case err := <-ended:
+	if err := searching.Err(); err != nil {
 		t.Fatalf("the search ended with the request: %v", err)
-	default:
 	}
 	if err := u.Close(t.Context()); err != nil {
 		t.Error(err)
