@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/hosts"
@@ -328,18 +330,7 @@ func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []str
 		return hosts.Server{}, usageError{err}
 	}
 	// What the client is going to run is judged now, while somebody reads it.
-	root := newRoot(a)
-	native, err := a.translateEntry(append([]string{raw}, extra...))
-	if err == nil {
-		err = root.ParseFlags(native)
-	}
-	if err != nil {
-		return hosts.Server{}, a.mistake(err)
-	}
-	if rest := root.Flags().Args(); len(rest) > 1 {
-		return hosts.Server{}, a.mistake(hint.With(fmt.Errorf("%q behind -- is no flag", rest[1]), "only flags of mcp-login go there"))
-	}
-	if err := checkCommandFlags(root.Flags()); err != nil {
+	if err := a.checkEntry(raw, extra); err != nil {
 		return hosts.Server{}, err
 	}
 	s := c.Entry(o.name, o.command, raw, extra)
@@ -350,4 +341,28 @@ func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []str
 		s.Command, err = c.OwnCommand()
 	}
 	return s, err
+}
+
+// checkEntry judges the flags of an entry as the bridge will. No file is read but those
+// that the flags name.
+func (a *app) checkEntry(raw string, extra []string) error {
+	o, flags := options{generalOptions: generalOptions{files: a.files}}, pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.register(flags, func(string) string { return "" })
+	native, err := a.translateEntry(append([]string{raw}, extra...))
+	if err == nil {
+		err = flags.Parse(native)
+	}
+	if err != nil {
+		return a.mistake(err)
+	}
+	if rest := flags.Args(); len(rest) > 1 {
+		return a.mistake(hint.With(fmt.Errorf("%q behind -- is no flag", rest[1]), "only flags of mcp-login go there"))
+	}
+	if _, err := transportOf(o.transport); err != nil {
+		return err
+	}
+	if err := o.resolve(flags); err != nil {
+		return err
+	}
+	return cmp.Or(o.check(), o.checkCallback())
 }

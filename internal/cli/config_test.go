@@ -78,3 +78,25 @@ func TestMovingNamesWhatIsLostAndHowLoginsAreKept(t *testing.T) {
 		t.Error(said)
 	}
 }
+
+// What the bridge would refuse at its start is refused when it is written into an entry.
+func TestAnEntryThatCannotStartIsNotWritten(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "mcp.json")
+	for _, bad := range []string{
+		"--callback-host 0.0.0.0", "--callback-port 99999", "--issuer x", "--transport x", "--timeout -1s", "--token-command '", "--auth-param x",
+		"--host 0.0.0.0", "--client-cert /nope", "--resource https://a.example --no-resource", "--auth-timeout soon", "--success-url x",
+	} {
+		args := append(strings.Fields("config cursor https://example.com/mcp --write --file "+file+" --"), strings.Fields(bad)...)
+		if code, _, said := runWith(t, "", args, "HOME", dir); code != exitUsage {
+			t.Errorf("%s: %d %s", bad, code, said)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Fatalf("%s: it is written", bad)
+		}
+	}
+	good := strings.Fields("config cursor https://example.com/mcp --write --command mcp-login --file " + file + " -- --header X:${NOPE} --debug --host localhost --issuer https://a.example")
+	if code, _, said := runWith(t, "", good, "HOME", dir); code != exitOK {
+		t.Errorf("%d %s", code, said)
+	}
+}

@@ -146,9 +146,8 @@ func (a *app) connection(o *options, log *slog.Logger) (c account.Connection, er
 	if c.Header, err = o.header(getenv); err != nil {
 		return c, err
 	}
-	var known bool
-	if c.Transport, known = transports[o.transport]; !known {
-		return c, usageError{fmt.Errorf("transport %q is not auto, http or sse", o.transport)}
+	if c.Transport, err = transportOf(o.transport); err != nil {
+		return c, err
 	}
 	if c.Commands, err = o.commands(c.Header, getenv, log); err != nil {
 		return c, err
@@ -161,6 +160,14 @@ func (a *app) connection(o *options, log *slog.Logger) (c account.Connection, er
 
 // transports are the values of --transport.
 var transports = map[string]upstream.Transport{"auto": upstream.Auto, "http": upstream.StreamableHTTP, "sse": upstream.SSE}
+
+func transportOf(name string) (upstream.Transport, error) {
+	transport, known := transports[name]
+	if !known {
+		return 0, usageError{fmt.Errorf("transport %q is not auto, http or sse", name)}
+	}
+	return transport, nil
+}
 
 // byteSize is a flag with a number of bytes, as 64MiB or 1000000.
 type byteSize int64

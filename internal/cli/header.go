@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/pflag"
-
 	"mcp-login/internal/account"
 	"mcp-login/internal/command"
 	"mcp-login/internal/foreign"
@@ -98,15 +96,6 @@ func (o *options) readCommands() error {
 		o.commandHeaders = append(o.commandHeaders, command.Header{Name: "Authorization", Scheme: "Bearer ", Command: run, Check: checkPrinted})
 	}
 	return o.checkCommands()
-}
-
-// checkCommandFlags refuses commands that cannot be split, before they are written into
-// a configuration.
-func checkCommandFlags(f *pflag.FlagSet) error {
-	var o options
-	o.headerCommands, _ = f.GetStringArray("header-command")
-	o.tokenCommand, _ = f.GetString("token-command")
-	return o.readCommands()
 }
 
 // checkCommands refuses two sources of one header, and flags of a sign-in beside a

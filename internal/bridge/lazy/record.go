@@ -98,8 +98,8 @@ func nameOf(m jsonrpc.Message) string {
 func (r *record) answer(m jsonrpc.Message, who string) []byte {
 	switch l, listed := listOf(m); {
 	case m.Method == "server/discover" && r.Refused == who:
-		const text = "the server has refused this the last time; begin with initialize"
-		return jsonrpc.Refusal(m.ID, jsonrpc.CodeMethodNotFound, text, "")
+		const refused = "the server has refused this the last time; begin with initialize"
+		return jsonrpc.Refusal(m.ID, jsonrpc.CodeMethodNotFound, refused, "")
 	case r.Client != who:
 	case opens(m) && r.Opening != nil:
 		return jsonrpc.Result(m.ID, string(stale(m, r.Opening)))
