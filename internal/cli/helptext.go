@@ -24,7 +24,7 @@ func shortHelp(columns int) string {
 		{"mcp-login login URL", "sign in now"},
 		{"mcp-login doctor URL", "find out why something does not work"},
 	})
-	w.WriteString("\nRead more: mcp-login --help\n")
+	fmt.Fprint(&w, "\nRead more: mcp-login --help\n")
 	return w.String()
 }
 
@@ -41,9 +41,9 @@ func helpText(cmd *cobra.Command, columns int) string {
 	}
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
 		w.text(paragraph)
-		w.WriteString("\n")
+		fmt.Fprint(&w, "\n")
 	}
-	w.WriteString("Usage:\n")
+	fmt.Fprint(&w, "Usage:\n")
 	if !cmd.HasParent() || !cmd.HasSubCommands() {
 		fmt.Fprintf(&w, "  %s\n", usageLine(cmd))
 	}
@@ -137,7 +137,7 @@ func (w *helpWriter) text(paragraph string) {
 	if !strings.HasPrefix(paragraph, "\t") {
 		paragraph = wrap(paragraph, "", w.columns)
 	}
-	w.WriteString(paragraph + "\n")
+	fmt.Fprint(w, paragraph+"\n")
 }
 
 // table writes a section with two columns, unless it is empty. What does not fit into the
@@ -159,6 +159,6 @@ func (w *helpWriter) table(title string, rows [][2]string) {
 		if len(row[0]) > wide {
 			first = "  " + row[0] + "\n" + indent
 		}
-		w.WriteString(first + wrap(row[1], indent, w.columns) + "\n")
+		fmt.Fprint(w, first+wrap(row[1], indent, w.columns)+"\n")
 	}
 }

@@ -43,7 +43,7 @@ func TestRepairsMakePrivate(t *testing.T) {
 	for _, f := range files {
 		must(t, os.Chmod(filepath.Join(dir, f.Name()), 0o644))
 	}
-	must(t, os.Chmod(dir, 0o777)) //nolint:gosec // what is repaired
+	must(t, os.Chmod(dir, 0o777))
 	if _, err := plain.Load(t.Context(), keyFor("plain")); err == nil {
 		t.Error("a login that others can read is used")
 	}
@@ -63,14 +63,14 @@ func TestRepairsMakePrivate(t *testing.T) {
 func TestRepairsLeaveAloneWhatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	outside := filepath.Join(t.TempDir(), "outside")
-	must(t, os.WriteFile(outside, nil, 0o644)) //nolint:gosec // what is not repaired
+	must(t, os.WriteFile(outside, nil, 0o644))
 	for name, spoil := range map[string]func(dir string) error{
-		"another program's file": func(dir string) error { return os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o644) }, //nolint:gosec // the same
+		"another program's file": func(dir string) error { return os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o644) },
 		"a link":                 func(dir string) error { return os.Symlink(outside, filepath.Join(dir, keyFor("b").ID()+plainSuffix)) },
 		"a folder":               func(dir string) error { return os.Mkdir(filepath.Join(dir, keyFor("b").ID()+plainSuffix), 0o755) },
 	} {
 		dir := t.TempDir()
-		must(t, os.Chmod(dir, 0o777)) //nolint:gosec // the same
+		must(t, os.Chmod(dir, 0o777))
 		must(t, spoil(dir))
 		if said, _ := repairs(t, mustOpen(t, Options{Dir: dir, Kind: KindFile})); len(said) > 0 {
 			t.Errorf("%s: %q", name, said)
@@ -128,7 +128,7 @@ func TestRepairsAreForWhatWasLookedAt(t *testing.T) {
 	t.Parallel()
 	s, key := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile}), keyFor("a")
 	record := filepath.Join(s.dir, key.ID()+pendingSuffix)
-	must(t, os.Chmod(s.dir, 0o700)) //nolint:gosec // of a directory
+	must(t, os.Chmod(s.dir, 0o700))
 	must(t, os.WriteFile(record, []byte("{}"), 0o600))
 	all, err := s.Repairs(t.Context())
 	if err != nil || len(all) != 1 {
