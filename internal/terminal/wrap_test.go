@@ -81,6 +81,10 @@ func TestAddressesAndCommandsStayWhole(t *testing.T) {
 			},
 			[]string{"    " + command + " 'a b'", "    " + command, "    or sign in again"},
 		},
+		"a short one": {
+			func(s *Terminal) { s.Error(hint.With(errors.New("no"), "run: mcp-login status; or sign in again")) },
+			[]string{"    mcp-login status", "    or sign in again"},
+		},
 		"a hint in a note": {func(s *Terminal) { s.Note("hint: run: %s", command) }, []string{"    " + command}},
 		"what is quoted": {func(s *Terminal) {
 			s.Error(hint.With(errors.New("no"), "write it as it is here: --header 'X-Api-Key: ${MY_KEY}'"))
