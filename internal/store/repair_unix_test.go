@@ -145,4 +145,15 @@ func TestRepairsAreForWhatWasLookedAt(t *testing.T) {
 	if err := all[0].Apply(t.Context()); err != nil {
 		t.Errorf("gone by itself: %v", err)
 	}
+	probe, before := filepath.Join(s.dir, key.ID()+probeSuffix), time.Now().Add(-time.Hour)
+	must(t, os.WriteFile(probe, nil, 0o600))
+	must(t, os.Chtimes(probe, before, before))
+	if all, err = s.Repairs(t.Context()); err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	must(t, os.Remove(probe))
+	must(t, os.WriteFile(probe, []byte("of a living process"), 0o600))
+	if err := all[0].Apply(t.Context()); err == nil || !exists(probe) {
+		t.Errorf("another file of that name is removed: %v", err)
+	}
 }
