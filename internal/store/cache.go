@@ -109,13 +109,27 @@ func (s *Store) LoadSealed(ctx context.Context, key oauth.Key, name string) ([]b
 
 // SaveSealed is SaveCache for what only the person of this account may read: it is
 // sealed as a credential is, and bound to key and name. Together with the seal it may have
-// 1 MiB. A store that does not seal keeps nothing and returns ErrNoSeal.
+// 1 MiB. A store that does not seal keeps nothing and returns ErrNoSeal. What was kept before
+// goes with an error.
 func (s *Store) SaveSealed(ctx context.Context, key oauth.Key, name string, data []byte) error {
 	switch {
-	case s.memory != nil || s.kind == KindFile:
+	case s.memory != nil:
 		return ErrNoSeal
 	case !isCacheName(name):
 		return fmt.Errorf("seal the value: %q is no name for one", name)
+	}
+	err := s.saveSealed(ctx, key, name, data)
+	if err != nil {
+		if failure := s.disk.remove(ctx, key.ID()+cacheSuffix+name); failure != nil {
+			err = fmt.Errorf("%w; what was kept before stays: %w", err, failure)
+		}
+	}
+	return err
+}
+
+func (s *Store) saveSealed(ctx context.Context, key oauth.Key, name string, data []byte) error {
+	if s.kind == KindFile {
+		return ErrNoSeal
 	}
 	if err := ensureDirectory(s.dir); err != nil {
 		return fmt.Errorf("seal the value: %w", err)

@@ -112,3 +112,32 @@ func TestSealedValuesThatAreNotBelieved(t *testing.T) {
 		t.Error("any name")
 	}
 }
+
+// What cannot be kept takes what was kept before with it, whyever that is.
+func TestAValueThatIsNotSealedEndsTheOneBefore(t *testing.T) {
+	t.Parallel()
+	const name = "lazy-0a"
+	for what, c := range map[string]struct {
+		kind Kind
+		data []byte
+		lost bool
+	}{
+		"too large":            {KindKeyring, make([]byte, maxFile), false},
+		"the keyring is gone":  {KindKeyring, []byte("new"), true},
+		"a store of files now": {KindFile, []byte("new"), false},
+	} {
+		ring, key, dir := newRing(), keyFor("a"), t.TempDir()
+		must(t, mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring}).SaveSealed(t.Context(), key, name, []byte("old")))
+		now := Options{Dir: dir, Kind: c.kind, keyring: ring}
+		if c.lost {
+			now.keyring = failingRing(KeyringUnavailable)
+		}
+		if err := mustOpen(t, now).SaveSealed(t.Context(), key, name, c.data); err == nil {
+			t.Errorf("%s: kept", what)
+		}
+		got, err := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring}).LoadSealed(t.Context(), key, name)
+		if got != nil || err != nil {
+			t.Errorf("%s: %q %v", what, got, err)
+		}
+	}
+}
