@@ -21,8 +21,7 @@ type answers struct {
 }
 
 // Owner implements lazy.Memory. It is the sign-in whose token this process uses, as long as no
-// other one is in the store; and headers, a token or a certificate that were given. What a
-// program prints may be another person's each time.
+// other one is in the store; and headers, a token or a certificate that were given.
 func (k *answers) Owner() string {
 	login, known := k.a.loginInUse()
 	if !known {
@@ -40,27 +39,22 @@ func (k *answers) Owner() string {
 }
 
 // loginInUse tells one sign-in to the account from another. known is false where it is not
-// known who signs in, or where that is changing.
+// known who signs in, or where that is changing. It loads no login, so that the first request
+// takes the one that is in the store then.
 func (a *Account) loginInUse() (login string, known bool) {
-	switch {
-	case a.Connection.Commands != nil:
-		return "", false
-	case !a.signsIn():
+	if !a.signsIn() {
 		return "", true
 	}
 	ctx, stop := context.WithTimeout(context.Background(), loadTimeout)
 	defer stop()
-	used, err := a.OAuth.Credential(ctx)
-	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
-		return "", false
-	}
 	stored, err := a.Store.Load(ctx, a.Key)
 	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
 		return "", false
 	}
 	nobody := !stored.HasToken() && !stored.Established || a.Key.Grant == oauth.GrantClientCredentials
 	login = stored.Login()
-	return login, used.Login() == login && (login != "" || nobody)
+	used, loaded := a.OAuth.InUse()
+	return login, (!loaded || used.Login() == login) && (login != "" || nobody)
 }
 
 // Recall implements lazy.Memory.
@@ -79,6 +73,6 @@ func (k *answers) Keep(name string, record []byte) {
 	ctx, stop := context.WithTimeout(context.Background(), loadTimeout)
 	defer stop()
 	if err := k.a.Store.SaveSealed(ctx, k.a.Key, name, record); err != nil && !k.warned.Swap(true) {
-		k.a.Log.Warn("the next start will not be lazy: what the server says is not kept", "reason", err)
+		k.a.Log.Warn("what the server says is not kept for a lazy start", "reason", err)
 	}
 }

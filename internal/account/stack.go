@@ -49,19 +49,19 @@ func (a *Account) Relay(ctx context.Context, in io.Reader, out io.Writer, o Rela
 	}
 	defer context.AfterFunc(ctx, a.OAuth.StopAsking)()
 	cfg := bridge.Config{Server: o.Tools.Stage(server), Client: a.client.learn, Ended: a.OAuth.StopAsking, PingInterval: o.PingInterval, MaxMessage: o.MaxMessage, Log: a.Log}
-	kept := lazy.Config{Memory: &answers{a: a, tools: o.Tools}, Log: a.Log}
+	var provisional func() bool
 	if a.signsIn() {
 		cfg.SignIn = bridge.AwaitedOnly(func() bool { _, ok := a.awaitedLogin(); return ok })
 		if o.Patience != nil {
 			login := signin.New(signin.Config{Server: cfg.Server, Pending: a.awaitedLogin, Patience: o.Patience, Results: initializeResults{ctx, a}, Log: a.Log})
-			cfg.Server, cfg.SignIn, kept.Provisional = login, login, login.Provisional
+			cfg.Server, cfg.SignIn, provisional = login, login, login.Provisional
 		}
 	}
-	if kept.Server = cfg.Server; o.Lazy {
-		if a.Connection.Commands != nil {
-			a.Log.Warn("--lazy has no effect where a program prints a header or the token: nobody knows whose that is")
-		}
-		cfg.Server = lazy.New(kept)
+	switch {
+	case o.Lazy && a.Connection.Commands != nil:
+		a.Log.Warn("--lazy has no effect where a program prints a header or the token: nobody knows whose that is")
+	case o.Lazy:
+		cfg.Server = lazy.New(lazy.Config{Server: cfg.Server, Memory: &answers{a: a, tools: o.Tools}, Provisional: provisional, Log: a.Log})
 	}
 	return bridge.Run(ctx, in, out, cfg)
 }

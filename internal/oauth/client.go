@@ -225,6 +225,13 @@ func (c *Client) Credential(ctx context.Context) (Credential, error) {
 	return *cred, err
 }
 
+// InUse returns what requests carry; loaded is false as long as none has needed it.
+func (c *Client) InUse() (cred Credential, loaded bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return *c.cred, c.loaded
+}
+
 // CurrentPrompt returns what a person is asked at this moment, by this process or
 // by another one that is waited for.
 func (c *Client) CurrentPrompt() (Prompt, bool) {

@@ -304,6 +304,47 @@ func TestLazyStartIsPrivate(t *testing.T) {
 	}
 }
 
+// Who signs in elsewhere after a client has begun, or signs out there, ends what is kept: lists
+// are the server's, and the first call is that of whoever is signed in then.
+func TestLazyStartAndAnotherSignIn(t *testing.T) {
+	t.Parallel()
+	w := newLazyWorld(t)
+	for _, elsewhere := range [][]string{{"login", "--again", w.url}, {"logout", w.url}} {
+		w.talk(lazyStart, "--lazy", w.url)
+		b := started(t, w.command("--lazy", "--no-detach", "--no-browser", "--login-patience", "100ms", w.url))
+		w.server.take()
+		start := strings.Split(lazyStart, "\n")
+		fmt.Fprintln(b.in, start[0]+"\n"+start[1])
+		b.line()
+		if asked := w.server.take(); len(asked) > 0 {
+			t.Errorf("%v: not lazy: %v", elsewhere, asked)
+		}
+		w.user = "bob"
+		w.verb(elsewhere...)
+		w.server.take()
+		fmt.Fprintln(b.in, start[2])
+		said := b.line()
+		for !strings.Contains(said, `"id":2,`) {
+			said = b.line()
+		}
+		if len(w.server.take()) == 0 || elsewhere[0] == "logout" && strings.Contains(said, `"whoami"`) {
+			t.Errorf("%v: tools/list is answered from what was kept: %s", elsewhere, said)
+		}
+		if fmt.Fprintln(b.in, strings.TrimSpace(lazyCall)); elsewhere[0] == "login" {
+			said = b.line()
+			for !strings.Contains(said, `"id":4,`) {
+				said = b.line()
+			}
+			if !strings.Contains(said, "bob@example.test") {
+				t.Errorf("%v: the first call: %s", elsewhere, said)
+			}
+		}
+		_ = b.in.Close()
+		_, _ = io.Copy(io.Discard, b.out)
+		_ = b.cmd.Wait()
+	}
+}
+
 // A store that does not seal keeps nothing: the start is as without --lazy, and it is said why.
 func TestLazyStartNeedsASeal(t *testing.T) {
 	t.Parallel()
@@ -312,7 +353,7 @@ func TestLazyStartNeedsASeal(t *testing.T) {
 	for range 2 {
 		w.server.take()
 		out, said := w.talk(lazyStart, "--lazy", w.url)
-		if !strings.Contains(out["2"], "whoami") || len(w.server.take()) == 0 || !strings.Contains(said, "the next start will not be lazy") {
+		if !strings.Contains(out["2"], "whoami") || len(w.server.take()) == 0 || !strings.Contains(said, "not kept for a lazy start") {
 			t.Errorf("%v\n%s", out, said)
 		}
 	}
@@ -343,7 +384,7 @@ type changing struct {
 	mu            sync.Mutex
 	version, tool string
 	methods       []string
-	hold          chan struct{} // calls wait until it is closed
+	hold          chan struct{} // calls, and lists, wait until it is closed
 }
 
 func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -354,6 +395,9 @@ func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	version, tool, hold := c.version, c.tool, c.hold
 	c.mu.Unlock()
 	result := "{}"
+	if hold != nil && (m.Method == "tools/call" || m.Method == "tools/list") {
+		<-hold
+	}
 	switch {
 	case r.Method != http.MethodPost || m.Method == "server/discover":
 		w.WriteHeader(http.StatusMethodNotAllowed)
@@ -365,8 +409,6 @@ func (c *changing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		result = `{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"c","version":"` + version + `"}}`
 	case m.Method == "tools/list":
 		result = `{"tools":[{"name":"` + tool + `","inputSchema":{"type":"object"}}]}`
-	case m.Method == "tools/call" && hold != nil:
-		<-hold
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(jsonrpc.Result(m.ID, result))
@@ -415,13 +457,9 @@ func TestLazyStartOfAChangedServer(t *testing.T) {
 
 	b = started(t, w.command("--lazy", srv.URL+"/mcp"))
 	fmt.Fprintln(b.in, lazyStart)
-	for range 3 {
-		if line := b.line(); strings.Contains(line, `"new"`) {
-			t.Logf("the killed bridge had kept the new list: %s", line)
-		}
-	}
-	if asked := c.take(); len(asked) > 0 {
-		t.Errorf("after a killed bridge the start sent %v", asked)
+	said := b.line() + b.line() + b.line()
+	if asked := c.take(); len(asked) > 0 || !strings.Contains(said, `"version":"1"`) || !strings.Contains(said, `"old"`) {
+		t.Errorf("after a killed bridge the start sent %v, and was answered %s", asked, said)
 	}
 	c.set("3", "newest", nil)
 	fmt.Fprintln(b.in, lazyCall)

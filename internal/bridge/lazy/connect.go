@@ -3,6 +3,7 @@ package lazy
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/retry"
@@ -69,6 +70,9 @@ func (s *Stage) open() (opened jsonrpc.Message, err error) {
 	return t.answer, nil
 }
 
+// takeTimeout is how long the server may take over a notification, as in package bridge.
+const takeTimeout = 15 * time.Second
+
 // enter brings the server the client's notification that it is ready, if that has come, and
 // leaves the client to the server.
 func (s *Stage) enter() {
@@ -76,7 +80,9 @@ func (s *Stage) enter() {
 	ready := s.initialized
 	s.mu.Unlock()
 	if ready != nil {
-		if err := s.pass(s.ctx, *ready, jsonrpc.Discard); err != nil && s.ctx.Err() == nil {
+		ctx, stop := context.WithTimeout(s.ctx, takeTimeout)
+		defer stop()
+		if err := s.pass(ctx, *ready, jsonrpc.Discard); err != nil && s.ctx.Err() == nil {
 			s.cfg.Log.Warn("a message of the client did not reach the server", "method", ready.Method, "error", err)
 		}
 	}
@@ -86,12 +92,8 @@ func (s *Stage) enter() {
 }
 
 // compare requests the lists that the client was told again, and declares changed what is
-// another one now.
-func (s *Stage) compare() {
-	s.mu.Lock()
-	before := s.told
-	s.told = map[string]told{}
-	s.mu.Unlock()
+// another one now, or cannot be compared.
+func (s *Stage) compare(before map[string]told) {
 	changed := map[string]bool{}
 	for _, l := range lists {
 		was, ok := before[l.method]
@@ -99,13 +101,15 @@ func (s *Stage) compare() {
 			continue
 		}
 		now, ok := s.fetch(l, was.request)
-		if !ok {
-			continue
+		if ok {
+			s.keep(l, was.request, now)
 		}
-		s.keep(l, was.request, now)
-		changed[l.kind] = changed[l.kind] || !now.same(was.outcome, l)
+		changed[l.kind] = changed[l.kind] || !ok || !now.same(was.outcome, l)
 	}
-	s.announce(func(kind string) bool { return changed[kind] })
+	if s.ctx.Err() == nil {
+		s.announce(func(kind string) bool { return changed[kind] })
+	}
+	s.save()
 }
 
 // maxPages bounds the pages of one list.

@@ -39,6 +39,7 @@ func (s *Stage) observe(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sin
 	t := &tap{request: m, sink: sink, provisional: s.cfg.Provisional, standIn: func(jsonrpc.Message) { s.forget() }}
 	err := s.pass(ctx, m, t)
 	s.learn(m, t.answer)
+	s.saveLater()
 	return err
 }
 
@@ -63,7 +64,7 @@ func (s *Stage) describe(m, answer jsonrpc.Message) {
 	owner, who := s.cfg.Memory.Owner(), hello(m)
 	s.mu.Lock()
 	before := s.record
-	s.record = record{}
+	s.owner, s.record = owner, record{}
 	switch {
 	case answer.Result != nil:
 		s.record = record{Owner: owner, Client: who, Refused: s.refused, Opening: answer.Result}
@@ -71,14 +72,21 @@ func (s *Stage) describe(m, answer jsonrpc.Message) {
 		if same && before.Owner == owner && before.Client == who {
 			s.record.Refused, s.record.Lists = cmp.Or(s.refused, before.Refused), before.Lists
 		}
-	case m.Method == "server/discover":
+	case m.Method == "server/discover" && unheardOf(answer.Error):
 		s.refused = who
+	}
+	if len(s.record.Opening) > maxRecord {
+		s.record.Opening = nil
 	}
 	if m.Method == "initialize" {
 		s.client = who
 	}
 	s.mu.Unlock()
-	s.save()
+	if owner == "" && answer.Result != nil {
+		s.unowned.Do(func() {
+			s.cfg.Log.Warn("what the server says is not kept for a lazy start: it is not known who has signed in")
+		})
+	}
 }
 
 // wholeList joins the pages of a list that the client requests one after the other; nil while
@@ -117,7 +125,19 @@ func (s *Stage) keep(l list, m jsonrpc.Message, o outcome) {
 		s.record.keep(l, o)
 	}
 	s.mu.Unlock()
-	s.save()
+}
+
+// saveLater keeps the record while the client goes on; Close waits for it.
+func (s *Stage) saveLater() {
+	s.mu.Lock()
+	ended := s.ctx.Err() != nil
+	if !ended {
+		s.work.Go(s.save)
+	}
+	s.mu.Unlock()
+	if ended {
+		s.save()
+	}
 }
 
 // save keeps the record, if it has changed.

@@ -3,6 +3,7 @@ package lazy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -89,7 +90,10 @@ func TestAnotherSignInMeanwhile(t *testing.T) {
 		c = run(t, s, m)
 		c.begin()
 		c.ask("prompts/list", "{}")
-		m.is("bob") // signed in with the first call
+		s.before = func(context.Context, jsonrpc.Message) error {
+			m.is("bob") // signed in with the first call
+			return nil
+		}
 		c.ask("tools/call", "{}")
 		if got := c.told(); !slices.Equal(got, []string{"notifications/prompts/list_changed"}) {
 			t.Errorf("%v", got)
@@ -131,10 +135,30 @@ func TestAnotherSignInBeforeTheFirstCall(t *testing.T) {
 			t.Errorf("bob is shown %s", got)
 		}
 		synctest.Wait()
-		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized", "resources/list"}) {
+		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized", "resources/list", "prompts/list"}) {
 			t.Errorf("%v", got)
 		}
+		if got := c.told(); !slices.Equal(got, []string{"notifications/prompts/list_changed"}) {
+			t.Errorf("bob's client was told alice's prompts, and hears %v", got)
+		}
 		c.end()
+
+		s = newServer() // and so it is with the first call itself
+		m = learned(t, s)
+		c = run(t, s, m)
+		c.begin()
+		c.ask("prompts/list", "{}")
+		m.is("bob")
+		c.ask("tools/call", "{}")
+		if got := c.told(); !slices.Equal(got, []string{"notifications/prompts/list_changed"}) {
+			t.Errorf("bob's call, and the client hears %v", got)
+		}
+		c.end()
+		for _, raw := range m.records {
+			if r := decode(raw); r.Owner != "bob" || len(r.Lists) != 1 {
+				t.Errorf("kept for bob: %+v", r)
+			}
+		}
 	})
 }
 
@@ -195,6 +219,7 @@ func TestWhatIsKeptOfLists(t *testing.T) {
 		"the last page":    {nil, []string{`{"cursor":"p2"}`}, false},
 		"another page":     {nil, []string{`{}`, `{"cursor":"p3"}`, `{"cursor":"p2"}`}, false},
 		"a filtered list":  {map[string]string{"tools/list": `"result":{"tools":[]}`}, []string{`{"filter":1}`}, false},
+		"a large opening":  {map[string]string{"initialize": `"result":{"protocolVersion":"2025-06-18","capabilities":{},"instructions":"` + strings.Repeat("x", maxRecord) + `"}`}, []string{`{}`, `{"cursor":"p2"}`}, false},
 		"too large":        {map[string]string{"tools/list": large}, []string{`{}`}, false},
 		"no such list":     {map[string]string{"tools/list": `"error":{"code":-32601,"message":"none"}`}, []string{`{}`}, true},
 		"trouble":          {map[string]string{"tools/list": `"error":{"code":-32603,"message":"busy"}`}, []string{`{}`}, false},
@@ -368,6 +393,46 @@ func TestAServerThatIsNotDiscovered(t *testing.T) {
 		}
 		other.end()
 	})
+}
+
+// A server/discover that came to nothing for other reasons is sent again by the next start.
+func TestAFailedDiscoverIsNotARefusal(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer string
+		fail   error
+	}{
+		"no network":      {"", errors.New("cannot reach the server")},
+		"busy":            {`"error":{"code":-32603,"message":"busy"}`, nil},
+		"one of ours":     {`"error":{"code":1003,"message":"refused"}`, nil},
+		"a rate limit":    {`"error":{"code":-32029,"message":"later"}`, nil},
+		"of the stand-in": {`"error":{"code":-32601,"message":"not known while a person signs in"}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, m := newServer(), newMemory()
+				s.set("server/discover", c.answer)
+				s.before = func(_ context.Context, m jsonrpc.Message) error {
+					if m.Method == "server/discover" {
+						return c.fail
+					}
+					return nil
+				}
+				standing := name == "of the stand-in"
+				first := run(t, s, m, func(cfg *Config) { cfg.Provisional = func() bool { return standing } })
+				first.ask("server/discover", meta)
+				first.begin()
+				standing = false
+				first.begin() // when the person has signed in
+				first.end()
+				s.methods()
+				next := run(t, s, m)
+				if next.ask("server/discover", meta); len(s.methods()) == 0 {
+					t.Error("the server is not asked again")
+				}
+				next.end()
+			})
+		})
+	}
 }
 
 // Whatever is found in the place of a record, what is believed of it can be said to a client.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -57,17 +58,16 @@ var lists = []list{
 // listOf returns the list that m asks for. One that is asked for with further parameters may
 // be another list.
 func listOf(m jsonrpc.Message) (l list, ok bool) {
+	i := slices.IndexFunc(lists, func(l list) bool { return m.Kind == jsonrpc.Request && m.Method == l.method })
+	if i < 0 {
+		return list{}, false
+	}
 	for name := range jsonrpc.Members(m.Params) {
 		if name != "cursor" && name != "_meta" {
 			return list{}, false
 		}
 	}
-	for _, l := range lists {
-		if m.Kind == jsonrpc.Request && m.Method == l.method {
-			return l, true
-		}
-	}
-	return list{}, false
+	return lists[i], true
 }
 
 // opens reports whether the answer to m describes the server.
@@ -155,6 +155,16 @@ func (o outcome) same(other outcome, l list) bool {
 // lasting reports whether an error is about the server, not about this moment.
 func lasting(rawError []byte) bool {
 	return jsonrpc.Key(jsonrpc.Member(rawError, "code")) == strconv.Itoa(jsonrpc.CodeMethodNotFound)
+}
+
+// unheardOf reports whether an error is what servers with sessions answer to a request without
+// one, and not that they cannot answer at this moment.
+func unheardOf(rawError []byte) bool {
+	switch jsonrpc.Key(jsonrpc.Member(rawError, "code")) {
+	case "-32601", "-32600", "-32602", "-32000":
+		return true
+	}
+	return false
 }
 
 // join puts the next page of a list behind those before, which may be nil. The cursor is that

@@ -10,15 +10,14 @@ import (
 	"mcp-login/internal/retry"
 )
 
-// Memory keeps records from run to run. What it cannot keep it forgets. It is safe for
-// concurrent use.
+// Memory keeps records from run to run. It is safe for concurrent use.
 type Memory interface {
 	// Owner recognizes whose answers the server gives at this moment: who has signed in,
 	// and whatever else it may go by. "" is nobody for whom anything may be kept.
 	Owner() string
 	// Recall returns what was kept under a name, nil for nothing.
 	Recall(name string) []byte
-	// Keep replaces it.
+	// Keep replaces it. What it cannot keep it forgets, so that nothing old is told for ever.
 	Keep(name string, record []byte)
 }
 
@@ -29,7 +28,7 @@ type Config struct {
 	// Memory keeps what the server says.
 	Memory Memory
 	// Provisional reports whether an answer to initialize is not the server's, at the moment
-	// at which it comes. nil means that it always is.
+	// at which it comes. nil: every answer is the server's.
 	Provisional func() bool
 	// Log gets what happens; nil discards it.
 	Log *slog.Logger
@@ -52,18 +51,19 @@ type told struct {
 
 // Stage is a [jsonrpc.Stage] that answers a client's start with what is kept.
 type Stage struct {
-	cfg    Config
-	ctx    context.Context // ends with Close
-	stop   context.CancelFunc
-	work   sync.WaitGroup
-	recall sync.Once
-	saving sync.Mutex // held while a record is kept
+	cfg     Config
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+	recall  sync.Once
+	saving  sync.Mutex // held while a record is kept
+	unowned sync.Once  // the warning that nobody is known for whom anything is kept
 
 	mu      sync.Mutex // held for no call to anywhere
 	unasked jsonrpc.Sink
 	phase   phase
 	name    string // of the record
-	owner   string // when the client began
+	owner   string // the one who is answered
 	record  record
 	saved   string // the record as it is kept
 	refused string // the hello of a server/discover of this run that led to no result
@@ -128,8 +128,7 @@ func (s *Stage) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 		return s.pass(ctx, m, sink)
 	}
 	answer, connect := s.answer(m)
-	if answer != nil && !s.owned() {
-		s.forget()
+	if (answer != nil || connect) && !s.owned() {
 		answer, connect = s.answer(m)
 	}
 	switch {
@@ -151,21 +150,29 @@ func (s *Stage) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) 
 	return s.observe(ctx, m, sink)
 }
 
-// owned reports whether it is still the same one whose answers are kept: somebody else may have
-// signed in since the client began.
+// owned reports whether it is still the same one whose answers are kept. When somebody else has
+// signed in since the client began, or nobody is signed in any more, what is kept is dropped, and
+// whatever the client was told has changed.
 func (s *Stage) owned() bool {
+	owner := s.cfg.Memory.Owner()
 	s.mu.Lock()
-	owner := s.owner
-	s.mu.Unlock()
-	return s.cfg.Memory.Owner() == owner
+	defer s.mu.Unlock()
+	if s.owner == owner {
+		return true
+	}
+	s.owner, s.record = owner, record{}
+	for method, was := range s.told {
+		s.told[method] = told{request: was.request}
+	}
+	return false
 }
 
-// forget drops what is kept and what the client was told: what it hears from now on is another
-// one's, or not the server's.
+// forget drops what is kept and what the client was told: what it hears from now on is not the
+// server's.
 func (s *Stage) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.record, s.told = record{}, map[string]told{}
+	s.record, s.told, s.refused = record{}, map[string]told{}, ""
 }
 
 // pass carries a message to the server.
@@ -243,11 +250,16 @@ func (s *Stage) who(m jsonrpc.Message) string {
 	return s.client
 }
 
-// begin leaves the client to the server. The caller holds mu.
+// begin leaves the client to the server. Lists that it was told are kept again when the server
+// has said the same, or what it says now. The caller holds mu.
 func (s *Stage) begin() {
-	s.phase = passing
-	if len(s.told) > 0 && s.ctx.Err() == nil {
-		s.work.Go(s.compare)
+	before := s.told
+	s.phase, s.told = passing, map[string]told{}
+	for method := range before {
+		delete(s.record.Lists, method)
+	}
+	if s.ctx.Err() == nil && (len(before) > 0 || s.opening.Raw != nil) {
+		s.work.Go(func() { s.compare(before) })
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"mcp-login/internal/jsonrpc"
 )
@@ -130,8 +131,8 @@ func TestChangedListsAreAnnounced(t *testing.T) {
 		"no prompts":      {"prompts/list", `"error":{"code":-32601,"message":"gone"}`, "prompts"},
 		"resources":       {"resources/list", `"result":{"resources":[]}`, "resources"},
 		"templates":       {"resources/templates/list", `"result":{"resourceTemplates":[]}`, "resources"},
-		"trouble":         {"tools/list", `"error":{"code":-32603,"message":"in a moment"}`, ""},
-		"an endless list": {"tools/list p2", `"result":{"tools":[{"name":"a"}],"nextCursor":"p2"}`, ""},
+		"trouble":         {"tools/list", `"error":{"code":-32603,"message":"in a moment"}`, "tools"},
+		"an endless list": {"tools/list p2", `"result":{"tools":[{"name":"a"}],"nextCursor":"p2"}`, "tools"},
 		"another _meta":   {"prompts/list", `"result":{"prompts":[{"name":"p"}],"_meta":{"at":2}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,11 +151,21 @@ func TestChangedListsAreAnnounced(t *testing.T) {
 				if got := client.told(); !slices.Equal(got, want) {
 					t.Errorf("%v, want %v", got, want)
 				}
-				if c.want == "" {
+				s.methods()
+				switch {
+				case c.want == "":
 					client.end()
 					return
+				case name == "trouble" || name == "an endless list": // and so it is believed no longer
+					client.end()
+					next := run(t, s, m)
+					next.begin()
+					if next.ask("tools/list", "{}"); len(s.methods()) == 0 {
+						t.Error("the next start is answered with the list that could not be compared")
+					}
+					next.end()
+					return
 				}
-				s.methods()
 				changed := client.lists()
 				client.end()
 				if got := s.methods(); len(got) == 0 {
@@ -412,6 +423,7 @@ func TestTheStandInOfALaterSession(t *testing.T) {
 		c := run(t, standIn{s, signed}, m, func(cfg *Config) { cfg.Provisional = standing.Load })
 		c.begin()
 		c.lists()
+		synctest.Wait() // it is kept
 		standing.Store(true)
 		c.stage.cfg.Server = standIn{s, make(chan struct{})} // whose person does not come
 		ctx, leave := context.WithCancel(t.Context())
@@ -435,4 +447,112 @@ func TestTheStandInOfALaterSession(t *testing.T) {
 		}
 		next.end()
 	})
+}
+
+// A server that does not take notifications/initialized keeps the first call for as long as any
+// other notification would, and no longer.
+func TestAServerThatDoesNotTakeTheNotification(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		c := run(t, deaf{s}, m)
+		c.begin()
+		began := time.Now()
+		if got := c.ask("tools/call", "{}"); got != `"result":{}` || time.Since(began) != takeTimeout {
+			t.Errorf("after %v: %s", time.Since(began), got)
+		}
+		c.end()
+	})
+}
+
+// deaf is a server that takes no notification.
+type deaf struct{ *server }
+
+func (s deaf) Send(ctx context.Context, m jsonrpc.Message, sink jsonrpc.Sink) error {
+	if m.Kind == jsonrpc.Notification {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return s.server.Send(ctx, m, sink)
+}
+
+// A client that leaves before its lists are compared leaves none that may be old.
+func TestAListThatWasNotComparedIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		s.before = func(ctx context.Context, m jsonrpc.Message) error {
+			if m.Method != "prompts/list" {
+				return nil
+			}
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		c := run(t, s, m)
+		c.begin()
+		c.ask("prompts/list", "{}")
+		c.ask("tools/call", "{}")
+		c.end()
+		if got := c.told(); len(got) > 0 {
+			t.Errorf("after its end the client hears %v", got)
+		}
+		s.before = nil
+		s.methods()
+		next := run(t, s, m)
+		next.begin()
+		next.ask("resources/list", "{}")
+		if got := s.methods(); len(got) > 0 {
+			t.Errorf("what the client was not told is not kept: %v", got)
+		}
+		next.ask("prompts/list", "{}")
+		if got := s.methods(); len(got) == 0 {
+			t.Error("an old list is told again")
+		}
+		next.end()
+	})
+}
+
+// Neither the answer to initialize nor the first call waits until the record is kept; the end of
+// the run does. The first call leads to one record, when the lists are compared.
+func TestNobodyWaitsForTheRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		for round, want := range []int{2, 1} {
+			slow := &slowMemory{memory: m, write: make(chan struct{})}
+			before := m.kept
+			c := run(t, s, m, func(cfg *Config) { cfg.Memory = slow })
+			s.set("initialize", `"result":`+strings.Replace(description, `"9"`, `"1`+strings.Repeat("0", round)+`"`, 1))
+			c.begin()
+			c.ask("prompts/list", "{}")
+			c.ask("tools/call", "{}")
+			if round > 0 {
+				synctest.Wait() // the lists are compared
+			}
+			close(slow.write)
+			c.end()
+			if got := m.kept - before; got > want || got == 0 {
+				t.Errorf("start %d: kept %d times", round+1, got)
+			}
+		}
+		s.methods()
+		next := run(t, s, m)
+		if got := next.begin(); !strings.Contains(got, `"10"`) {
+			t.Error(got)
+		}
+		if next.ask("prompts/list", "{}"); len(s.methods()) > 0 {
+			t.Error("not kept at the end")
+		}
+		next.end()
+	})
+}
+
+// slowMemory keeps nothing until write is closed.
+type slowMemory struct {
+	*memory
+	write chan struct{}
+}
+
+func (m *slowMemory) Keep(name string, record []byte) {
+	<-m.write
+	m.memory.Keep(name, record)
 }
