@@ -126,7 +126,7 @@ func (l *Login) stored(key oauth.Key) (oauth.Credential, error) {
 		AccessToken: grant.NewSecret(l.tokens.AccessToken), RefreshToken: grant.NewSecret(l.tokens.RefreshToken),
 		IDToken: grant.NewSecret(l.tokens.IDToken), TokenType: cmp.Or(l.tokens.TokenType, "Bearer"), Expiry: expiry,
 		RequestedScopes: discovery.UsableScopes(strings.Fields(l.tokens.RequestedScope)), GrantedScopes: discovery.UsableScopes(strings.Fields(l.tokens.Scope)),
-		Account: l.account(),
+		Account: l.account(), SignedIn: time.Now(), // it is one sign-in from here on
 	}
 	if life := time.Duration(l.tokens.ExpiresIn * float64(time.Second)); !expiry.IsZero() && life > 0 {
 		cred.ObtainedAt = expiry.Add(-life)

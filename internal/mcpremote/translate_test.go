@@ -352,7 +352,7 @@ func FuzzLogin(f *testing.F) {
 		}
 		l.Identify(nil)
 		cred, err := l.stored(oauth.Key{Server: "https://a.example/mcp"})
-		if err == nil && (cred.Issuer == "" || cred.Registration.ClientID == "" || cred.Registration.Issuer != cred.Issuer) {
+		if err == nil && (cred.Issuer == "" || cred.Registration.ClientID == "" || cred.Registration.Issuer != cred.Issuer || cred.Login() == "") {
 			t.Errorf("%+v", cred)
 		}
 	})
