@@ -230,6 +230,9 @@ func (a *app) logoutAll(ctx context.Context, o options, with logoutOptions) erro
 		}
 		failures = append(failures, err)
 	}
+	if err := st.ForgetServers(ctx); err != nil { // that need no login
+		failures = append(failures, storeError{err})
+	}
 	err = errors.Join(failures...)
 	if err == nil && with.quiet {
 		return a.term.JSON(report)

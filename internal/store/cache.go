@@ -145,7 +145,18 @@ func (s *Store) saveSealed(ctx context.Context, key oauth.Key, name string, data
 	return s.writeCache(ctx, key, name, file)
 }
 
-// removeCache removes the cached values of the identity id.
+// ForgetServers removes what is cached of all servers, those without a login included.
+func (s *Store) ForgetServers(ctx context.Context) error {
+	if s.memory != nil {
+		return nil // it ends with the process
+	}
+	if err := s.withWriteLock(ctx, func() error { return s.removeCache(ctx, "") }); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove what is known of servers: %w", err)
+	}
+	return nil
+}
+
+// removeCache removes the cached values of the identity id, or of all for "".
 func (s *Store) removeCache(ctx context.Context, id string) error {
 	names, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -153,7 +164,7 @@ func (s *Store) removeCache(ctx context.Context, id string) error {
 	}
 	var failures []error
 	for _, n := range names {
-		if strings.HasPrefix(n.Name(), id+cacheSuffix) {
+		if strings.Contains(n.Name(), id+cacheSuffix) {
 			failures = append(failures, s.disk.remove(ctx, n.Name()))
 		}
 	}

@@ -482,6 +482,10 @@ func TestLazyStartOfAChangedServer(t *testing.T) {
 	if asked := c.take(); len(asked) > 0 || !strings.Contains(out["1"], `"version":"3"`) || !strings.Contains(out["2"], `"newest"`) {
 		t.Errorf("the next start sent %v, and was answered %v", asked, out)
 	}
+	w.verb("logout", "--all") // this server has no login, and goes with it
+	if files, _ := filepath.Glob(filepath.Join(w.state, "*.note-*")); len(files) > 0 {
+		t.Errorf("after logout --all: %v", files)
+	}
 }
 
 // A client with sessions at a server of 2026-07-28 has an emulated one: its start is lazy as well,
