@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -63,6 +64,23 @@ func TestClientsSideBySide(t *testing.T) {
 			if asked := len(s.methods()) > 0; asked != (round == 0) {
 				t.Errorf("round %d: the server was asked: %v", round, asked)
 			}
+		}
+	})
+}
+
+// Where nobody knows who has signed in nothing is kept, and it is said once.
+func TestNobodyIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m := newServer(), newMemory()
+		m.is("")
+		var log strings.Builder
+		c := run(t, s, m, func(cfg *Config) { cfg.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		c.begin()
+		c.lists()
+		c.begin()
+		c.end()
+		if strings.Count(log.String(), "it is not known who has signed in") != 1 || m.kept > 0 {
+			t.Errorf("kept %d times; %s", m.kept, log.String())
 		}
 	})
 }
