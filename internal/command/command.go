@@ -85,17 +85,7 @@ func (c Command) run(ctx context.Context, path string, log *slog.Logger) (grant.
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, runTimeout, errTooLong)
 	defer cancel()
-	limited, stop := context.WithCancelCause(limited)
-	defer stop(nil)
-	cmd := exec.CommandContext(limited, program, c.words[1:]...) //nolint:gosec // the person's own choice
-	cmd.WaitDelay = maxWaitDelay
-	stdout, stderr := &boundedOutput{onOverflow: func() { stop(errTooMuch) }}, &boundedOutput{}
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	end, err := start(cmd)
-	if err == nil {
-		err = cmd.Wait()
-		end()
-	}
+	stdout, stderr, err := execute(limited, nil, program, c.words[1:]...)
 	c.logStderr(log, stdout, stderr, err)
 	switch cause := context.Cause(limited); {
 	case stdout.overflow:
@@ -107,6 +97,33 @@ func (c Command) run(ctx context.Context, path string, log *slog.Logger) (grant.
 	default:
 		return grant.Secret{}, cause
 	}
+}
+
+// execute runs a program with env, nil for that of this process. When ctx ends, or the program
+// prints too much, it ends with all that it has started.
+func execute(ctx context.Context, env []string, program string, args ...string) (stdout, stderr *boundedOutput, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the person's own choice
+	cmd.WaitDelay, cmd.Env = maxWaitDelay, env
+	stdout, stderr = &boundedOutput{onOverflow: stop}, &boundedOutput{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	end, err := start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+		end()
+	}
+	return stdout, stderr, err
+}
+
+// Output runs a program with env until ctx ends, within the bounds of a Command, and returns
+// what it prints.
+func Output(ctx context.Context, env []string, program string, args ...string) ([]byte, error) {
+	stdout, _, err := execute(ctx, env, program, args...)
+	if stdout.overflow {
+		return nil, errTooMuch
+	}
+	return stdout.text.Bytes(), err
 }
 
 // logStderr logs what a command wrote to its standard error, as one line, without what it

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"mcp-login/internal/command"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hosts"
 )
@@ -80,12 +81,11 @@ func (x *examination) copies(ctx context.Context, self string) (others []string,
 func (x *examination) versionOf(ctx context.Context, path string) string {
 	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, "version", "--json")
+	var env []string
 	for _, name := range []string{"HOME", "PATH", "SystemRoot", "TEMP", "TMPDIR"} {
-		cmd.Env = append(cmd.Env, name+"="+x.Getenv(name))
+		env = append(env, name+"="+x.Getenv(name))
 	}
-	cmd.WaitDelay = copyTimeout
-	said, err := cmd.Output()
+	said, err := command.Output(ctx, env, path, "version", "--json")
 	var answer struct {
 		Version string `json:"version"`
 	}
