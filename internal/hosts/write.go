@@ -97,7 +97,7 @@ func write(path string, old, data []byte, now time.Time) (backup string, err err
 		if err := place(backup, old, 0o600, info); err != nil {
 			return "", fmt.Errorf("keep a copy: %w", err)
 		}
-		removeBackups(target)
+		removeBackups(target, backup)
 	}
 	return backup, place(target, data, info.Mode().Perm(), info)
 }
@@ -106,9 +106,9 @@ func write(path string, old, data []byte, now time.Time) (backup string, err err
 const backupTime = "20060102T150405.000Z"
 
 // removeBackups removes the copies of a file but the first, which is from before our first
-// change, and the last: they may hold secrets. The first is for its owner only, as the
-// last is.
-func removeBackups(target string) {
+// change, and the last, which was just made, whatever the clock said before: they may hold
+// secrets. The first is for its owner only, as the last is.
+func removeBackups(target, last string) {
 	files, err := os.ReadDir(filepath.Dir(target)) // by name, and so by time
 	if err != nil {
 		return
@@ -117,15 +117,15 @@ func removeBackups(target string) {
 	for _, file := range files {
 		when, isCopy := strings.CutPrefix(file.Name(), filepath.Base(target)+".")
 		when, named := strings.CutSuffix(when, ".bak")
-		if _, err := time.Parse(backupTime, when); err == nil && isCopy && named && file.Type().IsRegular() {
+		if _, err := time.Parse(backupTime, when); err == nil && isCopy && named && file.Type().IsRegular() && file.Name() != filepath.Base(last) {
 			ours = append(ours, filepath.Join(filepath.Dir(target), file.Name()))
 		}
 	}
-	if len(ours) < 2 {
+	if len(ours) == 0 {
 		return
 	}
 	_ = os.Chmod(ours[0], 0o600)
-	for _, path := range ours[1 : len(ours)-1] {
+	for _, path := range ours[1:] {
 		_ = os.Remove(path) // one that stays is no worse than before
 	}
 }

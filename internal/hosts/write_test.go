@@ -89,6 +89,25 @@ func TestTheFirstAndTheLastCopyStay(t *testing.T) {
 	}
 }
 
+// A clock that was set back takes nothing away: the copy that was just made stays, and of
+// those that seem later the first.
+func TestTheNewCopyStaysBesideLaterOnes(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mcp.json")
+	put(t, path, "old", 0o600)
+	later := func(d time.Duration) string { return path + "." + now.Add(d).Format(backupTime) + ".bak" }
+	for _, d := range []time.Duration{time.Hour, 2 * time.Hour, 3 * time.Hour} {
+		put(t, later(d), d.String(), 0o600)
+	}
+	backup, err := write(path, []byte("old"), []byte("new"), now)
+	if err != nil || content(t, backup) != "old" || content(t, later(time.Hour)) != time.Hour.String() {
+		t.Errorf("%s, %v", backup, err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 3 {
+		t.Errorf("%v", files)
+	}
+}
+
 // A file that changed since it was read is not overwritten, nor is one that
 // appeared or vanished meanwhile.
 func TestWriteLeavesAChangedFile(t *testing.T) {
