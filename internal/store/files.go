@@ -262,7 +262,7 @@ func checkDirectory(dir string) error {
 // that others can write to may hold what they have planted.
 func tighten(dir string, mode fs.FileMode) error {
 	refused := unsafeFile(dir, fmt.Sprintf("its mode %04o lets other users in", mode.Perm()), "chmod 700 "+hint.Quote(dir)+", or choose another directory with MCP_LOGIN_DIR")
-	if mode.Perm()&0o022 != 0 {
+	if writableByOthers(mode) {
 		return refused
 	}
 	entries, err := os.ReadDir(dir)

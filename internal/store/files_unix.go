@@ -51,6 +51,9 @@ func ownedByRoot(info fs.FileInfo) bool {
 // openToOthers reports whether the mode lets other users in.
 func openToOthers(m fs.FileMode) bool { return m.Perm()&0o077 != 0 }
 
+// writableByOthers reports whether the mode lets other users change something.
+func writableByOthers(m fs.FileMode) bool { return m.Perm()&0o022 != 0 }
+
 // syncDirectory makes a rename durable.
 func syncDirectory(dir string) error {
 	d, err := os.Open(filepath.Clean(dir))

@@ -42,6 +42,8 @@ func ownedByUs(fs.FileInfo) bool    { return true }
 func ownedByRoot(fs.FileInfo) bool  { return false }
 func openToOthers(fs.FileMode) bool { return false }
 
+func writableByOthers(fs.FileMode) bool { return false }
+
 // syncDirectory: NTFS journals renames, and a directory cannot be synced.
 func syncDirectory(string) error { return nil }
 

@@ -55,7 +55,9 @@ func (s *Store) Repairs(ctx context.Context) (all []Repair, err error) {
 		}
 		all = append(all, s.repairFile(ctx, info)...)
 	}
-	if ours && openToOthers(dir.Mode()) { // another directory may be shared on purpose
+	// Another directory may be shared on purpose; one that others can only look into becomes
+	// private by itself, see tighten.
+	if ours && writableByOthers(dir.Mode()) {
 		all = append([]Repair{{
 			Change: fmt.Sprintf("chmod 700 %s (its mode is %04o)", s.dir, dir.Mode().Perm()),
 			Apply: func(context.Context) error {
@@ -100,18 +102,26 @@ func (s *Store) repairFile(ctx context.Context, info fs.FileInfo) []Repair {
 // ifUnchanged runs apply as the only writer of the directory, if a file is still the one
 // that was looked at.
 func (s *Store) ifUnchanged(ctx context.Context, before fs.FileInfo, apply func(ctx context.Context) error) error {
-	return s.withWriteLock(ctx, func() error {
-		now, err := os.Lstat(filepath.Join(s.dir, before.Name()))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return err
-		case !os.SameFile(before, now) || !before.ModTime().Equal(now.ModTime()):
-			return fmt.Errorf("%s has changed meanwhile", before.Name())
-		}
-		return apply(ctx)
-	})
+	wait, cancel := context.WithTimeout(ctx, writeWait)
+	defer cancel()
+	release, err := s.acquire(wait, writeLockName, nil)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil: // unlike a login, a repair can wait
+		return fmt.Errorf("another program writes to %s: %w", s.dir, err)
+	}
+	defer release()
+	now, err := os.Lstat(filepath.Join(s.dir, before.Name()))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !os.SameFile(before, now) || !before.ModTime().Equal(now.ModTime()):
+		return fmt.Errorf("%s has changed meanwhile", before.Name())
+	}
+	return apply(ctx)
 }
 
 // loginIsDead runs then under the lock of a login, if no process has it.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -156,4 +157,46 @@ func TestRepairsAreForWhatWasLookedAt(t *testing.T) {
 	if err := all[0].Apply(t.Context()); err == nil || !exists(probe) {
 		t.Errorf("another file of that name is removed: %v", err)
 	}
+}
+
+// What the store does by itself is not offered: who has refused it would find it done.
+func TestRepairsOfferNothingThatIsDoneAnyhow(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[os.FileMode]int{0o700: 0, 0o755: 0, 0o711: 0, 0o720: 1, 0o702: 1, 0o777: 1} {
+		s := mustOpen(t, Options{Dir: t.TempDir(), Kind: KindFile})
+		must(t, os.Chmod(s.dir, mode))
+		all, err := s.Repairs(t.Context())
+		if err != nil || len(all) != want {
+			t.Errorf("%o: %v, %v", mode, all, err)
+		}
+		_, _, err = s.Probe(t.Context())
+		if info, _ := os.Stat(s.dir); (info.Mode().Perm() == mode) != (want == 1 || mode == 0o700) {
+			t.Errorf("%o has become %o, %v", mode, info.Mode().Perm(), err)
+		}
+	}
+}
+
+// A program that writes and was stopped may come to write a login: nothing of it is removed.
+func TestRepairsWaitForAWriter(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s, writer := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})
+		temp, before := filepath.Join(dir, keyFor("a").ID()+plainSuffix+"."+strings.Repeat("0", tempRandom)+tempSuffix), time.Now().Add(-time.Hour)
+		must(t, os.WriteFile(temp, nil, 0o600))
+		must(t, os.Chtimes(temp, before, before))
+		must(t, os.Chmod(dir, 0o700))
+		all, err := s.Repairs(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		release, err := writer.acquire(t.Context(), writeLockName, nil)
+		must(t, err)
+		if err := all[0].Apply(t.Context()); err == nil || !strings.Contains(err.Error(), "another program writes") || !exists(temp) {
+			t.Errorf("beside a writer: %v", err)
+		}
+		release()
+		if err := all[0].Apply(t.Context()); err != nil || exists(temp) {
+			t.Errorf("after it: %v", err)
+		}
+	})
 }
