@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
@@ -13,7 +14,7 @@ import (
 // Scheme and host become lower case and a default port is dropped, so that
 // spellings of one address share one login; path and query stay as they are.
 // Refused are addresses that are not absolute http or https, that carry a user
-// name, a fragment or an empty or non-ASCII host, and plain http outside
+// name, white space, a fragment or an empty or non-ASCII host, and plain http outside
 // loopback unless allowHTTP is set.
 func CanonicalServer(raw string, allowHTTP bool) (*url.URL, error) {
 	u, err := url.Parse(raw)
@@ -26,6 +27,8 @@ func CanonicalServer(raw string, allowHTTP bool) (*url.URL, error) {
 		return nil, &hint.Error{Op: "read server address", Err: errors.New(why), Hint: next}
 	}
 	switch {
+	case strings.ContainsFunc(raw, unicode.IsSpace): // a flag behind it would become part of the path
+		return refuse("white space in the URL", "write each flag as a word of its own; a blank in an address is %20")
 	case u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "":
 		return refuse("not an absolute http or https URL", "give an address like https://example.com/mcp")
 	case u.Hostname() == "":
@@ -41,7 +44,6 @@ func CanonicalServer(raw string, allowHTTP bool) (*url.URL, error) {
 	case u.Scheme == "http" && !allowHTTP && !origin.Loopback(u.Hostname()):
 		return refuse("plain http to a host that is not this machine", "use https, or add --allow-http if the network is trusted: the token travels in the clear")
 	}
-	u.RawQuery = strings.ReplaceAll(u.RawQuery, " ", "%20") // net/url keeps it, and no request can have it
 	if port := u.Port(); u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
 		u.Host = strings.TrimSuffix(u.Host, ":"+port)
 	}

@@ -30,6 +30,7 @@ func TestCanonicalServer(t *testing.T) {
 		"https://exa\nmple.com/", "https://example.com/\r\nX: y", "https://example.com/\x00", "https://example。com/",
 		"https://bücher.example/", "https://exa mple.com/", "https://a..b/", "https://.a/", "http://example.com/mcp", "http://10.0.0.1/mcp",
 		"https:example.com", "https://example.com:port/",
+		"https://example.com/mcp --header X:hunter2", "https://example.com/mcp?a=b c", "https://example.com/mcp\u00a0", " https://example.com/mcp",
 	}
 	for _, in := range bad {
 		u, err := CanonicalServer(in, false)
