@@ -86,7 +86,7 @@ func withoutArgument(fs *flag.FlagSet, line commandline.Line, i int) commandline
 		return slices.Delete(mended, i, i+1)
 	case boolean && i > 0 && line[i-1].Kind == commandline.Flag && isBoolean(fs.Lookup(line[i-1].Name())):
 		yes, _ := commandline.Boolean(word)
-		mended[i] = commandline.Word{Kind: commandline.Value, Text: fmt.Sprint(yes), Joined: true}
+		mended[i] = commandline.Word{Kind: commandline.Value, Text: fmt.Sprint(yes), Joined: "="}
 	case isNumber(word):
 		mended = slices.Replace(mended, i, i+1, commandline.Split([]string{"--listen=127.0.0.1:" + word}, nil)...)
 	case isAddress && !slices.ContainsFunc(line, func(w commandline.Word) bool { return w.Name() == "issuer" }):

@@ -17,6 +17,7 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/terminal"
 	"mcp-login/internal/toolchain"
@@ -36,6 +37,7 @@ type app struct {
 	given    []string          // args as they were given, before they were translated
 	verb     string            // of this run, "" for a bridge
 	handover *account.Handover // what a detached login is to do, else nil
+	trial    bool              // a line is tried that is to be proposed
 
 	mu   sync.Mutex          // status proves several logins at once
 	logs []*foreign.LogLimit // what they left out is said at the end
@@ -53,29 +55,27 @@ func (a *app) addLast(message string) {
 func (a *app) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
 		_, _ = io.WriteString(a.term.Err(), shortHelp(a.term.PageColumns()))
-		a.answerUnstarted(ctx, exitUsage, errNoURL)
+		a.answerUnstarted(ctx, exitUsage, hint.With(errNoURL, "put the URL of the server into the arguments of the entry"))
 		return exitUsage
 	}
 	a.given = args
-	args, err := a.translate(args)
+	completes := strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
+	build := newRoot
+	if plainBridge(args) {
+		build = newBridge
+	}
+	root := build(a)
+	args, err := a.translate(root, args)
 	if err != nil {
 		a.term.Error(usageError{err})
 		a.answerUnstarted(ctx, exitUsage, err)
 		return exitUsage
 	}
 	a.args = args
-	completes := len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
 	if completes { // cobra prints its own errors, past a.term
 		for i := range args {
 			args[i] = foreign.Line(args[i])
 		}
-	}
-	build := newRoot
-	if plainBridge(args) {
-		build = newBridge
-	}
-	root := build(a)
-	if completes {
 		a.complete(root)
 	}
 	root.SetArgs(args)
@@ -105,15 +105,36 @@ func (a *app) run(ctx context.Context, args []string) int {
 }
 
 // translate turns the command line of a bridge into our own words: one of
-// mcp-remote's works as well. A verb stands first, and is left alone.
-func (a *app) translate(args []string) ([]string, error) {
+// mcp-remote's works as well, also behind a verb that takes the whole line of an entry.
+// A page of the help takes no further words.
+func (a *app) translate(root *cobra.Command, args []string) ([]string, error) {
+	var verb []string
 	if !mayBeMCPRemote(args) {
-		if len(args) > 0 && args[0] == "mcp-remote" && slices.ContainsFunc(args, func(word string) bool { return strings.Contains(word, "://") }) {
-			return nil, a.mistake(errArguments) // that is a page of the help, and no command
+		c := child(root, args[0])
+		switch {
+		case c == nil || len(args) == 1:
+			return args, nil
+		case !c.Runnable() && !strings.HasPrefix(args[1], "-"):
+			return nil, a.mistake(errArguments)
+		case !takesEntry(c):
+			return args, nil
 		}
-		return args, nil
+		verb, args = args[:1:1], args[1:]
 	}
-	return mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: a.getenv, ReadFile: a.files.read})
+	words, err := mcpremote.Translate(args, takesValue(), mcpremote.Environment{Getenv: a.getenv, ReadFile: a.files.read})
+	switch {
+	case err != nil:
+		return nil, a.mistake(err)
+	case slices.Equal(words, []string{"version"}):
+		return words, nil
+	}
+	return append(verb, words...), nil
+}
+
+// takesEntry reports whether a verb takes the whole command line of a client's entry.
+func takesEntry(c *cobra.Command) bool {
+	f := c.Flags().Lookup("ping-interval")
+	return f != nil && !hasNoEffect(f)
 }
 
 // takesValue returns what tells a flag of the bridge whose value is the next word. The

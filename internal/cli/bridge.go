@@ -13,6 +13,7 @@ import (
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge"
 	"mcp-login/internal/bridge/signin"
+	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/terminal"
@@ -39,8 +40,13 @@ func (a *app) bridge(ctx context.Context, o options, raw string) error {
 // command may have been meant. Each is a line of its own, to be copied.
 func (a *app) introduce(acc *account.Account) {
 	setUp := "mcp-login config CLIENT " + hint.Quote(acc.Server.String()) + " --write"
-	if len(a.args) > 1 {
-		setUp += " -- FLAGS"
+	takes := takesValue()
+	flags := commandline.Split(a.args, func(name, _ string) bool { return takes("--" + name) })
+	flags = slices.DeleteFunc(flags, func(w commandline.Word) bool {
+		return w.Kind == commandline.Argument || w.Kind == commandline.Separator
+	})
+	if len(flags) > 0 {
+		setUp = flags.Show(setUp+" --", shownValue)
 	}
 	a.term.Note("this is the bridge; it waits for an MCP client on stdin. Ctrl-C ends it.")
 	a.term.Note("To set up a client, sign in, list the tools, find out what is wrong:")
@@ -69,6 +75,9 @@ func (a *app) answerUnstarted(ctx context.Context, code int, reason error) {
 	stdin, isFile := a.in.(*os.File)
 	if a.in == nil || isFile && terminal.IsTerminal(stdin) || code != exitUsage && code != exitStore {
 		return
+	}
+	if a.verb != "" {
+		reason = hint.With(reason, "write the URL and the flags of the bridge alone into the entry: no command answers a client")
 	}
 	in := a.in
 	hasAddress := func(word string) bool { return strings.Contains(word, "://") }

@@ -34,13 +34,13 @@ func newConfig(a *app) *cobra.Command {
 			"  $ mcp-login config --list\n" +
 			"  $ mcp-login config --from-mcp-remote --write\n" +
 			"  $ mcp-login config cursor https://example.com/mcp -- \\\n      --header 'X-Key: ${KEY}'",
-		Args:              cobra.ArbitraryArgs, // judged by the form of the command, in config
+		Args: func(cmd *cobra.Command, args []string) error {
+			args, extra := atDash(cmd, args)
+			return a.checkConfig(o, args, extra)
+		},
 		ValidArgsFunction: a.completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var extra []string
-			if dash := cmd.ArgsLenAtDash(); dash >= 0 {
-				args, extra = args[:dash], args[dash:]
-			}
+			args, extra := atDash(cmd, args)
 			return a.config(o, args, extra)
 		},
 	}
@@ -56,6 +56,14 @@ func newConfig(a *app) *cobra.Command {
 	f.StringVar(&o.command, "command", "", "how the client is to start mcp-login (default: as it finds it)")
 	jsonFlag(cmd, &o.asJSON, "")
 	return cmd
+}
+
+// atDash takes the words behind -- apart.
+func atDash(cmd *cobra.Command, args []string) (front, behind []string) {
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		return args[:dash], args[dash:]
+	}
+	return args, nil
 }
 
 func hostIDs() (ids []string) {
@@ -81,8 +89,9 @@ func (a *app) completeConfig(cmd *cobra.Command, args []string, _ string) (words
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
-// config tells the four forms of the verb apart.
-func (a *app) config(o configOptions, args, extra []string) error {
+// checkConfig refuses what is none of the four forms of the verb, and an entry that could
+// not start: now, while somebody reads it.
+func (a *app) checkConfig(o configOptions, args, extra []string) error {
 	forms := 0
 	for _, chosen := range []bool{o.list, o.fromMCPRemote, o.remove != ""} {
 		if chosen {
@@ -104,12 +113,49 @@ func (a *app) config(o configOptions, args, extra []string) error {
 	if forms == 1 && len(args) == 0 && o.file != "" {
 		return usageError{hint.With(errors.New("--file without a client"), "name the client whose form the file has")}
 	}
+	if len(args) > 0 {
+		if _, ok := hosts.Find(args[0]); !ok {
+			return a.mistake(hint.With(fmt.Errorf("%s is no client known here", named(args[0])), "known clients: "+hostNames()))
+		}
+	}
+	if forms > 0 {
+		return nil
+	}
+	if err := checkURL(args[1]); err != nil {
+		return a.mistake(err)
+	}
+	return a.checkEntry(append(args[1:2:2], extra...))
+}
+
+// checkEntry refuses arguments of an entry that the bridge would refuse. The files that they
+// name are read.
+func (a *app) checkEntry(args []string) error {
+	var o options
+	o.files, o.version = a.files, a.version
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.register(f, func(string) string { return "" })
+	native, err := a.translateEntry(args)
+	if err != nil {
+		return a.mistake(err)
+	}
+	if f.Parse(native) != nil || refused(f) != nil {
+		return a.mistake(errArguments)
+	}
+	if f.NArg() > 1 {
+		return a.mistake(hint.With(errors.New("a word behind -- is no flag"), "only flags of mcp-login go there"))
+	}
+	if err := cmp.Or(o.resolve(f), o.check(), o.checkCallback()); err != nil {
+		return err
+	}
+	_, err = o.header(func(string) string { return "x" })
+	return err
+}
+
+// config carries out one of the four forms of the verb.
+func (a *app) config(o configOptions, args, extra []string) error {
 	chosen := hosts.All
 	if len(args) > 0 {
-		c, err := a.host(args[0])
-		if err != nil {
-			return err
-		}
+		c, _ := hosts.Find(args[0])
 		chosen = []hosts.Host{c}
 	}
 	switch {
@@ -121,13 +167,6 @@ func (a *app) config(o configOptions, args, extra []string) error {
 		return a.configRemove(o, chosen[0])
 	}
 	return a.configAdd(o, chosen[0], args[1], extra)
-}
-
-func (a *app) host(name string) (hosts.Host, error) {
-	if c, ok := hosts.Find(name); ok {
-		return c, nil
-	}
-	return hosts.Host{}, a.mistake(hint.With(fmt.Errorf("%q is no client known here", name), "known clients: "+hostNames()))
 }
 
 // configFiles are the files of a client that a server goes into: the one asked for,
@@ -322,16 +361,9 @@ func configError(path string, c hosts.Host, err error) error {
 
 // configEntry is the entry for a server.
 func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []string) (hosts.Server, error) {
-	if err := checkURL(raw); err != nil {
-		return hosts.Server{}, a.mistake(err)
-	}
 	server, err := oauth.CanonicalServer(raw, true)
 	if err != nil {
 		return hosts.Server{}, usageError{err}
-	}
-	// What the client is going to run is judged now, while somebody reads it.
-	if err := a.checkEntry(raw, extra); err != nil {
-		return hosts.Server{}, err
 	}
 	s := c.Entry(o.name, o.command, raw, extra)
 	if s.Name == "" {
@@ -341,28 +373,4 @@ func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []str
 		s.Command, err = c.OwnCommand()
 	}
 	return s, err
-}
-
-// checkEntry judges the flags of an entry as the bridge will. No file is read but those
-// that the flags name.
-func (a *app) checkEntry(raw string, extra []string) error {
-	o, flags := options{generalOptions: generalOptions{files: a.files}}, pflag.NewFlagSet("", pflag.ContinueOnError)
-	o.register(flags, func(string) string { return "" })
-	native, err := a.translateEntry(append([]string{raw}, extra...))
-	if err == nil {
-		err = flags.Parse(native)
-	}
-	if err != nil {
-		return a.mistake(err)
-	}
-	if rest := flags.Args(); len(rest) > 1 {
-		return a.mistake(hint.With(fmt.Errorf("%q behind -- is no flag", rest[1]), "only flags of mcp-login go there"))
-	}
-	if _, err := transportOf(o.transport); err != nil {
-		return err
-	}
-	if err := o.resolve(flags); err != nil {
-		return err
-	}
-	return cmp.Or(o.check(), o.checkCallback())
 }

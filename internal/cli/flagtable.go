@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/spf13/pflag"
+import (
+	"errors"
+
+	"github.com/spf13/pflag"
+)
 
 // subject is what a flag is about. A verb names the subjects that it has to do with: flags
 // about others have no effect there, and are neither offered nor taken.
@@ -145,8 +149,16 @@ func hasNoEffect(f *pflag.Flag) bool {
 	return marked
 }
 
-// refused reports whether a flag was given that has no effect.
-func refused(flags *pflag.FlagSet) (found bool) {
-	flags.Visit(func(f *pflag.Flag) { found = found || hasNoEffect(f) })
-	return found
+// refused says why flags that were given are not taken here: one has no effect, or a value
+// that is none of its choices.
+func refused(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		switch {
+		case hasNoEffect(f):
+			err = errors.New("a flag has no effect here")
+		case otherChoice(f, f.Value.String()):
+			err = errArguments
+		}
+	})
+	return err
 }

@@ -103,7 +103,7 @@ func TestAVerbRefusesFlagsWithoutEffect(t *testing.T) {
 		}
 	}
 	code, out, said := runWith(t, "", []string{"logout", "--ping-interval", "5s", "--header", "X: s3cret", "https://example.com/mcp"}, "MCP_LOGIN_DIR", t.TempDir())
-	const reason = "--ping-interval has no effect here: it is a flag of mcp-login URL; --header has no effect here: it is a flag of mcp-login URL, mcp-login call, mcp-login doctor\n"
+	const reason = "--ping-interval has no effect here: it is a flag of mcp-login URL; --header has no effect here: it is a flag of mcp-login URL\n"
 	if code != exitUsage || out != "" || strings.Contains(said, "s3cret") || !strings.Contains(said, reason) || !strings.HasSuffix(said, "did you mean: mcp-login logout https://example.com/mcp\n") {
 		t.Errorf("%d\n%s%s", code, out, said)
 	}

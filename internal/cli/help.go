@@ -84,7 +84,7 @@ func child(parent *cobra.Command, word string) *cobra.Command {
 
 // helpOn is what to do about a word that there is no help on.
 func helpOn(parent *cobra.Command, word string) string {
-	names := (&repair{cmd: parent}).similarCommands(word)
+	names := (&repair{cmd: parent}).similarCommands(word, false)
 	if len(names) == 0 {
 		return "see " + parent.CommandPath() + " --help"
 	}

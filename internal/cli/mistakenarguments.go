@@ -9,38 +9,59 @@ import (
 	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/hosts"
-	"mcp-login/internal/mcpremote"
 )
 
 // usage returns what the arguments of the command are, as its help writes them.
 func (r *repair) usage() (all []string) {
-	for _, word := range strings.Fields(r.cmd.Use)[1:] {
-		if strings.HasPrefix(word, "[--") || word == "[flags]" {
-			break
-		}
-		all = append(all, strings.Trim(word, "[]|."))
+	isForm := func(w commandline.Word) bool {
+		return w.Kind == commandline.Flag && slices.Contains([]string{"list", "from-mcp-remote", "remove"}, w.Name())
+	}
+	if r.cmd.Name() == "config" && slices.ContainsFunc(r.line, isForm) {
+		return []string{"CLIENT"}
+	}
+	use, _, _ := strings.Cut(r.cmd.Use, " [-")
+	for _, word := range strings.Fields(strings.ReplaceAll(use, " | -", ""))[1:] {
+		all = append(all, strings.Trim(word, "[]."))
 	}
 	return all
 }
 
-// checkArguments judges what is neither a flag nor its value, for commands with a URL.
+// checkArguments judges what is neither a flag nor its value, for commands with a URL or
+// a client.
 func (r *repair) checkArguments() {
 	usage := r.usage()
 	place := slices.Index(usage, "URL")
-	if place < 0 {
+	client := slices.Index(usage, "CLIENT")
+	if place < 0 && client < 0 {
 		return
 	}
-	if place > 0 && r.argument(0) >= 0 && r.argument(1) < 0 && isAddress(r.line[r.argument(0)].Text) {
+	first := r.argument(0)
+	switch {
+	case client == 0 && first >= 0 && r.argument(1) < 0 && isAddress(r.line[first].Text):
 		r.stuck("no client in front of the URL", "known clients: "+hostNames())
 		return
+	case place < 0 && first >= 0 && isAddress(r.line[first].Text):
+		r.stuck("no URL belongs here", "see "+r.cmd.CommandPath()+" --help")
+		return
 	}
-	r.placeURL(place)
-	if slices.Contains(usage, "CLIENT") && r.argument(0) >= 0 {
-		r.checkClient(r.argument(0))
+	checks := []func(){
+		func() { r.checkFurther(place, len(usage)) },
+		func() { r.placeURL(place) },
+		func() { r.checkClient(client) },
+		func() { r.checkURL(place) },
 	}
+	for _, check := range checks {
+		if check(); r.mended || r.next != "" {
+			return
+		}
+	}
+}
+
+// checkURL judges the argument that is the URL.
+func (r *repair) checkURL(place int) {
 	at := r.argument(place)
 	switch {
-	case r.next != "" || at < 0 && len(r.wrong) > 0:
+	case place < 0:
 		return
 	case at < 0:
 		r.missingURL()
@@ -51,14 +72,12 @@ func (r *repair) checkArguments() {
 	word := r.line[at].Text
 	err := checkURL(word)
 	if err == nil {
-		r.checkRest(place, len(usage))
 		return
 	}
 	if address, ok := commandline.Address(word); ok && address != word {
 		mended := slices.Clone(r.line)
 		mended[at].Text = address
-		r.found(addressMistake(word, address), mended)
-		r.checkRest(place, len(usage))
+		r.mend(addressMistake(word, address), mended)
 		return
 	}
 	if strings.Contains(word, "://") {
@@ -69,7 +88,7 @@ func (r *repair) checkArguments() {
 	if r.cmd == r.root {
 		what = "a URL or a command"
 	}
-	r.stuck(fmt.Sprintf("%q is not %s", word, what), "give an address like https://example.com/mcp")
+	r.stuck(named(word)+" is not "+what, "give an address like https://example.com/mcp")
 }
 
 // addressMistake says what is wrong with the address that somebody wrote.
@@ -89,22 +108,20 @@ func addressMistake(word, address string) string {
 func (r *repair) missingURL() {
 	for i := range r.line {
 		flag, v := r.line[i], r.line.ValueOf(i)
-		if v >= 0 && !r.line[v].Joined && strings.Contains(r.line[v].Text, "://") && !slices.Contains(addressFlags, flag.Name()) {
+		name := valueName(flag.Name())
+		if v >= 0 && r.line[v].Joined == "" && name != "URL" && name != "URI" && checkURL(r.line[v].Text) == nil {
 			r.stuck(flag.Text+" has taken the URL for its value", "give "+flag.Text+" a value, with the URL behind it")
 			return
 		}
 	}
-}
-
-// addressFlags are those whose value may be an address.
-var addressFlags = []string{
-	"issuer", "accept-issuer", "client-metadata-url", "client-uri", "token-endpoint", "resource", "redirect-uri", "success-url",
-	"auth-param", "header", "header-command", "token-command", "user-agent", "scope", "arg",
+	if path := r.cmd.CommandPath(); len(r.wrong) > 0 && strings.HasSuffix(r.cmd.Use, " URL") {
+		r.next = "run: " + path + " https://example.com/mcp, or " + path + " --help"
+	}
 }
 
 // placeURL moves an address that stands where something else is expected to its place.
 func (r *repair) placeURL(place int) {
-	for n := 0; ; n++ {
+	for n := 0; place >= 0; n++ {
 		at, wanted := r.argument(n), r.argument(place)
 		switch {
 		case at < 0:
@@ -112,7 +129,6 @@ func (r *repair) placeURL(place int) {
 		case !isAddress(r.line[at].Text), n == place && !r.line[at].Behind, n != place && wanted >= 0 && isAddress(r.line[wanted].Text):
 			continue
 		}
-		word := commandline.Word{Text: r.line[at].Text}
 		mended := r.line.Replace(at)
 		to := len(mended)
 		if all := mended.Arguments(); len(all) > r.depth+place {
@@ -120,13 +136,12 @@ func (r *repair) placeURL(place int) {
 		}
 		if dashes := mended.Separator(); dashes >= 0 {
 			to = min(to, dashes)
-			word.Behind = false
 		}
-		mended = slices.Insert(mended, to, word)
+		mended = slices.Insert(mended, to, commandline.Word{Text: r.line[at].Text})
 		if mended[len(mended)-1].Kind == commandline.Separator {
 			mended = mended[:len(mended)-1]
 		}
-		r.found("the URL stands in another place: "+r.cmd.CommandPath()+" "+strings.Join(r.usage(), " "), mended)
+		r.mend("the URL stands in another place: "+usageLine(r.cmd), mended)
 		return
 	}
 }
@@ -137,25 +152,29 @@ func isAddress(word string) bool {
 	return ok || strings.Contains(word, "://")
 }
 
-// checkClient judges the name of an MCP client.
-func (r *repair) checkClient(at int) {
+// checkClient judges the name of an MCP client, which is the nth argument.
+func (r *repair) checkClient(n int) {
+	at := r.argument(n)
+	if at < 0 {
+		return
+	}
 	word := r.line[at].Text
 	if _, ok := hosts.Find(word); ok {
 		return
 	}
-	names := similarClients(word)
-	if len(names) == 0 {
-		return
+	wrong := fmt.Sprintf("%q is no client known here", word)
+	switch names := similarClients(word); len(names) {
+	case 0:
+	case 1:
+		r.mend(wrong, r.line.Replace(at, commandline.Word{Text: names[0]}))
+	default:
+		r.stuck(wrong, "did you mean "+strings.Join(names, " or ")+"?")
 	}
-	for _, name := range names[1:] {
-		r.others = append(r.others, r.line.Replace(at, commandline.Word{Text: name}).Words())
-	}
-	r.found(fmt.Sprintf("%q is no client known here", word), r.line.Replace(at, commandline.Word{Text: names[0]}))
 }
 
 // similarClients are the clients whose name is like word.
 func similarClients(word string) []string {
-	plain := strings.NewReplacer(" ", "", "-", "", "_", "")
+	plain := strings.NewReplacer(" ", "-", "_", "-")
 	var names []string
 	byName := map[string]string{}
 	for _, c := range hosts.All {
@@ -173,78 +192,79 @@ func similarClients(word string) []string {
 	return ids
 }
 
-// checkRest judges the arguments behind the URL, of which there may be limit in all.
-func (r *repair) checkRest(place, limit int) {
-	for n := limit; r.next == ""; {
-		at := r.argument(n)
-		if at < 0 || r.line[at].Behind || strings.Contains(r.cmd.Use, "...") {
-			return
-		}
-		if r.cmd == r.root && n == place+1 && at == r.argument(place)+1 && isPort(r.line[at].Text) {
-			n++ // as mcp-remote has it
-			continue
-		}
-		r.checkFurther(at, place)
-	}
-}
-
 func isPort(word string) bool {
 	n, err := strconv.ParseUint(word, 10, 16)
 	return err == nil && n > 0
 }
 
-// checkFurther judges one argument that is too many. It may be a secret: it is not shown.
-func (r *repair) checkFurther(at, place int) {
-	word, before := r.line[at].Text, r.line[at-1]
-	without := r.line.Replace(at)
-	_, boolean := commandline.Boolean(word)
-	number := strings.Trim(word, "0123456789") == ""
-	switch {
-	case r.cutHeader(at):
-	case word == "":
-		r.found("there is an empty argument", without)
-	case boolean && before.Kind == commandline.Flag:
-		if yes, _ := commandline.Boolean(word); !yes {
-			without = without.Replace(at - 1)
-		}
-		r.found(before.Text+" takes no value", without)
-	case number && !isPort(word):
-		r.found(word+" is no port; behind the URL mcp-remote takes that of the redirect URI", without)
-	case number:
-		flags := r.callback(r.line[r.argument(place)].Text, word)
-		switch f := r.flag("callback-port"); {
-		case f != nil && !f.Hidden:
-			without = append(without, flags...)
-		case r.hasEntry() && without.Separator() < 0:
-			without = append(append(without, commandline.Word{Kind: commandline.Separator, Text: "--"}), flags...)
-		}
-		r.found("a port behind the URL is that of the redirect URI for mcp-remote, and a flag here", without)
-	case isAddress(word):
-		r.stuck("two URLs where one is expected", "run it once for each of them; a client has one entry for each")
-	default:
-		total := len(r.line.Arguments()) - r.depth
-		r.stuck(fmt.Sprintf("%d arguments where %d is expected", total, place+1), "quote the URL if it holds blanks or &")
-	}
-}
-
-// callback are our flags for the port that mcp-remote takes behind the URL.
-func (r *repair) callback(url, port string) commandline.Line {
-	flags, err := mcpremote.Translate([]string{url, port}, func(string) bool { return false }, mcpremote.Environment{})
-	if err != nil {
+// further are the places of the arguments where there are more than limit.
+func (r *repair) further(limit int) []int {
+	all := r.line.Arguments()
+	all = slices.DeleteFunc(all[min(r.depth, len(all)):], func(at int) bool { return r.line[at].Behind && r.hasEntry() })
+	asMCPRemote := len(all) == limit+1 && r.takesEntry(r.cmd) && all[limit] == all[limit-1]+1 && isPort(r.line[all[limit]].Text)
+	if len(all) <= limit || asMCPRemote || strings.HasSuffix(r.cmd.Use, "...]") {
 		return nil
 	}
-	return commandline.Split(slices.DeleteFunc(flags, func(word string) bool { return word == url }), r.takesValue)
+	return all
 }
 
-// cutHeader joins what is left of a header whose blanks were not quoted, and reports
-// whether the argument at is of one.
-func (r *repair) cutHeader(at int) bool {
-	v := at - 1
-	if v < 1 || r.line[v].Kind != commandline.Value || r.line[v-1].Name() != "header" {
-		return false
+// checkCut mends what is left of the value of a flag where there are too many arguments:
+// blanks were not quoted, or the flag takes no value.
+func (r *repair) checkCut() {
+	usage := r.usage()
+	all := r.further(len(usage))
+	if !slices.Contains(usage, "URL") && !slices.Contains(usage, "CLIENT") {
+		return
 	}
-	mended := r.line.Replace(at)
-	mended[v].Text += " " + r.line[at].Text
-	r.found("the value of --header holds blanks and is not quoted", mended)
-	return true
+	for at, w := range r.line {
+		if !slices.Contains(all, at) && !(w.Kind == commandline.Argument && w.Behind && r.hasEntry()) {
+			continue
+		}
+		before, mended := r.line[max(at-1, 0)], r.line.Replace(at)
+		yes, boolean := commandline.Boolean(w.Text)
+		switch {
+		case w.Text == "":
+			r.mend("there is an empty argument", mended)
+		case before.Kind == commandline.Flag && boolean:
+			if !yes {
+				mended = mended.Replace(at - 1)
+			}
+			r.mend(before.Text+" takes no value", mended)
+		case before.Kind == commandline.Value && !isAddress(w.Text) && w.Behind == before.Behind:
+			mended[at-1].Text += " " + w.Text
+			r.mend("the value of "+r.line[at-2].Text+" holds blanks and is not quoted", mended)
+		default:
+			continue
+		}
+		return
+	}
+}
+
+// checkFurther judges arguments that are too many: there may be limit. They may be secret,
+// and are not shown.
+func (r *repair) checkFurther(place, limit int) {
+	all := r.further(limit)
+	if len(all) == 0 {
+		return
+	}
+	at := all[limit]
+	word, without := r.line[at].Text, r.line.Replace(at)
+	switch {
+	case r.line[all[0]].Text == r.cmd.Name() && r.cmd != r.root:
+		r.mend(r.cmd.Name()+" stands there twice", r.line.Replace(all[0]))
+	case isPort(word) && r.cmd.Name() == "config":
+		mended := without
+		if mended.Separator() < 0 {
+			mended = append(mended, commandline.Word{Kind: commandline.Separator, Text: "--"})
+		}
+		r.mend("a port behind the URL is a word of the entry", slices.Insert(mended, mended.Separator()+1, commandline.Word{Text: word}))
+	case isPort(word) && !r.takesEntry(r.cmd):
+		r.mend("a port behind the URL is that of the redirect URI for mcp-remote, and has no effect here", without)
+	case !isPort(word) && strings.Trim(word, "0123456789") == "":
+		r.mend(word+" is no port; behind the URL mcp-remote takes that of the redirect URI", without)
+	case place >= 0 && isAddress(word) && isAddress(r.line[all[place]].Text):
+		r.stuck("two URLs where one is expected", "run it once for each of them; a client has one entry for each")
+	default:
+		r.stuck(fmt.Sprintf("%d arguments where %d is expected", len(all), limit), "see "+r.cmd.CommandPath()+" --help")
+	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -26,16 +27,16 @@ func lookup(c *cobra.Command, name string) *pflag.Flag {
 	return c.Flags().Lookup(name)
 }
 
-// judges is the command that a flag is for: behind the -- of config it is the bridge.
-func (r *repair) judges(w commandline.Word) *cobra.Command {
+// commandOf is the command that a flag is for: behind the -- of config it is the bridge.
+func (r *repair) commandOf(w commandline.Word) *cobra.Command {
 	if w.Behind {
 		return r.root
 	}
 	return r.cmd
 }
 
-// theirs returns the row of mcp-remote's flag of this name.
-func theirs(name string) (row mcpremote.Row, ok bool) {
+// mcpRemoteRow returns the row of mcp-remote's flag of this name.
+func mcpRemoteRow(name string) (row mcpremote.Row, ok bool) {
 	i := slices.IndexFunc(mcpremote.Flags, func(row mcpremote.Row) bool { return row.Name() == "--"+name })
 	if i < 0 {
 		return row, false
@@ -43,60 +44,65 @@ func theirs(name string) (row mcpremote.Row, ok bool) {
 	return mcpremote.Flags[i], true
 }
 
-// elsewhere returns a flag of this name that another command has, with the command's
-// name, the bridge's first.
-func (r *repair) elsewhere(name string) (f *pflag.Flag, in []*cobra.Command) {
+// commandsWith returns the other commands that have a flag of this name, the bridge first.
+func (r *repair) commandsWith(name string) (all []*cobra.Command) {
 	for _, c := range append([]*cobra.Command{r.root}, r.root.Commands()...) {
-		if found := c.Flags().Lookup(name); found != nil && !found.Hidden && c != r.cmd {
-			if f == nil {
-				f = found
-			}
-			in = append(in, c)
+		if f := c.Flags().Lookup(name); f != nil && !f.Hidden && c != r.cmd {
+			all = append(all, c)
 		}
 	}
-	return f, in
+	return all
 }
 
 // takesValue tells whether the next word is the value of a flag: as its command has it,
-// another command, or mcp-remote. Behind one that nobody knows, a word is its value
-// unless it can be something else.
+// another command, or mcp-remote, or as the one flag has that was probably meant. Behind
+// one that nobody knows, a word is its value unless it can be something else.
 func (r *repair) takesValue(name, next string) bool {
 	f := r.flag(name)
-	if f == nil {
-		f, _ = r.elsewhere(name)
+	if in := r.commandsWith(name); f == nil && len(in) > 0 {
+		f = lookup(in[0], name)
 	}
-	row, known := theirs(name)
+	row, known := mcpRemoteRow(name)
+	if f == nil && !known && child(r.root, name) == nil {
+		if ours := otherNames()[name].flag; ours != "" {
+			f = r.flag(ours[2:])
+		} else if similar := similarFlags(r.cmd, name); len(similar) == 1 {
+			f = r.flag(similar[0])
+		}
+	}
 	switch {
+	case f == nil && (name == "version" || !known && child(r.root, name) != nil):
+		return false
 	case f != nil:
 		isFlag := strings.HasPrefix(next, "--") && r.flag(next[2:]) != nil
 		return f.NoOptDefVal == "" && !isFlag
 	case known:
 		return strings.Contains(row.Theirs, " ")
-	case strings.HasPrefix(next, "-"), strings.HasPrefix(next, "mcp-remote"), child(r.root, next) != nil:
+	case name == "y", strings.HasPrefix(next, "-"), strings.HasPrefix(next, "mcp-remote"), child(r.root, next) != nil:
 		return false
 	}
-	_, address := commandline.Address(next)
-	return !address
+	return !isAddress(next)
 }
 
-// otherName is a flag that people know from other programs: ours, which may have a value,
-// or what to do where there is none.
+// otherName is a flag that people know from other programs: ours, or what to do where there
+// is none.
 type otherName struct{ flag, next string }
 
 // otherNames are such flags, by all their names.
 var otherNames = sync.OnceValue(func() map[string]otherName {
 	all := map[string]otherName{}
 	for names, other := range map[string]otherName{
-		"?":                 {flag: "--help"},
 		"account user":      {flag: "--profile"},
 		"ca cacert ca-cert": {flag: "--ca-file"},
 		"cert":              {flag: "--client-cert"},
+		"headless":          {flag: "--device"},
 		"H headers":         {flag: "--header"},
-		"d debug verbose":   {flag: "--log-level=debug"},
 		"max-time":          {flag: "--timeout"},
 		"port":              {flag: "--callback-port"},
-		"q quiet silent":    {flag: "--log-level=error"},
 		"scopes":            {flag: "--scope"},
+		"d debug verbose":   {next: "to see more of what happens add --log-level debug"},
+		"q quiet silent":    {next: "to see errors alone add --log-level error"},
+		"no-device":         {next: "leave it out: a browser is opened where there is one, and --device is for another device"},
 		"api-key apikey":    {next: "write it as --header 'X-Api-Key: ${MY_KEY}'"},
 		"bearer token":      {next: "other users can see arguments: set MCP_LOGIN_TOKEN, or let a program print it with --token-command"},
 		"client-secret":     {next: "other users can see arguments: put it into a file for --client-secret-file, or into MCP_LOGIN_CLIENT_SECRET"},
@@ -112,180 +118,175 @@ var otherNames = sync.OnceValue(func() map[string]otherName {
 	return all
 })
 
-// checkFlags judges the flags and their values.
+// similarFlags are the flags of a command whose name is like this one.
+func similarFlags(c *cobra.Command, name string) []string {
+	names := []string{"version"}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	return commandline.Similar(name, names)
+}
+
+// checkFlags judges the flags and their values, up to the first that is wrong.
 func (r *repair) checkFlags() {
-	for i := 0; i < len(r.line) && r.next == ""; i++ {
-		w := r.line[i]
-		row, isTheirs := theirs(w.Name())
-		isTheirs = isTheirs && r.judges(w) == r.root // where they are translated
-		switch f := lookup(r.judges(w), w.Name()); {
+	if at := r.line.Separator(); at >= 0 && !r.hasEntry() && r.cmd.Name() != "call" {
+		r.mend("nothing stands behind -- here", slices.Delete(slices.Clone(r.line), at, at+1))
+		return
+	}
+	for i, w := range r.line {
+		switch {
+		case w.Kind == commandline.Flag:
+			r.checkFlag(i, w)
 		case w.Kind == commandline.Argument && strings.HasPrefix(w.Text, "-") && w.Text != "-" && !w.Behind:
 			r.stuck(fmt.Sprintf("%q is no flag", w.Text), "see "+r.cmd.CommandPath()+" --help")
-		case w.Kind != commandline.Flag:
-		case r.misplaced(i):
-			i = -1 // all anew: words have moved
-		case f == nil && !isTheirs:
-			if r.unknown(i); i >= len(r.line) || r.line[i] != w { // there is another word now
-				i--
-			}
-		case f != nil && hasNoEffect(f):
-			_, in := r.elsewhere(f.Name)
-			r.found(w.Text+" has no effect here: it is a flag of "+pathsOf(in), r.line.Replace(i))
-			i--
-		case f != nil && len(f.Name) > 1 && !strings.HasPrefix(w.Text, "--") && len(w.Name()) > 1:
-			mended := slices.Clone(r.line)
-			mended[i].Text = "--" + f.Name
-			r.found(w.Text+" is written with two dashes", mended)
-			i--
-		case isTheirs && strings.Contains(row.Theirs, " ") && r.line.ValueOf(i) >= 0: // judged where it is translated
-		case f != nil:
-			r.checkValue(i, f)
 		}
-		if len(r.wrong) > 20 { // nobody means such a line
+		if r.mended || r.next != "" {
 			return
 		}
 	}
 }
 
-// hasEntry reports whether flags behind -- are those of a client's entry.
-func (r *repair) hasEntry() bool { return strings.Contains(r.cmd.Use, "[-- FLAGS]") }
-
-// misplaced moves the flag at i to its side of the -- of config, and reports whether it
-// was on the other.
-func (r *repair) misplaced(i int) bool {
-	w := r.line[i]
-	if !r.hasEntry() || !strings.HasPrefix(w.Text, "--") {
-		return false
-	}
-	own, entry := r.flag(w.Name()) != nil, r.root.Flags().Lookup(w.Name()) != nil
-	_, known := theirs(w.Name())
-	entry = entry || known
-	if own == entry || own != w.Behind {
-		return false
-	}
-	end := max(r.line.ValueOf(i), i) + 1
-	moved := slices.Clone(r.line[i:end])
-	for k := range moved {
-		moved[k].Behind = entry
-	}
-	rest := r.line.Replace(i)
-	dashes := rest.Separator()
+// checkFlag judges the flag at i.
+func (r *repair) checkFlag(i int, w commandline.Word) {
+	row, isTheirs := mcpRemoteRow(w.Name())
+	isTheirs = isTheirs && r.takesEntry(r.commandOf(w))
+	f, v := lookup(r.commandOf(w), w.Name()), r.line.ValueOf(i)
+	mended := slices.Clone(r.line)
 	switch {
-	case entry && dashes < 0:
-		rest = append(rest, commandline.Word{Kind: commandline.Separator, Text: "--"})
-		r.found(w.Text+" is a flag of the entry, and belongs behind --", append(rest, moved...))
-	case entry:
-		r.found(w.Text+" is a flag of the entry, and belongs behind --", append(rest, moved...))
-	default:
-		if rest = slices.Insert(rest, dashes, moved...); rest[len(rest)-1].Kind == commandline.Separator {
-			rest = rest[:len(rest)-1]
-		}
-		r.found(w.Text+" is a flag of "+r.cmd.Name()+", and belongs in front of --", rest)
-	}
-	return true
-}
-
-// unknown finds what the flag at i was to be.
-func (r *repair) unknown(i int) {
-	w, name, cmd := r.line[i], r.line[i].Name(), r.judges(r.line[i])
-	wrong := "unknown flag: " + w.Text
-	other, known := otherNames()[name]
-	_, isTheirs := theirs(name)
-	elsewhere, in := r.elsewhere(name)
-	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if !f.Hidden {
-			names = append(names, f.Name)
-		}
-	})
-	similar := commandline.Similar(name, append(names, "version"))
-	switch {
-	case name == "y":
-		r.found(w.Text+" is a flag of npx", slices.Delete(slices.Clone(r.line), i, i+1))
-	case isTheirs && r.translated(i):
-	case known && other.next != "":
-		r.stuck(wrong, other.next)
-	case known && lookup(cmd, strings.TrimPrefix(cutValue(other.flag), "--")) != nil:
-		r.renamed(i, wrong, other.flag)
-	case cmd == r.root && r.cmd == r.root && child(r.root, name) != nil:
-		r.found(wrong, slices.Insert(r.line.Replace(i), 0, commandline.Word{Text: name}))
-		r.cmd, r.depth = child(r.root, name), 1
-	case name == "version", len(similar) == 1 && similar[0] == "version":
-		r.line = commandline.Line{{Text: "version"}}
-		r.found(wrong, r.line)
-		r.cmd, r.depth = child(r.root, "version"), 1
-	case elsewhere != nil && r.cmd == r.root && len(in) == 1:
-		verb := commandline.Word{Text: in[0].Name()}
-		r.found(w.Text+" is a flag of "+in[0].CommandPath(), slices.Insert(slices.Clone(r.line), 0, verb))
-		r.cmd, r.depth = in[0], 1
-	case elsewhere != nil:
-		r.found(w.Text+" has no effect here: it is a flag of "+pathsOf(in), r.line.Replace(i))
-	case len(similar) == 1:
-		r.renamed(i, wrong, "--"+similar[0])
-	case len(similar) > 1:
-		r.stuck(wrong, "did you mean --"+strings.Join(similar, ", --")+"?")
-	default:
-		r.stuck(wrong, "see "+r.cmd.CommandPath()+" --help")
+	case v >= 0 && r.line[v].Joined != "" && r.line[v].Joined != "=":
+		mended[v].Joined, mended[v].Text = "=", strings.TrimSpace(r.line[v].Text)
+		r.mend("a flag and its value are in one word, and no = between them", mended)
+	case r.misplaced(i, f != nil, isTheirs):
+	case f == nil && !isTheirs:
+		r.unknown(i)
+	case f != nil && hasNoEffect(f):
+		r.foreignFlag(i, r.commandsWith(f.Name))
+	case len(w.Name()) > 1 && w.Text != "--"+w.Name():
+		mended[i].Text = "--" + w.Name()
+		r.mend(w.Text+" is written with two dashes", mended)
+	case isTheirs && strings.Contains(row.Theirs, " ") && v >= 0 && translated(w.Text, r.line[v].Text, f):
+	case f != nil:
+		r.checkValue(i, f)
+	case v >= 0 && !strings.Contains(row.Theirs, "JSON"): // which may refer to what is not read here
+		r.stuck(w.Text+" does not take this value", "write it as "+row.Ours)
 	}
 }
 
-func cutValue(flag string) string {
-	name, _, _ := strings.Cut(flag, "=")
-	return name
-}
-
-func pathsOf(commands []*cobra.Command) string {
-	var paths []string
-	for _, c := range commands[:min(len(commands), 3)] {
-		if c.HasParent() {
-			paths = append(paths, c.CommandPath())
-		} else {
-			paths = append(paths, c.Use)
-		}
-	}
-	return strings.Join(paths, ", ")
-}
-
-// renamed puts a flag of another name, which may have its value, in the place of that at i.
-func (r *repair) renamed(i int, wrong, flag string) {
-	name, value, hasValue := strings.Cut(flag, "=")
-	renamed := []commandline.Word{{Kind: commandline.Flag, Text: name, Behind: r.line[i].Behind}}
-	f := lookup(r.judges(r.line[i]), name[2:])
-	v := r.line.ValueOf(i)
-	switch {
-	case hasValue:
-		renamed = append(renamed, commandline.Word{Kind: commandline.Value, Text: value})
-		if v >= 0 && !r.line[v].Joined { // it was no value of a flag that says all by its name
-			renamed = append(renamed, commandline.Word{Text: r.line[v].Text})
-		}
-	case v >= 0 && f != nil && f.NoOptDefVal != "" && !r.line[v].Joined:
-		renamed = append(renamed, commandline.Word{Text: r.line[v].Text})
-	case v >= 0:
-		renamed = append(renamed, r.line[v])
-	}
-	r.found(wrong, r.line.Replace(i, renamed...))
-}
-
-// translated puts our spelling in the place of mcp-remote's flag at i, unless its value
-// cannot be translated.
-func (r *repair) translated(i int) bool {
-	end := max(r.line.ValueOf(i), i) + 1
+// translated reports whether a flag of mcp-remote may have this value there. ours is our flag
+// of the same name, nil for none.
+func translated(flag, value string, ours *pflag.Flag) bool {
 	environment := mcpremote.Environment{
 		Getenv:   func(string) string { return "x" },
 		ReadFile: func(string) ([]byte, error) { return nil, errors.New("not read") },
 	}
-	ours, err := mcpremote.Translate(r.line[i:end].Words(), func(string) bool { return false }, environment)
-	row, _ := theirs(r.line[i].Name())
-	if err != nil || slices.ContainsFunc(ours, func(w string) bool { return strings.HasPrefix(w, "--"+clientInfoFlag) }) {
-		r.stuck(r.line[i].Text+" is a flag of mcp-remote", "write it as "+row.Ours)
-		return true
+	words, err := mcpremote.Translate([]string{flag, value}, func(string) bool { return false }, environment)
+	_, value, _ = strings.Cut(strings.Join(words, " "), "=")
+	return err == nil && (ours == nil || !otherChoice(ours, value))
+}
+
+// hasEntry reports whether flags behind -- are those of a client's entry.
+func (r *repair) hasEntry() bool { return strings.Contains(r.cmd.Use, "[-- FLAGS]") }
+
+// takesEntry reports whether a command takes the command line of a client's entry, also
+// one of mcp-remote.
+func (r *repair) takesEntry(c *cobra.Command) bool { return c == r.root || takesEntry(c) }
+
+// misplaced moves the flag at i to its place, and reports whether it was elsewhere: in front
+// of its command, or on the other side of the -- of config.
+func (r *repair) misplaced(i int, known, theirs bool) bool {
+	w, end := r.line[i], max(r.line.ValueOf(i), i)+1
+	rest := r.line.Replace(i)
+	if r.hasEntry() && strings.HasPrefix(w.Text, "--") {
+		own, entry := r.flag(w.Name()) != nil, r.root.Flags().Lookup(w.Name()) != nil
+		_, isTheirs := mcpRemoteRow(w.Name())
+		entry = entry || isTheirs
+		dashes := rest.Separator()
+		switch {
+		case own == entry || own != w.Behind:
+		case entry:
+			if dashes < 0 {
+				rest = append(rest, commandline.Word{Kind: commandline.Separator, Text: "--"})
+			}
+			r.mend(w.Text+" belongs behind --, where the flags of the client's entry stand", append(rest, r.line[i:end]...))
+			return true
+		default:
+			rest = slices.Insert(rest, dashes, r.line[i:end]...)
+			if rest[len(rest)-1].Kind == commandline.Separator {
+				rest = rest[:len(rest)-1]
+			}
+			r.mend(w.Text+" belongs in front of --: it is no flag of the client's entry", rest)
+			return true
+		}
 	}
-	words := commandline.Split(ours, r.takesValue)
-	if len(words) > 0 && (words[0].Kind != commandline.Flag || r.flag(words[0].Name()) == nil) {
+	at := r.line.Arguments()
+	if r.depth == 0 || r.depth > len(at) || i > at[r.depth-1] || !known && !theirs || lookup(r.root, w.Name()) != nil {
 		return false
 	}
-	r.found(r.line[i].Text+" is spelled otherwise here than for mcp-remote", r.line.Replace(i, words...))
+	behind := at[r.depth-1] + 1
+	mended := slices.Insert(slices.Clone(r.line), behind, r.line[i:end]...)
+	r.mend(w.Text+" stands behind the command", slices.Delete(mended, i, end))
 	return true
+}
+
+// foreignFlag takes a flag away that only other commands have.
+func (r *repair) foreignFlag(i int, in []*cobra.Command) {
+	call := in[0].Use
+	if in[0].HasParent() {
+		call = in[0].CommandPath()
+	}
+	r.mend(r.line[i].Text+" has no effect here: it is a flag of "+call, r.line.Replace(i))
+}
+
+// unknown judges the flag at i, which the command does not have.
+func (r *repair) unknown(i int) {
+	w := r.line[i]
+	name, c := w.Name(), r.commandOf(w)
+	wrong, help := "unknown flag: "+w.Text, "see "+r.cmd.CommandPath()+" --help"
+	other := otherNames()[name]
+	row, isTheirs := mcpRemoteRow(name)
+	in, similar := r.commandsWith(name), similarFlags(c, name)
+	mended := slices.Clone(r.line)
+	switch {
+	case name == "y":
+		r.mend(w.Text+" is a flag of npx", r.line.Replace(i))
+	case isTheirs && name != "version":
+		r.stuck(w.Text+" is a flag of mcp-remote", "write it as "+row.Ours)
+	case other.flag != "" && lookup(c, other.flag[2:]) != nil:
+		mended[i].Text = other.flag
+		r.mend(wrong, mended)
+	case other.next != "":
+		r.stuck(wrong, other.next)
+	case c == r.root && r.cmd == r.root && child(r.root, name) != nil && child(r.root, name).Runnable():
+		r.mend(wrong, slices.Insert(r.line.Replace(i), 0, commandline.Word{Text: name}))
+	case name == "version", len(similar) == 1 && similar[0] == "version":
+		r.mend(wrong, commandline.Line{{Text: "version"}})
+	case len(in) == 1 && r.cmd == r.root:
+		r.mend(w.Text+" is a flag of "+in[0].CommandPath(), slices.Insert(mended, 0, commandline.Word{Text: in[0].Name()}))
+	case len(in) > 0:
+		r.foreignFlag(i, in)
+	case !strings.HasPrefix(w.Text, "--") && len(similar) == 0 && w.Text[0] == '-': // its value may be joined to it
+		r.stuck("unknown flag: "+w.Text[:2], help)
+	case len(similar) == 0:
+		r.stuck(wrong, help)
+	case len(similar) > 1, commandline.Secret(name): // the value may be the secret itself
+		r.stuck(wrong, "did you mean --"+strings.Join(similar, ", --")+"?")
+	default:
+		mended[i].Text = "--" + similar[0]
+		r.mend(wrong, mended)
+	}
+}
+
+// chosen are the flags that take nothing but one of their flagChoices.
+var chosen = []string{"store", "transport", "log-level"}
+
+// otherChoice reports whether a flag has a value that is none of those it takes.
+func otherChoice(f *pflag.Flag, value string) bool {
+	if f.Name == "log-level" {
+		return new(slog.Level).UnmarshalText([]byte(value)) != nil
+	}
+	return slices.Contains(chosen, f.Name) && !slices.Contains(flagChoices[f.Name], value)
 }
 
 // checkValue judges the value of the flag at i.
@@ -299,37 +300,35 @@ func (r *repair) checkValue(i int, f *pflag.Flag) {
 		return
 	}
 	text := r.line[v].Text
+	if otherChoice(f, text) {
+		meant := append(commandline.Similar(text, flagChoices[f.Name]), "")
+		r.replaceValue(v, meant[0], len(meant) == 2, "is not "+oneOf(flagChoices[f.Name]), "write it as "+w.Text+" "+flagChoices[f.Name][0])
+	}
 	if f.Value.Set(text) == nil { // of flags that nobody uses
 		return
 	}
 	switch strings.ToLower(f.Value.Type()) {
 	case "duration":
-		r.checkDuration(v)
+		meant, ok := commandline.Duration(text)
+		r.replaceValue(v, meant, ok, "is not a duration", "write a number and a unit, such as 30s, 10m or 1h30m")
 	case "bool":
 		r.checkBoolean(v)
 	case "int":
 		number := strings.Trim(text, ": ,.")
 		ok := number != "" && strings.Trim(number, "0123456789") == ""
-		r.replaceValue(slices.Clone(r.line), v, text, number, ok, "is not a number", "write a whole number, in digits")
+		r.replaceValue(v, number, ok, "is not a number", "write a whole number, in digits")
 	case "size":
 		meant, ok := commandline.Size(text)
-		r.replaceValue(slices.Clone(r.line), v, text, meant, ok, "is not a size", "write it as 64MiB, 500kB or 1000000")
-	default: // its own words
-		r.stuck(fmt.Sprintf("%s: %v", w.Text, f.Value.Set(text)), "see "+r.cmd.CommandPath()+" --help")
+		r.replaceValue(v, meant, ok, "is not a size", "write it as 64MiB, 500kB or 1000000")
+	default:
+		r.stuck(w.Text+" does not take this value", "see "+r.cmd.CommandPath()+" --help")
 	}
 }
 
-// checkDuration mends a duration; its unit may stand in a word of its own.
-func (r *repair) checkDuration(v int) {
-	text, mended := r.line[v].Text, slices.Clone(r.line)
-	if v+1 < len(r.line) && r.line[v+1].Kind == commandline.Argument {
-		if _, isUnit := commandline.Duration("1" + r.line[v+1].Text); isUnit {
-			text += " " + r.line[v+1].Text
-			mended = mended.Replace(v + 1)
-		}
-	}
-	meant, ok := commandline.Duration(text)
-	r.replaceValue(mended, v, text, meant, ok, "is not a duration", "write a number and a unit, such as 30s, 10m or 1h30m")
+// oneOf writes words as a choice.
+func oneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // checkBoolean takes away a value that says no more than the flag.
@@ -342,20 +341,21 @@ func (r *repair) checkBoolean(v int) {
 	}
 	mended := slices.Delete(slices.Clone(r.line), v, v+1)
 	if !yes {
-		mended = slices.Insert(mended, v, commandline.Word{Kind: commandline.Value, Text: "false", Joined: true})
+		mended = slices.Insert(mended, v, commandline.Word{Kind: commandline.Value, Text: "false", Joined: "="})
 	}
-	r.found(flag+" takes no value", mended)
+	r.mend(flag+" takes no value", mended)
 }
 
-// replaceValue puts what was meant by text in the place of the value at v, if that is known.
-func (r *repair) replaceValue(mended commandline.Line, v int, text, meant string, ok bool, wrong, next string) {
-	wrong = fmt.Sprintf("%s %q %s", r.line[v-1].Text, text, wrong)
-	if !ok {
+// replaceValue puts what was meant in the place of the value at v, if that is known.
+func (r *repair) replaceValue(v int, meant string, ok bool, wrong, next string) {
+	wrong = fmt.Sprintf("%s %q %s", r.line[v-1].Text, r.line[v].Text, wrong)
+	mended := slices.Clone(r.line)
+	mended[v].Text = meant
+	if ok = ok && meant != r.line[v].Text; !ok {
 		r.stuck(wrong, next)
 		return
 	}
-	mended[v].Text = meant
-	r.found(wrong, mended)
+	r.mend(wrong, mended)
 }
 
 // shownValue is the value of a flag in a line that is proposed. A secret is a placeholder.
@@ -380,8 +380,6 @@ func shownValue(flag, value string) string {
 			return value
 		}
 		return "JSON"
-	case "client-secret", "token", "password", "api-key":
-		return "VALUE"
 	}
 	return value
 }

@@ -34,16 +34,16 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 		"import mcp-remot " + url:                 "mcp-login import mcp-remote " + url,
 		"mcp-remote " + url:                       "mcp-login " + url,
 		"list":                                    "mcp-login status",
-		"log example.com/mcp":                     "mcp-login login " + url + ", or: mcp-login logout " + url,
-		"config claude example.com/mcp --scope=a": "mcp-login config claude-desktop " + url + " -- --scope=a, or: mcp-login config claude-code " + url + " -- --scope=a",
+		"log example.com/mcp":                     "",
+		"config claude example.com/mcp --scope=a": "",
 		"config " + url:                           "",
 		"config cursor -- " + url:                 "mcp-login config cursor " + url,
 		"login --max-message 5m " + url:           "mcp-login login --max-message 5MB " + url,
 		"login --max-message 5x " + url:           "",
-		"config cursor " + url + " 3334":          "mcp-login config cursor " + url + " -- --callback-port=3334 --callback-path=/oauth/callback --callback-host=localhost",
+		"config cursor " + url + " 3334":          "mcp-login config cursor " + url + " -- 3334",
 		"config cursor " + url + " --host localhost --debug": "mcp-login config cursor " + url + " -- --host localhost --debug",
 		"logn logn":  "",
-		"log " + url: "mcp-login login " + url + ", or: mcp-login logout " + url,
+		"log " + url: "",
 		// An address that is nearly one.
 		"example.com/mcp":                               "mcp-login " + url,
 		"example.com/mcp 3334":                          "mcp-login " + url + " 3334",
@@ -66,7 +66,7 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 		"call whoami " + url:                            "mcp-login call " + url + " whoami",
 		"import mcp-remote example.com/mcp":             "mcp-login import mcp-remote " + url,
 		// Words behind the address.
-		"login " + url + " 3334":         "mcp-login login " + url + " --callback-port=3334 --callback-path=/oauth/callback --callback-host=localhost",
+		"tools " + url + " 3334":         "mcp-login tools " + url,
 		url + " 99999":                   "mcp-login " + url,
 		"login " + url + " --device yes": "mcp-login login " + url + " --device",
 		"login " + url + " --device no":  "mcp-login login " + url,
@@ -89,9 +89,9 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 		"login --cleint-id x " + url:              "mcp-login login --client-id x " + url,
 		"login -timeout 5s " + url:                "mcp-login login --timeout 5s " + url,
 		"login \u2014timeout 5s " + url:           "mcp-login login --timeout 5s " + url,
-		"login --host localhost " + url:           "mcp-login login --callback-host=localhost " + url,
-		"login --auth-timeout 120 " + url:         "mcp-login login --timeout=2m0s " + url,
-		"login --version":                         "mcp-login version",
+		"tools --host localhost " + url:           "",
+		"tools --auth-timeout 120 " + url:         "",
+		"tools --version":                         "mcp-login version",
 		"--verison":                               "mcp-login version",
 		"login --versoin " + url:                  "mcp-login version",
 		"-v":                                      "",
@@ -100,14 +100,14 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 		"--login " + url:                          "mcp-login login " + url,
 		"--again " + url:                          "mcp-login login --again " + url,
 		"status --again " + url:                   "mcp-login status " + url,
-		"--verbose " + url:                        "mcp-login --log-level debug " + url,
+		"--verbose " + url:                        "",
 		"--token s3cret " + url:                   "",
 		"--insecure " + url:                       "",
 		"-H X-Key:s3cret login " + url:            "mcp-login --header 'X-Key: VALUE' login " + url,
 		"login --haeder X-Key:s3cret " + url:      "mcp-login login --header 'X-Key: VALUE' " + url,
 		"logn " + url + " --header X-Key: s3cret": "mcp-login login " + url + " --header 'X-Key: VALUE'",
 		// config, whose entry has flags of its own.
-		"config claude " + url:                                              "mcp-login config claude-desktop " + url + ", or: mcp-login config claude-code " + url,
+		"config claude " + url:                                              "",
 		"config Claude_Desktop2 " + url:                                     "mcp-login config claude-desktop " + url,
 		"config cursor example.com/mcp":                                     "mcp-login config cursor " + url,
 		"config " + url + " cursor":                                         "mcp-login config cursor " + url,
@@ -152,9 +152,9 @@ func taken(t *testing.T, line string) error {
 		}
 	}
 	a := &app{getenv: env("HOME", t.TempDir()), term: onPipes(io.Discard, io.Discard), given: words}
-	words, err := a.translate(words)
-	must(t, err)
 	root := newRoot(a)
+	words, err := a.translate(root, words)
+	must(t, err)
 	root.SetOut(io.Discard)
 	for all := []*cobra.Command{root}; len(all) > 0; all = append(all[1:], all[0].Commands()...) {
 		if c := all[0]; c.Name() != "config" && c.Runnable() {

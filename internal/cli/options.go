@@ -73,8 +73,8 @@ func (o *options) bind(cmd *cobra.Command, a *app, uses subject) {
 	o.register(cmd.Flags(), a.getenv)
 	offer(cmd.Flags(), uses)
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if refused(cmd.Flags()) {
-			return a.mistake(errors.New("a flag has no effect here"))
+		if err := refused(cmd.Flags()); err != nil {
+			return a.mistake(err)
 		}
 		return o.resolve(cmd.Flags())
 	}

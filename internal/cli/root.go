@@ -74,7 +74,9 @@ func newBridge(a *app) *cobra.Command {
 			a.verb = cmd.Name()
 		}
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return a.mistake(err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, _ error) error { // its words may show a secret
+		return a.mistake(hint.With(errArguments, "see "+cmd.CommandPath()+" --help"))
+	})
 	return root
 }
 

@@ -56,7 +56,7 @@ func TestValuesOfOurFlagsAreNotTheServer(t *testing.T) {
 		if f.NoOptDefVal != "" || slices.ContainsFunc(mcpremote.Flags, func(row mcpremote.Row) bool { return row.Name() == flag }) {
 			return
 		}
-		got, err := a.translate([]string{flag, "https://value.example", "https://mcp.example.com/mcp", "9696"})
+		got, err := a.translate(newRoot(a), []string{flag, "https://value.example", "https://mcp.example.com/mcp", "9696"})
 		i := slices.Index(got, flag)
 		if err != nil || i < 0 || !slices.Contains(got, "--callback-port=9696") != (flag == "--callback-port") || got[i+1] != "https://value.example" {
 			t.Errorf("%s: %q, %v", flag, got, err)
@@ -93,6 +93,7 @@ func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 		"https://example.com/mcp --header X-Key:${NOPE}": 2, "https://example.com/mcp --nonsense": 2, "--header X-Key:${NOPE} https://example.com/mcp": 2,
 		`https://example.com/mcp --static-oauth-client-info {"client_id":"${NOPE}"}`: 2,
 		"https://example.com/mcp --store none":                                       2,
+		"MCP_LOGIN_STORE=none https://example.com/mcp":                               2,
 		"https://example.com/mcp --auth-param state=1":                               2,
 		"https://example.com/mcp --client-id x --client-key " + badKey:               2,
 		"MCP_LOGIN_TOKEN=ü https://example.com/mcp":                                  2,
@@ -100,12 +101,12 @@ func TestAClientOfABridgeThatCannotBeginIsAnswered(t *testing.T) {
 		"--nonsense": 2, "nonsense": 2, "example.com/mcp": 2, "logn https://example.com/mcp": 2, "": 2,
 	} {
 		words, variables := strings.Fields(line), []string{"MCP_LOGIN_DIR", filepath.Join(t.TempDir(), "x")}
-		if value, ok := strings.CutPrefix(strings.Join(words[:min(len(words), 1)], ""), "MCP_LOGIN_TOKEN="); ok {
-			words, variables = words[1:], append(variables, "MCP_LOGIN_TOKEN", value)
+		if name, value, ok := strings.Cut(line, "="); ok && strings.HasPrefix(name, "MCP_LOGIN_") {
+			words, variables = words[1:], append(variables, name, strings.Fields(value)[0])
 		}
 		code, out, said := runWith(t, requests, words, variables...)
 		want := exitUsage
-		if strings.Contains(line, "--store") {
+		if strings.HasPrefix(line, "MCP_LOGIN_STORE") {
 			want = exitStore
 		}
 		if code != want || strings.Count(out, `"code":1000`) != answers || strings.Count(out, "\n") != answers || !strings.Contains(said, "error: ") && line != "" {

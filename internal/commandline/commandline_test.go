@@ -12,7 +12,7 @@ import (
 func TestSimilarNamesComeInTheOrderOfTheirLikeness(t *testing.T) {
 	names := []string{"claude-desktop", "claude-code", "cline", "header", "headers-timeout", "vscode", "Search_Issues", "login", "logout", "catalog"}
 	for word, want := range map[string]string{
-		"claude": "claude-desktop claude-code", "desktop": "claude-desktop", "code": "claude-code vscode", "clnie": "cline", "headers": "header",
+		"claude": "claude-desktop claude-code", "desktop": "claude-desktop", "code": "claude-code", "clnie": "cline", "headers": "header",
 		"head": "header headers-timeout", "cline2": "cline", "hedaer": "header", "vscode-oss": "vscode", "heaedr": "header", "search_isues": "Search_Issues",
 		"log": "login logout", "cat": "catalog", "v": "", "": "", "xy": "", "zzzzzzz": "",
 	} {

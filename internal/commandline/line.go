@@ -1,8 +1,11 @@
 package commandline
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"mcp-login/internal/hint"
 )
@@ -22,8 +25,9 @@ const (
 type Word struct {
 	Kind Kind
 	Text string
-	// Joined is a value that stands behind a = in the same word as its flag.
-	Joined bool
+	// Joined is what stands between a value and its flag where both are in the same word:
+	// a =, or what somebody wrote for it. It is "" for a word of its own.
+	Joined string
 	// Behind is a word behind the --.
 	Behind bool
 }
@@ -40,7 +44,7 @@ func Split(words []string, takesValue func(name, next string) bool) (l Line) {
 	behind := false
 	for i := 0; i < len(words); i++ {
 		word := words[i]
-		flag, value, joined := strings.Cut(word, "=")
+		flag, joined, value := cutFlag(word)
 		w := Word{Kind: Flag, Text: flag, Behind: behind}
 		switch {
 		case word == "--" && !behind:
@@ -48,8 +52,8 @@ func Split(words []string, takesValue func(name, next string) bool) (l Line) {
 			l = append(l, Word{Kind: Separator, Text: word})
 		case w.Name() == flag || w.Name() == "": // no dash in front, or nothing else
 			l = append(l, Word{Text: word, Behind: behind})
-		case joined:
-			l = append(l, w, Word{Kind: Value, Text: value, Joined: true, Behind: behind})
+		case joined != "":
+			l = append(l, w, Word{Kind: Value, Text: value, Joined: joined, Behind: behind})
 		case i+1 < len(words) && words[i+1] != "--" && takesValue(w.Name(), words[i+1]):
 			i++
 			l = append(l, w, Word{Kind: Value, Text: words[i], Behind: behind})
@@ -58,6 +62,21 @@ func Split(words []string, takesValue func(name, next string) bool) (l Line) {
 		}
 	}
 	return l
+}
+
+// cutFlag cuts a word at the first character that no name of a flag has: what stands behind
+// it may be secret.
+func cutFlag(word string) (flag, joined, value string) {
+	dashes := len(word) - len(Word{Text: word}.Name())
+	at := strings.IndexFunc(word[dashes:], func(r rune) bool {
+		return r != '-' && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	if at <= 0 || dashes == 0 {
+		return word, "", ""
+	}
+	at += dashes
+	_, size := utf8.DecodeRuneInString(word[at:])
+	return word[:at], word[at : at+size], word[at+size:]
 }
 
 // ValueOf returns the place of the value of the flag at i, -1 for none.
@@ -96,8 +115,8 @@ func (l Line) Replace(i int, words ...Word) Line {
 // Words are those of the line as a program gets them.
 func (l Line) Words() (words []string) {
 	for _, w := range l {
-		if w.Joined {
-			words[len(words)-1] += "=" + w.Text
+		if w.Joined != "" {
+			words[len(words)-1] += w.Joined + w.Text
 		} else {
 			words = append(words, w.Text)
 		}
@@ -105,8 +124,12 @@ func (l Line) Words() (words []string) {
 	return words
 }
 
+// userInfo is the name and the password in an address.
+var userInfo = regexp.MustCompile(`//[^/?#]*@`)
+
 // Show is the line as somebody can copy it, behind the name of the program. shown says
-// what is shown of the value of a flag.
+// what is shown of the value of a flag. What stands in front of the @ of an address is
+// never shown.
 func (l Line) Show(program string, shown func(flag, value string) string) string {
 	masked := slices.Clone(l)
 	for i, w := range masked {
@@ -116,7 +139,7 @@ func (l Line) Show(program string, shown func(flag, value string) string) string
 	}
 	text := program
 	for _, word := range masked.Words() {
-		text += " " + hint.Quote(word)
+		text += " " + hint.Quote(userInfo.ReplaceAllString(word, "//"))
 	}
 	return text
 }
