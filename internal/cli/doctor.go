@@ -185,7 +185,8 @@ func (a *app) keptFor(ctx context.Context, o options, server *url.URL) (doctor.K
 		}
 		return oauth.Command(verb, e.Key, e.Named, account.Accepted(e), more...)
 	}
-	return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP, Open: open, Command: line}, err
+	fix := strings.Join(append([]string{"mcp-login doctor --fix"}, o.storeWords()...), " ")
+	return doctor.Kept{Store: st, Entries: entries, Settings: o.Settings, AllowHTTP: o.allowHTTP, Open: open, Fix: fix, Command: line}, err
 }
 
 // colours are those of the outcomes.

@@ -213,7 +213,7 @@ func (a *app) kept(ctx context.Context, o options) (*store.Store, []store.Entry,
 	}
 	entries, err := st.List(ctx)
 	if err != nil {
-		return nil, nil, storeError{err}
+		return st, nil, storeError{err}
 	}
 	return st, entries, nil
 }

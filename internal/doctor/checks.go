@@ -46,8 +46,10 @@ type Subject struct {
 	Commands func(http.Header) (*command.Set, error)
 }
 
-// Kept is what is kept in the store. With an error of Load only Open means anything.
+// Kept is what is kept in the store. With an error of Load only Store, Open and Fix mean
+// anything.
 type Kept struct {
+	// Store may be nil with an error.
 	Store   *store.Store
 	Entries []store.Entry
 	// Settings and AllowHTTP are those of the Subject with what is kept for its server.
@@ -56,6 +58,8 @@ type Kept struct {
 	// Open opens the account of the Server, for looking at it. It takes what Commands has
 	// returned.
 	Open func(ctx context.Context, commands *command.Set) (*account.Account, error)
+	// Fix is the line that mends what can be mended in the Store.
+	Fix string
 	// Command is a line to copy, for the account of e; without one for that of the Server.
 	// It repeats the flags that were given, as far as they are for that server. more are
 	// further words.

@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -31,8 +33,9 @@ func (x *examination) version(context.Context) Finding {
 func (x *examination) store(ctx context.Context) Finding {
 	kept, err := x.Load(ctx)
 	x.kept = kept
+	mend := x.mendable(ctx)
 	if err != nil {
-		return failedBy(err, "")
+		return failed(cmp.Or(mend.Next, hint.Of(err)), "%v", err)
 	}
 	x.Settings, x.AllowHTTP = kept.Settings, kept.AllowHTTP
 	st, broken, again, logins := kept.Store, "", "", 0
@@ -48,7 +51,7 @@ func (x *examination) store(ctx context.Context) Finding {
 		}
 	}
 	if broken != "" {
-		return failed(again, "one of %d logins cannot be read: %s", len(kept.Entries), broken)
+		return failed(cmp.Or(mend.Next, again), "one of %d logins cannot be read: %s", len(kept.Entries), broken)
 	}
 	kind, fallback, err := st.Probe(ctx)
 	switch {
@@ -56,10 +59,29 @@ func (x *examination) store(ctx context.Context) Finding {
 		return passed("in memory only: every start signs in anew")
 	case err != nil:
 		return failedBy(err, "")
+	case mend.Next != "":
+		return mend
 	case fallback != nil:
 		return warned(hint.Of(fallback), "%s (%v), %s", places[kind], fallback, counted(logins, "login", "logins"))
 	}
 	return passed("%s, %s", places[kind], counted(logins, "login", "logins"))
+}
+
+// mendable is the finding that something in the store can be mended; Next is "" where nothing
+// can.
+func (x *examination) mendable(ctx context.Context) (f Finding) {
+	if x.kept.Store == nil {
+		return f
+	}
+	repairs, _ := x.kept.Store.Repairs(ctx) // what cannot be looked at, other errors say
+	if len(repairs) == 0 {
+		return f
+	}
+	f = warned("run: "+x.kept.Fix, "%s to mend, the first: %s", counted(len(repairs), "thing", "things"), repairs[0].Change)
+	if slices.ContainsFunc(repairs, func(r store.Repair) bool { return r.Refused }) {
+		f.Outcome = Failed
+	}
+	return f
 }
 
 // places say where each kind of store keeps logins.

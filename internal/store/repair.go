@@ -14,6 +14,8 @@ import (
 type Repair struct {
 	// Change is what changes, for people, on one line.
 	Change string
+	// Refused tells that until then the store does not use what is changed.
+	Refused bool
 	// Exposed is the identity of a login that others could read until now, "" for none.
 	Exposed string
 	// Apply makes the change, unless what it is about has changed meanwhile.
@@ -59,7 +61,8 @@ func (s *Store) Repairs(ctx context.Context) (all []Repair, err error) {
 	// private by itself, see tighten.
 	if ours && writableByOthers(dir.Mode()) {
 		all = append([]Repair{{
-			Change: fmt.Sprintf("chmod 700 %s (its mode is %04o)", s.dir, dir.Mode().Perm()),
+			Change:  fmt.Sprintf("chmod 700 %s (its mode is %04o)", s.dir, dir.Mode().Perm()),
+			Refused: true,
 			Apply: func(context.Context) error {
 				f, err := os.Open(s.dir)
 				return makePrivate(f, err, dir, 0o700)
@@ -82,7 +85,7 @@ func (s *Store) repairFile(ctx context.Context, info fs.FileInfo) []Repair {
 		return []Repair{repair("remove "+path+", which a program that died has left", remove)}
 	case filepath.Ext(info.Name()) == lockFileSuffix && now.Sub(info.ModTime()) > leftBehind:
 		return []Repair{repair("remove "+path+", the lock of a program that died", remove)}
-	case suffix == pendingSuffix && s.loginIsDead(id, func() error { return nil }) == nil:
+	case suffix == pendingSuffix && (!exists(filepath.Join(s.dir, id+loginSuffix)) || s.loginIsDead(id, func() error { return nil }) == nil):
 		return []Repair{repair("remove "+path+", the sign-in of a program that died", func(ctx context.Context) error {
 			return s.loginIsDead(id, func() error { return remove(ctx) })
 		})}
@@ -91,6 +94,7 @@ func (s *Store) repairFile(ctx context.Context, info fs.FileInfo) []Repair {
 			f, err := openPrivate(ctx, path)
 			return makePrivate(f, err, info, 0o600)
 		})
+		r.Refused = true
 		if suffix == plainSuffix && info.Mode().Perm()&0o044 != 0 {
 			r.Exposed = id
 		}

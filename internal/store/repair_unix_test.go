@@ -135,6 +135,9 @@ func TestRepairsAreForWhatWasLookedAt(t *testing.T) {
 	if err != nil || len(all) != 1 {
 		t.Fatal(all, err)
 	}
+	if files, _ := os.ReadDir(s.dir); len(files) != 1 {
+		t.Errorf("the look has made files: %v", files)
+	}
 	other := mustOpen(t, Options{Dir: s.dir, Kind: KindFile})
 	unlock, err := other.LockLogin(t.Context(), key, nil)
 	must(t, err)

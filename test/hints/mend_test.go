@@ -15,6 +15,7 @@ func ofThisMachine() []row {
 	return []row{
 		{hint: "run: mcp-login doctor --fix", before: gone, when: doctor, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "run: mcp-login doctor --fix", before: named, when: doctor, does: doctor + ` --fix --yes`, then: doctor},
+		{hint: "run: mcp-login doctor --fix", before: exposed, when: doctor, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "nothing is changed; to make these changes, add --yes", before: gone, when: doctor + ` --fix`, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "add --fix, or leave it out", when: doctor + ` --yes`, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "to let them start mcp-login, run: mcp-login config --from-mcp-remote --write", before: remote, when: doctor, then: doctor},
