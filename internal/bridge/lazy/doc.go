@@ -12,10 +12,11 @@
 //     that request; the next one tries again. Without sessions (MCP 2026-07-28) the request is
 //     sent at once.
 //  4. Then the lists that the client was told are requested again. Those that differ are
-//     declared changed, which is why the answer here says that lists can change. From then on
-//     only what is kept is looked at.
+//     declared changed, which is why the answer here says that lists can change. The record is
+//     kept then; from there on only what belongs into it is looked at.
 //
 // An answer is kept for the one whose it is ([Memory.Owner]): who has signed in, and what else
-// the server may go by. What the stand-in for a sign-in says (package signin) is not the
-// server's and is not kept.
+// the server may go by. That is asked again before each answer from here and before the first
+// call, because another program may sign in. What the stand-in for a sign-in says (package
+// signin) is not the server's and is not kept.
 package lazy

@@ -50,7 +50,7 @@ func TestKeptAnswersBelongToOne(t *testing.T) {
 	}
 }
 
-// Clients of one account do not take each other's place.
+// Clients of one account do not take each other's place, unless their names share one of the 256.
 func TestClientsSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, m := newServer(), newMemory()

@@ -15,6 +15,6 @@
 //     (notifications/initialized), the lists are declared changed, and everything is
 //     passed on again, but for calls of that tool.
 //
-// This is the one place that speaks for the server. The package knows no OAuth: who is
+// Here and in package lazy alone does the bridge speak for the server. The package knows no OAuth: who is
 // awaited is told by Config.Pending.
 package signin
