@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
+	"mcp-login/internal/origin"
 )
 
 // otherNames are flags that other servers have, and ours.
@@ -36,23 +37,35 @@ func mistaken(program string, fs *flag.FlagSet, args []string) error {
 		switch f := fs.Lookup(w.Name()); {
 		case w.Kind == commandline.Flag && f == nil:
 			why = "unknown flag: " + w.Text
-			if names := similarFlags(fs, w.Name()); len(names) == 1 {
+			_, known := otherNames[w.Name()]
+			if names := similarFlags(fs, w.Name()); len(names) == 1 && (known || !commandline.Secret(w.Name())) {
 				mended = slices.Clone(line)
 				mended[i].Text = "--" + names[0]
-			} else if len(names) > 1 {
+			} else if len(names) > 0 {
 				next = "did you mean --" + strings.Join(names, ", --") + "?"
 			}
+		case w.Kind == commandline.Flag && strings.TrimPrefix(strings.TrimPrefix(w.Text, "-"), "-") != w.Name():
+			why = w.Text + " is written with two dashes"
+			mended = slices.Clone(line)
+			mended[i].Text = "--" + w.Name()
+		case w.Kind == commandline.Value && w.Joined != "" && w.Joined != "=":
+			why = line[i-1].Text + " and its value are in one word, and no = between them"
+			mended = slices.Clone(line)
+			mended[i].Joined, mended[i].Text = "=", strings.TrimSpace(w.Text)
 		case w.Kind == commandline.Flag && !isBoolean(f) && line.ValueOf(i) < 0:
 			why = w.Text + " has no value"
 		case w.Kind == commandline.Argument && len(commandline.Similar(w.Text, []string{"healthcheck"})) > 0:
 			why, next = fmt.Sprintf("unexpected argument %q", w.Text), "did you mean: whoami-server healthcheck"
-		case w.Kind == commandline.Argument || w.Kind == commandline.Separator:
-			why = fmt.Sprintf("unexpected argument %q", w.Text)
-			mended = withoutArgument(fs, line, i)
-		case w.Kind == commandline.Value && strings.HasSuffix(line[i-1].Name(), "listen") && isNumber(w.Text):
+		case w.Kind == commandline.Argument || w.Kind == commandline.Separator: // it may be a secret
+			if why = "unexpected argument"; !strings.Contains(w.Text, "@") {
+				why += fmt.Sprintf(" %q", w.Text)
+			}
+		case w.Kind == commandline.Value && strings.HasSuffix(line[i-1].Name(), "listen") && isNumber(w.Text) && origin.ValidPort(w.Text):
 			why = fmt.Sprintf("%s %q is not host:port", line[i-1].Text, w.Text)
 			mended = slices.Clone(line)
 			mended[i].Text = "127.0.0.1:" + w.Text
+		case w.Kind == commandline.Value && strings.HasSuffix(line[i-1].Name(), "listen") && !strings.Contains(w.Text, ":"):
+			why = line[i-1].Text + " takes host:port"
 		}
 		switch {
 		case why == "":
@@ -61,6 +74,9 @@ func mistaken(program string, fs *flag.FlagSet, args []string) error {
 			return hint.With(errors.New(strings.Join(append(wrong, why), "; ")), next)
 		}
 		wrong, line, i = append(wrong, why), mended, i-1
+	}
+	if len(wrong) == 0 {
+		return hint.With(errors.New("the command line cannot be read"), "see whoami-server --help")
 	}
 	return hint.With(errors.New(strings.Join(wrong, "; ")), "did you mean: "+line.Show(program, shownValue))
 }
@@ -72,29 +88,6 @@ func similarFlags(fs *flag.FlagSet, name string) (names []string) {
 	}
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	return commandline.Similar(name, names)
-}
-
-// withoutArgument makes what it was to be of the argument at i, nil where that is not
-// known. Package flag takes no value of a boolean flag but behind a =.
-func withoutArgument(fs *flag.FlagSet, line commandline.Line, i int) commandline.Line {
-	mended := slices.Clone(line)
-	word := line[i].Text
-	_, boolean := commandline.Boolean(word)
-	address, isAddress := commandline.Address(word)
-	switch {
-	case slices.Contains([]string{"--", "serve", "server", "start", "run", "up"}, word):
-		return slices.Delete(mended, i, i+1)
-	case boolean && i > 0 && line[i-1].Kind == commandline.Flag && isBoolean(fs.Lookup(line[i-1].Name())):
-		yes, _ := commandline.Boolean(word)
-		mended[i] = commandline.Word{Kind: commandline.Value, Text: fmt.Sprint(yes), Joined: "="}
-	case isNumber(word):
-		mended = slices.Replace(mended, i, i+1, commandline.Split([]string{"--listen=127.0.0.1:" + word}, nil)...)
-	case isAddress && !slices.ContainsFunc(line, func(w commandline.Word) bool { return w.Name() == "issuer" }):
-		mended = slices.Replace(mended, i, i+1, commandline.Split([]string{"--issuer=" + address}, nil)...)
-	default:
-		return nil
-	}
-	return mended
 }
 
 func isBoolean(f *flag.Flag) bool {

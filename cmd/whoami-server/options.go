@@ -276,7 +276,11 @@ func (o *options) parseIssuer(wrong func(string, error)) {
 	if !o.dev {
 		issuers := append(words(o.issuer), "")
 		o.config.Issuer = issuers[0]
-		wrong(issuerHint, server.CheckIssuer(o.config.Issuer))
+		next := issuerHint
+		if meant, ok := commandline.Address(issuers[0]); ok && meant != issuers[0] {
+			next = "write " + meant
+		}
+		wrong(next, server.CheckIssuer(o.config.Issuer))
 		if len(issuers) > 2 {
 			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
 		}
@@ -353,7 +357,7 @@ func parseResource(resource string, wrong func(string, error)) *url.URL {
 	const next = "give the public URL that clients use, e.g. https://mcp.example.com/mcp"
 	u, err := url.Parse(resource)
 	if err != nil {
-		wrong(next, fmt.Errorf("resource: %w", err))
+		wrong(next, errors.New("resource: not a URL")) // the reason may show a password
 		return nil
 	}
 	if u.String() != resource {

@@ -198,7 +198,7 @@ func CheckIssuer(issuer string) error {
 	}
 	u, err := url.Parse(issuer)
 	if err != nil {
-		return fmt.Errorf("issuer: %w", err)
+		return errors.New("issuer: not a URL") // the reason may show a password
 	}
 	if u.Fragment != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil {
 		return fmt.Errorf("issuer %s: must have no query, fragment or user", u.Redacted())
