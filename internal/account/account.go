@@ -241,6 +241,25 @@ func (a *Account) EndLogin(ctx context.Context) (ended bool, err error) {
 	return true, nil
 }
 
+// HoldFailed keeps everybody from signing in until release is called, and reports whether
+// the account still has no login and nobody is asked for one.
+func (a *Account) HoldFailed(ctx context.Context) (release func(), still bool) {
+	if a.Store.LoginUnderWay(ctx, a.Key) {
+		return nil, false
+	}
+	wait, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	release, err := a.Store.LockLogin(wait, a.Key, nil)
+	if err != nil {
+		return nil, false
+	}
+	if cred, _ := a.Store.Load(ctx, a.Key); cred.HasToken() || cred.Established {
+		release()
+		return nil, false
+	}
+	return release, true
+}
+
 // loginFlags are the words of a login command beside those that name the account.
 func (a *Account) loginFlags() []string { return slices.Concat(a.Settings.Flags(), a.LoginFlags) }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
@@ -111,5 +113,25 @@ func TestASessionAndAProbeNameTheSameClient(t *testing.T) {
 		if got := <-infos; got != `{"name":"mcp-login","version":"1.2.3"}` {
 			t.Error(got)
 		}
+	}
+}
+
+// A sign-in that led to nothing is forgotten only while that is still so: a sign-in that has
+// begun since the list was made goes on, and one that has ended well is kept.
+func TestOnlyAFailedSignInIsHeld(t *testing.T) {
+	a := opened(t, "http://127.0.0.1:9/mcp", ForInspect)
+	release, still := a.HoldFailed(t.Context())
+	if !still {
+		t.Fatal("nobody signs in, and it is not held")
+	}
+	if _, again := a.HoldFailed(t.Context()); again {
+		t.Error("held while somebody signs in")
+	}
+	release()
+	if err := a.Store.Save(t.Context(), a.Key, oauth.Credential{Server: a.Key.Server, Issuer: "https://idp.example", AccessToken: grant.NewSecret("t"), TokenType: "Bearer"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, still := a.HoldFailed(t.Context()); still {
+		t.Error("a login is taken for a sign-in that led to nothing")
 	}
 }

@@ -41,12 +41,17 @@ func newLogout(a *app) *cobra.Command {
 				}
 				return a.logoutAll(cmd.Context(), o, with)
 			}
-			one, err := a.logout(cmd.Context(), o, args[0], with)
-			if err == nil {
-				err = a.forgetFailed(cmd.Context(), o, one)
+			_, before, err := a.kept(cmd.Context(), o)
+			if err != nil {
+				return err
 			}
+			one, err := a.logout(cmd.Context(), o, args[0], with)
+			if err != nil {
+				return err
+			}
+			rows, err := a.forgetFailed(cmd.Context(), o, one, before, with)
 			if err == nil && with.quiet {
-				return a.term.JSON(logoutReport{schemaVersion, []logoutRow{one}})
+				return a.term.JSON(logoutReport{schemaVersion, append([]logoutRow{one}, rows...)})
 			}
 			return err
 		},
@@ -70,6 +75,7 @@ const (
 	logoutDone      = "signed_out"
 	logoutForgotten = "forgotten" // here; the provider could not be told
 	logoutEnded     = "sign_in_ended"
+	logoutFailed    = "failed_sign_in_forgotten"
 	logoutNone      = "no_login"
 )
 
@@ -119,8 +125,14 @@ func (a *app) logout(ctx context.Context, o options, raw string, with logoutOpti
 	}
 	defer acc.Close()
 	row := logoutRow{Server: acc.Server.String(), Profile: acc.Key.Profile, Flags: strings.Join(oauth.AccountFlags(acc.Key, "", ""), " ")}
-	ended, err := acc.EndLogin(ctx)
-	if err != nil {
+	var ended bool
+	if with.failed {
+		release, still := acc.HoldFailed(ctx)
+		if !still {
+			return row, nil
+		}
+		defer release()
+	} else if ended, err = acc.EndLogin(ctx); err != nil {
 		return row, storeError{err}
 	}
 	before, err := acc.OAuth.Credential(ctx)
@@ -130,6 +142,8 @@ func (a *app) logout(ctx context.Context, o options, raw string, with logoutOpti
 	var text string
 	result, err := acc.OAuth.Logout(ctx, with.registration)
 	switch {
+	case errors.Is(err, oauth.ErrNotFound) && with.failed:
+		row.Outcome = logoutFailed
 	case errors.Is(err, oauth.ErrNotFound) && ended:
 		row.Outcome, text = logoutEnded, "ended the sign-in to"
 	case errors.Is(err, oauth.ErrNotFound) && o.narrowedByVariables():
@@ -162,9 +176,10 @@ func (a *app) logout(ctx context.Context, o options, raw string, with logoutOpti
 	return row, nil
 }
 
-// logoutOptions says what else a logout ends, whether it says so on stdout, and whether that
-// names the account among several of its server.
-type logoutOptions struct{ session, registration, quiet, several bool }
+// logoutOptions says what else a logout ends, whether it says so on stdout, whether that
+// names the account among several of its server, and whether only a sign-in that led to
+// nothing is forgotten.
+type logoutOptions struct{ session, registration, quiet, several, failed bool }
 
 // endSession prints where the person's session at the provider can be ended, and opens
 // it.
@@ -190,17 +205,21 @@ func (a *app) endSession(ctx context.Context, acc *account.Account, cred oauth.C
 }
 
 // forgetFailed forgets the sign-ins to the server of done that led to nothing, whatever other
-// flags they had, except those of another profile.
-func (a *app) forgetFailed(ctx context.Context, o options, done logoutRow) error {
-	_, entries, err := a.kept(ctx, o)
-	for _, e := range entries {
-		failed := !e.HasToken && !e.Established && !e.UnderWay && e.Problem == ""
-		if e.Key.Server == done.Server && failed && (o.Profile == "" || o.Profile == e.Key.Profile) {
-			_, failure := a.logout(ctx, o.forKept(e), e.Key.Server, logoutOptions{quiet: true})
-			err = errors.Join(err, failure)
+// flags they had, except those of another profile. before is what was kept at first.
+func (a *app) forgetFailed(ctx context.Context, o options, done logoutRow, before []store.Entry, with logoutOptions) (rows []logoutRow, err error) {
+	for _, e := range before {
+		if e.Key.Server != done.Server || e.Key.Profile != done.Profile || e.HasToken || e.Established || e.UnderWay || e.Problem != "" {
+			continue
+		}
+		row, failure := a.logout(ctx, o.forKept(e), e.Key.Server, logoutOptions{failed: true, registration: with.registration, quiet: true})
+		if err = errors.Join(err, failure); failure == nil && row.Outcome != "" {
+			rows = append(rows, row)
 		}
 	}
-	return err
+	if len(rows) > 0 && !with.quiet {
+		a.term.Print("forgot sign-ins to %s that led to nothing: %d", done.Server, len(rows))
+	}
+	return rows, err
 }
 
 // logoutAll goes on after a failure and reports all of them.

@@ -35,6 +35,7 @@ func ofFaults() []row {
 		{hint: "people cannot sign in there with a browser; try --device, or --client-credentials with a registered client", lab: without("authorization_endpoint"), when: `mcp-login login $URL`, does: device},
 		{hint: "the provider has a problem; try again later", lab: func(c *devidp.Config) { c.Faults.TokenStatus, c.Faults.TokenStatusTimes = 503, 1 }, when: `mcp-login login $URL`, does: `mcp-login login $URL`},
 		{hint: "it is forgotten here all the same", lab: func(c *devidp.Config) { c.Faults.RegistrationMembers = map[string]any{"registration_client_uri": nil} }, before: `mcp-login login $URL`, when: `mcp-login logout --delete-registration $URL`, does: `! mcp-login token $URL`},
+		{hint: "it is forgotten here all the same", lab: func(c *devidp.Config) { c.Faults.RegistrationMembers = map[string]any{"registration_client_uri": nil} }, before: `! MCP_LOGIN_BROWSER=none mcp-login login --timeout 1s --scope openid $URL`, when: `mcp-login logout --delete-registration $URL`, does: `! grep openid $MCP_LOGIN_DIR/index.json`},
 		{hint: "start again and enter the code sooner", lab: func(c *devidp.Config) { c.Faults.DeviceTTL, c.Faults.DeviceInterval = 5*time.Second, 1 }, when: `mcp-login login --device --no-browser $URL`, does: device},
 	}
 }
