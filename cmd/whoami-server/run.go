@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -147,20 +148,31 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	ctx = onHangup(ctx, o.dev, handler.Reload, log)
-	if err := checkIssuers(ctx, handler, cfg); err != nil {
-		return err
-	}
+	ctx, end := context.WithCancelCause(onHangup(ctx, o.dev, handler.Reload, log))
+	defer end(nil)
 	if l.ops != nil {
 		stop := serveOperations(l.ops, handler.OperationsHandler(registry), log)
 		defer stop()
 		_, _ = fmt.Fprintf(stderr, "operations on %s\n", l.ops.Addr())
 	}
-	_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n",
-		cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
-	notify(getenv, "READY=1")
-	defer notify(getenv, "STOPPING=1")
-	return serveHTTP(ctx, l, handler, o.drain, log)
+	var checked sync.WaitGroup // meanwhile, requests are answered
+	checked.Go(func() {
+		if err := checkIssuers(ctx, handler, cfg); err != nil {
+			end(err)
+			return
+		}
+		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n",
+			cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
+		notify(getenv, "READY=1")
+	})
+	err = serveHTTP(ctx, l, handler, o.drain, log)
+	end(nil)
+	checked.Wait()
+	notify(getenv, "STOPPING=1")
+	if cause := context.Cause(ctx); errors.As(cause, new(*server.MisnamedIssuerError)) {
+		return cause
+	}
+	return err
 }
 
 // checkIssuers ends a start with an issuer in another spelling than its own: each request

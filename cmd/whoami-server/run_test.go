@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -221,8 +222,49 @@ func TestAMisnamedIssuerEndsTheStart(t *testing.T) {
 		}
 	}
 	good := base + "/oidc"
+	// The right document may be where nothing is answered for the moment.
+	halfDown := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/oidc/") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": "http://" + r.Host, "jwks_uri": "http://" + r.Host + "/keys"})
+	}))
+	t.Cleanup(halfDown.Close)
+	start(t, "--issuer", halfDown.URL+"/oidc", "--listen", "127.0.0.1:0")
 	name.Store(good)
 	p := start(t, "--issuer", good+" "+good+"/", "--listen", "127.0.0.1:0")
 	p.stderr.Await(t, `level=WARN .*endpoint=metadata issuer=`+good+`/ .*its metadata calls it`)
 	start(t, "--issuer", other+" "+good, "--listen", "127.0.0.1:0") // has no metadata now
+}
+
+// While an issuer does not answer, the server does.
+func TestProbesAreAnsweredWhileTheIssuerIsSilent(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		once.Do(func() { close(asked) })
+		<-answer
+	}))
+	t.Cleanup(func() { close(answer); silent.Close() })
+	ctx, cancel := context.WithCancel(context.Background())
+	stderr := &binary.Output{}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"--issuer", silent.URL, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"}, noEnv, io.Discard, stderr)
+	}()
+	<-asked
+	ops := stderr.Await(t, `operations on (\S+)\n`)[1]
+	resp, err := http.Get("http://" + ops + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || strings.Contains(stderr.String(), "listening on") {
+		t.Errorf("status %d, and it said:\n%s", resp.StatusCode, stderr)
+	}
+	cancel()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit %d:\n%s", code, stderr)
+	}
 }

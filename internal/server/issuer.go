@@ -140,14 +140,19 @@ func (p *provider) findMetadata(ctx context.Context) (metadata, error) {
 		return metadata{}, err
 	}
 	var errs []error
+	complete := true // every location has said what it has
 	for _, location := range locations {
 		m, err := p.readMetadata(ctx, location)
 		if err == nil {
 			return m, nil
 		}
+		complete = complete && (errors.Is(err, errAbsent) || errors.As(err, new(*MisnamedIssuerError)))
 		errs = append(errs, fmt.Errorf("%s: %w", location, err))
 	}
-	return metadata{}, errors.Join(errs...)
+	if err = errors.Join(errs...); !complete && errors.As(err, new(*MisnamedIssuerError)) {
+		err = errors.New(err.Error()) // the right document may be where nothing was answered
+	}
+	return metadata{}, err
 }
 
 // wellKnown lists where the issuer's metadata may be: the OpenID Connect
@@ -210,13 +215,21 @@ func (p *provider) checkEndpoint(endpoint string) error {
 	return nil
 }
 
+// errAbsent is that a location has no document.
+var errAbsent = errors.New("not there")
+
 // readOK reads a document that must be there.
 func (p *provider) readOK(ctx context.Context, location string, limit int64) ([]byte, error) {
 	status, _, body, err := p.read(ctx, location, "", limit)
 	if err != nil {
 		return nil, err
 	}
-	if status != http.StatusOK {
+	switch {
+	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status == http.StatusTooManyRequests:
+		return nil, fmt.Errorf("answered %d", status)
+	case status/100 == 4:
+		return nil, fmt.Errorf("%w: answered %d", errAbsent, status)
+	case status != http.StatusOK:
 		return nil, fmt.Errorf("answered %d", status)
 	}
 	return body, nil

@@ -43,6 +43,9 @@ func (o *outage) report(err error) {
 			o.log.Info("the issuer answers again", "failures", o.failures, "duration_ms", now.Sub(o.since).Milliseconds())
 		}
 		o.failures, o.lines = 0, 0
+		if soon := now.Add(outagePause); o.next.After(soon) {
+			o.next = soon // the next one is another outage
+		}
 		return
 	}
 	if o.failures++; o.failures == 1 {

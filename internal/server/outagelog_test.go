@@ -1,10 +1,12 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -105,6 +107,24 @@ func TestAnEndpointThatFlickersIsLoggedOnceAMinute(t *testing.T) {
 		}
 		if got := outageLines(log.String()); asked < 500 || len(got) != 20 {
 			t.Errorf("%d calls, %v", asked, got)
+		}
+	})
+}
+
+// Another outage is one of its own, however long the last one was.
+func TestTheNextOutageIsLoggedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log syncBuffer
+		o := &outage{log: log.logger()}
+		for range 3 * 60 * 6 {
+			o.report(errors.New("down"))
+			time.Sleep(10 * time.Second)
+		}
+		o.report(nil)
+		time.Sleep(outagePause)
+		before := log.String()
+		if o.report(errors.New("down again")); !strings.Contains(strings.TrimPrefix(log.String(), before), "down again") {
+			t.Error("nothing was logged")
 		}
 	})
 }
