@@ -128,8 +128,8 @@ func (a *Account) setUpstream() (err error) {
 	return nil
 }
 
-// elsewhere names another address at which a server answers, and the line to use. An address
-// that somebody has signed in to was the right one.
+// elsewhere names another address at which a server answers. An address that somebody has
+// signed in to was the right one.
 func (a *Account) elsewhere(ctx context.Context) (next string) {
 	if cred, err := a.OAuth.Credential(ctx); err == nil && cred.HasToken() {
 		return ""
@@ -138,9 +138,7 @@ func (a *Account) elsewhere(ctx context.Context) (next string) {
 	if found == nil {
 		return ""
 	}
-	verb, key := map[Purpose]string{ForLogin: "login", ForCall: "tools", ForInspect: "doctor"}[a.Purpose], a.Key
-	key.Server = found.String()
-	return "an MCP server answers at another path of this host; use this line instead: " + oauth.Command(verb, key, a.Settings.Named, a.Settings.Accepted, a.loginFlags()...)
+	return "an MCP server answers at another path of this host; use this address instead: " + found.String()
 }
 
 // ownClient reports whether mcp-login itself is the MCP client.

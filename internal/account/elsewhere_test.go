@@ -10,7 +10,7 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// The line with the right path names the account and the verb. An address that somebody has
+// The right address is named alone: a line would need the flags that restrict a client. One that somebody has
 // signed in to was right once, and is not looked for elsewhere.
 func TestTheRightPathIsNamedUnlessSomebodyHasSignedIn(t *testing.T) {
 	srv := newServer(t, func([]byte) {})
@@ -22,7 +22,7 @@ func TestTheRightPathIsNamedUnlessSomebodyHasSignedIn(t *testing.T) {
 		}
 		served.ServeHTTP(w, r)
 	})
-	for purpose, verb := range map[Purpose]string{ForRelay: "mcp-login ", ForLogin: "mcp-login login ", ForCall: "mcp-login tools ", ForInspect: "mcp-login doctor "} {
+	for _, purpose := range []Purpose{ForRelay, ForLogin, ForCall, ForInspect} {
 		for _, signedIn := range []bool{false, true} {
 			a := opened(t, srv.URL+"/wrong", purpose)
 			if signedIn {
@@ -32,7 +32,7 @@ func TestTheRightPathIsNamedUnlessSomebodyHasSignedIn(t *testing.T) {
 				}
 			}
 			next := hint.Of(a.Probe(t.Context()))
-			if named := strings.HasSuffix(next, "use this line instead: "+verb+srv.URL+"/mcp"); named == signedIn {
+			if named := strings.HasSuffix(next, "; use this address instead: "+srv.URL+"/mcp"); named == signedIn {
 				t.Errorf("purpose %d, signed in %v: %s", purpose, signedIn, next)
 			}
 		}

@@ -59,7 +59,7 @@ func well(w *world) { w.site = http.HandlerFunc(plain) }
 func ofTheNetwork() []row {
 	const gateway = "if a gateway or a firewall in front of the server has its own sign-in, give it what it accepts: --header 'Name: ${VARIABLE}', or a token in MCP_LOGIN_TOKEN"
 	const address = "is this the address of an MCP server? It usually ends in /mcp or /sse"
-	const elsewhereThere = "an MCP server answers at another path of this host; use this line instead: mcp-login … (elsewhere)"
+	const elsewhereThere = "an MCP server answers at another path of this host; use this address instead: …"
 	const key = `export K=k; mcp-login tools --header 'X-Gate: ${K}' $URL`
 	const token = `export MCP_LOGIN_TOKEN=k; mcp-login tools $URL`
 	elsewhere := gated(func(w http.ResponseWriter, r *http.Request) {
@@ -94,9 +94,9 @@ func ofTheNetwork() []row {
 		{hint: gateway, site: gated(says(403, "")), when: `mcp-login tools $URL`, does: key, then: token},
 		{hint: gateway + "; …", site: elsewhere, when: `mcp-login tools $URL`, does: key, then: token},
 		{hint: "if that is the right address, use it in the configuration", site: http.HandlerFunc(moved), when: `mcp-login tools $URL`, does: `mcp-login tools $(echo $URL | sed s/127.0.0.1/localhost/)`},
-		{hint: elsewhereThere, when: `mcp-login tools http://$HOST/wrong`},
-		{hint: elsewhereThere, when: `mcp-login login http://$HOST`},
-		{hint: elsewhereThere, when: `mcp-login doctor http://$HOST/mcp/`},
+		{hint: elsewhereThere, when: `mcp-login tools http://$HOST/wrong`, does: `mcp-login tools $URL`},
+		{hint: elsewhereThere, when: `mcp-login login http://$HOST`, does: `mcp-login login $URL`},
+		{hint: elsewhereThere, when: `mcp-login doctor http://$HOST/mcp/`, does: `mcp-login doctor $URL`},
 		{hint: elsewhereThere, when: call + `$TALK mcp-login http://$HOST/sse/mcp`, does: call + `$TALK mcp-login $URL`},
 		{hint: "the server is busy; try again later", site: says(503, ""), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
 		{hint: "the server is busy; try again in …", site: says(429, "", "Retry-After", "60"), when: `mcp-login tools $URL`, mend: well, does: `mcp-login tools $URL`},
