@@ -339,6 +339,7 @@ func TestAResourceCoversThePathsBelowIt(t *testing.T) {
 // Whatever stands in mcp-remote's files, a credential of them is bound to one issuer.
 func FuzzLogin(f *testing.F) {
 	f.Add([]byte(`{"client_id":"c","redirect_uris":["x"],"client_secret_expires_at":1e99}`), []byte(`{"access_token":"a.e30.c","id_token":"a.eyJzdWIiOiJ4In0.c","expires_at":1e300}`))
+	f.Add([]byte(`{"client_id":"c","issuer":"https://i.example"}`), []byte(`{"access_token":"t","issuer":"https://i.example"}`))
 	f.Fuzz(func(t *testing.T, client, tokens []byte) {
 		dir := t.TempDir()
 		l := &Login{folder: dir, hash: strings.Repeat("0", 32)}

@@ -50,6 +50,51 @@ func TestKeptAnswersBelongToOne(t *testing.T) {
 	}
 }
 
+// Nor is what was said to one of them believed when only the description is the same.
+func TestListsOfAnotherClientAreNotTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		params := strings.Replace(clientParams, `"capabilities":{}`, `"capabilities":{"roots":{}}`, 1)
+		for range 2 {
+			c := run(t, s, m)
+			c.ask("initialize", params)
+			c.end()
+		}
+		s.methods()
+		c := run(t, s, m)
+		c.ask("initialize", params)
+		if got := s.methods(); len(got) > 0 {
+			t.Errorf("not lazy: %v", got)
+		}
+		if c.ask("prompts/list", "{}"); len(s.methods()) == 0 {
+			t.Error("the list was said to a client without roots")
+		}
+		c.end()
+	})
+}
+
+// A description too large to be kept ends the one before.
+func TestALargeDescription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := learned(t, s)
+		s.set("initialize", `"result":{"protocolVersion":"2025-06-18","capabilities":{},"instructions":"`+strings.Repeat("x", maxRecord)+`"}`)
+		for range 2 {
+			c := run(t, s, m)
+			c.begin()
+			c.ask("tools/call", "{}")
+			c.end()
+		}
+		s.methods()
+		c := run(t, s, m)
+		if got := c.begin(); !strings.Contains(got, "xxx") || len(s.methods()) == 0 {
+			t.Errorf("answered from what was kept: %.100s", got)
+		}
+		c.end()
+	})
+}
+
 // Clients of one account do not take each other's place, unless their names share one of the 256.
 func TestClientsSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -237,7 +282,7 @@ func TestWhatIsKeptOfLists(t *testing.T) {
 		"the last page":    {nil, []string{`{"cursor":"p2"}`}, false},
 		"another page":     {nil, []string{`{}`, `{"cursor":"p3"}`, `{"cursor":"p2"}`}, false},
 		"a filtered list":  {map[string]string{"tools/list": `"result":{"tools":[]}`}, []string{`{"filter":1}`}, false},
-		"a large opening":  {map[string]string{"initialize": `"result":{"protocolVersion":"2025-06-18","capabilities":{},"instructions":"` + strings.Repeat("x", maxRecord) + `"}`}, []string{`{}`, `{"cursor":"p2"}`}, false},
+		"large pages":      {map[string]string{"tools/list": strings.TrimSuffix(large, "}") + `,"nextCursor":"p2"}`}, []string{`{}`, `{"cursor":"p2"}`}, false},
 		"too large":        {map[string]string{"tools/list": large}, []string{`{}`}, false},
 		"no such list":     {map[string]string{"tools/list": `"error":{"code":-32601,"message":"none"}`}, []string{`{}`}, true},
 		"trouble":          {map[string]string{"tools/list": `"error":{"code":-32603,"message":"busy"}`}, []string{`{}`}, false},
@@ -253,6 +298,11 @@ func TestWhatIsKeptOfLists(t *testing.T) {
 				first.begin()
 				for _, params := range c.params {
 					first.ask("tools/list", params)
+				}
+				for method, pages := range first.stage.partial {
+					if len(pages) > maxRecord {
+						t.Errorf("%s: %d bytes are held for what is not kept", method, len(pages))
+					}
 				}
 				first.end()
 				s.methods()
@@ -320,6 +370,9 @@ func TestWithoutSessions(t *testing.T) {
 			third := run(t, s, m)
 			if got := start(third, "3"); !strings.Contains(got[len(got)-2], "new") || len(s.methods()) > 0 {
 				t.Errorf("the next start: %v", got)
+			}
+			if third.ask("ping", meta); len(s.methods()) != 1 {
+				t.Error("there is no ping without a session, which the server says")
 			}
 			third.end()
 		})
@@ -435,9 +488,10 @@ func TestAFailedDiscoverIsNotARefusal(t *testing.T) {
 					}
 					return nil
 				}
-				standing := name == "of the stand-in"
+				standing := false
 				first := run(t, s, m, func(cfg *Config) { cfg.Provisional = func() bool { return standing } })
 				first.ask("server/discover", meta)
+				standing = name == "of the stand-in"
 				first.begin()
 				standing = false
 				first.begin() // when the person has signed in

@@ -539,10 +539,19 @@ func TestNobodyWaitsForTheRecord(t *testing.T) {
 		if got := next.begin(); !strings.Contains(got, `"10"`) {
 			t.Error(got)
 		}
-		if next.ask("prompts/list", "{}"); len(s.methods()) > 0 {
+		if next.ask("prompts/list", `{"_meta":{"progressToken":1}}`); len(s.methods()) > 0 {
 			t.Error("not kept at the end")
 		}
+		before := m.kept
+		next.ask("tools/call", "{}")
+		synctest.Wait()
+		if heard := strings.Join(s.heard, "\n"); !strings.Contains(heard, "prompts/list") || strings.Contains(heard, "progressToken") {
+			t.Errorf("the list is compared with %s", heard)
+		}
 		next.end()
+		if m.kept != before {
+			t.Error("kept again, and nothing has changed")
+		}
 	})
 }
 
@@ -555,4 +564,39 @@ type slowMemory struct {
 func (m *slowMemory) Keep(name string, record []byte) {
 	<-m.write
 	m.memory.Keep(name, record)
+}
+
+// A call that finds the session opened by another one opens no second one.
+func TestACallBehindTheOneThatConnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		m := &slowOwner{memory: learned(t, s), look: make(chan struct{})}
+		c := run(t, s, m.memory, func(cfg *Config) { cfg.Memory = m })
+		c.begin()
+		m.slow.Store(true)
+		var first sync.WaitGroup
+		first.Go(func() { c.send(t.Context(), jsonrpc.NewRequest([]byte(`"first"`), "tools/call", nil)) })
+		synctest.Wait()
+		c.ask("tools/call", "{}")
+		close(m.look)
+		first.Wait()
+		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized", "tools/call", "tools/call"}) {
+			t.Errorf("%v", got)
+		}
+		c.end()
+	})
+}
+
+// slowOwner takes its time to say once whose the answers are.
+type slowOwner struct {
+	*memory
+	slow atomic.Bool
+	look chan struct{}
+}
+
+func (m *slowOwner) Owner() string {
+	if m.slow.Swap(false) {
+		<-m.look
+	}
+	return m.memory.Owner()
 }
