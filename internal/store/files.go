@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"mcp-login/internal/hint"
@@ -34,7 +35,7 @@ func unsafeFile(path, what, next string) error {
 func readPrivate(ctx context.Context, path string) ([]byte, error) {
 	f, err := openPrivate(ctx, path)
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -232,12 +233,21 @@ func ensureDirectory(dir string) error {
 	return checkDirectory(dir)
 }
 
+// missing lets an error say that nothing is there where it is that a file stands in the
+// place of a directory.
+func missing(err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("%w (%w)", err, fs.ErrNotExist)
+	}
+	return err
+}
+
 // checkDirectory returns fs.ErrNotExist when there is none, and ErrUnsafe when
 // other users could get in or when somebody else has put it there.
 func checkDirectory(dir string) error {
 	link, err := os.Lstat(dir)
 	if err != nil {
-		return &hint.Error{Op: "look at the store's directory", Err: err, Hint: useAnotherDirectory}
+		return &hint.Error{Op: "look at the store's directory", Err: missing(err), Hint: useAnotherDirectory}
 	}
 	if link.Mode()&fs.ModeSymlink != 0 && !ownedByUs(link) && !ownedByRoot(link) {
 		return unsafeFile(dir, "it is a symbolic link of another user", useAnotherDirectory)
@@ -248,7 +258,7 @@ func checkDirectory(dir string) error {
 	}
 	switch {
 	case !info.IsDir():
-		return unsafeFile(dir, "it is not a directory", useAnotherDirectory)
+		return &hint.Error{Op: "use " + dir, Err: missing(syscall.ENOTDIR), Hint: useWritable(nil)}
 	case !ownedByUs(info):
 		return unsafeFile(dir, "it belongs to another user", useAnotherDirectory)
 	case openToOthers(info.Mode()):

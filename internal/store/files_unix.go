@@ -86,7 +86,7 @@ func noLocks(err error) bool {
 
 // unwritable reports whether err says that nothing can be created here.
 func unwritable(err error) bool {
-	return errors.Is(err, errNoDirectory) || errors.Is(err, unix.EROFS) || diskFull(err) || errors.Is(err, fs.ErrPermission)
+	return errors.Is(err, errNoDirectory) || errors.Is(err, unix.EROFS) || diskFull(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // diskFull reports whether err says that there is no room.

@@ -111,7 +111,7 @@ func TestDirectoryOpenToOthers(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	put(t, file, nil)
-	if err := fileStore(t, file).Save(t.Context(), keyFor("a"), numbered(1)); !errors.Is(err, ErrUnsafe) {
+	if err := fileStore(t, file).Save(t.Context(), keyFor("a"), numbered(1)); !errors.Is(err, oauth.ErrUnwritable) {
 		t.Errorf("a file as directory: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -82,7 +83,7 @@ func noLocks(err error) bool {
 
 // unwritable reports whether err says that nothing can be created here.
 func unwritable(err error) bool {
-	return errors.Is(err, errNoDirectory) || errors.Is(err, windows.ERROR_WRITE_PROTECT) || diskFull(err) || errors.Is(err, fs.ErrPermission)
+	return errors.Is(err, errNoDirectory) || errors.Is(err, windows.ERROR_WRITE_PROTECT) || diskFull(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // diskFull reports whether err says that there is no room.

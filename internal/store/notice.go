@@ -8,16 +8,17 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 )
 
 // notify passes a message and a next step on to the person.
-func (s *Store) notify(message, hint string) {
+func (s *Store) notify(message, next string) {
 	if s.notice == nil {
-		s.log.Warn(message, "hint", hint)
+		s.log.Warn(message, "hint", next)
 		return
 	}
-	s.notice(message, hint)
+	s.notice(message, next)
 }
 
 // firstTime reports whether this process has not yet told what.
@@ -31,7 +32,7 @@ func (s *Store) firstTime(what string) bool {
 
 // notifyOnce says something once per directory: a marker file remembers. Where
 // none can be made it is said once per process.
-func (s *Store) notifyOnce(marker, message, hint string) {
+func (s *Store) notifyOnce(marker, message, next string) {
 	if !s.firstTime(marker) {
 		return
 	}
@@ -42,7 +43,7 @@ func (s *Store) notifyOnce(marker, message, hint string) {
 	if err == nil {
 		_ = f.Close()
 	}
-	s.notify(message, hint)
+	s.notify(message, next)
 }
 
 // unwritableNotice is the name of what notifyUnwritable says.
@@ -52,12 +53,18 @@ const unwritableNotice = "unwritable"
 // works.
 func (s *Store) notifyUnwritable(err error) {
 	if s.firstTime(unwritableNotice) {
-		cause := err
-		if number := syscall.Errno(0); errors.As(err, &number) { // the path stands in the message
-			cause = number
-		}
-		s.notify(fmt.Sprintf("logins cannot be kept in %s (%v): a sign-in holds until this program ends", s.dir, cause), useWritable(err))
+		unkept := s.unkept(err)
+		s.notify(unkept.Err.Error()+": a sign-in holds until this program ends", unkept.Hint)
 	}
+}
+
+// unkept is the error that logins cannot be kept, in words for people.
+func (s *Store) unkept(err error) *hint.Error {
+	cause := err
+	if number := syscall.Errno(0); errors.As(err, &number) { // the path stands in the message
+		cause = number
+	}
+	return &hint.Error{Err: fmt.Errorf("logins cannot be kept in %s (%w)", s.dir, cause), Hint: useWritable(err)}
 }
 
 // Unwritable reports whether the person has been told that logins cannot be kept.

@@ -64,7 +64,9 @@ func (s *Store) probeKey(ctx context.Context) error {
 
 // probeDisk writes, reads and removes a file.
 func (s *Store) probeDisk(ctx context.Context) error {
-	if err := ensureDirectory(s.dir); err != nil {
+	if err := ensureDirectory(s.dir); unwritable(err) {
+		return s.unkept(err)
+	} else if err != nil {
 		return err
 	}
 	id := make([]byte, idCharacters/2)
@@ -72,7 +74,7 @@ func (s *Store) probeDisk(ctx context.Context) error {
 	name, data := hex.EncodeToString(id)+probeSuffix, bytes.Repeat(id, 4<<10/len(id))
 	_, err := s.disk.write(ctx, name, data, true)
 	if err != nil {
-		return &hint.Error{Op: "keep a login", Err: err, Hint: useWritable(err)}
+		return s.unkept(err)
 	}
 	back, err := readPrivate(ctx, filepath.Join(s.dir, name))
 	if err == nil && !bytes.Equal(back, data) {

@@ -56,7 +56,7 @@ func TestProbeFailsWhereNothingCanBeKept(t *testing.T) {
 		o          Options
 		says, next string
 	}{
-		"a file in the place of the folder": {Options{Dir: file}, "it is not a directory", "MCP_LOGIN_DIR"},
+		"a file in the place of the folder": {Options{Dir: file}, "logins cannot be kept in " + file + " (not a directory)", "MCP_LOGIN_DIR"},
 		"a file on the way to it":           {Options{Dir: filepath.Join(file, "store")}, "", "MCP_LOGIN_DIR"},
 		"a keyring that keeps nothing":      {Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: forgetful{newRing()}}, "not found", "--store file"},
 		"a keyring that panics":             {Options{Dir: t.TempDir(), Kind: KindKeyring, keyring: panicking{}}, "panicked", "--store file"},
