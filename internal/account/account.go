@@ -101,19 +101,19 @@ func Open(cfg Config) (*Account, error) {
 func (a *Account) setUpstream() (err error) {
 	c := a.Connection
 	plain := c.Commands.Transport(a.Server, c.RoundTripper())
-	plain, explained := c.explain(plain)
+	plain, explained := c.explain(plain, a.CommandFor("doctor"))
 	signed, signIn := explained(a.OAuth.Transport(plain)), a.OAuth.SignIn
 	var given *oauth.Given
 	switch {
 	case c.Header.Get("Authorization") != "":
-		given = oauth.GivenHeader(a.Server, plain)
+		given = oauth.GivenHeader(a.Server, headerSource("Authorization"), plain)
 	case c.Commands.Authorization() != nil:
 		signed = plain
 		signIn = func(_ context.Context, refused *http.Response) error {
 			return c.Commands.Refused(a.Server, refused)
 		}
 	case !c.Token.IsZero():
-		if given, err = oauth.StaticToken(a.Server, c.Token, plain); err != nil {
+		if given, err = oauth.StaticToken(a.Server, c.Token, tokenSource, plain); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (a *Account) setUpstream() (err error) {
 	a.upstream = upstream.Config{
 		Endpoint: a.Server, Header: c.Header, Transport: c.Transport, Log: a.Log, SignIn: signIn, HTTP: c.httpClient(signed),
 		HeaderTimeout: c.HeadersTimeout, IdleTimeout: c.BodyTimeout, Patience: a.serverPatience(), MaxMessage: c.MaxMessage,
-		Elsewhere: a.elsewhere, Given: c.given(),
+		Elsewhere: a.elsewhere, Given: c.given(), SignsIn: a.signsIn(),
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (a *Account) Close() {
 func (a *Account) TokenSource() string {
 	switch v := a.Connection.Commands.Authorization(); {
 	case !a.Connection.Token.IsZero():
-		return "the token in " + TokenVariable
+		return tokenSource
 	case v != nil:
 		return "the token of " + v.String()
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -208,6 +207,6 @@ func (t *transport) refused(req *http.Request, resp *http.Response) (*http.Respo
 
 // Refused returns the error for a refusal of the Authorization header that a command printed.
 func (s *Set) Refused(server *url.URL, resp *http.Response) error {
-	return oauth.CredentialRefused(server, resp, fmt.Sprintf("what the command of %s printed", s.Authorization()),
+	return oauth.CredentialRefused(server, resp, s.Authorization().Source(),
 		"run it in a terminal to see whether it prints a token for this server, and one that has not ended")
 }

@@ -81,6 +81,9 @@ func newValue(ctx context.Context, work *sync.WaitGroup, header Header, run func
 // String names the flag and the program.
 func (v *Value) String() string { return v.header.Command.String() }
 
+// Source names what the command prints.
+func (v *Value) Source() string { return "what the command of " + v.String() + " printed" }
+
 // Name is that of the header.
 func (v *Value) Name() string { return http.CanonicalHeaderKey(v.header.Name) }
 

@@ -137,7 +137,7 @@ func TestStaticTokenGoesToItsServerOnly(t *testing.T) {
 	}
 	wire := &http.Transport{}
 	defer wire.CloseIdleConnections()
-	given, err := oauth.StaticToken(l.server(), grant.NewSecret(token), wire)
+	given, err := oauth.StaticToken(l.server(), grant.NewSecret(token), "the token", wire)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestStaticTokenGoesToItsServerOnly(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for _, bad := range []string{"", "two words", "a\r\nX-Evil: 1", "ü"} {
-		if _, err := oauth.StaticToken(l.server(), grant.NewSecret(bad), wire); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
+		if _, err := oauth.StaticToken(l.server(), grant.NewSecret(bad), "the token", wire); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}

@@ -23,22 +23,22 @@ type Given struct {
 }
 
 // StaticToken returns a Given that puts token on requests to server, and nowhere else. A
-// token that cannot stand in a header is an error.
-func StaticToken(server *url.URL, token grant.Secret, base http.RoundTripper) (*Given, error) {
+// token that cannot stand in a header is an error. what names it.
+func StaticToken(server *url.URL, token grant.Secret, what string, base http.RoundTripper) (*Given, error) {
 	if err := grant.CheckToken(token); err != nil {
 		return nil, &hint.Error{Op: "use the given token", Err: err, Hint: "give the bare token, without the word Bearer and without line breaks"}
 	}
 	return &Given{
 		server: server, token: token, base: base,
-		what: "the token that was given", next: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
+		what: what, next: "give a valid token in MCP_LOGIN_TOKEN, or unset it to sign in",
 	}, nil
 }
 
-// GivenHeader returns a Given for requests that have an Authorization header.
-func GivenHeader(server *url.URL, base http.RoundTripper) *Given {
+// GivenHeader returns a Given for requests that have an Authorization header, which what names.
+func GivenHeader(server *url.URL, what string, base http.RoundTripper) *Given {
 	return &Given{
 		server: server, base: base,
-		what: "the header Authorization that was given", next: "give a valid one with --header, or leave it out to sign in",
+		what: what, next: "give a valid one with --header, or leave it out to sign in",
 	}
 }
 

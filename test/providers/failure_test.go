@@ -139,5 +139,5 @@ var failuresOfTheToken = []failing{
 		}
 		return f
 	}(), says: []string{"refused a token"}, hint: "audience"},
-	{name: "token-given", fake: usual(), env: []string{"MCP_LOGIN_TOKEN=old"}, says: []string{"refused the token that was given"}, hint: "MCP_LOGIN_TOKEN"},
+	{name: "token-given", fake: usual(), env: []string{"MCP_LOGIN_TOKEN=old"}, says: []string{"refused the token in MCP_LOGIN_TOKEN"}, hint: "MCP_LOGIN_TOKEN"},
 }

@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,8 +64,8 @@ func (u *Upstream) statusError(resp *http.Response, body []byte) error {
 	case resp.StatusCode == http.StatusForbidden && strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "insufficient_scope"):
 		text += ": the account that is signed in lacks a permission that this needs (insufficient_scope)"
 		e.Hint = "ask whoever gives out permissions for this server; signing in again helps only afterwards, or as somebody else"
-	case resp.StatusCode == http.StatusForbidden && u.refusesGiven(resp, body) != "":
-		text += ": it refuses " + u.refusesGiven(resp, body)
+	case resp.StatusCode == http.StatusForbidden && u.refusesGiven(resp, body):
+		text += ": it refuses " + u.cfg.Given
 		e.Hint = "look at its value: is it meant for this server, and is it still valid?"
 	case resp.StatusCode == http.StatusForbidden:
 		e.Hint = GatewayHint
@@ -92,14 +90,11 @@ func (u *Upstream) statusError(resp *http.Response, body []byte) error {
 	return e
 }
 
-// refusesGiven names what the person gave, if an answer says that a credential is at fault.
-// Where the request has another token, of a login, that may be meant.
-func (u *Upstream) refusesGiven(resp *http.Response, body []byte) string {
-	signedIn := u.cfg.Given["Authorization"] == "" && resp.Request != nil && resp.Request.Header.Get("Authorization") != ""
-	if signedIn || !blamesCredential(body) {
-		return ""
-	}
-	return strings.Join(slices.Sorted(maps.Values(u.cfg.Given)), " or ")
+// refusesGiven reports whether an answer says that what the person gave is at fault. Where
+// the request has another token, of a login, that may be meant.
+func (u *Upstream) refusesGiven(resp *http.Response, body []byte) bool {
+	signedIn := u.cfg.SignsIn && resp.Request != nil && resp.Request.Header.Get("Authorization") != ""
+	return u.cfg.Given != "" && !signedIn && blamesCredential(body)
 }
 
 // credentialAtFault matches what servers say of a key or a token that they refuse.

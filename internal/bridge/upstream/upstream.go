@@ -43,9 +43,10 @@ type Config struct {
 	SignIn func(ctx context.Context, refused *http.Response) error
 	// Header goes onto every request to the server.
 	Header http.Header
-	// Given says in words, by the name of the header, which credentials the person gave: a
-	// refusal that blames one of them names it.
-	Given map[string]string
+	// Given names the credential that the person gave, "" for none: a refusal that blames one
+	// names it. SignsIn says that an Authorization header is that of a login instead.
+	Given   string
+	SignsIn bool
 	// Transport is the transport to use.
 	Transport Transport
 	// MaxMessage bounds one message from the server, in bytes; 0 is no limit.

@@ -246,7 +246,7 @@ func TestSendEndsAfterItsSink(t *testing.T) {
 // Where the request has the token of a login as well, a refused token may be that one.
 func TestARefusedLoginIsNotBlamedOnAHeader(t *testing.T) {
 	for signedIn, blamed := range map[bool]bool{true: false, false: true} {
-		u := withTransport(t, Config{Given: map[string]string{"X-Api-Key": "the header X-Api-Key"}}, func(r *http.Request) (*http.Response, error) {
+		u := withTransport(t, Config{Given: "the header X-Api-Key", SignsIn: true}, func(r *http.Request) (*http.Response, error) {
 			sent := r.Clone(r.Context())
 			if signedIn {
 				sent.Header.Set("Authorization", "Bearer t")
