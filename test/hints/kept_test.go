@@ -37,7 +37,7 @@ func ofWhatIsKept() []row {
 		{hint: "use the newer release of mcp-login", before: sealed + `mcp-login login $URL; sed -i '1s/1$/9/' $MCP_LOGIN_DIR/passphrase.key; head -c 80 $MCP_LOGIN_DIR/passphrase.key`, when: sealed + token, does: sealed + `sed -i '1s/9$/1/' $MCP_LOGIN_DIR/passphrase.key; ` + token},
 		{hint: "set MCP_LOGIN_DIR to a directory on a local disk", needs: "$LOCKLESS true", when: "$LOCKLESS mcp-login login $URL", does: "MCP_LOGIN_DIR=$PWD/local mcp-login login $URL"},
 		{hint: "set MCP_LOGIN_DIR to a directory that you can write to", needs: `unshare -rm true`, when: `unshare -rm sh -c 'mkdir full; mount -t tmpfs -o ro none full; MCP_LOGIN_DIR=$PWD/full/state mcp-login login $URL'`, does: `MCP_LOGIN_DIR=$PWD/other mcp-login login $URL`},
-		{hint: "choose another directory with MCP_LOGIN_DIR", before: `touch file`, when: nowhere + `mcp-login doctor $URL`, does: `export MCP_LOGIN_DIR=$PWD/other; mcp-login doctor $URL`},
-		{hint: "choose another directory with MCP_LOGIN_DIR", before: `touch file`, when: nowhere + `mcp-login login $URL`, does: `export MCP_LOGIN_DIR=$PWD/other; mcp-login login $URL`},
+		{hint: "set MCP_LOGIN_DIR to a directory that you can write to", before: `touch file`, when: nowhere + `mcp-login doctor $URL`, does: `export MCP_LOGIN_DIR=$PWD/other; mcp-login doctor $URL`},
+		{hint: "set MCP_LOGIN_DIR to a directory that you can write to", before: `touch file`, when: nowhere + `mcp-login login $URL`, does: `export MCP_LOGIN_DIR=$PWD/other; mcp-login login $URL`},
 	}
 }
