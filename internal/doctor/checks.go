@@ -133,6 +133,7 @@ type examination struct {
 	account        *account.Account // see opened
 	openErr        error
 	begun          *session // what the server has said to initialize, nil for not yet
+	refused        bool     // the server refuses the headers that are given
 	notMCP         bool     // what answers is no MCP server
 	cred           oauth.Credential
 	clientCheck    oauth.ClientCheck
@@ -153,6 +154,13 @@ const checkTimeout = 20 * time.Second
 func needsResponse(x *examination) string {
 	if x.response == nil {
 		return "no connection"
+	}
+	return needsCredential(x)
+}
+
+func needsCredential(x *examination) string {
+	if x.refused {
+		return "the server refuses what is given"
 	}
 	return ""
 }
@@ -185,10 +193,10 @@ var serverChecks = []check{
 	{"server", (*examination).answer, needsResponse},
 	{"challenge", (*examination).challenged, needsResponse},
 	{"resource metadata", (*examination).resourceMetadata, needsResponse},
-	{"provider", (*examination).providerMetadata, nil},
+	{"provider", (*examination).providerMetadata, needsCredential},
 	{"registration", (*examination).registration, needsProvider},
 	{"PKCE", (*examination).pkce, needsProvider},
-	{"kept login", (*examination).login, nil},
+	{"kept login", (*examination).login, needsCredential},
 	{"client", (*examination).client, needsProvider},
 	{"resource", (*examination).resourceAccepted, needsProvider},
 	{"session", (*examination).session, needsResponse},

@@ -181,3 +181,70 @@ func TestAnUnreadableProxyIsNamedWhereItCounts(t *testing.T) {
 		}
 	}
 }
+
+// Who gives a key that the server refuses learns that, and nothing about a sign-in that the
+// server does not offer; where it offers one, the 401 asks for it.
+func TestARefusedHeaderFailsOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		header, metadata string
+		want             Outcome
+	}{
+		"a key":          {"X-Api-Key", "", Failed},
+		"a token":        {"Authorization", "", Failed},
+		"beside a login": {"X-Tenant", "yes", Passed},
+		"nothing":        {"", "", Passed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := httptest.NewServer(nil)
+			defer srv.Close()
+			srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/mcp":
+					w.WriteHeader(http.StatusUnauthorized)
+				case c.metadata != "" && strings.HasPrefix(r.URL.Path, "/.well-known/oauth-authorization-server"):
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = io.WriteString(w, `{"issuer":"`+srv.URL+`","authorization_endpoint":"`+srv.URL+`/a","token_endpoint":"`+srv.URL+`/t","registration_endpoint":"`+srv.URL+`/r","response_types_supported":["code"],"code_challenge_methods_supported":["S256"]}`)
+				default:
+					w.WriteHeader(http.StatusNotFound)
+				}
+			})
+			server, err := url.Parse(srv.URL + "/mcp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			header := http.Header{"User-Agent": {"mcp-login"}}
+			if c.header != "" {
+				header.Set(c.header, "s3cret")
+			}
+			st, err := store.Open(store.Options{Kind: store.KindMemory})
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := Kept{
+				Store: st, Command: func(string, store.Entry, ...string) string { return "mcp-login" },
+				Open: func(context.Context, *command.Set) (*account.Account, error) {
+					return account.Open(account.Config{
+						Choice: account.Choice{Server: server, Key: account.Settings{}.Key(server)}, Purpose: account.ForInspect, Connection: account.Connection{Header: header},
+						Store: st, Browser: account.Browser{Command: account.NoBrowser}, Log: slog.New(slog.DiscardHandler), Terminal: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard}),
+					})
+				},
+			}
+			subject := Subject{
+				Server: server, Getenv: func(string) string { return "" }, Browser: account.Browser{Command: account.NoBrowser},
+				Load: func(context.Context) (Kept, error) { return kept, nil }, Header: func() (http.Header, error) { return header, nil },
+			}
+			after := false
+			for f := range Examine(t.Context(), subject) {
+				switch {
+				case f.Check == "server":
+					after = true
+					if f.Outcome != c.want || c.want == Failed && (!strings.Contains(f.Detail, c.header) || !strings.Contains(f.Next, "look at the value")) {
+						t.Errorf("%+v", f)
+					}
+				case after && c.want == Failed && f.Outcome != Skipped:
+					t.Errorf("after it: %+v", f)
+				}
+			}
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"mcp-login/internal/hint"
 	"mcp-login/internal/neterror"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/terminal"
 )
@@ -33,7 +35,9 @@ type response struct {
 	at        time.Time
 	// authorized tells that the request had an Authorization header, which was given.
 	authorized bool
-	tls        *tls.ConnectionState
+	// given are the names of all headers that were given.
+	given []string
+	tls   *tls.ConnectionState
 }
 
 func (x *examination) address(context.Context) Finding {
@@ -134,9 +138,10 @@ func (x *examination) connect(ctx context.Context) Finding {
 	}
 	maps.Copy(req.Header, header)
 	maps.Copy(req.Header, printed)
+	given := slices.DeleteFunc(slices.Sorted(maps.Keys(req.Header)), func(name string) bool { return name == "User-Agent" }) // ours
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	first, handshakes := &response{transport: x.Connection.RoundTripper(), authorized: req.Header.Get("Authorization") != ""}, atomic.Int32{}
+	first, handshakes := &response{transport: x.Connection.RoundTripper(), authorized: req.Header.Get("Authorization") != "", given: given}, atomic.Int32{}
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeStart: func() { handshakes.Add(1) }}))
 	resp, err := (&http.Client{Transport: first.transport, CheckRedirect: upstream.CheckRedirect}).Do(req) //nolint:bodyclose // foreign.Discard closes it
 	if err != nil {
@@ -206,7 +211,11 @@ func (x *examination) answer(ctx context.Context) Finding {
 	kind, _, _ := strings.Cut(c.header.Get("Content-Type"), ";")
 	switch {
 	case c.status == http.StatusUnauthorized && c.authorized:
+		x.refused = true
 		return failed("look at the value that is given for Authorization; without one, a sign-in in the browser is tried", "it refuses the header Authorization that is given (401)")
+	case c.status == http.StatusUnauthorized && len(c.given) > 0 && !x.offersSignIn(ctx):
+		x.refused = true
+		return failed("look at the value that is given for "+strings.Join(c.given, ", "), "it answers 401 to the header %s that is given, and offers no sign-in", strings.Join(c.given, ", "))
 	case c.status == http.StatusUnauthorized:
 		return passed("it asks for a sign-in (401)")
 	case c.status == http.StatusProxyAuthRequired:
@@ -223,6 +232,21 @@ func (x *examination) answer(ctx context.Context) Finding {
 		return passed("it answers without a sign-in")
 	}
 	return x.noServer(ctx, "this does not look like an MCP server (%d, %s)", c.status, kind)
+}
+
+// offersSignIn reports whether anybody has said how to sign in, where the server answers 401.
+func (x *examination) offersSignIn(ctx context.Context) bool {
+	challenge, _ := discovery.BearerChallenge(x.response.header)
+	if challenge.ResourceMetadata() != "" || x.Settings.Named != "" {
+		return true
+	}
+	client := x.Connection.Guard(x.Server, x.Settings).HTTPClient()
+	_, found, err := discovery.FetchResource(ctx, client, x.Server, challenge, x.Settings.Resource != "")
+	if found || err != nil { // what is wrong with it, its own check says
+		return true
+	}
+	_, err = discovery.FetchServer(ctx, client, x.Server.Scheme+"://"+x.Server.Host, x.Settings.IssuerChoice)
+	return err == nil || errors.Is(err, discovery.ErrUnavailable) || errors.Is(err, discovery.ErrIssuerMismatch)
 }
 
 // noServer is the finding where no MCP server answers; a real request knows what to do.

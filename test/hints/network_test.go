@@ -109,6 +109,7 @@ func ofTheNetwork() []row {
 		{hint: "look at the value that was given, or that the command prints; if it is right, the server wants a sign-in as well: see …", site: gated(says(401, "")), before: `echo j >key`, when: `mcp-login tools --header-command 'X-Gate: cat key' $URL`, does: `echo k >key; mcp-login tools --header-command 'X-Gate: cat key' $URL`},
 		// What doctor finds.
 		{hint: "look at the value that is given for Authorization; without one, a sign-in in the browser is tried", site: gated(says(401, "")), when: `export K=wrong; mcp-login doctor --header 'Authorization: Bearer ${K}' $URL`, does: `export K=k; mcp-login doctor --header 'Authorization: Bearer ${K}' $URL`},
+		{hint: "look at the value that is given for …", site: gated(says(401, "")), when: `export K=wrong; mcp-login doctor --header 'X-Gate: ${K}' $URL`, does: `export K=k; mcp-login doctor --header 'X-Gate: ${K}' $URL`},
 		{hint: "an Origin check, or an account without permission; " + gateway, site: gated(says(403, "")), when: `mcp-login doctor $URL`, does: `export K=k; mcp-login doctor --header 'X-Gate: ${K}' $URL`},
 		{hint: "try again later (it says …)", site: says(503, "", "Retry-After", "7"), when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
 		{hint: "try again later, or ask its operator", site: says(503, ""), when: `mcp-login doctor $URL`, mend: well, does: `mcp-login doctor $URL`},
