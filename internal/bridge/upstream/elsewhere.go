@@ -22,7 +22,10 @@ import (
 // Bounds of the search for a server at other addresses of its origin.
 const (
 	searchTimeout = 5 * time.Second
-	maxAtOnce     = 4
+	placeTimeout  = 2 * time.Second
+	// certainTimeout is how long others are waited for once a place is certain.
+	certainTimeout = 300 * time.Millisecond
+	maxAtOnce      = 4
 )
 
 // orElsewhere adds to err where the server is instead, if err says that it is not here and
@@ -55,15 +58,18 @@ func (e *Error) notHere() bool {
 // otherPlaces are the usual addresses of an MCP server on the origin of endpoint, but not
 // endpoint, the likeliest first. Queries are left out: keys stand in them.
 func otherPlaces(endpoint *url.URL) (places []*url.URL) {
-	path := strings.TrimRight(endpoint.Path, "/")
+	at := endpoint.EscapedPath()
+	path := strings.TrimRight(at, "/")
 	parent := path[:max(strings.LastIndexByte(path, '/'), 0)]
 	list := []string{
 		path, path + "/", parent + "/mcp", parent + "/sse", path + "/mcp", path + "/sse",
 		"/mcp", "/sse", "/mcp/", "/mcp/sse", "/api/mcp", "/v1/mcp", parent, "/",
 	}
 	for i, one := range list {
-		if given := one == endpoint.Path || one == "/" && endpoint.Path == ""; one != "" && !given && slices.Index(list, one) == i {
-			places = append(places, &url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: one})
+		if given := one == at || one == "/" && at == ""; one != "" && !given && slices.Index(list, one) == i {
+			if plain, err := url.PathUnescape(one); err == nil {
+				places = append(places, &url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: plain, RawPath: one})
+			}
 		}
 	}
 	return places
@@ -80,10 +86,13 @@ func FindServer(ctx context.Context, transport http.RoundTripper, endpoint *url.
 	slots := semaphore.NewWeighted(maxAtOnce)
 	var work sync.WaitGroup
 	for i, place := range places {
+		if slots.Acquire(ctx, 1) != nil {
+			break
+		}
 		work.Go(func() {
-			if slots.Acquire(ctx, 1) == nil {
-				defer slots.Release(1)
-				found[i] = askPlace(ctx, transport, place, header, initialize)
+			defer slots.Release(1)
+			if found[i] = askPlace(ctx, transport, place, header, initialize); found[i] == certain {
+				time.AfterFunc(certainTimeout, cancel)
 			}
 		})
 	}
@@ -106,6 +115,8 @@ const (
 // askPlace sends initialize to one place. By HTTP+SSE, which costs a further request, it is
 // tried where the address says so.
 func askPlace(ctx context.Context, transport http.RoundTripper, place *url.URL, header http.Header, initialize jsonrpc.Message) likelihood {
+	ctx, cancel := context.WithTimeout(ctx, placeTimeout)
+	defer cancel()
 	seen := &challenges{RoundTripper: transport}
 	cfg := Config{Endpoint: place, HTTP: &http.Client{Transport: seen}, Header: header, Transport: StreamableHTTP, MaxMessage: maxErrorBody}
 	if strings.HasSuffix(place.Path, "/sse") {

@@ -6,10 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/jsonrpc"
@@ -76,7 +79,7 @@ func legacy() http.HandlerFunc {
 type site map[string]http.HandlerFunc
 
 func (s site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if at := s[r.URL.Path]; at != nil {
+	if at := s[r.URL.EscapedPath()]; at != nil {
 		at(w, r)
 		return
 	}
@@ -100,6 +103,7 @@ func TestFindServerNamesThePlaceThatAnswersLikeAnMCPServer(t *testing.T) {
 		"sse below a prefix":                {"/weather", site{"/weather/sse": legacy()}, "/weather/sse"},
 		"above what was given":              {"/mcp/v1/messages", site{"/mcp": streamable}, "/mcp"},
 		"at the root":                       {"/mcp", site{"/": streamable}, "/"},
+		"escapes stay as they are":          {"/a%20b%2Fc/", site{"/a%20b%2Fc/mcp": streamable, "/a b/c/mcp": welcome, "/a b/mcp": welcome}, "/a%20b%2Fc/mcp"},
 		"api":                               {"/", site{"/api/mcp": streamable}, "/api/mcp"},
 		"v1":                                {"/wrong", site{"/v1/mcp": streamable}, "/v1/mcp"},
 		"an answer as events":               {"/", site{"/mcp": asEvents}, "/mcp"},
@@ -128,6 +132,37 @@ func TestFindServerNamesThePlaceThatAnswersLikeAnMCPServer(t *testing.T) {
 			}
 			if got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// Places that hang keep nobody: not from one that answers at once, nor from one that is asked
+// only when they are given up. The clock is not real.
+func TestFindServerDoesNotWaitForPlacesThatHang(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers []string
+		want    string
+		within  time.Duration
+	}{
+		"all others hang": {[]string{"/mcp"}, "/mcp", time.Second},
+		"the first hang":  {[]string{"/v1/mcp", "/api/mcp"}, "/api/mcp", searchTimeout},
+		"all hang":        {nil, "", searchTimeout},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			transport := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+				if !slices.Contains(c.answers, r.URL.Path) {
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				}
+				w := httptest.NewRecorder()
+				streamable(w, r)
+				return w.Result(), nil
+			})
+			found := FindServer(t.Context(), transport, mustURL(t, "http://127.0.0.1/wrong"), nil, jsonrpc.Built([]byte(initializeRequest)))
+			if took := time.Since(began); (found == nil) != (c.want == "") || found != nil && found.Path != c.want || took > c.within {
+				t.Errorf("%s: %v after %v", name, found, took)
 			}
 		})
 	}
