@@ -56,9 +56,13 @@ func hang(line string, columns int, indent string) string {
 const commandWord = "mcp-login"
 
 // keepWhole marks what a person copies out of a hint, so that it is not broken: commands,
-// which stand behind a colon or a semicolon and end with a semicolon, and what is quoted.
+// which stand behind a colon or a semicolon and end with a semicolon, and what is quoted. A
+// stranger may have put it there: what holds the beginning of our lines is broken.
 func keepWhole(text string) string {
 	return whole().ReplaceAllStringFunc(text, func(found string) string {
+		if strings.Contains(found, program) {
+			return found
+		}
 		copied := strings.TrimLeft(found, ":; ")
 		return found[:len(found)-len(copied)] + strings.ReplaceAll(copied, " ", kept)
 	})

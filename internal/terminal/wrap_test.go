@@ -19,13 +19,17 @@ func TestWrappedRowsForgeNoLine(t *testing.T) {
 			for length := range 140 {
 				text := strings.Repeat(pad, length) + forged
 				for name, say := range map[string]func(*Terminal){
-					"error": func(s *Terminal) { s.Error(errors.New(text)) },
-					"note":  func(s *Terminal) { s.Note("%s", text) },
-					"print": func(s *Terminal) { s.Print("found %s", text) },
-					"below": func(s *Terminal) { s.PrintIndented(25, "found %s", text) },
-					"table": func(s *Terminal) { s.Table([]string{"A", "B"}, [][]string{{"a", text}}) },
-					"cards": func(s *Terminal) { s.Table([]string{"A", "B", "C"}, [][]string{{"a", strings.Repeat("b", 150), text}}) },
-					"live":  func(s *Terminal) { s.Live(t.Context(), "%s", text) },
+					"error":   func(s *Terminal) { s.Error(errors.New(text)) },
+					"hint":    func(s *Terminal) { s.Error(hint.With(errors.New("no"), "see 'a' or run: mcp-login tools; "+text)) },
+					"quoted":  func(s *Terminal) { s.Error(hint.With(errors.New("no"), "use '"+text+"'")) },
+					"advice":  func(s *Terminal) { s.Note("%s", Advice(text)) },
+					"command": func(s *Terminal) { s.Note("%s", Advice("run: mcp-login tools '"+text+"'")) },
+					"note":    func(s *Terminal) { s.Note("%s", text) },
+					"print":   func(s *Terminal) { s.Print("found %s", text) },
+					"below":   func(s *Terminal) { s.PrintIndented(25, "found %s", text) },
+					"table":   func(s *Terminal) { s.Table([]string{"A", "B"}, [][]string{{"a", text}}) },
+					"cards":   func(s *Terminal) { s.Table([]string{"A", "B", "C"}, [][]string{{"a", strings.Repeat("b", 150), text}}) },
+					"live":    func(s *Terminal) { s.Live(t.Context(), "%s", text) },
 				} {
 					var b bytes.Buffer
 					say(New(Config{Out: &b, Err: &b, OutIsTerminal: true, ErrIsTerminal: true, Columns: func() int { return columns }}))
