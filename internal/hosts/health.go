@@ -48,9 +48,15 @@ func InCache(program string) bool {
 	split := func(path string) []string {
 		return strings.FieldsFunc(strings.ToLower(path), func(r rune) bool { return r == '/' || r == '\\' })
 	}
-	folders, temp := split(filepath.Dir(program)), split(os.TempDir())
-	if len(folders) >= len(temp) && slices.Equal(folders[:len(temp)], temp) {
-		return true
+	folders, temporary := split(filepath.Dir(program)), []string{os.TempDir()}
+	if resolved, err := filepath.EvalSymlinks(os.TempDir()); err == nil {
+		temporary = append(temporary, resolved)
+	}
+	for _, folder := range temporary {
+		temp := split(folder)
+		if len(temp) > 0 && len(folders) >= len(temp) && slices.Equal(folders[:len(temp)], temp) {
+			return true
+		}
 	}
 	return slices.ContainsFunc(folders, func(folder string) bool {
 		return slices.ContainsFunc(caches, func(cache string) bool {

@@ -74,12 +74,12 @@ func mustFind(t *testing.T, id string) Host {
 // Only the command of the entries that are meant changes; an odd entry keeps none from it.
 func TestRepointChangesTheCommandAlone(t *testing.T) {
 	t.Parallel()
-	wrong := func(s Server) bool { return s.Kind() == KindOwn }
+	wrong := func(s Server) bool { return s.Kind() != KindOther }
 	for _, c := range []struct{ host, before, after string }{
 		{
 			"cursor",
-			"{ // mine\n \"mcpServers\": {\n  \"a\": {\"command\": \"/old/mcp-login\", \"args\": [\"https://a.example/mcp\"], \"env\": {\"K\": \"s\"}},\n  \"odd\": {\"command\": \"/old/mcp-login\", \"args\": \"\"},\n  \"none\": {\"command\": \"/old/mcp-login\"},\n  \"b\": {\"command\": \"node\", \"args\": [\"x\"]},\n  \"c\": {\"args\": [\"https://c.example/mcp\",], \"command\": \"mcp-login\"},\n }\n}\n",
-			"{ // mine\n \"mcpServers\": {\n  \"a\": {\"command\": \"/new/mcp-login\", \"args\": [\"https://a.example/mcp\"], \"env\": {\"K\": \"s\"}},\n  \"odd\": {\"command\": \"/new/mcp-login\", \"args\": \"\"},\n  \"none\": {\"command\": \"/old/mcp-login\"},\n  \"b\": {\"command\": \"node\", \"args\": [\"x\"]},\n  \"c\": {\"args\": [\"https://c.example/mcp\",], \"command\": \"/new/mcp-login\"},\n }\n}\n",
+			"{ // mine\n \"mcpServers\": {\n  \"a\": {\"command\": \"/old/mcp-login\", \"args\": [\"https://a.example/mcp\"], \"env\": {\"K\": \"s\"}},\n  \"odd\": {\"command\": \"/old/mcp-login\", \"args\": \"\"},\n  \"none\": {\"command\": \"/old/mcp-login\"},\n  \"no\": 7, \"nor\": {\"url\": \"https://x.example\"},\n  \"b\": {\"command\": \"node\", \"args\": [\"x\"]},\n  \"c\": {\"args\": [\"https://c.example/mcp\",], \"command\": \"mcp-login\"},\n }\n}\n",
+			"{ // mine\n \"mcpServers\": {\n  \"a\": {\"command\": \"/new/mcp-login\", \"args\": [\"https://a.example/mcp\"], \"env\": {\"K\": \"s\"}},\n  \"odd\": {\"command\": \"/new/mcp-login\", \"args\": \"\"},\n  \"none\": {\"command\": \"/new/mcp-login\"},\n  \"no\": 7, \"nor\": {\"url\": \"https://x.example\"},\n  \"b\": {\"command\": \"node\", \"args\": [\"x\"]},\n  \"c\": {\"args\": [\"https://c.example/mcp\",], \"command\": \"/new/mcp-login\"},\n }\n}\n",
 		},
 		{"codex", "[mcp_servers.a]\ncommand = \"/old/mcp-login\" # here\nargs = [\"https://a.example/mcp\"]\n", "[mcp_servers.a]\ncommand = \"/new/mcp-login\" # here\nargs = [\"https://a.example/mcp\"]\n"},
 		{"goose", "extensions:\n  a:\n    cmd: /old/mcp-login\n    args: [\"https://a.example/mcp\"]\n", "extensions:\n  a:\n    cmd: \"/new/mcp-login\"\n    args: [\"https://a.example/mcp\"]\n"},
@@ -96,5 +96,24 @@ func TestRepointChangesTheCommandAlone(t *testing.T) {
 	}
 	if _, _, err := mustFind(t, "cursor").Repoint([]byte("{"), "x", wrong); err == nil {
 		t.Error("a broken file is taken")
+	}
+}
+
+// The folder for temporary files is one wherever a link leads to it; "/" is none.
+func TestInCacheFollowsTheTemporaryFolder(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
+	if err := os.Mkdir(real, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(real, link); err != nil {
+		t.Skip(err)
+	}
+	for temp, want := range map[string]bool{link: true, real: true, filepath.Join(dir, "other"): false, string(filepath.Separator): false} {
+		t.Setenv("TMPDIR", temp)
+		t.Setenv("TMP", temp)
+		if got := InCache(filepath.Join(real, "x", "mcp-login")); got != want {
+			t.Errorf("%s: %v", temp, got)
+		}
 	}
 }

@@ -129,7 +129,7 @@ func (f file) withLimit(e entry, args []string) (edits []edit, flags []string, o
 
 // rewrite replaces the first words of the command line by one.
 func (e entry) rewrite(words int, quoted string) ([]edit, bool) {
-	if words < 1 || words > len(e.args) || e.command.start < 0 {
+	if words < 1 || words > max(1, len(e.args)) || e.command == nil || e.command.start < 0 {
 		return nil, false
 	}
 	edits := []edit{{e.command.start, e.command.end, quoted}}
