@@ -127,13 +127,13 @@ func summarize(checks []doctor.Finding) (s doctorSummary, failures unhealthyErro
 		if f.Outcome == doctor.Failed {
 			failures = append(failures, f.Check)
 		}
-		if f.Next != "" && first[f.Outcome] == "" {
+		if f.Next != "" && first[f.Outcome] == "" && (f.Outcome != doctor.Skipped || f.Check == "session") {
 			first[f.Outcome] = f.Check + ": " + f.Next
 		}
 	}
 	return doctorSummary{
 		count[doctor.Passed], count[doctor.Warned], count[doctor.Failed], count[doctor.Skipped],
-		cmp.Or(first[doctor.Failed], first[doctor.Warned]),
+		cmp.Or(first[doctor.Failed], first[doctor.Warned], first[doctor.Skipped]), // to sign in is what is left
 	}, failures
 }
 

@@ -51,7 +51,7 @@ func (a *app) fix(ctx context.Context, o options, with doctorOptions) ([]repairR
 		rows = append(rows, row)
 	}
 	switch {
-	case len(repairs) == 0:
+	case len(repairs) == 0 && err == nil:
 		a.term.Note("nothing to mend")
 	case !with.yes && !a.asksForFix(with):
 		a.term.Note("nothing is changed; to make these changes, add --yes")

@@ -103,7 +103,15 @@ type entry struct {
 	hosts.Trouble
 }
 
-func (e entry) String() string { return e.host.Title + ", " + e.Name + ": " + e.Text }
+func (e entry) String() string { return e.host.Title + ", " + nameOf(e.Server) + ": " + e.Text }
+
+// nameOf is the name of an entry, with the project that it is for.
+func nameOf(s hosts.Server) string {
+	if project := s.Project(); project != "" {
+		return s.Name + " (" + project + ")"
+	}
+	return s.Name
+}
 
 // entries are all servers in the configurations of the clients of this machine. err is of a
 // file that cannot be read; the others come all the same.
@@ -134,6 +142,7 @@ func entries(getenv func(string) string) iter.Seq2[entry, error] {
 func (x *examination) clients(context.Context) Finding {
 	var said []string
 	own, broken, doubtful, remote, unreadable := 0, 0, 0, 0, 0
+	next := "run: mcp-login doctor --fix"
 	for e, err := range entries(x.Getenv) {
 		switch {
 		case err != nil:
@@ -151,6 +160,9 @@ func (x *examination) clients(context.Context) Finding {
 		if e.Kind() == hosts.KindOwn {
 			own++
 		}
+		if command, err := e.host.OwnCommand(); e.Trouble.Text != "" && (err != nil || !lasts(command)) {
+			next = "install it: mcp-login help install"
+		}
 		if e.Text != "" {
 			said = append(said, e.String())
 		}
@@ -158,15 +170,15 @@ func (x *examination) clients(context.Context) Finding {
 	detail := strings.Join(said, "; ")
 	switch {
 	case broken > 0:
-		return failed("run: mcp-login doctor --fix", "%s", detail)
+		return failed(next, "%s", detail)
 	case doubtful > 0:
-		return warned("run: mcp-login doctor --fix", "%s", detail)
+		return warned(next, "%s", detail)
 	case remote > 0:
 		return warned("to let them start mcp-login, run: mcp-login config --from-mcp-remote --write", "%s", detail)
 	case unreadable > 0:
-		return warned("mend the file; its client cannot read it either", "%s", detail)
+		return warned("look at the file", "%s", detail)
 	case own == 0:
 		return skipped("no client here has an entry that starts mcp-login")
 	}
-	return passed("%s that start mcp-login", counted(own, "entry", "entries"))
+	return passed("%s mcp-login", counted(own, "entry that starts", "entries that start"))
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mcp-login/internal/store"
 )
 
 // A program that only has our name is asked within bounds: of what it prints little is read,
@@ -55,5 +57,50 @@ func TestCopiesAreAskedWithinBounds(t *testing.T) {
 				t.Errorf("it lives on: %v", err)
 			}
 		})
+	}
+}
+
+// What is written into an entry is known as ours the next time, and stays well.
+func TestOnlyACommandThatLastsIsWritten(t *testing.T) {
+	t.Setenv("TMPDIR", "/a/tmp")
+	for command, want := range map[string]bool{"mcp-login": true, "/opt/mcp-login": true, "/opt/foo": false, "foo": false, "/a/tmp/mcp-login": false, "/x/_npx/1/mcp-login": false} {
+		if lasts(command) != want {
+			t.Errorf("%s: %v", command, !want)
+		}
+	}
+}
+
+// The entries of projects are told apart, and those that start one program are one change.
+func TestEntriesOfProjectsAreToldApart(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("TMPDIR", filepath.Join(home, "tmp"))
+	bin := filepath.Join(home, "bin")
+	self, err := os.Executable()
+	if err != nil || os.Mkdir(bin, 0o700) != nil || os.Symlink(self, filepath.Join(bin, "mcp-login")) != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	const entry = `{"mcpServers":{"x":{"command":"/gone/mcp-login","args":["https://a.example/mcp"]}}}`
+	if err := os.WriteFile(filepath.Join(home, ".claude.json"), []byte(`{"projects":{"/p/one":`+entry+`,"/p/two":`+entry+`}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	getenv := func(name string) string {
+		return map[string]string{"HOME": home, "XDG_CONFIG_HOME": home, "PATH": bin}[name]
+	}
+	x := examination{Subject: Subject{Getenv: getenv}}
+	if f := x.clients(t.Context()); !strings.Contains(f.Detail, "x (/p/one): ") || !strings.Contains(f.Detail, "x (/p/two): ") || f.Next != "run: mcp-login doctor --fix" {
+		t.Errorf("%+v", f)
+	}
+	st, err := store.Open(store.Options{Kind: store.KindMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := Repairs(t.Context(), st, getenv, nil)
+	if err != nil || len(all) != 1 || strings.Count(all[0].Change, "- /gone/mcp-login") != 1 || !strings.Contains(all[0].Change, "2 entries, the first x (/p/one):") {
+		t.Errorf("%+v, %v", all, err)
+	}
+	t.Setenv("PATH", "") // and so the test's own program, which is not called mcp-login
+	if f := x.clients(t.Context()); f.Next != "install it: mcp-login help install" {
+		t.Errorf("%+v", f)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +52,7 @@ func Repairs(ctx context.Context, st *store.Store, getenv func(string) string, r
 
 // exposed says what to do about a login that others could read.
 func exposed(ctx context.Context, st *store.Store, id string, revoke func(store.Entry) string) (said, next string) {
-	said = "others could read this login until now"
+	said = "others may have been able to read this login until now"
 	kept, _ := st.List(ctx)
 	for _, e := range kept {
 		if e.ID == id && e.Key.Server != "" {
@@ -62,11 +62,16 @@ func exposed(ctx context.Context, st *store.Store, id string, revoke func(store.
 	return said, ""
 }
 
+// lasts reports whether an entry with this command is known as one of ours, and stays well.
+func lasts(command string) bool {
+	return (hosts.Server{Command: command}).Kind() == hosts.KindOwn && !hosts.InCache(command)
+}
+
 // repoint is the change that lets the entries of a file that are in trouble start this
 // program. ok is false where there is none.
 func repoint(h hosts.Host, file string, getenv func(string) string) (r Repair, ok bool, err error) {
 	command, err := h.OwnCommand()
-	if path, _ := os.Executable(); err != nil || hosts.InCache(path) && command == path {
+	if err != nil || !lasts(command) {
 		return Repair{}, false, err // that would be no better
 	}
 	system := hosts.ThisSystem(getenv)
@@ -78,9 +83,16 @@ func repoint(h hosts.Host, file string, getenv func(string) string) (r Repair, o
 	if err != nil || len(were) == 0 {
 		return Repair{}, false, err
 	}
-	lines := []string{file}
+	lines, names := []string{file}, map[string][]string{}
 	for _, s := range were {
-		lines = append(lines, fmt.Sprintf("entry %s:", foreign.Line(s.Name)), "- "+foreign.Line(s.Command), "+ "+command)
+		names[s.Command] = append(names[s.Command], foreign.Line(nameOf(s)))
+	}
+	for _, old := range slices.Sorted(maps.Keys(names)) {
+		entries := "entry " + names[old][0] + ":"
+		if n := len(names[old]); n > 1 {
+			entries = fmt.Sprintf("%d entries, the first %s:", n, names[old][0])
+		}
+		lines = append(lines, entries, "- "+foreign.Line(old), "+ "+command)
 	}
 	return Repair{"clients", strings.Join(lines, "\n"), func(context.Context) (said, next string, err error) {
 		backup, err := change.Write(time.Now())

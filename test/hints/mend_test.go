@@ -19,7 +19,7 @@ func ofThisMachine() []row {
 		{hint: "nothing is changed; to make these changes, add --yes", before: gone, when: doctor + ` --fix`, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "add --fix, or leave it out", when: doctor + ` --yes`, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "to let them start mcp-login, run: mcp-login config --from-mcp-remote --write", before: remote, when: doctor, then: doctor},
-		{hint: "mend the file; its client cannot read it either", before: `mkdir .cursor; echo { >.cursor/mcp.json`, when: doctor, does: `echo {} >.cursor/mcp.json; ` + doctor},
+		{hint: "look at the file", before: `mkdir .cursor; echo { >.cursor/mcp.json`, when: doctor, does: `echo {} >.cursor/mcp.json; ` + doctor},
 		{hint: "install it: mcp-login help install", when: `mcp-login doctor`, does: `mcp-login help install; mkdir bin; cp "$(command -v mcp-login)" bin; ` + installed + `PATH=$PWD/bin mcp-login doctor`},
 		{hint: "remove or update the copies that you do not use", before: `mkdir old; printf '#!/bin/sh\necho {}\n' >old/mcp-login; chmod 755 old/mcp-login`, when: `export PATH=$PATH:$PWD/old; ` + doctor, does: `export PATH=$PATH:$PWD/old; rm old/*; ` + doctor},
 		{hint: "to revoke it and sign in anew later, run: …", before: exposed, when: doctor + ` --fix --yes`, then: `mcp-login login $URL`},
