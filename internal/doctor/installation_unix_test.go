@@ -99,6 +99,14 @@ func TestEntriesOfProjectsAreToldApart(t *testing.T) {
 	if err != nil || len(all) != 1 || strings.Count(all[0].Change, "- /gone/mcp-login") != 1 || !strings.Contains(all[0].Change, "2 entries, the first x (/p/one):") {
 		t.Errorf("%+v, %v", all, err)
 	}
+	for i, want := range []string{"the old file is ", "another program has made this change"} { // of two at once
+		if said, _, err := all[0].Apply(t.Context()); err != nil || !strings.HasPrefix(said, want) {
+			t.Errorf("%d: %s, %v", i, said, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(home, ".claude.json"), []byte(entry), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("PATH", "") // and so the test's own program, which is not called mcp-login
 	if f := x.clients(t.Context()); f.Next != "install it: mcp-login help install" {
 		t.Errorf("%+v", f)

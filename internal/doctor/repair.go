@@ -97,6 +97,9 @@ func repoint(h hosts.Host, file string, getenv func(string) string) (r Repair, o
 	return Repair{"clients", strings.Join(lines, "\n"), func(context.Context) (said, next string, err error) {
 		backup, err := change.Write(time.Now())
 		if err != nil {
+			if _, still, unplanned := repoint(h, file, getenv); !still && unplanned == nil {
+				return "another program has made this change", "", nil
+			}
 			return "", "", err
 		}
 		return "the old file is " + backup + "; " + h.Title + ": " + h.Reload, "", nil
