@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +116,25 @@ func TestInCacheFollowsTheTemporaryFolder(t *testing.T) {
 		if got := InCache(filepath.Join(real, "x", "mcp-login")); got != want {
 			t.Errorf("%s: %v", temp, got)
 		}
+	}
+}
+
+// A file with many entries is read and checked once, not once for each of them.
+func TestRepointOfManyEntriesIsOneEdit(t *testing.T) {
+	h := mustFind(t, "cursor")
+	allocated := func(n int) float64 {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = fmt.Sprintf(`"e%d": {"command": "/old/mcp-login", "args": ["https://a.example/mcp"]}`, i)
+		}
+		data := []byte(`{"mcpServers": {` + strings.Join(list, ",\n") + `}}`)
+		return testing.AllocsPerRun(1, func() {
+			if _, were, err := h.Repoint(data, "/new/mcp-login", func(Server) bool { return true }); err != nil || len(were) != n {
+				t.Error(len(were), err)
+			}
+		})
+	}
+	if few, many := allocated(40), allocated(160); many > 8*few {
+		t.Errorf("%v allocations for 40 entries, %v for 160", few, many)
 	}
 }

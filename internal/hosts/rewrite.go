@@ -54,14 +54,27 @@ func (h Host) Repoint(data []byte, command string, wrong func(Server) bool) (out
 		return nil, nil, err
 	}
 	all := f.entries()
-	for i := range all { // their order stays
+	var edits []edit
+	var intents []intent
+	for _, e := range all {
+		if more, meant, ok := f.repoint(e, command, wrong); ok {
+			edits, intents, were = append(edits, more...), append(intents, meant), append(were, e.Server)
+		}
+	}
+	if len(were) == 0 {
+		return data, nil, nil
+	}
+	if out, err = f.edit(edits, intents...); err == nil {
+		return out, were, nil
+	}
+	were = nil
+	for i := range all { // one by one; their order stays
 		e := all[i]
-		edits, ok := e.rewrite(1, f.doc.quote(command))
-		if !ok || e.Command == command || !wrong(e.Server) {
+		edits, meant, ok := f.repoint(e, command, wrong)
+		if !ok {
 			continue
 		}
-		want := Server{Name: e.Name, Command: command, Args: e.Args}
-		changed, err := f.edit(edits, intent{group: e.Group, name: e.Name, want: &want, words: true})
+		changed, err := f.edit(edits, meant)
 		if err != nil {
 			continue
 		}
@@ -72,6 +85,16 @@ func (h Host) Repoint(data []byte, command string, wrong func(Server) bool) (out
 		f, all, data, were = again, again.entries(), changed, append(were, e.Server)
 	}
 	return data, were, nil
+}
+
+// repoint is the change that lets an entry run another command, if that is wanted.
+func (f file) repoint(e entry, command string, wrong func(Server) bool) (edits []edit, meant intent, ok bool) {
+	edits, ok = e.rewrite(1, f.doc.quote(command))
+	if !ok || e.Command == command || !wrong(e.Server) {
+		return nil, intent{}, false
+	}
+	want := Server{Name: e.Name, Command: command, Args: e.Args}
+	return edits, intent{group: e.Group, name: e.Name, want: &want, words: true}, true
 }
 
 // rewriteAll returns the edits that Rewrite makes, and what it reports.
