@@ -72,11 +72,16 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// wantsSignIn reports whether a sign-in failed at the person or at a provider that is down,
+// wantsSignIn reports whether a sign-in failed at the person or at a provider, also one that is down,
 // so that the server is one that wants a sign-in.
 func wantsSignIn(err error) bool {
 	for _, target := range []error{grant.ErrDenied, grant.ErrLoginTimeout, oauth.ErrLoginRequired, oauth.ErrEnded, discovery.ErrUnavailable} {
 		if errors.Is(err, target) {
+			return true
+		}
+	}
+	for said := (*grant.Error)(nil); errors.As(err, &said); err = said.Err {
+		if said.Code != "" { // the provider's words, or the server's about its token
 			return true
 		}
 	}
