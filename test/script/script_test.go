@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/retry"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
 )
@@ -85,7 +86,7 @@ var applications = []devidp.Client{
 // "short" access tokens live for a second, with "unregistered" the provider does
 // not know the server, with "closed" it registers nobody; with "scopes" the tool
 // whoami_details needs a scope of its own, which with "norole" the provider does
-// not grant.
+// not grant. A "slow" server is still at its first answer when the client has left.
 func lab(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("lab does not fail")
@@ -96,6 +97,7 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cfg := devidp.Config{Registration: true, TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource.String()}, {Indicator: base + "/sse"}}}
 	var toolScopes map[string][]string
+	var pause time.Duration
 	for _, arg := range args {
 		switch arg {
 		case "scopes":
@@ -125,6 +127,8 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 			cfg.Users = []devidp.User{{Subject: "alice0000001", Username: "alice", Email: "alice@example.test", Lacks: []string{"whoami:read", "whoami:details"}}}
 		case "noscript":
 			cfg.TokenClaims = false
+		case "slow":
+			pause = 300 * time.Millisecond
 		default:
 			ts.Fatalf("lab: unknown word %q", arg)
 		}
@@ -136,7 +140,11 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 		Resource: resource, Issuer: idp.Issuer(), Scopes: scopes, ToolScopes: toolScopes, RelayIssuerMetadata: true, Leeway: time.Nanosecond,
 	})
 	ts.Check(err)
-	whoami.Config.Handler = handler
+	whoami.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if retry.Sleep(r.Context(), pause) == nil {
+			handler.ServeHTTP(w, r)
+		}
+	})
 	whoami.Start()
 	ts.Defer(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
