@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -102,12 +102,7 @@ func wantsHelp(args []string) bool {
 // serve binds, starts, waits for ctx, and stops.
 func serve(ctx context.Context, o *options, getenv func(string) string, stdout, stderr io.Writer) error {
 	log := newLog(o, stderr)
-	if said := toolchain.Outdated(); said != "" {
-		log.Warn("this program is outdated", "reason", said)
-	}
-	for _, err := range o.unknown {
-		log.Warn(err.Error(), "hint", hint.Of(err))
-	}
+	warn(log, o)
 	l, err := bind(ctx, o, getenv, log)
 	if err != nil {
 		return err
@@ -148,31 +143,48 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	ctx, end := context.WithCancelCause(onHangup(ctx, o.dev, handler.Reload, log))
-	defer end(nil)
+	ctx = onHangup(ctx, o.dev, handler.Reload, log)
 	if l.ops != nil {
 		stop := serveOperations(l.ops, handler.OperationsHandler(registry), log)
 		defer stop()
 		_, _ = fmt.Fprintf(stderr, "operations on %s\n", l.ops.Addr())
 	}
-	var checked sync.WaitGroup // meanwhile, requests are answered
-	checked.Go(func() {
+	defer notify(getenv, "STOPPING=1")
+	return serveChecked(ctx, func(ctx context.Context) error {
 		if err := checkIssuers(ctx, handler, cfg); err != nil {
-			end(err)
-			return
+			return err
 		}
-		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n",
-			cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
+		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n", cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
 		notify(getenv, "READY=1")
-	})
-	err = serveHTTP(ctx, l, handler, o.drain, log)
-	end(nil)
-	checked.Wait()
-	notify(getenv, "STOPPING=1")
-	if cause := context.Cause(ctx); errors.As(cause, new(*server.MisnamedIssuerError)) {
-		return cause
+		return nil
+	}, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, o.drain, log) })
+}
+
+// warn logs what an operator should know about the program and its settings.
+func warn(log *slog.Logger, o *options) {
+	if said := toolchain.Outdated(); said != "" {
+		log.Warn("this program is outdated", "reason", said)
 	}
-	return err
+	for _, err := range o.unknown {
+		log.Warn(err.Error(), "hint", hint.Of(err))
+	}
+}
+
+// serveChecked calls serve until ctx ends, or check fails meanwhile, whose error comes first.
+func serveChecked(ctx context.Context, check, serve func(context.Context) error) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	failed := make(chan error, 1)
+	go func() {
+		err := check(ctx)
+		if err != nil {
+			end()
+		}
+		failed <- err
+	}()
+	err := serve(ctx)
+	end()
+	return cmp.Or(<-failed, err)
 }
 
 // checkIssuers ends a start with an issuer in another spelling than its own: each request

@@ -217,7 +217,7 @@ func (r *repair) checkCut() {
 		return
 	}
 	for at, w := range r.line {
-		if !slices.Contains(all, at) && !(w.Kind == commandline.Argument && w.Behind && r.hasEntry()) {
+		if !slices.Contains(all, at) && (w.Kind != commandline.Argument || !w.Behind || !r.hasEntry()) {
 			continue
 		}
 		before, mended := r.line[max(at-1, 0)], r.line.Replace(at)

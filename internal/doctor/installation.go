@@ -160,7 +160,7 @@ func (x *examination) clients(context.Context) Finding {
 		if e.Kind() == hosts.KindOwn {
 			own++
 		}
-		if command, err := e.host.OwnCommand(); e.Trouble.Text != "" && (err != nil || !lasts(command)) {
+		if command, err := e.host.OwnCommand(); e.Text != "" && (err != nil || !lasts(command)) {
 			next = "install it: mcp-login help install"
 		}
 		if e.Text != "" {
