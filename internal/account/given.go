@@ -81,7 +81,7 @@ func wantsSignIn(err error) bool {
 		}
 	}
 	for said := (*grant.Error)(nil); errors.As(err, &said); err = said.Err {
-		if said.Code != "" { // the provider's words, or the server's about its token
+		if said.Code != "" || said.KnowsClient() { // the provider's words, or the server's about its token
 			return true
 		}
 	}

@@ -41,7 +41,7 @@ func TestTheBridgeIntroducesItselfAtATerminal(t *testing.T) {
 		}
 		behind := ""
 		if flags != nil {
-			behind = " -- FLAGS"
+			behind = " -- --profile 'my work' '--header=X-Key: VALUE'"
 		}
 		if !strings.HasPrefix(lines[0], "mcp-login: this is the bridge") || lines[len(lines)-4] != "mcp-login config CLIENT "+h.url+" --write"+behind || strings.Contains(strings.Join(lines, ""), "s3cret") {
 			t.Errorf("%q", lines)

@@ -101,7 +101,7 @@ func (c *Client) CheckAnswer(answer url.Values, t *Target) (code string, err err
 }
 
 func checkAnswer(answer url.Values, server *discovery.ServerMetadata, resource string) (code string, err error) {
-	const op = "check the provider's answer"
+	const op = opAnswer
 	for _, name := range []string{"iss", "code", "error"} {
 		if len(answer[name]) > 1 {
 			return "", &Error{Op: op, Err: fmt.Errorf("parameter %s stands in it twice", name)}
@@ -131,7 +131,7 @@ func refusedAnswer(o oauthError, resource string) error {
 // RFC 8707 section 2.2). The request is not that of x/oauth2, so that its answer is
 // parsed in the same way as that of a refresh.
 func (c *Client) Exchange(ctx context.Context, t *Target, code, verifier string) (Token, error) {
-	const op = "exchange the authorization code"
+	const op = opExchange
 	token, err := c.requestToken(ctx, op, t, url.Values{
 		"grant_type": {typeCode}, "code": {code}, "code_verifier": {verifier}, "redirect_uri": {t.Registration.RedirectURI},
 	})

@@ -39,7 +39,7 @@ type Device struct {
 
 // AuthorizeDevice requests a device code and a user code (RFC 8628, section 3.1).
 func (c *Client) AuthorizeDevice(ctx context.Context, t *Target) (Device, error) {
-	const op = "begin the login by device"
+	const op = opDevice
 	if _, err := discovery.CheckEndpoint("device_authorization_endpoint", t.Server.DeviceEndpoint); err != nil {
 		return Device{}, fmt.Errorf("%s: %w", op, err)
 	}
@@ -125,7 +125,7 @@ func usableUserCode(code string) bool {
 // ends, whose cause is in the error then. A provider out of reach is asked again, more
 // slowly.
 func (c *Client) PollDevice(ctx context.Context, t *Target, device Device) (Token, error) {
-	const op = "wait for the login by device"
+	const op = opDeviceWait
 	const next = "start again and enter the code sooner"
 	for interval := device.interval; ; {
 		if err := retry.Sleep(ctx, interval); err != nil {

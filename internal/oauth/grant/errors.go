@@ -2,6 +2,7 @@ package grant
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +39,21 @@ type Error struct {
 	Hint string
 	// Err is the cause.
 	Err error
+}
+
+// What is done at a provider that knows the client.
+const (
+	opAnswer     = "check the provider's answer"
+	opExchange   = "exchange the authorization code"
+	opDevice     = "begin the login by device"
+	opDeviceWait = "wait for the login by device"
+	opRefresh    = "refresh the access token"
+)
+
+// KnowsClient reports whether e is of a step that is taken only at a provider that knows the
+// client, so that there is a provider.
+func (e *Error) KnowsClient() bool {
+	return slices.Contains([]string{opAnswer, opExchange, opDevice, opDeviceWait, opRefresh}, e.Op)
 }
 
 // Error returns the operation, the code and the cause, without the hint, as one

@@ -30,7 +30,7 @@ func (e *LostAnswerError) Unwrap() error { return e.err }
 // The request is not that of x/oauth2 because it must repeat resource: without it
 // Logto and others answer with a token for nobody.
 func (c *Client) Refresh(ctx context.Context, t *Target, refreshToken Secret) (Token, error) {
-	const op = "refresh the access token"
+	const op = opRefresh
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken.Reveal()}}
 	c.addTokenParams(form, t.Resource)
 	answer, err := c.postRefresh(ctx, t, form)
