@@ -198,7 +198,11 @@ func TestAnotherSignInBeforeTheFirstCall(t *testing.T) {
 			t.Errorf("bob is shown %s", got)
 		}
 		synctest.Wait()
-		if got := s.methods(); !slices.Equal(got, []string{"initialize", "notifications/initialized", "resources/list", "prompts/list"}) {
+		got := s.methods()
+		if len(got) == 4 {
+			slices.Sort(got[2:]) // the client's request and the comparison go side by side
+		}
+		if !slices.Equal(got, []string{"initialize", "notifications/initialized", "prompts/list", "resources/list"}) {
 			t.Errorf("%v", got)
 		}
 		if got := c.told(); !slices.Equal(got, []string{"notifications/prompts/list_changed"}) {
@@ -371,7 +375,7 @@ func TestWithoutSessions(t *testing.T) {
 			if got := start(third, "3"); !strings.Contains(got[len(got)-2], "new") || len(s.methods()) > 0 {
 				t.Errorf("the next start: %v", got)
 			}
-			if third.ask("ping", meta); len(s.methods()) != 1 {
+			if third.ask("ping", meta); !slices.Contains(s.methods(), "ping") {
 				t.Error("there is no ping without a session, which the server says")
 			}
 			third.end()
