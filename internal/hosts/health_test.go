@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mcp-login/test/real"
 )
 
 // An entry is in trouble when its host cannot start it, or soon may not be able to.
@@ -103,17 +105,17 @@ func TestRepointChangesTheCommandAlone(t *testing.T) {
 // The folder for temporary files is one wherever a link leads to it; "/" is none.
 func TestInCacheFollowsTheTemporaryFolder(t *testing.T) {
 	dir := t.TempDir()
-	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
-	if err := os.Mkdir(real, 0o700); err != nil {
+	folder, link := filepath.Join(dir, "folder"), filepath.Join(dir, "link")
+	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(real, link); err != nil {
-		t.Skip(err)
+	if err := os.Symlink(folder, link); err != nil {
+		real.Missing(t, "a symbolic link", "let this user make symbolic links")
 	}
-	for temp, want := range map[string]bool{link: true, real: true, filepath.Join(dir, "other"): false, string(filepath.Separator): false} {
+	for temp, want := range map[string]bool{link: true, folder: true, filepath.Join(dir, "other"): false, string(filepath.Separator): false} {
 		t.Setenv("TMPDIR", temp)
 		t.Setenv("TMP", temp)
-		if got := InCache(filepath.Join(real, "x", "mcp-login")); got != want {
+		if got := InCache(filepath.Join(folder, "x", "mcp-login")); got != want {
 			t.Errorf("%s: %v", temp, got)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -12,13 +11,12 @@ import (
 	"mcp-login/test/binary"
 )
 
+// Only on Linux a missing display means that there is no browser.
+
 // No browser, no DISPLAY, an SSH session, an empty PATH: where to
 // sign in is on stderr, before anything is waited for; with a code for another
 // device, as the provider offers that, and without where the address is wanted.
 func TestNoBrowserPrintsTheAddress(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only here a missing display means that there is no browser")
-	}
 	for name, tc := range map[string]struct{ flag, want string }{
 		"device": {"--no-detach", "enter the code"},
 		"code":   {"--no-browser", "redirect_uri="},
@@ -57,9 +55,6 @@ func TestNoBrowserPrintsTheAddress(t *testing.T) {
 // A client that registered itself for the device grant alone has no redirect to ask about:
 // doctor finds nothing wrong with the login that it has.
 func TestDoctorKnowsALoginByCode(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only here a missing display means that there is no browser")
-	}
 	dir, server, program := t.TempDir(), protected(t), binary.Build(t, "mcp-login")
 	command := func(verb string) (*exec.Cmd, *binary.Output) {
 		cmd, out := exec.Command(program, verb, server), &binary.Output{}
