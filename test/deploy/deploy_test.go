@@ -88,7 +88,7 @@ func TestFlagsAndVariablesExist(t *testing.T) {
 	} {
 		content := read(t, name)
 		for _, v := range regexp.MustCompile(`WHOAMI_[A-Z_]+`).FindAllString(content, -1) {
-			if !strings.Contains(text, "["+v+"]") {
+			if !regexp.MustCompile(`\b` + v + `\b`).MatchString(text) {
 				t.Errorf("%s names %s, which does not exist", name, v)
 			}
 		}

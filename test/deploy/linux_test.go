@@ -95,7 +95,7 @@ func copyFile(t *testing.T, from, to string) {
 func TestSystemdUnits(t *testing.T) {
 	analyze := real.Program(t, "systemd-analyze", "apt-get install systemd")
 	dir := t.TempDir()
-	unit := strings.Replace(read(t, "systemd/whoami-server.service"), "/usr/local/bin/whoami-server", binary.Build(t, "whoami-server"), 1)
+	unit := strings.Replace(read(t, "systemd/whoami-server.service"), "ExecStart=whoami-server", "ExecStart="+binary.Build(t, "whoami-server"), 1)
 	files := map[string]string{"whoami-server.service": unit, "whoami-server.socket": read(t, "systemd/whoami-server.socket")}
 	var names []string
 	for name, text := range files {
