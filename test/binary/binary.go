@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/gofrs/flock"
+
+	"mcp-login/test/real"
 )
 
 var (
@@ -81,7 +83,7 @@ func keep(t testing.TB, name string) (path string, unlock func()) {
 	if err != nil {
 		return "", func() {}
 	}
-	sources := sha256.Sum256([]byte(root()))
+	sources := sha256.Sum256([]byte(real.Sources()))
 	place := filepath.Join(cache, "mcp-login-test", fmt.Sprintf("%x", sources[:8]))
 	lock := flock.New(filepath.Join(place, "lock"))
 	if os.MkdirAll(place, 0o700) != nil || lock.Lock() != nil {
@@ -108,12 +110,6 @@ func compile(t testing.TB, sources, path, pkg string) {
 	}
 }
 
-// root is the folder of go.mod.
-func root() string {
-	_, here, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(here)))
-}
-
 // Inherited builds programs and returns the variable for a test process that this one
 // starts, with which Build finds them there.
 func Inherited(t testing.TB, names ...string) string {
@@ -130,7 +126,7 @@ func Inherited(t testing.TB, names ...string) string {
 // program could be broken and its tests still pass from the cache.
 func lookAtSources(t testing.TB) {
 	for _, part := range []string{"cmd", "internal", "examples", "go.mod", "go.sum"} {
-		err := filepath.WalkDir(filepath.Join(root(), part), func(path string, _ fs.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(real.Sources(), part), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
 			}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"mcp-login/test/real"
 )
 
 // Earlier returns the path of the program cmd/name as it was at a commit, built once
@@ -18,7 +20,7 @@ func Earlier(t testing.TB, commit, name string) string {
 	if path := built[commit+name]; path != "" {
 		return path
 	}
-	if err := exec.Command("git", "-C", root(), "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
+	if err := exec.Command("git", "-C", real.Sources(), "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
 		t.Skipf("commit %s, with an earlier version of %s, is not in this clone: git fetch --unshallow", commit, name)
 	}
 	path := filepath.Join(folder(t), name+"-"+commit+"-"+runtime.Version())
@@ -30,7 +32,7 @@ func Earlier(t testing.TB, commit, name string) string {
 	if _, err := os.Stat(kept); err != nil {
 		source := t.TempDir()
 		archive := filepath.Join(source, "archive.tar")
-		for _, args := range [][]string{{"git", "-C", root(), "archive", "-o", archive, commit}, {"tar", "-xf", archive, "-C", source}} {
+		for _, args := range [][]string{{"git", "-C", real.Sources(), "archive", "-o", archive, commit}, {"tar", "-xf", archive, "-C", source}} {
 			if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 				t.Fatalf("%q: %v\n%s", args, err, out)
 			}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -76,7 +75,7 @@ const minMajor, minMinor = 22, 19
 // npm ci there. A Node binary among the packages is preferred.
 func NodeModules(t testing.TB) Node {
 	t.Helper()
-	modules := filepath.Join(root(t), "test", "interop", "node_modules")
+	modules := filepath.Join(sources, "test", "interop", "node_modules")
 	if _, err := os.Stat(modules); err != nil {
 		Missing(t, "the npm packages of test/interop", "npm ci --prefix test/interop")
 	}
@@ -135,15 +134,21 @@ func Axe(t testing.TB) string {
 // say against the page, "" for nothing.
 const Violations = `axe.run().then(r => r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.html).join(" ")).join("\n"))`
 
-// root is the folder of go.mod.
-func root(t testing.TB) string {
-	t.Helper()
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		t.Fatal("cannot tell where the sources are")
+// Sources is the folder of go.mod, above the one in which go test runs a package's tests.
+// It does not come from the path of a source file: -trimpath takes that away.
+func Sources() string { return sources }
+
+var sources = func() string {
+	dir, _ := os.Getwd()
+	for {
+		_, err := os.Stat(filepath.Join(dir, "go.mod"))
+		if above := filepath.Dir(dir); err != nil && above != dir {
+			dir = above
+			continue
+		}
+		return dir
 	}
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
-}
+}()
 
 // secretServiceEnv marks a test process that runs inside its own session.
 const secretServiceEnv = "MCP_LOGIN_TEST_SECRET_SERVICE"
