@@ -22,8 +22,8 @@ demo: ## a provider, a server, two clients and one sign-in on this machine
 bench: ## speed and size beside npm mcp-remote and supergateway
 	go run ./test/bench --peers
 
-pages: ## what is written by tests: help, docs/clients.md, schemas
-	go test ./internal/cli ./internal/hosts -update
+pages: ## what is written by tests: help, docs/clients.md, schemas, how to install
+	go test ./internal/cli ./internal/hosts ./packaging/owner -update
 
 ci: ## all of it, on a Debian-like machine; installs what it needs
 	bash .ci/run

@@ -6,6 +6,7 @@ package manual
 // counts.
 var notRun = []struct{ command, why string }{
 	{"go run ./examples/whoami", "TestDemo runs it, and TestRecordingIsOfToday compares what it prints"},
+	{"go install github.com/", "it is published by nobody yet; packaging/checks/70-module-path.sh runs it with a module of its own"},
 	{"go install ./cmd/", "it writes into the folder of Go's programs; every command here is run by what the same packages build to"},
 	{"CGO_ENABLED=0 go build -trimpath -o /usr/local/bin", "it writes into the system; TestSize builds the same packages"},
 	{"go build", "it is the name of a command of Go; .ci/run builds for all the systems that are named there"},
@@ -22,6 +23,14 @@ var notRun = []struct{ command, why string }{
 	{"make demo", "TestDemo runs it"},
 	{"make ", "short for commands that .ci/run runs"},
 	{"bash .ci/run", "it runs this test"},
+	{"npm install -g mcp-login", "it is published by nobody yet; packaging/checks/30-npm.sh runs it with a registry of its own"},
+	{"npm uninstall -g mcp-login", "packaging/checks/30-npm.sh runs it"},
+	{"npx -y mcp-login", "it is published by nobody yet; packaging/checks/30-npm.sh runs it with a registry of its own"},
+	{"curl -f", "it is published by nobody yet; checks in packaging/checks install the same files"},
+	{"docker run", "it needs a container engine; packaging/checks/60-images.sh runs the same with podman"},
+	{"docker pull", "it is published by nobody yet"},
+	{"docker rmi", "it needs a container engine"},
+	{"docker volume", "it needs a container engine"},
 	{"npm ", "it downloads 2 GB; .ci/run runs it"},
 	{"npx mcp-remote", "it is what is replaced; test/interop runs it"},
 	{"npx @modelcontextprotocol/inspector", "test/interop runs the Inspector"},
