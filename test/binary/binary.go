@@ -43,9 +43,9 @@ func Build(t testing.TB, name string) string {
 		// Tests look into /proc of what they start, as only root may otherwise.
 		_ = os.Setenv("MCP_LOGIN_DUMPABLE", "1")
 	}
-	pkg := "mcp-login/cmd/" + name
-	if strings.Contains(name, "/") {
-		pkg = "mcp-login/" + name
+	pkg := module + name
+	if !strings.Contains(name, "/") {
+		pkg = module + "cmd/" + name
 	}
 	path := filepath.Join(folder(t), filepath.Base(name))
 	if runtime.GOOS == "windows" {
@@ -60,6 +60,9 @@ func Build(t testing.TB, name string) string {
 	built[name] = own(kept, path)
 	return built[name]
 }
+
+// module is what the module is called; packaging/set-module-path writes it.
+const module = "mcp-login/"
 
 // folder returns the folder of what this process builds. The caller holds mu.
 func folder(t testing.TB) string {

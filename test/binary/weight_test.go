@@ -71,7 +71,7 @@ func TestInit(t *testing.T) {
 		all = append(all, c)
 		sum.ms, sum.bytes = sum.ms+c.ms, sum.bytes+c.bytes
 		limit := maxInitPackage
-		if c.name == "main" || strings.HasPrefix(c.name, "mcp-login/") {
+		if c.name == "main" || strings.HasPrefix(c.name, module) {
 			limit = maxInitOwn
 		}
 		if c.bytes > limit {

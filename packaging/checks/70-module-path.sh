@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The module under another name: packaging/set-module-path in a clone, then the rules of
+# the rooms and the commands' tests, and `go install PATH/cmd/...@v0.9.0` as anybody
+# would type it, by the go command itself, out of the clone's tag.
+set -euo pipefail
+# shellcheck source=packaging/checks/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need perl git go
+
+# The path is the publisher's: with the word OWNER while there is no owner.
+# shellcheck source=packaging/publisher
+. "$CLONE/packaging/publisher"
+module=$WORK/module
+git clone -q "$CLONE" "$module"
+cd "$module"
+
+commit() { git -c user.name=check -c user.email=check@example.test commit -qam "go.mod: another module path"; }
+
+# rename must leave nothing of the old name in Go, and be undone by the same command.
+rename() {
+  local left other=example.test/first/name
+  packaging/set-module-path $other
+  commit
+  packaging/set-module-path "$MODULE"
+  left=$(git grep -nE '"(mcp-login|example\.test/first/name)/(cmd|internal|test|docs|examples|packaging)/' -- '*.go' || true)
+  [ -z "$left" ] || fail "packages are still named as before: $left"
+  packaging/set-module-path $other
+  git diff --exit-code --stat || fail "to another name and back is not what it was"
+  packaging/set-module-path "$MODULE"
+  commit
+  git tag v0.9.0
+}
+
+# tested builds and tests what the rules of the rooms and the programs say.
+tested() {
+  go build ./... && go vet ./cmd/... ./packaging/...
+  go test ./test ./cmd/... ./packaging/owner
+  printf 'package jsonrpc\n\nimport _ "%s/internal/oauth"\n' "$MODULE" >internal/jsonrpc/planted.go
+  ! go test -count=1 -run TestRooms ./test >"$WORK/planted.log" 2>&1 || fail "the rules of the rooms see no import of $MODULE"
+  grep -q 'internal/jsonrpc imports internal/oauth' "$WORK/planted.log" || fail "$(cat "$WORK/planted.log")"
+  rm internal/jsonrpc/planted.go
+}
+
+# installed asks for the module at its own address, which git finds in the clone; all
+# other modules come out of the cache of this machine.
+installed() {
+  local cache program said
+  cache=$(go env GOMODCACHE)
+  for program in mcp-login whoami-server; do
+    (
+      cd "$WORK"
+      GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="url.file://$module.insteadOf" GIT_CONFIG_VALUE_0="https://$MODULE" \
+        GOPROXY="file://$cache/cache/download" GONOPROXY=$MODULE GOSUMDB=off GOTOOLCHAIN=local GOWORK=off \
+        GOMODCACHE="$WORK/modules" GOFLAGS="-trimpath -modcacherw" GOBIN="$WORK/bin" \
+        go install "$MODULE/cmd/$program@v0.9.0"
+    )
+    said=$("$WORK/bin/$program" version --json)
+    grep -q '"version": *"v0.9.0"' <<<"$said" || fail "$program says $said"
+    grep -q '"channel": *"go"' <<<"$said" || fail "$program does not know that Go installed it: $said"
+    say "go install $MODULE/cmd/$program@v0.9.0: v0.9.0, channel go"
+  done
+}
+
+rename
+tested
+installed
