@@ -49,7 +49,7 @@ var rooms = map[string][]string{
 	"internal/foreign":         {},
 	"internal/hint":            {},
 	"internal/retry":           {},
-	"internal/toolchain":       {},
+	"internal/build":           {},
 	"internal/terminal":        {},
 	"internal/origin":          {},
 	"docs":                     {},
@@ -58,7 +58,7 @@ var rooms = map[string][]string{
 
 // leaves are rooms that import nothing of the project and that all rooms below
 // internal and the commands may import.
-var leaves = []string{"internal/foreign", "internal/hint", "internal/origin", "internal/retry", "internal/toolchain"}
+var leaves = []string{"internal/foreign", "internal/hint", "internal/origin", "internal/retry", "internal/build"}
 
 // onlyIn names packages of others that one room alone may import.
 var onlyIn = map[string]string{

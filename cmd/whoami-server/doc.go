@@ -26,5 +26,5 @@
 //     Failures at run time exit with 1.
 //
 // As whoami-server healthcheck it asks a running one whether it is ready
-// (healthcheck.go).
+// (healthcheck.go); as whoami-server version it says what it was built from (version.go).
 package main

@@ -6,7 +6,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"mcp-login/internal/foreign"
@@ -23,15 +22,4 @@ func main() {
 	// From the first signal on the next one has its usual effect.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, foreign.TextWriter(os.Stdout), foreign.TextWriter(os.Stderr)))
-}
-
-// programVersion falls back to what go install recorded.
-func programVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

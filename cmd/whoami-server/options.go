@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"mcp-login/internal/build"
 	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
@@ -213,7 +214,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	fs.Usage = func() {
 		_, _ = fmt.Fprint(out, "whoami-server: an MCP server that tells who is signed in.\n\n"+
 			"  whoami-server --issuer URL --resource URL\n  whoami-server --dev\n"+
-			"  whoami-server healthcheck\n\nOptions [environment variables]:\n")
+			"  whoami-server healthcheck\n  whoami-server version [--json]\n\nOptions [environment variables]:\n")
 		fs.PrintDefaults()
 	}
 	return fs
@@ -254,7 +255,7 @@ func (o *options) parse() []error {
 	for _, set := range o.settings {
 		set(wrong)
 	}
-	o.config.Version = programVersion()
+	o.config.Version = build.Of(version).Version
 	if o.dev && o.detailsScope == "" {
 		o.detailsScope = "whoami:details" // to show how a client gets more rights
 	}

@@ -17,13 +17,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"mcp-login/internal/build"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 	"mcp-login/internal/server/bus"
-	"mcp-login/internal/toolchain"
 )
 
 const (
@@ -50,6 +50,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		o.flags(stdout).Usage()
 		return exitOK
 	}
+	if len(args) > 0 && args[0] == "version" {
+		return printVersion(args[1:], getenv, stdout, stderr)
+	}
 	program, check := "whoami-server", len(args) > 0 && args[0] == "healthcheck"
 	if check {
 		program, args = program+" healthcheck", args[1:]
@@ -59,8 +62,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return exitUsage
 	}
 	if o.version == "true" {
-		_, _ = fmt.Fprintln(stdout, "whoami-server", programVersion())
-		return exitOK
+		return printVersion(nil, getenv, stdout, stderr)
 	}
 	if check {
 		return healthcheck(ctx, &o, stderr)
@@ -162,7 +164,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 
 // warn logs what an operator should know about the program and its settings.
 func warn(log *slog.Logger, o *options) {
-	if said := toolchain.Outdated(); said != "" {
+	if said := build.Outdated(); said != "" {
 		log.Warn("this program is outdated", "reason", said)
 	}
 	for _, err := range o.unknown {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"mcp-login/internal/build"
 	"mcp-login/internal/hint"
 	"mcp-login/test/binary"
 )
@@ -122,7 +123,7 @@ func TestFlagThenVariableThenDefault(t *testing.T) {
 }
 
 func TestVersionAndHelpGoToStdout(t *testing.T) {
-	for arg, want := range map[string]string{"--version": "whoami-server ", "--help": "WHOAMI_RELAY_ISSUER_METADATA"} {
+	for arg, want := range map[string]string{"--version": "whoami-server ", "version": "whoami-server ", "--help": "WHOAMI_RELAY_ISSUER_METADATA"} {
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), []string{arg}, noEnv, &stdout, &stderr)
 		if code != exitOK || !strings.Contains(stdout.String(), want) || stderr.Len() != 0 {
@@ -133,6 +134,18 @@ func TestVersionAndHelpGoToStdout(t *testing.T) {
 				t.Errorf("%s: %s", arg, line)
 			}
 		}
+	}
+}
+
+// Programs read the same of both programs: what they were built from, and whence they came.
+func TestVersionForPrograms(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"version", "--json"}, noEnv, &stdout, &stderr); code != exitOK || stderr.Len() != 0 {
+		t.Fatalf("exit %d, %q", code, stderr.String())
+	}
+	var got build.Report
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || got != build.ReportOf("whoami-server", version, noEnv) {
+		t.Errorf("%v: %s", err, stdout.String())
 	}
 }
 

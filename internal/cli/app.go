@@ -16,16 +16,17 @@ import (
 	"github.com/spf13/pflag"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/build"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/terminal"
-	"mcp-login/internal/toolchain"
 )
 
 // app is the process as the verbs see it. Tests hand in buffers.
 type app struct {
 	version string // of the program
+	linked  string // the version that was linked in, "" for none
 	in      io.Reader
 	term    *terminal.Terminal // stdout and stderr
 	getenv  func(string) string
@@ -171,7 +172,7 @@ func (a *app) logger(level string) (*slog.Logger, error) {
 	defer a.mu.Unlock()
 	a.logs = append(a.logs, limit)
 	log := slog.New(limit)
-	if said := toolchain.Outdated(); said != "" && len(a.logs) == 1 {
+	if said := build.Outdated(); said != "" && len(a.logs) == 1 {
 		log.Debug("this program is outdated", "reason", said)
 	}
 	return log, nil
@@ -185,7 +186,7 @@ func Run(ctx context.Context, version string, args []string) int {
 	handover := account.ReadHandover(args, os.Stdin)
 	env := newEnvironment(handover)
 	time.AfterFunc(afterStart, func() { setHeapGrowth(env.get) })
-	a := &app{version: programVersion(version), in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, files: newFlagFiles(handover), handover: handover}
+	a := &app{version: build.Of(version).Version, linked: version, in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, files: newFlagFiles(handover), handover: handover}
 	return a.run(ctx, args)
 }
 

@@ -25,6 +25,7 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/upstream"
+	"mcp-login/internal/build"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
@@ -91,7 +92,7 @@ func TestHelpChangesOnPurposeOnly(t *testing.T) {
 // type as long as schema_version is the same.
 func TestSchemasChangeOnPurposeOnly(t *testing.T) {
 	var all strings.Builder
-	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, configListReport{}, migrationReport{}, versionReport{}, errorReport{}} {
+	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, configListReport{}, migrationReport{}, build.Report{}, errorReport{}} {
 		typ := reflect.TypeOf(v)
 		if first := typ.Field(0); first.Tag.Get("json") != "schema_version" {
 			t.Errorf("%s begins with %s", typ.Name(), first.Name)

@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"mcp-login/internal/toolchain"
+	"mcp-login/internal/build"
 )
 
 func newVersion(a *app) *cobra.Command {
@@ -17,38 +15,19 @@ func newVersion(a *app) *cobra.Command {
 		Short: "Print the version",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
+			report := build.ReportOf("mcp-login", a.linked, a.getenv)
 			if asJSON {
-				return a.term.JSON(versionReport{schemaVersion, a.version, runtime.GOOS, runtime.GOARCH, runtime.Version(), toolchain.Outdated()})
+				return a.term.JSON(report)
 			}
-			a.term.Print("mcp-login %s %s/%s %s", a.version, runtime.GOOS, runtime.GOARCH, runtime.Version())
-			if said := toolchain.Outdated(); said != "" {
-				a.term.Note("%s", said)
+			a.term.Print("mcp-login %s", report)
+			if report.Outdated != "" {
+				a.term.Note("%s", report.Outdated)
 			}
 			return nil
 		},
 	}
 	jsonFlag(cmd, &asJSON, "")
 	return cmd
-}
-
-type versionReport struct {
-	SchemaVersion int    `json:"schema_version"`
-	Version       string `json:"version"`
-	OS            string `json:"os"`
-	Arch          string `json:"arch"`
-	Go            string `json:"go"`
-	Outdated      string `json:"outdated,omitempty"` // what is wrong with that Go
-}
-
-// programVersion falls back from what was linked in to what go install recorded.
-func programVersion(linked string) string {
-	if linked != "" {
-		return linked
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }
 
 // projectAddress is where operators who see our requests can read about the program.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -17,20 +16,6 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hosts"
 )
-
-// commit is what this program was built from, "" where that is not known.
-func commit() string {
-	info, _ := debug.ReadBuildInfo()
-	if info == nil {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) > 12 {
-			return s.Value[:12]
-		}
-	}
-	return ""
-}
 
 // installation says where this program lies, and what else has its name.
 func (x *examination) installation(ctx context.Context) Finding {

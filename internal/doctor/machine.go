@@ -7,23 +7,18 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"syscall"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/build"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
-	"mcp-login/internal/toolchain"
 )
 
 func (x *examination) version(context.Context) Finding {
-	built := x.Version
-	if from := commit(); from != "" && !strings.Contains(built, from) {
-		built += ", commit " + from
-	}
-	f := passed("mcp-login %s, %s/%s, %s", built, runtime.GOOS, runtime.GOARCH, runtime.Version())
-	if outdated := toolchain.Outdated(); outdated != "" {
+	f := passed("mcp-login %s, %s/%s, %s", build.Of(x.Version).Source(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	if outdated := build.Outdated(); outdated != "" {
 		f.Outcome, f.Next = Warned, outdated
 	}
 	return f

@@ -91,6 +91,7 @@ func ofWhoami() (all []row) {
 		row{hint: "did you mean …?", when: `$UP --issuer $ISSUER --config bad.yaml`, before: `echo "isuer: x" >bad.yaml`, does: `echo "issuer: $ISSUER" >bad.yaml; $UP --listen 127.0.0.1:0 --config bad.yaml`},
 		row{hint: "did you mean …?", when: `export WHOAMI_ISUER=$ISSUER; $UP --listen 127.0.0.1:0`, does: `export WHOAMI_ISSUER=$ISSUER; $UP --listen 127.0.0.1:0`},
 		row{hint: "did you mean: whoami-server healthcheck", when: `$UP health-check`, does: `$UP healthcheck || true`},
+		row{hint: "did you mean: whoami-server version --json", when: `$UP version --jsn`, does: `$UP version --json || true`},
 		row{hint: "see whoami-server --help", when: `$UP --nonsense`, does: `$UP --help || true`},
 		row{hint: "leave out --public-client or --dev", when: dev + `--public-client a`, does: dev, then: start + `--public-client a`},
 		row{hint: "use 127.0.0.1: the provider of --dev lets anybody in", when: `$UP --dev --listen 0.0.0.0:0 --dev-listen 127.0.0.1:0`, does: dev},

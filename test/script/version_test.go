@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-login/internal/toolchain"
+	"mcp-login/internal/build"
 	"mcp-login/test/binary"
 )
 
@@ -23,7 +23,7 @@ func TestVersionNamesAnOldGo(t *testing.T) {
 	if strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), runtime.Version()) {
 		t.Errorf("stdout: %s", &out)
 	}
-	if want := toolchain.Outdated(); !strings.Contains(said.String(), want) || want == "" && said.Len() > 0 {
+	if want := build.Outdated(); !strings.Contains(said.String(), want) || want == "" && said.Len() > 0 {
 		t.Errorf("stderr: %s", &said)
 	}
 }

@@ -1,4 +1,4 @@
-package toolchain
+package build
 
 import (
 	"go/version"
