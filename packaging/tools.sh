@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# Sourced by the scripts of this folder: what they need of other programs, and in which
+# version. A program that is missing is installed, so that nothing is passed over for want
+# of it.
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Programs in Go, with the version that was tried. goreleaser v2.17 needs a module that not
+# every proxy has.
+go_tool() {
+  case $1 in
+    goreleaser) echo github.com/goreleaser/goreleaser/v2@v2.16.0 ;;
+    cyclonedx-gomod) echo github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 ;;
+    go-winres) echo github.com/tc-hib/go-winres@v0.3.3 ;;
+    actionlint) echo github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 ;;
+    *) return 1 ;;
+  esac
+}
+
+# deb_package is the Debian package that a program is in.
+deb_package() {
+  case $1 in
+    bwrap) echo bubblewrap ;;
+    gpg) echo gnupg ;;
+    pacman) echo pacman-package-manager ;;
+    diffoscope) echo diffoscope-minimal ;;
+    ssh-keygen) echo openssh-client ;;
+    xz) echo xz-utils ;;
+    *) echo "$1" ;;
+  esac
+}
+
+# need TOOL... sees to it that each of them can be called, in the version above. What is
+# said goes to stderr: stdout is the caller's.
+need() {
+  local tool module debs=() root=()
+  for tool; do
+    if module=$(go_tool "$tool"); then
+      # GOTOOLCHAIN and GOFLAGS of the caller are for what is checked, not for tools.
+      go version -m "$(command -v "$tool")" 2>/dev/null | grep -q "mod.*${module##*@}" ||
+        GOFLAGS='' CGO_ENABLED=0 GOOS='' GOARCH='' GOBIN=$(tool_folder) go install "$module" >&2 || fail "$module cannot be installed"
+    elif ! command -v "$tool" >/dev/null; then
+      debs+=("$(deb_package "$tool")")
+    fi
+  done
+  [ ${#debs[@]} -gt 0 ] || return 0
+  say "apt-get install ${debs[*]}" >&2
+  [ "$(id -u)" = 0 ] || root=(sudo)
+  "${root[@]}" apt-get update -qq >&2
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${debs[@]}" >/dev/null || fail "${debs[*]} cannot be installed"
+  for tool; do
+    command -v "$tool" >/dev/null || fail "$tool is missing although its package is installed"
+  done
+}
+
+tool_folder() { echo "$(go env GOPATH)/bin"; }
+
+PATH=$(tool_folder):$PATH
+export PATH
