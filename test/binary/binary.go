@@ -128,7 +128,7 @@ func Inherited(t testing.TB, names ...string) string {
 // test's result until a file that the test looked at has changed. Without it, a
 // program could be broken and its tests still pass from the cache.
 func lookAtSources(t testing.TB) {
-	for _, part := range []string{"cmd", "internal", "examples", "go.mod", "go.sum"} {
+	for _, part := range []string{"cmd", "internal", "examples", "packaging", "go.mod", "go.sum"} {
 		err := filepath.WalkDir(filepath.Join(real.Sources(), part), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
