@@ -1,7 +1,7 @@
 // Package hosts knows the configuration files of MCP hosts, the programs that people
 // call their MCP clients: where the files are, how a server is written into them, and how
 // to change one entry and nothing else. Reading and editing go from bytes to bytes;
-// places.go, server.go and write.go touch the disk.
+// places.go, server.go, write.go and Backups in remove.go touch the disk.
 //
 //  1. [All] is the table of hosts (table.go), [Find] looks a name up in it;
 //     [Host.Present] and [Host.Written] say where its files are on a [System].
@@ -10,7 +10,7 @@
 //     (yaml.go). Servers are found in the tree, whatever the format. What cannot be parsed
 //     is refused with [ErrBroken]; what is valid but laid out in a way that
 //     cannot be edited safely, with [ErrLayout].
-//  3. [Host.Set], [Host.Remove] and [Host.Rewrite] make a few edits of byte
+//  3. [Host.Set], [Host.Remove], [Host.RemoveOwn] and [Host.Rewrite] make a few edits of byte
 //     ranges. Bytes outside them are copied. Rewrite makes entries that run mcp-remote
 //     run mcp-login; launcher.go knows the ways in which people start mcp-remote.
 //  4. The result is parsed again and compared with the original, with the changed

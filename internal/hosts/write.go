@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,18 +110,7 @@ const backupTime = "20060102T150405.000Z"
 // change, and the last, which was just made, whatever the clock said before: they may hold
 // secrets. The first is for its owner only, as the last is.
 func removeBackups(target, last string) {
-	files, err := os.ReadDir(filepath.Dir(target)) // by name, and so by time
-	if err != nil {
-		return
-	}
-	var ours []string
-	for _, file := range files {
-		when, isCopy := strings.CutPrefix(file.Name(), filepath.Base(target)+".")
-		when, named := strings.CutSuffix(when, ".bak")
-		if _, err := time.Parse(backupTime, when); err == nil && isCopy && named && file.Type().IsRegular() && file.Name() != filepath.Base(last) {
-			ours = append(ours, filepath.Join(filepath.Dir(target), file.Name()))
-		}
-	}
+	ours := slices.DeleteFunc(copies(target), func(path string) bool { return filepath.Base(path) == filepath.Base(last) })
 	if len(ours) == 0 {
 		return
 	}
@@ -128,6 +118,22 @@ func removeBackups(target, last string) {
 	for _, path := range ours[1:] {
 		_ = os.Remove(path) // one that stays is no worse than before
 	}
+}
+
+// copies are those of a file, in the order of their times.
+func copies(target string) (ours []string) {
+	files, err := os.ReadDir(filepath.Dir(target)) // by name, and so by time
+	if err != nil {
+		return nil
+	}
+	for _, file := range files {
+		when, isCopy := strings.CutPrefix(file.Name(), filepath.Base(target)+".")
+		when, named := strings.CutSuffix(when, ".bak")
+		if _, err := time.Parse(backupTime, when); err == nil && isCopy && named && file.Type().IsRegular() {
+			ours = append(ours, filepath.Join(filepath.Dir(target), file.Name()))
+		}
+	}
+	return ours
 }
 
 // writable opens the file as an editor would: a file that its owner has protected is left

@@ -180,8 +180,11 @@ func (k osKeyring) Set(service, account, secret string) error {
 	return classify(keyring.Set(service, account, secret))
 }
 
-// Delete removes the secret of account. Only a probe makes one that is removed.
-func (osKeyring) Delete(service, account string) error {
+// Delete removes the secret of account.
+func (k osKeyring) Delete(service, account string) error {
+	if err := reachable(k.getenv); err != nil {
+		return err
+	}
 	return classify(keyring.Delete(service, account))
 }
 

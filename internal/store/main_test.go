@@ -192,6 +192,12 @@ func (r *ringMemory) Set(service, account, secret string) error {
 func (r *ringMemory) Delete(service, account string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if _, ok := r.items[service+"\n"+account]; !ok && r.failure == nil {
+		return &KeyringError{State: KeyringNotFound}
+	}
+	if r.failure != nil {
+		return r.failure
+	}
 	delete(r.items, service+"\n"+account)
 	return nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -108,6 +109,16 @@ func TestSessionSuite(t *testing.T) {
 	s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, Notice: func(string, string) {}})
 	must(t, keyring.Delete(keyringService, s.account))
 	fails(t, s, keyFor("a"), ErrKeyLost, "after the item was removed from the keyring")
+	save(t, s, keyFor("b"), 1) // makes a key
+	if deleted, err := s.DeleteKey(t.Context()); !deleted || err != nil {
+		t.Error(deleted, err)
+	}
+	if _, err := keyring.Get(keyringService, s.account); !errors.Is(err, keyring.ErrNotFound) {
+		t.Errorf("the key is still in the keyring: %v", err)
+	}
+	if deleted, err := s.DeleteKey(t.Context()); deleted || err != nil {
+		t.Errorf("once more: %v, %v", deleted, err)
+	}
 }
 
 func TestSessionFirstStart(t *testing.T) {
@@ -142,6 +153,9 @@ func TestSessionSavedButLocked(t *testing.T) {
 	for _, kind := range []Kind{KindAuto, KindKeyring} {
 		if _, err := savedHere(t, kind).Load(t.Context(), keyFor("a")); keyringState(err) != KeyringLocked {
 			t.Errorf("%s: %v", kind, err)
+		}
+		if deleted, err := savedHere(t, kind).DeleteKey(t.Context()); deleted || err == nil {
+			t.Errorf("%s: the key of a locked keyring is deleted: %v, %v", kind, deleted, err)
 		}
 	}
 }

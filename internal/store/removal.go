@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"mcp-login/internal/hint"
+)
+
+// removalWait bounds the wait for a sign-in that was told to end.
+const removalWait = 5 * time.Second
+
+// Dir is the store's directory, "" of a store in memory.
+func (s *Store) Dir() string { return s.dir }
+
+// MayHaveKey reports whether the OS keyring can hold a key of this directory. It asks no
+// keyring: whoever makes a key takes a lock here, whose file stays.
+func (s *Store) MayHaveKey() bool {
+	return len(s.identities(sealedSuffix)) > 0 || s.memory == nil && exists(filepath.Join(s.dir, keyLockName)) && !exists(filepath.Join(s.dir, passphraseKeyName))
+}
+
+// DeleteKey removes the key of this directory from the OS keyring, within the deadline of
+// such a call; whatever it has sealed cannot be read after that. deleted is false where
+// there was none. The errors are *KeyringError and those of ctx.
+func (s *Store) DeleteKey(ctx context.Context) (deleted bool, err error) {
+	ring, ok := s.keyring.inner.(interface {
+		Delete(service, account string) error
+	})
+	if !ok || !exists(filepath.Join(s.dir, keyLockName)) && !s.MayHaveKey() {
+		return false, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, keyLockWait)
+	defer cancel()
+	release, err := s.acquire(wait, keyLockName, nil)
+	if err != nil {
+		return false, fmt.Errorf("lock the store's key: %w", err)
+	}
+	defer s.keyring.whenIdle(release) // a call that is overdue may still take effect
+	_, err = s.keyring.call(ctx, "write", func() (string, error) { return "", ring.Delete(keyringService, s.account) })
+	switch state := keyringState(err); {
+	case state == KeyringNotFound, state == KeyringUnavailable && !s.MayHaveKey():
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	s.key = nil
+	return true, nil
+}
+
+// RemoveDirectory removes the store's directory with all that programs of this project have
+// written there, and ends sign-ins that are under way. Logins are no part of that: while one
+// is kept there, nothing is removed. What somebody else has put there stays, and is named.
+func (s *Store) RemoveDirectory(ctx context.Context) (left []string, err error) {
+	if s.memory != nil {
+		return nil, nil
+	}
+	switch kept, err := s.credentialFiles(); {
+	case err != nil:
+		return nil, fmt.Errorf("look into the store's directory: %w", err)
+	case len(kept) > 0:
+		return nil, &hint.Error{Op: "remove " + s.dir, Err: fmt.Errorf("logins are kept there: %d", len(kept)), Hint: "run: mcp-login logout --all"}
+	case !exists(s.dir):
+		return nil, nil
+	}
+	if err := s.endLogins(ctx); err != nil {
+		return nil, err
+	}
+	left, err = s.removeFiles(ctx)
+	if err == nil && len(left) == 0 {
+		left, err = s.removeEmpty()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return left, &hint.Error{Op: "remove the store's directory", Err: err, Hint: "end the programs that use mcp-login, and try again"}
+	}
+	return left, nil
+}
+
+// endLogins ends the sign-ins under way: each stops when its record is gone. Of one that
+// does not, the lock is taken away.
+func (s *Store) endLogins(ctx context.Context) error {
+	for _, id := range s.identities(pendingSuffix) {
+		if err := s.withWriteLock(ctx, func() error { return s.disk.remove(ctx, id+pendingSuffix) }); err != nil {
+			return fmt.Errorf("end the login in progress: %w", err)
+		}
+		wait, cancel := context.WithTimeout(ctx, removalWait)
+		release, err := s.acquire(wait, id+loginSuffix, nil)
+		cancel()
+		switch {
+		case err == nil:
+			release()
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			if err := s.breakLock(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removeFiles removes the files of the store as the only writer of the directory, its lock
+// as the last: Windows removes no file that is open.
+func (s *Store) removeFiles(ctx context.Context) (left []string, err error) {
+	err = s.withWriteLock(ctx, func() error {
+		files, err := os.ReadDir(s.dir)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			info, err := f.Info()
+			switch {
+			case errors.Is(err, fs.ErrNotExist), f.Name() == writeLockName:
+			case err != nil || !isStoreFile(f.Name()) || !info.Mode().IsRegular() || !ownedByUs(info):
+				left = append(left, filepath.Join(s.dir, f.Name()))
+			default:
+				if err := s.disk.remove(ctx, f.Name()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.disk.remove(ctx, writeLockName)
+	}
+	return left, err
+}
+
+// removeEmpty removes the directory when nothing is in it any more. What a person has made
+// of it stays: a link to it, and the place that something is mounted at.
+func (s *Store) removeEmpty() (left []string, err error) {
+	link, err := os.Lstat(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	target, err := filepath.EvalSymlinks(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	if err = os.Remove(target); err != nil {
+		if inside, unread := os.ReadDir(target); unread == nil && len(inside) == 0 {
+			return []string{s.dir}, nil
+		}
+		return nil, err
+	}
+	if link.Mode()&fs.ModeSymlink != 0 {
+		left = []string{s.dir}
+	}
+	return left, nil
+}
+
+// identities are those that have a file with this suffix.
+func (s *Store) identities(suffix string) (ids []string) {
+	files, _ := os.ReadDir(s.dir) // nothing, where it cannot be read
+	for _, f := range files {
+		if id, found, ok := identityOf(f.Name()); ok && found == suffix {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
