@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# The npm packages: published to a registry on loopback by what the release calls, then
+# used from there as people do, with the Node of this machine and with Node 24, which lets
+# the program take the place of the process that started it.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$CLONE"
+checks=$CLONE/packaging/checks
+package=mcp-login@$VERSION
+arch=$(node -p process.arch)
+npm install --prefix "$WORK/tools" --silent --no-audit --no-fund --ignore-scripts "node-linux-$arch@24.21.0" \
+  publint@0.3.25 pnpm@10.34.8 @yarnpkg/cli-dist@4.18.1 "@oven/bun-linux-${arch/arm64/aarch64}@1.4.5"
+tools=$WORK/tools/node_modules
+go build -o "$WORK/" ./packaging/npm ./packaging/npmregistry
+
+# packed writes the packages and says their sums, as npm pack would make them.
+packed() {
+  "$WORK/npm" "$DIST"
+  npm pack --dry-run --json "$DIST"/npm/*/ | grep -E '"(id|integrity)"'
+}
+packed >"$WORK/first"
+(umask 077; TZ=Asia/Tokyo packed) | diff "$WORK/first" - || fail "packed twice, the packages differ"
+for folder in "$DIST"/npm/*; do
+  "$tools/.bin/publint" --strict --pack false "$folder" | grep -q 'All good' || fail "publint has something to say about $folder"
+  [ -s "$folder/LICENSE" ] || fail "$folder has no licence"
+  ! grep -q '"scripts"' "$folder/package.json" || fail "$folder has scripts"
+done
+
+"$WORK/npmregistry" "$WORK/address" >>"$WORK/fetched" &
+trap 'kill %1' EXIT
+until [ -s "$WORK/address" ]; do kill -0 %1; done
+registry=$(cat "$WORK/address")
+
+# person runs a command as somebody who has nothing but Node and a home, which fresh empties.
+person() {
+  (cd "$home" && env -i PATH="$node$PATH" HOME="$home" TMPDIR="$home/tmp" DBUS_SESSION_BUS_ADDRESS=unix:path=/none "$@")
+}
+fresh() {
+  home=$WORK/home
+  rm -rf "$home"
+  mkdir -p "$home/tmp"
+  printf 'registry=%s/\n%s/:_authToken=check\nupdate-notifier=false\n' "$registry" "${registry#http:}" >"$home/.npmrc"
+}
+# answers runs a command that ends in an mcp-login, which must say this version and channel.
+answers() {
+  local channel=$1 said
+  shift
+  said=$(person "$@" version --json 2>"$WORK/stderr") || fail "$*: $(cat "$WORK/stderr")"
+  [[ $said == *"\"v$VERSION\""* && $said == *"\"$channel\""* ]] || fail "$* says $said, not $channel"
+}
+# hinted runs a command that has no program, and its hint: then there is one. The hint is a
+# command of its own, or with "again" an installation after which the first one works.
+hinted() {
+  local again=$1 said hint
+  shift
+  ! said=$(person "$@" version 2>&1) || fail "$* has a program"
+  hint=$(sed -n 's/^hint: //p' <<<"$said")
+  [ -n "$hint" ] || fail "$* has no hint: $said"
+  if [ -n "$again" ]; then
+    person bash -c "$hint" >/dev/null 2>&1 || fail "the hint fails: $hint"
+    person "$@" version >/dev/null 2>&1 || fail "the hint is of no use: $hint"
+  else
+    person bash -c "$hint version" >/dev/null 2>&1 || fail "the hint is of no use: $hint"
+  fi
+}
+
+node='' && fresh
+person "$CLONE/packaging/publish-npm" "$DIST" >"$WORK/published" 2>&1 || fail "$(tail "$WORK/published")"
+[ "$(grep -c '^+ ' "$WORK/published")" = 7 ] || fail "not seven packages were published"
+said=$(person "$CLONE/packaging/publish-npm" "$DIST" 2>&1)
+[ "$(grep -c 'published already' <<<"$said")" = 7 ] || fail "publishing is not finished a second time: $said"
+while IFS= read -r line; do
+  case $line in *'"id"'*) name=$(cut -d'"' -f4 <<<"$line") ;; *) sum=$(cut -d'"' -f4 <<<"$line")
+    [ "$(person npm view "$name" dist.integrity)" = "$sum" ] || fail "$name was published with other contents" ;;
+  esac
+done <"$WORK/first"
+
+for node in '' "$tools/node-linux-$arch/bin:"; do
+  fresh
+  say "Node $(person node -v)"
+  : >"$WORK/fetched"
+  answers npx npx -y "$package"
+  [ "$(sort "$WORK/fetched")" = "cli-linux-$arch-$VERSION.tgz
+mcp-login-$VERSION.tgz" ] || fail "npx fetched $(cat "$WORK/fetched")"
+  person node "$checks/ends.mjs" npx -y "$package" http://127.0.0.1:9/mcp
+  person "$SIGNIN" -- npx -y "$package"
+
+  person npm install --global --prefix "$home/global" --ignore-scripts --silent "$package"
+  answers npm "$home/global/bin/mcp-login"
+  person node "$checks/ends.mjs" "$home/global/bin/mcp-login" http://127.0.0.1:9/mcp | tee "$WORK/ends"
+  code=0
+  person "$home/global/bin/mcp-login" no-such-verb >/dev/null 2>&1 || code=$?
+  [ $code = 2 ] || fail "the exit code is $code, not 2"
+  person npm uninstall --global --prefix "$home/global" --silent mcp-login
+  [ -z "$(find "$home/global" -name '*mcp-login*')" ] || fail "npm uninstall leaves something"
+done
+# As Node 24 started it, there is the program and no Node.
+grep -q 'of .*/bin/mcp-login stays' "$WORK/ends" || fail "a process of Node stays: $(cat "$WORK/ends")"
+
+# Without the package of this system there is a hint, and it is right.
+node='' && fresh
+echo 'omit=optional' >>"$home/.npmrc"
+hinted '' npx -y "$package"
+echo "prefix=$home/.local" >>"$home/.npmrc"
+person npm install --global --silent "$package"
+rm -r "$home/.local/lib/node_modules/mcp-login/node_modules" # npm does not omit it there
+hinted again "$home/.local/bin/mcp-login"
+echo '{"private":true}' >"$home/package.json"
+person npm install --silent "$package"
+hinted again node_modules/.bin/mcp-login
+
+# What other package managers run once they keep in folders of their own.
+fresh
+answers npx "$tools/.bin/pnpm" --silent dlx "$package"
+answers npx "$tools/@oven/bun-linux-${arch/arm64/aarch64}/bin/bun" x "$package"
+answers npx env YARN_NPM_REGISTRY_SERVER="$registry" YARN_UNSAFE_HTTP_WHITELIST=127.0.0.1 YARN_NPM_MINIMAL_AGE_GATE=0 "$tools/.bin/yarn" dlx -q "$package"
+
+# Windows cannot be tried: wine has no Node here. npm writes a .cmd file that hands all
+# arguments to Node, and there the wrapper starts mcp-login.exe and never becomes it.
+person npm install --prefix windows --os=win32 --cpu=x64 --silent "$package"
+cat >"$WORK/windows.js" <<'EOF'
+const wrapper = process.argv[2];
+for (const [name, value] of [['platform', 'win32'], ['arch', 'x64']]) Object.defineProperty(process, name, { value });
+process.execve = () => { throw new Error('there is no execve on Windows'); };
+require('node:child_process').spawn = (program, args) => (console.log(program, ...args), { on() {} });
+process.argv = [process.execPath, wrapper, 'a', 'b c'];
+require(wrapper);
+process.removeAllListeners();
+EOF
+wrapper=$home/windows/node_modules/mcp-login/bin/mcp-login.js
+node -e 'require(process.argv[1])(process.argv[2], process.argv[3])' "$(npm root -g)/npm/node_modules/cmd-shim" "$wrapper" "$WORK/shim"
+grep -qF 'mcp-login.js" %*' "$WORK/shim.cmd" || fail "the .cmd file is $(cat "$WORK/shim.cmd")"
+said=$(node "$WORK/windows.js" "$wrapper")
+[[ $said == *"/cli-win32-x64/bin/mcp-login.exe a b c" ]] || fail "on Windows it would start $said"
