@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,6 +21,7 @@ import (
 type configOptions struct {
 	name, remove, file, command                 string
 	list, fromMCPRemote, write, replace, asJSON bool
+	copy, copySaid                              bool
 }
 
 func newConfig(a *app) *cobra.Command {
@@ -41,7 +43,8 @@ func newConfig(a *app) *cobra.Command {
 		ValidArgsFunction: a.completeConfig,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args, extra := atDash(cmd, args)
-			return a.config(o, args, extra)
+			o.copySaid = cmd.Flags().Changed("copy")
+			return a.config(cmd.Context(), o, args, extra)
 		},
 	}
 	f := cmd.Flags()
@@ -53,6 +56,7 @@ func newConfig(a *app) *cobra.Command {
 	f.StringVar(&o.remove, "remove", "", "take the entry of this name out")
 	f.BoolVar(&o.replace, "replace", false, "replace another server of the same name")
 	f.StringVar(&o.file, "file", "", "file to use instead of the client's own, such as that of a project")
+	f.BoolVar(&o.copy, "copy", false, "put a copy of mcp-login where it stays, and let the client start that (with --write); without a client only the copy")
 	f.StringVar(&o.command, "command", "", "how the client is to start mcp-login (default: as it finds it)")
 	jsonFlag(cmd, &o.asJSON, "")
 	return cmd
@@ -89,7 +93,7 @@ func (a *app) completeConfig(cmd *cobra.Command, args []string, _ string) (words
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
-// checkConfig refuses what is none of the four forms of the verb, and an entry that could
+// checkConfig refuses what is none of the forms of the verb, and an entry that could
 // not start: now, while somebody reads it.
 func (a *app) checkConfig(o configOptions, args, extra []string) error {
 	forms := 0
@@ -104,13 +108,13 @@ func (a *app) checkConfig(o configOptions, args, extra []string) error {
 		return usageError{errors.New("--list, --from-mcp-remote and --remove exclude each other")}
 	case o.remove != "":
 		wanted = 1
-	case forms == 1 && len(args) < 2:
+	case forms == 1 && len(args) < 2, o.copy && len(args) == 0 && len(extra) == 0:
 		wanted = len(args) // a client, or all of them
 	}
 	if len(args) != wanted || forms > 0 && len(extra) > 0 {
 		return a.mistake(hint.With(errors.New("the arguments fit no form of config"), "run: mcp-login config CLIENT URL, config --list, or config --help"))
 	}
-	if forms == 1 && len(args) == 0 && o.file != "" {
+	if len(args) == 0 && o.file != "" {
 		return usageError{hint.With(errors.New("--file without a client"), "name the client whose form the file has")}
 	}
 	if len(args) > 0 {
@@ -118,7 +122,10 @@ func (a *app) checkConfig(o configOptions, args, extra []string) error {
 			return a.mistake(hint.With(fmt.Errorf("%s is no client known here", named(args[0])), "known clients: "+hostNames()))
 		}
 	}
-	if forms > 0 {
+	if o.copy && (o.list || o.remove != "" || o.command != "") {
+		return usageError{errors.New("--copy goes with an entry that is written, and not with --command")}
+	}
+	if forms > 0 || len(args) == 0 {
 		return nil
 	}
 	if err := checkURL(args[1]); err != nil {
@@ -151,8 +158,12 @@ func (a *app) checkEntry(args []string) error {
 	return err
 }
 
-// config carries out one of the four forms of the verb.
-func (a *app) config(o configOptions, args, extra []string) error {
+// config carries out one of the forms of the verb.
+func (a *app) config(ctx context.Context, o configOptions, args, extra []string) error {
+	program, err := a.programFor(ctx, o, len(args) == 2 || o.fromMCPRemote)
+	if err != nil || o.copy && len(args) == 0 && !o.fromMCPRemote {
+		return err
+	}
 	chosen := hosts.All
 	if len(args) > 0 {
 		c, _ := hosts.Find(args[0])
@@ -162,11 +173,11 @@ func (a *app) config(o configOptions, args, extra []string) error {
 	case o.list:
 		return a.configList(o, chosen)
 	case o.fromMCPRemote:
-		return a.configMigrate(o, chosen)
+		return a.configMigrate(o, chosen, program)
 	case o.remove != "":
 		return a.configRemove(o, chosen[0])
 	}
-	return a.configAdd(o, chosen[0], args[1], extra)
+	return a.configAdd(o, chosen[0], program, args[1], extra)
 }
 
 // configFiles are the files of a client that a server goes into: the one asked for,
@@ -194,9 +205,9 @@ func (a *app) hostFiles(o configOptions, c hosts.Host) []string {
 // configReport is what config CLIENT URL and --remove print with --json.
 type configReport struct {
 	SchemaVersion int    `json:"schema_version"`
-	Client        string `json:"client"`
+	Client        string `json:"client,omitzero"` // not for a copy alone
 	File          string `json:"file"`
-	Name          string `json:"name"`
+	Name          string `json:"name,omitzero"`
 	Command       string `json:"command,omitzero"`
 	// Entry is what to paste, when nothing was written.
 	Entry   string `json:"entry,omitzero"`
@@ -221,8 +232,8 @@ type fileChange struct {
 	change hosts.Change
 }
 
-func (a *app) configAdd(o configOptions, c hosts.Host, raw string, extra []string) error {
-	s, err := a.configEntry(o, c, raw, extra)
+func (a *app) configAdd(o configOptions, c hosts.Host, program hosts.Program, raw string, extra []string) error {
+	s, err := a.configEntry(o, c, program, raw, extra)
 	if err != nil {
 		return err
 	}
@@ -360,17 +371,14 @@ func configError(path string, c hosts.Host, err error) error {
 }
 
 // configEntry is the entry for a server.
-func (a *app) configEntry(o configOptions, c hosts.Host, raw string, extra []string) (hosts.Server, error) {
+func (a *app) configEntry(o configOptions, c hosts.Host, program hosts.Program, raw string, extra []string) (hosts.Server, error) {
 	server, err := oauth.CanonicalServer(raw, true)
 	if err != nil {
 		return hosts.Server{}, usageError{err}
 	}
-	s := c.Entry(o.name, o.command, raw, extra)
-	if s.Name == "" {
-		s.Name = hosts.NameOf(server)
+	start, err := o.start(c, program)
+	if err != nil {
+		return hosts.Server{}, err
 	}
-	if s.Command == "" {
-		s.Command, err = c.OwnCommand()
-	}
-	return s, err
+	return c.Entry(cmp.Or(o.name, hosts.NameOf(server)), start, raw, extra), nil
 }

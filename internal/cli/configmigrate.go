@@ -42,12 +42,12 @@ type migrationReport struct {
 
 // configMigrate rewrites the entries that run mcp-remote. One broken file does
 // not keep the others from it.
-func (a *app) configMigrate(o configOptions, chosen []hosts.Host) error {
+func (a *app) configMigrate(o configOptions, chosen []hosts.Host, program hosts.Program) error {
 	rows := []migration{}
 	var failures []error
 	for _, c := range chosen {
 		for _, path := range a.hostFiles(o, c) {
-			m, err := a.migrateOne(o, c, path)
+			m, err := a.migrateOne(o, c, program, path)
 			if err != nil {
 				m.Problem = err.Error()
 				failures = append(failures, err)
@@ -65,18 +65,15 @@ func (a *app) configMigrate(o configOptions, chosen []hosts.Host) error {
 	return errors.Join(failures...)
 }
 
-func (a *app) migrateOne(o configOptions, c hosts.Host, path string) (migration, error) {
+func (a *app) migrateOne(o configOptions, c hosts.Host, program hosts.Program, path string) (migration, error) {
 	m := migration{Client: c.ID, File: path, Entries: []migrationRow{}}
-	command := o.command
-	if command == "" {
-		var err error
-		if command, err = c.OwnCommand(); err != nil {
-			return m, err
-		}
+	start, err := o.start(c, program)
+	if err != nil {
+		return m, err
 	}
 	var all []hosts.Rewriting
 	change, err := hosts.Plan(path, func(old []byte) (data []byte, err error) {
-		data, all, err = c.Rewrite(old, command, a.judgeArguments)
+		data, all, err = c.Rewrite(old, start, a.judgeArguments)
 		return data, configError(path, c, err)
 	})
 	if err != nil {

@@ -141,7 +141,7 @@ func summarize(checks []doctor.Finding) (s doctorSummary, failures unhealthyErro
 // this machine.
 func (a *app) subject(o options, server *url.URL) doctor.Subject {
 	s := doctor.Subject{
-		Version: a.version, Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(o),
+		Program: a.program(), Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(o),
 		CallbackBind: o.callbackBind, Connection: o.conn, Getenv: a.getenv,
 		Header: func() (http.Header, error) { return o.header(a.variables(o)) },
 		Load:   func(ctx context.Context) (doctor.Kept, error) { return a.keptFor(ctx, o, server) },

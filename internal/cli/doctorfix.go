@@ -34,7 +34,7 @@ func (a *app) fix(ctx context.Context, o options, with doctorOptions) ([]repairR
 	revoke := func(e store.Entry) string {
 		return oauth.Command("logout", e.Key, e.Named, account.Accepted(e), o.storeWords()...)
 	}
-	repairs, err := doctor.Repairs(ctx, st, a.getenv, revoke)
+	repairs, err := doctor.Repairs(ctx, st, a.program(), a.getenv, revoke)
 	if err != nil {
 		a.term.Note("%v", err) // the checks say more
 	}

@@ -308,7 +308,7 @@ func TestFlagsInTheDocs(t *testing.T) {
 		"docs/install.md", "docs/faq.md", "docs/glossary.md", "docs/proxies.md", "docs/clients.md", "docs/transports.md", "docs/exit-codes.md",
 	} {
 		for _, m := range flag.FindAllStringSubmatch(page(t, name), -1) {
-			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete"}, m[1]) {
+			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete", "rm", "uninstall", "allow-untrusted"}, m[1]) {
 				t.Errorf("%s names --%s, which does not exist", name, m[1])
 			}
 		}

@@ -207,7 +207,7 @@ func (a *app) identities(named []string) (all []mcpremote.Identity) {
 			for _, s := range servers {
 				// Both: an entry may have been moved to mcp-login already.
 				if kind := s.Kind(); kind == hosts.KindMCPRemote || kind == hosts.KindOwn {
-					all = append(all, mcpremote.Identities(s.Args)...)
+					all = append(all, mcpremote.Identities(s.Arguments())...)
 				}
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"mcp-login/internal/command"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
+	"mcp-login/internal/hosts"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
@@ -21,8 +22,8 @@ import (
 // Subject is what is examined. Browser, Getenv and Load are required, and with a Server
 // Header.
 type Subject struct {
-	// Version is that of this program.
-	Version string
+	// Program is this program, as entries of clients are to start it.
+	Program hosts.Program
 	// Server is nil where only this machine is examined.
 	Server *url.URL
 	// AllowHTTP and Settings are what was said. What is kept is added by Load.

@@ -54,21 +54,21 @@ func (x *examination) copies(ctx context.Context, self string) (others []string,
 			continue
 		}
 		known = append(known, path)
-		version := x.versionOf(ctx, path)
-		differ = differ || version != x.Version
+		version := VersionOf(ctx, path, x.Getenv)
+		differ = differ || version != x.Program.Version
 		others = append(others, fmt.Sprintf("%s (%s)", path, version))
 	}
 	return others, differ
 }
 
-// versionOf asks a program for its version. It gets nothing of our environment that may be
-// a secret.
-func (x *examination) versionOf(ctx context.Context, path string) string {
+// VersionOf asks a program for its version, and returns words for people if it does not say
+// one. It gets nothing of our environment that may be a secret.
+func VersionOf(ctx context.Context, path string, getenv func(string) string) string {
 	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
 	defer cancel()
 	var env []string
 	for _, name := range []string{"HOME", "PATH", "SystemRoot", "TEMP", "TMPDIR"} {
-		env = append(env, name+"="+x.Getenv(name))
+		env = append(env, name+"="+getenv(name))
 	}
 	said, err := command.Output(ctx, env, path, "version", "--json")
 	var answer struct {
@@ -100,7 +100,7 @@ func nameOf(s hosts.Server) string {
 
 // entries are all servers in the configurations of the clients of this machine. err is of a
 // file that cannot be read; the others come all the same.
-func entries(getenv func(string) string) iter.Seq2[entry, error] {
+func entries(program hosts.Program, getenv func(string) string) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		system := hosts.ThisSystem(getenv)
 		for _, h := range hosts.All {
@@ -114,7 +114,7 @@ func entries(getenv func(string) string) iter.Seq2[entry, error] {
 					return
 				}
 				for _, s := range list {
-					if !yield(entry{h, file, s, h.Trouble(system, s)}, nil) {
+					if !yield(entry{h, file, s, h.Trouble(system, s, program.Version)}, nil) {
 						return
 					}
 				}
@@ -128,7 +128,7 @@ func (x *examination) clients(context.Context) Finding {
 	var said []string
 	own, broken, doubtful, remote, unreadable := 0, 0, 0, 0, 0
 	next := "run: mcp-login doctor --fix"
-	for e, err := range entries(x.Getenv) {
+	for e, err := range entries(x.Program, x.Getenv) {
 		switch {
 		case err != nil:
 			unreadable++
@@ -145,7 +145,7 @@ func (x *examination) clients(context.Context) Finding {
 		if e.Kind() == hosts.KindOwn {
 			own++
 		}
-		if command, err := e.host.OwnCommand(); e.Text != "" && (err != nil || !lasts(command)) {
+		if start, err := e.host.Start(x.Program); e.Text != "" && (err != nil || !lasts(start)) {
 			next = "install it: mcp-login help install"
 		}
 		if e.Text != "" {

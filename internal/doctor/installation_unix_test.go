@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/internal/hosts"
 	"mcp-login/internal/store"
 )
 
@@ -40,7 +41,7 @@ func TestCopiesAreAskedWithinBounds(t *testing.T) {
 				}
 				ended <- err
 			}()
-			x := examination{Subject: Subject{Version: "1", Getenv: func(name string) string {
+			x := examination{Subject: Subject{Program: hosts.Program{Version: "1"}, Getenv: func(name string) string {
 				return map[string]string{"HOME": dir, "PATH": dir + ":/usr/bin:/bin"}[name]
 			}}}
 			var before, after runtime.MemStats
@@ -63,9 +64,9 @@ func TestCopiesAreAskedWithinBounds(t *testing.T) {
 // What is written into an entry is known as ours the next time, and stays well.
 func TestOnlyACommandThatLastsIsWritten(t *testing.T) {
 	t.Setenv("TMPDIR", "/a/tmp")
-	for command, want := range map[string]bool{"mcp-login": true, "/opt/mcp-login": true, "/opt/foo": false, "foo": false, "/a/tmp/mcp-login": false, "/x/_npx/1/mcp-login": false} {
-		if lasts(command) != want {
-			t.Errorf("%s: %v", command, !want)
+	for start, want := range map[string]bool{"npx -y mcp-login@1.0.0": true, "cmd /c npx -y mcp-login": true, "npx -y other": false, "mcp-login": true, "/opt/mcp-login": true, "/opt/foo": false, "foo": false, "/a/tmp/mcp-login": false, "/x/_npx/1/mcp-login": false} {
+		if lasts(strings.Fields(start)) != want {
+			t.Errorf("%s: %v", start, !want)
 		}
 	}
 }
@@ -87,7 +88,8 @@ func TestEntriesOfProjectsAreToldApart(t *testing.T) {
 	getenv := func(name string) string {
 		return map[string]string{"HOME": home, "XDG_CONFIG_HOME": home, "PATH": bin}[name]
 	}
-	x := examination{Subject: Subject{Getenv: getenv}}
+	program := hosts.Program{Path: self}
+	x := examination{Subject: Subject{Program: program, Getenv: getenv}}
 	if f := x.clients(t.Context()); !strings.Contains(f.Detail, "x (/p/one): ") || !strings.Contains(f.Detail, "x (/p/two): ") || f.Next != "run: mcp-login doctor --fix" {
 		t.Errorf("%+v", f)
 	}
@@ -95,7 +97,7 @@ func TestEntriesOfProjectsAreToldApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := Repairs(t.Context(), st, getenv, nil)
+	all, err := Repairs(t.Context(), st, program, getenv, nil)
 	if err != nil || len(all) != 1 || strings.Count(all[0].Change, "- /gone/mcp-login") != 1 || !strings.Contains(all[0].Change, "2 entries, the first x (/p/one):") {
 		t.Errorf("%+v, %v", all, err)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func (x *examination) version(context.Context) Finding {
-	f := passed("mcp-login %s, %s/%s, %s", build.Of(x.Version).Source(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	f := passed("mcp-login %s, %s/%s, %s", build.Of(x.Program.Version).Source(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	if outdated := build.Outdated(); outdated != "" {
 		f.Outcome, f.Next = Warned, outdated
 	}

@@ -128,7 +128,7 @@ func (x *examination) connect(ctx context.Context) Finding {
 	if err != nil {
 		return failedBy(err, "")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.Server.String(), bytes.NewReader(account.InitializeRequest(x.Version).Raw))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.Server.String(), bytes.NewReader(account.InitializeRequest(x.Program.Version).Raw))
 	if err != nil {
 		return failedBy(err, "")
 	}

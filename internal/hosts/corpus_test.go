@@ -128,7 +128,7 @@ func TestRewriteChangesOnlyMCPRemote(t *testing.T) {
 	for file, c := range corpus(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data := read(t, file)
-			out, all, err := c.Rewrite(data, "mcp-login", nil)
+			out, all, err := c.Rewrite(data, []string{"mcp-login"}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,9 +142,28 @@ func TestRewriteChangesOnlyMCPRemote(t *testing.T) {
 			if !isSupersequence(data, bytes.ReplaceAll(c.withoutLimits(out, all), []byte("mcp-login"), nil)) {
 				t.Error("something was added")
 			}
-			again, rest, err := c.Rewrite(out, "mcp-login", nil)
+			again, rest, err := c.Rewrite(out, []string{"mcp-login"}, nil)
 			if err != nil || !bytes.Equal(again, out) || slices.ContainsFunc(rest, func(r Rewriting) bool { return r.Skipped == "" }) {
 				t.Errorf("a second time: %v, %+v", err, rest)
+			}
+			words := []string{"npx", "-y", "mcp-login@1.2.3"}
+			switch asPackage, same, err := c.Rewrite(data, words, nil); {
+			case err != nil || !slices.EqualFunc(all, same, func(a, b Rewriting) bool { return a.Skipped == b.Skipped }):
+				t.Errorf("as a package: %v, %+v", err, same)
+			default:
+				servers, _ := c.List(asPackage)
+				started, skipped := 0, 0
+				for i, s := range servers {
+					if s.Starts() == strings.Join(words, " ") && s.Kind() == KindOwn {
+						started++
+					}
+					if i < len(all) && all[i].Skipped != "" {
+						skipped++
+					}
+				}
+				if started == 0 || started != len(all)-skipped {
+					t.Errorf("as a package: %d of %d entries\n%s", started, len(all), asPackage)
+				}
 			}
 		})
 	}
@@ -181,13 +200,13 @@ func TestRewriteSetsTheTimeLimit(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			out, all, err := c.Rewrite(data, "mcp-login", nil)
+			out, all, err := c.Rewrite(data, []string{"mcp-login"}, nil)
 			if err != nil || len(all) != 1 || all[0].Added != limit {
 				t.Fatalf("%s: %v, %+v\n%s", c.ID, err, all, out)
 			}
 			want := Server{Name: "n", Command: "mcp-login", Args: remote.Args[1:]}
 			if limit != "" {
-				want = c.Entry("n", "mcp-login", remote.Args[1], nil)
+				want = c.Entry("n", []string{"mcp-login"}, remote.Args[1], nil)
 			}
 			if got, err := c.List(out); err != nil || !has(got, want) {
 				t.Errorf("%s: %v, %+v", c.ID, err, got)

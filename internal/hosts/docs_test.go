@@ -32,7 +32,7 @@ func section(t *testing.T, h Host) string {
 	if h.InheritsPath {
 		command = "mcp-login"
 	}
-	entry, err := h.Snippet(h.Entry("example", command, "https://example.com/mcp", nil))
+	entry, err := h.Snippet(h.Entry("example", []string{command}, "https://example.com/mcp", nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,14 +38,14 @@ func fuzz(f *testing.F, id string) {
 		case s.valid() == nil && !errors.Is(err, ErrLayout) && !errors.Is(err, ErrBroken):
 			t.Fatalf("%v", err)
 		}
-		out, all, err := c.Rewrite([]byte(text), "mcp-login", nil)
+		out, all, err := c.Rewrite([]byte(text), []string{"mcp-login"}, nil)
 		if err != nil {
 			return
 		}
 		if len(all) == 0 && !bytes.Equal(out, []byte(text)) {
 			t.Fatalf("rewritten without a reason: %q", out)
 		}
-		again, _, err := c.Rewrite(out, "mcp-login", nil)
+		again, _, err := c.Rewrite(out, []string{"mcp-login"}, nil)
 		if err != nil || !bytes.Equal(again, out) {
 			t.Fatalf("a second time: %v\n%q\n%q", err, out, again)
 		}

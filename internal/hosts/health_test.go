@@ -58,7 +58,7 @@ func TestTroubleOfAnEntry(t *testing.T) {
 		{desktop, filepath.Join(bin, "other"), "", false}, // runs something else
 	} {
 		e := Server{Name: "example", Command: c.command, Args: []string{"https://example.com/mcp"}}
-		got := c.host.Trouble(System{OS: "linux"}, e)
+		got := c.host.Trouble(System{OS: "linux"}, e, "")
 		if got.Broken != c.broken || (got.Text != "") != (c.want != "") || !strings.Contains(got.Text, c.want) {
 			t.Errorf("%s, %s: %+v", c.host.ID, c.command, got)
 		}
@@ -72,6 +72,43 @@ func mustFind(t *testing.T, id string) Host {
 		t.Fatal(id)
 	}
 	return h
+}
+
+// What stands in front of mcp-login is judged as well: an entry whose npx is missing does not
+// start, and neither does one whose program behind env is gone. An old version from npm is
+// named.
+func TestTroubleBehindALauncher(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("TMPDIR", filepath.Join(bin, "system-temp"))
+	t.Setenv("PATH", bin)
+	for _, name := range []string{"npx", "env", "cmd", "mcp-login"} {
+		putProgram(t, filepath.Join(bin, name))
+	}
+	for line, want := range map[string]string{
+		"npx -y mcp-login@1.2.3":             "",
+		"npx mcp-login":                      "",
+		"npx -y mcp-login@2.0.0":             "",
+		"npx -y mcp-login@1.2.2":             "mcp-login v1.2.2 from npm, older",
+		"cmd /c npx -y mcp-login@1.2.3-rc.1": "v1.2.3-rc.1 from npm, older",
+		"cmd /c mcp-login":                   "may not have the PATH",
+		"env A=b /gone/mcp-login":            "/gone/mcp-login is missing",
+		"env " + bin + "/mcp-login":          "",
+		"bunx mcp-login":                     "bunx is not on the PATH",
+		"cmd /c pnpm dlx mcp-login":          "pnpm is not on the PATH",
+		"/gone/npx mcp-login":                "/gone/npx is missing",
+		bin + "/_npx/1/mcp-login":            "is missing",
+	} {
+		argv := strings.Fields(line)
+		e := Server{Name: "x", Command: argv[0], Args: append(argv[1:], "https://example.com/mcp")}
+		got := mustFind(t, "claude-desktop").Trouble(System{OS: "linux"}, e, "v1.2.3")
+		if (got.Text != "") != (want != "") || !strings.Contains(got.Text, want) {
+			t.Errorf("%s: %+v", line, got)
+		}
+	}
+	e := Server{Name: "x", Command: "npx", Args: []string{"mcp-login@0.0.1", "https://example.com/mcp"}}
+	if got := mustFind(t, "cursor").Trouble(System{OS: "linux"}, e, "(devel)"); got.Text != "" {
+		t.Errorf("compared with a version that is not known: %+v", got)
+	}
 }
 
 // Only the command of the entries that are meant changes; an odd entry keeps none from it.
@@ -89,15 +126,15 @@ func TestRepointChangesTheCommandAlone(t *testing.T) {
 		{"opencode", "{\"mcp\": {\"a\": {\"type\": \"local\", \"command\": [\"/old/mcp-login\", \"https://a.example/mcp\"]}}}", "{\"mcp\": {\"a\": {\"type\": \"local\", \"command\": [\"/new/mcp-login\", \"https://a.example/mcp\"]}}}"},
 	} {
 		h := mustFind(t, c.host)
-		out, were, err := h.Repoint([]byte(c.before), "/new/mcp-login", wrong)
+		out, were, err := h.Repoint([]byte(c.before), []string{"/new/mcp-login"}, wrong)
 		if string(out) != c.after || err != nil || len(were) == 0 || were[0].Command != "/old/mcp-login" {
 			t.Errorf("%s: %v, %v\n%s", c.host, were, err, out)
 		}
-		if again, were, err := h.Repoint(out, "/new/mcp-login", wrong); string(again) != string(out) || len(were) != 0 || err != nil {
+		if again, were, err := h.Repoint(out, []string{"/new/mcp-login"}, wrong); string(again) != string(out) || len(were) != 0 || err != nil {
 			t.Errorf("%s, once more: %v, %v", c.host, were, err)
 		}
 	}
-	if _, _, err := mustFind(t, "cursor").Repoint([]byte("{"), "x", wrong); err == nil {
+	if _, _, err := mustFind(t, "cursor").Repoint([]byte("{"), []string{"x"}, wrong); err == nil {
 		t.Error("a broken file is taken")
 	}
 }
@@ -131,7 +168,7 @@ func TestRepointOfManyEntriesIsOneEdit(t *testing.T) {
 		}
 		data := []byte(`{"mcpServers": {` + strings.Join(list, ",\n") + `}}`)
 		return testing.AllocsPerRun(1, func() {
-			if _, were, err := h.Repoint(data, "/new/mcp-login", func(Server) bool { return true }); err != nil || len(were) != n {
+			if _, were, err := h.Repoint(data, []string{"/new/mcp-login"}, func(Server) bool { return true }); err != nil || len(were) != n {
 				t.Error(len(were), err)
 			}
 		})

@@ -91,13 +91,13 @@ func TestAnEntryHasTheFlagsOfItsHost(t *testing.T) {
 		{"--login-patience 5s", "u --login-patience 5s"},
 		{"--debug --login-patience=5s", "u --debug --login-patience=5s"},
 	} {
-		if got := strings.Join(c.Entry("n", "c", "u", strings.Fields(tc.flags)).Args, " "); got != tc.want {
+		if got := strings.Join(c.Entry("n", []string{"c"}, "u", strings.Fields(tc.flags)).Args, " "); got != tc.want {
 			t.Errorf("%q: %q", tc.flags, got)
 		}
 	}
 	for _, c := range All {
 		fixedTools := slices.Contains([]string{"codex", "cline", "qwen"}, c.ID) // they never list tools again
-		if got := c.Entry("n", "c", "u", nil); len(got.Args) > 1 != fixedTools {
+		if got := c.Entry("n", []string{"c"}, "u", nil); len(got.Args) > 1 != fixedTools {
 			t.Errorf("%s: %q", c.ID, got.Args)
 		}
 	}
@@ -135,7 +135,7 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 		for _, text := range texts {
 			_, errList := c.List([]byte(text))
 			_, errSet := c.Set([]byte(text), sample, true)
-			_, _, errRewrite := c.Rewrite([]byte(text), "mcp-login", nil)
+			_, _, errRewrite := c.Rewrite([]byte(text), []string{"mcp-login"}, nil)
 			_, errRemove := c.Remove([]byte(text), "x")
 			for _, err := range []error{errList, errSet, errRewrite, errRemove} {
 				if !errors.Is(err, ErrBroken) || strings.Contains(err.Error(), "s3cret") {
@@ -315,7 +315,7 @@ func TestEntriesThatCheckNoCertificatesAreTold(t *testing.T) {
 	} {
 		id, data, _ := strings.Cut(text, " ")
 		h, _ := Find(id)
-		_, all, err := h.Rewrite([]byte(data), "mcp-login", nil)
+		_, all, err := h.Rewrite([]byte(data), []string{"mcp-login"}, nil)
 		if err != nil || len(all) != 1 || all[0].Skipped != "" || all[0].Unchecked != want {
 			t.Errorf("%s: %+v, %v", text, all, err)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/semver"
 )
 
 // program is the name of a program without folder and the endings of Windows.
@@ -15,15 +17,27 @@ func program(word string) string {
 	return word
 }
 
-// isPackage reports whether a word names the package mcp-remote, in any version.
-func isPackage(word string) bool {
+// started is a program with the names that it is started by.
+type started struct {
+	name         string   // of the program, its package and its image
+	repositories []string // on GitHub
+	script       string   // what Node runs
+}
+
+var (
+	mcpRemoteProgram = started{"mcp-remote", []string{"geelen/mcp-remote", "punkpeye/mcp-remote"}, "/mcp-remote/dist/proxy.js"}
+	ownProgram       = started{"mcp-login", nil, "/mcp-login/bin/mcp-login.js"}
+)
+
+// isPackage reports whether a word names the package of the program, in any version.
+func (p started) isPackage(word string) bool {
 	word = strings.TrimPrefix(word, "npm:")
 	if repository, ok := strings.CutPrefix(word, "github:"); ok {
 		repository, _, _ = strings.Cut(repository, "#")
-		return repository == "geelen/mcp-remote" || repository == "punkpeye/mcp-remote"
+		return slices.Contains(p.repositories, repository)
 	}
 	name, _, _ := strings.Cut(word, "@")
-	return name == "mcp-remote"
+	return name == p.name
 }
 
 // mentions reports whether mcp-remote is started in some way, judged by the words
@@ -44,7 +58,7 @@ func mentions(argv []string) bool {
 // mcpRemote returns how many words of a command line start mcp-remote, or why
 // they cannot be replaced by one.
 func mcpRemote(argv []string) (words int, why string) {
-	words, why = launcher(argv, 0)
+	words, why = mcpRemoteProgram.launcher(argv, 0)
 	switch {
 	case why != "":
 		return 0, why
@@ -56,6 +70,44 @@ func mcpRemote(argv []string) (words int, why string) {
 	return words, ""
 }
 
+// own returns how many words of a command line start mcp-login; ok tells whether any do.
+// from is the word that does so, behind env with variables.
+func own(argv []string) (from, words int, ok bool) {
+	if len(argv) > 2 && program(argv[0]) == "env" && strings.Contains(argv[1], "=") {
+		for from = 1; from < len(argv)-1 && strings.Contains(argv[from], "="); from++ {
+		}
+	}
+	words, why := ownProgram.launcher(argv, from)
+	return from, words, why == ""
+}
+
+// Starts are the words of the command line that start mcp-login, fit to be shown: the address
+// of a registry may hold a password.
+func (s Server) Starts() string {
+	argv := s.argv()
+	if from, words, ok := own(argv); ok {
+		argv = argv[from:words]
+	}
+	for i, word := range argv {
+		if strings.Contains(word, "://") {
+			argv[i] = "…"
+		}
+	}
+	return strings.Join(argv, " ")
+}
+
+// ownVersion is the version of its package that a command line of mcp-login asks for, "" for
+// none or a tag.
+func ownVersion(launcher []string) string {
+	for _, word := range launcher {
+		_, version, named := strings.Cut(strings.TrimPrefix(word, "npm:"), "mcp-login@")
+		if v := "v" + version; named && semver.IsValid(v) {
+			return v
+		}
+	}
+	return ""
+}
+
 const notRecognised = "how it starts mcp-remote is not recognised"
 
 // runners are programs that fetch a package and run it, with the verb that
@@ -65,7 +117,9 @@ var runners = map[string][]string{
 	"bun": {"x"}, "npm": {"exec", "x"}, "pnpm": {"dlx", "exec"}, "yarn": {"dlx", "exec"}, "deno": {"run"},
 }
 
-func launcher(argv []string, i int) (int, string) {
+// launcher returns the place of the word behind those that start the program, from i on, or
+// why that is not known.
+func (p started) launcher(argv []string, i int) (int, string) {
 	if i >= len(argv) {
 		return 0, notRecognised
 	}
@@ -81,17 +135,17 @@ func launcher(argv []string, i int) (int, string) {
 	case isRunner && len(verbs) > 0 && !slices.Contains(verbs, next(1)):
 		return 0, notRecognised
 	case isRunner:
-		return viaRunner(argv, i+1+min(len(verbs), 1))
-	case name == "mcp-remote":
+		return p.viaRunner(argv, i+1+min(len(verbs), 1))
+	case name == p.name:
 		return i + 1, ""
 	case name == "cmd" && strings.EqualFold(next(1), "/c"):
-		return launcher(argv, i+2)
+		return p.launcher(argv, i+2)
 	case name == "env" && !strings.Contains(next(1), "="):
-		return launcher(argv, i+1)
-	case name == "node" && strings.HasSuffix(strings.ReplaceAll(next(1), `\`, "/"), "/mcp-remote/dist/proxy.js"):
+		return p.launcher(argv, i+1)
+	case name == "node" && strings.HasSuffix(strings.ReplaceAll(next(1), `\`, "/"), p.script):
 		return i + 2, ""
 	case (name == "docker" || name == "podman") && next(1) == "run":
-		return viaContainer(argv, i+2)
+		return p.viaContainer(argv, i+2)
 	}
 	return 0, notRecognised
 }
@@ -123,26 +177,26 @@ func options(argv []string, i int, whose string, isFlag func(word string) bool, 
 }
 
 // viaRunner reads the options of a runner, the package, and with -p its program.
-func viaRunner(argv []string, i int) (int, string) {
+func (p started) viaRunner(argv []string, i int) (int, string) {
 	flags := []string{"-y", "--yes", "-q", "--quiet", "-s", "--silent", "--bun", "--prefer-online", "--prefer-offline", "--offline", "--ignore-existing", "-A", "--allow-all", "--"}
 	withValue := []string{"-p", "--package", "--registry", "--cache", "--loglevel", "--userconfig"}
 	isFlag := func(word string) bool { return slices.Contains(flags, word) || strings.HasPrefix(word, "--allow-") }
 	wanted := false
 	i, why := options(argv, i, "launcher", isFlag, withValue, func(name, value string) string {
-		wanted = wanted || (name == "-p" || name == "--package") && isPackage(value)
+		wanted = wanted || (name == "-p" || name == "--package") && p.isPackage(value)
 		return ""
 	})
 	switch {
 	case why != "":
 		return 0, why
-	case isPackage(argv[i]), wanted && argv[i] == "mcp-remote":
+	case p.isPackage(argv[i]), wanted && argv[i] == p.name:
 		return i + 1, ""
 	}
 	return 0, notRecognised
 }
 
 // viaContainer reads "docker run": only options that make no difference outside.
-func viaContainer(argv []string, i int) (int, string) {
+func (p started) viaContainer(argv []string, i int) (int, string) {
 	flags := []string{"--rm", "-i", "-t", "-it", "-ti", "--interactive", "--tty", "--init"}
 	withValue := []string{"-p", "--publish", "--name", "--network", "--net", "--pull", "--platform", "-e", "--env", "-v", "--volume"}
 	i, why := options(argv, i, "container", func(word string) bool { return slices.Contains(flags, word) }, withValue, insideOnly)
@@ -150,10 +204,10 @@ func viaContainer(argv []string, i int) (int, string) {
 		return 0, why
 	}
 	image, _, _ := strings.Cut(argv[i][strings.LastIndexByte(argv[i], '/')+1:], "@")
-	if image, _, _ = strings.Cut(image, ":"); image == "mcp-remote" {
+	if image, _, _ = strings.Cut(image, ":"); image == p.name {
 		return i + 1, ""
 	}
-	return launcher(argv, i+1)
+	return p.launcher(argv, i+1)
 }
 
 // insideOnly says why a container's option cannot be dropped.

@@ -93,7 +93,7 @@ func TestTheAddressShownHoldsNoKey(t *testing.T) {
 func TestRewriteAsksJudge(t *testing.T) {
 	c, _ := Find("cursor")
 	text := `{"mcpServers": {"a": {"command": "npx", "args": ["mcp-remote", "u", "--odd"]}, "b": {"command": "npx", "args": ["-y", "mcp-remote", "u"]}}}`
-	out, all, err := c.Rewrite([]byte(text), "mcp-login", func(args []string) string {
+	out, all, err := c.Rewrite([]byte(text), []string{"mcp-login"}, func(args []string) string {
 		if args[0] != "u" {
 			t.Errorf("%q", args)
 		}
@@ -105,5 +105,69 @@ func TestRewriteAsksJudge(t *testing.T) {
 	want := strings.Replace(text, `"npx", "args": ["-y", "mcp-remote", `, `"mcp-login", "args": [`, 1)
 	if err != nil || string(out) != want || len(all) != 2 || all[0].Skipped != "odd" || all[1].Skipped != "" {
 		t.Errorf("%v %+v\n%s", err, all, out)
+	}
+}
+
+// The ways in which mcp-login is started are all known as ours: what stands in an entry is
+// shown with its address, judged and repointed.
+func TestOurOwnEntriesAreKnown(t *testing.T) {
+	for line, want := range map[string]struct {
+		starts, version string
+	}{
+		"mcp-login U":                                                 {"mcp-login", ""},
+		`C:\x\mcp-login.exe --debug U`:                                {`C:\x\mcp-login.exe`, ""},
+		"npx mcp-login U":                                             {"npx mcp-login", ""},
+		"npx -y mcp-login@1.2.3 U --debug":                            {"npx -y mcp-login@1.2.3", "v1.2.3"},
+		"npx -y mcp-login@latest U":                                   {"npx -y mcp-login@latest", ""},
+		"cmd /c npx -y mcp-login@1.2.3 U":                             {"cmd /c npx -y mcp-login@1.2.3", "v1.2.3"},
+		"cmd.exe /C mcp-login U":                                      {"cmd.exe /C mcp-login", ""},
+		"npx --package=mcp-login@1.0.0-rc.1 -- mcp-login U":           {"npx --package=mcp-login@1.0.0-rc.1 -- mcp-login", "v1.0.0-rc.1"},
+		"npx --registry https://u:p@r.example mcp-login U":            {"npx --registry … mcp-login", ""},
+		"bunx mcp-login U":                                            {"bunx mcp-login", ""},
+		"pnpm dlx mcp-login@1.2.3 U":                                  {"pnpm dlx mcp-login@1.2.3", "v1.2.3"},
+		"env mcp-login U":                                             {"env mcp-login", ""},
+		"env A=b C=d npx mcp-login@1.2.3 U":                           {"npx mcp-login@1.2.3", "v1.2.3"},
+		"node /usr/lib/node_modules/mcp-login/bin/mcp-login.js U":     {"node /usr/lib/node_modules/mcp-login/bin/mcp-login.js", ""},
+		"docker run -i --rm -v mcp-login:/data ghcr.io/o/mcp-login U": {"", ""},
+		"npx mcp-login-other U":                                       {"", ""},
+		"npx other mcp-login U":                                       {"", ""},
+		"npx -y mcp-remote https://mcp-login.example":                 {"", ""},
+	} {
+		argv := strings.Fields(strings.ReplaceAll(line, " U", " https://example.com/mcp"))
+		s := Server{Name: "x", Command: argv[0], Args: argv[1:]}
+		from, words, ok := own(argv)
+		switch {
+		case ok != (want.starts != ""), ok != (s.Kind() == KindOwn):
+			t.Errorf("%s: ours %v, %s", line, ok, s.Kind())
+		case !ok:
+		case s.Starts() != want.starts || ownVersion(argv[from:words]) != want.version || s.Address() != "https://example.com/mcp":
+			t.Errorf("%s: %q, %q, %q", line, s.Starts(), ownVersion(argv[from:words]), s.Address())
+		}
+	}
+}
+
+// In whatever form a file is written, an entry can be made to start the package, and to start
+// the program again.
+func TestEntriesAreMovedToThePackageAndBack(t *testing.T) {
+	words := []string{"npx", "-y", "mcp-login@1.2.3"}
+	always := func(Server) bool { return true }
+	for _, row := range [][3]string{
+		{"cursor", "{\"mcpServers\": {\"a\": {\"command\": \"mcp-login\", \"args\": [\"https://a.example/mcp\"]}}}", "[\"-y\", \"mcp-login@1.2.3\", \"https"},
+		{"cursor", "{\"mcpServers\": {\"a\": {\"command\": \"mcp-login\", \"args\": [\n    \"https://a.example/mcp\",\n    \"--debug\"\n  ]}}}", "[\n    \"-y\",\n    \"mcp-login@1.2.3\",\n    \"https"},
+		{"opencode", "{\"mcp\": {\"a\": {\"type\": \"local\", \"command\": [\"mcp-login\", \"https://a.example/mcp\"]}}}", "[\"npx\", \"-y\", \"mcp-login@1.2.3\", "},
+		{"codex", "[mcp_servers.a]\ncommand = \"mcp-login\" # here\nargs = [\"https://a.example/mcp\"]\n", "[\"-y\", \"mcp-login@1.2.3\", \"https"},
+		{"goose", "extensions:\n  a:\n    cmd: mcp-login\n    args:\n      - https://a.example/mcp # here\n", "args:\n      - \"-y\"\n      - \"mcp-login@1.2.3\"\n      - https"},
+		{"goose", "extensions:\n  a:\n    cmd: mcp-login\n    args: [https://a.example/mcp]\n", "args: [\"-y\", \"mcp-login@1.2.3\", https"},
+	} {
+		h := mustFind(t, row[0])
+		there, were, err := h.Repoint([]byte(row[1]), words, always)
+		if err != nil || len(were) != 1 || !strings.Contains(string(there), row[2]) {
+			t.Errorf("%s: %v, %v\n%s", row[0], were, err, there)
+			continue
+		}
+		back, were, err := h.Repoint(there, []string{"mcp-login"}, always)
+		if err != nil || len(were) != 1 || string(back) != row[1] {
+			t.Errorf("%s, back: %v, %v\n%s", row[0], were, err, back)
+		}
 	}
 }

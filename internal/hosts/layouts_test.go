@@ -117,8 +117,8 @@ func TestRewriteAndLayoutCommute(t *testing.T) {
 	for file, c := range corpus(t) {
 		data := toLF(read(t, file))
 		for name, layout := range map[string]func([]byte) []byte{"CRLF": toCRLF, "byte order mark": withBOM} {
-			one, _, err1 := c.Rewrite(data, "mcp-login", nil)
-			two, _, err2 := c.Rewrite(layout(data), "mcp-login", nil)
+			one, _, err1 := c.Rewrite(data, []string{"mcp-login"}, nil)
+			two, _, err2 := c.Rewrite(layout(data), []string{"mcp-login"}, nil)
 			if err1 != nil || err2 != nil || !bytes.Equal(layout(one), two) {
 				t.Errorf("%s, %s, rewritten: %v, %v\n%q\n%q", file, name, err1, err2, layout(one), two)
 			}

@@ -30,7 +30,7 @@ func equalServers(a, b []Server) bool {
 func TestRemoveOwnTakesAllOfThem(t *testing.T) {
 	inProjects := 0
 	for file, h := range corpus(t) {
-		data, _, err := h.Rewrite(read(t, file), "mcp-login", func([]string) string { return "" })
+		data, _, err := h.Rewrite(read(t, file), []string{"mcp-login"}, func([]string) string { return "" })
 		if err != nil && !errors.Is(err, ErrLayout) {
 			t.Fatalf("%s: %v", file, err)
 		} else if err != nil {

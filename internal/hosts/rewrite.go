@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 )
@@ -19,24 +20,24 @@ type Rewriting struct {
 	Skipped string
 }
 
-// Rewrite makes entries that run mcp-remote run a command instead, with the same
+// Rewrite makes entries that run mcp-remote run what start starts instead, with the same
 // arguments and in the same environment: the words that start mcp-remote are
-// replaced by the command, what the host needs for a sign-in is added where the
+// replaced by those of start, what the host needs for a sign-in is added where the
 // entry sets no limit of its own (see Host.Flags), and every other byte stays. judge
 // says why the arguments of an entry cannot stay, "" if they can; it may be nil.
-func (h Host) Rewrite(data []byte, command string, judge func(args []string) string) ([]byte, []Rewriting, error) {
+func (h Host) Rewrite(data []byte, start []string, judge func(args []string) string) ([]byte, []Rewriting, error) {
 	f, err := h.open(data)
 	if err != nil {
 		return nil, nil, err
 	}
-	edits, intents, all := f.rewriteAll(command, judge)
+	edits, intents, all := f.rewriteAll(start, judge)
 	if len(edits) == 0 {
 		return data, all, nil
 	}
 	out, err := f.edit(edits, intents...)
 	if errors.Is(err, ErrLayout) && f.host.startTimeout.name != "" { // the layout may have no place for the limit
 		f.host.startTimeout = field{}
-		edits, intents, all = f.rewriteAll(command, judge)
+		edits, intents, all = f.rewriteAll(start, judge)
 		out, err = f.edit(edits, intents...)
 	}
 	if err != nil {
@@ -45,10 +46,10 @@ func (h Host) Rewrite(data []byte, command string, judge func(args []string) str
 	return out, all, nil
 }
 
-// Repoint makes the entries that wrong is true of run command instead, with the same
-// arguments; every other byte stays. It returns them as they were. An entry that is written
+// Repoint makes the entries of mcp-login that wrong is true of run what start starts instead,
+// with the same arguments; every other byte stays. It returns them as they were. An entry that is written
 // in an uncommon way stays as it is, and keeps no other from it.
-func (h Host) Repoint(data []byte, command string, wrong func(Server) bool) (out []byte, were []Server, err error) {
+func (h Host) Repoint(data []byte, start []string, wrong func(Server) bool) (out []byte, were []Server, err error) {
 	f, err := h.open(data)
 	if err != nil {
 		return nil, nil, err
@@ -57,7 +58,7 @@ func (h Host) Repoint(data []byte, command string, wrong func(Server) bool) (out
 	var edits []edit
 	var intents []intent
 	for _, e := range all {
-		if more, meant, ok := f.repoint(e, command, wrong); ok {
+		if more, meant, ok := f.repoint(e, start, wrong); ok {
 			edits, intents, were = append(edits, more...), append(intents, meant), append(were, e.Server)
 		}
 	}
@@ -70,7 +71,7 @@ func (h Host) Repoint(data []byte, command string, wrong func(Server) bool) (out
 	were = nil
 	for i := range all { // one by one; their order stays
 		e := all[i]
-		edits, meant, ok := f.repoint(e, command, wrong)
+		edits, meant, ok := f.repoint(e, start, wrong)
 		if !ok {
 			continue
 		}
@@ -87,18 +88,19 @@ func (h Host) Repoint(data []byte, command string, wrong func(Server) bool) (out
 	return data, were, nil
 }
 
-// repoint is the change that lets an entry run another command, if that is wanted.
-func (f file) repoint(e entry, command string, wrong func(Server) bool) (edits []edit, meant intent, ok bool) {
-	edits, ok = e.rewrite(1, f.doc.quote(command))
-	if !ok || e.Command == command || !wrong(e.Server) {
+// repoint is the change that lets an entry be started in another way, if that is wanted.
+func (f file) repoint(e entry, start []string, wrong func(Server) bool) (edits []edit, meant intent, ok bool) {
+	from, words, ok := own(e.argv())
+	if !ok || from > 0 || slices.Equal(e.argv()[:words], start) || !wrong(e.Server) {
 		return nil, intent{}, false
 	}
-	want := Server{Name: e.Name, Command: command, Args: e.Args}
-	return edits, intent{group: e.Group, name: e.Name, want: &want, words: true}, true
+	want := Server{Name: e.Name, Command: start[0], Args: slices.Concat(start[1:], e.Args[words-1:])}
+	edits, ok = f.rewrite(e, words, start)
+	return edits, intent{group: e.Group, name: e.Name, want: &want, words: true}, ok
 }
 
 // rewriteAll returns the edits that Rewrite makes, and what it reports.
-func (f file) rewriteAll(command string, judge func(args []string) string) (edits []edit, intents []intent, all []Rewriting) {
+func (f file) rewriteAll(start []string, judge func(args []string) string) (edits []edit, intents []intent, all []Rewriting) {
 	for _, e := range f.entries() {
 		if e.Command == "" || e.Kind() != KindMCPRemote {
 			continue
@@ -108,7 +110,7 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 		if why == "" && judge != nil {
 			why = judge(e.Args[rest-1:])
 		}
-		more, ok := e.rewrite(rest, f.doc.quote(command))
+		more, ok := f.rewrite(e, rest, start)
 		switch {
 		case why != "":
 			r.Skipped = why
@@ -116,7 +118,7 @@ func (f file) rewriteAll(command string, judge func(args []string) string) (edit
 			r.Skipped = "its command line is written in an uncommon way"
 		default:
 			r.Launcher, r.Unchecked = e.argv()[:rest], e.variable("NODE_TLS_REJECT_UNAUTHORIZED") == "0"
-			want := Server{Name: e.Name, Command: command, Args: e.Args[rest-1:]}
+			want := Server{Name: e.Name, Command: start[0], Args: slices.Concat(start[1:], e.Args[rest-1:])}
 			if added, flags, ok := f.withLimit(e, want.Args); ok {
 				r.Added, want.Args = f.host.startTimeout.name, slices.Concat(want.Args, flags)
 				more = append(more, added...)
@@ -150,18 +152,36 @@ func (f file) withLimit(e entry, args []string) (edits []edit, flags []string, o
 	return edits, flags, true
 }
 
-// rewrite replaces the first words of the command line by one.
-func (e entry) rewrite(words int, quoted string) ([]edit, bool) {
+// rewrite replaces the first words of the command line.
+func (f file) rewrite(e entry, words int, start []string) ([]edit, bool) {
 	if words < 1 || words > max(1, len(e.args)) || e.command == nil || e.command.start < 0 {
 		return nil, false
 	}
-	edits := []edit{{e.command.start, e.command.end, quoted}}
-	if words > 1 {
-		from, to := e.args[0].from, e.args[words-1].from
-		if from < 0 || to < from {
-			return nil, false
-		}
-		edits = append(edits, edit{from, to, ""})
+	edits := []edit{{e.command.start, e.command.end, f.doc.quote(start[0])}}
+	if words == 1 && len(start) == 1 {
+		return edits, true
 	}
-	return edits, true
+	if len(e.args) == 0 {
+		return nil, false
+	}
+	from, to := e.args[0].from, e.args[words-1].from
+	if from < 0 || to < from {
+		return nil, false
+	}
+	text := ""
+	for _, word := range start[1:] {
+		text += f.item(e.args[0], word)
+	}
+	return append(edits, edit{from, to, text}), true
+}
+
+// item is a word as it is written in front of another one of a list.
+func (f file) item(before *node, word string) string {
+	if dash := f.data[before.from:before.start]; len(dash) > 0 { // block style of YAML
+		return string(dash) + f.doc.quote(word) + newline(f.data)
+	}
+	if indent := f.data[lineStart(f.data, before.from):before.from]; len(bytes.TrimSpace(indent)) == 0 {
+		return f.doc.quote(word) + "," + newline(f.data) + string(indent)
+	}
+	return f.doc.quote(word) + ", "
 }

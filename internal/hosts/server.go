@@ -2,18 +2,14 @@ package hosts
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"mcp-login/internal/foreign"
-	"mcp-login/internal/hint"
 )
 
 // Server is one entry of a host's configuration.
@@ -55,7 +51,7 @@ func (s Server) Kind() Kind {
 	if s.Command == "" {
 		return KindRemote
 	}
-	if program(s.Command) == "mcp-login" {
+	if _, _, ok := own(s.argv()); ok {
 		return KindOwn
 	}
 	if _, why := mcpRemote(s.argv()); why == "" || mentions(s.argv()) {
@@ -66,19 +62,30 @@ func (s Server) Kind() Kind {
 
 func (s Server) argv() []string { return append([]string{s.Command}, s.Args...) }
 
+// Arguments are those of mcp-login or mcp-remote, without the words that start it.
+func (s Server) Arguments() []string {
+	argv := s.argv()
+	if _, words, ok := own(argv); ok {
+		return argv[words:]
+	}
+	words, _ := mcpRemote(argv)
+	return argv[max(1, words):]
+}
+
 // Address is the server that mcp-login, mcp-remote or the host connects to,
 // fit to be shown: without user, query and fragment, and with … for parts of the
 // path that are long enough to be a key. It is empty for other programs.
 func (s Server) Address() string {
 	raw := s.URL
 	if kind := s.Kind(); kind == KindOwn || kind == KindMCPRemote {
-		i := slices.IndexFunc(s.Args, func(a string) bool {
+		args := s.Arguments()
+		i := slices.IndexFunc(args, func(a string) bool {
 			return strings.HasPrefix(a, "https://") || strings.HasPrefix(a, "http://")
 		})
 		if i < 0 {
 			return ""
 		}
-		raw = s.Args[i]
+		raw = args[i]
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
@@ -106,11 +113,10 @@ func (s Server) valid() error {
 	return nil
 }
 
-// Entry is the entry for a server of mcp-login: its address, with flags. Those that
-// the host needs are added, unless they are given.
-func (h Host) Entry(name, command, address string, flags []string) Server {
-	args := append([]string{address}, h.flagsBeside(flags)...)
-	return Server{Name: name, Command: command, Args: append(args, flags...)}
+// Entry is the entry for a server of mcp-login, which start starts: its address, with flags.
+// Those that the host needs are added, unless they are given.
+func (h Host) Entry(name string, start []string, address string, flags []string) Server {
+	return Server{Name: name, Command: start[0], Args: slices.Concat(start[1:], []string{address}, h.flagsBeside(flags), flags)}
 }
 
 // flagsBeside are Host.Flags, unless they are among args.
@@ -142,24 +148,6 @@ func NameOf(server *url.URL) string {
 		return "remote"
 	}
 	return labels[len(labels)-1]
-}
-
-// OwnCommand is how the host starts this program: by its name, where the host searches
-// the PATH of the person's shell, else by its path. A link on the PATH is preferred to the
-// file that it leads to, because package managers keep the link and move the file.
-func (h Host) OwnCommand() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", hint.With(fmt.Errorf("find this program: %w", err), "add --command")
-	}
-	found, missing := exec.LookPath("mcp-login")
-	if missing != nil || !filepath.IsAbs(found) || !SameFile(self, found) {
-		return self, nil //nolint:nilerr // it is not on the PATH
-	}
-	if h.InheritsPath {
-		return "mcp-login", nil
-	}
-	return found, nil
 }
 
 // SameFile reports whether a path leads to one of the files that others lead to.

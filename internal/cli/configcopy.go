@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/mod/semver"
+
+	"mcp-login/internal/build"
+	"mcp-login/internal/doctor"
+	"mcp-login/internal/hint"
+	"mcp-login/internal/hosts"
+)
+
+// program is this program, as entries of clients are to start it.
+func (a *app) program() hosts.Program { return hosts.ThisProgram(a.version, a.getenv) }
+
+// start are the words by which a client is to start the program.
+func (o configOptions) start(c hosts.Host, p hosts.Program) ([]string, error) {
+	if o.command != "" {
+		return []string{o.command}, nil
+	}
+	return c.Start(p)
+}
+
+// programFor is the program that entries are to start: this one, or with --copy a copy of it.
+// Under npx a person at a terminal is asked which. entry tells that one is to be written;
+// without one the copy is all.
+func (a *app) programFor(ctx context.Context, o configOptions, entry bool) (hosts.Program, error) {
+	p := a.program()
+	path := hosts.CopyPath(hosts.ThisSystem(a.getenv))
+	changed := false
+	if entry && o.write && !o.copySaid && o.command == "" && p.Channel == build.NPX && path != "" && !o.asJSON && a.typed() && a.term.Interactive() {
+		a.term.Note("npx takes half a second and the memory of Node for each start of a client.")
+		a.term.Note("put a copy of mcp-login into %s instead, which starts at once? type y or n:", path)
+		o.copy = a.agreed(ctx)
+	}
+	switch {
+	case !o.copy:
+		return p, nil
+	case path == "":
+		return p, hint.With(errors.New("where a copy would stay is not known without a home folder"), "leave out --copy")
+	case !o.write:
+		a.term.Note("%s would be a copy of this program; run again with --write to make it", path)
+	case a.newerThere(ctx, p, path):
+		a.term.Note("%s is newer than this program, and stays", path)
+	default:
+		var err error
+		if changed, err = p.CopyTo(path); err != nil {
+			return p, err
+		}
+		if changed {
+			a.term.Note("put a copy of this program into %s; a newer one replaces it in the same way", path)
+		} else {
+			a.term.Note("%s is this program already", path)
+		}
+	}
+	if !entry && o.asJSON {
+		return p, a.term.JSON(configReport{SchemaVersion: schemaVersion, File: path, Command: path, Changed: changed, Written: changed})
+	}
+	return hosts.Program{Path: path, Channel: build.Copy, Version: p.Version}, nil
+}
+
+// newerThere reports whether the program at a path is a newer one than p.
+func (a *app) newerThere(ctx context.Context, p hosts.Program, path string) bool {
+	return hosts.ThisSystem(a.getenv).Exists(path) && semver.IsValid(p.Version) && semver.Compare(doctor.VersionOf(ctx, path, a.getenv), p.Version) > 0
+}

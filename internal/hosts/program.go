@@ -1,0 +1,85 @@
+package hosts
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"mcp-login/internal/build"
+	"mcp-login/internal/hint"
+)
+
+// Program is this program, as hosts are to start it.
+type Program struct {
+	// Path is its file. Hosts search the PATH of a person's shell for another one that leads
+	// to it.
+	Path    string
+	Channel build.Channel
+	Version string // "" or one that is not known counts as none
+}
+
+// Why no entry may name the program.
+var (
+	errNoPath      = errors.New("the system does not tell where this program lies")
+	errWillNotLast = errors.New("this program lies in a cache, and an entry that names it would not work for long")
+)
+
+// ThisProgram is the one that runs. Its Path is "" where the system does not tell it.
+func ThisProgram(version string, getenv func(string) string) Program {
+	self, _ := os.Executable()
+	return Program{self, build.ChannelOf("mcp-login", getenv), version}
+}
+
+// Start are the words by which the host starts a program, for an entry that lasts: without
+// an installation by npx, in this version; else by its name, where the host searches the PATH
+// of the person's shell, else by its path. A link on the PATH is preferred to the file that
+// it leads to, because package managers keep the link and move the file.
+func (h Host) Start(p Program) ([]string, error) {
+	if p.Channel == build.NPX {
+		return npx(runtime.GOOS, p.Version), nil
+	}
+	if p.Path == "" {
+		return nil, hint.With(errNoPath, "add --command")
+	}
+	found, missing := exec.LookPath("mcp-login")
+	switch {
+	case missing != nil || !filepath.IsAbs(found): // it is not on the PATH
+	case SameFile(p.Path, found) && !h.InheritsPath:
+		return []string{found}, nil
+	case SameFile(p.Path, found), h.InheritsPath && p.Channel == build.NPM && ofOnePackage(found, p.Path):
+		return []string{"mcp-login"}, nil
+	}
+	if inFolder(p.Path, runnerCaches) {
+		return nil, hint.With(errWillNotLast, "add --copy, which puts a copy of it where it stays")
+	}
+	return []string{p.Path}, nil
+}
+
+// npx are the words that run a version of the package. Hosts on Windows cannot start npx,
+// which is no .exe there, but by cmd.
+func npx(system, version string) []string {
+	name := "mcp-login@latest"
+	if v := strings.TrimPrefix(version, "v"); v != "" && v[0] >= '0' && v[0] <= '9' {
+		name = "mcp-login@" + v
+	}
+	if system == "windows" {
+		return []string{"cmd", "/c", "npx", "-y", name}
+	}
+	return []string{"npx", "-y", name}
+}
+
+// ofOnePackage reports whether npm's link on the PATH leads into the folder that npm has
+// put the program into. The name of the link stays; the way to the program is one of npm,
+// and on Windows the link is a script that hosts cannot start.
+func ofOnePackage(link, path string) bool {
+	const packages = string(filepath.Separator) + "node_modules" + string(filepath.Separator)
+	target, err := filepath.EvalSymlinks(link)
+	if path, err2 := filepath.EvalSymlinks(path); err == nil && err2 == nil {
+		folder, _, inPackage := strings.Cut(path, packages)
+		return inPackage && strings.HasPrefix(target, folder+packages)
+	}
+	return false
+}
