@@ -23,6 +23,7 @@ deb_package() {
   case $1 in
     bwrap) echo bubblewrap ;;
     gpg) echo gnupg ;;
+    systemd-socket-activate) echo systemd ;;
     pacman) echo pacman-package-manager ;;
     diffoscope) echo diffoscope-minimal ;;
     ssh-keygen) echo openssh-client ;;

@@ -9,3 +9,26 @@
 : "${DIST:?run packaging/check}" "${CLONE:?}" "${WORK:?}" "${VERSION:?}" "${EPOCH:?}"
 . "$CLONE/packaging/tools.sh"
 umask 022
+
+# as_root_with_own_mounts SCRIPT starts the script anew as root, where what it mounts is
+# seen by nobody else and goes when it ends.
+as_root_with_own_mounts() {
+  [ -z "${OWN_MOUNTS:-}" ] || return 0
+  local become=()
+  [ "$(id -u)" = 0 ] || become=(sudo --preserve-env)
+  exec "${become[@]}" env OWN_MOUNTS=1 "PATH=$PATH" unshare --mount bash "$1"
+}
+
+# for_the_channel CHANNEL COMMAND... fails unless the program is of this release and says
+# that it came by the channel.
+for_the_channel() {
+  local said
+  said=$("${@:2}" version --json) || fail "${*:2} version --json ends with $?"
+  case $said in
+    *"\"v$VERSION\""*"\"channel\": \"$1\""*) ;;
+    *) fail "${*:2} is not version $VERSION by the channel $1: $said" ;;
+  esac
+}
+
+# signin [FLAGS] -- COMMAND... signs in with an installed mcp-login and out again.
+signin() { "$SIGNIN" "$@" >"$WORK/signin.log" 2>&1 || { cat "$WORK/signin.log" >&2; fail "the sign-in failed: $*"; }; }
