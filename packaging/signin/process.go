@@ -33,7 +33,7 @@ type process struct {
 // stderr.
 func start(ctx context.Context, command []string, hear func(line string), args ...string) (*process, error) {
 	words := append(command[:len(command):len(command)], args...)
-	p := &process{cmd: exec.CommandContext(ctx, words[0], words[1:]...), lines: make(chan string, 64)} //nolint:gosec // what the caller wants to see
+	p := &process{cmd: exec.CommandContext(ctx, words[0], words[1:]...), lines: make(chan string, 64)}
 	p.cmd.WaitDelay = endTimeout
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
