@@ -13,13 +13,14 @@ npm install --prefix "$WORK/tools" --silent --no-audit --no-fund --ignore-script
 tools=$WORK/tools/node_modules
 go build -o "$WORK/" ./packaging/npm ./packaging/npmregistry
 
-# packed writes the packages and says their sums, as npm pack would make them.
-packed() {
+# tree writes the packages and says what is in them; they must not depend on the umask.
+tree() {
   "$WORK/npm" "$DIST"
-  npm pack --dry-run --json "$DIST"/npm/*/ | grep -E '"(id|integrity)"'
+  (cd "$DIST/npm" && find . -type f -printf '%m %p\n' -exec sha256sum {} + | sort)
 }
-packed >"$WORK/first"
-(umask 077; TZ=Asia/Tokyo packed) | diff "$WORK/first" - || fail "packed twice, the packages differ"
+tree >"$WORK/first"
+(umask 077; tree) | diff "$WORK/first" - || fail "written twice, the packages differ"
+npm pack --dry-run --json "$DIST"/npm/*/ >"$WORK/packed.json"
 for folder in "$DIST"/npm/*; do
   "$tools/.bin/publint" --strict --pack false "$folder" | grep -q 'All good' || fail "publint has something to say about $folder"
   [ -s "$folder/LICENSE" ] || fail "$folder has no licence"
@@ -69,11 +70,12 @@ person "$CLONE/packaging/publish-npm" "$DIST" >"$WORK/published" 2>&1 || fail "$
 [ "$(grep -c '^+ ' "$WORK/published")" = 7 ] || fail "not seven packages were published"
 said=$(person "$CLONE/packaging/publish-npm" "$DIST" 2>&1)
 [ "$(grep -c 'published already' <<<"$said")" = 7 ] || fail "publishing is not finished a second time: $said"
-while IFS= read -r line; do
-  case $line in *'"id"'*) name=$(cut -d'"' -f4 <<<"$line") ;; *) sum=$(cut -d'"' -f4 <<<"$line")
-    [ "$(person npm view "$name" dist.integrity)" = "$sum" ] || fail "$name was published with other contents" ;;
-  esac
-done <"$WORK/first"
+# npm has packed them twice now.
+node -e '
+  for (const { name, version, integrity } of require(process.argv[1])) fetch(process.argv[2] + "/" + name)
+    .then((answer) => answer.json())
+    .then((published) => { if (published.versions[version].dist.integrity !== integrity) throw new Error(name + " was packed otherwise"); });
+' "$WORK/packed.json" "$registry"
 
 for node in '' "$tools/node-linux-$arch/bin:"; do
   fresh
@@ -84,6 +86,9 @@ for node in '' "$tools/node-linux-$arch/bin:"; do
 mcp-login-$VERSION.tgz" ] || fail "npx fetched $(cat "$WORK/fetched")"
   person node "$checks/ends.mjs" npx -y "$package" http://127.0.0.1:9/mcp
   person "$SIGNIN" -- npx -y "$package"
+  person npx -y "$package" config claude-code https://example.com/mcp --write >/dev/null 2>&1
+  tr -d '\n ' <"$home/.claude.json" | grep -qF "\"command\":\"npx\",\"args\":[\"-y\",\"$package\",\"https://example.com/mcp\"]" ||
+    fail "npx wrote the entry $(cat "$home/.claude.json")"
 
   person npm install --global --prefix "$home/global" --ignore-scripts --silent "$package"
   answers npm "$home/global/bin/mcp-login"
@@ -95,7 +100,7 @@ mcp-login-$VERSION.tgz" ] || fail "npx fetched $(cat "$WORK/fetched")"
   [ -z "$(find "$home/global" -name '*mcp-login*')" ] || fail "npm uninstall leaves something"
 done
 # As Node 24 started it, there is the program and no Node.
-grep -q 'of .*/bin/mcp-login stays' "$WORK/ends" || fail "a process of Node stays: $(cat "$WORK/ends")"
+grep -q 'no process of mcp-login stays' "$WORK/ends" || fail "a process of Node stays: $(cat "$WORK/ends")"
 
 # Without the package of this system there is a hint, and it is right.
 node='' && fresh

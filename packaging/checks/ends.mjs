@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const request = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'check', version: '1' } } };
@@ -30,7 +31,7 @@ for (const [way, end] of Object.entries(ways)) {
   const exited = once(p, 'exit');
   const [answer] = await Promise.race([once(p.stdout, 'data'), exited]);
   if (!`${answer}`.includes('"id":1')) fail(`it answered ${answer}`);
-  const runs = readlinkSync(`/proc/${p.pid}/exe`);
+  const runs = basename(readlinkSync(`/proc/${p.pid}/exe`));
   end(p);
   const [code, signal] = await exited;
   if (way === 'end of stdin' && code !== 0) fail(`the exit code is ${code ?? signal}`);
