@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -10,11 +11,12 @@ import (
 
 var update = flag.Bool("update", false, "write what the pages say about installing")
 
-const (
-	root  = "../.."
-	begin = "<!-- install: `make pages` writes this from packaging/publisher -->\n"
-	end   = "<!-- install: end -->\n"
-)
+const root = "../.."
+
+// marks stand around what is written into a page.
+func marks(part string) (begin, end string) {
+	return "<!-- " + part + ": `make pages` writes this from packaging/publisher -->\n", "<!-- " + part + ": end -->\n"
+}
 
 // channel is one way to the program. {KEY} is a value of packaging/publisher.
 type channel struct {
@@ -66,7 +68,8 @@ func (p Publisher) short() string {
 func (p Publisher) long() string {
 	text := "| with | install | update | remove |\n| --- | --- | --- | --- |\n"
 	for _, c := range channels {
-		text += fmt.Sprintf("| %s | %s | %s | %s |\n", c.name, c.install, c.update, c.remove)
+		install, remove := strings.ReplaceAll(c.install, "|", `\|`), strings.ReplaceAll(c.remove, "|", `\|`) // in a table
+		text += fmt.Sprintf("| %s | %s | %s | %s |\n", c.name, install, c.update, remove)
 	}
 	return p.above(text)
 }
@@ -78,6 +81,16 @@ func (p Publisher) above(table string) string {
 	return p.fill(table)
 }
 
+// signer is the block of docs/install.md that says whose signature is good.
+func (p Publisher) signer() string {
+	key := p.Get("SIGNING_KEY")
+	text := "```sh\necho '{SIGNER} namespaces=\"mcp-login-release\" " + cmp.Or(key, "KEY") + "' > allowed_signers\n```\n"
+	if key == "" {
+		text += "\nThere is no key yet: it will stand where it says `KEY`.\n"
+	}
+	return p.fill(text)
+}
+
 // README and docs/install.md say how to install what is published, and what is not
 // published yet; both become true when the owner is filled in.
 func TestPagesSayHowToInstall(t *testing.T) {
@@ -85,22 +98,25 @@ func TestPagesSayHowToInstall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"README.md": p.short(), "docs/install.md": p.long()} {
-		text, err := os.ReadFile(root + "/" + name)
+	for _, part := range []struct{ page, name, want string }{
+		{"README.md", "install", p.short()}, {"docs/install.md", "install", p.long()}, {"docs/install.md", "signer", p.signer()},
+	} {
+		text, err := os.ReadFile(root + "/" + part.page)
 		if err != nil {
 			t.Fatal(err)
 		}
+		begin, end := marks(part.name)
 		head, rest, found := strings.Cut(strings.ReplaceAll(string(text), "\r\n", "\n"), begin)
 		said, tail, closed := strings.Cut(rest, end)
 		switch {
 		case !found || !closed:
-			t.Errorf("%s: the marks are missing", name)
+			t.Errorf("%s: the marks of %s are missing", part.page, part.name)
 		case *update:
-			if err := os.WriteFile(root+"/"+name, []byte(head+begin+want+end+tail), 0o644); err != nil {
+			if err := os.WriteFile(root+"/"+part.page, []byte(head+begin+part.want+end+tail), 0o644); err != nil {
 				t.Fatal(err)
 			}
-		case said != want:
-			t.Errorf("%s is not what packaging/publisher says; run make pages", name)
+		case said != part.want:
+			t.Errorf("%s is not what packaging/publisher says about %s; run make pages", part.page, part.name)
 		}
 	}
 }
