@@ -22,6 +22,7 @@ go_tool() {
 deb_package() {
   case $1 in
     bwrap) echo bubblewrap ;;
+    busybox) echo busybox-static ;;
     gpg) echo gnupg ;;
     systemd-socket-activate) echo systemd ;;
     pacman) echo pacman-package-manager ;;
