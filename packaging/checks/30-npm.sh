@@ -93,6 +93,7 @@ mcp-login-$VERSION.tgz" ] || fail "npx fetched $(cat "$WORK/fetched")"
   person npm install --global --prefix "$home/global" --ignore-scripts --silent "$package"
   answers npm "$home/global/bin/mcp-login"
   person node "$checks/ends.mjs" "$home/global/bin/mcp-login" http://127.0.0.1:9/mcp | tee "$WORK/ends"
+  grep -q '^SIGTERM: 0,' "$WORK/ends" || fail "the program is not told of a signal"
   code=0
   person "$home/global/bin/mcp-login" no-such-verb >/dev/null 2>&1 || code=$?
   [ $code = 2 ] || fail "the exit code is $code, not 2"
