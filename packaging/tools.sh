@@ -27,6 +27,7 @@ deb_package() {
     systemd-socket-activate) echo systemd ;;
     pacman) echo pacman-package-manager ;;
     diffoscope) echo diffoscope-minimal ;;
+    rpm2archive) echo rpm ;;
     ssh-keygen) echo openssh-client ;;
     xz) echo xz-utils ;;
     *) echo "$1" ;;
