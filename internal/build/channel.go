@@ -126,6 +126,39 @@ func (c Channel) Upgrade(name string) string {
 	return "download it from " + releases() + ", then: " + downloaded[c]
 }
 
+// Removal says how to remove the program of this name that came by the channel: a line to
+// copy where there is one; deletion is that which deletes its file. It is "" for a program
+// that nothing was installed of.
+func (c Channel) Removal(name, deletion string) string {
+	switch c {
+	case NPM:
+		return "npm uninstall --global " + name
+	case NPX:
+		return ""
+	case Homebrew:
+		return "brew uninstall " + name
+	case Scoop:
+		return "scoop uninstall " + name
+	case Winget:
+		return "winget uninstall " + name
+	case Container:
+		return "docker rmi " + image(name)
+	case MCPB:
+		return "in the settings of Claude Desktop, Extensions"
+	case Deb:
+		return "sudo apt remove " + name
+	case RPM:
+		return "sudo rpm -e " + name
+	case APK:
+		return "apk del " + name
+	case Arch:
+		return "sudo pacman -R " + name
+	case Script:
+		return "sh install.sh --uninstall"
+	}
+	return deletion
+}
+
 // publisher is the owner and the repository that the feed names.
 func publisher() (owner, repository string) {
 	_, path, _ := strings.Cut(feed, "/repos/")

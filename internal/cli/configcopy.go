@@ -32,8 +32,7 @@ func (a *app) programFor(ctx context.Context, o configOptions, entry bool) (host
 	changed := false
 	if entry && o.write && !o.copySaid && o.command == "" && p.Channel == build.NPX && path != "" && !o.asJSON && a.typed() && a.term.Interactive() {
 		a.term.Note("npx takes half a second and the memory of Node for each start of a client.")
-		a.term.Note("put a copy of mcp-login into %s instead, which starts at once? type y or n:", path)
-		o.copy = a.agreed(ctx)
+		o.copy = a.agreed(ctx, "put a copy of mcp-login into "+path+" instead, which starts at once?")
 	}
 	switch {
 	case !o.copy:

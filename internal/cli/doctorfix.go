@@ -44,7 +44,7 @@ func (a *app) fix(ctx context.Context, o options, with doctorOptions) ([]repairR
 		for line := range strings.Lines(r.Change) {
 			a.term.Note("%s", strings.TrimSuffix(line, "\n"))
 		}
-		if with.yes || a.asksForFix(with) && a.agreed(ctx) {
+		if with.yes || a.asksForFix(with) && a.agreed(ctx, "make this change?") {
 			row.apply(ctx, r)
 			a.noteRepair(row)
 		}
@@ -64,9 +64,9 @@ func (a *app) asksForFix(with doctorOptions) bool {
 	return !with.json && a.typed() && a.term.Interactive()
 }
 
-// agreed asks whether the change that was shown may be made.
-func (a *app) agreed(ctx context.Context) bool {
-	a.term.Note("make this change? type y or n:")
+// agreed asks whether what was shown may be done.
+func (a *app) agreed(ctx context.Context, question string) bool {
+	a.term.Note("%s type y or n:", question)
 	select {
 	case <-ctx.Done():
 		return false

@@ -92,7 +92,7 @@ func TestHelpChangesOnPurposeOnly(t *testing.T) {
 // type as long as schema_version is the same.
 func TestSchemasChangeOnPurposeOnly(t *testing.T) {
 	var all strings.Builder
-	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, configListReport{}, migrationReport{}, build.Report{}, errorReport{}} {
+	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, configListReport{}, migrationReport{}, uninstallReport{}, build.Report{}, errorReport{}} {
 		typ := reflect.TypeOf(v)
 		if first := typ.Field(0); first.Tag.Get("json") != "schema_version" {
 			t.Errorf("%s begins with %s", typ.Name(), first.Name)
@@ -308,7 +308,7 @@ func TestFlagsInTheDocs(t *testing.T) {
 		"docs/install.md", "docs/faq.md", "docs/glossary.md", "docs/proxies.md", "docs/clients.md", "docs/transports.md", "docs/exit-codes.md",
 	} {
 		for _, m := range flag.FindAllStringSubmatch(page(t, name), -1) {
-			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete", "rm", "uninstall", "allow-untrusted"}, m[1]) {
+			if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete", "rm", "uninstall", "allow-untrusted", "omit", "repo"}, m[1]) {
 				t.Errorf("%s names --%s, which does not exist", name, m[1])
 			}
 		}

@@ -148,17 +148,18 @@ func (r *repair) splitWords() {
 var synonyms = sync.OnceValue(func() map[string]string {
 	all := map[string]string{}
 	for verb, names := range map[string]string{
-		"":        "run start serve connect bridge proxy remote stdio npx bunx mcp-login",
-		"call":    "tools/call call-tool invoke exec execute use",
-		"config":  "add install setup configure init settings migrate",
-		"doctor":  "check diagnose test ping debug verify troubleshoot health",
-		"help":    "man usage commands /? /help /h",
-		"login":   "auth authenticate authorize authorise signin sign-in sign_in log-in logon",
-		"logout":  "signout sign-out log-out logoff remove rm delete revoke forget reset",
-		"status":  "whoami who accounts logins sessions ps info",
-		"token":   "access-token get-token print-token bearer refresh",
-		"tools":   "list ls list-tools tools/list show inspect",
-		"version": "ver",
+		"":          "run start serve connect bridge proxy remote stdio npx bunx mcp-login",
+		"call":      "tools/call call-tool invoke exec execute use",
+		"config":    "add install setup configure init settings migrate",
+		"doctor":    "check diagnose test ping debug verify troubleshoot health",
+		"help":      "man usage commands /? /help /h",
+		"login":     "auth authenticate authorize authorise signin sign-in sign_in log-in logon",
+		"logout":    "signout sign-out log-out logoff remove rm delete revoke forget reset",
+		"status":    "whoami who accounts logins sessions ps info",
+		"token":     "access-token get-token print-token bearer refresh",
+		"tools":     "list ls list-tools tools/list show inspect",
+		"uninstall": "purge deinstall unsetup cleanup",
+		"version":   "ver",
 	} {
 		for name := range strings.FieldsSeq(names) {
 			all[name] = verb

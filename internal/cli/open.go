@@ -170,11 +170,10 @@ func stdinLines(in io.Reader) func() <-chan string {
 
 // openStore opens the store of this user. It does not touch the keyring yet.
 func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
-	home, _ := os.UserHomeDir() // "" is judged by DefaultDir
-	dir, err := store.DefaultDir(a.getenv, runtime.GOOS, home)
+	dir, err := defaultDir(a.getenv)
 	switch {
 	case err == nil || store.Kind(kind) == store.KindMemory:
-	case home == "" && a.getenv("MCP_LOGIN_DIR") == "" && store.Kind(kind) == store.KindAuto:
+	case homeless() && a.getenv("MCP_LOGIN_DIR") == "" && store.Kind(kind) == store.KindAuto:
 		// A container without a home: signing in is still possible.
 		a.term.Note("no home directory: logins are kept in memory, until this program ends")
 		a.term.Note("hint: set MCP_LOGIN_DIR to a private directory, or choose --store memory")
@@ -199,6 +198,18 @@ func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
 		return nil, storeError{err}
 	}
 	return s, nil
+}
+
+// defaultDir is where logins are kept.
+func defaultDir(getenv func(string) string) (string, error) {
+	home, _ := os.UserHomeDir() // "" is judged by DefaultDir
+	return store.DefaultDir(getenv, runtime.GOOS, home)
+}
+
+// homeless reports whether this process has no home folder.
+func homeless() bool {
+	home, _ := os.UserHomeDir()
+	return home == ""
 }
 
 // kept opens the store and lists the logins in it.

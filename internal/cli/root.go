@@ -27,7 +27,7 @@ const rootExample = `  # in the configuration of an MCP client
 // newRoot builds the command tree. The root with a URL is the bridge.
 func newRoot(a *app) *cobra.Command {
 	root := newBridge(a)
-	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newDoctor(a), newConfig(a), newVersion(a), newMCPRemoteTopic(), newFlagsTopic(a))
+	root.AddCommand(newLogin(a), newLogout(a), newStatus(a), newToken(a), newTools(a), newCall(a), newDoctor(a), newConfig(a), newUninstall(a), newVersion(a), newMCPRemoteTopic(), newFlagsTopic(a))
 	root.AddCommand(newImport(a))
 	root.AddCommand(newTopics(a)...)
 	root.SetHelpCommand(newHelp(a))

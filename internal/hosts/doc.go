@@ -10,7 +10,7 @@
 //     (yaml.go). Servers are found in the tree, whatever the format. What cannot be parsed
 //     is refused with [ErrBroken]; what is valid but laid out in a way that
 //     cannot be edited safely, with [ErrLayout].
-//  3. [Host.Set], [Host.Remove], [Host.RemoveOwn] and [Host.Rewrite] make a few edits of byte
+//  3. [Host.Set], [Host.Remove], [Host.RemoveEach] and [Host.Rewrite] make a few edits of byte
 //     ranges. Bytes outside them are copied. Rewrite makes entries that run mcp-remote
 //     run mcp-login; launcher.go knows the ways in which people start mcp-remote.
 //  4. The result is parsed again and compared with the original, with the changed

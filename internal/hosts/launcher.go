@@ -197,17 +197,43 @@ func (p started) viaRunner(argv []string, i int) (int, string) {
 
 // viaContainer reads "docker run": only options that make no difference outside.
 func (p started) viaContainer(argv []string, i int) (int, string) {
-	flags := []string{"--rm", "-i", "-t", "-it", "-ti", "--interactive", "--tty", "--init"}
-	withValue := []string{"-p", "--publish", "--name", "--network", "--net", "--pull", "--platform", "-e", "--env", "-v", "--volume"}
-	i, why := options(argv, i, "container", func(word string) bool { return slices.Contains(flags, word) }, withValue, insideOnly)
+	isFlag := func(word string) bool { return slices.Contains(containerFlags, word) }
+	i, why := options(argv, i, "container", isFlag, containerValues, insideOnly)
 	if why != "" {
 		return 0, why
 	}
-	image, _, _ := strings.Cut(argv[i][strings.LastIndexByte(argv[i], '/')+1:], "@")
-	if image, _, _ = strings.Cut(image, ":"); image == p.name {
+	if image(argv[i]) == p.name {
 		return i + 1, ""
 	}
 	return p.launcher(argv, i+1)
+}
+
+// The options of "docker run" that are known, and those of them that have a value.
+var (
+	containerFlags  = []string{"--rm", "-i", "-t", "-it", "-ti", "--interactive", "--tty", "--init"}
+	containerValues = []string{"-p", "--publish", "--name", "--network", "--net", "--pull", "--platform", "-e", "--env", "-v", "--volume"}
+	// Those that are only read past, see Server.RunsImage.
+	furtherFlags  = []string{"--read-only", "--privileged", "--no-healthcheck"}
+	furtherValues = []string{"-u", "--user", "--userns", "--ulimit", "--cap-drop", "--cap-add", "--security-opt", "--mount", "--tmpfs", "--env-file", "-m", "--memory", "-w", "--workdir", "-l", "--label", "-h", "--hostname", "--add-host"}
+)
+
+// image is the name of a container's image, without its registry, tag and digest.
+func image(word string) string {
+	name, _, _ := strings.Cut(word[strings.LastIndexByte(word, '/')+1:], "@")
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// RunsImage reports whether the server is mcp-login in a container of its own. That is no
+// [KindOwn]: it keeps its logins there, and no other program can take its place.
+func (s Server) RunsImage() bool {
+	argv := s.argv()
+	if name := program(argv[0]); name != "docker" && name != "podman" || len(argv) < 2 || argv[1] != "run" {
+		return false
+	}
+	isFlag := func(word string) bool { return slices.Contains(slices.Concat(containerFlags, furtherFlags), word) }
+	i, why := options(argv, 2, "container", isFlag, slices.Concat(containerValues, furtherValues), func(string, string) string { return "" })
+	return why == "" && image(argv[i]) == ownProgram.name
 }
 
 // insideOnly says why a container's option cannot be dropped.

@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// RemoveOwn takes the servers that run mcp-login out, those of projects included, and
-// returns them. The error is of those that cannot be taken out; the others are all the same.
-func (h Host) RemoveOwn(data []byte) (out []byte, gone []Server, err error) {
+// RemoveEach takes the servers out that are meant, those of projects included, and returns
+// them. The error is of those that cannot be taken out; the others are all the same.
+func (h Host) RemoveEach(data []byte, meant func(Server) bool) (out []byte, gone []Server, err error) {
 	all, err := h.List(data)
 	if err != nil {
 		return nil, nil, err
 	}
 	var failures []error
 	for _, s := range all {
-		if s.Kind() != KindOwn {
+		if !meant(s) {
 			continue
 		}
 		without, err := h.removeOne(data, s, all)
@@ -48,4 +48,21 @@ func Backups(path string) []string {
 		target = path
 	}
 	return copies(target)
+}
+
+// Variable are the values that the servers that are meant set a variable to.
+func (h Host) Variable(data []byte, name string, meant func(Server) bool) (values []string) {
+	f, err := h.open(data)
+	if err != nil {
+		return nil
+	}
+	for _, e := range f.entries() {
+		if e.value == nil || !meant(e.Server) {
+			continue
+		}
+		if value := e.variable(name); value != "" {
+			values = append(values, value)
+		}
+	}
+	return values
 }

@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
+
+func isOwn(s Server) bool { return s.Kind() == KindOwn }
 
 // others are the servers of a file that do not run mcp-login.
 func others(t *testing.T, h Host, data []byte) []Server {
@@ -16,7 +19,7 @@ func others(t *testing.T, h Host, data []byte) []Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.DeleteFunc(all, func(s Server) bool { return s.Kind() == KindOwn })
+	return slices.DeleteFunc(all, isOwn)
 }
 
 func equalServers(a, b []Server) bool {
@@ -27,7 +30,7 @@ func equalServers(a, b []Server) bool {
 
 // From every file of the corpus all servers that run mcp-login are taken out, those of
 // projects included, and no other.
-func TestRemoveOwnTakesAllOfThem(t *testing.T) {
+func TestRemoveEachTakesAllOfThem(t *testing.T) {
 	inProjects := 0
 	for file, h := range corpus(t) {
 		data, _, err := h.Rewrite(read(t, file), []string{"mcp-login"}, func([]string) string { return "" })
@@ -41,7 +44,7 @@ func TestRemoveOwnTakesAllOfThem(t *testing.T) {
 		}
 		all, _ := h.List(data)
 		kept := others(t, h, data)
-		out, gone, err := h.RemoveOwn(data)
+		out, gone, err := h.RemoveEach(data, isOwn)
 		if errors.Is(err, ErrLayout) && filepath.Base(file) == "codex.inline.toml" {
 			continue // no tables: each of the editing functions refuses it
 		}
@@ -57,7 +60,7 @@ func TestRemoveOwnTakesAllOfThem(t *testing.T) {
 				inProjects++
 			}
 		}
-		again, gone, err := h.RemoveOwn(out)
+		again, gone, err := h.RemoveEach(out, isOwn)
 		if err != nil || len(gone) > 0 || string(again) != string(out) {
 			t.Errorf("%s: once more: %v, %v", file, gone, err)
 		}
@@ -69,17 +72,17 @@ func TestRemoveOwnTakesAllOfThem(t *testing.T) {
 
 // One that cannot be taken out keeps no other from it: here two have one name, and it is
 // not clear which is meant.
-func TestRemoveOwnGoesOn(t *testing.T) {
+func TestRemoveEachGoesOn(t *testing.T) {
 	h, _ := Find("continue")
 	data := []byte("mcpServers:\n  - name: same\n    command: other\n  - name: same\n    command: mcp-login\n    args: [https://a.example/mcp]\n  - name: own\n    command: mcp-login\n    args: [https://b.example/mcp]\n")
-	out, gone, err := h.RemoveOwn(data)
+	out, gone, err := h.RemoveEach(data, isOwn)
 	if len(gone) != 1 || gone[0].Name != "own" || !errors.Is(err, ErrLayout) {
 		t.Errorf("%v, %v", gone, err)
 	}
 	if left, _ := h.List(out); len(left) != 2 {
 		t.Errorf("left: %v", left)
 	}
-	if _, _, err := h.RemoveOwn([]byte("{")); !errors.Is(err, ErrBroken) {
+	if _, _, err := h.RemoveEach([]byte("{"), isOwn); !errors.Is(err, ErrBroken) {
 		t.Error(err)
 	}
 }
@@ -112,5 +115,23 @@ func TestBackupsAreOurs(t *testing.T) {
 	}
 	if got := Backups(path); len(want) != 2 || !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// An entry that runs mcp-login in a container is known, whatever its container gets.
+func TestContainersOfOurImageAreKnown(t *testing.T) {
+	for line, want := range map[string]bool{
+		"docker run -i --rm -v mcp-login:/state -e MCP_LOGIN_PASSPHRASE ghcr.io/somebody/mcp-login https://a.example/mcp":  true,
+		"podman run -i --read-only --cap-drop all --user=1000 -e A=b localhost:5000/mcp-login:1.0.0 https://a.example/mcp": true,
+		"docker run -i ghcr.io/somebody/mcp-login@sha256:0123 --device https://a.example/mcp":                              true,
+		"docker run -i --name mcp-login -v mcp-login:/state other https://a.example/mcp":                                   false,
+		"docker run -i node npx mcp-remote https://a.example/mcp":                                                          false,
+		"docker run --odd mcp-login": false,
+		"docker":                     false,
+	} {
+		words := strings.Fields(line)
+		if got := (Server{Command: words[0], Args: words[1:]}).RunsImage(); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
 	}
 }

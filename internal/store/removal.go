@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"mcp-login/internal/hint"
 )
 
 // removalWait bounds the wait for a sign-in that was told to end.
@@ -63,7 +61,7 @@ func (s *Store) RemoveDirectory(ctx context.Context) (left []string, err error) 
 	case err != nil:
 		return nil, fmt.Errorf("look into the store's directory: %w", err)
 	case len(kept) > 0:
-		return nil, &hint.Error{Op: "remove " + s.dir, Err: fmt.Errorf("logins are kept there: %d", len(kept)), Hint: "run: mcp-login logout --all"}
+		return nil, fmt.Errorf("remove %s: logins are kept there: %d", s.dir, len(kept))
 	case !exists(s.dir):
 		return nil, nil
 	}
@@ -75,7 +73,7 @@ func (s *Store) RemoveDirectory(ctx context.Context) (left []string, err error) 
 		left, err = s.removeEmpty()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return left, &hint.Error{Op: "remove the store's directory", Err: err, Hint: "end the programs that use mcp-login, and try again"}
+		return left, fmt.Errorf("remove the store's directory: %w", err) // somebody may write there again
 	}
 	return left, nil
 }

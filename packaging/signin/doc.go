@@ -14,7 +14,7 @@
 //     where to sign in, and does so as alice (person.go).
 //  3. A client starts COMMAND as its bridge, calls the tool whoami, and closes stdin
 //     (session.go). The claims are those of alice, nobody was asked, and it ends with 0.
-//  4. COMMAND signs out. The provider was told, and in the folders of -left there is
+//  4. COMMAND uninstall --write. The provider was told, and in the folders of -left there is
 //     nothing.
 //
 // Each step is a line on stdout. Each has -limit to end in. It exits with 1, what went wrong

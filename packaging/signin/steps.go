@@ -29,7 +29,7 @@ func (d *driver) run(ctx context.Context) error {
 	}{
 		{"sign in", d.signIn},
 		{"second start", d.secondStart},
-		{"sign out", d.signOut},
+		{"uninstall", d.uninstall},
 		{"what is left", d.nothingLeft},
 	} {
 		began := time.Now()
@@ -145,9 +145,9 @@ func (d *driver) checkClaims(claims map[string]any) error {
 	return nil
 }
 
-// signOut ends the login; the provider is told.
-func (d *driver) signOut(ctx context.Context) (seen string, err error) {
-	p, err := start(ctx, d.command, func(string) {}, "logout", "--all")
+// uninstall removes all that the program has kept; the provider is told.
+func (d *driver) uninstall(ctx context.Context) (seen string, err error) {
+	p, err := start(ctx, d.command, func(string) {}, "uninstall", "--write", "--yes")
 	if err != nil {
 		return "", err
 	}
@@ -155,7 +155,7 @@ func (d *driver) signOut(ctx context.Context) (seen string, err error) {
 	if err == nil && d.stage.provider.Stats().Revocations == 0 {
 		err = p.failed(errors.New("the provider was asked to revoke nothing" + quoted(said)))
 	}
-	return "revoked at the provider", err
+	return "the login is revoked at the provider, and what was kept is removed", err
 }
 
 // nothingLeft looks for files in the folders of -left.

@@ -44,12 +44,9 @@ var notRun = []struct{ command, why string }{
 	{"apt-get ", "it changes the system; .ci/run runs it"},
 	{"docker build", "it needs a container engine; TestDockerfile reads the file"},
 	{"openssl rand", "it is another program's"},
-	{"secret-tool clear", "it changes the keyring of whoever runs the tests"},
-	{"security delete-generic-password", "macOS only, and it changes the Keychain"},
 	{"mcp-login completion zsh >", "the file's name is a variable of zsh; help.txtar prints the script"},
 	{"mcp-login completion powershell |", "PowerShell only; help.txtar prints the script"},
 	{"whoami-server healthcheck", "it asks a running server; TestHealthcheck does"},
-	{"mcp-login logout --delete-registration", "the provider here does not offer that; TestOIDCProviderDeletesRegistration runs it with one that does"},
 	{"mcp-login login --detached-login", "a decision names it; bridges run it, and no person"},
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +63,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CANCEL", self+" approve-cancel alice")
 			env.Setenv("MCP_LOGIN_BROWSER", self+" approve alice")
 			env.Setenv("NO_PROXY", "127.0.0.1")
+			env.Values[providerOf] = new(*devidp.Server)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lab": lab, "site": site, "talk": talk},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lab": lab, "site": site, "talk": talk, "provider": provider},
 	})
 }
 
@@ -153,9 +155,33 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 		whoami.Close()
 		_ = idp.Close()
 	})
+	*ts.Value(providerOf).(**devidp.Server) = idp
 	ts.Setenv("URL", resource.String())
 	ts.Setenv("SSE", base+"/sse")
 	ts.Setenv("ISSUER", idp.Issuer())
+}
+
+// providerOf names the provider of the last lab.
+const providerOf = "provider"
+
+// provider has the provider of the last lab go down, or refuse what is revoked, or compares
+// how many tokens it was asked to revoke: "provider revoked N".
+func provider(ts *testscript.TestScript, _ bool, args []string) {
+	idp := *ts.Value(providerOf).(**devidp.Server)
+	switch strings.Join(args[:1], "") {
+	case "down":
+		_ = idp.Close()
+	case "refuses":
+		idp.SetFaults(devidp.Faults{Endpoints: map[string]http.HandlerFunc{"POST /token/revocation": func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, `{"error":"invalid_request"}`, http.StatusBadRequest)
+		}}})
+	case "revoked":
+		if got := strconv.Itoa(idp.Stats().Revocations); got != args[1] {
+			ts.Fatalf("the provider was asked to revoke %s tokens, not %s", got, args[1])
+		}
+	default:
+		ts.Fatalf("provider: unknown words %q", args)
+	}
 }
 
 // site starts a web server that is no MCP server: html, gone (a closed port)
@@ -194,7 +220,7 @@ func talk(ts *testscript.TestScript, neg bool, args []string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(ts.Getenv("BIN"), "mcp-login"), args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "MCP_LOGIN_DIR", "MCP_LOGIN_STORE", "MCP_LOGIN_BROWSER", "NO_PROXY"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "MCP_LOGIN_DIR", "MCP_LOGIN_STORE", "MCP_LOGIN_BROWSER", "NO_PROXY"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	stdin, err := cmd.StdinPipe()

@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"mcp-login/internal/hint"
+	"mcp-login/internal/hosts"
+	"mcp-login/internal/oauth"
+	"mcp-login/internal/store"
+)
+
+// uninstaller is one run of uninstall.
+type uninstaller struct {
+	*app
+	options  options
+	with     uninstallOptions
+	self     string // the path of this program
+	report   uninstallReport
+	failures []error
+}
+
+// add adds an item that was found.
+func (u *uninstaller) add(i uninstallItem) { u.report.Items = append(u.report.Items, i) }
+
+// fail notes why an item cannot be removed.
+func (u *uninstaller) fail(i *uninstallItem, err error) {
+	i.Problem, i.Next = err.Error(), hint.Of(err)
+	u.failures = append(u.failures, err)
+}
+
+// look finds what there is. The folders of logins are those of this environment, of one
+// without MCP_LOGIN_DIR, and those that entries of clients name.
+func (u *uninstaller) look(ctx context.Context) error {
+	own, err := defaultDir(u.getenv)
+	if err != nil {
+		return storeError{err}
+	}
+	folders := []string{own}
+	if usual, err := defaultDir(environmentWith("MCP_LOGIN_DIR", "", u.getenv)); err == nil {
+		folders = append(folders, usual)
+	}
+	folders = append(folders, u.lookForEntries()...)
+	var seen []string
+	for _, folder := range folders {
+		if folder = filepath.Clean(folder); filepath.IsAbs(folder) && !slices.Contains(seen, folder) {
+			seen = append(seen, folder)
+			u.lookInto(ctx, folder)
+		}
+	}
+	order := []string{"entry", "login", "key", "folder"}
+	slices.SortStableFunc(u.report.Items, func(a, b uninstallItem) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
+	return nil
+}
+
+// lookForEntries finds the entries of clients, and returns the folders of logins that they
+// name.
+func (u *uninstaller) lookForEntries() (folders []string) {
+	system := hosts.ThisSystem(u.getenv)
+	for _, h := range hosts.All {
+		for _, file := range h.Present(system) {
+			data, err := hosts.Read(file)
+			var all []hosts.Server
+			if err == nil {
+				all, err = h.List(data)
+			}
+			if errors.Is(err, hosts.ErrBroken) && len(data) > 0 && !bytes.Contains(data, []byte("mcp-login")) {
+				continue // nothing of ours can be in it
+			}
+			if err != nil {
+				item := uninstallItem{Kind: "entry", Client: h.ID, File: file, host: h}
+				u.fail(&item, configError(file, h, err))
+				u.add(item)
+				continue
+			}
+			for _, s := range all {
+				if u.starts(s) {
+					u.add(uninstallItem{Kind: "entry", Client: h.ID, Name: s.Name, Project: s.Project(), Server: s.Address(), File: file, host: h})
+				}
+			}
+			folders = append(folders, h.Variable(data, "MCP_LOGIN_DIR", u.starts)...)
+		}
+	}
+	return folders
+}
+
+// starts reports whether an entry starts mcp-login, also in a container, and this program by
+// whatever name.
+func (u *uninstaller) starts(s hosts.Server) bool {
+	return s.Kind() == hosts.KindOwn || s.RunsImage() || filepath.IsAbs(s.Command) && hosts.SameFile(s.Command, u.self)
+}
+
+// lookInto finds what a folder of logins holds.
+func (u *uninstaller) lookInto(ctx context.Context, folder string) {
+	item := uninstallItem{Kind: "folder", File: folder}
+	st, entries, err := u.logins(ctx, folder, store.KindAuto)
+	if err != nil {
+		u.fail(&item, err)
+		u.add(item)
+		return
+	}
+	for _, e := range entries {
+		flags := strings.Join(oauth.AccountFlags(e.Key, "", ""), " ")
+		u.add(uninstallItem{Kind: "login", Server: e.Key.Server, Profile: e.Key.Profile, Flags: flags, File: folder, login: e})
+	}
+	if st.MayHaveKey() {
+		u.add(uninstallItem{Kind: "key", File: folder})
+	}
+	if hosts.ThisSystem(u.getenv).Exists(folder) {
+		u.add(item)
+	}
+}
+
+// logins opens the store in a folder and lists what is kept there.
+func (u *uninstaller) logins(ctx context.Context, folder string, kind store.Kind) (st *store.Store, all []store.Entry, err error) {
+	o := u.options
+	o.store = string(kind)
+	defer u.in(folder)()
+	return u.kept(ctx, o)
+}
+
+// in lets the program keep its logins in a folder until the function that it returns is
+// called.
+func (u *uninstaller) in(folder string) (restore func()) {
+	before := u.getenv
+	u.getenv = environmentWith("MCP_LOGIN_DIR", folder, before)
+	return func() { u.getenv = before }
+}
+
+// environmentWith is an environment in which one variable has another value.
+func environmentWith(name, value string, getenv func(string) string) func(string) string {
+	return func(asked string) string {
+		if asked == name {
+			return value
+		}
+		return getenv(asked)
+	}
+}
+
+// remove removes what was found, in its order.
+func (u *uninstaller) remove(ctx context.Context) {
+	u.failures = nil // those of the look are met again
+	done := map[string]bool{}
+	for k := range u.report.Items {
+		i := &u.report.Items[k]
+		i.Problem, i.Next = "", ""
+		var err error
+		switch i.Kind {
+		case "entry":
+			if done[i.File] {
+				continue // with all others of the file
+			}
+			done[i.File] = true
+			u.removeEntries(i.File)
+			continue
+		case "login":
+			err = u.removeLogin(ctx, i)
+		default:
+			err = u.removeStored(ctx, i)
+		}
+		if i.Done = err == nil; err != nil {
+			u.fail(i, err)
+		}
+		u.say(*i)
+	}
+}
+
+// removeEntries takes all entries out of a client's file.
+func (u *uninstaller) removeEntries(file string) {
+	var h hosts.Host
+	var mine []*uninstallItem
+	for k := range u.report.Items {
+		if i := &u.report.Items[k]; i.Kind == "entry" && i.File == file {
+			mine, h = append(mine, i), i.host
+		}
+	}
+	var gone []hosts.Server
+	var left error
+	change, err := hosts.Plan(file, func(old []byte) (data []byte, err error) {
+		if data, gone, left = h.RemoveEach(old, u.starts); data == nil {
+			return nil, left
+		}
+		return data, nil
+	})
+	if err == nil && change.Changed() {
+		_, err = change.Write(time.Now())
+	}
+	if err == nil {
+		err = left
+	}
+	for _, i := range mine {
+		was := func(s hosts.Server) bool { return s.Name == i.Name && s.Project() == i.Project }
+		if i.Done = slices.ContainsFunc(gone, was) && (err == nil || err == left); !i.Done { //nolint:errorlint // that very error
+			u.fail(i, configError(file, h, err))
+		}
+		u.say(*i)
+	}
+}
+
+// removeLogin revokes a login and forgets it. One that cannot be read now, because its
+// keyring is locked or its passphrase is missing, is kept: nobody could revoke it any more.
+func (u *uninstaller) removeLogin(ctx context.Context, i *uninstallItem) error {
+	kind := store.KindAuto
+	if i.login.Store == store.KindPassphrase {
+		kind = store.KindPassphrase
+	}
+	st, _, err := u.logins(ctx, i.File, kind)
+	if err != nil {
+		return err
+	}
+	if i.Server == "" {
+		return storeError{hint.With(fmt.Errorf("the server of a login is not known: %s", i.login.Problem), "remove the files "+st.Files(i.login.ID))}
+	}
+	if _, err := st.Load(ctx, i.login.Key); err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		return storeError{err}
+	}
+	defer u.in(i.File)()
+	o := u.options.forKept(i.login)
+	o.store = string(kind)
+	row, err := u.logout(ctx, o, i.Server, logoutOptions{registration: u.with.registration, quiet: true})
+	if err == nil && row.Outcome == logoutForgotten {
+		err = hint.With(errors.New("forgotten here, and not revoked"), "end it at the provider, where its tokens stay valid until they expire")
+	}
+	return err
+}
+
+// removeStored removes the key or the folder of a store.
+func (u *uninstaller) removeStored(ctx context.Context, i *uninstallItem) error {
+	st, entries, err := u.logins(ctx, i.File, store.KindAuto)
+	switch {
+	case err != nil:
+		return err
+	case len(entries) > 0: // the key opens them
+		return storeError{fmt.Errorf("logins are kept there: %d", len(entries))}
+	case i.Kind == "key":
+		_, err = st.DeleteKey(ctx)
+	case st.MayHaveKey() && u.keyStays(i.File):
+		return storeError{errors.New("it says that the keyring holds a key")}
+	default:
+		i.Left, err = st.RemoveDirectory(ctx)
+	}
+	if err != nil {
+		return storeError{err}
+	}
+	return nil
+}
+
+// keyStays reports whether the key of a folder could not be deleted. While the folder is
+// there, the next uninstall knows of it.
+func (u *uninstaller) keyStays(folder string) bool {
+	return slices.ContainsFunc(u.report.Items, func(i uninstallItem) bool { return i.Kind == "key" && i.File == folder && !i.Done })
+}
