@@ -3,7 +3,6 @@
 # architectures, and run by podman as their users run them. The other architecture than
 # this machine's is looked into and not started.
 set -euo pipefail
-# shellcheck source=packaging/checks/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need buildah podman runc skopeo curl
 
@@ -33,8 +32,8 @@ free_port() {
 # equal builds twice; the second time as somebody with another umask and time zone.
 equal() {
   local first second
-  first=$("$CLONE/packaging/images/build" "$DIST" "$VERSION" "$EPOCH" "$images")
-  second=$(umask 077 && TZ=Asia/Tokyo "$CLONE/packaging/images/build" "$DIST" "$VERSION" "$EPOCH" "$WORK/again")
+  first=$("$CLONE/packaging/images/build" "$DIST" "$images")
+  second=$(umask 077 && TZ=Asia/Tokyo "$CLONE/packaging/images/build" "$DIST" "$WORK/again")
   [ "$first" = "$second" ] || fail "two builds of one commit differ: $first / $second"
   rm -rf "$WORK/again"
   say "$first"

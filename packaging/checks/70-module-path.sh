@@ -3,12 +3,10 @@
 # the rooms and the commands' tests, and `go install PATH/cmd/...@v0.9.0` as anybody
 # would type it, by the go command itself, out of the clone's tag.
 set -euo pipefail
-# shellcheck source=packaging/checks/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need perl git go
 
 # The path is the publisher's: with the word OWNER while there is no owner.
-# shellcheck source=packaging/publisher
 . "$CLONE/packaging/publisher"
 module=$WORK/module
 git clone -q "$CLONE" "$module"

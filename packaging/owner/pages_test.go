@@ -123,12 +123,8 @@ func TestPagesSayHowToInstall(t *testing.T) {
 
 // With an owner nothing is left of OWNER and of the note; without one the note is there.
 func TestFillingInTheOwnerMakesThePagesTrue(t *testing.T) {
-	text, err := os.ReadFile("../publisher")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, owner := range []string{"", "someone"} {
-		p, err := Read(write(t, strings.Replace(string(text), "\nOWNER=\n", "\nOWNER="+owner+"\n", 1)))
+		p, err := Read(owned(t, owner))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +132,7 @@ func TestFillingInTheOwnerMakesThePagesTrue(t *testing.T) {
 			if strings.Contains(page, "OWNER") == p.Published() || strings.Contains(page, "published") == p.Published() {
 				t.Errorf("with the owner %q:\n%s", owner, page)
 			}
-			if !strings.Contains(page, "github.com/"+p.Owner()+"/mcp-login/cmd/mcp-login@latest") || strings.ContainsAny(page, "{}") {
+			if !strings.Contains(page, "go install "+p.Get("MODULE")+"/cmd/mcp-login@latest") || strings.ContainsAny(page, "{}") {
 				t.Errorf("with the owner %q:\n%s", owner, page)
 			}
 		}

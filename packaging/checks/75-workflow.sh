@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# The release workflow: each of its commands as it stands there, in a clone in which
+# everything is filled in that a maintainer fills in. Registries on loopback stand for those of
+# the world, and a program that writes down what it is told for GitHub's gh. Attestations and
+# npm's trust in the workflow cannot be tried.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need actionlint shellcheck docker-registry skopeo ssh-keygen openssl npm
+workflow=$CLONE/.github/workflows/release.yml
+filled=$WORK/filled
+started=()
+trap '[ ${#started[@]} = 0 ] || kill "${started[@]}"' EXIT
+
+# linted: the workflows, and that each run is one command of packaging/.
+linted() {
+  (cd "$CLONE" && actionlint)
+  local bad
+  bad=$(grep -nE '^ *(- )?run:' "$workflow" | grep -vE 'run: packaging/[a-z/-]+( [a-z/]+)*$' || true)
+  [ -z "$bad" ] || fail "release.yml has a run that is no single command of packaging/: $bad"
+  bad=$(grep -hoE 'uses: .*' "$CLONE"/.github/workflows/*.yml | grep -vE '@[0-9a-f]{40} # v[0-9.]+$' || true)
+  [ -z "$bad" ] || fail "an action is not named by its commit: $bad"
+}
+
+# registries are one for images and one for npm packages, which set image and npm.
+registries() {
+  local port=$((20000 + RANDOM % 12000))
+  image=127.0.0.1:$port
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=check -addext subjectAltName=IP:127.0.0.1 \
+    -keyout "$WORK/tls.key" -out "$WORK/tls.crt" 2>/dev/null
+  cat >"$WORK/registry.yml" <<END
+version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: $WORK/images}}
+http: {addr: "$image", tls: {certificate: $WORK/tls.crt, key: $WORK/tls.key}}
+END
+  docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
+  started+=($!)
+  (cd "$CLONE" && go build -o "$WORK/npmregistry" ./packaging/npmregistry)
+  "$WORK/npmregistry" "$WORK/npm-address" >/dev/null &
+  started+=($!)
+  until [ -s "$WORK/npm-address" ] && (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do
+    kill -0 "${started[@]}" || fail "a registry does not start: $(cat "$WORK/registry.log")"
+  done
+  npm=$(cat "$WORK/npm-address")
+}
+
+# filled_in is the clone of a maintainer who has done what docs/releasing.md says. The Go that
+# is here takes the place of the one that releases are built with.
+filled_in() {
+  git clone -q "$CLONE" "$filled"
+  cd "$filled"
+  git tag -d "v$VERSION" >/dev/null
+  ssh-keygen -q -t ed25519 -N '' -C '' -f "$WORK/key"
+  sed -i -e 's/^OWNER=$/OWNER=someone/' -e "s,^IMAGE=.*,IMAGE=\"$image/mcp-login\"," -e "s,^WHOAMI_IMAGE=.*,WHOAMI_IMAGE=\"$image/whoami-server\"," \
+    -e "s,^SIGNING_KEY=.*,SIGNING_KEY=\"$(cut -d ' ' -f 1,2 "$WORK/key.pub")\"," packaging/publisher
+  packaging/set-module-path github.com/someone/mcp-login
+  sed -i "s/^## \[Unreleased\]/&\n\n## [$VERSION]/" CHANGELOG.md
+  go mod edit -toolchain "$(go env GOVERSION)"
+  go test ./packaging/owner -update >"$WORK/pages.log" || fail "$(cat "$WORK/pages.log")"
+  git -c user.name=check -c user.email=check@localhost commit -qam "the release $VERSION"
+  git -c user.name=check -c user.email=check@localhost tag -a -m "$VERSION" "v$VERSION"
+  cp -al "$DIST" dist
+  rm -f dist/SHA256SUMS.sig # it is the same file in both
+}
+
+# environment is that of the workflow, on a machine with the npm that it has there.
+environment() {
+  npm install --prefix "$WORK/tools" --silent --no-audit --no-fund --ignore-scripts npm@11.6.2
+  mkdir -p "$WORK/bin"
+  ln -s "$WORK/tools/node_modules/.bin/npm" "$WORK/bin/npm"
+  printf '#!/bin/sh\nprintf "%%s\\n" "$@" >"%s"\ncat >"%s"\n' "$WORK/gh" "$WORK/notes" >"$WORK/bin/gh"
+  chmod +x "$WORK/bin/gh"
+  printf 'registry=%s/\n%s/:_authToken=check\nupdate-notifier=false\n' "$npm" "${npm#http:}" >"$WORK/npmrc"
+  export PATH=$WORK/bin:$PATH RELEASE_SIGNING_KEY GH_TOKEN=check GITHUB_TOKEN=check GITHUB_ACTOR=check GITHUB_OUTPUT=$WORK/output
+  export NPM_CONFIG_USERCONFIG=$WORK/npmrc SSL_CERT_FILE=$WORK/tls.crt
+  RELEASE_SIGNING_KEY=$(cat "$WORK/key")
+}
+
+# unready: what nobody has filled in is named, each with a hint.
+unready() {
+  local said word
+  said=$(cd "$CLONE" && RELEASE_SIGNING_KEY='' packaging/release-ready 2>&1) && fail "it could be released as it is"
+  for word in "fill in OWNER" "set-module-path $(. "$CLONE/packaging/publisher" && echo "$MODULE")" "rename \[Unreleased\]" "private half"; do
+    grep -q "$word" <<<"$said" || fail "release-ready does not say \"$word\": $said"
+  done
+}
+
+# drafted: GitHub was asked for a draft, with every file that the sums name and that the pages
+# tell people to download.
+drafted() {
+  local name
+  grep -qx -- --draft "$WORK/gh" || fail "it is no draft: $(cat "$WORK/gh")"
+  grep -q 'verify-a-download' "$WORK/notes" || fail "the notes are $(cat "$WORK/notes")"
+  for name in $(sed 's/.*  //' "$filled/dist/SHA256SUMS") SHA256SUMS SHA256SUMS.sig \
+    $(grep -ohE 'releases/latest/download/[A-Za-z0-9._-]+' "$filled"/README.md "$filled"/docs/*.md | sed 's,.*/,,'); do
+    grep -q "/$name\$" "$WORK/gh" || fail "the draft has no $name: $(cat "$WORK/gh")"
+  done
+}
+
+# pushed: the registry has both architectures of both images.
+pushed() {
+  local name
+  for name in mcp-login whoami-server; do
+    [ "$(skopeo inspect --raw "docker://$image/$name:$VERSION" | grep -o '"architecture":"[a-z0-9]*"' | sort | paste -sd ' ')" = \
+      '"architecture":"amd64" "architecture":"arm64"' ] || fail "$name is not in the registry"
+    grep -q "^$name-digest=sha256:" "$WORK/output" || fail "the workflow does not learn the digest of $name"
+  done
+}
+
+# ran runs a command of the workflow as it stands there, and looks at what has come of it. A
+# command that is not here is new: say how it is tried.
+ran() {
+  case $1 in
+    packaging/check) return ;; # which runs this
+    packaging/build) [ -s dist/SHA256SUMS ] ;; # packaging/check has run it, in its clones
+    packaging/release-ready) unready; $1 ;;
+    "packaging/sign dist") $1; [ -s dist/SHA256SUMS.sig ] ;;
+    "packaging/images/build dist dist/images") $1 ;;
+    "packaging/images/push dist/images") $1; pushed ;;
+    "packaging/draft-release dist") $1; drafted ;;
+    "packaging/publish-npm dist") $1 >"$WORK/npm.log" 2>&1 || fail "$(tail "$WORK/npm.log")"; [ "$(grep -c '^+ ' "$WORK/npm.log")" = 7 ] ;;
+    *) fail "no test runs \"$1\" of release.yml" ;;
+  esac
+  say "ran: $1"
+}
+
+linted
+registries
+filled_in
+environment
+sed -nE 's/^ *(- )?run: //p' "$workflow" >"$WORK/commands"
+while IFS= read -r command; do ran "$command" </dev/null; done <"$WORK/commands"
