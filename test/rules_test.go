@@ -186,11 +186,11 @@ func TestRoomsRefuseArrowsBackUp(t *testing.T) {
 	}
 }
 
-// Every fuzz target is in a package that .ci/run asks for its targets.
+// Every fuzz target is in a package that .ci/fuzz asks for its targets.
 func TestFuzzTargetsAreRun(t *testing.T) {
 	const asked = "git grep -l '^func Fuzz' -- 'internal/*_test.go'"
-	if !strings.Contains(string(readFile(t, "../.ci/run")), asked) {
-		t.Fatal(".ci/run asks other packages for fuzz targets than this test believes")
+	if !strings.Contains(string(readFile(t, "../.ci/fuzz")), asked) {
+		t.Fatal(".ci/fuzz asks other packages for fuzz targets than this test believes")
 	}
 	found := 0
 	for _, path := range sources(t) {
@@ -199,7 +199,7 @@ func TestFuzzTargetsAreRun(t *testing.T) {
 		}
 		found++
 		if !within(filepath.ToSlash(path), "../internal") {
-			t.Errorf("%s: .ci/run does not fuzz it", path)
+			t.Errorf("%s: .ci/fuzz does not fuzz it", path)
 		}
 	}
 	if found < 10 {
