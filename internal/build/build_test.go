@@ -119,5 +119,8 @@ func TestEachChannelHasAnUpgrade(t *testing.T) {
 		if got := c.Upgrade("mcp-login"); len(got) < 10 || got[len(got)-1] == ' ' {
 			t.Errorf("%s: %q", c, got)
 		}
+		if got := c.Removal("mcp-login", "rm x"); (got == "") != (c == NPX) {
+			t.Errorf("%s: to remove it: %q", c, got)
+		}
 	}
 }

@@ -33,6 +33,9 @@ type wireAsks struct {
 // returned lasts as long as this Store.
 func (s *Store) ChangeAsks(ctx context.Context, key oauth.Key, f func(oauth.AskState) oauth.AskState) error {
 	id := oauth.Key{Server: key.Server, Profile: key.Profile}.ID()
+	if s.knowsNoAsks(id) && len(f(oauth.AskState{}).Asks) == 0 {
+		return nil
+	}
 	release, err := s.lockIdentity(ctx, id+asksLockSuffix, nil)
 	if err != nil {
 		return fmt.Errorf("lock what was asked: %w", err)
@@ -59,6 +62,14 @@ func (s *Store) ChangeAsks(ctx context.Context, key oauth.Key, f func(oauth.AskS
 		return nil
 	}
 	return s.writeAsks(ctx, id, after)
+}
+
+// knowsNoAsks reports whether there is no directory, and so nothing to know. None is made
+// to keep nothing: a bridge that runs while somebody removes it would bring it back.
+func (s *Store) knowsNoAsks(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.memory == nil && s.asks[id] == nil && !exists(s.dir)
 }
 
 func (s *Store) readAsks(ctx context.Context, id string) ([]byte, error) {

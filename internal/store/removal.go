@@ -10,8 +10,13 @@ import (
 	"time"
 )
 
-// removalWait bounds the wait for a sign-in that was told to end.
-const removalWait = 5 * time.Second
+const (
+	// removalWait bounds the wait for a sign-in that was told to end.
+	removalWait = 5 * time.Second
+	// removalTries is how often the directory is emptied: who has been told to end may write
+	// once more.
+	removalTries = 3
+)
 
 // Dir is the store's directory, "" of a store in memory.
 func (s *Store) Dir() string { return s.dir }
@@ -68,12 +73,16 @@ func (s *Store) RemoveDirectory(ctx context.Context) (left []string, err error) 
 	if err := s.endLogins(ctx); err != nil {
 		return nil, err
 	}
-	left, err = s.removeFiles(ctx)
-	if err == nil && len(left) == 0 {
-		left, err = s.removeEmpty()
+	for range removalTries {
+		if left, err = s.removeFiles(ctx); err == nil && len(left) == 0 {
+			left, err = s.removeEmpty()
+		}
+		if err == nil || ctx.Err() != nil {
+			break
+		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return left, fmt.Errorf("remove the store's directory: %w", err) // somebody may write there again
+		return left, fmt.Errorf("remove the store's directory: %w", err)
 	}
 	return left, nil
 }

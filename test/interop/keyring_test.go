@@ -59,7 +59,32 @@ func TestSecretServiceLogin(t *testing.T) {
 			t.Errorf("%s holds a token in the clear", filepath.Base(file))
 		}
 	}
-	want(t, run(t, env, binary.Build(t, "mcp-login"), "logout", base+"/mcp"), "signed out")
+	if n := keysOfOurs(t); n != 1 {
+		t.Errorf("%d keys in the keyring", n)
+	}
+	want(t, run(t, env, binary.Build(t, "mcp-login"), "uninstall", "--write"), "removed login: "+base, "removed key: ", "removed folder: "+state)
+	if n := keysOfOurs(t); n != 0 {
+		t.Errorf("%d keys in the keyring after uninstall", n)
+	}
+	if idp.Stats().Revocations == 0 {
+		t.Error("the login was not revoked")
+	}
+}
+
+// keysOfOurs counts what the keyring holds of mcp-login.
+func keysOfOurs(t *testing.T) int {
+	t.Helper()
+	conn, err := dbus.ConnectSessionBus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var open, locked []dbus.ObjectPath
+	secrets := conn.Object("org.freedesktop.secrets", "/org/freedesktop/secrets")
+	if err := secrets.Call("org.freedesktop.Secret.Service.SearchItems", 0, map[string]string{"service": "mcp-login"}).Store(&open, &locked); err != nil {
+		t.Fatal(err)
+	}
+	return len(open) + len(locked)
 }
 
 // secretServiceOwner returns the process that owns the Secret Service's name.
