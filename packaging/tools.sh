@@ -21,6 +21,7 @@ go_tool() {
 # deb_package is the Debian package that a program is in.
 deb_package() {
   case $1 in
+    bsdtar) echo libarchive-tools ;;
     bwrap) echo bubblewrap ;;
     busybox) echo busybox-static ;;
     gpg) echo gnupg ;;
