@@ -20,7 +20,7 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
-	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/commandline", "internal/mcpremote", "internal/terminal", "docs"},
+	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/commandline", "internal/mcpremote", "internal/neterror", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/commandline"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/signin":   {"internal/jsonrpc"},

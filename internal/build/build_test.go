@@ -3,6 +3,7 @@ package build
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -104,8 +105,10 @@ func TestNoFeedWithoutAPublisher(t *testing.T) {
 		t.Errorf("official %v, feed %q", Official(), Feed())
 	}
 	for channel, want := range map[Channel]string{
-		Container: "docker pull ghcr.io/somebody/mcp-login:latest",
-		Deb:       "download it from https://github.com/Somebody/mcp-login/releases/latest, then: sudo apt install ./FILE.deb",
+		Container: "docker pull ghcr.io/somebody/mcp-login",
+		Arch:      "sudo pacman -U https://github.com/Somebody/mcp-login/releases/latest/download/mcp-login_" + runtime.GOARCH + ".pkg.tar.zst",
+		Archive:   "download it from https://github.com/Somebody/mcp-login/releases/latest",
+		Winget:    "winget upgrade Somebody.mcp-login",
 	} {
 		if got := channel.Upgrade("mcp-login"); got != want {
 			t.Errorf("%s: %q, want %q", channel, got, want)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -92,21 +93,17 @@ func ChannelFile(name, path string) string {
 	return filepath.Join(filepath.Dir(filepath.Dir(path)), "share", name, "channel")
 }
 
-// downloaded are the channels of a file of the release, and what installs it.
-var downloaded = map[Channel]string{
-	Deb: "sudo apt install ./FILE.deb", RPM: "sudo dnf install ./FILE.rpm", APK: "apk add --allow-untrusted ./FILE.apk",
-	Arch: "sudo pacman -U FILE.pkg.tar.zst", MCPB: "open the .mcpb file in Claude Desktop", Archive: "unpack it over the old files",
-	Script: "sh install.sh",
-}
-
 // Upgrade says how to get the newest release of the program of this name by the channel:
 // a line to copy where there is one.
 func (c Channel) Upgrade(name string) string {
+	owner, repository := publisher()
+	page := "https://github.com/" + owner + "/" + repository + "/releases/latest"
+	file := name + "_" + runtime.GOARCH
 	switch c {
 	case NPM:
 		return "npm install --global " + name + "@latest"
 	case NPX:
-		return "npx -y " + name + "@latest"
+		return "npx -y " + name + "@latest doctor --fix" // of entries that name a version
 	case Copy:
 		return "npx -y " + name + "@latest config --copy --write"
 	case Homebrew:
@@ -114,22 +111,33 @@ func (c Channel) Upgrade(name string) string {
 	case Scoop:
 		return "scoop update " + name
 	case Winget:
-		return "winget upgrade " + name
+		return "winget upgrade " + owner + "." + name
 	case Container:
-		return "docker pull " + image(name) + ":latest"
+		return "docker pull " + image(name)
+	case Deb:
+		return "curl -fLO " + page + "/download/" + file + ".deb && sudo apt install ./" + file + ".deb"
+	case RPM:
+		return "sudo rpm -U " + page + "/download/" + file + ".rpm"
+	case APK:
+		return "wget " + page + "/download/" + file + ".apk && apk add --allow-untrusted ./" + file + ".apk"
+	case Arch:
+		return "sudo pacman -U " + page + "/download/" + file + ".pkg.tar.zst"
+	case Script:
+		return "curl -fsSL " + page + "/download/install.sh | sh"
 	case Go:
 		info, _ := debug.ReadBuildInfo()
 		return "go install " + info.Path + "@latest"
 	case Source:
 		return "git pull && go install ./cmd/mcp-login ./cmd/whoami-server"
 	}
-	return "download it from " + releases() + ", then: " + downloaded[c]
+	return "download it from " + page // an archive, or a bundle to be opened
 }
 
 // Removal says how to remove the program of this name that came by the channel: a line to
 // copy where there is one; deletion is that which deletes its file. It is "" for a program
 // that nothing was installed of.
 func (c Channel) Removal(name, deletion string) string {
+	owner, _ := publisher()
 	switch c {
 	case NPM:
 		return "npm uninstall --global " + name
@@ -140,7 +148,7 @@ func (c Channel) Removal(name, deletion string) string {
 	case Scoop:
 		return "scoop uninstall " + name
 	case Winget:
-		return "winget uninstall " + name
+		return "winget uninstall " + owner + "." + name
 	case Container:
 		return "docker rmi " + image(name)
 	case MCPB:
@@ -170,10 +178,4 @@ func publisher() (owner, repository string) {
 func image(name string) string {
 	owner, _ := publisher()
 	return "ghcr.io/" + strings.ToLower(owner) + "/" + name
-}
-
-// releases is the page that the newest release is downloaded from.
-func releases() string {
-	owner, repository := publisher()
-	return "https://github.com/" + owner + "/" + repository + "/releases/latest"
 }

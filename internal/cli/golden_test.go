@@ -92,7 +92,7 @@ func TestHelpChangesOnPurposeOnly(t *testing.T) {
 // type as long as schema_version is the same.
 func TestSchemasChangeOnPurposeOnly(t *testing.T) {
 	var all strings.Builder
-	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, configListReport{}, migrationReport{}, uninstallReport{}, build.Report{}, errorReport{}} {
+	for _, v := range []any{loginReport{}, logoutReport{}, statusReport{}, tokenReport{}, toolsReport{}, callReport{}, doctorReport{}, configReport{}, configListReport{}, migrationReport{}, uninstallReport{}, build.Report{}, checkReport{}, errorReport{}} {
 		typ := reflect.TypeOf(v)
 		if first := typ.Field(0); first.Tag.Get("json") != "schema_version" {
 			t.Errorf("%s begins with %s", typ.Name(), first.Name)

@@ -4,17 +4,24 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"mcp-login/internal/build"
 )
 
 func newVersion(a *app) *cobra.Command {
-	var asJSON bool
+	var asJSON, check bool
+	var g generalOptions
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version",
-		Args:  noArguments,
-		RunE: func(*cobra.Command, []string) error {
+		Short: "Print the version, and look for a newer one",
+		Long: "version says what the program was built from, and by which channel it came here.\n" +
+			"With --check a program of a release asks once, where releases are published,\nwhich one is the newest. Nothing else ever asks.",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if check {
+				return a.checkVersion(cmd.Context(), &g, asJSON)
+			}
 			report := build.ReportOf("mcp-login", a.linked, a.getenv)
 			if asJSON {
 				return a.term.JSON(report)
@@ -26,6 +33,11 @@ func newVersion(a *app) *cobra.Command {
 			return nil
 		},
 	}
+	general := pflag.NewFlagSet("", pflag.ContinueOnError)
+	g.files = a.files
+	g.register(general, a.getenv)
+	cmd.Flags().BoolVar(&check, "check", false, "ask which release is the newest, and say how to update")
+	cmd.Flags().AddFlag(general.Lookup("ca-file"))
 	jsonFlag(cmd, &asJSON, "")
 	return cmd
 }

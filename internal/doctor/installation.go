@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -12,29 +11,33 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"mcp-login/internal/build"
 	"mcp-login/internal/command"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hosts"
 )
 
-// installation says where this program lies, and what else has its name.
+// installation says where this program lies, by which channel it came there and how it is
+// updated, and what else has its name.
 func (x *examination) installation(ctx context.Context) Finding {
-	self, err := os.Executable()
-	if err != nil {
-		return skipped("it is not known where this program lies: %v", err)
+	p := x.Program
+	if p.Path == "" {
+		return skipped("the system does not tell where this program lies")
 	}
-	others, differ := x.copies(ctx, self)
+	others, differ := x.copies(ctx)
 	also := ""
 	if len(others) > 0 {
 		also = "; also on the PATH: " + strings.Join(others, ", ")
 	}
+	detail := fmt.Sprintf("%s (%s; to update: %s)%s", p.Path, p.Channel, p.Channel.Upgrade("mcp-login"), also)
 	switch {
-	case hosts.InCache(self):
-		return warned("install it: mcp-login help install", "%s lies in a cache or a temporary folder%s", self, also)
+	case p.Channel == build.NPX: // its cache is where it belongs
+	case hosts.InCache(p.Path):
+		return warned("install it: mcp-login help install", "%s lies in a cache or a temporary folder%s", p.Path, also)
 	case differ:
-		return warned("remove or update the copies that you do not use", "%s%s", self, also)
+		return warned("remove or update the copies that you do not use", "%s", detail)
 	}
-	return passed("%s%s", self, also)
+	return passed("%s", detail)
 }
 
 const (
@@ -46,11 +49,11 @@ const (
 
 // copies are other programs with this name on the PATH, each with its version. differ tells
 // that one of them has another version than this program.
-func (x *examination) copies(ctx context.Context, self string) (others []string, differ bool) {
-	known := []string{self}
+func (x *examination) copies(ctx context.Context) (others []string, differ bool) {
+	var known []string
 	for _, dir := range filepath.SplitList(x.Getenv("PATH")) {
 		path, err := exec.LookPath(filepath.Join(dir, "mcp-login"))
-		if err != nil || !filepath.IsAbs(path) || len(known) > maxCopies || hosts.SameFile(path, known...) {
+		if err != nil || !filepath.IsAbs(path) || len(known) >= maxCopies || x.Program.StartedBy(path) || hosts.SameFile(path, known...) {
 			continue
 		}
 		known = append(known, path)

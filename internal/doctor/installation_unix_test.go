@@ -41,12 +41,12 @@ func TestCopiesAreAskedWithinBounds(t *testing.T) {
 				}
 				ended <- err
 			}()
-			x := examination{Subject: Subject{Program: hosts.Program{Version: "1"}, Getenv: func(name string) string {
+			x := examination{Subject: Subject{Program: hosts.Program{Path: "/opt/mcp-login", Version: "1"}, Getenv: func(name string) string {
 				return map[string]string{"HOME": dir, "PATH": dir + ":/usr/bin:/bin"}[name]
 			}}}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			others, differ := x.copies(t.Context(), "/opt/mcp-login")
+			others, differ := x.copies(t.Context())
 			runtime.ReadMemStats(&after)
 			if len(others) == 0 || !strings.HasSuffix(others[0], "(it does not say its version)") || !differ {
 				t.Errorf("%q", others)

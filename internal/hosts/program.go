@@ -47,10 +47,10 @@ func (h Host) Start(p Program) ([]string, error) {
 	found, missing := exec.LookPath("mcp-login")
 	switch {
 	case missing != nil || !filepath.IsAbs(found): // it is not on the PATH
-	case SameFile(p.Path, found) && !h.InheritsPath:
-		return []string{found}, nil
-	case SameFile(p.Path, found), h.InheritsPath && p.Channel == build.NPM && ofOnePackage(found, p.Path):
+	case h.InheritsPath && p.StartedBy(found):
 		return []string{"mcp-login"}, nil
+	case SameFile(p.Path, found):
+		return []string{found}, nil
 	}
 	if inFolder(p.Path, runnerCaches) {
 		return nil, hint.With(errWillNotLast, "add --copy, which puts a copy of it where it stays")
@@ -71,14 +71,17 @@ func npx(system, version string) []string {
 	return []string{"npx", "-y", name}
 }
 
-// ofOnePackage reports whether npm's link on the PATH leads into the folder that npm has
-// put the program into. The name of the link stays; the way to the program is one of npm,
-// and on Windows the link is a script that hosts cannot start.
-func ofOnePackage(link, path string) bool {
+// StartedBy reports whether a path on the PATH leads to the program: to the file, or to the
+// script by which npm's package starts it. npm keeps that link when it updates the package;
+// it needs Node, and on Windows it is a script that hosts cannot start.
+func (p Program) StartedBy(path string) bool {
 	const packages = string(filepath.Separator) + "node_modules" + string(filepath.Separator)
-	target, err := filepath.EvalSymlinks(link)
-	if path, err2 := filepath.EvalSymlinks(path); err == nil && err2 == nil {
-		folder, _, inPackage := strings.Cut(path, packages)
+	if SameFile(p.Path, path) {
+		return true
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if self, err2 := filepath.EvalSymlinks(p.Path); err == nil && err2 == nil {
+		folder, _, inPackage := strings.Cut(self, packages)
 		return inPackage && strings.HasPrefix(target, folder+packages)
 	}
 	return false

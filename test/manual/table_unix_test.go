@@ -44,6 +44,7 @@ var notRun = []struct{ command, why string }{
 	{"apt-get ", "it changes the system; .ci/run runs it"},
 	{"docker build", "it needs a container engine; TestDockerfile reads the file"},
 	{"openssl rand", "it is another program's"},
+	{"mcp-login version --check", "only a release knows whom to ask; TestVersionCheck runs one"},
 	{"mcp-login completion zsh >", "the file's name is a variable of zsh; help.txtar prints the script"},
 	{"mcp-login completion powershell |", "PowerShell only; help.txtar prints the script"},
 	{"whoami-server healthcheck", "it asks a running server; TestHealthcheck does"},
