@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -91,6 +93,12 @@ func (p Publisher) signer() string {
 	return p.fill(text)
 }
 
+// attested is the line of docs/install.md about what GitHub says of a file.
+func (p Publisher) attested() string {
+	repository := strings.TrimPrefix(p.Get("REPOSITORY"), "https://github.com/")
+	return "Files are attested by GitHub's build as well: `gh attestation verify FILE --repo " + repository + "` says which commit and\nwhich workflow a file is from.\n"
+}
+
 // README and docs/install.md say how to install what is published, and what is not
 // published yet; both become true when the owner is filled in.
 func TestPagesSayHowToInstall(t *testing.T) {
@@ -100,6 +108,7 @@ func TestPagesSayHowToInstall(t *testing.T) {
 	}
 	for _, part := range []struct{ page, name, want string }{
 		{"README.md", "install", p.short()}, {"docs/install.md", "install", p.long()}, {"docs/install.md", "signer", p.signer()},
+		{"docs/install.md", "attested", p.attested()},
 	} {
 		text, err := os.ReadFile(root + "/" + part.page)
 		if err != nil {
@@ -117,6 +126,25 @@ func TestPagesSayHowToInstall(t *testing.T) {
 			}
 		case said != part.want:
 			t.Errorf("%s is not what packaging/publisher says about %s; run make pages", part.page, part.name)
+		}
+	}
+}
+
+// A page that says OWNER says it in a part that is written here, but for that of the
+// maintainer who fills it in.
+func TestPagesHaveTheOwnerFromOnePlace(t *testing.T) {
+	written := regexp.MustCompile("(?s)<!-- ([a-z]+): `make pages` writes this from packaging/publisher -->.*?<!-- [a-z]+: end -->")
+	pages, err := filepath.Glob(root + "/docs/*.md")
+	if err != nil || len(pages) < 20 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range append(pages, root+"/README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Base(page) != "releasing.md" && strings.Contains(written.ReplaceAllString(string(text), ""), unknown) {
+			t.Errorf("%s says %s by itself", page, unknown)
 		}
 	}
 }
