@@ -43,7 +43,7 @@ files >"$WORK/before"
 dpkg_there --install "/tmp/mcp-login_$arch.deb"
 for_the_channel deb chroot "$debian" /usr/bin/mcp-login
 mkdir "$debian/home/person"
-HOME=/home/person signin -- chroot "$debian" /usr/bin/mcp-login
+HOME=/home/person signin -left "$debian/home/person" -- chroot "$debian" /usr/bin/mcp-login
 rm -r "$debian/home/person"
 dpkg_there --purge mcp-login
 files | diff "$WORK/before" - >&2 || fail "purging mcp-login leaves or takes other files"

@@ -100,6 +100,7 @@ exit \$code
 END
     chmod +x "$WORK/$how"
     "$SIGNIN" -how $how -- "$WORK/$how"
+    [ -z "$(find "$("${container[@]}" volume inspect -f '{{.Mountpoint}}' "state-$how")" -type f)" ] || fail "uninstall leaves files in the volume"
   done
   grep -q '/passphrase.key$' "$WORK/kept" || fail "the volume had no key: $(cat "$WORK/kept")"
   grep -qvE '/(passphrase\.key|index\.json)$' "$WORK/kept" || fail "the volume had no login: $(cat "$WORK/kept")"

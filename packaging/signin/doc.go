@@ -14,8 +14,8 @@
 //     where to sign in, and does so as alice (person.go).
 //  3. A client starts COMMAND as its bridge, calls the tool whoami, and closes stdin
 //     (session.go). The claims are those of alice, nobody was asked, and it ends with 0.
-//  4. COMMAND uninstall --write. The provider was told, and in the folders of -left there is
-//     nothing.
+//  4. COMMAND uninstall --write. The provider was told, and there is no file in the folder
+//     of logins under HOME, nor in those of -left: for a COMMAND that has another HOME.
 //
 // Each step is a line on stdout. Each has -limit to end in. It exits with 1, what went wrong
 // and the last lines of COMMAND, when something is not as it should be. -args are

@@ -7,17 +7,20 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"mcp-login/internal/store"
 )
 
 const usage = `usage: signin [FLAGS] -- COMMAND [ARGS...]
 
   -how WAY      browser (default), paste, device or bridge
   -args FLAGS   further flags for the sign-in and the bridge, divided by blanks
-  -left FOLDER  where no file may be in the end; repeatable
+  -left FOLDER  where no file may be in the end, besides the folder of logins; repeatable
   -limit TIME   how long each step may take (default 2m)
 
 HOME must not be the person's own.
@@ -36,7 +39,8 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	err := otherHome()
+	state, err := stateUnderOtherHome()
+	d.left = append(d.left, state)
 	if err == nil {
 		err = drive(d)
 	}
@@ -56,15 +60,16 @@ func drive(d *driver) (err error) {
 	return d.run(ctx)
 }
 
-// otherHome refuses to run where the person's own clients and logins are.
-func otherHome() error {
+// stateUnderOtherHome is the folder where mcp-login keeps what it keeps. It is an error
+// where the person's own clients and logins are.
+func stateUnderOtherHome() (string, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return err
+		return "", err
 	}
 	own, err := user.LookupId(strconv.Itoa(os.Getuid()))
 	if err == nil && own.HomeDir == home {
-		return errors.New("HOME is your own, and what mcp-login keeps there would be removed: set HOME to a temporary folder")
+		return "", errors.New("HOME is your own, and what mcp-login keeps there would be removed: set HOME to a temporary folder")
 	}
-	return nil
+	return store.DefaultDir(os.Getenv, runtime.GOOS, home)
 }

@@ -55,6 +55,7 @@ func TestFaultsAreSeen(t *testing.T) {
 		"speaks in the end":       {nil, `"$PROGRAM" "$@"; case $1 in http*) echo bye;; esac`, "more than the answers"},
 		"keeps nothing":           {nil, `MCP_LOGIN_DIR=$(mktemp -d) exec "$PROGRAM" "$@"`, "asked to sign in again"},
 		"revokes nothing":         {nil, `case $1 in http*|login) exec "$PROGRAM" "$@";; esac`, "revoke nothing"},
+		"uninstalls nothing":      {nil, `case $1 in uninstall) exec "$PROGRAM" logout --all;; esac; exec "$PROGRAM" "$@"`, "index.json"},
 		"leaves a file":           {[]string{"-left", kept}, `exec "$PROGRAM" "$@"`, "forgotten"},
 	} {
 		t.Run(name, func(t *testing.T) {
