@@ -55,12 +55,19 @@ contents() {
   rm -rf "$layers"
 }
 
+# says_where_from: the program in the image knows what it is and how it is updated.
+says_where_from() {
+  local said
+  said=$("${run[@]}" --rm "$1" version --json)
+  [[ $said == *"\"v$VERSION\""* && $said == *'"container"'* ]] || fail "the program in the image says $said"
+}
+
 # whoami_server answers, checks itself, and ends as it is told.
 whoami_server() {
   local port ops answer
   port=$(free_port) ops=$(free_port)
   "${run[@]}" -d --name whoami -e WHOAMI_LISTEN=127.0.0.1:"$port" -e WHOAMI_OPS_LISTEN=127.0.0.1:"$ops" -e WHOAMI_DEV=true "$1" >/dev/null
-  answer=$(curl -sS --retry 30 --retry-connrefused --retry-delay 1 -o /dev/null -w '%{http_code}' -X POST "http://127.0.0.1:$port/mcp")
+  answer=$(curl -s --retry 30 --retry-connrefused --retry-delay 1 -o /dev/null -w '%{http_code}' -X POST "http://127.0.0.1:$port/mcp")
   [ "$answer" = 401 ] || { "${container[@]}" logs whoami >&2; fail "/mcp answers $answer, not 401"; }
   answer=$(curl -sS -o /dev/null -w '%{http_code}' "http://127.0.0.1:$ops/readyz")
   [ "$answer" = 200 ] || fail "/readyz answers $answer"
@@ -119,8 +126,9 @@ one_process() {
   until grep -q '"id":1' "$WORK/bridge.log"; do kill -0 $bridge || fail "the bridge ended: $(cat "$WORK/bridge.log")"; sleep 0.1; done
   pid=$("${container[@]}" inspect -f '{{.State.Pid}}' bridge)
   [ "$(pgrep --ns "$pid" --nslist pid . | wc -l)" = 1 ] || fail "more than one process in the container"
+  "${container[@]}" stop -t 10 bridge >/dev/null
+  wait $bridge || fail "the bridge ends with $? when its container is stopped" # 137 is SIGKILL
   exec 9>&-
-  wait $bridge || fail "the bridge ends with $? when its client closes stdin"
 }
 
 # pulled is the image of this machine's architecture.
@@ -130,8 +138,11 @@ equal
 for name in mcp-login whoami-server; do
   for arch in amd64 arm64; do contents $name $arch; done
 done
-whoami_server "$(pulled whoami-server)"
+image=$(pulled whoami-server)
+says_where_from "$image"
+whoami_server "$image"
 image=$(pulled mcp-login)
+says_where_from "$image"
 refuses_without_passphrase "$image"
 mcp_login "$image"
 one_process "$image"

@@ -107,7 +107,9 @@ func TestPagesSayHowToInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, part := range []struct{ page, name, want string }{
-		{"README.md", "install", p.short()}, {"docs/install.md", "install", p.long()}, {"docs/install.md", "signer", p.signer()},
+		{"README.md", "install", p.short()},
+		{"docs/install.md", "install", p.long()},
+		{"docs/install.md", "signer", p.signer()},
 		{"docs/install.md", "attested", p.attested()},
 	} {
 		text, err := os.ReadFile(root + "/" + part.page)
