@@ -85,7 +85,7 @@ for node in '' "$tools/node-linux-$arch/bin:"; do
   [ "$(sort "$WORK/fetched")" = "cli-linux-$arch-$VERSION.tgz
 mcp-login-$VERSION.tgz" ] || fail "npx fetched $(cat "$WORK/fetched")"
   person node "$checks/ends.mjs" npx -y "$package" http://127.0.0.1:9/mcp
-  person "$SIGNIN" -- npx -y "$package"
+  person "$SIGNIN" -left "$home/.local" -- npx -y "$package"
   person npx -y "$package" config claude-code https://example.com/mcp --write >/dev/null 2>&1
   tr -d '\n ' <"$home/.claude.json" | grep -qF "\"command\":\"npx\",\"args\":[\"-y\",\"$package\",\"https://example.com/mcp\"]" ||
     fail "npx wrote the entry $(cat "$home/.claude.json")"

@@ -29,4 +29,4 @@ start=(node "$CLONE/packaging/checks/bundle.mjs" "$mcpb" "$folder")
 said=$("${start[@]}" version --json)
 [[ $said == *"\"v$VERSION\""* && $said == *'"mcpb"'* ]] || fail "the bundle says $said"
 mkdir "$WORK/home"
-HOME=$WORK/home "$SIGNIN" -- "${start[@]}"
+HOME=$WORK/home "$SIGNIN" -left "$WORK/home" -- "${start[@]}"
