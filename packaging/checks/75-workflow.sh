@@ -59,8 +59,8 @@ filled_in() {
   go test ./packaging/owner -update >"$WORK/pages.log" || fail "$(cat "$WORK/pages.log")"
   git -c user.name=check -c user.email=check@localhost commit -qam "the release $VERSION"
   git -c user.name=check -c user.email=check@localhost tag -a -m "$VERSION" "v$VERSION"
-  cp -al "$DIST" dist
-  rm -f dist/SHA256SUMS.sig # it is the same file in both
+  cp -al "$DIST" dist 2>/dev/null || { rm -rf dist && cp -a "$DIST" dist; } # links, on one file system
+  rm -f dist/SHA256SUMS.sig # it would be written in both
 }
 
 # environment is that of the workflow, on a machine with the npm that it has there.
