@@ -8,7 +8,7 @@ need lintian mmdebstrap curl systemd-socket-activate
 as_root_with_own_mounts "$0"
 arch=$(dpkg --print-architecture)
 
-lintian --fail-on warning "$DIST"/*.deb 2>"$WORK/lintian.log" || { cat "$WORK/lintian.log" >&2; fail "lintian finds something"; }
+lintian --fail-on warning "$DIST"/*_"$arch".deb 2>"$WORK/lintian.log" || { cat "$WORK/lintian.log" >&2; fail "lintian finds something"; }
 
 debian=$WORK/debian
 mmdebstrap --quiet --variant=essential "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$debian" 2>"$WORK/mmdebstrap.log" ||
@@ -42,9 +42,7 @@ files >"$WORK/before"
 # mcp-login
 dpkg_there --install "/tmp/mcp-login_$arch.deb"
 for_the_channel deb chroot "$debian" /usr/bin/mcp-login
-mkdir "$debian/home/person"
-HOME=/home/person signin -left "$debian/home/person" -- chroot "$debian" /usr/bin/mcp-login
-rm -r "$debian/home/person"
+signin_below "$debian" chroot "$debian" /usr/bin/mcp-login
 dpkg_there --purge mcp-login
 files | diff "$WORK/before" - >&2 || fail "purging mcp-login leaves or takes other files"
 

@@ -10,7 +10,7 @@ system=$WORK/system
 
 # A system with the folders that belong to a system's own package, a shell for the packages'
 # scripts, and a systemd that writes down what it is asked.
-mkdir -p "$system"/{bin,dev,etc,home/person,run/systemd/system,usr/{bin,lib/systemd/system},var/{lib,tmp}}
+mkdir -p "$system"/{bin,dev,etc,run/systemd/system,usr/{bin,lib/systemd/system},var/{lib,tmp}}
 mkdir -p "$system"/usr/share/{bash-completion/completions,doc,fish/vendor_completions.d,licenses,man/man{1,7,8},zsh/site-functions}
 touch "$system/dev/null"
 mount --bind /dev/null "$system/dev/null"
@@ -34,8 +34,7 @@ done
 rpm_there --install "$DIST/mcp-login_$arch.rpm"
 rpm_there --verify mcp-login
 for_the_channel rpm "$system/usr/bin/mcp-login"
-HOME=$system/home/person signin -- "$system/usr/bin/mcp-login"
-rm -r "$system/home/person/.local"
+signin_below '' "$system/usr/bin/mcp-login"
 rpm_there --erase mcp-login
 
 rpm_there --install "$DIST/whoami-server_$arch.rpm"

@@ -6,7 +6,7 @@ set -euo pipefail
 need pacman zstd
 case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
 system=$WORK/system
-mkdir -p "$system/var/lib/pacman" "$system/home/person"
+mkdir -p "$system/var/lib/pacman"
 printf '[options]\nArchitecture = auto\nSigLevel = Never\n' >"$WORK/pacman.conf"
 
 # pacman_there works on that system, of which pacman knows no other package. It works as
@@ -24,7 +24,6 @@ files >"$WORK/before"
 pacman_there --upgrade --nodeps --nodeps "$DIST/mcp-login_$arch.pkg.tar.zst"
 pacman_there --query --check --check mcp-login
 for_the_channel arch "$system/usr/bin/mcp-login"
-HOME=$system/home/person signin -- "$system/usr/bin/mcp-login"
-rm -r "$system/home/person/.local"
+signin_below '' "$system/usr/bin/mcp-login"
 pacman_there --remove mcp-login
 files | diff "$WORK/before" - >&2 || fail "the removal leaves or takes other files"

@@ -4,13 +4,13 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
-mkdir -p "$WORK/system/home/person"
+mkdir "$WORK/system"
 tar -xf "$DIST/mcp-login_$arch.apk" -C "$WORK/system" --warning=no-unknown-keyword
 for line in "pkgname = mcp-login" "arch = $(uname -m)" "license = MIT"; do
   grep -qxF "$line" "$WORK/system/.PKGINFO" || fail ".PKGINFO does not say: $line"
 done
 for_the_channel apk "$WORK/system/usr/bin/mcp-login"
-HOME=$WORK/system/home/person signin -- "$WORK/system/usr/bin/mcp-login"
+signin_below '' "$WORK/system/usr/bin/mcp-login"
 # What the packages of systems hold is one thing, in the places of each.
 list() { sed 's,^\./,,; s,vendor-completions,site-functions,; s,doc/mcp-login/copyright,licenses/mcp-login/LICENSE,' | grep -E '^/?usr/.*[^/]$' | sed 's,^/,,' | grep -vE 'changelog|lintian' | sort; }
 dpkg-deb --fsys-tarfile "$DIST/mcp-login_$arch.deb" | tar -t | list >"$WORK/deb"

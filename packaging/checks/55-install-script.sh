@@ -40,7 +40,7 @@ server=$!
 trap 'kill $server' EXIT
 releases=http://127.0.0.1:$port
 
-home=$WORK/home
+home=$WORK/person
 mkdir -p "$home/.local/state/mcp-login"
 echo mine >"$home/.local/state/mcp-login/of-a-person"
 files() { find "$1" ! -type d | sort; }
@@ -58,8 +58,7 @@ run_well
 said "The signature of"
 said "export PATH=\"$home/.local/bin:"
 for_the_channel install.sh "$home/.local/bin/mcp-login"
-mkdir "$WORK/person"
-HOME=$WORK/person signin -- "$home/.local/bin/mcp-login"
+signin_below '' "$home/.local/bin/mcp-login"
 files "$home" >"$WORK/installed"
 list=$home/.local/share/mcp-login/files
 touch "$home/.local/share/man/man1/mcp-login-old.1" "$home/.local/share/other" "$home/mcp-login"

@@ -30,5 +30,15 @@ for_the_channel() {
   esac
 }
 
-# signin [FLAGS] -- COMMAND... signs in with an installed mcp-login and out again.
+# signin [FLAGS] -- COMMAND... signs in with an installed mcp-login, uses it, and lets it
+# remove what it has kept.
 signin() { "$SIGNIN" "$@" >"$WORK/signin.log" 2>&1 || { cat "$WORK/signin.log" >&2; fail "the sign-in failed: $*"; }; }
+
+# signin_below ROOT COMMAND... does so with a new home, in which nothing stays. COMMAND sees
+# ROOT as its root folder; it may be empty.
+signin_below() {
+  local home
+  home=$(mktemp -d "$1/tmp/home.XXXXXX")
+  HOME=${home#"$1"} signin -left "$home" -- "${@:2}"
+  rm -r "$home"
+}
