@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -189,6 +188,8 @@ func (u *uninstaller) say(i uninstallItem) {
 	case !i.Done:
 	case i.Kind == "entry":
 		u.term.Print("removed entry: %s, from %s", i.what(), i.File)
+	case len(i.Left) > 0:
+		u.term.Print("removed what is of mcp-login in the folder: %s", i.File)
 	case i.Kind == "folder":
 		u.term.Print("removed folder: %s", i.File)
 	default:
@@ -222,8 +223,8 @@ func (u *uninstaller) sayRest() {
 	case slices.ContainsFunc(u.report.Items, func(i uninstallItem) bool { return i.Kind == "entry" && i.Done }):
 		u.term.Note("restart your clients: one that still runs would ask for a sign-in")
 	}
-	if len(u.report.Backups) > 0 {
-		u.term.Note("copies of your clients' files, from before mcp-login changed them, are yours; they may hold secrets. To remove them, run: %s", terminal.Command(deletion(u.report.Backups...)))
+	for files := range slices.Chunk(u.report.Backups, atOnce) {
+		u.term.Note("copies of your clients' files, from before mcp-login changed them, are yours; they may hold secrets. To remove them, run: %s", terminal.Command(deletion(files...)))
 	}
 	if path := u.report.Copy; path != "" {
 		u.term.Note("there is a copy of this program as well; to remove it, run: %s", terminal.Command(deletion(copyFiles(path)...)))
@@ -267,6 +268,9 @@ func copyFiles(path string) []string {
 	return files
 }
 
+// atOnce is how many files one line deletes, so that none is cut.
+const atOnce = 8
+
 // deletion is the line by which a person deletes files.
 func deletion(paths ...string) string {
 	line := "rm"
@@ -276,5 +280,5 @@ func deletion(paths ...string) string {
 	for _, path := range paths {
 		line += " " + hint.Quote(filepath.FromSlash(path))
 	}
-	return strings.TrimSpace(line)
+	return line
 }
