@@ -19,6 +19,7 @@ import (
 	"mcp-login/internal/build"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
+	"mcp-login/internal/hosts"
 	"mcp-login/internal/mcpremote"
 	"mcp-login/internal/terminal"
 )
@@ -187,7 +188,20 @@ func Run(ctx context.Context, version string, args []string) int {
 	env := newEnvironment(handover)
 	time.AfterFunc(afterStart, func() { setHeapGrowth(env.get) })
 	a := &app{version: build.Of(version).Version, linked: version, in: os.Stdin, term: terminal.System(env.get("NO_COLOR") != ""), getenv: env.get, lines: stdinLines(os.Stdin), env: env, files: newFlagFiles(handover), handover: handover}
+	a.spellLines()
 	return a.run(ctx, args)
+}
+
+// spellLines makes lines to copy work under npx, where the program is not on the PATH.
+func (a *app) spellLines() {
+	if a.getenv(build.ChannelVariable) != string(build.NPX) || build.ChannelOf("mcp-login", a.getenv) != build.NPX {
+		return
+	}
+	var verbs []string
+	for _, verb := range newRoot(a).Commands() {
+		verbs = append(verbs, verb.Name())
+	}
+	hint.StartedBy("mcp-login", strings.Join(hosts.Package(a.version), " "), verbs)
 }
 
 // RunStarter starts a detached login, if args are those of the process that does so,

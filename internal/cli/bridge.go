@@ -51,7 +51,7 @@ func (a *app) introduce(acc *account.Account) {
 	a.term.Note("this is the bridge; it waits for an MCP client on stdin. Ctrl-C ends it.")
 	a.term.Note("To set up a client, sign in, list the tools, find out what is wrong:")
 	lines := []string{setUp, acc.CommandFor("login"), acc.CommandFor("tools"), acc.CommandFor("doctor")}
-	_, _ = io.WriteString(a.term.Err(), "  "+strings.Join(lines, "\n  ")+"\n")
+	_, _ = io.WriteString(a.term.Err(), hint.Spell("  "+strings.Join(lines, "\n  ")+"\n"))
 }
 
 // relay is what the flags say about the relay.

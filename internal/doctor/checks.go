@@ -237,7 +237,7 @@ func (x *examination) run(ctx context.Context, c check) Finding {
 	} else {
 		f = c.run(x, ctx)
 	}
-	f.Check, f.Detail, f.Next = c.name, foreign.Message(f.Detail), foreign.Message(f.Next)
+	f.Check, f.Detail, f.Next = c.name, foreign.Message(f.Detail), foreign.Message(hint.Spell(f.Next))
 	return f
 }
 

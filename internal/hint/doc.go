@@ -5,5 +5,6 @@
 // an error asks [Of] for it, however deep it is wrapped. A hint can be copied and
 // works: [Quote] makes its words safe for a shell, and secrets in it are
 // placeholders. What a stranger has said reaches a hint only through
-// internal/foreign.
+// internal/foreign. Where the program is not on the PATH, as under npx, its lines begin with
+// the words that start it there ([StartedBy], [Spell]).
 package hint

@@ -37,7 +37,7 @@ func With(err error, next string) error {
 // errors that are joined that of the first, "" for none.
 func Of(err error) string {
 	if hinted, ok := err.(interface{ UserHint() string }); ok && hinted.UserHint() != "" {
-		return hinted.UserHint()
+		return Spell(hinted.UserHint())
 	}
 	switch wrapper := err.(type) { //nolint:errorlint // each error of the tree is looked at
 	case interface{ Unwrap() error }:

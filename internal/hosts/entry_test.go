@@ -92,7 +92,7 @@ func TestNoEntryNamesAFileInACache(t *testing.T) {
 		{"windows", "v1.2.3", "cmd /c npx -y mcp-login@1.2.3"},
 		{"linux", "(devel)", "npx -y mcp-login@latest"},
 	} {
-		if got := strings.Join(npx(row[0], row[1]), " "); got != row[2] {
+		if got := strings.Join(onSystem(row[0], Package(row[1])), " "); got != row[2] {
 			t.Errorf("%q: %s", row, got)
 		}
 	}

@@ -39,7 +39,7 @@ func ThisProgram(version string, getenv func(string) string) Program {
 // it leads to, because package managers keep the link and move the file.
 func (h Host) Start(p Program) ([]string, error) {
 	if p.Channel == build.NPX {
-		return npx(runtime.GOOS, p.Version), nil
+		return onSystem(runtime.GOOS, Package(p.Version)), nil
 	}
 	if p.Path == "" {
 		return nil, hint.With(errNoPath, "add --command")
@@ -58,17 +58,21 @@ func (h Host) Start(p Program) ([]string, error) {
 	return []string{p.Path}, nil
 }
 
-// npx are the words that run a version of the package. Hosts on Windows cannot start npx,
-// which is no .exe there, but by cmd.
-func npx(system, version string) []string {
-	name := "mcp-login@latest"
+// Package are the words that run a version of the package from npm, the latest where it is
+// not known.
+func Package(version string) []string {
 	if v := strings.TrimPrefix(version, "v"); v != "" && v[0] >= '0' && v[0] <= '9' {
-		name = "mcp-login@" + v
+		return []string{"npx", "-y", "mcp-login@" + v}
 	}
+	return []string{"npx", "-y", "mcp-login@latest"}
+}
+
+// onSystem are words as a host can start them: npx is a script on Windows, which needs cmd.
+func onSystem(system string, words []string) []string {
 	if system == "windows" {
-		return []string{"cmd", "/c", "npx", "-y", name}
+		return append([]string{"cmd", "/c"}, words...)
 	}
-	return []string{"npx", "-y", name}
+	return words
 }
 
 // StartedBy reports whether a path on the PATH leads to the program: to the file, or to the

@@ -44,11 +44,11 @@ func filterArguments(args []any) {
 		case *url.URL:
 			args[i] = foreign.Address(arg.String())
 		case Command:
-			args[i] = strings.ReplaceAll(foreign.LineOf(string(arg), maxArgument), " ", kept)
+			args[i] = strings.ReplaceAll(foreign.LineOf(hint.Spell(string(arg)), maxArgument), " ", kept)
 		case Advice:
-			args[i] = keepWhole(foreign.Message(string(arg)))
+			args[i] = keepWhole(foreign.Message(hint.Spell(string(arg))))
 		default:
-			args[i] = foreign.LineOf(fmt.Sprint(arg), maxArgument)
+			args[i] = foreign.LineOf(hint.Spell(fmt.Sprint(arg)), maxArgument)
 		}
 	}
 }
@@ -56,7 +56,7 @@ func filterArguments(args []any) {
 // line formats one line with filtered arguments. On a terminal it is wrapped.
 func (t *Terminal) line(onTerminal bool, prefix, format string, args []any) string {
 	filterArguments(args)
-	text := fmt.Sprintf(format, args...)
+	text := fmt.Sprintf(hint.Spell(format), args...)
 	if strings.HasPrefix(format, hintPrefix) {
 		text = hintPrefix + keepWhole(text[len(hintPrefix):])
 	}

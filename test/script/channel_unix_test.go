@@ -26,9 +26,14 @@ type machine struct {
 func (m machine) run(args ...string) (said string, ok bool) {
 	m.t.Helper()
 	cmd := exec.Command(m.program, args...)
-	cmd.Env = []string{"HOME=" + m.home, "PATH=" + m.home + "/bin:/usr/bin:/bin", "MCP_LOGIN_STORE=file", "MCP_LOGIN_CHANNEL=" + m.channel, "TMPDIR=/nowhere"}
+	cmd.Env = m.env()
 	out, err := cmd.CombinedOutput()
 	return string(out), err == nil
+}
+
+// env is the environment of the program.
+func (m machine) env() []string {
+	return []string{"HOME=" + m.home, "PATH=" + m.home + "/bin:/usr/bin:/bin", "MCP_LOGIN_STORE=file", "MCP_LOGIN_CHANNEL=" + m.channel, "TMPDIR=/nowhere"}
 }
 
 // file is the file of the client.
@@ -94,6 +99,10 @@ func TestEntriesUnderNPXNameTheVersion(t *testing.T) {
 		t.Errorf("without --write:\n%s", said)
 	}
 	m.has(`"mcpServers": { }`, "config", "cursor", "--remove", "example", "--write")
+
+	if said, ok := m.run("config", "cursor", "--remove", "example", "--write"); ok || !strings.Contains(said, "hint: run: npx -y mcp-login@1.2.3 config --list cursor\n") {
+		t.Errorf("the line does not work under npx:\n%s", said)
+	}
 
 	m.write(`{"mcpServers": {"a": {"command": "npx", "args": ["-y", "mcp-remote", "https://example.com/mcp"]}}}`)
 	m.has(`"npx", "args": ["-y", "mcp-login@1.2.3", "https://example.com/mcp"]`, "config", "--from-mcp-remote", "--write")
