@@ -8,9 +8,10 @@ cd "$CLONE"
 checks=$CLONE/packaging/checks
 package=mcp-login@$VERSION
 arch=$(node -p process.arch)
-npm install --prefix "$WORK/tools" --silent --no-audit --no-fund --ignore-scripts "node-linux-$arch@24.21.0" \
-  publint@0.3.25 pnpm@10.34.8 @yarnpkg/cli-dist@4.18.1 "@oven/bun-linux-${arch/arm64/aarch64}@1.4.5"
+npm install --prefix "$WORK/tools" --loglevel=error --no-audit --no-fund --ignore-scripts "node-linux-$arch@24.21.0" \
+  publint@0.3.25 cmd-shim@8.0.0 pnpm@10.34.8 @yarnpkg/cli-dist@4.18.1 "@oven/bun-linux-${arch/arm64/aarch64}@1.4.5" >/dev/null
 tools=$WORK/tools/node_modules
+mkdir "$tools/node-linux-$arch/lib" # where npm 10 looks for global packages
 go build -o "$WORK/" ./packaging/npm ./packaging/npmregistry
 
 # tree writes the packages and says what is in them; they must not depend on the umask.
@@ -134,7 +135,7 @@ require(wrapper);
 process.removeAllListeners();
 EOF
 wrapper=$home/windows/node_modules/mcp-login/bin/mcp-login.js
-node -e 'require(process.argv[1])(process.argv[2], process.argv[3])' "$(npm root -g)/npm/node_modules/cmd-shim" "$wrapper" "$WORK/shim"
+node -e 'require(process.argv[1])(process.argv[2], process.argv[3])' "$tools/cmd-shim" "$wrapper" "$WORK/shim"
 grep -qF 'mcp-login.js" %*' "$WORK/shim.cmd" || fail "the .cmd file is $(cat "$WORK/shim.cmd")"
 said=$(node "$WORK/windows.js" "$wrapper")
 [[ $said == *"/cli-win32-x64/bin/mcp-login.exe a b c" ]] || fail "on Windows it would start $said"

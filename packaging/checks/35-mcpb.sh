@@ -5,7 +5,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$CLONE"
-npm install --prefix "$WORK/tools" --silent --no-audit --no-fund --ignore-scripts @anthropic-ai/mcpb@2.1.2
+npm install --prefix "$WORK/tools" --loglevel=error --no-audit --no-fund --ignore-scripts @anthropic-ai/mcpb@2.1.2 >/dev/null
 mcpb=$WORK/tools/node_modules/@anthropic-ai/mcpb
 
 go build -o "$WORK/mcpb" ./packaging/mcpb
