@@ -23,6 +23,7 @@ deb_package() {
   case $1 in
     bsdtar) echo libarchive-tools ;;
     bwrap) echo bubblewrap ;;
+    node) echo nodejs ;;
     busybox) echo busybox-static ;;
     gpg) echo gnupg ;;
     systemd-socket-activate) echo systemd ;;
@@ -41,7 +42,7 @@ need() {
   local tool module debs=() root=()
   for tool; do
     if module=$(go_tool "$tool"); then
-      # GOTOOLCHAIN and GOFLAGS of the caller are for what is checked, not for tools.
+      # What the caller has set for what it builds is not for tools.
       go version -m "$(command -v "$tool")" 2>/dev/null | grep -q "mod.*${module##*@}" ||
         GOFLAGS='' CGO_ENABLED=0 GOOS='' GOARCH='' GOBIN=$(tool_folder) go install "$module" >&2 || fail "$module cannot be installed"
     elif ! command -v "$tool" >/dev/null; then

@@ -3,11 +3,13 @@
 # completions, pages and notices; those for this machine run.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need unzip go-winres
+need unzip go-winres goreleaser
 cd "$WORK"
 . "$CLONE/packaging/publisher"
 commit=$(sed -n 's/.*"commit":"\([0-9a-f]*\)".*/\1/p' "$DIST/metadata.json")
 feed="https://api.github.com/repos/${OWNER:-OWNER}/mcp-login/releases/latest"
+
+(cd "$CLONE" && OWNER=OWNER goreleaser check --quiet) || fail "goreleaser says that .goreleaser.yaml is not good, or out of date"
 
 # stamped PROGRAM OS ARCH: what Go says of it.
 stamped() {
