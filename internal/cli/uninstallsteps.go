@@ -112,7 +112,7 @@ func (u *uninstaller) lookInto(ctx context.Context, folder string) {
 	if st.MayHaveKey() {
 		u.add(uninstallItem{Kind: "key", File: folder})
 	}
-	if hosts.ThisSystem(u.getenv).Exists(folder) {
+	if st.HasFiles() {
 		u.add(item)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,13 @@ const (
 
 // Dir is the store's directory, "" of a store in memory.
 func (s *Store) Dir() string { return s.dir }
+
+// HasFiles reports whether the directory holds anything of ours: another one, that somebody
+// has named by mistake, is nobody's to remove.
+func (s *Store) HasFiles() bool {
+	files, _ := os.ReadDir(s.dir) // nothing, where it cannot be read
+	return slices.ContainsFunc(files, func(f fs.DirEntry) bool { return isStoreFile(f.Name()) })
+}
 
 // MayHaveKey reports whether the OS keyring can hold a key of this directory. It asks no
 // keyring: whoever makes a key takes a lock here, whose file stays.
@@ -67,7 +75,7 @@ func (s *Store) RemoveDirectory(ctx context.Context) (left []string, err error) 
 		return nil, fmt.Errorf("look into the store's directory: %w", err)
 	case len(kept) > 0:
 		return nil, fmt.Errorf("remove %s: logins are kept there: %d", s.dir, len(kept))
-	case !exists(s.dir):
+	case !s.HasFiles():
 		return nil, nil
 	}
 	if err := s.endLogins(ctx); err != nil {

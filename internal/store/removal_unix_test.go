@@ -32,6 +32,10 @@ func TestRemovalLeavesWhatIsNotOurs(t *testing.T) {
 	for _, path := range odd {
 		must(t, os.Remove(path))
 	}
+	if left, err := s.RemoveDirectory(t.Context()); err != nil || len(left) > 0 || !exists(dir) {
+		t.Errorf("left %q, %v; an empty directory is there: %v", left, err, exists(dir))
+	}
+	save(t, s, keyFor("a"), 1)
 	if _, left := removed(t, s); !slices.Equal(left, []string{link}) || exists(dir) {
 		t.Errorf("left %q", left)
 	}
