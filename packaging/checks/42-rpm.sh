@@ -31,6 +31,9 @@ files >"$WORK/before"
 for package in "$DIST"/*.rpm; do
   [ "$(rpm -qp --nosignature --qf '%{BUILDHOST}' "$package")" = localhost ] || fail "$package says where it was built"
 done
+# A configuration that somebody changed is not replaced, also when the package's is new.
+rpm -qp --nosignature --qf '[%{FILEFLAGS:fflags} %{FILENAMES}\n]' "$DIST/whoami-server_$arch.rpm" | grep -qxF 'cn /etc/whoami-server.yaml' ||
+  fail "the configuration of whoami-server is one that an update replaces"
 rpm_there --install "$DIST/mcp-login_$arch.rpm"
 rpm_there --verify mcp-login
 for_the_channel rpm "$system/usr/bin/mcp-login"
