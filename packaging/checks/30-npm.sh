@@ -21,7 +21,6 @@ tree() {
 }
 tree >"$WORK/first"
 (umask 077; tree) | diff "$WORK/first" - || fail "written twice, the packages differ"
-npm pack --dry-run --json "$DIST"/npm/*/ >"$WORK/packed.json"
 for folder in "$DIST"/npm/*; do
   "$tools/.bin/publint" --strict --pack false "$folder" | grep -q 'All good' || fail "publint has something to say about $folder"
   [ -s "$folder/LICENSE" ] || fail "$folder has no licence"
@@ -32,6 +31,8 @@ done
 trap 'kill %1' EXIT
 until [ -s "$WORK/address" ]; do kill -0 %1; done
 registry=$(cat "$WORK/address")
+npm pack --dry-run --json "$DIST"/npm/*/ >"$WORK/packed.json" 2>"$WORK/packing" & # while npm publishes
+packing=$!
 
 # person runs a command as somebody who has nothing but Node and a home, which fresh empties.
 person() {
@@ -72,6 +73,7 @@ person "$CLONE/packaging/publish-npm" "$DIST" >"$WORK/published" 2>&1 || fail "$
 said=$(person "$CLONE/packaging/publish-npm" "$DIST" 2>&1)
 [ "$(grep -c 'published already' <<<"$said")" = 7 ] || fail "publishing is not finished a second time: $said"
 # npm has packed them twice now.
+wait $packing || fail "$(cat "$WORK/packing")"
 node -e '
   for (const { name, version, integrity } of require(process.argv[1])) fetch(process.argv[2] + "/" + name)
     .then((answer) => answer.json())
