@@ -40,7 +40,7 @@ func TestBuildsUseIt(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	number := strings.TrimPrefix(Fixed, "go")
-	for _, file := range append(files, "../../deploy/Dockerfile") {
+	for _, file := range append(files, "../../deploy/Dockerfile", "../../deploy/mcp-login.Dockerfile") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

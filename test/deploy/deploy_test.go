@@ -271,38 +271,35 @@ func TestComposeFitsTogether(t *testing.T) {
 	}
 }
 
-// The image: nothing but the program and certificates, not as root, with a health
-// check that is the program itself. The stages that are built are made of one from
-// scratch, in which nothing is run.
+// The images: nothing but the program and certificates, not as root, and for the server a
+// health check that is the program itself.
 func TestDockerfile(t *testing.T) {
-	text := read(t, "Dockerfile")
-	for _, want := range []string{"\nUSER 65532:65532\n", `CMD ["/whoami-server", "healthcheck"]`, `ENTRYPOINT ["/whoami-server"]`} {
-		if settings, _, _ := strings.Cut(text, "\nFROM settings AS release\n"); !strings.Contains(settings, "\nFROM scratch AS settings\n") || !strings.Contains(settings, want) {
-			t.Errorf("%q is missing", want)
+	for name, special := range map[string][]string{
+		"Dockerfile":           {`CMD ["/whoami-server", "healthcheck"]`, `ENTRYPOINT ["/whoami-server"]`},
+		"mcp-login.Dockerfile": {"MCP_LOGIN_STORE=passphrase", "MCP_LOGIN_NO_DETACH=1", `ENTRYPOINT ["/mcp-login"]`},
+	} {
+		text := read(t, name)
+		_, last, ok := strings.Cut(text, "\nFROM scratch\n")
+		if !ok || strings.Contains(last, "\nFROM ") || strings.Contains(last, "\nRUN ") {
+			t.Fatalf("%s: the last stage is not from scratch:\n%s", name, text)
 		}
-	}
-	for _, stage := range strings.Split(text, "\nFROM ")[1:] {
-		if strings.Contains(stage, "\nRUN ") != strings.HasPrefix(stage, "golang:") {
-			t.Errorf("something is run, or nothing built, in\n%s", stage)
-		}
-		if strings.HasPrefix(stage, "settings") && !strings.Contains(stage, "ca-certificates.crt") {
-			t.Errorf("no certificates in\n%s", stage)
-		}
-	}
-	if !strings.Contains(text, "CGO_ENABLED=0") {
-		t.Error("the program may not be static")
-	}
-	// What packaging/images/build puts beside the programs of a release is not here.
-	before, after, _ := strings.Cut(text, "\nFROM settings AS release\n")
-	_, after, _ = strings.Cut(after, "\nFROM ")
-	for _, source := range regexp.MustCompile(`(?m)^COPY ([^-\n].*) \S+$`).FindAllStringSubmatch(before+after, -1) {
-		for _, file := range strings.Fields(source[1]) {
-			if _, err := os.Stat(filepath.Join(root, "..", file)); err != nil {
-				t.Error(err)
+		for _, want := range append(special, "\nUSER 65532:65532\n", "ca-certificates.crt", "MCP_LOGIN_CHANNEL=container") {
+			if !strings.Contains(last, want) {
+				t.Errorf("%s: %q is missing", name, want)
 			}
-			ignore := read(t, "Dockerfile.dockerignore")
-			if !strings.Contains(ignore, "\n!"+file+"\n") {
-				t.Errorf("%s is not in the build context", file)
+		}
+		if !strings.Contains(text, "CGO_ENABLED=0") {
+			t.Errorf("%s: the program may not be static", name)
+		}
+		ignore := read(t, name+".dockerignore")
+		for _, source := range regexp.MustCompile(`(?m)^COPY ([^-\n].*) \S+$`).FindAllStringSubmatch(text, -1) {
+			for _, file := range strings.Fields(source[1]) {
+				if _, err := os.Stat(filepath.Join(root, "..", file)); err != nil {
+					t.Error(err)
+				}
+				if !strings.Contains(ignore, "\n!"+file+"\n") {
+					t.Errorf("%s: %s is not in the build context", name, file)
+				}
 			}
 		}
 	}

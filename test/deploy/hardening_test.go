@@ -18,7 +18,7 @@ import (
 func all(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, pattern := range []string{"Dockerfile", "compose/*", "kubernetes/*", "systemd/*"} {
+	for _, pattern := range []string{"*Dockerfile", "compose/*", "kubernetes/*", "systemd/*"} {
 		names, err := filepath.Glob(root + pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
