@@ -10,8 +10,7 @@ name=whoami-server_${VERSION}_linux_amd64
 tar -xf "$DIST/$name.tar.gz" --strip-components=1 "$name/man"
 program=$DIST/mcp-login_linux_amd64_v1/mcp-login
 
-lint=$(mandoc -T lint -W warning man/*) || true
-[ -z "$lint" ] || fail "$lint"
+lint=$(mandoc -T lint -W warning man/*) || fail "$lint"
 
 # flags are all that a text names; a page has them with hyphens that can be copied.
 flags() { grep -oE -- '(^|[ ,(])--[a-z][a-z-]*' | grep -oE -- '--.*' | sort -u; }
