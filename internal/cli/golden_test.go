@@ -313,7 +313,7 @@ func TestFlagsInTheDocs(t *testing.T) {
 				continue
 			}
 			for _, m := range flag.FindAllStringSubmatch(s[0], -1) {
-				if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete", "omit"}, m[1]) {
+				if !real[m[1]] && !slices.Contains([]string{"dev", "jwt-only", "issuer", "listen", "delete", "omit", "prefix", "uninstall", "version"}, m[1]) {
 					t.Errorf("%s names --%s, which does not exist", name, m[1])
 				}
 			}
