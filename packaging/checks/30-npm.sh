@@ -92,6 +92,9 @@ mcp-login-$VERSION.tgz" ] || fail "npx fetched $(cat "$WORK/fetched")"
   person npx -y "$package" config claude-code https://example.com/mcp --write >/dev/null 2>&1
   tr -d '\n ' <"$home/.claude.json" | grep -qF "\"command\":\"npx\",\"args\":[\"-y\",\"$package\",\"https://example.com/mcp\"]" ||
     fail "npx wrote the entry $(cat "$home/.claude.json")"
+  person npx -y "$package" config cursor https://example.com/mcp --copy --write >/dev/null 2>&1
+  answers copy "$home/.local/bin/mcp-login"
+  grep -qF "\"$home/.local/bin/mcp-login\"" "$home/.cursor/mcp.json" || fail "npx wrote the entry $(cat "$home/.cursor/mcp.json")"
 
   person npm install --global --prefix "$home/global" --ignore-scripts --silent "$package"
   answers npm "$home/global/bin/mcp-login"
