@@ -7,7 +7,9 @@
 //	HOME=$WORK/home signin -how device -- podman run -i --rm --network host IMAGE
 //
 // COMMAND is whatever runs mcp-login here: its path, or a wrapper. HOME must be another
-// than the person's own, because the last step removes all that mcp-login has kept there.
+// than the person's own, because the last step removes all that mcp-login has kept there. Of
+// the environment COMMAND gets PATH, HOME and TMPDIR: other variables may lead to what is the
+// person's.
 //
 //  1. A provider and whoami-server start on loopback (stage.go).
 //  2. COMMAND signs in (-how, steps.go). The driver plays the person: it hears on stderr

@@ -23,7 +23,7 @@ const usage = `usage: signin [FLAGS] -- COMMAND [ARGS...]
   -left FOLDER  where no file may be in the end, besides the folder of logins; repeatable
   -limit TIME   how long each step may take (default 2m)
 
-HOME must not be the person's own.
+HOME must not be the person's own. Of the environment COMMAND gets PATH, HOME and TMPDIR.
 `
 
 func main() {
@@ -39,9 +39,13 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	state, err := stateUnderOtherHome()
-	d.left = append(d.left, state)
+	home, err := os.UserHomeDir()
+	var state string
 	if err == nil {
+		state, err = stateUnder(home)
+	}
+	if err == nil {
+		d.left, d.env = append(d.left, state), ownEnvironment(home)
 		err = drive(d)
 	}
 	if err != nil {
@@ -60,16 +64,34 @@ func drive(d *driver) (err error) {
 	return d.run(ctx)
 }
 
-// stateUnderOtherHome is the folder where mcp-login keeps what it keeps. It is an error
-// where the person's own clients and logins are.
-func stateUnderOtherHome() (string, error) {
-	home, err := os.UserHomeDir()
+// ownEnvironment is what the command gets: nothing of the person's own but where programs and
+// temporary files are. Variables of clients and of mcp-login would lead it to what is not
+// under HOME, and D-Bus to the person's keyring.
+func ownEnvironment(home string) []string {
+	env := []string{"HOME=" + home, "DBUS_SESSION_BUS_ADDRESS=unix:path=/none"}
+	for _, name := range []string{"PATH", "TMPDIR"} {
+		if value, set := os.LookupEnv(name); set {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// stateUnder is the folder where mcp-login keeps what it keeps. It is an error where the
+// person's own clients and logins are, also by way of a link or of sudo.
+func stateUnder(home string) (string, error) {
+	there, err := os.Stat(home)
 	if err != nil {
 		return "", err
 	}
-	own, err := user.LookupId(strconv.Itoa(os.Getuid()))
-	if err == nil && own.HomeDir == home {
-		return "", errors.New("HOME is your own, and what mcp-login keeps there would be removed: set HOME to a temporary folder")
+	for _, id := range []string{strconv.Itoa(os.Getuid()), os.Getenv("SUDO_UID")} {
+		person, err := user.LookupId(id)
+		if err != nil {
+			continue // nobody
+		}
+		if own, err := os.Stat(person.HomeDir); err == nil && os.SameFile(own, there) {
+			return "", errors.New("HOME is your own, and what mcp-login keeps there would be removed: set HOME to a temporary folder")
+		}
 	}
-	return store.DefaultDir(os.Getenv, runtime.GOOS, home)
+	return store.DefaultDir(func(string) string { return "" }, runtime.GOOS, home)
 }

@@ -31,9 +31,10 @@ type process struct {
 
 // start runs the command with further arguments until ctx ends. hear gets each line of its
 // stderr.
-func start(ctx context.Context, command []string, hear func(line string), args ...string) (*process, error) {
-	words := append(command[:len(command):len(command)], args...)
+func (d *driver) start(ctx context.Context, hear func(line string), args ...string) (*process, error) {
+	words := append(d.command[:len(d.command):len(d.command)], args...)
 	p := &process{cmd: exec.CommandContext(ctx, words[0], words[1:]...), lines: make(chan string, 64)}
+	p.cmd.Env = d.env
 	p.cmd.WaitDelay = endTimeout
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {

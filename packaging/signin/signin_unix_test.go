@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,11 +15,17 @@ import (
 
 func TestMain(m *testing.M) { binary.Main(m, nil) }
 
-// drives runs the driver under a new home, with a command in place of mcp-login.
-func drives(t *testing.T, flags []string, command ...string) (said string, err error) {
+// wrapped runs the driver under a new home, with a script in place of mcp-login, which is $0.
+func wrapped(t *testing.T, flags []string, script string) (said string, err error) {
+	t.Helper()
+	return drivesIn(t, nil, t.TempDir(), flags, "sh", "-c", script, binary.Build(t, "mcp-login"))
+}
+
+// drivesIn runs the driver in an environment.
+func drivesIn(t *testing.T, env []string, home string, flags []string, command ...string) (said string, err error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary.Build(t, "packaging/signin"), append(append(flags, "--"), command...)...)
-	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "PROGRAM=" + binary.Build(t, "mcp-login")}
+	cmd.Env = append(env, "HOME="+home, "PATH="+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -29,7 +36,7 @@ func TestTheProgramIsSeenToWork(t *testing.T) {
 	for _, how := range []string{byBrowser, byPaste, byDevice, byBridge} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
-			said, err := drives(t, []string{"-how", how}, "sh", "-c", `exec "$PROGRAM" "$@"`, "wrapper")
+			said, err := wrapped(t, []string{"-how", how}, `exec "$0" "$@"`)
 			if err != nil || strings.Count(said, "\n") != 4 || !strings.Contains(said, "alice@example.test") {
 				t.Errorf("%v\n%s", err, said)
 			}
@@ -49,28 +56,60 @@ func TestFaultsAreSeen(t *testing.T) {
 		want    string
 	}{
 		"does nothing":            {nil, `exit 0`, "before anybody had signed in"},
-		"signs in without saying": {nil, `exec "$PROGRAM" "$@" >/dev/null`, "login says"},
-		"fails at its end":        {nil, `"$PROGRAM" "$@"; case $1 in http*) exit 7;; esac`, "exit status 7"},
-		"speaks on stdout":        {nil, `case $1 in http*) echo hello;; esac; exec "$PROGRAM" "$@"`, "no message"},
-		"speaks in the end":       {nil, `"$PROGRAM" "$@"; case $1 in http*) echo bye;; esac`, "more than the answers"},
-		"keeps nothing":           {nil, `MCP_LOGIN_DIR=$(mktemp -d) exec "$PROGRAM" "$@"`, "asked to sign in again"},
-		"revokes nothing":         {nil, `case $1 in http*|login) exec "$PROGRAM" "$@";; esac`, "revoke nothing"},
-		"uninstalls nothing":      {nil, `case $1 in uninstall) exec "$PROGRAM" logout --all;; esac; exec "$PROGRAM" "$@"`, "index.json"},
-		"leaves a file":           {[]string{"-left", kept}, `exec "$PROGRAM" "$@"`, "forgotten"},
+		"signs in without saying": {nil, `exec "$0" "$@" >/dev/null`, "login says"},
+		"fails at its end":        {nil, `"$0" "$@"; case $1 in http*) exit 7;; esac`, "exit status 7"},
+		"speaks on stdout":        {nil, `case $1 in http*) echo hello;; esac; exec "$0" "$@"`, "no message"},
+		"speaks in the end":       {nil, `"$0" "$@"; case $1 in http*) echo bye;; esac`, "more than the answers"},
+		"keeps nothing":           {nil, `MCP_LOGIN_DIR=$(mktemp -d) exec "$0" "$@"`, "asked to sign in again"},
+		"revokes nothing":         {nil, `case $1 in http*|login) exec "$0" "$@";; esac`, "revoke nothing"},
+		"uninstalls nothing":      {nil, `case $1 in uninstall) exec "$0" logout --all;; esac; exec "$0" "$@"`, "index.json"},
+		"leaves a file":           {[]string{"-left", kept}, `exec "$0" "$@"`, "forgotten"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if said, err := drives(t, c.flags, "sh", "-c", c.wrapper, "wrapper"); err == nil || !strings.Contains(said, c.want) {
+			if said, err := wrapped(t, c.flags, c.wrapper); err == nil || !strings.Contains(said, c.want) {
 				t.Errorf("%v, want %q in\n%s", err, c.want, said)
 			}
 		})
 	}
 }
 
-// Under the person's own home it does not run: it would remove what is kept there.
-func TestThePersonsOwnHomeIsRefused(t *testing.T) {
-	out, err := exec.Command("sh", "-c", `HOME=$(getent passwd "$(id -u)" | cut -d: -f6) exec "$0" -- true`, binary.Build(t, "packaging/signin")).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "HOME is your own") {
-		t.Errorf("%v\n%s", err, out)
+// What is the person's own stays: its home is refused by whatever name, also under sudo, and
+// variables that lead elsewhere than to HOME do not reach the command.
+func TestThePersonsOwnIsLeftAlone(t *testing.T) {
+	own, err := user.Current()
+	another, err2 := user.LookupId("1") // daemon, which every Unix has
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(own.HomeDir, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, home := range []string{own.HomeDir, own.HomeDir + "/", link} {
+		if said, err := drivesIn(t, nil, home, nil, "true"); err == nil || !strings.Contains(said, "HOME is your own") {
+			t.Errorf("%s: %v\n%s", home, err, said)
+		}
+	}
+	if said, err := drivesIn(t, []string{"SUDO_UID=1"}, another.HomeDir, nil, "true"); err == nil || !strings.Contains(said, "HOME is your own") {
+		t.Errorf("under sudo: %v\n%s", err, said)
+	}
+	mine := t.TempDir()
+	const login = `{"mcpServers":{"mine":{"command":"mcp-login","args":["https://example.com/mcp"]}}}`
+	if err := os.WriteFile(filepath.Join(mine, ".claude.json"), []byte(login), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var env []string
+	for _, name := range []string{"MCP_LOGIN_DIR", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"} {
+		env = append(env, name+"="+mine)
+	}
+	if said, err := drivesIn(t, env, t.TempDir(), nil, binary.Build(t, "mcp-login")); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+	if now, err := os.ReadFile(filepath.Join(mine, ".claude.json")); err != nil || string(now) != login {
+		t.Errorf("%v\n%s", err, now)
+	}
+	if files, err := os.ReadDir(mine); err != nil || len(files) != 1 {
+		t.Error(files, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 // driver is one run of all steps.
 type driver struct {
 	command []string
+	env     []string // of the command
 	how     string
 	args    []string
 	left    []string
@@ -55,7 +56,7 @@ func (d *driver) signIn(ctx context.Context) (seen string, err error) {
 	}
 	who := &person{how: d.how, ctx: ctx, done: make(chan error, 1)}
 	heard := make(chan string, 64)
-	p, err := start(ctx, d.command, func(line string) { heard <- line }, append(verb, d.args...)...)
+	p, err := d.start(ctx, func(line string) { heard <- line }, append(verb, d.args...)...)
 	if err != nil {
 		return "", err
 	}
@@ -118,7 +119,7 @@ func (d *driver) secondStart(ctx context.Context) (seen string, err error) {
 			cancel(errAsked)
 		}
 	}
-	p, err := start(ctx, d.command, asked, append([]string{d.stage.endpoint, "--browser-command", "none"}, d.args...)...)
+	p, err := d.start(ctx, asked, append([]string{d.stage.endpoint, "--browser-command", "none"}, d.args...)...)
 	if err != nil {
 		return "", err
 	}
@@ -147,7 +148,7 @@ func (d *driver) checkClaims(claims map[string]any) error {
 
 // uninstall removes all that the program has kept; the provider is told.
 func (d *driver) uninstall(ctx context.Context) (seen string, err error) {
-	p, err := start(ctx, d.command, func(string) {}, "uninstall", "--write", "--yes")
+	p, err := d.start(ctx, func(string) {}, "uninstall", "--write", "--yes")
 	if err != nil {
 		return "", err
 	}
