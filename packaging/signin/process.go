@@ -8,14 +8,12 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"time"
 )
 
-// Bounds for what a command says and for its end.
+// Bounds for what a command says.
 const (
-	maxLine    = 1 << 20
-	keptLines  = 20
-	endTimeout = 10 * time.Second
+	maxLine   = 1 << 20
+	keptLines = 20
 )
 
 // process is one run of the command.
@@ -35,7 +33,7 @@ func (d *driver) start(ctx context.Context, hear func(line string), args ...stri
 	words := append(d.command[:len(d.command):len(d.command)], args...)
 	p := &process{cmd: exec.CommandContext(ctx, words[0], words[1:]...), lines: make(chan string, 64)}
 	p.cmd.Env = d.env
-	p.cmd.WaitDelay = endTimeout
+	endTogether(p.cmd)
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -51,6 +49,8 @@ func (d *driver) start(ctx context.Context, hear func(line string), args ...stri
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
+	// A child in a session of its own may hold the pipes for ever.
+	context.AfterFunc(ctx, func() { _, _ = stdout.Close(), stderr.Close() })
 	p.readers.Go(func() {
 		defer close(p.lines)
 		each(stdout, func(line string) {

@@ -63,6 +63,8 @@ func TestFaultsAreSeen(t *testing.T) {
 		"keeps nothing":           {nil, `MCP_LOGIN_DIR=$(mktemp -d) exec "$0" "$@"`, "asked to sign in again"},
 		"revokes nothing":         {nil, `case $1 in http*|login) exec "$0" "$@";; esac`, "revoke nothing"},
 		"uninstalls nothing":      {nil, `case $1 in uninstall) exec "$0" logout --all;; esac; exec "$0" "$@"`, "index.json"},
+		"hangs":                   {[]string{"-limit", "1s"}, `sleep 1000; :`, "killed"},
+		"leaves what hangs":       {[]string{"-limit", "1s"}, `exec 3<&0; setsid cat <&3 & :`, "before anybody had signed in"},
 		"leaves a file":           {[]string{"-left", kept}, `exec "$0" "$@"`, "forgotten"},
 	} {
 		t.Run(name, func(t *testing.T) {
