@@ -156,9 +156,39 @@ func TestOIDCProviderClientCredentials(t *testing.T) {
 // provider; its registration is then unknown there.
 func TestOIDCProviderDeletesRegistration(t *testing.T) {
 	url := whoami(t, oidcProvider(t, "DCR=1", "MANAGE=1")) + "/mcp"
-	env := oidcEnv(t)
-	want(t, run(t, env, binary.Build(t, "mcp-login"), "login", url), "signed in")
-	files, err := filepath.Glob(filepath.Join(stateOf(env), "*.plain"))
+	home := t.TempDir()
+	env := append(oidcEnv(t), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_STATE_HOME="+home)
+	for _, verb := range [][]string{{"logout", url}, {"uninstall", "--write"}} {
+		want(t, run(t, env, binary.Build(t, "mcp-login"), "login", url), "signed in")
+		at := registrationIn(t, stateOf(env))
+		// Not read before: the provider changes the token with each look.
+		want(t, run(t, env, binary.Build(t, "mcp-login"), append(verb, "--delete-registration")...), url)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at.URI, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+at.Token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: the registration is still there: %d", verb[0], resp.StatusCode)
+		}
+	}
+}
+
+// registration is where one is managed.
+type registration struct {
+	URI   string `json:"registration_client_uri"`
+	Token string `json:"registration_access_token"`
+}
+
+// registrationIn is that of the one login in a folder.
+func registrationIn(t *testing.T, state string) registration {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(state, "*.plain"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
@@ -168,31 +198,11 @@ func TestOIDCProviderDeletesRegistration(t *testing.T) {
 	}
 	var kept struct {
 		Credential struct {
-			Registration struct {
-				URI   string `json:"registration_client_uri"`
-				Token string `json:"registration_access_token"`
-			} `json:"registration"`
+			Registration registration `json:"registration"`
 		} `json:"credential"`
 	}
 	if err := json.Unmarshal(content, &kept); err != nil || kept.Credential.Registration.URI == "" {
 		t.Fatal("no address to manage the registration at", err)
 	}
-	status := func() int {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, kept.Credential.Registration.URI, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+kept.Credential.Registration.Token)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		return resp.StatusCode
-	}
-	// Not read before: the provider changes the token with each look.
-	want(t, run(t, env, binary.Build(t, "mcp-login"), "logout", "--delete-registration", url), "signed out")
-	if got := status(); got != http.StatusUnauthorized {
-		t.Errorf("the registration is still there: %d", got)
-	}
+	return kept.Credential.Registration
 }
