@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,18 +147,17 @@ func environmentWith(name, value string, getenv func(string) string) func(string
 // remove removes what was found, in its order.
 func (u *uninstaller) remove(ctx context.Context) {
 	u.failures = nil // those of the look are met again
-	done := map[string]bool{}
+	done := map[[2]string]bool{}
 	for k := range u.report.Items {
 		i := &u.report.Items[k]
 		i.Problem, i.Next = "", ""
 		var err error
 		switch i.Kind {
 		case "entry":
-			if done[i.File] {
-				continue // with all others of the file
+			if of := [2]string{i.File, i.Client}; !done[of] {
+				done[of] = true // all of them
+				u.removeEntries(i.File, i.host)
 			}
-			done[i.File] = true
-			u.removeEntries(i.File)
 			continue
 		case "login":
 			err = u.removeLogin(ctx, i)
@@ -171,33 +171,29 @@ func (u *uninstaller) remove(ctx context.Context) {
 	}
 }
 
-// removeEntries takes all entries out of a client's file.
-func (u *uninstaller) removeEntries(file string) {
-	var h hosts.Host
-	var mine []*uninstallItem
-	for k := range u.report.Items {
-		if i := &u.report.Items[k]; i.Kind == "entry" && i.File == file {
-			mine, h = append(mine, i), i.host
-		}
-	}
-	var gone []hosts.Server
+// removeEntries takes all entries out of a file of a client. One that is not there any more,
+// because it was changed meanwhile or another client has the same file, is out of it.
+func (u *uninstaller) removeEntries(file string, h hosts.Host) {
+	var after []hosts.Server
 	var left error
 	change, err := hosts.Plan(file, func(old []byte) (data []byte, err error) {
-		if data, gone, left = h.RemoveEach(old, u.starts); data == nil {
+		if data, _, left = h.RemoveEach(old, u.starts); data == nil {
 			return nil, left
 		}
+		after, _ = h.List(data)
 		return data, nil
 	})
 	if err == nil && change.Changed() {
 		_, err = change.Write(time.Now())
 	}
-	if err == nil {
-		err = left
-	}
-	for _, i := range mine {
-		was := func(s hosts.Server) bool { return s.Name == i.Name && s.Project() == i.Project }
-		if i.Done = slices.ContainsFunc(gone, was) && (err == nil || err == left); !i.Done { //nolint:errorlint // that very error
-			u.fail(i, configError(file, h, err))
+	for k := range u.report.Items {
+		i := &u.report.Items[k]
+		if i.Kind != "entry" || i.File != file || i.Client != h.ID {
+			continue
+		}
+		stays := func(s hosts.Server) bool { return s.Name == i.Name && s.Project() == i.Project && u.starts(s) }
+		if i.Done = err == nil && !slices.ContainsFunc(after, stays); !i.Done {
+			u.fail(i, configError(file, h, cmp.Or(err, left)))
 		}
 		u.say(*i)
 	}
