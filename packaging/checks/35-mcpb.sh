@@ -17,7 +17,7 @@ go build -o "$WORK/mcpb" ./packaging/mcpb
 for bundle in darwin_universal:darwin linux_amd64:linux linux_arm64:linux windows_amd64:win32; do
   name=${bundle%:*} folder=$WORK/${bundle%:*}
   node "$mcpb/dist/cli/cli.js" unpack "$DIST/mcp-login_${VERSION}_$name.mcpb" "$folder" >/dev/null
-  node "$mcpb/dist/cli/cli.js" validate "$folder" || fail "mcpb does not take the manifest of $name"
+  said=$(node "$mcpb/dist/cli/cli.js" validate "$folder" 2>&1) || fail "mcpb does not take the manifest of $name: $said"
   grep -qF "\"platforms\": [\"${bundle#*:}\"]" "$folder/manifest.json" || fail "$name is for another system"
   grep -qF "\"version\": \"$VERSION\"" "$folder/manifest.json" || fail "$name has another version"
   cmp LICENSE "$folder/LICENSE"

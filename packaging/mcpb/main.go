@@ -18,6 +18,8 @@ var (
 	manifest string
 	//go:embed server.json
 	server string
+	//go:embed icon.png
+	icon []byte
 )
 
 // bundle is one file for one system: Platform is Node's word for it, Name the one in the
@@ -86,7 +88,7 @@ func (b *bundle) pack(root string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []file{{"manifest.json", about, 0o644}, {"server/mcp-login" + b.Exe, program, 0o755}}
+	files := []file{{"manifest.json", about, 0o644}, {"icon.png", icon, 0o644}, {"server/mcp-login" + b.Exe, program, 0o755}}
 	for _, name := range []string{"LICENSE", "THIRD_PARTY_NOTICES.txt"} {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
