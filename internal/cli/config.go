@@ -22,6 +22,7 @@ type configOptions struct {
 	name, remove, file, command                 string
 	list, fromMCPRemote, write, replace, asJSON bool
 	copy, copySaid                              bool
+	place                                       func() (changed bool, err error) // makes the copy
 }
 
 func newConfig(a *app) *cobra.Command {
@@ -160,9 +161,13 @@ func (a *app) checkEntry(args []string) error {
 
 // config carries out one of the forms of the verb.
 func (a *app) config(ctx context.Context, o configOptions, args, extra []string) error {
-	program, err := a.programFor(ctx, o, len(args) == 2 || o.fromMCPRemote)
-	if err != nil || o.copy && len(args) == 0 && !o.fromMCPRemote {
+	program, place, err := a.programFor(ctx, o, len(args) == 2 || o.fromMCPRemote)
+	if err != nil {
 		return err
+	}
+	o.place = place
+	if o.copy && len(args) == 0 && !o.fromMCPRemote {
+		return a.configCopy(o, program.Path)
 	}
 	chosen := hosts.All
 	if len(args) > 0 {
@@ -243,6 +248,9 @@ func (a *app) configAdd(o configOptions, c hosts.Host, program hosts.Program, ra
 	}
 	r := configReport{SchemaVersion: schemaVersion, Client: c.ID, Name: s.Name, Command: s.Command}
 	if !o.write {
+		if _, err := o.place(); err != nil {
+			return err
+		}
 		entry, err := c.Snippet(s)
 		if err != nil {
 			return usageError{err}
@@ -312,6 +320,9 @@ func planChanges(c hosts.Host, paths []string, edit func([]byte) ([]byte, error)
 // configWrite writes the files, or says what it would do. What is done is said with
 // the name of the entry and its file.
 func (a *app) configWrite(o configOptions, c hosts.Host, r configReport, done string, files []fileChange) error {
+	if _, err := o.place(); err != nil {
+		return err
+	}
 	for i := range files {
 		f := &files[i]
 		if f.Changed && o.write {

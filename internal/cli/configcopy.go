@@ -24,29 +24,37 @@ func (o configOptions) start(c hosts.Host, p hosts.Program) ([]string, error) {
 }
 
 // programFor is the program that entries are to start: this one, or with --copy a copy of it.
-// Under npx a person at a terminal is asked which. entry tells that one is to be written;
-// without one the copy is all.
-func (a *app) programFor(ctx context.Context, o configOptions, entry bool) (hosts.Program, error) {
-	p := a.program()
+// Under npx a person at a terminal is asked which. entry tells that one is to be written. place
+// makes the copy, when nothing else is in the way of the entry.
+func (a *app) programFor(ctx context.Context, o configOptions, entry bool) (p hosts.Program, place func() (changed bool, err error), err error) {
+	p = a.program()
+	place = func() (bool, error) { return false, nil }
 	path := hosts.CopyPath(hosts.ThisSystem(a.getenv))
-	changed := false
 	if entry && o.write && !o.copySaid && o.command == "" && p.Channel == build.NPX && path != "" && !o.asJSON && a.typed() && a.term.Interactive() {
 		a.term.Note("npx takes half a second and the memory of Node for each start of a client.")
 		o.copy = a.agreed(ctx, "put a copy of mcp-login into "+path+" instead, which starts at once?")
 	}
+	if !o.copy {
+		return p, place, nil
+	}
+	if path == "" {
+		return p, place, hint.With(errors.New("where a copy would stay is not known without a home folder"), "leave out --copy")
+	}
+	copied := hosts.Program{Path: path, Channel: build.Copy, Version: p.Version}
+	self := p
+	return copied, func() (bool, error) { return a.placeCopy(ctx, o, self, path) }, nil
+}
+
+// placeCopy makes the copy of p at a path, or says what it would do.
+func (a *app) placeCopy(ctx context.Context, o configOptions, p hosts.Program, path string) (changed bool, err error) {
 	switch {
-	case !o.copy:
-		return p, nil
-	case path == "":
-		return p, hint.With(errors.New("where a copy would stay is not known without a home folder"), "leave out --copy")
 	case !o.write:
 		a.term.Note("%s would be a copy of this program; run again with --write to make it", path)
 	case a.newerThere(ctx, p, path):
 		a.term.Note("%s is newer than this program, and stays", path)
 	default:
-		var err error
 		if changed, err = p.CopyTo(path); err != nil {
-			return p, err
+			return false, err
 		}
 		if changed {
 			a.term.Note("put a copy of this program into %s; a newer one replaces it in the same way", path)
@@ -54,10 +62,16 @@ func (a *app) programFor(ctx context.Context, o configOptions, entry bool) (host
 			a.term.Note("%s is this program already", path)
 		}
 	}
-	if !entry && o.asJSON {
-		return p, a.term.JSON(configReport{SchemaVersion: schemaVersion, File: path, Command: path, Changed: changed, Written: changed})
+	return changed, nil
+}
+
+// configCopy makes nothing but the copy.
+func (a *app) configCopy(o configOptions, path string) error {
+	changed, err := o.place()
+	if err != nil || !o.asJSON {
+		return err
 	}
-	return hosts.Program{Path: path, Channel: build.Copy, Version: p.Version}, nil
+	return a.term.JSON(configReport{SchemaVersion: schemaVersion, File: path, Command: path, Changed: changed, Written: changed})
 }
 
 // newerThere reports whether the program at a path is a newer one than p.

@@ -43,6 +43,9 @@ type migrationReport struct {
 // configMigrate rewrites the entries that run mcp-remote. One broken file does
 // not keep the others from it.
 func (a *app) configMigrate(o configOptions, chosen []hosts.Host, program hosts.Program) error {
+	if _, err := o.place(); err != nil {
+		return err
+	}
 	rows := []migration{}
 	var failures []error
 	for _, c := range chosen {

@@ -41,8 +41,11 @@ func (h Host) Start(p Program) ([]string, error) {
 	if p.Channel == build.NPX {
 		return onSystem(runtime.GOOS, Package(p.Version)), nil
 	}
-	if p.Path == "" {
+	switch {
+	case p.Path == "":
 		return nil, hint.With(errNoPath, "add --command")
+	case p.Channel == build.Copy: // which may not be there yet
+		return []string{p.Path}, nil
 	}
 	found, missing := exec.LookPath("mcp-login")
 	switch {

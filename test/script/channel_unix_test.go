@@ -129,6 +129,13 @@ func TestACopyOutlivesTheCacheOfNPX(t *testing.T) {
 	if said, ok := m.run("config", "cursor", url, "--copy"); !ok || !strings.Contains(said, `"`+place+`"`) || exists(place) || exists(m.file()) {
 		t.Errorf("without --write: %s", said)
 	}
+	m.write(`{"mcpServers": {"example": {"command": "other"}}}`)
+	if said, ok := m.run("config", "cursor", url, "--copy", "--write"); ok || exists(place) {
+		t.Errorf("a copy although the entry cannot be written: %s", said)
+	}
+	if err := os.Remove(m.file()); err != nil {
+		t.Fatal(err)
+	}
 	m.has(`"command": "`+place+`", "args": ["https://example.com/mcp"]`, "config", "cursor", url, "--copy", "--write")
 	if err := os.RemoveAll(filepath.Join(m.home, ".npm")); err != nil {
 		t.Fatal(err)
