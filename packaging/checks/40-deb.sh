@@ -8,7 +8,7 @@ need lintian mmdebstrap curl systemd-socket-activate
 as_root_with_own_mounts "$0"
 arch=$(dpkg --print-architecture)
 
-lintian --fail-on warning "$DIST"/*_"$arch".deb 2>"$WORK/lintian.log" || { cat "$WORK/lintian.log" >&2; fail "lintian finds something"; }
+lintian --fail-on error,warning "$DIST"/*_"$arch".deb 2>"$WORK/lintian.log" || { cat "$WORK/lintian.log" >&2; fail "lintian finds something"; }
 
 debian=$WORK/debian
 mmdebstrap --quiet --variant=essential "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$debian" 2>"$WORK/mmdebstrap.log" ||
