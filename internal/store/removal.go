@@ -70,12 +70,10 @@ func (s *Store) RemoveDirectory(ctx context.Context) (left []string, err error) 
 	if s.memory != nil {
 		return nil, nil
 	}
-	switch kept, err := s.credentialFiles(); {
-	case err != nil:
-		return nil, fmt.Errorf("look into the store's directory: %w", err)
-	case len(kept) > 0:
-		return nil, fmt.Errorf("remove %s: logins are kept there: %d", s.dir, len(kept))
-	case !s.HasFiles():
+	if err := s.keepsNone(); err != nil {
+		return nil, fmt.Errorf("remove the store's directory: %w", err)
+	}
+	if !s.HasFiles() {
 		return nil, nil
 	}
 	if err := s.endLogins(ctx); err != nil {
@@ -93,6 +91,15 @@ func (s *Store) RemoveDirectory(ctx context.Context) (left []string, err error) 
 		return left, fmt.Errorf("remove the store's directory: %w", err)
 	}
 	return left, nil
+}
+
+// keepsNone is an error while logins are kept in the directory.
+func (s *Store) keepsNone() error {
+	kept, err := s.credentialFiles()
+	if err == nil && len(kept) > 0 {
+		err = fmt.Errorf("logins are kept in %s: %d", s.dir, len(kept))
+	}
+	return err
 }
 
 // endLogins ends the sign-ins under way: each stops when its record is gone. Of one that
@@ -123,6 +130,9 @@ func (s *Store) endLogins(ctx context.Context) error {
 // as the last: Windows removes no file that is open.
 func (s *Store) removeFiles(ctx context.Context) (left []string, err error) {
 	err = s.withWriteLock(ctx, func() error {
+		if err := s.keepsNone(); err != nil { // a sign-in may have come to its end meanwhile
+			return err
+		}
 		files, err := os.ReadDir(s.dir)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // removed signs out of what removes is about, deletes the key and removes the directory.
@@ -87,6 +88,31 @@ func TestRemovalEndsSignIns(t *testing.T) {
 		left, err := s.RemoveDirectory(t.Context())
 		if err != nil || len(left) > 0 || exists(dir) || other.Permitted(keyFor("a")) {
 			t.Errorf("left %q, %v; the sign-in goes on: %v", left, err, other.Permitted(keyFor("a")))
+		}
+	})
+}
+
+// A sign-in that comes to its end while it is told to end leaves a login, which stays.
+func TestRemovalKeepsALoginThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "store")
+	synctest.Test(t, func(t *testing.T) {
+		s, other := mustOpen(t, Options{Dir: dir, Kind: KindFile}), mustOpen(t, Options{Dir: dir, Kind: KindFile})
+		release, err := other.LockLogin(t.Context(), keyFor("a"), nil)
+		must(t, err)
+		must(t, other.SetPending(t.Context(), keyFor("a"), Pending{URL: "http://127.0.0.1/"}))
+		go func() {
+			for other.Permitted(keyFor("a")) {
+				time.Sleep(time.Millisecond)
+			}
+			save(t, other, keyFor("a"), 1)
+			release()
+		}()
+		if _, err := s.RemoveDirectory(t.Context()); err == nil {
+			t.Error("a directory with a login is removed")
+		}
+		if _, err := s.Load(t.Context(), keyFor("a")); err != nil {
+			t.Error(err)
 		}
 	})
 }
