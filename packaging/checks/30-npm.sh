@@ -130,9 +130,10 @@ answers npx env YARN_NPM_REGISTRY_SERVER="$registry" YARN_UNSAFE_HTTP_WHITELIST=
 # Windows cannot be tried: wine has no Node here. npm writes a .cmd file that hands all
 # arguments to Node, and there the wrapper starts mcp-login.exe and never becomes it.
 person npm install --prefix windows --os=win32 --cpu=x64 --silent "$package"
-cat >"$WORK/windows.js" <<'EOF'
-const wrapper = process.argv[2];
-for (const [name, value] of [['platform', 'win32'], ['arch', 'x64']]) Object.defineProperty(process, name, { value });
+cat >"$WORK/system.js" <<'EOF'
+const [, , value, wrapper] = process.argv;
+Object.defineProperty(process, 'platform', { value });
+Object.defineProperty(process, 'arch', { value: 'x64' });
 process.execve = () => { throw new Error('there is no execve on Windows'); };
 require('node:child_process').spawn = (program, args) => (console.log(program, ...args), { on() {} });
 process.argv = [process.execPath, wrapper, 'a', 'b c'];
@@ -142,5 +143,11 @@ EOF
 wrapper=$home/windows/node_modules/mcp-login/bin/mcp-login.js
 node -e 'require(process.argv[1])(process.argv[2], process.argv[3])' "$tools/cmd-shim" "$wrapper" "$WORK/shim"
 grep -qF 'mcp-login.js" %*' "$WORK/shim.cmd" || fail "the .cmd file is $(cat "$WORK/shim.cmd")"
-said=$(node "$WORK/windows.js" "$wrapper")
+said=$(node "$WORK/system.js" win32 "$wrapper")
 [[ $said == *"/cli-win32-x64/bin/mcp-login.exe a b c" ]] || fail "on Windows it would start $said"
+
+# On a system for which there is no program the way is the one by Go (module-path tries it).
+! said=$(node "$WORK/system.js" freebsd "$wrapper" 2>&1) || fail "there is a program for FreeBSD: $said"
+. packaging/publisher
+[ "$said" = "error: mcp-login has no program for freebsd-x64
+hint: go install $MODULE/cmd/mcp-login@v$VERSION" ] || fail "on FreeBSD it says $said"
