@@ -6,6 +6,9 @@
 say() { printf '%s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# as_root COMMAND... runs it as root, with the caller's variables.
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo --preserve-env "$@"; fi; }
+
 # Programs in Go, with the version that was tried. goreleaser v2.17 needs a module that not
 # every proxy has.
 go_tool() {
@@ -39,7 +42,7 @@ deb_package() {
 # need TOOL... sees to it that each of them can be called, in the version above. What is
 # said goes to stderr: stdout is the caller's.
 need() {
-  local tool module debs=() root=()
+  local tool module debs=()
   for tool; do
     if module=$(go_tool "$tool"); then
       # What the caller has set for what it builds is not for tools.
@@ -51,9 +54,8 @@ need() {
   done
   [ ${#debs[@]} -gt 0 ] || return 0
   say "apt-get install ${debs[*]}" >&2
-  [ "$(id -u)" = 0 ] || root=(sudo)
-  "${root[@]}" apt-get update -qq >&2
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${debs[@]}" >/dev/null || fail "${debs[*]} cannot be installed"
+  as_root apt-get update -qq >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${debs[@]}" >/dev/null || fail "${debs[*]} cannot be installed"
   for tool; do
     command -v "$tool" >/dev/null || fail "$tool is missing although its package is installed"
   done

@@ -14,9 +14,8 @@ umask 022
 # seen by nobody else and goes when it ends.
 as_root_with_own_mounts() {
   [ -z "${OWN_MOUNTS:-}" ] || return 0
-  local become=()
-  [ "$(id -u)" = 0 ] || become=(sudo --preserve-env)
-  exec "${become[@]}" env OWN_MOUNTS=1 "PATH=$PATH" unshare --mount bash "$1"
+  as_root env OWN_MOUNTS=1 "PATH=$PATH" unshare --mount bash "$1"
+  exit
 }
 
 # for_the_channel CHANNEL COMMAND... fails unless the program is of this release and says
