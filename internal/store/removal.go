@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/foreign"
 )
 
 const (
@@ -26,7 +31,30 @@ func (s *Store) Dir() string { return s.dir }
 // has named by mistake, is nobody's to remove.
 func (s *Store) HasFiles() bool {
 	files, _ := os.ReadDir(s.dir) // nothing, where it cannot be read
-	return slices.ContainsFunc(files, func(f fs.DirEntry) bool { return isStoreFile(f.Name()) })
+	return slices.ContainsFunc(files, s.wrote)
+}
+
+// wrote reports whether a store has written a file. A name that others give to files of
+// theirs does not tell that: what is in it does.
+func (s *Store) wrote(f fs.DirEntry) bool {
+	info, err := f.Info()
+	if err != nil || !isStoreFile(f.Name()) || !info.Mode().IsRegular() || !ownedByUs(info) {
+		return false
+	}
+	content := func() []byte {
+		b, _ := foreign.ReadFile(filepath.Join(s.dir, f.Name()), maxFile)
+		return b
+	}
+	switch f.Name() {
+	case indexName:
+		var file indexFile
+		return json.Unmarshal(content(), &file) == nil && file.Format > 0 && file.Entries != nil
+	case passphraseKeyName:
+		return bytes.HasPrefix(content(), []byte(wrapPrefix))
+	case writeLockName, keyLockName, fallbackMarker, noLocksMarker:
+		return info.Size() == 0
+	}
+	return true
 }
 
 // MayHaveKey reports whether the OS keyring can hold a key of this directory. It asks no
@@ -138,10 +166,9 @@ func (s *Store) removeFiles(ctx context.Context) (left []string, err error) {
 			return err
 		}
 		for _, f := range files {
-			info, err := f.Info()
-			switch {
-			case errors.Is(err, fs.ErrNotExist), f.Name() == writeLockName:
-			case err != nil || !isStoreFile(f.Name()) || !info.Mode().IsRegular() || !ownedByUs(info):
+			switch ours := s.wrote(f); {
+			case ours && f.Name() == writeLockName, !exists(filepath.Join(s.dir, f.Name())):
+			case !ours:
 				left = append(left, filepath.Join(s.dir, f.Name()))
 			default:
 				if err := s.disk.remove(ctx, f.Name()); err != nil {
@@ -151,7 +178,7 @@ func (s *Store) removeFiles(ctx context.Context) (left []string, err error) {
 		}
 		return nil
 	})
-	if err == nil {
+	if lock := filepath.Join(s.dir, writeLockName); err == nil && !slices.Contains(left, lock) {
 		err = s.disk.remove(ctx, writeLockName)
 	}
 	return left, err

@@ -41,6 +41,34 @@ func TestRemovalLeavesWhatIsNotOurs(t *testing.T) {
 	}
 }
 
+// Files that have the names of ours, but not our content, are somebody's: alone they make no
+// directory ours, and beside ours they stay.
+func TestRemovalLeavesFilesWithOurNames(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "site")
+	must(t, os.Mkdir(dir, 0o700))
+	s := mustOpen(t, Options{Dir: dir, Kind: KindFile})
+	var theirs []string
+	for name, content := range map[string]string{
+		indexName: `{"my":"site"}`, passphraseKeyName: "mine", writeLockName: "1234", keyLockName: "1234", fallbackMarker: "x", noLocksMarker: "x",
+	} {
+		theirs = append(theirs, filepath.Join(dir, name))
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	slices.Sort(theirs)
+	if left, err := s.RemoveDirectory(t.Context()); s.HasFiles() || len(left) > 0 || err != nil {
+		t.Errorf("left %q, %v; it counts as ours: %v", left, err, s.HasFiles())
+	}
+	must(t, os.WriteFile(filepath.Join(dir, keyFor("a").ID()+lockSuffix), nil, 0o600))
+	left, err := s.RemoveDirectory(t.Context())
+	if err != nil || !slices.Equal(left, theirs) {
+		t.Errorf("left %q, %v", left, err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != len(theirs) {
+		t.Errorf("%v, %v", files, err)
+	}
+}
+
 // A directory that others can write to is not touched.
 func TestRemovalRefusesAnUnsafeDirectory(t *testing.T) {
 	t.Parallel()
