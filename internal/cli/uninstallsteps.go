@@ -85,7 +85,8 @@ func (u *uninstaller) lookForEntries() (folders []string) {
 					u.add(uninstallItem{Kind: "entry", Client: h.ID, Name: s.Name, Project: s.Project(), Server: s.Address(), File: file, host: h})
 				}
 			}
-			folders = append(folders, h.Variable(data, "MCP_LOGIN_DIR", u.starts)...)
+			here := func(s hosts.Server) bool { return u.starts(s) && !s.InContainer() }
+			folders = append(folders, h.Variable(data, "MCP_LOGIN_DIR", here)...)
 		}
 	}
 	return folders

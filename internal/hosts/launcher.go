@@ -144,7 +144,7 @@ func (p started) launcher(argv []string, i int) (int, string) {
 		return p.launcher(argv, i+1)
 	case name == "node" && strings.HasSuffix(strings.ReplaceAll(next(1), `\`, "/"), p.script):
 		return i + 2, ""
-	case (name == "docker" || name == "podman") && next(1) == "run":
+	case isEngine(name) && next(1) == "run":
 		return p.viaContainer(argv, i+2)
 	}
 	return 0, notRecognised
@@ -228,13 +228,23 @@ func image(word string) string {
 // [KindOwn]: it keeps its logins there, and no other program can take its place.
 func (s Server) RunsImage() bool {
 	argv := s.argv()
-	if name := program(argv[0]); name != "docker" && name != "podman" || len(argv) < 2 || argv[1] != "run" {
+	if !isEngine(argv[0]) || len(argv) < 2 || argv[1] != "run" {
 		return false
 	}
 	isFlag := func(word string) bool { return slices.Contains(slices.Concat(containerFlags, furtherFlags), word) }
 	i, why := options(argv, 2, "container", isFlag, slices.Concat(containerValues, furtherValues), func(string, string) string { return "" })
 	return why == "" && image(argv[i]) == ownProgram.name
 }
+
+// InContainer reports whether a server of mcp-login runs in a container, with logins of its own.
+func (s Server) InContainer() bool {
+	argv := s.argv()
+	from, words, ok := own(argv)
+	return s.RunsImage() || ok && slices.ContainsFunc(argv[from:words], isEngine)
+}
+
+// isEngine reports whether a word names a program that runs containers.
+func isEngine(word string) bool { return slices.Contains([]string{"docker", "podman"}, program(word)) }
 
 // insideOnly says why a container's option cannot be dropped.
 func insideOnly(name, value string) string {

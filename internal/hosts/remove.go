@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // RemoveEach takes the servers out that are meant, those of projects included, and returns
@@ -50,7 +51,8 @@ func Backups(path string) []string {
 	return copies(target)
 }
 
-// Variable are the values that the servers that are meant set a variable to.
+// Variable are the values that the servers that are meant set a variable to, in their
+// environment or behind env.
 func (h Host) Variable(data []byte, name string, meant func(Server) bool) (values []string) {
 	f, err := h.open(data)
 	if err != nil {
@@ -60,7 +62,14 @@ func (h Host) Variable(data []byte, name string, meant func(Server) bool) (value
 		if e.value == nil || !meant(e.Server) {
 			continue
 		}
-		if value := e.variable(name); value != "" {
+		value := e.variable(name)
+		from, _, _ := own(e.argv())
+		for _, word := range e.argv()[:from] {
+			if said, ok := strings.CutPrefix(word, name+"="); ok {
+				value = said
+			}
+		}
+		if value != "" {
 			values = append(values, value)
 		}
 	}

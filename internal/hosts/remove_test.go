@@ -135,3 +135,34 @@ func TestContainersOfOurImageAreKnown(t *testing.T) {
 		}
 	}
 }
+
+// A variable is what an entry gives to mcp-login, wherever it says so.
+func TestVariableIsWhatAnEntrySets(t *testing.T) {
+	h, _ := Find("cursor")
+	for entry, want := range map[string][]string{
+		`"command": "mcp-login", "args": ["https://a.example/mcp"], "env": {"DIR": "/a"}`:              {"/a"},
+		`"command": "env", "args": ["X=1", "DIR=/b", "mcp-login", "https://a.example/mcp"]`:            {"/b"},
+		`"command": "env", "args": ["DIR=/b", "mcp-login", "https://a.example/"], "env": {"DIR":"/a"}`: {"/b"},
+		`"command": "mcp-login", "args": ["https://a.example/mcp", "--auth-param", "DIR=/c"]`:          nil,
+	} {
+		if got := h.Variable([]byte(`{"mcpServers": {"x": {`+entry+`}}}`), "DIR", isOwn); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", entry, got)
+		}
+	}
+}
+
+// What runs in a container has folders of its own.
+func TestContainersAreKnown(t *testing.T) {
+	for line, want := range map[string]bool{
+		"docker run -i --rm -v mcp-login:/state ghcr.io/somebody/mcp-login https://a.example/mcp": true,
+		"podman run -i node npx -y mcp-login https://a.example/mcp":                               true,
+		"cmd /c docker run -i x/mcp-login https://a.example/mcp":                                  true,
+		"npx -y mcp-login https://a.example/docker":                                               false,
+		"mcp-login https://a.example/mcp docker":                                                  false,
+	} {
+		words := strings.Fields(line)
+		if got := (Server{Command: words[0], Args: words[1:]}).InContainer(); got != want {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+}
