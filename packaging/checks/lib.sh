@@ -34,10 +34,11 @@ for_the_channel() {
 signin() { "$SIGNIN" "$@" >"$WORK/signin.log" 2>&1 || { cat "$WORK/signin.log" >&2; fail "the sign-in failed: $*"; }; }
 
 # signin_below ROOT COMMAND... does so with a new home, in which nothing stays. COMMAND sees
-# ROOT as its root folder; it may be empty.
+# ROOT, if it is not empty, as its root folder; the driver wants to see a home, too.
 signin_below() {
   local home
-  home=$(mktemp -d "$1/tmp/home.XXXXXX")
-  HOME=${home#"$1"} signin -left "$home" -- "${@:2}"
-  rm -r "$home"
+  home=$(mktemp -d /tmp/home.XXXXXX)
+  mkdir -p "$1$home"
+  HOME=$home signin -left "$1$home" -- "${@:2}"
+  rm -rf "$1$home" "$home"
 }
