@@ -109,12 +109,18 @@ for ((bytes = 200; bytes < $(wc -c <"$WORK/install.sh") - 12; bytes += 200)); do
   as_before "the first $bytes bytes of install.sh"
 done
 
-# A disk that is full leaves no part of a program.
+# A disk that is full, before the program is there or after it: no part of a file is left, and
+# --uninstall takes the whole ones away.
 mkdir "$home/small"
-mount -t tmpfs -o size=4m none "$home/small"
-run_script --prefix "$home/small" && fail "4 MB are enough?"
-as_before "a full disk"
-umount "$home/small"
+for size in 4m $(($(stat -c %s "$DIST/mcp-login_linux_${arch}_"*/mcp-login) / 1024 + 60))k; do
+  mount -t tmpfs -o size="$size" none "$home/small"
+  run_script --prefix "$home/small" && fail "$size are enough?"
+  said "could not be written"
+  [ -z "$(find "$home/small" -name '.mcp-login.*')" ] || fail "a full disk leaves a part of a file"
+  run_well --prefix "$home/small" --uninstall
+  as_before "a full disk, and --uninstall"
+  umount "$home/small"
+done
 rmdir "$home/small"
 
 # With nothing but busybox: no ssh-keygen, which it says, and no bash.

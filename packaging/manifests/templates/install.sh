@@ -115,15 +115,16 @@ download() {
   mv "$work/unpacked/mcp-login_${version}_$system" "$work/content"
 }
 
-# put copies a file to a place below the prefix, whole or not at all, and notes it.
+# put copies a file to a place below the prefix, whole or not at all. The list names it before
+# it is there, so that --uninstall knows also what a full disk has cut short.
 put() {
   to=$prefix/$2
-  mkdir -p "${to%/*}"
   partial=${to%/*}/.mcp-login.$$
-  cp "$1" "$partial"
-  chmod "$3" "$partial"
-  mv -f "$partial" "$to"
   printf '%s\n' "$2" >>"$work/files"
+  {
+    mkdir -p "$prefix/${list%/*}" "${to%/*}" && printf '%s\n' "$2" >>"$prefix/$list" &&
+      cp "$1" "$partial" && chmod "$3" "$partial" && mv -f "$partial" "$to"
+  } || fail "$to could not be written" "make room or ask for the right to write there; --uninstall takes away what has come so far"
 }
 
 # install_files puts the program into its place, and after it what goes with it.
@@ -138,10 +139,9 @@ install_files() {
   printf 'install.sh\n' >"$work/channel"
   put "$work/channel" share/mcp-login/channel 644
   # What an older version had and this one has not goes away.
-  if [ -f "$prefix/$list" ]; then
-    grep -vxFf "$work/files" "$prefix/$list" | remove_files
-  fi
+  cp "$prefix/$list" "$work/before"
   put "$work/files" "$list" 644
+  grep -vxFf "$work/files" "$work/before" | remove_files
 }
 
 # remove_files removes what is named on its input, if this script can have put it there,
