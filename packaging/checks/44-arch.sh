@@ -3,7 +3,7 @@
 # removes it without a trace.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need pacman zstd
+need pacman
 case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
 system=$WORK/system
 mkdir -p "$system/var/lib/pacman"

@@ -3,6 +3,7 @@
 # tar, to which an apk is an archive, and used from there.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need rpm zstd
 case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
 mkdir "$WORK/system"
 tar -xf "$DIST/mcp-login_$arch.apk" -C "$WORK/system" --warning=no-unknown-keyword
