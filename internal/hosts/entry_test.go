@@ -174,3 +174,36 @@ func TestACopyIsMadeOnce(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// What cmd.exe would take for its own, such as a second command in an address, is written into
+// no entry that starts by it; into others it is.
+func TestNothingIsHandedToCmdThatItTakesForItsOwn(t *testing.T) {
+	npx, always := onSystem("windows", Package("v1.2.3")), func(Server) bool { return true }
+	h := mustFind(t, "cursor")
+	for word, good := range map[string]bool{
+		"https://e.example/mcp?a=1": true, "https://e.example/mcp?a=1&calc.exe": false, "https://e.example/mcp|x": false,
+		"https://e.example/%41": false, "https://e.example/a^b": false, "https://e.example/<x>": false, "X: \"y": false,
+	} {
+		remote, _ := h.Set(nil, Server{Name: "a", Command: "npx", Args: []string{"mcp-remote", word}}, false)
+		ours, _ := h.Set(nil, h.Entry("a", []string{"mcp-login"}, word, nil), false)
+		for _, start := range [][]string{npx, npx[2:]} {
+			good := good || start[0] == "npx"
+			e := h.Entry("a", start, word, nil)
+			if _, err := h.Set(nil, e, false); (err == nil) != good || err != nil && hint.Of(err) == "" {
+				t.Errorf("%s: written by %q: %v", word, start, err)
+			}
+			if _, err := h.Snippet(e); (err == nil) != good {
+				t.Errorf("%s: shown with %q: %v", word, start, err)
+			}
+			if _, all, err := h.Rewrite(remote, start, nil); err != nil || len(all) != 1 || (all[0].Skipped == "") != good {
+				t.Errorf("%s: rewritten to %q: %+v, %v", word, start, all, err)
+			}
+			if _, were, err := h.Repoint(ours, start, always); err != nil || (len(were) == 1) != good {
+				t.Errorf("%s: repointed to %q: %v, %v", word, start, were, err)
+			}
+			if said := h.Trouble(System{OS: "windows"}, e, "").Text; strings.Contains(said, "hand its arguments") == good {
+				t.Errorf("%s: of %q doctor says %q", word, start, said)
+			}
+		}
+	}
+}

@@ -28,6 +28,9 @@ func (h Host) Trouble(s System, e Server, version string) Trouble {
 	if !ok {
 		return Trouble{}
 	}
+	if throughCmd(argv) != nil {
+		return Trouble{"cmd.exe does not hand its arguments on as they are written", false}
+	}
 	for i := 0; i < words; i++ {
 		name := program(argv[i])
 		if t := h.commandTrouble(s, argv[i]); t.Text != "" {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+
+	"mcp-login/internal/hint"
 )
 
 // Rewriting is what [Host.Rewrite] did with one entry that runs mcp-remote.
@@ -95,6 +97,9 @@ func (f file) repoint(e entry, start []string, wrong func(Server) bool) (edits [
 		return nil, intent{}, false
 	}
 	want := Server{Name: e.Name, Command: start[0], Args: slices.Concat(start[1:], e.Args[words-1:])}
+	if want.valid() != nil {
+		return nil, intent{}, false
+	}
 	edits, ok = f.rewrite(e, words, start)
 	return edits, intent{group: e.Group, name: e.Name, want: &want, words: true}, ok
 }
@@ -109,6 +114,9 @@ func (f file) rewriteAll(start []string, judge func(args []string) string) (edit
 		rest, why := mcpRemote(e.argv())
 		if why == "" && judge != nil {
 			why = judge(e.Args[rest-1:])
+		}
+		if err := throughCmd(slices.Concat(start, e.Args[max(rest, 1)-1:])); why == "" && err != nil {
+			why = err.Error() + "; " + hint.Of(err)
 		}
 		more, ok := f.rewrite(e, rest, start)
 		switch {

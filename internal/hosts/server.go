@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // Server is one entry of a host's configuration.
@@ -110,8 +111,22 @@ func (s Server) valid() error {
 	if s.Name == "" || s.Command == "" {
 		return errors.New("a server needs a name and a command")
 	}
+	return throughCmd(s.argv())
+}
+
+// throughCmd refuses words that cmd.exe of Windows would not hand on as they are. Hosts start
+// npx by it; it reads the line once more, and takes what stands behind & for the next command,
+// also in an address that somebody has copied. Nobody can quote for all of them: a word with a
+// blank gets quotes from the host, another does not.
+func throughCmd(argv []string) error {
+	special := func(word string) bool { return strings.ContainsAny(word, "&|<>^%!()\"\r\n") }
+	if program(argv[0]) == "cmd" && slices.ContainsFunc(argv, special) {
+		return hint.With(errThroughCmd, "add --copy, which puts a copy of it where it stays")
+	}
 	return nil
 }
+
+var errThroughCmd = errors.New("the entry would start npx by cmd.exe, which takes & | < > ^ % ! ( ) and quotation marks in its arguments for its own")
 
 // Entry is the entry for a server of mcp-login, which start starts: its address, with flags.
 // Those that the host needs are added, unless they are given.
