@@ -8,7 +8,7 @@ import (
 
 // Info is what a program was built from.
 type Info struct {
-	Version string // "(devel)" where it is not known
+	Version string // Unknown where it is not known
 	// Commit is the whole name of the commit, and Date is its time; both are zero where
 	// they are not known.
 	Commit string
@@ -16,6 +16,9 @@ type Info struct {
 	// Modified tells that files differed from the commit.
 	Modified bool
 }
+
+// Unknown is the version of a program that does not know its own, as Go calls it.
+const Unknown = "(devel)"
 
 // Of returns what this program was built from. linked is the version that was linked in,
 // "" for none: then it is the one that Go has recorded.
@@ -34,7 +37,7 @@ func of(linked string, info *debug.BuildInfo) Info {
 		b.Date, _ = time.Parse(time.RFC3339, setting(info, "vcs.time")) // zero is unknown
 	}
 	if b.Version == "" {
-		b.Version = "(devel)"
+		b.Version = Unknown
 	}
 	return b
 }

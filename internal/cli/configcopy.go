@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"golang.org/x/mod/semver"
 
@@ -48,6 +49,8 @@ func (a *app) programFor(ctx context.Context, o configOptions, entry bool) (p ho
 // placeCopy makes the copy of p at a path, or says what it would do.
 func (a *app) placeCopy(ctx context.Context, o configOptions, p hosts.Program, path string) (changed bool, err error) {
 	switch {
+	case a.strangerThere(ctx, path):
+		return false, hint.With(fmt.Errorf("%s does not say that it is mcp-login, and is left as it is", path), "remove it, and run this again")
 	case !o.write:
 		a.term.Note("%s would be a copy of this program; run again with --write to make it", path)
 	case a.newerThere(ctx, p, path):
@@ -72,6 +75,15 @@ func (a *app) configCopy(o configOptions, path string) error {
 		return err
 	}
 	return a.term.JSON(configReport{SchemaVersion: schemaVersion, File: path, Command: path, Changed: changed, Written: changed})
+}
+
+// strangerThere reports whether another program lies at a path, such as a person's own script.
+func (a *app) strangerThere(ctx context.Context, path string) bool {
+	if !hosts.ThisSystem(a.getenv).Exists(path) {
+		return false
+	}
+	version := doctor.VersionOf(ctx, path, a.getenv)
+	return !semver.IsValid(version) && version != build.Unknown
 }
 
 // newerThere reports whether the program at a path is a newer one than p.

@@ -23,7 +23,7 @@ func CopyPath(s System) string {
 
 // CopyTo puts a copy of the program at a path, in one step, so that who starts it meanwhile
 // gets the old one or the new one. changed is false where it lies there already. An official
-// copy knows by a file how it came there.
+// copy knows by a file how it came there; what install.sh has put there stays its own.
 func (p Program) CopyTo(path string) (changed bool, err error) {
 	program, err := os.ReadFile(p.Path)
 	if err != nil {
@@ -38,8 +38,8 @@ func (p Program) CopyTo(path string) (changed bool, err error) {
 		}
 		changed = true
 	}
-	if build.Official() {
-		err = replaceFile(build.ChannelFile("mcp-login", path), []byte(build.Copy+"\n"), 0o644)
+	if file := build.ChannelFile("mcp-login", path); build.Official() && !SameFile(file, file) {
+		err = replaceFile(file, []byte(build.Copy+"\n"), 0o644)
 	}
 	return changed, err
 }

@@ -161,6 +161,39 @@ func TestACopyOutlivesTheCacheOfNPX(t *testing.T) {
 	}
 }
 
+// What lies in the place of the copy and is the person's stays, and so does what install.sh
+// knows of its own.
+func TestACopyReplacesNothingOfOthers(t *testing.T) {
+	m := newMachine(t, binary.Release(t, "v1.2.3", noFeed), "npx")
+	place, channel := filepath.Join(m.home, ".local", "bin", "mcp-login"), filepath.Join(m.home, ".local", "share", "mcp-login", "channel")
+	const mine = "#!/bin/sh\necho my own wrapper\n"
+	for _, file := range []string{place, channel} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(place, []byte(mine), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(channel, []byte("install.sh\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"config", "--copy", "--write"}, {"config", "cursor", "https://example.com/mcp", "--copy"}} {
+		said, ok := m.run(args...)
+		if there, _ := os.ReadFile(place); ok || !strings.Contains(said, "hint: remove it") || string(there) != mine {
+			t.Errorf("%q: %s%s", args, said, there)
+		}
+	}
+	if err := os.Remove(place); err != nil {
+		t.Fatal(err)
+	}
+	said, ok := m.run("config", "--copy", "--write")
+	m.program, m.channel = place, ""
+	if there, _ := m.run("version", "--json"); !ok || !strings.Contains(there, `"channel": "install.sh"`) {
+		t.Errorf("%s%s", said, there)
+	}
+}
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
