@@ -49,7 +49,7 @@ var rooms = map[string][]string{
 	"internal/foreign":         {},
 	"internal/hint":            {},
 	"internal/retry":           {},
-	"internal/build":           {},
+	"internal/build":           {"internal/hint"},
 	"internal/terminal":        {},
 	"internal/origin":          {},
 	"docs":                     {},

@@ -5,8 +5,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/internal/hint"
 )
 
 // What Go has recorded is read; a version that was linked in comes first.
@@ -97,12 +100,15 @@ func TestUnofficialProgramsAreOfGo(t *testing.T) {
 func TestNoFeedWithoutAPublisher(t *testing.T) {
 	defer func() { feed = "" }()
 	feed = "https://api.github.com/repos/OWNER/mcp-login/releases/latest"
-	if !Official() || Feed() != "" {
+	if !Official() || Feed() != "" || Project() != "" {
 		t.Errorf("official %v, feed %q", Official(), Feed())
 	}
 	feed = "https://api.github.com/repos/Somebody/mcp-login/releases/latest"
 	if !Official() || Feed() != feed {
 		t.Errorf("official %v, feed %q", Official(), Feed())
+	}
+	if got := Project(); got != "https://github.com/Somebody/mcp-login" {
+		t.Errorf("the project is %q", got)
 	}
 	for channel, want := range map[Channel]string{
 		Container: "docker pull ghcr.io/somebody/mcp-login",
@@ -110,7 +116,7 @@ func TestNoFeedWithoutAPublisher(t *testing.T) {
 		Archive:   "download it from https://github.com/Somebody/mcp-login/releases/latest",
 		Winget:    "winget upgrade Somebody.mcp-login",
 	} {
-		if got := channel.Upgrade("mcp-login"); got != want {
+		if got := channel.Upgrade(""); got != want {
 			t.Errorf("%s: %q, want %q", channel, got, want)
 		}
 	}
@@ -119,11 +125,42 @@ func TestNoFeedWithoutAPublisher(t *testing.T) {
 // Each channel has a way to the newest release.
 func TestEachChannelHasAnUpgrade(t *testing.T) {
 	for _, c := range append(append([]Channel{Scoop, Winget, Archive, Go, Source}, inVariable...), inFile...) {
-		if got := c.Upgrade("mcp-login"); len(got) < 10 || got[len(got)-1] == ' ' {
+		if got := c.Upgrade(""); len(got) < 10 || got[len(got)-1] == ' ' {
 			t.Errorf("%s: %q", c, got)
 		}
-		if got := c.Removal("mcp-login", "rm x"); (got == "") != (c == NPX) {
+		if got := c.Removal("", "rm x"); (got == "") != (c == NPX) {
 			t.Errorf("%s: to remove it: %q", c, got)
 		}
+	}
+}
+
+// The lines are those of what has put the program there: of the package manager whose global
+// folder it is, and for install.sh of the folder that it was given.
+func TestLinesFitThePlace(t *testing.T) {
+	t.Setenv("HOME", "/home/p")
+	t.Setenv("USERPROFILE", "/home/p")
+	const module = "/node_modules/@mcp-login/cli-linux-x64/bin/mcp-login"
+	for _, row := range []struct {
+		channel         Channel
+		path            string
+		upgrade, remove string
+	}{
+		{NPM, "/usr/local/lib/node_modules/mcp-login" + module, "npm install --global mcp-login@latest", "npm uninstall --global mcp-login"},
+		{NPM, `C:\Users\p\AppData\Roaming\npm\node_modules\mcp-login\x.exe`, "npm install --global mcp-login@latest", "npm uninstall --global mcp-login"},
+		{NPM, "/home/p/.local/share/pnpm/global/5/.pnpm/x" + module, "pnpm add --global mcp-login@latest", "pnpm remove --global mcp-login"},
+		{NPM, "/home/p/.config/yarn/global" + module, "yarn global add mcp-login@latest", "yarn global remove mcp-login"},
+		{NPM, "/home/p/.bun/install/global" + module, "bun add --global mcp-login@latest", "bun remove --global mcp-login"},
+		{NPM, "/home/p/project" + module, "by the package manager of the project /home/p/project: mcp-login@latest", "by the package manager of the project /home/p/project: mcp-login"},
+		{Script, filepath.FromSlash("/home/p/.local/bin/mcp-login"), "curl -fsSL https://github.com/OWNER/mcp-login/releases/latest/download/install.sh | sh", "curl -fsSL https://github.com/OWNER/mcp-login/releases/latest/download/install.sh | sh -s -- --uninstall"},
+		{AUR, "/usr/bin/mcp-login", "as your other packages of the AUR: mcp-login-bin", "sudo pacman -R mcp-login-bin"},
+	} {
+		if up, out := row.channel.Upgrade(row.path), row.channel.Removal(row.path, ""); up != row.upgrade || out != row.remove {
+			t.Errorf("%s: %q, %q", row.path, up, out)
+		}
+	}
+	elsewhere := filepath.Join(t.TempDir(), "bin", "mcp-login")
+	prefix := " | sh -s -- --prefix " + hint.Quote(filepath.Dir(filepath.Dir(elsewhere)))
+	if up, out := Script.Upgrade(elsewhere), Script.Removal(elsewhere, ""); !strings.HasSuffix(up, prefix) || !strings.HasSuffix(out, prefix+" --uninstall") {
+		t.Errorf("%q, %q", up, out)
 	}
 }

@@ -227,7 +227,7 @@ func (u *uninstaller) sayRest() {
 		u.term.Note("copies of your clients' files, from before mcp-login changed them, are yours; they may hold secrets. To remove them, run: %s", terminal.Command(deletion(files...)))
 	}
 	if path := u.report.Copy; path != "" {
-		u.term.Note("there is a copy of this program as well; to remove it, run: %s", terminal.Command(deletion(copyFiles(path)...)))
+		u.term.Note("there is a copy of this program as well; to remove it, run: %s", terminal.Command(build.InPlace("mcp-login", path).Removal(path, deletion(copyFiles(path)...))))
 	}
 	if p := u.report.Program; p.Remove != "" {
 		u.term.Note("the program itself is %s (%s). To remove it: %s", p.Path, p.Channel, terminal.Command(p.Remove))
@@ -256,7 +256,7 @@ func thisProgram(a *app) programReport {
 	if err != nil {
 		path = "mcp-login"
 	}
-	return programReport{path, channel, channel.Removal("mcp-login", deletion(copyFiles(path)...))}
+	return programReport{path, channel, channel.Removal(path, deletion(copyFiles(path)...))}
 }
 
 // copyFiles are a program and, where there is one, the file that says how it came there.

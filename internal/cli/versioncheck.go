@@ -45,7 +45,7 @@ var errFeed = errors.New("the newest release is not known")
 // checkVersion asks once which release is the newest.
 func (a *app) checkVersion(ctx context.Context, g *generalOptions, asJSON bool) error {
 	r := checkReport{SchemaVersion: schemaVersion, Version: a.version, Channel: build.ChannelOf("mcp-login", a.getenv)}
-	update := r.Channel.Upgrade("mcp-login")
+	update := r.Channel.Upgrade(thisProgram(a).Path)
 	if build.Feed() == "" {
 		if build.Official() {
 			return errors.New("nobody has published this program yet, so there is no newest release")
@@ -78,7 +78,7 @@ func (a *app) checkVersion(ctx context.Context, g *generalOptions, asJSON bool) 
 		"same":       "mcp-login " + a.version + " is the newest release",
 	}[r.Status])
 	if r.Update != "" {
-		a.term.Print("to update, run: %s", r.Update)
+		a.term.Print("to update: %s", r.Update)
 	}
 	return nil
 }

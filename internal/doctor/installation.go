@@ -29,7 +29,7 @@ func (x *examination) installation(ctx context.Context) Finding {
 	if len(others) > 0 {
 		also = "; also on the PATH: " + strings.Join(others, ", ")
 	}
-	detail := fmt.Sprintf("%s (%s; to update: %s)%s", p.Path, p.Channel, p.Channel.Upgrade("mcp-login"), also)
+	detail := fmt.Sprintf("%s (%s; to update: %s)%s", p.Path, p.Channel, p.Channel.Upgrade(p.Path), also)
 	switch {
 	case p.Channel == build.NPX: // its cache is where it belongs
 	case hosts.InCache(p.Path):

@@ -48,7 +48,7 @@ sed -n 's/^\tsource_.*\///p; s/^\tsha256sums_.* = //p' aur/.SRCINFO | paste - - 
 makepkg_there --nodeps >/dev/null
 mkdir "$WORK/system"
 tar -xf "$aur"/*.pkg.tar -C "$WORK/system"
-for_the_channel arch "$WORK/system/usr/bin/mcp-login"
+for_the_channel aur "$WORK/system/usr/bin/mcp-login"
 places() { tar -tf "$1" | grep -E '^usr/.*[^/]$' | sed 's,licenses/mcp-login-bin,licenses/mcp-login,' | sort; }
 places "$DIST/mcp-login_$arch.pkg.tar.zst" | diff - <(places "$aur"/*.pkg.tar) >&2 || fail "the PKGBUILD installs other files than the package for Arch"
 

@@ -23,6 +23,7 @@ import (
 type feed struct {
 	*httptest.Server
 	asked atomic.Int32
+	agent atomic.Value // the last User-Agent
 }
 
 func newFeed(t *testing.T) *feed {
@@ -32,6 +33,7 @@ func newFeed(t *testing.T) *feed {
 	}))
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.asked.Add(1)
+		f.agent.Store(r.UserAgent())
 		word, _ := strings.CutPrefix(r.UserAgent(), "case ")
 		if r.URL.Path == "/renamed" {
 			word = "v1.2.4"
@@ -96,7 +98,7 @@ func TestVersionCheck(t *testing.T) {
 		code int
 		said string
 	}{
-		"v1.2.4":      {0, "mcp-login v1.2.4 is out; this is v1.2.3\nto update, run: npm install --global mcp-login@latest\n"},
+		"v1.2.4":      {0, "mcp-login v1.2.4 is out; this is v1.2.3\nto update: npm install --global mcp-login@latest\n"},
 		"v1.10.0":     {0, "mcp-login v1.10.0 is out"},
 		"v1.2.3":      {0, "mcp-login v1.2.3 is the newest release\n"},
 		"v1.2.2":      {0, "is newer than the newest release, v1.2.2\n"},
@@ -120,6 +122,15 @@ func TestVersionCheck(t *testing.T) {
 				t.Errorf("exit %d\n%s%s\nwant %d, %q", code, stdout, stderr, want.code, want.said)
 			}
 		})
+	}
+}
+
+// What a release asks with names the project of its publisher.
+func TestRequestsNameTheProject(t *testing.T) {
+	f := newFeed(t)
+	cmd := exec.Command(binary.Release(t, "v1.2.3", f.URL+"/repos/somebody/mcp-login/releases/latest"), "version", "--check")
+	if out, err := cmd.CombinedOutput(); err == nil || f.agent.Load() != "mcp-login/v1.2.3 (+https://github.com/somebody/mcp-login)" {
+		t.Errorf("%v\n%s", f.agent.Load(), out)
 	}
 }
 
