@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -259,11 +260,14 @@ func thisProgram(a *app) programReport {
 	return programReport{path, channel, channel.Removal(path, deletion(copyFiles(path)...))}
 }
 
-// copyFiles are a program and, where there is one, the file that says how it came there.
+// copyFiles are a program and, where they are, the file that says how it came there and the
+// program that it has replaced, which Windows does not delete while it runs.
 func copyFiles(path string) []string {
 	files := []string{path}
-	if file := build.ChannelFile("mcp-login", path); hosts.SameFile(file, file) {
-		files = append(files, file)
+	for _, file := range []string{build.ChannelFile("mcp-login", path), hosts.Replaced(path)} {
+		if hosts.SameFile(file, file) {
+			files = append(files, file)
+		}
 	}
 	return files
 }
@@ -272,13 +276,17 @@ func copyFiles(path string) []string {
 const atOnce = 8
 
 // deletion is the line by which a person deletes files.
-func deletion(paths ...string) string {
-	line := "rm"
-	if runtime.GOOS == "windows" {
-		line = "del"
+func deletion(paths ...string) string { return deletionOn(runtime.GOOS, paths) }
+
+// deletionOn is so on a system. On Windows a comma is between the files: cmd.exe takes it for a
+// blank, and PowerShell takes no blank.
+func deletionOn(system string, paths []string) string {
+	words := make([]string, len(paths))
+	for i, path := range paths {
+		words[i] = hint.Quote(filepath.FromSlash(path))
 	}
-	for _, path := range paths {
-		line += " " + hint.Quote(filepath.FromSlash(path))
+	if system == "windows" {
+		return "del " + strings.Join(words, ", ")
 	}
-	return line
+	return "rm " + strings.Join(words, " ")
 }

@@ -44,13 +44,17 @@ func (p Program) CopyTo(path string) (changed bool, err error) {
 	return changed, err
 }
 
+// Replaced is where a program at a path is moved when another takes its place on Windows.
+func Replaced(path string) string { return path + ".old" }
+
 // replaceFile makes a file, with its folder, or replaces it. A program that runs on Windows
-// can be moved, but not replaced.
+// can be moved, but neither replaced nor deleted.
 func replaceFile(path string, data []byte, mode fs.FileMode) error {
 	err := os.MkdirAll(filepath.Dir(path), 0o755) //nolint:gosec // as other programs of the person
 	if err == nil && runtime.GOOS == "windows" {
-		_ = os.Remove(path + ".old")
-		_ = os.Rename(path, path+".old")
+		_ = os.Remove(Replaced(path))
+		_ = os.Rename(path, Replaced(path))
+		defer os.Remove(Replaced(path)) //nolint:errcheck // one that runs stays
 	}
 	if err == nil {
 		err = place(path, data, mode, nil)
