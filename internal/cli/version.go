@@ -42,17 +42,19 @@ func newVersion(a *app) *cobra.Command {
 	return cmd
 }
 
-// projectAddress is where operators who see our requests can read about the program.
-const projectAddress = "https://mcp-login.example/"
-
 // userAgentName is the variable of --user-agent.
 const userAgentName = "MCP_LOGIN_USER_AGENT"
 
 // agent is the User-Agent of every request: what the person has chosen, else the name
-// of the program with its version (RFC 9110, section 10.1.5).
+// of the program with its version (RFC 9110, section 10.1.5), and where operators who see our
+// requests can read about it, if somebody has published it.
 func agent(chosen, version string) string {
 	if chosen = strings.TrimSpace(chosen); chosen != "" {
 		return chosen
 	}
-	return "mcp-login/" + strings.Trim(version, "()") + " (+" + projectAddress + ")"
+	name := "mcp-login/" + strings.Trim(version, "()")
+	if project := build.Project(); project != "" {
+		name += " (+" + project + ")"
+	}
+	return name
 }

@@ -531,7 +531,7 @@ var tokenCases = slices.Concat([]example{
 		}(),
 		steps: []step{{refs: "works", check: []check{func(w *world) string {
 			for _, r := range w.seen {
-				if ua := r.Header.Get("User-Agent"); r.Header.Get(tabHeader) == "" && (!strings.HasPrefix(ua, "mcp-login/") || !strings.Contains(ua, "(+http")) {
+				if ua := r.Header.Get("User-Agent"); r.Header.Get(tabHeader) == "" && !strings.HasPrefix(ua, "mcp-login/") {
 					return "User-Agent " + ua + " at " + r.address
 				}
 			}
