@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
+
+	"mcp-login/internal/build"
 )
 
 var update = flag.Bool("update", false, "write what the pages say about installing")
@@ -20,27 +23,56 @@ func marks(part string) (begin, end string) {
 	return "<!-- " + part + ": `make pages` writes this from packaging/publisher -->\n", "<!-- " + part + ": end -->\n"
 }
 
-// channel is one way to the program. {KEY} is a value of packaging/publisher.
+// channel is one way to the program. {KEY} is a value of packaging/publisher. Without install
+// the line that updates the program installs it as well.
 type channel struct {
-	name, install, update, remove string
-	first                         bool // on README's first screen
+	name, install string
+	is            build.Channel
+	first         bool // on README's first screen
 }
 
 // channels are all ways, the easiest first.
 var channels = []channel{
-	{"npm", "`npx -y {NPM_PACKAGE} URL` without installing, or `npm install -g {NPM_PACKAGE}`", "`npm install -g {NPM_PACKAGE}@latest`", "`npm uninstall -g {NPM_PACKAGE}`", true},
-	{"Homebrew", "`brew install {BREW_TAP}/mcp-login`", "`brew upgrade mcp-login`", "`brew uninstall mcp-login`", true},
-	{"winget", "`winget install {WINGET_ID}`", "`winget upgrade {WINGET_ID}`", "`winget uninstall {WINGET_ID}`", true},
-	{"Scoop", "`scoop bucket add mcp-login {SCOOP_BUCKET}`, `scoop install mcp-login`", "`scoop update mcp-login`", "`scoop uninstall mcp-login`", false},
-	{"Debian, Ubuntu", "`curl -fLO {DOWNLOAD}/mcp-login_amd64.deb && sudo apt install ./mcp-login_amd64.deb`", "the same once more", "`sudo apt remove mcp-login`", true},
-	{"Fedora, openSUSE", "`sudo rpm -i {DOWNLOAD}/mcp-login_amd64.rpm`", "`sudo rpm -U {DOWNLOAD}/mcp-login_amd64.rpm`", "`sudo rpm -e mcp-login`", false},
-	{"Alpine", "`wget {DOWNLOAD}/mcp-login_amd64.apk`, `apk add --allow-untrusted mcp-login_amd64.apk`", "the same once more", "`apk del mcp-login`", false},
-	{"Arch Linux", "`mcp-login-bin` in the AUR, or `pacman -U {DOWNLOAD}/mcp-login_amd64.pkg.tar.zst`", "the same once more", "`pacman -R mcp-login`", false},
-	{"Linux, macOS, without a package manager", "`curl -fsSL {DOWNLOAD}/install.sh | sh`", "the same once more", "`curl -fsSL {DOWNLOAD}/install.sh | sh -s -- --uninstall`", false},
-	{"Claude Desktop", "a bundle, `mcp-login_….mcpb` at {REPOSITORY}/releases: open it", "open the new one", "in the settings of Claude Desktop", false},
-	{"container", "`docker run -i --rm -v mcp-login:/state -e MCP_LOGIN_PASSPHRASE {IMAGE} URL`", "`docker pull {IMAGE}`", "`docker rmi {IMAGE}`, `docker volume rm mcp-login`", true},
-	{"Go 1.26", "`go install {MODULE}/cmd/mcp-login@latest`", "the same once more", "delete the file", true},
+	{"npm", "`npx -y mcp-login URL` without installing, or `npm install --global mcp-login`", build.NPM, true},
+	{"Homebrew", "`brew install {BREW_TAP}/mcp-login`", build.Homebrew, true},
+	{"winget", "`winget install {WINGET_ID}`", build.Winget, true},
+	{"Scoop", "`scoop bucket add mcp-login {SCOOP_BUCKET}`, `scoop install mcp-login`", build.Scoop, false},
+	{"Debian, Ubuntu", "", build.Deb, true},
+	{"Fedora, openSUSE", "", build.RPM, false},
+	{"Alpine", "", build.APK, false},
+	{"Arch Linux", "", build.Arch, false},
+	{"AUR", "`mcp-login-bin`", build.AUR, false},
+	{"Linux, macOS, without a package manager", "", build.Script, false},
+	{"Claude Desktop", "a bundle, `mcp-login_….mcpb` at {REPOSITORY}/releases: open it", build.MCPB, false},
+	{"container", "`docker run -i --rm -v mcp-login:/state -e MCP_LOGIN_PASSPHRASE {IMAGE} URL`", build.Container, true},
+	{"Go 1.26", "`go install {MODULE}/cmd/mcp-login@latest`", build.Go, true},
 }
+
+// lines are what a channel has for the three columns: what the program itself says of updates
+// and removal.
+func (c channel) lines() (install, update, remove string) {
+	install, update, remove = c.install, shown(c.is.Upgrade("")), shown(c.is.Removal("", "delete the file"))
+	if install == "" {
+		install = update
+	}
+	if install == update || c.is == build.Go { // Go knows the module of a program that it has built
+		update = "the same once more"
+	}
+	return install, update, remove
+}
+
+// shown is what the program says, as code where it is a line to copy, with {KEY} for what it
+// says of the publisher.
+func shown(said string) string {
+	said = strings.NewReplacer("https://github.com/OWNER/mcp-login", "{REPOSITORY}", "ghcr.io/OWNER/mcp-login", "{IMAGE}",
+		"OWNER.mcp-login", "{WINGET_ID}", "_"+runtime.GOARCH+".", "_amd64.").Replace(said)
+	if command.MatchString(said) {
+		return "`" + said + "`"
+	}
+	return said
+}
+
+var command = regexp.MustCompile(`^(sudo |curl |wget |npm |brew |winget |scoop |docker |apk )`)
 
 // note is what stands above the lines while there is no owner.
 const note = "**Nothing is published yet**: the lines of this table work when somebody has published the project, whose name\n" +
@@ -48,7 +80,6 @@ const note = "**Nothing is published yet**: the lines of this table work when so
 
 // fill puts the values of the publisher into a text.
 func (p Publisher) fill(text string) string {
-	text = strings.ReplaceAll(text, "{DOWNLOAD}", "{REPOSITORY}/releases/latest/download")
 	for key, value := range p.values {
 		text = strings.ReplaceAll(text, "{"+key+"}", value)
 	}
@@ -59,8 +90,8 @@ func (p Publisher) fill(text string) string {
 func (p Publisher) short() string {
 	text := "| with | |\n| --- | --- |\n"
 	for _, c := range channels {
-		if c.first {
-			text += fmt.Sprintf("| %s | %s |\n", c.name, c.install)
+		if install, _, _ := c.lines(); c.first {
+			text += fmt.Sprintf("| %s | %s |\n", c.name, strings.ReplaceAll(install, "|", `\|`))
 		}
 	}
 	return p.above(text)
@@ -70,8 +101,8 @@ func (p Publisher) short() string {
 func (p Publisher) long() string {
 	text := "| with | install | update | remove |\n| --- | --- | --- | --- |\n"
 	for _, c := range channels {
-		install, remove := strings.ReplaceAll(c.install, "|", `\|`), strings.ReplaceAll(c.remove, "|", `\|`) // in a table
-		text += fmt.Sprintf("| %s | %s | %s | %s |\n", c.name, install, c.update, remove)
+		install, update, remove := c.lines()
+		text += "| " + strings.Join([]string{c.name, strings.ReplaceAll(install, "|", `\|`), update, strings.ReplaceAll(remove, "|", `\|`)}, " | ") + " |\n"
 	}
 	return p.above(text)
 }
@@ -181,5 +212,23 @@ func TestModuleIsThatOfThePublisher(t *testing.T) {
 	}
 	if want := "module " + p.Get("MODULE"); p.Published() && !strings.HasPrefix(string(mod), want+"\n") {
 		t.Errorf("go.mod does not begin with %q: packaging/set-module-path %s", want, p.Get("MODULE"))
+	}
+}
+
+// Programs make the names of what they update from the address of the releases that is linked
+// in, and the name of the package is their own: other names would lead people to somebody else.
+func TestProgramsKnowTheNamesOfThePublisher(t *testing.T) {
+	for _, owner := range []string{"", "someone"} {
+		p, err := Read(owned(t, owner))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range map[string]string{
+			"REPOSITORY": "https://github.com/" + p.Owner() + "/mcp-login", "IMAGE": "ghcr.io/" + p.Owner() + "/mcp-login", "WINGET_ID": p.Owner() + ".mcp-login",
+		} {
+			if got := p.Get(key); got != want {
+				t.Errorf("%s is %s, and the programs say %s (internal/build)", key, got, want)
+			}
+		}
 	}
 }
