@@ -80,7 +80,7 @@ func run(root, dir string) error {
 			return err
 		}
 	}
-	folder := filepath.Join(out, release.Get("NPM_PACKAGE"))
+	folder := filepath.Join(out, "mcp-login")
 	return errors.Join(
 		filled(folder, wrapperManifest, wrapperReadme, struct {
 			dist.Release
