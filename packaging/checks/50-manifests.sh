@@ -45,6 +45,9 @@ makepkg_there() {
 }
 makepkg_there --printsrcinfo | diff - aur/.SRCINFO >&2 || fail ".SRCINFO is not that of the PKGBUILD"
 sed -n 's/^\tsource_.*\///p; s/^\tsha256sums_.* = //p' aur/.SRCINFO | paste - - | sed 's/\(.*\)\t\(.*\)/\2  \1/' | of_the_release "the PKGBUILD" 2
+# shellcheck source=/dev/null
+pkgver=$(. aur/PKGBUILD && printf %s "$pkgver")
+[ "$(vercmp "$pkgver" 0.0.0)" = -1 ] || fail "pacman takes the pre-release $pkgver for newer than 0.0.0"
 makepkg_there --nodeps >/dev/null
 mkdir "$WORK/system"
 tar -xf "$aur"/*.pkg.tar -C "$WORK/system"

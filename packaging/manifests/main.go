@@ -57,8 +57,9 @@ func (r release) URL(name string) string {
 	return r.Get("REPOSITORY") + "/releases/download/v" + r.Version + "/" + name
 }
 
-// PkgVersion is the version as Arch Linux takes it.
-func (r release) PkgVersion() string { return strings.ReplaceAll(r.Version, "-", "_") }
+// PkgVersion is the version as Arch Linux takes it: it has no hyphen, and a pre-release such as
+// 1.0.0rc.1 is older than 1.0.0, as 1.0.0_rc.1 is not.
+func (r release) PkgVersion() string { return strings.ReplaceAll(r.Version, "-", "") }
 
 func main() {
 	root := flag.String("root", ".", "the folder of the repository")
