@@ -2,14 +2,13 @@ package main
 
 import (
 	"embed"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/template"
 
+	"mcp-login/packaging/dist"
 	"mcp-login/packaging/owner"
 )
 
@@ -29,10 +28,9 @@ var files = map[string]string{
 
 // release is what the templates know.
 type release struct {
-	owner.Publisher `json:"-"`
-	Version         string            `json:"version"`
-	Date            string            `json:"-"`
-	sums            map[string]string // of the files of the release, by name
+	dist.Release
+	Date string
+	sums map[string]string // of the files of the release, by name
 }
 
 // Sum is the checksum of a file of the release.
@@ -64,35 +62,31 @@ func (r release) PkgVersion() string { return strings.ReplaceAll(r.Version, "-",
 func main() {
 	root := flag.String("root", ".", "the folder of the repository")
 	install := flag.String("install", "", "write install.sh to this file, and nothing else")
-	dist := flag.String("dist", "", "the folder with what GoReleaser made")
+	folder := flag.String("dist", "", "the folder with what GoReleaser made")
 	date := flag.String("date", "", "the day of the release, such as 2026-11-30")
 	flag.Parse()
-	if err := run(*root, *install, *dist, release{Date: *date}); err != nil {
+	if err := run(*root, *install, *folder, release{Date: *date}); err != nil {
 		fmt.Fprintln(os.Stderr, "error: manifests:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root, install, dist string, r release) (err error) {
+func run(root, install, folder string, r release) (err error) {
 	if r.Publisher, err = owner.Read(root); err != nil {
 		return err
 	}
 	if install != "" {
 		return r.write("install.sh", install, 0o755)
 	}
-	metadata, err := os.ReadFile(filepath.Join(dist, "metadata.json"))
-	if err != nil {
+	if r.Release, err = dist.Read(root, folder); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(metadata, &r); err != nil {
-		return err
-	}
-	if r.sums, err = readSums(filepath.Join(dist, "SHA256SUMS")); err != nil {
+	if r.sums, err = readSums(filepath.Join(folder, "SHA256SUMS")); err != nil {
 		return err
 	}
 	for name, to := range files {
 		to = strings.ReplaceAll(to, "WINGET_ID", r.Get("WINGET_ID"))
-		if err := r.write(name, filepath.Join(dist, "manifests", filepath.FromSlash(to)), 0o644); err != nil {
+		if err := r.write(name, filepath.Join(folder, "manifests", filepath.FromSlash(to)), 0o644); err != nil {
 			return err
 		}
 	}
@@ -101,18 +95,18 @@ func run(root, install, dist string, r release) (err error) {
 
 // write fills in a template.
 func (r release) write(name, to string, mode os.FileMode) error {
-	t, err := template.New(name).Option("missingkey=error").ParseFS(templates, "templates/"+name)
+	text, err := templates.ReadFile("templates/" + name)
 	if err != nil {
 		return err
 	}
-	var text strings.Builder
-	if err := t.Execute(&text, r); err != nil {
-		return err
+	filled, err := dist.Fill(string(text), r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(to, []byte(text.String()), mode)
+	return os.WriteFile(to, filled, mode)
 }
 
 // readSums reads a file as sha256sum writes it.
