@@ -17,8 +17,9 @@ const (
 
 	indexName         = "index.json"
 	writeLockName     = "write.lock"     // locked while a credential and the index are written
-	keyLockName       = "key.lock"       // locked while the key is created
+	keyLockName       = "key.lock"       // locked while a key in the OS keyring is created; stays
 	passphraseKeyName = "passphrase.key" // the key of KindPassphrase, encrypted
+	passphraseLock    = "passphrase.lock"
 
 	// Markers: what the person has been told once.
 	fallbackMarker = "told-fallback"
@@ -49,7 +50,7 @@ func isStoreFile(name string) bool {
 	}
 	name, _, _ = strings.Cut(name, lockFileSuffix) // a lock that is a file, or one on its way out
 	switch name {
-	case indexName, writeLockName, keyLockName, passphraseKeyName, fallbackMarker, noLocksMarker:
+	case indexName, writeLockName, keyLockName, passphraseKeyName, passphraseLock, fallbackMarker, noLocksMarker:
 		return true
 	}
 	_, _, ok := identityOf(name)

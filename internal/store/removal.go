@@ -51,16 +51,20 @@ func (s *Store) wrote(f fs.DirEntry) bool {
 		return json.Unmarshal(content(), &file) == nil && file.Format > 0 && file.Entries != nil
 	case passphraseKeyName:
 		return bytes.HasPrefix(content(), []byte(wrapPrefix))
-	case writeLockName, keyLockName, fallbackMarker, noLocksMarker:
+	case writeLockName, keyLockName, passphraseLock, fallbackMarker, noLocksMarker:
 		return info.Size() == 0
 	}
 	return true
 }
 
 // MayHaveKey reports whether the OS keyring can hold a key of this directory. It asks no
-// keyring: whoever makes a key takes a lock here, whose file stays.
+// keyring: whoever makes a key there takes a lock here, whose file stays.
 func (s *Store) MayHaveKey() bool {
-	return len(s.identities(sealedSuffix)) > 0 || s.memory == nil && exists(filepath.Join(s.dir, keyLockName)) && !exists(filepath.Join(s.dir, passphraseKeyName))
+	files, _ := os.ReadDir(s.dir) // nothing, where it cannot be read
+	return slices.ContainsFunc(files, func(f fs.DirEntry) bool {
+		_, suffix, _ := identityOf(f.Name())
+		return suffix == sealedSuffix || f.Name() == keyLockName && s.wrote(f)
+	})
 }
 
 // DeleteKey removes the key of this directory from the OS keyring, within the deadline of
@@ -70,7 +74,7 @@ func (s *Store) DeleteKey(ctx context.Context) (deleted bool, err error) {
 	ring, ok := s.keyring.inner.(interface {
 		Delete(service, account string) error
 	})
-	if !ok || !exists(filepath.Join(s.dir, keyLockName)) && !s.MayHaveKey() {
+	if !ok || !s.MayHaveKey() {
 		return false, nil
 	}
 	wait, cancel := context.WithTimeout(ctx, keyLockWait)
@@ -81,10 +85,10 @@ func (s *Store) DeleteKey(ctx context.Context) (deleted bool, err error) {
 	}
 	defer s.keyring.whenIdle(release) // a call that is overdue may still take effect
 	_, err = s.keyring.call(ctx, "write", func() (string, error) { return "", ring.Delete(keyringService, s.account) })
-	switch state := keyringState(err); {
-	case state == KeyringNotFound, state == KeyringUnavailable && !s.MayHaveKey():
-		return false, nil
-	case err != nil:
+	if err != nil {
+		if keyringState(err) == KeyringNotFound {
+			err = nil
+		}
 		return false, err
 	}
 	s.key = nil

@@ -74,6 +74,29 @@ func TestRemovalAsksNoKeyringWithoutNeed(t *testing.T) {
 	}
 }
 
+// A key of the OS keyring is known of beside logins that have a passphrase, and these alone
+// need no keyring.
+func TestRemovalTellsKeysApart(t *testing.T) {
+	t.Parallel()
+	for _, both := range []bool{false, true} {
+		ring, dir := newRing(), filepath.Join(t.TempDir(), "store")
+		s := mustOpen(t, Options{Dir: dir, Kind: KindKeyring, keyring: ring})
+		if both {
+			save(t, s, keyFor("a"), 1)
+			must(t, s.Delete(t.Context(), keyFor("a")))
+		}
+		other := passphraseStore(t, dir, passphraseVariable, goodPassphrase)
+		save(t, other, keyFor("b"), 1)
+		must(t, other.Delete(t.Context(), keyFor("b")))
+		if s.MayHaveKey() != both {
+			t.Errorf("a key is expected: %v, and there is one: %v", !both, both)
+		}
+		if key, left := removed(t, s); key != both || len(ring.items) > 0 || len(left) > 0 || exists(dir) {
+			t.Errorf("key deleted: %v, left %q, in the keyring %d", key, left, len(ring.items))
+		}
+	}
+}
+
 // A sign-in under way ends, and one whose process does not listen keeps nothing from being
 // removed.
 func TestRemovalEndsSignIns(t *testing.T) {

@@ -191,7 +191,11 @@ func (s *Store) ensureKey(ctx context.Context, want *[keyIDLength]byte) (*sealin
 	defer inside()
 	wait, cancel := context.WithTimeout(ctx, keyLockWait)
 	defer cancel()
-	outside, err := s.amongProcesses(wait, keyLockName, nil)
+	lock := keyLockName
+	if s.kind == KindPassphrase {
+		lock = passphraseLock
+	}
+	outside, err := s.amongProcesses(wait, lock, nil)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
