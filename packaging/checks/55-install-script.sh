@@ -97,6 +97,8 @@ refused "SHA256SUMS.sig could not be downloaded"
 sed -i "/$archive/d" "$site/latest/download/SHA256SUMS"
 sign ours mcp-login-release
 refused "SHA256SUMS does not name one archive"
+truncate -s 300M "$site/latest/download/SHA256SUMS"
+refused "SHA256SUMS could not be downloaded"
 cp -r "$site/download/v$VERSION" "$site/download/v9.9.9"
 refused "SHA256SUMS is of version $VERSION, not 9.9.9" --version 9.9.9
 releases=http://example.invalid refused "is no https:// address"
@@ -123,7 +125,8 @@ for size in 4m $(($(stat -c %s "$DIST/mcp-login_linux_${arch}_"*/mcp-login) / 10
 done
 rmdir "$home/small"
 
-# With nothing but busybox: no ssh-keygen, which it says, and no bash.
+# With nothing but busybox: no bash, no curl, and no ssh-keygen. It says so of what is published,
+# and takes nothing from a mirror, which anybody can be.
 tiny=$WORK/tiny
 mkdir -p "$tiny"/{bin,dev,home,proc,tmp}
 touch "$tiny/dev/null"
@@ -132,11 +135,20 @@ cp "$(command -v busybox)" "$tiny/bin/busybox"
 busybox --list | grep -vx busybox | while read -r applet; do ln -sf busybox "$tiny/bin/$applet"; done
 mount -t proc proc "$tiny/proc"
 cp "$WORK/install.sh" "$tiny/"
-there() { chroot "$tiny" /bin/env -i HOME=/home PATH=/bin MCP_LOGIN_RELEASES="$releases" "$@" >"$WORK/said" 2>&1 || { cat "$WORK/said" >&2; fail "with busybox: $*"; }; }
-there sh install.sh
+there() { chroot "$tiny" /bin/env -i HOME=/home PATH=/bin "$@" >"$WORK/said" 2>&1; }
+there_well() { there "$@" || { cat "$WORK/said" >&2; fail "with busybox: $*"; }; }
+there MCP_LOGIN_RELEASES="$releases" sh install.sh && fail "a mirror is believed without a signature"
+said "error: there is no ssh-keygen here, and only a signature tells whose files a mirror has"
+[ -z "$(ls -A "$tiny/home")" ] || fail "with busybox: what was refused leaves files"
+sed -i "s|^published=.*|published=$releases|" "$tiny/install.sh"
+there_well sh install.sh
 said "NOTE: there is no ssh-keygen here: only the checksum was compared"
+said "NOTE: this wget may"
 for_the_channel install.sh chroot "$tiny" /home/.local/bin/mcp-login
-there sh install.sh --uninstall
+there_well sh install.sh --uninstall
+truncate -s 300M "$site/latest/download/SHA256SUMS"
+there sh install.sh && fail "with busybox 300 MB are taken"
+said "SHA256SUMS could not be downloaded"
 [ -z "$(ls -A "$tiny/home/.local")" ] || fail "with busybox --uninstall leaves files"
 
 # As it is published, it knows the publisher's key, or says that it knows none.

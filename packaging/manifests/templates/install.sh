@@ -15,6 +15,10 @@
 # be signed by the same key).
 set -eu
 umask 022
+# An answer that does not end must not fill the disk: no file gets larger than 100 MB. A
+# program that is not ended for it says so, and dumps no core.
+trap '' XFSZ
+ulimit -f 200000
 
 published='{{.Get "REPOSITORY"}}/releases'
 releases=${MCP_LOGIN_RELEASES:-$published}
@@ -39,9 +43,9 @@ fetch() {
   esac
   if command -v curl >/dev/null; then
     # shellcheck disable=SC2086 # the options are words of their own
-    curl -fsSL $secure --retry 2 -o "$2" "$releases/$1"
+    curl -fsSL $secure --retry 2 --connect-timeout 20 --max-time 600 -o "$2" "$releases/$1"
   elif command -v wget >/dev/null; then
-    wget -q -O "$2" "$releases/$1"
+    wget -q -O "$2" "$releases/$1" # waits 15 minutes; Debian's busybox crashes at -T
   else
     fail "neither curl nor wget is here" "install curl"
   fi || fail "$releases/$1 could not be downloaded" "see whether that address opens in a browser"
@@ -73,7 +77,8 @@ checksum() {
 }
 
 # verify_sums holds SHA256SUMS against its signature. Where there is nothing to do that
-# with it says so: then the checksum only shows that the download is whole.
+# with it says so: then the checksum only shows that the download is whole, and https whose
+# it is. That is too little for a mirror.
 verify_sums() {
   if [ -z "$key" ]; then
     why="this script knows no key"
@@ -90,7 +95,10 @@ verify_sums() {
     say "The signature of $signer is good."
     return
   fi
+  [ -z "$key" ] || [ "$releases" = "$published" ] ||
+    fail "$why, and only a signature tells whose files a mirror has; nothing was installed" "install OpenSSH 8.2 or newer"
   say "NOTE: $why: only the checksum was compared, and not who made it."
+  command -v curl >/dev/null || say "NOTE: this wget may not have checked either who has answered. curl does."
 }
 
 # download leaves the checked content of the archive in $work/content.
