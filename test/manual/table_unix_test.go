@@ -44,7 +44,6 @@ var notRun = []struct{ command, why string }{
 	{"docker run", "it needs a container engine; packaging/checks/60-images.sh runs the same with podman"},
 	{"docker pull", "it is published by nobody yet"},
 	{"docker rmi", "it needs a container engine"},
-	{"docker volume", "it needs a container engine"},
 	{"npm ", "it downloads 2 GB; .ci/run runs it"},
 	{"npx mcp-remote", "it is what is replaced; test/interop runs it"},
 	{"npx @modelcontextprotocol/inspector", "test/interop runs the Inspector"},
