@@ -8,7 +8,11 @@ need ssh-keygen
 cd "$WORK"
 . "$CLONE/packaging/publisher"
 for key in ours theirs; do ssh-keygen -q -t ed25519 -N '' -C "$key" -f $key; done
-RELEASE_SIGNING_KEY=$(cat ours) OWNER='' SIGNING_KEY='' "$CLONE/packaging/sign" "$DIST"
+public=$(cut -d ' ' -f 1,2 ours.pub)
+cp -r "$CLONE/packaging" .
+sed -i "s|^SIGNING_KEY=.*|SIGNING_KEY=\"$public\"|" packaging/publisher
+! RELEASE_SIGNING_KEY=$(cat theirs) packaging/sign "$DIST" 2>/dev/null || fail "another key than the publisher's is taken"
+RELEASE_SIGNING_KEY=$(cat ours) packaging/sign "$DIST"
 
 # block N: the commands of that block of the section, as they stand in the page.
 block() {
@@ -17,7 +21,6 @@ block() {
 }
 
 # The first writes who may sign, with the key of the publisher; here it is ours.
-public=$(cut -d ' ' -f 1,2 ours.pub)
 block 1 | sed "s|${SIGNING_KEY:-KEY}|$public|" >allow
 bash allow
 grep -qF "$public" allowed_signers || fail "docs/install.md does not say who may sign"

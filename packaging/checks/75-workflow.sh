@@ -49,9 +49,10 @@ END
 filled_in() {
   git clone -q "$CLONE" "$filled"
   cd "$filled"
+  unready
   git tag -d "v$VERSION" >/dev/null
   ssh-keygen -q -t ed25519 -N '' -C '' -f "$WORK/key"
-  sed -i -e 's/^OWNER=$/OWNER=someone/' -e "s,^IMAGE=.*,IMAGE=\"$image/mcp-login\"," -e "s,^WHOAMI_IMAGE=.*,WHOAMI_IMAGE=\"$image/whoami-server\"," \
+  sed -i -e 's/^OWNER=.*/OWNER=someone/' -e "s,^IMAGE=.*,IMAGE=\"$image/mcp-login\"," -e "s,^WHOAMI_IMAGE=.*,WHOAMI_IMAGE=\"$image/whoami-server\"," \
     -e "s,^SIGNING_KEY=.*,SIGNING_KEY=\"$(cut -d ' ' -f 1,2 "$WORK/key.pub")\"," packaging/publisher
   packaging/set-module-path github.com/someone/mcp-login
   sed -i "s/^## \[Unreleased\]/&\n\n## [$VERSION]/" CHANGELOG.md
@@ -79,8 +80,9 @@ environment() {
 # unready: what nobody has filled in is named, each with a hint.
 unready() {
   local said word
-  said=$(cd "$CLONE" && RELEASE_SIGNING_KEY='' packaging/release-ready 2>&1) && fail "it could be released as it is"
-  for word in "fill in OWNER" "set-module-path $(. "$CLONE/packaging/publisher" && echo "$MODULE")" "rename \[Unreleased\]" "private half"; do
+  sed -i 's/^OWNER=.*/OWNER=/' packaging/publisher
+  said=$(RELEASE_SIGNING_KEY='' packaging/release-ready 2>&1) && fail "it could be released as it is"
+  for word in "fill in OWNER" "set-module-path github.com/OWNER/" "rename \[Unreleased\]" "private half"; do
     grep -q "$word" <<<"$said" || fail "release-ready does not say \"$word\": $said"
   done
 }
@@ -113,7 +115,7 @@ ran() {
   case $1 in
     packaging/check) return ;; # which runs this
     packaging/build) [ -s dist/SHA256SUMS ] ;; # packaging/check has run it, in its clones
-    packaging/release-ready) unready; $1 ;;
+    packaging/release-ready) $1 ;;
     "packaging/sign dist") $1; [ -s dist/SHA256SUMS.sig ] ;;
     "packaging/images/build dist dist/images") $1 ;;
     "packaging/images/push dist/images") $1; pushed ;;
