@@ -32,14 +32,13 @@ func (h Host) Trouble(s System, e Server, version string) Trouble {
 		return Trouble{"cmd.exe does not hand its arguments on as they are written", false}
 	}
 	for i := 0; i < words; i++ {
-		name := program(argv[i])
 		if t := h.commandTrouble(s, argv[i]); t.Text != "" {
 			return t
 		}
-		switch {
-		case name == "env":
+		switch program(argv[i]) {
+		case "env":
 			i = max(i, from-1)
-		case name == "cmd":
+		case "cmd":
 			i++ // its /c
 		default:
 			i = words
