@@ -5,11 +5,42 @@
 # npm's trust in the workflow cannot be tried.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need actionlint shellcheck docker-registry skopeo ssh-keygen openssl npm
+need actionlint shellcheck skopeo ssh-keygen openssl npm
 workflow=$CLONE/.github/workflows/release.yml
 filled=$WORK/filled
 started=()
+declare -A secrets
 trap '[ ${#started[@]} = 0 ] || kill "${started[@]}"' EXIT
+
+# plan is what the workflow does in which order: the jobs, what they may, and what each
+# command is given.
+plan() {
+  awk '/^jobs:/ { on = 1; next } !on { next }
+    { sub(/ *#.*/, "") }
+    /^  [a-z]+:$/ || /^ *environment:/ || /: (read|write)$/ { $1 = $1; printf "%s%s", line, $0; line = "\n" }
+    / run: / { sub(/.* run: /, ""); printf "\nrun: %s", $0 }
+    /^ +[A-Z_]+: / { printf " with %s", substr($1, 1, length($1) - 1) }
+    END { print "" }' "$workflow"
+}
+
+# planned says what it should be: nobody gets more than is written here.
+planned() {
+  diff - <(plan) >&2 <<'END' || fail "the plan of release.yml is another: say here what is right"
+release:
+environment: release
+contents: write
+packages: write
+id-token: write
+attestations: write
+run: packaging/release-ready with RELEASE_SIGNING_KEY
+run: packaging/build
+run: packaging/sign dist with RELEASE_SIGNING_KEY
+run: packaging/images/build dist dist/images
+run: packaging/draft-release dist with GH_TOKEN
+run: packaging/images/push dist/images with GITHUB_TOKEN
+run: packaging/publish-npm dist
+END
+}
 
 # linted: the workflows, and that each run is one command of packaging/.
 linted() {
@@ -33,7 +64,12 @@ log: {level: error}
 storage: {filesystem: {rootdirectory: $WORK/images}}
 http: {addr: "$image", tls: {certificate: $WORK/tls.crt, key: $WORK/tls.key}}
 END
-  docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
+  (
+    cd "$WORK"
+    apt-get download -qq docker-registry 2>/dev/null || { as_root apt-get update -qq; apt-get download -qq docker-registry; }
+  )
+  dpkg -x "$WORK"/docker-registry_*.deb "$WORK/registry" # installed, it would be a service
+  "$WORK/registry/usr/bin/docker-registry" serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
   started+=($!)
   (cd "$CLONE" && go build -o "$WORK/npmregistry" ./packaging/npmregistry)
   "$WORK/npmregistry" "$WORK/npm-address" >/dev/null &
@@ -52,12 +88,13 @@ filled_in() {
   unready
   git tag -d "v$VERSION" >/dev/null
   ssh-keygen -q -t ed25519 -N '' -C '' -f "$WORK/key"
-  sed -i -e 's/^OWNER=.*/OWNER=someone/' -e "s,^IMAGE=.*,IMAGE=\"$image/mcp-login\"," -e "s,^WHOAMI_IMAGE=.*,WHOAMI_IMAGE=\"$image/whoami-server\"," \
-    -e "s,^SIGNING_KEY=.*,SIGNING_KEY=\"$(cut -d ' ' -f 1,2 "$WORK/key.pub")\"," packaging/publisher
+  sed -i -e 's/^OWNER=.*/OWNER=someone/' -e "s,^SIGNING_KEY=.*,SIGNING_KEY=\"$(cut -d ' ' -f 1,2 "$WORK/key.pub")\"," packaging/publisher
   packaging/set-module-path github.com/someone/mcp-login
   sed -i "s/^## \[Unreleased\]/&\n\n## [$VERSION]/" CHANGELOG.md
   go mod edit -toolchain "$(go env GOVERSION)"
   go test ./packaging/owner -update >"$WORK/pages.log" || fail "$(cat "$WORK/pages.log")"
+  # The programs know the names of the images, but for this.
+  sed -i -e "s,^IMAGE=.*,IMAGE=\"$image/mcp-login\"," -e "s,^WHOAMI_IMAGE=.*,WHOAMI_IMAGE=\"$image/whoami-server\"," packaging/publisher
   git -c user.name=check -c user.email=check@localhost commit -qam "the release $VERSION"
   git -c user.name=check -c user.email=check@localhost tag -a -m "$VERSION" "v$VERSION"
   cp -al "$DIST" dist 2>/dev/null || { rm -rf dist && cp -a "$DIST" dist; } # links, on one file system
@@ -69,12 +106,14 @@ environment() {
   npm install --prefix "$WORK/tools" --silent --no-audit --no-fund --ignore-scripts npm@11.6.2
   mkdir -p "$WORK/bin"
   ln -s "$WORK/tools/node_modules/.bin/npm" "$WORK/bin/npm"
-  printf '#!/bin/sh\nprintf "%%s\\n" "$@" >"%s"\ncat >"%s"\n' "$WORK/gh" "$WORK/notes" >"$WORK/bin/gh"
+  # shellcheck disable=SC2016 # for sh
+  printf '#!/bin/sh\n: ${GH_TOKEN:?}\nprintf "%%s\\n" "$@" >"%s"\ncat >"%s"\n' "$WORK/gh" "$WORK/notes" >"$WORK/bin/gh"
   chmod +x "$WORK/bin/gh"
   printf 'registry=%s/\n%s/:_authToken=check\nupdate-notifier=false\n' "$npm" "${npm#http:}" >"$WORK/npmrc"
-  export PATH=$WORK/bin:$PATH RELEASE_SIGNING_KEY GH_TOKEN=check GITHUB_TOKEN=check GITHUB_ACTOR=check GITHUB_OUTPUT=$WORK/output
+  export PATH=$WORK/bin:$PATH GITHUB_ACTOR=check GITHUB_OUTPUT=$WORK/output
   export NPM_CONFIG_USERCONFIG=$WORK/npmrc SSL_CERT_FILE=$WORK/tls.crt
-  RELEASE_SIGNING_KEY=$(cat "$WORK/key")
+  secrets=([RELEASE_SIGNING_KEY]=$(cat "$WORK/key") [GH_TOKEN]=check [GITHUB_TOKEN]=check)
+  unset "${!secrets[@]}"
 }
 
 # unready: what nobody has filled in is named, each with a hint.
@@ -109,11 +148,12 @@ pushed() {
   done
 }
 
-# ran runs a command of the workflow as it stands there, and looks at what has come of it. A
-# command that is not here is new: say how it is tried.
+# ran COMMAND NAME... runs a command of the workflow as it stands there, with the secrets of these names,
+# and looks at what has come of it. A command that is not here is new: say how it is tried.
 ran() {
+  local name
+  for name in "${@:2}"; do export "$name=${secrets[$name]}"; done
   case $1 in
-    packaging/check) return ;; # which runs this
     packaging/build) [ -s dist/SHA256SUMS ] ;; # packaging/check has run it, in its clones
     packaging/release-ready) $1 ;;
     "packaging/sign dist") $1; [ -s dist/SHA256SUMS.sig ] ;;
@@ -127,8 +167,12 @@ ran() {
 }
 
 linted
+planned
 registries
 filled_in
 environment
-sed -nE 's/^ *(- )?run: //p' "$workflow" >"$WORK/commands"
-while IFS= read -r command; do ran "$command" </dev/null; done <"$WORK/commands"
+plan | sed -n 's/^run: //p' >"$WORK/commands"
+while IFS= read -r command; do
+  # shellcheck disable=SC2046 # names
+  (ran "${command%% with *}" $(grep -oE 'with [A-Z_]+' <<<"$command" | cut -d ' ' -f 2) </dev/null)
+done <"$WORK/commands"
