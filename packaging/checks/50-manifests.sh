@@ -4,7 +4,7 @@
 # installed; Scoop and winget run on Windows only.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need ruby unzip makepkg bsdtar zstd
+need ruby unzip makepkg bsdtar pacman zstd
 . "$CLONE/packaging/publisher"
 cd "$DIST/manifests"
 
