@@ -152,15 +152,25 @@ func (a *app) uninstall(ctx context.Context, o options, with uninstallOptions) e
 	if len(u.failures) == 0 || !u.report.Removed {
 		return nil
 	}
-	return hint.With(unfinished{u.failures}, "when that is mended, run again: mcp-login uninstall --write")
+	left := 0
+	for _, i := range u.report.Items {
+		if !i.Done && i.Problem != "" {
+			left++
+		}
+	}
+	if left == 0 {
+		return unfinished{"everything is removed, but not everything could be revoked", u.failures}
+	}
+	return hint.With(unfinished{fmt.Sprintf("not everything could be removed: %d of it is left", left), u.failures}, "when that is mended, run again: mcp-login uninstall --write")
 }
 
 // unfinished is an uninstall that could not do everything; what, was said.
-type unfinished struct{ failures []error }
-
-func (e unfinished) Error() string {
-	return fmt.Sprintf("not everything could be removed: %d of it is left", len(e.failures))
+type unfinished struct {
+	text     string
+	failures []error
 }
+
+func (e unfinished) Error() string { return e.text }
 
 func (e unfinished) Unwrap() []error { return e.failures }
 
@@ -197,7 +207,11 @@ func (u *uninstaller) say(i uninstallItem) {
 		u.term.Print("removed %s: %s", i.Kind, i.what())
 	}
 	for _, path := range i.Left {
-		u.term.Note("left alone, because it is not of mcp-login: %s", path)
+		why := "it is not of mcp-login"
+		if path == i.File {
+			why = "it is a link, something is mounted there, or it cannot be removed"
+		}
+		u.term.Note("left alone, because %s: %s", why, path)
 	}
 	u.sayProblem(i)
 }

@@ -30,9 +30,10 @@ type uninstaller struct {
 // add adds an item that was found.
 func (u *uninstaller) add(i uninstallItem) { u.report.Items = append(u.report.Items, i) }
 
-// fail notes why an item cannot be removed.
+// fail notes why an item cannot be removed, without a flag in the hint that is not of uninstall.
 func (u *uninstaller) fail(i *uninstallItem, err error) {
-	i.Problem, i.Next = err.Error(), hint.Of(err)
+	next, _, _ := strings.Cut(hint.Of(err), "or choose --store")
+	i.Problem, i.Next = err.Error(), strings.TrimRight(next, ",; ")
 	u.failures = append(u.failures, err)
 }
 
@@ -164,8 +165,9 @@ func (u *uninstaller) remove(ctx context.Context) {
 			err = u.removeLogin(ctx, i)
 		default:
 			err = u.removeStored(ctx, i)
+			i.Done = err == nil
 		}
-		if i.Done = err == nil; err != nil {
+		if err != nil {
 			u.fail(i, err)
 		}
 		u.say(*i)
@@ -221,6 +223,7 @@ func (u *uninstaller) removeLogin(ctx context.Context, i *uninstallItem) error {
 	o := u.options.forKept(i.login)
 	o.store = string(kind)
 	row, err := u.logout(ctx, o, i.Server, logoutOptions{registration: u.with.registration, quiet: true})
+	i.Done = err == nil || st.KeptIn(i.login.Key) == ""
 	if err == nil && row.Outcome == logoutForgotten {
 		err = hint.With(errors.New("forgotten here, and not revoked"), "end it at the provider, where its tokens stay valid until they expire")
 	}
