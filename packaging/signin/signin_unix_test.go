@@ -3,12 +3,15 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"mcp-login/test/binary"
 )
@@ -63,7 +66,6 @@ func TestFaultsAreSeen(t *testing.T) {
 		"keeps nothing":           {nil, `MCP_LOGIN_DIR=$(mktemp -d) exec "$0" "$@"`, "asked to sign in again"},
 		"revokes nothing":         {nil, `case $1 in http*|login) exec "$0" "$@";; esac`, "revoke nothing"},
 		"uninstalls nothing":      {nil, `case $1 in uninstall) exec "$0" logout --all;; esac; exec "$0" "$@"`, "index.json"},
-		"hangs":                   {[]string{"-limit", "1s"}, `sleep 1000; :`, "killed"},
 		"leaves what hangs":       {[]string{"-limit", "1s"}, `exec 3<&0; setsid cat <&3 & :`, "before anybody had signed in"},
 		"leaves a file":           {[]string{"-left", kept}, `exec "$0" "$@"`, "forgotten"},
 	} {
@@ -73,6 +75,28 @@ func TestFaultsAreSeen(t *testing.T) {
 				t.Errorf("%v, want %q in\n%s", err, c.want, said)
 			}
 		})
+	}
+}
+
+// At its limit a command ends with all that it has started: here with what holds a pipe open.
+func TestNothingOutlivesTheLimit(t *testing.T) {
+	home := t.TempDir()
+	pipe := filepath.Join(home, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alive, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = alive.Close() }()
+	said, err := drivesIn(t, nil, home, []string{"-limit", "1s"}, "sh", "-c", `exec 3>"$HOME/pipe"; echo begun >&3; sleep 1000; :`)
+	if err == nil || !strings.Contains(said, "killed") {
+		t.Errorf("%v\n%s", err, said)
+	}
+	_ = alive.SetReadDeadline(time.Now().Add(time.Minute))
+	if left, err := io.ReadAll(alive); err != nil || string(left) != "begun\n" {
+		t.Errorf("%q, %v", left, err)
 	}
 }
 
