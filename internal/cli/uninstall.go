@@ -81,7 +81,9 @@ type uninstallItem struct {
 	Flags   string `json:"flags,omitzero"`
 	// File is that of an entry; else it is the folder of logins.
 	File string `json:"file"`
-	Done bool   `json:"done"`
+	// Container tells that an entry has logins of its own, in a container.
+	Container bool `json:"container,omitzero"`
+	Done      bool `json:"done"`
 	// Left is what is not ours in the folder.
 	Left    []string `json:"left,omitzero"`
 	Problem string   `json:"problem,omitzero"`
@@ -89,6 +91,8 @@ type uninstallItem struct {
 
 	host  hosts.Host
 	login store.Entry
+	err   error
+	stays bool // nothing is tried
 }
 
 // programReport says where this program is from, and how it is removed.
@@ -132,9 +136,7 @@ func (a *app) uninstall(ctx context.Context, o options, with uninstallOptions) e
 	if system := hosts.ThisSystem(a.getenv); system.Exists(hosts.CopyPath(system)) && !hosts.SameFile(hosts.CopyPath(system), u.self) {
 		u.report.Copy = hosts.CopyPath(system)
 	}
-	if err := u.look(ctx); err != nil {
-		return err
-	}
+	u.look(ctx)
 	asks := with.write && !with.yes && !with.json && a.typed() && a.term.Interactive() && len(u.report.Items) > 0
 	if !with.json && (asks || !with.write) {
 		u.show()
@@ -149,19 +151,28 @@ func (a *app) uninstall(ctx context.Context, o options, with uninstallOptions) e
 	} else if err := a.term.JSON(u.report); err != nil {
 		return err
 	}
-	if len(u.failures) == 0 || !u.report.Removed {
-		return nil
-	}
+	return u.unfinished()
+}
+
+// unfinished is the error of an uninstall that could not do everything.
+func (u *uninstaller) unfinished() error {
+	var failures []error
 	left := 0
 	for _, i := range u.report.Items {
-		if !i.Done && i.Problem != "" {
+		if i.err != nil {
+			failures = append(failures, i.err)
+		}
+		if i.err != nil && !i.Done {
 			left++
 		}
 	}
-	if left == 0 {
-		return unfinished{"everything is removed, but not everything could be revoked", u.failures}
+	switch {
+	case len(failures) == 0 || !u.report.Removed:
+		return nil
+	case left == 0:
+		return unfinished{"everything is removed, but not everything could be revoked", failures}
 	}
-	return hint.With(unfinished{fmt.Sprintf("not everything could be removed: %d of it is left", left), u.failures}, "when that is mended, run again: mcp-login uninstall --write")
+	return hint.With(unfinished{fmt.Sprintf("not everything could be removed: %d of it is left", left), failures}, "when that is mended, run again: mcp-login uninstall --write")
 }
 
 // unfinished is an uninstall that could not do everything; what, was said.
@@ -235,8 +246,11 @@ func (u *uninstaller) sayRest() {
 		u.term.Note("nothing is removed yet; to remove it, run: mcp-login uninstall --write")
 	case !u.report.Removed:
 		u.term.Note("nothing is removed")
-	case slices.ContainsFunc(u.report.Items, func(i uninstallItem) bool { return i.Kind == "entry" && i.Done }):
-		u.term.Note("restart your clients: one that still runs would ask for a sign-in")
+	case slices.ContainsFunc(u.report.Items, func(i uninstallItem) bool { return i.Done && (i.Kind == "entry" || i.Kind == "login") }):
+		u.term.Note("restart your clients: what still runs goes on with the token that it has, and asks for a sign-in then")
+	}
+	if slices.ContainsFunc(u.report.Items, func(i uninstallItem) bool { return i.Container }) {
+		u.term.Note("logins of containers are in their volumes, which stay: run the image with uninstall --write as its arguments, then remove the volume")
 	}
 	for files := range slices.Chunk(u.report.Backups, atOnce) {
 		u.term.Note("copies of your clients' files, from before mcp-login changed them, are yours; they may hold secrets. To remove them, run: %s", terminal.Command(deletion(files...)))

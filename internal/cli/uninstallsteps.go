@@ -20,11 +20,10 @@ import (
 // uninstaller is one run of uninstall.
 type uninstaller struct {
 	*app
-	options  options
-	with     uninstallOptions
-	self     string // the path of this program
-	report   uninstallReport
-	failures []error
+	options options
+	with    uninstallOptions
+	self    string // the path of this program
+	report  uninstallReport
 }
 
 // add adds an item that was found.
@@ -33,16 +32,17 @@ func (u *uninstaller) add(i uninstallItem) { u.report.Items = append(u.report.It
 // fail notes why an item cannot be removed, without a flag in the hint that is not of uninstall.
 func (u *uninstaller) fail(i *uninstallItem, err error) {
 	next, _, _ := strings.Cut(hint.Of(err), "or choose --store")
-	i.Problem, i.Next = err.Error(), strings.TrimRight(next, ",; ")
-	u.failures = append(u.failures, err)
+	i.Problem, i.Next, i.err = err.Error(), strings.TrimRight(next, ",; "), err
 }
 
 // look finds what there is. The folders of logins are those of this environment, of one
 // without MCP_LOGIN_DIR, and those that entries of clients name.
-func (u *uninstaller) look(ctx context.Context) error {
+func (u *uninstaller) look(ctx context.Context) {
 	own, err := defaultDir(u.getenv)
 	if err != nil {
-		return storeError{err}
+		item := uninstallItem{Kind: "folder", File: u.getenv("MCP_LOGIN_DIR"), stays: true}
+		u.fail(&item, storeError{err})
+		u.add(item)
 	}
 	folders := []string{own}
 	if usual, err := defaultDir(environmentWith("MCP_LOGIN_DIR", "", u.getenv)); err == nil {
@@ -52,13 +52,13 @@ func (u *uninstaller) look(ctx context.Context) error {
 	var seen []string
 	for _, folder := range folders {
 		if folder = filepath.Clean(folder); filepath.IsAbs(folder) && !slices.Contains(seen, folder) {
+			again := hosts.SameFile(folder, seen...)
 			seen = append(seen, folder)
-			u.lookInto(ctx, folder)
+			u.lookInto(ctx, folder, again)
 		}
 	}
 	order := []string{"entry", "login", "key", "folder"}
 	slices.SortStableFunc(u.report.Items, func(a, b uninstallItem) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
-	return nil
 }
 
 // lookForEntries finds the entries of clients, and returns the folders of logins that they
@@ -82,8 +82,16 @@ func (u *uninstaller) lookForEntries() (folders []string) {
 				continue
 			}
 			for _, s := range all {
-				if u.starts(s) {
-					u.add(uninstallItem{Kind: "entry", Client: h.ID, Name: s.Name, Project: s.Project(), Server: s.Address(), File: file, host: h})
+				item := uninstallItem{Kind: "entry", Client: h.ID, Name: s.Name, Project: s.Project(), Server: s.Address(), File: file, Container: s.InContainer(), host: h}
+				switch {
+				case u.starts(s):
+					u.add(item)
+				case s.Mentions():
+					item.Problem, item.stays = "how it starts mcp-login is not recognised, and it stays", true
+					if len(s.Group) == 0 {
+						item.Next = "to take it out, run: mcp-login config " + h.ID + " --write --remove " + hint.Quote(s.Name)
+					}
+					u.add(item)
 				}
 			}
 			here := func(s hosts.Server) bool { return u.starts(s) && !s.InContainer() }
@@ -99,14 +107,20 @@ func (u *uninstaller) starts(s hosts.Server) bool {
 	return s.Kind() == hosts.KindOwn || s.RunsImage() || filepath.IsAbs(s.Command) && hosts.SameFile(s.Command, u.self)
 }
 
-// lookInto finds what a folder of logins holds.
-func (u *uninstaller) lookInto(ctx context.Context, folder string) {
+// lookInto finds what a folder of logins holds. One that is looked into again, by another
+// name, may have another key in the keyring by that name.
+func (u *uninstaller) lookInto(ctx context.Context, folder string, again bool) {
 	item := uninstallItem{Kind: "folder", File: folder}
 	st, entries, err := u.logins(ctx, folder, store.KindAuto)
-	if err != nil {
+	switch {
+	case err != nil && again:
+		return
+	case err != nil:
 		u.fail(&item, err)
 		u.add(item)
 		return
+	case again:
+		entries = nil
 	}
 	for _, e := range entries {
 		flags := strings.Join(oauth.AccountFlags(e.Key, "", ""), " ")
@@ -115,7 +129,7 @@ func (u *uninstaller) lookInto(ctx context.Context, folder string) {
 	if st.MayHaveKey() {
 		u.add(uninstallItem{Kind: "key", File: folder})
 	}
-	if st.HasFiles() {
+	if !again && st.HasFiles() {
 		u.add(item)
 	}
 }
@@ -148,11 +162,14 @@ func environmentWith(name, value string, getenv func(string) string) func(string
 
 // remove removes what was found, in its order.
 func (u *uninstaller) remove(ctx context.Context) {
-	u.failures = nil // those of the look are met again
 	done := map[[2]string]bool{}
 	for k := range u.report.Items {
 		i := &u.report.Items[k]
-		i.Problem, i.Next = "", ""
+		if i.stays {
+			u.say(*i)
+			continue
+		}
+		i.Problem, i.Next, i.err = "", "", nil // those of the look are met again
 		var err error
 		switch i.Kind {
 		case "entry":
@@ -191,7 +208,7 @@ func (u *uninstaller) removeEntries(file string, h hosts.Host) {
 	}
 	for k := range u.report.Items {
 		i := &u.report.Items[k]
-		if i.Kind != "entry" || i.File != file || i.Client != h.ID {
+		if i.stays || i.Kind != "entry" || i.File != file || i.Client != h.ID {
 			continue
 		}
 		stays := func(s hosts.Server) bool { return s.Name == i.Name && s.Project() == i.Project && u.starts(s) }
@@ -254,5 +271,5 @@ func (u *uninstaller) removeStored(ctx context.Context, i *uninstallItem) error 
 // keyStays reports whether the key of a folder could not be deleted. While the folder is
 // there, the next uninstall knows of it.
 func (u *uninstaller) keyStays(folder string) bool {
-	return slices.ContainsFunc(u.report.Items, func(i uninstallItem) bool { return i.Kind == "key" && i.File == folder && !i.Done })
+	return slices.ContainsFunc(u.report.Items, func(i uninstallItem) bool { return i.Kind == "key" && !i.Done && hosts.SameFile(i.File, folder) })
 }

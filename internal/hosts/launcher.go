@@ -243,6 +243,22 @@ func (s Server) InContainer() bool {
 	return s.RunsImage() || ok && slices.ContainsFunc(argv[from:words], isEngine)
 }
 
+// Mentions reports whether a word in front of the first address names mcp-login as a program, a
+// package or an image, in whatever way it is started.
+func (s Server) Mentions() bool {
+	for _, word := range s.argv() {
+		front, _, isAddress := strings.Cut(word, "://")
+		named := strings.FieldsFunc(front, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()'\"=", r) })
+		if slices.ContainsFunc(named, func(word string) bool { return image(program(word)) == ownProgram.name }) {
+			return true
+		}
+		if isAddress {
+			return false
+		}
+	}
+	return false
+}
+
 // isEngine reports whether a word names a program that runs containers.
 func isEngine(word string) bool { return slices.Contains([]string{"docker", "podman"}, program(word)) }
 

@@ -166,3 +166,27 @@ func TestContainersAreKnown(t *testing.T) {
 		}
 	}
 }
+
+// What starts mcp-login in a way that is not recognised is seen all the same.
+func TestMentionsAreSeen(t *testing.T) {
+	for _, argv := range [][]string{
+		{"cmd", "/d", "/s", "/c", "mcp-login https://a.example/mcp"},
+		{"sh", "-c", "A=b exec mcp-login https://a.example/mcp"},
+		{"env", "-u", "X", "mcp-login", "https://a.example/mcp"},
+		{"docker", "container", "run", "-i", "ghcr.io/somebody/mcp-login:1.0.0", "https://a.example/mcp"},
+		{"nerdctl", "run", "-i", "mcp-login@sha256:0123", "https://a.example/mcp"},
+		{"wsl", "mcp-login", "https://a.example/mcp"},
+		{"mise", "x", "--", "mcp-login", "https://a.example/mcp"},
+		{"go", "run", "./cmd/mcp-login", "https://a.example/mcp"},
+		{`C:\Tools\start.exe`, `C:\Programs\mcp-login.exe`, "https://a.example/mcp"},
+	} {
+		if s := (Server{Command: argv[0], Args: argv[1:]}); s.Kind() == KindOwn || s.RunsImage() || !s.Mentions() {
+			t.Errorf("%q: %s, mentioned: %v", argv, s.Kind(), s.Mentions())
+		}
+	}
+	for _, argv := range [][]string{{"node", "mcp-login.js"}, {"npx", "mcp-remote", "https://a.example/mcp-login"}, {"fetch", "https://a.example", "mcp-login"}} {
+		if s := (Server{Command: argv[0], Args: argv[1:]}); s.Mentions() {
+			t.Errorf("%q is taken for mcp-login", argv)
+		}
+	}
+}
