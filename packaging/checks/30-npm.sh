@@ -29,7 +29,7 @@ done
 
 "$WORK/npmregistry" "$WORK/address" >>"$WORK/fetched" &
 trap 'kill %1' EXIT
-until [ -s "$WORK/address" ]; do kill -0 %1; done
+wait_for $! test -s "$WORK/address"
 registry=$(cat "$WORK/address")
 npm pack --dry-run --json "$DIST"/npm/*/ >"$WORK/packed.json" 2>"$WORK/packing" & # while npm publishes
 packing=$!

@@ -57,12 +57,13 @@ grep -q '^error: issuer: missing' "$WORK/said" || { cat "$WORK/said" >&2; fail "
 # Configured as the file itself shows, the command of the unit serves, as a user without
 # rights. (test/deploy has systemd judge the units.)
 sed -i 's/^#resource:/resource:/; s,^#issuer:.*,issuer: http://127.0.0.1:9/oidc,' "$config"
-command=$(sed -n 's/^ExecStart=//p' "$debian/usr/lib/systemd/system/whoami-server.service")
+port=$(free_port) ops=$(free_port)
+command=$(sed -n "s/:9464/:$ops/; s/^ExecStart=//p" "$debian/usr/lib/systemd/system/whoami-server.service")
 # shellcheck disable=SC2086 # the unit's command is split as systemd does it
-systemd-socket-activate --listen=127.0.0.1:13001 --fdname=http chroot --userspec=65534:65534 "$debian" $command >"$WORK/said" 2>&1 &
+systemd-socket-activate --listen=127.0.0.1:"$port" --fdname=http chroot --userspec=65534:65534 "$debian" $command >"$WORK/said" 2>&1 &
 server=$!
-got=$(curl -s --retry 20 --retry-connrefused --retry-delay 1 -H 'Host: mcp.example.com' -o "$WORK/answer" -w '%{http_code}' http://127.0.0.1:13001/mcp || true)
-ready=$(curl -s -o "$WORK/ready" -w '%{http_code}' http://127.0.0.1:9464/readyz || true)
+got=$(curl -s --retry 20 --retry-connrefused --retry-delay 1 -H 'Host: mcp.example.com' -o "$WORK/answer" -w '%{http_code}' "http://127.0.0.1:$port/mcp" || true)
+ready=$(curl -s -o "$WORK/ready" -w '%{http_code}' "http://127.0.0.1:$ops/readyz" || true)
 kill "$server"
 ended=0
 wait "$server" || ended=$?

@@ -34,10 +34,11 @@ sign() {
 }
 
 mkdir -p "$site"
-port=$((20000 + RANDOM % 20000))
-busybox httpd -f -p 127.0.0.1:$port -h "$site" &
+port=$(free_port)
+busybox httpd -f -p 127.0.0.1:"$port" -h "$site" &
 server=$!
 trap 'kill $server' EXIT
+wait_for $server listens "$port"
 releases=http://127.0.0.1:$port
 
 home=$WORK/person

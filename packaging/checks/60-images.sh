@@ -24,13 +24,6 @@ run=("${container[@]}" run --network host --ulimit nofile=4096:4096 --ulimit npr
   --log-driver k8s-file --read-only --cap-drop all --security-opt no-new-privileges)
 with_volume=(-i --rm -v "$secret:/run/secrets/passphrase:ro" -e MCP_LOGIN_PASSPHRASE_FILE=/run/secrets/passphrase)
 
-# free_port is one at which nobody listens.
-free_port() {
-  local port
-  while port=$((20000 + RANDOM % 12000)); (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do :; done
-  printf %s "$port"
-}
-
 # equal builds twice; the second time as somebody with another umask and time zone.
 equal() {
   local first second
@@ -118,7 +111,7 @@ one_process() {
   bridge=$!
   exec 9>"$WORK/stdin"
   printf '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"check","version":"1"}}}\n' >&9
-  until grep -q '"id":1' "$WORK/bridge.log"; do kill -0 $bridge || fail "the bridge ended: $(cat "$WORK/bridge.log")"; sleep 0.1; done
+  wait_for $bridge grep -sq '"id":1' "$WORK/bridge.log"
   pid=$("${container[@]}" inspect -f '{{.State.Pid}}' bridge)
   [ "$(pgrep --ns "$pid" --nslist pid . | wc -l)" = 1 ] || fail "more than one process in the container"
   "${container[@]}" stop -t 10 bridge >/dev/null

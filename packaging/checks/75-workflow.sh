@@ -54,7 +54,8 @@ linted() {
 
 # registries are one for images and one for npm packages, which set image and npm.
 registries() {
-  local port=$((20000 + RANDOM % 12000))
+  local port
+  port=$(free_port)
   image=127.0.0.1:$port
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=check -addext subjectAltName=IP:127.0.0.1 \
     -keyout "$WORK/tls.key" -out "$WORK/tls.crt" 2>/dev/null
@@ -74,9 +75,8 @@ END
   (cd "$CLONE" && go build -o "$WORK/npmregistry" ./packaging/npmregistry)
   "$WORK/npmregistry" "$WORK/npm-address" >/dev/null &
   started+=($!)
-  until [ -s "$WORK/npm-address" ] && (: </dev/tcp/127.0.0.1/$port) 2>/dev/null; do
-    kill -0 "${started[@]}" || fail "a registry does not start: $(cat "$WORK/registry.log")"
-  done
+  wait_for "${started[0]}" listens "$port"
+  wait_for "${started[1]}" test -s "$WORK/npm-address"
   npm=$(cat "$WORK/npm-address")
 }
 

@@ -18,6 +18,25 @@ as_root_with_own_mounts() {
   exit
 }
 
+# listens PORT: whether somebody does, on this machine.
+listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# free_port is one at which nobody listens, below those that connections get.
+free_port() {
+  local port
+  while port=$((20000 + RANDOM % 12000)); listens $port; do :; done
+  printf %s "$port"
+}
+
+# wait_for PROCESS COMMAND... waits until the command succeeds, 30 s at most, while the process lives.
+wait_for() {
+  local until=$((SECONDS + 30))
+  until "${@:2}"; do
+    if ! kill -0 "$1" || [ $SECONDS -gt $until ]; then fail "waited in vain for ${*:2}"; fi
+    sleep 0.1
+  done
+}
+
 # for_the_channel CHANNEL COMMAND... fails unless the program is of this release and says
 # that it came by the channel.
 for_the_channel() {
