@@ -39,6 +39,10 @@ deb_package() {
   esac
 }
 
+# usable TOOL: it is here. Debian has a busybox that needs libraries too, and is of no use where
+# there is nothing else.
+usable() { command -v "$1" >/dev/null && { [ "$1" != busybox ] || ! ldd "$(command -v busybox)" >/dev/null 2>&1; }; }
+
 # need TOOL... sees to it that each of them can be called, in the version above. What is
 # said goes to stderr: stdout is the caller's.
 need() {
@@ -48,7 +52,7 @@ need() {
       # What the caller has set for what it builds is not for tools.
       go version -m "$(command -v "$tool")" 2>/dev/null | grep -q "mod.*${module##*@}" ||
         GOFLAGS='' CGO_ENABLED=0 GOOS='' GOARCH='' GOBIN=$(tool_folder) go install "$module" >&2 || fail "$module cannot be installed"
-    elif ! command -v "$tool" >/dev/null; then
+    elif ! usable "$tool"; then
       debs+=("$(deb_package "$tool")")
     fi
   done
@@ -57,7 +61,7 @@ need() {
   as_root apt-get update -qq >&2
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${debs[@]}" >/dev/null || fail "${debs[*]} cannot be installed"
   for tool; do
-    command -v "$tool" >/dev/null || fail "$tool is missing although its package is installed"
+    usable "$tool" || fail "$tool is missing although its package is installed"
   done
 }
 
