@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # The npm packages: published to a registry on loopback by what the release calls, then
-# used from there as people do, with the Node of this machine and with Node 24, which lets
-# the program take the place of the process that started it.
+# used from there as people do, with Node 20, and with Node 24, which lets the program take
+# the place of the process that started it.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$CLONE"
 checks=$CLONE/packaging/checks
 package=mcp-login@$VERSION
 arch=$(node -p process.arch)
-npm install --prefix "$WORK/tools" --loglevel=error --no-audit --no-fund --ignore-scripts "node-linux-$arch@24.21.0" \
-  publint@0.3.25 cmd-shim@8.0.0 pnpm@10.34.8 @yarnpkg/cli-dist@4.18.1 "@oven/bun-linux-${arch/arm64/aarch64}@1.4.5" >/dev/null
+npm install --prefix "$WORK/tools" --loglevel=error --no-audit --no-fund --ignore-scripts "node20@npm:node-linux-$arch@20.20.2" \
+  "node24@npm:node-linux-$arch@24.21.0" publint@0.3.25 cmd-shim@8.0.0 pnpm@10.34.8 @yarnpkg/cli-dist@4.18.1 "@oven/bun-linux-${arch/arm64/aarch64}@1.4.5" >/dev/null
 tools=$WORK/tools/node_modules
-mkdir "$tools/node-linux-$arch/lib" # where npm 10 looks for global packages
+mkdir "$tools"/node2{0,4}/lib # where npm 10 looks for global packages
 go build -o "$WORK/" ./packaging/npm ./packaging/npmregistry
 
 # tree writes the packages and says what is in them; they must not depend on the umask.
@@ -80,7 +80,7 @@ node -e '
     .then((published) => { if (published.versions[version].dist.integrity !== integrity) throw new Error(name + " was packed otherwise"); });
 ' "$WORK/packed.json" "$registry"
 
-for node in '' "$tools/node-linux-$arch/bin:"; do
+for node in "$tools"/node2{0,4}/bin:; do
   fresh
   say "Node $(person node -v)"
   : >"$WORK/fetched"
