@@ -81,7 +81,7 @@ func (a *app) keptLogins(cmd *cobra.Command) []store.Entry {
 		kind = f.Value.String()
 	}
 	silent := &app{getenv: a.getenv, term: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard})}
-	st, err := silent.openStore(kind, nil)
+	st, err := silent.openStore(generalOptions{store: kind}, nil)
 	if err != nil {
 		return nil
 	}

@@ -123,7 +123,7 @@ func TestWhatIsOfferedIsTaken(t *testing.T) {
 			must(t, f.Parse([]string{"--" + flag, value}))
 			must(t, o.resolve(f))
 			a := &app{getenv: env("MCP_LOGIN_DIR", t.TempDir()), term: onPipes(io.Discard, io.Discard)}
-			_, storeErr := a.openStore(o.store, nil)
+			_, storeErr := a.openStore(o.generalOptions, nil)
 			_, logErr := a.logger(o.logLevel)
 			_, connErr := a.connection(&o, nil)
 			for _, err := range []error{o.check(), storeErr, logErr, connErr} {

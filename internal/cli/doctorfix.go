@@ -27,7 +27,7 @@ func (a *app) fix(ctx context.Context, o options, with doctorOptions) ([]repairR
 	if err != nil {
 		return nil, err
 	}
-	st, err := a.openStore(o.store, log)
+	st, err := a.openStore(o.generalOptions, log)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 type generalOptions struct {
 	version                                     string // of this program
 	store, logLevel, userAgent, browser         string
+	dir                                         string // of the store, "" for that of the environment
 	noBrowser, allowHTTP, ipv4, noCookies       bool
 	connectTimeout, headersTimeout, bodyTimeout time.Duration
 	maxMessage                                  byteSize

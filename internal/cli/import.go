@@ -88,7 +88,7 @@ func (a *app) importMCPRemote(ctx context.Context, o importOptions, urls []strin
 	if err != nil {
 		return err
 	}
-	st, err := a.openStore(o.store, log)
+	st, err := a.openStore(generalOptions{store: o.store}, log)
 	if err != nil {
 		return err
 	}

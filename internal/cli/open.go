@@ -40,7 +40,7 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 	if err != nil {
 		return nil, err
 	}
-	st, err := a.openStore(o.store, log)
+	st, err := a.openStore(o.generalOptions, log)
 	if err != nil {
 		return nil, err
 	}
@@ -169,8 +169,12 @@ func stdinLines(in io.Reader) func() <-chan string {
 }
 
 // openStore opens the store of this user. It does not touch the keyring yet.
-func (a *app) openStore(kind string, log *slog.Logger) (*store.Store, error) {
-	dir, err := defaultDir(a.getenv)
+func (a *app) openStore(o generalOptions, log *slog.Logger) (*store.Store, error) {
+	kind, dir := o.store, o.dir
+	var err error
+	if dir == "" {
+		dir, err = defaultDir(a.getenv)
+	}
 	switch {
 	case err == nil || store.Kind(kind) == store.KindMemory:
 	case homeless() && a.getenv("MCP_LOGIN_DIR") == "" && store.Kind(kind) == store.KindAuto:
@@ -218,7 +222,7 @@ func (a *app) kept(ctx context.Context, o options) (*store.Store, []store.Entry,
 	if err != nil {
 		return nil, nil, err
 	}
-	st, err := a.openStore(o.store, log)
+	st, err := a.openStore(o.generalOptions, log)
 	if err != nil {
 		return nil, nil, err
 	}

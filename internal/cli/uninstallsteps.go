@@ -45,7 +45,13 @@ func (u *uninstaller) look(ctx context.Context) {
 		u.add(item)
 	}
 	folders := []string{own}
-	if usual, err := defaultDir(environmentWith("MCP_LOGIN_DIR", "", u.getenv)); err == nil {
+	elsewhere := func(name string) string {
+		if name == "MCP_LOGIN_DIR" {
+			return ""
+		}
+		return u.getenv(name)
+	}
+	if usual, err := defaultDir(elsewhere); err == nil {
 		folders = append(folders, usual)
 	}
 	folders = append(folders, u.lookForEntries()...)
@@ -137,27 +143,8 @@ func (u *uninstaller) lookInto(ctx context.Context, folder string, again bool) {
 // logins opens the store in a folder and lists what is kept there.
 func (u *uninstaller) logins(ctx context.Context, folder string, kind store.Kind) (st *store.Store, all []store.Entry, err error) {
 	o := u.options
-	o.store = string(kind)
-	defer u.in(folder)()
+	o.store, o.dir = string(kind), folder
 	return u.kept(ctx, o)
-}
-
-// in lets the program keep its logins in a folder until the function that it returns is
-// called.
-func (u *uninstaller) in(folder string) (restore func()) {
-	before := u.getenv
-	u.getenv = environmentWith("MCP_LOGIN_DIR", folder, before)
-	return func() { u.getenv = before }
-}
-
-// environmentWith is an environment in which one variable has another value.
-func environmentWith(name, value string, getenv func(string) string) func(string) string {
-	return func(asked string) string {
-		if asked == name {
-			return value
-		}
-		return getenv(asked)
-	}
 }
 
 // remove removes what was found, in its order.
@@ -236,9 +223,8 @@ func (u *uninstaller) removeLogin(ctx context.Context, i *uninstallItem) error {
 	if _, err := st.Load(ctx, i.login.Key); err != nil && !errors.Is(err, oauth.ErrNotFound) {
 		return storeError{err}
 	}
-	defer u.in(i.File)()
 	o := u.options.forKept(i.login)
-	o.store = string(kind)
+	o.store, o.dir = string(kind), i.File
 	row, err := u.logout(ctx, o, i.Server, logoutOptions{registration: u.with.registration, quiet: true})
 	i.Done = err == nil || st.KeptIn(i.login.Key) == ""
 	if err == nil && row.Outcome == logoutForgotten {
