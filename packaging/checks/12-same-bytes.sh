@@ -40,10 +40,14 @@ same() {
 
 count=0
 while read -r _ name; do
-  case $name in *_source.* | *.json | install.sh) continue ;; esac
+  case $name in *_source.* | *.json | install.sh | npm-packages.tar) continue ;; esac
   unpacked "$DIST/$name"
   same "$name" content
 done <"$DIST/SHA256SUMS"
+rm -rf content
+mkdir content
+tar -xf "$DIST/npm-packages.tar" -C content
+diff -r content/npm "$DIST/npm" >&2 || fail "npm-packages.tar does not hold the packages of npm"
 for folder in "$DIST"/npm/cli-*; do
   same "mcp-login_${folder##*/cli-}" "$folder"
 done

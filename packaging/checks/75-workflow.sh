@@ -29,16 +29,22 @@ planned() {
 release:
 environment: release
 contents: write
-packages: write
 id-token: write
 attestations: write
 run: packaging/release-ready with RELEASE_SIGNING_KEY
 run: packaging/build
 run: packaging/sign dist with RELEASE_SIGNING_KEY
-run: packaging/images/build dist dist/images
 run: packaging/draft-release dist with GH_TOKEN
-run: packaging/images/push dist/images with GITHUB_TOKEN
-run: packaging/publish-npm dist
+publish:
+environment: publish
+contents: read
+packages: write
+id-token: write
+attestations: write
+run: packaging/fetch-release release with GH_TOKEN
+run: packaging/images/build release release/images
+run: packaging/images/push release/images with GITHUB_TOKEN
+run: packaging/publish-npm release
 END
 }
 
@@ -106,8 +112,15 @@ environment() {
   npm install --prefix "$WORK/tools" --silent --no-audit --no-fund --ignore-scripts npm@11.6.2
   mkdir -p "$WORK/bin"
   ln -s "$WORK/tools/node_modules/.bin/npm" "$WORK/bin/npm"
-  # shellcheck disable=SC2016 # for sh
-  printf '#!/bin/sh\n: ${GH_TOKEN:?}\nprintf "%%s\\n" "$@" >"%s"\ncat >"%s"\n' "$WORK/gh" "$WORK/notes" >"$WORK/bin/gh"
+  cat >"$WORK/bin/gh" <<END
+#!/bin/sh
+: "\${GH_TOKEN:?}"
+for last; do :; done
+case \$2 in
+  create) printf '%s\n' "\$@" >"$WORK/gh"; cat >"$WORK/notes" ;;
+  download) grep '^/' "$WORK/gh" | xargs cp -l -t "\$last" ;;
+esac
+END
   chmod +x "$WORK/bin/gh"
   printf 'registry=%s/\n%s/:_authToken=check\nupdate-notifier=false\n' "$npm" "${npm#http:}" >"$WORK/npmrc"
   export PATH=$WORK/bin:$PATH GITHUB_ACTOR=check GITHUB_OUTPUT=$WORK/output
@@ -138,6 +151,16 @@ drafted() {
   done
 }
 
+# fetched: nothing is taken that was signed for something else.
+fetched() {
+  mv dist/SHA256SUMS.sig "$WORK/good.sig"
+  ssh-keygen -q -Y sign -n other -f "$WORK/key" - <dist/SHA256SUMS >dist/SHA256SUMS.sig
+  ! "$@" >/dev/null 2>&1 || fail "files are published that are not signed"
+  mv "$WORK/good.sig" dist/SHA256SUMS.sig
+  rm -r release
+  "$@"
+}
+
 # pushed: the registry has both architectures of both images.
 pushed() {
   local name
@@ -153,14 +176,16 @@ pushed() {
 ran() {
   local name
   for name in "${@:2}"; do export "$name=${secrets[$name]}"; done
+  # shellcheck disable=SC2086 # a command with its arguments
   case $1 in
     packaging/build) [ -s dist/SHA256SUMS ] ;; # packaging/check has run it, in its clones
     packaging/release-ready) $1 ;;
     "packaging/sign dist") $1; [ -s dist/SHA256SUMS.sig ] ;;
-    "packaging/images/build dist dist/images") $1 ;;
-    "packaging/images/push dist/images") $1; pushed ;;
     "packaging/draft-release dist") $1; drafted ;;
-    "packaging/publish-npm dist") $1 >"$WORK/npm.log" 2>&1 || fail "$(tail "$WORK/npm.log")"; [ "$(grep -c '^+ ' "$WORK/npm.log")" = 7 ] ;;
+    "packaging/fetch-release release") fetched $1 ;;
+    "packaging/images/build release release/images") $1 ;;
+    "packaging/images/push release/images") $1; pushed ;;
+    "packaging/publish-npm release") $1 >"$WORK/npm.log" 2>&1 || fail "$(tail "$WORK/npm.log")"; [ "$(grep -c '^+ ' "$WORK/npm.log")" = 7 ] ;;
     *) fail "no test runs \"$1\" of release.yml" ;;
   esac
   say "ran: $1"
