@@ -7,9 +7,9 @@ need unzip go-winres goreleaser
 cd "$WORK"
 . "$CLONE/packaging/publisher"
 commit=$(sed -n 's/.*"commit":"\([0-9a-f]*\)".*/\1/p' "$DIST/metadata.json")
-feed="https://api.github.com/repos/${OWNER:-OWNER}/mcp-login/releases/latest"
+feed="https://api.github.com/repos/${REPOSITORY#https://github.com/}/releases/latest"
 
-(cd "$CLONE" && OWNER=OWNER goreleaser check --quiet) || fail "goreleaser says that .goreleaser.yaml is not good, or out of date"
+(cd "$CLONE" && goreleaser check --quiet) || fail "goreleaser says that .goreleaser.yaml is not good, or out of date"
 
 # stamped PROGRAM OS ARCH: what Go says of it.
 stamped() {
