@@ -92,7 +92,6 @@ filled_in() {
   git clone -q "$CLONE" "$filled"
   cd "$filled"
   unready
-  git tag -d "v$VERSION" >/dev/null
   ssh-keygen -q -t ed25519 -N '' -C '' -f "$WORK/key"
   sed -i -e 's/^OWNER=.*/OWNER=someone/' -e "s,^SIGNING_KEY=.*,SIGNING_KEY=\"$(cut -d ' ' -f 1,2 "$WORK/key.pub")\"," packaging/publisher
   packaging/set-module-path github.com/someone/mcp-login
@@ -103,6 +102,8 @@ filled_in() {
   sed -i -e "s,^IMAGE=.*,IMAGE=\"$image/mcp-login\"," -e "s,^WHOAMI_IMAGE=.*,WHOAMI_IMAGE=\"$image/whoami-server\"," packaging/publisher
   git -c user.name=check -c user.email=check@localhost commit -qam "the release $VERSION"
   git -c user.name=check -c user.email=check@localhost tag -a -m "$VERSION" "v$VERSION"
+  git update-ref refs/remotes/origin/main HEAD
+  packaging/release-ready || fail "a maintainer's machine is not ready"
   cp -al "$DIST" dist 2>/dev/null || { rm -rf dist && cp -a "$DIST" dist; } # links, on one file system
   rm -f dist/SHA256SUMS.sig # it would be written in both
 }
@@ -133,8 +134,11 @@ END
 unready() {
   local said word
   sed -i 's/^OWNER=.*/OWNER=/' packaging/publisher
-  said=$(RELEASE_SIGNING_KEY='' packaging/release-ready 2>&1) && fail "it could be released as it is"
-  for word in "fill in OWNER" "set-module-path github.com/OWNER/" "rename \[Unreleased\]" "private half"; do
+  git tag "v$VERSION.1"
+  git update-ref refs/remotes/origin/main "$(git -c user.name=check -c user.email=check@localhost commit-tree -m other 'HEAD^{tree}')"
+  said=$(GITHUB_ACTIONS=true RELEASE_SIGNING_KEY='' packaging/release-ready 2>&1) && fail "it could be released as it is"
+  git tag -d "v$VERSION" "v$VERSION.1" >/dev/null
+  for word in "one tag that is a version, but: v$VERSION" "commit of main" "fill in OWNER" "set-module-path github.com/OWNER/" "CHANGELOG.md says nothing of" "private half"; do
     grep -q "$word" <<<"$said" || fail "release-ready does not say \"$word\": $said"
   done
 }
@@ -194,8 +198,10 @@ ran() {
 linted
 planned
 registries
+export GITHUB_REF_NAME=v$VERSION GITHUB_ACTIONS=''
 filled_in
 environment
+GITHUB_ACTIONS=true
 plan | sed -n 's/^run: //p' >"$WORK/commands"
 while IFS= read -r command; do
   # shellcheck disable=SC2046 # names
