@@ -120,6 +120,14 @@ hinted again "$home/.local/bin/mcp-login"
 echo '{"private":true}' >"$home/package.json"
 person npm install --silent "$package"
 hinted again node_modules/.bin/mcp-login
+# Nor in a project of pnpm, where the wrapper lies deeper and npm has no place.
+rm -r "$home/node_modules" "$home"/package*.json
+echo '{"private":true}' >"$home/package.json"
+echo 'optional=false' >>"$home/.npmrc"
+node=$tools/.bin:
+person pnpm add --silent "$package"
+hinted again node_modules/.bin/mcp-login
+node=''
 
 # What other package managers run once they keep in folders of their own.
 fresh
@@ -135,7 +143,7 @@ const [, , value, wrapper] = process.argv;
 Object.defineProperty(process, 'platform', { value });
 Object.defineProperty(process, 'arch', { value: 'x64' });
 process.execve = () => { throw new Error('there is no execve on Windows'); };
-require('node:child_process').spawn = (program, args) => (console.log(program, ...args), { on() {} });
+require('node:child_process').spawn = (program, args) => (console.log(program, ...args), { on: (event, f) => event === 'error' && f({ code: 'EACCES' }) });
 process.argv = [process.execPath, wrapper, 'a', 'b c'];
 require(wrapper);
 process.removeAllListeners();
@@ -143,8 +151,9 @@ EOF
 wrapper=$home/windows/node_modules/mcp-login/bin/mcp-login.js
 node -e 'require(process.argv[1])(process.argv[2], process.argv[3])' "$tools/cmd-shim" "$wrapper" "$WORK/shim"
 grep -qF 'mcp-login.js" %*' "$WORK/shim.cmd" || fail "the .cmd file is $(cat "$WORK/shim.cmd")"
-said=$(node "$WORK/system.js" win32 "$wrapper")
-[[ $said == *"/cli-win32-x64/bin/mcp-login.exe a b c" ]] || fail "on Windows it would start $said"
+! said=$(node "$WORK/system.js" win32 "$wrapper" 2>&1) || fail "on Windows a program that cannot be started is no failure"
+[[ $said == *"/cli-win32-x64/bin/mcp-login.exe a b c
+error: "*"cannot be run: EACCES"* && $said != *chmod* ]] || fail "on Windows it would start $said"
 
 # On a system for which there is no program the way is the one by Go (module-path tries it).
 ! said=$(node "$WORK/system.js" freebsd "$wrapper" 2>&1) || fail "there is a program for FreeBSD: $said"

@@ -24,10 +24,11 @@ try {
   program = require.resolve(`${holder}/bin/mcp-login${windows ? '.exe' : ''}`);
 } catch {
   const both = `--package=${name}@${version} --package=${holder}@${version}`;
-  // A project has its package.json beside node_modules, the global folder has none.
-  const project = fs.existsSync(path.join(__dirname, '../../../package.json'));
+  // A project has its package.json beside the outermost node_modules, a global folder has none.
+  const project = fs.existsSync(path.join(__filename.split(/[\\/]node_modules[\\/]/)[0], 'package.json'));
+  const install = /[\\/]\.pnpm[\\/]/.test(__filename) ? 'pnpm add' : 'npm install';
   fail(`the package ${holder} is not installed; it holds the program for this system`,
-    once ? `npx -y ${both} mcp-login` : `npm install ${project ? '' : '--global '}${holder}@${version}`);
+    once ? `npx -y ${both} mcp-login` : `${install} ${project ? '' : '--global '}${holder}@${version}`);
 }
 const args = process.argv.slice(2);
 
@@ -37,14 +38,14 @@ if (process.execve && !windows) {
   try {
     fs.accessSync(program, fs.constants.X_OK);
   } catch (e) {
-    fail(`${program} cannot be run: ${e.code}`, `chmod +x '${program}'`);
+    cannotRun(e);
   }
   process.execve(program, [program, ...args]);
 }
 
 // Windows, and Node before 22.15: stand beside it, hand on signals, and end as it does.
 const child = spawn(program, args, { stdio: 'inherit' });
-child.on('error', (e) => fail(`${program} cannot be run: ${e.code}`, `chmod +x '${program}'`));
+child.on('error', cannotRun);
 // On Windows a signal would end it at once; the console tells both about Ctrl+C.
 for (const s of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(s, () => windows || child.kill(s));
 child.on('exit', (code, signal) => {
@@ -52,6 +53,10 @@ child.on('exit', (code, signal) => {
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 });
+
+function cannotRun({ code }) {
+  fail(`${program} cannot be run: ${code}`, windows ? 'see whether a virus scanner has blocked it' : `chmod +x '${program}'`);
+}
 
 function fail(error, hint) {
   fs.writeSync(2, `error: ${error}\nhint: ${hint}\n`);
