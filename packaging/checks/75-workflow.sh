@@ -173,6 +173,9 @@ pushed() {
       '"architecture":"amd64" "architecture":"arm64"' ] || fail "$name is not in the registry"
     grep -q "^$name-digest=sha256:" "$WORK/output" || fail "the workflow does not learn the digest of $name"
   done
+  mkdir "$WORK/others"
+  ln -s "$PWD/release/images/whoami-server.oci.tar" "$WORK/others/mcp-login.oci.tar"
+  ! packaging/images/push "$WORK/others" >/dev/null 2>&1 || fail "a published image is replaced"
 }
 
 # ran COMMAND NAME... runs a command of the workflow as it stands there, with the secrets of these names,

@@ -127,7 +127,8 @@ func (p Publisher) signer() string {
 // attested is the line of docs/install.md about what GitHub says of a file.
 func (p Publisher) attested() string {
 	repository := strings.TrimPrefix(p.Get("REPOSITORY"), "https://github.com/")
-	return "Files are attested by GitHub's build as well: `gh attestation verify FILE --repo " + repository + "` says which commit and\nwhich workflow a file is from.\n"
+	return "Files are attested by GitHub's build as well: `gh attestation verify FILE --repo " + repository + "` says which commit and\nwhich workflow a file is from. " +
+		p.fill("So it does for an image, with `oci://{IMAGE}:VERSION` as the file; in a project, `npm audit signatures`\nsays it for the packages of npm.\n")
 }
 
 // README and docs/install.md say how to install what is published, and what is not
