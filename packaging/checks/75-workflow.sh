@@ -167,15 +167,16 @@ fetched() {
 
 # pushed: the registry has both architectures of both images.
 pushed() {
-  local name
+  local name said
   for name in mcp-login whoami-server; do
     [ "$(skopeo inspect --raw "docker://$image/$name:$VERSION" | grep -o '"architecture":"[a-z0-9]*"' | sort | paste -sd ' ')" = \
       '"architecture":"amd64" "architecture":"arm64"' ] || fail "$name is not in the registry"
     grep -q "^$name-digest=sha256:" "$WORK/output" || fail "the workflow does not learn the digest of $name"
   done
   mkdir "$WORK/others"
-  ln -s "$PWD/release/images/whoami-server.oci.tar" "$WORK/others/mcp-login.oci.tar"
-  ! packaging/images/push "$WORK/others" >/dev/null 2>&1 || fail "a published image is replaced"
+  for name in mcp-login whoami-server; do ln -s "$PWD/release/images/whoami-server.oci.tar" "$WORK/others/$name.oci.tar"; done
+  said=$(packaging/images/push "$WORK/others" 2>&1) && fail "a published image is replaced"
+  grep -q "never replaced" <<<"$said" || fail "pushing another image says $said"
 }
 
 # ran COMMAND NAME... runs a command of the workflow as it stands there, with the secrets of these names,
