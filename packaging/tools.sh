@@ -49,9 +49,9 @@ need() {
   local tool module debs=()
   for tool; do
     if module=$(go_tool "$tool"); then
-      # What the caller has set for what it builds is not for tools.
+      # The flags and the system that the caller builds for are not those of tools.
       go version -m "$(command -v "$tool")" 2>/dev/null | grep -q "mod.*${module##*@}" ||
-        GOFLAGS='' CGO_ENABLED=0 GOOS='' GOARCH='' GOBIN=$(tool_folder) go install "$module" >&2 || fail "$module cannot be installed"
+        GOFLAGS='' CGO_ENABLED=0 GOOS='' GOARCH='' GOBIN=$tools go install "$module" >&2 || fail "$module cannot be installed"
     elif ! usable "$tool"; then
       debs+=("$(deb_package "$tool")")
     fi
@@ -65,7 +65,7 @@ need() {
   done
 }
 
-tool_folder() { echo "$(go env GOPATH)/bin"; }
-
-PATH=$(tool_folder):$PATH
+# Nobody's own tools are replaced; they are used if they are of the right version.
+tools=${XDG_CACHE_HOME:-$HOME/.cache}/mcp-login-packaging
+PATH=$tools:$PATH:$(go env GOPATH)/bin
 export PATH
