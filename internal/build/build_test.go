@@ -112,7 +112,7 @@ func TestNoFeedWithoutAPublisher(t *testing.T) {
 	}
 	for channel, want := range map[Channel]string{
 		Container: "docker pull ghcr.io/somebody/mcp-login",
-		Arch:      "sudo pacman -U https://github.com/Somebody/mcp-login/releases/latest/download/mcp-login_" + runtime.GOARCH + ".pkg.tar.zst",
+		RPM:       "sudo rpm -U --nosignature https://github.com/Somebody/mcp-login/releases/latest/download/mcp-login_" + runtime.GOARCH + ".rpm",
 		Archive:   "download it from https://github.com/Somebody/mcp-login/releases/latest",
 		Winget:    "winget upgrade Somebody.mcp-login",
 	} {

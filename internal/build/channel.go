@@ -132,11 +132,11 @@ func (c Channel) Upgrade(path string) string {
 	case Deb:
 		return "curl -fLO " + page + "/download/" + file + ".deb && sudo apt install ./" + file + ".deb"
 	case RPM:
-		return "sudo rpm -U " + page + "/download/" + file + ".rpm"
+		return "sudo rpm -U --nosignature " + page + "/download/" + file + ".rpm"
 	case APK:
-		return "wget " + page + "/download/" + file + ".apk && apk add --allow-untrusted ./" + file + ".apk"
+		return "wget -O " + file + ".apk " + page + "/download/" + file + ".apk && apk add --allow-untrusted ./" + file + ".apk"
 	case Arch:
-		return "sudo pacman -U " + page + "/download/" + file + ".pkg.tar.zst"
+		return "curl -fLO " + page + "/download/" + file + ".pkg.tar.zst && sudo pacman -U ./" + file + ".pkg.tar.zst"
 	case AUR:
 		return "as your other packages of the AUR: mcp-login-bin"
 	case Script:

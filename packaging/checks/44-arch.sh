@@ -7,7 +7,8 @@ need pacman
 case $(uname -m) in x86_64) arch=amd64 ;; *) arch=arm64 ;; esac
 system=$WORK/system
 mkdir -p "$system/var/lib/pacman"
-printf '[options]\nArchitecture = auto\nSigLevel = Never\n' >"$WORK/pacman.conf"
+# With the levels of Arch Linux, at which a file needs no signature but an address does.
+printf '[options]\nArchitecture = auto\nSigLevel = Required DatabaseOptional\nLocalFileSigLevel = Optional\n' >"$WORK/pacman.conf"
 
 # pacman_there works on that system, of which pacman knows no other package.
 pacman_there() {
