@@ -33,6 +33,8 @@ type migrationRow struct {
 	Warning string `json:"warning,omitzero"`
 	// Skipped says why the entry was left alone.
 	Skipped string `json:"skipped,omitzero"`
+	// becomes are the words that stand for those of Was.
+	becomes []string
 }
 
 type migrationReport struct {
@@ -83,7 +85,7 @@ func (a *app) migrateOne(o configOptions, c hosts.Host, program hosts.Program, p
 		return m, err
 	}
 	for _, r := range all {
-		row := migrationRow{Name: r.Name, Project: r.Project, Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped}
+		row := migrationRow{Name: r.Name, Project: r.Project, Was: withoutAddresses(r.Launcher), Added: r.Added, Skipped: r.Skipped, becomes: start}
 		if r.Unchecked {
 			row.Warning = "NODE_TLS_REJECT_UNAUTHORIZED=0 of the entry has no effect: certificates are always checked. If the server has one of its own, add --ca-file FILE to the args, with its authority"
 		}
@@ -149,7 +151,7 @@ func (a *app) printMigration(o configOptions, rows []migration) {
 			if e.Added != "" {
 				with = ", with " + e.Added
 			}
-			a.term.Print("%s: %s: %s -> mcp-login%s", m.Client, e.Name, strings.Join(e.Was, " "), with)
+			a.term.Print("%s: %s: %s -> %s%s", m.Client, e.Name, strings.Join(e.Was, " "), strings.Join(e.becomes, " "), with)
 			if e.Warning != "" {
 				a.term.Note("%s: %s: %s", m.Client, e.Name, e.Warning)
 			}

@@ -105,6 +105,9 @@ func TestEntriesUnderNPXNameTheVersion(t *testing.T) {
 	}
 
 	m.write(`{"mcpServers": {"a": {"command": "npx", "args": ["-y", "mcp-remote", "https://example.com/mcp"]}}}`)
+	if said, ok := m.run("config", "--from-mcp-remote"); !ok || !strings.Contains(said, "cursor: a: npx -y mcp-remote -> npx -y mcp-login@1.2.3\n") {
+		t.Errorf("without --write:\n%s", said)
+	}
 	m.has(`"npx", "args": ["-y", "mcp-login@1.2.3", "https://example.com/mcp"]`, "config", "--from-mcp-remote", "--write")
 
 	for _, broken := range []string{`"/gone/mcp-login", "args": [`, `"npx", "args": ["mcp-login@1.2.2", `} {
