@@ -58,6 +58,9 @@ func (c channel) lines() (install, update, remove string) {
 	if install == update || c.is == build.Go { // Go knows the module of a program that it has built
 		update = "the same once more"
 	}
+	if c.is == build.NPM { // the entries of npx name a version
+		update += ", entries of npx: " + shown(build.NPX.Upgrade(""))
+	}
 	return install, update, remove
 }
 
@@ -72,7 +75,7 @@ func shown(said string) string {
 	return said
 }
 
-var command = regexp.MustCompile(`^(sudo |curl |wget |npm |brew |winget |scoop |docker |apk )`)
+var command = regexp.MustCompile(`^(sudo |curl |wget |npm |npx |brew |winget |scoop |docker |apk )`)
 
 // note is what stands above the lines while there is no owner.
 const note = "**Nothing is published yet**: the lines of this table work when somebody has published the project, whose name\n" +
