@@ -142,7 +142,7 @@ func summarize(checks []doctor.Finding) (s doctorSummary, failures unhealthyErro
 func (a *app) subject(o options, server *url.URL) doctor.Subject {
 	s := doctor.Subject{
 		Program: a.program(), Server: server, AllowHTTP: o.allowHTTP, Settings: o.Settings, Browser: a.browser(o),
-		CallbackBind: o.callbackBind, Connection: o.conn, Getenv: a.getenv,
+		CallbackBind: o.callbackBind, Connection: o.conn, Getenv: a.getenv, Judge: a.judgeArguments,
 		Header: func() (http.Header, error) { return o.header(a.variables(o)) },
 		Load:   func(ctx context.Context) (doctor.Kept, error) { return a.keptFor(ctx, o, server) },
 	}

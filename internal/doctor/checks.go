@@ -37,6 +37,8 @@ type Subject struct {
 	Connection account.Connection
 	// Getenv returns a variable of the process.
 	Getenv func(name string) string
+	// Judge says why mcp-login would not start with arguments of mcp-remote, "" if it would.
+	Judge func(args []string) string
 
 	// Load opens the store and reads what is kept.
 	Load func(ctx context.Context) (Kept, error)

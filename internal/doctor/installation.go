@@ -129,7 +129,7 @@ func entries(program hosts.Program, getenv func(string) string) iter.Seq2[entry,
 // clients looks for entries of MCP clients that do not start mcp-login.
 func (x *examination) clients(context.Context) Finding {
 	var said []string
-	own, broken, doubtful, remote, unreadable := 0, 0, 0, 0, 0
+	own, broken, doubtful, remote, byHand, unreadable := 0, 0, 0, 0, 0, 0
 	next := "run: mcp-login doctor --fix"
 	for e, err := range entries(x.Program, x.Getenv) {
 		switch {
@@ -142,8 +142,13 @@ func (x *examination) clients(context.Context) Finding {
 		case e.Text != "":
 			doubtful++
 		case e.Kind() == hosts.KindMCPRemote:
-			remote++
 			e.Text = "starts mcp-remote"
+			if why := x.stays(e); why != "" {
+				byHand++
+				e.Text += ", and config leaves it alone: " + why
+			} else {
+				remote++
+			}
 		}
 		if e.Kind() == hosts.KindOwn {
 			own++
@@ -163,10 +168,27 @@ func (x *examination) clients(context.Context) Finding {
 		return warned(next, "%s", detail)
 	case remote > 0:
 		return warned("to let them start mcp-login, run: mcp-login config --from-mcp-remote --write", "%s", detail)
+	case byHand > 0:
+		return warned("change the entry by hand, so that it starts mcp-login", "%s", detail)
 	case unreadable > 0:
 		return warned("look at the file", "%s", detail)
 	case own == 0:
 		return skipped("no client here has an entry that starts mcp-login")
 	}
 	return passed("%s mcp-login", counted(own, "entry that starts", "entries that start"))
+}
+
+// stays says why config would leave alone an entry that starts mcp-remote, "" if it would not.
+func (x *examination) stays(e entry) string {
+	data, err := hosts.Read(e.file)
+	if err != nil {
+		return ""
+	}
+	_, all, _ := e.host.Rewrite(data, []string{"mcp-login"}, x.Judge) // what cannot be written is no reason of an entry's
+	for _, r := range all {
+		if r.Name == e.Name && r.Project == e.Project() {
+			return r.Skipped
+		}
+	}
+	return ""
 }

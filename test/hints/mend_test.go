@@ -19,6 +19,7 @@ func ofThisMachine() []row {
 		{hint: "nothing is changed; to make these changes, add --yes", before: gone, when: doctor + ` --fix`, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "add --fix, or leave it out", when: doctor + ` --yes`, does: doctor + ` --fix --yes`, then: doctor},
 		{hint: "to let them start mcp-login, run: mcp-login config --from-mcp-remote --write", before: remote, when: doctor, then: doctor},
+		{hint: "change the entry by hand, so that it starts mcp-login", before: entry(`"command":"sh","args":["-c","npx mcp-remote https://a.example/mcp"]`), when: doctor, does: entry(`"command":"'$(command -v mcp-login)'","args":["https://a.example/mcp"]`) + `; ` + doctor},
 		{hint: "look at the file", before: `mkdir .cursor; echo { >.cursor/mcp.json`, when: doctor, does: `echo {} >.cursor/mcp.json; ` + doctor},
 		{hint: "install it: mcp-login help install", when: `mcp-login doctor`, does: `mcp-login help install; mkdir bin; cp "$(command -v mcp-login)" bin; ` + installed + `PATH=$PWD/bin mcp-login doctor`},
 		{hint: "remove or update the copies that you do not use", before: `mkdir old; printf '#!/bin/sh\necho {}\n' >old/mcp-login; chmod 755 old/mcp-login`, when: `export PATH=$PATH:$PWD/old; ` + doctor, does: `export PATH=$PATH:$PWD/old; rm old/*; ` + doctor},
