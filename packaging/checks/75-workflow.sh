@@ -93,7 +93,7 @@ filled_in() {
   cd "$filled"
   unready
   ssh-keygen -q -t ed25519 -N '' -C '' -f "$WORK/key"
-  sed -i -e 's/^OWNER=.*/OWNER=someone/' -e "s,^SIGNING_KEY=.*,SIGNING_KEY=\"$(cut -d ' ' -f 1,2 "$WORK/key.pub")\"," packaging/publisher
+  sed -i -e 's/^OWNER=.*/OWNER=someone/' -e 's/^MAINTAINER_EMAIL=.*/MAINTAINER_EMAIL=someone@localhost/' -e "s,^SIGNING_KEY=.*,SIGNING_KEY=\"$(cut -d ' ' -f 1,2 "$WORK/key.pub")\"," packaging/publisher
   packaging/set-module-path github.com/someone/mcp-login
   sed -i "s/^## \[Unreleased\]/&\n\n## [$VERSION]/" CHANGELOG.md
   go mod edit -toolchain "$(go env GOVERSION)"
@@ -138,7 +138,7 @@ unready() {
   git update-ref refs/remotes/origin/main "$(git -c user.name=check -c user.email=check@localhost commit-tree -m other 'HEAD^{tree}')"
   said=$(GITHUB_ACTIONS=true RELEASE_SIGNING_KEY='' packaging/release-ready 2>&1) && fail "it could be released as it is"
   git tag -d "v$VERSION" "v$VERSION.1" >/dev/null
-  for word in "one tag that is a version, but: v$VERSION" "commit of main" "fill in OWNER" "set-module-path github.com/OWNER/" "CHANGELOG.md says nothing of" "private half"; do
+  for word in "one tag that is a version, but: v$VERSION" "commit of main" "fill in OWNER" "fill in MAINTAINER" "set-module-path github.com/OWNER/" "CHANGELOG.md says nothing of" "private half"; do
     grep -q "$word" <<<"$said" || fail "release-ready does not say \"$word\": $said"
   done
 }
