@@ -1,6 +1,7 @@
 package owner
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,9 +37,10 @@ func Read(root string) (Publisher, error) {
 		if m == nil {
 			return p, fmt.Errorf("%s:%d: %q is not KEY=VALUE", name, i+1, said)
 		}
-		value := strings.ReplaceAll(strings.Trim(m[2], `"`), "${OWNER:-OWNER}", p.Owner())
+		value := strings.NewReplacer("${OWNER:-OWNER}", p.Owner(), "${OWNER,,}", strings.ToLower(p.values["OWNER"]),
+			"${IMAGE_OWNER:-OWNER}", cmp.Or(p.values["IMAGE_OWNER"], unknown)).Replace(strings.Trim(m[2], `"`))
 		if strings.ContainsRune(value, '$') {
-			return p, fmt.Errorf("%s:%d: %q has another variable than ${OWNER:-OWNER}", name, i+1, said)
+			return p, fmt.Errorf("%s:%d: %q has another variable than that of the owner", name, i+1, said)
 		}
 		p.values[m[1]] = value
 	}

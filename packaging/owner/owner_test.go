@@ -38,7 +38,7 @@ func TestReadsWhatBashReads(t *testing.T) {
 	if runtime.GOOS == "windows" { // what is called bash there may be another system's
 		bash = ""
 	}
-	for _, owner := range []string{"", "someone"} {
+	for _, owner := range []string{"", "SomeOne"} {
 		root := owned(t, owner)
 		p, err := Read(root)
 		if err != nil {

@@ -222,13 +222,17 @@ func TestModuleIsThatOfThePublisher(t *testing.T) {
 // Programs make the names of what they update from the address of the releases that is linked
 // in, and the name of the package is their own: other names would lead people to somebody else.
 func TestProgramsKnowTheNamesOfThePublisher(t *testing.T) {
-	for _, owner := range []string{"", "someone"} {
+	for _, owner := range []string{"", "SomeOne"} {
 		p, err := Read(owned(t, owner))
 		if err != nil {
 			t.Fatal(err)
 		}
+		image := p.Owner()
+		if p.Published() {
+			image = strings.ToLower(image)
+		}
 		for key, want := range map[string]string{
-			"REPOSITORY": "https://github.com/" + p.Owner() + "/mcp-login", "IMAGE": "ghcr.io/" + p.Owner() + "/mcp-login", "WINGET_ID": p.Owner() + ".mcp-login",
+			"REPOSITORY": "https://github.com/" + p.Owner() + "/mcp-login", "IMAGE": "ghcr.io/" + image + "/mcp-login", "WINGET_ID": p.Owner() + ".mcp-login",
 		} {
 			if got := p.Get(key); got != want {
 				t.Errorf("%s is %s, and the programs say %s (internal/build)", key, got, want)
