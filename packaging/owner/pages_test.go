@@ -110,6 +110,23 @@ func (p Publisher) long() string {
 	return p.above(text)
 }
 
+// server is the table of docs/server.md: those of the channels that have whoami-server as well.
+func (p Publisher) server() string {
+	text := "| with | install | update | remove |\n| --- | --- | --- | --- |\n"
+	for _, c := range channels {
+		install, update, remove := c.lines()
+		switch c.is {
+		case build.Container:
+			install = "`docker run --rm -p 3001:3001 {IMAGE} --issuer ISSUER --resource URL`"
+		case build.Deb, build.RPM, build.Go:
+		default:
+			continue
+		}
+		text += "| " + strings.Join([]string{c.name, install, update, remove}, " | ") + " |\n"
+	}
+	return p.above(strings.NewReplacer("{IMAGE}", "{WHOAMI_IMAGE}", "mcp-login", "whoami-server").Replace(text))
+}
+
 func (p Publisher) above(table string) string {
 	if !p.Published() {
 		table = note + table
@@ -144,6 +161,7 @@ func TestPagesSayHowToInstall(t *testing.T) {
 	for _, part := range []struct{ page, name, want string }{
 		{"README.md", "install", p.short()},
 		{"docs/install.md", "install", p.long()},
+		{"docs/server.md", "install", p.server()},
 		{"docs/install.md", "signer", p.signer()},
 		{"docs/install.md", "attested", p.attested()},
 	} {
@@ -193,11 +211,11 @@ func TestFillingInTheOwnerMakesThePagesTrue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, page := range []string{p.short(), p.long()} {
+		for _, page := range []string{p.short(), p.long(), p.server()} {
 			if strings.Contains(page, "OWNER") == p.Published() || strings.Contains(page, "published") == p.Published() {
 				t.Errorf("with the owner %q:\n%s", owner, page)
 			}
-			if !strings.Contains(page, "go install "+p.Get("MODULE")+"/cmd/mcp-login@latest") || strings.ContainsAny(page, "{}") {
+			if !strings.Contains(page, "go install "+p.Get("MODULE")+"/cmd/") || strings.ContainsAny(page, "{}") {
 				t.Errorf("with the owner %q:\n%s", owner, page)
 			}
 		}
