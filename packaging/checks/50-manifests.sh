@@ -86,7 +86,7 @@ for client in scoop winget; do
 done
 
 # What the pages let people download is there.
-grep -o 'latest/download/[A-Za-z0-9._-]*' "$CLONE/docs/install.md" "$CLONE/README.md" | sed 's,.*/,,' | sort -u | while read -r name; do
+grep -o 'latest/download/[A-Za-z0-9._-]*' "$CLONE"/docs/{install,server}.md "$CLONE/README.md" | sed 's,.*/,,' | sort -u | while read -r name; do
   [ -e "$DIST/$name" ] || fail "the pages name $name, which is not part of the release"
 done
 # All that is downloaded comes from the one publisher.

@@ -110,6 +110,15 @@ func (p Publisher) long() string {
 	return p.above(text)
 }
 
+// desktop is the block of docs/desktop.md: from a clone only while there is nothing else.
+func (p Publisher) desktop() string {
+	if p.Published() {
+		return p.short() + "\n```sh\nmcp-login version\n```\n"
+	}
+	return "Nothing is published yet: with Go 1.26, in a clone of this repository:\n\n```sh\ngo install ./cmd/mcp-login\nmcp-login version\n```\n\n" +
+		"If the second command is not found, add the folder that `go env GOPATH` prints, with `/bin` behind it, to your `PATH`.\n"
+}
+
 // server is the table of docs/server.md: those of the channels that have whoami-server as well.
 func (p Publisher) server() string {
 	text := "| with | install | update | remove |\n| --- | --- | --- | --- |\n"
@@ -161,6 +170,7 @@ func TestPagesSayHowToInstall(t *testing.T) {
 	for _, part := range []struct{ page, name, want string }{
 		{"README.md", "install", p.short()},
 		{"docs/install.md", "install", p.long()},
+		{"docs/desktop.md", "install", p.desktop()},
 		{"docs/server.md", "install", p.server()},
 		{"docs/install.md", "signer", p.signer()},
 		{"docs/install.md", "attested", p.attested()},
