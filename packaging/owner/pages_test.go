@@ -43,6 +43,7 @@ var channels = []channel{
 	{"Arch Linux", "", build.Arch, false},
 	{"AUR", "`mcp-login-bin`", build.AUR, false},
 	{"Linux, macOS, without a package manager", "", build.Script, false},
+	{"any system, without an installation", "`mcp-login_….tar.gz` or `….zip` at {REPOSITORY}/releases: unpack it", build.Archive, false},
 	{"Claude Desktop", "a bundle, `mcp-login_….mcpb` at {REPOSITORY}/releases: open it", build.MCPB, false},
 	{"container", "`docker run -i --rm -v mcp-login:/state -e MCP_LOGIN_PASSPHRASE {IMAGE} URL`", build.Container, true},
 	{"Go 1.26", "`go install {MODULE}/cmd/mcp-login@latest`", build.Go, true},
@@ -52,6 +53,9 @@ var channels = []channel{
 // and removal.
 func (c channel) lines() (install, update, remove string) {
 	install, update, remove = c.install, shown(c.is.Upgrade("")), shown(c.is.Removal("", "delete the file"))
+	if c.is == build.Archive { // the program knows of itself alone
+		remove = "delete what you have unpacked"
+	}
 	if install == "" {
 		install = update
 	}
