@@ -19,5 +19,14 @@ func outdated(built string) string {
 	if !version.IsValid(release) || version.Compare(release, Fixed) >= 0 {
 		return "" // a newer one, or one of somebody's own, of which nothing is known
 	}
-	return "built with " + release + ", which has a known vulnerability; build it with " + Fixed + " or newer"
+	return "built with " + release + ", which has a known vulnerability"
+}
+
+// Rebuilt says how to get this program, which lies at a path, built by a Go without a known
+// vulnerability. Who has not built it updates it.
+func (c Channel) Rebuilt(path string) string {
+	if c == Source || c == Go {
+		return "build it with " + Fixed + " or newer"
+	}
+	return "to update it: " + c.Upgrade(path)
 }

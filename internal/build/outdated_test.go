@@ -18,6 +18,15 @@ func TestOutdatedBeforeTheFixedRelease(t *testing.T) {
 	}
 }
 
+// Who has a program of a package updates it; who has built it builds it again.
+func TestAnOldGoIsMendedByTheChannel(t *testing.T) {
+	for channel, want := range map[Channel]string{Source: "build it with " + Fixed, Go: "build it with " + Fixed, NPM: "npm install --global mcp-login@latest", Deb: "sudo apt install"} {
+		if got := channel.Rebuilt(""); !strings.Contains(got, want) || strings.Contains(got, "build it") != (channel == Source || channel == Go) {
+			t.Errorf("%s: %s", channel, got)
+		}
+	}
+}
+
 // go.mod asks for the same release, and lets an older one build the program where
 // nothing else is at hand (GOTOOLCHAIN=local).
 func TestModuleAsksForIt(t *testing.T) {

@@ -28,7 +28,7 @@ func newVersion(a *app) *cobra.Command {
 			}
 			a.term.Print("mcp-login %s", report)
 			if report.Outdated != "" {
-				a.term.Note("%s", report.Outdated)
+				a.term.Note("%s; %s", report.Outdated, report.Channel.Rebuilt(thisProgram(a).Path))
 			}
 			return nil
 		},

@@ -19,7 +19,7 @@ import (
 func (x *examination) version(context.Context) Finding {
 	f := passed("mcp-login %s, %s/%s, %s", build.Of(x.Program.Version).Source(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	if outdated := build.Outdated(); outdated != "" {
-		f.Outcome, f.Next = Warned, outdated
+		f.Outcome, f.Next = Warned, outdated+"; "+x.Program.Channel.Rebuilt(x.Program.Path)
 	}
 	return f
 }
