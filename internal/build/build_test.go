@@ -103,6 +103,9 @@ func TestNoFeedWithoutAPublisher(t *testing.T) {
 	if !Official() || Feed() != "" || Project() != "" {
 		t.Errorf("official %v, feed %q", Official(), Feed())
 	}
+	if said := Deb.Upgrade("") + Script.Upgrade("") + Script.Removal("", "rm x"); strings.Contains(said, "OWNER") {
+		t.Errorf("there is nothing at the address to copy: %s", said)
+	}
 	feed = "https://api.github.com/repos/Somebody/mcp-login/releases/latest"
 	if !Official() || Feed() != feed {
 		t.Errorf("official %v, feed %q", Official(), Feed())

@@ -108,6 +108,9 @@ func ChannelFile(name, path string) string {
 // Upgrade says how to get the newest release by the channel, of a program at a path: a line
 // to copy where there is one. Without a path it is for the usual place.
 func (c Channel) Upgrade(path string) string {
+	if unpublished() {
+		return "there is no release yet"
+	}
 	owner, repository := publisher()
 	page := "https://github.com/" + owner + "/" + repository + "/releases/latest"
 	file := "mcp-login_" + runtime.GOARCH
@@ -217,11 +220,18 @@ func script(path string, flags ...string) string {
 	if prefix := filepath.Dir(filepath.Dir(path)); path != "" && prefix != filepath.Join(home, ".local") {
 		flags = append([]string{"--prefix", hint.Quote(prefix)}, flags...)
 	}
+	if unpublished() {
+		return strings.Join(append([]string{"sh install.sh"}, flags...), " ") // that which it came by
+	}
 	if len(flags) > 0 {
 		line += " -s -- " + strings.Join(flags, " ")
 	}
 	return line
 }
+
+// unpublished tells that a release build has made this program, and nobody has published one:
+// there is no address to name.
+func unpublished() bool { return Official() && Feed() == "" }
 
 // publisher is the owner and the repository that the feed names.
 func publisher() (owner, repository string) {
