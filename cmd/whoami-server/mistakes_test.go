@@ -96,3 +96,19 @@ func TestAMisspelledVariableIsNamed(t *testing.T) {
 		t.Errorf("%d %s", code, stderr.String())
 	}
 }
+
+// A provider elsewhere gives tokens for a public address: without one, in a file whose
+// "resource" is left out, the server says so.
+func TestAPublicIssuerWithoutAResourceIsDoubtful(t *testing.T) {
+	for args, want := range map[string]bool{
+		"--issuer https://id.example": true, "--issuer https://id.example --resource https://mcp.example/mcp": false,
+		"--issuer http://127.0.0.1:1": false, "--dev": false,
+	} {
+		var said bytes.Buffer
+		o, _ := parsed(t, nil, strings.Fields(args)...)
+		warn(newLog(o, &said), o)
+		if got := strings.Contains(said.String(), "no resource is set"); got != want {
+			t.Errorf("%s: %s", args, &said)
+		}
+	}
+}

@@ -170,6 +170,9 @@ func warn(log *slog.Logger, o *options) {
 	for _, err := range o.unknown {
 		log.Warn(err.Error(), "hint", hint.Of(err))
 	}
+	if u, err := url.Parse(o.config.Issuer); !o.dev && o.resource == "" && err == nil && !origin.Loopback(u.Hostname()) {
+		log.Warn("no resource is set, so only clients on this machine can use the server", "hint", "give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp")
+	}
 }
 
 // serveChecked calls serve until ctx ends, or check fails meanwhile, whose error comes first.
