@@ -144,6 +144,7 @@ func (a *app) uninstall(ctx context.Context, o options, with uninstallOptions) e
 	if with.write && (!asks || a.agreed(ctx, "remove all of this?")) {
 		u.report.Removed = true
 		u.remove(ctx)
+		u.removeEmpty()
 	}
 	u.report.Backups = append(u.report.Backups, backups(a)...)
 	if !with.json {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,13 +46,7 @@ func (u *uninstaller) look(ctx context.Context) {
 		u.add(item)
 	}
 	folders := []string{own}
-	elsewhere := func(name string) string {
-		if name == "MCP_LOGIN_DIR" {
-			return ""
-		}
-		return u.getenv(name)
-	}
-	if usual, err := defaultDir(elsewhere); err == nil {
+	if usual, err := u.usualFolder(); err == nil {
 		folders = append(folders, usual)
 	}
 	folders = append(folders, u.lookForEntries()...)
@@ -65,6 +60,28 @@ func (u *uninstaller) look(ctx context.Context) {
 	}
 	order := []string{"entry", "login", "key", "folder"}
 	slices.SortStableFunc(u.report.Items, func(a, b uninstallItem) int { return slices.Index(order, a.Kind) - slices.Index(order, b.Kind) })
+}
+
+// usualFolder is the folder of logins without MCP_LOGIN_DIR.
+func (u *uninstaller) usualFolder() (string, error) {
+	return defaultDir(func(name string) string {
+		if name == "MCP_LOGIN_DIR" {
+			return ""
+		}
+		return u.getenv(name)
+	})
+}
+
+// removeEmpty removes the usual folder when nothing is in it: doctor makes it to see whether
+// a login could be kept. An empty one that somebody has named is theirs.
+func (u *uninstaller) removeEmpty() {
+	folder, err := u.usualFolder()
+	if err != nil {
+		return
+	}
+	if is, err := os.Lstat(folder); err == nil && is.IsDir() {
+		_ = os.Remove(folder) // which fails while anything is in it
+	}
 }
 
 // lookForEntries finds the entries of clients, and returns the folders of logins that they
