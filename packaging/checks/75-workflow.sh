@@ -162,7 +162,12 @@ fetched() {
   ! "$@" >/dev/null 2>&1 || fail "files are published that are not signed"
   mv "$WORK/good.sig" dist/SHA256SUMS.sig
   rm -r release
+  mkdir -p "$WORK/added/npm/cli-added"
+  tar -C "$WORK/added" -czf "$WORK/zz_linux_amd64.tar.gz" npm
+  echo "$WORK/zz_linux_amd64.tar.gz" >>"$WORK/gh"
   "$@"
+  [ -e release/zz_linux_amd64.tar.gz ] || fail "no file was added to the release"
+  [ ! -e release/npm/cli-added ] || fail "an archive that nobody has signed is unpacked"
 }
 
 # pushed: the registry has both architectures of both images.
