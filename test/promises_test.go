@@ -199,7 +199,7 @@ func drawnArrows(page string) (all []string) {
 	drawing, _, _ = strings.Cut(drawing, "```")
 	room := map[string]string{}
 	for _, m := range regexp.MustCompile(`(\w+)\["([\w/-]+)`).FindAllStringSubmatch(drawing, -1) {
-		if room[m[1]] = m[2]; !within(m[2], "cmd") {
+		if room[m[1]] = m[2]; rooms[m[2]] == nil {
 			room[m[1]] = "internal/" + m[2]
 		}
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/bearer"
 )
 
 const (
@@ -216,7 +218,7 @@ func (s *Server) acceptMessage(session string, id Identity, message []byte, held
 				s.log.Error("panic while answering", slog.String("panic", fmt.Sprintf("%T", p)))
 			}
 		}()
-		answer := s.mcp.HandleMessage(s.mcp.WithContext(withIdentity(l.ctx, id), l), message)
+		answer := s.mcp.HandleMessage(s.mcp.WithContext(bearer.WithIdentity(l.ctx, id), l), message)
 		if answer == nil {
 			return // a notification, or an answer to a request of ours
 		}

@@ -51,13 +51,13 @@ func (l *liveServer) tokenFor(t *testing.T, i *testIssuer, subject string) strin
 	return i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": subject}})
 }
 
-// bearer adds a token to every request, on a transport of its own.
-type bearer struct {
+// signedBy adds a token to every request, on a transport of its own.
+type signedBy struct {
 	token string
 	base  *http.Transport
 }
 
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b signedBy) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+b.token)
 	return b.base.RoundTrip(r)
@@ -67,7 +67,7 @@ func clientWith(t *testing.T, token string) *http.Client {
 	t.Helper()
 	base := &http.Transport{}
 	t.Cleanup(base.CloseIdleConnections)
-	return &http.Client{Transport: bearer{token, base}}
+	return &http.Client{Transport: signedBy{token, base}}
 }
 
 // connectSDK returns a session of the go-sdk's client.

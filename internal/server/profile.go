@@ -47,7 +47,7 @@ func (p *profileLog) first(kind string) bool {
 
 // hasProfile reports whether a token tells who its person is, beyond the subject. A
 // client that signs in as itself is nobody's profile.
-func (id Identity) hasProfile() bool {
+func hasProfile(id Identity) bool {
 	for _, name := range profileClaims {
 		if value, _ := id.Claims[name].(string); value != "" {
 			return true
@@ -59,7 +59,7 @@ func (id Identity) hasProfile() bool {
 // noteProfile says in the log, once for each kind of token, and in the answer's _meta
 // that the token brought no profile, and where to read why. No claim goes into either.
 func (s *Server) noteProfile(id Identity, result *mcp.CallToolResult) {
-	if id.hasProfile() {
+	if hasProfile(id) {
 		return
 	}
 	kind, reason := "JWT", "the access token is a JWT without a user name, name or e-mail address; the provider has to put them into it"

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/bearer"
 )
 
 // permit is what a request may do: who calls, and what the answer to those who
@@ -22,7 +24,7 @@ type permit struct {
 type permitKey struct{}
 
 func (s *Server) withPermit(ctx context.Context, metadataURL string, id Identity) context.Context {
-	return context.WithValue(withIdentity(ctx, id), permitKey{}, permit{s, metadataURL, id})
+	return context.WithValue(bearer.WithIdentity(ctx, id), permitKey{}, permit{s, metadataURL, id})
 }
 
 // checkToolScopes refuses scopes of a tool that is not there: a name that is

@@ -11,6 +11,8 @@ import (
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"mcp-login/bearer"
 )
 
 const callDetails = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami_details","arguments":{}}}`
@@ -220,7 +222,7 @@ func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
 		t.Errorf("the tool ran %d times", ran.Load())
 	}
 	// The check around the tool itself, without the one in front of it.
-	ctx := withIdentity(t.Context(), Identity{Subject: "alice"})
+	ctx := bearer.WithIdentity(t.Context(), Identity{Subject: "alice"})
 	if out := fmt.Sprintf("%+v", m.HandleMessage(ctx, []byte(honest))); ran.Load() != 0 || !strings.Contains(out, "insufficient scope") {
 		t.Errorf("without the first check: %s", out)
 	}

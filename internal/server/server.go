@@ -55,6 +55,7 @@ type Server struct {
 	log         *slog.Logger
 
 	routes     map[string]route
+	backend    backend // whoami: the server itself
 	mcp        *server.MCPServer
 	streamable *server.StreamableHTTPServer
 
@@ -102,6 +103,7 @@ func New(cfg Config) (*Server, error) {
 	s.prepareVerification(&cfg)
 	s.mcp = s.tools(&cfg, s.version)
 	s.streamable = newStreamable(s.mcp, s.log)
+	s.backend = s
 	if err := errors.Join(s.checkToolScopes(), s.operate(), s.measureVerification(cfg.Metrics), s.mount(&cfg)); err != nil {
 		s.endLife()
 		return nil, err
@@ -144,9 +146,9 @@ func (s *Server) mount(cfg *Config) error {
 	for _, prefix := range []string{"", s.layout.prefix} {
 		s.routes[prefix+"/"] = route{"page", s.public(page)}
 		s.routes[prefix+pathHealth] = s.routes[pathHealth]
-		s.routes[prefix+pathMCP] = route{"mcp", s.protected(s.layout.metadataURL(), s.serveStreamable)}
-		s.routes[prefix+pathSSE] = route{"sse", s.protected(s.layout.sseMetadataURL(), s.serveSSE)}
-		s.routes[prefix+pathMessages] = route{"messages", s.protected(s.layout.sseMetadataURL(), s.serveMessages)}
+		s.routes[prefix+pathMCP] = route{"mcp", s.protected(s.layout.metadataURL(), s.backend.serveStreamable)}
+		s.routes[prefix+pathSSE] = route{"sse", s.protected(s.layout.sseMetadataURL(), s.backend.serveSSE)}
+		s.routes[prefix+pathMessages] = route{"messages", s.protected(s.layout.sseMetadataURL(), s.backend.serveMessages)}
 		s.routes[prmPrefix+prefix+pathMCP] = route{"resource-metadata", s.public(main)}
 		s.routes[prmPrefix+prefix+pathSSE] = route{"resource-metadata-sse", s.public(legacy)}
 	}
