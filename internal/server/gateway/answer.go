@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/internal/foreign"
+)
+
+// writeTimeout is how long a client may leave a piece of an answer unread.
+const writeTimeout = 30 * time.Second
+
+// buffers are for the bytes of answers, which are never held as a whole.
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// errCut says that an answer broke off, on either side. The client must see that: the
+// connection is to be cut, or half an answer would look like a whole one.
+var errCut = errors.New("the answer was cut off")
+
+// Cut reports whether the client's connection must be cut after err.
+func Cut(err error) bool { return errors.Is(err, errCut) }
+
+// Relay is how an answer goes to the client.
+type Relay struct {
+	// Heartbeat is the pause between signs of life on an idle stream.
+	Heartbeat time.Duration
+	// Alive is asked with each heartbeat whether the stream may go on; nil means yes.
+	Alive func() bool
+	// Stop tells the client of a stream to come back later, and ends it between two
+	// events; nil means that it ends when the upstream ends it.
+	Stop context.Context
+	// Hurry sends the header before the first byte of a stream.
+	Hurry bool
+	// Body is the message that is answered.
+	Body []byte
+}
+
+// Write writes an answer and closes its body. It returns why it was not written to its end;
+// see [Cut].
+func (l *Relay) Write(w http.ResponseWriter, resp *http.Response) error {
+	defer func() { _ = resp.Body.Close() }()
+	h := w.Header()
+	copyAnswerHeader(h, resp.Header)
+	kind := mediaType(resp)
+	switch {
+	case resp.StatusCode >= 300 && kind != typeJSON:
+		foreign.Discard(resp)
+		WriteError(w, resp.StatusCode, l.Body, "The server behind this gateway answered "+strconv.Itoa(resp.StatusCode)+".")
+		return nil
+	case !hasBody(resp):
+		foreign.Discard(resp)
+		w.WriteHeader(resp.StatusCode)
+		return nil
+	case kind == typeEvents:
+		h["Content-Type"] = []string{typeEvents}
+		w.WriteHeader(resp.StatusCode)
+		return l.stream(w, resp.Body)
+	}
+	h["Content-Type"] = []string{typeJSON}
+	if resp.ContentLength > 0 {
+		h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
+	}
+	w.WriteHeader(resp.StatusCode)
+	return copyBody(w, resp.Body)
+}
+
+func copyBody(w http.ResponseWriter, body io.Reader) error {
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	conn := http.NewResponseController(w)
+	for {
+		n, err := body.Read(buf[:])
+		if n > 0 {
+			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
+			if _, failed := w.Write(buf[:n]); failed != nil {
+				return fmt.Errorf("%w: write: %w", errCut, failed)
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%w: upstream: %w", errCut, foreign.HTTPError(err))
+		}
+	}
+}
+
+// WriteError answers a message with a JSON-RPC error that has its id, or null where the
+// message asks nothing (JSON-RPC 2.0 section 5).
+func WriteError(w http.ResponseWriter, status int, body []byte, text string) {
+	type data struct {
+		RequestID string `json:"requestId,omitzero"`
+	}
+	type fault struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+		Data    data   `json:"data,omitzero"`
+	}
+	answer, _ := json.Marshal(struct {
+		Version string         `json:"jsonrpc"`
+		ID      jsontext.Value `json:"id"`
+		Error   fault          `json:"error"`
+	}{"2.0", idOf(body), fault{-32603, text, data{w.Header().Get(headerRequestID)}}})
+	w.Header().Set("Content-Type", typeJSON)
+	w.WriteHeader(status)
+	_, _ = w.Write(append(answer, '\n'))
+}
+
+// idOf is the id of a message that was judged, as it stands there.
+func idOf(body []byte) jsontext.Value {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return jsontext.Value("null")
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			break
+		}
+		isID := name.String() == "id"
+		value, err := dec.ReadValue()
+		if err != nil {
+			break
+		}
+		if kind := value.Kind(); isID && (kind == '"' || kind == '0') {
+			return value.Clone()
+		}
+	}
+	return jsontext.Value("null")
+}

@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
+)
+
+const (
+	// endpointTime is how long the upstream may take for the first event of HTTP+SSE.
+	endpointTime = 10 * time.Second
+	// maxFirstEvent bounds all that comes before its end.
+	maxFirstEvent = 16 << 10
+	lineBuffer    = 4 << 10
+)
+
+var (
+	errEndpoint = errors.New("the first event names no address of the upstream")
+	errLines    = errors.New("an event of the upstream is not as HTTP+SSE has it")
+)
+
+// SSE opens a stream of HTTP+SSE (MCP 2024-11-05, transports). endpoint is what its first
+// event names: the address that takes messages, which must be of the upstream's own origin,
+// or callers would be sent elsewhere. The event itself is taken out of the stream. It is ""
+// for an answer that is no stream.
+func (g *Gateway) SSE(ctx context.Context, c Call) (resp *http.Response, endpoint string, err error) {
+	resp, err = g.send(ctx, g.sse, &c, true)
+	if err != nil || resp.StatusCode >= 300 {
+		return resp, "", err
+	}
+	garbage := func(err error) (*http.Response, string, error) {
+		_ = resp.Body.Close()
+		return nil, "", &Failure{Garbage, http.StatusBadGateway, "The server behind this gateway did not answer properly.", err}
+	}
+	if mediaType(resp) != typeEvents {
+		return garbage(errEndpoint)
+	}
+	lines := &eventLines{r: bufio.NewReaderSize(resp.Body, lineBuffer), Closer: resp.Body}
+	slow := time.AfterFunc(endpointTime, func() { _ = resp.Body.Close() })
+	named, err := lines.endpoint()
+	if !slow.Stop() || err != nil {
+		return garbage(errors.Join(errEndpoint, err))
+	}
+	u, err := g.sse.Parse(named)
+	if err != nil || !origin.SafeRedirect(g.sse, u) || u.Fragment != "" || len(u.RequestURI()) > maxSealed {
+		return garbage(errEndpoint)
+	}
+	resp.Body = lines
+	return resp, u.RequestURI(), nil
+}
+
+// Message posts a message of HTTP+SSE to the endpoint that [Gateway.SSE] has returned.
+func (g *Gateway) Message(ctx context.Context, endpoint string, c Call) (*http.Response, error) {
+	u, err := url.ParseRequestURI(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: %w", err)
+	}
+	u.Scheme, u.Host = g.sse.Scheme, g.sse.Host
+	return g.send(ctx, u, &c, false)
+}
+
+// eventLines reads an event stream line by line. Further events that name an endpoint end
+// it: clients would believe each of them.
+type eventLines struct {
+	r *bufio.Reader
+	io.Closer
+	within bool // a line that has begun
+	cr     bool // CR was the last byte
+}
+
+// endpoint returns the data of the first event of that type. Events before it are dropped.
+func (l *eventLines) endpoint() (string, error) {
+	var kind, data string
+	for size := 0; size <= maxFirstEvent; {
+		line, err := l.r.ReadSlice('\n')
+		size += len(line)
+		if err != nil {
+			return "", fmt.Errorf("read event: %w", foreign.HTTPError(err))
+		}
+		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimPrefix(value, []byte(" "))
+		switch {
+		case bytes.IndexByte(line, '\r') >= 0:
+			return "", errLines // the end of a line for browsers
+		case len(line) == 0 && kind == "endpoint":
+			return data, nil
+		case len(line) == 0:
+			kind, data = "", ""
+		case string(name) == "event":
+			kind = string(value)
+		case string(name) == "data":
+			data = string(value)
+		}
+	}
+	return "", errLines
+}
+
+// Read returns whole lines where they are short. p has more than lineBuffer bytes.
+func (l *eventLines) Read(p []byte) (n int, err error) {
+	for {
+		piece, err := l.r.ReadSlice('\n')
+		if !l.allowed(piece) {
+			return n, errLines
+		}
+		n += copy(p[n:], piece)
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return n, err //nolint:wrapcheck // io.EOF must stay what it is
+		}
+		next, _ := l.r.Peek(l.r.Buffered())
+		if bytes.IndexByte(next, '\n') < 0 || len(p)-n < lineBuffer {
+			return n, nil
+		}
+	}
+}
+
+// allowed judges a line, or a piece of one.
+func (l *eventLines) allowed(piece []byte) bool {
+	if len(piece) == 0 {
+		return true
+	}
+	if l.cr && piece[0] != '\n' {
+		return false
+	}
+	l.cr = piece[len(piece)-1] == '\r'
+	text := bytes.TrimSuffix(bytes.TrimSuffix(piece, []byte("\n")), []byte("\r"))
+	if bytes.IndexByte(text, '\r') >= 0 {
+		return false
+	}
+	first := !l.within
+	l.within = piece[len(piece)-1] != '\n'
+	name, value, _ := bytes.Cut(text, []byte(":"))
+	return !first || string(name) != "event" || string(bytes.TrimPrefix(value, []byte(" "))) != "endpoint"
+}

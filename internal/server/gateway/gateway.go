@@ -1,0 +1,170 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	dialTimeout = 5 * time.Second
+	// idleTime is how long an unused connection is kept. Servers in Python and Node close
+	// theirs after five seconds, gunicorn after two; a call that meets that moment is lost,
+	// since nobody knows whether it ran, and must not be sent again.
+	idleTime = 1500 * time.Millisecond
+	// maxAnswerHeader bounds the header of an answer.
+	maxAnswerHeader = 64 << 10
+	// DefaultTimeout is how long the upstream may take until its answer begins.
+	DefaultTimeout = 5 * time.Minute
+)
+
+// Config is what [New] needs. Upstream and Resource are required.
+type Config struct {
+	// Upstream is the address of the MCP server behind us, http or https: of Streamable
+	// HTTP, or if its path ends with /sse of HTTP+SSE. The other one is beside it, as
+	// /mcp and /sse.
+	Upstream *url.URL
+	// CA are the authorities of an https upstream; nil means the system's.
+	CA *x509.CertPool
+	// Timeout bounds the time until an answer begins; zero means [DefaultTimeout].
+	Timeout time.Duration
+	// Secret is what sealed ids and signing keys follow from; processes with the same one
+	// know each other's sessions. Nil means a random one, else it has [LeastSecret] bytes.
+	Secret []byte
+	// Resource is our own identifier, the issuer of assertions.
+	Resource string
+	// Identity are the headers that tell the upstream who calls; nil means
+	// [DefaultIdentity].
+	Identity []IdentityHeader
+	// Assertion is the header for the signed assertion; "" for none.
+	Assertion string
+	// Pass are further headers of clients that go on to the upstream.
+	Pass []string
+}
+
+// Check reports everything that is wrong with the configuration, joined into one error.
+func (c *Config) Check() error {
+	errs := []error{CheckUpstream(c.Upstream)}
+	var names []string
+	for _, h := range c.Identity {
+		names = append(names, h.Name)
+	}
+	if c.Assertion != "" {
+		names = append(names, c.Assertion)
+	}
+	for k, name := range append(names, c.Pass...) {
+		errs = append(errs, CheckHeaderName(name))
+		if slices.Contains(append(names, c.Pass...)[:k], http.CanonicalHeaderKey(name)) {
+			errs = append(errs, fmt.Errorf("header %s: given twice", name))
+		}
+	}
+	if c.Secret != nil && len(c.Secret) < LeastSecret {
+		errs = append(errs, fmt.Errorf("gateway secret: must have at least %d bytes", LeastSecret))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckUpstream reports why u cannot be the address of an upstream; nil when it can.
+func CheckUpstream(u *url.URL) error {
+	switch {
+	case u == nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("upstream: must be an http or https URL")
+	case u.User != nil || u.Fragment != "" || u.ForceQuery:
+		return fmt.Errorf("upstream %s: must have no user and no fragment", u.Redacted())
+	}
+	return nil
+}
+
+// Gateway carries requests to one upstream. Make one with [New]. It is safe for concurrent
+// use.
+type Gateway struct {
+	cfg        Config
+	streamable *url.URL
+	sse        *url.URL
+	written    []string // headers that are ours alone
+	transport  *http.Transport
+	seal       sealer
+	keys       *keys
+	assertions *assertions // nil without
+	now        func() time.Time
+}
+
+// New returns a gateway. It connects to nobody.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Identity == nil {
+		cfg.Identity = DefaultIdentity()
+	}
+	if err := cfg.Check(); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if cfg.Secret == nil {
+		cfg.Secret = make([]byte, LeastSecret)
+		_, _ = rand.Read(cfg.Secret) // never fails (package crypto/rand)
+	}
+	g := &Gateway{cfg: cfg, now: time.Now, keys: &keys{secret: cfg.Secret, of: make(map[int64]*signingKey)}}
+	g.cfg.Assertion = http.CanonicalHeaderKey(cfg.Assertion)
+	g.cfg.Pass = nil
+	for _, name := range cfg.Pass {
+		g.cfg.Pass = append(g.cfg.Pass, http.CanonicalHeaderKey(name))
+	}
+	g.streamable, g.sse = endpoints(cfg.Upstream)
+	for _, h := range cfg.Identity {
+		g.written = append(g.written, h.Name)
+	}
+	g.written = append(g.written, g.cfg.Assertion)
+	g.transport = newTransport(&cfg)
+	var err error
+	if g.seal, err = newSealer(cfg.Secret); err != nil {
+		return nil, err
+	}
+	if cfg.Assertion != "" {
+		if g.assertions, err = newAssertions(&g.cfg, g.keys); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// endpoints are the addresses of both transports.
+func endpoints(upstream *url.URL) (streamable, sse *url.URL) {
+	if strings.HasSuffix(upstream.Path, "/sse") {
+		return upstream.ResolveReference(&url.URL{Path: "mcp"}), upstream
+	}
+	return upstream, upstream.ResolveReference(&url.URL{Path: "sse"})
+}
+
+// newTransport asks no proxy: the upstream is the operator's own. It speaks HTTP/1.1, in
+// which a request that was not answered is never sent again by a rule of the protocol.
+func newTransport(cfg *Config) *http.Transport {
+	timeout := cfg.Timeout
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	t := &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		ResponseHeaderTimeout:  timeout,
+		MaxResponseHeaderBytes: maxAnswerHeader,
+		MaxIdleConns:           1024,
+		MaxIdleConnsPerHost:    1024,
+		IdleConnTimeout:        idleTime,
+		DisableCompression:     true, // what the upstream has written goes on as it is
+		Protocols:              new(http.Protocols),
+	}
+	t.Protocols.SetHTTP1(true)
+	if cfg.CA != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: cfg.CA, MinVersion: tls.VersionTLS12}
+	}
+	return t
+}
+
+// Close ends what is idle. Requests under way end by their contexts.
+func (g *Gateway) Close() { g.transport.CloseIdleConnections() }

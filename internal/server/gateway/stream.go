@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"mcp-login/internal/foreign"
+)
+
+// firstBeat is how long the header of a stream waits for its first event: an answer that
+// comes at once is one write.
+const firstBeat = time.Second
+
+// farewell tells the client when to come back; a stream ends after it.
+const farewell = "retry: 1000\n: please reconnect\n\n"
+
+// stream writes events to a client as they come, and signs of life between them. What it
+// writes of its own stands between two events, never within one.
+type stream struct {
+	w    http.ResponseWriter
+	conn *http.ResponseController
+
+	mu       sync.Mutex
+	tail     [2]byte // the last bytes, without CR
+	passed   bool    // something was passed on since the last heartbeat
+	stopping bool
+	ended    bool
+}
+
+// stream passes a stream on until it ends on one side, or is to stop.
+func (l *Relay) stream(w http.ResponseWriter, body io.ReadCloser) error {
+	s := &stream{w: w, conn: http.NewResponseController(w), tail: [2]byte{'\n', '\n'}}
+	defer s.end()
+	if l.Hurry {
+		_ = s.beat(": welcome\n\n")
+	}
+	// A body that is closed ends the reading: that is how others end a stream.
+	var beat *time.Timer
+	beat = time.AfterFunc(min(firstBeat, l.Heartbeat), func() {
+		if l.Alive != nil && !l.Alive() || s.beat(": still here\n\n") != nil {
+			s.end()
+			_ = body.Close()
+			return
+		}
+		beat.Reset(l.Heartbeat)
+	})
+	defer beat.Stop()
+	if l.Stop != nil {
+		defer context.AfterFunc(l.Stop, func() {
+			if s.stop() {
+				_ = body.Close()
+			}
+		})()
+	}
+	buf := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buf)
+	for {
+		n, err := body.Read(buf[:])
+		if over, failed := s.pass(buf[:n]); failed != nil {
+			return fmt.Errorf("%w: write: %w", errCut, failed)
+		} else if over || errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: upstream: %w", errCut, foreign.HTTPError(err))
+		}
+	}
+}
+
+// pass writes what the upstream has written; over says that the stream is to end here.
+func (s *stream) pass(piece []byte) (over bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || len(piece) == 0 {
+		return s.ended, nil
+	}
+	s.passed = true
+	if err := s.write(piece); err != nil {
+		return true, err
+	}
+	for k := max(0, len(piece)-4); k < len(piece); k++ {
+		if c := piece[k]; c != '\r' {
+			s.tail = [2]byte{s.tail[1], c}
+		}
+	}
+	if s.stopping && s.between() {
+		s.ended = true
+		return true, s.write([]byte(farewell))
+	}
+	return false, nil
+}
+
+// between reports whether the last event is complete.
+func (s *stream) between() bool { return s.tail == [2]byte{'\n', '\n'} }
+
+// beat writes a comment, unless something else was written meanwhile: proxies close what
+// is silent, and a client that is gone is noticed only by writing.
+func (s *stream) beat(comment string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	silent := !s.passed
+	s.passed = false
+	if s.ended || !silent || !s.between() {
+		return nil
+	}
+	return s.write([]byte(comment))
+}
+
+// stop ends the stream now, if it is between two events, or after the one that has begun.
+func (s *stream) stop() (now bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	if s.ended || !s.between() {
+		return false
+	}
+	s.ended = true
+	_ = s.write([]byte(farewell))
+	return true
+}
+
+// end lets nothing be written any more: the ResponseWriter is the handler's only.
+func (s *stream) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+func (s *stream) write(piece []byte) error {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
+	if _, err := s.w.Write(piece); err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	if err := s.conn.Flush(); err != nil {
+		return fmt.Errorf("flush event: %w", err)
+	}
+	return nil
+}
