@@ -13,12 +13,14 @@ import (
 	"mcp-login/internal/origin"
 )
 
-// The grant types a client can have (RFC 6749, RFC 8628 section 3.4).
+// The grant types a client can have (RFC 6749, RFC 8628 section 3.4, RFC 8693
+// section 2.1).
 const (
-	grantCode    = "authorization_code"
-	grantRefresh = "refresh_token"
-	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code"
-	grantClient  = "client_credentials"
+	grantCode     = "authorization_code"
+	grantRefresh  = "refresh_token"
+	grantDevice   = "urn:ietf:params:oauth:grant-type:device_code"
+	grantClient   = "client_credentials"
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
 // The token endpoint authentication methods (RFC 7591, section 2, and OpenID
@@ -37,6 +39,11 @@ type User struct {
 	// (phone_number, roles, custom_data and so on) with it, others with the
 	// profile scope.
 	Claims map[string]any
+	// TokenClaims are added to JWT access tokens, as a custom JWT script of Logto may.
+	TokenClaims map[string]any
+	// AccessTokens are personal access tokens, which clients with the grant of token
+	// exchange turn into access tokens of the user.
+	AccessTokens []string
 	// Lacks are scopes of resources that no role gives the user: they are left out of
 	// tokens, without an error.
 	Lacks []string
@@ -78,6 +85,9 @@ type Client struct {
 	// Organizations are the ids of those that a client of client_credentials may act
 	// in.
 	Organizations []string
+	// Management gives a client of client_credentials the permission of the Management
+	// API, see management.go.
+	Management bool
 }
 
 // withDefaults fills in what was left open.

@@ -26,12 +26,15 @@
 //     they are, with a secret or with assertions signed by a [Key] (clientauth.go).
 //  8. Tokens can be revoked and looked at (revocation.go), and a browser sent to the end
 //     session endpoint comes back to the client (logout.go).
-//  9. [Faults] make it misbehave (faults.go), [Provider.Stats] tells what it was asked
+//  9. Personal access tokens are exchanged for access tokens by clients registered for
+//     it (exchange.go), and the Management API says what is known of a user to a
+//     client that may ask (management.go).
+//  10. [Faults] make it misbehave (faults.go), [Provider.Stats] tells what it was asked
 //     (stats.go), [Provider.IssueToken] makes tokens without a login (issue.go).
 //
 // Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
-// 8628, 8707, 9068, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout
+// 8628, 8693, 8707, 9068, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout
 // 1.0, and OAuth Client ID Metadata Document, draft 02. Not here: consent pages,
-// sessions, token exchange, pushed authorization requests, organizations, social
-// sign-in, storage.
+// sessions, token exchange of other tokens, pushed authorization requests, roles in
+// organizations, social sign-in, storage.
 package devidp

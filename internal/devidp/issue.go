@@ -130,6 +130,7 @@ func (p *Provider) resourceToken(g *grant, audience, organization string, scopes
 	if organization != "" {
 		claims["organization_id"] = organization
 	}
+	maps.Copy(claims, g.user.TokenClaims)
 	if p.cfg.TokenClaims && g.user.Username != "" {
 		claims["username"], claims["name"], claims["email"] = g.user.Username, g.user.Name, g.user.Email
 	}

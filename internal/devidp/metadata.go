@@ -35,7 +35,7 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError 
 		"revocation_endpoint":                              p.issuer + "/token/revocation",
 		"end_session_endpoint":                             p.issuer + "/session/end",
 		"code_challenge_methods_supported":                 []string{"S256"},
-		"grant_types_supported":                            []string{grantCode, grantRefresh, grantClient, grantDevice},
+		"grant_types_supported":                            []string{grantCode, grantRefresh, grantClient, grantDevice, grantExchange},
 		"response_modes_supported":                         []string{"query"},
 		"response_types_supported":                         []string{"code"},
 		"scopes_supported":                                 oidcScopes(),

@@ -74,7 +74,7 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	for _, c := range cfg.Clients {
 		p.clients[c.ID] = c.withDefaults()
 	}
-	for _, r := range cfg.Resources {
+	for _, r := range append([]Resource{{Indicator: p.managementAPI(), Scopes: []string{managementScope}}}, cfg.Resources...) {
 		p.AddResource(r)
 	}
 	return p, nil

@@ -11,6 +11,7 @@ import (
 const (
 	pathSignIn = "/sign-in"
 	pathDevice = "/device"
+	pathUsers  = "/api/users/"
 )
 
 // ServeHTTP implements http.Handler for the root of the host.
@@ -34,6 +35,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.serveOIDC(w, r, route)
 	case r.URL.Path == pathSignIn:
 		p.signIn(w, r)
+	case strings.HasPrefix(r.URL.Path, pathUsers):
+		p.user(w, r)
 	case r.URL.Path == pathDevice:
 		p.devicePage(w, r)
 	case r.URL.Path == "/.well-known/oauth-authorization-server"+p.base.Path && p.fault().InsertedMetadata:

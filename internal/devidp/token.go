@@ -52,6 +52,7 @@ func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[stri
 	p.count(func(s *Stats) { s.tokenRequest(grantType) })
 	grants := map[string]func(Client, url.Values) (map[string]any, *oauthError){
 		grantCode: p.exchange, grantRefresh: p.refreshGrant, grantDevice: p.devicePoll, grantClient: p.clientGrant,
+		grantExchange: p.exchangeGrant,
 	}
 	switch give := grants[grantType]; {
 	case grantType == "":
