@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -54,16 +55,29 @@ func (e *InsufficientScopeError) Error() string {
 	return "insufficient scope: need " + strings.Join(e.Scopes, " ")
 }
 
-type identityKey struct{}
-
-// WithIdentity returns ctx for handlers of a request of id, see [IdentityFrom].
-func WithIdentity(ctx context.Context, id Identity) context.Context {
-	return context.WithValue(ctx, identityKey{}, id)
+// InsufficientAuthenticationError says that the token is good, but that its bearer has to
+// sign in in another way or anew (RFC 9470). The client is answered 401 with a challenge
+// that says how. Handlers may give one to [Resource.Refuse].
+type InsufficientAuthenticationError struct {
+	// ACRValues are those of which the sign-in must have one; none: any.
+	ACRValues []string
+	// MaxAge is how long ago it may have been; zero: any time.
+	MaxAge time.Duration
 }
 
-// IdentityFrom returns the verified identity of the request that ctx belongs
-// to. It is there for every tool call; false means that ctx is not one.
-func IdentityFrom(ctx context.Context) (Identity, bool) {
-	id, ok := ctx.Value(identityKey{}).(Identity)
-	return id, ok
+// Error implements error.
+func (e *InsufficientAuthenticationError) Error() string {
+	return fmt.Sprintf("insufficient user authentication: need acr %q, max age %s", e.ACRValues, e.MaxAge)
 }
+
+// ErrNoToken says that a request carries no bearer token at all. The client is answered
+// 401, with a challenge without an error.
+var ErrNoToken = errors.New("no token")
+
+// invalidTokenError is an ErrInvalidToken with a reason for the log. The reason is one of
+// a fixed set of texts and never contains a part of the token.
+type invalidTokenError string
+
+func (r invalidTokenError) Error() string { return "invalid token: " + string(r) }
+
+func (r invalidTokenError) Is(target error) bool { return target == ErrInvalidToken }

@@ -21,7 +21,7 @@ const module = "mcp-login/"
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
 	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/commandline", "internal/mcpremote", "internal/neterror", "internal/terminal", "docs"},
-	"cmd/whoami-server":        {"internal/server", "internal/server/bus", "internal/devidp", "internal/commandline"},
+	"cmd/whoami-server":        {"bearer", "internal/server", "internal/server/bus", "internal/devidp", "internal/commandline"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/signin":   {"internal/jsonrpc"},
 	"internal/bridge/lazy":     {"internal/jsonrpc"},
@@ -55,7 +55,7 @@ var rooms = map[string][]string{
 	"internal/origin":          {},
 	"docs":                     {},
 	"bearer":                   {},
-	"examples/whoami":          {"internal/server", "internal/devidp", "internal/terminal", "internal/hint"},
+	"examples/whoami":          {"bearer", "internal/server", "internal/devidp", "internal/terminal", "internal/hint"},
 }
 
 // leaves are rooms that import nothing of the project and that all rooms below
@@ -190,7 +190,7 @@ func TestRoomsRefuseArrowsBackUp(t *testing.T) {
 
 // Every fuzz target is in a package that .ci/fuzz asks for its targets.
 func TestFuzzTargetsAreRun(t *testing.T) {
-	const asked = "git grep -l '^func Fuzz' -- 'internal/*_test.go'"
+	const asked = "git grep -l '^func Fuzz' -- 'bearer/*_test.go' 'internal/*_test.go'"
 	if !strings.Contains(string(readFile(t, "../.ci/fuzz")), asked) {
 		t.Fatal(".ci/fuzz asks other packages for fuzz targets than this test believes")
 	}
@@ -200,7 +200,7 @@ func TestFuzzTargetsAreRun(t *testing.T) {
 			continue
 		}
 		found++
-		if !within(filepath.ToSlash(path), "../internal") {
+		if p := filepath.ToSlash(path); !within(p, "../internal") && !within(p, "../bearer") {
 			t.Errorf("%s: .ci/fuzz does not fuzz it", path)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
 )
@@ -177,7 +178,7 @@ func TestDrainDelay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		handler, err := server.NewGroup(server.Config{Resource: u, Issuer: "https://id.example"})
+		handler, err := server.NewGroup(server.Config{Config: bearer.Config{Resource: u, Issuer: "https://id.example"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -371,12 +372,12 @@ func connected(t *testing.T) (c net.Conn, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := server.New(server.Config{
+	handler, err := server.New(server.Config{Config: bearer.Config{
 		Resource: u, Issuer: "https://id.example",
 		Verify: func(context.Context, string) (server.Identity, error) {
 			return server.Identity{Subject: "alice", Issuer: "https://id.example"}, nil
 		},
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/build"
 	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
@@ -281,7 +282,7 @@ func (o *options) parseIssuer(wrong func(string, error)) {
 		if meant, ok := commandline.Address(issuers[0]); ok && meant != issuers[0] {
 			next = "write " + meant
 		}
-		wrong(next, server.CheckIssuer(o.config.Issuer))
+		wrong(next, bearer.CheckIssuer(o.config.Issuer))
 		if len(issuers) > 2 {
 			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
 		}
@@ -367,7 +368,7 @@ func parseResource(resource string, wrong func(string, error)) *url.URL {
 		wrong("write "+u.String(), fmt.Errorf("resource %s: not in its normal form", u.Redacted()))
 		return nil
 	}
-	wrong(next, server.CheckResource(u))
+	wrong(next, bearer.CheckResource(u))
 	return u
 }
 

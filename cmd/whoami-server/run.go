@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/build"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/foreign"
@@ -198,7 +199,7 @@ func checkIssuers(ctx context.Context, handler *server.Group, cfg server.Config)
 	ctx, cancel := context.WithTimeout(ctx, issuerTimeout)
 	defer cancel()
 	err := handler.CheckIssuers(ctx)
-	var misnamed *server.MisnamedIssuerError
+	var misnamed *bearer.MisnamedIssuerError
 	if !errors.As(err, &misnamed) {
 		return err
 	}

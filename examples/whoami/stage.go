@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 )
@@ -50,10 +51,10 @@ func open(ctx context.Context) (*stage, error) {
 		_ = ln.Close()
 		return nil, fmt.Errorf("start the provider: %w", err)
 	}
-	whoami, err := server.New(server.Config{
+	whoami, err := server.New(server.Config{Version: "demo", Config: bearer.Config{
 		Resource: resource, Issuer: provider.Issuer(), Scopes: []string{"openid", "profile", "email"},
-		RelayIssuerMetadata: true, Version: "demo", Log: slog.New(slog.DiscardHandler),
-	})
+		RelayIssuerMetadata: true, Log: slog.New(slog.DiscardHandler),
+	}})
 	if err != nil {
 		_ = ln.Close()
 		return nil, errors.Join(fmt.Errorf("start the server: %w", err), provider.Close())

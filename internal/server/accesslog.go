@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/foreign"
 )
 
@@ -26,7 +27,9 @@ type requestRecord struct {
 	status  int
 	subject string
 	reason  error
-	written func() // called with the first bytes of the answer; nil: nobody asks
+	// resource is what the token was checked for; nil until it was.
+	resource *bearer.Resource
+	written  func() // called with the first bytes of the answer; nil: nobody asks
 }
 
 func (r *requestRecord) WriteHeader(status int) {
@@ -78,7 +81,7 @@ func clientOf(ctx context.Context) string { return recordOf(ctx).client }
 // logged runs serve with a correlation id and writes one line afterwards. The
 // line has the name of the route and never the URL, since a token may have
 // been put into the query or the path by mistake.
-func (s *Server) logged(w http.ResponseWriter, r *http.Request, name string,
+func (s *front) logged(w http.ResponseWriter, r *http.Request, name string,
 	serve func(http.ResponseWriter, *http.Request),
 ) {
 	start := time.Now()

@@ -4,8 +4,8 @@ import "net/http"
 
 // backend answers requests whose caller is verified, within its rate, and known to
 // the log: whoami's own tools, or an upstream. It reads a message with
-// [Server.receive], which bounds, judges and counts it, and counts a stream with
-// [Server.openStream]. A request ends by its context when the server does.
+// [front.receive], which bounds, judges and counts it, and counts a stream with
+// [front.openStream]. A request ends by its context when the server does.
 type backend interface {
 	serveStreamable(w http.ResponseWriter, r *http.Request, id Identity)
 	serveSSE(w http.ResponseWriter, r *http.Request, id Identity)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/bearer"
 )
 
 const (
@@ -51,7 +53,7 @@ func limitTimes(w http.ResponseWriter, r *http.Request) {
 // incoming is a message that was read whole and may be answered. What it holds
 // is released by whoever answers it.
 type incoming struct {
-	message
+	bearer.Message
 	body []byte
 	*reservation
 }
@@ -62,7 +64,7 @@ type incoming struct {
 // taken. mcp-go reads without limit, which is why the reading is done here;
 // it gets the body that was read. The slot is taken last: a body that is held
 // back must not keep others from being answered.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (in incoming, ok bool) {
+func (s *front) receive(w http.ResponseWriter, r *http.Request, id Identity) (in incoming, ok bool) {
 	in.reservation = &reservation{limits: s.limits, owner: ownerOf(id)}
 	defer func() {
 		if !ok {
@@ -88,7 +90,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 		s.refuseBody(w, r, err)
 		return in, false
 	}
-	if in.message, ok = allowMessage(w, r, in.body); !ok {
+	if in.Message, ok = readMessage(w, r, id, in.body); !ok {
 		return in, false
 	}
 	r.Body = io.NopCloser(bytes.NewReader(in.body))
@@ -96,9 +98,27 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, id Identity) (i
 	return in, true
 }
 
+// readMessage reads a message and decides whether the caller may send it, or
+// answers itself and returns false. This must be done before mcp-go sees the
+// message: a client asks for more scopes because of a 403, not because of a
+// JSON-RPC error.
+func readMessage(w http.ResponseWriter, r *http.Request, id Identity, body []byte) (bearer.Message, bool) {
+	resource := recordOf(r.Context()).resource
+	m, err := bearer.ReadMessage(body)
+	if err == nil {
+		err = resource.MayCall(id, m.Tool)
+	}
+	if err != nil {
+		recordReason(r.Context(), err)
+		resource.Refuse(w, r, err)
+		return m, false
+	}
+	return m, true
+}
+
 // reserveCall takes a slot for a request, which begins to be answered now, or
 // answers itself and returns false.
-func (s *Server) reserveCall(w http.ResponseWriter, h *reservation) bool {
+func (s *front) reserveCall(w http.ResponseWriter, h *reservation) bool {
 	switch err := h.reserveCall(); {
 	case errors.Is(err, errOwnerHasTooMuch):
 		s.refuseMore(w, limitCalls, 1, "too_many_requests", "Too many requests of this user are being answered.")
@@ -118,7 +138,6 @@ var (
 	errBodyTooLarge = errors.New("body too large")
 	errBodyTooSlow  = errors.New("body too slow")
 	errManyValues   = errors.New("too many values in one message")
-	errNoJSON       = errors.New("read message: no JSON")
 )
 
 // reserveValues takes room for what the values of a message are decoded to.
@@ -129,7 +148,7 @@ func reserveValues(body []byte, hold func(int) error) error {
 	case jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true)):
 		return errManyValues
 	default:
-		return errNoJSON
+		return nil // no JSON: whoever reads it finds out soon
 	}
 	return hold(n * decodedValue)
 }
@@ -233,11 +252,7 @@ func (d *bodyDeadline) reasonOf(err error) error {
 
 // refuseBody answers a request whose body was not read to its end. What is left
 // of it is not waited for.
-func (s *Server) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errNoJSON) {
-		refuseMessage(w, r, err)
-		return
-	}
+func (s *front) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	recordReason(r.Context(), err)
 	if r.ProtoMajor == 1 { // one of HTTP/2 may carry others' requests, and goes on
 		w.Header().Set("Connection", "close")

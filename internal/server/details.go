@@ -34,7 +34,7 @@ const detailsOutput = `{
 	"additionalProperties": false
 }`
 
-func (s *Server) whoamiDetails(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (s *whoami) whoamiDetails(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	id, ok := IdentityFrom(ctx)
 	if !ok {
 		return nil, errors.New("no identity in context")

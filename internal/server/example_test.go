@@ -12,6 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/server"
 )
 
@@ -30,11 +31,13 @@ func notes() *mcpserver.MCPServer {
 // user for more.
 func protect(resource *url.URL, issuer string) (http.Handler, error) {
 	return server.New(server.Config{
-		Resource:   resource,
-		Issuer:     issuer,
-		MCP:        notes(),
-		Scopes:     []string{"openid"},
-		ToolScopes: map[string][]string{"list_notes": {"notes:read"}},
+		MCP: notes(),
+		Config: bearer.Config{
+			Resource:   resource,
+			Issuer:     issuer,
+			Scopes:     []string{"openid"},
+			ToolScopes: map[string][]string{"list_notes": {"notes:read"}},
+		},
 	})
 }
 
@@ -65,8 +68,11 @@ func ExampleVerifier() {
 		return server.Identity{Subject: "alice", Issuer: "https://id.example", Scopes: []string{"notes:read"}}, nil
 	}
 	handler, err := server.New(server.Config{
-		Resource: &url.URL{Scheme: "http", Host: "127.0.0.1:3001", Path: "/mcp"}, Issuer: "https://id.example",
-		MCP: notes(), ToolScopes: map[string][]string{"list_notes": {"notes:read"}}, Verify: verify,
+		MCP: notes(),
+		Config: bearer.Config{
+			Resource: &url.URL{Scheme: "http", Host: "127.0.0.1:3001", Path: "/mcp"}, Issuer: "https://id.example",
+			ToolScopes: map[string][]string{"list_notes": {"notes:read"}}, Verify: verify,
+		},
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -16,15 +16,6 @@ import (
 // are visited once for all. Make one with [NewGroup].
 type Group struct {
 	servers []*Server
-	endLife context.CancelFunc // of the issuers
-}
-
-// issuerPool is what the servers of a group share: each issuer once, and the
-// limits.
-type issuerPool struct {
-	life      context.Context
-	providers map[string]*provider
-	limits    *limits
 }
 
 // NewGroup returns a group of one server per configuration, or everything that
@@ -37,14 +28,13 @@ func NewGroup(configs ...Config) (*Group, error) {
 	if len(configs) == 0 {
 		return nil, errors.New("server group: no configuration")
 	}
-	life, endLife := context.WithCancel(context.Background())
-	g := &Group{endLife: endLife}
-	pool := &issuerPool{
-		life: life, providers: make(map[string]*provider), limits: newLimits(configs[0].withDefaults()),
-	}
+	g := &Group{}
+	shared := newLimits(configs[0].withDefaults())
 	var errs []error
 	for _, cfg := range configs {
-		cfg.shared = pool
+		if cfg.shared = shared; len(g.servers) > 0 {
+			cfg.Share = g.servers[0].resource
+		}
 		s, err := New(cfg)
 		if err != nil {
 			errs = append(errs, err)
@@ -60,20 +50,11 @@ func NewGroup(configs ...Config) (*Group, error) {
 	}
 	if err := errors.Join(errs...); err != nil {
 		for _, s := range g.servers {
-			s.endLife()
+			s.end()
 		}
-		endLife()
 		return nil, fmt.Errorf("server group: %w", err)
 	}
 	return g, nil
-}
-
-// provider returns the issuer's provider, the same one for all who ask.
-func (p *issuerPool) provider(issuer string, cfg *Config, s *Server) *provider {
-	if p.providers[issuer] == nil {
-		p.providers[issuer] = newProvider(p.life, issuer, cfg.HTTP, s.log)
-	}
-	return p.providers[issuer]
 }
 
 // ServeHTTP implements [http.Handler].
@@ -104,13 +85,13 @@ func (g *Group) serverFor(r *http.Request) *Server {
 // Servers are the group's servers, in the order of their configurations.
 func (g *Group) Servers() []*Server { return g.servers }
 
-// CheckIssuers waits until ctx ends for the metadata of each [Config.Issuer], and returns a
-// [MisnamedIssuerError] if one has another name than it was configured with. Issuers that
-// cannot be asked are no error, nor are [Config.OtherIssuers]: without them the tokens of
+// CheckIssuers waits until ctx ends for the metadata of each [bearer.Config.Issuer], and returns a
+// [bearer.MisnamedIssuerError] if one has another name than it was configured with. Issuers that
+// cannot be asked are no error, nor are [bearer.Config.OtherIssuers]: without them the tokens of
 // the first are accepted all the same. What is wrong with those is in the log.
 func (g *Group) CheckIssuers(ctx context.Context) error {
 	for _, s := range g.servers {
-		if err := s.provider.checkName(ctx); err != nil {
+		if err := s.resource.CheckIssuerName(ctx); err != nil {
 			return err
 		}
 	}
@@ -139,7 +120,6 @@ func (g *Group) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 
 // Close is [Server.Close] for all, at the same time.
 func (g *Group) Close(ctx context.Context) error {
-	defer g.endLife()
 	errs := make([]error, len(g.servers))
 	var wg sync.WaitGroup
 	for k, s := range g.servers {

@@ -11,6 +11,8 @@ import (
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"mcp-login/bearer"
 )
 
 const (
@@ -45,8 +47,8 @@ const callName = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name"
 func TestGroupKeepsResourcesApart(t *testing.T) {
 	i := newTestIssuer(t)
 	g := newGroup(t,
-		Config{Resource: mustURL(t, notesResource), Issuer: i.url, MCP: named("notes"), Scopes: []string{"notes"}, RequiredScopes: []string{"notes"}},
-		Config{Resource: mustURL(t, tasksResource), Issuer: i.url, MCP: named("tasks"), Scopes: []string{"tasks"}},
+		Config{MCP: named("notes"), Config: bearer.Config{Resource: mustURL(t, notesResource), Issuer: i.url, Scopes: []string{"notes"}, RequiredScopes: []string{"notes"}}},
+		Config{MCP: named("tasks"), Config: bearer.Config{Resource: mustURL(t, tasksResource), Issuer: i.url, Scopes: []string{"tasks"}}},
 	)
 	token := func(resource, scope string) string {
 		return i.token(t, tokenParts{claims: map[string]any{"aud": resource, "scope": scope}})
@@ -75,13 +77,13 @@ func TestGroupKeepsResourcesApart(t *testing.T) {
 		}
 	}
 	for path, resource := range map[string]string{"/notes": notesResource, "/tasks": tasksResource} {
-		resp := call(g, "GET", prmPrefix+path+"/mcp", "", "")
+		resp := call(g, "GET", metadataPath+path+"/mcp", "", "")
 		body, _ := io.ReadAll(resp.Body)
 		if resp.StatusCode != 200 || !strings.Contains(string(body), `"resource":"`+resource+`"`) {
 			t.Errorf("metadata of %s: %d %s", path, resp.StatusCode, body)
 		}
 		got := bearerChallenge(t, call(g, "GET", path+"/sse", "", ""))
-		if got["resource_metadata"] != "http://127.0.0.1:3001"+prmPrefix+path+"/sse" {
+		if got["resource_metadata"] != "http://127.0.0.1:3001"+metadataPath+path+"/sse" {
 			t.Errorf("%s: challenge %v", path, got)
 		}
 	}
@@ -106,8 +108,8 @@ func TestGroupKeepsResourcesApart(t *testing.T) {
 func TestGroupServesOnePathOfSeveralHosts(t *testing.T) {
 	i := newTestIssuer(t)
 	g := newGroup(t,
-		Config{Resource: mustURL(t, "https://a.example/mcp"), Issuer: i.url, MCP: named("a")},
-		Config{Resource: mustURL(t, "https://b.example/mcp"), Issuer: i.url, MCP: named("b")},
+		Config{MCP: named("a"), Config: bearer.Config{Resource: mustURL(t, "https://a.example/mcp"), Issuer: i.url}},
+		Config{MCP: named("b"), Config: bearer.Config{Resource: mustURL(t, "https://b.example/mcp"), Issuer: i.url}},
 	)
 	for _, name := range []string{"a", "b"} {
 		token := i.claim(t, "aud", "https://"+name+".example/mcp")
@@ -128,8 +130,8 @@ func TestGroupWorksOverSSE(t *testing.T) {
 	srv := httptest.NewUnstartedServer(nil)
 	base := "http://" + srv.Listener.Addr().String()
 	g := newGroup(t,
-		Config{Resource: mustURL(t, base+"/notes/mcp"), Issuer: i.url, MCP: named("notes")},
-		Config{Resource: mustURL(t, base+"/tasks/mcp"), Issuer: i.url, MCP: named("tasks")},
+		Config{MCP: named("notes"), Config: bearer.Config{Resource: mustURL(t, base+"/notes/mcp"), Issuer: i.url}},
+		Config{MCP: named("tasks"), Config: bearer.Config{Resource: mustURL(t, base+"/tasks/mcp"), Issuer: i.url}},
 	)
 	srv.Config.Handler = g
 	srv.Start()
@@ -154,14 +156,16 @@ func TestGroupWorksOverSSE(t *testing.T) {
 // Resources that could not be told apart are refused, with every mistake.
 func TestGroupRefusesResourcesThatCannotBeToldApart(t *testing.T) {
 	const issuer = "https://id.example"
-	config := func(resource string) Config { return Config{Resource: mustURL(t, resource), Issuer: issuer} }
+	config := func(resource string) Config {
+		return Config{Config: bearer.Config{Resource: mustURL(t, resource), Issuer: issuer}}
+	}
 	for name, configs := range map[string][]Config{
 		"none":              nil,
 		"twice":             {config("https://h.example/mcp"), config("https://h.example/mcp")},
 		"one endpoint":      {config("https://h.example"), config("https://H.example:443/mcp")},
 		"one HTTP+SSE":      {config("https://h.example/notes"), config("https://h.example/tasks")},
 		"one is wrong":      {config("https://h.example/mcp"), config("http://h.example/b/mcp")},
-		"an issuer missing": {config("https://h.example/mcp"), {Resource: mustURL(t, "https://h.example/b/mcp")}},
+		"an issuer missing": {config("https://h.example/mcp"), {Config: bearer.Config{Resource: mustURL(t, "https://h.example/b/mcp")}}},
 	} {
 		if g, err := NewGroup(configs...); err == nil {
 			_ = g.Close(t.Context())

@@ -10,6 +10,8 @@ import (
 type (
 	Identity               = bearer.Identity
 	Verifier               = bearer.Verifier
+	Introspection          = bearer.Introspection
+	About                  = bearer.About
 	InsufficientScopeError = bearer.InsufficientScopeError
 )
 
@@ -21,11 +23,3 @@ var (
 
 // IdentityFrom is [bearer.IdentityFrom].
 func IdentityFrom(ctx context.Context) (Identity, bool) { return bearer.IdentityFrom(ctx) }
-
-// invalidTokenError is an ErrInvalidToken with a reason for the log. The reason is one of
-// a fixed set of texts and never contains a part of the token.
-type invalidTokenError string
-
-func (r invalidTokenError) Error() string { return "invalid token: " + string(r) }
-
-func (r invalidTokenError) Is(target error) bool { return target == ErrInvalidToken }

@@ -23,6 +23,8 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/bearer"
 )
 
 // testIssuer is a small OpenID provider: metadata, keys and userinfo.
@@ -218,10 +220,10 @@ func mustURL(t testing.TB, s string) *url.URL {
 // newServer returns a whoami server for the issuer, closed with the test.
 func newServer(t testing.TB, i *testIssuer, change func(*Config)) *Server {
 	t.Helper()
-	cfg := Config{
+	cfg := Config{Config: bearer.Config{
 		Resource: mustURL(t, testResource), Issuer: i.url,
 		Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true, HTTP: i.client,
-	}
+	}}
 	if change != nil {
 		change(&cfg)
 	}
@@ -276,3 +278,14 @@ const callWhoami = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"nam
 type syncBuffer struct{ binary.Output }
 
 func (b *syncBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
+
+// claim issues a token with one claim changed.
+func (i *testIssuer) claim(t *testing.T, name string, v any) string {
+	t.Helper()
+	return i.token(t, tokenParts{claims: map[string]any{name: v}})
+}
+
+// logtoClaims is a userinfo answer as Logto gives it: nulls, objects, and
+// times in milliseconds.
+const logtoClaims = `{"sub":"u1","name":"Alice Example","username":"alice","email":"alice@example.test",` +
+	`"updated_at":1795384501766,"phone_number":null,"custom_data":{"team":"blue"},"roles":["mcp-user"]}`

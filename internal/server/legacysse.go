@@ -14,8 +14,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
-
-	"mcp-login/bearer"
 )
 
 const (
@@ -84,7 +82,7 @@ func (l *legacySessions) of(owner, id string) (*legacySession, bool) {
 
 // newSessionID returns an id with 130 random bits. Before them stands the
 // replica that holds the stream, so that every other one knows whom to ask.
-func (s *Server) newSessionID() string {
+func (s *whoami) newSessionID() string {
 	if s.ops.Bus == nil {
 		return rand.Text()
 	}
@@ -93,7 +91,7 @@ func (s *Server) newSessionID() string {
 
 // serveSSE opens an HTTP+SSE stream for the caller and writes to it until the
 // client leaves or the server stops.
-func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
 	if r.Method != http.MethodGet {
 		methodNotAllowed(w, "GET")
 		return
@@ -126,7 +124,7 @@ func (s *Server) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
 
 // pump writes answers and heartbeats until the stream ends. Its error says why,
 // if the client did not simply leave.
-func (s *Server) pump(session *legacySession, stream eventStream) error {
+func (s *whoami) pump(session *legacySession, stream eventStream) error {
 	beat := time.NewTicker(s.ops.Heartbeat)
 	defer beat.Stop()
 	hangUp := s.streams.Done()
@@ -155,7 +153,7 @@ func (s *Server) pump(session *legacySession, stream eventStream) error {
 
 // serveMessages takes a client's message on an HTTP+SSE session. A session of
 // somebody else is answered like one that does not exist.
-func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
 	if r.Method != http.MethodPost {
 		methodNotAllowed(w, "POST")
 		return
@@ -182,7 +180,7 @@ func (s *Server) serveMessages(w http.ResponseWriter, r *http.Request, id Identi
 }
 
 // deliver hands a message to the process that holds the session's stream.
-func (s *Server) deliver(ctx context.Context, session string, id Identity, in incoming) (acceptance, error) {
+func (s *whoami) deliver(ctx context.Context, session string, id Identity, in incoming) (acceptance, error) {
 	replica, _, named := strings.Cut(session, ".")
 	if s.ops.Bus == nil || !named || replica == s.ops.Bus.Self() {
 		return s.acceptMessage(session, id, in.body, in.reservation), nil
@@ -197,7 +195,7 @@ func (s *Server) deliver(ctx context.Context, session string, id Identity, in in
 // answer is written there; how long it takes does not hold up the client's next
 // message, but what the message holds is released only then: a client that reads
 // slowly must not have any number of answers waiting.
-func (s *Server) acceptMessage(session string, id Identity, message []byte, held *reservation) acceptance {
+func (s *whoami) acceptMessage(session string, id Identity, message []byte, held *reservation) acceptance {
 	l, ok := s.legacy.of(s.principal(id).key(), session)
 	if !ok {
 		held.release()
@@ -218,7 +216,7 @@ func (s *Server) acceptMessage(session string, id Identity, message []byte, held
 				s.log.Error("panic while answering", slog.String("panic", fmt.Sprintf("%T", p)))
 			}
 		}()
-		answer := s.mcp.HandleMessage(s.mcp.WithContext(bearer.WithIdentity(l.ctx, id), l), message)
+		answer := s.mcp.HandleMessage(s.mcp.WithContext(s.legacyResource.WithIdentity(l.ctx, id), l), message)
 		if answer == nil {
 			return // a notification, or an answer to a request of ours
 		}
@@ -237,7 +235,7 @@ func (s *Server) acceptMessage(session string, id Identity, message []byte, held
 
 // openStream counts a new stream of owner, or answers itself and returns false.
 // A stream is written to for as long as it is open.
-func (s *Server) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
+func (s *whoami) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
 	switch err := s.limits.streams.acquire(o, 1); {
 	case errors.Is(err, errOwnerHasTooMuch):
 		s.refuseMore(w, limitStreams, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")

@@ -16,6 +16,8 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"mcp-login/bearer"
 )
 
 func httptestGet(h http.Handler, path string) *httptest.ResponseRecorder {
@@ -276,7 +278,7 @@ func TestOperationsTellHealthReadinessAndMetrics(t *testing.T) {
 		t.Errorf("health of a server that stops: %d", rec.Code)
 	}
 	if _, err := New(Config{
-		Resource: mustURL(t, "http://127.0.0.1/mcp"), Issuer: i.url, Operations: Operations{Metrics: registry},
+		Config: bearer.Config{Resource: mustURL(t, "http://127.0.0.1/mcp"), Issuer: i.url}, Operations: Operations{Metrics: registry},
 	}); err == nil {
 		t.Error("metrics registered twice")
 	}
@@ -287,7 +289,7 @@ func TestHeartbeatAndFarewell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := httptest.NewRecorder()
 		life, hangUp := context.WithCancel(t.Context())
-		s := &Server{streams: life, ops: Operations{}.withDefaults(), sessions: newMemorySessions()}
+		s := &whoami{front: &front{ops: Operations{}.withDefaults(), lifecycle: lifecycle{streams: life}}, sessions: newMemorySessions()}
 		if _, err := s.sessions.Begin(t.Context(), "o", "id", 1, s.ops.SessionIdle); err != nil {
 			t.Fatal(err)
 		}
@@ -311,7 +313,7 @@ func TestHeartbeatAndFarewell(t *testing.T) {
 // A session that ended elsewhere ends its stream at the next heartbeat.
 func TestStreamEndsWithItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &Server{streams: t.Context(), ops: Operations{}.withDefaults(), sessions: newMemorySessions()}
+		s := &whoami{front: &front{ops: Operations{}.withDefaults(), lifecycle: lifecycle{streams: t.Context()}}, sessions: newMemorySessions()}
 		started := time.Now()
 		if err := s.keepAlive(t.Context(), newEventStream(httptest.NewRecorder()), "o", "gone"); err != nil {
 			t.Fatal(err)

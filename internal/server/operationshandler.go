@@ -18,7 +18,7 @@ const maxScrapes = 4
 // A provider or a bus that is down does not make a server unready: known tokens
 // and stateless requests still work, and every replica would be taken away at
 // the same time. What is down is named in the answer and in the metrics.
-func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
+func (s *front) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(pathHealth, onlyGET(serveHealth))
 	mux.HandleFunc("/readyz", onlyGET(s.serveReady))
@@ -36,7 +36,7 @@ func (s *Server) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	return mux
 }
 
-func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
+func (s *front) serveReady(w http.ResponseWriter, _ *http.Request) {
 	answer := map[string]string{"status": "ready"}
 	if s.ops.Bus != nil {
 		answer["bus"] = "up"

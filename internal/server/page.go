@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"context"
 	_ "embed" // the page's parts
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,7 +37,7 @@ const unknownClientID = "CLIENT_ID"
 // what the issuer's metadata say of unknown clients decides which of two it is: both
 // are rendered once. Its policy allows its own style and script, by their hashes, and
 // nothing else, from nowhere.
-func (s *Server) pageHandler(cfg *Config) (http.HandlerFunc, error) {
+func (s *front) pageHandler(cfg *Config) (http.HandlerFunc, error) {
 	template := page.New(pageHTML, pageStyle, pageScript)
 	usual, err1 := s.renderPage(template, cfg, cfg.PublicClient)
 	closed, err2 := s.renderPage(template, cfg, cmp.Or(cfg.PublicClient, unknownClientID))
@@ -61,8 +63,33 @@ func (s *Server) pageHandler(cfg *Config) (http.HandlerFunc, error) {
 	}), nil
 }
 
+// registrationWait bounds how long the page for people waits for an issuer of which
+// nothing is known yet.
+const registrationWait = 2 * time.Second
+
+// needsClientID reports whether a program must have been registered beforehand to sign
+// in here, where tokens of clients are accepted, or of all if there are none; known is
+// false while the issuer cannot be asked.
+func (s *front) needsClientID(ctx context.Context, clients []string) (needs, known bool) {
+	if len(clients) > 0 { // tokens of all others are refused
+		return true, true
+	}
+	ctx, cancel := context.WithTimeout(ctx, registrationWait)
+	defer cancel()
+	document, err := s.resource.IssuerMetadata(ctx)
+	if err != nil {
+		return false, false
+	}
+	var m struct {
+		RegistrationEndpoint string `json:"registration_endpoint"`
+		MetadataDocuments    bool   `json:"client_id_metadata_document_supported"`
+	}
+	err = json.Unmarshal(document, &m)
+	return err == nil && m.RegistrationEndpoint == "" && !m.MetadataDocuments, err == nil
+}
+
 // renderPage renders the page with a client_id in what is copied from it; "" for none.
-func (s *Server) renderPage(template page.Template, cfg *Config, clientID string) (string, error) {
+func (s *front) renderPage(template page.Template, cfg *Config, clientID string) (string, error) {
 	resource, flags, oauth := s.layout.resource, []string(nil), (*remoteOAuth)(nil)
 	values := map[string]page.HTML{"Note": "", "Redirects": "", "InstallPage": ""}
 	if clientID != "" {
@@ -101,7 +128,7 @@ func (s *Server) renderPage(template page.Template, cfg *Config, clientID string
 	}
 	for name, text := range map[string]string{
 		"Host": cfg.Resource.Host, "Issuer": cfg.Issuer, "Resource": resource, "SSE": s.layout.origin + s.layout.prefix + pathSSE,
-		"Metadata": s.layout.metadataURL(), "Health": s.layout.origin + s.layout.prefix + pathHealth, "Version": s.version,
+		"Metadata": s.resource.MetadataURL(), "Health": s.layout.origin + s.layout.prefix + pathHealth, "Version": s.version,
 	} {
 		values[name] = page.Text(text)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/bearer"
 )
 
 // The page for people names this server and nothing from elsewhere, needs no
@@ -157,7 +159,7 @@ func TestPageOfInstalling(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"javascript:alert(1)", "mcp-login", "/install", "ftp://h.example/"} {
-		if _, err := New(Config{Resource: mustURL(t, testResource), Issuer: "https://id.example", InstallPage: address}); err == nil {
+		if _, err := New(Config{InstallPage: address, Config: bearer.Config{Resource: mustURL(t, testResource), Issuer: "https://id.example"}}); err == nil {
 			t.Errorf("%s was taken", address)
 		}
 	}

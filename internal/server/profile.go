@@ -58,7 +58,7 @@ func hasProfile(id Identity) bool {
 
 // noteProfile says in the log, once for each kind of token, and in the answer's _meta
 // that the token brought no profile, and where to read why. No claim goes into either.
-func (s *Server) noteProfile(id Identity, result *mcp.CallToolResult) {
+func (s *whoami) noteProfile(id Identity, result *mcp.CallToolResult) {
 	if hasProfile(id) {
 		return
 	}

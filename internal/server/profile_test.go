@@ -57,7 +57,7 @@ func TestProfileKindsAreBounded(t *testing.T) {
 	log := &syncBuffer{}
 	s := newServer(t, newTestIssuer(t), func(c *Config) { c.Log = log.logger() })
 	for k := range 10 * maxProfileKinds {
-		s.noteProfile(Identity{Subject: "s", Issuer: "https://" + strings.Repeat("x", k) + ".example"}, &mcp.CallToolResult{})
+		s.backend.(*whoami).noteProfile(Identity{Subject: "s", Issuer: "https://" + strings.Repeat("x", k) + ".example"}, &mcp.CallToolResult{})
 	}
 	if n := strings.Count(log.String(), "no profile"); n != maxProfileKinds {
 		t.Errorf("%d lines", n)

@@ -63,12 +63,6 @@ func (l *rateLimiter) allow(key string) (retryAfter int, ok bool) {
 	return max(1, int(math.Ceil(delay.Seconds()))), false
 }
 
-// open reports whether a request of key would be taken, and takes none.
-func (l *rateLimiter) open(key string) bool {
-	now := time.Now()
-	return l.bucket(key, now).TokensAt(now) >= 1
-}
-
 func (l *rateLimiter) bucket(key string, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,14 +119,14 @@ func tooMany(w http.ResponseWriter, retryAfter int, code, text string) {
 }
 
 // refuseMore counts what one caller has too much of, and answers 429.
-func (s *Server) refuseMore(w http.ResponseWriter, limit string, retryAfter int, code, text string) {
+func (s *front) refuseMore(w http.ResponseWriter, limit string, retryAfter int, code, text string) {
 	s.metrics.limited.WithLabelValues(limit).Inc()
 	tooMany(w, retryAfter, code, text)
 }
 
 // withinRate counts a request of its address, and answers it itself and returns false if
 // there are too many. Any page may read that answer, as it may the public documents.
-func (s *Server) withinRate(w http.ResponseWriter, r *http.Request) bool {
+func (s *front) withinRate(w http.ResponseWriter, r *http.Request) bool {
 	after, ok := s.addressLimit.allow(clientOf(r.Context()))
 	if !ok {
 		if h := w.Header(); h.Get("Access-Control-Allow-Origin") == "" {

@@ -44,27 +44,8 @@ type forwarded struct {
 	Message  []byte
 }
 
-// joinReplicas connects the server with the others of its bus. A token that one
-// of them finds revoked is forgotten by all, so that its revocation takes effect
-// everywhere with the first replica that checks it again. Only the token's hash
-// travels, and all that somebody who forges such a message can cause is a check.
-func (s *Server) joinReplicas(b Bus) {
-	b.HandleRequests(s.answerReplica)
-	if s.results == nil {
-		return
-	}
-	s.results.revoked = func(key tokenKey) { b.Broadcast(key[:]) }
-	b.HandleBroadcasts(func(message []byte) {
-		var key tokenKey
-		if len(message) == len(key) {
-			copy(key[:], message)
-			s.results.forget(key)
-		}
-	})
-}
-
 // forward asks the replica that holds the session to take the message.
-func (s *Server) forward(ctx context.Context, replica string, f forwarded) (acceptance, error) {
+func (s *whoami) forward(ctx context.Context, replica string, f forwarded) (acceptance, error) {
 	request, err := stdjson.Marshal(f)
 	if err != nil {
 		return "", fmt.Errorf("encode message for a replica: %w", err)
@@ -89,7 +70,7 @@ func (s *Server) forward(ctx context.Context, replica string, f forwarded) (acce
 
 // answerReplica takes what another replica forwards. That the session belongs
 // to the sender is checked here, where the session is.
-func (s *Server) answerReplica(_ context.Context, request []byte) []byte {
+func (s *whoami) answerReplica(_ context.Context, request []byte) []byte {
 	var f forwarded
 	d := stdjson.NewDecoder(bytes.NewReader(request))
 	d.UseNumber() // as in the claims of a token verified here

@@ -5,8 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"mcp-login/internal/retry"
+	"time"
 )
 
 // wire is a bus between two servers of this test, which are called a and b.
@@ -30,11 +29,16 @@ func (w *wire) Request(ctx context.Context, replica string, m []byte) ([]byte, e
 	return w.other.answer(ctx, m), nil
 }
 
-func wired(t *testing.T, i *testIssuer) (a, b *liveServer) {
+func wired(t *testing.T, i *testIssuer, change ...func(*Config)) (a, b *liveServer) {
 	t.Helper()
 	left, right := &wire{name: "a"}, &wire{name: "b"}
 	left.other, right.other = right, left
-	a = startServer(t, i, func(c *Config) { c.Bus = left })
+	a = startServer(t, i, func(c *Config) {
+		c.Bus = left
+		for _, f := range change {
+			f(c)
+		}
+	})
 	b = startServer(t, i, func(c *Config) { c.Bus, c.Resource = right, mustURL(t, a.url+"/mcp") })
 	return a, b
 }
@@ -43,7 +47,7 @@ func wired(t *testing.T, i *testIssuer) (a, b *liveServer) {
 // however good it was there a moment ago.
 func TestRevocationReachesTheOtherReplica(t *testing.T) {
 	i := newTestIssuer(t)
-	a, b := wired(t, i)
+	a, b := wired(t, i, func(c *Config) { c.CacheTTL = time.Nanosecond }) // a checks each time
 	i.userinfo = answer(200, logtoClaims)
 	c := clientWith(t, "opaque")
 	for _, url := range []string{a.url, b.url} {
@@ -55,8 +59,9 @@ func TestRevocationReachesTheOtherReplica(t *testing.T) {
 	if resp := post(t, c, b.url+"/mcp", callWhoami); resp.StatusCode != 200 {
 		t.Fatalf("b does not remember: %d", resp.StatusCode)
 	}
-	key := keyOf("opaque")
-	a.results.run(key, "opaque", retry.NewCall[Identity](), true, "") // as when its verdict has aged
+	if resp := post(t, c, a.url+"/mcp", callWhoami); resp.StatusCode != 401 {
+		t.Fatalf("a does not find out: %d", resp.StatusCode)
+	}
 	if resp := post(t, c, b.url+"/mcp", callWhoami); resp.StatusCode != 401 {
 		t.Errorf("at b after a has found out: %d", resp.StatusCode)
 	}
@@ -84,7 +89,7 @@ func TestMessageForTheOtherReplica(t *testing.T) {
 		t.Errorf("a replica that is dead: %d", resp.StatusCode)
 	}
 	for _, nonsense := range []string{"", "{", "null", `{"Session":1}`} {
-		if got := a.answerReplica(t.Context(), []byte(nonsense)); string(got) == string(accepted) {
+		if got := a.backend.(*whoami).answerReplica(t.Context(), []byte(nonsense)); string(got) == string(accepted) {
 			t.Errorf("%q was accepted", nonsense)
 		}
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"mcp-login/bearer"
 )
 
 // Close ends open streams of both kinds, lets a call under way finish, and
@@ -71,19 +74,19 @@ func TestWhatCloseEndsAtOnce(t *testing.T) {
 	const modern, legacy, listen = "2026-07-28", "2025-11-25", "subscriptions/listen"
 	for _, tt := range []struct {
 		header, mcpMethod string
-		message           message
+		message           bearer.Message
 		want              bool
 	}{
-		{modern, listen, message{method: listen, version: modern}, true},
-		{modern, listen, message{method: "tools/call", version: modern}, false},
-		{modern, listen, message{method: listen}, false},
-		{modern, listen, message{method: listen, version: legacy}, false},
-		{modern, "tools/call", message{method: listen, version: modern}, false},
-		{modern, "", message{method: listen, version: modern}, false},
-		{legacy, listen, message{method: listen, version: modern}, false},
-		{"", listen, message{method: listen, version: modern}, false},
-		{legacy, listen, message{method: listen, version: legacy}, false},
-		{"", listen, message{method: "tools/call"}, false},
+		{modern, listen, bearer.Message{Method: listen, Version: modern}, true},
+		{modern, listen, bearer.Message{Method: "tools/call", Version: modern}, false},
+		{modern, listen, bearer.Message{Method: listen}, false},
+		{modern, listen, bearer.Message{Method: listen, Version: legacy}, false},
+		{modern, "tools/call", bearer.Message{Method: listen, Version: modern}, false},
+		{modern, "", bearer.Message{Method: listen, Version: modern}, false},
+		{legacy, listen, bearer.Message{Method: listen, Version: modern}, false},
+		{"", listen, bearer.Message{Method: listen, Version: modern}, false},
+		{legacy, listen, bearer.Message{Method: listen, Version: legacy}, false},
+		{"", listen, bearer.Message{Method: "tools/call"}, false},
 	} {
 		r := httptest.NewRequest("POST", "/mcp", nil)
 		r.Header.Set("Mcp-Protocol-Version", tt.header)
@@ -148,7 +151,7 @@ func TestNoTokenInTheLog(t *testing.T) {
 		good, mark + "opaque", good[:len(good)-4] + "AAAA", mark + "." + mark + "." + mark,
 		i.token(t, tokenParts{header: map[string]any{"kid": mark}}),
 		i.token(t, tokenParts{claims: map[string]any{"aud": mark, "sub": mark}}),
-		raw(`{"alg":"`+mark+`"}`) + "." + raw(`{"iss":"`+mark+`"}`) + ".x",
+		base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+mark+`"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"`+mark+`"}`)) + ".x",
 	}
 	for _, token := range tokens {
 		resp := call(s, "POST", "/mcp", token, callWhoami)
@@ -182,7 +185,7 @@ func TestNoTokenInTheLog(t *testing.T) {
 // Every configuration mistake is reported, in one error.
 func TestEveryConfigMistakeIsReported(t *testing.T) {
 	good := func() Config {
-		return Config{Resource: mustURL(t, "https://h.example/mcp"), Issuer: "https://id.example"}
+		return Config{Config: bearer.Config{Resource: mustURL(t, "https://h.example/mcp"), Issuer: "https://id.example"}}
 	}
 	if cfg := good(); cfg.Check() != nil {
 		t.Fatal(cfg.Check())
@@ -214,14 +217,14 @@ func TestEveryConfigMistakeIsReported(t *testing.T) {
 			t.Errorf("%s: New took it", want)
 		}
 	}
-	cfg := Config{Scopes: []string{""}, Leeway: -1}
+	cfg := Config{Config: bearer.Config{Scopes: []string{""}, Leeway: -1}}
 	for _, want := range []string{"resource", "issuer", "scope", "leeway"} {
 		if err := cfg.Check(); !strings.Contains(err.Error(), want) {
 			t.Errorf("not all mistakes: %v", err)
 		}
 	}
 	for _, ok := range []string{"http://127.0.0.1:1/mcp", "http://localhost/mcp", "http://[::1]:5/mcp"} {
-		if err := CheckResource(mustURL(t, ok)); err != nil {
+		if err := bearer.CheckResource(mustURL(t, ok)); err != nil {
 			t.Errorf("%s: %v", ok, err)
 		}
 	}

@@ -81,12 +81,12 @@ func TestSessionIDsAreRandomAndEnd(t *testing.T) {
 		seen[id] = true
 	}
 	l.http.CloseClientConnections()
-	l.legacy.mu.Lock()
-	defer l.legacy.mu.Unlock()
-	for len(l.legacy.open) > 0 {
-		l.legacy.mu.Unlock()
+	l.backend.(*whoami).legacy.mu.Lock()
+	defer l.backend.(*whoami).legacy.mu.Unlock()
+	for len(l.backend.(*whoami).legacy.open) > 0 {
+		l.backend.(*whoami).legacy.mu.Unlock()
 		runtime.Gosched()
-		l.legacy.mu.Lock()
+		l.backend.(*whoami).legacy.mu.Lock()
 	}
 }
 

@@ -308,9 +308,9 @@ func TestHTTPSSESessionIsDrained(t *testing.T) {
 
 func (l *liveServer) legacySession(t *testing.T, id string) *legacySession {
 	t.Helper()
-	l.legacy.mu.Lock()
-	defer l.legacy.mu.Unlock()
-	s, ok := l.legacy.open[id]
+	l.backend.(*whoami).legacy.mu.Lock()
+	defer l.backend.(*whoami).legacy.mu.Unlock()
+	s, ok := l.backend.(*whoami).legacy.open[id]
 	if !ok {
 		t.Fatal("no such session")
 	}

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-login/bearer"
 )
 
 const headerSessionID = "Mcp-Session-Id"
 
 // serveStreamable answers Streamable HTTP. Without sessions, and to clients of
 // 2026-07-28 in any case, GET and DELETE are 405 and a session id means nothing.
-func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveStreamable(w http.ResponseWriter, r *http.Request, id Identity) {
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 	sessions := s.ops.Stateful && !modern
 	switch {
@@ -32,7 +34,7 @@ func (s *Server) serveStreamable(w http.ResponseWriter, r *http.Request, id Iden
 	}
 }
 
-func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, id Identity, sessions, modern bool) {
+func (s *whoami) serveStreamablePost(w http.ResponseWriter, r *http.Request, id Identity, sessions, modern bool) {
 	in, ok := s.receive(w, r, id)
 	if !ok {
 		return
@@ -45,15 +47,15 @@ func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, id 
 	// another has asked for.
 	r.Header.Set(headerSessionID, owner.key()+"."+session)
 	switch {
-	case in.method == string(mcp.MethodNotificationCancelled) && (modern || mcp.IsModernProtocol(in.version)):
+	case in.Method == string(mcp.MethodNotificationCancelled) && (modern || mcp.IsModernProtocol(in.Version)):
 		// In 2026-07-28 who wants no answer closes the stream (transports,
 		// cancellation), and mcp-go has one id for all callers there.
 		w.WriteHeader(http.StatusAccepted)
-	case listens(r, in.message):
+	case listens(r, in.Message):
 		s.serveListen(w, r, in)
-	case !sessions || mcp.IsModernProtocol(in.version):
+	case !sessions || mcp.IsModernProtocol(in.Version):
 		s.streamable.ServeHTTP(w, r)
-	case in.method == string(mcp.MethodInitialize):
+	case in.Method == string(mcp.MethodInitialize):
 		s.beginSession(w, r, owner)
 	case s.hasSession(w, r, owner, session):
 		s.streamable.ServeHTTP(w, r)
@@ -64,10 +66,10 @@ func (s *Server) serveStreamablePost(w http.ResponseWriter, r *http.Request, id 
 // message is of 2026-07-28 by its header and by its body, and Mcp-Method says what
 // the body says; mcp-go refuses every other one that asks for it. Mcp-Method
 // means nothing in earlier revisions.
-func listens(r *http.Request, m message) bool {
+func listens(r *http.Request, m bearer.Message) bool {
 	version := r.Header.Get(mcp.HeaderProtocolVersion)
-	return m.method == string(mcp.MethodSubscriptionsListen) && r.Header.Get(mcp.HeaderMethod) == m.method &&
-		mcp.IsModernProtocol(version) && version == m.version
+	return m.Method == string(mcp.MethodSubscriptionsListen) && r.Header.Get(mcp.HeaderMethod) == m.Method &&
+		mcp.IsModernProtocol(version) && version == m.Version
 }
 
 // maxListenBytes is what a message of subscriptions/listen may hold: it is there for
@@ -77,7 +79,7 @@ const maxListenBytes = 32 << 10
 // serveListen answers subscriptions/listen, for as long as the client likes: it
 // counts as a stream then, and neither as a call nor as a message, or a few users
 // could take the room of all messages for good.
-func (s *Server) serveListen(w http.ResponseWriter, r *http.Request, in incoming) {
+func (s *whoami) serveListen(w http.ResponseWriter, r *http.Request, in incoming) {
 	if in.bytes > maxListenBytes {
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is too large for one that opens a stream."}.write(w)
 		return
@@ -94,7 +96,7 @@ func (s *Server) serveListen(w http.ResponseWriter, r *http.Request, in incoming
 }
 
 // beginSession answers initialize and names the caller's new session.
-func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner principal) {
+func (s *whoami) beginSession(w http.ResponseWriter, r *http.Request, owner principal) {
 	session := rand.Text()
 	ok, err := s.sessions.Begin(r.Context(), owner.user(), owner.session(session), s.ops.MaxSessions, s.ops.SessionIdle)
 	switch {
@@ -115,7 +117,7 @@ func (s *Server) beginSession(w http.ResponseWriter, r *http.Request, owner prin
 
 // hasSession checks that the session is the caller's, or answers itself and
 // returns false (MCP 2025-11-25, transports, session management).
-func (s *Server) hasSession(w http.ResponseWriter, r *http.Request, owner principal, session string) bool {
+func (s *whoami) hasSession(w http.ResponseWriter, r *http.Request, owner principal, session string) bool {
 	if session == "" {
 		problem{
 			http.StatusBadRequest, "invalid_request",
@@ -135,7 +137,7 @@ func (s *Server) hasSession(w http.ResponseWriter, r *http.Request, owner princi
 	return true
 }
 
-func (s *Server) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
+func (s *whoami) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
 	recordReason(r.Context(), err)
 	retryLater(w, "The session cannot be looked up at present. Try again.")
 }
@@ -143,7 +145,7 @@ func (s *Server) storeFailed(w http.ResponseWriter, r *http.Request, err error) 
 // serveStreamableGet holds a stream open for the session. This server never
 // speaks first, so there are heartbeats only, and no event has an id that a
 // Last-Event-ID could name: what a client resumes is the session.
-func (s *Server) serveStreamableGet(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveStreamableGet(w http.ResponseWriter, r *http.Request, id Identity) {
 	if a := r.Header.Get("Accept"); a != "" && !strings.Contains(a, "text/event-stream") && !strings.Contains(a, "*/*") {
 		problem{http.StatusNotAcceptable, "invalid_request", "GET answers with text/event-stream."}.write(w)
 		return
@@ -164,7 +166,7 @@ func (s *Server) serveStreamableGet(w http.ResponseWriter, r *http.Request, id I
 }
 
 // keepAlive writes heartbeats until the stream, its session or the server ends.
-func (s *Server) keepAlive(ctx context.Context, stream eventStream, owner, session string) error {
+func (s *whoami) keepAlive(ctx context.Context, stream eventStream, owner, session string) error {
 	if err := stream.open(); err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (s *Server) keepAlive(ctx context.Context, stream eventStream, owner, sessi
 
 // serveStreamableDelete ends the caller's session, and its streams: those of
 // other replicas at their next heartbeat.
-func (s *Server) serveStreamableDelete(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveStreamableDelete(w http.ResponseWriter, r *http.Request, id Identity) {
 	held := &reservation{limits: s.limits, owner: ownerOf(id)}
 	defer held.release()
 	if !s.reserveCall(w, held) {

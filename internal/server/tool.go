@@ -43,7 +43,7 @@ const (
 
 // tools returns the MCP server to serve, with the check of scopes around its
 // tools.
-func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
+func (s *whoami) tools(cfg *Config, version string) *server.MCPServer {
 	m := cfg.MCP
 	if m == nil {
 		m = s.newMCP(version)
@@ -59,7 +59,7 @@ func (s *Server) tools(cfg *Config, version string) *server.MCPServer {
 
 // newMCP returns whoami's MCP server with its tool. It keeps no state of its
 // callers; mcp-go serves every protocol revision with it.
-func (s *Server) newMCP(version string) *server.MCPServer {
+func (s *whoami) newMCP(version string) *server.MCPServer {
 	hooks := &server.Hooks{}
 	hooks.AddAfterCallTool(boundToolError)
 	m := server.NewMCPServer("whoami", version,
@@ -117,7 +117,7 @@ func addTool(m *server.MCPServer, name, title, description, output string, answe
 
 // whoami answers with the caller's claims, as structured content and as the
 // same JSON in text for clients that know only that.
-func (s *Server) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+func (s *whoami) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	id, ok := IdentityFrom(ctx)
 	if !ok {
 		return nil, errors.New("no identity in context")

@@ -22,7 +22,7 @@ const maxTraceState = 512
 // the trace that the sender's traceparent names. As in the log there is no URL
 // and no other header: a token may have got there by mistake. Without a tracer it
 // does nothing.
-func (s *Server) startSpan(r *http.Request, route, method, requestID string) (*http.Request, trace.Span) {
+func (s *front) startSpan(r *http.Request, route, method, requestID string) (*http.Request, trace.Span) {
 	if s.ops.Tracer == nil {
 		return r, trace.SpanFromContext(r.Context())
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 )
@@ -37,10 +38,10 @@ func open(ctx context.Context) (*stage, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the provider: %w", err), ln.Close())
 	}
-	whoami, err := server.New(server.Config{
+	whoami, err := server.New(server.Config{Version: "signin", Config: bearer.Config{
 		Resource: resource, Issuer: provider.Issuer(), Scopes: []string{"openid", "profile", "email"},
-		RelayIssuerMetadata: true, Version: "signin", Log: slog.New(slog.DiscardHandler),
-	})
+		RelayIssuerMetadata: true, Log: slog.New(slog.DiscardHandler),
+	}})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the server: %w", err), ln.Close(), provider.Close())
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 )
@@ -51,7 +52,7 @@ func moved(w *world) {
 	w.t.Cleanup(func() { _ = idp.Close() })
 	w.env = append(w.env, "NEW="+idp.Issuer())
 	resource, _ := url.Parse(w.url)
-	whoami, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer()})
+	whoami, err := server.New(server.Config{Config: bearer.Config{Resource: resource, Issuer: idp.Issuer()}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

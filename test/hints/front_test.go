@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 )
@@ -110,7 +111,7 @@ func (w *world) variable(name string) string {
 // farServer is an MCP server at https://example.com/mcp with the provider of the world.
 func farServer(w *world) http.Handler {
 	resource := &url.URL{Scheme: "https", Host: "example.com", Path: "/mcp"}
-	whoami, err := server.New(server.Config{Resource: resource, Issuer: w.idp.Issuer()})
+	whoami, err := server.New(server.Config{Config: bearer.Config{Resource: resource, Issuer: w.idp.Issuer()}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

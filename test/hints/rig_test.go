@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
@@ -64,7 +65,7 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whoami, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer(), Leeway: time.Nanosecond})
+	whoami, err := server.New(server.Config{Config: bearer.Config{Resource: resource, Issuer: idp.Issuer(), Leeway: time.Nanosecond}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
@@ -88,7 +89,7 @@ func (l *lab) serve(t *testing.T, s *httptest.Server, base string) {
 	tools.AddTool(search, func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText(fmt.Sprintf("%d results for %s", r.GetInt("limit", 0), r.GetString("query", ""))), nil
 	})
-	handler, err := server.New(server.Config{Resource: resource, Issuer: l.issuer, Scopes: []string{"openid", "profile", "email"}, MCP: tools})
+	handler, err := server.New(server.Config{MCP: tools, Config: bearer.Config{Resource: resource, Issuer: l.issuer, Scopes: []string{"openid", "profile", "email"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
@@ -76,7 +77,7 @@ func refusingServer(t *testing.T, status int, body func(http.ResponseWriter, *ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	whoami, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer()})
+	whoami, err := server.New(server.Config{Config: bearer.Config{Resource: resource, Issuer: idp.Issuer()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
@@ -46,7 +47,7 @@ func newHouse(t *testing.T, change func(*devidp.Config)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer()})
+	handler, err := server.New(server.Config{Config: bearer.Config{Resource: resource, Issuer: idp.Issuer()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
@@ -179,7 +180,7 @@ func protected(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer()})
+	handler, err := server.New(server.Config{Config: bearer.Config{Resource: resource, Issuer: idp.Issuer()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/jsonrpc"
 	"mcp-login/internal/oauth"
@@ -52,7 +53,7 @@ func newLazyWorld(t *testing.T) *lazyWorld {
 	}
 	w.provider.inner = idp
 	resource, _ := url.Parse(w.url)
-	handler, err := server.New(server.Config{Resource: resource, Issuer: idp.Issuer(), Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true})
+	handler, err := server.New(server.Config{Config: bearer.Config{Resource: resource, Issuer: idp.Issuer(), Scopes: []string{"openid", "profile", "email"}, RelayIssuerMetadata: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

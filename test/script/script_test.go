@@ -18,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/retry"
 	"mcp-login/internal/server"
@@ -138,9 +139,9 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 	idp, err := devidp.Start(context.Background(), "127.0.0.1:0", cfg)
 	ts.Check(err)
 	scopes := append([]string{"openid", "profile", "email"}, toolScopes["whoami"]...)
-	handler, err := server.New(server.Config{
+	handler, err := server.New(server.Config{Config: bearer.Config{
 		Resource: resource, Issuer: idp.Issuer(), Scopes: scopes, ToolScopes: toolScopes, RelayIssuerMetadata: true, Leeway: time.Nanosecond,
-	})
+	}})
 	ts.Check(err)
 	whoami.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if retry.Sleep(r.Context(), pause) == nil {

@@ -1,0 +1,159 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// malformed is a request that RFC 6750 section 3.1 calls invalid_request.
+type malformed string
+
+func (m malformed) Error() string { return string(m) }
+
+// bearerToken returns the one token of a request (RFC 6750 section 2.1). A
+// token in the query is refused even beside a proper header: it has been in
+// logs and histories by then. The other way of RFC 6750, a form field,
+// counts as none. So does a credential of another scheme, for which
+// section 3.1 wants a challenge without an error code.
+func bearerToken(r *http.Request) (string, error) {
+	if r.URL.Query().Has("access_token") {
+		return "", malformed("The access token must be sent in the Authorization header only.")
+	}
+	values := r.Header.Values("Authorization")
+	switch {
+	case len(values) == 0:
+		return "", ErrNoToken
+	case len(values) > 1:
+		return "", malformed("There must be one Authorization header.")
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", ErrNoToken
+	}
+	if token = strings.Trim(token, " "); len(token) > maxTokenBytes {
+		return "", invalidTokenError("too long")
+	}
+	if !isB64Token(token) {
+		return "", malformed("The Authorization header is not of the form: Bearer TOKEN.")
+	}
+	return token, nil
+}
+
+// isB64Token implements b64token of RFC 6750 section 2.1.
+func isB64Token(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for _, c := range []byte(body) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("-._~+/", c) < 0 {
+			return false
+		}
+	}
+	return body != ""
+}
+
+// Authenticate returns who sent r: the bearer of its one token, which has every
+// required scope and comes of a sign-in that suffices. Its error is for
+// [Resource.Refuse].
+func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
+	token, err := bearerToken(r)
+	if err != nil {
+		return Identity{}, err
+	}
+	id, err := p.verify(r.Context(), p.clientAddress(r), token)
+	if err != nil {
+		return Identity{}, err
+	}
+	if id.Subject == "" {
+		// Sessions are bound to the subject, so there must be one.
+		return Identity{}, errors.New("verifier returned an identity without subject")
+	}
+	for _, scope := range p.required {
+		if !slices.Contains(id.Scopes, scope) {
+			return Identity{}, &InsufficientScopeError{Scopes: p.scopes}
+		}
+	}
+	if !p.signedInWell(id) {
+		return Identity{}, &InsufficientAuthenticationError{ACRValues: p.acr, MaxAge: p.maxAge}
+	}
+	return id, nil
+}
+
+// signedInWell reports whether the sign-in behind a token suffices (RFC 9470 section 4).
+func (p *protection) signedInWell(id Identity) bool {
+	if acr, _ := id.Claims["acr"].(string); len(p.acr) > 0 && !slices.Contains(p.acr, acr) {
+		return false
+	}
+	if p.maxAge == 0 {
+		return true
+	}
+	at, ok := seconds(id.Claims["auth_time"])
+	return ok && time.Since(at) <= p.maxAge+p.leeway
+}
+
+// Refuse answers a request that failed with err, an error of [Resource.Authenticate],
+// [Resource.MayCall], [ReadMessage] or a [Verifier]: 400, 401, 403 with a challenge, 503
+// with Retry-After, and 500 for any other. The body says no more than that, as JSON; an
+// X-Request-Id that the answer has already is repeated there.
+func (p *Resource) Refuse(w http.ResponseWriter, _ *http.Request, err error) {
+	answer, with := p.refusalOf(err)
+	switch {
+	case answer.status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", strconv.Itoa(pauseAfter(err)))
+	case with != nil:
+		with.resourceMetadata = p.metadataURL
+		w.Header().Set("WWW-Authenticate", with.String())
+	}
+	answer.write(w)
+}
+
+// pauseAfter is the number of seconds that a client should wait after err.
+func pauseAfter(err error) int {
+	pause := retryPause
+	var known *unavailable
+	if errors.As(err, &known) {
+		pause = known.after
+	}
+	return max(1, int((pause+time.Second-1)/time.Second))
+}
+
+// refusalOf chooses the answer to a failed request, and its challenge; nil for none.
+func (p *protection) refusalOf(err error) (*problem, *challenge) {
+	var bad malformed
+	var scope *InsufficientScopeError
+	var authentication *InsufficientAuthenticationError
+	var ready *problem
+	challenged := func(status int, c challenge) (*problem, *challenge) {
+		return &problem{status: status, code: c.code, text: c.text}, &c
+	}
+	switch {
+	case errors.As(err, &ready):
+		return ready, nil
+	case errors.Is(err, ErrNoToken):
+		return &problem{status: http.StatusUnauthorized, code: "unauthorized", text: "An access token is required."}, &challenge{scopes: p.scopes}
+	case errors.As(err, &bad):
+		return challenged(http.StatusBadRequest, challenge{code: "invalid_request", text: string(bad)})
+	case errors.Is(err, ErrInvalidToken):
+		return challenged(http.StatusUnauthorized, challenge{
+			scopes: p.scopes, code: "invalid_token", text: "The access token is expired, invalid, or meant for another server.",
+		})
+	case errors.As(err, &scope):
+		return challenged(http.StatusForbidden, challenge{
+			scopes: scope.Scopes, code: "insufficient_scope", text: "The access token lacks a required scope.",
+		})
+	case errors.As(err, &authentication):
+		return challenged(http.StatusUnauthorized, challenge{
+			scopes: p.scopes, code: "insufficient_user_authentication", text: "A different or a more recent sign-in is required.",
+			acrValues: authentication.ACRValues, maxAge: authentication.MaxAge,
+		})
+	case errors.Is(err, ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &problem{
+			status: http.StatusServiceUnavailable, code: "temporarily_unavailable",
+			text: "The authorization server cannot be reached, so the access token cannot be checked. Try again.",
+		}, nil
+	}
+	return &problem{status: http.StatusInternalServerError, code: "server_error", text: "The request could not be handled."}, nil
+}

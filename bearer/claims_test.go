@@ -1,0 +1,37 @@
+package bearer
+
+import (
+	"strings"
+	"testing"
+)
+
+// Where providers put scopes and the application: scope, scp or scopes, as a
+// string or a list; client_id or azp. What is not of these kinds counts as none.
+func TestScopesAndClientOfAJWT(t *testing.T) {
+	i := newTestIssuer(t)
+	s := newServer(t, i, nil)
+	for name, tt := range map[string]struct {
+		claims         map[string]any
+		scopes, client string
+	}{
+		"scope as a string":    {map[string]any{"scope": "a  b"}, "a b", "app"},
+		"scope as a list":      {map[string]any{"scope": []string{"a", "b"}}, "a b", "app"},
+		"scp":                  {map[string]any{"scope": nil, "scp": "a"}, "a", "app"},
+		"scopes":               {map[string]any{"scope": nil, "scopes": []string{"a", "b"}}, "a b", "app"},
+		"none":                 {map[string]any{"scope": nil}, "", "app"},
+		"scope is a number":    {map[string]any{"scope": 1}, "", "app"},
+		"numbers in the list":  {map[string]any{"scope": []any{1, "a"}}, "a", "app"},
+		"azp":                  {map[string]any{"client_id": nil, "azp": "other"}, "mcp:read", "other"},
+		"client_id before azp": {map[string]any{"azp": "other"}, "mcp:read", "app"},
+		"client_id is a list":  {map[string]any{"client_id": []string{"app"}}, "mcp:read", ""},
+		"no client":            {map[string]any{"client_id": nil}, "mcp:read", ""},
+	} {
+		id, err := s.Verify(t.Context(), i.token(t, tokenParts{claims: tt.claims}))
+		if err != nil || strings.Join(id.Scopes, " ") != tt.scopes || id.ClientID != tt.client {
+			t.Errorf("%s: %v %q, %v", name, id.Scopes, id.ClientID, err)
+		}
+		if id.Scopes == nil {
+			t.Errorf("%s: a JWT's scopes are known", name)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	stdjson "encoding/json"
+)
+
+const maxIntrospectionBytes = 64 << 10
+
+// Introspection makes the server ask the issuer's introspection endpoint (RFC
+// 7662) about opaque tokens instead of userinfo. The answer has the token's
+// scopes, application, audience and expiry, which userinfo does not tell.
+type Introspection struct {
+	// ClientID and ClientSecret are this server's own credentials at the
+	// issuer. They are sent as client_secret_basic, or as client_secret_post
+	// where the issuer's metadata lists only that.
+	ClientID, ClientSecret string
+	// AudienceOptional accepts an answer that names no audience, from issuers
+	// that do not bind opaque tokens to a resource. One that names others than
+	// this server is refused in any case.
+	AudienceOptional bool
+}
+
+// introspector asks the introspection endpoint.
+type introspector struct {
+	provider  *provider
+	config    Introspection
+	audiences []string
+	leeway    time.Duration
+}
+
+func newIntrospection(p *provider, cfg Introspection, audiences []string, leeway time.Duration) *opaqueVerifier {
+	i := &introspector{provider: p, config: cfg, audiences: audiences, leeway: leeway}
+	return newOpaqueVerifier(p, "introspection", i.ask)
+}
+
+func (i *introspector) ask(ctx context.Context, meta metadata, token string) (Identity, error) {
+	if meta.IntrospectionEndpoint == "" {
+		return Identity{}, &unanswered{err: errors.New("issuer metadata has no introspection_endpoint")}
+	}
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	post := slices.Contains(meta.IntrospectionAuth, "client_secret_post") &&
+		!slices.Contains(meta.IntrospectionAuth, "client_secret_basic")
+	if post {
+		form.Set("client_id", i.config.ClientID)
+		form.Set("client_secret", i.config.ClientSecret)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, meta.IntrospectionEndpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return Identity{}, &unanswered{err: fmt.Errorf("make request: %w", err)}
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if !post {
+		// RFC 6749 section 2.3.1: both are form-encoded first.
+		req.SetBasicAuth(url.QueryEscape(i.config.ClientID), url.QueryEscape(i.config.ClientSecret))
+	}
+	status, header, body, err := i.provider.perform(req, maxIntrospectionBytes)
+	if err != nil {
+		return Identity{}, &unanswered{err: fmt.Errorf("introspection: %w", err)}
+	}
+	if status != http.StatusOK {
+		// 401 is about this server's credentials (RFC 7662 section 2.3), so
+		// no status but 200 says anything about the token.
+		return Identity{}, noVerdict("introspection", status, header)
+	}
+	return i.judge(body)
+}
+
+// judge reads an answer of RFC 7662 section 2.2.
+func (i *introspector) judge(body []byte) (Identity, error) {
+	claims, err := decodeClaims(body)
+	if err != nil {
+		return Identity{}, &unanswered{err: errors.New("introspection is not a JSON object")}
+	}
+	active, ok := claims["active"].(bool)
+	if !ok {
+		return Identity{}, &unanswered{err: errors.New("introspection has no active")}
+	}
+	if !active {
+		return Identity{}, invalidTokenError("not active")
+	}
+	if err := i.check(claims); err != nil {
+		return Identity{}, err
+	}
+	c := accessClaims{claims}
+	id := Identity{
+		Issuer: i.provider.issuer, ClientID: c.clientID(), Scopes: c.scopes(), Claims: claims,
+	}
+	id.Subject, _ = claims["sub"].(string)
+	if id.Subject == "" {
+		return Identity{}, invalidTokenError("no subject")
+	}
+	if exp, ok := seconds(claims["exp"]); ok {
+		id.Expiry = exp
+	}
+	return id, nil
+}
+
+// check is for what an issuer should have looked at itself, and for what only
+// this server knows: whom the token is meant for.
+func (i *introspector) check(claims map[string]any) error {
+	if iss, given := claims["iss"]; given && iss != i.provider.issuer {
+		return invalidTokenError("another issuer")
+	}
+	if kind, ok := claims["token_type"].(string); ok && !strings.EqualFold(kind, "Bearer") &&
+		!strings.EqualFold(kind, "access_token") {
+		return invalidTokenError("not a bearer token")
+	}
+	now := time.Now()
+	if exp, ok := seconds(claims["exp"]); ok && !now.Before(exp.Add(i.leeway)) {
+		return invalidTokenError("expired")
+	}
+	if nbf, ok := seconds(claims["nbf"]); ok && now.Add(i.leeway).Before(nbf) {
+		return errNotYet
+	}
+	aud := oneOrMany(claims["aud"])
+	if len(aud) == 0 && i.config.AudienceOptional {
+		return nil
+	}
+	if !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(i.audiences, a) }) {
+		return invalidTokenError("another audience")
+	}
+	return nil
+}
+
+// seconds reads a NumericDate (RFC 7519 section 2).
+func seconds(v any) (time.Time, bool) {
+	n, ok := v.(stdjson.Number)
+	if !ok {
+		return time.Time{}, false
+	}
+	f, err := n.Float64()
+	if err != nil || f < 0 || f > 1<<40 {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(f), 0), true
+}
+
+// oneOrMany reads a claim that is one string or a list of strings.
+func oneOrMany(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var all []string
+		for _, item := range v {
+			if s, ok := item.(string); ok {
+				all = append(all, s)
+			}
+		}
+		return all
+	}
+	return nil
+}

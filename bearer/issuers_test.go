@@ -1,0 +1,151 @@
+package bearer
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Several issuers in one process: each one's tokens are verified with its own
+// keys and nobody else's, and identities keep them apart.
+func TestSeveralIssuers(t *testing.T) {
+	a, b, stranger := newTestIssuer(t), newTestIssuer(t), newTestIssuer(t)
+	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.url} })
+	for _, i := range []*testIssuer{a, b} {
+		id, err := s.Verify(t.Context(), i.token(t, tokenParts{}))
+		if err != nil || id.Issuer != i.url {
+			t.Errorf("%+v, %v", id, err)
+		}
+	}
+	for name, token := range map[string]string{
+		"a stranger's":                stranger.token(t, tokenParts{}),
+		"b's that claims to be a's":   b.claim(t, "iss", a.url),
+		"a's that claims to be b's":   a.claim(t, "iss", b.url),
+		"a stranger's, both claimed":  stranger.claim(t, "iss", []string{a.url, b.url}),
+		"b's for another server":      b.claim(t, "aud", "https://elsewhere.example/mcp"),
+		"a stranger's with b's claim": stranger.claim(t, "iss", b.url),
+	} {
+		if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != 401 {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+	if n := stranger.metadataCalls.Load() + stranger.keyCalls.Load(); n != 0 {
+		t.Errorf("%d visits to an issuer that is not trusted", n)
+	}
+	// Clients are told of both, the first one first.
+	resp := call(s, "GET", "/.well-known/oauth-protected-resource/mcp", "", "")
+	body, _ := io.ReadAll(resp.Body)
+	var doc resourceMetadata
+	if err := json.Unmarshal(body, &doc); err != nil || strings.Join(doc.AuthorizationServers, " ") != a.url+" "+b.url {
+		t.Errorf("%s, %v", body, err)
+	}
+}
+
+// An opaque token says nothing of its issuer. It is shown to the first one
+// alone: the others would get to see what is not theirs.
+func TestOpaqueTokensAreShownToOneIssuerOnly(t *testing.T) {
+	a, b := newTestIssuer(t), newTestIssuer(t)
+	b.userinfo = answer(200, logtoClaims)
+	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.url} })
+	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	if x, y := a.userinfoCalls.Load(), b.userinfoCalls.Load(); x != 1 || y != 0 {
+		t.Errorf("%d and %d calls, want 1 and 0", x, y)
+	}
+}
+
+// One issuer that is down takes nothing from the tokens of the other.
+func TestIssuersFailAlone(t *testing.T) {
+	a, b := newTestIssuer(t), newTestIssuer(t)
+	a.metadata = answer(500, "")
+	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.url} })
+	for i, want := range map[*testIssuer]int{a: 503, b: 200} {
+		if resp := call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami); resp.StatusCode != want {
+			t.Errorf("status %d, want %d", resp.StatusCode, want)
+		}
+	}
+}
+
+// Only tokens of the allowed applications, wherever the token names its own.
+func TestClientAllowList(t *testing.T) {
+	i := newTestIssuer(t)
+	i.userinfo = answer(200, logtoClaims)
+	s := newServer(t, i, func(c *Config) { c.Clients = []string{"app", "cli"} })
+	for name, tt := range map[string]struct {
+		claims map[string]any
+		want   int
+	}{
+		"client_id":              {map[string]any{"client_id": "cli"}, 200},
+		"azp":                    {map[string]any{"client_id": nil, "azp": "app"}, 200},
+		"both":                   {map[string]any{"client_id": "app", "azp": "cli"}, 200},
+		"another client_id":      {map[string]any{"client_id": "evil"}, 401},
+		"another azp":            {map[string]any{"client_id": nil, "azp": "evil"}, 401},
+		"another azp beside":     {map[string]any{"client_id": "app", "azp": "evil"}, 401},
+		"another id beside":      {map[string]any{"client_id": "evil", "azp": "app"}, 401},
+		"a list":                 {map[string]any{"client_id": []string{"app"}}, 401},
+		"none":                   {map[string]any{"client_id": nil}, 401},
+		"empty":                  {map[string]any{"client_id": ""}, 401},
+		"in another case":        {map[string]any{"client_id": "APP"}, 401},
+		"azp number beside good": {map[string]any{"client_id": "app", "azp": 1}, 401},
+	} {
+		if resp := call(s, "POST", "/mcp", i.token(t, tokenParts{claims: tt.claims}), callWhoami); resp.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, tt.want)
+		}
+	}
+	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 || i.userinfoCalls.Load() != 0 {
+		t.Errorf("opaque: %d, %d calls", resp.StatusCode, i.userinfoCalls.Load())
+	}
+}
+
+// Mistakes in what was added to the configuration.
+func TestVerificationConfigCheck(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"issuer http":    func(c *Config) { c.OtherIssuers = []string{"http://id.example"} },
+		"given twice":    func(c *Config) { c.OtherIssuers = []string{"https://id.example"} },
+		"twice":          func(c *Config) { c.OtherIssuers = []string{"https://b.example", "https://b.example"} },
+		`"HS256"`:        func(c *Config) { c.Algorithms = []string{"HS256"} },
+		`"none"`:         func(c *Config) { c.Algorithms = []string{"none"} },
+		"cache TTL":      func(c *Config) { c.CacheTTL = maxCacheTTL + 1 },
+		"outage grace":   func(c *Config) { c.OutageGrace = maxOutageGrace + 1 },
+		"client secret":  func(c *Config) { c.Introspection = &Introspection{ClientID: "x"} },
+		"only JWTs":      func(c *Config) { introspecting(c); c.JWTOnly = true },
+		`scope "a b"`:    func(c *Config) { c.ToolScopes = map[string][]string{"x": {"a b"}} },
+		"documentation":  func(c *Config) { c.About.Documentation = "javascript:alert(1)" },
+		"policy":         func(c *Config) { c.About.Policy = "/policy" },
+		"terms":          func(c *Config) { c.About.Terms = "::" },
+		"must be one of": func(c *Config) { c.Algorithms = []string{"es256"} },
+	} {
+		cfg := Config{Resource: mustURL(t, "https://h.example/mcp"), Issuer: "https://id.example"}
+		change(&cfg)
+		if err := cfg.check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// An issuer that does not answer holds up a start for as long as it is given, and then
+// the server starts.
+func TestTheNameOfAnIssuerIsNotWaitedForLongerThanAllowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newMemoryIssuer(t)
+		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		r, err := New(Config{Resource: mustURL(t, testResource), Issuer: i.url, HTTP: i.client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if err := r.CheckIssuerName(ctx); err != nil || time.Since(began) != 3*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package bearer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Message is what must be known of a JSON-RPC message of MCP before it is passed on.
+type Message struct {
+	Method string
+	// Tool is the name of a tools/call; "" otherwise.
+	Tool string
+	// Name is params.name, of a tool or a prompt, and URI params.uri, of a resource;
+	// "" where there is none.
+	Name, URI string
+	// Version is that of the protocol, as params._meta names it from 2026-07-28 on.
+	Version string
+}
+
+// maxNameBytes is how long an id and a name may be as the message has it. Answers
+// repeat them, and encoding/json writes some characters as six.
+const maxNameBytes = 8 << 10
+
+// metaVersion is the member of _meta that names the protocol version.
+const metaVersion = "io.modelcontextprotocol/protocolVersion"
+
+var (
+	// errAmbiguous is a message that two parsers may read differently.
+	errAmbiguous = errors.New("ambiguous member name")
+	errLongName  = errors.New("an id or a name is too long")
+)
+
+// ReadMessage reads a message as strictly as JSON allows: one object, valid
+// UTF-8, no member twice at any depth, and no name that differs from a name of
+// the protocol in its case only. Libraries decode with encoding/json, for which
+// METHOD and method are the same and the last of two members counts: what is
+// allowed here and what is run there must be the same message. The error is for
+// [Resource.Refuse].
+func ReadMessage(body []byte) (Message, error) {
+	var m Message
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
+	err := eachMember(dec, messageNames(), func(member string) error {
+		switch {
+		case member == "id":
+			_, err := readName(dec)
+			return err
+		case member == "method":
+			var err error
+			m.Method, err = readName(dec)
+			return err
+		case member == "params" && dec.PeekKind() == '{':
+			return eachMember(dec, paramNames(), func(member string) error {
+				if member == "_meta" && dec.PeekKind() == '{' {
+					return m.readMeta(dec)
+				}
+				var err error
+				switch member {
+				case "name":
+					m.Name, err = readName(dec)
+				case "uri":
+					m.URI, err = readName(dec)
+				default:
+					err = dec.SkipValue()
+				}
+				return err
+			})
+		}
+		return dec.SkipValue()
+	})
+	if err != nil {
+		return Message{}, unreadable(err)
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return Message{}, unreadable(errors.New("something follows it"))
+	}
+	if m.Method == "tools/call" {
+		m.Tool = m.Name
+	}
+	return m, nil
+}
+
+// readName reads a value that answers repeat, and returns its text; "" if it is
+// no string.
+func readName(dec *jsontext.Decoder) (string, error) {
+	isString := dec.PeekKind() == '"'
+	value, err := dec.ReadValue()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("name: %w", err)
+	case len(value) > maxNameBytes:
+		return "", errLongName
+	case !isString:
+		return "", nil
+	}
+	name, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
+		return "", fmt.Errorf("name: %w", err)
+	}
+	return string(name), nil
+}
+
+func (m *Message) readMeta(dec *jsontext.Decoder) error {
+	return eachMember(dec, nil, func(member string) error {
+		if member != metaVersion || dec.PeekKind() != '"' {
+			return dec.SkipValue()
+		}
+		token, err := dec.ReadToken()
+		if err != nil {
+			return fmt.Errorf("protocol version: %w", err)
+		}
+		m.Version = token.String()
+		return nil
+	})
+}
+
+func messageNames() []string {
+	return []string{"jsonrpc", "id", "method", "params", "result", "error"}
+}
+
+// paramNames are the members of params that decide anything before a tool runs.
+func paramNames() []string {
+	return []string{"name", "arguments", "_meta", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo"}
+}
+
+// eachMember calls read for each member of the object that comes next; it must
+// read the value. A name that only looks like one of known is refused.
+func eachMember(dec *jsontext.Decoder, known []string, read func(name string) error) error {
+	open, err := dec.ReadToken()
+	if err != nil {
+		return fmt.Errorf("object: %w", err)
+	}
+	if open.Kind() != '{' {
+		return errors.New("not an object")
+	}
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return fmt.Errorf("member: %w", err)
+		}
+		name := token.String()
+		for _, k := range known {
+			if name != k && strings.EqualFold(name, k) {
+				return errAmbiguous
+			}
+		}
+		if err := read(name); err != nil {
+			return err
+		}
+	}
+	_, err = dec.ReadToken()
+	if err != nil {
+		return fmt.Errorf("end of object: %w", err)
+	}
+	return nil
+}
+
+// unreadable is the answer to a message that cannot be read: JSON-RPC's own error.
+func unreadable(err error) error {
+	p := &problem{
+		status: http.StatusBadRequest, rpc: -32700, text: "Parse error",
+		cause: fmt.Errorf("read message: %w", err),
+	}
+	switch {
+	case errors.Is(err, errAmbiguous):
+		p.rpc, p.text = -32600, "Invalid request: member names must be written exactly as the protocol has them"
+	case errors.Is(err, errLongName):
+		p.rpc, p.text = -32600, "Invalid request: an id or a name is longer than 8 KiB"
+	}
+	return p
+}

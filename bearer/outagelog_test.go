@@ -1,0 +1,130 @@
+package bearer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// outageLines are those of the log about the issuer's failures: their level and endpoint.
+func outageLines(log string) (all []string) {
+	for line := range strings.Lines(log) {
+		if fields := strings.Fields(line); !strings.Contains(line, " msg=request ") {
+			for _, f := range fields {
+				if endpoint, ok := strings.CutPrefix(f, "endpoint="); ok {
+					all = append(all, strings.TrimPrefix(fields[1], "level=")+" "+endpoint)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// An outage is one line when it begins, however many requests fail and whatever depends on
+// the endpoint, a few more while it lasts, and one at its end.
+func TestAnOutageIsAFewLines(t *testing.T) {
+	for endpoint, tt := range map[string]struct {
+		handler func(*testIssuer) *http.HandlerFunc
+		opaque  bool
+		change  func(*Config)
+	}{
+		"metadata":      {func(i *testIssuer) *http.HandlerFunc { return &i.metadata }, false, nil},
+		"keys":          {func(i *testIssuer) *http.HandlerFunc { return &i.jwks }, false, nil},
+		"userinfo":      {func(i *testIssuer) *http.HandlerFunc { return &i.userinfo }, true, nil},
+		"introspection": {func(i *testIssuer) *http.HandlerFunc { return &i.introspection }, true, introspecting},
+	} {
+		t.Run(endpoint, func(t *testing.T) {
+			var log syncBuffer
+			change := func(c *Config) {
+				c.Log = log.logger()
+				if tt.change != nil {
+					tt.change(c)
+				}
+			}
+			simulated(t, change, func(t *testing.T, i *testIssuer, s *Server) {
+				i.userinfo = answer(200, logtoClaims)
+				if endpoint == "introspection" {
+					i.introspect("", answer(200, `{"active":true,"sub":"u1","aud":"`+testResource+`"}`))
+				}
+				well := *tt.handler(i)
+				*tt.handler(i) = answer(500, "")
+				ask := func(n, want int) {
+					t.Helper()
+					token := fmt.Sprint("opaque-", n)
+					if !tt.opaque {
+						token = i.token(t, tokenParts{claims: map[string]any{"jti": token}})
+					}
+					if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
+						t.Fatalf("request %d: %d, want %d", n, resp.StatusCode, want)
+					}
+				}
+				for n := range 10 {
+					ask(n, 503)
+				}
+				if got := fmt.Sprint(outageLines(log.String())); got != "[WARN "+endpoint+"]" {
+					t.Errorf("at the beginning: %s", got)
+				}
+				for n := range 8 * 60 * 6 { // eight hours
+					time.Sleep(10 * time.Second)
+					ask(10+n, 503)
+				}
+				if n := len(outageLines(log.String())); n < 10 || n > 15 {
+					t.Errorf("%d lines about eight hours", n)
+				}
+				*tt.handler(i) = well
+				time.Sleep(breakerMaxPause)
+				before := len(outageLines(log.String()))
+				for n := range 3 {
+					ask(-1-n, 200)
+				}
+				if got := fmt.Sprint(outageLines(log.String())[before:]); got != "[INFO "+endpoint+"]" {
+					t.Errorf("at the end: %s", got)
+				}
+			})
+		})
+	}
+}
+
+// An endpoint that fails every other time is not worth a line each time.
+func TestAnEndpointThatFlickersIsLoggedOnceAMinute(t *testing.T) {
+	var log syncBuffer
+	simulated(t, func(c *Config) { c.Log = log.logger() }, func(t *testing.T, i *testIssuer, s *Server) {
+		asked := 0
+		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+			if asked++; asked%2 == 1 {
+				answer(502, "")(w, r)
+				return
+			}
+			answer(200, logtoClaims)(w, r)
+		}
+		for n := range 600 {
+			call(s, "POST", "/mcp", fmt.Sprint("opaque-", n), callWhoami)
+			time.Sleep(time.Second)
+		}
+		if got := outageLines(log.String()); asked < 500 || len(got) != 20 {
+			t.Errorf("%d calls, %v", asked, got)
+		}
+	})
+}
+
+// Another outage is one of its own, however long the last one was.
+func TestTheNextOutageIsLoggedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log syncBuffer
+		o := &outage{log: log.logger()}
+		for range 3 * 60 * 6 {
+			o.report(errors.New("down"))
+			time.Sleep(10 * time.Second)
+		}
+		o.report(nil)
+		time.Sleep(outagePause)
+		before := log.String()
+		if o.report(errors.New("down again")); !strings.Contains(strings.TrimPrefix(log.String(), before), "down again") {
+			t.Error("nothing was logged")
+		}
+	})
+}

@@ -1,0 +1,272 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Resource is one protected resource (RFC 9728): what its clients are told, and which
+// tokens are for it. Make one with [New]. All methods may be called concurrently.
+type Resource struct {
+	*protection
+	// identifier is what is published for this endpoint, and metadataURL where.
+	identifier, metadataURL string
+}
+
+// protection is what all endpoints of a resource share.
+type protection struct {
+	resource   *url.URL
+	audiences  []string
+	about      About
+	scopes     []string // advertised
+	required   []string
+	toolScopes map[string][]string
+	acr        []string
+	maxAge     time.Duration
+	leeway     time.Duration
+	relays     bool // the issuer's metadata
+
+	log           *slog.Logger
+	clientAddress func(*http.Request) string
+
+	verify     func(ctx context.Context, client, token string) (Identity, error)
+	results    *cache          // nil with a verifier that is not the built-in one
+	opaque     *opaqueVerifier // nil without opaque tokens
+	signatures chan struct{}   // slots, see newSignatureSlots
+
+	// providers are all issuers; opaque tokens are of the first.
+	providers []*provider
+	issuers   *issuerPool
+	life      context.Context // ends checks
+	endLife   func()
+}
+
+// issuerPool is what resources that share issuers share: each issuer once. It ends
+// with the last of them.
+type issuerPool struct {
+	mu        sync.Mutex
+	users     int
+	providers map[string]*provider
+	life      context.Context
+	end       context.CancelFunc
+}
+
+// New returns the protection of one resource, or everything that is wrong with cfg in
+// one error. Nothing is fetched before the first token, so the issuer may be down.
+func New(cfg Config) (*Resource, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	p := &protection{
+		resource: cfg.Resource, audiences: append([]string{cfg.Resource.String()}, cfg.Audiences...),
+		about: cfg.About, scopes: cfg.advertised(), required: cfg.RequiredScopes, toolScopes: maps.Clone(cfg.ToolScopes),
+		acr: cfg.ACRValues, maxAge: cfg.MaxAge, leeway: cfg.leeway(), relays: cfg.RelayIssuerMetadata,
+		log: cfg.Log, clientAddress: cfg.ClientAddress,
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if p.clientAddress == nil {
+		p.clientAddress = addressOf
+	}
+	p.join(&cfg)
+	p.prepareVerification(&cfg)
+	return (&Resource{protection: p}).At(cfg.Resource), nil
+}
+
+// join takes the issuers from those that another resource knows, or visits them itself.
+func (p *protection) join(cfg *Config) {
+	if cfg.Share != nil {
+		p.issuers = cfg.Share.issuers
+	} else {
+		p.issuers = &issuerPool{providers: make(map[string]*provider)}
+		p.issuers.life, p.issuers.end = context.WithCancel(context.Background())
+	}
+	pool := p.issuers
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	pool.users++
+	for _, issuer := range cfg.issuers() {
+		if pool.providers[issuer] == nil {
+			pool.providers[issuer] = newProvider(pool.life, issuer, cfg.HTTP, p.log)
+		}
+		p.providers = append(p.providers, pool.providers[issuer])
+	}
+	life, end := context.WithCancel(context.Background())
+	p.life, p.endLife = life, sync.OnceFunc(func() {
+		end()
+		pool.leave()
+	})
+}
+
+func (pool *issuerPool) leave() {
+	pool.mu.Lock()
+	defer pool.mu.Unlock()
+	if pool.users--; pool.users == 0 {
+		pool.end()
+	}
+}
+
+// prepareVerification sets up the built-in verifier unless cfg has one.
+func (p *protection) prepareVerification(cfg *Config) {
+	if cfg.Verify != nil {
+		p.verify = boundedChecks(cfg.Verify)
+		return
+	}
+	v := &tokenVerifier{jwt: make(map[string]*jwtVerifier), clients: cfg.Clients}
+	slots := newSignatureSlots()
+	for _, issuer := range p.providers {
+		v.jwt[issuer.issuer] = newJWTVerifier(issuer, cfg, p.audiences, slots)
+	}
+	switch {
+	case cfg.JWTOnly:
+	case cfg.Introspection != nil:
+		v.opaque = newIntrospection(p.providers[0], *cfg.Introspection, p.audiences, p.leeway)
+	case len(cfg.RequiredScopes)+len(cfg.Clients)+len(cfg.ACRValues) == 0 && cfg.MaxAge == 0:
+		v.opaque = newUserinfo(p.providers[0], p.scopes)
+	}
+	p.opaque, p.signatures = v.opaque, slots
+	p.results = newCache(p.life, v.verify, cfg.cacheTTL(), cfg.outageGrace())
+	if cfg.Observe != nil {
+		p.results.observe = cfg.Observe
+	}
+	p.verify = p.results.verify
+}
+
+// At returns the same resource as its clients see it who were given endpoint, a URL
+// of the same server: challenges point to the metadata that belongs to endpoint (RFC
+// 9728 section 3.1), and these name endpoint if it is one of [Config.Audiences], else
+// the resource. Clients compare what is named with the URL that they were given; a
+// resource that is a prefix of it suits most of them as well. Verdicts, scopes and
+// Close are those of the resource.
+func (p *Resource) At(endpoint *url.URL) *Resource {
+	path := endpoint.EscapedPath()
+	if path == "/" {
+		path = "" // RFC 9728 section 3.1: only a slash right after the host is dropped
+	}
+	at := &Resource{
+		protection: p.protection, identifier: p.resource.String(),
+		metadataURL: endpoint.Scheme + "://" + endpoint.Host + metadataPath + path,
+	}
+	if name := endpoint.String(); slices.Contains(p.audiences, name) {
+		at.identifier = name
+	}
+	return at
+}
+
+// Verify decides about one token. Its error is as that of a [Verifier]; scopes and the
+// kind of sign-in that requests need are not looked at.
+func (p *Resource) Verify(ctx context.Context, token string) (Identity, error) {
+	return p.verify(ctx, "", token)
+}
+
+// Event is one verdict about a token. A check may serve many requests.
+type Event struct {
+	// Token is the SHA-256 of the token.
+	Token [sha256.Size]byte
+	// Err is nil if the token is good, else as the error of a [Verifier].
+	Err error
+	// Checked reports that the token was checked; false means that the verdict was
+	// known.
+	Checked bool
+	// Kept reports that the token was good when it was last checked and is accepted
+	// for that alone, because nobody can be asked, see [Config.OutageGrace].
+	Kept bool
+	// Revoked reports that the token was good until now. Other replicas that know
+	// it can be told, see [Resource.Forget].
+	Revoked bool
+}
+
+// Stats is what is known at a time. With a verifier of one's own all of it is zero.
+type Stats struct {
+	// Good and Refused are the tokens whose verdict is remembered.
+	Good, Refused int
+	// AsksIssuer reports that opaque tokens are accepted, and IssuerLeftAlone that
+	// the issuer is not asked about them now because it has failed repeatedly.
+	AsksIssuer, IssuerLeftAlone bool
+}
+
+// Stats is for gauges.
+func (p *Resource) Stats() (s Stats) {
+	if p.results != nil {
+		s.Good, s.Refused, _ = p.results.size()
+	}
+	if p.opaque != nil {
+		s.AsksIssuer, s.IssuerLeftAlone = true, p.opaque.breaker.isOpen()
+	}
+	return s
+}
+
+// Forget drops what is known of a token, by its SHA-256: the next request with it is
+// checked anew. It is for a revocation that another replica has found.
+func (p *Resource) Forget(token [sha256.Size]byte) {
+	if p.results != nil {
+		p.results.forget(token)
+	}
+}
+
+// Reload fetches metadata and keys of all issuers anew, in the background, and
+// forgets all verdicts, so that what was changed or revoked at a provider counts
+// from now on. What is known of the providers stays in use until the new is
+// there. Call it at start to have everything ready for the first request; New
+// fetches nothing.
+func (p *Resource) Reload() {
+	for _, issuer := range p.providers {
+		metadata := issuer.metadata.renew()
+		go func() {
+			if metadata.wait(p.life) == nil { // it names the place of the keys
+				issuer.keys.renew()
+			}
+		}()
+	}
+	if p.results != nil {
+		p.results.clear()
+	}
+}
+
+// Close ends what goes on in the background, visits to issuers included, which other
+// resources do not need. Tokens that are not known are then answered with
+// [ErrUnavailable].
+func (p *Resource) Close() { p.endLife() }
+
+// MisnamedIssuerError is an issuer whose metadata names another one, so that no token of it
+// will ever be accepted (RFC 8414 section 3.3).
+type MisnamedIssuerError struct {
+	Configured string
+	// Named is what the metadata says.
+	Named string
+	// Found reports that metadata found by Named does name it: configured so, it works.
+	Found bool
+}
+
+// Error implements error.
+func (e *MisnamedIssuerError) Error() string {
+	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.Configured, shortAddress(e.Named))
+}
+
+// CheckIssuerName waits until ctx ends for the metadata of [Config.Issuer], and returns a
+// [MisnamedIssuerError] if it has another name than it was configured with. An issuer that
+// cannot be asked is no error: it may be down.
+func (p *Resource) CheckIssuerName(ctx context.Context) error {
+	issuer := p.providers[0]
+	_, _, err := issuer.metadata.newer(ctx, 0)
+	var misnamed *MisnamedIssuerError
+	if !errors.As(err, &misnamed) {
+		return nil
+	}
+	said := *misnamed
+	if CheckIssuer(said.Named) == nil {
+		_, err := (&provider{issuer: said.Named, client: issuer.client}).findMetadata(ctx)
+		said.Found = err == nil
+	}
+	return &said
+}

@@ -1,0 +1,88 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+)
+
+// permit is what a handler must know of a request: who calls, and what the answer to
+// those who may not has to name.
+type permit struct {
+	resource *Resource
+	identity Identity
+}
+
+type permitKey struct{}
+
+// WithIdentity returns ctx for handlers of a request of id, as [Resource.Middleware]
+// does: [IdentityFrom] finds it there, and [RequireScope].
+func (p *Resource) WithIdentity(ctx context.Context, id Identity) context.Context {
+	return context.WithValue(ctx, permitKey{}, &permit{p, id})
+}
+
+// IdentityFrom returns the verified identity of the request that ctx belongs
+// to; false means that ctx is of none.
+func IdentityFrom(ctx context.Context) (Identity, bool) {
+	if found, ok := ctx.Value(permitKey{}).(*permit); ok {
+		return found.identity, true
+	}
+	return Identity{}, false
+}
+
+// RequireScope lets only requests pass whose token has all the scopes, by exact
+// comparison. It must stand behind [Resource.Middleware]; without, all are 500.
+func RequireScope(scopes ...string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			found, ok := r.Context().Value(permitKey{}).(*permit)
+			if !ok {
+				(&Resource{protection: &protection{}}).Refuse(w, r, errors.New("no identity in context"))
+				return
+			}
+			if err := found.resource.require(found.identity, scopes); err != nil {
+				found.resource.Refuse(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// MayCall returns an *[InsufficientScopeError] if id lacks a scope that the tool
+// needs, see [Config.ToolScopes].
+func (p *Resource) MayCall(id Identity, tool string) error {
+	return p.require(id, p.toolScopes[tool])
+}
+
+// require returns an *InsufficientScopeError if id lacks a scope of need. It names the
+// scopes the client should ask for next: the server's, those of need, and those it
+// has that some tool uses, so that it loses none.
+func (p *protection) require(id Identity, need []string) error {
+	if !slices.ContainsFunc(need, func(scope string) bool { return !slices.Contains(id.Scopes, scope) }) {
+		return nil
+	}
+	all := slices.Clone(p.scopes)
+	for _, scope := range need {
+		if !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	for _, scope := range id.Scopes {
+		if !slices.Contains(all, scope) && p.ofUse(scope) {
+			all = append(all, scope)
+		}
+	}
+	return &InsufficientScopeError{Scopes: all}
+}
+
+// ofUse reports whether some tool needs the scope.
+func (p *protection) ofUse(scope string) bool {
+	for _, need := range p.toolScopes {
+		if slices.Contains(need, scope) {
+			return true
+		}
+	}
+	return false
+}
