@@ -94,9 +94,8 @@ func BenchmarkVerifyES384(b *testing.B) {
 	}
 }
 
-// BenchmarkCallFromCache is a whole tools/call with a known token, without the
-// network.
-func BenchmarkCallFromCache(b *testing.B) {
+// BenchmarkMiddleware is a request with a known token, without the network.
+func BenchmarkMiddleware(b *testing.B) {
 	i := newTestIssuer(b)
 	s := newServer(b, i, nil)
 	token := es384(b, i, "one")

@@ -70,7 +70,7 @@ func allowPages(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
 	if names := r.Header.Get("Access-Control-Request-Headers"); names != "" { // * does not cover Authorization
 		h.Set("Access-Control-Allow-Headers", names)
 		h.Add("Vary", "Access-Control-Request-Headers")

@@ -233,9 +233,8 @@ func (p *Resource) Reload() {
 	}
 }
 
-// Close ends what goes on in the background, visits to issuers included, which other
-// resources do not need. Tokens that are not known are then answered with
-// [ErrUnavailable].
+// Close ends what goes on in the background, visits to issuers included unless another
+// resource shares them. What would need one afterwards is answered with [ErrUnavailable].
 func (p *Resource) Close() { p.endLife() }
 
 // MisnamedIssuerError is an issuer whose metadata names another one, so that no token of it
@@ -253,10 +252,12 @@ func (e *MisnamedIssuerError) Error() string {
 	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.Configured, shortAddress(e.Named))
 }
 
-// CheckIssuerName waits until ctx ends for the metadata of [Config.Issuer], and returns a
+// CheckIssuerName waits until ctx ends, 10 seconds at most, for the metadata of [Config.Issuer], and returns a
 // [MisnamedIssuerError] if it has another name than it was configured with. An issuer that
 // cannot be asked is no error: it may be down.
 func (p *Resource) CheckIssuerName(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
 	issuer := p.providers[0]
 	_, _, err := issuer.metadata.newer(ctx, 0)
 	var misnamed *MisnamedIssuerError

@@ -166,7 +166,7 @@ type tokenParts struct {
 
 // token issues a good token with the changes applied, signed with the key that its
 // header names, or k1; nil removes a member.
-func (i *testIssuer) token(t *testing.T, change tokenParts) string {
+func (i *testIssuer) token(t testing.TB, change tokenParts) string {
 	t.Helper()
 	now := time.Now()
 	claims := jwt.MapClaims{

@@ -1,0 +1,371 @@
+package bearer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// behind is a handler that counts who gets through and keeps what was sent.
+type behind struct {
+	runs int
+	body []byte
+	id   Identity
+}
+
+func (b *behind) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	b.runs++
+	b.body, _ = io.ReadAll(r.Body)
+	b.id, _ = IdentityFrom(r.Context())
+}
+
+// Middleware alone protects a handler of net/http: metadata and a preflight need no token,
+// nothing else gets through without a good one, whatever its method and path.
+func TestMiddlewareAloneProtects(t *testing.T) {
+	i := newTestIssuer(t)
+	var next behind
+	h := newServer(t, i, nil).Resource.Middleware(&next)
+	for _, path := range []string{metadataPath, metadataPath + "/mcp"} {
+		resp := call(h, "GET", path, "", "")
+		body, _ := io.ReadAll(resp.Body)
+		if want := `{"resource":"` + testResource + `","authorization_servers":["` + i.url + `"],"scopes_supported":["openid","profile","email"],` +
+			`"bearer_methods_supported":["header"]}`; resp.StatusCode != 200 || string(body) != want {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+		}
+	}
+	resp := call(h, "OPTIONS", "/mcp", "", "", "Origin", "https://app.example", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
+	if resp.StatusCode != 204 || resp.Header.Get("Access-Control-Allow-Origin") != "*" || resp.Header.Get("Access-Control-Allow-Headers") != "authorization" {
+		t.Errorf("preflight: %d %v", resp.StatusCode, resp.Header)
+	}
+	for _, path := range []string{"/mcp", "/", "/other", metadataPath + "/other", metadataPath + "/mcp/", "//", "/.well-known/"} {
+		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS", "HEAD"} {
+			for token, want := range map[string]string{"": "", "x.y.z": "invalid_token", i.claim(t, "aud", "https://elsewhere.example"): "invalid_token"} {
+				resp := call(h, method, path, token, "", "Origin", "https://app.example")
+				if got := bearerChallenge(t, resp); resp.StatusCode != 401 || got["error"] != want || got["resource_metadata"] != "http://127.0.0.1:3001"+metadataPath+"/mcp" {
+					t.Errorf("%s %s: %d %v", method, path, resp.StatusCode, got)
+				}
+				if !strings.Contains(resp.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
+					t.Errorf("%s %s: a page cannot read the challenge", method, path)
+				}
+			}
+		}
+	}
+	if next.runs != 0 {
+		t.Fatalf("%d requests got through", next.runs)
+	}
+	if resp := call(h, "PUT", "/other", i.token(t, tokenParts{}), "not JSON"); resp.StatusCode != 200 || string(next.body) != "not JSON" ||
+		next.id.Subject != "alice" || next.id.Issuer != i.url || strings.Join(next.id.Scopes, " ") != "mcp:read" {
+		t.Errorf("with a token: %d, %q, %+v", resp.StatusCode, next.body, next.id)
+	}
+}
+
+// What something outside of it has decided about pages stays.
+func TestMiddlewareLeavesPagesToWhatIsOutside(t *testing.T) {
+	s := newServer(t, newTestIssuer(t), nil)
+	resp := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "https://app.example")
+		s.ServeHTTP(w, r)
+	}), request("POST", "/mcp", "", http.NoBody, "Origin", "https://app.example"))
+	if got := resp.Header.Values("Access-Control-Allow-Origin"); len(got) != 1 || got[0] != "https://app.example" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A message is read for its tool once: who lacks the tool's scope gets a 403 that names
+// it, and the handler gets the very bytes that were judged. What could be read in two ways,
+// or not within bounds, gets to no handler.
+func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
+	const calls = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret"}}`
+	i := newTestIssuer(t)
+	var next behind
+	s := newServer(t, i, func(c *Config) { c.ToolScopes = map[string][]string{"secret": {"secret:run"}} })
+	h := s.Resource.Middleware(&next)
+	poor, rich := i.token(t, tokenParts{}), i.claim(t, "scope", "secret:run")
+	for name, tt := range map[string]struct {
+		token, body, header, value string
+		want                       int
+	}{
+		"without the scope":  {poor, calls, "", "", 403},
+		"with it":            {rich, calls, "", "", 200},
+		"in UTF-8":           {rich, calls, "Content-Type", "application/json; charset=UTF-8", 200},
+		"odd spelling":       {rich, " { \"jsonrpc\" : \"2.0\",\"id\":1e0, \"method\":\"tools\\/call\",\"params\":{\"name\":\"secret\"}}\n", "", "", 200},
+		"another tool":       {poor, strings.Replace(calls, "secret", "other", 1), "", "", 200},
+		"another method":     {poor, strings.Replace(calls, "tools/call", "tools/list", 1), "", "", 200},
+		"escaped":            {poor, strings.Replace(calls, "secret", `s\u0065cret`, 1), "", "", 403},
+		"a batch":            {rich, "[" + calls + "]", "", "", 400},
+		"a member twice":     {rich, strings.Replace(calls, `"params"`, `"method":"ping","params"`, 1), "", "", 400},
+		"a name twice":       {rich, strings.Replace(calls, `"name"`, `"name":"other","name"`, 1), "", "", 400},
+		"in another case":    {rich, strings.Replace(calls, `"method"`, `"Method"`, 1), "", "", 400},
+		"not JSON":           {rich, "x", "", "", 400},
+		"not UTF-8":          {rich, strings.Replace(calls, "secret", "\xff", 1), "", "", 400},
+		"two messages":       {rich, calls + calls, "", "", 400},
+		"a long name":        {rich, strings.Replace(calls, "secret", strings.Repeat("x", maxNameBytes), 1), "", "", 400},
+		"in UTF-16":          {rich, calls, "Content-Type", "application/json; charset=utf-16", 415},
+		"as text":            {rich, calls, "Content-Type", "text/plain", 415},
+		"compressed":         {rich, calls, "Content-Encoding", "gzip", 415},
+		"larger than 4 MiB":  {rich, calls + strings.Repeat(" ", maxMessageBytes), "", "", 413},
+		"as large as it may": {rich, calls + strings.Repeat(" ", maxMessageBytes-len(calls)), "", "", 200},
+	} {
+		var header []string
+		if tt.header != "" {
+			header = []string{tt.header, tt.value}
+		}
+		before := next.runs
+		resp := call(h, "POST", "/mcp", tt.token, tt.body, header...)
+		if resp.StatusCode != tt.want || (next.runs > before) != (tt.want == 200) {
+			t.Errorf("%s: %d, want %d; got through: %t", name, resp.StatusCode, tt.want, next.runs > before)
+		}
+		if tt.want == 200 && string(next.body) != tt.body {
+			t.Errorf("%s: the handler got %.80q", name, next.body)
+		}
+		if tt.want == 403 && bearerChallenge(t, resp)["scope"] != "openid profile email secret:run" {
+			t.Errorf("%s: %v", name, resp.Header)
+		}
+	}
+	if resp := call(h, "GET", "/mcp", poor, ""); resp.StatusCode != 200 {
+		t.Errorf("GET: %d", resp.StatusCode)
+	}
+}
+
+// timed is an answer whose connection knows deadlines.
+type timed struct {
+	*httptest.ResponseRecorder
+	deadlines []time.Time
+}
+
+func (c *timed) SetReadDeadline(at time.Time) error {
+	c.deadlines = append(c.deadlines, at)
+	return nil
+}
+
+// late is a body that does not come before the deadline.
+type late struct{ err error }
+
+func (l late) Read([]byte) (int, error) { return 0, l.err }
+
+// A message has 30 seconds, and what follows it is not bound by that.
+func TestMiddlewareDoesNotWaitForAMessage(t *testing.T) {
+	i := newTestIssuer(t)
+	s := newServer(t, i, func(c *Config) { c.ToolScopes = map[string][]string{"secret": {"x"}} })
+	for body, want := range map[io.Reader]int{
+		late{os.ErrDeadlineExceeded}: 408, late{io.ErrUnexpectedEOF}: 400, strings.NewReader(callWhoami): 200,
+	} {
+		w := &timed{ResponseRecorder: httptest.NewRecorder()}
+		r := request("POST", "/mcp", i.token(t, tokenParts{}), body)
+		r.Header.Set("Content-Type", "application/json")
+		began := time.Now()
+		s.ServeHTTP(w, r)
+		if w.Code != want || len(w.deadlines) == 0 || w.deadlines[0].Before(began.Add(messageTimeout)) {
+			t.Errorf("%d, want %d, deadlines %v", w.Code, want, w.deadlines)
+		}
+		if want == 200 && (len(w.deadlines) != 2 || !w.deadlines[1].IsZero()) {
+			t.Errorf("the deadline stays: %v", w.deadlines)
+		}
+	}
+}
+
+// RequireScope protects a part of a handler, and nothing by itself.
+func TestRequireScope(t *testing.T) {
+	i := newTestIssuer(t)
+	var next behind
+	s := newServer(t, i, func(c *Config) { c.Scopes = []string{"openid"} })
+	part := RequireScope("notes:write", "notes:read")(&next)
+	for scope, want := range map[string]int{"notes:read notes:write": 200, "notes:read": 403, "notes:read notes:writer": 403, "": 403} {
+		resp := call(s.Resource.Middleware(part), "POST", "/notes", i.claim(t, "scope", scope), "x")
+		if resp.StatusCode != want {
+			t.Errorf("%q: %d, want %d", scope, resp.StatusCode, want)
+		}
+		if want == 403 {
+			if got := bearerChallenge(t, resp); got["error"] != "insufficient_scope" || got["scope"] != "openid notes:write notes:read" {
+				t.Errorf("%q: %v", scope, got)
+			}
+		}
+	}
+	if resp := call(part, "POST", "/notes", i.claim(t, "scope", "notes:read notes:write"), "x"); resp.StatusCode != 500 || next.runs != 1 {
+		t.Errorf("without Middleware: %d, %d runs", resp.StatusCode, next.runs)
+	}
+}
+
+// RFC 9470: who signed in too weakly or too long ago is told how to sign in, and a token
+// that says nothing of it does not suffice.
+func TestStepUp(t *testing.T) {
+	i := newTestIssuer(t)
+	now := time.Now().Unix()
+	for name, tt := range map[string]struct {
+		claims map[string]any
+		want   int
+	}{
+		"well":              {map[string]any{"acr": "phr", "auth_time": now - 60}, 200},
+		"well, another way": {map[string]any{"acr": "phrh", "auth_time": now - 60}, 200},
+		"weakly":            {map[string]any{"acr": "pwd", "auth_time": now - 60}, 401},
+		"in another case":   {map[string]any{"acr": "PHR", "auth_time": now - 60}, 401},
+		"acr is a list":     {map[string]any{"acr": []string{"phr"}, "auth_time": now - 60}, 401},
+		"long ago":          {map[string]any{"acr": "phr", "auth_time": now - 400}, 401},
+		"at no time":        {map[string]any{"acr": "phr"}, 401},
+		"time as text":      {map[string]any{"acr": "phr", "auth_time": "now"}, 401},
+		"nothing said":      {nil, 401},
+	} {
+		s := newServer(t, i, func(c *Config) { c.ACRValues, c.MaxAge = []string{"phr", "phrh"}, 5*time.Minute })
+		resp := call(s, "POST", "/mcp", i.token(t, tokenParts{claims: tt.claims}), callWhoami)
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s: %d, want %d", name, resp.StatusCode, tt.want)
+		}
+		if tt.want == 401 {
+			got := bearerChallenge(t, resp)
+			if got["error"] != "insufficient_user_authentication" || got["acr_values"] != "phr phrh" || got["max_age"] != "300" || got["resource_metadata"] == "" {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+	}
+	i.userinfo = answer(200, logtoClaims)
+	for name, change := range map[string]func(*Config){
+		"acr": func(c *Config) { c.ACRValues = []string{"phr"} }, "max age": func(c *Config) { c.MaxAge = time.Minute },
+	} {
+		if resp := call(newServer(t, i, change), "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 || i.userinfoCalls.Load() != 0 {
+			t.Errorf("opaque with %s: %d, %d calls", name, resp.StatusCode, i.userinfoCalls.Load())
+		}
+	}
+}
+
+// A sign-in that was recent enough when its token was checked is too old later, although the
+// verdict about the token is known.
+func TestMaxAgeCountsForKnownTokens(t *testing.T) {
+	simulated(t, func(c *Config) { c.MaxAge, c.Leeway, c.CacheTTL = time.Minute, time.Nanosecond, time.Hour }, func(t *testing.T, i *testIssuer, s *Server) {
+		token := i.claim(t, "auth_time", time.Now().Unix())
+		for _, want := range []int{200, 401} {
+			if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
+				t.Errorf("%d, want %d", resp.StatusCode, want)
+			}
+			time.Sleep(61 * time.Second)
+		}
+	})
+}
+
+// A token that is bound to a key is refused as a plain bearer token, whoever says that it is
+// good: a JWT, introspection (whose test has it), or a verifier of one's own.
+func TestBoundTokensAreRefusedAsPlainBearer(t *testing.T) {
+	i := newTestIssuer(t)
+	cnf := map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
+	own := func(c *Config) {
+		c.Verify = func(context.Context, string) (Identity, error) {
+			return Identity{Subject: "alice", Claims: map[string]any{"cnf": cnf}}, nil
+		}
+	}
+	for name, change := range map[string]func(*Config){"built in": nil, "one's own": own} {
+		s := newServer(t, i, change)
+		for _, header := range [][]string{nil, {"Dpop", "x.y.z"}} {
+			resp := call(s, "POST", "/mcp", i.claim(t, "cnf", cnf), callWhoami, header...)
+			if resp.StatusCode != 401 || bearerChallenge(t, resp)["error"] != "invalid_token" {
+				t.Errorf("%s: %d", name, resp.StatusCode)
+			}
+		}
+		if _, err := s.Verify(t.Context(), i.claim(t, "cnf", cnf)); !errors.Is(err, ErrInvalidToken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if resp := call(newServer(t, i, nil), "POST", "/mcp", "", "", "Authorization", "DPoP "+i.token(t, tokenParts{})); resp.StatusCode != 401 {
+		t.Errorf("the scheme DPoP: %d", resp.StatusCode)
+	}
+}
+
+// Several resources of one process visit the issuer once, take no token of each other, and
+// one that is closed leaves the others what they need.
+func TestResourcesShareTheirIssuers(t *testing.T) {
+	i := newTestIssuer(t)
+	config := func(name string, share *Resource) Config {
+		return Config{Resource: mustURL(t, "https://h.example/"+name+"/mcp"), Issuer: i.url, Share: share}
+	}
+	notes, err := New(config("notes", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := New(config("tasks", notes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := i.claim(t, "aud", "https://h.example/tasks/mcp")
+	if _, err := notes.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("a token of the other: %v", err)
+	}
+	notes.Close()
+	notes.Close()
+	i.addKey(t, "k2")
+	tasks.Reload() // visits the issuer again
+	if _, err := tasks.Verify(t.Context(), token); err != nil {
+		t.Errorf("after the other's end: %v", err)
+	}
+	if got, want := tasks.MetadataURL(), "https://h.example"+metadataPath+"/tasks/mcp"; got != want {
+		t.Errorf("metadata at %s", got)
+	}
+	tasks.Close()
+	closed, err := New(config("more", tasks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed.Close()
+	if n := i.metadataCalls.Load(); n > 2 {
+		t.Errorf("%d visits to the metadata", n)
+	}
+}
+
+// Close ends what goes on: nobody is asked any more, and nothing runs on.
+func TestCloseEndsWhatGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which fails if something runs on
+		i := newMemoryIssuer(t)
+		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		r, err := New(Config{Resource: mustURL(t, testResource), Issuer: i.url, HTTP: i.client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdict := make(chan error, 1)
+		go func() {
+			_, err := r.Verify(t.Context(), i.token(t, tokenParts{}))
+			verdict <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		r.Close()
+		if err := <-verdict; !errors.Is(err, ErrUnavailable) || time.Since(began) != 0 {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		if _, err := r.Verify(t.Context(), i.claim(t, "jti", "2")); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// At each endpoint clients are told what they compare with the URL that they were given.
+func TestAtAnotherEndpoint(t *testing.T) {
+	s := newServer(t, newTestIssuer(t), nil)
+	for endpoint, want := range map[string][2]string{
+		testResource:                {"/mcp", testResource},
+		"http://127.0.0.1:3001/sse": {"/sse", "http://127.0.0.1:3001/sse"},
+		"http://127.0.0.1:3001/x":   {"/x", testResource}, // no audience
+		"http://127.0.0.1:3001/":    {"", testResource},
+	} {
+		u, err := url.Parse(endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := s.At(u)
+		if got := at.MetadataURL(); got != "http://127.0.0.1:3001"+metadataPath+want[0] {
+			t.Errorf("%s: metadata at %s", endpoint, got)
+		}
+		resp := call(at.Middleware(http.NotFoundHandler()), "GET", metadataPath+want[0], "", "")
+		if body, _ := io.ReadAll(resp.Body); !bytes.HasPrefix(body, []byte(`{"resource":"`+want[1]+`",`)) {
+			t.Errorf("%s: %s", endpoint, body)
+		}
+		if got := bearerChallenge(t, call(at.Middleware(http.NotFoundHandler()), "GET", "/", "", ""))["resource_metadata"]; got != at.MetadataURL() {
+			t.Errorf("%s: challenge %s", endpoint, got)
+		}
+	}
+}
