@@ -57,6 +57,9 @@ var rooms = map[string][]string{
 	"docs":                     {},
 	"bearer":                   {},
 	"examples/whoami":          {"bearer", "internal/server", "internal/devidp", "internal/terminal", "internal/hint"},
+	"examples/bearer/mcpgo":    {"bearer"},
+	"examples/bearer/gosdk":    {"bearer"},
+	"examples/bearer/nethttp":  {"bearer"},
 }
 
 // leaves are rooms that import nothing of the project and that all rooms below
