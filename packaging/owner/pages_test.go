@@ -164,6 +164,25 @@ func (p Publisher) attested() string {
 		p.fill("So it does for an image, with `oci://{IMAGE}:VERSION` as the file; in a project, `npm audit signatures`\nsays it for the packages of npm.\n")
 }
 
+// bearer is the block of docs/protect-your-own-server.md: a module with the program of
+// examples/bearer/mcpgo, by the name that package bearer has for others; from a clone while there
+// is none.
+func (p Publisher) bearer(t *testing.T) string {
+	t.Helper()
+	program, err := os.ReadFile(root + "/examples/bearer/mcpgo/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, from := "mcp-login", "go mod edit -replace mcp-login=/path/to/mcp-login\n"
+	note := "Nothing is published yet: with Go 1.26, and a clone of this repository at `/path/to/mcp-login`"
+	if p.Published() {
+		module, from, note = p.Get("MODULE"), "", "With Go 1.26"
+	}
+	source := regexp.MustCompile(`"[^"]*/bearer"`).ReplaceAllString(strings.ReplaceAll(string(program), "\r\n", "\n"), `"`+module+`/bearer"`)
+	return "In an empty folder, as `main.go`:\n\n```go\n" + source + "```\n\n" +
+		note + ":\n\n```sh\ngo mod init example.test/notes\n" + from + "go mod tidy\n```\n"
+}
+
 // README and docs/install.md say how to install what is published, and what is not
 // published yet; both become true when the owner is filled in.
 func TestPagesSayHowToInstall(t *testing.T) {
@@ -176,6 +195,7 @@ func TestPagesSayHowToInstall(t *testing.T) {
 		{"docs/install.md", "install", p.long()},
 		{"docs/desktop.md", "install", p.desktop()},
 		{"docs/server.md", "install", p.server()},
+		{"docs/protect-your-own-server.md", "bearer", p.bearer(t)},
 		{"docs/install.md", "signer", p.signer()},
 		{"docs/install.md", "attested", p.attested()},
 	} {

@@ -198,7 +198,7 @@ func (h *home) typed(t *testing.T, command string) string {
 	command = strings.NewReplacer(
 		"--listen 127.0.0.1:3001", "--listen 127.0.0.1:0", "--listen :443", "--listen 127.0.0.1:0", "127.0.0.1:9464", "127.0.0.1:0",
 		"https://TENANT.logto.app/oidc", h.lab.issuer, "https://mcp.example.com", h.lab.registered,
-		"https://example.com", h.lab.example, "http://127.0.0.1:3001", h.lab.example, "M2M_ID", id,
+		"https://example.com", h.lab.example, "http://127.0.0.1:3001", h.lab.example, "http://127.0.0.1:8080", h.lab.example, "M2M_ID", id,
 	).Replace(command)
 	if regexp.MustCompile(`^mcp-login (login|logout|token|tools)( --[a-z-]+)+$`).MatchString(command) && !strings.HasSuffix(command, "--all") {
 		command += " URL" // it is about flags

@@ -14,6 +14,8 @@ var notRun = []struct{ command, why string }{
 	{"CGO_ENABLED=0 go build -trimpath -o /usr/local/bin", "it writes into the system; TestSize builds the same packages"},
 	{"go build", "it is the name of a command of Go; .ci/run builds for all the systems that are named there"},
 	{"go env ", "it is Go's"},
+	{"go mod ", "packaging/checks/70-module-path.sh makes such a module"},
+	{"RESOURCE=http://127.0.0.1:8080/mcp ISSUER=", "TestBearerExamples runs the same program"},
 	{"echo 'releases@mcp-login namespaces=", verified},
 	{"file=mcp-login_amd64.deb", verified},
 	{"ssh-keygen -Y verify", verified},
@@ -60,7 +62,7 @@ var notRun = []struct{ command, why string }{
 // shows are what some commands print, as regular expressions. All end with exit code 0.
 var shows = map[string]string{
 	"curl -i -X POST https://mcp.example.com/mcp":                                                `(?s)HTTP/1.1 401.*resource_metadata="`,
-	"curl -i -X POST http://127.0.0.1:3001/mcp":                                                  `(?s)HTTP/1.1 401.*resource_metadata="`,
+	"curl -i -X POST http://127.0.0.1:8080/mcp":                                                  `(?s)HTTP/1.1 401.*resource_metadata="`,
 	"curl https://mcp.example.com/.well-known/oauth-protected-resource/mcp":                      `"authorization_servers"`,
 	"mcp-login doctor --client-id APP_ID https://mcp.example.com/mcp":                            `PASS +resource`,
 	"mcp-login login https://example.com/mcp":                                                    `signed in to .* as alice@example.test`,
