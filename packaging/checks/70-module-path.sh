@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The module under another name: packaging/set-module-path in a clone, the rules of the
 # rooms there, and `go install PATH/cmd/...@v0.9.0` as anybody would type it, by the go
-# command itself, out of the clone's tag.
+# command itself, out of the clone's tag. Then the package bearer in a module of somebody
+# else's, which has it from a proxy of modules, and one sign-in at its server.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need perl git go
@@ -61,6 +62,27 @@ installed() {
   done
 }
 
+# imported is what a Go developer does with docs/protect-your-own-server.md: its program in a
+# module of its own, and bearer from a proxy, which is made of what the go command has packed
+# for `installed`. The server is then used by the mcp-login that came the same way.
+imported() {
+  local cache go home
+  cache=$(go env GOMODCACHE) go=$(go env GOROOT)/bin/go
+  mkdir "$WORK/notes"
+  cp "$renamed/examples/bearer/mcpgo/main.go" "$WORK/notes"
+  (
+    cd "$WORK/notes"
+    export GOPROXY="file://$WORK/modules/cache/download,file://$cache/cache/download" GOSUMDB=off GOTOOLCHAIN=local GOMODCACHE="$WORK/others" GOFLAGS=-modcacherw
+    { $go mod init example.test/notes && $go get "$MODULE/bearer@v0.9.0" && $go get . && $go build -o notes .; } >get.log 2>&1 || fail "$(cat get.log)"
+    grep -q "^require.*$MODULE v0.9.0\|^\s$MODULE v0.9.0" go.mod || fail "go.mod does not want $MODULE: $(cat go.mod)"
+  )
+  home=$(mktemp -d /tmp/home.XXXXXX)
+  HOME=$home signin -server "$WORK/notes/notes" -- "$WORK/bin/mcp-login"
+  rm -rf "$home"
+  say "$MODULE/bearer@v0.9.0 from a file proxy: compiled in another module, and signed in to"
+}
+
 rename
 tested
 installed
+imported

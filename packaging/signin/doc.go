@@ -11,7 +11,8 @@
 // the environment COMMAND gets PATH, HOME and TMPDIR: other variables may lead to what is the
 // person's.
 //
-//  1. A provider and whoami-server start on loopback (stage.go).
+//  1. A provider and whoami-server start on loopback, or with -server a program that has such a
+//     tool: it is told the address to listen on in RESOURCE, and the provider in ISSUER (stage.go).
 //  2. COMMAND signs in (-how, steps.go). The driver plays the person: it hears on stderr
 //     where to sign in, and does so as alice (person.go).
 //  3. A client starts COMMAND as its bridge, calls the tool whoami, and closes stdin

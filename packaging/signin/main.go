@@ -20,6 +20,7 @@ const usage = `usage: signin [FLAGS] -- COMMAND [ARGS...]
 
   -how WAY      browser (default), paste, device or bridge
   -args FLAGS   further flags for the sign-in and the bridge, divided by blanks
+  -server FILE  a program as the protected server, in the place of whoami-server
   -left FOLDER  where no file may be in the end, besides the folder of logins; repeatable
   -limit TIME   how long each step may take (default 2m)
 
@@ -29,6 +30,7 @@ HOME must not be the person's own. Of the environment COMMAND gets PATH, HOME an
 func main() {
 	d := &driver{}
 	flag.StringVar(&d.how, "how", byBrowser, "")
+	flag.StringVar(&d.server, "server", "", "")
 	flag.Func("args", "", func(words string) error { d.args = strings.Fields(words); return nil })
 	flag.Func("left", "", func(folder string) error { d.left = append(d.left, folder); return nil })
 	flag.DurationVar(&d.limit, "limit", 2*time.Minute, "")
@@ -57,7 +59,7 @@ func main() {
 // drive runs the steps on a stage of their own.
 func drive(d *driver) (err error) {
 	ctx := context.Background()
-	if d.stage, err = open(ctx); err != nil {
+	if d.stage, err = open(ctx, d.server); err != nil {
 		return err
 	}
 	defer d.stage.close()

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
 	"time"
 
 	"mcp-login/bearer"
@@ -18,13 +20,13 @@ import (
 // stage is the provider and the server, on loopback.
 type stage struct {
 	provider *devidp.Server
-	whoami   *server.Server
-	http     *http.Server
 	endpoint string
+	stop     func() // ends the server
 }
 
-// open starts both on free ports. The provider knows the server's address as a resource.
-func open(ctx context.Context) (*stage, error) {
+// open starts both on free ports. The provider knows the server's address as a resource. The
+// server is program, unless that is "".
+func open(ctx context.Context, program string) (*stage, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -38,26 +40,67 @@ func open(ctx context.Context) (*stage, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the provider: %w", err), ln.Close())
 	}
-	whoami, err := server.New(server.Config{Version: "signin", Config: bearer.Config{
-		Resource: resource, Issuer: provider.Issuer(), Scopes: []string{"openid", "profile", "email"},
-		RelayIssuerMetadata: true, Log: slog.New(slog.DiscardHandler),
-	}})
+	s := &stage{provider: provider, endpoint: resource.String()}
+	if program == "" {
+		err = s.whoami(resource, ln)
+	} else {
+		_ = ln.Close() // the program listens there
+		err = s.start(ctx, program, resource.Host)
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the server: %w", err), ln.Close(), provider.Close())
+		_ = ln.Close()
+		return nil, errors.Join(fmt.Errorf("start the server: %w", err), provider.Close())
 	}
-	s := &stage{
-		provider: provider, whoami: whoami, endpoint: resource.String(),
-		http: &http.Server{Handler: whoami, ReadHeaderTimeout: 5 * time.Second},
-	}
-	go func() { _ = s.http.Serve(ln) }() // ends with close
 	return s, nil
 }
 
-func (s *stage) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (s *stage) whoami(resource *url.URL, ln net.Listener) error {
+	whoami, err := server.New(server.Config{Version: "signin", Config: bearer.Config{
+		Resource: resource, Issuer: s.provider.Issuer(), Scopes: []string{"openid", "profile", "email"},
+		RelayIssuerMetadata: true, Log: slog.New(slog.DiscardHandler),
+	}})
+	if err != nil {
+		return err
+	}
+	h := &http.Server{Handler: whoami, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = h.Serve(ln) }() // ends with stop
+	s.stop = func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = whoami.Close(ctx)
+		_ = h.Close()
+	}
+	return nil
+}
+
+// start starts a program as the server and waits until it listens.
+func (s *stage) start(ctx context.Context, program, host string) error {
+	p := exec.Command(program)
+	p.Env = append(os.Environ(), "RESOURCE="+s.endpoint, "ISSUER="+s.provider.Issuer())
+	p.Stdout, p.Stderr = os.Stderr, os.Stderr
+	if err := p.Start(); err != nil {
+		return err
+	}
+	s.stop = func() { _ = p.Process.Kill(); _ = p.Wait() }
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	_ = s.whoami.Close(ctx)
-	_ = s.http.Close()
+	for look := time.NewTicker(20 * time.Millisecond); ; {
+		select {
+		case <-ctx.Done():
+			look.Stop()
+			s.stop()
+			return fmt.Errorf("%s does not listen on %s", program, host)
+		case <-look.C:
+			if c, err := (&net.Dialer{}).DialContext(ctx, "tcp", host); err == nil {
+				look.Stop()
+				return c.Close()
+			}
+		}
+	}
+}
+
+func (s *stage) close() {
+	s.stop()
 	_ = s.provider.Close()
 }
 

@@ -16,6 +16,7 @@ type driver struct {
 	command []string
 	env     []string // of the command
 	how     string
+	server  string // a program; "" is whoami
 	args    []string
 	left    []string
 	limit   time.Duration
