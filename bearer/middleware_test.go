@@ -292,32 +292,32 @@ func TestResourcesShareTheirIssuers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := i.claim(t, "aud", "https://h.example/tasks/mcp")
-	if _, err := notes.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
-		t.Errorf("a token of the other: %v", err)
-	}
-	notes.Close()
-	notes.Close()
-	i.addKey(t, "k2")
-	tasks.Reload() // visits the issuer again
-	if _, err := tasks.Verify(t.Context(), token); err != nil {
-		t.Errorf("after the other's end: %v", err)
-	}
-	if got, want := tasks.MetadataURL(), "https://h.example"+metadataPath+"/tasks/mcp"; got != want {
-		t.Errorf("metadata at %s", got)
-	}
-	tasks.Close()
-	closed, err := New(config("more", tasks))
+	more, err := New(config("more", tasks))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closed.Close()
-	if n := i.metadataCalls.Load(); n > 2 {
-		t.Errorf("%d visits to the metadata", n)
+	notes.Close()
+	notes.Close()
+	token := i.claim(t, "aud", "https://h.example/tasks/mcp")
+	if _, err := tasks.Verify(t.Context(), token); err != nil {
+		t.Errorf("after the end of the one that was first: %v", err)
+	}
+	if _, err := more.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
+		t.Errorf("a token of another one: %v", err)
+	}
+	if m, k := i.metadataCalls.Load(), i.keyCalls.Load(); m != 1 || k != 1 {
+		t.Errorf("%d and %d visits", m, k)
+	}
+	tasks.Close()
+	more.Close()
+	more.Reload()
+	if _, err := more.IssuerMetadata(t.Context()); err != nil { // what is known stays
+		t.Error(err)
 	}
 }
 
-// Close ends what goes on: nobody is asked any more, and nothing runs on.
+// Close ends what goes on: nobody is asked any more, and nothing runs on. What another
+// resource still shares goes on without it.
 func TestCloseEndsWhatGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if something runs on
 		i := newMemoryIssuer(t)
@@ -326,6 +326,11 @@ func TestCloseEndsWhatGoesOn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		other, err := New(Config{Resource: mustURL(t, testResource), Issuer: i.url, Share: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
 		verdict := make(chan error, 1)
 		go func() {
 			_, err := r.Verify(t.Context(), i.token(t, tokenParts{}))
