@@ -21,7 +21,7 @@ const module = "mcp-login/"
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
 	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/commandline", "internal/mcpremote", "internal/neterror", "internal/terminal", "docs"},
-	"cmd/whoami-server":        {"bearer", "internal/server", "internal/server/bus", "internal/server/profile", "internal/devidp", "internal/commandline"},
+	"cmd/whoami-server":        {"bearer", "internal/server", "internal/server/bus", "internal/server/gateway", "internal/server/profile", "internal/devidp", "internal/commandline"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/signin":   {"internal/jsonrpc"},
 	"internal/bridge/lazy":     {"internal/jsonrpc"},

@@ -38,6 +38,7 @@ type options struct {
 	ratio                                          float64
 	config                                         server.Config
 	others                                         []*url.URL // the resources after the first
+	gateway                                        gatewayOptions
 
 	mistakes []error // of the file
 	unknown  []error // variables that are none of ours, and nearly are
@@ -205,6 +206,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	setting(o, fs, &c.AllowedOrigins, list, "allow-origin", "", "further browser `origins` to accept, separated by spaces")
 	setting(o, fs, &o.dev, boolean, "dev", "false", "run with a provider that lets anybody in; for this machine only")
 	text(fs, &o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
+	o.gatewayFlags(fs)
 	o.verificationFlags(fs)
 	o.settings = append(o.settings, o.parseIntrospection)
 	setting(o, fs, &o.level, level, "log-level", "info", "`level` of the log: debug, info, warn or error")
@@ -214,7 +216,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	fs.Var((*boolText)(&o.version), "version", withVariable("version", "", "print the version and exit"))
 	fs.Usage = func() {
 		_, _ = fmt.Fprint(out, "whoami-server: an MCP server that tells who is signed in.\n\n"+
-			"  whoami-server --issuer URL --resource URL\n  whoami-server --dev\n"+
+			"  whoami-server --issuer URL --resource URL\n  whoami-server --issuer URL --resource URL --upstream URL\n  whoami-server --dev\n"+
 			"  whoami-server healthcheck\n  whoami-server version [--json]\n\nOptions [environment variables]:\n")
 		fs.PrintDefaults()
 	}
@@ -257,15 +259,17 @@ func (o *options) parse() []error {
 		set(wrong)
 	}
 	o.config.Version = build.Of(version).Version
-	if o.dev && o.detailsScope == "" {
+	if o.dev && o.detailsScope == "" && o.gateway.upstream == "" {
 		o.detailsScope = "whoami:details" // to show how a client gets more rights
 	}
 	o.parseToolScopes()
+	o.parseToolScopesOf(wrong)
 	o.parseOperations(wrong)
 	o.parseIssuer(wrong)
 	o.parsePage(wrong)
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
 	o.parseAddresses(wrong)
+	o.parseGateway(wrong)
 	if o.dev {
 		o.keepToThisMachine(wrong)
 	}

@@ -125,7 +125,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		}
 		defer func() { _ = provider.Close() }()
 		cfg.Issuer = provider.Issuer()
-		printDev(stdout, cfg.Resource)
+		printDev(stdout, cfg.Resource, cfg.Upstream == nil)
 	}
 	if o.busURL != "" {
 		connection, err := bus.Dial(o.busURL, cfg.Resource.String(), log)
@@ -157,10 +157,18 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		if err := checkIssuers(ctx, handler, cfg); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s\n", cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer)
+		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s%s\n", cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer, behind(cfg))
 		notify(getenv, "READY=1")
 		return nil
 	}, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, o.drain, log) })
+}
+
+// behind names the upstream, if there is one.
+func behind(cfg server.Config) string {
+	if cfg.Upstream == nil {
+		return ""
+	}
+	return ", upstream " + cfg.Upstream.Upstream.String()
 }
 
 // warn logs what an operator should know about the program and its settings.
@@ -257,24 +265,29 @@ func startDev(ctx context.Context, address string, resources []server.Config, lo
 
 // printDev says how to try it. Each line that begins with two blanks works as it is when
 // it is pasted where the line above says.
-func printDev(w io.Writer, resource *url.URL) {
+func printDev(w io.Writer, resource *url.URL, whoami bool) {
 	page := url.URL{Scheme: resource.Scheme, Host: resource.Host, Path: "/"}
+	name, calls := "server", ""
+	if whoami {
+		name = "whoami"
+		calls = fmt.Sprintf(`  mcp-login call %[1]s whoami
+
+A tool that needs one more scope, for which you sign in again:
+  mcp-login call %[1]s whoami_details
+`, hint.Quote(resource.String()))
+	}
 	_, _ = fmt.Fprintf(w, `Development mode, not for production: anybody may sign in as anybody.
 
 At another terminal:
   mcp-login login %[1]s
   mcp-login tools %[1]s
-  mcp-login call %[1]s whoami
-
-A tool that needs one more scope, for which you sign in again:
-  mcp-login call %[1]s whoami_details
-
+%[5]s
 In the configuration of a client that starts programs:
-  {"mcpServers":{"whoami":{"command":"mcp-login","args":[%[2]s]}}}
+  {"mcpServers":{%[4]q:{"command":"mcp-login","args":[%[2]s]}}}
 
 In a browser, for other clients:
   %[3]s
-`, hint.Quote(resource.String()), strconv.Quote(resource.String()), &page)
+`, hint.Quote(resource.String()), strconv.Quote(resource.String()), &page, name, calls)
 }
 
 // serveHTTP serves until ctx ends. Then it is not ready any more, but goes on for

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +99,7 @@ func (o *options) configs(first server.Config) []server.Config {
 // all that are configured but those of OpenID Connect.
 func apiScopes(cfg *server.Config) []string {
 	all := slices.Concat(cfg.Scopes, cfg.RequiredScopes)
-	for _, tool := range []string{"whoami", "whoami_details"} {
+	for _, tool := range slices.Sorted(maps.Keys(cfg.ToolScopes)) {
 		all = append(all, cfg.ToolScopes[tool]...)
 	}
 	return slices.DeleteFunc(all, func(s string) bool {

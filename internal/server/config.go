@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"mcp-login/bearer"
+	"mcp-login/internal/server/gateway"
 )
 
 // Config is what [New] needs. Resource and Issuer are required.
@@ -21,6 +22,9 @@ type Config struct {
 	// MCP serves the tools; nil means whoami's own. It needs no protection of
 	// its own: New adds the check of ToolScopes to it. Use it for one New only.
 	MCP *server.MCPServer
+	// Upstream is another MCP server, which answers instead of MCP; nil for none. Its
+	// Resource is the one above, and its tools are not known here: ToolScopes may name any.
+	Upstream *gateway.Config
 	// AllowedHosts are further Host values ("name" or "name:port") to accept.
 	AllowedHosts []string
 	// AllowedOrigins are further browser origins ("https://host") to accept.

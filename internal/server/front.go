@@ -41,6 +41,9 @@ type observed struct {
 	log      *slog.Logger
 	metrics  *metrics
 	verdicts *verdicts
+
+	upstreamUp func() bool                              // nil without an upstream
+	keySet     func(http.ResponseWriter, *http.Request) // nil without assertions
 }
 
 // lifecycle ends what goes on: streams first, calls and visits to the provider last.

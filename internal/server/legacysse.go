@@ -235,7 +235,7 @@ func (s *whoami) acceptMessage(session string, id Identity, message []byte, held
 
 // openStream counts a new stream of owner, or answers itself and returns false.
 // A stream is written to for as long as it is open.
-func (s *whoami) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
+func (s *front) openStream(w http.ResponseWriter, o owner, transport string) (done func(), ok bool) {
 	switch err := s.limits.streams.acquire(o, 1); {
 	case errors.Is(err, errOwnerHasTooMuch):
 		s.refuseMore(w, limitStreams, int(s.ops.Heartbeat.Seconds()), "too_many_streams", "Too many open streams.")

@@ -82,8 +82,8 @@ func connectSDK(t *testing.T, tr mcp.Transport) *mcp.ClientSession {
 	return session
 }
 
-// connectMCPGo returns a connected client of mcp-go.
-func connectMCPGo(t *testing.T, tr transport.Interface) *mcpclient.Client {
+// connectMCPGo returns a connected client of mcp-go. version is its newest one, or an older.
+func connectMCPGo(t *testing.T, tr transport.Interface, version ...string) *mcpclient.Client {
 	t.Helper()
 	c := mcpclient.NewClient(tr)
 	if err := c.Start(t.Context()); err != nil {
@@ -91,7 +91,7 @@ func connectMCPGo(t *testing.T, tr transport.Interface) *mcpclient.Client {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	var req mcpgo.InitializeRequest
-	req.Params.ProtocolVersion = mcpgo.LATEST_PROTOCOL_VERSION
+	req.Params.ProtocolVersion = append(version, mcpgo.LATEST_PROTOCOL_VERSION)[0]
 	req.Params.ClientInfo = mcpgo.Implementation{Name: "test", Version: "1"}
 	if _, err := c.Initialize(t.Context(), req); err != nil {
 		t.Fatal(err)

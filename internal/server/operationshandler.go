@@ -15,13 +15,16 @@ const maxScrapes = 4
 // to stop, and with a gatherer /metrics. It needs no token and checks no Host, so
 // it belongs on a listener that clients do not reach.
 //
-// A provider or a bus that is down does not make a server unready: known tokens
+// A provider, a bus or an upstream that is down does not make a server unready: known tokens
 // and stateless requests still work, and every replica would be taken away at
 // the same time. What is down is named in the answer and in the metrics.
 func (s *front) OperationsHandler(metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(pathHealth, onlyGET(serveHealth))
 	mux.HandleFunc("/readyz", onlyGET(s.serveReady))
+	if s.keySet != nil {
+		mux.HandleFunc(pathKeySet, s.keySet)
+	}
 	if metrics != nil {
 		scrape, scrapes := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}), newQuota(maxScrapes, maxScrapes)
 		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
@@ -42,6 +45,12 @@ func (s *front) serveReady(w http.ResponseWriter, _ *http.Request) {
 		answer["bus"] = "up"
 		if s.ops.Bus.Healthy() != nil {
 			answer["bus"] = "down"
+		}
+	}
+	if s.upstreamUp != nil {
+		answer["upstream"] = "up"
+		if !s.upstreamUp() {
+			answer["upstream"] = "down"
 		}
 	}
 	status := http.StatusOK

@@ -92,6 +92,7 @@ func (s *front) needsClientID(ctx context.Context, clients []string) (needs, kno
 func (s *front) renderPage(template page.Template, cfg *Config, clientID string) (string, error) {
 	resource, flags, oauth := s.layout.resource, []string(nil), (*remoteOAuth)(nil)
 	values := map[string]page.HTML{"Note": "", "Redirects": "", "InstallPage": ""}
+	name, ask, call := purpose(cfg, values)
 	if clientID != "" {
 		flags, oauth = []string{"--client-id", clientID}, &remoteOAuth{clientID}
 		values["Redirects"] = "They have redirect URIs of their own, which the application at the provider must allow. " +
@@ -105,9 +106,9 @@ func (s *front) renderPage(template page.Template, cfg *Config, clientID string)
 		values["InstallPage"] = ` Here is <a href="` + page.Text(cfg.InstallPage) + `">how to get it</a>.`
 	}
 	entry, err1 := snippet(map[string]any{"mcpServers": map[string]any{
-		"whoami": program{"mcp-login", append(slices.Clone(flags), resource)},
+		name: program{"mcp-login", append(slices.Clone(flags), resource)},
 	}})
-	vscode, err2 := snippet(map[string]any{"servers": map[string]any{"whoami": remoteServer{"http", resource, oauth}}})
+	vscode, err2 := snippet(map[string]any{"servers": map[string]any{name: remoteServer{"http", resource, oauth}}})
 	if err := errors.Join(err1, err2); err != nil {
 		return "", err
 	}
@@ -117,22 +118,38 @@ func (s *front) renderPage(template page.Template, cfg *Config, clientID string)
 	}
 	for name, f := range map[string]struct{ what, code string }{
 		"Login":   {"Sign in", command([]string{"mcp-login", "login"}, flags, []string{resource})},
-		"Call":    {"Ask who you are", command([]string{"mcp-login", "call", resource, "whoami"})},
+		"Call":    {ask, command(call)},
 		"Config":  {"Put it into a client's configuration, for example Cursor's", command([]string{"mcp-login", "config", "cursor", resource, "--write"}, behind)},
 		"Entry":   {"Or put it there yourself", entry},
 		"VSCode":  {"Visual Studio Code, in .vscode/mcp.json", vscode},
-		"Claude":  {"Claude Code", command([]string{"claude", "mcp", "add", "--transport", "http"}, flags, []string{"whoami", resource})},
+		"Claude":  {"Claude Code", command([]string{"claude", "mcp", "add", "--transport", "http"}, flags, []string{name, resource})},
 		"Install": {"At a terminal", "go install ./cmd/mcp-login"},
 	} {
 		values[name] = figure(strings.ToLower(name), f.what, f.code)
 	}
 	for name, text := range map[string]string{
-		"Host": cfg.Resource.Host, "Issuer": cfg.Issuer, "Resource": resource, "SSE": s.layout.origin + s.layout.prefix + pathSSE,
+		"Host": cfg.Resource.Host, "Resource": resource, "SSE": s.layout.origin + s.layout.prefix + pathSSE,
 		"Metadata": s.resource.MetadataURL(), "Health": s.layout.origin + s.layout.prefix + pathHealth, "Version": s.version,
 	} {
 		values[name] = page.Text(text)
 	}
 	return template.Render(values), nil
+}
+
+// purpose puts into values what the server is for. It returns a name for clients'
+// configurations, and a command to begin with and what that does.
+func purpose(cfg *Config, values map[string]page.HTML) (name, ask string, call []string) {
+	resource, issuer := cfg.Resource.String(), `<span class="url">`+page.Text(cfg.Issuer)+`</span>`
+	if cfg.Upstream != nil {
+		values["Title"] = page.Text(cmp.Or(cfg.About.Name, "MCP server"))
+		values["What"] = `for people who sign in at ` + issuer
+		return cfg.Resource.Hostname(), "See what it can do", []string{"mcp-login", "tools", resource}
+	}
+	values["Title"] = "whoami"
+	values["What"] = `with one question to ask it: who am I? An
+assistant that is connected here can read what ` + issuer + ` says about the person who is
+signed in`
+	return "whoami", "Ask who you are", []string{"mcp-login", "call", resource, "whoami"}
 }
 
 // program is an entry of a client that starts one.

@@ -17,6 +17,7 @@ const (
 	pathSSE      = "/sse"
 	pathMessages = "/messages"
 	pathHealth   = "/healthz"
+	pathKeySet   = "/.well-known/jwks.json"
 
 	routeHealth  = "healthz"
 	routeUnknown = "unknown"
@@ -45,7 +46,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	if cfg.About.Name == "" && cfg.MCP == nil {
+	if cfg.About.Name == "" && cfg.MCP == nil && cfg.Upstream == nil {
 		cfg.About.Name = "whoami"
 	}
 	f, err := newFront(&cfg)
@@ -53,13 +54,28 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{front: f}
-	w := newWhoami(f, &cfg)
-	s.backend = w
-	if err := errors.Join(w.checkToolScopes(cfg.ToolScopes), f.measureVerification(&cfg), s.mount(&cfg)); err != nil {
+	if err := errors.Join(s.chooseBackend(&cfg), f.measureVerification(&cfg), s.mount(&cfg)); err != nil {
 		f.end()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Server) chooseBackend(cfg *Config) error {
+	if cfg.Upstream != nil {
+		u, err := newUpstream(s.front, cfg)
+		if err != nil {
+			return err
+		}
+		s.backend, s.upstreamUp = u, u.seen.up
+		if cfg.Upstream.Assertion != "" {
+			s.keySet = u.serveKeySet
+		}
+		return nil
+	}
+	w := newWhoami(s.front, cfg)
+	s.backend = w
+	return w.checkToolScopes(cfg.ToolScopes)
 }
 
 // mount fills the routes. The endpoints answer below the public prefix and
@@ -89,6 +105,9 @@ func (s *Server) mount(cfg *Config) error {
 		s.routes[metadataPath+p] = s.routes[metadataPath+pathMCP]
 	}
 	s.routes[metadataPath] = s.routes[metadataPath+pathMCP]
+	if s.keySet != nil {
+		s.routes[pathKeySet] = route{"key-set", s.public(s.keySet)}
+	}
 	if cfg.RelayIssuerMetadata {
 		relay := route{"issuer-metadata", s.public(func(w http.ResponseWriter, r *http.Request) {
 			_, err := s.resource.IssuerMetadata(r.Context())

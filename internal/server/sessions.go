@@ -15,7 +15,7 @@ import (
 // one of them must open nothing at another.
 type principal struct{ resource, issuer, subject, client string }
 
-func (s *whoami) principal(id Identity) principal {
+func (s *front) principal(id Identity) principal {
 	return principal{s.layout.resource, id.Issuer, id.Subject, id.ClientID}
 }
 

@@ -39,8 +39,8 @@ type Relay struct {
 	// Stop tells the client of a stream to come back later, and ends it between two
 	// events; nil means that it ends when the upstream ends it.
 	Stop context.Context
-	// Hurry sends the header before the first byte of a stream.
-	Hurry bool
+	// First is written before the first event of a stream, at once; "" for nothing.
+	First string
 	// Body is the message that is answered.
 	Body []byte
 }
@@ -49,6 +49,7 @@ type Relay struct {
 // see [Cut].
 func (l *Relay) Write(w http.ResponseWriter, resp *http.Response) error {
 	defer func() { _ = resp.Body.Close() }()
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
 	h := w.Header()
 	copyAnswerHeader(h, resp.Header)
 	kind := mediaType(resp)

@@ -90,6 +90,9 @@ func (g *Gateway) send(ctx context.Context, to *url.URL, c *Call, answers bool) 
 		return nil, failed(ctx, err)
 	}
 	f := judge(resp)
+	if f == nil && !validSession(resp.Header) {
+		f = garbage(resp, headerSession, resp.Header.Get(headerSession))
+	}
 	if f == nil && answers {
 		f = judgeBody(resp)
 	}
@@ -150,10 +153,22 @@ func judgeBody(resp *http.Response) *Failure {
 	default:
 		return nil
 	}
+	return garbage(resp, what, said)
+}
+
+func garbage(resp *http.Response, what, said string) *Failure {
 	return &Failure{
 		Garbage, http.StatusBadGateway, "The server behind this gateway did not answer properly.",
 		fmt.Errorf("answered %d with %s %q", resp.StatusCode, what, foreign.Line(said)),
 	}
+}
+
+// validSession reports whether a session that is named can be one: visible ASCII (MCP
+// 2025-11-25, transports, session management), of a length that still fits when it is sealed.
+func validSession(h http.Header) bool {
+	values := h[headerSession]
+	return len(values) == 0 || len(values) == 1 && len(values[0]) <= maxSealed &&
+		!strings.ContainsFunc(values[0], func(r rune) bool { return r < '!' || r > '~' })
 }
 
 // hasBody reports whether an answer may say something: an accepted message says nothing,

@@ -36,8 +36,8 @@ type stream struct {
 func (l *Relay) stream(w http.ResponseWriter, body io.ReadCloser) error {
 	s := &stream{w: w, conn: http.NewResponseController(w), tail: [2]byte{'\n', '\n'}}
 	defer s.end()
-	if l.Hurry {
-		_ = s.beat(": welcome\n\n")
+	if l.First != "" {
+		_ = s.beat(l.First)
 	}
 	// A body that is closed ends the reading: that is how others end a stream.
 	var beat *time.Timer

@@ -1,0 +1,291 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"go.opentelemetry.io/otel/propagation"
+
+	"mcp-login/internal/server/gateway"
+)
+
+// upstream is the [backend] that stands in front of another MCP server. Sessions are
+// that server's; this one seals their ids and counts them.
+type upstream struct {
+	*front
+	gateway  *gateway.Gateway
+	sessions SessionStore
+	seen     *upstreamMetrics
+}
+
+func newUpstream(f *front, cfg *Config) (*upstream, error) {
+	settings := *cfg.Upstream
+	settings.Resource = f.layout.resource
+	g, err := gateway.New(settings)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(f.life, g.Close)
+	u := &upstream{front: f, gateway: g, sessions: newMemorySessions()}
+	if f.ops.Bus != nil {
+		u.sessions = f.ops.Bus
+	}
+	u.seen, err = newUpstreamMetrics(f.ops.Metrics)
+	return u, err
+}
+
+// serveStreamable passes on what Streamable HTTP has, in all revisions.
+func (u *upstream) serveStreamable(w http.ResponseWriter, r *http.Request, id Identity) {
+	switch r.Method {
+	case http.MethodPost:
+		u.post(w, r, id)
+	case http.MethodGet:
+		u.get(w, r, id)
+	case http.MethodDelete:
+		u.delete(w, r, id)
+	default:
+		methodNotAllowed(w, "GET, POST, DELETE")
+	}
+}
+
+func (u *upstream) post(w http.ResponseWriter, r *http.Request, id Identity) {
+	in, ok := u.receiveFor(w, r, id)
+	if !ok {
+		return
+	}
+	defer in.release()
+	if in.Method == string(mcp.MethodInitialize) {
+		u.begin(w, r, id, in)
+		return
+	}
+	s, ok := u.session(w, r, id)
+	switch c := u.call(r, id, s, in.body); {
+	case !ok:
+	case in.Method == string(mcp.MethodNotificationCancelled) && s.upstream == "":
+		// Without a session the upstream knows one caller only, us: a request of the same
+		// id may be somebody else's. Who wants no answer ends the request.
+		w.WriteHeader(http.StatusAccepted)
+	case listens(r, in.Message):
+		u.subscribe(w, r, in, c)
+	default:
+		u.pass(w, r, c, s, &gateway.Relay{})
+	}
+}
+
+// receiveFor is receive, and refuses what the upstream might read in another way.
+func (u *upstream) receiveFor(w http.ResponseWriter, r *http.Request, id Identity) (incoming, bool) {
+	in, ok := u.receive(w, r, id)
+	if !ok {
+		return in, false
+	}
+	name := in.Name
+	if in.Method == string(mcp.MethodResourcesRead) {
+		name = in.URI
+	}
+	return in, u.plainHeader(w, r, in.Method, name, in.release)
+}
+
+func (u *upstream) plainHeader(w http.ResponseWriter, r *http.Request, method, name string, refused func()) bool {
+	var ambiguous *gateway.HeaderError
+	if !errors.As(gateway.CheckHeader(r.Header, method, name), &ambiguous) {
+		return true
+	}
+	refused()
+	recordReason(r.Context(), ambiguous)
+	problem{ambiguous.Status, "invalid_request", ambiguous.Text}.write(w)
+	return false
+}
+
+// call is what goes to the upstream.
+func (u *upstream) call(r *http.Request, id Identity, s upstreamSession, body []byte) gateway.Call {
+	record := recordOf(r.Context())
+	return gateway.Call{
+		Method: r.Method, Caller: id, Header: r.Header, Trace: u.traceOf(r), Address: record.client,
+		RequestID: record.Header().Get(requestIDHeader), Session: s.upstream, Body: body,
+	}
+}
+
+// traceOf names the trace of a request to the upstream.
+func (f *front) traceOf(r *http.Request) http.Header {
+	h := http.Header{}
+	switch {
+	case f.ops.Tracer != nil:
+		propagation.TraceContext{}.Inject(r.Context(), propagation.HeaderCarrier(h))
+	case f.ops.TrustTraceparent:
+		for _, name := range []string{"Traceparent", "Tracestate"} {
+			if values := r.Header[name]; len(values) == 1 && len(values[0]) <= maxTraceState {
+				h[name] = values
+			}
+		}
+	}
+	return h
+}
+
+// pass sends a call, and its answer back.
+func (u *upstream) pass(w http.ResponseWriter, r *http.Request, c gateway.Call, s upstreamSession, l *gateway.Relay) {
+	resp, ok := u.send(w, r, c.Body, func() (*http.Response, error) { return u.gateway.Streamable(r.Context(), c) })
+	if !ok {
+		return
+	}
+	if resp.StatusCode == http.StatusNotFound || r.Method == http.MethodDelete && resp.StatusCode < 300 {
+		u.forget(r, s)
+	}
+	if resp.Header.Get(headerSessionID) != "" && s.sealed != "" {
+		w.Header().Set(headerSessionID, s.sealed)
+	}
+	u.relay(w, r, c, l, resp)
+}
+
+// send asks the upstream, or answers itself and returns false. The time is that until the
+// answer begins.
+func (u *upstream) send(w http.ResponseWriter, r *http.Request, body []byte, ask func() (*http.Response, error)) (*http.Response, bool) {
+	start := time.Now()
+	resp, err := ask()
+	took := time.Since(start)
+	if err == nil {
+		u.seen.answered(strconv.Itoa(resp.StatusCode/100)+"xx", took)
+		return resp, true
+	}
+	failure := &gateway.Failure{Outcome: gateway.Broken, Status: http.StatusBadGateway}
+	errors.As(err, &failure)
+	u.seen.answered(string(failure.Outcome), took)
+	recordReason(r.Context(), err)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(streamWriteTimeout))
+	if failure.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	gateway.WriteError(w, failure.Status, body, failure.Text)
+	return nil, false
+}
+
+// relay writes an answer. One that breaks off ends with the connection, as it did on the
+// other side: it must not look like a whole one.
+func (u *upstream) relay(w http.ResponseWriter, r *http.Request, c gateway.Call, l *gateway.Relay, resp *http.Response) {
+	l.Heartbeat, l.Body = u.ops.Heartbeat, c.Body
+	if err := l.Write(w, resp); err != nil && r.Context().Err() == nil {
+		recordReason(r.Context(), err)
+		if gateway.Cut(err) {
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// get holds the upstream's own stream of a session open.
+func (u *upstream) get(w http.ResponseWriter, r *http.Request, id Identity) {
+	if !u.plainHeader(w, r, "", "", func() {}) {
+		return
+	}
+	done, ok := u.openStream(w, ownerOf(id), "streamable")
+	if !ok {
+		return
+	}
+	defer done()
+	s, ok := u.session(w, r, id)
+	if !ok {
+		return
+	}
+	u.pass(w, r, u.call(r, id, s, nil), s, &gateway.Relay{
+		First: ": welcome\n\n", Stop: u.streams, Alive: func() bool {
+			ok, _ := u.count(r.Context(), s)
+			return ok
+		},
+	})
+}
+
+// subscribe answers subscriptions/listen, which counts as a stream, see [whoami.serveListen].
+func (u *upstream) subscribe(w http.ResponseWriter, r *http.Request, in incoming, c gateway.Call) {
+	if in.bytes > maxListenBytes {
+		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is too large for one that opens a stream."}.write(w)
+		return
+	}
+	done, ok := u.openStream(w, in.owner, "streamable")
+	if !ok {
+		return
+	}
+	defer done()
+	in.release()
+	u.pass(w, r, c, upstreamSession{}, &gateway.Relay{Stop: u.streams})
+}
+
+func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id Identity) {
+	held := &reservation{limits: u.limits, owner: ownerOf(id)}
+	defer held.release()
+	if !u.plainHeader(w, r, "", "", func() {}) || !u.reserveCall(w, held) {
+		return
+	}
+	if s, ok := u.session(w, r, id); ok {
+		u.pass(w, r, u.call(r, id, s, nil), s, &gateway.Relay{})
+	}
+}
+
+// serveSSE opens a stream of HTTP+SSE. Its session is the address that the upstream
+// names for messages.
+func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
+	if r.Method != http.MethodGet {
+		methodNotAllowed(w, "GET")
+		return
+	}
+	done, ok := u.openStream(w, ownerOf(id), "sse")
+	if !ok {
+		return
+	}
+	defer done()
+	c, endpoint := u.call(r, id, upstreamSession{}, nil), ""
+	resp, ok := u.send(w, r, nil, func() (resp *http.Response, err error) {
+		resp, endpoint, err = u.gateway.SSE(r.Context(), c)
+		return resp, err
+	})
+	if !ok {
+		return
+	}
+	session := u.gateway.Seal(gateway.NewNonce(), gateway.HTTPWithSSE, u.principal(id).key(), endpoint)
+	u.relay(w, r, c, &gateway.Relay{
+		First: "event: endpoint\ndata: " + u.layout.prefix + pathMessages + "?sessionId=" + session + "\n\n", Stop: u.streams,
+	}, resp)
+}
+
+// serveMessages passes a message of HTTP+SSE on, whichever process holds its stream.
+func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
+	if r.Method != http.MethodPost {
+		methodNotAllowed(w, "POST")
+		return
+	}
+	in, ok := u.receiveFor(w, r, id)
+	if !ok {
+		return
+	}
+	defer in.release()
+	_, endpoint, ok := u.gateway.Open(gateway.HTTPWithSSE, u.principal(id).key(), r.URL.Query().Get("sessionId"))
+	if !ok {
+		noSession(w)
+		return
+	}
+	c := u.call(r, id, upstreamSession{}, in.body)
+	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Message(r.Context(), endpoint, c) })
+	if !ok {
+		return
+	}
+	if resp.StatusCode < 300 {
+		resp.StatusCode = http.StatusAccepted
+	}
+	u.relay(w, r, c, &gateway.Relay{}, resp)
+}
+
+// serveKeySet publishes the keys that assertions are checked by.
+func (u *upstream) serveKeySet(w http.ResponseWriter, r *http.Request) {
+	document, err := u.gateway.KeySet()
+	if err != nil {
+		recordReason(r.Context(), err)
+		problem{http.StatusInternalServerError, "server_error", "The request could not be handled."}.write(w)
+		return
+	}
+	onlyGET(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		_, _ = w.Write(document)
+	})(w, r)
+}
