@@ -28,7 +28,7 @@
 //     protocol revisions from 2024-11-05 to 2026-07-28.
 //     The tool reads the [Identity] from the request's context (tool.go, details.go).
 //
-// [New] puts it together (server.go) from a [Config] (config.go) with [Operations]
+// [New] puts it together (server.go, protection.go, lifecycle.go) from a [Config] (config.go) with [Operations]
 // (operations.go), [NewGroup] for several resources (group.go). What an operator sees of
 // it: metrics.go, verificationmetrics.go, tracing.go, operationshandler.go.
 //

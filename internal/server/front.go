@@ -2,11 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 
 	"mcp-login/bearer"
 	"mcp-login/internal/foreign"
@@ -25,11 +23,6 @@ type front struct {
 	lifecycle
 }
 
-// guarded is the resource, as clients of either endpoint see it.
-type guarded struct {
-	resource, legacyResource *bearer.Resource
-}
-
 // limited is what bounds callers: so much at a time, and so many a second.
 type limited struct {
 	limits                     *limits
@@ -44,17 +37,6 @@ type observed struct {
 
 	upstreamUp func() bool                              // nil without an upstream
 	keySet     func(http.ResponseWriter, *http.Request) // nil without assertions
-}
-
-// lifecycle ends what goes on: streams first, calls and visits to the provider last.
-type lifecycle struct {
-	life    context.Context // ends every request
-	endLife context.CancelFunc
-	streams context.Context // ends open streams
-	hangUp  context.CancelFunc
-
-	draining atomic.Bool // not ready for new clients any more
-	active   underWay    // protected requests
 }
 
 func newFront(cfg *Config) (*front, error) {
@@ -83,12 +65,6 @@ func newFront(cfg *Config) (*front, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// end ends everything at once.
-func (f *front) end() {
-	f.endLife()
-	f.resource.Close()
 }
 
 // public wraps a document that anyone may read, from any page.
@@ -155,54 +131,4 @@ func (f *front) protected(resource *bearer.Resource,
 		w.Header().Set("Cache-Control", "no-store")
 		serve(w, r.WithContext(resource.WithIdentity(ctx, id)), id)
 	})
-}
-
-// enter admits a protected request, or answers it itself and returns false. What
-// it may hold is decided once it is known whose it is.
-func (f *front) enter(w http.ResponseWriter) (leave func(), ok bool) {
-	if f.active.enter() != nil {
-		w.Header().Set("Connection", "close")
-		retryLater(w, "The server is stopping.")
-		return nil, false
-	}
-	f.metrics.inFlight.Inc()
-	return func() {
-		f.metrics.inFlight.Dec()
-		f.active.exit()
-	}, true
-}
-
-// Drain turns readiness off and leaves everything else as it is, so that a load
-// balancer sends new clients elsewhere before Close is called.
-func (f *front) Drain() {
-	f.draining.Store(true)
-	f.metrics.draining.Set(1)
-}
-
-// Ready is nil as long as new clients are welcome.
-func (f *front) Ready() error {
-	if f.draining.Load() {
-		return errors.New("the server is stopping")
-	}
-	return nil
-}
-
-// Close ends the server: open streams with a goodbye and once what was posted to
-// them is answered, calls under way when they are answered, both when ctx ends
-// at the latest. New requests get 503. It returns ctx's error if calls had to be
-// cut off. A second call returns nil.
-func (f *front) Close(ctx context.Context) error {
-	f.Drain()
-	drained, first := f.active.close()
-	if !first {
-		return nil
-	}
-	defer f.end()
-	f.hangUp()
-	select {
-	case <-drained:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("close server: %w", ctx.Err())
-	}
 }

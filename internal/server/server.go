@@ -1,15 +1,10 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"time"
-
-	"mcp-login/bearer"
 )
 
 const (
@@ -132,28 +127,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.logged(w, r, to.name, to.serve)
 }
 
-// Reload fetches metadata and keys of all issuers anew, and forgets all verdicts, see
-// [bearer.Resource.Reload].
-func (s *Server) Reload() { s.resource.Reload() }
-
-// protect makes the resource of cfg, as clients of both endpoints see it.
-func (f *front) protect(cfg *Config) error {
-	protection := cfg.Config
-	protection.Audiences = slices.Concat(f.layout.audiences()[1:], cfg.Audiences)
-	protection.Log = f.log
-	protection.Observe = f.verdicts.observe
-	protection.ClientAddress = func(r *http.Request) string { return clientOf(r.Context()) }
-	sse, err := url.Parse(f.layout.sseEndpoint())
-	if err != nil {
-		return fmt.Errorf("resource %s: %w", f.layout.resource, err)
-	}
-	if f.resource, err = bearer.New(protection); err != nil {
-		return err
-	}
-	f.legacyResource = f.resource.At(sse)
-	return nil
-}
-
 // serveHealth says that the process answers. It takes any Host, because
 // probes address a server by its bare address, and asks nobody: a provider
 // that is down is no reason to restart this server.
@@ -161,25 +134,4 @@ func serveHealth(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// authenticate returns the caller's identity, or answers the request itself
-// and returns false.
-func authenticate(w http.ResponseWriter, r *http.Request, resource *bearer.Resource) (Identity, bool) {
-	id, err := resource.Authenticate(r)
-	if err != nil {
-		recordReason(r.Context(), err)
-		resource.Refuse(w, r, err)
-		return Identity{}, false
-	}
-	return id, true
-}
-
 var _ http.Handler = (*Server)(nil)
-
-// endedBy returns ctx, ended by end as well. Close ends listen requests with
-// the streams, at once, and everything in the end; the other streams say goodbye
-// by themselves.
-func endedBy(ctx, end context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(end, cancel)
-	return ctx, func() { stop(); cancel() }
-}

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"mcp-login/bearer"
+)
+
+// guarded is the resource, as clients of either endpoint see it.
+type guarded struct {
+	resource, legacyResource *bearer.Resource
+}
+
+// protect makes the resource of cfg, as clients of both endpoints see it.
+func (f *front) protect(cfg *Config) error {
+	protection := cfg.Config
+	protection.Audiences = slices.Concat(f.layout.audiences()[1:], cfg.Audiences)
+	protection.Log = f.log
+	protection.Observe = f.verdicts.observe
+	protection.ClientAddress = func(r *http.Request) string { return clientOf(r.Context()) }
+	sse, err := url.Parse(f.layout.sseEndpoint())
+	if err != nil {
+		return fmt.Errorf("resource %s: %w", f.layout.resource, err)
+	}
+	if f.resource, err = bearer.New(protection); err != nil {
+		return err
+	}
+	f.legacyResource = f.resource.At(sse)
+	return nil
+}
+
+// Reload fetches metadata and keys of all issuers anew, and forgets all verdicts, see
+// [bearer.Resource.Reload].
+func (f *front) Reload() { f.resource.Reload() }
+
+// authenticate returns the caller's identity, or answers the request itself
+// and returns false.
+func authenticate(w http.ResponseWriter, r *http.Request, resource *bearer.Resource) (Identity, bool) {
+	id, err := resource.Authenticate(r)
+	if err != nil {
+		recordReason(r.Context(), err)
+		resource.Refuse(w, r, err)
+		return Identity{}, false
+	}
+	return id, true
+}
