@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -55,8 +56,12 @@ func isB64Token(s string) bool {
 	return body != ""
 }
 
+// errClaim is a good token that is not for the organization, or the like, that this
+// resource is for.
+var errClaim = errors.New("a required claim is missing or has another value")
+
 // Authenticate returns who sent r: the bearer of its one token, which has every
-// required scope and comes of a sign-in that suffices. Its error is for
+// required scope and claim and comes of a sign-in that suffices. Its error is for
 // [Resource.Refuse].
 func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	token, err := bearerToken(r)
@@ -74,6 +79,11 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	for _, scope := range p.required {
 		if !slices.Contains(id.Scopes, scope) {
 			return Identity{}, &InsufficientScopeError{Scopes: p.scopes}
+		}
+	}
+	for name, allowed := range p.claims {
+		if value, ok := id.Claims[name].(string); !ok || !slices.Contains(allowed, value) {
+			return Identity{}, fmt.Errorf("%s: %w", name, errClaim)
 		}
 	}
 	if !p.signedInWell(id) {
@@ -143,6 +153,10 @@ func (p *protection) refusalOf(err error) (*problem, *challenge) {
 	case errors.As(err, &scope):
 		return challenged(http.StatusForbidden, challenge{
 			scopes: scope.Scopes, code: "insufficient_scope", text: "The access token lacks a required scope.",
+		})
+	case errors.Is(err, errClaim): // RFC 6750 section 3.1 has no other code for a good token
+		return challenged(http.StatusForbidden, challenge{
+			code: "insufficient_scope", text: "The access token has not the claim that is required here, such as the organization.",
 		})
 	case errors.As(err, &authentication):
 		return challenged(http.StatusUnauthorized, challenge{

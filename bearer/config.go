@@ -52,6 +52,10 @@ type Config struct {
 	// tokens need Introspection then.
 	ACRValues []string
 	MaxAge    time.Duration
+	// RequiredClaims are claims of which a token must have one of the values, such as
+	// organization_id. A token that has not is good, and no scope mends it: 403 with a
+	// challenge that names none.
+	RequiredClaims map[string][]string
 	// About describes the resource in its metadata.
 	About About
 	// Verify replaces the built-in verification and its cache; nil means JWTs

@@ -30,6 +30,7 @@ type protection struct {
 	scopes     []string // advertised
 	required   []string
 	toolScopes map[string][]string
+	claims     map[string][]string // required
 	acr        []string
 	maxAge     time.Duration
 	leeway     time.Duration
@@ -69,7 +70,8 @@ func New(cfg Config) (*Resource, error) {
 	p := &protection{
 		resource: cfg.Resource, audiences: append([]string{cfg.Resource.String()}, cfg.Audiences...),
 		about: cfg.About, scopes: cfg.advertised(), required: cfg.RequiredScopes, toolScopes: maps.Clone(cfg.ToolScopes),
-		acr: cfg.ACRValues, maxAge: cfg.MaxAge, leeway: cfg.leeway(), relays: cfg.RelayIssuerMetadata,
+		claims: cfg.RequiredClaims,
+		acr:    cfg.ACRValues, maxAge: cfg.MaxAge, leeway: cfg.leeway(), relays: cfg.RelayIssuerMetadata,
 		log: cfg.Log, clientAddress: cfg.ClientAddress,
 	}
 	if p.log == nil {

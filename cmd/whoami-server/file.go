@@ -17,7 +17,7 @@ const maxConfigBytes = 1 << 20
 
 // readFile reads a configuration file: one YAML mapping from option names, as
 // the flags have them, to a value or a list of values. It sets every flag of fs
-// that is not in given, and returns all mistakes.
+// that is not in given, and adds it there, and returns all mistakes.
 func readFile(name string, fs *flag.FlagSet, given map[string]bool) []error {
 	const next = "the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc"
 	root, err := parseFile(name)
@@ -45,6 +45,7 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) []error {
 			all = append(all, hint.With(fmt.Errorf("config %s, line %d: %w", name, key.Line, err), next))
 		} else if !given[key.Value] {
 			_ = fs.Set(key.Value, text) // neither kind of value refuses here
+			given[key.Value] = true
 		}
 	}
 	return all

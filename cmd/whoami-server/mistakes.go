@@ -114,7 +114,7 @@ func shownValue(flag, value string) string {
 // WHOAMI_SERVICE_HOST for a service of that name.
 func misspelled(fs *flag.FlagSet, environ []string) (all []error) {
 	const prefix = "WHOAMI_"
-	names := []string{strings.TrimPrefix(secretVariable, prefix)}
+	names := []string{strings.TrimPrefix(secretVariable, prefix), strings.TrimPrefix(profileVariable, prefix)}
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, strings.TrimPrefix(variable(f.Name), prefix)) })
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +35,7 @@ type options struct {
 	level                                          slog.Level
 	drain                                          time.Duration
 	ratio                                          float64
+	logto                                          logtoOptions
 	config                                         server.Config
 	others                                         []*url.URL // the resources after the first
 	gateway                                        gatewayOptions
@@ -208,6 +208,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	text(fs, &o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
 	o.gatewayFlags(fs)
 	o.verificationFlags(fs)
+	o.logtoFlags(fs)
 	o.settings = append(o.settings, o.parseIntrospection)
 	setting(o, fs, &o.level, level, "log-level", "info", "`level` of the log: debug, info, warn or error")
 	o.operationFlags(fs)
@@ -241,7 +242,8 @@ func (o *options) read(program string, args []string, getenv func(string) string
 	if o.file != "" {
 		o.mistakes = readFile(o.file, fs, given)
 	}
-	o.introspectionSecret = getenv(secretVariable)
+	o.introspectionSecret, o.logto.profileSecret = getenv(secretVariable), getenv(profileVariable)
+	o.logto.opaqueSaid = given["jwt-only"]
 	o.unknown = misspelled(fs, os.Environ())
 	return nil
 }
@@ -274,44 +276,6 @@ func (o *options) parse() []error {
 		o.keepToThisMachine(wrong)
 	}
 	return all
-}
-
-const issuerHint = "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev"
-
-func (o *options) parseIssuer(wrong func(string, error)) {
-	if !o.dev {
-		issuers := append(words(o.issuer), "")
-		o.config.Issuer = issuers[0]
-		next := issuerHint
-		if meant, ok := commandline.Address(issuers[0]); ok && meant != issuers[0] {
-			next = "write " + meant
-		}
-		wrong(next, bearer.CheckIssuer(o.config.Issuer))
-		if len(issuers) > 2 {
-			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
-		}
-		return
-	}
-	if o.issuer != "" {
-		wrong("leave out --issuer or --dev", errors.New("issuer: --dev brings its own"))
-	}
-	_, err := checkAddress("dev-listen", o.devListen, "3002")
-	wrong("", err)
-}
-
-// parsePage judges what stands on the page for people.
-func (o *options) parsePage(wrong func(string, error)) {
-	id, clients := o.config.PublicClient, o.config.Clients
-	switch {
-	case id == "":
-	case o.dev:
-		wrong("leave out --public-client or --dev", errors.New("public-client: programs register themselves at the provider of --dev"))
-	case len(words(id)) > 1:
-		wrong("give one client id", fmt.Errorf("public-client: %q is more than one", id))
-	case len(clients) > 0 && !slices.Contains(clients, id):
-		wrong("name it there as well", fmt.Errorf("public-client: %s is not among those of --client, so its tokens are refused", id))
-	}
-	wrong("give the address of a page, e.g. https://example.com/mcp-login", server.CheckPage("install-page", o.config.InstallPage))
 }
 
 // devHint is what to do about an address of --dev that others can reach.

@@ -140,6 +140,9 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		defer stop()
 		cfg.Tracer = tracer
 	}
+	if cfg.Profiles = o.profiles(log); cfg.Profiles != nil {
+		defer cfg.Profiles.Close()
+	}
 	registry := newRegistry()
 	cfg.Metrics = registry
 	handler, err := server.NewGroup(o.configs(cfg)...)

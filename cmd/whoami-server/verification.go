@@ -54,7 +54,7 @@ func (o *options) parseIntrospection(wrong func(next string, err error)) {
 		if o.introspectionSecret != "" {
 			wrong("keep one of them", fmt.Errorf("introspection-secret-file: %s is set too", secretVariable))
 		}
-		secret, err := readSecret(o.introspectionFile)
+		secret, err := readSecret("introspection-secret-file", o.introspectionFile)
 		wrong(next, err)
 		o.introspectionSecret = secret
 	}
@@ -70,10 +70,11 @@ func (o *options) parseIntrospection(wrong func(next string, err error)) {
 	}
 }
 
-func readSecret(path string) (string, error) {
+// readSecret reads the file of an option.
+func readSecret(option, path string) (string, error) {
 	raw, err := foreign.ReadGiven(path, maxSecretBytes)
 	if err != nil {
-		return "", fmt.Errorf("introspection-secret-file: %w", err)
+		return "", fmt.Errorf("%s: %w", option, err)
 	}
 	return strings.TrimRight(string(raw), "\r\n"), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"mcp-login/bearer"
 	"mcp-login/internal/server/gateway"
+	"mcp-login/internal/server/profile"
 )
 
 // Config is what [New] needs. Resource and Issuer are required.
@@ -29,6 +30,9 @@ type Config struct {
 	AllowedHosts []string
 	// AllowedOrigins are further browser origins ("https://host") to accept.
 	AllowedOrigins []string
+	// Profiles completes callers whose tokens say little; nil for nobody. Whoever made it
+	// closes it.
+	Profiles *profile.Source
 	// Operations are limits, sessions and replicas.
 	Operations
 	// PublicClient is the client_id that the programs of people have at Issuer, a

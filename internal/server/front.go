@@ -53,7 +53,7 @@ func newFront(cfg *Config) (*front, error) {
 		f.limits = newLimits(f.ops)
 	}
 	f.addressLimit, f.subjectLimit = newRateLimiter(f.ops.AddressRate), newRateLimiter(f.ops.SubjectRate)
-	f.verdicts = newVerdicts(f.ops.Bus)
+	f.verdicts, f.profiles = newVerdicts(f.ops.Bus), cfg.Profiles
 	var err error
 	if f.metrics, err = newMetrics(f.ops.Metrics, f.version, f.ops.Bus); err != nil {
 		return nil, err
@@ -125,6 +125,7 @@ func (f *front) protected(resource *bearer.Resource,
 			f.refuseMore(w, limitSubject, after, "too_many_requests", "Too many requests of this user.")
 			return
 		}
+		id = f.profiles.Complete(ctx, id)
 		// A proxy that buffers would hold back events; a cache must keep none
 		// of this.
 		w.Header().Set("X-Accel-Buffering", "no")

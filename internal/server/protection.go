@@ -7,11 +7,14 @@ import (
 	"slices"
 
 	"mcp-login/bearer"
+	"mcp-login/internal/server/profile"
 )
 
-// guarded is the resource, as clients of either endpoint see it.
+// guarded is the resource, as clients of either endpoint see it, and what is known of
+// callers beside what their tokens say.
 type guarded struct {
 	resource, legacyResource *bearer.Resource
+	profiles                 *profile.Source
 }
 
 // protect makes the resource of cfg, as clients of both endpoints see it.

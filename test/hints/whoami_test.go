@@ -51,6 +51,7 @@ func up(words []string) int {
 // ofWhoami are the hints about how whoami-server is started.
 func ofWhoami() (all []row) {
 	const start = "$UP --listen 127.0.0.1:0 --issuer $ISSUER "
+	const logto = "$UP --listen 127.0.0.1:0 --logto "
 	const dev = "$UP --dev --listen 127.0.0.1:0 --dev-listen 127.0.0.1:0 "
 	for _, r := range []struct{ hint, wrong, right string }{
 		{"write true or false", "--jwt-only=maybe", "--jwt-only=true"},
@@ -73,7 +74,9 @@ func ofWhoami() (all []row) {
 		{"run one process for each resource", "--resource 'https://a.example/mcp https://b.example/mcp' --bus redis://127.0.0.1:9", "--resource https://a.example/mcp"},
 		{"the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc", "--config bad.yaml", "--config good.yaml"},
 		{"give --introspection-client and WHOAMI_INTROSPECTION_SECRET or --introspection-secret-file", "--introspection-client c", "--introspection-client c --introspection-secret-file secret"},
+		{"give --profile-client and WHOAMI_PROFILE_SECRET or --profile-secret-file", "--profile-client c", "--profile-client c --profile-secret-file secret"},
 		{"leave out --issuer or --dev", "--dev", ""},
+		{"leave out --issuer or --logto", "--logto ${ISSUER%/oidc}", ""},
 		{"give one client id", "--public-client 'a b'", "--public-client a"},
 		{"name it there as well", "--client a --public-client b", "--client 'a b' --public-client b"},
 		{"give the address of a page, e.g. https://example.com/mcp-login", "--install-page mcp-login", "--install-page https://example.com/mcp-login"},
@@ -88,6 +91,12 @@ func ofWhoami() (all []row) {
 		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},
 		row{hint: "write --issuer …", when: `$UP --listen 127.0.0.1:0 --issuer $ISSUER/`, does: start},
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c --introspection-secret-file secret`, does: start + `--introspection-client c --introspection-secret-file secret`, then: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c`},
+		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_PROFILE_SECRET=s; ` + start + `--profile-client c --profile-secret-file secret`, does: start + `--profile-client c --profile-secret-file secret`, then: `export WHOAMI_PROFILE_SECRET=s; ` + start + `--profile-client c`},
+		row{hint: "leave out --logto or --dev", when: dev + `--logto ${ISSUER%/oidc}`, does: dev, then: logto + "${ISSUER%/oidc}"},
+		row{hint: "give the address of the tenant, e.g. --logto https://TENANT.logto.app", when: logto + "http://logto.example", does: logto + "${ISSUER%/oidc}"},
+		row{hint: "write --logto …", when: logto + "$ISSUER", does: logto + "${ISSUER%/oidc}"},
+		row{hint: "leave out --profile-client or --dev", before: `echo s >secret`, when: dev + `--profile-client c --profile-secret-file secret`, does: dev, then: logto + "${ISSUER%/oidc} --profile-client c --profile-secret-file secret"},
+		row{hint: "give --logto, or leave out --profile-client", before: `echo s >secret`, when: `$UP --listen 127.0.0.1:0 --issuer http://127.0.0.1:9/id --profile-client c --profile-secret-file secret`, does: logto + "${ISSUER%/oidc} --profile-client c --profile-secret-file secret", then: `$UP --listen 127.0.0.1:0 --issuer http://127.0.0.1:9/id`},
 		row{hint: "did you mean …?", when: `$UP --issuer $ISSUER --config bad.yaml`, before: `echo "isuer: x" >bad.yaml`, does: `echo "issuer: $ISSUER" >bad.yaml; $UP --listen 127.0.0.1:0 --config bad.yaml`},
 		row{hint: "did you mean …?", when: `export WHOAMI_ISUER=$ISSUER; $UP --listen 127.0.0.1:0`, does: `export WHOAMI_ISSUER=$ISSUER; $UP --listen 127.0.0.1:0`},
 		row{hint: "did you mean: whoami-server healthcheck", when: `$UP health-check`, does: `$UP healthcheck || true`},
