@@ -72,10 +72,12 @@ func (l *Relay) Write(w http.ResponseWriter, resp *http.Response) error {
 		h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
 	}
 	w.WriteHeader(resp.StatusCode)
-	return copyBody(w, resp.Body)
+	return copyBody(w, resp.Body, l.Stop != nil)
 }
 
-func copyBody(w http.ResponseWriter, body io.Reader) error {
+// copyBody writes a body. At once is for a subscription: some servers write its messages as
+// JSON, one after the other (the reference server of the conformance suite).
+func copyBody(w http.ResponseWriter, body io.Reader, atOnce bool) error {
 	buf := buffers.Get().(*[32 << 10]byte)
 	defer buffers.Put(buf)
 	conn := http.NewResponseController(w)
@@ -85,6 +87,9 @@ func copyBody(w http.ResponseWriter, body io.Reader) error {
 			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
 			if _, failed := w.Write(buf[:n]); failed != nil {
 				return fmt.Errorf("%w: write: %w", errCut, failed)
+			}
+			if atOnce {
+				_ = conn.Flush() // the next write has the error
 			}
 		}
 		switch {
