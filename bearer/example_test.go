@@ -111,6 +111,42 @@ func ExampleRequireScope() {
 	//   error_description="The access token lacks a required scope."
 }
 
+// Several resources behind one mux: each has its metadata and its own tokens.
+func ExampleConfig_share() {
+	config := bearer.Config{Resource: &url.URL{Scheme: "https", Host: "mcp.example.com", Path: "/notes/mcp"}, Issuer: issuer}
+	notes, err := bearer.New(config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer notes.Close()
+	config.Resource, config.Share = &url.URL{Scheme: "https", Host: "mcp.example.com", Path: "/mail/mcp"}, notes
+	mail, err := bearer.New(config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer mail.Close()
+
+	handler, mux := http.NotFoundHandler(), http.NewServeMux()
+	for _, protected := range []*bearer.Resource{notes, mail} {
+		metadata, err := url.Parse(protected.MetadataURL())
+		if err != nil {
+			log.Fatal(err)
+		}
+		mux.Handle(metadata.Path, protected.Metadata())
+	}
+	mux.Handle("/notes/mcp", notes.Middleware(handler))
+	mux.Handle("/mail/mcp", mail.Middleware(handler))
+
+	for _, path := range []string{"/.well-known/oauth-protected-resource/notes/mcp", "/.well-known/oauth-protected-resource/mail/mcp"} {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest("GET", path, http.NoBody))
+		fmt.Println(w.Body)
+	}
+	// Output:
+	// {"resource":"https://mcp.example.com/notes/mcp","authorization_servers":["https://id.example"],"bearer_methods_supported":["header"]}
+	// {"resource":"https://mcp.example.com/mail/mcp","authorization_servers":["https://id.example"],"bearer_methods_supported":["header"]}
+}
+
 // reader takes every token for one that may read.
 func reader(context.Context, string) (bearer.Identity, error) {
 	return bearer.Identity{Subject: "alice", Issuer: issuer, Scopes: []string{"notes:read"}}, nil

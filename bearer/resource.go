@@ -62,7 +62,8 @@ type issuerPool struct {
 }
 
 // New returns the protection of one resource, or everything that is wrong with cfg in
-// one error. Nothing is fetched before the first token, so the issuer may be down.
+// one error. Nothing is fetched before the first token, so the issuer may be down. What
+// cfg points to must not be changed afterwards.
 func New(cfg Config) (*Resource, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -26,6 +27,7 @@ func main() {
 		Resource: resource,
 		Issuer:   os.Getenv("ISSUER"),
 		Scopes:   []string{"openid", "profile", "email"}, // that clients ask for
+		Log:      slog.Default(),
 	})
 	if err != nil {
 		log.Fatal(err)
