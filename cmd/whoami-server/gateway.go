@@ -46,7 +46,7 @@ var onlyWithUpstream = []string{"upstream-ca", "tool-scope", "identity-header", 
 func (o *options) parseGateway(wrong func(string, error)) {
 	g := &o.gateway
 	if g.upstream == "" {
-		for k, given := range []bool{g.ca != "", len(g.toolScopes) > 0, len(g.identity) > 0, g.assertion != "", len(g.pass) > 0, g.secretFile != ""} {
+		for k, given := range []bool{g.ca != "", len(g.toolScopes) > 0 && !o.forwardAuth, len(g.identity) > 0 && !o.forwardAuth, g.assertion != "", len(g.pass) > 0, g.secretFile != ""} {
 			if given {
 				wrong("give --upstream URL, the MCP server to protect, or leave it out", fmt.Errorf("%s: there is no upstream", onlyWithUpstream[k]))
 			}

@@ -31,7 +31,7 @@ type options struct {
 	introspectionID, introspectionFile             string
 	introspectionSecret                            string // of the environment
 	version                                        string
-	dev, introspectionAudienceOptional             bool
+	dev, forwardAuth, introspectionAudienceOptional             bool
 	level                                          slog.Level
 	drain                                          time.Duration
 	ratio                                          float64
@@ -204,6 +204,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	setting(o, fs, &c.AllowUntypedJWT, boolean, "allow-untyped-jwt", "false", "accept JWTs whose typ is not at+jwt, for providers that set none")
 	setting(o, fs, &c.AllowedHosts, list, "allow-host", "", "further Host `names` to accept, separated by spaces")
 	setting(o, fs, &c.AllowedOrigins, list, "allow-origin", "", "further browser `origins` to accept, separated by spaces")
+	setting(o, fs, &o.forwardAuth, boolean, "forward-auth", "false", "answer proxies that ask at /forward-auth whether a request may pass to a server behind them, instead of serving whoami")
 	setting(o, fs, &o.dev, boolean, "dev", "false", "run with a provider that lets anybody in; for this machine only")
 	text(fs, &o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
 	o.gatewayFlags(fs)
@@ -261,7 +262,7 @@ func (o *options) parse() []error {
 		set(wrong)
 	}
 	o.config.Version = build.Of(version).Version
-	if o.dev && o.detailsScope == "" && o.gateway.upstream == "" {
+	if o.dev && o.detailsScope == "" && o.gateway.upstream == "" && !o.forwardAuth {
 		o.detailsScope = "whoami:details" // to show how a client gets more rights
 	}
 	o.parseToolScopes()
@@ -272,6 +273,7 @@ func (o *options) parse() []error {
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
 	o.parseAddresses(wrong)
 	o.parseGateway(wrong)
+	o.parseForwardAuth(wrong)
 	if o.dev {
 		o.keepToThisMachine(wrong)
 	}

@@ -125,7 +125,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		}
 		defer func() { _ = provider.Close() }()
 		cfg.Issuer = provider.Issuer()
-		printDev(stdout, cfg.Resource, cfg.Upstream == nil)
+		printDev(stdout, cfg.Resource, cfg.Upstream == nil && cfg.ForwardAuth == nil)
 	}
 	if o.busURL != "" {
 		connection, err := bus.Dial(o.busURL, cfg.Resource.String(), log)

@@ -26,6 +26,10 @@ type Config struct {
 	// Upstream is another MCP server, which answers instead of MCP; nil for none. Its
 	// Resource is the one above, and its tools are not known here: ToolScopes may name any.
 	Upstream *gateway.Config
+	// ForwardAuth are the headers that tell a server behind a proxy who calls; nil for none. With
+	// any the proxy, one of TrustedProxies, asks here whether a request may pass, and
+	// there is no MCP.
+	ForwardAuth []gateway.IdentityHeader
 	// AllowedHosts are further Host values ("name" or "name:port") to accept.
 	AllowedHosts []string
 	// AllowedOrigins are further browser origins ("https://host") to accept.

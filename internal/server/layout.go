@@ -66,7 +66,7 @@ func (l layout) base() string { return l.scheme + "://" + l.authority + l.prefix
 func (l layout) has(path string) bool {
 	path = strings.TrimPrefix(path, metadataPath)
 	switch path {
-	case l.resourcePath, l.prefix + pathMCP, l.prefix + pathSSE, l.prefix + pathMessages, l.prefix + "/", l.prefix + pathHealth:
+	case l.resourcePath, l.prefix + pathMCP, l.prefix + pathSSE, l.prefix + pathMessages, l.prefix + "/", l.prefix + pathHealth, l.prefix + pathForwardAuth:
 		return true
 	}
 	return false

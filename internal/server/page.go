@@ -140,7 +140,7 @@ func (s *front) renderPage(template page.Template, cfg *Config, clientID string)
 // configurations, and a command to begin with and what that does.
 func purpose(cfg *Config, values map[string]page.HTML) (name, ask string, call []string) {
 	resource, issuer := cfg.Resource.String(), `<span class="url">`+page.Text(cfg.Issuer)+`</span>`
-	if cfg.Upstream != nil {
+	if cfg.Upstream != nil || cfg.ForwardAuth != nil {
 		values["Title"] = page.Text(cmp.Or(cfg.About.Name, "MCP server"))
 		values["What"] = `for people who sign in at ` + issuer
 		return cfg.Resource.Hostname(), "See what it can do", []string{"mcp-login", "tools", resource}

@@ -41,7 +41,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	if cfg.About.Name == "" && cfg.MCP == nil && cfg.Upstream == nil {
+	if cfg.About.Name == "" && cfg.MCP == nil && cfg.Upstream == nil && cfg.ForwardAuth == nil {
 		cfg.About.Name = "whoami"
 	}
 	f, err := newFront(&cfg)
@@ -85,16 +85,20 @@ func (s *Server) mount(cfg *Config) error {
 	for _, prefix := range []string{"", s.layout.prefix} {
 		s.routes[prefix+"/"] = route{"page", s.public(page)}
 		s.routes[prefix+pathHealth] = s.routes[pathHealth]
-		s.routes[prefix+pathMCP] = route{"mcp", s.protected(s.resource, s.backend.serveStreamable)}
-		s.routes[prefix+pathSSE] = route{"sse", s.protected(s.legacyResource, s.backend.serveSSE)}
-		s.routes[prefix+pathMessages] = route{"messages", s.protected(s.legacyResource, s.backend.serveMessages)}
+		if cfg.ForwardAuth != nil {
+			s.routes[prefix+pathForwardAuth] = route{"forward-auth", onlyGET(s.forwardAuth(cfg.ForwardAuth))}
+		} else {
+			s.routes[prefix+pathMCP] = route{"mcp", s.protected(s.resource, s.backend.serveStreamable)}
+			s.routes[prefix+pathSSE] = route{"sse", s.protected(s.legacyResource, s.backend.serveSSE)}
+			s.routes[prefix+pathMessages] = route{"messages", s.protected(s.legacyResource, s.backend.serveMessages)}
+		}
 		s.routes[metadataPath+prefix+pathMCP] = route{"resource-metadata", s.public(main.ServeHTTP)}
 		s.routes[metadataPath+prefix+pathSSE] = route{"resource-metadata-sse", s.public(legacy.ServeHTTP)}
 	}
 	if p := s.layout.resourcePath; p != "" {
-		if _, taken := s.routes[p]; !taken {
+		if _, taken := s.routes[p]; !taken && cfg.ForwardAuth == nil {
 			s.routes[p] = s.routes[pathMCP]
-		} else if s.routes[p].name != "mcp" {
+		} else if taken && s.routes[p].name != "mcp" {
 			return fmt.Errorf("resource %s: its path is one of this server's own", s.layout.resource)
 		}
 		s.routes[metadataPath+p] = s.routes[metadataPath+pathMCP]

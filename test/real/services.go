@@ -58,6 +58,23 @@ func Nginx(t testing.TB, config string, rest ...any) *Service {
 	return s
 }
 
+// Caddy starts Caddy with a Caddyfile whose %s is the port to listen on. It ends with the test.
+func Caddy(t testing.TB, config string) *Service {
+	t.Helper()
+	path := Program(t, "caddy", "apt-get install caddy")
+	s := &Service{Address: FreeAddress(t), name: path, dir: t.TempDir()}
+	file := filepath.Join(s.dir, "Caddyfile")
+	_, port, _ := net.SplitHostPort(s.Address)
+	text := "{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n" + fmt.Sprintf(config, port)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.args = []string{"run", "--adapter", "caddyfile", "--config", file}
+	s.Start(t)
+	t.Cleanup(func() { s.Kill(t) })
+	return s
+}
+
 // FreeAddress returns a loopback address that was free a moment ago.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
@@ -75,6 +92,7 @@ func (s *Service) Start(t testing.TB) {
 	s.out = &bytes.Buffer{}
 	s.cmd = exec.Command(s.name, s.args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, s.out, s.out
+	s.cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir, "XDG_DATA_HOME="+s.dir) // where Caddy writes
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,410 @@
+package deploy
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
+	"mcp-login/test/real"
+)
+
+// fronts are the configurations in deploy/forward-auth that can be run here, with plain HTTP:
+// server is whoami-server's address, upstream that of the server behind the proxy.
+var fronts = map[string]func(t *testing.T, server, upstream string) *real.Service{
+	"nginx": func(t *testing.T, server, upstream string) *real.Service {
+		t.Helper()
+		site := read(t, "forward-auth/nginx.conf")
+		site, _, _ = strings.Cut(site, "\nserver {\n    listen 80;")
+		var lines []string
+		for line := range strings.Lines(site) {
+			if !strings.Contains(line, " ssl_") {
+				lines = append(lines, line)
+			}
+		}
+		site = strings.NewReplacer("listen 443 ssl;", "listen %s;", "127.0.0.1:3001", server, "127.0.0.1:8000", upstream).Replace(strings.Join(lines, ""))
+		return real.Nginx(t, "events {}\nhttp {\naccess_log off;\n"+site+"}\n")
+	},
+	"Caddy": func(t *testing.T, server, upstream string) *real.Service {
+		t.Helper()
+		return real.Caddy(t, strings.NewReplacer("mcp.example.com {", ":%s {", "127.0.0.1:3001", server, "127.0.0.1:8000", upstream).
+			Replace(read(t, "forward-auth/Caddyfile")))
+	},
+}
+
+// behind is a proxy that asks whoami-server, before a server of the test.
+type behind struct {
+	issuer   *issuer.Issuer
+	proxy    *real.Service
+	resource string
+}
+
+const publicName = "mcp.example.com"
+
+func putBehind(t *testing.T, front string, upstream http.HandlerFunc, options ...string) *behind {
+	t.Helper()
+	up := httptest.NewServer(upstream)
+	t.Cleanup(up.Close)
+	b := &behind{issuer: issuer.Start(t), resource: "https://" + publicName + "/mcp"}
+	server := real.FreeAddress(t)
+	runs(t, append([]string{
+		"--forward-auth", "--issuer", b.issuer.URL, "--resource", b.resource, "--listen", server, "--trusted-proxy", "127.0.0.1",
+		"--allow-host", "127.0.0.1",
+	}, options...))
+	b.proxy = fronts[front](t, server, up.Listener.Addr().String())
+	return b
+}
+
+// send sends a request as it is written here, with one Authorization header if there is a token.
+func (b *behind) send(t *testing.T, method, path, token string, lines ...string) (*http.Response, string) {
+	t.Helper()
+	c, err := net.Dial("tcp", b.proxy.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	request := method + " " + path + " HTTP/1.1\r\nHost: " + publicName + "\r\nContent-Length: 2\r\n"
+	if token != "" {
+		request += "Authorization: Bearer " + token + "\r\n"
+	}
+	for _, line := range lines {
+		request += line + "\r\n"
+	}
+	if _, err := io.WriteString(c, request+"\r\n{}"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+// Whatever a client sends, the server behind the proxy is told who calls by whoami-server
+// alone, under every spelling that it could read, and never sees the token.
+func TestForwardAuthTellsWhoCalls(t *testing.T) {
+	for front := range fronts {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			seen := make(chan http.Header, 1)
+			b := putBehind(t, front, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header })
+			token := b.issuer.Token(t, "alice", b.resource)
+			for _, lines := range [][]string{
+				nil,
+				{"X-Forwarded-User: mallory"},
+				{"x-forwarded-USER: mallory", "X-Forwarded-User: mallory"},
+				{"X_Forwarded_User: mallory"},
+				{"X-Forwarded_User: mallory"},
+				{"HTTP_X_FORWARDED_USER: mallory"},
+				{"X-Forwarded-Issuer: mallory"},
+				{"X_Forwarded_Issuer: mallory"},
+				{"X-Forwarded-Email: mallory"},
+				{"Remote-User: mallory"},
+				{"X-Remote-User: mallory"},
+				{"Remote_User: mallory"},
+				{"Forwarded: for=mallory"},
+				{"Connection: X-Forwarded-User, X-Forwarded-Issuer"},
+				{"Connection: close, Authorization"},
+				{"X-Forwarded-Uri: /sse?a=mallory"},
+				{"X-Original-URI: /mallory"},
+				{"X-Forwarded-Host: mallory"},
+				{"X-Forwarded-For: mallory"},
+				{"Cookie: a=mallory"},
+				{"Proxy-Authorization: Basic mallory"},
+				{"X-Auth-Request-User: mallory"},
+			} {
+				resp, body := b.send(t, http.MethodPost, "/mcp", token, lines...)
+				if resp.StatusCode == http.StatusUnauthorized && slices.Contains(lines, "Connection: close, Authorization") {
+					continue // the client has taken its own token away
+				}
+				if resp.StatusCode != http.StatusOK {
+					t.Errorf("%q: %s %s", lines, resp.Status, body)
+					continue
+				}
+				if len(seen) == 0 {
+					t.Errorf("%q: it did not arrive", lines)
+					continue
+				}
+				got := <-seen
+				for name, want := range map[string]string{"X-Forwarded-User": "alice", "X-Forwarded-Issuer": b.issuer.URL} {
+					if values := got[name]; len(values) != 1 || values[0] != want {
+						t.Errorf("%q: %s is %q", lines, name, values)
+					}
+				}
+				for name, values := range got {
+					if said := strings.Join(values, " "); strings.Contains(said, "mallory") || strings.Contains(said, token) {
+						t.Errorf("%q: the server is told %s: %s", lines, name, said)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Where the token lacks a claim, the client's own header does not take its place.
+func TestForwardAuthLeavesNothingInPlaceOfAClaim(t *testing.T) {
+	for front := range fronts {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			seen := make(chan http.Header, 1)
+			// The issuer's tokens have no such claim.
+			b := putBehind(t, front, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }, "--identity-header", "X-Forwarded-User=email")
+			b.send(t, http.MethodPost, "/mcp", b.issuer.Token(t, "alice", b.resource), "X-Forwarded-User: mallory", "X_Forwarded_User: mallory")
+			for name, values := range <-seen {
+				if strings.Contains(strings.Join(values, " "), "mallory") || name == "X-Forwarded-User" && values[0] != "" { // Caddy says that there is none
+					t.Errorf("%s: %q", name, values)
+				}
+			}
+		})
+	}
+}
+
+// A client gets the answer that whoami-server gives, with what it acts on: the challenge or
+// the time to come back. None of these requests reaches the server behind the proxy.
+func TestForwardAuthRefuses(t *testing.T) {
+	for front := range fronts {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			b := putBehind(t, front, func(http.ResponseWriter, *http.Request) { t.Error("a request passed") },
+				"--required-scope", "notes")
+			prm := `resource_metadata="https://` + publicName + `/.well-known/oauth-protected-resource/mcp"`
+			for _, tt := range []struct {
+				what, method, path, token string
+				lines                     []string
+				status                    int
+				header, value             string
+			}{
+				{"no token", "POST", "/mcp", "", nil, 401, "Www-Authenticate", prm},
+				{"no token for HTTP+SSE", "GET", "/sse", "", nil, 401, "Www-Authenticate", "oauth-protected-resource/sse"},
+				{"bad token", "POST", "/mcp", "e30.e30.e30", nil, 401, "Www-Authenticate", `error="invalid_token"`},
+				{"another's token", "POST", "/mcp", b.issuer.Token(t, "alice", "https://other.example.com/mcp"), nil, 401, "Www-Authenticate", `error="invalid_token"`},
+				{"without the scope", "POST", "/mcp", b.issuer.Token(t, "alice", b.resource), nil, 403, "Www-Authenticate", `error="insufficient_scope"`},
+				{"malformed", "POST", "/mcp", "", []string{"Authorization: Bearer a b"}, 400, "Www-Authenticate", `error="invalid_request"`},
+				{"token in the query", "POST", "/mcp?access_token=x", "", nil, 400, "Www-Authenticate", `error="invalid_request"`},
+				{"a preflight", "OPTIONS", "/mcp", "", []string{"Origin: http://127.0.0.1", "Access-Control-Request-Method: POST"}, 401, "Www-Authenticate", prm},
+				{"a page of elsewhere", "POST", "/mcp", "", []string{"Origin: https://elsewhere.example.com"}, 403, "", ""},
+			} {
+				resp, body := b.send(t, tt.method, tt.path, tt.token, tt.lines...)
+				if values := resp.Header[tt.header]; resp.StatusCode != tt.status || tt.header != "" && (len(values) != 1 || !strings.Contains(values[0], tt.value)) {
+					t.Errorf("%s: %s %q\n%s", tt.what, resp.Status, resp.Header, body)
+				}
+			}
+		})
+	}
+}
+
+// Only a proxy that is trusted may ask, by GET, about the resource whose address it uses; and
+// there is no MCP beside it.
+func TestForwardAuthIsForProxies(t *testing.T) {
+	i := issuer.Start(t)
+	ask := func(t *testing.T, proxy, method, path, resource string) int {
+		t.Helper()
+		server := real.FreeAddress(t)
+		runs(t, []string{
+			"--forward-auth", "--issuer", i.URL, "--resource", "https://mcp.example.com/a/mcp https://mcp.example.com/b/mcp",
+			"--listen", server, "--trusted-proxy", proxy,
+		})
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+server+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = publicName
+		req.Header.Set("X-Forwarded-Uri", "/a/mcp")
+		if resource != "" {
+			req.Header.Set("Authorization", "Bearer "+i.Token(t, "alice", resource))
+		} else {
+			req.Header.Set("Origin", "http://127.0.0.1")
+			req.Header.Set("Access-Control-Request-Method", "POST")
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	const a, b = "https://mcp.example.com/a/mcp", "https://mcp.example.com/b/mcp"
+	for _, tt := range []struct {
+		proxy, method, path, resource string
+		status                        int
+	}{
+		{"127.0.0.1", "GET", "/a/forward-auth", a, 204},
+		{"127.0.0.1", "GET", "/b/forward-auth", b, 204},
+		{"127.0.0.1", "GET", "/b/forward-auth", a, 401},
+		{"192.0.2.1", "GET", "/a/forward-auth", a, 403},
+		{"127.0.0.1", "OPTIONS", "/a/forward-auth", "", 405}, // a preflight would pass without a token
+		{"127.0.0.1", "POST", "/a/forward-auth", a, 405},
+		{"127.0.0.1", "POST", "/a/mcp", a, 404},
+		{"127.0.0.1", "GET", "/a/sse", a, 404},
+		{"127.0.0.1", "GET", "/.well-known/oauth-protected-resource/a/mcp", "", 200},
+	} {
+		if got := ask(t, tt.proxy, tt.method, tt.path, tt.resource); got != tt.status {
+			t.Errorf("%+v: %d", tt, got)
+		}
+	}
+}
+
+// What the server behind the proxy refuses, or where it leads, does not reach a client, which
+// would sign in anew or take its token there; nor do cookies.
+func TestForwardAuthKeepsChallengesOfTheServer(t *testing.T) {
+	for front := range fronts {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			b := putBehind(t, front, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("WWW-Authenticate", "Bearer mallory")
+				w.Header().Set("Location", "https://mallory.example.com/")
+				w.Header().Set("Set-Cookie", "a=mallory")
+				status, _ := strconv.Atoi(r.Header.Get("Last-Event-ID"))
+				w.WriteHeader(status)
+			})
+			for status, want := range map[int]int{401: 502, 302: 502, 307: 502, 403: 502, 200: 200, 404: 404, 202: 202} {
+				resp, _ := b.send(t, http.MethodPost, "/mcp", b.issuer.Token(t, "alice", b.resource), "Last-Event-ID: "+strconv.Itoa(status))
+				// Nobody acts on the challenge of a 502, which nginx cannot be kept from copying.
+				if resp.StatusCode != want || resp.Header.Get("Set-Cookie") != "" || want != 502 && resp.Header.Get("WWW-Authenticate") != "" {
+					t.Errorf("%d: %s %q", status, resp.Status, resp.Header)
+				}
+			}
+		})
+	}
+}
+
+// Events arrive one by one: the second is sent when the first was read.
+func TestForwardAuthHoldsNoEventBack(t *testing.T) {
+	for front := range fronts {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			read := make(chan bool)
+			b := putBehind(t, front, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for range 3 {
+					_, _ = io.WriteString(w, "data: {}\n\n")
+					w.(http.Flusher).Flush()
+					select {
+					case <-read:
+					case <-r.Context().Done():
+						return
+					}
+				}
+			})
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.proxy.Address+"/mcp", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = publicName
+			req.Header.Set("Authorization", "Bearer "+b.issuer.Token(t, "alice", b.resource))
+			resp, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			lines := bufio.NewScanner(resp.Body)
+			for n := range 3 {
+				if !lines.Scan() || lines.Text() != "data: {}" || !lines.Scan() {
+					t.Fatalf("%s, event %d: %q, %v", resp.Status, n, lines.Text(), lines.Err())
+				}
+				read <- true
+			}
+		})
+	}
+}
+
+// A server of the TypeScript SDK behind each proxy: people sign in with mcp-login, which
+// knows the address alone, and each has notes of their own.
+func TestForwardAuthSignsPeopleIn(t *testing.T) {
+	for front := range fronts {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			server, upstream := real.FreeAddress(t), notes(t)
+			proxy := fronts[front](t, server, upstream)
+			resource := "http://" + proxy.Address + "/mcp"
+			runs(t, []string{"--dev", "--forward-auth", "--resource", resource, "--listen", server, "--dev-listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1"})
+			keepNotes(t, resource)
+		})
+	}
+}
+
+// keepNotes signs in two people and lets each keep a note at the server of deploy/gateway/node.
+func keepNotes(t *testing.T, resource string) {
+	t.Helper()
+	for _, user := range []string{"alice", "bob"} {
+		home := t.TempDir()
+		call := func(args ...string) string {
+			cmd := exec.Command(binary.Build(t, "mcp-login"), append([]string{"call", resource}, args...)...)
+			cmd.Env = append(os.Environ(), "HOME="+home, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve "+user)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s %q: %v\n%s", user, args, err, out)
+			}
+			return string(out)
+		}
+		if said := call("add_note", "--arg", "text=note of "+user); !strings.Contains(said, "kept") {
+			t.Errorf("%s: %s", user, said)
+		}
+		said := call("list_notes")
+		if !strings.Contains(said, `/oidc","`) || !strings.Contains(said, "note of "+user) || strings.Count(said, "note of") != 1 {
+			t.Errorf("%s: %s", user, said)
+		}
+	}
+}
+
+// notes runs the server of deploy/gateway/node, as it is there, and returns its address.
+func notes(t *testing.T, env ...string) string {
+	t.Helper()
+	node, folder := real.NodeModules(t), t.TempDir()
+	for _, name := range []string{"@modelcontextprotocol/sdk", "jose", "zod"} {
+		node.Package(t, name)
+	}
+	if err := os.Symlink(node.Modules, filepath.Join(folder, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "server.mjs"), []byte(read(t, "gateway/node/server.mjs")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(node.Path, "server.mjs")
+	cmd.Dir, cmd.Env = folder, append(append(os.Environ(), "PORT=0"), env...)
+	return printedAddress(t, cmd)
+}
+
+// printedAddress starts a server that prints its URL first, and returns the address in it.
+func printedAddress(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	said := &binary.Output{}
+	cmd.Stderr = said
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s said: %s", cmd, said)
+		}
+	})
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	u, err := url.Parse(strings.TrimSpace(line))
+	if err != nil || u.Host == "" {
+		t.Fatalf("%s printed %q, %v", cmd, line, err)
+	}
+	return u.Host
+}
