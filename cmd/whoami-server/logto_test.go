@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -193,6 +194,35 @@ func TestProfiles(t *testing.T) {
 		p.stop()
 		if said := p.stderr.String(); !strings.Contains(said, tt.logged) || strings.Contains(said, "s3cret") || strings.Count(said, "profile could not") > 1 {
 			t.Errorf("%s: %s", name, said)
+		}
+	}
+}
+
+// The gateway tells the upstream what Logto says of the caller: the organization, a claim
+// of a script inside another, and a name of the Management API. Its tools need permissions.
+func TestLogtoThroughTheGateway(t *testing.T) {
+	idp := logtoTenant(t)
+	asked := make(chan http.Header, 10)
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Header
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`))
+	}))
+	t.Cleanup(upstream.Close)
+	p := start(t, "--logto", strings.TrimSuffix(idp.Issuer(), "/oidc"), "--resource", logtoServer, "--listen", "127.0.0.1:0", "--organization", "org1",
+		"--upstream", upstream.URL+"/mcp", "--tool-scope", "report=whoami:details", "--profile-client", "reader", "--profile-secret-file", write(t, "s3cret-reader"),
+		"--identity-header", "X-User=sub X-Organization=organization_id X-Team=team.name X-Email=email")
+	in := []string{"organization_id", "org1"}
+	if resp, body := p.call(t, tokenOf(t, idp, "alice", append(in, "scope", "whoami:details")...), "report"); resp.StatusCode != 200 {
+		t.Fatalf("status %d, %s", resp.StatusCode, body)
+	}
+	h := <-asked
+	if h.Get("X-User") != "alice0000001" || h.Get("X-Organization") != "org1" || h.Get("X-Team") != "blue" || h.Get("X-Email") != "alice@example.test" || h.Get("Authorization") != "" {
+		t.Errorf("the upstream is told %v", h)
+	}
+	for name, token := range map[string]string{"no permission": tokenOf(t, idp, "alice", in...), "no organization": tokenOf(t, idp, "alice", "scope", "whoami:details")} {
+		if resp, _ := p.call(t, token, "report"); resp.StatusCode != 403 || len(asked) > 0 {
+			t.Errorf("%s: status %d, and the upstream was asked %d times", name, resp.StatusCode, len(asked))
 		}
 	}
 }

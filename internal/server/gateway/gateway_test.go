@@ -105,6 +105,14 @@ func TestClaimsBecomeHeadersThatNothingEnds(t *testing.T) {
 			t.Errorf("%s: %v, want the request refused", name, err)
 		}
 	}
+	within := map[string]any{"team": map[string]any{"name": "blue", "a.b": "c"}, "team.id": "7", "https://x.example/y": "z", "empty": nil}
+	for claim, want := range map[string]string{"team.name": "blue", "team.id": "7", "https://x.example/y": "z", "team.other": "", "team.name.more": "", "empty.name": "", "team.a.b": "", ".": ""} {
+		h := http.Header{}
+		err := WriteIdentity(h, []IdentityHeader{{"X-Claim", claim}}, bearer.Identity{Claims: within})
+		if _, set := h["X-Claim"]; err != nil || h.Get("X-Claim") != want || set != (want != "") {
+			t.Errorf("%s: %q, %v", claim, h, err)
+		}
+	}
 	h := http.Header{"X-Claim": {"of the client"}}
 	if err := WriteIdentity(h, []IdentityHeader{{"X-Claim", "c"}}, bearer.Identity{}); err != nil || len(h) != 0 {
 		t.Errorf("a claim that is not there leaves %v, %v", h, err)

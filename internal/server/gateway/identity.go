@@ -86,7 +86,8 @@ func WriteIdentity(h http.Header, headers []IdentityHeader, id bearer.Identity) 
 	return nil
 }
 
-// claimOf is a claim of the caller. What was verified comes before what the token says
+// claimOf is a claim of the caller; one inside another is named with a dot, unless there
+// is one of that very name, as team.name. What was verified comes before what the token says
 // elsewhere: userinfo names no issuer.
 func claimOf(id bearer.Identity, name string) (any, bool) {
 	switch name {
@@ -99,8 +100,15 @@ func claimOf(id bearer.Identity, name string) (any, bool) {
 	case "scope":
 		return strings.Join(id.Scopes, " "), len(id.Scopes) > 0
 	}
-	value, ok := id.Claims[name]
-	return value, ok && value != nil
+	if value, ok := id.Claims[name]; ok {
+		return value, value != nil
+	}
+	var value any = id.Claims
+	for _, part := range strings.Split(name, ".") {
+		members, _ := value.(map[string]any)
+		value = members[part]
+	}
+	return value, value != nil
 }
 
 // headerValue is a claim as a header has it: a list with commas between its values.

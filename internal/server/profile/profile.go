@@ -24,8 +24,9 @@ const (
 	knownFor, unknownFor = 5 * time.Minute, time.Minute
 	// pause is for how long nobody is asked after a failure.
 	pause = 30 * time.Second
-	// maxProfiles are remembered. Each is a few texts of at most maxText bytes.
-	maxProfiles, maxText = 10_000, 512
+	// maxProfiles are remembered. Each is a few texts of at most maxText bytes, which
+	// fits into a header whatever is in it.
+	maxProfiles, maxText = 10_000, 256
 	// perSecond users are asked about, after as many as burst at once.
 	perSecond, burst = 10, 50
 )
