@@ -374,8 +374,8 @@ func connected(t *testing.T) (c net.Conn, stop func()) {
 	}
 	handler, err := server.New(server.Config{Config: bearer.Config{
 		Resource: u, Issuer: "https://id.example",
-		Verify: func(context.Context, string) (server.Identity, error) {
-			return server.Identity{Subject: "alice", Issuer: "https://id.example"}, nil
+		Verify: func(context.Context, string) (bearer.Identity, error) {
+			return bearer.Identity{Subject: "alice", Issuer: "https://id.example"}, nil
 		},
 	}})
 	if err != nil {

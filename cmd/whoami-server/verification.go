@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/server"
 )
@@ -65,7 +66,7 @@ func (o *options) parseIntrospection(wrong func(next string, err error)) {
 		wrong(next, errors.New("introspection: client id and secret are both needed"))
 		return
 	}
-	o.config.Introspection = &server.Introspection{
+	o.config.Introspection = &bearer.Introspection{
 		ClientID: o.introspectionID, ClientSecret: o.introspectionSecret, AudienceOptional: o.introspectionAudienceOptional,
 	}
 }

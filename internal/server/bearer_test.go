@@ -12,6 +12,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
 	"github.com/go-json-experiment/json"
+
+	"mcp-login/bearer"
 )
 
 // bearerChallenge parses the answer's challenge with another implementation.
@@ -176,11 +178,11 @@ func TestEachVerifierErrorGetsItsAnswer(t *testing.T) {
 	issuer := newTestIssuer(t)
 	var result error
 	s := newServer(t, issuer, func(c *Config) {
-		c.Verify = func(_ context.Context, token string) (Identity, error) {
+		c.Verify = func(_ context.Context, token string) (bearer.Identity, error) {
 			if token != "tok" {
 				t.Errorf("verifier was given %q", token)
 			}
-			return Identity{Subject: "bob"}, result
+			return bearer.Identity{Subject: "bob"}, result
 		}
 	})
 	tests := []struct {
@@ -188,9 +190,9 @@ func TestEachVerifierErrorGetsItsAnswer(t *testing.T) {
 		status int
 		code   string
 	}{
-		{ErrInvalidToken, 401, "invalid_token"},
-		{&InsufficientScopeError{Scopes: []string{"a", "b"}}, 403, "insufficient_scope"},
-		{ErrUnavailable, 503, "temporarily_unavailable"},
+		{bearer.ErrInvalidToken, 401, "invalid_token"},
+		{&bearer.InsufficientScopeError{Scopes: []string{"a", "b"}}, 403, "insufficient_scope"},
+		{bearer.ErrUnavailable, 503, "temporarily_unavailable"},
 		{context.DeadlineExceeded, 503, "temporarily_unavailable"},
 		{errors.New("boom"), 500, "server_error"},
 	}
@@ -216,7 +218,7 @@ func TestEachVerifierErrorGetsItsAnswer(t *testing.T) {
 // Sessions are bound to the subject: an identity without one is refused.
 func TestIdentityWithoutSubjectIsRefused(t *testing.T) {
 	s := newServer(t, newTestIssuer(t), func(c *Config) {
-		c.Verify = func(context.Context, string) (Identity, error) { return Identity{}, nil }
+		c.Verify = func(context.Context, string) (bearer.Identity, error) { return bearer.Identity{}, nil }
 	})
 	if resp := call(s, "POST", "/mcp", "tok", callWhoami); resp.StatusCode != 500 {
 		t.Errorf("status %d", resp.StatusCode)

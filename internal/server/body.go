@@ -64,7 +64,7 @@ type incoming struct {
 // taken. mcp-go reads without limit, which is why the reading is done here;
 // it gets the body that was read. The slot is taken last: a body that is held
 // back must not keep others from being answered.
-func (s *front) receive(w http.ResponseWriter, r *http.Request, id Identity) (in incoming, ok bool) {
+func (s *front) receive(w http.ResponseWriter, r *http.Request, id bearer.Identity) (in incoming, ok bool) {
 	in.reservation = &reservation{limits: s.limits, owner: ownerOf(id)}
 	defer func() {
 		if !ok {
@@ -102,7 +102,7 @@ func (s *front) receive(w http.ResponseWriter, r *http.Request, id Identity) (in
 // answers itself and returns false. This must be done before mcp-go sees the
 // message: a client asks for more scopes because of a 403, not because of a
 // JSON-RPC error.
-func readMessage(w http.ResponseWriter, r *http.Request, id Identity, body []byte) (bearer.Message, bool) {
+func readMessage(w http.ResponseWriter, r *http.Request, id bearer.Identity, body []byte) (bearer.Message, bool) {
 	resource := recordOf(r.Context()).resource
 	m, err := bearer.ReadMessage(body)
 	if err == nil {

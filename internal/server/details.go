@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-login/bearer"
 )
 
 // details is what whoami_details answers: not who the caller is, but what the
@@ -35,7 +37,7 @@ const detailsOutput = `{
 }`
 
 func (s *whoami) whoamiDetails(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	id, ok := IdentityFrom(ctx)
+	id, ok := bearer.IdentityFrom(ctx)
 	if !ok {
 		return nil, errors.New("no identity in context")
 	}

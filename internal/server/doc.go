@@ -26,7 +26,7 @@
 //     method, else 404 (streamable.go; HTTP+SSE: legacysse.go).
 //  8. A backend answers (backend.go): whoami (whoami.go), which is mcp-go, for all
 //     protocol revisions from 2024-11-05 to 2026-07-28.
-//     The tool reads the [Identity] from the request's context (tool.go, details.go).
+//     The tool reads the [bearer.Identity] from the request's context (tool.go, details.go).
 //
 // [New] puts it together (server.go, protection.go, lifecycle.go) from a [Config] (config.go) with [Operations]
 // (operations.go), [NewGroup] for several resources (group.go). What an operator sees of

@@ -20,7 +20,7 @@ import (
 func notes() *mcpserver.MCPServer {
 	m := mcpserver.NewMCPServer("notes", "1.0.0")
 	m.AddTool(mcp.NewTool("list_notes"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		who, _ := server.IdentityFrom(ctx)
+		who, _ := bearer.IdentityFrom(ctx)
 		return mcp.NewToolResultText("notes of " + who.Subject), nil
 	})
 	return m
@@ -61,11 +61,11 @@ func ExampleNew() {
 // A verifier of one's own, for tokens that neither JWT verification nor
 // userinfo nor introspection can judge.
 func ExampleVerifier() {
-	var verify server.Verifier = func(_ context.Context, token string) (server.Identity, error) {
+	var verify bearer.Verifier = func(_ context.Context, token string) (bearer.Identity, error) {
 		if token != "the-one-good-token" {
-			return server.Identity{}, server.ErrInvalidToken
+			return bearer.Identity{}, bearer.ErrInvalidToken
 		}
-		return server.Identity{Subject: "alice", Issuer: "https://id.example", Scopes: []string{"notes:read"}}, nil
+		return bearer.Identity{Subject: "alice", Issuer: "https://id.example", Scopes: []string{"notes:read"}}, nil
 	}
 	handler, err := server.New(server.Config{
 		MCP: notes(),

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/server/gateway"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) mayAsk(r *http.Request) bool {
 // forwardAuth answers 204 with the headers that tell who calls, or the refusal that the
 // client is to get. It sees the header of a request and nothing of its body.
 func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc {
-	pass := func(w http.ResponseWriter, r *http.Request, id Identity) {
+	pass := func(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 		if err := gateway.WriteIdentity(w.Header(), identity, id); err != nil {
 			recordReason(r.Context(), err)
 			forbidden(w, "Your server cannot be told who calls.")

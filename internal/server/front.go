@@ -92,7 +92,7 @@ func (f *front) named(serve http.HandlerFunc) http.HandlerFunc {
 // protected wraps an endpoint that needs a token for resource, see the package comment
 // for the order of the checks.
 func (f *front) protected(resource *bearer.Resource,
-	serve func(http.ResponseWriter, *http.Request, Identity),
+	serve func(http.ResponseWriter, *http.Request, bearer.Identity),
 ) http.HandlerFunc {
 	return f.named(func(w http.ResponseWriter, r *http.Request) {
 		if !f.originAllowed(r) {

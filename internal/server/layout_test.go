@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"mcp-login/bearer"
 )
 
 // resourceMetadata is the document of RFC 9728 section 3.2, with the members that are sent.
@@ -207,7 +209,7 @@ func TestIssuerMetadataIsRelayedByteForByte(t *testing.T) {
 // one's own is not called whoami.
 func TestAboutIsInTheMetadata(t *testing.T) {
 	i := newTestIssuer(t)
-	about := About{Name: "Notes", Documentation: "https://h.example/docs", Policy: "https://h.example/policy", Terms: "https://h.example/terms"}
+	about := bearer.About{Name: "Notes", Documentation: "https://h.example/docs", Policy: "https://h.example/policy", Terms: "https://h.example/terms"}
 	for name, tt := range map[string]struct {
 		change func(*Config)
 		want   string

@@ -14,6 +14,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/bearer"
 )
 
 const (
@@ -91,7 +93,7 @@ func (s *whoami) newSessionID() string {
 
 // serveSSE opens an HTTP+SSE stream for the caller and writes to it until the
 // client leaves or the server stops.
-func (s *whoami) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	if r.Method != http.MethodGet {
 		methodNotAllowed(w, "GET")
 		return
@@ -153,7 +155,7 @@ func (s *whoami) pump(session *legacySession, stream eventStream) error {
 
 // serveMessages takes a client's message on an HTTP+SSE session. A session of
 // somebody else is answered like one that does not exist.
-func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	if r.Method != http.MethodPost {
 		methodNotAllowed(w, "POST")
 		return
@@ -180,7 +182,7 @@ func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id Identi
 }
 
 // deliver hands a message to the process that holds the session's stream.
-func (s *whoami) deliver(ctx context.Context, session string, id Identity, in incoming) (acceptance, error) {
+func (s *whoami) deliver(ctx context.Context, session string, id bearer.Identity, in incoming) (acceptance, error) {
 	replica, _, named := strings.Cut(session, ".")
 	if s.ops.Bus == nil || !named || replica == s.ops.Bus.Self() {
 		return s.acceptMessage(session, id, in.body, in.reservation), nil
@@ -195,7 +197,7 @@ func (s *whoami) deliver(ctx context.Context, session string, id Identity, in in
 // answer is written there; how long it takes does not hold up the client's next
 // message, but what the message holds is released only then: a client that reads
 // slowly must not have any number of answers waiting.
-func (s *whoami) acceptMessage(session string, id Identity, message []byte, held *reservation) acceptance {
+func (s *whoami) acceptMessage(session string, id bearer.Identity, message []byte, held *reservation) acceptance {
 	l, ok := s.legacy.of(s.principal(id).key(), session)
 	if !ok {
 		held.release()

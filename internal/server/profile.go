@@ -6,6 +6,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/foreign"
 )
 
@@ -47,7 +48,7 @@ func (p *profileLog) first(kind string) bool {
 
 // hasProfile reports whether a token tells who its person is, beyond the subject. A
 // client that signs in as itself is nobody's profile.
-func hasProfile(id Identity) bool {
+func hasProfile(id bearer.Identity) bool {
 	for _, name := range profileClaims {
 		if value, _ := id.Claims[name].(string); value != "" {
 			return true
@@ -58,7 +59,7 @@ func hasProfile(id Identity) bool {
 
 // noteProfile says in the log, once for each kind of token, and in the answer's _meta
 // that the token brought no profile, and where to read why. No claim goes into either.
-func (s *whoami) noteProfile(id Identity, result *mcp.CallToolResult) {
+func (s *whoami) noteProfile(id bearer.Identity, result *mcp.CallToolResult) {
 	if hasProfile(id) {
 		return
 	}

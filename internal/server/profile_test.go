@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-login/bearer"
 )
 
 // A token that names nobody is told of in the answer's _meta each time, and in the log
@@ -57,7 +59,7 @@ func TestProfileKindsAreBounded(t *testing.T) {
 	log := &syncBuffer{}
 	s := newServer(t, newTestIssuer(t), func(c *Config) { c.Log = log.logger() })
 	for k := range 10 * maxProfileKinds {
-		s.backend.(*whoami).noteProfile(Identity{Subject: "s", Issuer: "https://" + strings.Repeat("x", k) + ".example"}, &mcp.CallToolResult{})
+		s.backend.(*whoami).noteProfile(bearer.Identity{Subject: "s", Issuer: "https://" + strings.Repeat("x", k) + ".example"}, &mcp.CallToolResult{})
 	}
 	if n := strings.Count(log.String(), "no profile"); n != maxProfileKinds {
 		t.Errorf("%d lines", n)

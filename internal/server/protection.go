@@ -41,12 +41,12 @@ func (f *front) Reload() { f.resource.Reload() }
 
 // authenticate returns the caller's identity, or answers the request itself
 // and returns false.
-func authenticate(w http.ResponseWriter, r *http.Request, resource *bearer.Resource) (Identity, bool) {
+func authenticate(w http.ResponseWriter, r *http.Request, resource *bearer.Resource) (bearer.Identity, bool) {
 	id, err := resource.Authenticate(r)
 	if err != nil {
 		recordReason(r.Context(), err)
 		resource.Refuse(w, r, err)
-		return Identity{}, false
+		return bearer.Identity{}, false
 	}
 	return id, true
 }

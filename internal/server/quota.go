@@ -3,6 +3,8 @@ package server
 import (
 	"errors"
 	"sync"
+
+	"mcp-login/bearer"
 )
 
 // owner is whom something held is counted for: a user, as issuer and subject of
@@ -10,7 +12,7 @@ import (
 // token is verified, a client address, which has no issuer.
 type owner struct{ issuer, subject string }
 
-func ownerOf(id Identity) owner { return owner{id.Issuer, id.Subject} }
+func ownerOf(id bearer.Identity) owner { return owner{id.Issuer, id.Subject} }
 
 // quota bounds what requests hold at a time, in all and for each owner, so that
 // no owner can take everything. Memory is bounded by what is held: an owner who

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"mcp-login/bearer"
 )
 
 // Bus connects the replicas of a server. It is trusted: whoever can write to it
@@ -40,7 +42,7 @@ var ErrNoReplica = errors.New("no such replica")
 type forwarded struct {
 	Resource string
 	Session  string
-	Identity Identity
+	Identity bearer.Identity
 	Message  []byte
 }
 

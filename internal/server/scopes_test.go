@@ -222,7 +222,7 @@ func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
 		t.Errorf("the tool ran %d times", ran.Load())
 	}
 	// The check around the tool itself, without the one in front of it.
-	ctx := s.resource.WithIdentity(t.Context(), Identity{Subject: "alice"})
+	ctx := s.resource.WithIdentity(t.Context(), bearer.Identity{Subject: "alice"})
 	if out := fmt.Sprintf("%+v", m.HandleMessage(ctx, []byte(honest))); ran.Load() != 0 || !strings.Contains(out, "insufficient scope") {
 		t.Errorf("without the first check: %s", out)
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
+
+	"mcp-login/bearer"
 )
 
 // principal is whom a session belongs to. The application counts as well: a
@@ -15,7 +17,7 @@ import (
 // one of them must open nothing at another.
 type principal struct{ resource, issuer, subject, client string }
 
-func (s *front) principal(id Identity) principal {
+func (s *front) principal(id bearer.Identity) principal {
 	return principal{s.layout.resource, id.Issuer, id.Subject, id.ClientID}
 }
 

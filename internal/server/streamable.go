@@ -17,7 +17,7 @@ const headerSessionID = "Mcp-Session-Id"
 
 // serveStreamable answers Streamable HTTP. Without sessions, and to clients of
 // 2026-07-28 in any case, GET and DELETE are 405 and a session id means nothing.
-func (s *whoami) serveStreamable(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveStreamable(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 	sessions := s.ops.Stateful && !modern
 	switch {
@@ -34,7 +34,7 @@ func (s *whoami) serveStreamable(w http.ResponseWriter, r *http.Request, id Iden
 	}
 }
 
-func (s *whoami) serveStreamablePost(w http.ResponseWriter, r *http.Request, id Identity, sessions, modern bool) {
+func (s *whoami) serveStreamablePost(w http.ResponseWriter, r *http.Request, id bearer.Identity, sessions, modern bool) {
 	in, ok := s.receive(w, r, id)
 	if !ok {
 		return
@@ -145,7 +145,7 @@ func (s *whoami) storeFailed(w http.ResponseWriter, r *http.Request, err error) 
 // serveStreamableGet holds a stream open for the session. This server never
 // speaks first, so there are heartbeats only, and no event has an id that a
 // Last-Event-ID could name: what a client resumes is the session.
-func (s *whoami) serveStreamableGet(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveStreamableGet(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	if a := r.Header.Get("Accept"); a != "" && !strings.Contains(a, "text/event-stream") && !strings.Contains(a, "*/*") {
 		problem{http.StatusNotAcceptable, "invalid_request", "GET answers with text/event-stream."}.write(w)
 		return
@@ -192,7 +192,7 @@ func (s *whoami) keepAlive(ctx context.Context, stream eventStream, owner, sessi
 
 // serveStreamableDelete ends the caller's session, and its streams: those of
 // other replicas at their next heartbeat.
-func (s *whoami) serveStreamableDelete(w http.ResponseWriter, r *http.Request, id Identity) {
+func (s *whoami) serveStreamableDelete(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	held := &reservation{limits: s.limits, owner: ownerOf(id)}
 	defer held.release()
 	if !s.reserveCall(w, held) {

@@ -11,6 +11,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/foreign"
 )
 
@@ -118,7 +119,7 @@ func addTool(m *server.MCPServer, name, title, description, output string, answe
 // whoami answers with the caller's claims, as structured content and as the
 // same JSON in text for clients that know only that.
 func (s *whoami) whoami(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	id, ok := IdentityFrom(ctx)
+	id, ok := bearer.IdentityFrom(ctx)
 	if !ok {
 		return nil, errors.New("no identity in context")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"go.opentelemetry.io/otel/propagation"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/server/gateway"
 )
 
@@ -39,7 +40,7 @@ func newUpstream(f *front, cfg *Config) (*upstream, error) {
 }
 
 // serveStreamable passes on what Streamable HTTP has, in all revisions.
-func (u *upstream) serveStreamable(w http.ResponseWriter, r *http.Request, id Identity) {
+func (u *upstream) serveStreamable(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	switch r.Method {
 	case http.MethodPost:
 		u.post(w, r, id)
@@ -52,7 +53,7 @@ func (u *upstream) serveStreamable(w http.ResponseWriter, r *http.Request, id Id
 	}
 }
 
-func (u *upstream) post(w http.ResponseWriter, r *http.Request, id Identity) {
+func (u *upstream) post(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	in, ok := u.receiveFor(w, r, id)
 	if !ok {
 		return
@@ -77,7 +78,7 @@ func (u *upstream) post(w http.ResponseWriter, r *http.Request, id Identity) {
 }
 
 // receiveFor is receive, and refuses what the upstream might read in another way.
-func (u *upstream) receiveFor(w http.ResponseWriter, r *http.Request, id Identity) (incoming, bool) {
+func (u *upstream) receiveFor(w http.ResponseWriter, r *http.Request, id bearer.Identity) (incoming, bool) {
 	in, ok := u.receive(w, r, id)
 	if !ok {
 		return in, false
@@ -101,7 +102,7 @@ func (u *upstream) plainHeader(w http.ResponseWriter, r *http.Request, method, n
 }
 
 // call is what goes to the upstream.
-func (u *upstream) call(r *http.Request, id Identity, s upstreamSession, body []byte) gateway.Call {
+func (u *upstream) call(r *http.Request, id bearer.Identity, s upstreamSession, body []byte) gateway.Call {
 	record := recordOf(r.Context())
 	return gateway.Call{
 		Method: r.Method, Caller: id, Header: r.Header, Trace: u.traceOf(r), Address: record.client,
@@ -175,7 +176,7 @@ func (u *upstream) relay(w http.ResponseWriter, r *http.Request, c gateway.Call,
 }
 
 // get holds the upstream's own stream of a session open.
-func (u *upstream) get(w http.ResponseWriter, r *http.Request, id Identity) {
+func (u *upstream) get(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	if !u.plainHeader(w, r, "", "", func() {}) {
 		return
 	}
@@ -211,7 +212,7 @@ func (u *upstream) subscribe(w http.ResponseWriter, r *http.Request, in incoming
 	u.pass(w, r, c, upstreamSession{}, &gateway.Relay{Stop: u.streams})
 }
 
-func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id Identity) {
+func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	held := &reservation{limits: u.limits, owner: ownerOf(id)}
 	defer held.release()
 	if !u.plainHeader(w, r, "", "", func() {}) || !u.reserveCall(w, held) {
@@ -224,7 +225,7 @@ func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id Identity) {
 
 // serveSSE opens a stream of HTTP+SSE. Its session is the address that the upstream
 // names for messages.
-func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id Identity) {
+func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	if r.Method != http.MethodGet {
 		methodNotAllowed(w, "GET")
 		return
@@ -249,7 +250,7 @@ func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id Identity)
 }
 
 // serveMessages passes a message of HTTP+SSE on, whichever process holds its stream.
-func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id Identity) {
+func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	if r.Method != http.MethodPost {
 		methodNotAllowed(w, "POST")
 		return

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/server/gateway"
 )
 
@@ -24,7 +25,7 @@ func noSession(w http.ResponseWriter) {
 // session returns the session that a request names, or none, or answers itself and returns
 // false. An id that was sealed for somebody else is answered like one that does not exist,
 // whatever the method. In 2026-07-28 there are no sessions, and an id means nothing.
-func (u *upstream) session(w http.ResponseWriter, r *http.Request, id Identity) (s upstreamSession, ok bool) {
+func (u *upstream) session(w http.ResponseWriter, r *http.Request, id bearer.Identity) (s upstreamSession, ok bool) {
 	s = upstreamSession{owner: u.principal(id), sealed: r.Header.Get(headerSessionID)}
 	if s.sealed == "" || mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion)) {
 		return upstreamSession{}, true
@@ -62,7 +63,7 @@ func (u *upstream) counted(w http.ResponseWriter, r *http.Request, s upstreamSes
 }
 
 // begin passes initialize on, and names the caller's new session if there is one.
-func (u *upstream) begin(w http.ResponseWriter, r *http.Request, id Identity, in incoming) {
+func (u *upstream) begin(w http.ResponseWriter, r *http.Request, id bearer.Identity, in incoming) {
 	s := upstreamSession{owner: u.principal(id), nonce: gateway.NewNonce(), sealed: "new"}
 	if !u.counted(w, r, s) {
 		return

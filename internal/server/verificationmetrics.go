@@ -41,7 +41,7 @@ func newVerdicts(bus Bus) *verdicts {
 // again. Only the token's hash travels, and all that somebody who forges such a message
 // can cause is a check.
 func (v *verdicts) observe(e bearer.Event) {
-	var scope *InsufficientScopeError
+	var scope *bearer.InsufficientScopeError
 	switch {
 	case e.Kept:
 		v.keptDespiteAnOutage.Inc()
@@ -49,7 +49,7 @@ func (v *verdicts) observe(e bearer.Event) {
 		v.known.Inc()
 	case e.Err == nil:
 		v.good.Inc()
-	case errors.Is(e.Err, ErrInvalidToken), errors.As(e.Err, &scope):
+	case errors.Is(e.Err, bearer.ErrInvalidToken), errors.As(e.Err, &scope):
 		v.bad.Inc()
 	default:
 		v.unavailable.Inc()

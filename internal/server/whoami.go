@@ -7,6 +7,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/bearer"
 )
 
 // whoami is the [backend] with tools of its own, which mcp-go serves.
@@ -50,7 +52,7 @@ func (s *whoami) checkToolScopes(scopes map[string][]string) error {
 // not run.
 func (s *whoami) scoped(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		id, _ := IdentityFrom(ctx)
+		id, _ := bearer.IdentityFrom(ctx)
 		if err := s.resource.MayCall(id, request.Params.Name); err != nil {
 			return nil, err
 		}

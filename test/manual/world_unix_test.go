@@ -82,7 +82,7 @@ func (l *lab) serve(t *testing.T, s *httptest.Server, base string) {
 	}
 	tools := mcpserver.NewMCPServer("example", "1")
 	tools.AddTool(mcp.NewTool("whoami"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		who, _ := server.IdentityFrom(ctx)
+		who, _ := bearer.IdentityFrom(ctx)
 		return mcp.NewToolResultText(fmt.Sprint("you are ", who.Claims["email"])), nil
 	})
 	search := mcp.NewTool("search", mcp.WithString("query", mcp.Required()), mcp.WithNumber("limit"))
