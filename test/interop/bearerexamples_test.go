@@ -56,10 +56,10 @@ func TestBearerExamples(t *testing.T) {
 			s.end()
 			throughGoClients(t, env, resource)
 
-			signed := &http.Client{Transport: bearer(tokenOf(t, idp, resource))}
-			c, err := mcpclient.NewStreamableHttpClient(resource, transport.WithHTTPBasicClient(signed))
+			client := &http.Client{Transport: signed(tokenOf(t, idp, resource))}
+			c, err := mcpclient.NewStreamableHttpClient(resource, transport.WithHTTPBasicClient(client))
 			directMCPGo(t, c, err)
-			callGoSDK(t, &gosdk.StreamableClientTransport{Endpoint: resource, HTTPClient: signed})
+			callGoSDK(t, &gosdk.StreamableClientTransport{Endpoint: resource, HTTPClient: client})
 
 			told := whoamiClient(t, resource)("whoami")
 			if told.Error != "" || told.Server != "notes" || told.Claims["email"] != "alice@example.test" || len(told.Asked) != 1 {
@@ -101,8 +101,8 @@ func tokenOf(t *testing.T, idp *devidp.Server, resource string, scopes ...string
 // provider, 403 with the scope that is missing, and the handlers know who calls.
 func TestBearerExampleOfAnAPI(t *testing.T) {
 	idp, resource := example(t, "nethttp", "/notes", "notes:write")
-	nobody, reader := http.DefaultClient, &http.Client{Transport: bearer(tokenOf(t, idp, resource))}
-	writer := &http.Client{Transport: bearer(tokenOf(t, idp, resource, "notes:write"))}
+	nobody, reader := http.DefaultClient, &http.Client{Transport: signed(tokenOf(t, idp, resource))}
+	writer := &http.Client{Transport: signed(tokenOf(t, idp, resource, "notes:write"))}
 	for _, c := range []struct {
 		client    *http.Client
 		method    string

@@ -106,12 +106,12 @@ func TestLibrariesDirect(t *testing.T) {
 		c, err := mcpclient.NewSSEMCPClient(base+"/sse", transport.WithHeaders(map[string]string{"Authorization": "Bearer " + token}))
 		directMCPGo(t, c, err)
 	})
-	signed := &http.Client{Transport: bearer(token)}
+	client := &http.Client{Transport: signed(token)}
 	t.Run("go-sdk http", func(t *testing.T) {
-		callGoSDK(t, &gosdk.StreamableClientTransport{Endpoint: base + "/mcp", HTTPClient: signed})
+		callGoSDK(t, &gosdk.StreamableClientTransport{Endpoint: base + "/mcp", HTTPClient: client})
 	})
 	t.Run("go-sdk sse", func(t *testing.T) {
-		callGoSDK(t, &gosdk.SSEClientTransport{Endpoint: base + "/sse", HTTPClient: signed})
+		callGoSDK(t, &gosdk.SSEClientTransport{Endpoint: base + "/sse", HTTPClient: client})
 	})
 }
 
@@ -137,9 +137,9 @@ func bearerFor(t *testing.T, idp *devidp.Server, base string) string {
 	return token
 }
 
-type bearer string
+type signed string
 
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b signed) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+string(b))
 	return http.DefaultTransport.RoundTrip(r)
