@@ -84,7 +84,7 @@ func TestFlagsAndVariablesExist(t *testing.T) {
 	text := help(t)
 	for _, name := range []string{
 		"Dockerfile", "compose/compose.yaml", "kubernetes/whoami-server.yaml", "systemd/whoami-server.service",
-		"../docs/deploying.md",
+		"gateway/compose.yaml", "gateway/sidecar.yaml", "../docs/deploying.md", "../docs/gateway.md",
 	} {
 		content := read(t, name)
 		for _, v := range regexp.MustCompile(`WHOAMI_[A-Z_]+`).FindAllString(content, -1) {
