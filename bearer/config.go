@@ -139,6 +139,14 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("scope %q: not a scope token of RFC 6749 section 3.3", s))
 		}
 	}
+	for _, s := range c.ACRValues {
+		if !validScope(s) { // they are listed with blanks between them, too
+			errs = append(errs, fmt.Errorf("acr value %q: must be printable ASCII without blanks and quotes", s))
+		}
+	}
+	if slices.Contains(c.Audiences, "") {
+		errs = append(errs, errors.New("audiences: one is empty"))
+	}
 	return errors.Join(errs...)
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A public package imports nothing internal, so what it needs to show and read what
@@ -33,6 +34,27 @@ func shortAddress(s string) string {
 		_, _ = fmt.Fprintf(&b, "%%%02X", c)
 	}
 	return b.String()
+}
+
+// maxLine is how much of an error stands in the log.
+const maxLine = 1 << 10
+
+// shownLine is an error for the log: one line of printable characters. What clients and
+// issuers have sent may be part of it.
+func shownLine(err error) string {
+	line := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return ';'
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, err.Error())
+	if len(line) > maxLine {
+		line = strings.ToValidUTF8(line[:maxLine], "") + "..."
+	}
+	return line
 }
 
 // withoutAddress is the error of a request without its address, whose query may hold

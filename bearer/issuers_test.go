@@ -120,6 +120,9 @@ func TestVerificationConfigCheck(t *testing.T) {
 		"documentation":  func(c *Config) { c.About.Documentation = "javascript:alert(1)" },
 		"policy":         func(c *Config) { c.About.Policy = "/policy" },
 		"terms":          func(c *Config) { c.About.Terms = "::" },
+		"acr value":      func(c *Config) { c.ACRValues = []string{"a b"} },
+		"max age":        func(c *Config) { c.MaxAge = -1 },
+		"audiences":      func(c *Config) { c.Audiences = []string{""} },
 		"must be one of": func(c *Config) { c.Algorithms = []string{"es256"} },
 	} {
 		cfg := Config{Resource: mustURL(t, "https://h.example/mcp"), Issuer: "https://id.example"}

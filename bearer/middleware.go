@@ -50,7 +50,7 @@ func (p *Resource) Middleware(next http.Handler) http.Handler {
 			err = p.readForTool(w, r, id)
 		}
 		if err != nil {
-			p.log.InfoContext(r.Context(), "request refused", slog.String("reason", err.Error()))
+			p.log.InfoContext(r.Context(), "request refused", slog.String("reason", shownLine(err)))
 			p.Refuse(w, r, err)
 			return
 		}

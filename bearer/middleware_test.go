@@ -3,8 +3,10 @@ package bearer
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 )
 
 // behind is a handler that counts who gets through and keeps what was sent.
@@ -371,6 +374,48 @@ func TestAtAnotherEndpoint(t *testing.T) {
 		}
 		if got := bearerChallenge(t, call(at.Middleware(http.NotFoundHandler()), "GET", "/", "", ""))["resource_metadata"]; got != at.MetadataURL() {
 			t.Errorf("%s: challenge %s", endpoint, got)
+		}
+	}
+}
+
+// What clients and issuers send does not get into the log as they like: a reason is one
+// line, not long, and of characters that a terminal shows.
+func TestTheLogIsNotTheClients(t *testing.T) {
+	const hostile = "\x1b[31m\u202e\nreason=good\u00a0"
+	i := newTestIssuer(t)
+	var log syncBuffer
+	s := newServer(t, i, func(c *Config) {
+		c.Log = slog.New(slog.NewJSONHandler(&log, nil))
+		c.ToolScopes = map[string][]string{"secret": {"x"}}
+		c.Verify = func(_ context.Context, token string) (Identity, error) {
+			if token == "good" {
+				return Identity{Subject: "alice"}, nil
+			}
+			return Identity{}, errors.New(hostile + token)
+		}
+	})
+	name, err := json.Marshal(hostile + strings.Repeat("x", 1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice := "{" + string(name) + ":1," + string(name) + ":2}"
+	if resp := call(s, "POST", "/mcp", "good", twice); resp.StatusCode != 400 {
+		t.Errorf("the message: %d", resp.StatusCode)
+	}
+	if resp := call(s, "POST", "/mcp", strings.Repeat("x", maxTokenBytes), twice); resp.StatusCode != 500 {
+		t.Errorf("the verifier: %d", resp.StatusCode)
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 {
+		t.Errorf("%d lines", len(lines))
+	}
+	for _, line := range lines {
+		var said struct{ Reason string }
+		if err := json.Unmarshal([]byte(line), &said); err != nil || said.Reason == "" || len(said.Reason) > maxLine+len("...") {
+			t.Errorf("%v: %d bytes", err, len(said.Reason))
+		}
+		if strings.ContainsFunc(said.Reason, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%.100q", said.Reason)
 		}
 	}
 }

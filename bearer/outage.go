@@ -52,7 +52,7 @@ func (o *outage) report(err error) {
 	if now.Before(o.next) {
 		return
 	}
-	o.log.Warn("the issuer gives no usable answer", "failures", o.failures, "since", o.since, "error", err)
+	o.log.Warn("the issuer gives no usable answer", "failures", o.failures, "since", o.since, "error", shownLine(err))
 	o.next = now.Add(doubled(o.lines, outagePause, outageMaxPause))
 	o.lines++
 }
