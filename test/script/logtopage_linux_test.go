@@ -85,11 +85,12 @@ func tenant(t *testing.T, values map[string]string) *reader.Shell {
 	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{
 		TokenClaims: true,
 		Users: []devidp.User{
-			{Subject: "alice0000001", Username: "alice", Name: "Alice Example", Email: "alice@example.test", Organizations: organizations},
+			{Subject: "alice0000001", Username: "alice", Name: "Alice Example", Email: "alice@example.test", Organizations: organizations, AccessTokens: []string{"pat_alice"}},
 			{Subject: "bob000000001", Username: "bob", Name: "Bob Example", Email: "bob@example.test", Lacks: []string{"whoami:details"}},
 		},
 		Clients: []devidp.Client{
-			{ID: values["APP_ID"], RedirectURIs: []string{"http://127.0.0.1/callback"}},
+			{ID: values["APP_ID"], RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: []string{"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"}},
+			{ID: values["READER_ID"], ApplicationType: "web", Secret: "s3cret", GrantTypes: []string{"client_credentials"}, Management: true},
 			{ID: values["SPA_ID"], ApplicationType: "web", RedirectURIs: []string{callback}},
 			{ID: values["DEVICE_ID"], DeviceFlow: true},
 			{ID: values["M2M_ID"], ApplicationType: "web", Secret: "s3cret", GrantTypes: []string{"client_credentials"}, Organizations: organizations},
@@ -102,7 +103,7 @@ func tenant(t *testing.T, values map[string]string) *reader.Shell {
 	}
 	dir := t.TempDir()
 	browser := filepath.Join(dir, "browser") // the Inspector's
-	for name, text := range map[string]string{browser: "#!/bin/sh\nexec '" + binary.Self(t) + "' approve alice \"$1\"\n", filepath.Join(dir, "m2m-secret"): "s3cret\n"} {
+	for name, text := range map[string]string{browser: "#!/bin/sh\nexec '" + binary.Self(t) + "' approve alice \"$1\"\n", filepath.Join(dir, "m2m-secret"): "s3cret\n", filepath.Join(dir, "reader-secret"): "s3cret\n", filepath.Join(dir, "pat"): "pat_alice"} {
 		if err := os.WriteFile(name, []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +118,7 @@ func tenant(t *testing.T, values map[string]string) *reader.Shell {
 	for name, value := range values {
 		shell.Env = append(shell.Env, name+"="+value)
 	}
-	shell.Env = append(shell.Env, "ISSUER="+idp.Issuer(), "URL="+server,
+	shell.Env = append(shell.Env, "ISSUER="+idp.Issuer(), "LOGTO="+provider, "URL="+server,
 		"HOME="+filepath.Join(dir, "home"), "PATH="+filepath.Dir(binary.Build(t, "mcp-login"))+":"+os.Getenv("PATH"), "TMPDIR="+t.TempDir(), "NO_PROXY=127.0.0.1",
 		"WHOAMI_LISTEN="+listen, "BROWSER="+browser, "MCP_AUTO_OPEN_ENABLED=true", "MCP_OAUTH_CALLBACK_URL="+callback)
 	return shell
