@@ -52,6 +52,7 @@ func up(words []string) int {
 func ofWhoami() (all []row) {
 	const start = "$UP --listen 127.0.0.1:0 --issuer $ISSUER "
 	const logto = "$UP --listen 127.0.0.1:0 --logto "
+	const upstream = "--upstream http://127.0.0.1:8000/mcp "
 	const dev = "$UP --dev --listen 127.0.0.1:0 --dev-listen 127.0.0.1:0 "
 	for _, r := range []struct{ hint, wrong, right string }{
 		{"write true or false", "--jwt-only=maybe", "--jwt-only=true"},
@@ -83,13 +84,34 @@ func ofWhoami() (all []row) {
 		{"give one client id", "--public-client 'a b'", "--public-client a"},
 		{"name it there as well", "--client a --public-client b", "--client 'a b' --public-client b"},
 		{"give the address of a page, e.g. https://example.com/mcp-login", "--install-page mcp-login", "--install-page https://example.com/mcp-login"},
+		{"give --upstream URL, the MCP server to protect, or leave it out", "--tool-scope a=b", upstream + "--tool-scope a=b"},
+		{"give the address of the MCP server, e.g. http://127.0.0.1:8000/mcp", "--upstream ftp://127.0.0.1", upstream},
+		{"give a PEM file with certificates", upstream + "--upstream-ca key.pem", upstream + "--upstream-ca cert.pem"},
+		{"make one: openssl rand -base64 48 > gateway-secret", upstream + "--gateway-secret-file secret", upstream + "--gateway-secret-file gateway-secret"},
+		{"leave it out, or leave out --upstream", upstream + "--stateful", upstream},
+		{"run one process for each", upstream + "--resource 'https://a.example/mcp https://b.example/a/mcp'", upstream + "--resource https://a.example/mcp"},
+		{"write NAME=CLAIM, e.g. X-Forwarded-Email=email", upstream + "--identity-header X-Forwarded-Email", upstream + "--identity-header X-Forwarded-Email=email"},
+		{"add X-Forwarded-Issuer=iss", "https://other.example " + upstream + "--identity-header X-Forwarded-User=sub", upstream + "--identity-header 'X-Forwarded-User=sub X-Forwarded-Issuer=iss'"},
+		{"write NAME=SCOPE, e.g. delete_note=notes:write", upstream + "--tool-scope delete_note", upstream + "--tool-scope delete_note=notes:write"},
+		{"name headers that are read by the upstream alone, each once, e.g. X-Forwarded-User", upstream + "--identity-header Cookie=sub", upstream + "--identity-header X-Forwarded-User=sub"},
 	} {
+		before := ""
+		if strings.Contains(r.right, "gateway-secret") {
+			before = "; openssl rand -base64 48 > gateway-secret"
+		}
+		if more, of := strings.CutPrefix(r.wrong, "https://other.example "); of {
+			r.wrong = "--issuer \"$ISSUER https://other.example\" " + more
+		}
 		all = append(all, row{
-			hint: r.hint, before: certificate + `; echo 'max-calls: 3' >good.yaml; echo 'nonsense: 3' >bad.yaml; echo s >secret`,
+			hint: r.hint, before: certificate + before + `; echo 'max-calls: 3' >good.yaml; echo 'nonsense: 3' >bad.yaml; echo s >secret`,
 			when: start + r.wrong, does: start + r.right,
 		})
 	}
 	return append(all,
+		row{
+			hint: "give all replicas the same --gateway-secret-file", when: start + upstream + "--bus redis://127.0.0.1:9",
+			does: start + upstream, then: "openssl rand -base64 48 > gateway-secret; " + start + upstream + "--gateway-secret-file gateway-secret",
+		},
 		row{hint: "see whoami-server.socket in deploy/systemd", when: `LISTEN_PID=$$ LISTEN_FDS=9 exec whoami-server --issuer $ISSUER`, does: "SOCKET=1; export SOCKET; " + start},
 		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},
 		row{hint: "write --issuer …", when: `$UP --listen 127.0.0.1:0 --issuer $ISSUER/`, does: start},

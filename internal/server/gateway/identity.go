@@ -30,13 +30,13 @@ func DefaultIdentity() []IdentityHeader {
 	return []IdentityHeader{{"X-Forwarded-User", "sub"}, {"X-Forwarded-Issuer", "iss"}}
 }
 
-// ParseIdentityHeader reads NAME=CLAIM.
+// ParseIdentityHeader reads NAME=CLAIM. [Config.Check] judges the name.
 func ParseIdentityHeader(text string) (IdentityHeader, error) {
 	name, claim, ok := strings.Cut(text, "=")
-	if !ok || claim == "" {
+	if !ok || name == "" || claim == "" {
 		return IdentityHeader{}, fmt.Errorf("%q is not NAME=CLAIM", text)
 	}
-	return IdentityHeader{http.CanonicalHeaderKey(name), claim}, CheckHeaderName(name)
+	return IdentityHeader{http.CanonicalHeaderKey(name), claim}, nil
 }
 
 // CheckHeaderName reports why we cannot tell the upstream anything under a name; nil when
