@@ -27,10 +27,12 @@
 //  8. A backend answers (backend.go): whoami (whoami.go), which is mcp-go, for all
 //     protocol revisions from 2024-11-05 to 2026-07-28.
 //     The tool reads the [bearer.Identity] from the request's context (tool.go, details.go).
+//     With [Config.Upstream] it is another server behind package gateway (upstream.go):
+//     it has the sessions, which are counted here (upstreamsession.go).
 //
 // [New] puts it together (server.go, protection.go, lifecycle.go) from a [Config] (config.go) with [Operations]
 // (operations.go), [NewGroup] for several resources (group.go). What an operator sees of
-// it: metrics.go, verificationmetrics.go, tracing.go, operationshandler.go.
+// it: metrics.go, verificationmetrics.go, upstreammetrics.go, tracing.go, operationshandler.go.
 //
 // # Sessions and replicas
 //
