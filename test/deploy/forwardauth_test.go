@@ -6,17 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"mcp-login/test/binary"
 	"mcp-login/test/issuer"
 	"mcp-login/test/real"
 )
@@ -210,6 +206,42 @@ func TestForwardAuthRefuses(t *testing.T) {
 	}
 }
 
+// While whoami-server is down no request passes, and nobody is sent to sign in again.
+func TestForwardAuthIsDown(t *testing.T) {
+	for front, want := range map[string]struct {
+		status int
+		pause  string
+	}{"nginx": {503, "5"}, "Caddy": {502, ""}} {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			b := &behind{proxy: fronts[front](t, real.FreeAddress(t), real.FreeAddress(t))}
+			resp, body := b.send(t, http.MethodPost, "/mcp", "a-token")
+			if resp.StatusCode != want.status || resp.Header.Get("Retry-After") != want.pause || resp.Header.Get("WWW-Authenticate") != "" {
+				t.Errorf("%s %q %s", resp.Status, resp.Header, body)
+			}
+		})
+	}
+}
+
+// A server of HTTP+SSE behind each proxy: its stream and the messages posted to it pass.
+func TestForwardAuthCarriesHTTPSSE(t *testing.T) {
+	for front := range fronts {
+		t.Run(front, func(t *testing.T) {
+			t.Parallel()
+			peer := exec.Command(real.NodeModules(t).Path, "../interop/peers/server-v1.mjs", "sse")
+			if _, err := peer.StdinPipe(); err != nil { // it ends with its stdin
+				t.Fatal(err)
+			}
+			server, upstream := real.FreeAddress(t), printedAddress(t, peer)
+			resource := "http://" + fronts[front](t, server, upstream).Address + "/mcp"
+			runs(t, []string{"--dev", "--forward-auth", "--resource", resource, "--listen", server, "--dev-listen", "127.0.0.1:0", "--trusted-proxy", "127.0.0.1"})
+			if said := callAs(t, "alice", t.TempDir(), resource, "progress"); !strings.Contains(said, "done") {
+				t.Error(said)
+			}
+		})
+	}
+}
+
 // Only a proxy that is trusted may ask, by GET, about the resource whose address it uses; and
 // there is no MCP beside it.
 func TestForwardAuthIsForProxies(t *testing.T) {
@@ -338,73 +370,4 @@ func TestForwardAuthSignsPeopleIn(t *testing.T) {
 			keepNotes(t, resource)
 		})
 	}
-}
-
-// keepNotes signs in two people and lets each keep a note at the server of deploy/gateway/node.
-func keepNotes(t *testing.T, resource string) {
-	t.Helper()
-	for _, user := range []string{"alice", "bob"} {
-		home := t.TempDir()
-		call := func(args ...string) string {
-			cmd := exec.Command(binary.Build(t, "mcp-login"), append([]string{"call", resource}, args...)...)
-			cmd.Env = append(os.Environ(), "HOME="+home, "MCP_LOGIN_STORE=file", "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve "+user)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Fatalf("%s %q: %v\n%s", user, args, err, out)
-			}
-			return string(out)
-		}
-		if said := call("add_note", "--arg", "text=note of "+user); !strings.Contains(said, "kept") {
-			t.Errorf("%s: %s", user, said)
-		}
-		said := call("list_notes")
-		if !strings.Contains(said, `/oidc","`) || !strings.Contains(said, "note of "+user) || strings.Count(said, "note of") != 1 {
-			t.Errorf("%s: %s", user, said)
-		}
-	}
-}
-
-// notes runs the server of deploy/gateway/node, as it is there, and returns its address.
-func notes(t *testing.T, env ...string) string {
-	t.Helper()
-	node, folder := real.NodeModules(t), t.TempDir()
-	for _, name := range []string{"@modelcontextprotocol/sdk", "jose", "zod"} {
-		node.Package(t, name)
-	}
-	if err := os.Symlink(node.Modules, filepath.Join(folder, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "server.mjs"), []byte(read(t, "gateway/node/server.mjs")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(node.Path, "server.mjs")
-	cmd.Dir, cmd.Env = folder, append(append(os.Environ(), "PORT=0"), env...)
-	return printedAddress(t, cmd)
-}
-
-// printedAddress starts a server that prints its URL first, and returns the address in it.
-func printedAddress(t *testing.T, cmd *exec.Cmd) string {
-	t.Helper()
-	said := &binary.Output{}
-	cmd.Stderr = said
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s said: %s", cmd, said)
-		}
-	})
-	line, _ := bufio.NewReader(out).ReadString('\n')
-	u, err := url.Parse(strings.TrimSpace(line))
-	if err != nil || u.Host == "" {
-		t.Fatalf("%s printed %q, %v", cmd, line, err)
-	}
-	return u.Host
 }
