@@ -156,7 +156,7 @@ func (p *protection) refusalOf(err error) (*problem, *challenge) {
 		})
 	case errors.Is(err, errClaim): // RFC 6750 section 3.1 has no other code for a good token
 		return challenged(http.StatusForbidden, challenge{
-			code: "insufficient_scope", text: "The access token has not the claim that is required here, such as the organization.",
+			code: "insufficient_scope", text: "The access token lacks a claim that is required here, such as the organization.",
 		})
 	case errors.As(err, &authentication):
 		return challenged(http.StatusUnauthorized, challenge{

@@ -99,7 +99,7 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 	resource, err := url.Parse(base + "/mcp")
 	ts.Check(err)
 	cfg := devidp.Config{Registration: true, TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource.String()}, {Indicator: base + "/sse"}}}
-	var toolScopes map[string][]string
+	var toolScopes, required map[string][]string
 	var pause time.Duration
 	for _, arg := range args {
 		switch arg {
@@ -128,6 +128,8 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 			cfg.Users = []devidp.User{{Subject: "alice0000001", Username: "alice", Name: "Alice Example", Email: "alice@example.test", Organizations: []string{"org1"}}}
 		case "lacks": // after scopes: Logto knows them, and no role of the person has them
 			cfg.Users = []devidp.User{{Subject: "alice0000001", Username: "alice", Email: "alice@example.test", Lacks: []string{"whoami:read", "whoami:details"}}}
+		case "members": // of one organization only
+			required = map[string][]string{"organization_id": {"org1"}}
 		case "noscript":
 			cfg.TokenClaims = false
 		case "slow":
@@ -140,7 +142,7 @@ func lab(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	scopes := append([]string{"openid", "profile", "email"}, toolScopes["whoami"]...)
 	handler, err := server.New(server.Config{Config: bearer.Config{
-		Resource: resource, Issuer: idp.Issuer(), Scopes: scopes, ToolScopes: toolScopes, RelayIssuerMetadata: true, Leeway: time.Nanosecond,
+		Resource: resource, Issuer: idp.Issuer(), Scopes: scopes, ToolScopes: toolScopes, RequiredClaims: required, RelayIssuerMetadata: true, Leeway: time.Nanosecond,
 	}})
 	ts.Check(err)
 	whoami.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
