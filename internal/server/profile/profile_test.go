@@ -105,8 +105,8 @@ func TestProfileCompletesTheToken(t *testing.T) {
 				t.Fatalf("%v", got)
 			}
 		}
-		if r.asked() != 1 {
-			t.Errorf("asked %d times", r.asked())
+		if got := r.of("alice0000001"); got["name"] != "Alice Example" || r.asked() != 1 {
+			t.Errorf("what one token says is in the next answer: %v; asked %d times", got, r.asked())
 		}
 		<-time.After(5*time.Minute + time.Second)
 		r.of("alice0000001")
