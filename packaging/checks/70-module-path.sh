@@ -66,7 +66,7 @@ installed() {
 # module of its own, and bearer from a proxy, which is made of what the go command has packed
 # for `installed`. The server is then used by the mcp-login that came the same way.
 imported() {
-  local cache go home
+  local cache fetched go home
   cache=$(go env GOMODCACHE) go=$(go env GOROOT)/bin/go
   mkdir "$WORK/notes"
   cp "$renamed/examples/bearer/mcpgo/main.go" "$WORK/notes"
@@ -76,10 +76,12 @@ imported() {
     { $go mod init example.test/notes && $go get "$MODULE/bearer@v0.9.0" && $go get . && $go build -o notes .; } >get.log 2>&1 || fail "$(cat get.log)"
     grep -q "^require.*$MODULE v0.9.0\|^\s$MODULE v0.9.0" go.mod || fail "go.mod does not want $MODULE: $(cat go.mod)"
   )
+  fetched=$(find "$WORK/others/cache/download" -name '*.zip' | grep -c .)
+  ! find "$WORK/others/cache/download" -name '*.zip' | grep -E 'prometheus|redis|opentelemetry|grpc' || fail "bearer brings what it should not"
   home=$(mktemp -d /tmp/home.XXXXXX)
   HOME=$home signin -server "$WORK/notes/notes" -- "$WORK/bin/mcp-login"
   rm -rf "$home"
-  say "$MODULE/bearer@v0.9.0 from a file proxy: compiled in another module, and signed in to"
+  say "$MODULE/bearer@v0.9.0 from a file proxy: compiled in another module, which fetched $fetched modules, and signed in to"
 }
 
 rename
