@@ -174,8 +174,8 @@ func (c *Config) checkVerification() error {
 	if c.MaxAge < 0 {
 		errs = append(errs, fmt.Errorf("max age %s: must not be negative", c.MaxAge))
 	}
-	if i := c.Introspection; i != nil && (i.ClientID == "" || i.ClientSecret == "") {
-		errs = append(errs, errors.New("introspection: client id and client secret are both needed"))
+	if i := c.Introspection; i != nil {
+		errs = append(errs, i.check())
 	}
 	if c.Introspection != nil && c.JWTOnly {
 		errs = append(errs, errors.New("introspection: has no effect where only JWTs are accepted"))

@@ -43,8 +43,8 @@
 //     keys.go, issuer.go, remote.go).
 //  5. Any other token is shown to [Config.Issuer] (opaque.go): at userinfo (OpenID
 //     Connect Core section 5.3; userinfo.go), or with [Config.Introspection] at the
-//     introspection endpoint (RFC 7662; introspection.go). Calls are limited in number,
-//     at a time and for bad tokens, and stop for a while when they fail repeatedly
+//     introspection endpoint (RFC 7662; introspection.go, clientassertion.go). Calls are
+//     limited in number, at a time and for bad tokens, and stop for a while when they fail repeatedly
 //     (breaker.go).
 //  6. With [Config.Clients] the token must be of one of these applications
 //     (verify.go).

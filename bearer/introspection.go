@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,6 +24,13 @@ type Introspection struct {
 	// issuer. They are sent as client_secret_basic, or as client_secret_post
 	// where the issuer's metadata lists only that.
 	ClientID, ClientSecret string
+	// Key takes the place of ClientSecret: each request is then signed as
+	// private_key_jwt (RFC 7523), so that no secret travels. It is an
+	// *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey, signs as RS256,
+	// as ES256, ES384 or ES512, or as EdDSA, and the issuer has its public half.
+	// KeyID is its kid there, if it has one.
+	Key   crypto.Signer
+	KeyID string
 	// AudienceOptional accepts an answer that names no audience, from issuers
 	// that do not bind opaque tokens to a resource. One that names others than
 	// this server is refused in any case.
@@ -47,18 +55,16 @@ func (i *introspector) ask(ctx context.Context, meta metadata, token string) (Id
 		return Identity{}, &unanswered{err: errors.New("issuer metadata has no introspection_endpoint")}
 	}
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
-	post := slices.Contains(meta.IntrospectionAuth, "client_secret_post") &&
-		!slices.Contains(meta.IntrospectionAuth, "client_secret_basic")
-	if post {
-		form.Set("client_id", i.config.ClientID)
-		form.Set("client_secret", i.config.ClientSecret)
+	basic, err := i.signIn(form, meta)
+	if err != nil {
+		return Identity{}, &unanswered{err: fmt.Errorf("sign in at the introspection endpoint: %w", err)}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, meta.IntrospectionEndpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return Identity{}, &unanswered{err: fmt.Errorf("make request: %w", err)}
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if !post {
+	if basic {
 		// RFC 6749 section 2.3.1: both are form-encoded first.
 		req.SetBasicAuth(url.QueryEscape(i.config.ClientID), url.QueryEscape(i.config.ClientSecret))
 	}
@@ -72,6 +78,24 @@ func (i *introspector) ask(ctx context.Context, meta metadata, token string) (Id
 		return Identity{}, noVerdict("introspection", status, header)
 	}
 	return i.judge(body)
+}
+
+// signIn puts this server's credentials into form, or says that they are sent as
+// client_secret_basic.
+func (i *introspector) signIn(form url.Values, meta metadata) (basic bool, err error) {
+	if i.config.Key != nil {
+		assertion, err := i.config.assertion(i.provider.issuer)
+		form.Set("client_id", i.config.ClientID)
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", assertion)
+		return false, err
+	}
+	if !slices.Contains(meta.IntrospectionAuth, "client_secret_post") || slices.Contains(meta.IntrospectionAuth, "client_secret_basic") {
+		return true, nil
+	}
+	form.Set("client_id", i.config.ClientID)
+	form.Set("client_secret", i.config.ClientSecret)
+	return false, nil
 }
 
 // judge reads an answer of RFC 7662 section 2.2.

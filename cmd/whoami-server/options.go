@@ -24,21 +24,22 @@ import (
 // options is the whole configuration. What is a string stays one until
 // [options.parse]; the rest is filled there.
 type options struct {
-	issuer, resource, listen, devListen, opsListen string
-	logFormat, tlsCert, tlsKey, trustedProxy       string
-	busURL, collector, file                        string
-	whoamiScope, detailsScope                      string
-	introspectionID, introspectionFile             string
-	introspectionSecret                            string // of the environment
-	version                                        string
-	dev, forwardAuth, introspectionAudienceOptional             bool
-	level                                          slog.Level
-	drain                                          time.Duration
-	ratio                                          float64
-	logto                                          logtoOptions
-	config                                         server.Config
-	others                                         []*url.URL // the resources after the first
-	gateway                                        gatewayOptions
+	issuer, resource, listen, devListen, opsListen  string
+	logFormat, tlsCert, tlsKey, trustedProxy        string
+	busURL, collector, file                         string
+	whoamiScope, detailsScope                       string
+	introspectionID                                 string
+	introspectionFile, introspectionKey             string
+	introspectionSecret                             string // of the environment
+	version                                         string
+	dev, forwardAuth, introspectionAudienceOptional bool
+	level                                           slog.Level
+	drain                                           time.Duration
+	ratio                                           float64
+	logto                                           logtoOptions
+	config                                          server.Config
+	others                                          []*url.URL // the resources after the first
+	gateway                                         gatewayOptions
 
 	mistakes []error // of the file
 	unknown  []error // variables that are none of ours, and nearly are

@@ -6,22 +6,17 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mcp-login/bearer"
-	"mcp-login/internal/foreign"
 	"mcp-login/internal/server"
 )
 
 // secretVariable is the one option without a flag: arguments can be read by
 // everybody on the machine.
 const secretVariable = "WHOAMI_INTROSPECTION_SECRET" //nolint:gosec // the name of a secret is none
-
-// maxSecretBytes bounds the file that has the secret.
-const maxSecretBytes = 4 << 10
 
 // verificationFlags are those about tokens and scopes.
 func (o *options) verificationFlags(fs *flag.FlagSet) {
@@ -33,6 +28,7 @@ func (o *options) verificationFlags(fs *flag.FlagSet) {
 	setting(o, fs, &c.Clients, list, "client", "", "`ids` of the applications whose tokens are accepted; empty: all")
 	text(fs, &o.introspectionID, "introspection-client", "", "client `id` for the issuer's introspection endpoint, which opaque tokens are shown to then; its secret is in "+secretVariable)
 	text(fs, &o.introspectionFile, "introspection-secret-file", "", "`file` with the secret instead")
+	text(fs, &o.introspectionKey, "introspection-key-file", "", "`file` with a private key, PEM or JWK, to sign in there by private_key_jwt, without a secret")
 	setting(o, fs, &o.introspectionAudienceOptional, boolean, "introspection-audience-optional", "false", "accept opaque tokens for which introspection names no audience")
 	text(fs, &o.whoamiScope, "whoami-scope", "", "`scopes` that the tool whoami needs; clients are told to ask for them")
 	text(fs, &o.detailsScope, "details-scope", "", "`scopes` that the tool whoami_details needs; without any it is not there")
@@ -50,34 +46,32 @@ func (o *options) parseToolScopes() {
 }
 
 func (o *options) parseIntrospection(wrong func(next string, err error)) {
-	const next = "give --introspection-client and " + secretVariable + " or --introspection-secret-file"
-	if o.introspectionFile != "" {
-		if o.introspectionSecret != "" {
-			wrong("keep one of them", fmt.Errorf("introspection-secret-file: %s is set too", secretVariable))
+	const next = "give --introspection-client, and " + secretVariable + ", --introspection-secret-file or --introspection-key-file"
+	i := &bearer.Introspection{ClientID: o.introspectionID, ClientSecret: o.introspectionSecret, AudienceOptional: o.introspectionAudienceOptional}
+	given := 0
+	for _, way := range []string{o.introspectionSecret, o.introspectionFile, o.introspectionKey} {
+		if way != "" {
+			given++
 		}
-		secret, err := readSecret("introspection-secret-file", o.introspectionFile)
+	}
+	if o.introspectionFile != "" {
+		var err error
+		i.ClientSecret, err = readSecret("introspection-secret-file", o.introspectionFile)
 		wrong(next, err)
-		o.introspectionSecret = secret
 	}
-	if o.introspectionID == "" && o.introspectionSecret == "" && o.introspectionFile == "" {
-		return
+	if o.introspectionKey != "" {
+		var err error
+		i.Key, i.KeyID, err = readKey("introspection-key-file", o.introspectionKey)
+		wrong("make one, e.g. openssl genpkey -algorithm ed25519 -out key.pem", err)
 	}
-	if o.introspectionID == "" || o.introspectionSecret == "" {
-		wrong(next, errors.New("introspection: client id and secret are both needed"))
-		return
+	switch {
+	case given > 1:
+		wrong("keep one of them", fmt.Errorf("introspection: more than one of %s, introspection-secret-file and introspection-key-file is set", secretVariable))
+	case i.ClientID != "" && (i.ClientSecret != "" || i.Key != nil):
+		o.config.Introspection = i
+	case i.ClientID != "" || given > 0:
+		wrong(next, errors.New("introspection: client id and secret or key are both needed"))
 	}
-	o.config.Introspection = &bearer.Introspection{
-		ClientID: o.introspectionID, ClientSecret: o.introspectionSecret, AudienceOptional: o.introspectionAudienceOptional,
-	}
-}
-
-// readSecret reads the file of an option.
-func readSecret(option, path string) (string, error) {
-	raw, err := foreign.ReadGiven(path, maxSecretBytes)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", option, err)
-	}
-	return strings.TrimRight(string(raw), "\r\n"), nil
 }
 
 // configs are one configuration per resource. Where there are several, each

@@ -2,6 +2,12 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -54,17 +60,16 @@ func TestVerificationOptions(t *testing.T) {
 // Mistakes in them are reported together, and no secret is in a report.
 func TestVerificationMistakes(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	env := map[string]string{secretVariable: "s3cret-s3cret"}
 	code := run(t.Context(), []string{
 		"--issuer", "https://a.example https://a.example", "--cache-ttl", "soon", "--outage-grace", "-1s", "--leeway", "1h",
 		"--algorithm", "HS256", "--introspection-secret-file", "/does/not/exist", "--introspection-audience-optional=perhaps",
 		"--resource", "https://h.example/mcp http://h.example/b/mcp",
-	}, func(k string) string { return env[k] }, &stdout, &stderr)
+	}, noEnv, &stdout, &stderr)
 	if code != exitUsage {
 		t.Errorf("exit %d", code)
 	}
 	for _, want := range []string{
-		"error: cache-ttl:", "error: outage-grace:", "leeway 1h0m0s", `algorithm "HS256"`, "error: introspection-secret-file: " + secretVariable,
+		"error: cache-ttl:", "error: outage-grace:", "leeway 1h0m0s", `algorithm "HS256"`,
 		"error: introspection-secret-file: open", "error: introspection: client id", "introspection-audience-optional:",
 		"issuer https://a.example: given twice", "error: resource http://h.example/b/mcp",
 	} {
@@ -72,8 +77,54 @@ func TestVerificationMistakes(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, stderr.String())
 		}
 	}
-	if strings.Contains(stderr.String(), "s3cret") {
-		t.Error("the secret is in the report")
+}
+
+// Mistakes about the credentials for introspection: a key that is none, a public one, a
+// second way to sign in, an id alone. No secret is in a report.
+func TestIntrospectionMistakes(t *testing.T) {
+	public := write(t, `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`)
+	for name, tt := range map[string]struct {
+		secret string
+		args   []string
+		want   string
+	}{
+		"no key":      {"", []string{"--introspection-client", "c", "--introspection-key-file", write(t, "s3cret")}, "introspection-key-file: no private key"},
+		"public key":  {"", []string{"--introspection-client", "c", "--introspection-key-file", public}, "introspection-key-file: no private key"},
+		"no file":     {"", []string{"--introspection-client", "c", "--introspection-key-file", "/does/not/exist"}, "introspection-key-file: open"},
+		"two ways":    {"s3cret", []string{"--introspection-client", "c", "--introspection-secret-file", write(t, "s3cret")}, "more than one of"},
+		"id alone":    {"", []string{"--introspection-client", "c"}, "client id and secret or key"},
+		"secret only": {"s3cret", nil, "client id and secret or key"},
+	} {
+		_, mistakes := parsed(t, map[string]string{secretVariable: tt.secret}, append(tt.args, "--issuer", "https://a.example")...)
+		said := errors.Join(mistakes...)
+		if said == nil || !strings.Contains(said.Error(), tt.want) || strings.Contains(said.Error(), "s3cret") {
+			t.Errorf("%s: %v", name, said)
+		}
+	}
+}
+
+// Keys as openssl writes them and as a JWK become the configuration, the JWK's with its kid.
+func TestIntrospectionKeys(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"k1","x":%q,"d":%q}`,
+		base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey)), base64.RawURLEncoding.EncodeToString(key.Seed()))
+	for id, file := range map[string]string{
+		"": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), "k1": jwk,
+	} {
+		o, mistakes := parsed(t, nil, "--issuer", "https://a.example", "--introspection-client", "c", "--introspection-key-file", write(t, file))
+		if len(mistakes) != 0 {
+			t.Fatal(mistakes)
+		}
+		if i := o.config.Introspection; !key.Equal(i.Key) || i.KeyID != id || i.ClientSecret != "" {
+			t.Errorf("%q: %+v", id, i)
+		}
 	}
 }
 

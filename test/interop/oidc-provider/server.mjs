@@ -9,6 +9,7 @@
 // Prints "issuer URL" when it is ready. Options by environment:
 //   ACCESS_TTL  seconds an access token lives (3600)
 //   DCR         1 turns dynamic registration on
+//   OPAQUE      1 makes the tokens for resources opaque
 //   MANAGE      1 lets clients delete their registration (RFC 7592)
 //   CLIENT_ID   a native public client with redirect http://127.0.0.1/callback
 //   CLIENTS     more clients: a JSON array of client metadata
@@ -65,7 +66,7 @@ function clients() {
 
 function resourceServer(resource) {
   if (resources && !(resource in resources)) throw new errors.InvalidTarget();
-  return { scope: resources?.[resource] ?? '', audience: resource, accessTokenTTL: ttl, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES384' } } };
+  return { scope: resources?.[resource] ?? '', audience: resource, accessTokenTTL: ttl, accessTokenFormat: process.env.OPAQUE === '1' ? 'opaque' : 'jwt', jwt: { sign: { alg: 'ES384' } } };
 }
 
 function configuration() {
