@@ -68,7 +68,7 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	id, err := p.verify(r.Context(), p.clientAddress(r), token)
+	id, err := p.verify(r.Context(), p.cfg.ClientAddress(r), token)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -76,32 +76,32 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 		// Sessions are bound to the subject, so there must be one.
 		return Identity{}, errors.New("verifier returned an identity without subject")
 	}
-	for _, scope := range p.required {
+	for _, scope := range p.cfg.RequiredScopes {
 		if !slices.Contains(id.Scopes, scope) {
 			return Identity{}, &InsufficientScopeError{Scopes: p.scopes}
 		}
 	}
-	for name, allowed := range p.claims {
+	for name, allowed := range p.cfg.RequiredClaims {
 		if value, ok := id.Claims[name].(string); !ok || !slices.Contains(allowed, value) {
 			return Identity{}, fmt.Errorf("%s: %w", name, errClaim)
 		}
 	}
 	if !p.signedInWell(id) {
-		return Identity{}, &InsufficientAuthenticationError{ACRValues: p.acr, MaxAge: p.maxAge}
+		return Identity{}, &InsufficientAuthenticationError{ACRValues: p.cfg.ACRValues, MaxAge: p.cfg.MaxAge}
 	}
 	return id, nil
 }
 
 // signedInWell reports whether the sign-in behind a token suffices (RFC 9470 section 4).
 func (p *protection) signedInWell(id Identity) bool {
-	if acr, _ := id.Claims["acr"].(string); len(p.acr) > 0 && !slices.Contains(p.acr, acr) {
+	if acr, _ := id.Claims["acr"].(string); len(p.cfg.ACRValues) > 0 && !slices.Contains(p.cfg.ACRValues, acr) {
 		return false
 	}
-	if p.maxAge == 0 {
+	if p.cfg.MaxAge == 0 {
 		return true
 	}
 	at, ok := seconds(id.Claims["auth_time"])
-	return ok && time.Since(at) <= p.maxAge+p.leeway
+	return ok && time.Since(at) <= p.cfg.MaxAge+p.cfg.leeway()
 }
 
 // Refuse answers a request that failed with err, an error of [Resource.Authenticate],

@@ -45,7 +45,7 @@ func (p *Resource) MetadataURL() string { return p.metadataURL }
 func (p *Resource) Metadata() http.Handler {
 	doc := resourceMetadata{
 		Resource: p.identifier, ScopesSupported: p.scopes, BearerMethodsSupported: []string{"header"},
-		ResourceName: p.about.Name, Documentation: p.about.Documentation, Policy: p.about.Policy, Terms: p.about.Terms,
+		ResourceName: p.cfg.About.Name, Documentation: p.cfg.About.Documentation, Policy: p.cfg.About.Policy, Terms: p.cfg.About.Terms,
 	}
 	for _, issuer := range p.providers {
 		doc.AuthorizationServers = append(doc.AuthorizationServers, issuer.issuer)
@@ -56,7 +56,7 @@ func (p *Resource) Metadata() http.Handler {
 	_ = enc.Encode(doc) // of texts only
 	text := []byte(strings.TrimSuffix(body.String(), "\n"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p.relays && isIssuerPath(r.URL.EscapedPath()) {
+		if p.cfg.RelayIssuerMetadata && isIssuerPath(r.URL.EscapedPath()) {
 			p.relayIssuerMetadata(w, r)
 			return
 		}
@@ -69,7 +69,7 @@ func isIssuerPath(path string) bool { return path == oauthIssuerPath || path == 
 // answersMetadata reports whether a path is one of [Resource.Metadata].
 func (p *Resource) answersMetadata(path string) bool {
 	return path == metadataPath || strings.HasPrefix(path, metadataPath) && strings.HasSuffix(p.metadataURL, path) ||
-		p.relays && isIssuerPath(path)
+		p.cfg.RelayIssuerMetadata && isIssuerPath(path)
 }
 
 // IssuerMetadata returns the metadata of [Config.Issuer] as it has sent them (RFC 8414,

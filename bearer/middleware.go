@@ -50,7 +50,7 @@ func (p *Resource) Middleware(next http.Handler) http.Handler {
 			err = p.readForTool(w, r, id)
 		}
 		if err != nil {
-			p.log.InfoContext(r.Context(), "request refused", slog.String("reason", shownLine(err)))
+			p.cfg.Log.InfoContext(r.Context(), "request refused", slog.String("reason", shownLine(err)))
 			p.Refuse(w, r, err)
 			return
 		}
@@ -83,7 +83,7 @@ func allowPages(w http.ResponseWriter, r *http.Request) bool {
 // readForTool reads the message of a POST, if tools have scopes, and returns why its
 // sender may not send it. r gets the bytes that were read.
 func (p *Resource) readForTool(w http.ResponseWriter, r *http.Request, id Identity) error {
-	if len(p.toolScopes) == 0 || r.Method != http.MethodPost {
+	if len(p.cfg.ToolScopes) == 0 || r.Method != http.MethodPost {
 		return nil
 	}
 	if !plainJSON(r.Header) {

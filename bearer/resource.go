@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"sync"
-	"time"
 )
 
 // Resource is one protected resource (RFC 9728): what its clients are told, and which
@@ -24,20 +22,9 @@ type Resource struct {
 
 // protection is what all endpoints of a resource share.
 type protection struct {
-	resource   *url.URL
-	audiences  []string
-	about      About
-	scopes     []string // advertised
-	required   []string
-	toolScopes map[string][]string
-	claims     map[string][]string // required
-	acr        []string
-	maxAge     time.Duration
-	leeway     time.Duration
-	relays     bool // the issuer's metadata
-
-	log           *slog.Logger
-	clientAddress func(*http.Request) string
+	cfg       Config
+	audiences []string
+	scopes    []string // advertised
 
 	verify     func(ctx context.Context, client, token string) (Identity, error)
 	results    *cache          // nil with a verifier that is not the built-in one
@@ -68,19 +55,14 @@ func New(cfg Config) (*Resource, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	p := &protection{
-		resource: cfg.Resource, audiences: append([]string{cfg.Resource.String()}, cfg.Audiences...),
-		about: cfg.About, scopes: cfg.advertised(), required: cfg.RequiredScopes, toolScopes: maps.Clone(cfg.ToolScopes),
-		claims: cfg.RequiredClaims,
-		acr:    cfg.ACRValues, maxAge: cfg.MaxAge, leeway: cfg.leeway(), relays: cfg.RelayIssuerMetadata,
-		log: cfg.Log, clientAddress: cfg.ClientAddress,
+	cfg.ToolScopes = maps.Clone(cfg.ToolScopes)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if p.log == nil {
-		p.log = slog.New(slog.DiscardHandler)
+	if cfg.ClientAddress == nil {
+		cfg.ClientAddress = addressOf
 	}
-	if p.clientAddress == nil {
-		p.clientAddress = addressOf
-	}
+	p := &protection{cfg: cfg, scopes: cfg.advertised(), audiences: append([]string{cfg.Resource.String()}, cfg.Audiences...)}
 	p.join(&cfg)
 	p.prepareVerification(&cfg)
 	return (&Resource{protection: p}).At(cfg.Resource), nil
@@ -100,7 +82,7 @@ func (p *protection) join(cfg *Config) {
 	pool.users++
 	for _, issuer := range cfg.issuers() {
 		if pool.providers[issuer] == nil {
-			pool.providers[issuer] = newProvider(pool.life, issuer, cfg.HTTP, p.log)
+			pool.providers[issuer] = newProvider(pool.life, issuer, cfg.HTTP, cfg.Log)
 		}
 		p.providers = append(p.providers, pool.providers[issuer])
 	}
@@ -133,7 +115,7 @@ func (p *protection) prepareVerification(cfg *Config) {
 	switch {
 	case cfg.JWTOnly:
 	case cfg.Introspection != nil:
-		v.opaque = newIntrospection(p.providers[0], *cfg.Introspection, p.audiences, p.leeway)
+		v.opaque = newIntrospection(p.providers[0], *cfg.Introspection, p.audiences, p.cfg.leeway())
 	case len(cfg.RequiredScopes)+len(cfg.Clients)+len(cfg.ACRValues) == 0 && cfg.MaxAge == 0:
 		v.opaque = newUserinfo(p.providers[0], p.scopes)
 	}
@@ -157,7 +139,7 @@ func (p *Resource) At(endpoint *url.URL) *Resource {
 		path = "" // RFC 9728 section 3.1: only a slash right after the host is dropped
 	}
 	at := &Resource{
-		protection: p.protection, identifier: p.resource.String(),
+		protection: p.protection, identifier: p.cfg.Resource.String(),
 		metadataURL: endpoint.Scheme + "://" + endpoint.Host + metadataPath + path,
 	}
 	if name := endpoint.String(); slices.Contains(p.audiences, name) {

@@ -53,7 +53,7 @@ func RequireScope(scopes ...string) func(http.Handler) http.Handler {
 // MayCall returns an *[InsufficientScopeError] if id lacks a scope that the tool
 // needs, see [Config.ToolScopes].
 func (p *Resource) MayCall(id Identity, tool string) error {
-	return p.require(id, p.toolScopes[tool])
+	return p.require(id, p.cfg.ToolScopes[tool])
 }
 
 // require returns an *InsufficientScopeError if id lacks a scope of need. It names the
@@ -79,7 +79,7 @@ func (p *protection) require(id Identity, need []string) error {
 
 // ofUse reports whether some tool needs the scope.
 func (p *protection) ofUse(scope string) bool {
-	for _, need := range p.toolScopes {
+	for _, need := range p.cfg.ToolScopes {
 		if slices.Contains(need, scope) {
 			return true
 		}
