@@ -1,6 +1,8 @@
 package bearer
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -32,6 +34,36 @@ func TestScopesAndClientOfAJWT(t *testing.T) {
 		}
 		if id.Scopes == nil {
 			t.Errorf("%s: a JWT's scopes are known", name)
+		}
+	}
+}
+
+// RFC 6750 section 3.1: a token without a required claim is good and not for this
+// resource: 403, and no scope for which a client would ask a person in vain.
+func TestRequiredClaims(t *testing.T) {
+	i := newTestIssuer(t)
+	s := newServer(t, i, func(c *Config) {
+		c.RequiredClaims = map[string][]string{"organization_id": {"one", "two"}, "tid": {"t"}}
+	})
+	for name, tt := range map[string]struct {
+		claims map[string]any
+		want   int
+	}{
+		"one of them":    {map[string]any{"organization_id": "two", "tid": "t"}, 200},
+		"another":        {map[string]any{"organization_id": "three", "tid": "t"}, 403},
+		"not all":        {map[string]any{"organization_id": "one"}, 403},
+		"none":           {nil, 403},
+		"a list":         {map[string]any{"organization_id": []string{"one"}, "tid": "t"}, 403},
+		"another case":   {map[string]any{"organization_id": "One", "tid": "t"}, 403},
+		"another server": {map[string]any{"organization_id": "one", "tid": "t", "aud": "https://other.example"}, 401},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", "Bearer "+i.token(t, tokenParts{claims: tt.claims}))
+		w := httptest.NewRecorder()
+		s.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+		challenge := w.Header().Get("WWW-Authenticate")
+		if w.Code != tt.want || tt.want == 403 && (!strings.Contains(challenge, `error="insufficient_scope"`) || strings.Contains(challenge, ` scope="`)) {
+			t.Errorf("%s: %d, %s", name, w.Code, challenge)
 		}
 	}
 }

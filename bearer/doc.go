@@ -71,7 +71,8 @@
 // bound to a resource, so a valid audience is never refused because of them. Only
 // [Config.RequiredScopes], for every request, [Config.ToolScopes], for calls of a tool,
 // and [RequireScope] are enforced, by exact comparison; no scope implies another. A 403
-// names all scopes that the client should have then.
+// names all scopes that the client should have then. A token that lacks one of
+// [Config.RequiredClaims] is 403 as well, without a scope, since none mends it.
 //
 // # What it does not do
 //

@@ -15,7 +15,8 @@
 //  4. Discovery documents (layout.go), the page for people (page.go) and /healthz are
 //     answered without a token. For all else there is 503 while the server stops (underway.go).
 //  5. There [bearer.Resource] finds out who calls, on every request of every method, or
-//     refuses (front.go): 400, 401, 403, 503. A subject with too many requests gets 429.
+//     refuses (front.go): 400, 401, 403, 503. A subject with too many requests gets 429. With [Config.Profiles] what the token
+//     does not say of a person is added, without a word where that fails.
 //  6. Method and content type are checked, and the message is read as its bytes
 //     come: 405, 415, 413, and 408 if they come too slowly (body.go). Then it takes a
 //     place among the calls, or as a listen request among the streams, and its
