@@ -321,9 +321,6 @@ func (o *options) parseAddresses(wrong func(string, error)) {
 			o.others = append(o.others, u)
 		}
 	}
-	if len(o.others) > 0 && o.busURL != "" {
-		wrong("run one process for each resource", errors.New("bus: it serves one resource only"))
-	}
 }
 
 func parseResource(resource string, wrong func(string, error)) *url.URL {

@@ -127,14 +127,6 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		cfg.Issuer = provider.Issuer()
 		printDev(stdout, cfg.Resource, cfg.Upstream == nil && cfg.ForwardAuth == nil)
 	}
-	if o.busURL != "" {
-		connection, err := bus.Dial(o.busURL, cfg.Resource.String(), log)
-		if err != nil {
-			return fmt.Errorf("start: %w", err)
-		}
-		defer func() { _ = connection.Close() }()
-		cfg.Bus = connection
-	}
 	if o.collector != "" {
 		tracer, stop := startTracing(ctx, o.collector, o.ratio, cfg.Version, log)
 		defer stop()
@@ -145,7 +137,13 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	}
 	registry := newRegistry()
 	cfg.Metrics = registry
-	handler, err := server.NewGroup(o.configs(cfg)...)
+	configs := o.configs(cfg)
+	leave, err := o.connect(configs, log)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	defer leave()
+	handler, err := server.NewGroup(configs...)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
@@ -164,6 +162,31 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		notify(getenv, "READY=1")
 		return nil
 	}, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, o.drain, log) })
+}
+
+// connect gives each resource a bus of its own, over the same Redis: replicas and sessions of
+// one are nothing to the others.
+func (o *options) connect(configs []server.Config, log *slog.Logger) (leave func(), err error) {
+	var all []*bus.Redis
+	leave = func() {
+		for _, b := range all {
+			_ = b.Close()
+		}
+	}
+	for k := range configs {
+		if o.busURL == "" {
+			break
+		}
+		resource := configs[k].Resource.String()
+		connection, err := bus.Dial(o.busURL, resource, log.With("resource", resource))
+		if err != nil {
+			leave()
+			return nil, err
+		}
+		all = append(all, connection)
+		configs[k].Bus = connection
+	}
+	return leave, nil
 }
 
 // behind names the upstream, if there is one.

@@ -81,7 +81,8 @@ type cluster struct {
 	replicas []*replica
 }
 
-func newCluster(t *testing.T) *cluster {
+// newCluster is a cluster for resources at paths, or for one at /mcp.
+func newCluster(t *testing.T, paths ...string) *cluster {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Setenv(real.Require, "1")
@@ -103,9 +104,13 @@ func newCluster(t *testing.T) *cluster {
 	// In the text the upstream stands before listen, so there is one %s only.
 	nginx := real.Nginx(t, text)
 	c.base = "http://" + nginx.Address
+	resources := c.base + "/mcp"
+	if len(paths) > 0 {
+		resources = c.base + strings.Join(paths, " "+c.base)
+	}
 	for _, r := range c.replicas {
 		r.args = []string{
-			"--issuer", c.URL, "--resource", c.base + "/mcp", "--listen", r.listen, "--ops-listen", r.ops,
+			"--issuer", c.URL, "--resource", resources, "--listen", r.listen, "--ops-listen", r.ops,
 			"--bus", "redis://" + c.redis.Address, "--stateful", "--trusted-proxy", "127.0.0.1", "--log-level", "warn",
 		}
 		r.start(t)

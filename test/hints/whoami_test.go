@@ -75,7 +75,6 @@ func ofWhoami() (all []row) {
 		{"give both, or neither behind a proxy that terminates TLS", "--tls-cert cert.pem", "--tls-cert cert.pem --tls-key key.pem"},
 		{"both must be PEM files that belong together", "--tls-cert key.pem --tls-key key.pem", "--tls-cert cert.pem --tls-key key.pem"},
 		{"give the public URL that clients use, e.g. https://mcp.example.com/mcp", "--resource mcp.example.com", "--resource https://mcp.example.com/mcp"},
-		{"run one process for each resource", "--resource 'https://a.example/mcp https://b.example/mcp' --bus redis://127.0.0.1:9", "--resource https://a.example/mcp"},
 		{"the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc", "--config bad.yaml", "--config good.yaml"},
 		{"make one, e.g. openssl genpkey -algorithm ed25519 -out key.pem", "--introspection-client c --introspection-key-file secret", "--introspection-client c --introspection-key-file key.pem"},
 		{"give --introspection-client, and WHOAMI_INTROSPECTION_SECRET, --introspection-secret-file or --introspection-key-file", "--introspection-client c", "--introspection-client c --introspection-secret-file secret"},
