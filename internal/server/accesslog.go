@@ -23,10 +23,12 @@ type requestRecordKey struct{}
 // goroutine that serves the request.
 type requestRecord struct {
 	http.ResponseWriter
-	client  string // address, see [clientAddress]
-	status  int
-	subject string
-	reason  error
+	client string // address, see [clientAddress]
+	status int
+	// upstream is the status of the upstream's answer; 0 without one.
+	upstream int
+	subject  string
+	reason   error
 	// resource is what the token was checked for; nil until it was.
 	resource *bearer.Resource
 	written  func() // called with the first bytes of the answer; nil: nobody asks
@@ -119,6 +121,9 @@ func (s *front) logged(w http.ResponseWriter, r *http.Request, name string,
 		}
 		if span.SpanContext().IsSampled() {
 			attrs = append(attrs, slog.String("trace_id", span.SpanContext().TraceID().String()))
+		}
+		if e.upstream != 0 {
+			attrs = append(attrs, slog.Int("upstream_status", e.upstream))
 		}
 		if e.subject != "" {
 			attrs = append(attrs, slog.String("subject", e.subject))

@@ -33,7 +33,7 @@
 //
 // [New] puts it together (server.go, protection.go, lifecycle.go) from a [Config] (config.go) with [Operations]
 // (operations.go), [NewGroup] for several resources (group.go). What an operator sees of
-// it: metrics.go, verificationmetrics.go, upstreammetrics.go, tracing.go, operationshandler.go.
+// it: metrics.go, verificationmetrics.go, upstreammetrics.go, upstreamtools.go, tracing.go, operationshandler.go.
 //
 // # Sessions and replicas
 //

@@ -21,6 +21,7 @@ type upstream struct {
 	gateway  *gateway.Gateway
 	sessions SessionStore
 	seen     *upstreamMetrics
+	tools    *toolNames
 }
 
 func newUpstream(f *front, cfg *Config) (*upstream, error) {
@@ -31,7 +32,7 @@ func newUpstream(f *front, cfg *Config) (*upstream, error) {
 		return nil, err
 	}
 	context.AfterFunc(f.life, g.Close)
-	u := &upstream{front: f, gateway: g, sessions: newMemorySessions()}
+	u := &upstream{front: f, gateway: g, sessions: newMemorySessions(), tools: newToolNames(cfg.ToolScopes, f.log)}
 	if f.ops.Bus != nil {
 		u.sessions = f.ops.Bus
 	}
@@ -72,6 +73,8 @@ func (u *upstream) post(w http.ResponseWriter, r *http.Request, id bearer.Identi
 		w.WriteHeader(http.StatusAccepted)
 	case listens(r, in.Message):
 		u.subscribe(w, r, in, c)
+	case in.Method == string(mcp.MethodToolsList):
+		u.pass(w, r, c, s, &gateway.Relay{}, u.tools.watch)
 	default:
 		u.pass(w, r, c, s, &gateway.Relay{})
 	}
@@ -126,11 +129,14 @@ func (f *front) traceOf(r *http.Request) http.Header {
 	return h
 }
 
-// pass sends a call, and its answer back.
-func (u *upstream) pass(w http.ResponseWriter, r *http.Request, c gateway.Call, s upstreamSession, l *gateway.Relay) {
+// pass sends a call, and its answer back, at which others may look.
+func (u *upstream) pass(w http.ResponseWriter, r *http.Request, c gateway.Call, s upstreamSession, l *gateway.Relay, look ...func(*http.Response)) {
 	resp, ok := u.send(w, r, c.Body, func() (*http.Response, error) { return u.gateway.Streamable(r.Context(), c) })
 	if !ok {
 		return
+	}
+	for _, f := range look {
+		f(resp)
 	}
 	if resp.StatusCode == http.StatusNotFound || r.Method == http.MethodDelete && resp.StatusCode < 300 {
 		u.forget(r, s)
@@ -148,6 +154,7 @@ func (u *upstream) send(w http.ResponseWriter, r *http.Request, body []byte, ask
 	resp, err := ask()
 	took := time.Since(start)
 	if err == nil {
+		recordOf(r.Context()).upstream = resp.StatusCode
 		u.seen.answered(strconv.Itoa(resp.StatusCode/100)+"xx", took)
 		return resp, true
 	}

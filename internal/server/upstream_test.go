@@ -513,3 +513,23 @@ func TestGatewayTakesEndpointsOfTheUpstreamOnly(t *testing.T) {
 		}
 	}
 }
+
+// A tool that is misspelt in the configuration is told of once, when a list of the upstream
+// has been seen; the log has what the upstream answered.
+func TestGatewayTellsOfToolsThatAreNotThere(t *testing.T) {
+	i := newTestIssuer(t)
+	var log syncBuffer
+	l := startGateway(t, i, startUpstream(t, sdkUpstream()), func(c *Config) {
+		c.Log = log.logger()
+		c.ToolScopes = map[string][]string{"read": {"a"}, "reed": {"b"}}
+	})
+	session := connectSDK(t, &mcp.StreamableClientTransport{Endpoint: l.url + "/mcp", HTTPClient: l.clientFor(t, i, "alice")})
+	for range 2 {
+		if list, err := session.ListTools(t.Context(), nil); err != nil || len(list.Tools) != 1 {
+			t.Fatal(list, err)
+		}
+	}
+	if said := log.String(); strings.Count(said, "tool-scope names") != 1 || !strings.Contains(said, "tools=reed") || !strings.Contains(said, "upstream_status=200") {
+		t.Errorf("the log says %s", said)
+	}
+}

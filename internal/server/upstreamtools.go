@@ -1,0 +1,76 @@
+package server
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// maxToolList bounds how much of a list of tools is looked at.
+const maxToolList = 1 << 20
+
+// toolNames are the tools that have scopes, of which no list of the upstream has told yet.
+// One that is misspelt leaves the tool it is meant for without any: nothing else tells that,
+// as the tools are not known before somebody asks for them.
+type toolNames struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	unseen []string
+}
+
+func newToolNames(scopes map[string][]string, log *slog.Logger) *toolNames {
+	return &toolNames{log: log, unseen: slices.Sorted(maps.Keys(scopes))}
+}
+
+// watch looks at a list of tools while it is passed on.
+func (t *toolNames) watch(resp *http.Response) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.unseen) > 0 && resp.StatusCode == http.StatusOK {
+		resp.Body = &toolList{ReadCloser: resp.Body, names: t}
+	}
+}
+
+// listed warns, once, of names that a whole list does not have.
+func (t *toolNames) listed(list []byte) {
+	if !bytes.Contains(list, []byte(`"tools"`)) || bytes.Contains(list, []byte(`"nextCursor"`)) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	missing := slices.DeleteFunc(t.unseen, func(name string) bool { return bytes.Contains(list, []byte(strconv.Quote(name))) })
+	if t.unseen = nil; len(missing) > 0 {
+		t.log.Warn("tool-scope names tools that the upstream did not list, so they protect nothing if they are misspelt",
+			slog.String("tools", strings.Join(missing, " ")))
+	}
+}
+
+type toolList struct {
+	io.ReadCloser
+	names *toolNames
+	seen  []byte
+}
+
+// Read implements io.Reader.
+func (l *toolList) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if len(l.seen) < maxToolList {
+		l.seen = append(l.seen, p[:n]...)
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (l *toolList) Close() error {
+	if len(l.seen) < maxToolList {
+		l.names.listed(l.seen)
+	}
+	return l.ReadCloser.Close()
+}
