@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -44,78 +43,6 @@ func TestIngressFitsTogether(t *testing.T) {
 	quiet, err := time.ParseDuration(at(t, ingress, "metadata", "annotations", "nginx.ingress.kubernetes.io/proxy-read-timeout").(string) + "s")
 	if err != nil || quiet < 2*25*time.Second { // --heartbeat
 		t.Errorf("streams are cut after %v, %v", quiet, err)
-	}
-}
-
-// metrics are the names of all metrics that the server registers.
-func metrics(t *testing.T) map[string]bool {
-	t.Helper()
-	names := map[string]bool{}
-	for _, source := range serverSources(t) {
-		for _, m := range regexp.MustCompile(`(?:Name: |gaugeOf\()"(whoami_[a-z_]+)"`).FindAllStringSubmatch(source, -1) {
-			names[m[1]] = true
-		}
-	}
-	if len(names) < 14 {
-		t.Fatalf("only %d metrics found", len(names))
-	}
-	return names
-}
-
-func serverSources(t *testing.T) (texts []string) {
-	t.Helper()
-	files, err := filepath.Glob("../../internal/server/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts = append(texts, string(text))
-	}
-	return texts
-}
-
-// The page has a row for each metric.
-func TestMetricsInTheDocs(t *testing.T) {
-	page := read(t, "../docs/deploying.md")
-	for name := range metrics(t) {
-		if !strings.Contains(page, "| `"+name+"`") {
-			t.Errorf("docs/deploying.md does not explain %s", name)
-		}
-	}
-}
-
-// Alerts ask for metrics that are there, for values of labels that the server writes, and
-// say what to do.
-func TestAlertsNameWhatIsThere(t *testing.T) {
-	known, sources := metrics(t), strings.Join(serverSources(t), "\n")
-	rules, _ := at(t, documents(t, read(t, "prometheus/alerts.yaml"))[0], "groups", 0, "rules").([]any)
-	if len(rules) < 5 {
-		t.Fatalf("%d alerts", len(rules))
-	}
-	for _, rule := range rules {
-		name, expr := at(t, rule, "alert"), at(t, rule, "expr").(string)
-		for _, metric := range regexp.MustCompile(`whoami_[a-z_]+`).FindAllString(expr, -1) {
-			if !known[strings.TrimSuffix(metric, "_bucket")] {
-				t.Errorf("%v asks for %s", name, metric)
-			}
-		}
-		for _, m := range regexp.MustCompile(`(?:verdict|limit)=~?"([^"]+)"`).FindAllStringSubmatch(expr, -1) {
-			for value := range strings.SplitSeq(m[1], "|") {
-				if !strings.Contains(sources, `"`+value+`"`) {
-					t.Errorf("%v asks for %s, which no label has", name, value)
-				}
-			}
-		}
-		for _, part := range [][]any{{"for"}, {"labels", "severity"}, {"annotations", "summary"}, {"annotations", "description"}} {
-			at(t, rule, part...) // fails where nothing is
-		}
 	}
 }
 

@@ -75,6 +75,18 @@ func Caddy(t testing.TB, config string) *Service {
 	return s
 }
 
+// Prometheus starts Prometheus with a configuration in a folder, and an address of its own.
+// It ends with the test.
+func Prometheus(t testing.TB, config string) *Service {
+	t.Helper()
+	path := Program(t, "prometheus", "apt-get install prometheus")
+	s := &Service{Address: FreeAddress(t), name: path, dir: t.TempDir()}
+	s.args = []string{"--config.file", config, "--storage.tsdb.path", s.dir, "--web.listen-address", s.Address, "--log.level", "warn"}
+	s.Start(t)
+	t.Cleanup(func() { s.Kill(t) })
+	return s
+}
+
 // FreeAddress returns a loopback address that was free a moment ago.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
