@@ -270,7 +270,12 @@ func (s *stream) call(ctx context.Context, id int) error {
 	if err == nil {
 		_ = resp.Body.Close()
 	} else if !errors.Is(err, errAgain) {
-		return err
+		select {
+		case <-gone: // servers have several words for that
+			return errNoSession
+		default:
+			return err
+		}
 	}
 	// What was refused for a moment may have been taken all the same: then the
 	// answer comes, and there is no need to ask twice.

@@ -8,4 +8,5 @@
 //     own user.
 //  3. In the second test a replica is killed and Redis restarted meanwhile:
 //     clients may have to reconnect, and nothing more.
+//  4. The same for two replicas of the gateway, with no Redis: they share a secret.
 package cluster

@@ -44,7 +44,7 @@ func (r *replica) start(t *testing.T) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		return strings.Contains(string(body), `"bus":"up"`)
+		return resp.StatusCode == http.StatusOK && !strings.Contains(string(body), `"bus":"down"`)
 	})
 }
 
@@ -87,7 +87,27 @@ func newCluster(t *testing.T, paths ...string) *cluster {
 	if os.Getenv("CI") == "true" {
 		t.Setenv(real.Require, "1")
 	}
-	c := &cluster{Issuer: issuer.Start(t), redis: real.Redis(t)}
+	c := behindNginx(t)
+	c.redis = real.Redis(t)
+	resources := c.base + "/mcp"
+	if len(paths) > 0 {
+		resources = c.base + strings.Join(paths, " "+c.base)
+	}
+	for _, r := range c.replicas {
+		r.args = []string{
+			"--issuer", c.URL, "--resource", resources, "--listen", r.listen, "--ops-listen", r.ops,
+			"--bus", "redis://" + c.redis.Address, "--stateful", "--trusted-proxy", "127.0.0.1", "--log-level", "warn",
+		}
+		r.start(t)
+		t.Cleanup(r.kill)
+	}
+	return c
+}
+
+// behindNginx are two replicas that are to be started, with nginx before them.
+func behindNginx(t *testing.T) *cluster {
+	t.Helper()
+	c := &cluster{Issuer: issuer.Start(t)}
 	config, err := os.ReadFile("../../deploy/compose/nginx.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -104,18 +124,6 @@ func newCluster(t *testing.T, paths ...string) *cluster {
 	// In the text the upstream stands before listen, so there is one %s only.
 	nginx := real.Nginx(t, text)
 	c.base = "http://" + nginx.Address
-	resources := c.base + "/mcp"
-	if len(paths) > 0 {
-		resources = c.base + strings.Join(paths, " "+c.base)
-	}
-	for _, r := range c.replicas {
-		r.args = []string{
-			"--issuer", c.URL, "--resource", resources, "--listen", r.listen, "--ops-listen", r.ops,
-			"--bus", "redis://" + c.redis.Address, "--stateful", "--trusted-proxy", "127.0.0.1", "--log-level", "warn",
-		}
-		r.start(t)
-		t.Cleanup(r.kill)
-	}
 	return c
 }
 
