@@ -89,10 +89,11 @@ type uninstallItem struct {
 	Problem string   `json:"problem,omitzero"`
 	Next    string   `json:"next,omitzero"`
 
-	host  hosts.Host
-	login store.Entry
-	err   error
-	stays bool // nothing is tried
+	host   hosts.Host
+	login  store.Entry
+	err    error
+	stays  bool // nothing is tried
+	absent bool // a key that somebody else has removed
 }
 
 // programReport says where this program is from, and how it is removed.
@@ -209,6 +210,8 @@ func (u *uninstaller) say(i uninstallItem) {
 	}
 	switch {
 	case !i.Done:
+	case i.absent:
+		u.term.Print("there was no key any more: %s", i.what())
 	case i.Kind == "entry":
 		u.term.Print("removed entry: %s, from %s", i.what(), i.File)
 	case len(i.Left) > 0:

@@ -259,7 +259,9 @@ func (u *uninstaller) removeStored(ctx context.Context, i *uninstallItem) error 
 	case len(entries) > 0: // the key opens them
 		return storeError{fmt.Errorf("logins are kept there: %d", len(entries))}
 	case i.Kind == "key":
-		_, err = st.DeleteKey(ctx)
+		var deleted bool
+		deleted, err = st.DeleteKey(ctx)
+		i.absent = err == nil && !deleted
 	case st.MayHaveKey() && u.keyStays(i.File):
 		return storeError{errors.New("it says that the keyring holds a key")}
 	default:

@@ -69,6 +69,14 @@ func TestSecretServiceLogin(t *testing.T) {
 	if idp.Stats().Revocations == 0 {
 		t.Error("the login was not revoked")
 	}
+	// What an earlier sign-in has left, whose key is gone.
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(state, "key.lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want(t, run(t, env, binary.Build(t, "mcp-login"), "uninstall", "--write"), "there was no key any more: ", "removed folder: "+state)
 }
 
 // keysOfOurs counts what the keyring holds of mcp-login.
