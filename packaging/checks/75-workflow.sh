@@ -12,11 +12,11 @@ started=()
 declare -A secrets
 trap '[ ${#started[@]} = 0 ] || kill "${started[@]}"' EXIT
 
-# plan is what the workflow does in which order: the jobs, what they may, and what each
-# command is given.
+# plan is when the workflow runs, with what for all, and what it does in which order: the jobs,
+# what they may, and what each command is given.
 plan() {
-  awk '/^jobs:/ { on = 1; next } !on { next }
-    { sub(/ *#.*/, "") }
+  awk '{ sub(/ *#.*/, "") } /^jobs:/ { on = 1; next }
+    !on { if (NF && !/^name:/) { $1 = $1; printf "%s%s", line, $0; line = "\n" } next }
     /^  [a-z]+:$/ || /^ *environment:/ || /: (read|write)$/ { $1 = $1; printf "%s%s", line, $0; line = "\n" }
     / run: / { sub(/.* run: /, ""); printf "\nrun: %s", $0 }
     /^ +[A-Z_]+: / { printf " with %s", substr($1, 1, length($1) - 1) }
@@ -26,6 +26,13 @@ plan() {
 # planned says what it should be: nobody gets more than is written here.
 planned() {
   diff - <(plan) >&2 <<'END' || fail "the plan of release.yml is another: say here what is right"
+on:
+push:
+tags: ["v*"]
+permissions:
+contents: read
+concurrency:
+group: release-${{ github.ref }}
 release:
 environment: release
 contents: write
@@ -178,6 +185,13 @@ pushed() {
       '"architecture":"amd64" "architecture":"arm64"' ] || fail "$name is not in the registry"
     grep -q "^$name-digest=sha256:" "$WORK/output" || fail "the workflow does not learn the digest of $name"
   done
+  # An older version that is pushed once more does not become the latest.
+  for name in mcp-login whoami-server; do
+    for said in 9999.0.0 latest; do skopeo copy -q --all "oci-archive:release/images/whoami-server.oci.tar" "docker://$image/$name:$said"; done
+  done
+  said=$(skopeo inspect --format '{{.Digest}}' "docker://$image/mcp-login:latest")
+  packaging/images/push release/images >/dev/null
+  [ "$(skopeo inspect --format '{{.Digest}}' "docker://$image/mcp-login:latest")" = "$said" ] || fail "an older version becomes the latest"
   mkdir "$WORK/others"
   for name in mcp-login whoami-server; do ln -s "$PWD/release/images/whoami-server.oci.tar" "$WORK/others/$name.oci.tar"; done
   said=$(packaging/images/push "$WORK/others" 2>&1) && fail "a published image is replaced"
