@@ -106,6 +106,17 @@ releases=http://example.invalid refused "is no https:// address"
 releases=http://127.0.0.1:1 refused "could not be downloaded"
 refused "is not an option" --help-me
 
+# A program of somebody else stays, also one that is a link to nowhere.
+mkdir -p "$home/.local/bin"
+for make in "cp $WORK/before" "ln -s /nowhere"; do
+  $make "$home/.local/bin/mcp-login"
+  run_script && fail "another program is replaced"
+  said "is there already, and not by this script"
+  [ ! -e "$home/.local/share/mcp-login" ] || fail "something was installed beside another program"
+  rm "$home/.local/bin/mcp-login" || fail "another program is gone"
+done
+rmdir "$home/.local/bin"
+
 # What arrived in part does nothing.
 for ((bytes = 200; bytes < $(wc -c <"$WORK/install.sh") - 12; bytes += 200)); do
   head -c $bytes "$WORK/install.sh" | env -i HOME="$home" PATH="$PATH" MCP_LOGIN_RELEASES="$releases" dash >/dev/null 2>&1 || true

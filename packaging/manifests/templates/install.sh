@@ -135,6 +135,15 @@ put() {
   } || fail "$to could not be written" "make room or ask for the right to write there; --uninstall takes away what has come so far"
 }
 
+# not_anothers ends an installation where a program is that this script has not put there.
+not_anothers() {
+  program=$prefix/bin/mcp-login
+  if [ -e "$program" ] || [ -L "$program" ]; then
+    grep -qxF bin/mcp-login "$prefix/$list" 2>/dev/null ||
+      fail "$program is there already, and not by this script; nothing was installed" "move it away and run this again, or choose another place with --prefix FOLDER"
+  fi
+}
+
 # install_files puts the program into its place, and after it what goes with it.
 install_files() {
   put "$work/content/mcp-login" bin/mcp-login 755
@@ -215,6 +224,7 @@ main() {
     uninstall
     return
   fi
+  not_anothers
   system=$(system)
   download
   install_files
