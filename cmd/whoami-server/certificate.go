@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // certificatePause is how often it is looked whether the files have changed.
@@ -72,6 +74,16 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.pair, c.stamp = &pair, stamp
 	c.log.Info("the certificate was read again")
 	return c.pair, nil
+}
+
+// expiry says when the certificate ends. Whoever asks also has it read again, as a client does.
+func (c *certificate) expiry() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "whoami_certificate_expiry_timestamp_seconds", Help: "When the certificate of --tls-cert ends, in seconds since 1970.",
+	}, func() float64 {
+		pair, _ := c.get(nil) // there is always one
+		return float64(pair.Leaf.NotAfter.Unix())
+	})
 }
 
 // config is for a server. HTTP/2 is offered: a page may hold more streams then.

@@ -135,7 +135,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	if cfg.Profiles = o.profiles(log); cfg.Profiles != nil {
 		defer cfg.Profiles.Close()
 	}
-	registry := newRegistry()
+	registry := newRegistry(l.certificate)
 	cfg.Metrics = registry
 	configs := o.configs(cfg)
 	leave, err := o.connect(configs, log)
@@ -253,9 +253,12 @@ func newLog(o *options, to io.Writer) *slog.Logger {
 }
 
 // newRegistry also counts what the process itself takes.
-func newRegistry() *prometheus.Registry {
+func newRegistry(own *certificate) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if own != nil {
+		r.MustRegister(own.expiry())
+	}
 	return r
 }
 

@@ -50,7 +50,7 @@ func TestIngressFitsTogether(t *testing.T) {
 // the address that it knows, and plain HTTP leads to https.
 func TestNginxEndsTLS(t *testing.T) {
 	folder, server, plain := t.TempDir(), real.FreeAddress(t), real.FreeAddress(t)
-	certify(t, folder)
+	certify(t, folder, time.Hour)
 	site := strings.NewReplacer("listen 443 ssl;", "listen %s ssl;", "listen 80;", "listen "+plain+";",
 		"127.0.0.1:3001", server, "/etc/letsencrypt/live/mcp.example.com", folder).Replace(read(t, "nginx/whoami-server.conf"))
 	nginx := real.Nginx(t, "events {}\nhttp {\naccess_log off;\n"+site+"}\n")
@@ -83,13 +83,13 @@ func TestNginxEndsTLS(t *testing.T) {
 }
 
 // certify puts a certificate and its key into a folder, as certbot names them.
-func certify(t *testing.T, folder string) {
+func certify(t *testing.T, folder string, lasts time.Duration) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"mcp.example.com"}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"mcp.example.com"}, NotAfter: time.Now().Add(lasts)}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

@@ -29,8 +29,9 @@ import (
 // each panel of the dashboard has something to show, with the labels that its legend names,
 // and the table in docs/deploying.md names the metrics and labels that are there, no more.
 func TestPrometheusWatches(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t)
-	prometheus := monitored(t, p.server.ops, p.gateway.ops, p.spare.ops)
+	prometheus := monitored(t, p.server.ops, p.gateway.ops, p.spare.ops, p.byTLS.ops)
 	p.trouble.Store(true)
 	p.spare.kill()
 	p.redis.Kill(t)
@@ -46,25 +47,29 @@ func TestPrometheusWatches(t *testing.T) {
 	p.trouble.Store(false)
 	p.spare.start(t)
 	p.redis.Start(t)
+	certify(t, p.certificates, 90*24*time.Hour)
 	binary.Until(t, "the end of all alerts", func() bool { return len(prometheus.firing(t)) == 0 })
 }
 
 // patient is what is watched: programs that real requests reach.
 type patient struct {
-	server, gateway, spare *watched
-	redis                  *real.Service
-	trouble                atomic.Bool
+	server, gateway, spare, byTLS *watched
+	redis                         *real.Service
+	certificates                  string // the folder of byTLS
+	trouble                       atomic.Bool
 }
 
 func newPatient(t *testing.T) *patient {
 	t.Helper()
-	p := &patient{redis: real.Redis(t)}
+	p := &patient{redis: real.Redis(t), certificates: t.TempDir()}
 	idp := issuer.Start(t)
 	upstream := httptest.NewServer(http.HandlerFunc(moody))
 	t.Cleanup(upstream.Close)
 	p.server = watch(t, idp, "--bus", "redis://"+p.redis.Address, "--total-streams", "1")
 	p.gateway = watch(t, idp, "--upstream", upstream.URL+"/mcp")
 	p.spare = watch(t, idp)
+	certify(t, p.certificates, time.Hour)
+	p.byTLS = watch(t, idp, "--tls-cert", filepath.Join(p.certificates, "fullchain.pem"), "--tls-key", filepath.Join(p.certificates, "privkey.pem"))
 	var n atomic.Int64
 	badToken := func() string { return idp.Token(t, fmt.Sprint(n.Add(1)), "https://elsewhere.example") }
 	opaque := func() string { return fmt.Sprint("opaque", n.Add(1)) }
