@@ -72,9 +72,11 @@ func (i *introspector) ask(ctx context.Context, meta metadata, token string) (Id
 	if err != nil {
 		return Identity{}, &unanswered{err: fmt.Errorf("introspection: %w", err)}
 	}
-	if status != http.StatusOK {
-		// 401 is about this server's credentials (RFC 7662 section 2.3), so
-		// no status but 200 says anything about the token.
+	switch status {
+	case http.StatusOK:
+	case http.StatusUnauthorized: // RFC 7662 section 2.3
+		return Identity{}, &unanswered{err: errors.New("introspection answered 401: it refuses this server's own credentials")}
+	default: // no status but 200 says anything about the token
 		return Identity{}, noVerdict("introspection", status, header)
 	}
 	return i.judge(body)

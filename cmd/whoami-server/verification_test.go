@@ -128,6 +128,45 @@ func TestIntrospectionKeys(t *testing.T) {
 	}
 }
 
+// With a key of devidp's client the server signs in there without a secret; with another key
+// there is no verdict, and the log says that the credentials are refused.
+func TestIntrospectionByKey(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, other, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{Clients: []devidp.Client{{ID: "app", Keys: []devidp.Key{{Public: public}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	token, err := idp.IssueToken(devidp.TokenRequest{ClientID: "app", Scopes: []string{"openid"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, key := range map[int]ed25519.PrivateKey{200: private, 503: other} {
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := write(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+		p := start(t, "--issuer", idp.Issuer(), "--listen", "127.0.0.1:0", "--introspection-client", "app", "--introspection-key-file", file, "--introspection-audience-optional")
+		if got := callTool(t, p.resource, token, "whoami"); got != want {
+			t.Errorf("%d, want %d", got, want)
+		}
+		if code := p.stop(); code != exitOK {
+			t.Errorf("exit %d", code)
+		}
+		if said := p.stderr.String(); (want == 503) != strings.Contains(said, "refuses this server's own credentials") {
+			t.Errorf("%d: the log is %s", want, said)
+		}
+	}
+}
+
 // Two resources by flags: each has its own tokens. Two that cannot be told apart
 // do not start.
 func TestTwoResources(t *testing.T) {
