@@ -46,6 +46,17 @@ func TestOneWayToAPerson(t *testing.T) {
 	}
 }
 
+// A time in the log has its unit in the name, as duration_ms: slog.Duration writes bare
+// nanoseconds into JSON.
+func TestLoggedTimesHaveAUnit(t *testing.T) {
+	bare := "slog.Duration" + "("
+	for _, path := range sources(t) {
+		if strings.Contains(string(readFile(t, path)), bare) {
+			t.Errorf("%s: slog.Int64(\"…_ms\", d.Milliseconds()) has a unit", path)
+		}
+	}
+}
+
 func readFile(t *testing.T, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)

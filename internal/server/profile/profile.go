@@ -160,7 +160,7 @@ func (s *Source) ask(user string) map[string]any {
 		s.log.Warn("a caller's profile was not looked up", slog.Any("error", err))
 	default:
 		s.paused = now.Add(pause)
-		s.log.Warn("a caller's profile could not be looked up", slog.Any("error", err), slog.Duration("pause", pause))
+		s.log.Warn("a caller's profile could not be looked up", slog.Any("error", err), slog.Int64("pause_ms", pause.Milliseconds()))
 	}
 	return claims
 }
