@@ -14,7 +14,7 @@ import (
 )
 
 // profileVariable has the secret of --profile-client.
-const profileVariable = "WHOAMI_PROFILE_SECRET" //nolint:gosec // the name of a secret is none
+const profileVariable = "WHOAMI_PROFILE_SECRET"
 
 // organizationScope is what Logto wants of a login before it names an organization.
 const organizationScope = "urn:logto:scope:organizations"
@@ -56,8 +56,10 @@ func (o *options) parseLogto(wrong func(next string, err error)) {
 	case bearer.CheckIssuer(tenant) != nil || err != nil || u.Path != "":
 		next := "give the address of the tenant, e.g. --logto https://TENANT.logto.app"
 		if meant, ok := commandline.Address(tenant); ok {
-			if m, err := url.Parse(meant); err == nil && m.Host != "" && bearer.CheckIssuer(m.Scheme+"://"+m.Host) == nil {
-				next = "write --logto " + m.Scheme + "://" + m.Host
+			if m, err := url.Parse(meant); err == nil && m.Host != "" {
+				if tenant := m.Scheme + "://" + m.Host; bearer.CheckIssuer(tenant) == nil {
+					next = "write --logto " + tenant
+				}
 			}
 		}
 		wrong(next, errors.New("logto: not the address of a Logto, which has no path"))
