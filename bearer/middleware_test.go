@@ -36,7 +36,7 @@ func (b *behind) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 func TestMiddlewareAloneProtects(t *testing.T) {
 	i := newTestIssuer(t)
 	var next behind
-	h := newServer(t, i, nil).Resource.Middleware(&next)
+	h := newServer(t, i, nil).Middleware(&next)
 	for _, path := range []string{metadataPath, metadataPath + "/mcp"} {
 		resp := call(h, "GET", path, "", "")
 		body, _ := io.ReadAll(resp.Body)
@@ -91,7 +91,7 @@ func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
 	i := newTestIssuer(t)
 	var next behind
 	s := newServer(t, i, func(c *Config) { c.ToolScopes = map[string][]string{"secret": {"secret:run"}} })
-	h := s.Resource.Middleware(&next)
+	h := s.Middleware(&next)
 	poor, rich := i.token(t, tokenParts{}), i.claim(t, "scope", "secret:run")
 	for name, tt := range map[string]struct {
 		token, body, header, value string
@@ -183,7 +183,7 @@ func TestRequireScope(t *testing.T) {
 	s := newServer(t, i, func(c *Config) { c.Scopes = []string{"openid"} })
 	part := RequireScope("notes:write", "notes:read")(&next)
 	for scope, want := range map[string]int{"notes:read notes:write": 200, "notes:read": 403, "notes:read notes:writer": 403, "": 403} {
-		resp := call(s.Resource.Middleware(part), "POST", "/notes", i.claim(t, "scope", scope), "x")
+		resp := call(s.Middleware(part), "POST", "/notes", i.claim(t, "scope", scope), "x")
 		if resp.StatusCode != want {
 			t.Errorf("%q: %d, want %d", scope, resp.StatusCode, want)
 		}
