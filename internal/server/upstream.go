@@ -131,7 +131,7 @@ func (f *front) traceOf(r *http.Request) http.Header {
 
 // pass sends a call, and its answer back, at which others may look.
 func (u *upstream) pass(w http.ResponseWriter, r *http.Request, c gateway.Call, s upstreamSession, l *gateway.Relay, look ...func(*http.Response)) {
-	resp, ok := u.send(w, r, c.Body, func() (*http.Response, error) { return u.gateway.Streamable(r.Context(), c) })
+	resp, ok := u.send(w, r, c.Body, func() (*http.Response, error) { return u.gateway.Streamable(r.Context(), c) }) //nolint:bodyclose // relay closes it
 	if !ok {
 		return
 	}
@@ -243,7 +243,7 @@ func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Id
 	}
 	defer done()
 	c, endpoint := u.call(r, id, upstreamSession{}, nil), ""
-	resp, ok := u.send(w, r, nil, func() (resp *http.Response, err error) {
+	resp, ok := u.send(w, r, nil, func() (resp *http.Response, err error) { //nolint:bodyclose // relay closes it
 		resp, endpoint, err = u.gateway.SSE(r.Context(), c)
 		return resp, err
 	})
@@ -273,7 +273,7 @@ func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bear
 		return
 	}
 	c := u.call(r, id, upstreamSession{}, in.body)
-	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Message(r.Context(), endpoint, c) })
+	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Message(r.Context(), endpoint, c) }) //nolint:bodyclose // relay closes it
 	if !ok {
 		return
 	}

@@ -69,7 +69,7 @@ func (u *upstream) begin(w http.ResponseWriter, r *http.Request, id bearer.Ident
 		return
 	}
 	c := u.call(r, id, upstreamSession{}, in.body)
-	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Streamable(r.Context(), c) })
+	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Streamable(r.Context(), c) }) //nolint:bodyclose // relay closes it
 	if !ok {
 		u.forget(r, s)
 		return

@@ -48,7 +48,7 @@ const (
 )
 
 // Failure is a call without an answer that a client may see.
-type Failure struct {
+type Failure struct { //nolint:errname // it is an answer first
 	Outcome Outcome
 	// Status is what the client is answered.
 	Status int
@@ -123,7 +123,7 @@ func failed(ctx context.Context, err error) *Failure {
 // for us: a challenge of the upstream would make it throw a good login away, and a redirect
 // would take it, and its token, elsewhere.
 func judge(resp *http.Response) *Failure {
-	why := ""
+	var why string
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized, code == http.StatusProxyAuthRequired, code == http.StatusForbidden && resp.Header["Www-Authenticate"] != nil:
 		why = "it wants a login of its own; turn that off, and let it believe the gateway"
@@ -142,7 +142,7 @@ func judge(resp *http.Response) *Failure {
 
 // judgeBody refuses an answer that is none of MCP.
 func judgeBody(resp *http.Response) *Failure {
-	what, said := "", ""
+	var what, said string
 	switch kind, coding := mediaType(resp), resp.Header.Get("Content-Encoding"); {
 	case resp.StatusCode >= 300 || !hasBody(resp):
 		return nil

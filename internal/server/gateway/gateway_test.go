@@ -238,7 +238,7 @@ func TestAssertionsAreCheckedByTheKeySetOfAReplica(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys, err := jwkset.NewMemoryStorage(), error(nil)
+		keys := jwkset.NewMemoryStorage()
 		var published jwkset.JWKSMarshal
 		if err = json.Unmarshal(set, &published); err != nil || len(published.Keys) != 3 || strings.Contains(string(set), `"d"`) {
 			t.Fatalf("key set %s, %v", set, err)

@@ -89,7 +89,7 @@ func (l *logto) user(ctx context.Context, id string) (map[string]any, error) {
 		return nil, fmt.Errorf("ask about a user: %w", err)
 	}
 	token.SetAuthHeader(req)
-	resp, err := l.client.Do(req)
+	resp, err := l.client.Do(req) //nolint:bodyclose // foreign.ReadBody closes it
 	if err != nil {
 		return nil, fmt.Errorf("ask about a user: %w", foreign.HTTPError(err))
 	}
