@@ -8,7 +8,7 @@ import (
 
 // personalAccessToken is the type of what a person has made in Logto's console. It is
 // the only type here.
-const personalAccessToken = "urn:logto:token-type:personal_access_token"
+const personalAccessToken = "urn:logto:token-type:personal_access_token" //nolint:gosec // the name of a kind of token
 
 // exchangeGrant makes an access token of a personal access token (RFC 8693 section 2.1).
 // As in Logto's source, the answer has the scopes asked for that the user has, and no
