@@ -43,14 +43,14 @@ type connection struct {
 	knownID int
 }
 
-// dial opens a connection to a server for a user with a token.
-func dial(ctx context.Context, address, path, token, subject string) (*connection, error) {
+// dial opens a connection to a server for a user with a token, and more header fields.
+func dial(ctx context.Context, address, path, token, more, subject string) (*connection, error) {
 	conn, err := (&net.Dialer{Timeout: callTimeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	c := &connection{conn: conn, in: bufio.NewReaderSize(conn, readerBuffer), subject: subject, next: firstID}
-	c.request = post(address, path, token, "", callWhoami)
+	c.request = post(address, path, token, more, callWhoami)
 	c.requestID = bytes.LastIndex(c.request, []byte(strconv.Itoa(firstID)))
 	return c, nil
 }

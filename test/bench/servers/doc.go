@@ -18,4 +18,9 @@
 //
 //	go run ./test/bench/servers
 //	go run ./test/bench/servers --peers
+//
+// With --gateway it measures whoami-server in front of another server instead, beside
+// that server alone, httputil.ReverseProxy and, with --peers, oauth2-proxy.
+//
+//	go run ./test/bench/servers --gateway --peers
 package main

@@ -15,11 +15,11 @@ const asked = 100
 
 // measureStreams opens many streams of many users, leaves them alone, and looks
 // at the server once each has had heartbeats, and while it has more.
-func measureStreams(ctx context.Context, l *lab, by transport) (f figures, err error) {
+func measureStreams(ctx context.Context, l *lab, by transport, s *subject) (f figures, err error) {
 	if err := kernel.AllowFiles(uint64(l.size.streams) + 256); err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, l.idling())
+	p, err := start(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ type lab struct {
 	users    []string // subjects
 	opaque   []string // tokens, one of each user
 	jwts     []string
+
+	oauth2Proxy   string // its program; "" if it is not measured
+	oauth2Address string // where it is to listen: it does not tell
 }
 
 // maxUsers is enough for the bounds on the streams of one caller.
@@ -61,7 +64,7 @@ func openLab(ctx context.Context, dir string, size sizes) (*lab, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build whoami-server: %w\n%s", err, strings.TrimSpace(string(out)))
 	}
-	cfg := devidp.Config{TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource}}}
+	cfg := devidp.Config{TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource, Scopes: []string{toolScope}}}}
 	for i := range maxUsers {
 		name := fmt.Sprintf("user%04d", i)
 		cfg.Users = append(cfg.Users, devidp.User{Subject: "sub-" + name, Username: name, Name: "User " + name, Email: name + "@example.test"})
@@ -72,7 +75,7 @@ func openLab(ctx context.Context, dir string, size sizes) (*lab, error) {
 		return nil, err
 	}
 	for _, u := range cfg.Users {
-		request := devidp.TokenRequest{Username: u.Username, ClientID: "bench", Scopes: []string{"openid", "profile", "email"}, TTL: 24 * time.Hour}
+		request := devidp.TokenRequest{Username: u.Username, ClientID: "bench", Scopes: []string{"openid", "profile", "email", toolScope}, TTL: 24 * time.Hour}
 		opaque, err := l.provider.IssueToken(request)
 		if err != nil {
 			return nil, err

@@ -29,12 +29,12 @@ func measureCalls(ctx context.Context, l *lab, s *subject) (figures, error) {
 	if kernel.Tells {
 		tell("idle", mebibytes(kernel.MemoryOf(p.pid()).Now))
 	}
-	if _, err := l.load(ctx, p, s, l.size.warm); err != nil {
+	if _, err := l.load(ctx, p, s, l.size.connections, l.size.warm); err != nil {
 		return nil, fmt.Errorf("%s, %s, first calls: %w: %s", s.name, s.kind, err, p.tail())
 	}
 	kernel.ForgetPeak(p.pid())
 	used, from := kernel.CPUTime(p.pid()), time.Now()
-	took, err := l.load(ctx, p, s, l.calls(s))
+	took, err := l.load(ctx, p, s, l.size.connections, l.calls(s))
 	if err != nil {
 		return nil, fmt.Errorf("%s, %s: %w: %s", s.name, s.kind, err, p.tail())
 	}
@@ -62,11 +62,10 @@ func measureCalls(ctx context.Context, l *lab, s *subject) (figures, error) {
 	return f, seen.judge(s)
 }
 
-// load lets every connection make that many calls and returns how long each
-// took.
-func (l *lab) load(ctx context.Context, p *process, s *subject, calls int) ([]time.Duration, error) {
-	tokens := l.tokens(s.kind)
-	connections := make([]*connection, l.size.connections)
+// load lets n connections make that many calls each and returns how long each
+// took. When all are open it calls opened.
+func (l *lab) load(ctx context.Context, p *process, s *subject, n, calls int, opened ...func()) ([]time.Duration, error) {
+	connections := make([]*connection, n)
 	defer func() {
 		for _, c := range connections {
 			if c != nil {
@@ -76,9 +75,12 @@ func (l *lab) load(ctx context.Context, p *process, s *subject, calls int) ([]ti
 	}()
 	for i := range connections {
 		var err error
-		if connections[i], err = dial(ctx, p.address, p.path, tokens[i], l.users[i]); err != nil {
+		if connections[i], err = l.connect(ctx, p, s, i%len(l.users)); err != nil {
 			return nil, err
 		}
+	}
+	for _, f := range opened {
+		f()
 	}
 	var wg sync.WaitGroup
 	took := make([]time.Duration, len(connections)*calls)
@@ -95,6 +97,20 @@ func (l *lab) load(ctx context.Context, p *process, s *subject, calls int) ([]ti
 	}
 	wg.Wait()
 	return took, errors.Join(errs...)
+}
+
+// connect opens a connection of a user, with a session where answers are of the server
+// behind.
+func (l *lab) connect(ctx context.Context, p *process, s *subject, user int) (*connection, error) {
+	token := l.tokens(s.kind)[user]
+	if !s.behind {
+		return dial(ctx, p.address, p.path, token, "", l.users[user])
+	}
+	session, err := begin(ctx, p.address, token)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, p.address, p.path, token, "Mcp-Session-Id: "+session+"\r\n", floorSubject)
 }
 
 // visits is what a server has asked the provider and checked itself.

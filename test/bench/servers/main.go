@@ -29,6 +29,8 @@ func main() {
 // options are the flags.
 type options struct {
 	peers, quick bool
+	gateway      bool
+	oauth2Proxy  string
 	rounds       int
 	streams      int
 	node         string
@@ -40,6 +42,8 @@ func parse(args []string, out io.Writer) (*options, error) {
 	f := flag.NewFlagSet("servers", flag.ContinueOnError)
 	f.SetOutput(out)
 	f.BoolVar(&o.peers, "peers", false, "install npm mcp-auth "+versionMCPAuth+" and measure the tutorial's sample as well")
+	f.BoolVar(&o.gateway, "gateway", false, "measure the gateway instead; with --peers oauth2-proxy "+versionOAuth2Proxy+" beside it")
+	f.StringVar(&o.oauth2Proxy, "oauth2-proxy", "", "`program` to measure beside the gateway, instead of installing it")
 	f.BoolVar(&o.quick, "quick", false, "measure hardly anything: shows that every measure works")
 	f.IntVar(&o.rounds, "rounds", 5, "how often everything is measured")
 	f.IntVar(&o.streams, "streams", 0, "how many idle streams, instead of 10,000")
@@ -85,6 +89,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	}
 	defer l.close()
 	defer http.DefaultClient.CloseIdleConnections()
+	if o.gateway {
+		return o.measureGateways(ctx, l, out, progress)
+	}
 	subjects := l.ours()
 	if o.peers {
 		more, err := l.peers(ctx, o.node)
@@ -121,8 +128,12 @@ func (o *options) write(r *report, out io.Writer) error {
 			return err
 		}
 	}
+	begin, end := markBegin, markEnd
+	if o.gateway {
+		begin, end = markGateway, markGatewayEnd
+	}
 	if o.into != "" {
-		return page.Replace(o.into, markBegin, markEnd, r.markdown())
+		return page.Replace(o.into, begin, end, r.markdown())
 	}
 	_, err := io.WriteString(out, r.markdown())
 	return err
@@ -132,6 +143,9 @@ func (o *options) write(r *report, out io.Writer) error {
 const (
 	markBegin = "<!-- servers: what follows is written by test/bench/servers -->"
 	markEnd   = "<!-- servers: end -->"
+
+	markGateway    = "<!-- gateway: what follows is written by test/bench/servers --gateway -->"
+	markGatewayEnd = "<!-- gateway: end -->"
 )
 
 // revision names the commit that was measured.

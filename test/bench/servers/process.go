@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -49,6 +50,7 @@ func start(ctx context.Context, s *subject) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.cmd.Stdout = p.cmd.Stderr // where some write their log
 	p.since = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.command[0], err)
@@ -59,7 +61,13 @@ func start(ctx context.Context, s *subject) (*process, error) {
 	defer timer.Stop()
 	select {
 	case <-ready:
-		return p, nil
+		if s.address != "" {
+			p.address = s.address
+			err = p.awaitListener(ctx)
+		}
+		if err == nil {
+			return p, nil
+		}
 	case <-p.read:
 		err = errors.New("ended before it listened")
 	case <-timer.C:
@@ -88,6 +96,23 @@ func (p *process) listen(lines *bufio.Scanner, s *subject, ready chan<- struct{}
 		if p.address != "" && (s.ops == nil || p.ops != "") {
 			told = true
 			close(ready)
+		}
+	}
+}
+
+// awaitListener waits for one that does not say when it listens.
+func (p *process) awaitListener(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", p.address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("does not listen: %w", err)
 		}
 	}
 }

@@ -20,6 +20,7 @@ type report struct {
 	Binary   int64             `json:"binary"`  // bytes of whoami-server, stripped
 	Servers  map[string]string `json:"servers"` // what each is
 	Values   values            `json:"values"`
+	Commands [][]string        `json:"commands,omitempty"` // of what is compared with --gateway
 }
 
 func (r *report) note(s *subject) {
@@ -63,6 +64,9 @@ var kindNames = map[kind]string{kindOpaque: "opaque tokens", kindJWT: "JWTs (ES3
 
 // markdown is the report for people.
 func (r *report) markdown() string {
+	if r.Commands != nil {
+		return r.gatewayMarkdown()
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s; revision %s; load %s before, %s after; %d rounds. whoami-server has %.1f MB.\n\n", r.Machine, r.Revision, r.Load[0], r.Load[1], r.Rounds, float64(r.Binary)/1e6)
 	_, peer := r.Servers[nameNode]
@@ -116,14 +120,18 @@ func (r *report) middle(server, key string) float64 { return median(r.Values[ser
 // ratio is the median of the ratios inside the rounds: the sample's by ours, or
 // with -1 ours by the sample's.
 func (r *report) ratio(key string, direction int) float64 {
-	ours, theirs := r.Values[nameOurs][key], r.Values[nameNode][key]
+	if direction < 0 {
+		return r.quotient(key, nameOurs, nameNode)
+	}
+	return r.quotient(key, nameNode, nameOurs)
+}
+
+// quotient is the median of the quotients of two servers' figures inside the rounds.
+func (r *report) quotient(key, server, by string) float64 {
+	above, below := r.Values[server][key], r.Values[by][key]
 	var all []float64
-	for i := range min(len(ours), len(theirs)) {
-		if direction < 0 {
-			all = append(all, ours[i]/theirs[i])
-		} else {
-			all = append(all, theirs[i]/ours[i])
-		}
+	for i := range min(len(above), len(below)) {
+		all = append(all, above[i]/below[i])
 	}
 	return median(all)
 }

@@ -72,6 +72,28 @@ func TestQuick(t *testing.T) {
 	}
 }
 
+// The gateway beside what is alone and a ReverseProxy: every call is answered, every
+// stream lives, every figure is there.
+func TestQuickGateway(t *testing.T) {
+	real.Long(t, "measures")
+	lookAtSources(t)
+	var out strings.Builder
+	record := filepath.Join(t.TempDir(), "r.json")
+	if err := run(t.Context(), []string{"--gateway", "--quick", "--json", record}, &out, t.Output()); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.HasPrefix(line, "| ") && strings.Contains(line, "–") && kernel.Tells {
+			t.Errorf("a figure is missing: %s", line)
+		}
+	}
+	for _, want := range []string{"| 256 connections, requests/s |", "| 200 idle streams, a comment every 1s |", "--tool-scope", "| 32: CPU, times ReverseProxy's |"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, &out)
+		}
+	}
+}
+
 // lookAtSources opens what whoami-server is built from: the go command remembers
 // a test's result until something the test opened has changed.
 func lookAtSources(t *testing.T) {

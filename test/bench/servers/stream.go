@@ -138,7 +138,7 @@ func (s *stream) ask(ctx context.Context, address string) error {
 	case <-ctx.Done():
 		return fmt.Errorf("no endpoint: %w", ctx.Err())
 	}
-	c, err := dial(ctx, address, endpoint, s.token, s.subject)
+	c, err := dial(ctx, address, endpoint, s.token, "", s.subject)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,9 @@ type subject struct {
 	path       string         // of the MCP endpoint
 	ready      *regexp.Regexp // what it says when it listens; the first group is the address
 	ops        *regexp.Regexp // the same of the listener for its metrics; nil has none
-	peer       bool           // runs on Node.js
+	peer       bool           // not ours; it gets fewer calls
+	behind     bool           // what answers is the server of the folder floor
+	address    string         // where it listens, of one that does not say so
 }
 
 // Names of the servers.

@@ -33,7 +33,7 @@ func survey(ctx context.Context, l *lab, subjects []*subject, rounds int, progre
 	}
 	for _, by := range []transport{transportSSE, transportStreamable} {
 		_, _ = fmt.Fprintf(progress, "%d streams: %s\n", l.size.streams, by)
-		f, err := measureStreams(ctx, l, by)
+		f, err := measureStreams(ctx, l, by, l.idling())
 		if err != nil {
 			return nil, err
 		}
