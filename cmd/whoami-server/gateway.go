@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"flag"
@@ -148,12 +147,10 @@ func gatewaySecret(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	raw, err := foreign.ReadGiven(path, maxSecretBytes)
-	if raw = bytes.TrimSpace(raw); err == nil && len(raw) < gateway.LeastSecret {
-		err = fmt.Errorf("%s has less than %d bytes", path, gateway.LeastSecret)
+	const option = "gateway-secret-file"
+	secret, err := readSecret(option, path)
+	if err == nil && len(secret) < gateway.LeastSecret {
+		err = fmt.Errorf("%s: %s has less than %d bytes", option, path, gateway.LeastSecret)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("gateway-secret-file: %w", err)
-	}
-	return raw, nil
+	return []byte(secret), err
 }

@@ -77,20 +77,16 @@ func (o *options) parseLogto(wrong func(next string, err error)) {
 func (o *options) parseProfile(wrong func(next string, err error)) {
 	const next = "give --profile-client and " + profileVariable + " or --profile-secret-file"
 	l := &o.logto
-	if l.profileFile != "" {
-		if l.profileSecret != "" {
-			wrong("keep one of them", fmt.Errorf("profile-secret-file: %s is set too", profileVariable))
-		}
-		secret, err := readSecret("profile-secret-file", l.profileFile)
-		wrong(next, err)
-		l.profileSecret = secret
-	}
-	if l.profileID == "" && l.profileSecret == "" && l.profileFile == "" && l.profileResource == "" {
+	given := l.profileSecret+l.profileFile != ""
+	var err error
+	l.profileSecret, err = secretOf(profileVariable, l.profileSecret, "profile-secret-file", l.profileFile, next)
+	wrong("", err)
+	if l.profileID == "" && !given && l.profileResource == "" {
 		return
 	}
 	endpoint, ours := strings.CutSuffix(o.config.Issuer, "/oidc")
 	switch {
-	case l.profileID == "" || l.profileSecret == "":
+	case l.profileID == "" || !given:
 		wrong(next, errors.New("profile: client id and secret are both needed"))
 	case o.dev:
 		wrong("leave out --profile-client or --dev", errors.New("profile: the provider of --dev puts names into its tokens"))

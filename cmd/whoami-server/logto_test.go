@@ -258,4 +258,8 @@ func TestLogtoOptions(t *testing.T) {
 	if len(m) != 0 || o.logto.profileResource != "https://default.logto.app/api" || o.config.JWTOnly {
 		t.Errorf("%+v, %v", o.logto, m)
 	}
+	_, m = parsed(t, nil, "--logto", tenant, "--profile-client", "c", "--profile-secret-file", "/does/not/exist")
+	if len(m) != 1 || !strings.Contains(m[0].Error(), "profile-secret-file: open") {
+		t.Errorf("%v", m)
+	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"flag"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -47,30 +46,23 @@ func (o *options) parseToolScopes() {
 
 func (o *options) parseIntrospection(wrong func(next string, err error)) {
 	const next = "give --introspection-client, and " + secretVariable + ", --introspection-secret-file or --introspection-key-file"
-	i := &bearer.Introspection{ClientID: o.introspectionID, ClientSecret: o.introspectionSecret, AudienceOptional: o.introspectionAudienceOptional}
-	given := 0
-	for _, way := range []string{o.introspectionSecret, o.introspectionFile, o.introspectionKey} {
-		if way != "" {
-			given++
-		}
-	}
-	if o.introspectionFile != "" {
-		var err error
-		i.ClientSecret, err = readSecret("introspection-secret-file", o.introspectionFile)
-		wrong(next, err)
-	}
-	if o.introspectionKey != "" {
-		var err error
+	i := &bearer.Introspection{ClientID: o.introspectionID, AudienceOptional: o.introspectionAudienceOptional}
+	var err error
+	if i.ClientSecret, err = secretOf(secretVariable, o.introspectionSecret, "introspection-secret-file", o.introspectionFile, next); err != nil {
+		wrong("", err)
+	} else if o.introspectionKey != "" {
 		i.Key, i.KeyID, err = readKey("introspection-key-file", o.introspectionKey)
 		wrong("make one, e.g. openssl genpkey -algorithm ed25519 -out key.pem", err)
+		if i.ClientSecret != "" {
+			err = errors.New("introspection-key-file: there is a secret too")
+			wrong(keepOne, err)
+		}
 	}
-	switch {
-	case given > 1:
-		wrong("keep one of them", fmt.Errorf("introspection: more than one of %s, introspection-secret-file and introspection-key-file is set", secretVariable))
-	case i.ClientID != "" && (i.ClientSecret != "" || i.Key != nil):
-		o.config.Introspection = i
-	case i.ClientID != "" || given > 0:
+	switch given := o.introspectionSecret+o.introspectionFile+o.introspectionKey != ""; {
+	case given != (i.ClientID != ""):
 		wrong(next, errors.New("introspection: client id and secret or key are both needed"))
+	case given && err == nil:
+		o.config.Introspection = i
 	}
 }
 

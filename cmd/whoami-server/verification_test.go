@@ -80,8 +80,10 @@ func TestVerificationMistakes(t *testing.T) {
 }
 
 // Mistakes about the credentials for introspection: a key that is none, a public one, a
-// second way to sign in, an id alone. No secret is in a report.
+// second way to sign in, an id alone, a file that cannot be read. Each is reported once, and
+// no secret is in a report.
 func TestIntrospectionMistakes(t *testing.T) {
+	_, file := privateKey(t)
 	public := write(t, `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`)
 	for name, tt := range map[string]struct {
 		secret string
@@ -91,13 +93,16 @@ func TestIntrospectionMistakes(t *testing.T) {
 		"no key":      {"", []string{"--introspection-client", "c", "--introspection-key-file", write(t, "s3cret")}, "introspection-key-file: no private key"},
 		"public key":  {"", []string{"--introspection-client", "c", "--introspection-key-file", public}, "introspection-key-file: no private key"},
 		"no file":     {"", []string{"--introspection-client", "c", "--introspection-key-file", "/does/not/exist"}, "introspection-key-file: open"},
-		"two ways":    {"s3cret", []string{"--introspection-client", "c", "--introspection-secret-file", write(t, "s3cret")}, "more than one of"},
+		"two ways":    {"s3cret", []string{"--introspection-client", "c", "--introspection-secret-file", write(t, "s3cret")}, secretVariable + " is set too"},
+		"a key too":   {"s3cret", []string{"--introspection-client", "c", "--introspection-key-file", write(t, file)}, "there is a secret too"},
+		"empty file":  {"", []string{"--introspection-client", "c", "--introspection-secret-file", write(t, "\n")}, "is empty"},
+		"no secret":   {"", []string{"--introspection-client", "c", "--introspection-secret-file", "/does/not/exist"}, "introspection-secret-file: open"},
 		"id alone":    {"", []string{"--introspection-client", "c"}, "client id and secret or key"},
 		"secret only": {"s3cret", nil, "client id and secret or key"},
 	} {
 		_, mistakes := parsed(t, map[string]string{secretVariable: tt.secret}, append(tt.args, "--issuer", "https://a.example")...)
 		said := errors.Join(mistakes...)
-		if said == nil || !strings.Contains(said.Error(), tt.want) || strings.Contains(said.Error(), "s3cret") {
+		if len(mistakes) != 1 || !strings.Contains(said.Error(), tt.want) || strings.Contains(said.Error(), "s3cret") {
 			t.Errorf("%s: %v", name, said)
 		}
 	}
@@ -105,6 +110,25 @@ func TestIntrospectionMistakes(t *testing.T) {
 
 // Keys as openssl writes them and as a JWK become the configuration, the JWK's with its kid.
 func TestIntrospectionKeys(t *testing.T) {
+	key, block := privateKey(t)
+	// openssl ecparam -genkey begins its file with it.
+	const parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+	jwk := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"k1","x":%q,"d":%q}`,
+		base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey)), base64.RawURLEncoding.EncodeToString(key.Seed()))
+	for _, tt := range []struct{ file, id string }{{block, ""}, {jwk, "k1"}, {parameters + block, ""}} {
+		o, mistakes := parsed(t, nil, "--issuer", "https://a.example", "--introspection-client", "c", "--introspection-key-file", write(t, tt.file))
+		if len(mistakes) != 0 {
+			t.Fatal(mistakes)
+		}
+		if i := o.config.Introspection; !key.Equal(i.Key) || i.KeyID != tt.id || i.ClientSecret != "" {
+			t.Errorf("%q: %+v", tt.id, i)
+		}
+	}
+}
+
+// privateKey is a key, and as a file of openssl.
+func privateKey(t *testing.T) (ed25519.PrivateKey, string) {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -113,19 +137,7 @@ func TestIntrospectionKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwk := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","use":"sig","kid":"k1","x":%q,"d":%q}`,
-		base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey)), base64.RawURLEncoding.EncodeToString(key.Seed()))
-	for id, file := range map[string]string{
-		"": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), "k1": jwk,
-	} {
-		o, mistakes := parsed(t, nil, "--issuer", "https://a.example", "--introspection-client", "c", "--introspection-key-file", write(t, file))
-		if len(mistakes) != 0 {
-			t.Fatal(mistakes)
-		}
-		if i := o.config.Introspection; !key.Equal(i.Key) || i.KeyID != id || i.ClientSecret != "" {
-			t.Errorf("%q: %+v", id, i)
-		}
-	}
+	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // With a key of devidp's client the server signs in there without a secret; with another key
