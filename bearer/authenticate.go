@@ -22,7 +22,7 @@ func (m malformed) Error() string { return string(m) }
 // counts as none. So does a credential of another scheme, for which
 // section 3.1 wants a challenge without an error code.
 func bearerToken(r *http.Request) (string, error) {
-	if r.URL.Query().Has("access_token") {
+	if r.URL.RawQuery != "" && r.URL.Query().Has("access_token") {
 		return "", malformed("The access token must be sent in the Authorization header only.")
 	}
 	values := r.Header.Values("Authorization")
@@ -48,13 +48,21 @@ func bearerToken(r *http.Request) (string, error) {
 // isB64Token implements b64token of RFC 6750 section 2.1.
 func isB64Token(s string) bool {
 	body := strings.TrimRight(s, "=")
-	for _, c := range []byte(body) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("-._~+/", c) < 0 {
+	for k := range len(body) {
+		if !inToken[body[k]] {
 			return false
 		}
 	}
 	return body != ""
 }
+
+// inToken are the characters of a token but for the = at its end.
+var inToken = func() (in [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
+		in[c] = true
+	}
+	return in
+}()
 
 // errClaim is a good token that is not for the organization, or the like, that this
 // resource is for.

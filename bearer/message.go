@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -44,8 +45,13 @@ var (
 // [Resource.Refuse].
 func ReadMessage(body []byte) (Message, error) {
 	var m Message
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
-	err := eachMember(dec, messageNames(), func(member string) error {
+	dec := decoders.Get().(*jsontext.Decoder)
+	defer func() {
+		dec.Reset(bytes.NewBuffer(nil)) // keeps nothing of the message
+		decoders.Put(dec)
+	}()
+	dec.Reset(bytes.NewBuffer(body))
+	err := eachMember(dec, messageNames, func(member string) error {
 		switch {
 		case member == "id":
 			_, err := readName(dec)
@@ -55,7 +61,7 @@ func ReadMessage(body []byte) (Message, error) {
 			m.Method, err = readName(dec)
 			return err
 		case member == "params" && dec.PeekKind() == '{':
-			return eachMember(dec, paramNames(), func(member string) error {
+			return eachMember(dec, paramNames, func(member string) error {
 				if member == "_meta" && dec.PeekKind() == '{' {
 					return m.readMeta(dec)
 				}
@@ -119,14 +125,15 @@ func (m *Message) readMeta(dec *jsontext.Decoder) error {
 	})
 }
 
-func messageNames() []string {
-	return []string{"jsonrpc", "id", "method", "params", "result", "error"}
-}
+// decoders are used again for what they remember of the nesting.
+var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
-// paramNames are the members of params that decide anything before a tool runs.
-func paramNames() []string {
-	return []string{"name", "arguments", "_meta", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo"}
-}
+// messageNames are the members of a message, and paramNames those of params, that decide
+// anything before a tool runs.
+var (
+	messageNames = []string{"jsonrpc", "id", "method", "params", "result", "error"}
+	paramNames   = []string{"name", "arguments", "_meta", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo"}
+)
 
 // eachMember calls read for each member of the object that comes next; it must
 // read the value. A name that only looks like one of known is refused.
