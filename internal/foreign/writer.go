@@ -10,11 +10,24 @@ import (
 // others write, such as a log. It may be used by several goroutines.
 func TextWriter(w io.Writer) io.Writer {
 	return &writer{w: w, filter: func(b []byte) []byte {
+		if printable(b) {
+			return b
+		}
 		if text := Text(string(b)); text != string(b) {
 			return []byte(text)
 		}
 		return b
 	}}
+}
+
+// printable reports whether b is lines of visible ASCII, which is most of a log.
+func printable(b []byte) bool {
+	for _, c := range b {
+		if (c < ' ' || c > '~') && c != '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // JSONWriter returns a writer that passes on to w what [JSON] makes of one value

@@ -114,11 +114,10 @@ func (s *front) logged(w http.ResponseWriter, r *http.Request, name string,
 		if !s.log.Enabled(r.Context(), level) {
 			return
 		}
-		attrs := []slog.Attr{
-			slog.String("request_id", id), slog.String("method", method),
+		attrs := make([]slog.Attr, 0, 10)
+		attrs = append(attrs, slog.String("request_id", id), slog.String("method", method),
 			slog.String("route", name), slog.Int("status", e.status),
-			slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("client", e.client),
-		}
+			slog.Float64("duration_ms", float64(took.Microseconds())/1000), slog.String("client", e.client))
 		if span.SpanContext().IsSampled() {
 			attrs = append(attrs, slog.String("trace_id", span.SpanContext().TraceID().String()))
 		}

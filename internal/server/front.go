@@ -130,6 +130,6 @@ func (f *front) protected(resource *bearer.Resource,
 		// of this.
 		w.Header().Set("X-Accel-Buffering", "no")
 		w.Header().Set("Cache-Control", "no-store")
-		serve(w, r.WithContext(resource.WithIdentity(ctx, id)), id)
+		serve(w, r, id)
 	})
 }

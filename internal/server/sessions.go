@@ -34,12 +34,16 @@ func (p principal) user() string { return hashed(p.resource, p.issuer, p.subject
 func (p principal) session(id string) string { return id + "." + hashed(p.client) }
 
 func hashed(parts ...string) string {
-	h := sha256.New()
+	var usual [512]byte
+	all := usual[:0]
 	for _, part := range parts {
-		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a Hash does not fail
-		_, _ = h.Write([]byte(part))
+		all = binary.BigEndian.AppendUint64(all, uint64(len(part)))
+		all = append(all, part...)
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(all)
+	var text [(sha256.Size*8 + 5) / 6]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:])
+	return string(text[:])
 }
 
 // SessionStore keeps the sessions of Streamable HTTP (MCP 2025-03-26 to

@@ -46,6 +46,7 @@ func (s *whoami) serveStreamablePost(w http.ResponseWriter, r *http.Request, id 
 	// many callers have: under one id, or none, one of them could cancel what
 	// another has asked for.
 	r.Header.Set(headerSessionID, owner.key()+"."+session)
+	r = r.WithContext(s.resource.WithIdentity(r.Context(), id)) // for the tool
 	switch {
 	case in.Method == string(mcp.MethodNotificationCancelled) && (modern || mcp.IsModernProtocol(in.Version)):
 		// In 2026-07-28 who wants no answer closes the stream (transports,

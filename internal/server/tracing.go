@@ -44,6 +44,9 @@ func (s *front) startSpan(r *http.Request, route, method, requestID string) (*ht
 
 // endSpan ends the span with what was answered.
 func endSpan(span trace.Span, status int) {
+	if !span.IsRecording() {
+		return
+	}
 	span.SetAttributes(attribute.Int("http.response.status_code", status))
 	if status >= http.StatusInternalServerError {
 		span.SetStatus(codes.Error, "")

@@ -41,7 +41,6 @@ func newVerdicts(bus Bus) *verdicts {
 // again. Only the token's hash travels, and all that somebody who forges such a message
 // can cause is a check.
 func (v *verdicts) observe(e bearer.Event) {
-	var scope *bearer.InsufficientScopeError
 	switch {
 	case e.Kept:
 		v.keptDespiteAnOutage.Inc()
@@ -49,7 +48,7 @@ func (v *verdicts) observe(e bearer.Event) {
 		v.known.Inc()
 	case e.Err == nil:
 		v.good.Inc()
-	case errors.Is(e.Err, bearer.ErrInvalidToken), errors.As(e.Err, &scope):
+	case errors.Is(e.Err, bearer.ErrInvalidToken), errors.As(e.Err, new(*bearer.InsufficientScopeError)):
 		v.bad.Inc()
 	default:
 		v.unavailable.Inc()
