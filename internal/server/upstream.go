@@ -115,11 +115,13 @@ func (u *upstream) call(r *http.Request, id bearer.Identity, s upstreamSession, 
 
 // traceOf names the trace of a request to the upstream.
 func (f *front) traceOf(r *http.Request) http.Header {
-	h := http.Header{}
+	var h http.Header
 	switch {
 	case f.ops.Tracer != nil:
+		h = http.Header{}
 		propagation.TraceContext{}.Inject(r.Context(), propagation.HeaderCarrier(h))
 	case f.ops.TrustTraceparent:
+		h = http.Header{}
 		for _, name := range []string{"Traceparent", "Tracestate"} {
 			if values := r.Header[name]; len(values) == 1 && len(values[0]) <= maxTraceState {
 				h[name] = values

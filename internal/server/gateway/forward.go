@@ -69,6 +69,9 @@ func (g *Gateway) Streamable(ctx context.Context, c Call) (*http.Response, error
 	return g.send(ctx, g.streamable, &c, c.Method != http.MethodDelete)
 }
 
+// blank is what every request begins as: its copies get a context and the rest.
+var blank = &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+
 // send returns the upstream's answer, or a *[Failure]. Whoever gets an answer closes its
 // body. answers says that a body matters, and so its type.
 func (g *Gateway) send(ctx context.Context, to *url.URL, c *Call, answers bool) (*http.Response, error) {
@@ -76,7 +79,8 @@ func (g *Gateway) send(ctx context.Context, to *url.URL, c *Call, answers bool) 
 	if err != nil {
 		return nil, &Failure{NotSent, http.StatusForbidden, "The server behind this gateway cannot be told who calls.", err}
 	}
-	r := &http.Request{Method: c.Method, URL: to, Host: to.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	r := blank.WithContext(ctx)
+	r.Method, r.URL, r.Host, r.Header = c.Method, to, to.Host, h
 	if c.Body != nil {
 		// With GetBody net/http sends the message once more on another connection, but only
 		// if not one byte was written on the first, which had been idle: the method is no
@@ -85,7 +89,7 @@ func (g *Gateway) send(ctx context.Context, to *url.URL, c *Call, answers bool) 
 		r.Body, _ = r.GetBody()
 		r.ContentLength = int64(len(c.Body))
 	}
-	resp, err := g.transport.RoundTrip(r.WithContext(ctx))
+	resp, err := g.transport.RoundTrip(r)
 	if err != nil {
 		return nil, failed(ctx, err)
 	}

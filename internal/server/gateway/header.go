@@ -98,7 +98,7 @@ func CheckHeader(h http.Header, method, name string) error {
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return &HeaderError{http.StatusUnsupportedMediaType, "A message must not be compressed."}
 	}
-	if _, params, err := mime.ParseMediaType(h.Get("Content-Type")); err == nil && params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8") {
+	if kind := h.Get("Content-Type"); kind != typeJSON && !inUTF8(kind) {
 		return &HeaderError{http.StatusUnsupportedMediaType, "A message must be in UTF-8."}
 	}
 	for key, said := range map[string]string{headerMethod: method, headerName: name} {
@@ -115,6 +115,11 @@ func CheckHeader(h http.Header, method, name string) error {
 		}
 	}
 	return nil
+}
+
+func inUTF8(contentType string) bool {
+	_, params, err := mime.ParseMediaType(contentType)
+	return err != nil || params["charset"] == "" || strings.EqualFold(params["charset"], "utf-8")
 }
 
 // decodeValue reads a value that may stand there as Base64 (MCP 2026-07-28, transports,

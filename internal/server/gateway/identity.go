@@ -143,9 +143,18 @@ func headerValue(claim any) (string, bool) {
 // value can be read back.
 func escape(s string) string {
 	const digits = "0123456789ABCDEF"
+	fits := func(c byte) bool { return c > ' ' && c < 0x7f && c != '%' && c != ',' }
+	first := 0
+	for first < len(s) && fits(s[first]) {
+		first++
+	}
+	if first == len(s) {
+		return s
+	}
 	var b strings.Builder
-	for k := range len(s) {
-		if c := s[k]; c > ' ' && c < 0x7f && c != '%' && c != ',' {
+	_, _ = b.WriteString(s[:first])
+	for k := first; k < len(s); k++ {
+		if c := s[k]; fits(c) {
 			_ = b.WriteByte(c)
 		} else {
 			_, _ = b.Write([]byte{'%', digits[c>>4], digits[c&15]})
