@@ -1,10 +1,13 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"slices"
+	"strings"
 
 	"mcp-login/bearer"
 	"mcp-login/internal/server/gateway"
@@ -14,11 +17,14 @@ import (
 // forward_auth of Caddy, ForwardAuth of Traefik.
 const pathForwardAuth = "/forward-auth"
 
-// mayAsk reports whether the request comes from a proxy that is trusted. Nobody else has
-// anything to ask, and what it says of a client is believed.
-func (s *Server) mayAsk(r *http.Request) bool {
+// mayAsk returns an error unless the request comes from a proxy that is trusted. Nobody else
+// has anything to ask, and what it says of a client is believed.
+func (s *Server) mayAsk(r *http.Request) error {
 	from, ok := parseAddress(r.RemoteAddr)
-	return ok && slices.ContainsFunc(s.ops.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(from) })
+	if !ok || !slices.ContainsFunc(s.ops.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(from) }) {
+		return fmt.Errorf("%s is not in --trusted-proxy", from)
+	}
+	return nil
 }
 
 // forwardAuth answers 204 with the headers that tell who calls, or the refusal that the
@@ -42,18 +48,50 @@ func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc
 	streamable := s.protected(s.resource, pass)
 	legacy := s.protected(s.legacyResource, pass)
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.mayAsk(r) {
+		if err := s.mayAsk(r); err != nil {
+			recordReason(r.Context(), err)
 			forbidden(w, "Only a proxy of this server may ask here.")
 			return
 		}
 		serve := streamable
-		if asked, err := url.ParseRequestURI(r.Header.Get("X-Forwarded-Uri")); err == nil {
+		asked, err := url.ParseRequestURI(r.Header.Get("X-Forwarded-Uri"))
+		if other := s.group.askedElsewhere(s, r.URL, asked); other != nil {
+			recordReason(r.Context(), other)
+			forbidden(w, "The proxy asks about another resource than the one it protects.")
+			return
+		}
+		if err == nil {
 			// A token in the query is refused, and clients of HTTP+SSE have metadata of their own.
 			r.URL = asked
-			if path := asked.EscapedPath(); path == s.layout.prefix+pathSSE || path == s.layout.prefix+pathMessages {
+			if p := asked.EscapedPath(); p == s.layout.prefix+pathSSE || p == s.layout.prefix+pathMessages {
 				serve = legacy
 			}
 		}
 		serve(w, r)
 	}
+}
+
+// askedElsewhere says what is wrong if a proxy asks s, at the address at, about a request for
+// another of several resources: a token for one must not open the other. asked may be nil.
+func (g *Group) askedElsewhere(s *Server, at, asked *url.URL) error {
+	if g == nil || len(g.servers) == 1 {
+		return nil
+	}
+	if at.EscapedPath() != s.layout.prefix+pathForwardAuth {
+		return fmt.Errorf("with several resources the proxy asks at %s, or where the others are", s.layout.prefix+pathForwardAuth)
+	}
+	if asked == nil {
+		return nil
+	}
+	owner, below := s, path.Clean(asked.Path)
+	for _, other := range g.servers {
+		if s.layout.authority == other.layout.authority && strings.HasPrefix(below, other.layout.prefix+"/") &&
+			(!strings.HasPrefix(below, owner.layout.prefix+"/") || len(other.layout.prefix) > len(owner.layout.prefix)) {
+			owner = other
+		}
+	}
+	if owner != s {
+		return fmt.Errorf("X-Forwarded-Uri is of %s; ask about it at %s", owner.layout.resource, owner.layout.prefix+pathForwardAuth)
+	}
+	return nil
 }

@@ -46,6 +46,7 @@ func NewGroup(configs ...Config) (*Group, error) {
 					other.layout.resource, s.layout.resource, base))
 			}
 		}
+		s.group = g
 		g.servers = append(g.servers, s)
 	}
 	if err := errors.Join(errs...); err != nil {

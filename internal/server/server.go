@@ -33,6 +33,7 @@ type Server struct {
 	*front
 	routes  map[string]route
 	backend backend
+	group   *Group // nil for a server by itself
 }
 
 // New returns a server for cfg, or everything that is wrong with it in one

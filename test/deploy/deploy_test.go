@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -140,14 +139,11 @@ func starts(t *testing.T, args []string, env ...string) {
 }
 
 // runs runs the program until the test ends, and returns when it says that it listens.
-func runs(t *testing.T, args []string, env ...string) {
+func runs(t *testing.T, args []string, env ...string) *binary.Output {
 	t.Helper()
+	said := &binary.Output{}
 	cmd := exec.Command(binary.Build(t, "whoami-server"), args...)
-	cmd.Env = append(os.Environ(), env...)
-	out, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cmd.Env, cmd.Stderr = append(os.Environ(), env...), said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -155,15 +151,10 @@ func runs(t *testing.T, args []string, env ...string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	var said bytes.Buffer
-	buf := make([]byte, 1024)
-	for !strings.Contains(said.String(), " listening on ") {
-		n, err := out.Read(buf)
-		said.Write(buf[:n])
-		if err != nil {
-			t.Fatalf("it does not start with %v %v:\n%s", args, env, &said)
-		}
+	if said.Await(t, `(?m) listening on |^error: `)[0] != " listening on " {
+		t.Fatalf("it does not start with %v %v:\n%s", args, env, said)
 	}
+	return said
 }
 
 // What the Kubernetes objects say of each other is true: labels, ports, names,

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"mcp-login/test/binary"
 	"mcp-login/test/issuer"
 	"mcp-login/test/real"
 )
@@ -195,6 +197,9 @@ func TestForwardAuthRefuses(t *testing.T) {
 				{"malformed", "POST", "/mcp", "", []string{"Authorization: Bearer a b"}, 400, "Www-Authenticate", `error="invalid_request"`},
 				{"token in the query", "POST", "/mcp?access_token=x", "", nil, 400, "Www-Authenticate", `error="invalid_request"`},
 				{"a preflight", "OPTIONS", "/mcp", "", []string{"Origin: http://127.0.0.1", "Access-Control-Request-Method: POST"}, 401, "Www-Authenticate", prm},
+				{"what only the proxy asks", "GET", "/forward-auth", b.issuer.Token(t, "alice", b.resource), nil, 404, "", ""},
+				{"the same in other spellings", "GET", "//%66orward-auth", b.issuer.Token(t, "alice", b.resource), nil, 404, "", ""},
+				{"that of another resource", "GET", "/notes/forward-auth", b.issuer.Token(t, "alice", b.resource), nil, 404, "", ""},
 				{"a page of elsewhere", "POST", "/mcp", "", []string{"Origin: https://elsewhere.example.com"}, 403, "", ""},
 			} {
 				resp, body := b.send(t, tt.method, tt.path, tt.token, tt.lines...)
@@ -246,11 +251,13 @@ func TestForwardAuthCarriesHTTPSSE(t *testing.T) {
 // there is no MCP beside it.
 func TestForwardAuthIsForProxies(t *testing.T) {
 	i := issuer.Start(t)
-	ask := func(t *testing.T, proxy, method, path, resource string) int {
+	const a, b, root = "https://mcp.example.com/a/mcp", "https://mcp.example.com/b/mcp", "https://mcp.example.com/mcp"
+	more := " " + root
+	ask := func(t *testing.T, proxy, method, path, uri, resource string) (int, *binary.Output) {
 		t.Helper()
 		server := real.FreeAddress(t)
-		runs(t, []string{
-			"--forward-auth", "--issuer", i.URL, "--resource", "https://mcp.example.com/a/mcp https://mcp.example.com/b/mcp",
+		log := runs(t, []string{
+			"--forward-auth", "--issuer", i.URL, "--resource", a + " " + b + more,
 			"--listen", server, "--trusted-proxy", proxy,
 		})
 		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+server+path, http.NoBody)
@@ -258,7 +265,7 @@ func TestForwardAuthIsForProxies(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Host = publicName
-		req.Header.Set("X-Forwarded-Uri", "/a/mcp")
+		req.Header.Set("X-Forwarded-Uri", uri)
 		if resource != "" {
 			req.Header.Set("Authorization", "Bearer "+i.Token(t, "alice", resource))
 		} else {
@@ -270,26 +277,39 @@ func TestForwardAuthIsForProxies(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		return resp.StatusCode
+		return resp.StatusCode, log
 	}
-	const a, b = "https://mcp.example.com/a/mcp", "https://mcp.example.com/b/mcp"
 	for _, tt := range []struct {
-		proxy, method, path, resource string
-		status                        int
+		proxy, method, path, uri, resource string
+		status                             int
+		reason                             string
 	}{
-		{"127.0.0.1", "GET", "/a/forward-auth", a, 204},
-		{"127.0.0.1", "GET", "/b/forward-auth", b, 204},
-		{"127.0.0.1", "GET", "/b/forward-auth", a, 401},
-		{"192.0.2.1", "GET", "/a/forward-auth", a, 403},
-		{"127.0.0.1", "OPTIONS", "/a/forward-auth", "", 405}, // a preflight would pass without a token
-		{"127.0.0.1", "POST", "/a/forward-auth", a, 405},
-		{"127.0.0.1", "POST", "/a/mcp", a, 404},
-		{"127.0.0.1", "GET", "/a/sse", a, 404},
-		{"127.0.0.1", "GET", "/.well-known/oauth-protected-resource/a/mcp", "", 200},
+		{"127.0.0.1", "GET", "/a/forward-auth", "/a/mcp", a, 204, ""},
+		{"127.0.0.1", "GET", "/b/forward-auth", "/b/mcp", b, 204, ""},
+		{"127.0.0.1", "GET", "/forward-auth", "/mcp", root, 204, ""},
+		{"127.0.0.1", "GET", "/b/forward-auth", "/b/mcp", a, 401, "another audience"},
+		// A token for one of them opens no other, wherever the proxy asks.
+		{"127.0.0.1", "GET", "/forward-auth", "/a/mcp", root, 403, "ask about it at /a/forward-auth"},
+		{"127.0.0.1", "GET", "/a/forward-auth", "/b/mcp", a, 403, "ask about it at /b/forward-auth"},
+		{"127.0.0.1", "GET", "/a/forward-auth", "/b/%6dcp?a=/a/mcp", a, 403, "ask about it at /b/forward-auth"},
+		{"127.0.0.1", "GET", "/a/forward-auth", "/a/../b/mcp", a, 403, "ask about it at /b/forward-auth"},
+		{"127.0.0.1", "GET", "/a/forward-auth", "/a/%2e%2e/mcp", a, 403, "ask about it at /forward-auth"},
+		{"192.0.2.1", "GET", "/a/forward-auth", "/a/mcp", a, 403, "127.0.0.1 is not in --trusted-proxy"},
+		{"127.0.0.1", "OPTIONS", "/a/forward-auth", "/a/mcp", "", 405, ""}, // a preflight would pass without a token
+		{"127.0.0.1", "POST", "/a/forward-auth", "/a/mcp", a, 405, ""},
+		{"127.0.0.1", "POST", "/a/mcp", "/a/mcp", a, 404, ""},
+		{"127.0.0.1", "GET", "/a/sse", "/a/mcp", a, 404, ""},
+		{"127.0.0.1", "GET", "/.well-known/oauth-protected-resource/a/mcp", "/a/mcp", "", 200, ""},
 	} {
-		if got := ask(t, tt.proxy, tt.method, tt.path, tt.resource); got != tt.status {
-			t.Errorf("%+v: %d", tt, got)
+		got, log := ask(t, tt.proxy, tt.method, tt.path, tt.uri, tt.resource)
+		if got != tt.status {
+			t.Errorf("%+v: %d\n%s", tt, got, log)
 		}
+		log.Await(t, regexp.QuoteMeta(tt.reason))
+	}
+	more = "" // no resource asks at /forward-auth then
+	if got, log := ask(t, "127.0.0.1", "GET", "/forward-auth", "/b/mcp", a); got != 403 {
+		t.Errorf("asked where no resource is: %d\n%s", got, log)
 	}
 }
 
