@@ -129,7 +129,11 @@ func (a About) check() error {
 
 // check reports everything that is wrong with the configuration, joined into one error.
 func (c *Config) check() error {
-	errs := []error{CheckResource(c.Resource), CheckIssuer(c.Issuer)}
+	resource := ""
+	if c.Resource != nil {
+		resource = c.Resource.String()
+	}
+	errs := []error{CheckIdentifier("resource", resource), CheckIdentifier("issuer", c.Issuer)}
 	if c.Leeway < 0 || c.Leeway > 5*time.Minute {
 		errs = append(errs, fmt.Errorf("leeway %s: must be between 0 and 5m", c.Leeway))
 	}
@@ -154,7 +158,7 @@ func (c *Config) check() error {
 func (c *Config) checkVerification() error {
 	var errs []error
 	for k, issuer := range c.OtherIssuers {
-		if err := CheckIssuer(issuer); err != nil {
+		if err := CheckIdentifier("issuer", issuer); err != nil {
 			errs = append(errs, err)
 		} else if issuer == c.Issuer || slices.Contains(c.OtherIssuers[:k], issuer) {
 			errs = append(errs, fmt.Errorf("issuer %s: given twice", issuer))
@@ -195,36 +199,21 @@ func (c *Config) outageGrace() time.Duration {
 // issuers are all issuers, the one that opaque tokens are of first.
 func (c *Config) issuers() []string { return append([]string{c.Issuer}, c.OtherIssuers...) }
 
-// CheckResource reports why u cannot be the identifier of a resource
-// (RFC 8707 section 2, RFC 9728 section 1.2); nil when it can.
-func CheckResource(u *url.URL) error {
+// CheckIdentifier reports why identifier cannot be that of a resource (RFC 8707 section 2, RFC
+// 9728 section 1.2) or of an issuer (RFC 8414 section 2); nil when it can. The error begins
+// with name, which says what it identifies.
+func CheckIdentifier(name, identifier string) error {
+	u, err := url.Parse(identifier)
 	switch {
-	case u == nil:
-		return errors.New("resource: missing")
+	case identifier == "":
+		return fmt.Errorf("%s: missing", name)
+	case err != nil:
+		return fmt.Errorf("%s: not a URL", name) // the reason may show a password
 	case u.Fragment != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil:
-		return fmt.Errorf("resource %s: must have no query, fragment or user", u.Redacted())
+		return fmt.Errorf("%s %s: must have no query, fragment or user", name, u.Redacted())
 	}
 	if err := checkSecure(u); err != nil {
-		return fmt.Errorf("resource %s: %w", u, err)
-	}
-	return nil
-}
-
-// CheckIssuer reports why issuer cannot be an issuer identifier (RFC 8414
-// section 2); nil when it can.
-func CheckIssuer(issuer string) error {
-	if issuer == "" {
-		return errors.New("issuer: missing")
-	}
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return errors.New("issuer: not a URL") // the reason may show a password
-	}
-	if u.Fragment != "" || u.RawQuery != "" || u.ForceQuery || u.User != nil {
-		return fmt.Errorf("issuer %s: must have no query, fragment or user", u.Redacted())
-	}
-	if err := checkSecure(u); err != nil {
-		return fmt.Errorf("issuer %s: %w", u, err)
+		return fmt.Errorf("%s %s: %w", name, u, err)
 	}
 	return nil
 }

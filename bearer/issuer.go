@@ -113,10 +113,10 @@ func (p *provider) findMetadata(ctx context.Context) (metadata, error) {
 		if err == nil {
 			return m, nil
 		}
-		complete = complete && (errors.Is(err, errAbsent) || errors.As(err, new(*MisnamedIssuerError)))
+		complete = complete && (errors.Is(err, errAbsent) || errors.As(err, new(*misnamedError)))
 		errs = append(errs, fmt.Errorf("%s: %w", location, err))
 	}
-	if err = errors.Join(errs...); !complete && errors.As(err, new(*MisnamedIssuerError)) {
+	if err = errors.Join(errs...); !complete && errors.As(err, new(*misnamedError)) {
 		err = errors.New(err.Error()) // the right document may be where nothing was answered
 	}
 	return metadata{}, err
@@ -148,7 +148,7 @@ func (p *provider) readMetadata(ctx context.Context, location string) (metadata,
 		return metadata{}, fmt.Errorf("decode: %w", err)
 	}
 	if m.Issuer != p.issuer {
-		return metadata{}, &MisnamedIssuerError{Configured: p.issuer, Named: m.Issuer}
+		return metadata{}, &misnamedError{p.issuer, m.Issuer}
 	}
 	for _, endpoint := range []string{m.JWKSURI, m.UserinfoEndpoint, m.IntrospectionEndpoint} {
 		if err := p.checkEndpoint(endpoint); err != nil {

@@ -222,37 +222,32 @@ func (p *Resource) Reload() {
 // resource shares them. What would need one afterwards is answered with [ErrUnavailable].
 func (p *Resource) Close() { p.endLife() }
 
-// MisnamedIssuerError is an issuer whose metadata names another one, so that no token of it
+// misnamedError is an issuer whose metadata names another one, so that no token of it
 // will ever be accepted (RFC 8414 section 3.3).
-type MisnamedIssuerError struct {
-	Configured string
-	// Named is what the metadata says.
-	Named string
-	// Found reports that metadata found by Named does name it: configured so, it works.
-	Found bool
+type misnamedError struct{ configured, named string }
+
+func (e *misnamedError) Error() string {
+	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.configured, shortAddress(e.named))
 }
 
-// Error implements error.
-func (e *MisnamedIssuerError) Error() string {
-	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.Configured, shortAddress(e.Named))
-}
-
-// CheckIssuerName waits until ctx ends, 10 seconds at most, for the metadata of [Config.Issuer], and returns a
-// [MisnamedIssuerError] if it has another name than it was configured with. An issuer that
-// cannot be asked is no error: it may be down.
-func (p *Resource) CheckIssuerName(ctx context.Context) error {
+// CheckIssuerName waits until ctx ends, 10 seconds at most, for the metadata of
+// [Config.Issuer]. Its error says that they name another issuer, so that no token will ever
+// be accepted (RFC 8414 section 3.3); better is the name that they have then, if they are
+// found by it as well, so that it works. An issuer that cannot be asked is no error: it may
+// be down.
+func (p *Resource) CheckIssuerName(ctx context.Context) (better string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	issuer := p.providers[0]
-	_, _, err := issuer.metadata.newer(ctx, 0)
-	var misnamed *MisnamedIssuerError
+	_, _, err = issuer.metadata.newer(ctx, 0)
+	var misnamed *misnamedError
 	if !errors.As(err, &misnamed) {
-		return nil
+		return "", nil
 	}
-	said := *misnamed
-	if CheckIssuer(said.Named) == nil {
-		_, err := (&provider{issuer: said.Named, client: issuer.client}).findMetadata(ctx)
-		said.Found = err == nil
+	if CheckIdentifier("issuer", misnamed.named) == nil {
+		if _, err := (&provider{issuer: misnamed.named, client: issuer.client}).findMetadata(ctx); err == nil {
+			better = misnamed.named
+		}
 	}
-	return &said
+	return better, misnamed
 }

@@ -22,7 +22,7 @@ func (o *options) parseIssuer(wrong func(string, error)) {
 		if meant, ok := commandline.Address(issuers[0]); ok && meant != issuers[0] {
 			next = "write " + meant
 		}
-		wrong(next, bearer.CheckIssuer(o.config.Issuer))
+		wrong(next, bearer.CheckIdentifier("issuer", o.config.Issuer))
 		if len(issuers) > 2 {
 			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
 		}

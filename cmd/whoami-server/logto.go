@@ -53,11 +53,11 @@ func (o *options) parseLogto(wrong func(next string, err error)) {
 		return
 	case o.issuer != "":
 		wrong("leave out --issuer or --logto", errors.New("logto: --issuer is given too"))
-	case bearer.CheckIssuer(tenant) != nil || err != nil || u.Path != "":
+	case bearer.CheckIdentifier("issuer", tenant) != nil || err != nil || u.Path != "":
 		next := "give the address of the tenant, e.g. --logto https://TENANT.logto.app"
 		if meant, ok := commandline.Address(tenant); ok {
 			if m, err := url.Parse(meant); err == nil && m.Host != "" {
-				if tenant := m.Scheme + "://" + m.Host; bearer.CheckIssuer(tenant) == nil {
+				if tenant := m.Scheme + "://" + m.Host; bearer.CheckIdentifier("issuer", tenant) == nil {
 					next = "write --logto " + tenant
 				}
 			}

@@ -336,7 +336,7 @@ func parseResource(resource string, wrong func(string, error)) *url.URL {
 		wrong("write "+u.String(), fmt.Errorf("resource %s: not in its normal form", u.Redacted()))
 		return nil
 	}
-	wrong(next, bearer.CheckResource(u))
+	wrong(next, bearer.CheckIdentifier("resource", resource))
 	return u
 }
 

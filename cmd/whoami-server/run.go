@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"mcp-login/bearer"
 	"mcp-login/internal/build"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/foreign"
@@ -232,13 +231,11 @@ func serveChecked(ctx context.Context, check, serve func(context.Context) error)
 func checkIssuers(ctx context.Context, handler *server.Group, cfg server.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, issuerTimeout)
 	defer cancel()
-	err := handler.CheckIssuers(ctx)
-	var misnamed *bearer.MisnamedIssuerError
-	if !errors.As(err, &misnamed) {
-		return err
-	}
-	name := misnamed.Named
-	if !misnamed.Found || hint.Quote(name) != name {
+	name, err := handler.CheckIssuers(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case name == "" || hint.Quote(name) != name:
 		return hint.With(err, issuerHint)
 	}
 	return hint.With(err, "write --issuer "+hint.Quote(strings.Join(append([]string{name}, cfg.OtherIssuers...), " ")))

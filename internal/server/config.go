@@ -55,7 +55,11 @@ type Config struct {
 // Check reports everything that is wrong with the configuration, joined into
 // one error; nil when [New] will accept it.
 func (c *Config) Check() error {
-	return errors.Join(bearer.CheckResource(c.Resource), bearer.CheckIssuer(c.Issuer), CheckPage("install page", c.InstallPage), c.CheckOptional())
+	resource := ""
+	if c.Resource != nil {
+		resource = c.Resource.String()
+	}
+	return errors.Join(bearer.CheckIdentifier("resource", resource), bearer.CheckIdentifier("issuer", c.Issuer), CheckPage("install page", c.InstallPage), c.CheckOptional())
 }
 
 // CheckOptional is Check for all fields but Resource, Issuer and InstallPage: the first
@@ -75,7 +79,7 @@ func (c *Config) CheckOptional() error {
 func (c *Config) checkProtection() error {
 	cfg := c.Config
 	cfg.Share, cfg.Resource = nil, &url.URL{Scheme: "https", Host: "resource.example"}
-	if bearer.CheckIssuer(cfg.Issuer) != nil {
+	if bearer.CheckIdentifier("issuer", cfg.Issuer) != nil {
 		cfg.Issuer = "https://issuer.example"
 	}
 	resource, err := bearer.New(cfg)

@@ -86,17 +86,16 @@ func (g *Group) serverFor(r *http.Request) *Server {
 // Servers are the group's servers, in the order of their configurations.
 func (g *Group) Servers() []*Server { return g.servers }
 
-// CheckIssuers waits until ctx ends for the metadata of each [bearer.Config.Issuer], and returns a
-// [bearer.MisnamedIssuerError] if one has another name than it was configured with. Issuers that
-// cannot be asked are no error, nor are [bearer.Config.OtherIssuers]: without them the tokens of
-// the first are accepted all the same. What is wrong with those is in the log.
-func (g *Group) CheckIssuers(ctx context.Context) error {
+// CheckIssuers is [bearer.Resource.CheckIssuerName] for each [bearer.Config.Issuer]. It does not
+// look at [bearer.Config.OtherIssuers]: without them the tokens of the first are accepted all the
+// same. What is wrong with those is in the log.
+func (g *Group) CheckIssuers(ctx context.Context) (better string, err error) {
 	for _, s := range g.servers {
-		if err := s.resource.CheckIssuerName(ctx); err != nil {
-			return err
+		if better, err = s.resource.CheckIssuerName(ctx); err != nil {
+			break
 		}
 	}
-	return nil
+	return better, err
 }
 
 // Reload is [Server.Reload] for all.

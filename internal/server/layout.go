@@ -84,7 +84,7 @@ func (l layout) audiences() []string {
 // accepted by a server with this resource: the resource, and where clients of
 // HTTP+SSE cannot use that, the URL of that endpoint. A provider that issues
 // tokens only for registered resources needs to know them. resource must pass
-// [bearer.CheckResource].
+// [bearer.CheckIdentifier].
 func Audiences(resource *url.URL) []string {
 	return newLayout(resource).audiences()
 }

@@ -224,7 +224,7 @@ func TestEveryConfigMistakeIsReported(t *testing.T) {
 		}
 	}
 	for _, ok := range []string{"http://127.0.0.1:1/mcp", "http://localhost/mcp", "http://[::1]:5/mcp"} {
-		if err := bearer.CheckResource(mustURL(t, ok)); err != nil {
+		if err := bearer.CheckIdentifier("resource", ok); err != nil {
 			t.Errorf("%s: %v", ok, err)
 		}
 	}
