@@ -76,26 +76,40 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	id, err := p.verify(r.Context(), p.cfg.ClientAddress(r), token)
+	id, err := p.verifyFrom(r.Context(), p.cfg.ClientAddress(r), token)
 	if err != nil {
 		return Identity{}, err
 	}
-	if id.Subject == "" {
+	if err := p.require(id, p.cfg.RequiredScopes); err != nil {
+		return Identity{}, err
+	}
+	if !p.signedInWell(id) {
+		return Identity{}, &InsufficientAuthenticationError{ACRValues: p.cfg.ACRValues, MaxAge: p.cfg.MaxAge}
+	}
+	return id, nil
+}
+
+// errBound is a token that only who holds a key may use (RFC 7800, RFC 8705, RFC
+// 9449). To take it from anybody, because the proof cannot be checked here,
+// would make it worth stealing. The token itself is good, so this is no verdict to keep.
+const errBound = invalidTokenError("bound to a key")
+
+// verifyFrom decides about a token that was presented alone, by a client at an address.
+func (p *protection) verifyFrom(ctx context.Context, client, token string) (Identity, error) {
+	id, err := p.verify(ctx, client, token)
+	switch {
+	case err != nil:
+		return Identity{}, err
+	case id.Subject == "":
 		// Sessions are bound to the subject, so there must be one.
 		return Identity{}, errors.New("verifier returned an identity without subject")
-	}
-	for _, scope := range p.cfg.RequiredScopes {
-		if !slices.Contains(id.Scopes, scope) {
-			return Identity{}, &InsufficientScopeError{Scopes: p.scopes}
-		}
+	case id.Claims["cnf"] != nil:
+		return Identity{}, errBound
 	}
 	for name, allowed := range p.cfg.RequiredClaims {
 		if value, ok := id.Claims[name].(string); !ok || !slices.Contains(allowed, value) {
 			return Identity{}, fmt.Errorf("%s: %w", name, errClaim)
 		}
-	}
-	if !p.signedInWell(id) {
-		return Identity{}, &InsufficientAuthenticationError{ACRValues: p.cfg.ACRValues, MaxAge: p.cfg.MaxAge}
 	}
 	return id, nil
 }
@@ -113,17 +127,18 @@ func (p *protection) signedInWell(id Identity) bool {
 }
 
 // Refuse answers a request that failed with err, an error of [Resource.Authenticate],
-// [Resource.MayCall], [ReadMessage] or a [Verifier]: 400, 401, 403 with a challenge, 503
+// [Resource.MayCall], [ReadMessage] or a [Verifier]: 400, 401, 403 with challenges, 503
 // with Retry-After, and 500 for any other. The body says no more than that, as JSON; an
-// X-Request-Id that the answer has already is repeated there.
+// X-Request-Id that the answer has already is repeated there. Every refusal should be given
+// here: only so do clients get what they need for the next attempt, today the metadata and scopes.
 func (p *Resource) Refuse(w http.ResponseWriter, _ *http.Request, err error) {
-	answer, with := p.refusalOf(err)
-	switch {
-	case answer.status == http.StatusServiceUnavailable:
+	answer, challenges := p.refusalOf(err)
+	if answer.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(pauseAfter(err)))
-	case with != nil:
+	}
+	for _, with := range challenges {
 		with.resourceMetadata = p.metadataURL
-		w.Header().Set("WWW-Authenticate", with.String())
+		w.Header().Add("WWW-Authenticate", with.String())
 	}
 	answer.write(w)
 }
@@ -138,20 +153,20 @@ func pauseAfter(err error) int {
 	return max(1, int((pause+time.Second-1)/time.Second))
 }
 
-// refusalOf chooses the answer to a failed request, and its challenge; nil for none.
-func (p *protection) refusalOf(err error) (*problem, *challenge) {
+// refusalOf chooses the answer to a failed request, and its challenges.
+func (p *protection) refusalOf(err error) (*problem, []challenge) {
 	var bad malformed
 	var scope *InsufficientScopeError
 	var authentication *InsufficientAuthenticationError
 	var ready *problem
-	challenged := func(status int, c challenge) (*problem, *challenge) {
-		return &problem{status: status, code: c.code, text: c.text}, &c
+	challenged := func(status int, c challenge) (*problem, []challenge) {
+		return &problem{status: status, code: c.code, text: c.text}, []challenge{c}
 	}
 	switch {
 	case errors.As(err, &ready):
 		return ready, nil
 	case errors.Is(err, ErrNoToken):
-		return &problem{status: http.StatusUnauthorized, code: "unauthorized", text: "An access token is required."}, &challenge{scopes: p.scopes}
+		return &problem{status: http.StatusUnauthorized, code: "unauthorized", text: "An access token is required."}, []challenge{{scopes: p.scopes}}
 	case errors.As(err, &bad):
 		return challenged(http.StatusBadRequest, challenge{code: "invalid_request", text: string(bad)})
 	case errors.Is(err, ErrInvalidToken):

@@ -57,7 +57,9 @@ type cache struct {
 	mu      sync.Mutex
 	good    *lru
 	refused *lru
-	checks  map[tokenKey]*pending[Identity] // under way
+	// checks are those under way whose verdict will count. One that began before its token was
+	// forgotten is not here any more: it may have asked before the token was revoked.
+	checks map[tokenKey]*pending[Identity]
 }
 
 func newCache(life context.Context, check Verifier, ttl, grace time.Duration) *cache {
@@ -127,7 +129,7 @@ func boundedChecks(verify Verifier) func(ctx context.Context, client, token stri
 			return Identity{}, errTooManyChecks
 		}
 		defer checks.release(client)
-		return unbound(verify(ctx, token))
+		return verify(ctx, token)
 	}
 }
 
@@ -190,7 +192,9 @@ func (c *cache) run(key tokenKey, token string, check *pending[Identity], known 
 
 	c.mu.Lock()
 	var revoked bool
+	counts := c.checks[key] == check
 	switch {
+	case !counts:
 	case err == nil:
 		c.good.put(c.entryOf(key, identity, now))
 		c.refused.Remove(key)
@@ -202,7 +206,9 @@ func (c *cache) run(key tokenKey, token string, check *pending[Identity], known 
 	case errors.Is(err, ErrInvalidToken):
 		revoked = c.good.Remove(key)
 	}
-	delete(c.checks, key)
+	if counts {
+		delete(c.checks, key)
+	}
 	c.mu.Unlock()
 	if !known {
 		c.unknown.release(client)
@@ -257,14 +263,16 @@ func (c *cache) forget(key tokenKey) {
 	defer c.mu.Unlock()
 	c.good.Remove(key)
 	c.refused.Remove(key)
+	delete(c.checks, key)
 }
 
-// clear drops all verdicts.
+// clear drops all verdicts, and those of the checks under way.
 func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.good.Purge()
 	c.refused.Purge()
+	clear(c.checks)
 }
 
 // size is the number of tokens remembered, for the bounds' tests and metrics.

@@ -65,5 +65,8 @@ func TestRequiredClaims(t *testing.T) {
 		if w.Code != tt.want || tt.want == 403 && (!strings.Contains(challenge, `error="insufficient_scope"`) || strings.Contains(challenge, ` scope="`)) {
 			t.Errorf("%s: %d, %s", name, w.Code, challenge)
 		}
+		if _, err := s.Verify(t.Context(), i.token(t, tokenParts{claims: tt.claims})); (err == nil) != (tt.want == 200) {
+			t.Errorf("%s: Verify says %v", name, err)
+		}
 	}
 }

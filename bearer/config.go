@@ -148,6 +148,11 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("acr value %q: must be printable ASCII without blanks and quotes", s))
 		}
 	}
+	for name, allowed := range c.RequiredClaims {
+		if len(allowed) == 0 {
+			errs = append(errs, fmt.Errorf("required claim %q: without values it would refuse everybody", name))
+		}
+	}
 	if slices.Contains(c.Audiences, "") {
 		errs = append(errs, errors.New("audiences: one is empty"))
 	}

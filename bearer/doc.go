@@ -48,9 +48,9 @@
 //     (breaker.go).
 //  6. With [Config.Clients] the token must be of one of these applications
 //     (verify.go).
-//  7. A token that is bound to a key (cnf; RFC 7800, RFC 8705, RFC 9449) is refused,
-//     whoever has found it good: no proof is checked here, and to take it without one
-//     would make it worth stealing (verify.go).
+//  7. One that is bound to a key (cnf; RFC 7800, RFC 8705, RFC 9449) is refused although the
+//     token is good: no proof is checked here, and to take it without one
+//     would make it worth stealing (authenticate.go).
 //
 // There are three outcomes, and none is ever given for another. Good; bad, 401,
 // when somebody who can tell said so; and nobody can tell, 503 with Retry-After.
@@ -71,7 +71,7 @@
 // bound to a resource, so a valid audience is never refused because of them. Only
 // [Config.RequiredScopes], for every request, [Config.ToolScopes], for calls of a tool,
 // and [RequireScope] are enforced, by exact comparison; no scope implies another. A 403
-// names all scopes that the client should have then. A token that lacks one of
+// names all scopes that the client should have then, those that it has included. A token that lacks one of
 // [Config.RequiredClaims] is 403 as well, without a scope, since none mends it.
 //
 // # What it does not do

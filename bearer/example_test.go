@@ -84,7 +84,7 @@ func ExampleResource_Middleware() {
 	// 200 the MCP library gets {"jsonrpc":"2.0","id":1,"method":"tools/list"}
 	// 403
 	// Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp",
-	//   scope="openid notes:write",
+	//   scope="openid notes:write notes:read",
 	//   error="insufficient_scope",
 	//   error_description="The access token lacks a required scope."
 }
@@ -106,7 +106,7 @@ func ExampleRequireScope() {
 	// 200 notes
 	// 403
 	// Bearer resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp",
-	//   scope="notes:write",
+	//   scope="notes:write notes:read",
 	//   error="insufficient_scope",
 	//   error_description="The access token lacks a required scope."
 }

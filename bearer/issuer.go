@@ -51,7 +51,7 @@ type provider struct {
 // newProvider prepares, and fetches nothing: the server must be able to start
 // while its provider is down. life ends whatever is under way.
 func newProvider(life context.Context, issuer string, client *http.Client, log *slog.Logger) *provider {
-	p := &provider{issuer: issuer, client: plainClient(client), log: log}
+	p := &provider{issuer: issuer, client: client, log: log}
 	p.metadataOutage, p.keyOutage = p.outage("metadata"), p.outage("keys")
 	p.metadata = &remote[metadata]{
 		name: "issuer metadata", life: life, fetch: p.fetchMetadata,
@@ -70,8 +70,8 @@ func (p *provider) outage(endpoint string) *outage {
 
 // plainClient returns a client that follows no redirect: a bearer token must
 // not travel to where an endpoint points, and metadata that moved is for the
-// operator to look at.
-func plainClient(c *http.Client) *http.Client {
+// operator to look at. own is its transport if it is nobody else's.
+func plainClient(c *http.Client) (_ *http.Client, own *http.Transport) {
 	plain := http.Client{}
 	if c != nil {
 		plain = *c
@@ -81,12 +81,12 @@ func plainClient(c *http.Client) *http.Client {
 			t = t.Clone()
 			t.MaxResponseHeaderBytes = 64 << 10
 			t.MaxIdleConnsPerHost = 16
-			plain.Transport = t
+			plain.Transport, own = t, t
 		}
 	}
 	plain.Jar = nil
 	plain.CheckRedirect = noRedirect
-	return &plain
+	return &plain, own
 }
 
 func (p *provider) fetchMetadata(ctx context.Context) (metadata, error) {

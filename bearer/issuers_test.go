@@ -121,6 +121,7 @@ func TestVerificationConfigCheck(t *testing.T) {
 		"policy":         func(c *Config) { c.About.Policy = "/policy" },
 		"terms":          func(c *Config) { c.About.Terms = "::" },
 		"acr value":      func(c *Config) { c.ACRValues = []string{"a b"} },
+		"required claim": func(c *Config) { c.RequiredClaims = map[string][]string{"tid": nil} },
 		"max age":        func(c *Config) { c.MaxAge = -1 },
 		"audiences":      func(c *Config) { c.Audiences = []string{""} },
 		"must be one of": func(c *Config) { c.Algorithms = []string{"es256"} },

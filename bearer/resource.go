@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"sync"
@@ -26,6 +26,7 @@ type protection struct {
 	audiences []string
 	scopes    []string // advertised
 
+	// verify decides about a token, whoever presents it; see verifyFrom.
 	verify     func(ctx context.Context, client, token string) (Identity, error)
 	results    *cache          // nil with a verifier that is not the built-in one
 	opaque     *opaqueVerifier // nil without opaque tokens
@@ -39,8 +40,9 @@ type protection struct {
 }
 
 // issuerPool is what resources that share issuers share: each issuer once. It ends
-// with the last of them.
+// with the last of them, and no issuer leaves it before.
 type issuerPool struct {
+	client    *http.Client
 	mu        sync.Mutex
 	users     int
 	providers map[string]*provider
@@ -55,7 +57,6 @@ func New(cfg Config) (*Resource, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	cfg.ToolScopes = maps.Clone(cfg.ToolScopes)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -63,26 +64,30 @@ func New(cfg Config) (*Resource, error) {
 		cfg.ClientAddress = addressOf
 	}
 	p := &protection{cfg: cfg, scopes: cfg.advertised(), audiences: append([]string{cfg.Resource.String()}, cfg.Audiences...)}
-	p.join(&cfg)
+	if err := p.join(&cfg); err != nil {
+		return nil, err
+	}
 	p.prepareVerification(&cfg)
 	return (&Resource{protection: p}).At(cfg.Resource), nil
 }
 
 // join takes the issuers from those that another resource knows, or visits them itself.
-func (p *protection) join(cfg *Config) {
+func (p *protection) join(cfg *Config) error {
 	if cfg.Share != nil {
 		p.issuers = cfg.Share.issuers
 	} else {
-		p.issuers = &issuerPool{providers: make(map[string]*provider)}
-		p.issuers.life, p.issuers.end = context.WithCancel(context.Background())
+		p.issuers = newIssuerPool(cfg.HTTP)
 	}
 	pool := p.issuers
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
+	if pool.life.Err() != nil {
+		return errors.New("share: that resource is closed")
+	}
 	pool.users++
 	for _, issuer := range cfg.issuers() {
 		if pool.providers[issuer] == nil {
-			pool.providers[issuer] = newProvider(pool.life, issuer, cfg.HTTP, cfg.Log)
+			pool.providers[issuer] = newProvider(pool.life, issuer, pool.client, cfg.Log)
 		}
 		p.providers = append(p.providers, pool.providers[issuer])
 	}
@@ -91,6 +96,20 @@ func (p *protection) join(cfg *Config) {
 		end()
 		pool.leave()
 	})
+	return nil
+}
+
+func newIssuerPool(client *http.Client) *issuerPool {
+	client, own := plainClient(client)
+	pool := &issuerPool{client: client, providers: make(map[string]*provider)}
+	life, end := context.WithCancel(context.Background())
+	pool.life, pool.end = life, func() {
+		end()
+		if own != nil {
+			own.CloseIdleConnections()
+		}
+	}
+	return pool
 }
 
 func (pool *issuerPool) leave() {
@@ -122,7 +141,14 @@ func (p *protection) prepareVerification(cfg *Config) {
 	p.opaque, p.signatures = v.opaque, slots
 	p.results = newCache(p.life, v.verify, cfg.cacheTTL(), cfg.outageGrace())
 	if cfg.Observe != nil {
-		p.results.observe = cfg.Observe
+		p.results.observe = func(e Event) {
+			defer func() { // a check has no net/http around it that would keep the process
+				if what := recover(); what != nil {
+					cfg.Log.Error("the observer of verdicts panicked", "type", fmt.Sprintf("%T", what))
+				}
+			}()
+			cfg.Observe(e)
+		}
 	}
 	p.verify = p.results.verify
 }
@@ -148,17 +174,21 @@ func (p *Resource) At(endpoint *url.URL) *Resource {
 	return at
 }
 
-// Verify decides about one token. Its error is as that of a [Verifier]; scopes and the
-// kind of sign-in that requests need are not looked at.
+// Verify decides about one token that comes by another way than a request's header. Its
+// error is for [Resource.Refuse]. Required claims must be there; scopes and the kind of sign-in that
+// requests need are not looked at. All who call it count as one address, so bad
+// tokens of one can make the issuer be asked less for all: where a request is at hand,
+// [Resource.Authenticate] is better.
 func (p *Resource) Verify(ctx context.Context, token string) (Identity, error) {
-	return p.verify(ctx, "", token)
+	return p.verifyFrom(ctx, "", token)
 }
 
 // Event is one verdict about a token. A check may serve many requests.
 type Event struct {
 	// Token is the SHA-256 of the token.
 	Token [sha256.Size]byte
-	// Err is nil if the token is good, else as the error of a [Verifier].
+	// Err is nil if the token is good, else as the error of a [Verifier]. What the one
+	// request lacks beside, such as scopes or the proof for a bound token, is not here.
 	Err error
 	// Checked reports that the token was checked; false means that the verdict was
 	// known.
@@ -208,11 +238,15 @@ func (p *Resource) Reload() {
 	for _, issuer := range p.providers {
 		metadata := issuer.metadata.renew()
 		go func() {
-			if metadata.wait(p.life) == nil { // it names the place of the keys
-				issuer.keys.renew()
+			if metadata.wait(p.life) == nil && issuer.keys.renew().wait(p.life) == nil { // the first names the place of the second
+				p.forgetAll() // what was verified with the old meanwhile
 			}
 		}()
 	}
+	p.forgetAll()
+}
+
+func (p *protection) forgetAll() {
 	if p.results != nil {
 		p.results.clear()
 	}

@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 )
@@ -38,7 +37,7 @@ func RequireScope(scopes ...string) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			found, ok := r.Context().Value(permitKey{}).(*permit)
 			if !ok {
-				(&Resource{protection: &protection{}}).Refuse(w, r, errors.New("no identity in context"))
+				(&problem{status: http.StatusInternalServerError, code: "server_error", text: "The request could not be handled."}).write(w)
 				return
 			}
 			if err := found.resource.require(found.identity, scopes); err != nil {
@@ -58,7 +57,7 @@ func (p *Resource) MayCall(id Identity, tool string) error {
 
 // require returns an *InsufficientScopeError if id lacks a scope of need. It names the
 // scopes the client should ask for next: the server's, those of need, and those it
-// has that some tool uses, so that it loses none.
+// has, so that it loses none. Of offline_access the client decides itself.
 func (p *protection) require(id Identity, need []string) error {
 	if !slices.ContainsFunc(need, func(scope string) bool { return !slices.Contains(id.Scopes, scope) }) {
 		return nil
@@ -70,19 +69,9 @@ func (p *protection) require(id Identity, need []string) error {
 		}
 	}
 	for _, scope := range id.Scopes {
-		if !slices.Contains(all, scope) && p.ofUse(scope) {
+		if !slices.Contains(all, scope) && validScope(scope) && scope != "offline_access" {
 			all = append(all, scope)
 		}
 	}
 	return &InsufficientScopeError{Scopes: all}
-}
-
-// ofUse reports whether some tool needs the scope.
-func (p *protection) ofUse(scope string) bool {
-	for _, need := range p.cfg.ToolScopes {
-		if slices.Contains(need, scope) {
-			return true
-		}
-	}
-	return false
 }

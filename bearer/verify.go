@@ -21,7 +21,7 @@ func (v *tokenVerifier) verify(ctx context.Context, token string) (Identity, err
 	if len(token) > maxTokenBytes {
 		return Identity{}, invalidTokenError("too long")
 	}
-	id, err := unbound(v.identify(ctx, token))
+	id, err := v.identify(ctx, token)
 	if err == nil && len(v.clients) > 0 && !v.clientAllowed(id) {
 		return Identity{}, invalidTokenError("another application")
 	}
@@ -63,17 +63,4 @@ func (v *tokenVerifier) clientAllowed(id Identity) bool {
 		}
 	}
 	return slices.Contains(v.clients, id.ClientID)
-}
-
-// errBound is a token that only who holds a key may use (RFC 7800, RFC 8705, RFC
-// 9449). To take it from anybody, because the proof cannot be checked here,
-// would make it worth stealing.
-const errBound = invalidTokenError("bound to a key")
-
-// unbound refuses a token that is bound to a key, whoever has found it good.
-func unbound(id Identity, err error) (Identity, error) {
-	if err == nil && id.Claims["cnf"] != nil {
-		return Identity{}, errBound
-	}
-	return id, err
 }

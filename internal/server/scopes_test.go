@@ -23,8 +23,8 @@ func withToolScopes(c *Config) {
 }
 
 // Each tool needs its own scopes. The challenge names all that the
-// client should have then: the server's, the tool's, and what it has already as
-// far as it is of use here.
+// client should have then: the server's, the tool's, and what it has already, or the
+// next token would lack that.
 func TestToolsNeedTheirScopes(t *testing.T) {
 	i := newTestIssuer(t)
 	s := newServer(t, i, withToolScopes)
@@ -37,8 +37,8 @@ func TestToolsNeedTheirScopes(t *testing.T) {
 		"whoami with":           {"whoami:read", callWhoami, ""},
 		"whoami with another":   {"whoami:details", callWhoami, "openid whoami:read whoami:details"},
 		"details without":       {"whoami:read", callDetails, all},
-		"details with one":      {"whoami:read whoami:audit other", callDetails, all},
-		"details with similar":  {"whoami:details2 whoami:audit", callDetails, all},
+		"details with one":      {"whoami:read whoami:audit other", callDetails, all + " other"},
+		"details with similar":  {"whoami:details2 whoami:audit", callDetails, all + " whoami:details2"},
 		"details with both":     {"whoami:audit whoami:details", callDetails, ""},
 		"listing needs nothing": {"", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, ""},
 		"another tool":          {"", strings.Replace(callWhoami, "whoami", "who", 1), ""},
