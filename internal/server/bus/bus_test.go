@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +108,38 @@ func TestRequestToADeadReplicaFails(t *testing.T) {
 	if len(a.waiting) != 0 {
 		t.Error("questions are left behind")
 	}
+}
+
+// A replica that ends answers what it has been asked, and whoever asks later knows that it is
+// gone: nobody waits in vain.
+func TestReplicaLeavesInOrder(t *testing.T) {
+	service := real.Redis(t)
+	a, b := dial(t, service), dial(t, service)
+	b.HandleRequests(func(context.Context, []byte) []byte { return []byte("yes") })
+	var answered atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for {
+				got, err := a.Request(t.Context(), b.Self(), []byte("x"))
+				if err != nil {
+					if !errors.Is(err, server.ErrNoReplica) {
+						t.Error(err)
+					}
+					return
+				}
+				if string(got) != "yes" {
+					t.Errorf("reply %q", got)
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	binary.Until(t, "some answers", func() bool { return answered.Load() > 100 })
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
 }
 
 // While Redis is away requests fail, but nobody is declared dead; once it is

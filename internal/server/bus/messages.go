@@ -121,14 +121,25 @@ func (r *Redis) listen() {
 	sub := r.client.Subscribe(r.life, r.channel(r.self), r.all())
 	defer func() { _ = sub.Close() }()
 	incoming := sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(time.Second), redis.WithChannelSize(maxRequests))
+	defer close(r.left)
+	leave := r.leaving.Done()
 	for {
 		select {
+		case <-leave:
+			leave = nil
+			if sub.Unsubscribe(r.life) != nil {
+				return
+			}
 		case m, ok := <-incoming:
 			if !ok {
 				return
 			}
 			switch m := m.(type) {
 			case *redis.Subscription:
+				if m.Kind == "unsubscribe" { // after all that was published before
+					r.answers.Wait()
+					return
+				}
 				r.restarted()
 			case *redis.Message:
 				r.receive(m.Payload)
@@ -169,7 +180,7 @@ func (r *Redis) receive(data string) {
 	case <-r.life.Done():
 		return
 	}
-	r.work.Go(func() {
+	r.answers.Go(func() {
 		defer func() { <-r.slots }()
 		ctx, cancel := context.WithTimeout(r.life, requestTimeout)
 		defer cancel()

@@ -31,6 +31,8 @@ const (
 	// while Redis, or the way to it, has just come back.
 	reconnectPatience = 3 * time.Second
 	retryPause        = 100 * time.Millisecond
+	// leaveTime bounds an orderly end.
+	leaveTime = time.Second
 	// maxRequests bounds the requests of others that are being answered.
 	maxRequests = 256
 	// maxBroadcasts may wait to be sent; more are dropped.
@@ -47,9 +49,13 @@ type Redis struct {
 	self   string
 	log    *slog.Logger
 
-	life context.Context
-	end  context.CancelFunc
-	work sync.WaitGroup
+	life    context.Context
+	end     context.CancelFunc
+	work    sync.WaitGroup
+	answers sync.WaitGroup // to requests of others
+	leaving context.Context
+	leave   context.CancelFunc // begins the end
+	left    chan struct{}      // closed when nothing more comes, and all is answered
 
 	onRequest   atomic.Pointer[func(context.Context, []byte) []byte]
 	onBroadcast atomic.Pointer[func([]byte)]
@@ -95,10 +101,11 @@ func Dial(address, resource string, log *slog.Logger) (*Redis, error) {
 	logging.Disable() // it writes to standard error on its own; what matters is logged here
 	r := &Redis{
 		client: redis.NewClient(o), space: space(resource), self: strings.ToLower(rand.Text()[:16]), log: log,
-		slots: make(chan struct{}, maxRequests), broadcasts: make(chan []byte, maxBroadcasts), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
+		left: make(chan struct{}), slots: make(chan struct{}, maxRequests), broadcasts: make(chan []byte, maxBroadcasts), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
 		err: errors.New("not connected yet"), troubled: time.Now(),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
+	r.leaving, r.leave = context.WithCancel(r.life)
 	r.work.Go(r.listen)
 	r.work.Go(r.heartbeat)
 	r.work.Go(r.sendBroadcasts)
@@ -107,14 +114,22 @@ func Dial(address, resource string, log *slog.Logger) (*Redis, error) {
 
 var _ server.Bus = (*Redis)(nil)
 
-// Close leaves the bus. What is being answered is cut off.
+// Close leaves the bus: what others have asked is answered first, and nothing more is
+// taken, so that they know at once, and not after a timeout, that nobody is here. After a
+// second what is left is cut off.
 func (r *Redis) Close() error {
+	r.leave()
+	select {
+	case <-r.left:
+	case <-time.After(leaveTime):
+	}
 	r.end()
 	gone, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = r.client.Del(gone, r.aliveKey(r.self)).Err() // it expires anyway
 	err := r.client.Close()
 	r.work.Wait()
+	r.answers.Wait()
 	if err != nil {
 		return fmt.Errorf("close bus: %w", err)
 	}
